@@ -1,0 +1,60 @@
+/* The file system, beneath a directory and nowhere else. Paths are relative, '/'-separated bytes; every lookup goes
+ * through openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS), so a symlink planted on the way is
+ * an error (ELOOP), not a detour. All functions return 0 or an fd on success, -1 with errno otherwise. Any thread. */
+#ifndef LANYARD_BASE_FS_H
+#define LANYARD_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What a look at a path saw. kind is S_IFMT's bits, 0 when there is nothing. */
+struct fs_stat {
+	uint32_t kind;    /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
+	uint32_t mode;    /* permission bits, 07777 */
+	int64_t size;     /* bytes */
+	int64_t mtime_ns; /* since 1970 */
+	int64_t ctime_ns;
+	uint64_t ino;
+	uint64_t dev;
+	uint32_t nlink;
+};
+
+/* O_CLOEXEC is always added. dirfd is the root; path "" or "." is the root itself (directories only). */
+int fs_open(int dirfd, const char *path, int flags, mode_t mode);
+/* Opens path's parent; *name points into path at the last component. O_PATH-free: usable for fsync and *at calls. */
+int fs_open_parent(int dirfd, const char *path, const char **name);
+/* Looks at name in dirfd itself, without following a symlink. Absent is success with kind 0. */
+int fs_stat_at(int dirfd, const char *name, struct fs_stat *st);
+/* Looks at a whole path beneath dirfd. A missing parent, or a parent that is no directory, is "absent" too. */
+int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st);
+int fs_stat_fd(int fd, struct fs_stat *st);
+/* Reads a symlink's target into fresh NUL-terminated memory; NULL and errno (ENAMETOOLONG above PATH_MAX). */
+char *fs_readlink_at(int dirfd, const char *name);
+
+/* Whole-buffer reads and writes; EINTR and short counts are continued. pread_full returns bytes read, less than n
+ * only at end of file. */
+ssize_t fs_pread_full(int fd, void *buf, size_t n, int64_t offset);
+int fs_pwrite_all(int fd, const void *buf, size_t n, int64_t offset);
+
+/* renameat2 with RENAME_NOREPLACE or RENAME_EXCHANGE. Where the file system has no such call (EINVAL): the first
+ * falls back to linkat + unlinkat for files, the second fails with EOPNOTSUPP and the caller must find another way. */
+int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
+int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
+
+/* Nanosecond mtime (atime is left alone) of an open file, or of a name without following it. */
+int fs_set_mtime_fd(int fd, int64_t mtime_ns);
+int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
+
+/* mkdir -p beneath dirfd, mode 0700 for what it creates. */
+int fs_mkdirs(int dirfd, const char *path, mode_t mode);
+/* Removes a file or a whole folder beneath dirfd, following nothing. Absent is success. */
+int fs_remove_tree(int dirfd, const char *path);
+
+/* Small files of our own (keys, tokens, config): the whole content, NUL-terminated, at most max bytes (EFBIG). */
+char *fs_read_file(int dirfd, const char *path, size_t max, size_t *len);
+/* Writes a new file of the given mode beside the old one, fsyncs it, renames it over, fsyncs the folder. */
+int fs_write_file(int dirfd, const char *path, const void *p, size_t n, mode_t mode);
+
+#endif

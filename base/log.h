@@ -1,0 +1,34 @@
+/* One line per event that an admin may want to read: to stderr, with <N> journal priorities when systemd reads it
+ * (JOURNAL_STREAM names stderr's device and inode), with time and level otherwise. Control bytes and invalid UTF-8 in
+ * the text are escaped as \xNN, so no name from a disk or a peer can forge a line. Any thread. */
+#ifndef LANYARD_BASE_LOG_H
+#define LANYARD_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Lines above this level are dropped; LOG_INFO at start. */
+void log_set_level(enum log_level level);
+/* "error", "warn", "info" or "debug"; -1 for anything else. */
+int log_level_parse(const char *name, enum log_level *level);
+/* Lines go to fn instead of stderr (tests, `events`); NULL restores stderr. text has no newline and is escaped. */
+void log_set_sink(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
+
+void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+/* A gate for messages whose cause may repeat for ever: true at most `burst` times per minute and key, so that no peer
+ * can fill the disk. Keeps at most 256 keys. Loop's thread. */
+bool log_allow(const char *key, int burst);
+
+/* Escapes n bytes for a terminal or a log: printable UTF-8 stays, the rest becomes \xNN, backslash becomes \\.
+ * Returns fresh memory that the caller frees. */
+char *log_escape(const void *bytes, size_t n);
+
+#endif

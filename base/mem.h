@@ -1,0 +1,22 @@
+/* Memory that is always there: allocation of bounded sizes that ends the process, with one clear line, when the
+ * system has none left. Everything lanyard holds is crash-safe, so ending is a correct answer; a half-done
+ * operation is not. Sizes from the network are checked against a maximum before they reach these. Any thread. */
+#ifndef LANYARD_BASE_MEM_H
+#define LANYARD_BASE_MEM_H
+
+#include <stddef.h>
+
+/* Zeroed memory for n objects of size bytes; never NULL. The caller frees with free(). */
+void *mem_calloc(size_t n, size_t size);
+/* Like realloc for n objects of size bytes; never NULL unless n * size is 0. */
+void *mem_realloc(void *p, size_t n, size_t size);
+/* A copy of n bytes; never NULL, also for n = 0. */
+void *mem_dup(const void *p, size_t n);
+/* A copy of a NUL-terminated string; NULL for NULL. */
+char *mem_strdup(const char *s);
+/* printf into fresh memory; never NULL. */
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#define MEM_NEW(type) ((type *)mem_calloc(1, sizeof(type)))
+
+#endif
