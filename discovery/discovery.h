@@ -1,0 +1,71 @@
+/* Who is out there. One face, three backends behind it: avahi-daemon through libavahi-client (mdns_client.c),
+ * libavahi-core embedded in this process (mdns_embedded.c), and addresses the admin named (static_peers.c).
+ *
+ * What comes out is only ever an address to try: an agent ID heard over mDNS is a claim, TLS decides who it is. mDNS tells
+ * of arrival promptly but not of departure, so there is no "gone": liveness is the connection's business.
+ * All functions and callbacks: the loop's thread. */
+#ifndef LANYARD_DISCOVERY_DISCOVERY_H
+#define LANYARD_DISCOVERY_DISCOVERY_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+
+enum discovery_mode { DISCOVERY_AUTO, DISCOVERY_AVAHI, DISCOVERY_EMBEDDED, DISCOVERY_OFF };
+
+/* A group as the network may see it. */
+struct discovery_group {
+	char tag[27];     /* truncated hash of the group ID in base32: the subtype is _<tag>._sub._lanyard._tcp */
+	const char *name; /* published in TXT; NULL for a hidden group */
+};
+
+/* Somebody to try. */
+struct discovery_found {
+	const char *claimed_id;       /* TXT id=, base32 without dashes; NULL for a static address */
+	const char *const *names;     /* names of groups from TXT, untrusted bytes, each at most 255 */
+	size_t nnames;
+	struct sockaddr_storage addr; /* port set; sin6_scope_id set for link-local */
+	socklen_t addr_len;
+};
+
+struct discovery_config {
+	enum discovery_mode mode;
+	const char *agent_id; /* our own ID, base32 without dashes (52 digits): names the service and the host */
+	uint16_t port;        /* where we listen */
+	/* Called for each new (id, address), again when it is announced again after having vanished or changed, and
+	 * at most once a second for the same one. Never for ourselves. */
+	void (*found)(void *arg, const struct discovery_found *found);
+	/* Once, and again after each change: which backend serves now ("avahi", "embedded", "off"), and what hinders
+	 * it (NULL when nothing does). For `status` and `doctor`. */
+	void (*state)(void *arg, const char *backend, const char *problem);
+	void *arg;
+};
+
+struct discovery;
+
+/* Never fails for reasons of the network or of D-Bus: what is not there yet is waited for (`state` says so). AUTO uses
+ * avahi-daemon while it is there and embeds libavahi-core while it is not; it changes over when the daemon comes or
+ * goes. NULL only when the config is senseless. Strings are copied. */
+struct discovery *discovery_new(struct loop *loop, const struct discovery_config *config);
+/* Says goodbye on the network, frees. */
+void discovery_free(struct discovery *d);
+
+/* Publishes exactly these groups (one subtype each) and browses exactly their subtypes, from now on; n = 0 publishes
+ * nothing and browses nothing. Copied. At most 64 groups. */
+void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n);
+/* Also browse this subtype without publishing it (a joiner looking for members). "" ends it. */
+void discovery_look_for(struct discovery *d, const char *tag);
+/* Also browse every lanyard service, for the names of groups that are not hidden (`groups`); off at start. */
+void discovery_set_browse_all(struct discovery *d, bool on);
+
+/* Reports HOST:PORT (name, IPv4, [IPv6%scope]) through `found` at once and every 30 s, resolving names in the background.
+ * -1 when the text is no HOST:PORT. */
+int discovery_add_static(struct discovery *d, const char *host_port);
+
+/* Ask again at once (a link came up, a peer was lost): browsers are made anew, at most every 2 s. */
+void discovery_refresh(struct discovery *d);
+
+#endif
