@@ -1,0 +1,115 @@
+/* The index of one group: our rows (one record a path, tombstones included), what connected peers have said that we do not
+ * have yet ("wanted"), block positions, and how far each peer and we have told each other. One SQLite file in WAL mode,
+ * index.db in the group's home folder; this folder is the only door to SQLite. The loop's thread only.
+ *
+ * Writes gather in one open transaction, which the end of the loop's turn commits (index_commit(), called by a loop hook
+ * of the owner, or earlier by itself after 2,000 writes); news are sent from on_commit, so never before their row is
+ * committed. Commits do not fsync (synchronous=NORMAL): what keeps a power cut from reusing a number is that
+ * numbers are reserved durably in advance, 65,536 at a time, and skipped after an unclean end.
+ * Reads see uncommitted writes. */
+#ifndef LANYARD_SYNC_INDEX_INDEX_H
+#define LANYARD_SYNC_INDEX_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sync/plan/record.h"
+
+struct index;
+
+enum index_status {
+	INDEX_OK,
+	INDEX_NEW,     /* there was none: created */
+	INDEX_REBUILT, /* it was damaged: kept as index.db.damaged-<time>, a new one was created */
+	INDEX_NEWER,   /* made by a newer lanyard: left alone, nothing opened */
+	INDEX_FAILED,  /* cannot be opened or created; errno and *why say why */
+};
+
+/* Opens or creates index.db in the folder `dir` (absolute path). *index is NULL for NEWER and FAILED. why: fresh text for
+ * an admin when the status is not OK or NEW; the caller frees. */
+enum index_status index_open(struct index **index, const char *dir, char **why);
+/* Commits, checkpoints, marks the end as clean, frees. */
+void index_close(struct index *index);
+
+/* Our writer number in version vectors, new for every new index. Also the epoch of our sequence numbers. */
+uint64_t index_epoch(const struct index *index);
+/* Starts a new epoch (a peer knows later numbers of ours than we do: the index was rolled back). Rows stay. */
+void index_new_epoch(struct index *index);
+/* The greatest sequence number given to a row so far; 0 when none. */
+uint64_t index_seq(const struct index *index);
+
+/* 0, or -1 after a disk error, which was logged once; the index then refuses writes until index_commit succeeds. */
+int index_commit(struct index *index);
+/* fn(arg) after each commit that gave new sequence numbers. One listener. */
+void index_on_commit(struct index *index, void (*fn)(void *arg), void *arg);
+/* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
+void index_checkpoint(struct index *index);
+/* Bytes in the WAL since the last checkpoint, roughly. */
+int64_t index_wal_bytes(const struct index *index);
+
+/* --- our rows --- */
+/* 1 and *r filled (the caller clears it), 0 when there is none, -1 on error. */
+int index_get(struct index *index, const char *path, struct record *r);
+/* Inserts or replaces the row; gives it the next number (r->seq is set). blocks: the list of a file of two or more blocks
+ * whose content may be new to the index; NULL when the index has it or none is needed. */
+int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
+/* A local change: like index_put, after bumping r->version with our epoch and the new number, modified_by and via = 0. */
+int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
+/* Updates only `seen` of the row (a look found the same content with another inode or ctime). No new number. */
+int index_touch(struct index *index, const char *path, const struct seen *seen);
+/* Rows of a content: calls fn for live files with it until fn returns false. */
+int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r), void *arg);
+/* The list of a content of two or more blocks: 1 / 0 / -1. For one block make it from the content itself. */
+int index_blocks(struct index *index, const struct content *c, struct blocklist *list);
+/* Where a block with this hash and length is said to be in a live local file: 1 and *r and *offset, 0, -1. The bytes must
+ * be verified. */
+int index_find_block(struct index *index, const uint8_t hash[32], uint32_t len, struct record *r, int64_t *offset);
+/* Totals of live rows: kept up to date, no scan. */
+struct index_totals { int64_t files, dirs, symlinks, bytes, tombstones; };
+struct index_totals index_totals(const struct index *index);
+
+/* Rows at and below a folder ("" is all) in memcmp order of the path with '/' sorting below every other byte, which is
+ * the order of a walk that visits a folder's entries sorted by name, each folder before its content. Tombstones
+ * included. The cursor sees changes made meanwhile or not; it is never invalid. */
+struct index_cursor;
+struct index_cursor *index_walk(struct index *index, const char *under);
+/* Like index_walk, starting at the first path >= from in that order. */
+struct index_cursor *index_walk_from(struct index *index, const char *under, const char *from);
+/* 1 and *r (cleared by the caller), 0 at the end, -1. */
+int index_next(struct index_cursor *c, struct record *r);
+void index_cursor_free(struct index_cursor *c);
+/* Rows with seq > after, in that order, at most max; fn returns false to stop early. Returns the number given or -1. */
+int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
+
+/* --- what peers have and we want: one row a (path, peer); written when a record arrives, before its number is
+ * acknowledged; deleted when our row has come to equal or pass it --- */
+/* Inserts or replaces. peer: short ID. theirs->seq is the peer's number. */
+int index_want(struct index *index, uint64_t peer, const struct record *theirs);
+/* All peers' wanted rows of a path, in any order. */
+int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r), void *arg);
+/* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. */
+int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path), void *arg);
+/* Forgets what `peer` has said of path (peer 0: what all have said). */
+int index_unwant(struct index *index, const char *path, uint64_t peer);
+/* Forgets all that a peer has said (its epoch changed, or it left the group). */
+int index_unwant_peer(struct index *index, uint64_t peer);
+/* Number of distinct wanted paths, the sum of their sizes; the smallest seq wanted of one peer (0: none). */
+int64_t index_wanted_count(struct index *index);
+int64_t index_wanted_bytes(struct index *index);
+uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);
+
+/* --- how far we and a peer have told each other --- */
+struct index_peer {
+	uint64_t epoch;    /* of the peer's numbers; 0: never met */
+	uint64_t received; /* of its rows we have all up to this one, as rows or as wanted */
+	uint64_t settled;  /* it has installed (or passed) all of our rows up to this one ... */
+	uint64_t settled_epoch; /* ... of this epoch of ours */
+};
+int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
+int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
+
+/* Small named values (schema "meta"): 1 / 0 / -1. */
+int index_meta_get(struct index *index, const char *key, int64_t *value);
+int index_meta_put(struct index *index, const char *key, int64_t value);
+
+#endif

@@ -1,0 +1,34 @@
+/* What to do about one path when a peer's record meets ours: the decision, and nothing else. Every member comes to
+ * the same winner without talking. Pure.
+ *
+ * Order of judgement: a version that knows the other wins. Concurrent: equal content merges; an edit beats a deletion;
+ * a folder beats a file or symlink, a file beats a symlink; between two of a kind the later mtime wins, then the
+ * greater root (or target), then the greater modified_by. The content that loses is kept, by whoever holds it, under a conflict name. */
+#ifndef LANYARD_SYNC_PLAN_RECONCILE_H
+#define LANYARD_SYNC_PLAN_RECONCILE_H
+
+#include "sync/plan/record.h"
+
+enum reconcile {
+	RECONCILE_NOTHING,  /* ours is equal or newer, or ours wins and the loser's holder will act */
+	RECONCILE_ADOPT,    /* same content: take over `merged` (version joined, mode and mtime decided); only metadata
+	                       may have to be set on disk */
+	RECONCILE_KEEP,     /* ours wins over a deletion: our row gets the joined version in `merged`, disk stays */
+	RECONCILE_TAKE,     /* theirs is newer, or beats our deletion: fetch it; the row becomes `merged` when installed */
+	RECONCILE_CONFLICT, /* theirs wins against content of ours: first rename ours to its conflict name (a new local
+	                       file), then as TAKE */
+};
+
+/* ours: NULL when we have no row. merged (a cleared record) is filled for ADOPT, KEEP, TAKE and CONFLICT: what our row
+ * will be; the caller clears it. Rows' seq, via and seen are not looked at; merged's are 0. */
+enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged);
+
+/* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of deletions
+ * and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try above 0
+ * adds "-<try>" behind the agent, for a name that is taken. Keeps the whole name within RECORD_NAME_MAX by
+ * shortening the stem. Fresh memory. */
+char *conflict_name(const struct record *loser, unsigned try);
+/* Whether the last component looks like a conflict copy's name. */
+bool conflict_is_copy(const char *path);
+
+#endif

@@ -1,0 +1,77 @@
+/* A record: what is known of one path. Peers exchange records, the index keeps them, reconcile compares them. Pure. */
+#ifndef LANYARD_SYNC_PLAN_RECORD_H
+#define LANYARD_SYNC_PLAN_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sync/plan/version.h"
+
+enum record_kind { RECORD_FILE = 1, RECORD_DIR = 2, RECORD_SYMLINK = 3 };
+
+enum {
+	RECORD_PATH_MAX = 4095,      /* bytes of a path, without the NUL */
+	RECORD_NAME_MAX = 255,       /* bytes of one component */
+	BLOCK_MAX = 4 << 20,         /* bytes of the largest block */
+	RECORD_MAX_BLOCKS = 1 << 20, /* blocks of the largest file (about 1 TiB) */
+};
+
+/* Names the bytes of a file. root: of an empty file all zero; of one block its SHA-256; of more the SHA-256 of the list
+ * (36 bytes a block: length as 32-bit big endian, then its SHA-256). Two contents are equal when all three are. */
+struct content {
+	int64_t size;
+	uint32_t nblocks;
+	uint8_t root[32];
+};
+
+struct block {
+	uint32_t len;
+	uint8_t hash[32];
+};
+
+/* The blocks of one content in order. */
+struct blocklist {
+	uint32_t n;
+	struct block *b; /* owned */
+};
+
+/* What the scan saw of the path when the row was written; a look that still sees this means "unchanged". */
+struct seen {
+	int64_t size, mtime_ns, ctime_ns;
+	uint64_t ino;
+};
+
+struct record {
+	char *path;             /* owned; legal Linux path, relative, '/'-separated, no "." or ".." or empty component */
+	enum record_kind kind;  /* of what is, or for a tombstone of what was */
+	bool deleted;           /* a tombstone: content, mode, mtime and target mean nothing */
+	uint32_t mode;          /* 07777; 0 for symlinks */
+	int64_t mtime_ns;       /* files and symlinks; 0 for folders */
+	struct content content; /* files */
+	uint8_t chunk_log2;     /* files: log2 of the average block size it was cut with; 0 when not cut (one block) */
+	char *target;           /* symlinks; owned; NULL otherwise */
+	struct version version;
+	uint64_t modified_by;   /* short ID of the agent that made this version */
+	/* of this agent only, never sent */
+	uint64_t seq;           /* our number of this row's last change; set by the index */
+	uint64_t via;           /* short ID of the peer whose row made ours equal to it; 0: our own change */
+	struct seen seen;       /* all zero: never seen on disk */
+};
+
+void record_clear(struct record *r); /* frees what it owns and zeroes it */
+void record_copy(struct record *to, const struct record *from);
+bool content_equal(const struct content *a, const struct content *b);
+/* Same kind, deletion, content or target; mode and mtime may differ. */
+bool record_same_content(const struct record *a, const struct record *b);
+/* record_same_content, and mode and mtime too. Versions may differ. */
+bool record_same(const struct record *a, const struct record *b);
+
+void blocklist_clear(struct blocklist *l);
+/* 36 bytes a block; out has room for 36 * n. */
+void blocklist_encode(uint8_t *out, const struct blocklist *l);
+/* -1 unless n is a multiple of 36, no length is 0 or above BLOCK_MAX, and at most RECORD_MAX_BLOCKS. */
+int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n);
+/* The content this list makes (computes the root). */
+struct content blocklist_content(const struct blocklist *l);
+
+#endif
