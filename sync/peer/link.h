@@ -1,0 +1,60 @@
+/* A link: an ordered, reliable, authenticated stream of frames to one agent. TLS 1.3 over TCP makes them (tls.h); tests and
+ * the simulator make them of memory. Sending never blocks: frames queue in two lanes, control before bulk, so a ping
+ * never waits behind blocks (only behind the frame being written). Loop's thread. */
+#ifndef LANYARD_SYNC_PEER_LINK_H
+#define LANYARD_SYNC_PEER_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/group/id.h"
+
+struct link;
+
+enum link_lane { LINK_CONTROL, LINK_BULK };
+
+struct link_events {
+	/* One frame, whole: type and n payload bytes, valid only during the call. The handler may close the link
+	 * inside; no event follows a close. */
+	void (*frame)(void *arg, uint8_t type, const uint8_t *payload, size_t n);
+	/* The bulk queue fell below LINK_BULK_LOW after having been above it. */
+	void (*drained)(void *arg);
+	/* The link ended, by the other side, the network or a malformed frame; reason is for a log. The handler then calls
+	 * link_close(). Not called after link_close(). */
+	void (*down)(void *arg, const char *reason);
+};
+
+enum { LINK_BULK_LOW = 1 << 20 };
+
+struct link_ops {
+	int (*send)(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
+	            size_t body_n);
+	void (*close)(struct link *l);
+};
+
+/* The part of every link that its users see; implementations embed it first. */
+struct link {
+	const struct link_ops *ops;
+	const struct link_events *events; /* set by link_listen */
+	void *arg;
+	struct agent_id peer;       /* proved by the handshake */
+	uint8_t binding[32];        /* from the TLS exporter: the same at both ends, and nowhere else */
+	bool dialed;                /* we opened it */
+	char address[64];           /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
+	size_t queued_control;      /* bytes waiting */
+	size_t queued_bulk;
+	uint64_t bytes_in, bytes_out;   /* on the wire, frames with their headers (before TLS) */
+	int64_t last_in_ms;         /* loop time when something last arrived */
+};
+
+/* From now on events go here (frames that came earlier are delivered in the next turn). */
+void link_listen(struct link *l, const struct link_events *events, void *arg);
+/* Queues a frame: head (copied) then body (taken over: freed by the link with free(); may be NULL). Returns 0; -1 when the control
+ * queue is over its bound (the other side does not read), which the caller answers by closing. */
+int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
+              size_t body_n);
+/* Sends what is queued as far as it goes at once, closes, frees. Safe inside events. */
+void link_close(struct link *l);
+
+#endif

@@ -1,0 +1,33 @@
+/* Links over TCP with TLS 1.3: both sides present self-signed certificates over their identity keys; nothing of a certificate but
+ * its key is believed. ALPN "lanyard/1". Anything else (TLS 1.2, plain TCP, no certificate, another ALPN, a key
+ * that is not Ed25519, a handshake that takes over 10 s) is refused. The loop's thread. */
+#ifndef LANYARD_SYNC_PEER_TLS_H
+#define LANYARD_SYNC_PEER_TLS_H
+
+#include <netinet/in.h>
+
+#include "base/loop.h"
+#include "sync/group/identity.h"
+#include "sync/peer/link.h"
+
+struct tls;
+
+struct tls_events {
+	/* A link is up. The callee owns it and calls link_listen() before returning to the loop, or link_close(). */
+	void (*up)(void *arg, struct link *l, void *dial_arg);
+	/* An attempt failed. dial_arg: as given to tls_dial, NULL for one that came in. address: for people. reason:
+	 * what happened, for a log. refused: the other side spoke, but not as a lanyard agent. */
+	void (*failed)(void *arg, void *dial_arg, const char *address, const char *reason, bool refused);
+};
+
+/* The identity must outlive it. NULL with *why (fresh text). */
+struct tls *tls_new(struct loop *loop, const struct identity *self, const struct tls_events *events, void *arg, char **why);
+/* Ends listeners and handshakes under way (without events); links that are up stay their owners'. */
+void tls_free(struct tls *t);
+/* Listens on "[ADDR:]PORT" ("" or "0": any address, any port; IPv6 dual-stack where there is). May be called once. Returns the port; -1 with *why. At most 64
+ * unfinished handshakes at a time, and 8 from one address; more are dropped. */
+int tls_listen(struct tls *t, const char *listen, char **why);
+/* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. -1 when no socket can be had. */
+int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg);
+
+#endif

@@ -1,0 +1,35 @@
+/* Frames: how messages stand in the stream. 4 bytes payload length (big endian), 1 byte type, 1 byte flags, payload.
+ * Pure. */
+#ifndef LANYARD_SYNC_WIRE_FRAME_H
+#define LANYARD_SYNC_WIRE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	FRAME_HEADER = 6,
+	FRAME_MAX_CONTROL = 4 << 20,            /* payload bytes of any message but BLOCK, compressed or not */
+	FRAME_MAX_BLOCK = (4 << 20) + 64,       /* payload bytes of BLOCK */
+	FRAME_MAX_BEFORE_HELLO = 16 << 10,      /* until the peer has proved itself a member of a group */
+	FRAME_FLAG_ZSTD = 1,                    /* payload: 4 bytes plain length, then one zstd frame */
+};
+
+/* Message types; the bodies are in lanyard.proto. Unknown types are skipped. */
+enum frame_type {
+	FRAME_HELLO = 1, FRAME_BYE = 2, FRAME_PING = 3, FRAME_PONG = 4, FRAME_GROUP_OPEN = 5, FRAME_GROUP_CLOSE = 6,
+	FRAME_ROSTER = 7, FRAME_INDEX_HELLO = 8, FRAME_NEWS = 9, FRAME_NEWS_ACK = 10, FRAME_LIST_GET = 11,
+	FRAME_LIST = 12, FRAME_GET = 13, FRAME_BLOCK = 14, FRAME_CANCEL = 15, FRAME_ADDRESSES = 16,
+};
+
+struct frame {
+	uint8_t type, flags;
+	uint32_t len;
+};
+
+enum frame_status { FRAME_WHOLE, FRAME_PART, FRAME_TOO_LONG };
+/* Looks at the start of n bytes: WHOLE when the frame (header and payload) is all there; *f is filled as soon as the header is.
+ * limit: FRAME_MAX_BEFORE_HELLO, or 0 for the type's own maximum. */
+enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit);
+void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len);
+
+#endif
