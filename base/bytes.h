@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growing buffer. `full` is set, and stays set, once an append did not fit into max; such appends add nothing. */
+/* A growing buffer. `full` is set, and stays set, once an append did not fit into max; that append and all later ones
+ * add nothing, so the content never has a hole. */
 struct bytes {
 	uint8_t *p;   /* owned; NULL when empty */
 	size_t len;   /* bytes in use */

@@ -21,13 +21,16 @@ struct fs_stat {
 	uint32_t nlink;
 };
 
-/* O_CLOEXEC is always added. dirfd is the root; path "" or "." is the root itself (directories only). */
+/* O_CLOEXEC and O_NOCTTY are always added. dirfd is the root; path "" or "." is the root itself (directories only).
+ * What may be a FIFO or a device must be opened with O_NONBLOCK. */
 int fs_open(int dirfd, const char *path, int flags, mode_t mode);
 /* Opens path's parent; *name points into path at the last component. O_PATH-free: usable for fsync and *at calls. */
 int fs_open_parent(int dirfd, const char *path, const char **name);
-/* Looks at name in dirfd itself, without following a symlink. Absent is success with kind 0. */
+/* Looks at name in dirfd itself, without following a symlink. Absent is success with kind 0.
+ * Here and below a `name` is one component: EINVAL for "", ".." or a slash. */
 int fs_stat_at(int dirfd, const char *name, struct fs_stat *st);
-/* Looks at a whole path beneath dirfd. A missing parent, or a parent that is no directory, is "absent" too. */
+/* Looks at a whole path beneath dirfd. A missing parent, or a parent that is no directory (a symlink, say), is
+ * "absent" too. */
 int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st);
 int fs_stat_fd(int fd, struct fs_stat *st);
 /* Reads a symlink's target into fresh NUL-terminated memory; NULL and errno (ENAMETOOLONG above PATH_MAX). */
@@ -47,9 +50,9 @@ int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
 int fs_set_mtime_fd(int fd, int64_t mtime_ns);
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
 
-/* mkdir -p beneath dirfd, mode 0700 for what it creates. */
+/* mkdir -p beneath dirfd; what it creates gets mode, less the umask. ENOTDIR or ELOOP when something else is there. */
 int fs_mkdirs(int dirfd, const char *path, mode_t mode);
-/* Removes a file or a whole folder beneath dirfd, following nothing. Absent is success. */
+/* Removes a file or a whole folder beneath dirfd, following nothing, however deep it goes. Absent is success. */
 int fs_remove_tree(int dirfd, const char *path);
 
 /* Small files of our own (keys, tokens, config): the whole content, NUL-terminated, at most max bytes (EFBIG). */

@@ -14,7 +14,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 /* "error", "warn", "info" or "debug"; -1 for anything else. */
 int log_level_parse(const char *name, enum log_level *level);
-/* Lines go to fn instead of stderr (tests, `events`); NULL restores stderr. text has no newline and is escaped. */
+/* Lines go to fn instead of stderr (tests, `events`), on the thread that logs; NULL restores stderr. text has no
+ * newline and is escaped. */
 void log_set_sink(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -19,7 +19,7 @@ struct loop_hook;
 struct loop *loop_new(void);
 /* All timers, ios, signals and hooks must have been freed before. free(NULL) works for all the _free here. */
 void loop_free(struct loop *loop);
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Runs one turn; blocks only when `wait`. For tests. Returns false when nothing is left to wait for. */
@@ -41,9 +41,11 @@ void loop_timer_free(struct loop_timer *t);
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_ERROR = 4 };
 typedef void loop_io_fn(void *arg, int events);
 
-/* Watches fd, which stays the caller's and must outlive the watch. NULL and errno when fd cannot be polled. */
+/* Watches fd, which stays the caller's, must outlive the watch, and is made non-blocking. Reports nothing before the
+ * first loop_io_want(). NULL and errno when fd cannot be polled, or is watched already. */
 struct loop_io *loop_io_new(struct loop *loop, int fd, loop_io_fn *fn, void *arg);
-/* Which of LOOP_READ and LOOP_WRITE to report from now on; 0 pauses. LOOP_ERROR is reported by itself. */
+/* Which of LOOP_READ and LOOP_WRITE to report from now on; 0 pauses. LOOP_ERROR comes unasked unless paused, comes
+ * alone, and pauses: ask for SO_ERROR, or read on, to learn what happened. */
 void loop_io_want(struct loop_io *io, int events);
 /* After this returns the caller may close the fd. Safe inside fn. */
 void loop_io_free(struct loop_io *io);

@@ -1,0 +1,235 @@
+/* Lookups, looks and renames beneath a directory: see fs.h. Folder trees are in fs_tree.c, contents in fs_file.c. */
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* openat2 says EAGAIN when a rename elsewhere made it unsure that ".." stayed beneath; each try is a fresh walk. */
+enum { OPEN_TRIES = 64 };
+
+int fs_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = -1;
+
+	/* openat2 refuses what openat would ignore: a mode without a file to create, O_PATH with other flags. */
+	if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)
+		how.mode = mode & 07777;
+	if ((flags & O_PATH) != 0)
+		how.flags &= O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
+	if (path[0] == '\0')
+		path = ".";
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	return (int)fd;
+}
+
+/* A name is one component: with a slash or "..", the *at calls would leave the folder they were given. */
+static int check_name(const char *name)
+{
+	if (name[0] == '\0' || strcmp(name, "..") == 0 || strchr(name, '/') != NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int fs_open_parent(int dirfd, const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	const char *last = slash != NULL ? slash + 1 : path;
+	char parent[PATH_MAX];
+	size_t len;
+
+	if (check_name(last) < 0)
+		return -1;
+	if (strcmp(last, ".") == 0 || slash == path) {
+		errno = EINVAL;
+		return -1;
+	}
+	len = slash != NULL ? (size_t)(slash - path) : 0;
+	if (len >= sizeof(parent)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(parent, path, len);
+	parent[len] = '\0';
+	*name = last;
+	return fs_open(dirfd, parent, O_RDONLY | O_DIRECTORY, 0);
+}
+
+static int64_t to_ns(struct timespec ts)
+{
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void fill(struct fs_stat *st, const struct stat *in)
+{
+	*st = (struct fs_stat){
+		.kind = in->st_mode & S_IFMT,
+		.mode = in->st_mode & 07777,
+		.size = in->st_size,
+		.mtime_ns = to_ns(in->st_mtim),
+		.ctime_ns = to_ns(in->st_ctim),
+		.ino = in->st_ino,
+		.dev = in->st_dev,
+		.nlink = (uint32_t)in->st_nlink,
+	};
+}
+
+int fs_stat_at(int dirfd, const char *name, struct fs_stat *st)
+{
+	struct stat in;
+
+	if (check_name(name) < 0)
+		return -1;
+	if (fstatat(dirfd, name, &in, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0) {
+		fill(st, &in);
+		return 0;
+	}
+	if (errno != ENOENT)
+		return -1;
+	*st = (struct fs_stat){ 0 };
+	return 0;
+}
+
+int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st)
+{
+	int saved_errno;
+	int fd;
+	int rc;
+
+	if (strchr(path, '/') == NULL && path[0] != '\0')
+		return fs_stat_at(dirfd, path, st);
+	fd = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0) {
+		/* ELOOP: a symlink stands where a parent should be, and a symlink is no directory. */
+		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return -1;
+		*st = (struct fs_stat){ 0 };
+		return 0;
+	}
+	rc = fs_stat_fd(fd, st);
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return rc;
+}
+
+int fs_stat_fd(int fd, struct fs_stat *st)
+{
+	struct stat in;
+
+	if (fstat(fd, &in) < 0)
+		return -1;
+	fill(st, &in);
+	return 0;
+}
+
+char *fs_readlink_at(int dirfd, const char *name)
+{
+	char target[PATH_MAX + 1];
+	ssize_t n;
+	char *out;
+
+	if (check_name(name) < 0)
+		return NULL;
+	n = readlinkat(dirfd, name, target, sizeof(target));
+	if (n < 0)
+		return NULL;
+	if (n > PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	out = mem_calloc((size_t)n + 1, 1);
+	memcpy(out, target, (size_t)n);
+	return out;
+}
+
+/* Without RENAME_NOREPLACE only link(2) still refuses an existing target in the same step. */
+static int link_then_unlink(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	int saved_errno;
+
+	if (linkat(old_dirfd, old_name, new_dirfd, new_name, 0) < 0) {
+		/* A directory, or a file system without hard links: the renameat2 that failed is the honest answer. */
+		if (errno == EPERM)
+			errno = EINVAL;
+		return -1;
+	}
+	if (unlinkat(old_dirfd, old_name, 0) == 0)
+		return 0;
+	saved_errno = errno;
+	unlinkat(new_dirfd, new_name, 0);
+	errno = saved_errno;
+	return -1;
+}
+
+int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	if (check_name(old_name) < 0 || check_name(new_name) < 0)
+		return -1;
+	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	return link_then_unlink(old_dirfd, old_name, new_dirfd, new_name);
+}
+
+int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
+{
+	if (check_name(a) < 0 || check_name(b) < 0)
+		return -1;
+	if (renameat2(a_dirfd, a, b_dirfd, b, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS)
+		errno = EOPNOTSUPP;
+	return -1;
+}
+
+/* Times before 1970 are negative, nanoseconds within a second never are. */
+static void fill_times(struct timespec times[2], int64_t mtime_ns)
+{
+	int64_t s = mtime_ns / 1000000000;
+	int64_t ns = mtime_ns % 1000000000;
+
+	if (ns < 0) {
+		s--;
+		ns += 1000000000;
+	}
+	times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+	times[1] = (struct timespec){ .tv_sec = s, .tv_nsec = ns };
+}
+
+int fs_set_mtime_fd(int fd, int64_t mtime_ns)
+{
+	struct timespec times[2];
+
+	fill_times(times, mtime_ns);
+	return futimens(fd, times);
+}
+
+int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
+{
+	struct timespec times[2];
+
+	if (check_name(name) < 0)
+		return -1;
+	fill_times(times, mtime_ns);
+	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
+}

@@ -1,0 +1,208 @@
+/* Making and removing folder trees: see fs.h. */
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static void close_keep_errno(int fd)
+{
+	int saved_errno = errno;
+
+	close(fd);
+	errno = saved_errno;
+}
+
+/* Makes part, a prefix of a path whose own parent exists by now. */
+static int make_one(int dirfd, const char *part, mode_t mode)
+{
+	const char *name;
+	int parent = fs_open_parent(dirfd, part, &name);
+	int rc;
+
+	if (parent < 0)
+		return -1;
+	rc = mkdirat(parent, name, mode);
+	if (rc < 0 && errno == EEXIST)
+		rc = 0;
+	close_keep_errno(parent);
+	return rc;
+}
+
+int fs_mkdirs(int dirfd, const char *path, mode_t mode)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path);
+	int fd = fs_open(dirfd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (len >= sizeof(part)) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		for (size_t i = 1; i <= len; i++) {
+			if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/')
+				continue;
+			memcpy(part, path, i);
+			part[i] = '\0';
+			if (make_one(dirfd, part, mode) < 0)
+				return -1;
+		}
+		/* Somebody else's file or symlink may have come first where we found EEXIST. */
+		fd = fs_open(dirfd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/* One folder on the way down; enough to come back up through ".." and to be sure that it is the same one. */
+struct level {
+	char *name;  /* of the folder below, in this one */
+	uint64_t dev;
+	uint64_t ino;
+};
+
+/* A walk that holds one folder open however deep it goes, since folders may nest deeper than we have descriptors. */
+struct walk {
+	int fd;              /* the folder we are in; owned */
+	struct level *above; /* depth of them, the top first */
+	size_t depth;
+	size_t cap;
+};
+
+static int walk_down(struct walk *w, const char *name)
+{
+	struct fs_stat st;
+	int fd;
+
+	if (fs_stat_fd(w->fd, &st) < 0)
+		return -1;
+	fd = openat(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	close(w->fd);
+	w->fd = fd;
+	if (w->depth == w->cap) {
+		w->cap = w->cap * 2 + 16;
+		w->above = mem_realloc(w->above, w->cap, sizeof(w->above[0]));
+	}
+	w->above[w->depth++] = (struct level){ .name = mem_strdup(name), .dev = st.dev, .ino = st.ino };
+	return 0;
+}
+
+/* Back to the folder above, which must be the one we came from, and removes the one that is empty now. */
+static int walk_up(struct walk *w)
+{
+	struct level *up = &w->above[w->depth - 1];
+	struct fs_stat st;
+	int rc;
+	int fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (fs_stat_fd(fd, &st) < 0 || st.dev != up->dev || st.ino != up->ino) {
+		close(fd);
+		errno = ESTALE; /* moved away meanwhile: what is above now is not ours to touch */
+		return -1;
+	}
+	close(w->fd);
+	w->fd = fd;
+	rc = unlinkat(fd, up->name, AT_REMOVEDIR);
+	if (rc < 0 && errno == ENOENT)
+		rc = 0;
+	free(up->name);
+	w->depth--;
+	return rc;
+}
+
+/* Removes one entry if it can be done in one step: 1 when it is a folder that is not empty. */
+static int remove_entry(int fd, const char *name)
+{
+	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -1;
+	if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
+}
+
+/* Empties the current folder as far as its first folder that is not empty, into which it walks (1). 0: it is empty. */
+static int empty_folder(struct walk *w)
+{
+	int copy = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *e;
+	int rc = 0;
+	int saved_errno;
+
+	if (dir == NULL) {
+		if (copy >= 0)
+			close_keep_errno(copy);
+		return -1;
+	}
+	while (rc == 0) {
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL) {
+			rc = errno != 0 ? -1 : 0;
+			break;
+		}
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		rc = remove_entry(w->fd, e->d_name);
+		/* A folder that its owner may not write to can still be emptied by its owner; it goes away itself. */
+		if (rc < 0 && errno == EACCES && fchmod(w->fd, 0700) == 0)
+			rc = remove_entry(w->fd, e->d_name);
+		if (rc > 0 && walk_down(w, e->d_name) < 0)
+			rc = -1;
+	}
+	saved_errno = errno;
+	closedir(dir);
+	errno = saved_errno;
+	return rc;
+}
+
+static int remove_folder(int parent, const char *name)
+{
+	struct walk w = { .fd = dup(parent) };
+	int rc = w.fd < 0 ? -1 : walk_down(&w, name);
+
+	while (rc == 0 && w.depth > 0) {
+		rc = empty_folder(&w);
+		if (rc == 0)
+			rc = walk_up(&w);
+		else if (rc > 0)
+			rc = 0;
+	}
+	for (size_t i = 0; i < w.depth; i++)
+		free(w.above[i].name);
+	free(w.above);
+	if (w.fd >= 0)
+		close_keep_errno(w.fd);
+	return rc;
+}
+
+int fs_remove_tree(int dirfd, const char *path)
+{
+	const char *name;
+	int parent = fs_open_parent(dirfd, path, &name);
+	int rc;
+
+	if (parent < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	rc = remove_entry(parent, name);
+	if (rc > 0)
+		rc = remove_folder(parent, name);
+	close_keep_errno(parent);
+	return rc;
+}

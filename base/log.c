@@ -1,0 +1,270 @@
+/* Lines for the admin, escaped, each in one write(2): see log.h. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+	MAX_TEXT = 16 * 1024, /* bytes of one message before escaping; the rest is cut off */
+	MAX_KEYS = 256,       /* keys that log_allow() tells apart */
+};
+
+/* How each level is written: for people, and as the journal's priority. */
+static const struct {
+	const char *name;
+	const char *priority;
+} levels[] = {
+	[LOG_ERROR] = { "error", "<3>" },
+	[LOG_WARN] = { "warn", "<4>" },
+	[LOG_INFO] = { "info", "<6>" },
+	[LOG_DEBUG] = { "debug", "<7>" },
+};
+
+typedef void sink_fn(void *arg, enum log_level level, const char *text);
+
+static atomic_int max_level = LOG_INFO;
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static sink_fn *sink;
+static void *sink_arg;
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&max_level, (int)level);
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(name, levels[i].name) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+void log_set_sink(sink_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&sink_lock);
+	sink = fn;
+	sink_arg = arg;
+	pthread_mutex_unlock(&sink_lock);
+}
+
+/* Length and code point of the UTF-8 sequence at p; 0 when it is cut short, overlong, a surrogate or out of range. */
+static size_t utf8_decode(const uint8_t *p, size_t n, uint32_t *code)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+	uint32_t c;
+
+	if (len == 0 || len > n)
+		return 0;
+	c = len == 1 ? p[0] : p[0] & (0x7fU >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return len;
+}
+
+/* Not only control codes: what ends a line or turns its direction can make one name look like another. */
+static bool printable(uint32_t c)
+{
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+		return false;
+	if (c == 0x61c || c == 0x200e || c == 0x200f || c == 0xfeff)
+		return false;
+	return !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
+}
+
+/* out has room for 4n + 1. Returns the length. */
+static size_t escape(char *out, const uint8_t *in, size_t n, bool backslash)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = out;
+
+	for (size_t i = 0; i < n;) {
+		uint32_t code;
+		size_t len = utf8_decode(in + i, n - i, &code);
+
+		if (len != 0 && printable(code)) {
+			if (backslash && code == '\\')
+				*at++ = '\\';
+			memcpy(at, in + i, len);
+			at += len;
+			i += len;
+			continue;
+		}
+		for (len = len != 0 ? len : 1; len > 0; len--, i++) {
+			*at++ = '\\';
+			*at++ = 'x';
+			*at++ = digits[in[i] >> 4];
+			*at++ = digits[in[i] & 15];
+		}
+	}
+	*at = '\0';
+	return (size_t)(at - out);
+}
+
+char *log_escape(const void *bytes, size_t n)
+{
+	char *out = mem_calloc(n + 1, 4);
+
+	return mem_realloc(out, escape(out, bytes, n, true) + 1, 1);
+}
+
+/* systemd sets JOURNAL_STREAM to the device and inode of the stderr it made; a redirected stderr does not match. */
+static bool stderr_is_journal(void)
+{
+	const char *env = getenv("JOURNAL_STREAM");
+	unsigned long long dev;
+	unsigned long long ino;
+	struct stat st;
+	char *end;
+
+	if (env == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	dev = strtoull(env, &end, 10);
+	if (*end != ':')
+		return false;
+	ino = strtoull(end + 1, &end, 10);
+	return *end == '\0' && dev == st.st_dev && ino == st.st_ino;
+}
+
+static bool journal;
+
+static void look_for_journal(void)
+{
+	journal = stderr_is_journal();
+}
+
+static void write_stderr(enum log_level level, const char *text)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	char *line;
+	ssize_t rc;
+
+	pthread_once(&once, look_for_journal);
+	if (journal) {
+		line = mem_printf("%s%s\n", levels[level].priority, text);
+	} else {
+		int64_t ns = clock_wall_ns();
+		time_t s = (time_t)clock_wall_s();
+		struct tm tm;
+
+		gmtime_r(&s, &tm);
+		line = mem_printf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %-5s %s\n", tm.tm_year + 1900, tm.tm_mon + 1,
+			tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((ns - s * 1000000000) / 1000000),
+			levels[level].name, text);
+	}
+	/* When nobody reads stderr there is nobody to tell. */
+	do {
+		rc = write(STDERR_FILENO, line, strlen(line));
+	} while (rc < 0 && errno == EINTR);
+	free(line);
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	int saved_errno = errno;
+	sink_fn *fn;
+	void *arg;
+	char *raw;
+	char *text;
+	size_t len;
+	va_list ap;
+
+	if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
+		return;
+	raw = mem_calloc(1, MAX_TEXT);
+	va_start(ap, fmt);
+	(void)vsnprintf(raw, MAX_TEXT, fmt, ap);
+	va_end(ap);
+	len = strlen(raw);
+	text = mem_calloc(len + 1, 4);
+	escape(text, (const uint8_t *)raw, len, false);
+	free(raw);
+
+	pthread_mutex_lock(&sink_lock);
+	fn = sink;
+	arg = sink_arg;
+	pthread_mutex_unlock(&sink_lock);
+	if (fn != NULL)
+		fn(arg, level, text);
+	else
+		write_stderr(level, text);
+	free(text);
+	errno = saved_errno;
+}
+
+/* One key's minute. The wall clock is used because tests can set it; a jump backwards only starts a new minute. */
+struct gate {
+	uint64_t hash;
+	int64_t since; /* ns; start of this minute */
+	int count;     /* passed in this minute */
+};
+
+static const int64_t gate_minute = 60 * INT64_C(1000000000);
+
+static bool gate_expired(const struct gate *g, int64_t now)
+{
+	return now < g->since || now - g->since >= gate_minute;
+}
+
+/* FNV-1a from a start that no peer knows, so that keys cannot be chosen to collide. */
+static uint64_t key_hash(const char *key)
+{
+	static uint64_t start;
+	uint64_t h;
+
+	while (start == 0)
+		start = random_u64();
+	h = start;
+	for (; *key != '\0'; key++)
+		h = (h ^ (uint8_t)*key) * 0x100000001b3;
+	return h;
+}
+
+bool log_allow(const char *key, int burst)
+{
+	/* The last gate is shared by all keys that find no room, so making up new keys opens no new gates. */
+	static struct gate gates[MAX_KEYS];
+	static int used;
+	uint64_t hash = key_hash(key);
+	int64_t now = clock_wall_ns();
+	struct gate *g = NULL;
+
+	for (int i = 0; i < used && (g == NULL || g->hash != hash); i++) {
+		if (gates[i].hash == hash || (g == NULL && gate_expired(&gates[i], now)))
+			g = &gates[i];
+	}
+	if (g == NULL) {
+		g = &gates[used];
+		if (used < MAX_KEYS - 1)
+			used++;
+		else
+			hash = g->hash;
+	}
+	if (g->hash != hash || g->count == 0 || gate_expired(g, now))
+		*g = (struct gate){ .hash = hash, .since = now };
+	if (g->count >= burst)
+		return false;
+	g->count++;
+	return true;
+}

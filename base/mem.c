@@ -1,0 +1,75 @@
+/* Allocation that never fails: see mem.h. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Ends the process without allocating anything more. abort() leaves a core for whoever wants to know why. */
+static void __attribute__((noreturn)) out_of_memory(void)
+{
+	static const char line[] = "lanyard: out of memory\n";
+
+	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
+		abort();
+	abort();
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+	void *p = calloc(n != 0 ? n : 1, size != 0 ? size : 1);
+
+	if (p == NULL)
+		out_of_memory();
+	return p;
+}
+
+void *mem_realloc(void *p, size_t n, size_t size)
+{
+	void *q;
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		out_of_memory();
+	if (total == 0) {
+		free(p);
+		return NULL;
+	}
+	q = realloc(p, total);
+	if (q == NULL)
+		out_of_memory();
+	return q;
+}
+
+void *mem_dup(const void *p, size_t n)
+{
+	void *q = malloc(n != 0 ? n : 1);
+
+	if (q == NULL)
+		out_of_memory();
+	if (n != 0)
+		memcpy(q, p, n);
+	return q;
+}
+
+char *mem_strdup(const char *s)
+{
+	return s != NULL ? mem_dup(s, strlen(s) + 1) : NULL;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		out_of_memory();
+	return text;
+}

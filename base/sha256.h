@@ -1,0 +1,26 @@
+/* SHA-256, fast for small inputs too: the digest is looked up once and each thread keeps one context. Any thread. */
+#ifndef LANYARD_BASE_SHA256_H
+#define LANYARD_BASE_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHA256_SIZE = 32 };
+
+/* The digest of n bytes; p may be NULL for n = 0. Never fails. */
+void sha256(uint8_t out[SHA256_SIZE], const void *p, size_t n);
+
+/* The digest of bytes that come in pieces. Zeroed memory is a valid, unused stream. */
+struct sha256_stream {
+	struct evp_md_ctx_st *evp; /* owned; NULL when not begun */
+};
+
+/* Begins anew, whatever the stream did before. */
+void sha256_begin(struct sha256_stream *s);
+void sha256_update(struct sha256_stream *s, const void *p, size_t n);
+/* The digest of everything since sha256_begin(); the stream has to be begun again, or freed, after it. */
+void sha256_end(struct sha256_stream *s, uint8_t out[SHA256_SIZE]);
+/* Frees what a stream holds, begun or not. */
+void sha256_free(struct sha256_stream *s);
+
+#endif
