@@ -1,0 +1,117 @@
+/* Getting: what peers have and we want becomes tickets, tickets become verified parts, parts become files. One for each
+ * group. Reads and writes the index, asks peers through `ops`, leaves the disk to workers. The loop's thread.
+ *
+ * A record from a peer is judged by reconcile against our row: what changes only rows is done at once; a small file whose
+ * bytes came along goes straight into the next install batch, kept in memory until then (fetch_held tells the
+ * connection which numbers may not be acknowledged yet); everything else is remembered in the index as wanted and becomes
+ * a ticket. One path has one ticket under way at a time.
+ *
+ * Commit order, never shortened (design.md, 8): part opened exclusively beneath the share -> write -> verify -> fsync -> look again at
+ * the target -> rename -> fsync folder -> index row -> (commit) -> tell others. */
+#ifndef LANYARD_SYNC_FETCH_FETCH_H
+#define LANYARD_SYNC_FETCH_FETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "base/workers.h"
+#include "sync/index/index.h"
+#include "sync/plan/record.h"
+#include "sync/share/share.h"
+
+struct fetch;
+
+/* One wanted block of a content. request: chosen by fetch, unique in this process. */
+struct fetch_want {
+	uint32_t request;
+	uint32_t len;
+	int64_t offset;
+	uint8_t hash[32];
+};
+
+/* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list. */
+struct fetch_ops {
+	/* Bytes of blocks that may be asked of this peer now (its window less what is in flight); 0 when full or gone. */
+	size_t (*room)(void *arg, uint64_t peer);
+	int (*get)(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n);
+	/* The list of a content, from block `first` on. */
+	int (*get_list)(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
+	void (*cancel)(void *arg, uint64_t peer, const uint32_t *requests, size_t n);
+	/* The peer sent what it should not have: logged once there; repeated, it ends the connection. */
+	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
+	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for what we lost. */
+	bool (*connected)(void *arg, uint64_t peer);
+};
+
+struct fetch_config {
+	struct loop *loop;
+	struct workers *workers;
+	struct share *share;
+	struct index *index;
+	uint64_t short_id;
+	const struct fetch_ops *ops;
+	void *ops_arg;
+	/* Look at this path: something is not as our row says. (local_hint) */
+	void (*hint)(void *arg, const char *path);
+	/* For `events`: installed, deleted, conflict (path: the copy's name; of: the path in conflict). */
+	void (*installed)(void *arg, const struct record *r);
+	void (*conflict)(void *arg, const char *path, const char *of);
+	void (*problem)(void *arg, const char *path, const char *reason);
+	/* Idle became busy or the reverse; held numbers went down; a ticket's reason changed. */
+	void (*state)(void *arg);
+	void *arg;
+};
+
+struct fetch *fetch_new(const struct fetch_config *config);
+void fetch_free(struct fetch *f);
+/* Takes up what the index still wants; resumes parts; removes parts that nobody wants. */
+void fetch_start(struct fetch *f);
+/* Nothing new is begun while paused; what is under way is finished or cancelled. */
+void fetch_pause(struct fetch *f, bool paused);
+
+/* A record of a peer, in the order of its numbers. bytes: the content of a small file, or NULL; copied. blocks: a short list, or NULL.
+ * The path has passed path_check and share_accepts. */
+void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n, const struct blocklist *blocks);
+/* All of one NEWS message was given: deletions and moves in it may now be judged together. */
+void fetch_records_end(struct fetch *f, uint64_t peer);
+/* The smallest number of this peer that is known in memory only, 0: none. Everything below it is remembered. */
+uint64_t fetch_held(const struct fetch *f, uint64_t peer);
+/* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
+size_t fetch_held_bytes(const struct fetch *f);
+
+/* A connected peer may be asked from now on / no longer; what was asked of it is asked of others. */
+void fetch_peer_up(struct fetch *f, uint64_t peer);
+void fetch_peer_down(struct fetch *f, uint64_t peer);
+
+/* Answers. bytes is taken over (free()d by fetch), NULL when the peer has it no longer. An answer nobody waits for is dropped. */
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n);
+/* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
+void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+
+/* Fetch this row's content again from any peer: its bytes here have rotted. */
+void fetch_repair(struct fetch *f, const char *path);
+
+/* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a worker) and offset hold it; 0: no. */
+int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd);
+
+/* Nothing wanted, nothing held, nothing being installed. */
+bool fetch_idle(const struct fetch *f);
+
+struct fetch_download {
+	const char *path;
+	int64_t done, size;      /* bytes verified, of */
+	int64_t rate;            /* bytes a second, over the last seconds */
+	bool complete;           /* one of the last 32 completed */
+	int64_t finished_s;      /* wall clock, when complete */
+	const char *reason;      /* why it waits; NULL when it does not */
+};
+/* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
+void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
+
+struct fetch_counters {
+	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received, files_installed, files_renamed;
+};
+struct fetch_counters fetch_counters(const struct fetch *f);
+
+#endif

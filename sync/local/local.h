@@ -1,0 +1,59 @@
+/* What changed here: watch -> settle -> scan -> chunk + hash -> index rows. One for each group. Events are only hints, the
+ * scan decides; what the scan finds already said by its row ends there. The loop's thread; workers walk and hash. */
+#ifndef LANYARD_SYNC_LOCAL_LOCAL_H
+#define LANYARD_SYNC_LOCAL_LOCAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "base/workers.h"
+#include "sync/index/index.h"
+#include "sync/share/share.h"
+
+struct local;
+
+enum local_state { LOCAL_SCANNING, LOCAL_WATCHING, LOCAL_PAUSED, LOCAL_ERROR };
+
+struct local_problem { const char *path; const char *reason; int64_t since_s; };
+
+struct local_config {
+	struct loop *loop;
+	struct workers *workers;
+	struct share *share;
+	struct index *index;
+	uint64_t short_id;          /* ours, for modified_by */
+	int64_t rescan_s;           /* a slow full scan, jittered by 20 %; default 3600 */
+	/* A row was changed by the scan: for `events`. kind of change is in r (deleted, new...). */
+	void (*changed)(void *arg, const struct record *r);
+	/* The result of the whole: state changed, or busy became idle or the reverse. */
+	void (*state)(void *arg);
+	/* The first full scan since start is complete; and after every later one. */
+	void (*scanned)(void *arg, int64_t files, int64_t changed);
+	void *arg;
+};
+
+struct local *local_new(const struct local_config *config);
+/* Waits for nothing: jobs that are out are dropped when they return. */
+void local_free(struct local *l);
+/* Begins: watches and a full scan. */
+void local_start(struct local *l);
+/* "Look at this path": from the watch, and from the installer that found what it did not expect. Looked at at once. */
+void local_hint(struct local *l, const char *path);
+/* Full scan as soon as possible. */
+void local_rescan(struct local *l);
+enum local_state local_state(const struct local *l);
+/* No scan, no hint and no hash is pending or due: what is on disk is in the index, as far as events have told. */
+bool local_idle(const struct local *l);
+/* Files that are waited for because they keep changing, unreadable files, special files, names that cannot be: each with its
+ * reason. At most 10,000 are remembered, the count goes on. */
+int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg);
+/* Hints, or files to hash, that are not done yet. */
+int64_t local_pending(const struct local *l);
+const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */
+
+/* Re-reads every file against its row. fn for each file whose bytes changed although size, mtime and ctime did not (rot),
+ * then done(arg, files read, bytes read, rotten). One at a time: -1 when one is running. */
+int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r), void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
+
+#endif

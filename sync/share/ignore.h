@@ -1,0 +1,20 @@
+/* Ignore rules: the .lanyardignore of the share's root, in gitignore syntax (gitignore(5)), for the whole tree. A path
+ * that is ignored is neither scanned nor accepted from a peer. Pure once parsed; any thread may match. */
+#ifndef LANYARD_SYNC_SHARE_IGNORE_H
+#define LANYARD_SYNC_SHARE_IGNORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ignore;
+
+enum { IGNORE_FILE_MAX = 256 << 10, IGNORE_MAX_RULES = 4096 };
+
+/* Parses text (n bytes, any bytes). Never fails: a line that means nothing is skipped, and *bad_line (may be NULL)
+ * is the number of the first such line, 0 if none; rules over IGNORE_MAX_RULES are such lines. */
+struct ignore *ignore_parse(const char *text, size_t n, int *bad_line);
+void ignore_free(struct ignore *ig);
+/* Whether path itself or a folder above it is ignored. NULL ig ignores nothing. */
+bool ignore_match(const struct ignore *ig, const char *path, bool is_dir);
+
+#endif

@@ -1,0 +1,38 @@
+/* One group's folder on this agent: its root as a descriptor, so that what is done in it is done beneath it, the
+ * marker that tells this share from an empty mount point, and .lanyard/ for parts. The loop's thread, except that
+ * workers may use the descriptors. */
+#ifndef LANYARD_SYNC_SHARE_SHARE_H
+#define LANYARD_SYNC_SHARE_SHARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "sync/share/ignore.h"
+
+struct share;
+
+/* Opens the folder, creating it when `create`, and .lanyard/ (0700) with parts/ in it. marker: 32 bytes (the group ID),
+ * written to .lanyard/share at creation; an existing share whose marker is of another group, or a folder that had a marker
+ * (`expect_marker`) and has none now, is refused. NULL with *why (fresh text, what to do). */
+struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why);
+void share_free(struct share *s);
+const char *share_path(const struct share *s);
+int share_root(const struct share *s);  /* descriptor of the root, O_RDONLY|O_DIRECTORY */
+int share_parts(const struct share *s); /* of .lanyard/parts */
+
+/* Whether the path still leads to this very folder with its marker: 0; -1 with *why (fresh) when it vanished, was
+ * replaced, or something was mounted over it. Nothing may be taken for deleted while this fails. Cheap; call it before every scan and before committing deletions. */
+int share_check(struct share *s, char **why);
+/* After the cause is gone: opens the root anew. 0 / -1 with *why. */
+int share_reopen(struct share *s, char **why);
+
+/* The rules now in force (NULL: none). Reloaded by share_reload_ignore when .lanyardignore changed; true when the rules are others
+ * than before. A rules object handed out stays valid until the next reload, so workers get it per job under
+ * the rule that no reload happens while jobs that hold it are out: share_ignore_ref/unref count. */
+struct ignore *share_ignore(const struct share *s);
+bool share_reload_ignore(struct share *s);
+/* Whether a peer's or a scanned path counts: path rules and ignore rules. */
+bool share_accepts(const struct share *s, const char *path, bool is_dir);
+
+#endif
