@@ -1,0 +1,35 @@
+/* What happened, as a stream: `lanyard events` and `wait` read it. Emitting never blocks and never fails; a reader that
+ * does not keep up misses the oldest (the ring holds the last 1,024) and is told so. The loop's thread. */
+#ifndef LANYARD_AGENT_EVENTS_H
+#define LANYARD_AGENT_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct events;
+
+/* Any of the fields but kind may be NULL. Kinds: ready, peer-connected, peer-disconnected, refused, joined, left,
+ * scan-finished, file-changed (here), file-installed, file-deleted (by a peer), conflict, problem, in-sync, syncing,
+ * roster-changed, discovery. */
+struct event {
+	uint64_t number;   /* set by events_emit; counts from 1 */
+	int64_t time_ns;   /* set by events_emit */
+	const char *kind;
+	const char *group;
+	const char *path;  /* bytes; escaped on output */
+	const char *peer;  /* agent ID text */
+	const char *reason;
+};
+
+struct events *events_new(void);
+void events_free(struct events *e);
+void events_emit(struct events *e, const struct event *event);
+/* Called after each emit. */
+typedef void events_fn(void *arg, const struct event *event);
+struct events_listener;
+struct events_listener *events_listen(struct events *e, events_fn *fn, void *arg);
+void events_unlisten(struct events *e, struct events_listener *l);
+/* The ones after `number` that are still held, oldest first; fn gets each. Returns how many were lost before them. */
+uint64_t events_replay(struct events *e, uint64_t number, events_fn *fn, void *arg);
+
+#endif

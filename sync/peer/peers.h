@@ -1,0 +1,136 @@
+/* Talking: connections to other agents, and on each of them the groups both belong to: hello, news out, news in,
+ * blocks served and asked for. One `peers` a process, one `peer_group` a group. What arrives is handed on through hooks,
+ * so this knows nothing of downloads. The loop's thread.
+ *
+ * Connections: an address heard of (found) is dialled unless its agent is connected; whoever dials first, one connection a
+ * pair stays (the one dialled by the smaller agent ID, when two are made at once). Ping when idle for 5 s; 12 s without
+ * a byte is dead. Lost members are dialled again at their last addresses, 0.5 s to 60 s apart. */
+#ifndef LANYARD_SYNC_PEER_PEERS_H
+#define LANYARD_SYNC_PEER_PEERS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "base/workers.h"
+#include "sync/group/invite.h"
+#include "sync/group/roster.h"
+#include "sync/index/index.h"
+#include "sync/plan/record.h"
+#include "sync/share/share.h"
+
+struct peers;
+struct peer_group;
+
+struct peers_config {
+	struct loop *loop;
+	struct workers *workers;
+	const struct identity *self;
+	const char *name;    /* our host name, for people */
+	/* For `events`. group is NULL where a connection as a whole is meant. address: of the other end, for people. */
+	void (*connected)(void *arg, const struct agent_id *peer, struct peer_group *group);
+	void (*disconnected)(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason);
+	/* Somebody was turned away; reason is for a log. peer is NULL when TLS did not get that far. */
+	void (*refused)(void *arg, const struct agent_id *peer, const char *address, const char *reason);
+	void *arg;
+};
+
+struct peers *peers_new(const struct peers_config *config, char **why);
+/* Closes all connections. Groups must have been removed. */
+void peers_free(struct peers *p);
+/* Returns the port, -1 with *why. */
+int peers_listen(struct peers *p, const char *listen, char **why);
+/* An address to try. claimed_id: whom discovery expects there; NULL: unknown. Ourselves and the connected are ignored. */
+void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
+/* The network changed: dial lost members now. */
+void peers_retry_now(struct peers *p);
+
+struct peer_connection {
+	struct agent_id id;
+	const char *name;          /* as it calls itself; untrusted */
+	const char *address;
+	int64_t since_s;           /* wall clock */
+	uint64_t bytes_in, bytes_out;
+	int64_t rtt_ms;            /* -1: not measured yet */
+	size_t ngroups;
+	struct peer_group *const *groups; /* those both are members of */
+};
+void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
+
+/* Joining by invite: members are looked for at the token's addresses and at what peers_found brings. The group is passed in
+ * with an empty roster; done(arg, 0, NULL) once we are admitted and the roster is here (roster_role(self) is set),
+ * or done(arg, -1, reason) when a member refused, for good; until then it goes on trying. peer_group_free cancels. */
+typedef void peers_join_fn(void *arg, int status, const char *reason);
+
+struct peer_hooks {
+	/* A record of a peer (short ID), in order; bytes and blocks as in fetch_record(). */
+	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+	               const struct blocklist *blocks);
+	void (*records_end)(void *arg, uint64_t peer);
+	uint64_t (*held)(void *arg, uint64_t peer);
+	size_t (*held_bytes)(void *arg);
+	void (*block)(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n);
+	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+	/* A verified block of an unfinished download, for a peer that asks: as fetch_partial(). */
+	int (*partial)(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd);
+	/* The peer is a member and its index hello is here / it is gone. */
+	void (*up)(void *arg, uint64_t peer);
+	void (*down)(void *arg, uint64_t peer);
+	/* A file of ours is not what its row says: look at it. */
+	void (*hint)(void *arg, const char *path);
+	/* Valid entries were added: save it, and act on who is a member now. */
+	void (*roster_changed)(void *arg);
+	/* What in_sync or progress depends on changed. */
+	void (*state)(void *arg);
+};
+
+struct peer_group_config {
+	struct roster *roster;
+	struct index *index;   /* NULL while joining */
+	struct share *share;   /* NULL while joining */
+	const struct peer_hooks *hooks;
+	void *arg;
+	/* Joining: */
+	const struct invite *invite; /* NULL: we are a member */
+	peers_join_fn *joined;
+};
+
+/* Offers the group on all connections, present and to come. Roster, index and share must outlive it. */
+struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config);
+void peer_group_free(struct peer_group *g);
+/* index has new rows (its on_commit): tell everyone who is up. */
+void peer_group_news(struct peer_group *g);
+/* fetch has installed, remembered or dropped something: acknowledge. */
+void peer_group_progress(struct peer_group *g);
+/* The roster has entries of our own making (invite honoured, leave): pass them on. */
+void peer_group_roster_changed(struct peer_group *g);
+/* Stops and restarts sharing: closes the group on all connections, and opens it again. */
+void peer_group_pause(struct peer_group *g, bool paused);
+void *peer_group_arg(const struct peer_group *g);
+
+/* What fetch asks for; see struct fetch_ops. */
+struct peer_want { uint32_t request; uint32_t len; int64_t offset; uint8_t hash[32]; };
+size_t peer_group_room(struct peer_group *g, uint64_t peer);
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants, size_t n);
+int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
+void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
+/* Logged; the third time ends the connection. */
+void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what);
+bool peer_group_connected(struct peer_group *g, uint64_t peer);
+
+struct peer_group_peer {
+	uint64_t peer;
+	bool synced_to_us;  /* its settled number is our last: it has all we have */
+	bool told_all;      /* all its rows have arrived here (its announced last number is received) */
+	uint64_t settled;   /* of our numbers */
+};
+/* Peers that are up in this group. */
+void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
+/* Every connected peer has all of ours, and we have heard all of theirs. */
+bool peer_group_settled(struct peer_group *g);
+
+struct peer_counters { uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received; };
+struct peer_counters peer_group_counters(const struct peer_group *g);
+
+#endif
