@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import trees
 from namespaces import FACTOR, ROOT, Host, LabError, until
 
 PORT = 4170
@@ -134,6 +135,48 @@ class AgentHost(Host):
 
     def file(self, name):
         return os.path.join(os.fsencode(self.share), os.fsencode(name))
+
+
+def form(hosts, group="pics", discovery="off", options=(), flags=()):
+    """Start agents on hosts, found a group on the first, let the others in by one invite, wait until all are connected.
+
+    With discovery "off" each is told every other's address, which is quickest.
+    """
+    for host in hosts:
+        host.daemon.start(*start_flags(host, hosts, discovery), *flags)
+    first, *others = hosts
+    first.cli("create", group, "--share", first.share, *options)
+    if others:
+        token = first.invite(group)
+        for host in others:
+            host.cli("join", "--invite", token, "--share", host.share)
+    for host in hosts:
+        host.wait_peers(len(hosts) - 1)
+        host.wait_sync()
+
+
+def start_flags(host, hosts, discovery):
+    flags = ["--discovery", discovery]
+    if discovery == "off":
+        for other in hosts:
+            flags += ["--peer", other.address] if other is not host else []
+    return flags
+
+
+def settle(hosts, timeout=30, peers=None):
+    """Wait until every host is in sync with all others (peers: a number for each host) and insist that all trees are alike.
+
+    The first in hosts is the one that changed.  A second round covers what went through a third host.
+    """
+    for _ in range(1 if len(hosts) < 3 else 2):
+        for i, host in enumerate(hosts):
+            host.wait_sync(timeout, peers=peers[i] if peers else len(hosts) - 1)
+    pictures = [trees.picture(host.share) for host in hosts]
+    for host, other in zip(hosts[1:], pictures[1:]):
+        said = trees.differences(pictures[0], other)
+        if said:
+            raise LabError("%s and %s say in sync and are not alike:\n%s" % (hosts[0].name, host.name, "\n".join(said)))
+    return pictures[0]
 
 
 def clean_env(host, more=None):

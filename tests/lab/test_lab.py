@@ -109,7 +109,7 @@ def test_comparison_sees_every_kind_of_difference(lab):
     a, b = lab.host(), lab.host()
     for host in (a, b):
         trees.write(host.share, {"f": b"1", "d": None, "l": ("link", "x"), b"\xff\n": b"odd", ".lanyard/own": b"1"})
-        for name in (b"f", b"\xff\n"):
+        for name in (b"f", b"l", b"\xff\n"):
             trees.age(host.file(name), 1_600_000_000_123_456_789)
     trees.write(a.share, {".lanyard/own": b"2"})
     same = trees.picture(a.share)
@@ -119,7 +119,8 @@ def test_comparison_sees_every_kind_of_difference(lab):
                ("mode", lambda: os.chmod(b.file("f"), 0o600)), ("mode", lambda: os.chmod(b.file("d"), 0o700)),
                ("only in the second", lambda: trees.write(b.share, {"new": b""})),
                ("only in the first", lambda: os.unlink(b.file(b"\xff\n"))),
-               ("data", lambda: (os.unlink(b.file("l")), os.symlink("y", b.file("l"))))]
+               ("data", lambda: (os.unlink(b.file("l")), os.symlink("y", b.file("l")),
+                                 trees.age(b.file("l"), 1_600_000_000_123_456_789)))]
     for word, change in changes:
         before = trees.picture(b.share)
         change()

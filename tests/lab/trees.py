@@ -34,7 +34,7 @@ def picture(root):
 def _entry(root, path, st):
     mode, full = stat.S_IMODE(st.st_mode), os.path.join(root, path)
     if stat.S_ISLNK(st.st_mode):
-        return Entry("symlink", None, None, None, os.readlink(full))
+        return Entry("symlink", None, st.st_mtime_ns, None, os.readlink(full))
     if stat.S_ISDIR(st.st_mode):
         return Entry("dir", mode, None, None, None)
     if stat.S_ISREG(st.st_mode):

@@ -1,0 +1,128 @@
+"""Two people change the same thing: everything they wrote survives, everywhere, once (P2, P3)."""
+import os
+import shutil
+
+import pytest
+
+import netlab
+from netlab import trees
+
+MIB = 1 << 20
+
+
+def pair(lab, files):
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, files)
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    return a, b
+
+
+def apart(a, b, on_a, on_b):
+    """Let both change while they do not see each other, then together; return the tree they agree on."""
+    b.daemon.stop()
+    on_a()
+    on_b()
+    a.wait_sync()
+    b.daemon.start()
+    b.wait_peers(1)
+    return netlab.settle([a, b])
+
+
+def contents(host, tree):
+    return sorted(host.read(p) for p, e in tree.items() if e.kind == "file")
+
+
+def test_concurrent_edits_both_survive_and_the_winner_is_the_same(lab):
+    a, b = pair(lab, {"doc.txt": b"old"})
+    tree = apart(a, b, lambda: trees.write(a.share, {"doc.txt": b"by a"}),
+                 lambda: trees.write(b.share, {"doc.txt": b"by b"}))
+    assert contents(a, tree) == [b"by a", b"by b"] and b"doc.txt" in tree
+    copy, = set(tree) - {b"doc.txt"}
+    assert copy.startswith(b"doc.conflict-") and copy.endswith(b".txt")
+
+
+def test_three_concurrent_edits_all_survive_exactly_once(lab):
+    a, b, c = lab.host("a"), lab.host("b"), lab.host("c")
+    netlab.form([a, b, c])
+    trees.write(a.share, {"doc": b"old"})
+    netlab.settle([a, b, c])
+    for host in (a, b, c):
+        host.cut()
+    for host in (a, b, c):
+        host.wait_peers(0, timeout=30)
+        trees.write(host.share, {"doc": b"by " + host.name.encode()})
+        host.wait_sync()
+    for host in (a, b, c):
+        host.mend()
+    for host in (a, b, c):
+        host.wait_peers(2, timeout=60)
+    tree = netlab.settle([a, b, c])
+    assert contents(b, tree) == [b"by a", b"by b", b"by c"]
+
+
+def test_the_same_edit_on_both_sides_is_no_conflict(lab):
+    a, b = pair(lab, {"doc": b"old"})
+    tree = apart(a, b, lambda: trees.write(a.share, {"doc": b"new"}), lambda: trees.write(b.share, {"doc": b"new"}))
+    assert set(tree) == {b"doc"} and b.read("doc") == b"new"
+
+
+@pytest.mark.parametrize("editor", ["a", "b"])
+def test_an_edit_beats_a_deletion(lab, editor):
+    a, b = pair(lab, {"doc": b"old", "dir/doc": b"old"})
+    hosts = {"a": a, "b": b}
+    other = "b" if editor == "a" else "a"
+
+    def edit():
+        trees.write(hosts[editor].share, {"doc": b"edited", "dir/doc": b"edited too"})
+
+    def delete():
+        os.unlink(hosts[other].file("doc"))
+        shutil.rmtree(hosts[other].file("dir"))
+    tree = apart(a, b, *((edit, delete) if editor == "a" else (delete, edit)))
+    assert {p for p, e in tree.items() if e.kind == "file"} == {b"doc", b"dir/doc"}
+    assert contents(b, tree) == [b"edited", b"edited too"]
+
+
+def test_a_folder_against_a_file_keeps_both_contents(lab):
+    a, b = pair(lab, {"start": b""})
+    tree = apart(a, b, lambda: trees.write(a.share, {"x/inside": b"in the folder"}),
+                 lambda: trees.write(b.share, {"x": b"the file"}))
+    assert {b"in the folder", b"the file"} <= set(contents(a, tree))
+
+
+def test_a_rename_against_an_edit_keeps_the_edit(lab):
+    a, b = pair(lab, {"doc": b"old"})
+    tree = apart(a, b, lambda: os.rename(a.file("doc"), a.file("moved")),
+                 lambda: trees.write(b.share, {"doc": b"edited"}))
+    assert b"edited" in contents(a, tree) and b"old" in contents(a, tree)
+
+
+def test_an_edit_made_while_a_new_version_comes_survives(lab):
+    """The look at the moment of replacement: the edit is seen although the download began before it."""
+    a, b = pair(lab, {"film.bin": trees.noise(MIB)})
+    new = trees.noise(12 * MIB, seed=7)
+    a.limit("40mbit")
+    trees.write(a.share, {"film.bin": new})
+    netlab.until("the download runs", lambda: [d for d in b.cli("downloads")["downloads"]
+                                              if d["state"] == "D" and 0 < d["done"] < d["size"]], 20)
+    trees.write(b.share, {"film.bin": b"edited by b meanwhile"})
+    a.limit(None)
+    b.wait_sync(peers=1, timeout=60)
+    tree = netlab.settle([a, b], timeout=60)
+    assert contents(a, tree) == sorted([new, b"edited by b meanwhile"])
+
+
+def test_rounds_of_simultaneous_writes_lose_nothing(lab):
+    a, b = pair(lab, {"doc": b"start"})
+    for i in range(8):
+        mine, theirs = b"a in round %d" % i, b"b in round %d" % i
+        trees.write(a.share, {"doc": mine})
+        trees.write(b.share, {"doc": theirs})
+        b.wait_sync(peers=1)
+        found = contents(b, netlab.settle([a, b]))
+        assert found.count(mine) <= 1 and found.count(theirs) <= 1
+        assert {mine, theirs} <= set(found) or {mine, theirs} & set(found), i
+        # One may have been known to the other's writer; but what is gone must have been replaced knowingly, by a file
+        # that was written after it had arrived.  Written at once, before either could arrive, both must be there.
+        assert {mine, theirs} <= set(found), (i, found)

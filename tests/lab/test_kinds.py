@@ -1,0 +1,181 @@
+"""Whatever a Linux folder can hold arrives as it is, or is listed with the reason why not."""
+import json
+import os
+import re
+import socket
+import stat
+
+import netlab
+from netlab import trees
+
+ODD = [b"plain", b"with space", b" ends ", b"new\nline", b"tab\there", b"esc\x1b[31mred\x1b[0m", b"bell\x07",
+       b"\xff\xfe\xfd", b"half\xc3", b"\xed\xa0\x80surrogate", b"-rf", b"--help", b"back\\slash", b"\\xff", b"quote'\"",
+       b"*?[a]", b"$(touch x)", b"~", b"#hash", b"!bang", b"con.", b"a" * 255, "\u00fc".encode() * 127,
+       "e\u0301".encode(), "\u00e9".encode(), "\u202edoc.exe".encode(), b"...", b"..a", b".hidden", b"x.part",
+       b"UPPER", b"upper"]
+
+
+def pair(lab, *, flags=()):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b], flags=flags)
+    return a, b
+
+
+def test_odd_names_arrive_byte_for_byte(lab):
+    a, b = pair(lab)
+    for name in ODD:
+        trees.write(a.share, {name: b"content of " + name, b"dir-" + name[:200] + b"/" + name: name})
+    tree = netlab.settle([a, b])
+    assert len(tree) == 3 * len(ODD)
+    assert a.status()["problems"] == b.status()["problems"] == []
+    assert set(b.files("pics")) >= set(ODD)
+    # Renamed, changed and deleted they are no different.
+    for name in ODD[:6]:
+        os.rename(a.file(name), a.file(b"renamed " + name))
+        os.unlink(a.file(b"dir-" + name + b"/" + name))
+    netlab.settle([a, b])
+
+
+def test_names_are_printed_with_control_bytes_escaped(lab):
+    a, b = pair(lab)
+    with b.events() as events:
+        trees.write(a.share, {name: b"1" for name in ODD})
+        netlab.settle([a, b])
+        for name in ODD:
+            events.wait("file-installed", path=name)
+    for command in (["files", "pics"], ["status"], ["downloads"], ["events"], ["peers"], ["members", "pics"]):
+        got = b.lanyard(*command)
+        assert got.code == 0
+        lines = got.out.decode("utf-8", "strict")
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", lines.replace("\n", " ").replace("\t", " ")), command
+    listed = b.lanyard("files", "pics").out
+    assert b"new\nline" not in listed and b"esc" in listed
+
+
+def test_empty_files_and_folders_arrive(lab):
+    a, b = pair(lab)
+    trees.write(a.share, {"empty": b"", "folder": None, "deep/er/est": None, "full/empty": b""})
+    assert len(netlab.settle([a, b])) == 7
+
+
+def test_modes_and_nanoseconds_arrive(lab):
+    a, b = pair(lab)
+    for i, mode in enumerate((0o600, 0o644, 0o755, 0o444, 0o400, 0o777, 0o640, 0o000, 0o1644, 0o4755, 0o2755)):
+        trees.write(a.share, {"f%o" % mode: b"%o" % mode, "d%o/x" % mode: b""})
+        os.chmod(a.file("f%o" % mode), mode)
+        os.chmod(a.file("d%o" % mode), mode)
+        trees.age(a.file("f%o" % mode), 1_000_000_000_000_000_001 * (i % 2) + i)
+    trees.write(a.share, {"before-1970": b"", "far": b""})
+    trees.age(a.file("before-1970"), -1_234_567_891)
+    trees.age(a.file("far"), 4_102_444_800_999_999_999)
+    netlab.settle([a, b])
+    # A read-only file can be updated all the same.
+    with open(a.file("f444"), "ab") as f:
+        f.write(b"more")
+    netlab.settle([a, b])
+    assert b.read("f444") == b"444more" and stat.S_IMODE(os.stat(b.file("f444")).st_mode) == 0o444
+
+
+def test_symlinks_arrive_as_such_and_are_never_followed(lab):
+    a, b = pair(lab)
+    outside = b.path("outside")
+    trees.write(outside, {"secret": b"not ours"})
+    trees.write(a.share, {"dangling": ("link", "nowhere"), "absolute": ("link", "/etc/passwd"), "up": ("link", "../.."),
+                          "target": b"t", "good": ("link", "target"), "loop": ("link", "loop"), "odd": ("link", b"\xff\n"),
+                          "to-outside": ("link", outside), "long": ("link", "x" * 4000)})
+    netlab.settle([a, b])
+    # Another target, and a folder in the place of a link.
+    os.unlink(a.file("good"))
+    os.symlink("dangling", a.file("good"))
+    os.unlink(a.file("to-outside"))
+    trees.write(a.share, {"to-outside/secret": b"ours"})
+    netlab.settle([a, b])
+    untouched = trees.picture(outside)
+    assert set(untouched) == {b"secret"} and untouched[b"secret"].size == len(b"not ours")
+    # A link on the receiver's side where the sender has a folder: nothing is written through it.
+    trees.write(a.share, {"sub/one": b"1"})
+    netlab.settle([a, b])
+    os.rename(b.file("sub"), b.path("moved-away"))
+    os.symlink(outside, b.file("sub"))
+    trees.write(a.share, {"sub/two": b"2"})
+    b.wait_sync(peers=1)
+    netlab.settle([a, b])
+    assert trees.picture(outside) == untouched
+
+
+def test_holes_stay_holes(lab):
+    a, b = pair(lab)
+    size = 256 << 20
+    with open(a.file("sparse"), "wb") as f:
+        f.truncate(size)
+        f.seek(100 << 20)
+        f.write(trees.noise(100_000))
+    with open(a.file("all-hole"), "wb") as f:
+        f.truncate(size)
+    before = lab.switches[0].bytes()
+    netlab.settle([a, b])
+    assert lab.switches[0].bytes() - before < 2 << 20
+    for name in ("sparse", "all-hole"):
+        assert os.stat(b.file(name)).st_blocks * 512 < 16 << 20, name
+
+
+def test_special_files_are_listed_with_a_reason_and_disturb_nothing(lab):
+    a, b = pair(lab)
+    os.mkfifo(a.file("fifo"))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(os.fsdecode(a.file("socket")))
+        trees.write(a.share, {"good": b"1"})
+        a.wait_sync(peers=1)
+        assert set(a.problems()) == {b"fifo", b"socket"} and all(a.problems().values())
+    assert set(trees.picture(b.share)) == {b"good"}
+    # The problem goes when its cause goes.
+    os.unlink(a.file("fifo"))
+    os.unlink(a.file("socket"))
+    a.wait_sync(peers=1)
+    netlab.until("no problems left", lambda: a.problems() == {})
+    assert len(netlab.settle([a, b])) == 1
+
+
+def test_a_path_too_long_for_any_peer_is_listed_with_a_reason(lab):
+    a, b = pair(lab)
+    trees.write(a.share, {"good": b"1"})
+    fd = os.open(a.share, os.O_RDONLY)
+    for _ in range(21):
+        os.mkdir("n" * 200, dir_fd=fd)
+        deeper = os.open("n" * 200, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = deeper
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)
+    a.wait_sync(peers=1)
+    b.wait_sync(peers=1)
+    assert a.problems() and b.read("good") == b"1"
+    assert max(len(p) for p in trees.picture(b.share)) < 4096
+
+
+def test_ignored_files_stay_at_home(lab):
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {".lanyardignore": b"*.tmp\n/build/\n!keep.tmp\n# comment\n", "x.tmp": b"1", "keep.tmp": b"2",
+                          "build/out": b"3", "src/build/out": b"4", "src/y.tmp": b"5", "src/z": b"6"})
+    netlab.form([a, b])
+    for host in (a, b):
+        host.wait_sync(peers=1)
+    got = {p for p, e in trees.picture(b.share).items() if e.kind == "file"}
+    assert got - {b".lanyardignore"} == {b"keep.tmp", b"src/build/out", b"src/z"}
+
+
+def test_the_agents_own_folder_is_not_synced(lab):
+    a, b = pair(lab)
+    trees.write(a.share, {".lanyard/mine": b"1", "good": b"2"})
+    netlab.settle([a, b])
+    assert not os.path.exists(b.file(".lanyard/mine"))
+
+
+def test_every_json_document_is_utf8_and_one(lab):
+    a, b = pair(lab)
+    trees.write(a.share, {name: b"1" for name in ODD})
+    netlab.settle([a, b])
+    for command in (["status"], ["peers"], ["groups"], ["members", "pics"], ["files", "pics"], ["downloads"]):
+        out = b.lanyard("--json", *command).out
+        json.loads(out.decode("utf-8", "strict"))
+        assert out.endswith(b"\n") and not re.search(rb"[\x00-\x09\x0b-\x1f]", out)
