@@ -1,0 +1,177 @@
+/* Messages: between the structs the rest of the code uses and the bytes of lanyard.proto. The only door to protobuf-c.
+ * Decoding checks what can be checked without knowing the group: lengths of hashes, counts, ranges; paths are bytes
+ * here and are judged by path_check later. Decoded structs borrow from the message's memory, which msg_free releases.
+ * Pure; any thread. */
+#ifndef LANYARD_SYNC_WIRE_MSG_H
+#define LANYARD_SYNC_WIRE_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/plan/record.h"
+
+enum {
+	MSG_TAG_LEN = 16,
+	MSG_MAX_TAGS = 64,
+	MSG_MAX_TEXT = 255,          /* bytes of a name, reason or host */
+	MSG_MAX_CREDENTIAL = 64,     /* entries */
+	MSG_MAX_RECORDS = 4096,      /* records of one NEWS */
+	MSG_MAX_WANTS = 1024,        /* blocks of one GET */
+	MSG_MAX_ADDRESSES = 256,
+	MSG_INLINE_MAX = 64 << 10,   /* bytes of a file carried in NEWS */
+	MSG_BLOCKS_INLINE_MAX = 64,  /* blocks of a list carried in NEWS */
+	MSG_ARENA_MAX = 48 << 20,    /* memory one decoded message may take */
+	MSG_BLOCK_HEAD = 9,          /* bytes before the data of a BLOCK */
+	MSG_LIST_MAX = 100000,       /* blocks in one LIST */
+};
+
+struct msg_bytes {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* Memory of one decoded message. Starts zeroed. */
+struct msg_arena {
+	struct msg_chunk *chunks;
+	size_t used;
+};
+void msg_free(struct msg_arena *a);
+
+struct msg_hello {
+	uint32_t version;
+	const char *software, *name; /* at most MSG_MAX_TEXT bytes; untrusted */
+	uint32_t listen_port;        /* 0 to 65535 */
+	const uint8_t (*tags)[MSG_TAG_LEN];
+	size_t ntags;
+};
+
+struct msg_group_open {
+	uint32_t channel, your_channel;
+	const struct msg_bytes *credential;
+	size_t ncredential;
+	struct msg_bytes join;          /* n = 0: none */
+	struct msg_bytes roster_digest; /* n = 0 or 32 */
+};
+
+struct msg_group_close {
+	uint32_t channel;
+	const char *reason;
+};
+
+struct msg_roster {
+	uint32_t channel;
+	const struct msg_bytes *entries;
+	size_t nentries;
+};
+
+struct msg_index_hello {
+	uint32_t channel;
+	uint64_t epoch, seq, have_epoch, have_seq, settled;
+	bool no_inline;
+};
+
+/* One record of a NEWS. record's pointers are borrowed: never record_clear() a decoded one. record.seq is the sender's. */
+struct msg_record {
+	struct record record;
+	struct msg_bytes content; /* p NULL: not carried */
+	struct msg_bytes blocks;  /* n = 0: not carried; else 36 * nblocks */
+};
+
+struct msg_news {
+	uint32_t channel;
+	uint64_t after, upto;
+	const struct msg_record *records;
+	size_t nrecords;
+};
+
+struct msg_news_ack {
+	uint32_t channel;
+	uint64_t received, settled, epoch;
+};
+
+struct msg_list_get {
+	uint32_t channel, request, first;
+	struct content content;
+};
+
+struct msg_list {
+	uint32_t request, first;
+	struct msg_bytes blocks;
+	bool none;
+};
+
+struct msg_want {
+	uint32_t request, len;
+	int64_t offset;
+	uint8_t hash[32];
+};
+
+struct msg_get {
+	uint32_t channel;
+	struct content content;
+	const struct msg_want *wants;
+	size_t nwants;
+};
+
+struct msg_cancel {
+	const uint32_t *requests;
+	size_t n;
+};
+
+struct msg_address {
+	uint8_t agent[32];
+	const char *host; /* numeric; untrusted */
+	uint32_t port;
+};
+
+struct msg_addresses {
+	uint32_t channel;
+	const struct msg_address *addresses;
+	size_t n;
+};
+
+/* Each encode returns fresh memory of *n bytes; the caller frees. The structs' limits are the caller's to keep. */
+uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n);
+uint8_t *msg_bye_encode(const char *reason, size_t *n);
+uint8_t *msg_ping_encode(uint64_t cookie, size_t *n);
+uint8_t *msg_group_open_encode(const struct msg_group_open *m, size_t *n);
+uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n);
+uint8_t *msg_roster_encode(const struct msg_roster *m, size_t *n);
+uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
+uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
+uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
+uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n);
+uint8_t *msg_list_encode(const struct msg_list *m, size_t *n);
+uint8_t *msg_get_encode(const struct msg_get *m, size_t *n);
+uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n);
+uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
+
+/* Each decode returns 0, or -1 when the bytes are no such message within its limits. */
+int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_bye_decode(const char **reason, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_ping_decode(uint64_t *cookie, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_group_close_decode(struct msg_group_close *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_roster_decode(struct msg_roster *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_list_get_decode(struct msg_list_get *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_addresses_decode(struct msg_addresses *m, struct msg_arena *a, const uint8_t *p, size_t n);
+
+/* BLOCK is not protobuf: request, flags, plain length, then the data. */
+enum msg_block_flags { MSG_BLOCK_RAW = 0, MSG_BLOCK_ZSTD = 1, MSG_BLOCK_NONE = 2 };
+struct msg_block {
+	uint32_t request;
+	uint8_t flags;
+	uint32_t plain_len; /* at most BLOCK_MAX */
+	struct msg_bytes data;
+};
+void msg_block_head(uint8_t out[MSG_BLOCK_HEAD], uint32_t request, uint8_t flags, uint32_t plain_len);
+int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n);
+
+#endif
