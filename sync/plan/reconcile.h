@@ -3,7 +3,9 @@
  *
  * Order of judgement: a version that knows the other wins. Concurrent: equal content merges; an edit beats a deletion;
  * a folder beats a file or symlink, a file beats a symlink; between two of a kind the later mtime wins, then the
- * greater root (or target), then the greater modified_by. The content that loses is kept, by whoever holds it, under a conflict name. */
+ * greater root (or target), then the greater modified_by. The content that loses is kept, by whoever holds it, under a
+ * conflict name. Equal versions with different content (conflicts that met others on different ways) are judged in
+ * the same order. */
 #ifndef LANYARD_SYNC_PLAN_RECONCILE_H
 #define LANYARD_SYNC_PLAN_RECONCILE_H
 
@@ -19,14 +21,16 @@ enum reconcile {
 	                       file), then as TAKE */
 };
 
-/* ours: NULL when we have no row. merged (a cleared record) is filled for ADOPT, KEEP, TAKE and CONFLICT: what our row
+/* ours: NULL when we have no row (a deletion of what we never had is ADOPT: only the row is written). When ours wins against
+ * content, the answer is NOTHING and the versions stay apart until the loser's holder has made the conflict copy and
+ * sends the joined version. NOTHING too when the joined version would pass VERSION_MAX. merged (a cleared record) is filled for ADOPT, KEEP, TAKE and CONFLICT: what our row
  * will be; the caller clears it. Rows' seq, via and seen are not looked at; merged's are 0. */
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged);
 
 /* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of deletions
  * and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try above 0
- * adds "-<try>" behind the agent, for a name that is taken. Keeps the whole name within RECORD_NAME_MAX by
- * shortening the stem. Fresh memory. */
+ * adds "-<try>" behind the agent, for a name that is taken. Keeps the whole name within RECORD_NAME_MAX and the path within
+ * RECORD_PATH_MAX by shortening the stem, or else by moving up to a folder with room. Fresh memory. */
 char *conflict_name(const struct record *loser, unsigned try);
 /* Whether the last component looks like a conflict copy's name. */
 bool conflict_is_copy(const char *path);

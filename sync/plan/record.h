@@ -61,9 +61,9 @@ struct record {
 void record_clear(struct record *r); /* frees what it owns and zeroes it */
 void record_copy(struct record *to, const struct record *from);
 bool content_equal(const struct content *a, const struct content *b);
-/* Same kind, deletion, content or target; mode and mtime may differ. */
+/* Same kind, deletion, content or target; mode and mtime may differ. Two tombstones are the same, whatever they were of. */
 bool record_same_content(const struct record *a, const struct record *b);
-/* record_same_content, and mode and mtime too. Versions may differ. */
+/* record_same_content, and mode and mtime too (where they mean something). Versions may differ. */
 bool record_same(const struct record *a, const struct record *b);
 
 void blocklist_clear(struct blocklist *l);

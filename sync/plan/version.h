@@ -29,7 +29,7 @@ void version_copy(struct version *to, const struct version *from); /* `to` is ov
 enum version_order version_compare(const struct version *a, const struct version *b);
 /* to := the entry-wise maximum of both. -1 when it would pass VERSION_MAX (to unchanged). */
 int version_join(struct version *to, const struct version *other);
-/* Sets writer's counter, which must be greater than what is there. -1 when it would pass VERSION_MAX. */
+/* Sets writer's counter. -1 (and unchanged) when it is not greater than what is there, or would pass VERSION_MAX. */
 int version_bump(struct version *v, uint64_t writer, uint64_t counter);
 uint64_t version_counter(const struct version *v, uint64_t writer);
 /* 16 bytes an entry, big endian, sorted: the index's form. encode returns the size written (16 * n). decode: -1 when the

@@ -1,0 +1,126 @@
+/* Names of conflict copies: the same on every member, recognisable, and never longer than a name or a path may be. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "sync/plan/reconcile.h"
+
+enum {
+	EXT_MAX = 32,     /* a longer "extension" is part of the stem, or nothing would be left to shorten */
+	AGENT_DIGITS = 8, /* of modified_by */
+	MARK_MAX = 64,    /* ".conflict-YYYYYY-HHMMSS-agent-try" */
+};
+
+static const char infix[] = ".conflict-";
+
+/* ".conflict-20261121-070612-abcdefgh", with "-<try>" when that is not 0. */
+static void format_mark(char out[MARK_MAX], const struct record *loser, unsigned try)
+{
+	time_t s = (time_t)(loser->mtime_ns / 1000000000 - (loser->mtime_ns % 1000000000 < 0));
+	uint8_t id[8];
+	char agent[16];
+	struct tm tm;
+	int n;
+
+	gmtime_r(&s, &tm); /* years 1677 to 2262: always representable */
+	put_u64(id, loser->modified_by);
+	base32_encode(agent, id, sizeof(id));
+	n = snprintf(out, MARK_MAX, "%s%04d%02d%02d-%02d%02d%02d-%.*s", infix, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+	             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)AGENT_DIGITS, agent);
+	if (try > 0)
+		snprintf(out + n, MARK_MAX - (size_t)n, "-%u", try);
+}
+
+/* Where the extension begins: the last dot, unless it leads the name, ends it, or what follows is too long. */
+static size_t stem_length(const char *name, size_t len)
+{
+	const char *dot = memrchr(name, '.', len);
+
+	if (dot == NULL || dot == name || dot[1] == '\0' || len - (size_t)(dot - name) > EXT_MAX)
+		return len;
+	return (size_t)(dot - name);
+}
+
+/* At most `max` bytes of the stem, not cut within a UTF-8 sequence where that can be helped. */
+static size_t shorten(const char *stem, size_t len, size_t max)
+{
+	size_t at = max;
+
+	if (len <= max)
+		return len;
+	while (at > 0 && max - at < 3 && ((unsigned char)stem[at] & 0xc0) == 0x80)
+		at--;
+	return ((unsigned char)stem[at] & 0xc0) == 0x80 ? max : at;
+}
+
+char *conflict_name(const struct record *loser, unsigned try)
+{
+	const char *path = loser->path, *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	size_t dir = (size_t)(name - path), len = strlen(name); /* dir counts its slash */
+	size_t stem = stem_length(name, len), ext = len - stem, fixed, room;
+	char mark[MARK_MAX];
+
+	format_mark(mark, loser, try);
+	fixed = strlen(mark) + ext;
+	/* A folder so deep that no name fits: the nearest folder above that has room. */
+	while (dir > 0 && dir + fixed + 1 > RECORD_PATH_MAX) {
+		const char *up = dir > 1 ? memrchr(path, '/', dir - 1) : NULL;
+
+		dir = up != NULL ? (size_t)(up - path) + 1 : 0;
+	}
+	room = RECORD_NAME_MAX - fixed;
+	if (room > RECORD_PATH_MAX - dir - fixed)
+		room = RECORD_PATH_MAX - dir - fixed;
+	stem = shorten(name, stem, room);
+	return mem_printf("%.*s%.*s%s%s", (int)dir, path, (int)stem, name, mark, name + len - ext);
+}
+
+/* n characters that all pass. */
+static bool run_of(const char **p, int n, int (*pass)(int c))
+{
+	for (int i = 0; i < n; i++, (*p)++) {
+		if (!pass((unsigned char)**p))
+			return false;
+	}
+	return true;
+}
+
+static int is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static int is_base32(int c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '2' && c <= '7');
+}
+
+/* What follows the infix: date, time, agent, perhaps a try, then the end or an extension. */
+static bool is_mark(const char *p)
+{
+	if (!run_of(&p, 8, is_digit) || *p++ != '-' || !run_of(&p, 6, is_digit) || *p++ != '-' ||
+	    !run_of(&p, AGENT_DIGITS, is_base32))
+		return false;
+	if (*p == '-' && is_digit((unsigned char)p[1])) {
+		p++;
+		while (is_digit((unsigned char)*p))
+			p++;
+	}
+	return *p == '\0' || (*p == '.' && strchr(p + 1, '.') == NULL && strlen(p) <= EXT_MAX);
+}
+
+bool conflict_is_copy(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *p = slash != NULL ? slash + 1 : path;
+
+	while ((p = strstr(p, infix)) != NULL) {
+		p += sizeof(infix) - 1;
+		if (is_mark(p))
+			return true;
+	}
+	return false;
+}

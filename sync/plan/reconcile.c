@@ -1,0 +1,121 @@
+/* The decision about one path: see reconcile.h.
+ *
+ * Why all members end alike: rank() orders any two records totally, whatever their versions; a member only ever moves to a
+ * greater version, or at an equal version to a greater rank; and it moves whenever a peer's record is greater in
+ * that sense. Versions are bounded by the join of all changes made, so moving ends, and it can only end when all
+ * rows are the same. Equal versions with different content do arise (two losers of one conflict can be beaten by
+ * different winners and still join to the same vector); rank decides there too. */
+#include "sync/plan/reconcile.h"
+
+#include <string.h>
+
+static int compare_i64(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* A folder beats a file, a file beats a symlink: a folder's content hangs on it. */
+static int kind_rank(enum record_kind kind)
+{
+	switch (kind) {
+	case RECORD_DIR:
+		return 3;
+	case RECORD_FILE:
+		return 2;
+	case RECORD_SYMLINK:
+		return 1;
+	}
+	return 0;
+}
+
+/* What is there, for two of a kind. */
+static int content_rank(const struct record *a, const struct record *b)
+{
+	int c;
+
+	if (a->kind == RECORD_DIR)
+		return 0;
+	c = compare_i64(a->mtime_ns, b->mtime_ns);
+	if (c != 0)
+		return c;
+	if (a->kind == RECORD_SYMLINK)
+		return strcmp(a->target != NULL ? a->target : "", b->target != NULL ? b->target : "");
+	c = memcmp(a->content.root, b->content.root, sizeof(a->content.root));
+	if (c == 0)
+		c = compare_i64(a->content.size, b->content.size);
+	if (c == 0)
+		c = compare_u64(a->content.nblocks, b->content.nblocks);
+	return c;
+}
+
+/* Above 0 when a beats b. 0 only when they agree in everything that is decided here. */
+static int rank(const struct record *a, const struct record *b)
+{
+	int c = (int)b->deleted - (int)a->deleted;
+
+	if (c == 0)
+		c = kind_rank(a->kind) - kind_rank(b->kind);
+	if (c == 0 && !a->deleted)
+		c = content_rank(a, b);
+	if (c == 0)
+		c = compare_u64(a->modified_by, b->modified_by);
+	if (c == 0 && !a->deleted && a->kind != RECORD_SYMLINK)
+		c = compare_u64(a->mode, b->mode);
+	return c;
+}
+
+/* merged := winner, knowing what `other` knows too (NULL: nothing). False when the versions do not fit together. */
+static bool merge(struct record *merged, const struct record *winner, const struct record *other)
+{
+	record_copy(merged, winner);
+	merged->seq = 0;
+	merged->via = 0;
+	merged->seen = (struct seen){ 0 };
+	if (other != NULL && version_join(&merged->version, &other->version) < 0) {
+		record_clear(merged);
+		return false;
+	}
+	return true;
+}
+
+enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
+{
+	enum version_order order;
+	bool theirs_wins, same;
+	enum reconcile result;
+
+	if (ours == NULL) {
+		merge(merged, theirs, NULL);
+		return theirs->deleted ? RECONCILE_ADOPT : RECONCILE_TAKE;
+	}
+	order = version_compare(&theirs->version, &ours->version);
+	if (order == VERSION_OLDER)
+		return RECONCILE_NOTHING;
+	same = record_same_content(ours, theirs);
+	if (order == VERSION_NEWER) {
+		merge(merged, theirs, NULL);
+		return same ? RECONCILE_ADOPT : RECONCILE_TAKE;
+	}
+
+	theirs_wins = rank(theirs, ours) > 0;
+	if (order == VERSION_EQUAL && !theirs_wins)
+		return RECONCILE_NOTHING;
+	if (same)
+		result = RECONCILE_ADOPT;
+	else if (ours->deleted)
+		result = RECONCILE_TAKE;
+	else if (theirs->deleted)
+		result = RECONCILE_KEEP;
+	else if (theirs_wins)
+		result = RECONCILE_CONFLICT;
+	else
+		return RECONCILE_NOTHING;
+	if (!merge(merged, theirs_wins ? theirs : ours, theirs_wins ? ours : theirs))
+		return RECONCILE_NOTHING;
+	return result;
+}

@@ -1,0 +1,117 @@
+/* Records and block lists: copying, comparing, and the bytes a block list is named by: see record.h. */
+#include "sync/plan/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+enum { BLOCK_SIZE = 36 }; /* of one encoded entry: length, hash */
+
+void record_clear(struct record *r)
+{
+	free(r->path);
+	free(r->target);
+	version_clear(&r->version);
+	*r = (struct record){ 0 };
+}
+
+void record_copy(struct record *to, const struct record *from)
+{
+	*to = *from;
+	to->path = mem_strdup(from->path);
+	to->target = mem_strdup(from->target);
+	version_copy(&to->version, &from->version);
+}
+
+bool content_equal(const struct content *a, const struct content *b)
+{
+	return a->size == b->size && a->nblocks == b->nblocks && memcmp(a->root, b->root, sizeof(a->root)) == 0;
+}
+
+bool record_same_content(const struct record *a, const struct record *b)
+{
+	if (a->deleted || b->deleted)
+		return a->deleted && b->deleted;
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == RECORD_FILE)
+		return content_equal(&a->content, &b->content);
+	if (a->kind == RECORD_SYMLINK)
+		return strcmp(a->target != NULL ? a->target : "", b->target != NULL ? b->target : "") == 0;
+	return true;
+}
+
+bool record_same(const struct record *a, const struct record *b)
+{
+	if (!record_same_content(a, b))
+		return false;
+	if (a->deleted)
+		return true;
+	return (a->kind == RECORD_SYMLINK || a->mode == b->mode) && (a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns);
+}
+
+void blocklist_clear(struct blocklist *l)
+{
+	free(l->b);
+	*l = (struct blocklist){ 0 };
+}
+
+void blocklist_encode(uint8_t *out, const struct blocklist *l)
+{
+	for (uint32_t i = 0; i < l->n; i++, out += BLOCK_SIZE) {
+		put_u32(out, l->b[i].len);
+		memcpy(out + 4, l->b[i].hash, 32);
+	}
+}
+
+int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n)
+{
+	struct blocklist out = { 0 };
+
+	*l = out;
+	if (n % BLOCK_SIZE != 0 || n / BLOCK_SIZE > RECORD_MAX_BLOCKS)
+		return -1;
+	if (n == 0)
+		return 0;
+	/* Lengths first, so that bad bytes cost no memory. */
+	for (size_t at = 0; at < n; at += BLOCK_SIZE) {
+		uint32_t len = get_u32(p + at);
+
+		if (len == 0 || len > BLOCK_MAX)
+			return -1;
+	}
+	out.n = (uint32_t)(n / BLOCK_SIZE);
+	out.b = mem_calloc(out.n, sizeof(*out.b));
+	for (uint32_t i = 0; i < out.n; i++, p += BLOCK_SIZE) {
+		out.b[i].len = get_u32(p);
+		memcpy(out.b[i].hash, p + 4, 32);
+	}
+	*l = out;
+	return 0;
+}
+
+struct content blocklist_content(const struct blocklist *l)
+{
+	struct content c = { .nblocks = l->n };
+	struct sha256_stream s = { 0 };
+	uint8_t entry[BLOCK_SIZE];
+
+	for (uint32_t i = 0; i < l->n; i++)
+		c.size += l->b[i].len;
+	if (l->n == 1)
+		memcpy(c.root, l->b[0].hash, sizeof(c.root));
+	if (l->n < 2)
+		return c;
+	sha256_begin(&s);
+	for (uint32_t i = 0; i < l->n; i++) {
+		put_u32(entry, l->b[i].len);
+		memcpy(entry + 4, l->b[i].hash, 32);
+		sha256_update(&s, entry, sizeof(entry));
+	}
+	sha256_end(&s, c.root);
+	sha256_free(&s);
+	return c;
+}
