@@ -38,9 +38,10 @@ void engine_status(struct engine *e, struct engine_status *s);
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason), void *arg);
 
 /* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share. has:
- * the short IDs of members known to have this version (ourselves included). */
+ * the short IDs of members known to have this version (ourselves included). after: begins with the first path behind
+ * this one, so that a long list can be read in pieces over many turns; NULL: from the start. */
 typedef bool engine_file_fn(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas);
-void engine_files(struct engine *e, const char *under, engine_file_fn *fn, void *arg);
+void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg);
 
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);

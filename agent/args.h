@@ -1,0 +1,40 @@
+/* Command lines from tables: long options with or without a value, anywhere among the other words, "--" ends them.
+ * Also the two kinds of values that appear in more than one place: numbers and durations. Pure. */
+#ifndef LANYARD_AGENT_ARGS_H
+#define LANYARD_AGENT_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum args_kind {
+	ARGS_END,  /* ends a table */
+	ARGS_FLAG, /* to: bool; "--name" */
+	ARGS_TEXT, /* to: const char *; "--name VALUE" or "--name=VALUE"; twice is an error */
+	ARGS_LIST, /* to: struct args_list; may come again */
+	ARGS_MORE  /* to: another table, looked through after this one; ends a table */
+};
+
+struct args_option {
+	enum args_kind kind;
+	const char *name; /* without dashes; an option of one letter is given with one dash */
+	void *to;
+};
+
+/* Values in the order given; they stay argv's. The caller frees v. */
+struct args_list {
+	const char **v;
+	size_t n;
+};
+
+/* Fills in what the options say and moves the other words to the front of argv. Returns how many these are, -1 with
+ * *why (fresh text). With `stop` it ends before the first word that is no option, and returns its place in argv
+ * (argc: none). argv[0] is the first word, not the program's name. */
+int args_parse(const struct args_option *options, bool stop, int argc, char **argv, char **why);
+
+/* A whole number in [min, max]; -1 for anything else. */
+int args_number(const char *text, int64_t min, int64_t max, int64_t *n);
+/* "90", "90s", "15m", "24h", "7d" in seconds, 1 s to 100 years; -1 for anything else. */
+int args_duration(const char *text, int64_t *seconds);
+
+#endif

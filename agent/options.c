@@ -1,0 +1,62 @@
+/* The command line of lanyardd: see options.h. */
+#include "agent/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+const char options_usage[] =
+	"usage: lanyardd [--home DIR] [--config FILE] [--listen [ADDR:]PORT]\n"
+	"                [--discovery auto|avahi|embedded|off] [--peer HOST:PORT]... [--log-level L]\n"
+	"\n"
+	"Keeps the folders of its groups alike with all other members on the network.\n"
+	"\n"
+	"  --home DIR       key, index, config and control socket (default: $LANYARD_HOME, else\n"
+	"                   /var/lib/lanyard for root, else $XDG_STATE_HOME/lanyard)\n"
+	"  --config FILE    settings (default: lanyard.conf in the home, when it is there)\n"
+	"  --listen [ADDR:]PORT\n"
+	"                   where members reach us; port 0: any free one (default: 4170)\n"
+	"  --discovery auto|avahi|embedded|off\n"
+	"                   how members are found on the local network (default: auto)\n"
+	"  --peer HOST:PORT a member outside the local network; may be given again\n"
+	"  --log-level error|warn|info|debug\n"
+	"                   (default: info)\n"
+	"  --help, --version\n"
+	"\n"
+	"SIGTERM and SIGINT stop it cleanly, SIGHUP reads the settings again.\n";
+
+int options_parse(struct options *o, int argc, char **argv, char **why)
+{
+	const struct args_option table[] = {
+		{ ARGS_TEXT, "home", &o->home },
+		{ ARGS_TEXT, "config", &o->config },
+		{ ARGS_TEXT, "listen", &o->listen },
+		{ ARGS_TEXT, "discovery", &o->discovery },
+		{ ARGS_TEXT, "log-level", &o->log_level },
+		{ ARGS_LIST, "peer", &o->peers },
+		{ ARGS_FLAG, "help", &o->help },
+		{ ARGS_FLAG, "h", &o->help },
+		{ ARGS_FLAG, "version", &o->version },
+		{ ARGS_END, NULL, NULL },
+	};
+	int words;
+
+	memset(o, 0, sizeof(*o));
+	words = argc < 1 ? 0 : args_parse(table, false, argc - 1, argv + 1, why);
+	if (words > 0) {
+		*why = mem_printf("'%s' is no option; lanyardd takes options only", argv[1]);
+		words = -1;
+	}
+	if (words < 0) {
+		options_free(o);
+		return -1;
+	}
+	return 0;
+}
+
+void options_free(struct options *o)
+{
+	free(o->peers.v);
+	o->peers = (struct args_list){ 0 };
+}

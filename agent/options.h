@@ -1,0 +1,26 @@
+/* The command line of lanyardd. Pure but for the text that --help and --version print. */
+#ifndef LANYARD_AGENT_OPTIONS_H
+#define LANYARD_AGENT_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "agent/args.h"
+
+/* As given; NULL or empty when not given. The texts stay argv's. Values are judged by config_set(). */
+struct options {
+	const char *home;
+	const char *config;
+	const char *listen;
+	const char *discovery;
+	const char *log_level;
+	struct args_list peers;
+	bool help;
+	bool version;
+};
+
+/* argv as main() got it. -1 with *why (fresh text). */
+int options_parse(struct options *o, int argc, char **argv, char **why);
+void options_free(struct options *o);
+extern const char options_usage[];
+
+#endif
