@@ -1,4 +1,4 @@
-# lanyard: `make help` lists what there is to do.
+# lanyard: `make help` lists what there is to do. V=1 shows the commands; CC=clang B=build-clang builds beside.
 VERSION   := 0.1.0
 CC        ?= cc
 B         ?= build
@@ -10,19 +10,31 @@ PKGS      := libuv avahi-client avahi-core openssl libzstd sqlite3 libprotobuf-c
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
 HARDEN    := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+ifeq ($(SAN),)
 OPT       ?= -O2 -g
+else
+OPT       ?= -O1 -g
+endif
 CPPFLAGS  += -I. -I$(B)/gen -D_GNU_SOURCE -DLANYARD_VERSION='"$(VERSION)"'
 CFLAGS    += -std=gnu11 $(OPT) $(WARN) $(HARDEN) -pthread
 LDFLAGS   += -pie -Wl,-z,relro,-z,now -pthread
 
 ifneq ($(SAN),)
-CFLAGS    += -fsanitize=$(SAN) -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+CFLAGS    += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 LDFLAGS   += -fsanitize=$(SAN)
 endif
 
-# pkg-config runs only when something is built, so `make help` and `make clean` work on a bare machine.
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
+# pkg-config runs once, and only when something is built, so `make help` and `make clean` work on a bare machine.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-5s %s\n'
+endif
 
 PROTO     := sync/wire/lanyard.proto
 GEN_C     := $(B)/gen/sync/wire/lanyard.pb-c.c
@@ -38,47 +50,96 @@ UNIT_BIN  := $(UNIT_SRC:%.c=$(B)/%)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
-.PHONY: all clean unit fuzz-replay
-all: $(B)/lanyardd $(B)/lanyard
+ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
+ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
+
+.PHONY: all help install clean unit asan-unit tsan-unit fuzz-replay lint format
+all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
+
+help: ## list what there is to do
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 $(B)/lanyardd: $(B)/agent/main.o $(B)/liblanyard.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/lanyard: $(CLI_OBJ) $(B)/liblanyard.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/liblanyard.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	$(say) AR $@
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 $(GEN_C) $(GEN_H) &: $(PROTO)
+	$(say) GEN $(GEN_H)
 	@mkdir -p $(B)/gen
-	protoc-c --c_out=$(B)/gen $(PROTO)
+	$(Q)protoc-c --c_out=$(B)/gen $(PROTO)
 
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -w $(PKG_CFLAGS) -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -w $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c | $(GEN_H)
+	$(say) CC $@
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # A unit test links against the library; what it does not use is not pulled in.
 $(B)/tests/unit/%: tests/unit/%.c $(B)/liblanyard.a
+	$(say) CC $@
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS) -lcmocka
 
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) ## build and run the unit tests
 	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
 
 # A fuzz target defines LLVMFuzzerTestOneInput; built with fuzz_replay_main.c it replays files given as arguments.
 $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(B)/liblanyard.a
+	$(say) CC $@
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(B)/liblanyard.a $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(B)/liblanyard.a $(PKG_LIBS)
 
-fuzz-replay: $(FUZZ_BIN)
+fuzz-replay: $(FUZZ_BIN) ## run every fuzz target once over its corpus
 	@set -e; for f in $(FUZZ_BIN); do n=$${f##*/fuzz_}; echo "== $$f"; find tests/fuzz/corpus/$$n -type f | sort | xargs -r $$f; done
 
-clean:
+asan-unit: ## the unit tests and the fuzz corpus under AddressSanitizer and UBSan
+	+$(Q)$(MAKE) B=build-asan SAN=address,undefined unit fuzz-replay
+
+tsan-unit: ## the unit tests under ThreadSanitizer
+	+$(Q)$(MAKE) B=build-tsan SAN=thread unit
+
+# One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
+lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
+	$(Q)scripts/check-arrows --self-test
+	$(Q)scripts/check-arrows
+	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
+	$(Q)cppcheck --quiet -j $$(nproc) --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--library=gnu --library=posix --library=scripts/cppcheck.cfg --suppress=missingIncludeSystem --suppress=readdirCalled \
+		--error-exitcode=1 $(CPPFLAGS) $(ALL_SRC)
+	$(Q)printf '%s\n' $(ALL_SRC) | xargs -P $$(nproc) -n 1 \
+		sh -c 'clang-tidy --quiet "$$0" -- $(subst ','\'',$(CPPFLAGS)) -std=gnu11 $(PKG_CFLAGS) 2>&1 | \
+			{ ! grep -v "warnings\? \(generated\|treated as errors\)\.\?$$"; }'
+
+format: ## rewrite all sources the way lint wants them
+	$(Q)clang-format -i $(ALL_SRC) $(ALL_HDR)
+
+MAN1 = $(wildcard docs/*.1)
+MAN8 = $(wildcard docs/*.8)
+install: all ## install under PREFIX (default /usr/local), below DESTDIR if set
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(B)/lanyardd $(B)/lanyard '$(DESTDIR)$(PREFIX)/bin'
+ifneq ($(MAN1),)
+	install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 644 $(MAN1) '$(DESTDIR)$(PREFIX)/share/man/man1'
+endif
+ifneq ($(MAN8),)
+	install -d '$(DESTDIR)$(PREFIX)/share/man/man8'
+	install -m 644 $(MAN8) '$(DESTDIR)$(PREFIX)/share/man/man8'
+endif
+
+clean: ## remove what was built
 	rm -rf build build-*
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)

@@ -220,9 +220,9 @@ static void encode_digits(char *out, const uint8_t *in, size_t n, unsigned bits,
 /* What a walk over digits has gathered so far. */
 struct gather {
 	uint8_t *out;
-	size_t max;     /* room in out */
-	size_t n;       /* bytes written */
-	uint32_t held;  /* bits not yet written, nheld of them */
+	size_t max;    /* room in out */
+	size_t n;      /* bytes written */
+	uint32_t held; /* bits not yet written, nheld of them */
 	unsigned nheld;
 };
 

@@ -10,10 +10,10 @@
 /* A growing buffer. `full` is set, and stays set, once an append did not fit into max; that append and all later ones
  * add nothing, so the content never has a hole. */
 struct bytes {
-	uint8_t *p;   /* owned; NULL when empty */
-	size_t len;   /* bytes in use */
-	size_t cap;   /* bytes allocated */
-	size_t max;   /* len never passes this */
+	uint8_t *p; /* owned; NULL when empty */
+	size_t len; /* bytes in use */
+	size_t cap; /* bytes allocated */
+	size_t max; /* len never passes this */
 	bool full;
 };
 

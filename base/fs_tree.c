@@ -66,7 +66,7 @@ int fs_mkdirs(int dirfd, const char *path, mode_t mode)
 
 /* One folder on the way down; enough to come back up through ".." and to be sure that it is the same one. */
 struct level {
-	char *name;  /* of the folder below, in this one */
+	char *name; /* of the folder below, in this one */
 	uint64_t dev;
 	uint64_t ino;
 };

@@ -170,8 +170,8 @@ static void write_stderr(enum log_level level, const char *text)
 
 		gmtime_r(&s, &tm);
 		line = mem_printf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %-5s %s\n", tm.tm_year + 1900, tm.tm_mon + 1,
-			tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((ns - s * 1000000000) / 1000000),
-			levels[level].name, text);
+		                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((ns - s * 1000000000) / 1000000),
+		                  levels[level].name, text);
 	}
 	/* When nobody reads stderr there is nobody to tell. */
 	do {

@@ -8,11 +8,11 @@
 
 struct loop {
 	uv_loop_t uv;
-	uv_prepare_t prepare;          /* runs the hooks; keeps the loop alive only while `late` is not empty */
-	struct loop_hook *hooks;       /* in the order they were made */
-	struct loop_hook *next_hook;   /* the hook to run after the one that runs now; NULL outside of a run */
-	struct loop_timer *late;       /* started with no delay by a timer: they wait for the next turn */
-	bool in_timer;                 /* a timer's fn runs now */
+	uv_prepare_t prepare;        /* runs the hooks; keeps the loop alive only while `late` is not empty */
+	struct loop_hook *hooks;     /* in the order they were made */
+	struct loop_hook *next_hook; /* the hook to run after the one that runs now; NULL outside of a run */
+	struct loop_timer *late;     /* started with no delay by a timer: they wait for the next turn */
+	bool in_timer;               /* a timer's fn runs now */
 };
 
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Ends the process without allocating anything more. abort() leaves a core for whoever wants to know why. */
-static void __attribute__((noreturn)) out_of_memory(void)
+void mem_exhausted(void)
 {
 	static const char line[] = "lanyard: out of memory\n";
 
@@ -23,7 +23,7 @@ void *mem_calloc(size_t n, size_t size)
 	void *p = calloc(n != 0 ? n : 1, size != 0 ? size : 1);
 
 	if (p == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -33,14 +33,14 @@ void *mem_realloc(void *p, size_t n, size_t size)
 	size_t total;
 
 	if (__builtin_mul_overflow(n, size, &total))
-		out_of_memory();
+		mem_exhausted();
 	if (total == 0) {
 		free(p);
 		return NULL;
 	}
 	q = realloc(p, total);
 	if (q == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return q;
 }
 
@@ -49,7 +49,7 @@ void *mem_dup(const void *p, size_t n)
 	void *q = malloc(n != 0 ? n : 1);
 
 	if (q == NULL)
-		out_of_memory();
+		mem_exhausted();
 	if (n != 0)
 		memcpy(q, p, n);
 	return q;
@@ -70,6 +70,6 @@ char *mem_printf(const char *fmt, ...)
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		out_of_memory();
+		mem_exhausted();
 	return text;
 }

@@ -17,6 +17,9 @@ char *mem_strdup(const char *s);
 /* printf into fresh memory; never NULL. */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* For libraries that report it themselves: ends the process as the calls above do when they find no memory. */
+void mem_exhausted(void) __attribute__((noreturn));
+
 #define MEM_NEW(type) ((type *)mem_calloc(1, sizeof(type)))
 
 #endif

@@ -71,10 +71,10 @@ static int tear_down(void **state)
 	return rmdir(top_path); /* fails when a test left anything else */
 }
 
-#define assert_errno(call, want)                \
-	do {                                    \
-		errno = 0;                      \
-		assert_int_equal((call), -1);   \
+#define assert_errno(call, want)                 \
+	do {                                     \
+		errno = 0;                       \
+		assert_int_equal((call), -1);    \
 		assert_int_equal(errno, (want)); \
 	} while (0)
 

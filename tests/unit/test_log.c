@@ -98,16 +98,16 @@ static void escape_keeps_text_and_shows_the_rest(void **state)
 	ESCAPES("back\\slash", "back\\\\slash");
 	ESCAPES("nul\0nul", "nul\\x00nul");
 	ESCAPES("\xff\xfe", "\\xff\\xfe");
-	ESCAPES("\xc3", "\\xc3");                         /* cut short */
-	ESCAPES("\xc3(", "\\xc3(");                       /* not continued */
-	ESCAPES("\x80", "\\x80");                         /* continues nothing */
-	ESCAPES("\xc0\xaf", "\\xc0\\xaf");                /* overlong slash */
+	ESCAPES("\xc3", "\\xc3");          /* cut short */
+	ESCAPES("\xc3(", "\\xc3(");        /* not continued */
+	ESCAPES("\x80", "\\x80");          /* continues nothing */
+	ESCAPES("\xc0\xaf", "\\xc0\\xaf"); /* overlong slash */
 	ESCAPES("\xe0\x80\xaf", "\\xe0\\x80\\xaf");
-	ESCAPES("\xed\xa0\x80", "\\xed\\xa0\\x80");       /* surrogate */
+	ESCAPES("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogate */
 	ESCAPES("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* above U+10FFFF */
-	ESCAPES("\xc2\x9b", "\\xc2\\x9b");                /* C1: a CSI to many terminals */
-	ESCAPES("a\u202Eb", "a\\xe2\\x80\\xaeb");         /* right-to-left override */
-	ESCAPES("a\u2028b", "a\\xe2\\x80\\xa8b");         /* line separator */
+	ESCAPES("\xc2\x9b", "\\xc2\\x9b");                   /* C1: a CSI to many terminals */
+	ESCAPES("a\u202Eb", "a\\xe2\\x80\\xaeb");            /* right-to-left override */
+	ESCAPES("a\u2028b", "a\\xe2\\x80\\xa8b");            /* line separator */
 }
 
 static void a_long_line_is_cut_not_lost(void **state)

@@ -18,7 +18,7 @@ enum { THREADS = 3, MANY = 2000 };
 
 struct job {
 	int id;
-	uint64_t result;   /* written by the worker, read by done: handing over is the only synchronisation */
+	uint64_t result; /* written by the worker, read by done: handing over is the only synchronisation */
 	pthread_t worker;
 	int done_calls;
 };
@@ -169,7 +169,8 @@ static void done_submit_next(void *arg)
 
 	done_count(j);
 	if (j->id + 1 < 100)
-		workers_submit(workers, (j->id & 1) != 0 ? WORKERS_BULK : WORKERS_QUICK, work_square, done_submit_next, j + 1);
+		workers_submit(workers, (j->id & 1) != 0 ? WORKERS_BULK : WORKERS_QUICK, work_square, done_submit_next,
+		               j + 1);
 }
 
 static void done_may_submit(void **state)
