@@ -64,6 +64,8 @@ struct fetch_config {
 };
 
 struct fetch *fetch_new(const struct fetch_config *config);
+/* Waits for the install batches that are out and writes their rows, so that a clean stop leaves nothing half said; drops the
+ * rest. Parts stay for the next start. */
 void fetch_free(struct fetch *f);
 /* Takes up what the index still wants; resumes parts; removes parts that nobody wants. */
 void fetch_start(struct fetch *f);
@@ -94,6 +96,12 @@ void fetch_repair(struct fetch *f, const char *path);
 
 /* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a worker) and offset hold it; 0: no. */
 int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd);
+
+/* Whether an install batch that is out may be changing this path just now. A scan that finds it changed looks again when
+ * the batch is back (local_config.busy): what it saw may be a file whose row is not written yet. */
+bool fetch_installing(const struct fetch *f, const char *path);
+/* A scan wrote this path's row: a ticket that waited for it is judged again at once. */
+void fetch_row_changed(struct fetch *f, const char *path);
 
 /* Nothing wanted, nothing held, nothing being installed. */
 bool fetch_idle(const struct fetch *f);

@@ -24,6 +24,9 @@ struct local_config {
 	struct index *index;
 	uint64_t short_id;          /* ours, for modified_by */
 	int64_t rescan_s;           /* a slow full scan, jittered by 20 %; default 3600 */
+	/* The path is being changed by an install batch, whose row follows: what a look saw there is not taken for a change;
+	 * look again a little later. NULL: never. (fetch_installing) */
+	bool (*busy)(void *arg, const char *path);
 	/* A row was changed by the scan: for `events`. kind of change is in r (deleted, new...). */
 	void (*changed)(void *arg, const struct record *r);
 	/* The result of the whole: state changed, or busy became idle or the reverse. */
