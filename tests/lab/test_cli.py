@@ -1,0 +1,340 @@
+"""The command line as outside tests and scripts rely on it: exit codes, JSON, what goes where, starting and stopping."""
+import json
+import mmap
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import time
+
+import pytest
+
+import agents
+import netlab
+from netlab import trees
+
+NO_AGENT, USAGE, REFUSED = 3, 2, 1
+
+
+def alone(lab, group="pics"):
+    a = lab.host("a")
+    a.daemon.start("--discovery", "off")
+    a.cli("create", group, "--share", a.share)
+    return a
+
+
+def lanyardd(host, *args, home=None, timeout=15, env=None):
+    """Run a daemon that is expected to end by itself; (exit code, stderr)."""
+    got = host.run(os.path.join(agents.BUILD, "lanyardd"), "--home", home or host.home, *args, check=False,
+                   timeout=timeout * netlab.FACTOR, env=agents.clean_env(host, env))
+    return got.returncode, got.stderr.decode(errors="replace")
+
+
+@pytest.mark.parametrize("command", [
+    ["status"], ["peers"], ["groups"], ["members", "pics"], ["files", "pics"], ["downloads"], ["wait"], ["events"],
+    ["create", "pics"], ["invite", "pics"], ["join", "--invite", "lanyard1-x"], ["leave", "pics"], ["verify", "pics"]],
+    ids=" ".join)
+def test_without_an_agent_every_command_exits_3_and_says_so(lab, command):
+    a = lab.host("a")
+    got = a.lanyard(*command)
+    assert got.code == NO_AGENT and got.out == b"" and "lanyardd" in got.err
+
+
+@pytest.mark.parametrize("command", [
+    [], ["nonsense"], ["--nonsense", "status"], ["status", "--nonsense"], ["create"], ["invite"], ["members"], ["files"],
+    ["join"], ["wait", "--timeout", "soon"], ["invite", "pics", "--expires", "never"], ["leave"], ["create", "a", "b"]],
+    ids=" ".join)
+def test_usage_errors_exit_2_and_say_what_was_meant(lab, command):
+    a = alone(lab)
+    got = a.lanyard(*command)
+    assert got.code == USAGE and got.out == b"" and got.err.strip()
+
+
+@pytest.mark.parametrize("command", [
+    ["members", "nosuch"], ["files", "nosuch"], ["invite", "nosuch"], ["leave", "nosuch"], ["verify", "nosuch"],
+    ["wait", "nosuch"], ["create", "pics", "--share", "/proc/nosuch"], ["create", "pics"]], ids=" ".join)
+def test_what_cannot_be_done_exits_1_and_says_why(lab, command):
+    a = alone(lab)
+    got = a.lanyard(*command)
+    assert got.code == REFUSED and got.out == b"" and got.err.strip()
+
+
+def test_help_and_version_go_to_stdout(lab):
+    a = lab.host("a")
+    for words in (["--help"], ["--version"]):
+        got = a.lanyard(*words)
+        assert got.code == 0 and got.out and not got.err
+    for word in ("create", "invite", "join", "members", "status", "wait", "verify", "doctor", "downloads", "events"):
+        assert word.encode() in a.lanyard("--help").out
+
+
+@pytest.mark.parametrize("command,keys", [
+    (["status"], {"agent", "version", "port", "listen", "discovery", "groups"}), (["peers"], {"peers"}),
+    (["groups"], {"groups", "seen"}), (["members", "pics"], {"members"}), (["files", "pics"], {"files"}),
+    (["downloads"], {"downloads"}), (["verify", "pics"], None), (["wait", "pics"], None), (["invite", "pics"], None)])
+def test_json_is_one_document(lab, command, keys):
+    a = alone(lab)
+    trees.write(a.share, {"x": b"1"})
+    a.wait_sync()
+    got = a.lanyard("--json", *command)
+    assert got.code == 0 and got.err == ""
+    if keys is not None or got.out:
+        document = json.loads(got.out)
+        assert keys is None or keys <= set(document)
+
+
+def test_status_tells_what_is_so(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    trees.write(a.share, {"x": b"12345", "d/y": b"1"})
+    netlab.settle([a, b])
+    document = b.cli("status")
+    assert document["port"] == b.port and document["discovery"] == "off"
+    group, = document["groups"]
+    assert (group["group"], group["share"], group["state"], group["in_sync"], group["files"], group["bytes"],
+            group["peers"], group["wanted"], group["wanted_bytes"], group["problems"]) == (
+        "pics", b.share, "in-sync", True, 2, 6, 1, 0, 0, [])
+    peer, = b.cli("peers")["peers"]
+    assert peer["agent"] == a.agent_id() and peer["address"].split(":")[0] == a.ip and peer["name"] == "a"
+    assert peer["rx"] > 0 and peer["tx"] > 0 and abs(peer["since"] - time.time()) < 60
+    files = b.files("pics")
+    assert files[b"x"]["size"] == 5 and files[b"x"]["here"] and files[b"x"]["kind"] == "file"
+    assert sorted(files[b"x"]["members"]) == sorted([a.agent_id(), b.agent_id()])
+    assert set(b.cli("files", "pics", "d")["files"][-1]["path"].split("/")) == {"d", "y"}
+
+
+def test_what_is_not_here_yet_is_listed_as_such(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    a.limit("10mbit")
+    trees.write(a.share, {"big": trees.noise(10 << 20)})
+    netlab.until("b knows of it", lambda: b"big" in b.files("pics"))
+    big = b.files("pics")[b"big"]
+    assert not big["here"] and big["members"] == [a.agent_id()]
+    group = b.status()
+    assert not group["in_sync"] and group["wanted"] == 1 and group["wanted_bytes"] > 0
+    a.limit(None)
+    netlab.settle([a, b])
+
+
+def test_invite_prints_the_token_and_nothing_else(lab):
+    a = alone(lab)
+    got = a.lanyard("invite", "pics")
+    assert got.code == 0 and re.fullmatch(rb"lanyard1-[A-Za-z0-9_=-]+\n", got.out)
+
+
+def test_events_come_as_one_json_document_a_line(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    with b.events() as events:
+        trees.write(a.share, {"x": b"1"})
+        one = events.wait("file-installed", path=b"x")
+        assert one["group"] == "pics" and one["time"]
+        os.unlink(a.file("x"))
+        events.wait("file-deleted", path=b"x")
+        trees.write(b.share, {"y": b"2"})
+        events.wait("file-changed", path=b"y")
+        events.wait("in-sync")
+        name, seen = a.agent_id(), len(events.seen)
+        a.daemon.stop()
+        events.wait("peer-disconnected", start=seen, peer=name)
+        a.daemon.start()
+        events.wait("peer-connected", start=seen, peer=name)
+    got = b.lanyard("--json", "events")
+    assert got.code == 0 and {json.loads(line)["event"] for line in got.out.splitlines()} >= {"file-installed", "in-sync"}
+
+
+def test_only_the_owner_can_read_the_key_and_use_the_socket(lab):
+    a = alone(lab)
+    assert stat.S_IMODE(os.stat(a.home).st_mode) & 0o077 == 0
+    modes = {n: stat.S_IMODE(os.lstat(os.path.join(a.home, n)).st_mode) for n in os.listdir(a.home)}
+    sockets = [n for n in modes if stat.S_ISSOCK(os.lstat(os.path.join(a.home, n)).st_mode)]
+    keys = [n for n in modes if "key" in n]
+    assert sockets and keys
+    for name in sockets + keys:
+        assert modes[name] == 0o600, name
+
+
+def test_the_identity_outlives_a_restart_and_is_not_taken_from_a_loose_key(lab):
+    a = alone(lab)
+    name = a.agent_id()
+    a.daemon.stop()
+    a.daemon.start()
+    assert a.agent_id() == name
+    a.daemon.stop()
+    key, = [n for n in os.listdir(a.home) if "key" in n]
+    os.chmod(os.path.join(a.home, key), 0o644)
+    code, said = lanyardd(a, "--listen", "0", "--discovery", "off")
+    assert code not in (0, None) and key in said
+    os.chmod(os.path.join(a.home, key), 0o600)
+    with open(os.path.join(a.home, key), "wb") as f:
+        f.write(b"no key at all\x1b[2J")
+    code, said = lanyardd(a, "--listen", "0", "--discovery", "off")
+    assert code not in (0, None) and key in said and "\x1b" not in said
+
+
+def test_two_agents_on_one_home_are_refused(lab):
+    a = alone(lab)
+    code, said = lanyardd(a, "--listen", "0", "--discovery", "off")
+    assert code not in (0, None) and said.strip()
+    assert a.cli("status")["agent"]
+    # After a kill -9 nothing stale is in the way.
+    a.daemon.kill9()
+    a.daemon.start()
+    assert a.cli("groups")["groups"][0]["group"] == "pics"
+
+
+def test_a_taken_port_is_said(lab):
+    a = alone(lab)
+    code, said = lanyardd(a, "--listen", str(a.port), "--discovery", "off", home=a.path("other"))
+    assert code not in (0, None) and str(a.port) in said
+
+
+def test_port_0_takes_a_free_port_and_status_says_which(lab):
+    a = lab.host("a")
+    a.daemon.start("--listen", "0", "--discovery", "off")
+    port = a.cli("status")["port"]
+    assert port > 0
+    with open("/proc/%d/net/tcp6" % a.pid) as f, open("/proc/%d/net/tcp" % a.pid) as g:
+        assert ":%04X " % port in f.read() + g.read()
+
+
+@pytest.mark.parametrize("args", [["--nonsense"], ["--discovery", "maybe"], ["--listen", "x:y:z"], ["--listen", "70000"],
+                                  ["--peer", "nonsense"], ["--log-level", "loud"], ["extra"]], ids=" ".join)
+def test_a_daemon_asked_for_nonsense_exits_2(lab, args):
+    a = lab.host("a")
+    code, said = lanyardd(a, *args)
+    assert code == USAGE and said.strip()
+
+
+@pytest.mark.parametrize("text", [b"nonsense", b"[agent\nlisten=1", b"\x00\xff\x1b[31m", b"listen = \xff\n",
+                                  b"[agent]\ndiscovery = maybe\n", b"x" * 100_000], ids=range(6))
+def test_a_senseless_config_is_said_with_its_name(lab, text):
+    a = lab.host("a")
+    with open(a.path("bad.ini"), "wb") as f:
+        f.write(text)
+    code, said = lanyardd(a, "--config", a.path("bad.ini"), "--listen", "0", "--discovery", "off")
+    assert code not in (0, None) and "bad.ini" in said and "\x1b" not in said and len(said) < 4000
+
+
+def test_a_config_that_is_not_there_or_not_readable_is_said(lab):
+    a = lab.host("a")
+    for path in (a.path("missing.ini"), a.dir):
+        code, said = lanyardd(a, "--config", path, "--discovery", "off")
+        assert code not in (0, None) and path in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_it_cleanly_even_when_busy(lab, how):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    a.limit("50mbit")
+    trees.many(a.path("new"), 1000, 3000)
+    trees.write(a.path("new"), {"big": trees.noise(20 << 20)})
+    os.rename(a.path("new"), a.file("new"))
+    netlab.until("b is busy", lambda: not b.status()["in_sync"])
+    for host in (a, b):
+        start = time.monotonic()
+        host.daemon.proc.send_signal(how)
+        assert host.daemon.proc.wait(15 * netlab.FACTOR) == 0
+        assert time.monotonic() - start < 5 * netlab.FACTOR
+    a.limit(None)
+    for host in (a, b):
+        host.daemon.start()
+    for host in (a, b):
+        host.wait_peers(1)
+    netlab.settle([a, b])
+
+
+def test_a_stream_ends_when_the_agent_does(lab):
+    a = alone(lab)
+    watch = a.popen(os.path.join(agents.BUILD, "lanyard"), "--home", a.home, "events", "--follow", stdout=-1,
+                    env=agents.clean_env(a))
+    trees.write(a.share, {"x": b"1"})
+    while b"x" not in watch.stdout.readline():
+        pass
+    a.daemon.stop()
+    assert watch.wait(10 * netlab.FACTOR) in (0, NO_AGENT, REFUSED)
+
+
+def test_doctor_says_what_to_do(lab):
+    a = alone(lab)
+    got = a.lanyard("--json", "doctor")
+    assert got.code in (0, REFUSED)
+    assert json.loads(got.out)
+    assert a.lanyard("doctor").out.strip()
+    a.daemon.stop()
+    # Without an agent there is still much to say.
+    assert a.lanyard("doctor").code in (0, REFUSED, NO_AGENT)
+
+
+def test_verify_finds_rot_and_repairs_it_from_a_peer(lab):
+    """Bytes that change while size and times stand still: a page of a tmpfs that is mapped and already dirty."""
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.share, "16m")
+    netlab.form([a, b])
+    trees.write(a.share, {"photo": trees.noise(300_000), "other": b"fine"})
+    netlab.settle([a, b])
+    with open(b.file("photo"), "r+b") as f, mmap.mmap(f.fileno(), 0) as page:
+        page[1000] = page[1000]
+        tree = netlab.settle([b, a])
+        assert b.lanyard("verify", "pics").code == 0
+        before = os.stat(b.file("photo"))
+        page[1000] ^= 0xFF
+        after = os.stat(b.file("photo"))
+        assert (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
+        assert trees.picture(b.share) != tree
+        got = b.lanyard("verify", "pics")
+        assert got.code == REFUSED and b"photo" in got.out + got.err.encode()
+    # It is not spread.
+    b.wait_sync(peers=1)
+    assert trees.picture(a.share) == tree
+    b.lanyard("verify", "pics", "--repair")
+    netlab.until("the photo is whole again", lambda: trees.picture(b.share) == tree, 20)
+    netlab.settle([a, b])
+    assert b.lanyard("verify", "pics").code == 0
+
+
+def read_terminal(host, *args, seconds=10, until=None):
+    """Run `lanyard` with a terminal for its output; what it drew."""
+    leader, follower = pty.openpty()
+    proc = host.popen(os.path.join(agents.BUILD, "lanyard"), "--home", host.home, *args, stdin=follower, stdout=follower,
+                      stderr=follower, env=agents.clean_env(host, {"TERM": "xterm", "COLUMNS": "100"}))
+    os.close(follower)
+    drawn, end = b"", time.monotonic() + seconds * netlab.FACTOR
+    try:
+        while time.monotonic() < end and not (until and re.search(until, drawn)):
+            ready, _, _ = select.select([leader], [], [], 0.2)
+            if ready:
+                try:
+                    drawn += os.read(leader, 65536)
+                except OSError:
+                    break
+    finally:
+        proc.terminate()
+        proc.wait(5)
+        os.close(leader)
+    return drawn
+
+
+def test_downloads_watch_draws_bars_on_a_terminal(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    a.limit("20mbit")
+    trees.write(a.share, {"film \x1b[31m.bin": trees.noise(8 << 20)})
+    netlab.until("b downloads", lambda: [d for d in b.cli("downloads")["downloads"] if d["done"] > 0], 20)
+    drawn = read_terminal(b, "downloads", "--watch", until=rb"\[C\]", seconds=20)
+    assert re.search(rb"\[D\] .*film", drawn) and re.search(rb"\d+ ?%", drawn) and re.search(rb"\[C\] .*film", drawn)
+    assert re.search(rb"[0-9.]+ ?[kMG]i?B/s", drawn) and b"\x1b[31m.bin" not in drawn
+    # Without a terminal there is neither bar nor escape code.
+    plain = b.lanyard("downloads").out
+    assert b"[C]" in plain and b"\x1b" not in plain
+
+
+def test_no_color_is_honoured(lab):
+    a = alone(lab)
+    assert b"pics" in read_terminal(a, "status", until=rb"pics", seconds=5)
+    got = a.lanyard("status", env={"NO_COLOR": "1", "TERM": "xterm"})
+    assert b"\x1b" not in got.out

@@ -1,0 +1,232 @@
+"""Disks that fill, vanish, refuse: the file waits with its reason, nothing is lost, and it goes on by itself."""
+import os
+import shutil
+import time
+
+import netlab
+from netlab import trees
+
+MIB = 1 << 20
+# As root without the right to pass over permissions; as uid 0 in a user namespace the same words work.
+NO_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search", "--"]
+
+
+def reason(host, path):
+    """Wait until path is a problem here; its reason."""
+    path = os.fsencode(path)
+    return netlab.until(lambda: "%r is listed as a problem: %s" % (path, host.problems()),
+                        lambda: host.problems().get(path), 20)
+
+
+def not_in_sync(host):
+    assert not host.status()["in_sync"]
+    assert host.lanyard("wait", "--timeout", "1").code == 1
+
+
+def test_a_full_disk_is_waited_out(lab):
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.share, "8m")
+    netlab.form([a, b])
+    trees.write(a.share, {"small-before": b"1"})
+    netlab.settle([a, b])
+    trees.write(a.share, {"too-big": trees.noise(20 * MIB)})
+    assert "space" in reason(b, "too-big")
+    not_in_sync(b)
+    assert a.lanyard("wait", "--timeout", "1", "--peers", "1").code == 1
+    assert not os.path.exists(b.file("too-big"))
+    # Nothing spins meanwhile.
+    ticks = cpu_ticks(b)
+    netlab.until("three seconds of waiting", waited(3), 5)
+    assert cpu_ticks(b) - ticks < 60 * netlab.FACTOR
+    lab.check(["mount", "-o", "remount,size=64m", b.share])
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+    netlab.until("no problems left", lambda: b.problems() == {})
+
+
+def cpu_ticks(host):
+    with open("/proc/%d/stat" % host.daemon.pid) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def waited(seconds):
+    import time
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def test_room_made_by_the_user_is_taken(lab):
+    """No remount: a file is deleted at the receiver, and with it goes the shortage."""
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.path("disk"), "12m")
+    b.share = b.path("disk", "share")
+    trees.write(b.path("disk"), {"ballast": bytes(8 * MIB)})
+    netlab.form([a, b])
+    trees.write(a.share, {"big": trees.noise(6 * MIB)})
+    assert "space" in reason(b, "big")
+    os.unlink(b.path("disk", "ballast"))
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
+def test_a_vanished_share_is_an_error_and_no_deletion(lab):
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {"precious": b"1", "d/also": b"2"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    os.rename(b.share, b.path("away"))
+    netlab.until("b says error", lambda: b.status()["state"] == "error", 20)
+    not_in_sync(b)
+    trees.write(a.share, {"new": b"3"})
+    a.lanyard("wait", "--timeout", "2")
+    assert a.read("precious") == b"1" and a.read("d/also") == b"2"
+    assert not os.path.exists(b.share) or trees.picture(b.share) == {}
+    if os.path.exists(b.share):
+        shutil.rmtree(b.share)
+    os.rename(b.path("away"), b.share)
+    b.wait_sync(60, peers=1)
+    assert set(netlab.settle([a, b])) == {b"precious", b"d", b"d/also", b"new"}
+
+
+def test_a_disk_that_is_not_mounted_is_an_error_and_no_deletion(lab):
+    """The share is a mount point; the agent is started while only the empty folder beneath it is there."""
+    a, b = lab.host("a"), lab.host("b")
+    disk = b.path("disk")
+    os.makedirs(disk)
+    trees.write(a.share, {"precious": b"1"})
+    lab.check(["mount", "--bind", disk, b.share])
+    lab.mounts.append(b.share)
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    b.daemon.stop()
+    lab.umount(b.share)
+    b.daemon.start()
+    b.wait_peers(1)
+    netlab.until("b says error", lambda: b.status()["state"] == "error", 20)
+    # Unmounted while it runs is the same: first mounted again, which it must notice by itself.
+    lab.check(["mount", "--bind", disk, b.share])
+    lab.mounts.append(b.share)
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+    lab.umount(b.share)
+    netlab.until("b says error", lambda: b.status()["state"] == "error", 60)
+    a.lanyard("wait", "--timeout", "1")
+    assert a.read("precious") == b"1" and os.listdir(b.share) == []
+    lab.check(["mount", "--bind", disk, b.share])
+    lab.mounts.append(b.share)
+    b.wait_sync(60, peers=1)
+    assert set(netlab.settle([a, b])) == {b"precious"}
+
+
+def test_a_read_only_disk_is_waited_out(lab):
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.share, "32m")
+    netlab.form([a, b])
+    trees.write(a.share, {"before": b"1"})
+    netlab.settle([a, b])
+    lab.check(["mount", "-o", "remount,ro", b.share])
+    trees.write(a.share, {"after": b"2", "big": trees.noise(2 * MIB)})
+    assert "ead-only" in reason(b, "after")
+    not_in_sync(b)
+    lab.check(["mount", "-o", "remount,rw", b.share])
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
+def test_an_unreadable_file_is_listed_and_the_rest_goes_on(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    a.daemon.stop()
+    a.daemon.start(wrap=NO_OVERRIDE)
+    a.wait_peers(1)
+    trees.write(a.path("new"), {"locked": b"1", "locked-folder/x": b"2", "open": b"3"})
+    for name in ("locked", "locked-folder"):
+        os.chmod(a.path("new", name), 0)
+    os.rename(a.path("new"), a.file("new"))
+    assert "ermission" in reason(a, "new/locked")
+    assert "ermission" in reason(a, "new/locked-folder")
+    netlab.until("the rest came", lambda: os.path.exists(b.file("new/open")), 20)
+    not_in_sync(a)
+    os.chmod(a.file("new/locked"), 0o644)
+    os.chmod(a.file("new/locked-folder"), 0o755)
+    a.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
+def test_an_unreadable_folder_at_the_start_of_a_scan_deletes_nothing(lab):
+    """What cannot be listed is not what is gone."""
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {"d/x": b"1", "d/e/y": b"2", "z": b"3"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    a.daemon.stop()
+    os.chmod(a.file("d"), 0)
+    a.daemon.start(wrap=NO_OVERRIDE)
+    a.wait_peers(1)
+    assert reason(a, "d")
+    trees.write(a.share, {"later": b"4"})
+    netlab.until("later came", lambda: os.path.exists(b.file("later")), 20)
+    assert b.read("d/x") == b"1" and b.read("d/e/y") == b"2"
+    os.chmod(a.file("d"), 0o755)
+    a.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
+def test_a_place_that_cannot_be_written_waits_with_its_reason(lab):
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {"d/x": b"1"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    b.daemon.stop()
+    b.daemon.start(wrap=NO_OVERRIDE)
+    b.wait_peers(1)
+    os.chmod(a.file("d"), 0o555)
+    netlab.settle([a, b])
+    # Its owner may always change the mode, so the agent could too; what counts is that the file comes or is explained.
+    trees.write(a.share, {"d/new": b"2", "elsewhere": b"3"})
+    netlab.until("the rest came", lambda: os.path.exists(b.file("elsewhere")), 20)
+    netlab.until("d/new came or is explained", lambda: os.path.exists(b.file("d/new")) or b"d/new" in b.problems(), 20)
+    os.chmod(a.file("d"), 0o755)
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
+def test_a_lost_index_merges_and_deletes_nothing(lab):
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {"one": b"1", "two": b"2", "three": b"3"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    b.daemon.stop()
+    trees.write(a.share, {"one": b"changed"})
+    os.unlink(a.file("two"))
+    a.wait_sync()
+    gone = [os.path.join(at, n) for at, _, names in os.walk(b.home) for n in names if n.startswith("index.db")]
+    assert gone
+    for path in gone:
+        os.unlink(path)
+    b.daemon.start()
+    b.wait_peers(1)
+    b.wait_sync(peers=1)
+    tree = netlab.settle([a, b])
+    assert {b"one", b"three"} <= set(tree)
+    assert b"changed" in {b.read(p) for p in tree}
+
+
+def test_a_damaged_index_is_said_and_merges(lab):
+    a, b = lab.host("a"), lab.host("b")
+    trees.many(a.share, 300, 1000, 100)
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    b.daemon.stop()
+    for at, _, names in os.walk(b.home):
+        for name in names:
+            if name.startswith("index.db"):
+                path = os.path.join(at, name)
+                with open(path, "r+b") as f:
+                    f.write(trees.noise(max(4096, os.path.getsize(path))))
+    b.daemon.start()
+    b.wait_peers(1)
+    b.wait_sync(60, peers=1)
+    assert len(netlab.settle([a, b])) == 303
+    assert "index" in b.log()
