@@ -12,27 +12,44 @@
 
 struct share;
 
-/* Opens the folder, creating it when `create`, and .lanyard/ (0700) with parts/ in it. marker: 32 bytes (the group ID),
- * written to .lanyard/share at creation; an existing share whose marker is of another group, or a folder that had a marker
- * (`expect_marker`) and has none now, is refused. NULL with *why (fresh text, what to do). */
+#define SHARE_IGNORE_FILE ".lanyardignore"
+
+/* Opens the folder, creating it (and what is above it) when `create`, and .lanyard/ (0700) with parts/ in it. marker:
+ * 32 bytes (the group ID), written to .lanyard/share when there is none; an existing share whose marker is of another
+ * group, or a folder that had a marker (`expect_marker`) and has none now, is refused; with expect_marker nothing is
+ * created. NULL with *why (fresh text, what to do). Loads the ignore rules. */
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why);
+/* The descriptors are closed: workers must be done with them, or hold duplicates. */
 void share_free(struct share *s);
 const char *share_path(const struct share *s);
 int share_root(const struct share *s);  /* descriptor of the root, O_RDONLY|O_DIRECTORY */
 int share_parts(const struct share *s); /* of .lanyard/parts */
 
 /* Whether the path still leads to this very folder with its marker: 0; -1 with *why (fresh) when it vanished, was
- * replaced, or something was mounted over it. Nothing may be taken for deleted while this fails. Cheap; call it before every scan and before committing deletions. */
+ * replaced, or something was mounted over it. Nothing may be taken for deleted while this fails. Cheap; call it before
+ * every scan and before committing deletions. */
 int share_check(struct share *s, char **why);
-/* After the cause is gone: opens the root anew. 0 / -1 with *why. */
+/* After the cause is gone: opens the root anew, under the same descriptor numbers. 0 / -1 with *why. */
 int share_reopen(struct share *s, char **why);
 
-/* The rules now in force (NULL: none). Reloaded by share_reload_ignore when .lanyardignore changed; true when the rules are others
- * than before. A rules object handed out stays valid until the next reload, so workers get it per job under
- * the rule that no reload happens while jobs that hold it are out: share_ignore_ref/unref count. */
+/* The rules now in force (NULL: none); a job at a worker holds them by ignore_ref. Reloaded by share_reload_ignore when
+ * .lanyardignore may have changed: true when the rules are others than before. A file that cannot be read or is too
+ * big is reported once and leaves the rules as they were. */
 struct ignore *share_ignore(const struct share *s);
 bool share_reload_ignore(struct share *s);
 /* Whether a peer's or a scanned path counts: path rules and ignore rules. */
 bool share_accepts(const struct share *s, const char *path, bool is_dir);
+
+/* Paths that an installer is changing on disk and whose rows it has not written yet: a scan does not judge what it
+ * finds there (it would take the installer's file for a new one of the user's). Claims of one path are counted. */
+void share_claim(struct share *s, const char *path);
+/* After the row was written, or the attempt given up. When a scan came by meanwhile, the listener is told the path. */
+void share_unclaim(struct share *s, const char *path);
+/* Asked by the scan; notes that it came by. */
+bool share_claimed(struct share *s, const char *path);
+/* Claimed paths that a scan has come by at. */
+int share_claims_seen(const struct share *s);
+/* One listener, for the scan; NULL removes it. */
+void share_on_unclaim(struct share *s, void (*fn)(void *arg, const char *path), void *arg);
 
 #endif

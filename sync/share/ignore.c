@@ -1,0 +1,431 @@
+/* gitignore patterns, compiled to tokens and matched in time bounded by pattern times path: see ignore.h.
+ *
+ * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of
+ * components. Neither level needs more than its last star to go back to, so no pattern can be made slow. */
+#include "sync/share/ignore.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Tokens below 256 are bytes; from TOKEN_SET on they are TOKEN_SET + an index into sets. */
+enum { TOKEN_ONE = 256, TOKEN_STAR = 257, TOKEN_SET = 258 };
+
+struct byte_set { uint64_t bits[4]; };
+
+struct component {
+	uint32_t start; /* first token */
+	uint32_t n;     /* number of tokens; 0 only for "**" */
+};
+
+struct rule {
+	uint32_t first;  /* component */
+	uint32_t n;      /* components, at least 1 */
+	bool negated;    /* "!": what matches is not ignored after all */
+	bool dir_only;   /* "foo/" */
+	bool anchored;   /* has a slash: matched from the root; otherwise against the last component alone */
+};
+
+struct ignore {
+	int refs;        /* atomic */
+	struct rule *rules;
+	struct component *components;
+	uint32_t *tokens;
+	struct byte_set *sets;
+	uint32_t nrules, ncomponents, ntokens, nsets;
+	uint32_t cap_sets;
+};
+
+/* --- parsing --- */
+
+struct source { const unsigned char *p, *end; };
+
+static const struct { const char *name; int (*is)(int c); } classes[] = {
+	{ "alnum", isalnum }, { "alpha", isalpha }, { "blank", isblank }, { "cntrl", iscntrl },
+	{ "digit", isdigit }, { "graph", isgraph }, { "lower", islower }, { "print", isprint },
+	{ "punct", ispunct }, { "space", isspace }, { "upper", isupper }, { "xdigit", isxdigit },
+};
+
+static void set_add(struct byte_set *set, unsigned from, unsigned to)
+{
+	for (unsigned c = from; c <= to; c++)
+		set->bits[c / 64] |= UINT64_C(1) << (c % 64);
+}
+
+/* "[:alpha:]" at s->p, which stands behind "[:". 1: added; 0: no class after all, a plain "["; -1: unknown or unfinished. */
+static int parse_class(struct source *s, struct byte_set *set)
+{
+	const unsigned char *close = memchr(s->p, ']', (size_t)(s->end - s->p));
+
+	if (close == NULL)
+		return -1;
+	if (close == s->p || close[-1] != ':')
+		return 0;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		size_t n = strlen(classes[i].name);
+
+		if ((size_t)(close - 1 - s->p) != n || memcmp(s->p, classes[i].name, n) != 0)
+			continue;
+		for (unsigned c = 0; c < 128; c++)
+			if (classes[i].is((int)c))
+				set_add(set, c, c);
+		s->p = close + 1;
+		return 1;
+	}
+	return -1;
+}
+
+/* A byte of a set, escaped or not; -1 at the end. */
+static int set_byte(struct source *s)
+{
+	if (s->p < s->end && *s->p == '\\')
+		s->p++;
+	return s->p < s->end ? *s->p++ : -1;
+}
+
+/* What stands behind "[". A "]" that comes first is a plain byte. -1 when it is not closed. */
+static int parse_set(struct source *s, struct byte_set *set)
+{
+	bool negated = s->p < s->end && (*s->p == '!' || *s->p == '^');
+	const unsigned char *first = s->p += negated;
+	int last = -1; /* the byte before, from which a range may start */
+
+	while (s->p < s->end && (*s->p != ']' || s->p == first)) {
+		if (*s->p == '-' && last > 0 && s->p + 1 < s->end && s->p[1] != ']') {
+			int to;
+
+			s->p++;
+			to = set_byte(s);
+			if (to < 0)
+				return -1;
+			if (to >= last)
+				set_add(set, (unsigned)last, (unsigned)to);
+			last = -1;
+			continue;
+		}
+		if (*s->p == '[' && s->p + 1 < s->end && s->p[1] == ':') {
+			int rc;
+
+			s->p += 2;
+			rc = parse_class(s, set);
+			if (rc < 0)
+				return -1;
+			last = rc > 0 ? -1 : '[';
+			if (rc > 0)
+				continue;
+			set_add(set, '[', '[');
+			s->p--;
+			continue;
+		}
+		last = set_byte(s);
+		if (last < 0)
+			return -1;
+		set_add(set, (unsigned)last, (unsigned)last);
+	}
+	if (s->p >= s->end)
+		return -1;
+	s->p++;
+	for (int i = 0; negated && i < 4; i++)
+		set->bits[i] = ~set->bits[i];
+	return 0;
+}
+
+/* One token at s->p, which is not at a slash. -1 for what can never match. */
+static int64_t parse_token(struct ignore *ig, struct source *s)
+{
+	unsigned char c = *s->p++;
+	struct byte_set set = { { 0 } };
+
+	switch (c) {
+	case '?':
+		return TOKEN_ONE;
+	case '*':
+		while (s->p < s->end && *s->p == '*')
+			s->p++;
+		return TOKEN_STAR;
+	case '\\':
+		return s->p < s->end ? *s->p++ : -1;
+	case '[':
+		if (parse_set(s, &set) < 0)
+			return -1;
+		if (ig->nsets == ig->cap_sets) {
+			ig->cap_sets = ig->cap_sets * 2 + 8;
+			ig->sets = mem_realloc(ig->sets, ig->cap_sets, sizeof(set));
+		}
+		ig->sets[ig->nsets] = set;
+		return TOKEN_SET + ig->nsets++;
+	default:
+		return c;
+	}
+}
+
+/* An escaped slash separates like any other. */
+static bool at_slash(const struct source *s)
+{
+	return *s->p == '/' || (*s->p == '\\' && s->p + 1 < s->end && s->p[1] == '/');
+}
+
+static int parse_component(struct ignore *ig, struct source *s)
+{
+	const unsigned char *start = s->p;
+	struct component *c = &ig->components[ig->ncomponents++];
+	bool stars = true;
+
+	c->start = ig->ntokens;
+	while (s->p < s->end && !at_slash(s)) {
+		int64_t token;
+
+		stars = stars && *s->p == '*';
+		token = parse_token(ig, s);
+		if (token < 0)
+			return -1;
+		ig->tokens[ig->ntokens++] = (uint32_t)token;
+	}
+	if (s->p == start)
+		return -1;
+	/* Two or more stars alone between slashes; a single one is a token like others. */
+	if (stars && s->p - start > 1) {
+		ig->ntokens = c->start;
+		return 0;
+	}
+	c->n = ig->ntokens - c->start;
+	return 0;
+}
+
+static int parse_pattern(struct ignore *ig, struct source *s, struct rule *r)
+{
+	if (s->p < s->end && s->end[-1] == '/') {
+		r->dir_only = true;
+		s->end--;
+	}
+	if (s->p == s->end)
+		return -1;
+	r->anchored = memchr(s->p, '/', (size_t)(s->end - s->p)) != NULL;
+	if (*s->p == '/')
+		s->p++;
+	r->first = ig->ncomponents;
+	for (;;) {
+		if (s->p >= s->end || parse_component(ig, s) < 0)
+			return -1;
+		if (s->p == s->end)
+			break;
+		s->p += *s->p == '/' ? 1 : 2;
+	}
+	r->n = ig->ncomponents - r->first;
+	return 0;
+}
+
+/* Spaces at the end count only behind a backslash. */
+static const unsigned char *trim_spaces(const unsigned char *p, const unsigned char *end)
+{
+	const unsigned char *keep = p;
+
+	while (p < end) {
+		bool space = *p == ' ';
+
+		p += *p == '\\' && p + 1 < end ? 2 : 1;
+		if (!space)
+			keep = p;
+	}
+	return keep;
+}
+
+static int parse_line(struct ignore *ig, struct source s)
+{
+	uint32_t sets = ig->nsets;
+	uint32_t tokens = ig->ntokens;
+	uint32_t components = ig->ncomponents;
+	struct rule r = { 0 };
+
+	if (s.p < s.end && s.end[-1] == '\r')
+		s.end--;
+	if (s.p == s.end || *s.p == '#')
+		return 0;
+	s.end = trim_spaces(s.p, s.end);
+	if (s.p == s.end)
+		return 0;
+	if (ig->nrules == IGNORE_MAX_RULES || memchr(s.p, '\0', (size_t)(s.end - s.p)) != NULL)
+		return -1;
+	if (*s.p == '!') {
+		r.negated = true;
+		s.p++;
+	}
+	if (parse_pattern(ig, &s, &r) < 0) {
+		ig->nsets = sets;
+		ig->ntokens = tokens;
+		ig->ncomponents = components;
+		return -1;
+	}
+	ig->rules[ig->nrules++] = r;
+	return 0;
+}
+
+struct ignore *ignore_parse(const char *text, size_t n, int *bad_line)
+{
+	struct ignore *ig = MEM_NEW(struct ignore);
+	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *end = p + n;
+	int line = 1;
+	int bad = 0;
+
+	/* A token takes at least one byte of text, a component two (its slash) but for the first of a line. */
+	ig->refs = 1;
+	ig->rules = mem_calloc(IGNORE_MAX_RULES, sizeof(ig->rules[0]));
+	ig->tokens = mem_calloc(n + 1, sizeof(ig->tokens[0]));
+	ig->components = mem_calloc(n + 1, sizeof(ig->components[0]));
+	if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+		p += 3;
+	for (; p < end; line++) {
+		const unsigned char *newline = memchr(p, '\n', (size_t)(end - p));
+		struct source s = { p, newline != NULL ? newline : end };
+
+		if (parse_line(ig, s) < 0 && bad == 0)
+			bad = line;
+		p = newline != NULL ? newline + 1 : end;
+	}
+	ig->rules = mem_realloc(ig->rules, ig->nrules + 1, sizeof(ig->rules[0]));
+	ig->tokens = mem_realloc(ig->tokens, ig->ntokens + 1, sizeof(ig->tokens[0]));
+	ig->components = mem_realloc(ig->components, ig->ncomponents + 1, sizeof(ig->components[0]));
+	if (bad_line != NULL)
+		*bad_line = bad;
+	return ig;
+}
+
+struct ignore *ignore_ref(struct ignore *ig)
+{
+	if (ig != NULL)
+		__atomic_add_fetch(&ig->refs, 1, __ATOMIC_RELAXED);
+	return ig;
+}
+
+void ignore_free(struct ignore *ig)
+{
+	if (ig == NULL || __atomic_sub_fetch(&ig->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	free(ig->rules);
+	free(ig->components);
+	free(ig->tokens);
+	free(ig->sets);
+	free(ig);
+}
+
+/* --- matching --- */
+
+static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char c)
+{
+	if (token < TOKEN_ONE)
+		return token == c;
+	if (token == TOKEN_ONE)
+		return true;
+	return (ig->sets[token - TOKEN_SET].bits[c / 64] >> (c % 64) & 1) != 0;
+}
+
+static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n)
+{
+	const uint32_t *t = ig->tokens + c->start;
+	const uint32_t *t_end = t + c->n;
+	const unsigned char *p = (const unsigned char *)name;
+	const unsigned char *end = p + n;
+	const uint32_t *star = NULL; /* behind the last star */
+	const unsigned char *from = NULL;
+
+	if (c->n == 0)
+		return true;
+	while (p < end) {
+		if (t < t_end && *t == TOKEN_STAR) {
+			star = ++t;
+			from = p;
+		} else if (t < t_end && token_matches(ig, *t, *p)) {
+			t++;
+			p++;
+		} else if (star != NULL) {
+			t = star;
+			p = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (t < t_end && *t == TOKEN_STAR)
+		t++;
+	return t == t_end;
+}
+
+static const char *component_end(const char *p, const char *end)
+{
+	const char *slash = memchr(p, '/', (size_t)(end - p));
+
+	return slash != NULL ? slash : end;
+}
+
+static const char *next_component(const char *p, const char *end)
+{
+	p = component_end(p, end);
+	return p < end ? p + 1 : end;
+}
+
+static bool path_matches(const struct ignore *ig, const struct rule *r, const char *p, const char *end)
+{
+	const struct component *c = ig->components + r->first;
+	const struct component *c_end = c + r->n;
+	const struct component *star = NULL; /* behind the last "**" */
+	const char *from = NULL;
+
+	while (p < end) {
+		if (c < c_end && c->n == 0) {
+			star = ++c;
+			from = p;
+			if (c == c_end)
+				return true;
+		} else if (c < c_end && component_matches(ig, c, p, (size_t)(component_end(p, end) - p))) {
+			c++;
+			p = next_component(p, end);
+		} else if (star != NULL) {
+			c = star;
+			p = from = next_component(from, end);
+		} else {
+			return false;
+		}
+	}
+	return c == c_end;
+}
+
+/* The last rule that matches decides; none: not ignored. */
+static bool is_ignored(const struct ignore *ig, const char *path, const char *end, bool is_dir)
+{
+	const char *name = memrchr(path, '/', (size_t)(end - path));
+
+	name = name != NULL ? name + 1 : path;
+	for (uint32_t i = ig->nrules; i-- > 0;) {
+		const struct rule *r = &ig->rules[i];
+		bool hit;
+
+		if (r->dir_only && !is_dir)
+			continue;
+		if (r->anchored)
+			hit = path_matches(ig, r, path, end);
+		else
+			hit = component_matches(ig, ig->components + r->first, name, (size_t)(end - name));
+		if (hit)
+			return !r->negated;
+	}
+	return false;
+}
+
+bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
+{
+	return ig != NULL && ig->nrules > 0 && is_ignored(ig, path, path + strlen(path), is_dir);
+}
+
+bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
+{
+	if (ig == NULL || ig->nrules == 0)
+		return false;
+	/* What lies in an ignored folder cannot be had back by a later "!". */
+	for (const char *p = strchr(path, '/'); p != NULL; p = strchr(p + 1, '/'))
+		if (is_ignored(ig, path, p, true))
+			return true;
+	return is_ignored(ig, path, path + strlen(path), is_dir);
+}

@@ -1,0 +1,332 @@
+/* A share's folder, its marker, its rules and its claims: see share.h. */
+#include "sync/share/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/share/path.h"
+
+enum { MARKER_SIZE = 32 };
+
+struct claim {
+	unsigned count;
+	bool seen;         /* a scan came by */
+	UT_hash_handle hh;
+	char path[];
+};
+
+struct share {
+	char *path;                  /* as the admin gave it */
+	uint8_t marker[MARKER_SIZE];
+	int root;
+	int parts;
+	uint64_t dev, ino;           /* of root */
+	struct ignore *ignore;       /* NULL: no rules */
+	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
+	bool ignore_failed;          /* the last load failed, and was reported */
+	struct claim *claims;
+	int seen;                    /* claims with `seen` */
+	void (*on_unclaim)(void *arg, const char *path);
+	void *on_unclaim_arg;
+};
+
+/* What one opening yields. */
+struct opened { int root, parts; struct fs_stat st; };
+
+static int make_folders(const char *path)
+{
+	char *part = mem_strdup(path);
+	int rc = 0;
+
+	for (char *p = part + 1; rc == 0; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		rc = mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : -1;
+		*p = c;
+		if (c == '\0')
+			break;
+	}
+	free(part);
+	return rc;
+}
+
+/* Reads the marker: 1 ours, 0 none, -1 with *why. */
+static int check_marker(int root, const char *path, const uint8_t marker[MARKER_SIZE], char **why)
+{
+	size_t n;
+	char *text = fs_read_file(root, ".lanyard/share", 4096, &n);
+	int rc = 1;
+
+	if (text == NULL && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (text == NULL) {
+		*why = mem_printf("%s/.lanyard/share: cannot be read: %s", path, strerror(errno));
+		return -1;
+	}
+	if (n != MARKER_SIZE || memcmp(text, marker, MARKER_SIZE) != 0) {
+		*why = mem_printf("%s: is the share of another group; choose another folder, or remove its .lanyard folder",
+				  path);
+		rc = -1;
+	}
+	free(text);
+	return rc;
+}
+
+/* .lanyard/ and .lanyard/parts/, nobody else's to read: parts may hold what the share's own modes would hide. */
+static int open_parts(int root)
+{
+	if (mkdirat(root, ".lanyard", 0700) < 0 && errno != EEXIST)
+		return -1;
+	if (fs_mkdirs(root, ".lanyard/parts", 0700) < 0)
+		return -1;
+	return fs_open(root, ".lanyard/parts", O_RDONLY | O_DIRECTORY, 0);
+}
+
+static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct opened *o,
+		       char **why)
+{
+	int rc;
+
+	o->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->root < 0) {
+		*why = mem_printf("%s: cannot be opened: %s", path, strerror(errno));
+		return -1;
+	}
+	rc = check_marker(o->root, path, marker, why);
+	if (rc < 0)
+		goto close_root;
+	if (rc == 0 && expect_marker) {
+		*why = mem_printf("%s: is not the folder it was (its .lanyard/share is gone): is the disk mounted? "
+				  "If the folder was emptied on purpose, leave the group and join it again", path);
+		goto close_root;
+	}
+	o->parts = open_parts(o->root);
+	if (o->parts < 0) {
+		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s", path, strerror(errno));
+		goto close_root;
+	}
+	if (rc == 0 && fs_write_file(o->root, ".lanyard/share", marker, MARKER_SIZE, 0600) < 0) {
+		*why = mem_printf("%s/.lanyard/share: cannot be written: %s", path, strerror(errno));
+		goto close_parts;
+	}
+	if (fs_stat_fd(o->root, &o->st) < 0) {
+		*why = mem_printf("%s: %s", path, strerror(errno));
+		goto close_parts;
+	}
+	return 0;
+close_parts:
+	close(o->parts);
+close_root:
+	close(o->root);
+	return -1;
+}
+
+struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why)
+{
+	struct share *s;
+	struct opened o;
+
+	*why = NULL;
+	if (create && !expect_marker && make_folders(path) < 0) {
+		*why = mem_printf("%s: cannot be created: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (open_folder(path, marker, expect_marker, &o, why) < 0)
+		return NULL;
+	s = MEM_NEW(struct share);
+	s->path = mem_strdup(path);
+	memcpy(s->marker, marker, MARKER_SIZE);
+	s->root = o.root;
+	s->parts = o.parts;
+	s->dev = o.st.dev;
+	s->ino = o.st.ino;
+	share_reload_ignore(s);
+	return s;
+}
+
+void share_free(struct share *s)
+{
+	struct claim *c;
+	struct claim *next;
+
+	if (s == NULL)
+		return;
+	HASH_ITER(hh, s->claims, c, next) {
+		HASH_DEL(s->claims, c);
+		free(c);
+	}
+	close(s->parts);
+	close(s->root);
+	ignore_free(s->ignore);
+	free(s->path);
+	free(s);
+}
+
+const char *share_path(const struct share *s)
+{
+	return s->path;
+}
+
+int share_root(const struct share *s)
+{
+	return s->root;
+}
+
+int share_parts(const struct share *s)
+{
+	return s->parts;
+}
+
+int share_check(struct share *s, char **why)
+{
+	struct stat st;
+	int rc;
+
+	*why = NULL;
+	if (stat(s->path, &st) < 0) {
+		*why = mem_printf("%s: %s", s->path, strerror(errno));
+		return -1;
+	}
+	if (st.st_dev != s->dev || st.st_ino != s->ino) {
+		*why = mem_printf("%s: is another folder than before: was it replaced, or a disk mounted or unmounted?",
+				  s->path);
+		return -1;
+	}
+	rc = check_marker(s->root, s->path, s->marker, why);
+	if (rc == 0)
+		*why = mem_printf("%s: its .lanyard/share is gone: was the folder emptied or unmounted?", s->path);
+	return rc > 0 ? 0 : -1;
+}
+
+int share_reopen(struct share *s, char **why)
+{
+	struct opened o;
+	int rc = -1;
+
+	*why = NULL;
+	if (open_folder(s->path, s->marker, true, &o, why) < 0)
+		return -1;
+	/* Under the same numbers, so that a worker never holds one that means something else. */
+	if (dup3(o.root, s->root, O_CLOEXEC) < 0 || dup3(o.parts, s->parts, O_CLOEXEC) < 0) {
+		*why = mem_printf("%s: %s", s->path, strerror(errno));
+	} else {
+		s->dev = o.st.dev;
+		s->ino = o.st.ino;
+		rc = 0;
+	}
+	close(o.parts);
+	close(o.root);
+	return rc;
+}
+
+struct ignore *share_ignore(const struct share *s)
+{
+	return s->ignore;
+}
+
+bool share_reload_ignore(struct share *s)
+{
+	uint8_t digest[SHA256_SIZE] = { 0 };
+	size_t n = 0;
+	char *text = fs_read_file(s->root, SHARE_IGNORE_FILE, IGNORE_FILE_MAX, &n);
+	int bad_line = 0;
+
+	if (text == NULL && errno != ENOENT) {
+		if (!s->ignore_failed)
+			log_warn("%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
+				 errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
+		s->ignore_failed = true;
+		return false;
+	}
+	s->ignore_failed = false;
+	if (text != NULL)
+		sha256(digest, text, n);
+	if (memcmp(digest, s->ignore_digest, sizeof(digest)) == 0) {
+		free(text);
+		return false;
+	}
+	memcpy(s->ignore_digest, digest, sizeof(digest));
+	ignore_free(s->ignore);
+	s->ignore = text != NULL ? ignore_parse(text, n, &bad_line) : NULL;
+	if (bad_line != 0)
+		log_warn("%s/" SHARE_IGNORE_FILE ": line %d means nothing and is skipped", s->path, bad_line);
+	free(text);
+	return true;
+}
+
+bool share_accepts(const struct share *s, const char *path, bool is_dir)
+{
+	return path_check(path, strlen(path)) == PATH_OK && !ignore_match(s->ignore, path, is_dir);
+}
+
+static struct claim *find_claim(const struct share *s, const char *path)
+{
+	struct claim *c;
+
+	HASH_FIND_STR(s->claims, path, c);
+	return c;
+}
+
+void share_claim(struct share *s, const char *path)
+{
+	struct claim *c = find_claim(s, path);
+
+	if (c == NULL) {
+		size_t n = strlen(path);
+
+		c = mem_calloc(1, sizeof(*c) + n + 1);
+		memcpy(c->path, path, n);
+		HASH_ADD_STR(s->claims, path, c);
+	}
+	c->count++;
+}
+
+void share_unclaim(struct share *s, const char *path)
+{
+	struct claim *c = find_claim(s, path);
+	bool seen;
+
+	if (c == NULL || --c->count > 0)
+		return;
+	seen = c->seen;
+	HASH_DEL(s->claims, c);
+	if (seen)
+		s->seen--;
+	if (seen && s->on_unclaim != NULL)
+		s->on_unclaim(s->on_unclaim_arg, c->path);
+	free(c);
+}
+
+bool share_claimed(struct share *s, const char *path)
+{
+	struct claim *c = s->claims != NULL ? find_claim(s, path) : NULL;
+
+	if (c == NULL)
+		return false;
+	if (!c->seen)
+		s->seen++;
+	c->seen = true;
+	return true;
+}
+
+int share_claims_seen(const struct share *s)
+{
+	return s->seen;
+}
+
+void share_on_unclaim(struct share *s, void (*fn)(void *arg, const char *path), void *arg)
+{
+	s->on_unclaim = fn;
+	s->on_unclaim_arg = arg;
+}
