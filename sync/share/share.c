@@ -1,4 +1,4 @@
-/* A share's folder, its marker, its rules and its claims: see share.h. */
+/* A share's folder, its marker and its rules: see share.h. */
 #include "sync/share/share.h"
 
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,13 +14,6 @@
 #include "sync/share/path.h"
 
 enum { MARKER_SIZE = 32 };
-
-struct claim {
-	unsigned count;
-	bool seen;         /* a scan came by */
-	UT_hash_handle hh;
-	char path[];
-};
 
 struct share {
 	char *path;                  /* as the admin gave it */
@@ -32,10 +24,6 @@ struct share {
 	struct ignore *ignore;       /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
 	bool ignore_failed;          /* the last load failed, and was reported */
-	struct claim *claims;
-	int seen;                    /* claims with `seen` */
-	void (*on_unclaim)(void *arg, const char *path);
-	void *on_unclaim_arg;
 };
 
 /* What one opening yields. */
@@ -157,15 +145,8 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 
 void share_free(struct share *s)
 {
-	struct claim *c;
-	struct claim *next;
-
 	if (s == NULL)
 		return;
-	HASH_ITER(hh, s->claims, c, next) {
-		HASH_DEL(s->claims, c);
-		free(c);
-	}
 	close(s->parts);
 	close(s->root);
 	ignore_free(s->ignore);
@@ -268,65 +249,4 @@ bool share_reload_ignore(struct share *s)
 bool share_accepts(const struct share *s, const char *path, bool is_dir)
 {
 	return path_check(path, strlen(path)) == PATH_OK && !ignore_match(s->ignore, path, is_dir);
-}
-
-static struct claim *find_claim(const struct share *s, const char *path)
-{
-	struct claim *c;
-
-	HASH_FIND_STR(s->claims, path, c);
-	return c;
-}
-
-void share_claim(struct share *s, const char *path)
-{
-	struct claim *c = find_claim(s, path);
-
-	if (c == NULL) {
-		size_t n = strlen(path);
-
-		c = mem_calloc(1, sizeof(*c) + n + 1);
-		memcpy(c->path, path, n);
-		HASH_ADD_STR(s->claims, path, c);
-	}
-	c->count++;
-}
-
-void share_unclaim(struct share *s, const char *path)
-{
-	struct claim *c = find_claim(s, path);
-	bool seen;
-
-	if (c == NULL || --c->count > 0)
-		return;
-	seen = c->seen;
-	HASH_DEL(s->claims, c);
-	if (seen)
-		s->seen--;
-	if (seen && s->on_unclaim != NULL)
-		s->on_unclaim(s->on_unclaim_arg, c->path);
-	free(c);
-}
-
-bool share_claimed(struct share *s, const char *path)
-{
-	struct claim *c = s->claims != NULL ? find_claim(s, path) : NULL;
-
-	if (c == NULL)
-		return false;
-	if (!c->seen)
-		s->seen++;
-	c->seen = true;
-	return true;
-}
-
-int share_claims_seen(const struct share *s)
-{
-	return s->seen;
-}
-
-void share_on_unclaim(struct share *s, void (*fn)(void *arg, const char *path), void *arg)
-{
-	s->on_unclaim = fn;
-	s->on_unclaim_arg = arg;
 }

@@ -40,16 +40,4 @@ bool share_reload_ignore(struct share *s);
 /* Whether a peer's or a scanned path counts: path rules and ignore rules. */
 bool share_accepts(const struct share *s, const char *path, bool is_dir);
 
-/* Paths that an installer is changing on disk and whose rows it has not written yet: a scan does not judge what it
- * finds there (it would take the installer's file for a new one of the user's). Claims of one path are counted. */
-void share_claim(struct share *s, const char *path);
-/* After the row was written, or the attempt given up. When a scan came by meanwhile, the listener is told the path. */
-void share_unclaim(struct share *s, const char *path);
-/* Asked by the scan; notes that it came by. */
-bool share_claimed(struct share *s, const char *path);
-/* Claimed paths that a scan has come by at. */
-int share_claims_seen(const struct share *s);
-/* One listener, for the scan; NULL removes it. */
-void share_on_unclaim(struct share *s, void (*fn)(void *arg, const char *path), void *arg);
-
 #endif
