@@ -13,9 +13,11 @@ LANYARD_LAB_KEEP=1 (leave them there), LANYARD_LAB_FACTOR (stretches every timeo
 No pytest here.
 """
 import namespaces
-import trees  # noqa: F401 (part of the front door)
-from agents import AgentHost, form, settle, start_flags  # noqa: F401
-from namespaces import FACTOR, ROOT, LabError, enter, until  # noqa: F401
+import trees
+from agents import AgentHost, form, settle, start_flags
+from namespaces import FACTOR, ROOT, LabError, enter, until
+
+__all__ = ["AgentHost", "FACTOR", "Lab", "LabError", "ROOT", "enter", "form", "settle", "start_flags", "trees", "until"]
 
 
 class Lab(namespaces.Lab):

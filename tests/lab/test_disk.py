@@ -51,7 +51,6 @@ def cpu_ticks(host):
 
 
 def waited(seconds):
-    import time
     end = time.monotonic() + seconds
     return lambda: time.monotonic() > end
 

@@ -88,19 +88,16 @@ def noise(size, seed=1):
 
 
 def noise_file(path, size, seed=1):
-    """Write size incompressible bytes, the same for the same seed, at the speed of the disk."""
+    """Write size incompressible bytes, the same for the same seed, about as fast as the disk takes them."""
     key = hashlib.sha256(b"%d" % seed).hexdigest()
-    with open(path, "wb") as out:
-        cipher = subprocess.Popen(["openssl", "enc", "-aes-128-ctr", "-nosalt", "-K", key[:32], "-iv", key[32:],
-                                   "-in", "/dev/zero"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            head = subprocess.run(["head", "-c", str(size)], stdin=cipher.stdout, stdout=out)
-        finally:
-            cipher.stdout.close()
-            cipher.kill()
-            cipher.wait()
-    if head.returncode != 0 or os.path.getsize(path) != size:
-        raise OSError("could not write %s" % path)
+    zeros = os.fsencode(path) + b".zeros"
+    with open(zeros, "wb") as f:
+        f.truncate(size)
+    try:
+        subprocess.run(["openssl", "enc", "-aes-128-ctr", "-nosalt", "-K", key[:32], "-iv", key[32:], "-bufsize", "262144",
+                        "-in", zeros, "-out", path], check=True, stderr=subprocess.PIPE)
+    finally:
+        os.unlink(zeros)
 
 
 def many(root, count, size=1024, per_folder=500, seed=1):
