@@ -117,7 +117,7 @@ lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
 	$(Q)cppcheck --quiet -j $$(nproc) --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--library=gnu --library=posix --library=scripts/cppcheck.cfg --suppress=missingIncludeSystem --suppress=readdirCalled \
-		--error-exitcode=1 $(CPPFLAGS) $(ALL_SRC)
+		--error-exitcode=1 -I. -D_GNU_SOURCE $(ALL_SRC)
 	$(Q)printf '%s\n' $(ALL_SRC) | xargs -P $$(nproc) -n 1 \
 		sh -c 'clang-tidy --quiet "$$0" -- $(subst ','\'',$(CPPFLAGS)) -std=gnu11 $(PKG_CFLAGS) 2>&1 | \
 			{ ! grep -v "warnings\? \(generated\|treated as errors\)\.\?$$"; }'
