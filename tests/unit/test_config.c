@@ -1,0 +1,241 @@
+/* Settings: what is accepted, what is refused, and that a refusal names file, line and value. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/config.h"
+#include "base/mem.h"
+
+static int parse(struct config *c, const char *text, char **why)
+{
+	*why = NULL;
+	config_init(c, "box");
+	return config_parse(c, "f.conf", text, strlen(text), why);
+}
+
+static void defaults_hold_without_a_setting(void **state)
+{
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(parse(&c, "", &why), 0);
+	assert_string_equal(c.name, "box");
+	assert_string_equal(c.listen, "4170");
+	assert_int_equal(c.discovery, DISCOVERY_AUTO);
+	assert_int_equal(c.npeers, 0);
+	assert_int_equal(c.log_level, LOG_INFO);
+	assert_int_equal(c.rescan_s, 3600);
+	config_free(&c);
+}
+
+static void every_key_is_read(void **state)
+{
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(parse(&c, "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
+		"peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n", &why), 0);
+	assert_string_equal(c.name, "h\xc3\xa9 1");
+	assert_string_equal(c.listen, "[::1]:0");
+	assert_int_equal(c.discovery, DISCOVERY_OFF);
+	assert_int_equal(c.npeers, 2);
+	assert_string_equal(c.peers[0], "a.b:1");
+	assert_string_equal(c.peers[1], "[fe80::1%eth0]:65535");
+	assert_int_equal(c.log_level, LOG_DEBUG);
+	assert_int_equal(c.rescan_s, 7200);
+	config_free(&c);
+}
+
+static void a_mistake_names_file_line_and_value(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *said;
+	} cases[] = {
+		{ "[agent]\n\nlisten = x\n", "f.conf:3: listen is 'x', but must be PORT or ADDR:PORT" },
+		{ "[agent]\nlisten = 65536\n", "f.conf:2: listen is '65536'" },
+		{ "[agent]\nlisten = fe80::1:4170\n", "f.conf:2: listen is 'fe80::1:4170'" },
+		{ "[agent]\npeer = host\n", "f.conf:2: peer is 'host', but must be HOST:PORT" },
+		{ "[agent]\npeer = host:0\n", "f.conf:2: peer is" },
+		{ "[agent]\npeer = :1\n", "f.conf:2: peer is" },
+		{ "[agent]\npeer = a b:1\n", "f.conf:2: peer is" },
+		{ "[agent]\ndiscovery = on\n", "f.conf:2: discovery is 'on', but must be auto, avahi, embedded or off" },
+		{ "[agent]\nlog-level = loud\n", "f.conf:2: log-level is 'loud', but must be error, warn" },
+		{ "[agent]\nrescan-interval = 5s\n", "f.conf:2: rescan-interval is '5s'" },
+		{ "[agent]\nrescan-interval = -1h\n", "f.conf:2: rescan-interval is '-1h'" },
+		{ "[agent]\nname = \x1b[2J\n", "f.conf:2: name is '\\x1b[2J'" },
+		{ "[agent]\nname =\n", "f.conf:2: name is ''" },
+		{ "[agent]\ncolour = red\n", "f.conf:2: unknown key 'colour'; there are: name, listen" },
+		{ "[agent]\nlisten = 1\nname = a\nlisten = 2\n", "f.conf:4: listen is given twice" },
+		{ "listen = 1\n", "f.conf:1: a setting before the line [agent]" },
+		{ "[agent]\n[other]\n", "f.conf:2: unknown section [other]; there is: [agent]" },
+		{ "[agent]\nlisten\nname=\n", "f.conf:2: neither a [section] nor key = value" },
+		{ "[agent\n", "f.conf:1: neither" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config c;
+		char *why;
+
+		assert_int_equal(parse(&c, cases[i].text, &why), -1);
+		if (strncmp(why, cases[i].said, strlen(cases[i].said)) != 0)
+			fail_msg("said: %s\nnot:  %s", why, cases[i].said);
+		free(why);
+		config_free(&c);
+	}
+}
+
+static void what_inih_would_misread_is_refused(void **state)
+{
+	struct config c;
+	char text[400] = "[agent]\nname = ";
+	char *why = NULL;
+
+	(void)state;
+	/* inih cuts a long line in two; the second half could be a setting. */
+	memset(text + strlen(text), ' ', 185);
+	strcat(text, "\nlisten=1\n");
+	assert_int_equal(parse(&c, text, &why), -1);
+	assert_non_null(strstr(why, "f.conf:2: the line has more than 190 bytes"));
+	free(why);
+	config_free(&c);
+	config_init(&c, "box");
+	assert_int_equal(config_parse(&c, "f.conf", "[agent]\n\0\n", 10, &why), -1);
+	assert_non_null(strstr(why, "f.conf:2: the line has a NUL byte"));
+	free(why);
+	config_free(&c);
+}
+
+static void peers_are_bounded(void **state)
+{
+	struct config c;
+	char *why = NULL;
+
+	(void)state;
+	config_init(&c, "box");
+	for (int i = 0; i < CONFIG_MAX_PEERS; i++)
+		assert_int_equal(config_set(&c, "peer", "a:1", &why), 0);
+	assert_int_equal(config_set(&c, "peer", "a:1", &why), -1);
+	free(why);
+	config_free(&c);
+}
+
+static char dir[] = "/tmp/lanyard-config-XXXXXX";
+
+static void write_conf(const char *text)
+{
+	char *path = mem_printf("%s/lanyard.conf", dir);
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	free(path);
+}
+
+static void the_command_line_wins_over_the_file(void **state)
+{
+	const char *peers[] = { "b:2" };
+	struct options o = { .listen = "9", .peers = { peers, 1 } };
+	struct config c;
+	char *why;
+
+	(void)state;
+	write_conf("[agent]\nlisten = 8\npeer = a:1\nname = filed\n");
+	assert_int_equal(config_load(&c, dir, &o, &why), 0);
+	assert_string_equal(c.listen, "9");
+	assert_string_equal(c.name, "filed");
+	assert_int_equal(c.npeers, 2);
+	config_free(&c);
+	o.listen = "nine";
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "--listen is 'nine', but must be"));
+	free(why);
+	config_free(&c);
+}
+
+static void a_missing_file_matters_only_when_it_was_named(void **state)
+{
+	struct options o = { 0 };
+	char *path = mem_printf("%s/none.conf", dir);
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(config_load(&c, "/nonexistent", &o, &why), 0);
+	config_free(&c);
+	o.config = path;
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "none.conf: cannot be read: No such file"));
+	free(why);
+	config_free(&c);
+	free(path);
+}
+
+static void a_file_that_is_none_is_refused(void **state)
+{
+	char *fifo = mem_printf("%s/fifo", dir);
+	char *big = mem_calloc(CONFIG_FILE_MAX + 2, 1);
+	struct options o = { .config = fifo };
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "cannot be read"));
+	free(why);
+	config_free(&c);
+	o.config = dir;
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "Is a directory"));
+	free(why);
+	config_free(&c);
+	o.config = NULL;
+	memset(big, '\n', CONFIG_FILE_MAX + 1);
+	write_conf(big);
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "has more than 65536 bytes"));
+	free(why);
+	config_free(&c);
+	unlink(fifo);
+	free(fifo);
+	free(big);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_hold_without_a_setting),
+		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(a_mistake_names_file_line_and_value),
+		cmocka_unit_test(what_inih_would_misread_is_refused),
+		cmocka_unit_test(peers_are_bounded),
+		cmocka_unit_test(the_command_line_wins_over_the_file),
+		cmocka_unit_test(a_missing_file_matters_only_when_it_was_named),
+		cmocka_unit_test(a_file_that_is_none_is_refused),
+	};
+	char *path;
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	path = mem_printf("%s/lanyard.conf", dir);
+	unlink(path);
+	free(path);
+	rmdir(dir);
+	return rc;
+}
