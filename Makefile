@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all help install clean unit asan-unit tsan-unit fuzz-replay lint format
+.PHONY: all help install clean unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 help: ## list what there is to do
@@ -95,14 +95,31 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/liblanyard.a
 unit: $(UNIT_BIN) ## build and run the unit tests
 	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
 
-# A fuzz target defines LLVMFuzzerTestOneInput; built with fuzz_replay_main.c it replays files given as arguments.
+# A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
+# as %-fuzzer, with clang's libFuzzer, it goes looking for more.
 $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(B)/liblanyard.a $(PKG_LIBS)
 
 fuzz-replay: $(FUZZ_BIN) ## run every fuzz target once over its corpus
-	@set -e; for f in $(FUZZ_BIN); do n=$${f##*/fuzz_}; echo "== $$f"; find tests/fuzz/corpus/$$n -type f | sort | xargs -r $$f; done
+	@set -e; for f in $(FUZZ_BIN); do n=$${f##*/fuzz_}; echo "== $$f"; $$f tests/fuzz/corpus/$$n; done
+
+$(B)/tests/fuzz/%-fuzzer: tests/fuzz/%.c $(B)/liblanyard.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
+
+FUZZ_SECONDS ?= 10
+fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; what it finds stays in build-fuzz/
+	+$(Q)$(MAKE) CC=clang B=build-fuzz SAN=fuzzer-no-link,address,undefined fuzz-run
+
+fuzz-run: $(FUZZ_BIN:%=%-fuzzer)
+	@set -e; for f in $^; do n=$${f##*/fuzz_}; n=$${n%-fuzzer}; mkdir -p $(B)/found/$$n; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$(B)/found/$$n- $(B)/found/$$n tests/fuzz/corpus/$$n > $(B)/found/$$n.log 2>&1 || \
+			{ cat $(B)/found/$$n.log; exit 1; }; \
+		sed -n "s/^stat::number_of_executed_units: /$$n: runs: /p" $(B)/found/$$n.log; done
 
 asan-unit: ## the unit tests and the fuzz corpus under AddressSanitizer and UBSan
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined unit fuzz-replay
