@@ -1,0 +1,272 @@
+/* AvahiPoll on base/loop.h: see avahi_poll.h. libdbus makes two watches for one descriptor (to read and to write), a
+ * loop only one, so the watches of a descriptor share a source. */
+#include "discovery/avahi_poll.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Errors in a row, with nothing readable between them, after which a descriptor is given up: it would spin. */
+enum { MAX_ERRORS = 100 };
+
+/* One descriptor and all watches on it. */
+struct source {
+	struct avahi_poll *owner;
+	struct loop_io *io; /* NULL once no live watch is left: Avahi may close fd, and open another by that number */
+	int fd;
+	int errors;         /* in a row */
+	bool firing;        /* in fire(): freed at its end, not before */
+	AvahiWatch *list;   /* while firing, those freed meanwhile included */
+	struct source *prev;
+	struct source *next;
+};
+
+struct AvahiWatch {
+	struct source *source;
+	AvahiWatchEvent want;
+	AvahiWatchEvent fired; /* what the last callback was told */
+	bool is_dead;
+	AvahiWatchCallback fn;
+	void *arg;
+	AvahiWatch *prev;
+	AvahiWatch *next;
+};
+
+struct AvahiTimeout {
+	struct loop_timer *timer;
+	AvahiTimeoutCallback fn;
+	void *arg;
+};
+
+struct avahi_poll {
+	AvahiPoll api;
+	struct loop *loop;
+	struct source *sources;
+	bool (*screen)(void *arg, int fd); /* NULL: none */
+	void *screen_arg;
+};
+
+static void update_source(struct source *s)
+{
+	int events = 0;
+	AvahiWatch *w;
+
+	DL_FOREACH(s->list, w)
+	{
+		if ((w->want & AVAHI_WATCH_IN) != 0)
+			events |= LOOP_READ;
+		if ((w->want & AVAHI_WATCH_OUT) != 0)
+			events |= LOOP_WRITE;
+	}
+	loop_io_want(s->io, s->errors < MAX_ERRORS ? events : 0);
+}
+
+/* Stops watching when no live watch is left, and frees what nobody walks through. */
+static void retire_source(struct source *s)
+{
+	AvahiWatch *w;
+
+	DL_FOREACH(s->list, w)
+	{
+		if (!w->is_dead)
+			return;
+	}
+	if (s->io != NULL) {
+		DL_DELETE(s->owner->sources, s);
+		loop_io_free(s->io);
+		s->io = NULL;
+	}
+	if (!s->firing)
+		free(s);
+}
+
+static void fire(void *arg, int events)
+{
+	struct source *s = arg;
+	AvahiWatchEvent seen = 0;
+	AvahiWatch *w;
+	AvahiWatch *next;
+
+	/* Avahi looks for nothing but "readable" and reads the error itself, as poll(2) would let it. */
+	if ((events & LOOP_ERROR) != 0) {
+		if (++s->errors == MAX_ERRORS)
+			log_warn("discovery: descriptor %d only fails, giving it up", s->fd);
+		seen = AVAHI_WATCH_IN | AVAHI_WATCH_OUT;
+	} else {
+		s->errors = 0;
+	}
+	if ((events & LOOP_READ) != 0)
+		seen |= AVAHI_WATCH_IN;
+	if ((events & LOOP_WRITE) != 0)
+		seen |= AVAHI_WATCH_OUT;
+	if ((seen & AVAHI_WATCH_IN) != 0 && s->owner->screen != NULL && !s->owner->screen(s->owner->screen_arg, s->fd))
+		seen &= ~AVAHI_WATCH_IN;
+	s->firing = true;
+	DL_FOREACH(s->list, w)
+	{
+		if (w->is_dead || (w->want & seen) == 0)
+			continue;
+		w->fired = w->want & seen;
+		w->fn(w, s->fd, w->fired, w->arg);
+	}
+	s->firing = false;
+	DL_FOREACH_SAFE(s->list, w, next)
+	{
+		if (w->is_dead) {
+			DL_DELETE(s->list, w);
+			free(w);
+		}
+	}
+	if (s->io != NULL)
+		update_source(s);
+	else
+		retire_source(s);
+}
+
+static struct source *source_of(struct avahi_poll *p, int fd)
+{
+	struct source *s;
+
+	DL_FOREACH(p->sources, s)
+	{
+		if (s->fd == fd)
+			return s;
+	}
+	s = MEM_NEW(struct source);
+	s->owner = p;
+	s->fd = fd;
+	s->io = loop_io_new(p->loop, fd, fire, s);
+	if (s->io == NULL) {
+		free(s);
+		return NULL;
+	}
+	DL_APPEND(p->sources, s);
+	return s;
+}
+
+static AvahiWatch *watch_new(const AvahiPoll *api, int fd, AvahiWatchEvent event, AvahiWatchCallback fn, void *arg)
+{
+	struct source *s = source_of(api->userdata, fd);
+	AvahiWatch *w;
+
+	if (s == NULL)
+		return NULL;
+	w = MEM_NEW(AvahiWatch);
+	w->source = s;
+	w->want = event;
+	w->fn = fn;
+	w->arg = arg;
+	DL_APPEND(s->list, w);
+	update_source(s);
+	return w;
+}
+
+static void watch_update(AvahiWatch *w, AvahiWatchEvent event)
+{
+	w->want = event;
+	update_source(w->source);
+}
+
+static AvahiWatchEvent watch_get_events(AvahiWatch *w)
+{
+	return w->fired;
+}
+
+static void watch_free(AvahiWatch *w)
+{
+	struct source *s = w->source;
+
+	if (s->firing) {
+		w->is_dead = true;
+		w->want = 0;
+	} else {
+		DL_DELETE(s->list, w);
+		free(w);
+	}
+	update_source(s);
+	retire_source(s);
+}
+
+static void timeout_fired(void *arg)
+{
+	AvahiTimeout *t = arg;
+
+	t->fn(t, t->arg);
+}
+
+static void timeout_update(AvahiTimeout *t, const struct timeval *tv)
+{
+	int64_t now_us;
+	int64_t then_us;
+
+	if (tv == NULL) {
+		loop_timer_stop(t->timer);
+		return;
+	}
+	now_us = clock_wall_ns() / 1000;
+	then_us = (int64_t)tv->tv_sec * 1000000 + tv->tv_usec;
+	/* Rounded up: a timer that fires a little early finds nothing due, and is armed again for no time at all. */
+	loop_timer_start(t->timer, then_us > now_us ? (then_us - now_us + 999) / 1000 : 0, 0);
+}
+
+static AvahiTimeout *timeout_new(const AvahiPoll *api, const struct timeval *tv, AvahiTimeoutCallback fn, void *arg)
+{
+	struct avahi_poll *p = api->userdata;
+	AvahiTimeout *t = MEM_NEW(AvahiTimeout);
+
+	t->fn = fn;
+	t->arg = arg;
+	t->timer = loop_timer_new(p->loop, timeout_fired, t);
+	timeout_update(t, tv);
+	return t;
+}
+
+static void timeout_free(AvahiTimeout *t)
+{
+	loop_timer_free(t->timer);
+	free(t);
+}
+
+struct avahi_poll *avahi_poll_new(struct loop *loop)
+{
+	struct avahi_poll *p = MEM_NEW(struct avahi_poll);
+
+	p->loop = loop;
+	p->api = (AvahiPoll){
+		.userdata = p,
+		.watch_new = watch_new,
+		.watch_update = watch_update,
+		.watch_get_events = watch_get_events,
+		.watch_free = watch_free,
+		.timeout_new = timeout_new,
+		.timeout_update = timeout_update,
+		.timeout_free = timeout_free,
+	};
+	return p;
+}
+
+void avahi_poll_free(struct avahi_poll *p)
+{
+	if (p == NULL)
+		return;
+	if (p->sources != NULL) {
+		log_error("discovery: a poll freed while something is still watched");
+		abort();
+	}
+	free(p);
+}
+
+const AvahiPoll *avahi_poll_get(const struct avahi_poll *p)
+{
+	return &p->api;
+}
+
+void avahi_poll_set_screen(struct avahi_poll *p, bool (*screen)(void *arg, int fd), void *arg)
+{
+	p->screen = screen;
+	p->screen_arg = arg;
+}

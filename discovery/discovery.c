@@ -1,0 +1,288 @@
+/* Which backend serves, and what passes to the agent: see discovery.h.
+ *
+ * AUTO keeps asking for avahi-daemon (the client waits for it on D-Bus, it does not poll). Until it serves, and from the
+ * moment it does not, the embedded stack does. Both run for a while when the daemon comes, so that others see one of our
+ * two announcements at any time and we miss none of theirs. */
+#include "discovery/discovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/mdns.h"
+#include "discovery/reports.h"
+#include "discovery/static_peers.h"
+
+enum {
+	GRACE_MS = 300,         /* AUTO, at start: that long the daemon may take to answer before we embed */
+	OVERLAP_MS = 3000,      /* AUTO: both run, after the daemon came */
+	REFRESH_EVERY_MS = 2000,
+};
+
+/* A backend that may be running. */
+struct slot {
+	struct discovery *owner;
+	const struct mdns_backend *backend;
+	void *stack;   /* NULL while it is off */
+	bool serving;
+	char *problem; /* owned; NULL for none */
+};
+
+struct discovery {
+	struct loop *loop;
+	enum discovery_mode mode;
+	struct mdns_want want;
+	void (*found)(void *arg, const struct discovery_found *found);
+	void (*state)(void *arg, const char *backend, const char *problem);
+	void *arg;
+	struct slot daemon;
+	struct slot embedded;
+	struct loop_timer *switch_timer; /* AUTO: GRACE_MS before embedding, OVERLAP_MS before it ends */
+	struct loop_timer *state_timer;  /* tells the state once the turn's changes are over */
+	const char *told_backend;        /* what `state` was told last; NULL for nothing yet */
+	char *told_problem;
+	struct reports *reports;
+	struct static_peers *peers;
+	struct loop_timer *refresh_timer;
+	int64_t refreshed_ms; /* 0 for never */
+};
+
+static void slot_heard(void *arg, const struct mdns_heard *heard)
+{
+	struct slot *slot = arg;
+
+	reports_offer(slot->owner->reports, heard);
+}
+
+static void choose_backend(struct discovery *d);
+
+static void slot_state(void *arg, bool serving, const char *problem)
+{
+	struct slot *slot = arg;
+
+	slot->serving = serving;
+	free(slot->problem);
+	slot->problem = mem_strdup(problem);
+	choose_backend(slot->owner);
+}
+
+static void slot_start(struct slot *slot)
+{
+	const struct mdns_events events = { .heard = slot_heard, .state = slot_state, .arg = slot };
+
+	if (slot->stack == NULL)
+		slot->stack = slot->backend->new(slot->owner->loop, &slot->owner->want, &events);
+}
+
+static void slot_stop(struct slot *slot)
+{
+	if (slot->stack != NULL)
+		slot->backend->free(slot->stack);
+	slot->stack = NULL;
+	slot->serving = false;
+	free(slot->problem);
+	slot->problem = NULL;
+}
+
+static void switch_over(void *arg)
+{
+	struct discovery *d = arg;
+
+	if (d->daemon.serving)
+		slot_stop(&d->embedded);
+	else
+		slot_start(&d->embedded);
+	loop_timer_start(d->state_timer, 0, 0);
+}
+
+/* A stack may be in the middle of a callback here, so stopping one waits for the timer. */
+static void choose_backend(struct discovery *d)
+{
+	loop_timer_start(d->state_timer, 0, 0);
+	if (d->mode != DISCOVERY_AUTO)
+		return;
+	if (d->daemon.serving && d->embedded.stack != NULL) {
+		if (!loop_timer_running(d->switch_timer))
+			loop_timer_start(d->switch_timer, OVERLAP_MS, 0);
+	} else if (!d->daemon.serving) {
+		if (d->embedded.stack != NULL)
+			loop_timer_stop(d->switch_timer);
+		else
+			loop_timer_start(d->switch_timer, 0, 0);
+	}
+}
+
+static void tell_state(void *arg)
+{
+	struct discovery *d = arg;
+	const struct slot *slot = d->daemon.serving || d->embedded.stack == NULL ? &d->daemon : &d->embedded;
+	const char *backend = d->mode == DISCOVERY_OFF ? "off" : slot == &d->daemon ? "avahi" : "embedded";
+	bool same;
+
+	/* AUTO has not chosen yet, or a stack has not told how it fares: it will. */
+	if (d->mode != DISCOVERY_OFF && !slot->serving && slot->problem == NULL)
+		return;
+	if (d->mode == DISCOVERY_AUTO && slot == &d->daemon && !slot->serving)
+		return;
+	same = d->told_backend != NULL && strcmp(d->told_backend, backend) == 0 &&
+	       (slot->problem == NULL) == (d->told_problem == NULL) &&
+	       (slot->problem == NULL || strcmp(slot->problem, d->told_problem) == 0);
+	if (same)
+		return;
+	d->told_backend = backend;
+	free(d->told_problem);
+	d->told_problem = mem_strdup(slot->problem);
+	d->state(d->arg, backend, d->told_problem);
+}
+
+static void pass_found(void *arg, const struct mdns_heard *heard)
+{
+	struct discovery *d = arg;
+	const char *names[TXT_MAX_GROUPS];
+	struct discovery_found found = {
+		.claimed_id = heard->txt.id,
+		.names = names,
+		.nnames = heard->txt.ngroups,
+		.addr = heard->addr,
+		.addr_len = heard->addr_len,
+	};
+
+	for (size_t i = 0; i < heard->txt.ngroups; i++)
+		names[i] = heard->txt.groups[i];
+	d->found(d->arg, &found);
+}
+
+static void pass_static(void *arg, const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+	struct discovery *d = arg;
+	struct discovery_found found = { .addr = *addr, .addr_len = addr_len };
+
+	d->found(d->arg, &found);
+}
+
+static void refresh_now(void *arg)
+{
+	struct discovery *d = arg;
+
+	d->refreshed_ms = loop_now_ms(d->loop);
+	if (d->daemon.stack != NULL)
+		d->daemon.backend->refresh(d->daemon.stack);
+	if (d->embedded.stack != NULL)
+		d->embedded.backend->refresh(d->embedded.stack);
+	static_peers_refresh(d->peers);
+}
+
+void discovery_refresh(struct discovery *d)
+{
+	int64_t wait = d->refreshed_ms != 0 ? d->refreshed_ms + REFRESH_EVERY_MS - loop_now_ms(d->loop) : 0;
+
+	if (!loop_timer_running(d->refresh_timer))
+		loop_timer_start(d->refresh_timer, wait, 0);
+}
+
+/* Lower-case base32 digits, and no more than fit. */
+static bool is_base32(const char *text, size_t min, size_t max)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz234567");
+
+	return text[n] == '\0' && n >= min && n <= max;
+}
+
+struct discovery *discovery_new(struct loop *loop, const struct discovery_config *config)
+{
+	struct discovery *d;
+
+	if (!is_base32(config->agent_id, TXT_ID_LEN, TXT_ID_LEN) || config->port == 0 || config->found == NULL ||
+	    config->state == NULL)
+		return NULL;
+	d = MEM_NEW(struct discovery);
+	d->loop = loop;
+	d->mode = config->mode;
+	d->found = config->found;
+	d->state = config->state;
+	d->arg = config->arg;
+	memcpy(d->want.agent_id, config->agent_id, sizeof(d->want.agent_id));
+	d->want.port = config->port;
+	d->daemon = (struct slot){ .owner = d, .backend = &mdns_client };
+	d->embedded = (struct slot){ .owner = d, .backend = &mdns_embedded };
+	d->switch_timer = loop_timer_new(loop, switch_over, d);
+	d->state_timer = loop_timer_new(loop, tell_state, d);
+	d->refresh_timer = loop_timer_new(loop, refresh_now, d);
+	d->reports = reports_new(loop, pass_found, d);
+	d->peers = static_peers_new(loop, pass_static, d);
+	if (d->mode == DISCOVERY_AUTO || d->mode == DISCOVERY_AVAHI)
+		slot_start(&d->daemon);
+	if (d->mode == DISCOVERY_EMBEDDED)
+		slot_start(&d->embedded);
+	if (d->mode == DISCOVERY_AUTO)
+		loop_timer_start(d->switch_timer, GRACE_MS, 0);
+	if (d->mode == DISCOVERY_OFF)
+		loop_timer_start(d->state_timer, 0, 0);
+	return d;
+}
+
+void discovery_free(struct discovery *d)
+{
+	if (d == NULL)
+		return;
+	slot_stop(&d->embedded);
+	slot_stop(&d->daemon);
+	static_peers_free(d->peers);
+	reports_free(d->reports);
+	loop_timer_free(d->switch_timer);
+	loop_timer_free(d->state_timer);
+	loop_timer_free(d->refresh_timer);
+	free(d->told_problem);
+	free(d);
+}
+
+static void want_changed(struct discovery *d)
+{
+	if (d->daemon.stack != NULL)
+		d->daemon.backend->set(d->daemon.stack, &d->want);
+	if (d->embedded.stack != NULL)
+		d->embedded.backend->set(d->embedded.stack, &d->want);
+}
+
+void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
+{
+	if (n > MDNS_MAX_GROUPS) {
+		log_warn("discovery: %zu groups, announcing only %d of them", n, MDNS_MAX_GROUPS);
+		n = MDNS_MAX_GROUPS;
+	}
+	memset(d->want.groups, 0, sizeof(d->want.groups));
+	d->want.ngroups = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct mdns_group *group = &d->want.groups[d->want.ngroups];
+		size_t len = groups[i].name != NULL ? strlen(groups[i].name) : 0;
+
+		if (!is_base32(groups[i].tag, 1, MDNS_TAG_LEN))
+			continue;
+		memcpy(group->tag, groups[i].tag, strlen(groups[i].tag) + 1);
+		if (len > 0 && len < sizeof(group->name))
+			memcpy(group->name, groups[i].name, len + 1);
+		d->want.ngroups++;
+	}
+	want_changed(d);
+}
+
+void discovery_look_for(struct discovery *d, const char *tag)
+{
+	if (!is_base32(tag, 0, MDNS_TAG_LEN))
+		return;
+	memset(d->want.look_for, 0, sizeof(d->want.look_for));
+	memcpy(d->want.look_for, tag, strlen(tag) + 1);
+	want_changed(d);
+}
+
+void discovery_set_browse_all(struct discovery *d, bool on)
+{
+	d->want.browse_all = on;
+	want_changed(d);
+}
+
+int discovery_add_static(struct discovery *d, const char *host_port)
+{
+	return static_peers_add(d->peers, host_port);
+}

@@ -1,0 +1,303 @@
+/* The table of services heard of, and their way from seen to told: see heard.h. */
+#include "discovery/heard.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+	RETRY_MS = 5000,      /* after a failure; the resolver itself has asked for 5 s by then */
+	MAX_TXT_STRINGS = 64, /* of one record that are looked at */
+};
+
+enum service_state {
+	SERVICE_WAITING,   /* for a free resolver, or for its next try */
+	SERVICE_RESOLVING,
+	SERVICE_DONE,      /* told, or given up */
+};
+
+struct service_key {
+	AvahiIfIndex iface;
+	AvahiProtocol proto;
+	char name[MDNS_MAX_INSTANCE + 1]; /* padded with zeros: the key is compared as memory */
+};
+
+struct service {
+	struct service_key key;
+	enum service_state state;
+	bool stale;         /* heard_refresh() was called since it was seen to come */
+	int tries;
+	int64_t due_ms;     /* WAITING: not before this */
+	void *resolver;     /* RESOLVING: the library's */
+	UT_hash_handle hh;
+};
+
+struct heard {
+	struct loop *loop;
+	char own_id[TXT_ID_LEN + 1];
+	struct heard_door door;
+	void (*tell)(void *arg, const struct mdns_heard *heard);
+	void *arg;
+	struct service *services; /* hash; its order is that of arrival */
+	int resolving;
+	AvahiIfIndex lo;          /* the loopback interface; 0 for none */
+	struct loop_timer *timer; /* the next service that is due */
+};
+
+static void resolve_due(void *arg);
+
+struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
+			void (*tell)(void *arg, const struct mdns_heard *heard), void *arg)
+{
+	struct heard *h = MEM_NEW(struct heard);
+
+	h->loop = loop;
+	memcpy(h->own_id, own_id, sizeof(h->own_id));
+	h->door = *door;
+	h->tell = tell;
+	h->arg = arg;
+	h->lo = (AvahiIfIndex)if_nametoindex("lo");
+	h->timer = loop_timer_new(loop, resolve_due, h);
+	return h;
+}
+
+static void stop_resolving(struct heard *h, struct service *s)
+{
+	if (s->resolver == NULL)
+		return;
+	h->door.unresolve(h->door.ctx, s->resolver);
+	s->resolver = NULL;
+	h->resolving--;
+}
+
+static void forget(struct heard *h, struct service *s)
+{
+	stop_resolving(h, s);
+	HASH_DEL(h->services, s);
+	free(s);
+}
+
+void heard_free(struct heard *h)
+{
+	struct service *s;
+	struct service *next;
+
+	if (h == NULL)
+		return;
+	HASH_ITER(hh, h->services, s, next)
+		forget(h, s);
+	loop_timer_free(h->timer);
+	free(h);
+}
+
+static int make_key(struct service_key *key, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > MDNS_MAX_INSTANCE)
+		return -1;
+	memset(key, 0, sizeof(*key));
+	key->iface = iface;
+	key->proto = proto;
+	memcpy(key->name, name, len);
+	return 0;
+}
+
+static struct service *find(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct service_key key;
+	struct service *s = NULL;
+
+	if (make_key(&key, iface, proto, name) == 0)
+		HASH_FIND(hh, h->services, &key, sizeof(key), s);
+	return s;
+}
+
+static void start(struct heard *h, struct service *s)
+{
+	s->tries++;
+	s->resolver = h->door.resolve(h->door.ctx, s->key.iface, s->key.proto, s->key.name);
+	if (s->resolver == NULL) {
+		s->state = s->tries < HEARD_TRIES ? SERVICE_WAITING : SERVICE_DONE;
+		s->due_ms = loop_now_ms(h->loop) + RETRY_MS;
+		return;
+	}
+	s->state = SERVICE_RESOLVING;
+	h->resolving++;
+}
+
+/* Starts what is due. More services than resolvers means a flood or a very large network: then the order is random, so
+ * that nobody's names can keep the others' waiting for ever. */
+static void resolve_due(void *arg)
+{
+	struct heard *h = arg;
+	int64_t now = loop_now_ms(h->loop);
+	int64_t next_ms = INT64_MAX;
+	uint64_t due = 0;
+	struct service *s;
+	struct service *next;
+
+	HASH_ITER(hh, h->services, s, next) {
+		if (s->state == SERVICE_WAITING && s->due_ms <= now)
+			due++;
+	}
+	HASH_ITER(hh, h->services, s, next) {
+		if (s->state != SERVICE_WAITING)
+			continue;
+		if (s->due_ms <= now) {
+			uint64_t room = (uint64_t)(HEARD_MAX_RESOLVING - h->resolving);
+
+			/* Chooses `room` of the `due` that are left, each as likely as the other. */
+			if (random_below(due--) < room)
+				start(h, s);
+		}
+		if (s->state == SERVICE_WAITING && s->due_ms > now && s->due_ms < next_ms)
+			next_ms = s->due_ms;
+	}
+	if (next_ms != INT64_MAX)
+		loop_timer_start(h->timer, next_ms - now, 0);
+}
+
+/* Not at once: what one packet announces is resolved together, and no library is called inside its own callback. */
+static void resolve_soon(struct heard *h)
+{
+	loop_timer_start(h->timer, 0, 0);
+}
+
+static void want_resolved(struct heard *h, struct service *s)
+{
+	s->stale = false;
+	s->tries = 0;
+	if (s->state == SERVICE_RESOLVING)
+		return;
+	s->state = SERVICE_WAITING;
+	s->due_ms = loop_now_ms(h->loop);
+	resolve_soon(h);
+}
+
+void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
+	       const char *domain)
+{
+	struct service_key key;
+	struct service *s;
+
+	if (strcmp(type, MDNS_TYPE) != 0 || strcmp(domain, MDNS_DOMAIN) != 0 || iface <= 0 || iface == h->lo)
+		return;
+	if (strncmp(name, h->own_id, TXT_ID_LEN) == 0 || make_key(&key, iface, proto, name) < 0)
+		return;
+	HASH_FIND(hh, h->services, &key, sizeof(key), s);
+	if (s != NULL) {
+		if (s->stale)
+			want_resolved(h, s);
+		return;
+	}
+	if (HASH_COUNT(h->services) >= HEARD_MAX)
+		forget(h, h->services);
+	s = MEM_NEW(struct service);
+	s->key = key;
+	HASH_ADD(hh, h->services, key, sizeof(s->key), s);
+	want_resolved(h, s);
+}
+
+void heard_remove(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct service *s = find(h, iface, proto, name);
+
+	if (s == NULL)
+		return;
+	forget(h, s);
+	resolve_soon(h);
+}
+
+/* An address on which somebody else may listen. */
+static int read_address(struct mdns_heard *out, AvahiIfIndex iface, const AvahiAddress *addr, uint16_t port)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&out->addr;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->addr;
+
+	if (addr == NULL || port == 0)
+		return -1;
+	if (addr->proto == AVAHI_PROTO_INET) {
+		uint32_t ip = ntohl(addr->data.ipv4.address);
+
+		if (ip >> 24 == 0 || ip >> 24 == 127 || ip >> 28 >= 14)
+			return -1;
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		in->sin_addr.s_addr = addr->data.ipv4.address;
+		out->addr_len = sizeof(*in);
+		return 0;
+	}
+	if (addr->proto != AVAHI_PROTO_INET6)
+		return -1;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	memcpy(&in6->sin6_addr, addr->data.ipv6.address, sizeof(in6->sin6_addr));
+	out->addr_len = sizeof(*in6);
+	if (IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) || IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+	    IN6_IS_ADDR_MULTICAST(&in6->sin6_addr) || IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return -1;
+	if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+		in6->sin6_scope_id = (uint32_t)iface;
+	return 0;
+}
+
+/* Avahi keeps the strings in reverse order, and the first one of a key counts. */
+static void read_txt(struct txt *txt, AvahiStringList *strings)
+{
+	const AvahiStringList *list[MAX_TXT_STRINGS];
+	size_t n = 0;
+
+	for (AvahiStringList *s = strings; s != NULL && n < MAX_TXT_STRINGS; s = avahi_string_list_get_next(s))
+		list[n++] = s;
+	while (n > 0) {
+		n--;
+		txt_read(txt, list[n]->text, list[n]->size);
+	}
+}
+
+void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
+		    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt)
+{
+	struct service *s = find(h, iface, proto, name);
+	struct mdns_heard heard = { 0 };
+
+	if (s == NULL || s->state != SERVICE_RESOLVING)
+		return;
+	stop_resolving(h, s);
+	s->state = SERVICE_DONE;
+	resolve_soon(h);
+	read_txt(&heard.txt, txt);
+	if (!txt_usable(&heard.txt) || strcmp(heard.txt.id, h->own_id) == 0)
+		return;
+	if (read_address(&heard, iface, addr, port) < 0)
+		return;
+	memcpy(heard.instance, s->key.name, sizeof(heard.instance));
+	h->tell(h->arg, &heard);
+}
+
+void heard_failed(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct service *s = find(h, iface, proto, name);
+
+	if (s == NULL || s->state != SERVICE_RESOLVING)
+		return;
+	stop_resolving(h, s);
+	s->state = s->tries < HEARD_TRIES ? SERVICE_WAITING : SERVICE_DONE;
+	s->due_ms = loop_now_ms(h->loop) + RETRY_MS;
+	resolve_soon(h);
+}
+
+void heard_refresh(struct heard *h)
+{
+	struct service *s;
+	struct service *next;
+
+	HASH_ITER(hh, h->services, s, next)
+		s->stale = true;
+}

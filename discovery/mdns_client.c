@@ -1,0 +1,324 @@
+/* mDNS by the host's avahi-daemon, through libavahi-client and D-Bus. The only file that includes libavahi-client.
+ *
+ * The daemon may be absent, die and return at any time. AVAHI_CLIENT_NO_FAIL waits for it on D-Bus without polling; it
+ * does not help while there is no bus, which is why connecting is tried again with growing patience. What was published
+ * and browsed dies with the connection: a session lasts for one connection only.
+ *
+ * libavahi-client waits for answers inside its calls, for 25 s when the bus or the daemon hangs. mdns_aside.c keeps that
+ * away from the agent's loop. */
+#include <arpa/inet.h>
+#include <avahi-client/client.h>
+#include <avahi-client/lookup.h>
+#include <avahi-client/publish.h>
+#include <avahi-common/error.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/avahi_clash.h"
+#include "discovery/avahi_poll.h"
+#include "discovery/mdns.h"
+#include "discovery/session.h"
+
+enum {
+	FIRST_RETRY_MS = 1000,
+	NO_BUS_RETRY_MS = 5000, /* at most, while a try costs no more than a failing connect() */
+	LAST_RETRY_MS = 30000,
+	STABLE_MS = 5000,       /* a connection that ends sooner is followed by a pause */
+};
+
+struct client {
+	struct loop *loop;
+	struct mdns_want want;
+	struct mdns_events events;
+	struct avahi_poll *poll;
+	AvahiClient *avahi;       /* NULL while there is no bus */
+	bool connected;           /* avahi has a daemon at the other end */
+	bool lost;                /* avahi is of no more use */
+	struct session *session;  /* while connected */
+	struct loop_timer *timer; /* settle(): at once after a change of state, or to connect again */
+	int64_t retry_ms;
+	int64_t connected_ms; /* when the session began, loop_now_ms() */
+};
+
+static AvahiProtocol proto_of(int family)
+{
+	return family == AF_UNSPEC ? AVAHI_PROTO_UNSPEC : avahi_af_to_proto(family);
+}
+
+static void group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, void *arg)
+{
+	struct client *c = arg;
+
+	(void)group;
+	if (state == AVAHI_ENTRY_GROUP_COLLISION && c->session != NULL)
+		session_collision(c->session);
+}
+
+static int add_record(AvahiEntryGroup *group, const struct record *r)
+{
+	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
+
+	/* A host has several addresses by one name. */
+	if (r->unique)
+		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
+	return avahi_entry_group_add_record(group, r->iface, proto_of(r->family), flags, r->name, AVAHI_DNS_CLASS_IN,
+					    r->type, r->ttl, r->rdata, r->len);
+}
+
+static void *publish(void *ctx, const struct record *records, size_t n, const char **why)
+{
+	struct client *c = ctx;
+	AvahiEntryGroup *group = avahi_entry_group_new(c->avahi, group_changed, c);
+
+	if (group == NULL)
+		goto fail;
+	for (size_t i = 0; i < n; i++) {
+		if (add_record(group, &records[i]) < 0)
+			goto free_group;
+	}
+	if (avahi_entry_group_commit(group) < 0)
+		goto free_group;
+	return group;
+
+free_group:
+	*why = avahi_strerror(avahi_client_errno(c->avahi));
+	avahi_entry_group_free(group);
+	return NULL;
+fail:
+	*why = avahi_strerror(avahi_client_errno(c->avahi));
+	return NULL;
+}
+
+static void unpublish(void *ctx, void *handle)
+{
+	(void)ctx;
+	avahi_entry_group_free(handle);
+}
+
+static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
+		    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+{
+	struct client *c = arg;
+
+	(void)browser;
+	(void)flags;
+	if (c->session == NULL)
+		return;
+	if (event == AVAHI_BROWSER_NEW)
+		heard_add(session_heard(c->session), iface, proto, name, type, domain);
+	else if (event == AVAHI_BROWSER_REMOVE)
+		heard_remove(session_heard(c->session), iface, proto, name);
+}
+
+static void *browse(void *ctx, const char *type, const char **why)
+{
+	struct client *c = ctx;
+	AvahiServiceBrowser *b = avahi_service_browser_new(c->avahi, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
+							   MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
+
+	if (b == NULL)
+		*why = avahi_strerror(avahi_client_errno(c->avahi));
+	return b;
+}
+
+static void unbrowse(void *ctx, void *handle)
+{
+	(void)ctx;
+	avahi_service_browser_free(handle);
+}
+
+static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
+		     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
+		     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+{
+	struct client *c = arg;
+
+	(void)resolver;
+	(void)type;
+	(void)domain;
+	(void)host;
+	(void)flags;
+	if (c->session == NULL)
+		return;
+	if (event == AVAHI_RESOLVER_FOUND)
+		heard_resolved(session_heard(c->session), iface, proto, name, addr, port, txt);
+	else
+		heard_failed(session_heard(c->session), iface, proto, name);
+}
+
+static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct client *c = ctx;
+
+	return avahi_service_resolver_new(c->avahi, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN, proto,
+					  AVAHI_LOOKUP_USE_MULTICAST, resolved, c);
+}
+
+static void unresolve(void *ctx, void *resolver)
+{
+	(void)ctx;
+	avahi_service_resolver_free(resolver);
+}
+
+/* Called inside avahi_client_new() for the first time, and anywhere in libavahi-client later, so it only takes a note. */
+static void client_changed(AvahiClient *avahi, AvahiClientState state, void *arg)
+{
+	struct client *c = arg;
+
+	(void)avahi;
+	switch (state) {
+	case AVAHI_CLIENT_S_REGISTERING:
+	case AVAHI_CLIENT_S_RUNNING:
+	case AVAHI_CLIENT_S_COLLISION: /* of the host's own name, which we do not use */
+		c->connected = true;
+		break;
+	case AVAHI_CLIENT_CONNECTING:
+		c->connected = false;
+		break;
+	case AVAHI_CLIENT_FAILURE:
+	default:
+		c->connected = false;
+		c->lost = true;
+		break;
+	}
+	loop_timer_start(c->timer, 0, 0);
+}
+
+static void disconnect(struct client *c)
+{
+	session_free(c->session);
+	c->session = NULL;
+	if (c->avahi != NULL)
+		avahi_client_free(c->avahi);
+	c->avahi = NULL;
+	c->connected = false;
+	c->lost = false;
+}
+
+static void connect_later(struct client *c, int64_t most_ms)
+{
+	loop_timer_start(c->timer, c->retry_ms < most_ms ? c->retry_ms : most_ms, 0);
+	c->retry_ms = c->retry_ms * 2 < LAST_RETRY_MS ? c->retry_ms * 2 : LAST_RETRY_MS;
+}
+
+static void connect_avahi(struct client *c)
+{
+	int error = 0;
+
+	if (avahi_clash_prepare() < 0) {
+		c->events.state(c->events.arg, false, "libavahi-client is not usable");
+		return;
+	}
+	c->avahi = avahi_client_new(avahi_poll_get(c->poll), AVAHI_CLIENT_NO_FAIL | AVAHI_CLIENT_IGNORE_USER_CONFIG,
+				    client_changed, c, &error);
+	if (c->avahi != NULL)
+		return;
+	c->connected = false;
+	c->lost = false;
+	if (error == AVAHI_ERR_DBUS_ERROR || error == AVAHI_ERR_NO_DAEMON) {
+		c->events.state(c->events.arg, false, "the D-Bus system bus does not answer");
+		connect_later(c, NO_BUS_RETRY_MS);
+	} else {
+		c->events.state(c->events.arg, false, avahi_strerror(error));
+		connect_later(c, LAST_RETRY_MS);
+	}
+}
+
+static void start_session(struct client *c)
+{
+	const struct session_door door = {
+		.publish = publish,
+		.unpublish = unpublish,
+		.browse = browse,
+		.unbrowse = unbrowse,
+		.resolve = { .resolve = resolve, .unresolve = unresolve, .ctx = c },
+		.ctx = c,
+	};
+
+	c->connected_ms = loop_now_ms(c->loop);
+	c->session = session_new(c->loop, &c->want, &door, &c->events);
+	if (c->session != NULL)
+		return;
+	c->events.state(c->events.arg, false, "there is no netlink");
+	connect_later(c, LAST_RETRY_MS);
+}
+
+/* Brings what we have in line with what client_changed() noted. */
+static void settle(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->lost) {
+		bool stable = c->session == NULL || loop_now_ms(c->loop) - c->connected_ms >= STABLE_MS;
+
+		disconnect(c);
+		c->events.state(c->events.arg, false, "avahi-daemon is not running");
+		if (!stable) {
+			connect_later(c, LAST_RETRY_MS);
+			return;
+		}
+		c->retry_ms = FIRST_RETRY_MS;
+	}
+	if (c->avahi == NULL)
+		connect_avahi(c);
+	if (c->avahi == NULL || c->lost)
+		return; /* the timer runs */
+	if (c->connected && c->session == NULL) {
+		start_session(c);
+	} else if (!c->connected) {
+		session_free(c->session);
+		c->session = NULL;
+		c->events.state(c->events.arg, false, "avahi-daemon is not running");
+	}
+}
+
+static void *client_new(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events)
+{
+	struct client *c = MEM_NEW(struct client);
+
+	c->loop = loop;
+	c->want = *want;
+	c->events = *events;
+	c->retry_ms = FIRST_RETRY_MS;
+	c->poll = avahi_poll_new(loop);
+	c->timer = loop_timer_new(loop, settle, c);
+	loop_timer_start(c->timer, 0, 0);
+	return c;
+}
+
+static void client_set(void *stack, const struct mdns_want *want)
+{
+	struct client *c = stack;
+
+	c->want = *want;
+	if (c->session != NULL)
+		session_set(c->session, want);
+}
+
+static void client_refresh(void *stack)
+{
+	struct client *c = stack;
+
+	if (c->session != NULL)
+		session_refresh(c->session);
+}
+
+static void client_free(void *stack)
+{
+	struct client *c = stack;
+
+	if (c == NULL)
+		return;
+	disconnect(c);
+	loop_timer_free(c->timer);
+	avahi_poll_free(c->poll);
+	free(c);
+}
+
+const struct mdns_backend mdns_client = {
+	.new = client_new,
+	.set = client_set,
+	.refresh = client_refresh,
+	.free = client_free,
+};

@@ -1,0 +1,302 @@
+/* mDNS by libavahi-core in this process: nothing has to run on the host, and it works beside avahi-daemon or another
+ * embedded stack. The only file that includes libavahi-core.
+ *
+ * Its own address records stay off: each of them comes with a reverse PTR, on which two stacks of one host collide for
+ * ever. Ours carry none (records.h). */
+#include <arpa/inet.h>
+#include <avahi-common/error.h>
+#include <avahi-common/malloc.h>
+#include <avahi-core/core.h>
+#include <avahi-core/log.h>
+#include <avahi-core/lookup.h>
+#include <avahi-core/publish.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/avahi_clash.h"
+#include "discovery/avahi_poll.h"
+#include "discovery/mdns.h"
+#include "discovery/session.h"
+
+enum {
+	FIRST_RETRY_MS = 1000,
+	LAST_RETRY_MS = 30000,
+	CACHE_ENTRIES = 2048, /* of each interface; avahi takes no more */
+};
+
+struct embedded {
+	struct loop *loop;
+	struct mdns_want want;
+	struct mdns_events events;
+	struct avahi_poll *poll;
+	AvahiServer *server;     /* NULL while it could not be started */
+	struct session *session; /* NULL when server is */
+	struct loop_timer *timer; /* start(): at once, or after a failure */
+	int64_t retry_ms;
+};
+
+static void start(void *arg);
+
+/* Avahi reports every packet it cannot read: of interest to the curious only. */
+static void take_log(AvahiLogLevel level, const char *text)
+{
+	if (level <= AVAHI_LOG_WARN && log_allow("avahi", 5))
+		log_warn("avahi: %s", text);
+	else
+		log_debug("avahi: %s", text);
+}
+
+static AvahiProtocol proto_of(int family)
+{
+	return family == AF_UNSPEC ? AVAHI_PROTO_UNSPEC : avahi_af_to_proto(family);
+}
+
+static void group_changed(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state, void *arg)
+{
+	struct embedded *e = arg;
+
+	(void)server;
+	(void)group;
+	if (state == AVAHI_ENTRY_GROUP_COLLISION && e->session != NULL)
+		session_collision(e->session);
+}
+
+static int add_record(struct embedded *e, AvahiSEntryGroup *group, const struct record *r)
+{
+	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
+	AvahiRecord *record = avahi_record_new_full(r->name, AVAHI_DNS_CLASS_IN, r->type, r->ttl);
+	int rc = -1;
+
+	if (record == NULL)
+		return -1;
+	/* A host has several addresses by one name. */
+	if (r->unique)
+		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
+	if (avahi_rdata_parse(record, r->rdata, r->len) == 0)
+		rc = avahi_server_add(e->server, group, r->iface, proto_of(r->family), flags, record);
+	avahi_record_unref(record);
+	return rc;
+}
+
+static void *publish(void *ctx, const struct record *records, size_t n, const char **why)
+{
+	struct embedded *e = ctx;
+	AvahiSEntryGroup *group = avahi_s_entry_group_new(e->server, group_changed, e);
+
+	if (group == NULL)
+		goto fail;
+	for (size_t i = 0; i < n; i++) {
+		if (add_record(e, group, &records[i]) < 0)
+			goto free_group;
+	}
+	if (avahi_s_entry_group_commit(group) < 0)
+		goto free_group;
+	return group;
+
+free_group:
+	avahi_s_entry_group_free(group);
+fail:
+	*why = avahi_strerror(avahi_server_errno(e->server));
+	return NULL;
+}
+
+static void unpublish(void *ctx, void *handle)
+{
+	(void)ctx;
+	avahi_s_entry_group_free(handle);
+}
+
+static void browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
+		    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+{
+	struct embedded *e = arg;
+
+	(void)browser;
+	(void)flags;
+	if (event == AVAHI_BROWSER_NEW)
+		heard_add(session_heard(e->session), iface, proto, name, type, domain);
+	else if (event == AVAHI_BROWSER_REMOVE)
+		heard_remove(session_heard(e->session), iface, proto, name);
+}
+
+static void *browse(void *ctx, const char *type, const char **why)
+{
+	struct embedded *e = ctx;
+	/* prepare and start, not new: that one starts what it failed to make. */
+	AvahiSServiceBrowser *b = avahi_s_service_browser_prepare(e->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
+								 MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, e);
+
+	if (b != NULL)
+		avahi_s_service_browser_start(b);
+	else
+		*why = avahi_strerror(avahi_server_errno(e->server));
+	return b;
+}
+
+static void unbrowse(void *ctx, void *handle)
+{
+	(void)ctx;
+	avahi_s_service_browser_free(handle);
+}
+
+static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
+		     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
+		     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+{
+	struct embedded *e = arg;
+
+	(void)resolver;
+	(void)type;
+	(void)domain;
+	(void)host;
+	(void)flags;
+	if (event == AVAHI_RESOLVER_FOUND)
+		heard_resolved(session_heard(e->session), iface, proto, name, addr, port, txt);
+	else
+		heard_failed(session_heard(e->session), iface, proto, name);
+}
+
+static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct embedded *e = ctx;
+	AvahiSServiceResolver *r = avahi_s_service_resolver_prepare(e->server, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN,
+								   proto, AVAHI_LOOKUP_USE_MULTICAST, resolved, e);
+
+	if (r != NULL)
+		avahi_s_service_resolver_start(r);
+	return r;
+}
+
+static void unresolve(void *ctx, void *resolver)
+{
+	(void)ctx;
+	avahi_s_service_resolver_free(resolver);
+}
+
+static void stop(struct embedded *e)
+{
+	session_free(e->session);
+	e->session = NULL;
+	if (e->server != NULL)
+		avahi_server_free(e->server);
+	e->server = NULL;
+}
+
+static void start_later(struct embedded *e)
+{
+	loop_timer_start(e->timer, e->retry_ms, 0);
+	e->retry_ms = e->retry_ms * 2 < LAST_RETRY_MS ? e->retry_ms * 2 : LAST_RETRY_MS;
+}
+
+static void server_changed(AvahiServer *server, AvahiServerState state, void *arg)
+{
+	struct embedded *e = arg;
+
+	(void)server;
+	if (state == AVAHI_SERVER_FAILURE)
+		start_later(e);
+}
+
+static AvahiServer *new_server(struct embedded *e, int *error)
+{
+	AvahiServerConfig config;
+	AvahiServer *server;
+
+	avahi_set_log_function(take_log);
+	avahi_server_config_init(&config);
+	avahi_free(config.host_name);
+	config.host_name = avahi_strdup(e->want.agent_id);
+	config.publish_addresses = 0;
+	config.publish_hinfo = 0;
+	config.publish_workstation = 0;
+	config.publish_domain = 0;
+	config.enable_wide_area = 0;
+	config.use_ipv6 = 1;
+	config.n_cache_entries_max = CACHE_ENTRIES;
+	config.deny_interfaces = avahi_string_list_add(config.deny_interfaces, "lo");
+	server = avahi_server_new(avahi_poll_get(e->poll), &config, server_changed, e, error);
+	avahi_server_config_free(&config);
+	return server;
+}
+
+static void start(void *arg)
+{
+	const struct session_door door = {
+		.publish = publish,
+		.unpublish = unpublish,
+		.browse = browse,
+		.unbrowse = unbrowse,
+		.resolve = { .resolve = resolve, .unresolve = unresolve, .ctx = arg },
+		.ctx = arg,
+	};
+	struct embedded *e = arg;
+	int error = 0;
+
+	stop(e);
+	if (avahi_clash_prepare() < 0) {
+		e->events.state(e->events.arg, false, "libavahi-core is not usable");
+		return;
+	}
+	e->server = new_server(e, &error);
+	if (e->server != NULL)
+		e->session = session_new(e->loop, &e->want, &door, &e->events);
+	if (e->session != NULL) {
+		e->retry_ms = FIRST_RETRY_MS;
+		return;
+	}
+	e->events.state(e->events.arg, false, e->server == NULL ? avahi_strerror(error) : "there is no netlink");
+	stop(e);
+	start_later(e);
+}
+
+static void *embedded_new(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events)
+{
+	struct embedded *e = MEM_NEW(struct embedded);
+
+	e->loop = loop;
+	e->want = *want;
+	e->events = *events;
+	e->retry_ms = FIRST_RETRY_MS;
+	e->poll = avahi_poll_new(loop);
+	e->timer = loop_timer_new(loop, start, e);
+	loop_timer_start(e->timer, 0, 0);
+	return e;
+}
+
+static void embedded_set(void *stack, const struct mdns_want *want)
+{
+	struct embedded *e = stack;
+
+	e->want = *want;
+	if (e->session != NULL)
+		session_set(e->session, want);
+}
+
+static void embedded_refresh(void *stack)
+{
+	struct embedded *e = stack;
+
+	if (e->session != NULL)
+		session_refresh(e->session);
+}
+
+static void embedded_free(void *stack)
+{
+	struct embedded *e = stack;
+
+	if (e == NULL)
+		return;
+	stop(e);
+	loop_timer_free(e->timer);
+	avahi_poll_free(e->poll);
+	free(e);
+}
+
+const struct mdns_backend mdns_embedded = {
+	.new = embedded_new,
+	.set = embedded_set,
+	.refresh = embedded_refresh,
+	.free = embedded_free,
+};

@@ -1,0 +1,147 @@
+/* Builds the records: see records.h. Names here consist of digits, letters, '-' and '_', so none needs escaping. */
+#include "discovery/records.h"
+
+#include <arpa/nameser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum {
+	TTL_HOST = 120,     /* RFC 6762, 10: of records that carry a host's name or address */
+	TTL_SERVICE = 300,  /* shorter than its 75 minutes, so that caches soon forget who was killed */
+	TTL_TYPE = 4500,
+	OWN_RECORDS = 4,    /* SRV, TXT, the type's PTR, the PTR that lists the type */
+	MAX_TXT = 900,      /* one packet holds it with all that goes with it */
+	MAX_TXT_NAME = 253, /* "g=" and the name in 255 bytes */
+};
+
+void records_instance(char *out, const char *agent_id, uint16_t number)
+{
+	(void)snprintf(out, MDNS_MAX_INSTANCE + 1, "%.*s-%04x", TXT_ID_LEN, agent_id, number);
+}
+
+static void put(struct record *r, const void *p, size_t n)
+{
+	memcpy(r->rdata + r->len, p, n);
+	r->len = (uint16_t)(r->len + n);
+}
+
+/* A domain name in wire form: labels behind their lengths, and the empty root. */
+static void put_name(struct record *r, const char *name)
+{
+	for (;;) {
+		size_t n = strcspn(name, ".");
+		uint8_t len = (uint8_t)n;
+
+		put(r, &len, 1);
+		put(r, name, n);
+		if (name[n] == '\0')
+			break;
+		name += n + 1;
+	}
+	put(r, "", 1);
+}
+
+static void put_string(struct record *r, const char *key, const char *value)
+{
+	uint8_t len = (uint8_t)(strlen(key) + strlen(value));
+
+	put(r, &len, 1);
+	put(r, key, strlen(key));
+	put(r, value, strlen(value));
+}
+
+static void put_txt(struct record *r, const struct mdns_want *want)
+{
+	size_t names = 0;
+
+	put_string(r, "v=", "1");
+	put_string(r, "id=", want->agent_id);
+	for (size_t i = 0; i < want->ngroups && names < TXT_MAX_GROUPS; i++) {
+		const char *name = want->groups[i].name;
+		size_t len = strlen(name);
+
+		if (len == 0 || len > MAX_TXT_NAME || r->len + 3 + len > MAX_TXT)
+			continue;
+		put_string(r, "g=", name);
+		names++;
+	}
+}
+
+/* The next record of the list, empty. */
+static struct record *add(struct record *list, size_t *n, uint16_t type, uint32_t ttl)
+{
+	struct record *r = &list[(*n)++];
+
+	r->iface = -1;
+	r->family = AF_UNSPEC;
+	r->type = type;
+	r->ttl = ttl;
+	return r;
+}
+
+static void add_addresses(struct record *list, size_t *n, const char *host, const struct host_addr *addrs,
+			  size_t naddrs)
+{
+	for (size_t i = 0; i < naddrs; i++) {
+		bool v4 = addrs[i].family == AF_INET;
+		struct record *r = add(list, n, v4 ? ns_t_a : ns_t_aaaa, TTL_HOST);
+
+		(void)snprintf(r->name, sizeof(r->name), "%s", host);
+		r->iface = addrs[i].iface;
+		r->family = addrs[i].family;
+		r->unique = true;
+		put(r, &addrs[i].ip, v4 ? sizeof(addrs[i].ip.v4) : sizeof(addrs[i].ip.v6));
+	}
+}
+
+static void add_service(struct record *list, size_t *n, const struct mdns_want *want, const char *host,
+			const char *service)
+{
+	uint8_t numbers[6] = { 0, 0, 0, 0, (uint8_t)(want->port >> 8), (uint8_t)want->port }; /* priority, weight, port */
+	struct record *r = add(list, n, ns_t_srv, TTL_HOST);
+
+	(void)snprintf(r->name, sizeof(r->name), "%s", service);
+	r->unique = true;
+	put(r, numbers, sizeof(numbers));
+	put_name(r, host);
+
+	r = add(list, n, ns_t_txt, TTL_SERVICE);
+	(void)snprintf(r->name, sizeof(r->name), "%s", service);
+	r->unique = true;
+	put_txt(r, want);
+
+	r = add(list, n, ns_t_ptr, TTL_SERVICE);
+	(void)snprintf(r->name, sizeof(r->name), MDNS_TYPE "." MDNS_DOMAIN);
+	put_name(r, service);
+
+	r = add(list, n, ns_t_ptr, TTL_TYPE);
+	(void)snprintf(r->name, sizeof(r->name), "_services._dns-sd._udp." MDNS_DOMAIN);
+	put_name(r, MDNS_TYPE "." MDNS_DOMAIN);
+}
+
+struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
+			     size_t naddrs, size_t *n)
+{
+	char host[128];
+	char service[128];
+	struct record *list;
+
+	*n = 0;
+	if (want->ngroups == 0 || naddrs == 0)
+		return NULL;
+	(void)snprintf(host, sizeof(host), "%s." MDNS_DOMAIN, instance);
+	(void)snprintf(service, sizeof(service), "%s." MDNS_TYPE "." MDNS_DOMAIN, instance);
+	list = mem_calloc(naddrs + OWN_RECORDS + want->ngroups, sizeof(*list));
+	add_addresses(list, n, host, addrs, naddrs);
+	add_service(list, n, want, host, service);
+	for (size_t i = 0; i < want->ngroups; i++) {
+		struct record *r = add(list, n, ns_t_ptr, TTL_SERVICE);
+
+		(void)snprintf(r->name, sizeof(r->name), "_%s._sub." MDNS_TYPE "." MDNS_DOMAIN, want->groups[i].tag);
+		put_name(r, service);
+	}
+	return list;
+}

@@ -1,0 +1,159 @@
+/* What was reported, and when: see reports.h. */
+#include "discovery/reports.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { MAX_HELD = 64 }; /* reports that wait for their second to pass; each holds a few KiB */
+
+struct report_key {
+	char id[TXT_ID_LEN + 1];
+	struct sockaddr_storage addr; /* zero beyond its length: the key is compared as memory */
+};
+
+struct report {
+	struct report_key key;
+	char instance[MDNS_MAX_INSTANCE + 1]; /* under which it was told */
+	int64_t told_ms;
+	struct mdns_heard *held; /* to be told at told_ms + REPORTS_SAME_MS; NULL for none */
+	UT_hash_handle hh;
+};
+
+struct reports {
+	struct loop *loop;
+	void (*found)(void *arg, const struct mdns_heard *heard);
+	void *arg;
+	struct report *all; /* hash; its order is that of arrival */
+	struct loop_timer *timer;
+	size_t held;
+	int64_t second_ms; /* start of the second that is counted */
+	int told;          /* in it */
+};
+
+static void tell_held(void *arg);
+
+struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_heard *heard), void *arg)
+{
+	struct reports *r = MEM_NEW(struct reports);
+
+	r->loop = loop;
+	r->found = found;
+	r->arg = arg;
+	r->timer = loop_timer_new(loop, tell_held, r);
+	return r;
+}
+
+static void drop_held(struct reports *r, struct report *report)
+{
+	if (report->held == NULL)
+		return;
+	free(report->held);
+	report->held = NULL;
+	r->held--;
+}
+
+static void forget(struct reports *r, struct report *report)
+{
+	drop_held(r, report);
+	HASH_DEL(r->all, report);
+	free(report);
+}
+
+void reports_free(struct reports *r)
+{
+	struct report *report;
+	struct report *next;
+
+	if (r == NULL)
+		return;
+	HASH_ITER(hh, r->all, report, next)
+		forget(r, report);
+	loop_timer_free(r->timer);
+	free(r);
+}
+
+static void tell(struct reports *r, struct report *report, const struct mdns_heard *heard)
+{
+	int64_t now = loop_now_ms(r->loop);
+
+	if (now - r->second_ms >= 1000) {
+		r->second_ms = now;
+		r->told = 0;
+	}
+	if (r->told >= REPORTS_MAX_PER_SECOND) {
+		if (log_allow("discovery-flood", 1))
+			log_warn("discovery: more than %d services a second, ignoring some", REPORTS_MAX_PER_SECOND);
+		return;
+	}
+	r->told++;
+	report->told_ms = now;
+	memcpy(report->instance, heard->instance, sizeof(report->instance));
+	r->found(r->arg, heard);
+}
+
+static void tell_held(void *arg)
+{
+	struct reports *r = arg;
+	int64_t now = loop_now_ms(r->loop);
+	int64_t next_ms = INT64_MAX;
+	struct report *report;
+	struct report *next;
+
+	HASH_ITER(hh, r->all, report, next) {
+		int64_t due = report->told_ms + REPORTS_SAME_MS;
+		struct mdns_heard *held = report->held;
+
+		if (held == NULL)
+			continue;
+		if (due > now) {
+			next_ms = due < next_ms ? due : next_ms;
+			continue;
+		}
+		report->held = NULL;
+		r->held--;
+		tell(r, report, held);
+		free(held);
+	}
+	if (next_ms != INT64_MAX)
+		loop_timer_start(r->timer, next_ms - now, 0);
+}
+
+static void hold(struct reports *r, struct report *report, const struct mdns_heard *heard)
+{
+	drop_held(r, report);
+	if (r->held == MAX_HELD)
+		return;
+	report->held = mem_dup(heard, sizeof(*heard));
+	r->held++;
+	if (!loop_timer_running(r->timer))
+		loop_timer_start(r->timer, report->told_ms + REPORTS_SAME_MS - loop_now_ms(r->loop), 0);
+}
+
+void reports_offer(struct reports *r, const struct mdns_heard *heard)
+{
+	struct report_key key;
+	struct report *report;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.id, heard->txt.id, sizeof(key.id));
+	memcpy(&key.addr, &heard->addr, heard->addr_len);
+	HASH_FIND(hh, r->all, &key, sizeof(key), report);
+	if (report == NULL) {
+		if (HASH_COUNT(r->all) >= REPORTS_MAX)
+			forget(r, r->all);
+		report = MEM_NEW(struct report);
+		report->key = key;
+		report->told_ms = loop_now_ms(r->loop) - REPORTS_SAME_MS;
+		HASH_ADD(hh, r->all, key, sizeof(report->key), report);
+	}
+	if (loop_now_ms(r->loop) - report->told_ms >= REPORTS_SAME_MS) {
+		drop_held(r, report);
+		tell(r, report, heard);
+	} else if (strcmp(report->instance, heard->instance) != 0) {
+		hold(r, report, heard);
+	}
+}

@@ -1,0 +1,274 @@
+/* Saying, browsing, resolving: see session.h. */
+#include "discovery/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+	SAY_EVERY_MS = 1000,   /* at most so often; avahi holds back faster ones anyway */
+	RETRY_MS = 10000,      /* after the library refused */
+	MAX_SAID = (HOST_ADDRS_MAX + 4 + MDNS_MAX_GROUPS) / SESSION_MAX_ENTRIES + 1,
+	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
+	MAX_TYPE = 64,
+};
+
+struct browser {
+	char type[MAX_TYPE]; /* "" when unused */
+	void *handle;        /* the library's; NULL: not started yet, or refused */
+};
+
+struct session {
+	struct loop *loop;
+	struct session_door door;
+	struct mdns_events events;
+	struct mdns_want want;
+	struct host_addrs *addrs;
+	struct heard *heard;
+	struct loop_timer *say_timer;
+	int64_t said_ms;      /* when we last spoke, loop_now_ms(); 0 for never */
+	void *said[MAX_SAID]; /* what is published now */
+	size_t nsaid;
+	struct browser browsers[MAX_BROWSERS];
+	struct loop_timer *browse_timer; /* retries refused browsers */
+	const char *say_problem;         /* NULL for none; a text that stays valid */
+	const char *browse_problem;
+	bool addrs_known;
+};
+
+struct heard *session_heard(struct session *s)
+{
+	return s->heard;
+}
+
+static void tell_state(struct session *s)
+{
+	const char *problem = s->say_problem != NULL ? s->say_problem : s->browse_problem;
+	size_t naddrs;
+
+	if (!s->addrs_known)
+		return;
+	(void)host_addrs_get(s->addrs, &naddrs);
+	if (problem == NULL && naddrs == 0)
+		problem = "no network interface has an address";
+	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
+}
+
+static void say_soon(struct session *s)
+{
+	int64_t wait = s->said_ms != 0 ? s->said_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
+
+	if (!s->addrs_known)
+		return; /* the addresses will come and ask again */
+	if (!loop_timer_running(s->say_timer) || s->say_problem != NULL)
+		loop_timer_start(s->say_timer, wait, 0);
+}
+
+/* Says everything under a new name, then takes back what was said under the old one. */
+static void say(void *arg)
+{
+	struct session *s = arg;
+	char instance[MDNS_MAX_INSTANCE + 1];
+	void *old[MAX_SAID];
+	size_t nold = s->nsaid;
+	size_t naddrs;
+	size_t n;
+	const struct host_addr *addrs = host_addrs_get(s->addrs, &naddrs);
+	struct record *records;
+
+	records_instance(instance, s->want.agent_id, (uint16_t)random_below(0x10000));
+	records = records_build(&s->want, instance, addrs, naddrs, &n);
+	memcpy(old, s->said, sizeof(old));
+	s->nsaid = 0;
+	s->say_problem = NULL;
+	for (size_t i = 0; i < n; i += SESSION_MAX_ENTRIES) {
+		size_t part = n - i < SESSION_MAX_ENTRIES ? n - i : SESSION_MAX_ENTRIES;
+		void *handle = s->door.publish(s->door.ctx, &records[i], part, &s->say_problem);
+
+		if (handle == NULL) {
+			loop_timer_start(s->say_timer, RETRY_MS, 0);
+			break;
+		}
+		s->said[s->nsaid++] = handle;
+	}
+	for (size_t i = 0; i < nold; i++)
+		s->door.unpublish(s->door.ctx, old[i]);
+	free(records);
+	s->said_ms = loop_now_ms(s->loop);
+	if (n > 0 && s->say_problem == NULL)
+		log_debug("discovery: announced as %s, %zu groups, %zu addresses", instance, s->want.ngroups, naddrs);
+	tell_state(s);
+}
+
+void session_collision(struct session *s)
+{
+	log_info("discovery: the name of our service is disputed, taking another one");
+	say_soon(s);
+}
+
+static void start_browsers(void *arg)
+{
+	struct session *s = arg;
+
+	s->browse_problem = NULL;
+	for (size_t i = 0; i < MAX_BROWSERS; i++) {
+		struct browser *b = &s->browsers[i];
+
+		if (b->type[0] != '\0' && b->handle == NULL)
+			b->handle = s->door.browse(s->door.ctx, b->type, &s->browse_problem);
+	}
+	if (s->browse_problem != NULL)
+		loop_timer_start(s->browse_timer, RETRY_MS, 0);
+	tell_state(s);
+}
+
+static void stop_browser(struct session *s, struct browser *b)
+{
+	if (b->handle != NULL)
+		s->door.unbrowse(s->door.ctx, b->handle);
+	b->handle = NULL;
+}
+
+/* The types to listen for, each once; returns how many. */
+static size_t wanted_types(const struct mdns_want *want, char types[MAX_BROWSERS][MAX_TYPE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < want->ngroups; i++)
+		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->groups[i].tag);
+	if (want->look_for[0] != '\0')
+		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->look_for);
+	if (want->browse_all)
+		(void)snprintf(types[n++], MAX_TYPE, MDNS_TYPE);
+	return n;
+}
+
+static struct browser *browser_of(struct session *s, const char *type)
+{
+	for (size_t i = 0; i < MAX_BROWSERS; i++) {
+		if (strcmp(s->browsers[i].type, type) == 0)
+			return &s->browsers[i];
+	}
+	return NULL;
+}
+
+static bool has_type(char types[MAX_BROWSERS][MAX_TYPE], size_t n, const char *type)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(types[i], type) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Stops the browsers that are wanted no more and gives the new types a free place; the timer starts them. */
+static void choose_browsers(struct session *s)
+{
+	char types[MAX_BROWSERS][MAX_TYPE];
+	size_t n = wanted_types(&s->want, types);
+
+	for (size_t i = 0; i < MAX_BROWSERS; i++) {
+		struct browser *b = &s->browsers[i];
+
+		if (has_type(types, n, b->type))
+			continue;
+		stop_browser(s, b);
+		b->type[0] = '\0';
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct browser *free_one = browser_of(s, "");
+
+		if (browser_of(s, types[i]) == NULL && free_one != NULL)
+			memcpy(free_one->type, types[i], sizeof(free_one->type));
+	}
+	loop_timer_start(s->browse_timer, 0, 0);
+}
+
+static bool says_the_same(const struct mdns_want *a, const struct mdns_want *b)
+{
+	if (a->port != b->port || a->ngroups != b->ngroups)
+		return false;
+	for (size_t i = 0; i < a->ngroups; i++) {
+		if (strcmp(a->groups[i].tag, b->groups[i].tag) != 0 || strcmp(a->groups[i].name, b->groups[i].name) != 0)
+			return false;
+	}
+	return true;
+}
+
+void session_set(struct session *s, const struct mdns_want *want)
+{
+	bool same = says_the_same(&s->want, want);
+
+	s->want = *want;
+	choose_browsers(s);
+	if (!same)
+		say_soon(s);
+}
+
+void session_refresh(struct session *s)
+{
+	heard_refresh(s->heard);
+	for (size_t i = 0; i < MAX_BROWSERS; i++)
+		stop_browser(s, &s->browsers[i]);
+	loop_timer_start(s->browse_timer, 0, 0);
+}
+
+/* Others look for us under the old addresses, or have dropped us while the link was down: let them hear of us anew. And
+ * what we know may be out of date in the same way. */
+static void addrs_changed(void *arg)
+{
+	struct session *s = arg;
+	bool first = !s->addrs_known;
+
+	s->addrs_known = true;
+	say_soon(s);
+	if (!first)
+		session_refresh(s);
+}
+
+static void tell_heard(void *arg, const struct mdns_heard *heard)
+{
+	struct session *s = arg;
+
+	s->events.heard(s->events.arg, heard);
+}
+
+struct session *session_new(struct loop *loop, const struct mdns_want *want, const struct session_door *door,
+			    const struct mdns_events *events)
+{
+	struct session *s = MEM_NEW(struct session);
+
+	s->loop = loop;
+	s->want = *want;
+	s->door = *door;
+	s->events = *events;
+	s->addrs = host_addrs_new(loop, addrs_changed, s);
+	if (s->addrs == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->heard = heard_new(loop, want->agent_id, &door->resolve, tell_heard, s);
+	s->say_timer = loop_timer_new(loop, say, s);
+	s->browse_timer = loop_timer_new(loop, start_browsers, s);
+	choose_browsers(s);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < MAX_BROWSERS; i++)
+		stop_browser(s, &s->browsers[i]);
+	heard_free(s->heard);
+	for (size_t i = 0; i < s->nsaid; i++)
+		s->door.unpublish(s->door.ctx, s->said[i]);
+	host_addrs_free(s->addrs);
+	loop_timer_free(s->say_timer);
+	loop_timer_free(s->browse_timer);
+	free(s);
+}

@@ -1,0 +1,40 @@
+/* One stack's work while it runs: it says our records, anew whenever groups or addresses change or a name is disputed;
+ * it keeps a browser for each type we listen for; it has what they see resolved. The library beneath is reached
+ * through a door, so embedded and client differ in nothing else. The thread of the loop given. */
+#ifndef LANYARD_DISCOVERY_SESSION_H
+#define LANYARD_DISCOVERY_SESSION_H
+
+#include "discovery/heard.h"
+#include "discovery/mdns.h"
+#include "discovery/records.h"
+
+enum { SESSION_MAX_ENTRIES = 24 }; /* records published together; avahi-daemon takes 32 unless told otherwise */
+
+struct session;
+
+struct session_door {
+	/* Publishes n records (at most SESSION_MAX_ENTRIES) without probing. NULL: refused, *why is set to a text that
+	 * stays valid. A dispute is told by session_collision(). */
+	void *(*publish)(void *ctx, const struct record *records, size_t n, const char **why);
+	void (*unpublish)(void *ctx, void *handle);
+	/* Tells of services of this type, on all links, by session_heard(). NULL as above. */
+	void *(*browse)(void *ctx, const char *type, const char **why);
+	void (*unbrowse)(void *ctx, void *handle);
+	struct heard_door resolve; /* its ctx is its own */
+	void *ctx;
+};
+
+/* events->state() says what hinders the session: no address, or a door that refuses. NULL and errno without netlink. */
+struct session *session_new(struct loop *loop, const struct mdns_want *want, const struct session_door *door,
+			    const struct mdns_events *events);
+void session_free(struct session *s);
+void session_set(struct session *s, const struct mdns_want *want);
+/* Makes all browsers anew. */
+void session_refresh(struct session *s);
+
+/* Somebody else uses our name: everything is said again under another one. Safe inside any callback of the library. */
+void session_collision(struct session *s);
+/* For the library's callbacks. */
+struct heard *session_heard(struct session *s);
+
+#endif
