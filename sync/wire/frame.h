@@ -27,9 +27,12 @@ struct frame {
 };
 
 enum frame_status { FRAME_WHOLE, FRAME_PART, FRAME_TOO_LONG };
-/* Looks at the start of n bytes: WHOLE when the frame (header and payload) is all there; *f is filled as soon as the header is.
- * limit: FRAME_MAX_BEFORE_HELLO, or 0 for the type's own maximum. */
+/* Looks at the start of n bytes: WHOLE when the frame (header and payload) is all there; *f is filled as soon as the
+ * header is (n >= FRAME_HEADER). limit: FRAME_MAX_BEFORE_HELLO, or 0 for the type's own maximum. TOO_LONG as soon as the
+ * header says so. Flags and type are not judged. */
 enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit);
+/* Payload bytes of a type at most, known or not. */
+uint32_t frame_max(uint8_t type);
 void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len);
 
 #endif
