@@ -25,12 +25,17 @@ struct link_events {
 	void (*down)(void *arg, const char *reason);
 };
 
-enum { LINK_BULK_LOW = 1 << 20 };
+enum {
+	LINK_BULK_LOW = 1 << 20,
+	LINK_CONTROL_MAX = 64 << 20, /* bytes of the control queue; the bulk queue is the sender's to bound */
+};
 
 struct link_ops {
 	int (*send)(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
 	            size_t body_n);
 	void (*close)(struct link *l);
+	/* events and arg were set: begin to deliver, from the next turn on. NULL where nothing is to be begun. */
+	void (*listen)(struct link *l);
 };
 
 /* The part of every link that its users see; implementations embed it first. */
@@ -41,6 +46,8 @@ struct link {
 	struct agent_id peer;       /* proved by the handshake */
 	uint8_t binding[32];        /* from the TLS exporter: the same at both ends, and nowhere else */
 	bool dialed;                /* we opened it */
+	bool trusted;               /* set by the owner once the peer has proved to be a member; until then a frame that comes
+	                               in has at most FRAME_MAX_BEFORE_HELLO bytes */
 	char address[64];           /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
 	size_t queued_control;      /* bytes waiting */
 	size_t queued_bulk;
@@ -50,8 +57,11 @@ struct link {
 
 /* From now on events go here (frames that came earlier are delivered in the next turn). */
 void link_listen(struct link *l, const struct link_events *events, void *arg);
-/* Queues a frame: head (copied) then body (taken over: freed by the link with free(); may be NULL). Returns 0; -1 when the control
- * queue is over its bound (the other side does not read), which the caller answers by closing. */
+/* Queues a frame: head (copied) then body (taken over: freed by the link with free(), whatever is returned; may be NULL).
+ * Returns 0; -1 when the control queue would pass LINK_CONTROL_MAX (the other side does not read), which the caller
+ * answers by closing, and when the payload is longer than its type may be. Frames of one lane arrive in order. Payloads
+ * of other types than BLOCK travel compressed where that saves something, which neither side sees. What one turn queues
+ * is written together, in the turn after. */
 int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
               size_t body_n);
 /* Sends what is queued as far as it goes at once, closes, frees. Safe inside events. */

@@ -12,22 +12,28 @@
 
 struct tls;
 
+/* Inside events everything may be called but tls_free(). */
 struct tls_events {
-	/* A link is up. The callee owns it and calls link_listen() before returning to the loop, or link_close(). */
+	/* A link is up. The callee owns it and calls link_listen() before returning to the loop, or link_close().
+	 * Of a dialled one the other side has not yet judged our certificate: if it refuses, the link's `down` says so. */
 	void (*up)(void *arg, struct link *l, void *dial_arg);
-	/* An attempt failed. dial_arg: as given to tls_dial, NULL for one that came in. address: for people. reason:
-	 * what happened, for a log. refused: the other side spoke, but not as a lanyard agent. */
+	/* An attempt failed. dial_arg: as given to tls_dial, NULL for one that came in. address: for people ("listener" when
+	 * connections cannot be accepted for now). reason: what happened, for a log. refused: the other side spoke, but
+	 * not as a lanyard agent. */
 	void (*failed)(void *arg, void *dial_arg, const char *address, const char *reason, bool refused);
 };
 
 /* The identity must outlive it. NULL with *why (fresh text). */
-struct tls *tls_new(struct loop *loop, const struct identity *self, const struct tls_events *events, void *arg, char **why);
+struct tls *tls_new(struct loop *loop, const struct identity *self, const struct tls_events *events, void *arg,
+                    char **why);
 /* Ends listeners and handshakes under way (without events); links that are up stay their owners'. */
 void tls_free(struct tls *t);
-/* Listens on "[ADDR:]PORT" ("" or "0": any address, any port; IPv6 dual-stack where there is). May be called once. Returns the port; -1 with *why. At most 64
- * unfinished handshakes at a time, and 8 from one address; more are dropped. */
-int tls_listen(struct tls *t, const char *listen, char **why);
-/* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. -1 when no socket can be had. */
+/* Listens on "[ADDR:]PORT", ADDR in numbers, IPv6 in brackets ("" or "0": any address, any port; IPv6 dual-stack where
+ * there is). May be called once. Returns the port; -1 with *why. At most 64 unfinished handshakes at a time, and 8
+ * from one host; more are dropped. */
+int tls_listen(struct tls *t, const char *where, char **why);
+/* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. -1 with errno when no
+ * socket can be had. */
 int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg);
 
 #endif

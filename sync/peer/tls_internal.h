@@ -1,0 +1,36 @@
+/* What the files behind tls.h share: tls.c (listening, dialling, handshakes), tls_context.c (what OpenSSL is told, and
+ * what it says), tls_address.c (addresses as text), tls_link.c (a link that is up). Nobody else includes this. */
+#ifndef LANYARD_SYNC_PEER_TLS_INTERNAL_H
+#define LANYARD_SYNC_PEER_TLS_INTERNAL_H
+
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+
+#include "sync/peer/tls.h"
+
+enum { TLS_REASON_MAX = 160, TLS_ADDRESS_MAX = sizeof(((struct link *)NULL)->address) };
+
+/* --- tls_context.c --- */
+/* For both directions. NULL with *why. */
+SSL_CTX *tls_context_new(const struct identity *self, char **why);
+/* After the handshake: who is there, and the binding. -1 with reason when it is no lanyard agent after all. */
+int tls_context_peer(SSL *ssl, struct agent_id *peer, uint8_t binding[32], char reason[TLS_REASON_MAX]);
+/* What the last call on ssl, which returned rc, failed of; empties OpenSSL's error queue. Returns whether the other side
+ * is at fault in what it said, not the network. */
+bool tls_context_reason(SSL *ssl, int rc, char reason[TLS_REASON_MAX]);
+
+/* --- tls_address.c --- */
+/* "10.0.0.2:1234", "[fe80::1%eth0]:1234"; IPv4 in IPv6 is shown as IPv4. */
+void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr);
+/* Same host, whatever the port. */
+bool tls_address_same_host(const struct sockaddr *a, const struct sockaddr *b);
+/* "[ADDR:]PORT" into the addresses to try in turn, most wanted first. Returns how many (1 or 2), -1 with *why. */
+int tls_address_listen(struct sockaddr_storage out[2], const char *text, char **why);
+socklen_t tls_address_len(const struct sockaddr *addr);
+
+/* --- tls_link.c --- */
+/* A link over a finished handshake; takes fd and ssl over. NULL and errno when the loop cannot watch fd: they are then
+ * still the caller's. */
+struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl);
+
+#endif

@@ -1,0 +1,552 @@
+/* A link over TLS: frames out of two queues into SSL_write, and out of SSL_read into the owner's hands. Bodies of large
+ * frames are never copied on the way out, and once (by OpenSSL) on the way in. */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/tls_internal.h"
+#include "sync/wire/codec.h"
+#include "sync/wire/frame.h"
+
+enum {
+	RECORD = 16 << 10,        /* plain bytes of one TLS record */
+	RX_FIRST = 32 << 10,      /* the receive buffer until a longer frame is announced */
+	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
+	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
+	QUIET_TURNS = 16,         /* turns without a large frame after which the receive buffer is given back */
+	LAST_WORDS = 8 << 20,     /* bytes written, and bytes thrown away unread, when the link closes */
+};
+
+/* Bytes to be written: whole frames in a row, or one part of a large frame. */
+struct piece {
+	struct piece *next;
+	uint8_t *p;    /* owned */
+	size_t n;      /* bytes in p */
+	size_t at;     /* the first that is not written yet */
+	size_t cap;    /* size of p where small frames may follow the others; 0 where nothing may */
+	bool goes_on;  /* the frame goes on in the next piece */
+};
+
+struct lane {
+	struct piece *first, *last; /* NULL when empty */
+};
+
+struct tls_link {
+	struct link link;          /* first: the part that users see */
+	struct loop *loop;
+	int fd;                    /* owned */
+	SSL *ssl;                  /* owned */
+	struct loop_io *io;
+	struct loop_timer *again;  /* reads on in the next turn: SSL holds bytes that no poll tells of */
+
+	struct lane lanes[2];      /* by enum link_lane */
+	struct piece *begun;       /* first of its lane and given to SSL_write, so nothing may overtake it; or NULL */
+	struct lane *begun_lane;
+	bool bulk_high;            /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
+	bool write_blocked;        /* SSL wants to read before it writes on */
+
+	uint8_t *rx;               /* received, not yet handed on; NULL while idle */
+	size_t rx_n, rx_cap;
+	int quiet_turns;
+
+	bool listening;
+	bool in_turn;              /* on_ready runs, and will say at its end what to wait for */
+	bool in_event;             /* the owner's code runs; freeing must wait */
+	bool is_down;              /* `down` was told */
+	bool closed;
+};
+
+static void link_free(struct tls_link *l)
+{
+	free(l->rx);
+	free(l);
+}
+
+/* Ends an event. False when the owner closed the link inside it: l is gone. */
+static bool event_end(struct tls_link *l)
+{
+	l->in_event = false;
+	if (!l->closed)
+		return true;
+	link_free(l);
+	return false;
+}
+
+/* The end of every failed link. l may be gone afterwards. Always false, for the callers' convenience. */
+static bool drop(struct tls_link *l, const char *reason)
+{
+	l->is_down = true;
+	loop_io_want(l->io, 0);
+	loop_timer_stop(l->again);
+	l->in_event = true;
+	l->link.events->down(l->link.arg, reason);
+	event_end(l);
+	return false;
+}
+
+static void want(struct tls_link *l)
+{
+	bool waiting = l->lanes[LINK_CONTROL].first != NULL || l->lanes[LINK_BULK].first != NULL;
+
+	if (l->listening && !l->in_turn && !l->is_down && !l->closed)
+		loop_io_want(l->io, LOOP_READ | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
+}
+
+/* --- sending --- */
+
+static struct piece *lane_add(struct lane *lane, uint8_t *p, size_t n, size_t cap)
+{
+	struct piece *piece = MEM_NEW(struct piece);
+
+	piece->p = p;
+	piece->n = n;
+	piece->cap = cap;
+	if (lane->last != NULL)
+		lane->last->next = piece;
+	else
+		lane->first = piece;
+	lane->last = piece;
+	return piece;
+}
+
+static void lane_remove_first(struct lane *lane)
+{
+	struct piece *piece = lane->first;
+
+	lane->first = piece->next;
+	if (lane->first == NULL)
+		lane->last = NULL;
+	free(piece->p);
+	free(piece);
+}
+
+/* Removes all that follows `last`; everything for NULL. */
+static void lane_cut(struct lane *lane, struct piece *last)
+{
+	struct lane rest = { .first = last != NULL ? last->next : lane->first };
+
+	while (rest.first != NULL)
+		lane_remove_first(&rest);
+	if (last != NULL)
+		last->next = NULL;
+	else
+		lane->first = NULL;
+	lane->last = last;
+}
+
+/* A payload on its way into a lane. */
+struct payload {
+	const uint8_t *head; /* the caller's */
+	size_t head_n;
+	uint8_t *body;       /* owned; NULL: none */
+	size_t body_n;
+};
+
+/* Small frames share a piece, hence a TLS record and a system call. */
+static void queue_small(struct lane *lane, const uint8_t header[FRAME_HEADER], const struct payload *f)
+{
+	size_t total = FRAME_HEADER + f->head_n + f->body_n;
+	struct piece *piece = lane->last;
+	uint8_t *p;
+
+	if (piece == NULL || piece->cap < piece->n + total)
+		piece = lane_add(lane, mem_realloc(NULL, RECORD, 1), 0, RECORD);
+	p = piece->p + piece->n;
+	memcpy(p, header, FRAME_HEADER);
+	if (f->head_n > 0)
+		memcpy(p + FRAME_HEADER, f->head, f->head_n);
+	if (f->body_n > 0)
+		memcpy(p + FRAME_HEADER + f->head_n, f->body, f->body_n);
+	piece->n += total;
+	free(f->body);
+}
+
+/* A large frame's first record carries its header, head and the start of its body; the rest goes from where it is. */
+static void queue_large(struct lane *lane, const uint8_t header[FRAME_HEADER], const struct payload *f)
+{
+	size_t front = FRAME_HEADER + f->head_n;
+	size_t moved = front < RECORD ? RECORD - front : 0;
+	struct piece *piece;
+	uint8_t *p;
+
+	if (moved > f->body_n)
+		moved = f->body_n;
+	p = mem_realloc(NULL, front + moved, 1);
+	memcpy(p, header, FRAME_HEADER);
+	if (f->head_n > 0)
+		memcpy(p + FRAME_HEADER, f->head, f->head_n);
+	if (moved > 0)
+		memcpy(p + front, f->body, moved);
+	piece = lane_add(lane, p, front + moved, 0);
+	if (moved == f->body_n) {
+		free(f->body);
+		return;
+	}
+	piece->goes_on = true;
+	piece = lane_add(lane, f->body, f->body_n, 0);
+	piece->at = moved;
+}
+
+/* Replaces f's payload by its compressed form where that saves an eighth. Returns the flags. */
+static uint8_t compress(struct payload *f)
+{
+	size_t n = f->head_n + f->body_n;
+	uint8_t *plain = NULL, *packed;
+	const uint8_t *from = f->head_n == 0 ? f->body : f->head;
+	size_t packed_n;
+
+	if (f->head_n > 0 && f->body_n > 0) {
+		plain = mem_realloc(NULL, n, 1);
+		memcpy(plain, f->head, f->head_n);
+		memcpy(plain + f->head_n, f->body, f->body_n);
+		from = plain;
+	}
+	packed = mem_realloc(NULL, n - n / 8, 1);
+	packed_n = codec_compress(packed, n - n / 8, from, n);
+	free(plain);
+	if (packed_n == 0) {
+		free(packed);
+		return 0;
+	}
+	free(f->body);
+	*f = (struct payload){ .body = packed, .body_n = packed_n };
+	return FRAME_FLAG_ZSTD;
+}
+
+static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
+                         uint8_t *body, size_t body_n)
+{
+	struct tls_link *l = (struct tls_link *)link;
+	struct payload f = { .head = head, .head_n = head_n, .body = body, .body_n = body_n };
+	size_t *queued = lane == LINK_CONTROL ? &link->queued_control : &link->queued_bulk;
+	uint8_t header[FRAME_HEADER];
+	uint8_t flags = 0;
+	size_t total;
+
+	if (head_n > frame_max(type) || body_n > frame_max(type) - head_n) {
+		log_error("link: a frame of type %u is too long to send: %zu bytes", type, head_n + body_n);
+		free(body);
+		return -1;
+	}
+	if (type != FRAME_BLOCK && head_n + body_n >= CODEC_WORTHWHILE)
+		flags = compress(&f);
+	total = FRAME_HEADER + f.head_n + f.body_n;
+	if (lane == LINK_CONTROL && total > LINK_CONTROL_MAX - link->queued_control) {
+		free(f.body);
+		return -1;
+	}
+	frame_write_header(header, type, flags, (uint32_t)(f.head_n + f.body_n));
+	if (total <= RECORD)
+		queue_small(&l->lanes[lane], header, &f);
+	else
+		queue_large(&l->lanes[lane], header, &f);
+	*queued += total;
+	link->bytes_out += total;
+	if (link->queued_bulk > LINK_BULK_LOW)
+		l->bulk_high = true;
+	want(l);
+	return 0;
+}
+
+/* Which piece SSL_write gets next: the begun one, else control before bulk; NULL when there is none. */
+static struct piece *next_piece(struct tls_link *l)
+{
+	if (l->begun == NULL) {
+		l->begun_lane = &l->lanes[l->lanes[LINK_CONTROL].first != NULL ? LINK_CONTROL : LINK_BULK];
+		l->begun = l->begun_lane->first;
+	}
+	return l->begun;
+}
+
+static void wrote(struct tls_link *l, struct piece *piece, size_t n)
+{
+	bool goes_on = piece->goes_on;
+
+	piece->at += n;
+	if (l->begun_lane == &l->lanes[LINK_CONTROL])
+		l->link.queued_control -= n;
+	else
+		l->link.queued_bulk -= n;
+	if (piece->at < piece->n)
+		return;
+	lane_remove_first(l->begun_lane);
+	l->begun = goes_on ? l->begun_lane->first : NULL;
+}
+
+/* Writes until all is written, the socket is full, or `most` bytes are out. False, with *rc as SSL_write left it, when
+ * the link is broken. */
+static bool write_queued(struct tls_link *l, size_t most, int *rc)
+{
+	struct piece *piece;
+	size_t n;
+
+	l->write_blocked = false;
+	while (most > 0 && (piece = next_piece(l)) != NULL) {
+		ERR_clear_error();
+		errno = 0;
+		*rc = SSL_write_ex(l->ssl, piece->p + piece->at, piece->n - piece->at, &n);
+		if (*rc != 1) {
+			int error = SSL_get_error(l->ssl, *rc);
+
+			l->write_blocked = error == SSL_ERROR_WANT_READ;
+			return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+		}
+		wrote(l, piece, n);
+		most = n < most ? most - n : 0;
+	}
+	return true;
+}
+
+/* False when l is gone or down. */
+static bool flush(struct tls_link *l)
+{
+	char reason[TLS_REASON_MAX];
+	int rc = 1;
+
+	if (!write_queued(l, TURN_WRITE, &rc)) {
+		tls_context_reason(l->ssl, rc, reason);
+		return drop(l, reason);
+	}
+	l->in_turn = false;
+	want(l);
+	if (!l->bulk_high || l->link.queued_bulk >= LINK_BULK_LOW)
+		return true;
+	l->bulk_high = false;
+	l->in_event = true;
+	l->link.events->drained(l->link.arg);
+	return event_end(l);
+}
+
+/* --- receiving --- */
+
+/* Hands one frame on. False when l is gone or down. */
+static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *payload, uint32_t limit)
+{
+	size_t max = limit != 0 ? limit : frame_max(f->type);
+	size_t n = f->len;
+	uint8_t *plain = NULL;
+
+	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
+		return drop(l, "it sent a frame with flags that lanyard/1 does not know");
+	if (f->flags != 0) {
+		plain = codec_decompress(payload, n, max, &n);
+		if (plain == NULL)
+			return drop(l, "it sent a frame whose compression is damaged");
+	}
+	l->in_event = true;
+	l->link.events->frame(l->link.arg, f->type, plain != NULL ? plain : payload, n);
+	free(plain);
+	return event_end(l);
+}
+
+/* Hands on every whole frame in the buffer and moves the rest to its start. On return *missing says how many bytes the
+ * frame at the start still lacks, 0 when its header is not whole. False when l is gone or down. */
+static bool deliver_all(struct tls_link *l, size_t *missing)
+{
+	struct frame f;
+	size_t at = 0;
+
+	for (;;) {
+		uint32_t limit = l->link.trusted ? 0 : FRAME_MAX_BEFORE_HELLO;
+		enum frame_status status = frame_read(&f, l->rx + at, l->rx_n - at, limit);
+
+		if (status == FRAME_TOO_LONG)
+			return drop(l, limit != 0 ? "it sent a long frame before it had proved to be a member"
+			                          : "it sent a frame longer than any may be");
+		if (status == FRAME_PART)
+			break;
+		if (f.len > RX_FIRST)
+			l->quiet_turns = 0;
+		if (!deliver(l, &f, l->rx + at + FRAME_HEADER, limit))
+			return false;
+		at += FRAME_HEADER + f.len;
+	}
+	l->rx_n -= at;
+	if (at > 0 && l->rx_n > 0)
+		memmove(l->rx, l->rx + at, l->rx_n);
+	*missing = l->rx_n >= FRAME_HEADER ? FRAME_HEADER + (size_t)f.len - l->rx_n : 0;
+	return true;
+}
+
+/* Makes room and says how much to read: all there is, but of a large frame not more than its end, so that the next one
+ * starts at the buffer's start and nothing has to be moved. */
+static size_t rx_room(struct tls_link *l, size_t missing)
+{
+	size_t cap = l->rx_cap;
+
+	if (cap < RX_FIRST)
+		cap = RX_FIRST;
+	if (missing > cap - l->rx_n)
+		cap = l->rx_n + missing;
+	if (cap != l->rx_cap) {
+		l->rx = mem_realloc(l->rx, cap, 1);
+		l->rx_cap = cap;
+	}
+	return missing > RECORD ? missing : l->rx_cap - l->rx_n;
+}
+
+static void rx_rest(struct tls_link *l)
+{
+	if (l->rx_n != 0 || ++l->quiet_turns < QUIET_TURNS)
+		return;
+	free(l->rx);
+	l->rx = NULL;
+	l->rx_cap = 0;
+}
+
+/* One turn's reading. False when l is gone or down. */
+static bool receive(struct tls_link *l)
+{
+	char reason[TLS_REASON_MAX];
+	size_t total = 0, missing = 0, n;
+	int rc;
+
+	if (l->rx_n > 0 && !deliver_all(l, &missing))
+		return false;
+	while (total < TURN_READ) {
+		size_t room = rx_room(l, missing);
+
+		ERR_clear_error();
+		errno = 0;
+		rc = SSL_read_ex(l->ssl, l->rx + l->rx_n, room, &n);
+		if (rc != 1) {
+			int error = SSL_get_error(l->ssl, rc);
+
+			if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+				break;
+			tls_context_reason(l->ssl, rc, reason);
+			return drop(l, reason);
+		}
+		l->rx_n += n;
+		l->link.bytes_in += n;
+		l->link.last_in_ms = loop_now_ms(l->loop);
+		total += n;
+		if (!deliver_all(l, &missing))
+			return false;
+	}
+	if (total >= TURN_READ)
+		loop_timer_start(l->again, 0, 0);
+	rx_rest(l);
+	return true;
+}
+
+static void on_ready(struct tls_link *l, int events)
+{
+	char reason[TLS_REASON_MAX];
+	int error = 0;
+	socklen_t n = sizeof(error);
+
+	l->in_turn = true;
+	if ((events & LOOP_READ) != 0 && !receive(l))
+		return;
+	if ((events & LOOP_ERROR) != 0) {
+		getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &n);
+		snprintf(reason, sizeof(reason), "%s", error != 0 ? strerror(error) : "connection lost");
+		drop(l, reason);
+		return;
+	}
+	/* What the owner answered goes out in the same turn. */
+	flush(l);
+}
+
+static void on_io(void *arg, int events)
+{
+	on_ready(arg, events);
+}
+
+static void on_again(void *arg)
+{
+	on_ready(arg, LOOP_READ);
+}
+
+/* --- life --- */
+
+static void tls_link_listen(struct link *link)
+{
+	struct tls_link *l = (struct tls_link *)link;
+
+	if (l->listening || l->closed)
+		return;
+	l->listening = true;
+	/* Frames may have come together with the end of the handshake; no poll would tell of them. */
+	loop_timer_start(l->again, 0, 0);
+	want(l);
+}
+
+/* Unread bytes would make the kernel send a reset that can overtake our last words. */
+static void discard_unread(int fd)
+{
+	char scrap[RECORD];
+	size_t total = 0;
+	ssize_t n;
+
+	while (total < LAST_WORDS && (n = recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT)) > 0)
+		total += (size_t)n;
+}
+
+/* Writes what must still be said: the frame under way, then control; no bulk that has not begun. */
+static void last_words(struct tls_link *l)
+{
+	struct lane *bulk = &l->lanes[LINK_BULK];
+	struct piece *keep = l->begun;
+	int rc;
+
+	while (l->begun_lane == bulk && keep != NULL && keep->goes_on)
+		keep = keep->next;
+	lane_cut(bulk, l->begun_lane == bulk ? keep : NULL);
+	ERR_clear_error();
+	if (write_queued(l, LAST_WORDS, &rc)) {
+		SSL_shutdown(l->ssl);
+		discard_unread(l->fd);
+	}
+	ERR_clear_error();
+}
+
+static void tls_link_close(struct link *link)
+{
+	struct tls_link *l = (struct tls_link *)link;
+
+	l->closed = true;
+	if (!l->is_down)
+		last_words(l);
+	loop_io_free(l->io);
+	l->io = NULL;
+	loop_timer_free(l->again);
+	l->again = NULL;
+	lane_cut(&l->lanes[LINK_CONTROL], NULL);
+	lane_cut(&l->lanes[LINK_BULK], NULL);
+	l->begun = NULL;
+	SSL_free(l->ssl);
+	l->ssl = NULL;
+	close(l->fd);
+	l->fd = -1;
+	if (!l->in_event)
+		link_free(l);
+}
+
+static const struct link_ops ops = { .send = tls_link_send, .close = tls_link_close, .listen = tls_link_listen };
+
+struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
+{
+	struct tls_link *l = MEM_NEW(struct tls_link);
+
+	l->io = loop_io_new(loop, fd, on_io, l);
+	if (l->io == NULL) {
+		free(l);
+		return NULL;
+	}
+	l->link.ops = &ops;
+	l->link.last_in_ms = loop_now_ms(loop);
+	l->loop = loop;
+	l->fd = fd;
+	l->ssl = ssl;
+	l->again = loop_timer_new(loop, on_again, l);
+	return &l->link;
+}
