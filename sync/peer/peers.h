@@ -3,8 +3,8 @@
  * so this knows nothing of downloads. The loop's thread.
  *
  * Connections: an address heard of (found) is dialled unless its agent is connected; whoever dials first, one connection a
- * pair stays (the one dialled by the smaller agent ID, when two are made at once). Ping when idle for 5 s; 12 s without
- * a byte is dead. Lost members are dialled again at their last addresses, 0.5 s to 60 s apart. */
+ * pair stays (the one dialled by the smaller agent ID, when two are made at once). Ping when idle for 4 s; a peer silent for
+ * 10 s is dropped, 12.5 s at the latest. Lost members are dialled again at their last addresses, 0.5 s to 60 s apart. */
 #ifndef LANYARD_SYNC_PEER_PEERS_H
 #define LANYARD_SYNC_PEER_PEERS_H
 
@@ -69,7 +69,6 @@ struct peer_hooks {
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
 	uint64_t (*held)(void *arg, uint64_t peer);
-	size_t (*held_bytes)(void *arg);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 	/* A verified block of an unfinished download, for a peer that asks: as fetch_partial(). */
@@ -101,8 +100,10 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 void peer_group_free(struct peer_group *g);
 /* index has new rows (its on_commit): tell everyone who is up. */
 void peer_group_news(struct peer_group *g);
-/* fetch has installed, remembered or dropped something: acknowledge. */
+/* fetch has installed, remembered or dropped something: acknowledge at the end of this turn. */
 void peer_group_progress(struct peer_group *g);
+/* For the owner's end-of-turn hook: stores how far we are with each peer, commits the index, acknowledges. */
+void peer_group_turn_end(struct peer_group *g);
 /* The roster has entries of our own making (invite honoured, leave): pass them on. */
 void peer_group_roster_changed(struct peer_group *g);
 /* Stops and restarts sharing: closes the group on all connections, and opens it again. */

@@ -1,0 +1,355 @@
+/* See peers.h: the connections as a whole. */
+#include "sync/peer/peers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+struct session *peers_session_of(struct peers *p, const struct agent_id *id)
+{
+	struct session *s;
+
+	DL_FOREACH(p->sessions, s)
+		if (agent_id_equal(&s->id, id))
+			return s;
+	return NULL;
+}
+
+static void session_forget(struct session *s)
+{
+	DL_DELETE(s->peers->sessions, s);
+	s->peers->nsessions--;
+	session_close(s);
+}
+
+/* The connection failed or was ended by the other side. */
+void peers_session_ended(struct session *s, const char *reason)
+{
+	struct peers *p = s->peers;
+	struct agent_id id = s->id;
+	bool was_member = s->link->trusted;
+
+	if (was_member && p->config.disconnected)
+		p->config.disconnected(p->config.arg, &id, NULL, reason);
+	session_forget(s);
+	dial_lost(p, &id);
+}
+
+/* We end it, because the other side has no business here. */
+void peers_refuse(struct session *s, const char *reason)
+{
+	struct peers *p = s->peers;
+	size_t n;
+	uint8_t *bye = msg_bye_encode(reason, &n);
+
+	session_send(s, FRAME_BYE, bye, n);
+	if (p->config.refused)
+		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
+	session_forget(s);
+}
+
+/* Which of two connections to one agent goes. Those made at once: the one dialled by the greater ID. Otherwise the
+ * older one: the peer would not have dialled if it thought it had one. */
+static bool old_one_stays(struct peers *p, const struct session *old, const struct link *fresh)
+{
+	const struct agent_id *self = identity_id(p->config.self);
+	bool we_are_smaller = memcmp(self->b, fresh->peer.b, sizeof(self->b)) < 0;
+
+	if (loop_now_ms(p->config.loop) - old->born_ms > PEERS_DUPLICATE_MS || old->link->dialed == fresh->dialed)
+		return false;
+	return old->link->dialed == we_are_smaller;
+}
+
+static void on_up(void *arg, struct link *link, void *dial_arg)
+{
+	struct peers *p = arg;
+	struct session *old;
+
+	if (dial_arg)
+		dial_succeeded(p, dial_arg, &link->peer);
+	if (agent_id_equal(&link->peer, identity_id(p->config.self))) {
+		link_close(link); /* our own address */
+		return;
+	}
+	old = peers_session_of(p, &link->peer);
+	if (old && old_one_stays(p, old, link)) {
+		link_close(link);
+		return;
+	}
+	if (old) {
+		log_debug("%s: a newer connection takes the place of %s", link->address, old->link->address);
+		session_forget(old);
+	}
+	if (p->nsessions >= PEERS_MAX_SESSIONS) {
+		if (log_allow("peers-full", 1))
+			log_warn("%s: not connected: there are %d connections already", link->address, PEERS_MAX_SESSIONS);
+		link_close(link);
+		return;
+	}
+	struct session *s = session_new(p, link);
+
+	DL_APPEND(p->sessions, s);
+	p->nsessions++;
+	if (!loop_timer_running(p->tick)) {
+		p->tick_ms = loop_now_ms(p->config.loop);
+		loop_timer_start(p->tick, PEERS_TICK_MS, PEERS_TICK_MS);
+	}
+}
+
+static void on_failed(void *arg, void *dial_arg, const char *address, const char *reason, bool refused)
+{
+	struct peers *p = arg;
+
+	if (dial_arg)
+		dial_failed(p, dial_arg, address, reason, refused);
+	else if (refused && p->config.refused)
+		p->config.refused(p->config.arg, NULL, address, reason);
+}
+
+/* Liveness: everyone who was silent for too long goes, who is idle is pinged. When this timer itself came late (the
+ * process was stopped, the machine slept), silence proves nothing yet. */
+static void on_tick(void *arg)
+{
+	struct peers *p = arg;
+	struct session *s, *next;
+	int64_t now = loop_now_ms(p->config.loop);
+	bool late = now - p->tick_ms > 2 * PEERS_TICK_MS;
+
+	p->tick_ms = now;
+	DL_FOREACH_SAFE(p->sessions, s, next) {
+		if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
+			peers_refuse(s, "showed no membership of a group in common");
+		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
+			peers_session_ended(s, "silent for over 10 s");
+		else
+			session_tick(s, now);
+	}
+	if (!p->sessions)
+		loop_timer_stop(p->tick);
+}
+
+struct peers *peers_new(const struct peers_config *config, char **why)
+{
+	static const struct tls_events events = { .up = on_up, .failed = on_failed };
+	struct peers *p = MEM_NEW(struct peers);
+
+	p->config = *config;
+	p->name = mem_strdup(config->name);
+	p->config.name = p->name;
+	p->tls = tls_new(config->loop, config->self, &events, p, why);
+	if (!p->tls) {
+		free(p->name);
+		free(p);
+		return NULL;
+	}
+	p->tick = loop_timer_new(config->loop, on_tick, p);
+	p->redial = loop_timer_new(config->loop, dial_due, p);
+	return p;
+}
+
+void peers_free(struct peers *p)
+{
+	struct session *s, *next;
+
+	if (!p)
+		return;
+	DL_FOREACH_SAFE(p->sessions, s, next) {
+		size_t n;
+		uint8_t *bye = msg_bye_encode("stopped", &n);
+
+		session_send(s, FRAME_BYE, bye, n);
+		session_forget(s);
+	}
+	tls_free(p->tls);
+	loop_timer_free(p->tick);
+	loop_timer_free(p->redial);
+	dial_free_all(p);
+	free(p->name);
+	free(p);
+}
+
+int peers_listen(struct peers *p, const char *listen, char **why)
+{
+	p->port = tls_listen(p->tls, listen, why);
+	return p->port;
+}
+
+void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len)
+{
+	dial_found(p, claimed_id, addr, addr_len);
+}
+
+void peers_retry_now(struct peers *p)
+{
+	dial_all_now(p);
+}
+
+void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg)
+{
+	struct session *s;
+
+	DL_FOREACH(p->sessions, s) {
+		struct peer_group *groups[MSG_MAX_TAGS];
+		struct peer_connection c = { .id = s->id, .name = s->name ? s->name : "", .address = s->link->address,
+			                     .since_s = s->since_s, .bytes_in = s->link->bytes_in,
+			                     .bytes_out = s->link->bytes_out, .rtt_ms = s->rtt_ms, .groups = groups };
+		struct talk *t;
+
+		if (!s->link->trusted)
+			continue;
+		DL_FOREACH(s->talks, t)
+			if (t->up && c.ngroups < MSG_MAX_TAGS)
+				groups[c.ngroups++] = t->group;
+		if (!fn(arg, &c))
+			return;
+	}
+}
+
+/* --- groups --- */
+
+static void on_join_end(void *arg)
+{
+	struct peer_group *g = arg;
+	char *reason = g->join_refusal;
+
+	g->join_refusal = NULL;
+	g->config.joined(g->config.arg, reason ? -1 : 0, reason); /* may free g */
+	free(reason);
+}
+
+struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config)
+{
+	struct peer_group *g = MEM_NEW(struct peer_group);
+	struct session *s;
+
+	g->peers = p;
+	g->config = *config;
+	g->committed = config->index ? index_seq(config->index) : 0;
+	if (config->invite)
+		g->join_timer = loop_timer_new(p->config.loop, on_join_end, g);
+	DL_APPEND(p->groups, g);
+	DL_FOREACH(p->sessions, s)
+		session_offer(s, g);
+	return g;
+}
+
+static void close_talks(struct peer_group *g, const char *reason)
+{
+	struct talk *t, *next;
+	struct session *s;
+
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+		talk_close(t, reason);
+	DL_FOREACH(g->peers->sessions, s)
+		for (uint32_t i = 0; i < s->nchannels; i++)
+			if (s->channels[i] == g)
+				s->channels[i] = NULL;
+}
+
+void peer_group_free(struct peer_group *g)
+{
+	if (!g)
+		return;
+	close_talks(g, "the group ended here");
+	loop_timer_free(g->join_timer);
+	free(g->join_refusal);
+	DL_DELETE(g->peers->groups, g);
+	free(g);
+}
+
+void peer_group_pause(struct peer_group *g, bool paused)
+{
+	struct session *s;
+
+	if (g->paused == paused)
+		return;
+	g->paused = paused;
+	if (paused) {
+		close_talks(g, "paused");
+		return;
+	}
+	DL_FOREACH(g->peers->sessions, s)
+		session_offer(s, g);
+}
+
+void *peer_group_arg(const struct peer_group *g)
+{
+	return g->config.arg;
+}
+
+void peer_group_news(struct peer_group *g)
+{
+	struct talk *t;
+
+	g->committed = index_seq(g->config.index);
+	DL_FOREACH2(g->talks, t, group_next)
+		news_out_kick(t);
+}
+
+void peer_group_progress(struct peer_group *g)
+{
+	g->progress = true;
+}
+
+void peer_group_turn_end(struct peer_group *g)
+{
+	struct talk *t;
+	bool progress = g->progress;
+
+	g->progress = false;
+	if (progress)
+		DL_FOREACH2(g->talks, t, group_next)
+			news_in_store(t);
+	if (index_commit(g->config.index) || !progress)
+		return;
+	DL_FOREACH2(g->talks, t, group_next)
+		news_in_acknowledge(t);
+}
+
+void peer_group_roster_changed(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		if (t->member && t->open_sent)
+			talk_send_roster(t);
+	talk_members_changed(g);
+}
+
+void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		struct peer_group_peer p = { .peer = t->session->peer, .settled = t->settled };
+
+		p.synced_to_us = t->settled >= g->committed;
+		p.told_all = t->cursor >= t->their_last;
+		if (t->up && !fn(arg, &p))
+			return;
+	}
+}
+
+bool peer_group_settled(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		/* One that is a member and still says hello is connected, and has not told us anything yet. */
+		if (t->member && t->open_in && !t->up)
+			return false;
+		if (t->up && (t->settled < g->committed || t->cursor < t->their_last))
+			return false;
+	}
+	return !g->config.index || g->committed >= index_seq(g->config.index);
+}
+
+struct peer_counters peer_group_counters(const struct peer_group *g)
+{
+	return g->counters;
+}

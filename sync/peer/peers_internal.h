@@ -1,0 +1,221 @@
+/* Shared by the files of sync/peer; nobody else includes it. Who holds what:
+ *
+ *   peers     one a process: sessions, dial table, groups
+ *   session   one a connection: the link, and a talk for each group that both sides know
+ *   talk      one group on one session: membership shown, index hello, news out, news in, blocks both ways
+ */
+#ifndef LANYARD_SYNC_PEER_PEERS_INTERNAL_H
+#define LANYARD_SYNC_PEER_PEERS_INTERNAL_H
+
+#include <uthash.h>
+
+#include "sync/peer/link.h"
+#include "sync/peer/peers.h"
+#include "sync/peer/tls.h"
+#include "sync/wire/frame.h"
+#include "sync/wire/msg.h"
+
+enum {
+	PEERS_MAX_SESSIONS = 256,
+	PEERS_MAX_DIALS = 1024,           /* addresses remembered */
+	PEERS_TICK_MS = 2500,
+	PEERS_PING_IDLE_MS = 4000,
+	PEERS_DEAD_MS = 10000,            /* with the tick: dropped after 12.5 s at the latest */
+	PEERS_PROVE_MS = 10000,           /* a connection that shows no membership by then is closed */
+	PEERS_DUPLICATE_MS = 3000,        /* connections closer together than this were made at once */
+	SESSION_MAX_CHANNELS = 1024,
+	NEWS_WINDOW = 16 << 20,           /* bytes of news sent and not yet acknowledged */
+	NEWS_BATCH_ROWS = 500,
+	NEWS_BATCH_BYTES = 1 << 20,       /* of files carried in one message */
+	NEWS_INLINE_MAX = 32 << 10,       /* files up to this travel inside the news */
+	ASK_WINDOW = 24 << 20,            /* bytes of blocks asked of one peer and not yet here */
+	SERVE_MAX_QUEUE = 16384,          /* blocks one peer may have asked for */
+	SERVE_MAX_READS = 4,              /* block reads at workers at a time, for each peer */
+	SERVE_QUEUED_MAX = 6 << 20,       /* stop reading blocks while this many bytes wait for the network */
+};
+
+struct session;
+struct talk;
+
+struct peer_group {
+	struct peers *peers;
+	struct peer_group *prev, *next;
+	struct peer_group_config config;
+	struct talk *talks;             /* every session's talk about this group (list by group_next) */
+	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
+	bool paused;
+	bool progress;                  /* acknowledgements may be due at the end of this turn */
+	struct loop_timer *join_timer;  /* joined() is called from it, so that it may free the group */
+	char *join_refusal;             /* why we were refused; NULL: admitted */
+	struct peer_counters counters;
+};
+
+/* A block that a peer asked for and that is not sent yet. */
+struct serve_want {
+	struct serve_want *prev, *next;
+	struct content content;
+	struct msg_want want;
+};
+
+/* A block asked of a peer. */
+struct ask {
+	uint32_t request;
+	uint32_t len;                   /* 0: a list */
+	struct talk *talk;
+	UT_hash_handle hh;
+};
+
+struct talk {
+	struct session *session;
+	struct peer_group *group;
+	struct talk *prev, *next;             /* of the session */
+	struct talk *group_prev, *group_next; /* of the group */
+	int my_channel, their_channel;
+	bool open_sent;                 /* we have shown our membership (or our invite) */
+	bool open_in;                   /* the peer has opened the group towards us */
+	bool member;                    /* our roster says the peer is one */
+	bool hello_sent, up;            /* index hello sent; received too, hooks.up was called */
+	/* news out */
+	uint64_t sent;                  /* our rows up to this were sent (or skipped) */
+	uint64_t acked, settled;        /* as the peer acknowledged */
+	bool no_inline;
+	bool reading;                   /* a worker reads files for the next message */
+	size_t unacked;                 /* bytes of messages not yet acknowledged */
+	struct news_unacked *unacked_list;
+	/* news in */
+	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
+	uint64_t cursor;                /* their rows up to this were given to the hooks */
+	uint64_t told_received, told_settled; /* as last acknowledged */
+	/* blocks in */
+	size_t asked;                   /* bytes in flight */
+	unsigned faults;
+	/* blocks out */
+	struct serve_want *wants;
+	size_t nwants;
+	int reads;                      /* at workers */
+};
+
+struct session {
+	struct peers *peers;
+	struct session *prev, *next;
+	struct link *link;
+	struct agent_id id;
+	uint64_t peer;                  /* short ID */
+	char *name;
+	uint16_t listen_port;
+	int64_t born_ms, since_s;
+	bool hello_in;
+	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
+	uint32_t nchannels;
+	uint32_t their_channels;        /* tags received so far */
+	struct talk *talks;
+	struct ask *asks;               /* by request */
+	uint64_t ping_cookie;
+	int64_t ping_ms, rtt_ms;
+	int jobs;                       /* at workers, holding a pointer to this: freed only at 0 */
+	bool closed;
+};
+
+struct dial {
+	struct dial *prev, *next;
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	bool has_id;
+	struct agent_id id;             /* claimed by discovery, then as proved */
+	bool pending;                   /* an attempt is under way */
+	int64_t next_ms;                /* 0: not to be tried by itself */
+	int64_t patience_ms;
+	int64_t last_ms;                /* when it was last tried */
+	int64_t heard_ms;               /* when it was last announced, or led to a member */
+};
+
+struct peers {
+	struct peers_config config;
+	char *name;
+	struct tls *tls;
+	struct peer_group *groups;
+	struct session *sessions;
+	size_t nsessions;
+	struct dial *dials;
+	size_t ndials;
+	int port;
+	struct loop_timer *tick;        /* runs while there are sessions */
+	struct loop_timer *redial;      /* runs while a dial is due */
+	int64_t tick_ms;
+};
+
+/* peers.c */
+void peers_session_ended(struct session *s, const char *reason);
+void peers_refuse(struct session *s, const char *reason);
+
+/* dial.c */
+void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
+void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
+void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
+/* The agent has shown that it is a member: no patience is owed to its addresses any more. */
+void dial_proved(struct peers *p, const struct agent_id *id);
+/* The connection to this agent is gone: try its addresses again. */
+void dial_lost(struct peers *p, const struct agent_id *id);
+void dial_schedule(struct peers *p);
+void dial_due(void *peers);
+void dial_all_now(struct peers *p);
+void dial_free_all(struct peers *p);
+struct session *peers_session_of(struct peers *p, const struct agent_id *id);
+
+/* session.c */
+struct session *session_new(struct peers *p, struct link *link);
+/* Ends every talk and the link; tells nobody. Frees when no worker holds it any more. */
+void session_close(struct session *s);
+void session_job_done(struct session *s);
+void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n);
+/* Sends the group's tag as a further channel. */
+void session_offer(struct session *s, struct peer_group *g);
+void session_tick(struct session *s, int64_t now_ms);
+
+/* talk.c: membership */
+struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel);
+void talk_free(struct talk *t, const char *reason);
+/* Tells the other side, then as talk_free. */
+void talk_close(struct talk *t, const char *reason);
+/* The other side has closed it. */
+void talk_closed_by_peer(struct talk *t, const char *reason);
+struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
+struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
+void talk_begin(struct talk *t);
+void talk_open_in(struct talk *t, const struct msg_group_open *m);
+void talk_roster_in(struct talk *t, const struct msg_roster *m);
+void talk_send_roster(struct talk *t);
+/* The roster changed: talks with those who are members no longer end, others may begin. */
+void talk_members_changed(struct peer_group *g);
+
+/* gossip.c: addresses */
+void gossip_up(struct talk *t);
+void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
+
+/* news_out.c */
+void news_out_start(struct talk *t, const struct msg_index_hello *theirs);
+void news_out_kick(struct talk *t);
+void news_out_ack(struct talk *t, const struct msg_news_ack *m);
+void news_out_stop(struct talk *t);
+
+/* news_in.c */
+void news_in_send_hello(struct talk *t);
+void news_in_hello(struct talk *t, const struct msg_index_hello *m);
+void news_in_message(struct talk *t, const struct msg_news *m);
+/* Before the commit: how far we have the peer's rows, and it ours. After it: tells the peer. */
+void news_in_store(struct talk *t);
+void news_in_acknowledge(struct talk *t);
+
+/* serve.c */
+void serve_get(struct talk *t, const struct msg_get *m);
+void serve_list(struct talk *t, const struct msg_list_get *m);
+void serve_cancel(struct session *s, const struct msg_cancel *m);
+void serve_more(struct talk *t);
+void serve_stop(struct talk *t);
+
+/* ask.c */
+void ask_block_in(struct session *s, const struct msg_block *b);
+void ask_list_in(struct session *s, const struct msg_list *m);
+void ask_stop(struct talk *t);
+
+#endif

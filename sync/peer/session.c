@@ -1,0 +1,311 @@
+/* One connection: hello, ping, and handing each frame to the talk it belongs to. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/group/tag.h"
+#include "sync/peer/peers_internal.h"
+
+enum { PROTOCOL_VERSION = 1 };
+
+void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
+{
+	if (s->closed) {
+		free(body);
+		return;
+	}
+	/* A control queue over its bound means a peer that does not read; the tick ends it. */
+	link_send(s->link, LINK_CONTROL, type, NULL, 0, body, n);
+}
+
+/* --- hello --- */
+
+static void send_hello(struct session *s, struct peer_group *const *groups, size_t n)
+{
+	uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN];
+	struct peers *p = s->peers;
+	struct msg_hello hello = { .version = PROTOCOL_VERSION, .software = "lanyard " LANYARD_VERSION,
+		                   .name = p->config.name, .listen_port = p->port > 0 ? (uint32_t)p->port : 0 };
+	size_t size;
+
+	for (size_t i = 0; i < n && s->nchannels < SESSION_MAX_CHANNELS && i < MSG_MAX_TAGS; i++) {
+		s->channels[s->nchannels++] = groups[i];
+		group_hello_tag(tags[hello.ntags++], roster_group(groups[i]->config.roster),
+		                identity_id(p->config.self), s->link->binding);
+	}
+	hello.tags = (const uint8_t (*)[MSG_TAG_LEN])tags;
+	uint8_t *body = msg_hello_encode(&hello, &size);
+
+	session_send(s, FRAME_HELLO, body, size);
+}
+
+void session_offer(struct session *s, struct peer_group *g)
+{
+	send_hello(s, &g, 1);
+}
+
+static int channel_of(const struct session *s, const struct peer_group *g)
+{
+	for (uint32_t i = s->nchannels; i-- > 0;)
+		if (s->channels[i] == g)
+			return (int)i;
+	return -1;
+}
+
+/* The group this tag of the peer stands for; NULL when it is none of ours. */
+static struct peer_group *recognise(struct session *s, const uint8_t tag[MSG_TAG_LEN])
+{
+	uint8_t expected[GROUP_TAG_LEN];
+	struct peer_group *g;
+
+	DL_FOREACH(s->peers->groups, g) {
+		if (g->paused)
+			continue;
+		group_hello_tag(expected, roster_group(g->config.roster), &s->id, s->link->binding);
+		if (memcmp(expected, tag, sizeof(expected)) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+static void hello_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_hello m;
+	bool first = !s->hello_in, known = false;
+
+	if (msg_hello_decode(&m, &a, p, n) || s->their_channels + m.ntags > SESSION_MAX_CHANNELS) {
+		msg_free(&a);
+		peers_refuse(s, "malformed hello");
+		return;
+	}
+	if (m.version != PROTOCOL_VERSION) {
+		msg_free(&a);
+		peers_refuse(s, "speaks another version of the protocol");
+		return;
+	}
+	s->hello_in = true;
+	free(s->name);
+	s->name = mem_strdup(m.name);
+	s->listen_port = (uint16_t)m.listen_port;
+	for (size_t i = 0; i < m.ntags && !s->closed; i++) {
+		struct peer_group *g = recognise(s, m.tags[i]);
+		int their_channel = (int)s->their_channels++, mine = g ? channel_of(s, g) : -1;
+
+		if (!g || mine < 0)
+			continue;
+		known = true;
+		talk_begin(talk_new(s, g, mine, their_channel));
+	}
+	msg_free(&a);
+	if (first && !known)
+		peers_refuse(s, "no group in common");
+}
+
+/* --- ping --- */
+
+static void ping_in(struct session *s, const uint8_t *p, size_t n)
+{
+	uint8_t *body = mem_dup(p, n);
+
+	session_send(s, FRAME_PONG, body, n);
+}
+
+static void pong_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	uint64_t cookie;
+
+	if (msg_ping_decode(&cookie, &a, p, n) == 0 && cookie == s->ping_cookie && s->ping_ms) {
+		s->rtt_ms = loop_now_ms(s->peers->config.loop) - s->ping_ms;
+		s->ping_ms = 0;
+	}
+	msg_free(&a);
+}
+
+void session_tick(struct session *s, int64_t now_ms)
+{
+	size_t n;
+
+	if (now_ms - s->link->last_in_ms < PEERS_PING_IDLE_MS)
+		return;
+	s->ping_cookie = random_u64();
+	s->ping_ms = now_ms;
+	uint8_t *ping = msg_ping_encode(s->ping_cookie, &n);
+
+	session_send(s, FRAME_PING, ping, n);
+}
+
+static void bye_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	const char *reason = "";
+	char *text;
+
+	if (msg_bye_decode(&reason, &a, p, n))
+		reason = "";
+	text = mem_printf("it said: %s", *reason ? reason : "bye");
+	msg_free(&a);
+	if (!s->link->trusted && log_allow("bye", 10))
+		log_info("%s: closed by the other side, %s", s->link->address, text);
+	peers_session_ended(s, text);
+	free(text);
+}
+
+/* --- messages of groups --- */
+
+/* Decodes, finds the talk by its channel, and hands it on. A message for a talk that is gone, or not yet up, is dropped: the
+ * two sides need not close in step. */
+#define TALK_MESSAGE(name, needs_up, call)                                                    \
+	static int name##_frame(struct session *s, const uint8_t *p, size_t n)                \
+	{                                                                                     \
+		struct msg_arena a = { 0 };                                                   \
+		struct msg_##name m;                                                          \
+		int status = msg_##name##_decode(&m, &a, p, n);                               \
+		struct talk *t = status ? NULL : talk_of_channel(s, m.channel);               \
+                                                                                              \
+		if (t && (t->up || !(needs_up)))                                              \
+			call(t, &m);                                                          \
+		msg_free(&a);                                                                 \
+		return status;                                                                \
+	}
+
+static void group_close_in(struct talk *t, const struct msg_group_close *m)
+{
+	talk_closed_by_peer(t, m->reason);
+}
+
+TALK_MESSAGE(group_open, false, talk_open_in)
+TALK_MESSAGE(group_close, false, group_close_in)
+TALK_MESSAGE(roster, false, talk_roster_in)
+TALK_MESSAGE(index_hello, false, news_in_hello)
+TALK_MESSAGE(news, true, news_in_message)
+TALK_MESSAGE(news_ack, true, news_out_ack)
+TALK_MESSAGE(list_get, true, serve_list)
+TALK_MESSAGE(get, true, serve_get)
+TALK_MESSAGE(addresses, true, gossip_addresses_in)
+
+static int list_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_list m;
+	int status = msg_list_decode(&m, &a, p, n);
+
+	if (status == 0)
+		ask_list_in(s, &m);
+	msg_free(&a);
+	return status;
+}
+
+static int cancel_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_cancel m;
+	int status = msg_cancel_decode(&m, &a, p, n);
+
+	if (status == 0)
+		serve_cancel(s, &m);
+	msg_free(&a);
+	return status;
+}
+
+static int block_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_block b;
+
+	if (msg_block_decode(&b, p, n))
+		return -1;
+	ask_block_in(s, &b);
+	return 0;
+}
+
+static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = {
+	[FRAME_GROUP_OPEN] = group_open_frame, [FRAME_GROUP_CLOSE] = group_close_frame, [FRAME_ROSTER] = roster_frame,
+	[FRAME_INDEX_HELLO] = index_hello_frame, [FRAME_NEWS] = news_frame, [FRAME_NEWS_ACK] = news_ack_frame,
+	[FRAME_LIST_GET] = list_get_frame, [FRAME_LIST] = list_frame, [FRAME_GET] = get_frame,
+	[FRAME_BLOCK] = block_frame, [FRAME_CANCEL] = cancel_frame, [FRAME_ADDRESSES] = addresses_frame,
+};
+
+static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
+{
+	struct session *s = arg;
+
+	if (type == FRAME_HELLO)
+		hello_in(s, payload, n);
+	else if (type == FRAME_BYE)
+		bye_in(s, payload, n);
+	else if (!s->hello_in)
+		peers_refuse(s, "did not begin with a hello");
+	else if (type == FRAME_PING)
+		ping_in(s, payload, n);
+	else if (type == FRAME_PONG)
+		pong_in(s, payload, n);
+	else if (type < sizeof(handlers) / sizeof(*handlers) && handlers[type] && handlers[type](s, payload, n) &&
+	         !s->closed)
+		peers_refuse(s, "sent a malformed message");
+}
+
+static void on_drained(void *arg)
+{
+	struct session *s = arg;
+	struct talk *t;
+
+	DL_FOREACH(s->talks, t)
+		serve_more(t);
+}
+
+static void on_down(void *arg, const char *reason)
+{
+	struct session *s = arg;
+
+	if (!s->link->trusted && log_allow("untrusted-down", 10))
+		log_info("%s: connection lost before it showed a membership: %s", s->link->address, reason);
+	peers_session_ended(s, reason);
+}
+
+struct session *session_new(struct peers *p, struct link *link)
+{
+	static const struct link_events events = { .frame = on_frame, .drained = on_drained, .down = on_down };
+	struct session *s = MEM_NEW(struct session);
+	struct peer_group *g, *groups[MSG_MAX_TAGS];
+	size_t n = 0;
+
+	s->peers = p;
+	s->link = link;
+	s->id = link->peer;
+	s->peer = agent_id_short(&link->peer);
+	s->born_ms = loop_now_ms(p->config.loop);
+	s->since_s = clock_wall_s();
+	s->rtt_ms = -1;
+	link_listen(link, &events, s);
+	DL_FOREACH(p->groups, g)
+		if (!g->paused && n < MSG_MAX_TAGS)
+			groups[n++] = g;
+	send_hello(s, groups, n);
+	return s;
+}
+
+void session_close(struct session *s)
+{
+	struct talk *t, *next;
+
+	s->closed = true;
+	DL_FOREACH_SAFE(s->talks, t, next)
+		talk_free(t, "the connection ended");
+	link_close(s->link);
+	s->link = NULL;
+	free(s->name);
+	s->name = NULL;
+	if (s->jobs == 0)
+		free(s);
+}
+
+void session_job_done(struct session *s)
+{
+	s->jobs--;
+	if (s->closed && s->jobs == 0)
+		free(s);
+}

@@ -1,0 +1,348 @@
+/* One group on one connection: showing membership. Nothing of the group but the sender's own credential is sent before
+ * our roster says that the other side is a member; that credential goes only to one whose membership we know or who has
+ * shown it. So of two that do not know each other yet, both wait: they meet through a member that knows them. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel)
+{
+	struct talk *t;
+
+	/* A group offered anew takes the place of its old channel. */
+	DL_FOREACH(s->talks, t)
+		if (t->group == g)
+			break;
+	if (t)
+		talk_free(t, "opened anew");
+	t = MEM_NEW(struct talk);
+	t->session = s;
+	t->group = g;
+	t->my_channel = my_channel;
+	t->their_channel = their_channel;
+	DL_APPEND(s->talks, t);
+	DL_APPEND2(g->talks, t, group_prev, group_next);
+	return t;
+}
+
+void talk_free(struct talk *t, const char *reason)
+{
+	struct session *s = t->session;
+	struct peer_group *g = t->group;
+	bool was_up = t->up;
+
+	t->up = false;
+	DL_DELETE(s->talks, t);
+	DL_DELETE2(g->talks, t, group_prev, group_next);
+	news_out_stop(t);
+	serve_stop(t);
+	ask_stop(t);
+	if (was_up) {
+		g->config.hooks->down(g->config.arg, s->peer);
+		if (s->peers->config.disconnected)
+			s->peers->config.disconnected(s->peers->config.arg, &s->id, g, reason);
+		g->config.hooks->state(g->config.arg);
+	}
+	free(t);
+}
+
+void talk_close(struct talk *t, const char *reason)
+{
+	struct msg_group_close m = { .channel = (uint32_t)t->my_channel, .reason = reason };
+	size_t n;
+	uint8_t *body = msg_group_close_encode(&m, &n);
+
+	session_send(t->session, FRAME_GROUP_CLOSE, body, n);
+	talk_free(t, reason);
+}
+
+struct talk *talk_of_channel(struct session *s, uint32_t their_channel)
+{
+	struct talk *t;
+
+	DL_FOREACH(s->talks, t)
+		if ((uint32_t)t->their_channel == their_channel)
+			return t;
+	return NULL;
+}
+
+struct talk *talk_of_peer(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		if (t->session->peer == peer)
+			return t;
+	return NULL;
+}
+
+/* --- opening --- */
+
+struct entry_list {
+	struct msg_bytes *e;
+	size_t n, max;
+};
+
+static bool collect(void *arg, const uint8_t *entry, size_t n)
+{
+	struct entry_list *l = arg;
+
+	if (l->n == l->max) {
+		l->max = l->max ? 2 * l->max : 16;
+		l->e = mem_realloc(l->e, l->max, sizeof(*l->e));
+	}
+	l->e[l->n++] = (struct msg_bytes){ .p = entry, .n = n };
+	return true;
+}
+
+static void send_open(struct talk *t, const struct msg_group_open *base)
+{
+	struct msg_group_open m = *base;
+	size_t n;
+
+	m.channel = (uint32_t)t->my_channel;
+	m.your_channel = (uint32_t)t->their_channel;
+	uint8_t *body = msg_group_open_encode(&m, &n);
+
+	t->open_sent = true;
+	session_send(t->session, FRAME_GROUP_OPEN, body, n);
+}
+
+static void show_membership(struct talk *t)
+{
+	struct roster *r = t->group->config.roster;
+	struct entry_list list = { 0 };
+	uint8_t digest[32];
+
+	roster_digest(r, digest);
+	roster_credential(r, identity_id(t->session->peers->config.self), collect, &list);
+	send_open(t, &(struct msg_group_open){ .credential = list.e,
+	                                       .ncredential = list.n > MSG_MAX_CREDENTIAL ? MSG_MAX_CREDENTIAL : list.n,
+	                                       .roster_digest = { .p = digest, .n = sizeof(digest) } });
+	free(list.e);
+}
+
+static void show_invite(struct talk *t)
+{
+	struct bytes request = BYTES_INIT(JOIN_MAX);
+	struct peers *p = t->session->peers;
+
+	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding, &request)) {
+		log_warn("%s: the invite cannot be shown: its request is too long", t->session->link->address);
+	} else {
+		send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
+	}
+	bytes_free(&request);
+}
+
+static void proved(struct talk *t)
+{
+	t->member = true;
+	t->session->link->trusted = true;
+	dial_proved(t->session->peers, &t->session->id);
+}
+
+static void maybe_hello(struct talk *t)
+{
+	if (t->member && t->open_sent && t->open_in && !t->hello_sent && t->group->config.index)
+		news_in_send_hello(t);
+}
+
+void talk_begin(struct talk *t)
+{
+	if (t->group->config.invite) {
+		show_invite(t);
+	} else if (roster_role(t->group->config.roster, &t->session->id) != ROLE_NONE) {
+		proved(t);
+		show_membership(t);
+	}
+	maybe_hello(t);
+}
+
+static void refuse(struct talk *t, const char *reason)
+{
+	struct session *s = t->session;
+	struct peers *p = s->peers;
+	bool last = s->talks == t && !t->next;
+
+	if (p->config.refused)
+		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
+	talk_close(t, reason);
+	if (last && !s->link->trusted)
+		peers_session_ended(s, reason);
+}
+
+static void roster_has_changed(struct peer_group *g)
+{
+	g->config.hooks->roster_changed(g->config.arg);
+}
+
+/* A bearer of an invite. */
+static void join_in(struct talk *t, const struct msg_bytes *join)
+{
+	struct peer_group *g = t->group;
+	struct peers *p = t->session->peers;
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	enum admit a;
+
+	if (g->config.invite) {
+		refuse(t, "we are joining ourselves");
+		return;
+	}
+	a = invite_admit(g->config.roster, p->config.self, &t->session->id, join->p, join->n, t->session->link->binding,
+	                 clock_wall_s(), &entry);
+	bytes_free(&entry);
+	if (a != ADMIT_OK && a != ADMIT_ALREADY) {
+		refuse(t, admit_text(a));
+		return;
+	}
+	proved(t);
+	t->open_in = false; /* it opens the group again once it is a member */
+	show_membership(t);
+	if (a == ADMIT_OK) {
+		roster_has_changed(g);
+		peer_group_roster_changed(g); /* also to the new member */
+	} else {
+		talk_send_roster(t);
+	}
+}
+
+void talk_open_in(struct talk *t, const struct msg_group_open *m)
+{
+	struct peer_group *g = t->group;
+	struct roster *r = g->config.roster;
+	bool changed = false;
+	uint8_t digest[32];
+
+	if (m->your_channel != (uint32_t)t->my_channel)
+		return; /* of an earlier offer */
+	t->open_in = true;
+	if (m->join.n) {
+		join_in(t, &m->join);
+		return;
+	}
+	for (size_t i = 0; i < m->ncredential; i++)
+		changed |= roster_add(r, m->credential[i].p, m->credential[i].n) == ROSTER_ADDED;
+	if (changed)
+		roster_has_changed(g);
+	if (roster_role(r, &t->session->id) == ROLE_NONE) {
+		refuse(t, "not a member");
+		return;
+	}
+	proved(t);
+	if (!t->open_sent)
+		show_membership(t);
+	roster_digest(r, digest);
+	if (!g->config.invite && (m->roster_digest.n != 32 || memcmp(digest, m->roster_digest.p, 32) != 0))
+		talk_send_roster(t);
+	maybe_hello(t);
+}
+
+/* --- the roster --- */
+
+void talk_send_roster(struct talk *t)
+{
+	struct entry_list list = { 0 };
+
+	roster_entries(t->group->config.roster, collect, &list);
+	for (size_t i = 0; i < list.n;) {
+		struct msg_roster m = { .channel = (uint32_t)t->my_channel, .entries = list.e + i };
+		size_t size = 0;
+
+		while (i < list.n && size < FRAME_MAX_CONTROL / 4)
+			size += list.e[i++].n + 8;
+		m.nentries = (size_t)(list.e + i - m.entries);
+		uint8_t *body = msg_roster_encode(&m, &size);
+
+		session_send(t->session, FRAME_ROSTER, body, size);
+	}
+	free(list.e);
+}
+
+static void forward(struct talk *from, const struct msg_roster *news)
+{
+	struct talk *t;
+
+	DL_FOREACH2(from->group->talks, t, group_next) {
+		struct msg_roster m = *news;
+		size_t n;
+
+		if (t == from || !t->member || !t->open_sent)
+			continue;
+		m.channel = (uint32_t)t->my_channel;
+		uint8_t *body = msg_roster_encode(&m, &n);
+
+		session_send(t->session, FRAME_ROSTER, body, n);
+	}
+}
+
+static void join_ended(struct peer_group *g, const char *refusal)
+{
+	if (loop_timer_running(g->join_timer))
+		return;
+	free(g->join_refusal);
+	g->join_refusal = mem_strdup(refusal);
+	loop_timer_start(g->join_timer, 0, 0);
+}
+
+void talk_roster_in(struct talk *t, const struct msg_roster *m)
+{
+	struct peer_group *g = t->group;
+	struct roster *r = g->config.roster;
+	bool changed = false;
+
+	if (!t->member)
+		return;
+	for (size_t i = 0; i < m->nentries; i++) {
+		enum roster_add added = roster_add(r, m->entries[i].p, m->entries[i].n);
+
+		changed |= added == ROSTER_ADDED;
+		if (added == ROSTER_BAD && log_allow("roster-bad", 5))
+			log_warn("%s: sent a roster entry that is not valid", t->session->link->address);
+	}
+	if (g->config.invite) {
+		if (roster_role(r, identity_id(t->session->peers->config.self)) != ROLE_NONE)
+			join_ended(g, NULL);
+		return;
+	}
+	if (!changed)
+		return;
+	forward(t, m);
+	roster_has_changed(g);
+	talk_members_changed(g);
+}
+
+void talk_members_changed(struct peer_group *g)
+{
+	struct talk *t, *next;
+
+	if (g->config.invite)
+		return;
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next) {
+		bool is_member = roster_role(g->config.roster, &t->session->id) != ROLE_NONE;
+
+		if (t->member && !is_member)
+			talk_close(t, "no longer a member");
+		else if (!t->member && is_member)
+			talk_begin(t);
+	}
+}
+
+/* The peer closed the group towards us. For a joiner that is the answer. */
+void talk_closed_by_peer(struct talk *t, const char *reason)
+{
+	struct peer_group *g = t->group;
+	bool joining = g->config.invite && t->open_sent && !t->member;
+	char *text = mem_printf("it said: %s", reason);
+
+	if (joining)
+		join_ended(g, reason);
+	talk_free(t, text);
+	free(text);
+}

@@ -1,0 +1,169 @@
+/* Messages survive the trip through their bytes, and what breaks a limit is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sync/wire/msg.h"
+
+static char path[] = "dir/na\nme";
+static char target[] = "../else";
+
+static struct msg_record file_record(struct version_entry *e)
+{
+	struct msg_record m = { .record = { .path = path, .kind = RECORD_FILE, .mode = 0644, .mtime_ns = -5, .seq = 7,
+		                            .modified_by = 99, .chunk_log2 = 16, .version = { .n = 1, .e = e },
+		                            .content = { .size = 3, .nblocks = 1 } },
+		                .content = { .p = (const uint8_t *)"abc", .n = 3 } };
+
+	*e = (struct version_entry){ .writer = 11, .counter = 12 };
+	memset(m.record.content.root, 0xab, 32);
+	return m;
+}
+
+static int decode_news(struct msg_news *in, struct msg_news *out, struct msg_arena *a)
+{
+	size_t n;
+	uint8_t *p = msg_news_encode(in, &n);
+	int status = msg_news_decode(out, a, p, n);
+
+	free(p);
+	return status;
+}
+
+static void news_survives_the_trip(void **state)
+{
+	struct version_entry e, e2 = { .writer = 1, .counter = 2 };
+	struct msg_record r[2] = { file_record(&e) };
+	struct msg_news in = { .channel = 3, .after = 6, .upto = 9, .records = r, .nrecords = 2 }, out;
+	struct msg_arena a = { 0 };
+
+	(void)state;
+	r[1].record = (struct record){ .path = path, .kind = RECORD_SYMLINK, .mtime_ns = 1, .seq = 9, .target = target,
+		                       .version = { .n = 1, .e = &e2 } };
+	assert_int_equal(decode_news(&in, &out, &a), 0);
+	assert_int_equal(out.nrecords, 2);
+	assert_int_equal(out.upto, 9);
+	assert_string_equal(out.records[0].record.path, path);
+	assert_true(record_same(&out.records[0].record, &r[0].record));
+	assert_int_equal(out.records[0].record.mtime_ns, -5);
+	assert_int_equal(version_compare(&out.records[0].record.version, &r[0].record.version), VERSION_EQUAL);
+	assert_memory_equal(out.records[0].content.p, "abc", 3);
+	assert_string_equal(out.records[1].record.target, target);
+	assert_null(out.records[1].content.p);
+	msg_free(&a);
+}
+
+static void news_out_of_order_is_refused(void **state)
+{
+	struct version_entry e, e2;
+	struct msg_record r[2] = { file_record(&e), file_record(&e2) };
+	struct msg_news in = { .after = 6, .upto = 9, .records = r, .nrecords = 2 }, out;
+	struct msg_arena a = { 0 };
+
+	(void)state;
+	assert_int_equal(decode_news(&in, &out, &a), -1);
+	msg_free(&a);
+	r[1].record.seq = 10;
+	assert_int_equal(decode_news(&in, &out, &a), -1);
+	msg_free(&a);
+	r[1].record.seq = 8;
+	assert_int_equal(decode_news(&in, &out, &a), 0);
+	msg_free(&a);
+}
+
+static void a_record_that_cannot_be_is_refused(void **state)
+{
+	struct version_entry e;
+	struct msg_arena a = { 0 };
+	struct msg_news out;
+
+	(void)state;
+	for (int i = 0; i < 7; i++) {
+		struct msg_record r = file_record(&e);
+		struct msg_news in = { .after = 1, .upto = 9, .records = &r, .nrecords = 1 };
+
+		assert_int_equal(decode_news(&in, &out, &a), 0);
+		msg_free(&a);
+		switch (i) {
+		case 0: r.content.n = 2; break;                    /* bytes that are not the file's size */
+		case 1: r.record.content.size = 0; break;          /* a block of nothing */
+		case 2: r.record.mode = 010000; break;
+		case 3: r.record.version.n = 0; break;
+		case 4: e.counter = 0; break;
+		case 5: r.record.content.size = 5 << 20; r.content.p = NULL; break; /* over one block's maximum */
+		case 6: r.record.seq = 0; break;
+		}
+		assert_int_equal(decode_news(&in, &out, &a), -1);
+		msg_free(&a);
+	}
+}
+
+static void a_get_beyond_the_content_is_refused(void **state)
+{
+	struct msg_want w = { .request = 5, .len = 100, .offset = 900 };
+	struct msg_get in = { .content = { .size = 1000, .nblocks = 2 }, .wants = &w, .nwants = 1 }, out;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p = msg_get_encode(&in, &n);
+
+	(void)state;
+	assert_int_equal(msg_get_decode(&out, &a, p, n), 0);
+	assert_int_equal(out.wants[0].offset, 900);
+	free(p);
+	msg_free(&a);
+	w.offset = 901;
+	p = msg_get_encode(&in, &n);
+	assert_int_equal(msg_get_decode(&out, &a, p, n), -1);
+	free(p);
+	msg_free(&a);
+}
+
+static void a_message_that_unpacks_to_too_much_is_refused(void **state)
+{
+	size_t n = 1 << 20;
+	uint8_t *p = mem_calloc(1, n);
+	struct msg_arena a = { 0 };
+	struct msg_news out;
+
+	(void)state;
+	for (size_t i = 0; i < n; i += 2)
+		p[i] = 0x22; /* field 4, an empty record: two bytes that unpack to hundreds */
+	assert_int_equal(msg_news_decode(&out, &a, p, n), -1);
+	assert_true(a.used <= MSG_ARENA_MAX);
+	msg_free(&a);
+	free(p);
+}
+
+static void a_block_says_what_it_carries(void **state)
+{
+	uint8_t p[MSG_BLOCK_HEAD + 3] = { 0 };
+	struct msg_block b;
+
+	(void)state;
+	msg_block_head(p, 77, MSG_BLOCK_RAW, 3);
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), 0);
+	assert_int_equal(b.request, 77);
+	assert_int_equal(b.data.n, 3);
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p) - 1), -1);
+	assert_int_equal(msg_block_decode(&b, p, 3), -1);
+	msg_block_head(p, 77, MSG_BLOCK_ZSTD, BLOCK_MAX + 1);
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(news_survives_the_trip),
+		cmocka_unit_test(news_out_of_order_is_refused),
+		cmocka_unit_test(a_record_that_cannot_be_is_refused),
+		cmocka_unit_test(a_get_beyond_the_content_is_refused),
+		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
+		cmocka_unit_test(a_block_says_what_it_carries),
+	};
+
+	return cmocka_run_group_tests_name("msg", tests, NULL, NULL);
+}
