@@ -122,7 +122,9 @@ static void on_tick(void *arg)
 
 	p->tick_ms = now;
 	DL_FOREACH_SAFE(p->sessions, s, next) {
-		if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
+		if (s->condemned)
+			peers_refuse(s, "misbehaved too often");
+		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
 			peers_refuse(s, "showed no membership of a group in common");
 		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
 			peers_session_ended(s, "silent for over 10 s");
@@ -262,19 +264,24 @@ void peer_group_free(struct peer_group *g)
 	free(g);
 }
 
-void peer_group_pause(struct peer_group *g, bool paused)
+void peer_group_reopen(struct peer_group *g, const char *reason)
 {
 	struct session *s;
 
+	close_talks(g, reason);
+	DL_FOREACH(g->peers->sessions, s)
+		session_offer(s, g);
+}
+
+void peer_group_pause(struct peer_group *g, bool paused)
+{
 	if (g->paused == paused)
 		return;
 	g->paused = paused;
-	if (paused) {
+	if (paused)
 		close_talks(g, "paused");
-		return;
-	}
-	DL_FOREACH(g->peers->sessions, s)
-		session_offer(s, g);
+	else
+		peer_group_reopen(g, "resumed");
 }
 
 void *peer_group_arg(const struct peer_group *g)

@@ -71,6 +71,7 @@ struct talk {
 	struct talk *prev, *next;             /* of the session */
 	struct talk *group_prev, *group_next; /* of the group */
 	int my_channel, their_channel;
+	uint64_t serial;                /* never used twice: how a finished job finds its talk, if it is still there */
 	bool open_sent;                 /* we have shown our membership (or our invite) */
 	bool open_in;                   /* the peer has opened the group towards us */
 	bool member;                    /* our roster says the peer is one */
@@ -107,12 +108,14 @@ struct session {
 	bool hello_in;
 	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
 	uint32_t nchannels;
+	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
 	uint32_t their_channels;        /* tags received so far */
 	struct talk *talks;
 	struct ask *asks;               /* by request */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
 	int jobs;                       /* at workers, holding a pointer to this: freed only at 0 */
+	bool condemned;                 /* misbehaved too often: the next tick ends it */
 	bool closed;
 };
 
@@ -142,9 +145,12 @@ struct peers {
 	struct loop_timer *tick;        /* runs while there are sessions */
 	struct loop_timer *redial;      /* runs while a dial is due */
 	int64_t tick_ms;
+	uint64_t serial;                /* last given to a talk */
 };
 
 /* peers.c */
+/* Closes the group's talks and opens them anew. */
+void peer_group_reopen(struct peer_group *g, const char *reason);
 void peers_session_ended(struct session *s, const char *reason);
 void peers_refuse(struct session *s, const char *reason);
 
@@ -180,6 +186,8 @@ void talk_close(struct talk *t, const char *reason);
 /* The other side has closed it. */
 void talk_closed_by_peer(struct talk *t, const char *reason);
 struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
+/* NULL when it has ended. */
+struct talk *talk_of_serial(struct session *s, uint64_t serial);
 struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
 void talk_begin(struct talk *t);
 void talk_open_in(struct talk *t, const struct msg_group_open *m);

@@ -42,11 +42,6 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 	session_send(s, FRAME_HELLO, body, size);
 }
 
-void session_offer(struct session *s, struct peer_group *g)
-{
-	send_hello(s, &g, 1);
-}
-
 static int channel_of(const struct session *s, const struct peer_group *g)
 {
 	for (uint32_t i = s->nchannels; i-- > 0;)
@@ -71,6 +66,21 @@ static struct peer_group *recognise(struct session *s, const uint8_t tag[MSG_TAG
 	return NULL;
 }
 
+void session_offer(struct session *s, struct peer_group *g)
+{
+	int mine;
+
+	send_hello(s, &g, 1);
+	mine = channel_of(s, g);
+	/* The peer may have offered it long ago; its newest tag counts. */
+	for (uint32_t i = s->their_channels; mine >= 0 && i-- > 0;) {
+		if (recognise(s, s->their_tags[i]) == g) {
+			talk_begin(talk_new(s, g, mine, (int)i));
+			return;
+		}
+	}
+}
+
 static void hello_in(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
@@ -91,14 +101,15 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 	free(s->name);
 	s->name = mem_strdup(m.name);
 	s->listen_port = (uint16_t)m.listen_port;
-	for (size_t i = 0; i < m.ntags && !s->closed; i++) {
+	for (size_t i = 0; i < m.ntags; i++) {
 		struct peer_group *g = recognise(s, m.tags[i]);
-		int their_channel = (int)s->their_channels++, mine = g ? channel_of(s, g) : -1;
+		int mine = g ? channel_of(s, g) : -1;
 
-		if (!g || mine < 0)
+		memcpy(s->their_tags[s->their_channels++], m.tags[i], MSG_TAG_LEN);
+		if (mine < 0)
 			continue;
 		known = true;
-		talk_begin(talk_new(s, g, mine, their_channel));
+		talk_begin(talk_new(s, g, mine, (int)s->their_channels - 1));
 	}
 	msg_free(&a);
 	if (first && !known)

@@ -24,6 +24,7 @@ struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, i
 	t = MEM_NEW(struct talk);
 	t->session = s;
 	t->group = g;
+	t->serial = ++s->peers->serial;
 	t->my_channel = my_channel;
 	t->their_channel = their_channel;
 	DL_APPEND(s->talks, t);
@@ -68,6 +69,16 @@ struct talk *talk_of_channel(struct session *s, uint32_t their_channel)
 
 	DL_FOREACH(s->talks, t)
 		if ((uint32_t)t->their_channel == their_channel)
+			return t;
+	return NULL;
+}
+
+struct talk *talk_of_serial(struct session *s, uint64_t serial)
+{
+	struct talk *t;
+
+	DL_FOREACH(s->talks, t)
+		if (t->serial == serial)
 			return t;
 	return NULL;
 }
@@ -203,7 +214,6 @@ static void join_in(struct talk *t, const struct msg_bytes *join)
 		return;
 	}
 	proved(t);
-	t->open_in = false; /* it opens the group again once it is a member */
 	show_membership(t);
 	if (a == ADMIT_OK) {
 		roster_has_changed(g);
@@ -297,7 +307,7 @@ void talk_roster_in(struct talk *t, const struct msg_roster *m)
 	struct roster *r = g->config.roster;
 	bool changed = false;
 
-	if (!t->member)
+	if (!t->member || !t->open_in)
 		return;
 	for (size_t i = 0; i < m->nentries; i++) {
 		enum roster_add added = roster_add(r, m->entries[i].p, m->entries[i].n);

@@ -1,0 +1,229 @@
+/* Blocks and lists from others: what is asked is remembered until it is answered, so that an answer nobody asked for is nothing
+ * but a few wasted bytes, and what is in flight from one peer is bounded. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+#include "sync/wire/codec.h"
+
+enum { FAULTS_MAX = 3 };
+
+static void remember(struct talk *t, uint32_t request, uint32_t len)
+{
+	struct ask *a = MEM_NEW(struct ask);
+
+	a->request = request;
+	a->len = len;
+	a->talk = t;
+	t->asked += len;
+	HASH_ADD(hh, t->session->asks, request, sizeof(a->request), a);
+}
+
+static void forget(struct session *s, struct ask *a)
+{
+	a->talk->asked -= a->len;
+	HASH_DEL(s->asks, a);
+	free(a);
+}
+
+/* The talk that asked for it, which is then no longer waited for; NULL when nobody did. */
+static struct talk *answered(struct session *s, uint32_t request, uint32_t *len)
+{
+	struct ask *a;
+	struct talk *t;
+
+	HASH_FIND(hh, s->asks, &request, sizeof(request), a);
+	if (!a)
+		return NULL;
+	t = a->talk;
+	*len = a->len;
+	forget(s, a);
+	return t;
+}
+
+static struct talk *up(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t = talk_of_peer(g, peer);
+
+	return t && t->up ? t : NULL;
+}
+
+bool peer_group_connected(struct peer_group *g, uint64_t peer)
+{
+	return up(g, peer) != NULL;
+}
+
+size_t peer_group_room(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t = up(g, peer);
+
+	return t && t->asked < ASK_WINDOW ? ASK_WINDOW - t->asked : 0;
+}
+
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants, size_t n)
+{
+	struct talk *t = up(g, peer);
+
+	if (!t)
+		return -1;
+	while (n) {
+		struct msg_want list[MSG_MAX_WANTS];
+		struct msg_get m = { .channel = (uint32_t)t->my_channel, .content = *c, .wants = list };
+		size_t size;
+
+		for (; n && m.nwants < MSG_MAX_WANTS; n--, wants++) {
+			struct msg_want *w = &list[m.nwants++];
+
+			*w = (struct msg_want){ .request = wants->request, .len = wants->len, .offset = wants->offset };
+			memcpy(w->hash, wants->hash, sizeof(w->hash));
+			remember(t, wants->request, wants->len);
+		}
+		uint8_t *body = msg_get_encode(&m, &size);
+
+		session_send(t->session, FRAME_GET, body, size);
+	}
+	return 0;
+}
+
+int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
+{
+	struct talk *t = up(g, peer);
+	size_t n;
+
+	if (!t)
+		return -1;
+	struct msg_list_get m = { .channel = (uint32_t)t->my_channel, .request = request, .first = first, .content = *c };
+	uint8_t *body = msg_list_get_encode(&m, &n);
+
+	remember(t, request, 0);
+	session_send(t->session, FRAME_LIST_GET, body, n);
+	return 0;
+}
+
+void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
+{
+	struct talk *t = up(g, peer);
+	struct msg_cancel m = { .requests = requests, .n = n };
+	size_t size;
+
+	if (!t || !n)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct ask *a;
+
+		HASH_FIND(hh, t->session->asks, &requests[i], sizeof(requests[i]), a);
+		if (a)
+			forget(t->session, a);
+	}
+	uint8_t *body = msg_cancel_encode(&m, &size);
+
+	session_send(t->session, FRAME_CANCEL, body, size);
+}
+
+/* Ending the connection here would pull it from under the frame being handled: it is left to the next tick. */
+void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what)
+{
+	struct talk *t = talk_of_peer(g, peer);
+	char *name = log_escape(path, strlen(path));
+
+	if (t) {
+		if (log_allow(t->session->link->address, 5))
+			log_warn("%s: misbehaved: %s: %s", t->session->link->address, name, what);
+		if (++t->faults >= FAULTS_MAX)
+			t->session->condemned = true;
+	}
+	free(name);
+}
+
+/* --- answers --- */
+
+/* A compressed block on its way through a worker. */
+struct unpack_job {
+	struct session *session;
+	uint64_t talk;
+	uint32_t request, plain_len;
+	uint8_t *in, *out;
+	size_t n;
+};
+
+static void unpack(void *arg)
+{
+	struct unpack_job *j = arg;
+
+	j->out = malloc(j->plain_len);
+	if (j->out && codec_unblock(j->out, j->plain_len, j->in, j->n)) {
+		free(j->out);
+		j->out = NULL;
+	}
+}
+
+static void unpacked(void *arg)
+{
+	struct unpack_job *j = arg;
+	struct session *s = j->session;
+	struct talk *t = talk_of_serial(s, j->talk);
+
+	if (t) {
+		struct peer_group *g = t->group;
+
+		if (!j->out)
+			peer_group_misbehaved(g, s->peer, "", "a block that does not decompress");
+		g->config.hooks->block(g->config.arg, s->peer, j->request, j->out, j->out ? j->plain_len : 0);
+		j->out = NULL;
+	}
+	free(j->in);
+	free(j->out);
+	free(j);
+	session_job_done(s);
+}
+
+void ask_block_in(struct session *s, const struct msg_block *b)
+{
+	uint32_t len = 0;
+	struct talk *t = answered(s, b->request, &len);
+	struct peer_group *g;
+
+	if (!t)
+		return;
+	g = t->group;
+	if (b->flags != MSG_BLOCK_NONE && b->plain_len != len) {
+		peer_group_misbehaved(g, s->peer, "", "a block of another length than was asked for");
+		g->config.hooks->block(g->config.arg, s->peer, b->request, NULL, 0);
+	} else if (b->flags == MSG_BLOCK_ZSTD) {
+		struct unpack_job *j = MEM_NEW(struct unpack_job);
+
+		*j = (struct unpack_job){ .session = s, .talk = t->serial, .request = b->request, .plain_len = len,
+			                  .in = mem_dup(b->data.p, b->data.n), .n = b->data.n };
+		g->counters.bytes_received += len;
+		s->jobs++;
+		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, unpack,
+		               unpacked, j);
+	} else {
+		uint8_t *copy = b->flags == MSG_BLOCK_NONE ? NULL : mem_dup(b->data.p, b->data.n);
+
+		g->counters.bytes_received += copy ? len : 0;
+		g->config.hooks->block(g->config.arg, s->peer, b->request, copy, copy ? len : 0);
+	}
+}
+
+void ask_list_in(struct session *s, const struct msg_list *m)
+{
+	uint32_t len = 0;
+	struct talk *t = answered(s, m->request, &len);
+
+	if (t)
+		t->group->config.hooks->list(t->group->config.arg, s->peer, m->request, m->first,
+		                             m->none ? NULL : m->blocks.p, m->none ? 0 : m->blocks.n);
+}
+
+void ask_stop(struct talk *t)
+{
+	struct ask *a, *next;
+
+	HASH_ITER(hh, t->session->asks, a, next)
+		if (a->talk == t)
+			forget(t->session, a);
+}

@@ -1,0 +1,163 @@
+/* News in: index hello, records handed to the hooks in order, and acknowledgements. What may be acknowledged as received is
+ * what a kill -9 in the next instant would not lose: all that was given to the hooks, less what fetch holds in memory only. */
+#include <string.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "sync/peer/peers_internal.h"
+
+static void load(struct talk *t, struct index_peer *p)
+{
+	if (index_peer_get(t->group->config.index, t->session->peer, p) < 0)
+		memset(p, 0, sizeof(*p)); /* logged by the index; asking for everything again is safe */
+}
+
+void news_in_send_hello(struct talk *t)
+{
+	struct peer_group *g = t->group;
+	struct index *index = g->config.index;
+	struct index_peer p;
+	size_t n;
+
+	load(t, &p);
+	struct msg_index_hello m = { .channel = (uint32_t)t->my_channel, .epoch = index_epoch(index), .seq = g->committed,
+		                     .have_epoch = p.epoch, .have_seq = p.received };
+	uint64_t wanted = index_wanted_min_seq(index, t->session->peer);
+
+	m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
+	m.no_inline = p.received == 0 && index_totals(index).files > 0;
+	t->hello_sent = true;
+	uint8_t *body = msg_index_hello_encode(&m, &n);
+
+	session_send(t->session, FRAME_INDEX_HELLO, body, n);
+}
+
+void news_in_hello(struct talk *t, const struct msg_index_hello *m)
+{
+	struct peer_group *g = t->group;
+	struct session *s = t->session;
+	struct peers *peers = s->peers;
+	struct index_peer p;
+
+	if (!t->hello_sent || !t->open_in || t->up)
+		return;
+	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > g->committed) {
+		/* It remembers more of us than we do: this index was rolled back, and its numbers must not be used twice. */
+		log_warn("%s: knows later changes of ours than we do: the index was restored from an older copy; starting a "
+		         "new epoch", s->link->address);
+		index_new_epoch(g->config.index);
+		peer_group_reopen(g, "opening anew with a new epoch");
+		return;
+	}
+	load(t, &p);
+	t->their_epoch = m->epoch;
+	if (p.epoch != m->epoch) {
+		index_unwant_peer(g->config.index, s->peer);
+		p = (struct index_peer){ .epoch = m->epoch };
+	}
+	t->cursor = t->told_received = p.received;
+	t->their_last = m->seq > p.received ? m->seq : p.received;
+	t->up = true;
+	news_out_start(t, m);
+	p.settled = t->settled;
+	p.settled_epoch = index_epoch(g->config.index);
+	index_peer_put(g->config.index, s->peer, &p);
+	if (peers->config.connected)
+		peers->config.connected(peers->config.arg, &s->id, g);
+	g->config.hooks->up(g->config.arg, s->peer);
+	gossip_up(t);
+	peer_group_progress(g);
+	g->config.hooks->state(g->config.arg);
+	news_out_kick(t);
+}
+
+static void record_in(struct talk *t, const struct msg_record *m)
+{
+	struct peer_group *g = t->group;
+	struct blocklist list = { 0 };
+	const char *path = m->record.path;
+	enum path_verdict verdict = path_check(path, strlen(path));
+
+	if (verdict != PATH_OK) {
+		peer_group_misbehaved(g, t->session->peer, path, path_verdict_text(verdict));
+		return;
+	}
+	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR))
+		return;
+	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {
+		peer_group_misbehaved(g, t->session->peer, path, "a block list that cannot be");
+		return;
+	}
+	g->counters.records_received++;
+	g->config.hooks->record(g->config.arg, t->session->peer, &m->record, m->content.p, m->content.n,
+	                        m->blocks.n ? &list : NULL);
+	blocklist_clear(&list);
+}
+
+void news_in_message(struct talk *t, const struct msg_news *m)
+{
+	struct peer_group *g = t->group;
+	struct session *s = t->session;
+	uint64_t peer = s->peer;
+
+	if (m->after > t->cursor) {
+		log_warn("%s: left out numbers %llu to %llu of its news", s->link->address,
+		         (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
+		peers_session_ended(s, "left out a part of its news");
+		return;
+	}
+	for (size_t i = 0; i < m->nrecords; i++)
+		record_in(t, &m->records[i]);
+	if (m->upto > t->cursor)
+		t->cursor = m->upto;
+	if (t->cursor > t->their_last)
+		t->their_last = t->cursor;
+	g->config.hooks->records_end(g->config.arg, peer);
+	peer_group_progress(g);
+	g->config.hooks->state(g->config.arg);
+}
+
+static uint64_t received(const struct talk *t)
+{
+	uint64_t held = t->group->config.hooks->held(t->group->config.arg, t->session->peer);
+
+	return held && held <= t->cursor ? held - 1 : t->cursor;
+}
+
+void news_in_store(struct talk *t)
+{
+	struct index_peer p;
+	uint64_t r;
+
+	if (!t->up)
+		return;
+	r = received(t);
+	load(t, &p);
+	if (p.received == r && p.settled == t->settled)
+		return;
+	p.epoch = t->their_epoch;
+	p.received = r;
+	p.settled = t->settled;
+	p.settled_epoch = index_epoch(t->group->config.index);
+	index_peer_put(t->group->config.index, t->session->peer, &p);
+}
+
+void news_in_acknowledge(struct talk *t)
+{
+	struct msg_news_ack m = { .channel = (uint32_t)t->my_channel, .epoch = t->their_epoch };
+	uint64_t wanted;
+	size_t n;
+
+	if (!t->up)
+		return;
+	m.received = received(t);
+	wanted = index_wanted_min_seq(t->group->config.index, t->session->peer);
+	m.settled = wanted && wanted <= m.received ? wanted - 1 : m.received;
+	if (m.received == t->told_received && m.settled == t->told_settled)
+		return;
+	t->told_received = m.received;
+	t->told_settled = m.settled;
+	uint8_t *body = msg_news_ack_encode(&m, &n);
+
+	session_send(t->session, FRAME_NEWS_ACK, body, n);
+}

@@ -1,0 +1,246 @@
+/* News out: our rows in order of their numbers, from where the peer is. A small file that was changed here travels inside its
+ * record; a row that became ours from this very peer is not sent back; what is sent and not acknowledged is bounded. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+/* A message on its way, until the peer acknowledges its last number. */
+struct news_unacked {
+	struct news_unacked *prev, *next;
+	uint64_t upto;
+	size_t bytes;
+};
+
+/* The rows of one message, and the worker job that reads the files that travel inside. */
+struct batch {
+	struct session *session;
+	uint64_t talk;                /* its serial */
+	int root;                     /* the share's */
+	uint64_t after, upto, committed;
+	struct msg_record *records;   /* own their record and their content.p */
+	size_t n, max;
+	size_t carry;                 /* bytes of files to be read */
+	size_t seen;                  /* rows looked at */
+	uint64_t self, peer;
+	bool inlines;
+	struct index *index;
+};
+
+static void batch_free(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		union { const uint8_t *in; void *out; } content = { .in = b->records[i].content.p },
+			blocks = { .in = b->records[i].blocks.p };
+
+		record_clear(&b->records[i].record);
+		free(content.out);
+		free(blocks.out);
+	}
+	free(b->records);
+	free(b);
+}
+
+static bool is_carried(const struct batch *b, const struct record *r)
+{
+	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->content.size > 0 &&
+	       r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
+}
+
+/* index_since's callback: takes a row into the batch. */
+static bool take(void *arg, const struct record *r)
+{
+	struct batch *b = arg;
+
+	if (r->seq > b->committed)
+		return false;
+	b->seen++;
+	b->upto = r->seq;
+	if (r->via == b->peer)
+		return true;
+	if (b->n == b->max) {
+		b->max = b->max ? 2 * b->max : 16;
+		b->records = mem_realloc(b->records, b->max, sizeof(*b->records));
+	}
+	struct msg_record *m = &b->records[b->n++];
+
+	memset(m, 0, sizeof(*m));
+	record_copy(&m->record, r);
+	if (is_carried(b, r))
+		b->carry += (size_t)r->content.size;
+	return b->carry < NEWS_BATCH_BYTES;
+}
+
+/* Worker: the bytes of one file, if it still is what its row says. */
+static void read_one(const struct batch *b, struct msg_record *m)
+{
+	const struct record *r = &m->record;
+	int fd = fs_open(b->root, r->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	size_t n = (size_t)r->content.size;
+	struct fs_stat st;
+
+	if (fd < 0)
+		return;
+	if (fs_stat_fd(fd, &st) == 0 && st.size == r->seen.size && st.mtime_ns == r->seen.mtime_ns &&
+	    st.ino == r->seen.ino) {
+		uint8_t *p = mem_calloc(1, n);
+
+		if (fs_pread_full(fd, p, n, 0) == (ssize_t)n)
+			m->content = (struct msg_bytes){ .p = p, .n = n };
+		else
+			free(p);
+	}
+	close(fd);
+}
+
+static void read_files(void *arg)
+{
+	struct batch *b = arg;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (is_carried(b, &b->records[i].record))
+			read_one(b, &b->records[i]);
+}
+
+/* Short block lists go along, so that the peer need not ask for them. */
+static void add_lists(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct record *r = &b->records[i].record;
+		struct blocklist list;
+
+		if (r->kind != RECORD_FILE || r->deleted || r->content.nblocks < 2 ||
+		    r->content.nblocks > MSG_BLOCKS_INLINE_MAX || r->modified_by != b->self)
+			continue;
+		if (index_blocks(b->index, &r->content, &list) != 1)
+			continue;
+		uint8_t *p = mem_calloc(list.n, 36);
+
+		blocklist_encode(p, &list);
+		b->records[i].blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)list.n };
+		blocklist_clear(&list);
+	}
+}
+
+static void send_batch(struct talk *t, struct batch *b)
+{
+	struct msg_news m = { .channel = (uint32_t)t->my_channel, .after = b->after, .upto = b->upto,
+		              .records = b->records, .nrecords = b->n };
+	struct news_unacked *u = MEM_NEW(struct news_unacked);
+	uint8_t *body;
+
+	add_lists(b);
+	body = msg_news_encode(&m, &u->bytes);
+	u->upto = b->upto;
+	t->unacked += u->bytes;
+	DL_APPEND(t->unacked_list, u);
+	t->sent = b->upto;
+	t->group->counters.records_sent += b->n;
+	session_send(t->session, FRAME_NEWS, body, u->bytes);
+}
+
+static void files_read(void *arg)
+{
+	struct batch *b = arg;
+	struct session *s = b->session;
+	struct talk *t = talk_of_serial(s, b->talk);
+
+	if (t && t->up) {
+		t->reading = false;
+		send_batch(t, b);
+		news_out_kick(t);
+	}
+	batch_free(b);
+	session_job_done(s);
+}
+
+static struct batch *gather(struct talk *t)
+{
+	struct batch *b = MEM_NEW(struct batch);
+	struct peer_group *g = t->group;
+	int n;
+
+	b->session = t->session;
+	b->talk = t->serial;
+	b->root = share_root(g->config.share);
+	b->after = b->upto = t->sent;
+	b->committed = g->committed;
+	b->self = agent_id_short(identity_id(t->session->peers->config.self));
+	b->peer = t->session->peer;
+	b->inlines = !t->no_inline;
+	b->index = g->config.index;
+	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, take, b);
+	if (n < 0) {
+		batch_free(b);
+		return NULL;
+	}
+	if (b->seen < NEWS_BATCH_ROWS && b->carry < NEWS_BATCH_BYTES)
+		b->upto = b->committed; /* there is no further row */
+	return b;
+}
+
+void news_out_kick(struct talk *t)
+{
+	while (t->up && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed) {
+		struct batch *b = gather(t);
+
+		if (!b)
+			return;
+		if (b->carry) {
+			t->reading = true;
+			t->session->jobs++;
+			workers_submit(t->session->peers->config.workers, WORKERS_QUICK, read_files, files_read, b);
+			return;
+		}
+		send_batch(t, b);
+		batch_free(b);
+	}
+}
+
+void news_out_start(struct talk *t, const struct msg_index_hello *theirs)
+{
+	bool same = theirs->have_epoch == index_epoch(t->group->config.index);
+
+	t->sent = t->acked = same ? theirs->have_seq : 0;
+	t->settled = same ? theirs->settled : 0;
+	t->no_inline = theirs->no_inline;
+}
+
+void news_out_ack(struct talk *t, const struct msg_news_ack *m)
+{
+	struct news_unacked *u, *next;
+	struct peer_group *g = t->group;
+
+	if (m->epoch != index_epoch(g->config.index) || m->received > t->sent)
+		return;
+	if (m->received > t->acked)
+		t->acked = m->received;
+	if (m->settled > t->settled)
+		peer_group_progress(g); /* to be stored */
+	t->settled = m->settled;
+	DL_FOREACH_SAFE(t->unacked_list, u, next) {
+		if (u->upto > t->acked)
+			break;
+		t->unacked -= u->bytes;
+		DL_DELETE(t->unacked_list, u);
+		free(u);
+	}
+	g->config.hooks->state(g->config.arg);
+	news_out_kick(t);
+}
+
+void news_out_stop(struct talk *t)
+{
+	struct news_unacked *u, *next;
+
+	DL_FOREACH_SAFE(t->unacked_list, u, next) {
+		DL_DELETE(t->unacked_list, u);
+		free(u);
+	}
+	t->unacked = 0;
+}

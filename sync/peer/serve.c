@@ -1,0 +1,225 @@
+/* Blocks for others: what a peer asks for waits in its talk's queue, a few at a time are read by workers, and reading stops
+ * while the network is behind, so that memory stays bounded however much is asked. What is read is not hashed here: the
+ * file still being what its row says is checked before and after, the peer verifies the bytes. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+#include "sync/wire/codec.h"
+
+/* One block being read. */
+struct read_job {
+	struct session *session;
+	uint64_t talk;           /* its serial */
+	struct msg_want want;
+	int fd;                  /* of an unfinished download; -1: open path */
+	int64_t offset;          /* in fd or path */
+	int root;
+	struct record row;       /* owned: whose file it is */
+	uint8_t *out;            /* result, NULL: not to be had */
+	size_t out_n;
+	uint8_t flags;
+	bool changed;            /* the file is not what the row says */
+};
+
+static bool as_row(int fd, const struct record *r)
+{
+	struct fs_stat st;
+
+	return fs_stat_fd(fd, &st) == 0 && st.size == r->seen.size && st.mtime_ns == r->seen.mtime_ns &&
+	       st.ctime_ns == r->seen.ctime_ns && st.ino == r->seen.ino;
+}
+
+/* Worker. */
+static void read_block(void *arg)
+{
+	struct read_job *j = arg;
+	int fd = j->fd >= 0 ? j->fd : fs_open(j->root, j->row.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	size_t n = j->want.len;
+	uint8_t *plain;
+
+	if (fd < 0) {
+		j->changed = true;
+		return;
+	}
+	plain = malloc(n);
+	if (plain && fs_pread_full(fd, plain, n, j->offset) == (ssize_t)n && (j->fd >= 0 || as_row(fd, &j->row))) {
+		if (codec_block(&j->out, &j->out_n, plain, n) == 0) {
+			j->flags = MSG_BLOCK_ZSTD;
+		} else {
+			j->out = plain;
+			j->out_n = n;
+			plain = NULL;
+		}
+	} else if (j->fd < 0) {
+		j->changed = true;
+	}
+	free(plain);
+	close(fd);
+	j->fd = -1;
+}
+
+static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t plain_len, uint8_t *body, size_t n)
+{
+	uint8_t head[MSG_BLOCK_HEAD];
+
+	msg_block_head(head, request, flags, plain_len);
+	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, sizeof(head), body, n);
+}
+
+static void block_read(void *arg)
+{
+	struct read_job *j = arg;
+	struct session *s = j->session;
+	struct talk *t = talk_of_serial(s, j->talk);
+
+	if (t) {
+		struct peer_group *g = t->group;
+
+		t->reads--;
+		if (j->out) {
+			g->counters.blocks_sent++;
+			g->counters.bytes_sent += j->want.len;
+			send_block(t, j->want.request, j->flags, j->want.len, j->out, j->out_n);
+			j->out = NULL;
+		} else {
+			send_block(t, j->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
+			if (j->changed)
+				g->config.hooks->hint(g->config.arg, j->row.path);
+		}
+		serve_more(t);
+	}
+	free(j->out);
+	record_clear(&j->row);
+	free(j);
+	session_job_done(s);
+}
+
+static bool take_first(void *arg, const struct record *r)
+{
+	record_copy(arg, r);
+	return false;
+}
+
+/* Where the block can be read: our file of that content, or a download of it that has come that far. */
+static struct read_job *locate(struct talk *t, const struct serve_want *w)
+{
+	struct peer_group *g = t->group;
+	struct read_job *j = MEM_NEW(struct read_job);
+	int fd;
+
+	j->fd = -1;
+	j->want = w->want;
+	j->offset = w->want.offset;
+	if (index_by_content(g->config.index, &w->content, take_first, &j->row) >= 0 && j->row.path)
+		return j;
+	if (g->config.hooks->partial(g->config.arg, &w->content, w->want.offset, w->want.len, &fd) == 1) {
+		j->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (j->fd >= 0)
+			return j;
+	}
+	record_clear(&j->row);
+	free(j);
+	return NULL;
+}
+
+void serve_more(struct talk *t)
+{
+	while (t->wants && t->reads < SERVE_MAX_READS && t->session->link->queued_bulk < SERVE_QUEUED_MAX) {
+		struct serve_want *w = t->wants;
+		struct read_job *j = locate(t, w);
+
+		if (j) {
+			j->session = t->session;
+			j->talk = t->serial;
+			j->root = share_root(t->group->config.share);
+			t->reads++;
+			t->session->jobs++;
+			workers_submit(t->session->peers->config.workers,
+			               w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, read_block,
+			               block_read, j);
+		} else {
+			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
+		}
+		DL_DELETE(t->wants, w);
+		t->nwants--;
+		free(w);
+	}
+}
+
+void serve_get(struct talk *t, const struct msg_get *m)
+{
+	if (t->nwants + m->nwants > SERVE_MAX_QUEUE) {
+		peer_group_misbehaved(t->group, t->session->peer, "", "asked for more blocks than it may at a time");
+		return;
+	}
+	for (size_t i = 0; i < m->nwants; i++) {
+		struct serve_want *w = MEM_NEW(struct serve_want);
+
+		w->content = m->content;
+		w->want = m->wants[i];
+		DL_APPEND(t->wants, w);
+		t->nwants++;
+	}
+	serve_more(t);
+}
+
+void serve_list(struct talk *t, const struct msg_list_get *m)
+{
+	struct msg_list answer = { .request = m->request, .first = m->first, .none = true };
+	struct blocklist list = { 0 };
+	uint8_t *p = NULL;
+	size_t n;
+
+	if (index_blocks(t->group->config.index, &m->content, &list) == 1 && m->first < list.n) {
+		struct blocklist part = { .n = list.n - m->first, .b = list.b + m->first };
+
+		if (part.n > MSG_LIST_MAX)
+			part.n = MSG_LIST_MAX;
+		p = mem_calloc(part.n, 36);
+		blocklist_encode(p, &part);
+		answer.blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)part.n };
+		answer.none = false;
+	}
+	uint8_t *body = msg_list_encode(&answer, &n);
+
+	session_send(t->session, FRAME_LIST, body, n);
+	free(p);
+	blocklist_clear(&list);
+}
+
+void serve_cancel(struct session *s, const struct msg_cancel *m)
+{
+	struct serve_want *w, *next;
+	struct talk *t;
+
+	DL_FOREACH(s->talks, t) {
+		DL_FOREACH_SAFE(t->wants, w, next) {
+			bool named = false;
+
+			for (size_t i = 0; i < m->n && !named; i++)
+				named = m->requests[i] == w->want.request;
+			if (!named)
+				continue;
+			DL_DELETE(t->wants, w);
+			t->nwants--;
+			free(w);
+		}
+	}
+}
+
+void serve_stop(struct talk *t)
+{
+	struct serve_want *w, *next;
+
+	DL_FOREACH_SAFE(t->wants, w, next) {
+		DL_DELETE(t->wants, w);
+		free(w);
+	}
+	t->nwants = 0;
+}
