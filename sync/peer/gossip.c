@@ -42,7 +42,7 @@ static bool address_of(struct session *s, struct msg_address *a, char host[64])
 	return a->port != 0;
 }
 
-static void send(struct talk *t, const struct msg_address *list, size_t n)
+static void tell(struct talk *t, const struct msg_address *list, size_t n)
 {
 	struct msg_addresses m = { .channel = (uint32_t)t->my_channel, .addresses = list, .n = n };
 	size_t size;
@@ -56,7 +56,7 @@ void gossip_up(struct talk *t)
 {
 	struct msg_address others[MSG_MAX_ADDRESSES], mine;
 	char hosts[MSG_MAX_ADDRESSES][64], host[64];
-	bool tell = address_of(t->session, &mine, host);
+	bool known = address_of(t->session, &mine, host);
 	size_t n = 0;
 	struct talk *o;
 
@@ -65,11 +65,11 @@ void gossip_up(struct talk *t)
 			continue;
 		if (n < MSG_MAX_ADDRESSES && address_of(o->session, &others[n], hosts[n]))
 			n++;
-		if (tell)
-			send(o, &mine, 1);
+		if (known)
+			tell(o, &mine, 1);
 	}
 	if (n)
-		send(t, others, n);
+		tell(t, others, n);
 }
 
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)

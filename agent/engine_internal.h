@@ -1,0 +1,69 @@
+/* Shared by the files of one engine and by agent.c, which makes and ends engines. */
+#ifndef LANYARD_AGENT_ENGINE_INTERNAL_H
+#define LANYARD_AGENT_ENGINE_INTERNAL_H
+
+#include "agent/engine.h"
+
+/* What all engines of an agent share; outlives them. */
+struct engine_context {
+	struct loop *loop;
+	struct workers *workers;
+	struct peers *peers;
+	struct events *events;
+	const struct identity *self;
+	const char *name;     /* host name, for people */
+	const char *home;     /* absolute */
+	int home_dirfd;
+	int64_t rescan_s;
+	/* The engine's membership or state changed: discovery publishes what is to be published now. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+struct engine {
+	struct engine *prev, *next;         /* of the agent */
+	const struct engine_context *context;
+	struct group_id group;
+	char *dir;                          /* the group's home folder, below home: "groups/<hex>" */
+	char *share_path;                   /* absolute */
+	bool paused;
+	char *token;                        /* the invite we join by; NULL: a member */
+	struct invite invite;               /* parsed token */
+	char *error;                        /* ENGINE_ERROR: why */
+	struct roster *roster;
+	struct index *index;
+	struct share *share;
+	struct local *local;
+	struct fetch *fetch;
+	struct peer_group *peers;
+	struct loop_hook *hook;             /* end of turn: commit, acknowledge, say what changed */
+	bool dirty;                         /* what in_sync depends on may have changed */
+	bool in_sync;                       /* as last said */
+	bool scanned;                       /* the first scan is done */
+	bool checkpointing;
+	struct engine_verify *verify;
+};
+
+/* Makes an engine for a group that is stored below home, or NULL with *why when even its settings cannot be read. */
+struct engine *engine_load(const struct engine_context *context, const char *group_hex, char **why);
+/* A new group of ours; takes over the roster. NULL with *why. */
+struct engine *engine_found(const struct engine_context *context, struct roster *roster, const char *share, char **why);
+/* Joins by a token that parsed. NULL with *why. */
+struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
+                           const char *share, char **why);
+/* Stops; waits for install batches and workers that are out. The stored group stays. */
+void engine_free(struct engine *e);
+/* Removes what is stored of the group below home, and the share's .lanyard/. Before engine_free. */
+void engine_forget(struct engine *e);
+/* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
+void engine_roster_changed(struct engine *e);
+void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
+
+/* Drops a verify that is running; its done is not called. */
+void engine_verify_free(struct engine *e);
+
+/* engine_store.c: settings of a group: home/groups/<hex>/settings. */
+int engine_store_save(struct engine *e, char **why);
+int engine_store_load(struct engine *e, char **why);
+
+#endif

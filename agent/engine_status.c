@@ -1,0 +1,377 @@
+/* See engine.h: what an engine tells, and what it does when asked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine_internal.h"
+#include "base/mem.h"
+#include "sync/share/path.h"
+
+const char *engine_state_name(enum engine_state s)
+{
+	static const char *const names[] = {
+		[ENGINE_JOINING] = "joining", [ENGINE_SCANNING] = "scanning", [ENGINE_SYNCING] = "syncing",
+		[ENGINE_IN_SYNC] = "in-sync", [ENGINE_WAITING] = "waiting", [ENGINE_PAUSED] = "paused",
+		[ENGINE_ERROR] = "error",
+	};
+
+	return names[s];
+}
+
+const char *engine_name(const struct engine *e)
+{
+	const char *name = e->roster ? roster_name(e->roster) : "";
+
+	return *name ? name : e->invite.group_name;
+}
+
+const struct group_id *engine_group(const struct engine *e)
+{
+	return &e->group;
+}
+
+const char *engine_share_path(const struct engine *e)
+{
+	return e->share_path;
+}
+
+struct roster *engine_roster(struct engine *e)
+{
+	return e->roster;
+}
+
+struct index *engine_index(struct engine *e)
+{
+	return e->index;
+}
+
+struct fetch *engine_fetch(struct engine *e)
+{
+	return e->fetch;
+}
+
+struct local *engine_local(struct engine *e)
+{
+	return e->local;
+}
+
+struct peer_group *engine_peers(struct engine *e)
+{
+	return e->peers;
+}
+
+/* --- state --- */
+
+static bool count_peer(void *arg, const struct peer_group_peer *p)
+{
+	(void)p;
+	++*(size_t *)arg;
+	return true;
+}
+
+static bool has_reason(void *arg, const struct fetch_download *d)
+{
+	bool *found = arg;
+
+	*found = d->reason != NULL;
+	return !*found;
+}
+
+static enum engine_state judge(struct engine *e, const struct engine_status *s)
+{
+	bool waits = false;
+
+	if (s->error)
+		return ENGINE_ERROR;
+	if (e->token)
+		return ENGINE_JOINING;
+	if (e->paused)
+		return ENGINE_PAUSED;
+	if (s->in_sync)
+		return ENGINE_IN_SYNC;
+	if (!e->scanned || local_state(e->local) == LOCAL_SCANNING)
+		return ENGINE_SCANNING;
+	fetch_downloads(e->fetch, has_reason, &waits);
+	return waits || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
+}
+
+void engine_status(struct engine *e, struct engine_status *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->error = e->error;
+	if (e->local && !s->error)
+		s->error = local_error(e->local);
+	if (e->index) {
+		s->totals = index_totals(e->index);
+		s->wanted = index_wanted_count(e->index);
+		s->wanted_bytes = index_wanted_bytes(e->index);
+		s->pending = local_pending(e->local);
+		s->fetch = fetch_counters(e->fetch);
+		s->peer = peer_group_counters(e->peers);
+		peer_group_each(e->peers, count_peer, &s->peers);
+		s->in_sync = !s->error && !e->paused && e->scanned && local_state(e->local) == LOCAL_WATCHING &&
+		             local_idle(e->local) && fetch_idle(e->fetch) && s->wanted == 0 &&
+		             peer_group_settled(e->peers);
+	}
+	s->state = judge(e, s);
+}
+
+struct problems {
+	size_t left;
+	bool (*fn)(void *arg, const char *path, const char *reason);
+	void *arg;
+};
+
+static bool local_problem(void *arg, const struct local_problem *p)
+{
+	struct problems *list = arg;
+
+	return list->left-- > 0 && list->fn(list->arg, p->path, p->reason) && list->left > 0;
+}
+
+static bool fetch_reason(void *arg, const struct fetch_download *d)
+{
+	struct problems *list = arg;
+
+	if (!d->reason)
+		return true;
+	return list->left-- > 0 && list->fn(list->arg, d->path, d->reason) && list->left > 0;
+}
+
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason), void *arg)
+{
+	struct problems list = { .left = max, .fn = fn, .arg = arg };
+
+	if (!e->index || !max)
+		return;
+	fetch_downloads(e->fetch, fetch_reason, &list);
+	if (list.left && list.left <= max)
+		local_problems(e->local, local_problem, &list);
+}
+
+/* --- files --- */
+
+/* How far each member has our rows: who has a file is told by its row's number. */
+struct holders {
+	struct index *index;
+	uint64_t epoch, self;
+	struct { uint64_t member, settled; } list[ROSTER_MAX_MEMBERS];
+	size_t n;
+	uint64_t has[ROSTER_MAX_MEMBERS + 1];
+};
+
+static bool add_holder(void *arg, const struct roster_member *m)
+{
+	struct holders *h = arg;
+	uint64_t member = agent_id_short(&m->id);
+	struct index_peer p;
+
+	if (member != h->self && h->n < ROSTER_MAX_MEMBERS && index_peer_get(h->index, member, &p) > 0 &&
+	    p.settled_epoch == h->epoch) {
+		h->list[h->n].member = member;
+		h->list[h->n++].settled = p.settled;
+	}
+	return true;
+}
+
+static size_t who_has(struct holders *h, const struct record *r)
+{
+	size_t n = 0;
+
+	h->has[n++] = h->self;
+	for (size_t i = 0; i < h->n; i++)
+		if (h->list[i].settled >= r->seq || r->via == h->list[i].member)
+			h->has[n++] = h->list[i].member;
+	return n;
+}
+
+struct wanted {
+	struct record newest;
+	uint64_t has[64];
+	size_t n;
+};
+
+static bool add_wanted(void *arg, uint64_t peer, const struct record *r)
+{
+	struct wanted *w = arg;
+
+	if (r->deleted)
+		return true;
+	if (!w->newest.path || version_compare(&r->version, &w->newest.version) == VERSION_NEWER) {
+		record_clear(&w->newest);
+		record_copy(&w->newest, r);
+		w->n = 0;
+	}
+	if (w->n < 64 && version_compare(&r->version, &w->newest.version) == VERSION_EQUAL)
+		w->has[w->n++] = peer;
+	return true;
+}
+
+static bool next_path(void *arg, const char *path)
+{
+	char **next = arg;
+
+	free(*next);
+	*next = mem_strdup(path);
+	return false;
+}
+
+/* The first wanted path behind `after` that we have nothing of, at or below `under`; NULL when there is none. */
+static char *next_missing(struct engine *e, const char *under, const char *after)
+{
+	char *at = mem_strdup(after);
+
+	for (;;) {
+		char *next = NULL;
+		struct record ours = { 0 };
+		int have;
+
+		index_wanted_paths(e->index, at, 1, next_path, &next);
+		free(at);
+		if (!next)
+			return NULL;
+		have = path_is_under(next, under) ? index_get(e->index, next, &ours) : -1;
+		have = have == 1 && !ours.deleted;
+		record_clear(&ours);
+		if (!have && path_is_under(next, under))
+			return next;
+		if (!path_is_under(next, under) && path_compare(next, under) > 0) {
+			free(next);
+			return NULL;
+		}
+		at = next;
+	}
+}
+
+static bool tell_missing(struct engine *e, const char *path, engine_file_fn *fn, void *arg)
+{
+	struct wanted w = { 0 };
+	bool more = true;
+
+	index_wanted(e->index, path, add_wanted, &w);
+	if (w.newest.path)
+		more = fn(arg, &w.newest, false, w.has, w.n);
+	record_clear(&w.newest);
+	return more;
+}
+
+void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg)
+{
+	struct holders *h = MEM_NEW(struct holders);
+	struct record r = { 0 };
+	bool more = true;
+	char *missing;
+
+	if (!e->index) {
+		free(h);
+		return;
+	}
+	h->index = e->index;
+	h->epoch = index_epoch(e->index);
+	h->self = agent_id_short(identity_id(e->context->self));
+	roster_members(e->roster, add_holder, h);
+	missing = next_missing(e, under, after ? after : "");
+	struct index_cursor *c = after ? index_walk_from(e->index, under, after) : index_walk(e->index, under);
+
+	while (more && index_next(c, &r) == 1) {
+		while (more && missing && path_compare(missing, r.path) < 0) {
+			char *next;
+
+			more = tell_missing(e, missing, fn, arg);
+			next = more ? next_missing(e, under, missing) : NULL;
+			free(missing);
+			missing = next;
+		}
+		if (more && !r.deleted && (!after || path_compare(r.path, after) > 0))
+			more = fn(arg, &r, true, h->has, who_has(h, &r));
+		record_clear(&r);
+	}
+	while (more && missing) {
+		char *next;
+
+		more = tell_missing(e, missing, fn, arg);
+		next = more ? next_missing(e, under, missing) : NULL;
+		free(missing);
+		missing = next;
+	}
+	free(missing);
+	index_cursor_free(c);
+	free(h);
+}
+
+/* --- what it is told to do --- */
+
+void engine_pause(struct engine *e, bool paused)
+{
+	char *why = NULL;
+
+	if (e->paused == paused)
+		return;
+	e->paused = paused;
+	if (engine_store_save(e, &why)) {
+		engine_emit(e, "problem", NULL, why);
+		free(why);
+	}
+	if (e->fetch)
+		fetch_pause(e->fetch, paused);
+	if (e->peers && e->index)
+		peer_group_pause(e->peers, paused);
+	e->dirty = true;
+	e->context->changed(e->context->arg);
+}
+
+bool engine_paused(const struct engine *e)
+{
+	return e->paused;
+}
+
+void engine_rescan(struct engine *e)
+{
+	if (e->local)
+		local_rescan(e->local);
+}
+
+struct engine_verify {
+	bool repair;
+	void (*fn)(void *arg, const struct record *r);
+	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
+	void *arg;
+};
+
+static void rotten(void *arg, const struct record *r)
+{
+	struct engine *e = arg;
+
+	engine_emit(e, "problem", r->path, "its bytes changed on the disk without having been written: see lanyard verify");
+	e->verify->fn(e->verify->arg, r);
+	if (e->verify->repair)
+		fetch_repair(e->fetch, r->path);
+}
+
+static void verified(void *arg, int64_t files, int64_t bytes, int64_t n)
+{
+	struct engine *e = arg;
+	struct engine_verify *v = e->verify;
+
+	e->verify = NULL;
+	v->done(v->arg, files, bytes, n);
+	free(v);
+}
+
+int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
+                  void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+{
+	if (!e->local || e->verify)
+		return -1;
+	e->verify = MEM_NEW(struct engine_verify);
+	*e->verify = (struct engine_verify){ .repair = repair, .fn = fn, .done = done, .arg = arg };
+	if (local_verify(e->local, rotten, verified, e) == 0)
+		return 0;
+	engine_verify_free(e);
+	return -1;
+}
+
+void engine_verify_free(struct engine *e)
+{
+	free(e->verify);
+	e->verify = NULL;
+}
