@@ -49,7 +49,7 @@ static void read_block(void *arg)
 	}
 	plain = malloc(n);
 	if (plain && fs_pread_full(fd, plain, n, j->offset) == (ssize_t)n && (j->fd >= 0 || as_row(fd, &j->row))) {
-		if (codec_block(&j->out, &j->out_n, plain, n) == 0) {
+		if (codec_block(&j->out, &j->out_n, plain, n) == 1) {
 			j->flags = MSG_BLOCK_ZSTD;
 		} else {
 			j->out = plain;

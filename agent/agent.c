@@ -1,0 +1,514 @@
+/* See agent.h. */
+#include "agent/agent.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "agent/addresses.h"
+#include "agent/engine_internal.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/share/path.h"
+
+enum { MAX_GROUPS = 64, MAX_SEEN = 256, ID_START_MIN = 4 };
+
+/* A group's name that somebody announces. */
+struct sighting {
+	struct sighting *prev, *next;
+	char *name;
+	char *agent;
+};
+
+struct agent {
+	struct loop *loop;
+	struct workers *workers;
+	struct events *events;
+	struct identity *self;
+	struct peers *peers;
+	struct discovery *discovery;
+	char *backend, *problem;      /* as discovery says */
+	int port;
+	char *home, *name;
+	int home_dirfd;
+	struct engine_context context;
+	struct engine *engines;
+	struct sighting *seen;
+	size_t nseen;
+};
+
+/* --- what others report --- */
+
+static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, struct peer_group *group,
+                      const char *reason)
+{
+	char text[ID_TEXT_MAX];
+
+	if (peer)
+		agent_id_text(text, peer);
+	events_emit(a->events, &(struct event){ .kind = kind, .peer = peer ? text : NULL, .reason = reason,
+	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
+}
+
+static void on_connected(void *arg, const struct agent_id *peer, struct peer_group *group)
+{
+	char text[ID_TEXT_MAX];
+
+	agent_id_text(text, peer);
+	log_info("group %s: connected to %s", engine_name(peer_group_arg(group)), text);
+	emit_peer(arg, "peer-connected", peer, group, NULL);
+}
+
+static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason)
+{
+	char text[ID_TEXT_MAX];
+	struct agent *a = arg;
+
+	if (!group)
+		return; /* said for each of its groups */
+	agent_id_text(text, peer);
+	log_info("group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
+	emit_peer(a, "peer-disconnected", peer, group, reason);
+	if (a->discovery)
+		discovery_refresh(a->discovery);
+}
+
+static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
+{
+	char text[ID_TEXT_MAX] = "somebody";
+	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
+
+	/* Once a minute for each address and reason, whatever port it came from. */
+	colon = strrchr(key, ':');
+	if (colon && *address != '[')
+		*colon = 0;
+	if (peer)
+		agent_id_text(text, peer);
+	if (log_allow(key, 1)) {
+		log_warn("refused %s at %s: %s", text, address, reason);
+		emit_peer(arg, "refused", peer, NULL, reason);
+	}
+	free(key);
+}
+
+static void remember_names(struct agent *a, const struct discovery_found *f)
+{
+	for (size_t i = 0; i < f->nnames; i++) {
+		struct sighting *s;
+
+		DL_FOREACH(a->seen, s)
+			if (strcmp(s->name, f->names[i]) == 0 && strcmp(s->agent, f->claimed_id) == 0)
+				break;
+		if (s)
+			continue;
+		if (a->nseen == MAX_SEEN) {
+			s = a->seen;
+			DL_DELETE(a->seen, s);
+			free(s->name);
+			free(s->agent);
+		} else {
+			s = MEM_NEW(struct sighting);
+			a->nseen++;
+		}
+		s->name = mem_strdup(f->names[i]);
+		s->agent = mem_strdup(f->claimed_id);
+		DL_APPEND(a->seen, s);
+	}
+}
+
+static void on_found(void *arg, const struct discovery_found *f)
+{
+	struct agent *a = arg;
+	struct agent_id id;
+	bool known = f->claimed_id && agent_id_parse(&id, f->claimed_id) == 0;
+
+	if (f->claimed_id && f->nnames)
+		remember_names(a, f);
+	peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
+}
+
+static void on_discovery_state(void *arg, const char *backend, const char *problem)
+{
+	struct agent *a = arg;
+
+	free(a->backend);
+	free(a->problem);
+	a->backend = mem_strdup(backend);
+	a->problem = mem_strdup(problem);
+	if (problem)
+		log_warn("discovery: %s: %s", backend, problem);
+	else
+		log_info("discovery: %s", backend);
+	events_emit(a->events, &(struct event){ .kind = "discovery", .reason = problem ? problem : backend });
+}
+
+/* What is published: groups we are a member of and that run. */
+static void publish(void *arg)
+{
+	struct agent *a = arg;
+	struct discovery_group groups[MAX_GROUPS];
+	char joining[27] = "";
+	struct engine *e;
+	size_t n = 0;
+
+	DL_FOREACH(a->engines, e) {
+		if (e->token)
+			group_id_tag(joining, &e->group);
+		if (!e->index || e->error || e->paused || n == MAX_GROUPS)
+			continue;
+		group_id_tag(groups[n].tag, &e->group);
+		groups[n].name = roster_hidden(e->roster) ? NULL : engine_name(e);
+		n++;
+	}
+	discovery_set_groups(a->discovery, groups, n);
+	discovery_look_for(a->discovery, joining);
+	peers_retry_now(a->peers);
+}
+
+/* --- start and end --- */
+
+static void load_groups(struct agent *a)
+{
+	int fd = fs_open(a->home_dirfd, "groups", O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char *why = NULL;
+		struct engine *e;
+
+		if (*entry->d_name == '.')
+			continue;
+		e = engine_load(&a->context, entry->d_name, &why);
+		if (e)
+			DL_APPEND(a->engines, e);
+		else
+			log_error("%s", why);
+		free(why);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int open_peers(struct agent *a, const struct agent_config *config, char **why)
+{
+	a->peers = peers_new(&(struct peers_config){ .loop = a->loop, .workers = a->workers, .self = a->self,
+	                                             .name = a->name, .connected = on_connected,
+	                                             .disconnected = on_disconnected, .refused = on_refused, .arg = a },
+	                     why);
+	if (!a->peers)
+		return -1;
+	a->port = peers_listen(a->peers, config->listen, why);
+	return a->port < 0 ? -1 : 0;
+}
+
+static void open_discovery(struct agent *a, const struct agent_config *config)
+{
+	char id[ID_PLAIN_MAX];
+
+	agent_id_plain(id, identity_id(a->self));
+	a->discovery = discovery_new(a->loop, &(struct discovery_config){
+		.mode = config->discovery, .agent_id = id, .port = (uint16_t)a->port, .found = on_found,
+		.state = on_discovery_state, .arg = a });
+	for (size_t i = 0; i < config->nstatic_peers; i++)
+		if (discovery_add_static(a->discovery, config->static_peers[i]))
+			log_error("--peer %s: not of the form HOST:PORT", config->static_peers[i]);
+}
+
+struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why)
+{
+	struct agent *a = MEM_NEW(struct agent);
+
+	a->loop = loop;
+	a->events = events;
+	a->home = mem_strdup(config->home);
+	a->name = mem_strdup(config->name);
+	a->home_dirfd = open(config->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (a->home_dirfd < 0) {
+		*why = mem_printf("%s: %s", config->home, strerror(errno));
+		agent_free(a);
+		return NULL;
+	}
+	a->self = identity_open(a->home_dirfd, why);
+	a->workers = workers_new(loop, config->worker_threads);
+	if (!a->self || open_peers(a, config, why)) {
+		agent_free(a);
+		return NULL;
+	}
+	open_discovery(a, config);
+	a->context = (struct engine_context){ .loop = loop, .workers = a->workers, .peers = a->peers, .events = events,
+		                              .self = a->self, .name = a->name, .home = a->home,
+		                              .home_dirfd = a->home_dirfd, .rescan_s = config->rescan_s,
+		                              .changed = publish, .arg = a };
+	load_groups(a);
+	publish(a);
+	events_emit(events, &(struct event){ .kind = "ready" });
+	return a;
+}
+
+void agent_free(struct agent *a)
+{
+	struct engine *e, *next;
+	struct sighting *s, *snext;
+
+	if (!a)
+		return;
+	if (a->discovery)
+		discovery_free(a->discovery);
+	a->discovery = NULL;
+	DL_FOREACH_SAFE(a->engines, e, next) {
+		DL_DELETE(a->engines, e);
+		engine_free(e);
+	}
+	peers_free(a->peers);
+	if (a->workers)
+		workers_free(a->workers);
+	identity_free(a->self);
+	DL_FOREACH_SAFE(a->seen, s, snext) {
+		free(s->name);
+		free(s->agent);
+		free(s);
+	}
+	if (a->home_dirfd >= 0)
+		close(a->home_dirfd);
+	free(a->backend);
+	free(a->problem);
+	free(a->home);
+	free(a->name);
+	free(a);
+}
+
+/* --- what there is --- */
+
+const struct agent_id *agent_self(const struct agent *a)
+{
+	return identity_id(a->self);
+}
+
+int agent_port(const struct agent *a)
+{
+	return a->port;
+}
+
+const char *agent_discovery(const struct agent *a, const char **problem)
+{
+	*problem = a->problem;
+	return a->backend ? a->backend : "off";
+}
+
+struct peers *agent_peers(struct agent *a)
+{
+	return a->peers;
+}
+
+void agent_engines(struct agent *a, bool (*fn)(void *arg, struct engine *e), void *arg)
+{
+	struct engine *e, *next;
+
+	DL_FOREACH_SAFE(a->engines, e, next)
+		if (!fn(arg, e))
+			return;
+}
+
+size_t agent_engine_count(const struct agent *a)
+{
+	struct engine *e;
+	size_t n;
+
+	DL_COUNT(a->engines, e, n);
+	return n;
+}
+
+static bool id_begins(const struct engine *e, const char *text)
+{
+	char hex[65];
+
+	hex_encode(hex, e->group.b, sizeof(e->group.b));
+	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
+}
+
+struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
+{
+	struct engine *e, *found = NULL;
+	size_t n = 0;
+
+	DL_FOREACH(a->engines, e) {
+		if (strcmp(engine_name(e), name_or_id) == 0) {
+			found = e;
+			n++;
+		}
+	}
+	if (n == 0) {
+		DL_FOREACH(a->engines, e) {
+			if (id_begins(e, name_or_id)) {
+				found = e;
+				n++;
+			}
+		}
+	}
+	if (n == 1)
+		return found;
+	*why = mem_printf(n ? "%s: more than one group is called that: use the start of its ID (lanyard groups)"
+	                    : "%s: there is no such group here (lanyard groups lists them)", name_or_id);
+	return NULL;
+}
+
+void agent_seen_groups(struct agent *a, bool (*fn)(void *arg, const char *name, const char *agent), void *arg)
+{
+	struct sighting *s;
+
+	discovery_set_browse_all(a->discovery, true);
+	DL_FOREACH(a->seen, s)
+		if (!fn(arg, s->name, s->agent))
+			return;
+}
+
+/* --- what it is told to do --- */
+
+/* One folder must not be in two groups, nor a share hold the agent's own keys. */
+static int share_is_free(struct agent *a, const char *share, char **why)
+{
+	char *real = realpath(share, NULL);
+	const char *path = real ? real : share;
+	struct engine *e;
+	int status = 0;
+
+	if (path_is_under(a->home, path) || path_is_under(path, a->home)) {
+		*why = mem_printf("%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", share,
+		                  a->home);
+		status = -1;
+	}
+	DL_FOREACH(a->engines, e) {
+		if (status || e->error)
+			continue;
+		if (path_is_under(e->share_path, path) || path_is_under(path, e->share_path)) {
+			*why = mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", share,
+			                  e->share_path, engine_name(e));
+			status = -1;
+		}
+	}
+	free(real);
+	return status;
+}
+
+static int room_for_one(struct agent *a, char **why)
+{
+	if (agent_engine_count(a) < MAX_GROUPS)
+		return 0;
+	*why = mem_printf("an agent can be in %d groups at the most: leave one first", MAX_GROUPS);
+	return -1;
+}
+
+int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
+                 char **why)
+{
+	struct roster *roster;
+	struct engine *e;
+
+	if (!group_name_valid(name)) {
+		*why = mem_printf("%s: no name for a group: 1 to %d bytes of printable text without '/' or spaces at the ends",
+		                  name, GROUP_NAME_MAX);
+		return -1;
+	}
+	DL_FOREACH(a->engines, e) {
+		if (strcmp(engine_name(e), name) == 0) {
+			*why = mem_printf("%s: there is a group of that name here already", name);
+			return -1;
+		}
+	}
+	if (room_for_one(a, why) || share_is_free(a, share, why))
+		return -1;
+	roster = roster_found(a->self, name, hidden, sealed, a->name, clock_wall_s());
+	e = engine_found(&a->context, roster, share, why);
+	if (!e)
+		return -1;
+	DL_APPEND(a->engines, e);
+	publish(a);
+	*out = e;
+	return 0;
+}
+
+int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why)
+{
+	struct invite invite;
+
+	if (!e->roster || e->token || e->error ||
+	    invite_make(&invite, e->roster, a->self, role, clock_wall_s() + expires_s)) {
+		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
+		return -1;
+	}
+	invite.naddresses = addresses_of_host(invite.addresses, INVITE_MAX_ADDRESSES, a->port);
+	*token = invite_token(&invite);
+	return 0;
+}
+
+int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why)
+{
+	static const char *const faults[] = {
+		[INVITE_NOT_A_TOKEN] = "this is no invite token: it begins with \"lanyard1-\"",
+		[INVITE_DAMAGED] = "the invite token is damaged: copy all of it again",
+		[INVITE_BAD_SIGNATURE] = "the invite token's signature is false: ask for a new one",
+	};
+	struct invite invite;
+	enum invite_parse parsed = invite_parse(&invite, token);
+	struct engine *e, *next;
+
+	if (parsed != INVITE_OK) {
+		*why = mem_strdup(faults[parsed]);
+		return -1;
+	}
+	if (invite.expires_s < clock_wall_s()) {
+		*why = mem_strdup("the invite has expired: ask for a new one");
+		return -1;
+	}
+	DL_FOREACH_SAFE(a->engines, e, next) {
+		if (!group_id_equal(&e->group, &invite.group))
+			continue;
+		if (!e->error && !e->token) {
+			*why = mem_printf("this agent is a member of group %s already", engine_name(e));
+			return -1;
+		}
+		DL_DELETE(a->engines, e); /* an attempt that failed, or another token: begin again */
+		engine_forget(e);
+		engine_free(e);
+	}
+	if (room_for_one(a, why) || share_is_free(a, share, why))
+		return -1;
+	e = engine_join(&a->context, token, &invite, share, why);
+	if (!e)
+		return -1;
+	DL_APPEND(a->engines, e);
+	publish(a);
+	for (size_t i = 0; i < invite.naddresses; i++)
+		discovery_add_static(a->discovery, invite.addresses[i]);
+	*out = e;
+	return 0;
+}
+
+int agent_leave(struct agent *a, struct engine *e, char **why)
+{
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	if (e->roster && !e->token && roster_role(e->roster, identity_id(a->self)) != ROLE_NONE) {
+		if (roster_leave(e->roster, a->self, clock_wall_s(), &entry)) {
+			*why = mem_printf("group %s: the roster is full", engine_name(e));
+			return -1;
+		}
+		bytes_free(&entry);
+		if (e->peers)
+			peer_group_roster_changed(e->peers);
+	}
+	engine_emit(e, "left", NULL, NULL);
+	DL_DELETE(a->engines, e);
+	engine_forget(e);
+	engine_free(e);
+	publish(a);
+	return 0;
+}
