@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all help install clean unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format
+.PHONY: all help install clean unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 help: ## list what there is to do
@@ -109,6 +109,15 @@ $(B)/tests/fuzz/%-fuzzer: tests/fuzz/%.c $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
+
+$(B)/tests/bench/index_bench: tests/bench/index_bench.c $(B)/liblanyard.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
+
+INDEX_ROWS ?= 50000
+index-bench: $(B)/tests/bench/index_bench ## rows a second through the index (INDEX_ROWS, 50000)
+	@$< $(INDEX_ROWS)
 
 FUZZ_SECONDS ?= 10
 fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; what it finds stays in build-fuzz/

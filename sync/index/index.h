@@ -6,7 +6,7 @@
  * of the owner, or earlier by itself after 2,000 writes); news are sent from on_commit, so never before their row is
  * committed. Commits do not fsync (synchronous=NORMAL): what keeps a power cut from reusing a number is that
  * numbers are reserved durably in advance, 65,536 at a time, and skipped after an unclean end.
- * Reads see uncommitted writes. */
+ * Reads see uncommitted writes. Callbacks may read and write the index, but not close it. */
 #ifndef LANYARD_SYNC_INDEX_INDEX_H
 #define LANYARD_SYNC_INDEX_INDEX_H
 
@@ -35,11 +35,17 @@ void index_close(struct index *index);
 uint64_t index_epoch(const struct index *index);
 /* Starts a new epoch (a peer knows later numbers of ours than we do: the index was rolled back). Rows stay. */
 void index_new_epoch(struct index *index);
-/* The greatest sequence number given to a row so far; 0 when none. */
+/* The greatest sequence number given to a row so far; 0 when none. After an unclean end: the greatest that may have been. */
 uint64_t index_seq(const struct index *index);
 
-/* 0, or -1 after a disk error, which was logged once; the index then refuses writes until index_commit succeeds. */
+/* 0, or -1 after a disk error, which was logged once; the index then refuses writes until index_commit succeeds. Every failure
+ * is told by at least one -1 of index_commit, also one that a put met. What was written since the last commit is undone
+ * then: the owner drops its connections (what they were told to have received is gone too), rescans, and tries
+ * index_commit again now and then. After a full disk it succeeds once 4 MiB are free. */
 int index_commit(struct index *index);
+/* The file was found to contradict itself (logged once): everything fails until it is closed and opened again, which sets
+ * it aside and gives INDEX_REBUILT. */
+bool index_damaged(const struct index *index);
 /* fn(arg) after each commit that gave new sequence numbers. One listener. */
 void index_on_commit(struct index *index, void (*fn)(void *arg), void *arg);
 /* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
@@ -51,21 +57,27 @@ int64_t index_wal_bytes(const struct index *index);
 /* 1 and *r filled (the caller clears it), 0 when there is none, -1 on error. */
 int index_get(struct index *index, const char *path, struct record *r);
 /* Inserts or replaces the row; gives it the next number (r->seq is set). blocks: the list of a file of two or more blocks
- * whose content may be new to the index; NULL when the index has it or none is needed. */
+ * whose content may be new to the index; NULL when the index has it or none is needed (a list stays for at least a minute
+ * after its last row went, so that a move may come as a deletion first). -1 and EINVAL, with nothing written, when such a
+ * list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
-/* A local change: like index_put, after bumping r->version with our epoch and the new number, modified_by and via = 0. */
+/* A local change: like index_put, after bumping r->version with our epoch and the new number; sets modified_by, and via = 0.
+ * -1 and EOVERFLOW when VERSION_MAX writers have changed the path. */
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
 /* Updates only `seen` of the row (a look found the same content with another inode or ctime). No new number. */
 int index_touch(struct index *index, const char *path, const struct seen *seen);
-/* Rows of a content: calls fn for live files with it until fn returns false. */
-int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r), void *arg);
+/* Rows of a content: calls fn for live files with it until fn returns false. 0, -1. None for the empty content. */
+int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
+                     void *arg);
 /* The list of a content of two or more blocks: 1 / 0 / -1. For one block make it from the content itself. */
 int index_blocks(struct index *index, const struct content *c, struct blocklist *list);
 /* Where a block with this hash and length is said to be in a live local file: 1 and *r and *offset, 0, -1. The bytes must
  * be verified. */
 int index_find_block(struct index *index, const uint8_t hash[32], uint32_t len, struct record *r, int64_t *offset);
 /* Totals of live rows: kept up to date, no scan. */
-struct index_totals { int64_t files, dirs, symlinks, bytes, tombstones; };
+struct index_totals {
+	int64_t files, dirs, symlinks, bytes, tombstones;
+};
 struct index_totals index_totals(const struct index *index);
 
 /* Rows at and below a folder ("" is all) in memcmp order of the path with '/' sorting below every other byte, which is
@@ -83,26 +95,29 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 
 /* --- what peers have and we want: one row a (path, peer); written when a record arrives, before its number is
  * acknowledged; deleted when our row has come to equal or pass it --- */
-/* Inserts or replaces. peer: short ID. theirs->seq is the peer's number. */
+/* Inserts or replaces. peer: short ID. theirs->seq is the peer's number: -1 and ERANGE unless it is 1 to 2^48 - 1. */
 int index_want(struct index *index, uint64_t peer, const struct record *theirs);
-/* All peers' wanted rows of a path, in any order. */
-int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r), void *arg);
-/* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. */
-int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path), void *arg);
+/* All peers' wanted rows of a path, in any order, with the peer's seq. 0, -1. */
+int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
+                 void *arg);
+/* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. Returns the number given or -1. */
+int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
+                       void *arg);
 /* Forgets what `peer` has said of path (peer 0: what all have said). */
 int index_unwant(struct index *index, const char *path, uint64_t peer);
 /* Forgets all that a peer has said (its epoch changed, or it left the group). */
 int index_unwant_peer(struct index *index, uint64_t peer);
-/* Number of distinct wanted paths, the sum of their sizes; the smallest seq wanted of one peer (0: none). */
+/* Number of distinct wanted paths, the sum of their sizes (where peers differ, the largest); the smallest seq wanted of one
+ * peer (0: none). All cheap. */
 int64_t index_wanted_count(struct index *index);
 int64_t index_wanted_bytes(struct index *index);
 uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);
 
 /* --- how far we and a peer have told each other --- */
 struct index_peer {
-	uint64_t epoch;    /* of the peer's numbers; 0: never met */
-	uint64_t received; /* of its rows we have all up to this one, as rows or as wanted */
-	uint64_t settled;  /* it has installed (or passed) all of our rows up to this one ... */
+	uint64_t epoch;         /* of the peer's numbers; 0: never met */
+	uint64_t received;      /* of its rows we have all up to this one, as rows or as wanted */
+	uint64_t settled;       /* it has installed (or passed) all of our rows up to this one ... */
 	uint64_t settled_epoch; /* ... of this epoch of ours */
 };
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */

@@ -28,8 +28,8 @@ static void format_mark(char out[MARK_MAX], const struct record *loser, unsigned
 	gmtime_r(&s, &tm); /* years 1677 to 2262: always representable */
 	put_u64(id, loser->modified_by);
 	base32_encode(agent, id, sizeof(id));
-	n = snprintf(out, MARK_MAX, "%s%04d%02d%02d-%02d%02d%02d-%.*s", infix, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-	             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)AGENT_DIGITS, agent);
+	n = snprintf(out, MARK_MAX, "%s%04d%02d%02d-%02d%02d%02d-%.*s", infix, tm.tm_year + 1900, tm.tm_mon + 1,
+	             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)AGENT_DIGITS, agent);
 	if (try > 0)
 		snprintf(out + n, MARK_MAX - (size_t)n, "-%u", try);
 }

@@ -12,11 +12,11 @@
 #include "sync/plan/record.h"
 
 enum reconcile {
-	RECONCILE_NOTHING,  /* ours is equal or newer, or ours wins and the loser's holder will act */
-	RECONCILE_ADOPT,    /* same content: take over `merged` (version joined, mode and mtime decided); only metadata
+	RECONCILE_NOTHING, /* ours is equal or newer, or ours wins and the loser's holder will act */
+	RECONCILE_ADOPT,   /* same content: take over `merged` (version joined, mode and mtime decided); only metadata
 	                       may have to be set on disk */
-	RECONCILE_KEEP,     /* ours wins over a deletion: our row gets the joined version in `merged`, disk stays */
-	RECONCILE_TAKE,     /* theirs is newer, or beats our deletion: fetch it; the row becomes `merged` when installed */
+	RECONCILE_KEEP,    /* ours wins over a deletion: our row gets the joined version in `merged`, disk stays */
+	RECONCILE_TAKE, /* theirs is newer, or beats our deletion: fetch it; the row becomes `merged` when installed */
 	RECONCILE_CONFLICT, /* theirs wins against content of ours: first rename ours to its conflict name (a new local
 	                       file), then as TAKE */
 };

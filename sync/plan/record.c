@@ -50,7 +50,8 @@ bool record_same(const struct record *a, const struct record *b)
 		return false;
 	if (a->deleted)
 		return true;
-	return (a->kind == RECORD_SYMLINK || a->mode == b->mode) && (a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns);
+	return (a->kind == RECORD_SYMLINK || a->mode == b->mode) &&
+	       (a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns);
 }
 
 void blocklist_clear(struct blocklist *l)

@@ -42,20 +42,20 @@ struct seen {
 };
 
 struct record {
-	char *path;             /* owned; legal Linux path, relative, '/'-separated, no "." or ".." or empty component */
-	enum record_kind kind;  /* of what is, or for a tombstone of what was */
-	bool deleted;           /* a tombstone: content, mode, mtime and target mean nothing */
-	uint32_t mode;          /* 07777; 0 for symlinks */
-	int64_t mtime_ns;       /* files and symlinks; 0 for folders */
+	char *path;            /* owned; legal Linux path, relative, '/'-separated, no "." or ".." or empty component */
+	enum record_kind kind; /* of what is, or for a tombstone of what was */
+	bool deleted;          /* a tombstone: content, mode, mtime and target mean nothing */
+	uint32_t mode;         /* 07777; 0 for symlinks */
+	int64_t mtime_ns;      /* files and symlinks; 0 for folders */
 	struct content content; /* files */
 	uint8_t chunk_log2;     /* files: log2 of the average block size it was cut with; 0 when not cut (one block) */
 	char *target;           /* symlinks; owned; NULL otherwise */
 	struct version version;
-	uint64_t modified_by;   /* short ID of the agent that made this version */
+	uint64_t modified_by; /* short ID of the agent that made this version */
 	/* of this agent only, never sent */
-	uint64_t seq;           /* our number of this row's last change; set by the index */
-	uint64_t via;           /* short ID of the peer whose row made ours equal to it; 0: our own change */
-	struct seen seen;       /* all zero: never seen on disk */
+	uint64_t seq;     /* our number of this row's last change; set by the index */
+	uint64_t via;     /* short ID of the peer whose row made ours equal to it; 0: our own change */
+	struct seen seen; /* all zero: never seen on disk */
 };
 
 void record_clear(struct record *r); /* frees what it owns and zeroes it */

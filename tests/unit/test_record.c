@@ -15,8 +15,11 @@
 
 static struct record file(const char *path)
 {
-	struct record r = { .path = mem_strdup(path), .kind = RECORD_FILE, .mode = 0644, .mtime_ns = 5,
-	                    .content = { .size = 10, .nblocks = 1, .root = { 1 } } };
+	struct record r = { .path = mem_strdup(path),
+		            .kind = RECORD_FILE,
+		            .mode = 0644,
+		            .mtime_ns = 5,
+		            .content = { .size = 10, .nblocks = 1, .root = { 1 } } };
 
 	version_bump(&r.version, 1, 1);
 	return r;
@@ -174,12 +177,9 @@ static void bad_lists_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_copy_owns_its_own),
-		cmocka_unit_test(same_means_what_it_says),
-		cmocka_unit_test(symlinks_are_their_target),
-		cmocka_unit_test(a_content_is_named_by_its_list),
-		cmocka_unit_test(lists_come_back),
-		cmocka_unit_test(bad_lists_are_refused),
+		cmocka_unit_test(a_copy_owns_its_own),       cmocka_unit_test(same_means_what_it_says),
+		cmocka_unit_test(symlinks_are_their_target), cmocka_unit_test(a_content_is_named_by_its_list),
+		cmocka_unit_test(lists_come_back),           cmocka_unit_test(bad_lists_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,12 +188,9 @@ static void bad_bytes_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order_of_every_kind),
-		cmocka_unit_test(join_takes_the_greater_counter),
-		cmocka_unit_test(join_is_the_least_upper_bound),
-		cmocka_unit_test(bump_only_forwards),
-		cmocka_unit_test(never_more_than_the_maximum),
-		cmocka_unit_test(encoding_comes_back),
+		cmocka_unit_test(order_of_every_kind),           cmocka_unit_test(join_takes_the_greater_counter),
+		cmocka_unit_test(join_is_the_least_upper_bound), cmocka_unit_test(bump_only_forwards),
+		cmocka_unit_test(never_more_than_the_maximum),   cmocka_unit_test(encoding_comes_back),
 		cmocka_unit_test(bad_bytes_are_refused),
 	};
 

@@ -1,0 +1,204 @@
+/* What the files of this folder share: the struct, the statements, how a record becomes a row. Nobody else includes it.
+ *
+ * index_open.c    opening, creating, setting aside what is damaged, closing
+ * index_schema.c  tables and statements
+ * index_txn.c     the open transaction, numbers, failures, checkpoints
+ * index_rows.c    our rows          index_content.c  block lists and positions
+ * index_walk.c    rows in order     index_wanted.c   what peers have and we want
+ * index_peers.c   peers and small named values
+ *
+ * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
+ * order is the order of a walk and everything below a folder is one range. */
+#ifndef LANYARD_SYNC_INDEX_INDEX_INTERNAL_H
+#define LANYARD_SYNC_INDEX_INDEX_INTERNAL_H
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/index/index.h"
+
+enum {
+	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
+	INDEX_SCHEMA = 1,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_TXN_WRITES = 2000,           /* one transaction's writes before it commits by itself */
+	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
+	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
+	INDEX_PAGE = 4096,
+	INDEX_LIST_ROW = 110,  /* blocks in one row of `lists`: just under a page, so no overflow pages */
+	INDEX_LIST_BITS = 14,  /* list row = content << 14 | number; 2^14 * 110 > RECORD_MAX_BLOCKS */
+	INDEX_BLOCK_BITS = 20, /* position = content << 20 | block number */
+	INDEX_SEQ_BITS = 48,   /* wanted row = peer's own small number << 48 | its sequence number */
+};
+
+/* SQL texts are in index_schema.c, in this order. */
+enum index_stmt {
+	STMT_BEGIN_READ,
+	STMT_BEGIN,
+	STMT_COMMIT,
+	STMT_STATE_GET,
+	STMT_STATE_COUNTERS,
+	STMT_STATE_NUMBERS,
+	STMT_ROW_GET,
+	STMT_ROW_OLD,
+	STMT_ROW_DELETE,
+	STMT_ROW_INSERT,
+	STMT_ROW_TOUCH,
+	STMT_ROW_SINCE,
+	STMT_ROW_WALK,
+	STMT_ROW_BY_ROOT,
+	STMT_ROW_HAS_ROOT,
+	STMT_CONTENT_GET,
+	STMT_CONTENT_BY_ID,
+	STMT_CONTENT_INSERT,
+	STMT_CONTENT_DEAD,
+	STMT_CONTENT_NEXT_DEAD,
+	STMT_CONTENT_DELETE,
+	STMT_LIST_INSERT,
+	STMT_LIST_GET,
+	STMT_LIST_ROW,
+	STMT_LIST_LAST,
+	STMT_LIST_DELETE,
+	STMT_POSITION_INSERT,
+	STMT_POSITION_FIND,
+	STMT_POSITION_DELETE,
+	STMT_WANT_SIZES,
+	STMT_WANT_INSERT,
+	STMT_WANT_DELETE,
+	STMT_WANT_KEY,
+	STMT_WANT_GET,
+	STMT_WANT_PATHS,
+	STMT_WANT_MIN,
+	STMT_WANT_DELETE_PEER,
+	STMT_WANT_ALL_SIZES,
+	STMT_PEER_GET,
+	STMT_PEER_INSERT,
+	STMT_PEER_UPDATE,
+	STMT_META_GET,
+	STMT_META_PUT,
+	STMT_COUNT,
+};
+
+/* Kept in the `state` row, written by the commit that changes them. */
+struct index_counters {
+	struct index_totals totals;
+	int64_t wanted;       /* distinct paths */
+	int64_t wanted_bytes; /* of each path the largest version */
+};
+
+/* What is open. A read transaction spares every single look-up SQLite's locking, and lasts until the end of the turn. */
+enum index_txn { INDEX_TXN_NONE, INDEX_TXN_READ, INDEX_TXN_WRITE };
+
+enum index_health {
+	INDEX_HEALTHY,
+	INDEX_FAILED_UNTOLD, /* writes were undone; index_commit has not said so yet */
+	INDEX_FAILED_TOLD,   /* refuses writes until index_commit succeeds */
+};
+
+struct index {
+	sqlite3 *db;
+	char *path; /* of index.db */
+	sqlite3_stmt *stmt[STMT_COUNT];
+	bool taken[STMT_COUNT]; /* in use further up the stack; another user gets a private copy */
+
+	uint64_t epoch;
+	uint64_t seq;      /* last number given */
+	uint64_t reserved; /* numbers up to this may be given: on disk for certain */
+	bool clean;        /* on disk it says: nothing written since a clean end */
+
+	enum index_txn txn;
+	int writes;    /* in the open transaction */
+	bool numbered; /* it gave new numbers */
+	struct index_counters now;
+	struct index_counters committed; /* as of the last commit; what a rollback goes back to */
+
+	enum index_health health;
+	bool full;    /* the failure was a full disk */
+	bool damaged; /* refuses everything */
+	bool opening; /* index_open() reports by itself */
+
+	void (*on_commit)(void *arg);
+	void *on_commit_arg;
+	struct index_cursor *cursors; /* open ones */
+
+	uint64_t peer;   /* short ID last looked up ... */
+	int64_t peer_no; /* ... and its row; 0: none */
+
+	bool dead_contents;   /* some list may be unreferenced */
+	int64_t dead_check_s; /* wall clock of the next look at them */
+
+	atomic_int wal_frames;          /* in the WAL after our last commit */
+	atomic_int checkpointed_frames; /* of those, moved into the database */
+	atomic_bool checkpoint_failed;  /* said so already */
+
+	uint8_t key[RECORD_PATH_MAX + 1];  /* scratch of one call, never across a callback */
+	uint8_t version[VERSION_MAX * 16]; /* the same */
+};
+
+/* --- index_schema.c --- */
+extern const char index_schema_sql[];
+/* A statement that the caller gives back; NULL when it cannot be prepared (reported). */
+sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
+void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
+/* Steps a bound statement that returns no row and gives it back. 0, -1 with nothing reported. */
+int index_stmt_run(struct index *index, enum index_stmt id, sqlite3_stmt *s);
+void index_stmt_finalize_all(struct index *index);
+
+/* The path's key into index->key; its length, or -1 (ENAMETOOLONG) when there is no such path. */
+int index_key(struct index *index, const char *path);
+/* Bytes of path or key, as the key. */
+void index_key_bytes(uint8_t *out, const char *path, size_t n);
+char *index_path(const uint8_t *key, int n);
+/* The eleven columns that rows and wanted rows share. */
+#define INDEX_RECORD_COLUMNS \
+	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by"
+enum { INDEX_RECORD_NCOLUMNS = 11 };
+void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r);
+/* Reads key (one column), then the shared ones; everything else is zero. -1 when they are no record. */
+int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r);
+/* A whole row of `files` as STMT_ROW_GET and its kin select it. */
+int index_row_read(sqlite3_stmt *s, struct record *r);
+int64_t index_h8(const uint8_t hash[32]);
+bool index_has_root(const struct record *r); /* a live file that is not empty */
+bool index_has_list(const struct record *r); /* a live file of two or more blocks */
+
+/* --- index_txn.c --- */
+/* Before each read: opens a read transaction unless one or more is open. */
+void index_txn_read(struct index *index);
+/* Before each write: opens a transaction (or commits a long one and opens the next). -1 when writes are refused. */
+int index_txn_write(struct index *index);
+/* Commits what is open. */
+int index_txn_commit(struct index *index);
+/* Durably, outside of a transaction: epoch, reserved numbers, clean. */
+int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
+/* Reports, undoes the open transaction, refuses writes from now on. Always -1, errno set. */
+int index_write_failed(struct index *index, const char *what);
+/* Reports. Always -1, errno set. */
+int index_read_failed(struct index *index, const char *what);
+/* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */
+int index_found_damage(struct index *index, const char *what);
+int index_load_state(struct index *index);
+/* PRAGMA-like statements without results. */
+int index_exec(struct index *index, const char *sql);
+int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames);
+
+/* --- index_content.c --- */
+/* A row with this content is about to be written: its list is there afterwards. -1: failed, or (EINVAL, nothing written)
+ * the list is neither known nor given. */
+int index_content_keep(struct index *index, const struct content *c, const struct blocklist *blocks);
+/* A row with this content is gone: remembers the list for deletion unless another row has it. */
+int index_content_release(struct index *index, const struct content *c);
+/* Deletes some lists that have been unreferenced for a while; in the open transaction. */
+int index_content_sweep(struct index *index);
+
+/* --- index_peers.c --- */
+/* The peer's row number, 0 when it has none (made when `create`), -1. */
+int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
+
+/* --- index_walk.c --- */
+/* Lets go of the read transaction; cursors find their place again. */
+void index_cursors_pause(struct index *index);
+
+#endif

@@ -1,0 +1,291 @@
+/* Opening: what is there is used, what is damaged is set aside, what is newer is left alone. And closing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/index/index_internal.h"
+
+enum { CHECK_NS = 250 * 1000 * 1000 }; /* time for a check after an unclean end */
+
+/* What opening the file as it is came to. */
+enum opened { OPENED, OPENED_NEW, OPENED_DAMAGED, OPENED_NEWER, OPENED_FAILED };
+
+static void configure_sqlite(void)
+{
+	/* Counting every allocation under a lock is not needed; this has to come before SQLite's first use. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_initialize();
+}
+
+/* A query's only integer; -1 when it fails. */
+static int query_int(struct index *index, const char *sql, int64_t *value)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = -1;
+
+	if (sqlite3_prepare_v2(index->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+		*value = sqlite3_column_int64(s, 0);
+		rc = 0;
+	}
+	/* finalize repeats the step's error code, which the caller looks at */
+	sqlite3_finalize(s);
+	return rc;
+}
+
+static enum opened failure(struct index *index)
+{
+	int rc = sqlite3_errcode(index->db) & 0xff;
+
+	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? OPENED_DAMAGED : OPENED_FAILED;
+}
+
+static enum opened create_schema(struct index *index)
+{
+	char *sql = mem_printf("BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %d;"
+	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0); COMMIT;",
+	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
+	int rc = index_exec(index, sql);
+
+	free(sql);
+	return rc < 0 ? OPENED_FAILED : OPENED_NEW;
+}
+
+static int past_deadline(void *arg)
+{
+	const int64_t *deadline = arg;
+
+	return clock_mono_ns() > *deadline;
+}
+
+/* As much of a check as its time allows; one that ran out of time found nothing. */
+static bool looks_sound(struct index *index)
+{
+	int64_t deadline = clock_mono_ns() + CHECK_NS;
+	sqlite3_stmt *s = NULL;
+	bool sound = true;
+	int rc;
+
+	sqlite3_progress_handler(index->db, 1000, past_deadline, &deadline);
+	rc = sqlite3_prepare_v2(index->db, "PRAGMA quick_check(1)", -1, &s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		sound = strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	else if ((rc & 0xff) == SQLITE_CORRUPT)
+		sound = false;
+	sqlite3_finalize(s);
+	sqlite3_progress_handler(index->db, 0, NULL, NULL);
+	return sound;
+}
+
+/* Every statement can be prepared: the tables are what we think they are. */
+static bool schema_fits(struct index *index)
+{
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_stmt *s = index_stmt_take(index, (enum index_stmt)i);
+
+		if (s == NULL)
+			return false;
+		index_stmt_give(index, (enum index_stmt)i, s);
+	}
+	return true;
+}
+
+static enum opened open_schema(struct index *index)
+{
+	int64_t application, version, tables;
+	enum opened result = OPENED;
+
+	if (query_int(index, "PRAGMA application_id", &application) < 0 ||
+	    query_int(index, "PRAGMA user_version", &version) < 0 ||
+	    query_int(index, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
+		return failure(index);
+	if (application != 0 && application != INDEX_APPLICATION_ID)
+		return OPENED_DAMAGED;
+	if (version > INDEX_SCHEMA)
+		return OPENED_NEWER;
+	if (index_exec(index, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") < 0)
+		return failure(index);
+	if (application == 0 && version == 0 && tables == 0) {
+		result = create_schema(index);
+		if (result != OPENED_NEW)
+			return failure(index);
+	} else if (application != INDEX_APPLICATION_ID || version != INDEX_SCHEMA) {
+		return OPENED_DAMAGED;
+	}
+	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
+		return failure(index);
+	if (!schema_fits(index) || index_load_state(index) < 0)
+		return sqlite3_errcode(index->db) == SQLITE_ERROR || index->epoch == 0 ? OPENED_DAMAGED
+		                                                                       : failure(index);
+	return result == OPENED && !index->clean && !looks_sound(index) ? OPENED_DAMAGED : result;
+}
+
+static enum opened open_file(struct index *index)
+{
+	char *pragmas;
+	int fd, rc;
+
+	/* Made here for its mode, which SQLite gives its other files too. */
+	fd = open(index->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return OPENED_FAILED;
+	close(fd);
+	rc = sqlite3_open_v2(index->path, &index->db,
+	                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (rc != SQLITE_OK)
+		return failure(index);
+	sqlite3_extended_result_codes(index->db, 1);
+	sqlite3_wal_hook(index->db, index_wal_hook, index);
+	pragmas = mem_printf("PRAGMA page_size = %d; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY;"
+	                     "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+	                     "PRAGMA journal_size_limit = %d",
+	                     INDEX_PAGE, INDEX_CACHE_KIB, 8 << 20);
+	rc = index_exec(index, pragmas);
+	free(pragmas);
+	return rc < 0 ? failure(index) : open_schema(index);
+}
+
+static struct index *index_new(const char *dir)
+{
+	struct index *index = MEM_NEW(struct index);
+
+	index->path = mem_printf("%s/index.db", dir);
+	index->opening = true;
+	return index;
+}
+
+/* Frees without another word to the disk than SQLite's own. */
+static void index_free(struct index *index)
+{
+	index_stmt_finalize_all(index);
+	sqlite3_close(index->db);
+	free(index->path);
+	free(index);
+}
+
+/* Moves the file and its WAL to names that nobody uses, for whoever wants to look. */
+static int set_aside(const char *path, char **aside)
+{
+	char *wal = mem_printf("%s-wal", path), *shm = mem_printf("%s-shm", path),
+	     *mark = mem_printf("%s.rebuild", path);
+	char *wal_aside;
+	int rc;
+
+	*aside = mem_printf("%s.damaged-%" PRId64, path, clock_wall_s());
+	wal_aside = mem_printf("%s-wal", *aside);
+	rc = rename(path, *aside);
+	if (rc == 0) {
+		/* Without its WAL a new file must not start; an old WAL must not be taken for the new file's. */
+		if (rename(wal, wal_aside) < 0 && errno != ENOENT)
+			rc = -1;
+		unlink(shm);
+		unlink(mark);
+	}
+	free(wal_aside);
+	free(mark);
+	free(shm);
+	free(wal);
+	return rc;
+}
+
+static bool is_marked(const struct index *index)
+{
+	char *mark = mem_printf("%s.rebuild", index->path);
+	struct stat st;
+	bool marked = stat(mark, &st) == 0 && stat(index->path, &st) == 0;
+
+	free(mark);
+	return marked;
+}
+
+static char *open_error(struct index *index)
+{
+	int error = errno;
+
+	if (index->db == NULL || sqlite3_errcode(index->db) == SQLITE_OK)
+		return mem_printf("%s: cannot open: %s", index->path, strerror(error));
+	error = sqlite3_system_errno(index->db);
+	return mem_printf("%s: cannot open: %s%s%s", index->path, sqlite3_errmsg(index->db), error != 0 ? ": " : "",
+	                  error != 0 ? strerror(error) : "");
+}
+
+/* A damaged file is set aside and a new one begun. */
+static enum index_status rebuild(struct index **index, const char *dir, char **why)
+{
+	struct index *fresh;
+	char *aside;
+
+	index_free(*index);
+	*index = fresh = index_new(dir);
+	if (set_aside(fresh->path, &aside) < 0) {
+		*why = mem_printf("%s is damaged and cannot be moved aside: %s", fresh->path, strerror(errno));
+		free(aside);
+		return INDEX_FAILED;
+	}
+	if (open_file(fresh) != OPENED_NEW) {
+		*why = open_error(fresh);
+		free(aside);
+		return INDEX_FAILED;
+	}
+	*why = mem_printf("%s was damaged; it is kept as %s, and a new one is built from the files and the peers",
+	                  fresh->path, aside);
+	free(aside);
+	return INDEX_REBUILT;
+}
+
+enum index_status index_open(struct index **out, const char *dir, char **why)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct index *index = index_new(dir);
+	enum index_status status = INDEX_FAILED;
+
+	pthread_once(&once, configure_sqlite);
+	*out = NULL;
+	*why = NULL;
+	switch (is_marked(index) ? OPENED_DAMAGED : open_file(index)) {
+	case OPENED:
+		status = INDEX_OK;
+		break;
+	case OPENED_NEW:
+		status = INDEX_NEW;
+		break;
+	case OPENED_DAMAGED:
+		status = rebuild(&index, dir, why);
+		break;
+	case OPENED_NEWER:
+		*why = mem_printf("%s was made by a newer lanyard: use that one, or move the file away", index->path);
+		status = INDEX_NEWER;
+		break;
+	case OPENED_FAILED:
+		*why = open_error(index);
+		break;
+	}
+	if (status == INDEX_NEWER || status == INDEX_FAILED) {
+		index_free(index);
+		return status;
+	}
+	index->opening = false;
+	*out = index;
+	return status;
+}
+
+void index_close(struct index *index)
+{
+	if (index == NULL)
+		return;
+	index->on_commit = NULL;
+	if (index_commit(index) == 0 && !index->clean)
+		index_txn_save_numbers(index, index->seq, true);
+	/* The last connection moves what is left of the WAL and deletes it. */
+	index_free(index);
+}

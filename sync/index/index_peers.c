@@ -1,0 +1,134 @@
+/* How far each peer and we have told each other, and small named values. */
+#include <errno.h>
+#include <string.h>
+
+#include "sync/index/index_internal.h"
+
+enum { PEERS_MAX = (1 << (63 - INDEX_SEQ_BITS)) - 1 }; /* so that a wanted row's id stays positive */
+
+static int64_t peer_insert(struct index *index, uint64_t peer)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_INSERT);
+	int64_t no;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)peer);
+	if (index_stmt_run(index, STMT_PEER_INSERT, s) < 0)
+		return index_write_failed(index, "write a peer");
+	no = sqlite3_last_insert_rowid(index->db);
+	if (no >= PEERS_MAX) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return no;
+}
+
+/* 1 with number and values, 0, -1. */
+static int peer_find(struct index *index, uint64_t peer, int64_t *no, struct index_peer *p)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_GET);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)peer);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		*no = sqlite3_column_int64(s, 0);
+		p->epoch = (uint64_t)sqlite3_column_int64(s, 1);
+		p->received = (uint64_t)sqlite3_column_int64(s, 2);
+		p->settled = (uint64_t)sqlite3_column_int64(s, 3);
+		p->settled_epoch = (uint64_t)sqlite3_column_int64(s, 4);
+		rc = 1;
+	} else {
+		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a peer");
+	}
+	index_stmt_give(index, STMT_PEER_GET, s);
+	return rc;
+}
+
+int64_t index_peer_no(struct index *index, uint64_t peer, bool create)
+{
+	struct index_peer ignored;
+	int64_t no = 0;
+	int rc;
+
+	if (index->peer_no != 0 && index->peer == peer)
+		return index->peer_no;
+	rc = peer_find(index, peer, &no, &ignored);
+	if (rc == 0 && create) {
+		no = peer_insert(index, peer);
+		rc = no < 0 ? -1 : 1;
+	}
+	if (rc <= 0)
+		return rc;
+	index->peer = peer;
+	index->peer_no = no;
+	return no;
+}
+
+int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p)
+{
+	int64_t no;
+
+	*p = (struct index_peer){ 0 };
+	return peer_find(index, peer, &no, p) < 0 ? -1 : 0;
+}
+
+int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p)
+{
+	sqlite3_stmt *s;
+	int64_t no;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	no = index_peer_no(index, peer, true);
+	s = no < 0 ? NULL : index_stmt_take(index, STMT_PEER_UPDATE);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)p->epoch);
+	sqlite3_bind_int64(s, 2, (int64_t)p->received);
+	sqlite3_bind_int64(s, 3, (int64_t)p->settled);
+	sqlite3_bind_int64(s, 4, (int64_t)p->settled_epoch);
+	sqlite3_bind_int64(s, 5, no);
+	if (index_stmt_run(index, STMT_PEER_UPDATE, s) < 0)
+		return index_write_failed(index, "write a peer");
+	return 0;
+}
+
+int index_meta_get(struct index *index, const char *key, int64_t *value)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_META_GET);
+	int rc;
+
+	*value = 0;
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		*value = sqlite3_column_int64(s, 0);
+		rc = 1;
+	} else {
+		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a value");
+	}
+	index_stmt_give(index, STMT_META_GET, s);
+	return rc;
+}
+
+int index_meta_put(struct index *index, const char *key, int64_t value)
+{
+	sqlite3_stmt *s;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	s = index_stmt_take(index, STMT_META_PUT);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, value);
+	if (index_stmt_run(index, STMT_META_PUT, s) < 0)
+		return index_write_failed(index, "write a value");
+	return 0;
+}

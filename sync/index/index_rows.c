@@ -1,0 +1,267 @@
+/* Our rows: one record a path, newest number last. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/index/index_internal.h"
+
+/* What a row's replacement has to know of it. */
+struct old_row {
+	bool found;
+	uint64_t seq;
+	struct record r; /* kind, deleted, content only; owns nothing */
+};
+
+int index_get(struct index *index, const char *path, struct record *r)
+{
+	int n = index_key(index, path), rc;
+	sqlite3_stmt *s;
+
+	*r = (struct record){ 0 };
+	if (n < 0)
+		return errno == ENAMETOOLONG || errno == EINVAL ? 0 : -1;
+	s = index_stmt_take(index, STMT_ROW_GET);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, index->key, n, SQLITE_STATIC);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_DONE) {
+		rc = 0;
+	} else if (rc != SQLITE_ROW) {
+		rc = index_read_failed(index, "read a row");
+	} else if (index_row_read(s, r) < 0) {
+		record_clear(r);
+		rc = index_found_damage(index, "a row is no record");
+	} else {
+		rc = 1;
+	}
+	index_stmt_give(index, STMT_ROW_GET, s);
+	return rc;
+}
+
+static int old_row(struct index *index, int key_len, struct old_row *old)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_OLD);
+	const void *root;
+	int rc;
+
+	*old = (struct old_row){ 0 };
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		old->found = true;
+		old->seq = (uint64_t)sqlite3_column_int64(s, 0);
+		old->r.kind = (enum record_kind)sqlite3_column_int(s, 1);
+		old->r.deleted = sqlite3_column_int(s, 2) != 0;
+		old->r.content.size = sqlite3_column_int64(s, 3);
+		old->r.content.nblocks = (uint32_t)sqlite3_column_int64(s, 4);
+		root = sqlite3_column_blob(s, 5);
+		if (root != NULL && sqlite3_column_bytes(s, 5) == (int)sizeof(old->r.content.root))
+			memcpy(old->r.content.root, root, sizeof(old->r.content.root));
+	}
+	index_stmt_give(index, STMT_ROW_OLD, s);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
+}
+
+static void count(struct index_totals *t, const struct record *r, int sign)
+{
+	if (r->deleted) {
+		t->tombstones += sign;
+	} else if (r->kind == RECORD_FILE) {
+		t->files += sign;
+		t->bytes += sign * r->content.size;
+	} else if (r->kind == RECORD_DIR) {
+		t->dirs += sign;
+	} else {
+		t->symlinks += sign;
+	}
+}
+
+static int delete_row(struct index *index, uint64_t seq)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_DELETE);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)seq);
+	return index_stmt_run(index, STMT_ROW_DELETE, s);
+}
+
+static int insert_row(struct index *index, const struct record *r, uint64_t seq, int key_len)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_INSERT);
+	int at = 4 + INDEX_RECORD_NCOLUMNS;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)seq);
+	sqlite3_bind_blob(s, 2, index->key, key_len, SQLITE_STATIC);
+	if (index_has_root(r))
+		sqlite3_bind_int64(s, 3, index_h8(r->content.root));
+	else
+		sqlite3_bind_null(s, 3);
+	index_record_bind(index, s, 4, r);
+	sqlite3_bind_int64(s, at, (int64_t)r->via);
+	sqlite3_bind_int64(s, at + 1, r->seen.size);
+	sqlite3_bind_int64(s, at + 2, r->seen.mtime_ns);
+	sqlite3_bind_int64(s, at + 3, r->seen.ctime_ns);
+	sqlite3_bind_int64(s, at + 4, (int64_t)r->seen.ino);
+	return index_stmt_run(index, STMT_ROW_INSERT, s);
+}
+
+/* Replaces the row in the open transaction. The caller reports a failure. */
+static int replace_row(struct index *index, struct record *r, int key_len)
+{
+	struct old_row old;
+	uint64_t seq = index->seq + 1;
+
+	if (old_row(index, key_len, &old) < 0)
+		return -1;
+	if (old.found) {
+		if (delete_row(index, old.seq) < 0)
+			return -1;
+		count(&index->now.totals, &old.r, -1);
+	}
+	if (insert_row(index, r, seq, key_len) < 0)
+		return -1;
+	count(&index->now.totals, r, 1);
+	index->seq = seq;
+	index->numbered = true;
+	r->seq = seq;
+	if (old.found && index_has_list(&old.r) && !(index_has_list(r) && content_equal(&old.r.content, &r->content)))
+		return index_content_release(index, &old.r.content);
+	return 0;
+}
+
+static int put(struct index *index, struct record *r, const struct blocklist *blocks)
+{
+	int n;
+
+	if (index_has_list(r) && index_content_keep(index, &r->content, blocks) < 0)
+		return -1;
+	n = index_key(index, r->path);
+	if (n < 0)
+		return -1;
+	if (replace_row(index, r, n) < 0)
+		return index_write_failed(index, "write a row");
+	return 0;
+}
+
+int index_put(struct index *index, struct record *r, const struct blocklist *blocks)
+{
+	if (index_txn_write(index) < 0)
+		return -1;
+	return put(index, r, blocks);
+}
+
+int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id)
+{
+	uint64_t writer;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	/* A peer may claim (by malice, or because this index is an old copy) a later number of ours than this one. A writer that
+	 * nobody has heard of keeps the change newer than the claim and unlike anything said before. */
+	writer = index->epoch;
+	while (version_counter(&r->version, writer) > index->seq)
+		writer = random_u64();
+	if (version_bump(&r->version, writer, index->seq + 1) < 0) {
+		if (log_allow("index version", 3))
+			log_error("%s: too many writers have changed it (%d): this change cannot be told", r->path,
+			          VERSION_MAX);
+		errno = EOVERFLOW;
+		return -1;
+	}
+	r->modified_by = short_id;
+	r->via = 0;
+	return put(index, r, blocks);
+}
+
+int index_touch(struct index *index, const char *path, const struct seen *seen)
+{
+	sqlite3_stmt *s;
+	int n;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	n = index_key(index, path);
+	if (n < 0)
+		return -1;
+	s = index_stmt_take(index, STMT_ROW_TOUCH);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, seen->size);
+	sqlite3_bind_int64(s, 2, seen->mtime_ns);
+	sqlite3_bind_int64(s, 3, seen->ctime_ns);
+	sqlite3_bind_int64(s, 4, (int64_t)seen->ino);
+	sqlite3_bind_blob(s, 5, index->key, n, SQLITE_STATIC);
+	if (index_stmt_run(index, STMT_ROW_TOUCH, s) < 0)
+		return index_write_failed(index, "write a row");
+	return 0;
+}
+
+int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_SINCE);
+	struct record r;
+	int rc = SQLITE_DONE, n = 0;
+	bool more = true;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, after > INT64_MAX ? INT64_MAX : (int64_t)after);
+	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		if (index_row_read(s, &r) < 0) {
+			record_clear(&r);
+			n = index_found_damage(index, "a row is no record");
+			goto give;
+		}
+		n++;
+		more = fn(arg, &r);
+		record_clear(&r);
+	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		n = index_read_failed(index, "read rows");
+
+give:
+	index_stmt_give(index, STMT_ROW_SINCE, s);
+	return n;
+}
+
+int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
+                     void *arg)
+{
+	sqlite3_stmt *s;
+	struct record r;
+	bool more = true;
+	int rc;
+
+	if (c->nblocks == 0)
+		return 0;
+	s = index_stmt_take(index, STMT_ROW_BY_ROOT);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, index_h8(c->root));
+	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
+	while (more && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		if (index_row_read(s, &r) < 0) {
+			record_clear(&r);
+			rc = index_found_damage(index, "a row is no record");
+			goto give;
+		}
+		if (content_equal(&r.content, c))
+			more = fn(arg, &r);
+		record_clear(&r);
+	}
+	if (!more || rc == SQLITE_DONE)
+		rc = 0;
+	else
+		rc = index_read_failed(index, "read rows");
+
+give:
+	index_stmt_give(index, STMT_ROW_BY_ROOT, s);
+	return rc;
+}

@@ -1,0 +1,262 @@
+/* The tables, the statements on them, and how records become rows and come back. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "sync/index/index_internal.h"
+
+/* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is needed.
+ * h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the whole. */
+const char index_schema_sql[] =
+	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
+	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL);"
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
+	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL);"
+	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL, via INTEGER NOT NULL, seen_size INTEGER NOT NULL, seen_mtime_ns INTEGER NOT NULL,"
+	" seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
+	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
+	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
+	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, dead INTEGER);"
+	"CREATE INDEX content_dead ON content(dead) WHERE dead IS NOT NULL;"
+	"CREATE TABLE lists(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, list BLOB NOT NULL);"
+	"CREATE TABLE positions(h8 INTEGER, position INTEGER, PRIMARY KEY(h8, position)) WITHOUT ROWID;"
+	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL);"
+	"CREATE INDEX wanted_key ON wanted(key, size);";
+
+#define ROW \
+	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino FROM files "
+
+static const char *const sql[STMT_COUNT] = {
+	[STMT_BEGIN_READ] = "BEGIN",
+	[STMT_BEGIN] = "BEGIN IMMEDIATE",
+	[STMT_COMMIT] = "COMMIT",
+	[STMT_STATE_GET] =
+		"SELECT epoch, reserved, clean, files, dirs, symlinks, bytes, tombstones, wanted, wanted_bytes,"
+		" EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL) FROM state",
+	[STMT_STATE_COUNTERS] =
+		"UPDATE state SET files = ?, dirs = ?, symlinks = ?, bytes = ?, tombstones = ?, wanted = ?,"
+		" wanted_bytes = ?",
+	[STMT_STATE_NUMBERS] = "UPDATE state SET epoch = ?, reserved = ?, clean = ?",
+	[STMT_ROW_GET] = ROW "WHERE key = ?",
+	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
+	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
+	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
+			    " seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_ROW_TOUCH] =
+		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
+	[STMT_ROW_SINCE] = ROW "WHERE seq > ? ORDER BY seq",
+	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
+	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
+	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
+	[STMT_CONTENT_GET] = "SELECT id, size, nblocks, dead FROM content WHERE root = ?",
+	[STMT_CONTENT_BY_ID] = "SELECT root FROM content WHERE id = ? AND dead IS NULL",
+	[STMT_CONTENT_INSERT] = "INSERT INTO content(root, size, nblocks) VALUES(?, ?, ?)",
+	[STMT_CONTENT_DEAD] = "UPDATE content SET dead = ? WHERE id = ?",
+	[STMT_CONTENT_NEXT_DEAD] = "SELECT id, dead FROM content WHERE dead IS NOT NULL ORDER BY dead LIMIT 1",
+	[STMT_CONTENT_DELETE] = "DELETE FROM content WHERE id = ?",
+	[STMT_LIST_INSERT] = "INSERT INTO lists(id, offset, list) VALUES(?, ?, ?)",
+	[STMT_LIST_GET] = "SELECT list FROM lists WHERE id >= ? AND id < ? ORDER BY id",
+	[STMT_LIST_ROW] = "SELECT offset, list FROM lists WHERE id = ?",
+	[STMT_LIST_LAST] = "SELECT id, list FROM lists WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+	[STMT_LIST_DELETE] = "DELETE FROM lists WHERE id = ?",
+	[STMT_POSITION_INSERT] = "INSERT OR IGNORE INTO positions(h8, position) VALUES(?, ?)",
+	[STMT_POSITION_FIND] =
+		"SELECT position FROM positions WHERE h8 = ? AND position >= ? ORDER BY position LIMIT 1",
+	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
+	[STMT_WANT_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
+	[STMT_WANT_INSERT] =
+		"INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_WANT_DELETE] = "DELETE FROM wanted WHERE id = ?",
+	[STMT_WANT_KEY] = "SELECT key FROM wanted WHERE id = ?",
+	[STMT_WANT_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
+			  " ON p.no = w.id >> 48 WHERE w.key = ?",
+	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
+	[STMT_WANT_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
+	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
+	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
+	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
+	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",
+	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
+	[STMT_META_PUT] =
+		"INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+};
+
+sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (index->damaged) {
+		errno = EIO;
+		return NULL;
+	}
+	if (index->txn == INDEX_TXN_NONE && id > STMT_COMMIT)
+		index_txn_read(index);
+	if (index->stmt[id] != NULL && !index->taken[id]) {
+		index->taken[id] = true;
+		return index->stmt[id];
+	}
+	if (sqlite3_prepare_v3(index->db, sql[id], -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK) {
+		if (!index->opening)
+			index_read_failed(index, "prepare a statement");
+		return NULL;
+	}
+	if (index->stmt[id] == NULL) {
+		index->stmt[id] = s;
+		index->taken[id] = true;
+	}
+	return s;
+}
+
+void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s)
+{
+	if (s != index->stmt[id]) {
+		sqlite3_finalize(s);
+		return;
+	}
+	sqlite3_reset(s);
+	index->taken[id] = false;
+}
+
+int index_stmt_run(struct index *index, enum index_stmt id, sqlite3_stmt *s)
+{
+	int rc = sqlite3_step(s);
+
+	index_stmt_give(index, id, s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+void index_stmt_finalize_all(struct index *index)
+{
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_finalize(index->stmt[i]);
+		index->stmt[i] = NULL;
+	}
+}
+
+void index_key_bytes(uint8_t *out, const char *path, size_t n)
+{
+	memcpy(out, path, n);
+	for (uint8_t *p = out; (p = memchr(p, '/', n - (size_t)(p - out))) != NULL; p++)
+		*p = 0;
+}
+
+int index_key(struct index *index, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n == 0 || n > RECORD_PATH_MAX) {
+		errno = n == 0 ? EINVAL : ENAMETOOLONG;
+		return -1;
+	}
+	index_key_bytes(index->key, path, n);
+	return (int)n;
+}
+
+char *index_path(const uint8_t *key, int n)
+{
+	char *path = mem_calloc((size_t)n + 1, 1);
+
+	for (int i = 0; i < n; i++)
+		path[i] = key[i] != 0 ? (char)key[i] : '/';
+	return path;
+}
+
+int64_t index_h8(const uint8_t hash[32])
+{
+	return (int64_t)get_u64(hash);
+}
+
+bool index_has_root(const struct record *r)
+{
+	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 0;
+}
+
+bool index_has_list(const struct record *r)
+{
+	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 1;
+}
+
+void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
+{
+	bool file = r->kind == RECORD_FILE && !r->deleted;
+	size_t n = version_encode(index->version, &r->version);
+
+	sqlite3_bind_int(s, first, (int)r->kind);
+	sqlite3_bind_int(s, first + 1, r->deleted);
+	sqlite3_bind_int(s, first + 2, (int)r->mode);
+	sqlite3_bind_int64(s, first + 3, r->mtime_ns);
+	sqlite3_bind_int64(s, first + 4, file ? r->content.size : 0);
+	sqlite3_bind_int64(s, first + 5, file ? r->content.nblocks : 0);
+	if (index_has_root(r))
+		sqlite3_bind_blob(s, first + 6, r->content.root, sizeof(r->content.root), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, first + 6);
+	sqlite3_bind_int(s, first + 7, r->chunk_log2);
+	if (r->target != NULL)
+		sqlite3_bind_blob(s, first + 8, r->target, (int)strlen(r->target), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, first + 8);
+	sqlite3_bind_blob(s, first + 9, index->version, (int)n, SQLITE_STATIC);
+	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
+}
+
+int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r)
+{
+	const void *root, *target, *version;
+	int target_type = sqlite3_column_type(s, first + 8);
+
+	*r = (struct record){ 0 };
+	r->kind = (enum record_kind)sqlite3_column_int(s, first);
+	r->deleted = sqlite3_column_int(s, first + 1) != 0;
+	r->mode = (uint32_t)sqlite3_column_int(s, first + 2);
+	r->mtime_ns = sqlite3_column_int64(s, first + 3);
+	r->content.size = sqlite3_column_int64(s, first + 4);
+	r->content.nblocks = (uint32_t)sqlite3_column_int64(s, first + 5);
+	r->chunk_log2 = (uint8_t)sqlite3_column_int(s, first + 7);
+	r->modified_by = (uint64_t)sqlite3_column_int64(s, first + 10);
+	root = sqlite3_column_blob(s, first + 6);
+	if (root != NULL && sqlite3_column_bytes(s, first + 6) == (int)sizeof(r->content.root))
+		memcpy(r->content.root, root, sizeof(r->content.root));
+	else if (r->content.nblocks > 0)
+		return -1;
+	if (r->kind < RECORD_FILE || r->kind > RECORD_SYMLINK || r->content.size < 0)
+		return -1;
+	version = sqlite3_column_blob(s, first + 9);
+	if (version_decode(&r->version, version, (size_t)sqlite3_column_bytes(s, first + 9)) < 0)
+		return -1;
+	r->path = index_path(sqlite3_column_blob(s, key_column), sqlite3_column_bytes(s, key_column));
+	if (target_type != SQLITE_NULL) {
+		target = sqlite3_column_blob(s, first + 8);
+		r->target = mem_calloc((size_t)sqlite3_column_bytes(s, first + 8) + 1, 1);
+		if (target != NULL)
+			memcpy(r->target, target, (size_t)sqlite3_column_bytes(s, first + 8));
+	}
+	return 0;
+}
+
+int index_row_read(sqlite3_stmt *s, struct record *r)
+{
+	int at = 2 + INDEX_RECORD_NCOLUMNS;
+
+	if (index_record_read(s, 1, 2, r) < 0)
+		return -1;
+	r->seq = (uint64_t)sqlite3_column_int64(s, 0);
+	r->via = (uint64_t)sqlite3_column_int64(s, at);
+	r->seen.size = sqlite3_column_int64(s, at + 1);
+	r->seen.mtime_ns = sqlite3_column_int64(s, at + 2);
+	r->seen.ctime_ns = sqlite3_column_int64(s, at + 3);
+	r->seen.ino = (uint64_t)sqlite3_column_int64(s, at + 4);
+	return 0;
+}

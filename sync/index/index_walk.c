@@ -1,0 +1,129 @@
+/* Our rows in the order of a walk. A cursor steps one statement for as long as it can, and finds its place again by its last key
+ * when a commit has made it let go (an open read would keep the WAL from ever beginning anew). */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/index/index_internal.h"
+
+struct index_cursor {
+	struct index *index;
+	sqlite3_stmt *s; /* taken while running; NULL while paused */
+	uint8_t under[RECORD_PATH_MAX];
+	int under_len;                   /* 0: everything */
+	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
+	int at_len;
+	bool ended;
+	struct index_cursor *prev, *next; /* in index->cursors */
+};
+
+static void pause_cursor(struct index_cursor *c)
+{
+	if (c->s == NULL)
+		return;
+	index_stmt_give(c->index, STMT_ROW_WALK, c->s);
+	c->s = NULL;
+}
+
+void index_cursors_pause(struct index *index)
+{
+	struct index_cursor *c;
+
+	DL_FOREACH(index->cursors, c)
+		pause_cursor(c);
+}
+
+struct index_cursor *index_walk_from(struct index *index, const char *under, const char *from)
+{
+	struct index_cursor *c = MEM_NEW(struct index_cursor);
+	size_t under_len = strlen(under), from_len = strlen(from);
+	int cmp;
+
+	c->index = index;
+	DL_APPEND(index->cursors, c);
+	/* Above the longest path there is nothing. */
+	if (under_len > RECORD_PATH_MAX || from_len > RECORD_PATH_MAX) {
+		c->ended = true;
+		return c;
+	}
+	index_key_bytes(c->under, under, under_len);
+	c->under_len = (int)under_len;
+	index_key_bytes(c->at, from, from_len);
+	c->at_len = (int)from_len;
+	cmp = memcmp(c->at, c->under, from_len < under_len ? from_len : under_len);
+	if (cmp < 0 || (cmp == 0 && from_len < under_len)) {
+		memcpy(c->at, c->under, under_len);
+		c->at_len = c->under_len;
+	}
+	return c;
+}
+
+struct index_cursor *index_walk(struct index *index, const char *under)
+{
+	return index_walk_from(index, under, "");
+}
+
+/* At or below the folder that is walked. */
+static bool within(const struct index_cursor *c, const uint8_t *key, int n)
+{
+	if (c->under_len == 0)
+		return true;
+	return n >= c->under_len && memcmp(key, c->under, (size_t)c->under_len) == 0 &&
+	       (n == c->under_len || key[c->under_len] == 0);
+}
+
+static int resume_cursor(struct index_cursor *c)
+{
+	c->s = index_stmt_take(c->index, STMT_ROW_WALK);
+	if (c->s == NULL)
+		return -1;
+	sqlite3_bind_blob(c->s, 1, c->at_len > 0 ? (const void *)c->at : "", c->at_len, SQLITE_TRANSIENT);
+	return 0;
+}
+
+int index_next(struct index_cursor *c, struct record *r)
+{
+	const uint8_t *key;
+	int n, rc;
+
+	*r = (struct record){ 0 };
+	if (c->ended)
+		return 0;
+	if (c->s == NULL && resume_cursor(c) < 0)
+		return -1;
+	rc = sqlite3_step(c->s);
+	if (rc != SQLITE_ROW) {
+		c->ended = true;
+		rc = rc == SQLITE_DONE ? 0 : index_read_failed(c->index, "read rows");
+		pause_cursor(c);
+		return rc;
+	}
+	key = sqlite3_column_blob(c->s, 1);
+	n = sqlite3_column_bytes(c->s, 1);
+	if (!within(c, key, n)) {
+		c->ended = true;
+		pause_cursor(c);
+		return 0;
+	}
+	if (n > RECORD_PATH_MAX || index_row_read(c->s, r) < 0) {
+		record_clear(r);
+		c->ended = true;
+		return index_found_damage(c->index, "a row is no record");
+	}
+	/* The smallest key above this one is this one and a 0. */
+	memcpy(c->at, key, (size_t)n);
+	c->at[n] = 0;
+	c->at_len = n + 1;
+	return 1;
+}
+
+void index_cursor_free(struct index_cursor *c)
+{
+	if (c == NULL)
+		return;
+	pause_cursor(c);
+	DL_DELETE(c->index->cursors, c);
+	free(c);
+}
