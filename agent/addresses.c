@@ -12,7 +12,8 @@ static bool text_of(const struct ifaddrs *i, int family, char *out, int port)
 {
 	char host[INET6_ADDRSTRLEN];
 
-	if (!i->ifa_addr || i->ifa_addr->sa_family != family || !(i->ifa_flags & IFF_UP) || (i->ifa_flags & IFF_LOOPBACK))
+	if (!i->ifa_addr || i->ifa_addr->sa_family != family || !(i->ifa_flags & IFF_UP) ||
+	    (i->ifa_flags & IFF_LOOPBACK))
 		return false;
 	if (family == AF_INET) {
 		const struct sockaddr_in *a = (const void *)i->ifa_addr;

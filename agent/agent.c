@@ -34,7 +34,7 @@ struct agent {
 	struct identity *self;
 	struct peers *peers;
 	struct discovery *discovery;
-	char *backend, *problem;      /* as discovery says */
+	char *backend, *problem; /* as discovery says */
 	int port;
 	char *home, *name;
 	int home_dirfd;
@@ -53,7 +53,9 @@ static void emit_peer(struct agent *a, const char *kind, const struct agent_id *
 
 	if (peer)
 		agent_id_text(text, peer);
-	events_emit(a->events, &(struct event){ .kind = kind, .peer = peer ? text : NULL, .reason = reason,
+	events_emit(a->events, &(struct event){ .kind = kind,
+	                                        .peer = peer ? text : NULL,
+	                                        .reason = reason,
 	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
 }
 
@@ -199,9 +201,14 @@ static void load_groups(struct agent *a)
 
 static int open_peers(struct agent *a, const struct agent_config *config, char **why)
 {
-	a->peers = peers_new(&(struct peers_config){ .loop = a->loop, .workers = a->workers, .self = a->self,
-	                                             .name = a->name, .connected = on_connected,
-	                                             .disconnected = on_disconnected, .refused = on_refused, .arg = a },
+	a->peers = peers_new(&(struct peers_config){ .loop = a->loop,
+	                                             .workers = a->workers,
+	                                             .self = a->self,
+	                                             .name = a->name,
+	                                             .connected = on_connected,
+	                                             .disconnected = on_disconnected,
+	                                             .refused = on_refused,
+	                                             .arg = a },
 	                     why);
 	if (!a->peers)
 		return -1;
@@ -214,9 +221,12 @@ static void open_discovery(struct agent *a, const struct agent_config *config)
 	char id[ID_PLAIN_MAX];
 
 	agent_id_plain(id, identity_id(a->self));
-	a->discovery = discovery_new(a->loop, &(struct discovery_config){
-		.mode = config->discovery, .agent_id = id, .port = (uint16_t)a->port, .found = on_found,
-		.state = on_discovery_state, .arg = a });
+	a->discovery = discovery_new(a->loop, &(struct discovery_config){ .mode = config->discovery,
+	                                                                  .agent_id = id,
+	                                                                  .port = (uint16_t)a->port,
+	                                                                  .found = on_found,
+	                                                                  .state = on_discovery_state,
+	                                                                  .arg = a });
 	for (size_t i = 0; i < config->nstatic_peers; i++)
 		if (discovery_add_static(a->discovery, config->static_peers[i]))
 			log_error("--peer %s: not of the form HOST:PORT", config->static_peers[i]);
@@ -243,10 +253,17 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		return NULL;
 	}
 	open_discovery(a, config);
-	a->context = (struct engine_context){ .loop = loop, .workers = a->workers, .peers = a->peers, .events = events,
-		                              .self = a->self, .name = a->name, .home = a->home,
-		                              .home_dirfd = a->home_dirfd, .rescan_s = config->rescan_s,
-		                              .changed = publish, .arg = a };
+	a->context = (struct engine_context){ .loop = loop,
+		                              .workers = a->workers,
+		                              .peers = a->peers,
+		                              .events = events,
+		                              .self = a->self,
+		                              .name = a->name,
+		                              .home = a->home,
+		                              .home_dirfd = a->home_dirfd,
+		                              .rescan_s = config->rescan_s,
+		                              .changed = publish,
+		                              .arg = a };
 	load_groups(a);
 	publish(a);
 	events_emit(events, &(struct event){ .kind = "ready" });
@@ -356,7 +373,8 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 	if (n == 1)
 		return found;
 	*why = mem_printf(n ? "%s: more than one group is called that: use the start of its ID (lanyard groups)"
-	                    : "%s: there is no such group here (lanyard groups lists them)", name_or_id);
+	                    : "%s: there is no such group here (lanyard groups lists them)",
+	                  name_or_id);
 	return NULL;
 }
 
@@ -381,8 +399,9 @@ static int share_is_free(struct agent *a, const char *share, char **why)
 	int status = 0;
 
 	if (path_is_under(a->home, path) || path_is_under(path, a->home)) {
-		*why = mem_printf("%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", share,
-		                  a->home);
+		*why = mem_printf(
+			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", share,
+			a->home);
 		status = -1;
 	}
 	DL_FOREACH(a->engines, e) {
@@ -413,8 +432,9 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 	struct engine *e;
 
 	if (!group_name_valid(name)) {
-		*why = mem_printf("%s: no name for a group: 1 to %d bytes of printable text without '/' or spaces at the ends",
-		                  name, GROUP_NAME_MAX);
+		*why = mem_printf(
+			"%s: no name for a group: 1 to %d bytes of printable text without '/' or spaces at the ends",
+			name, GROUP_NAME_MAX);
 		return -1;
 	}
 	DL_FOREACH(a->engines, e) {

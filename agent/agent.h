@@ -10,12 +10,12 @@
 struct agent;
 
 struct agent_config {
-	const char *home;               /* absolute; exists, 0700, locked by the caller */
-	const char *listen;             /* "[ADDR:]PORT" */
+	const char *home;   /* absolute; exists, 0700, locked by the caller */
+	const char *listen; /* "[ADDR:]PORT" */
 	enum discovery_mode discovery;
 	const char *const *static_peers; /* HOST:PORT */
 	size_t nstatic_peers;
-	const char *name;               /* host name, for people */
+	const char *name; /* host name, for people */
 	int64_t rescan_s;
 	int worker_threads;
 };
@@ -37,7 +37,8 @@ size_t agent_engine_count(const struct agent *a);
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why);
 
 /* All return 0, or -1 with *why (fresh text for the person who asked). share: absolute path, created when missing. */
-int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **e, char **why);
+int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **e,
+                 char **why);
 /* Fresh text in *token. */
 int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why);
 /* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a full one, or goes to ENGINE_ERROR when a member refused. */

@@ -76,7 +76,9 @@ static int op_get(void *arg, uint64_t peer, const struct content *c, const struc
 	int status;
 
 	for (size_t i = 0; i < n; i++) {
-		list[i] = (struct peer_want){ .request = wants[i].request, .len = wants[i].len, .offset = wants[i].offset };
+		list[i] = (struct peer_want){ .request = wants[i].request,
+			                      .len = wants[i].len,
+			                      .offset = wants[i].offset };
 		memcpy(list[i].hash, wants[i].hash, sizeof(list[i].hash));
 	}
 	status = peer_group_get(((struct engine *)arg)->peers, peer, c, list, n);
@@ -105,7 +107,11 @@ static bool op_connected(void *arg, uint64_t peer)
 }
 
 static const struct fetch_ops fetch_ops = {
-	.room = op_room, .get = op_get, .get_list = op_get_list, .cancel = op_cancel, .misbehaved = op_misbehaved,
+	.room = op_room,
+	.get = op_get,
+	.get_list = op_get_list,
+	.cancel = op_cancel,
+	.misbehaved = op_misbehaved,
 	.connected = op_connected,
 };
 
@@ -123,8 +129,8 @@ static void fetch_conflict(void *arg, const char *path, const char *of)
 {
 	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
 
-	log_warn("group %s: %s was changed here and elsewhere: what was here is kept as %s",
-	         engine_name(arg), other, name);
+	log_warn("group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
+	         name);
 	engine_emit(arg, "conflict", path, other);
 	free(name);
 	free(other);
@@ -222,9 +228,17 @@ void engine_roster_changed(struct engine *e)
 }
 
 static const struct peer_hooks peer_hooks = {
-	.record = peer_record, .records_end = peer_records_end, .held = peer_held, .block = peer_block,
-	.list = peer_list, .partial = peer_partial, .up = peer_up, .down = peer_down, .hint = look_at,
-	.roster_changed = peer_roster_changed, .state = something_changed,
+	.record = peer_record,
+	.records_end = peer_records_end,
+	.held = peer_held,
+	.block = peer_block,
+	.list = peer_list,
+	.partial = peer_partial,
+	.up = peer_up,
+	.down = peer_down,
+	.hint = look_at,
+	.roster_changed = peer_roster_changed,
+	.state = something_changed,
 };
 
 /* --- the end of a turn --- */
@@ -336,16 +350,35 @@ static void start(struct engine *e)
 		return;
 	}
 	index_on_commit(e->index, index_committed, e);
-	e->local = local_new(&(struct local_config){
-		.loop = c->loop, .workers = c->workers, .share = e->share, .index = e->index, .short_id = self,
-		.rescan_s = c->rescan_s, .changed = local_changed, .busy = local_busy, .state = something_changed,
-		.scanned = local_scanned, .arg = e });
-	e->fetch = fetch_new(&(struct fetch_config){
-		.loop = c->loop, .workers = c->workers, .share = e->share, .index = e->index, .short_id = self,
-		.ops = &fetch_ops, .ops_arg = e, .hint = look_at, .installed = fetch_installed,
-		.conflict = fetch_conflict, .problem = fetch_problem, .state = fetch_state, .arg = e });
-	e->peers = peer_group_new(c->peers, &(struct peer_group_config){
-		.roster = e->roster, .index = e->index, .share = e->share, .hooks = &peer_hooks, .arg = e });
+	e->local = local_new(&(struct local_config){ .loop = c->loop,
+	                                             .workers = c->workers,
+	                                             .share = e->share,
+	                                             .index = e->index,
+	                                             .short_id = self,
+	                                             .rescan_s = c->rescan_s,
+	                                             .changed = local_changed,
+	                                             .busy = local_busy,
+	                                             .state = something_changed,
+	                                             .scanned = local_scanned,
+	                                             .arg = e });
+	e->fetch = fetch_new(&(struct fetch_config){ .loop = c->loop,
+	                                             .workers = c->workers,
+	                                             .share = e->share,
+	                                             .index = e->index,
+	                                             .short_id = self,
+	                                             .ops = &fetch_ops,
+	                                             .ops_arg = e,
+	                                             .hint = look_at,
+	                                             .installed = fetch_installed,
+	                                             .conflict = fetch_conflict,
+	                                             .problem = fetch_problem,
+	                                             .state = fetch_state,
+	                                             .arg = e });
+	e->peers = peer_group_new(c->peers, &(struct peer_group_config){ .roster = e->roster,
+	                                                                 .index = e->index,
+	                                                                 .share = e->share,
+	                                                                 .hooks = &peer_hooks,
+	                                                                 .arg = e });
 	local_start(e->local);
 	fetch_start(e->fetch);
 	if (e->paused) {
@@ -429,8 +462,11 @@ static void joined(void *arg, int status, const char *reason)
 static void start_joining(struct engine *e)
 {
 	e->roster = roster_new(&e->group);
-	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){
-		.roster = e->roster, .hooks = &peer_hooks, .arg = e, .invite = &e->invite, .joined = joined });
+	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
+	                                                                          .hooks = &peer_hooks,
+	                                                                          .arg = e,
+	                                                                          .invite = &e->invite,
+	                                                                          .joined = joined });
 }
 
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,

@@ -10,32 +10,42 @@
 
 struct engine;
 
-enum engine_state { ENGINE_JOINING, ENGINE_SCANNING, ENGINE_SYNCING, ENGINE_IN_SYNC, ENGINE_WAITING, ENGINE_PAUSED, ENGINE_ERROR };
-const char *engine_state_name(enum engine_state s); /* "joining", "scanning", "syncing", "in-sync", "waiting", "paused", "error" */
+enum engine_state {
+	ENGINE_JOINING,
+	ENGINE_SCANNING,
+	ENGINE_SYNCING,
+	ENGINE_IN_SYNC,
+	ENGINE_WAITING,
+	ENGINE_PAUSED,
+	ENGINE_ERROR
+};
+const char *engine_state_name(
+	enum engine_state s); /* "joining", "scanning", "syncing", "in-sync", "waiting", "paused", "error" */
 
 struct engine_status {
 	enum engine_state state;
-	bool in_sync;          /* P9: scanned and idle here, nothing wanted, every connected peer has and has told all */
-	const char *error;     /* ENGINE_ERROR: why */
+	bool in_sync;      /* P9: scanned and idle here, nothing wanted, every connected peer has and has told all */
+	const char *error; /* ENGINE_ERROR: why */
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
-	int64_t pending;       /* local hints and hashes */
-	size_t peers;          /* connected in this group */
+	int64_t pending; /* local hints and hashes */
+	size_t peers;    /* connected in this group */
 	struct fetch_counters fetch;
 	struct peer_counters peer;
 };
 
-const char *engine_name(const struct engine *e);        /* the group's */
+const char *engine_name(const struct engine *e); /* the group's */
 const struct group_id *engine_group(const struct engine *e);
 const char *engine_share_path(const struct engine *e);
 struct roster *engine_roster(struct engine *e);
-struct index *engine_index(struct engine *e);           /* NULL while joining or in error */
-struct fetch *engine_fetch(struct engine *e);           /* likewise */
-struct local *engine_local(struct engine *e);           /* likewise */
+struct index *engine_index(struct engine *e); /* NULL while joining or in error */
+struct fetch *engine_fetch(struct engine *e); /* likewise */
+struct local *engine_local(struct engine *e); /* likewise */
 struct peer_group *engine_peers(struct engine *e);
 void engine_status(struct engine *e, struct engine_status *s);
 /* Everything that is not in sync and will not be by itself at once: path and reason (scan's and fetch's). At most max. */
-void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason), void *arg);
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason),
+                     void *arg);
 
 /* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share. has:
  * the short IDs of members known to have this version (ourselves included). after: begins with the first path behind

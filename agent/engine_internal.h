@@ -11,8 +11,8 @@ struct engine_context {
 	struct peers *peers;
 	struct events *events;
 	const struct identity *self;
-	const char *name;     /* host name, for people */
-	const char *home;     /* absolute */
+	const char *name; /* host name, for people */
+	const char *home; /* absolute */
 	int home_dirfd;
 	int64_t rescan_s;
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
@@ -21,25 +21,25 @@ struct engine_context {
 };
 
 struct engine {
-	struct engine *prev, *next;         /* of the agent */
+	struct engine *prev, *next; /* of the agent */
 	const struct engine_context *context;
 	struct group_id group;
-	char *dir;                          /* the group's home folder, below home: "groups/<hex>" */
-	char *share_path;                   /* absolute */
+	char *dir;        /* the group's home folder, below home: "groups/<hex>" */
+	char *share_path; /* absolute */
 	bool paused;
-	char *token;                        /* the invite we join by; NULL: a member */
-	struct invite invite;               /* parsed token */
-	char *error;                        /* ENGINE_ERROR: why */
+	char *token;          /* the invite we join by; NULL: a member */
+	struct invite invite; /* parsed token */
+	char *error;          /* ENGINE_ERROR: why */
 	struct roster *roster;
 	struct index *index;
 	struct share *share;
 	struct local *local;
 	struct fetch *fetch;
 	struct peer_group *peers;
-	struct loop_hook *hook;             /* end of turn: commit, acknowledge, say what changed */
-	bool dirty;                         /* what in_sync depends on may have changed */
-	bool in_sync;                       /* as last said */
-	bool scanned;                       /* the first scan is done */
+	struct loop_hook *hook; /* end of turn: commit, acknowledge, say what changed */
+	bool dirty;             /* what in_sync depends on may have changed */
+	bool in_sync;           /* as last said */
+	bool scanned;           /* the first scan is done */
 	bool checkpointing;
 	struct engine_verify *verify;
 };

@@ -10,7 +10,7 @@ const char *engine_state_name(enum engine_state s)
 {
 	static const char *const names[] = {
 		[ENGINE_JOINING] = "joining", [ENGINE_SCANNING] = "scanning", [ENGINE_SYNCING] = "syncing",
-		[ENGINE_IN_SYNC] = "in-sync", [ENGINE_WAITING] = "waiting", [ENGINE_PAUSED] = "paused",
+		[ENGINE_IN_SYNC] = "in-sync", [ENGINE_WAITING] = "waiting",   [ENGINE_PAUSED] = "paused",
 		[ENGINE_ERROR] = "error",
 	};
 
@@ -137,7 +137,8 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 	return list->left-- > 0 && list->fn(list->arg, d->path, d->reason) && list->left > 0;
 }
 
-void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason), void *arg)
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason),
+                     void *arg)
 {
 	struct problems list = { .left = max, .fn = fn, .arg = arg };
 
@@ -154,7 +155,9 @@ void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const c
 struct holders {
 	struct index *index;
 	uint64_t epoch, self;
-	struct { uint64_t member, settled; } list[ROSTER_MAX_MEMBERS];
+	struct {
+		uint64_t member, settled;
+	} list[ROSTER_MAX_MEMBERS];
 	size_t n;
 	uint64_t has[ROSTER_MAX_MEMBERS + 1];
 };
@@ -341,7 +344,8 @@ static void rotten(void *arg, const struct record *r)
 {
 	struct engine *e = arg;
 
-	engine_emit(e, "problem", r->path, "its bytes changed on the disk without having been written: see lanyard verify");
+	engine_emit(e, "problem", r->path,
+	            "its bytes changed on the disk without having been written: see lanyard verify");
 	e->verify->fn(e->verify->arg, r);
 	if (e->verify->repair)
 		fetch_repair(e->fetch, r->path);

@@ -18,7 +18,8 @@ int engine_store_save(struct engine *e, char **why)
 	int status = -1;
 
 	if (strchr(e->share_path, '\n'))
-		*why = mem_strdup("the share's path has a newline in it, which cannot be stored: choose another folder");
+		*why = mem_strdup(
+			"the share's path has a newline in it, which cannot be stored: choose another folder");
 	else if (fs_mkdirs(e->context->home_dirfd, e->dir, 0700) ||
 	         fs_write_file(e->context->home_dirfd, path, text, strlen(text), 0600))
 		*why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));

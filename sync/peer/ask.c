@@ -63,7 +63,8 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer)
 	return t && t->asked < ASK_WINDOW ? ASK_WINDOW - t->asked : 0;
 }
 
-int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants, size_t n)
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants,
+                   size_t n)
 {
 	struct talk *t = up(g, peer);
 
@@ -95,7 +96,10 @@ int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, c
 
 	if (!t)
 		return -1;
-	struct msg_list_get m = { .channel = (uint32_t)t->my_channel, .request = request, .first = first, .content = *c };
+	struct msg_list_get m = { .channel = (uint32_t)t->my_channel,
+		                  .request = request,
+		                  .first = first,
+		                  .content = *c };
 	uint8_t *body = msg_list_get_encode(&m, &n);
 
 	remember(t, request, 0);
@@ -195,8 +199,12 @@ void ask_block_in(struct session *s, const struct msg_block *b)
 	} else if (b->flags == MSG_BLOCK_ZSTD) {
 		struct unpack_job *j = MEM_NEW(struct unpack_job);
 
-		*j = (struct unpack_job){ .session = s, .talk = t->serial, .request = b->request, .plain_len = len,
-			                  .in = mem_dup(b->data.p, b->data.n), .n = b->data.n };
+		*j = (struct unpack_job){ .session = s,
+			                  .talk = t->serial,
+			                  .request = b->request,
+			                  .plain_len = len,
+			                  .in = mem_dup(b->data.p, b->data.n),
+			                  .n = b->data.n };
 		g->counters.bytes_received += len;
 		s->jobs++;
 		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, unpack,

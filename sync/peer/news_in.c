@@ -21,8 +21,11 @@ void news_in_send_hello(struct talk *t)
 	size_t n;
 
 	load(t, &p);
-	struct msg_index_hello m = { .channel = (uint32_t)t->my_channel, .epoch = index_epoch(index), .seq = g->committed,
-		                     .have_epoch = p.epoch, .have_seq = p.received };
+	struct msg_index_hello m = { .channel = (uint32_t)t->my_channel,
+		                     .epoch = index_epoch(index),
+		                     .seq = g->committed,
+		                     .have_epoch = p.epoch,
+		                     .have_seq = p.received };
 	uint64_t wanted = index_wanted_min_seq(index, t->session->peer);
 
 	m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
@@ -44,8 +47,10 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		return;
 	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > g->committed) {
 		/* It remembers more of us than we do: this index was rolled back, and its numbers must not be used twice. */
-		log_warn("%s: knows later changes of ours than we do: the index was restored from an older copy; starting a "
-		         "new epoch", s->link->address);
+		log_warn(
+			"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a "
+			"new epoch",
+			s->link->address);
 		index_new_epoch(g->config.index);
 		peer_group_reopen(g, "opening anew with a new epoch");
 		return;

@@ -20,13 +20,13 @@ struct news_unacked {
 /* The rows of one message, and the worker job that reads the files that travel inside. */
 struct batch {
 	struct session *session;
-	uint64_t talk;                /* its serial */
-	int root;                     /* the share's */
+	uint64_t talk; /* its serial */
+	int root;      /* the share's */
 	uint64_t after, upto, committed;
-	struct msg_record *records;   /* own their record and their content.p */
+	struct msg_record *records; /* own their record and their content.p */
 	size_t n, max;
-	size_t carry;                 /* bytes of files to be read */
-	size_t seen;                  /* rows looked at */
+	size_t carry; /* bytes of files to be read */
+	size_t seen;  /* rows looked at */
 	uint64_t self, peer;
 	bool inlines;
 	struct index *index;
@@ -35,8 +35,10 @@ struct batch {
 static void batch_free(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		union { const uint8_t *in; void *out; } content = { .in = b->records[i].content.p },
-			blocks = { .in = b->records[i].blocks.p };
+		union {
+			const uint8_t *in;
+			void *out;
+		} content = { .in = b->records[i].content.p }, blocks = { .in = b->records[i].blocks.p };
 
 		record_clear(&b->records[i].record);
 		free(content.out);
@@ -48,8 +50,8 @@ static void batch_free(struct batch *b)
 
 static bool is_carried(const struct batch *b, const struct record *r)
 {
-	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->content.size > 0 &&
-	       r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
+	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self &&
+	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 
 /* index_since's callback: takes a row into the batch. */
@@ -129,8 +131,11 @@ static void add_lists(struct batch *b)
 
 static void send_batch(struct talk *t, struct batch *b)
 {
-	struct msg_news m = { .channel = (uint32_t)t->my_channel, .after = b->after, .upto = b->upto,
-		              .records = b->records, .nrecords = b->n };
+	struct msg_news m = { .channel = (uint32_t)t->my_channel,
+		              .after = b->after,
+		              .upto = b->upto,
+		              .records = b->records,
+		              .nrecords = b->n };
 	struct news_unacked *u = MEM_NEW(struct news_unacked);
 	uint8_t *body;
 

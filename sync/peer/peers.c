@@ -87,7 +87,8 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 	}
 	if (p->nsessions >= PEERS_MAX_SESSIONS) {
 		if (log_allow("peers-full", 1))
-			log_warn("%s: not connected: there are %d connections already", link->address, PEERS_MAX_SESSIONS);
+			log_warn("%s: not connected: there are %d connections already", link->address,
+			         PEERS_MAX_SESSIONS);
 		link_close(link);
 		return;
 	}
@@ -197,9 +198,14 @@ void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connect
 
 	DL_FOREACH(p->sessions, s) {
 		struct peer_group *groups[MSG_MAX_TAGS];
-		struct peer_connection c = { .id = s->id, .name = s->name ? s->name : "", .address = s->link->address,
-			                     .since_s = s->since_s, .bytes_in = s->link->bytes_in,
-			                     .bytes_out = s->link->bytes_out, .rtt_ms = s->rtt_ms, .groups = groups };
+		struct peer_connection c = { .id = s->id,
+			                     .name = s->name ? s->name : "",
+			                     .address = s->link->address,
+			                     .since_s = s->since_s,
+			                     .bytes_in = s->link->bytes_in,
+			                     .bytes_out = s->link->bytes_out,
+			                     .rtt_ms = s->rtt_ms,
+			                     .groups = groups };
 		struct talk *t;
 
 		if (!s->link->trusted)
@@ -246,7 +252,7 @@ static void close_talks(struct peer_group *g, const char *reason)
 	struct session *s;
 
 	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
-		talk_close(t, reason);
+	talk_close(t, reason);
 	DL_FOREACH(g->peers->sessions, s)
 		for (uint32_t i = 0; i < s->nchannels; i++)
 			if (s->channels[i] == g)

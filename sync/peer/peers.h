@@ -27,7 +27,7 @@ struct peers_config {
 	struct loop *loop;
 	struct workers *workers;
 	const struct identity *self;
-	const char *name;    /* our host name, for people */
+	const char *name; /* our host name, for people */
 	/* For `events`. group is NULL where a connection as a whole is meant. address: of the other end, for people. */
 	void (*connected)(void *arg, const struct agent_id *peer, struct peer_group *group);
 	void (*disconnected)(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason);
@@ -48,11 +48,11 @@ void peers_retry_now(struct peers *p);
 
 struct peer_connection {
 	struct agent_id id;
-	const char *name;          /* as it calls itself; untrusted */
+	const char *name; /* as it calls itself; untrusted */
 	const char *address;
-	int64_t since_s;           /* wall clock */
+	int64_t since_s; /* wall clock */
 	uint64_t bytes_in, bytes_out;
-	int64_t rtt_ms;            /* -1: not measured yet */
+	int64_t rtt_ms; /* -1: not measured yet */
 	size_t ngroups;
 	struct peer_group *const *groups; /* those both are members of */
 };
@@ -86,8 +86,8 @@ struct peer_hooks {
 
 struct peer_group_config {
 	struct roster *roster;
-	struct index *index;   /* NULL while joining */
-	struct share *share;   /* NULL while joining */
+	struct index *index; /* NULL while joining */
+	struct share *share; /* NULL while joining */
 	const struct peer_hooks *hooks;
 	void *arg;
 	/* Joining: */
@@ -111,9 +111,15 @@ void peer_group_pause(struct peer_group *g, bool paused);
 void *peer_group_arg(const struct peer_group *g);
 
 /* What fetch asks for; see struct fetch_ops. */
-struct peer_want { uint32_t request; uint32_t len; int64_t offset; uint8_t hash[32]; };
+struct peer_want {
+	uint32_t request;
+	uint32_t len;
+	int64_t offset;
+	uint8_t hash[32];
+};
 size_t peer_group_room(struct peer_group *g, uint64_t peer);
-int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants, size_t n);
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants,
+                   size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
 /* Logged; the third time ends the connection. */
@@ -122,16 +128,18 @@ bool peer_group_connected(struct peer_group *g, uint64_t peer);
 
 struct peer_group_peer {
 	uint64_t peer;
-	bool synced_to_us;  /* its settled number is our last: it has all we have */
-	bool told_all;      /* all its rows have arrived here (its announced last number is received) */
-	uint64_t settled;   /* of our numbers */
+	bool synced_to_us; /* its settled number is our last: it has all we have */
+	bool told_all;     /* all its rows have arrived here (its announced last number is received) */
+	uint64_t settled;  /* of our numbers */
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
 /* Every connected peer has all of ours, and we have heard all of theirs. */
 bool peer_group_settled(struct peer_group *g);
 
-struct peer_counters { uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received; };
+struct peer_counters {
+	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
+};
 struct peer_counters peer_group_counters(const struct peer_group *g);
 
 #endif

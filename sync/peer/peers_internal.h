@@ -17,21 +17,21 @@
 
 enum {
 	PEERS_MAX_SESSIONS = 256,
-	PEERS_MAX_DIALS = 1024,           /* addresses remembered */
+	PEERS_MAX_DIALS = 1024, /* addresses remembered */
 	PEERS_TICK_MS = 2500,
 	PEERS_PING_IDLE_MS = 4000,
-	PEERS_DEAD_MS = 10000,            /* with the tick: dropped after 12.5 s at the latest */
-	PEERS_PROVE_MS = 10000,           /* a connection that shows no membership by then is closed */
-	PEERS_DUPLICATE_MS = 3000,        /* connections closer together than this were made at once */
+	PEERS_DEAD_MS = 10000,     /* with the tick: dropped after 12.5 s at the latest */
+	PEERS_PROVE_MS = 10000,    /* a connection that shows no membership by then is closed */
+	PEERS_DUPLICATE_MS = 3000, /* connections closer together than this were made at once */
 	SESSION_MAX_CHANNELS = 1024,
-	NEWS_WINDOW = 16 << 20,           /* bytes of news sent and not yet acknowledged */
+	NEWS_WINDOW = 16 << 20, /* bytes of news sent and not yet acknowledged */
 	NEWS_BATCH_ROWS = 500,
-	NEWS_BATCH_BYTES = 1 << 20,       /* of files carried in one message */
-	NEWS_INLINE_MAX = 32 << 10,       /* files up to this travel inside the news */
-	ASK_WINDOW = 24 << 20,            /* bytes of blocks asked of one peer and not yet here */
-	SERVE_MAX_QUEUE = 16384,          /* blocks one peer may have asked for */
-	SERVE_MAX_READS = 4,              /* block reads at workers at a time, for each peer */
-	SERVE_QUEUED_MAX = 6 << 20,       /* stop reading blocks while this many bytes wait for the network */
+	NEWS_BATCH_BYTES = 1 << 20, /* of files carried in one message */
+	NEWS_INLINE_MAX = 32 << 10, /* files up to this travel inside the news */
+	ASK_WINDOW = 24 << 20,      /* bytes of blocks asked of one peer and not yet here */
+	SERVE_MAX_QUEUE = 16384,    /* blocks one peer may have asked for */
+	SERVE_MAX_READS = 4,        /* block reads at workers at a time, for each peer */
+	SERVE_QUEUED_MAX = 6 << 20, /* stop reading blocks while this many bytes wait for the network */
 };
 
 struct session;
@@ -41,12 +41,12 @@ struct peer_group {
 	struct peers *peers;
 	struct peer_group *prev, *next;
 	struct peer_group_config config;
-	struct talk *talks;             /* every session's talk about this group (list by group_next) */
-	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
+	struct talk *talks; /* every session's talk about this group (list by group_next) */
+	uint64_t committed; /* our last sequence number that is committed: news go up to here */
 	bool paused;
-	bool progress;                  /* acknowledgements may be due at the end of this turn */
-	struct loop_timer *join_timer;  /* joined() is called from it, so that it may free the group */
-	char *join_refusal;             /* why we were refused; NULL: admitted */
+	bool progress;                 /* acknowledgements may be due at the end of this turn */
+	struct loop_timer *join_timer; /* joined() is called from it, so that it may free the group */
+	char *join_refusal;            /* why we were refused; NULL: admitted */
 	struct peer_counters counters;
 };
 
@@ -60,7 +60,7 @@ struct serve_want {
 /* A block asked of a peer. */
 struct ask {
 	uint32_t request;
-	uint32_t len;                   /* 0: a list */
+	uint32_t len; /* 0: a list */
 	struct talk *talk;
 	UT_hash_handle hh;
 };
@@ -71,29 +71,29 @@ struct talk {
 	struct talk *prev, *next;             /* of the session */
 	struct talk *group_prev, *group_next; /* of the group */
 	int my_channel, their_channel;
-	uint64_t serial;                /* never used twice: how a finished job finds its talk, if it is still there */
-	bool open_sent;                 /* we have shown our membership (or our invite) */
-	bool open_in;                   /* the peer has opened the group towards us */
-	bool member;                    /* our roster says the peer is one */
-	bool hello_sent, up;            /* index hello sent; received too, hooks.up was called */
+	uint64_t serial;     /* never used twice: how a finished job finds its talk, if it is still there */
+	bool open_sent;      /* we have shown our membership (or our invite) */
+	bool open_in;        /* the peer has opened the group towards us */
+	bool member;         /* our roster says the peer is one */
+	bool hello_sent, up; /* index hello sent; received too, hooks.up was called */
 	/* news out */
-	uint64_t sent;                  /* our rows up to this were sent (or skipped) */
-	uint64_t acked, settled;        /* as the peer acknowledged */
+	uint64_t sent;           /* our rows up to this were sent (or skipped) */
+	uint64_t acked, settled; /* as the peer acknowledged */
 	bool no_inline;
-	bool reading;                   /* a worker reads files for the next message */
-	size_t unacked;                 /* bytes of messages not yet acknowledged */
+	bool reading;   /* a worker reads files for the next message */
+	size_t unacked; /* bytes of messages not yet acknowledged */
 	struct news_unacked *unacked_list;
 	/* news in */
-	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
-	uint64_t cursor;                /* their rows up to this were given to the hooks */
+	uint64_t their_epoch, their_last;     /* last: the greatest number they have spoken of */
+	uint64_t cursor;                      /* their rows up to this were given to the hooks */
 	uint64_t told_received, told_settled; /* as last acknowledged */
 	/* blocks in */
-	size_t asked;                   /* bytes in flight */
+	size_t asked; /* bytes in flight */
 	unsigned faults;
 	/* blocks out */
 	struct serve_want *wants;
 	size_t nwants;
-	int reads;                      /* at workers */
+	int reads; /* at workers */
 };
 
 struct session {
@@ -101,7 +101,7 @@ struct session {
 	struct session *prev, *next;
 	struct link *link;
 	struct agent_id id;
-	uint64_t peer;                  /* short ID */
+	uint64_t peer; /* short ID */
 	char *name;
 	uint16_t listen_port;
 	int64_t born_ms, since_s;
@@ -109,13 +109,13 @@ struct session {
 	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
 	uint32_t nchannels;
 	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
-	uint32_t their_channels;        /* tags received so far */
+	uint32_t their_channels;                               /* tags received so far */
 	struct talk *talks;
-	struct ask *asks;               /* by request */
+	struct ask *asks; /* by request */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
-	int jobs;                       /* at workers, holding a pointer to this: freed only at 0 */
-	bool condemned;                 /* misbehaved too often: the next tick ends it */
+	int jobs;       /* at workers, holding a pointer to this: freed only at 0 */
+	bool condemned; /* misbehaved too often: the next tick ends it */
 	bool closed;
 };
 
@@ -124,12 +124,12 @@ struct dial {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	bool has_id;
-	struct agent_id id;             /* claimed by discovery, then as proved */
-	bool pending;                   /* an attempt is under way */
-	int64_t next_ms;                /* 0: not to be tried by itself */
+	struct agent_id id; /* claimed by discovery, then as proved */
+	bool pending;       /* an attempt is under way */
+	int64_t next_ms;    /* 0: not to be tried by itself */
 	int64_t patience_ms;
-	int64_t last_ms;                /* when it was last tried */
-	int64_t heard_ms;               /* when it was last announced, or led to a member */
+	int64_t last_ms;  /* when it was last tried */
+	int64_t heard_ms; /* when it was last announced, or led to a member */
 };
 
 struct peers {
@@ -142,10 +142,10 @@ struct peers {
 	struct dial *dials;
 	size_t ndials;
 	int port;
-	struct loop_timer *tick;        /* runs while there are sessions */
-	struct loop_timer *redial;      /* runs while a dial is due */
+	struct loop_timer *tick;   /* runs while there are sessions */
+	struct loop_timer *redial; /* runs while a dial is due */
 	int64_t tick_ms;
-	uint64_t serial;                /* last given to a talk */
+	uint64_t serial; /* last given to a talk */
 };
 
 /* peers.c */

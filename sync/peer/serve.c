@@ -15,16 +15,16 @@
 /* One block being read. */
 struct read_job {
 	struct session *session;
-	uint64_t talk;           /* its serial */
+	uint64_t talk; /* its serial */
 	struct msg_want want;
-	int fd;                  /* of an unfinished download; -1: open path */
-	int64_t offset;          /* in fd or path */
+	int fd;         /* of an unfinished download; -1: open path */
+	int64_t offset; /* in fd or path */
 	int root;
-	struct record row;       /* owned: whose file it is */
-	uint8_t *out;            /* result, NULL: not to be had */
+	struct record row; /* owned: whose file it is */
+	uint8_t *out;      /* result, NULL: not to be had */
 	size_t out_n;
 	uint8_t flags;
-	bool changed;            /* the file is not what the row says */
+	bool changed; /* the file is not what the row says */
 };
 
 static bool as_row(int fd, const struct record *r)

@@ -27,8 +27,10 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 {
 	uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN];
 	struct peers *p = s->peers;
-	struct msg_hello hello = { .version = PROTOCOL_VERSION, .software = "lanyard " LANYARD_VERSION,
-		                   .name = p->config.name, .listen_port = p->port > 0 ? (uint32_t)p->port : 0 };
+	struct msg_hello hello = { .version = PROTOCOL_VERSION,
+		                   .software = "lanyard " LANYARD_VERSION,
+		                   .name = p->config.name,
+		                   .listen_port = p->port > 0 ? (uint32_t)p->port : 0 };
 	size_t size;
 
 	for (size_t i = 0; i < n && s->nchannels < SESSION_MAX_CHANNELS && i < MSG_MAX_TAGS; i++) {
@@ -36,7 +38,7 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 		group_hello_tag(tags[hello.ntags++], roster_group(groups[i]->config.roster),
 		                identity_id(p->config.self), s->link->binding);
 	}
-	hello.tags = (const uint8_t (*)[MSG_TAG_LEN])tags;
+	hello.tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	uint8_t *body = msg_hello_encode(&hello, &size);
 
 	session_send(s, FRAME_HELLO, body, size);
@@ -170,18 +172,18 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 
 /* Decodes, finds the talk by its channel, and hands it on. A message for a talk that is gone, or not yet up, is dropped: the
  * two sides need not close in step. */
-#define TALK_MESSAGE(name, needs_up, call)                                                    \
-	static int name##_frame(struct session *s, const uint8_t *p, size_t n)                \
-	{                                                                                     \
-		struct msg_arena a = { 0 };                                                   \
-		struct msg_##name m;                                                          \
-		int status = msg_##name##_decode(&m, &a, p, n);                               \
-		struct talk *t = status ? NULL : talk_of_channel(s, m.channel);               \
-                                                                                              \
-		if (t && (t->up || !(needs_up)))                                              \
-			call(t, &m);                                                          \
-		msg_free(&a);                                                                 \
-		return status;                                                                \
+#define TALK_MESSAGE(name, needs_up, call)                                      \
+	static int name##_frame(struct session *s, const uint8_t *p, size_t n)  \
+	{                                                                       \
+		struct msg_arena a = { 0 };                                     \
+		struct msg_##name m;                                            \
+		int status = msg_##name##_decode(&m, &a, p, n);                 \
+		struct talk *t = status ? NULL : talk_of_channel(s, m.channel); \
+                                                                                \
+		if (t && (t->up || !(needs_up)))                                \
+			call(t, &m);                                            \
+		msg_free(&a);                                                   \
+		return status;                                                  \
 	}
 
 static void group_close_in(struct talk *t, const struct msg_group_close *m)
@@ -234,10 +236,18 @@ static int block_frame(struct session *s, const uint8_t *p, size_t n)
 }
 
 static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = {
-	[FRAME_GROUP_OPEN] = group_open_frame, [FRAME_GROUP_CLOSE] = group_close_frame, [FRAME_ROSTER] = roster_frame,
-	[FRAME_INDEX_HELLO] = index_hello_frame, [FRAME_NEWS] = news_frame, [FRAME_NEWS_ACK] = news_ack_frame,
-	[FRAME_LIST_GET] = list_get_frame, [FRAME_LIST] = list_frame, [FRAME_GET] = get_frame,
-	[FRAME_BLOCK] = block_frame, [FRAME_CANCEL] = cancel_frame, [FRAME_ADDRESSES] = addresses_frame,
+	[FRAME_GROUP_OPEN] = group_open_frame,
+	[FRAME_GROUP_CLOSE] = group_close_frame,
+	[FRAME_ROSTER] = roster_frame,
+	[FRAME_INDEX_HELLO] = index_hello_frame,
+	[FRAME_NEWS] = news_frame,
+	[FRAME_NEWS_ACK] = news_ack_frame,
+	[FRAME_LIST_GET] = list_get_frame,
+	[FRAME_LIST] = list_frame,
+	[FRAME_GET] = get_frame,
+	[FRAME_BLOCK] = block_frame,
+	[FRAME_CANCEL] = cancel_frame,
+	[FRAME_ADDRESSES] = addresses_frame,
 };
 
 static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

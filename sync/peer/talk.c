@@ -144,7 +144,8 @@ static void show_invite(struct talk *t)
 	struct bytes request = BYTES_INIT(JOIN_MAX);
 	struct peers *p = t->session->peers;
 
-	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding, &request)) {
+	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
+	                   &request)) {
 		log_warn("%s: the invite cannot be shown: its request is too long", t->session->link->address);
 	} else {
 		send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
@@ -334,7 +335,8 @@ void talk_members_changed(struct peer_group *g)
 
 	if (g->config.invite)
 		return;
-	DL_FOREACH_SAFE2(g->talks, t, next, group_next) {
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+	{
 		bool is_member = roster_role(g->config.roster, &t->session->id) != ROLE_NONE;
 
 		if (t->member && !is_member)

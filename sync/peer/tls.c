@@ -18,24 +18,24 @@
 
 enum {
 	HANDSHAKE_MS = 10000,
-	MAX_INCOMING = 64,           /* unfinished handshakes that came in */
-	MAX_INCOMING_ONE = 8,        /* of them from one host */
+	MAX_INCOMING = 64,    /* unfinished handshakes that came in */
+	MAX_INCOMING_ONE = 8, /* of them from one host */
 	BACKLOG = 128,
 	ACCEPTS_A_TURN = 32,
-	ACCEPT_PAUSE_MS = 1000,      /* after the system had no descriptor or memory for one more */
-	NOT_SENT = 256 << 10,        /* bytes the kernel takes beyond what is under way: what a ping waits behind */
+	ACCEPT_PAUSE_MS = 1000, /* after the system had no descriptor or memory for one more */
+	NOT_SENT = 256 << 10,   /* bytes the kernel takes beyond what is under way: what a ping waits behind */
 };
 
 struct handshake {
 	struct tls *tls;
 	struct handshake *prev, *next;
-	int fd;                      /* owned; -1 when moved to a link */
-	SSL *ssl;                    /* owned; NULL when moved to a link */
-	struct loop_io *io;          /* NULL when connect() failed at once: then the timer tells */
+	int fd;             /* owned; -1 when moved to a link */
+	SSL *ssl;           /* owned; NULL when moved to a link */
+	struct loop_io *io; /* NULL when connect() failed at once: then the timer tells */
 	struct loop_timer *timer;
 	bool dialed;
-	bool connected;              /* TCP is through */
-	int connect_errno;           /* of a connect() that failed at once; 0 */
+	bool connected;    /* TCP is through */
+	int connect_errno; /* of a connect() that failed at once; 0 */
 	void *dial_arg;
 	struct sockaddr_storage addr;
 	char address[TLS_ADDRESS_MAX];
@@ -47,11 +47,11 @@ struct tls {
 	void *arg;
 	SSL_CTX *ctx;
 	struct handshake *handshakes;
-	size_t nincoming;            /* of handshakes */
-	int listen_fd;               /* -1: not listening */
+	size_t nincoming; /* of handshakes */
+	int listen_fd;    /* -1: not listening */
 	struct loop_io *listen_io;
 	struct loop_timer *listen_pause;
-	bool accept_failing;         /* it was reported */
+	bool accept_failing; /* it was reported */
 };
 
 static void handshake_free(struct handshake *h)
@@ -182,7 +182,8 @@ static void set_options(int fd)
 }
 
 /* A handshake over fd, which becomes its own. NULL and errno when it cannot be had; fd is then still the caller's. */
-static struct handshake *handshake_new(struct tls *t, int fd, bool dialed, const struct sockaddr *addr, socklen_t addr_len)
+static struct handshake *handshake_new(struct tls *t, int fd, bool dialed, const struct sockaddr *addr,
+                                       socklen_t addr_len)
 {
 	struct handshake *h = MEM_NEW(struct handshake);
 

@@ -122,8 +122,9 @@ int tls_address_listen(struct sockaddr_storage out[2], const char *text, char **
 		host = mem_printf("%.*s", (int)host_n, text);
 	rc = getaddrinfo(host, port_text, &hints, &found);
 	if (rc != 0 || (text[0] != '[' && strchr(host, ':') != NULL)) {
-		*why = mem_printf("cannot listen on \"%.300s\": the address must be numeric, like 10.0.0.1:%d or [::1]:%d",
-		                  text, port, port);
+		*why = mem_printf(
+			"cannot listen on \"%.300s\": the address must be numeric, like 10.0.0.1:%d or [::1]:%d", text,
+			port, port);
 		rc = -1;
 	} else {
 		memset(out, 0, 2 * sizeof(*out));

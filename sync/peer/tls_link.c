@@ -16,22 +16,22 @@
 #include "sync/wire/frame.h"
 
 enum {
-	RECORD = 16 << 10,        /* plain bytes of one TLS record */
-	RX_FIRST = 32 << 10,      /* the receive buffer until a longer frame is announced */
-	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
-	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
-	QUIET_TURNS = 16,         /* turns without a large frame after which the receive buffer is given back */
-	LAST_WORDS = 8 << 20,     /* bytes written, and bytes thrown away unread, when the link closes */
+	RECORD = 16 << 10,    /* plain bytes of one TLS record */
+	RX_FIRST = 32 << 10,  /* the receive buffer until a longer frame is announced */
+	TURN_READ = 1 << 20,  /* bytes read in one turn, so that other links and timers get theirs */
+	TURN_WRITE = 2 << 20, /* bytes written in one turn */
+	QUIET_TURNS = 16,     /* turns without a large frame after which the receive buffer is given back */
+	LAST_WORDS = 8 << 20, /* bytes written, and bytes thrown away unread, when the link closes */
 };
 
 /* Bytes to be written: whole frames in a row, or one part of a large frame. */
 struct piece {
 	struct piece *next;
-	uint8_t *p;    /* owned */
-	size_t n;      /* bytes in p */
-	size_t at;     /* the first that is not written yet */
-	size_t cap;    /* size of p where small frames may follow the others; 0 where nothing may */
-	bool goes_on;  /* the frame goes on in the next piece */
+	uint8_t *p;   /* owned */
+	size_t n;     /* bytes in p */
+	size_t at;    /* the first that is not written yet */
+	size_t cap;   /* size of p where small frames may follow the others; 0 where nothing may */
+	bool goes_on; /* the frame goes on in the next piece */
 };
 
 struct lane {
@@ -39,27 +39,27 @@ struct lane {
 };
 
 struct tls_link {
-	struct link link;          /* first: the part that users see */
+	struct link link; /* first: the part that users see */
 	struct loop *loop;
-	int fd;                    /* owned */
-	SSL *ssl;                  /* owned */
+	int fd;   /* owned */
+	SSL *ssl; /* owned */
 	struct loop_io *io;
-	struct loop_timer *again;  /* reads on in the next turn: SSL holds bytes that no poll tells of */
+	struct loop_timer *again; /* reads on in the next turn: SSL holds bytes that no poll tells of */
 
-	struct lane lanes[2];      /* by enum link_lane */
-	struct piece *begun;       /* first of its lane and given to SSL_write, so nothing may overtake it; or NULL */
+	struct lane lanes[2]; /* by enum link_lane */
+	struct piece *begun;  /* first of its lane and given to SSL_write, so nothing may overtake it; or NULL */
 	struct lane *begun_lane;
-	bool bulk_high;            /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
-	bool write_blocked;        /* SSL wants to read before it writes on */
+	bool bulk_high;     /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
+	bool write_blocked; /* SSL wants to read before it writes on */
 
-	uint8_t *rx;               /* received, not yet handed on; NULL while idle */
+	uint8_t *rx; /* received, not yet handed on; NULL while idle */
 	size_t rx_n, rx_cap;
 	int quiet_turns;
 
 	bool listening;
-	bool in_turn;              /* on_ready runs, and will say at its end what to wait for */
-	bool in_event;             /* the owner's code runs; freeing must wait */
-	bool is_down;              /* `down` was told */
+	bool in_turn;  /* on_ready runs, and will say at its end what to wait for */
+	bool in_event; /* the owner's code runs; freeing must wait */
+	bool is_down;  /* `down` was told */
 	bool closed;
 };
 
@@ -145,7 +145,7 @@ static void lane_cut(struct lane *lane, struct piece *last)
 struct payload {
 	const uint8_t *head; /* the caller's */
 	size_t head_n;
-	uint8_t *body;       /* owned; NULL: none */
+	uint8_t *body; /* owned; NULL: none */
 	size_t body_n;
 };
 

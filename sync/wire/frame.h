@@ -8,17 +8,30 @@
 
 enum {
 	FRAME_HEADER = 6,
-	FRAME_MAX_CONTROL = 4 << 20,            /* payload bytes of any message but BLOCK, compressed or not */
-	FRAME_MAX_BLOCK = (4 << 20) + 64,       /* payload bytes of BLOCK */
-	FRAME_MAX_BEFORE_HELLO = 16 << 10,      /* until the peer has proved itself a member of a group */
-	FRAME_FLAG_ZSTD = 1,                    /* payload: 4 bytes plain length, then one zstd frame */
+	FRAME_MAX_CONTROL = 4 << 20,       /* payload bytes of any message but BLOCK, compressed or not */
+	FRAME_MAX_BLOCK = (4 << 20) + 64,  /* payload bytes of BLOCK */
+	FRAME_MAX_BEFORE_HELLO = 16 << 10, /* until the peer has proved itself a member of a group */
+	FRAME_FLAG_ZSTD = 1,               /* payload: 4 bytes plain length, then one zstd frame */
 };
 
 /* Message types; the bodies are in lanyard.proto. Unknown types are skipped. */
 enum frame_type {
-	FRAME_HELLO = 1, FRAME_BYE = 2, FRAME_PING = 3, FRAME_PONG = 4, FRAME_GROUP_OPEN = 5, FRAME_GROUP_CLOSE = 6,
-	FRAME_ROSTER = 7, FRAME_INDEX_HELLO = 8, FRAME_NEWS = 9, FRAME_NEWS_ACK = 10, FRAME_LIST_GET = 11,
-	FRAME_LIST = 12, FRAME_GET = 13, FRAME_BLOCK = 14, FRAME_CANCEL = 15, FRAME_ADDRESSES = 16,
+	FRAME_HELLO = 1,
+	FRAME_BYE = 2,
+	FRAME_PING = 3,
+	FRAME_PONG = 4,
+	FRAME_GROUP_OPEN = 5,
+	FRAME_GROUP_CLOSE = 6,
+	FRAME_ROSTER = 7,
+	FRAME_INDEX_HELLO = 8,
+	FRAME_NEWS = 9,
+	FRAME_NEWS_ACK = 10,
+	FRAME_LIST_GET = 11,
+	FRAME_LIST = 12,
+	FRAME_GET = 13,
+	FRAME_BLOCK = 14,
+	FRAME_CANCEL = 15,
+	FRAME_ADDRESSES = 16,
 };
 
 struct frame {

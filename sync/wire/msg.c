@@ -89,14 +89,20 @@ uint8_t *msg_pack(const ProtobufCMessage *m, size_t *n)
 
 ProtobufCBinaryData msg_binary(const void *p, size_t n)
 {
-	union { const void *in; uint8_t *out; } u = { .in = p }; /* the generated structs know no const */
+	union {
+		const void *in;
+		uint8_t *out;
+	} u = { .in = p }; /* the generated structs know no const */
 
 	return (ProtobufCBinaryData){ .data = u.out, .len = n };
 }
 
 static char *text(const char *s)
 {
-	union { const char *in; char *out; } u = { .in = s ? s : "" };
+	union {
+		const char *in;
+		char *out;
+	} u = { .in = s ? s : "" };
 
 	return u.out;
 }
@@ -176,7 +182,7 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 
 	if (!pb || !text_ok(pb->software) || !text_ok(pb->name) || pb->listen_port > 65535 || pb->n_tags > MSG_MAX_TAGS)
 		return -1;
-	uint8_t (*tags)[MSG_TAG_LEN] = msg_arena_alloc(a, pb->n_tags * MSG_TAG_LEN + 1);
+	uint8_t(*tags)[MSG_TAG_LEN] = msg_arena_alloc(a, pb->n_tags * MSG_TAG_LEN + 1);
 
 	if (!tags)
 		return -1;
@@ -185,9 +191,12 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 			return -1;
 		memcpy(tags[i], pb->tags[i].data, MSG_TAG_LEN);
 	}
-	*m = (struct msg_hello){ .version = pb->version, .software = pb->software, .name = pb->name,
-		                 .listen_port = pb->listen_port, .ntags = pb->n_tags };
-	m->tags = (const uint8_t (*)[MSG_TAG_LEN])tags;
+	*m = (struct msg_hello){ .version = pb->version,
+		                 .software = pb->software,
+		                 .name = pb->name,
+		                 .listen_port = pb->listen_port,
+		                 .ntags = pb->n_tags };
+	m->tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	return 0;
 }
 
@@ -256,8 +265,10 @@ int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const u
 		return -1;
 	if (pb->roster_digest.len != 0 && pb->roster_digest.len != 32)
 		return -1;
-	*m = (struct msg_group_open){ .channel = pb->channel, .your_channel = pb->your_channel,
-		                      .ncredential = pb->n_credential, .join = bytes_of(pb->join),
+	*m = (struct msg_group_open){ .channel = pb->channel,
+		                      .your_channel = pb->your_channel,
+		                      .ncredential = pb->n_credential,
+		                      .join = bytes_of(pb->join),
 		                      .roster_digest = bytes_of(pb->roster_digest) };
 	m->credential = bytes_list(a, pb->credential, pb->n_credential);
 	return m->credential ? 0 : -1;

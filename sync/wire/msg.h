@@ -14,16 +14,16 @@
 enum {
 	MSG_TAG_LEN = 16,
 	MSG_MAX_TAGS = 64,
-	MSG_MAX_TEXT = 255,          /* bytes of a name, reason or host */
-	MSG_MAX_CREDENTIAL = 64,     /* entries */
-	MSG_MAX_RECORDS = 4096,      /* records of one NEWS */
-	MSG_MAX_WANTS = 1024,        /* blocks of one GET */
+	MSG_MAX_TEXT = 255,      /* bytes of a name, reason or host */
+	MSG_MAX_CREDENTIAL = 64, /* entries */
+	MSG_MAX_RECORDS = 4096,  /* records of one NEWS */
+	MSG_MAX_WANTS = 1024,    /* blocks of one GET */
 	MSG_MAX_ADDRESSES = 256,
-	MSG_INLINE_MAX = 64 << 10,   /* bytes of a file carried in NEWS */
-	MSG_BLOCKS_INLINE_MAX = 64,  /* blocks of a list carried in NEWS */
-	MSG_ARENA_MAX = 48 << 20,    /* memory one decoded message may take */
-	MSG_BLOCK_HEAD = 9,          /* bytes before the data of a BLOCK */
-	MSG_LIST_MAX = 100000,       /* blocks in one LIST */
+	MSG_INLINE_MAX = 64 << 10,  /* bytes of a file carried in NEWS */
+	MSG_BLOCKS_INLINE_MAX = 64, /* blocks of a list carried in NEWS */
+	MSG_ARENA_MAX = 48 << 20,   /* memory one decoded message may take */
+	MSG_BLOCK_HEAD = 9,         /* bytes before the data of a BLOCK */
+	MSG_LIST_MAX = 100000,      /* blocks in one LIST */
 };
 
 struct msg_bytes {

@@ -28,9 +28,13 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 
 	if (!pb || pb->epoch == 0 || pb->seq > INT64_MAX || pb->have_seq > INT64_MAX || pb->settled > INT64_MAX)
 		return -1;
-	*m = (struct msg_index_hello){ .channel = pb->channel, .epoch = pb->epoch, .seq = pb->seq,
-		                       .have_epoch = pb->have_epoch, .have_seq = pb->have_seq,
-		                       .settled = pb->settled, .no_inline = pb->no_inline };
+	*m = (struct msg_index_hello){ .channel = pb->channel,
+		                       .epoch = pb->epoch,
+		                       .seq = pb->seq,
+		                       .have_epoch = pb->have_epoch,
+		                       .have_seq = pb->have_seq,
+		                       .settled = pb->settled,
+		                       .no_inline = pb->no_inline };
 	return 0;
 }
 
@@ -145,7 +149,8 @@ static int file_read(struct msg_record *m, const Lanyard__Record *pb)
 		m->content = (struct msg_bytes){ .p = pb->content.data, .n = pb->content.len };
 	}
 	if (pb->blocks.len) {
-		if (pb->nblocks < 2 || pb->nblocks > MSG_BLOCKS_INLINE_MAX || pb->blocks.len != 36 * (size_t)pb->nblocks)
+		if (pb->nblocks < 2 || pb->nblocks > MSG_BLOCKS_INLINE_MAX ||
+		    pb->blocks.len != 36 * (size_t)pb->nblocks)
 			return -1;
 		m->blocks = (struct msg_bytes){ .p = pb->blocks.data, .n = pb->blocks.len };
 	}
@@ -201,7 +206,10 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 			return -1;
 		last = records[i].record.seq;
 	}
-	*m = (struct msg_news){ .channel = pb->channel, .after = pb->after, .upto = pb->upto, .records = records,
+	*m = (struct msg_news){ .channel = pb->channel,
+		                .after = pb->after,
+		                .upto = pb->upto,
+		                .records = records,
 		                .nrecords = pb->n_records };
 	return 0;
 }
@@ -224,7 +232,9 @@ int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8
 
 	if (!pb || pb->settled > pb->received || pb->received > INT64_MAX)
 		return -1;
-	*m = (struct msg_news_ack){ .channel = pb->channel, .received = pb->received, .settled = pb->settled,
+	*m = (struct msg_news_ack){ .channel = pb->channel,
+		                    .received = pb->received,
+		                    .settled = pb->settled,
 		                    .epoch = pb->epoch };
 	return 0;
 }
@@ -276,7 +286,9 @@ int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, s
 
 	if (!pb || pb->first >= RECORD_MAX_BLOCKS || pb->blocks.len % 36 || pb->blocks.len > 36 * (size_t)MSG_LIST_MAX)
 		return -1;
-	*m = (struct msg_list){ .request = pb->request, .first = pb->first, .none = pb->none || pb->blocks.len == 0,
+	*m = (struct msg_list){ .request = pb->request,
+		                .first = pb->first,
+		                .none = pb->none || pb->blocks.len == 0,
 		                .blocks = { .p = pb->blocks.data, .n = pb->blocks.len } };
 	return 0;
 }
@@ -338,7 +350,10 @@ int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, siz
 uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n)
 {
 	Lanyard__Cancel pb;
-	union { const uint32_t *in; uint32_t *out; } u = { .in = m->requests };
+	union {
+		const uint32_t *in;
+		uint32_t *out;
+	} u = { .in = m->requests };
 
 	lanyard__cancel__init(&pb);
 	pb.n_requests = m->n;
@@ -367,7 +382,9 @@ int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n)
 {
 	if (n < MSG_BLOCK_HEAD)
 		return -1;
-	*m = (struct msg_block){ .request = get_u32(p), .flags = p[4], .plain_len = get_u32(p + 5),
+	*m = (struct msg_block){ .request = get_u32(p),
+		                 .flags = p[4],
+		                 .plain_len = get_u32(p + 5),
 		                 .data = { .p = p + MSG_BLOCK_HEAD, .n = n - MSG_BLOCK_HEAD } };
 	if (m->flags > MSG_BLOCK_NONE || m->plain_len > BLOCK_MAX)
 		return -1;

@@ -5,20 +5,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define TRY(name)                                                            \
-	do {                                                                 \
-		struct msg_##name m;                                         \
-		struct msg_arena a = { 0 }, b = { 0 };                       \
-		if (msg_##name##_decode(&m, &a, p, n) == 0) {                \
-			size_t size;                                         \
-			uint8_t *again = msg_##name##_encode(&m, &size);     \
-			struct msg_##name m2;                                \
-			if (msg_##name##_decode(&m2, &b, again, size) != 0)  \
-				abort();                                     \
-			free(again);                                         \
-		}                                                            \
-		msg_free(&a);                                                \
-		msg_free(&b);                                                \
+#define TRY(name)                                                             \
+	do {                                                                  \
+		struct msg_##name m;                                          \
+		struct msg_arena in = { 0 }, out = { 0 };                     \
+		if (msg_##name##_decode(&m, &in, p, n) == 0) {                \
+			size_t size;                                          \
+			uint8_t *again = msg_##name##_encode(&m, &size);      \
+			struct msg_##name m2;                                 \
+			if (msg_##name##_decode(&m2, &out, again, size) != 0) \
+				abort();                                      \
+			free(again);                                          \
+		}                                                             \
+		msg_free(&in);                                                \
+		msg_free(&out);                                               \
 	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -33,19 +33,45 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	n--;
 	switch (which) {
-	case 0: TRY(hello); break;
-	case 1: TRY(group_open); break;
-	case 2: TRY(group_close); break;
-	case 3: TRY(roster); break;
-	case 4: TRY(index_hello); break;
-	case 5: TRY(news); break;
-	case 6: TRY(news_ack); break;
-	case 7: TRY(list_get); break;
-	case 8: TRY(list); break;
-	case 9: TRY(get); break;
-	case 10: TRY(cancel); break;
-	case 11: TRY(addresses); break;
-	case 12: msg_block_decode(&block, p, n); break;
+	case 0:
+		TRY(hello);
+		break;
+	case 1:
+		TRY(group_open);
+		break;
+	case 2:
+		TRY(group_close);
+		break;
+	case 3:
+		TRY(roster);
+		break;
+	case 4:
+		TRY(index_hello);
+		break;
+	case 5:
+		TRY(news);
+		break;
+	case 6:
+		TRY(news_ack);
+		break;
+	case 7:
+		TRY(list_get);
+		break;
+	case 8:
+		TRY(list);
+		break;
+	case 9:
+		TRY(get);
+		break;
+	case 10:
+		TRY(cancel);
+		break;
+	case 11:
+		TRY(addresses);
+		break;
+	case 12:
+		msg_block_decode(&block, p, n);
+		break;
 	default:
 		msg_bye_decode(&reason, &a, p, n);
 		msg_free(&a);

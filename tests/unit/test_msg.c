@@ -14,8 +14,14 @@ static char target[] = "../else";
 
 static struct msg_record file_record(struct version_entry *e)
 {
-	struct msg_record m = { .record = { .path = path, .kind = RECORD_FILE, .mode = 0644, .mtime_ns = -5, .seq = 7,
-		                            .modified_by = 99, .chunk_log2 = 16, .version = { .n = 1, .e = e },
+	struct msg_record m = { .record = { .path = path,
+		                            .kind = RECORD_FILE,
+		                            .mode = 0644,
+		                            .mtime_ns = -5,
+		                            .seq = 7,
+		                            .modified_by = 99,
+		                            .chunk_log2 = 16,
+		                            .version = { .n = 1, .e = e },
 		                            .content = { .size = 3, .nblocks = 1 } },
 		                .content = { .p = (const uint8_t *)"abc", .n = 3 } };
 
@@ -42,7 +48,11 @@ static void news_survives_the_trip(void **state)
 	struct msg_arena a = { 0 };
 
 	(void)state;
-	r[1].record = (struct record){ .path = path, .kind = RECORD_SYMLINK, .mtime_ns = 1, .seq = 9, .target = target,
+	r[1].record = (struct record){ .path = path,
+		                       .kind = RECORD_SYMLINK,
+		                       .mtime_ns = 1,
+		                       .seq = 9,
+		                       .target = target,
 		                       .version = { .n = 1, .e = &e2 } };
 	assert_int_equal(decode_news(&in, &out, &a), 0);
 	assert_int_equal(out.nrecords, 2);
@@ -89,13 +99,28 @@ static void a_record_that_cannot_be_is_refused(void **state)
 		assert_int_equal(decode_news(&in, &out, &a), 0);
 		msg_free(&a);
 		switch (i) {
-		case 0: r.content.n = 2; break;                    /* bytes that are not the file's size */
-		case 1: r.record.content.size = 0; break;          /* a block of nothing */
-		case 2: r.record.mode = 010000; break;
-		case 3: r.record.version.n = 0; break;
-		case 4: e.counter = 0; break;
-		case 5: r.record.content.size = 5 << 20; r.content.p = NULL; break; /* over one block's maximum */
-		case 6: r.record.seq = 0; break;
+		case 0:
+			r.content.n = 2;
+			break; /* bytes that are not the file's size */
+		case 1:
+			r.record.content.size = 0;
+			break; /* a block of nothing */
+		case 2:
+			r.record.mode = 010000;
+			break;
+		case 3:
+			r.record.version.n = 0;
+			break;
+		case 4:
+			e.counter = 0;
+			break;
+		case 5:
+			r.record.content.size = 5 << 20;
+			r.content.p = NULL;
+			break; /* over one block's maximum */
+		case 6:
+			r.record.seq = 0;
+			break;
 		}
 		assert_int_equal(decode_news(&in, &out, &a), -1);
 		msg_free(&a);
