@@ -1,0 +1,640 @@
+/* The decision about one path: each rule, and that any members, in any order of arrival, end alike and lose nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sync/plan/reconcile.h"
+
+/* --- the rules, one by one --- */
+
+static struct record file(uint64_t writer, uint64_t counter, uint8_t content, int64_t mtime)
+{
+	struct record r = { .path = mem_strdup("a"),
+		            .kind = RECORD_FILE,
+		            .mode = 0644,
+		            .mtime_ns = mtime,
+		            .modified_by = writer,
+		            .content = { .size = 10, .nblocks = 1, .root = { content } },
+		            .seq = 7,
+		            .via = 3,
+		            .seen = { .ino = 9 } };
+
+	version_bump(&r.version, writer, counter);
+	return r;
+}
+
+static struct record tombstone(uint64_t writer, uint64_t counter)
+{
+	struct record r = file(writer, counter, 0, 0);
+
+	r.deleted = true;
+	return r;
+}
+
+static struct record folder(uint64_t writer, uint64_t counter)
+{
+	struct record r = file(writer, counter, 0, 0);
+
+	r.kind = RECORD_DIR;
+	r.content = (struct content){ 0 };
+	r.mode = 0755;
+	return r;
+}
+
+static struct record symlink_to(uint64_t writer, uint64_t counter, const char *target, int64_t mtime)
+{
+	struct record r = file(writer, counter, 0, mtime);
+
+	r.kind = RECORD_SYMLINK;
+	r.content = (struct content){ 0 };
+	r.mode = 0;
+	r.target = mem_strdup(target);
+	return r;
+}
+
+/* Takes both over. knows: theirs knows ours too. Returns the decision, *merged for the caller to clear. */
+static enum reconcile decide(struct record ours, struct record theirs, bool knows, struct record *merged)
+{
+	enum reconcile result;
+
+	if (knows)
+		assert_int_equal(version_join(&theirs.version, &ours.version), 0);
+	*merged = (struct record){ 0 };
+	result = reconcile(&ours, &theirs, merged);
+	if (result == RECONCILE_NOTHING) {
+		assert_null(merged->path);
+	} else {
+		struct version joined;
+
+		version_copy(&joined, &ours.version);
+		version_join(&joined, &theirs.version);
+		assert_int_equal(version_compare(&merged->version, &joined), VERSION_EQUAL);
+		version_clear(&joined);
+		assert_int_equal(merged->seq, 0);
+		assert_int_equal(merged->via, 0);
+		assert_int_equal(merged->seen.ino, 0);
+	}
+	record_clear(&ours);
+	record_clear(&theirs);
+	return result;
+}
+
+static void check(struct record ours, struct record theirs, bool knows, enum reconcile want)
+{
+	struct record merged;
+
+	assert_int_equal(decide(ours, theirs, knows, &merged), want);
+	record_clear(&merged);
+}
+
+static void what_we_never_had(void **state)
+{
+	struct record theirs = file(1, 1, 5, 0), merged;
+
+	(void)state;
+	assert_int_equal(reconcile(NULL, &theirs, &merged), RECONCILE_TAKE);
+	assert_int_equal(merged.content.root[0], 5);
+	assert_int_equal(merged.seq, 0);
+	record_clear(&merged);
+	theirs.deleted = true;
+	assert_int_equal(reconcile(NULL, &theirs, &merged), RECONCILE_ADOPT);
+	assert_true(merged.deleted);
+	record_clear(&merged);
+	record_clear(&theirs);
+}
+
+static void a_version_that_knows_the_other_wins(void **state)
+{
+	(void)state;
+	check(file(1, 1, 5, 100), file(2, 1, 6, 1), true, RECONCILE_TAKE);
+	check(file(1, 1, 5, 100), tombstone(2, 1), true, RECONCILE_TAKE);
+	check(tombstone(1, 1), file(2, 1, 6, 1), true, RECONCILE_TAKE);
+	check(folder(1, 1), file(2, 1, 6, 1), true, RECONCILE_TAKE);
+	check(file(1, 1, 5, 100), file(2, 1, 5, 1), true, RECONCILE_ADOPT);
+	check(tombstone(1, 1), tombstone(2, 1), true, RECONCILE_ADOPT);
+	check(file(1, 2, 5, 1), file(1, 1, 6, 100), false, RECONCILE_NOTHING);
+	check(file(1, 1, 5, 1), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
+}
+
+static void equal_content_merges(void **state)
+{
+	struct record merged, ours = file(1, 1, 5, 10), theirs = file(2, 1, 5, 20);
+
+	(void)state;
+	theirs.mode = 0600;
+	assert_int_equal(decide(ours, theirs, false, &merged), RECONCILE_ADOPT);
+	assert_int_equal(merged.mode, 0600);
+	assert_int_equal(merged.mtime_ns, 20);
+	assert_int_equal(merged.modified_by, 2);
+	record_clear(&merged);
+	assert_int_equal(decide(file(1, 1, 5, 20), file(2, 1, 5, 10), false, &merged), RECONCILE_ADOPT);
+	assert_int_equal(merged.mtime_ns, 20);
+	assert_int_equal(merged.modified_by, 1);
+	record_clear(&merged);
+	check(folder(1, 1), folder(2, 1), false, RECONCILE_ADOPT);
+	check(symlink_to(1, 1, "x", 1), symlink_to(2, 1, "x", 1), false, RECONCILE_ADOPT);
+	check(tombstone(1, 1), tombstone(2, 1), false, RECONCILE_ADOPT);
+}
+
+static void an_edit_beats_a_deletion(void **state)
+{
+	struct record merged;
+
+	(void)state;
+	assert_int_equal(decide(file(1, 1, 5, 1), tombstone(2, 1), false, &merged), RECONCILE_KEEP);
+	assert_false(merged.deleted);
+	assert_int_equal(merged.modified_by, 1);
+	record_clear(&merged);
+	assert_int_equal(decide(tombstone(2, 1), file(1, 1, 5, 1), false, &merged), RECONCILE_TAKE);
+	assert_false(merged.deleted);
+	record_clear(&merged);
+	check(folder(1, 1), tombstone(2, 1), false, RECONCILE_KEEP);
+}
+
+static void the_loser_is_kept_by_its_holder(void **state)
+{
+	(void)state;
+	check(file(1, 1, 5, 1), file(2, 1, 6, 2), false, RECONCILE_CONFLICT);
+	check(file(1, 1, 5, 2), file(2, 1, 6, 1), false, RECONCILE_NOTHING);
+	check(file(1, 1, 5, 1), file(2, 1, 6, 1), false, RECONCILE_CONFLICT); /* the greater root */
+	check(file(2, 1, 6, 1), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
+	check(file(1, 1, 9, 9), folder(2, 1), false, RECONCILE_CONFLICT);
+	check(folder(2, 1), file(1, 1, 9, 9), false, RECONCILE_NOTHING);
+	check(symlink_to(1, 1, "x", 9), file(2, 1, 9, 1), false, RECONCILE_CONFLICT);
+	check(file(2, 1, 9, 1), symlink_to(1, 1, "x", 9), false, RECONCILE_NOTHING);
+	check(symlink_to(1, 1, "x", 1), symlink_to(2, 1, "y", 1), false, RECONCILE_CONFLICT);
+	check(symlink_to(1, 1, "y", 1), symlink_to(2, 1, "x", 1), false, RECONCILE_NOTHING);
+}
+
+static void equal_versions_are_judged_alike(void **state)
+{
+	(void)state;
+	check(file(1, 1, 5, 1), file(1, 1, 6, 1), false, RECONCILE_CONFLICT);
+	check(file(1, 1, 6, 1), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
+	check(tombstone(1, 1), file(1, 1, 5, 1), false, RECONCILE_TAKE);
+	check(file(1, 1, 5, 1), tombstone(1, 1), false, RECONCILE_NOTHING);
+	check(file(1, 1, 5, 1), file(1, 1, 5, 2), false, RECONCILE_ADOPT);
+	check(file(1, 1, 5, 2), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
+}
+
+static void too_many_writers_change_nothing(void **state)
+{
+	struct record ours = file(0, 1, 5, 1), theirs = file(1000000, 1, 6, 2);
+
+	(void)state;
+	for (uint64_t w = 1; w < VERSION_MAX; w++)
+		version_bump(&ours.version, w, 1);
+	check(ours, theirs, false, RECONCILE_NOTHING);
+}
+
+/* --- members that gossip --- */
+
+enum { MEMBERS = 4, ROWS_MAX = 64, CONTENTS_MAX = 400 };
+
+struct member {
+	struct record rows[ROWS_MAX];
+	int n;
+	uint64_t counter;
+};
+
+static struct member members[MEMBERS];
+static bool superseded[CONTENTS_MAX]; /* somebody who had this content at hand replaced or deleted it */
+static int contents;                  /* made so far; content 0 is none */
+static long conflicts, equal_but_different;
+
+static struct record *row_of(struct member *m, const char *path)
+{
+	for (int i = 0; i < m->n; i++) {
+		if (strcmp(m->rows[i].path, path) == 0)
+			return &m->rows[i];
+	}
+	return NULL;
+}
+
+/* Which content a live record shows; 0: none. */
+static int shown(const struct record *r)
+{
+	if (r == NULL || r->deleted || r->kind == RECORD_DIR)
+		return 0;
+	if (r->kind == RECORD_SYMLINK)
+		return atoi(r->target);
+	return (int)get_u32(r->content.root);
+}
+
+static void set_row(struct member *m, struct record *r)
+{
+	struct record *old = row_of(m, r->path);
+
+	if (old != NULL) {
+		record_clear(old);
+		*old = *r;
+		return;
+	}
+	assert_true(m->n < ROWS_MAX);
+	m->rows[m->n++] = *r;
+}
+
+/* A change of m's own: r has everything but version and modified_by. */
+static void change(struct member *m, struct record *r)
+{
+	struct record *old = row_of(m, r->path);
+
+	if (old != NULL)
+		version_copy(&r->version, &old->version);
+	r->modified_by = (uint64_t)(m - members) + 1;
+	assert_int_equal(version_bump(&r->version, r->modified_by, ++m->counter), 0);
+	set_row(m, r);
+}
+
+/* What a user does: anything to any path, knowing only what is there. */
+static void edit(struct member *m, const char *path)
+{
+	struct record *old = row_of(m, path), r = { .path = mem_strdup(path), .mtime_ns = (int64_t)random_below(4) };
+	uint64_t what = random_below(10);
+
+	if (old != NULL && !old->deleted && what < 2) {
+		record_clear(&r);
+		record_copy(&r, old);
+		version_clear(&r.version);
+		r.mode = (uint32_t)random_below(8); /* chmod */
+		change(m, &r);
+		return;
+	}
+	superseded[shown(old)] = true;
+	if (old != NULL && !old->deleted && what < 5) {
+		r.kind = old->kind;
+		r.deleted = true;
+	} else if (what == 5) {
+		r.kind = RECORD_DIR;
+		r.mtime_ns = 0;
+	} else {
+		assert_true(++contents < CONTENTS_MAX);
+		r.kind = what == 6 ? RECORD_SYMLINK : RECORD_FILE;
+		if (r.kind == RECORD_SYMLINK) {
+			r.target = mem_printf("%d", contents);
+		} else {
+			r.content = (struct content){ .size = 1, .nblocks = 1 };
+			put_u32(r.content.root, (uint32_t)contents);
+		}
+	}
+	change(m, &r);
+}
+
+static void keep_copy(struct member *m, const struct record *loser)
+{
+	for (unsigned try = 0;; try++) {
+		char *path = conflict_name(loser, try);
+		struct record *there = row_of(m, path), copy;
+
+		if (there != NULL && !there->deleted && !record_same_content(there, loser)) {
+			free(path);
+			continue;
+		}
+		if (there == NULL || there->deleted) {
+			record_copy(&copy, loser);
+			version_clear(&copy.version);
+			free(copy.path);
+			copy.path = mem_strdup(path);
+			change(m, &copy);
+		}
+		free(path);
+		return;
+	}
+}
+
+/* m hears of a record. Returns whether anything changed. */
+static bool hear(struct member *m, const struct record *theirs)
+{
+	struct record *ours = row_of(m, theirs->path), merged = { 0 }, loser;
+	enum reconcile result = reconcile(ours, theirs, &merged);
+	enum version_order order = ours != NULL ? version_compare(&theirs->version, &ours->version) : VERSION_NEWER;
+
+	if (order == VERSION_EQUAL && !record_same_content(ours, theirs))
+		equal_but_different++;
+	if (result == RECONCILE_NOTHING)
+		return false;
+	/* Content may go only to a version that knew of it, or with a copy. */
+	if (shown(ours) != 0 && shown(ours) != shown(&merged))
+		assert_true(order == VERSION_NEWER || result == RECONCILE_CONFLICT);
+	if (result == RECONCILE_KEEP)
+		assert_int_equal(shown(ours), shown(&merged));
+	if (ours != NULL && version_compare(&merged.version, &ours->version) == VERSION_EQUAL)
+		assert_false(order == VERSION_EQUAL && record_same(&merged, ours) &&
+		             merged.modified_by == ours->modified_by);
+	if (result == RECONCILE_CONFLICT) {
+		conflicts++;
+		record_copy(&loser, ours);
+		keep_copy(m, &loser);
+		record_clear(&loser);
+	}
+	set_row(m, &merged);
+	return true;
+}
+
+/* One row of a told to b. */
+static bool gossip(struct member *a, struct member *b, int row)
+{
+	struct record told;
+	bool changed;
+
+	record_copy(&told, &a->rows[row]); /* a's own rows may move while b acts */
+	changed = hear(b, &told);
+	record_clear(&told);
+	return changed;
+}
+
+/* Everybody tells everybody everything, in random order, until nothing changes. */
+static void settle(void)
+{
+	bool changed = true;
+
+	for (int round = 0; changed; round++) {
+		int order[MEMBERS * MEMBERS];
+
+		assert_true(round < 200);
+		changed = false;
+		for (int i = 0; i < MEMBERS * MEMBERS; i++) {
+			int j = (int)random_below((uint64_t)i + 1);
+
+			order[i] = order[j];
+			order[j] = i;
+		}
+		for (int i = 0; i < MEMBERS * MEMBERS; i++) {
+			struct member *a = &members[order[i] / MEMBERS], *b = &members[order[i] % MEMBERS];
+
+			for (int row = 0; a != b && row < a->n; row++)
+				changed |= gossip(a, b, row);
+		}
+	}
+}
+
+static void all_are_alike(void)
+{
+	for (int k = 1; k < MEMBERS; k++) {
+		assert_int_equal(members[k].n, members[0].n);
+		for (int i = 0; i < members[0].n; i++) {
+			struct record *r = row_of(&members[k], members[0].rows[i].path);
+
+			assert_non_null(r);
+			assert_true(record_same(r, &members[0].rows[i]));
+			assert_int_equal(version_compare(&r->version, &members[0].rows[i].version), VERSION_EQUAL);
+			assert_int_equal(r->modified_by, members[0].rows[i].modified_by);
+		}
+	}
+}
+
+static void nothing_is_lost(void)
+{
+	for (int c = 1; c <= contents; c++) {
+		bool found = superseded[c];
+
+		for (int i = 0; i < members[0].n && !found; i++)
+			found = shown(&members[0].rows[i]) == c;
+		assert_true(found);
+	}
+}
+
+static void forget_all(void)
+{
+	for (int k = 0; k < MEMBERS; k++) {
+		for (int i = 0; i < members[k].n; i++)
+			record_clear(&members[k].rows[i]);
+		members[k] = (struct member){ 0 };
+	}
+	memset(superseded, 0, sizeof(superseded));
+	contents = 0;
+}
+
+static void any_history_converges_and_loses_nothing(void **state)
+{
+	static const char *const paths[] = { "a", "b.txt" };
+
+	(void)state;
+	random_set_seed(20261121);
+	conflicts = equal_but_different = 0;
+	for (int run = 0; run < 4000; run++) {
+		int steps = (int)random_below(25) + 2;
+
+		for (int i = 0; i < steps; i++) {
+			struct member *m = &members[random_below(MEMBERS)], *other = &members[random_below(MEMBERS)];
+
+			if (random_below(2) == 0)
+				edit(m, m->n > 2 && random_below(8) == 0 ? m->rows[random_below((uint64_t)m->n)].path
+				                                         : paths[random_below(2)]);
+			else if (m != other && m->n > 0)
+				gossip(m, other, (int)random_below((uint64_t)m->n));
+		}
+		settle();
+		all_are_alike();
+		nothing_is_lost();
+		forget_all();
+	}
+	/* The histories were interesting ones. */
+	assert_true(conflicts > 1000);
+	assert_true(equal_but_different > 10);
+	random_set_seed(0);
+}
+
+/* The rule of the header, told once more and differently: a key whose bytes compare. */
+static void oracle_key(uint8_t out[128], const struct record *r)
+{
+	memset(out, 0, 128);
+	out[0] = !r->deleted;
+	if (r->deleted)
+		return;
+	out[1] = r->kind == RECORD_DIR ? 2 : r->kind == RECORD_FILE ? 1 : 0;
+	if (r->kind != RECORD_DIR)
+		put_u64(out + 2, (uint64_t)r->mtime_ns);
+	if (r->kind == RECORD_FILE)
+		memcpy(out + 10, r->content.root, 32);
+	if (r->kind == RECORD_SYMLINK)
+		snprintf((char *)out + 10, 32, "%s", r->target);
+	put_u64(out + 50, r->modified_by);
+}
+
+/* One change by each member, none knowing another: in whatever order they meet, the same one wins. */
+static void concurrent_changes_have_one_winner(void **state)
+{
+	(void)state;
+	random_set_seed(4711);
+	for (int run = 0; run < 5000; run++) {
+		uint8_t best[128] = { 0 }, key[128];
+		struct record start[MEMBERS], *won;
+
+		for (int k = 0; k < MEMBERS; k++) {
+			do
+				edit(&members[k], "a");
+			while (random_below(4) == 0);
+			record_copy(&start[k], row_of(&members[k], "a"));
+			oracle_key(key, &start[k]);
+			if (memcmp(key, best, sizeof(key)) > 0)
+				memcpy(best, key, sizeof(key));
+		}
+		for (int order = 0; order < 3; order++) {
+			for (int k = 0; k < MEMBERS; k++) {
+				struct record r;
+
+				for (int i = 0; i < members[k].n; i++)
+					record_clear(&members[k].rows[i]);
+				members[k].n = 0;
+				record_copy(&r, &start[k]);
+				set_row(&members[k], &r);
+			}
+			settle();
+			all_are_alike();
+			won = row_of(&members[0], "a");
+			oracle_key(key, won);
+			assert_memory_equal(key, best, 50); /* all but modified_by, which a tombstone does not decide */
+			if (!won->deleted && won->kind != RECORD_DIR)
+				assert_memory_equal(key, best, sizeof(key));
+		}
+		for (int k = 0; k < MEMBERS; k++)
+			record_clear(&start[k]);
+		forget_all();
+	}
+	random_set_seed(0);
+}
+
+/* --- names of conflict copies --- */
+
+static char *name_for(const char *path, int64_t mtime_s, unsigned try)
+{
+	struct record r = { .path = mem_strdup(path),
+		            .kind = RECORD_FILE,
+		            .mtime_ns = mtime_s * 1000000000,
+		            .modified_by = 0x0011223344556677 };
+	char *name = conflict_name(&r, try);
+
+	record_clear(&r);
+	return name;
+}
+
+static void check_name(const char *path, int64_t mtime_s, unsigned try, const char *want)
+{
+	char *name = name_for(path, mtime_s, try);
+
+	assert_string_equal(name, want);
+	assert_true(conflict_is_copy(name));
+	free(name);
+}
+
+static void copies_are_named(void **state)
+{
+	(void)state;
+	check_name("a.txt", 1795244772, 0, "a.conflict-20261121-070612-aaisem2e.txt");
+	check_name("dir.d/a", 1795244772, 0, "dir.d/a.conflict-20261121-070612-aaisem2e");
+	check_name("d/a.tar.gz", 1795244772, 0, "d/a.tar.conflict-20261121-070612-aaisem2e.gz");
+	check_name(".profile", 1795244772, 3, ".profile.conflict-20261121-070612-aaisem2e-3");
+	check_name("a.", 0, 0, "a..conflict-19700101-000000-aaisem2e");
+	check_name("old", -1, 0, "old.conflict-19691231-235959-aaisem2e");
+}
+
+static void a_moment_before_1970_rounds_down(void **state)
+{
+	struct record r = { .path = mem_strdup("x"), .mtime_ns = -1 };
+	char *name = conflict_name(&r, 0);
+
+	(void)state;
+	assert_string_equal(name, "x.conflict-19691231-235959-aaaaaaaa");
+	free(name);
+	r.mtime_ns = INT64_MIN;
+	name = conflict_name(&r, 0);
+	assert_true(conflict_is_copy(name));
+	free(name);
+	record_clear(&r);
+}
+
+static void long_names_are_shortened(void **state)
+{
+	char path[RECORD_PATH_MAX + 1], *name;
+
+	(void)state;
+	memset(path, 'x', 255);
+	path[0] = 'd', path[1] = '/';
+	memcpy(path + 253, ".jpeg", 6);
+	name = name_for(path, 0, 12);
+	assert_int_equal(strlen(name + 2), 255);
+	assert_string_equal(name + strlen(name) - 8, "-12.jpeg");
+	assert_true(conflict_is_copy(name));
+	free(name);
+
+	/* not within a UTF-8 sequence (two bytes each, the cut would fall into one) */
+	for (int i = 0; i < 126; i++)
+		memcpy(path + 2 * i, "\xc3\xa4", 3);
+	name = name_for(path, 0, 0);
+	assert_int_equal(strlen(name), 254);
+	assert_memory_equal(strstr(name, ".conflict") - 2, "\xc3\xa4", 2);
+	free(name);
+
+	/* bytes that are no UTF-8 at all are cut anyhow */
+	memset(path, 0x80, 255);
+	path[255] = '\0';
+	name = name_for(path, 0, 0);
+	assert_int_equal(strlen(name), 255);
+	free(name);
+}
+
+static void long_paths_keep_within_the_limit(void **state)
+{
+	char path[RECORD_PATH_MAX + 1], *name;
+
+	(void)state;
+	for (int i = 0; i < RECORD_PATH_MAX; i++)
+		path[i] = i % 100 == 99 ? '/' : 'p';
+	path[RECORD_PATH_MAX] = '\0';
+	name = name_for(path, 0, 0); /* 95 bytes of name: shortened */
+	assert_int_equal(strlen(name), RECORD_PATH_MAX);
+	assert_memory_equal(name, path, 4000);
+	free(name);
+	path[RECORD_PATH_MAX - 4] = '/'; /* 3 bytes of name: no room, so one folder higher */
+	name = name_for(path, 0, 0);
+	assert_true(strlen(name) <= RECORD_PATH_MAX);
+	assert_memory_equal(name, path, 4000);
+	assert_null(strchr(name + 4000, '/'));
+	assert_true(conflict_is_copy(name));
+	free(name);
+}
+
+static void only_copies_look_like_copies(void **state)
+{
+	(void)state;
+	assert_false(conflict_is_copy("a.conflict-2026112-070612-aaisem2e"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisemz"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem1e"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem2ex"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem2e/b"));
+	assert_false(conflict_is_copy("a.conflict-"));
+	assert_false(conflict_is_copy(""));
+	assert_true(conflict_is_copy("d/.conflict-.conflict-20261121-070612-aaisem2e-44.c"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_we_never_had),
+		cmocka_unit_test(a_version_that_knows_the_other_wins),
+		cmocka_unit_test(equal_content_merges),
+		cmocka_unit_test(an_edit_beats_a_deletion),
+		cmocka_unit_test(the_loser_is_kept_by_its_holder),
+		cmocka_unit_test(equal_versions_are_judged_alike),
+		cmocka_unit_test(too_many_writers_change_nothing),
+		cmocka_unit_test(any_history_converges_and_loses_nothing),
+		cmocka_unit_test(concurrent_changes_have_one_winner),
+		cmocka_unit_test(copies_are_named),
+		cmocka_unit_test(a_moment_before_1970_rounds_down),
+		cmocka_unit_test(long_names_are_shortened),
+		cmocka_unit_test(long_paths_keep_within_the_limit),
+		cmocka_unit_test(only_copies_look_like_copies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
