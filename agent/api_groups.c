@@ -1,0 +1,264 @@
+/* The groups and who belongs to them: found, invite, join, leave, members, pause, resume. */
+#include "agent/api_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/escape.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+	EXPIRES_DEFAULT = 24 * 3600,     /* s */
+	EXPIRES_MAX = 366 * 86400,
+	JOIN_TIMEOUT_DEFAULT = 60,
+	TIMEOUT_MAX = 366 * 86400,
+};
+
+static json_t *group_json(struct engine *e)
+{
+	return json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e),
+		"share", api_name(engine_share_path(e)));
+}
+
+/* --- lists --- */
+
+struct group_list {
+	struct api *api;
+	json_t *array;
+};
+
+static bool add_group(void *arg, struct engine *e)
+{
+	struct group_list *list = arg;
+	struct engine_status s = { 0 };
+	enum role role = roster_role(engine_roster(e), agent_self(list->api->agent));
+	json_t *group = group_json(e);
+
+	engine_status(e, &s);
+	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
+	json_object_set_new(group, "state", json_string(engine_state_name(s.state)));
+	json_array_append_new(list->array, group);
+	return true;
+}
+
+static bool add_seen(void *arg, const char *name, const char *agent)
+{
+	json_array_append_new(arg, json_pack("{s:o, s:o}", "group", api_name(name), "agent", api_message(agent)));
+	return true;
+}
+
+void api_groups(struct api *api, struct control_call *call)
+{
+	struct group_list list = { .api = api, .array = json_array() };
+	json_t *seen = json_array();
+
+	agent_engines(api->agent, add_group, &list);
+	agent_seen_groups(api->agent, add_seen, seen);
+	control_reply(call, 200, json_pack("{s:o, s:o}", "groups", list.array, "seen", seen));
+}
+
+struct member_list {
+	struct api *api;
+	struct engine *engine;
+	json_t *array;
+};
+
+static bool add_member(void *arg, const struct roster_member *m)
+{
+	struct member_list *list = arg;
+	struct peer_group *peers = engine_peers(list->engine);
+	bool self = agent_id_equal(&m->id, agent_self(list->api->agent));
+	bool connected = !self && peers != NULL && peer_group_connected(peers, agent_id_short(&m->id));
+
+	json_array_append_new(list->array, json_pack("{s:o, s:s, s:o, s:b, s:b, s:I}", "agent", api_agent_id(&m->id),
+		"role", role_name(m->role), "name", api_name(m->name), "connected", (int)connected,
+		"self", (int)self, "since", (json_int_t)m->since_s));
+	return true;
+}
+
+void api_members(struct api *api, struct control_call *call)
+{
+	struct member_list list = { .api = api, .engine = api_engine(api, call), .array = NULL };
+
+	if (list.engine == NULL)
+		return;
+	list.array = json_array();
+	roster_members(engine_roster(list.engine), add_member, &list);
+	control_reply(call, 200, json_pack("{s:o}", "members", list.array));
+}
+
+/* --- found, invite, leave --- */
+
+/* The share's path out of the body, decoded; NULL: answered. Fresh. */
+static char *body_share(struct control_call *call)
+{
+	const char *text;
+	char *share;
+
+	if (api_body_text(call, "share", &text) < 0)
+		return NULL;
+	share = text != NULL ? escape_decode(text) : NULL;
+	if (share != NULL && share[0] == '/')
+		return share;
+	free(share);
+	control_fail(call, 400, "\"share\" must be an absolute path (a backslash in it is written \\\\)");
+	return NULL;
+}
+
+void api_create(struct api *api, struct control_call *call)
+{
+	const char *text;
+	bool hidden = false;
+	struct engine *e = NULL;
+	char *name = NULL;
+	char *share = NULL;
+	char *why = NULL;
+
+	if (api_body_text(call, "name", &text) < 0 || api_body_flag(call, "hidden", &hidden) < 0)
+		return;
+	name = text != NULL ? escape_decode(text) : NULL;
+	if (name == NULL || !group_name_valid(name)) {
+		control_fail(call, 400, "a group's name is 1 to %d bytes of printable UTF-8, without '/' and without "
+			"spaces at its ends (a backslash in it is written \\\\)", GROUP_NAME_MAX);
+		goto free_name;
+	}
+	share = body_share(call);
+	if (share == NULL)
+		goto free_name;
+	if (agent_create(api->agent, name, share, hidden, false, &e, &why) < 0)
+		api_refuse(call, &why);
+	else
+		control_reply(call, 201, group_json(e));
+	free(share);
+free_name:
+	free(name);
+}
+
+void api_invite(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	int64_t expires = EXPIRES_DEFAULT;
+	char *token = NULL;
+	char *why = NULL;
+
+	if (e == NULL || api_body_number(call, "expires", 1, EXPIRES_MAX, &expires) < 0)
+		return;
+	if (agent_invite(api->agent, e, expires, ROLE_MEMBER, &token, &why) < 0)
+		api_refuse(call, &why);
+	else
+		control_reply(call, 201, json_pack("{s:s, s:o, s:I}", "token", token, "group", api_name(engine_name(e)),
+			"expires", (json_int_t)(clock_wall_s() + expires)));
+	free(token);
+}
+
+void api_leave(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	char *why = NULL;
+	struct group_id id;
+	json_t *left;
+
+	if (e == NULL)
+		return;
+	id = *engine_group(e);
+	left = group_json(e);
+	if (agent_leave(api->agent, e, &why) < 0) {
+		json_decref(left);
+		api_refuse(call, &why);
+		return;
+	}
+	api_verify_left(api, &id);
+	control_reply(call, 200, left);
+}
+
+/* --- pause --- */
+
+static bool set_paused(void *arg, struct engine *e)
+{
+	bool *paused = arg;
+
+	engine_pause(e, *paused);
+	return true;
+}
+
+static void pause_groups(struct api *api, struct control_call *call, bool paused)
+{
+	struct engine *e;
+
+	if (call->group == NULL) {
+		agent_engines(api->agent, set_paused, &paused);
+	} else {
+		e = api_engine(api, call);
+		if (e == NULL)
+			return;
+		engine_pause(e, paused);
+	}
+	control_reply(call, 200, json_pack("{s:b}", "paused", (int)paused));
+}
+
+void api_pause(struct api *api, struct control_call *call)
+{
+	pause_groups(api, call, true);
+}
+
+void api_resume(struct api *api, struct control_call *call)
+{
+	pause_groups(api, call, false);
+}
+
+/* --- join: the answer comes when a member has answered --- */
+
+static bool look_joined(struct api *api, struct control_call *call, void *state, bool *again)
+{
+	const struct group_id *id = state;
+	struct engine *e = api_engine_by_id(api, id);
+	struct engine_status s = { 0 };
+
+	(void)again;
+	if (e == NULL) {
+		control_fail(call, 409, "the group was left meanwhile");
+		return true;
+	}
+	engine_status(e, &s);
+	if (s.state == ENGINE_JOINING)
+		return false;
+	if (s.state == ENGINE_ERROR)
+		control_fail(call, 409, "%s", s.error != NULL ? s.error : "a member refused");
+	else
+		control_reply(call, 201, group_json(e));
+	return true;
+}
+
+static void join_expired(struct api *api, struct control_call *call, void *state)
+{
+	(void)api;
+	(void)state;
+	control_fail(call, 504, "no member has answered yet; the agent goes on trying (`lanyard groups` tells, "
+		"`lanyard leave` gives up). Is a member running, and reachable from here?");
+}
+
+void api_join(struct api *api, struct control_call *call)
+{
+	int64_t timeout = JOIN_TIMEOUT_DEFAULT;
+	const char *token;
+	struct engine *e = NULL;
+	char *share = NULL;
+	char *why = NULL;
+
+	if (api_body_text(call, "token", &token) < 0 || api_body_number(call, "timeout", 0, TIMEOUT_MAX, &timeout) < 0)
+		return;
+	if (token == NULL) {
+		control_fail(call, 400, "\"token\" is missing");
+		return;
+	}
+	share = body_share(call);
+	if (share == NULL)
+		return;
+	if (agent_join(api->agent, token, share, &e, &why) < 0)
+		api_refuse(call, &why);
+	else
+		api_wait_until(api, call, timeout, look_joined, join_expired,
+			mem_dup(engine_group(e), sizeof(struct group_id)));
+	free(share);
+}

@@ -1,0 +1,70 @@
+/* What the api_*.c share. Nobody else includes this. */
+#ifndef LANYARD_AGENT_API_INTERNAL_H
+#define LANYARD_AGENT_API_INTERNAL_H
+
+#include "agent/api.h"
+
+struct api {
+	struct loop *loop;
+	struct agent *agent;
+	struct events *events;
+	char *name;                     /* of this host; owned */
+	struct api_waiter *waiters;     /* api_wait.c */
+	struct loop_hook *turn_hook;    /* while there are waiters */
+	struct loop_timer *turn_timer;  /* likewise */
+	uint64_t turn;                  /* counts ends of turns while there are waiters */
+	int64_t looked_ms;              /* loop time at which the waiters were looked at last */
+	struct api_verify *verifies;    /* api_verify.c: under way */
+};
+
+typedef void api_fn(struct api *api, struct control_call *call);
+
+/* api_groups.c */
+api_fn api_groups, api_create, api_invite, api_join, api_leave, api_members, api_pause, api_resume;
+/* api_status.c */
+api_fn api_status, api_peers, api_downloads;
+/* api_files.c */
+api_fn api_files;
+/* api_events.c */
+api_fn api_events;
+/* api_wait.c */
+api_fn api_wait;
+/* api_verify.c */
+api_fn api_verify;
+void api_verify_forget(struct api *api);
+/* The group is gone, and with it what was under way. */
+void api_verify_left(struct api *api, const struct group_id *group);
+
+/* --- waiting: an answer that becomes possible in some later turn --- */
+
+/* Looks whether the call can be answered: true when it has been. Sets *again when the next turn must not wait. */
+typedef bool api_wait_look(struct api *api, struct control_call *call, void *state, bool *again);
+/* Time is up: answers the call. */
+typedef void api_wait_expire(struct api *api, struct control_call *call, void *state);
+/* Looks now, at the end of turns, and at least each 10 ms while the loop is busy. timeout_s < 0: for ever. state is
+ * given to free() at the end. */
+void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_s, api_wait_look *look,
+	api_wait_expire *expire, void *state);
+
+/* --- helpers --- */
+
+/* The group that the call's path names; NULL when there is none: the call is answered then. */
+struct engine *api_engine(struct api *api, struct control_call *call);
+/* By ID; NULL when we are not in it (any more). */
+struct engine *api_engine_by_id(struct api *api, const struct group_id *id);
+/* Fields of the body, each NULL or the default when not there. -1 when of the wrong kind or out of range: the call is
+ * answered then. */
+int api_body_text(struct control_call *call, const char *key, const char **text);
+int api_body_flag(struct control_call *call, const char *key, bool *flag);
+int api_body_number(struct control_call *call, const char *key, int64_t min, int64_t max, int64_t *n);
+/* A number in the query; stays as it is when not there. -1: answered. */
+int api_query_number(struct control_call *call, const char *key, int64_t min, int64_t max, int64_t *n);
+/* Answers 409 with *why and frees it. */
+void api_refuse(struct control_call *call, char **why);
+
+json_t *api_name(const char *bytes);     /* a name as text; null for NULL */
+json_t *api_message(const char *bytes);  /* a message; null for NULL */
+json_t *api_agent_id(const struct agent_id *id);
+json_t *api_group_id(const struct engine *e);
+
+#endif

@@ -1,0 +1,91 @@
+/* Re-hashing a whole share, on request. The answer comes when it is done; a client that goes away does not stop it. */
+#include "agent/api_internal.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+
+enum { MAX_LISTED = 10000 }; /* rotten files; all are counted */
+
+struct api_verify {
+	struct api *api;
+	struct control_call *call; /* NULL: the client went away */
+	struct group_id group;
+	bool repair;
+	json_t *rotten;            /* owned */
+	struct api_verify *prev;
+	struct api_verify *next;
+};
+
+static void verify_free(struct api_verify *v)
+{
+	DL_DELETE(v->api->verifies, v);
+	json_decref(v->rotten);
+	free(v);
+}
+
+void api_verify_forget(struct api *api)
+{
+	while (api->verifies != NULL)
+		verify_free(api->verifies);
+}
+
+void api_verify_left(struct api *api, const struct group_id *group)
+{
+	struct api_verify *v;
+	struct api_verify *next;
+
+	DL_FOREACH_SAFE(api->verifies, v, next) {
+		if (!group_id_equal(&v->group, group))
+			continue;
+		if (v->call != NULL)
+			control_fail(v->call, 409, "the group was left meanwhile");
+		verify_free(v);
+	}
+}
+
+static void client_gone(void *state)
+{
+	struct api_verify *v = state;
+
+	v->call = NULL;
+}
+
+static void found_rotten(void *arg, const struct record *r)
+{
+	struct api_verify *v = arg;
+
+	if (json_array_size(v->rotten) < MAX_LISTED)
+		json_array_append_new(v->rotten, api_name(r->path));
+}
+
+static void done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
+{
+	struct api_verify *v = arg;
+
+	if (v->call != NULL)
+		control_reply(v->call, 200, json_pack("{s:I, s:I, s:O, s:I, s:b}", "files", (json_int_t)files,
+			"bytes", (json_int_t)bytes, "rotten", v->rotten, "rotten_count", (json_int_t)rotten,
+			"repair", (int)v->repair));
+	verify_free(v);
+}
+
+void api_verify(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	bool repair = false;
+	struct api_verify *v;
+
+	if (e == NULL || api_body_flag(call, "repair", &repair) < 0)
+		return;
+	v = MEM_NEW(struct api_verify);
+	*v = (struct api_verify){ .api = api, .call = call, .repair = repair, .rotten = json_array(),
+		.group = *engine_group(e) };
+	DL_APPEND(api->verifies, v);
+	control_defer(call, client_gone, v);
+	if (engine_verify(e, repair, found_rotten, done, v) == 0)
+		return;
+	control_fail(call, 409, "a verification is running already, or the group has no share now (see status)");
+	verify_free(v);
+}

@@ -1,0 +1,434 @@
+/* The control socket on libmicrohttpd in its external epoll mode: see control.h. Its epoll descriptor is watched by our
+ * loop like any other, its timeout is one of our timers, so everything here runs on the loop's thread.
+ *
+ * A call that waits is suspended. libmicrohttpd does not look at a suspended connection, so we watch its descriptor
+ * ourselves: a client that hangs up meanwhile is seen at once, and its slot is free again. */
+#include "agent/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "agent/escape.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+	MAX_CONNECTIONS = 64,
+	MAX_BODY = 64 << 10,      /* bytes */
+	MAX_DISCARD = 1 << 20,    /* bytes of a too long body that are read to answer it; then it is cut */
+	REQUEST_TIMEOUT = 60,     /* s */
+	BACKLOG = 64,
+};
+
+static const char socket_name[] = "control.sock";
+
+struct control {
+	struct loop *loop;
+	int home_dirfd;               /* the caller's */
+	control_handler *handler;
+	void *arg;
+	struct MHD_Daemon *daemon;
+	struct loop_io *epoll;        /* libmicrohttpd's epoll descriptor */
+	struct loop_timer *timer;     /* its timeout */
+	struct control_inside *calls; /* all that have not ended */
+};
+
+/* The half of a call that handlers do not see. */
+struct control_inside {
+	struct control_call call;
+	struct control *control;
+	struct MHD_Connection *connection;
+	struct bytes body;
+	size_t discarded;                     /* bytes of the body beyond MAX_BODY */
+	bool handed;                          /* to the handler */
+	bool answered;                        /* a response is queued */
+	bool suspended;
+	bool broken;                          /* the client hung up while suspended */
+	struct loop_io *watch;                /* for its hanging up; NULL until first suspended */
+	void (*gone)(void *state);            /* deferred */
+	const struct control_stream *stream;  /* NULL: not in pieces */
+	void *state;                          /* gone's or stream's */
+	bool woken;                           /* since more() last said WAIT */
+	struct bytes out;                     /* what more() gave */
+	size_t sent;                          /* of out */
+	struct control_inside *prev;
+	struct control_inside *next;
+};
+
+/* --- driving libmicrohttpd --- */
+
+static void run(void *arg)
+{
+	struct control *c = arg;
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	MHD_run(c->daemon);
+	if (MHD_get_timeout(c->daemon, &ms) == MHD_YES)
+		loop_timer_start(c->timer, (int64_t)ms, 0);
+	else
+		loop_timer_stop(c->timer);
+}
+
+static void epoll_ready(void *arg, int events)
+{
+	(void)events;
+	run(arg);
+}
+
+/* --- suspended calls --- */
+
+static void resume(struct control_inside *in)
+{
+	if (!in->suspended)
+		return;
+	in->suspended = false;
+	if (in->watch != NULL)
+		loop_io_want(in->watch, 0);
+	MHD_resume_connection(in->connection);
+}
+
+static void client_spoke(void *arg, int events)
+{
+	struct control_inside *in = arg;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+	ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0) {
+		/* Another request sent ahead: it waits for this one's answer, and we must not spin on it. */
+		loop_io_want(in->watch, 0);
+	} else if (n == 0 || (events & LOOP_ERROR) != 0 || (errno != EAGAIN && errno != EINTR)) {
+		in->broken = true;
+		resume(in);
+	}
+}
+
+static void suspend(struct control_inside *in)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	in->suspended = true;
+	MHD_suspend_connection(in->connection);
+	if (in->watch == NULL)
+		in->watch = loop_io_new(in->control->loop, info->connect_fd, client_spoke, in);
+	if (in->watch != NULL)
+		loop_io_want(in->watch, LOOP_READ);
+}
+
+/* --- answering --- */
+
+static void queue(struct control_inside *in, unsigned int status, const char *type, struct MHD_Response *response)
+{
+	if (response == NULL || MHD_add_response_header(response, "Content-Type", type) != MHD_YES ||
+	    MHD_queue_response(in->connection, status, response) != MHD_YES)
+		in->broken = true;
+	if (response != NULL)
+		MHD_destroy_response(response);
+	in->answered = true;
+	in->gone = NULL;
+	resume(in);
+}
+
+void control_reply(struct control_call *call, unsigned int status, json_t *document)
+{
+	struct control_inside *in = call->inside;
+	struct bytes out = BYTES_INIT(64 << 20);
+	struct MHD_Response *response = NULL;
+
+	if (control_append(&out, document, "\n") == 0)
+		response = MHD_create_response_from_buffer(out.len, out.p, MHD_RESPMEM_MUST_COPY);
+	bytes_free(&out);
+	json_decref(document);
+	queue(in, status, "application/json", response);
+}
+
+void control_fail(struct control_call *call, unsigned int status, const char *fmt, ...)
+{
+	va_list ap;
+	char *raw = NULL;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&raw, fmt, ap) < 0)
+		abort(); /* no memory */
+	va_end(ap);
+	text = escape_message(raw);
+	control_reply(call, status, json_pack("{s:s}", "error", text));
+	free(text);
+	free(raw);
+}
+
+void control_defer(struct control_call *call, void (*gone)(void *state), void *state)
+{
+	struct control_inside *in = call->inside;
+
+	in->gone = gone;
+	in->state = state;
+	suspend(in);
+}
+
+static ssize_t give_piece(void *arg, uint64_t pos, char *buf, size_t max)
+{
+	struct control_inside *in = arg;
+	size_t n;
+
+	(void)pos;
+	if (in->broken)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	while (in->sent == in->out.len) {
+		enum control_more more;
+
+		bytes_clear(&in->out);
+		in->sent = 0;
+		in->woken = false;
+		more = in->stream->more(in->state, &in->out);
+		if (in->out.full || more == CONTROL_BROKEN)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (in->out.len > 0 || more == CONTROL_MORE)
+			continue;
+		if (more == CONTROL_END)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		if (in->woken)
+			continue;
+		suspend(in);
+		return 0;
+	}
+	n = in->out.len - in->sent;
+	if (n > max)
+		n = max;
+	memcpy(buf, in->out.p + in->sent, n);
+	in->sent += n;
+	return (ssize_t)n;
+}
+
+void control_stream(struct control_call *call, const struct control_stream *stream, void *state)
+{
+	struct control_inside *in = call->inside;
+
+	in->stream = stream;
+	in->state = state;
+	in->out = BYTES_INIT(CONTROL_PIECE_MAX);
+	queue(in, MHD_HTTP_OK, stream->content_type,
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONTROL_PIECE, give_piece, in, NULL));
+}
+
+void control_wake(struct control_call *call)
+{
+	call->inside->woken = true;
+	resume(call->inside);
+}
+
+static int append_text(const char *text, size_t n, void *out)
+{
+	return bytes_append(out, text, n);
+}
+
+int control_append(struct bytes *out, const json_t *document, const char *tail)
+{
+	/* ASCII, so that not even a right-to-left mark in a name does anything to a terminal. */
+	if (json_dump_callback(document, append_text, out, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) < 0)
+		return -1;
+	return bytes_append(out, tail, strlen(tail));
+}
+
+/* --- a request comes --- */
+
+const char *control_query(struct control_call *call, const char *key)
+{
+	return MHD_lookup_connection_value(call->inside->connection, MHD_GET_ARGUMENT_KIND, key);
+}
+
+static void hand_over(struct control_inside *in)
+{
+	json_error_t error;
+
+	in->handed = true;
+	if (in->discarded > 0) {
+		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than %d bytes", MAX_BODY);
+		return;
+	}
+	if (in->body.len == 0)
+		in->call.body = json_object();
+	else
+		in->call.body = json_loadb((const char *)in->body.p, in->body.len, JSON_REJECT_DUPLICATES, &error);
+	if (in->call.body == NULL)
+		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON: line %d: %s", error.line, error.text);
+	else if (!json_is_object(in->call.body))
+		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
+	else
+		in->control->handler(in->control->arg, &in->call);
+}
+
+static struct control_inside *call_new(struct control *c, struct MHD_Connection *connection, const char *url,
+	const char *method)
+{
+	struct control_inside *in = MEM_NEW(struct control_inside);
+
+	in->control = c;
+	in->connection = connection;
+	in->body = BYTES_INIT(MAX_BODY);
+	in->call.inside = in;
+	in->call.method = mem_strdup(method);
+	in->call.path = mem_strdup(url);
+	DL_APPEND(c->calls, in);
+	return in;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+	const char *version, const char *data, size_t *data_size, void **slot)
+{
+	struct control_inside *in = *slot;
+
+	(void)version;
+	if (in == NULL) {
+		*slot = call_new(arg, connection, url, method);
+		return MHD_YES;
+	}
+	if (*data_size > 0) {
+		if (in->discarded > 0 || bytes_append(&in->body, data, *data_size) < 0)
+			in->discarded += *data_size;
+		*data_size = 0;
+		return in->discarded > MAX_DISCARD ? MHD_NO : MHD_YES;
+	}
+	/* A call that is resumed without an answer has lost its client, or its agent. */
+	if (in->handed && !in->answered)
+		return MHD_NO;
+	if (!in->handed)
+		hand_over(in);
+	return in->broken ? MHD_NO : MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode code)
+{
+	struct control_inside *in = *slot;
+	struct control *c = arg;
+
+	(void)connection;
+	(void)code;
+	if (in == NULL)
+		return;
+	*slot = NULL;
+	DL_DELETE(c->calls, in);
+	loop_io_free(in->watch);
+	if (in->gone != NULL)
+		in->gone(in->state);
+	if (in->stream != NULL && in->stream->end != NULL)
+		in->stream->end(in->state);
+	bytes_free(&in->body);
+	bytes_free(&in->out);
+	json_decref(in->call.body);
+	free(in->call.group);
+	free((void *)(uintptr_t)in->call.method);
+	free((void *)(uintptr_t)in->call.path);
+	free(in);
+}
+
+/* --- start and stop --- */
+
+/* Binds in the folder by descriptor, because a socket's path may have at most 107 bytes. */
+static int listen_in(int dirfd)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t old_mask;
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", dirfd, socket_name);
+	/* Whoever holds the home's lock is the only agent here: what is there is stale. */
+	if (unlinkat(dirfd, socket_name, 0) < 0 && errno != ENOENT)
+		goto close_fd;
+	old_mask = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(old_mask);
+	if (rc == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+
+close_fd:
+	rc = errno;
+	close(fd);
+	errno = rc;
+	return -1;
+}
+
+static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *fmt, va_list ap)
+{
+	char text[512];
+
+	(void)arg;
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("control: %s", text);
+}
+
+struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
+	char **why)
+{
+	struct control *c = MEM_NEW(struct control);
+	const union MHD_DaemonInfo *info;
+	int fd = listen_in(home_dirfd);
+
+	c->loop = loop;
+	c->home_dirfd = home_dirfd;
+	c->handler = handler;
+	c->arg = arg;
+	if (fd < 0) {
+		*why = mem_printf("%s/%s: %s", home, socket_name, strerror(errno));
+		goto free_control;
+	}
+	c->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+		on_request, c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_END);
+	info = c->daemon != NULL ? MHD_get_daemon_info(c->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (info != NULL)
+		c->epoll = loop_io_new(loop, info->epoll_fd, epoll_ready, c);
+	if (c->epoll == NULL) {
+		*why = mem_printf("%s/%s: the HTTP server does not start: %s", home, socket_name, strerror(errno));
+		goto stop_daemon;
+	}
+	c->timer = loop_timer_new(loop, run, c);
+	loop_io_want(c->epoll, LOOP_READ);
+	return c;
+
+stop_daemon:
+	if (c->daemon != NULL)
+		MHD_stop_daemon(c->daemon);
+	else
+		close(fd);
+	(void)unlinkat(home_dirfd, socket_name, 0);
+free_control:
+	free(c);
+	return NULL;
+}
+
+void control_free(struct control *c)
+{
+	struct control_inside *in;
+
+	if (c == NULL)
+		return;
+	(void)unlinkat(c->home_dirfd, socket_name, 0);
+	loop_io_free(c->epoll);
+	loop_timer_free(c->timer);
+	DL_FOREACH(c->calls, in) {
+		in->broken = true;
+		resume(in);
+	}
+	MHD_stop_daemon(c->daemon); /* closes the listening socket too, and completes every call */
+	free(c);
+}

@@ -1,0 +1,62 @@
+/* The control socket: HTTP/1.1 and JSON on a Unix socket (mode 0600), for the command line and for curl. This is the
+ * only door to libmicrohttpd; it knows no requests, it hands each to a handler, on the loop's thread, once its body is
+ * here. It has no threads of its own. Bounds: 64 connections, 64 KiB a body, 60 s for a request to arrive. */
+#ifndef LANYARD_AGENT_CONTROL_H
+#define LANYARD_AGENT_CONTROL_H
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+#include "base/loop.h"
+
+struct control;
+
+/* One request and its answer. It ends with the answer's last byte, or when the client goes away. */
+struct control_call {
+	const char *method;
+	const char *path;   /* decoded, without the query */
+	char *group;        /* the path's variable part; owned; NULL when it has none. Set by whoever reads the path */
+	json_t *body;       /* an object, empty when there was no body; owned */
+	struct control_inside *inside;
+};
+
+/* Answers the call (one of the functions below), now or later. */
+typedef void control_handler(void *arg, struct control_call *call);
+
+/* home_dirfd: the home folder, whose lock is held; a stale control.sock in it is replaced. home: its path, for
+ * messages. NULL with *why (fresh text). */
+struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
+	char **why);
+/* Ends all connections (deferred calls are told that they are gone), removes the socket. */
+void control_free(struct control *c);
+
+/* The value of ?key=..., decoded; NULL when it is not there. Stays the call's. */
+const char *control_query(struct control_call *call, const char *key);
+
+/* Answers with a document, which is taken over. */
+void control_reply(struct control_call *call, unsigned int status, json_t *document);
+/* Answers with {"error": text}; text is made valid UTF-8. */
+void control_fail(struct control_call *call, unsigned int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The answer comes later, by the two above. gone(state): the client went away before; it wants no answer any more. */
+void control_defer(struct control_call *call, void (*gone)(void *state), void *state);
+
+/* The answer comes in pieces (200, chunked). more() appends to out (bounded at CONTROL_PIECE_MAX; it should stop near
+ * CONTROL_PIECE) whenever what it gave before is on its way. end(state) is called once, when the call ends. */
+enum control_more { CONTROL_MORE, CONTROL_WAIT, CONTROL_END, CONTROL_BROKEN };
+enum { CONTROL_PIECE = 64 << 10, CONTROL_PIECE_MAX = 1 << 20 };
+struct control_stream {
+	const char *content_type;
+	/* MORE: call again. WAIT: nothing more until control_wake(). END: that was all. BROKEN: cut the connection. */
+	enum control_more (*more)(void *state, struct bytes *out);
+	void (*end)(void *state);
+};
+void control_stream(struct control_call *call, const struct control_stream *stream, void *state);
+void control_wake(struct control_call *call);
+
+/* Appends the document as one line of ASCII JSON, and tail behind it. The document stays the caller's. -1 when it did
+ * not fit. */
+int control_append(struct bytes *out, const json_t *document, const char *tail);
+
+#endif

@@ -1,0 +1,308 @@
+/* lanyardd: main() is a list. Options, home, config, start, run, stop in reverse. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/api.h"
+#include "agent/config.h"
+#include "agent/control.h"
+#include "agent/home.h"
+#include "agent/notify.h"
+#include "agent/options.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, MAX_FILES = 1 << 20 };
+
+/* Everything that main() starts; NULL or zero until then. */
+struct program {
+	struct options options;
+	struct config config;
+	struct home home;
+	struct loop *loop;
+	struct loop_signal *sigterm, *sigint, *sighup;
+	struct notify *notify;
+	struct events *events;
+	struct events_listener *listener;
+	struct agent *agent;
+	struct api *api;
+	struct control *control;
+};
+
+static int complain(char *why)
+{
+	log_error("%s", why != NULL ? why : "refused without a reason");
+	free(why);
+	return EXIT_REFUSED;
+}
+
+/* --- the process --- */
+
+/* What is inherited must change nothing: descriptors 0 to 2 are there, modes are ours, a closed pipe is an error code. */
+static void prepare_process(void)
+{
+	struct rlimit files;
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	if (files.rlim_cur < MAX_FILES && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max < MAX_FILES ? files.rlim_max : MAX_FILES;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* One thread more than processors: some of them wait for the disk. */
+static int worker_threads(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) + 1 : 4;
+}
+
+/* --- signals --- */
+
+static void stop_signal(void *arg, int signum)
+{
+	struct program *p = arg;
+
+	log_info("stopping (%s)", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+	notify_stopping(p->notify);
+	loop_stop(p->loop);
+}
+
+static bool same_peers(const struct config *a, const struct config *b)
+{
+	if (a->npeers != b->npeers)
+		return false;
+	for (size_t i = 0; i < a->npeers; i++) {
+		if (strcmp(a->peers[i], b->peers[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What was changed but cannot change in a running agent. */
+static void tell_unchanged(const struct config *old, const struct config *new)
+{
+	const struct {
+		const char *key;
+		bool changed;
+	} keys[] = {
+		{ "listen", strcmp(old->listen, new->listen) != 0 },
+		{ "name", strcmp(old->name, new->name) != 0 },
+		{ "discovery", old->discovery != new->discovery },
+		{ "peer", !same_peers(old, new) },
+		{ "rescan-interval", old->rescan_s != new->rescan_s },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].changed)
+			log_warn("settings: the new %s counts from the next start on", keys[i].key);
+	}
+}
+
+static void reload_signal(void *arg, int signum)
+{
+	struct program *p = arg;
+	struct config new;
+	char *why = NULL;
+
+	(void)signum;
+	notify_reloading(p->notify);
+	if (config_load(&new, p->home.path, &p->options, &why) < 0) {
+		log_error("settings: %s; the old ones stay", why);
+		free(why);
+	} else {
+		p->config.log_level = new.log_level;
+		log_set_level(new.log_level);
+		tell_unchanged(&p->config, &new);
+		log_info("settings: read again");
+	}
+	config_free(&new);
+	notify_ready(p->notify);
+}
+
+/* --- what the service manager shows --- */
+
+struct summary {
+	size_t groups, in_sync, peers;
+};
+
+static bool sum_up(void *arg, struct engine *e)
+{
+	struct summary *sum = arg;
+	struct engine_status s = { 0 };
+
+	engine_status(e, &s);
+	sum->groups++;
+	sum->in_sync += s.in_sync;
+	if (s.peers > sum->peers)
+		sum->peers = s.peers;
+	return true;
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+	static const char *const telling[] = { "ready", "joined", "left", "peer-connected", "peer-disconnected", "in-sync",
+		"syncing" };
+	struct program *p = arg;
+	struct summary sum = { 0 };
+	bool tells = false;
+	char *text;
+
+	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
+		tells = tells || strcmp(event->kind, telling[i]) == 0;
+	/* The agent emits its first events before it is there to be asked. */
+	if (!tells || p->agent == NULL)
+		return;
+	agent_engines(p->agent, sum_up, &sum);
+	text = mem_printf("%zu of %zu groups in sync, %zu peers connected", sum.in_sync, sum.groups, sum.peers);
+	notify_status(p->notify, text);
+	free(text);
+}
+
+/* --- start, run, stop --- */
+
+static int open_home(struct program *p)
+{
+	char *why = NULL;
+	char *path = home_choose(p->options.home, &why);
+	int rc = path == NULL ? -1 : home_open(&p->home, path, &why);
+
+	free(path);
+	return rc < 0 ? complain(why) : 0;
+}
+
+static int read_config(struct program *p)
+{
+	char *why = NULL;
+
+	if (config_load(&p->config, p->home.path, &p->options, &why) < 0)
+		return complain(why);
+	log_set_level(p->config.log_level);
+	return 0;
+}
+
+static int start_loop(struct program *p)
+{
+	p->loop = loop_new();
+	if (p->loop == NULL)
+		return complain(mem_printf("the event loop does not start: %s", strerror(errno)));
+	p->sigterm = loop_signal_new(p->loop, SIGTERM, stop_signal, p);
+	p->sigint = loop_signal_new(p->loop, SIGINT, stop_signal, p);
+	p->sighup = loop_signal_new(p->loop, SIGHUP, reload_signal, p);
+	if (p->sigterm == NULL || p->sigint == NULL || p->sighup == NULL)
+		return complain(mem_printf("signals cannot be handled: %s", strerror(errno)));
+	p->notify = notify_new(p->loop);
+	p->events = events_new();
+	p->listener = events_listen(p->events, on_event, p);
+	return 0;
+}
+
+static int start_agent(struct program *p)
+{
+	const struct agent_config config = {
+		.home = p->home.path,
+		.listen = p->config.listen,
+		.discovery = p->config.discovery,
+		.static_peers = (const char *const *)p->config.peers,
+		.nstatic_peers = p->config.npeers,
+		.name = p->config.name,
+		.rescan_s = p->config.rescan_s,
+		.worker_threads = worker_threads(),
+	};
+	char *why = NULL;
+
+	p->agent = agent_new(p->loop, &config, p->events, &why);
+	return p->agent == NULL ? complain(why) : 0;
+}
+
+static int start_control(struct program *p)
+{
+	char *why = NULL;
+
+	p->api = api_new(p->loop, p->agent, p->events, p->config.name);
+	p->control = control_new(p->loop, p->home.dirfd, p->home.path, api_handle, p->api, &why);
+	return p->control == NULL ? complain(why) : 0;
+}
+
+static void run(struct program *p)
+{
+	char id[ID_TEXT_MAX];
+
+	agent_id_text(id, agent_self(p->agent));
+	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
+	notify_ready(p->notify);
+	events_emit(p->events, &(struct event){ .kind = "ready" });
+	loop_run(p->loop);
+}
+
+static void stop(struct program *p)
+{
+	control_free(p->control);
+	events_unlisten(p->events, p->listener);
+	agent_free(p->agent);
+	api_free(p->api); /* after the agent, which may still report to it */
+	events_free(p->events);
+	notify_free(p->notify);
+	loop_signal_free(p->sighup);
+	loop_signal_free(p->sigint);
+	loop_signal_free(p->sigterm);
+	loop_free(p->loop);
+	config_free(&p->config);
+	home_close(&p->home);
+	options_free(&p->options);
+}
+
+/* 0: go on. Otherwise the process ends with *status. */
+static int parse_options(struct program *p, int argc, char **argv, int *status)
+{
+	char *why = NULL;
+
+	*status = 0;
+	if (options_parse(&p->options, argc, argv, &why) < 0) {
+		(void)fprintf(stderr, "lanyardd: %s\nTry 'lanyardd --help'.\n", why);
+		free(why);
+		*status = EXIT_USAGE;
+	} else if (p->options.help) {
+		(void)fputs(options_usage, stdout);
+	} else if (p->options.version) {
+		(void)puts("lanyardd " LANYARD_VERSION);
+	} else {
+		return 0;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .home = { .dirfd = -1, .lock_fd = -1 } };
+	int status;
+
+	prepare_process();
+	if (parse_options(&p, argc, argv, &status) == 0 &&
+	    (status = open_home(&p)) == 0 &&
+	    (status = read_config(&p)) == 0 &&
+	    (status = start_loop(&p)) == 0 &&
+	    (status = start_agent(&p)) == 0 &&
+	    (status = start_control(&p)) == 0)
+		run(&p);
+	stop(&p);
+	return status;
+}
