@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "discovery/clock_step.h"
 #include "discovery/mdns.h"
 #include "discovery/reports.h"
 #include "discovery/static_peers.h"
@@ -18,6 +19,7 @@ enum {
 	GRACE_MS = 300,         /* AUTO, at start: that long the daemon may take to answer before we embed */
 	OVERLAP_MS = 3000,      /* AUTO: both run, after the daemon came */
 	REFRESH_EVERY_MS = 2000,
+	RETRY_MS = 10000,       /* after a backend found no descriptors to start with */
 };
 
 /* A backend that may be running. */
@@ -39,11 +41,13 @@ struct discovery {
 	struct slot daemon;
 	struct slot embedded;
 	struct loop_timer *switch_timer; /* AUTO: GRACE_MS before embedding, OVERLAP_MS before it ends */
+	struct loop_timer *retry_timer;
 	struct loop_timer *state_timer;  /* tells the state once the turn's changes are over */
 	const char *told_backend;        /* what `state` was told last; NULL for nothing yet */
 	char *told_problem;
 	struct reports *reports;
 	struct static_peers *peers;
+	struct clock_step *clock_step;   /* NULL when there was no descriptor for it */
 	struct loop_timer *refresh_timer;
 	int64_t refreshed_ms; /* 0 for never */
 };
@@ -71,8 +75,15 @@ static void slot_start(struct slot *slot)
 {
 	const struct mdns_events events = { .heard = slot_heard, .state = slot_state, .arg = slot };
 
-	if (slot->stack == NULL)
-		slot->stack = slot->backend->new(slot->owner->loop, &slot->owner->want, &events);
+	if (slot->stack != NULL)
+		return;
+	slot->stack = slot->backend->new(slot->owner->loop, &slot->owner->want, &events);
+	if (slot->stack != NULL)
+		return;
+	free(slot->problem);
+	slot->problem = mem_strdup("no file descriptors or threads left");
+	loop_timer_start(slot->owner->retry_timer, RETRY_MS, 0);
+	loop_timer_start(slot->owner->state_timer, 0, 0);
 }
 
 static void slot_stop(struct slot *slot)
@@ -181,12 +192,35 @@ void discovery_refresh(struct discovery *d)
 		loop_timer_start(d->refresh_timer, wait, 0);
 }
 
+/* libavahi-core's timers would wait for the old time to come again. */
+static void clock_stepped(void *arg)
+{
+	struct discovery *d = arg;
+
+	log_info("discovery: the clock was set or the host was asleep, asking anew");
+	if (d->embedded.stack != NULL) {
+		slot_stop(&d->embedded);
+		slot_start(&d->embedded);
+	}
+	discovery_refresh(d);
+}
+
 /* Lower-case base32 digits, and no more than fit. */
 static bool is_base32(const char *text, size_t min, size_t max)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz234567");
 
 	return text[n] == '\0' && n >= min && n <= max;
+}
+
+static void start_backends(void *arg)
+{
+	struct discovery *d = arg;
+
+	if (d->mode == DISCOVERY_AUTO || d->mode == DISCOVERY_AVAHI)
+		slot_start(&d->daemon);
+	if (d->mode == DISCOVERY_EMBEDDED)
+		slot_start(&d->embedded);
 }
 
 struct discovery *discovery_new(struct loop *loop, const struct discovery_config *config)
@@ -204,17 +238,16 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->arg = config->arg;
 	memcpy(d->want.agent_id, config->agent_id, sizeof(d->want.agent_id));
 	d->want.port = config->port;
-	d->daemon = (struct slot){ .owner = d, .backend = &mdns_client };
+	d->daemon = (struct slot){ .owner = d, .backend = &mdns_aside };
 	d->embedded = (struct slot){ .owner = d, .backend = &mdns_embedded };
 	d->switch_timer = loop_timer_new(loop, switch_over, d);
+	d->retry_timer = loop_timer_new(loop, start_backends, d);
 	d->state_timer = loop_timer_new(loop, tell_state, d);
 	d->refresh_timer = loop_timer_new(loop, refresh_now, d);
 	d->reports = reports_new(loop, pass_found, d);
 	d->peers = static_peers_new(loop, pass_static, d);
-	if (d->mode == DISCOVERY_AUTO || d->mode == DISCOVERY_AVAHI)
-		slot_start(&d->daemon);
-	if (d->mode == DISCOVERY_EMBEDDED)
-		slot_start(&d->embedded);
+	d->clock_step = clock_step_new(loop, clock_stepped, d);
+	start_backends(d);
 	if (d->mode == DISCOVERY_AUTO)
 		loop_timer_start(d->switch_timer, GRACE_MS, 0);
 	if (d->mode == DISCOVERY_OFF)
@@ -228,9 +261,11 @@ void discovery_free(struct discovery *d)
 		return;
 	slot_stop(&d->embedded);
 	slot_stop(&d->daemon);
+	clock_step_free(d->clock_step);
 	static_peers_free(d->peers);
 	reports_free(d->reports);
 	loop_timer_free(d->switch_timer);
+	loop_timer_free(d->retry_timer);
 	loop_timer_free(d->state_timer);
 	loop_timer_free(d->refresh_timer);
 	free(d->told_problem);

@@ -54,6 +54,7 @@ struct mdns_events {
 
 /* A backend. The functions belong to the loop's thread; events are called on it, never from inside these functions. */
 struct mdns_backend {
+	/* NULL when the system has no descriptors or threads left. */
 	void *(*new)(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events);
 	/* want is copied. */
 	void (*set)(void *stack, const struct mdns_want *want);

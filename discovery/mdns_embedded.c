@@ -12,12 +12,14 @@
 #include <avahi-core/publish.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/avahi_clash.h"
 #include "discovery/avahi_poll.h"
 #include "discovery/mdns.h"
+#include "discovery/packet_screen.h"
 #include "discovery/session.h"
 
 enum {
@@ -39,10 +41,10 @@ struct embedded {
 
 static void start(void *arg);
 
-/* Avahi reports every packet it cannot read: of interest to the curious only. */
+/* Its warnings are about odd packets, and about a second stack on this host, which is as it should be. */
 static void take_log(AvahiLogLevel level, const char *text)
 {
-	if (level <= AVAHI_LOG_WARN && log_allow("avahi", 5))
+	if (level == AVAHI_LOG_ERROR && log_allow("avahi", 5))
 		log_warn("avahi: %s", text);
 	else
 		log_debug("avahi: %s", text);
@@ -199,6 +201,25 @@ static void server_changed(AvahiServer *server, AvahiServerState state, void *ar
 		start_later(e);
 }
 
+/* Takes away what packet_screen() does not let pass. The netlink socket is read by avahi alone. */
+static bool screen_socket(void *arg, int fd)
+{
+	uint8_t packet[PACKET_MAX];
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	/* MSG_TRUNC: the true length, so that one too long does not pass. */
+	ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from,
+			     &from_len);
+
+	(void)arg;
+	if (n < 0 || (from.ss_family != AF_INET && from.ss_family != AF_INET6))
+		return true;
+	if (packet_screen(packet, (size_t)n))
+		return true;
+	(void)recv(fd, packet, 1, MSG_DONTWAIT);
+	return false;
+}
+
 static AvahiServer *new_server(struct embedded *e, int *error)
 {
 	AvahiServerConfig config;
@@ -260,6 +281,7 @@ static void *embedded_new(struct loop *loop, const struct mdns_want *want, const
 	e->events = *events;
 	e->retry_ms = FIRST_RETRY_MS;
 	e->poll = avahi_poll_new(loop);
+	avahi_poll_set_screen(e->poll, screen_socket, NULL);
 	e->timer = loop_timer_new(loop, start, e);
 	loop_timer_start(e->timer, 0, 0);
 	return e;

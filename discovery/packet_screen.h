@@ -1,0 +1,17 @@
+/* A look at each mDNS packet before the embedded libavahi-core reads it: that library runs inside the agent, and packets
+ * that anybody on the link can send have crashed it before (CNAME records: CVE-2025-68468, CVE-2025-68471,
+ * CVE-2026-24401). So only packets of sound form, without what no lanyard needs, and about lanyard at all, go through;
+ * which also spares us the work of answering for a busy network of printers. Pure. */
+#ifndef LANYARD_DISCOVERY_PACKET_SCREEN_H
+#define LANYARD_DISCOVERY_PACKET_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PACKET_MAX = 9000, PACKET_MAX_RECORDS = 512 };
+
+/* Whether this DNS message may pass. */
+bool packet_screen(const uint8_t *p, size_t n);
+
+#endif
