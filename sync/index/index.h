@@ -90,7 +90,7 @@ struct index_cursor *index_walk_from(struct index *index, const char *under, con
 /* 1 and *r (cleared by the caller), 0 at the end, -1. */
 int index_next(struct index_cursor *c, struct record *r);
 void index_cursor_free(struct index_cursor *c);
-/* Rows with seq > after, in that order, at most max; fn returns false to stop early. Returns the number given or -1. */
+/* Rows with seq > after, in that order, at most max, none that fn adds; fn returns false to stop early. Returns the number given or -1. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
 
 /* --- what peers have and we want: one row a (path, peer); written when a record arrives, before its number is

@@ -213,6 +213,7 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, after > INT64_MAX ? INT64_MAX : (int64_t)after);
+	sqlite3_bind_int64(s, 2, (int64_t)index->seq); /* not what fn adds */
 	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_row_read(s, &r) < 0) {
 			record_clear(&r);
@@ -234,6 +235,7 @@ give:
 int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
                      void *arg)
 {
+	uint64_t last = index->seq;
 	sqlite3_stmt *s;
 	struct record r;
 	bool more = true;
@@ -252,7 +254,7 @@ int index_by_content(struct index *index, const struct content *c, bool (*fn)(vo
 			rc = index_found_damage(index, "a row is no record");
 			goto give;
 		}
-		if (content_equal(&r.content, c))
+		if (content_equal(&r.content, c) && r.seq <= last) /* not what fn adds */
 			more = fn(arg, &r);
 		record_clear(&r);
 	}

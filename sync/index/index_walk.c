@@ -15,6 +15,7 @@ struct index_cursor {
 	int under_len;                   /* 0: everything */
 	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
 	int at_len;
+	bool begun; /* `at` is the last key given and a 0 */
 	bool ended;
 	struct index_cursor *prev, *next; /* in index->cursors */
 };
@@ -74,6 +75,12 @@ static bool within(const struct index_cursor *c, const uint8_t *key, int n)
 	       (n == c->under_len || key[c->under_len] == 0);
 }
 
+/* The row given last, once more: a change made meanwhile moved it behind the statement's place. */
+static bool is_last(const struct index_cursor *c, const uint8_t *key, int n)
+{
+	return c->begun && n == c->at_len - 1 && memcmp(key, c->at, (size_t)n) == 0;
+}
+
 static int resume_cursor(struct index_cursor *c)
 {
 	c->s = index_stmt_take(c->index, STMT_ROW_WALK);
@@ -93,7 +100,9 @@ int index_next(struct index_cursor *c, struct record *r)
 		return 0;
 	if (c->s == NULL && resume_cursor(c) < 0)
 		return -1;
-	rc = sqlite3_step(c->s);
+	do
+		rc = sqlite3_step(c->s);
+	while (rc == SQLITE_ROW && is_last(c, sqlite3_column_blob(c->s, 1), sqlite3_column_bytes(c->s, 1)));
 	if (rc != SQLITE_ROW) {
 		c->ended = true;
 		rc = rc == SQLITE_DONE ? 0 : index_read_failed(c->index, "read rows");
@@ -116,6 +125,7 @@ int index_next(struct index_cursor *c, struct record *r)
 	memcpy(c->at, key, (size_t)n);
 	c->at[n] = 0;
 	c->at_len = n + 1;
+	c->begun = true;
 	return 1;
 }
 

@@ -1,5 +1,6 @@
 /* Rows a second through the index: put, get, walk, since, want, unwant, find. `make index-bench` runs it on a folder
  * of its own beneath TMPDIR (default /tmp). Arguments: rows (default 50,000), 1: random order too. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,18 @@ static long resident_kib(void)
 	return kib;
 }
 
+static void remove_dir(char *dir)
+{
+	char *slash = strrchr(dir, '/');
+	int fd;
+
+	*slash = '\0';
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fs_remove_tree(fd, slash + 1) < 0)
+		perror(slash + 1);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -228,7 +241,7 @@ int main(int argc, char **argv)
 	report("open", 1, start);
 	printf("resident %ld KiB, WAL at most %" PRId64 " KiB\n", resident_kib(), wal_max / 1024);
 	index_close(index);
-	fs_remove_tree(-1, dir);
+	remove_dir(dir);
 	free(dir);
 	return 0;
 }

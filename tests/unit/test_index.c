@@ -1,0 +1,527 @@
+/* The index: rows come back as they were put, in the order asked for, and every count is what a recount would give. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/index/index.h"
+
+enum { ME = 77 };
+
+static char dir[64];
+static struct index *ix;
+
+static void open_index(enum index_status want)
+{
+	char *why;
+
+	assert_int_equal(index_open(&ix, dir, &why), want);
+	assert_null(why);
+	assert_non_null(ix);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test-index-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	open_index(INDEX_NEW);
+	return 0;
+}
+
+static int remove_dir(void)
+{
+	int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fs_remove_tree(fd, strrchr(dir, '/') + 1);
+
+	close(fd);
+	return rc;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	log_set_sink(NULL, NULL);
+	index_close(ix);
+	ix = NULL;
+	return remove_dir();
+}
+
+static void reopen(void)
+{
+	index_close(ix);
+	open_index(INDEX_OK);
+}
+
+/* A file of one block that holds nothing but its number. */
+static struct record file(const char *path, uint32_t content)
+{
+	struct record r = { .path = mem_strdup(path),
+		            .kind = RECORD_FILE,
+		            .mode = 0640,
+		            .mtime_ns = 1000 + content,
+		            .content = { .size = 100 + content, .nblocks = 1 } };
+
+	sha256(r.content.root, &content, sizeof(content));
+	return r;
+}
+
+static void put(const char *path, uint32_t content)
+{
+	struct record r = file(path, content);
+
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+	record_clear(&r);
+}
+
+static void put_deleted(const char *path)
+{
+	struct record r;
+
+	assert_int_equal(index_get(ix, path, &r), 1);
+	r.deleted = true;
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+	record_clear(&r);
+}
+
+static void check_record(const struct record *a, const struct record *b)
+{
+	assert_string_equal(a->path, b->path);
+	assert_true(record_same(a, b));
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->deleted, b->deleted);
+	assert_int_equal(version_compare(&a->version, &b->version), VERSION_EQUAL);
+	assert_int_equal(a->chunk_log2, b->chunk_log2);
+	assert_int_equal(a->modified_by, b->modified_by);
+	assert_int_equal(a->seq, b->seq);
+	assert_int_equal(a->via, b->via);
+	assert_memory_equal(&a->seen, &b->seen, sizeof(a->seen));
+}
+
+static void check_row(const struct record *want)
+{
+	struct record r;
+
+	assert_int_equal(index_get(ix, want->path, &r), 1);
+	check_record(&r, want);
+	record_clear(&r);
+}
+
+static void a_new_index_is_empty(void **state)
+{
+	struct record r;
+	uint64_t epoch = index_epoch(ix);
+
+	(void)state;
+	assert_int_not_equal(epoch, 0);
+	assert_int_equal(index_seq(ix), 0);
+	assert_int_equal(index_get(ix, "a", &r), 0);
+	assert_int_equal(index_get(ix, "", &r), 0);
+	assert_int_equal(index_totals(ix).files, 0);
+	reopen();
+	assert_true(index_epoch(ix) == epoch);
+	assert_int_equal(index_seq(ix), 0);
+}
+
+static void rows_come_back(void **state)
+{
+	char *deep = mem_calloc(RECORD_PATH_MAX + 1, 1);
+	struct record r[5] = { file("dir/f\xff\n", 1), { 0 }, { 0 }, file("gone", 2), { 0 } };
+
+	(void)state;
+	r[0].mtime_ns = INT64_MIN;
+	r[0].modified_by = UINT64_MAX;
+	r[0].via = UINT64_MAX - 1;
+	r[0].chunk_log2 = 17;
+	r[0].seen = (struct seen){ 1, -2, INT64_MAX, UINT64_MAX };
+	version_bump(&r[0].version, UINT64_MAX, UINT64_MAX);
+	r[1] = (struct record){ .path = mem_strdup("dir"), .kind = RECORD_DIR, .mode = 07755 };
+	r[2] = (struct record){ .path = mem_strdup("link"), .kind = RECORD_SYMLINK, .target = mem_strdup("/a/b\x01") };
+	r[3].deleted = true;
+	for (int i = 0; i < RECORD_PATH_MAX; i++)
+		deep[i] = i % 200 == 199 ? '/' : 'n';
+	r[4] = file(deep, 3);
+	for (int i = 0; i < 5; i++) {
+		if (i > 0)
+			version_bump(&r[i].version, 5, (uint64_t)i);
+		assert_int_equal(index_put(ix, &r[i], NULL), 0);
+		assert_int_equal(r[i].seq, i + 1);
+		check_row(&r[i]); /* before the commit */
+	}
+	reopen();
+	assert_int_equal(index_seq(ix), 5);
+	for (int i = 0; i < 5; i++) {
+		check_row(&r[i]);
+		record_clear(&r[i]);
+	}
+	deep[0] = 'x';
+	assert_int_equal(index_get(ix, deep, &r[0]), 0);
+	free(deep);
+}
+
+static void a_change_gets_a_version_and_a_number(void **state)
+{
+	struct record r = file("a", 1);
+
+	(void)state;
+	r.via = 9;
+	put("other", 0);
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+	assert_int_equal(r.seq, 2);
+	assert_int_equal(r.via, 0);
+	assert_int_equal(r.modified_by, ME);
+	assert_int_equal(r.version.n, 1);
+	assert_int_equal(version_counter(&r.version, index_epoch(ix)), 2);
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+	assert_int_equal(version_counter(&r.version, index_epoch(ix)), 3);
+	check_row(&r);
+	record_clear(&r);
+}
+
+static void a_claimed_later_number_cannot_be_mistaken(void **state)
+{
+	struct record r = file("a", 1), before;
+
+	(void)state;
+	version_bump(&r.version, index_epoch(ix), UINT64_MAX);
+	record_copy(&before, &r);
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+	assert_int_equal(version_compare(&r.version, &before.version), VERSION_NEWER);
+	assert_int_equal(r.version.n, 2);
+	record_clear(&r);
+	record_clear(&before);
+}
+
+static void drop_line(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	(void)text;
+}
+
+static void too_many_writers_are_said_so(void **state)
+{
+	struct record r = file("a", 1);
+
+	(void)state;
+	log_set_sink(drop_line, NULL);
+	for (uint64_t w = 1; w <= VERSION_MAX; w++)
+		version_bump(&r.version, w, 1);
+	assert_int_equal(index_put(ix, &r, NULL), 0);
+	assert_int_equal(index_put_change(ix, &r, NULL, ME), -1);
+	assert_int_equal(index_commit(ix), 0);
+	check_row(&r);
+	record_clear(&r);
+}
+
+static void touch_gives_no_number(void **state)
+{
+	struct seen seen = { 5, 6, 7, 8 };
+	struct record r;
+
+	(void)state;
+	put("a", 1);
+	assert_int_equal(index_touch(ix, "a", &seen), 0);
+	assert_int_equal(index_seq(ix), 1);
+	assert_int_equal(index_get(ix, "a", &r), 1);
+	assert_memory_equal(&r.seen, &seen, sizeof(seen));
+	assert_int_equal(r.seq, 1);
+	record_clear(&r);
+}
+
+static void count_commit(void *arg)
+{
+	(*(int *)arg)++;
+}
+
+static void commits_are_told_when_they_number(void **state)
+{
+	struct seen seen = { 0 };
+	int told = 0;
+
+	(void)state;
+	index_on_commit(ix, count_commit, &told);
+	put("a", 1);
+	put("b", 1);
+	assert_int_equal(told, 0);
+	assert_int_equal(index_commit(ix), 0);
+	assert_int_equal(told, 1);
+	index_touch(ix, "a", &seen);
+	index_meta_put(ix, "m", 1);
+	assert_int_equal(index_commit(ix), 0);
+	assert_int_equal(index_commit(ix), 0);
+	assert_int_equal(told, 1);
+	for (int i = 0; i < 2001; i++) /* more than one transaction holds */
+		put("a", (uint32_t)i);
+	assert_int_equal(told, 2);
+}
+
+static void totals_follow(void **state)
+{
+	struct index_totals t;
+	struct record d = { .path = mem_strdup("d"), .kind = RECORD_DIR };
+	struct record l = { .path = mem_strdup("l"), .kind = RECORD_SYMLINK, .target = mem_strdup("t") };
+
+	(void)state;
+	put("a", 1);
+	put("b", 2);
+	put("b", 20); /* replaced */
+	index_put_change(ix, &d, NULL, ME);
+	index_put_change(ix, &l, NULL, ME);
+	put_deleted("a");
+	record_clear(&d);
+	record_clear(&l);
+	for (int i = 0; i < 2; i++) {
+		t = index_totals(ix);
+		assert_int_equal(t.files, 1);
+		assert_int_equal(t.bytes, 120);
+		assert_int_equal(t.dirs, 1);
+		assert_int_equal(t.symlinks, 1);
+		assert_int_equal(t.tombstones, 1);
+		reopen();
+	}
+	put("l", 1);
+	put("a", 1);
+	t = index_totals(ix);
+	assert_int_equal(t.symlinks, 0);
+	assert_int_equal(t.tombstones, 0);
+	assert_int_equal(t.files, 3);
+}
+
+struct listing {
+	char text[4000];
+	int stop_after; /* 0: never */
+	int n;
+};
+
+static bool list_row(void *arg, const struct record *r)
+{
+	struct listing *l = arg;
+	size_t at = strlen(l->text);
+
+	snprintf(l->text + at, sizeof(l->text) - at, "%s%s", at > 0 ? " " : "", r->path);
+	return ++l->n != l->stop_after;
+}
+
+static void news_are_rows_since_a_number(void **state)
+{
+	struct listing all = { .n = 0 }, two = { .n = 0 }, stopped = { .stop_after = 1 };
+
+	(void)state;
+	put("a", 1);
+	put("b", 1);
+	put("c", 1);
+	put("a", 2);
+	assert_int_equal(index_since(ix, 0, 100, list_row, &all), 3);
+	assert_string_equal(all.text, "b c a");
+	assert_int_equal(index_since(ix, 2, 1, list_row, &two), 1);
+	assert_string_equal(two.text, "c");
+	assert_int_equal(index_since(ix, 0, 100, list_row, &stopped), 1);
+	assert_int_equal(index_since(ix, index_seq(ix), 100, list_row, &two), 0);
+	assert_int_equal(index_since(ix, UINT64_MAX, 100, list_row, &two), 0);
+}
+
+/* Within a callback the index can be read and written, by the same calls too. */
+static bool change_it(void *arg, const struct record *r)
+{
+	struct listing *l = arg, inner = { .n = 0 };
+
+	put("new", r->content.root[0]);
+	index_since(ix, 0, 2, list_row, &inner);
+	assert_int_equal(inner.n, 2);
+	if (r->seq == 2)
+		assert_int_equal(index_commit(ix), 0);
+	return list_row(l, r);
+}
+
+static void callbacks_may_use_the_index(void **state)
+{
+	struct listing l = { .n = 0 };
+
+	(void)state;
+	put("a", 1);
+	put("b", 1);
+	put("c", 1);
+	index_commit(ix);
+	index_since(ix, 0, 100, change_it, &l);
+	assert_string_equal(l.text, "a b c");
+	assert_int_equal(index_commit(ix), 0);
+	assert_int_equal(index_seq(ix), 6);
+}
+
+static void walk_all(struct index_cursor *c, char *out, size_t n)
+{
+	struct record r;
+
+	*out = '\0';
+	while (index_next(c, &r) == 1) {
+		size_t at = strlen(out);
+
+		snprintf(out + at, n - at, "%s%s", at > 0 ? " " : "", r.path);
+		record_clear(&r);
+	}
+	assert_int_equal(index_next(c, &r), 0);
+	index_cursor_free(c);
+}
+
+static void a_walk_sees_folders_before_their_content(void **state)
+{
+	static const char *const paths[] = { "b",     "a-b",  "a/c",  "a", "a/b/x",  "a/b",
+		                             "a\x01", "a/b-", "\xff", "A", "a/b/x/y" };
+	char text[400];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		put(paths[i], i);
+	put_deleted("a/c");
+	walk_all(index_walk(ix, ""), text, sizeof(text));
+	assert_string_equal(text, "A a a/b a/b/x a/b/x/y a/b- a/c a\x01 a-b b \xff");
+	walk_all(index_walk(ix, "a"), text, sizeof(text));
+	assert_string_equal(text, "a a/b a/b/x a/b/x/y a/b- a/c");
+	walk_all(index_walk(ix, "a/b"), text, sizeof(text));
+	assert_string_equal(text, "a/b a/b/x a/b/x/y");
+	walk_all(index_walk(ix, "none"), text, sizeof(text));
+	assert_string_equal(text, "");
+	walk_all(index_walk_from(ix, "", "a/b/x"), text, sizeof(text));
+	assert_string_equal(text, "a/b/x a/b/x/y a/b- a/c a\x01 a-b b \xff");
+	walk_all(index_walk_from(ix, "a", "a/b-"), text, sizeof(text));
+	assert_string_equal(text, "a/b- a/c");
+	walk_all(index_walk_from(ix, "a/b", "A"), text, sizeof(text)); /* before the folder */
+	assert_string_equal(text, "a/b a/b/x a/b/x/y");
+	walk_all(index_walk_from(ix, "a/b", "a"), text, sizeof(text));
+	assert_string_equal(text, "a/b a/b/x a/b/x/y");
+	walk_all(index_walk_from(ix, "a/b", "b"), text, sizeof(text)); /* behind it */
+	assert_string_equal(text, "");
+}
+
+static void a_cursor_survives_changes_and_commits(void **state)
+{
+	struct index_cursor *c, *other;
+	struct record r;
+	char path[16];
+	int n = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "f%03d", i);
+		put(path, 1);
+	}
+	c = index_walk(ix, "");
+	other = index_walk(ix, "f05");
+	while (index_next(c, &r) == 1) {
+		snprintf(path, sizeof(path), "f%03d", n);
+		assert_string_equal(r.path, path);
+		put_deleted(r.path);
+		if (n % 3 == 0)
+			assert_int_equal(index_commit(ix), 0);
+		record_clear(&r);
+		n++;
+	}
+	assert_int_equal(n, 100);
+	assert_int_equal(index_next(other, &r), 0);
+	index_cursor_free(c);
+	index_cursor_free(other);
+	assert_int_equal(index_totals(ix).tombstones, 100);
+}
+
+static void peers_and_values_are_remembered(void **state)
+{
+	struct index_peer p = { UINT64_MAX, 2, 3, UINT64_MAX - 1 }, got;
+	int64_t v;
+
+	(void)state;
+	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
+	assert_int_equal(got.epoch, 0);
+	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
+	p.received = 20;
+	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
+	assert_int_equal(index_meta_get(ix, "x", &v), 0);
+	assert_int_equal(index_meta_put(ix, "x", -5), 0);
+	assert_int_equal(index_meta_put(ix, "x", -6), 0);
+	reopen();
+	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
+	assert_memory_equal(&got, &p, sizeof(p));
+	assert_int_equal(index_peer_get(ix, 1, &got), 0);
+	assert_int_equal(got.received, 0);
+	assert_int_equal(index_meta_get(ix, "x", &v), 1);
+	assert_int_equal(v, -6);
+}
+
+static void a_new_epoch_keeps_the_rows(void **state)
+{
+	uint64_t epoch = index_epoch(ix), fresh;
+	struct record r;
+
+	(void)state;
+	put("a", 1);
+	index_new_epoch(ix);
+	fresh = index_epoch(ix);
+	assert_true(fresh != epoch && fresh != 0);
+	reopen();
+	assert_true(index_epoch(ix) == fresh);
+	assert_int_equal(index_get(ix, "a", &r), 1);
+	assert_int_equal(r.seq, 1);
+	record_clear(&r);
+	put("b", 1);
+	assert_int_equal(index_seq(ix), 2);
+}
+
+static void the_wal_is_measured_and_moved(void **state)
+{
+	int64_t peak = 0;
+	char path[128];
+
+	(void)state;
+	for (int i = 0; i < 30000; i++) {
+		snprintf(path, sizeof(path), "some/folder/number-%d/file-%d", i % 97, i);
+		put(path, 1);
+		if (i % 500 != 499)
+			continue;
+		assert_int_equal(index_commit(ix), 0);
+		peak = index_wal_bytes(ix) > peak ? index_wal_bytes(ix) : peak;
+		if (index_wal_bytes(ix) > 1 << 20) {
+			index_checkpoint(ix);
+			assert_int_equal(index_wal_bytes(ix), 0);
+		}
+	}
+	assert_true(peak > 1 << 20);
+	assert_true(peak < 8 << 20);
+	snprintf(path, sizeof(path), "%s/index.db-wal", dir);
+	assert_true(access(path, F_OK) == 0);
+	reopen();
+	assert_int_equal(index_totals(ix).files, 30000);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_new_index_is_empty),
+		T(rows_come_back),
+		T(a_change_gets_a_version_and_a_number),
+		T(a_claimed_later_number_cannot_be_mistaken),
+		T(too_many_writers_are_said_so),
+		T(touch_gives_no_number),
+		T(commits_are_told_when_they_number),
+		T(totals_follow),
+		T(news_are_rows_since_a_number),
+		T(callbacks_may_use_the_index),
+		T(a_walk_sees_folders_before_their_content),
+		T(a_cursor_survives_changes_and_commits),
+		T(peers_and_values_are_remembered),
+		T(a_new_epoch_keeps_the_rows),
+		T(the_wal_is_measured_and_moved),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
