@@ -32,7 +32,8 @@ static bool add_group(void *arg, struct engine *e)
 {
 	struct group_list *list = arg;
 	struct engine_status s = { 0 };
-	enum role role = roster_role(engine_roster(e), agent_self(list->api->agent));
+	const struct roster *roster = engine_roster(e);
+	enum role role = roster != NULL ? roster_role(roster, agent_self(list->api->agent)) : ROLE_NONE;
 	json_t *group = group_json(e);
 
 	engine_status(e, &s);
@@ -83,6 +84,10 @@ void api_members(struct api *api, struct control_call *call)
 
 	if (list.engine == NULL)
 		return;
+	if (engine_roster(list.engine) == NULL) {
+		control_fail(call, 409, "the group's roster cannot be read here; see status");
+		return;
+	}
 	list.array = json_array();
 	roster_members(engine_roster(list.engine), add_member, &list);
 	control_reply(call, 200, json_pack("{s:o}", "members", list.array));

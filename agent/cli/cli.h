@@ -1,0 +1,70 @@
+/* The `lanyard` command: what its commands share. They speak to the agent through its control socket, print results on
+ * stdout and messages on stderr, and return the process's exit code. */
+#ifndef LANYARD_AGENT_CLI_CLI_H
+#define LANYARD_AGENT_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "agent/args.h"
+
+enum cli_exit { CLI_DONE, CLI_REFUSED, CLI_USAGE, CLI_NO_AGENT };
+
+struct http;
+
+struct cli {
+	const char *home_option;     /* --home; NULL: not given */
+	bool json;                   /* --json */
+	bool help;                   /* --help */
+	char *home;                  /* the home it means; owned */
+	const struct cli_command *command;
+	struct http *http;           /* NULL until the first request */
+	bool terminal;               /* stdout is one */
+	bool color;                  /* and takes colours (NO_COLOR, TERM=dumb) */
+};
+
+struct cli_command {
+	const char *name;
+	const char *synopsis;        /* of its arguments */
+	const char *summary;
+	int (*run)(struct cli *cli, int argc, char **argv); /* argv: the words after the command */
+};
+/* Ends with a row without a name. */
+extern const struct cli_command cli_commands[];
+
+/* The command's own options (a table that ends with ARGS_END), the general ones, and min to max other words, which are
+ * moved to the front of argv. Returns their number, or -1 when the message is out: return CLI_USAGE then. */
+int cli_args(struct cli *cli, struct args_option *own, int min, int max, int argc, char **argv);
+/* A message and the command's usage on stderr. Returns CLI_USAGE. */
+int cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "lanyard: ..." on stderr, made safe for terminals. */
+void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A text of a document made safe for terminals; "" when it is none. Fresh. */
+char *cli_text(const json_t *document, const char *key);
+int64_t cli_number(const json_t *document, const char *key);
+bool cli_flag(const json_t *document, const char *key);
+/* One line of JSON on stdout. */
+void cli_print_json(const json_t *document);
+/* An SGR code around text when stdout takes colours; "" otherwise. */
+const char *cli_sgr(const struct cli *cli, const char *code);
+
+/* The commands, by file. */
+int group_create(struct cli *cli, int argc, char **argv);
+int group_invite(struct cli *cli, int argc, char **argv);
+int group_join(struct cli *cli, int argc, char **argv);
+int group_leave(struct cli *cli, int argc, char **argv);
+int group_members(struct cli *cli, int argc, char **argv);
+int group_list(struct cli *cli, int argc, char **argv);
+int group_pause(struct cli *cli, int argc, char **argv);
+int group_resume(struct cli *cli, int argc, char **argv);
+int status_show(struct cli *cli, int argc, char **argv);
+int status_peers(struct cli *cli, int argc, char **argv);
+int status_wait(struct cli *cli, int argc, char **argv);
+int files_list(struct cli *cli, int argc, char **argv);
+int files_verify(struct cli *cli, int argc, char **argv);
+int downloads_show(struct cli *cli, int argc, char **argv);
+int events_show(struct cli *cli, int argc, char **argv);
+int doctor_run(struct cli *cli, int argc, char **argv);
+
+#endif

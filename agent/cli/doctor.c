@@ -1,0 +1,171 @@
+/* doctor: goes through all that can hinder, with an agent or without one, and says what to do. */
+#include "agent/cli/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/cli.h"
+#include "agent/cli/http.h"
+#include "agent/escape.h"
+#include "base/mem.h"
+
+static const char *const state_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_BAD] = "bad" };
+
+/* As valid UTF-8, whatever bytes a path in it has. Takes the text over. */
+static json_t *message(char *text)
+{
+	char *safe = text != NULL ? escape_message(text) : NULL;
+	json_t *json = safe != NULL ? json_string(safe) : json_null();
+
+	free(safe);
+	free(text);
+	return json;
+}
+
+void doctor_found(struct doctor *d, const char *check, enum doctor_state state, char *text, char *cure)
+{
+	json_array_append_new(d->findings, json_pack("{s:o, s:s, s:o, s:o}", "check", message(mem_strdup(check)),
+		"state", state_names[state], "text", message(text), "cure", message(cure)));
+}
+
+/* A text of the agent's with its escapes undone, for looking at the disk. Fresh. */
+static char *raw_text(const json_t *document, const char *key)
+{
+	const char *text = json_string_value(json_object_get(document, key));
+	char *raw = text != NULL ? escape_decode(text) : NULL;
+
+	return raw != NULL ? raw : mem_strdup("");
+}
+
+static void check_agent(struct doctor *d)
+{
+	const char *version = json_string_value(json_object_get(d->status, "version"));
+
+	if (d->status == NULL) {
+		doctor_found(d, "agent", DOCTOR_BAD, mem_printf("none answers at %s/control.sock", d->home),
+			mem_strdup("start lanyardd (its messages say why when it ends), or say the right --home"));
+		return;
+	}
+	if (version == NULL || strcmp(version, LANYARD_VERSION) != 0)
+		doctor_found(d, "agent", DOCTOR_NOTE, mem_printf("it runs version %s, this is " LANYARD_VERSION,
+			version != NULL ? version : "?"), mem_strdup("restart lanyardd"));
+	else
+		doctor_found(d, "agent", DOCTOR_OK, mem_strdup("it runs, version " LANYARD_VERSION), NULL);
+}
+
+static void check_discovery(struct doctor *d)
+{
+	const char *how = json_string_value(json_object_get(d->status, "discovery"));
+	const char *problem = json_string_value(json_object_get(d->status, "discovery_problem"));
+
+	if (how == NULL)
+		return;
+	if (problem != NULL)
+		doctor_found(d, "discovery", DOCTOR_BAD, mem_printf("%s: %s", how, problem),
+			mem_strdup("see to that, or set discovery (auto, avahi, embedded), or name members with --peer"));
+	else if (strcmp(how, "off") == 0)
+		doctor_found(d, "discovery", DOCTOR_NOTE, mem_strdup("it is off: only members named with --peer are found"), NULL);
+	else
+		doctor_found(d, "discovery", DOCTOR_OK, mem_printf("mDNS works (%s)", how), NULL);
+}
+
+static void check_group(struct doctor *d, const json_t *group)
+{
+	char *name = cli_text(group, "group");
+	char *share = raw_text(group, "share");
+	const char *error = json_string_value(json_object_get(group, "error"));
+	size_t problems = json_array_size(json_object_get(group, "problems"));
+	char *check = mem_printf("group %s", name);
+
+	if (error != NULL)
+		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error), NULL);
+	else if (problems > 0)
+		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%zu files cannot be synced", problems),
+			mem_strdup("`lanyard status` lists them with the reasons"));
+	else if (cli_number(group, "peers") == 0)
+		doctor_found(d, check, DOCTOR_NOTE, mem_strdup("no other member is connected"),
+			mem_strdup("do the others run, on the same network, with TCP and UDP port 5353 let through?"));
+	else
+		doctor_found(d, check, DOCTOR_OK, mem_printf("%lld members are connected",
+			(long long)cli_number(group, "peers")), NULL);
+	/* While it joins, the share may not be there yet. */
+	if (strcmp(json_string_value(json_object_get(group, "state")) != NULL ?
+		json_string_value(json_object_get(group, "state")) : "", "joining") != 0) {
+		doctor_check_share(d, name, share);
+		doctor_check_disk(d, name, share);
+	}
+	free(check);
+	free(share);
+	free(name);
+}
+
+/* Returns how many findings are bad. */
+static size_t print_findings(struct cli *cli, const json_t *findings)
+{
+	static const char *const colors[] = { "\x1b[32m", "\x1b[33m", "\x1b[31m" };
+	json_t *f;
+	size_t bad = 0;
+	size_t i;
+
+	json_array_foreach(findings, i, f) {
+		char *check = cli_text(f, "check");
+		char *state = cli_text(f, "state");
+		char *text = cli_text(f, "text");
+		char *cure = cli_text(f, "cure");
+		const char *color = colors[strcmp(state, "ok") == 0 ? 0 : strcmp(state, "note") == 0 ? 1 : 2];
+
+		bad += strcmp(state, "bad") == 0;
+		if (!cli->json) {
+			(void)printf("%s%-4s%s  %s: %s\n", cli_sgr(cli, color), state, cli_sgr(cli, "\x1b[0m"), check, text);
+			if (cure[0] != '\0')
+				(void)printf("      -> %s\n", cure);
+		}
+		free(check);
+		free(state);
+		free(text);
+		free(cure);
+	}
+	return bad;
+}
+
+int doctor_run(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	struct doctor d = { 0 };
+	json_t *status = NULL;
+	json_t *group;
+	size_t i;
+	size_t bad;
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	d.home = http_home(cli);
+	if (d.home == NULL)
+		return CLI_REFUSED;
+	d.findings = json_array();
+	(void)http_probe(cli, "/status", &status);
+	d.status = status;
+
+	check_agent(&d);
+	doctor_check_home(&d);
+	check_discovery(&d);
+	doctor_check_network(&d);
+	doctor_check_port(&d);
+	doctor_check_inotify(&d);
+	doctor_check_clock(&d);
+	doctor_check_disk(&d, "the home", d.home);
+	json_array_foreach(json_object_get(status, "groups"), i, group)
+		check_group(&d, group);
+
+	bad = print_findings(cli, d.findings);
+	if (cli->json) {
+		json_t *document = json_pack("{s:O}", "checks", d.findings);
+
+		cli_print_json(document);
+		json_decref(document);
+	}
+	json_decref(d.findings);
+	json_decref(status);
+	return bad > 0 ? CLI_REFUSED : CLI_DONE;
+}

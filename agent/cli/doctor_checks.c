@@ -1,0 +1,243 @@
+/* What can hinder on this host, whether an agent runs or not: home, network, port, inotify, clock, disk, shares. */
+#include "agent/cli/doctor.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/cli/cli.h"
+#include "agent/cli/format.h"
+#include "base/mem.h"
+
+enum { ENOUGH_PERCENT = 5, ENOUGH_INODES = 1000, SPARE_WATCHES = 1000 };
+
+static const int64_t enough_bytes = 256 << 20;
+/* No clock of a host that runs this is earlier: 2024-01-01. */
+static const int64_t earliest = 1704067200;
+
+void doctor_check_home(struct doctor *d)
+{
+	struct stat st;
+
+	if (stat(d->home, &st) < 0) {
+		bool absent = errno == ENOENT && d->status == NULL;
+
+		doctor_found(d, "home", absent ? DOCTOR_NOTE : DOCTOR_BAD, mem_printf("%s: %s", d->home, strerror(errno)),
+			absent ? mem_strdup("it is made when lanyardd starts; is it the right --home?") :
+			mem_strdup("run this as the agent's user"));
+		return;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s is no folder", d->home), mem_strdup("choose another --home"));
+		return;
+	}
+	if ((st.st_mode & 077) != 0)
+		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s has mode %04o: others could take the agent's key", d->home,
+			st.st_mode & 07777), mem_printf("chmod 700 %s", d->home));
+	else
+		doctor_found(d, "home", DOCTOR_OK, mem_printf("%s is for its owner alone", d->home), NULL);
+}
+
+/* --- network --- */
+
+/* Whether "a, b, c" has name. */
+static bool listed(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = names; *at != '\0'; at += strspn(at, ", ")) {
+		size_t n = strcspn(at, ",");
+
+		if (n == len && memcmp(at, name, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+void doctor_check_network(struct doctor *d)
+{
+	struct ifaddrs *all = NULL;
+	char *names = mem_strdup("");
+
+	if (getifaddrs(&all) < 0) {
+		doctor_found(d, "network", DOCTOR_BAD, mem_printf("interfaces cannot be listed: %s", strerror(errno)), NULL);
+		free(names);
+		return;
+	}
+	for (struct ifaddrs *i = all; i != NULL; i = i->ifa_next) {
+		const unsigned int needed = IFF_UP | IFF_RUNNING | IFF_MULTICAST;
+		char *longer;
+
+		if ((i->ifa_flags & needed) != needed || (i->ifa_flags & IFF_LOOPBACK) != 0 || i->ifa_addr == NULL ||
+		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+			continue;
+		if (listed(names, i->ifa_name))
+			continue;
+		longer = mem_printf("%s%s%s", names, names[0] != '\0' ? ", " : "", i->ifa_name);
+		free(names);
+		names = longer;
+	}
+	if (names[0] != '\0')
+		doctor_found(d, "network", DOCTOR_OK, mem_printf("up, with multicast: %s", names), NULL);
+	else
+		doctor_found(d, "network", DOCTOR_BAD, mem_strdup("no interface is up, has an address and takes multicast"),
+			mem_strdup("bring one up (ip link, ip addr), or name members with --peer HOST:PORT"));
+	free(names);
+	freeifaddrs(all);
+}
+
+/* Whether /proc/net/tcp or tcp6 has a listener on this port. -1: cannot be read. */
+static int listens(const char *file, int64_t port)
+{
+	FILE *f = fopen(file, "re");
+	char line[512];
+	int found = 0;
+
+	if (f == NULL)
+		return -1;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		unsigned int local;
+		unsigned int state;
+
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
+		    local == (unsigned int)port && state == 10)
+			found = 1;
+	}
+	(void)fclose(f);
+	return found;
+}
+
+void doctor_check_port(struct doctor *d)
+{
+	int64_t port = d->status != NULL ? cli_number(d->status, "port") : 0;
+	int v4;
+	int v6;
+
+	if (port == 0)
+		return;
+	v4 = listens("/proc/net/tcp", port);
+	v6 = listens("/proc/net/tcp6", port);
+	if (v4 > 0 || v6 > 0)
+		doctor_found(d, "port", DOCTOR_OK, mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it "
+			"through, and UDP port 5353", port), NULL);
+	else if (v4 == 0 || v6 == 0)
+		doctor_found(d, "port", DOCTOR_NOTE, mem_printf("nobody listens on TCP port %" PRId64 " here", port),
+			mem_strdup("does the agent run in another network namespace? Then run this there; else restart lanyardd"));
+	else
+		doctor_found(d, "port", DOCTOR_NOTE, mem_strdup("/proc/net/tcp cannot be read"), NULL);
+}
+
+/* --- kernel limits, clock --- */
+
+static int64_t read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[64] = "";
+	int64_t n;
+
+	if (f == NULL)
+		return -1;
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
+	(void)fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return args_number(line, 0, INT64_MAX, &n) == 0 ? n : -1;
+}
+
+void doctor_check_inotify(struct doctor *d)
+{
+	int64_t watches = read_number("/proc/sys/fs/inotify/max_user_watches");
+	int64_t needed = 0;
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(d->status, "groups"), i, group)
+		needed += cli_number(group, "dirs") + 1;
+	if (watches < 0)
+		doctor_found(d, "inotify", DOCTOR_NOTE, mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
+	else if (watches < needed + SPARE_WATCHES)
+		doctor_found(d, "inotify", DOCTOR_BAD, mem_printf("%" PRId64 " folders are to be watched, and all of this user's "
+			"programs together may watch %" PRId64, needed, watches),
+			mem_printf("sysctl fs.inotify.max_user_watches=%" PRId64 ", and put it into /etc/sysctl.d/lanyard.conf",
+				(needed + SPARE_WATCHES) * 2));
+	else
+		doctor_found(d, "inotify", DOCTOR_OK, mem_printf("%" PRId64 " of at most %" PRId64 " folders are watched", needed,
+			watches), NULL);
+}
+
+void doctor_check_clock(struct doctor *d)
+{
+	struct timex t = { .modes = 0 };
+	char now[FORMAT_MAX];
+
+	format_time(now, (int64_t)time(NULL));
+	if ((int64_t)time(NULL) < earliest)
+		doctor_found(d, "clock", DOCTOR_BAD, mem_printf("it says %s, which is past: invites do not work, and conflicts "
+			"have the wrong winner", now), mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
+	else if (adjtimex(&t) == TIME_ERROR)
+		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it says %s; nothing keeps it in step", now),
+			mem_strdup("timedatectl set-ntp true, unless another service sets it"));
+	else
+		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it says %s", now), NULL);
+}
+
+/* --- disk --- */
+
+void doctor_check_disk(struct doctor *d, const char *what, const char *path)
+{
+	struct statvfs s;
+	char *check = mem_printf("disk of %s", what);
+	char free_text[FORMAT_MAX];
+	int64_t avail;
+	bool low;
+
+	if (statvfs(path, &s) < 0) {
+		if (errno != ENOENT || d->status != NULL)
+			doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)), NULL);
+		free(check);
+		return;
+	}
+	avail = (int64_t)s.f_bavail * (int64_t)s.f_frsize;
+	low = avail < enough_bytes && s.f_bavail < s.f_blocks / 100 * ENOUGH_PERCENT;
+	format_bytes(free_text, avail);
+	if ((s.f_flag & ST_RDONLY) != 0)
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is on a read-only file system", path),
+			mem_strdup("mount it read-write; the kernel's log may say why it is not"));
+	else if (low)
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %s left", path, free_text), mem_strdup("make room"));
+	else if (s.f_files > 0 && s.f_favail < ENOUGH_INODES)
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %lu inodes left", path, (unsigned long)s.f_favail),
+			mem_strdup("remove files, or move it to a file system with more inodes"));
+	else
+		doctor_found(d, check, DOCTOR_OK, mem_printf("%s has %s left", path, free_text), NULL);
+	free(check);
+}
+
+void doctor_check_share(struct doctor *d, const char *group, const char *path)
+{
+	char *check = mem_printf("share of %s", group);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
+			mem_strdup("mount or restore it; nothing is taken for deleted meanwhile"));
+	else if (!S_ISDIR(st.st_mode))
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is no folder", path), mem_strdup("move away what is there"));
+	else if (access(path, R_OK | W_OK | X_OK) < 0)
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
+			mem_strdup("give the agent's user read, write and search permission"));
+	else
+		doctor_found(d, check, DOCTOR_OK, mem_printf("%s can be read and written", path), NULL);
+	free(check);
+}

@@ -1,0 +1,244 @@
+/* downloads: one line each, or with --watch progress bars on a terminal and plain lines elsewhere. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/cli/screen.h"
+#include "base/mem.h"
+
+enum { DRAW_MS = 250, LINES_MS = 1000, BAR = 20 };
+
+/* One download of a document, its texts safe for a terminal. */
+struct download {
+	char *group, *path, *reason; /* owned */
+	bool complete;
+	int64_t done, size, rate, eta; /* eta: -1 unknown */
+};
+
+static struct download read_download(const json_t *d)
+{
+	const char *state = json_string_value(json_object_get(d, "state"));
+
+	return (struct download){ .group = cli_text(d, "group"), .path = cli_text(d, "path"),
+		.reason = cli_text(d, "reason"), .complete = state != NULL && strcmp(state, "C") == 0,
+		.done = cli_number(d, "done"), .size = cli_number(d, "size"), .rate = cli_number(d, "rate"),
+		.eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
+}
+
+static void free_download(struct download *d)
+{
+	free(d->group);
+	free(d->path);
+	free(d->reason);
+}
+
+static int percent(const struct download *d)
+{
+	if (d->complete || d->size <= 0 || d->done >= d->size)
+		return d->complete ? 100 : d->size <= 0 ? 0 : 99;
+	return (int)((double)d->done * 100 / (double)d->size);
+}
+
+/* "42%  118 MB/s  eta 12s", or why it waits. Fresh. */
+static char *progress(const struct download *d)
+{
+	char rate[FORMAT_MAX];
+	char eta[FORMAT_MAX];
+
+	if (d->reason[0] != '\0')
+		return mem_printf("%d%%  waits: %s", percent(d), d->reason);
+	return mem_printf("%d%%  %s/s  eta %s", percent(d), format_bytes(rate, d->rate), format_duration(eta, d->eta));
+}
+
+static char *plain_line(const struct download *d)
+{
+	char *how;
+	char *line;
+
+	if (d->complete)
+		return mem_printf("[C] [%s] %s", d->group, d->path);
+	how = progress(d);
+	line = mem_printf("[D] [%s] %s %s", d->group, d->path, how);
+	free(how);
+	return line;
+}
+
+static int show_once(struct cli *cli)
+{
+	json_t *document;
+	json_t *entry;
+	size_t i;
+	int rc = http_get(cli, "/downloads", &document);
+
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	json_array_foreach(json_object_get(document, "downloads"), i, entry) {
+		struct download d = read_download(entry);
+		char *line = plain_line(&d);
+
+		if (!cli->json)
+			puts(line);
+		free(line);
+		free_download(&d);
+	}
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* --- bars on a terminal --- */
+
+/* "[D] [group] path   [######      ] 42%  118 MB/s  eta 12s" in exactly the terminal's width, or less. */
+static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
+{
+	char *how = d->complete ? mem_strdup("") : progress(d);
+	char *name = mem_printf("[%s] %s", d->group, d->path);
+	size_t bar = !d->complete && d->reason[0] == '\0' && columns >= 60 ? BAR : 0;
+	size_t taken = 4 + (bar > 0 ? bar + 4 : 2) + format_width(how);
+	size_t room = columns > taken + 10 ? columns - taken : 10;
+	int filled = (int)bar * percent(d) / 100;
+	char *cut = format_cut(name, room);
+	char *tail = format_cut(how, columns > room + 6 ? columns - room - 6 : 0);
+	const char *color = cli_sgr(cli, d->complete ? "\x1b[32m" : d->reason[0] != '\0' ? "\x1b[33m" : "\x1b[36m");
+	char *line;
+
+	if (bar > 0)
+		line = mem_printf("%s[D]%s %s%*s [%.*s%*s] %s", color, cli_sgr(cli, "\x1b[0m"), cut,
+			(int)(room - format_width(cut)), "", filled, "####################", (int)bar - filled, "", how);
+	else
+		line = mem_printf("%s[%s]%s %s %s", color, d->complete ? "C" : "D", cli_sgr(cli, "\x1b[0m"), cut, tail);
+	free(tail);
+	free(cut);
+	free(name);
+	free(how);
+	return line;
+}
+
+static void draw(struct cli *cli, struct screen *screen, const json_t *downloads)
+{
+	size_t n = json_array_size(downloads);
+	char **lines = mem_calloc(n + 1, sizeof(*lines));
+	size_t columns;
+	size_t rows;
+
+	screen_size(&columns, &rows);
+	for (size_t i = 0; i < n; i++) {
+		struct download d = read_download(json_array_get(downloads, i));
+
+		lines[i] = bar_line(cli, &d, columns);
+		free_download(&d);
+	}
+	if (n == 0)
+		lines[n++] = mem_strdup("nothing is being fetched");
+	screen_draw(screen, lines, n);
+	for (size_t i = 0; i < n; i++)
+		free(lines[i]);
+	free(lines);
+}
+
+/* --- lines elsewhere --- */
+
+/* What was said last of a download, by its name. */
+struct said {
+	char *name; /* owned; the key */
+	char *line; /* owned */
+	bool still; /* in the document at hand */
+	UT_hash_handle hh;
+};
+
+static void forget(struct said **all, struct said *s)
+{
+	HASH_DEL(*all, s);
+	free(s->name);
+	free(s->line);
+	free(s);
+}
+
+static void say(struct said **all, const struct download *d)
+{
+	/* A path may be there twice: completed a while ago, and under way again. */
+	char *name = mem_printf("%c%s/%s", d->complete ? 'C' : 'D', d->group, d->path);
+	char *line = plain_line(d);
+	struct said *s;
+
+	HASH_FIND_STR(*all, name, s);
+	if (s == NULL) {
+		s = MEM_NEW(struct said);
+		s->name = mem_strdup(name);
+		HASH_ADD_KEYPTR(hh, *all, s->name, strlen(s->name), s);
+	}
+	s->still = true;
+	if (s->line == NULL || strcmp(s->line, line) != 0) {
+		puts(line);
+		free(s->line);
+		s->line = mem_strdup(line);
+	}
+	free(line);
+	free(name);
+}
+
+static void say_all(struct said **all, const json_t *downloads)
+{
+	struct said *s;
+	struct said *next;
+	json_t *entry;
+	size_t i;
+
+	HASH_ITER(hh, *all, s, next)
+		s->still = false;
+	json_array_foreach(downloads, i, entry) {
+		struct download d = read_download(entry);
+
+		say(all, &d);
+		free_download(&d);
+	}
+	HASH_ITER(hh, *all, s, next) {
+		if (!s->still)
+			forget(all, s);
+	}
+}
+
+static int watch(struct cli *cli)
+{
+	bool bars = cli->terminal && !cli->json;
+	struct said *all = NULL;
+	struct said *s;
+	struct said *next;
+	struct screen screen;
+	int rc;
+
+	screen_begin(&screen);
+	do {
+		json_t *document;
+
+		rc = http_get(cli, "/downloads", &document);
+		if (rc != CLI_DONE)
+			break;
+		if (cli->json)
+			cli_print_json(document);
+		else if (bars)
+			draw(cli, &screen, json_object_get(document, "downloads"));
+		else
+			say_all(&all, json_object_get(document, "downloads"));
+		json_decref(document);
+	} while (screen_sleep(bars ? DRAW_MS : LINES_MS));
+	HASH_ITER(hh, all, s, next)
+		forget(&all, s);
+	return rc;
+}
+
+int downloads_show(struct cli *cli, int argc, char **argv)
+{
+	bool follow = false;
+	struct args_option own[] = { { ARGS_FLAG, "watch", &follow }, { ARGS_END, NULL, NULL } };
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	return follow ? watch(cli) : show_once(cli);
+}

@@ -1,0 +1,113 @@
+/* files, verify. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/escape.h"
+#include "base/mem.h"
+
+struct listing {
+	uint64_t lines;
+};
+
+static bool print_file(void *arg, const char *line, size_t n)
+{
+	struct listing *listing = arg;
+	json_t *file = json_loadb(line, n, 0, NULL);
+	char *path = cli_text(file, "path");
+	char *kind = cli_text(file, "kind");
+	size_t members = json_array_size(json_object_get(file, "members"));
+	char size[FORMAT_MAX] = "";
+
+	if (strcmp(kind, "file") == 0)
+		format_bytes(size, cli_number(file, "size"));
+	(void)printf("%-7s %7s  %-4s  %zu have it  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", members, path);
+	listing->lines++;
+	free(path);
+	free(kind);
+	json_decref(file);
+	return ferror(stdout) == 0;
+}
+
+int files_list(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 1, 2, argc, argv);
+	const char *under = words == 2 ? argv[1] : "";
+	struct listing listing = { 0 };
+	char *name;
+	char *encoded;
+	char *path;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	name = escape_decode(under);
+	if (name == NULL)
+		return cli_usage(cli, "'%s': a backslash in a name is written \\\\, another byte can be written \\xNN", under);
+	free(name);
+	name = http_encode(argv[0]);
+	encoded = http_encode(under);
+	path = mem_printf("/groups/%s/files?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
+	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, &listing);
+	if (rc == CLI_DONE && !cli->json && listing.lines == 0 && under[0] != '\0') {
+		cli_error("there is no %s in the group", under);
+		rc = CLI_REFUSED;
+	}
+	free(path);
+	free(encoded);
+	free(name);
+	return rc;
+}
+
+static void print_verified(const json_t *document)
+{
+	json_t *rotten = json_object_get(document, "rotten");
+	int64_t count = cli_number(document, "rotten_count");
+	char size[FORMAT_MAX];
+
+	for (size_t i = 0; i < json_array_size(rotten); i++) {
+		char *path = escape_terminal(json_string_value(json_array_get(rotten, i)));
+
+		(void)printf("rotten: %s\n", path);
+		free(path);
+	}
+	if ((size_t)count > json_array_size(rotten))
+		(void)printf("rotten: ... and %lld more\n", (long long)count - (long long)json_array_size(rotten));
+	(void)printf("read %lld files, %s; %lld rotten%s\n", (long long)cli_number(document, "files"),
+		format_bytes(size, cli_number(document, "bytes")), (long long)count,
+		count > 0 && cli_flag(document, "repair") ? "; they are fetched again" : "");
+}
+
+int files_verify(struct cli *cli, int argc, char **argv)
+{
+	bool repair = false;
+	struct args_option own[] = { { ARGS_FLAG, "repair", &repair }, { ARGS_END, NULL, NULL } };
+	json_t *document;
+	char *name;
+	char *path;
+	int rc;
+
+	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
+		return CLI_USAGE;
+	name = http_encode(argv[0]);
+	path = mem_printf("/groups/%s/verify", name);
+	rc = http_post(cli, path, json_pack("{s:b}", "repair", (int)repair), &document);
+	free(path);
+	free(name);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_verified(document);
+	/* What has rotted and is not mended is "not so". */
+	if (cli_number(document, "rotten_count") > 0 && !repair)
+		rc = CLI_REFUSED;
+	json_decref(document);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* Numbers and columns for people. Pure but for table_print(). */
+#ifndef LANYARD_AGENT_CLI_FORMAT_H
+#define LANYARD_AGENT_CLI_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FORMAT_MAX = 32 };
+
+/* "0 B", "999 B", "1.2 kB", "118 MB": powers of 1,000, at most three digits and a point. */
+const char *format_bytes(char out[FORMAT_MAX], int64_t bytes);
+/* "5s", "1m05s", "2h07m", "3d04h"; "?" below 0. */
+const char *format_duration(char out[FORMAT_MAX], int64_t seconds);
+/* Local time, "2024-05-06 07:08:09". */
+const char *format_time(char out[FORMAT_MAX], int64_t unix_s);
+
+/* Columns that text takes on a terminal; text is safe for it already. */
+size_t format_width(const char *text);
+/* text cut in its middle to at most width columns. Fresh. */
+char *format_cut(const char *text, size_t width);
+
+/* Rows of cells, printed aligned; the last column is as wide as it is. */
+struct table {
+	size_t columns;
+	size_t cells;
+	char **cell; /* owned, each owned */
+};
+#define TABLE_INIT(n) ((struct table){ .columns = (n) })
+/* Adds a row of `columns` cells, which are taken over (fresh texts). */
+void table_row(struct table *t, char *const *cells);
+/* Prints it on stdout and empties it. */
+void table_print(struct table *t);
+
+#endif

@@ -1,0 +1,247 @@
+/* Requests over the control socket: see http.h. */
+#include "agent/cli/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/home.h"
+#include "base/bytes.h"
+#include "base/mem.h"
+
+enum { MAX_DOCUMENT = 256 << 20, MAX_LINE = 4 << 20 };
+
+struct http {
+	CURL *curl;
+	int home_fd; /* the socket is reached through it: its own path may be too long for one */
+};
+
+/* One request. */
+struct request {
+	struct http *http;
+	struct bytes got;    /* the document, or the beginning of a line, or an error's document */
+	http_line_fn *line;  /* NULL: gather all */
+	FILE *copy_to;       /* NULL: do not */
+	void *arg;
+	bool stopped;        /* by line() */
+};
+
+const char *http_home(struct cli *cli)
+{
+	char *why = NULL;
+
+	if (cli->home == NULL)
+		cli->home = home_choose(cli->home_option, &why);
+	if (cli->home == NULL)
+		cli_error("%s", why);
+	free(why);
+	return cli->home;
+}
+
+static int no_agent(const struct cli *cli, const char *reason)
+{
+	cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or say --home", cli->home, reason);
+	return CLI_NO_AGENT;
+}
+
+static int open_http(struct cli *cli, bool silent)
+{
+	char path[64];
+	int fd;
+
+	if (cli->http != NULL)
+		return CLI_DONE;
+	if (http_home(cli) == NULL)
+		return CLI_REFUSED;
+	fd = open(cli->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return silent ? CLI_NO_AGENT : no_agent(cli, strerror(errno));
+	cli->http = MEM_NEW(struct http);
+	cli->http->home_fd = fd;
+	cli->http->curl = curl_easy_init();
+	if (cli->http->curl == NULL)
+		abort(); /* no memory */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/control.sock", fd);
+	curl_easy_setopt(cli->http->curl, CURLOPT_UNIX_SOCKET_PATH, path);
+	curl_easy_setopt(cli->http->curl, CURLOPT_PROXY, ""); /* whatever the environment says */
+	curl_easy_setopt(cli->http->curl, CURLOPT_NOSIGNAL, 1L);
+	return CLI_DONE;
+}
+
+void http_free(struct http *http)
+{
+	if (http == NULL)
+		return;
+	curl_easy_cleanup(http->curl);
+	close(http->home_fd);
+	free(http);
+}
+
+char *http_encode(const char *bytes)
+{
+	char *text = curl_easy_escape(NULL, bytes, (int)strlen(bytes));
+	char *copy = mem_strdup(text);
+
+	curl_free(text);
+	return copy;
+}
+
+static long response_code(struct http *http)
+{
+	long code = 0;
+
+	curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &code);
+	return code;
+}
+
+/* Hands on the whole lines that are there. */
+static bool give_lines(struct request *r)
+{
+	size_t start = 0;
+	uint8_t *nl;
+
+	while (start < r->got.len && (nl = memchr(r->got.p + start, '\n', r->got.len - start)) != NULL) {
+		const char *line = (const char *)r->got.p + start;
+
+		*nl = '\0';
+		r->stopped = !r->line(r->arg, line, (size_t)((const char *)nl - line));
+		if (r->stopped)
+			return false;
+		start = (size_t)(nl + 1 - r->got.p);
+	}
+	bytes_consume(&r->got, start);
+	return true;
+}
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+	struct request *r = arg;
+	bool good = response_code(r->http) < 400;
+
+	n *= size;
+	if (good && r->copy_to != NULL)
+		return fwrite(data, 1, n, r->copy_to);
+	if (bytes_append(&r->got, data, n) < 0)
+		return 0;
+	if (good && r->line != NULL && !give_lines(r))
+		return 0;
+	return n;
+}
+
+static int judge(struct cli *cli, struct request *r, CURLcode rc, bool silent)
+{
+	json_t *error;
+	long os_errno = 0;
+
+	if (r->stopped)
+		return CLI_DONE;
+	if (rc == CURLE_COULDNT_CONNECT) {
+		curl_easy_getinfo(cli->http->curl, CURLINFO_OS_ERRNO, &os_errno);
+		return silent ? CLI_NO_AGENT : no_agent(cli, os_errno != 0 ? strerror((int)os_errno) : "cannot connect");
+	}
+	if (rc == CURLE_WRITE_ERROR) {
+		cli_error(r->copy_to != NULL ? "stdout cannot be written" : "the agent's answer is too long");
+		return CLI_REFUSED;
+	}
+	if (rc != CURLE_OK) {
+		if (!silent)
+			cli_error("the agent went away (%s)", curl_easy_strerror(rc));
+		return CLI_NO_AGENT;
+	}
+	if (response_code(r->http) < 400)
+		return CLI_DONE;
+	error = json_loadb((const char *)r->got.p, r->got.len, 0, NULL);
+	if (!silent)
+		cli_error("%s", json_is_object(error) && json_object_get(error, "error") != NULL ?
+			json_string_value(json_object_get(error, "error")) : "the agent refused without a reason");
+	json_decref(error);
+	return CLI_REFUSED;
+}
+
+static int perform(struct cli *cli, struct request *r, const char *path, const json_t *body, bool silent)
+{
+	int rc = open_http(cli, silent);
+	char *text = NULL;
+	char *url;
+
+	if (rc != CLI_DONE)
+		return rc;
+	r->http = cli->http;
+	url = mem_printf("http://lanyard/v1%s", path);
+	curl_easy_setopt(cli->http->curl, CURLOPT_URL, url);
+	curl_easy_setopt(cli->http->curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(cli->http->curl, CURLOPT_WRITEDATA, r);
+	if (body != NULL) {
+		text = json_dumps(body, JSON_COMPACT);
+		curl_easy_setopt(cli->http->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(text));
+		curl_easy_setopt(cli->http->curl, CURLOPT_POSTFIELDS, text);
+	} else {
+		curl_easy_setopt(cli->http->curl, CURLOPT_HTTPGET, 1L);
+	}
+	rc = judge(cli, r, curl_easy_perform(cli->http->curl), silent);
+	free(text);
+	free(url);
+	return rc;
+}
+
+static int ask(struct cli *cli, const char *path, const json_t *body, json_t **document, bool silent)
+{
+	struct request r = { .got = BYTES_INIT(MAX_DOCUMENT) };
+	int rc = perform(cli, &r, path, body, silent);
+
+	*document = NULL;
+	if (rc == CLI_DONE) {
+		*document = json_loadb((const char *)r.got.p, r.got.len, 0, NULL);
+		if (!json_is_object(*document)) {
+			cli_error("the agent's answer is no JSON object");
+			json_decref(*document);
+			*document = NULL;
+			rc = CLI_REFUSED;
+		}
+	}
+	bytes_free(&r.got);
+	return rc;
+}
+
+int http_get(struct cli *cli, const char *path, json_t **document)
+{
+	return ask(cli, path, NULL, document, false);
+}
+
+int http_probe(struct cli *cli, const char *path, json_t **document)
+{
+	return ask(cli, path, NULL, document, true);
+}
+
+int http_post(struct cli *cli, const char *path, json_t *body, json_t **document)
+{
+	int rc;
+
+	if (body == NULL)
+		body = json_object();
+	rc = ask(cli, path, body, document, false);
+	json_decref(body);
+	return rc;
+}
+
+int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg)
+{
+	struct request r = { .got = BYTES_INIT(MAX_LINE), .line = fn, .arg = arg };
+	int rc = perform(cli, &r, path, NULL, false);
+
+	bytes_free(&r.got);
+	return rc;
+}
+
+int http_copy(struct cli *cli, const char *path)
+{
+	struct request r = { .got = BYTES_INIT(MAX_LINE), .copy_to = stdout };
+	int rc = perform(cli, &r, path, NULL, false);
+
+	bytes_free(&r.got);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* A block of lines that is drawn again in place on a terminal, until Ctrl-C. Nothing of the terminal is changed for
+ * long: no mode, no cursor, so there is nothing to restore but the place of the prompt. */
+#ifndef LANYARD_AGENT_CLI_SCREEN_H
+#define LANYARD_AGENT_CLI_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct screen {
+	size_t drawn; /* lines on the terminal now */
+};
+
+/* From now on Ctrl-C and SIGTERM only end screen_sleep(). */
+void screen_begin(struct screen *s);
+/* Columns and rows that may be used. */
+void screen_size(size_t *columns, size_t *rows);
+/* Draws n lines over the last ones; those that do not fit are counted in the last row. The lines are safe and short
+ * enough (screen_size). */
+void screen_draw(struct screen *s, char *const *lines, size_t n);
+/* False when it is time to end. */
+bool screen_sleep(int ms);
+
+#endif

@@ -1,0 +1,297 @@
+/* status, peers, wait. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/cli/screen.h"
+#include "base/mem.h"
+
+enum { WATCH_MS = 1000, SHOWN_PROBLEMS = 10 };
+
+/* Lines of text, gathered before they are printed or drawn. */
+struct lines {
+	char **v; /* owned, each owned */
+	size_t n;
+};
+
+static void add_line(struct lines *l, char *text)
+{
+	l->v = mem_realloc(l->v, l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = text;
+}
+
+static void free_lines(struct lines *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct lines){ 0 };
+}
+
+/* --- status --- */
+
+static void add_problems(struct lines *l, const json_t *problems)
+{
+	size_t n = json_array_size(problems);
+
+	for (size_t i = 0; i < n && i < SHOWN_PROBLEMS; i++) {
+		char *path = cli_text(json_array_get(problems, i), "path");
+		char *reason = cli_text(json_array_get(problems, i), "reason");
+
+		add_line(l, mem_printf("  not synced: %s: %s", path, reason));
+		free(path);
+		free(reason);
+	}
+	if (n > SHOWN_PROBLEMS)
+		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
+}
+
+static void add_group(struct cli *cli, struct lines *l, const json_t *g)
+{
+	char *name = cli_text(g, "group");
+	char *share = cli_text(g, "share");
+	char *state = cli_text(g, "state");
+	char *error = cli_text(g, "error");
+	const char *color = strcmp(state, "in-sync") == 0 ? "\x1b[32m" : strcmp(state, "error") == 0 ? "\x1b[31m" : "\x1b[33m";
+	char size[FORMAT_MAX];
+
+	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color), state,
+		cli_sgr(cli, "\x1b[0m"), (long long)cli_number(g, "files"), (long long)cli_number(g, "dirs"),
+		format_bytes(size, cli_number(g, "bytes")), (long long)cli_number(g, "peers"), share));
+	if (error[0] != '\0')
+		add_line(l, mem_printf("  %s", error));
+	if (cli_number(g, "wanted") > 0)
+		add_line(l, mem_printf("  %lld to fetch, %s", (long long)cli_number(g, "wanted"),
+			format_bytes(size, cli_number(g, "wanted_bytes"))));
+	if (cli_number(g, "pending") > 0)
+		add_line(l, mem_printf("  %lld to look at here", (long long)cli_number(g, "pending")));
+	add_problems(l, json_object_get(g, "problems"));
+	free(name);
+	free(share);
+	free(state);
+	free(error);
+}
+
+static void status_lines(struct cli *cli, struct lines *l, const json_t *document)
+{
+	char *agent = cli_text(document, "agent");
+	char *name = cli_text(document, "name");
+	char *version = cli_text(document, "version");
+	char *discovery = cli_text(document, "discovery");
+	char *problem = cli_text(document, "discovery_problem");
+	json_t *group;
+	size_t i;
+
+	add_line(l, mem_printf("agent %s", agent));
+	add_line(l, mem_printf("%s, lanyard %s, port %lld, discovery %s%s%s", name, version,
+		(long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "", problem));
+	json_array_foreach(json_object_get(document, "groups"), i, group)
+		add_group(cli, l, group);
+	if (json_array_size(json_object_get(document, "groups")) == 0)
+		add_line(l, mem_strdup("in no group yet: `lanyard create` founds one, `lanyard join` joins one"));
+	free(agent);
+	free(name);
+	free(version);
+	free(discovery);
+	free(problem);
+}
+
+static void print_lines(const struct lines *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		puts(l->v[i]);
+}
+
+/* Cuts at the terminal's edge. Lines with colours are left alone: their codes must stay whole, and they are short. */
+static void fit_lines(struct lines *l)
+{
+	size_t columns;
+	size_t rows;
+
+	screen_size(&columns, &rows);
+	for (size_t i = 0; i < l->n; i++) {
+		char *cut = strchr(l->v[i], '\x1b') == NULL ? format_cut(l->v[i], columns) : mem_strdup(l->v[i]);
+
+		free(l->v[i]);
+		l->v[i] = cut;
+	}
+}
+
+static bool same_lines(const struct lines *a, const struct lines *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static int watch_status(struct cli *cli)
+{
+	bool draw = cli->terminal && !cli->json;
+	struct lines before = { 0 };
+	struct screen screen;
+	json_t *document;
+	int rc;
+
+	screen_begin(&screen);
+	do {
+		struct lines now = { 0 };
+
+		rc = http_get(cli, "/status", &document);
+		if (rc != CLI_DONE)
+			break;
+		status_lines(cli, &now, document);
+		if (cli->json)
+			cli_print_json(document);
+		else if (draw)
+			fit_lines(&now);
+		if (draw)
+			screen_draw(&screen, now.v, now.n);
+		else if (!cli->json && !same_lines(&before, &now))
+			print_lines(&now);
+		free_lines(&before);
+		before = now;
+		json_decref(document);
+	} while (screen_sleep(WATCH_MS));
+	free_lines(&before);
+	return rc;
+}
+
+int status_show(struct cli *cli, int argc, char **argv)
+{
+	bool watch = false;
+	struct args_option own[] = { { ARGS_FLAG, "watch", &watch }, { ARGS_END, NULL, NULL } };
+	struct lines lines = { 0 };
+	json_t *document;
+	int rc;
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	if (watch)
+		return watch_status(cli);
+	rc = http_get(cli, "/status", &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json) {
+		cli_print_json(document);
+	} else {
+		status_lines(cli, &lines, document);
+		print_lines(&lines);
+		free_lines(&lines);
+	}
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* --- peers --- */
+
+static char *joined_groups(const json_t *groups)
+{
+	char *text = mem_strdup("");
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(groups, i, group) {
+		json_t *holder = json_pack("{s:O}", "name", group);
+		char *name = cli_text(holder, "name");
+		char *longer = mem_printf("%s%s%s", text, i > 0 ? ", " : "", name);
+
+		json_decref(holder);
+		free(name);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+int status_peers(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	struct table table = TABLE_INIT(7);
+	json_t *document;
+	json_t *peer;
+	size_t i;
+	int rc;
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	rc = http_get(cli, "/peers", &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	json_array_foreach(json_object_get(document, "peers"), i, peer) {
+		char since[FORMAT_MAX];
+		char in[FORMAT_MAX];
+		char out[FORMAT_MAX];
+		int64_t rtt = json_is_integer(json_object_get(peer, "rtt_ms")) ? cli_number(peer, "rtt_ms") : -1;
+
+		if (cli->json)
+			continue;
+		format_duration(since, (int64_t)time(NULL) - cli_number(peer, "since"));
+		format_bytes(in, cli_number(peer, "rx"));
+		format_bytes(out, cli_number(peer, "tx"));
+		table_row(&table, (char *[]){ cli_text(peer, "agent"), cli_text(peer, "address"),
+			mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
+			rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
+			joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
+	}
+	table_print(&table);
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* --- wait --- */
+
+int status_wait(struct cli *cli, int argc, char **argv)
+{
+	const char *timeout_text = NULL;
+	const char *peers_text = NULL;
+	struct args_option own[] = {
+		{ ARGS_TEXT, "timeout", &timeout_text }, { ARGS_TEXT, "peers", &peers_text }, { ARGS_END, NULL, NULL },
+	};
+	int words = cli_args(cli, own, 0, 1, argc, argv);
+	int64_t timeout = -1;
+	int64_t peers = 0;
+	json_t *document;
+	char *group;
+	char *path;
+	char *limit;
+	char *reason;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	if (timeout_text != NULL && args_number(timeout_text, 0, 366 * 86400, &timeout) < 0 &&
+	    args_duration(timeout_text, &timeout) < 0)
+		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
+	if (peers_text != NULL && args_number(peers_text, 0, 1024, &peers) < 0)
+		return cli_usage(cli, "--peers must be a number from 0 to 1024");
+	group = words == 1 ? http_encode(argv[0]) : NULL;
+	limit = timeout >= 0 ? mem_printf("&timeout=%lld", (long long)timeout) : mem_strdup("");
+	path = mem_printf("%s%s/wait?peers=%lld%s", group != NULL ? "/groups/" : "", group != NULL ? group : "",
+		(long long)peers, limit);
+	rc = http_get(cli, path, &document);
+	free(path);
+	free(limit);
+	free(group);
+	if (rc != CLI_DONE)
+		return rc;
+	rc = cli_flag(document, "in_sync") ? CLI_DONE : CLI_REFUSED;
+	reason = cli_text(document, "reason");
+	if (cli->json)
+		cli_print_json(document);
+	if (rc != CLI_DONE)
+		cli_error("not in sync: %s", reason);
+	free(reason);
+	json_decref(document);
+	return rc;
+}
