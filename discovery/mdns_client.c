@@ -18,7 +18,7 @@
 #include "discovery/avahi_clash.h"
 #include "discovery/avahi_poll.h"
 #include "discovery/mdns.h"
-#include "discovery/session.h"
+#include "discovery/mdns_session.h"
 
 enum {
 	FIRST_RETRY_MS = 1000,
@@ -35,7 +35,7 @@ struct client {
 	AvahiClient *avahi;       /* NULL while there is no bus */
 	bool connected;           /* avahi has a daemon at the other end */
 	bool lost;                /* avahi is of no more use */
-	struct session *session;  /* while connected */
+	struct mdns_session *session;  /* while connected */
 	struct loop_timer *timer; /* settle(): at once after a change of state, or to connect again */
 	int64_t retry_ms;
 	int64_t connected_ms; /* when the session began, loop_now_ms() */
@@ -52,7 +52,7 @@ static void group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, vo
 
 	(void)group;
 	if (state == AVAHI_ENTRY_GROUP_COLLISION && c->session != NULL)
-		session_collision(c->session);
+		mdns_session_collision(c->session);
 }
 
 static int add_record(AvahiEntryGroup *group, const struct record *r)
@@ -106,9 +106,9 @@ static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProto
 	if (c->session == NULL)
 		return;
 	if (event == AVAHI_BROWSER_NEW)
-		heard_add(session_heard(c->session), iface, proto, name, type, domain);
+		heard_add(mdns_session_heard(c->session), iface, proto, name, type, domain);
 	else if (event == AVAHI_BROWSER_REMOVE)
-		heard_remove(session_heard(c->session), iface, proto, name);
+		heard_remove(mdns_session_heard(c->session), iface, proto, name);
 }
 
 static void *browse(void *ctx, const char *type, const char **why)
@@ -142,9 +142,9 @@ static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiPr
 	if (c->session == NULL)
 		return;
 	if (event == AVAHI_RESOLVER_FOUND)
-		heard_resolved(session_heard(c->session), iface, proto, name, addr, port, txt);
+		heard_resolved(mdns_session_heard(c->session), iface, proto, name, addr, port, txt);
 	else
-		heard_failed(session_heard(c->session), iface, proto, name);
+		heard_failed(mdns_session_heard(c->session), iface, proto, name);
 }
 
 static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
@@ -187,7 +187,7 @@ static void client_changed(AvahiClient *avahi, AvahiClientState state, void *arg
 
 static void disconnect(struct client *c)
 {
-	session_free(c->session);
+	mdns_session_free(c->session);
 	c->session = NULL;
 	if (c->avahi != NULL)
 		avahi_client_free(c->avahi);
@@ -227,7 +227,7 @@ static void connect_avahi(struct client *c)
 
 static void start_session(struct client *c)
 {
-	const struct session_door door = {
+	const struct mdns_session_door door = {
 		.publish = publish,
 		.unpublish = unpublish,
 		.browse = browse,
@@ -237,7 +237,7 @@ static void start_session(struct client *c)
 	};
 
 	c->connected_ms = loop_now_ms(c->loop);
-	c->session = session_new(c->loop, &c->want, &door, &c->events);
+	c->session = mdns_session_new(c->loop, &c->want, &door, &c->events);
 	if (c->session != NULL)
 		return;
 	c->events.state(c->events.arg, false, "there is no netlink");
@@ -267,7 +267,7 @@ static void settle(void *arg)
 	if (c->connected && c->session == NULL) {
 		start_session(c);
 	} else if (!c->connected) {
-		session_free(c->session);
+		mdns_session_free(c->session);
 		c->session = NULL;
 		c->events.state(c->events.arg, false, "avahi-daemon is not running");
 	}
@@ -293,7 +293,7 @@ static void client_set(void *stack, const struct mdns_want *want)
 
 	c->want = *want;
 	if (c->session != NULL)
-		session_set(c->session, want);
+		mdns_session_set(c->session, want);
 }
 
 static void client_refresh(void *stack)
@@ -301,7 +301,7 @@ static void client_refresh(void *stack)
 	struct client *c = stack;
 
 	if (c->session != NULL)
-		session_refresh(c->session);
+		mdns_session_refresh(c->session);
 }
 
 static void client_free(void *stack)

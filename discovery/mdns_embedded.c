@@ -20,7 +20,7 @@
 #include "discovery/avahi_poll.h"
 #include "discovery/mdns.h"
 #include "discovery/packet_screen.h"
-#include "discovery/session.h"
+#include "discovery/mdns_session.h"
 
 enum {
 	FIRST_RETRY_MS = 1000,
@@ -34,7 +34,7 @@ struct embedded {
 	struct mdns_events events;
 	struct avahi_poll *poll;
 	AvahiServer *server;     /* NULL while it could not be started */
-	struct session *session; /* NULL when server is */
+	struct mdns_session *session; /* NULL when server is */
 	struct loop_timer *timer; /* start(): at once, or after a failure */
 	int64_t retry_ms;
 };
@@ -62,7 +62,7 @@ static void group_changed(AvahiServer *server, AvahiSEntryGroup *group, AvahiEnt
 	(void)server;
 	(void)group;
 	if (state == AVAHI_ENTRY_GROUP_COLLISION && e->session != NULL)
-		session_collision(e->session);
+		mdns_session_collision(e->session);
 }
 
 static int add_record(struct embedded *e, AvahiSEntryGroup *group, const struct record *r)
@@ -118,9 +118,9 @@ static void browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, AvahiProt
 	(void)browser;
 	(void)flags;
 	if (event == AVAHI_BROWSER_NEW)
-		heard_add(session_heard(e->session), iface, proto, name, type, domain);
+		heard_add(mdns_session_heard(e->session), iface, proto, name, type, domain);
 	else if (event == AVAHI_BROWSER_REMOVE)
-		heard_remove(session_heard(e->session), iface, proto, name);
+		heard_remove(mdns_session_heard(e->session), iface, proto, name);
 }
 
 static void *browse(void *ctx, const char *type, const char **why)
@@ -155,9 +155,9 @@ static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiP
 	(void)host;
 	(void)flags;
 	if (event == AVAHI_RESOLVER_FOUND)
-		heard_resolved(session_heard(e->session), iface, proto, name, addr, port, txt);
+		heard_resolved(mdns_session_heard(e->session), iface, proto, name, addr, port, txt);
 	else
-		heard_failed(session_heard(e->session), iface, proto, name);
+		heard_failed(mdns_session_heard(e->session), iface, proto, name);
 }
 
 static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
@@ -179,7 +179,7 @@ static void unresolve(void *ctx, void *resolver)
 
 static void stop(struct embedded *e)
 {
-	session_free(e->session);
+	mdns_session_free(e->session);
 	e->session = NULL;
 	if (e->server != NULL)
 		avahi_server_free(e->server);
@@ -244,7 +244,7 @@ static AvahiServer *new_server(struct embedded *e, int *error)
 
 static void start(void *arg)
 {
-	const struct session_door door = {
+	const struct mdns_session_door door = {
 		.publish = publish,
 		.unpublish = unpublish,
 		.browse = browse,
@@ -262,7 +262,7 @@ static void start(void *arg)
 	}
 	e->server = new_server(e, &error);
 	if (e->server != NULL)
-		e->session = session_new(e->loop, &e->want, &door, &e->events);
+		e->session = mdns_session_new(e->loop, &e->want, &door, &e->events);
 	if (e->session != NULL) {
 		e->retry_ms = FIRST_RETRY_MS;
 		return;
@@ -293,7 +293,7 @@ static void embedded_set(void *stack, const struct mdns_want *want)
 
 	e->want = *want;
 	if (e->session != NULL)
-		session_set(e->session, want);
+		mdns_session_set(e->session, want);
 }
 
 static void embedded_refresh(void *stack)
@@ -301,7 +301,7 @@ static void embedded_refresh(void *stack)
 	struct embedded *e = stack;
 
 	if (e->session != NULL)
-		session_refresh(e->session);
+		mdns_session_refresh(e->session);
 }
 
 static void embedded_free(void *stack)

@@ -1,5 +1,5 @@
 /* Saying, browsing, resolving: see session.h. */
-#include "discovery/session.h"
+#include "discovery/mdns_session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +22,9 @@ struct browser {
 	void *handle;        /* the library's; NULL: not started yet, or refused */
 };
 
-struct session {
+struct mdns_session {
 	struct loop *loop;
-	struct session_door door;
+	struct mdns_session_door door;
 	struct mdns_events events;
 	struct mdns_want want;
 	struct host_addrs *addrs;
@@ -40,12 +40,12 @@ struct session {
 	bool addrs_known;
 };
 
-struct heard *session_heard(struct session *s)
+struct heard *mdns_session_heard(struct mdns_session *s)
 {
 	return s->heard;
 }
 
-static void tell_state(struct session *s)
+static void tell_state(struct mdns_session *s)
 {
 	const char *problem = s->say_problem != NULL ? s->say_problem : s->browse_problem;
 	size_t naddrs;
@@ -58,7 +58,7 @@ static void tell_state(struct session *s)
 	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
 }
 
-static void say_soon(struct session *s)
+static void say_soon(struct mdns_session *s)
 {
 	int64_t wait = s->said_ms != 0 ? s->said_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
 
@@ -71,7 +71,7 @@ static void say_soon(struct session *s)
 /* Says everything under a new name, then takes back what was said under the old one. */
 static void say(void *arg)
 {
-	struct session *s = arg;
+	struct mdns_session *s = arg;
 	char instance[MDNS_MAX_INSTANCE + 1];
 	void *old[MAX_SAID];
 	size_t nold = s->nsaid;
@@ -104,7 +104,7 @@ static void say(void *arg)
 	tell_state(s);
 }
 
-void session_collision(struct session *s)
+void mdns_session_collision(struct mdns_session *s)
 {
 	log_info("discovery: the name of our service is disputed, taking another one");
 	say_soon(s);
@@ -112,7 +112,7 @@ void session_collision(struct session *s)
 
 static void start_browsers(void *arg)
 {
-	struct session *s = arg;
+	struct mdns_session *s = arg;
 
 	s->browse_problem = NULL;
 	for (size_t i = 0; i < MAX_BROWSERS; i++) {
@@ -126,7 +126,7 @@ static void start_browsers(void *arg)
 	tell_state(s);
 }
 
-static void stop_browser(struct session *s, struct browser *b)
+static void stop_browser(struct mdns_session *s, struct browser *b)
 {
 	if (b->handle != NULL)
 		s->door.unbrowse(s->door.ctx, b->handle);
@@ -147,7 +147,7 @@ static size_t wanted_types(const struct mdns_want *want, char types[MAX_BROWSERS
 	return n;
 }
 
-static struct browser *browser_of(struct session *s, const char *type)
+static struct browser *browser_of(struct mdns_session *s, const char *type)
 {
 	for (size_t i = 0; i < MAX_BROWSERS; i++) {
 		if (strcmp(s->browsers[i].type, type) == 0)
@@ -166,7 +166,7 @@ static bool has_type(char types[MAX_BROWSERS][MAX_TYPE], size_t n, const char *t
 }
 
 /* Stops the browsers that are wanted no more and gives the new types a free place; the timer starts them. */
-static void choose_browsers(struct session *s)
+static void choose_browsers(struct mdns_session *s)
 {
 	char types[MAX_BROWSERS][MAX_TYPE];
 	size_t n = wanted_types(&s->want, types);
@@ -199,7 +199,7 @@ static bool says_the_same(const struct mdns_want *a, const struct mdns_want *b)
 	return true;
 }
 
-void session_set(struct session *s, const struct mdns_want *want)
+void mdns_session_set(struct mdns_session *s, const struct mdns_want *want)
 {
 	bool same = says_the_same(&s->want, want);
 
@@ -209,7 +209,7 @@ void session_set(struct session *s, const struct mdns_want *want)
 		say_soon(s);
 }
 
-void session_refresh(struct session *s)
+void mdns_session_refresh(struct mdns_session *s)
 {
 	heard_refresh(s->heard);
 	for (size_t i = 0; i < MAX_BROWSERS; i++)
@@ -221,26 +221,26 @@ void session_refresh(struct session *s)
  * what we know may be out of date in the same way. */
 static void addrs_changed(void *arg)
 {
-	struct session *s = arg;
+	struct mdns_session *s = arg;
 	bool first = !s->addrs_known;
 
 	s->addrs_known = true;
 	say_soon(s);
 	if (!first)
-		session_refresh(s);
+		mdns_session_refresh(s);
 }
 
 static void tell_heard(void *arg, const struct mdns_heard *heard)
 {
-	struct session *s = arg;
+	struct mdns_session *s = arg;
 
 	s->events.heard(s->events.arg, heard);
 }
 
-struct session *session_new(struct loop *loop, const struct mdns_want *want, const struct session_door *door,
+struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want, const struct mdns_session_door *door,
 			    const struct mdns_events *events)
 {
-	struct session *s = MEM_NEW(struct session);
+	struct mdns_session *s = MEM_NEW(struct mdns_session);
 
 	s->loop = loop;
 	s->want = *want;
@@ -258,7 +258,7 @@ struct session *session_new(struct loop *loop, const struct mdns_want *want, con
 	return s;
 }
 
-void session_free(struct session *s)
+void mdns_session_free(struct mdns_session *s)
 {
 	if (s == NULL)
 		return;
