@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all help install clean unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
+.PHONY: all check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 help: ## list what there is to do
@@ -135,6 +135,26 @@ asan-unit: ## the unit tests and the fuzz corpus under AddressSanitizer and UBSa
 
 tsan-unit: ## the unit tests under ThreadSanitizer
 	+$(Q)$(MAKE) B=build-tsan SAN=thread unit
+
+PYTEST    := /usr/bin/python3 -m pytest
+lab-test: all ## the tests on several hosts (network namespaces); needs root or user namespaces
+	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/lab
+
+lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
+	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
+	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
+
+lab: all ## open a laboratory of hosts with agents, and a shell to play in
+	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
+
+check: ## install what the tests need, and pass all of them
+	$(Q)scripts/setup --test
+	+$(Q)$(MAKE) lint
+	+$(Q)$(MAKE) all unit fuzz-replay
+	+$(Q)$(MAKE) asan-unit
+	+$(Q)$(MAKE) tsan-unit
+	+$(Q)$(MAKE) lab-test
+	+$(Q)$(MAKE) lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
 lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
