@@ -25,9 +25,9 @@ enum index_status {
 	INDEX_FAILED,  /* cannot be opened or created; errno and *why say why */
 };
 
-/* Opens or creates index.db in the folder `dir` (absolute path). *index is NULL for NEWER and FAILED. why: fresh text for
+/* Opens or creates index.db in the folder `dir` (absolute path). *out is NULL for NEWER and FAILED. why: fresh text for
  * an admin when the status is not OK or NEW; the caller frees. */
-enum index_status index_open(struct index **index, const char *dir, char **why);
+enum index_status index_open(struct index **out, const char *dir, char **why);
 /* Commits, checkpoints, marks the end as clean, frees. */
 void index_close(struct index *index);
 

@@ -358,7 +358,7 @@ static void settle(void)
 	bool changed = true;
 
 	for (int round = 0; changed; round++) {
-		int order[MEMBERS * MEMBERS];
+		int order[MEMBERS * MEMBERS] = { 0 };
 
 		assert_true(round < 200);
 		changed = false;
