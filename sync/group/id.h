@@ -7,8 +7,12 @@
 
 enum { ID_TEXT_MAX = 61, ID_PLAIN_MAX = 53 }; /* room for the text with dashes, and without, NUL included */
 
-struct agent_id { uint8_t b[32]; }; /* SHA-256 of the raw Ed25519 public key */
-struct group_id { uint8_t b[32]; }; /* SHA-256 of the founding roster entry */
+struct agent_id {
+	uint8_t b[32];
+}; /* SHA-256 of the raw Ed25519 public key */
+struct group_id {
+	uint8_t b[32];
+}; /* SHA-256 of the founding roster entry */
 
 /* base32 in groups of seven digits joined by '-': "abcdefg-hijklmn-..." (52 digits). */
 void agent_id_text(char out[ID_TEXT_MAX], const struct agent_id *id);

@@ -24,7 +24,7 @@
 enum { KEY_FILE_MAX = 16 << 10, SEED_LEN = 32 };
 
 struct identity {
-	EVP_PKEY *key;                        /* owned; Ed25519 with its private half */
+	EVP_PKEY *key; /* owned; Ed25519 with its private half */
 	uint8_t public_key[PUBLIC_KEY_LEN];
 	struct agent_id id;
 };
@@ -99,7 +99,8 @@ static struct identity *make_file(int home_dirfd, char **why)
 	rc = fs_write_file(home_dirfd, KEY_FILE, text, (size_t)n, 0600);
 	if (rc < 0)
 		*why = mem_printf("cannot write " KEY_FILE " in the home folder: %s; give lanyardd a folder that it "
-		                  "may write (--home DIR)", strerror(errno));
+		                  "may write (--home DIR)",
+		                  strerror(errno));
 	OPENSSL_cleanse(text, (size_t)n);
 	BIO_free(pem);
 	if (rc == 0)
@@ -134,7 +135,7 @@ static struct identity *from_pem(const char *text, size_t n, char **why)
 	if (self == NULL) {
 		EVP_PKEY_free(key);
 		*why = mem_strdup(KEY_FILE " in the home folder holds no Ed25519 private key in plain PEM; restore it "
-		                  "from a backup, or move it away to start as a new agent");
+		                           "from a backup, or move it away to start as a new agent");
 	}
 	return self;
 }
@@ -153,7 +154,8 @@ static struct identity *from_file(int fd, char **why)
 	}
 	if ((st.mode & 077) != 0) {
 		*why = mem_printf(KEY_FILE " in the home folder can be read by others (mode %04o); if nobody else has "
-		                  "seen it: chmod 600 " KEY_FILE, st.mode);
+		                           "seen it: chmod 600 " KEY_FILE,
+		                  st.mode);
 		return NULL;
 	}
 	n = fs_pread_full(fd, text, sizeof(text), 0);
@@ -175,7 +177,8 @@ struct identity *identity_open(int home_dirfd, char **why)
 		return make_file(home_dirfd, why);
 	if (fd < 0) {
 		*why = mem_printf("cannot open " KEY_FILE " in the home folder: %s; it must be a file that the agent's "
-		                  "user owns and may read", strerror(errno));
+		                  "user owns and may read",
+		                  strerror(errno));
 		return NULL;
 	}
 	self = from_file(fd, why);

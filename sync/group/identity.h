@@ -23,7 +23,8 @@ const struct agent_id *identity_id(const struct identity *id);
 const uint8_t *identity_public_key(const struct identity *id); /* PUBLIC_KEY_LEN bytes */
 void identity_sign(const struct identity *id, const void *p, size_t n, uint8_t sig[SIGNATURE_LEN]);
 /* 0 when sig is public_key's signature of the n bytes, -1 otherwise. */
-int identity_verify(const uint8_t public_key[PUBLIC_KEY_LEN], const void *p, size_t n, const uint8_t sig[SIGNATURE_LEN]);
+int identity_verify(const uint8_t public_key[PUBLIC_KEY_LEN], const void *p, size_t n,
+                    const uint8_t sig[SIGNATURE_LEN]);
 void identity_id_of_key(struct agent_id *id, const uint8_t public_key[PUBLIC_KEY_LEN]);
 /* The key itself, for TLS; stays the identity's. */
 struct evp_pkey_st *identity_key(const struct identity *id);

@@ -43,16 +43,16 @@ struct link {
 	const struct link_ops *ops;
 	const struct link_events *events; /* set by link_listen */
 	void *arg;
-	struct agent_id peer;       /* proved by the handshake */
-	uint8_t binding[32];        /* from the TLS exporter: the same at both ends, and nowhere else */
-	bool dialed;                /* we opened it */
-	bool trusted;               /* set by the owner once the peer has proved to be a member; until then a frame that comes
+	struct agent_id peer; /* proved by the handshake */
+	uint8_t binding[32];  /* from the TLS exporter: the same at both ends, and nowhere else */
+	bool dialed;          /* we opened it */
+	bool trusted;         /* set by the owner once the peer has proved to be a member; until then a frame that comes
 	                               in has at most FRAME_MAX_BEFORE_HELLO bytes */
-	char address[64];           /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
-	size_t queued_control;      /* bytes waiting */
+	char address[64];     /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
+	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
-	uint64_t bytes_in, bytes_out;   /* on the wire, frames with their headers (before TLS) */
-	int64_t last_in_ms;         /* loop time when something last arrived */
+	uint64_t bytes_in, bytes_out; /* on the wire, frames with their headers (before TLS) */
+	int64_t last_in_ms;           /* loop time when something last arrived */
 };
 
 /* From now on events go here (frames that came earlier are delivered in the next turn). */

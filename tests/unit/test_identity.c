@@ -127,7 +127,9 @@ static void a_passphrase_is_not_asked_for(void **state)
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	FILE *file = fdopen(openat(home->fd, "key.pem", O_CREAT | O_WRONLY | O_CLOEXEC, 0600), "w");
 
-	assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), (const unsigned char *)"xyz", 3, NULL, NULL), 1);
+	assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), (const unsigned char *)"xyz", 3, NULL,
+	                                      NULL),
+	                 1);
 	fclose(file);
 	expect_refusal(home, "plain PEM");
 	EVP_PKEY_free(key);
@@ -152,11 +154,12 @@ static void a_seed_gives_the_key_of_rfc_8032(void **state)
 
 	(void)state;
 	assert_int_equal(hex_decode(seed, 32, "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"), 0);
-	assert_int_equal(hex_decode(public_key, 32,
-	                            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"), 0);
+	assert_int_equal(hex_decode(public_key, 32, "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"),
+	                 0);
 	assert_int_equal(hex_decode(expected, SIGNATURE_LEN,
 	                            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
-	                            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"), 0);
+	                            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+	                 0);
 	id = identity_from_seed(seed);
 	assert_memory_equal(identity_public_key(id), public_key, 32);
 	identity_seed(id, back);

@@ -41,8 +41,8 @@ static void frames_arrive_whole_in_order_both_ways(void **state)
 
 static void frames_of_every_length_around_the_limits_arrive(void **state)
 {
-	static const size_t lengths[] = { 0, 1, 16377, 16378, 16379, 16384, 32761, 32762, 32763, 32768, 32769, 65536,
-		                          1 << 20, (1 << 20) + 1, 4 << 20 };
+	static const size_t lengths[] = { 0,     1,     16377, 16378, 16379,   16384,         32761,  32762,
+		                          32763, 32768, 32769, 65536, 1 << 20, (1 << 20) + 1, 4 << 20 };
 	struct fixture *f = *state;
 	uint64_t total = 0;
 
@@ -83,7 +83,8 @@ static void compressible_control_travels_small_and_arrives_plain(void **state)
 
 	join(f);
 	memset(plain, 'n', 100000);
-	assert_int_equal(link_send(f->a.links[0], LINK_CONTROL, FRAME_NEWS, plain, 50000, mem_dup(plain, 50000), 50000), 0);
+	assert_int_equal(link_send(f->a.links[0], LINK_CONTROL, FRAME_NEWS, plain, 50000, mem_dup(plain, 50000), 50000),
+	                 0);
 	RUN_UNTIL(f, f->b.nframes == 1);
 	assert_int_equal(f->b.last_n, 100000);
 	assert_memory_equal(f->b.last, plain, 100000);
@@ -298,8 +299,8 @@ static void ipv6_and_ipv4_reach_a_listener_on_any_address(void **state)
 
 static void bad_listen_addresses_are_explained(void **state)
 {
-	static const char *const bad[] = { "x", ":", "1.2.3:4:5", "::1:80", "localhost:80", "65536", "-1", "[::1]", " 80",
-		                           "1.2.3.4:", "[]:80", "80x" };
+	static const char *const bad[] = { "x",  ":",     "1.2.3:4:5", "::1:80",   "localhost:80", "65536",
+		                           "-1", "[::1]", " 80",       "1.2.3.4:", "[]:80",        "80x" };
 	struct fixture *f = *state;
 	struct tls *t;
 	char *why = NULL;

@@ -12,14 +12,14 @@
 /* A client that is not ours, in a thread of its own, so that it may block. */
 struct stranger {
 	int port;
-	int max_version;         /* 0: any */
-	const char *alpn;        /* NULL: none */
-	EVP_PKEY *key;           /* NULL: no certificate */
-	const char *raw;         /* instead of TLS */
-	const uint8_t *frames;   /* to send after the handshake */
+	int max_version;       /* 0: any */
+	const char *alpn;      /* NULL: none */
+	EVP_PKEY *key;         /* NULL: no certificate */
+	const char *raw;       /* instead of TLS */
+	const uint8_t *frames; /* to send after the handshake */
 	size_t frames_n;
-	bool reset;              /* end by RST */
-	int received;            /* plain bytes it was sent; -1 when the handshake failed */
+	bool reset;   /* end by RST */
+	int received; /* plain bytes it was sent; -1 when the handshake failed */
 };
 
 static X509 *certificate(EVP_PKEY *key)
@@ -103,7 +103,8 @@ static const char *try_stranger(struct fixture *f, struct stranger *s)
 
 static EVP_PKEY *new_key(const char *type)
 {
-	return strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256") : EVP_PKEY_Q_keygen(NULL, NULL, type);
+	return strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
+	                               : EVP_PKEY_Q_keygen(NULL, NULL, type);
 }
 
 static void tls_1_2_is_refused(void **state)

@@ -32,11 +32,11 @@ struct end {
 	void *failed_arg;
 
 	int nframes;
-	uint8_t types[KEPT_FRAMES];    /* of the first frames */
+	uint8_t types[KEPT_FRAMES]; /* of the first frames */
 	uint64_t payload_bytes;
-	uint64_t bad_bytes;            /* of BLOCK payloads, against pattern() */
+	uint64_t bad_bytes; /* of BLOCK payloads, against pattern() */
 	int blocks, blocks_at_ping;
-	uint8_t *last;                 /* payload of the last frame */
+	uint8_t *last; /* payload of the last frame */
 	size_t last_n;
 	int ndrained, ndown;
 	char down_reason[160];
@@ -189,14 +189,14 @@ static inline void on_late(void *arg)
 }
 
 /* Turns the loop until `done` is true. */
-#define RUN_UNTIL(f, done)                                                                \
-	do {                                                                              \
+#define RUN_UNTIL(f, done)                                                                 \
+	do {                                                                               \
 		struct loop_timer *guard = loop_timer_new((f)->loop, on_late, &(f)->late); \
-		loop_timer_start(guard, PATIENCE_MS, 0);                                  \
-		while (!(done) && !(f)->late)                                             \
-			loop_turn((f)->loop, true);                                       \
-		loop_timer_free(guard);                                                   \
-		assert_false((f)->late);                                                  \
+		loop_timer_start(guard, PATIENCE_MS, 0);                                   \
+		while (!(done) && !(f)->late)                                              \
+			loop_turn((f)->loop, true);                                        \
+		loop_timer_free(guard);                                                    \
+		assert_false((f)->late);                                                   \
 	} while (0)
 
 static inline void on_tick(void *arg)

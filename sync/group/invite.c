@@ -1,0 +1,272 @@
+/* Invites: the token as text, the bearer's request, the member's answer. See invite.h; the bytes of request and entry
+ * are roster_entry.c's. */
+#include "sync/group/invite.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/group/roster_internal.h"
+
+static const char prefix[] = "lanyard1-";
+
+enum { PREFIX_LEN = sizeof(prefix) - 1, CHECKSUM_LEN = 4, TOKEN_BYTES_MAX = (INVITE_TOKEN_MAX - PREFIX_LEN) * 3 / 4 };
+
+static const int64_t expires_max = (int64_t)1 << 40;
+
+static bool signature_holds(const struct invite *invite)
+{
+	struct identity *bearer = identity_from_seed(invite->seed);
+	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
+	bool holds;
+
+	roster_entry_invite_statement(&statement, &invite->group, invite->role, invite->expires_s,
+	                              identity_public_key(bearer), invite->issuer_key);
+	holds = identity_verify(invite->issuer_key, statement.p, statement.len, invite->signature) == 0;
+	bytes_free(&statement);
+	identity_free(bearer);
+	return holds;
+}
+
+int invite_make(struct invite *invite, const struct roster *r, const struct identity *self, enum role role,
+                int64_t expires_s)
+{
+	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct identity *bearer;
+
+	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role < ROLE_MEMBER || role > ROLE_VAULT ||
+	    expires_s < 0 || expires_s > expires_max)
+		return -1;
+	memset(invite, 0, sizeof(*invite));
+	bearer = identity_new();
+	invite->group = *roster_group(r);
+	strcpy(invite->group_name, roster_name(r));
+	invite->role = role;
+	invite->expires_s = expires_s;
+	identity_seed(bearer, invite->seed);
+	memcpy(invite->issuer_key, identity_public_key(self), PUBLIC_KEY_LEN);
+	roster_entry_invite_statement(&statement, &invite->group, role, expires_s, identity_public_key(bearer),
+	                              invite->issuer_key);
+	identity_sign(self, statement.p, statement.len, invite->signature);
+	bytes_free(&statement);
+	identity_free(bearer);
+	return 0;
+}
+
+/* --- the token --- */
+
+static void append_short(struct bytes *b, const char *text)
+{
+	size_t n = strlen(text);
+
+	bytes_append_u8(b, (uint8_t)n);
+	bytes_append(b, text, n);
+}
+
+/* Addresses that would make the token too long are left out: they are only hints. */
+static void append_addresses(struct bytes *b, const struct invite *invite)
+{
+	struct bytes list = BYTES_INIT(TOKEN_BYTES_MAX - CHECKSUM_LEN - 1 - b->len);
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < invite->naddresses && i < INVITE_MAX_ADDRESSES; i++) {
+		if (list.len + 1 + strlen(invite->addresses[i]) > list.max)
+			continue;
+		append_short(&list, invite->addresses[i]);
+		n++;
+	}
+	bytes_append_u8(b, n);
+	bytes_append(b, list.p, list.len);
+	bytes_free(&list);
+}
+
+char *invite_token(const struct invite *invite)
+{
+	struct bytes b = BYTES_INIT(TOKEN_BYTES_MAX);
+	uint8_t hash[SHA256_SIZE];
+	char *token = mem_calloc(1, INVITE_TOKEN_MAX + 1);
+
+	bytes_append(&b, invite->group.b, sizeof(invite->group.b));
+	bytes_append_u8(&b, (uint8_t)invite->role);
+	bytes_append_u64(&b, (uint64_t)invite->expires_s);
+	bytes_append(&b, invite->seed, sizeof(invite->seed));
+	bytes_append(&b, invite->issuer_key, PUBLIC_KEY_LEN);
+	bytes_append(&b, invite->signature, SIGNATURE_LEN);
+	append_short(&b, invite->group_name);
+	append_addresses(&b, invite);
+	sha256(hash, b.p, b.len);
+	bytes_append(&b, hash, CHECKSUM_LEN);
+	memcpy(token, prefix, PREFIX_LEN);
+	base64url_encode(token + PREFIX_LEN, b.p, b.len);
+	OPENSSL_cleanse(b.p, b.len);
+	bytes_free(&b);
+	return token;
+}
+
+static void take(struct reader *r, void *to, size_t n)
+{
+	const uint8_t *p = reader_take(r, n);
+
+	if (p != NULL)
+		memcpy(to, p, n);
+}
+
+static void take_short(struct reader *r, char *to, size_t max)
+{
+	size_t n = reader_u8(r);
+	const uint8_t *p = reader_take(r, n);
+
+	if (p == NULL || n > max || memchr(p, '\0', n) != NULL)
+		r->bad = true;
+	else
+		memcpy(to, p, n);
+}
+
+/* Addresses are shown to people and handed to a resolver: plain characters only. */
+static bool address_is_plain(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text <= ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}
+
+static int read_token(struct invite *invite, const uint8_t *p, size_t n)
+{
+	struct reader r = READER_INIT(p, n);
+	uint8_t role;
+	uint64_t expires;
+
+	take(&r, invite->group.b, sizeof(invite->group.b));
+	role = reader_u8(&r);
+	expires = reader_u64(&r);
+	take(&r, invite->seed, sizeof(invite->seed));
+	take(&r, invite->issuer_key, PUBLIC_KEY_LEN);
+	take(&r, invite->signature, SIGNATURE_LEN);
+	take_short(&r, invite->group_name, GROUP_NAME_MAX);
+	invite->naddresses = reader_u8(&r);
+	if (role < ROLE_MEMBER || role > ROLE_VAULT || expires > (uint64_t)expires_max ||
+	    invite->naddresses > INVITE_MAX_ADDRESSES || !group_name_valid(invite->group_name))
+		return -1;
+	invite->role = (enum role)role;
+	invite->expires_s = (int64_t)expires;
+	for (size_t i = 0; i < invite->naddresses; i++) {
+		take_short(&r, invite->addresses[i], INVITE_ADDRESS_MAX - 1);
+		if (!address_is_plain(invite->addresses[i]))
+			return -1;
+	}
+	return r.bad || reader_left(&r) != 0 ? -1 : 0;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+enum invite_parse invite_parse(struct invite *invite, const char *text)
+{
+	uint8_t bytes[TOKEN_BYTES_MAX];
+	uint8_t hash[SHA256_SIZE];
+	size_t n;
+	int decoded;
+
+	memset(invite, 0, sizeof(*invite));
+	while (is_space(*text))
+		text++;
+	if (strncmp(text, prefix, PREFIX_LEN) != 0)
+		return INVITE_NOT_A_TOKEN;
+	text += PREFIX_LEN;
+	n = strnlen(text, 2 * INVITE_TOKEN_MAX);
+	while (n > 0 && is_space(text[n - 1]))
+		n--;
+	decoded = base64url_decode(bytes, sizeof(bytes), text, n);
+	if (decoded < CHECKSUM_LEN)
+		return INVITE_DAMAGED;
+	n = (size_t)decoded - CHECKSUM_LEN;
+	sha256(hash, bytes, n);
+	if (memcmp(hash, bytes + n, CHECKSUM_LEN) != 0 || read_token(invite, bytes, n) < 0)
+		return INVITE_DAMAGED;
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return signature_holds(invite) ? INVITE_OK : INVITE_BAD_SIGNATURE;
+}
+
+/* --- request and answer --- */
+
+int invite_request(const struct invite *invite, const struct identity *joiner, const char *member_name,
+                   const uint8_t binding[TLS_BINDING_LEN], struct bytes *out)
+{
+	return roster_entry_request(out, invite, identity_id(joiner), member_name, binding);
+}
+
+/* What can be said of a request before the roster is asked. */
+static enum admit judge_request(const struct roster *r, const struct agent_id *peer, const uint8_t *request, size_t n,
+                                const uint8_t binding[TLS_BINDING_LEN], int64_t now_s, struct roster_entry *e)
+{
+	if (roster_entry_parse_request(e, request, n) < 0)
+		return ADMIT_MALFORMED;
+	if (!group_id_equal(&e->group, roster_group(r)))
+		return ADMIT_WRONG_GROUP;
+	/* Another's request, or one made for another connection, proves nothing of who is here. */
+	if (!agent_id_equal(&e->target, peer) || memcmp(e->binding, binding, TLS_BINDING_LEN) != 0 ||
+	    !roster_entry_request_signed(request, n))
+		return ADMIT_BAD_SIGNATURE;
+	return now_s > e->expires_s ? ADMIT_EXPIRED : ADMIT_OK;
+}
+
+static bool has_room(const struct roster *r, const struct agent_id *peer)
+{
+	struct roster_member other;
+
+	return roster_judge_view(r)->n < ROSTER_MAX_MEMBERS && !roster_member_by_short(r, agent_id_short(peer), &other);
+}
+
+enum admit invite_admit(struct roster *r, const struct identity *self, const struct agent_id *peer,
+                        const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], int64_t now_s,
+                        struct bytes *out)
+{
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct roster_entry e;
+	struct agent *known;
+	struct item *leave;
+	enum admit answer = judge_request(r, peer, request, n, binding, now_s, &e);
+
+	if (answer != ADMIT_OK)
+		return answer;
+	if (roster_role(r, identity_id(self)) == ROLE_NONE || roster_role(r, &e.issuer) != ROLE_OWNER)
+		return ADMIT_NO_AUTHORITY;
+	if (roster_role(r, peer) != ROLE_NONE)
+		return ADMIT_ALREADY;
+	known = roster_agent(r, peer);
+	if (known != NULL && roster_judge_removed(known))
+		return ADMIT_REMOVED;
+	if (!has_room(r, peer))
+		return ADMIT_FULL;
+	leave = known != NULL ? roster_judge_leave(known) : NULL;
+	roster_entry_join(&entry, self, request, n, leave != NULL ? leave->hash : NULL, leave != NULL, now_s);
+	if (roster_add(r, entry.p, entry.len) != ROSTER_ADDED)
+		answer = ADMIT_FULL;
+	else
+		bytes_append(out, entry.p, entry.len);
+	bytes_free(&entry);
+	return answer;
+}
+
+static const char *const admit_texts[] = {
+	[ADMIT_OK] = "admitted",
+	[ADMIT_ALREADY] = "already a member",
+	[ADMIT_MALFORMED] = "the request is malformed",
+	[ADMIT_WRONG_GROUP] = "the invite is for another group",
+	[ADMIT_EXPIRED] = "the invite has expired; ask for a new one",
+	[ADMIT_BAD_SIGNATURE] = "the invite is not genuine",
+	[ADMIT_NO_AUTHORITY] = "the invite was signed by one who is no owner of the group (any more)",
+	[ADMIT_REMOVED] = "an owner has removed this agent; only an owner can add it again",
+	[ADMIT_FULL] = "the group is full",
+};
+
+const char *admit_text(enum admit a)
+{
+	return admit_texts[a];
+}

@@ -1,0 +1,383 @@
+/* Invites: the token survives a paste, and lets in whom it should and nobody else. */
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sync/group/invite.h"
+
+enum { NOW = 1800000000, LATER = NOW + 3600, BINDING = 32 };
+
+static const uint8_t binding[BINDING] = "one connection's own 32 bytes..";
+
+struct fixture {
+	struct identity *owner, *member, *joiner;
+	struct roster *r;     /* the owner's */
+	struct invite invite; /* by the owner, as member, until LATER */
+	struct bytes request; /* of joiner, for binding */
+	struct bytes entry;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = MEM_NEW(struct fixture);
+
+	f->owner = identity_new();
+	f->member = identity_new();
+	f->joiner = identity_new();
+	f->r = roster_found(f->owner, "pictures", false, false, "host-a", NOW - 100);
+	f->request = BYTES_INIT(JOIN_MAX);
+	f->entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	assert_non_null(f->r);
+	assert_int_equal(invite_make(&f->invite, f->r, f->owner, ROLE_MEMBER, LATER), 0);
+	assert_int_equal(roster_grant(f->r, f->owner, identity_id(f->member), ROLE_MEMBER, "host-b", NOW - 50), 0);
+	assert_int_equal(invite_request(&f->invite, f->joiner, "host-c", binding, &f->request), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	identity_free(f->owner);
+	identity_free(f->member);
+	identity_free(f->joiner);
+	roster_free(f->r);
+	bytes_free(&f->request);
+	bytes_free(&f->entry);
+	free(f);
+	return 0;
+}
+
+static enum admit admit_as(struct fixture *f, const struct identity *admitter, int64_t now_s)
+{
+	return invite_admit(f->r, admitter, identity_id(f->joiner), f->request.p, f->request.len, binding, now_s,
+	                    &f->entry);
+}
+
+/* --- the token --- */
+
+static void a_token_tells_all_that_the_invite_holds(void **state)
+{
+	struct fixture *f = *state;
+	struct invite back;
+	char *token, *padded;
+
+	strcpy(f->invite.addresses[0], "10.0.0.1:4000");
+	strcpy(f->invite.addresses[1], "[fe80::1%eth0]:4000");
+	f->invite.naddresses = 2;
+	token = invite_token(&f->invite);
+	assert_true(strlen(token) <= INVITE_TOKEN_MAX);
+	assert_int_equal(strncmp(token, "lanyard1-", 9), 0);
+	for (const char *p = token; *p != '\0'; p++)
+		assert_true(isalnum((unsigned char)*p) || *p == '-' || *p == '_');
+	padded = mem_printf(" \t%s\r\n ", token);
+	assert_int_equal(invite_parse(&back, padded), INVITE_OK);
+	assert_memory_equal(&back, &f->invite, sizeof(back));
+	free(token);
+	free(padded);
+}
+
+static void a_token_stays_short_however_many_addresses(void **state)
+{
+	struct fixture *f = *state;
+	struct invite back;
+	char *token;
+
+	for (int i = 0; i < INVITE_MAX_ADDRESSES; i++) {
+		memset(f->invite.addresses[i], 'a' + i, INVITE_ADDRESS_MAX - 1);
+		f->invite.addresses[i][INVITE_ADDRESS_MAX - 1] = '\0';
+	}
+	f->invite.naddresses = INVITE_MAX_ADDRESSES;
+	token = invite_token(&f->invite);
+	assert_true(strlen(token) <= INVITE_TOKEN_MAX);
+	assert_int_equal(invite_parse(&back, token), INVITE_OK);
+	assert_in_range(back.naddresses, 4, INVITE_MAX_ADDRESSES - 1);
+	assert_string_equal(back.addresses[3], f->invite.addresses[3]);
+	free(token);
+}
+
+static void what_is_no_token_is_told_apart_from_a_damaged_one(void **state)
+{
+	static const char *const foreign[] = {
+		"", " ", "hello", "lanyard1", "LANYARD1-AAAA", "lanyard2-AAAA", "x lanyard1-AAAA"
+	};
+	static const char *const damaged[] = {
+		"lanyard1-", "lanyard1-A", "lanyard1-AAAA", "lanyard1-====", "lanyard1-AAAAAAAAAAAA", "lanyard1-A A"
+	};
+	struct invite back;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		assert_int_equal(invite_parse(&back, foreign[i]), INVITE_NOT_A_TOKEN);
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++)
+		assert_int_equal(invite_parse(&back, damaged[i]), INVITE_DAMAGED);
+}
+
+static void a_truncated_token_is_damaged(void **state)
+{
+	struct fixture *f = *state;
+	char *token = invite_token(&f->invite);
+	struct invite back;
+
+	for (size_t n = strlen(token) - 1; n > 9; n--) {
+		token[n] = '\0';
+		assert_int_equal(invite_parse(&back, token), INVITE_DAMAGED);
+	}
+	free(token);
+}
+
+static void a_mistyped_token_is_damaged(void **state)
+{
+	struct fixture *f = *state;
+	char *token = invite_token(&f->invite);
+	struct invite back;
+
+	for (size_t i = 9; token[i] != '\0'; i++) {
+		char was = token[i];
+
+		token[i] = was == 'A' ? 'B' : 'A';
+		assert_int_equal(invite_parse(&back, token), INVITE_DAMAGED);
+		token[i] = was;
+	}
+	free(token);
+}
+
+static void altered_terms_break_the_signature(void **state)
+{
+	struct fixture *f = *state;
+	struct invite altered[5], back;
+
+	for (int i = 0; i < 5; i++)
+		altered[i] = f->invite;
+	altered[0].role = ROLE_VAULT;
+	altered[1].expires_s += 1;
+	altered[2].group.b[0] ^= 1;
+	altered[3].seed[5] ^= 1;
+	altered[4].signature[7] ^= 1;
+	for (int i = 0; i < 5; i++) {
+		char *token = invite_token(&altered[i]); /* with a good checksum */
+
+		assert_int_equal(invite_parse(&back, token), INVITE_BAD_SIGNATURE);
+		free(token);
+	}
+}
+
+static void only_owners_make_invites_and_none_makes_an_owner(void **state)
+{
+	struct fixture *f = *state;
+	struct invite invite;
+
+	assert_int_equal(invite_make(&invite, f->r, f->member, ROLE_MEMBER, LATER), -1);
+	assert_int_equal(invite_make(&invite, f->r, f->joiner, ROLE_MEMBER, LATER), -1);
+	assert_int_equal(invite_make(&invite, f->r, f->owner, ROLE_OWNER, LATER), -1);
+	assert_int_equal(invite_make(&invite, f->r, f->owner, ROLE_NONE, LATER), -1);
+	assert_int_equal(invite_make(&invite, f->r, f->owner, ROLE_MEMBER, -1), -1);
+	assert_int_equal(invite_make(&invite, f->r, f->owner, ROLE_READER, LATER), 0);
+}
+
+/* --- admission --- */
+
+static void any_member_admits_the_bearer_and_everybody_can_check(void **state)
+{
+	struct fixture *f = *state;
+	struct roster *other = roster_new(roster_group(f->r));
+	struct roster_member m;
+
+	assert_int_equal(admit_as(f, f->member, NOW), ADMIT_OK);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_MEMBER);
+	assert_true(roster_member_by_short(f->r, agent_id_short(identity_id(f->joiner)), &m));
+	assert_string_equal(m.name, "host-c");
+	assert_int_equal(m.since_s, NOW);
+	assert_true(f->entry.len > 0);
+	assert_int_equal(roster_add(f->r, f->entry.p, f->entry.len), ROSTER_KNOWN);
+	assert_int_equal(roster_add(other, f->entry.p, f->entry.len), ROSTER_PENDING);
+	roster_free(other);
+}
+
+static void a_member_is_not_admitted_again(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(admit_as(f, f->member, NOW), ADMIT_OK);
+	assert_int_equal(admit_as(f, f->owner, NOW + 1), ADMIT_ALREADY);
+}
+
+static void an_expired_invite_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(admit_as(f, f->owner, LATER + 1), ADMIT_EXPIRED);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_NONE);
+	assert_int_equal(f->entry.len, 0);
+	assert_int_equal(admit_as(f, f->owner, LATER), ADMIT_OK);
+}
+
+static void an_invite_to_another_group_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct roster *other = roster_found(f->owner, "pictures", false, false, "host-a", NOW - 100);
+
+	assert_int_equal(invite_admit(other, f->owner, identity_id(f->joiner), f->request.p, f->request.len, binding,
+	                              NOW, &f->entry),
+	                 ADMIT_WRONG_GROUP);
+	roster_free(other);
+}
+
+static void a_request_holds_for_its_agent_and_connection_only(void **state)
+{
+	struct fixture *f = *state;
+	struct identity *thief = identity_new();
+	uint8_t elsewhere[BINDING];
+
+	memcpy(elsewhere, binding, BINDING);
+	elsewhere[0] ^= 1;
+	assert_int_equal(invite_admit(f->r, f->owner, identity_id(thief), f->request.p, f->request.len, binding, NOW,
+	                              &f->entry),
+	                 ADMIT_BAD_SIGNATURE);
+	assert_int_equal(invite_admit(f->r, f->owner, identity_id(f->joiner), f->request.p, f->request.len, elsewhere,
+	                              NOW, &f->entry),
+	                 ADMIT_BAD_SIGNATURE);
+	identity_free(thief);
+}
+
+static void every_altered_byte_of_a_request_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < f->request.len; i++) {
+		f->request.p[i] ^= 1;
+		assert_int_not_equal(admit_as(f, f->owner, NOW), ADMIT_OK);
+		f->request.p[i] ^= 1;
+	}
+	assert_int_equal(invite_admit(f->r, f->owner, identity_id(f->joiner), f->request.p, f->request.len - 1, binding,
+	                              NOW, &f->entry),
+	                 ADMIT_MALFORMED);
+	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_OK);
+}
+
+/* What someone makes who knows the token's terms and altered them, role included. */
+static void an_altered_invite_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct invite altered = f->invite;
+
+	altered.expires_s += 1000000;
+	bytes_clear(&f->request);
+	assert_int_equal(invite_request(&altered, f->joiner, "host-c", binding, &f->request), 0);
+	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_BAD_SIGNATURE);
+	altered = f->invite;
+	altered.role = ROLE_OWNER;
+	bytes_clear(&f->request);
+	assert_int_equal(invite_request(&altered, f->joiner, "host-c", binding, &f->request), 0);
+	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_MALFORMED);
+}
+
+static void a_self_made_invite_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct roster *own = roster_found(f->joiner, "pictures", false, false, "x", NOW);
+	struct invite invite, forged;
+
+	/* A true signature, by one who owns another group. */
+	assert_int_equal(invite_make(&invite, own, f->joiner, ROLE_MEMBER, LATER), 0);
+	forged = invite;
+	forged.group = *roster_group(f->r);
+	bytes_clear(&f->request);
+	assert_int_equal(invite_request(&forged, f->joiner, "host-c", binding, &f->request), 0);
+	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_BAD_SIGNATURE);
+	roster_free(own);
+}
+
+static void a_members_invite_has_no_authority(void **state)
+{
+	struct fixture *f = *state;
+	struct invite invite;
+
+	/* The member was an owner when it signed, and is one no more. */
+	roster_grant(f->r, f->owner, identity_id(f->member), ROLE_OWNER, "host-b", NOW - 40);
+	assert_int_equal(invite_make(&invite, f->r, f->member, ROLE_MEMBER, LATER), 0);
+	roster_grant(f->r, f->owner, identity_id(f->member), ROLE_MEMBER, "host-b", NOW - 30);
+	bytes_clear(&f->request);
+	assert_int_equal(invite_request(&invite, f->joiner, "host-c", binding, &f->request), 0);
+	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_NO_AUTHORITY);
+}
+
+static void a_stranger_admits_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct identity *stranger = identity_new();
+
+	assert_int_equal(admit_as(f, stranger, NOW), ADMIT_NO_AUTHORITY);
+	identity_free(stranger);
+}
+
+static void a_removed_agent_cannot_come_back_by_invite(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(admit_as(f, f->member, NOW), ADMIT_OK);
+	assert_int_equal(roster_remove(f->r, f->owner, identity_id(f->joiner), NOW + 1), 0);
+	assert_int_equal(admit_as(f, f->member, NOW + 2), ADMIT_REMOVED);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_NONE);
+}
+
+static void one_who_left_can_come_back_by_invite(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes leave = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	assert_int_equal(admit_as(f, f->member, NOW), ADMIT_OK);
+	/* The leaver's clock is ahead of the member's. */
+	assert_int_equal(roster_leave(f->r, f->joiner, NOW + 5000, &leave), 0);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_NONE);
+	assert_int_equal(admit_as(f, f->owner, NOW + 100), ADMIT_OK);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_MEMBER);
+	bytes_clear(&leave);
+	assert_int_equal(roster_leave(f->r, f->joiner, NOW + 101, &leave), 0);
+	assert_int_equal(roster_role(f->r, identity_id(f->joiner)), ROLE_NONE);
+	bytes_free(&leave);
+}
+
+static void every_answer_has_words(void **state)
+{
+	(void)state;
+	for (int a = ADMIT_OK; a <= ADMIT_FULL; a++)
+		assert_true(strlen(admit_text((enum admit)a)) > 5);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_token_tells_all_that_the_invite_holds),
+		TEST(a_token_stays_short_however_many_addresses),
+		TEST(what_is_no_token_is_told_apart_from_a_damaged_one),
+		TEST(a_truncated_token_is_damaged),
+		TEST(a_mistyped_token_is_damaged),
+		TEST(altered_terms_break_the_signature),
+		TEST(only_owners_make_invites_and_none_makes_an_owner),
+		TEST(any_member_admits_the_bearer_and_everybody_can_check),
+		TEST(a_member_is_not_admitted_again),
+		TEST(an_expired_invite_is_refused),
+		TEST(an_invite_to_another_group_is_refused),
+		TEST(a_request_holds_for_its_agent_and_connection_only),
+		TEST(every_altered_byte_of_a_request_is_noticed),
+		TEST(an_altered_invite_is_refused),
+		TEST(a_self_made_invite_is_refused),
+		TEST(a_members_invite_has_no_authority),
+		TEST(a_stranger_admits_nobody),
+		TEST(a_removed_agent_cannot_come_back_by_invite),
+		TEST(one_who_left_can_come_back_by_invite),
+		cmocka_unit_test(every_answer_has_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
