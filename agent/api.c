@@ -18,15 +18,15 @@ static const struct route {
 	{ "GET", "/v1/status", api_status },
 	{ "GET", "/v1/peers", api_peers },
 	{ "GET", "/v1/downloads", api_downloads },
-	{ "GET", "/v1/events", api_events },           /* ?follow=1 &after=NUMBER; lines */
-	{ "GET", "/v1/wait", api_wait },               /* ?timeout=S &peers=N */
+	{ "GET", "/v1/events", api_events }, /* ?follow=1 &after=NUMBER; lines */
+	{ "GET", "/v1/wait", api_wait },     /* ?timeout=S &peers=N */
 	{ "GET", "/v1/groups", api_groups },
-	{ "POST", "/v1/groups", api_create },          /* name, share, hidden */
-	{ "POST", "/v1/join", api_join },              /* token, share, timeout */
+	{ "POST", "/v1/groups", api_create }, /* name, share, hidden */
+	{ "POST", "/v1/join", api_join },     /* token, share, timeout */
 	{ "POST", "/v1/pause", api_pause },
 	{ "POST", "/v1/resume", api_resume },
 	{ "GET", "/v1/groups/*/members", api_members },
-	{ "GET", "/v1/groups/*/files", api_files },    /* ?path=NAME &lines=1 */
+	{ "GET", "/v1/groups/*/files", api_files }, /* ?path=NAME &lines=1 */
 	{ "GET", "/v1/groups/*/wait", api_wait },
 	{ "POST", "/v1/groups/*/invite", api_invite }, /* expires */
 	{ "POST", "/v1/groups/*/leave", api_leave },

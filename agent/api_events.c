@@ -24,8 +24,8 @@ static void put(json_t *line, const char *key, json_t *value)
 
 static void append_line(struct bytes *out, const struct event *event)
 {
-	json_t *line = json_pack("{s:I, s:f, s:s}", "number", (json_int_t)event->number,
-		"time", (double)(event->time_ns / 1000) / 1e6, "event", event->kind);
+	json_t *line = json_pack("{s:I, s:f, s:s}", "number", (json_int_t)event->number, "time",
+	                         (double)event->time_ns / 1e9, "event", event->kind);
 
 	put(line, "group", api_name(event->group));
 	put(line, "path", api_name(event->path));
@@ -43,10 +43,12 @@ static void add_event(void *arg, const struct event *event)
 		return; /* it is still held when the next piece is made, or told as lost */
 	if (f->tell_lost && event->number > f->last + 1) {
 		char *reason = mem_printf("%llu events are lost: they were read too slowly",
-			(unsigned long long)(event->number - f->last - 1));
+		                          (unsigned long long)(event->number - f->last - 1));
 
-		append_line(f->out, &(struct event){ .number = event->number - 1, .time_ns = event->time_ns,
-			.kind = "lost", .reason = reason });
+		append_line(f->out, &(struct event){ .number = event->number - 1,
+		                                     .time_ns = event->time_ns,
+		                                     .kind = "lost",
+		                                     .reason = reason });
 		free(reason);
 	}
 	f->tell_lost = true;

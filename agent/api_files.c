@@ -22,8 +22,8 @@ struct member_text {
 struct files {
 	struct api *api;
 	struct group_id group;
-	char *under;                  /* "": all; owned */
-	char *after;                  /* the last path sent; NULL: none yet; owned */
+	char *under; /* "": all; owned */
+	char *after; /* the last path sent; NULL: none yet; owned */
 	bool lines;
 	bool ended;
 	struct member_text *members;
@@ -73,9 +73,9 @@ static bool add_file(void *arg, const struct record *r, bool here, const uint64_
 		if (text != NULL)
 			json_array_append_new(members, json_string(text));
 	}
-	file = json_pack("{s:o, s:s, s:I, s:b, s:o}", "path", api_name(r->path), "kind", kind_text(r->kind),
-		"size", (json_int_t)(r->kind == RECORD_FILE ? r->content.size : 0), "here", (int)here,
-		"members", members);
+	file = json_pack("{s:o, s:s, s:I, s:b, s:o}", "path", api_name(r->path), "kind", kind_text(r->kind), "size",
+	                 (json_int_t)(r->kind == RECORD_FILE ? r->content.size : 0), "here", (int)here, "members",
+	                 members);
 	if (!f->lines && f->after != NULL)
 		bytes_append(f->out, ",\n", 2);
 	control_append(f->out, file, f->lines ? "\n" : "");
@@ -141,8 +141,9 @@ void api_files(struct api *api, struct control_call *call)
 	under = escape_decode(text != NULL ? text : "");
 	if (under == NULL || (under[0] != '\0' && path_check(under, strlen(under)) != PATH_OK)) {
 		free(under);
-		control_fail(call, 400, "\"path\" must be a path in the share, relative to it (a backslash in it is "
-			"written \\\\)");
+		control_fail(call, 400,
+		             "\"path\" must be a path in the share, relative to it (a backslash in it is "
+		             "written \\\\)");
 		return;
 	}
 	if (engine_index(e) == NULL) {

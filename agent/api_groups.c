@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 enum {
-	EXPIRES_DEFAULT = 24 * 3600,     /* s */
+	EXPIRES_DEFAULT = 24 * 3600, /* s */
 	EXPIRES_MAX = 366 * 86400,
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
@@ -17,8 +17,8 @@ enum {
 
 static json_t *group_json(struct engine *e)
 {
-	return json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e),
-		"share", api_name(engine_share_path(e)));
+	return json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
+	                 api_name(engine_share_path(e)));
 }
 
 /* --- lists --- */
@@ -72,9 +72,10 @@ static bool add_member(void *arg, const struct roster_member *m)
 	bool self = agent_id_equal(&m->id, agent_self(list->api->agent));
 	bool connected = !self && peers != NULL && peer_group_connected(peers, agent_id_short(&m->id));
 
-	json_array_append_new(list->array, json_pack("{s:o, s:s, s:o, s:b, s:b, s:I}", "agent", api_agent_id(&m->id),
-		"role", role_name(m->role), "name", api_name(m->name), "connected", (int)connected,
-		"self", (int)self, "since", (json_int_t)m->since_s));
+	json_array_append_new(list->array,
+	                      json_pack("{s:o, s:s, s:o, s:b, s:b, s:I}", "agent", api_agent_id(&m->id), "role",
+	                                role_name(m->role), "name", api_name(m->name), "connected", (int)connected,
+	                                "self", (int)self, "since", (json_int_t)m->since_s));
 	return true;
 }
 
@@ -124,8 +125,10 @@ void api_create(struct api *api, struct control_call *call)
 		return;
 	name = text != NULL ? escape_decode(text) : NULL;
 	if (name == NULL || !group_name_valid(name)) {
-		control_fail(call, 400, "a group's name is 1 to %d bytes of printable UTF-8, without '/' and without "
-			"spaces at its ends (a backslash in it is written \\\\)", GROUP_NAME_MAX);
+		control_fail(call, 400,
+		             "a group's name is 1 to %d bytes of printable UTF-8, without '/' and without "
+		             "spaces at its ends (a backslash in it is written \\\\)",
+		             GROUP_NAME_MAX);
 		goto free_name;
 	}
 	share = body_share(call);
@@ -152,8 +155,9 @@ void api_invite(struct api *api, struct control_call *call)
 	if (agent_invite(api->agent, e, expires, ROLE_MEMBER, &token, &why) < 0)
 		api_refuse(call, &why);
 	else
-		control_reply(call, 201, json_pack("{s:s, s:o, s:I}", "token", token, "group", api_name(engine_name(e)),
-			"expires", (json_int_t)(clock_wall_s() + expires)));
+		control_reply(call, 201,
+		              json_pack("{s:s, s:o, s:I}", "token", token, "group", api_name(engine_name(e)), "expires",
+		                        (json_int_t)clock_wall_s() + expires));
 	free(token);
 }
 
@@ -239,8 +243,9 @@ static void join_expired(struct api *api, struct control_call *call, void *state
 {
 	(void)api;
 	(void)state;
-	control_fail(call, 504, "no member has answered yet; the agent goes on trying (`lanyard groups` tells, "
-		"`lanyard leave` gives up). Is a member running, and reachable from here?");
+	control_fail(call, 504,
+	             "no member has answered yet; the agent goes on trying (`lanyard groups` tells, "
+	             "`lanyard leave` gives up). Is a member running, and reachable from here?");
 }
 
 void api_join(struct api *api, struct control_call *call)
@@ -264,6 +269,6 @@ void api_join(struct api *api, struct control_call *call)
 		api_refuse(call, &why);
 	else
 		api_wait_until(api, call, timeout, look_joined, join_expired,
-			mem_dup(engine_group(e), sizeof(struct group_id)));
+		               mem_dup(engine_group(e), sizeof(struct group_id)));
 	free(share);
 }

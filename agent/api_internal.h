@@ -8,13 +8,13 @@ struct api {
 	struct loop *loop;
 	struct agent *agent;
 	struct events *events;
-	char *name;                     /* of this host; owned */
-	struct api_waiter *waiters;     /* api_wait.c */
-	struct loop_hook *turn_hook;    /* while there are waiters */
-	struct loop_timer *turn_timer;  /* likewise */
-	uint64_t turn;                  /* counts ends of turns while there are waiters */
-	int64_t looked_ms;              /* loop time at which the waiters were looked at last */
-	struct api_verify *verifies;    /* api_verify.c: under way */
+	char *name;                    /* of this host; owned */
+	struct api_waiter *waiters;    /* api_wait.c */
+	struct loop_hook *turn_hook;   /* while there are waiters */
+	struct loop_timer *turn_timer; /* likewise */
+	uint64_t turn;                 /* counts ends of turns while there are waiters */
+	int64_t looked_ms;             /* loop time at which the waiters were looked at last */
+	struct api_verify *verifies;   /* api_verify.c: under way */
 };
 
 typedef void api_fn(struct api *api, struct control_call *call);
@@ -44,7 +44,7 @@ typedef void api_wait_expire(struct api *api, struct control_call *call, void *s
 /* Looks now, at the end of turns, and at least each 10 ms while the loop is busy. timeout_s < 0: for ever. state is
  * given to free() at the end. */
 void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_s, api_wait_look *look,
-	api_wait_expire *expire, void *state);
+                    api_wait_expire *expire, void *state);
 
 /* --- helpers --- */
 
@@ -62,8 +62,8 @@ int api_query_number(struct control_call *call, const char *key, int64_t min, in
 /* Answers 409 with *why and frees it. */
 void api_refuse(struct control_call *call, char **why);
 
-json_t *api_name(const char *bytes);     /* a name as text; null for NULL */
-json_t *api_message(const char *bytes);  /* a message; null for NULL */
+json_t *api_name(const char *bytes);    /* a name as text; null for NULL */
+json_t *api_message(const char *bytes); /* a message; null for NULL */
 json_t *api_agent_id(const struct agent_id *id);
 json_t *api_group_id(const struct engine *e);
 

@@ -16,12 +16,13 @@ static json_t *counters(const struct engine_status *s)
 	const struct fetch_counters *f = &s->fetch;
 	const struct peer_counters *p = &s->peer;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"records_sent", (json_int_t)p->records_sent, "records_received", (json_int_t)p->records_received,
-		"blocks_sent", (json_int_t)p->blocks_sent, "blocks_received", (json_int_t)f->blocks_received,
-		"bytes_sent", (json_int_t)p->bytes_sent, "bytes_received", (json_int_t)p->bytes_received,
-		"blocks_copied", (json_int_t)f->blocks_copied, "blocks_resumed", (json_int_t)f->blocks_resumed,
-		"files_installed", (json_int_t)f->files_installed, "files_renamed", (json_int_t)f->files_renamed);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_sent",
+	                 (json_int_t)p->records_sent, "records_received", (json_int_t)p->records_received,
+	                 "blocks_sent", (json_int_t)p->blocks_sent, "blocks_received", (json_int_t)f->blocks_received,
+	                 "bytes_sent", (json_int_t)p->bytes_sent, "bytes_received", (json_int_t)p->bytes_received,
+	                 "blocks_copied", (json_int_t)f->blocks_copied, "blocks_resumed", (json_int_t)f->blocks_resumed,
+	                 "files_installed", (json_int_t)f->files_installed, "files_renamed",
+	                 (json_int_t)f->files_renamed);
 }
 
 static bool add_group(void *arg, struct engine *e)
@@ -31,14 +32,15 @@ static bool add_group(void *arg, struct engine *e)
 
 	engine_status(e, &s);
 	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
-	json_array_append_new(arg, json_pack(
-		"{s:o, s:o, s:o, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-		"group", api_name(engine_name(e)), "id", api_group_id(e), "share", api_name(engine_share_path(e)),
-		"state", engine_state_name(s.state), "error", api_message(s.error), "in_sync", (int)s.in_sync,
-		"files", (json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs,
-		"bytes", (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers,
-		"wanted", (json_int_t)s.wanted, "wanted_bytes", (json_int_t)s.wanted_bytes,
-		"pending", (json_int_t)s.pending, "problems", problems, "counters", counters(&s)));
+	json_array_append_new(arg,
+	                      json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+	                                "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
+	                                api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
+	                                api_message(s.error), "in_sync", (int)s.in_sync, "files",
+	                                (json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs, "bytes",
+	                                (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted",
+	                                (json_int_t)s.wanted, "wanted_bytes", (json_int_t)s.wanted_bytes, "pending",
+	                                (json_int_t)s.pending, "problems", problems, "counters", counters(&s)));
 	return true;
 }
 
@@ -49,10 +51,11 @@ void api_status(struct api *api, struct control_call *call)
 	json_t *groups = json_array();
 
 	agent_engines(api->agent, add_group, groups);
-	control_reply(call, 200, json_pack("{s:o, s:o, s:s, s:i, s:s, s:o, s:o}",
-		"agent", api_agent_id(agent_self(api->agent)), "name", api_message(api->name),
-		"version", LANYARD_VERSION, "port", agent_port(api->agent), "discovery", discovery,
-		"discovery_problem", api_message(problem), "groups", groups));
+	control_reply(call, 200,
+	              json_pack("{s:o, s:o, s:s, s:i, s:s, s:o, s:o}", "agent", api_agent_id(agent_self(api->agent)),
+	                        "name", api_message(api->name), "version", LANYARD_VERSION, "port",
+	                        agent_port(api->agent), "discovery", discovery, "discovery_problem",
+	                        api_message(problem), "groups", groups));
 }
 
 /* --- peers --- */
@@ -85,11 +88,12 @@ static bool add_peer(void *arg, const struct peer_connection *c)
 	struct peer_names names = { .c = c, .groups = json_array() };
 
 	agent_engines(list->api->agent, add_common_group, &names);
-	json_array_append_new(list->array, json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}",
-		"agent", api_agent_id(&c->id), "name", api_name(c->name), "address", api_message(c->address),
-		"since", (json_int_t)c->since_s, "groups", names.groups,
-		"rx", (json_int_t)c->bytes_in, "tx", (json_int_t)c->bytes_out,
-		"rtt_ms", c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null()));
+	json_array_append_new(list->array,
+	                      json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "agent", api_agent_id(&c->id),
+	                                "name", api_name(c->name), "address", api_message(c->address), "since",
+	                                (json_int_t)c->since_s, "groups", names.groups, "rx", (json_int_t)c->bytes_in,
+	                                "tx", (json_int_t)c->bytes_out, "rtt_ms",
+	                                c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null()));
 	return true;
 }
 
@@ -115,10 +119,11 @@ static bool add_download(void *arg, const struct fetch_download *d)
 
 	if (!d->complete && d->rate > 0)
 		eta = json_integer((d->size - d->done + d->rate - 1) / d->rate);
-	json_array_append_new(list->array, json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o}",
-		"state", d->complete ? "C" : "D", "group", api_name(engine_name(list->engine)),
-		"path", api_name(d->path), "done", (json_int_t)d->done, "size", (json_int_t)d->size,
-		"rate", (json_int_t)d->rate, "eta", eta, "reason", api_message(d->reason)));
+	json_array_append_new(list->array,
+	                      json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "state", d->complete ? "C" : "D",
+	                                "group", api_name(engine_name(list->engine)), "path", api_name(d->path), "done",
+	                                (json_int_t)d->done, "size", (json_int_t)d->size, "rate", (json_int_t)d->rate,
+	                                "eta", eta, "reason", api_message(d->reason)));
 	return true;
 }
 

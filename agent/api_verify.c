@@ -13,7 +13,7 @@ struct api_verify {
 	struct control_call *call; /* NULL: the client went away */
 	struct group_id group;
 	bool repair;
-	json_t *rotten;            /* owned */
+	json_t *rotten; /* owned */
 	struct api_verify *prev;
 	struct api_verify *next;
 };
@@ -65,9 +65,10 @@ static void done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
 	struct api_verify *v = arg;
 
 	if (v->call != NULL)
-		control_reply(v->call, 200, json_pack("{s:I, s:I, s:O, s:I, s:b}", "files", (json_int_t)files,
-			"bytes", (json_int_t)bytes, "rotten", v->rotten, "rotten_count", (json_int_t)rotten,
-			"repair", (int)v->repair));
+		control_reply(v->call, 200,
+		              json_pack("{s:I, s:I, s:O, s:I, s:b}", "files", (json_int_t)files, "bytes",
+		                        (json_int_t)bytes, "rotten", v->rotten, "rotten_count", (json_int_t)rotten,
+		                        "repair", (int)v->repair));
 	verify_free(v);
 }
 
@@ -80,8 +81,11 @@ void api_verify(struct api *api, struct control_call *call)
 	if (e == NULL || api_body_flag(call, "repair", &repair) < 0)
 		return;
 	v = MEM_NEW(struct api_verify);
-	*v = (struct api_verify){ .api = api, .call = call, .repair = repair, .rotten = json_array(),
-		.group = *engine_group(e) };
+	*v = (struct api_verify){ .api = api,
+		                  .call = call,
+		                  .repair = repair,
+		                  .rotten = json_array(),
+		                  .group = *engine_group(e) };
 	DL_APPEND(api->verifies, v);
 	control_defer(call, client_gone, v);
 	if (engine_verify(e, repair, found_rotten, done, v) == 0)

@@ -12,9 +12,9 @@
 #include "base/mem.h"
 
 enum {
-	LOOK_EVERY = 10,            /* ms between looks while the loop is busy */
-	GRACE = 50,                 /* ms; so that a timeout of 0 has the turns that a look needs */
-	TIMEOUT_MAX = 366 * 86400,  /* s */
+	LOOK_EVERY = 10,           /* ms between looks while the loop is busy */
+	GRACE = 50,                /* ms; so that a timeout of 0 has the turns that a look needs */
+	TIMEOUT_MAX = 366 * 86400, /* s */
 	MAX_PEERS = 1024,
 };
 
@@ -23,9 +23,9 @@ struct api_waiter {
 	struct control_call *call;
 	api_wait_look *look;
 	api_wait_expire *expire;
-	void *state;                 /* owned */
-	struct loop_timer *timeout;  /* NULL: for ever */
-	bool again;                  /* wants the next turn at once */
+	void *state;                /* owned */
+	struct loop_timer *timeout; /* NULL: for ever */
+	bool again;                 /* wants the next turn at once */
 	struct api_waiter *prev;
 	struct api_waiter *next;
 };
@@ -98,7 +98,7 @@ static void nothing(void *arg)
 }
 
 void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_s, api_wait_look *look_fn,
-	api_wait_expire *expire, void *state)
+                    api_wait_expire *expire, void *state)
 {
 	struct api_waiter *w = MEM_NEW(struct api_waiter);
 
@@ -119,16 +119,16 @@ void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_
 /* --- wait --- */
 
 struct wait {
-	bool one;             /* group is set; otherwise all groups */
+	bool one; /* group is set; otherwise all groups */
 	struct group_id group;
-	int64_t peers;        /* at least so many connected in each group */
-	uint64_t true_since;  /* turn at which it first held, plus one; 0: it did not hold when last looked at */
+	int64_t peers;       /* at least so many connected in each group */
+	uint64_t true_since; /* turn at which it first held, plus one; 0: it did not hold when last looked at */
 };
 
 struct verdict {
 	const struct wait *wait;
-	size_t groups;        /* looked at */
-	char *missing;        /* of the first group that is not as wanted; owned */
+	size_t groups; /* looked at */
+	char *missing; /* of the first group that is not as wanted; owned */
 };
 
 static bool judge_group(void *arg, struct engine *e)
@@ -142,11 +142,11 @@ static bool judge_group(void *arg, struct engine *e)
 	engine_status(e, &s);
 	if (!s.in_sync)
 		v->missing = mem_printf("%s is %s: %lld wanted, %lld pending here%s%s", engine_name(e),
-			engine_state_name(s.state), (long long)s.wanted, (long long)s.pending,
-			s.error != NULL ? "; " : "", s.error != NULL ? s.error : "");
+		                        engine_state_name(s.state), (long long)s.wanted, (long long)s.pending,
+		                        s.error != NULL ? "; " : "", s.error != NULL ? s.error : "");
 	else if ((int64_t)s.peers < v->wait->peers)
 		v->missing = mem_printf("%s has %zu of %lld peers connected", engine_name(e), s.peers,
-			(long long)v->wait->peers);
+		                        (long long)v->wait->peers);
 	return v->missing == NULL;
 }
 
@@ -186,8 +186,9 @@ static void wait_expired(struct api *api, struct control_call *call, void *state
 	struct wait *wait = state;
 	struct verdict v = judge(api, wait);
 
-	control_reply(call, 200, json_pack("{s:b, s:o}", "in_sync", 0, "reason",
-		api_message(v.missing != NULL ? v.missing : "it came about only now; ask again")));
+	control_reply(call, 200,
+	              json_pack("{s:b, s:o}", "in_sync", 0, "reason",
+	                        api_message(v.missing != NULL ? v.missing : "it came about only now; ask again")));
 	free(v.missing);
 }
 

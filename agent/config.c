@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,9 +16,9 @@
 #include "sync/group/roster.h"
 
 enum {
-	MAX_LINE = 190,      /* bytes; inih cuts longer ones into two */
+	MAX_LINE = 190, /* bytes; inih cuts longer ones into two */
 	MAX_HOST = 255,
-	RESCAN_MIN = 60,     /* s */
+	RESCAN_MIN = 60, /* s */
 	RESCAN_MAX = 30 * 86400,
 	RESCAN_DEFAULT = 3600,
 };
@@ -78,8 +79,10 @@ static int set_listen(struct config *c, const char *value)
 
 static int set_discovery(struct config *c, const char *value)
 {
-	static const char *const modes[] = { [DISCOVERY_AUTO] = "auto", [DISCOVERY_AVAHI] = "avahi",
-		[DISCOVERY_EMBEDDED] = "embedded", [DISCOVERY_OFF] = "off" };
+	static const char *const modes[] = { [DISCOVERY_AUTO] = "auto",
+		                             [DISCOVERY_AVAHI] = "avahi",
+		                             [DISCOVERY_EMBEDDED] = "embedded",
+		                             [DISCOVERY_OFF] = "off" };
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(value, modes[i]) == 0) {
@@ -152,14 +155,15 @@ static const struct key *find_key(const char *name)
 	return NULL;
 }
 
-int config_set(struct config *c, const char *name, const char *value, char **why)
+int config_set(struct config *c, const char *key_name, const char *value, char **why)
 {
-	const struct key *key = find_key(name);
+	const struct key *key = find_key(key_name);
 	char *shown;
 
 	if (key == NULL) {
-		shown = log_escape(name, strlen(name));
-		*why = mem_printf("unknown key '%s'; there are: name, listen, discovery, peer, log-level, rescan-interval",
+		shown = log_escape(key_name, strlen(key_name));
+		*why = mem_printf(
+			"unknown key '%s'; there are: name, listen, discovery, peer, log-level, rescan-interval",
 			shown);
 		free(shown);
 		return -1;
@@ -167,7 +171,7 @@ int config_set(struct config *c, const char *name, const char *value, char **why
 	if (key->set(c, value) == 0)
 		return 0;
 	shown = log_escape(value, strlen(value));
-	*why = mem_printf("%s is '%s', but must be %s", name, shown, key->accepted);
+	*why = mem_printf("%s is '%s', but must be %s", key_name, shown, key->accepted);
 	free(shown);
 	return -1;
 }
@@ -179,9 +183,9 @@ struct parse {
 	struct config *config;
 	const char *at;
 	const char *end;
-	int line;          /* of the last line handed to inih */
+	int line; /* of the last line handed to inih */
 	bool given[NKEYS];
-	char *why;         /* the first mistake; owned */
+	char *why; /* the first mistake; owned */
 };
 
 /* Judges a line before inih sees it. NULL: nothing to say against it; else fresh text. */
@@ -321,7 +325,7 @@ static int set_option(struct config *c, const char *key, const char *value, char
 static void host_name(char *name, size_t size)
 {
 	if (gethostname(name, size) < 0 || name[0] == '\0')
-		strcpy(name, "host");
+		(void)snprintf(name, size, "host");
 	name[size - 1] = '\0';
 }
 

@@ -15,10 +15,10 @@ enum { CONFIG_FILE_MAX = 64 << 10, CONFIG_MAX_PEERS = 64 };
 
 /* Texts are owned. */
 struct config {
-	char *name;                    /* of this host, for people */
-	char *listen;                  /* "[ADDR:]PORT" */
+	char *name;   /* of this host, for people */
+	char *listen; /* "[ADDR:]PORT" */
 	enum discovery_mode discovery;
-	char **peers;                  /* HOST:PORT; file and command line add up */
+	char **peers; /* HOST:PORT; file and command line add up */
 	size_t npeers;
 	enum log_level log_level;
 	int64_t rescan_s;
@@ -30,7 +30,7 @@ void config_free(struct config *c);
 
 /* One setting by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval", "name").
  * -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others replace. */
-int config_set(struct config *c, const char *key, const char *value, char **why);
+int config_set(struct config *c, const char *key_name, const char *value, char **why);
 
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why);

@@ -24,9 +24,9 @@
 
 enum {
 	MAX_CONNECTIONS = 64,
-	MAX_BODY = 64 << 10,      /* bytes */
-	MAX_DISCARD = 1 << 20,    /* bytes of a too long body that are read to answer it; then it is cut */
-	REQUEST_TIMEOUT = 60,     /* s */
+	MAX_BODY = 64 << 10,   /* bytes */
+	MAX_DISCARD = 1 << 20, /* bytes of a too long body that are read to answer it; then it is cut */
+	REQUEST_TIMEOUT = 60,  /* s */
 	BACKLOG = 64,
 };
 
@@ -34,13 +34,15 @@ static const char socket_name[] = "control.sock";
 
 struct control {
 	struct loop *loop;
-	int home_dirfd;               /* the caller's */
+	int home_dirfd; /* the caller's */
 	control_handler *handler;
 	void *arg;
 	struct MHD_Daemon *daemon;
 	struct loop_io *epoll;        /* libmicrohttpd's epoll descriptor */
 	struct loop_timer *timer;     /* its timeout */
 	struct control_inside *calls; /* all that have not ended */
+	bool stopping;                /* the timer is gone */
+	bool resumed;                 /* a call, since MHD_run() began */
 };
 
 /* The half of a call that handlers do not see. */
@@ -49,18 +51,18 @@ struct control_inside {
 	struct control *control;
 	struct MHD_Connection *connection;
 	struct bytes body;
-	size_t discarded;                     /* bytes of the body beyond MAX_BODY */
-	bool handed;                          /* to the handler */
-	bool answered;                        /* a response is queued */
+	size_t discarded; /* bytes of the body beyond MAX_BODY */
+	bool handed;      /* to the handler */
+	bool answered;    /* a response is queued */
 	bool suspended;
-	bool broken;                          /* the client hung up while suspended */
-	struct loop_io *watch;                /* for its hanging up; NULL until first suspended */
-	void (*gone)(void *state);            /* deferred */
-	const struct control_stream *stream;  /* NULL: not in pieces */
-	void *state;                          /* gone's or stream's */
-	bool woken;                           /* since more() last said WAIT */
-	struct bytes out;                     /* what more() gave */
-	size_t sent;                          /* of out */
+	bool broken;                         /* the client hung up while suspended */
+	struct loop_io *watch;               /* for its hanging up; NULL until first suspended */
+	void (*gone)(void *state);           /* deferred */
+	const struct control_stream *stream; /* NULL: not in pieces */
+	void *state;                         /* gone's or stream's */
+	bool woken;                          /* since more() last said WAIT */
+	struct bytes out;                    /* what more() gave */
+	size_t sent;                         /* of out */
 	struct control_inside *prev;
 	struct control_inside *next;
 };
@@ -72,8 +74,11 @@ static void run(void *arg)
 	struct control *c = arg;
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	c->resumed = false;
 	MHD_run(c->daemon);
-	if (MHD_get_timeout(c->daemon, &ms) == MHD_YES)
+	if (c->resumed)
+		loop_timer_start(c->timer, 0, 0);
+	else if (MHD_get_timeout(c->daemon, &ms) == MHD_YES)
 		loop_timer_start(c->timer, (int64_t)ms, 0);
 	else
 		loop_timer_stop(c->timer);
@@ -95,6 +100,10 @@ static void resume(struct control_inside *in)
 	if (in->watch != NULL)
 		loop_io_want(in->watch, 0);
 	MHD_resume_connection(in->connection);
+	/* With external polling nobody but us runs what was resumed. */
+	in->control->resumed = true;
+	if (!in->control->stopping)
+		loop_timer_start(in->control->timer, 0, 0);
 }
 
 static void client_spoke(void *arg, int events)
@@ -221,7 +230,7 @@ void control_stream(struct control_call *call, const struct control_stream *stre
 	in->state = state;
 	in->out = BYTES_INIT(CONTROL_PIECE_MAX);
 	queue(in, MHD_HTTP_OK, stream->content_type,
-		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONTROL_PIECE, give_piece, in, NULL));
+	      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONTROL_PIECE, give_piece, in, NULL));
 }
 
 void control_wake(struct control_call *call)
@@ -252,7 +261,7 @@ const char *control_query(struct control_call *call, const char *key)
 
 static void hand_over(struct control_inside *in)
 {
-	json_error_t error;
+	json_error_t error = { 0 };
 
 	in->handed = true;
 	if (in->discarded > 0) {
@@ -264,7 +273,8 @@ static void hand_over(struct control_inside *in)
 	else
 		in->call.body = json_loadb((const char *)in->body.p, in->body.len, JSON_REJECT_DUPLICATES, &error);
 	if (in->call.body == NULL)
-		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON: line %d: %s", error.line, error.text);
+		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON: line %d: %s", error.line,
+		             error.text);
 	else if (!json_is_object(in->call.body))
 		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
 	else
@@ -272,7 +282,7 @@ static void hand_over(struct control_inside *in)
 }
 
 static struct control_inside *call_new(struct control *c, struct MHD_Connection *connection, const char *url,
-	const char *method)
+                                       const char *method)
 {
 	struct control_inside *in = MEM_NEW(struct control_inside);
 
@@ -287,7 +297,7 @@ static struct control_inside *call_new(struct control *c, struct MHD_Connection 
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
-	const char *version, const char *data, size_t *data_size, void **slot)
+                                  const char *version, const char *data, size_t *data_size, void **slot)
 {
 	struct control_inside *in = *slot;
 
@@ -310,7 +320,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return in->broken ? MHD_NO : MHD_YES;
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode code)
+static void on_completed(void *arg, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode code)
 {
 	struct control_inside *in = *slot;
 	struct control *c = arg;
@@ -330,8 +341,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 	bytes_free(&in->out);
 	json_decref(in->call.body);
 	free(in->call.group);
-	free((void *)(uintptr_t)in->call.method);
-	free((void *)(uintptr_t)in->call.path);
+	free(in->call.method);
+	free(in->call.path);
 	free(in);
 }
 
@@ -375,7 +386,7 @@ static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *
 }
 
 struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
-	char **why)
+                            char **why)
 {
 	struct control *c = MEM_NEW(struct control);
 	const union MHD_DaemonInfo *info;
@@ -390,10 +401,10 @@ struct control *control_new(struct loop *loop, int home_dirfd, const char *home,
 		goto free_control;
 	}
 	c->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		on_request, c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_END);
+	                             on_request, c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+	                             fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
+	                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
+	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_END);
 	info = c->daemon != NULL ? MHD_get_daemon_info(c->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (info != NULL)
 		c->epoll = loop_io_new(loop, info->epoll_fd, epoll_ready, c);
@@ -425,6 +436,7 @@ void control_free(struct control *c)
 	(void)unlinkat(c->home_dirfd, socket_name, 0);
 	loop_io_free(c->epoll);
 	loop_timer_free(c->timer);
+	c->stopping = true;
 	DL_FOREACH(c->calls, in) {
 		in->broken = true;
 		resume(in);

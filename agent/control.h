@@ -13,10 +13,10 @@ struct control;
 
 /* One request and its answer. It ends with the answer's last byte, or when the client goes away. */
 struct control_call {
-	const char *method;
-	const char *path;   /* decoded, without the query */
-	char *group;        /* the path's variable part; owned; NULL when it has none. Set by whoever reads the path */
-	json_t *body;       /* an object, empty when there was no body; owned */
+	char *method; /* owned, like path */
+	char *path;   /* decoded, without the query */
+	char *group;  /* the path's variable part; owned; NULL when it has none. Set by whoever reads the path */
+	json_t *body; /* an object, empty when there was no body; owned */
 	struct control_inside *inside;
 };
 
@@ -26,7 +26,7 @@ typedef void control_handler(void *arg, struct control_call *call);
 /* home_dirfd: the home folder, whose lock is held; a stale control.sock in it is replaced. home: its path, for
  * messages. NULL with *why (fresh text). */
 struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
-	char **why);
+                            char **why);
 /* Ends all connections (deferred calls are told that they are gone), removes the socket. */
 void control_free(struct control *c);
 

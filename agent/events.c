@@ -53,8 +53,13 @@ static struct event held_event(const struct events *e, uint64_t number)
 {
 	const struct held *h = &e->ring[number % RING_SIZE];
 
-	return (struct event){ .number = number, .time_ns = h->time_ns, .kind = h->kind, .group = h->group,
-		.path = h->path, .peer = h->peer, .reason = h->reason };
+	return (struct event){ .number = number,
+		               .time_ns = h->time_ns,
+		               .kind = h->kind,
+		               .group = h->group,
+		               .path = h->path,
+		               .peer = h->peer,
+		               .reason = h->reason };
 }
 
 static void sweep(struct events *e)
@@ -80,8 +85,12 @@ void events_emit(struct events *e, const struct event *event)
 	now.time_ns = clock_wall_ns();
 	h = &e->ring[now.number % RING_SIZE];
 	held_clear(h);
-	*h = (struct held){ .kind = mem_strdup(now.kind), .group = mem_strdup(now.group), .path = mem_strdup(now.path),
-		.peer = mem_strdup(now.peer), .reason = mem_strdup(now.reason), .time_ns = now.time_ns };
+	*h = (struct held){ .kind = mem_strdup(now.kind),
+		            .group = mem_strdup(now.group),
+		            .path = mem_strdup(now.path),
+		            .peer = mem_strdup(now.peer),
+		            .reason = mem_strdup(now.reason),
+		            .time_ns = now.time_ns };
 
 	/* Listeners get the caller's strings: the ring's may be replaced by what they emit themselves. */
 	e->emitting++;

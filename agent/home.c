@@ -90,12 +90,13 @@ static int check_owner(const struct home *h, char **why)
 	}
 	if (st.st_uid != geteuid()) {
 		*why = mem_printf("%s belongs to user %u, but the agent runs as user %u; run it as that user, "
-			"or choose another --home", h->path, st.st_uid, geteuid());
+		                  "or choose another --home",
+		                  h->path, st.st_uid, geteuid());
 		return -1;
 	}
 	if ((st.st_mode & 077) != 0) {
 		*why = mem_printf("%s has mode %04o: others could read or replace the agent's key; chmod 700 %s",
-			h->path, st.st_mode & 07777, h->path);
+		                  h->path, st.st_mode & 07777, h->path);
 		return -1;
 	}
 	return 0;
@@ -117,7 +118,7 @@ static int lock(struct home *h, char **why)
 			*why = mem_printf("%s/lock: %s", h->path, strerror(errno));
 		else
 			*why = mem_printf("an agent%s%.*s runs on %s already; stop it, or choose another --home",
-				n > 0 ? ", process " : "", (int)strcspn(pid, "\n"), pid, h->path);
+			                  n > 0 ? ", process " : "", (int)strcspn(pid, "\n"), pid, h->path);
 		return -1;
 	}
 	/* For the message above only: the lock is what counts. */

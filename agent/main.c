@@ -46,7 +46,7 @@ static int complain(char *why)
 
 /* --- the process --- */
 
-/* What is inherited must change nothing: descriptors 0 to 2 are there, modes are ours, a closed pipe is an error code. */
+/* What is inherited must change nothing: descriptors 0 to 2 are there, modes are ours, a closed pipe is an error. */
 static void prepare_process(void)
 {
 	struct rlimit files;
@@ -104,10 +104,8 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		const char *key;
 		bool changed;
 	} keys[] = {
-		{ "listen", strcmp(old->listen, new->listen) != 0 },
-		{ "name", strcmp(old->name, new->name) != 0 },
-		{ "discovery", old->discovery != new->discovery },
-		{ "peer", !same_peers(old, new) },
+		{ "listen", strcmp(old->listen, new->listen) != 0 },   { "name", strcmp(old->name, new->name) != 0 },
+		{ "discovery", old->discovery != new->discovery },     { "peer", !same_peers(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
 	};
 
@@ -159,8 +157,8 @@ static bool sum_up(void *arg, struct engine *e)
 
 static void on_event(void *arg, const struct event *event)
 {
-	static const char *const telling[] = { "ready", "joined", "left", "peer-connected", "peer-disconnected", "in-sync",
-		"syncing" };
+	static const char *const telling[] = { "ready",   "joined", "left", "peer-connected", "peer-disconnected",
+		                               "in-sync", "syncing" };
 	struct program *p = arg;
 	struct summary sum = { 0 };
 	bool tells = false;
@@ -296,11 +294,8 @@ int main(int argc, char **argv)
 	int status;
 
 	prepare_process();
-	if (parse_options(&p, argc, argv, &status) == 0 &&
-	    (status = open_home(&p)) == 0 &&
-	    (status = read_config(&p)) == 0 &&
-	    (status = start_loop(&p)) == 0 &&
-	    (status = start_agent(&p)) == 0 &&
+	if (parse_options(&p, argc, argv, &status) == 0 && (status = open_home(&p)) == 0 &&
+	    (status = read_config(&p)) == 0 && (status = start_loop(&p)) == 0 && (status = start_agent(&p)) == 0 &&
 	    (status = start_control(&p)) == 0)
 		run(&p);
 	stop(&p);

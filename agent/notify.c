@@ -14,7 +14,7 @@
 #include "base/mem.h"
 
 struct notify {
-	int fd;                      /* -1: nobody to tell */
+	int fd; /* -1: nobody to tell */
 	struct sockaddr_un to;
 	socklen_t to_len;
 	struct loop_timer *watchdog; /* NULL: none is wanted */

@@ -29,16 +29,11 @@ const char options_usage[] =
 int options_parse(struct options *o, int argc, char **argv, char **why)
 {
 	const struct args_option table[] = {
-		{ ARGS_TEXT, "home", &o->home },
-		{ ARGS_TEXT, "config", &o->config },
-		{ ARGS_TEXT, "listen", &o->listen },
-		{ ARGS_TEXT, "discovery", &o->discovery },
-		{ ARGS_TEXT, "log-level", &o->log_level },
-		{ ARGS_LIST, "peer", &o->peers },
-		{ ARGS_FLAG, "help", &o->help },
-		{ ARGS_FLAG, "h", &o->help },
-		{ ARGS_FLAG, "version", &o->version },
-		{ ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "home", &o->home },           { ARGS_TEXT, "config", &o->config },
+		{ ARGS_TEXT, "listen", &o->listen },       { ARGS_TEXT, "discovery", &o->discovery },
+		{ ARGS_TEXT, "log-level", &o->log_level }, { ARGS_LIST, "peer", &o->peers },
+		{ ARGS_FLAG, "help", &o->help },           { ARGS_FLAG, "h", &o->help },
+		{ ARGS_FLAG, "version", &o->version },     { ARGS_END, NULL, NULL },
 	};
 	int words;
 

@@ -41,7 +41,8 @@ int cli_usage(struct cli *cli, const char *fmt, ...)
 	if (cli->command != NULL)
 		(void)fprintf(stderr, "usage: lanyard %s %s\n", cli->command->name, cli->command->synopsis);
 	else
-		(void)fputs("usage: lanyard [--home DIR] [--json] COMMAND; `lanyard help` lists the commands\n", stderr);
+		(void)fputs("usage: lanyard [--home DIR] [--json] COMMAND; `lanyard help` lists the commands\n",
+		            stderr);
 	return CLI_USAGE;
 }
 

@@ -13,19 +13,19 @@ enum cli_exit { CLI_DONE, CLI_REFUSED, CLI_USAGE, CLI_NO_AGENT };
 struct http;
 
 struct cli {
-	const char *home_option;     /* --home; NULL: not given */
-	bool json;                   /* --json */
-	bool help;                   /* --help */
-	char *home;                  /* the home it means; owned */
+	const char *home_option; /* --home; NULL: not given */
+	bool json;               /* --json */
+	bool help;               /* --help */
+	char *home;              /* the home it means; owned */
 	const struct cli_command *command;
-	struct http *http;           /* NULL until the first request */
-	bool terminal;               /* stdout is one */
-	bool color;                  /* and takes colours (NO_COLOR, TERM=dumb) */
+	struct http *http; /* NULL until the first request */
+	bool terminal;     /* stdout is one */
+	bool color;        /* and takes colours (NO_COLOR, TERM=dumb) */
 };
 
 struct cli_command {
 	const char *name;
-	const char *synopsis;        /* of its arguments */
+	const char *synopsis; /* of its arguments */
 	const char *summary;
 	int (*run)(struct cli *cli, int argc, char **argv); /* argv: the words after the command */
 };

@@ -25,8 +25,9 @@ static json_t *message(char *text)
 
 void doctor_found(struct doctor *d, const char *check, enum doctor_state state, char *text, char *cure)
 {
-	json_array_append_new(d->findings, json_pack("{s:o, s:s, s:o, s:o}", "check", message(mem_strdup(check)),
-		"state", state_names[state], "text", message(text), "cure", message(cure)));
+	json_array_append_new(d->findings,
+	                      json_pack("{s:o, s:s, s:o, s:o}", "check", message(mem_strdup(check)), "state",
+	                                state_names[state], "text", message(text), "cure", message(cure)));
 }
 
 /* A text of the agent's with its escapes undone, for looking at the disk. Fresh. */
@@ -44,12 +45,14 @@ static void check_agent(struct doctor *d)
 
 	if (d->status == NULL) {
 		doctor_found(d, "agent", DOCTOR_BAD, mem_printf("none answers at %s/control.sock", d->home),
-			mem_strdup("start lanyardd (its messages say why when it ends), or say the right --home"));
+		             mem_strdup("start lanyardd (its messages say why when it ends), or say the right --home"));
 		return;
 	}
 	if (version == NULL || strcmp(version, LANYARD_VERSION) != 0)
-		doctor_found(d, "agent", DOCTOR_NOTE, mem_printf("it runs version %s, this is " LANYARD_VERSION,
-			version != NULL ? version : "?"), mem_strdup("restart lanyardd"));
+		doctor_found(d, "agent", DOCTOR_NOTE,
+		             mem_printf("it runs version %s, this is " LANYARD_VERSION,
+		                        version != NULL ? version : "?"),
+		             mem_strdup("restart lanyardd"));
 	else
 		doctor_found(d, "agent", DOCTOR_OK, mem_strdup("it runs, version " LANYARD_VERSION), NULL);
 }
@@ -62,10 +65,13 @@ static void check_discovery(struct doctor *d)
 	if (how == NULL)
 		return;
 	if (problem != NULL)
-		doctor_found(d, "discovery", DOCTOR_BAD, mem_printf("%s: %s", how, problem),
-			mem_strdup("see to that, or set discovery (auto, avahi, embedded), or name members with --peer"));
+		doctor_found(
+			d, "discovery", DOCTOR_BAD, mem_printf("%s: %s", how, problem),
+			mem_strdup(
+				"see to that, or set discovery (auto, avahi, embedded), or name members with --peer"));
 	else if (strcmp(how, "off") == 0)
-		doctor_found(d, "discovery", DOCTOR_NOTE, mem_strdup("it is off: only members named with --peer are found"), NULL);
+		doctor_found(d, "discovery", DOCTOR_NOTE,
+		             mem_strdup("it is off: only members named with --peer are found"), NULL);
 	else
 		doctor_found(d, "discovery", DOCTOR_OK, mem_printf("mDNS works (%s)", how), NULL);
 }
@@ -82,16 +88,19 @@ static void check_group(struct doctor *d, const json_t *group)
 		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error), NULL);
 	else if (problems > 0)
 		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%zu files cannot be synced", problems),
-			mem_strdup("`lanyard status` lists them with the reasons"));
+		             mem_strdup("`lanyard status` lists them with the reasons"));
 	else if (cli_number(group, "peers") == 0)
-		doctor_found(d, check, DOCTOR_NOTE, mem_strdup("no other member is connected"),
+		doctor_found(
+			d, check, DOCTOR_NOTE, mem_strdup("no other member is connected"),
 			mem_strdup("do the others run, on the same network, with TCP and UDP port 5353 let through?"));
 	else
-		doctor_found(d, check, DOCTOR_OK, mem_printf("%lld members are connected",
-			(long long)cli_number(group, "peers")), NULL);
+		doctor_found(d, check, DOCTOR_OK,
+		             mem_printf("%lld members are connected", (long long)cli_number(group, "peers")), NULL);
 	/* While it joins, the share may not be there yet. */
-	if (strcmp(json_string_value(json_object_get(group, "state")) != NULL ?
-		json_string_value(json_object_get(group, "state")) : "", "joining") != 0) {
+	if (strcmp(json_string_value(json_object_get(group, "state")) != NULL
+	                   ? json_string_value(json_object_get(group, "state"))
+	                   : "",
+	           "joining") != 0) {
 		doctor_check_share(d, name, share);
 		doctor_check_disk(d, name, share);
 	}
@@ -117,7 +126,8 @@ static size_t print_findings(struct cli *cli, const json_t *findings)
 
 		bad += strcmp(state, "bad") == 0;
 		if (!cli->json) {
-			(void)printf("%s%-4s%s  %s: %s\n", cli_sgr(cli, color), state, cli_sgr(cli, "\x1b[0m"), check, text);
+			(void)printf("%s%-4s%s  %s: %s\n", cli_sgr(cli, color), state, cli_sgr(cli, "\x1b[0m"), check,
+			             text);
 			if (cure[0] != '\0')
 				(void)printf("      -> %s\n", cure);
 		}

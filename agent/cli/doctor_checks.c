@@ -32,18 +32,22 @@ void doctor_check_home(struct doctor *d)
 	if (stat(d->home, &st) < 0) {
 		bool absent = errno == ENOENT && d->status == NULL;
 
-		doctor_found(d, "home", absent ? DOCTOR_NOTE : DOCTOR_BAD, mem_printf("%s: %s", d->home, strerror(errno)),
-			absent ? mem_strdup("it is made when lanyardd starts; is it the right --home?") :
-			mem_strdup("run this as the agent's user"));
+		doctor_found(d, "home", absent ? DOCTOR_NOTE : DOCTOR_BAD,
+		             mem_printf("%s: %s", d->home, strerror(errno)),
+		             absent ? mem_strdup("it is made when lanyardd starts; is it the right --home?")
+		                    : mem_strdup("run this as the agent's user"));
 		return;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s is no folder", d->home), mem_strdup("choose another --home"));
+		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s is no folder", d->home),
+		             mem_strdup("choose another --home"));
 		return;
 	}
 	if ((st.st_mode & 077) != 0)
-		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s has mode %04o: others could take the agent's key", d->home,
-			st.st_mode & 07777), mem_printf("chmod 700 %s", d->home));
+		doctor_found(d, "home", DOCTOR_BAD,
+		             mem_printf("%s has mode %04o: others could take the agent's key", d->home,
+		                        st.st_mode & 07777),
+		             mem_printf("chmod 700 %s", d->home));
 	else
 		doctor_found(d, "home", DOCTOR_OK, mem_printf("%s is for its owner alone", d->home), NULL);
 }
@@ -71,7 +75,8 @@ void doctor_check_network(struct doctor *d)
 	char *names = mem_strdup("");
 
 	if (getifaddrs(&all) < 0) {
-		doctor_found(d, "network", DOCTOR_BAD, mem_printf("interfaces cannot be listed: %s", strerror(errno)), NULL);
+		doctor_found(d, "network", DOCTOR_BAD, mem_printf("interfaces cannot be listed: %s", strerror(errno)),
+		             NULL);
 		free(names);
 		return;
 	}
@@ -91,8 +96,9 @@ void doctor_check_network(struct doctor *d)
 	if (names[0] != '\0')
 		doctor_found(d, "network", DOCTOR_OK, mem_printf("up, with multicast: %s", names), NULL);
 	else
-		doctor_found(d, "network", DOCTOR_BAD, mem_strdup("no interface is up, has an address and takes multicast"),
-			mem_strdup("bring one up (ip link, ip addr), or name members with --peer HOST:PORT"));
+		doctor_found(d, "network", DOCTOR_BAD,
+		             mem_strdup("no interface is up, has an address and takes multicast"),
+		             mem_strdup("bring one up (ip link, ip addr), or name members with --peer HOST:PORT"));
 	free(names);
 	freeifaddrs(all);
 }
@@ -129,11 +135,16 @@ void doctor_check_port(struct doctor *d)
 	v4 = listens("/proc/net/tcp", port);
 	v6 = listens("/proc/net/tcp6", port);
 	if (v4 > 0 || v6 > 0)
-		doctor_found(d, "port", DOCTOR_OK, mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it "
-			"through, and UDP port 5353", port), NULL);
+		doctor_found(d, "port", DOCTOR_OK,
+		             mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it "
+		                        "through, and UDP port 5353",
+		                        port),
+		             NULL);
 	else if (v4 == 0 || v6 == 0)
-		doctor_found(d, "port", DOCTOR_NOTE, mem_printf("nobody listens on TCP port %" PRId64 " here", port),
-			mem_strdup("does the agent run in another network namespace? Then run this there; else restart lanyardd"));
+		doctor_found(
+			d, "port", DOCTOR_NOTE, mem_printf("nobody listens on TCP port %" PRId64 " here", port),
+			mem_strdup(
+				"does the agent run in another network namespace? Then run this there; else restart it"));
 	else
 		doctor_found(d, "port", DOCTOR_NOTE, mem_strdup("/proc/net/tcp cannot be read"), NULL);
 }
@@ -165,15 +176,20 @@ void doctor_check_inotify(struct doctor *d)
 	json_array_foreach(json_object_get(d->status, "groups"), i, group)
 		needed += cli_number(group, "dirs") + 1;
 	if (watches < 0)
-		doctor_found(d, "inotify", DOCTOR_NOTE, mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
+		doctor_found(d, "inotify", DOCTOR_NOTE,
+		             mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
 	else if (watches < needed + SPARE_WATCHES)
-		doctor_found(d, "inotify", DOCTOR_BAD, mem_printf("%" PRId64 " folders are to be watched, and all of this user's "
-			"programs together may watch %" PRId64, needed, watches),
-			mem_printf("sysctl fs.inotify.max_user_watches=%" PRId64 ", and put it into /etc/sysctl.d/lanyard.conf",
-				(needed + SPARE_WATCHES) * 2));
+		doctor_found(d, "inotify", DOCTOR_BAD,
+		             mem_printf("%" PRId64 " folders are to be watched, and all of this user's "
+		                        "programs together may watch %" PRId64,
+		                        needed, watches),
+		             mem_printf("sysctl fs.inotify.max_user_watches=%" PRId64
+		                        ", and put it into /etc/sysctl.d/lanyard.conf",
+		                        (needed + SPARE_WATCHES) * 2));
 	else
-		doctor_found(d, "inotify", DOCTOR_OK, mem_printf("%" PRId64 " of at most %" PRId64 " folders are watched", needed,
-			watches), NULL);
+		doctor_found(d, "inotify", DOCTOR_OK,
+		             mem_printf("%" PRId64 " of at most %" PRId64 " folders are watched", needed, watches),
+		             NULL);
 }
 
 void doctor_check_clock(struct doctor *d)
@@ -183,11 +199,14 @@ void doctor_check_clock(struct doctor *d)
 
 	format_time(now, (int64_t)time(NULL));
 	if ((int64_t)time(NULL) < earliest)
-		doctor_found(d, "clock", DOCTOR_BAD, mem_printf("it says %s, which is past: invites do not work, and conflicts "
-			"have the wrong winner", now), mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
+		doctor_found(d, "clock", DOCTOR_BAD,
+		             mem_printf("it says %s, which is past: invites do not work, and conflicts "
+		                        "have the wrong winner",
+		                        now),
+		             mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
 	else if (adjtimex(&t) == TIME_ERROR)
 		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it says %s; nothing keeps it in step", now),
-			mem_strdup("timedatectl set-ntp true, unless another service sets it"));
+		             mem_strdup("timedatectl set-ntp true, unless another service sets it"));
 	else
 		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it says %s", now), NULL);
 }
@@ -213,12 +232,14 @@ void doctor_check_disk(struct doctor *d, const char *what, const char *path)
 	format_bytes(free_text, avail);
 	if ((s.f_flag & ST_RDONLY) != 0)
 		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is on a read-only file system", path),
-			mem_strdup("mount it read-write; the kernel's log may say why it is not"));
+		             mem_strdup("mount it read-write; the kernel's log may say why it is not"));
 	else if (low)
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %s left", path, free_text), mem_strdup("make room"));
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %s left", path, free_text),
+		             mem_strdup("make room"));
 	else if (s.f_files > 0 && s.f_favail < ENOUGH_INODES)
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %lu inodes left", path, (unsigned long)s.f_favail),
-			mem_strdup("remove files, or move it to a file system with more inodes"));
+		doctor_found(d, check, DOCTOR_BAD,
+		             mem_printf("%s has %lu inodes left", path, (unsigned long)s.f_favail),
+		             mem_strdup("remove files, or move it to a file system with more inodes"));
 	else
 		doctor_found(d, check, DOCTOR_OK, mem_printf("%s has %s left", path, free_text), NULL);
 	free(check);
@@ -231,12 +252,13 @@ void doctor_check_share(struct doctor *d, const char *group, const char *path)
 
 	if (stat(path, &st) < 0)
 		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
-			mem_strdup("mount or restore it; nothing is taken for deleted meanwhile"));
+		             mem_strdup("mount or restore it; nothing is taken for deleted meanwhile"));
 	else if (!S_ISDIR(st.st_mode))
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is no folder", path), mem_strdup("move away what is there"));
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is no folder", path),
+		             mem_strdup("move away what is there"));
 	else if (access(path, R_OK | W_OK | X_OK) < 0)
 		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
-			mem_strdup("give the agent's user read, write and search permission"));
+		             mem_strdup("give the agent's user read, write and search permission"));
 	else
 		doctor_found(d, check, DOCTOR_OK, mem_printf("%s can be read and written", path), NULL);
 	free(check);

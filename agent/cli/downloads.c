@@ -24,10 +24,14 @@ static struct download read_download(const json_t *d)
 {
 	const char *state = json_string_value(json_object_get(d, "state"));
 
-	return (struct download){ .group = cli_text(d, "group"), .path = cli_text(d, "path"),
-		.reason = cli_text(d, "reason"), .complete = state != NULL && strcmp(state, "C") == 0,
-		.done = cli_number(d, "done"), .size = cli_number(d, "size"), .rate = cli_number(d, "rate"),
-		.eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
+	return (struct download){ .group = cli_text(d, "group"),
+		                  .path = cli_text(d, "path"),
+		                  .reason = cli_text(d, "reason"),
+		                  .complete = state != NULL && strcmp(state, "C") == 0,
+		                  .done = cli_number(d, "done"),
+		                  .size = cli_number(d, "size"),
+		                  .rate = cli_number(d, "rate"),
+		                  .eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
 }
 
 static void free_download(struct download *d)
@@ -110,7 +114,8 @@ static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
 
 	if (bar > 0)
 		line = mem_printf("%s[D]%s %s%*s [%.*s%*s] %s", color, cli_sgr(cli, "\x1b[0m"), cut,
-			(int)(room - format_width(cut)), "", filled, "####################", (int)bar - filled, "", how);
+		                  (int)(room - format_width(cut)), "", filled, "####################",
+		                  (int)bar - filled, "", how);
 	else
 		line = mem_printf("%s[%s]%s %s %s", color, d->complete ? "C" : "D", cli_sgr(cli, "\x1b[0m"), cut, tail);
 	free(tail);

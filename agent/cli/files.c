@@ -25,7 +25,8 @@ static bool print_file(void *arg, const char *line, size_t n)
 
 	if (strcmp(kind, "file") == 0)
 		format_bytes(size, cli_number(file, "size"));
-	(void)printf("%-7s %7s  %-4s  %zu have it  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", members, path);
+	(void)printf("%-7s %7s  %-4s  %zu have it  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", members,
+	             path);
 	listing->lines++;
 	free(path);
 	free(kind);
@@ -48,7 +49,8 @@ int files_list(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	name = escape_decode(under);
 	if (name == NULL)
-		return cli_usage(cli, "'%s': a backslash in a name is written \\\\, another byte can be written \\xNN", under);
+		return cli_usage(cli, "'%s': a backslash in a name is written \\\\, another byte can be written \\xNN",
+		                 under);
 	free(name);
 	name = http_encode(argv[0]);
 	encoded = http_encode(under);
@@ -79,8 +81,8 @@ static void print_verified(const json_t *document)
 	if ((size_t)count > json_array_size(rotten))
 		(void)printf("rotten: ... and %lld more\n", (long long)count - (long long)json_array_size(rotten));
 	(void)printf("read %lld files, %s; %lld rotten%s\n", (long long)cli_number(document, "files"),
-		format_bytes(size, cli_number(document, "bytes")), (long long)count,
-		count > 0 && cli_flag(document, "repair") ? "; they are fetched again" : "");
+	             format_bytes(size, cli_number(document, "bytes")), (long long)count,
+	             count > 0 && cli_flag(document, "repair") ? "; they are fetched again" : "");
 }
 
 int files_verify(struct cli *cli, int argc, char **argv)

@@ -51,7 +51,7 @@ const char *format_time(char out[FORMAT_MAX], int64_t unix_s)
 	struct tm tm;
 
 	if (localtime_r(&t, &tm) == NULL || strftime(out, FORMAT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		strcpy(out, "?");
+		(void)snprintf(out, FORMAT_MAX, "?");
 	return out;
 }
 

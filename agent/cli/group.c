@@ -67,7 +67,9 @@ int group_create(struct cli *cli, int argc, char **argv)
 	const char *share = NULL;
 	bool hidden = false;
 	struct args_option own[] = {
-		{ ARGS_TEXT, "share", &share }, { ARGS_FLAG, "hidden", &hidden }, { ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "share", &share },
+		{ ARGS_FLAG, "hidden", &hidden },
+		{ ARGS_END, NULL, NULL },
 	};
 	json_t *body;
 	json_t *document;
@@ -96,7 +98,9 @@ int group_invite(struct cli *cli, int argc, char **argv)
 	const char *expires_text = NULL;
 	const char *role = NULL;
 	struct args_option own[] = {
-		{ ARGS_TEXT, "expires", &expires_text }, { ARGS_TEXT, "role", &role }, { ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "expires", &expires_text },
+		{ ARGS_TEXT, "role", &role },
+		{ ARGS_END, NULL, NULL },
 	};
 	int64_t expires = 24 * 3600;
 	json_t *document;
@@ -121,7 +125,9 @@ int group_invite(struct cli *cli, int argc, char **argv)
 	else
 		puts(token);
 	if (cli->terminal && !cli->json)
-		(void)fprintf(stderr, "On the other host: lanyard join --invite TOKEN. Whoever has the token gets in, so pass it "
+		(void)fprintf(
+			stderr,
+			"On the other host: lanyard join --invite TOKEN. Whoever has the token gets in, so pass it "
 			"on with care.\n");
 	free(token);
 	json_decref(document);
@@ -134,7 +140,9 @@ int group_join(struct cli *cli, int argc, char **argv)
 	const char *share = NULL;
 	const char *timeout_text = NULL;
 	struct args_option own[] = {
-		{ ARGS_TEXT, "invite", &token }, { ARGS_TEXT, "share", &share }, { ARGS_TEXT, "timeout", &timeout_text },
+		{ ARGS_TEXT, "invite", &token },
+		{ ARGS_TEXT, "share", &share },
+		{ ARGS_TEXT, "timeout", &timeout_text },
 		{ ARGS_END, NULL, NULL },
 	};
 	int64_t timeout = 60;
@@ -217,8 +225,10 @@ int group_members(struct cli *cli, int argc, char **argv)
 
 		if (!cli->json)
 			table_row(&table, (char *[]){ cli_text(member, "agent"), cli_text(member, "role"),
-				mem_strdup(self ? "this agent" : cli_flag(member, "connected") ? "connected" : "away"),
-				cli_text(member, "name") });
+			                              mem_strdup(self                            ? "this agent"
+			                                         : cli_flag(member, "connected") ? "connected"
+			                                                                         : "away"),
+			                              cli_text(member, "name") });
 	}
 	table_print(&table);
 	json_decref(document);
@@ -232,8 +242,8 @@ static void print_groups(const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "groups"), i, group)
-		table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"), cli_text(group, "state"),
-			cli_text(group, "share") });
+		table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
+		                              cli_text(group, "state"), cli_text(group, "share") });
 	table_print(&table);
 	json_array_foreach(json_object_get(document, "seen"), i, group) {
 		char *name = cli_text(group, "group");

@@ -23,11 +23,11 @@ struct http {
 /* One request. */
 struct request {
 	struct http *http;
-	struct bytes got;    /* the document, or the beginning of a line, or an error's document */
-	http_line_fn *line;  /* NULL: gather all */
-	FILE *copy_to;       /* NULL: do not */
+	struct bytes got;   /* the document, or the beginning of a line, or an error's document */
+	http_line_fn *line; /* NULL: gather all */
+	FILE *copy_to;      /* NULL: do not */
 	void *arg;
-	bool stopped;        /* by line() */
+	bool stopped; /* by line() */
 };
 
 const char *http_home(struct cli *cli)
@@ -141,7 +141,8 @@ static int judge(struct cli *cli, struct request *r, CURLcode rc, bool silent)
 		return CLI_DONE;
 	if (rc == CURLE_COULDNT_CONNECT) {
 		curl_easy_getinfo(cli->http->curl, CURLINFO_OS_ERRNO, &os_errno);
-		return silent ? CLI_NO_AGENT : no_agent(cli, os_errno != 0 ? strerror((int)os_errno) : "cannot connect");
+		return silent ? CLI_NO_AGENT
+		              : no_agent(cli, os_errno != 0 ? strerror((int)os_errno) : "cannot connect");
 	}
 	if (rc == CURLE_WRITE_ERROR) {
 		cli_error(r->copy_to != NULL ? "stdout cannot be written" : "the agent's answer is too long");
@@ -156,8 +157,9 @@ static int judge(struct cli *cli, struct request *r, CURLcode rc, bool silent)
 		return CLI_DONE;
 	error = json_loadb((const char *)r->got.p, r->got.len, 0, NULL);
 	if (!silent)
-		cli_error("%s", json_is_object(error) && json_object_get(error, "error") != NULL ?
-			json_string_value(json_object_get(error, "error")) : "the agent refused without a reason");
+		cli_error("%s", json_is_object(error) && json_object_get(error, "error") != NULL
+		                        ? json_string_value(json_object_get(error, "error"))
+		                        : "the agent refused without a reason");
 	json_decref(error);
 	return CLI_REFUSED;
 }

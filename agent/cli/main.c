@@ -46,7 +46,7 @@ static const struct cli_command *find_command(const char *name)
 static void print_command(const struct cli_command *c)
 {
 	printf("usage: lanyard [--home DIR] [--json] %s%s%s\n\n%s\n", c->name, c->synopsis[0] != '\0' ? " " : "",
-		c->synopsis, c->summary);
+	       c->synopsis, c->summary);
 }
 
 static int show_help(struct cli *cli, int argc, char **argv)
@@ -108,12 +108,9 @@ static int run_command(struct cli *cli, int argc, char **argv)
 {
 	bool version = false;
 	struct args_option general[] = {
-		{ ARGS_TEXT, "home", &cli->home_option },
-		{ ARGS_FLAG, "json", &cli->json },
-		{ ARGS_FLAG, "help", &cli->help },
-		{ ARGS_FLAG, "h", &cli->help },
-		{ ARGS_FLAG, "version", &version },
-		{ ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "home", &cli->home_option }, { ARGS_FLAG, "json", &cli->json },
+		{ ARGS_FLAG, "help", &cli->help },        { ARGS_FLAG, "h", &cli->help },
+		{ ARGS_FLAG, "version", &version },       { ARGS_END, NULL, NULL },
 	};
 	char *why = NULL;
 	int at = args_parse(general, true, argc, argv, &why);
@@ -145,7 +142,8 @@ int main(int argc, char **argv)
 	int status;
 
 	setlocale(LC_CTYPE, "");
-	cli.color = cli.terminal && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+	cli.color =
+		cli.terminal && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 	status = run_command(&cli, argc > 0 ? argc - 1 : 0, argv + 1);
 	http_free(cli.http);
 	free(cli.home);

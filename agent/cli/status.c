@@ -57,17 +57,20 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	char *share = cli_text(g, "share");
 	char *state = cli_text(g, "state");
 	char *error = cli_text(g, "error");
-	const char *color = strcmp(state, "in-sync") == 0 ? "\x1b[32m" : strcmp(state, "error") == 0 ? "\x1b[31m" : "\x1b[33m";
+	const char *color = strcmp(state, "in-sync") == 0 ? "\x1b[32m"
+	                    : strcmp(state, "error") == 0 ? "\x1b[31m"
+	                                                  : "\x1b[33m";
 	char size[FORMAT_MAX];
 
-	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color), state,
-		cli_sgr(cli, "\x1b[0m"), (long long)cli_number(g, "files"), (long long)cli_number(g, "dirs"),
-		format_bytes(size, cli_number(g, "bytes")), (long long)cli_number(g, "peers"), share));
+	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color),
+	                       state, cli_sgr(cli, "\x1b[0m"), (long long)cli_number(g, "files"),
+	                       (long long)cli_number(g, "dirs"), format_bytes(size, cli_number(g, "bytes")),
+	                       (long long)cli_number(g, "peers"), share));
 	if (error[0] != '\0')
 		add_line(l, mem_printf("  %s", error));
 	if (cli_number(g, "wanted") > 0)
 		add_line(l, mem_printf("  %lld to fetch, %s", (long long)cli_number(g, "wanted"),
-			format_bytes(size, cli_number(g, "wanted_bytes"))));
+		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
 		add_line(l, mem_printf("  %lld to look at here", (long long)cli_number(g, "pending")));
 	add_problems(l, json_object_get(g, "problems"));
@@ -89,7 +92,8 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 
 	add_line(l, mem_printf("agent %s", agent));
 	add_line(l, mem_printf("%s, lanyard %s, port %lld, discovery %s%s%s", name, version,
-		(long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "", problem));
+	                       (long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
+	                       problem));
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		add_group(cli, l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0)
@@ -240,9 +244,9 @@ int status_peers(struct cli *cli, int argc, char **argv)
 		format_bytes(in, cli_number(peer, "rx"));
 		format_bytes(out, cli_number(peer, "tx"));
 		table_row(&table, (char *[]){ cli_text(peer, "agent"), cli_text(peer, "address"),
-			mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
-			rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
-			joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
+		                              mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
+		                              rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
+		                              joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
 	}
 	table_print(&table);
 	json_decref(document);
@@ -256,7 +260,9 @@ int status_wait(struct cli *cli, int argc, char **argv)
 	const char *timeout_text = NULL;
 	const char *peers_text = NULL;
 	struct args_option own[] = {
-		{ ARGS_TEXT, "timeout", &timeout_text }, { ARGS_TEXT, "peers", &peers_text }, { ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "timeout", &timeout_text },
+		{ ARGS_TEXT, "peers", &peers_text },
+		{ ARGS_END, NULL, NULL },
 	};
 	int words = cli_args(cli, own, 0, 1, argc, argv);
 	int64_t timeout = -1;
@@ -278,7 +284,7 @@ int status_wait(struct cli *cli, int argc, char **argv)
 	group = words == 1 ? http_encode(argv[0]) : NULL;
 	limit = timeout >= 0 ? mem_printf("&timeout=%lld", (long long)timeout) : mem_strdup("");
 	path = mem_printf("%s%s/wait?peers=%lld%s", group != NULL ? "/groups/" : "", group != NULL ? group : "",
-		(long long)peers, limit);
+	                  (long long)peers, limit);
 	rc = http_get(cli, path, &document);
 	free(path);
 	free(limit);

@@ -44,8 +44,11 @@ static void every_key_is_read(void **state)
 	char *why;
 
 	(void)state;
-	assert_int_equal(parse(&c, "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
-		"peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n", &why), 0);
+	assert_int_equal(parse(&c,
+	                       "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
+	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n",
+	                       &why),
+	                 0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
 	assert_string_equal(c.listen, "[::1]:0");
 	assert_int_equal(c.discovery, DISCOVERY_OFF);
@@ -70,7 +73,8 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\npeer = host:0\n", "f.conf:2: peer is" },
 		{ "[agent]\npeer = :1\n", "f.conf:2: peer is" },
 		{ "[agent]\npeer = a b:1\n", "f.conf:2: peer is" },
-		{ "[agent]\ndiscovery = on\n", "f.conf:2: discovery is 'on', but must be auto, avahi, embedded or off" },
+		{ "[agent]\ndiscovery = on\n",
+		  "f.conf:2: discovery is 'on', but must be auto, avahi, embedded or off" },
 		{ "[agent]\nlog-level = loud\n", "f.conf:2: log-level is 'loud', but must be error, warn" },
 		{ "[agent]\nrescan-interval = 5s\n", "f.conf:2: rescan-interval is '5s'" },
 		{ "[agent]\nrescan-interval = -1h\n", "f.conf:2: rescan-interval is '-1h'" },
@@ -100,17 +104,16 @@ static void a_mistake_names_file_line_and_value(void **state)
 static void what_inih_would_misread_is_refused(void **state)
 {
 	struct config c;
-	char text[400] = "[agent]\nname = ";
+	char *text = mem_printf("[agent]\nname = %185s\nlisten=1\n", "");
 	char *why = NULL;
 
 	(void)state;
 	/* inih cuts a long line in two; the second half could be a setting. */
-	memset(text + strlen(text), ' ', 185);
-	strcat(text, "\nlisten=1\n");
 	assert_int_equal(parse(&c, text, &why), -1);
 	assert_non_null(strstr(why, "f.conf:2: the line has more than 190 bytes"));
 	free(why);
 	config_free(&c);
+	free(text);
 	config_init(&c, "box");
 	assert_int_equal(config_parse(&c, "f.conf", "[agent]\n\0\n", 10, &why), -1);
 	assert_non_null(strstr(why, "f.conf:2: the line has a NUL byte"));

@@ -24,7 +24,8 @@ static void utf8_stays_and_other_bytes_are_escaped(void **state)
 {
 	(void)state;
 	check(escape_name("plain/na me"), "plain/na me");
-	check(escape_name("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d"), "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d");
+	check(escape_name("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d"),
+	      "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d");
 	check(escape_name("a\nb\x1b"), "a\nb\x1b");
 	check(escape_name("a\\b"), "a\\\\b");
 	check(escape_name("\xff\xfe"), "\\xff\\xfe");
@@ -77,7 +78,9 @@ static void a_terminal_sees_no_control_codes(void **state)
 {
 	(void)state;
 	check(escape_terminal("a\x1b[31m\n\x7f"), "a\\x1b[31m\\x0a\\x7f");
-	check(escape_terminal("\xc2\x9b" "2J \xe2\x80\xae"), "\\xc2\\x9b2J \\xe2\\x80\\xae");
+	check(escape_terminal("\xc2\x9b"
+	                      "2J \xe2\x80\xae"),
+	      "\\xc2\\x9b2J \\xe2\\x80\\xae");
 	check(escape_terminal("a\\\\b \\xff"), "a\\\\b \\xff");
 	check(escape_terminal("\xff\\"), "\\xff\\");
 	check(escape_terminal(""), "");

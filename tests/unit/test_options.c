@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void line_fill(struct line *l, const char *const *words)
 {
 	memset(l, 0, sizeof(*l));
 	for (; words[l->argc] != NULL; l->argc++) {
-		strcpy(l->words[l->argc], words[l->argc]);
+		(void)snprintf(l->words[l->argc], sizeof(l->words[0]), "%s", words[l->argc]);
 		l->argv[l->argc] = l->words[l->argc];
 	}
 }
@@ -39,7 +40,7 @@ static void all_options_of_the_daemon_are_read(void **state)
 
 	(void)state;
 	LINE(&l, "lanyardd", "--home", "/h", "--config=/c", "--listen", "0", "--discovery", "off", "--peer", "a:1",
-		"--peer=b:2", "--log-level", "debug");
+	     "--peer=b:2", "--log-level", "debug");
 	assert_int_equal(options_parse(&o, l.argc, l.argv, &why), 0);
 	assert_string_equal(o.home, "/h");
 	assert_string_equal(o.config, "/c");
@@ -90,7 +91,10 @@ static void words_and_options_may_be_mixed(void **state)
 	bool flag = false;
 	const char *text = NULL;
 	const struct args_option more[] = { { ARGS_TEXT, "text", &text }, { ARGS_END, NULL, NULL } };
-	union { const void *in; void *out; } table = { .in = more };
+	union {
+		const void *in;
+		void *out;
+	} table = { .in = more };
 	const struct args_option options[] = { { ARGS_FLAG, "flag", &flag }, { ARGS_MORE, NULL, table.out } };
 	struct line l;
 	char *why = NULL;
