@@ -1,4 +1,4 @@
-/* The index: rows come back as they were put, in the order asked for, and every count is what a recount would give. */
+/* The index: rows come back as they were put, with numbers and totals to match. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +16,10 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/index/index.h"
+#include "tests/unit/index_dir.h"
 
 enum { ME = 77 };
 
-static char dir[64];
 static struct index *ix;
 
 static void open_index(enum index_status want)
@@ -34,18 +34,9 @@ static void open_index(enum index_status want)
 static int setup(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/test-index-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	assert_int_equal(make_dir(), 0);
 	open_index(INDEX_NEW);
 	return 0;
-}
-
-static int remove_dir(void)
-{
-	int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fs_remove_tree(fd, strrchr(dir, '/') + 1);
-
-	close(fd);
-	return rc;
 }
 
 static int teardown(void **state)
@@ -359,81 +350,6 @@ static void callbacks_may_use_the_index(void **state)
 	assert_int_equal(index_seq(ix), 6);
 }
 
-static void walk_all(struct index_cursor *c, char *out, size_t n)
-{
-	struct record r;
-
-	*out = '\0';
-	while (index_next(c, &r) == 1) {
-		size_t at = strlen(out);
-
-		snprintf(out + at, n - at, "%s%s", at > 0 ? " " : "", r.path);
-		record_clear(&r);
-	}
-	assert_int_equal(index_next(c, &r), 0);
-	index_cursor_free(c);
-}
-
-static void a_walk_sees_folders_before_their_content(void **state)
-{
-	static const char *const paths[] = { "b",     "a-b",  "a/c",  "a", "a/b/x",  "a/b",
-		                             "a\x01", "a/b-", "\xff", "A", "a/b/x/y" };
-	char text[400];
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		put(paths[i], i);
-	put_deleted("a/c");
-	walk_all(index_walk(ix, ""), text, sizeof(text));
-	assert_string_equal(text, "A a a/b a/b/x a/b/x/y a/b- a/c a\x01 a-b b \xff");
-	walk_all(index_walk(ix, "a"), text, sizeof(text));
-	assert_string_equal(text, "a a/b a/b/x a/b/x/y a/b- a/c");
-	walk_all(index_walk(ix, "a/b"), text, sizeof(text));
-	assert_string_equal(text, "a/b a/b/x a/b/x/y");
-	walk_all(index_walk(ix, "none"), text, sizeof(text));
-	assert_string_equal(text, "");
-	walk_all(index_walk_from(ix, "", "a/b/x"), text, sizeof(text));
-	assert_string_equal(text, "a/b/x a/b/x/y a/b- a/c a\x01 a-b b \xff");
-	walk_all(index_walk_from(ix, "a", "a/b-"), text, sizeof(text));
-	assert_string_equal(text, "a/b- a/c");
-	walk_all(index_walk_from(ix, "a/b", "A"), text, sizeof(text)); /* before the folder */
-	assert_string_equal(text, "a/b a/b/x a/b/x/y");
-	walk_all(index_walk_from(ix, "a/b", "a"), text, sizeof(text));
-	assert_string_equal(text, "a/b a/b/x a/b/x/y");
-	walk_all(index_walk_from(ix, "a/b", "b"), text, sizeof(text)); /* behind it */
-	assert_string_equal(text, "");
-}
-
-static void a_cursor_survives_changes_and_commits(void **state)
-{
-	struct index_cursor *c, *other;
-	struct record r;
-	char path[16];
-	int n = 0;
-
-	(void)state;
-	for (int i = 0; i < 100; i++) {
-		snprintf(path, sizeof(path), "f%03d", i);
-		put(path, 1);
-	}
-	c = index_walk(ix, "");
-	other = index_walk(ix, "f05");
-	while (index_next(c, &r) == 1) {
-		snprintf(path, sizeof(path), "f%03d", n);
-		assert_string_equal(r.path, path);
-		put_deleted(r.path);
-		if (n % 3 == 0)
-			assert_int_equal(index_commit(ix), 0);
-		record_clear(&r);
-		n++;
-	}
-	assert_int_equal(n, 100);
-	assert_int_equal(index_next(other, &r), 0);
-	index_cursor_free(c);
-	index_cursor_free(other);
-	assert_int_equal(index_totals(ix).tombstones, 100);
-}
-
 static void peers_and_values_are_remembered(void **state)
 {
 	struct index_peer p = { UINT64_MAX, 2, 3, UINT64_MAX - 1 }, got;
@@ -516,8 +432,6 @@ int main(void)
 		T(totals_follow),
 		T(news_are_rows_since_a_number),
 		T(callbacks_may_use_the_index),
-		T(a_walk_sees_folders_before_their_content),
-		T(a_cursor_survives_changes_and_commits),
 		T(peers_and_values_are_remembered),
 		T(a_new_epoch_keeps_the_rows),
 		T(the_wal_is_measured_and_moved),

@@ -1,9 +1,6 @@
-/* What ends badly for the index: kill -9, a lost WAL, damage, a newer lanyard, a full disk. No number is given twice, and what
- * cannot be used is kept and said so. */
-#include <errno.h>
+/* Bad ends and bad files: kill -9, a lost WAL, damage, a newer lanyard. No number is given twice, and what cannot be used is
+ * kept and said so. */
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,8 +22,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/index/index.h"
+#include "tests/unit/index_dir.h"
 
-static char dir[64];
 static int dirfd = -1;
 static int lines_logged;
 
@@ -43,22 +39,18 @@ static int setup(void **state)
 	(void)state;
 	lines_logged = 0;
 	log_set_sink(count_line, NULL);
-	snprintf(dir, sizeof(dir), "/tmp/test-index-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	assert_int_equal(make_dir(), 0);
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dirfd < 0;
 }
 
 static int teardown(void **state)
 {
-	int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fs_remove_tree(fd, strrchr(dir, '/') + 1);
-
 	(void)state;
 	log_set_sink(NULL, NULL);
 	random_set_seed(0);
-	close(fd);
 	close(dirfd);
-	return rc;
+	return remove_dir();
 }
 
 static struct index *open_index(enum index_status want)
@@ -423,151 +415,6 @@ static void only_the_owner_may_read_it(void **state)
 	index_close(ix);
 }
 
-/* A small file system of our own on `dir`, in a mount namespace of this (child) process. */
-static bool mount_small(unsigned long flags)
-{
-	int unshared = geteuid() == 0 ? unshare(CLONE_NEWNS) : unshare(CLONE_NEWUSER | CLONE_NEWNS);
-
-	return unshared == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", dir, "tmpfs", flags, "size=16m") == 0;
-}
-
-enum { CHILD_OK = 0, CHILD_SKIP = 77 };
-
-/* In the child: cmocka's asserts would run on in a copy of the test, so a plain number says which check failed. */
-#define CHECK(what)                                                                         \
-	do {                                                                                \
-		if (!(what))                                                                \
-			_exit(__LINE__ % 250 + 1 == CHILD_SKIP ? 251 : __LINE__ % 250 + 1); \
-	} while (0)
-
-static int on_small_disk(void)
-{
-	struct index *ix;
-	char *why, *ballast = mem_printf("%s/ballast", dir), *sub = mem_printf("%s/sub", dir);
-	static const char zeros[4096];
-	struct record r;
-	struct index_totals t;
-	uint64_t last;
-	int fd, done = 0;
-
-	if (!mount_small(0))
-		return CHILD_SKIP;
-	CHECK(index_open(&ix, dir, &why) == INDEX_NEW);
-	fd = open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	CHECK(fd >= 0 && posix_fallocate(fd, 0, 12 << 20) == 0);
-	while (done < 200000 && put(ix, done) == 0) {
-		if (++done % 100 == 0 && index_commit(ix) < 0)
-			break;
-	}
-	CHECK(done < 200000 && lines_logged == 1);
-	/* Told at least once, refused from then on, and not said again; what was committed can be read. */
-	CHECK(put(ix, 0) < 0 && errno == ENOSPC);
-	CHECK(index_commit(ix) < 0 && index_commit(ix) < 0 && index_commit(ix) < 0);
-	CHECK(put(ix, 0) < 0 && lines_logged == 1);
-	CHECK(index_get(ix, "folder-0/file-0", &r) == 1);
-	record_clear(&r);
-	t = index_totals(ix);
-	CHECK(t.dirs > 0 && t.dirs <= done);
-	CHECK(index_since(ix, 0, 1 << 30, row_seq, &last) == t.dirs); /* what was undone is not counted */
-	CHECK(ftruncate(fd, 0) == 0);
-	index_checkpoint(ix);
-	CHECK(index_commit(ix) == 0);
-	CHECK(index_totals(ix).dirs == t.dirs);
-	CHECK(put(ix, -5) == 0 && index_commit(ix) == 0);
-	CHECK(index_totals(ix).dirs == t.dirs + 1);
-	index_close(ix);
-	CHECK(index_open(&ix, dir, &why) == INDEX_OK);
-	CHECK(index_totals(ix).dirs == t.dirs + 1);
-	index_close(ix);
-	/* No room at all to begin with. */
-	CHECK(unlinkat(dirfd, "index.db", 0) < 0); /* the one below the mount was never made */
-	CHECK(mkdir(sub, 0700) == 0);
-	while (write(fd, zeros, sizeof(zeros)) > 0)
-		;
-	CHECK(index_open(&ix, sub, &why) == INDEX_FAILED && ix == NULL && why != NULL);
-	free(why);
-	CHECK(ftruncate(fd, 0) == 0);
-	CHECK(index_open(&ix, sub, &why) == INDEX_NEW);
-	CHECK(put(ix, 1) == 0 && index_commit(ix) == 0);
-	index_close(ix);
-	close(fd);
-	free(ballast);
-	free(sub);
-	return CHILD_OK;
-}
-
-static int on_read_only_disk(void)
-{
-	struct index *ix;
-	char *why;
-
-	if (!mount_small(MS_RDONLY))
-		return CHILD_SKIP;
-	CHECK(index_open(&ix, dir, &why) == INDEX_FAILED && ix == NULL);
-	CHECK(why != NULL && strstr(why, strerror(EROFS)) != NULL);
-	free(why);
-	return CHILD_OK;
-}
-
-static void in_child(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(fn());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == CHILD_SKIP) {
-		print_message("skipped: no mount namespace may be made here\n");
-		skip();
-	}
-	assert_int_equal(WEXITSTATUS(status), CHILD_OK);
-}
-
-static void a_full_disk_is_waited_for(void **state)
-{
-	(void)state;
-	in_child(on_small_disk);
-}
-
-static void a_read_only_disk_says_so(void **state)
-{
-	(void)state;
-	in_child(on_read_only_disk);
-}
-
-static void *checkpoint_all_the_time(void *arg)
-{
-	for (int i = 0; i < 60; i++)
-		index_checkpoint(arg);
-	return NULL;
-}
-
-static void checkpoints_run_beside_writes(void **state)
-{
-	struct index *ix = open_index(INDEX_NEW);
-	pthread_t thread;
-	struct stat st;
-
-	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, checkpoint_all_the_time, ix), 0);
-	for (int i = 0; i < 40; i++)
-		fill(ix, 500);
-	pthread_join(thread, NULL);
-	assert_int_equal(lines_logged, 0);
-	assert_int_equal(index_totals(ix).dirs, 500);
-	assert_int_equal(fstatat(dirfd, "index.db-wal", &st, 0), 0);
-	assert_true(st.st_size < 64 << 20);
-	index_close(ix);
-	ix = open_index(INDEX_OK);
-	assert_int_equal(index_totals(ix).dirs, 500);
-	assert_int_equal(index_seq(ix), 20000);
-	index_close(ix);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -584,9 +431,6 @@ int main(void)
 		T(a_newer_index_is_left_alone),
 		T(what_cannot_be_opened_says_why),
 		T(only_the_owner_may_read_it),
-		T(a_full_disk_is_waited_for),
-		T(a_read_only_disk_says_so),
-		T(checkpoints_run_beside_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

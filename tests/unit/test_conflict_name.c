@@ -1,0 +1,139 @@
+/* Names of conflict copies: what they look like, and never longer than a name or a path may be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sync/plan/reconcile.h"
+
+static char *name_for(const char *path, int64_t mtime_s, unsigned try)
+{
+	struct record r = { .path = mem_strdup(path),
+		            .kind = RECORD_FILE,
+		            .mtime_ns = mtime_s * 1000000000,
+		            .modified_by = 0x0011223344556677 };
+	char *name = conflict_name(&r, try);
+
+	record_clear(&r);
+	return name;
+}
+
+static void check_name(const char *path, int64_t mtime_s, unsigned try, const char *want)
+{
+	char *name = name_for(path, mtime_s, try);
+
+	assert_string_equal(name, want);
+	assert_true(conflict_is_copy(name));
+	free(name);
+}
+
+static void copies_are_named(void **state)
+{
+	(void)state;
+	check_name("a.txt", 1795244772, 0, "a.conflict-20261121-070612-aaisem2e.txt");
+	check_name("dir.d/a", 1795244772, 0, "dir.d/a.conflict-20261121-070612-aaisem2e");
+	check_name("d/a.tar.gz", 1795244772, 0, "d/a.tar.conflict-20261121-070612-aaisem2e.gz");
+	check_name(".profile", 1795244772, 3, ".profile.conflict-20261121-070612-aaisem2e-3");
+	check_name("a.", 0, 0, "a..conflict-19700101-000000-aaisem2e");
+	check_name("old", -1, 0, "old.conflict-19691231-235959-aaisem2e");
+}
+
+static void a_moment_before_1970_rounds_down(void **state)
+{
+	struct record r = { .path = mem_strdup("x"), .mtime_ns = -1 };
+	char *name = conflict_name(&r, 0);
+
+	(void)state;
+	assert_string_equal(name, "x.conflict-19691231-235959-aaaaaaaa");
+	free(name);
+	r.mtime_ns = INT64_MIN;
+	name = conflict_name(&r, 0);
+	assert_true(conflict_is_copy(name));
+	free(name);
+	record_clear(&r);
+}
+
+static void long_names_are_shortened(void **state)
+{
+	char path[RECORD_PATH_MAX + 1], *name;
+
+	(void)state;
+	memset(path, 'x', 255);
+	path[0] = 'd', path[1] = '/';
+	memcpy(path + 253, ".jpeg", 6);
+	name = name_for(path, 0, 12);
+	assert_int_equal(strlen(name + 2), 255);
+	assert_string_equal(name + strlen(name) - 8, "-12.jpeg");
+	assert_true(conflict_is_copy(name));
+	free(name);
+
+	/* not within a UTF-8 sequence (two bytes each, the cut would fall into one) */
+	for (int i = 0; i < 126; i++)
+		memcpy(path + 2 * i, "\xc3\xa4", 3);
+	name = name_for(path, 0, 0);
+	assert_int_equal(strlen(name), 254);
+	assert_memory_equal(strstr(name, ".conflict") - 2, "\xc3\xa4", 2);
+	free(name);
+
+	/* bytes that are no UTF-8 at all are cut anyhow */
+	memset(path, 0x80, 255);
+	path[255] = '\0';
+	name = name_for(path, 0, 0);
+	assert_int_equal(strlen(name), 255);
+	free(name);
+}
+
+static void long_paths_keep_within_the_limit(void **state)
+{
+	char path[RECORD_PATH_MAX + 1], *name;
+
+	(void)state;
+	for (int i = 0; i < RECORD_PATH_MAX; i++)
+		path[i] = i % 100 == 99 ? '/' : 'p';
+	path[RECORD_PATH_MAX] = '\0';
+	name = name_for(path, 0, 0); /* 95 bytes of name: shortened */
+	assert_int_equal(strlen(name), RECORD_PATH_MAX);
+	assert_memory_equal(name, path, 4000);
+	free(name);
+	path[RECORD_PATH_MAX - 4] = '/'; /* 3 bytes of name: no room, so one folder higher */
+	name = name_for(path, 0, 0);
+	assert_true(strlen(name) <= RECORD_PATH_MAX);
+	assert_memory_equal(name, path, 4000);
+	assert_null(strchr(name + 4000, '/'));
+	assert_true(conflict_is_copy(name));
+	free(name);
+}
+
+static void only_copies_look_like_copies(void **state)
+{
+	(void)state;
+	assert_false(conflict_is_copy("a.conflict-2026112-070612-aaisem2e"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisemz"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem1e"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem2ex"));
+	assert_false(conflict_is_copy("a.conflict-20261121-070612-aaisem2e/b"));
+	assert_false(conflict_is_copy("a.conflict-"));
+	assert_false(conflict_is_copy(""));
+	assert_true(conflict_is_copy("d/.conflict-.conflict-20261121-070612-aaisem2e-44.c"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies_are_named),
+		cmocka_unit_test(a_moment_before_1970_rounds_down),
+		cmocka_unit_test(long_names_are_shortened),
+		cmocka_unit_test(long_paths_keep_within_the_limit),
+		cmocka_unit_test(only_copies_look_like_copies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

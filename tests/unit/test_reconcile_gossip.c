@@ -1,0 +1,331 @@
+/* Members that tell each other of random changes: in any order of arrival they end alike, and lose nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sync/plan/reconcile.h"
+
+enum { MEMBERS = 4, ROWS_MAX = 64, CONTENTS_MAX = 400 };
+
+struct member {
+	struct record rows[ROWS_MAX];
+	int n;
+	uint64_t counter;
+};
+
+static struct member members[MEMBERS];
+static bool superseded[CONTENTS_MAX]; /* somebody who had this content at hand replaced or deleted it */
+static int contents;                  /* made so far; content 0 is none */
+static long conflicts, equal_but_different;
+
+static struct record *row_of(struct member *m, const char *path)
+{
+	for (int i = 0; i < m->n; i++) {
+		if (strcmp(m->rows[i].path, path) == 0)
+			return &m->rows[i];
+	}
+	return NULL;
+}
+
+/* Which content a live record shows; 0: none. */
+static int shown(const struct record *r)
+{
+	if (r == NULL || r->deleted || r->kind == RECORD_DIR)
+		return 0;
+	if (r->kind == RECORD_SYMLINK)
+		return atoi(r->target);
+	return (int)get_u32(r->content.root);
+}
+
+static void set_row(struct member *m, struct record *r)
+{
+	struct record *old = row_of(m, r->path);
+
+	if (old != NULL) {
+		record_clear(old);
+		*old = *r;
+		return;
+	}
+	assert_true(m->n < ROWS_MAX);
+	m->rows[m->n++] = *r;
+}
+
+/* A change of m's own: r has everything but version and modified_by. */
+static void change(struct member *m, struct record *r)
+{
+	struct record *old = row_of(m, r->path);
+
+	if (old != NULL)
+		version_copy(&r->version, &old->version);
+	r->modified_by = (uint64_t)(m - members) + 1;
+	assert_int_equal(version_bump(&r->version, r->modified_by, ++m->counter), 0);
+	set_row(m, r);
+}
+
+/* What a user does: anything to any path, knowing only what is there. */
+static void edit(struct member *m, const char *path)
+{
+	struct record *old = row_of(m, path), r = { .path = mem_strdup(path), .mtime_ns = (int64_t)random_below(4) };
+	uint64_t what = random_below(10);
+
+	if (old != NULL && !old->deleted && what < 2) {
+		record_clear(&r);
+		record_copy(&r, old);
+		version_clear(&r.version);
+		r.mode = (uint32_t)random_below(8); /* chmod */
+		change(m, &r);
+		return;
+	}
+	superseded[shown(old)] = true;
+	if (old != NULL && !old->deleted && what < 5) {
+		r.kind = old->kind;
+		r.deleted = true;
+	} else if (what == 5) {
+		r.kind = RECORD_DIR;
+		r.mtime_ns = 0;
+	} else {
+		assert_true(++contents < CONTENTS_MAX);
+		r.kind = what == 6 ? RECORD_SYMLINK : RECORD_FILE;
+		if (r.kind == RECORD_SYMLINK) {
+			r.target = mem_printf("%d", contents);
+		} else {
+			r.content = (struct content){ .size = 1, .nblocks = 1 };
+			put_u32(r.content.root, (uint32_t)contents);
+		}
+	}
+	change(m, &r);
+}
+
+static void keep_copy(struct member *m, const struct record *loser)
+{
+	for (unsigned try = 0;; try++) {
+		char *path = conflict_name(loser, try);
+		struct record *there = row_of(m, path), copy;
+
+		if (there != NULL && !there->deleted && !record_same_content(there, loser)) {
+			free(path);
+			continue;
+		}
+		if (there == NULL || there->deleted) {
+			record_copy(&copy, loser);
+			version_clear(&copy.version);
+			free(copy.path);
+			copy.path = mem_strdup(path);
+			change(m, &copy);
+		}
+		free(path);
+		return;
+	}
+}
+
+/* m hears of a record. Returns whether anything changed. */
+static bool hear(struct member *m, const struct record *theirs)
+{
+	struct record *ours = row_of(m, theirs->path), merged = { 0 }, loser;
+	enum reconcile result = reconcile(ours, theirs, &merged);
+	enum version_order order = ours != NULL ? version_compare(&theirs->version, &ours->version) : VERSION_NEWER;
+
+	if (order == VERSION_EQUAL && !record_same_content(ours, theirs))
+		equal_but_different++;
+	if (result == RECONCILE_NOTHING)
+		return false;
+	/* Content may go only to a version that knew of it, or with a copy. */
+	if (shown(ours) != 0 && shown(ours) != shown(&merged))
+		assert_true(order == VERSION_NEWER || result == RECONCILE_CONFLICT);
+	if (result == RECONCILE_KEEP)
+		assert_int_equal(shown(ours), shown(&merged));
+	if (ours != NULL && version_compare(&merged.version, &ours->version) == VERSION_EQUAL)
+		assert_false(order == VERSION_EQUAL && record_same(&merged, ours) &&
+		             merged.modified_by == ours->modified_by);
+	if (result == RECONCILE_CONFLICT) {
+		conflicts++;
+		record_copy(&loser, ours);
+		keep_copy(m, &loser);
+		record_clear(&loser);
+	}
+	set_row(m, &merged);
+	return true;
+}
+
+/* One row of a told to b. */
+static bool gossip(struct member *a, struct member *b, int row)
+{
+	struct record told;
+	bool changed;
+
+	record_copy(&told, &a->rows[row]); /* a's own rows may move while b acts */
+	changed = hear(b, &told);
+	record_clear(&told);
+	return changed;
+}
+
+/* Everybody tells everybody everything, in random order, until nothing changes. */
+static void settle(void)
+{
+	bool changed = true;
+
+	for (int round = 0; changed; round++) {
+		int order[MEMBERS * MEMBERS] = { 0 };
+
+		assert_true(round < 200);
+		changed = false;
+		for (int i = 0; i < MEMBERS * MEMBERS; i++) {
+			int j = (int)random_below((uint64_t)i + 1);
+
+			order[i] = order[j];
+			order[j] = i;
+		}
+		for (int i = 0; i < MEMBERS * MEMBERS; i++) {
+			struct member *a = &members[order[i] / MEMBERS], *b = &members[order[i] % MEMBERS];
+
+			for (int row = 0; a != b && row < a->n; row++)
+				changed |= gossip(a, b, row);
+		}
+	}
+}
+
+static void all_are_alike(void)
+{
+	for (int k = 1; k < MEMBERS; k++) {
+		assert_int_equal(members[k].n, members[0].n);
+		for (int i = 0; i < members[0].n; i++) {
+			struct record *r = row_of(&members[k], members[0].rows[i].path);
+
+			assert_non_null(r);
+			assert_true(record_same(r, &members[0].rows[i]));
+			assert_int_equal(version_compare(&r->version, &members[0].rows[i].version), VERSION_EQUAL);
+			assert_int_equal(r->modified_by, members[0].rows[i].modified_by);
+		}
+	}
+}
+
+static void nothing_is_lost(void)
+{
+	for (int c = 1; c <= contents; c++) {
+		bool found = superseded[c];
+
+		for (int i = 0; i < members[0].n && !found; i++)
+			found = shown(&members[0].rows[i]) == c;
+		assert_true(found);
+	}
+}
+
+static void forget_all(void)
+{
+	for (int k = 0; k < MEMBERS; k++) {
+		for (int i = 0; i < members[k].n; i++)
+			record_clear(&members[k].rows[i]);
+		members[k] = (struct member){ 0 };
+	}
+	memset(superseded, 0, sizeof(superseded));
+	contents = 0;
+}
+
+static void any_history_converges_and_loses_nothing(void **state)
+{
+	static const char *const paths[] = { "a", "b.txt" };
+
+	(void)state;
+	random_set_seed(20261121);
+	conflicts = equal_but_different = 0;
+	for (int run = 0; run < 4000; run++) {
+		int steps = (int)random_below(25) + 2;
+
+		for (int i = 0; i < steps; i++) {
+			struct member *m = &members[random_below(MEMBERS)], *other = &members[random_below(MEMBERS)];
+
+			if (random_below(2) == 0)
+				edit(m, m->n > 2 && random_below(8) == 0 ? m->rows[random_below((uint64_t)m->n)].path
+				                                         : paths[random_below(2)]);
+			else if (m != other && m->n > 0)
+				gossip(m, other, (int)random_below((uint64_t)m->n));
+		}
+		settle();
+		all_are_alike();
+		nothing_is_lost();
+		forget_all();
+	}
+	/* The histories were interesting ones. */
+	assert_true(conflicts > 1000);
+	assert_true(equal_but_different > 10);
+	random_set_seed(0);
+}
+
+/* The rule of the header, told once more and differently: a key whose bytes compare. */
+static void oracle_key(uint8_t out[128], const struct record *r)
+{
+	memset(out, 0, 128);
+	out[0] = !r->deleted;
+	if (r->deleted)
+		return;
+	out[1] = r->kind == RECORD_DIR ? 2 : r->kind == RECORD_FILE ? 1 : 0;
+	if (r->kind != RECORD_DIR)
+		put_u64(out + 2, (uint64_t)r->mtime_ns);
+	if (r->kind == RECORD_FILE)
+		memcpy(out + 10, r->content.root, 32);
+	if (r->kind == RECORD_SYMLINK)
+		snprintf((char *)out + 10, 32, "%s", r->target);
+	put_u64(out + 50, r->modified_by);
+}
+
+/* One change by each member, none knowing another: in whatever order they meet, the same one wins. */
+static void concurrent_changes_have_one_winner(void **state)
+{
+	(void)state;
+	random_set_seed(4711);
+	for (int run = 0; run < 5000; run++) {
+		uint8_t best[128] = { 0 }, key[128];
+		struct record start[MEMBERS], *won;
+
+		for (int k = 0; k < MEMBERS; k++) {
+			do
+				edit(&members[k], "a");
+			while (random_below(4) == 0);
+			record_copy(&start[k], row_of(&members[k], "a"));
+			oracle_key(key, &start[k]);
+			if (memcmp(key, best, sizeof(key)) > 0)
+				memcpy(best, key, sizeof(key));
+		}
+		for (int order = 0; order < 3; order++) {
+			for (int k = 0; k < MEMBERS; k++) {
+				struct record r;
+
+				for (int i = 0; i < members[k].n; i++)
+					record_clear(&members[k].rows[i]);
+				members[k].n = 0;
+				record_copy(&r, &start[k]);
+				set_row(&members[k], &r);
+			}
+			settle();
+			all_are_alike();
+			won = row_of(&members[0], "a");
+			oracle_key(key, won);
+			assert_memory_equal(key, best, 50); /* all but modified_by, which a tombstone does not decide */
+			if (!won->deleted && won->kind != RECORD_DIR)
+				assert_memory_equal(key, best, sizeof(key));
+		}
+		for (int k = 0; k < MEMBERS; k++)
+			record_clear(&start[k]);
+		forget_all();
+	}
+	random_set_seed(0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_history_converges_and_loses_nothing),
+		cmocka_unit_test(concurrent_changes_have_one_winner),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
