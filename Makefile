@@ -53,8 +53,11 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
+.PHONY: all run check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
+
+run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
+	@B='$(B)' scripts/run
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -171,8 +174,8 @@ lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
 format: ## rewrite all sources the way lint wants them
 	$(Q)clang-format -i $(ALL_SRC) $(ALL_HDR)
 
-MAN1 = $(wildcard docs/*.1)
-MAN8 = $(wildcard docs/*.8)
+MAN1 = $(wildcard docs/man/*.1)
+MAN8 = $(wildcard docs/man/*.8)
 install: all ## install under PREFIX (default /usr/local), below DESTDIR if set
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(B)/lanyardd $(B)/lanyard '$(DESTDIR)$(PREFIX)/bin'
