@@ -4,8 +4,8 @@
  * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on; within one
  *    such generation by ID. Whoever was removed or demoted by one that spoke before does not speak: none of its entries
  *    counts. All additions and removals of one that speaks count.
- * 2. Those who stand (they have an addition that no removal defeats) admit: a JOIN counts when its issuer has spoken and
- *    its admitter stands. All removals are known by now, so who was removed admits nobody, whatever date it writes.
+ * 2. Those who stand (they have an addition that no removal defeats, or have spoken) admit: a JOIN counts when its issuer
+ *    has spoken and its admitter stands. All removals are known by now, so who was removed admits nobody, whatever date it writes.
  * 3. Leaves of those who stand count. They end a membership, not what the leaver had signed.
  * A member is who has an addition that is defeated by no removal, leave, or addition that names it. */
 #include <stdlib.h>
@@ -200,6 +200,9 @@ static void stand(struct agent *a, struct queue *q)
 	if (a->stands_by != NULL)
 		return;
 	a->stands_by = addition(a, false);
+	/* An owner that spoke could have added as well as admitted, so a junior's removal does not undo either. */
+	if (a->stands_by == NULL)
+		a->stands_by = a->acts_by;
 	if (a->stands_by != NULL)
 		queue_add(q, a);
 }

@@ -1,0 +1,227 @@
+/* What the tests of the roster share: a few agents, entries signed by any of them, and rosters made of those entries in any
+ * order. Entries are made by the builders beneath roster.h, so they can say what no honest agent would sign. */
+#ifndef LANYARD_TESTS_UNIT_ROSTER_WORLD_H
+#define LANYARD_TESTS_UNIT_ROSTER_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/group/roster_internal.h"
+
+enum { A, B, C, D, E, NAGENTS, MAX_ENTRIES = 64, NOW = 1800000000, EXPIRES = NOW + 100000, TEXT_MAX = 512 };
+
+struct world {
+	struct identity *agents[NAGENTS]; /* A founds */
+	struct group_id group;
+	struct bytes entries[MAX_ENTRIES]; /* [0] is the founding one */
+	size_t n;
+};
+
+static inline const struct agent_id *id_of(const struct world *w, int agent)
+{
+	return identity_id(w->agents[agent]);
+}
+
+static inline void hash_of(uint8_t hash[HASH_LEN], const struct bytes *entry)
+{
+	sha256(hash, entry->p, entry->len);
+}
+
+static inline struct bytes *next_entry(struct world *w)
+{
+	assert_true(w->n < MAX_ENTRIES);
+	w->entries[w->n] = BYTES_INIT(ROSTER_ENTRY_MAX);
+	return &w->entries[w->n++];
+}
+
+static inline void world_forget(struct world *w, size_t keep)
+{
+	while (w->n > keep)
+		bytes_free(&w->entries[--w->n]);
+}
+
+/* `named`: index of an entry to be named, -1 for none. All return the new entry's index. */
+static inline int say_add(struct world *w, int signer, int target, enum role role, int named, int64_t time_s)
+{
+	uint8_t hash[HASH_LEN];
+
+	if (named >= 0)
+		hash_of(hash, &w->entries[named]);
+	assert_int_equal(roster_entry_add(next_entry(w), w->agents[signer], &w->group, id_of(w, target), role, "host",
+	                                  hash, named >= 0, time_s),
+	                 0);
+	return (int)w->n - 1;
+}
+
+static inline int say_remove(struct world *w, int signer, int target, int64_t time_s)
+{
+	assert_int_equal(roster_entry_remove(next_entry(w), w->agents[signer], &w->group, id_of(w, target), time_s), 0);
+	return (int)w->n - 1;
+}
+
+static inline int say_join(struct world *w, int issuer, int admitter, int joiner, enum role role, int named,
+                           int64_t time_s)
+{
+	struct invite invite = { .group = w->group, .role = role, .expires_s = EXPIRES };
+	struct identity *bearer = identity_new();
+	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX), request = BYTES_INIT(JOIN_MAX);
+	uint8_t binding[TLS_BINDING_LEN] = { 1 }, hash[HASH_LEN];
+
+	if (named >= 0)
+		hash_of(hash, &w->entries[named]);
+	identity_seed(bearer, invite.seed);
+	memcpy(invite.issuer_key, identity_public_key(w->agents[issuer]), PUBLIC_KEY_LEN);
+	roster_entry_invite_statement(&statement, &invite.group, role, invite.expires_s, identity_public_key(bearer),
+	                              invite.issuer_key);
+	identity_sign(w->agents[issuer], statement.p, statement.len, invite.signature);
+	assert_int_equal(roster_entry_request(&request, &invite, id_of(w, joiner), "host", binding), 0);
+	assert_int_equal(roster_entry_join(next_entry(w), w->agents[admitter], request.p, request.len, hash, named >= 0,
+	                                   time_s),
+	                 0);
+	bytes_free(&statement);
+	bytes_free(&request);
+	identity_free(bearer);
+	return (int)w->n - 1;
+}
+
+static inline int world_setup(void **state)
+{
+	struct world *w = MEM_NEW(struct world);
+
+	for (int i = 0; i < NAGENTS; i++)
+		w->agents[i] = identity_new();
+	if (roster_entry_found(next_entry(w), w->agents[A], "pictures", 0, "host", NOW - 1000) != 0)
+		return -1;
+	sha256(w->group.b, w->entries[0].p, w->entries[0].len);
+	*state = w;
+	return 0;
+}
+
+static inline int world_teardown(void **state)
+{
+	struct world *w = *state;
+
+	world_forget(w, 0);
+	for (int i = 0; i < NAGENTS; i++)
+		identity_free(w->agents[i]);
+	free(w);
+	return 0;
+}
+
+static inline enum roster_add put(struct world *w, struct roster *r, size_t entry)
+{
+	return roster_add(r, w->entries[entry].p, w->entries[entry].len);
+}
+
+/* "A owner, C member", by name of the agents; those of no name are left out. */
+static inline const char *members_text(const struct world *w, const struct roster *r, char text[TEXT_MAX])
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < NAGENTS; i++) {
+		enum role role = roster_role(r, id_of(w, i));
+
+		if (role != ROLE_NONE)
+			at += (size_t)snprintf(text + at, TEXT_MAX - at, "%s%c %s", at > 0 ? ", " : "", 'A' + i,
+			                       role_name(role));
+	}
+	return text;
+}
+
+/* Every roster that was made of the same entries must say and digest the same. */
+struct verdict {
+	bool any;
+	char text[TEXT_MAX];
+	uint8_t digest[32];
+};
+
+static inline void agree(const struct world *w, const struct roster *r, struct verdict *v)
+{
+	char text[TEXT_MAX];
+	uint8_t digest[32];
+
+	members_text(w, r, text);
+	roster_digest(r, digest);
+	if (!v->any) {
+		v->any = true;
+		memcpy(v->text, text, sizeof(text));
+		memcpy(v->digest, digest, sizeof(digest));
+	}
+	assert_string_equal(text, v->text);
+	assert_memory_equal(digest, v->digest, sizeof(digest));
+}
+
+/* What went step by step must be what a judgement of all at once finds. */
+static inline void agree_with_itself(const struct world *w, struct roster *r)
+{
+	struct verdict v = { 0 };
+
+	agree(w, r, &v);
+	roster_judge(r);
+	agree(w, r, &v);
+}
+
+static inline void try_order(struct world *w, const size_t *order, struct verdict *v)
+{
+	struct roster *r = roster_new(&w->group);
+
+	for (size_t i = 0; i < w->n; i++)
+		put(w, r, order[i]);
+	agree(w, r, v);
+	agree_with_itself(w, r);
+	roster_free(r);
+}
+
+static inline void permute(struct world *w, size_t *order, size_t k, struct verdict *v)
+{
+	if (k == w->n) {
+		try_order(w, order, v);
+		return;
+	}
+	for (size_t i = k; i < w->n; i++) {
+		size_t tmp = order[k];
+
+		order[k] = order[i];
+		order[i] = tmp;
+		permute(w, order, k + 1, v);
+		order[i] = order[k];
+		order[k] = tmp;
+	}
+}
+
+/* All orders of up to five entries, 60 random ones of more: the members are `expected` in each. */
+static inline void expect_members(struct world *w, const char *expected)
+{
+	size_t order[MAX_ENTRIES];
+	struct verdict v = { 0 };
+
+	for (size_t i = 0; i < w->n; i++)
+		order[i] = i;
+	if (w->n <= 5) {
+		permute(w, order, 0, &v);
+	} else {
+		for (int round = 0; round < 60; round++) {
+			for (size_t i = w->n - 1; i > 0; i--) {
+				size_t j = random_below(i + 1), tmp = order[i];
+
+				order[i] = order[j];
+				order[j] = tmp;
+			}
+			try_order(w, order, &v);
+		}
+	}
+	assert_string_equal(v.text, expected);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+#endif

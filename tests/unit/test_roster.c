@@ -1,0 +1,617 @@
+/* The roster as a set: what it takes in, what it tells, its file, its bounds. Who is a member: test_roster_judge.c. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "tests/unit/roster_world.h"
+
+/* B owner, C and D by invite, E left. */
+static void populate(struct world *w)
+{
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, B, A, C, ROLE_MEMBER, -1, NOW + 1);
+	say_join(w, A, C, D, ROLE_READER, -1, NOW + 2);
+	say_join(w, A, D, E, ROLE_MEMBER, -1, NOW + 3);
+	say_remove(w, E, E, NOW + 4);
+}
+
+static struct roster *roster_of(struct world *w)
+{
+	struct roster *r = roster_new(&w->group);
+
+	for (size_t i = 0; i < w->n; i++)
+		put(w, r, i);
+	return r;
+}
+
+static void founding_gives_what_it_was_asked_for(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_found(w->agents[B], "Fotos 2026 \xc3\xa4", true, false, "host-b", NOW);
+	struct roster *again = roster_found(w->agents[B], "Fotos 2026 \xc3\xa4", false, true, "host-b", NOW);
+	struct roster_member m;
+
+	assert_string_equal(roster_name(r), "Fotos 2026 \xc3\xa4");
+	assert_true(roster_hidden(r));
+	assert_false(roster_sealed(r));
+	assert_false(roster_hidden(again));
+	assert_true(roster_sealed(again));
+	assert_false(group_id_equal(roster_group(r), roster_group(again)));
+	assert_true(roster_member_by_short(r, agent_id_short(id_of(w, B)), &m));
+	assert_true(agent_id_equal(&m.id, id_of(w, B)));
+	assert_int_equal(m.role, ROLE_OWNER);
+	assert_string_equal(m.name, "host-b");
+	assert_int_equal(m.since_s, NOW);
+	assert_false(roster_member_by_short(r, agent_id_short(id_of(w, A)), &m));
+	assert_null(roster_found(w->agents[B], "no/slash", false, false, "host", NOW));
+	roster_free(r);
+	roster_free(again);
+}
+
+static void a_name_is_not_known_before_the_founding_entry_is(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+
+	assert_string_equal(roster_name(r), "");
+	assert_false(roster_hidden(r));
+	put(w, r, 0);
+	assert_string_equal(roster_name(r), "pictures");
+	assert_true(group_id_equal(roster_group(r), &w->group));
+	roster_free(r);
+}
+
+static void answers_tell_new_from_known_from_waiting(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+
+	populate(w);
+	assert_int_equal(put(w, r, 0), ROSTER_ADDED);
+	assert_int_equal(put(w, r, 0), ROSTER_KNOWN);
+	assert_int_equal(put(w, r, 2), ROSTER_PENDING); /* B is no owner yet */
+	assert_int_equal(put(w, r, 2), ROSTER_KNOWN);
+	assert_int_equal(put(w, r, 1), ROSTER_ADDED);
+	assert_int_equal(roster_role(r, id_of(w, C)), ROLE_MEMBER);
+	roster_free(r);
+}
+
+/* --- what is bad --- */
+
+static void every_altered_byte_of_every_kind_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct roster *r;
+
+	populate(w);
+	for (size_t i = 0; i < w->n; i++) {
+		struct bytes *entry = &w->entries[i];
+
+		r = roster_new(&w->group);
+		for (size_t k = 0; k < i; k++)
+			put(w, r, k);
+		for (size_t at = 0; at < entry->len; at++) {
+			entry->p[at] ^= 0x40;
+			assert_int_equal(put(w, r, i), ROSTER_BAD);
+			entry->p[at] ^= 0x40;
+		}
+		assert_int_equal(put(w, r, i), ROSTER_ADDED);
+		roster_free(r);
+	}
+}
+
+static void every_cut_or_lengthened_entry_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	uint8_t longer[ROSTER_ENTRY_MAX + 1] = { 0 };
+
+	populate(w);
+	for (size_t i = 0; i < w->n; i++) {
+		for (size_t n = 0; n < w->entries[i].len; n++)
+			assert_int_equal(roster_add(r, w->entries[i].p, n), ROSTER_BAD);
+		memcpy(longer, w->entries[i].p, w->entries[i].len);
+		assert_int_equal(roster_add(r, longer, w->entries[i].len + 1), ROSTER_BAD);
+		assert_int_equal(roster_add(r, longer, sizeof(longer)), ROSTER_BAD);
+	}
+	roster_free(r);
+}
+
+static void entries_of_another_group_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct group_id other = { { 9 } };
+	struct roster *r = roster_new(&other);
+
+	populate(w);
+	for (size_t i = 0; i < w->n; i++)
+		assert_int_equal(put(w, r, i), ROSTER_BAD);
+	roster_free(r);
+}
+
+/* --- bounds --- */
+
+static void entries_of_strangers_are_bounded(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	put(w, r, 0);
+	for (int i = 0; i < ROSTER_MAX_WAITING + 50; i++) {
+		struct identity *stranger = identity_new();
+
+		bytes_clear(&entry);
+		roster_entry_add(&entry, stranger, &w->group, id_of(w, B), ROLE_OWNER, "x", NULL, 0, NOW);
+		assert_int_equal(roster_add(r, entry.p, entry.len), ROSTER_PENDING);
+		identity_free(stranger);
+	}
+	assert_int_equal(r->nwaiting, ROSTER_MAX_WAITING);
+	assert_int_equal(HASH_COUNT(r->items), ROSTER_MAX_WAITING + 1);
+	assert_true(HASH_COUNT(r->agents) <= ROSTER_MAX_WAITING + 2);
+	bytes_free(&entry);
+	roster_free(r);
+}
+
+/* Owners may add an ID they were told, so the test can make up IDs. */
+static void add_made_up(struct world *w, struct roster *r, const struct agent_id *id, int64_t time_s)
+{
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	roster_entry_add(&entry, w->agents[A], &w->group, id, ROLE_MEMBER, "x", NULL, 0, time_s);
+	assert_int_equal(roster_add(r, entry.p, entry.len), ROSTER_ADDED);
+	bytes_free(&entry);
+}
+
+static bool count_member(void *arg, const struct roster_member *m)
+{
+	size_t *n = arg;
+
+	assert_non_null(m->name);
+	(*n)++;
+	return true;
+}
+
+static void no_more_than_1024_are_members_and_everybody_knows_which(void **state)
+{
+	enum { MANY = ROSTER_MAX_MEMBERS + 20 };
+	struct world *w = *state;
+	struct roster *up = roster_new(&w->group), *down = roster_new(&w->group);
+	struct agent_id id = { { 0 } };
+	size_t n = 0;
+
+	put(w, up, 0);
+	put(w, down, 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		put_u32(id.b, i + 1);
+		add_made_up(w, up, &id, NOW + i);
+		put_u32(id.b, MANY - i);
+		add_made_up(w, down, &id, NOW + MANY - 1 - i);
+	}
+	roster_members(up, count_member, &n);
+	assert_int_equal(n, ROSTER_MAX_MEMBERS);
+	for (uint32_t i = 0; i < MANY; i++) {
+		enum role expected = i < ROSTER_MAX_MEMBERS - 1 ? ROLE_MEMBER : ROLE_NONE; /* and the founder */
+
+		put_u32(id.b, i + 1);
+		assert_int_equal(roster_role(up, &id), expected);
+		assert_int_equal(roster_role(down, &id), expected);
+	}
+	assert_int_equal(roster_grant(up, w->agents[A], id_of(w, C), ROLE_MEMBER, "c", NOW), -1);
+	roster_free(up);
+	roster_free(down);
+}
+
+static void of_one_short_id_only_the_smaller_id_is_a_member(void **state)
+{
+	struct world *w = *state;
+	struct agent_id small = { { 1, 2, 3, 4, 5, 6, 7, 8, 1 } }, great = { { 1, 2, 3, 4, 5, 6, 7, 8, 2 } };
+	struct roster *r = roster_new(&w->group);
+	struct roster_member m;
+
+	put(w, r, 0);
+	add_made_up(w, r, &great, NOW);
+	assert_int_equal(roster_role(r, &great), ROLE_MEMBER);
+	add_made_up(w, r, &small, NOW + 9);
+	assert_int_equal(roster_role(r, &great), ROLE_NONE);
+	assert_int_equal(roster_role(r, &small), ROLE_MEMBER);
+	assert_true(roster_member_by_short(r, agent_id_short(&great), &m));
+	assert_true(agent_id_equal(&m.id, &small));
+	roster_free(r);
+}
+
+/* --- gossip --- */
+
+struct copy {
+	struct roster *to;
+	int added, other, left;
+};
+
+static bool copy_entry(void *arg, const uint8_t *entry, size_t n)
+{
+	struct copy *c = arg;
+
+	if (roster_add(c->to, entry, n) == ROSTER_ADDED)
+		c->added++;
+	else
+		c->other++;
+	return --c->left != 0;
+}
+
+static void entries_are_told_in_an_order_that_never_waits(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	struct copy c = { .to = roster_new(&w->group), .left = -1 };
+	uint8_t a[32], b[32];
+
+	populate(w);
+	for (size_t i = w->n; i-- > 0;)
+		put(w, r, i);
+	roster_entries(r, copy_entry, &c);
+	assert_int_equal(c.added, 6);
+	assert_int_equal(c.other, 0);
+	roster_digest(r, a);
+	roster_digest(c.to, b);
+	assert_memory_equal(a, b, 32);
+	roster_free(c.to);
+	c = (struct copy){ .to = roster_new(&w->group), .left = 2 };
+	roster_entries(r, copy_entry, &c);
+	assert_int_equal(c.added, 2);
+	roster_free(c.to);
+	roster_free(r);
+}
+
+static void digests_differ_when_entries_do(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	uint8_t before[32], after[32];
+
+	populate(w);
+	for (size_t i = 0; i < w->n; i++) {
+		roster_digest(r, before);
+		put(w, r, i);
+		roster_digest(r, after);
+		assert_memory_not_equal(before, after, 32);
+	}
+	roster_free(r);
+}
+
+static void waiting_entries_are_not_told(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	struct copy c = { .to = roster_new(&w->group), .left = -1 };
+	uint8_t before[32], after[32];
+
+	put(w, r, 0);
+	roster_digest(r, before);
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	assert_int_equal(put(w, r, 1), ROSTER_PENDING);
+	roster_digest(r, after);
+	assert_memory_equal(before, after, 32);
+	roster_entries(r, copy_entry, &c);
+	assert_int_equal(c.added + c.other, 1);
+	roster_free(c.to);
+	roster_free(r);
+}
+
+static void a_credential_proves_one_member_to_one_who_knows_nothing(void **state)
+{
+	/* How many entries each one's proof takes: D's is founding, B, C (by B's invite), D. */
+	static const int lengths[] = { [A] = 1, [B] = 2, [C] = 3, [D] = 4, [E] = 0 };
+	struct world *w = *state;
+	struct roster *r;
+
+	populate(w);
+	r = roster_of(w);
+	for (int i = A; i <= E; i++) {
+		struct copy c = { .to = roster_new(&w->group), .left = -1 };
+
+		roster_credential(r, id_of(w, i), copy_entry, &c);
+		assert_int_equal(c.added, lengths[i]);
+		assert_int_equal(c.other, 0);
+		assert_int_equal(roster_role(c.to, id_of(w, i)), roster_role(r, id_of(w, i)));
+		roster_free(c.to);
+	}
+	roster_free(r);
+}
+
+/* --- the file --- */
+
+static int open_tmp(char path[32])
+{
+	strcpy(path, "/tmp/lanyard-roster-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void close_tmp(int fd, const char *path)
+{
+	fs_remove_tree(fd, "roster.bin");
+	close(fd);
+	rmdir(path);
+}
+
+static void a_file_brings_back_the_same_roster(void **state)
+{
+	struct world *w = *state;
+	struct roster *r, *back;
+	struct verdict v = { 0 };
+	struct fs_stat st;
+	char path[32], *why = NULL;
+	int fd = open_tmp(path);
+
+	populate(w);
+	r = roster_of(w);
+	assert_int_equal(roster_save(r, fd, "roster.bin"), 0);
+	assert_int_equal(fs_stat_at(fd, "roster.bin", &st), 0);
+	assert_int_equal(st.mode, 0600);
+	back = roster_load(fd, "roster.bin", &why);
+	assert_non_null(back);
+	agree(w, r, &v);
+	agree(w, back, &v);
+	roster_free(r);
+	roster_free(back);
+	close_tmp(fd, path);
+}
+
+static void what_once_counted_is_kept_though_it_does_not_now(void **state)
+{
+	struct world *w = *state;
+	struct roster *r, *back;
+	char path[32], text[TEXT_MAX], *why = NULL;
+	int fd = open_tmp(path), removal;
+
+	/* B removed C; A removed B, which made that void; then A makes B an owner again. */
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, A, C, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, C, NOW);
+	removal = say_remove(w, A, B, NOW + 1);
+	r = roster_of(w);
+	assert_string_equal(members_text(w, r, text), "A owner, C member");
+	assert_int_equal(roster_save(r, fd, "roster.bin"), 0);
+	back = roster_load(fd, "roster.bin", &why);
+	assert_string_equal(members_text(w, back, text), "A owner, C member");
+	say_add(w, A, B, ROLE_OWNER, removal, NOW + 2);
+	put(w, back, w->n - 1);
+	assert_string_equal(members_text(w, back, text), "A owner, B owner");
+	roster_free(r);
+	roster_free(back);
+	close_tmp(fd, path);
+}
+
+static void a_damaged_file_gives_what_can_be_proved(void **state)
+{
+	struct world *w = *state;
+	struct roster *r, *back;
+	char path[32], *content, *why = NULL;
+	int fd = open_tmp(path);
+	size_t n, founding;
+
+	populate(w);
+	r = roster_of(w);
+	founding = 8 + 32 + 4 + w->entries[0].len;
+	assert_int_equal(roster_save(r, fd, "roster.bin"), 0);
+	content = fs_read_file(fd, "roster.bin", 1 << 20, &n);
+	assert_int_equal(fs_write_file(fd, "roster.bin", content, n - 3, 0600), 0);
+	back = roster_load(fd, "roster.bin", &why);
+	assert_non_null(back);
+	assert_string_equal(roster_name(back), "pictures");
+	roster_free(back);
+	for (size_t cut = 0; cut < founding; cut += 7) {
+		assert_int_equal(fs_write_file(fd, "roster.bin", content, cut, 0600), 0);
+		assert_null(roster_load(fd, "roster.bin", &why));
+		assert_non_null(strstr(why, "roster.bin"));
+		free(why);
+	}
+	content[20] ^= 1;
+	assert_int_equal(fs_write_file(fd, "roster.bin", content, n, 0600), 0);
+	assert_null(roster_load(fd, "roster.bin", &why));
+	free(why);
+	free(content);
+	roster_free(r);
+	close_tmp(fd, path);
+}
+
+static void a_missing_file_is_explained(void **state)
+{
+	char path[32], *why = NULL;
+	int fd = open_tmp(path);
+
+	(void)state;
+	assert_null(roster_load(fd, "roster.bin", &why));
+	assert_non_null(strstr(why, "No such file"));
+	free(why);
+	close_tmp(fd, path);
+}
+
+/* --- what we sign --- */
+
+static void leaving_ends_membership_whatever_the_clock_says(void **state)
+{
+	struct world *w = *state;
+	struct roster *r, *other;
+	struct bytes out = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	populate(w);
+	r = roster_of(w);
+	other = roster_of(w);
+	assert_int_equal(roster_leave(r, w->agents[C], NOW - 5000, &out), 0);
+	assert_int_equal(roster_role(r, id_of(w, C)), ROLE_NONE);
+	assert_int_equal(roster_add(other, out.p, out.len), ROSTER_ADDED);
+	assert_int_equal(roster_role(other, id_of(w, C)), ROLE_NONE);
+	assert_int_equal(roster_leave(r, w->agents[C], NOW, &out), -1);
+	assert_int_equal(roster_role(r, id_of(w, D)), ROLE_READER);
+	bytes_free(&out);
+	roster_free(r);
+	roster_free(other);
+}
+
+static void only_owners_grant_and_remove(void **state)
+{
+	struct world *w = *state;
+	struct roster *r;
+
+	populate(w);
+	r = roster_of(w);
+	assert_int_equal(roster_grant(r, w->agents[C], id_of(w, E), ROLE_MEMBER, "e", NOW), -1);
+	assert_int_equal(roster_remove(r, w->agents[C], id_of(w, D), NOW), -1);
+	assert_int_equal(roster_remove(r, w->agents[E], id_of(w, D), NOW), -1);
+	assert_int_equal(roster_grant(r, w->agents[A], id_of(w, A), ROLE_READER, "a", NOW), -1);
+	assert_int_equal(roster_grant(r, w->agents[A], id_of(w, C), ROLE_NONE, "c", NOW), -1);
+	assert_int_equal(roster_remove(r, w->agents[A], id_of(w, A), NOW), -1);
+	assert_int_equal(roster_remove(r, w->agents[A], id_of(w, E), NOW), -1); /* no member */
+	roster_free(r);
+}
+
+static void a_grant_overrides_whatever_was_said_before(void **state)
+{
+	struct world *w = *state;
+	struct roster *r;
+
+	populate(w);
+	r = roster_of(w);
+	for (int round = 0; round < 3; round++) {
+		for (int role = ROLE_OWNER; role <= ROLE_VAULT; role++) {
+			assert_int_equal(roster_grant(r, w->agents[A], id_of(w, C), (enum role)role, "c", NOW), 0);
+			assert_int_equal(roster_role(r, id_of(w, C)), role);
+		}
+		assert_int_equal(roster_remove(r, w->agents[A], id_of(w, C), NOW), 0);
+		assert_int_equal(roster_role(r, id_of(w, C)), ROLE_NONE);
+	}
+	assert_int_equal(roster_grant(r, w->agents[A], id_of(w, E), ROLE_OWNER, "e", NOW), 0); /* who had left */
+	assert_int_equal(roster_role(r, id_of(w, E)), ROLE_OWNER);
+	agree_with_itself(w, r);
+	roster_free(r);
+}
+
+static void removing_an_owner_keeps_those_who_stood_by_its_word(void **state)
+{
+	struct world *w = *state;
+	struct roster *r;
+	struct copy c = { .to = roster_new(&w->group), .left = -1 };
+	struct verdict v = { 0 };
+	char text[TEXT_MAX];
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	say_join(w, B, B, D, ROLE_READER, -1, NOW);
+	say_join(w, A, A, E, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, E, NOW + 1);
+	r = roster_of(w);
+	assert_string_equal(members_text(w, r, text), "A owner, B owner, C owner, D reader");
+	assert_int_equal(roster_remove(r, w->agents[A], id_of(w, B), NOW + 2), 0);
+	assert_string_equal(members_text(w, r, text), "A owner, C owner, D reader");
+	roster_entries(r, copy_entry, &c);
+	assert_int_equal(c.other, 0);
+	agree(w, r, &v);
+	agree(w, c.to, &v);
+	roster_free(c.to);
+	roster_free(r);
+}
+
+/* --- names --- */
+
+static void group_names_are_printable_and_bounded(void **state)
+{
+	static const char *const good[] = { "a",
+		                            "Family pictures 2026",
+		                            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+		                            ".",
+		                            "..",
+		                            "-x",
+		                            "1234567890123456789012345678901234567890123456789012345678901234" };
+	static const char *const bad[] = { "",
+		                           " ",
+		                           " a",
+		                           "a ",
+		                           "a/b",
+		                           "/",
+		                           "a\nb",
+		                           "a\x7f",
+		                           "\x1b[31m",
+		                           "a\xc2\x85",
+		                           "\xc3",
+		                           "\xc3(",
+		                           "\xc0\xaf",
+		                           "\xe0\x80\xaf",
+		                           "\xed\xa0\x80",
+		                           "\xf5\x80\x80\x80",
+		                           "\xf4\x90\x80\x80",
+		                           "\x80",
+		                           "a\xe2\x80\xae"
+		                           "b",
+		                           "\xef\xbb\xbf"
+		                           "a",
+		                           "a\xe2\x80\x8b",
+		                           "12345678901234567890123456789012345678901234567890123456789012345" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(group_name_valid(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(group_name_valid(bad[i]));
+}
+
+static void member_names_are_cut_between_characters(void **state)
+{
+	struct world *w = *state;
+	char name[100];
+	struct roster *r;
+	struct roster_member m;
+
+	memset(name, 'n', sizeof(name));
+	strcpy(name + 62, "\xe2\x82\xac\xe2\x82\xac");
+	r = roster_found(w->agents[A], "g", false, false, name, NOW);
+	assert_true(roster_member_by_short(r, agent_id_short(id_of(w, A)), &m));
+	assert_int_equal(strlen(m.name), 62);
+	roster_free(r);
+}
+
+static void roles_have_names(void **state)
+{
+	enum role role;
+
+	(void)state;
+	for (int i = ROLE_OWNER; i <= ROLE_VAULT; i++) {
+		assert_int_equal(role_parse(role_name((enum role)i), &role), 0);
+		assert_int_equal(role, i);
+	}
+	assert_int_equal(role_parse("none", &role), -1);
+	assert_int_equal(role_parse("Owner", &role), -1);
+	assert_int_equal(role_parse("", &role), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(founding_gives_what_it_was_asked_for),
+		TEST(a_name_is_not_known_before_the_founding_entry_is),
+		TEST(answers_tell_new_from_known_from_waiting),
+		TEST(every_altered_byte_of_every_kind_is_refused),
+		TEST(every_cut_or_lengthened_entry_is_refused),
+		TEST(entries_of_another_group_are_refused),
+		TEST(entries_of_strangers_are_bounded),
+		TEST(no_more_than_1024_are_members_and_everybody_knows_which),
+		TEST(of_one_short_id_only_the_smaller_id_is_a_member),
+		TEST(entries_are_told_in_an_order_that_never_waits),
+		TEST(digests_differ_when_entries_do),
+		TEST(waiting_entries_are_not_told),
+		TEST(a_credential_proves_one_member_to_one_who_knows_nothing),
+		TEST(a_file_brings_back_the_same_roster),
+		TEST(what_once_counted_is_kept_though_it_does_not_now),
+		TEST(a_damaged_file_gives_what_can_be_proved),
+		TEST(a_missing_file_is_explained),
+		TEST(leaving_ends_membership_whatever_the_clock_says),
+		TEST(only_owners_grant_and_remove),
+		TEST(a_grant_overrides_whatever_was_said_before),
+		TEST(removing_an_owner_keeps_those_who_stood_by_its_word),
+		cmocka_unit_test(group_names_are_printable_and_bounded),
+		TEST(member_names_are_cut_between_characters),
+		cmocka_unit_test(roles_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

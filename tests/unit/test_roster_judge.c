@@ -1,0 +1,416 @@
+/* Who is a member: the same for everybody, whatever order the entries came in and whoever signed what. */
+#include "tests/unit/roster_world.h"
+
+static void the_founder_is_owner(void **state)
+{
+	expect_members(*state, "A owner");
+}
+
+static void owners_add_and_members_admit(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, B, A, C, ROLE_MEMBER, -1, NOW);
+	say_join(w, A, C, D, ROLE_READER, -1, NOW);
+	say_join(w, B, D, E, ROLE_VAULT, -1, NOW);
+	expect_members(w, "A owner, B owner, C member, D reader, E vault");
+}
+
+static void nothing_counts_without_the_founding_entry(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+	char text[TEXT_MAX];
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, B, B, C, ROLE_MEMBER, -1, NOW);
+	assert_int_equal(put(w, r, 1), ROSTER_PENDING);
+	assert_int_equal(put(w, r, 2), ROSTER_PENDING);
+	assert_string_equal(members_text(w, r, text), "");
+	assert_int_equal(put(w, r, 0), ROSTER_ADDED);
+	assert_string_equal(members_text(w, r, text), "A owner, B owner, C member");
+	roster_free(r);
+}
+
+/* --- no way up --- */
+
+static void members_cannot_add_remove_or_invite(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_MEMBER, -1, NOW);
+	say_add(w, B, C, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, A, NOW);
+	say_join(w, B, A, D, ROLE_MEMBER, -1, NOW);
+	expect_members(w, "A owner, B member");
+}
+
+static void strangers_cannot_do_anything(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	say_add(w, C, B, ROLE_OWNER, -1, NOW);
+	say_join(w, A, B, D, ROLE_MEMBER, -1, NOW);
+	say_join(w, B, A, E, ROLE_MEMBER, -1, NOW);
+	expect_members(w, "A owner");
+}
+
+static void nobody_adds_itself(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+
+	say_add(w, A, A, ROLE_OWNER, -1, NOW);
+	say_join(w, A, B, B, ROLE_MEMBER, -1, NOW);
+	put(w, r, 0);
+	assert_int_equal(put(w, r, 1), ROSTER_BAD);
+	assert_int_equal(put(w, r, 2), ROSTER_BAD);
+	roster_free(r);
+}
+
+static void an_invite_cannot_make_an_owner(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+
+	say_join(w, A, A, B, ROLE_OWNER, -1, NOW);
+	put(w, r, 0);
+	assert_int_equal(put(w, r, 1), ROSTER_BAD);
+	roster_free(r);
+}
+
+static void an_admission_after_expiry_is_bad(void **state)
+{
+	struct world *w = *state;
+	struct roster *r = roster_new(&w->group);
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, EXPIRES + 1);
+	say_join(w, A, A, B, ROLE_MEMBER, -1, EXPIRES);
+	put(w, r, 0);
+	assert_int_equal(put(w, r, 1), ROSTER_BAD);
+	assert_int_equal(put(w, r, 2), ROSTER_ADDED);
+	roster_free(r);
+}
+
+/* --- roles --- */
+
+static void the_lower_of_two_roles_said_at_once_counts(void **state)
+{
+	struct world *w = *state;
+	int join = say_join(w, A, A, C, ROLE_VAULT, -1, NOW);
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, A, C, ROLE_MEMBER, join, NOW + 9);
+	say_add(w, B, C, ROLE_READER, join, NOW + 1);
+	expect_members(w, "A owner, B owner, C reader");
+}
+
+static void an_owners_word_counts_before_an_invites(void **state)
+{
+	struct world *w = *state;
+
+	say_join(w, A, A, B, ROLE_READER, -1, NOW + 5);
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, B, A, C, ROLE_MEMBER, -1, NOW);
+	expect_members(w, "A owner, B owner, C member");
+}
+
+static void a_role_is_changed_by_naming_what_gave_the_last(void **state)
+{
+	struct world *w = *state;
+	int as_reader = say_add(w, A, B, ROLE_READER, -1, NOW);
+	int as_owner = say_add(w, A, B, ROLE_OWNER, as_reader, NOW + 1);
+
+	expect_members(w, "A owner, B owner");
+	say_add(w, A, B, ROLE_MEMBER, as_owner, NOW + 2);
+	expect_members(w, "A owner, B member");
+}
+
+static void what_a_demoted_owner_signed_is_void(void **state)
+{
+	struct world *w = *state;
+	int as_owner = say_add(w, A, B, ROLE_OWNER, -1, NOW);
+
+	say_add(w, B, C, ROLE_OWNER, -1, NOW + 1);
+	say_join(w, B, A, D, ROLE_MEMBER, -1, NOW + 1);
+	say_add(w, A, B, ROLE_MEMBER, as_owner, NOW + 2);
+	expect_members(w, "A owner, B member");
+}
+
+/* --- removal --- */
+
+static void removal_wins_over_an_addition_that_does_not_name_it(void **state)
+{
+	struct world *w = *state;
+
+	say_remove(w, A, B, NOW);
+	say_add(w, A, B, ROLE_MEMBER, -1, NOW + 100);
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW + 100);
+	expect_members(w, "A owner");
+}
+
+static void an_addition_that_names_the_removal_wins(void **state)
+{
+	struct world *w = *state;
+	int removal;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	removal = say_remove(w, A, B, NOW + 1);
+	say_add(w, A, B, ROLE_READER, removal, NOW + 1);
+	expect_members(w, "A owner, B reader");
+}
+
+static void an_invite_cannot_name_a_removal_away(void **state)
+{
+	struct world *w = *state;
+	int removal = say_remove(w, A, B, NOW);
+
+	say_join(w, A, A, B, ROLE_MEMBER, removal, NOW + 100);
+	expect_members(w, "A owner");
+}
+
+static void a_later_removal_is_not_named_by_naming_the_first(void **state)
+{
+	struct world *w = *state;
+	int removal = say_remove(w, A, B, NOW);
+
+	say_add(w, A, B, ROLE_MEMBER, removal, NOW + 1);
+	say_remove(w, A, B, NOW + 2);
+	expect_members(w, "A owner");
+}
+
+static void one_who_was_removed_admits_nobody_whatever_date_it_writes(void **state)
+{
+	struct world *w = *state;
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
+	say_remove(w, A, B, NOW + 10);
+	say_join(w, A, B, C, ROLE_MEMBER, -1, NOW + 1);
+	say_join(w, A, C, D, ROLE_MEMBER, -1, NOW + 1);
+	expect_members(w, "A owner");
+}
+
+static void one_removed_by_a_late_owner_admits_nobody_either(void **state)
+{
+	struct world *w = *state;
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
+	say_add(w, A, D, ROLE_OWNER, -1, NOW);
+	say_add(w, D, E, ROLE_OWNER, -1, NOW);
+	say_remove(w, E, B, NOW);
+	say_join(w, A, B, C, ROLE_MEMBER, -1, NOW);
+	expect_members(w, "A owner, D owner, E owner");
+}
+
+static void what_a_removed_owner_signed_is_void(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	say_remove(w, C, D, NOW);
+	say_add(w, A, D, ROLE_MEMBER, -1, NOW);
+	expect_members(w, "A owner, B owner, C owner");
+	say_remove(w, A, B, NOW + 5);
+	expect_members(w, "A owner, D member");
+}
+
+static void of_owners_who_remove_each_other_the_senior_stays(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	say_remove(w, B, C, NOW + 9);
+	say_remove(w, C, B, NOW);
+	expect_members(w, "A owner, B owner");
+}
+
+static void of_owners_of_one_generation_one_stays(void **state)
+{
+	struct world *w = *state;
+	bool b_first = memcmp(id_of(w, B)->b, id_of(w, C)->b, 32) < 0;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, A, C, ROLE_OWNER, -1, NOW);
+	say_remove(w, B, C, NOW);
+	say_remove(w, C, B, NOW);
+	expect_members(w, b_first ? "A owner, B owner" : "A owner, C owner");
+}
+
+static void a_junior_removes_the_founder_and_the_group_goes_on(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, A, A, C, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, A, NOW + 1);
+	say_join(w, B, C, D, ROLE_MEMBER, -1, NOW + 2);
+	expect_members(w, "B owner, C member, D member");
+}
+
+/* --- leaving --- */
+
+static void one_who_left_is_no_member_and_what_it_signed_stays(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, A, A, C, ROLE_MEMBER, -1, NOW);
+	say_remove(w, A, A, NOW + 1);
+	expect_members(w, "B owner, C member");
+}
+
+static void a_later_invite_supersedes_leaving(void **state)
+{
+	struct world *w = *state;
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, B, NOW + 5);
+	expect_members(w, "A owner");
+	say_join(w, A, A, B, ROLE_READER, -1, NOW + 6);
+	expect_members(w, "A owner, B reader");
+}
+
+static void an_invite_that_names_the_leave_needs_no_right_clock(void **state)
+{
+	struct world *w = *state;
+	int leave;
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
+	leave = say_remove(w, B, B, NOW + 50000);
+	say_join(w, A, A, B, ROLE_READER, leave, NOW + 6);
+	expect_members(w, "A owner, B reader");
+}
+
+static void coming_back_by_invite_does_not_bring_back_ownership(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_remove(w, B, B, NOW + 5);
+	say_join(w, A, A, B, ROLE_READER, -1, NOW + 6);
+	expect_members(w, "A owner, B reader");
+}
+
+static void the_last_leave_counts(void **state)
+{
+	struct world *w = *state;
+
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
+	say_remove(w, B, B, NOW + 1);
+	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW + 2);
+	say_remove(w, B, B, NOW + 3);
+	expect_members(w, "A owner");
+}
+
+static void one_cannot_send_another_away_by_leaving(void **state)
+{
+	struct world *w = *state;
+
+	say_add(w, A, B, ROLE_MEMBER, -1, NOW);
+	say_remove(w, C, C, NOW + 5);
+	say_remove(w, C, B, NOW + 5);
+	expect_members(w, "A owner, B member");
+}
+
+/* --- anything at all --- */
+
+static void say_anything(struct world *w)
+{
+	int x = (int)random_below(NAGENTS), y = (int)random_below(NAGENTS), z = (int)random_below(NAGENTS);
+	int named = random_below(3) == 0 ? (int)random_below(w->n) : -1;
+	enum role role = (enum role)(random_below(2) == 0 ? ROLE_OWNER : 1 + random_below(4));
+	int64_t time_s = NOW + (int64_t)random_below(8);
+
+	switch (random_below(4)) {
+	case 0:
+	case 1:
+		say_add(w, random_below(2) ? A : x, y, role, named, time_s);
+		break;
+	case 2:
+		say_remove(w, x, random_below(3) ? y : x, time_s);
+		break;
+	default:
+		say_join(w, random_below(2) ? A : x, y, z, role, named, time_s);
+	}
+}
+
+static void any_set_of_entries_is_judged_the_same_in_any_order(void **state)
+{
+	struct world *w = *state;
+	char text[TEXT_MAX];
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct roster *r = roster_new(&w->group);
+
+		random_set_seed(seed);
+		world_forget(w, 1);
+		while (w->n < 12)
+			say_anything(w);
+		for (size_t i = 0; i < w->n; i++) {
+			put(w, r, i);
+			agree_with_itself(w, r);
+		}
+		members_text(w, r, text);
+		roster_free(r);
+		for (int round = 0; round < 3; round++) {
+			/* The same 60 shuffles in pieces, so that a failure names its seed's set. */
+			struct verdict v = { 0 };
+			size_t order[MAX_ENTRIES];
+
+			for (size_t i = 0; i < w->n; i++)
+				order[i] = i;
+			for (int shuffle = 0; shuffle < 4; shuffle++) {
+				for (size_t i = w->n - 1; i > 0; i--) {
+					size_t j = random_below(i + 1), tmp = order[i];
+
+					order[i] = order[j];
+					order[j] = tmp;
+				}
+				try_order(w, order, &v);
+			}
+			assert_string_equal(v.text, text);
+		}
+	}
+	random_set_seed(0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_founder_is_owner),
+		TEST(owners_add_and_members_admit),
+		TEST(nothing_counts_without_the_founding_entry),
+		TEST(members_cannot_add_remove_or_invite),
+		TEST(strangers_cannot_do_anything),
+		TEST(nobody_adds_itself),
+		TEST(an_invite_cannot_make_an_owner),
+		TEST(an_admission_after_expiry_is_bad),
+		TEST(the_lower_of_two_roles_said_at_once_counts),
+		TEST(an_owners_word_counts_before_an_invites),
+		TEST(a_role_is_changed_by_naming_what_gave_the_last),
+		TEST(what_a_demoted_owner_signed_is_void),
+		TEST(removal_wins_over_an_addition_that_does_not_name_it),
+		TEST(an_addition_that_names_the_removal_wins),
+		TEST(an_invite_cannot_name_a_removal_away),
+		TEST(a_later_removal_is_not_named_by_naming_the_first),
+		TEST(one_who_was_removed_admits_nobody_whatever_date_it_writes),
+		TEST(one_removed_by_a_late_owner_admits_nobody_either),
+		TEST(what_a_removed_owner_signed_is_void),
+		TEST(of_owners_who_remove_each_other_the_senior_stays),
+		TEST(of_owners_of_one_generation_one_stays),
+		TEST(a_junior_removes_the_founder_and_the_group_goes_on),
+		TEST(one_who_left_is_no_member_and_what_it_signed_stays),
+		TEST(a_later_invite_supersedes_leaving),
+		TEST(an_invite_that_names_the_leave_needs_no_right_clock),
+		TEST(coming_back_by_invite_does_not_bring_back_ownership),
+		TEST(the_last_leave_counts),
+		TEST(one_cannot_send_another_away_by_leaving),
+		TEST(any_set_of_entries_is_judged_the_same_in_any_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
