@@ -1,0 +1,446 @@
+/* From a look to a row: what is unchanged ends here; what only needs a row gets it; what needs its bytes read is sent to
+ * be hashed and gets its row then. Every row written is read again just before, so what others wrote meanwhile is seen. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+#include "sync/share/path.h"
+
+static struct seen seen_of(const struct fs_stat *st)
+{
+	return (struct seen){ .size = st->size, .mtime_ns = st->mtime_ns, .ctime_ns = st->ctime_ns, .ino = st->ino };
+}
+
+static bool was_seen(const struct seen *s)
+{
+	return s->size != 0 || s->mtime_ns != 0 || s->ctime_ns != 0 || s->ino != 0;
+}
+
+static bool same_seen(const struct seen *a, const struct seen *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+/* All but the ctime, which also changes with the name and the mode. */
+static bool same_bytes_seen(const struct seen *s, const struct fs_stat *st)
+{
+	return was_seen(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
+}
+
+static bool is_live(const struct record *row, enum record_kind kind)
+{
+	return row != NULL && !row->deleted && row->kind == kind;
+}
+
+/* An installer is at work there: what it left so far is not the user's doing. */
+static bool is_busy(struct local *l, const char *path)
+{
+	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
+		return false;
+	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_BUSY);
+	return true;
+}
+
+static void look_again(struct local *l, const char *path)
+{
+	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_NOW);
+}
+
+/* --- writing rows --- */
+
+/* The row as it is now into *fresh (cleared by the caller when true). False: it is not to be judged by this look, which
+ * is older than the row, or the index does not answer. */
+static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct record *fresh)
+{
+	*fresh = (struct record){ 0 };
+	if (index_get(l->c.index, path, fresh) < 0) {
+		local_unwritten(l);
+		return false;
+	}
+	if (fresh->seq > seq) {
+		look_again(l, path);
+		record_clear(fresh);
+		return false;
+	}
+	if (fresh->path == NULL)
+		fresh->path = mem_strdup(path);
+	return true;
+}
+
+static int write_row(struct local *l, struct record *r, const struct blocklist *blocks)
+{
+	if (index_put_change(l->c.index, r, blocks, l->c.short_id) < 0) {
+		local_unwritten(l);
+		return -1;
+	}
+	l->scan.full_changed++;
+	if (l->c.changed != NULL)
+		l->c.changed(l->c.arg, r);
+	return 0;
+}
+
+static void touch_row(struct local *l, const char *path, const struct fs_stat *st)
+{
+	struct seen seen = seen_of(st);
+
+	if (index_touch(l->c.index, path, &seen) < 0)
+		local_unwritten(l);
+}
+
+/* Makes r, which keeps its path and version, a record of what is on disk, without content or target. */
+static void fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st)
+{
+	free(r->target);
+	r->target = NULL;
+	r->kind = kind;
+	r->deleted = false;
+	r->mode = kind == RECORD_SYMLINK ? 0 : st->mode;
+	r->mtime_ns = kind == RECORD_DIR ? 0 : st->mtime_ns;
+	r->content = (struct content){ 0 };
+	r->chunk_log2 = 0;
+	r->seen = seen_of(st);
+}
+
+static void write_tombstone(struct local *l, struct record *r)
+{
+	free(r->target);
+	r->target = NULL;
+	r->deleted = true;
+	r->mode = 0;
+	r->mtime_ns = 0;
+	r->content = (struct content){ 0 };
+	r->chunk_log2 = 0;
+	r->seen = (struct seen){ 0 };
+	(void)write_row(l, r, NULL);
+}
+
+/* --- gone --- */
+
+enum change change_gone(struct local *l, const struct record *row, uint64_t seq, bool known_gone)
+{
+	struct record fresh;
+	struct fs_stat st = { 0 };
+	enum change result = CHANGE_NONE;
+
+	if (is_busy(l, row->path))
+		return CHANGE_LATER;
+	if (!get_fresh(l, row->path, seq, &fresh))
+		return CHANGE_LATER;
+	if (fresh.deleted || fresh.seq == 0)
+		goto clear_fresh;
+	/* A deletion reaches every member: it is looked at twice, and the share itself too. */
+	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) < 0) {
+		problem_add(l->problems, row->path, strerror(errno), l->scan.looks);
+		goto clear_fresh;
+	}
+	if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK) {
+		look_again(l, row->path);
+		result = CHANGE_LATER;
+		goto clear_fresh;
+	}
+	if (!l->scan.checked && local_check(l) < 0)
+		goto clear_fresh;
+	l->scan.checked = true;
+	write_tombstone(l, &fresh);
+	result = CHANGE_DONE;
+clear_fresh:
+	record_clear(&fresh);
+	return result;
+}
+
+/* --- folders and symlinks --- */
+
+static void write_simple(struct local *l, const struct look *k, enum record_kind kind, uint64_t seq)
+{
+	struct record r;
+
+	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+		return;
+	fill_row(&r, kind, &k->st);
+	r.target = mem_strdup(k->target);
+	(void)write_row(l, &r, NULL);
+	record_clear(&r);
+}
+
+static void found_dir(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
+{
+	if (!is_live(row, RECORD_DIR) || row->mode != k->st.mode)
+		write_simple(l, k, RECORD_DIR, seq);
+}
+
+static void found_symlink(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
+{
+	struct seen seen = seen_of(&k->st);
+
+	if (!is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
+	    row->mtime_ns != k->st.mtime_ns)
+		write_simple(l, k, RECORD_SYMLINK, seq);
+	else if (!same_seen(&row->seen, &seen))
+		touch_row(l, k->path, &k->st);
+}
+
+/* --- files --- */
+
+static struct file_job *find_job(const struct local *l, const char *path)
+{
+	struct file_job *job;
+
+	HASH_FIND_STR(l->scan.files, path, job);
+	return job;
+}
+
+static void send_to_hash(struct local *l, const struct look *k, const struct record *row, bool full)
+{
+	struct file_job *job = MEM_NEW(struct file_job);
+
+	job->file.path = mem_strdup(k->path);
+	job->file.size = k->st.size;
+	job->file.previous_log2 = is_live(row, RECORD_FILE) ? row->chunk_log2 : 0;
+	job->row_seq = row != NULL ? row->seq : 0;
+	job->full = full;
+	if (full)
+		l->scan.full_hashing++;
+	HASH_ADD_KEYPTR(hh, l->scan.files, job->file.path, strlen(job->file.path), job);
+	hash_add(l->hash, l->ground, &job->file);
+}
+
+/* The bytes are those of the row; its mode is not, or was not. */
+static void write_mode(struct local *l, const struct look *k, uint64_t seq)
+{
+	struct record r;
+
+	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+		return;
+	if (!is_live(&r, RECORD_FILE) || !same_bytes_seen(&r.seen, &k->st)) {
+		look_again(l, k->path);
+	} else {
+		r.mode = k->st.mode;
+		r.mtime_ns = k->st.mtime_ns;
+		r.seen = seen_of(&k->st);
+		(void)write_row(l, &r, NULL);
+	}
+	record_clear(&r);
+}
+
+/* The path at which the row of a moved file still is; NULL when nothing was moved here. */
+static char *path_before(const struct look *k, const struct look_hint *hint, const struct merge *m)
+{
+	if (hint != NULL && hint->from != NULL)
+		return mem_strdup(hint->from);
+	if (m != NULL && m->from != NULL)
+		return mem_printf("%s%s", m->from, k->path + strlen(m->under));
+	return NULL;
+}
+
+/* A file that was moved here with its folder, or alone: its old row's tombstone follows its new row at once, so that
+ * whoever receives both can make one rename of them. False: it is not that file. */
+static bool take_over(struct local *l, const struct look *k, const char *before, uint64_t seq)
+{
+	struct record old = { 0 };
+	struct record r = { 0 };
+	bool taken = false;
+
+	if (index_get(l->c.index, before, &old) <= 0 || !is_live(&old, RECORD_FILE) ||
+	    !same_bytes_seen(&old.seen, &k->st) || old.seq > seq)
+		goto clear_old;
+	taken = true;
+	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+		goto clear_old;
+	fill_row(&r, RECORD_FILE, &k->st);
+	r.content = old.content;
+	r.chunk_log2 = old.chunk_log2;
+	if (write_row(l, &r, NULL) == 0)
+		(void)change_gone(l, &old, seq, false);
+	record_clear(&r);
+clear_old:
+	record_clear(&old);
+	return taken;
+}
+
+static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
+		       const struct merge *m, uint64_t seq)
+{
+	struct seen seen = seen_of(&k->st);
+	struct file_job *job;
+	char *before;
+	bool taken;
+
+	if (is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen)) {
+		problem_clear(l->problems, k->path);
+		return;
+	}
+	/* Whether it still has the problem it had, only reading it will tell. */
+	problem_keep(l->problems, k->path, m != NULL ? m->look : l->scan.looks);
+	if (settle_waits(l->settle, k->path))
+		return;
+	job = find_job(l, k->path);
+	if (job != NULL) {
+		job->again = true;
+		return;
+	}
+	if (is_live(row, RECORD_FILE) && same_bytes_seen(&row->seen, &k->st) && (hint == NULL || !hint->hint.content)) {
+		if (row->mode != k->st.mode)
+			write_mode(l, k, seq);
+		else
+			touch_row(l, k->path, &k->st);
+		return;
+	}
+	/* Its writer may still have it; a hard link has no writer. */
+	if (hint != NULL && hint->hint.fresh && k->st.nlink == 1) {
+		settle_event(l->settle, loop_now_ms(l->c.loop), k->path, SETTLE_CREATED);
+		return;
+	}
+	before = path_before(k, hint, m);
+	taken = before != NULL && take_over(l, k, before, seq);
+	free(before);
+	if (!taken && !is_busy(l, k->path))
+		send_to_hash(l, k, row, m != NULL && m->full);
+}
+
+/* --- all kinds --- */
+
+static const char *special_name(uint32_t kind)
+{
+	switch (kind) {
+	case S_IFSOCK:
+		return "a socket cannot be synced";
+	case S_IFIFO:
+		return "a FIFO cannot be synced";
+	case S_IFBLK:
+	case S_IFCHR:
+		return "a device cannot be synced";
+	default:
+		return "of a kind that cannot be synced";
+	}
+}
+
+static const char *error_text(int error)
+{
+	if (error == EXDEV)
+		return "another file system is mounted here: what is in it is not synced";
+	if (error == ENAMETOOLONG)
+		return path_verdict_text(PATH_LONG);
+	return strerror(error);
+}
+
+void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
+		  const struct merge *m, uint64_t seq)
+{
+	uint64_t look = m != NULL ? m->look : l->scan.looks;
+
+	if (k->error == ENOENT) {
+		/* It went away between two looks of one walk. */
+		look_again(l, k->path);
+		return;
+	}
+	if (k->error != 0)
+		problem_add(l->problems, k->path, error_text(k->error), look);
+	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
+		return;
+	switch (k->st.kind) {
+	case S_IFDIR:
+		if (k->error == 0)
+			problem_clear(l->problems, k->path);
+		found_dir(l, k, row, seq);
+		break;
+	case S_IFLNK:
+		problem_clear(l->problems, k->path);
+		found_symlink(l, k, row, seq);
+		break;
+	case S_IFREG:
+		found_file(l, k, row, hint, m, seq);
+		break;
+	default:
+		problem_add(l->problems, k->path, special_name(k->st.kind), look);
+		if (row != NULL && !row->deleted)
+			(void)change_gone(l, row, seq, false);
+		break;
+	}
+}
+
+/* --- hashed --- */
+
+static void write_hashed(struct local *l, const struct file_job *job)
+{
+	const struct hash_file *f = &job->file;
+	struct record r = { 0 };
+	bool same;
+
+	if (is_busy(l, f->path))
+		return;
+	if (index_get(l->c.index, f->path, &r) < 0) {
+		local_unwritten(l);
+		return;
+	}
+	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
+	if (r.seq != job->row_seq) {
+		look_again(l, f->path);
+		goto clear_r;
+	}
+	same = is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
+	if (same && r.mode == f->st.mode && r.mtime_ns == f->st.mtime_ns) {
+		touch_row(l, f->path, &f->st);
+		goto clear_r;
+	}
+	if (r.path == NULL)
+		r.path = mem_strdup(f->path);
+	fill_row(&r, RECORD_FILE, &f->st);
+	r.content = f->content;
+	r.chunk_log2 = f->chunk_log2;
+	(void)write_row(l, &r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
+clear_r:
+	record_clear(&r);
+}
+
+static void judge_hashed(struct local *l, const struct file_job *job)
+{
+	const struct hash_file *f = &job->file;
+
+	switch (f->status) {
+	case HASH_DONE:
+		problem_clear(l->problems, f->path);
+		if (!ignore_match(share_ignore(l->c.share), f->path, false))
+			write_hashed(l, job);
+		break;
+	case HASH_AGAIN:
+		look_again(l, f->path);
+		break;
+	case HASH_CHANGED:
+		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_CHANGING);
+		break;
+	case HASH_FAILED:
+		problem_add(l->problems, f->path,
+			    f->error == EFBIG ? "larger than a file that can be synced" : strerror(f->error),
+			    l->scan.looks);
+		break;
+	}
+}
+
+void change_drop(struct hash_file *f)
+{
+	struct file_job *job = (struct file_job *)f;
+
+	blocklist_clear(&f->blocks);
+	free(f->path);
+	free(job);
+}
+
+void change_hashed(void *arg, struct hash_file *f)
+{
+	struct local *l = arg;
+	struct file_job *job = (struct file_job *)f;
+	bool full = job->full;
+
+	HASH_DEL(l->scan.files, job);
+	if (!job->stale && l->error == NULL) {
+		judge_hashed(l, job);
+		if (job->again)
+			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_NOW);
+	}
+	change_drop(f);
+	if (full)
+		scan_full_hashed(l);
+}

@@ -1,0 +1,299 @@
+/* Hashing small files, many to a job: see hash.h. */
+#include "sync/local/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/local/cutter.h"
+#include "sync/local/hash_internal.h"
+
+enum {
+	JOB_FILES = 64,
+	JOB_BYTES = HASH_SMALL_MAX,
+	JOBS_OUT = 4,
+};
+
+struct small_job {
+	struct hash *hash;
+	struct ground *ground;
+	struct hash_file *files; /* a list */
+	uint8_t *buf;            /* CHUNK_WHOLE_MAX; made by the worker */
+};
+
+int hash_open(int dirfd, const char *name)
+{
+	/* O_NONBLOCK: what was a file may be a FIFO by now. */
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	int fd = openat(dirfd, name, flags | O_NOATIME);
+
+	return fd < 0 && errno == EPERM ? openat(dirfd, name, flags) : fd;
+}
+
+enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after)
+{
+	if (before->size != after->size || before->mtime_ns != after->mtime_ns)
+		return HASH_CHANGED;
+	return before->ctime_ns == after->ctime_ns ? HASH_DONE : HASH_AGAIN;
+}
+
+void hash_fail(struct hash_file *f, int error)
+{
+	blocklist_clear(&f->blocks);
+	f->error = error;
+	f->status = HASH_FAILED;
+	if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENXIO)
+		f->status = HASH_AGAIN;
+	else if (error == ESTALE)
+		f->status = HASH_CHANGED; /* it became shorter */
+}
+
+/* --- worker --- */
+
+static int read_whole(struct small_job *job, int fd, struct hash_file *f)
+{
+	ssize_t n;
+
+	if (f->st.size == 0)
+		return 0;
+	if (job->buf == NULL)
+		job->buf = mem_realloc(NULL, CHUNK_WHOLE_MAX, 1);
+	n = fs_pread_full(fd, job->buf, (size_t)f->st.size, 0);
+	if (n < 0)
+		return -1;
+	if (n < f->st.size) {
+		errno = ESTALE;
+		return -1;
+	}
+	sha256(f->content.root, job->buf, (size_t)n);
+	f->content.nblocks = 1;
+	return 0;
+}
+
+static int read_cut(int fd, struct hash_file *f)
+{
+	struct cutter c;
+	struct block b;
+	uint32_t cap = 0;
+	int rc;
+
+	f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
+	cutter_init(&c, fd, f->st.size, 0, f->chunk_log2, false);
+	while ((rc = cutter_next(&c, true, &b)) > 0) {
+		if (f->blocks.n == cap) {
+			cap = cap * 2 + 16;
+			f->blocks.b = mem_realloc(f->blocks.b, cap, sizeof(b));
+		}
+		f->blocks.b[f->blocks.n++] = b;
+	}
+	cutter_free(&c);
+	if (rc < 0)
+		return -1;
+	f->content = blocklist_content(&f->blocks);
+	if (f->blocks.n < 2)
+		blocklist_clear(&f->blocks);
+	return 0;
+}
+
+static void read_file(struct small_job *job, int dirfd, const char *name, struct hash_file *f)
+{
+	struct fs_stat after;
+	int fd = hash_open(dirfd, name);
+	int rc;
+
+	if (fd < 0) {
+		hash_fail(f, errno);
+		return;
+	}
+	rc = fs_stat_fd(fd, &f->st);
+	if (rc == 0 && f->st.kind != S_IFREG) {
+		errno = ENOENT;
+		rc = -1;
+	}
+	if (rc == 0 && f->st.size <= HASH_SMALL_MAX) {
+		f->content = (struct content){ .size = f->st.size };
+		rc = f->st.size <= CHUNK_WHOLE_MAX ? read_whole(job, fd, f) : read_cut(fd, f);
+	}
+	if (rc == 0)
+		rc = fs_stat_fd(fd, &after);
+	if (rc < 0)
+		hash_fail(f, errno);
+	else
+		f->status = hash_compare(&f->st, &after);
+	close(fd);
+}
+
+static void work(void *arg)
+{
+	struct small_job *job = arg;
+	const char *open_path = NULL;
+	size_t open_len = 0;
+	int dirfd = -1;
+	struct hash_file *f;
+
+	DL_FOREACH(job->files, f) {
+		const char *slash = strrchr(f->path, '/');
+		const char *name = slash != NULL ? slash + 1 : f->path;
+		size_t len = (size_t)(name - f->path);
+
+		if (open_path == NULL || len != open_len || memcmp(open_path, f->path, len) != 0) {
+			if (dirfd >= 0)
+				close(dirfd);
+			dirfd = fs_open_parent(job->ground->root, f->path, &name);
+			open_path = f->path;
+			open_len = len;
+		}
+		if (dirfd < 0) {
+			hash_fail(f, errno);
+			open_path = NULL;
+		} else {
+			read_file(job, dirfd, name, f);
+		}
+	}
+	if (dirfd >= 0)
+		close(dirfd);
+	free(job->buf);
+	job->buf = NULL;
+}
+
+/* --- loop --- */
+
+void hash_finish(struct hash *h, struct hash_file *f)
+{
+	h->pending--;
+	if (h->freed)
+		h->ops->drop(f);
+	else
+		h->ops->done(h->arg, f);
+}
+
+bool hash_ended(struct hash *h)
+{
+	if (!h->freed || h->small_out > 0 || h->large_out > 0)
+		return false;
+	hash_large_free(h);
+	free(h);
+	return true;
+}
+
+static void done(void *arg)
+{
+	struct small_job *job = arg;
+	struct hash *h = job->hash;
+	struct hash_file *f;
+	struct hash_file *next;
+
+	/* The next job goes out first, so that the workers read while the rows are written. */
+	h->small_out--;
+	if (!h->freed)
+		hash_pump(h);
+	h->small_out++; /* until the end of this function, which a callback that frees h must not see the end of */
+	DL_FOREACH_SAFE(job->files, f, next) {
+		DL_DELETE(job->files, f);
+		if (f->status == HASH_DONE && f->st.size > HASH_SMALL_MAX && !h->freed) {
+			hash_large_add(h, job->ground, f); /* it has grown since it was looked at */
+			continue;
+		}
+		hash_finish(h, f);
+	}
+	ground_free(job->ground);
+	free(job);
+	h->small_out--;
+	if (!hash_ended(h) && !h->freed)
+		hash_pump(h);
+}
+
+static void start_job(struct hash *h)
+{
+	struct small_job *job = MEM_NEW(struct small_job);
+	/* Few files are spread over the jobs that may go out; many fill them. */
+	size_t share = h->nsmall / (size_t)(JOBS_OUT - h->small_out) + 1;
+	size_t max = share < JOB_FILES ? share : JOB_FILES;
+	int64_t bytes = 0;
+
+	job->hash = h;
+	job->ground = ground_ref(h->ground);
+	for (size_t n = 0; n < max && h->small != NULL; n++) {
+		struct hash_file *f = h->small;
+
+		if (n > 0 && bytes + f->size > JOB_BYTES)
+			break;
+		bytes += f->size;
+		DL_DELETE(h->small, f);
+		DL_APPEND(job->files, f);
+		h->nsmall--;
+	}
+	h->small_out++;
+	workers_submit(h->workers, WORKERS_QUICK, work, done, job);
+}
+
+void hash_pump(struct hash *h)
+{
+	while (h->small != NULL && h->small_out < JOBS_OUT)
+		start_job(h);
+	if (h->small == NULL) {
+		ground_free(h->ground);
+		h->ground = NULL;
+	}
+	hash_large_pump(h);
+}
+
+static void drop_small(struct hash *h)
+{
+	struct hash_file *f;
+	struct hash_file *next;
+
+	DL_FOREACH_SAFE(h->small, f, next) {
+		DL_DELETE(h->small, f);
+		h->nsmall--;
+		f->status = HASH_AGAIN;
+		hash_finish(h, f);
+	}
+	ground_free(h->ground);
+	h->ground = NULL;
+}
+
+void hash_add(struct hash *h, struct ground *g, struct hash_file *f)
+{
+	h->pending++;
+	if (f->size > HASH_SMALL_MAX) {
+		hash_large_add(h, g, f);
+		return;
+	}
+	/* Another ground means another root: what waits for the old one has to be looked at again. */
+	if (h->ground != g) {
+		drop_small(h);
+		h->ground = ground_ref(g);
+	}
+	DL_APPEND(h->small, f);
+	h->nsmall++;
+}
+
+struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg)
+{
+	struct hash *h = MEM_NEW(struct hash);
+
+	h->workers = workers;
+	h->ops = ops;
+	h->arg = arg;
+	return h;
+}
+
+void hash_free(struct hash *h)
+{
+	if (h == NULL)
+		return;
+	h->freed = true;
+	drop_small(h);
+	(void)hash_ended(h);
+}
+
+size_t hash_pending(const struct hash *h)
+{
+	return h->pending;
+}

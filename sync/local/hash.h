@@ -1,0 +1,56 @@
+/* From a path to the content it holds: read, cut, hashed, and known not to have changed meanwhile. Small files go many to
+ * a job; a large one is cut in segments by several jobs at once, with the result of cutting it from front to back. The
+ * loop's thread; the work is done by workers. */
+#ifndef LANYARD_SYNC_LOCAL_HASH_H
+#define LANYARD_SYNC_LOCAL_HASH_H
+
+#include "base/workers.h"
+#include "sync/local/walk.h"
+#include "sync/plan/record.h"
+
+struct hash;
+
+enum hash_status {
+	HASH_DONE,
+	HASH_AGAIN,    /* no file any more, or another one, or only its ctime changed: look again */
+	HASH_CHANGED,  /* it was written to while it was read */
+	HASH_FAILED,   /* cannot be read: error says why (EFBIG: more blocks than a record may have) */
+};
+
+/* One file to hash; the caller's, who may make it part of something larger. */
+struct hash_file {
+	/* set by the caller */
+	char *path;
+	int64_t size;           /* as last seen: only to choose the way */
+	uint8_t previous_log2;  /* what its last version was cut with; 0: none */
+	/* the result */
+	enum hash_status status;
+	int error;
+	struct fs_stat st;      /* DONE: of the file as it was read */
+	struct content content;
+	uint8_t chunk_log2;
+	struct blocklist blocks; /* of two or more; empty otherwise; the caller clears it */
+	/* ours */
+	struct hash_file *prev, *next;
+};
+
+struct hash_ops {
+	/* The file is done; it is the caller's again. */
+	void (*done)(void *arg, struct hash_file *f);
+	/* The hash was freed before: frees f. */
+	void (*drop)(struct hash_file *f);
+};
+
+enum { HASH_SMALL_MAX = 4 << 20 }; /* up to this size a file is hashed by one job */
+
+/* ops is kept by reference. */
+struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg);
+/* Jobs that are out end by themselves; done is not called any more. */
+void hash_free(struct hash *h);
+void hash_add(struct hash *h, struct ground *g, struct hash_file *f);
+/* Starts jobs for what was added; to be called when a run of hash_add is over. */
+void hash_pump(struct hash *h);
+/* Files added and not done. */
+size_t hash_pending(const struct hash *h);
+
+#endif

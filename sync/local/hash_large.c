@@ -1,0 +1,380 @@
+/* Hashing large files in segments, several at a time: see hash.h.
+ *
+ * Where a block ends depends only on where it began. So a segment is cut on the guess that a block begins at its start,
+ * a little before it even, and after a few blocks the cuts are those of a front-to-back run, since both find the same
+ * ends in the same bytes. Where the block that truly crosses into a segment ends at one of its cuts, all from there on
+ * is right; where not, the segment is cut again from the true place until the two agree. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/local/cutter.h"
+#include "sync/local/hash_internal.h"
+
+enum {
+	JOBS_OUT = 4,
+	AHEAD = 8,                /* segments cut and not stitched, at most */
+	FILES_OPEN = 2,
+	SEGMENT_MIN = 8 << 20,
+	SEGMENT_BLOCKS = 32,      /* a segment is so many average blocks; a multiple of the largest one */
+};
+
+struct segment {
+	struct hash_large *file;
+	int64_t from;             /* where cutting starts: where a block begins, or a guess */
+	int64_t begin, end;       /* blocks that begin in [begin, end) are kept */
+	bool ready;               /* the job is back */
+	const struct segment *stop; /* a repair: ends early at one of its cuts; NULL: no repair */
+	int64_t first, last;      /* where the first kept block begins and the last one ends */
+	struct blocklist blocks;
+	uint32_t cap;
+	int error;
+};
+
+struct hash_large {
+	struct hash *hash;
+	struct ground *ground;
+	struct hash_file *file;
+	int fd;                   /* -1: not open */
+	bool opening;
+	bool sparse;
+	int64_t segment_size;
+	uint32_t nsegments;
+	uint32_t next_segment;    /* to cut */
+	uint32_t stitched;        /* segments that are part of file->blocks */
+	struct segment **segments;
+	uint32_t cap;             /* of file->blocks */
+	int64_t pos;              /* where the blocks so far end */
+	int out;                  /* jobs */
+	int error;                /* the first one; nothing new is begun */
+	struct hash_large *prev, *next;
+};
+
+/* --- worker: open --- */
+
+static void open_work(void *arg)
+{
+	struct hash_large *l = arg;
+	struct hash_file *f = l->file;
+	const char *name;
+	int dirfd = fs_open_parent(l->ground->root, f->path, &name);
+	struct stat st;
+
+	if (dirfd < 0) {
+		l->error = errno;
+		return;
+	}
+	l->fd = hash_open(dirfd, name);
+	if (l->fd < 0 || fs_stat_fd(l->fd, &f->st) < 0 || fstat(l->fd, &st) < 0)
+		l->error = errno;
+	else if (f->st.kind != S_IFREG || f->st.size <= CHUNK_WHOLE_MAX)
+		l->error = ENOENT; /* another file than the look saw: look again */
+	else
+		l->sparse = st.st_blocks * INT64_C(512) < st.st_size;
+	close(dirfd);
+}
+
+/* --- worker: one segment --- */
+
+/* Whether one of s's blocks begins, or its last one ends, at pos. *next: the block from there. */
+static bool has_cut(const struct segment *s, int64_t pos, uint32_t *next)
+{
+	int64_t at = s->first;
+	uint32_t i = 0;
+
+	while (at < pos && i < s->blocks.n)
+		at += s->blocks.b[i++].len;
+	*next = i;
+	return at == pos;
+}
+
+static void add_block(struct blocklist *list, uint32_t *cap, const struct block *b)
+{
+	if (list->n == *cap) {
+		*cap = *cap * 2 + 32;
+		list->b = mem_realloc(list->b, *cap, sizeof(*b));
+	}
+	list->b[list->n++] = *b;
+}
+
+static void cut_segment(struct segment *s, struct cutter *c)
+{
+	struct block b;
+	uint32_t at = 0;
+	int64_t at_pos;
+	int rc = 1;
+
+	while (rc > 0 && c->pos < s->begin)
+		rc = cutter_next(c, false, &b);
+	s->first = c->pos;
+	at_pos = s->stop != NULL ? s->stop->first : 0;
+	while (rc > 0 && c->pos < s->end) {
+		rc = cutter_next(c, true, &b);
+		if (rc > 0)
+			add_block(&s->blocks, &s->cap, &b);
+		if (s->stop == NULL)
+			continue;
+		while (at_pos < c->pos && at < s->stop->blocks.n)
+			at_pos += s->stop->blocks.b[at++].len;
+		if (at_pos == c->pos)
+			break;
+	}
+	s->last = c->pos;
+	if (rc < 0)
+		s->error = errno;
+}
+
+static void segment_work(void *arg)
+{
+	struct segment *s = arg;
+	const struct hash_large *l = s->file;
+	struct cutter c;
+
+	cutter_init(&c, l->fd, l->file->st.size, s->from, l->file->chunk_log2, l->sparse);
+	cut_segment(s, &c);
+	cutter_free(&c);
+}
+
+/* --- loop --- */
+
+static void free_segment(struct segment *s)
+{
+	if (s == NULL)
+		return;
+	blocklist_clear(&s->blocks);
+	free(s);
+}
+
+static void free_large(struct hash_large *l)
+{
+	for (uint32_t i = 0; i < l->nsegments; i++)
+		free_segment(l->segments[i]);
+	free(l->segments);
+	if (l->fd >= 0)
+		close(l->fd);
+	ground_free(l->ground);
+	free(l);
+}
+
+/* All is stitched, or it failed and every job is back. */
+static void finish(struct hash_large *l)
+{
+	struct hash *h = l->hash;
+	struct hash_file *f = l->file;
+	struct fs_stat after;
+
+	if (l->error == 0 && fs_stat_fd(l->fd, &after) < 0)
+		l->error = errno;
+	if (l->error != 0) {
+		hash_fail(f, l->error);
+	} else {
+		f->status = hash_compare(&f->st, &after);
+		f->content = blocklist_content(&f->blocks);
+		if (f->blocks.n < 2)
+			blocklist_clear(&f->blocks);
+	}
+	DL_DELETE(h->large, l);
+	free_large(l);
+	hash_finish(h, f);
+}
+
+static void segment_done(void *arg);
+
+static void submit(struct hash_large *l, struct segment *s)
+{
+	s->file = l;
+	l->out++;
+	l->hash->large_out++;
+	workers_submit(l->hash->workers, WORKERS_BULK, segment_work, segment_done, s);
+}
+
+static void append(struct hash_large *l, const struct blocklist *list, uint32_t from)
+{
+	struct hash_file *f = l->file;
+
+	if (list->n - from > RECORD_MAX_BLOCKS - f->blocks.n) {
+		l->error = EFBIG;
+		return;
+	}
+	for (uint32_t i = from; i < list->n; i++)
+		add_block(&f->blocks, &l->cap, &list->b[i]);
+}
+
+/* The guess was wrong: cut again from where a block truly begins, until the cuts agree. */
+static void repair(struct hash_large *l, const struct segment *s)
+{
+	struct segment *r = MEM_NEW(struct segment);
+
+	r->from = r->begin = l->pos;
+	r->end = s->end;
+	r->stop = s;
+	submit(l, r);
+}
+
+static void stitch(struct hash_large *l)
+{
+	while (l->error == 0 && l->stitched < l->nsegments) {
+		struct segment *s = l->segments[l->stitched];
+		uint32_t from;
+
+		if (s == NULL || !s->ready)
+			return;
+		if (l->pos < l->file->st.size && !has_cut(s, l->pos, &from)) {
+			s->ready = false; /* until the repair is back */
+			repair(l, s);
+			return;
+		}
+		if (l->pos < l->file->st.size) {
+			append(l, &s->blocks, from);
+			l->pos = s->last;
+		}
+		free_segment(s);
+		l->segments[l->stitched++] = NULL;
+	}
+}
+
+static void repaired(struct hash_large *l, struct segment *r)
+{
+	struct segment *s = l->segments[l->stitched];
+	uint32_t from;
+
+	append(l, &r->blocks, 0);
+	l->pos = r->last;
+	/* They never agreed: the repair did the whole segment. */
+	if (l->pos >= s->end && !has_cut(s, l->pos, &from)) {
+		blocklist_clear(&s->blocks);
+		s->first = s->last = l->pos;
+	}
+	s->ready = true;
+	free_segment(r);
+}
+
+static void segment_done(void *arg)
+{
+	struct segment *s = arg;
+	struct hash_large *l = s->file;
+	struct hash *h = l->hash;
+
+	l->out--;
+	h->large_out--;
+	if (l->error == 0)
+		l->error = s->error;
+	if (l->error != 0 && s->stop != NULL)
+		free_segment(s);
+	else if (s->stop != NULL)
+		repaired(l, s);
+	else
+		s->ready = true;
+	if (!h->freed)
+		stitch(l);
+	if (h->freed) {
+		(void)hash_ended(h);
+		return;
+	}
+	h->large_out++; /* a callback may free h: not before this function is through */
+	if (l->out == 0 && (l->error != 0 || l->stitched == l->nsegments))
+		finish(l);
+	h->large_out--;
+	if (!hash_ended(h) && !h->freed)
+		hash_large_pump(h);
+}
+
+static void opened(void *arg)
+{
+	struct hash_large *l = arg;
+	struct hash *h = l->hash;
+	struct hash_file *f = l->file;
+	int64_t blocks;
+
+	l->out--;
+	h->large_out--;
+	l->opening = false;
+	if (h->freed) {
+		(void)hash_ended(h);
+		return;
+	}
+	if (l->error == 0) {
+		f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
+		blocks = INT64_C(1) << f->chunk_log2;
+		l->segment_size = blocks * SEGMENT_BLOCKS > SEGMENT_MIN ? blocks * SEGMENT_BLOCKS : SEGMENT_MIN;
+		if (f->st.size / (blocks / 4) > (int64_t)RECORD_MAX_BLOCKS * 16)
+			l->error = EFBIG;
+	}
+	if (l->error == 0) {
+		l->nsegments = (uint32_t)((f->st.size + l->segment_size - 1) / l->segment_size);
+		l->segments = mem_calloc((size_t)l->nsegments + 1, sizeof(struct segment *));
+	}
+	h->large_out++;
+	if (l->error != 0 || l->nsegments == 0)
+		finish(l);
+	h->large_out--;
+	if (!hash_ended(h) && !h->freed)
+		hash_large_pump(h);
+}
+
+static void start_open(struct hash_large *l)
+{
+	l->opening = true;
+	l->out++;
+	l->hash->large_out++;
+	workers_submit(l->hash->workers, WORKERS_QUICK, open_work, opened, l);
+}
+
+static void start_segment(struct hash_large *l)
+{
+	struct segment *s = MEM_NEW(struct segment);
+	int64_t before = (int64_t)chunk_max(l->file->chunk_log2);
+
+	s->begin = l->segment_size * l->next_segment;
+	s->end = s->begin + l->segment_size;
+	s->from = s->begin > before ? s->begin - before : 0;
+	l->segments[l->next_segment++] = s;
+	submit(l, s);
+}
+
+void hash_large_pump(struct hash *h)
+{
+	struct hash_large *l;
+	int open = 0;
+
+	DL_FOREACH(h->large, l) {
+		if (++open > FILES_OPEN)
+			break;
+		if (l->fd < 0 && !l->opening && l->error == 0)
+			start_open(l);
+		while (l->error == 0 && l->next_segment < l->nsegments && l->next_segment < l->stitched + AHEAD &&
+		       h->large_out < JOBS_OUT)
+			start_segment(l);
+	}
+}
+
+void hash_large_add(struct hash *h, struct ground *g, struct hash_file *f)
+{
+	struct hash_large *l = MEM_NEW(struct hash_large);
+
+	l->hash = h;
+	l->ground = ground_ref(g);
+	l->file = f;
+	l->fd = -1;
+	DL_APPEND(h->large, l);
+}
+
+void hash_large_free(struct hash *h)
+{
+	struct hash_large *l;
+	struct hash_large *next;
+
+	DL_FOREACH_SAFE(h->large, l, next) {
+		struct hash_file *f = l->file;
+
+		DL_DELETE(h->large, l);
+		free_large(l);
+		blocklist_clear(&f->blocks);
+		hash_finish(h, f);
+	}
+}

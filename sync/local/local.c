@@ -1,0 +1,440 @@
+/* The life of one share's watching: begun, kept going, begun anew after what went wrong is gone. See local.h. */
+#include "sync/local/local.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+#include "sync/share/path.h"
+
+enum {
+	RESCAN_S = 3600,
+	RETRY_MS = 5000,
+	BLIND_MIN_S = 10, /* between full scans when not all can be watched */
+	BLIND_MAX_S = 60,
+	BLIND_SHARE = 20, /* and then at most this part of the time is spent on them */
+};
+
+/* --- what the watch tells --- */
+
+static void on_hint(void *arg, const char *path, enum settle_event event)
+{
+	struct local *l = arg;
+
+	if (!ignore_match(share_ignore(l->c.share), path, false))
+		settle_event(l->settle, loop_now_ms(l->c.loop), path, event);
+}
+
+static void on_tree(void *arg, const char *path)
+{
+	struct local *l = arg;
+
+	if (!ignore_match(share_ignore(l->c.share), path, true))
+		scan_tree(l, path, NULL);
+}
+
+static void on_folder(void *arg, const char *path)
+{
+	scan_folder(arg, path);
+}
+
+static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
+{
+	struct local *l = arg;
+	struct ignore *ig = share_ignore(l->c.share);
+	bool from_ignored = ignore_match(ig, from, is_dir);
+	bool to_ignored = ignore_match(ig, to, is_dir);
+
+	if (!from_ignored && !to_ignored)
+		scan_moved(l, from, to, is_dir);
+	else if (!to_ignored && is_dir)
+		scan_tree(l, to, NULL);
+	else if (!to_ignored)
+		on_hint(l, to, SETTLE_NOW);
+	else if (!from_ignored)
+		on_hint(l, from, SETTLE_NOW);
+}
+
+/* A number an admin can write to /proc/sys/fs/inotify/<name>; 0 when it cannot be read. */
+static int64_t read_limit(const char *name)
+{
+	char *path = mem_printf("/proc/sys/fs/inotify/%s", name);
+	FILE *f = fopen(path, "re");
+	long long value = 0;
+
+	free(path);
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lld", &value) != 1 || value < 0)
+		value = 0;
+	(void)fclose(f);
+	return value;
+}
+
+static void on_lost(void *arg)
+{
+	struct local *l = arg;
+
+	if (!l->told_overflow)
+		log_warn("%s: changes came faster than they could be read; looking at everything again. If this repeats: "
+			 "sysctl fs.inotify.max_queued_events=%lld", share_path(l->c.share),
+			 (long long)read_limit("max_queued_events") * 4);
+	l->told_overflow = true;
+	local_rescan(l);
+}
+
+static void on_root(void *arg)
+{
+	(void)local_check(arg);
+}
+
+static const struct watch_ops watch_ops = {
+	.hint = on_hint,
+	.tree = on_tree,
+	.folder = on_folder,
+	.moved = on_moved,
+	.lost = on_lost,
+	.root = on_root,
+};
+
+static const struct hash_ops hash_ops = {
+	.done = change_hashed,
+	.drop = change_drop,
+};
+
+/* --- begin and begin anew --- */
+
+static void set_text(char **slot, char *text)
+{
+	free(*slot);
+	*slot = text;
+}
+
+static void begin_watch(struct local *l)
+{
+	int error = 0;
+
+	l->ground->inotify = watch_open();
+	if (l->ground->inotify >= 0)
+		l->watch = watch_new(l->c.loop, l->ground->inotify, &watch_ops, l);
+	if (l->watch != NULL)
+		return;
+	error = errno;
+	set_text(&l->watch_problem,
+		 error == EMFILE ? mem_printf("changes are found only by looking at everything now and then: sysctl "
+					      "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
+					      (long long)read_limit("max_user_instances") * 2)
+				 : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
+					      strerror(error)));
+	if (!l->told_limit)
+		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
+	l->told_limit = true;
+}
+
+static void end_all(struct local *l)
+{
+	scan_reset(l);
+	loop_timer_stop(l->settle_timer);
+	loop_timer_stop(l->rescan_timer);
+	watch_free(l->watch);
+	l->watch = NULL;
+	ground_free(l->ground);
+	l->ground = NULL;
+	settle_free(l->settle);
+	l->settle = settle_new();
+}
+
+static void begin(struct local *l)
+{
+	set_text(&l->error, NULL);
+	set_text(&l->watch_problem, NULL);
+	l->failed = false;
+	if (local_check(l) < 0)
+		return;
+	l->ground = ground_new(share_root(l->c.share));
+	if (l->ground == NULL) {
+		local_fail(l, mem_printf("%s: %s", share_path(l->c.share), strerror(errno)));
+		return;
+	}
+	begin_watch(l);
+	l->scan.full_wanted = true;
+}
+
+static void retry(void *arg)
+{
+	struct local *l = arg;
+	char *why = NULL;
+
+	if (share_check(l->c.share, &why) < 0) {
+		free(why);
+		why = NULL;
+		if (share_reopen(l->c.share, &why) < 0) {
+			set_text(&l->error, why);
+			loop_timer_start(l->retry_timer, RETRY_MS, 0);
+			return;
+		}
+	}
+	log_info("%s: is there again; looking at everything", share_path(l->c.share));
+	begin(l);
+}
+
+void local_fail(struct local *l, char *why)
+{
+	if (l->error == NULL)
+		log_error("%s; nothing is taken for deleted; checked again every 5 s", why);
+	set_text(&l->error, why);
+	l->failed = true;
+}
+
+int local_check(struct local *l)
+{
+	char *why;
+
+	if (share_check(l->c.share, &why) == 0)
+		return 0;
+	local_fail(l, why);
+	return -1;
+}
+
+void local_unwritten(struct local *l)
+{
+	local_fail(l, mem_printf("%s: the index cannot be read or written", share_path(l->c.share)));
+}
+
+/* --- full scans --- */
+
+static void plan_rescan(struct local *l, int64_t took_ms)
+{
+	int64_t s = l->c.rescan_s > 0 ? l->c.rescan_s : RESCAN_S;
+	int64_t ms;
+
+	if (l->watch_problem != NULL) {
+		s = took_ms * BLIND_SHARE / 1000;
+		s = s < BLIND_MIN_S ? BLIND_MIN_S : s > BLIND_MAX_S ? BLIND_MAX_S : s;
+	}
+	/* So that the agents of a group, started together, do not all scan together for ever. */
+	ms = s * 800 + (int64_t)random_below((uint64_t)s * 400 + 1);
+	loop_timer_start(l->rescan_timer, ms, 0);
+}
+
+static void note_unwatched(struct local *l)
+{
+	int64_t limit;
+
+	if (l->watch == NULL)
+		return;
+	if (l->scan.unwatched == 0) {
+		set_text(&l->watch_problem, NULL);
+		return;
+	}
+	limit = read_limit("max_user_watches");
+	set_text(&l->watch_problem,
+		 mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
+			    "fs.inotify.max_user_watches=%lld", (long long)l->scan.unwatched,
+			    (long long)(limit + l->scan.unwatched) * 5 / 4));
+	if (!l->told_limit)
+		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
+	l->told_limit = true;
+}
+
+void local_scanned(struct local *l)
+{
+	int64_t took_ms = loop_now_ms(l->c.loop) - l->scan.full_began_ms;
+
+	note_unwatched(l);
+	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
+		  (long long)took_ms);
+	plan_rescan(l, took_ms);
+	if (l->c.scanned != NULL)
+		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
+}
+
+static void rescan_due(void *arg)
+{
+	local_rescan(arg);
+}
+
+/* --- turns --- */
+
+static void tell(struct local *l)
+{
+	enum local_state state = local_state(l);
+	bool idle = local_idle(l);
+	int64_t problems = local_problems(l, NULL, NULL);
+
+	if (state == l->told_state && idle == l->told_idle && problems == l->told_problems)
+		return;
+	l->told_state = state;
+	l->told_idle = idle;
+	l->told_problems = problems;
+	if (l->c.state != NULL)
+		l->c.state(l->c.arg);
+}
+
+/* The end of each turn of the loop: what it has gathered goes out. */
+static void turn(void *arg)
+{
+	struct local *l = arg;
+	int64_t next_ms;
+
+	if (!l->started)
+		return;
+	if (l->failed) {
+		l->failed = false;
+		end_all(l);
+		loop_timer_start(l->retry_timer, RETRY_MS, 0);
+	}
+	if (settle_overflowed(l->settle))
+		local_rescan(l);
+	scan_pump(l);
+	hash_pump(l->hash);
+	/* A job that is out wakes the loop itself. */
+	next_ms = settle_next_ms(l->settle);
+	if (next_ms > 0)
+		loop_timer_start(l->settle_timer, next_ms - loop_now_ms(l->c.loop), 0);
+	else
+		loop_timer_stop(l->settle_timer);
+	tell(l);
+}
+
+static void woken(void *arg)
+{
+	(void)arg; /* the end of the turn does it */
+}
+
+/* --- outside --- */
+
+struct local *local_new(const struct local_config *config)
+{
+	struct local *l = MEM_NEW(struct local);
+
+	l->c = *config;
+	l->refs = 1;
+	l->settle = settle_new();
+	l->problems = problem_new();
+	l->hash = hash_new(config->workers, &hash_ops, l);
+	l->hook = loop_hook_new(config->loop, turn, l);
+	l->settle_timer = loop_timer_new(config->loop, woken, l);
+	l->rescan_timer = loop_timer_new(config->loop, rescan_due, l);
+	l->retry_timer = loop_timer_new(config->loop, retry, l);
+	l->told_state = LOCAL_SCANNING;
+	return l;
+}
+
+void local_ref(struct local *l)
+{
+	l->refs++;
+}
+
+void local_unref(struct local *l)
+{
+	if (--l->refs == 0)
+		free(l);
+}
+
+void local_free(struct local *l)
+{
+	if (l == NULL)
+		return;
+	end_all(l);
+	HASH_CLEAR(hh, l->scan.files);
+	hash_free(l->hash);
+	verify_free(l->verify);
+	settle_free(l->settle);
+	problem_free(l->problems);
+	loop_timer_free(l->retry_timer);
+	loop_timer_free(l->rescan_timer);
+	loop_timer_free(l->settle_timer);
+	loop_hook_free(l->hook);
+	free(l->watch_problem);
+	free(l->error);
+	local_unref(l);
+}
+
+void local_start(struct local *l)
+{
+	l->started = true;
+	begin(l);
+	/* So that the next turn comes by itself. */
+	loop_timer_start(l->settle_timer, 0, 0);
+}
+
+void local_hint(struct local *l, const char *path)
+{
+	if (path_check(path, strlen(path)) == PATH_OK)
+		on_hint(l, path, SETTLE_NOW);
+	loop_timer_start(l->settle_timer, 0, 0);
+}
+
+void local_rescan(struct local *l)
+{
+	if (l->ground == NULL)
+		return;
+	l->scan.full_wanted = true;
+	loop_timer_start(l->settle_timer, 0, 0);
+}
+
+enum local_state local_state(const struct local *l)
+{
+	const struct scan *s = &l->scan;
+
+	if (l->error != NULL)
+		return LOCAL_ERROR;
+	return !l->started || s->full != NULL || s->full_wanted || s->full_ended ? LOCAL_SCANNING : LOCAL_WATCHING;
+}
+
+bool local_idle(const struct local *l)
+{
+	return l->started && l->error == NULL && scan_idle(l) && (l->watch == NULL || watch_idle(l->watch));
+}
+
+int64_t local_pending(const struct local *l)
+{
+	return scan_pending(l);
+}
+
+const char *local_error(const struct local *l)
+{
+	return l->error;
+}
+
+/* --- problems --- */
+
+struct each {
+	bool (*fn)(void *arg, const struct local_problem *p);
+	void *arg;
+	int64_t now_ms;
+};
+
+static bool each_problem(void *arg, const char *path, const char *reason, int64_t since_s)
+{
+	const struct each *e = arg;
+
+	return e->fn(e->arg, &(struct local_problem){ .path = path, .reason = reason, .since_s = since_s });
+}
+
+static bool each_changing(void *arg, const char *path, int64_t since_ms)
+{
+	const struct each *e = arg;
+
+	return each_problem(arg, path, "keeps changing: waiting until its writer is done",
+			    clock_wall_s() - (e->now_ms - since_ms) / 1000);
+}
+
+int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg)
+{
+	struct each e = { .fn = fn, .arg = arg, .now_ms = loop_now_ms(l->c.loop) };
+	int64_t n = problem_count(l->problems) + (l->watch_problem != NULL);
+	bool more = fn != NULL;
+
+	if (more && l->watch_problem != NULL)
+		more = each_problem(&e, ".", l->watch_problem, clock_wall_s());
+	if (more)
+		more = problem_each(l->problems, each_problem, &e);
+	return n + (int64_t)settle_changing(l->settle, e.now_ms, more ? each_changing : NULL, &e);
+}

@@ -1,0 +1,231 @@
+/* What a walk saw, merged with the rows in the same order: what has no row is new, what has no look is gone, and what has
+ * both is compared. One row and one batch in memory, however large the share. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+#include "sync/share/path.h"
+
+struct merge *merge_new(const char *under, const char *from, bool shallow)
+{
+	struct merge *m = MEM_NEW(struct merge);
+
+	m->under = mem_strdup(under);
+	m->from = mem_strdup(from);
+	m->shallow = shallow;
+	return m;
+}
+
+void merge_free(struct merge *m)
+{
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->nfolders; i++)
+		record_clear(&m->folders[i]);
+	free(m->folders);
+	if (m->have_row)
+		record_clear(&m->row);
+	index_cursor_free(m->cursor);
+	walk_free(m->walk);
+	ignore_free(m->ignore);
+	free(m->skip);
+	free(m->gone);
+	free(m->from);
+	free(m->under);
+	free(m);
+}
+
+/* --- rows --- */
+
+static void drop_row(struct merge *m)
+{
+	record_clear(&m->row);
+	m->have_row = false;
+}
+
+/* A shallow walk does not look below the folder's entries, so their rows are passed over: by a new cursor, since
+ * there may be many. "\x01" is the first byte that sorts above '/'. */
+static void pass_below(struct local *l, struct merge *m, size_t child_len)
+{
+	char *behind = mem_printf("%.*s\x01", (int)child_len, m->row.path);
+
+	drop_row(m);
+	index_cursor_free(m->cursor);
+	m->cursor = index_walk_from(l->c.index, m->under, behind);
+	free(behind);
+}
+
+/* The next row, or NULL at the end. */
+static struct record *next_row(struct local *l, struct merge *m)
+{
+	size_t n = strlen(m->under);
+
+	while (!m->have_row && !m->rows_ended) {
+		const char *slash;
+
+		m->have_row = index_next(m->cursor, &m->row) > 0;
+		m->rows_ended = !m->have_row;
+		if (!m->have_row || !m->shallow || m->row.path[n] == '\0')
+			continue;
+		slash = strchr(m->row.path + (n > 0 ? n + 1 : 0), '/');
+		if (slash != NULL)
+			pass_below(l, m, (size_t)(slash - m->row.path));
+	}
+	return m->have_row ? &m->row : NULL;
+}
+
+/* --- absent --- */
+
+static void set_path(char **slot, const char *path)
+{
+	free(*slot);
+	*slot = path != NULL ? mem_strdup(path) : NULL;
+}
+
+/* Folders that hold nothing any more that is still to come: deepest first, as one would remove them. */
+static void end_folders(struct local *l, struct merge *m, const char *next)
+{
+	while (m->nfolders > 0) {
+		struct record *r = &m->folders[m->nfolders - 1];
+
+		if (next != NULL && path_is_under(next, r->path))
+			return;
+		(void)change_gone(l, r, m->start_seq, false);
+		record_clear(r);
+		m->nfolders--;
+	}
+}
+
+static void missing(struct local *l, struct merge *m, struct record *row)
+{
+	bool known_gone = m->gone != NULL && path_is_under(row->path, m->gone);
+	struct fs_stat st;
+
+	if (row->deleted || (m->skip != NULL && path_is_under(row->path, m->skip)) ||
+	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
+		return;
+	if (row->kind != RECORD_DIR) {
+		(void)change_gone(l, row, m->start_seq, known_gone);
+		return;
+	}
+	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) == 0 && st.kind == 0)
+		set_path(&m->gone, row->path);
+	if (m->nfolders == m->cap_folders) {
+		m->cap_folders = m->cap_folders * 2 + 8;
+		m->folders = mem_realloc(m->folders, m->cap_folders, sizeof(*row));
+	}
+	m->folders[m->nfolders++] = *row;
+	/* The row is the list's now. */
+	*row = (struct record){ 0 };
+	m->have_row = false;
+}
+
+/* --- present --- */
+
+/* Whether the rows below this path are to be left alone, since it could not be looked into. */
+static bool is_closed(const struct look *k)
+{
+	return k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR);
+}
+
+static void found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
+{
+	if (k->wd > 0 && l->watch != NULL)
+		watch_know(l->watch, k->path, k->wd);
+	if (k->wd < 0)
+		l->scan.unwatched++;
+	if (is_closed(k))
+		set_path(&m->skip, k->path);
+	if (k->path[0] == '\0')
+		return;
+	if (m->full)
+		l->scan.full_files++;
+	/* An entry of a folder that was missed: what is in it was missed too. */
+	if (m->shallow && k->st.kind == S_IFDIR && k->error == 0 && strcmp(k->path, m->under) != 0 &&
+	    (row == NULL || row->deleted || (l->watch != NULL && !watch_knows(l->watch, k->path))))
+		scan_tree(l, k->path, NULL);
+	change_found(l, k, row, NULL, m, seq);
+}
+
+void merge_batch(struct local *l, struct merge *m, const struct batch *b, uint64_t seq)
+{
+	if (b->error != 0) {
+		/* Nothing can be said of any of it. */
+		problem_add(l->problems, m->under, strerror(b->error), m->look);
+		return;
+	}
+	for (size_t i = 0; i < b->n && l->error == NULL; i++) {
+		const struct look *k = &b->looks[i];
+		struct record *row;
+		int cmp = 1;
+
+		end_folders(l, m, k->path);
+		while ((row = next_row(l, m)) != NULL && (cmp = path_compare(row->path, k->path)) < 0) {
+			end_folders(l, m, row->path);
+			missing(l, m, row);
+			if (m->have_row)
+				drop_row(m);
+		}
+		if (row != NULL && cmp == 0) {
+			found(l, m, k, row, seq);
+			drop_row(m);
+		} else {
+			found(l, m, k, NULL, seq);
+		}
+	}
+	while (b->end && l->error == NULL) {
+		struct record *row = next_row(l, m);
+
+		end_folders(l, m, row != NULL ? row->path : NULL);
+		if (row == NULL)
+			break;
+		missing(l, m, row);
+		if (m->have_row)
+			drop_row(m);
+	}
+	if (b->end && l->error == NULL)
+		problem_sweep(l->problems, m->under, m->look);
+}
+
+/* --- single paths --- */
+
+static void merge_hint(struct local *l, const struct look *k, const struct look_hint *h, uint64_t seq)
+{
+	struct record row = { 0 };
+	int have;
+
+	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0 && share_reload_ignore(l->c.share))
+		local_rescan(l);
+	if (k->ignored) {
+		problem_clear(l->problems, k->path);
+		return;
+	}
+	have = index_get(l->c.index, k->path, &row);
+	if (have < 0) {
+		local_unwritten(l);
+		return;
+	}
+	if (k->st.kind == 0 && k->error == 0)
+		problem_clear(l->problems, k->path);
+	/* What was in a folder that is none any more, or in one not known yet, takes a walk. */
+	if (have > 0 && !row.deleted && row.kind == RECORD_DIR && k->st.kind != S_IFDIR && k->error == 0)
+		scan_tree(l, k->path, NULL);
+	else if (k->st.kind == S_IFDIR && k->error == 0 &&
+		 (have == 0 || row.deleted || row.kind != RECORD_DIR ||
+		  (l->watch != NULL && !watch_knows(l->watch, k->path))))
+		scan_tree(l, k->path, NULL);
+	else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted)
+		(void)change_gone(l, &row, seq, false);
+	else if (k->st.kind != 0 || k->error != 0)
+		change_found(l, k, have > 0 ? &row : NULL, h, NULL, seq);
+	record_clear(&row);
+}
+
+void merge_hints(struct local *l, const struct batch *b, const struct look_hint *hints, uint64_t seq)
+{
+	for (size_t i = 0; i < b->n && l->error == NULL; i++)
+		merge_hint(l, &b->looks[i], &hints[b->looks[i].tag], seq);
+}

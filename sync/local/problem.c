@@ -1,0 +1,130 @@
+/* Problems by path: see problem.h. */
+#include "sync/local/problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/share/path.h"
+
+enum { LOG_A_MINUTE = 20 };
+
+struct problem {
+	char *reason;
+	int64_t since_s;
+	uint64_t look;
+	UT_hash_handle hh;
+	char path[];
+};
+
+struct problems {
+	struct problem *all;
+	int64_t more; /* those that found no room since the last recount */
+};
+
+struct problems *problem_new(void)
+{
+	return MEM_NEW(struct problems);
+}
+
+static void drop(struct problems *p, struct problem *x)
+{
+	HASH_DEL(p->all, x);
+	free(x->reason);
+	free(x);
+}
+
+void problem_free(struct problems *p)
+{
+	struct problem *x;
+	struct problem *next;
+
+	if (p == NULL)
+		return;
+	HASH_ITER(hh, p->all, x, next)
+		drop(p, x);
+	free(p);
+}
+
+void problem_add(struct problems *p, const char *path, const char *reason, uint64_t look)
+{
+	struct problem *x;
+	size_t n;
+
+	HASH_FIND_STR(p->all, path, x);
+	if (x != NULL && strcmp(x->reason, reason) == 0) {
+		x->look = look;
+		return;
+	}
+	if (x != NULL)
+		drop(p, x);
+	if (HASH_COUNT(p->all) >= PROBLEM_MAX) {
+		p->more++;
+		return;
+	}
+	n = strlen(path);
+	x = mem_calloc(1, sizeof(*x) + n + 1);
+	memcpy(x->path, path, n);
+	x->reason = mem_strdup(reason);
+	x->since_s = clock_wall_s();
+	x->look = look;
+	HASH_ADD_STR(p->all, path, x);
+	if (log_allow("local problem", LOG_A_MINUTE))
+		log_warn("%s: not synced: %s", path, reason);
+}
+
+void problem_clear(struct problems *p, const char *path)
+{
+	struct problem *x;
+
+	if (p->all == NULL)
+		return;
+	HASH_FIND_STR(p->all, path, x);
+	if (x != NULL)
+		drop(p, x);
+}
+
+void problem_keep(struct problems *p, const char *path, uint64_t look)
+{
+	struct problem *x;
+
+	if (p->all == NULL)
+		return;
+	HASH_FIND_STR(p->all, path, x);
+	if (x != NULL)
+		x->look = look;
+}
+
+void problem_sweep(struct problems *p, const char *under, uint64_t look)
+{
+	struct problem *x;
+	struct problem *next;
+
+	HASH_ITER(hh, p->all, x, next)
+		if (x->look < look && path_is_under(x->path, under))
+			drop(p, x);
+}
+
+void problem_recount(struct problems *p)
+{
+	p->more = 0;
+}
+
+int64_t problem_count(const struct problems *p)
+{
+	return (int64_t)HASH_COUNT(p->all) + p->more;
+}
+
+bool problem_each(const struct problems *p, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
+		  void *arg)
+{
+	const struct problem *x;
+
+	for (x = p->all; x != NULL; x = x->hh.next)
+		if (!fn(arg, x->path, x->reason, x->since_s))
+			return false;
+	return true;
+}

@@ -1,0 +1,30 @@
+/* What in the share cannot be synced, each path with its reason and since when. Bounded: above PROBLEM_MAX only counted.
+ * The loop's thread. */
+#ifndef LANYARD_SYNC_LOCAL_PROBLEM_H
+#define LANYARD_SYNC_LOCAL_PROBLEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct problems;
+
+enum { PROBLEM_MAX = 10000 };
+
+struct problems *problem_new(void);
+void problem_free(struct problems *p);
+/* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
+void problem_add(struct problems *p, const char *path, const char *reason, uint64_t look);
+/* It has none. Cheap when there are no problems at all. */
+void problem_clear(struct problems *p, const char *path);
+/* It may still have it. */
+void problem_keep(struct problems *p, const char *path, uint64_t look);
+/* A walk of what is at and below `under` is over: what was last seen by a look before `look` is gone. */
+void problem_sweep(struct problems *p, const char *under, uint64_t look);
+/* A walk of everything begins: what could only be counted is counted anew. */
+void problem_recount(struct problems *p);
+int64_t problem_count(const struct problems *p);
+/* false when fn returned false. */
+bool problem_each(const struct problems *p, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
+		  void *arg);
+
+#endif

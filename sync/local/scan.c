@@ -1,0 +1,377 @@
+/* What to look at next: single paths that are due, then subtrees, and the full scan in turn with them. One job is out at
+ * a time and results are merged in their order, so a later look is never overruled by an earlier one. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+#include "sync/share/path.h"
+
+enum {
+	HASH_BACKLOG = 4096,  /* files waiting to be hashed: no more are looked for until they are fewer */
+	QUEUE_MAX = 20000,    /* walks waiting: above that, a full scan does it all */
+};
+
+/* One job: a step of a walk, or single paths. */
+struct scan_job {
+	struct local *local;
+	struct ground *ground;
+	struct ignore *ignore;
+	struct merge *merge;      /* NULL: single paths, or dropped */
+	struct walk *walk;        /* the merge's, or when dropped the job's own */
+	struct look_hint *hints;  /* owned */
+	struct walk_path *paths;  /* owned */
+	size_t n;
+	uint64_t seq;
+	struct batch batch;
+};
+
+/* --- queueing --- */
+
+static void drop_queue(struct local *l, bool moves_too)
+{
+	struct merge *m;
+	struct merge *next;
+
+	HASH_ITER(hh, l->scan.queue, m, next) {
+		if (m->from != NULL && !moves_too)
+			continue;
+		HASH_DEL(l->scan.queue, m);
+		merge_free(m);
+	}
+}
+
+/* Whether a queued walk will come by anyway. */
+static bool covered(const struct local *l, const char *path)
+{
+	char *above = mem_strdup(path);
+	bool found = false;
+
+	for (char *slash = strrchr(above, '/'); slash != NULL && !found; slash = strrchr(above, '/')) {
+		struct merge *m;
+
+		*slash = '\0';
+		HASH_FIND_STR(l->scan.queue, above, m);
+		found = m != NULL && !m->shallow;
+	}
+	free(above);
+	return found;
+}
+
+static void enqueue(struct local *l, const char *path, const char *from, bool shallow)
+{
+	struct merge *m;
+
+	/* A full scan that is about to begin comes by anyway, but knows nothing of moves. */
+	if (l->ground == NULL || (l->scan.full_wanted && from == NULL))
+		return;
+	HASH_FIND_STR(l->scan.queue, path, m);
+	if (m != NULL) {
+		m->shallow = m->shallow && shallow;
+		if (m->from == NULL && from != NULL)
+			m->from = mem_strdup(from);
+		return;
+	}
+	if (from == NULL && covered(l, path))
+		return;
+	if (HASH_COUNT(l->scan.queue) >= QUEUE_MAX) {
+		drop_queue(l, true);
+		local_rescan(l);
+		return;
+	}
+	m = merge_new(path, from, shallow);
+	HASH_ADD_KEYPTR(hh, l->scan.queue, m->under, strlen(m->under), m);
+}
+
+void scan_tree(struct local *l, const char *path, const char *from)
+{
+	enqueue(l, path, from, false);
+}
+
+void scan_folder(struct local *l, const char *path)
+{
+	enqueue(l, path, NULL, true);
+}
+
+/* The new place is looked at first: its rows are written from those of the old one, which then become tombstones. */
+void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
+{
+	struct move *last = l->scan.moves != NULL ? l->scan.moves->prev : NULL;
+	struct move *v;
+
+	if (is_dir) {
+		scan_tree(l, to, from);
+		scan_tree(l, from, NULL);
+		return;
+	}
+	/* Renamed twice before anybody looked: the row is still under the first name. */
+	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
+		settle_event(l->settle, loop_now_ms(l->c.loop), from, SETTLE_NOW);
+		free(last->to);
+		last->to = mem_strdup(to);
+		return;
+	}
+	v = MEM_NEW(struct move);
+	v->from = mem_strdup(from);
+	v->to = mem_strdup(to);
+	DL_APPEND(l->scan.moves, v);
+}
+
+/* --- jobs --- */
+
+static void free_job(struct scan_job *job)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		free(job->hints[i].hint.path);
+		free(job->hints[i].from);
+	}
+	free(job->hints);
+	free(job->paths);
+	batch_clear(&job->batch);
+	ground_free(job->ground);
+	ignore_free(job->ignore);
+	free(job);
+}
+
+static void work(void *arg)
+{
+	struct scan_job *job = arg;
+
+	if (job->walk != NULL)
+		walk_step(job->walk, &job->batch);
+	else
+		walk_look(job->ground, job->ignore, job->paths, job->n, &job->batch);
+}
+
+static void finish_full(struct local *l)
+{
+	if (!l->scan.full_ended || l->scan.full_hashing > 0)
+		return;
+	l->scan.full_ended = false;
+	local_scanned(l);
+}
+
+void scan_full_hashed(struct local *l)
+{
+	l->scan.full_hashing--;
+	finish_full(l);
+}
+
+static void end_walk(struct local *l, struct merge *m)
+{
+	if (!m->walked)
+		return;
+	if (l->scan.part == m)
+		l->scan.part = NULL;
+	if (l->scan.full == m) {
+		l->scan.full = NULL;
+		l->scan.full_ended = true;
+	}
+	merge_free(m);
+	finish_full(l);
+	scan_pump(l);
+}
+
+static void done(void *arg)
+{
+	struct scan_job *job = arg;
+	struct local *l = job->local;
+	struct merge *m = job->merge;
+
+	if (l->scan.out != job) {
+		/* Freed or begun anew meanwhile: what was seen then does not count. */
+		walk_free(job->walk);
+		free_job(job);
+		local_unref(l);
+		return;
+	}
+	l->scan.out = NULL;
+	/* The next job goes out first, so that the worker looks while the rows are merged. */
+	if (m != NULL)
+		m->walked = job->batch.end;
+	scan_pump(l);
+	l->scan.checked = false;
+	if (m != NULL) {
+		merge_batch(l, m, &job->batch, job->seq);
+		end_walk(l, m);
+	} else {
+		merge_hints(l, &job->batch, job->hints, job->seq);
+	}
+	free_job(job);
+	hash_pump(l->hash);
+	local_unref(l);
+}
+
+static void submit(struct local *l, struct scan_job *job)
+{
+	job->local = l;
+	job->ground = ground_ref(l->ground);
+	job->seq = index_seq(l->c.index);
+	l->scan.out = job;
+	local_ref(l);
+	workers_submit(l->c.workers, WORKERS_QUICK, work, done, job);
+}
+
+static void submit_step(struct local *l, struct merge *m)
+{
+	struct scan_job *job = MEM_NEW(struct scan_job);
+
+	job->merge = m;
+	job->walk = m->walk;
+	l->scan.full_last = m->full;
+	submit(l, job);
+}
+
+/* --- single paths --- */
+
+static void add_hint(struct scan_job *job, struct settle_hint hint, char *from)
+{
+	job->hints[job->n] = (struct look_hint){ .hint = hint, .from = from };
+	job->paths[job->n] = (struct walk_path){ .path = hint.path, .tag = (int)job->n };
+	job->n++;
+}
+
+static void submit_hints(struct local *l)
+{
+	struct scan_job *job = MEM_NEW(struct scan_job);
+	struct settle_hint hint;
+
+	job->hints = mem_calloc(WALK_BATCH, sizeof(job->hints[0]));
+	job->paths = mem_calloc(WALK_BATCH, sizeof(job->paths[0]));
+	job->ignore = ignore_ref(share_ignore(l->c.share));
+	while (l->scan.moves != NULL && job->n + 2 <= WALK_BATCH) {
+		struct move *v = l->scan.moves;
+
+		DL_DELETE(l->scan.moves, v);
+		add_hint(job, (struct settle_hint){ .path = v->to }, mem_strdup(v->from));
+		add_hint(job, (struct settle_hint){ .path = v->from }, NULL);
+		free(v);
+	}
+	while (job->n < WALK_BATCH && settle_take(l->settle, &hint))
+		add_hint(job, hint, NULL);
+	l->scan.full_last = false;
+	submit(l, job);
+}
+
+/* --- walks --- */
+
+static int begin(struct local *l, struct merge *m)
+{
+	if (local_check(l) < 0)
+		return -1;
+	m->ignore = ignore_ref(share_ignore(l->c.share));
+	m->walk = walk_new(l->ground, m->under, m->shallow, m->ignore);
+	m->cursor = index_walk(l->c.index, m->under);
+	m->start_seq = index_seq(l->c.index);
+	m->look = ++l->scan.looks;
+	return 0;
+}
+
+static void begin_part(struct local *l)
+{
+	struct merge *m = l->scan.queue;
+
+	HASH_DEL(l->scan.queue, m);
+	if (begin(l, m) < 0) {
+		merge_free(m);
+		return;
+	}
+	l->scan.part = m;
+	submit_step(l, m);
+}
+
+static void begin_full(struct local *l)
+{
+	struct merge *m = merge_new("", NULL, false);
+
+	l->scan.full_wanted = false;
+	m->full = true;
+	share_reload_ignore(l->c.share);
+	if (begin(l, m) < 0) {
+		merge_free(m);
+		return;
+	}
+	drop_queue(l, false);
+	problem_recount(l->problems);
+	l->scan.full = m;
+	l->scan.full_files = 0;
+	l->scan.full_changed = 0;
+	l->scan.unwatched = 0;
+	l->scan.full_began_ms = loop_now_ms(l->c.loop);
+	submit_step(l, m);
+}
+
+void scan_pump(struct local *l)
+{
+	struct scan *s = &l->scan;
+	bool full_goes_on = s->full != NULL && !s->full->walked;
+
+	if (l->ground == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
+		return;
+	settle_turn(l->settle, loop_now_ms(l->c.loop));
+	if (full_goes_on && !s->full_last)
+		submit_step(l, s->full);
+	else if (s->moves != NULL || settle_next_ms(l->settle) == 0)
+		submit_hints(l);
+	else if (s->part != NULL && !s->part->walked)
+		submit_step(l, s->part);
+	else if (s->part == NULL && s->queue != NULL)
+		begin_part(l);
+	else if (full_goes_on)
+		submit_step(l, s->full);
+	else if (s->full == NULL && !s->full_ended && s->full_wanted)
+		begin_full(l);
+}
+
+/* --- the whole --- */
+
+bool scan_idle(const struct local *l)
+{
+	const struct scan *s = &l->scan;
+
+	return s->queue == NULL && s->part == NULL && s->full == NULL && !s->full_wanted && !s->full_ended &&
+	       s->out == NULL && s->moves == NULL && s->files == NULL && settle_pending(l->settle) == 0;
+}
+
+int64_t scan_pending(const struct local *l)
+{
+	const struct scan *s = &l->scan;
+	size_t n = HASH_COUNT(s->queue) + HASH_COUNT(s->files) + settle_pending(l->settle);
+
+	if (s->out != NULL)
+		n += s->out->n;
+	return (int64_t)n + (s->part != NULL) + (s->full != NULL || s->full_wanted);
+}
+
+void scan_reset(struct local *l)
+{
+	struct scan *s = &l->scan;
+	struct file_job *f;
+	struct move *v;
+	struct move *next;
+
+	for (f = s->files; f != NULL; f = f->hh.next) {
+		f->stale = true;
+		f->full = false;
+	}
+	s->full_hashing = 0;
+	if (s->out != NULL) {
+		/* The worker has the walk: the job frees it when it is back. */
+		if (s->out->merge != NULL)
+			s->out->merge->walk = NULL;
+		s->out->merge = NULL;
+		s->out = NULL;
+	}
+	drop_queue(l, true);
+	merge_free(s->part);
+	merge_free(s->full);
+	s->part = s->full = NULL;
+	s->full_ended = s->full_wanted = false;
+	DL_FOREACH_SAFE(s->moves, v, next) {
+		DL_DELETE(s->moves, v);
+		free(v->from);
+		free(v->to);
+		free(v);
+	}
+}

@@ -1,0 +1,309 @@
+/* Hints and their patience: see settle.h. */
+#include "sync/local/settle.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+
+enum { COOL_MAX = 1000 };
+
+enum hint_state {
+	HINT_DUE,     /* in s->due */
+	HINT_WAITING, /* in s->waiting */
+	HINT_COOL,    /* taken; kept in s->cool for its patience alone */
+};
+
+struct hint {
+	enum hint_state state;
+	bool fresh;
+	bool content;
+	bool writer;         /* waits for a writer: ATTRIB does not make it due */
+	bool impatient;      /* due because its patience was used up */
+	int32_t patience_ms; /* of the next wait for quiet; 0: never waited */
+	int64_t due_ms;      /* WAITING: not before */
+	int64_t started_ms;  /* WAITING: when this wait began. COOL: when it was taken */
+	int64_t since_ms;    /* when the first of the waits in a row began */
+	struct hint *prev, *next;
+	UT_hash_handle hh;
+	char path[];
+};
+
+struct settle {
+	struct hint *hints;   /* all, by path */
+	struct hint *due;     /* in the order they became due */
+	struct hint *waiting;
+	struct hint *cool;    /* the oldest first */
+	size_t ncool;
+	int64_t next_ms;      /* no hint of `waiting` is due before; -1: none waits */
+	bool overflowed;
+};
+
+struct settle *settle_new(void)
+{
+	struct settle *s = MEM_NEW(struct settle);
+
+	s->next_ms = -1;
+	return s;
+}
+
+static struct hint **list_of(struct settle *s, const struct hint *h)
+{
+	return h->state == HINT_DUE ? &s->due : h->state == HINT_WAITING ? &s->waiting : &s->cool;
+}
+
+static void put_in(struct settle *s, struct hint *h, enum hint_state state)
+{
+	struct hint **list;
+
+	h->state = state;
+	list = list_of(s, h);
+	DL_APPEND(*list, h);
+	if (state == HINT_COOL)
+		s->ncool++;
+}
+
+static void take_out(struct settle *s, struct hint *h)
+{
+	struct hint **list = list_of(s, h);
+
+	DL_DELETE(*list, h);
+	if (h->state == HINT_COOL)
+		s->ncool--;
+}
+
+static void forget(struct settle *s, struct hint *h)
+{
+	take_out(s, h);
+	HASH_DEL(s->hints, h);
+	free(h);
+}
+
+static void forget_all(struct settle *s)
+{
+	struct hint *h;
+	struct hint *next;
+
+	HASH_ITER(hh, s->hints, h, next) {
+		HASH_DEL(s->hints, h);
+		free(h);
+	}
+	s->due = s->waiting = s->cool = NULL;
+	s->ncool = 0;
+	s->next_ms = -1;
+}
+
+void settle_free(struct settle *s)
+{
+	if (s == NULL)
+		return;
+	forget_all(s);
+	free(s);
+}
+
+static struct hint *find(const struct settle *s, const char *path)
+{
+	struct hint *h;
+
+	HASH_FIND_STR(s->hints, path, h);
+	return h;
+}
+
+static struct hint *add(struct settle *s, int64_t now_ms, const char *path)
+{
+	size_t n = strlen(path);
+	struct hint *h = mem_calloc(1, sizeof(*h) + n + 1);
+
+	memcpy(h->path, path, n);
+	h->since_ms = now_ms;
+	h->fresh = true;
+	HASH_ADD_STR(s->hints, path, h);
+	return h;
+}
+
+static void wait_until(struct settle *s, struct hint *h, int64_t due_ms)
+{
+	h->due_ms = due_ms;
+	if (s->next_ms < 0 || due_ms < s->next_ms)
+		s->next_ms = due_ms;
+}
+
+/* In a list already: moved to another; a new hint is in none. */
+static void place(struct settle *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
+{
+	if (!is_new && h->state == state)
+		return;
+	if (!is_new && h->state == HINT_COOL && now_ms - h->started_ms > SETTLE_COOL_MS) {
+		h->patience_ms = 0;
+		h->since_ms = now_ms;
+	}
+	if (!is_new)
+		take_out(s, h);
+	h->started_ms = now_ms;
+	put_in(s, h, state);
+}
+
+static void hint_now(struct settle *s, struct hint *h, bool is_new, int64_t now_ms, enum settle_event event)
+{
+	if (!is_new && event == SETTLE_ATTRIB && h->state == HINT_WAITING && h->writer)
+		return;
+	/* The writer closed it, or it is another file: patience begins anew. */
+	if (event != SETTLE_ATTRIB) {
+		h->patience_ms = 0;
+		h->since_ms = now_ms;
+	}
+	h->writer = false;
+	h->impatient = false;
+	place(s, h, is_new, HINT_DUE, now_ms);
+}
+
+static void hint_quiet(struct settle *s, struct hint *h, bool is_new, int64_t now_ms)
+{
+	int64_t due_ms;
+	int64_t bound_ms;
+
+	place(s, h, is_new, HINT_WAITING, now_ms);
+	if (h->patience_ms == 0)
+		h->patience_ms = SETTLE_QUIET_MS;
+	due_ms = now_ms + h->patience_ms;
+	bound_ms = h->started_ms + SETTLE_BOUND_MS;
+	h->writer = true;
+	wait_until(s, h, due_ms < bound_ms ? due_ms : bound_ms);
+}
+
+/* A wait of fixed length, for a path that nothing else is known of. */
+static void hint_later(struct settle *s, struct hint *h, bool is_new, int64_t now_ms, int64_t delay_ms, bool writer)
+{
+	if (!is_new && h->state != HINT_COOL)
+		return;
+	place(s, h, is_new, HINT_WAITING, now_ms);
+	h->writer = writer;
+	wait_until(s, h, now_ms + delay_ms);
+}
+
+void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settle_event event)
+{
+	struct hint *h = find(s, path);
+	bool is_new = h == NULL;
+
+	if (is_new && HASH_COUNT(s->hints) >= SETTLE_MAX + COOL_MAX) {
+		forget_all(s);
+		s->overflowed = true;
+	}
+	if (is_new)
+		h = add(s, now_ms, path);
+	else if (h->state == HINT_COOL)
+		h->fresh = h->content = false;
+	h->fresh = h->fresh && event == SETTLE_FRESH;
+	h->content = h->content || event == SETTLE_CLOSED || event == SETTLE_MODIFIED || event == SETTLE_CHANGING;
+	switch (event) {
+	case SETTLE_NOW:
+	case SETTLE_CLOSED:
+	case SETTLE_FRESH:
+	case SETTLE_ATTRIB:
+		hint_now(s, h, is_new, now_ms, event);
+		break;
+	case SETTLE_CREATED:
+		hint_later(s, h, is_new, now_ms, SETTLE_CREATED_MS, true);
+		break;
+	case SETTLE_BUSY:
+		hint_later(s, h, is_new, now_ms, SETTLE_BUSY_MS, false);
+		break;
+	case SETTLE_MODIFIED:
+		hint_quiet(s, h, is_new, now_ms);
+		break;
+	case SETTLE_CHANGING:
+		if (is_new || h->state == HINT_COOL)
+			hint_quiet(s, h, is_new, now_ms);
+		break;
+	}
+}
+
+void settle_turn(struct settle *s, int64_t now_ms)
+{
+	struct hint *h;
+	struct hint *next;
+
+	if (s->next_ms < 0 || now_ms < s->next_ms)
+		return;
+	s->next_ms = -1;
+	DL_FOREACH_SAFE(s->waiting, h, next) {
+		if (h->due_ms > now_ms) {
+			wait_until(s, h, h->due_ms);
+			continue;
+		}
+		take_out(s, h);
+		h->impatient = h->patience_ms > 0;
+		put_in(s, h, HINT_DUE);
+	}
+}
+
+/* Keeps a hint that was taken without its writer's word, so that its next wait is longer. */
+static void cool(struct settle *s, struct hint *h)
+{
+	h->patience_ms = h->patience_ms < SETTLE_BOUND_MS / 2 ? h->patience_ms * 2 : SETTLE_BOUND_MS;
+	h->started_ms = h->due_ms;
+	h->impatient = false;
+	put_in(s, h, HINT_COOL);
+	if (s->ncool > COOL_MAX)
+		forget(s, s->cool);
+}
+
+bool settle_take(struct settle *s, struct settle_hint *hint)
+{
+	struct hint *h = s->due;
+
+	if (h == NULL)
+		return false;
+	*hint = (struct settle_hint){ .path = mem_strdup(h->path), .fresh = h->fresh, .content = h->content };
+	if (!h->impatient) {
+		forget(s, h);
+		return true;
+	}
+	take_out(s, h);
+	cool(s, h);
+	return true;
+}
+
+int64_t settle_next_ms(const struct settle *s)
+{
+	return s->due != NULL ? 0 : s->next_ms;
+}
+
+size_t settle_pending(const struct settle *s)
+{
+	return HASH_COUNT(s->hints) - s->ncool;
+}
+
+bool settle_waits(const struct settle *s, const char *path)
+{
+	const struct hint *h = s->waiting != NULL ? find(s, path) : NULL;
+
+	return h != NULL && h->state == HINT_WAITING;
+}
+
+bool settle_overflowed(struct settle *s)
+{
+	bool overflowed = s->overflowed;
+
+	s->overflowed = false;
+	return overflowed;
+}
+
+size_t settle_changing(const struct settle *s, int64_t now_ms, bool (*fn)(void *arg, const char *path, int64_t since_ms),
+		       void *arg)
+{
+	const struct hint *h;
+	bool more = fn != NULL;
+	size_t n = 0;
+
+	DL_FOREACH(s->waiting, h) {
+		if (h->patience_ms == 0 || now_ms - h->since_ms <= SETTLE_QUIET_MS)
+			continue;
+		n++;
+		more = more && fn(arg, h->path, h->since_ms);
+	}
+	return n;
+}

@@ -1,0 +1,279 @@
+/* Re-reading what the rows say is here: bytes that changed although size, mtime and ctime did not have rotted. One job at
+ * a time, so that it never takes more than one core from the rest. See local_verify in local.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/local/hash_internal.h"
+#include "sync/local/local_internal.h"
+
+enum {
+	BATCH_FILES = 64,
+	STEP_BYTES = 32 << 20, /* read by one job */
+	READ_SIZE = 256 << 10,
+};
+
+enum verdict { VERDICT_NONE, VERDICT_SAME, VERDICT_ROTTEN, VERDICT_CHANGED, VERDICT_UNREAD };
+
+struct item {
+	struct record row;
+	struct blocklist blocks; /* at least one, but for an empty file */
+	int fd;                  /* -1: not open */
+	uint32_t next_block;
+	int64_t pos;             /* where it begins */
+	bool rotten;
+	enum verdict verdict;
+	int error;               /* UNREAD */
+};
+
+struct verify {
+	struct workers *workers;
+	struct ground *ground;
+	struct local *local;     /* NULL: freed meanwhile */
+	struct index_cursor *cursor;
+	struct item items[BATCH_FILES];
+	size_t n;
+	size_t at;               /* the item being read */
+	int64_t files, bytes, rotten;
+	void (*fn)(void *arg, const struct record *r);
+	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
+	void *arg;
+};
+
+/* --- worker --- */
+
+static bool as_seen(const struct item *it, int fd)
+{
+	const struct seen *s = &it->row.seen;
+	struct fs_stat st;
+
+	return fs_stat_fd(fd, &st) == 0 && s->ino == st.ino && s->size == st.size && s->mtime_ns == st.mtime_ns &&
+	       s->ctime_ns == st.ctime_ns;
+}
+
+static void conclude(struct item *it, enum verdict verdict, int error)
+{
+	it->verdict = verdict;
+	it->error = error;
+	if (it->fd >= 0)
+		close(it->fd);
+	it->fd = -1;
+}
+
+static void open_item(struct verify *v, struct item *it)
+{
+	const char *name;
+	int dirfd = fs_open_parent(v->ground->root, it->row.path, &name);
+
+	if (dirfd >= 0) {
+		it->fd = hash_open(dirfd, name);
+		if (it->fd < 0 && errno != ENOENT && errno != ELOOP)
+			conclude(it, VERDICT_UNREAD, errno);
+		close(dirfd);
+	}
+	if (it->verdict == VERDICT_NONE && (it->fd < 0 || !as_seen(it, it->fd)))
+		conclude(it, VERDICT_CHANGED, 0);
+}
+
+/* -1 with errno. */
+static int read_block(struct item *it, uint8_t *buf, struct sha256_stream *sha)
+{
+	const struct block *b = &it->blocks.b[it->next_block];
+	uint8_t digest[SHA256_SIZE];
+
+	sha256_begin(sha);
+	for (uint32_t done = 0; done < b->len;) {
+		size_t want = b->len - done < READ_SIZE ? b->len - done : READ_SIZE;
+		ssize_t n = fs_pread_full(it->fd, buf, want, it->pos + done);
+
+		if (n < 0)
+			return -1;
+		/* Shorter than its own size: whatever that is, it is not what the row says. */
+		if ((size_t)n < want)
+			break;
+		sha256_update(sha, buf, want);
+		done += (uint32_t)want;
+	}
+	sha256_end(sha, digest);
+	if (memcmp(digest, b->hash, sizeof(digest)) != 0)
+		it->rotten = true;
+	it->pos += b->len;
+	it->next_block++;
+	return 0;
+}
+
+static void work(void *arg)
+{
+	struct verify *v = arg;
+	uint8_t *buf = mem_realloc(NULL, READ_SIZE, 1);
+	struct sha256_stream sha = { 0 };
+	int64_t left = STEP_BYTES;
+
+	while (v->at < v->n && left > 0) {
+		struct item *it = &v->items[v->at];
+		int64_t pos = it->pos;
+
+		if (it->fd < 0)
+			open_item(v, it);
+		while (it->verdict == VERDICT_NONE && it->next_block < it->blocks.n && left > 0) {
+			if (read_block(it, buf, &sha) < 0)
+				conclude(it, VERDICT_UNREAD, errno);
+			left -= it->pos - pos;
+			pos = it->pos;
+		}
+		if (it->verdict == VERDICT_NONE && it->next_block == it->blocks.n)
+			conclude(it, !as_seen(it, it->fd) ? VERDICT_CHANGED :
+				     it->rotten ? VERDICT_ROTTEN : VERDICT_SAME, 0);
+		if (it->verdict != VERDICT_NONE)
+			v->at++;
+	}
+	sha256_free(&sha);
+	free(buf);
+}
+
+/* --- loop --- */
+
+static void clear_items(struct verify *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		struct item *it = &v->items[i];
+
+		if (it->fd >= 0)
+			close(it->fd);
+		record_clear(&it->row);
+		blocklist_clear(&it->blocks);
+	}
+	v->n = v->at = 0;
+}
+
+static void free_all(struct verify *v)
+{
+	clear_items(v);
+	index_cursor_free(v->cursor);
+	ground_free(v->ground);
+	free(v);
+}
+
+/* What the bytes should be. False: the index cannot tell. */
+static bool fill_blocks(struct index *index, struct item *it)
+{
+	const struct content *c = &it->row.content;
+
+	if (c->nblocks >= 2)
+		return index_blocks(index, c, &it->blocks) > 0;
+	if (c->nblocks == 0)
+		return true;
+	it->blocks.n = 1;
+	it->blocks.b = MEM_NEW(struct block);
+	it->blocks.b[0].len = (uint32_t)c->size;
+	memcpy(it->blocks.b[0].hash, c->root, sizeof(c->root));
+	return true;
+}
+
+static void gather(struct verify *v)
+{
+	while (v->n < BATCH_FILES) {
+		struct item *it = &v->items[v->n];
+
+		*it = (struct item){ .fd = -1 };
+		if (index_next(v->cursor, &it->row) <= 0)
+			return;
+		if (it->row.deleted || it->row.kind != RECORD_FILE) {
+			record_clear(&it->row);
+		} else if (!fill_blocks(v->local->c.index, it)) {
+			log_warn("%s: not verified: its blocks are not in the index", it->row.path);
+			record_clear(&it->row);
+		} else {
+			v->n++;
+		}
+	}
+}
+
+static void judge(struct verify *v, const struct item *it)
+{
+	struct record now = { 0 };
+
+	if (it->verdict == VERDICT_UNREAD) {
+		log_warn("%s: not verified: %s", it->row.path, strerror(it->error));
+		return;
+	}
+	if (it->verdict == VERDICT_CHANGED) {
+		local_hint(v->local, it->row.path);
+		return;
+	}
+	v->files++;
+	v->bytes += it->row.content.size;
+	if (it->verdict != VERDICT_ROTTEN)
+		return;
+	/* Unless the row was written anew since. */
+	if (index_get(v->local->c.index, it->row.path, &now) > 0 && now.seq == it->row.seq) {
+		v->rotten++;
+		log_error("%s: its bytes have changed although nobody wrote to it", it->row.path);
+		v->fn(v->arg, &it->row);
+	}
+	record_clear(&now);
+}
+
+static void step_done(void *arg);
+
+static void go_on(struct verify *v)
+{
+	if (v->at == v->n) {
+		clear_items(v);
+		gather(v);
+	}
+	if (v->n > 0) {
+		workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
+		return;
+	}
+	v->local->verify = NULL;
+	v->done(v->arg, v->files, v->bytes, v->rotten);
+	free_all(v);
+}
+
+static void step_done(void *arg)
+{
+	struct verify *v = arg;
+
+	if (v->local != NULL && v->at == v->n)
+		for (size_t i = 0; i < v->n && v->local != NULL; i++)
+			judge(v, &v->items[i]);
+	if (v->local == NULL)
+		free_all(v);
+	else
+		go_on(v);
+}
+
+void verify_free(struct verify *v)
+{
+	if (v == NULL)
+		return;
+	/* A job is always out: it frees the rest. */
+	index_cursor_free(v->cursor);
+	v->cursor = NULL;
+	v->local = NULL;
+}
+
+int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
+		 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+{
+	struct verify *v;
+
+	if (l->verify != NULL || l->ground == NULL)
+		return -1;
+	v = MEM_NEW(struct verify);
+	v->workers = l->c.workers;
+	v->ground = ground_ref(l->ground);
+	v->local = l;
+	v->cursor = index_walk(l->c.index, "");
+	v->fn = fn;
+	v->done = done;
+	v->arg = arg;
+	l->verify = v;
+	workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
+	return 0;
+}

@@ -1,0 +1,458 @@
+/* Walking a subtree in steps: see walk.h. */
+#include "sync/local/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sync/local/watch.h"
+#include "sync/plan/record.h"
+
+enum {
+	TEXT_BLOCK = 64 << 10,
+	TEXT_MAX = 512 << 10,   /* of one batch, roughly */
+	OPEN_MAX = 32,          /* folders of one walk open at a time; those above are opened again when needed */
+	READ_SIZE = 32 << 10,
+	CLOCK_EVERY = 16,
+};
+
+/* --- batches --- */
+
+struct batch_text {
+	struct batch_text *next;
+	size_t used;
+	size_t size;
+	char p[];
+};
+
+char *batch_text(struct batch *b, const char *p, size_t n)
+{
+	struct batch_text *t = b->text;
+	char *out;
+
+	if (t == NULL || t->size - t->used < n + 1) {
+		size_t size = n + 1 > TEXT_BLOCK ? n + 1 : TEXT_BLOCK;
+
+		t = mem_realloc(NULL, 1, sizeof(*t) + size);
+		*t = (struct batch_text){ .next = b->text, .size = size };
+		b->text = t;
+	}
+	out = t->p + t->used;
+	memcpy(out, p, n);
+	out[n] = '\0';
+	t->used += n + 1;
+	b->text_size += n + 1;
+	return out;
+}
+
+struct look *batch_add(struct batch *b)
+{
+	if (b->n == b->cap) {
+		b->cap = b->cap == 0 ? 64 : b->cap * 2;
+		b->looks = mem_realloc(b->looks, b->cap, sizeof(b->looks[0]));
+	}
+	b->looks[b->n] = (struct look){ 0 };
+	return &b->looks[b->n++];
+}
+
+void batch_clear(struct batch *b)
+{
+	while (b->text != NULL) {
+		struct batch_text *t = b->text;
+
+		b->text = t->next;
+		free(t);
+	}
+	free(b->looks);
+	*b = (struct batch){ 0 };
+}
+
+/* --- ground --- */
+
+struct ground *ground_new(int root)
+{
+	struct ground *g;
+	struct fs_stat st;
+	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return NULL;
+	if (fs_stat_fd(fd, &st) < 0) {
+		close(fd);
+		return NULL;
+	}
+	g = MEM_NEW(struct ground);
+	g->root = fd;
+	g->dev = st.dev;
+	g->inotify = -1;
+	g->refs = 1;
+	return g;
+}
+
+struct ground *ground_ref(struct ground *g)
+{
+	g->refs++;
+	return g;
+}
+
+void ground_free(struct ground *g)
+{
+	if (g == NULL || --g->refs > 0)
+		return;
+	if (g->inotify >= 0)
+		close(g->inotify);
+	close(g->root);
+	free(g);
+}
+
+/* --- one look --- */
+
+static int64_t to_ns(struct statx_timestamp ts)
+{
+	return ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
+static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
+{
+	struct statx x;
+
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) < 0)
+		return errno == ENOENT ? 0 : -1;
+	*mounted = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	l->st = (struct fs_stat){
+		.kind = x.stx_mode & S_IFMT,
+		.mode = x.stx_mode & 07777,
+		.size = (int64_t)x.stx_size,
+		.mtime_ns = to_ns(x.stx_mtime),
+		.ctime_ns = to_ns(x.stx_ctime),
+		.ino = x.stx_ino,
+		.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+		.nlink = x.stx_nlink,
+	};
+	return 0;
+}
+
+/* Fills l, whose path is set, with what `name` in dirfd is. */
+static void look(const struct ground *g, int dirfd, const char *name, struct batch *b, struct look *l)
+{
+	bool mounted = false;
+
+	if (look_at(dirfd, name, l, &mounted) < 0) {
+		l->error = errno;
+	} else if (l->st.kind == S_IFLNK) {
+		char *target = fs_readlink_at(dirfd, name);
+
+		if (target != NULL)
+			l->target = batch_text(b, target, strlen(target));
+		else if (errno == ENOENT || errno == EINVAL)
+			l->st.kind = 0; /* replaced meanwhile: its own event brings the next look */
+		else
+			l->error = errno;
+		free(target);
+	} else if (l->st.kind == S_IFDIR && (mounted || l->st.dev != g->dev)) {
+		l->error = EXDEV;
+	}
+}
+
+void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n, struct batch *b)
+{
+	const char *open_path = NULL; /* whose folder is open; owned by the caller */
+	size_t open_len = 0;
+	int dirfd = -1;
+	int open_error = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *path = paths[i].path;
+		const char *slash = strrchr(path, '/');
+		const char *name = slash != NULL ? slash + 1 : path;
+		struct look *l = batch_add(b);
+
+		l->path = batch_text(b, path, strlen(path));
+		l->tag = paths[i].tag;
+		/* Hints come in runs of one folder. */
+		if (open_path == NULL || open_len != (size_t)(name - path) || memcmp(open_path, path, open_len) != 0) {
+			if (dirfd >= 0)
+				close(dirfd);
+			dirfd = fs_open_parent(g->root, path, &name);
+			open_error = dirfd < 0 ? errno : 0;
+			open_path = path;
+			open_len = (size_t)(name - path);
+		}
+		if (dirfd >= 0)
+			look(g, dirfd, name, b, l);
+		else if (open_error != ENOENT && open_error != ENOTDIR && open_error != ELOOP)
+			l->error = open_error;
+		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR);
+	}
+	if (dirfd >= 0)
+		close(dirfd);
+	b->end = true;
+}
+
+/* --- the walk --- */
+
+/* One folder on the way down. */
+struct frame {
+	int fd;           /* -1: closed for a while */
+	size_t path_len;  /* of the folder, in walk.path */
+	char *names;      /* owned; NUL-terminated, one behind another */
+	uint32_t *sorted; /* owned; offsets into names */
+	uint32_t n;
+	uint32_t next;    /* to look at */
+};
+
+struct walk {
+	struct ground *ground;
+	struct ignore *ignore;
+	bool shallow;
+	bool started;
+	char path[RECORD_PATH_MAX + RECORD_NAME_MAX + 2]; /* of the entry being looked at; the start's before that */
+	struct frame *frames;
+	size_t depth;
+	size_t cap;
+	char *names;      /* being read: becomes a frame's */
+	size_t names_size, names_cap;
+	char *buffer;     /* READ_SIZE, owned */
+};
+
+struct walk *walk_new(struct ground *g, const char *under, bool shallow, struct ignore *ig)
+{
+	struct walk *w = MEM_NEW(struct walk);
+
+	w->ground = ground_ref(g);
+	w->ignore = ignore_ref(ig);
+	w->shallow = shallow;
+	memcpy(w->path, under, strnlen(under, RECORD_PATH_MAX));
+	return w;
+}
+
+static void pop(struct walk *w)
+{
+	struct frame *f = &w->frames[--w->depth];
+
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->names);
+	free(f->sorted);
+}
+
+void walk_free(struct walk *w)
+{
+	if (w == NULL)
+		return;
+	while (w->depth > 0)
+		pop(w);
+	ground_free(w->ground);
+	ignore_free(w->ignore);
+	free(w->frames);
+	free(w->names);
+	free(w->buffer);
+	free(w);
+}
+
+static void keep_name(struct walk *w, const char *name)
+{
+	size_t n = strlen(name) + 1;
+
+	if (w->names_size + n > w->names_cap) {
+		w->names_cap = w->names_cap * 2 + 4096;
+		w->names = mem_realloc(w->names, w->names_cap, 1);
+	}
+	memcpy(w->names + w->names_size, name, n);
+	w->names_size += n;
+}
+
+static bool is_ours(const struct walk *w, const char *name, size_t path_len)
+{
+	(void)w;
+	return path_len == 0 && strcmp(name, ".lanyard") == 0;
+}
+
+/* All names of an open folder. -1 with errno. */
+static int read_names(struct walk *w, int fd, size_t path_len, uint32_t *count)
+{
+	ssize_t n;
+
+	if (w->buffer == NULL)
+		w->buffer = mem_realloc(NULL, READ_SIZE, 1);
+	w->names_size = 0;
+	*count = 0;
+	while ((n = getdents64(fd, w->buffer, READ_SIZE)) > 0) {
+		for (char *p = w->buffer; p < w->buffer + n;) {
+			const struct dirent64 *e = (const void *)p;
+
+			p += e->d_reclen;
+			if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+			    is_ours(w, e->d_name, path_len))
+				continue;
+			if (w->names_size > UINT32_MAX - NAME_MAX - 1) {
+				errno = EOVERFLOW;
+				return -1;
+			}
+			keep_name(w, e->d_name);
+			(*count)++;
+		}
+	}
+	return n < 0 ? -1 : 0;
+}
+
+static int by_name(const void *a, const void *b, void *names)
+{
+	const char *base = names;
+
+	return strcmp(base + *(const uint32_t *)a, base + *(const uint32_t *)b);
+}
+
+static void push(struct walk *w, int fd, size_t path_len, uint32_t count)
+{
+	struct frame f = { .fd = fd, .path_len = path_len, .n = count };
+	uint32_t at = 0;
+
+	f.names = mem_realloc(NULL, w->names_size + 1, 1);
+	if (w->names_size > 0)
+		memcpy(f.names, w->names, w->names_size);
+	f.sorted = mem_calloc((size_t)count + 1, sizeof(f.sorted[0]));
+	for (uint32_t i = 0; i < count; i++) {
+		f.sorted[i] = at;
+		at += (uint32_t)strlen(f.names + at) + 1;
+	}
+	qsort_r(f.sorted, count, sizeof(f.sorted[0]), by_name, f.names);
+	if (w->names_cap > (1 << 20)) {
+		free(w->names);
+		w->names = NULL;
+		w->names_cap = 0;
+	}
+	if (w->depth == w->cap) {
+		w->cap = w->cap * 2 + 16;
+		w->frames = mem_realloc(w->frames, w->cap, sizeof(w->frames[0]));
+	}
+	/* The walk comes back to the top only at the end of all below, so the top ones can be closed. */
+	if (w->depth >= OPEN_MAX && w->frames[w->depth - OPEN_MAX].fd >= 0) {
+		close(w->frames[w->depth - OPEN_MAX].fd);
+		w->frames[w->depth - OPEN_MAX].fd = -1;
+	}
+	w->frames[w->depth++] = f;
+}
+
+/* Goes into the folder `name` of dirfd, whose whole path is w->path. The watch comes first: what appears while the
+ * names are read is then either among them or announced. */
+static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
+{
+	size_t path_len = strlen(w->path);
+	uint32_t count;
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0) {
+		l->error = errno;
+		return;
+	}
+	if (w->ground->inotify >= 0)
+		l->wd = watch_add(w->ground->inotify, fd);
+	if (read_names(w, fd, path_len, &count) < 0) {
+		l->error = errno;
+		close(fd);
+		return;
+	}
+	push(w, fd, path_len, count);
+}
+
+/* The start: the root itself, or the path a walk begins at. */
+static void start(struct walk *w, struct batch *b)
+{
+	const char *name = ".";
+	int dirfd;
+	struct look *l;
+
+	w->started = true;
+	if (w->path[0] == '\0') {
+		l = batch_add(b);
+		l->path = batch_text(b, "", 0);
+		l->st = (struct fs_stat){ .kind = S_IFDIR };
+		enter(w, w->ground->root, ".", l);
+		b->error = l->error;
+		return;
+	}
+	dirfd = fs_open_parent(w->ground->root, w->path, &name);
+	if (dirfd < 0) {
+		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			b->error = errno;
+		return;
+	}
+	l = batch_add(b);
+	l->path = batch_text(b, w->path, strlen(w->path));
+	look(w->ground, dirfd, name, b, l);
+	if (l->error != 0 && l->st.kind == 0)
+		b->error = l->error;
+	if (l->st.kind == 0 || ignore_match(w->ignore, w->path, l->st.kind == S_IFDIR))
+		b->n--;
+	else if (l->st.kind == S_IFDIR && l->error == 0)
+		enter(w, dirfd, name, l);
+	close(dirfd);
+}
+
+/* The folder of the top frame, opened again if it was closed; -1 when it is not there any more. */
+static int top_fd(struct walk *w)
+{
+	struct frame *f = &w->frames[w->depth - 1];
+
+	if (f->fd < 0) {
+		w->path[f->path_len] = '\0';
+		f->fd = fs_open(w->ground->root, w->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	return f->fd;
+}
+
+/* Looks at the next entry of the top frame. */
+static void step(struct walk *w, struct batch *b, int dirfd)
+{
+	struct frame *f = &w->frames[w->depth - 1];
+	const char *name = f->names + f->sorted[f->next++];
+	size_t len = f->path_len;
+	struct look *l;
+
+	if (len > 0)
+		w->path[len++] = '/';
+	memcpy(w->path + len, name, strlen(name) + 1);
+	len += strlen(name);
+	l = batch_add(b);
+	l->path = batch_text(b, w->path, len);
+	look(w->ground, dirfd, name, b, l);
+	if ((l->st.kind == 0 && l->error == 0) || ignore_match_entry(w->ignore, w->path, l->st.kind == S_IFDIR)) {
+		b->n--;
+		return;
+	}
+	if (len > RECORD_PATH_MAX)
+		l->error = ENAMETOOLONG;
+	if (l->st.kind == S_IFDIR && l->error == 0 && !w->shallow)
+		enter(w, dirfd, name, l);
+}
+
+void walk_step(struct walk *w, struct batch *b)
+{
+	int64_t until = clock_mono_ns() + WALK_STEP_MS * INT64_C(1000000);
+
+	if (!w->started)
+		start(w, b);
+	for (unsigned i = 1; w->depth > 0 && b->n < WALK_BATCH && b->text_size < TEXT_MAX; i++) {
+		struct frame *f = &w->frames[w->depth - 1];
+		int dirfd = f->next < f->n ? top_fd(w) : -1;
+
+		/* Through, or moved away meanwhile, of which its event tells. */
+		if (dirfd < 0)
+			pop(w);
+		else
+			step(w, b, dirfd);
+		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
+			break;
+	}
+	b->end = w->depth == 0;
+}

@@ -1,0 +1,65 @@
+/* Looking at the disk, for workers: at single paths, or at a whole subtree in the order of the index. One step fills one
+ * batch and takes some milliseconds; the loop merges it with the rows while the next step runs. */
+#ifndef LANYARD_SYNC_LOCAL_WALK_H
+#define LANYARD_SYNC_LOCAL_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fs.h"
+#include "sync/share/ignore.h"
+
+/* The descriptors that jobs work with: duplicates, so that they live as long as the last job, whatever becomes of the
+ * share meanwhile. Counted on the loop's thread. */
+struct ground {
+	int root;
+	int inotify;   /* -1: nothing is watched */
+	uint64_t dev;  /* of the root */
+	int refs;
+};
+/* Of the share's root, with an inotify descriptor if one can be had. NULL and errno when root cannot be duplicated. */
+struct ground *ground_new(int root);
+struct ground *ground_ref(struct ground *g);
+void ground_free(struct ground *g); /* one holder less */
+
+/* What a look saw of one path. */
+struct look {
+	const char *path;   /* the batch's */
+	const char *target; /* symlinks: the batch's; NULL otherwise */
+	struct fs_stat st;  /* kind 0: absent */
+	int error;          /* errno: it could not be looked at (kind 0), or it is a folder that could not be read, or with
+	                       EXDEV, another file system; ENAMETOOLONG: a name that cannot be */
+	int wd;             /* folders that were entered: the watch, or -errno; 0: none was asked for */
+	int tag;            /* of walk_look(): the caller's */
+	bool ignored;       /* of walk_look(): by the rules */
+};
+
+struct batch_text;
+struct batch {
+	struct look *looks;  /* owned */
+	size_t n;
+	size_t cap;
+	struct batch_text *text; /* owned: what the looks point to */
+	size_t text_size;
+	bool end;            /* of the walk */
+	int error;           /* errno: the walk's start could not be looked at; nothing is known of it or below */
+};
+void batch_clear(struct batch *b);
+/* n bytes and a NUL of the batch's. */
+char *batch_text(struct batch *b, const char *p, size_t n);
+struct look *batch_add(struct batch *b);
+
+enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
+
+struct walk;
+/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone. ig is held until the end. */
+struct walk *walk_new(struct ground *g, const char *under, bool shallow, struct ignore *ig);
+void walk_free(struct walk *w);
+/* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */
+void walk_step(struct walk *w, struct batch *b);
+
+/* Worker: looks at single paths, one look each, in their order. Nothing is entered, nothing watched. */
+struct walk_path { const char *path; int tag; };
+void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n, struct batch *b);
+
+#endif
