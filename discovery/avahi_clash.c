@@ -43,7 +43,8 @@ static void *find_in_library_of(void *function, void **base)
 static void find(void)
 {
 	union {
-		AvahiServer *(*function)(const AvahiPoll *, const AvahiServerConfig *, AvahiServerCallback, void *, int *);
+		AvahiServer *(*function)(const AvahiPoll *, const AvahiServerConfig *, AvahiServerCallback, void *,
+		                         int *);
 		void *address;
 	} core = { avahi_server_new };
 	union {

@@ -18,9 +18,9 @@ struct source {
 	struct avahi_poll *owner;
 	struct loop_io *io; /* NULL once no live watch is left: Avahi may close fd, and open another by that number */
 	int fd;
-	int errors;         /* in a row */
-	bool firing;        /* in fire(): freed at its end, not before */
-	AvahiWatch *list;   /* while firing, those freed meanwhile included */
+	int errors;       /* in a row */
+	bool firing;      /* in fire(): freed at its end, not before */
+	AvahiWatch *list; /* while firing, those freed meanwhile included */
 	struct source *prev;
 	struct source *next;
 };
@@ -55,8 +55,7 @@ static void update_source(struct source *s)
 	int events = 0;
 	AvahiWatch *w;
 
-	DL_FOREACH(s->list, w)
-	{
+	DL_FOREACH(s->list, w) {
 		if ((w->want & AVAHI_WATCH_IN) != 0)
 			events |= LOOP_READ;
 		if ((w->want & AVAHI_WATCH_OUT) != 0)
@@ -70,8 +69,7 @@ static void retire_source(struct source *s)
 {
 	AvahiWatch *w;
 
-	DL_FOREACH(s->list, w)
-	{
+	DL_FOREACH(s->list, w) {
 		if (!w->is_dead)
 			return;
 	}
@@ -106,16 +104,14 @@ static void fire(void *arg, int events)
 	if ((seen & AVAHI_WATCH_IN) != 0 && s->owner->screen != NULL && !s->owner->screen(s->owner->screen_arg, s->fd))
 		seen &= ~AVAHI_WATCH_IN;
 	s->firing = true;
-	DL_FOREACH(s->list, w)
-	{
+	DL_FOREACH(s->list, w) {
 		if (w->is_dead || (w->want & seen) == 0)
 			continue;
 		w->fired = w->want & seen;
 		w->fn(w, s->fd, w->fired, w->arg);
 	}
 	s->firing = false;
-	DL_FOREACH_SAFE(s->list, w, next)
-	{
+	DL_FOREACH_SAFE(s->list, w, next) {
 		if (w->is_dead) {
 			DL_DELETE(s->list, w);
 			free(w);
@@ -131,8 +127,7 @@ static struct source *source_of(struct avahi_poll *p, int fd)
 {
 	struct source *s;
 
-	DL_FOREACH(p->sources, s)
-	{
+	DL_FOREACH(p->sources, s) {
 		if (s->fd == fd)
 			return s;
 	}

@@ -16,17 +16,17 @@
 #include "discovery/static_peers.h"
 
 enum {
-	GRACE_MS = 300,         /* AUTO, at start: that long the daemon may take to answer before we embed */
-	OVERLAP_MS = 3000,      /* AUTO: both run, after the daemon came */
+	GRACE_MS = 300,    /* AUTO, at start: that long the daemon may take to answer before we embed */
+	OVERLAP_MS = 3000, /* AUTO: both run, after the daemon came */
 	REFRESH_EVERY_MS = 2000,
-	RETRY_MS = 10000,       /* after a backend found no descriptors to start with */
+	RETRY_MS = 10000, /* after a backend found no descriptors to start with */
 };
 
 /* A backend that may be running. */
 struct slot {
 	struct discovery *owner;
 	const struct mdns_backend *backend;
-	void *stack;   /* NULL while it is off */
+	void *stack; /* NULL while it is off */
 	bool serving;
 	char *problem; /* owned; NULL for none */
 };
@@ -42,12 +42,12 @@ struct discovery {
 	struct slot embedded;
 	struct loop_timer *switch_timer; /* AUTO: GRACE_MS before embedding, OVERLAP_MS before it ends */
 	struct loop_timer *retry_timer;
-	struct loop_timer *state_timer;  /* tells the state once the turn's changes are over */
-	const char *told_backend;        /* what `state` was told last; NULL for nothing yet */
+	struct loop_timer *state_timer; /* tells the state once the turn's changes are over */
+	const char *told_backend;       /* what `state` was told last; NULL for nothing yet */
 	char *told_problem;
 	struct reports *reports;
 	struct static_peers *peers;
-	struct clock_step *clock_step;   /* NULL when there was no descriptor for it */
+	struct clock_step *clock_step; /* NULL when there was no descriptor for it */
 	struct loop_timer *refresh_timer;
 	int64_t refreshed_ms; /* 0 for never */
 };
@@ -77,7 +77,7 @@ static void slot_start(struct slot *slot)
 
 	if (slot->stack != NULL)
 		return;
-	slot->stack = slot->backend->new(slot->owner->loop, &slot->owner->want, &events);
+	slot->stack = slot->backend->start(slot->owner->loop, &slot->owner->want, &events);
 	if (slot->stack != NULL)
 		return;
 	free(slot->problem);
@@ -89,7 +89,7 @@ static void slot_start(struct slot *slot)
 static void slot_stop(struct slot *slot)
 {
 	if (slot->stack != NULL)
-		slot->backend->free(slot->stack);
+		slot->backend->stop(slot->stack);
 	slot->stack = NULL;
 	slot->serving = false;
 	free(slot->problem);

@@ -24,8 +24,8 @@ struct discovery_group {
 
 /* Somebody to try. */
 struct discovery_found {
-	const char *claimed_id;       /* TXT id=, base32 without dashes; NULL for a static address */
-	const char *const *names;     /* names of groups from TXT, untrusted bytes, each at most 255 */
+	const char *claimed_id;   /* TXT id=, base32 without dashes; NULL for a static address */
+	const char *const *names; /* names of groups from TXT, untrusted bytes, each at most 255 */
 	size_t nnames;
 	struct sockaddr_storage addr; /* port set; sin6_scope_id set for link-local */
 	socklen_t addr_len;

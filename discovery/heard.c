@@ -16,9 +16,9 @@ enum {
 };
 
 enum service_state {
-	SERVICE_WAITING,   /* for a free resolver, or for its next try */
+	SERVICE_WAITING, /* for a free resolver, or for its next try */
 	SERVICE_RESOLVING,
-	SERVICE_DONE,      /* told, or given up */
+	SERVICE_DONE, /* told, or given up */
 };
 
 struct service_key {
@@ -30,10 +30,10 @@ struct service_key {
 struct service {
 	struct service_key key;
 	enum service_state state;
-	bool stale;         /* heard_refresh() was called since it was seen to come */
+	bool stale; /* heard_refresh() was called since it was seen to come */
 	int tries;
-	int64_t due_ms;     /* WAITING: not before this */
-	void *resolver;     /* RESOLVING: the library's */
+	int64_t due_ms; /* WAITING: not before this */
+	void *resolver; /* RESOLVING: the library's */
 	UT_hash_handle hh;
 };
 
@@ -52,7 +52,7 @@ struct heard {
 static void resolve_due(void *arg);
 
 struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
-			void (*tell)(void *arg, const struct mdns_heard *heard), void *arg)
+                        void (*tell)(void *arg, const struct mdns_heard *heard), void *arg)
 {
 	struct heard *h = MEM_NEW(struct heard);
 
@@ -181,7 +181,7 @@ static void want_resolved(struct heard *h, struct service *s)
 }
 
 void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
-	       const char *domain)
+               const char *domain)
 {
 	struct service_key key;
 	struct service *s;
@@ -262,7 +262,7 @@ static void read_txt(struct txt *txt, AvahiStringList *strings)
 }
 
 void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
-		    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt)
+                    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt)
 {
 	struct service *s = find(h, iface, proto, name);
 	struct mdns_heard heard = { 0 };

@@ -26,16 +26,16 @@ struct heard_door {
 
 /* tell() is called for each service resolved whose TXT is usable and whose address can be tried; own_id's never. */
 struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
-			void (*tell)(void *arg, const struct mdns_heard *heard), void *arg);
+                        void (*tell)(void *arg, const struct mdns_heard *heard), void *arg);
 void heard_free(struct heard *h);
 
 /* A browser saw an instance come or go. */
 void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
-	       const char *domain);
+               const char *domain);
 void heard_remove(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name);
 /* The resolver for this service has its answer, or gave up. The resolver is freed. */
 void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
-		    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt);
+                    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt);
 void heard_failed(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name);
 /* From now on a service that is seen to come is resolved again although it is known. */
 void heard_refresh(struct heard *h);

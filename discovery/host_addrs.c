@@ -7,6 +7,7 @@
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,9 +19,9 @@
 #include "base/mem.h"
 
 enum {
-	SETTLE_MS = 100,       /* from a message to reading the list */
-	RETRY_MS = 1000,       /* after the kernel had no memory for a list */
-	LINKS_MAX = 64,        /* whose carrier is followed */
+	SETTLE_MS = 100,        /* from a message to reading the list */
+	RETRY_MS = 1000,        /* after the kernel had no memory for a list */
+	LINKS_MAX = 64,         /* whose carrier is followed */
 	RECV_BYTES = 32 * 1024, /* the kernel never sends more at once to a buffer of this size */
 };
 
@@ -57,7 +58,7 @@ static int compare(const void *a, const void *b)
 		return x->iface < y->iface ? -1 : 1;
 	if (x->family != y->family)
 		return x->family < y->family ? -1 : 1;
-	return memcmp(&x->ip, &y->ip, sizeof(x->ip));
+	return memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
 static void ask_for_list(struct host_addrs *h)
@@ -98,19 +99,22 @@ static void something_changed(struct host_addrs *h)
 		loop_timer_start(h->timer, SETTLE_MS, 0);
 }
 
+static bool is_link_local(const struct host_addr *addr)
+{
+	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
 /* Keeps one IPv6 address an interface: link-local before anything else. */
 static void keep(struct host_addrs *h, const struct host_addr *addr)
 {
-	if (addr->family == AF_INET6) {
-		for (size_t i = 0; i < h->nnext; i++) {
-			struct host_addr *old = &h->next[i];
+	for (size_t i = 0; i < h->nnext && addr->family == AF_INET6; i++) {
+		struct host_addr *old = &h->next[i];
 
-			if (old->iface != addr->iface || old->family != AF_INET6)
-				continue;
-			if (!IN6_IS_ADDR_LINKLOCAL(&old->ip.v6) && IN6_IS_ADDR_LINKLOCAL(&addr->ip.v6))
-				*old = *addr;
-			return;
-		}
+		if (old->iface != addr->iface || old->family != AF_INET6)
+			continue;
+		if (!is_link_local(old) && is_link_local(addr))
+			*old = *addr;
+		return;
 	}
 	if (h->nnext < HOST_ADDRS_MAX)
 		h->next[h->nnext++] = *addr;
@@ -122,7 +126,7 @@ static void read_addr(struct host_addrs *h, struct nlmsghdr *header)
 	struct host_addr addr = { .iface = (int)msg->ifa_index, .family = msg->ifa_family };
 	uint32_t unfit = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED;
 	uint32_t flags = msg->ifa_flags;
-	size_t size = msg->ifa_family == AF_INET ? sizeof(addr.ip.v4) : sizeof(addr.ip.v6);
+	size_t size = msg->ifa_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
 	const void *address = NULL;
 	const void *local = NULL;
 	int left = (int)IFA_PAYLOAD(header);
@@ -143,7 +147,7 @@ static void read_addr(struct host_addrs *h, struct nlmsghdr *header)
 		unfit |= IFA_F_TEMPORARY;
 	if (address == NULL || (flags & unfit) != 0)
 		return;
-	memcpy(&addr.ip, address, size);
+	memcpy(addr.ip, address, size);
 	keep(h, &addr);
 }
 
@@ -238,7 +242,7 @@ static void readable(void *arg, int events)
 {
 	_Alignas(struct nlmsghdr) char buf[RECV_BYTES];
 	struct host_addrs *h = arg;
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t from_len = sizeof(from);
 	ssize_t got = recvfrom(h->fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len);
 	size_t left;

@@ -5,20 +5,17 @@
 #ifndef LANYARD_DISCOVERY_HOST_ADDRS_H
 #define LANYARD_DISCOVERY_HOST_ADDRS_H
 
-#include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/loop.h"
 
 enum { HOST_ADDRS_MAX = 32 };
 
 struct host_addr {
-	int iface;  /* index */
-	int family; /* AF_INET or AF_INET6 */
-	union {
-		struct in_addr v4;
-		struct in6_addr v6;
-	} ip;
+	int iface;      /* index */
+	int family;     /* AF_INET or AF_INET6 */
+	uint8_t ip[16]; /* in network order; AF_INET fills 4 and leaves the rest zero */
 };
 
 struct host_addrs;

@@ -17,7 +17,7 @@ enum {
 	MDNS_MAX_INSTANCE = 63,
 };
 
-#define MDNS_TYPE "_lanyard._tcp"
+#define MDNS_TYPE   "_lanyard._tcp"
 #define MDNS_DOMAIN "local"
 
 struct mdns_group {
@@ -55,13 +55,13 @@ struct mdns_events {
 /* A backend. The functions belong to the loop's thread; events are called on it, never from inside these functions. */
 struct mdns_backend {
 	/* NULL when the system has no descriptors or threads left. */
-	void *(*new)(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events);
+	void *(*start)(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events);
 	/* want is copied. */
 	void (*set)(void *stack, const struct mdns_want *want);
 	/* Everything that is there is heard again. */
 	void (*refresh)(void *stack);
 	/* Says goodbye. */
-	void (*free)(void *stack);
+	void (*stop)(void *stack);
 };
 
 extern const struct mdns_backend mdns_embedded; /* libavahi-core in this process */

@@ -22,11 +22,11 @@
 #include "discovery/mdns.h"
 
 enum {
-	MAX_NOTES = 256,          /* heard and not yet taken over by the loop; more are dropped */
+	MAX_NOTES = 256, /* heard and not yet taken over by the loop; more are dropped */
 	STACK_BYTES = 512 * 1024,
-	GOODBYE_MS = 500,         /* that long the end may take; a daemon that hangs is not waited for */
+	GOODBYE_MS = 500, /* that long the end may take; a daemon that hangs is not waited for */
 	LOOP_RETRY_MS = 1000,
-	HUNG_MS = 4000,           /* orders not taken for so long mean that the daemon does not answer */
+	HUNG_MS = 4000, /* orders not taken for so long mean that the daemon does not answer */
 };
 
 struct note {
@@ -37,7 +37,7 @@ struct note {
 
 struct aside {
 	/* The agent's side only. */
-	struct loop_io *io; /* on to_loop */
+	struct loop_io *io;            /* on to_loop */
 	struct loop_timer *hung_timer; /* runs while orders are out */
 	bool hung;                     /* the last state told is not the daemon's but that it does not answer */
 	struct mdns_events events;
@@ -56,15 +56,15 @@ struct aside {
 	pthread_cond_t ended_cond;
 
 	/* Both, under lock. */
-	int refs;               /* sides that may still touch this */
-	bool quit;              /* the agent wants the thread to end */
-	bool ended;             /* the thread has said goodbye */
-	bool ordered;           /* there is something to do that the thread has not done yet */
+	int refs;     /* sides that may still touch this */
+	bool quit;    /* the agent wants the thread to end */
+	bool ended;   /* the thread has said goodbye */
+	bool ordered; /* there is something to do that the thread has not done yet */
 	bool refresh;
 	struct mdns_want *want; /* the latest not yet taken over; NULL for none */
 	struct note *notes;
 	size_t nnotes;
-	bool state_changed;     /* the next two are news */
+	bool state_changed; /* the next two are news */
 	bool serving;
 	char *problem;
 };
@@ -216,9 +216,9 @@ static void *run(void *arg)
 	if (io != NULL) {
 		loop_io_want(io, LOOP_READ);
 		a->done_timer = loop_timer_new(a->loop, orders_done, a);
-		a->client = mdns_client.new(a->loop, &a->first, &events);
+		a->client = mdns_client.start(a->loop, &a->first, &events);
 		loop_run(a->loop);
-		mdns_client.free(a->client);
+		mdns_client.stop(a->client);
 		loop_timer_free(a->done_timer);
 		loop_io_free(io);
 		loop_free(a->loop);
@@ -399,8 +399,8 @@ static void aside_free(void *stack)
 }
 
 const struct mdns_backend mdns_aside = {
-	.new = aside_new,
+	.start = aside_new,
 	.set = aside_set,
 	.refresh = aside_refresh,
-	.free = aside_free,
+	.stop = aside_free,
 };

@@ -24,7 +24,7 @@ enum {
 	FIRST_RETRY_MS = 1000,
 	NO_BUS_RETRY_MS = 5000, /* at most, while a try costs no more than a failing connect() */
 	LAST_RETRY_MS = 30000,
-	STABLE_MS = 5000,       /* a connection that ends sooner is followed by a pause */
+	STABLE_MS = 5000, /* a connection that ends sooner is followed by a pause */
 };
 
 struct client {
@@ -32,11 +32,11 @@ struct client {
 	struct mdns_want want;
 	struct mdns_events events;
 	struct avahi_poll *poll;
-	AvahiClient *avahi;       /* NULL while there is no bus */
-	bool connected;           /* avahi has a daemon at the other end */
-	bool lost;                /* avahi is of no more use */
-	struct mdns_session *session;  /* while connected */
-	struct loop_timer *timer; /* settle(): at once after a change of state, or to connect again */
+	AvahiClient *avahi;           /* NULL while there is no bus */
+	bool connected;               /* avahi has a daemon at the other end */
+	bool lost;                    /* avahi is of no more use */
+	struct mdns_session *session; /* while connected */
+	struct loop_timer *timer;     /* settle(): at once after a change of state, or to connect again */
 	int64_t retry_ms;
 	int64_t connected_ms; /* when the session began, loop_now_ms() */
 };
@@ -63,7 +63,7 @@ static int add_record(AvahiEntryGroup *group, const struct record *r)
 	if (r->unique)
 		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
 	return avahi_entry_group_add_record(group, r->iface, proto_of(r->family), flags, r->name, AVAHI_DNS_CLASS_IN,
-					    r->type, r->ttl, r->rdata, r->len);
+	                                    r->type, r->ttl, r->rdata, r->len);
 }
 
 static void *publish(void *ctx, const struct record *records, size_t n, const char **why)
@@ -97,7 +97,7 @@ static void unpublish(void *ctx, void *handle)
 }
 
 static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
-		    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+                    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
 {
 	struct client *c = arg;
 
@@ -115,7 +115,7 @@ static void *browse(void *ctx, const char *type, const char **why)
 {
 	struct client *c = ctx;
 	AvahiServiceBrowser *b = avahi_service_browser_new(c->avahi, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
-							   MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
+	                                                   MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
 
 	if (b == NULL)
 		*why = avahi_strerror(avahi_client_errno(c->avahi));
@@ -129,8 +129,8 @@ static void unbrowse(void *ctx, void *handle)
 }
 
 static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
-		     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
-		     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+                     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
+                     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
 {
 	struct client *c = arg;
 
@@ -152,7 +152,7 @@ static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const c
 	struct client *c = ctx;
 
 	return avahi_service_resolver_new(c->avahi, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN, proto,
-					  AVAHI_LOOKUP_USE_MULTICAST, resolved, c);
+	                                  AVAHI_LOOKUP_USE_MULTICAST, resolved, c);
 }
 
 static void unresolve(void *ctx, void *resolver)
@@ -211,7 +211,7 @@ static void connect_avahi(struct client *c)
 		return;
 	}
 	c->avahi = avahi_client_new(avahi_poll_get(c->poll), AVAHI_CLIENT_NO_FAIL | AVAHI_CLIENT_IGNORE_USER_CONFIG,
-				    client_changed, c, &error);
+	                            client_changed, c, &error);
 	if (c->avahi != NULL)
 		return;
 	c->connected = false;
@@ -317,8 +317,8 @@ static void client_free(void *stack)
 }
 
 const struct mdns_backend mdns_client = {
-	.new = client_new,
+	.start = client_new,
 	.set = client_set,
 	.refresh = client_refresh,
-	.free = client_free,
+	.stop = client_free,
 };

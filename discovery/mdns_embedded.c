@@ -33,9 +33,9 @@ struct embedded {
 	struct mdns_want want;
 	struct mdns_events events;
 	struct avahi_poll *poll;
-	AvahiServer *server;     /* NULL while it could not be started */
+	AvahiServer *server;          /* NULL while it could not be started */
 	struct mdns_session *session; /* NULL when server is */
-	struct loop_timer *timer; /* start(): at once, or after a failure */
+	struct loop_timer *timer;     /* start(): at once, or after a failure */
 	int64_t retry_ms;
 };
 
@@ -111,7 +111,7 @@ static void unpublish(void *ctx, void *handle)
 }
 
 static void browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
-		    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+                    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
 {
 	struct embedded *e = arg;
 
@@ -128,7 +128,7 @@ static void *browse(void *ctx, const char *type, const char **why)
 	struct embedded *e = ctx;
 	/* prepare and start, not new: that one starts what it failed to make. */
 	AvahiSServiceBrowser *b = avahi_s_service_browser_prepare(e->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
-								 MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, e);
+	                                                          MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, e);
 
 	if (b != NULL)
 		avahi_s_service_browser_start(b);
@@ -144,8 +144,8 @@ static void unbrowse(void *ctx, void *handle)
 }
 
 static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
-		     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
-		     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+                     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
+                     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
 {
 	struct embedded *e = arg;
 
@@ -163,8 +163,9 @@ static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiP
 static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
 	struct embedded *e = ctx;
-	AvahiSServiceResolver *r = avahi_s_service_resolver_prepare(e->server, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN,
-								   proto, AVAHI_LOOKUP_USE_MULTICAST, resolved, e);
+	AvahiSServiceResolver *r =
+		avahi_s_service_resolver_prepare(e->server, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN, proto,
+	                                         AVAHI_LOOKUP_USE_MULTICAST, resolved, e);
 
 	if (r != NULL)
 		avahi_s_service_resolver_start(r);
@@ -205,11 +206,11 @@ static void server_changed(AvahiServer *server, AvahiServerState state, void *ar
 static bool screen_socket(void *arg, int fd)
 {
 	uint8_t packet[PACKET_MAX];
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { 0 };
 	socklen_t from_len = sizeof(from);
 	/* MSG_TRUNC: the true length, so that one too long does not pass. */
 	ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from,
-			     &from_len);
+	                     &from_len);
 
 	(void)arg;
 	if (n < 0 || (from.ss_family != AF_INET && from.ss_family != AF_INET6))
@@ -317,8 +318,8 @@ static void embedded_free(void *stack)
 }
 
 const struct mdns_backend mdns_embedded = {
-	.new = embedded_new,
+	.start = embedded_new,
 	.set = embedded_set,
 	.refresh = embedded_refresh,
-	.free = embedded_free,
+	.stop = embedded_free,
 };

@@ -1,4 +1,4 @@
-/* Saying, browsing, resolving: see session.h. */
+/* Saying, browsing, resolving: see mdns_session.h. */
 #include "discovery/mdns_session.h"
 
 #include <stdio.h>
@@ -10,9 +10,9 @@
 #include "base/mem.h"
 
 enum {
-	SAY_EVERY_MS = 1000,   /* at most so often; avahi holds back faster ones anyway */
-	RETRY_MS = 10000,      /* after the library refused */
-	MAX_SAID = (HOST_ADDRS_MAX + 4 + MDNS_MAX_GROUPS) / SESSION_MAX_ENTRIES + 1,
+	SAY_EVERY_MS = 1000, /* at most so often; avahi holds back faster ones anyway */
+	RETRY_MS = 10000,    /* after the library refused */
+	MAX_SAID = (HOST_ADDRS_MAX + 4 + MDNS_MAX_GROUPS) / MDNS_SESSION_MAX_ENTRIES + 1,
 	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
 	MAX_TYPE = 64,
 };
@@ -85,8 +85,8 @@ static void say(void *arg)
 	memcpy(old, s->said, sizeof(old));
 	s->nsaid = 0;
 	s->say_problem = NULL;
-	for (size_t i = 0; i < n; i += SESSION_MAX_ENTRIES) {
-		size_t part = n - i < SESSION_MAX_ENTRIES ? n - i : SESSION_MAX_ENTRIES;
+	for (size_t i = 0; i < n; i += MDNS_SESSION_MAX_ENTRIES) {
+		size_t part = n - i < MDNS_SESSION_MAX_ENTRIES ? n - i : MDNS_SESSION_MAX_ENTRIES;
 		void *handle = s->door.publish(s->door.ctx, &records[i], part, &s->say_problem);
 
 		if (handle == NULL) {
@@ -193,7 +193,8 @@ static bool says_the_same(const struct mdns_want *a, const struct mdns_want *b)
 	if (a->port != b->port || a->ngroups != b->ngroups)
 		return false;
 	for (size_t i = 0; i < a->ngroups; i++) {
-		if (strcmp(a->groups[i].tag, b->groups[i].tag) != 0 || strcmp(a->groups[i].name, b->groups[i].name) != 0)
+		if (strcmp(a->groups[i].tag, b->groups[i].tag) != 0 ||
+		    strcmp(a->groups[i].name, b->groups[i].name) != 0)
 			return false;
 	}
 	return true;
@@ -237,8 +238,8 @@ static void tell_heard(void *arg, const struct mdns_heard *heard)
 	s->events.heard(s->events.arg, heard);
 }
 
-struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want, const struct mdns_session_door *door,
-			    const struct mdns_events *events)
+struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want,
+                                      const struct mdns_session_door *door, const struct mdns_events *events)
 {
 	struct mdns_session *s = MEM_NEW(struct mdns_session);
 

@@ -8,12 +8,12 @@
 #include "discovery/mdns.h"
 #include "discovery/records.h"
 
-enum { SESSION_MAX_ENTRIES = 24 }; /* records published together; avahi-daemon takes 32 unless told otherwise */
+enum { MDNS_SESSION_MAX_ENTRIES = 24 }; /* records published together; avahi-daemon takes 32 unless told otherwise */
 
 struct mdns_session;
 
 struct mdns_session_door {
-	/* Publishes n records (at most SESSION_MAX_ENTRIES) without probing. NULL: refused, *why is set to a text that
+	/* Publishes n records (at most MDNS_SESSION_MAX_ENTRIES) without probing. NULL: refused, *why is set to a text that
 	 * stays valid. A dispute is told by mdns_session_collision(). */
 	void *(*publish)(void *ctx, const struct record *records, size_t n, const char **why);
 	void (*unpublish)(void *ctx, void *handle);
@@ -25,8 +25,8 @@ struct mdns_session_door {
 };
 
 /* events->state() says what hinders the session: no address, or a door that refuses. NULL and errno without netlink. */
-struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want, const struct mdns_session_door *door,
-			    const struct mdns_events *events);
+struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want,
+                                      const struct mdns_session_door *door, const struct mdns_events *events);
 void mdns_session_free(struct mdns_session *s);
 void mdns_session_set(struct mdns_session *s, const struct mdns_want *want);
 /* Makes all browsers anew. */

@@ -39,7 +39,7 @@ static bool concerns_us(const uint8_t *label, size_t len)
 static int skip_name(struct scan *s)
 {
 	size_t at = s->at;
-	size_t limit = s->at; /* pointers lead before this */
+	size_t limit = at; /* pointers lead before this */
 	size_t total = 0;
 	bool jumped = false;
 

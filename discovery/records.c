@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 enum {
-	TTL_HOST = 120,     /* RFC 6762, 10: of records that carry a host's name or address */
-	TTL_SERVICE = 300,  /* shorter than its 75 minutes, so that caches soon forget who was killed */
+	TTL_HOST = 120,    /* RFC 6762, 10: of records that carry a host's name or address */
+	TTL_SERVICE = 300, /* shorter than its 75 minutes, so that caches soon forget who was killed */
 	TTL_TYPE = 4500,
 	OWN_RECORDS = 4,    /* SRV, TXT, the type's PTR, the PTR that lists the type */
 	MAX_TXT = 900,      /* one packet holds it with all that goes with it */
@@ -83,7 +83,7 @@ static struct record *add(struct record *list, size_t *n, uint16_t type, uint32_
 }
 
 static void add_addresses(struct record *list, size_t *n, const char *host, const struct host_addr *addrs,
-			  size_t naddrs)
+                          size_t naddrs)
 {
 	for (size_t i = 0; i < naddrs; i++) {
 		bool v4 = addrs[i].family == AF_INET;
@@ -93,14 +93,16 @@ static void add_addresses(struct record *list, size_t *n, const char *host, cons
 		r->iface = addrs[i].iface;
 		r->family = addrs[i].family;
 		r->unique = true;
-		put(r, &addrs[i].ip, v4 ? sizeof(addrs[i].ip.v4) : sizeof(addrs[i].ip.v6));
+		put(r, addrs[i].ip, v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr));
 	}
 }
 
 static void add_service(struct record *list, size_t *n, const struct mdns_want *want, const char *host,
-			const char *service)
+                        const char *service)
 {
-	uint8_t numbers[6] = { 0, 0, 0, 0, (uint8_t)(want->port >> 8), (uint8_t)want->port }; /* priority, weight, port */
+	uint8_t numbers[6] = {
+		0, 0, 0, 0, (uint8_t)(want->port >> 8), (uint8_t)want->port
+	}; /* priority, weight, port */
 	struct record *r = add(list, n, ns_t_srv, TTL_HOST);
 
 	(void)snprintf(r->name, sizeof(r->name), "%s", service);
@@ -123,7 +125,7 @@ static void add_service(struct record *list, size_t *n, const struct mdns_want *
 }
 
 struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
-			     size_t naddrs, size_t *n)
+                             size_t naddrs, size_t *n)
 {
 	char host[128];
 	char service[128];

@@ -17,13 +17,13 @@
 enum { RECORDS_MAX_RDATA = 1024 };
 
 struct record {
-	char name[256];  /* dotted, without the last dot */
-	int iface;       /* index; -1 for all */
-	int family;      /* AF_INET or AF_INET6: over which it is said; AF_UNSPEC for both */
-	uint16_t type;   /* of RFC 1035 and 3596 */
-	uint32_t ttl;    /* seconds */
-	bool unique;     /* the name is ours alone */
-	uint16_t len;    /* of rdata */
+	char name[256]; /* dotted, without the last dot */
+	int iface;      /* index; -1 for all */
+	int family;     /* AF_INET or AF_INET6: over which it is said; AF_UNSPEC for both */
+	uint16_t type;  /* of RFC 1035 and 3596 */
+	uint32_t ttl;   /* seconds */
+	bool unique;    /* the name is ours alone */
+	uint16_t len;   /* of rdata */
 	uint8_t rdata[RECORDS_MAX_RDATA];
 };
 
@@ -32,6 +32,6 @@ void records_instance(char *out, const char *agent_id, uint16_t number);
 /* The records, the service's own before the subtypes; the caller frees with free(). NULL and *n = 0 when there is nothing
  * to say: no groups, or no address to reach us by. Group names that do not fit into the TXT record are left out. */
 struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
-			     size_t naddrs, size_t *n);
+                             size_t naddrs, size_t *n);
 
 #endif

@@ -7,8 +7,8 @@
 #include "discovery/mdns.h"
 
 enum {
-	REPORTS_MAX = 2048,        /* (ID, address) pairs remembered; the oldest is forgotten first */
-	REPORTS_SAME_MS = 1000,    /* between two reports of one pair */
+	REPORTS_MAX = 2048,     /* (ID, address) pairs remembered; the oldest is forgotten first */
+	REPORTS_SAME_MS = 1000, /* between two reports of one pair */
 	REPORTS_MAX_PER_SECOND = 256,
 };
 

@@ -18,8 +18,8 @@
 
 enum {
 	MAX_HOST = 253,
-	MAX_ADDRS = 8,         /* of one name that are tried */
-	MAX_RUNNING = 8,       /* names resolved at a time */
+	MAX_ADDRS = 8,   /* of one name that are tried */
+	MAX_RUNNING = 8, /* names resolved at a time */
 	STACK_BYTES = 512 * 1024,
 };
 
@@ -137,7 +137,7 @@ static void report(struct peer *p, const struct lookup *l)
 
 	if (l->error != 0 && !p->failed)
 		log_warn("discovery: cannot find %s: %s; trying again every %d s", p->host, gai_strerror(l->error),
-			 STATIC_PEERS_EVERY_MS / 1000);
+		         STATIC_PEERS_EVERY_MS / 1000);
 	p->failed = l->error != 0;
 	for (size_t i = 0; i < l->n; i++)
 		s->found(s->arg, &l->addrs[i], l->lens[i]);

@@ -1,0 +1,31 @@
+/* Any bytes as an mDNS packet: looked at without a step beyond its end; and since names lead backwards only, what passes
+ * passes with more bytes behind it too. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "discovery/packet_screen.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* A copy of exactly this size, so that a sanitizer sees any step beyond it. */
+	uint8_t *packet;
+	bool passes;
+
+	if (size == 0)
+		return 0;
+	packet = malloc(size);
+	if (packet == NULL)
+		abort();
+	memcpy(packet, data, size);
+	passes = packet_screen(packet, size);
+	if (passes && (size < 12 || size > PACKET_MAX))
+		abort();
+	for (size_t n = size < 64 ? size : 64; n > 0; n--) {
+		if (packet_screen(packet, size - n) && !passes && size <= PACKET_MAX)
+			abort();
+	}
+	free(packet);
+	return 0;
+}

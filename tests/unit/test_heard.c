@@ -1,0 +1,284 @@
+/* Proves the promises of heard.h with a library that is played by the test: what is resolved, told, tried again, and that
+ * no flood costs more than its bounds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "discovery/heard.h"
+
+#define OWN   "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrsa"
+#define OTHER "bbcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrsa"
+
+enum { IFACE = 1000000 }; /* not the loopback interface of any host */
+
+struct scene {
+	struct loop *loop;
+	struct heard *heard;
+	int asked;     /* calls of resolve() so far */
+	int resolving; /* minus those of unresolve() */
+	int most;      /* the highest that was */
+	char last[64]; /* the name asked for last */
+	bool refuse;
+	int told;
+	struct mdns_heard tale; /* what was told last */
+};
+
+static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+{
+	struct scene *s = ctx;
+
+	assert_int_equal(iface, IFACE);
+	assert_int_equal(proto, AVAHI_PROTO_INET);
+	s->asked++;
+	(void)snprintf(s->last, sizeof(s->last), "%s", name);
+	if (s->refuse)
+		return NULL;
+	s->resolving++;
+	if (s->resolving > s->most)
+		s->most = s->resolving;
+	return mem_strdup(name);
+}
+
+static void unresolve(void *ctx, void *resolver)
+{
+	struct scene *s = ctx;
+
+	s->resolving--;
+	free(resolver);
+}
+
+static void tell(void *arg, const struct mdns_heard *heard)
+{
+	struct scene *s = arg;
+
+	s->told++;
+	s->tale = *heard;
+}
+
+static int set_up(void **state)
+{
+	static struct scene s;
+	const struct heard_door door = { .resolve = resolve, .unresolve = unresolve, .ctx = &s };
+
+	memset(&s, 0, sizeof(s));
+	s.loop = loop_new();
+	s.heard = heard_new(s.loop, OWN, &door, tell, &s);
+	*state = &s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *s = *state;
+
+	heard_free(s->heard);
+	assert_int_equal(s->resolving, 0);
+	loop_free(s->loop);
+	return 0;
+}
+
+static void turns(struct scene *s)
+{
+	for (int i = 0; i < 5; i++)
+		loop_turn(s->loop, false);
+}
+
+static void see(struct scene *s, const char *name)
+{
+	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+	turns(s);
+}
+
+static void answer(struct scene *s, const char *name, const char *ip, const char *id)
+{
+	AvahiStringList *txt = avahi_string_list_new("v=1", NULL);
+	AvahiAddress addr;
+
+	txt = avahi_string_list_add_printf(txt, "id=%s", id);
+	txt = avahi_string_list_add(txt, "g=photos");
+	assert_non_null(avahi_address_parse(ip, AVAHI_PROTO_UNSPEC, &addr));
+	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, name, &addr, 4242, txt);
+	avahi_string_list_free(txt);
+	turns(s);
+}
+
+static void what_is_seen_is_resolved_and_told(void **state)
+{
+	struct scene *s = *state;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&s->tale.addr;
+
+	see(s, "one");
+	see(s, "one");
+	assert_int_equal(s->asked, 1);
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 1);
+	assert_int_equal(s->resolving, 0);
+	assert_string_equal(s->tale.instance, "one");
+	assert_string_equal(s->tale.txt.id, OTHER);
+	assert_string_equal(s->tale.txt.groups[0], "photos");
+	assert_int_equal(in->sin_family, AF_INET);
+	assert_int_equal(ntohs(in->sin_port), 4242);
+	assert_int_equal(in->sin_addr.s_addr, inet_addr("10.9.0.2"));
+	see(s, "one");
+	assert_int_equal(s->asked, 1);
+}
+
+static void link_local_addresses_carry_their_link(void **state)
+{
+	struct scene *s = *state;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&s->tale.addr;
+
+	see(s, "one");
+	answer(s, "one", "fe80::2", OTHER);
+	assert_int_equal(s->told, 1);
+	assert_int_equal(in6->sin6_scope_id, IFACE);
+	see(s, "two");
+	answer(s, "two", "2001:db8::2", OTHER);
+	assert_int_equal(s->told, 2);
+	assert_int_equal(in6->sin6_scope_id, 0);
+}
+
+static void what_returns_is_told_again(void **state)
+{
+	struct scene *s = *state;
+
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 2);
+	heard_refresh(s->heard);
+	see(s, "one");
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 3);
+	assert_int_equal(s->asked, 3);
+}
+
+static void we_are_not_told_of_ourselves(void **state)
+{
+	struct scene *s = *state;
+
+	see(s, OWN "-0001");
+	assert_int_equal(s->asked, 0);
+	see(s, "in disguise");
+	answer(s, "in disguise", "10.9.0.2", OWN);
+	assert_int_equal(s->told, 0);
+}
+
+static void what_is_no_lanyard_is_ignored(void **state)
+{
+	struct scene *s = *state;
+	char name[65];
+
+	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, "one", "_http._tcp", MDNS_DOMAIN);
+	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, "one", MDNS_TYPE, "example.org");
+	heard_add(s->heard, -1, AVAHI_PROTO_INET, "one", MDNS_TYPE, MDNS_DOMAIN);
+	memset(name, 'n', 64);
+	name[64] = '\0';
+	see(s, name);
+	see(s, "");
+	assert_int_equal(s->asked, 0);
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", "short");
+	assert_int_equal(s->told, 0);
+}
+
+static void addresses_that_lead_nowhere_are_ignored(void **state)
+{
+	static const char *const ips[] = {
+		"0.0.0.0", "127.0.0.1", "224.0.0.251", "255.255.255.255", "::", "::1", "ff02::fb", "::ffff:10.0.0.1",
+	};
+	struct scene *s = *state;
+
+	for (size_t i = 0; i < sizeof(ips) / sizeof(ips[0]); i++) {
+		see(s, ips[i]);
+		answer(s, ips[i], ips[i], OTHER);
+	}
+	assert_int_equal(s->asked, sizeof(ips) / sizeof(ips[0]));
+	assert_int_equal(s->told, 0);
+	see(s, "no port");
+	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, "no port", NULL, 0, NULL);
+	assert_int_equal(s->told, 0);
+}
+
+static void answers_nobody_asked_for_are_ignored(void **state)
+{
+	struct scene *s = *state;
+
+	answer(s, "one", "10.9.0.2", OTHER);
+	heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	answer(s, "one", "10.9.0.3", OTHER);
+	assert_int_equal(s->told, 1);
+}
+
+static void a_flood_is_bounded_and_does_not_lock_others_out(void **state)
+{
+	struct scene *s = *state;
+	char name[32];
+
+	for (int i = 0; i < 3 * HEARD_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "flood %d", i);
+		heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+	}
+	turns(s);
+	assert_int_equal(s->asked, HEARD_MAX_RESOLVING);
+	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
+	/* Whoever is asked gives no good answer; the one that does has its turn before all of them had three. */
+	see(s, "honest");
+	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++) {
+		char asked[64];
+
+		memcpy(asked, s->last, sizeof(asked));
+		heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, asked);
+		turns(s);
+	}
+	assert_string_equal(s->last, "honest");
+	answer(s, "honest", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 1);
+	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
+}
+
+static void a_refusal_is_no_end(void **state)
+{
+	struct scene *s = *state;
+
+	s->refuse = true;
+	see(s, "one");
+	assert_int_equal(s->asked, 1);
+	assert_int_equal(s->resolving, 0);
+	s->refuse = false;
+	heard_refresh(s->heard);
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_seen_is_resolved_and_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(link_local_addresses_carry_their_link, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_returns_is_told_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(we_are_not_told_of_ourselves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_no_lanyard_is_ignored, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(addresses_that_lead_nowhere_are_ignored, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(answers_nobody_asked_for_are_ignored, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_is_bounded_and_does_not_lock_others_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_refusal_is_no_end, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
