@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,11 +36,11 @@ struct node {
 	int up, refused;
 	size_t records, carried;
 	char last_refusal[128];
-	uint8_t *block;       /* the last answer */
+	uint8_t *block; /* the last answer */
 	size_t block_n;
 	bool answered;
 	char *hinted;
-	int join_status;      /* 1: none yet */
+	int join_status; /* 1: none yet */
 };
 
 /* --- hooks --- */
@@ -125,8 +127,17 @@ static void nothing(void *arg)
 }
 
 static const struct peer_hooks hooks = {
-	.record = on_record, .records_end = on_records_end, .held = on_held, .block = on_block, .list = on_list,
-	.partial = on_partial, .up = on_up, .down = on_down, .hint = on_hint, .roster_changed = nothing, .state = nothing,
+	.record = on_record,
+	.records_end = on_records_end,
+	.held = on_held,
+	.block = on_block,
+	.list = on_list,
+	.partial = on_partial,
+	.up = on_up,
+	.down = on_down,
+	.hint = on_hint,
+	.roster_changed = nothing,
+	.state = nothing,
 };
 
 static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
@@ -163,8 +174,13 @@ static void node_start(struct node *n)
 	n->dir = mem_strdup("/tmp/lanyard-test-peers-XXXXXX");
 	assert_non_null(mkdtemp(n->dir));
 	n->self = identity_new();
-	n->peers = peers_new(&(struct peers_config){ .loop = loop, .workers = workers, .self = n->self, .name = "node",
-	                                             .refused = on_refused, .arg = n }, &why);
+	n->peers = peers_new(&(struct peers_config){ .loop = loop,
+	                                             .workers = workers,
+	                                             .self = n->self,
+	                                             .name = "node",
+	                                             .refused = on_refused,
+	                                             .arg = n },
+	                     &why);
 	assert_non_null(n->peers);
 	n->port = peers_listen(n->peers, "127.0.0.1:0", &why);
 	assert_true(n->port > 0);
@@ -180,8 +196,11 @@ static void node_member(struct node *n, struct roster *roster)
 	n->share = share_open(share, true, false, marker, &why);
 	assert_non_null(n->share);
 	index_on_commit(n->index, on_commit, n);
-	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster, .index = n->index,
-	                                                                 .share = n->share, .hooks = &hooks, .arg = n });
+	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster,
+	                                                                 .index = n->index,
+	                                                                 .share = n->share,
+	                                                                 .hooks = &hooks,
+	                                                                 .arg = n });
 	free(share);
 }
 
@@ -208,7 +227,8 @@ static void node_stop(struct node *n)
 
 static void dial(struct node *from, const struct node *to)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)to->port),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		                 .sin_port = htons((uint16_t)to->port),
 		                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	peers_found(from->peers, identity_id(to->self), (struct sockaddr *)&a, sizeof(a));
@@ -220,17 +240,17 @@ static void wake(void *arg)
 }
 
 /* Turns the loop, as engines would end each turn, until the condition holds. */
-#define UNTIL(condition)                                                                                   \
-	do {                                                                                               \
-		int64_t end = clock_mono_ns() + PATIENCE_MS * 1000000LL;                                   \
-		struct loop_timer *timer = loop_timer_new(loop, wake, NULL);                               \
-		loop_timer_start(timer, 5, 5);                                                             \
-		while (!(condition) && clock_mono_ns() < end) {                                            \
-			loop_turn(loop, true);                                                             \
-			turn_end();                                                                        \
-		}                                                                                          \
-		loop_timer_free(timer);                                                                    \
-		assert_true(condition);                                                                    \
+#define UNTIL(condition)                                                     \
+	do {                                                                 \
+		int64_t end = clock_mono_ns() + PATIENCE_MS * 1000000LL;     \
+		struct loop_timer *timer = loop_timer_new(loop, wake, NULL); \
+		loop_timer_start(timer, 5, 5);                               \
+		while (!(condition) && clock_mono_ns() < end) {              \
+			loop_turn(loop, true);                               \
+			turn_end();                                          \
+		}                                                            \
+		loop_timer_free(timer);                                      \
+		assert_true(condition);                                      \
 	} while (0)
 
 static struct node a, b, c;
@@ -247,6 +267,7 @@ static void turn_end(void)
 static int setup(void **state)
 {
 	(void)state;
+	signal(SIGPIPE, SIG_IGN);
 	loop = loop_new();
 	workers = workers_new(loop, 2);
 	node_start(&a);
@@ -289,7 +310,8 @@ static struct roster *admitted(struct roster *founder, struct node *n)
 	assert_int_equal(invite_make(&invite, founder, a.self, ROLE_MEMBER, clock_wall_s() + 60), 0);
 	assert_int_equal(invite_request(&invite, n->self, "node", binding, &request), 0);
 	assert_int_equal(invite_admit(founder, a.self, identity_id(n->self), request.p, request.len, binding,
-	                              clock_wall_s(), &entry), ADMIT_OK);
+	                              clock_wall_s(), &entry),
+	                 ADMIT_OK);
 	roster_entries(founder, copy_entry, r);
 	bytes_free(&request);
 	bytes_free(&entry);
@@ -416,11 +438,8 @@ static void one_who_only_knows_the_group_id_is_refused(void **state)
 	node_member(&c, roster_new(roster_group(r)));
 	/* Neither shows anything before the other did; C, which would have to, has nothing to show. */
 	dial(&c, &a);
-	UNTIL(a.refused > 0 || c.refused > 0 || clock_mono_ns() > 0);
-	for (int i = 0; i < 50; i++) {
-		loop_turn(loop, false);
-		turn_end();
-	}
+	int64_t end = clock_mono_ns() + 300 * 1000000LL;
+	UNTIL(a.refused > 0 || c.refused > 0 || clock_mono_ns() > end);
 	assert_int_equal(c.records, 0);
 	assert_int_equal(a.up, 0);
 	assert_string_equal(roster_name(c.roster), "");
@@ -436,8 +455,11 @@ static void an_invite_is_honoured_by_a_member_that_is_no_owner(void **state)
 	assert_int_equal(invite_make(&invite, r, a.self, ROLE_MEMBER, clock_wall_s() + 60), 0);
 	joining = roster_new(&invite.group);
 	c.roster = joining;
-	c.group = peer_group_new(c.peers, &(struct peer_group_config){ .roster = joining, .hooks = &hooks, .arg = &c,
-	                                                              .invite = &invite, .joined = on_joined });
+	c.group = peer_group_new(c.peers, &(struct peer_group_config){ .roster = joining,
+	                                                               .hooks = &hooks,
+	                                                               .arg = &c,
+	                                                               .invite = &invite,
+	                                                               .joined = on_joined });
 	dial(&c, &b);
 	UNTIL(c.join_status != 1);
 	assert_int_equal(c.join_status, 0);
@@ -463,8 +485,11 @@ static void an_expired_invite_is_refused(void **state)
 	node_member(&a, r);
 	joining = roster_new(&invite.group);
 	c.roster = joining;
-	c.group = peer_group_new(c.peers, &(struct peer_group_config){ .roster = joining, .hooks = &hooks, .arg = &c,
-	                                                              .invite = &invite, .joined = on_joined });
+	c.group = peer_group_new(c.peers, &(struct peer_group_config){ .roster = joining,
+	                                                               .hooks = &hooks,
+	                                                               .arg = &c,
+	                                                               .invite = &invite,
+	                                                               .joined = on_joined });
 	dial(&c, &a);
 	UNTIL(c.join_status != 1);
 	assert_int_equal(c.join_status, -1);
