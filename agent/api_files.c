@@ -91,6 +91,7 @@ static enum control_more more_files(void *state, struct bytes *out)
 	struct files *f = state;
 	struct engine *e = api_engine_by_id(f->api, &f->group);
 	struct file_context context = { .files = f };
+	char *from;
 
 	if (f->ended)
 		return CONTROL_END;
@@ -103,7 +104,9 @@ static enum control_more more_files(void *state, struct bytes *out)
 	f->out = out;
 	f->count = 0;
 	f->stopped = false;
-	engine_files(e, f->under, f->after, add_file, &context);
+	from = mem_strdup(f->after); /* add_file() moves f->after on */
+	engine_files(e, f->under, from, add_file, &context);
+	free(from);
 	f->ended = !f->stopped;
 	if (f->ended && !f->lines)
 		bytes_append(out, "]}\n", 3);

@@ -247,7 +247,6 @@ static void run(struct program *p)
 	agent_id_text(id, agent_self(p->agent));
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
 	notify_ready(p->notify);
-	events_emit(p->events, &(struct event){ .kind = "ready" });
 	loop_run(p->loop);
 }
 

@@ -24,7 +24,7 @@ static bool print_event(void *arg, const char *line, size_t n)
 	char when[FORMAT_MAX];
 
 	(void)arg;
-	(void)printf("%s  %-17s", format_time(when, (int64_t)json_number_value(json_object_get(event, "time"))), kind);
+	(void)printf("%s  %s", format_time(when, (int64_t)json_number_value(json_object_get(event, "time"))), kind);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char *text = cli_text(event, keys[i]);
 
