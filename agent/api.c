@@ -35,7 +35,7 @@ static const struct route {
 	{ "POST", "/v1/groups/*/verify", api_verify }, /* repair */
 };
 
-struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name)
+struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name, const char *listen)
 {
 	struct api *api = MEM_NEW(struct api);
 
@@ -43,6 +43,7 @@ struct api *api_new(struct loop *loop, struct agent *agent, struct events *event
 	api->agent = agent;
 	api->events = events;
 	api->name = mem_strdup(name);
+	api->listen = mem_strdup(listen);
 	return api;
 }
 
@@ -52,6 +53,7 @@ void api_free(struct api *api)
 		return;
 	api_verify_forget(api);
 	free(api->name);
+	free(api->listen);
 	free(api);
 }
 

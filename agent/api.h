@@ -8,8 +8,9 @@
 
 struct api;
 
-/* name: of this host, as the settings have it; copied. */
-struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name);
+/* name of this host, and where it listens, as the settings have it; copied. */
+struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name,
+                    const char *listen);
 /* After control_free() and after agent_free(), which may still report a verification that was under way. */
 void api_free(struct api *api);
 /* For control_new(); arg is the api. */

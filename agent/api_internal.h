@@ -9,6 +9,7 @@ struct api {
 	struct agent *agent;
 	struct events *events;
 	char *name;                    /* of this host; owned */
+	char *listen;                  /* as the settings have it; owned */
 	struct api_waiter *waiters;    /* api_wait.c */
 	struct loop_hook *turn_hook;   /* while there are waiters */
 	struct loop_timer *turn_timer; /* likewise */

@@ -322,6 +322,18 @@ static int set_option(struct config *c, const char *key, const char *value, char
 	return -1;
 }
 
+int config_options(struct config *c, const struct options *o, char **why)
+{
+	if (set_option(c, "listen", o->listen, why) < 0 || set_option(c, "discovery", o->discovery, why) < 0 ||
+	    set_option(c, "log-level", o->log_level, why) < 0)
+		return -1;
+	for (size_t i = 0; i < o->peers.n; i++) {
+		if (set_option(c, "peer", o->peers.v[i], why) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static void host_name(char *name, size_t size)
 {
 	if (gethostname(name, size) < 0 || name[0] == '\0')
@@ -340,12 +352,5 @@ int config_load(struct config *c, const char *home, const struct options *o, cha
 	config_init(c, name);
 	rc = load_file(c, path, o->config != NULL, why);
 	free(path);
-	if (rc < 0 || set_option(c, "listen", o->listen, why) < 0 ||
-	    set_option(c, "discovery", o->discovery, why) < 0 || set_option(c, "log-level", o->log_level, why) < 0)
-		return -1;
-	for (size_t i = 0; i < o->peers.n; i++) {
-		if (set_option(c, "peer", o->peers.v[i], why) < 0)
-			return -1;
-	}
-	return 0;
+	return rc < 0 ? -1 : config_options(c, o, why);
 }

@@ -35,6 +35,9 @@ int config_set(struct config *c, const char *key_name, const char *value, char *
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why);
 
+/* What the options say, onto c. -1 with *why: a mistake on the command line. */
+int config_options(struct config *c, const struct options *o, char **why);
+
 /* All three layers: defaults, the file (o->config; else lanyard.conf in home when it is there), the options. c is
  * initialised either way. -1 with *why. */
 int config_load(struct config *c, const char *home, const struct options *o, char **why);

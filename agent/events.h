@@ -12,12 +12,12 @@ struct events;
  * scan-finished, file-changed (here), file-installed, file-deleted (by a peer), conflict, problem, in-sync, syncing,
  * roster-changed, discovery. */
 struct event {
-	uint64_t number;   /* set by events_emit; counts from 1 */
-	int64_t time_ns;   /* set by events_emit */
+	uint64_t number; /* set by events_emit; counts from 1 */
+	int64_t time_ns; /* set by events_emit */
 	const char *kind;
 	const char *group;
-	const char *path;  /* bytes; escaped on output */
-	const char *peer;  /* agent ID text */
+	const char *path; /* bytes; escaped on output */
+	const char *peer; /* agent ID text */
 	const char *reason;
 };
 

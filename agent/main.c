@@ -136,6 +136,17 @@ static void reload_signal(void *arg, int signum)
 	notify_ready(p->notify);
 }
 
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* --- what the service manager shows --- */
 
 struct summary {
@@ -235,7 +246,7 @@ static int start_control(struct program *p)
 {
 	char *why = NULL;
 
-	p->api = api_new(p->loop, p->agent, p->events, p->config.name);
+	p->api = api_new(p->loop, p->agent, p->events, p->config.name, p->config.listen);
 	p->control = control_new(p->loop, p->home.dirfd, p->home.path, api_handle, p->api, &why);
 	return p->control == NULL ? complain(why) : 0;
 }
@@ -258,6 +269,8 @@ static void stop(struct program *p)
 	api_free(p->api); /* after the agent, which may still report to it */
 	events_free(p->events);
 	notify_free(p->notify);
+	/* A second Ctrl-C must not spoil the last steps. */
+	block_signals();
 	loop_signal_free(p->sighup);
 	loop_signal_free(p->sigint);
 	loop_signal_free(p->sigterm);
@@ -267,24 +280,33 @@ static void stop(struct program *p)
 	options_free(&p->options);
 }
 
+static int usage(char *why)
+{
+	(void)fprintf(stderr, "lanyardd: %s\nTry 'lanyardd --help'.\n", why);
+	free(why);
+	return EXIT_USAGE;
+}
+
 /* 0: go on. Otherwise the process ends with *status. */
 static int parse_options(struct program *p, int argc, char **argv, int *status)
 {
+	struct config config;
 	char *why = NULL;
 
 	*status = 0;
 	if (options_parse(&p->options, argc, argv, &why) < 0) {
-		(void)fprintf(stderr, "lanyardd: %s\nTry 'lanyardd --help'.\n", why);
-		free(why);
-		*status = EXIT_USAGE;
-	} else if (p->options.help) {
-		(void)fputs(options_usage, stdout);
-	} else if (p->options.version) {
-		(void)puts("lanyardd " LANYARD_VERSION);
-	} else {
-		return 0;
+		*status = usage(why);
+		return -1;
 	}
-	return -1;
+	if (p->options.help || p->options.version) {
+		(void)fputs(p->options.help ? options_usage : "lanyardd " LANYARD_VERSION "\n", stdout);
+		return -1;
+	}
+	config_init(&config, "");
+	if (config_options(&config, &p->options, &why) < 0)
+		*status = usage(why);
+	config_free(&config);
+	return *status == 0 ? 0 : -1;
 }
 
 int main(int argc, char **argv)
