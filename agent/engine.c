@@ -399,8 +399,7 @@ static void stop(struct engine *e)
 		local_free(e->local);
 	e->local = NULL;
 	/* Jobs that are out still hold the share's descriptors and the index's file. */
-	while (workers_pending(e->context->workers) > 0)
-		loop_turn(e->context->loop, true);
+	workers_flush(e->context->workers);
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;

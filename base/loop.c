@@ -91,19 +91,61 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
+/* What waits for the stack to be empty; a task may add further ones. */
+static void run_between(struct loop *loop)
+{
+	while (loop->depth == 0 && loop->between != NULL) {
+		struct loop_task *task = loop->between;
+
+		DL_DELETE(loop->between, task);
+		task->fn(task->arg);
+		free(task);
+	}
+}
+
+static bool run(struct loop *loop, uv_run_mode mode)
+{
+	bool more;
+
+	loop->depth++;
+	more = uv_run(&loop->uv, mode) != 0;
+	loop->depth--;
+	return more;
+}
+
 void loop_run(struct loop *loop)
 {
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	bool more;
+
+	loop->stopped = false;
+	do {
+		more = run(loop, UV_RUN_DEFAULT);
+		run_between(loop);
+	} while (more && !loop->stopped);
 }
 
 void loop_stop(struct loop *loop)
 {
+	loop->stopped = true;
 	uv_stop(&loop->uv);
 }
 
 bool loop_turn(struct loop *loop, bool wait)
 {
-	return uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+	bool more = run(loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+
+	run_between(loop);
+	return more;
+}
+
+void loop_between(struct loop *loop, loop_fn *fn, void *arg)
+{
+	struct loop_task *task = MEM_NEW(struct loop_task);
+
+	task->fn = fn;
+	task->arg = arg;
+	DL_APPEND(loop->between, task);
+	uv_stop(&loop->uv); /* leaves uv_run, and does not block before */
 }
 
 int64_t loop_now_ms(struct loop *loop)

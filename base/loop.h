@@ -29,6 +29,10 @@ int64_t loop_now_ms(struct loop *loop);
 
 typedef void loop_fn(void *arg);
 
+/* Calls fn once between two turns, when no callback is on the stack, so that it may itself call loop_turn() to wait for
+ * something (no other code may: libuv is not reentrant). Cannot be cancelled. */
+void loop_between(struct loop *loop, loop_fn *fn, void *arg);
+
 /* A timer, not running yet. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
 /* Fires once after delay_ms (0: in the next turn), then every repeat_ms if that is not 0. Re-arms when running. */

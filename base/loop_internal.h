@@ -6,6 +6,12 @@
 
 #include "base/loop.h"
 
+struct loop_task {
+	struct loop_task *prev, *next;
+	loop_fn *fn;
+	void *arg;
+};
+
 struct loop {
 	uv_loop_t uv;
 	uv_prepare_t prepare;        /* runs the hooks; keeps the loop alive only while `late` is not empty */
@@ -13,6 +19,9 @@ struct loop {
 	struct loop_hook *next_hook; /* the hook to run after the one that runs now; NULL outside of a run */
 	struct loop_timer *late;     /* started with no delay by a timer: they wait for the next turn */
 	bool in_timer;               /* a timer's fn runs now */
+	struct loop_task *between;   /* to be run between two turns, in order */
+	bool stopped;                /* loop_stop was called since loop_run began */
+	int depth;                   /* uv_run calls on the stack */
 };
 
 #endif

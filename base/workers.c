@@ -20,6 +20,9 @@ struct task {
 	void *job;
 	struct task *prev; /* in owner->bulk_waiting */
 	struct task *next;
+	uint64_t number;       /* counts the submissions */
+	struct task *all_prev; /* in owner->all */
+	struct task *all_next;
 };
 
 struct workers {
@@ -28,6 +31,8 @@ struct workers {
 	int bulk_running;          /* handed to libuv, not yet back */
 	int bulk_max;              /* threads - 1 */
 	int pending;               /* submitted, not yet back, both lanes */
+	struct task *all;          /* the same, oldest first */
+	uint64_t submitted;        /* ever */
 };
 
 struct workers *workers_new(struct loop *loop, int threads)
@@ -81,6 +86,7 @@ static void finish_task(uv_work_t *uv, int status)
 
 	(void)status; /* nothing here is ever cancelled */
 	w->pending--;
+	DL_DELETE2(w->all, t, all_prev, all_next);
 	if (t->lane == WORKERS_BULK) {
 		w->bulk_running--;
 		start_bulk(w);
@@ -105,6 +111,8 @@ void workers_submit(struct workers *w, enum workers_lane lane, workers_fn *work,
 	t->done = done;
 	t->job = job;
 	w->pending++;
+	t->number = ++w->submitted;
+	DL_APPEND2(w->all, t, all_prev, all_next);
 	if (lane == WORKERS_QUICK) {
 		start_task(t);
 	} else {
@@ -118,11 +126,19 @@ int workers_pending(const struct workers *w)
 	return w->pending;
 }
 
+void workers_flush(struct workers *w)
+{
+	uint64_t last = w->submitted;
+
+	while (w->all != NULL && w->all->number <= last)
+		loop_turn(w->loop, true);
+}
+
 void workers_free(struct workers *w)
 {
 	if (w == NULL)
 		return;
 	while (w->pending > 0)
-		uv_run(&w->loop->uv, UV_RUN_ONCE);
+		loop_turn(w->loop, true);
 	free(w);
 }

@@ -24,6 +24,9 @@ struct workers *workers_new(struct loop *loop, int threads);
 void workers_free(struct workers *w);
 /* Loop's thread. done is always called, exactly once. */
 void workers_submit(struct workers *w, enum workers_lane lane, workers_fn *work, workers_done_fn *done, void *job);
+/* Waits until every job submitted so far was handed back, whatever is submitted meanwhile. Turns the loop: only from
+ * loop_between(), or when the loop does not run. */
+void workers_flush(struct workers *w);
 /* Jobs submitted and not yet handed back. */
 int workers_pending(const struct workers *w);
 

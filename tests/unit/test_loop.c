@@ -398,6 +398,55 @@ static void a_hook_alone_neither_holds_nor_wakes_but_its_work_runs(void **state)
 	loop_hook_free(h);
 }
 
+struct between {
+	struct loop *loop;
+	struct loop_timer *timer;
+	bool in_callback, ran, waited, saw_callback;
+};
+
+static void between_wakes(void *arg)
+{
+	((struct between *)arg)->waited = true;
+}
+
+static void between_turns(void *arg)
+{
+	struct between *b = arg;
+	struct loop_timer *t = loop_timer_new(b->loop, between_wakes, b);
+
+	b->ran = true;
+	b->saw_callback = b->in_callback;
+	loop_timer_start(t, 1, 0);
+	while (!b->waited)
+		loop_turn(b->loop, true);
+	loop_timer_free(t);
+	loop_stop(b->loop);
+}
+
+static void between_asks(void *arg)
+{
+	struct between *b = arg;
+
+	b->in_callback = true;
+	loop_between(b->loop, between_turns, b);
+	assert_false(b->ran);
+	b->in_callback = false;
+}
+
+static void what_waits_between_turns_may_turn_the_loop(void **state)
+{
+	struct between b = { .loop = loop_new() };
+
+	(void)state;
+	b.timer = loop_timer_new(b.loop, between_asks, &b);
+	loop_timer_start(b.timer, 0, 0);
+	loop_run(b.loop);
+	assert_true(b.ran && b.waited);
+	assert_false(b.saw_callback);
+	loop_timer_free(b.timer);
+	loop_free(b.loop);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -416,6 +465,7 @@ int main(void)
 		LOOP_TEST(hooks_run_in_order_once_a_turn_after_the_timers),
 		LOOP_TEST(a_hook_may_free_itself_and_the_next),
 		LOOP_TEST(a_hook_alone_neither_holds_nor_wakes_but_its_work_runs),
+		cmocka_unit_test(what_waits_between_turns_may_turn_the_loop),
 	};
 
 	/* A loop that blocks for ever is a failure, not a hang. */
