@@ -495,6 +495,10 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 			*why = mem_printf("this agent is a member of group %s already", engine_name(e));
 			return -1;
 		}
+		if (e->index) {
+			*why = mem_printf("group %s: leave it first (lanyard leave), then join again", engine_name(e));
+			return -1;
+		}
 		DL_DELETE(a->engines, e); /* an attempt that failed, or another token: begin again */
 		engine_forget(e);
 		engine_free(e);
@@ -527,8 +531,7 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 	}
 	engine_emit(e, "left", NULL, NULL);
 	DL_DELETE(a->engines, e);
-	engine_forget(e);
-	engine_free(e);
+	engine_end(e);
 	publish(a);
 	return 0;
 }

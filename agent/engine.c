@@ -3,6 +3,7 @@
 #include "agent/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CHECKPOINT_BYTES = 4 << 20 };
+enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MIN_MS = 5000, RETRY_MAX_MS = 60000 };
 
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
@@ -20,12 +21,24 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 	            &(struct event){ .kind = kind, .group = engine_name(e), .path = path, .reason = reason });
 }
 
+/* The engine does not run, for a reason that only a person can change. Takes why. */
 static void fail(struct engine *e, char *why)
 {
+	if (!e->error || strcmp(e->error, why) != 0) {
+		log_error("group %s: %s", engine_name(e), why);
+		engine_emit(e, "problem", NULL, why);
+	}
 	free(e->error);
 	e->error = why;
-	log_error("group %s: %s", engine_name(e), why);
-	engine_emit(e, "problem", NULL, why);
+	e->dirty = true;
+}
+
+/* The engine does not run, but the cause may go away: it is tried again. Takes why. */
+static void fail_for_now(struct engine *e, char *why)
+{
+	fail(e, why);
+	loop_timer_start(e->retry, e->patience_ms, 0);
+	e->patience_ms = 2 * e->patience_ms > RETRY_MAX_MS ? RETRY_MAX_MS : 2 * e->patience_ms;
 }
 
 /* --- the local side --- */
@@ -277,13 +290,28 @@ static void checkpoint(struct engine *e)
 	workers_submit(e->context->workers, WORKERS_QUICK, checkpoint_work, checkpoint_done, c);
 }
 
+static void restart(void *arg);
+
+/* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew. */
+static void index_lost(struct engine *e)
+{
+	if (e->restarting)
+		return;
+	e->restarting = true;
+	fail(e, mem_strdup(index_damaged(e->index) ? "the index is damaged and is made anew"
+	                                           : "the index cannot be written (is the disk of the agent's home "
+	                                             "full?): waiting, and trying again"));
+	loop_between(e->context->loop, restart, e);
+}
+
 static void turn_end(void *arg)
 {
 	struct engine *e = arg;
 	struct engine_status s;
 
 	if (e->peers && e->index) {
-		peer_group_turn_end(e->peers);
+		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
+			index_lost(e);
 		checkpoint(e);
 	}
 	if (!e->dirty)
@@ -298,6 +326,8 @@ static void turn_end(void *arg)
 
 /* --- making and ending --- */
 
+static void try_again(void *arg);
+
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)
 {
 	struct engine *e = MEM_NEW(struct engine);
@@ -308,47 +338,56 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	hex_encode(hex, group->b, sizeof(group->b));
 	e->dir = mem_printf("groups/%s", hex);
 	e->hook = loop_hook_new(context->loop, turn_end, e);
+	e->retry = loop_timer_new(context->loop, try_again, e);
+	e->patience_ms = RETRY_MIN_MS;
 	return e;
 }
 
-static int open_index(struct engine *e, bool *fresh, char **why)
+/* Opens share and index; the engine is in error when that fails. */
+static int open_both(struct engine *e)
 {
-	char *dir = mem_printf("%s/%s", e->context->home, e->dir);
-	enum index_status status = index_open(&e->index, dir, why);
+	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
+	enum index_status status = index_open(&e->index, dir, &why);
+	bool fresh = status == INDEX_NEW || status == INDEX_REBUILT;
 
-	*fresh = status == INDEX_NEW || status == INDEX_REBUILT;
-	if (status == INDEX_REBUILT) {
-		log_warn("group %s: %s", engine_name(e), *why);
-		free(*why);
-		*why = NULL;
-	}
 	free(dir);
-	return e->index ? 0 : -1;
+	if (status == INDEX_NEWER) {
+		fail(e, why);
+		return -1;
+	}
+	if (status == INDEX_FAILED) {
+		fail_for_now(e, why);
+		return -1;
+	}
+	if (status == INDEX_REBUILT)
+		log_warn("group %s: %s", engine_name(e), why);
+	free(why);
+	why = NULL;
+	e->share = share_open(e->share_path, fresh, !fresh, e->group.b, &why);
+	if (e->share)
+		return 0;
+	index_close(e->index);
+	e->index = NULL;
+	fail_for_now(e, why);
+	return -1;
 }
 
-/* Opens share and index of a member, and starts. Failing leaves an engine in error, which stops nobody else. */
+/* Opens what a member has, and starts. Failing leaves an engine in error, which stops no other. */
 static void start(struct engine *e)
 {
 	const struct engine_context *c = e->context;
-	char *why = NULL;
-	bool fresh = true;
 	uint64_t self = agent_id_short(identity_id(c->self));
 
 	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
 		fail(e, mem_strdup("this agent is no longer a member of the group"));
 		return;
 	}
-	if (open_index(e, &fresh, &why)) {
-		fail(e, why);
+	if (open_both(e))
 		return;
-	}
-	e->share = share_open(e->share_path, fresh, !fresh, e->group.b, &why);
-	if (!e->share) {
-		index_close(e->index);
-		e->index = NULL;
-		fail(e, why);
-		return;
-	}
+	free(e->error);
+	e->error = NULL;
+	e->patience_ms = RETRY_MIN_MS;
+	e->scanned = false;
 	index_on_commit(e->index, index_committed, e);
 	e->local = local_new(&(struct local_config){ .loop = c->loop,
 	                                             .workers = c->workers,
@@ -388,8 +427,18 @@ static void start(struct engine *e)
 	e->dirty = true;
 }
 
+static void try_again(void *arg)
+{
+	struct engine *e = arg;
+
+	start(e);
+	e->context->changed(e->context->arg);
+}
+
 static void stop(struct engine *e)
 {
+	loop_timer_stop(e->retry);
+	engine_verify_free(e);
 	peer_group_free(e->peers);
 	e->peers = NULL;
 	if (e->fetch)
@@ -399,7 +448,8 @@ static void stop(struct engine *e)
 		local_free(e->local);
 	e->local = NULL;
 	/* Jobs that are out still hold the share's descriptors and the index's file. */
-	workers_flush(e->context->workers);
+	if (e->index)
+		workers_flush(e->context->workers);
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;
@@ -407,13 +457,28 @@ static void stop(struct engine *e)
 	e->share = NULL;
 }
 
+static void restart(void *arg)
+{
+	struct engine *e = arg;
+	bool damaged = e->index && index_damaged(e->index);
+
+	if (e->ending)
+		return;
+	stop(e);
+	e->restarting = false;
+	if (damaged)
+		try_again(e);
+	else
+		loop_timer_start(e->retry, e->patience_ms, 0);
+}
+
 void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
 	stop(e);
-	engine_verify_free(e);
 	loop_hook_free(e->hook);
+	loop_timer_free(e->retry);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);
@@ -422,10 +487,27 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
+static void end(void *arg)
+{
+	struct engine *e = arg;
+	char *lanyard = e->share ? mem_printf("%s/.lanyard", e->share_path) : NULL;
+
+	stop(e);
+	if (lanyard && fs_remove_tree(AT_FDCWD, lanyard))
+		log_warn("%s: could not be removed: %s", lanyard, strerror(errno));
+	free(lanyard);
+	engine_forget(e);
+	engine_free(e);
+}
+
+void engine_end(struct engine *e)
+{
+	e->ending = true;
+	loop_between(e->context->loop, end, e);
+}
+
 void engine_forget(struct engine *e)
 {
-	if (e->share)
-		fs_remove_tree(share_root(e->share), ".lanyard");
 	if (fs_remove_tree(e->context->home_dirfd, e->dir))
 		log_error("group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home, e->dir,
 		          strerror(errno));

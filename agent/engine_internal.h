@@ -41,6 +41,9 @@ struct engine {
 	bool in_sync;           /* as last said */
 	bool scanned;           /* the first scan is done */
 	bool checkpointing;
+	bool restarting, ending;            /* that is to happen between two turns */
+	struct loop_timer *retry;           /* runs while it is to be started again */
+	int64_t patience_ms;
 	struct engine_verify *verify;
 };
 
@@ -51,10 +54,13 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 /* Joins by a token that parsed. NULL with *why. */
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
                            const char *share, char **why);
-/* Stops; waits for install batches and workers that are out. The stored group stays. */
+/* Stops; waits for workers that are out, turning the loop: only from loop_between(), or when the loop does not run. The
+ * stored group stays. */
 void engine_free(struct engine *e);
-/* Removes what is stored of the group below home, and the share's .lanyard/. Before engine_free. */
+/* Removes what is stored of the group below home. */
 void engine_forget(struct engine *e);
+/* For good: stops, forgets, removes the share's .lanyard/, frees, all of that between this turn and the next. */
+void engine_end(struct engine *e);
 /* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
 void engine_roster_changed(struct engine *e);
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);

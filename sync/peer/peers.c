@@ -309,7 +309,7 @@ void peer_group_progress(struct peer_group *g)
 	g->progress = true;
 }
 
-void peer_group_turn_end(struct peer_group *g)
+int peer_group_turn_end(struct peer_group *g)
 {
 	struct talk *t;
 	bool progress = g->progress;
@@ -318,10 +318,12 @@ void peer_group_turn_end(struct peer_group *g)
 	if (progress)
 		DL_FOREACH2(g->talks, t, group_next)
 			news_in_store(t);
-	if (index_commit(g->config.index) || !progress)
-		return;
-	DL_FOREACH2(g->talks, t, group_next)
-		news_in_acknowledge(t);
+	if (index_commit(g->config.index))
+		return -1;
+	if (progress)
+		DL_FOREACH2(g->talks, t, group_next)
+			news_in_acknowledge(t);
+	return 0;
 }
 
 void peer_group_roster_changed(struct peer_group *g)
