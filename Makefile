@@ -174,6 +174,12 @@ lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
 format: ## rewrite all sources the way lint wants them
 	$(Q)clang-format -i $(ALL_SRC) $(ALL_HDR)
 
+SCALE ?= full
+bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run); see docs/performance.md
+	$(Q)scripts/setup --bench
+	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
+		$(if $(REPEAT),--repeat $(REPEAT))
+
 MAN1 = $(wildcard docs/man/*.1)
 MAN8 = $(wildcard docs/man/*.8)
 install: all ## install under PREFIX (default /usr/local), below DESTDIR if set

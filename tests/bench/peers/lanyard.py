@@ -1,0 +1,58 @@
+"""lanyard: an agent on each host, static addresses, its own defaults."""
+import os
+import time
+
+import agents
+import netlab
+import peers
+
+GROUP = "bench"
+
+
+class Lanyard(peers.Peer):
+    settings = "TLS 1.3, every file synced to disk; defaults, --discovery off --peer"
+    faithful = True
+    needs = (os.path.join(agents.BUILD, "lanyardd"), os.path.join(agents.BUILD, "lanyard"))
+
+    def start(self):
+        netlab.form([self.a, self.b], GROUP)
+        self.settled(900)
+
+    def settled(self, timeout):
+        for host in (self.b, self.a):
+            host.wait_sync(timeout, peers=1)
+
+    def check(self):
+        for host in (self.a, self.b):
+            if not host.daemon.running():
+                raise netlab.LabError("lanyardd of %s ended\n%s" % (host.name, host.daemon.tail()))
+
+    def restart(self):
+        self.b.daemon.stop()
+        # The sender has seen that the receiver is gone, and is quiet.
+        self.a.wait_peers(0)
+        self.before = self.a.counters()["records_sent"]
+        start = time.monotonic()
+        self.b.daemon.start(wait=False)
+        while self.b.lanyard("wait", "--peers", "1", "--timeout", "60").code != 0:
+            self.check()
+            if time.monotonic() - start > 120:
+                raise netlab.LabError("not in sync 120 s after a restart\n" + self.b.daemon.tail())
+            time.sleep(0.002)
+        took = time.monotonic() - start
+        self.settled(60)
+        return took
+
+    def extra(self):
+        return {"records_sent": self.a.counters()["records_sent"] - getattr(self, "before", 0)
+                + self.b.counters()["records_sent"]}
+
+    def pids(self, host):
+        return [host.daemon.pid] if host.daemon.running() else []
+
+    def logs(self):
+        return self.a.daemon.tail() + "\n" + self.b.daemon.tail()
+
+    def stop(self):
+        for host in (self.a, self.b):
+            host.daemon.finish()
