@@ -15,7 +15,7 @@ import trees
 from namespaces import FACTOR, ROOT, Host, LabError, until
 
 PORT = 4170
-BUILD = os.environ.get("LANYARD_BUILD", os.path.join(ROOT, "build"))
+BUILD = os.path.abspath(os.environ.get("LANYARD_BUILD", os.path.join(ROOT, "build")))
 SANITIZER = re.compile(rb"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 LOG_TAIL = 60
 
