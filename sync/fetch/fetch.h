@@ -74,7 +74,8 @@ void fetch_pause(struct fetch *f, bool paused);
 
 /* A record of a peer, in the order of its numbers. bytes: the content of a small file, or NULL; copied. blocks: a short list, or NULL.
  * The path has passed path_check and share_accepts. */
-void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n, const struct blocklist *blocks);
+void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+                  const struct blocklist *blocks);
 /* All of one NEWS message was given: deletions and moves in it may now be judged together. */
 void fetch_records_end(struct fetch *f, uint64_t peer);
 /* The smallest number of this peer that is known in memory only, 0: none. Everything below it is remembered. */
@@ -108,11 +109,11 @@ bool fetch_idle(const struct fetch *f);
 
 struct fetch_download {
 	const char *path;
-	int64_t done, size;      /* bytes verified, of */
-	int64_t rate;            /* bytes a second, over the last seconds */
-	bool complete;           /* one of the last 32 completed */
-	int64_t finished_s;      /* wall clock, when complete */
-	const char *reason;      /* why it waits; NULL when it does not */
+	int64_t done, size; /* bytes verified, of */
+	int64_t rate;       /* bytes a second, over the last seconds */
+	bool complete;      /* one of the last 32 completed */
+	int64_t finished_s; /* wall clock, when complete */
+	const char *reason; /* why it waits; NULL when it does not */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);

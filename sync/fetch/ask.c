@@ -1,0 +1,295 @@
+/* Asking peers for blocks: as much of each as its window allows, in runs, and elsewhere what is not answered. See
+ * download_internal.h. */
+#include "sync/fetch/download_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum {
+	WANTS_MAX = 64,     /* in one get */
+	LOOK_AHEAD = 4096,  /* blocks searched before the largest gap is */
+	STALLED_MS = 30000, /* a peer that did not answer is left alone */
+};
+
+struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len)
+{
+	struct fetch *f = d->f;
+	struct request *r = MEM_NEW(struct request), *taken;
+
+	do {
+		r->number = ++f->next_request;
+		HASH_FIND(hh, f->requests, &r->number, sizeof(r->number), taken);
+	} while (r->number == 0 || taken != NULL);
+	r->block = block;
+	r->len = len;
+	r->asked_ms = fetch_now(f);
+	r->peer = p;
+	r->d = d;
+	HASH_ADD(hh, f->requests, number, sizeof(r->number), r);
+	DL_APPEND(p->requests, r);
+	p->bytes_out += len;
+	f->bytes_out += len;
+	return r;
+}
+
+void ask_forget(struct request *r, bool again)
+{
+	struct fetch *f = r->d->f;
+
+	HASH_DEL(f->requests, r);
+	DL_DELETE(r->peer->requests, r);
+	r->peer->bytes_out -= r->len;
+	f->bytes_out -= r->len;
+	if (r->block == NO_BLOCK)
+		r->d->list_request = 0;
+	else if (again && r->d->state_of[r->block] == BLOCK_ASKED)
+		download_set(r->d, r->block, BLOCK_NEEDED);
+	free(r);
+	fetch_wake(f);
+}
+
+/* Takes back all of a peer's requests, or only those for d. */
+static void cancel(struct fetch *f, struct fetch_peer *p, const struct download *d)
+{
+	uint32_t numbers[WANTS_MAX];
+	struct request *r, *next;
+	size_t n = 0;
+
+	DL_FOREACH_SAFE(p->requests, r, next) {
+		if (d != NULL && r->d != d)
+			continue;
+		numbers[n++] = r->number;
+		ask_forget(r, true);
+		if (n == WANTS_MAX || next == NULL) {
+			if (p->up)
+				f->c.ops->cancel(f->c.ops_arg, p->id, numbers, n);
+			n = 0;
+		}
+	}
+	if (n > 0 && p->up)
+		f->c.ops->cancel(f->c.ops_arg, p->id, numbers, n);
+}
+
+void ask_cancel(struct download *d)
+{
+	struct fetch_peer *p, *next;
+
+	HASH_ITER(hh, d->f->peers, p, next) {
+		if (p->requests != NULL)
+			cancel(d->f, p, d);
+	}
+}
+
+void download_peer_down(struct fetch *f, struct fetch_peer *p)
+{
+	cancel(f, p, NULL);
+	p->stalled_ms = 0;
+	f->check_sources = true;
+}
+
+void ask_timeouts(struct fetch *f)
+{
+	int64_t now = fetch_now(f);
+	struct fetch_peer *p, *next;
+
+	HASH_ITER(hh, f->peers, p, next) {
+		int64_t since;
+
+		if (p->requests == NULL)
+			continue;
+		since = p->requests->asked_ms > p->last_answer_ms ? p->requests->asked_ms : p->last_answer_ms;
+		if (now - since < REQUEST_TIMEOUT_MS)
+			continue;
+		p->stalled_ms = now + STALLED_MS;
+		cancel(f, p, NULL);
+	}
+}
+
+/* Another source's run begins here. */
+static bool is_others(const struct download *d, const struct source *s, uint32_t block)
+{
+	for (size_t i = 0; i < d->nsources; i++) {
+		if (&d->sources[i] != s && d->sources[i].cursor == block && source_usable(d->f, &d->sources[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The start of the largest gap; its middle when another source is filling it from its start. */
+static uint32_t largest_gap(const struct download *d, const struct source *s)
+{
+	uint32_t best = NO_BLOCK, best_n = 0, start = 0;
+
+	for (uint32_t i = 0; i <= d->list.n; i++) {
+		if (i < d->list.n && d->state_of[i] == BLOCK_NEEDED)
+			continue;
+		if (i - start > best_n) {
+			best_n = i - start;
+			best = start;
+		}
+		start = i + 1;
+	}
+	return best != NO_BLOCK && is_others(d, s, best) ? best + best_n / 2 : best;
+}
+
+/* The next block to ask this source for: on with its run, else the nearest or largest gap. */
+static uint32_t pick(const struct download *d, const struct source *s)
+{
+	for (uint32_t i = s->cursor, ahead = 0; i < d->list.n && ahead < LOOK_AHEAD; i++, ahead++) {
+		if (d->state_of[i] != BLOCK_NEEDED)
+			continue;
+		if (i == s->cursor || !is_others(d, s, i))
+			return i;
+		break;
+	}
+	return largest_gap(d, s);
+}
+
+/* Asks one source for as much of d as its room allows. */
+static void ask_source(struct download *d, struct source *s, struct fetch_peer *p)
+{
+	struct fetch_want wants[WANTS_MAX];
+	struct fetch *f = d->f;
+	size_t n = 0;
+
+	while (d->needed > 0 && p->room > 0 && f->bytes_out < BYTES_OUT_MAX) {
+		uint32_t block = pick(d, s);
+		const struct block *b;
+
+		if (block == NO_BLOCK)
+			break;
+		b = &d->list.b[block];
+		download_set(d, block, BLOCK_ASKED);
+		s->cursor = block + 1;
+		p->room -= b->len;
+		wants[n] = (struct fetch_want){ .len = b->len, .offset = d->offset_of[block] };
+		memcpy(wants[n].hash, b->hash, sizeof(b->hash));
+		wants[n++].request = ask_new(d, p, block, b->len)->number;
+		if (n == WANTS_MAX) {
+			f->c.ops->get(f->c.ops_arg, p->id, &d->c, wants, n);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		f->c.ops->get(f->c.ops_arg, p->id, &d->c, wants, n);
+}
+
+static struct fetch_peer *peer_of(const struct download *d, const struct source *s)
+{
+	struct fetch_peer *p = fetch_peer_get(d->f, s->peer);
+
+	return source_usable(d->f, s) && p->room > 0 ? p : NULL;
+}
+
+/* One block: of the peer with the most room. */
+static void ask_small(struct download *d)
+{
+	struct source *best = NULL;
+	struct fetch_peer *best_peer = NULL;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		struct fetch_peer *p = peer_of(d, &d->sources[i]);
+
+		if (p != NULL && (best == NULL || p->room > best_peer->room)) {
+			best = &d->sources[i];
+			best_peer = p;
+		}
+	}
+	if (best != NULL)
+		ask_source(d, best, best_peer);
+}
+
+static void ask_all(struct download *d)
+{
+	for (size_t i = 0; i < d->nsources && d->needed > 0; i++) {
+		struct fetch_peer *p = peer_of(d, &d->sources[i]);
+
+		if (p != NULL)
+			ask_source(d, &d->sources[i], p);
+	}
+}
+
+void ask_pump(struct fetch *f)
+{
+	struct download *d, *next_d;
+	struct fetch_peer *p, *next;
+	bool room = false; /* anywhere */
+
+	if ((f->hungry == NULL && f->hungry_small == NULL) || f->bytes_out >= BYTES_OUT_MAX)
+		return;
+	HASH_ITER(hh, f->peers, p, next) {
+		size_t bytes = p->up && fetch_now(f) >= p->stalled_ms ? f->c.ops->room(f->c.ops_arg, p->id) : 0;
+
+		p->room = bytes < BYTES_OUT_MAX ? (int64_t)bytes : BYTES_OUT_MAX;
+		room |= p->room > 0;
+	}
+	if (!room)
+		return;
+	for (d = f->hungry_small; d != NULL; d = next_d) {
+		next_d = d->hungry_next;
+		ask_small(d);
+	}
+	for (d = f->hungry; d != NULL; d = next_d) {
+		next_d = d->hungry_next;
+		ask_all(d);
+	}
+}
+
+static void arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *bytes)
+{
+	struct piece *p;
+
+	if (d->memory) {
+		d->t->bytes = bytes;
+		d->t->bytes_from = peer;
+		download_set(d, block, BLOCK_HAVE);
+		download_complete(d);
+		return;
+	}
+	download_set(d, block, BLOCK_BUSY);
+	d->f->bytes_out += d->list.b[block].len; /* until it is written */
+	if (d->narrived == d->arrived_cap) {
+		d->arrived_cap = d->arrived_cap * 2 + 8;
+		d->arrived = mem_realloc(d->arrived, d->arrived_cap, sizeof(*d->arrived));
+	}
+	p = &d->arrived[d->narrived++];
+	*p = (struct piece){ .block = block,
+		             .len = d->list.b[block].len,
+		             .offset = d->offset_of[block],
+		             .bytes = bytes,
+		             .peer = peer };
+	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
+}
+
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
+{
+	struct request *r;
+	struct download *d;
+	uint32_t block, len;
+
+	HASH_FIND(hh, f->requests, &request, sizeof(request), r);
+	if (r == NULL || r->peer->id != peer || r->block == NO_BLOCK) {
+		free(bytes);
+		return;
+	}
+	d = r->d;
+	block = r->block;
+	len = r->len;
+	r->peer->last_answer_ms = fetch_now(f);
+	if (bytes != NULL && n == len) {
+		ask_forget(r, false);
+		f->counters.blocks_received++;
+		f->counters.bytes_received += n;
+		arrived(d, block, peer, bytes);
+		return;
+	}
+	ask_forget(r, true);
+	if (bytes != NULL) {
+		source_lied(d, peer, "sent a block of another length than was asked for");
+	} else {
+		source_has_not(d, peer);
+	}
+	free(bytes);
+}

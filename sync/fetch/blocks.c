@@ -1,0 +1,252 @@
+/* Blocks by other ways than asking: those in local files, those that were here before, and those that arrived. Each is
+ * verified by a worker before it counts. See download_internal.h. */
+#include "sync/fetch/download_internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum {
+	SCAN_TURN = 512, /* blocks looked for in the index in one turn */
+	JOBS_MAX = 2,    /* of a kind, out at a time for one download */
+	JOB_PIECES = 256,
+	JOB_BYTES = 8 << 20, /* a few milliseconds of hashing */
+	WRITE_BYTES = 4 << 20,
+};
+
+static struct part_job *job_new(enum part_op op)
+{
+	struct part_job *job = MEM_NEW(struct part_job);
+
+	job->op = op;
+	job->pieces = mem_calloc(JOB_PIECES, sizeof(*job->pieces));
+	return job;
+}
+
+static void add_piece(const struct download *d, struct part_job *job, uint32_t block, int64_t from_offset)
+{
+	struct piece *p = &job->pieces[job->n++];
+
+	*p = (struct piece){ .block = block,
+		             .len = d->list.b[block].len,
+		             .offset = d->offset_of[block],
+		             .from_offset = from_offset };
+	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
+}
+
+static void check_complete(struct download *d)
+{
+	if (d->state == DOWNLOAD_GETTING && d->have == d->list.n)
+		download_complete(d);
+}
+
+/* Common to all: true when the download lives and the disk did its part. */
+static bool back_alive(struct download *d, const struct part_job *job)
+{
+	if (d->state == DOWNLOAD_DYING)
+		return false;
+	if (job->error == 0)
+		return true;
+	download_fail(d, reason_of_errno(job->error));
+	return false;
+}
+
+static void end_job(struct part_job *job)
+{
+	struct download *d = job->d;
+	struct fetch *f = d->f;
+
+	if (d->state != DOWNLOAD_DYING)
+		check_complete(d);
+	download_job_back(d);
+	part_job_free(job);
+	fetch_wake(f);
+	fetch_job_end(f);
+}
+
+/* --- blocks that arrived --- */
+
+static void written(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	bool alive;
+
+	for (size_t i = 0; i < job->n; i++)
+		d->f->bytes_out -= job->pieces[i].len;
+	alive = back_alive(d, job);
+	for (size_t i = 0; alive && i < job->n; i++) {
+		const struct piece *p = &job->pieces[i];
+
+		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
+		if (!p->ok)
+			source_lied(d, p->peer, "sent bytes that are not what their name says");
+	}
+	end_job(job);
+}
+
+static void write_arrived(struct download *d)
+{
+	size_t at = 0;
+
+	while (at < d->narrived) {
+		struct part_job *job = job_new(PART_WRITE);
+		int64_t bytes = 0;
+
+		while (at < d->narrived && job->n < JOB_PIECES && bytes < WRITE_BYTES) {
+			bytes += d->arrived[at].len;
+			job->pieces[job->n++] = d->arrived[at++];
+		}
+		download_submit(d, job, written);
+	}
+	d->narrived = 0;
+}
+
+/* --- blocks that the map claims --- */
+
+static void verified(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	bool alive = back_alive(d, job);
+
+	d->verify_jobs--;
+	for (size_t i = 0; alive && i < job->n; i++) {
+		const struct piece *p = &job->pieces[i];
+
+		if (p->ok)
+			d->f->counters.blocks_resumed++;
+		if (p->ok)
+			download_set(d, p->block, BLOCK_HAVE);
+		else
+			download_set(d, p->block, p->block < d->scan_at ? BLOCK_NEEDED : BLOCK_UNSEEN);
+	}
+	end_job(job);
+}
+
+static void verify_claims(struct download *d)
+{
+	while (d->verify_jobs < JOBS_MAX && d->verify_at < d->list.n) {
+		struct part_job *job = NULL;
+		int64_t bytes = 0;
+
+		for (; d->verify_at < d->list.n && bytes < JOB_BYTES; d->verify_at++) {
+			if (d->state_of[d->verify_at] != BLOCK_CLAIMED)
+				continue;
+			if (job == NULL)
+				job = job_new(PART_VERIFY);
+			if (job->n == JOB_PIECES)
+				break;
+			bytes += d->list.b[d->verify_at].len;
+			add_piece(d, job, d->verify_at, 0);
+			download_set(d, d->verify_at, BLOCK_BUSY);
+		}
+		if (job == NULL)
+			return;
+		d->verify_jobs++;
+		download_submit(d, job, verified);
+	}
+}
+
+/* --- blocks in local files --- */
+
+static void scan(struct download *d)
+{
+	int looked = 0;
+
+	for (; d->scan_at < d->list.n && looked < SCAN_TURN; d->scan_at++) {
+		const struct block *b = &d->list.b[d->scan_at];
+		struct record r = { 0 };
+		int64_t offset;
+		bool found;
+
+		if (d->state_of[d->scan_at] != BLOCK_UNSEEN)
+			continue;
+		looked++;
+		found = index_find_block(d->f->c.index, b->hash, b->len, &r, &offset) > 0;
+		record_clear(&r);
+		download_set(d, d->scan_at, found ? BLOCK_LOCAL : BLOCK_NEEDED);
+	}
+	if (d->scan_at < d->list.n)
+		fetch_wake(d->f);
+}
+
+static void copied(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	bool alive = back_alive(d, job);
+
+	d->copy_jobs--;
+	for (size_t i = 0; alive && i < job->n; i++) {
+		const struct piece *p = &job->pieces[i];
+
+		d->f->counters.blocks_copied += p->ok;
+		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
+	}
+	end_job(job);
+}
+
+/* The next LOCAL block's file; false when it is not found there any more, or is in another file than the job's. */
+static bool copy_next(struct download *d, struct part_job *job)
+{
+	const struct block *b = &d->list.b[d->copy_at];
+	struct record r = { 0 };
+	int64_t offset;
+
+	if (index_find_block(d->f->c.index, b->hash, b->len, &r, &offset) <= 0) {
+		download_set(d, d->copy_at, BLOCK_NEEDED);
+		return true;
+	}
+	if (job->path != NULL && strcmp(job->path, r.path) != 0) {
+		record_clear(&r);
+		return false;
+	}
+	if (job->path == NULL) {
+		job->path = r.path;
+		r.path = NULL;
+	}
+	record_clear(&r);
+	add_piece(d, job, d->copy_at, offset);
+	download_set(d, d->copy_at, BLOCK_BUSY);
+	return true;
+}
+
+static void copy_local(struct download *d)
+{
+	while (d->copy_jobs < JOBS_MAX && d->copy_at < d->scan_at) {
+		struct part_job *job = job_new(PART_COPY);
+		int64_t bytes = 0;
+
+		for (; d->copy_at < d->scan_at && bytes < JOB_BYTES && job->n < JOB_PIECES; d->copy_at++) {
+			if (d->state_of[d->copy_at] != BLOCK_LOCAL)
+				continue;
+			if (!copy_next(d, job))
+				break;
+			bytes += d->list.b[d->copy_at].len;
+		}
+		job->root = fcntl(share_root(d->f->c.share), F_DUPFD_CLOEXEC, 0);
+		if (job->n == 0) {
+			part_job_free(job);
+			continue;
+		}
+		d->copy_jobs++;
+		download_submit(d, job, copied);
+	}
+}
+
+void blocks_pump(struct download *d)
+{
+	if (d->state == DOWNLOAD_LISTING)
+		list_ask(d);
+	if (d->state != DOWNLOAD_GETTING)
+		return;
+	if (d->scan_at < d->list.n)
+		scan(d);
+	verify_claims(d);
+	copy_local(d);
+	if (d->narrived > 0)
+		write_arrived(d);
+}

@@ -1,0 +1,504 @@
+/* One content on its way here, from its sources to a complete part. See download_internal.h. */
+#include "sync/fetch/download_internal.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* --- blocks and their states --- */
+
+static void set_hungry(struct download *d, bool hungry)
+{
+	struct fetch *f = d->f;
+	struct download **list = d->memory ? &f->hungry_small : &f->hungry;
+
+	if (hungry == d->hungry)
+		return;
+	d->hungry = hungry;
+	if (hungry)
+		DL_APPEND2(*list, d, hungry_prev, hungry_next);
+	else
+		DL_DELETE2(*list, d, hungry_prev, hungry_next);
+}
+
+void download_set(struct download *d, uint32_t block, enum block_state state)
+{
+	enum block_state old = d->state_of[block];
+
+	if (old == BLOCK_HAVE) {
+		d->have--;
+		d->done -= d->list.b[block].len;
+	}
+	d->needed -= old == BLOCK_NEEDED;
+	d->state_of[block] = (uint8_t)state;
+	if (state == BLOCK_HAVE) {
+		d->have++;
+		d->done += d->list.b[block].len;
+	}
+	d->needed += state == BLOCK_NEEDED;
+	if (d->state != DOWNLOAD_DYING)
+		set_hungry(d, d->needed > 0);
+	fetch_wake(d->f);
+}
+
+void download_set_list(struct download *d, struct blocklist *list)
+{
+	int64_t offset = 0;
+
+	blocklist_clear(&d->list);
+	d->list = *list;
+	*list = (struct blocklist){ 0 };
+	d->state_of = mem_calloc(d->list.n, 1);
+	d->offset_of = mem_calloc(d->list.n, sizeof(d->offset_of[0]));
+	for (uint32_t i = 0; i < d->list.n; i++) {
+		d->offset_of[i] = offset;
+		offset += d->list.b[i].len;
+	}
+}
+
+/* --- end --- */
+
+static void free_download(struct download *d)
+{
+	struct fetch *f = d->f;
+
+	DL_DELETE(f->dying, d);
+	free(d->sources);
+	blocklist_clear(&d->list);
+	free(d->state_of);
+	free(d->offset_of);
+	free(d->arrived);
+	free(d);
+	fetch_wake(f);
+}
+
+static void removed(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	struct fetch *f = d->f;
+
+	part_job_free(job);
+	free_download(d);
+	fetch_job_end(f);
+}
+
+static void run(void *arg)
+{
+	part_job_run(arg);
+}
+
+/* No job is out any more. */
+static void die(struct download *d)
+{
+	struct fetch *f = d->f;
+	struct part_job *job;
+
+	if (d->part >= 0)
+		close(d->part);
+	if (d->map >= 0)
+		close(d->map);
+	d->part = -1;
+	d->map = -1;
+	if (d->keep || d->memory || f->dead) {
+		free_download(d);
+		return;
+	}
+	job = MEM_NEW(struct part_job);
+	job->op = PART_REMOVE;
+	job->d = d;
+	memcpy(job->name, d->name, sizeof(job->name));
+	job->parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
+	fetch_job_begin(f);
+	workers_submit(f->c.workers, WORKERS_QUICK, run, removed, job);
+}
+
+static void leave_lane(struct download *d)
+{
+	if (d->in_lane)
+		queue_done(&d->f->queue, &d->lane);
+	d->in_lane = false;
+}
+
+void download_drop(struct fetch *f, struct ticket *t, bool keep)
+{
+	struct download *d = t->download;
+
+	t->download = NULL;
+	leave_lane(d);
+	ask_cancel(d);
+	d->state = DOWNLOAD_DYING;
+	set_hungry(d, false);
+	d->t = NULL;
+	d->keep = keep;
+	for (size_t i = 0; i < d->narrived; i++) {
+		f->bytes_out -= d->arrived[i].len;
+		free(d->arrived[i].bytes);
+	}
+	d->narrived = 0;
+	DL_DELETE(f->downloads, d);
+	DL_APPEND(f->dying, d);
+	if (d->jobs == 0)
+		die(d);
+	fetch_wake(f);
+}
+
+void download_job_back(struct download *d)
+{
+	d->jobs--;
+	if (d->state == DOWNLOAD_DYING && d->jobs == 0)
+		die(d);
+}
+
+void download_fail(struct download *d, enum reason reason)
+{
+	ticket_wait(d->f, d->t, reason);
+}
+
+/* --- start --- */
+
+static bool name_is_dying(const struct fetch *f, const struct download *d)
+{
+	const struct download *other;
+
+	DL_FOREACH(f->dying, other) {
+		if (!other->memory && memcmp(other->name, d->name, sizeof(d->name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void one_block(struct blocklist *l, const struct content *c)
+{
+	l->n = 1;
+	l->b = MEM_NEW(struct block);
+	l->b[0].len = (uint32_t)c->size;
+	memcpy(l->b[0].hash, c->root, sizeof(c->root));
+}
+
+static void start_memory(struct download *d)
+{
+	struct blocklist list;
+
+	one_block(&list, &d->c);
+	download_set_list(d, &list);
+	d->state = DOWNLOAD_GETTING;
+	download_set(d, 0, BLOCK_NEEDED);
+}
+
+static void start_part(struct download *d)
+{
+	struct ticket *t = d->t;
+
+	if (d->c.nblocks == 1) {
+		one_block(&d->list, &d->c);
+	} else if (t->blocks.n > 0) {
+		d->list = t->blocks;
+		t->blocks = (struct blocklist){ 0 };
+	} else {
+		(void)index_blocks(d->f->c.index, &d->c, &d->list);
+	}
+	download_open(d);
+}
+
+static bool is_small(const struct content *c)
+{
+	return c->nblocks == 1 && c->size <= QUEUE_SMALL_MAX;
+}
+
+void download_start(struct fetch *f, struct ticket *t)
+{
+	struct download *d = MEM_NEW(struct download);
+	enum reason reason = REASON_NO_SOURCE;
+
+	d->f = f;
+	d->t = t;
+	d->c = t->want.content;
+	d->memory = is_small(&d->c);
+	d->part = -1;
+	d->map = -1;
+	d->lane = t->queued;
+	d->in_lane = true;
+	part_name(d->name, t->want.path, &d->c);
+	(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
+	DL_APPEND(f->downloads, d);
+	t->download = d;
+	ticket_to(f, t, TICKET_ACTIVE);
+	source_refresh(d);
+	for (size_t i = 0; i < d->nsources; i++) {
+		if (d->sources[i].bad)
+			reason = REASON_BAD_SOURCE;
+	}
+	/* What was found in a local file needs no source. */
+	if (source_any(d) == NULL && (d->memory || !t->settled))
+		ticket_wait(f, t, reason);
+	else if (!d->memory && name_is_dying(f, d))
+		ticket_wait(f, t, REASON_NONE);
+	else if (d->memory)
+		start_memory(d);
+	else
+		start_part(d);
+}
+
+/* --- jobs --- */
+
+void download_submit(struct download *d, struct part_job *job, void (*done)(void *job))
+{
+	enum workers_lane lane = job->op == PART_OPEN ? WORKERS_QUICK : WORKERS_BULK;
+
+	job->d = d;
+	memcpy(job->name, d->name, sizeof(job->name));
+	if (job->op != PART_OPEN) {
+		job->part = d->part;
+		job->map = d->map;
+		job->have_at = d->have_at;
+		job->dirty = d->dirty;
+	}
+	d->jobs++;
+	fetch_job_begin(d->f);
+	workers_submit(d->f->c.workers, lane, run, done, job);
+}
+
+static void take_up(struct download *d, struct part_job *job)
+{
+	d->part = job->part;
+	d->map = job->map;
+	d->dirty = job->dirty;
+	d->have_at = part_map_have_at(d->t->want.path, &d->c);
+	download_set_list(d, &job->list);
+	for (uint32_t i = 0; job->have != NULL && i < d->list.n; i++) {
+		if (job->have[i] != 0)
+			d->state_of[i] = BLOCK_CLAIMED;
+	}
+	d->state = DOWNLOAD_GETTING;
+}
+
+static void opened(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	struct fetch *f = d->f;
+
+	if (d->state == DOWNLOAD_DYING) {
+		d->part = job->part; /* closed with it */
+		d->map = job->map;
+	} else if (job->error != 0) {
+		download_fail(d, reason_of_errno(job->error));
+	} else if (job->part < 0) {
+		d->state = DOWNLOAD_LISTING;
+		list_ask(d);
+	} else {
+		take_up(d, job);
+	}
+	download_job_back(d);
+	part_job_free(job);
+	fetch_wake(f);
+	fetch_job_end(f);
+}
+
+void download_open(struct download *d)
+{
+	struct part_job *job = MEM_NEW(struct part_job);
+
+	d->state = DOWNLOAD_OPENING;
+	job->op = PART_OPEN;
+	job->part = -1;
+	job->map = -1;
+	job->parts = fcntl(share_parts(d->f->c.share), F_DUPFD_CLOEXEC, 0);
+	job->path = mem_strdup(d->t->want.path);
+	job->content = d->c;
+	job->list = d->list;
+	d->list = (struct blocklist){ 0 };
+	download_submit(d, job, opened);
+}
+
+static void finished(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	struct fetch *f = d->f;
+
+	if (d->state != DOWNLOAD_DYING && job->error != 0) {
+		download_fail(d, reason_of_errno(job->error));
+	} else if (d->state != DOWNLOAD_DYING) {
+		d->state = DOWNLOAD_READY;
+		d->mode = job->mode;
+		d->mtime_ns = job->mtime_ns;
+		leave_lane(d);
+		ticket_to(f, d->t, TICKET_PLACE);
+		route_ticket(f, d->t);
+	}
+	download_job_back(d);
+	part_job_free(job);
+	fetch_job_end(f);
+}
+
+static void finish(struct download *d)
+{
+	struct part_job *job = MEM_NEW(struct part_job);
+
+	d->state = DOWNLOAD_FINISHING;
+	job->op = PART_FINISH;
+	job->mode = d->t->merged.mode;
+	job->mtime_ns = d->t->merged.mtime_ns;
+	download_submit(d, job, finished);
+}
+
+void download_complete(struct download *d)
+{
+	struct ticket *t = d->t;
+	struct fetch *f = d->f;
+
+	if (!d->memory) {
+		finish(d);
+		return;
+	}
+	download_drop(f, t, false);
+	ticket_to(f, t, TICKET_FRESH);
+}
+
+bool download_ready(struct fetch *f, struct ticket *t)
+{
+	struct download *d = t->download;
+
+	if (d->state == DOWNLOAD_READY && d->mode == t->merged.mode && d->mtime_ns == t->merged.mtime_ns)
+		return true;
+	ticket_to(f, t, TICKET_ACTIVE);
+	if (d->state == DOWNLOAD_READY)
+		finish(d);
+	return false;
+}
+
+/* --- what the rest of fetch asks --- */
+
+const char *download_part(const struct download *d)
+{
+	return d->part_file;
+}
+
+const struct blocklist *download_list(const struct download *d)
+{
+	return d->list.n > 1 ? &d->list : NULL;
+}
+
+void download_progress(const struct download *d, int64_t *done, int64_t *rate)
+{
+	size_t n = d->samples < RATE_SAMPLES ? d->samples : RATE_SAMPLES;
+
+	*done = d->done;
+	*rate = 0;
+	if (n > 1)
+		*rate = (d->sample[(d->samples - 1) % RATE_SAMPLES] - d->sample[(d->samples - n) % RATE_SAMPLES]) /
+		        (int64_t)(n - 1);
+}
+
+void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
+{
+	struct source *s = source_find(t->download, peer);
+
+	for (size_t i = 0; i < BAD_MAX; i++) {
+		if (t->bad[i] == peer)
+			t->bad[i] = 0;
+	}
+	if (s != NULL)
+		s->bad = false;
+	f->new_sources = true;
+	fetch_wake(f);
+}
+
+int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd)
+{
+	const struct download *d;
+
+	DL_FOREACH(f->downloads, d) {
+		uint32_t low = 0, high = d->list.n;
+
+		if (d->part < 0 || d->state_of == NULL || !content_equal(&d->c, c))
+			continue;
+		while (high - low > 1) {
+			uint32_t middle = low + (high - low) / 2;
+
+			if (d->offset_of[middle] <= offset)
+				low = middle;
+			else
+				high = middle;
+		}
+		if (d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE) {
+			*fd = d->part;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* --- each turn, each second --- */
+
+/* Whether d can only wait for peers, and there is none to wait for. */
+static bool is_stranded(struct download *d)
+{
+	if (d->jobs > 0 || source_any(d) != NULL)
+		return false;
+	if (d->state == DOWNLOAD_LISTING)
+		return true;
+	return d->state == DOWNLOAD_GETTING && d->needed > 0 && d->scan_at == d->list.n && d->narrived == 0;
+}
+
+static void check_stranded(struct fetch *f)
+{
+	struct download *d, *next;
+
+	f->check_sources = false;
+	DL_FOREACH_SAFE(f->downloads, d, next) {
+		enum reason reason = REASON_NO_SOURCE;
+
+		if (!is_stranded(d))
+			continue;
+		for (size_t i = 0; i < d->nsources; i++) {
+			if (fetch_peer_is_up(f, d->sources[i].peer))
+				reason = REASON_BAD_SOURCE;
+		}
+		download_fail(d, reason);
+	}
+}
+
+void download_pump(struct fetch *f)
+{
+	struct download *d, *next;
+	struct queue_entry *e;
+
+	while (f->started && !f->paused && !f->cleaning && (e = queue_take(&f->queue)) != NULL)
+		download_start(f, (struct ticket *)(void *)((char *)e - offsetof(struct ticket, queued)));
+	DL_FOREACH_SAFE(f->downloads, d, next) {
+		if (f->new_sources)
+			source_refresh(d);
+		if (!d->memory)
+			blocks_pump(d);
+	}
+	f->new_sources = false;
+	if (f->check_sources)
+		check_stranded(f);
+	ask_pump(f);
+}
+
+void download_tick(struct fetch *f)
+{
+	struct download *d;
+
+	if (fetch_now(f) < f->tick_ms + TICK_MS)
+		return;
+	f->tick_ms = fetch_now(f);
+	DL_FOREACH(f->downloads, d)
+		d->sample[d->samples++ % RATE_SAMPLES] = d->done;
+	ask_timeouts(f);
+	f->check_sources = true;
+}
+
+int64_t download_due(const struct fetch *f)
+{
+	return f->downloads != NULL ? f->tick_ms + TICK_MS : INT64_MAX;
+}

@@ -1,0 +1,127 @@
+/* Between download.c, source.c, ask.c, list.c and blocks.c: one content on its way here. */
+#ifndef LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
+#define LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
+
+#include "sync/fetch/fetch_internal.h"
+#include "sync/fetch/part.h"
+
+enum { RATE_SAMPLES = 5, NO_BLOCK = UINT32_MAX };
+
+enum download_state {
+	DOWNLOAD_OPENING, /* a worker opens the part, or finds that the list is missing */
+	DOWNLOAD_LISTING, /* a peer is asked for the list */
+	DOWNLOAD_GETTING,
+	DOWNLOAD_FINISHING, /* all is here: a worker sets mode and mtime, and syncs */
+	DOWNLOAD_READY,
+	DOWNLOAD_DYING,
+};
+
+enum block_state {
+	BLOCK_UNSEEN,  /* not looked for in local files yet */
+	BLOCK_LOCAL,   /* a local file is said to have it */
+	BLOCK_CLAIMED, /* the map says it is here: to be verified */
+	BLOCK_NEEDED,  /* to be asked for */
+	BLOCK_ASKED,
+	BLOCK_BUSY, /* a worker verifies and writes it */
+	BLOCK_HAVE,
+};
+
+struct source {
+	uint64_t peer;
+	bool bad;        /* sent wrong bytes, or has it no longer: not asked until it says something new */
+	uint32_t cursor; /* the block after the last it was asked for; NO_BLOCK: none yet */
+};
+
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED; hungry exactly when needed > 0 and not dying. */
+struct download {
+	struct fetch *f;
+	struct ticket *t; /* NULL: dying */
+	struct content c;
+	enum download_state state;
+	bool memory;  /* one small block: no part, the bytes go to the ticket */
+	bool keep;    /* dying: the part stays */
+	bool in_lane; /* counts in the queue as under way */
+	bool hungry;
+	bool dirty; /* the part was begun in an earlier life */
+	struct queue_entry lane;
+	struct source *sources; /* owned */
+	size_t nsources;
+
+	struct blocklist list; /* owned; while LISTING: what has come of it */
+	uint8_t *state_of;     /* enum block_state of each block; owned */
+	int64_t *offset_of;    /* of each block; owned */
+	uint32_t have, needed;
+	uint32_t scan_at;            /* blocks before it were looked for in local files */
+	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
+	int64_t done;                /* bytes of blocks that are HAVE */
+	uint64_t list_peer;          /* who is giving the list */
+	uint32_t list_request;       /* 0: none is out */
+
+	char name[PART_NAME + 1];
+	char part_file[PART_NAME + 8]; /* name + ".part" */
+	int part, map;                 /* owned; -1: not open */
+	int64_t have_at;               /* in the map */
+	uint32_t mode;                 /* as finished */
+	int64_t mtime_ns;
+	int jobs, copy_jobs, verify_jobs; /* out */
+	struct piece *arrived;            /* blocks for the next write jobs; owned */
+	size_t narrived, arrived_cap;
+
+	int64_t sample[RATE_SAMPLES]; /* `done` at the last ticks, as a ring */
+	size_t samples;
+	struct download *prev, *next;               /* in fetch.downloads or fetch.dying */
+	struct download *hungry_prev, *hungry_next; /* in fetch.hungry or hungry_small */
+};
+
+struct request {
+	uint32_t number;
+	uint32_t block; /* NO_BLOCK: the list */
+	uint32_t len;
+	int64_t asked_ms;
+	struct fetch_peer *peer;
+	struct download *d;
+	struct request *prev, *next; /* in the peer's list */
+	UT_hash_handle hh;
+};
+
+/* --- download.c --- */
+void download_set(struct download *d, uint32_t block, enum block_state state);
+/* The list is known: blocks get their offsets and states. Takes it over. */
+void download_set_list(struct download *d, struct blocklist *list);
+/* Cannot go on: the ticket waits, the part stays. d may be gone. */
+void download_fail(struct download *d, enum reason reason);
+void download_complete(struct download *d);
+/* Sends the OPEN job. */
+void download_open(struct download *d);
+void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
+/* A job is back, d may die now. */
+void download_job_back(struct download *d);
+
+/* --- source.c --- */
+void source_refresh(struct download *d);
+struct source *source_find(struct download *d, uint64_t peer);
+/* It says that it has the content no longer: not asked by this download until it says something new. */
+void source_has_not(struct download *d, uint64_t peer);
+/* It sent what it should not: not asked for this ticket any more, until it says something new. */
+void source_lied(struct download *d, uint64_t peer, const char *what);
+bool source_usable(const struct fetch *f, const struct source *s);
+/* The first that is up and can be asked; NULL: none. */
+struct source *source_any(struct download *d);
+
+/* --- ask.c --- */
+void ask_pump(struct fetch *f);
+struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len);
+/* Forgets a request; its block, if any, is NEEDED again when `again`. */
+void ask_forget(struct request *r, bool again);
+/* All of a download's, and tells the peers. */
+void ask_cancel(struct download *d);
+void ask_timeouts(struct fetch *f);
+
+/* --- list.c --- */
+void list_ask(struct download *d);
+
+/* --- blocks.c --- */
+/* Looks for blocks in local files, verifies claims, writes what arrived: as much as is good for one turn. */
+void blocks_pump(struct download *d);
+
+#endif

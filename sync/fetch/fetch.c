@@ -1,0 +1,291 @@
+/* The door: peers, start and stop, and what is done at the end of each turn. See fetch.h and fetch_internal.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void fetch_wake(struct fetch *f)
+{
+	f->dirty = true;
+}
+
+int64_t fetch_now(const struct fetch *f)
+{
+	return loop_now_ms(f->c.loop);
+}
+
+struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id)
+{
+	struct fetch_peer *p;
+
+	HASH_FIND(hh, f->peers, &id, sizeof(id), p);
+	if (p == NULL) {
+		p = MEM_NEW(struct fetch_peer);
+		p->id = id;
+		HASH_ADD(hh, f->peers, id, sizeof(p->id), p);
+	}
+	return p;
+}
+
+bool fetch_peer_is_up(const struct fetch *f, uint64_t id)
+{
+	struct fetch_peer *p;
+
+	HASH_FIND(hh, f->peers, &id, sizeof(id), p);
+	return p != NULL && p->up;
+}
+
+void fetch_job_begin(struct fetch *f)
+{
+	f->jobs++;
+}
+
+static void free_rest(struct fetch *f)
+{
+	struct fetch_peer *p, *next;
+
+	HASH_ITER(hh, f->peers, p, next) {
+		HASH_DEL(f->peers, p);
+		free(p);
+	}
+	queue_clear(&f->queue);
+	for (size_t i = 0; i < COMPLETED_MAX; i++)
+		free(f->completed[i].path);
+	free(f->after);
+	free(f->share_why);
+	free(f);
+}
+
+void fetch_job_end(struct fetch *f)
+{
+	f->jobs--;
+	if (f->dead && f->jobs == 0)
+		free_rest(f);
+}
+
+/* One timer for everything that waits for a time. */
+static void set_timer(struct fetch *f, int64_t due)
+{
+	int64_t now = fetch_now(f);
+
+	if (due == f->timer_at_ms)
+		return;
+	f->timer_at_ms = due;
+	if (due == INT64_MAX)
+		loop_timer_stop(f->timer);
+	else
+		loop_timer_start(f->timer, due > now ? due - now : 0, 0);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t next_due(struct fetch *f, int64_t waiting)
+{
+	int64_t due = earlier(waiting, earlier(install_due(f), f->rewalk_ms));
+
+	if (f->list[TICKET_SETTLING] != NULL)
+		due = earlier(due, f->list[TICKET_SETTLING]->since_ms + QUIET_MS);
+	due = earlier(due, download_due(f));
+	/* More is to be done at once, but others have their turn first. */
+	return f->dirty ? fetch_now(f) : due;
+}
+
+static void tell(struct fetch *f)
+{
+	bool idle = fetch_idle(f);
+
+	if (idle != f->was_idle)
+		f->tell = true;
+	f->was_idle = idle;
+	if (!f->tell)
+		return;
+	f->tell = false;
+	if (f->c.state != NULL)
+		f->c.state(f->c.arg);
+}
+
+static void end_of_turn(void *arg)
+{
+	struct fetch *f = arg;
+	int64_t waiting = INT64_MAX;
+
+	if (!f->dirty)
+		return;
+	f->dirty = false;
+	wanted_fill(f);
+	route_settled(f);
+	if (f->count[TICKET_WAITING] > 0)
+		waiting = ticket_run_due(f);
+	route_fresh(f);
+	download_pump(f);
+	install_pump(f);
+	route_fresh(f);
+	set_timer(f, next_due(f, waiting));
+	tell(f);
+}
+
+static void timer_fired(void *arg)
+{
+	struct fetch *f = arg;
+
+	f->timer_at_ms = INT64_MAX;
+	download_tick(f);
+	fetch_wake(f);
+}
+
+struct fetch *fetch_new(const struct fetch_config *config)
+{
+	struct fetch *f = MEM_NEW(struct fetch);
+
+	f->c = *config;
+	f->timer_at_ms = INT64_MAX;
+	f->rewalk_ms = INT64_MAX;
+	f->was_idle = true;
+	f->after = mem_strdup("");
+	f->hook = loop_hook_new(f->c.loop, end_of_turn, f);
+	f->timer = loop_timer_new(f->c.loop, timer_fired, f);
+	return f;
+}
+
+void fetch_free(struct fetch *f)
+{
+	struct ticket *t, *next;
+
+	if (f == NULL)
+		return;
+	install_finish(f);
+	loop_hook_free(f->hook);
+	loop_timer_free(f->timer);
+	f->paused = true;
+	HASH_ITER(hh, f->tickets, t, next) {
+		if (t->pair != NULL)
+			route_unpair(f, t);
+		if (t->download != NULL)
+			download_drop(f, t, true);
+	}
+	while (f->tickets != NULL)
+		ticket_free(f, f->tickets);
+	f->dead = true;
+	fetch_job_begin(f);
+	fetch_job_end(f);
+}
+
+void fetch_start(struct fetch *f)
+{
+	if (f->started)
+		return;
+	f->started = true;
+	f->cleaning = true;
+	parts_clean(f);
+	wanted_restart(f);
+}
+
+void fetch_pause(struct fetch *f, bool paused)
+{
+	struct ticket *t, *next;
+
+	if (paused == f->paused)
+		return;
+	f->paused = paused;
+	fetch_wake(f);
+	if (!paused) {
+		wanted_restart(f);
+		return;
+	}
+	/* What is known in memory only would keep its peers from going on. */
+	HASH_ITER(hh, f->tickets, t, next) {
+		if (t->state == TICKET_INSTALLING)
+			continue;
+		ticket_remember(f, t);
+		if (t->state == TICKET_ACTIVE) {
+			download_drop(f, t, true);
+			ticket_to(f, t, TICKET_QUEUED);
+		}
+	}
+}
+
+uint64_t fetch_held(const struct fetch *f, uint64_t peer)
+{
+	struct fetch_peer *p;
+
+	HASH_FIND(hh, f->peers, &peer, sizeof(peer), p);
+	return p != NULL && p->held != NULL ? p->held->held_seq : 0;
+}
+
+size_t fetch_held_bytes(const struct fetch *f)
+{
+	return f->held_bytes;
+}
+
+void fetch_peer_up(struct fetch *f, uint64_t peer)
+{
+	fetch_peer_get(f, peer)->up = true;
+	ticket_retry(f, REASON_NO_SOURCE);
+	f->new_sources = true;
+	if (f->rewalk_ms != INT64_MAX)
+		f->rewalk = true;
+	fetch_wake(f);
+}
+
+void fetch_peer_down(struct fetch *f, uint64_t peer)
+{
+	struct fetch_peer *p = fetch_peer_get(f, peer);
+
+	p->up = false;
+	download_peer_down(f, p);
+	fetch_wake(f);
+}
+
+bool fetch_installing(const struct fetch *f, const char *path)
+{
+	const struct ticket *t = ticket_find(f, path);
+	size_t len = strlen(path);
+
+	if (t != NULL && (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING)))
+		return true;
+	/* A folder's mode may be opened up for a moment while something in it is replaced. */
+	DL_FOREACH(f->list[TICKET_INSTALLING], t) {
+		if (strncmp(t->want.path, path, len) == 0 && t->want.path[len] == '/' &&
+		    strchr(t->want.path + len + 1, '/') == NULL)
+			return true;
+	}
+	return false;
+}
+
+void fetch_row_changed(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+
+	if (t == NULL || t->state != TICKET_WAITING)
+		return;
+	t->due_ms = 0;
+	fetch_wake(f);
+}
+
+/* A row's own content, from anybody who has all that we have. */
+void fetch_repair(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+	struct record row = { 0 };
+
+	if (t != NULL)
+		return;
+	if (index_get(f->c.index, path, &row) > 0 && !row.deleted && row.kind == RECORD_FILE &&
+	    row.content.nblocks > 0) {
+		t = ticket_new(f, &row, 0);
+		t->repair = true;
+		judge_ticket(f, t);
+	}
+	record_clear(&row);
+}
+
+bool fetch_idle(const struct fetch *f)
+{
+	return HASH_COUNT(f->tickets) == 0 && index_wanted_count(f->c.index) == 0 && f->batches_out == 0 &&
+	       !f->cleaning;
+}

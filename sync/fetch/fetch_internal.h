@@ -1,0 +1,274 @@
+/* What the files of fetch/ share; nobody else includes it.
+ *
+ * The life of a ticket: born in record.c (a peer's record) or wanted.c (the index), judged by judge.c, routed by route.c into
+ * one of the states below, its content got by download*.c, put in its place by install.c, and settled in judge.c.
+ * Everything runs on the loop's thread; workers see install_job and the jobs of part.c only. */
+#ifndef LANYARD_SYNC_FETCH_INTERNAL_H
+#define LANYARD_SYNC_FETCH_INTERNAL_H
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "sync/fetch/fetch.h"
+#include "sync/fetch/queue.h"
+#include "sync/fetch/reason.h"
+#include "sync/plan/reconcile.h"
+
+enum {
+	HELD_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
+	WINDOW_MAX = 2048,         /* tickets taken from the index at a time */
+	WAITING_MAX = 1000,        /* tickets that wait with a reason */
+	BAD_MAX = 4,        /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
+	COMPLETED_MAX = 32, /* downloads remembered for fetch_downloads */
+	BYTES_OUT_MAX = 64 << 20, /* block bytes asked for, or arrived and not yet written */
+	QUIET_MS = 50,      /* deletions wait until a peer's news pause this long: they may turn out to be moves */
+	QUIET_MAX_MS = 500, /* but no longer than this */
+	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
+	TICK_MS = 1000,
+};
+
+enum ticket_state {
+	TICKET_FRESH,      /* came in this message */
+	TICKET_SETTLING,   /* a local file has its content, and may be on its way here: a short wait for a move */
+	TICKET_QUEUED,     /* its content has to be got */
+	TICKET_ACTIVE,     /* is being got: has a download */
+	TICKET_PLACE,      /* ready to be put in its place */
+	TICKET_DELETE,     /* a file or symlink to be removed */
+	TICKET_RMDIR,      /* a folder to be removed, or to make way */
+	TICKET_PAIRED,     /* a deletion that a move will do */
+	TICKET_INSTALLING, /* in a batch that is out; nothing of it may change */
+	TICKET_WAITING,    /* for its reason to go away */
+	TICKET_STATES,
+};
+
+/* A wanted path. Invariants: in the table by path and in the list of its state; `held` exactly when its record is not
+ * among the index's wanted ones (and no repair); `download` exactly when ACTIVE, or PLACE and INSTALLING with a part. */
+struct ticket {
+	struct record want;   /* what the peer has; want.path names the ticket */
+	struct record ours;   /* the row it was judged against; path NULL: there was none */
+	struct record merged; /* what our row will be */
+	enum reconcile action;
+	uint64_t peer;  /* whose record it is: short ID */
+	uint64_t stamp; /* fetch.foreign when it was judged */
+	enum ticket_state state;
+	bool held;    /* known in memory only: counts in fetch_held */
+	bool again;   /* something newer is known: judge before installing */
+	bool repair;  /* the row's own content, fetched again */
+	bool no_move; /* a move was tried and failed */
+	bool settled; /* waited for a move already */
+	bool mkdirs;  /* its missing folders may be made */
+	struct record
+		*aside;      /* a folder that has to live stands in its place: it goes here, its conflict name; owned */
+	uint64_t held_seq;   /* its number, while held */
+	size_t cost;         /* of it in fetch.held_bytes */
+	uint8_t *bytes;      /* the whole content of a small file; owned */
+	uint64_t bytes_from; /* the peer that sent them */
+	uint64_t bad[BAD_MAX];   /* peers that sent wrong bytes for it; 0: none */
+	struct blocklist blocks; /* of its content, when known */
+	struct record *from;     /* a local file with its content, to copy or move; owned */
+	struct ticket *pair;     /* of a move: the deletion; of that deletion: the move */
+	struct download *download;
+	struct install_item *item; /* while INSTALLING; the batch's */
+	struct queue_entry queued;
+	enum reason reason, reported;
+	unsigned tries; /* since something last went well */
+	int64_t since_ms,
+		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
+	struct ticket *prev, *next;           /* in its state's list */
+	struct ticket *held_prev, *held_next; /* in its peer's list */
+	bool by_root;                         /* in fetch.deletions or fetch.settlers */
+	UT_hash_handle hh_root;
+	UT_hash_handle hh;
+};
+
+struct request;
+
+struct fetch_peer {
+	uint64_t id;
+	bool up;
+	struct ticket *held;      /* by number, the smallest first */
+	struct request *requests; /* oldest first */
+	size_t bytes_out;
+	int64_t last_answer_ms;
+	int64_t stalled_ms; /* not asked before this time */
+	int64_t room;       /* while asking: bytes it may still be asked for */
+	UT_hash_handle hh;
+};
+
+struct batch;
+
+struct completed {
+	char *path;
+	int64_t size, finished_s;
+};
+
+struct fetch {
+	struct fetch_config c;
+	struct loop_hook *hook;
+	struct loop_timer *timer;
+	int64_t timer_at_ms; /* INT64_MAX: not running */
+	bool started, paused;
+	bool cleaning; /* parts/ is being looked through: nothing is installed yet */
+	bool dead;     /* freed, but for jobs that are out */
+	bool dirty;    /* something is to be done at the end of this turn */
+	bool tell;     /* config.state is due */
+	bool was_idle;
+	int jobs; /* out, of any kind */
+
+	struct fetch_peer *peers; /* by id */
+	struct ticket *tickets;   /* by path */
+	struct ticket *list[TICKET_STATES];
+	size_t count[TICKET_STATES];
+	struct ticket *deletions; /* DELETE tickets of files with content, by root */
+	struct ticket *settlers;  /* SETTLING tickets, by root */
+	struct queue queue;       /* of QUEUED tickets */
+	size_t held_bytes;
+	int64_t last_record_ms;
+	uint64_t puts; /* rows written by us */
+
+	char *after;       /* the walk through wanted paths came this far; owned */
+	bool more;         /* there may be wanted paths behind it */
+	bool rewalk;       /* and before it */
+	int64_t rewalk_ms; /* when paths that found no place are looked at again; INT64_MAX: none did */
+
+	struct batch *batches; /* that are out */
+	int batches_out;
+	char *share_why; /* the share is not there; owned; NULL: it is */
+	int64_t share_due_ms;
+	unsigned share_tries;
+
+	struct download *downloads;    /* of ACTIVE tickets, and with parts that are ready */
+	struct download *hungry_small; /* of one small block that is to be asked for */
+	struct download *hungry;       /* others that have blocks to ask for */
+	struct download *dying;        /* whose ticket is gone, but not their jobs or files */
+	bool new_sources;              /* peers came: downloads look for sources again */
+	bool check_sources;            /* sources went: downloads without any are put aside */
+	struct request *requests;      /* by number */
+	int64_t tick_ms;               /* when downloads were last looked at for what takes too long */
+	uint32_t next_request;
+	size_t bytes_out;
+
+	struct completed completed[COMPLETED_MAX];
+	size_t completed_next;
+	struct fetch_counters counters;
+};
+
+/* --- fetch.c --- */
+/* Something is to be done at the end of this turn. */
+void fetch_wake(struct fetch *f);
+int64_t fetch_now(const struct fetch *f);
+struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id); /* made when new */
+bool fetch_peer_is_up(const struct fetch *f, uint64_t id);
+/* A job that may outlive fetch_free begins / ended; after the latter f may be gone. */
+void fetch_job_begin(struct fetch *f);
+void fetch_job_end(struct fetch *f);
+
+/* --- ticket.c --- */
+struct ticket *ticket_find(const struct fetch *f, const char *path);
+/* Takes the record over. FRESH. */
+struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer);
+void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state);
+/* Its record is in memory only from now on. */
+void ticket_hold(struct fetch *f, struct ticket *t);
+/* Its row is written, or its record is among the wanted now. */
+void ticket_unhold(struct fetch *f, struct ticket *t);
+/* Puts a held record among the index's wanted, and forgets its bytes unless it is about to be installed. */
+void ticket_remember(struct fetch *f, struct ticket *t);
+/* What was got or decided for it is dropped; what it wants stays. */
+void ticket_reset(struct fetch *f, struct ticket *t);
+/* Not while INSTALLING. */
+void ticket_free(struct fetch *f, struct ticket *t);
+/* Waits with this reason. */
+void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason);
+/* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
+void ticket_retry(struct fetch *f, enum reason reason);
+/* The one that waited for the disk longest is tried in this turn, after a second at least. */
+void ticket_retry_disk(struct fetch *f);
+/* Waiting ones whose time has come are judged again; returns when the next is due, INT64_MAX: none. */
+int64_t ticket_run_due(struct fetch *f);
+
+/* --- judge.c --- */
+/* Reconciles our row with everything known to be wanted of t's path, does what needs no disk, and routes t to what does.
+ * t may be gone afterwards. */
+void judge_ticket(struct fetch *f, struct ticket *t);
+/* Whether nothing has to change on disk. ours may be NULL. */
+bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
+/* t is to be done against this row (path NULL: none) with this outcome; both are taken over. */
+void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
+/* Whether t's row is still the one it was judged against. */
+bool judge_row_holds(struct fetch *f, struct ticket *t);
+/* A local change of ours, which r becomes the row of. l: as for index_put. */
+int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
+/* Whether what t was judged against still holds; cheap when no rows but ours were written. */
+bool judge_still_holds(struct fetch *f, struct ticket *t);
+/* Writes the row that t was about, seen as found; forgets what is wanted no more; t is freed, or judged again when a peer
+ * has something newer still. */
+void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen);
+/* Writes r, which stems from what `peer` says in `theirs` (NULL: nobody). l: as for index_put. */
+int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
+
+/* --- route.c --- */
+/* Sends a judged ticket the way its content and kind demand. */
+void route_ticket(struct fetch *f, struct ticket *t);
+/* FRESH ones: deletions first, so that moves find them. */
+void route_fresh(struct fetch *f);
+/* A move is off: both halves go their own ways, at the end of this turn. t: either. */
+void route_unpair(struct fetch *f, struct ticket *t);
+/* SETTLING ones whose time has come. */
+void route_settled(struct fetch *f);
+
+/* --- wanted.c --- */
+/* A ticket for what the index wants of the path; NULL when it wants nothing. */
+struct ticket *wanted_load(struct fetch *f, const char *path);
+/* Takes more wanted paths from the index as far as there is room. */
+void wanted_fill(struct fetch *f);
+/* From the start again. */
+void wanted_restart(struct fetch *f);
+bool wanted_room(const struct fetch *f);
+
+/* --- install.c --- */
+/* Sends batches of what is ready. */
+void install_pump(struct fetch *f);
+/* When deletions that keep quiet, or the share, want to be looked at again; INT64_MAX: never. */
+int64_t install_due(const struct fetch *f);
+/* Waits for all batches that are out, and writes their rows. */
+void install_finish(struct fetch *f);
+/* --- show.c --- */
+/* For fetch_downloads: this one is done. */
+void show_completed(struct fetch *f, const char *path, int64_t size);
+
+/* --- folder.c --- */
+/* The folder in t's way is not empty: it has to live, or waits for what is in it. */
+struct install_item;
+void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *item);
+/* t's file was put aside: the folder in its place is brought back to life. */
+void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen);
+/* t's folder is missing, or something else is in its place. */
+void folder_no_parent(struct fetch *f, struct ticket *t, int error);
+
+/* --- parts.c --- */
+/* At start: looks through parts/ and removes what nobody wants. */
+void parts_clean(struct fetch *f);
+
+/* --- download.c --- */
+/* Begins to get a QUEUED ticket's content. */
+void download_start(struct fetch *f, struct ticket *t);
+/* Ends a ticket's download. keep: its part stays for another time. */
+void download_drop(struct fetch *f, struct ticket *t, bool keep);
+/* Its part, complete and synced, or NULL. */
+const char *download_part(const struct download *d);
+/* Its block list; NULL when it has none of two or more blocks. */
+const struct blocklist *download_list(const struct download *d);
+/* Whether its part's mode and mtime are t's; if not, they are set first, and t comes back when that is done. */
+bool download_ready(struct fetch *f, struct ticket *t);
+/* Everything that downloads can do now. */
+void download_pump(struct fetch *f);
+/* This peer says again that it has something for t's path: it may be asked again. */
+void download_heard(struct fetch *f, struct ticket *t, uint64_t peer);
+void download_progress(const struct download *d, int64_t *done, int64_t *rate);
+/* Once a second while something is under way: rates, and requests that nobody answers. */
+void download_tick(struct fetch *f);
+int64_t download_due(const struct fetch *f);
+void download_peer_down(struct fetch *f, struct fetch_peer *p);
+
+#endif

@@ -1,0 +1,163 @@
+/* Folders in the way: missing ones above a file, and ones that should go but are not empty. See fetch_internal.h. */
+#include "sync/fetch/install.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/share/path.h"
+
+enum { ROWS_MAX = 1000, NAMES_TRIED = 100 };
+
+static char *parent_of(const char *path)
+{
+	char *parent = mem_strdup(path), *slash = strrchr(parent, '/');
+
+	if (slash == NULL)
+		slash = parent;
+	*slash = '\0';
+	return parent;
+}
+
+static bool is_known(struct fetch *f, const char *path)
+{
+	struct record r = { 0 };
+	bool known = ticket_find(f, path) != NULL || index_get(f->c.index, path, &r) > 0;
+
+	record_clear(&r);
+	return known;
+}
+
+void folder_no_parent(struct fetch *f, struct ticket *t, int error)
+{
+	char *parent = parent_of(t->want.path);
+
+	if (error != ENOENT) {
+		if (f->c.hint != NULL)
+			f->c.hint(f->c.arg, parent);
+		ticket_wait(f, t, REASON_IN_THE_WAY);
+	} else if (!t->mkdirs && (t->tries > 0 || is_known(f, parent))) {
+		/* The folder's own record follows, or the scan will find it to live on. */
+		t->mkdirs = true;
+		ticket_to(f, t, TICKET_FRESH);
+	} else {
+		ticket_wait(f, t, REASON_PARENT);
+	}
+	free(parent);
+}
+
+/* Whether this live row is about to go: deleted by a peer, or moved away. */
+static bool is_leaving(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+
+	if (t == NULL && index_wanted_count(f->c.index) > 0)
+		t = wanted_load(f, path);
+	return t != NULL && t->merged.deleted;
+}
+
+enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };
+
+/* What the index says is in the folder. */
+static enum inside look_inside(struct fetch *f, const char *path)
+{
+	struct index_cursor *c = index_walk(f->c.index, path);
+	enum inside inside = INSIDE_UNKNOWN;
+	struct record r = { 0 };
+
+	for (int i = 0; c != NULL && i < ROWS_MAX && inside != INSIDE_LIVING && index_next(c, &r) > 0; i++) {
+		if (!r.deleted && strcmp(r.path, path) != 0)
+			inside = is_leaving(f, r.path) ? INSIDE_LEAVING : INSIDE_LIVING;
+		record_clear(&r);
+	}
+	index_cursor_free(c);
+	return inside;
+}
+
+/* What lives in a folder keeps it alive, for everyone: our row becomes newer than the deletion. */
+static void bring_back(struct fetch *f, struct ticket *t)
+{
+	struct record r = { 0 };
+
+	if (index_get(f->c.index, t->want.path, &r) > 0 && !r.deleted &&
+	    version_join(&r.version, &t->want.version) == 0)
+		(void)judge_put_change(f, &r, NULL);
+	record_clear(&r);
+	ticket_to(f, t, TICKET_FRESH);
+	ticket_reset(f, t);
+	judge_ticket(f, t);
+}
+
+/* A file that lost its place to a living folder is kept, under the name a conflict would give it. */
+static void put_aside(struct fetch *f, struct ticket *t)
+{
+	for (unsigned try = 0; try < NAMES_TRIED; try++) {
+		struct record there = { 0 };
+		char *path = conflict_name(&t->want, try);
+		bool taken = index_get(f->c.index, path, &there) > 0 && !there.deleted;
+		bool same = taken && record_same_content(&there, &t->want);
+
+		record_clear(&there);
+		if (same) {
+			free(path);
+			bring_back(f, t);
+			return;
+		}
+		if (!taken) {
+			t->aside = MEM_NEW(struct record);
+			record_copy(t->aside, &t->merged);
+			free(t->aside->path);
+			t->aside->path = path;
+			ticket_to(f, t, TICKET_PLACE);
+			return;
+		}
+		free(path);
+	}
+	ticket_wait(f, t, REASON_NOT_EMPTY);
+}
+
+void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen)
+{
+	struct record r = { 0 };
+
+	record_copy(&r, t->aside);
+	r.seen = *seen;
+	version_clear(&r.version);
+	(void)judge_put_change(f, &r, t->download != NULL ? download_list(t->download) : NULL);
+	if (f->c.conflict != NULL)
+		f->c.conflict(f->c.arg, r.path, t->want.path);
+	record_clear(&r);
+	bring_back(f, t);
+}
+
+/* Things that no row tells of: the scan looks at those that count. */
+static void hint_names(struct fetch *f, const struct ticket *t, const struct install_item *item)
+{
+	for (size_t i = 0; i < INSTALL_NAMES && item->names[i] != NULL; i++) {
+		char *path = path_join(t->want.path, item->names[i]);
+
+		if (f->c.hint != NULL && share_accepts(f->c.share, path, false))
+			f->c.hint(f->c.arg, path);
+		free(path);
+	}
+}
+
+void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *item)
+{
+	switch (look_inside(f, t->want.path)) {
+	case INSIDE_LIVING:
+		if (t->merged.deleted)
+			bring_back(f, t);
+		else
+			put_aside(f, t);
+		return;
+	case INSIDE_LEAVING:
+		ticket_wait(f, t, REASON_CHILDREN);
+		return;
+	case INSIDE_UNKNOWN:
+		hint_names(f, t, item);
+		ticket_wait(f, t, REASON_NOT_EMPTY);
+		return;
+	}
+}

@@ -1,0 +1,142 @@
+/* The folders a batch works in, opened once each: see install_job.h. Paths of a batch come sorted, so a few are enough. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "sync/fetch/install_job.h"
+
+static void close_folder(struct folders *c, struct folder *d)
+{
+	if (d->dirty)
+		c->lost = true;
+	if (d->unlocked)
+		(void)fchmod(d->fd, d->mode);
+	close(d->fd);
+	free(d->path);
+	*d = (struct folder){ .fd = -1 };
+}
+
+static struct folder *find(struct folders *c, const char *path, size_t len)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->f[i].fd >= 0 && c->f[i].len == len && memcmp(c->f[i].path, path, len) == 0)
+			return &c->f[i];
+	}
+	return NULL;
+}
+
+/* A free place, or that of the folder that was not asked for the longest. */
+static struct folder *place(struct folders *c)
+{
+	struct folder *oldest = &c->f[0];
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->f[i].fd < 0)
+			return &c->f[i];
+		if (c->f[i].used < oldest->used)
+			oldest = &c->f[i];
+	}
+	if (c->n < FOLDERS_MAX)
+		return &c->f[c->n++];
+	close_folder(c, oldest);
+	return oldest;
+}
+
+struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+	struct folder *d = find(c, path, len);
+	char parent[PATH_MAX];
+	int fd;
+
+	*name = slash != NULL ? slash + 1 : path;
+	if (d == NULL) {
+		if (len >= sizeof(parent)) {
+			errno = ENAMETOOLONG;
+			return NULL;
+		}
+		memcpy(parent, path, len);
+		parent[len] = '\0';
+		fd = fs_open(c->root, parent, O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0 && errno == ENOENT && mkdirs && fs_mkdirs(c->root, parent, 0777) == 0) {
+			c->lost = true;
+			fd = fs_open(c->root, parent, O_RDONLY | O_DIRECTORY, 0);
+		}
+		if (fd < 0)
+			return NULL;
+		d = place(c);
+		*d = (struct folder){ .path = mem_strdup(parent), .len = len, .fd = fd };
+	}
+	d->used = ++c->clock;
+	return d;
+}
+
+void folders_forget(struct folders *c, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct folder *d = &c->f[i];
+
+		if (d->fd >= 0 && d->len >= len && memcmp(d->path, path, len) == 0 &&
+		    (d->len == len || d->path[len] == '/')) {
+			d->dirty = false; /* what was in it is gone with it */
+			close_folder(c, d);
+		}
+	}
+}
+
+bool folder_unlock(struct folder *d)
+{
+	struct fs_stat st;
+	struct stat own;
+
+	if (errno != EACCES || d->unlocked)
+		return false;
+	if (fs_stat_fd(d->fd, &st) == 0 && fstat(d->fd, &own) == 0 && own.st_uid == geteuid() &&
+	    (st.mode & 0700) != 0700 && fchmod(d->fd, st.mode | 0700) == 0) {
+		d->unlocked = true;
+		d->mode = st.mode;
+		return true;
+	}
+	errno = EACCES;
+	return false;
+}
+
+size_t folders_dirty(const struct folders *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->f[i].fd >= 0 && c->f[i].dirty;
+	return n;
+}
+
+int folders_sync(struct folders *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct folder *d = &c->f[i];
+
+		if (d->fd < 0 || !d->dirty)
+			continue;
+		if (fsync(d->fd) < 0)
+			return -1;
+		d->dirty = false;
+	}
+	return 0;
+}
+
+void folders_close(struct folders *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->f[i].fd >= 0)
+			close_folder(c, &c->f[i]);
+	}
+	c->n = 0;
+}

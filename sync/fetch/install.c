@@ -1,0 +1,310 @@
+/* Batches: ready tickets go to a worker as an install job, and come back as rows. See install_job.h for what is done to
+ * the disk. At most two are out, so that one's sync overlaps with the other's writes; what gathers meanwhile makes the next. */
+#include "sync/fetch/install.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_MS = 1000, SHARE_RETRY_MAX_MS = 30000 };
+
+struct batch {
+	struct fetch *f;
+	struct install_job job;
+	struct install_item *items; /* owned, as the next two; room for `max` of each */
+	struct install_item **order;
+	struct ticket **tickets;
+	size_t n, max;
+	int64_t bytes;
+	bool taken; /* its outcome was dealt with by install_finish */
+	pthread_mutex_t lock;
+	pthread_cond_t ran_cond;
+	bool ran; /* the worker is through with it; under the lock */
+	struct batch *prev, *next;
+};
+
+static struct batch *batch_new(const struct fetch *f)
+{
+	struct batch *b = MEM_NEW(struct batch);
+
+	b->max = f->count[TICKET_PLACE] + f->count[TICKET_DELETE] + f->count[TICKET_RMDIR];
+	if (b->max > BATCH_ITEMS)
+		b->max = BATCH_ITEMS;
+	b->items = mem_calloc(b->max, sizeof(*b->items));
+	b->order = mem_calloc(b->max, sizeof(b->order[0]));
+	b->tickets = mem_calloc(b->max, sizeof(b->tickets[0]));
+	return b;
+}
+
+static void batch_free(struct batch *b)
+{
+	free(b->items);
+	free(b->order);
+	free(b->tickets);
+	free(b);
+}
+
+static void run(void *arg)
+{
+	struct batch *b = arg;
+
+	install_job_run(&b->job);
+	close(b->job.root);
+	close(b->job.parts);
+	pthread_mutex_lock(&b->lock);
+	b->ran = true;
+	pthread_cond_signal(&b->ran_cond);
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* What others waited for may have come about. */
+static void retry_after(struct fetch *f, const struct batch *b)
+{
+	bool any = false, folders = false, deleted = false;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->items[i].result != INSTALL_DONE)
+			continue;
+		any = true;
+		folders |= b->items[i].op == INSTALL_DIR;
+		deleted |= b->items[i].op == INSTALL_DELETE || b->items[i].op == INSTALL_MOVE;
+	}
+	if (folders)
+		ticket_retry(f, REASON_PARENT);
+	if (deleted) {
+		ticket_retry(f, REASON_CHILDREN);
+		ticket_retry(f, REASON_NOT_EMPTY);
+	}
+	if (any)
+		ticket_retry_disk(f);
+}
+
+static void take_outcome(struct fetch *f, struct batch *b)
+{
+	f->batches_out--;
+	DL_DELETE(f->batches, b);
+	b->taken = true;
+	if (f->count[TICKET_WAITING] > 0)
+		retry_after(f, b);
+	for (size_t i = 0; i < b->n; i++) {
+		b->tickets[i]->item = NULL;
+		install_outcome(f, b->tickets[i], &b->items[i]);
+		install_item_clear(&b->items[i]);
+	}
+	fetch_wake(f);
+}
+
+static void ran(void *arg)
+{
+	struct batch *b = arg;
+	struct fetch *f = b->f;
+
+	if (!b->taken)
+		take_outcome(f, b);
+	pthread_mutex_destroy(&b->lock);
+	pthread_cond_destroy(&b->ran_cond);
+	batch_free(b);
+	fetch_job_end(f);
+}
+
+void install_finish(struct fetch *f)
+{
+	while (f->batches != NULL) {
+		struct batch *b = f->batches;
+
+		pthread_mutex_lock(&b->lock);
+		while (!b->ran)
+			pthread_cond_wait(&b->ran_cond, &b->lock);
+		pthread_mutex_unlock(&b->lock);
+		take_outcome(f, b);
+	}
+}
+
+static bool is_live(const struct record *r)
+{
+	return r->path != NULL && !r->deleted;
+}
+
+static enum install_op op_of(const struct ticket *t)
+{
+	if (t->merged.deleted)
+		return INSTALL_DELETE;
+	if (t->merged.kind == RECORD_DIR)
+		return INSTALL_DIR;
+	if (t->action == RECONCILE_ADOPT)
+		return INSTALL_META;
+	if (t->pair != NULL)
+		return INSTALL_MOVE;
+	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
+}
+
+static void add(struct fetch *f, struct batch *b, struct ticket *t)
+{
+	struct install_item *item = &b->items[b->n];
+
+	*item = (struct install_item){
+		.op = op_of(t),
+		.want = t->aside != NULL ? t->aside : &t->merged,
+		.ours = t->aside == NULL && is_live(&t->ours) ? &t->ours : NULL,
+		.from = t->from,
+		.bytes = t->bytes,
+		.part = t->download != NULL ? download_part(t->download) : NULL,
+		.conflict = t->action == RECONCILE_CONFLICT && t->aside == NULL,
+		.mkdirs = t->mkdirs,
+	};
+	t->item = item;
+	b->order[b->n] = item;
+	b->tickets[b->n++] = t;
+	b->bytes += t->bytes != NULL || t->from != NULL ? t->merged.content.size : 0;
+	ticket_to(f, t, TICKET_INSTALLING);
+}
+
+static bool is_full(const struct batch *b)
+{
+	return b->n == b->max || b->bytes >= BATCH_BYTES;
+}
+
+/* Judges again what has to be; true when t is ready as it stands. */
+static bool still_ready(struct fetch *f, struct ticket *t)
+{
+	enum ticket_state state = t->state;
+	char *path;
+	bool ready;
+
+	if (t->pair != NULL && !judge_still_holds(f, t->pair)) {
+		struct ticket *gone = t->pair;
+
+		route_unpair(f, t);
+		judge_ticket(f, gone);
+		return false;
+	}
+	if (!judge_still_holds(f, t)) {
+		path = mem_strdup(t->want.path);
+		judge_ticket(f, t);
+		t = ticket_find(f, path);
+		free(path);
+		ready = t != NULL && t->state == state && judge_still_holds(f, t);
+		if (!ready)
+			return false;
+	}
+	return t->download == NULL || download_ready(f, t);
+}
+
+static void add_all(struct fetch *f, struct batch *b, enum ticket_state state)
+{
+	struct ticket *t;
+	size_t left = f->count[state];
+
+	/* Judging may send one to the end of this very list. */
+	while (left-- > 0 && !is_full(b) && (t = f->list[state]) != NULL) {
+		if (still_ready(f, t))
+			add(f, b, t);
+		else if (f->list[state] == t)
+			ticket_to(f, t, state);
+	}
+}
+
+/* When deletions may be done: their news must have paused, since a move is a deletion and an arrival. */
+static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
+{
+	const struct ticket *t = f->list[state];
+	int64_t due;
+
+	if (t == NULL)
+		return INT64_MAX;
+	due = f->last_record_ms + QUIET_MS;
+	return due < t->since_ms + QUIET_MAX_MS ? due : t->since_ms + QUIET_MAX_MS;
+}
+
+/* Folders go when nothing that may still leave them is under way, or when that takes too long. */
+static int64_t rmdirs_due(const struct fetch *f)
+{
+	const struct ticket *t = f->list[TICKET_RMDIR];
+	bool calm = f->batches_out == 0 && f->count[TICKET_PLACE] == 0 && f->count[TICKET_DELETE] == 0;
+
+	if (t == NULL)
+		return INT64_MAX;
+	return calm ? quiet_due(f, TICKET_RMDIR) : t->since_ms + QUIET_MAX_MS;
+}
+
+int64_t install_due(const struct fetch *f)
+{
+	int64_t due = quiet_due(f, TICKET_DELETE), rmdirs = rmdirs_due(f);
+
+	if (f->share_why != NULL)
+		return f->share_due_ms;
+	if (!f->started || f->paused || f->cleaning || f->batches_out == BATCHES_MAX)
+		return INT64_MAX;
+	return rmdirs < due ? rmdirs : due;
+}
+
+static bool share_is_there(struct fetch *f)
+{
+	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
+	char *why = NULL;
+
+	if (f->share_why != NULL && fetch_now(f) < f->share_due_ms)
+		return false;
+	if (share_check(f->c.share, &why) == 0) {
+		free(f->share_why);
+		f->share_why = NULL;
+		f->share_tries = 0;
+		return true;
+	}
+	if (f->share_why == NULL)
+		f->tell = true;
+	free(f->share_why);
+	f->share_why = why;
+	f->share_tries++;
+	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
+	return false;
+}
+
+static void send(struct fetch *f, struct batch *b)
+{
+	b->job.root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
+	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
+	b->job.id = random_u64();
+	b->job.short_id = f->c.short_id;
+	b->job.items = b->order;
+	b->job.n = b->n;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->ran_cond, NULL);
+	b->f = f;
+	DL_APPEND(f->batches, b);
+	f->batches_out++;
+	fetch_job_begin(f);
+	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
+}
+
+void install_pump(struct fetch *f)
+{
+	while (f->started && !f->paused && !f->cleaning && f->batches_out < BATCHES_MAX) {
+		int64_t now = fetch_now(f);
+		bool deletions = now >= quiet_due(f, TICKET_DELETE);
+		struct batch *b;
+
+		if (f->count[TICKET_PLACE] == 0 && !deletions && now < rmdirs_due(f))
+			return;
+		if (!share_is_there(f))
+			return;
+		b = batch_new(f);
+		add_all(f, b, TICKET_PLACE);
+		if (deletions)
+			add_all(f, b, TICKET_DELETE);
+		if (now >= rmdirs_due(f))
+			add_all(f, b, TICKET_RMDIR);
+		if (b->n == 0) {
+			batch_free(b);
+			return;
+		}
+		send(f, b);
+	}
+}

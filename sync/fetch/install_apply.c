@@ -1,0 +1,351 @@
+/* Putting one new thing in its place: look again at the target, rename, look at what came out. See install_job.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sync/fetch/install_job.h"
+#include "sync/fetch/swap.h"
+
+static bool is_live(const struct record *r)
+{
+	return r != NULL && !r->deleted;
+}
+
+/* The name in parts/ for what is about to come out of the item's path. goes_in: the new thing changes places with it. */
+static void name_swap(struct install_job *job, struct install_item *item, bool goes_in, char name[SWAP_NAME_MAX])
+{
+	const struct record *ours = item->op == INSTALL_MOVE ? item->from : item->ours;
+	struct swap s = {
+		.id = job->id,
+		.number = job->swaps++,
+		.old_ino = ours->seen.ino,
+		.old_size = ours->seen.size,
+		.old_mtime_ns = ours->seen.mtime_ns,
+		.new_size = goes_in ? item->made.size : -1,
+		.new_mtime_ns = goes_in ? item->made.mtime_ns : 0,
+	};
+
+	if (goes_in && item->part != NULL)
+		memcpy(s.part, item->part, 32);
+	swap_name(name, &s);
+}
+
+/* Looks at what now stands at the item's path, which we have just put there. Whatever comes later, the scan will see
+ * that it differs from this. */
+static void look_at_placed(struct install_item *item, struct folder *d, const char *name)
+{
+	const struct record *want = item->want;
+	bool is_dir = want->kind == RECORD_DIR, has_mode = want->kind != RECORD_SYMLINK;
+	struct fs_stat st;
+
+	d->dirty = true;
+	install_hook(STEP_PLACED, want->path);
+	if (fs_stat_at(d->fd, name, &st) == 0 && st.kind == item->made.kind && st.ino == item->made.ino &&
+	    (is_dir || (st.size == item->made.size && st.mtime_ns == item->made.mtime_ns)) &&
+	    (!has_mode || st.mode == want->mode))
+		item->seen = install_seen(&st);
+	else
+		item->hint = true;
+	item->result = INSTALL_DONE;
+}
+
+/* The new thing goes where nothing should be; the rename itself is the look. */
+static int put_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	install_hook(STEP_LOOKED, item->want->path);
+	while (fs_rename_noreplace(job->parts, item->temp, d->fd, name) < 0) {
+		if (folder_unlock(d))
+			continue;
+		return install_fail(item, errno == EEXIST ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+	}
+	item->temp[0] = '\0';
+	look_at_placed(item, d, name);
+	return 0;
+}
+
+/* Moves the thing at name out to parts/`swap` and makes sure it is what the row says; if not, it goes back. */
+static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
+                    char swap[SWAP_NAME_MAX])
+{
+	struct fs_stat st;
+
+	name_swap(job, item, false, swap);
+	install_hook(STEP_LOOKED, item->want->path);
+	while (fs_rename_noreplace(d->fd, name, job->parts, swap) < 0) {
+		if (folder_unlock(d))
+			continue;
+		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+	}
+	d->dirty = true;
+	install_hook(STEP_SWAPPED, item->want->path);
+	if (fs_stat_at(job->parts, swap, &st) < 0)
+		return install_fail(item, INSTALL_ERROR, errno);
+	if (install_came_out_same(&st, item->ours))
+		return 0;
+	item->hint = true;
+	if (fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
+		(void)install_keep_stranger(job, item, d, swap, &st);
+	return install_fail(item, INSTALL_CHANGED, 0);
+}
+
+/* For file systems that cannot exchange: out with the old, in with the new. */
+static void replace_by_steps(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	char swap[SWAP_NAME_MAX];
+
+	if (take_out(job, item, d, name, swap) < 0)
+		return;
+	if (put_new(job, item, d, name) < 0 && item->result == INSTALL_ERROR &&
+	    fs_rename_noreplace(job->parts, swap, d->fd, name) == 0)
+		return;
+	unlinkat(job->parts, swap, 0);
+}
+
+static void replace(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	char swap[SWAP_NAME_MAX];
+	struct fs_stat st;
+	int error;
+
+	name_swap(job, item, true, swap);
+	if (renameat(job->parts, item->temp, job->parts, swap) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	install_hook(STEP_LOOKED, item->want->path);
+	while (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
+		if (folder_unlock(d))
+			continue;
+		error = errno;
+		if (renameat(job->parts, swap, job->parts, item->temp) == 0 && error == EOPNOTSUPP)
+			replace_by_steps(job, item, d, name);
+		else
+			install_fail(item, error == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, error);
+		return;
+	}
+	item->temp[0] = '\0';
+	install_hook(STEP_SWAPPED, item->want->path);
+	look_at_placed(item, d, name);
+	if (fs_stat_at(job->parts, swap, &st) < 0)
+		return;
+	if (install_came_out_same(&st, item->ours))
+		unlinkat(job->parts, swap, 0);
+	else
+		(void)install_keep_stranger(job, item, d, swap, &st);
+}
+
+/* A file or symlink comes in place of a folder, which must be empty by now. */
+static void replace_folder(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	install_delete(job, item);
+	if (item->result == INSTALL_DONE)
+		(void)put_new(job, item, d, name);
+}
+
+static void apply_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	struct fs_stat st;
+	int kept = 0;
+
+	if (!is_live(item->ours)) {
+		(void)put_new(job, item, d, name);
+		return;
+	}
+	if (item->ours->kind == RECORD_DIR) {
+		replace_folder(job, item, d, name);
+		return;
+	}
+	if (fs_stat_at(d->fd, name, &st) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	if (!install_look_same(&st, item->ours)) {
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	if (item->conflict)
+		kept = install_keep_ours(job, item, d, name);
+	if (kept > 0)
+		(void)put_new(job, item, d, name);
+	else if (kept == 0)
+		replace(job, item, d, name);
+}
+
+/* Sets a folder's mode through its own descriptor, so that nothing is followed. */
+static int set_dir_mode(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	int fd = openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0 && errno == EACCES) {
+		/* Its owner need not be able to read it. */
+		job->sync_all = true;
+		return install_set_meta(d, name, item->want) == 0 ? fs_stat_at(d->fd, name, &item->made) : -1;
+	}
+	if (fd < 0)
+		return -1;
+	rc = fchmod(fd, item->want->mode) == 0 ? fs_stat_fd(fd, &item->made) : -1;
+	if (rc == 0 && !job->sync_all)
+		rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+static void make_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	while (mkdirat(d->fd, name, 0700) < 0 && errno != EEXIST) {
+		if (folder_unlock(d))
+			continue;
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	d->dirty = true;
+	if (set_dir_mode(job, item, d, name) == 0)
+		look_at_placed(item, d, name);
+	else
+		install_fail(item,
+		             errno == ENOTDIR || errno == ELOOP || errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR,
+		             errno);
+}
+
+/* A folder that is there already is as good as a new one: it has no content of its own, only a mode. */
+static void apply_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	char swap[SWAP_NAME_MAX];
+	struct fs_stat st;
+
+	if (fs_stat_at(d->fd, name, &st) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	if (st.kind == S_IFDIR && is_live(item->ours) && item->ours->kind == RECORD_DIR &&
+	    st.mode != item->ours->mode) {
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	if (st.kind == 0 || st.kind == S_IFDIR) {
+		make_dir(job, item, d, name);
+		return;
+	}
+	if (!is_live(item->ours) || item->ours->kind == RECORD_DIR || !install_look_same(&st, item->ours)) {
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	if (item->conflict) {
+		int kept = install_keep_ours(job, item, d, name);
+
+		if (kept > 0)
+			make_dir(job, item, d, name);
+		if (kept != 0)
+			return;
+	}
+	if (take_out(job, item, d, name, swap) < 0)
+		return;
+	make_dir(job, item, d, name);
+	if (item->result != INSTALL_ERROR || fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
+		unlinkat(job->parts, swap, 0);
+}
+
+static void apply_meta(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	struct fs_stat st;
+
+	if (fs_stat_at(d->fd, name, &st) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	if (!install_look_same(&st, item->ours)) {
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	install_hook(STEP_LOOKED, item->want->path);
+	if (install_set_meta(d, name, item->want) < 0) {
+		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+		return;
+	}
+	/* Not reached through a descriptor of its own, which an unreadable file would not give. */
+	job->sync_all = true;
+	item->made = st;
+	if (item->want->kind != RECORD_DIR)
+		item->made.mtime_ns = item->want->mtime_ns;
+	look_at_placed(item, d, name);
+}
+
+void install_delete(struct install_job *job, struct install_item *item)
+{
+	const char *name;
+	struct folder *d = folders_open(job->folders, item->want->path, false, &name);
+	char swap[SWAP_NAME_MAX];
+	struct fs_stat st;
+
+	/* A folder above that is gone took it along. */
+	item->result = INSTALL_DONE;
+	if (d == NULL && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return;
+	if (d == NULL || fs_stat_at(d->fd, name, &st) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	if (st.kind == 0)
+		return;
+	if (!install_look_same(&st, item->ours)) {
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	if (item->ours->kind != RECORD_DIR) {
+		if (take_out(job, item, d, name, swap) == 0)
+			unlinkat(job->parts, swap, 0);
+		return;
+	}
+	install_hook(STEP_LOOKED, item->want->path);
+	folders_forget(job->folders, item->want->path);
+	while (unlinkat(d->fd, name, AT_REMOVEDIR) < 0) {
+		if (folder_unlock(d))
+			continue;
+		if (errno == ENOTEMPTY || errno == EEXIST)
+			install_fail(item, INSTALL_NOT_EMPTY, errno);
+		else if (errno == ENOTDIR)
+			install_fail(item, INSTALL_CHANGED, errno);
+		else if (errno != ENOENT)
+			install_fail(item, INSTALL_ERROR, errno);
+		return;
+	}
+	d->dirty = true;
+}
+
+void install_apply(struct install_job *job, struct install_item *item)
+{
+	const char *name;
+	struct folder *d;
+
+	if (item->op == INSTALL_DELETE) {
+		install_delete(job, item);
+		return;
+	}
+	d = folders_open(job->folders, item->want->path, item->mkdirs, &name);
+	if (d == NULL) {
+		install_fail(item,
+		             errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? INSTALL_NO_PARENT : INSTALL_ERROR,
+		             errno);
+		return;
+	}
+	switch (item->op) {
+	case INSTALL_DIR:
+		apply_dir(job, item, d, name);
+		break;
+	case INSTALL_META:
+		apply_meta(job, item, d, name);
+		break;
+	case INSTALL_MOVE:
+		install_move(job, item);
+		break;
+	case INSTALL_FILE:
+	case INSTALL_SYMLINK:
+	case INSTALL_DELETE:
+		apply_new(job, item, d, name);
+		break;
+	}
+}

@@ -1,0 +1,214 @@
+/* A batch from beginning to end: write all, sync, look and rename each, sync the folders. See install_job.h. */
+#include "sync/fetch/install_job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "sync/share/path.h"
+
+/* From here on one syncfs costs less than a sync for each. */
+enum { MANY = 16 };
+
+static void (*test_hook)(enum install_step step, const char *path);
+
+void install_set_hook(void (*fn)(enum install_step step, const char *path))
+{
+	test_hook = fn;
+}
+
+void install_hook(enum install_step step, const char *path)
+{
+	if (test_hook != NULL)
+		test_hook(step, path);
+}
+
+int install_fail(struct install_item *item, enum install_result result, int error)
+{
+	item->result = result;
+	item->error = error;
+	return -1;
+}
+
+uint32_t install_kind_bits(enum record_kind kind)
+{
+	switch (kind) {
+	case RECORD_FILE:
+		return S_IFREG;
+	case RECORD_DIR:
+		return S_IFDIR;
+	case RECORD_SYMLINK:
+		return S_IFLNK;
+	}
+	return 0;
+}
+
+bool install_came_out_same(const struct fs_stat *st, const struct record *ours)
+{
+	const struct seen *seen = &ours->seen;
+
+	if (st->kind != install_kind_bits(ours->kind))
+		return false;
+	return ours->kind == RECORD_DIR ||
+	       (st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);
+}
+
+bool install_look_same(const struct fs_stat *st, const struct record *ours)
+{
+	if (ours == NULL || ours->deleted)
+		return st->kind == 0;
+	return install_came_out_same(st, ours) && (ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);
+}
+
+struct seen install_seen(const struct fs_stat *st)
+{
+	return (struct seen){ .size = st->size, .mtime_ns = st->mtime_ns, .ctime_ns = st->ctime_ns, .ino = st->ino };
+}
+
+static bool frees_a_folder(const struct install_item *item)
+{
+	const struct record *ours = item->ours;
+	bool folder = ours != NULL && !ours->deleted && ours->kind == RECORD_DIR;
+
+	return folder && item->op != INSTALL_DIR && item->op != INSTALL_META;
+}
+
+/* What makes things first, then what removes files, then what removes folders. */
+static int stage(const struct install_item *item)
+{
+	if (frees_a_folder(item))
+		return 2;
+	return item->op == INSTALL_DELETE;
+}
+
+/* Folders before what is in them; when they go, after. */
+static int compare(const void *pa, const void *pb)
+{
+	const struct install_item *a = *(struct install_item *const *)pa, *b = *(struct install_item *const *)pb;
+	int sa = stage(a), sb = stage(b);
+
+	if (sa != sb)
+		return sa - sb;
+	return sa == 2 ? path_compare(b->want->path, a->want->path) : path_compare(a->want->path, b->want->path);
+}
+
+static bool is_pending(const struct install_item *item)
+{
+	return item->result == INSTALL_DONE;
+}
+
+static bool makes_file(const struct install_item *item)
+{
+	return item->op == INSTALL_FILE || item->op == INSTALL_SYMLINK;
+}
+
+static void fail_pending(struct install_job *job, bool files_only, int error)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct install_item *item = job->items[i];
+
+		if (is_pending(item) && (!files_only || makes_file(item))) {
+			install_fail(item, INSTALL_ERROR, error);
+			item->hint = !files_only;
+		}
+	}
+}
+
+/* All new files, complete and durable, in parts/. */
+static void write_all(struct install_job *job)
+{
+	size_t files = 0;
+	bool many;
+
+	for (size_t i = 0; i < job->n; i++)
+		files += makes_file(job->items[i]) && job->items[i]->part == NULL;
+	many = files >= MANY;
+	for (size_t i = 0; i < job->n; i++) {
+		struct install_item *item = job->items[i];
+
+		if (makes_file(item))
+			(void)install_write(job, item, (uint32_t)i, !many);
+		if (is_pending(item))
+			install_hook(STEP_WRITTEN, item->want->path);
+	}
+	if (many && syncfs(job->parts) < 0)
+		fail_pending(job, true, errno);
+}
+
+/* Some of what is in a folder that should be empty, so that the scan can be told to look at it. */
+static void list_names(struct install_job *job, struct install_item *item)
+{
+	int fd = fs_open(job->root, item->want->path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	size_t n = 0;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while (n < INSTALL_NAMES && (e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			item->names[n++] = mem_strdup(e->d_name);
+	}
+	closedir(dir);
+}
+
+static void apply_all(struct install_job *job)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct install_item *item = job->items[i];
+
+		if (!is_pending(item))
+			continue;
+		install_apply(job, item);
+		if (item->temp[0] != '\0' && item->part == NULL)
+			unlinkat(job->parts, item->temp, 0);
+		if (item->result == INSTALL_NOT_EMPTY)
+			list_names(job, item);
+	}
+}
+
+/* Every rename durable, so that rows may say so. */
+static void sync_folders(struct install_job *job)
+{
+	int rc;
+
+	if (job->sync_all || job->folders->lost || folders_dirty(job->folders) >= MANY)
+		rc = syncfs(job->parts);
+	else
+		rc = folders_sync(job->folders);
+	if (rc < 0)
+		fail_pending(job, false, errno);
+}
+
+void install_job_run(struct install_job *job)
+{
+	struct folders folders = { .root = job->root };
+
+	job->folders = &folders;
+	job->sync_all = job->n >= MANY;
+	qsort(job->items, job->n, sizeof(job->items[0]), compare);
+	for (size_t i = 0; i < job->n; i++)
+		job->items[i]->result = INSTALL_DONE;
+	write_all(job);
+	apply_all(job);
+	sync_folders(job);
+	folders_close(&folders);
+	job->folders = NULL;
+}
+
+void install_item_clear(struct install_item *item)
+{
+	free(item->conflict_path);
+	free(item->kept_path);
+	for (size_t i = 0; i < INSTALL_NAMES; i++)
+		free(item->names[i]);
+	*item = (struct install_item){ 0 };
+}

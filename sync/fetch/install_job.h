@@ -1,0 +1,143 @@
+/* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets nor the index.
+ *
+ * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; then the
+ * target is looked at again; then one rename puts the new in its place, and what came out is looked at; then the folders are
+ * synced. The rows are the loop's thread's business, when the job is back. Few items are synced one by one, many by one
+ * syncfs before the renames and one after.
+ *
+ * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected is kept under
+ * a conflict name. While something of the user's may stand in parts/, it has a name that says what it should be
+ * (swap.h), so that not even a crash in between makes it look like rubbish. */
+#ifndef LANYARD_SYNC_FETCH_INSTALL_JOB_H
+#define LANYARD_SYNC_FETCH_INSTALL_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "sync/plan/record.h"
+
+enum install_op {
+	INSTALL_FILE,
+	INSTALL_SYMLINK,
+	INSTALL_DIR,
+	INSTALL_META,   /* what is there stays; its mode and mtime become want's */
+	INSTALL_MOVE,   /* the file at from->path becomes want->path */
+	INSTALL_DELETE, /* file or symlink; of a folder only when it is empty */
+};
+
+enum install_result {
+	INSTALL_DONE,
+	INSTALL_CHANGED,   /* the target (a move: the source) is not what its row says; nothing was done there */
+	INSTALL_NO_PARENT, /* its folder is missing (error ENOENT), or something else is in its place */
+	INSTALL_NOT_EMPTY, /* a folder has to go and is not empty; names has some of its entries */
+	INSTALL_BAD_BYTES, /* the bytes do not have the content's hash */
+	INSTALL_NO_SOURCE, /* the local file to copy from is not what its row says */
+	INSTALL_ERROR,     /* error is the errno */
+};
+
+enum { INSTALL_NAMES = 16 };
+
+struct install_item {
+	/* What to do. The records are the caller's and outlive the job. */
+	enum install_op op;
+	const struct record *want; /* what shall be at want->path */
+	const struct record *ours; /* our row: what should be there now; NULL or a tombstone: nothing */
+	const struct record *from; /* MOVE: the row of the file that moves. FILE: NULL, or a local file to copy from */
+	const uint8_t *bytes;      /* FILE: the content, of one block; NULL: copy, part or empty */
+	const char *part;          /* FILE: a complete and synced part in parts/, mode and mtime set; NULL: none */
+	bool conflict;             /* ours is kept under its conflict name first */
+	bool mkdirs;               /* missing folders above may be made */
+
+	/* What came of it. */
+	enum install_result result;
+	int error;                  /* errno */
+	struct seen seen;           /* of what is there now; zero when it was changed again already */
+	bool hint;                  /* the path (or what was moved aside) should be looked at by the scan */
+	char *conflict_path;        /* where ours was kept, owned; NULL: not, or an equal copy was there already */
+	struct seen conflict_seen;  /* of it; zero when it is not what the row said */
+	char *kept_path;            /* where something unexpected was kept, owned */
+	char *names[INSTALL_NAMES]; /* NOT_EMPTY: entries of the folder, owned */
+
+	/* The worker's. */
+	char temp[40];       /* name of the new thing in parts/; "" when none */
+	struct fs_stat made; /* of the new thing */
+};
+
+struct install_job {
+	int root, parts;   /* descriptors, the job's own */
+	uint64_t id;       /* makes names in parts/ unique */
+	uint64_t short_id; /* ours, for conflict names */
+	struct install_item **items;
+	size_t n;
+
+	/* The worker's. */
+	struct folders *folders;
+	bool sync_all;  /* the whole file system is to be synced at the end */
+	uint32_t swaps; /* names used */
+};
+
+/* Does everything, in order; sorts job->items. Any thread. */
+void install_job_run(struct install_job *job);
+/* Frees what came of an item. */
+void install_item_clear(struct install_item *item);
+
+/* For tests: called between the steps of an item, on the worker. NULL: no hook. */
+enum install_step { STEP_WRITTEN, STEP_LOOKED, STEP_SWAPPED, STEP_PLACED };
+void install_set_hook(void (*fn)(enum install_step step, const char *path));
+
+/* --- between install_*.c --- */
+
+/* A folder of the share, open. */
+struct folder {
+	char *path; /* owned; "" is the root */
+	size_t len;
+	int fd;        /* -1: a free place */
+	bool dirty;    /* to be synced */
+	bool unlocked; /* u+rwx was added; mode is what it had */
+	uint32_t mode;
+	uint64_t used; /* when it was last asked for */
+};
+
+enum { FOLDERS_MAX = 32 };
+struct folders {
+	int root;
+	struct folder f[FOLDERS_MAX];
+	size_t n;
+	uint64_t clock;
+	bool lost; /* one that was to be synced was not */
+};
+
+/* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX asked
+ * for stay valid. */
+struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
+/* Drops a folder that is being removed or replaced, and what is beneath it. */
+void folders_forget(struct folders *c, const char *path);
+/* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps errno. */
+bool folder_unlock(struct folder *d);
+size_t folders_dirty(const struct folders *c);
+int folders_sync(struct folders *c);
+void folders_close(struct folders *c);
+
+/* Writes what an item needs into parts/; sets item->temp and made. 0, or -1 with result and error set. */
+int install_write(struct install_job *job, struct install_item *item, uint32_t number, bool sync);
+/* Looks, renames, looks again. Sets the result. */
+void install_apply(struct install_job *job, struct install_item *item);
+void install_delete(struct install_job *job, struct install_item *item);
+void install_move(struct install_job *job, struct install_item *item);
+void install_hook(enum install_step step, const char *path);
+int install_fail(struct install_item *item, enum install_result result, int error);
+/* Whether st is what the row says is there, to the last detail / as far as a rename leaves it. */
+bool install_look_same(const struct fs_stat *st, const struct record *ours);
+bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
+struct seen install_seen(const struct fs_stat *st);
+uint32_t install_kind_bits(enum record_kind kind);
+/* Moves parts/`swap` to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
+int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *swap,
+                          const struct fs_stat *st);
+/* Keeps ours under its conflict name: 1 it is there now, 0 an equal copy was there already, -1 with result and error. */
+int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
+/* Sets mode and mtime of name as want says; -1 and errno. */
+int install_set_meta(struct folder *d, const char *name, const struct record *want);
+
+#endif

@@ -1,0 +1,210 @@
+/* Keeping what must not be lost: our own content under its conflict name, strangers, and files that only move. See
+ * install_job.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/fetch/install_job.h"
+#include "sync/plan/reconcile.h"
+
+enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };
+
+int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *swap,
+                          const struct fs_stat *st)
+{
+	struct record loser = { .path = item->want->path, .mtime_ns = st->mtime_ns, .modified_by = job->short_id };
+	char *shown;
+
+	for (unsigned try = 0; try < TRIES_MAX; try++) {
+		char *path = conflict_name(&loser, try);
+		const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+
+		if (fs_rename_noreplace(job->parts, swap, d->fd, name) == 0) {
+			d->dirty = true;
+			item->hint = true;
+			free(item->kept_path);
+			item->kept_path = path;
+			return 0;
+		}
+		free(path);
+		if (errno != EEXIST)
+			break;
+	}
+	shown = log_escape(item->want->path, strlen(item->want->path));
+	log_warn(
+		"a file that took the place of %s while it was replaced could not be put back: it is .lanyard/parts/%s (%s)",
+		shown, swap, strerror(errno));
+	free(shown);
+	return -1;
+}
+
+static bool same_bytes(int a, int b)
+{
+	uint8_t *pa = mem_calloc(COMPARE_PIECE, 1), *pb = mem_calloc(COMPARE_PIECE, 1);
+	int64_t at = 0;
+	bool same = false;
+
+	for (;;) {
+		ssize_t na = fs_pread_full(a, pa, COMPARE_PIECE, at);
+		ssize_t nb = fs_pread_full(b, pb, COMPARE_PIECE, at);
+
+		if (na < 0 || na != nb || memcmp(pa, pb, (size_t)na) != 0)
+			break;
+		at += na;
+		if (na < COMPARE_PIECE) {
+			same = true;
+			break;
+		}
+	}
+	free(pa);
+	free(pb);
+	return same;
+}
+
+static bool same_files(struct folder *da, const char *a, struct folder *db, const char *b)
+{
+	int fa = openat(da->fd, a, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fb = openat(db->fd, b, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool same = fa >= 0 && fb >= 0 && same_bytes(fa, fb);
+
+	if (fa >= 0)
+		close(fa);
+	if (fb >= 0)
+		close(fb);
+	return same;
+}
+
+/* Whether a taken conflict name holds what ours holds, so that ours need not be kept twice. */
+static bool same_things(struct folder *da, const char *a, struct folder *db, const char *b)
+{
+	struct fs_stat sa, sb;
+	char *ta, *tb;
+	bool same;
+
+	if (fs_stat_at(da->fd, a, &sa) < 0 || fs_stat_at(db->fd, b, &sb) < 0 || sa.kind != sb.kind ||
+	    sa.size != sb.size)
+		return false;
+	if (sa.kind == S_IFREG)
+		return same_files(da, a, db, b);
+	if (sa.kind != S_IFLNK)
+		return false;
+	ta = fs_readlink_at(da->fd, a);
+	tb = fs_readlink_at(db->fd, b);
+	same = ta != NULL && tb != NULL && strcmp(ta, tb) == 0;
+	free(ta);
+	free(tb);
+	return same;
+}
+
+/* Ours stands at its conflict name now: is it what the row said, to the byte as far as one can see? */
+static void look_at_kept(struct install_item *item, struct folder *cd, const char *cname, char *path)
+{
+	struct fs_stat st;
+
+	item->conflict_path = path;
+	if (fs_stat_at(cd->fd, cname, &st) == 0 && install_came_out_same(&st, item->ours))
+		item->conflict_seen = install_seen(&st);
+	else
+		item->hint = true;
+}
+
+int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	install_hook(STEP_LOOKED, item->want->path);
+	for (unsigned try = 0; try < TRIES_MAX; try++) {
+		char *path = conflict_name(item->ours, try);
+		const char *cname;
+		struct folder *cd = folders_open(job->folders, path, true, &cname);
+		int saved_errno;
+
+		if (cd != NULL) {
+			while (fs_rename_noreplace(d->fd, name, cd->fd, cname) < 0) {
+				if (folder_unlock(d))
+					continue;
+				goto failed;
+			}
+			d->dirty = true;
+			cd->dirty = true;
+			look_at_kept(item, cd, cname, path);
+			return 1;
+		}
+failed:
+		saved_errno = errno;
+		if (cd != NULL && saved_errno == EEXIST && same_things(d, name, cd, cname)) {
+			free(path);
+			return 0;
+		}
+		free(path);
+		if (saved_errno != EEXIST)
+			return install_fail(item, saved_errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, saved_errno);
+	}
+	return install_fail(item, INSTALL_ERROR, EEXIST);
+}
+
+int install_set_meta(struct folder *d, const char *name, const struct record *want)
+{
+	/* utimensat and this fchmodat leave a symlink alone that was planted a moment ago. */
+	while (want->kind != RECORD_SYMLINK && fchmodat(d->fd, name, want->mode, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (!folder_unlock(d))
+			return -1;
+	}
+	return want->kind == RECORD_DIR ? 0 : fs_set_mtime_at(d->fd, name, want->mtime_ns);
+}
+
+/* What moved is at its new place; its mode and mtime may have to follow. */
+static void finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
+                        struct fs_stat *st)
+{
+	const struct record *want = item->want;
+
+	if (st->mode != want->mode || st->mtime_ns != want->mtime_ns) {
+		job->sync_all = true;
+		if (install_set_meta(to, name, want) < 0 || fs_stat_at(to->fd, name, st) < 0) {
+			/* It is where it belongs with the right content: the scan says what its mode and mtime are. */
+			item->hint = true;
+			return;
+		}
+	}
+	if (st->mode == want->mode && st->mtime_ns == want->mtime_ns)
+		item->seen = install_seen(st);
+	else
+		item->hint = true;
+}
+
+void install_move(struct install_job *job, struct install_item *item)
+{
+	const char *from_name, *name;
+	struct folder *from = folders_open(job->folders, item->from->path, false, &from_name);
+	struct folder *to = folders_open(job->folders, item->want->path, item->mkdirs, &name);
+	struct fs_stat st;
+
+	if (from == NULL || to == NULL || fs_stat_at(from->fd, from_name, &st) < 0 ||
+	    !install_look_same(&st, item->from)) {
+		install_fail(item, INSTALL_CHANGED, errno);
+		return;
+	}
+	install_hook(STEP_LOOKED, item->want->path);
+	while (fs_rename_noreplace(from->fd, from_name, to->fd, name) < 0) {
+		if (folder_unlock(from) || folder_unlock(to))
+			continue;
+		install_fail(item, errno == EEXIST || errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+		return;
+	}
+	from->dirty = true;
+	to->dirty = true;
+	install_hook(STEP_SWAPPED, item->want->path);
+	if (fs_stat_at(to->fd, name, &st) < 0 || !install_came_out_same(&st, item->from)) {
+		/* Something else was moved: back with it. Where that cannot be, the scan finds it at its new name. */
+		item->hint = true;
+		(void)fs_rename_noreplace(to->fd, name, from->fd, from_name);
+		install_fail(item, INSTALL_CHANGED, 0);
+		return;
+	}
+	item->result = INSTALL_DONE;
+	finish_move(job, item, to, name, &st);
+}

@@ -1,0 +1,113 @@
+/* Making the new file or symlink of an item in parts/: written, verified, its mode and mtime set. See install_job.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/fetch/install_job.h"
+#include "sync/fetch/sparse.h"
+
+/* Reads a local file that should hold the content into fresh memory. NULL when it does not look as its row says. */
+static uint8_t *read_source(struct install_job *job, const struct record *from, const struct content *c)
+{
+	int fd = fs_open(job->root, from->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	uint8_t *bytes = NULL;
+	struct fs_stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fs_stat_fd(fd, &st) == 0 && st.kind == S_IFREG && st.size == c->size) {
+		bytes = mem_calloc((size_t)c->size, 1);
+		if (fs_pread_full(fd, bytes, (size_t)c->size, 0) != c->size) {
+			free(bytes);
+			bytes = NULL;
+		}
+	}
+	close(fd);
+	return bytes;
+}
+
+static int fill_file(struct install_item *item, int fd, const uint8_t *bytes, bool sync)
+{
+	const struct record *want = item->want;
+
+	if (want->content.size > 0) {
+		if (sparse_write(fd, bytes, (size_t)want->content.size, 0, false) < 0)
+			return -1;
+		/* The end may have been left out. */
+		if (want->content.size >= SPARSE_MIN && ftruncate(fd, want->content.size) < 0)
+			return -1;
+	}
+	if (fchmod(fd, want->mode) < 0 || fs_set_mtime_fd(fd, want->mtime_ns) < 0)
+		return -1;
+	if (sync && fsync(fd) < 0)
+		return -1;
+	return fs_stat_fd(fd, &item->made);
+}
+
+static int write_file(struct install_job *job, struct install_item *item, const uint8_t *bytes, bool sync)
+{
+	uint8_t hash[32];
+	int fd, rc;
+
+	if (item->want->content.nblocks > 0) {
+		sha256(hash, bytes, (size_t)item->want->content.size);
+		if (memcmp(hash, item->want->content.root, sizeof(hash)) != 0)
+			return install_fail(item, item->from != NULL ? INSTALL_NO_SOURCE : INSTALL_BAD_BYTES, 0);
+	}
+	fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return install_fail(item, INSTALL_ERROR, errno);
+	rc = fill_file(item, fd, bytes, sync);
+	if (rc < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		unlinkat(job->parts, item->temp, 0);
+	}
+	close(fd);
+	return rc;
+}
+
+static int write_symlink(struct install_job *job, struct install_item *item)
+{
+	if (symlinkat(item->want->target, job->parts, item->temp) < 0)
+		return install_fail(item, INSTALL_ERROR, errno);
+	if (fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 ||
+	    fs_stat_at(job->parts, item->temp, &item->made) < 0) {
+		install_fail(item, INSTALL_ERROR, errno);
+		unlinkat(job->parts, item->temp, 0);
+		return -1;
+	}
+	return 0;
+}
+
+int install_write(struct install_job *job, struct install_item *item, uint32_t number, bool sync)
+{
+	uint8_t *copied = NULL;
+	int rc;
+
+	if (item->part != NULL) {
+		(void)snprintf(item->temp, sizeof(item->temp), "%s", item->part);
+		if (fs_stat_at(job->parts, item->part, &item->made) < 0)
+			return install_fail(item, INSTALL_ERROR, errno);
+		if (item->made.kind != S_IFREG || item->made.size != item->want->content.size)
+			return install_fail(item, INSTALL_NO_SOURCE, 0);
+		return 0;
+	}
+	(void)snprintf(item->temp, sizeof(item->temp), "%016" PRIx64 "-%" PRIx32 ".new", job->id, number);
+	if (item->op == INSTALL_SYMLINK)
+		return write_symlink(job, item);
+	if (item->bytes == NULL && item->from != NULL) {
+		copied = read_source(job, item->from, &item->want->content);
+		if (copied == NULL)
+			return install_fail(item, INSTALL_NO_SOURCE, 0);
+	}
+	rc = write_file(job, item, copied != NULL ? copied : item->bytes, sync);
+	free(copied);
+	return rc;
+}

@@ -1,0 +1,296 @@
+/* What is to be done about a path: every peer's word on it against our row. What changes only rows is done here. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DROP_MAX = 64, /* peers whose word is forgotten at a time */
+	ROUNDS_MAX = 16,
+};
+
+/* Everything said about one path, boiled down. */
+struct words {
+	const struct record *ours; /* NULL: no row */
+	struct record best;        /* the word that wins; path NULL: none has anything for us */
+	uint64_t peer;             /* whose it is */
+	bool best_is_own;          /* it is the ticket's own, held one */
+	uint64_t own_peer;         /* whose word the ticket holds; 0: none */
+	bool own_superseded;       /* that peer has said something newer */
+	uint64_t drop[DROP_MAX];   /* peers whose words tell us nothing new */
+	size_t ndrop;
+};
+
+/* Numbers that others than us gave to rows: as long as this stays, what was judged holds. */
+static uint64_t foreign(const struct fetch *f)
+{
+	return index_seq(f->c.index) - f->puts;
+}
+
+static bool beats(const struct record *best, const struct record *r)
+{
+	struct record merged = { 0 };
+	enum reconcile action = reconcile(best, r, &merged);
+	bool newer = action == RECONCILE_ADOPT && version_compare(&r->version, &best->version) == VERSION_NEWER;
+
+	record_clear(&merged);
+	return action == RECONCILE_TAKE || action == RECONCILE_CONFLICT || newer;
+}
+
+/* True when this word has something for us. */
+static bool weigh(struct words *w, uint64_t peer, const struct record *r, bool own)
+{
+	struct record merged = { 0 };
+	enum reconcile action = reconcile(w->ours, r, &merged);
+
+	record_clear(&merged);
+	if (action == RECONCILE_NOTHING)
+		return false;
+	if (w->best.path != NULL && !beats(&w->best, r))
+		return true;
+	record_clear(&w->best);
+	record_copy(&w->best, r);
+	w->peer = peer;
+	w->best_is_own = own;
+	return true;
+}
+
+static bool weigh_wanted(void *arg, uint64_t peer, const struct record *r)
+{
+	struct words *w = arg;
+
+	if (peer == w->own_peer)
+		w->own_superseded = true;
+	if (!weigh(w, peer, r, false) && w->ndrop < DROP_MAX)
+		w->drop[w->ndrop++] = peer;
+	return true;
+}
+
+static void gather(struct fetch *f, struct ticket *t, struct words *w)
+{
+	if (t->held)
+		w->own_peer = t->peer;
+	if (index_wanted_count(f->c.index) > 0)
+		index_wanted(f->c.index, t->want.path, weigh_wanted, w);
+	if (t->held && !w->own_superseded)
+		(void)weigh(w, t->peer, &t->want, true);
+	for (size_t i = 0; i < w->ndrop; i++)
+		index_unwant(f->c.index, t->want.path, w->drop[i]);
+}
+
+static bool same_meta(const struct record *a, const struct record *b)
+{
+	if (a->kind != RECORD_SYMLINK && a->mode != b->mode)
+		return false;
+	return a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns;
+}
+
+bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged)
+{
+	if (action == RECONCILE_KEEP)
+		return true;
+	return action == RECONCILE_ADOPT && (ours == NULL || ours->deleted || same_meta(ours, merged));
+}
+
+int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l)
+{
+	int rc;
+
+	r->via = 0;
+	if (theirs != NULL && version_compare(&r->version, &theirs->version) == VERSION_EQUAL &&
+	    record_same(r, theirs) && r->modified_by == theirs->modified_by)
+		r->via = peer;
+	rc = index_put(f->c.index, r, l);
+	if (rc == 0)
+		f->puts++;
+	return rc;
+}
+
+int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l)
+{
+	int rc = index_put_change(f->c.index, r, l, f->c.short_id);
+
+	if (rc == 0)
+		f->puts++;
+	return rc;
+}
+
+/* The new best word becomes what the ticket is about. */
+static void take_word(struct fetch *f, struct ticket *t, struct words *w)
+{
+	char *path = t->want.path;
+
+	if (!record_same_content(&t->want, &w->best))
+		ticket_reset(f, t);
+	if (t->held && !w->best_is_own) {
+		/* Our own word lost to another: it is remembered like all others, or superseded already. */
+		if (w->own_superseded)
+			ticket_unhold(f, t);
+		else
+			ticket_remember(f, t);
+	}
+	if (!w->best_is_own) {
+		/* The path's memory is the ticket's name in the table. */
+		t->want.path = NULL;
+		record_clear(&t->want);
+		free(w->best.path);
+		t->want = w->best;
+		t->want.path = path;
+		w->best = (struct record){ 0 };
+		if (!t->held)
+			t->peer = w->peer;
+	}
+	record_clear(&w->best);
+}
+
+void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action)
+{
+	record_clear(&t->ours);
+	record_clear(&t->merged);
+	t->ours = *ours;
+	t->merged = *merged;
+	*ours = (struct record){ 0 };
+	*merged = (struct record){ 0 };
+	t->action = action;
+	if (t->aside != NULL)
+		record_clear(t->aside);
+	free(t->aside);
+	t->aside = NULL;
+	t->stamp = foreign(f);
+	t->again = false;
+}
+
+enum round {
+	ROUND_WORK,    /* the ticket has something to do on disk */
+	ROUND_AGAIN,   /* a row was written, the rest is to be judged against it */
+	ROUND_NOTHING, /* nothing is left to do */
+	ROUND_FAILED,  /* the index cannot be read or written */
+};
+
+static enum round judge_round(struct fetch *f, struct ticket *t)
+{
+	struct record ours = { 0 }, merged = { 0 };
+	struct words w = { 0 };
+	enum reconcile action;
+	enum round round;
+	int rc = index_get(f->c.index, t->want.path, &ours);
+
+	if (rc < 0)
+		return ROUND_FAILED;
+	w.ours = rc > 0 ? &ours : NULL;
+	gather(f, t, &w);
+	if (w.best.path == NULL) {
+		record_clear(&ours);
+		return ROUND_NOTHING;
+	}
+	action = reconcile(w.ours, &w.best, &merged);
+	if (judge_at_once(action, w.ours, &merged)) {
+		merged.seen = ours.seen;
+		round = judge_put(f, &merged, &w.best, w.peer, NULL) == 0 ? ROUND_AGAIN : ROUND_FAILED;
+		record_clear(&merged);
+		record_clear(&w.best);
+		record_clear(&ours);
+		return round;
+	}
+	take_word(f, t, &w);
+	judge_set(f, t, &ours, &merged, action);
+	return ROUND_WORK;
+}
+
+/* A repair wants the row's own content, as long as the row is what it was. */
+static bool judge_repair(struct fetch *f, struct ticket *t)
+{
+	struct record ours = { 0 }, merged = { 0 };
+
+	if (index_get(f->c.index, t->want.path, &ours) <= 0)
+		return false;
+	if (!record_same(&ours, &t->want)) {
+		record_clear(&ours);
+		return false;
+	}
+	record_copy(&merged, &ours);
+	judge_set(f, t, &ours, &merged, RECONCILE_TAKE);
+	return true;
+}
+
+void judge_ticket(struct fetch *f, struct ticket *t)
+{
+	enum round result = ROUND_AGAIN;
+
+	if (t->repair) {
+		if (judge_repair(f, t))
+			route_ticket(f, t);
+		else
+			ticket_free(f, t);
+		return;
+	}
+	for (int i = 0; result == ROUND_AGAIN && i < ROUNDS_MAX; i++)
+		result = judge_round(f, t);
+	switch (result) {
+	case ROUND_WORK:
+		route_ticket(f, t);
+		break;
+	case ROUND_AGAIN:
+		ticket_wait(f, t, REASON_CHANGED);
+		break;
+	case ROUND_NOTHING:
+		ticket_free(f, t);
+		break;
+	case ROUND_FAILED:
+		ticket_wait(f, t, REASON_DISK);
+		break;
+	}
+}
+
+bool judge_row_holds(struct fetch *f, struct ticket *t)
+{
+	struct record now = { 0 };
+	bool same;
+	int rc;
+
+	if (t->stamp == foreign(f))
+		return true;
+	rc = index_get(f->c.index, t->want.path, &now);
+	if (rc < 0)
+		return false;
+	if (rc == 0)
+		same = t->ours.path == NULL;
+	else
+		same = t->ours.path != NULL && version_compare(&now.version, &t->ours.version) == VERSION_EQUAL &&
+		       record_same(&now, &t->ours);
+	if (same) {
+		t->stamp = foreign(f);
+		t->ours.seen = now.seen;
+	}
+	record_clear(&now);
+	return same;
+}
+
+bool judge_still_holds(struct fetch *f, struct ticket *t)
+{
+	return !t->again && judge_row_holds(f, t);
+}
+
+void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
+{
+	const struct blocklist *blocks = t->blocks.n > 1 ? &t->blocks : NULL;
+
+	if (t->download != NULL)
+		blocks = download_list(t->download);
+
+	t->merged.seen = *seen;
+	if (judge_put(f, &t->merged, &t->want, t->peer, blocks) < 0) {
+		ticket_wait(f, t, REASON_DISK);
+		return;
+	}
+	if (f->c.installed != NULL)
+		f->c.installed(f->c.arg, &t->merged);
+	if (t->held && !t->again && index_wanted_count(f->c.index) == 0) {
+		ticket_free(f, t);
+		return;
+	}
+	t->tries = 0;
+	ticket_to(f, t, TICKET_FRESH);
+	ticket_reset(f, t);
+	judge_ticket(f, t);
+}

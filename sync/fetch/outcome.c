@@ -1,0 +1,186 @@
+/* What a batch brings back becomes rows, or another try. See install.h. */
+#include "sync/fetch/install.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static const struct seen never;
+
+static void hint(struct fetch *f, const char *path)
+{
+	if (f->c.hint != NULL)
+		f->c.hint(f->c.arg, path);
+}
+
+/* Our content was kept under another name: a new local file, whose content is known. */
+static void put_conflict_row(struct fetch *f, struct ticket *t, struct install_item *item)
+{
+	struct record r = { 0 }, there = { 0 };
+
+	record_copy(&r, &t->ours);
+	free(r.path);
+	r.path = mem_strdup(item->conflict_path);
+	r.seen = item->conflict_seen;
+	version_clear(&r.version);
+	if (index_get(f->c.index, r.path, &there) > 0)
+		version_copy(&r.version, &there.version);
+	/* The scan may have been quicker. */
+	if (there.path == NULL || there.deleted || !record_same(&there, &r))
+		(void)judge_put_change(f, &r, NULL);
+	record_clear(&there);
+	record_clear(&r);
+}
+
+/* Files that are not what they were: the scan has to know, whatever became of the rest. */
+static void note_kept(struct fetch *f, struct ticket *t, struct install_item *item)
+{
+	if (item->conflict_path != NULL) {
+		if (item->conflict_seen.ino != 0)
+			put_conflict_row(f, t, item);
+		else
+			hint(f, item->conflict_path);
+		if (f->c.conflict != NULL)
+			f->c.conflict(f->c.arg, item->conflict_path, t->want.path);
+	}
+	if (item->kept_path != NULL) {
+		hint(f, item->kept_path);
+		if (f->c.conflict != NULL)
+			f->c.conflict(f->c.arg, item->kept_path, t->want.path);
+	}
+	if (item->hint || item->result == INSTALL_CHANGED) {
+		hint(f, t->aside != NULL ? t->aside->path : t->want.path);
+		if (t->from != NULL)
+			hint(f, t->from->path);
+	}
+}
+
+/* A row that was rotten on disk is what it says again. */
+static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
+{
+	index_touch(f->c.index, t->want.path, seen);
+	if (f->c.installed != NULL)
+		f->c.installed(f->c.arg, &t->merged);
+	ticket_free(f, t);
+}
+
+/* Both rows of a move. */
+static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
+{
+	struct ticket *gone = t->pair;
+
+	t->pair = NULL;
+	gone->pair = NULL;
+	f->counters.files_renamed++;
+	judge_installed(f, gone, &never);
+	judge_installed(f, t, seen);
+}
+
+static void done(struct fetch *f, struct ticket *t, struct install_item *item)
+{
+	bool rows_hold = judge_row_holds(f, t) && (t->pair == NULL || judge_row_holds(f, t->pair));
+
+	if (item->op == INSTALL_FILE) {
+		f->counters.files_installed++;
+		show_completed(f, item->want->path, t->merged.content.size);
+	}
+	if (!rows_hold) {
+		/* Somebody wrote our row while the batch was out: judged again, with the file as it is now. */
+		hint(f, t->want.path);
+		if (t->pair != NULL)
+			route_unpair(f, t);
+		if (t->download != NULL)
+			download_drop(f, t, false);
+		ticket_wait(f, t, REASON_CHANGED);
+	} else if (t->aside != NULL) {
+		folder_put_aside(f, t, &item->seen);
+	} else if (t->repair) {
+		repaired(f, t, &item->seen);
+	} else if (t->pair != NULL) {
+		moved(f, t, &item->seen);
+	} else {
+		judge_installed(f, t, &item->seen);
+	}
+}
+
+/* The bytes were not those of the content: their sender is not asked again. */
+static void bad_bytes(struct fetch *f, struct ticket *t)
+{
+	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent bytes that are not what their name says");
+	memmove(t->bad + 1, t->bad, sizeof(t->bad) - sizeof(t->bad[0]));
+	t->bad[0] = t->bytes_from;
+	free(t->bytes);
+	t->bytes = NULL;
+	ticket_remember(f, t);
+	ticket_to(f, t, TICKET_FRESH);
+}
+
+/* What was to be copied, or the part, is not there as it should be. */
+static void no_source(struct fetch *f, struct ticket *t)
+{
+	if (t->from != NULL) {
+		hint(f, t->from->path);
+		record_clear(t->from);
+		free(t->from);
+		t->from = NULL;
+	}
+	if (t->download != NULL)
+		download_drop(f, t, false);
+	t->settled = true;
+	ticket_remember(f, t);
+	ticket_to(f, t, TICKET_FRESH);
+}
+
+static void failed(struct fetch *f, struct ticket *t, const struct install_item *item)
+{
+	bool name = item->error == EINVAL || item->error == ENAMETOOLONG || item->error == EILSEQ;
+
+	if (t->download != NULL && item->error == ENOENT) {
+		no_source(f, t);
+		return;
+	}
+	if (reason_of_errno(item->error) == REASON_DISK || name) {
+		char *shown = log_escape(t->want.path, strlen(t->want.path));
+
+		if (log_allow("install", 10))
+			log_warn("%s: cannot be installed: %s", shown, strerror(item->error));
+		free(shown);
+	}
+	ticket_wait(f, t, reason_of_errno(item->error));
+}
+
+void install_outcome(struct fetch *f, struct ticket *t, struct install_item *item)
+{
+	note_kept(f, t, item);
+	if (item->result != INSTALL_DONE && t->pair != NULL && item->result != INSTALL_NO_PARENT) {
+		t->no_move = true;
+		t->pair->no_move = true;
+		route_unpair(f, t);
+	}
+	switch (item->result) {
+	case INSTALL_DONE:
+		done(f, t, item);
+		break;
+	case INSTALL_CHANGED:
+		ticket_wait(f, t, REASON_CHANGED);
+		break;
+	case INSTALL_NO_PARENT:
+		folder_no_parent(f, t, item->error);
+		break;
+	case INSTALL_NOT_EMPTY:
+		folder_not_empty(f, t, item);
+		break;
+	case INSTALL_BAD_BYTES:
+		bad_bytes(f, t);
+		break;
+	case INSTALL_NO_SOURCE:
+		no_source(f, t);
+		break;
+	case INSTALL_ERROR:
+		failed(f, t, item);
+		break;
+	}
+}

@@ -1,0 +1,296 @@
+/* Parts on disk: see part.h. */
+#include "sync/fetch/part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/fetch/sparse.h"
+
+enum { FILE_NAME = PART_NAME + 8 };
+
+static void file_name(char out[FILE_NAME], const struct part_job *job, const char *suffix)
+{
+	(void)snprintf(out, FILE_NAME, "%s%s", job->name, suffix);
+}
+
+static int open_plain(int dir, const char *name, int flags)
+{
+	int fd = fs_open(dir, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct fs_stat st;
+
+	/* A part that was finished, but not installed, may have a mode that keeps even its owner out. */
+	if (fd < 0 && errno == EACCES && fchmodat(dir, name, 0600, AT_SYMLINK_NOFOLLOW) == 0)
+		fd = fs_open(dir, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd >= 0 && (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG)) {
+		close(fd);
+		errno = EINVAL;
+		fd = -1;
+	}
+	return fd;
+}
+
+/* The map that is there, if it is one of this very file. */
+static int read_map(struct part_job *job, int fd, struct part_map *m)
+{
+	/* The list's length follows from the content, so no map is read that could not be right. */
+	size_t size = part_map_size(job->path, &job->content);
+	uint8_t *p = mem_calloc(size + 1, 1);
+	int rc = -1;
+
+	*m = (struct part_map){ 0 };
+	if (fs_pread_full(fd, p, size + 1, 0) == (ssize_t)size)
+		rc = part_map_decode(m, p, size);
+	free(p);
+	if (rc == 0 && (strcmp(m->path, job->path) != 0 || !content_equal(&m->content, &job->content))) {
+		part_map_clear(m);
+		rc = -1;
+	}
+	return rc;
+}
+
+/* 0 when an earlier part goes on; -1 when there is none that fits. */
+static int open_old(struct part_job *job)
+{
+	char name[FILE_NAME];
+	struct part_map m = { 0 };
+	struct fs_stat st;
+
+	file_name(name, job, ".part");
+	job->part = open_plain(job->parts, name, O_RDWR);
+	file_name(name, job, ".map");
+	job->map = open_plain(job->parts, name, O_RDWR);
+	if (job->part >= 0 && job->map >= 0 && fs_stat_fd(job->part, &st) == 0 && st.size == job->content.size &&
+	    read_map(job, job->map, &m) == 0) {
+		blocklist_clear(&job->list);
+		job->list = m.list;
+		job->have = m.have;
+		m.list = (struct blocklist){ 0 };
+		m.have = NULL;
+		part_map_clear(&m);
+		job->dirty = true;
+		return 0;
+	}
+	if (job->part >= 0)
+		close(job->part);
+	if (job->map >= 0)
+		close(job->map);
+	job->part = -1;
+	job->map = -1;
+	return -1;
+}
+
+static void remove_files(struct part_job *job)
+{
+	char name[FILE_NAME];
+
+	file_name(name, job, ".map");
+	unlinkat(job->parts, name, 0);
+	file_name(name, job, ".part");
+	unlinkat(job->parts, name, 0);
+}
+
+static int write_map(struct part_job *job)
+{
+	size_t size = part_map_size(job->path, &job->content);
+	uint8_t *p = mem_calloc(size, 1);
+	int rc;
+
+	part_map_encode(p, job->path, &job->content, &job->list);
+	rc = fs_pwrite_all(job->map, p, size, 0);
+	free(p);
+	return rc;
+}
+
+static void open_new(struct part_job *job)
+{
+	char name[FILE_NAME];
+
+	remove_files(job);
+	file_name(name, job, ".part");
+	job->part = open_plain(job->parts, name, O_RDWR | O_CREAT | O_EXCL);
+	if (job->part < 0)
+		goto failed;
+	file_name(name, job, ".map");
+	job->map = open_plain(job->parts, name, O_RDWR | O_CREAT | O_EXCL);
+	if (job->map < 0)
+		goto close_part;
+	if (ftruncate(job->part, job->content.size) < 0 || write_map(job) < 0)
+		goto close_map;
+	return;
+close_map:
+	job->error = errno;
+	close(job->map);
+	job->map = -1;
+	errno = job->error;
+close_part:
+	job->error = errno;
+	close(job->part);
+	job->part = -1;
+	errno = job->error;
+failed:
+	job->error = errno;
+	remove_files(job);
+}
+
+static void open_part(struct part_job *job)
+{
+	if (open_old(job) < 0 && job->list.n > 0)
+		open_new(job);
+}
+
+/* Room for the largest piece. */
+static uint8_t *piece_buffer(const struct part_job *job)
+{
+	uint32_t largest = 1;
+
+	for (size_t i = 0; i < job->n; i++)
+		largest = job->pieces[i].len > largest ? job->pieces[i].len : largest;
+	return mem_calloc(largest, 1);
+}
+
+static bool is_right(const struct piece *p, const uint8_t *bytes)
+{
+	uint8_t hash[SHA256_SIZE];
+
+	sha256(hash, bytes, p->len);
+	return memcmp(hash, p->hash, sizeof(hash)) == 0;
+}
+
+/* The block first, then its claim: never the other way round. */
+static int store(struct part_job *job, struct piece *p, const uint8_t *bytes)
+{
+	static const uint8_t one = 1;
+
+	if (sparse_write(job->part, bytes, p->len, p->offset, job->dirty) < 0 ||
+	    fs_pwrite_all(job->map, &one, 1, job->have_at + p->block) < 0)
+		return -1;
+	p->ok = true;
+	return 0;
+}
+
+/* Starts writing back what was written, so that the last fsync finds little left to do. */
+static void write_back(struct part_job *job)
+{
+	int64_t start = 0, end = 0;
+
+	for (size_t i = 0; i < job->n; i++) {
+		const struct piece *p = &job->pieces[i];
+
+		if (p->offset != end || i == 0) {
+			if (end > start)
+				(void)sync_file_range(job->part, start, end - start, SYNC_FILE_RANGE_WRITE);
+			start = p->offset;
+		}
+		end = p->offset + p->len;
+	}
+	if (end > start)
+		(void)sync_file_range(job->part, start, end - start, SYNC_FILE_RANGE_WRITE);
+}
+
+static void write_pieces(struct part_job *job)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct piece *p = &job->pieces[i];
+
+		if (is_right(p, p->bytes) && store(job, p, p->bytes) < 0) {
+			job->error = errno;
+			return;
+		}
+		free(p->bytes);
+		p->bytes = NULL;
+	}
+	write_back(job);
+}
+
+static void copy_pieces(struct part_job *job)
+{
+	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	uint8_t *buffer;
+
+	if (fd < 0)
+		return;
+	buffer = piece_buffer(job);
+	for (size_t i = 0; i < job->n; i++) {
+		struct piece *p = &job->pieces[i];
+
+		if (fs_pread_full(fd, buffer, p->len, p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))
+			continue;
+		if (store(job, p, buffer) < 0) {
+			job->error = errno;
+			break;
+		}
+	}
+	write_back(job);
+	free(buffer);
+	close(fd);
+}
+
+static void verify_pieces(struct part_job *job)
+{
+	static const uint8_t zero;
+	uint8_t *buffer = piece_buffer(job);
+
+	for (size_t i = 0; i < job->n; i++) {
+		struct piece *p = &job->pieces[i];
+
+		p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) == (ssize_t)p->len && is_right(p, buffer);
+		if (!p->ok && fs_pwrite_all(job->map, &zero, 1, job->have_at + p->block) < 0) {
+			job->error = errno;
+			break;
+		}
+	}
+	free(buffer);
+}
+
+static void finish(struct part_job *job)
+{
+	if (fchmod(job->part, job->mode) < 0 || fs_set_mtime_fd(job->part, job->mtime_ns) < 0 || fsync(job->part) < 0)
+		job->error = errno;
+}
+
+void part_job_run(struct part_job *job)
+{
+	switch (job->op) {
+	case PART_OPEN:
+		open_part(job);
+		break;
+	case PART_WRITE:
+		write_pieces(job);
+		break;
+	case PART_COPY:
+		copy_pieces(job);
+		break;
+	case PART_VERIFY:
+		verify_pieces(job);
+		break;
+	case PART_FINISH:
+		finish(job);
+		break;
+	case PART_REMOVE:
+		remove_files(job);
+		break;
+	}
+}
+
+void part_job_free(struct part_job *job)
+{
+	for (size_t i = 0; i < job->n; i++)
+		free(job->pieces[i].bytes);
+	free(job->pieces);
+	free(job->path);
+	blocklist_clear(&job->list);
+	free(job->have);
+	if (job->op == PART_OPEN || job->op == PART_REMOVE)
+		close(job->parts);
+	if (job->op == PART_COPY)
+		close(job->root);
+	free(job);
+}

@@ -1,0 +1,58 @@
+/* What workers do with parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what it needs,
+ * but for the descriptors, which stay open until the download's last job is back. */
+#ifndef LANYARD_SYNC_FETCH_PART_H
+#define LANYARD_SYNC_FETCH_PART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sync/fetch/part_map.h"
+
+struct download;
+
+/* One block on its way into the part. */
+struct piece {
+	uint32_t block, len;
+	int64_t offset;      /* in the part */
+	int64_t from_offset; /* COPY: in the source */
+	uint8_t hash[32];
+	uint8_t *bytes; /* WRITE: owned */
+	uint64_t peer;  /* WRITE: who sent them */
+	bool ok;        /* verified, and in the part */
+};
+
+enum part_op {
+	PART_OPEN, /* takes up what is there, when it fits the content; otherwise begins anew, when the list is known */
+	PART_WRITE,  /* verifies and writes pieces */
+	PART_COPY,   /* reads pieces from a local file, verifies and writes those that are right */
+	PART_VERIFY, /* reads pieces from the part itself; wrong ones are cleared */
+	PART_FINISH, /* mode, mtime, fsync */
+	PART_REMOVE,
+};
+
+struct part_job {
+	enum part_op op;
+	struct download *d;
+	char name[PART_NAME + 1];
+	int parts;              /* OPEN, REMOVE: descriptor of parts/, the job's own */
+	int root;               /* COPY: of the share, the job's own */
+	int part, map;          /* the download's; OPEN: opened by the job, -1 when not */
+	int64_t have_at;        /* of the map's first byte of claims */
+	bool dirty;             /* bytes that are not known to be zero may stand in the part */
+	char *path;             /* OPEN: the file's; COPY: the source's; owned */
+	struct content content; /* OPEN */
+	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
+	uint8_t *have;          /* OPEN: out: the map's claims; NULL: a new part; owned */
+	struct piece *pieces;   /* owned */
+	size_t n;
+	uint32_t mode; /* FINISH */
+	int64_t mtime_ns;
+	int error; /* out: errno of the disk; 0 */
+};
+
+/* Any thread. */
+void part_job_run(struct part_job *job);
+/* Frees the job and what it owns; not the descriptors of part and map. */
+void part_job_free(struct part_job *job);
+
+#endif

@@ -1,0 +1,129 @@
+/* A heap for each lane: see queue.h. */
+#include "sync/fetch/queue.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static const size_t at_once[QUEUE_LANES] = {
+	[QUEUE_SMALL] = QUEUE_SMALL_AT_ONCE,
+	[QUEUE_MIDDLE] = QUEUE_MIDDLE_AT_ONCE,
+	[QUEUE_BIG] = QUEUE_BIG_AT_ONCE,
+};
+
+static bool before(const struct queue_entry *a, const struct queue_entry *b)
+{
+	if (a->tries != b->tries)
+		return a->tries < b->tries;
+	return a->arrival < b->arrival;
+}
+
+/* Places are counted from 1: the parent of i is i / 2. */
+static struct queue_entry **slot(struct queue *q, enum queue_lane lane, size_t at)
+{
+	return &q->heap[lane][at - 1];
+}
+
+static void put_at(struct queue *q, struct queue_entry *e, size_t at)
+{
+	*slot(q, e->lane, at) = e;
+	e->at = at;
+}
+
+static void sift_up(struct queue *q, struct queue_entry *e, size_t at)
+{
+	while (at > 1 && before(e, *slot(q, e->lane, at / 2))) {
+		put_at(q, *slot(q, e->lane, at / 2), at);
+		at /= 2;
+	}
+	put_at(q, e, at);
+}
+
+static void sift_down(struct queue *q, struct queue_entry *e, size_t at)
+{
+	size_t n = q->n[e->lane];
+
+	for (;;) {
+		size_t child = at * 2;
+
+		if (child > n)
+			break;
+		if (child < n && before(*slot(q, e->lane, child + 1), *slot(q, e->lane, child)))
+			child++;
+		if (!before(*slot(q, e->lane, child), e))
+			break;
+		put_at(q, *slot(q, e->lane, child), at);
+		at = child;
+	}
+	put_at(q, e, at);
+}
+
+void queue_clear(struct queue *q)
+{
+	for (int i = 0; i < QUEUE_LANES; i++)
+		free(q->heap[i]);
+	*q = (struct queue){ 0 };
+}
+
+static enum queue_lane lane_of(int64_t size)
+{
+	if (size <= QUEUE_SMALL_MAX)
+		return QUEUE_SMALL;
+	return size <= QUEUE_MIDDLE_MAX ? QUEUE_MIDDLE : QUEUE_BIG;
+}
+
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, unsigned tries)
+{
+	enum queue_lane lane = lane_of(size);
+
+	*e = (struct queue_entry){ .lane = lane, .tries = tries, .arrival = ++q->arrivals };
+	if (q->n[lane] == q->cap[lane]) {
+		q->cap[lane] = q->cap[lane] * 2 + 16;
+		q->heap[lane] = mem_realloc(q->heap[lane], q->cap[lane], sizeof(q->heap[lane][0]));
+	}
+	sift_up(q, e, ++q->n[lane]);
+}
+
+void queue_remove(struct queue *q, struct queue_entry *e)
+{
+	struct queue_entry *last;
+	size_t at = e->at;
+
+	if (at == 0)
+		return;
+	last = *slot(q, e->lane, q->n[e->lane]);
+	q->n[e->lane]--;
+	e->at = 0;
+	if (last == e)
+		return;
+	if (at > 1 && before(last, *slot(q, e->lane, at / 2)))
+		sift_up(q, last, at);
+	else
+		sift_down(q, last, at);
+}
+
+struct queue_entry *queue_take(struct queue *q)
+{
+	for (int lane = 0; lane < QUEUE_LANES; lane++) {
+		struct queue_entry *e;
+
+		if (q->n[lane] == 0 || q->active[lane] >= at_once[lane])
+			continue;
+		e = q->heap[lane][0];
+		queue_remove(q, e);
+		q->active[lane]++;
+		return e;
+	}
+	return NULL;
+}
+
+void queue_done(struct queue *q, const struct queue_entry *e)
+{
+	q->active[e->lane]--;
+}
+
+size_t queue_length(const struct queue *q)
+{
+	return q->n[QUEUE_SMALL] + q->n[QUEUE_MIDDLE] + q->n[QUEUE_BIG];
+}

@@ -1,0 +1,45 @@
+/* In which order content is got: small files before big ones, as many at a time as their size allows, first come first
+ * served, those that failed before behind those that did not. Pure. */
+#ifndef LANYARD_SYNC_FETCH_QUEUE_H
+#define LANYARD_SYNC_FETCH_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum queue_lane { QUEUE_SMALL, QUEUE_MIDDLE, QUEUE_BIG, QUEUE_LANES };
+
+enum {
+	QUEUE_SMALL_MAX = 64 << 10, /* bytes of a small file */
+	QUEUE_MIDDLE_MAX = 1 << 20,
+	QUEUE_SMALL_AT_ONCE = 256, /* under way at a time */
+	QUEUE_MIDDLE_AT_ONCE = 16,
+	QUEUE_BIG_AT_ONCE = 4,
+};
+
+/* Embedded in what is queued; the queue's while in it. */
+struct queue_entry {
+	enum queue_lane lane;
+	unsigned tries;
+	uint64_t arrival;
+	size_t at; /* place in the heap, counted from 1; 0: not in it */
+};
+
+struct queue {
+	struct queue_entry **heap[QUEUE_LANES]; /* owned */
+	size_t n[QUEUE_LANES], cap[QUEUE_LANES];
+	size_t active[QUEUE_LANES];
+	uint64_t arrivals;
+};
+
+/* Zeroed memory is an empty queue. */
+void queue_clear(struct queue *q);
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, unsigned tries);
+/* Takes an entry out that waits in it; nothing when it does not. */
+void queue_remove(struct queue *q, struct queue_entry *e);
+/* The next that may begin, which counts as under way from now on; NULL when there is none or enough is under way. */
+struct queue_entry *queue_take(struct queue *q);
+/* One that was taken is done. */
+void queue_done(struct queue *q, const struct queue_entry *e);
+size_t queue_length(const struct queue *q);
+
+#endif

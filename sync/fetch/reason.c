@@ -1,0 +1,87 @@
+/* Reasons as a table: see reason.h. */
+#include "sync/fetch/reason.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+enum { PATIENCE_MAX_MS = 60000 };
+
+static const struct {
+	const char *text;
+	int64_t first_ms; /* until the first try again; 0: an event tells */
+	bool problem, disk;
+} table[REASON_COUNT] = {
+	[REASON_NONE] = { NULL, 50, false, false },
+	[REASON_CHANGED] = { "it is being changed here", 50, false, false },
+	[REASON_PARENT] = { "its folder is not here yet", 250, false, false },
+	[REASON_IN_THE_WAY] = { "something else is where its folder should be", 250, true, false },
+	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
+	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
+	[REASON_NO_SOURCE] = { "no connected member has it", 0, false, false },
+	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
+	[REASON_FULL] = { "the disk is full", 1000, true, true },
+	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },
+	[REASON_READ_ONLY] = { "the disk is read-only", 1000, true, true },
+	[REASON_DENIED] = { "no permission to write here", 1000, true, true },
+	[REASON_NAME] = { "this disk cannot hold a file of that name", 1000, true, false },
+	[REASON_TOO_BIG] = { "this disk cannot hold a file of that size", 1000, true, false },
+	[REASON_OTHER_DISK] = { "another disk is mounted there, where files cannot be replaced in one step", 1000, true,
+	                        false },
+	[REASON_FILES] = { "too many files are open", 1000, true, true },
+	[REASON_DISK] = { "the disk reports an error", 1000, true, true },
+};
+
+const char *reason_text(enum reason r)
+{
+	return table[r].text;
+}
+
+enum reason reason_of_errno(int error)
+{
+	switch (error) {
+	case ENOSPC:
+		return REASON_FULL;
+	case EDQUOT:
+		return REASON_QUOTA;
+	case EROFS:
+		return REASON_READ_ONLY;
+	case EACCES:
+	case EPERM:
+		return REASON_DENIED;
+	case ENAMETOOLONG:
+	case EINVAL:
+	case EILSEQ:
+		return REASON_NAME;
+	case EFBIG:
+		return REASON_TOO_BIG;
+	case EXDEV:
+		return REASON_OTHER_DISK;
+	case EBADF: /* a descriptor could not be copied */
+	case EMFILE:
+	case ENFILE:
+		return REASON_FILES;
+	default:
+		return REASON_DISK;
+	}
+}
+
+int64_t reason_patience_ms(enum reason r, unsigned tries)
+{
+	int64_t ms = table[r].first_ms;
+
+	if (ms == 0)
+		return INT64_MAX;
+	for (unsigned i = 1; i < tries && ms < PATIENCE_MAX_MS; i++)
+		ms *= 2;
+	return ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS;
+}
+
+bool reason_is_problem(enum reason r)
+{
+	return table[r].problem;
+}
+
+bool reason_is_disk(enum reason r)
+{
+	return table[r].disk;
+}

@@ -1,0 +1,39 @@
+/* Why a ticket waits, in words an admin can act on, and how patient it is. Pure. */
+#ifndef LANYARD_SYNC_FETCH_REASON_H
+#define LANYARD_SYNC_FETCH_REASON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum reason {
+	REASON_NONE,
+	REASON_CHANGED,    /* the file here is not what its row says: the scan looks at it */
+	REASON_PARENT,     /* its folder is not known yet */
+	REASON_IN_THE_WAY, /* something else is in its folder's place */
+	REASON_NOT_EMPTY,  /* the folder to be removed holds what is not shared */
+	REASON_CHILDREN,   /* the folder to be removed waits for what is in it */
+	REASON_NO_SOURCE,  /* nobody who has it is connected */
+	REASON_BAD_SOURCE, /* those who have it sent something else */
+	REASON_FULL,
+	REASON_QUOTA,
+	REASON_READ_ONLY,
+	REASON_DENIED,
+	REASON_NAME,
+	REASON_TOO_BIG,
+	REASON_OTHER_DISK,
+	REASON_FILES,
+	REASON_DISK,
+	REASON_COUNT,
+};
+
+/* NULL for REASON_NONE. */
+const char *reason_text(enum reason r);
+enum reason reason_of_errno(int error);
+/* Milliseconds until the next try, after `tries` that failed; INT64_MAX: an event will tell. */
+int64_t reason_patience_ms(enum reason r, unsigned tries);
+/* Whether an admin should hear of it (config.problem), rather than that it passes by itself. */
+bool reason_is_problem(enum reason r);
+/* Whether another ticket's success is a sign that it went away. */
+bool reason_is_disk(enum reason r);
+
+#endif

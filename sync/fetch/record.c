@@ -1,0 +1,131 @@
+/* Records as they come from peers: what changes only rows is done at once, the rest becomes tickets. See fetch.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Everything but content that has to be got: the whole record is here. */
+static bool is_complete(const struct record *r, const uint8_t *bytes)
+{
+	return r->deleted || r->kind != RECORD_FILE || r->content.nblocks == 0 || bytes != NULL;
+}
+
+static bool bytes_fit(const struct record *r, const uint8_t *bytes, size_t n)
+{
+	return bytes != NULL && !r->deleted && r->kind == RECORD_FILE && r->content.nblocks == 1 && n > 0 &&
+	       (int64_t)n == r->content.size;
+}
+
+/* A record for a path that is being dealt with: it is remembered, and judged before anything is installed. */
+static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs)
+{
+	bool known = t->held && t->peer == peer &&
+	             version_compare(&t->want.version, &theirs->version) == VERSION_EQUAL &&
+	             record_same(&t->want, theirs);
+
+	if (known)
+		return;
+	index_want(f->c.index, peer, theirs);
+	t->again = true;
+	if (t->state == TICKET_INSTALLING)
+		return;
+	if (t->state == TICKET_PAIRED)
+		route_unpair(f, t);
+	if (t->download != NULL)
+		download_heard(f, t, peer);
+	t->tries = 0;
+	judge_ticket(f, t);
+}
+
+/* Rows that no disk has to follow. */
+static void record_at_once(struct fetch *f, uint64_t peer, const struct record *theirs, const struct record *ours,
+                           struct record *merged)
+{
+	merged->seen = ours->seen;
+	if (judge_put(f, merged, theirs, peer, NULL) < 0)
+		index_want(f->c.index, peer, theirs);
+	else if (index_wanted_count(f->c.index) > 0)
+		(void)wanted_load(f, theirs->path);
+}
+
+/* A ticket for a record that the disk has to follow. NULL when the index remembers it for later. */
+static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
+                                    bool only_meta)
+{
+	bool hold =
+		f->started && !f->paused && f->held_bytes < HELD_BYTES_MAX && (only_meta || is_complete(theirs, bytes));
+	struct record want;
+	struct ticket *t;
+
+	/* What the index cannot take, on a disk error, is held all the same: it must not be acknowledged. */
+	if (!hold && index_want(f->c.index, peer, theirs) < 0)
+		hold = true;
+	if (!hold && (!f->started || f->paused || !wanted_room(f))) {
+		f->rewalk = true;
+		return NULL;
+	}
+	record_copy(&want, theirs);
+	t = ticket_new(f, &want, peer);
+	if (hold) {
+		if (bytes != NULL)
+			t->bytes = mem_dup(bytes, (size_t)theirs->content.size);
+		ticket_hold(f, t);
+	}
+	return t;
+}
+
+/* A short list that came along spares asking for it. */
+static void keep_blocks(struct ticket *t, const struct blocklist *blocks)
+{
+	struct content c;
+
+	if (blocks == NULL || blocks->n < 2 || blocks->n != t->want.content.nblocks)
+		return;
+	c = blocklist_content(blocks);
+	if (!content_equal(&c, &t->want.content))
+		return;
+	t->blocks.n = blocks->n;
+	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
+}
+
+void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+                  const struct blocklist *blocks)
+{
+	struct ticket *t = ticket_find(f, theirs->path);
+	struct record ours = { 0 }, merged = { 0 };
+	enum reconcile action;
+	bool known;
+
+	f->last_record_ms = fetch_now(f);
+	if (t != NULL) {
+		record_for_ticket(f, t, peer, theirs);
+		return;
+	}
+	known = index_get(f->c.index, theirs->path, &ours) > 0;
+	action = reconcile(known ? &ours : NULL, theirs, &merged);
+	if (action == RECONCILE_NOTHING) {
+		if (index_wanted_count(f->c.index) > 0)
+			index_unwant(f->c.index, theirs->path, peer);
+	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
+		record_at_once(f, peer, theirs, &ours, &merged);
+	} else {
+		if (!bytes_fit(theirs, bytes, n))
+			bytes = NULL;
+		t = record_ticket(f, peer, theirs, bytes, action == RECONCILE_ADOPT);
+		if (t != NULL) {
+			judge_set(f, t, &ours, &merged, action);
+			keep_blocks(t, blocks);
+		}
+	}
+	record_clear(&ours);
+	record_clear(&merged);
+}
+
+void fetch_records_end(struct fetch *f, uint64_t peer)
+{
+	(void)peer;
+	route_fresh(f);
+	fetch_wake(f);
+}

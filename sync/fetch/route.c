@@ -1,0 +1,213 @@
+/* Which way a judged ticket goes: straight to its place, into the queue for content, or together with a deletion as a move.
+ * See fetch_internal.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static bool is_live(const struct record *r)
+{
+	return r->path != NULL && !r->deleted;
+}
+
+/* A live folder of ours has to go first. */
+static bool frees_a_folder(const struct ticket *t)
+{
+	return is_live(&t->ours) && t->ours.kind == RECORD_DIR && (t->merged.deleted || t->merged.kind != RECORD_DIR);
+}
+
+static bool needs_content(const struct ticket *t)
+{
+	return t->action != RECONCILE_ADOPT && !t->merged.deleted && t->merged.kind == RECORD_FILE &&
+	       t->merged.content.nblocks > 0 && t->bytes == NULL && t->from == NULL && t->pair == NULL;
+}
+
+/* Content is here, or none is needed. */
+static void go_in_place(struct fetch *f, struct ticket *t)
+{
+	if (frees_a_folder(t))
+		ticket_to(f, t, TICKET_RMDIR);
+	else
+		ticket_to(f, t, t->merged.deleted ? TICKET_DELETE : TICKET_PLACE);
+}
+
+static void set_from(struct ticket *t, const struct record *row)
+{
+	if (t->from != NULL)
+		record_clear(t->from);
+	else
+		t->from = MEM_NEW(struct record);
+	record_copy(t->from, row);
+}
+
+static bool may_move(const struct ticket *t)
+{
+	return !t->no_move && !t->repair && t->pair == NULL && t->action == RECONCILE_TAKE && !is_live(&t->ours) &&
+	       t->state != TICKET_INSTALLING;
+}
+
+/* The file that `gone` deletes becomes the one that t wants. */
+static void pair(struct fetch *f, struct ticket *t, struct ticket *gone)
+{
+	set_from(t, &gone->ours);
+	ticket_to(f, gone, TICKET_PAIRED);
+	t->pair = gone;
+	gone->pair = t;
+	ticket_to(f, t, TICKET_PLACE);
+}
+
+static struct ticket *find_deletion(struct fetch *f, const struct content *c)
+{
+	struct ticket *t;
+
+	HASH_FIND(hh_root, f->deletions, c->root, 32, t);
+	return t != NULL && !t->no_move && content_equal(&t->ours.content, c) ? t : NULL;
+}
+
+static struct ticket *find_settler(struct fetch *f, const struct content *c)
+{
+	struct ticket *t;
+
+	HASH_FIND(hh_root, f->settlers, c->root, 32, t);
+	return t != NULL && may_move(t) && content_equal(&t->want.content, c) ? t : NULL;
+}
+
+struct local_copy {
+	const char *path; /* not this one */
+	struct record row;
+	bool found;
+};
+
+static bool note_copy(void *arg, const struct record *r)
+{
+	struct local_copy *c = arg;
+
+	if (strcmp(r->path, c->path) == 0)
+		return true;
+	record_copy(&c->row, r);
+	c->found = true;
+	return false;
+}
+
+/* The deletion of a local file may be known to the index only. */
+static void load_deletion(struct fetch *f, const char *path)
+{
+	struct ticket *gone;
+
+	if (index_wanted_count(f->c.index) == 0 || ticket_find(f, path) != NULL)
+		return;
+	gone = wanted_load(f, path);
+	if (gone != NULL && gone->state == TICKET_FRESH)
+		route_ticket(f, gone);
+}
+
+/* True when a local file has the content: t then waits a moment, for the news that the file moves. */
+static bool settle(struct fetch *f, struct ticket *t)
+{
+	struct local_copy copy = { .path = t->want.path };
+
+	if (t->settled || t->repair)
+		return false;
+	index_by_content(f->c.index, &t->want.content, note_copy, &copy);
+	if (!copy.found)
+		return false;
+	load_deletion(f, copy.row.path);
+	ticket_to(f, t, TICKET_SETTLING);
+	record_clear(&copy.row);
+	return true;
+}
+
+/* t's content is wanted: by moving, by copying, or from peers. */
+static void route_content(struct fetch *f, struct ticket *t)
+{
+	struct ticket *gone = may_move(t) ? find_deletion(f, &t->want.content) : NULL;
+
+	if (gone != NULL) {
+		pair(f, t, gone);
+		return;
+	}
+	if (!needs_content(t)) {
+		go_in_place(f, t);
+		return;
+	}
+	if (t->download != NULL && t->state == TICKET_ACTIVE)
+		return;
+	if (t->download != NULL)
+		go_in_place(f, t);
+	else if (!settle(f, t))
+		ticket_to(f, t, TICKET_QUEUED);
+}
+
+void route_ticket(struct fetch *f, struct ticket *t)
+{
+	struct ticket *settler;
+
+	if (t->pair != NULL) {
+		ticket_to(f, t, t->merged.deleted ? TICKET_PAIRED : TICKET_PLACE);
+		return;
+	}
+	if (t->action == RECONCILE_ADOPT || t->merged.deleted || t->merged.kind != RECORD_FILE ||
+	    t->merged.content.nblocks == 0) {
+		if (t->download != NULL)
+			download_drop(f, t, false);
+		go_in_place(f, t);
+		settler = t->state == TICKET_DELETE && t->by_root && !t->no_move ? find_settler(f, &t->ours.content)
+		                                                                 : NULL;
+		if (settler != NULL)
+			pair(f, settler, t);
+		return;
+	}
+	route_content(f, t);
+}
+
+void route_fresh(struct fetch *f)
+{
+	struct ticket *t, *next;
+
+	/* A ticket made on the way, for a deletion that only the index knew, is routed by who made it. */
+	DL_FOREACH_SAFE(f->list[TICKET_FRESH], t, next) {
+		if (t->merged.deleted)
+			route_ticket(f, t);
+	}
+	while ((t = f->list[TICKET_FRESH]) != NULL)
+		route_ticket(f, t);
+}
+
+void route_unpair(struct fetch *f, struct ticket *t)
+{
+	struct ticket *mover = t->merged.deleted ? t->pair : t, *gone = mover->pair;
+
+	mover->pair = NULL;
+	gone->pair = NULL;
+	record_clear(mover->from);
+	free(mover->from);
+	mover->from = NULL;
+	if (gone->state == TICKET_PAIRED)
+		ticket_to(f, gone, TICKET_DELETE);
+	if (mover->state == TICKET_PLACE)
+		ticket_to(f, mover, TICKET_FRESH);
+}
+
+void route_settled(struct fetch *f)
+{
+	int64_t now = fetch_now(f);
+	struct ticket *t;
+
+	while ((t = f->list[TICKET_SETTLING]) != NULL && now - t->since_ms >= QUIET_MS) {
+		struct local_copy copy = { .path = t->want.path };
+
+		t->settled = true;
+		/* A small file is copied whole; of a big one the download finds the blocks. */
+		if (t->want.content.nblocks == 1)
+			index_by_content(f->c.index, &t->want.content, note_copy, &copy);
+		if (copy.found) {
+			set_from(t, &copy.row);
+			record_clear(&copy.row);
+			go_in_place(f, t);
+		} else {
+			ticket_to(f, t, TICKET_QUEUED);
+		}
+	}
+}

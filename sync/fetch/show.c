@@ -1,0 +1,66 @@
+/* What is under way, waits, and was done last, for people. See fetch.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+void show_completed(struct fetch *f, const char *path, int64_t size)
+{
+	struct completed *c = &f->completed[f->completed_next];
+
+	f->completed_next = (f->completed_next + 1) % COMPLETED_MAX;
+	free(c->path);
+	*c = (struct completed){ .path = mem_strdup(path), .size = size, .finished_s = clock_wall_s() };
+}
+
+static int64_t size_of(const struct ticket *t)
+{
+	return t->want.kind == RECORD_FILE && !t->want.deleted ? t->want.content.size : 0;
+}
+
+static bool show_ticket(const struct fetch *f, const struct ticket *t,
+                        bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
+{
+	struct fetch_download d = { .path = t->want.path, .size = size_of(t), .reason = reason_text(t->reason) };
+
+	if (t->download != NULL)
+		download_progress(t->download, &d.done, &d.rate);
+	else if (t->state == TICKET_INSTALLING)
+		d.done = d.size;
+	if (d.reason == NULL && f->share_why != NULL)
+		d.reason = f->share_why;
+	return fn(arg, &d);
+}
+
+void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
+{
+	static const enum ticket_state order[] = { TICKET_ACTIVE, TICKET_INSTALLING, TICKET_PLACE,  TICKET_SETTLING,
+		                                   TICKET_DELETE, TICKET_RMDIR,      TICKET_QUEUED, TICKET_WAITING };
+	const struct ticket *t;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		DL_FOREACH(f->list[order[i]], t) {
+			if (!show_ticket(f, t, fn, arg))
+				return;
+		}
+	}
+	for (size_t i = 0; i < COMPLETED_MAX; i++) {
+		const struct completed *c = &f->completed[(f->completed_next + COMPLETED_MAX - 1 - i) % COMPLETED_MAX];
+		struct fetch_download d = { .path = c->path,
+			                    .done = c->size,
+			                    .size = c->size,
+			                    .complete = true,
+			                    .finished_s = c->finished_s };
+
+		if (c->path == NULL || !fn(arg, &d))
+			return;
+	}
+}
+
+struct fetch_counters fetch_counters(const struct fetch *f)
+{
+	return f->counters;
+}

@@ -1,0 +1,33 @@
+/* Names in parts/ for what an exchange or a deletion brings out of the share. The name says what should come out, and what
+ * the new thing is that may still stand there, so that after a crash one look tells our own bytes from a user's:
+ *   <id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<part>.swap    (hex; part: 32 digits or "0") */
+#ifndef LANYARD_SYNC_FETCH_SWAP_H
+#define LANYARD_SYNC_FETCH_SWAP_H
+
+#include <stdint.h>
+
+#include "base/fs.h"
+
+enum { SWAP_NAME_MAX = 200 };
+
+struct swap {
+	uint64_t id;
+	uint32_t number;
+	uint64_t old_ino;
+	int64_t old_size, old_mtime_ns; /* of what should come out */
+	int64_t new_size, new_mtime_ns; /* of what goes in; size -1: nothing does */
+	char part[33];                  /* the download's name in parts/, without ".part"; "" for none */
+};
+
+void swap_name(char out[SWAP_NAME_MAX], const struct swap *s);
+/* -1 when it is no such name. */
+int swap_parse(struct swap *s, const char *name);
+
+enum swap_verdict {
+	SWAP_OLD,      /* what should have come out: known to the group, may go */
+	SWAP_NEW,      /* what should have gone in */
+	SWAP_STRANGER, /* neither: somebody's bytes */
+};
+enum swap_verdict swap_judge(const struct swap *s, const struct fs_stat *st);
+
+#endif

@@ -1,0 +1,92 @@
+/* Tickets from the index's wanted rows: a window of them at a time, however many are wanted. See fetch_internal.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { READ_AT_ONCE = 256 };
+
+bool wanted_room(const struct fetch *f)
+{
+	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < WINDOW_MAX;
+}
+
+struct ticket *wanted_load(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+	struct record want = { 0 };
+
+	if (t != NULL)
+		return t;
+	want.path = mem_strdup(path);
+	t = ticket_new(f, &want, 0);
+	judge_ticket(f, t);
+	return ticket_find(f, path);
+}
+
+struct paths {
+	char *p[READ_AT_ONCE];
+	int n;
+};
+
+static bool note_path(void *arg, const char *path)
+{
+	struct paths *paths = arg;
+
+	paths->p[paths->n++] = mem_strdup(path);
+	return paths->n < READ_AT_ONCE;
+}
+
+/* A kind is not known yet: a path counts when it would as a file or as a folder. */
+static bool accepted(const struct fetch *f, const char *path)
+{
+	return share_accepts(f->c.share, path, false) || share_accepts(f->c.share, path, true);
+}
+
+static void take_paths(struct fetch *f)
+{
+	struct paths paths = { .n = 0 };
+
+	index_wanted_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
+	for (int i = 0; i < paths.n; i++) {
+		if (accepted(f, paths.p[i]))
+			(void)wanted_load(f, paths.p[i]);
+		else
+			index_unwant(f->c.index, paths.p[i], 0);
+	}
+	if (paths.n < READ_AT_ONCE)
+		f->more = false;
+	if (paths.n > 0) {
+		free(f->after);
+		f->after = paths.p[paths.n - 1];
+		paths.p[paths.n - 1] = NULL;
+	}
+	for (int i = 0; i < paths.n; i++)
+		free(paths.p[i]);
+}
+
+void wanted_restart(struct fetch *f)
+{
+	free(f->after);
+	f->after = mem_strdup("");
+	f->more = index_wanted_count(f->c.index) > 0;
+	f->rewalk = false;
+	f->rewalk_ms = INT64_MAX;
+	fetch_wake(f);
+}
+
+void wanted_fill(struct fetch *f)
+{
+	if (!f->started || f->paused)
+		return;
+	if (!f->more && (f->rewalk || fetch_now(f) >= f->rewalk_ms))
+		wanted_restart(f);
+	/* One helping a turn, so that other things go on in between. */
+	if (f->more && HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < WINDOW_MAX / 2) {
+		take_paths(f);
+		if (f->more)
+			fetch_wake(f);
+	}
+}
