@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MAX_HELD = 64 }; /* reports that wait for their second to pass; each holds a few KiB */
+enum {
+	MAX_HELD = 64,     /* reports that wait for their second to pass; each holds a few KiB */
+	MAX_INSTANCES = 8, /* of one pair that are told apart; names that died unsaid live on in caches for minutes */
+};
 
 struct report_key {
 	char id[TXT_ID_LEN + 1];
@@ -17,7 +20,8 @@ struct report_key {
 
 struct report {
 	struct report_key key;
-	char instance[MDNS_MAX_INSTANCE + 1]; /* under which it was told */
+	uint32_t instances[MAX_INSTANCES]; /* hashes of the names under which it was offered, the latest ones */
+	size_t ninstances;                 /* offered so far */
 	int64_t told_ms;
 	struct mdns_heard *held; /* to be told at told_ms + REPORTS_SAME_MS; NULL for none */
 	UT_hash_handle hh;
@@ -91,7 +95,6 @@ static void tell(struct reports *r, struct report *report, const struct mdns_hea
 	}
 	r->told++;
 	report->told_ms = now;
-	memcpy(report->instance, heard->instance, sizeof(report->instance));
 	r->found(r->arg, heard);
 }
 
@@ -122,6 +125,21 @@ static void tell_held(void *arg)
 		loop_timer_start(r->timer, next_ms - now, 0);
 }
 
+/* Whether the pair was not offered under this instance name before, as far as is remembered; from now on it was. */
+static bool is_new_instance(struct report *report, const char *instance)
+{
+	size_t known = report->ninstances < MAX_INSTANCES ? report->ninstances : MAX_INSTANCES;
+	uint32_t hash;
+
+	HASH_JEN(instance, strlen(instance), hash);
+	for (size_t i = 0; i < known; i++) {
+		if (report->instances[i] == hash)
+			return false;
+	}
+	report->instances[report->ninstances++ % MAX_INSTANCES] = hash;
+	return true;
+}
+
 static void hold(struct reports *r, struct report *report, const struct mdns_heard *heard)
 {
 	drop_held(r, report);
@@ -137,6 +155,7 @@ void reports_offer(struct reports *r, const struct mdns_heard *heard)
 {
 	struct report_key key;
 	struct report *report;
+	bool is_new;
 
 	memset(&key, 0, sizeof(key));
 	memcpy(key.id, heard->txt.id, sizeof(key.id));
@@ -150,10 +169,11 @@ void reports_offer(struct reports *r, const struct mdns_heard *heard)
 		report->told_ms = loop_now_ms(r->loop) - REPORTS_SAME_MS;
 		HASH_ADD(hh, r->all, key, sizeof(report->key), report);
 	}
+	is_new = is_new_instance(report, heard->instance);
 	if (loop_now_ms(r->loop) - report->told_ms >= REPORTS_SAME_MS) {
 		drop_held(r, report);
 		tell(r, report, heard);
-	} else if (strcmp(report->instance, heard->instance) != 0) {
+	} else if (is_new) {
 		hold(r, report, heard);
 	}
 }

@@ -107,6 +107,20 @@ static void a_new_instance_is_told_when_the_second_is_over(void **state)
 	assert_int_equal(s->told, 2);
 }
 
+static void old_instances_are_no_news(void **state)
+{
+	struct scene *s = *state;
+
+	offer(s, "a", 1, "x");
+	offer(s, "a", 1, "y");
+	while (s->told == 1)
+		loop_turn(s->loop, true);
+	offer(s, "a", 1, "x");
+	offer(s, "a", 1, "y");
+	assert_false(loop_turn(s->loop, true));
+	assert_int_equal(s->told, 2);
+}
+
 static void a_flood_is_cut_off(void **state)
 {
 	struct scene *s = *state;
@@ -122,6 +136,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_pair_is_told_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_same_instance_is_told_once_a_second, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_instance_is_told_when_the_second_is_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(old_instances_are_no_news, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_is_cut_off, set_up, tear_down),
 	};
 
