@@ -26,6 +26,10 @@ enum {
 	FIRST_RETRY_MS = 1000,
 	LAST_RETRY_MS = 30000,
 	CACHE_ENTRIES = 2048, /* of each interface; avahi takes no more */
+	CACHE_CROWDED = 1500, /* records heard, after which the cache may soon be full of what nobody needs */
+	CROWDED_MS = 10000,   /* at least, from one emptying of the cache to the next */
+	PACKETS_PER_S = 500,  /* read; avahi may take a fifth of a millisecond for each */
+	PACKETS_AT_ONCE = 2000,
 };
 
 struct embedded {
@@ -37,6 +41,10 @@ struct embedded {
 	struct mdns_session *session; /* NULL when server is */
 	struct loop_timer *timer;     /* start(): at once, or after a failure */
 	int64_t retry_ms;
+	int64_t started_ms;          /* when the server was made, loop_now_ms() */
+	struct packet_census census; /* since then */
+	int64_t packets;             /* that may still be read, in thousandths */
+	int64_t packets_ms;          /* when that was reckoned */
 };
 
 static void start(void *arg);
@@ -202,6 +210,34 @@ static void server_changed(AvahiServer *server, AvahiServerState state, void *ar
 		start_later(e);
 }
 
+/* A flood costs what PACKETS_PER_S cost; of what comes in it, a part is lost like on a bad link. */
+static bool may_read(struct embedded *e)
+{
+	int64_t now = loop_now_ms(e->loop);
+
+	e->packets += (now - e->packets_ms) * PACKETS_PER_S;
+	e->packets_ms = now;
+	if (e->packets > PACKETS_AT_ONCE * 1000)
+		e->packets = PACKETS_AT_ONCE * 1000;
+	if (e->packets < 1000)
+		return false;
+	e->packets -= 1000;
+	return true;
+}
+
+/* A full cache is deaf: avahi keeps what it holds for as long as its sender said, and tells of nothing new. The only way
+ * to empty it is to start again. */
+static void watch_census(struct embedded *e)
+{
+	int64_t wait = e->started_ms + CROWDED_MS - loop_now_ms(e->loop);
+
+	if (e->census.records < CACHE_CROWDED || loop_timer_running(e->timer))
+		return;
+	if (log_allow("mdns-crowded", 1))
+		log_warn("discovery: the network tells of more services than there can be, asking anew");
+	loop_timer_start(e->timer, wait, 0);
+}
+
 /* Takes away what packet_screen() does not let pass. The netlink socket is read by avahi alone. */
 static bool screen_socket(void *arg, int fd)
 {
@@ -209,14 +245,16 @@ static bool screen_socket(void *arg, int fd)
 	struct sockaddr_storage from = { 0 };
 	socklen_t from_len = sizeof(from);
 	/* MSG_TRUNC: the true length, so that one too long does not pass. */
+	struct embedded *e = arg;
 	ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from,
 	                     &from_len);
 
-	(void)arg;
 	if (n < 0 || (from.ss_family != AF_INET && from.ss_family != AF_INET6))
 		return true;
-	if (packet_screen(packet, (size_t)n))
+	if (packet_screen(packet, (size_t)n, &e->census) && may_read(e)) {
+		watch_census(e);
 		return true;
+	}
 	(void)recv(fd, packet, 1, MSG_DONTWAIT);
 	return false;
 }
@@ -261,6 +299,8 @@ static void start(void *arg)
 		e->events.state(e->events.arg, false, "libavahi-core is not usable");
 		return;
 	}
+	memset(&e->census, 0, sizeof(e->census));
+	e->started_ms = loop_now_ms(e->loop);
 	e->server = new_server(e, &error);
 	if (e->server != NULL)
 		e->session = mdns_session_new(e->loop, &e->want, &door, &e->events);
@@ -282,7 +322,9 @@ static void *embedded_new(struct loop *loop, const struct mdns_want *want, const
 	e->events = *events;
 	e->retry_ms = FIRST_RETRY_MS;
 	e->poll = avahi_poll_new(loop);
-	avahi_poll_set_screen(e->poll, screen_socket, NULL);
+	avahi_poll_set_screen(e->poll, screen_socket, e);
+	e->packets_ms = loop_now_ms(loop);
+	e->packets = PACKETS_AT_ONCE * 1000;
 	e->timer = loop_timer_new(loop, start, e);
 	loop_timer_start(e->timer, 0, 0);
 	return e;

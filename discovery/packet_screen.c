@@ -9,8 +9,9 @@
 
 enum {
 	MAX_LABEL = 63,
-	MAX_NAME = 255, /* with all lengths, and the root */
-	POINTER = 0xc0, /* the two top bits of a label's length */
+	MAX_NAME = 255,  /* with all lengths, and the root */
+	POINTER = 0xc0,  /* the two top bits of a label's length */
+	RESPONSE = 0x80, /* in the first byte of the flags */
 	INSTANCE_LEN = TXT_ID_LEN + 5,
 };
 
@@ -19,6 +20,7 @@ struct scan {
 	size_t n;
 	size_t at;
 	bool about_us; /* a name that concerns lanyard was seen */
+	uint32_t hash; /* of the name skipped last */
 };
 
 /* "_lanyard", the question which types there are, or an instance or host name made by records_instance(). */
@@ -35,6 +37,17 @@ static bool concerns_us(const uint8_t *label, size_t len)
 	return len == INSTANCE_LEN && text[TXT_ID_LEN] == '-';
 }
 
+/* FNV-1a; letters count as if they were small. */
+static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = p[i] >= 'A' && p[i] <= 'Z' ? (uint8_t)(p[i] + ('a' - 'A')) : p[i];
+
+		hash = (hash ^ c) * 16777619U;
+	}
+	return hash;
+}
+
 /* Steps over a name. A pointer must lead backwards, further than the one before, so there is an end. */
 static int skip_name(struct scan *s)
 {
@@ -43,6 +56,7 @@ static int skip_name(struct scan *s)
 	size_t total = 0;
 	bool jumped = false;
 
+	s->hash = 2166136261U;
 	for (;;) {
 		uint8_t len;
 
@@ -70,6 +84,7 @@ static int skip_name(struct scan *s)
 		if (len == 0)
 			break;
 		s->about_us |= concerns_us(s->p + at + 1, len);
+		s->hash = hash_more(s->hash, s->p + at, (size_t)len + 1);
 		at += (size_t)len + 1;
 	}
 	if (!jumped)
@@ -88,7 +103,8 @@ static bool redirects(uint16_t type)
 	return type == ns_t_cname || type == ns_t_dname;
 }
 
-static int skip_record(struct scan *s)
+/* *hash tells records apart by name, type and data. */
+static int skip_record(struct scan *s, uint32_t *hash)
 {
 	uint16_t len;
 
@@ -96,17 +112,31 @@ static int skip_record(struct scan *s)
 		return -1;
 	if (redirects(u16_at(s, s->at)))
 		return -1;
+	*hash = hash_more(s->hash, s->p + s->at, 2);
 	len = u16_at(s, s->at + NS_RRFIXEDSZ - 2);
 	s->at += NS_RRFIXEDSZ;
 	if (s->n - s->at < len)
 		return -1;
+	*hash = hash_more(*hash, s->p + s->at, len);
 	s->at += len;
 	return 0;
 }
 
-bool packet_screen(const uint8_t *p, size_t n)
+static void count(struct packet_census *census, const uint32_t *hashes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t bit = (hashes[i] ^ hashes[i] >> 16) % PACKET_CENSUS_BITS;
+
+		if ((census->seen[bit / 8] & 1U << bit % 8) == 0)
+			census->records++;
+		census->seen[bit / 8] |= (uint8_t)(1U << bit % 8);
+	}
+}
+
+bool packet_screen(const uint8_t *p, size_t n, struct packet_census *census)
 {
 	struct scan s = { .p = p, .n = n, .at = NS_HFIXEDSZ };
+	uint32_t hashes[PACKET_MAX_RECORDS];
 	unsigned questions;
 	unsigned records;
 
@@ -121,9 +151,11 @@ bool packet_screen(const uint8_t *p, size_t n)
 			return false;
 		s.at += NS_QFIXEDSZ;
 	}
-	for (; records > 0; records--) {
-		if (skip_record(&s) < 0)
+	for (unsigned i = 0; i < records; i++) {
+		if (skip_record(&s, &hashes[i]) < 0)
 			return false;
 	}
+	if (s.about_us && census != NULL && (p[2] & RESPONSE) != 0)
+		count(census, hashes, records);
 	return s.about_us;
 }

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* A copy of exactly this size, so that a sanitizer sees any step beyond it. */
 	uint8_t *packet;
+	struct packet_census census = { 0 };
 	bool passes;
 
 	if (size == 0)
@@ -19,11 +20,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (packet == NULL)
 		abort();
 	memcpy(packet, data, size);
-	passes = packet_screen(packet, size);
+	passes = packet_screen(packet, size, &census);
+	if (census.records > PACKET_MAX_RECORDS || (census.records > 0 && !passes))
+		abort();
 	if (passes && (size < 12 || size > PACKET_MAX))
 		abort();
 	for (size_t n = size < 64 ? size : 64; n > 0; n--) {
-		if (packet_screen(packet, size - n) && !passes && size <= PACKET_MAX)
+		if (packet_screen(packet, size - n, NULL) && !passes && size <= PACKET_MAX)
 			abort();
 	}
 	free(packet);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <arpa/nameser.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "discovery/packet_screen.h"
@@ -73,7 +74,7 @@ static void put_empty_record(struct packet *k, unsigned type)
 
 static bool passes(const struct packet *k)
 {
-	return packet_screen(k->p, k->n);
+	return packet_screen(k->p, k->n, NULL);
 }
 
 static void what_concerns_us_passes(void **state)
@@ -159,7 +160,7 @@ static void a_cut_packet_does_not_pass(void **state)
 	put_empty_record(&k, ns_t_ptr);
 	assert_true(passes(&k));
 	for (size_t n = 0; n < k.n; n++)
-		assert_false(packet_screen(k.p, n));
+		assert_false(packet_screen(k.p, n, NULL));
 	k.p[k.n - 1] = 1; /* a byte of data that is not there */
 	assert_false(passes(&k));
 }
@@ -183,12 +184,40 @@ static void sizes_are_bounded(void **state)
 	assert_false(passes(&k));
 }
 
+static void the_census_counts_each_record_once(void **state)
+{
+	struct packet_census census = { 0 };
+	struct packet k;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 2000; i++) {
+			char name[64];
+
+			(void)snprintf(name, sizeof(name), "%s%u._lanyard._tcp.local", round == 0 ? "n" : "N", i);
+			begin(&k, 0, 1);
+			put_name(&k, name);
+			put_empty_record(&k, ns_t_ptr);
+			assert_true(packet_screen(k.p, k.n, &census));
+		}
+		assert_in_range(census.records, 1900, 2000);
+	}
+	memset(&census, 0, sizeof(census));
+	k.p[2] = 0; /* what a query knows already goes into no cache */
+	assert_true(packet_screen(k.p, k.n, &census));
+	assert_int_equal(census.records, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_concerns_us_passes),    cmocka_unit_test(other_peoples_business_does_not),
-		cmocka_unit_test(redirections_do_not_pass),   cmocka_unit_test(pointers_lead_backwards_only),
-		cmocka_unit_test(a_cut_packet_does_not_pass), cmocka_unit_test(sizes_are_bounded),
+		cmocka_unit_test(what_concerns_us_passes),
+		cmocka_unit_test(other_peoples_business_does_not),
+		cmocka_unit_test(redirections_do_not_pass),
+		cmocka_unit_test(pointers_lead_backwards_only),
+		cmocka_unit_test(a_cut_packet_does_not_pass),
+		cmocka_unit_test(sizes_are_bounded),
+		cmocka_unit_test(the_census_counts_each_record_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
