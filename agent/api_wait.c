@@ -127,7 +127,7 @@ struct wait {
 
 struct verdict {
 	const struct wait *wait;
-	size_t groups; /* looked at */
+	size_t groups; /* looked at; 0: there is nothing to wait for */
 	char *missing; /* of the first group that is not as wanted; owned */
 };
 
@@ -165,6 +165,11 @@ static bool look_in_sync(struct api *api, struct control_call *call, void *state
 	struct wait *wait = state;
 	struct verdict v = judge(api, wait);
 
+	if (v.groups == 0) {
+		control_fail(call, 409, "%s", v.missing);
+		free(v.missing);
+		return true;
+	}
 	if (v.missing != NULL) {
 		free(v.missing);
 		wait->true_since = 0;

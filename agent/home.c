@@ -117,8 +117,9 @@ static int lock(struct home *h, char **why)
 		if (n < 0)
 			*why = mem_printf("%s/lock: %s", h->path, strerror(errno));
 		else
-			*why = mem_printf("an agent%s%.*s runs on %s already; stop it, or choose another --home",
-			                  n > 0 ? ", process " : "", (int)strcspn(pid, "\n"), pid, h->path);
+			*why = mem_printf("an agent%s%.*s%s runs on %s already; stop it, or choose another --home",
+			                  n > 0 ? " (process " : "", (int)strcspn(pid, "\n"), pid, n > 0 ? ")" : "",
+			                  h->path);
 		return -1;
 	}
 	/* For the message above only: the lock is what counts. */
