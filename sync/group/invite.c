@@ -3,6 +3,7 @@
 #include "sync/group/invite.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ int invite_make(struct invite *invite, const struct roster *r, const struct iden
 	memset(invite, 0, sizeof(*invite));
 	bearer = identity_new();
 	invite->group = *roster_group(r);
-	strcpy(invite->group_name, roster_name(r));
+	snprintf(invite->group_name, sizeof(invite->group_name), "%s", roster_name(r));
 	invite->role = role;
 	invite->expires_s = expires_s;
 	identity_seed(bearer, invite->seed);

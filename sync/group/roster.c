@@ -49,7 +49,7 @@ struct roster *roster_found(const struct identity *founder, const char *group_na
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	uint8_t flags = (uint8_t)((hidden ? ENTRY_HIDDEN : 0) | (sealed ? ENTRY_SEALED : 0));
 	struct roster *r = NULL;
-	struct group_id id;
+	struct group_id id = { { 0 } };
 
 	if (group_name_valid(group_name) &&
 	    roster_entry_found(&entry, founder, group_name, flags, member_name, now_s) == 0) {
@@ -89,7 +89,7 @@ static void agent_release(struct roster *r, struct agent *a)
 {
 	if (a == NULL || --a->refs > 0)
 		return;
-	HASH_DEL(r->agents, a);
+	HASH_DEL(r->agents, a); /* NOLINT(clang-analyzer-core.NullDereference): a is in it */
 	free(a);
 }
 

@@ -361,9 +361,7 @@ static int bound_port(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &n) < 0)
 		return -1;
-	if (addr.ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)&addr)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)&addr)->sin_port);
+	return (int)tls_address_port((const struct sockaddr *)&addr);
 }
 
 int tls_listen(struct tls *t, const char *where, char **why)

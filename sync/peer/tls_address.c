@@ -33,7 +33,7 @@ static bool as_ipv4(const struct sockaddr *addr, struct in_addr *out)
 }
 
 /* The port stands at the same place in both families. */
-static unsigned port_of(const struct sockaddr *addr)
+unsigned tls_address_port(const struct sockaddr *addr)
 {
 	struct sockaddr_in in4;
 
@@ -50,7 +50,7 @@ void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr)
 
 	if (as_ipv4(addr, &in4)) {
 		inet_ntop(AF_INET, &in4, host, sizeof(host));
-		snprintf(out, TLS_ADDRESS_MAX, "%s:%u", host, port_of(addr));
+		snprintf(out, TLS_ADDRESS_MAX, "%s:%u", host, tls_address_port(addr));
 		return;
 	}
 	memcpy(&in6, addr, sizeof(in6));
@@ -60,7 +60,7 @@ void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr)
 		if (if_indextoname(in6.sin6_scope_id, zone + 1) == NULL)
 			snprintf(zone + 1, sizeof(zone) - 1, "%u", in6.sin6_scope_id);
 	}
-	snprintf(out, TLS_ADDRESS_MAX, "[%.39s%.16s]:%u", host, zone, port_of(addr) & 0xffff);
+	snprintf(out, TLS_ADDRESS_MAX, "[%.39s%.16s]:%u", host, zone, tls_address_port(addr) & 0xffff);
 }
 
 bool tls_address_same_host(const struct sockaddr *a, const struct sockaddr *b)

@@ -26,6 +26,7 @@ void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr);
 bool tls_address_same_host(const struct sockaddr *a, const struct sockaddr *b);
 /* "[ADDR:]PORT" into the addresses to try in turn, most wanted first. Returns how many (1 or 2), -1 with *why. */
 int tls_address_listen(struct sockaddr_storage out[2], const char *text, char **why);
+unsigned tls_address_port(const struct sockaddr *addr);
 socklen_t tls_address_len(const struct sockaddr *addr);
 
 /* --- tls_link.c --- */

@@ -7,7 +7,6 @@
 #include <zstd.h>
 
 #include "base/bytes.h"
-#include "base/log.h"
 #include "base/mem.h"
 
 enum { LEVEL = 1, SAMPLE = 16 << 10, SAMPLE_ABOVE = 64 << 10 };
@@ -48,10 +47,8 @@ static struct contexts *contexts_mine(void)
 	c = MEM_NEW(struct contexts);
 	c->compress = ZSTD_createCCtx();
 	c->decompress = ZSTD_createDCtx();
-	if (c->compress == NULL || c->decompress == NULL || pthread_setspecific(key, c) != 0) {
-		log_error("codec: out of memory");
-		abort();
-	}
+	if (c->compress == NULL || c->decompress == NULL || pthread_setspecific(key, c) != 0)
+		abort(); /* out of memory */
 	return c;
 }
 

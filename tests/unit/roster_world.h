@@ -201,7 +201,7 @@ static inline void permute(struct world *w, size_t *order, size_t k, struct verd
 /* All orders of up to five entries, 60 random ones of more: the members are `expected` in each. */
 static inline void expect_members(struct world *w, const char *expected)
 {
-	size_t order[MAX_ENTRIES];
+	size_t order[MAX_ENTRIES] = { 0 };
 	struct verdict v = { 0 };
 
 	for (size_t i = 0; i < w->n; i++)
