@@ -55,6 +55,15 @@ static void group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, vo
 		mdns_session_collision(c->session);
 }
 
+/* For the admin, who may have configured it so. */
+static const char *reason(const struct client *c)
+{
+	int error = avahi_client_errno(c->avahi);
+
+	return error == AVAHI_ERR_NOT_PERMITTED ? "avahi-daemon does not let us publish services"
+	                                        : avahi_strerror(error);
+}
+
 static int add_record(AvahiEntryGroup *group, const struct record *r)
 {
 	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
@@ -82,11 +91,11 @@ static void *publish(void *ctx, const struct record *records, size_t n, const ch
 	return group;
 
 free_group:
-	*why = avahi_strerror(avahi_client_errno(c->avahi));
+	*why = reason(c);
 	avahi_entry_group_free(group);
 	return NULL;
 fail:
-	*why = avahi_strerror(avahi_client_errno(c->avahi));
+	*why = reason(c);
 	return NULL;
 }
 
@@ -118,7 +127,7 @@ static void *browse(void *ctx, const char *type, const char **why)
 	                                                   MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
 
 	if (b == NULL)
-		*why = avahi_strerror(avahi_client_errno(c->avahi));
+		*why = reason(c);
 	return b;
 }
 
