@@ -69,6 +69,16 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	free(text);
 }
 
+static void local_rules_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	if (engine_rules_changed(e) && !e->paused) {
+		peer_group_pause(e->peers, true);
+		peer_group_pause(e->peers, false);
+	}
+}
+
 static bool local_busy(void *arg, const char *path)
 {
 	struct engine *e = arg;
@@ -399,6 +409,7 @@ static void start(struct engine *e)
 	                                             .busy = local_busy,
 	                                             .state = something_changed,
 	                                             .scanned = local_scanned,
+	                                             .rules_changed = local_rules_changed,
 	                                             .arg = e });
 	e->fetch = fetch_new(&(struct fetch_config){ .loop = c->loop,
 	                                             .workers = c->workers,
@@ -418,6 +429,7 @@ static void start(struct engine *e)
 	                                                                 .share = e->share,
 	                                                                 .hooks = &peer_hooks,
 	                                                                 .arg = e });
+	engine_rules_changed(e);
 	local_start(e->local);
 	fetch_start(e->fetch);
 	if (e->paused) {

@@ -41,8 +41,8 @@ struct engine {
 	bool in_sync;           /* as last said */
 	bool scanned;           /* the first scan is done */
 	bool checkpointing;
-	bool restarting, ending;            /* that is to happen between two turns */
-	struct loop_timer *retry;           /* runs while it is to be started again */
+	bool restarting, ending;  /* that is to happen between two turns */
+	struct loop_timer *retry; /* runs while it is to be started again */
 	int64_t patience_ms;
 	struct engine_verify *verify;
 };
@@ -67,6 +67,10 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 
 /* Drops a verify that is running; its done is not called. */
 void engine_verify_free(struct engine *e);
+
+/* engine_rules.c: whether the ignore rules are others than when the peers' rows were received; these will be asked for
+ * again when connections open anew. */
+bool engine_rules_changed(struct engine *e);
 
 /* engine_store.c: settings of a group: home/groups/<hex>/settings. */
 int engine_store_save(struct engine *e, char **why);

@@ -371,6 +371,15 @@ void local_hint(struct local *l, const char *path)
 	loop_timer_start(l->settle_timer, 0, 0);
 }
 
+bool local_reload_rules(struct local *l)
+{
+	if (!share_reload_ignore(l->c.share))
+		return false;
+	if (l->c.rules_changed)
+		l->c.rules_changed(l->c.arg);
+	return true;
+}
+
 void local_rescan(struct local *l)
 {
 	if (l->ground == NULL)

@@ -33,6 +33,8 @@ struct local_config {
 	void (*state)(void *arg);
 	/* The first full scan since start is complete; and after every later one. */
 	void (*scanned)(void *arg, int64_t files, int64_t changed);
+	/* .lanyardignore says something else than before. NULL: nobody minds. */
+	void (*rules_changed)(void *arg);
 	void *arg;
 };
 

@@ -111,6 +111,8 @@ void local_unref(struct local *l); /* the last one frees */
 void local_fail(struct local *l, char *why);
 /* share_check, and local_fail when it fails: -1. */
 int local_check(struct local *l);
+/* Reads .lanyardignore again; true, and told, when the rules are others now. */
+bool local_reload_rules(struct local *l);
 /* The index refused a write: everything has to be looked at again. */
 void local_unwritten(struct local *l);
 /* The full scan and its hashing are over. */

@@ -197,7 +197,7 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	struct record row = { 0 };
 	int have;
 
-	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0 && share_reload_ignore(l->c.share))
+	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0 && local_reload_rules(l))
 		local_rescan(l);
 	if (k->ignored) {
 		problem_clear(l->problems, k->path);

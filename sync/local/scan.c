@@ -287,7 +287,7 @@ static void begin_full(struct local *l)
 
 	l->scan.full_wanted = false;
 	m->full = true;
-	share_reload_ignore(l->c.share);
+	local_reload_rules(l);
 	if (begin(l, m) < 0) {
 		merge_free(m);
 		return;
