@@ -35,6 +35,7 @@ struct program {
 	struct agent *agent;
 	struct api *api;
 	struct control *control;
+	bool stopping; /* a signal said so */
 };
 
 static int complain(char *why)
@@ -81,6 +82,9 @@ static void stop_signal(void *arg, int signum)
 {
 	struct program *p = arg;
 
+	if (p->stopping)
+		return;
+	p->stopping = true;
 	log_info("stopping (%s)", signum == SIGTERM ? "SIGTERM" : "SIGINT");
 	notify_stopping(p->notify);
 	loop_stop(p->loop);

@@ -11,7 +11,7 @@
 #include "agent/cli/screen.h"
 #include "base/mem.h"
 
-enum { DRAW_MS = 250, LINES_MS = 1000, BAR = 20 };
+enum { DRAW_MS = 250, LINES_MS = 1000, BAR = 20, USUAL = 24 };
 
 /* One download of a document, its texts safe for a terminal. */
 struct download {
@@ -101,7 +101,9 @@ static int show_once(struct cli *cli)
 /* "[D] [group] path   [######      ] 42%  118 MB/s  eta 12s" in exactly the terminal's width, or less. */
 static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
 {
-	char *how = d->complete ? mem_strdup("") : progress(d);
+	char *text = d->complete ? mem_strdup("") : progress(d);
+	/* As wide as most of them, so that the bars of several lines stand below each other. */
+	char *how = mem_printf("%-*s", d->complete || d->reason[0] != '\0' ? 0 : USUAL, text);
 	char *name = mem_printf("[%s] %s", d->group, d->path);
 	size_t bar = !d->complete && d->reason[0] == '\0' && columns >= 60 ? BAR : 0;
 	size_t taken = 4 + (bar > 0 ? bar + 4 : 2) + format_width(how);
@@ -122,6 +124,7 @@ static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
 	free(cut);
 	free(name);
 	free(how);
+	free(text);
 	return line;
 }
 
