@@ -141,9 +141,11 @@ static bool judge_group(void *arg, struct engine *e)
 	v->groups++;
 	engine_status(e, &s);
 	if (!s.in_sync)
-		v->missing = mem_printf("%s is %s: %lld wanted, %lld pending here%s%s", engine_name(e),
-		                        engine_state_name(s.state), (long long)s.wanted, (long long)s.pending,
-		                        s.error != NULL ? "; " : "", s.error != NULL ? s.error : "");
+		v->missing =
+			mem_printf("%s is %s, and waits for %s: %lld wanted, %lld pending here%s%s", engine_name(e),
+		                   engine_state_name(s.state), s.waits_for ? s.waits_for : "a member",
+		                   (long long)s.wanted, (long long)s.pending, s.error != NULL ? "; " : "",
+		                   s.error != NULL ? s.error : "");
 	else if ((int64_t)s.peers < v->wait->peers)
 		v->missing = mem_printf("%s has %zu of %lld peers connected", engine_name(e), s.peers,
 		                        (long long)v->wait->peers);

@@ -26,6 +26,7 @@ struct engine_status {
 	enum engine_state state;
 	bool in_sync;      /* P9: scanned and idle here, nothing wanted, every connected peer has and has told all */
 	const char *error; /* ENGINE_ERROR: why */
+	const char *waits_for; /* what in_sync lacks; NULL when in sync */
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
 	int64_t pending; /* local hints and hashes */

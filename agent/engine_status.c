@@ -94,6 +94,24 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 	return waits || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
 }
 
+/* The first thing that in_sync lacks, in the order in which a change travels. */
+static const char *lacking(struct engine *e, const struct engine_status *s)
+{
+	if (s->error)
+		return "the error to go away";
+	if (e->paused)
+		return "lanyard resume";
+	if (!e->scanned || local_state(e->local) != LOCAL_WATCHING)
+		return "the scan";
+	if (!local_idle(e->local))
+		return "files here to be looked at";
+	if (s->wanted)
+		return "files of others";
+	if (!fetch_idle(e->fetch))
+		return "files to be installed";
+	return peer_group_lacks(e->peers);
+}
+
 void engine_status(struct engine *e, struct engine_status *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -108,9 +126,8 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
-		s->in_sync = !s->error && !e->paused && e->scanned && local_state(e->local) == LOCAL_WATCHING &&
-		             local_idle(e->local) && fetch_idle(e->fetch) && s->wanted == 0 &&
-		             peer_group_settled(e->peers);
+		s->waits_for = lacking(e, s);
+		s->in_sync = s->waits_for == NULL;
 	}
 	s->state = judge(e, s);
 }

@@ -350,18 +350,19 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	}
 }
 
-bool peer_group_settled(struct peer_group *g)
+const char *peer_group_lacks(struct peer_group *g)
 {
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
-		/* One that is a member and still says hello is connected, and has not told us anything yet. */
 		if (t->member && t->open_in && !t->up)
-			return false;
-		if (t->up && (t->settled < g->committed || t->cursor < t->their_last))
-			return false;
+			return "the hello of a peer";
+		if (t->up && t->cursor < t->their_last)
+			return "the rest of a peer's news";
+		if (t->up && t->settled < g->committed)
+			return "a peer to install what we have";
 	}
-	return !g->config.index || g->committed >= index_seq(g->config.index);
+	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
 }
 
 struct peer_counters peer_group_counters(const struct peer_group *g)

@@ -135,8 +135,8 @@ struct peer_group_peer {
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
-/* Every connected peer has all of ours, and we have heard all of theirs. */
-bool peer_group_settled(struct peer_group *g);
+/* What is missing until every connected peer has all of ours and we have heard all of theirs; NULL when nothing is. */
+const char *peer_group_lacks(struct peer_group *g);
 
 struct peer_counters {
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
