@@ -186,12 +186,15 @@ static struct handshake *handshake_new(struct tls *t, int fd, bool dialed, const
                                        socklen_t addr_len)
 {
 	struct handshake *h = MEM_NEW(struct handshake);
+	BIO *wire = tls_wire_new(fd);
 
 	h->ssl = SSL_new(t->ctx);
-	if (h->ssl == NULL || SSL_set_fd(h->ssl, fd) != 1) {
+	if (h->ssl == NULL || wire == NULL) {
+		BIO_free(wire);
 		errno = ENOMEM;
 		goto free_ssl;
 	}
+	SSL_set_bio(h->ssl, wire, wire);
 	h->io = loop_io_new(t->loop, fd, on_handshake_io, h);
 	if (h->io == NULL)
 		goto free_ssl;

@@ -1,5 +1,6 @@
 /* What the files behind tls.h share: tls.c (listening, dialling, handshakes), tls_context.c (what OpenSSL is told, and
- * what it says), tls_address.c (addresses as text), tls_link.c (a link that is up). Nobody else includes this. */
+ * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_link.c (a link that is
+ * up). Nobody else includes this. */
 #ifndef LANYARD_SYNC_PEER_TLS_INTERNAL_H
 #define LANYARD_SYNC_PEER_TLS_INTERNAL_H
 
@@ -28,6 +29,14 @@ bool tls_address_same_host(const struct sockaddr *a, const struct sockaddr *b);
 int tls_address_listen(struct sockaddr_storage out[2], const char *text, char **why);
 unsigned tls_address_port(const struct sockaddr *addr);
 socklen_t tls_address_len(const struct sockaddr *addr);
+
+/* --- tls_wire.c --- */
+/* Between ssl and fd, which stays the caller's. NULL without memory. */
+BIO *tls_wire_new(int fd);
+/* Sends what SSL_write left in it: 1 when all is sent, 0 when the socket is full, -1 with errno. */
+int tls_wire_flush(BIO *bio);
+/* Whether something is still to be flushed. */
+bool tls_wire_waits(BIO *bio);
 
 /* --- tls_link.c --- */
 /* A link over a finished handshake; takes fd and ssl over. NULL and errno when the loop cannot watch fd: they are then

@@ -93,10 +93,13 @@ static bool drop(struct tls_link *l, const char *reason)
 
 static void want(struct tls_link *l)
 {
-	bool waiting = l->lanes[LINK_CONTROL].first != NULL || l->lanes[LINK_BULK].first != NULL;
+	bool waiting;
 
-	if (l->listening && !l->in_turn && !l->is_down && !l->closed)
-		loop_io_want(l->io, LOOP_READ | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
+	if (!l->listening || l->in_turn || l->is_down || l->closed)
+		return;
+	waiting = l->lanes[LINK_CONTROL].first != NULL || l->lanes[LINK_BULK].first != NULL ||
+	          tls_wire_waits(SSL_get_wbio(l->ssl));
+	loop_io_want(l->io, LOOP_READ | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
 }
 
 /* --- sending --- */
@@ -314,6 +317,8 @@ static bool flush(struct tls_link *l)
 		tls_context_reason(l->ssl, rc, reason);
 		return drop(l, reason);
 	}
+	if (tls_wire_flush(SSL_get_wbio(l->ssl)) < 0)
+		return drop(l, strerror(errno));
 	l->in_turn = false;
 	want(l);
 	if (!l->bulk_high || l->link.queued_bulk >= LINK_BULK_LOW)
