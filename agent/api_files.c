@@ -95,8 +95,8 @@ static enum control_more more_files(void *state, struct bytes *out)
 
 	if (f->ended)
 		return CONTROL_END;
-	/* The group was left while we sent: half a list must not look like a whole one. */
-	if (e == NULL)
+	/* The group was left, or its share lost, while we sent: half a list must not look like a whole one. */
+	if (e == NULL || engine_index(e) == NULL)
 		return CONTROL_BROKEN;
 	if (!f->lines && f->after == NULL)
 		bytes_append(out, "{\"files\":[", 10);
