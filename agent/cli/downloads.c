@@ -115,11 +115,10 @@ static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
 	char *line;
 
 	if (bar > 0)
-		line = mem_printf("%s[D]%s %s%*s [%.*s%*s] %s", color, cli_sgr(cli, "\x1b[0m"), cut,
-		                  (int)(room - format_width(cut)), "", filled, "####################",
-		                  (int)bar - filled, "", how);
+		line = mem_printf("%s[D] %s%*s [%.*s%*s] %s%s", color, cut, (int)(room - format_width(cut)), "", filled,
+		                  "####################", (int)bar - filled, "", how, cli_sgr(cli, "\x1b[0m"));
 	else
-		line = mem_printf("%s[%s]%s %s %s", color, d->complete ? "C" : "D", cli_sgr(cli, "\x1b[0m"), cut, tail);
+		line = mem_printf("%s[%s] %s %s%s", color, d->complete ? "C" : "D", cut, tail, cli_sgr(cli, "\x1b[0m"));
 	free(tail);
 	free(cut);
 	free(name);
