@@ -123,8 +123,9 @@ class AgentHost(Host):
         """{path as bytes: file} as `lanyard files` lists them."""
         return {name_bytes(f["path"]): f for f in self.cli("files", group)["files"]}
 
-    def events(self):
-        return Events(self)
+    def events(self, history=False):
+        """The stream of events from now on; with history, also those the agent still remembers."""
+        return Events(self, history)
 
     def read(self, *parts):
         with open(os.path.join(os.fsencode(self.share), *map(os.fsencode, parts)), "rb") as f:
@@ -285,8 +286,10 @@ class Daemon:
 class Events:
     """`lanyard --json events --follow`, read as it comes; wait() blocks for one that matches."""
 
-    def __init__(self, host):
+    def __init__(self, host, history=False):
         self.host, self.seen, self.buffer = host, [], b""
+        past = [] if history else host.lanyard("--json", "events").out.splitlines()
+        self.after = json.loads(past[-1])["number"] if past else 0
         cmd = [os.path.join(BUILD, "lanyard"), "--home", host.home, "--json", "events", "--follow"]
         self.proc = host.popen(*cmd, stdout=subprocess.PIPE, env=clean_env(host))
         os.set_blocking(self.proc.stdout.fileno(), False)
@@ -313,7 +316,7 @@ class Events:
         if not data:
             raise LabError("the event stream of %s ended (exit %s)" % (self.host.name, self.proc.wait(5)))
         *lines, self.buffer = (self.buffer + data).split(b"\n")
-        new = [json.loads(line) for line in lines if line]
+        new = [event for event in map(json.loads, lines) if event["number"] > self.after]
         self.seen += new
         return new
 

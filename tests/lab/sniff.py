@@ -37,6 +37,7 @@ def record(dev, path):
             ending = ending or sys.stdin in ready
             if sock in ready:
                 _drain(sock, out)
+                out.flush()
     dropped = struct.unpack("II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
     print("dropped %d" % dropped)
 
