@@ -45,8 +45,9 @@ struct item *roster_judge_leave(const struct agent *a)
 	return NULL;
 }
 
-/* Whether `other`, which is about the same agent, defeats the addition `it`. */
-static bool defeats(const struct item *other, const struct item *it, bool leaves)
+/* Whether `other`, which is about the same agent, defeats the addition `it`. A leave counts only once its signer stands, so
+ * it keeps nobody from standing. */
+static bool defeats(const struct item *other, const struct item *it)
 {
 	if (!other->valid || other == it)
 		return false;
@@ -55,7 +56,7 @@ static bool defeats(const struct item *other, const struct item *it, bool leaves
 	if (is_removal(other))
 		return it->e.kind != ENTRY_ADD || !names(it, other);
 	if (is_leave(other))
-		return leaves && it->e.time_s <= other->e.time_s && !names(it, other);
+		return it->e.time_s <= other->e.time_s && !names(it, other);
 	return false;
 }
 
@@ -74,8 +75,8 @@ static bool outranks(const struct item *b, const struct item *a)
 	return memcmp(b->hash, a->hash, HASH_LEN) > 0;
 }
 
-/* The addition of a that counts; NULL when all are defeated. leaves: whether its own leave defeats. */
-static struct item *addition(const struct agent *a, bool leaves)
+/* The addition of a that counts; NULL when all are defeated. */
+static struct item *addition(const struct agent *a)
 {
 	struct item *best = NULL, *it, *other;
 
@@ -85,7 +86,7 @@ static struct item *addition(const struct agent *a, bool leaves)
 		if (!it->valid || it->e.kind == ENTRY_REMOVE)
 			continue;
 		DL_FOREACH2(a->about, other, target_next) {
-			defeated = defeats(other, it, leaves);
+			defeated = defeats(other, it);
 			if (defeated || other->e.kind == ENTRY_JOIN)
 				break;
 		}
@@ -177,7 +178,7 @@ static void owners_speak(struct roster *r)
 		qsort(now.a, now.n, sizeof(now.a[0]), by_id);
 		for (size_t i = 0; i < now.n; i++) {
 			struct agent *a = now.a[i];
-			struct item *by = a->acts_by == NULL ? addition(a, false) : NULL;
+			struct item *by = a->acts_by == NULL ? addition(a) : NULL;
 
 			if (by == NULL || by->e.role != ROLE_OWNER)
 				continue;
@@ -199,7 +200,7 @@ static void stand(struct agent *a, struct queue *q)
 {
 	if (a->stands_by != NULL)
 		return;
-	a->stands_by = addition(a, false);
+	a->stands_by = addition(a);
 	/* An owner that spoke could have added as well as admitted, so a junior's removal does not undo either. */
 	if (a->stands_by == NULL)
 		a->stands_by = a->acts_by;
@@ -310,7 +311,7 @@ static void view_fill(const struct roster *r, struct view *v)
 	v->n = 0;
 	HASH_ITER(hh, r->agents, a, tmp) {
 		struct view_member *m = &v->members[v->n];
-		struct item *by = addition(a, true);
+		struct item *by = addition(a);
 
 		if (by == NULL)
 			continue;
