@@ -399,7 +399,7 @@ void download_progress(const struct download *d, int64_t *done, int64_t *rate)
 
 void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
 {
-	struct source *s = source_find(t->download, peer);
+	struct source *s = t->download != NULL ? source_find(t->download, peer) : NULL;
 
 	for (size_t i = 0; i < BAD_MAX; i++) {
 		if (t->bad[i] == peer)

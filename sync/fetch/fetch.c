@@ -227,8 +227,9 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	fetch_peer_get(f, peer)->up = true;
 	ticket_retry(f, REASON_NO_SOURCE);
 	f->new_sources = true;
-	if (f->rewalk_ms != INT64_MAX)
+	if (f->sourceless)
 		f->rewalk = true;
+	f->sourceless = false;
 	fetch_wake(f);
 }
 

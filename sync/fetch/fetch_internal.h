@@ -16,13 +16,15 @@
 
 enum {
 	HELD_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
+	HELD_BARE_MAX = 8 << 20,   /* likewise, for records that lose nothing by it */
 	WINDOW_MAX = 2048,         /* tickets taken from the index at a time */
+	BURST_MAX = 16384,         /* tickets that records may make, until it is clear that they are no moves */
 	WAITING_MAX = 1000,        /* tickets that wait with a reason */
 	BAD_MAX = 4,        /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
 	COMPLETED_MAX = 32, /* downloads remembered for fetch_downloads */
 	BYTES_OUT_MAX = 64 << 20, /* block bytes asked for, or arrived and not yet written */
-	QUIET_MS = 50,      /* deletions wait until a peer's news pause this long: they may turn out to be moves */
-	QUIET_MAX_MS = 500, /* but no longer than this */
+	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
+	QUIET_MAX_MS = 3000, /* but no longer than this */
 	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
 	TICK_MS = 1000,
 };
@@ -129,6 +131,7 @@ struct fetch {
 	char *after;       /* the walk through wanted paths came this far; owned */
 	bool more;         /* there may be wanted paths behind it */
 	bool rewalk;       /* and before it */
+	bool sourceless;   /* some found no place for want of a source: looked at again when a peer comes */
 	int64_t rewalk_ms; /* when paths that found no place are looked at again; INT64_MAX: none did */
 
 	struct batch *batches; /* that are out */
@@ -224,7 +227,8 @@ struct ticket *wanted_load(struct fetch *f, const char *path);
 void wanted_fill(struct fetch *f);
 /* From the start again. */
 void wanted_restart(struct fetch *f);
-bool wanted_room(const struct fetch *f);
+/* Whether there may be `max` tickets, those that wait not counted. */
+bool wanted_room(const struct fetch *f, size_t max);
 
 /* --- install.c --- */
 /* Sends batches of what is ready. */

@@ -263,7 +263,8 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 	}
 	install_hook(STEP_LOOKED, item->want->path);
 	if (install_set_meta(d, name, item->want) < 0) {
-		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+		/* EOPNOTSUPP: a symlink has come to stand there. */
+		install_fail(item, errno == ENOENT || errno == EOPNOTSUPP ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;
 	}
 	/* Not reached through a descriptor of its own, which an unreadable file would not give. */

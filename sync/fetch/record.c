@@ -33,8 +33,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 		return;
 	if (t->state == TICKET_PAIRED)
 		route_unpair(f, t);
-	if (t->download != NULL)
-		download_heard(f, t, peer);
+	download_heard(f, t, peer);
 	t->tries = 0;
 	judge_ticket(f, t);
 }
@@ -54,15 +53,15 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
-	bool hold =
-		f->started && !f->paused && f->held_bytes < HELD_BYTES_MAX && (only_meta || is_complete(theirs, bytes));
+	bool hold = f->started && !f->paused && f->held_bytes < (bytes != NULL ? HELD_BYTES_MAX : HELD_BARE_MAX) &&
+	            (only_meta || is_complete(theirs, bytes));
 	struct record want;
 	struct ticket *t;
 
 	/* What the index cannot take, on a disk error, is held all the same: it must not be acknowledged. */
 	if (!hold && index_want(f->c.index, peer, theirs) < 0)
 		hold = true;
-	if (!hold && (!f->started || f->paused || !wanted_room(f))) {
+	if (!hold && (!f->started || f->paused || !wanted_room(f, BURST_MAX))) {
 		f->rewalk = true;
 		return NULL;
 	}
@@ -71,6 +70,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	if (hold) {
 		if (bytes != NULL)
 			t->bytes = mem_dup(bytes, (size_t)theirs->content.size);
+		t->bytes_from = peer;
 		ticket_hold(f, t);
 	}
 	return t;

@@ -119,6 +119,17 @@ static bool settle(struct fetch *f, struct ticket *t)
 	return true;
 }
 
+/* Its turn comes in the queue, or, where too many are in it, when the index is looked through again. */
+static void queue_up(struct fetch *f, struct ticket *t)
+{
+	if (wanted_room(f, WINDOW_MAX) || t->held || t->repair) {
+		ticket_to(f, t, TICKET_QUEUED);
+		return;
+	}
+	f->rewalk = true;
+	ticket_free(f, t);
+}
+
 /* t's content is wanted: by moving, by copying, or from peers. */
 static void route_content(struct fetch *f, struct ticket *t)
 {
@@ -137,7 +148,7 @@ static void route_content(struct fetch *f, struct ticket *t)
 	if (t->download != NULL)
 		go_in_place(f, t);
 	else if (!settle(f, t))
-		ticket_to(f, t, TICKET_QUEUED);
+		queue_up(f, t);
 }
 
 void route_ticket(struct fetch *f, struct ticket *t)
@@ -207,7 +218,7 @@ void route_settled(struct fetch *f)
 			record_clear(&copy.row);
 			go_in_place(f, t);
 		} else {
-			ticket_to(f, t, TICKET_QUEUED);
+			queue_up(f, t);
 		}
 	}
 }

@@ -187,7 +187,9 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	}
 	if (f->count[TICKET_WAITING] >= WAITING_MAX && !t->held && !t->repair) {
 		/* The index remembers it; it is tried again when its turn comes round. */
-		if (f->rewalk_ms == INT64_MAX)
+		if (reason == REASON_NO_SOURCE)
+			f->sourceless = true;
+		else if (f->rewalk_ms == INT64_MAX)
 			f->rewalk_ms = fetch_now(f) + REWALK_MS;
 		ticket_free(f, t);
 		return;

@@ -8,9 +8,9 @@
 
 enum { READ_AT_ONCE = 256 };
 
-bool wanted_room(const struct fetch *f)
+bool wanted_room(const struct fetch *f, size_t max)
 {
-	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < WINDOW_MAX;
+	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < max;
 }
 
 struct ticket *wanted_load(struct fetch *f, const char *path)
@@ -84,7 +84,7 @@ void wanted_fill(struct fetch *f)
 	if (!f->more && (f->rewalk || fetch_now(f) >= f->rewalk_ms))
 		wanted_restart(f);
 	/* One helping a turn, so that other things go on in between. */
-	if (f->more && HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < WINDOW_MAX / 2) {
+	if (f->more && wanted_room(f, WINDOW_MAX / 2)) {
 		take_paths(f);
 		if (f->more)
 			fetch_wake(f);

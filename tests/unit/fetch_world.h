@@ -564,7 +564,7 @@ static inline struct record peer_record(uint64_t id, const char *path, enum reco
 	struct record r = { .path = mem_strdup(path), .kind = kind, .seq = ++p->seq, .modified_by = id };
 
 	r.mode = kind == RECORD_DIR ? 0755 : kind == RECORD_FILE ? 0644 : 0;
-	r.mtime_ns = kind == RECORD_DIR ? 0 : 1600000000123456789 + (int64_t)p->seq;
+	r.mtime_ns = kind == RECORD_DIR ? 0 : 1900000000123456789 + (int64_t)p->seq;
 	assert_int_equal(version_bump(&r.version, p->epoch, p->seq), 0);
 	return r;
 }

@@ -1,0 +1,322 @@
+/* Fetch on disks that refuse: full, read-only, without permission, with another disk mounted inside, without exchange. Where
+ * mounting is not allowed these are skipped. */
+#include "tests/unit/fetch_world.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static bool can_mount, is_root;
+
+static int write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fs_pwrite_all(fd, text, strlen(text), 0);
+	close(fd);
+	return rc;
+}
+
+/* Root of a user namespace, where the kernel lets an ordinary user make one. */
+static int become_root(void)
+{
+	char uid_map[32], gid_map[32];
+
+	snprintf(uid_map, sizeof(uid_map), "0 %d 1", (int)geteuid());
+	snprintf(gid_map, sizeof(gid_map), "0 %d 1", (int)getegid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || write_proc("/proc/self/setgroups", "deny") < 0)
+		return -1;
+	return write_proc("/proc/self/uid_map", uid_map) < 0 ? -1 : write_proc("/proc/self/gid_map", gid_map);
+}
+
+static void enter_namespace(void)
+{
+	is_root = geteuid() == 0;
+	can_mount = (is_root ? unshare(CLONE_NEWNS) : become_root()) == 0 &&
+	            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* A share that is a disk of 4 MiB. */
+static int setup(void **state)
+{
+	char dir[64] = "/tmp/test-fetch-XXXXXX", share[96];
+
+	(void)state;
+	if (!can_mount)
+		return 0;
+	umask(022);
+	assert_non_null(mkdtemp(dir));
+	snprintf(share, sizeof(share), "%s/share", dir);
+	assert_int_equal(mkdir(share, 0755), 0);
+	assert_int_equal(mount("none", share, "tmpfs", 0, "size=4m,nr_inodes=500"), 0);
+	world_open(dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char share[96];
+
+	(void)state;
+	if (!can_mount)
+		return 0;
+	snprintf(share, sizeof(share), "%s", w->share_dir);
+	log_set_sink(NULL, NULL);
+	umount2(share, MNT_DETACH);
+	world_close();
+	return 0;
+}
+
+static void fill_disk(void)
+{
+	int fd = fs_open(w->root, ".lanyard/ballast", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	uint8_t *p = mem_calloc(1 << 16, 1);
+
+	memset(p, 1, 1 << 16);
+	while (write(fd, p, 1 << 16) > 0)
+		;
+	assert_int_equal(errno, ENOSPC);
+	while (write(fd, p, 4096) > 0)
+		;
+	free(p);
+	close(fd);
+}
+
+static void free_disk(void)
+{
+	assert_int_equal(unlinkat(w->root, ".lanyard/ballast", 0), 0);
+}
+
+static void full_disk_waits_and_goes_on(void **state)
+{
+	size_t n = 2 << 20;
+	uint8_t *bytes = noise(n, 1);
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	assert_true(run());
+	fill_disk();
+	say_text(ANNA, "small", "small");
+	say_file(ANNA, "big", bytes, n, false);
+	RUN_UNTIL(w->nproblems == 2);
+	assert_string_equal(w->problem, "the disk is full");
+	/* Nothing is known in memory only while we wait. */
+	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_false(run_ms(200));
+	assert_false(is_there("small"));
+	free_disk();
+	assert_true(run());
+	assert_text("small", "small");
+	assert_bytes("big", bytes, n);
+	assert_int_equal(w->nproblems, 2);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+static void disk_that_fills_up_in_the_middle_keeps_what_it_has(void **state)
+{
+	size_t n = 3 << 20;
+	uint8_t *bytes = noise(n, 2), *other = noise(3 << 20, 3);
+	uint64_t received;
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	say_file(ANNA, "first", other, 2 << 20, false);
+	assert_true(run());
+	say_file(ANNA, "second", bytes, n, false);
+	RUN_UNTIL(w->nproblems == 1);
+	received = fetch_counters(w->fetch).blocks_received;
+	assert_bytes("first", other, 2 << 20);
+	assert_false(is_there("second"));
+	assert_int_equal(unlinkat(w->root, "first", 0), 0);
+	scan_path("first");
+	assert_true(run());
+	assert_bytes("second", bytes, n);
+	assert_true(fetch_counters(w->fetch).blocks_resumed > 10);
+	assert_true(fetch_counters(w->fetch).blocks_received > received);
+	free(bytes);
+	free(other);
+}
+
+static void read_only_disk_waits(void **state)
+{
+	(void)state;
+	if (!can_mount)
+		skip();
+	say_text(ANNA, "a", "one");
+	assert_true(run());
+	assert_int_equal(mount("none", w->share_dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	say_text(ANNA, "a", "two");
+	say_text(ANNA, "b", "new");
+	RUN_UNTIL(w->nproblems == 2);
+	assert_string_equal(w->problem, "the disk is read-only");
+	assert_text("a", "one");
+	assert_int_equal(mount("none", w->share_dir, NULL, MS_REMOUNT, "size=4m"), 0);
+	assert_true(run());
+	assert_text("a", "two");
+	assert_text("b", "new");
+}
+
+static void other_disk_inside_the_share_is_told(void **state)
+{
+	char inside[160];
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	say_dir(ANNA, "usb");
+	assert_true(run());
+	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
+	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+	say_text(ANNA, "usb/x", "x");
+	RUN_UNTIL(w->nproblems == 1);
+	assert_string_equal(w->problem, "another disk is mounted there, where files cannot be replaced in one step");
+	assert_int_equal(umount(inside), 0);
+	assert_true(run());
+	assert_text("usb/x", "x");
+}
+
+/* Runs fn as nobody in a share of nobody's. */
+static int as_nobody(void (*fn)(void))
+{
+	pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0) {
+		char dir[64] = "/tmp/test-fetch-XXXXXX";
+
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(77);
+		umask(022);
+		if (mkdtemp(dir) == NULL)
+			_exit(1);
+		world_open(dir);
+		fn();
+		world_close();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define CHECK(condition)                                                                \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                       \
+		}                                                                       \
+	} while (0)
+
+static void write_into_locked_folders(void)
+{
+	struct record r = peer_next(ANNA, "locked", RECORD_DIR);
+	struct fs_stat st;
+
+	r.mode = 0555;
+	say(ANNA, &r, NULL, 0);
+	say_text(ANNA, "locked/a", "one");
+	say_text(ANNA, "locked/b", "b");
+	CHECK(run());
+	say_text(ANNA, "locked/a", "two");
+	say_gone(ANNA, "locked/b");
+	CHECK(run());
+	CHECK(!is_there("locked/b"));
+	CHECK(fs_stat_beneath(w->root, "locked", &st) == 0 && st.mode == 0555);
+	CHECK(w->nproblems == 0);
+	/* So that it can be cleaned up. */
+	CHECK(fchmodat(w->root, "locked", 0755, 0) == 0);
+}
+
+static void own_locked_folder_is_opened_for_a_moment(void **state)
+{
+	int rc;
+
+	(void)state;
+	if (!is_root)
+		skip();
+	rc = as_nobody(write_into_locked_folders);
+	if (rc == 77)
+		skip();
+	assert_int_equal(rc, 0);
+}
+
+static void unreadable_part_is_taken_up_again(void)
+{
+	size_t n = 1 << 20;
+	uint8_t *bytes = noise(n, 4);
+	struct record r = peer_next(ANNA, "dark", RECORD_FILE);
+	struct fs_stat st;
+
+	have(ANNA, &r, bytes, n, CHUNK);
+	r.mode = 0;
+	say(ANNA, &r, NULL, 0);
+	CHECK(run());
+	CHECK(fs_stat_beneath(w->root, "dark", &st) == 0 && st.mode == 0 && st.size == (int64_t)n);
+	free(bytes);
+}
+
+static void file_of_mode_zero_is_installed(void **state)
+{
+	int rc;
+
+	(void)state;
+	if (!is_root)
+		skip();
+	rc = as_nobody(unreadable_part_is_taken_up_again);
+	if (rc == 77)
+		skip();
+	assert_int_equal(rc, 0);
+}
+
+static void denied_until_allowed(void)
+{
+	CHECK(run());
+	CHECK(symlinkat("x", w->root, "y") == 0);
+	CHECK(unlinkat(w->root, "y", 0) == 0);
+	CHECK(fchmodat(w->root, ".lanyard/parts", 0500, 0) == 0);
+	say_text(ANNA, "a", "a");
+	while (w->nproblems == 0)
+		turn();
+	CHECK(strcmp(w->problem, "no permission to write here") == 0);
+	CHECK(!is_there("a"));
+	CHECK(fchmodat(w->root, ".lanyard/parts", 0700, 0) == 0);
+	CHECK(run());
+	CHECK(is_there("a"));
+}
+
+static void no_permission_waits(void **state)
+{
+	int rc;
+
+	(void)state;
+	if (!is_root)
+		skip();
+	rc = as_nobody(denied_until_allowed);
+	if (rc == 77)
+		skip();
+	assert_int_equal(rc, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* These fork, so they come before there are threads. */
+		cmocka_unit_test(own_locked_folder_is_opened_for_a_moment),
+		cmocka_unit_test(file_of_mode_zero_is_installed),
+		cmocka_unit_test(no_permission_waits),
+		cmocka_unit_test_setup_teardown(full_disk_waits_and_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(disk_that_fills_up_in_the_middle_keeps_what_it_has, setup, teardown),
+		cmocka_unit_test_setup_teardown(read_only_disk_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_disk_inside_the_share_is_told, setup, teardown),
+	};
+
+	enter_namespace();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

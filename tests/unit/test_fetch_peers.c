@@ -1,0 +1,340 @@
+/* Fetch and its peers: several of them, slow, lying and vanishing ones. */
+#include "tests/unit/fetch_world.h"
+
+static const size_t BIG = 8 << 20;
+
+/* Both peers say the same record. */
+static void say_both(const char *path, const uint8_t *bytes, size_t n, size_t chunk)
+{
+	struct record anna = peer_next(ANNA, path, RECORD_FILE), bert = { 0 };
+	struct blob *b = MEM_NEW(struct blob);
+
+	have(ANNA, &anna, bytes, n, chunk);
+	blob_make(b, bytes, n, chunk);
+	LL_PREPEND(peer_of(BERT)->blobs, b);
+	record_copy(&bert, &anna);
+	bert.seq = ++peer_of(BERT)->seq;
+	fetch_record(w->fetch, ANNA, &anna, NULL, 0, NULL);
+	fetch_record(w->fetch, BERT, &bert, NULL, 0, NULL);
+	fetch_records_end(w->fetch, ANNA);
+	record_clear(&anna);
+	record_clear(&bert);
+}
+
+static void two_peers_share_the_work(void **state)
+{
+	uint8_t *bytes = noise(BIG, 1);
+
+	(void)state;
+	peer_up(BERT);
+	say_both("both", bytes, BIG, CHUNK);
+	assert_true(run());
+	assert_bytes("both", bytes, BIG);
+	assert_int_equal(peer_of(ANNA)->bytes + peer_of(BERT)->bytes, BIG);
+	assert_true(peer_of(ANNA)->bytes > BIG / 8);
+	assert_true(peer_of(BERT)->bytes > BIG / 8);
+	assert_int_equal(w->misbehaved, 0);
+	free(bytes);
+}
+
+static void what_one_has_not_comes_from_the_other(void **state)
+{
+	uint8_t *bytes = noise(BIG, 2);
+
+	(void)state;
+	peer_up(BERT);
+	peer_of(ANNA)->has_upto = (int64_t)BIG / 2;
+	say_both("half", bytes, BIG, CHUNK);
+	assert_true(run());
+	assert_bytes("half", bytes, BIG);
+	assert_int_equal(w->misbehaved, 0);
+	free(bytes);
+}
+
+static void lying_peer_is_found_out(void **state)
+{
+	uint8_t *bytes = noise(BIG, 3);
+
+	(void)state;
+	peer_up(BERT);
+	say_both("truth", bytes, BIG, CHUNK);
+	turn();
+	peer_of(ANNA)->lies = true;
+	assert_true(run());
+	assert_bytes("truth", bytes, BIG);
+	assert_true(w->misbehaved > 0);
+	assert_int_equal(w->liar, ANNA);
+	free(bytes);
+}
+
+static void lying_list_is_found_out(void **state)
+{
+	uint8_t *bytes = noise(BIG, 4);
+
+	(void)state;
+	peer_up(BERT);
+	peer_of(ANNA)->lies = true;
+	say_both("list", bytes, BIG, CHUNK);
+	assert_true(run());
+	assert_bytes("list", bytes, BIG);
+	assert_int_equal(w->liar, ANNA);
+	assert_int_equal(peer_of(ANNA)->blocks, 0);
+	free(bytes);
+}
+
+static void lie_in_a_small_file_is_found_out(void **state)
+{
+	struct record r = peer_next(ANNA, "s", RECORD_FILE), other;
+
+	(void)state;
+	have(ANNA, &r, "right", 5, CHUNK);
+	record_copy(&other, &r);
+	other.seq = ++peer_of(BERT)->seq;
+	/* The bytes that come along are wrong; nothing wrong ever stands there. */
+	say(ANNA, &r, "wrong", 5);
+	RUN_UNTIL(w->misbehaved > 0);
+	assert_int_equal(w->liar, ANNA);
+	assert_false(is_there("s"));
+	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(index_wanted_count(w->index), 1);
+	have(BERT, &other, "right", 5, CHUNK);
+	peer_up(BERT);
+	say(BERT, &other, NULL, 0);
+	assert_true(run());
+	assert_text("s", "right");
+}
+
+static void only_liars_leave_the_ticket_waiting(void **state)
+{
+	uint8_t *bytes = noise(BIG, 5);
+
+	(void)state;
+	peer_of(ANNA)->lies = true;
+	say_file(ANNA, "lie", bytes, BIG, false);
+	RUN_UNTIL(w->nproblems > 0);
+	assert_false(is_there("lie"));
+	assert_string_equal(w->problem, "the members that offer it sent something else");
+	/* What it says anew may be true. */
+	peer_of(ANNA)->lies = false;
+	say_file(ANNA, "lie", bytes, BIG, false);
+	assert_true(run());
+	assert_bytes("lie", bytes, BIG);
+	free(bytes);
+}
+
+static void peer_that_vanishes_is_replaced(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 6);
+
+	(void)state;
+	say_both("gone", bytes, BIG * 4, CHUNK);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 50);
+	peer_down(ANNA);
+	assert_false(run_ms(100));
+	peer_up(BERT);
+	assert_true(run());
+	assert_bytes("gone", bytes, BIG * 4);
+	/* What Anna gave was not fetched again. */
+	assert_true(peer_of(ANNA)->bytes > 0);
+	assert_true(peer_of(BERT)->bytes < BIG * 4);
+	free(bytes);
+}
+
+static void download_resumes_after_a_restart(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 7);
+	uint64_t before;
+
+	(void)state;
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	before = fetch_counters(w->fetch).blocks_received;
+	fetch_end();
+	assert_int_equal(parts_left(), 2);
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("resumed", bytes, BIG * 4);
+	assert_true(fetch_counters(w->fetch).blocks_resumed >= before - 64);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+static void lying_map_costs_only_fetching(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 8), zeros[1 << 16] = { 0 };
+	char command[400];
+
+	(void)state;
+	say_file(ANNA, "mapped", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	fetch_end();
+	/* A power cut: the map says more than the part has. */
+	snprintf(command, sizeof(command),
+	         "cd %s/.lanyard/parts && python3 - <<'E'\nimport glob\nm=glob.glob('*.map')[0]\n"
+	         "d=bytearray(open(m,'rb').read())\nd[-512:]=b'\\1'*512\nopen(m,'wb').write(d)\n"
+	         "p=glob.glob('*.part')[0]\nf=open(p,'r+b')\nf.seek(70000)\nf.write(b'junk')\nE",
+	         w->share_dir);
+	assert_int_equal(system(command), 0);
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("mapped", bytes, BIG * 4);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	assert_int_equal(w->misbehaved, 0);
+	(void)zeros;
+	free(bytes);
+}
+
+static void parts_nobody_wants_are_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	fetch_end();
+	assert_int_equal(parts_left(), 2);
+	assert_int_equal(index_unwant(w->index, "left", 0), 0);
+	fetch_begin();
+	assert_true(run());
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+static void vanished_want_drops_its_part(void **state)
+{
+	uint8_t *one = noise(BIG, 10), *two = noise(BIG, 11);
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 4 << 20;
+	say_file(ANNA, "twice", one, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+	say_file(ANNA, "twice", two, BIG, false);
+	assert_true(run());
+	assert_bytes("twice", two, BIG);
+	RUN_UNTIL(parts_left() == 0);
+	free(one);
+	free(two);
+}
+
+static void local_blocks_are_copied(void **state)
+{
+	uint8_t *bytes = noise(BIG, 12), *more = mem_calloc(BIG + CHUNK, 1);
+	struct record r;
+
+	(void)state;
+	say_file(ANNA, "old", bytes, BIG, false);
+	assert_true(run());
+	memcpy(more + CHUNK, bytes, BIG);
+	memset(more, 'n', CHUNK);
+	r = peer_next(ANNA, "new", RECORD_FILE);
+	have(ANNA, &r, more, BIG + CHUNK, CHUNK);
+	say(ANNA, &r, NULL, 0);
+	assert_true(run());
+	assert_bytes("new", more, BIG + CHUNK);
+	assert_int_equal(fetch_counters(w->fetch).blocks_copied, BIG / CHUNK);
+	assert_int_equal(peer_of(ANNA)->bytes, BIG + CHUNK);
+	free(bytes);
+	free(more);
+}
+
+static void rotten_local_blocks_are_fetched(void **state)
+{
+	uint8_t *bytes = noise(BIG, 13);
+	struct record r;
+	int fd;
+
+	(void)state;
+	say_file(ANNA, "old", bytes, BIG, false);
+	assert_true(run());
+	fd = fs_open(w->root, "old", O_RDWR, 0);
+	assert_int_equal(fs_pwrite_all(fd, "rot", 3, 100000), 0);
+	close(fd);
+	r = peer_next(ANNA, "new", RECORD_FILE);
+	have(ANNA, &r, bytes, BIG, CHUNK);
+	say(ANNA, &r, NULL, 0);
+	assert_true(run());
+	assert_bytes("new", bytes, BIG);
+	assert_int_equal(fetch_counters(w->fetch).blocks_copied, BIG / CHUNK - 1);
+	free(bytes);
+}
+
+static void partial_blocks_can_be_served(void **state)
+{
+	uint8_t *bytes = noise(BIG, 14), got[16];
+	struct content c = contents(bytes, BIG);
+	int fd = -1;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 4 << 20;
+	say_file(ANNA, "partial", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received == 64);
+	RUN_UNTIL(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK, &fd) == 1);
+	assert_int_equal(fs_pread_full(fd, got, sizeof(got), CHUNK * 3), sizeof(got));
+	assert_memory_equal(got, bytes + CHUNK * 3, sizeof(got));
+	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3 + 1, CHUNK, &fd), 0);
+	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK - 1, &fd), 0);
+	assert_int_equal(fetch_partial(w->fetch, &c, 5 << 20, CHUNK, &fd), 0);
+	c.root[0] ^= 1;
+	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK, &fd), 0);
+	free(bytes);
+}
+
+static void late_and_foreign_answers_are_dropped(void **state)
+{
+	uint8_t *bytes = noise(BIG, 15);
+
+	(void)state;
+	fetch_block(w->fetch, ANNA, 1, mem_dup("xxxx", 4), 4);
+	fetch_list(w->fetch, ANNA, 1, 0, (const uint8_t *)"x", 1);
+	peer_of(ANNA)->mute = true;
+	say_file(ANNA, "mute", bytes, BIG, false);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	/* The request is Anna's: Bert's answer to it is none. */
+	fetch_list(w->fetch, BERT, 1, 0, NULL, 0);
+	fetch_block(w->fetch, ANNA, 1, mem_dup("xxxx", 4), 4);
+	peer_down(ANNA);
+	peer_of(ANNA)->mute = false;
+	peer_up(ANNA);
+	assert_true(run());
+	assert_bytes("mute", bytes, BIG);
+	free(bytes);
+}
+
+static void no_peer_no_busy_loop(void **state)
+{
+	(void)state;
+	peer_down(ANNA);
+	say_file(ANNA, "nowhere", "x", 1, false);
+	assert_false(run_ms(100));
+	assert_false(fetch_idle(w->fetch));
+	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(two_peers_share_the_work, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(what_one_has_not_comes_from_the_other, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(lying_peer_is_found_out, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(lying_list_is_found_out, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(lie_in_a_small_file_is_found_out, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(only_liars_leave_the_ticket_waiting, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(peer_that_vanishes_is_replaced, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(download_resumes_after_a_restart, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(lying_map_costs_only_fetching, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(parts_nobody_wants_are_removed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(vanished_want_drops_its_part, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(local_blocks_are_copied, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(rotten_local_blocks_are_fetched, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(no_peer_no_busy_loop, world_setup, world_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/* Parts and what belongs to them: maps, holes, names on the way out of the share. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/fetch/part.h"
+#include "sync/fetch/sparse.h"
+#include "sync/fetch/swap.h"
+
+static char dir[64];
+static int dirfd = -1;
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test-part-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dirfd < 0;
+}
+
+static int teardown(void **state)
+{
+	int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	close(dirfd);
+	assert_int_equal(fs_remove_tree(fd, dir + 5), 0);
+	close(fd);
+	return 0;
+}
+
+static struct blocklist three_blocks(void)
+{
+	struct blocklist l = { .n = 3, .b = mem_calloc(3, sizeof(struct block)) };
+
+	for (uint32_t i = 0; i < 3; i++) {
+		l.b[i].len = 1000 * (i + 1);
+		memset(l.b[i].hash, (int)i + 1, 32);
+	}
+	return l;
+}
+
+/* --- the map --- */
+
+static void map_comes_back_as_it_was(void **state)
+{
+	struct blocklist l = three_blocks();
+	struct content c = blocklist_content(&l);
+	size_t n = part_map_size("a/b", &c);
+	uint8_t *p = mem_calloc(n, 1);
+	struct part_map m;
+
+	(void)state;
+	part_map_encode(p, "a/b", &c, &l);
+	p[part_map_have_at("a/b", &c) + 1] = 1;
+	assert_int_equal(part_map_decode(&m, p, n), 0);
+	assert_string_equal(m.path, "a/b");
+	assert_true(content_equal(&m.content, &c));
+	assert_int_equal(m.list.n, 3);
+	assert_memory_equal(m.have, "\0\1\0", 3);
+	part_map_clear(&m);
+	free(p);
+	blocklist_clear(&l);
+}
+
+static void damaged_map_is_no_map(void **state)
+{
+	struct blocklist l = three_blocks();
+	struct content c = blocklist_content(&l);
+	size_t n = part_map_size("a/b", &c);
+	uint8_t *p = mem_calloc(n + 1, 1);
+	struct part_map m;
+
+	(void)state;
+	part_map_encode(p, "a/b", &c, &l);
+	for (size_t i = 0; i < n; i++) {
+		p[i] ^= 0x82;
+		/* The path alone may be another: it is compared with the wanted one. */
+		if (i < 12 || i >= 15)
+			assert_int_equal(part_map_decode(&m, p, n), -1);
+		else if (part_map_decode(&m, p, n) == 0)
+			part_map_clear(&m);
+		p[i] ^= 0x82;
+	}
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(part_map_decode(&m, p, i), -1);
+	assert_int_equal(part_map_decode(&m, p, n + 1), -1);
+	assert_int_equal(part_map_decode(&m, p, n), 0);
+	part_map_clear(&m);
+	free(p);
+	blocklist_clear(&l);
+}
+
+static void names_differ_by_path_and_content(void **state)
+{
+	struct blocklist l = three_blocks();
+	struct content c = blocklist_content(&l), d = c;
+	char a[PART_NAME + 1], b[PART_NAME + 1];
+
+	(void)state;
+	part_name(a, "x", &c);
+	assert_int_equal(strlen(a), PART_NAME);
+	part_name(b, "x", &c);
+	assert_string_equal(a, b);
+	part_name(b, "y", &c);
+	assert_string_not_equal(a, b);
+	d.root[0] ^= 1;
+	part_name(b, "x", &d);
+	assert_string_not_equal(a, b);
+	blocklist_clear(&l);
+}
+
+/* --- the part --- */
+
+static struct part_job *job_new(enum part_op op, const struct blocklist *l)
+{
+	struct part_job *job = MEM_NEW(struct part_job);
+
+	job->op = op;
+	job->parts = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	job->path = mem_strdup("file");
+	job->content = blocklist_content(l);
+	job->part = -1;
+	job->map = -1;
+	part_name(job->name, "file", &job->content);
+	job->have_at = part_map_have_at("file", &job->content);
+	return job;
+}
+
+static void open_begins_writes_and_takes_up(void **state)
+{
+	struct blocklist l = three_blocks();
+	uint8_t bytes[3][3000];
+	struct part_job *job, *write;
+	int part, map;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		memset(bytes[i], 'a' + (int)i, l.b[i].len);
+		sha256(l.b[i].hash, bytes[i], l.b[i].len);
+	}
+	/* Without a list nothing is begun. */
+	job = job_new(PART_OPEN, &l);
+	part_job_run(job);
+	assert_int_equal(job->part, -1);
+	assert_int_equal(job->error, 0);
+	part_job_free(job);
+
+	job = job_new(PART_OPEN, &l);
+	job->list.n = 3;
+	job->list.b = mem_dup(l.b, 3 * sizeof(*l.b));
+	part_job_run(job);
+	assert_true(job->part >= 0);
+	assert_null(job->have);
+	part = job->part;
+	map = job->map;
+
+	write = job_new(PART_WRITE, &l);
+	close(write->parts);
+	write->part = part;
+	write->map = map;
+	write->pieces = mem_calloc(2, sizeof(*write->pieces));
+	write->n = 2;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct piece *p = &write->pieces[i];
+
+		*p = (struct piece){ .block = i, .len = l.b[i].len, .offset = i * 1000 };
+		memcpy(p->hash, l.b[i].hash, 32);
+		p->bytes = mem_dup(bytes[i], l.b[i].len);
+	}
+	write->pieces[1].bytes[7] ^= 1;
+	part_job_run(write);
+	assert_int_equal(write->error, 0);
+	assert_true(write->pieces[0].ok);
+	assert_false(write->pieces[1].ok);
+	part_job_free(write);
+	part_job_free(job);
+	close(part);
+	close(map);
+
+	/* Taken up, list and all. */
+	job = job_new(PART_OPEN, &l);
+	part_job_run(job);
+	assert_true(job->part >= 0);
+	assert_int_equal(job->list.n, 3);
+	assert_memory_equal(job->have, "\1\0\0", 3);
+	assert_true(job->dirty);
+	close(job->part);
+	close(job->map);
+	part_job_free(job);
+	blocklist_clear(&l);
+}
+
+/* --- holes --- */
+
+static int64_t blocks_used(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_blocks;
+}
+
+static void assert_file(int fd, const uint8_t *bytes, size_t n)
+{
+	uint8_t *got = mem_calloc(n, 1);
+
+	assert_int_equal(fs_pread_full(fd, got, n, 0), n);
+	assert_memory_equal(got, bytes, n);
+	free(got);
+}
+
+static void zeros_are_left_out_wherever_they_are(void **state)
+{
+	static const size_t starts[] = { 0, 1, 4095, 4096, 100000, 131072 };
+	static const size_t lengths[] = { 32768, 40000, 65536, 300000, 10 };
+	size_t n = 512 << 10;
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
+		for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+			uint8_t *bytes = mem_calloc(n, 1);
+			int fd = fs_open(dirfd, "holes", O_RDWR | O_CREAT | O_TRUNC, 0600);
+			size_t cut = 77777;
+
+			memset(bytes, 0x55, n);
+			memset(bytes + starts[s], 0, lengths[l]);
+			assert_int_equal(ftruncate(fd, (off_t)n), 0);
+			/* In two blocks, cut where no page ends. */
+			assert_int_equal(sparse_write(fd, bytes, cut, 0, false), 0);
+			assert_int_equal(sparse_write(fd, bytes + cut, n - cut, (int64_t)cut, false), 0);
+			assert_file(fd, bytes, n);
+			/* The cut, and both ends, may each spoil what is shorter than the least hole. */
+			if (lengths[l] > 3 * SPARSE_MIN)
+				assert_true(blocks_used(fd) * 512 <= (int64_t)(n - lengths[l] + 3 * SPARSE_MIN));
+			close(fd);
+			free(bytes);
+		}
+	}
+}
+
+static void dirty_parts_get_their_zeros(void **state)
+{
+	size_t n = 256 << 10;
+	uint8_t *bytes = mem_calloc(n, 1), *junk = mem_calloc(n, 1);
+	int fd = fs_open(dirfd, "dirty", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	memset(junk, 0x77, n);
+	assert_int_equal(fs_pwrite_all(fd, junk, n, 0), 0);
+	assert_int_equal(sparse_write(fd, bytes, n, 0, true), 0);
+	assert_file(fd, bytes, n);
+	close(fd);
+	free(bytes);
+	free(junk);
+}
+
+/* --- names on the way out --- */
+
+static void swap_names_tell_what_should_come_out(void **state)
+{
+	struct swap s = { .id = 0x123456789abcdef0,
+		          .number = 3,
+		          .old_ino = 77,
+		          .old_size = 5,
+		          .old_mtime_ns = -1,
+		          .new_size = 6,
+		          .new_mtime_ns = 1234 },
+		    back;
+	struct fs_stat old = { .kind = S_IFREG, .ino = 77, .size = 5, .mtime_ns = -1 };
+	struct fs_stat new = { .kind = S_IFREG, .ino = 99, .size = 6, .mtime_ns = 1234 };
+	struct fs_stat other = { .kind = S_IFREG, .ino = 77, .size = 5, .mtime_ns = 0 };
+	char name[SWAP_NAME_MAX], again[SWAP_NAME_MAX];
+
+	(void)state;
+	for (int with_part = 0; with_part < 2; with_part++) {
+		memset(s.part, with_part ? 'a' : 0, 32);
+		swap_name(name, &s);
+		assert_true(strlen(name) < 255);
+		assert_int_equal(swap_parse(&back, name), 0);
+		swap_name(again, &back);
+		assert_string_equal(name, again);
+		assert_int_equal(swap_judge(&back, &old), SWAP_OLD);
+		assert_int_equal(swap_judge(&back, &new), SWAP_NEW);
+		assert_int_equal(swap_judge(&back, &other), SWAP_STRANGER);
+	}
+	/* Nothing goes in when something is deleted. */
+	s.new_size = -1;
+	new.size = -1;
+	assert_int_equal(swap_judge(&s, &new), SWAP_STRANGER);
+	assert_int_equal(swap_parse(&back, "1-2-3.swap"), -1);
+	assert_int_equal(swap_parse(&back, "x-2-3-4-5-6-7-0.swap"), -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-0.swap~"), -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-abc.swap"), -1);
+	assert_int_equal(swap_parse(&back, "11111111111111111-2-3-4-5-6-7-0.swap"), -1);
+	assert_int_equal(swap_parse(&back, ""), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(map_comes_back_as_it_was),
+		cmocka_unit_test(damaged_map_is_no_map),
+		cmocka_unit_test(names_differ_by_path_and_content),
+		cmocka_unit_test_setup_teardown(open_begins_writes_and_takes_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(zeros_are_left_out_wherever_they_are, setup, teardown),
+		cmocka_unit_test_setup_teardown(dirty_parts_get_their_zeros, setup, teardown),
+		cmocka_unit_test(swap_names_tell_what_should_come_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
