@@ -1,0 +1,122 @@
+"""The README's first screen: `make run` here, the line it prints there, and a dropped file is on both."""
+import fcntl
+import os
+import pty
+import re
+import select
+import shutil
+import termios
+import time
+
+import agents
+import netlab
+from netlab import trees
+
+LINE = re.compile(rb"^make run INVITE=(lanyard1-[A-Za-z0-9_-]+)\r?$", re.M)
+SHARING = rb"Sharing"
+
+
+def _ignored(folder, names):
+    if folder != netlab.ROOT:
+        return {n for n in names if n == "__pycache__"}
+    return {n for n in names if n.startswith(("build", ".")) or n == "share"}
+
+
+class Checkout:
+    """A copy of this source tree on a host, built already, with a terminal in it."""
+
+    def __init__(self, host):
+        self.host, self.build = host, os.path.basename(agents.BUILD)
+        self.dir = host.path("lanyard")
+        shutil.copytree(netlab.ROOT, self.dir, ignore=_ignored)
+        shutil.copytree(agents.BUILD, os.path.join(self.dir, self.build))
+        host.home, host.share = os.path.join(self.dir, ".lanyard-home"), os.path.join(self.dir, "share")
+
+    def start(self, *words, until=SHARING, seconds=30):
+        """Type `make run WORDS`; returns what was printed up to `until`."""
+        self.leader, follower = pty.openpty()
+        self.proc = self.host.popen(
+            "make", "-C", self.dir, "run", "B=" + self.build, *words, stdin=follower, stdout=follower, stderr=follower,
+            env=agents.clean_env(self.host), start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(follower)
+        return self.read(until, seconds)
+
+    def read(self, until, seconds):
+        said, end = b"", time.monotonic() + seconds * netlab.FACTOR
+        while time.monotonic() < end and not re.search(until, said):
+            if select.select([self.leader], [], [], 0.1)[0]:
+                try:
+                    said += os.read(self.leader, 65536)
+                except OSError:
+                    break
+        assert re.search(until, said), said.decode(errors="replace")
+        return said
+
+    def stop(self):
+        """Ctrl-C; nothing may be left running, and nobody complains."""
+        pid = int(open(os.path.join(self.host.home, "lock")).read())
+        os.write(self.leader, b"\x03")
+        self.proc.wait(10 * netlab.FACTOR)
+        said = b""
+        while True:
+            try:
+                got = os.read(self.leader, 65536)
+            except OSError:
+                break
+            if not got:
+                break
+            said += got
+        os.close(self.leader)
+        assert not os.path.exists("/proc/%d" % pid)
+        assert b"stopping" in said and b"rror" not in said and b"anitizer" not in said, said.decode(errors="replace")
+
+
+def test_two_commands_bring_up_two_hosts_and_ctrl_c_loses_nothing(lab):
+    a, b = Checkout(lab.host("a")), Checkout(lab.host("b"))
+    said = a.start()
+    tokens = LINE.findall(said)
+    assert len(tokens) == 1, said
+    b.start("INVITE=" + tokens[0].decode())
+    assert [g["group"] for g in b.host.cli("groups")["groups"]] == ["home"]
+    trees.write(a.host.share, {"hello": b"world"})
+    netlab.settle([a.host, b.host])
+    ids = [c.host.agent_id() for c in (a, b)]
+    a.stop()
+    b.stop()
+    trees.write(b.host.share, {"meanwhile": b"1"})
+    assert len(LINE.findall(a.start())) == 1
+    # The same line pasted again does no harm.
+    b.start("INVITE=" + tokens[0].decode())
+    assert [c.host.agent_id() for c in (a, b)] == ids
+    a.host.wait_peers(1)
+    assert netlab.settle([a.host, b.host])
+    assert a.host.read("meanwhile") == b"1"
+    a.stop()
+    b.stop()
+
+
+def test_a_second_run_and_a_bad_invite_say_so(lab):
+    a = Checkout(lab.host("a"))
+    a.start("GROUP=our pictures")
+    assert [g["group"] for g in a.host.cli("groups")["groups"]] == ["our pictures"]
+    again = a.host.run("make", "-C", a.dir, "run", "B=" + a.build, check=False, timeout=30 * netlab.FACTOR)
+    assert again.returncode != 0 and b"runs on" in again.stderr and a.host.agent_id()
+    a.stop()
+    b = Checkout(lab.host("b"))
+    bad = b.host.run("make", "-C", b.dir, "run", "B=" + b.build, "INVITE=lanyard1-x", check=False,
+                     timeout=30 * netlab.FACTOR)
+    assert bad.returncode != 0 and b"token" in bad.stderr and not LINE.search(bad.stdout)
+    assert b.host.lanyard("status").code == 3
+
+
+def test_a_taken_port_says_what_to_do(lab):
+    a = Checkout(lab.host("a"))
+    home, a.host.home = a.host.home, a.host.path("other")
+    a.host.daemon.start("--discovery", "off")
+    taken = a.host.run("make", "-C", a.dir, "run", "B=" + a.build, check=False, timeout=30 * netlab.FACTOR)
+    assert taken.returncode != 0 and b"LISTEN=0" in taken.stderr and not LINE.search(taken.stdout)
+    a.host.daemon.stop()
+    a.host.home = home
+    a.start()
+    a.stop()
