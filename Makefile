@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all run check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench
+.PHONY: all run check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -113,7 +113,7 @@ $(B)/tests/fuzz/%-fuzzer: tests/fuzz/%.c $(B)/liblanyard.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
 
-$(B)/tests/bench/index_bench: tests/bench/index_bench.c $(B)/liblanyard.a
+$(B)/tests/bench/%_bench: tests/bench/%_bench.c $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
@@ -121,6 +121,9 @@ $(B)/tests/bench/index_bench: tests/bench/index_bench.c $(B)/liblanyard.a
 INDEX_ROWS ?= 50000
 index-bench: $(B)/tests/bench/index_bench ## rows a second through the index (INDEX_ROWS, 50000)
 	@$< $(INDEX_ROWS)
+
+link-bench: $(B)/tests/bench/link_bench ## bytes a second through one TLS link on loopback, by size of frame
+	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
 
 FUZZ_SECONDS ?= 10
 fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; what it finds stays in build-fuzz/
