@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine_internal.h"
 #include "base/bytes.h"
@@ -13,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MIN_MS = 5000, RETRY_MAX_MS = 60000 };
+enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MS = 5000 };
 
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
@@ -37,8 +38,7 @@ static void fail(struct engine *e, char *why)
 static void fail_for_now(struct engine *e, char *why)
 {
 	fail(e, why);
-	loop_timer_start(e->retry, e->patience_ms, 0);
-	e->patience_ms = 2 * e->patience_ms > RETRY_MAX_MS ? RETRY_MAX_MS : 2 * e->patience_ms;
+	loop_timer_start(e->retry, RETRY_MS, 0);
 }
 
 /* --- the local side --- */
@@ -140,7 +140,10 @@ static const struct fetch_ops fetch_ops = {
 
 static void look_at(void *arg, const char *path)
 {
-	local_hint(((struct engine *)arg)->local, path);
+	struct engine *e = arg;
+
+	if (e->local)
+		local_hint(e->local, path);
 }
 
 static void fetch_installed(void *arg, const struct record *r)
@@ -319,7 +322,7 @@ static void turn_end(void *arg)
 	struct engine *e = arg;
 	struct engine_status s;
 
-	if (e->peers && e->index) {
+	if (e->peers && e->index && e->fetch) {
 		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
 			index_lost(e);
 		checkpoint(e);
@@ -349,7 +352,6 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->dir = mem_printf("groups/%s", hex);
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, try_again, e);
-	e->patience_ms = RETRY_MIN_MS;
 	return e;
 }
 
@@ -396,7 +398,6 @@ static void start(struct engine *e)
 		return;
 	free(e->error);
 	e->error = NULL;
-	e->patience_ms = RETRY_MIN_MS;
 	e->scanned = false;
 	index_on_commit(e->index, index_committed, e);
 	e->local = local_new(&(struct local_config){ .loop = c->loop,
@@ -451,14 +452,16 @@ static void stop(struct engine *e)
 {
 	loop_timer_stop(e->retry);
 	engine_verify_free(e);
-	peer_group_free(e->peers);
-	e->peers = NULL;
-	if (e->fetch)
-		fetch_free(e->fetch);
-	e->fetch = NULL;
-	if (e->local)
-		local_free(e->local);
+	struct local *local = e->local;
+	struct fetch *fetch = e->fetch;
+
+	/* The talks end first, so that no peer calls into what goes; fetch still writes the rows of what it installs. */
+	if (e->peers && e->index)
+		peer_group_pause(e->peers, true);
 	e->local = NULL;
+	local_free(local);
+	fetch_free(fetch);
+	e->fetch = NULL;
 	/* Jobs that are out still hold the share's descriptors and the index's file. */
 	if (e->index)
 		workers_flush(e->context->workers);
@@ -467,6 +470,8 @@ static void stop(struct engine *e)
 	e->index = NULL;
 	share_free(e->share);
 	e->share = NULL;
+	peer_group_free(e->peers);
+	e->peers = NULL;
 }
 
 static void restart(void *arg)
@@ -481,7 +486,7 @@ static void restart(void *arg)
 	if (damaged)
 		try_again(e);
 	else
-		loop_timer_start(e->retry, e->patience_ms, 0);
+		loop_timer_start(e->retry, RETRY_MS, 0);
 }
 
 void engine_free(struct engine *e)
@@ -502,12 +507,13 @@ void engine_free(struct engine *e)
 static void end(void *arg)
 {
 	struct engine *e = arg;
-	char *lanyard = e->share ? mem_printf("%s/.lanyard", e->share_path) : NULL;
+	int root = e->share ? fcntl(share_root(e->share), F_DUPFD_CLOEXEC, 3) : -1;
 
 	stop(e);
-	if (lanyard && fs_remove_tree(AT_FDCWD, lanyard))
-		log_warn("%s: could not be removed: %s", lanyard, strerror(errno));
-	free(lanyard);
+	if (root >= 0 && fs_remove_tree(root, ".lanyard"))
+		log_warn("%s/.lanyard: could not be removed: %s", e->share_path, strerror(errno));
+	if (root >= 0)
+		close(root);
 	engine_forget(e);
 	engine_free(e);
 }

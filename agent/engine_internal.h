@@ -43,7 +43,6 @@ struct engine {
 	bool checkpointing;
 	bool restarting, ending;  /* that is to happen between two turns */
 	struct loop_timer *retry; /* runs while it is to be started again */
-	int64_t patience_ms;
 	struct engine_verify *verify;
 };
 

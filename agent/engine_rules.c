@@ -29,7 +29,7 @@ static bool ask_again(void *arg, const struct roster_member *m)
 	uint64_t peer = agent_id_short(&m->id);
 	struct index_peer p;
 
-	if (index_peer_get(e->index, peer, &p) == 1 && p.received) {
+	if (index_peer_get(e->index, peer, &p) == 0 && p.received) {
 		p.received = 0;
 		index_peer_put(e->index, peer, &p);
 	}

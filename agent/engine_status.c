@@ -91,7 +91,7 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 	if (!e->scanned || local_state(e->local) == LOCAL_SCANNING)
 		return ENGINE_SCANNING;
 	fetch_downloads(e->fetch, has_reason, &waits);
-	return waits || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
+	return waits || local_failing(e->local) || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
 }
 
 /* The first thing that in_sync lacks, in the order in which a change travels. */
@@ -103,6 +103,8 @@ static const char *lacking(struct engine *e, const struct engine_status *s)
 		return "lanyard resume";
 	if (!e->scanned || local_state(e->local) != LOCAL_WATCHING)
 		return "the scan";
+	if (local_failing(e->local))
+		return "files here that cannot be read";
 	if (!local_idle(e->local))
 		return "files here to be looked at";
 	if (s->wanted)
@@ -118,7 +120,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 	s->error = e->error;
 	if (e->local && !s->error)
 		s->error = local_error(e->local);
-	if (e->index) {
+	if (e->index && e->local && e->fetch) {
 		s->totals = index_totals(e->index);
 		s->wanted = index_wanted_count(e->index);
 		s->wanted_bytes = index_wanted_bytes(e->index);
@@ -185,7 +187,7 @@ static bool add_holder(void *arg, const struct roster_member *m)
 	uint64_t member = agent_id_short(&m->id);
 	struct index_peer p;
 
-	if (member != h->self && h->n < ROSTER_MAX_MEMBERS && index_peer_get(h->index, member, &p) > 0 &&
+	if (member != h->self && h->n < ROSTER_MAX_MEMBERS && index_peer_get(h->index, member, &p) == 0 &&
 	    p.settled_epoch == h->epoch) {
 		h->list[h->n].member = member;
 		h->list[h->n++].settled = p.settled;

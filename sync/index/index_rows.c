@@ -176,7 +176,8 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 		return -1;
 	}
 	r->modified_by = short_id;
-	r->via = 0;
+	if (r->via != short_id)
+		r->via = 0;
 	return put(index, r, blocks);
 }
 

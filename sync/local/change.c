@@ -102,6 +102,7 @@ static void fill_row(struct record *r, enum record_kind kind, const struct fs_st
 	r->content = (struct content){ 0 };
 	r->chunk_log2 = 0;
 	r->seen = seen_of(st);
+	r->via = 0;
 }
 
 static void write_tombstone(struct local *l, struct record *r)
@@ -133,7 +134,7 @@ enum change change_gone(struct local *l, const struct record *row, uint64_t seq,
 		goto clear_fresh;
 	/* A deletion reaches every member: it is looked at twice, and the share itself too. */
 	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) < 0) {
-		problem_add(l->problems, row->path, strerror(errno), l->scan.looks);
+		problem_add(l->problems, row->path, PROBLEM_FAILING, strerror(errno), l->scan.looks);
 		goto clear_fresh;
 	}
 	if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK) {
@@ -220,6 +221,7 @@ static void write_mode(struct local *l, const struct look *k, uint64_t seq)
 		r.mode = k->st.mode;
 		r.mtime_ns = k->st.mtime_ns;
 		r.seen = seen_of(&k->st);
+		r.via = l->c.short_id;
 		(void)write_row(l, &r, NULL);
 	}
 	record_clear(&r);
@@ -252,6 +254,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	fill_row(&r, RECORD_FILE, &k->st);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
+	r.via = l->c.short_id;
 	if (write_row(l, &r, NULL) == 0)
 		(void)change_gone(l, &old, seq, false);
 	record_clear(&r);
@@ -261,7 +264,7 @@ clear_old:
 }
 
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-		       const struct merge *m, uint64_t seq)
+                       const struct merge *m, uint64_t seq)
 {
 	struct seen seen = seen_of(&k->st);
 	struct file_job *job;
@@ -317,6 +320,11 @@ static const char *special_name(uint32_t kind)
 	}
 }
 
+static enum problem_kind error_kind(int error)
+{
+	return error == EXDEV || error == ENAMETOOLONG || error == EFBIG ? PROBLEM_SKIPPED : PROBLEM_FAILING;
+}
+
 static const char *error_text(int error)
 {
 	if (error == EXDEV)
@@ -327,7 +335,7 @@ static const char *error_text(int error)
 }
 
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-		  const struct merge *m, uint64_t seq)
+                  const struct merge *m, uint64_t seq)
 {
 	uint64_t look = m != NULL ? m->look : l->scan.looks;
 
@@ -337,7 +345,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		return;
 	}
 	if (k->error != 0)
-		problem_add(l->problems, k->path, error_text(k->error), look);
+		problem_add(l->problems, k->path, error_kind(k->error), error_text(k->error), look);
 	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
 		return;
 	switch (k->st.kind) {
@@ -354,7 +362,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		found_file(l, k, row, hint, m, seq);
 		break;
 	default:
-		problem_add(l->problems, k->path, special_name(k->st.kind), look);
+		problem_add(l->problems, k->path, PROBLEM_SKIPPED, special_name(k->st.kind), look);
 		if (row != NULL && !row->deleted)
 			(void)change_gone(l, row, seq, false);
 		break;
@@ -390,6 +398,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	fill_row(&r, RECORD_FILE, &f->st);
 	r.content = f->content;
 	r.chunk_log2 = f->chunk_log2;
+	r.via = same ? l->c.short_id : 0;
 	(void)write_row(l, &r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
 clear_r:
 	record_clear(&r);
@@ -412,9 +421,9 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_CHANGING);
 		break;
 	case HASH_FAILED:
-		problem_add(l->problems, f->path,
-			    f->error == EFBIG ? "larger than a file that can be synced" : strerror(f->error),
-			    l->scan.looks);
+		problem_add(l->problems, f->path, error_kind(f->error),
+		            f->error == EFBIG ? "larger than a file that can be synced" : strerror(f->error),
+		            l->scan.looks);
 		break;
 	}
 }

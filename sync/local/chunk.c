@@ -7,12 +7,12 @@
 enum { WINDOW = 64 };
 
 /* A number for every byte value: splitmix64's output function over its counter. */
-#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
-#define STEP1(z) (((z) ^ ((z) >> 30)) * UINT64_C(0xbf58476d1ce4e5b9))
-#define STEP2(z) (((z) ^ ((z) >> 27)) * UINT64_C(0x94d049bb133111eb))
-#define STEP3(z) ((z) ^ ((z) >> 31))
-#define GEAR(i) STEP3(STEP2(STEP1(((uint64_t)(i) + 1) * GOLDEN)))
-#define GEAR4(i) GEAR(i), GEAR((i) + 1), GEAR((i) + 2), GEAR((i) + 3)
+#define GOLDEN    UINT64_C(0x9e3779b97f4a7c15)
+#define STEP1(z)  (((z) ^ ((z) >> 30)) * UINT64_C(0xbf58476d1ce4e5b9))
+#define STEP2(z)  (((z) ^ ((z) >> 27)) * UINT64_C(0x94d049bb133111eb))
+#define STEP3(z)  ((z) ^ ((z) >> 31))
+#define GEAR(i)   STEP3(STEP2(STEP1(((uint64_t)(i) + 1) * GOLDEN)))
+#define GEAR4(i)  GEAR(i), GEAR((i) + 1), GEAR((i) + 2), GEAR((i) + 3)
 #define GEAR16(i) GEAR4(i), GEAR4((i) + 4), GEAR4((i) + 8), GEAR4((i) + 12)
 #define GEAR64(i) GEAR16(i), GEAR16((i) + 16), GEAR16((i) + 32), GEAR16((i) + 48)
 

@@ -18,8 +18,8 @@ size_t chunk_max(uint8_t avg_log2);
 
 /* Bytes that come in pieces. Where a block ends depends on where it began and on its bytes, on nothing else. */
 struct chunk_stream {
-	uint64_t hash;    /* of the last 63 bytes, once the block is long enough to be cut */
-	uint32_t len;     /* bytes of the current block so far */
+	uint64_t hash; /* of the last 63 bytes, once the block is long enough to be cut */
+	uint32_t len;  /* bytes of the current block so far */
 	uint8_t avg_log2;
 };
 #define CHUNK_STREAM_INIT(log2) ((struct chunk_stream){ .avg_log2 = (log2) })

@@ -13,7 +13,12 @@
 void cutter_init(struct cutter *c, int fd, int64_t size, int64_t pos, uint8_t avg_log2, bool sparse)
 {
 	*c = (struct cutter){
-		.fd = fd, .size = size, .pos = pos, .read_pos = pos, .avg_log2 = avg_log2, .sparse = sparse,
+		.fd = fd,
+		.size = size,
+		.pos = pos,
+		.read_pos = pos,
+		.avg_log2 = avg_log2,
+		.sparse = sparse,
 		.buf = mem_realloc(NULL, CUTTER_READ, 1),
 	};
 }

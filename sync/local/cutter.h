@@ -11,14 +11,14 @@
 #include "sync/plan/record.h"
 
 struct cutter {
-	int fd;                 /* the caller's */
-	int64_t size;           /* of the file */
-	int64_t pos;            /* where the next block begins */
-	bool sparse;            /* the file has holes: they need not be read */
+	int fd;       /* the caller's */
+	int64_t size; /* of the file */
+	int64_t pos;  /* where the next block begins */
+	bool sparse;  /* the file has holes: they need not be read */
 	uint8_t avg_log2;
-	uint8_t *buf;           /* owned */
-	size_t used, len;       /* of buf: bytes taken, bytes there */
-	int64_t read_pos;       /* of the file, behind buf */
+	uint8_t *buf;     /* owned */
+	size_t used, len; /* of buf: bytes taken, bytes there */
+	int64_t read_pos; /* of the file, behind buf */
 	struct sha256_stream sha;
 };
 

@@ -12,21 +12,21 @@ struct hash;
 
 enum hash_status {
 	HASH_DONE,
-	HASH_AGAIN,    /* no file any more, or another one, or only its ctime changed: look again */
-	HASH_CHANGED,  /* it was written to while it was read */
-	HASH_FAILED,   /* cannot be read: error says why (EFBIG: more blocks than a record may have) */
+	HASH_AGAIN,   /* no file any more, or another one, or only its ctime changed: look again */
+	HASH_CHANGED, /* it was written to while it was read */
+	HASH_FAILED,  /* cannot be read: error says why (EFBIG: more blocks than a record may have) */
 };
 
 /* One file to hash; the caller's, who may make it part of something larger. */
 struct hash_file {
 	/* set by the caller */
 	char *path;
-	int64_t size;           /* as last seen: only to choose the way */
-	uint8_t previous_log2;  /* what its last version was cut with; 0: none */
+	int64_t size;          /* as last seen: only to choose the way */
+	uint8_t previous_log2; /* what its last version was cut with; 0: none */
 	/* the result */
 	enum hash_status status;
 	int error;
-	struct fs_stat st;      /* DONE: of the file as it was read */
+	struct fs_stat st; /* DONE: of the file as it was read */
 	struct content content;
 	uint8_t chunk_log2;
 	struct blocklist blocks; /* of two or more; empty otherwise; the caller clears it */

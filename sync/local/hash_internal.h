@@ -11,12 +11,12 @@ struct hash {
 	struct workers *workers;
 	const struct hash_ops *ops;
 	void *arg;
-	bool freed;                 /* hash_free was called: ends with the last job */
-	struct ground *ground;      /* of the files in `small` that no job has yet; NULL when there are none */
-	struct hash_file *small;    /* oldest first */
+	bool freed;              /* hash_free was called: ends with the last job */
+	struct ground *ground;   /* of the files in `small` that no job has yet; NULL when there are none */
+	struct hash_file *small; /* oldest first */
 	size_t nsmall;
-	struct hash_large *large;   /* oldest first */
-	int small_out;              /* jobs out */
+	struct hash_large *large; /* oldest first */
+	int small_out;            /* jobs out */
 	int large_out;
 	size_t pending;
 };

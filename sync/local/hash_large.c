@@ -18,19 +18,19 @@
 
 enum {
 	JOBS_OUT = 4,
-	AHEAD = 8,                /* segments cut and not stitched, at most */
+	AHEAD = 8, /* segments cut and not stitched, at most */
 	FILES_OPEN = 2,
 	SEGMENT_MIN = 8 << 20,
-	SEGMENT_BLOCKS = 32,      /* a segment is so many average blocks; a multiple of the largest one */
+	SEGMENT_BLOCKS = 32, /* a segment is so many average blocks; a multiple of the largest one */
 };
 
 struct segment {
 	struct hash_large *file;
-	int64_t from;             /* where cutting starts: where a block begins, or a guess */
-	int64_t begin, end;       /* blocks that begin in [begin, end) are kept */
-	bool ready;               /* the job is back */
+	int64_t from;               /* where cutting starts: where a block begins, or a guess */
+	int64_t begin, end;         /* blocks that begin in [begin, end) are kept */
+	bool ready;                 /* the job is back */
 	const struct segment *stop; /* a repair: ends early at one of its cuts; NULL: no repair */
-	int64_t first, last;      /* where the first kept block begins and the last one ends */
+	int64_t first, last;        /* where the first kept block begins and the last one ends */
 	struct blocklist blocks;
 	uint32_t cap;
 	int error;
@@ -40,18 +40,18 @@ struct hash_large {
 	struct hash *hash;
 	struct ground *ground;
 	struct hash_file *file;
-	int fd;                   /* -1: not open */
+	int fd; /* -1: not open */
 	bool opening;
 	bool sparse;
 	int64_t segment_size;
 	uint32_t nsegments;
-	uint32_t next_segment;    /* to cut */
-	uint32_t stitched;        /* segments that are part of file->blocks */
+	uint32_t next_segment; /* to cut */
+	uint32_t stitched;     /* segments that are part of file->blocks */
 	struct segment **segments;
-	uint32_t cap;             /* of file->blocks */
-	int64_t pos;              /* where the blocks so far end */
-	int out;                  /* jobs */
-	int error;                /* the first one; nothing new is begun */
+	uint32_t cap; /* of file->blocks */
+	int64_t pos;  /* where the blocks so far end */
+	int out;      /* jobs */
+	int error;    /* the first one; nothing new is begun */
 	struct hash_large *prev, *next;
 };
 

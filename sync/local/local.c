@@ -81,9 +81,10 @@ static void on_lost(void *arg)
 	struct local *l = arg;
 
 	if (!l->told_overflow)
-		log_warn("%s: changes came faster than they could be read; looking at everything again. If this repeats: "
-			 "sysctl fs.inotify.max_queued_events=%lld", share_path(l->c.share),
-			 (long long)read_limit("max_queued_events") * 4);
+		log_warn(
+			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
+			"sysctl fs.inotify.max_queued_events=%lld",
+			share_path(l->c.share), (long long)read_limit("max_queued_events") * 4);
 	l->told_overflow = true;
 	local_rescan(l);
 }
@@ -126,11 +127,12 @@ static void begin_watch(struct local *l)
 		return;
 	error = errno;
 	set_text(&l->watch_problem,
-		 error == EMFILE ? mem_printf("changes are found only by looking at everything now and then: sysctl "
-					      "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
-					      (long long)read_limit("max_user_instances") * 2)
-				 : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
-					      strerror(error)));
+	         error == EMFILE
+	                 ? mem_printf("changes are found only by looking at everything now and then: sysctl "
+	                              "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
+	                              (long long)read_limit("max_user_instances") * 2)
+	                 : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
+	                              strerror(error)));
 	if (!l->told_limit)
 		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
 	l->told_limit = true;
@@ -234,9 +236,9 @@ static void note_unwatched(struct local *l)
 	}
 	limit = read_limit("max_user_watches");
 	set_text(&l->watch_problem,
-		 mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
-			    "fs.inotify.max_user_watches=%lld", (long long)l->scan.unwatched,
-			    (long long)(limit + l->scan.unwatched) * 5 / 4));
+	         mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
+	                    "fs.inotify.max_user_watches=%lld",
+	                    (long long)l->scan.unwatched, (long long)(limit + l->scan.unwatched) * 5 / 4));
 	if (!l->told_limit)
 		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
 	l->told_limit = true;
@@ -248,7 +250,7 @@ void local_scanned(struct local *l)
 
 	note_unwatched(l);
 	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
-		  (long long)took_ms);
+	          (long long)took_ms);
 	plan_rescan(l, took_ms);
 	if (l->c.scanned != NULL)
 		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
@@ -407,6 +409,11 @@ int64_t local_pending(const struct local *l)
 	return scan_pending(l);
 }
 
+int64_t local_failing(const struct local *l)
+{
+	return problem_failing(l->problems);
+}
+
 const char *local_error(const struct local *l)
 {
 	return l->error;
@@ -432,7 +439,7 @@ static bool each_changing(void *arg, const char *path, int64_t since_ms)
 	const struct each *e = arg;
 
 	return each_problem(arg, path, "keeps changing: waiting until its writer is done",
-			    clock_wall_s() - (e->now_ms - since_ms) / 1000);
+	                    clock_wall_s() - (e->now_ms - since_ms) / 1000);
 }
 
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg)

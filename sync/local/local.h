@@ -15,15 +15,19 @@ struct local;
 
 enum local_state { LOCAL_SCANNING, LOCAL_WATCHING, LOCAL_PAUSED, LOCAL_ERROR };
 
-struct local_problem { const char *path; const char *reason; int64_t since_s; };
+struct local_problem {
+	const char *path;
+	const char *reason;
+	int64_t since_s;
+};
 
 struct local_config {
 	struct loop *loop;
 	struct workers *workers;
 	struct share *share;
 	struct index *index;
-	uint64_t short_id;          /* ours, for modified_by */
-	int64_t rescan_s;           /* a slow full scan, jittered by 20 %; default 3600 */
+	uint64_t short_id; /* ours, for modified_by */
+	int64_t rescan_s;  /* a slow full scan, jittered by 20 %; default 3600 */
 	/* The path is being changed by an install batch, whose row follows: what a look saw there is not taken for a change;
 	 * look again a little later. NULL: never. (fetch_installing) */
 	bool (*busy)(void *arg, const char *path);
@@ -55,10 +59,13 @@ bool local_idle(const struct local *l);
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg);
 /* Hints, or files to hash, that are not done yet. */
 int64_t local_pending(const struct local *l);
+/* Of the problems, those that keep the share from being in sync: files that cannot be read now. */
+int64_t local_failing(const struct local *l);
 const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */
 
 /* Re-reads every file against its row. fn for each file whose bytes changed although size, mtime and ctime did not (rot),
  * then done(arg, files read, bytes read, rotten). One at a time: -1 when one is running. */
-int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r), void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
+int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
+                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 
 #endif

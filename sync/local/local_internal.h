@@ -16,22 +16,23 @@ struct verify;
 
 /* A walk under way, or about to begin, and the rows it is merged with. */
 struct merge {
-	char *under;             /* "": everything */
-	char *from;              /* what is now `under` was this folder: contents are taken over from its rows; NULL: not so */
+	char *under; /* "": everything */
+	char *from;  /* what is now `under` was this folder: contents are taken over from its rows; NULL: not so */
 	bool shallow;
-	bool full;               /* of everything, to the last row */
-	struct walk *walk;       /* a job may have it */
-	bool walked;             /* its last step is back */
-	struct ignore *ignore;   /* the rules it goes by */
+	bool full;             /* of everything, to the last row */
+	struct walk *walk;     /* a job may have it */
+	bool walked;           /* its last step is back */
+	struct ignore *ignore; /* the rules it goes by */
 	struct index_cursor *cursor;
-	struct record row;       /* the cursor's next one */
+	struct record row; /* the cursor's next one */
 	bool have_row;
 	bool rows_ended;
-	uint64_t start_seq;      /* the index's number when it began: later rows it does not judge */
-	uint64_t look;           /* its number, for problems */
-	char *skip;              /* a folder that could not be read: its rows are left alone; NULL: none */
-	char *gone;              /* a folder that is known to be absent: so is all below; NULL: none */
-	struct record *folders;  /* rows of absent folders, one in another; each becomes a tombstone after what is in it */
+	uint64_t start_seq; /* the index's number when it began: later rows it does not judge */
+	uint64_t look;      /* its number, for problems */
+	char *skip;         /* a folder that could not be read: its rows are left alone; NULL: none */
+	char *gone;         /* a folder that is known to be absent: so is all below; NULL: none */
+	struct record
+		*folders; /* rows of absent folders, one in another; each becomes a tombstone after what is in it */
 	size_t nfolders, cap_folders;
 	/* in the queue of walks to come, by `under` */
 	UT_hash_handle hh;
@@ -40,17 +41,17 @@ struct merge {
 /* A single path to look at. */
 struct look_hint {
 	struct settle_hint hint;
-	char *from;              /* it was this file; NULL: not known to be moved */
+	char *from; /* it was this file; NULL: not known to be moved */
 };
 
 /* A file that is being hashed. */
 struct file_job {
-	struct hash_file file;   /* first: the hash knows only this */
-	uint64_t row_seq;        /* of its row when it was looked at; 0: none */
-	bool full;               /* counted in scan.full_hashing */
-	bool again;              /* something was heard of it meanwhile */
-	bool stale;              /* all was begun anew meanwhile: the result does not count */
-	UT_hash_handle hh;       /* by file.path */
+	struct hash_file file; /* first: the hash knows only this */
+	uint64_t row_seq;      /* of its row when it was looked at; 0: none */
+	bool full;             /* counted in scan.full_hashing */
+	bool again;            /* something was heard of it meanwhile */
+	bool stale;            /* all was begun anew meanwhile: the result does not count */
+	UT_hash_handle hh;     /* by file.path */
 };
 
 struct move {
@@ -59,44 +60,44 @@ struct move {
 };
 
 struct scan {
-	struct merge *queue;     /* walks to come, in order, by path */
-	struct merge *part;      /* the one under way; NULL: none */
-	struct merge *full;      /* the full scan under way; NULL: none */
-	bool full_wanted;        /* another one, as soon as none is under way */
-	struct scan_job *out;    /* has a walk, or single paths; one at a time, so that looks come in their order */
-	bool checked;            /* the share was checked since the batch of looks that is being merged came back */
-	bool full_last;          /* it was the full scan's turn the last time */
-	struct move *moves;      /* files that were renamed, to be looked at */
+	struct merge *queue;  /* walks to come, in order, by path */
+	struct merge *part;   /* the one under way; NULL: none */
+	struct merge *full;   /* the full scan under way; NULL: none */
+	bool full_wanted;     /* another one, as soon as none is under way */
+	struct scan_job *out; /* has a walk, or single paths; one at a time, so that looks come in their order */
+	bool checked;         /* the share was checked since the batch of looks that is being merged came back */
+	bool full_last;       /* it was the full scan's turn the last time */
+	struct move *moves;   /* files that were renamed, to be looked at */
 	struct file_job *files;
-	int64_t full_files;      /* looked at by the full scan */
+	int64_t full_files; /* looked at by the full scan */
 	int64_t full_changed;
-	int64_t full_hashing;    /* files it found that are being hashed */
-	bool full_ended;         /* the full scan's walk is through, full_hashing is not */
+	int64_t full_hashing; /* files it found that are being hashed */
+	bool full_ended;      /* the full scan's walk is through, full_hashing is not */
 	int64_t full_began_ms;
-	int64_t unwatched;       /* folders of the full scan that could not be watched */
-	uint64_t looks;          /* the last look's number */
+	int64_t unwatched; /* folders of the full scan that could not be watched */
+	uint64_t looks;    /* the last look's number */
 };
 
 struct local {
 	struct local_config c;
-	int refs;                /* the owner, and each job that is out */
-	bool freed;              /* by the owner */
+	int refs;   /* the owner, and each job that is out */
+	bool freed; /* by the owner */
 	bool started;
-	struct ground *ground;   /* NULL: not started, or the share cannot be used */
-	struct watch *watch;     /* NULL: nothing is watched */
+	struct ground *ground; /* NULL: not started, or the share cannot be used */
+	struct watch *watch;   /* NULL: nothing is watched */
 	struct settle *settle;
 	struct hash *hash;
 	struct problems *problems;
 	struct scan scan;
-	struct verify *verify;   /* NULL: none is running */
+	struct verify *verify; /* NULL: none is running */
 	struct loop_hook *hook;
 	struct loop_timer *settle_timer;
 	struct loop_timer *rescan_timer;
 	struct loop_timer *retry_timer;
-	char *error;             /* why LOCAL_ERROR; NULL: none */
-	bool failed;             /* error is new: the end of the turn drops what is under way */
-	char *watch_problem;     /* why not all is watched; NULL: all is */
-	int64_t rescan_now_s;    /* the time between full scans in force */
+	char *error;          /* why LOCAL_ERROR; NULL: none */
+	bool failed;          /* error is new: the end of the turn drops what is under way */
+	char *watch_problem;  /* why not all is watched; NULL: all is */
+	int64_t rescan_now_s; /* the time between full scans in force */
 	bool told_overflow, told_limit;
 	enum local_state told_state;
 	bool told_idle;
@@ -144,7 +145,7 @@ void merge_hints(struct local *l, const struct batch *b, const struct look_hint 
 enum change { CHANGE_NONE, CHANGE_DONE, CHANGE_LATER };
 /* What a look found at its path, against the row (NULL: none): written, sent to be hashed, or left alone. */
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-		  const struct merge *m, uint64_t seq);
+                  const struct merge *m, uint64_t seq);
 /* The row's path is absent: its tombstone. known_gone: a folder above was seen to be absent just now. */
 enum change change_gone(struct local *l, const struct record *row, uint64_t seq, bool known_gone);
 /* A hashed file is back. */

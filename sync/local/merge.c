@@ -154,7 +154,7 @@ void merge_batch(struct local *l, struct merge *m, const struct batch *b, uint64
 {
 	if (b->error != 0) {
 		/* Nothing can be said of any of it. */
-		problem_add(l->problems, m->under, strerror(b->error), m->look);
+		problem_add(l->problems, m->under, PROBLEM_FAILING, strerror(b->error), m->look);
 		return;
 	}
 	for (size_t i = 0; i < b->n && l->error == NULL; i++) {
@@ -214,8 +214,8 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	if (have > 0 && !row.deleted && row.kind == RECORD_DIR && k->st.kind != S_IFDIR && k->error == 0)
 		scan_tree(l, k->path, NULL);
 	else if (k->st.kind == S_IFDIR && k->error == 0 &&
-		 (have == 0 || row.deleted || row.kind != RECORD_DIR ||
-		  (l->watch != NULL && !watch_knows(l->watch, k->path))))
+	         (have == 0 || row.deleted || row.kind != RECORD_DIR ||
+	          (l->watch != NULL && !watch_knows(l->watch, k->path))))
 		scan_tree(l, k->path, NULL);
 	else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted)
 		(void)change_gone(l, &row, seq, false);

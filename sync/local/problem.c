@@ -13,6 +13,7 @@
 enum { LOG_A_MINUTE = 20 };
 
 struct problem {
+	enum problem_kind kind;
 	char *reason;
 	int64_t since_s;
 	uint64_t look;
@@ -22,7 +23,8 @@ struct problem {
 
 struct problems {
 	struct problem *all;
-	int64_t more; /* those that found no room since the last recount */
+	int64_t more;    /* those that found no room since the last recount */
+	int64_t failing; /* of all */
 };
 
 struct problems *problem_new(void)
@@ -33,6 +35,7 @@ struct problems *problem_new(void)
 static void drop(struct problems *p, struct problem *x)
 {
 	HASH_DEL(p->all, x);
+	p->failing -= x->kind == PROBLEM_FAILING;
 	free(x->reason);
 	free(x);
 }
@@ -49,7 +52,7 @@ void problem_free(struct problems *p)
 	free(p);
 }
 
-void problem_add(struct problems *p, const char *path, const char *reason, uint64_t look)
+void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look)
 {
 	struct problem *x;
 	size_t n;
@@ -71,6 +74,8 @@ void problem_add(struct problems *p, const char *path, const char *reason, uint6
 	x->reason = mem_strdup(reason);
 	x->since_s = clock_wall_s();
 	x->look = look;
+	x->kind = kind;
+	p->failing += kind == PROBLEM_FAILING;
 	HASH_ADD_STR(p->all, path, x);
 	if (log_allow("local problem", LOG_A_MINUTE))
 		log_warn("%s: not synced: %s", path, reason);
@@ -118,8 +123,13 @@ int64_t problem_count(const struct problems *p)
 	return (int64_t)HASH_COUNT(p->all) + p->more;
 }
 
-bool problem_each(const struct problems *p, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
-		  void *arg)
+int64_t problem_failing(const struct problems *p)
+{
+	return p->failing;
+}
+
+bool problem_each(const struct problems *p,
+                  bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg)
 {
 	const struct problem *x;
 

@@ -12,8 +12,11 @@ enum { PROBLEM_MAX = 10000 };
 
 struct problems *problem_new(void);
 void problem_free(struct problems *p);
+/* SKIPPED is never synced, by its nature. FAILING should be, and will be when its cause goes away: until then the share
+ * is not in sync. */
+enum problem_kind { PROBLEM_SKIPPED, PROBLEM_FAILING };
 /* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
-void problem_add(struct problems *p, const char *path, const char *reason, uint64_t look);
+void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look);
 /* It has none. Cheap when there are no problems at all. */
 void problem_clear(struct problems *p, const char *path);
 /* It may still have it. */
@@ -23,8 +26,10 @@ void problem_sweep(struct problems *p, const char *under, uint64_t look);
 /* A walk of everything begins: what could only be counted is counted anew. */
 void problem_recount(struct problems *p);
 int64_t problem_count(const struct problems *p);
+/* Those that are FAILING. */
+int64_t problem_failing(const struct problems *p);
 /* false when fn returned false. */
-bool problem_each(const struct problems *p, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
-		  void *arg);
+bool problem_each(const struct problems *p,
+                  bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg);
 
 #endif

@@ -9,8 +9,8 @@
 #include "sync/share/path.h"
 
 enum {
-	HASH_BACKLOG = 4096,  /* files waiting to be hashed: no more are looked for until they are fewer */
-	QUEUE_MAX = 20000,    /* walks waiting: above that, a full scan does it all */
+	HASH_BACKLOG = 4096, /* files waiting to be hashed: no more are looked for until they are fewer */
+	QUEUE_MAX = 20000,   /* walks waiting: above that, a full scan does it all */
 };
 
 /* One job: a step of a walk, or single paths. */
@@ -18,10 +18,10 @@ struct scan_job {
 	struct local *local;
 	struct ground *ground;
 	struct ignore *ignore;
-	struct merge *merge;      /* NULL: single paths, or dropped */
-	struct walk *walk;        /* the merge's, or when dropped the job's own */
-	struct look_hint *hints;  /* owned */
-	struct walk_path *paths;  /* owned */
+	struct merge *merge;     /* NULL: single paths, or dropped */
+	struct walk *walk;       /* the merge's, or when dropped the job's own */
+	struct look_hint *hints; /* owned */
+	struct walk_path *paths; /* owned */
 	size_t n;
 	uint64_t seq;
 	struct batch batch;

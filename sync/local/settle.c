@@ -32,12 +32,12 @@ struct hint {
 };
 
 struct settle {
-	struct hint *hints;   /* all, by path */
-	struct hint *due;     /* in the order they became due */
+	struct hint *hints; /* all, by path */
+	struct hint *due;   /* in the order they became due */
 	struct hint *waiting;
-	struct hint *cool;    /* the oldest first */
+	struct hint *cool; /* the oldest first */
 	size_t ncool;
-	int64_t next_ms;      /* no hint of `waiting` is due before; -1: none waits */
+	int64_t next_ms; /* no hint of `waiting` is due before; -1: none waits */
 	bool overflowed;
 };
 
@@ -292,8 +292,8 @@ bool settle_overflowed(struct settle *s)
 	return overflowed;
 }
 
-size_t settle_changing(const struct settle *s, int64_t now_ms, bool (*fn)(void *arg, const char *path, int64_t since_ms),
-		       void *arg)
+size_t settle_changing(const struct settle *s, int64_t now_ms,
+                       bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg)
 {
 	const struct hint *h;
 	bool more = fn != NULL;

@@ -21,12 +21,12 @@ enum settle_event {
 };
 
 enum {
-	SETTLE_MAX = 100000,       /* hints; above that all are dropped, and only a full scan helps */
+	SETTLE_MAX = 100000, /* hints; above that all are dropped, and only a full scan helps */
 	SETTLE_BUSY_MS = 20,
 	SETTLE_CREATED_MS = 100,
-	SETTLE_QUIET_MS = 2000,    /* the first patience; it doubles each time it was not enough */
-	SETTLE_BOUND_MS = 60000,   /* waited for at most so long, then taken as it is */
-	SETTLE_COOL_MS = 120000,   /* how long a grown patience is remembered */
+	SETTLE_QUIET_MS = 2000,  /* the first patience; it doubles each time it was not enough */
+	SETTLE_BOUND_MS = 60000, /* waited for at most so long, then taken as it is */
+	SETTLE_COOL_MS = 120000, /* how long a grown patience is remembered */
 };
 
 /* One path to look at now. */
@@ -53,7 +53,7 @@ bool settle_waits(const struct settle *s, const char *path);
 /* True once after more than SETTLE_MAX hints were dropped. */
 bool settle_overflowed(struct settle *s);
 /* Files whose first patience was not enough: fn gets each until it returns false. Returns how many there are. */
-size_t settle_changing(const struct settle *s, int64_t now_ms, bool (*fn)(void *arg, const char *path, int64_t since_ms),
-		       void *arg);
+size_t settle_changing(const struct settle *s, int64_t now_ms,
+                       bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg);
 
 #endif

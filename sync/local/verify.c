@@ -24,20 +24,20 @@ struct item {
 	struct blocklist blocks; /* at least one, but for an empty file */
 	int fd;                  /* -1: not open */
 	uint32_t next_block;
-	int64_t pos;             /* where it begins */
+	int64_t pos; /* where it begins */
 	bool rotten;
 	enum verdict verdict;
-	int error;               /* UNREAD */
+	int error; /* UNREAD */
 };
 
 struct verify {
 	struct workers *workers;
 	struct ground *ground;
-	struct local *local;     /* NULL: freed meanwhile */
+	struct local *local; /* NULL: freed meanwhile */
 	struct index_cursor *cursor;
 	struct item items[BATCH_FILES];
 	size_t n;
-	size_t at;               /* the item being read */
+	size_t at; /* the item being read */
 	int64_t files, bytes, rotten;
 	void (*fn)(void *arg, const struct record *r);
 	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
@@ -126,8 +126,11 @@ static void work(void *arg)
 			pos = it->pos;
 		}
 		if (it->verdict == VERDICT_NONE && it->next_block == it->blocks.n)
-			conclude(it, !as_seen(it, it->fd) ? VERDICT_CHANGED :
-				     it->rotten ? VERDICT_ROTTEN : VERDICT_SAME, 0);
+			conclude(it,
+			         !as_seen(it, it->fd) ? VERDICT_CHANGED
+			         : it->rotten         ? VERDICT_ROTTEN
+			                              : VERDICT_SAME,
+			         0);
 		if (it->verdict != VERDICT_NONE)
 			v->at++;
 	}
@@ -259,7 +262,7 @@ void verify_free(struct verify *v)
 }
 
 int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
-		 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
 {
 	struct verify *v;
 

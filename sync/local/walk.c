@@ -18,8 +18,8 @@
 
 enum {
 	TEXT_BLOCK = 64 << 10,
-	TEXT_MAX = 512 << 10,   /* of one batch, roughly */
-	OPEN_MAX = 32,          /* folders of one walk open at a time; those above are opened again when needed */
+	TEXT_MAX = 512 << 10, /* of one batch, roughly */
+	OPEN_MAX = 32,        /* folders of one walk open at a time; those above are opened again when needed */
 	READ_SIZE = 32 << 10,
 	CLOCK_EVERY = 16,
 };
@@ -163,7 +163,8 @@ static void look(const struct ground *g, int dirfd, const char *name, struct bat
 	}
 }
 
-void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n, struct batch *b)
+void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+               struct batch *b)
 {
 	const char *open_path = NULL; /* whose folder is open; owned by the caller */
 	size_t open_len = 0;
@@ -207,7 +208,7 @@ struct frame {
 	char *names;      /* owned; NUL-terminated, one behind another */
 	uint32_t *sorted; /* owned; offsets into names */
 	uint32_t n;
-	uint32_t next;    /* to look at */
+	uint32_t next; /* to look at */
 };
 
 struct walk {
@@ -219,9 +220,9 @@ struct walk {
 	struct frame *frames;
 	size_t depth;
 	size_t cap;
-	char *names;      /* being read: becomes a frame's */
+	char *names; /* being read: becomes a frame's */
 	size_t names_size, names_cap;
-	char *buffer;     /* READ_SIZE, owned */
+	char *buffer; /* READ_SIZE, owned */
 };
 
 struct walk *walk_new(struct ground *g, const char *under, bool shallow, struct ignore *ig)

@@ -13,8 +13,8 @@
  * share meanwhile. Counted on the loop's thread. */
 struct ground {
 	int root;
-	int inotify;   /* -1: nothing is watched */
-	uint64_t dev;  /* of the root */
+	int inotify;  /* -1: nothing is watched */
+	uint64_t dev; /* of the root */
 	int refs;
 };
 /* Of the share's root, with an inotify descriptor if one can be had. NULL and errno when root cannot be duplicated. */
@@ -27,22 +27,22 @@ struct look {
 	const char *path;   /* the batch's */
 	const char *target; /* symlinks: the batch's; NULL otherwise */
 	struct fs_stat st;  /* kind 0: absent */
-	int error;          /* errno: it could not be looked at (kind 0), or it is a folder that could not be read, or with
+	int error;    /* errno: it could not be looked at (kind 0), or it is a folder that could not be read, or with
 	                       EXDEV, another file system; ENAMETOOLONG: a name that cannot be */
-	int wd;             /* folders that were entered: the watch, or -errno; 0: none was asked for */
-	int tag;            /* of walk_look(): the caller's */
-	bool ignored;       /* of walk_look(): by the rules */
+	int wd;       /* folders that were entered: the watch, or -errno; 0: none was asked for */
+	int tag;      /* of walk_look(): the caller's */
+	bool ignored; /* of walk_look(): by the rules */
 };
 
 struct batch_text;
 struct batch {
-	struct look *looks;  /* owned */
+	struct look *looks; /* owned */
 	size_t n;
 	size_t cap;
 	struct batch_text *text; /* owned: what the looks point to */
 	size_t text_size;
-	bool end;            /* of the walk */
-	int error;           /* errno: the walk's start could not be looked at; nothing is known of it or below */
+	bool end;  /* of the walk */
+	int error; /* errno: the walk's start could not be looked at; nothing is known of it or below */
 };
 void batch_clear(struct batch *b);
 /* n bytes and a NUL of the batch's. */
@@ -59,7 +59,11 @@ void walk_free(struct walk *w);
 void walk_step(struct walk *w, struct batch *b);
 
 /* Worker: looks at single paths, one look each, in their order. Nothing is entered, nothing watched. */
-struct walk_path { const char *path; int tag; };
-void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n, struct batch *b);
+struct walk_path {
+	const char *path;
+	int tag;
+};
+void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+               struct batch *b);
 
 #endif

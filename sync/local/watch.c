@@ -33,13 +33,13 @@ struct half {
 
 struct watch {
 	struct loop *loop;
-	int inotify;            /* the caller's */
+	int inotify; /* the caller's */
 	struct loop_io *io;
 	struct loop_timer *timer; /* runs while halves is not empty */
 	struct watch_ops ops;
 	void *arg;
 	struct watch_map *map;
-	struct half *halves;    /* MOVED_FROM without a MOVED_TO yet, oldest first */
+	struct half *halves; /* MOVED_FROM without a MOVED_TO yet, oldest first */
 };
 
 int watch_open(void)

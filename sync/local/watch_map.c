@@ -20,9 +20,9 @@ struct node_key {
 };
 
 struct node {
-	int wd;                   /* -1: not watched, only on the way to some that are */
-	bool gone;                /* left the tree; lives until the kernel says that the watch is removed */
-	struct node_key *key;     /* owned; NULL for the root, and when gone */
+	int wd;               /* -1: not watched, only on the way to some that are */
+	bool gone;            /* left the tree; lives until the kernel says that the watch is removed */
+	struct node_key *key; /* owned; NULL for the root, and when gone */
 	struct node *children;
 	struct node *prev, *next; /* among the parent's children */
 	UT_hash_handle by_wd;
@@ -32,7 +32,7 @@ struct node {
 /* A watch number heard of before its folder was known. */
 struct missed {
 	int wd;
-	bool removed;             /* the kernel removed it meanwhile */
+	bool removed; /* the kernel removed it meanwhile */
 	UT_hash_handle hh;
 };
 
@@ -66,7 +66,10 @@ static size_t key_size(size_t name_len)
 
 static struct node *find_child(const struct watch_map *m, struct node *parent, const char *name, size_t len)
 {
-	union { struct node_key key; char bytes[sizeof(struct node_key) + 256]; } u;
+	union {
+		struct node_key key;
+		char bytes[sizeof(struct node_key) + 256];
+	} u;
 	struct node *n;
 
 	if (len > 255)

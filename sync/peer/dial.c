@@ -168,11 +168,24 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 	dial_schedule(p);
 }
 
+/* Only members are worth trying again by ourselves; others come back when they are announced. */
+static bool is_member(struct peers *p, const struct agent_id *id)
+{
+	struct peer_group *g;
+
+	DL_FOREACH(p->groups, g)
+		if (g->config.invite || roster_role(g->config.roster, id) != ROLE_NONE)
+			return true;
+	return false;
+}
+
 void dial_lost(struct peers *p, const struct agent_id *id)
 {
 	struct dial *d;
 	int64_t now = loop_now_ms(p->config.loop);
 
+	if (!is_member(p, id))
+		return;
 	DL_FOREACH(p->dials, d)
 		if (d->has_id && agent_id_equal(&d->id, id) && !d->next_ms)
 			wait_longer(d, now);

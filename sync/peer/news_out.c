@@ -50,7 +50,7 @@ static void batch_free(struct batch *b)
 
 static bool is_carried(const struct batch *b, const struct record *r)
 {
-	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self &&
+	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->via == 0 &&
 	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 

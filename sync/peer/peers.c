@@ -108,7 +108,7 @@ static void on_failed(void *arg, void *dial_arg, const char *address, const char
 
 	if (dial_arg)
 		dial_failed(p, dial_arg, address, reason, refused);
-	else if (refused && p->config.refused)
+	else if (p->config.refused)
 		p->config.refused(p->config.arg, NULL, address, reason);
 }
 
@@ -127,6 +127,8 @@ static void on_tick(void *arg)
 			peers_refuse(s, "misbehaved too often");
 		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
 			peers_refuse(s, "showed no membership of a group in common");
+		else if (s->link->trusted && !s->talks && s->idle++)
+			peers_session_ended(s, "no group in common any more");
 		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
 			peers_session_ended(s, "silent for over 10 s");
 		else
@@ -213,7 +215,7 @@ void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connect
 		DL_FOREACH(s->talks, t)
 			if (t->up && c.ngroups < MSG_MAX_TAGS)
 				groups[c.ngroups++] = t->group;
-		if (!fn(arg, &c))
+		if (c.ngroups && !fn(arg, &c))
 			return;
 	}
 }

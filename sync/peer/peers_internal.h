@@ -114,6 +114,7 @@ struct session {
 	struct ask *asks; /* by request */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
+	int idle;       /* ticks without a group in common */
 	int jobs;       /* at workers, holding a pointer to this: freed only at 0 */
 	bool condemned; /* misbehaved too often: the next tick ends it */
 	bool closed;

@@ -54,7 +54,8 @@ struct record {
 	uint64_t modified_by; /* short ID of the agent that made this version */
 	/* of this agent only, never sent */
 	uint64_t seq;     /* our number of this row's last change; set by the index */
-	uint64_t via;     /* short ID of the peer whose row made ours equal to it; 0: our own change */
+	uint64_t via;     /* short ID of the peer whose row made ours equal to it; 0: our own change; our own
+	                           short ID: ours too, but of a content that was here before (moved, mode, mtime) */
 	struct seen seen; /* all zero: never seen on disk */
 };
 
