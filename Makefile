@@ -131,7 +131,7 @@ fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; what it finds
 
 fuzz-run: $(FUZZ_BIN:%=%-fuzzer)
 	@set -e; for f in $^; do n=$${f##*/fuzz_}; n=$${n%-fuzzer}; mkdir -p $(B)/found/$$n; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 \
+		ASAN_OPTIONS=quarantine_size_mb=64 $$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix=$(B)/found/$$n- $(B)/found/$$n tests/fuzz/corpus/$$n > $(B)/found/$$n.log 2>&1 || \
 			{ cat $(B)/found/$$n.log; exit 1; }; \
 		sed -n "s/^stat::number_of_executed_units: /$$n: runs: /p" $(B)/found/$$n.log; done
