@@ -449,7 +449,8 @@ static void on_ready(struct tls_link *l, int events)
 	socklen_t n = sizeof(error);
 
 	l->in_turn = true;
-	if ((events & LOOP_READ) != 0 && !receive(l))
+	/* A reset may have come behind words that explain it: they are still to be read. */
+	if ((events & (LOOP_READ | LOOP_ERROR)) != 0 && !receive(l))
 		return;
 	if ((events & LOOP_ERROR) != 0) {
 		getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &n);
