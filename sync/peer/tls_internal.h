@@ -1,5 +1,5 @@
 /* What the files behind tls.h share: tls.c (listening, dialling, handshakes), tls_context.c (what OpenSSL is told, and
- * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_link.c (a link that is
+ * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_queue.c (frames to be written), tls_link.c (a link that is
  * up). Nobody else includes this. */
 #ifndef LANYARD_SYNC_PEER_TLS_INTERNAL_H
 #define LANYARD_SYNC_PEER_TLS_INTERNAL_H
@@ -37,6 +37,41 @@ BIO *tls_wire_new(int fd);
 int tls_wire_flush(BIO *bio);
 /* Whether something is still to be flushed. */
 bool tls_wire_waits(BIO *bio);
+
+/* --- tls_queue.c --- */
+struct tls_piece;
+
+struct tls_lane {
+	struct tls_piece *first, *last; /* NULL when empty */
+};
+
+/* Zeroed memory is an empty queue. */
+struct tls_queue {
+	struct tls_lane lanes[2]; /* by enum link_lane */
+	struct tls_piece *begun;  /* first of its lane and handed out, so nothing may overtake it; or NULL */
+	enum link_lane begun_lane;
+};
+
+struct tls_payload {
+	const uint8_t *head; /* the caller's */
+	size_t head_n;
+	uint8_t *body; /* taken over by tls_queue_add(); NULL: none */
+	size_t body_n;
+};
+
+/* Queues a frame, compressed where that pays. Returns its size with header; 0 when that would be over `most`: nothing is
+ * queued then. */
+size_t tls_queue_add(struct tls_queue *q, enum link_lane lane, uint8_t type, const struct tls_payload *payload,
+                     size_t most);
+bool tls_queue_empty(const struct tls_queue *q);
+/* The n bytes to write next; NULL when there are none. Until some of them are written it gives the same again, perhaps
+ * with more behind them. */
+const uint8_t *tls_queue_next(struct tls_queue *q, size_t *n);
+/* n bytes of those were written. Returns which lane they were of. */
+enum link_lane tls_queue_wrote(struct tls_queue *q, size_t n);
+/* Forgets bulk frames but the one that has begun. */
+void tls_queue_drop_bulk(struct tls_queue *q);
+void tls_queue_clear(struct tls_queue *q);
 
 /* --- tls_link.c --- */
 /* A link over a finished handshake; takes fd and ssl over. NULL and errno when the loop cannot watch fd: they are then

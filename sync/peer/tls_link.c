@@ -24,20 +24,6 @@ enum {
 	LAST_WORDS = 8 << 20, /* bytes written, and bytes thrown away unread, when the link closes */
 };
 
-/* Bytes to be written: whole frames in a row, or one part of a large frame. */
-struct piece {
-	struct piece *next;
-	uint8_t *p;   /* owned */
-	size_t n;     /* bytes in p */
-	size_t at;    /* the first that is not written yet */
-	size_t cap;   /* size of p where small frames may follow the others; 0 where nothing may */
-	bool goes_on; /* the frame goes on in the next piece */
-};
-
-struct lane {
-	struct piece *first, *last; /* NULL when empty */
-};
-
 struct tls_link {
 	struct link link; /* first: the part that users see */
 	struct loop *loop;
@@ -46,9 +32,7 @@ struct tls_link {
 	struct loop_io *io;
 	struct loop_timer *again; /* reads on in the next turn: SSL holds bytes that no poll tells of */
 
-	struct lane lanes[2]; /* by enum link_lane */
-	struct piece *begun;  /* first of its lane and given to SSL_write, so nothing may overtake it; or NULL */
-	struct lane *begun_lane;
+	struct tls_queue queue;
 	bool bulk_high;     /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
 	bool write_blocked; /* SSL wants to read before it writes on */
 
@@ -97,140 +81,19 @@ static void want(struct tls_link *l)
 
 	if (!l->listening || l->in_turn || l->is_down || l->closed)
 		return;
-	waiting = l->lanes[LINK_CONTROL].first != NULL || l->lanes[LINK_BULK].first != NULL ||
-	          tls_wire_waits(SSL_get_wbio(l->ssl));
+	waiting = !tls_queue_empty(&l->queue) || tls_wire_waits(SSL_get_wbio(l->ssl));
 	loop_io_want(l->io, LOOP_READ | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
 }
 
 /* --- sending --- */
 
-static struct piece *lane_add(struct lane *lane, uint8_t *p, size_t n, size_t cap)
-{
-	struct piece *piece = MEM_NEW(struct piece);
-
-	piece->p = p;
-	piece->n = n;
-	piece->cap = cap;
-	if (lane->last != NULL)
-		lane->last->next = piece;
-	else
-		lane->first = piece;
-	lane->last = piece;
-	return piece;
-}
-
-static void lane_remove_first(struct lane *lane)
-{
-	struct piece *piece = lane->first;
-
-	lane->first = piece->next;
-	if (lane->first == NULL)
-		lane->last = NULL;
-	free(piece->p);
-	free(piece);
-}
-
-/* Removes all that follows `last`; everything for NULL. */
-static void lane_cut(struct lane *lane, struct piece *last)
-{
-	struct lane rest = { .first = last != NULL ? last->next : lane->first };
-
-	while (rest.first != NULL)
-		lane_remove_first(&rest);
-	if (last != NULL)
-		last->next = NULL;
-	else
-		lane->first = NULL;
-	lane->last = last;
-}
-
-/* A payload on its way into a lane. */
-struct payload {
-	const uint8_t *head; /* the caller's */
-	size_t head_n;
-	uint8_t *body; /* owned; NULL: none */
-	size_t body_n;
-};
-
-/* Small frames share a piece, hence a TLS record and a system call. */
-static void queue_small(struct lane *lane, const uint8_t header[FRAME_HEADER], const struct payload *f)
-{
-	size_t total = FRAME_HEADER + f->head_n + f->body_n;
-	struct piece *piece = lane->last;
-	uint8_t *p;
-
-	if (piece == NULL || piece->cap < piece->n + total)
-		piece = lane_add(lane, mem_realloc(NULL, RECORD, 1), 0, RECORD);
-	p = piece->p + piece->n;
-	memcpy(p, header, FRAME_HEADER);
-	if (f->head_n > 0)
-		memcpy(p + FRAME_HEADER, f->head, f->head_n);
-	if (f->body_n > 0)
-		memcpy(p + FRAME_HEADER + f->head_n, f->body, f->body_n);
-	piece->n += total;
-	free(f->body);
-}
-
-/* A large frame's first record carries its header, head and the start of its body; the rest goes from where it is. */
-static void queue_large(struct lane *lane, const uint8_t header[FRAME_HEADER], const struct payload *f)
-{
-	size_t front = FRAME_HEADER + f->head_n;
-	size_t moved = front < RECORD ? RECORD - front : 0;
-	struct piece *piece;
-	uint8_t *p;
-
-	if (moved > f->body_n)
-		moved = f->body_n;
-	p = mem_realloc(NULL, front + moved, 1);
-	memcpy(p, header, FRAME_HEADER);
-	if (f->head_n > 0)
-		memcpy(p + FRAME_HEADER, f->head, f->head_n);
-	if (moved > 0)
-		memcpy(p + front, f->body, moved);
-	piece = lane_add(lane, p, front + moved, 0);
-	if (moved == f->body_n) {
-		free(f->body);
-		return;
-	}
-	piece->goes_on = true;
-	piece = lane_add(lane, f->body, f->body_n, 0);
-	piece->at = moved;
-}
-
-/* Replaces f's payload by its compressed form where that saves an eighth. Returns the flags. */
-static uint8_t compress(struct payload *f)
-{
-	size_t n = f->head_n + f->body_n;
-	uint8_t *plain = NULL, *packed;
-	const uint8_t *from = f->head_n == 0 ? f->body : f->head;
-	size_t packed_n;
-
-	if (f->head_n > 0 && f->body_n > 0) {
-		plain = mem_realloc(NULL, n, 1);
-		memcpy(plain, f->head, f->head_n);
-		memcpy(plain + f->head_n, f->body, f->body_n);
-		from = plain;
-	}
-	packed = mem_realloc(NULL, n - n / 8, 1);
-	packed_n = codec_compress(packed, n - n / 8, from, n);
-	free(plain);
-	if (packed_n == 0) {
-		free(packed);
-		return 0;
-	}
-	free(f->body);
-	*f = (struct payload){ .body = packed, .body_n = packed_n };
-	return FRAME_FLAG_ZSTD;
-}
-
 static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
                          uint8_t *body, size_t body_n)
 {
 	struct tls_link *l = (struct tls_link *)link;
-	struct payload f = { .head = head, .head_n = head_n, .body = body, .body_n = body_n };
+	struct tls_payload payload = { .head = head, .head_n = head_n, .body = body, .body_n = body_n };
 	size_t *queued = lane == LINK_CONTROL ? &link->queued_control : &link->queued_bulk;
-	uint8_t header[FRAME_HEADER];
-	uint8_t flags = 0;
+	size_t most = lane == LINK_CONTROL ? LINK_CONTROL_MAX - link->queued_control : SIZE_MAX;
 	size_t total;
 
 	if (head_n > frame_max(type) || body_n > frame_max(type) - head_n) {
@@ -238,18 +101,9 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 		free(body);
 		return -1;
 	}
-	if (type != FRAME_BLOCK && head_n + body_n >= CODEC_WORTHWHILE)
-		flags = compress(&f);
-	total = FRAME_HEADER + f.head_n + f.body_n;
-	if (lane == LINK_CONTROL && total > LINK_CONTROL_MAX - link->queued_control) {
-		free(f.body);
+	total = tls_queue_add(&l->queue, lane, type, &payload, most);
+	if (total == 0)
 		return -1;
-	}
-	frame_write_header(header, type, flags, (uint32_t)(f.head_n + f.body_n));
-	if (total <= RECORD)
-		queue_small(&l->lanes[lane], header, &f);
-	else
-		queue_large(&l->lanes[lane], header, &f);
 	*queued += total;
 	link->bytes_out += total;
 	if (link->queued_bulk > LINK_BULK_LOW)
@@ -258,50 +112,28 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 	return 0;
 }
 
-/* Which piece SSL_write gets next: the begun one, else control before bulk; NULL when there is none. */
-static struct piece *next_piece(struct tls_link *l)
-{
-	if (l->begun == NULL) {
-		l->begun_lane = &l->lanes[l->lanes[LINK_CONTROL].first != NULL ? LINK_CONTROL : LINK_BULK];
-		l->begun = l->begun_lane->first;
-	}
-	return l->begun;
-}
-
-static void wrote(struct tls_link *l, struct piece *piece, size_t n)
-{
-	bool goes_on = piece->goes_on;
-
-	piece->at += n;
-	if (l->begun_lane == &l->lanes[LINK_CONTROL])
-		l->link.queued_control -= n;
-	else
-		l->link.queued_bulk -= n;
-	if (piece->at < piece->n)
-		return;
-	lane_remove_first(l->begun_lane);
-	l->begun = goes_on ? l->begun_lane->first : NULL;
-}
-
 /* Writes until all is written, the socket is full, or `most` bytes are out. False, with *rc as SSL_write left it, when
  * the link is broken. */
 static bool write_queued(struct tls_link *l, size_t most, int *rc)
 {
-	struct piece *piece;
+	const uint8_t *p;
 	size_t n;
 
 	l->write_blocked = false;
-	while (most > 0 && (piece = next_piece(l)) != NULL) {
+	while (most > 0 && (p = tls_queue_next(&l->queue, &n)) != NULL) {
 		ERR_clear_error();
 		errno = 0;
-		*rc = SSL_write_ex(l->ssl, piece->p + piece->at, piece->n - piece->at, &n);
+		*rc = SSL_write_ex(l->ssl, p, n, &n);
 		if (*rc != 1) {
 			int error = SSL_get_error(l->ssl, *rc);
 
 			l->write_blocked = error == SSL_ERROR_WANT_READ;
 			return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 		}
-		wrote(l, piece, n);
+		if (tls_queue_wrote(&l->queue, n) == LINK_CONTROL)
+			l->link.queued_control -= n;
+		else
+			l->link.queued_bulk -= n;
 		most = n < most ? most - n : 0;
 	}
 	return true;
@@ -500,13 +332,9 @@ static void discard_unread(int fd)
 /* Writes what must still be said: the frame under way, then control; no bulk that has not begun. */
 static void last_words(struct tls_link *l)
 {
-	struct lane *bulk = &l->lanes[LINK_BULK];
-	struct piece *keep = l->begun;
 	int rc;
 
-	while (l->begun_lane == bulk && keep != NULL && keep->goes_on)
-		keep = keep->next;
-	lane_cut(bulk, l->begun_lane == bulk ? keep : NULL);
+	tls_queue_drop_bulk(&l->queue);
 	ERR_clear_error();
 	if (write_queued(l, LAST_WORDS, &rc)) {
 		SSL_shutdown(l->ssl);
@@ -526,9 +354,7 @@ static void tls_link_close(struct link *link)
 	l->io = NULL;
 	loop_timer_free(l->again);
 	l->again = NULL;
-	lane_cut(&l->lanes[LINK_CONTROL], NULL);
-	lane_cut(&l->lanes[LINK_BULK], NULL);
-	l->begun = NULL;
+	tls_queue_clear(&l->queue);
 	SSL_free(l->ssl);
 	l->ssl = NULL;
 	close(l->fd);
