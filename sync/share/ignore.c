@@ -174,7 +174,7 @@ static int parse_component(struct ignore *ig, struct source *s)
 	struct component *c = &ig->components[ig->ncomponents++];
 	bool stars = true;
 
-	c->start = ig->ntokens;
+	*c = (struct component){ .start = ig->ntokens };
 	while (s->p < s->end && !at_slash(s)) {
 		int64_t token;
 
