@@ -263,6 +263,18 @@ clear_old:
 	return taken;
 }
 
+/* Whether a writer may still have the file. A hard link has no writer; and a write leaves mtime and ctime equal, so where
+ * they differ, the last thing done was not a write: the mtime was set, which is told as if it were one. */
+static bool is_held(const struct look *k, const struct record *row, const struct look_hint *hint)
+{
+	if (hint->hint.fresh)
+		return k->st.nlink == 1;
+	if (!hint->hint.writing)
+		return false;
+	return !is_live(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
+	       k->st.mtime_ns == k->st.ctime_ns;
+}
+
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                        const struct merge *m, uint64_t seq)
 {
@@ -277,8 +289,12 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
 	problem_keep(l->problems, k->path, m != NULL ? m->look : l->scan.looks);
-	if (settle_waits(l->settle, k->path))
+	if (settle_waits(l->settle, k->path)) {
+		/* Waited for since this look began, though its writer had closed it before. */
+		if (hint != NULL && hint->hint.content && !hint->hint.writing)
+			look_again(l, k->path);
 		return;
+	}
 	job = find_job(l, k->path);
 	if (job != NULL) {
 		job->again = true;
@@ -291,9 +307,9 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 			touch_row(l, k->path, &k->st);
 		return;
 	}
-	/* Its writer may still have it; a hard link has no writer. */
-	if (hint != NULL && hint->hint.fresh && k->st.nlink == 1) {
-		settle_event(l->settle, loop_now_ms(l->c.loop), k->path, SETTLE_CREATED);
+	if (hint != NULL && is_held(k, row, hint)) {
+		settle_event(l->settle, loop_now_ms(l->c.loop), k->path,
+			     hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
 		return;
 	}
 	before = path_before(k, hint, m);
@@ -418,7 +434,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 		look_again(l, f->path);
 		break;
 	case HASH_CHANGED:
-		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_CHANGING);
+		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
 		break;
 	case HASH_FAILED:
 		problem_add(l->problems, f->path, error_kind(f->error),

@@ -187,16 +187,17 @@ static void done(void *arg)
 		return;
 	}
 	l->scan.out = NULL;
-	/* The next job goes out first, so that the worker looks while the rows are merged. */
-	if (m != NULL)
-		m->walked = job->batch.end;
-	scan_pump(l);
 	l->scan.checked = false;
 	if (m != NULL) {
+		/* The next job goes out first, so that the worker looks while the rows are merged. */
+		m->walked = job->batch.end;
+		scan_pump(l);
 		merge_batch(l, m, &job->batch, job->seq);
 		end_walk(l, m);
 	} else {
+		/* Here it does not: what these looks say of writers must not come behind later hints. */
 		merge_hints(l, &job->batch, job->hints, job->seq);
+		scan_pump(l);
 	}
 	free_job(job);
 	hash_pump(l->hash);

@@ -20,7 +20,8 @@ struct hint {
 	enum hint_state state;
 	bool fresh;
 	bool content;
-	bool writer;         /* waits for a writer: ATTRIB does not make it due */
+	bool writing;        /* DUE: the last thing heard of its content is that it was written to */
+	bool writer;         /* WAITING: for a writer, so ATTRIB does not make it due */
 	bool impatient;      /* due because its patience was used up */
 	int32_t patience_ms; /* of the next wait for quiet; 0: never waited */
 	int64_t due_ms;      /* WAITING: not before */
@@ -154,6 +155,8 @@ static void hint_now(struct settle *s, struct hint *h, bool is_new, int64_t now_
 		h->patience_ms = 0;
 		h->since_ms = now_ms;
 	}
+	if (event == SETTLE_NOW || event == SETTLE_CLOSED)
+		h->writing = false;
 	h->writer = false;
 	h->impatient = false;
 	place(s, h, is_new, HINT_DUE, now_ms);
@@ -164,6 +167,7 @@ static void hint_quiet(struct settle *s, struct hint *h, bool is_new, int64_t no
 	int64_t due_ms;
 	int64_t bound_ms;
 
+	h->writing = false;
 	place(s, h, is_new, HINT_WAITING, now_ms);
 	if (h->patience_ms == 0)
 		h->patience_ms = SETTLE_QUIET_MS;
@@ -171,6 +175,17 @@ static void hint_quiet(struct settle *s, struct hint *h, bool is_new, int64_t no
 	bound_ms = h->started_ms + SETTLE_BOUND_MS;
 	h->writer = true;
 	wait_until(s, h, due_ms < bound_ms ? due_ms : bound_ms);
+}
+
+static void hint_modified(struct settle *s, struct hint *h, bool is_new, int64_t now_ms)
+{
+	if (!is_new && (h->state == HINT_COOL || (h->state == HINT_WAITING && h->writer))) {
+		hint_quiet(s, h, is_new, now_ms);
+		return;
+	}
+	h->writing = true;
+	if (is_new)
+		place(s, h, is_new, HINT_DUE, now_ms);
 }
 
 /* A wait of fixed length, for a path that nothing else is known of. */
@@ -195,9 +210,9 @@ void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settl
 	if (is_new)
 		h = add(s, now_ms, path);
 	else if (h->state == HINT_COOL)
-		h->fresh = h->content = false;
+		h->fresh = h->content = h->writing = false;
 	h->fresh = h->fresh && event == SETTLE_FRESH;
-	h->content = h->content || event == SETTLE_CLOSED || event == SETTLE_MODIFIED || event == SETTLE_CHANGING;
+	h->content = h->content || event == SETTLE_CLOSED || event == SETTLE_MODIFIED || event == SETTLE_WRITING;
 	switch (event) {
 	case SETTLE_NOW:
 	case SETTLE_CLOSED:
@@ -212,10 +227,11 @@ void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settl
 		hint_later(s, h, is_new, now_ms, SETTLE_BUSY_MS, false);
 		break;
 	case SETTLE_MODIFIED:
-		hint_quiet(s, h, is_new, now_ms);
+		hint_modified(s, h, is_new, now_ms);
 		break;
-	case SETTLE_CHANGING:
-		if (is_new || h->state == HINT_COOL)
+	case SETTLE_WRITING:
+		/* Unless its writer has closed it since the look. */
+		if (is_new || h->state != HINT_DUE || h->writing)
 			hint_quiet(s, h, is_new, now_ms);
 		break;
 	}
@@ -257,7 +273,9 @@ bool settle_take(struct settle *s, struct settle_hint *hint)
 
 	if (h == NULL)
 		return false;
-	*hint = (struct settle_hint){ .path = mem_strdup(h->path), .fresh = h->fresh, .content = h->content };
+	*hint = (struct settle_hint){
+		.path = mem_strdup(h->path), .fresh = h->fresh, .content = h->content, .writing = h->writing,
+	};
 	if (!h->impatient) {
 		forget(s, h);
 		return true;

@@ -15,8 +15,8 @@ enum settle_event {
 	SETTLE_FRESH,    /* a name appeared: at once, to see what it is */
 	SETTLE_ATTRIB,   /* mode or times: at once, unless a writer is being waited for */
 	SETTLE_CREATED,  /* a fresh name was looked at: a file that its writer may still hold; in SETTLE_CREATED_MS */
-	SETTLE_MODIFIED, /* written to and not closed: when it has been quiet for its patience */
-	SETTLE_CHANGING, /* it changed while it was read: the same, with twice the patience */
+	SETTLE_MODIFIED, /* written to, or only its mtime set: at once, to see which; what is waited for is waited longer */
+	SETTLE_WRITING,  /* a look or a read found a writer at work: when it has been quiet for its patience */
 	SETTLE_BUSY,     /* an installer works on it: in SETTLE_BUSY_MS */
 };
 
@@ -24,7 +24,7 @@ enum {
 	SETTLE_MAX = 100000, /* hints; above that all are dropped, and only a full scan helps */
 	SETTLE_BUSY_MS = 20,
 	SETTLE_CREATED_MS = 100,
-	SETTLE_QUIET_MS = 2000,  /* the first patience; it doubles each time it was not enough */
+	SETTLE_QUIET_MS = 2000,  /* the first patience; it doubles each time it was used up in vain */
 	SETTLE_BOUND_MS = 60000, /* waited for at most so long, then taken as it is */
 	SETTLE_COOL_MS = 120000, /* how long a grown patience is remembered */
 };
@@ -34,6 +34,7 @@ struct settle_hint {
 	char *path;   /* the taker's to free */
 	bool fresh;   /* nothing but its appearing was heard */
 	bool content; /* its content was heard to change */
+	bool writing; /* and its writer not to have closed it since */
 };
 
 struct settle *settle_new(void);

@@ -66,6 +66,21 @@ static const char *take_later(int64_t *waited)
 	return path;
 }
 
+/* What a writer's first write leads to: a look, which finds that it is one. */
+static void heard_writing(const char *path)
+{
+	struct settle_hint hint;
+
+	event(path, SETTLE_MODIFIED);
+	settle_turn(s, now);
+	if (!settle_take(s, &hint))
+		return;
+	assert_string_equal(hint.path, path);
+	assert_true(hint.content && hint.writing);
+	free(hint.path);
+	event(path, SETTLE_WRITING);
+}
+
 static void test_most_events_are_due_at_once_and_in_order(void **state)
 {
 	(void)state;
@@ -112,8 +127,7 @@ static void test_hints_say_what_was_heard(void **state)
 static void test_a_writer_is_waited_for_until_it_closes(void **state)
 {
 	(void)state;
-	event("f", SETTLE_FRESH);
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_string_equal(take(), "");
 	assert_true(settle_waits(s, "f"));
 	now += 1500;
@@ -131,7 +145,7 @@ static void test_a_writer_is_waited_for_until_it_closes(void **state)
 static void test_a_deleted_file_is_not_waited_for(void **state)
 {
 	(void)state;
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	event("f", SETTLE_NOW);
 	assert_string_equal(take(), "f");
 }
@@ -141,7 +155,7 @@ static void test_a_silent_writer_is_waited_for_until_it_is_quiet(void **state)
 	int64_t waited;
 
 	(void)state;
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
 	assert_int_equal(waited, SETTLE_QUIET_MS);
 	assert_int_equal(settle_pending(s), 0);
@@ -155,7 +169,7 @@ static void test_patience_doubles_and_is_bounded(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
-		event("f", SETTLE_CHANGING);
+		event("f", SETTLE_WRITING);
 		assert_string_equal(take_later(&waited), "f");
 		assert_int_equal(waited, quiet[i]);
 	}
@@ -166,14 +180,14 @@ static void test_grown_patience_is_forgotten_after_a_close_and_after_a_while(voi
 	int64_t waited;
 
 	(void)state;
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
 	assert_int_equal(waited, 2 * SETTLE_QUIET_MS);
 	event("f", SETTLE_CLOSED);
 	assert_string_equal(take(), "f");
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
 	assert_int_equal(waited, SETTLE_QUIET_MS);
 	now += SETTLE_COOL_MS + 1;
@@ -189,7 +203,7 @@ static void test_a_writer_that_never_pauses_is_waited_for_a_minute(void **state)
 
 	(void)state;
 	while (path[0] == '\0') {
-		event("log", SETTLE_MODIFIED);
+		heard_writing("log");
 		now += 100;
 		path = take();
 		assert_true(now - start <= SETTLE_BOUND_MS);
@@ -226,12 +240,37 @@ static void test_an_installer_gets_a_shorter_one(void **state)
 	assert_int_equal(settle_changing(s, now, NULL, NULL), 0);
 }
 
+static void test_a_write_is_looked_at_once_and_then_waited_for(void **state)
+{
+	int64_t waited;
+
+	(void)state;
+	/* Closed while the look was under way: the close wins. */
+	event("f", SETTLE_MODIFIED);
+	assert_string_equal(take(), "f");
+	event("f", SETTLE_CLOSED);
+	event("f", SETTLE_WRITING);
+	assert_string_equal(take(), "f");
+	/* Written to again meanwhile: the look's word stands. */
+	event("f", SETTLE_MODIFIED);
+	assert_string_equal(take(), "f");
+	event("f", SETTLE_MODIFIED);
+	event("f", SETTLE_WRITING);
+	assert_string_equal(take_later(&waited), "f");
+	assert_int_equal(waited, SETTLE_QUIET_MS);
+	/* What an installer does to the file does not make it a writer's. */
+	event("g", SETTLE_BUSY);
+	event("g", SETTLE_MODIFIED);
+	assert_string_equal(take_later(&waited), "g");
+	assert_int_equal(waited, SETTLE_BUSY_MS);
+}
+
 static void test_looks_at_the_soonest_first(void **state)
 {
 	int64_t waited;
 
 	(void)state;
-	event("slow", SETTLE_MODIFIED);
+	heard_writing("slow");
 	event("soon", SETTLE_CREATED);
 	assert_string_equal(take_later(&waited), "soon");
 	assert_string_equal(take_later(&waited), "slow");
@@ -253,7 +292,7 @@ static void test_what_keeps_changing_is_listed_meanwhile(void **state)
 	int64_t start = now;
 
 	(void)state;
-	event("f", SETTLE_MODIFIED);
+	heard_writing("f");
 	assert_int_equal(settle_changing(s, now, note, &since), 0);
 	now += 1900;
 	event("f", SETTLE_MODIFIED);
@@ -295,6 +334,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_fresh_file_gets_a_moment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_installer_gets_a_shorter_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_write_is_looked_at_once_and_then_waited_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_looks_at_the_soonest_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_keeps_changing_is_listed_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_giving_up, set_up, tear_down),

@@ -1,0 +1,378 @@
+/* Proves that what is renamed is not read again, that its old row's tombstone follows its new row, and that the watch
+ * follows what moves. A content is marked in the index, so that where the mark turns up it was taken over. */
+#include "tests/unit/local_fixture.h"
+
+#include <pthread.h>
+
+static void test_a_renamed_file_is_not_read(void **state)
+{
+	struct record was;
+	struct record new_row;
+	struct record old_row;
+
+	(void)state;
+	put("old", "some bytes");
+	make_dir("d");
+	start_local();
+	until_idle();
+	mark_content("old");
+	was = get_row("old");
+	move("old", "d/new");
+	until_idle();
+	assert_true(has_mark("d/new"));
+	new_row = get_row("d/new");
+	old_row = get_row("old");
+	assert_true(old_row.deleted);
+	assert_true(new_row.seq > was.seq);
+	assert_int_equal(old_row.seq, new_row.seq + 1);
+	assert_int_equal(version_compare(&old_row.version, &was.version), VERSION_NEWER);
+	record_clear(&was);
+	record_clear(&new_row);
+	record_clear(&old_row);
+}
+
+static void test_a_file_renamed_twice_is_not_read(void **state)
+{
+	(void)state;
+	put("a", "some bytes");
+	start_local();
+	until_idle();
+	mark_content("a");
+	move("a", "b");
+	move("b", "c");
+	until_idle();
+	assert_true(has_mark("c"));
+	assert_row("a", "gone");
+	assert_row("b", "");
+}
+
+static void test_a_file_renamed_and_then_written_is_read(void **state)
+{
+	(void)state;
+	put("a", "some bytes");
+	start_local();
+	until_idle();
+	mark_content("a");
+	move("a", "b");
+	put("b", "other bytes");
+	until_idle();
+	assert_index_is_disk();
+	assert_row("a", "gone");
+}
+
+/* How editors save: the old file aside, a new one in its place. */
+static void test_a_backup_takes_over_and_its_successor_is_read(void **state)
+{
+	struct record row;
+
+	(void)state;
+	put("doc", "one");
+	start_local();
+	until_idle();
+	mark_content("doc");
+	move("doc", "doc~");
+	put("doc", "two");
+	until_idle();
+	assert_true(has_mark("doc~"));
+	row = get_row("doc");
+	assert_same("doc", &row);
+	record_clear(&row);
+}
+
+static void test_a_rename_over_a_file_replaces_it(void **state)
+{
+	struct record before;
+	struct record after;
+
+	(void)state;
+	put("doc", "one");
+	start_local();
+	until_idle();
+	before = get_row("doc");
+	put("doc.tmp", "two");
+	move("doc.tmp", "doc");
+	until_idle();
+	after = get_row("doc");
+	assert_int_equal(version_compare(&after.version, &before.version), VERSION_NEWER);
+	assert_index_is_disk();
+	record_clear(&before);
+	record_clear(&after);
+}
+
+static void test_two_files_that_swap_names(void **state)
+{
+	(void)state;
+	put("a", "first");
+	put("b", "second one");
+	start_local();
+	until_idle();
+	assert_int_equal(fs_rename_exchange(root, "a", root, "b"), 0);
+	until_idle();
+	assert_index_is_disk();
+	move("a", "x");
+	move("b", "a");
+	move("x", "b");
+	until_idle();
+	assert_index_is_disk();
+}
+
+enum { FILES = 300 };
+
+static void make_tree(const char *top_name)
+{
+	char path[64];
+
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(path, sizeof(path), "%s/d%d", top_name, i % 10);
+		make_dir(path);
+		(void)snprintf(path, sizeof(path), "%s/d%d/f%d", top_name, i % 10, i);
+		put(path, path);
+	}
+	(void)snprintf(path, sizeof(path), "%s/d3/link", top_name);
+	assert_int_equal(symlinkat("f3", root, path), 0);
+}
+
+static void mark_tree(const char *top_name)
+{
+	char path[64];
+
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(path, sizeof(path), "%s/d%d/f%d", top_name, i % 10, i);
+		mark_content(path);
+	}
+}
+
+static void test_a_moved_tree_is_not_read(void **state)
+{
+	char path[64];
+
+	(void)state;
+	make_dir("in");
+	make_tree("old");
+	start_local();
+	until_idle();
+	mark_tree("old");
+	forget_log();
+	move("old", "in/new");
+	until_idle();
+	assert_int_equal(nscanned, 1);
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(path, sizeof(path), "in/new/d%d/f%d", i % 10, i);
+		assert_true(has_mark(path));
+		(void)snprintf(path, sizeof(path), "old/d%d/f%d", i % 10, i);
+		assert_row(path, "gone");
+		/* New row, then tombstone, with nothing in between. */
+		(void)snprintf(path, sizeof(path), "-old/d%d/f%d", i % 10, i);
+		assert_int_equal(strncmp(logged[log_position(path) - 1] + 1, "in/new/", 7), 0);
+		assert_string_equal(strrchr(logged[log_position(path) - 1], '/'), strrchr(path, '/'));
+	}
+	/* Folders go when they are empty. */
+	assert_string_equal(logged[nlogged - 1], "-old");
+	assert_true(log_position("-old/d3/link") < log_position("-old/d3"));
+	/* The watches have moved along. */
+	forget_log();
+	put("in/new/d4/late", "x");
+	until_idle();
+	assert_int_equal(nlogged, 1);
+	assert_string_equal(logged[0], "+in/new/d4/late");
+	assert_int_equal(nscanned, 1);
+}
+
+static void test_a_tree_moved_twice_and_changed_meanwhile(void **state)
+{
+	(void)state;
+	make_tree("old");
+	start_local();
+	until_idle();
+	move("old", "middle");
+	put("middle/d5/f5", "changed");
+	assert_int_equal(unlinkat(root, "middle/d6/f6", 0), 0);
+	for (int i = 0; i < 3; i++)
+		(void)loop_turn(loop, false);
+	move("middle", "new");
+	put("new/d7/added", "x");
+	until_idle();
+	assert_index_is_disk();
+	assert_row("old/d1", "gone");
+	assert_int_equal(nscanned, 1);
+}
+
+static void test_a_tree_moved_out_is_gone_and_not_listened_to(void **state)
+{
+	(void)state;
+	make_tree("t");
+	start_local();
+	until_idle();
+	assert_int_equal(renameat(root, "t", top, "outside"), 0);
+	until_idle();
+	assert_index_is_disk();
+	assert_row("t/d1/f1", "gone");
+	forget_log();
+	assert_int_equal(unlinkat(top, "outside/d1/f1", 0), 0);
+	until_idle();
+	assert_int_equal(nlogged, 0);
+	/* And back: found and watched again. */
+	assert_int_equal(renameat(top, "outside", root, "back"), 0);
+	until_idle();
+	assert_index_is_disk();
+	put("back/d2/late", "x");
+	until_idle();
+	assert_row("back/d2/late", "file");
+	assert_int_equal(nscanned, 1);
+}
+
+static void test_kinds_that_replace_each_other(void **state)
+{
+	(void)state;
+	put("a", "file");
+	make_dir("b/sub");
+	put("b/sub/f", "x");
+	assert_int_equal(symlinkat("a", root, "c"), 0);
+	start_local();
+	until_idle();
+	assert_int_equal(unlinkat(root, "a", 0), 0);
+	make_dir("a/deep");
+	put("a/deep/f", "x");
+	assert_int_equal(fs_remove_tree(root, "b"), 0);
+	put("b", "file");
+	assert_int_equal(unlinkat(root, "c", 0), 0);
+	make_dir("c");
+	until_idle();
+	assert_index_is_disk();
+	assert_row("b/sub/f", "gone");
+	assert_row("b/sub", "gone");
+	assert_row("b", "file");
+	assert_int_equal(fs_remove_tree(root, "a"), 0);
+	assert_int_equal(symlinkat("b", root, "a"), 0);
+	until_idle();
+	assert_index_is_disk();
+	assert_row("a/deep/f", "gone");
+	assert_int_equal(nscanned, 1);
+}
+
+/* --- anything, at any time --- */
+
+static const char *const names[] = { "a", "b", "c", "a-b", "a.b", "d" };
+
+static void random_path(char *out, size_t size, unsigned depth)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < depth; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? "/" : "",
+					names[random_below(sizeof(names) / sizeof(names[0]))]);
+}
+
+static void random_step(void)
+{
+	char path[64];
+	char other[64];
+	char text[32];
+	int rc = 0;
+
+	random_path(path, sizeof(path), 1 + (unsigned)random_below(3));
+	random_path(other, sizeof(other), 1 + (unsigned)random_below(3));
+	/* Many of these fail, as they would for a user: a missing folder, a name that is taken. */
+	switch (random_below(9)) {
+	case 0:
+	case 1:
+		rc = mkdirat(root, path, 0755);
+		break;
+	case 2:
+	case 3:
+	case 4:
+		rc = fs_open(root, path, O_WRONLY | O_CREAT, 0644);
+		if (rc < 0)
+			break;
+		(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)random_below(1000000000));
+		assert_true(write(rc, text, strlen(text)) > 0);
+		close(rc);
+		break;
+	case 5:
+		if (strcmp(path, other) != 0)
+			rc = renameat(root, path, root, other);
+		break;
+	case 6:
+		rc = fs_remove_tree(root, path);
+		break;
+	case 7:
+		rc = symlinkat(other, root, path);
+		break;
+	default:
+		rc = fchmodat(root, path, random_below(2) ? 0700 : 0755, 0);
+		break;
+	}
+	(void)rc;
+}
+
+static void test_whatever_happens_the_index_comes_to_be_the_disk(void **state)
+{
+	(void)state;
+	random_set_seed(11);
+	start_local();
+	until_idle();
+	for (int round = 0; round < 30; round++) {
+		for (int i = 0; i < 60; i++) {
+			random_step();
+			if (random_below(3) == 0)
+				(void)loop_turn(loop, false);
+		}
+		until_idle();
+		assert_index_is_disk();
+		forget_log();
+	}
+	assert_int_equal(nscanned, 1);
+	random_set_seed(0);
+}
+
+static bool storm_over;
+
+static void *storm(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3000; i++)
+		random_step();
+	__atomic_store_n(&storm_over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void test_a_storm_beside_the_loop(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	random_set_seed(12);
+	start_local();
+	until_idle();
+	storm_over = false;
+	assert_int_equal(pthread_create(&thread, NULL, storm, NULL), 0);
+	while (!__atomic_load_n(&storm_over, __ATOMIC_ACQUIRE)) {
+		(void)loop_turn(loop, false);
+		forget_log();
+	}
+	pthread_join(thread, NULL);
+	until_idle();
+	assert_index_is_disk();
+	random_set_seed(0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_renamed_file_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_file_renamed_twice_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_file_renamed_and_then_written_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_backup_takes_over_and_its_successor_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_rename_over_a_file_replaces_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_files_that_swap_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_moved_tree_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_tree_moved_twice_and_changed_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_tree_moved_out_is_gone_and_not_listened_to, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kinds_that_replace_each_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_whatever_happens_the_index_comes_to_be_the_disk, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_storm_beside_the_loop, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("local moves", tests, NULL, NULL);
+}
