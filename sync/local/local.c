@@ -384,6 +384,9 @@ bool local_reload_rules(struct local *l)
 
 void local_rescan(struct local *l)
 {
+	/* What keeps it from scanning may be gone by now. */
+	if (l->error != NULL && !l->failed)
+		loop_timer_start(l->retry_timer, 0, 0);
 	if (l->ground == NULL)
 		return;
 	l->scan.full_wanted = true;

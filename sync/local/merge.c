@@ -111,6 +111,11 @@ static void missing(struct local *l, struct merge *m, struct record *row)
 		(void)change_gone(l, row, m->start_seq, known_gone);
 		return;
 	}
+	/* A shallow walk passes over the rows below. */
+	if (m->shallow && strcmp(row->path, m->under) != 0) {
+		scan_tree(l, row->path, NULL);
+		return;
+	}
 	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) == 0 && st.kind == 0)
 		set_path(&m->gone, row->path);
 	if (m->nfolders == m->cap_folders) {
@@ -131,6 +136,20 @@ static bool is_closed(const struct look *k)
 	return k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR);
 }
 
+/* Whether a look at this path alone does not do: what was in a folder that is none any more, what is in one that is not
+ * known yet, and what had problems in one whose mode may have changed. */
+static bool needs_walk(const struct local *l, const struct look *k, const struct record *row)
+{
+	bool was_dir = row != NULL && !row->deleted && row->kind == RECORD_DIR;
+
+	if (k->error != 0)
+		return false;
+	if (k->st.kind != S_IFDIR)
+		return was_dir;
+	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) ||
+	       problem_under(l->problems, k->path);
+}
+
 static void found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
 {
 	if (k->wd > 0 && l->watch != NULL)
@@ -143,9 +162,7 @@ static void found(struct local *l, struct merge *m, const struct look *k, const 
 		return;
 	if (m->full)
 		l->scan.full_files++;
-	/* An entry of a folder that was missed: what is in it was missed too. */
-	if (m->shallow && k->st.kind == S_IFDIR && k->error == 0 && strcmp(k->path, m->under) != 0 &&
-	    (row == NULL || row->deleted || (l->watch != NULL && !watch_knows(l->watch, k->path))))
+	if (m->shallow && strcmp(k->path, m->under) != 0 && needs_walk(l, k, row))
 		scan_tree(l, k->path, NULL);
 	change_found(l, k, row, NULL, m, seq);
 }
@@ -210,12 +227,7 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	}
 	if (k->st.kind == 0 && k->error == 0)
 		problem_clear(l->problems, k->path);
-	/* What was in a folder that is none any more, or in one not known yet, takes a walk. */
-	if (have > 0 && !row.deleted && row.kind == RECORD_DIR && k->st.kind != S_IFDIR && k->error == 0)
-		scan_tree(l, k->path, NULL);
-	else if (k->st.kind == S_IFDIR && k->error == 0 &&
-	         (have == 0 || row.deleted || row.kind != RECORD_DIR ||
-	          (l->watch != NULL && !watch_knows(l->watch, k->path))))
+	if (needs_walk(l, k, have > 0 ? &row : NULL))
 		scan_tree(l, k->path, NULL);
 	else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted)
 		(void)change_gone(l, &row, seq, false);

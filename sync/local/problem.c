@@ -118,6 +118,16 @@ void problem_recount(struct problems *p)
 	p->more = 0;
 }
 
+bool problem_under(const struct problems *p, const char *path)
+{
+	const struct problem *x;
+
+	for (x = p->all; x != NULL; x = x->hh.next)
+		if (path_is_under(x->path, path))
+			return true;
+	return false;
+}
+
 int64_t problem_count(const struct problems *p)
 {
 	return (int64_t)HASH_COUNT(p->all) + p->more;

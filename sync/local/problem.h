@@ -25,6 +25,8 @@ void problem_keep(struct problems *p, const char *path, uint64_t look);
 void problem_sweep(struct problems *p, const char *under, uint64_t look);
 /* A walk of everything begins: what could only be counted is counted anew. */
 void problem_recount(struct problems *p);
+/* Whether the path, or any below it, has one. */
+bool problem_under(const struct problems *p, const char *path);
 int64_t problem_count(const struct problems *p);
 /* Those that are FAILING. */
 int64_t problem_failing(const struct problems *p);

@@ -295,22 +295,35 @@ void watch_map_drop(struct watch_map *m, int inotify, const char *path)
 	prune(m, parent);
 }
 
+/* While a walk's words are behind the events, a name may still mean the folder that had it before; so a folder may seem
+ * to move into itself. */
+static bool is_within(const struct node *n, const struct node *above)
+{
+	while (n != NULL && n != above)
+		n = parent_of(n);
+	return n == above;
+}
+
 void watch_map_move(struct watch_map *m, int inotify, const char *from, const char *to)
 {
-	struct node *n = find_path(m, from, false);
 	const char *slash = strrchr(to, '/');
 	char *above = slash != NULL ? mem_strdup(to) : mem_strdup("");
 	const char *name = slash != NULL ? slash + 1 : to;
 	struct node *old_parent;
+	struct node *n;
 
 	above[slash != NULL ? slash - to : 0] = '\0';
 	watch_map_drop(m, inotify, to);
+	n = find_path(m, from, false);
 	if (n != NULL && n != m->root) {
 		struct node *parent = find_path(m, above, true);
 
 		old_parent = parent_of(n);
 		detach(m, n);
-		attach(m, n, parent, name, strlen(name));
+		if (is_within(parent, n))
+			drop_node(m, inotify, n);
+		else
+			attach(m, n, parent, name, strlen(name));
 		prune(m, old_parent);
 	}
 	free(above);
