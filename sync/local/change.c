@@ -309,7 +309,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	}
 	if (hint != NULL && is_held(k, row, hint)) {
 		settle_event(l->settle, loop_now_ms(l->c.loop), k->path,
-			     hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
+		             hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
 		return;
 	}
 	before = path_before(k, hint, m);

@@ -146,8 +146,7 @@ static bool needs_walk(const struct local *l, const struct look *k, const struct
 		return false;
 	if (k->st.kind != S_IFDIR)
 		return was_dir;
-	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) ||
-	       problem_under(l->problems, k->path);
+	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) || problem_under(l->problems, k->path);
 }
 
 static void found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)

@@ -274,7 +274,10 @@ bool settle_take(struct settle *s, struct settle_hint *hint)
 	if (h == NULL)
 		return false;
 	*hint = (struct settle_hint){
-		.path = mem_strdup(h->path), .fresh = h->fresh, .content = h->content, .writing = h->writing,
+		.path = mem_strdup(h->path),
+		.fresh = h->fresh,
+		.content = h->content,
+		.writing = h->writing,
 	};
 	if (!h->impatient) {
 		forget(s, h);

@@ -10,14 +10,14 @@
 struct settle;
 
 enum settle_event {
-	SETTLE_NOW,      /* moved, deleted, asked for: look at once */
-	SETTLE_CLOSED,   /* a writer closed it: at once */
-	SETTLE_FRESH,    /* a name appeared: at once, to see what it is */
-	SETTLE_ATTRIB,   /* mode or times: at once, unless a writer is being waited for */
-	SETTLE_CREATED,  /* a fresh name was looked at: a file that its writer may still hold; in SETTLE_CREATED_MS */
+	SETTLE_NOW,     /* moved, deleted, asked for: look at once */
+	SETTLE_CLOSED,  /* a writer closed it: at once */
+	SETTLE_FRESH,   /* a name appeared: at once, to see what it is */
+	SETTLE_ATTRIB,  /* mode or times: at once, unless a writer is being waited for */
+	SETTLE_CREATED, /* a fresh name was looked at: a file that its writer may still hold; in SETTLE_CREATED_MS */
 	SETTLE_MODIFIED, /* written to, or only its mtime set: at once, to see which; what is waited for is waited longer */
-	SETTLE_WRITING,  /* a look or a read found a writer at work: when it has been quiet for its patience */
-	SETTLE_BUSY,     /* an installer works on it: in SETTLE_BUSY_MS */
+	SETTLE_WRITING, /* a look or a read found a writer at work: when it has been quiet for its patience */
+	SETTLE_BUSY,    /* an installer works on it: in SETTLE_BUSY_MS */
 };
 
 enum {

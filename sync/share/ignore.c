@@ -14,7 +14,9 @@
 /* Tokens below 256 are bytes; from TOKEN_SET on they are TOKEN_SET + an index into sets. */
 enum { TOKEN_ONE = 256, TOKEN_STAR = 257, TOKEN_SET = 258 };
 
-struct byte_set { uint64_t bits[4]; };
+struct byte_set {
+	uint64_t bits[4];
+};
 
 struct component {
 	uint32_t start; /* first token */
@@ -22,15 +24,15 @@ struct component {
 };
 
 struct rule {
-	uint32_t first;  /* component */
-	uint32_t n;      /* components, at least 1 */
-	bool negated;    /* "!": what matches is not ignored after all */
-	bool dir_only;   /* "foo/" */
-	bool anchored;   /* has a slash: matched from the root; otherwise against the last component alone */
+	uint32_t first; /* component */
+	uint32_t n;     /* components, at least 1 */
+	bool negated;   /* "!": what matches is not ignored after all */
+	bool dir_only;  /* "foo/" */
+	bool anchored;  /* has a slash: matched from the root; otherwise against the last component alone */
 };
 
 struct ignore {
-	int refs;        /* atomic */
+	int refs; /* atomic */
 	struct rule *rules;
 	struct component *components;
 	uint32_t *tokens;
@@ -41,9 +43,14 @@ struct ignore {
 
 /* --- parsing --- */
 
-struct source { const unsigned char *p, *end; };
+struct source {
+	const unsigned char *p, *end;
+};
 
-static const struct { const char *name; int (*is)(int c); } classes[] = {
+static const struct {
+	const char *name;
+	int (*is)(int c);
+} classes[] = {
 	{ "alnum", isalnum }, { "alpha", isalpha }, { "blank", isblank }, { "cntrl", iscntrl },
 	{ "digit", isdigit }, { "graph", isgraph }, { "lower", islower }, { "print", isprint },
 	{ "punct", ispunct }, { "space", isspace }, { "upper", isupper }, { "xdigit", isxdigit },

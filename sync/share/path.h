@@ -7,11 +7,11 @@
 
 enum path_verdict {
 	PATH_OK,
-	PATH_EMPTY,     /* "" or an empty component ("a//b", "/a", "a/") */
-	PATH_DOTS,      /* a component "." or ".." */
-	PATH_NUL,       /* a NUL byte among the n */
-	PATH_LONG,      /* over RECORD_PATH_MAX, or a component over RECORD_NAME_MAX */
-	PATH_OURS       /* first component is ".lanyard" */
+	PATH_EMPTY, /* "" or an empty component ("a//b", "/a", "a/") */
+	PATH_DOTS,  /* a component "." or ".." */
+	PATH_NUL,   /* a NUL byte among the n */
+	PATH_LONG,  /* over RECORD_PATH_MAX, or a component over RECORD_NAME_MAX */
+	PATH_OURS   /* first component is ".lanyard" */
 };
 
 /* Judges n bytes. */

@@ -16,18 +16,21 @@
 enum { MARKER_SIZE = 32 };
 
 struct share {
-	char *path;                  /* as the admin gave it */
+	char *path; /* as the admin gave it */
 	uint8_t marker[MARKER_SIZE];
 	int root;
 	int parts;
-	uint64_t dev, ino;           /* of root */
-	struct ignore *ignore;       /* NULL: no rules */
+	uint64_t dev, ino;                  /* of root */
+	struct ignore *ignore;              /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
-	bool ignore_failed;          /* the last load failed, and was reported */
+	bool ignore_failed;                 /* the last load failed, and was reported */
 };
 
 /* What one opening yields. */
-struct opened { int root, parts; struct fs_stat st; };
+struct opened {
+	int root, parts;
+	struct fs_stat st;
+};
 
 static int make_folders(const char *path)
 {
@@ -63,8 +66,9 @@ static int check_marker(int root, const char *path, const uint8_t marker[MARKER_
 		return -1;
 	}
 	if (n != MARKER_SIZE || memcmp(text, marker, MARKER_SIZE) != 0) {
-		*why = mem_printf("%s: is the share of another group; choose another folder, or remove its .lanyard folder",
-				  path);
+		*why = mem_printf(
+			"%s: is the share of another group; choose another folder, or remove its .lanyard folder",
+			path);
 		rc = -1;
 	}
 	free(text);
@@ -82,7 +86,7 @@ static int open_parts(int root)
 }
 
 static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct opened *o,
-		       char **why)
+                       char **why)
 {
 	int rc;
 
@@ -96,7 +100,8 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		goto close_root;
 	if (rc == 0 && expect_marker) {
 		*why = mem_printf("%s: is not the folder it was (its .lanyard/share is gone): is the disk mounted? "
-				  "If the folder was emptied on purpose, leave the group and join it again", path);
+		                  "If the folder was emptied on purpose, leave the group and join it again",
+		                  path);
 		goto close_root;
 	}
 	o->parts = open_parts(o->root);
@@ -181,7 +186,7 @@ int share_check(struct share *s, char **why)
 	}
 	if (st.st_dev != s->dev || st.st_ino != s->ino) {
 		*why = mem_printf("%s: is another folder than before: was it replaced, or a disk mounted or unmounted?",
-				  s->path);
+		                  s->path);
 		return -1;
 	}
 	rc = check_marker(s->root, s->path, s->marker, why);
@@ -226,7 +231,7 @@ bool share_reload_ignore(struct share *s)
 	if (text == NULL && errno != ENOENT) {
 		if (!s->ignore_failed)
 			log_warn("%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
-				 errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
+			         errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
 		s->ignore_failed = true;
 		return false;
 	}

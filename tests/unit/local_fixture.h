@@ -29,8 +29,8 @@
 enum { DEADLINE_S = 20, LOG_MAX = 4096 };
 
 static char top_path[40];
-static int top;            /* the temporary folder: share/ and home/ are in it */
-static int root;           /* top/share */
+static int top;  /* the temporary folder: share/ and home/ are in it */
+static int root; /* top/share */
 static struct loop *loop;
 static struct workers *workers;
 static struct share *share;
@@ -38,7 +38,7 @@ static struct index *ix;
 static struct local *local;
 static struct loop_hook *commit_hook;
 static struct loop_timer *deadline;
-static char *logged[LOG_MAX];  /* "+path" or "-path" for each row written, in their order */
+static char *logged[LOG_MAX]; /* "+path" or "-path" for each row written, in their order */
 static int nlogged;
 static int nscanned;
 static int64_t scanned_files;
@@ -81,15 +81,21 @@ static inline void too_late(void *arg)
 {
 	(void)arg;
 	print_error("still busy after %d s: pending %lld, state %d\n", DEADLINE_S, (long long)local_pending(local),
-		    local_state(local));
+	            local_state(local));
 	abort();
 }
 
 static inline void start_local(void)
 {
 	struct local_config config = {
-		.loop = loop, .workers = workers, .share = share, .index = ix, .short_id = 7,
-		.busy = on_busy, .changed = on_changed, .scanned = on_scanned,
+		.loop = loop,
+		.workers = workers,
+		.share = share,
+		.index = ix,
+		.short_id = 7,
+		.busy = on_busy,
+		.changed = on_changed,
+		.scanned = on_scanned,
 	};
 
 	local = local_new(&config);
@@ -208,8 +214,11 @@ static inline const char *row_kind(const char *path)
 {
 	struct record r = { 0 };
 	int have = index_get(ix, path, &r);
-	const char *kind = have == 0 ? "" : r.deleted ? "gone" :
-			   r.kind == RECORD_FILE ? "file" : r.kind == RECORD_DIR ? "dir" : "symlink";
+	const char *kind = have == 0               ? ""
+	                   : r.deleted             ? "gone"
+	                   : r.kind == RECORD_FILE ? "file"
+	                   : r.kind == RECORD_DIR  ? "dir"
+	                                           : "symlink";
 
 	assert_true(have >= 0);
 	record_clear(&r);

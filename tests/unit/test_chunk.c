@@ -123,8 +123,7 @@ static void test_an_insertion_moves_only_the_cuts_next_to_it(void **state)
 	memcpy(q + 101024, p + 100000, n - 100000);
 	n_before = cut(p, n, 16, n, before, 512);
 	n_after = cut(q, n + 1024, 16, n, after, 512);
-	while (same < n_before && same < n_after &&
-	       before[n_before - 1 - same] + 1024 == after[n_after - 1 - same])
+	while (same < n_before && same < n_after && before[n_before - 1 - same] + 1024 == after[n_after - 1 - same])
 		same++;
 	assert_true(n_before - same <= 5);
 	free(p);
@@ -161,8 +160,8 @@ static void test_runs_of_one_byte_are_never_cut_early(void **state)
 static void test_cuts_are_part_of_the_protocol(void **state)
 {
 	static const size_t known[] = {
-		78168, 147252, 276455, 345854, 423322, 491271, 578797, 610475, 685888, 758204, 856623, 880778, 953898,
-		1030598,
+		78168,  147252, 276455, 345854, 423322, 491271, 578797,
+		610475, 685888, 758204, 856623, 880778, 953898, 1030598,
 	};
 	size_t n = 1 << 20;
 	uint8_t *p = noise(n, 4);

@@ -31,7 +31,10 @@ static bool ignores(const char *rules, const char *path, bool is_dir)
 
 static void test_rules_of_the_manual(void **state)
 {
-	static const struct { const char *rules, *path; bool is_dir, ignored; } cases[] = {
+	static const struct {
+		const char *rules, *path;
+		bool is_dir, ignored;
+	} cases[] = {
 		{ "", "a", false, false },
 		{ "foo", "foo", false, true },
 		{ "foo", "a/b/foo", false, true },
@@ -83,7 +86,9 @@ static void test_rules_of_the_manual(void **state)
 		{ "d/\n!d/keep", "d/keep", false, true },
 		{ "d/*\n!d/keep", "d/keep", false, false },
 		{ "!a\na", "a", false, true },
-		{ "\xef\xbb\xbf" "a", "a", false, true },
+		{ "\xef\xbb\xbf"
+		  "a",
+		  "a", false, true },
 		{ "a\r\nb\r\n", "a", false, true },
 		{ "a\r\nb\r\n", "b", false, true },
 		{ "x\ny", "y", false, true },
@@ -98,7 +103,11 @@ static void test_rules_of_the_manual(void **state)
 
 static void test_names_the_first_line_that_means_nothing(void **state)
 {
-	static const struct { const char *text; size_t n; int line; } cases[] = {
+	static const struct {
+		const char *text;
+		size_t n;
+		int line;
+	} cases[] = {
 		{ "a\n# c\n\n  \nb", 10, 0 },
 		{ "a\n[\nb\n[", 7, 2 },
 		{ "!", 1, 1 },
@@ -201,8 +210,9 @@ static const char *pick(const char *const *from, size_t n)
 static void make_rule(char *out)
 {
 	static const char *const pieces[] = {
-		"a", "b", "ab", "*", "?", "/", "/", "[ab]", "[!a]", "[^b]", "[a-b]", "\\a", "\\*", "\\ ", " ", ".", "[b]",
-		"[]]", "[[:alpha:]]", "[a-", "/**/", "**/", "/**", "\\\\", "[\\]b]", "!", "#", "*b", "a*",
+		"a",     "b",   "ab",  "*",    "?",      "/", "/",   "[ab]", "[!a]",        "[^b]",
+		"[a-b]", "\\a", "\\*", "\\ ",  " ",      ".", "[b]", "[]]",  "[[:alpha:]]", "[a-",
+		"/**/",  "**/", "/**", "\\\\", "[\\]b]", "!", "#",   "*b",   "a*",
 	};
 	size_t n = 1 + random_below(4);
 	size_t len = 0;
@@ -233,8 +243,8 @@ static size_t make_tree(int fd, char paths[][64], bool *is_dir)
 			else
 				(void)snprintf(path, sizeof(path), "%s/%s", names[i], names[k]);
 			is_dir[n] = k == 10 || k % 2 == 0;
-			assert_int_equal(is_dir[n] ? fs_mkdirs(fd, path, 0755)
-						   : fs_write_file(fd, path, "", 0, 0644), 0);
+			assert_int_equal(is_dir[n] ? fs_mkdirs(fd, path, 0755) : fs_write_file(fd, path, "", 0, 0644),
+			                 0);
 			strcpy(paths[n++], path);
 			if (k % 2 != 0 || k == 10)
 				continue;
@@ -297,7 +307,7 @@ static void test_agrees_with_git(void **state)
 		}
 		assert_int_equal(fs_write_file(fd, ".gitignore", rules, len, 0644), 0);
 		assert_true(ask_git("env -u GIT_DIR git -c core.excludesFile=/dev/null check-ignore -z --no-index "
-				    "--stdin <.in >.out"));
+		                    "--stdin <.in >.out"));
 		out = fs_read_file(fd, ".out", 1 << 20, &len);
 		assert_non_null(out);
 		ig = ignore_parse(rules, strlen(rules), NULL);
@@ -308,7 +318,7 @@ static void test_agrees_with_git(void **state)
 				at += strlen(paths[i]) + 1;
 			if (ignore_match(ig, paths[i], is_dir[i]) != git)
 				fail_msg("path \"%s\"%s: git says %d; rules:\n%s", paths[i], is_dir[i] ? "/" : "", git,
-					 rules);
+				         rules);
 		}
 		assert_int_equal(at, len);
 		ignore_free(ig);

@@ -479,7 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_events_become_rows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_same_bytes_again_are_only_a_new_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_look_that_finds_only_another_inode_costs_no_version, set_up,
-						tear_down),
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_an_open_writer_is_waited_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_new_trees_are_found_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ignored_paths_keep_their_rows, set_up, tear_down),

@@ -260,7 +260,7 @@ static void random_path(char *out, size_t size, unsigned depth)
 
 	for (unsigned i = 0; i < depth; i++)
 		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? "/" : "",
-					names[random_below(sizeof(names) / sizeof(names[0]))]);
+		                        names[random_below(sizeof(names) / sizeof(names[0]))]);
 }
 
 static void random_step(void)
@@ -370,7 +370,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_out_is_gone_and_not_listened_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kinds_that_replace_each_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_whatever_happens_the_index_comes_to_be_the_disk, set_up,
-						tear_down),
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_a_storm_beside_the_loop, set_up, tear_down),
 	};
 

@@ -429,7 +429,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_paths_that_are_too_long_are_listed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deep_trees_need_few_descriptors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_share_that_vanished_is_an_error_and_deletes_nothing, set_up,
-						tear_down),
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_an_emptied_share_deletes_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_user_may_delete_everything, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_mounted_in_the_share_is_not_the_share, set_up, tear_down),

@@ -19,8 +19,9 @@ static enum path_verdict check(const char *path)
 static void test_takes_any_legal_name(void **state)
 {
 	static const char *const fine[] = {
-		"a", "a/b", "...", "a/..b", ".hidden", ".lanyardignore", ".lanyardx", "a/.lanyard", "a\nb", "\x1b[31m",
-		"\xff\xfe", "-rf", " ", "a b/ c", "\\", "con", "a:b",
+		"a",         "a/b",        "...",  "a/..b",    ".hidden",  ".lanyardignore",
+		".lanyardx", "a/.lanyard", "a\nb", "\x1b[31m", "\xff\xfe", "-rf",
+		" ",         "a b/ c",     "\\",   "con",      "a:b",
 	};
 
 	(void)state;
@@ -86,7 +87,7 @@ static void test_order_is_that_of_a_walk(void **state)
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < n; k++)
 			assert_true((path_compare(walk[i], walk[k]) < 0) == (i < k) &&
-				    (path_compare(walk[i], walk[k]) > 0) == (i > k));
+			            (path_compare(walk[i], walk[k]) > 0) == (i > k));
 }
 
 static void test_under_means_whole_components(void **state)

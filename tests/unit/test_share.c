@@ -243,7 +243,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refuses_a_symlink_for_its_own_folder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_a_vanished_folder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_a_replaced_folder_and_takes_back_the_same_share, set_up,
-						tear_down),
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_an_emptied_folder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rules_follow_their_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeps_its_rules_when_the_file_is_no_good, set_up, tear_down),
