@@ -88,7 +88,7 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 		return ENGINE_PAUSED;
 	if (s->in_sync)
 		return ENGINE_IN_SYNC;
-	if (!e->scanned || local_state(e->local) == LOCAL_SCANNING)
+	if (!e->local || !e->fetch || !e->scanned || local_state(e->local) == LOCAL_SCANNING)
 		return ENGINE_SCANNING;
 	fetch_downloads(e->fetch, has_reason, &waits);
 	return waits || local_failing(e->local) || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
