@@ -16,10 +16,11 @@ enum {
 struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len)
 {
 	struct fetch *f = d->f;
+	static uint32_t last;
 	struct request *r = MEM_NEW(struct request), *taken;
 
 	do {
-		r->number = ++f->next_request;
+		r->number = ++last; /* of all groups: they share connections */
 		HASH_FIND(hh, f->requests, &r->number, sizeof(r->number), taken);
 	} while (r->number == 0 || taken != NULL);
 	r->block = block;

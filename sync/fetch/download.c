@@ -445,7 +445,8 @@ static bool is_stranded(struct download *d)
 		return false;
 	if (d->state == DOWNLOAD_LISTING)
 		return true;
-	return d->state == DOWNLOAD_GETTING && d->needed > 0 && d->scan_at == d->list.n && d->narrived == 0;
+	return d->state == DOWNLOAD_GETTING && d->needed > 0 && (d->memory || d->scan_at == d->list.n) &&
+	       d->narrived == 0;
 }
 
 static void check_stranded(struct fetch *f)
@@ -460,7 +461,7 @@ static void check_stranded(struct fetch *f)
 			continue;
 		for (size_t i = 0; i < d->nsources; i++) {
 			if (fetch_peer_is_up(f, d->sources[i].peer))
-				reason = REASON_BAD_SOURCE;
+				reason = source_is_liar(d, d->sources[i].peer) ? REASON_BAD_SOURCE : REASON_NOT_NOW;
 		}
 		download_fail(d, reason);
 	}

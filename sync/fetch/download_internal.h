@@ -104,6 +104,8 @@ struct source *source_find(struct download *d, uint64_t peer);
 void source_has_not(struct download *d, uint64_t peer);
 /* It sent what it should not: not asked for this ticket any more, until it says something new. */
 void source_lied(struct download *d, uint64_t peer, const char *what);
+/* It sent something else than it offered, lately. */
+bool source_is_liar(const struct download *d, uint64_t peer);
 bool source_usable(const struct fetch *f, const struct source *s);
 /* The first that is up and can be asked; NULL: none. */
 struct source *source_any(struct download *d);

@@ -148,7 +148,6 @@ struct fetch {
 	bool check_sources;            /* sources went: downloads without any are put aside */
 	struct request *requests;      /* by number */
 	int64_t tick_ms;               /* when downloads were last looked at for what takes too long */
-	uint32_t next_request;
 	size_t bytes_out;
 
 	struct completed completed[COMPLETED_MAX];

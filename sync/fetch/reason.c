@@ -18,6 +18,7 @@ static const struct {
 	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
 	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
 	[REASON_NO_SOURCE] = { "no connected member has it", 0, false, false },
+	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
 	[REASON_FULL] = { "no space left on the disk", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },

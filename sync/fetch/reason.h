@@ -13,6 +13,7 @@ enum reason {
 	REASON_NOT_EMPTY,  /* the folder to be removed holds what is not shared */
 	REASON_CHILDREN,   /* the folder to be removed waits for what is in it */
 	REASON_NO_SOURCE,  /* nobody who has it is connected */
+	REASON_NOT_NOW,
 	REASON_BAD_SOURCE, /* those who have it sent something else */
 	REASON_FULL,
 	REASON_QUOTA,

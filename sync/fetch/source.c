@@ -24,8 +24,7 @@ static void add(struct download *d, uint64_t peer)
 	d->sources = mem_realloc(d->sources, d->nsources + 1, sizeof(*d->sources));
 	s = &d->sources[d->nsources++];
 	*s = (struct source){ .peer = peer, .cursor = NO_BLOCK };
-	for (size_t i = 0; i < BAD_MAX; i++)
-		s->bad |= d->t->bad[i] != 0 && d->t->bad[i] == peer;
+	s->bad = source_is_liar(d, peer);
 }
 
 static bool add_wanted(void *arg, uint64_t peer, const struct record *r)
@@ -67,6 +66,15 @@ void source_lied(struct download *d, uint64_t peer, const char *what)
 	d->f->c.ops->misbehaved(d->f->c.ops_arg, peer, d->t->want.path, what);
 	memmove(d->t->bad + 1, d->t->bad, sizeof(d->t->bad) - sizeof(d->t->bad[0]));
 	d->t->bad[0] = peer;
+}
+
+bool source_is_liar(const struct download *d, uint64_t peer)
+{
+	for (size_t i = 0; i < BAD_MAX; i++) {
+		if (d->t->bad[i] == peer)
+			return true;
+	}
+	return false;
 }
 
 bool source_usable(const struct fetch *f, const struct source *s)

@@ -9,8 +9,11 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
+
+enum { ROWS_MAX = 4 };
 
 /* One block being read. */
 struct read_job {
@@ -20,48 +23,68 @@ struct read_job {
 	int fd;         /* of an unfinished download; -1: open path */
 	int64_t offset; /* in fd or path */
 	int root;
-	struct record row; /* owned: whose file it is */
-	uint8_t *out;      /* result, NULL: not to be had */
+	struct record rows[ROWS_MAX]; /* owned: files that should hold it */
+	size_t nrows;
+	uint8_t *out; /* result, NULL: not to be had */
 	size_t out_n;
 	uint8_t flags;
 	bool changed; /* the file is not what the row says */
 };
 
-static bool as_row(int fd, const struct record *r)
+/* Where a file's ctime alone is another (it was renamed, or its mode set), only its hash tells. */
+static bool is_block(int fd, const struct record *r, const struct msg_want *w, const uint8_t *plain)
 {
+	uint8_t hash[32];
 	struct fs_stat st;
 
-	return fs_stat_fd(fd, &st) == 0 && st.size == r->seen.size && st.mtime_ns == r->seen.mtime_ns &&
-	       st.ctime_ns == r->seen.ctime_ns && st.ino == r->seen.ino;
+	if (fs_stat_fd(fd, &st) || st.size != r->seen.size || st.mtime_ns != r->seen.mtime_ns || st.ino != r->seen.ino)
+		return false;
+	if (st.ctime_ns == r->seen.ctime_ns)
+		return true;
+	sha256(hash, plain, w->len);
+	return memcmp(hash, w->hash, sizeof(hash)) == 0;
+}
+
+/* The first file that still is what its row says. Several rows may name the content while one of them is being replaced. */
+static bool read_rows(const struct read_job *j, uint8_t *plain)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < j->nrows && !found; i++) {
+		int fd = fs_open(j->root, j->rows[i].path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+		if (fd < 0)
+			continue;
+		found = fs_pread_full(fd, plain, j->want.len, j->offset) == (ssize_t)j->want.len &&
+		        is_block(fd, &j->rows[i], &j->want, plain);
+		close(fd);
+	}
+	return found;
 }
 
 /* Worker. */
 static void read_block(void *arg)
 {
 	struct read_job *j = arg;
-	int fd = j->fd >= 0 ? j->fd : fs_open(j->root, j->row.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	size_t n = j->want.len;
-	uint8_t *plain;
+	uint8_t *plain = malloc(n);
+	bool found;
 
-	if (fd < 0) {
-		j->changed = true;
+	if (!plain)
 		return;
-	}
-	plain = malloc(n);
-	if (plain && fs_pread_full(fd, plain, n, j->offset) == (ssize_t)n && (j->fd >= 0 || as_row(fd, &j->row))) {
-		if (codec_block(&j->out, &j->out_n, plain, n) == 1) {
-			j->flags = MSG_BLOCK_ZSTD;
-		} else {
-			j->out = plain;
-			j->out_n = n;
-			plain = NULL;
-		}
-	} else if (j->fd < 0) {
-		j->changed = true;
+	if (j->fd >= 0)
+		found = fs_pread_full(j->fd, plain, n, j->offset) == (ssize_t)n;
+	else
+		found = read_rows(j, plain);
+	j->changed = !found && j->nrows;
+	if (found && codec_block(&j->out, &j->out_n, plain, n) == 1) {
+		j->flags = MSG_BLOCK_ZSTD;
+	} else if (found) {
+		j->out = plain;
+		j->out_n = n;
+		plain = NULL;
 	}
 	free(plain);
-	close(fd);
-	j->fd = -1;
 }
 
 static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t plain_len, uint8_t *body, size_t n)
@@ -70,6 +93,16 @@ static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t
 
 	msg_block_head(head, request, flags, plain_len);
 	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, sizeof(head), body, n);
+}
+
+static void job_free(struct read_job *j)
+{
+	for (size_t i = 0; i < j->nrows; i++)
+		record_clear(&j->rows[i]);
+	if (j->fd >= 0)
+		close(j->fd);
+	free(j->out);
+	free(j);
 }
 
 static void block_read(void *arg)
@@ -90,23 +123,24 @@ static void block_read(void *arg)
 		} else {
 			send_block(t, j->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
 			if (j->changed)
-				g->config.hooks->hint(g->config.arg, j->row.path);
+				for (size_t i = 0; i < j->nrows; i++)
+					g->config.hooks->hint(g->config.arg, j->rows[i].path);
 		}
 		serve_more(t);
 	}
-	free(j->out);
-	record_clear(&j->row);
-	free(j);
+	job_free(j);
 	session_job_done(s);
 }
 
-static bool take_first(void *arg, const struct record *r)
+static bool take_row(void *arg, const struct record *r)
 {
-	record_copy(arg, r);
-	return false;
+	struct read_job *j = arg;
+
+	record_copy(&j->rows[j->nrows++], r);
+	return j->nrows < ROWS_MAX;
 }
 
-/* Where the block can be read: our file of that content, or a download of it that has come that far. */
+/* Where the block can be read: files of ours with that content, or a download of it that has come that far. */
 static struct read_job *locate(struct talk *t, const struct serve_want *w)
 {
 	struct peer_group *g = t->group;
@@ -116,15 +150,14 @@ static struct read_job *locate(struct talk *t, const struct serve_want *w)
 	j->fd = -1;
 	j->want = w->want;
 	j->offset = w->want.offset;
-	if (index_by_content(g->config.index, &w->content, take_first, &j->row) >= 0 && j->row.path)
+	if (index_by_content(g->config.index, &w->content, take_row, j) >= 0 && j->nrows)
 		return j;
 	if (g->config.hooks->partial(g->config.arg, &w->content, w->want.offset, w->want.len, &fd) == 1) {
 		j->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (j->fd >= 0)
 			return j;
 	}
-	record_clear(&j->row);
-	free(j);
+	job_free(j);
 	return NULL;
 }
 
