@@ -67,7 +67,7 @@ static void free_download(struct download *d)
 {
 	struct fetch *f = d->f;
 
-	DL_DELETE(f->dying, d);
+	DL_DELETE(f->dying, d); /* NOLINT(clang-analyzer-core.NullDereference): d is in it */
 	free(d->sources);
 	blocklist_clear(&d->list);
 	free(d->state_of);
@@ -374,28 +374,7 @@ bool download_ready(struct fetch *f, struct ticket *t)
 	return false;
 }
 
-/* --- what the rest of fetch asks --- */
-
-const char *download_part(const struct download *d)
-{
-	return d->part_file;
-}
-
-const struct blocklist *download_list(const struct download *d)
-{
-	return d->list.n > 1 ? &d->list : NULL;
-}
-
-void download_progress(const struct download *d, int64_t *done, int64_t *rate)
-{
-	size_t n = d->samples < RATE_SAMPLES ? d->samples : RATE_SAMPLES;
-
-	*done = d->done;
-	*rate = 0;
-	if (n > 1)
-		*rate = (d->sample[(d->samples - 1) % RATE_SAMPLES] - d->sample[(d->samples - n) % RATE_SAMPLES]) /
-		        (int64_t)(n - 1);
-}
+/* --- each turn, each second --- */
 
 void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
 {
@@ -410,33 +389,6 @@ void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
 	f->new_sources = true;
 	fetch_wake(f);
 }
-
-int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd)
-{
-	const struct download *d;
-
-	DL_FOREACH(f->downloads, d) {
-		uint32_t low = 0, high = d->list.n;
-
-		if (d->part < 0 || d->state_of == NULL || !content_equal(&d->c, c))
-			continue;
-		while (high - low > 1) {
-			uint32_t middle = low + (high - low) / 2;
-
-			if (d->offset_of[middle] <= offset)
-				low = middle;
-			else
-				high = middle;
-		}
-		if (d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE) {
-			*fd = d->part;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* --- each turn, each second --- */
 
 /* Whether d can only wait for peers, and there is none to wait for. */
 static bool is_stranded(struct download *d)

@@ -114,9 +114,12 @@ static void end_of_turn(void *arg)
 	struct fetch *f = arg;
 	int64_t waiting = INT64_MAX;
 
-	if (!f->dirty)
+	if (!f->dirty && !f->heard)
 		return;
 	f->dirty = false;
+	if (f->heard)
+		f->last_record_ms = fetch_now(f);
+	f->heard = false;
 	wanted_fill(f);
 	route_settled(f);
 	if (f->count[TICKET_WAITING] > 0)

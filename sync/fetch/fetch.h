@@ -30,7 +30,8 @@ struct fetch_want {
 	uint8_t hash[32];
 };
 
-/* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list. */
+/* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list,
+ * later: never from inside get or get_list. */
 struct fetch_ops {
 	/* Bytes of blocks that may be asked of this peer now (its window less what is in flight); 0 when full or gone. */
 	size_t (*room)(void *arg, uint64_t peer);

@@ -125,8 +125,9 @@ struct fetch {
 	struct ticket *settlers;  /* SETTLING tickets, by root */
 	struct queue queue;       /* of QUEUED tickets */
 	size_t held_bytes;
-	int64_t last_record_ms;
-	uint64_t puts; /* rows written by us */
+	bool heard;             /* a record came in this turn */
+	int64_t last_record_ms; /* the end of the last turn in which one did */
+	uint64_t puts;          /* rows written by us */
 
 	char *after;       /* the walk through wanted paths came this far; owned */
 	bool more;         /* there may be wanted paths behind it */

@@ -98,7 +98,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	enum reconcile action;
 	bool known;
 
-	f->last_record_ms = fetch_now(f);
+	f->heard = true;
 	if (t != NULL) {
 		record_for_ticket(f, t, peer, theirs);
 		return;

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { REWALK_MS = 60000, DISK_RETRY_MS = 1000 };
+enum { REWALK_MS = 60000, DISK_RETRY_MS = 1000, BRIEF_TRIES = 3 };
 
 struct ticket *ticket_find(const struct fetch *f, const char *path)
 {
@@ -180,7 +180,9 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		route_unpair(f, t);
 	if (t->download != NULL)
 		download_drop(f, t, true);
-	ticket_remember(f, t);
+	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
+	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
+		ticket_remember(f, t);
 	if (!t->held) {
 		free(t->bytes);
 		t->bytes = NULL;

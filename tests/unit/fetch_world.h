@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -33,7 +34,7 @@ struct blob {
 	struct content content;
 	struct blocklist list;
 	uint8_t *bytes;
-	struct blob *next;
+	UT_hash_handle hh; /* in its peer's, by root */
 };
 
 struct answer {
@@ -161,11 +162,8 @@ static inline struct blob *blob_of(struct fake_peer *p, const struct content *c)
 {
 	struct blob *b;
 
-	LL_FOREACH(p->blobs, b) {
-		if (content_equal(&b->content, c))
-			return b;
-	}
-	return NULL;
+	HASH_FIND(hh, p->blobs, c->root, 32, b);
+	return b;
 }
 
 static inline int op_get(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n)
@@ -416,7 +414,8 @@ static inline void world_close(void)
 	for (size_t i = 0; i < PEERS; i++) {
 		struct blob *b, *next;
 
-		LL_FOREACH_SAFE(w->peer[i].blobs, b, next) {
+		HASH_ITER(hh, w->peer[i].blobs, b, next) {
+			HASH_DEL(w->peer[i].blobs, b);
 			blob_free(b);
 			free(b);
 		}
@@ -588,13 +587,25 @@ static inline void say(uint64_t id, struct record *r, const void *bytes, size_t 
 	record_clear(r);
 }
 
-static inline void have(uint64_t id, struct record *r, const void *bytes, size_t n, size_t chunk)
+static inline void blob_add(uint64_t id, struct blob *b)
 {
 	struct fake_peer *p = peer_of(id);
+	struct blob *known = blob_of(p, &b->content);
+
+	if (known != NULL) {
+		blob_free(b);
+		free(b);
+		return;
+	}
+	HASH_ADD(hh, p->blobs, content.root, 32, b);
+}
+
+static inline void have(uint64_t id, struct record *r, const void *bytes, size_t n, size_t chunk)
+{
 	struct blob *b = MEM_NEW(struct blob);
 
 	r->content = blob_make(b, bytes, n, chunk);
-	LL_PREPEND(p->blobs, b);
+	blob_add(id, b);
 }
 
 /* A file of a peer; inlined: its bytes come with the record. */

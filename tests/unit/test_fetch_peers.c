@@ -11,7 +11,7 @@ static void say_both(const char *path, const uint8_t *bytes, size_t n, size_t ch
 
 	have(ANNA, &anna, bytes, n, chunk);
 	blob_make(b, bytes, n, chunk);
-	LL_PREPEND(peer_of(BERT)->blobs, b);
+	blob_add(BERT, b);
 	record_copy(&bert, &anna);
 	bert.seq = ++peer_of(BERT)->seq;
 	fetch_record(w->fetch, ANNA, &anna, NULL, 0, NULL);

@@ -1,0 +1,49 @@
+/* What others may know of a download: its part, its list, how far it is, and blocks that peers ask us for. See
+ * download_internal.h. */
+#include "sync/fetch/download_internal.h"
+
+const char *download_part(const struct download *d)
+{
+	return d->part_file;
+}
+
+const struct blocklist *download_list(const struct download *d)
+{
+	return d->list.n > 1 ? &d->list : NULL;
+}
+
+void download_progress(const struct download *d, int64_t *done, int64_t *rate)
+{
+	size_t n = d->samples < RATE_SAMPLES ? d->samples : RATE_SAMPLES;
+
+	*done = d->done;
+	*rate = 0;
+	if (n > 1)
+		*rate = (d->sample[(d->samples - 1) % RATE_SAMPLES] - d->sample[(d->samples - n) % RATE_SAMPLES]) /
+		        (int64_t)(n - 1);
+}
+
+int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd)
+{
+	const struct download *d;
+
+	DL_FOREACH(f->downloads, d) {
+		uint32_t low = 0, high = d->list.n;
+
+		if (d->part < 0 || d->state_of == NULL || !content_equal(&d->c, c))
+			continue;
+		while (high - low > 1) {
+			uint32_t middle = low + (high - low) / 2;
+
+			if (d->offset_of[middle] <= offset)
+				low = middle;
+			else
+				high = middle;
+		}
+		if (d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE) {
+			*fd = d->part;
+			return 1;
+		}
+	}
+	return 0;
+}
