@@ -32,7 +32,9 @@ int hash_open(int dirfd, const char *name)
 	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 	int fd = openat(dirfd, name, flags | O_NOATIME);
 
-	return fd < 0 && errno == EPERM ? openat(dirfd, name, flags) : fd;
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dirfd, name, flags);
+	return fd;
 }
 
 enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after)
@@ -102,7 +104,7 @@ static int read_cut(int fd, struct hash_file *f)
 
 static void read_file(struct small_job *job, int dirfd, const char *name, struct hash_file *f)
 {
-	struct fs_stat after;
+	struct fs_stat after = { 0 };
 	int fd = hash_open(dirfd, name);
 	int rc;
 

@@ -115,7 +115,7 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	v = MEM_NEW(struct move);
 	v->from = mem_strdup(from);
 	v->to = mem_strdup(to);
-	DL_APPEND(l->scan.moves, v);
+	DL_APPEND(l->scan.moves, v); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
 }
 
 /* --- jobs --- */
@@ -306,21 +306,24 @@ static void begin_full(struct local *l)
 void scan_pump(struct local *l)
 {
 	struct scan *s = &l->scan;
-	bool full_goes_on = s->full != NULL && !s->full->walked;
+	struct merge *full = s->full != NULL && !s->full->walked ? s->full : NULL;
+	struct merge *part = s->part != NULL && !s->part->walked ? s->part : NULL;
+	bool hints;
+	bool next;
 
 	if (l->ground == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
 		return;
 	settle_turn(l->settle, loop_now_ms(l->c.loop));
-	if (full_goes_on && !s->full_last)
-		submit_step(l, s->full);
-	else if (s->moves != NULL || settle_next_ms(l->settle) == 0)
+	hints = s->moves != NULL || settle_next_ms(l->settle) == 0;
+	next = s->part == NULL && s->queue != NULL;
+	if (full != NULL && (!s->full_last || (!hints && !next && part == NULL)))
+		submit_step(l, full);
+	else if (hints)
 		submit_hints(l);
-	else if (s->part != NULL && !s->part->walked)
-		submit_step(l, s->part);
-	else if (s->part == NULL && s->queue != NULL)
+	else if (part != NULL)
+		submit_step(l, part);
+	else if (next)
 		begin_part(l);
-	else if (full_goes_on)
-		submit_step(l, s->full);
 	else if (s->full == NULL && !s->full_ended && s->full_wanted)
 		begin_full(l);
 }

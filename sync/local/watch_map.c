@@ -93,7 +93,7 @@ static void detach(struct watch_map *m, struct node *n)
 {
 	struct node *parent = n->key->parent;
 
-	HASH_DELETE(by_key, m->by_key, n);
+	HASH_DELETE(by_key, m->by_key, n); /* NOLINT(clang-analyzer-core.NullDereference): n is in it */
 	DL_DELETE(parent->children, n);
 	free(n->key);
 	n->key = NULL;
@@ -121,11 +121,13 @@ static struct node *find_path(struct watch_map *m, const char *path, bool make)
 {
 	struct node *n = m->root;
 
-	while (n != NULL && *path != '\0') {
+	while (*path != '\0') {
 		size_t len = strcspn(path, "/");
 		struct node *child = find_child(m, n, path, len);
 
-		if (child == NULL && make) {
+		if (child == NULL && !make)
+			return NULL;
+		if (child == NULL) {
 			child = MEM_NEW(struct node);
 			child->wd = -1;
 			attach(m, child, n, path, len);

@@ -126,7 +126,7 @@ static inline int set_up(void **state)
 	char *why;
 
 	(void)state;
-	strcpy(top_path, "/tmp/lanyard-local-XXXXXX");
+	(void)snprintf(top_path, sizeof(top_path), "/tmp/lanyard-local-XXXXXX");
 	if (mkdtemp(top_path) == NULL)
 		return -1;
 	log_set_level(LOG_ERROR);
@@ -355,7 +355,7 @@ static inline void assert_index_is_disk(void)
 {
 	struct index_cursor *c = index_walk(ix, "");
 	struct record r = { 0 };
-	char **paths = NULL;
+	char **paths = mem_calloc(1, sizeof(paths[0]));
 	size_t n = 0;
 	size_t i = 0;
 

@@ -75,7 +75,8 @@ static void test_blocks_keep_their_bounds(void **state)
 	uint8_t *p = noise(n, 1);
 
 	(void)state;
-	for (uint8_t log2 = CHUNK_MIN_LOG2; log2 <= CHUNK_MAX_LOG2; log2++) {
+	for (int l = CHUNK_MIN_LOG2; l <= CHUNK_MAX_LOG2; l++) {
+		uint8_t log2 = (uint8_t)l;
 		size_t avg = (size_t)1 << log2;
 		size_t ends[2048];
 		size_t count = cut(p, n, log2, n, ends, 2048);
@@ -147,7 +148,8 @@ static void test_runs_of_one_byte_are_never_cut_early(void **state)
 	}
 	free(p);
 	p = mem_calloc(chunk_max(CHUNK_MAX_LOG2), 1);
-	for (uint8_t log2 = CHUNK_MIN_LOG2; log2 <= CHUNK_MAX_LOG2; log2++) {
+	for (int l = CHUNK_MIN_LOG2; l <= CHUNK_MAX_LOG2; l++) {
+		uint8_t log2 = (uint8_t)l;
 		bool end;
 		struct chunk_stream s = CHUNK_STREAM_INIT(log2);
 

@@ -52,7 +52,7 @@ static const struct hash_ops ops = { .done = done, .drop = drop };
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir_path, "/tmp/lanyard-hash-XXXXXX");
+	(void)snprintf(dir_path, sizeof(dir_path), "/tmp/lanyard-hash-XXXXXX");
 	if (mkdtemp(dir_path) == NULL)
 		return -1;
 	dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

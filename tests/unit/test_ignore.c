@@ -174,24 +174,24 @@ static void test_entry_does_not_ask_of_folders_above(void **state)
 /* Rules that make a backtracking matcher take exponential time. */
 static void test_no_rule_is_slow(void **state)
 {
-	char rules[512] = "";
+	static const char piece[] = "**/a*a/";
+	char rules[60 * (sizeof(piece) - 1) + 2] = "";
 	char path[4096];
 	int64_t start;
 
 	(void)state;
-	for (int i = 0; i < 60; i++)
-		strcat(rules, "**/a*a/");
-	strcat(rules, "b");
+	for (size_t i = 0; i < 60; i++)
+		memcpy(rules + i * (sizeof(piece) - 1), piece, sizeof(piece));
+	rules[sizeof(rules) - 2] = 'b';
 	memset(path, 'a', 4094);
 	for (size_t i = 5; i < 4094; i += 6)
 		path[i] = '/';
 	path[4094] = '\0';
 	start = clock_mono_ns();
 	assert_false(ignores(rules, path, false));
-	strcpy(rules, "*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*ab");
 	memset(path, 'a', 255);
 	path[255] = '\0';
-	assert_false(ignores(rules, path, false));
+	assert_false(ignores("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*ab", path, false));
 	assert_true(clock_mono_ns() - start < 1000000000);
 }
 
@@ -226,7 +226,7 @@ static void make_rule(char *out)
 
 		if (strncmp(piece, "**", 2) == 0 && !after_slash)
 			continue;
-		strcpy(out + len, piece);
+		memcpy(out + len, piece, strlen(piece) + 1);
 		len += strlen(piece);
 	}
 }
@@ -245,13 +245,13 @@ static size_t make_tree(int fd, char paths[][64], bool *is_dir)
 			is_dir[n] = k == 10 || k % 2 == 0;
 			assert_int_equal(is_dir[n] ? fs_mkdirs(fd, path, 0755) : fs_write_file(fd, path, "", 0, 0644),
 			                 0);
-			strcpy(paths[n++], path);
+			memcpy(paths[n++], path, sizeof(path));
 			if (k % 2 != 0 || k == 10)
 				continue;
 			(void)snprintf(path, sizeof(path), "%s/%s/%s", names[i], names[k], names[(i + k) % 10]);
 			assert_int_equal(fs_write_file(fd, path, "", 0, 0644), 0);
 			is_dir[n] = false;
-			strcpy(paths[n++], path);
+			memcpy(paths[n++], path, sizeof(path));
 		}
 	}
 	return n;

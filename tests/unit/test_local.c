@@ -372,7 +372,7 @@ static void on_rotten(void *arg, const struct record *r)
 	(void)arg;
 	assert_string_equal(rotten_path, "");
 	assert_true(strlen(r->path) < sizeof(rotten_path));
-	strcpy(rotten_path, r->path);
+	memcpy(rotten_path, r->path, strlen(r->path) + 1);
 }
 
 static void on_verified(void *arg, int64_t files, int64_t bytes, int64_t rotten)

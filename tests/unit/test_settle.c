@@ -44,7 +44,7 @@ static const char *take(void)
 	if (!settle_take(s, &hint))
 		return "";
 	assert_true(strlen(hint.path) < sizeof(path));
-	strcpy(path, hint.path);
+	memcpy(path, hint.path, strlen(hint.path) + 1);
 	free(hint.path);
 	return path;
 }

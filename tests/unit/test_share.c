@@ -29,7 +29,7 @@ static char *why;
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(top_path, "/tmp/lanyard-share-XXXXXX");
+	(void)snprintf(top_path, sizeof(top_path), "/tmp/lanyard-share-XXXXXX");
 	if (mkdtemp(top_path) == NULL)
 		return -1;
 	top = open(top_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
