@@ -24,7 +24,7 @@ enum {
 	SETTLE_MAX = 100000, /* hints; above that all are dropped, and only a full scan helps */
 	SETTLE_BUSY_MS = 20,
 	SETTLE_CREATED_MS = 100,
-	SETTLE_QUIET_MS = 2000,  /* the first patience; it doubles each time it was used up in vain */
+	SETTLE_QUIET_MS = 500,   /* the first patience; it doubles each time it was used up in vain */
 	SETTLE_BOUND_MS = 60000, /* waited for at most so long, then taken as it is */
 	SETTLE_COOL_MS = 120000, /* how long a grown patience is remembered */
 };

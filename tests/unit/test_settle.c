@@ -130,9 +130,9 @@ static void test_a_writer_is_waited_for_until_it_closes(void **state)
 	heard_writing("f");
 	assert_string_equal(take(), "");
 	assert_true(settle_waits(s, "f"));
-	now += 1500;
+	now += SETTLE_QUIET_MS - 100;
 	event("f", SETTLE_MODIFIED);
-	now += 1500;
+	now += SETTLE_QUIET_MS - 100;
 	assert_string_equal(take(), "");
 	event("f", SETTLE_ATTRIB); /* chmod before the close says nothing of the content */
 	assert_string_equal(take(), "");
@@ -164,7 +164,7 @@ static void test_a_silent_writer_is_waited_for_until_it_is_quiet(void **state)
 
 static void test_patience_doubles_and_is_bounded(void **state)
 {
-	static const int64_t quiet[] = { 2000, 4000, 8000, 16000, 32000, 60000, 60000 };
+	static const int64_t quiet[] = { 500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000 };
 	int64_t waited;
 
 	(void)state;
