@@ -36,12 +36,18 @@ struct segment {
 	int error;
 };
 
+enum large_state {
+	LARGE_WAITING,
+	LARGE_OPENING, /* a job has it, fields and all */
+	LARGE_OPEN,
+};
+
 struct hash_large {
 	struct hash *hash;
 	struct ground *ground;
 	struct hash_file *file;
 	int fd; /* -1: not open */
-	bool opening;
+	enum large_state state;
 	bool sparse;
 	int64_t segment_size;
 	uint32_t nsegments;
@@ -293,7 +299,7 @@ static void opened(void *arg)
 
 	l->out--;
 	h->large_out--;
-	l->opening = false;
+	l->state = LARGE_OPEN;
 	if (h->freed) {
 		(void)hash_ended(h);
 		return;
@@ -319,7 +325,7 @@ static void opened(void *arg)
 
 static void start_open(struct hash_large *l)
 {
-	l->opening = true;
+	l->state = LARGE_OPENING;
 	l->out++;
 	l->hash->large_out++;
 	workers_submit(l->hash->workers, WORKERS_QUICK, open_work, opened, l);
@@ -345,10 +351,10 @@ void hash_large_pump(struct hash *h)
 	DL_FOREACH(h->large, l) {
 		if (++open > FILES_OPEN)
 			break;
-		if (l->fd < 0 && !l->opening && l->error == 0)
+		if (l->state == LARGE_WAITING)
 			start_open(l);
-		while (l->error == 0 && l->next_segment < l->nsegments && l->next_segment < l->stitched + AHEAD &&
-		       h->large_out < JOBS_OUT)
+		while (l->state == LARGE_OPEN && l->error == 0 && l->next_segment < l->nsegments &&
+		       l->next_segment < l->stitched + AHEAD && h->large_out < JOBS_OUT)
 			start_segment(l);
 	}
 }

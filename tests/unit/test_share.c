@@ -140,6 +140,7 @@ static void test_tells_a_vanished_folder(void **state)
 	(void)state;
 	assert_int_equal(renameat(top, "deep/share", top, "away"), 0);
 	assert_bad(s);
+	free(why);
 	assert_int_equal(share_reopen(s, &why), -1);
 	assert_int_equal(renameat(top, "away", top, "deep/share"), 0);
 	assert_good(s);
