@@ -20,7 +20,7 @@ static const struct {
 	[REASON_NO_SOURCE] = { "no connected member has it", 0, false, false },
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
-	[REASON_FULL] = { "no space left on the disk", 1000, true, true },
+	[REASON_FULL] = { "the disk is full", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },
 	[REASON_READ_ONLY] = { "the disk is read-only", 1000, true, true },
 	[REASON_DENIED] = { "no permission to write here", 1000, true, true },
