@@ -37,12 +37,12 @@ size_t agent_engine_count(const struct agent *a);
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why);
 
 /* All return 0, or -1 with *why (fresh text for the person who asked). share: absolute path, created when missing. */
-int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **e,
+int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
                  char **why);
 /* Fresh text in *token. */
 int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why);
 /* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a full one, or goes to ENGINE_ERROR when a member refused. */
-int agent_join(struct agent *a, const char *token, const char *share, struct engine **e, char **why);
+int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why);
 /* Leaves the group: tells the others, forgets it here. The share and its files stay, its .lanyard/ goes. e is freed. */
 int agent_leave(struct agent *a, struct engine *e, char **why);
 

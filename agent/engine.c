@@ -607,7 +607,7 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 
 struct engine *engine_load(const struct engine_context *context, const char *group_hex, char **why)
 {
-	struct group_id id;
+	struct group_id id = { 0 };
 	struct engine *e;
 	char *path;
 

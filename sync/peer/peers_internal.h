@@ -164,7 +164,7 @@ void dial_proved(struct peers *p, const struct agent_id *id);
 /* The connection to this agent is gone: try its addresses again. */
 void dial_lost(struct peers *p, const struct agent_id *id);
 void dial_schedule(struct peers *p);
-void dial_due(void *peers);
+void dial_due(void *arg);
 void dial_all_now(struct peers *p);
 void dial_free_all(struct peers *p);
 struct session *peers_session_of(struct peers *p, const struct agent_id *id);

@@ -108,14 +108,12 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 
 static char *arena_text(struct msg_arena *a, ProtobufCBinaryData b)
 {
-	if (memchr(b.data ? b.data : (const uint8_t *)"", 0, b.len))
-		return NULL;
+	const uint8_t *data = b.data ? b.data : (const uint8_t *)"";
 	char *s = msg_arena_alloc(a, b.len + 1);
 
-	if (!s)
+	if (!s || memchr(data, 0, b.len))
 		return NULL;
-	if (b.len)
-		memcpy(s, b.data, b.len);
+	memcpy(s, data, b.len);
 	s[b.len] = 0;
 	return s;
 }
