@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -334,6 +335,8 @@ static void turn_end(void *arg)
 	if (s.in_sync == e->in_sync)
 		return;
 	e->in_sync = s.in_sync;
+	if (s.in_sync)
+		malloc_trim(0);
 	engine_emit(e, s.in_sync ? "in-sync" : "syncing", NULL, NULL);
 }
 
