@@ -93,10 +93,9 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 		*colon = 0;
 	if (peer)
 		agent_id_text(text, peer);
-	if (log_allow(key, 1)) {
+	if (log_allow(key, 1))
 		log_warn("refused %s at %s: %s", text, address, reason);
-		emit_peer(arg, "refused", peer, NULL, reason);
-	}
+	emit_peer(arg, "refused", peer, NULL, reason);
 	free(key);
 }
 

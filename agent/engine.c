@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MS = 5000 };
+enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MS = 5000, LOOK_MS = 10000 };
 
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
@@ -344,6 +344,17 @@ static void turn_end(void *arg)
 
 static void try_again(void *arg);
 
+/* A disk that is unmounted makes no event that can be relied on. The scan says what is wrong. */
+static void look_at_share(void *arg)
+{
+	struct engine *e = arg;
+	char *why = NULL;
+
+	if (local_state(e->local) != LOCAL_ERROR && share_check(e->share, &why))
+		local_rescan(e->local);
+	free(why);
+}
+
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)
 {
 	struct engine *e = MEM_NEW(struct engine);
@@ -355,6 +366,7 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->dir = mem_printf("groups/%s", hex);
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, try_again, e);
+	e->look = loop_timer_new(context->loop, look_at_share, e);
 	return e;
 }
 
@@ -435,6 +447,7 @@ static void start(struct engine *e)
 	                                                                 .arg = e });
 	engine_rules_changed(e);
 	local_start(e->local);
+	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
 	fetch_start(e->fetch);
 	if (e->paused) {
 		fetch_pause(e->fetch, true);
@@ -454,6 +467,7 @@ static void try_again(void *arg)
 static void stop(struct engine *e)
 {
 	loop_timer_stop(e->retry);
+	loop_timer_stop(e->look);
 	engine_verify_free(e);
 	struct local *local = e->local;
 	struct fetch *fetch = e->fetch;
@@ -499,6 +513,7 @@ void engine_free(struct engine *e)
 	stop(e);
 	loop_hook_free(e->hook);
 	loop_timer_free(e->retry);
+	loop_timer_free(e->look);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);

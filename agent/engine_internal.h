@@ -42,6 +42,7 @@ struct engine {
 	bool scanned;           /* the first scan is done */
 	bool checkpointing;
 	bool restarting, ending;  /* that is to happen between two turns */
+	struct loop_timer *look;  /* every now and then: is the share still there? */
 	struct loop_timer *retry; /* runs while it is to be started again */
 	struct engine_verify *verify;
 };

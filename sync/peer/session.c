@@ -282,8 +282,8 @@ static void on_down(void *arg, const char *reason)
 {
 	struct session *s = arg;
 
-	if (!s->link->trusted && log_allow("untrusted-down", 10))
-		log_info("%s: connection lost before it showed a membership: %s", s->link->address, reason);
+	if (!s->link->trusted && s->peers->config.refused)
+		s->peers->config.refused(s->peers->config.arg, &s->id, s->link->address, reason);
 	peers_session_ended(s, reason);
 }
 
