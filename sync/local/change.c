@@ -5,9 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
 #include "sync/share/path.h"
+
+/* Far more than a tick of the file system's clock, and than an event waits to be read. */
+#define RECENT_NS (INT64_C(10) * 1000000000)
 
 static struct seen seen_of(const struct fs_stat *st)
 {
@@ -275,6 +279,28 @@ static bool is_held(const struct look *k, const struct record *row, const struct
 	       k->st.mtime_ns == k->st.ctime_ns;
 }
 
+/* The clock that files are stamped with ticks every few milliseconds: a write in the same tick as the one before it, of
+ * the same size, changes nothing that a look can see. But it is heard of, and it leaves mtime and ctime equal. */
+static bool may_hide_write(const struct look *k, const struct look_hint *hint)
+{
+	int64_t age_ns;
+
+	if (hint == NULL || !hint->hint.content || k->st.mtime_ns != k->st.ctime_ns)
+		return false;
+	age_ns = clock_wall_ns() - k->st.ctime_ns;
+	return age_ns < RECENT_NS && age_ns > -RECENT_NS;
+}
+
+/* What was heard of a file while it is being hashed. */
+static void hear(struct file_job *job, const struct look_hint *hint)
+{
+	bool content = hint != NULL && hint->hint.content;
+
+	if (!job->heard || content)
+		job->again = !content ? SETTLE_NOW : hint->hint.writing ? SETTLE_MODIFIED : SETTLE_CLOSED;
+	job->heard = true;
+}
+
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                        const struct merge *m, uint64_t seq)
 {
@@ -283,7 +309,8 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	char *before;
 	bool taken;
 
-	if (is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen)) {
+	if (is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
+	    !may_hide_write(k, hint)) {
 		problem_clear(l->problems, k->path);
 		return;
 	}
@@ -297,7 +324,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	}
 	job = find_job(l, k->path);
 	if (job != NULL) {
-		job->again = true;
+		hear(job, hint);
 		return;
 	}
 	if (is_live(row, RECORD_FILE) && same_bytes_seen(&row->seen, &k->st) && (hint == NULL || !hint->hint.content)) {
@@ -462,8 +489,8 @@ void change_hashed(void *arg, struct hash_file *f)
 	HASH_DEL(l->scan.files, job);
 	if (!job->stale && l->error == NULL) {
 		judge_hashed(l, job);
-		if (job->again)
-			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_NOW);
+		if (job->heard)
+			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, job->again);
 	}
 	change_drop(f);
 	if (full)

@@ -46,12 +46,13 @@ struct look_hint {
 
 /* A file that is being hashed. */
 struct file_job {
-	struct hash_file file; /* first: the hash knows only this */
-	uint64_t row_seq;      /* of its row when it was looked at; 0: none */
-	bool full;             /* counted in scan.full_hashing */
-	bool again;            /* something was heard of it meanwhile */
-	bool stale;            /* all was begun anew meanwhile: the result does not count */
-	UT_hash_handle hh;     /* by file.path */
+	struct hash_file file;   /* first: the hash knows only this */
+	uint64_t row_seq;        /* of its row when it was looked at; 0: none */
+	bool full;               /* counted in scan.full_hashing */
+	bool heard;              /* something was heard of it meanwhile: */
+	enum settle_event again; /* the most that it may mean; told anew when the file is hashed */
+	bool stale;              /* all was begun anew meanwhile: the result does not count */
+	UT_hash_handle hh;       /* by file.path */
 };
 
 struct move {
