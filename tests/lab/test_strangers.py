@@ -163,16 +163,17 @@ def test_a_crowd_of_idle_strangers_keeps_nobody_out(lab):
 def test_who_left_the_group_is_refused_afterwards(lab):
     a, b = members(lab)
     b.daemon.stop()
-    home = b.path("home-before")
-    lab.check(["cp", "-a", b.home, home])
+    for folder in (b.home, b.share):
+        lab.check(["cp", "-a", folder, folder + "-before"])
     b.daemon.start()
     b.wait_peers(1)
     b.cli("leave", "hush-hush")
     netlab.until("a knows", lambda: len(a.cli("members", "hush-hush")["members"]) == 1)
     b.daemon.stop()
     # With the old files it still believes to be a member; the others know better.
-    lab.check(["rm", "-rf", b.home])
-    lab.check(["mv", home, b.home])
+    for folder in (b.home, b.share):
+        lab.check(["rm", "-rf", folder])
+        lab.check(["mv", folder + "-before", folder])
     trees.write(a.share, {"new-secret": b"not for b"})
     with a.events() as events:
         b.daemon.start()
