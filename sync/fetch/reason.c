@@ -40,6 +40,8 @@ const char *reason_text(enum reason r)
 enum reason reason_of_errno(int error)
 {
 	switch (error) {
+	case ENOENT: /* removed beneath our hands */
+		return REASON_PARENT;
 	case ENOSPC:
 		return REASON_FULL;
 	case EDQUOT:

@@ -29,7 +29,8 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 		return;
 	index_want(f->c.index, peer, theirs);
 	t->again = true;
-	if (t->state == TICKET_INSTALLING)
+	/* What a batch that is out works on stays as it is until it is back; what came meanwhile is judged then. */
+	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
 		return;
 	if (t->state == TICKET_PAIRED)
 		route_unpair(f, t);
