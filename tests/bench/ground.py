@@ -64,6 +64,7 @@ class Stand:
         afterwards, untimed, the tool is waited for and both trees are compared byte for byte.
         """
         settle_disk(self.lab.dir)
+        await_quiet()
         complete = watch.Complete(self.b.share, expected)
         with Meter(self) as meter:
             change()
@@ -168,6 +169,16 @@ def busy_seconds():
     return (user + nice + system + irq + softirq + steal) / TICK
 
 
+def await_quiet():
+    """Wait, at most LANYARD_BENCH_PATIENCE seconds, for a second in which the machine does next to nothing."""
+    end = time.monotonic() + float(os.environ.get("LANYARD_BENCH_PATIENCE", "10"))
+    while time.monotonic() < end:
+        busy = busy_seconds()
+        time.sleep(1)
+        if busy_seconds() - busy < 0.1:
+            return
+
+
 def own_seconds():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -223,7 +234,7 @@ def disk_facts(base):
     os.makedirs(base, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="lanyard-bench.", dir=base)
     try:
-        kind = subprocess.run(["stat", "-f", "-c", "%T", folder], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+        kind = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], stdout=subprocess.PIPE).stdout.decode().strip()
         big = os.path.join(folder, "big")
         start = time.monotonic()
         subprocess.run(["dd", "if=/dev/zero", "of=" + big, "bs=1M", "count=256", "conv=fsync"], check=True,

@@ -7,7 +7,8 @@
 
 Of repeated runs the median is shown, each row by itself.  Times never decide over the exit code; trees that are not alike
 and tools that fail do.  Environment: LANYARD_BENCH_DIR (where hosts' homes and shares are; a real disk with 12 GB to
-spare, by default /var/tmp), LANYARD_BUILD, LANYARD_BENCH_LOGS=1 (show a failing tool's log).
+spare, by default /var/tmp), LANYARD_BENCH_PATIENCE (seconds to wait for a quiet machine before each measurement; 10, small:
+0), LANYARD_BUILD, LANYARD_BENCH_LOGS=1 (show a failing tool's log).
 """
 import argparse
 import json
@@ -82,6 +83,7 @@ def main():
     args = arguments()
     ground.enter()
     os.environ["LANYARD_LAB_DIR"] = BASE
+    os.environ.setdefault("LANYARD_BENCH_PATIENCE", "0" if args.scale == "small" else "10")
     gone = {peer: missing(peer) for peer in args.peers if missing(peer)}
     here = [peer for peer in args.peers if peer not in gone]
     facts = dict(ground.disk_facts(BASE), folder=BASE, cores=os.cpu_count(), kernel=os.uname().release,

@@ -4,6 +4,7 @@ import random
 import statistics
 import time
 
+import ground
 import watch
 
 TITLE = "drop to visible, %(each)s, %(drops)d drops"
@@ -13,6 +14,7 @@ ROWS = (("p50", "p50", "ms"), ("p99", "p99", "ms"), ("worst", "worst", "ms"))
 
 def run(stand, size):
     stand.peer.start()
+    ground.await_quiet()
     seen = watch.Inotify(stand.b.share)
     rng = random.Random(7)
     took = []

@@ -11,6 +11,7 @@ ROWS = (("seconds", "in sync again", "s"), ("wire", "on the wire", "bytes"), ("r
 def run(stand, size):
     stand.seed(lambda share: ground.small_files(os.path.join(share, "many"), size["count"], 100, size["folders"]))
     stand.peer.start()
+    ground.await_quiet()
     wire = stand.wire()
     result = {"seconds": stand.peer.restart()}
     result["wire"] = stand.wire() - wire
