@@ -297,7 +297,9 @@ static void turn(void *arg)
 	hash_pump(l->hash);
 	/* A job that is out wakes the loop itself. */
 	next_ms = settle_next_ms(l->settle);
-	if (next_ms > 0)
+	if (l->scan.ready != NULL && l->error == NULL)
+		local_wake(l);
+	else if (next_ms > 0)
 		loop_timer_start(l->settle_timer, next_ms - loop_now_ms(l->c.loop), 0);
 	else
 		loop_timer_stop(l->settle_timer);
@@ -306,7 +308,7 @@ static void turn(void *arg)
 
 static void woken(void *arg)
 {
-	(void)arg; /* the end of the turn does it */
+	scan_merge(arg); /* the end of the turn does the rest */
 }
 
 /* --- outside --- */
@@ -339,6 +341,11 @@ void local_unref(struct local *l)
 		free(l);
 }
 
+void local_wake(struct local *l)
+{
+	loop_timer_start(l->settle_timer, 0, 0);
+}
+
 void local_free(struct local *l)
 {
 	if (l == NULL)
@@ -363,14 +370,14 @@ void local_start(struct local *l)
 	l->started = true;
 	begin(l);
 	/* So that the next turn comes by itself. */
-	loop_timer_start(l->settle_timer, 0, 0);
+	local_wake(l);
 }
 
 void local_hint(struct local *l, const char *path)
 {
 	if (path_check(path, strlen(path)) == PATH_OK)
 		on_hint(l, path, SETTLE_NOW);
-	loop_timer_start(l->settle_timer, 0, 0);
+	local_wake(l);
 }
 
 bool local_reload_rules(struct local *l)
@@ -390,7 +397,7 @@ void local_rescan(struct local *l)
 	if (l->ground == NULL)
 		return;
 	l->scan.full_wanted = true;
-	loop_timer_start(l->settle_timer, 0, 0);
+	local_wake(l);
 }
 
 enum local_state local_state(const struct local *l)

@@ -61,14 +61,15 @@ struct move {
 };
 
 struct scan {
-	struct merge *queue;  /* walks to come, in order, by path */
-	struct merge *part;   /* the one under way; NULL: none */
-	struct merge *full;   /* the full scan under way; NULL: none */
-	bool full_wanted;     /* another one, as soon as none is under way */
-	struct scan_job *out; /* has a walk, or single paths; one at a time, so that looks come in their order */
-	bool checked;         /* the share was checked since the batch of looks that is being merged came back */
-	bool full_last;       /* it was the full scan's turn the last time */
-	struct move *moves;   /* files that were renamed, to be looked at */
+	struct merge *queue;    /* walks to come, in order, by path */
+	struct merge *part;     /* the one under way; NULL: none */
+	struct merge *full;     /* the full scan under way; NULL: none */
+	bool full_wanted;       /* another one, as soon as none is under way */
+	struct scan_job *out;   /* has a walk, or single paths; one at a time, so that looks come in their order */
+	struct scan_job *ready; /* back, and not merged to the end; at most two, in their order */
+	bool checked;           /* the share was checked since the batch of looks that is being merged came back */
+	bool full_last;         /* it was the full scan's turn the last time */
+	struct move *moves;     /* files that were renamed, to be looked at */
 	struct file_job *files;
 	int64_t full_files; /* looked at by the full scan */
 	int64_t full_changed;
@@ -108,6 +109,8 @@ struct local {
 /* --- local.c --- */
 void local_ref(struct local *l);
 void local_unref(struct local *l); /* the last one frees */
+/* The next turn comes by itself. */
+void local_wake(struct local *l);
 /* The share cannot be used: nothing is judged from now on, and at the end of the turn all that is under way is dropped.
  * why is taken over. */
 void local_fail(struct local *l, char *why);
@@ -123,6 +126,8 @@ void local_scanned(struct local *l);
 /* --- scan.c --- */
 /* Starts the next job if there is something to look at. */
 void scan_pump(struct local *l);
+/* Merges what is back, as much as fits into one turn; the rest wakes the loop for it. */
+void scan_merge(struct local *l);
 void scan_tree(struct local *l, const char *path, const char *from);
 void scan_folder(struct local *l, const char *path);
 void scan_moved(struct local *l, const char *from, const char *to, bool is_dir);
@@ -137,8 +142,9 @@ void scan_full_hashed(struct local *l);
 struct merge *merge_new(const char *under, const char *from, bool shallow);
 void merge_free(struct merge *m);
 /* A step's looks against the rows up to the last of them; at the end of the walk, to the last row. seq: the index's
- * number when the step began. */
-void merge_batch(struct local *l, struct merge *m, const struct batch *b, uint64_t seq);
+ * number when the step began. *at: the look to begin with, 0 at first. False: it took long enough for one turn, call it
+ * again in the next one. */
+bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t *at, uint64_t seq);
 /* Single paths. hints[look.tag] is what brought each look. */
 void merge_hints(struct local *l, const struct batch *b, const struct look_hint *hints, uint64_t seq);
 

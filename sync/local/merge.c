@@ -5,9 +5,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
 #include "sync/share/path.h"
+
+/* The loop has other things to do: what takes longer goes on in the next turn. */
+#define MERGE_SLICE_NS (INT64_C(10) * 1000000)
+enum { CLOCK_EVERY = 16 };
 
 struct merge *merge_new(const char *under, const char *from, bool shallow)
 {
@@ -65,8 +70,11 @@ static struct record *next_row(struct local *l, struct merge *m)
 
 	while (!m->have_row && !m->rows_ended) {
 		const char *slash;
+		int rc = index_next(m->cursor, &m->row);
 
-		m->have_row = index_next(m->cursor, &m->row) > 0;
+		if (rc < 0)
+			local_unwritten(l);
+		m->have_row = rc > 0;
 		m->rows_ended = !m->have_row;
 		if (!m->have_row || !m->shallow || m->row.path[n] == '\0')
 			continue;
@@ -166,44 +174,51 @@ static void found(struct local *l, struct merge *m, const struct look *k, const 
 	change_found(l, k, row, NULL, m, seq);
 }
 
-void merge_batch(struct local *l, struct merge *m, const struct batch *b, uint64_t seq)
+/* One step: the next look, or a row that comes before it (NULL: before the end). False: there is none. */
+static bool merge_one(struct local *l, struct merge *m, const struct look *k, uint64_t seq)
 {
+	struct record *row = next_row(l, m);
+	int cmp = row == NULL ? 1 : k == NULL ? -1 : path_compare(row->path, k->path);
+
+	if (l->error != NULL)
+		return false;
+	end_folders(l, m, cmp < 0 ? row->path : k != NULL ? k->path : NULL);
+	if (cmp < 0)
+		missing(l, m, row);
+	else if (k != NULL)
+		found(l, m, k, cmp == 0 ? row : NULL, seq);
+	if (cmp <= 0 && m->have_row)
+		drop_row(m);
+	return cmp < 0;
+}
+
+bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t *at, uint64_t seq)
+{
+	int64_t until = clock_mono_ns() + MERGE_SLICE_NS;
+
+	/* What was absent in the last turn may be there by now. */
+	set_path(&m->gone, NULL);
+	if (b->error != 0 && m->full) {
+		local_fail(l, mem_printf("%s: cannot be read: %s", share_path(l->c.share), strerror(b->error)));
+		return true;
+	}
 	if (b->error != 0) {
 		/* Nothing can be said of any of it. */
 		problem_add(l->problems, m->under, PROBLEM_FAILING, strerror(b->error), m->look);
-		return;
+		return true;
 	}
-	for (size_t i = 0; i < b->n && l->error == NULL; i++) {
-		const struct look *k = &b->looks[i];
-		struct record *row;
-		int cmp = 1;
-
-		end_folders(l, m, k->path);
-		while ((row = next_row(l, m)) != NULL && (cmp = path_compare(row->path, k->path)) < 0) {
-			end_folders(l, m, row->path);
-			missing(l, m, row);
-			if (m->have_row)
-				drop_row(m);
-		}
-		if (row != NULL && cmp == 0) {
-			found(l, m, k, row, seq);
-			drop_row(m);
-		} else {
-			found(l, m, k, NULL, seq);
-		}
+	for (unsigned i = 1; *at < b->n && l->error == NULL; i++) {
+		if (!merge_one(l, m, &b->looks[*at], seq))
+			(*at)++;
+		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
+			return false;
 	}
-	while (b->end && l->error == NULL) {
-		struct record *row = next_row(l, m);
-
-		end_folders(l, m, row != NULL ? row->path : NULL);
-		if (row == NULL)
-			break;
-		missing(l, m, row);
-		if (m->have_row)
-			drop_row(m);
-	}
+	for (unsigned i = 1; b->end && l->error == NULL && merge_one(l, m, NULL, seq); i++)
+		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
+			return false;
 	if (b->end && l->error == NULL)
 		problem_sweep(l->problems, m->under, m->look);
+	return true;
 }
 
 /* --- single paths --- */

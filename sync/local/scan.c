@@ -25,6 +25,8 @@ struct scan_job {
 	size_t n;
 	uint64_t seq;
 	struct batch batch;
+	size_t at;                    /* the look to go on with */
+	struct scan_job *prev, *next; /* in scan.ready */
 };
 
 /* --- queueing --- */
@@ -160,8 +162,6 @@ void scan_full_hashed(struct local *l)
 
 static void end_walk(struct local *l, struct merge *m)
 {
-	if (!m->walked)
-		return;
 	if (l->scan.part == m)
 		l->scan.part = NULL;
 	if (l->scan.full == m) {
@@ -170,14 +170,41 @@ static void end_walk(struct local *l, struct merge *m)
 	}
 	merge_free(m);
 	finish_full(l);
-	scan_pump(l);
+}
+
+/* False: there is more to do in the next turn. */
+static bool merge_job(struct local *l, struct scan_job *job)
+{
+	l->scan.checked = false;
+	if (job->merge == NULL)
+		merge_hints(l, &job->batch, job->hints, job->seq);
+	else if (!merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
+		return false;
+	else if (job->batch.end)
+		end_walk(l, job->merge);
+	return true;
+}
+
+void scan_merge(struct local *l)
+{
+	while (l->scan.ready != NULL && l->error == NULL) {
+		struct scan_job *job = l->scan.ready;
+
+		if (!merge_job(l, job)) {
+			local_wake(l);
+			break;
+		}
+		DL_DELETE(l->scan.ready, job);
+		free_job(job);
+		scan_pump(l);
+	}
+	hash_pump(l->hash);
 }
 
 static void done(void *arg)
 {
 	struct scan_job *job = arg;
 	struct local *l = job->local;
-	struct merge *m = job->merge;
 
 	if (l->scan.out != job) {
 		/* Freed or begun anew meanwhile: what was seen then does not count. */
@@ -187,20 +214,13 @@ static void done(void *arg)
 		return;
 	}
 	l->scan.out = NULL;
-	l->scan.checked = false;
-	if (m != NULL) {
-		/* The next job goes out first, so that the worker looks while the rows are merged. */
-		m->walked = job->batch.end;
-		scan_pump(l);
-		merge_batch(l, m, &job->batch, job->seq);
-		end_walk(l, m);
-	} else {
-		/* Here it does not: what these looks say of writers must not come behind later hints. */
-		merge_hints(l, &job->batch, job->hints, job->seq);
-		scan_pump(l);
-	}
-	free_job(job);
-	hash_pump(l->hash);
+	DL_APPEND(l->scan.ready,
+	          job); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
+	if (job->merge != NULL)
+		job->merge->walked = job->batch.end;
+	/* The next job goes out first, so that the worker looks while the rows are merged. */
+	scan_pump(l);
+	scan_merge(l);
 	local_unref(l);
 }
 
@@ -303,6 +323,17 @@ static void begin_full(struct local *l)
 	submit_step(l, m);
 }
 
+/* Whether there is room for one more job: one is out or being merged ahead of it, at most. Behind single paths nothing is
+ * begun before they are merged: what is found out of a writer must not come after later hints of it. */
+static bool may_submit(const struct local *l)
+{
+	const struct scan *s = &l->scan;
+
+	if (l->ground == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
+		return false;
+	return s->ready == NULL || (s->ready->next == NULL && s->ready->merge != NULL);
+}
+
 void scan_pump(struct local *l)
 {
 	struct scan *s = &l->scan;
@@ -311,7 +342,7 @@ void scan_pump(struct local *l)
 	bool hints;
 	bool next;
 
-	if (l->ground == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
+	if (!may_submit(l))
 		return;
 	settle_turn(l->settle, loop_now_ms(l->c.loop));
 	hints = s->moves != NULL || settle_next_ms(l->settle) == 0;
@@ -335,7 +366,8 @@ bool scan_idle(const struct local *l)
 	const struct scan *s = &l->scan;
 
 	return s->queue == NULL && s->part == NULL && s->full == NULL && !s->full_wanted && !s->full_ended &&
-	       s->out == NULL && s->moves == NULL && s->files == NULL && settle_pending(l->settle) == 0;
+	       s->out == NULL && s->ready == NULL && s->moves == NULL && s->files == NULL &&
+	       settle_pending(l->settle) == 0;
 }
 
 int64_t scan_pending(const struct local *l)
@@ -366,6 +398,12 @@ void scan_reset(struct local *l)
 			s->out->merge->walk = NULL;
 		s->out->merge = NULL;
 		s->out = NULL;
+	}
+	while (s->ready != NULL) {
+		struct scan_job *job = s->ready;
+
+		DL_DELETE(s->ready, job);
+		free_job(job);
 	}
 	drop_queue(l, true);
 	merge_free(s->part);

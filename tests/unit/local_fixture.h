@@ -26,7 +26,7 @@
 #include "sync/local/local.h"
 #include "sync/share/path.h"
 
-enum { DEADLINE_S = 20, LOG_MAX = 4096 };
+enum { DEADLINE_S = 20, LOG_MAX = 16384 };
 
 static char top_path[40];
 static int top;  /* the temporary folder: share/ and home/ are in it */

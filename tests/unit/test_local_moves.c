@@ -116,7 +116,7 @@ static void test_two_files_that_swap_names(void **state)
 	assert_index_is_disk();
 }
 
-enum { FILES = 300 };
+enum { FILES = 1000 }; /* more than one turn takes */
 
 static void make_tree(const char *top_name)
 {
