@@ -40,7 +40,7 @@ static bool is_live(const struct record *row, enum record_kind kind)
 }
 
 /* An installer is at work there: what it left so far is not the user's doing. */
-static bool is_busy(struct local *l, const char *path)
+bool change_is_busy(struct local *l, const char *path)
 {
 	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
 		return false;
@@ -130,7 +130,7 @@ enum change change_gone(struct local *l, const struct record *row, uint64_t seq,
 	struct fs_stat st = { 0 };
 	enum change result = CHANGE_NONE;
 
-	if (is_busy(l, row->path))
+	if (change_is_busy(l, row->path))
 		return CHANGE_LATER;
 	if (!get_fresh(l, row->path, seq, &fresh))
 		return CHANGE_LATER;
@@ -162,7 +162,7 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 {
 	struct record r;
 
-	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
 	fill_row(&r, kind, &k->st);
 	r.target = mem_strdup(k->target);
@@ -217,7 +217,7 @@ static void write_mode(struct local *l, const struct look *k, uint64_t seq)
 {
 	struct record r;
 
-	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
 	if (!is_live(&r, RECORD_FILE) || !same_bytes_seen(&r.seen, &k->st)) {
 		look_again(l, k->path);
@@ -253,7 +253,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	    !same_bytes_seen(&old.seen, &k->st) || old.seq > seq)
 		goto clear_old;
 	taken = true;
-	if (is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		goto clear_old;
 	fill_row(&r, RECORD_FILE, &k->st);
 	r.content = old.content;
@@ -342,7 +342,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	before = path_before(k, hint, m);
 	taken = before != NULL && take_over(l, k, before, seq);
 	free(before);
-	if (!taken && !is_busy(l, k->path))
+	if (!taken && !change_is_busy(l, k->path))
 		send_to_hash(l, k, row, m != NULL && m->full);
 }
 
@@ -420,7 +420,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	struct record r = { 0 };
 	bool same;
 
-	if (is_busy(l, f->path))
+	if (change_is_busy(l, f->path))
 		return;
 	if (index_get(l->c.index, f->path, &r) < 0) {
 		local_unwritten(l);

@@ -234,6 +234,9 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 		problem_clear(l->problems, k->path);
 		return;
 	}
+	/* Also where nothing seems to have changed: what was installed may be gone again before its row is written. */
+	if (change_is_busy(l, k->path))
+		return;
 	have = index_get(l->c.index, k->path, &row);
 	if (have < 0) {
 		local_unwritten(l);
