@@ -104,7 +104,7 @@ static void full_disk_waits_and_goes_on(void **state)
 	say_text(ANNA, "small", "small");
 	say_file(ANNA, "big", bytes, n, false);
 	RUN_UNTIL(w->nproblems == 2);
-	assert_string_equal(w->problem, "the disk is full");
+	assert_string_equal(w->problem, "no space left on the disk");
 	/* Nothing is known in memory only while we wait. */
 	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
 	assert_false(run_ms(200));
