@@ -8,8 +8,10 @@
 #include "base/mem.h"
 
 enum {
-	WANTS_MAX = 64,     /* in one get */
-	LOOK_AHEAD = 4096,  /* blocks searched before the largest gap is */
+	WANTS_MAX = 64,    /* in one get */
+	LOOK_AHEAD = 4096, /* blocks searched before the largest gap is */
+	SLOW_MS = 2000,    /* without the answer to its oldest request a peer is slow */
+	SLOW_AGAIN_MS = 10000,
 	STALLED_MS = 30000, /* a peer that did not answer is left alone */
 };
 
@@ -51,8 +53,8 @@ void ask_forget(struct request *r, bool again)
 	fetch_wake(f);
 }
 
-/* Takes back all of a peer's requests, or only those for d. */
-static void cancel(struct fetch *f, struct fetch_peer *p, const struct download *d)
+/* Takes back all of a peer's requests, or only those for d; the first `skip` of these stay. */
+static void cancel(struct fetch *f, struct fetch_peer *p, const struct download *d, size_t skip)
 {
 	uint32_t numbers[WANTS_MAX];
 	struct request *r, *next;
@@ -61,6 +63,10 @@ static void cancel(struct fetch *f, struct fetch_peer *p, const struct download 
 	DL_FOREACH_SAFE(p->requests, r, next) {
 		if (d != NULL && r->d != d)
 			continue;
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
 		numbers[n++] = r->number;
 		ask_forget(r, true);
 		if (n == WANTS_MAX || next == NULL) {
@@ -79,13 +85,13 @@ void ask_cancel(struct download *d)
 
 	HASH_ITER(hh, d->f->peers, p, next) {
 		if (p->requests != NULL)
-			cancel(d->f, p, d);
+			cancel(d->f, p, d, 0);
 	}
 }
 
 void download_peer_down(struct fetch *f, struct fetch_peer *p)
 {
-	cancel(f, p, NULL);
+	cancel(f, p, NULL, 0);
 	p->stalled_ms = 0;
 	f->check_sources = true;
 }
@@ -104,8 +110,44 @@ void ask_timeouts(struct fetch *f)
 		if (now - since < REQUEST_TIMEOUT_MS)
 			continue;
 		p->stalled_ms = now + STALLED_MS;
-		cancel(f, p, NULL);
+		cancel(f, p, NULL, 0);
 	}
+}
+
+static size_t asked_of(const struct download *d, const struct fetch_peer *p)
+{
+	const struct request *r;
+	size_t n = 0;
+
+	DL_FOREACH(p->requests, r)
+		n += r->d == d;
+	return n;
+}
+
+void ask_steal(struct download *d)
+{
+	struct fetch *f = d->f;
+	int64_t now = fetch_now(f);
+	struct source *slowest = NULL;
+	bool idle = false;
+	size_t most = 0;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		struct source *s = &d->sources[i];
+		struct fetch_peer *p = fetch_peer_get(f, s->peer);
+		size_t n = asked_of(d, p);
+
+		idle |= p->requests == NULL && source_usable(f, s) && now >= s->not_before_ms && now >= p->stalled_ms;
+		if (n > most && now - p->requests->asked_ms >= SLOW_MS) {
+			slowest = s;
+			most = n;
+		}
+	}
+	if (!idle || slowest == NULL)
+		return;
+	/* What was asked first is most likely on its way. */
+	slowest->not_before_ms = now + SLOW_AGAIN_MS;
+	cancel(f, fetch_peer_get(f, slowest->peer), d, most / 2);
 }
 
 /* Another source's run begins here. */
@@ -181,7 +223,7 @@ static struct fetch_peer *peer_of(const struct download *d, const struct source 
 {
 	struct fetch_peer *p = fetch_peer_get(d->f, s->peer);
 
-	return source_usable(d->f, s) && p->room > 0 ? p : NULL;
+	return source_usable(d->f, s) && p->room > 0 && fetch_now(d->f) >= s->not_before_ms ? p : NULL;
 }
 
 /* One block: of the peer with the most room. */

@@ -38,19 +38,8 @@ static void add_piece(const struct download *d, struct part_job *job, uint32_t b
 
 static void check_complete(struct download *d)
 {
-	if (d->state == DOWNLOAD_GETTING && d->have == d->list.n)
+	if (d->state == DOWNLOAD_GETTING && !d->parked && d->have == d->list.n)
 		download_complete(d);
-}
-
-/* Common to all: true when the download lives and the disk did its part. */
-static bool back_alive(struct download *d, const struct part_job *job)
-{
-	if (d->state == DOWNLOAD_DYING)
-		return false;
-	if (job->error == 0)
-		return true;
-	download_fail(d, reason_of_errno(job->error));
-	return false;
 }
 
 static void end_job(struct part_job *job)
@@ -58,7 +47,9 @@ static void end_job(struct part_job *job)
 	struct download *d = job->d;
 	struct fetch *f = d->f;
 
-	if (d->state != DOWNLOAD_DYING)
+	if (d->state != DOWNLOAD_DYING && job->error != 0)
+		download_fail(d, reason_of_errno(job->error));
+	else if (d->state != DOWNLOAD_DYING)
 		check_complete(d);
 	download_job_back(d);
 	part_job_free(job);
@@ -72,16 +63,14 @@ static void written(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
-	bool alive;
 
-	for (size_t i = 0; i < job->n; i++)
-		d->f->bytes_out -= job->pieces[i].len;
-	alive = back_alive(d, job);
-	for (size_t i = 0; alive && i < job->n; i++) {
+	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
+		d->f->bytes_out -= p->len;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
-		if (!p->ok)
+		/* On a disk error it is not known which were right. */
+		if (!p->ok && job->error == 0 && d->t != NULL)
 			source_lied(d, p->peer, "sent bytes that are not what their name says");
 	}
 	end_job(job);
@@ -110,14 +99,12 @@ static void verified(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
-	bool alive = back_alive(d, job);
 
 	d->verify_jobs--;
-	for (size_t i = 0; alive && i < job->n; i++) {
+	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
-		if (p->ok)
-			d->f->counters.blocks_resumed++;
+		d->f->counters.blocks_resumed += p->ok;
 		if (p->ok)
 			download_set(d, p->block, BLOCK_HAVE);
 		else
@@ -177,10 +164,9 @@ static void copied(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
-	bool alive = back_alive(d, job);
 
 	d->copy_jobs--;
-	for (size_t i = 0; alive && i < job->n; i++) {
+	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
 		d->f->counters.blocks_copied += p->ok;

@@ -6,9 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+
+enum {
+	PARKED_MAX = 32,    /* downloads that keep their descriptors while they wait */
+	ROOM_MIN = 1 << 20, /* bytes that must be free before a download is tried again that found none */
+};
 
 /* --- blocks and their states --- */
 
@@ -42,7 +48,7 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	}
 	d->needed += state == BLOCK_NEEDED;
 	if (d->state != DOWNLOAD_DYING)
-		set_hungry(d, d->needed > 0);
+		set_hungry(d, d->needed > 0 && !d->parked);
 	fetch_wake(d->f);
 }
 
@@ -125,23 +131,39 @@ static void leave_lane(struct download *d)
 	d->in_lane = false;
 }
 
+/* Nothing is under way any more but jobs that are out. */
+static void stop(struct download *d)
+{
+	leave_lane(d);
+	ask_cancel(d);
+	set_hungry(d, false);
+	for (size_t i = 0; i < d->narrived; i++) {
+		d->f->bytes_out -= d->arrived[i].len;
+		free(d->arrived[i].bytes);
+		download_set(d, d->arrived[i].block, BLOCK_NEEDED);
+	}
+	d->narrived = 0;
+}
+
+static void unpark(struct download *d)
+{
+	if (d->parked)
+		d->f->nparked--;
+	d->parked = false;
+}
+
 void download_drop(struct fetch *f, struct ticket *t, bool keep)
 {
 	struct download *d = t->download;
 
-	t->download = NULL;
-	leave_lane(d);
-	ask_cancel(d);
+	unpark(d);
 	d->state = DOWNLOAD_DYING;
-	set_hungry(d, false);
+	stop(d);
+	t->download = NULL;
 	d->t = NULL;
 	d->keep = keep;
-	for (size_t i = 0; i < d->narrived; i++) {
-		f->bytes_out -= d->arrived[i].len;
-		free(d->arrived[i].bytes);
-	}
-	d->narrived = 0;
 	DL_DELETE(f->downloads, d);
+	f->ndownloads--;
 	DL_APPEND(f->dying, d);
 	if (d->jobs == 0)
 		die(d);
@@ -155,8 +177,26 @@ void download_job_back(struct download *d)
 		die(d);
 }
 
+void download_park(struct fetch *f, struct ticket *t)
+{
+	struct download *d = t->download;
+
+	if (d->parked)
+		return;
+	if (d->part < 0 || f->nparked >= PARKED_MAX) {
+		download_drop(f, t, true);
+		return;
+	}
+	d->parked = true;
+	f->nparked++;
+	stop(d);
+}
+
 void download_fail(struct download *d, enum reason reason)
 {
+	if (d->parked)
+		return;
+	d->full = reason == REASON_FULL || reason == REASON_QUOTA;
 	ticket_wait(d->f, d->t, reason);
 }
 
@@ -211,10 +251,9 @@ static bool is_small(const struct content *c)
 	return c->nblocks == 1 && c->size <= QUEUE_SMALL_MAX;
 }
 
-void download_start(struct fetch *f, struct ticket *t)
+static struct download *download_new(struct fetch *f, struct ticket *t)
 {
 	struct download *d = MEM_NEW(struct download);
-	enum reason reason = REASON_NO_SOURCE;
 
 	d->f = f;
 	d->t = t;
@@ -222,14 +261,57 @@ void download_start(struct fetch *f, struct ticket *t)
 	d->memory = is_small(&d->c);
 	d->part = -1;
 	d->map = -1;
-	d->lane = t->queued;
-	d->in_lane = true;
 	part_name(d->name, t->want.path, &d->c);
 	(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
 	DL_APPEND(f->downloads, d);
+	f->ndownloads++;
 	t->download = d;
+	return d;
+}
+
+static bool has_room(const struct download *d)
+{
+	struct statvfs st;
+
+	return fstatvfs(d->part, &st) < 0 || (uint64_t)st.f_bavail * st.f_frsize >= ROOM_MIN;
+}
+
+/* On from where it was. */
+static void start_parked(struct download *d)
+{
+	struct fetch *f = d->f;
+
+	if (d->full && !has_room(d)) {
+		ticket_wait(f, d->t, REASON_FULL);
+		return;
+	}
+	unpark(d);
+	d->full = false;
+	if (d->state == DOWNLOAD_READY) {
+		leave_lane(d);
+		ticket_to(f, d->t, TICKET_PLACE);
+		route_ticket(f, d->t);
+		return;
+	}
+	set_hungry(d, d->needed > 0);
+	if (d->state == DOWNLOAD_GETTING && d->have == d->list.n && d->jobs == 0)
+		download_complete(d);
+}
+
+void download_start(struct fetch *f, struct ticket *t)
+{
+	struct download *d = t->download != NULL ? t->download : download_new(f, t);
+	enum reason reason = REASON_NO_SOURCE;
+
+	d->lane = t->queued;
+	d->in_lane = true;
 	ticket_to(f, t, TICKET_ACTIVE);
 	source_refresh(d);
+	source_forgive(d);
+	if (d->parked && (d->have == d->list.n || source_any(d) != NULL)) {
+		start_parked(d);
+		return;
+	}
 	for (size_t i = 0; i < d->nsources; i++) {
 		if (d->sources[i].bad)
 			reason = REASON_BAD_SOURCE;
@@ -239,6 +321,8 @@ void download_start(struct fetch *f, struct ticket *t)
 		ticket_wait(f, t, reason);
 	else if (!d->memory && name_is_dying(f, d))
 		ticket_wait(f, t, REASON_NONE);
+	else if (d->parked)
+		start_parked(d);
 	else if (d->memory)
 		start_memory(d);
 	else
@@ -324,14 +408,17 @@ static void finished(void *arg)
 	struct fetch *f = d->f;
 
 	if (d->state != DOWNLOAD_DYING && job->error != 0) {
+		d->state = DOWNLOAD_GETTING;
 		download_fail(d, reason_of_errno(job->error));
 	} else if (d->state != DOWNLOAD_DYING) {
 		d->state = DOWNLOAD_READY;
 		d->mode = job->mode;
 		d->mtime_ns = job->mtime_ns;
 		leave_lane(d);
-		ticket_to(f, d->t, TICKET_PLACE);
-		route_ticket(f, d->t);
+		if (!d->parked) {
+			ticket_to(f, d->t, TICKET_PLACE);
+			route_ticket(f, d->t);
+		}
 	}
 	download_job_back(d);
 	part_job_free(job);
@@ -393,7 +480,7 @@ void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
 /* Whether d can only wait for peers, and there is none to wait for. */
 static bool is_stranded(struct download *d)
 {
-	if (d->jobs > 0 || source_any(d) != NULL)
+	if (d->parked || d->jobs > 0 || source_any(d) != NULL)
 		return false;
 	if (d->state == DOWNLOAD_LISTING)
 		return true;
@@ -429,7 +516,7 @@ void download_pump(struct fetch *f)
 	DL_FOREACH_SAFE(f->downloads, d, next) {
 		if (f->new_sources)
 			source_refresh(d);
-		if (!d->memory)
+		if (!d->memory && !d->parked)
 			blocks_pump(d);
 	}
 	f->new_sources = false;
@@ -445,13 +532,16 @@ void download_tick(struct fetch *f)
 	if (fetch_now(f) < f->tick_ms + TICK_MS)
 		return;
 	f->tick_ms = fetch_now(f);
-	DL_FOREACH(f->downloads, d)
+	DL_FOREACH(f->downloads, d) {
 		d->sample[d->samples++ % RATE_SAMPLES] = d->done;
+		if (d->state == DOWNLOAD_GETTING && !d->parked && d->needed == 0)
+			ask_steal(d);
+	}
 	ask_timeouts(f);
 	f->check_sources = true;
 }
 
 int64_t download_due(const struct fetch *f)
 {
-	return f->downloads != NULL ? f->tick_ms + TICK_MS : INT64_MAX;
+	return f->ndownloads > f->nparked ? f->tick_ms + TICK_MS : INT64_MAX;
 }

@@ -28,11 +28,13 @@ enum block_state {
 
 struct source {
 	uint64_t peer;
-	bool bad;        /* sent wrong bytes, or has it no longer: not asked until it says something new */
-	uint32_t cursor; /* the block after the last it was asked for; NO_BLOCK: none yet */
+	bool bad;              /* sent wrong bytes, or has it no longer: not asked until it says something new */
+	int64_t not_before_ms; /* too slow: others are asked until then */
+	uint32_t cursor;       /* the block after the last it was asked for; NO_BLOCK: none yet */
 };
 
-/* Invariants: `have` blocks are HAVE, `needed` NEEDED; hungry exactly when needed > 0 and not dying. */
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED; hungry exactly when needed > 0 and neither
+ * parked nor dying. */
 struct download {
 	struct fetch *f;
 	struct ticket *t; /* NULL: dying */
@@ -42,7 +44,9 @@ struct download {
 	bool keep;    /* dying: the part stays */
 	bool in_lane; /* counts in the queue as under way */
 	bool hungry;
-	bool dirty; /* the part was begun in an earlier life */
+	bool parked; /* its ticket waits, or stands in the queue again: nothing is asked for or written */
+	bool full;   /* the disk was, when it was parked */
+	bool dirty;  /* the part was begun in an earlier life */
 	struct queue_entry lane;
 	struct source *sources; /* owned */
 	size_t nsources;
@@ -106,6 +110,8 @@ void source_has_not(struct download *d, uint64_t peer);
 void source_lied(struct download *d, uint64_t peer, const char *what);
 /* It sent something else than it offered, lately. */
 bool source_is_liar(const struct download *d, uint64_t peer);
+/* Those that had it not are asked again; liars are not. */
+void source_forgive(struct download *d);
 bool source_usable(const struct fetch *f, const struct source *s);
 /* The first that is up and can be asked; NULL: none. */
 struct source *source_any(struct download *d);
@@ -118,6 +124,8 @@ void ask_forget(struct request *r, bool again);
 /* All of a download's, and tells the peers. */
 void ask_cancel(struct download *d);
 void ask_timeouts(struct fetch *f);
+/* At the end of a download, a source that has nothing to do takes over from one that is slow. */
+void ask_steal(struct download *d);
 
 /* --- list.c --- */
 void list_ask(struct download *d);

@@ -2,6 +2,11 @@
  * download_internal.h. */
 #include "sync/fetch/download_internal.h"
 
+bool download_is_ready(const struct download *d)
+{
+	return d->state == DOWNLOAD_READY;
+}
+
 const char *download_part(const struct download *d)
 {
 	return d->part_file;

@@ -29,6 +29,17 @@ struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id)
 	return p;
 }
 
+void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
+{
+	struct fetch_peer *p;
+
+	if (index_want(f->c.index, peer, theirs) == 0)
+		return;
+	p = fetch_peer_get(f, peer);
+	if (p->unremembered == 0 || theirs->seq < p->unremembered)
+		p->unremembered = theirs->seq;
+}
+
 bool fetch_peer_is_up(const struct fetch *f, uint64_t id)
 {
 	struct fetch_peer *p;
@@ -206,7 +217,7 @@ void fetch_pause(struct fetch *f, bool paused)
 			continue;
 		ticket_remember(f, t);
 		if (t->state == TICKET_ACTIVE) {
-			download_drop(f, t, true);
+			download_park(f, t);
 			ticket_to(f, t, TICKET_QUEUED);
 		}
 	}
@@ -217,7 +228,11 @@ uint64_t fetch_held(const struct fetch *f, uint64_t peer)
 	struct fetch_peer *p;
 
 	HASH_FIND(hh, f->peers, &peer, sizeof(peer), p);
-	return p != NULL && p->held != NULL ? p->held->held_seq : 0;
+	if (p == NULL)
+		return 0;
+	if (p->held == NULL || (p->unremembered != 0 && p->unremembered < p->held->held_seq))
+		return p->unremembered;
+	return p->held->held_seq;
 }
 
 size_t fetch_held_bytes(const struct fetch *f)
@@ -227,7 +242,10 @@ size_t fetch_held_bytes(const struct fetch *f)
 
 void fetch_peer_up(struct fetch *f, uint64_t peer)
 {
-	fetch_peer_get(f, peer)->up = true;
+	struct fetch_peer *p = fetch_peer_get(f, peer);
+
+	p->up = true;
+	p->unremembered = 0; /* it says all that was not acknowledged again */
 	ticket_retry(f, REASON_NO_SOURCE);
 	f->new_sources = true;
 	if (f->sourceless)

@@ -89,6 +89,7 @@ struct fetch_peer {
 	uint64_t id;
 	bool up;
 	struct ticket *held;      /* by number, the smallest first */
+	uint64_t unremembered;    /* the smallest number that the index could not take; 0: none */
 	struct request *requests; /* oldest first */
 	size_t bytes_out;
 	int64_t last_answer_ms;
@@ -137,10 +138,12 @@ struct fetch {
 
 	struct batch *batches; /* that are out */
 	int batches_out;
-	char *share_why; /* the share is not there; owned; NULL: it is */
+	int64_t fsync_ns, syncfs_ns; /* what they took lately; 0: not known */
+	char *share_why;             /* the share is not there; owned; NULL: it is */
 	int64_t share_due_ms;
 	unsigned share_tries;
 
+	size_t ndownloads, nparked;
 	struct download *downloads;    /* of ACTIVE tickets, and with parts that are ready */
 	struct download *hungry_small; /* of one small block that is to be asked for */
 	struct download *hungry;       /* others that have blocks to ask for */
@@ -160,6 +163,8 @@ struct fetch {
 /* Something is to be done at the end of this turn. */
 void fetch_wake(struct fetch *f);
 int64_t fetch_now(const struct fetch *f);
+/* Puts a peer's record among the wanted. What the index cannot take, on a disk error, is never acknowledged to the peer. */
+void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs);
 struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id); /* made when new */
 bool fetch_peer_is_up(const struct fetch *f, uint64_t id);
 /* A job that may outlive fetch_free begins / ended; after the latter f may be gone. */
@@ -198,6 +203,8 @@ void judge_ticket(struct fetch *f, struct ticket *t);
 bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
 /* t is to be done against this row (path NULL: none) with this outcome; both are taken over. */
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
+/* A file that was kept under another name becomes a row, as a local change of whatever row that name had. */
+void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether t's row is still the one it was judged against. */
 bool judge_row_holds(struct fetch *f, struct ticket *t);
 /* A local change of ours, which r becomes the row of. l: as for index_put. */
@@ -259,6 +266,10 @@ void parts_clean(struct fetch *f);
 void download_start(struct fetch *f, struct ticket *t);
 /* Ends a ticket's download. keep: its part stays for another time. */
 void download_drop(struct fetch *f, struct ticket *t, bool keep);
+/* Its ticket waits, or goes back into the queue: what has come of it stays in memory, or on disk at least. */
+void download_park(struct fetch *f, struct ticket *t);
+/* All of it is here and synced. */
+bool download_is_ready(const struct download *d);
 /* Its part, complete and synced, or NULL. */
 const char *download_part(const struct download *d);
 /* Its block list; NULL when it has none of two or more blocks. */

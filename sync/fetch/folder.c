@@ -123,8 +123,7 @@ void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen
 
 	record_copy(&r, t->aside);
 	r.seen = *seen;
-	version_clear(&r.version);
-	(void)judge_put_change(f, &r, t->download != NULL ? download_list(t->download) : NULL);
+	judge_put_kept(f, &r, t->download != NULL ? download_list(t->download) : NULL);
 	if (f->c.conflict != NULL)
 		f->c.conflict(f->c.arg, r.path, t->want.path);
 	record_clear(&r);

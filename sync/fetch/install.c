@@ -86,11 +86,27 @@ static void retry_after(struct fetch *f, const struct batch *b)
 		ticket_retry_disk(f);
 }
 
+static int64_t average(int64_t old, int64_t now)
+{
+	return old == 0 ? now : (old * 3 + now) / 4;
+}
+
+static void note_costs(struct fetch *f, const struct install_job *job)
+{
+	if (job->fsync_ns != 0)
+		f->fsync_ns = average(f->fsync_ns, job->fsync_ns);
+	if (job->syncfs_ns != 0)
+		f->syncfs_ns = average(f->syncfs_ns, job->syncfs_ns);
+	else
+		f->syncfs_ns -= f->syncfs_ns / 8; /* it is tried again before long */
+}
+
 static void take_outcome(struct fetch *f, struct batch *b)
 {
 	f->batches_out--;
 	DL_DELETE(f->batches, b);
 	b->taken = true;
+	note_costs(f, &b->job);
 	if (f->count[TICKET_WAITING] > 0)
 		retry_after(f, b);
 	for (size_t i = 0; i < b->n; i++) {
@@ -275,6 +291,8 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.short_id = f->c.short_id;
 	b->job.items = b->order;
 	b->job.n = b->n;
+	b->job.fsync_ns = f->fsync_ns;
+	b->job.syncfs_ns = f->syncfs_ns;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->ran_cond, NULL);
 	b->f = f;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/share/path.h"
 
@@ -119,6 +120,15 @@ static void fail_pending(struct install_job *job, bool files_only, int error)
 	}
 }
 
+static void sync_written(struct install_job *job)
+{
+	int64_t start = clock_mono_ns();
+
+	if (syncfs(job->parts) < 0)
+		fail_pending(job, true, errno);
+	job->syncfs_ns = clock_mono_ns() - start;
+}
+
 /* All new files, complete and durable, in parts/. */
 static void write_all(struct install_job *job)
 {
@@ -127,7 +137,9 @@ static void write_all(struct install_job *job)
 
 	for (size_t i = 0; i < job->n; i++)
 		files += makes_file(job->items[i]) && job->items[i]->part == NULL;
-	many = files >= MANY;
+	many = files >= MANY && (job->fsync_ns == 0 || (int64_t)files * job->fsync_ns > job->syncfs_ns);
+	job->fsync_ns = 0;
+	job->syncfs_ns = 0;
 	for (size_t i = 0; i < job->n; i++) {
 		struct install_item *item = job->items[i];
 
@@ -136,8 +148,8 @@ static void write_all(struct install_job *job)
 		if (is_pending(item))
 			install_hook(STEP_WRITTEN, item->want->path);
 	}
-	if (many && syncfs(job->parts) < 0)
-		fail_pending(job, true, errno);
+	if (many)
+		sync_written(job);
 }
 
 /* Some of what is in a folder that should be empty, so that the scan can be told to look at it. */
@@ -188,12 +200,21 @@ static void sync_folders(struct install_job *job)
 		fail_pending(job, false, errno);
 }
 
+static size_t new_folders(const struct install_job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		n += job->items[i]->op == INSTALL_DIR;
+	return n;
+}
+
 void install_job_run(struct install_job *job)
 {
 	struct folders folders = { .root = job->root };
 
 	job->folders = &folders;
-	job->sync_all = job->n >= MANY;
+	job->sync_all = new_folders(job) >= MANY;
 	qsort(job->items, job->n, sizeof(job->items[0]), compare);
 	for (size_t i = 0; i < job->n; i++)
 		job->items[i]->result = INSTALL_DONE;

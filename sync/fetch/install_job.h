@@ -2,8 +2,8 @@
  *
  * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; then the
  * target is looked at again; then one rename puts the new in its place, and what came out is looked at; then the folders are
- * synced. The rows are the loop's thread's business, when the job is back. Few items are synced one by one, many by one
- * syncfs before the renames and one after.
+ * synced. The rows are the loop's thread's business, when the job is back. Few files are synced one by one, many by one
+ * syncfs, unless that has to wait for much that others wrote.
  *
  * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected is kept under
  * a conflict name. While something of the user's may stand in parts/, it has a name that says what it should be
@@ -70,6 +70,9 @@ struct install_job {
 	uint64_t short_id; /* ours, for conflict names */
 	struct install_item **items;
 	size_t n;
+	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
+	 * out: what was measured, 0 when it was not done. */
+	int64_t fsync_ns, syncfs_ns;
 
 	/* The worker's. */
 	struct folders *folders;

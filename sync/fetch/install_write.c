@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/fetch/install_job.h"
@@ -33,7 +34,18 @@ static uint8_t *read_source(struct install_job *job, const struct record *from, 
 	return bytes;
 }
 
-static int fill_file(struct install_item *item, int fd, const uint8_t *bytes, bool sync)
+static int sync_file(struct install_job *job, int fd)
+{
+	int64_t start = clock_mono_ns(), took;
+
+	if (fsync(fd) < 0)
+		return -1;
+	took = clock_mono_ns() - start;
+	job->fsync_ns = job->fsync_ns == 0 ? took : (job->fsync_ns * 3 + took) / 4;
+	return 0;
+}
+
+static int fill_file(struct install_job *job, struct install_item *item, int fd, const uint8_t *bytes, bool sync)
 {
 	const struct record *want = item->want;
 
@@ -46,7 +58,7 @@ static int fill_file(struct install_item *item, int fd, const uint8_t *bytes, bo
 	}
 	if (fchmod(fd, want->mode) < 0 || fs_set_mtime_fd(fd, want->mtime_ns) < 0)
 		return -1;
-	if (sync && fsync(fd) < 0)
+	if (sync && sync_file(job, fd) < 0)
 		return -1;
 	return fs_stat_fd(fd, &item->made);
 }
@@ -64,7 +76,7 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 	fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	rc = fill_file(item, fd, bytes, sync);
+	rc = fill_file(job, item, fd, bytes, sync);
 	if (rc < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		unlinkat(job->parts, item->temp, 0);

@@ -115,6 +115,19 @@ int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *
 	return rc;
 }
 
+void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l)
+{
+	struct record there = { 0 };
+
+	version_clear(&r->version);
+	if (index_get(f->c.index, r->path, &there) > 0)
+		version_copy(&r->version, &there.version);
+	/* The scan may have been quicker. */
+	if (there.path == NULL || !record_same(&there, r))
+		(void)judge_put_change(f, r, l);
+	record_clear(&there);
+}
+
 /* The new best word becomes what the ticket is about. */
 static void take_word(struct fetch *f, struct ticket *t, struct words *w)
 {

@@ -19,19 +19,13 @@ static void hint(struct fetch *f, const char *path)
 /* Our content was kept under another name: a new local file, whose content is known. */
 static void put_conflict_row(struct fetch *f, struct ticket *t, struct install_item *item)
 {
-	struct record r = { 0 }, there = { 0 };
+	struct record r = { 0 };
 
 	record_copy(&r, &t->ours);
 	free(r.path);
 	r.path = mem_strdup(item->conflict_path);
 	r.seen = item->conflict_seen;
-	version_clear(&r.version);
-	if (index_get(f->c.index, r.path, &there) > 0)
-		version_copy(&r.version, &there.version);
-	/* The scan may have been quicker. */
-	if (there.path == NULL || there.deleted || !record_same(&there, &r))
-		(void)judge_put_change(f, &r, NULL);
-	record_clear(&there);
+	judge_put_kept(f, &r, NULL);
 	record_clear(&r);
 }
 

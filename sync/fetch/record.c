@@ -27,7 +27,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 
 	if (known)
 		return;
-	index_want(f->c.index, peer, theirs);
+	fetch_remember(f, peer, theirs);
 	t->again = true;
 	/* What a batch that is out works on stays as it is until it is back; what came meanwhile is judged then. */
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
@@ -45,7 +45,7 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 {
 	merged->seen = ours->seen;
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
-		index_want(f->c.index, peer, theirs);
+		fetch_remember(f, peer, theirs);
 	else if (index_wanted_count(f->c.index) > 0)
 		(void)wanted_load(f, theirs->path);
 }
@@ -59,9 +59,8 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	struct record want;
 	struct ticket *t;
 
-	/* What the index cannot take, on a disk error, is held all the same: it must not be acknowledged. */
-	if (!hold && index_want(f->c.index, peer, theirs) < 0)
-		hold = true;
+	if (!hold)
+		fetch_remember(f, peer, theirs);
 	if (!hold && (!f->started || f->paused || !wanted_room(f, BURST_MAX))) {
 		f->rewalk = true;
 		return NULL;

@@ -122,7 +122,7 @@ static bool settle(struct fetch *f, struct ticket *t)
 /* Its turn comes in the queue, or, where too many are in it, when the index is looked through again. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
-	if (wanted_room(f, WINDOW_MAX) || t->held || t->repair) {
+	if (wanted_room(f, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);
 		return;
 	}
@@ -145,9 +145,9 @@ static void route_content(struct fetch *f, struct ticket *t)
 	}
 	if (t->download != NULL && t->state == TICKET_ACTIVE)
 		return;
-	if (t->download != NULL)
+	if (t->download != NULL && download_is_ready(t->download))
 		go_in_place(f, t);
-	else if (!settle(f, t))
+	else if (t->download != NULL || !settle(f, t))
 		queue_up(f, t);
 }
 

@@ -77,6 +77,12 @@ bool source_is_liar(const struct download *d, uint64_t peer)
 	return false;
 }
 
+void source_forgive(struct download *d)
+{
+	for (size_t i = 0; i < d->nsources; i++)
+		d->sources[i].bad = source_is_liar(d, d->sources[i].peer);
+}
+
 bool source_usable(const struct fetch *f, const struct source *s)
 {
 	return !s->bad && fetch_peer_is_up(f, s->peer);

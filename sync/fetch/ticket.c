@@ -179,7 +179,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	if (t->pair != NULL)
 		route_unpair(f, t);
 	if (t->download != NULL)
-		download_drop(f, t, true);
+		download_park(f, t);
 	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
 	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
 		ticket_remember(f, t);
@@ -193,6 +193,8 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 			f->sourceless = true;
 		else if (f->rewalk_ms == INT64_MAX)
 			f->rewalk_ms = fetch_now(f) + REWALK_MS;
+		if (t->download != NULL)
+			download_drop(f, t, true);
 		ticket_free(f, t);
 		return;
 	}

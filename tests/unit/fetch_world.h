@@ -387,7 +387,7 @@ static inline void world_open(const char *dir)
 	snprintf(w->dir, sizeof(w->dir), "%s", dir);
 	snprintf(w->share_dir, sizeof(w->share_dir), "%s/share", dir);
 	snprintf(w->home_dir, sizeof(w->home_dir), "%s/home", dir);
-	assert_int_equal(mkdir(w->home_dir, 0700), 0);
+	(void)mkdir(w->home_dir, 0700); /* it is there when a world goes on after a crash */
 	w->loop = loop_new();
 	w->workers = workers_new(w->loop, 3);
 	w->timer = loop_timer_new(w->loop, give_answers, NULL);
@@ -396,7 +396,7 @@ static inline void world_open(const char *dir)
 	w->share = share_open(w->share_dir, true, false, marker, &why);
 	assert_non_null(w->share);
 	w->root = share_root(w->share);
-	assert_int_equal(index_open(&w->index, w->home_dir, &why), INDEX_NEW);
+	assert_true(index_open(&w->index, w->home_dir, &why) <= INDEX_NEW);
 	for (size_t i = 0; i < PEERS; i++)
 		w->peer[i] = (struct fake_peer){ .id = (i + 1) * 100, .epoch = 1000 + i, .has_upto = INT64_MAX };
 	w->scan_hints = true;

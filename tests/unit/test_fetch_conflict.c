@@ -177,7 +177,13 @@ static void unseen_edit_is_found_before_the_rename(void **state)
 	say_text(ANNA, "e", "version one");
 	assert_true(run());
 	write_text("e", "my edit");
+	w->scan_hints = false;
 	say_text(ANNA, "e", "version two");
+	/* Not before the scan has seen the edit. */
+	assert_false(run_ms(150));
+	assert_text("e", "my edit");
+	assert_string_equal(w->hints[0], "e");
+	w->scan_hints = true;
 	assert_true(run());
 	assert_true(text_is_somewhere("my edit"));
 	assert_true(text_is_somewhere("version two"));
@@ -323,6 +329,66 @@ static void plant_folder(void)
 	write_text("e/inside", "inside");
 }
 
+static void edit_source(void)
+{
+	write_text("tmp~", "edited while it moved");
+	assert_int_equal(renameat(w->root, "tmp~", w->root, "from"), 0);
+}
+
+static void source_edited_while_moving_stays(void **state)
+{
+	struct record gone, came, ours = { 0 };
+
+	(void)state;
+	say_text(ANNA, "from", "moving");
+	assert_true(run());
+	assert_int_equal(index_get(w->index, "from", &ours), 1);
+	act_when(STEP_LOOKED, "to", "", false);
+	act_other = edit_source;
+	gone = peer_next(ANNA, "from", RECORD_FILE);
+	gone.deleted = true;
+	came = peer_next(ANNA, "to", RECORD_FILE);
+	came.content = ours.content;
+	came.mode = ours.mode;
+	came.mtime_ns = ours.mtime_ns;
+	fetch_record(w->fetch, ANNA, &gone, NULL, 0, NULL);
+	have(ANNA, &came, "moving", 6, CHUNK);
+	say(ANNA, &came, NULL, 0);
+	record_clear(&gone);
+	record_clear(&ours);
+	assert_true(run());
+	assert_null(act_on);
+	assert_text("from", "edited while it moved");
+	assert_text("to", "moving");
+	assert_row_is_true("from");
+	assert_row_is_true("to");
+}
+
+static void row_written_meanwhile_is_not_overwritten(void **state)
+{
+	struct record local = { 0 }, after = { 0 };
+	uint64_t counter;
+
+	(void)state;
+	say_text(ANNA, "r", "one");
+	assert_true(run());
+	assert_int_equal(index_get(w->index, "r", &local), 1);
+	say_text(ANNA, "r", "two");
+	while (!fetch_installing(w->fetch, "r"))
+		turn();
+	/* The scan says something of its own before the batch is back. */
+	local.content = contents("three", 5);
+	assert_int_equal(index_put_change(w->index, &local, NULL, ME), 0);
+	counter = version_counter(&local.version, index_epoch(w->index));
+	assert_true(counter > 0);
+	assert_true(run());
+	assert_int_equal(index_get(w->index, "r", &after), 1);
+	assert_true(version_counter(&after.version, index_epoch(w->index)) >= counter);
+	assert_row_is_true("r");
+	record_clear(&local);
+	record_clear(&after);
+}
+
 static void folder_that_took_the_files_place_is_kept(void **state)
 {
 	(void)state;
@@ -451,6 +517,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(edit_while_being_deleted_is_kept, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(new_file_while_being_deleted_is_kept, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(edit_while_being_moved_is_kept, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(source_edited_while_moving_stays, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(row_written_meanwhile_is_not_overwritten, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(folder_that_took_the_files_place_is_kept, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(symlink_in_the_files_place_is_not_followed, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(big_file_edit_meanwhile_is_kept, world_setup, teardown),

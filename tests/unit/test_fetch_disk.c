@@ -138,8 +138,9 @@ static void disk_that_fills_up_in_the_middle_keeps_what_it_has(void **state)
 	scan_path("first");
 	assert_true(run());
 	assert_bytes("second", bytes, n);
-	assert_true(fetch_counters(w->fetch).blocks_resumed > 10);
 	assert_true(fetch_counters(w->fetch).blocks_received > received);
+	/* Only what found no room was fetched twice. */
+	assert_true(fetch_counters(w->fetch).blocks_received < 32 + 48 + 40);
 	free(bytes);
 	free(other);
 }

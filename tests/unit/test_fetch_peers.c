@@ -140,6 +140,24 @@ static void peer_that_vanishes_is_replaced(void **state)
 	free(bytes);
 }
 
+static void idle_peer_takes_over_from_a_slow_one(void **state)
+{
+	uint8_t *bytes = noise(BIG, 16);
+	int64_t start = clock_mono_ns();
+
+	(void)state;
+	peer_up(BERT);
+	say_both("slow", bytes, BIG, CHUNK);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	peer_of(ANNA)->mute = true;
+	say_both("small", (const uint8_t *)"little", 6, CHUNK);
+	assert_true(run());
+	assert_bytes("slow", bytes, BIG);
+	assert_bytes("small", "little", 6);
+	assert_true(clock_mono_ns() - start < 15 * (int64_t)1000000000);
+	free(bytes);
+}
+
 static void download_resumes_after_a_restart(void **state)
 {
 	uint8_t *bytes = noise(BIG * 4, 7);
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lie_in_a_small_file_is_found_out, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(only_liars_leave_the_ticket_waiting, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(peer_that_vanishes_is_replaced, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(idle_peer_takes_over_from_a_slow_one, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(download_resumes_after_a_restart, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(lying_map_costs_only_fetching, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(parts_nobody_wants_are_removed, world_setup, world_teardown),

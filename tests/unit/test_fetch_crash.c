@@ -1,0 +1,234 @@
+/* Fetch and kill -9 between any two steps: what stands in the share is whole, nothing a user wrote is lost, and the next start
+ * goes on. Also file systems that cannot exchange two files. */
+#include "tests/unit/fetch_world.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "sync/fetch/install_job.h"
+
+static bool no_exchange;
+
+/* In place of the C library's. */
+int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)
+{
+	if (no_exchange && (flags & RENAME_EXCHANGE) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, olddirfd, oldpath, newdirfd, newpath, flags);
+}
+
+static char dir[64];
+static enum install_step die_at;
+static const char *edit_at_look;
+
+static void die(enum install_step step, const char *path)
+{
+	if (strcmp(path, "e") != 0)
+		return;
+	if (step == STEP_LOOKED && edit_at_look != NULL) {
+		write_text("tmp~", edit_at_look);
+		if (renameat(w->root, "tmp~", w->root, "e") < 0)
+			_exit(2);
+	}
+	if (step == die_at)
+		_exit(9);
+}
+
+/* The deeds know what Anna said before, and nothing of what was done here. */
+static void replace(void)
+{
+	struct record r = peer_record(ANNA, "e", RECORD_FILE);
+
+	have(ANNA, &r, "version two", 11, CHUNK);
+	say(ANNA, &r, "version two", 11);
+}
+
+static void replace_big(void)
+{
+	uint8_t *two = noise(1 << 20, 2);
+	struct record r = peer_record(ANNA, "e", RECORD_FILE);
+
+	have(ANNA, &r, two, 1 << 20, CHUNK);
+	say(ANNA, &r, NULL, 0);
+	free(two);
+}
+
+static void delete (void)
+{
+	struct record r = peer_record(ANNA, "e", RECORD_FILE);
+
+	r.deleted = true;
+	say(ANNA, &r, NULL, 0);
+}
+
+static void make_folder(void)
+{
+	struct record r = peer_record(ANNA, "e", RECORD_DIR);
+
+	say(ANNA, &r, NULL, 0);
+}
+
+/* A life that ends in the middle. */
+static void live_and_die(void (*what)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		world_open(dir);
+		say_text(ANNA, "e", "version one");
+		if (!run())
+			_exit(3);
+		index_commit(w->index);
+		install_set_hook(die);
+		what();
+		(void)run_ms(5000);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0);
+}
+
+static bool is_somewhere(const char *text)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "grep -rqxF '%s' %s", text, w->share_dir);
+	return system(command) == 0;
+}
+
+static void begin_dir(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/test-fetch-XXXXXX");
+	umask(022);
+	assert_non_null(mkdtemp(dir));
+}
+
+/* The next life: the scan at start, then the same news. */
+static void live_on(void (*what)(void))
+{
+	world_open(dir);
+	scan_path("e");
+	peer_of(ANNA)->seq = 1;
+	what();
+	assert_true(run());
+	RUN_UNTIL(parts_left() == 0);
+}
+
+static bool is_big(void)
+{
+	struct fs_stat st;
+
+	return fs_stat_beneath(w->root, "e", &st) == 0 && st.size == 1 << 20;
+}
+
+static void check(void (*what)(void))
+{
+	if (what == replace) {
+		assert_text("e", "version two");
+	} else if (what == replace_big) {
+		uint8_t *two = noise(1 << 20, 2);
+
+		assert_true(is_big());
+		assert_bytes("e", two, 1 << 20);
+		free(two);
+	} else if (what == delete) {
+		assert_false(is_there("e"));
+	}
+	assert_row_is_true("e");
+}
+
+static void (*const deeds[])(void) = { replace, replace_big, delete, make_folder };
+
+static void killed_at_any_step_goes_on(void **state)
+{
+	(void)state;
+	edit_at_look = NULL;
+	for (int exchange = 0; exchange < 2; exchange++) {
+		no_exchange = exchange == 0;
+		for (size_t deed = 0; deed < sizeof(deeds) / sizeof(deeds[0]); deed++) {
+			for (int step = STEP_WRITTEN; step <= STEP_PLACED; step++) {
+				die_at = (enum install_step)step;
+				begin_dir();
+				live_and_die(deeds[deed]);
+				live_on(deeds[deed]);
+				check(deeds[deed]);
+				world_close();
+			}
+		}
+	}
+	no_exchange = false;
+}
+
+static void edit_and_kill_lose_nothing(void **state)
+{
+	(void)state;
+	edit_at_look = "what I wrote";
+	for (int exchange = 0; exchange < 2; exchange++) {
+		no_exchange = exchange == 0;
+		for (size_t deed = 0; deed < sizeof(deeds) / sizeof(deeds[0]); deed++) {
+			for (int step = STEP_LOOKED; step <= STEP_PLACED; step++) {
+				die_at = (enum install_step)step;
+				begin_dir();
+				live_and_die(deeds[deed]);
+				live_on(deeds[deed]);
+				if (!is_somewhere("what I wrote"))
+					fail_msg("lost: deed %zu, step %d, exchange %d", deed, step, exchange);
+				world_close();
+			}
+		}
+	}
+	no_exchange = false;
+}
+
+static void without_exchange_everything_works(void **state)
+{
+	uint8_t *one = noise(1 << 20, 1), *two = noise(2 << 20, 2);
+
+	(void)state;
+	no_exchange = true;
+	begin_dir();
+	world_open(dir);
+	say_text(ANNA, "s", "one");
+	say_file(ANNA, "b", one, 1 << 20, false);
+	say_link(ANNA, "l", "one");
+	assert_true(run());
+	say_text(ANNA, "s", "two");
+	say_file(ANNA, "b", two, 2 << 20, false);
+	say_link(ANNA, "l", "two");
+	assert_true(run());
+	assert_text("s", "two");
+	assert_bytes("b", two, 2 << 20);
+	assert_row_is_true("s");
+	assert_row_is_true("b");
+	assert_row_is_true("l");
+	RUN_UNTIL(parts_left() == 0);
+	world_close();
+	no_exchange = false;
+	free(one);
+	free(two);
+}
+
+static int quiet(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* The first two fork, so they come before there are threads. */
+		cmocka_unit_test(killed_at_any_step_goes_on),
+		cmocka_unit_test(edit_and_kill_lose_nothing),
+		cmocka_unit_test(without_exchange_everything_works),
+	};
+
+	return cmocka_run_group_tests(tests, quiet, NULL);
+}
