@@ -22,11 +22,17 @@ enum {
 
 /* --- what the watch tells --- */
 
+/* The rules' own file is looked at even where the rules leave it out. */
+static bool is_ignored(const struct local *l, const char *path, bool is_dir)
+{
+	return strcmp(path, SHARE_IGNORE_FILE) != 0 && ignore_match(share_ignore(l->c.share), path, is_dir);
+}
+
 static void on_hint(void *arg, const char *path, enum settle_event event)
 {
 	struct local *l = arg;
 
-	if (!ignore_match(share_ignore(l->c.share), path, false))
+	if (!is_ignored(l, path, false))
 		settle_event(l->settle, loop_now_ms(l->c.loop), path, event);
 }
 
@@ -34,7 +40,7 @@ static void on_tree(void *arg, const char *path)
 {
 	struct local *l = arg;
 
-	if (!ignore_match(share_ignore(l->c.share), path, true))
+	if (!is_ignored(l, path, true))
 		scan_tree(l, path, NULL);
 }
 
@@ -46,9 +52,8 @@ static void on_folder(void *arg, const char *path)
 static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
 {
 	struct local *l = arg;
-	struct ignore *ig = share_ignore(l->c.share);
-	bool from_ignored = ignore_match(ig, from, is_dir);
-	bool to_ignored = ignore_match(ig, to, is_dir);
+	bool from_ignored = is_ignored(l, from, is_dir);
+	bool to_ignored = is_ignored(l, to, is_dir);
 
 	if (!from_ignored && !to_ignored)
 		scan_moved(l, from, to, is_dir);

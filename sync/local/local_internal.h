@@ -70,6 +70,7 @@ struct scan {
 	bool checked;           /* the share was checked since the batch of looks that is being merged came back */
 	bool full_last;         /* it was the full scan's turn the last time */
 	struct move *moves;     /* files that were renamed, to be looked at */
+	size_t nmoves;
 	struct file_job *files;
 	int64_t full_files; /* looked at by the full scan */
 	int64_t full_changed;

@@ -10,7 +10,8 @@
 
 enum {
 	HASH_BACKLOG = 4096, /* files waiting to be hashed: no more are looked for until they are fewer */
-	QUEUE_MAX = 20000,   /* walks waiting: above that, a full scan does it all */
+	MOVES_MAX = 20000,
+	QUEUE_MAX = 20000, /* walks waiting: above that, a full scan does it all */
 };
 
 /* One job: a step of a walk, or single paths. */
@@ -96,6 +97,39 @@ void scan_folder(struct local *l, const char *path)
 	enqueue(l, path, NULL, true);
 }
 
+/* A folder renamed again before anybody looked: its rows are still under its first name. *first: that name, fresh. */
+static bool moved_before(struct local *l, const char *from, char **first)
+{
+	struct merge *m;
+
+	HASH_FIND_STR(l->scan.queue, from, m);
+	if (m == NULL || m->from == NULL)
+		return false;
+	*first = m->from;
+	m->from = NULL;
+	return true;
+}
+
+static void move_tree(struct local *l, const char *from, const char *to)
+{
+	char *first = NULL;
+	struct merge *m = NULL;
+
+	if (moved_before(l, from, &first) && strcmp(first, to) != 0) {
+		scan_tree(l, to, first);
+		/* Its tombstones come behind the rows that are made of its rows. */
+		HASH_FIND_STR(l->scan.queue, first, m);
+		if (m != NULL) {
+			HASH_DEL(l->scan.queue, m);
+			HASH_ADD_KEYPTR(hh, l->scan.queue, m->under, strlen(m->under), m);
+		}
+	} else {
+		scan_tree(l, to, first == NULL ? from : NULL);
+	}
+	scan_tree(l, from, NULL);
+	free(first);
+}
+
 /* The new place is looked at first: its rows are written from those of the old one, which then become tombstones. */
 void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 {
@@ -103,8 +137,13 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	struct move *v;
 
 	if (is_dir) {
-		scan_tree(l, to, from);
-		scan_tree(l, from, NULL);
+		move_tree(l, from, to);
+		return;
+	}
+	/* Not worth keeping so many in pairs: as hints they are bounded. */
+	if (l->scan.nmoves == MOVES_MAX) {
+		settle_event(l->settle, loop_now_ms(l->c.loop), to, SETTLE_NOW);
+		settle_event(l->settle, loop_now_ms(l->c.loop), from, SETTLE_NOW);
 		return;
 	}
 	/* Renamed twice before anybody looked: the row is still under the first name. */
@@ -117,6 +156,7 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	v = MEM_NEW(struct move);
 	v->from = mem_strdup(from);
 	v->to = mem_strdup(to);
+	l->scan.nmoves++;
 	DL_APPEND(l->scan.moves, v); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
 }
 
@@ -265,6 +305,7 @@ static void submit_hints(struct local *l)
 		struct move *v = l->scan.moves;
 
 		DL_DELETE(l->scan.moves, v);
+		l->scan.nmoves--;
 		add_hint(job, (struct settle_hint){ .path = v->to }, mem_strdup(v->from));
 		add_hint(job, (struct settle_hint){ .path = v->from }, NULL);
 		free(v);
@@ -410,6 +451,7 @@ void scan_reset(struct local *l)
 	merge_free(s->full);
 	s->part = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
+	s->nmoves = 0;
 	DL_FOREACH_SAFE(s->moves, v, next) {
 		DL_DELETE(s->moves, v);
 		free(v->from);

@@ -298,6 +298,29 @@ static void test_ignored_paths_keep_their_rows(void **state)
 	assert_row("build/out", "gone");
 }
 
+static void test_rules_that_leave_out_their_own_file_can_be_changed(void **state)
+{
+	(void)state;
+	put(".lanyardignore", "*\n");
+	put("f", "x");
+	start_local();
+	until_idle();
+	assert_row("f", "");
+	put(".lanyardignore", "*.o\n");
+	until_idle();
+	assert_row("f", "file");
+	put("new", "*\n");
+	until_idle();
+	move("new", ".lanyardignore");
+	until_idle();
+	put("g", "x");
+	until_idle();
+	assert_row("g", "");
+	assert_int_equal(unlinkat(root, ".lanyardignore", 0), 0);
+	until_idle();
+	assert_index_is_disk();
+}
+
 static void test_hints_from_outside_are_looked_at(void **state)
 {
 	(void)state;
@@ -504,6 +527,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_open_writer_is_waited_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_new_trees_are_found_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ignored_paths_keep_their_rows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rules_that_leave_out_their_own_file_can_be_changed, set_up,
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_hints_from_outside_are_looked_at, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_installed_file_raises_no_echo, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_row_that_is_still_to_come_is_waited_for, set_up, tear_down),

@@ -178,6 +178,33 @@ static void test_a_moved_tree_is_not_read(void **state)
 	assert_int_equal(nscanned, 1);
 }
 
+static void test_a_tree_moved_twice_or_back_is_not_read(void **state)
+{
+	char path[64];
+
+	(void)state;
+	make_tree("old");
+	start_local();
+	until_idle();
+	mark_tree("old");
+	move("old", "middle");
+	move("middle", "new");
+	until_idle();
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(path, sizeof(path), "new/d%d/f%d", i % 10, i);
+		assert_true(has_mark(path));
+	}
+	assert_row("old/d1/f1", "gone");
+	assert_row("middle", "");
+	forget_log();
+	move("new", "middle");
+	move("middle", "new");
+	until_idle();
+	assert_int_equal(nlogged, 0);
+	assert_true(has_mark("new/d1/f1"));
+	assert_int_equal(nscanned, 1);
+}
+
 static void test_a_tree_moved_twice_and_changed_meanwhile(void **state)
 {
 	(void)state;
@@ -366,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_rename_over_a_file_replaces_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_files_that_swap_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_moved_tree_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_tree_moved_twice_or_back_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_twice_and_changed_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_out_is_gone_and_not_listened_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kinds_that_replace_each_other, set_up, tear_down),
