@@ -1,5 +1,5 @@
-/* See engine.h: making, wiring and ending one group. What each part reports goes to the next by the hooks below; the end of
- * each turn commits the index once and tells peers and listeners what came of the turn. */
+/* See engine.h: making and ending one group, and the end of each turn, which commits the index once and tells peers and
+ * listeners what came of the turn. What the parts report to each other is in engine_wiring.c. */
 #include "agent/engine.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 }
 
 /* The engine does not run, for a reason that only a person can change. Takes why. */
-static void fail(struct engine *e, char *why)
+void engine_fail(struct engine *e, char *why)
 {
 	if (!e->error || strcmp(e->error, why) != 0) {
 		log_error("group %s: %s", engine_name(e), why);
@@ -38,235 +38,9 @@ static void fail(struct engine *e, char *why)
 /* The engine does not run, but the cause may go away: it is tried again. Takes why. */
 static void fail_for_now(struct engine *e, char *why)
 {
-	fail(e, why);
+	engine_fail(e, why);
 	loop_timer_start(e->retry, RETRY_MS, 0);
 }
-
-/* --- the local side --- */
-
-static void local_changed(void *arg, const struct record *r)
-{
-	struct engine *e = arg;
-
-	engine_emit(e, "file-changed", r->path, r->deleted ? "deleted" : NULL);
-	fetch_row_changed(e->fetch, r->path);
-}
-
-static void something_changed(void *arg)
-{
-	struct engine *e = arg;
-
-	e->dirty = true;
-}
-
-static void local_scanned(void *arg, int64_t files, int64_t changed)
-{
-	struct engine *e = arg;
-	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
-
-	e->scanned = true;
-	e->dirty = true;
-	engine_emit(e, "scan-finished", NULL, text);
-	free(text);
-}
-
-static void local_rules_changed(void *arg)
-{
-	struct engine *e = arg;
-
-	if (engine_rules_changed(e) && !e->paused) {
-		peer_group_pause(e->peers, true);
-		peer_group_pause(e->peers, false);
-	}
-}
-
-static bool local_busy(void *arg, const char *path)
-{
-	struct engine *e = arg;
-
-	return e->fetch && fetch_installing(e->fetch, path);
-}
-
-/* --- fetch, and what it asks of peers --- */
-
-static size_t op_room(void *arg, uint64_t peer)
-{
-	return peer_group_room(((struct engine *)arg)->peers, peer);
-}
-
-static int op_get(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n)
-{
-	struct peer_want *list = mem_calloc(n, sizeof(*list));
-	int status;
-
-	for (size_t i = 0; i < n; i++) {
-		list[i] = (struct peer_want){ .request = wants[i].request,
-			                      .len = wants[i].len,
-			                      .offset = wants[i].offset };
-		memcpy(list[i].hash, wants[i].hash, sizeof(list[i].hash));
-	}
-	status = peer_group_get(((struct engine *)arg)->peers, peer, c, list, n);
-	free(list);
-	return status;
-}
-
-static int op_get_list(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
-{
-	return peer_group_get_list(((struct engine *)arg)->peers, peer, request, c, first);
-}
-
-static void op_cancel(void *arg, uint64_t peer, const uint32_t *requests, size_t n)
-{
-	peer_group_cancel(((struct engine *)arg)->peers, peer, requests, n);
-}
-
-static void op_misbehaved(void *arg, uint64_t peer, const char *path, const char *what)
-{
-	peer_group_misbehaved(((struct engine *)arg)->peers, peer, path, what);
-}
-
-static bool op_connected(void *arg, uint64_t peer)
-{
-	return peer_group_connected(((struct engine *)arg)->peers, peer);
-}
-
-static const struct fetch_ops fetch_ops = {
-	.room = op_room,
-	.get = op_get,
-	.get_list = op_get_list,
-	.cancel = op_cancel,
-	.misbehaved = op_misbehaved,
-	.connected = op_connected,
-};
-
-static void look_at(void *arg, const char *path)
-{
-	struct engine *e = arg;
-
-	if (e->local)
-		local_hint(e->local, path);
-}
-
-static void fetch_installed(void *arg, const struct record *r)
-{
-	engine_emit(arg, r->deleted ? "file-deleted" : "file-installed", r->path, NULL);
-}
-
-static void fetch_conflict(void *arg, const char *path, const char *of)
-{
-	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
-
-	log_warn("group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
-	         name);
-	engine_emit(arg, "conflict", path, other);
-	free(name);
-	free(other);
-}
-
-static void fetch_problem(void *arg, const char *path, const char *reason)
-{
-	char *name = log_escape(path, strlen(path));
-
-	if (log_allow("fetch-problem", 20))
-		log_warn("group %s: %s: %s", engine_name(arg), name, reason);
-	engine_emit(arg, "problem", path, reason);
-	free(name);
-}
-
-static void fetch_state(void *arg)
-{
-	struct engine *e = arg;
-
-	e->dirty = true;
-	peer_group_progress(e->peers);
-}
-
-/* --- the peers' side --- */
-
-static void peer_record(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
-                        const struct blocklist *blocks)
-{
-	fetch_record(((struct engine *)arg)->fetch, peer, theirs, bytes, n, blocks);
-}
-
-static void peer_records_end(void *arg, uint64_t peer)
-{
-	fetch_records_end(((struct engine *)arg)->fetch, peer);
-}
-
-static uint64_t peer_held(void *arg, uint64_t peer)
-{
-	return fetch_held(((struct engine *)arg)->fetch, peer);
-}
-
-static void peer_block(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
-{
-	fetch_block(((struct engine *)arg)->fetch, peer, request, bytes, n);
-}
-
-static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
-{
-	fetch_list(((struct engine *)arg)->fetch, peer, request, first, blocks, n);
-}
-
-static int peer_partial(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd)
-{
-	return fetch_partial(((struct engine *)arg)->fetch, c, offset, len, fd);
-}
-
-static void peer_up(void *arg, uint64_t peer)
-{
-	fetch_peer_up(((struct engine *)arg)->fetch, peer);
-}
-
-static void peer_down(void *arg, uint64_t peer)
-{
-	fetch_peer_down(((struct engine *)arg)->fetch, peer);
-}
-
-static void save_roster(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir);
-
-	if (roster_save(e->roster, e->context->home_dirfd, path))
-		log_error("group %s: %s/%s: the roster could not be stored: %s", engine_name(e), e->context->home, path,
-		          strerror(errno));
-	free(path);
-}
-
-static void peer_roster_changed(void *arg)
-{
-	struct engine *e = arg;
-
-	if (e->token)
-		return; /* stored when it is complete */
-	save_roster(e);
-	engine_emit(e, "roster-changed", NULL, NULL);
-	if (roster_role(e->roster, identity_id(e->context->self)) == ROLE_NONE && !e->error)
-		fail(e, mem_strdup("this agent is no longer a member of the group"));
-	e->dirty = true;
-}
-
-void engine_roster_changed(struct engine *e)
-{
-	save_roster(e);
-	peer_group_roster_changed(e->peers);
-	engine_emit(e, "roster-changed", NULL, NULL);
-}
-
-static const struct peer_hooks peer_hooks = {
-	.record = peer_record,
-	.records_end = peer_records_end,
-	.held = peer_held,
-	.block = peer_block,
-	.list = peer_list,
-	.partial = peer_partial,
-	.up = peer_up,
-	.down = peer_down,
-	.hint = look_at,
-	.roster_changed = peer_roster_changed,
-	.state = something_changed,
-};
 
 /* --- the end of a turn --- */
 
@@ -312,9 +86,10 @@ static void index_lost(struct engine *e)
 	if (e->restarting)
 		return;
 	e->restarting = true;
-	fail(e, mem_strdup(index_damaged(e->index) ? "the index is damaged and is made anew"
-	                                           : "the index cannot be written (is the disk of the agent's home "
-	                                             "full?): waiting, and trying again"));
+	engine_fail(e,
+	            mem_strdup(index_damaged(e->index) ? "the index is damaged and is made anew"
+	                                               : "the index cannot be written (is the disk of the agent's home "
+	                                                 "full?): waiting, and trying again"));
 	loop_between(e->context->loop, restart, e);
 }
 
@@ -379,7 +154,7 @@ static int open_both(struct engine *e)
 
 	free(dir);
 	if (status == INDEX_NEWER) {
-		fail(e, why);
+		engine_fail(e, why);
 		return -1;
 	}
 	if (status == INDEX_FAILED) {
@@ -403,10 +178,9 @@ static int open_both(struct engine *e)
 static void start(struct engine *e)
 {
 	const struct engine_context *c = e->context;
-	uint64_t self = agent_id_short(identity_id(c->self));
 
 	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
-		fail(e, mem_strdup("this agent is no longer a member of the group"));
+		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
 		return;
 	}
 	if (open_both(e))
@@ -415,35 +189,12 @@ static void start(struct engine *e)
 	e->error = NULL;
 	e->scanned = false;
 	index_on_commit(e->index, index_committed, e);
-	e->local = local_new(&(struct local_config){ .loop = c->loop,
-	                                             .workers = c->workers,
-	                                             .share = e->share,
-	                                             .index = e->index,
-	                                             .short_id = self,
-	                                             .rescan_s = c->rescan_s,
-	                                             .changed = local_changed,
-	                                             .busy = local_busy,
-	                                             .state = something_changed,
-	                                             .scanned = local_scanned,
-	                                             .rules_changed = local_rules_changed,
-	                                             .arg = e });
-	e->fetch = fetch_new(&(struct fetch_config){ .loop = c->loop,
-	                                             .workers = c->workers,
-	                                             .share = e->share,
-	                                             .index = e->index,
-	                                             .short_id = self,
-	                                             .ops = &fetch_ops,
-	                                             .ops_arg = e,
-	                                             .hint = look_at,
-	                                             .installed = fetch_installed,
-	                                             .conflict = fetch_conflict,
-	                                             .problem = fetch_problem,
-	                                             .state = fetch_state,
-	                                             .arg = e });
+	e->local = engine_make_local(e);
+	e->fetch = engine_make_fetch(e);
 	e->peers = peer_group_new(c->peers, &(struct peer_group_config){ .roster = e->roster,
 	                                                                 .index = e->index,
 	                                                                 .share = e->share,
-	                                                                 .hooks = &peer_hooks,
+	                                                                 .hooks = &engine_peer_hooks,
 	                                                                 .arg = e });
 	engine_rules_changed(e);
 	local_start(e->local);
@@ -562,14 +313,14 @@ static void joined(void *arg, int status, const char *reason)
 	e->token = NULL;
 	if (status) {
 		engine_forget(e);
-		fail(e, mem_printf("the invite was refused: %s", reason));
+		engine_fail(e, mem_printf("the invite was refused: %s", reason));
 		return;
 	}
 	if (engine_store_save(e, &why)) {
-		fail(e, why);
+		engine_fail(e, why);
 		return;
 	}
-	save_roster(e);
+	engine_save_roster(e);
 	log_info("group %s: joined", engine_name(e));
 	start(e);
 	engine_emit(e, "joined", NULL, NULL);
@@ -580,7 +331,7 @@ static void start_joining(struct engine *e)
 {
 	e->roster = roster_new(&e->group);
 	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
-	                                                                          .hooks = &peer_hooks,
+	                                                                          .hooks = &engine_peer_hooks,
 	                                                                          .arg = e,
 	                                                                          .invite = &e->invite,
 	                                                                          .joined = joined });
@@ -612,7 +363,7 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 		engine_free(e);
 		return NULL;
 	}
-	save_roster(e);
+	engine_save_roster(e);
 	start(e);
 	if (e->error) {
 		*why = mem_strdup(e->error);
@@ -642,7 +393,7 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 		if (invite_parse(&e->invite, e->token) == INVITE_OK)
 			start_joining(e);
 		else
-			fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
+			engine_fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
 		return e;
 	}
 	path = mem_printf("%s/roster.bin", e->dir);
@@ -651,7 +402,7 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 	if (e->roster) {
 		start(e);
 	} else {
-		fail(e, *why);
+		engine_fail(e, *why);
 		*why = NULL;
 	}
 	return e;

@@ -68,6 +68,15 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 /* Drops a verify that is running; its done is not called. */
 void engine_verify_free(struct engine *e);
 
+/* It does not run, for a reason that only a person can change. Takes why. */
+void engine_fail(struct engine *e, char *why);
+
+/* engine_wiring.c */
+void engine_save_roster(struct engine *e);
+extern const struct peer_hooks engine_peer_hooks;
+struct local *engine_make_local(struct engine *e);
+struct fetch *engine_make_fetch(struct engine *e);
+
 /* engine_rules.c: whether the ignore rules are others than when the peers' rows were received; these will be asked for
  * again when connections open anew. */
 bool engine_rules_changed(struct engine *e);

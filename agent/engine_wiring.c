@@ -1,0 +1,276 @@
+/* What the parts of one engine report to each other: the local scan, fetch, and the group's side of the connections know
+ * nothing of one another; each reports here, and is passed on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine_internal.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* --- the local side --- */
+
+static void local_changed(void *arg, const struct record *r)
+{
+	struct engine *e = arg;
+
+	engine_emit(e, "file-changed", r->path, r->deleted ? "deleted" : NULL);
+	fetch_row_changed(e->fetch, r->path);
+}
+
+static void something_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	e->dirty = true;
+}
+
+static void local_scanned(void *arg, int64_t files, int64_t changed)
+{
+	struct engine *e = arg;
+	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
+
+	e->scanned = true;
+	e->dirty = true;
+	engine_emit(e, "scan-finished", NULL, text);
+	free(text);
+}
+
+static void local_rules_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	if (engine_rules_changed(e) && !e->paused) {
+		peer_group_pause(e->peers, true);
+		peer_group_pause(e->peers, false);
+	}
+}
+
+static bool local_busy(void *arg, const char *path)
+{
+	struct engine *e = arg;
+
+	return e->fetch && fetch_installing(e->fetch, path);
+}
+
+/* --- fetch, and what it asks of peers --- */
+
+static size_t op_room(void *arg, uint64_t peer)
+{
+	return peer_group_room(((struct engine *)arg)->peers, peer);
+}
+
+static int op_get(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n)
+{
+	struct peer_want *list = mem_calloc(n, sizeof(*list));
+	int status;
+
+	for (size_t i = 0; i < n; i++) {
+		list[i] = (struct peer_want){ .request = wants[i].request,
+			                      .len = wants[i].len,
+			                      .offset = wants[i].offset };
+		memcpy(list[i].hash, wants[i].hash, sizeof(list[i].hash));
+	}
+	status = peer_group_get(((struct engine *)arg)->peers, peer, c, list, n);
+	free(list);
+	return status;
+}
+
+static int op_get_list(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
+{
+	return peer_group_get_list(((struct engine *)arg)->peers, peer, request, c, first);
+}
+
+static void op_cancel(void *arg, uint64_t peer, const uint32_t *requests, size_t n)
+{
+	peer_group_cancel(((struct engine *)arg)->peers, peer, requests, n);
+}
+
+static void op_misbehaved(void *arg, uint64_t peer, const char *path, const char *what)
+{
+	peer_group_misbehaved(((struct engine *)arg)->peers, peer, path, what);
+}
+
+static bool op_connected(void *arg, uint64_t peer)
+{
+	return peer_group_connected(((struct engine *)arg)->peers, peer);
+}
+
+static const struct fetch_ops fetch_ops = {
+	.room = op_room,
+	.get = op_get,
+	.get_list = op_get_list,
+	.cancel = op_cancel,
+	.misbehaved = op_misbehaved,
+	.connected = op_connected,
+};
+
+static void look_at(void *arg, const char *path)
+{
+	struct engine *e = arg;
+
+	if (e->local)
+		local_hint(e->local, path);
+}
+
+static void fetch_installed(void *arg, const struct record *r)
+{
+	engine_emit(arg, r->deleted ? "file-deleted" : "file-installed", r->path, NULL);
+}
+
+static void fetch_conflict(void *arg, const char *path, const char *of)
+{
+	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
+
+	log_warn("group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
+	         name);
+	engine_emit(arg, "conflict", path, other);
+	free(name);
+	free(other);
+}
+
+static void fetch_problem(void *arg, const char *path, const char *reason)
+{
+	char *name = log_escape(path, strlen(path));
+
+	if (log_allow("fetch-problem", 20))
+		log_warn("group %s: %s: %s", engine_name(arg), name, reason);
+	engine_emit(arg, "problem", path, reason);
+	free(name);
+}
+
+static void fetch_state(void *arg)
+{
+	struct engine *e = arg;
+
+	e->dirty = true;
+	peer_group_progress(e->peers);
+}
+
+/* --- the peers' side --- */
+
+static void peer_record(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+                        const struct blocklist *blocks)
+{
+	fetch_record(((struct engine *)arg)->fetch, peer, theirs, bytes, n, blocks);
+}
+
+static void peer_records_end(void *arg, uint64_t peer)
+{
+	fetch_records_end(((struct engine *)arg)->fetch, peer);
+}
+
+static uint64_t peer_held(void *arg, uint64_t peer)
+{
+	return fetch_held(((struct engine *)arg)->fetch, peer);
+}
+
+static void peer_block(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
+{
+	fetch_block(((struct engine *)arg)->fetch, peer, request, bytes, n);
+}
+
+static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	fetch_list(((struct engine *)arg)->fetch, peer, request, first, blocks, n);
+}
+
+static int peer_partial(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd)
+{
+	return fetch_partial(((struct engine *)arg)->fetch, c, offset, len, fd);
+}
+
+static void peer_up(void *arg, uint64_t peer)
+{
+	fetch_peer_up(((struct engine *)arg)->fetch, peer);
+}
+
+static void peer_down(void *arg, uint64_t peer)
+{
+	fetch_peer_down(((struct engine *)arg)->fetch, peer);
+}
+
+void engine_save_roster(struct engine *e)
+{
+	char *path = mem_printf("%s/roster.bin", e->dir);
+
+	if (roster_save(e->roster, e->context->home_dirfd, path))
+		log_error("group %s: %s/%s: the roster could not be stored: %s", engine_name(e), e->context->home, path,
+		          strerror(errno));
+	free(path);
+}
+
+static void peer_roster_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->token)
+		return; /* stored when it is complete */
+	engine_save_roster(e);
+	engine_emit(e, "roster-changed", NULL, NULL);
+	if (roster_role(e->roster, identity_id(e->context->self)) == ROLE_NONE && !e->error)
+		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
+	e->dirty = true;
+}
+
+void engine_roster_changed(struct engine *e)
+{
+	engine_save_roster(e);
+	peer_group_roster_changed(e->peers);
+	engine_emit(e, "roster-changed", NULL, NULL);
+}
+
+const struct peer_hooks engine_peer_hooks = {
+	.record = peer_record,
+	.records_end = peer_records_end,
+	.held = peer_held,
+	.block = peer_block,
+	.list = peer_list,
+	.partial = peer_partial,
+	.up = peer_up,
+	.down = peer_down,
+	.hint = look_at,
+	.roster_changed = peer_roster_changed,
+	.state = something_changed,
+};
+
+/* --- made with these --- */
+
+struct local *engine_make_local(struct engine *e)
+{
+	const struct engine_context *c = e->context;
+	uint64_t self = agent_id_short(identity_id(c->self));
+
+	return local_new(&(struct local_config){ .loop = c->loop,
+	                                         .workers = c->workers,
+	                                         .share = e->share,
+	                                         .index = e->index,
+	                                         .short_id = self,
+	                                         .rescan_s = c->rescan_s,
+	                                         .changed = local_changed,
+	                                         .busy = local_busy,
+	                                         .state = something_changed,
+	                                         .scanned = local_scanned,
+	                                         .rules_changed = local_rules_changed,
+	                                         .arg = e });
+}
+
+struct fetch *engine_make_fetch(struct engine *e)
+{
+	const struct engine_context *c = e->context;
+	uint64_t self = agent_id_short(identity_id(c->self));
+
+	return fetch_new(&(struct fetch_config){ .loop = c->loop,
+	                                         .workers = c->workers,
+	                                         .share = e->share,
+	                                         .index = e->index,
+	                                         .short_id = self,
+	                                         .ops = &fetch_ops,
+	                                         .ops_arg = e,
+	                                         .hint = look_at,
+	                                         .installed = fetch_installed,
+	                                         .conflict = fetch_conflict,
+	                                         .problem = fetch_problem,
+	                                         .state = fetch_state,
+	                                         .arg = e });
+}
