@@ -43,6 +43,13 @@ enum ticket_state {
 	TICKET_STATES,
 };
 
+/* Where a ticket stands by the root of its content. */
+enum ticket_root {
+	ROOT_NONE,
+	ROOT_DELETION, /* in fetch.deletions: a file here that is to go */
+	ROOT_COPY,     /* in fetch.copies: a file here has what it wants */
+};
+
 /* A wanted path. Invariants: in the table by path and in the list of its state; `held` exactly when its record is not
  * among the index's wanted ones (and no repair); `download` exactly when ACTIVE, or PLACE and INSTALLING with a part. */
 struct ticket {
@@ -78,7 +85,7 @@ struct ticket {
 		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
 	struct ticket *prev, *next;           /* in its state's list */
 	struct ticket *held_prev, *held_next; /* in its peer's list */
-	bool by_root;                         /* in fetch.deletions or fetch.settlers */
+	enum ticket_root by_root;
 	UT_hash_handle hh_root;
 	UT_hash_handle hh;
 };
@@ -123,7 +130,7 @@ struct fetch {
 	struct ticket *list[TICKET_STATES];
 	size_t count[TICKET_STATES];
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
-	struct ticket *settlers;  /* SETTLING tickets, by root */
+	struct ticket *copies;    /* tickets whose content a local file has, by root */
 	struct queue queue;       /* of QUEUED tickets */
 	size_t held_bytes;
 	bool heard;             /* a record came in this turn */
@@ -224,6 +231,8 @@ void route_ticket(struct fetch *f, struct ticket *t);
 void route_fresh(struct fetch *f);
 /* A move is off: both halves go their own ways, at the end of this turn. t: either. */
 void route_unpair(struct fetch *f, struct ticket *t);
+/* Whether a file with this content has to stay a little longer, since a ticket copies it. */
+bool route_needs_copy(const struct fetch *f, const struct content *c);
 /* SETTLING ones whose time has come. */
 void route_settled(struct fetch *f);
 

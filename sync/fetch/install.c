@@ -210,6 +210,10 @@ static bool still_ready(struct fetch *f, struct ticket *t)
 		if (!ready)
 			return false;
 	}
+	if (state == TICKET_DELETE && t->ours.kind == RECORD_FILE && route_needs_copy(f, &t->ours.content)) {
+		ticket_wait(f, t, REASON_IN_USE);
+		return false;
+	}
 	return t->download == NULL || download_ready(f, t);
 }
 

@@ -17,6 +17,7 @@ static const struct {
 	[REASON_IN_THE_WAY] = { "something else is where its folder should be", 250, true, false },
 	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
 	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
+	[REASON_IN_USE] = { "it is being copied to another place", 1000, false, false },
 	[REASON_NO_SOURCE] = { "no connected member has it", 0, false, false },
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },

@@ -12,6 +12,7 @@ enum reason {
 	REASON_IN_THE_WAY, /* something else is in its folder's place */
 	REASON_NOT_EMPTY,  /* the folder to be removed holds what is not shared */
 	REASON_CHILDREN,   /* the folder to be removed waits for what is in it */
+	REASON_IN_USE,     /* the file to be removed is being copied to another place */
 	REASON_NO_SOURCE,  /* nobody who has it is connected */
 	REASON_NOT_NOW,
 	REASON_BAD_SOURCE, /* those who have it sent something else */

@@ -70,8 +70,17 @@ static struct ticket *find_settler(struct fetch *f, const struct content *c)
 {
 	struct ticket *t;
 
-	HASH_FIND(hh_root, f->settlers, c->root, 32, t);
-	return t != NULL && may_move(t) && content_equal(&t->want.content, c) ? t : NULL;
+	HASH_FIND(hh_root, f->copies, c->root, 32, t);
+	return t != NULL && t->state == TICKET_SETTLING && may_move(t) && content_equal(&t->want.content, c) ? t : NULL;
+}
+
+bool route_needs_copy(const struct fetch *f, const struct content *c)
+{
+	struct ticket *t;
+
+	HASH_FIND(hh_root, f->copies, c->root, 32, t);
+	/* One that waits does not hold up others: what it waits for may be the room they make. */
+	return t != NULL && t->state != TICKET_WAITING && t->pair == NULL && content_equal(&t->want.content, c);
 }
 
 struct local_copy {
@@ -164,8 +173,9 @@ void route_ticket(struct fetch *f, struct ticket *t)
 		if (t->download != NULL)
 			download_drop(f, t, false);
 		go_in_place(f, t);
-		settler = t->state == TICKET_DELETE && t->by_root && !t->no_move ? find_settler(f, &t->ours.content)
-		                                                                 : NULL;
+		settler = t->state == TICKET_DELETE && t->by_root == ROOT_DELETION && !t->no_move
+		                  ? find_settler(f, &t->ours.content)
+		                  : NULL;
 		if (settler != NULL)
 			pair(f, settler, t);
 		return;

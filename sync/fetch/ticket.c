@@ -37,45 +37,35 @@ struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer)
 	return t;
 }
 
-static const uint8_t *root_of(const struct ticket *t)
+static void root_remove(struct fetch *f, struct ticket *t)
 {
-	return t->state == TICKET_DELETE ? t->ours.content.root : t->want.content.root;
-}
-
-static bool has_root(const struct ticket *t)
-{
-	if (t->state == TICKET_DELETE)
-		return t->ours.kind == RECORD_FILE && t->ours.content.nblocks > 0;
-	return t->state == TICKET_SETTLING;
+	if (t->by_root == ROOT_DELETION) {
+		HASH_DELETE(hh_root, f->deletions, t);
+	} else if (t->by_root == ROOT_COPY) {
+		HASH_DELETE(hh_root, f->copies, t);
+		ticket_retry(f, REASON_IN_USE);
+	}
+	t->by_root = ROOT_NONE;
 }
 
 static void root_add(struct fetch *f, struct ticket *t)
 {
-	const uint8_t *root = root_of(t);
-
-	if (!has_root(t))
-		return;
-	if (t->state == TICKET_DELETE)
-		HASH_ADD_KEYPTR(hh_root, f->deletions, root, 32, t);
-	else
-		HASH_ADD_KEYPTR(hh_root, f->settlers, root, 32, t);
-	t->by_root = true;
-}
-
-static void root_remove(struct fetch *f, struct ticket *t)
-{
-	if (!t->by_root)
-		return;
-	if (t->state == TICKET_DELETE)
-		HASH_DELETE(hh_root, f->deletions, t);
-	else
-		HASH_DELETE(hh_root, f->settlers, t);
-	t->by_root = false;
+	if (t->state == TICKET_DELETE && t->ours.kind == RECORD_FILE && t->ours.content.nblocks > 0) {
+		root_remove(f, t);
+		HASH_ADD(hh_root, f->deletions, ours.content.root, 32, t);
+		t->by_root = ROOT_DELETION;
+	} else if (t->state == TICKET_SETTLING) {
+		root_remove(f, t);
+		HASH_ADD(hh_root, f->copies, want.content.root, 32, t);
+		t->by_root = ROOT_COPY;
+	}
 }
 
 static void leave_state(struct fetch *f, struct ticket *t)
 {
-	root_remove(f, t);
+	/* A copy stays one until its content is here. */
+	if (t->by_root == ROOT_DELETION)
+		root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
 		queue_remove(&f->queue, &t->queued);
 	DL_DELETE(f->list[t->state], t);
@@ -145,6 +135,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 		route_unpair(f, t);
 	if (t->download != NULL)
 		download_drop(f, t, false);
+	root_remove(f, t);
 	free(t->bytes);
 	t->bytes = NULL;
 	blocklist_clear(&t->blocks);

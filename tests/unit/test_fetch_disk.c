@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "sync/fetch/reason.h"
+
 static bool can_mount, is_root;
 
 static int write_proc(const char *path, const char *text)
@@ -104,7 +106,7 @@ static void full_disk_waits_and_goes_on(void **state)
 	say_text(ANNA, "small", "small");
 	say_file(ANNA, "big", bytes, n, false);
 	RUN_UNTIL(w->nproblems == 2);
-	assert_string_equal(w->problem, "no space left on the disk");
+	assert_string_equal(w->problem, reason_text(REASON_FULL));
 	/* Nothing is known in memory only while we wait. */
 	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
 	assert_false(run_ms(200));

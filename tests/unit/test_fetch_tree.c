@@ -131,6 +131,34 @@ static void move_takes_new_mode_and_mtime_along(void **state)
 	assert_int_equal(fetch_counters(w->fetch).files_renamed, 1);
 }
 
+static void file_that_moves_over_another_costs_no_content(void **state)
+{
+	size_t n = 4 << 20;
+	uint8_t *one = noise(n, 4), *two = noise(n, 5);
+	uint64_t given;
+
+	(void)state;
+	say_file(ANNA, "from", one, n, false);
+	say_file(ANNA, "to", two, n, false);
+	say_text(ANNA, "small", "small");
+	say_text(ANNA, "other", "other");
+	assert_true(run());
+	given = peer_of(ANNA)->bytes;
+	say_moved("from", "to", true);
+	say_moved("small", "other", true);
+	fetch_records_end(w->fetch, ANNA);
+	assert_true(run());
+	assert_false(is_there("from"));
+	assert_false(is_there("small"));
+	assert_bytes("to", one, n);
+	assert_text("other", "small");
+	assert_row_is_true("to");
+	assert_row_is_true("from");
+	assert_int_equal(peer_of(ANNA)->bytes, given);
+	free(one);
+	free(two);
+}
+
 static void changed_file_is_not_moved(void **state)
 {
 	struct record r = { 0 };
@@ -321,6 +349,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(arrival_before_deletion_is_a_move_too, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(move_in_two_messages, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(move_takes_new_mode_and_mtime_along, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(file_that_moves_over_another_costs_no_content, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(changed_file_is_not_moved, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(tree_of_files_moves, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(file_becomes_a_folder_and_back, world_setup, world_teardown),
