@@ -46,19 +46,38 @@ def pytest_runtest_protocol(item):
     signal.signal(signal.SIGALRM, old)
 
 
+removals = []
+
+
+def pytest_sessionfinish(session):
+    for proc in removals:
+        proc.wait()
+
+
 @pytest.fixture
 def lab(request):
     """An empty lab.  Agents still running at the end are stopped, and must stop cleanly."""
-    with netlab.Lab() as lab:
+    lab = netlab.Lab()
+    try:
         yield lab
-        trouble = []
-        for host in lab.hosts:
-            try:
-                host.daemon.finish()
-            except netlab.LabError as e:
-                trouble.append(str(e))
+        trouble = finish(lab)
         if getattr(request.node, "failed", False):
             for host in lab.hosts:
                 print(host.daemon.tail())
         if trouble:
             pytest.fail("\n".join(trouble))
+    finally:
+        # Removing many thousand files takes a while, in which the next test can run.
+        lab.close(wait=False)
+        if lab.removal is not None:
+            removals.append(lab.removal)
+
+
+def finish(lab):
+    trouble = []
+    for host in lab.hosts:
+        try:
+            host.daemon.finish()
+        except netlab.LabError as e:
+            trouble.append(str(e))
+    return trouble

@@ -345,6 +345,7 @@ class Lab:
         os.makedirs(base, exist_ok=True)
         self.dir = tempfile.mkdtemp(prefix="lanyard-lab.", dir=base)
         self.switches, self.hosts, self.procs, self.mounts = [], [], [], []
+        self.removal = None
 
     def __enter__(self):
         return self
@@ -400,8 +401,11 @@ class Lab:
             raise LabError("could not make a namespace: " + script)
         return proc, proc.pid
 
-    def close(self):
-        """End every process by its pid, unmount, remove the folder.  LANYARD_LAB_KEEP=1 leaves the folder."""
+    def close(self, wait=True):
+        """End every process by its pid, unmount, remove the folder.  LANYARD_LAB_KEEP=1 leaves the folder.
+
+        Without wait the folder is still being removed when this returns; self.removal is the process that does it.
+        """
         for proc in reversed(self.procs):
             if proc.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -415,8 +419,8 @@ class Lab:
         for path in list(self.mounts):
             self.umount(path)
         if os.environ.get("LANYARD_LAB_KEEP") != "1":
-            # rm, not rmtree: deeper than a path may be long, and quick with many thousand files.
-            if subprocess.run(["rm", "-rf", self.dir], stderr=subprocess.DEVNULL).returncode != 0:
-                # Modes a test took away; as root in a user namespace chmod gives them back.
-                subprocess.run(["chmod", "-R", "u+rwX", self.dir], stderr=subprocess.DEVNULL)
-                subprocess.run(["rm", "-rf", self.dir])
+            # Modes a test took away are given back; rm goes deeper than a path may be long, and is quick.
+            self.removal = subprocess.Popen(["sh", "-c", 'rm -rf "$1" 2>/dev/null || { chmod -R u+rwX "$1"; rm -rf "$1"; }',
+                                             "sh", self.dir])
+            if wait:
+                self.removal.wait()
