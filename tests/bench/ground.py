@@ -10,11 +10,8 @@ import os
 import random
 import re
 import resource
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -24,6 +21,7 @@ import namespaces  # noqa: E402
 import netlab  # noqa: E402
 import trees  # noqa: E402
 
+import disk  # noqa: E402
 import peers  # noqa: E402
 import watch  # noqa: E402
 
@@ -37,6 +35,7 @@ class Stand:
         self.peer_name = peer_name
 
     def __enter__(self):
+        self.image = disk.Image(os.environ["LANYARD_BENCH_IMAGE"]) if os.environ.get("LANYARD_BENCH_IMAGE") else None
         self.lab = netlab.Lab()
         try:
             self.a, self.b = self.lab.host("a"), self.lab.host("b")
@@ -44,7 +43,7 @@ class Stand:
             os.makedirs(self.stage)
             self.peer = peers.make(self.peer_name, self.a, self.b)
         except BaseException:
-            self.lab.close()
+            self.close()
             raise
         return self
 
@@ -55,7 +54,19 @@ class Stand:
             elif os.environ.get("LANYARD_BENCH_LOGS"):
                 print(self.peer.logs(), file=sys.stderr)
         finally:
+            self.close()
+
+    def close(self):
+        if self.image is None:
             self.lab.close()
+            return
+        # The whole disk goes; removing file by file would only take time.
+        os.environ["LANYARD_LAB_KEEP"] = "1"
+        try:
+            self.lab.close()
+        finally:
+            del os.environ["LANYARD_LAB_KEEP"]
+            self.image.close()
 
     def timed(self, change, expected, timeout=900, own_look=True):
         """Do change() on the sender, let the tool carry it, return what it cost until the receiver's tree is complete.
@@ -63,7 +74,7 @@ class Stand:
         expected: see watch.Complete.  The tree is complete when all that is expected is there under its final name;
         afterwards, untimed, the tool is waited for and both trees are compared byte for byte.
         """
-        settle_disk(self.lab.dir)
+        disk.settle(self.lab.dir)
         await_quiet()
         complete = watch.Complete(self.b.share, expected)
         with Meter(self) as meter:
@@ -85,7 +96,7 @@ class Stand:
         """Make the same tree, times included, in both shares: a start without a transfer."""
         fill(self.a.share)
         subprocess.run(["cp", "-a", "--reflink=never", self.a.share + "/.", self.b.share], check=True)
-        settle_disk(self.lab.dir)
+        disk.settle(self.lab.dir)
 
     def pids(self):
         """The tool's processes on both hosts."""
@@ -215,46 +226,6 @@ class MemoryPeak:
             for host in (self.stand.a, self.stand.b):
                 now = sum(memory_of(pid)[0] for pid in self.stand.peer.pids(host))
                 self.peak[host.name] = max(self.peak[host.name], now)
-
-
-# --- disk ---
-
-def settle_disk(path):
-    """Everything written so far is on the disk: the data just made does not weigh on what is measured next."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        subprocess.run(["sync", "-f", path], check=True)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def disk_facts(base):
-    """What kind of disk this is: its file system, 256 MiB written and synced, 4 KiB written and synced."""
-    os.makedirs(base, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="lanyard-bench.", dir=base)
-    try:
-        kind = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], stdout=subprocess.PIPE).stdout.decode().strip()
-        big = os.path.join(folder, "big")
-        start = time.monotonic()
-        subprocess.run(["dd", "if=/dev/zero", "of=" + big, "bs=1M", "count=256", "conv=fsync"], check=True,
-                       stderr=subprocess.DEVNULL)
-        rate = 256 / (time.monotonic() - start)
-        return {"file_system": kind, "dd_256MiB_fsync_MiB_s": round(rate), "fsync_4KiB_ms": _small_sync(folder)}
-    finally:
-        shutil.rmtree(folder)
-
-
-def _small_sync(folder):
-    took = []
-    for i in range(50):
-        fd = os.open(os.path.join(folder, "s%d" % i), os.O_WRONLY | os.O_CREAT, 0o600)
-        os.write(fd, bytes(4096))
-        start = time.monotonic()
-        os.fsync(fd)
-        took.append(time.monotonic() - start)
-        os.close(fd)
-    return round(statistics.median(took) * 1000, 3)
 
 
 # --- data ---

@@ -20,13 +20,13 @@ import sys
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import disk  # noqa: E402
 import ground  # noqa: E402
 import peers  # noqa: E402
 import table  # noqa: E402
 from scenarios import ORDER, scenario  # noqa: E402
 
 DEFAULT_PEERS = ("lanyard", "rsync", "syncthing", "unison", "floor")
-BASE = os.environ.get("LANYARD_BENCH_DIR", "/var/tmp")
 
 
 def arguments():
@@ -35,6 +35,7 @@ def arguments():
     ask.add_argument("--peers", default=",".join(DEFAULT_PEERS), help="of " + ", ".join(peers.TOOLS))
     ask.add_argument("--scale", choices=("small", "full"), default="full")
     ask.add_argument("--repeat", type=int, help="runs of each (3, small: 1)")
+    ask.add_argument("--image", metavar="SIZE", help="a fresh ext4 in a file of this size (24G) for each measurement; needs root")
     ask.add_argument("--json", action="store_true", help="one JSON document instead of the table")
     args = ask.parse_args()
     args.only = known(ask, args.only, ORDER)
@@ -72,6 +73,16 @@ def measure(name, peer, scale, repeat):
     return {"runs": runs, "median": {k: statistics.median(run[k] for run in runs) for k in sorted(keys)}}
 
 
+def disk_facts():
+    if not os.environ.get("LANYARD_BENCH_IMAGE"):
+        return dict(disk.facts(disk.base()), folder=disk.base())
+    image = disk.Image(os.environ["LANYARD_BENCH_IMAGE"])
+    try:
+        return dict(disk.facts(image.mount), folder="a file in " + disk.base())
+    finally:
+        image.close()
+
+
 def progress(text):
     if sys.stderr.isatty():
         print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
@@ -82,11 +93,13 @@ def progress(text):
 def main():
     args = arguments()
     ground.enter()
-    os.environ["LANYARD_LAB_DIR"] = BASE
+    os.environ["LANYARD_LAB_DIR"] = disk.base()
+    if args.image:
+        os.environ["LANYARD_BENCH_IMAGE"] = args.image
     os.environ.setdefault("LANYARD_BENCH_PATIENCE", "0" if args.scale == "small" else "10")
     gone = {peer: missing(peer) for peer in args.peers if missing(peer)}
     here = [peer for peer in args.peers if peer not in gone]
-    facts = dict(ground.disk_facts(BASE), folder=BASE, cores=os.cpu_count(), kernel=os.uname().release,
+    facts = dict(disk_facts(), cores=os.cpu_count(), kernel=os.uname().release,
                  load_before=os.getloadavg()[0])
     results = {}
     for name in args.only:
