@@ -203,6 +203,9 @@ void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms)
 		DL_APPEND(t->loop->late, t);
 		return;
 	}
+	/* libuv counts from the time it cached when the turn began, which may be long ago. */
+	if (delay_ms > 0)
+		uv_update_time(&t->loop->uv);
 	uv_timer_start(&t->uv, timer_fired, (uint64_t)delay_ms, (uint64_t)repeat_ms);
 }
 
