@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 INSIDE = "LANYARD_LAB_INSIDE"
 FACTOR = float(os.environ.get("LANYARD_LAB_FACTOR", "1"))
 
-MS_REC, MS_SHARED = 0x4000, 1 << 20
+MS_RDONLY, MS_REMOUNT, MS_REC, MS_SHARED = 1, 32, 0x4000, 1 << 20
 CLONE_FAILS = "cannot make namespaces here: run as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
 
 
@@ -37,10 +37,8 @@ def enter(argv=None):
     """
     os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
     if os.environ.get(INSIDE) == "1":
-        libc = ctypes.CDLL(None, use_errno=True)
         # Mounts the lab makes later must reach the hosts' mount namespaces, which are slaves of ours.
-        if libc.mount(b"none", b"/", None, MS_REC | MS_SHARED, None) != 0:
-            raise LabError("mount --make-rshared /: " + os.strerror(ctypes.get_errno()))
+        _mount("/", MS_REC | MS_SHARED)
         os.environ[INSIDE] = "2"
         # Ended from outside, it still unwinds, so folders are removed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -56,6 +54,13 @@ def enter(argv=None):
             sys.stderr.flush()
             os.execvp(way[0], way + (argv or [sys.executable] + sys.orig_argv[1:]))
     raise LabError(CLONE_FAILS)
+
+
+def _mount(path, flags, data=None):
+    """mount(2) itself: mount(8) would hand back options that a user namespace refuses, such as the owner's number."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", os.fsencode(path), None, flags, data and data.encode()) != 0:
+        raise LabError("mount %s: %s" % (path, os.strerror(ctypes.get_errno())))
 
 
 def until(what, test, timeout=10.0, every=0.02):
@@ -372,6 +377,15 @@ class Lab:
         """Mount a tmpfs of size (as mount writes it) at path; hosts see it too."""
         os.makedirs(path, exist_ok=True)
         self.check(["mount", "-t", "tmpfs", "-o", "size=" + size + options, "tmpfs", path])
+        self.mounts.append(path)
+
+    def remount(self, path, size=None, read_only=False):
+        """Give a tmpfs another size, or make it read-only or writable again."""
+        _mount(path, MS_REMOUNT | (MS_RDONLY if read_only else 0), "size=" + size if size else None)
+
+    def bind(self, source, path):
+        """Mount the folder source at path as well; hosts see it too."""
+        self.check(["mount", "--bind", source, path])
         self.mounts.append(path)
 
     def umount(self, path):

@@ -39,7 +39,7 @@ def test_a_full_disk_is_waited_out(lab):
     ticks = cpu_ticks(b)
     netlab.until("three seconds of waiting", waited(3), 5)
     assert cpu_ticks(b) - ticks < 60 * netlab.FACTOR
-    lab.check(["mount", "-o", "remount,size=64m", b.share])
+    lab.remount(b.share, size="64m")
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])
     netlab.until("no problems left", lambda: b.problems() == {})
@@ -95,8 +95,7 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_no_deletion(lab):
     disk = b.path("disk")
     os.makedirs(disk)
     trees.write(a.share, {"precious": b"1"})
-    lab.check(["mount", "--bind", disk, b.share])
-    lab.mounts.append(b.share)
+    lab.bind(disk, b.share)
     netlab.form([a, b])
     netlab.settle([a, b])
     b.daemon.stop()
@@ -105,16 +104,14 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_no_deletion(lab):
     netlab.until("b says error", lambda: b.status()["state"] == "error", 20)
     not_in_sync(b)
     # Unmounted while it runs is the same: first mounted again, which it must notice by itself.
-    lab.check(["mount", "--bind", disk, b.share])
-    lab.mounts.append(b.share)
+    lab.bind(disk, b.share)
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])
     lab.umount(b.share)
     netlab.until("b says error", lambda: b.status()["state"] == "error", 40)
     a.lanyard("wait", "--timeout", "1")
     assert a.read("precious") == b"1" and os.listdir(b.share) == []
-    lab.check(["mount", "--bind", disk, b.share])
-    lab.mounts.append(b.share)
+    lab.bind(disk, b.share)
     b.wait_sync(60, peers=1)
     assert set(netlab.settle([a, b])) == {b"precious"}
 
@@ -125,11 +122,11 @@ def test_a_read_only_disk_is_waited_out(lab):
     netlab.form([a, b])
     trees.write(a.share, {"before": b"1"})
     netlab.settle([a, b])
-    lab.check(["mount", "-o", "remount,ro", b.share])
+    lab.remount(b.share, read_only=True)
     trees.write(a.share, {"after": b"2", "big": trees.noise(2 * MIB)})
     assert "ead-only" in reason(b, "after")
     not_in_sync(b)
-    lab.check(["mount", "-o", "remount,rw", b.share])
+    lab.remount(b.share)
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])
 
