@@ -138,7 +138,7 @@ void ask_steal(struct download *d)
 		size_t n = asked_of(d, p);
 
 		idle |= p->requests == NULL && source_usable(f, s) && now >= s->not_before_ms && now >= p->stalled_ms;
-		if (n > most && now - p->requests->asked_ms >= SLOW_MS) {
+		if (n > most && p->requests != NULL && now - p->requests->asked_ms >= SLOW_MS) {
 			slowest = s;
 			most = n;
 		}
