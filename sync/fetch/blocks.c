@@ -104,7 +104,10 @@ static void verified(void *arg)
 	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
-		d->f->counters.blocks_resumed += p->ok;
+		if (d->cloned)
+			d->f->counters.blocks_copied += p->ok;
+		else
+			d->f->counters.blocks_resumed += p->ok;
 		if (p->ok)
 			download_set(d, p->block, BLOCK_HAVE);
 		else

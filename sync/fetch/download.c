@@ -3,22 +3,17 @@
 
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
-enum {
-	PARKED_MAX = 32,    /* downloads that keep their descriptors while they wait */
-	ROOM_MIN = 1 << 20, /* bytes that must be free before a download is tried again that found none */
-};
+enum { PARKED_MAX = 32 }; /* downloads that keep their descriptors while they wait */
 
 /* --- blocks and their states --- */
 
-static void set_hungry(struct download *d, bool hungry)
+void download_set_hungry(struct download *d, bool hungry)
 {
 	struct fetch *f = d->f;
 	struct download **list = d->memory ? &f->hungry_small : &f->hungry;
@@ -48,7 +43,7 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	}
 	d->needed += state == BLOCK_NEEDED;
 	if (d->state != DOWNLOAD_DYING)
-		set_hungry(d, d->needed > 0 && !d->parked);
+		download_set_hungry(d, d->needed > 0 && !d->parked);
 	fetch_wake(d->f);
 }
 
@@ -124,7 +119,7 @@ static void die(struct download *d)
 	workers_submit(f->c.workers, WORKERS_QUICK, run, removed, job);
 }
 
-static void leave_lane(struct download *d)
+void download_leave_lane(struct download *d)
 {
 	if (d->in_lane)
 		queue_done(&d->f->queue, &d->lane);
@@ -134,9 +129,9 @@ static void leave_lane(struct download *d)
 /* Nothing is under way any more but jobs that are out. */
 static void stop(struct download *d)
 {
-	leave_lane(d);
+	download_leave_lane(d);
 	ask_cancel(d);
-	set_hungry(d, false);
+	download_set_hungry(d, false);
 	for (size_t i = 0; i < d->narrived; i++) {
 		d->f->bytes_out -= d->arrived[i].len;
 		free(d->arrived[i].bytes);
@@ -145,7 +140,7 @@ static void stop(struct download *d)
 	d->narrived = 0;
 }
 
-static void unpark(struct download *d)
+void download_unpark(struct download *d)
 {
 	if (d->parked)
 		d->f->nparked--;
@@ -156,7 +151,7 @@ void download_drop(struct fetch *f, struct ticket *t, bool keep)
 {
 	struct download *d = t->download;
 
-	unpark(d);
+	download_unpark(d);
 	d->state = DOWNLOAD_DYING;
 	stop(d);
 	t->download = NULL;
@@ -200,135 +195,6 @@ void download_fail(struct download *d, enum reason reason)
 	ticket_wait(d->f, d->t, reason);
 }
 
-/* --- start --- */
-
-static bool name_is_dying(const struct fetch *f, const struct download *d)
-{
-	const struct download *other;
-
-	DL_FOREACH(f->dying, other) {
-		if (!other->memory && memcmp(other->name, d->name, sizeof(d->name)) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void one_block(struct blocklist *l, const struct content *c)
-{
-	l->n = 1;
-	l->b = MEM_NEW(struct block);
-	l->b[0].len = (uint32_t)c->size;
-	memcpy(l->b[0].hash, c->root, sizeof(c->root));
-}
-
-static void start_memory(struct download *d)
-{
-	struct blocklist list;
-
-	one_block(&list, &d->c);
-	download_set_list(d, &list);
-	d->state = DOWNLOAD_GETTING;
-	download_set(d, 0, BLOCK_NEEDED);
-}
-
-static void start_part(struct download *d)
-{
-	struct ticket *t = d->t;
-
-	if (d->c.nblocks == 1) {
-		one_block(&d->list, &d->c);
-	} else if (t->blocks.n > 0) {
-		d->list = t->blocks;
-		t->blocks = (struct blocklist){ 0 };
-	} else {
-		(void)index_blocks(d->f->c.index, &d->c, &d->list);
-	}
-	download_open(d);
-}
-
-static bool is_small(const struct content *c)
-{
-	return c->nblocks == 1 && c->size <= QUEUE_SMALL_MAX;
-}
-
-static struct download *download_new(struct fetch *f, struct ticket *t)
-{
-	struct download *d = MEM_NEW(struct download);
-
-	d->f = f;
-	d->t = t;
-	d->c = t->want.content;
-	d->memory = is_small(&d->c);
-	d->part = -1;
-	d->map = -1;
-	part_name(d->name, t->want.path, &d->c);
-	(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
-	DL_APPEND(f->downloads, d);
-	f->ndownloads++;
-	t->download = d;
-	return d;
-}
-
-static bool has_room(const struct download *d)
-{
-	struct statvfs st;
-
-	return fstatvfs(d->part, &st) < 0 || (uint64_t)st.f_bavail * st.f_frsize >= ROOM_MIN;
-}
-
-/* On from where it was. */
-static void start_parked(struct download *d)
-{
-	struct fetch *f = d->f;
-
-	if (d->full && !has_room(d)) {
-		ticket_wait(f, d->t, REASON_FULL);
-		return;
-	}
-	unpark(d);
-	d->full = false;
-	if (d->state == DOWNLOAD_READY) {
-		leave_lane(d);
-		ticket_to(f, d->t, TICKET_PLACE);
-		route_ticket(f, d->t);
-		return;
-	}
-	set_hungry(d, d->needed > 0);
-	if (d->state == DOWNLOAD_GETTING && d->have == d->list.n && d->jobs == 0)
-		download_complete(d);
-}
-
-void download_start(struct fetch *f, struct ticket *t)
-{
-	struct download *d = t->download != NULL ? t->download : download_new(f, t);
-	enum reason reason = REASON_NO_SOURCE;
-
-	d->lane = t->queued;
-	d->in_lane = true;
-	ticket_to(f, t, TICKET_ACTIVE);
-	source_refresh(d);
-	source_forgive(d);
-	if (d->parked && (d->have == d->list.n || source_any(d) != NULL)) {
-		start_parked(d);
-		return;
-	}
-	for (size_t i = 0; i < d->nsources; i++) {
-		if (d->sources[i].bad)
-			reason = REASON_BAD_SOURCE;
-	}
-	/* What was found in a local file needs no source. */
-	if (source_any(d) == NULL && (d->memory || !t->settled))
-		ticket_wait(f, t, reason);
-	else if (!d->memory && name_is_dying(f, d))
-		ticket_wait(f, t, REASON_NONE);
-	else if (d->parked)
-		start_parked(d);
-	else if (d->memory)
-		start_memory(d);
-	else
-		start_part(d);
-}
-
 /* --- jobs --- */
 
 void download_submit(struct download *d, struct part_job *job, void (*done)(void *job))
@@ -353,6 +219,7 @@ static void take_up(struct download *d, struct part_job *job)
 	d->part = job->part;
 	d->map = job->map;
 	d->dirty = job->dirty;
+	d->cloned = job->cloned;
 	d->have_at = part_map_have_at(d->t->want.path, &d->c);
 	download_set_list(d, &job->list);
 	for (uint32_t i = 0; job->have != NULL && i < d->list.n; i++) {
@@ -385,6 +252,12 @@ static void opened(void *arg)
 	fetch_job_end(f);
 }
 
+static bool note_source(void *arg, const struct record *r)
+{
+	*(char **)arg = mem_strdup(r->path);
+	return false;
+}
+
 void download_open(struct download *d)
 {
 	struct part_job *job = MEM_NEW(struct part_job);
@@ -398,6 +271,10 @@ void download_open(struct download *d)
 	job->content = d->c;
 	job->list = d->list;
 	d->list = (struct blocklist){ 0 };
+	if (d->t->settled && !d->t->repair)
+		index_by_content(d->f->c.index, &d->c, note_source, &job->source);
+	if (job->source != NULL)
+		job->root = fcntl(share_root(d->f->c.share), F_DUPFD_CLOEXEC, 0);
 	download_submit(d, job, opened);
 }
 
@@ -414,7 +291,7 @@ static void finished(void *arg)
 		d->state = DOWNLOAD_READY;
 		d->mode = job->mode;
 		d->mtime_ns = job->mtime_ns;
-		leave_lane(d);
+		download_leave_lane(d);
 		if (!d->parked) {
 			ticket_to(f, d->t, TICKET_PLACE);
 			route_ticket(f, d->t);

@@ -46,6 +46,7 @@ struct download {
 	bool hungry;
 	bool parked; /* its ticket waits, or stands in the queue again: nothing is asked for or written */
 	bool full;   /* the disk was, when it was parked */
+	bool cloned; /* what is claimed comes from a local file */
 	bool dirty;  /* the part was begun in an earlier life */
 	struct queue_entry lane;
 	struct source *sources; /* owned */
@@ -89,6 +90,10 @@ struct request {
 };
 
 /* --- download.c --- */
+void download_set_hungry(struct download *d, bool hungry);
+/* It does not count as under way any more. */
+void download_leave_lane(struct download *d);
+void download_unpark(struct download *d);
 void download_set(struct download *d, uint32_t block, enum block_state state);
 /* The list is known: blocks get their offsets and states. Takes it over. */
 void download_set_list(struct download *d, struct blocklist *list);

@@ -34,12 +34,14 @@ struct part_job {
 	enum part_op op;
 	struct download *d;
 	char name[PART_NAME + 1];
-	int parts;              /* OPEN, REMOVE: descriptor of parts/, the job's own */
-	int root;               /* COPY: of the share, the job's own */
-	int part, map;          /* the download's; OPEN: opened by the job, -1 when not */
-	int64_t have_at;        /* of the map's first byte of claims */
-	bool dirty;             /* bytes that are not known to be zero may stand in the part */
-	char *path;             /* OPEN: the file's; COPY: the source's; owned */
+	int parts;       /* OPEN, REMOVE: descriptor of parts/, the job's own */
+	int root;        /* COPY, OPEN with a source: of the share, the job's own */
+	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
+	int64_t have_at; /* of the map's first byte of claims */
+	bool dirty;      /* bytes that are not known to be zero may stand in the part */
+	char *path;      /* OPEN: the file's; COPY: the source's; owned */
+	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
+	bool cloned;     /* OPEN: out: it was: all is claimed, and to be verified */
 	struct content content; /* OPEN */
 	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
 	uint8_t *have;          /* OPEN: out: the map's claims; NULL: a new part; owned */

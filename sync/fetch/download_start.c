@@ -1,0 +1,138 @@
+/* How a download begins, or goes on where it was parked. See download_internal.h. */
+#include "sync/fetch/download_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/mem.h"
+
+enum { ROOM_MIN = 1 << 20 }; /* bytes that must be free before a download is tried again that found none */
+
+static bool name_is_dying(const struct fetch *f, const struct download *d)
+{
+	const struct download *other;
+
+	DL_FOREACH(f->dying, other) {
+		if (!other->memory && memcmp(other->name, d->name, sizeof(d->name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void one_block(struct blocklist *l, const struct content *c)
+{
+	l->n = 1;
+	l->b = MEM_NEW(struct block);
+	l->b[0].len = (uint32_t)c->size;
+	memcpy(l->b[0].hash, c->root, sizeof(c->root));
+}
+
+static void start_memory(struct download *d)
+{
+	struct blocklist list;
+
+	one_block(&list, &d->c);
+	download_set_list(d, &list);
+	d->state = DOWNLOAD_GETTING;
+	download_set(d, 0, BLOCK_NEEDED);
+}
+
+static void start_part(struct download *d)
+{
+	struct ticket *t = d->t;
+
+	if (d->c.nblocks == 1) {
+		one_block(&d->list, &d->c);
+	} else if (t->blocks.n > 0) {
+		d->list = t->blocks;
+		t->blocks = (struct blocklist){ 0 };
+	} else {
+		(void)index_blocks(d->f->c.index, &d->c, &d->list);
+	}
+	download_open(d);
+}
+
+static bool is_small(const struct content *c)
+{
+	return c->nblocks == 1 && c->size <= QUEUE_SMALL_MAX;
+}
+
+static struct download *download_new(struct fetch *f, struct ticket *t)
+{
+	struct download *d = MEM_NEW(struct download);
+
+	d->f = f;
+	d->t = t;
+	d->c = t->want.content;
+	d->memory = is_small(&d->c);
+	d->part = -1;
+	d->map = -1;
+	part_name(d->name, t->want.path, &d->c);
+	(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
+	DL_APPEND(f->downloads, d);
+	f->ndownloads++;
+	t->download = d;
+	return d;
+}
+
+static bool has_room(const struct download *d)
+{
+	struct statvfs st;
+
+	return fstatvfs(d->part, &st) < 0 || (uint64_t)st.f_bavail * st.f_frsize >= ROOM_MIN;
+}
+
+/* On from where it was. */
+static void start_parked(struct download *d)
+{
+	struct fetch *f = d->f;
+
+	if (d->full && !has_room(d)) {
+		ticket_wait(f, d->t, REASON_FULL);
+		return;
+	}
+	download_unpark(d);
+	d->full = false;
+	if (d->state == DOWNLOAD_READY) {
+		download_leave_lane(d);
+		ticket_to(f, d->t, TICKET_PLACE);
+		route_ticket(f, d->t);
+		return;
+	}
+	download_set_hungry(d, d->needed > 0);
+	if (d->state == DOWNLOAD_GETTING && d->have == d->list.n && d->jobs == 0)
+		download_complete(d);
+}
+
+void download_start(struct fetch *f, struct ticket *t)
+{
+	struct download *d = t->download != NULL ? t->download : download_new(f, t);
+	enum reason reason = REASON_NO_SOURCE;
+
+	d->lane = t->queued;
+	d->in_lane = true;
+	ticket_to(f, t, TICKET_ACTIVE);
+	source_refresh(d);
+	source_forgive(d);
+	if (d->parked && (d->have == d->list.n || source_any(d) != NULL)) {
+		start_parked(d);
+		return;
+	}
+	for (size_t i = 0; i < d->nsources; i++) {
+		if (d->sources[i].bad)
+			reason = REASON_BAD_SOURCE;
+	}
+	/* What was found in a local file needs no source. */
+	if (source_any(d) == NULL && (d->memory || !t->settled))
+		ticket_wait(f, t, reason);
+	else if (!d->memory && name_is_dying(f, d))
+		ticket_wait(f, t, REASON_NONE);
+	else if (d->parked)
+		start_parked(d);
+	else if (d->memory)
+		start_memory(d);
+	else
+		start_part(d);
+}
