@@ -1,4 +1,5 @@
 """Disks that fill, vanish, refuse: the file waits with its reason, nothing is lost, and it goes on by itself."""
+import contextlib
 import os
 import re
 import shutil
@@ -68,6 +69,30 @@ def test_room_made_by_the_user_is_taken(lab):
     os.unlink(b.path("disk", "ballast"))
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])
+
+
+def test_a_full_disk_under_the_index_is_waited_out(lab):
+    """The home is on another disk than the share, and it is that one that is full."""
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.home, "16m", ",mode=700")
+    netlab.form([a, b])
+    trees.write(a.share, {"before": b"1"})
+    netlab.settle([a, b])
+    with open(os.path.join(b.home, "ballast"), "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while True:
+            f.write(bytes(4096))
+    trees.many(a.path("new"), 2000, 200)
+    os.rename(a.path("new"), a.file("new"))
+    trees.write(b.share, {"from-b": b"2"})
+    # Whatever could be taken up, what shows is whole, and nobody claims to be done while it is not.
+    if b.lanyard("wait", "--peers", "1", "--timeout", "3").code == 0:
+        netlab.settle([b, a])
+    whole = trees.picture(a.share)
+    for path, entry in trees.picture(b.share).items():
+        assert path == b"from-b" or entry == whole[path]
+    os.unlink(os.path.join(b.home, "ballast"))
+    b.wait_sync(60, peers=1)
+    assert b"from-b" in netlab.settle([a, b], timeout=60)
 
 
 def test_a_vanished_share_is_an_error_and_no_deletion(lab):

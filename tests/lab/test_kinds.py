@@ -164,6 +164,20 @@ def test_ignored_files_stay_at_home(lab):
     assert got - {b".lanyardignore"} == {b"keep.tmp", b"src/build/out", b"src/z"}
 
 
+def test_senseless_ignore_rules_hide_nothing_else(lab):
+    a, b = lab.host("a"), lab.host("b")
+    rules = [b"\xff\xfe\x00binary\x1b[31m", b"[unclosed", b"\\", b"!", b"/", b"**/" * 500 + b"deep", b"x" * 300_000]
+    for i, rule in enumerate(rules):
+        trees.write(a.share, {"file%d" % i: b"%d" % i})
+    netlab.form([a, b])
+    for i, rule in enumerate(rules):
+        trees.write(a.share, {".lanyardignore": b"*.tmp\n" + rule + b"\n", "x%d.tmp" % i: b"no", "y%d" % i: b"yes"})
+        for host in (a, b, a):
+            host.wait_sync(peers=1)
+        assert b.read("y%d" % i) == b"yes" and "\x1b" not in a.log()
+    assert {b"file%d" % i for i in range(len(rules))} <= set(trees.picture(b.share))
+
+
 def test_the_agents_own_folder_is_not_synced(lab):
     a, b = pair(lab)
     trees.write(a.share, {".lanyard/mine": b"1", "good": b"2"})
