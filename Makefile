@@ -140,7 +140,7 @@ asan-unit: ## the unit tests and the fuzz corpus under AddressSanitizer and UBSa
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined unit fuzz-replay
 
 tsan-unit: ## the unit tests under ThreadSanitizer
-	+$(Q)$(MAKE) B=build-tsan SAN=thread unit
+	+$(Q)TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread unit
 
 PYTEST    := /usr/bin/python3 -m pytest
 lab-test: all ## the tests on several hosts (network namespaces); needs root or user namespaces

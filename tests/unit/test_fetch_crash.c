@@ -11,6 +11,7 @@
 static bool no_exchange;
 
 /* In place of the C library's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own names are reserved ones */
 int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)
 {
 	if (no_exchange && (flags & RENAME_EXCHANGE) != 0) {
