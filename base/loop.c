@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -203,9 +204,12 @@ void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms)
 		DL_APPEND(t->loop->late, t);
 		return;
 	}
-	/* libuv counts from the time it cached when the turn began, which may be long ago. */
-	if (delay_ms > 0)
+	/* libuv counts from the time it cached when the turn began, which may be long ago, in whole milliseconds rounded
+	 * down, perhaps of a coarse clock: what is due by that could be up to two of them early. */
+	if (delay_ms > 0) {
 		uv_update_time(&t->loop->uv);
+		delay_ms += (clock_mono_ns() + 999999) / 1000000 - (int64_t)uv_now(&t->loop->uv);
+	}
 	uv_timer_start(&t->uv, timer_fired, (uint64_t)delay_ms, (uint64_t)repeat_ms);
 }
 

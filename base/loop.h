@@ -35,7 +35,8 @@ void loop_between(struct loop *loop, loop_fn *fn, void *arg);
 
 /* A timer, not running yet. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
-/* Fires once after delay_ms (0: in the next turn), then every repeat_ms if that is not 0. Re-arms when running. */
+/* Fires once after delay_ms (0: in the next turn), never early, then every repeat_ms if that is not 0. Re-arms when
+ * running. */
 void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms);
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_running(const struct loop_timer *t);
