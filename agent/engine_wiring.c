@@ -165,9 +165,9 @@ static uint64_t peer_held(void *arg, uint64_t peer)
 	return fetch_held(((struct engine *)arg)->fetch, peer);
 }
 
-static void peer_block(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
+static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
-	fetch_block(((struct engine *)arg)->fetch, peer, request, bytes, n);
+	fetch_block(((struct engine *)arg)->fetch, peer, request, bytes);
 }
 
 static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)

@@ -74,12 +74,12 @@ static void prepare_process(void)
 	}
 }
 
-/* One thread more than processors: some of them wait for the disk. */
+/* Two threads more than processors: one is kept for quick jobs, one waits for the disk. */
 static int worker_threads(void)
 {
 	cpu_set_t set;
 
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) + 1 : 4;
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) + 2 : 4;
 }
 
 /* --- signals --- */

@@ -133,6 +133,29 @@ uint64_t reader_u64(struct reader *r)
 	return at != NULL ? get_u64(at) : 0;
 }
 
+struct slab slab_dup(const void *p, size_t n)
+{
+	uint8_t *copy = mem_dup(p, n);
+
+	return (struct slab){ .p = copy, .n = n, .base = copy };
+}
+
+uint8_t *slab_flatten(struct slab *s)
+{
+	uint8_t *base = s->base;
+
+	if (s->p != base)
+		memmove(base, s->p, s->n);
+	*s = (struct slab){ 0 };
+	return base;
+}
+
+void slab_free(struct slab *s)
+{
+	free(s->base);
+	*s = (struct slab){ 0 };
+}
+
 void put_u32(uint8_t *p, uint32_t v)
 {
 	v = htobe32(v);

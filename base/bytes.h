@@ -48,6 +48,19 @@ uint64_t reader_u64(struct reader *r); /* big endian */
 const uint8_t *reader_take(struct reader *r, size_t n);
 size_t reader_left(const struct reader *r);
 
+/* n bytes at p, inside the allocation at base, which goes with them. p NULL: none. */
+struct slab {
+	uint8_t *p;
+	size_t n;
+	void *base;
+};
+
+/* A copy. */
+struct slab slab_dup(const void *p, size_t n);
+/* The bytes as an allocation of their own, for free(). */
+uint8_t *slab_flatten(struct slab *s);
+void slab_free(struct slab *s);
+
 void put_u32(uint8_t *p, uint32_t v); /* big endian */
 void put_u64(uint8_t *p, uint64_t v);
 uint32_t get_u32(const uint8_t *p);

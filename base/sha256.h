@@ -10,6 +10,14 @@ enum { SHA256_SIZE = 32 };
 /* The digest of n bytes; p may be NULL for n = 0. Never fails. */
 void sha256(uint8_t out[SHA256_SIZE], const void *p, size_t n);
 
+/* Several inputs at once: on machines with the SHA extensions that takes little more than half the time. */
+struct sha256_input {
+	const uint8_t *p; /* NULL for n = 0 */
+	size_t n;
+	uint8_t digest[SHA256_SIZE]; /* out */
+};
+void sha256_many(struct sha256_input *inputs, size_t n);
+
 /* The digest of bytes that come in pieces. Zeroed memory is a valid, unused stream. */
 struct sha256_stream {
 	struct evp_md_ctx_st *evp; /* owned; NULL when not begun */

@@ -280,12 +280,12 @@ void ask_pump(struct fetch *f)
 	}
 }
 
-static void arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *bytes)
+static void arrived(struct download *d, uint32_t block, uint64_t peer, struct slab *bytes)
 {
 	struct piece *p;
 
 	if (d->memory) {
-		d->t->bytes = bytes;
+		d->t->bytes = slab_flatten(bytes);
 		d->t->bytes_from = peer;
 		download_set(d, block, BLOCK_HAVE);
 		download_complete(d);
@@ -301,12 +301,12 @@ static void arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *
 	*p = (struct piece){ .block = block,
 		             .len = d->list.b[block].len,
 		             .offset = d->offset_of[block],
-		             .bytes = bytes,
+		             .bytes = *bytes,
 		             .peer = peer };
 	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
 }
 
-void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct request *r;
 	struct download *d;
@@ -314,25 +314,25 @@ void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint8_t *byte
 
 	HASH_FIND(hh, f->requests, &request, sizeof(request), r);
 	if (r == NULL || r->peer->id != peer || r->block == NO_BLOCK) {
-		free(bytes);
+		slab_free(bytes);
 		return;
 	}
 	d = r->d;
 	block = r->block;
 	len = r->len;
 	r->peer->last_answer_ms = fetch_now(f);
-	if (bytes != NULL && n == len) {
+	if (bytes->p != NULL && bytes->n == len) {
 		ask_forget(r, false);
 		f->counters.blocks_received++;
-		f->counters.bytes_received += n;
+		f->counters.bytes_received += len;
 		arrived(d, block, peer, bytes);
 		return;
 	}
 	ask_forget(r, true);
-	if (bytes != NULL) {
+	if (bytes->p != NULL) {
 		source_lied(d, peer, "sent a block of another length than was asked for");
 	} else {
 		source_has_not(d, peer);
 	}
-	free(bytes);
+	slab_free(bytes);
 }

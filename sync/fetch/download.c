@@ -36,12 +36,14 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 		d->done -= d->list.b[block].len;
 	}
 	d->needed -= old == BLOCK_NEEDED;
+	d->asked -= old == BLOCK_ASKED;
 	d->state_of[block] = (uint8_t)state;
 	if (state == BLOCK_HAVE) {
 		d->have++;
 		d->done += d->list.b[block].len;
 	}
 	d->needed += state == BLOCK_NEEDED;
+	d->asked += state == BLOCK_ASKED;
 	if (d->state != DOWNLOAD_DYING)
 		download_set_hungry(d, d->needed > 0 && !d->parked);
 	fetch_wake(d->f);
@@ -134,7 +136,7 @@ static void stop(struct download *d)
 	download_set_hungry(d, false);
 	for (size_t i = 0; i < d->narrived; i++) {
 		d->f->bytes_out -= d->arrived[i].len;
-		free(d->arrived[i].bytes);
+		slab_free(&d->arrived[i].bytes);
 		download_set(d, d->arrived[i].block, BLOCK_NEEDED);
 	}
 	d->narrived = 0;

@@ -33,7 +33,7 @@ struct source {
 	uint32_t cursor;       /* the block after the last it was asked for; NO_BLOCK: none yet */
 };
 
-/* Invariants: `have` blocks are HAVE, `needed` NEEDED; hungry exactly when needed > 0 and neither
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `asked` ASKED; hungry exactly when needed > 0 and neither
  * parked nor dying. */
 struct download {
 	struct fetch *f;
@@ -55,7 +55,7 @@ struct download {
 	struct blocklist list; /* owned; while LISTING: what has come of it */
 	uint8_t *state_of;     /* enum block_state of each block; owned */
 	int64_t *offset_of;    /* of each block; owned */
-	uint32_t have, needed;
+	uint32_t have, needed, asked;
 	uint32_t scan_at;            /* blocks before it were looked for in local files */
 	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
 	int64_t done;                /* bytes of blocks that are HAVE */

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/index/index.h"
@@ -88,8 +89,8 @@ size_t fetch_held_bytes(const struct fetch *f);
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
 
-/* Answers. bytes is taken over (free()d by fetch), NULL when the peer has it no longer. An answer nobody waits for is dropped. */
-void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n);
+/* Answers. *bytes is taken over; none when the peer has it no longer. An answer nobody waits for is dropped. */
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 

@@ -221,17 +221,21 @@ static void write_back(struct part_job *job)
 
 static void write_pieces(struct part_job *job)
 {
-	for (size_t i = 0; i < job->n; i++) {
+	struct sha256_input *inputs = mem_calloc(job->n, sizeof(*inputs));
+
+	for (size_t i = 0; i < job->n; i++)
+		inputs[i] = (struct sha256_input){ .p = job->pieces[i].bytes.p, .n = job->pieces[i].len };
+	sha256_many(inputs, job->n);
+	for (size_t i = 0; i < job->n && job->error == 0; i++) {
 		struct piece *p = &job->pieces[i];
 
-		if (is_right(p, p->bytes) && store(job, p, p->bytes) < 0) {
+		if (memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && store(job, p, p->bytes.p) < 0)
 			job->error = errno;
-			return;
-		}
-		free(p->bytes);
-		p->bytes = NULL;
+		slab_free(&p->bytes);
 	}
-	write_back(job);
+	free(inputs);
+	if (job->error == 0)
+		write_back(job);
 }
 
 static void copy_pieces(struct part_job *job)
@@ -307,7 +311,7 @@ void part_job_run(struct part_job *job)
 void part_job_free(struct part_job *job)
 {
 	for (size_t i = 0; i < job->n; i++)
-		free(job->pieces[i].bytes);
+		slab_free(&job->pieces[i].bytes);
 	free(job->pieces);
 	free(job->path);
 	blocklist_clear(&job->list);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "sync/fetch/part_map.h"
 
 struct download;
@@ -16,9 +17,9 @@ struct piece {
 	int64_t offset;      /* in the part */
 	int64_t from_offset; /* COPY: in the source */
 	uint8_t hash[32];
-	uint8_t *bytes; /* WRITE: owned */
-	uint64_t peer;  /* WRITE: who sent them */
-	bool ok;        /* verified, and in the part */
+	struct slab bytes; /* WRITE: owned */
+	uint64_t peer;     /* WRITE: who sent them */
+	bool ok;           /* verified, and in the part */
 };
 
 enum part_op {

@@ -18,6 +18,13 @@ enum { WINDOW = 64 };
 
 static const uint64_t gear[256] = { GEAR64(0), GEAR64(64), GEAR64(128), GEAR64(192) };
 
+/* The same, shifted once. */
+#define TWICE4(i)  GEAR(i) << 1, GEAR((i) + 1) << 1, GEAR((i) + 2) << 1, GEAR((i) + 3) << 1
+#define TWICE16(i) TWICE4(i), TWICE4((i) + 4), TWICE4((i) + 8), TWICE4((i) + 12)
+#define TWICE64(i) TWICE16(i), TWICE16((i) + 16), TWICE16((i) + 32), TWICE16((i) + 48)
+
+static const uint64_t gear_twice[256] = { TWICE64(0), TWICE64(64), TWICE64(128), TWICE64(192) };
+
 uint8_t chunk_log2(int64_t size, uint8_t previous)
 {
 	int log2 = size > 0 ? 63 - __builtin_clzll((uint64_t)size) - 12 : 0;
@@ -49,28 +56,37 @@ static uint64_t mask_of(unsigned bits)
 	return ((UINT64_C(1) << bits) - 1) << (63 - bits);
 }
 
+/* Rolls two bytes in. Returns how many of them are behind a cut: 0 for none. */
+static inline size_t roll_two(uint64_t *hash, const uint8_t *p, uint64_t mask)
+{
+	uint64_t first = (*hash << 2) + gear_twice[p[0]]; /* the hash behind the first byte, shifted once more */
+
+	if ((first & mask << 1) == 0)
+		return 1;
+	*hash = first + gear[p[1]];
+	return (*hash & mask) == 0 ? 2 : 0;
+}
+
 /* Rolls bytes in until the masked bits of the hash are all zero. Returns how many; *cut tells why it stopped. */
 static size_t search(uint64_t *hash, const uint8_t *p, size_t n, uint64_t mask, bool *cut)
 {
 	uint64_t h = *hash;
-	uint64_t mask2 = mask << 1;
 	size_t i = 0;
 
 	*cut = true;
-	for (; i + 2 <= n; i += 2) {
-		uint64_t first = gear[p[i]] << 1;
-		uint64_t half = (h << 2) + first; /* the hash behind the first byte, shifted once more */
+	for (; i + 8 <= n; i += 8) {
+#pragma GCC unroll 4
+		for (size_t k = 0; k < 8; k += 2) {
+			size_t cut_behind = roll_two(&h, p + i + k, mask);
 
-		if ((half & mask2) == 0)
-			return i + 1;
-		h = (h << 2) + (first + gear[p[i + 1]]);
-		if ((h & mask) == 0)
-			return i + 2;
+			if (cut_behind > 0)
+				return i + k + cut_behind;
+		}
 	}
-	if (i < n) {
+	for (; i < n; i++) {
 		h = roll(h, p + i, 1);
 		if ((h & mask) == 0)
-			return n;
+			return i + 1;
 	}
 	*hash = h;
 	*cut = false;
@@ -85,7 +101,7 @@ static size_t at_most(size_t n, uint32_t len, size_t end)
 size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut)
 {
 	size_t avg = (size_t)1 << s->avg_log2;
-	size_t min = avg / 4;
+	size_t min = avg / 2;
 	size_t max = avg * 4;
 	size_t used = 0;
 

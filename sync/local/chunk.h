@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHUNK_MIN_LOG2 = 16, CHUNK_MAX_LOG2 = 20 }; /* averages from 64 KiB to 1 MiB; a block is avg/4 to avg*4 bytes */
+enum { CHUNK_MIN_LOG2 = 16, CHUNK_MAX_LOG2 = 20 }; /* averages from 64 KiB to 1 MiB; a block is avg/2 to avg*4 bytes */
 /* A file up to this size is one block and is not cut. */
 #define CHUNK_WHOLE_MAX 65536
 

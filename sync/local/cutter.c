@@ -10,22 +10,31 @@
 #include "base/fs.h"
 #include "base/mem.h"
 
-void cutter_init(struct cutter *c, int fd, int64_t size, int64_t pos, uint8_t avg_log2, bool sparse)
+/* As many as can be in a buffer of two blocks of the maximum size, each half the average or more, and the file's end. */
+_Static_assert(CUTTER_BATCH > 2 * 4 * 2, "a full buffer");
+
+void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, int64_t pos, int64_t hash_from,
+                 int64_t end)
 {
+	size_t cap = 2 * chunk_max(avg_log2);
+
 	*c = (struct cutter){
 		.fd = fd,
 		.size = size,
 		.pos = pos,
-		.read_pos = pos,
-		.avg_log2 = avg_log2,
+		.hash_from = hash_from,
+		.end = end < size ? end : size,
 		.sparse = sparse,
-		.buf = mem_realloc(NULL, CUTTER_READ, 1),
+		.avg_log2 = avg_log2,
+		.buf_pos = pos,
+		.cap = (int64_t)cap < size - pos ? cap : (size_t)(size - pos),
+		.stream = CHUNK_STREAM_INIT(avg_log2),
 	};
+	c->buf = mem_realloc(NULL, c->cap + 1, 1);
 }
 
 void cutter_free(struct cutter *c)
 {
-	sha256_free(&c->sha);
 	free(c->buf);
 	c->buf = NULL;
 }
@@ -51,68 +60,128 @@ static void zero_hash(uint8_t out[SHA256_SIZE], uint8_t avg_log2)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Whether the next `n` bytes are all hole. */
-static bool in_hole(const struct cutter *c, int64_t n)
+/* Whether the n bytes from pos on are all hole. */
+static bool in_hole(const struct cutter *c, int64_t pos, int64_t n)
 {
-	off_t data = lseek(c->fd, c->pos, SEEK_DATA);
+	off_t data;
 
-	if (data < 0)
-		return errno == ENXIO && c->size - c->pos >= n;
-	return data - c->pos >= n && c->size - c->pos >= n;
+	if (!c->sparse || c->size - pos < n)
+		return false;
+	data = lseek(c->fd, pos, SEEK_DATA);
+	return data < 0 ? errno == ENXIO : data - pos >= n;
 }
 
+/* Zeros are never cut before the maximum, so a hole that long is one block. */
+static void take_hole(struct cutter *c)
+{
+	struct block *b = &c->ready[c->nready++];
+
+	b->len = (uint32_t)chunk_max(c->avg_log2);
+	zero_hash(b->hash, c->avg_log2);
+	/* What is in the buffer may reach beyond the hole's first bytes. */
+	c->buf_pos = c->pos + b->len;
+	c->len = 0;
+	c->stream = CHUNK_STREAM_INIT(c->avg_log2);
+}
+
+/* Adds the next bytes of the file to the buffer. */
 static int fill(struct cutter *c)
 {
-	int64_t left = c->size - c->read_pos;
-	size_t want = left < CUTTER_READ ? (size_t)left : CUTTER_READ;
-	ssize_t n = fs_pread_full(c->fd, c->buf, want, c->read_pos);
+	int64_t at = c->buf_pos + (int64_t)c->len;
+	size_t want = c->cap - c->len;
+	ssize_t n;
 
+	if (want > CUTTER_READ)
+		want = CUTTER_READ;
+	if (c->size - at < (int64_t)want)
+		want = (size_t)(c->size - at);
+	n = fs_pread_full(c->fd, c->buf + c->len, want, at);
 	if (n < 0)
 		return -1;
 	if ((size_t)n < want) {
 		errno = ESTALE;
 		return -1;
 	}
-	c->used = 0;
-	c->len = want;
-	c->read_pos += n;
+	c->len += want;
 	return 0;
 }
 
-int cutter_next(struct cutter *c, bool hash, struct block *b)
+/* Cuts until the buffer is full of whole blocks, or there is nothing more to cut. */
+static int cut_batch(struct cutter *c)
 {
-	struct chunk_stream cs = CHUNK_STREAM_INIT(c->avg_log2);
-	int64_t begin = c->pos;
-	bool cut = false;
+	size_t begin = 0;          /* in buf, of the block being cut */
+	size_t at = c->stream.len; /* of what was not looked at yet */
+	size_t room = chunk_max(c->avg_log2);
 
-	if (c->pos >= c->size)
+	for (;;) {
+		bool cut = false;
+
+		if (at == c->len && (c->len == c->cap || c->buf_pos + (int64_t)at == c->size))
+			break;
+		if (at == c->len && fill(c) < 0)
+			return -1;
+		at += chunk_feed(&c->stream, c->buf + at, c->len - at, &cut);
+		if (!cut && c->buf_pos + (int64_t)at < c->size)
+			continue;
+		c->ready[c->nready++].len = (uint32_t)(at - begin);
+		begin = at;
+		if (c->buf_pos + (int64_t)at >= c->end || in_hole(c, c->buf_pos + (int64_t)at, (int64_t)room))
+			break;
+	}
+	return 0;
+}
+
+static void hash_batch(struct cutter *c)
+{
+	struct sha256_input inputs[CUTTER_BATCH];
+	size_t first = 0, n = 0;
+	int64_t pos = c->pos;
+	const uint8_t *p = c->buf;
+
+	for (size_t i = 0; i < c->nready; i++) {
+		if (pos < c->hash_from) {
+			first = i + 1;
+		} else {
+			inputs[n] = (struct sha256_input){ .p = p, .n = c->ready[i].len };
+			n++;
+		}
+		p += c->ready[i].len;
+		pos += c->ready[i].len;
+	}
+	sha256_many(inputs, n);
+	for (size_t i = 0; i < n; i++)
+		memcpy(c->ready[first + i].hash, inputs[i].digest, SHA256_SIZE);
+}
+
+static int next_batch(struct cutter *c)
+{
+	size_t used = (size_t)(c->pos - c->buf_pos);
+
+	c->taken = c->nready = 0;
+	if (c->pos >= c->end)
 		return 0;
-	/* Zeros are never cut before the maximum, so a hole that long is one block. */
-	if (c->sparse && in_hole(c, (int64_t)chunk_max(c->avg_log2))) {
-		b->len = (uint32_t)chunk_max(c->avg_log2);
-		if (hash)
-			zero_hash(b->hash, c->avg_log2);
-		c->pos += b->len;
-		/* What is in the buffer may reach beyond the hole's first bytes. */
-		c->used = c->len = 0;
-		c->read_pos = c->pos;
+	if (in_hole(c, c->pos, (int64_t)chunk_max(c->avg_log2))) {
+		take_hole(c);
 		return 1;
 	}
-	if (hash)
-		sha256_begin(&c->sha);
-	while (!cut && c->pos < c->size) {
-		size_t n;
+	c->len -= used;
+	memmove(c->buf, c->buf + used, c->len);
+	c->buf_pos = c->pos;
+	if (cut_batch(c) < 0)
+		return -1;
+	hash_batch(c);
+	return 1;
+}
 
-		if (c->used == c->len && fill(c) < 0)
-			return -1;
-		n = chunk_feed(&cs, c->buf + c->used, c->len - c->used, &cut);
-		if (hash)
-			sha256_update(&c->sha, c->buf + c->used, n);
-		c->used += n;
-		c->pos += (int64_t)n;
+int cutter_next(struct cutter *c, struct block *b)
+{
+	if (c->taken == c->nready) {
+		int rc = next_batch(c);
+
+		if (rc <= 0)
+			return rc;
 	}
-	b->len = (uint32_t)(c->pos - begin);
-	if (hash)
-		sha256_end(&c->sha, b->hash);
+	*b = c->ready[c->taken++];
+	c->pos += b->len;
 	return 1;
 }

@@ -10,24 +10,33 @@
 #include "sync/local/chunk.h"
 #include "sync/plan/record.h"
 
+enum {
+	CUTTER_READ = 256 << 10, /* bytes cut while they are still in the processor's cache */
+	CUTTER_BATCH = 20,       /* blocks in a full buffer: see cutter.c */
+};
+
 struct cutter {
 	int fd;       /* the caller's */
 	int64_t size; /* of the file */
 	int64_t pos;  /* where the next block begins */
-	bool sparse;  /* the file has holes: they need not be read */
+	int64_t hash_from;
+	int64_t end;
+	bool sparse;
 	uint8_t avg_log2;
-	uint8_t *buf;     /* owned */
-	size_t used, len; /* of buf: bytes taken, bytes there */
-	int64_t read_pos; /* of the file, behind buf */
-	struct sha256_stream sha;
+	struct block ready[CUTTER_BATCH]; /* the blocks from pos on */
+	size_t taken, nready;
+	uint8_t *buf;               /* owned */
+	size_t cap, len;            /* of buf: its size, the bytes there */
+	int64_t buf_pos;            /* of its first byte in the file */
+	struct chunk_stream stream; /* of the block that begins at buf_pos, or behind `ready` */
 };
 
-enum { CUTTER_READ = 256 << 10 };
-
-void cutter_init(struct cutter *c, int fd, int64_t size, int64_t pos, uint8_t avg_log2, bool sparse);
+/* Cuts the blocks that begin in [pos, end), and hashes those that begin at hash_from or later: of the others the hash
+ * is undefined. sparse: the file has holes, and they need not be read. */
+void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, int64_t pos, int64_t hash_from,
+                 int64_t end);
 void cutter_free(struct cutter *c);
-/* The next block: 1; 0 at the end of the file; -1 with errno, which is ESTALE when the file is shorter than `size`.
- * b->hash is left alone unless `hash`. */
-int cutter_next(struct cutter *c, bool hash, struct block *b);
+/* The next block: 1; 0 when none is left; -1 with errno, which is ESTALE when the file is shorter than `size`. */
+int cutter_next(struct cutter *c, struct block *b);
 
 #endif

@@ -85,8 +85,8 @@ static int read_cut(int fd, struct hash_file *f)
 	int rc;
 
 	f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
-	cutter_init(&c, fd, f->st.size, 0, f->chunk_log2, false);
-	while ((rc = cutter_next(&c, true, &b)) > 0) {
+	cutter_init(&c, fd, f->st.size, f->chunk_log2, false, 0, 0, f->st.size);
+	while ((rc = cutter_next(&c, &b)) > 0) {
 		if (f->blocks.n == cap) {
 			cap = cap * 2 + 16;
 			f->blocks.b = mem_realloc(f->blocks.b, cap, sizeof(b));

@@ -116,11 +116,11 @@ static void cut_segment(struct segment *s, struct cutter *c)
 	int rc = 1;
 
 	while (rc > 0 && c->pos < s->begin)
-		rc = cutter_next(c, false, &b);
+		rc = cutter_next(c, &b);
 	s->first = c->pos;
 	at_pos = s->stop != NULL ? s->stop->first : 0;
 	while (rc > 0 && c->pos < s->end) {
-		rc = cutter_next(c, true, &b);
+		rc = cutter_next(c, &b);
 		if (rc > 0)
 			add_block(&s->blocks, &s->cap, &b);
 		if (s->stop == NULL)
@@ -141,7 +141,7 @@ static void segment_work(void *arg)
 	const struct hash_large *l = s->file;
 	struct cutter c;
 
-	cutter_init(&c, l->fd, l->file->st.size, s->from, l->file->chunk_log2, l->sparse);
+	cutter_init(&c, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse, s->from, s->begin, s->end);
 	cut_segment(s, &c);
 	cutter_free(&c);
 }

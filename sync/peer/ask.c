@@ -149,8 +149,8 @@ struct unpack_job {
 	struct session *session;
 	uint64_t talk;
 	uint32_t request, plain_len;
-	uint8_t *in, *out;
-	size_t n;
+	struct slab in;
+	uint8_t *out;
 };
 
 static void unpack(void *arg)
@@ -158,7 +158,7 @@ static void unpack(void *arg)
 	struct unpack_job *j = arg;
 
 	j->out = malloc(j->plain_len);
-	if (j->out && codec_unblock(j->out, j->plain_len, j->in, j->n)) {
+	if (j->out && codec_unblock(j->out, j->plain_len, j->in.p, j->in.n)) {
 		free(j->out);
 		j->out = NULL;
 	}
@@ -172,22 +172,35 @@ static void unpacked(void *arg)
 
 	if (t) {
 		struct peer_group *g = t->group;
+		struct slab plain = { .p = j->out, .n = j->out ? j->plain_len : 0, .base = j->out };
 
 		if (!j->out)
 			peer_group_misbehaved(g, s->peer, "", "a block that does not decompress");
-		g->config.hooks->block(g->config.arg, s->peer, j->request, j->out, j->out ? j->plain_len : 0);
+		g->config.hooks->block(g->config.arg, s->peer, j->request, &plain);
 		j->out = NULL;
 	}
-	free(j->in);
+	slab_free(&j->in);
 	free(j->out);
 	free(j);
 	session_job_done(s);
+}
+
+/* The payload's bytes beyond the frame event, without a copy where they are many. */
+static struct slab keep(struct session *s, const struct msg_bytes *data)
+{
+	void *base = link_take(s->link);
+
+	return base ? (struct slab){ .p = (uint8_t *)base + (data->p - (const uint8_t *)base),
+		                     .n = data->n,
+		                     .base = base }
+	            : slab_dup(data->p, data->n);
 }
 
 void ask_block_in(struct session *s, const struct msg_block *b)
 {
 	uint32_t len = 0;
 	struct talk *t = answered(s, b->request, &len);
+	struct slab none = { 0 };
 	struct peer_group *g;
 
 	if (!t)
@@ -195,7 +208,7 @@ void ask_block_in(struct session *s, const struct msg_block *b)
 	g = t->group;
 	if (b->flags != MSG_BLOCK_NONE && b->plain_len != len) {
 		peer_group_misbehaved(g, s->peer, "", "a block of another length than was asked for");
-		g->config.hooks->block(g->config.arg, s->peer, b->request, NULL, 0);
+		g->config.hooks->block(g->config.arg, s->peer, b->request, &none);
 	} else if (b->flags == MSG_BLOCK_ZSTD) {
 		struct unpack_job *j = MEM_NEW(struct unpack_job);
 
@@ -203,17 +216,16 @@ void ask_block_in(struct session *s, const struct msg_block *b)
 			                  .talk = t->serial,
 			                  .request = b->request,
 			                  .plain_len = len,
-			                  .in = mem_dup(b->data.p, b->data.n),
-			                  .n = b->data.n };
+			                  .in = keep(s, &b->data) };
 		g->counters.bytes_received += len;
 		s->jobs++;
 		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, unpack,
 		               unpacked, j);
 	} else {
-		uint8_t *copy = b->flags == MSG_BLOCK_NONE ? NULL : mem_dup(b->data.p, b->data.n);
+		struct slab bytes = b->flags == MSG_BLOCK_NONE ? none : keep(s, &b->data);
 
-		g->counters.bytes_received += copy ? len : 0;
-		g->config.hooks->block(g->config.arg, s->peer, b->request, copy, copy ? len : 0);
+		g->counters.bytes_received += bytes.n;
+		g->config.hooks->block(g->config.arg, s->peer, b->request, &bytes);
 	}
 }
 

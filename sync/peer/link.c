@@ -15,6 +15,11 @@ int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *hea
 	return l->ops->send(l, lane, type, head, head_n, body, body_n);
 }
 
+void *link_take(struct link *l)
+{
+	return l->ops->take != NULL ? l->ops->take(l) : NULL;
+}
+
 void link_close(struct link *l)
 {
 	if (l != NULL)

@@ -30,10 +30,15 @@ enum {
 	LINK_CONTROL_MAX = 64 << 20, /* bytes of the control queue; the bulk queue is the sender's to bound */
 };
 
+enum {
+	LINK_TAKE_MIN = 32 << 10, /* payloads of this size and more can mostly be taken */
+};
+
 struct link_ops {
 	int (*send)(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
 	            size_t body_n);
 	void (*close)(struct link *l);
+	void *(*take)(struct link *l);
 	/* events and arg were set: begin to deliver, from the next turn on. NULL where nothing is to be begun. */
 	void (*listen)(struct link *l);
 };
@@ -64,6 +69,9 @@ void link_listen(struct link *l, const struct link_events *events, void *arg);
  * is written together, in the turn after. */
 int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
               size_t body_n);
+/* Inside a `frame` event: gives the allocation that the payload is in to the caller, who frees it with free(), so that large
+ * payloads need not be copied. NULL when there is more in it, or when the payload is small: copy it. */
+void *link_take(struct link *l);
 /* Sends what is queued as far as it goes at once, closes, frees. Safe inside events. */
 void link_close(struct link *l);
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/group/invite.h"
@@ -69,7 +70,7 @@ struct peer_hooks {
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
 	uint64_t (*held)(void *arg, uint64_t peer);
-	void (*block)(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n);
+	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 	/* A verified block of an unfinished download, for a peer that asks: as fetch_partial(). */
 	int (*partial)(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd);

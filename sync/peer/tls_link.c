@@ -16,12 +16,12 @@
 #include "sync/wire/frame.h"
 
 enum {
-	RECORD = 16 << 10,    /* plain bytes of one TLS record */
-	RX_FIRST = 32 << 10,  /* the receive buffer until a longer frame is announced */
-	TURN_READ = 1 << 20,  /* bytes read in one turn, so that other links and timers get theirs */
-	TURN_WRITE = 2 << 20, /* bytes written in one turn */
-	QUIET_TURNS = 16,     /* turns without a large frame after which the receive buffer is given back */
-	LAST_WORDS = 8 << 20, /* bytes written, and bytes thrown away unread, when the link closes */
+	RECORD = 16 << 10,        /* plain bytes of one TLS record */
+	RX_FIRST = LINK_TAKE_MIN, /* the receive buffer until a longer frame is announced */
+	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
+	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
+	QUIET_TURNS = 16,         /* turns without a large frame after which the receive buffer is given back */
+	LAST_WORDS = 8 << 20,     /* bytes written, and bytes thrown away unread, when the link closes */
 };
 
 struct tls_link {
@@ -38,6 +38,7 @@ struct tls_link {
 
 	uint8_t *rx; /* received, not yet handed on; NULL while idle */
 	size_t rx_n, rx_cap;
+	bool rx_takeable; /* the frame being handed on is large, and all there is in rx */
 	int quiet_turns;
 
 	bool listening;
@@ -177,10 +178,25 @@ static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *pa
 		if (plain == NULL)
 			return drop(l, "it sent a frame whose compression is damaged");
 	}
+	l->rx_takeable = plain == NULL && n >= LINK_TAKE_MIN && payload + n == l->rx + l->rx_n;
 	l->in_event = true;
 	l->link.events->frame(l->link.arg, f->type, plain != NULL ? plain : payload, n);
+	l->rx_takeable = false;
 	free(plain);
 	return event_end(l);
+}
+
+static void *tls_link_take(struct link *link)
+{
+	struct tls_link *l = (struct tls_link *)link;
+	void *base = l->rx;
+
+	if (!l->rx_takeable)
+		return NULL;
+	l->rx_takeable = false;
+	l->rx = NULL;
+	l->rx_n = l->rx_cap = 0;
+	return base;
 }
 
 /* Hands on every whole frame in the buffer and moves the rest to its start. On return *missing says how many bytes the
@@ -203,6 +219,10 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 			l->quiet_turns = 0;
 		if (!deliver(l, &f, l->rx + at + FRAME_HEADER, limit))
 			return false;
+		if (l->rx == NULL) { /* taken, and it was the last */
+			*missing = 0;
+			return true;
+		}
 		at += FRAME_HEADER + f.len;
 	}
 	l->rx_n -= at;
@@ -363,7 +383,10 @@ static void tls_link_close(struct link *link)
 		link_free(l);
 }
 
-static const struct link_ops ops = { .send = tls_link_send, .close = tls_link_close, .listen = tls_link_listen };
+static const struct link_ops ops = { .send = tls_link_send,
+	                             .take = tls_link_take,
+	                             .close = tls_link_close,
+	                             .listen = tls_link_listen };
 
 struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
 {

@@ -265,7 +265,10 @@ static inline void give_answers(void *arg)
 			p->in_flight -= p->in_flight < a->n ? p->in_flight : a->n;
 			p->blocks += !a->none;
 			p->bytes += a->none ? 0 : a->n;
-			fetch_block(w->fetch, a->peer, a->request, a->bytes, a->none ? 0 : a->n);
+			fetch_block(w->fetch, a->peer, a->request,
+			            &(struct slab){ .p = a->none ? NULL : a->bytes,
+			                            .n = a->none ? 0 : a->n,
+			                            .base = a->bytes });
 		}
 		free(a);
 	}

@@ -305,16 +305,19 @@ static void partial_blocks_can_be_served(void **state)
 static void late_and_foreign_answers_are_dropped(void **state)
 {
 	uint8_t *bytes = noise(BIG, 15);
+	struct slab answer;
 
 	(void)state;
-	fetch_block(w->fetch, ANNA, 1, mem_dup("xxxx", 4), 4);
+	answer = slab_dup("xxxx", 4);
+	fetch_block(w->fetch, ANNA, 1, &answer);
 	fetch_list(w->fetch, ANNA, 1, 0, (const uint8_t *)"x", 1);
 	peer_of(ANNA)->mute = true;
 	say_file(ANNA, "mute", bytes, BIG, false);
 	RUN_UNTIL(peer_of(ANNA)->lists > 0);
 	/* The request is Anna's: Bert's answer to it is none. */
 	fetch_list(w->fetch, BERT, 1, 0, NULL, 0);
-	fetch_block(w->fetch, ANNA, 1, mem_dup("xxxx", 4), 4);
+	answer = slab_dup("xxxx", 4);
+	fetch_block(w->fetch, ANNA, 1, &answer);
 	peer_down(ANNA);
 	peer_of(ANNA)->mute = false;
 	peer_up(ANNA);

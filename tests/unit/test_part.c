@@ -174,14 +174,14 @@ static void open_begins_writes_and_takes_up(void **state)
 	write->map = map;
 	write->pieces = mem_calloc(2, sizeof(*write->pieces));
 	write->n = 2;
+	bytes[1][7] ^= 1;
 	for (uint32_t i = 0; i < 2; i++) {
 		struct piece *p = &write->pieces[i];
 
 		*p = (struct piece){ .block = i, .len = l.b[i].len, .offset = i * 1000 };
 		memcpy(p->hash, l.b[i].hash, 32);
-		p->bytes = mem_dup(bytes[i], l.b[i].len);
+		p->bytes = slab_dup(bytes[i], l.b[i].len);
 	}
-	write->pieces[1].bytes[7] ^= 1;
 	part_job_run(write);
 	assert_int_equal(write->error, 0);
 	assert_true(write->pieces[0].ok);

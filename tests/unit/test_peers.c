@@ -73,21 +73,23 @@ static uint64_t on_held(void *arg, uint64_t peer)
 	return 0;
 }
 
-static void on_block(void *arg, uint64_t peer, uint32_t request, uint8_t *bytes, size_t n)
+static void on_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct node *node = arg;
 
 	(void)peer;
 	(void)request;
 	free(node->block);
-	node->block = bytes;
-	node->block_n = n;
+	node->block_n = bytes->n;
+	node->block = bytes->p ? slab_flatten(bytes) : NULL;
 	node->answered = true;
 }
 
 static void on_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
 {
-	on_block(arg, peer, request, blocks ? mem_dup(blocks, n) : NULL, n);
+	struct slab bytes = blocks ? slab_dup(blocks, n) : (struct slab){ 0 };
+
+	on_block(arg, peer, request, &bytes);
 	assert_int_equal(first, 0);
 }
 

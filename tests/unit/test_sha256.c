@@ -88,11 +88,43 @@ static void threads_do_not_disturb_each_other(void **state)
 	}
 }
 
+/* Every length around the padding's edges, next to long and short neighbours, in lists of every small size. */
+static void many_match_one_by_one(void **state)
+{
+	enum { BYTES = 70000, MOST = 9 };
+	static const size_t lengths[] = { 0, 1, 55, 56, 63, 64, 65, 119, 120, 127, 128, 129, 1000, 4096, 65536, 69999 };
+	uint8_t *bytes = mem_calloc(BYTES, 1);
+	uint32_t seed = 1;
+
+	(void)state;
+	for (size_t i = 0; i < BYTES; i++)
+		bytes[i] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
+	for (int round = 0; round < 2000; round++) {
+		struct sha256_input inputs[MOST];
+		size_t n = (size_t)round % (MOST + 1);
+
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525 + 1013904223;
+			inputs[i].n = lengths[(seed >> 16) % (sizeof(lengths) / sizeof(lengths[0]))];
+			inputs[i].p = bytes + (seed >> 8) % (BYTES - inputs[i].n);
+		}
+		sha256_many(inputs, n);
+		for (size_t i = 0; i < n; i++) {
+			uint8_t want[SHA256_SIZE];
+
+			sha256(want, inputs[i].p, inputs[i].n);
+			assert_memory_equal(inputs[i].digest, want, SHA256_SIZE);
+		}
+	}
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_shot_matches_the_standard),
 		cmocka_unit_test(pieces_make_the_same_digest),
+		cmocka_unit_test(many_match_one_by_one),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 	};
 
