@@ -1,0 +1,37 @@
+/* What agent.c and agent_groups.c share. */
+#ifndef LANYARD_AGENT_AGENT_INTERNAL_H
+#define LANYARD_AGENT_AGENT_INTERNAL_H
+
+#include "agent/agent.h"
+#include "agent/engine_internal.h"
+
+enum { AGENT_MAX_GROUPS = 64 };
+
+/* A group's name that somebody announces. */
+struct sighting {
+	struct sighting *prev, *next;
+	char *name;
+	char *agent;
+};
+
+struct agent {
+	struct loop *loop;
+	struct workers *workers;
+	struct events *events;
+	struct identity *self;
+	struct peers *peers;
+	struct discovery *discovery;
+	char *backend, *problem; /* as discovery says */
+	int port;
+	char *home, *name;
+	int home_dirfd;
+	struct engine_context context;
+	struct engine *engines;
+	struct sighting *seen;
+	size_t nseen;
+};
+
+/* Tells discovery which groups this agent is in. arg: the agent. */
+void agent_publish(void *arg);
+
+#endif
