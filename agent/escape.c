@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/bytes.h"
 #include "base/mem.h"
 
 /* Length of the valid UTF-8 sequence at p; 0 when there is none. The NUL at the end ends every sequence. */
@@ -59,17 +60,6 @@ char *escape_name(const char *bytes)
 char *escape_message(const char *bytes)
 {
 	return escape(bytes, false);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The byte that the escape at text stands for; -1 when it is none. *len: characters it takes. */

@@ -66,6 +66,8 @@ void put_u64(uint8_t *p, uint64_t v);
 uint32_t get_u32(const uint8_t *p);
 uint64_t get_u64(const uint8_t *p);
 
+/* The value of a hex digit of either case, -1 for anything else. */
+int hex_digit(char c);
 /* Lower-case hex; out has room for 2n + 1. */
 void hex_encode(char *out, const void *p, size_t n);
 /* Exactly 2n hex digits into n bytes; -1 for anything else. */
