@@ -59,6 +59,32 @@ static void frames_of_every_length_around_the_limits_arrive(void **state)
 	assert_int_equal(f->a.links[0]->queued_bulk, 0);
 }
 
+/* Taken payloads stay what they were while the link goes on, and the frames behind them arrive whole. */
+static void a_large_payload_can_be_taken(void **state)
+{
+	static const size_t lengths[] = { 100, 1 << 20, 40000, 0, 32768, 4 << 20, 16384, 300000 };
+	enum { KINDS = sizeof(lengths) / sizeof(lengths[0]), ROUNDS = 8 };
+	struct fixture *f = *state;
+
+	join(f);
+	f->b.takes = true;
+	for (int i = 0; i < ROUNDS * KINDS; i++) {
+		size_t n = lengths[i % KINDS];
+
+		assert_int_equal(link_send(f->a.links[0], LINK_BULK, FRAME_BLOCK, NULL, 0, make_body(n), n), 0);
+	}
+	RUN_UNTIL(f, f->b.nframes == ROUNDS * KINDS);
+	assert_int_equal(f->b.bad_bytes, 0);
+	assert_true(f->b.ntaken >= ROUNDS * 2);
+	for (int i = 0; i < f->b.ntaken; i++) {
+		struct slab *s = &f->b.taken[i];
+
+		for (size_t k = 0; k < s->n; k += 61)
+			assert_int_equal(s->p[k], pattern(k));
+		slab_free(s);
+	}
+}
+
 static void a_head_and_a_body_become_one_payload(void **state)
 {
 	struct fixture *f = *state;
@@ -336,6 +362,7 @@ int main(void)
 		TEST(both_ends_know_each_other_and_share_a_binding),
 		TEST(frames_arrive_whole_in_order_both_ways),
 		TEST(frames_of_every_length_around_the_limits_arrive),
+		TEST(a_large_payload_can_be_taken),
 		TEST(a_head_and_a_body_become_one_payload),
 		TEST(compressible_control_travels_small_and_arrives_plain),
 		TEST(incompressible_control_travels_as_it_is),

@@ -16,7 +16,7 @@
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
 
-enum { MAX_LINKS = 8, KEPT_FRAMES = 256, MAX_FAILURES = 80, PATIENCE_MS = 20000 };
+enum { MAX_LINKS = 8, KEPT_FRAMES = 256, MAX_FAILURES = 80, MAX_TAKEN = 64, PATIENCE_MS = 20000 };
 
 /* One agent, and all that it was told. */
 struct end {
@@ -41,6 +41,9 @@ struct end {
 	int ndrained, ndown;
 	char down_reason[160];
 	bool answers_pings, closes_in_frame, closes_in_up, trusts;
+	bool takes; /* large payloads, with their allocations */
+	struct slab taken[MAX_TAKEN];
+	int ntaken;
 };
 
 static inline uint8_t pattern(size_t i)
@@ -69,9 +72,14 @@ static inline void on_frame(void *arg, uint8_t type, const uint8_t *p, size_t n)
 	e->last = mem_dup(p, n);
 	e->last_n = n;
 	if (type == FRAME_BLOCK) {
+		void *base = e->takes && e->ntaken < MAX_TAKEN ? link_take(e->links[0]) : NULL;
+
 		e->blocks++;
 		for (size_t i = 0; i < n; i += 61)
 			e->bad_bytes += p[i] != pattern(i);
+		if (base != NULL)
+			e->taken[e->ntaken++] =
+				(struct slab){ .p = (uint8_t *)base + (p - (uint8_t *)base), .n = n, .base = base };
 	}
 	if (type == FRAME_PING) {
 		e->blocks_at_ping = e->blocks;
