@@ -231,6 +231,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .home = a->home,
 		                              .home_dirfd = a->home_dirfd,
 		                              .rescan_s = config->rescan_s,
+		                              .scrub_s = config->scrub_s,
 		                              .changed = agent_publish,
 		                              .arg = a };
 	load_groups(a);

@@ -17,6 +17,7 @@ struct agent_config {
 	size_t nstatic_peers;
 	const char *name; /* host name, for people */
 	int64_t rescan_s;
+	int64_t scrub_s; /* time between scrubs; 0: none */
 	int worker_threads;
 };
 

@@ -21,13 +21,18 @@ enum {
 	RESCAN_MIN = 60, /* s */
 	RESCAN_MAX = 30 * 86400,
 	RESCAN_DEFAULT = 3600,
+	SCRUB_MAX = 3650 * 86400,
+	SCRUB_DEFAULT = 30 * 86400,
 };
 
 static const char section_name[] = "agent";
 
 void config_init(struct config *c, const char *host_name)
 {
-	*c = (struct config){ .discovery = DISCOVERY_AUTO, .log_level = LOG_INFO, .rescan_s = RESCAN_DEFAULT };
+	*c = (struct config){ .discovery = DISCOVERY_AUTO,
+		              .log_level = LOG_INFO,
+		              .rescan_s = RESCAN_DEFAULT,
+		              .scrub_s = SCRUB_DEFAULT };
 	c->listen = mem_strdup("4170");
 	c->name = mem_strdup(host_name);
 }
@@ -117,6 +122,16 @@ static int set_rescan(struct config *c, const char *value)
 	return 0;
 }
 
+static int set_scrub(struct config *c, const char *value)
+{
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > SCRUB_MAX))
+		return -1;
+	c->scrub_s = seconds;
+	return 0;
+}
+
 static int set_name(struct config *c, const char *value)
 {
 	size_t len = strlen(value);
@@ -142,6 +157,7 @@ static const struct key {
 	{ "peer", set_peer, true, "HOST:PORT, an IPv6 address in brackets, at most 64 of them" },
 	{ "log-level", set_log_level, false, "error, warn, info or debug" },
 	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
+	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
 };
 
 enum { NKEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -163,7 +179,7 @@ int config_set(struct config *c, const char *key_name, const char *value, char *
 	if (key == NULL) {
 		shown = log_escape(key_name, strlen(key_name));
 		*why = mem_printf(
-			"unknown key '%s'; there are: name, listen, discovery, peer, log-level, rescan-interval",
+			"unknown key '%s'; there are: name, listen, discovery, peer, log-level, rescan-interval, scrub-interval",
 			shown);
 		free(shown);
 		return -1;

@@ -22,13 +22,15 @@ struct config {
 	size_t npeers;
 	enum log_level log_level;
 	int64_t rescan_s;
+	int64_t scrub_s;
 };
 
 /* The defaults; host_name is what `name` is without a setting. */
 void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
-/* One setting by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval", "name").
+/* One setting by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval", "scrub-interval",
+ * "name").
  * -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 

@@ -15,6 +15,7 @@ struct engine_context {
 	const char *home; /* absolute */
 	int home_dirfd;
 	int64_t rescan_s;
+	int64_t scrub_s; /* between scrubs; 0: never */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
 	void *arg;
@@ -45,6 +46,9 @@ struct engine {
 	struct loop_timer *look;  /* every now and then: is the share still there? */
 	struct loop_timer *retry; /* runs while it is to be started again */
 	struct engine_verify *verify;
+	struct loop_timer *scrub; /* looks whether one is due; NULL while stopped */
+	bool scrubbing;
+	int64_t scrub_saved_s; /* loop's clock */
 };
 
 /* Makes an engine for a group that is stored below home, or NULL with *why when even its settings cannot be read. */
@@ -65,8 +69,9 @@ void engine_end(struct engine *e);
 void engine_roster_changed(struct engine *e);
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
 
-/* Drops a verify that is running; its done is not called. */
-void engine_verify_free(struct engine *e);
+/* engine_verify.c: scrubs from now on; drops a verify or scrub that is running (its done is not called) and scrubs no more. */
+void engine_verify_start(struct engine *e);
+void engine_verify_stop(struct engine *e);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);

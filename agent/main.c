@@ -114,9 +114,12 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		const char *key;
 		bool changed;
 	} keys[] = {
-		{ "listen", strcmp(old->listen, new->listen) != 0 },   { "name", strcmp(old->name, new->name) != 0 },
-		{ "discovery", old->discovery != new->discovery },     { "peer", !same_peers(old, new) },
+		{ "listen", strcmp(old->listen, new->listen) != 0 },
+		{ "name", strcmp(old->name, new->name) != 0 },
+		{ "discovery", old->discovery != new->discovery },
+		{ "peer", !same_peers(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
+		{ "scrub-interval", old->scrub_s != new->scrub_s },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -244,6 +247,7 @@ static int start_agent(struct program *p)
 		.nstatic_peers = p->config.npeers,
 		.name = p->config.name,
 		.rescan_s = p->config.rescan_s,
+		.scrub_s = p->config.scrub_s,
 		.worker_threads = worker_threads(),
 	};
 	char *why = NULL;

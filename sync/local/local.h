@@ -64,8 +64,14 @@ int64_t local_failing(const struct local *l);
 const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */
 
 /* Re-reads every file against its row. fn for each file whose bytes changed although size, mtime and ctime did not (rot),
- * then done(arg, files read, bytes read, rotten). One at a time: -1 when one is running. */
+ * then done(arg, files read, bytes read, rotten). One at a time: -1 when one is running; but it ends a scrub, whose done is
+ * then not called. */
 int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
                  void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
+/* The same slowly, at bytes_per_s on average, for the rows with seq > after in that order. reached(arg, seq): all rows up to
+ * this one were read, and a later scrub can go on behind it. -1 when one or a verify is running. */
+int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)(void *arg, const struct record *r),
+                void (*reached)(void *arg, uint64_t seq),
+                void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 
 #endif

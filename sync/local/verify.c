@@ -1,5 +1,6 @@
 /* Re-reading what the rows say is here: bytes that changed although size, mtime and ctime did not have rotted. One job at
- * a time, so that it never takes more than one core from the rest. See local_verify in local.h. */
+ * a time, so that it never takes more than one core from the rest; a scrub also rests between them. See local_verify and
+ * local_scrub in local.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 
 enum {
 	BATCH_FILES = 64,
-	STEP_BYTES = 32 << 20, /* read by one job */
+	STEP_BYTES = 32 << 20,      /* read by one job */
+	SCRUB_STEP_BYTES = 2 << 20, /* of a scrub */
 	READ_SIZE = 256 << 10,
 };
 
@@ -34,7 +36,12 @@ struct verify {
 	struct workers *workers;
 	struct ground *ground;
 	struct local *local; /* NULL: freed meanwhile */
-	struct index_cursor *cursor;
+	struct index_cursor *cursor; /* a scrub: NULL */
+	struct loop_timer *rest;     /* runs instead of a job; NULL: no scrub */
+	int64_t bytes_per_s;         /* of a scrub */
+	uint64_t after;              /* a scrub: the last row taken */
+	void (*reached)(void *arg, uint64_t seq);
+	int64_t step_bytes; /* read by the last job */
 	struct item items[BATCH_FILES];
 	size_t n;
 	size_t at; /* the item being read */
@@ -111,7 +118,8 @@ static void work(void *arg)
 	struct verify *v = arg;
 	uint8_t *buf = mem_realloc(NULL, READ_SIZE, 1);
 	struct sha256_stream sha = { 0 };
-	int64_t left = STEP_BYTES;
+	const int64_t step = v->rest != NULL ? SCRUB_STEP_BYTES : STEP_BYTES;
+	int64_t left = step;
 
 	while (v->at < v->n && left > 0) {
 		struct item *it = &v->items[v->at];
@@ -134,6 +142,7 @@ static void work(void *arg)
 		if (it->verdict != VERDICT_NONE)
 			v->at++;
 	}
+	v->step_bytes = step - left;
 	sha256_free(&sha);
 	free(buf);
 }
@@ -157,6 +166,7 @@ static void free_all(struct verify *v)
 {
 	clear_items(v);
 	index_cursor_free(v->cursor);
+	loop_timer_free(v->rest);
 	ground_free(v->ground);
 	free(v);
 }
@@ -177,23 +187,42 @@ static bool fill_blocks(struct index *index, struct item *it)
 	return true;
 }
 
+/* Takes the row. */
+static void add_row(struct verify *v, struct record *row)
+{
+	struct item *it = &v->items[v->n];
+
+	*it = (struct item){ .fd = -1, .row = *row };
+	*row = (struct record){ 0 };
+	if (it->row.deleted || it->row.kind != RECORD_FILE) {
+		record_clear(&it->row);
+	} else if (!fill_blocks(v->local->c.index, it)) {
+		log_warn("%s: not verified: its blocks are not in the index", it->row.path);
+		record_clear(&it->row);
+	} else {
+		v->n++;
+	}
+}
+
+static bool add_since(void *arg, const struct record *r)
+{
+	struct verify *v = arg;
+	struct record copy = { 0 };
+
+	v->after = r->seq;
+	record_copy(&copy, r);
+	add_row(v, &copy);
+	return true;
+}
+
 static void gather(struct verify *v)
 {
-	while (v->n < BATCH_FILES) {
-		struct item *it = &v->items[v->n];
+	struct record row = { 0 };
 
-		*it = (struct item){ .fd = -1 };
-		if (index_next(v->cursor, &it->row) <= 0)
-			return;
-		if (it->row.deleted || it->row.kind != RECORD_FILE) {
-			record_clear(&it->row);
-		} else if (!fill_blocks(v->local->c.index, it)) {
-			log_warn("%s: not verified: its blocks are not in the index", it->row.path);
-			record_clear(&it->row);
-		} else {
-			v->n++;
-		}
-	}
+	while (v->rest != NULL && v->n == 0 && index_since(v->local->c.index, v->after, BATCH_FILES, add_since, v) > 0)
+		;
+	while (v->rest == NULL && v->n < BATCH_FILES && index_next(v->cursor, &row) > 0)
+		add_row(v, &row);
 }
 
 static void judge(struct verify *v, const struct item *it)
@@ -223,19 +252,30 @@ static void judge(struct verify *v, const struct item *it)
 
 static void step_done(void *arg);
 
+static void step(void *arg)
+{
+	struct verify *v = arg;
+
+	workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
+}
+
 static void go_on(struct verify *v)
 {
 	if (v->at == v->n) {
 		clear_items(v);
+		if (v->reached != NULL)
+			v->reached(v->arg, v->after);
 		gather(v);
 	}
-	if (v->n > 0) {
-		workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
-		return;
+	if (v->n == 0) {
+		v->local->verify = NULL;
+		v->done(v->arg, v->files, v->bytes, v->rotten);
+		free_all(v);
+	} else if (v->rest != NULL) {
+		loop_timer_start(v->rest, v->step_bytes * 1000 / v->bytes_per_s, 0);
+	} else {
+		step(v);
 	}
-	v->local->verify = NULL;
-	v->done(v->arg, v->files, v->bytes, v->rotten);
-	free_all(v);
 }
 
 static void step_done(void *arg)
@@ -255,10 +295,30 @@ void verify_free(struct verify *v)
 {
 	if (v == NULL)
 		return;
-	/* A job is always out: it frees the rest. */
+	v->local->verify = NULL;
+	if (v->rest != NULL && loop_timer_running(v->rest)) {
+		free_all(v);
+		return;
+	}
+	/* A job is out: it frees the rest when it is back. */
 	index_cursor_free(v->cursor);
 	v->cursor = NULL;
 	v->local = NULL;
+}
+
+static struct verify *verify_new(struct local *l, void (*fn)(void *arg, const struct record *r),
+                                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+{
+	struct verify *v = MEM_NEW(struct verify);
+
+	v->workers = l->c.workers;
+	v->ground = ground_ref(l->ground);
+	v->local = l;
+	v->fn = fn;
+	v->done = done;
+	v->arg = arg;
+	l->verify = v;
+	return v;
 }
 
 int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
@@ -266,17 +326,28 @@ int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
 {
 	struct verify *v;
 
-	if (l->verify != NULL || l->ground == NULL)
+	if (l->ground == NULL || (l->verify != NULL && l->verify->rest == NULL))
 		return -1;
-	v = MEM_NEW(struct verify);
-	v->workers = l->c.workers;
-	v->ground = ground_ref(l->ground);
-	v->local = l;
+	verify_free(l->verify); /* a scrub */
+	v = verify_new(l, fn, done, arg);
 	v->cursor = index_walk(l->c.index, "");
-	v->fn = fn;
-	v->done = done;
-	v->arg = arg;
-	l->verify = v;
-	workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
+	step(v);
+	return 0;
+}
+
+int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)(void *arg, const struct record *r),
+                void (*reached)(void *arg, uint64_t seq),
+                void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+{
+	struct verify *v;
+
+	if (l->ground == NULL || l->verify != NULL)
+		return -1;
+	v = verify_new(l, fn, done, arg);
+	v->after = after;
+	v->bytes_per_s = bytes_per_s;
+	v->reached = reached;
+	v->rest = loop_timer_new(l->c.loop, step, v);
+	loop_timer_start(v->rest, 0, 0);
 	return 0;
 }

@@ -46,7 +46,8 @@ static void every_key_is_read(void **state)
 	(void)state;
 	assert_int_equal(parse(&c,
 	                       "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
-	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n",
+	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
+	                       "scrub-interval = off\n",
 	                       &why),
 	                 0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
@@ -57,6 +58,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.peers[1], "[fe80::1%eth0]:65535");
 	assert_int_equal(c.log_level, LOG_DEBUG);
 	assert_int_equal(c.rescan_s, 7200);
+	assert_int_equal(c.scrub_s, 0);
 	config_free(&c);
 }
 
@@ -78,6 +80,7 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nlog-level = loud\n", "f.conf:2: log-level is 'loud', but must be error, warn" },
 		{ "[agent]\nrescan-interval = 5s\n", "f.conf:2: rescan-interval is '5s'" },
 		{ "[agent]\nrescan-interval = -1h\n", "f.conf:2: rescan-interval is '-1h'" },
+		{ "[agent]\nscrub-interval = 0\n", "f.conf:2: scrub-interval is '0', but must be off, or 1s to 3650d" },
 		{ "[agent]\nname = \x1b[2J\n", "f.conf:2: name is '\\x1b[2J'" },
 		{ "[agent]\nname =\n", "f.conf:2: name is ''" },
 		{ "[agent]\ncolour = red\n", "f.conf:2: unknown key 'colour'; there are: name, listen" },

@@ -440,6 +440,24 @@ static void verify(void)
 	until(is_verified);
 }
 
+static uint64_t scrubbed_to;
+
+static void on_reached(void *arg, uint64_t seq)
+{
+	(void)arg;
+	assert_true(seq >= scrubbed_to);
+	scrubbed_to = seq;
+}
+
+static void scrub(uint64_t after, int64_t bytes_per_s)
+{
+	verify_done = false;
+	rotten_path[0] = '\0';
+	scrubbed_to = after;
+	assert_int_equal(local_scrub(local, after, bytes_per_s, on_rotten, on_reached, on_verified, NULL), 0);
+	assert_int_equal(local_scrub(local, after, bytes_per_s, on_rotten, on_reached, on_verified, NULL), -1);
+}
+
 static void put_zeros(const char *path, int64_t n)
 {
 	int fd = openat(root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -481,6 +499,25 @@ static void test_verify_finds_bytes_that_rotted(void **state)
 	verify();
 	assert_string_equal(rotten_path, "large");
 	assert_int_equal(verified[2], 1);
+	/* So does a scrub; but not one that begins behind the file's row. */
+	scrub(0, INT64_C(1) << 40);
+	until(is_verified);
+	assert_string_equal(rotten_path, "large");
+	assert_int_equal(verified[0], 3);
+	assert_int_equal(scrubbed_to, index_seq(ix));
+	scrub(index_seq(ix), INT64_C(1) << 40);
+	until(is_verified);
+	assert_int_equal(verified[0], 0);
+	/* A verify does not wait for a slow one: it ends it. */
+	scrub(0, 1);
+	for (int i = 0; i < 100; i++)
+		loop_turn(loop, false);
+	assert_false(verify_done);
+	verify();
+	assert_int_equal(verified[0], 3);
+	scrub(0, 1); /* and it may be out, or resting, when all is freed */
+	for (int i = 0; i < 10; i++)
+		loop_turn(loop, false);
 	/* A change that stat does tell of is no rot. */
 	stop_local();
 	put("d/small", "54321");

@@ -1,0 +1,155 @@
+/* Re-reading what is here, at a person's word or by itself every so often (the scrub), so that bytes that rotted on the
+ * disk are found and mended while a peer still has them. A scrub is slow, goes on after a restart where it was, and gives
+ * way to a verify. */
+#include <stdlib.h>
+
+#include "agent/engine_internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+	SCRUB_BYTES_PER_S = 8 << 20, /* what an idle disk and processor do not notice */
+	SCRUB_LOOK_S = 600,
+	SCRUB_SAVE_S = 60, /* a write to the index a minute, at most */
+};
+
+/* In the index: how far the scrub came (0: none is under way), and when the last one ended. */
+static const char meta_seq[] = "scrub_seq", meta_ended[] = "scrub_ended_s";
+
+/* --- verify --- */
+
+struct engine_verify {
+	bool repair;
+	void (*fn)(void *arg, const struct record *r);
+	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
+	void *arg;
+};
+
+static void say_rotten(struct engine *e, const struct record *r)
+{
+	engine_emit(e, "problem", r->path,
+	            "its bytes changed on the disk without having been written: see lanyard verify");
+}
+
+static void rotten(void *arg, const struct record *r)
+{
+	struct engine *e = arg;
+
+	say_rotten(e, r);
+	e->verify->fn(e->verify->arg, r);
+	if (e->verify->repair)
+		fetch_repair(e->fetch, r->path);
+}
+
+static void verified(void *arg, int64_t files, int64_t bytes, int64_t n)
+{
+	struct engine *e = arg;
+	struct engine_verify *v = e->verify;
+
+	e->verify = NULL;
+	v->done(v->arg, files, bytes, n);
+	free(v);
+}
+
+int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
+                  void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+{
+	if (!e->local || e->verify)
+		return -1;
+	e->verify = MEM_NEW(struct engine_verify);
+	*e->verify = (struct engine_verify){ .repair = repair, .fn = fn, .done = done, .arg = arg };
+	if (local_verify(e->local, rotten, verified, e) == 0) {
+		e->scrubbing = false; /* it goes on later */
+		return 0;
+	}
+	free(e->verify);
+	e->verify = NULL;
+	return -1;
+}
+
+/* --- scrub --- */
+
+static void scrub_rotten(void *arg, const struct record *r)
+{
+	struct engine *e = arg;
+
+	say_rotten(e, r);
+	fetch_repair(e->fetch, r->path);
+}
+
+static void scrub_reached(void *arg, uint64_t seq)
+{
+	struct engine *e = arg;
+	int64_t now = clock_mono_ns() / 1000000000;
+
+	if (now - e->scrub_saved_s < SCRUB_SAVE_S)
+		return;
+	e->scrub_saved_s = now;
+	index_meta_put(e->index, meta_seq, (int64_t)seq);
+}
+
+static void scrub_done(void *arg, int64_t files, int64_t bytes, int64_t n)
+{
+	struct engine *e = arg;
+
+	(void)bytes;
+	e->scrubbing = false;
+	index_meta_put(e->index, meta_seq, 0);
+	index_meta_put(e->index, meta_ended, clock_wall_s());
+	if (n > 0)
+		log_warn("group %s: %lld of %lld files had rotted and are fetched again", engine_name(e), (long long)n,
+		         (long long)files);
+	engine_emit(e, "scrubbed", NULL, NULL);
+}
+
+/* Whether it is time, and where to begin. */
+static bool scrub_is_due(struct engine *e, int64_t *after)
+{
+	int64_t ended, now = clock_wall_s();
+
+	if (index_meta_get(e->index, meta_seq, after) < 0)
+		return false;
+	if (*after > 0)
+		return true;
+	switch (index_meta_get(e->index, meta_ended, &ended)) {
+	case 1:
+		/* A clock that was set back must not put it off for years. */
+		return ended > now || now - ended >= e->context->scrub_s;
+	case 0:
+		index_meta_put(e->index, meta_ended, now); /* all that is here was hashed just now */
+		return false;
+	default:
+		return false;
+	}
+}
+
+static void scrub_look(void *arg)
+{
+	struct engine *e = arg;
+	int64_t after = 0;
+
+	if (!e->local || e->verify || e->scrubbing || e->paused || !e->scanned || !scrub_is_due(e, &after))
+		return;
+	e->scrubbing = local_scrub(e->local, (uint64_t)after, SCRUB_BYTES_PER_S, scrub_rotten, scrub_reached,
+	                           scrub_done, e) == 0;
+}
+
+void engine_verify_start(struct engine *e)
+{
+	int64_t look_s = e->context->scrub_s < SCRUB_LOOK_S ? e->context->scrub_s : SCRUB_LOOK_S;
+
+	if (look_s <= 0)
+		return;
+	e->scrub = loop_timer_new(e->context->loop, scrub_look, e);
+	loop_timer_start(e->scrub, look_s * 1000, look_s * 1000);
+}
+
+void engine_verify_stop(struct engine *e)
+{
+	loop_timer_free(e->scrub);
+	e->scrub = NULL;
+	e->scrubbing = false;
+	free(e->verify);
+	e->verify = NULL;
+}
