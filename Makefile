@@ -183,19 +183,12 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
 
-MAN1 = $(wildcard docs/man/*.1)
-MAN8 = $(wildcard docs/man/*.8)
+MANUALS = $(wildcard docs/man/*.[1-8])
 install: all ## install under PREFIX (default /usr/local), below DESTDIR if set
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(B)/lanyardd $(B)/lanyard '$(DESTDIR)$(PREFIX)/bin'
-ifneq ($(MAN1),)
-	install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
-	install -m 644 $(MAN1) '$(DESTDIR)$(PREFIX)/share/man/man1'
-endif
-ifneq ($(MAN8),)
-	install -d '$(DESTDIR)$(PREFIX)/share/man/man8'
-	install -m 644 $(MAN8) '$(DESTDIR)$(PREFIX)/share/man/man8'
-endif
+	@set -e; for m in $(MANUALS); do d='$(DESTDIR)$(PREFIX)/share/man'/man$${m##*.}; \
+		install -d "$$d"; install -m 644 "$$m" "$$d"; done
 
 clean: ## remove what was built
 	rm -rf build build-*

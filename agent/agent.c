@@ -284,6 +284,11 @@ int agent_port(const struct agent *a)
 	return a->port;
 }
 
+int agent_add_static(struct agent *a, const char *host_port)
+{
+	return discovery_add_static(a->discovery, host_port);
+}
+
 const char *agent_discovery(const struct agent *a, const char **problem)
 {
 	*problem = a->problem;

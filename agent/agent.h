@@ -28,6 +28,8 @@ void agent_free(struct agent *a);
 
 const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);
+/* One more member outside the local network, as in static_peers; tried from now on. -1: no HOST:PORT. */
+int agent_add_static(struct agent *a, const char *host_port);
 /* "avahi", "embedded", "off"; *problem: what hinders it, or NULL. */
 const char *agent_discovery(const struct agent *a, const char **problem);
 struct peers *agent_peers(struct agent *a);

@@ -1,31 +1,24 @@
-/* The settings, layer on layer: see config.h. */
+/* What each setting may be, and what they must be together: see config.h. */
 #include "agent/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/args.h"
-#include "base/fs.h"
+#include "agent/config_internal.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
+#include "sync/share/path.h"
 
 enum {
-	MAX_LINE = 190, /* bytes; inih cuts longer ones into two */
 	MAX_HOST = 255,
+	MAX_CREDENTIAL = 255,
 	RESCAN_MIN = 60, /* s */
 	RESCAN_MAX = 30 * 86400,
 	RESCAN_DEFAULT = 3600,
 	SCRUB_MAX = 3650 * 86400,
 	SCRUB_DEFAULT = 30 * 86400,
 };
-
-static const char section_name[] = "agent";
 
 void config_init(struct config *c, const char *host_name)
 {
@@ -37,11 +30,23 @@ void config_init(struct config *c, const char *host_name)
 	c->name = mem_strdup(host_name);
 }
 
+static void free_group(struct config_group *g)
+{
+	free(g->name);
+	free(g->share);
+	free(g->invite_file);
+	free(g->invite_credential);
+	free(g->place);
+}
+
 void config_free(struct config *c)
 {
 	for (size_t i = 0; i < c->npeers; i++)
 		free(c->peers[i]);
+	for (size_t i = 0; i < c->ngroups; i++)
+		free_group(&c->groups[i]);
 	free(c->peers);
+	free(c->groups);
 	free(c->name);
 	free(c->listen);
 	*c = (struct config){ 0 };
@@ -74,16 +79,19 @@ static int check_address(const char *value, bool need_host, int min_port)
 	return !brackets && memchr(value, ':', host) != NULL ? -1 : 0;
 }
 
-static int set_listen(struct config *c, const char *value)
+static int set_listen(void *target, const char *value)
 {
+	struct config *c = target;
+
 	if (check_address(value, false, 0) < 0)
 		return -1;
 	replace(&c->listen, value);
 	return 0;
 }
 
-static int set_discovery(struct config *c, const char *value)
+static int set_discovery(void *target, const char *value)
 {
+	struct config *c = target;
 	static const char *const modes[] = { [DISCOVERY_AUTO] = "auto",
 		                             [DISCOVERY_AVAHI] = "avahi",
 		                             [DISCOVERY_EMBEDDED] = "embedded",
@@ -98,8 +106,10 @@ static int set_discovery(struct config *c, const char *value)
 	return -1;
 }
 
-static int set_peer(struct config *c, const char *value)
+static int set_peer(void *target, const char *value)
 {
+	struct config *c = target;
+
 	if (c->npeers >= CONFIG_MAX_PEERS || check_address(value, true, 1) < 0)
 		return -1;
 	c->peers = mem_realloc(c->peers, c->npeers + 1, sizeof(*c->peers));
@@ -107,13 +117,16 @@ static int set_peer(struct config *c, const char *value)
 	return 0;
 }
 
-static int set_log_level(struct config *c, const char *value)
+static int set_log_level(void *target, const char *value)
 {
+	struct config *c = target;
+
 	return log_level_parse(value, &c->log_level);
 }
 
-static int set_rescan(struct config *c, const char *value)
+static int set_rescan(void *target, const char *value)
 {
+	struct config *c = target;
 	int64_t seconds;
 
 	if (args_duration(value, &seconds) < 0 || seconds < RESCAN_MIN || seconds > RESCAN_MAX)
@@ -122,8 +135,9 @@ static int set_rescan(struct config *c, const char *value)
 	return 0;
 }
 
-static int set_scrub(struct config *c, const char *value)
+static int set_scrub(void *target, const char *value)
 {
+	struct config *c = target;
 	int64_t seconds = 0;
 
 	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > SCRUB_MAX))
@@ -132,8 +146,9 @@ static int set_scrub(struct config *c, const char *value)
 	return 0;
 }
 
-static int set_name(struct config *c, const char *value)
+static int set_name(void *target, const char *value)
 {
+	struct config *c = target;
 	size_t len = strlen(value);
 	char *shown = log_escape(value, len);
 	bool plain = strcmp(shown, value) == 0;
@@ -145,12 +160,77 @@ static int set_name(struct config *c, const char *value)
 	return 0;
 }
 
-static const struct key {
-	const char *name;
-	int (*set)(struct config *c, const char *value);
-	bool repeats;
-	const char *accepted;
-} keys[] = {
+/* An absolute path in its shortest form; NULL when it is none, or has ".." in it. Fresh. */
+static char *shortest(const char *path)
+{
+	char *out = mem_calloc(strlen(path) + 1, 1);
+	size_t len = 0;
+
+	if (path[0] != '/')
+		goto free_out;
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0)
+			goto free_out;
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			out[len++] = '/';
+			memcpy(out + len, path, n);
+			len += n;
+		}
+		path += n + (path[n] == '/');
+	}
+	if (len > 0)
+		return out;
+free_out:
+	free(out);
+	return NULL;
+}
+
+static int set_path(char **to, const char *value)
+{
+	char *path = shortest(value);
+
+	if (path == NULL)
+		return -1;
+	free(*to);
+	*to = path;
+	return 0;
+}
+
+static int set_share(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_path(&g->share, value);
+}
+
+static int set_invite_file(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_path(&g->invite_file, value);
+}
+
+static int set_invite_credential(void *target, const char *value)
+{
+	struct config_group *g = target;
+	size_t len = strlen(value);
+
+	/* What systemd accepts as the name of a credential: one component of a path, and no surprises. */
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p <= ' ' || *p >= 127 || *p == '/' || *p == ':')
+			return -1;
+	}
+	if (len == 0 || len > MAX_CREDENTIAL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
+		return -1;
+	replace(&g->invite_credential, value);
+	return 0;
+}
+
+/* --- the tables --- */
+
+const struct config_key config_agent_keys[] = {
 	{ "name", set_name, false, "1 to 64 bytes of printable text without backslashes" },
 	{ "listen", set_listen, false, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535" },
 	{ "discovery", set_discovery, false, "auto, avahi, embedded or off" },
@@ -158,174 +238,87 @@ static const struct key {
 	{ "log-level", set_log_level, false, "error, warn, info or debug" },
 	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
 	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ 0 },
 };
 
-enum { NKEYS = sizeof(keys) / sizeof(keys[0]) };
+static const char path_accepted[] = "an absolute path other than /, without ..";
 
-static const struct key *find_key(const char *name)
+const struct config_key config_group_keys[] = {
+	{ "share", set_share, false, path_accepted },
+	{ "invite-file", set_invite_file, false, path_accepted },
+	{ "invite-credential", set_invite_credential, false,
+	  "the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'" },
+	{ 0 },
+};
+
+const struct config_key *config_find_key(const struct config_key *keys, const char *name, char **why)
 {
-	for (size_t i = 0; i < NKEYS; i++) {
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
+	char *all = NULL;
+	char *shown;
+
+	for (const struct config_key *key = keys; key->name != NULL; key++) {
+		char *before = all;
+
+		if (strcmp(key->name, name) == 0) {
+			free(all);
+			return key;
+		}
+		all = mem_printf("%s%s%s", before != NULL ? before : "", before != NULL ? ", " : "", key->name);
+		free(before);
 	}
+	shown = log_escape(name, strlen(name));
+	*why = mem_printf("unknown key '%s'; there are: %s", shown, all != NULL ? all : "none");
+	free(shown);
+	free(all);
 	return NULL;
+}
+
+int config_set_key(const struct config_key *key, void *target, const char *value, char **why)
+{
+	char *shown;
+
+	if (key->set(target, value) == 0)
+		return 0;
+	shown = log_escape(value, strlen(value));
+	*why = mem_printf("%s is '%s', but must be %s", key->name, shown, key->accepted);
+	free(shown);
+	return -1;
 }
 
 int config_set(struct config *c, const char *key_name, const char *value, char **why)
 {
-	const struct key *key = find_key(key_name);
+	const struct config_key *key = config_find_key(config_agent_keys, key_name, why);
+
+	return key == NULL ? -1 : config_set_key(key, c, value, why);
+}
+
+struct config_group *config_group(struct config *c, const char *name, const char *file, int line, char **why)
+{
+	struct config_group *g;
 	char *shown;
 
-	if (key == NULL) {
-		shown = log_escape(key_name, strlen(key_name));
-		*why = mem_printf(
-			"unknown key '%s'; there are: name, listen, discovery, peer, log-level, rescan-interval, scrub-interval",
-			shown);
+	for (size_t i = 0; i < c->ngroups; i++) {
+		if (strcmp(c->groups[i].name, name) == 0)
+			return &c->groups[i];
+	}
+	if (!group_name_valid(name)) {
+		shown = log_escape(name, strlen(name));
+		*why = mem_printf("'%s' is no name for a group: 1 to %d bytes of printable UTF-8 without '/'", shown,
+		                  GROUP_NAME_MAX);
 		free(shown);
-		return -1;
-	}
-	if (key->set(c, value) == 0)
-		return 0;
-	shown = log_escape(value, strlen(value));
-	*why = mem_printf("%s is '%s', but must be %s", key_name, shown, key->accepted);
-	free(shown);
-	return -1;
-}
-
-/* --- the file --- */
-
-/* What inih's callbacks share: the text, and where in it we are. */
-struct parse {
-	struct config *config;
-	const char *at;
-	const char *end;
-	int line; /* of the last line handed to inih */
-	bool given[NKEYS];
-	char *why; /* the first mistake; owned */
-};
-
-/* Judges a line before inih sees it. NULL: nothing to say against it; else fresh text. */
-static char *line_mistake(const char *line, size_t len)
-{
-	const char *close;
-	size_t blank = 0;
-	char *shown;
-	char *why;
-
-	if (len > MAX_LINE)
-		return mem_printf("the line has more than %d bytes", MAX_LINE);
-	if (memchr(line, '\0', len) != NULL)
-		return mem_printf("the line has a NUL byte: this is no text file");
-	while (blank < len && (line[blank] == ' ' || line[blank] == '\t'))
-		blank++;
-	close = memchr(line + blank, ']', len - blank);
-	if (close == NULL || line[blank] != '[')
 		return NULL;
-	/* inih would say nothing of a section without settings. */
-	line += blank + 1;
-	len = (size_t)(close - line);
-	if (len == strlen(section_name) && memcmp(line, section_name, len) == 0)
+	}
+	if (c->ngroups == CONFIG_MAX_GROUPS) {
+		*why = mem_printf("more than %d groups", CONFIG_MAX_GROUPS);
 		return NULL;
-	shown = log_escape(line, len);
-	why = mem_printf("unknown section [%s]; there is: [%s]", shown, section_name);
-	free(shown);
-	return why;
-}
-
-/* fgets() for inih, one line at a time, so that a mistake's line is known. Ends early after a mistake. */
-static char *next_line(char *buf, int size, void *arg)
-{
-	struct parse *p = arg;
-	const char *nl;
-	size_t len;
-
-	if (p->why != NULL || p->at >= p->end)
-		return NULL;
-	p->line++;
-	nl = memchr(p->at, '\n', (size_t)(p->end - p->at));
-	len = nl != NULL ? (size_t)(nl + 1 - p->at) : (size_t)(p->end - p->at);
-	p->why = line_mistake(p->at, len);
-	if (p->why != NULL || len >= (size_t)size)
-		return NULL;
-	memcpy(buf, p->at, len);
-	buf[len] = '\0';
-	p->at += len;
-	return buf;
-}
-
-static int take(void *arg, const char *section, const char *name, const char *value)
-{
-	struct parse *p = arg;
-	const struct key *key = find_key(name);
-
-	if (p->why != NULL)
-		return 0;
-	if (section[0] == '\0') {
-		p->why = mem_printf("a setting before the line [%s]", section_name);
-		return 0;
 	}
-	if (key != NULL && !key->repeats && p->given[key - keys]) {
-		p->why = mem_printf("%s is given twice", name);
-		return 0;
-	}
-	if (config_set(p->config, name, value, &p->why) < 0)
-		return 0;
-	p->given[key - keys] = true;
-	return 1;
+	c->groups = mem_realloc(c->groups, c->ngroups + 1, sizeof(*c->groups));
+	g = &c->groups[c->ngroups++];
+	*g = (struct config_group){ .name = mem_strdup(name), .place = mem_printf("%s:%d", file, line) };
+	return g;
 }
 
-int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why)
-{
-	struct parse p = { .config = c, .at = text, .end = text + n };
-	int bad = ini_parse_stream(next_line, &p, take, &p);
-	int line = p.line;
-
-	/* inih goes on after what it cannot read itself, so its mistake may be above ours. */
-	if (bad != 0 && (p.why == NULL || bad < p.line)) {
-		free(p.why);
-		p.why = mem_printf("%s", bad < 0 ? "no memory left" : "neither a [section] nor key = value");
-		line = bad < 0 ? 0 : bad;
-	}
-	if (p.why == NULL)
-		return 0;
-	*why = mem_printf("%s:%d: %s", file, line, p.why);
-	free(p.why);
-	return -1;
-}
-
-static int load_file(struct config *c, const char *path, bool must_exist, char **why)
-{
-	size_t n = 0;
-	char *text = NULL;
-	int rc = -1;
-	int fd;
-
-	/* Read whole, through our own bounds, so that neither a FIFO nor a huge file can hang or bloat the start. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT && !must_exist)
-		return 0;
-	if (fd >= 0) {
-		struct fs_stat st;
-
-		if (fs_stat_fd(fd, &st) == 0 && st.kind != S_IFREG) {
-			errno = st.kind == S_IFDIR ? EISDIR : EINVAL;
-		} else {
-			text = mem_calloc(CONFIG_FILE_MAX + 1, 1);
-			rc = (int)fs_pread_full(fd, text, CONFIG_FILE_MAX + 1, 0);
-		}
-	}
-	if (rc < 0)
-		*why = mem_printf("%s: cannot be read: %s", path, strerror(errno));
-	else if (rc > CONFIG_FILE_MAX)
-		*why = mem_printf("%s: has more than %d bytes", path, CONFIG_FILE_MAX);
-	else
-		n = (size_t)rc;
-	rc = *why == NULL ? config_parse(c, path, text, n, why) : -1;
-	free(text);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
+/* --- the command line --- */
 
 static int set_option(struct config *c, const char *key, const char *value, char **why)
 {
@@ -350,23 +343,50 @@ int config_options(struct config *c, const struct options *o, char **why)
 	return 0;
 }
 
-static void host_name(char *name, size_t size)
+/* --- all together --- */
+
+static bool overlap(const char *a, const char *b)
 {
-	if (gethostname(name, size) < 0 || name[0] == '\0')
-		(void)snprintf(name, size, "host");
-	name[size - 1] = '\0';
+	return path_is_under(a, b) || path_is_under(b, a);
 }
 
-int config_load(struct config *c, const char *home, const struct options *o, char **why)
+static int check_group(const struct config *c, size_t i, const char *home, char **why)
 {
-	char *path = o->config != NULL ? mem_strdup(o->config) : mem_printf("%s/lanyard.conf", home);
-	char name[MEMBER_NAME_MAX + 1];
-	int rc;
+	const struct config_group *g = &c->groups[i];
 
-	*why = NULL;
-	host_name(name, sizeof(name));
-	config_init(c, name);
-	rc = load_file(c, path, o->config != NULL, why);
-	free(path);
-	return rc < 0 ? -1 : config_options(c, o, why);
+	if (g->share == NULL) {
+		*why = mem_printf("%s: [group %s] names no share: it must have 'share = ' and %s", g->place, g->name,
+		                  path_accepted);
+		return -1;
+	}
+	if (g->invite_file != NULL && g->invite_credential != NULL) {
+		*why = mem_printf("%s: [group %s] has both invite-file and invite-credential: one of them is enough",
+		                  g->place, g->name);
+		return -1;
+	}
+	if (home != NULL && overlap(g->share, home)) {
+		*why = mem_printf("%s: [group %s]: share is '%s', but must not hold the agent's home (%s), nor be in "
+		                  "it",
+		                  g->place, g->name, g->share, home);
+		return -1;
+	}
+	for (size_t k = 0; k < i; k++) {
+		if (!overlap(g->share, c->groups[k].share))
+			continue;
+		*why = mem_printf("%s: [group %s]: share is '%s', but must be apart from '%s', the share of [group "
+		                  "%s] at %s",
+		                  g->place, g->name, g->share, c->groups[k].share, c->groups[k].name,
+		                  c->groups[k].place);
+		return -1;
+	}
+	return 0;
+}
+
+int config_check(const struct config *c, const char *home, char **why)
+{
+	for (size_t i = 0; i < c->ngroups; i++) {
+		if (check_group(c, i, home, why) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -1,6 +1,6 @@
-/* The agent's settings: defaults, then lanyard.conf (INI), then the command line. A setting that means nothing is an
- * error that names file, line, value, and what is accepted; nothing is guessed or skipped. The door to inih.
- * Pure but for config_load(). */
+/* The agent's settings: defaults, then the settings file and its drop-ins (INI), then the command line. A setting that
+ * means nothing is an error that names file, line, value, and what is accepted; nothing is guessed or skipped. Nothing
+ * here writes. config.c is pure; config_file.c reads, and is the door to inih. */
 #ifndef LANYARD_AGENT_CONFIG_H
 #define LANYARD_AGENT_CONFIG_H
 
@@ -11,27 +11,40 @@
 #include "base/log.h"
 #include "discovery/discovery.h"
 
-enum { CONFIG_FILE_MAX = 64 << 10, CONFIG_MAX_PEERS = 64 };
+enum { CONFIG_FILE_MAX = 64 << 10, CONFIG_MAX_PEERS = 64, CONFIG_MAX_GROUPS = 64, CONFIG_MAX_DROP_INS = 256 };
+
+/* A group that the settings want this agent to be in. Texts are owned. */
+struct config_group {
+	char *name;
+	char *share;             /* absolute, in its shortest form */
+	char *invite_file;       /* absolute; NULL: none */
+	char *invite_credential; /* a name below $CREDENTIALS_DIRECTORY; NULL: none */
+	char *place;             /* "file:line" of the section that named it first */
+	size_t file;             /* the last file that had a section of it: counts config_parse() calls */
+};
 
 /* Texts are owned. */
 struct config {
 	char *name;   /* of this host, for people */
 	char *listen; /* "[ADDR:]PORT" */
 	enum discovery_mode discovery;
-	char **peers; /* HOST:PORT; file and command line add up */
+	char **peers; /* HOST:PORT; files and command line add up */
 	size_t npeers;
 	enum log_level log_level;
 	int64_t rescan_s;
 	int64_t scrub_s;
+	struct config_group *groups;
+	size_t ngroups;
+	size_t nfiles; /* read into it */
 };
 
 /* The defaults; host_name is what `name` is without a setting. */
 void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
-/* One setting by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval", "scrub-interval",
- * "name").
- * -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others replace. */
+/* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
+ * "scrub-interval", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
+ * replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */
@@ -40,8 +53,21 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 /* What the options say, onto c. -1 with *why: a mistake on the command line. */
 int config_options(struct config *c, const struct options *o, char **why);
 
-/* All three layers: defaults, the file (o->config; else lanyard.conf in home when it is there), the options. c is
- * initialised either way. -1 with *why. */
+/* What shows only when all is read: groups without a share, shares within one another or the home (NULL: any). -1
+ * with *why. */
+int config_check(const struct config *c, const char *home, char **why);
+
+/* Where the settings are without --config: /etc/lanyard/lanyard.conf for the system's home (/var/lib/lanyard), else
+ * lanyard.conf in the home. Fresh. */
+char *config_path(const char *home);
+
+/* All layers: defaults, the file (o->config, which must be there; else config_path(), which need not), the drop-ins in
+ * the folder of its name and ".d" (all that end in ".conf", in byte order), the options; checked. c is initialised
+ * either way. -1 with *why. */
 int config_load(struct config *c, const char *home, const struct options *o, char **why);
+
+/* A whole file of at most max bytes, NUL-terminated, fresh; neither a FIFO nor a huge one can hang or bloat us. NULL
+ * with *why; with absent_ok, and no such file: NULL without. */
+char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char **why);
 
 #endif

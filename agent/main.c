@@ -15,13 +15,15 @@
 #include "agent/api.h"
 #include "agent/config.h"
 #include "agent/control.h"
+#include "agent/declared.h"
 #include "agent/home.h"
 #include "agent/notify.h"
 #include "agent/options.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, MAX_FILES = 1 << 20 };
+/* 78 is EX_CONFIG of sysexits(3): the unit's RestartPreventExitStatus= knows it. */
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78, MAX_FILES = 1 << 20 };
 
 /* Everything that main() starts; NULL or zero until then. */
 struct program {
@@ -96,12 +98,20 @@ static void stop_signal(void *arg, int signum)
 	loop_stop(p->loop);
 }
 
-static bool same_peers(const struct config *a, const struct config *b)
+static bool has_peer(const struct config *c, const char *peer)
 {
-	if (a->npeers != b->npeers)
-		return false;
+	for (size_t i = 0; i < c->npeers; i++) {
+		if (strcmp(c->peers[i], peer) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether b has all peers of a. */
+static bool peers_within(const struct config *a, const struct config *b)
+{
 	for (size_t i = 0; i < a->npeers; i++) {
-		if (strcmp(a->peers[i], b->peers[i]) != 0)
+		if (!has_peer(b, a->peers[i]))
 			return false;
 	}
 	return true;
@@ -117,15 +127,36 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		{ "listen", strcmp(old->listen, new->listen) != 0 },
 		{ "name", strcmp(old->name, new->name) != 0 },
 		{ "discovery", old->discovery != new->discovery },
-		{ "peer", !same_peers(old, new) },
+		{ "peer taken away", !peers_within(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
 		{ "scrub-interval", old->scrub_s != new->scrub_s },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (keys[i].changed)
-			log_warn("settings: the new %s counts from the next start on", keys[i].key);
+			log_warn("settings: %s: the change counts from the next start on", keys[i].key);
 	}
+}
+
+/* New groups, new peers and the log level change now. `new` becomes what the next reload is compared with, but for what
+ * waits for the next start. */
+static void apply(struct program *p, const struct config *new)
+{
+	char *why = NULL;
+
+	log_set_level(new->log_level);
+	p->config.log_level = new->log_level;
+	for (size_t i = 0; i < new->npeers; i++) {
+		if (has_peer(&p->config, new->peers[i]))
+			continue;
+		/* One over the limit, counted with those that were taken away, waits for the next start. */
+		if (config_set(&p->config, "peer", new->peers[i], &why) < 0 ||
+		    agent_add_static(p->agent, new->peers[i]) < 0)
+			log_warn("settings: the new peer %s counts from the next start on", new->peers[i]);
+		free(why);
+		why = NULL;
+	}
+	declared_join(p->agent, new);
 }
 
 static void reload_signal(void *arg, int signum)
@@ -140,9 +171,8 @@ static void reload_signal(void *arg, int signum)
 		log_error("settings: %s; the old ones stay", why);
 		free(why);
 	} else {
-		p->config.log_level = new.log_level;
-		log_set_level(new.log_level);
 		tell_unchanged(&p->config, &new);
+		apply(p, &new);
 		log_info("settings: read again");
 	}
 	config_free(&new);
@@ -215,10 +245,32 @@ static int read_config(struct program *p)
 {
 	char *why = NULL;
 
-	if (config_load(&p->config, p->home.path, &p->options, &why) < 0)
-		return complain(why);
+	if (config_load(&p->config, p->home.path, &p->options, &why) < 0) {
+		complain(why);
+		return EXIT_CONFIG;
+	}
 	log_set_level(p->config.log_level);
 	return 0;
+}
+
+/* --check-config: touches nothing, and does not mind an agent that runs. */
+static int check_config(struct program *p)
+{
+	char *why = NULL;
+	char *home = home_choose(p->options.home, &why);
+	int status = home == NULL ? EXIT_REFUSED : 0;
+
+	if (home != NULL &&
+	    (config_load(&p->config, home, &p->options, &why) < 0 || declared_check(&p->config, &why) < 0))
+		status = EXIT_CONFIG;
+	if (status != 0)
+		(void)fprintf(stderr, "lanyardd: %s\n", why);
+	else
+		printf("settings are good: %zu file%s, %zu group%s\n", p->config.nfiles,
+		       p->config.nfiles == 1 ? "" : "s", p->config.ngroups, p->config.ngroups == 1 ? "" : "s");
+	free(home);
+	free(why);
+	return status;
 }
 
 static int start_loop(struct program *p)
@@ -271,6 +323,7 @@ static void run(struct program *p)
 
 	agent_id_text(id, agent_self(p->agent));
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
+	declared_join(p->agent, &p->config);
 	notify_ready(p->notify);
 	loop_run(p->loop);
 }
@@ -323,16 +376,24 @@ static int parse_options(struct program *p, int argc, char **argv, int *status)
 	return *status == 0 ? 0 : -1;
 }
 
+static int serve(struct program *p)
+{
+	int status;
+
+	if ((status = open_home(p)) == 0 && (status = read_config(p)) == 0 && (status = start_loop(p)) == 0 &&
+	    (status = start_agent(p)) == 0 && (status = start_control(p)) == 0)
+		run(p);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct program p = { .home = { .dirfd = -1, .lock_fd = -1 } };
 	int status;
 
 	prepare_process();
-	if (parse_options(&p, argc, argv, &status) == 0 && (status = open_home(&p)) == 0 &&
-	    (status = read_config(&p)) == 0 && (status = start_loop(&p)) == 0 && (status = start_agent(&p)) == 0 &&
-	    (status = start_control(&p)) == 0)
-		run(&p);
+	if (parse_options(&p, argc, argv, &status) == 0)
+		status = p.options.check_config ? check_config(&p) : serve(&p);
 	stop(&p);
 	return status;
 }

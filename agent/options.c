@@ -9,12 +9,14 @@
 const char options_usage[] =
 	"usage: lanyardd [--home DIR] [--config FILE] [--listen [ADDR:]PORT]\n"
 	"                [--discovery auto|avahi|embedded|off] [--peer HOST:PORT]... [--log-level L]\n"
+	"                [--check-config]\n"
 	"\n"
 	"Keeps the folders of its groups alike with all other members on the network.\n"
 	"\n"
 	"  --home DIR       key, index, config and control socket (default: $LANYARD_HOME, else\n"
 	"                   /var/lib/lanyard for root, else $XDG_STATE_HOME/lanyard)\n"
-	"  --config FILE    settings (default: lanyard.conf in the home, when it is there)\n"
+	"  --config FILE    settings; FILE.d/*.conf are read after it (default: lanyard.conf in the home,\n"
+	"                   /etc/lanyard/lanyard.conf for /var/lib/lanyard, when it is there)\n"
 	"  --listen [ADDR:]PORT\n"
 	"                   where members reach us; port 0: any free one (default: 4170)\n"
 	"  --discovery auto|avahi|embedded|off\n"
@@ -22,18 +24,26 @@ const char options_usage[] =
 	"  --peer HOST:PORT a member outside the local network; may be given again\n"
 	"  --log-level error|warn|info|debug\n"
 	"                   (default: info)\n"
+	"  --check-config   read the settings, say what is wrong with them, and end\n"
 	"  --help, --version\n"
 	"\n"
-	"SIGTERM and SIGINT stop it cleanly, SIGHUP reads the settings again.\n";
+	"SIGTERM and SIGINT stop it cleanly, SIGHUP reads the settings again.\n"
+	"Exit status: 0 stopped, 1 could not start, 2 usage, 78 wrong settings.\n";
 
 int options_parse(struct options *o, int argc, char **argv, char **why)
 {
 	const struct args_option table[] = {
-		{ ARGS_TEXT, "home", &o->home },           { ARGS_TEXT, "config", &o->config },
-		{ ARGS_TEXT, "listen", &o->listen },       { ARGS_TEXT, "discovery", &o->discovery },
-		{ ARGS_TEXT, "log-level", &o->log_level }, { ARGS_LIST, "peer", &o->peers },
-		{ ARGS_FLAG, "help", &o->help },           { ARGS_FLAG, "h", &o->help },
-		{ ARGS_FLAG, "version", &o->version },     { ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "home", &o->home },
+		{ ARGS_TEXT, "config", &o->config },
+		{ ARGS_TEXT, "listen", &o->listen },
+		{ ARGS_TEXT, "discovery", &o->discovery },
+		{ ARGS_TEXT, "log-level", &o->log_level },
+		{ ARGS_LIST, "peer", &o->peers },
+		{ ARGS_FLAG, "help", &o->help },
+		{ ARGS_FLAG, "h", &o->help },
+		{ ARGS_FLAG, "version", &o->version },
+		{ ARGS_FLAG, "check-config", &o->check_config },
+		{ ARGS_END, NULL, NULL },
 	};
 	int words;
 

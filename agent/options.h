@@ -14,6 +14,7 @@ struct options {
 	const char *discovery;
 	const char *log_level;
 	struct args_list peers;
+	bool check_config;
 	bool help;
 	bool version;
 };

@@ -85,8 +85,24 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nname =\n", "f.conf:2: name is ''" },
 		{ "[agent]\ncolour = red\n", "f.conf:2: unknown key 'colour'; there are: name, listen" },
 		{ "[agent]\nlisten = 1\nname = a\nlisten = 2\n", "f.conf:4: listen is given twice" },
-		{ "listen = 1\n", "f.conf:1: a setting before the line [agent]" },
-		{ "[agent]\n[other]\n", "f.conf:2: unknown section [other]; there is: [agent]" },
+		{ "listen = 1\n", "f.conf:1: a setting before the first [section]" },
+		{ "[agent]\n[other]\n", "f.conf:2: unknown section [other]; there are: [agent] and [group NAME]" },
+		{ "[agent]\n\n[agent]\n", "f.conf:3: [agent] is there twice" },
+		{ "[group a]\n[agent]\n[group a]\n", "f.conf:3: [group a] is there twice" },
+		{ "[group]\n", "f.conf:1: unknown section [group]" },
+		{ "[group a/b]\n", "f.conf:1: 'a/b' is no name for a group" },
+		{ "[group  a]\n", "f.conf:1: ' a' is no name for a group" },
+		{ "[group a]\nshare = photos\n", "f.conf:2: share is 'photos', but must be an absolute path" },
+		{ "[group a]\nshare = /\n", "f.conf:2: share is '/', but must be" },
+		{ "[group a]\nshare = /a/../b\n", "f.conf:2: share is '/a/../b', but must be" },
+		{ "[group a]\nshare = /a\nshare = /a\n", "f.conf:3: share is given twice" },
+		{ "[group a]\ninvite-file = x\n", "f.conf:2: invite-file is 'x', but must be an absolute path" },
+		{ "[group a]\ninvite-credential = ../x\n", "f.conf:2: invite-credential is '../x'" },
+		{ "[group a]\ninvite-credential = ..\n", "f.conf:2: invite-credential is '..'" },
+		{ "[group a]\ninvite-credential =\n", "f.conf:2: invite-credential is ''" },
+		{ "[group a]\nlisten = 1\n",
+		  "f.conf:2: unknown key 'listen'; there are: share, invite-file, invite-credential" },
+		{ "[group a]\n[agent]\nshare = /a\n", "f.conf:3: unknown key 'share'; there are: name, listen" },
 		{ "[agent]\nlisten\nname=\n", "f.conf:2: neither a [section] nor key = value" },
 		{ "[agent\n", "f.conf:1: neither" },
 	};
@@ -102,6 +118,85 @@ static void a_mistake_names_file_line_and_value(void **state)
 		free(why);
 		config_free(&c);
 	}
+}
+
+static void groups_are_read(void **state)
+{
+	/* More than inih keeps of a section's name. */
+	static const char name[] = "a name of 64 bytes with spaces, (marks) and = signs as it may be";
+	char *text = mem_printf("[group %s]\nshare = //srv/./a/ ; where\n[group b]\nshare=/srv/b\n"
+	                        "invite-credential = invite_b\n[agent]\nname = x\n",
+	                        name);
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(strlen(name), 64);
+	assert_int_equal(parse(&c, text, &why), 0);
+	assert_int_equal(config_check(&c, "/var/lib/lanyard", &why), 0);
+	assert_int_equal(c.ngroups, 2);
+	assert_string_equal(c.groups[0].name, name);
+	assert_string_equal(c.groups[0].share, "/srv/a");
+	assert_string_equal(c.groups[0].place, "f.conf:1");
+	assert_null(c.groups[0].invite_credential);
+	assert_string_equal(c.groups[1].name, "b");
+	assert_string_equal(c.groups[1].invite_credential, "invite_b");
+	assert_string_equal(c.name, "x");
+	config_free(&c);
+	free(text);
+}
+
+static void groups_that_cannot_be_together_are_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *said;
+	} cases[] = {
+		{ "[agent]\n[group a]\n", "f.conf:2: [group a] names no share" },
+		{ "[group a]\nshare=/s/a\n[group b]\nshare=/s/a/b\n",
+		  "f.conf:3: [group b]: share is '/s/a/b', but must be apart from '/s/a', the share of [group a] at f.conf:1" },
+		{ "[group a]\nshare=/s/a/b\n[group b]\nshare=/s/a\n", "f.conf:3: [group b]: share is '/s/a', but" },
+		{ "[group a]\nshare=/home/x\n",
+		  "f.conf:1: [group a]: share is '/home/x', but must not hold the agent's home" },
+		{ "[group a]\nshare=/home\n", "f.conf:1: [group a]: share is '/home', but must not hold" },
+		{ "[group a]\nshare=/s\ninvite-file=/i\ninvite-credential=i\n", "f.conf:1: [group a] has both" },
+	};
+	struct config c;
+	char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(&c, cases[i].text, &why), 0);
+		assert_int_equal(config_check(&c, "/home/x", &why), -1);
+		if (strncmp(why, cases[i].said, strlen(cases[i].said)) != 0)
+			fail_msg("said: %s\nnot:  %s", why, cases[i].said);
+		free(why);
+		config_free(&c);
+	}
+	/* Alike at their start, but apart. */
+	assert_int_equal(parse(&c, "[group a]\nshare=/s/a\n[group b]\nshare=/s/ab\n", &why), 0);
+	assert_int_equal(config_check(&c, "/s/abc", &why), 0);
+	config_free(&c);
+}
+
+static void groups_are_bounded(void **state)
+{
+	char *text = mem_strdup("");
+	struct config c;
+	char *why;
+
+	(void)state;
+	for (int i = 0; i <= CONFIG_MAX_GROUPS; i++) {
+		char *more = mem_printf("%s[group %d]\n", text, i);
+
+		free(text);
+		text = more;
+	}
+	assert_int_equal(parse(&c, text, &why), -1);
+	assert_string_equal(why, "f.conf:65: more than 64 groups");
+	free(why);
+	config_free(&c);
+	free(text);
 }
 
 static void what_inih_would_misread_is_refused(void **state)
@@ -140,9 +235,9 @@ static void peers_are_bounded(void **state)
 
 static char dir[] = "/tmp/lanyard-config-XXXXXX";
 
-static void write_conf(const char *text)
+static void write_file(const char *name, const char *text)
 {
-	char *path = mem_printf("%s/lanyard.conf", dir);
+	char *path = mem_printf("%s/%s", dir, name);
 	FILE *f = fopen(path, "w");
 
 	assert_non_null(f);
@@ -159,7 +254,7 @@ static void the_command_line_wins_over_the_file(void **state)
 	char *why;
 
 	(void)state;
-	write_conf("[agent]\nlisten = 8\npeer = a:1\nname = filed\n");
+	write_file("lanyard.conf", "[agent]\nlisten = 8\npeer = a:1\nname = filed\n");
 	assert_int_equal(config_load(&c, dir, &o, &why), 0);
 	assert_string_equal(c.listen, "9");
 	assert_string_equal(c.name, "filed");
@@ -211,7 +306,7 @@ static void a_file_that_is_none_is_refused(void **state)
 	config_free(&c);
 	o.config = NULL;
 	memset(big, '\n', CONFIG_FILE_MAX + 1);
-	write_conf(big);
+	write_file("lanyard.conf", big);
 	assert_int_equal(config_load(&c, dir, &o, &why), -1);
 	assert_non_null(strstr(why, "has more than 65536 bytes"));
 	free(why);
@@ -221,17 +316,108 @@ static void a_file_that_is_none_is_refused(void **state)
 	free(big);
 }
 
+static void drop_ins_are_read_in_byte_order_after_the_file(void **state)
+{
+	static const char *const names[] = { "lanyard.conf.d/20-b.conf", "lanyard.conf.d/10-a.conf",
+		                             "lanyard.conf.d/.hidden.conf", "lanyard.conf.d/30-c.conf~",
+		                             "lanyard.conf.d/.conf" };
+	struct options o = { 0 };
+	char *drop_ins = mem_printf("%s/lanyard.conf.d", dir);
+	struct config c;
+	char *why;
+
+	(void)state;
+	assert_int_equal(mkdir(drop_ins, 0700), 0);
+	write_file("lanyard.conf", "[agent]\nname = file\nlisten = 1\n[group a]\nshare = /s/a\n");
+	write_file(names[0], "[agent]\nlisten = 3\npeer = b:1\n[group a]\nshare = /s/late\n");
+	write_file(names[1], "[agent]\nlisten = 2\npeer = a:1\n[group a]\ninvite-credential = i\n");
+	for (int i = 2; i < 5; i++)
+		write_file(names[i], "senseless\n");
+	assert_int_equal(config_load(&c, dir, &o, &why), 0);
+	assert_string_equal(c.name, "file");
+	assert_string_equal(c.listen, "3");
+	assert_int_equal(c.npeers, 2);
+	assert_string_equal(c.peers[0], "a:1");
+	assert_int_equal(c.ngroups, 1);
+	assert_string_equal(c.groups[0].share, "/s/late");
+	assert_string_equal(c.groups[0].invite_credential, "i");
+	assert_int_equal(c.nfiles, 3);
+	config_free(&c);
+	write_file(names[0], "\n[agent]\nlisten = x\n");
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "/lanyard.conf.d/20-b.conf:3: listen is 'x', but must be"));
+	free(why);
+	config_free(&c);
+	for (int i = 0; i < 5; i++) {
+		char *path = mem_printf("%s/%s", dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	rmdir(drop_ins);
+	free(drop_ins);
+}
+
+static void drop_ins_stand_without_the_file(void **state)
+{
+	struct options o = { 0 };
+	char *conf = mem_printf("%s/lanyard.conf", dir);
+	char *drop_ins = mem_printf("%s.d", conf);
+	struct config c;
+	char *why;
+
+	(void)state;
+	unlink(conf);
+	assert_int_equal(mkdir(drop_ins, 0700), 0);
+	write_file("lanyard.conf.d/x.conf", "[agent]\nlisten = 7\n");
+	assert_int_equal(config_load(&c, dir, &o, &why), 0);
+	assert_string_equal(c.listen, "7");
+	config_free(&c);
+	write_file("lanyard.conf.d/x.conf", "");
+	free(conf);
+	conf = mem_printf("%s/x.conf", drop_ins);
+	unlink(conf);
+	rmdir(drop_ins);
+	/* What should be a folder and is none is not passed over in silence. */
+	write_file("lanyard.conf.d", "");
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_non_null(strstr(why, "lanyard.conf.d: cannot be read: Not a directory"));
+	free(why);
+	config_free(&c);
+	unlink(drop_ins);
+	free(drop_ins);
+	free(conf);
+}
+
+static void the_systems_home_has_its_settings_in_etc(void **state)
+{
+	char *system = config_path("/var/lib/lanyard");
+	char *own = config_path("/home/x/.local/state/lanyard");
+
+	(void)state;
+	assert_string_equal(system, "/etc/lanyard/lanyard.conf");
+	assert_string_equal(own, "/home/x/.local/state/lanyard/lanyard.conf");
+	free(system);
+	free(own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_hold_without_a_setting),
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(a_mistake_names_file_line_and_value),
+		cmocka_unit_test(groups_are_read),
+		cmocka_unit_test(groups_that_cannot_be_together_are_refused),
+		cmocka_unit_test(groups_are_bounded),
 		cmocka_unit_test(what_inih_would_misread_is_refused),
 		cmocka_unit_test(peers_are_bounded),
 		cmocka_unit_test(the_command_line_wins_over_the_file),
 		cmocka_unit_test(a_missing_file_matters_only_when_it_was_named),
 		cmocka_unit_test(a_file_that_is_none_is_refused),
+		cmocka_unit_test(drop_ins_are_read_in_byte_order_after_the_file),
+		cmocka_unit_test(drop_ins_stand_without_the_file),
+		cmocka_unit_test(the_systems_home_has_its_settings_in_etc),
 	};
 	char *path;
 	int rc;
