@@ -5,9 +5,10 @@
 
 enum { MAX_PROBLEMS = 1000 }; /* listed a group */
 
-static bool add_problem(void *arg, const char *path, const char *reason)
+static bool add_problem(void *arg, const struct engine_problem *p)
 {
-	json_array_append_new(arg, json_pack("{s:o, s:o}", "path", api_name(path), "reason", api_message(reason)));
+	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:s}", "path", api_name(p->path), "reason",
+	                                     api_message(p->reason), "since", (json_int_t)p->since_s, "next", p->next));
 	return true;
 }
 

@@ -44,9 +44,13 @@ struct fetch *engine_fetch(struct engine *e); /* likewise */
 struct local *engine_local(struct engine *e); /* likewise */
 struct peer_group *engine_peers(struct engine *e);
 void engine_status(struct engine *e, struct engine_status *s);
-/* Everything that is not in sync and will not be by itself at once: path and reason (scan's and fetch's). At most max. */
-void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason),
-                     void *arg);
+struct engine_problem {
+	const char *path, *reason;
+	int64_t since_s; /* wall clock */
+	char next[64];   /* what happens next, for people */
+};
+/* Everything that is not in sync and will not be by itself at once, scan's and fetch's. At most max. */
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg);
 
 /* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share. has:
  * the short IDs of members known to have this version (ourselves included). after: begins with the first path behind

@@ -1,4 +1,5 @@
 /* See engine.h: what an engine tells, and what it does when asked. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,28 +137,39 @@ void engine_status(struct engine *e, struct engine_status *s)
 
 struct problems {
 	size_t left;
-	bool (*fn)(void *arg, const char *path, const char *reason);
+	bool (*fn)(void *arg, const struct engine_problem *p);
 	void *arg;
 };
 
-static bool local_problem(void *arg, const struct local_problem *p)
+static bool tell_problem(struct problems *list, const struct engine_problem *p)
 {
-	struct problems *list = arg;
+	return list->left-- > 0 && list->fn(list->arg, p) && list->left > 0;
+}
 
-	return list->left-- > 0 && list->fn(list->arg, p->path, p->reason) && list->left > 0;
+static bool local_problem(void *arg, const struct local_problem *l)
+{
+	return tell_problem(arg, &(struct engine_problem){ .path = l->path,
+	                                                   .reason = l->reason,
+	                                                   .since_s = l->since_s,
+	                                                   .next = "looked at again when it changes" });
 }
 
 static bool fetch_reason(void *arg, const struct fetch_download *d)
 {
-	struct problems *list = arg;
+	struct engine_problem p = { .path = d->path, .reason = d->reason, .since_s = d->since_s };
 
 	if (!d->reason)
 		return true;
-	return list->left-- > 0 && list->fn(list->arg, d->path, d->reason) && list->left > 0;
+	if (d->retry_s < 0)
+		(void)snprintf(p.next, sizeof(p.next), "goes on when a member that has it connects");
+	else if (d->retry_s == 0)
+		(void)snprintf(p.next, sizeof(p.next), "is tried again now");
+	else
+		(void)snprintf(p.next, sizeof(p.next), "tried again in %lld s", (long long)d->retry_s);
+	return tell_problem(arg, &p);
 }
 
-void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const char *path, const char *reason),
-                     void *arg)
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg)
 {
 	struct problems list = { .left = max, .fn = fn, .arg = arg };
 

@@ -42,10 +42,14 @@ static void add_problems(struct lines *l, const json_t *problems)
 	for (size_t i = 0; i < n && i < SHOWN_PROBLEMS; i++) {
 		char *path = cli_text(json_array_get(problems, i), "path");
 		char *reason = cli_text(json_array_get(problems, i), "reason");
+		char *next = cli_text(json_array_get(problems, i), "next");
+		char since[FORMAT_MAX];
 
-		add_line(l, mem_printf("  not synced: %s: %s", path, reason));
+		format_duration(since, (int64_t)time(NULL) - cli_number(json_array_get(problems, i), "since"));
+		add_line(l, mem_printf("  not synced: %s: %s (for %s; %s)", path, reason, since, next));
 		free(path);
 		free(reason);
+		free(next);
 	}
 	if (n > SHOWN_PROBLEMS)
 		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));

@@ -116,6 +116,8 @@ struct fetch_download {
 	bool complete;      /* one of the last 32 completed */
 	int64_t finished_s; /* wall clock, when complete */
 	const char *reason; /* why it waits; NULL when it does not */
+	int64_t since_s;    /* wall clock, with a reason: it has waited, and been tried again, since then */
+	int64_t retry_s;    /* seconds until it is tried again; -1: when a member that has it connects */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);

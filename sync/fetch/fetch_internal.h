@@ -80,7 +80,8 @@ struct ticket {
 	struct install_item *item; /* while INSTALLING; the batch's */
 	struct queue_entry queued;
 	enum reason reason, reported;
-	unsigned tries; /* since something last went well */
+	unsigned tries;     /* since something last went well */
+	int64_t failing_ms; /* the first of these tries */
 	int64_t since_ms,
 		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
 	struct ticket *prev, *next;           /* in its state's list */
@@ -145,9 +146,9 @@ struct fetch {
 
 	struct batch *batches; /* that are out */
 	int batches_out;
-	int64_t fsync_ns, syncfs_ns; /* what they took lately; 0: not known */
-	char *share_why;             /* the share is not there; owned; NULL: it is */
-	int64_t share_due_ms;
+	int64_t fsync_ns, syncfs_ns;         /* what they took lately; 0: not known */
+	char *share_why;                     /* the share is not there; owned; NULL: it is */
+	int64_t share_due_ms, share_gone_ms; /* looked for again; missed since */
 	unsigned share_tries;
 
 	size_t ndownloads, nparked;

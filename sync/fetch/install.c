@@ -282,7 +282,8 @@ static bool share_is_there(struct fetch *f)
 		f->tell = true;
 	free(f->share_why);
 	f->share_why = why;
-	f->share_tries++;
+	if (f->share_tries++ == 0)
+		f->share_gone_ms = fetch_now(f);
 	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
 	return false;
 }

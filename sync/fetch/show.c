@@ -21,6 +21,14 @@ static int64_t size_of(const struct ticket *t)
 	return t->want.kind == RECORD_FILE && !t->want.deleted ? t->want.content.size : 0;
 }
 
+static void show_wait(const struct fetch *f, struct fetch_download *d, int64_t since_ms, int64_t due_ms)
+{
+	int64_t now = fetch_now(f);
+
+	d->since_s = clock_wall_s() - (now - since_ms) / 1000;
+	d->retry_s = due_ms == INT64_MAX ? -1 : due_ms > now ? (due_ms - now + 999) / 1000 : 0;
+}
+
 static bool show_ticket(const struct fetch *f, const struct ticket *t,
                         bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
 {
@@ -30,8 +38,10 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 		download_progress(t->download, &d.done, &d.rate);
 	else if (t->state == TICKET_INSTALLING)
 		d.done = d.size;
-	if (d.reason == NULL && f->share_why != NULL)
-		d.reason = f->share_why;
+	if (d.reason != NULL)
+		show_wait(f, &d, t->failing_ms, t->due_ms);
+	else if ((d.reason = f->share_why) != NULL)
+		show_wait(f, &d, f->share_gone_ms, f->share_due_ms);
 	return fn(arg, &d);
 }
 

@@ -189,7 +189,8 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		ticket_free(f, t);
 		return;
 	}
-	t->tries++;
+	if (t->tries++ == 0)
+		t->failing_ms = fetch_now(f);
 	if (t->reason != reason)
 		f->tell = true;
 	t->reason = reason;
