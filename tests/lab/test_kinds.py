@@ -164,6 +164,40 @@ def test_ignored_files_stay_at_home(lab):
     assert got - {b".lanyardignore"} == {b"keep.tmp", b"src/build/out", b"src/z"}
 
 
+def test_new_ignore_rules_neither_delete_nor_send_again(lab):
+    a, b = pair(lab)
+    logs = {"x.log": trees.noise(300_000), "d/y.log": trees.noise(200_000, seed=1), "d/kept": b"kept"}
+    trees.write(a.share, logs)
+    tree = netlab.settle([a, b])
+
+    def rule(text):
+        """Set the rules on both, and say how many bytes of content that moved."""
+        before = a.counters()["bytes_sent"] + b.counters()["bytes_sent"]
+        for host in (a, b):
+            trees.write(host.share, {".lanyardignore": text})
+        for host in (a, b, a):
+            host.wait_sync(peers=1)
+        return a.counters()["bytes_sent"] + b.counters()["bytes_sent"] - before
+
+    def files(host):
+        return {p: e for p, e in trees.picture(host.share).items() if p != b".lanyardignore"}
+
+    assert rule(b"*.log\n") < 1000
+    assert files(a) == files(b) == tree
+    # What is ignored may change and go, and stays each one's own.
+    trees.write(a.share, {"x.log": b"mine alone"})
+    os.unlink(b.file("d/y.log"))
+    for host in (a, b, a):
+        host.wait_sync(peers=1)
+    assert b.read("x.log") == logs["x.log"] and a.read("d/y.log") == logs["d/y.log"]
+    # Back in the share, changes made meanwhile travel; the rest is known to be there.
+    trees.write(a.share, {"x.log": logs["x.log"]})
+    trees.write(b.share, {"d/y.log": logs["d/y.log"]})
+    assert rule(b"") < 1000
+    assert {p for p in files(a)} == {p for p in files(b)} == set(tree)
+    assert b.read("x.log") == logs["x.log"] and a.read("d/y.log") == logs["d/y.log"]
+
+
 def test_senseless_ignore_rules_hide_nothing_else(lab):
     a, b = lab.host("a"), lab.host("b")
     rules = [b"\xff\xfe\x00binary\x1b[31m", b"[unclosed", b"\\", b"!", b"/", b"**/" * 500 + b"deep", b"x" * 300_000]
