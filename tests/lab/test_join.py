@@ -135,13 +135,15 @@ def test_two_groups_on_one_agent_stay_apart(lab):
 def test_a_group_name_or_share_that_cannot_be_is_refused(lab):
     a = lab.host("a")
     a.daemon.start("--discovery", "off")
-    trees.write(a.home, {"../plain-file": b""})
+    trees.write(a.home, {"../plain-file": b"", "../link": ("link", ".")})
     for name, share in (("", a.share), ("a/b", a.share), ("esc\x1b[31m", a.share), ("x" * 65, a.share),
-                        ("ok", a.path("plain-file")), ("ok", a.home)):
+                        ("ok", a.path("plain-file")), ("ok", a.home), ("ok", a.dir), ("ok", "/"),
+                        ("ok", a.path("link", "home", "new")), ("ok", a.path("new", "..", "home"))):
         got = a.lanyard("create", name, "--share", share)
         assert got.code in (1, 2) and got.err.strip() and "\x1b" not in got.err, (name, share, got)
     a.cli("create", "pics", "--share", a.share)
-    for name, share in (("pics", a.path("else")), ("more", a.share), ("inside", a.file("inside"))):
+    for name, share in (("pics", a.path("else")), ("more", a.share), ("inside", a.file("inside")),
+                        ("new inside", a.path("link", "share", "new"))):
         got = a.lanyard("create", name, "--share", share)
         assert got.code == 1 and got.err.strip(), (name, share, got)
     assert len(a.cli("groups")["groups"]) == 1
