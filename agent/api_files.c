@@ -128,6 +128,16 @@ static void files_end(void *state)
 	free(f);
 }
 
+static bool note_any(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas)
+{
+	(void)r;
+	(void)here;
+	(void)has;
+	(void)nhas;
+	*(bool *)arg = true;
+	return false;
+}
+
 static const struct control_stream document = { "application/json", more_files, files_end };
 static const struct control_stream line_by_line = { "application/x-ndjson", more_files, files_end };
 
@@ -136,6 +146,7 @@ void api_files(struct api *api, struct control_call *call)
 	struct engine *e = api_engine(api, call);
 	const char *text = control_query(call, "path");
 	int64_t lines = 0;
+	bool any = false;
 	struct files *f;
 	char *under;
 
@@ -152,6 +163,13 @@ void api_files(struct api *api, struct control_call *call)
 	if (engine_index(e) == NULL) {
 		free(under);
 		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
+		return;
+	}
+	if (under[0] != '\0')
+		engine_files(e, under, NULL, note_any, &any);
+	if (under[0] != '\0' && !any) {
+		free(under);
+		control_fail(call, 404, "there is no %s in the group", text);
 		return;
 	}
 	f = MEM_NEW(struct files);

@@ -10,24 +10,19 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
-struct listing {
-	uint64_t lines;
-};
-
 static bool print_file(void *arg, const char *line, size_t n)
 {
-	struct listing *listing = arg;
 	json_t *file = json_loadb(line, n, 0, NULL);
 	char *path = cli_text(file, "path");
 	char *kind = cli_text(file, "kind");
 	size_t members = json_array_size(json_object_get(file, "members"));
 	char size[FORMAT_MAX] = "";
 
+	(void)arg;
 	if (strcmp(kind, "file") == 0)
 		format_bytes(size, cli_number(file, "size"));
 	(void)printf("%-7s %7s  %-4s  %zu have it  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", members,
 	             path);
-	listing->lines++;
 	free(path);
 	free(kind);
 	json_decref(file);
@@ -39,7 +34,6 @@ int files_list(struct cli *cli, int argc, char **argv)
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 1, 2, argc, argv);
 	const char *under = words == 2 ? argv[1] : "";
-	struct listing listing = { 0 };
 	char *name;
 	char *encoded;
 	char *path;
@@ -55,11 +49,7 @@ int files_list(struct cli *cli, int argc, char **argv)
 	name = http_encode(argv[0]);
 	encoded = http_encode(under);
 	path = mem_printf("/groups/%s/files?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
-	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, &listing);
-	if (rc == CLI_DONE && !cli->json && listing.lines == 0 && under[0] != '\0') {
-		cli_error("there is no %s in the group", under);
-		rc = CLI_REFUSED;
-	}
+	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, NULL);
 	free(path);
 	free(encoded);
 	free(name);

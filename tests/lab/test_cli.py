@@ -54,7 +54,8 @@ def test_usage_errors_exit_2_and_say_what_was_meant(lab, command):
 
 @pytest.mark.parametrize("command", [
     ["members", "nosuch"], ["files", "nosuch"], ["invite", "nosuch"], ["leave", "nosuch"], ["verify", "nosuch"],
-    ["wait", "nosuch"], ["create", "pics", "--share", "/proc/nosuch"], ["create", "pics"]], ids=" ".join)
+    ["wait", "nosuch"], ["create", "pics", "--share", "/proc/nosuch"], ["create", "pics"], ["files", "pics", "nosuch"],
+    ["--json", "files", "pics", "nosuch"]], ids=" ".join)
 def test_what_cannot_be_done_exits_1_and_says_why(lab, command):
     a = alone(lab)
     got = a.lanyard(*command)
