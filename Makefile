@@ -50,10 +50,10 @@ UNIT_BIN  := $(UNIT_SRC:%.c=$(B)/%)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
-ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c)
+ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: all run check help install clean lab lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench
+.PHONY: all run check help install clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -150,6 +150,18 @@ lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
 
+# The library that counts the agent's calls and kills it, or lets them fail, at any one of them.
+FAULT_LIB := $(B)/tests/fault/preload.so
+$(FAULT_LIB): tests/fault/preload.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+fault-lib: $(FAULT_LIB)
+
+fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) $(PYTEST) tests/fault
+
 lab: all ## open a laboratory of hosts with agents, and a shell to play in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
 
@@ -160,6 +172,7 @@ check: ## install what the tests need, and pass all of them
 	+$(Q)$(MAKE) asan-unit
 	+$(Q)$(MAKE) tsan-unit
 	+$(Q)$(MAKE) lab-test
+	+$(Q)$(MAKE) fault-test
 	+$(Q)$(MAKE) lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.

@@ -106,6 +106,16 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 	return f->dirty ? fetch_now(f) : due;
 }
 
+/* What an earlier life had begun may be wanted no longer by the time its turn would have come. */
+static void clean_again(struct fetch *f)
+{
+	if (!f->parts_kept || f->paused || !fetch_idle(f) || f->dying != NULL)
+		return;
+	f->parts_kept = false;
+	f->cleaning = true;
+	parts_clean(f);
+}
+
 static void tell(struct fetch *f)
 {
 	bool idle = fetch_idle(f);
@@ -140,6 +150,7 @@ static void end_of_turn(void *arg)
 	install_pump(f);
 	route_fresh(f);
 	set_timer(f, next_due(f, waiting));
+	clean_again(f);
 	tell(f);
 }
 

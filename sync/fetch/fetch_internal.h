@@ -119,10 +119,11 @@ struct fetch {
 	struct loop_timer *timer;
 	int64_t timer_at_ms; /* INT64_MAX: not running */
 	bool started, paused;
-	bool cleaning; /* parts/ is being looked through: nothing is installed yet */
-	bool dead;     /* freed, but for jobs that are out */
-	bool dirty;    /* something is to be done at the end of this turn */
-	bool tell;     /* config.state is due */
+	bool cleaning;   /* parts/ is being looked through: nothing is installed yet */
+	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
+	bool dead;       /* freed, but for jobs that are out */
+	bool dirty;      /* something is to be done at the end of this turn */
+	bool tell;       /* config.state is due */
 	bool was_idle;
 	int jobs; /* out, of any kind */
 

@@ -138,6 +138,16 @@ static bool read_map(struct clean_job *job, const char *name, struct found *foun
 	return good;
 }
 
+/* A map without a part: a crash came between the rename into the share and the map's removal. */
+static bool has_part(const struct clean_job *job, const char *base)
+{
+	char part[FILE_NAME];
+	struct fs_stat st;
+
+	(void)snprintf(part, sizeof(part), "%s.part", base);
+	return fs_stat_at(job->parts, part, &st) < 0 || st.kind != 0;
+}
+
 static void find_map(struct clean_job *job, const char *name)
 {
 	struct found found = { .wanted = false };
@@ -145,7 +155,7 @@ static void find_map(struct clean_job *job, const char *name)
 	if (strlen(name) != PART_NAME + 4 || job->n == FOUND_MAX)
 		return;
 	memcpy(found.name, name, PART_NAME);
-	if (!read_map(job, name, &found)) {
+	if (!has_part(job, found.name) || !read_map(job, name, &found)) {
 		remove_part(job, found.name);
 		return;
 	}
@@ -226,6 +236,7 @@ static void looked(void *arg)
 		index_wanted(f->c.index, job->found[i].path, is_content, &job->found[i]);
 		unwanted += !job->found[i].wanted;
 	}
+	f->parts_kept = unwanted < job->n;
 	if (unwanted > 0)
 		workers_submit(f->c.workers, WORKERS_QUICK, remove_unwanted, cleaned, job);
 	else

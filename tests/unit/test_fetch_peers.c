@@ -222,6 +222,47 @@ static void parts_nobody_wants_are_removed(void **state)
 	free(bytes);
 }
 
+/* Found by a kill between the rename into the share and the row: nothing would have removed the map before the next start. */
+static void map_without_its_part_is_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+	char command[200];
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	fetch_end();
+	snprintf(command, sizeof(command), "rm %s/.lanyard/parts/*.part", w->share_dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(parts_left(), 1);
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+static void part_deleted_by_its_owner_while_we_were_away_is_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+	struct record r;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	fetch_end();
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 2);
+	r = peer_record(ANNA, "left", RECORD_FILE);
+	r.deleted = true;
+	say(ANNA, &r, NULL, 0);
+	RUN_UNTIL(parts_left() == 0);
+	assert_true(run());
+	free(bytes);
+}
+
 static void vanished_want_drops_its_part(void **state)
 {
 	uint8_t *one = noise(BIG, 10), *two = noise(BIG, 11);
@@ -350,6 +391,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(download_resumes_after_a_restart, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(lying_map_costs_only_fetching, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(parts_nobody_wants_are_removed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(map_without_its_part_is_removed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(part_deleted_by_its_owner_while_we_were_away_is_removed, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(vanished_want_drops_its_part, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(local_blocks_are_copied, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(rotten_local_blocks_are_fetched, world_setup, world_teardown),

@@ -1,0 +1,235 @@
+"""Two or three real agents on loopback, one of them with the preload library, in a folder in memory.
+
+The agents are driven by the command-line contract alone.  What the library is told goes through a page of shared memory
+(class Fault); the agent knows nothing of it.
+"""
+import ctypes
+import errno
+import json
+import mmap
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lab"))
+import trees  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("LANYARD_BUILD", os.path.join(ROOT, "build")))
+PRELOAD = os.environ.get("LANYARD_FAULT_PRELOAD", os.path.join(BUILD, "tests", "fault", "preload.so"))
+WHERE = os.environ.get("LANYARD_FAULT_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+ALL = os.environ.get("LANYARD_FAULT") == "all"
+GROUP = "g"
+
+KINDS = ("create", "write", "rename", "link", "unlink", "mkdir", "chmod", "utime", "trunc", "sync", "allocate", "clone",
+         "open", "read", "stat", "list")
+CHANGES = KINDS[:12]
+READS = KINDS[12:]
+COUNT, KILL, FAIL = range(3)
+
+
+class StandError(Exception):
+    pass
+
+
+def until(what, test, seconds=20.0, every=0.005):
+    end = time.monotonic() + seconds
+    while True:
+        got = test()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise StandError("not within %.0f s: %s" % (seconds, what() if callable(what) else what))
+        time.sleep(every)
+
+
+class Control(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_uint32) for n in ("armed", "action", "at", "count", "fired", "error", "kinds", "times")] + [
+        ("what", ctypes.c_char * 480)]
+
+
+class Fault:
+    """The shared page: arm() starts counting; disarm() ends it and returns the number of calls."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "wb") as f:
+            f.write(bytes(4096))
+        with open(path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), 4096)
+        self.page = Control.from_buffer(self.map)
+
+    def arm(self, action, at=0, error=0, kinds=CHANGES, times=1):
+        p = self.page
+        p.armed = 0
+        p.action, p.at, p.error, p.times = action, at, error, times
+        p.count = p.fired = 0
+        p.kinds = sum(1 << KINDS.index(k) for k in kinds)
+        p.what = b""
+        p.armed = 1
+
+    def disarm(self):
+        self.page.armed = 0
+        return self.page.count
+
+    @property
+    def fired(self):
+        return bool(self.page.fired)
+
+    @property
+    def what(self):
+        return self.page.what.decode(errors="replace")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Agent:
+    """One lanyardd: home, share, log, and the way to start, kill and ask it."""
+
+    def __init__(self, folder, name, faulty=False):
+        self.name, self.dir = name, os.path.join(folder, name)
+        self.home, self.share = os.path.join(self.dir, "home"), os.path.join(self.dir, "share")
+        os.makedirs(self.home, mode=0o700)
+        os.makedirs(self.share)
+        self.port = free_port()
+        self.log_path = os.path.join(self.dir, "log")
+        self.fault = Fault(os.path.join(self.dir, "control")) if faulty else None
+        self.proc, self.dials = None, []
+
+    def start(self, wait=True):
+        if self.fault is not None and not os.path.exists(PRELOAD):
+            raise StandError("%s is not built (make fault-lib)" % PRELOAD)
+        env = {"PATH": os.environ["PATH"], "HOME": self.dir, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        if self.fault is not None:
+            env.update(LD_PRELOAD=PRELOAD, FAULT_CONTROL=self.fault.path, FAULT_ROOTS="%s:%s" % (self.home, self.share))
+        cmd = [os.path.join(BUILD, "lanyardd"), "--home", self.home, "--discovery", "off",
+               "--listen", "127.0.0.1:%d" % self.port]
+        for other in self.dials:
+            cmd += ["--peer", "127.0.0.1:%d" % other.port]
+        with open(self.log_path, "ab") as log:
+            self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/")
+        if wait:
+            until(lambda: "%s answers\n%s" % (self.name, self.tail()), self.answers)
+
+    def answers(self):
+        if not self.running():
+            raise StandError("%s ended with %s\n%s" % (self.name, self.proc.returncode, self.tail()))
+        path = os.path.join(self.home, "control.sock")
+        return os.path.exists(path) and self.lanyard("--json", "status").returncode == 0
+
+    def running(self):
+        return self.proc is not None and self.proc.poll() is None
+
+    def stop(self):
+        if self.running():
+            self.proc.send_signal(signal.SIGCONT)
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                code = self.proc.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill9()
+                raise StandError("%s does not stop\n%s" % (self.name, self.tail()))
+            if code != 0:
+                raise StandError("%s stopped with %d\n%s" % (self.name, code, self.tail()))
+
+    def kill9(self):
+        if self.proc is not None:
+            self.proc.kill()
+            self.proc.wait()
+
+    def command(self, *args):
+        return [os.path.join(BUILD, "lanyard"), "--home", self.home, *args]
+
+    def lanyard(self, *args, timeout=60):
+        return subprocess.run(self.command(*args), capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+    def cli(self, *args):
+        got = self.lanyard("--json", *args)
+        if got.returncode != 0:
+            raise StandError("%s: lanyard %s: exit %d: %s" % (self.name, args, got.returncode, got.stderr.decode()))
+        return json.loads(got.stdout) if got.stdout.strip() else None
+
+    def status(self):
+        return self.cli("status")["groups"][0]
+
+    def waiting(self, seconds=20, peers=1):
+        """`lanyard wait`, started and not waited for."""
+        return subprocess.Popen(self.command("wait", GROUP, "--peers", str(peers), "--timeout", "%d" % seconds),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait_sync(self, seconds=20, peers=1):
+        got = self.lanyard("wait", GROUP, "--peers", str(peers), "--timeout", "%d" % seconds, timeout=seconds + 15)
+        if got.returncode != 0:
+            raise StandError("%s does not come in sync: %s\n%s\n%s" % (
+                self.name, got.stderr.decode(), json.dumps(self.cli("status"), indent=1), self.tail()))
+
+    def path(self, *parts):
+        return os.path.join(self.share, *parts)
+
+    def tail(self, lines=25):
+        try:
+            with open(self.log_path, "rb") as f:
+                return "--- log of %s ---\n%s" % (self.name, "\n".join(f.read().decode(errors="replace").splitlines()[-lines:]))
+        except FileNotFoundError:
+            return ""
+
+
+class Stand:
+    """Agents in one group, each told every other's address; the last one is the victim, with the library loaded."""
+
+    def __init__(self, names=("peer", "victim"), faulty=("victim",)):
+        self.dir = tempfile.mkdtemp(prefix="lanyard-fault-", dir=WHERE)
+        self.agents = [Agent(self.dir, n, n in faulty) for n in names]
+        self.peer, self.victim = self.agents[0], self.agents[-1]
+        for a in self.agents:
+            a.dials = [b for b in self.agents if b is not a]
+
+    def __enter__(self):
+        try:
+            self.form()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def form(self):
+        for a in self.agents:
+            a.start()
+        self.peer.cli("create", GROUP, "--share", self.peer.share)
+        token = self.peer.lanyard("invite", GROUP).stdout.decode().strip()
+        for a in self.agents[1:]:
+            a.cli("join", "--invite", token, "--share", a.share)
+        self.settle()
+
+    def __exit__(self, *exc):
+        for a in self.agents:
+            a.kill9()
+        if os.environ.get("LANYARD_FAULT_KEEP") is None:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def settle(self, seconds=20):
+        """Wait until all say in sync, and insist that their trees are alike; return the picture."""
+        for _ in range(1 if len(self.agents) < 3 else 2):
+            for a in self.agents:
+                a.wait_sync(seconds, len(self.agents) - 1)
+        pictures = [trees.picture(a.share) for a in self.agents]
+        for a, other in zip(self.agents[1:], pictures[1:]):
+            said = trees.differences(pictures[0], other)
+            if said:
+                raise StandError("%s and %s say in sync and are not alike:\n%s\n%s\n%s" % (
+                    self.agents[0].name, a.name, "\n".join(said), self.agents[0].tail(), a.tail()))
+        return pictures[0]
+
+
+def error_name(number):
+    return errno.errorcode.get(number, "short") if number else "short"
