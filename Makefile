@@ -176,9 +176,10 @@ check: ## install what the tests need, and pass all of them
 	+$(Q)$(MAKE) lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
-lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, and that includes go one way
+lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, and that the units are tight
 	$(Q)scripts/check-arrows --self-test
 	$(Q)scripts/check-arrows
+	$(Q)scripts/check-units
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
 	$(Q)cppcheck --quiet -j $$(nproc) --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--library=gnu --library=posix --library=scripts/cppcheck.cfg --suppress=missingIncludeSystem --suppress=readdirCalled \

@@ -14,11 +14,14 @@
 #include "agent/agent.h"
 #include "agent/api.h"
 #include "agent/config.h"
+#include "agent/confine.h"
 #include "agent/control.h"
 #include "agent/declared.h"
 #include "agent/home.h"
 #include "agent/notify.h"
 #include "agent/options.h"
+#include "agent/runtime.h"
+#include "agent/summary.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -30,12 +33,13 @@ struct program {
 	struct options options;
 	struct config config;
 	struct home home;
+	struct runtime runtime;
 	struct loop *loop;
 	struct loop_signal *sigterm, *sigint, *sighup;
 	struct notify *notify;
 	struct events *events;
-	struct events_listener *listener;
 	struct agent *agent;
+	struct summary *summary;
 	struct api *api;
 	struct control *control;
 	bool stopping; /* a signal said so */
@@ -68,6 +72,7 @@ static void prepare_process(void)
 		close(fd);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	confine_process();
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return;
 	if (files.rlim_cur < MAX_FILES && files.rlim_cur < files.rlim_max) {
@@ -190,45 +195,6 @@ static void block_signals(void)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* --- what the service manager shows --- */
-
-struct summary {
-	size_t groups, in_sync, peers;
-};
-
-static bool sum_up(void *arg, struct engine *e)
-{
-	struct summary *sum = arg;
-	struct engine_status s = { 0 };
-
-	engine_status(e, &s);
-	sum->groups++;
-	sum->in_sync += s.in_sync;
-	if (s.peers > sum->peers)
-		sum->peers = s.peers;
-	return true;
-}
-
-static void on_event(void *arg, const struct event *event)
-{
-	static const char *const telling[] = { "ready",   "joined", "left", "peer-connected", "peer-disconnected",
-		                               "in-sync", "syncing" };
-	struct program *p = arg;
-	struct summary sum = { 0 };
-	bool tells = false;
-	char *text;
-
-	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
-		tells = tells || strcmp(event->kind, telling[i]) == 0;
-	/* The agent emits its first events before it is there to be asked. */
-	if (!tells || p->agent == NULL)
-		return;
-	agent_engines(p->agent, sum_up, &sum);
-	text = mem_printf("%zu of %zu groups in sync, %zu peers connected", sum.in_sync, sum.groups, sum.peers);
-	notify_status(p->notify, text);
-	free(text);
-}
-
 /* --- start, run, stop --- */
 
 static int open_home(struct program *p)
@@ -285,7 +251,6 @@ static int start_loop(struct program *p)
 		return complain(mem_printf("signals cannot be handled: %s", strerror(errno)));
 	p->notify = notify_new(p->loop);
 	p->events = events_new();
-	p->listener = events_listen(p->events, on_event, p);
 	return 0;
 }
 
@@ -313,7 +278,9 @@ static int start_control(struct program *p)
 	char *why = NULL;
 
 	p->api = api_new(p->loop, p->agent, p->events, p->config.name, p->config.listen);
-	p->control = control_new(p->loop, p->home.dirfd, p->home.path, api_handle, p->api, &why);
+	if (runtime_open(&p->runtime, &p->home, &why) < 0)
+		return complain(why);
+	p->control = control_new(p->loop, p->runtime.dirfd, p->runtime.path, api_handle, p->api, &why);
 	return p->control == NULL ? complain(why) : 0;
 }
 
@@ -324,6 +291,7 @@ static void run(struct program *p)
 	agent_id_text(id, agent_self(p->agent));
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
 	declared_join(p->agent, &p->config);
+	p->summary = summary_new(p->loop, p->agent, p->events, p->notify);
 	notify_ready(p->notify);
 	loop_run(p->loop);
 }
@@ -331,7 +299,7 @@ static void run(struct program *p)
 static void stop(struct program *p)
 {
 	control_free(p->control);
-	events_unlisten(p->events, p->listener);
+	summary_free(p->summary);
 	agent_free(p->agent);
 	api_free(p->api); /* after the agent, which may still report to it */
 	events_free(p->events);
@@ -343,6 +311,7 @@ static void stop(struct program *p)
 	loop_signal_free(p->sigterm);
 	loop_free(p->loop);
 	config_free(&p->config);
+	runtime_close(&p->runtime);
 	home_close(&p->home);
 	options_free(&p->options);
 }
@@ -388,7 +357,7 @@ static int serve(struct program *p)
 
 int main(int argc, char **argv)
 {
-	struct program p = { .home = { .dirfd = -1, .lock_fd = -1 } };
+	struct program p = { .home = { .dirfd = -1, .lock_fd = -1 }, .runtime = { .dirfd = -1 } };
 	int status;
 
 	prepare_process();

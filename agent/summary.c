@@ -1,0 +1,143 @@
+/* See summary.h. */
+#include "agent/summary.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { SOON_MS = 500, AGAIN_MS = 2000 };
+
+struct summary {
+	struct agent *agent;
+	struct notify *notify;
+	struct events *events;
+	struct events_listener *listener;
+	struct loop_timer *timer; /* runs while the line may have changed */
+	char *told;               /* the line as last told; NULL: none yet */
+};
+
+/* --- the line --- */
+
+static void add_part(char **text, char *part)
+{
+	char *before = *text;
+
+	*text = before == NULL ? part : mem_printf("%s, %s", before, part);
+	if (before != NULL)
+		free(part);
+	free(before);
+}
+
+static char *count(int64_t n, const char *what)
+{
+	return mem_printf("%" PRId64 " %s%s", n, what, n == 1 ? "" : "s");
+}
+
+char *summary_text(const struct summary_facts *f)
+{
+	char *text = NULL;
+
+	if (f->groups == 0)
+		return mem_strdup("in no group yet: lanyard create, or lanyard join");
+	add_part(&text, f->peers == 0 ? mem_strdup("no peers") : count((int64_t)f->peers, "peer"));
+	if (f->files > 0)
+		add_part(&text, mem_printf("%" PRId64 " file%s to go", f->files, f->files == 1 ? "" : "s"));
+	else if (f->scanning > 0)
+		add_part(&text, mem_strdup("looking at what is here"));
+	else if (f->failed + f->joining + f->paused < f->groups)
+		add_part(&text, mem_strdup("in sync"));
+	if (f->joining > 0)
+		add_part(&text, mem_printf("joining %zu group%s", f->joining, f->joining == 1 ? "" : "s"));
+	if (f->paused > 0)
+		add_part(&text, mem_printf("%zu group%s paused", f->paused, f->paused == 1 ? "" : "s"));
+	if (f->failed > 1)
+		add_part(&text, mem_printf("%zu groups have problems: lanyard status", f->failed));
+	else if (f->failed == 1)
+		add_part(&text, mem_printf("%s: %s", f->name, f->problem != NULL ? f->problem : "a problem"));
+	return text;
+}
+
+/* --- its facts --- */
+
+static bool add_group(void *arg, struct engine *e)
+{
+	struct summary_facts *f = arg;
+	struct engine_status s = { 0 };
+
+	engine_status(e, &s);
+	f->groups++;
+	f->files += s.wanted;
+	f->joining += s.state == ENGINE_JOINING;
+	f->paused += s.state == ENGINE_PAUSED;
+	f->scanning += s.state == ENGINE_SCANNING || (s.state == ENGINE_SYNCING && s.wanted == 0) ||
+	               (s.state == ENGINE_WAITING && s.wanted == 0);
+	if (s.state == ENGINE_ERROR && f->failed++ == 0) {
+		f->name = engine_name(e);
+		f->problem = s.error;
+	}
+	return true;
+}
+
+static bool add_peer(void *arg, const struct peer_connection *c)
+{
+	(void)c;
+	++*(size_t *)arg;
+	return true;
+}
+
+static void tell(void *arg)
+{
+	struct summary *s = arg;
+	struct summary_facts facts = { 0 };
+	char *text;
+
+	agent_engines(s->agent, add_group, &facts);
+	peers_each(agent_peers(s->agent), add_peer, &facts.peers);
+	text = summary_text(&facts);
+	/* No event tells how far a transfer is. */
+	if (facts.files > 0 || facts.scanning > 0)
+		loop_timer_start(s->timer, AGAIN_MS, 0);
+	if (s->told != NULL && strcmp(s->told, text) == 0) {
+		free(text);
+		return;
+	}
+	notify_status(s->notify, text);
+	free(s->told);
+	s->told = text;
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+	struct summary *s = arg;
+
+	(void)event;
+	if (!loop_timer_running(s->timer))
+		loop_timer_start(s->timer, SOON_MS, 0);
+}
+
+/* --- making and ending --- */
+
+struct summary *summary_new(struct loop *loop, struct agent *agent, struct events *events, struct notify *notify)
+{
+	struct summary *s = MEM_NEW(struct summary);
+
+	s->agent = agent;
+	s->notify = notify;
+	s->events = events;
+	s->timer = loop_timer_new(loop, tell, s);
+	s->listener = events_listen(events, on_event, s);
+	tell(s);
+	return s;
+}
+
+void summary_free(struct summary *s)
+{
+	if (s == NULL)
+		return;
+	events_unlisten(s->events, s->listener);
+	loop_timer_free(s->timer);
+	free(s->told);
+	free(s);
+}
