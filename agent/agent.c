@@ -232,6 +232,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .home_dirfd = a->home_dirfd,
 		                              .rescan_s = config->rescan_s,
 		                              .scrub_s = config->scrub_s,
+		                              .versions_age_s = config->versions_age_s,
+		                              .versions_percent = config->versions_percent,
 		                              .changed = agent_publish,
 		                              .arg = a };
 	load_groups(a);

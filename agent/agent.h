@@ -17,7 +17,9 @@ struct agent_config {
 	size_t nstatic_peers;
 	const char *name; /* host name, for people */
 	int64_t rescan_s;
-	int64_t scrub_s; /* time between scrubs; 0: none */
+	int64_t scrub_s;        /* time between scrubs; 0: none */
+	int64_t versions_age_s; /* of the oldest versions that are kept; 0: none are */
+	int versions_percent;   /* of the disk that they may fill */
 	int worker_threads;
 };
 

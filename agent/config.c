@@ -8,6 +8,7 @@
 #include "agent/config_internal.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
+#include "sync/versions/kept_policy.h"
 #include "sync/share/path.h"
 
 enum {
@@ -18,6 +19,8 @@ enum {
 	RESCAN_DEFAULT = 3600,
 	SCRUB_MAX = 3650 * 86400,
 	SCRUB_DEFAULT = 30 * 86400,
+	VERSIONS_AGE_MAX = 3650 * 86400,
+	VERSIONS_PERCENT_MAX = 90,
 };
 
 void config_init(struct config *c, const char *host_name)
@@ -25,7 +28,9 @@ void config_init(struct config *c, const char *host_name)
 	*c = (struct config){ .discovery = DISCOVERY_AUTO,
 		              .log_level = LOG_INFO,
 		              .rescan_s = RESCAN_DEFAULT,
-		              .scrub_s = SCRUB_DEFAULT };
+		              .scrub_s = SCRUB_DEFAULT,
+		              .versions_age_s = KEPT_AGE_S,
+		              .versions_percent = KEPT_DISK_PERCENT };
 	c->listen = mem_strdup("4170");
 	c->name = mem_strdup(host_name);
 }
@@ -146,6 +151,33 @@ static int set_scrub(void *target, const char *value)
 	return 0;
 }
 
+static int set_versions_age(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds > VERSIONS_AGE_MAX))
+		return -1;
+	c->versions_age_s = seconds;
+	return 0;
+}
+
+static int set_versions_disk(void *target, const char *value)
+{
+	struct config *c = target;
+	size_t len = strlen(value);
+	char number[4] = "";
+	int64_t percent;
+
+	if (len < 2 || len > sizeof(number) || value[len - 1] != '%')
+		return -1;
+	memcpy(number, value, len - 1);
+	if (args_number(number, 0, VERSIONS_PERCENT_MAX, &percent) < 0)
+		return -1;
+	c->versions_percent = (int)percent;
+	return 0;
+}
+
 static int set_name(void *target, const char *value)
 {
 	struct config *c = target;
@@ -238,6 +270,8 @@ const struct config_key config_agent_keys[] = {
 	{ "log-level", set_log_level, false, "error, warn, info or debug" },
 	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
 	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ "versions-age", set_versions_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ "versions-disk", set_versions_disk, false, "0% to 90%" },
 	{ 0 },
 };
 

@@ -33,6 +33,8 @@ struct config {
 	enum log_level log_level;
 	int64_t rescan_s;
 	int64_t scrub_s;
+	int64_t versions_age_s; /* 0: off */
+	int versions_percent;
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */
@@ -43,7 +45,7 @@ void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
 /* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
+ * "scrub-interval", "versions-age", "versions-disk", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
  * replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 

@@ -200,6 +200,7 @@ static void start(struct engine *e)
 	local_start(e->local);
 	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
 	engine_verify_start(e);
+	engine_versions_start(e);
 	fetch_start(e->fetch);
 	if (e->paused) {
 		fetch_pause(e->fetch, true);
@@ -221,6 +222,7 @@ static void stop(struct engine *e)
 	loop_timer_stop(e->retry);
 	loop_timer_stop(e->look);
 	engine_verify_stop(e);
+	engine_versions_stop(e);
 	struct local *local = e->local;
 	struct fetch *fetch = e->fetch;
 

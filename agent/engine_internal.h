@@ -15,7 +15,9 @@ struct engine_context {
 	const char *home; /* absolute */
 	int home_dirfd;
 	int64_t rescan_s;
-	int64_t scrub_s; /* between scrubs; 0: never */
+	int64_t scrub_s;        /* between scrubs; 0: never */
+	int64_t versions_age_s; /* of the oldest versions that are kept; 0: none are */
+	int versions_percent;   /* of the disk that they may fill */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
 	void *arg;
@@ -48,6 +50,9 @@ struct engine {
 	struct engine_verify *verify;
 	struct loop_timer *scrub; /* looks whether one is due; NULL while stopped */
 	bool scrubbing;
+	struct loop_timer *thin; /* engine_versions.c; NULL while stopped */
+	bool thin_soon, thinning, thin_again;
+	int64_t thin_gap_ms;
 	int64_t scrub_saved_s; /* loop's clock */
 };
 
@@ -72,6 +77,11 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 /* engine_verify.c: scrubs from now on; drops a verify or scrub that is running (its done is not called) and scrubs no more. */
 void engine_verify_start(struct engine *e);
 void engine_verify_stop(struct engine *e);
+
+/* engine_versions.c: versions are thinned from now on, and soon; no more. */
+void engine_versions_start(struct engine *e);
+void engine_versions_thin(struct engine *e);
+void engine_versions_stop(struct engine *e);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);

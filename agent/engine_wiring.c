@@ -139,6 +139,11 @@ static void fetch_problem(void *arg, const char *path, const char *reason)
 	free(name);
 }
 
+static void fetch_versions(void *arg)
+{
+	engine_versions_thin(arg);
+}
+
 static void fetch_state(void *arg)
 {
 	struct engine *e = arg;
@@ -271,6 +276,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .installed = fetch_installed,
 	                                         .conflict = fetch_conflict,
 	                                         .problem = fetch_problem,
+	                                         .versions = fetch_versions,
 	                                         .state = fetch_state,
 	                                         .arg = e });
 }

@@ -135,6 +135,8 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		{ "peer taken away", !peers_within(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
 		{ "scrub-interval", old->scrub_s != new->scrub_s },
+		{ "versions-age", old->versions_age_s != new->versions_age_s },
+		{ "versions-disk", old->versions_percent != new->versions_percent },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -265,6 +267,8 @@ static int start_agent(struct program *p)
 		.name = p->config.name,
 		.rescan_s = p->config.rescan_s,
 		.scrub_s = p->config.scrub_s,
+		.versions_age_s = p->config.versions_age_s,
+		.versions_percent = p->config.versions_percent,
 		.worker_threads = worker_threads(),
 	};
 	char *why = NULL;

@@ -7,7 +7,7 @@
  * a ticket. One path has one ticket under way at a time.
  *
  * Commit order, never shortened (design.md, 8): part opened exclusively beneath the share -> write -> verify -> fsync -> look again at
- * the target -> rename -> fsync folder -> index row -> (commit) -> tell others. */
+ * the target -> rename -> fsync folder -> index row -> (commit) -> tell others. What the rename replaces becomes a version. */
 #ifndef LANYARD_SYNC_FETCH_FETCH_H
 #define LANYARD_SYNC_FETCH_FETCH_H
 
@@ -60,6 +60,8 @@ struct fetch_config {
 	void (*installed)(void *arg, const struct record *r);
 	void (*conflict)(void *arg, const char *path, const char *of);
 	void (*problem)(void *arg, const char *path, const char *reason);
+	/* Versions were kept (sync/versions), or the disk has no room for more: time to thin them. NULL: nobody does. */
+	void (*versions)(void *arg);
 	/* Idle became busy or the reverse; held numbers went down; a ticket's reason changed. */
 	void (*state)(void *arg);
 	void *arg;

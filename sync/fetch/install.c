@@ -107,6 +107,8 @@ static void take_outcome(struct fetch *f, struct batch *b)
 	DL_DELETE(f->batches, b);
 	b->taken = true;
 	note_costs(f, &b->job);
+	if (b->job.kept > 0 && f->c.versions != NULL)
+		f->c.versions(f->c.arg);
 	if (f->count[TICKET_WAITING] > 0)
 		retry_after(f, b);
 	for (size_t i = 0; i < b->n; i++) {

@@ -6,29 +6,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "sync/fetch/install_job.h"
 #include "sync/fetch/swap.h"
+#include "sync/versions/kept.h"
 
 static bool is_live(const struct record *r)
 {
 	return r != NULL && !r->deleted;
 }
 
-/* The name in parts/ for what is about to come out of the item's path. goes_in: the new thing changes places with it. */
-static void name_swap(struct install_job *job, struct install_item *item, bool goes_in, char name[SWAP_NAME_MAX])
+/* The name in parts/ under which the new thing changes places with what is at the item's path. */
+static void name_swap(struct install_job *job, struct install_item *item, char name[SWAP_NAME_MAX])
 {
-	const struct record *ours = item->op == INSTALL_MOVE ? item->from : item->ours;
+	const struct record *ours = item->ours;
 	struct swap s = {
 		.id = job->id,
 		.number = job->swaps++,
 		.old_ino = ours->seen.ino,
 		.old_size = ours->seen.size,
 		.old_mtime_ns = ours->seen.mtime_ns,
-		.new_size = goes_in ? item->made.size : -1,
-		.new_mtime_ns = goes_in ? item->made.mtime_ns : 0,
+		.new_size = item->made.size,
+		.new_mtime_ns = item->made.mtime_ns,
+		.tag = kept_tag_of(item->want->path),
 	};
 
-	if (goes_in && item->part != NULL)
+	if (item->part != NULL)
 		memcpy(s.part, item->part, 32);
 	swap_name(name, &s);
 }
@@ -66,75 +69,114 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 	return 0;
 }
 
-/* Moves the thing at name out to parts/`swap` and makes sure it is what the row says; if not, it goes back. */
+/* What stands at name becomes a version, if it is what the row says; if not, it goes back. *out: where it is, to be closed. */
 static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                    char swap[SWAP_NAME_MAX])
+                    struct kept_place *out)
 {
 	struct fs_stat st;
 
-	name_swap(job, item, false, swap);
+	*out = KEPT_PLACE_NONE;
 	install_hook(STEP_LOOKED, item->want->path);
-	while (fs_rename_noreplace(d->fd, name, job->parts, swap) < 0) {
+	if (kept_place_new(job->root, item->want->path, out) < 0)
+		return install_fail(item, INSTALL_ERROR, errno);
+	while (kept_move(out, d->fd, name) < 0) {
 		if (folder_unlock(d))
 			continue;
 		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
 	d->dirty = true;
+	job->kept++;
 	install_hook(STEP_SWAPPED, item->want->path);
-	if (fs_stat_at(job->parts, swap, &st) < 0)
+	if (fs_stat_at(out->fd, out->name, &st) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	if (install_came_out_same(&st, item->ours))
 		return 0;
 	item->hint = true;
-	if (fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
-		(void)install_keep_stranger(job, item, d, swap, &st);
+	if (fs_rename_noreplace(out->fd, out->name, d->fd, name) < 0)
+		(void)install_keep_stranger(job, item, d, out->fd, out->name, &st);
 	return install_fail(item, INSTALL_CHANGED, 0);
 }
 
 /* For file systems that cannot exchange: out with the old, in with the new. */
 static void replace_by_steps(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	char swap[SWAP_NAME_MAX];
+	struct kept_place out;
 
-	if (take_out(job, item, d, name, swap) < 0)
+	if (take_out(job, item, d, name, &out) == 0 && put_new(job, item, d, name) < 0 && item->result == INSTALL_ERROR)
+		(void)fs_rename_noreplace(out.fd, out.name, d->fd, name);
+	kept_place_close(&out);
+}
+
+/* The old could not be kept: it changes places with the new again, which waits. Whatever a user wrote in between is kept. */
+static void put_back(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
+                     const char *swap, const char *temp)
+{
+	struct fs_stat st;
+	int error = errno;
+
+	if (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
+		/* It stays in parts/ until the next start, which makes a version of it. */
+		log_warn("what was replaced could not be kept as a version yet: it is .lanyard/parts/%s (%s)", swap,
+		         strerror(error));
 		return;
-	if (put_new(job, item, d, name) < 0 && item->result == INSTALL_ERROR &&
-	    fs_rename_noreplace(job->parts, swap, d->fd, name) == 0)
+	}
+	item->seen = (struct seen){ 0 };
+	item->hint = true;
+	install_fail(item, INSTALL_ERROR, error);
+	if (fs_stat_at(job->parts, swap, &st) < 0)
 		return;
-	unlinkat(job->parts, swap, 0);
+	if (st.ino != item->made.ino || st.size != item->made.size || st.mtime_ns != item->made.mtime_ns)
+		(void)install_keep_stranger(job, item, d, job->parts, swap, &st);
+	else if (renameat(job->parts, swap, job->parts, temp) == 0)
+		(void)snprintf(item->temp, sizeof(item->temp), "%s", temp);
+}
+
+/* What came out of the share goes to its place among the versions. */
+static void keep_old(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
+                     const char *swap, const char *temp, struct kept_place *place)
+{
+	struct fs_stat st;
+
+	if (fs_stat_at(job->parts, swap, &st) < 0)
+		return;
+	if (!install_came_out_same(&st, item->ours))
+		(void)install_keep_stranger(job, item, d, job->parts, swap, &st);
+	else if (kept_move(place, job->parts, swap) == 0)
+		job->kept++;
+	else
+		put_back(job, item, d, name, swap, temp);
 }
 
 static void replace(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	char swap[SWAP_NAME_MAX];
-	struct fs_stat st;
+	char swap[SWAP_NAME_MAX], temp[sizeof(item->temp)];
+	struct kept_place place;
 	int error;
 
-	name_swap(job, item, true, swap);
-	if (renameat(job->parts, item->temp, job->parts, swap) < 0) {
+	memcpy(temp, item->temp, sizeof(temp));
+	name_swap(job, item, swap);
+	if (kept_place_new(job->root, item->want->path, &place) < 0 ||
+	    renameat(job->parts, temp, job->parts, swap) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
-		return;
+		goto close_place;
 	}
 	install_hook(STEP_LOOKED, item->want->path);
 	while (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
 		if (folder_unlock(d))
 			continue;
 		error = errno;
-		if (renameat(job->parts, swap, job->parts, item->temp) == 0 && error == EOPNOTSUPP)
+		if (renameat(job->parts, swap, job->parts, temp) == 0 && error == EOPNOTSUPP)
 			replace_by_steps(job, item, d, name);
 		else
 			install_fail(item, error == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, error);
-		return;
+		goto close_place;
 	}
 	item->temp[0] = '\0';
 	install_hook(STEP_SWAPPED, item->want->path);
 	look_at_placed(item, d, name);
-	if (fs_stat_at(job->parts, swap, &st) < 0)
-		return;
-	if (install_came_out_same(&st, item->ours))
-		unlinkat(job->parts, swap, 0);
-	else
-		(void)install_keep_stranger(job, item, d, swap, &st);
+	keep_old(job, item, d, name, swap, temp, &place);
+close_place:
+	kept_place_close(&place);
 }
 
 /* A file or symlink comes in place of a folder, which must be empty by now. */
@@ -214,7 +256,7 @@ static void make_dir(struct install_job *job, struct install_item *item, struct 
 /* A folder that is there already is as good as a new one: it has no content of its own, only a mode. */
 static void apply_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	char swap[SWAP_NAME_MAX];
+	struct kept_place out;
 	struct fs_stat st;
 
 	if (fs_stat_at(d->fd, name, &st) < 0) {
@@ -242,11 +284,12 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		if (kept != 0)
 			return;
 	}
-	if (take_out(job, item, d, name, swap) < 0)
-		return;
-	make_dir(job, item, d, name);
-	if (item->result != INSTALL_ERROR || fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
-		unlinkat(job->parts, swap, 0);
+	if (take_out(job, item, d, name, &out) == 0) {
+		make_dir(job, item, d, name);
+		if (item->result == INSTALL_ERROR)
+			(void)fs_rename_noreplace(out.fd, out.name, d->fd, name);
+	}
+	kept_place_close(&out);
 }
 
 static void apply_meta(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
@@ -279,7 +322,7 @@ void install_delete(struct install_job *job, struct install_item *item)
 {
 	const char *name;
 	struct folder *d = folders_open(job->folders, item->want->path, false, &name);
-	char swap[SWAP_NAME_MAX];
+	struct kept_place out;
 	struct fs_stat st;
 
 	/* A folder above that is gone took it along. */
@@ -297,8 +340,8 @@ void install_delete(struct install_job *job, struct install_item *item)
 		return;
 	}
 	if (item->ours->kind != RECORD_DIR) {
-		if (take_out(job, item, d, name, swap) == 0)
-			unlinkat(job->parts, swap, 0);
+		(void)take_out(job, item, d, name, &out);
+		kept_place_close(&out);
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);

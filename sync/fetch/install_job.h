@@ -5,9 +5,15 @@
  * synced. The rows are the loop's thread's business, when the job is back. Few files are synced one by one, many by one
  * syncfs, unless that has to wait for much that others wrote.
  *
+ * What is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an exchange and
+ * a rename. What cannot be kept is put back and waits. Those renames need no sync of their own: on a file system that
+ * keeps a rename whole, the old content is at one of the names that are looked at after a crash.
+ *
  * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected is kept under
  * a conflict name. While something of the user's may stand in parts/, it has a name that says what it should be
- * (swap.h), so that not even a crash in between makes it look like rubbish. */
+ * (swap.h), so that not even a crash in between makes it look like rubbish.
+ *
+ * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version. */
 #ifndef LANYARD_SYNC_FETCH_INSTALL_JOB_H
 #define LANYARD_SYNC_FETCH_INSTALL_JOB_H
 
@@ -36,7 +42,7 @@ enum install_result {
 	INSTALL_ERROR,     /* error is the errno */
 };
 
-enum { INSTALL_NAMES = 16 };
+enum { INSTALL_NAMES = 16, CONFLICTS_MAX = 10 };
 
 struct install_item {
 	/* What to do. The records are the caller's and outlive the job. */
@@ -51,13 +57,14 @@ struct install_item {
 
 	/* What came of it. */
 	enum install_result result;
-	int error;                  /* errno */
-	struct seen seen;           /* of what is there now; zero when it was changed again already */
-	bool hint;                  /* the path (or what was moved aside) should be looked at by the scan */
-	char *conflict_path;        /* where ours was kept, owned; NULL: not, or an equal copy was there already */
-	struct seen conflict_seen;  /* of it; zero when it is not what the row said */
-	char *kept_path;            /* where something unexpected was kept, owned */
-	char *names[INSTALL_NAMES]; /* NOT_EMPTY: entries of the folder, owned */
+	int error;                 /* errno */
+	struct seen seen;          /* of what is there now; zero when it was changed again already */
+	bool hint;                 /* the path (or what was moved aside) should be looked at by the scan */
+	char *conflict_path;       /* where ours was kept, owned; NULL: not, or an equal copy was there already */
+	struct seen conflict_seen; /* of it; zero when it is not what the row said */
+	char *kept_path;           /* where something unexpected was kept, owned */
+	char *names
+		[INSTALL_NAMES]; /* NOT_EMPTY: entries of the folder; else paths of conflict copies that became versions; owned */
 
 	/* The worker's. */
 	char temp[40];       /* name of the new thing in parts/; "" when none */
@@ -78,6 +85,7 @@ struct install_job {
 	struct folders *folders;
 	bool sync_all;  /* the whole file system is to be synced at the end */
 	uint32_t swaps; /* names used */
+	size_t kept;    /* out: versions made */
 };
 
 /* Does everything, in order; sorts job->items. Any thread. */
@@ -135,9 +143,9 @@ bool install_look_same(const struct fs_stat *st, const struct record *ours);
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
 struct seen install_seen(const struct fs_stat *st);
 uint32_t install_kind_bits(enum record_kind kind);
-/* Moves parts/`swap` to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
-int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *swap,
-                          const struct fs_stat *st);
+/* Moves dirfd/from to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
+int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, int dirfd,
+                          const char *from, const struct fs_stat *st);
 /* Keeps ours under its conflict name: 1 it is there now, 0 an equal copy was there already, -1 with result and error. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 /* Sets mode and mtime of name as want says; -1 and errno. */

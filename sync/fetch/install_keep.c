@@ -1,5 +1,6 @@
 /* Keeping what must not be lost: our own content under its conflict name, strangers, and files that only move. See
  * install_job.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@
 #include "base/mem.h"
 #include "sync/fetch/install_job.h"
 #include "sync/plan/reconcile.h"
+#include "sync/share/path.h"
+#include "sync/versions/kept.h"
 
 enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };
 
-int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *swap,
-                          const struct fs_stat *st)
+int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, int dirfd,
+                          const char *from, const struct fs_stat *st)
 {
 	struct record loser = { .path = item->want->path, .mtime_ns = st->mtime_ns, .modified_by = job->short_id };
 	char *shown;
@@ -24,7 +27,7 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 		char *path = conflict_name(&loser, try);
 		const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
-		if (fs_rename_noreplace(job->parts, swap, d->fd, name) == 0) {
+		if (fs_rename_noreplace(dirfd, from, d->fd, name) == 0) {
 			d->dirty = true;
 			item->hint = true;
 			free(item->kept_path);
@@ -37,8 +40,9 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 	}
 	shown = log_escape(item->want->path, strlen(item->want->path));
 	log_warn(
-		"a file that took the place of %s while it was replaced could not be put back: it is .lanyard/parts/%s (%s)",
-		shown, swap, strerror(errno));
+		"a file that took the place of %s while it was replaced could not be put back: it is below .lanyard/%s/, "
+		"as %s (%s)",
+		shown, dirfd == job->parts ? "parts" : "versions", from, strerror(errno));
 	free(shown);
 	return -1;
 }
@@ -113,6 +117,69 @@ static void look_at_kept(struct install_item *item, struct folder *cd, const cha
 		item->hint = true;
 }
 
+struct copies {
+	char **name; /* owned, and each of them */
+	size_t n;
+};
+
+static int by_mark(const void *pa, const void *pb)
+{
+	return strcmp(conflict_mark(*(char *const *)pa), conflict_mark(*(char *const *)pb));
+}
+
+/* The conflict copies of what cname is one of, in its folder, cname left out, the oldest first. */
+static struct copies other_copies(struct folder *cd, const char *cname)
+{
+	int fd = openat(cd->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	char *of = conflict_original(cname), *original;
+	struct copies c = { 0 };
+	struct dirent *e;
+
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		original = strcmp(e->d_name, cname) != 0 ? conflict_original(e->d_name) : NULL;
+		if (original != NULL && of != NULL && strcmp(original, of) == 0) {
+			c.name = mem_realloc(c.name, c.n + 1, sizeof(*c.name));
+			c.name[c.n++] = mem_strdup(e->d_name);
+		}
+		free(original);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	free(of);
+	if (c.n > 1)
+		qsort(c.name, c.n, sizeof(*c.name), by_mark);
+	return c;
+}
+
+/* A storm of conflicts: the oldest copies become versions. The scan finds them gone, and says so to the others. */
+static void bound_copies(struct install_job *job, struct install_item *item, struct folder *cd, const char *cname)
+{
+	struct copies c = other_copies(cd, cname);
+	size_t moved = 0;
+
+	for (size_t i = 0; i < c.n; i++) {
+		struct kept_place place = KEPT_PLACE_NONE;
+		char *path = path_join(cd->path, c.name[i]);
+		struct fs_stat st;
+
+		if (c.n - i >= CONFLICTS_MAX && moved < INSTALL_NAMES && fs_stat_at(cd->fd, c.name[i], &st) == 0 &&
+		    (st.kind == S_IFREG || st.kind == S_IFLNK) && kept_place_new(job->root, path, &place) == 0 &&
+		    kept_move(&place, cd->fd, c.name[i]) == 0) {
+			job->kept++;
+			cd->dirty = true;
+			item->names[moved++] = path;
+			path = NULL;
+		}
+		kept_place_close(&place);
+		free(path);
+		free(c.name[i]);
+	}
+	free(c.name);
+}
+
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	install_hook(STEP_LOOKED, item->want->path);
@@ -131,6 +198,7 @@ int install_keep_ours(struct install_job *job, struct install_item *item, struct
 			d->dirty = true;
 			cd->dirty = true;
 			look_at_kept(item, cd, cname, path);
+			bound_copies(job, item, cd, cname);
 			return 1;
 		}
 failed:

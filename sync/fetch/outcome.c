@@ -40,6 +40,8 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 		if (f->c.conflict != NULL)
 			f->c.conflict(f->c.arg, item->conflict_path, t->want.path);
 	}
+	for (size_t i = 0; item->result != INSTALL_NOT_EMPTY && i < INSTALL_NAMES && item->names[i] != NULL; i++)
+		hint(f, item->names[i]);
 	if (item->kept_path != NULL) {
 		hint(f, item->kept_path);
 		if (f->c.conflict != NULL)
@@ -150,6 +152,8 @@ static void failed(struct fetch *f, struct ticket *t, const struct install_item 
 			log_warn("%s: cannot be installed: %s", shown, strerror(item->error));
 		free(shown);
 	}
+	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT))
+		f->c.versions(f->c.arg);
 	ticket_wait(f, t, reason_of_errno(item->error));
 }
 

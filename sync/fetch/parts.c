@@ -1,5 +1,5 @@
 /* parts/ at start: what an earlier life left there. Unfinished installs go, unfinished downloads that are still wanted stay,
- * and what may be a user's is kept in .lanyard/kept. See swap.h. */
+ * and what came out of the share goes to the versions. See swap.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <dirent.h>
@@ -15,10 +15,9 @@
 #include "base/mem.h"
 #include "sync/fetch/part_map.h"
 #include "sync/fetch/swap.h"
+#include "sync/versions/kept.h"
 
 enum { FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8 };
-
-static const char kept_folder[] = ".lanyard/kept";
 
 /* A part with a map that fits it. */
 struct found {
@@ -42,21 +41,19 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= m && strcmp(name + n - m, suffix) == 0;
 }
 
-static void keep_stranger(struct clean_job *job, const char *name)
+/* What came out of the share before a crash becomes a version of its path, as it would have. */
+static void keep(struct clean_job *job, const char *name, const struct swap *s, bool stranger)
 {
-	int kept = -1;
+	char *shown = log_escape(name, strlen(name));
 
-	if (fs_mkdirs(job->root, kept_folder, 0700) == 0)
-		kept = fs_open(job->root, kept_folder, O_RDONLY | O_DIRECTORY, 0);
-	if (kept >= 0 && fs_rename_noreplace(job->parts, name, kept, name) == 0 && fsync(kept) == 0)
-		log_warn("a file changed at the moment it was replaced, before a crash: it is kept as %s/%s",
-		         kept_folder, name);
-	else
-		log_warn(
-			"a file changed at the moment it was replaced, before a crash: it is .lanyard/parts/%s and could not be moved: %s",
-			name, strerror(errno));
-	if (kept >= 0)
-		close(kept);
+	if (kept_move_tagged(job->root, job->parts, name, &s->tag) < 0)
+		log_warn("what was replaced before a crash is .lanyard/parts/%s and could not be moved to %s: %s",
+		         shown, KEPT_FOLDER, strerror(errno));
+	else if (stranger)
+		log_warn("a file changed at the moment it was replaced, before a crash: it is kept in %s, as a version "
+		         "of the path with the tag %s",
+		         KEPT_FOLDER, s->tag.hex);
+	free(shown);
 }
 
 static void clean_swap(struct clean_job *job, const char *name)
@@ -69,7 +66,7 @@ static void clean_swap(struct clean_job *job, const char *name)
 		return;
 	switch (swap_judge(&s, &st)) {
 	case SWAP_OLD:
-		unlinkat(job->parts, name, 0);
+		keep(job, name, &s, false);
 		break;
 	case SWAP_NEW:
 		(void)snprintf(part, sizeof(part), "%s.part", s.part);
@@ -77,7 +74,7 @@ static void clean_swap(struct clean_job *job, const char *name)
 			unlinkat(job->parts, name, 0);
 		break;
 	case SWAP_STRANGER:
-		keep_stranger(job, name);
+		keep(job, name, &s, true);
 		break;
 	}
 }

@@ -10,9 +10,10 @@ static const char suffix[] = ".swap";
 void swap_name(char out[SWAP_NAME_MAX], const struct swap *s)
 {
 	(void)snprintf(out, SWAP_NAME_MAX,
-	               "%016" PRIx64 "-%" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%s%s",
+	               "%016" PRIx64 "-%" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%s-%s%s",
 	               s->id, s->number, s->old_ino, (uint64_t)s->old_size, (uint64_t)s->old_mtime_ns,
-	               (uint64_t)s->new_size, (uint64_t)s->new_mtime_ns, s->part[0] != '\0' ? s->part : "0", suffix);
+	               (uint64_t)s->new_size, (uint64_t)s->new_mtime_ns, s->tag.hex, s->part[0] != '\0' ? s->part : "0",
+	               suffix);
 }
 
 /* Lower-case hex digits up to a '-'; NULL when it is none. */
@@ -40,6 +41,10 @@ int swap_parse(struct swap *s, const char *name)
 		if (p == NULL)
 			return -1;
 	}
+	if (strspn(p, "0123456789abcdef") != KEPT_TAG || p[KEPT_TAG] != '-')
+		return -1;
+	memcpy(s->tag.hex, p, KEPT_TAG);
+	p += KEPT_TAG + 1;
 	end = strstr(p, suffix);
 	if (end == NULL || end[sizeof(suffix) - 1] != '\0' || v[1] > UINT32_MAX)
 		return -1;
@@ -61,7 +66,7 @@ enum swap_verdict swap_judge(const struct swap *s, const struct fs_stat *st)
 {
 	if (st->ino == s->old_ino && st->size == s->old_size && st->mtime_ns == s->old_mtime_ns)
 		return SWAP_OLD;
-	if (s->new_size >= 0 && st->size == s->new_size && st->mtime_ns == s->new_mtime_ns)
+	if (st->size == s->new_size && st->mtime_ns == s->new_mtime_ns)
 		return SWAP_NEW;
 	return SWAP_STRANGER;
 }

@@ -1,12 +1,14 @@
-/* Names in parts/ for what an exchange or a deletion brings out of the share. The name says what should come out, and what
- * the new thing is that may still stand there, so that after a crash one look tells our own bytes from a user's:
- *   <id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<part>.swap    (hex; part: 32 digits or "0") */
+/* Names in parts/ for what an exchange brings out of the share, on its way into the versions. The name says what should come
+ * out, from where, and what the new thing is that may still stand there, so that after a crash one look tells what it is:
+ *   <id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<tag>-<part>.swap
+ * (hex; tag: 32 digits, of the path, as versions have it; part: 32 digits or "0") */
 #ifndef LANYARD_SYNC_FETCH_SWAP_H
 #define LANYARD_SYNC_FETCH_SWAP_H
 
 #include <stdint.h>
 
 #include "base/fs.h"
+#include "sync/versions/kept_name.h"
 
 enum { SWAP_NAME_MAX = 200 };
 
@@ -15,7 +17,8 @@ struct swap {
 	uint32_t number;
 	uint64_t old_ino;
 	int64_t old_size, old_mtime_ns; /* of what should come out */
-	int64_t new_size, new_mtime_ns; /* of what goes in; size -1: nothing does */
+	int64_t new_size, new_mtime_ns; /* of what goes in */
+	struct kept_tag tag;            /* of the path */
 	char part[33];                  /* the download's name in parts/, without ".part"; "" for none */
 };
 
@@ -24,7 +27,7 @@ void swap_name(char out[SWAP_NAME_MAX], const struct swap *s);
 int swap_parse(struct swap *s, const char *name);
 
 enum swap_verdict {
-	SWAP_OLD,      /* what should have come out: known to the group, may go */
+	SWAP_OLD,      /* what should have come out */
 	SWAP_NEW,      /* what should have gone in */
 	SWAP_STRANGER, /* neither: somebody's bytes */
 };

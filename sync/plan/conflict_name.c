@@ -11,6 +11,7 @@
 enum {
 	EXT_MAX = 32,     /* a longer "extension" is part of the stem, or nothing would be left to shorten */
 	AGENT_DIGITS = 8, /* of modified_by */
+	MARK_AGENT = 16,  /* where it begins in a mark */
 	MARK_MAX = 64,    /* ".conflict-YYYYYY-HHMMSS-agent-try" */
 };
 
@@ -113,14 +114,40 @@ static bool is_mark(const char *p)
 	return *p == '\0' || (*p == '.' && strchr(p + 1, '.') == NULL && strlen(p) <= EXT_MAX);
 }
 
-bool conflict_is_copy(const char *path)
+const char *conflict_mark(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *p = slash != NULL ? slash + 1 : path;
 
 	while ((p = strstr(p, infix)) != NULL) {
 		p += sizeof(infix) - 1;
 		if (is_mark(p))
-			return true;
+			return p;
 	}
-	return false;
+	return NULL;
+}
+
+bool conflict_is_copy(const char *path)
+{
+	return conflict_mark(path) != NULL;
+}
+
+char *conflict_original(const char *path)
+{
+	const char *mark = conflict_mark(path), *ext;
+
+	if (mark == NULL)
+		return NULL;
+	ext = strchr(mark, '.');
+	return mem_printf("%.*s%s", (int)(mark - path) - (int)(sizeof(infix) - 1), path, ext != NULL ? ext : "");
+}
+
+bool conflict_is_by(const char *path, uint64_t modified_by)
+{
+	const char *mark = conflict_mark(path);
+	uint8_t id[8];
+	char agent[16];
+
+	put_u64(id, modified_by);
+	base32_encode(agent, id, sizeof(id));
+	return mark != NULL && strncmp(mark + MARK_AGENT, agent, AGENT_DIGITS) == 0;
 }

@@ -34,5 +34,11 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 char *conflict_name(const struct record *loser, unsigned try);
 /* Whether the last component looks like a conflict copy's name. */
 bool conflict_is_copy(const char *path);
+/* What follows ".conflict-" in a conflict copy's name, which begins with date and time; NULL when it is none. */
+const char *conflict_mark(const char *path);
+/* The path that was in conflict (as far as its name was not shortened); NULL when it is no copy. Fresh memory. */
+char *conflict_original(const char *path);
+/* Whether a conflict copy holds what this agent (short ID) wrote, as its name says. */
+bool conflict_is_by(const char *path, uint64_t modified_by);
 
 #endif

@@ -35,6 +35,8 @@ static void defaults_hold_without_a_setting(void **state)
 	assert_int_equal(c.npeers, 0);
 	assert_int_equal(c.log_level, LOG_INFO);
 	assert_int_equal(c.rescan_s, 3600);
+	assert_int_equal(c.versions_age_s, 90 * 86400);
+	assert_int_equal(c.versions_percent, 10);
 	config_free(&c);
 }
 
@@ -47,7 +49,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(parse(&c,
 	                       "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
 	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
-	                       "scrub-interval = off\n",
+	                       "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n",
 	                       &why),
 	                 0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
@@ -59,6 +61,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.log_level, LOG_DEBUG);
 	assert_int_equal(c.rescan_s, 7200);
 	assert_int_equal(c.scrub_s, 0);
+	assert_int_equal(c.versions_age_s, 7 * 86400);
+	assert_int_equal(c.versions_percent, 25);
 	config_free(&c);
 }
 
@@ -69,6 +73,9 @@ static void a_mistake_names_file_line_and_value(void **state)
 		const char *said;
 	} cases[] = {
 		{ "[agent]\n\nlisten = x\n", "f.conf:3: listen is 'x', but must be PORT or ADDR:PORT" },
+		{ "[agent]\nversions-disk = 95%\n", "f.conf:2: versions-disk is '95%', but must be 0% to 90%" },
+		{ "[agent]\nversions-disk = 10\n", "f.conf:2: versions-disk is '10'" },
+		{ "[agent]\nversions-age = ever\n", "f.conf:2: versions-age is 'ever'" },
 		{ "[agent]\nlisten = 65536\n", "f.conf:2: listen is '65536'" },
 		{ "[agent]\nlisten = fe80::1:4170\n", "f.conf:2: listen is 'fe80::1:4170'" },
 		{ "[agent]\npeer = host\n", "f.conf:2: peer is 'host', but must be HOST:PORT" },

@@ -279,7 +279,8 @@ static void swap_names_tell_what_should_come_out(void **state)
 		          .old_size = 5,
 		          .old_mtime_ns = -1,
 		          .new_size = 6,
-		          .new_mtime_ns = 1234 },
+		          .new_mtime_ns = 1234,
+		          .tag = kept_tag_of("dir/name") },
 		    back;
 	struct fs_stat old = { .kind = S_IFREG, .ino = 77, .size = 5, .mtime_ns = -1 };
 	struct fs_stat new = { .kind = S_IFREG, .ino = 99, .size = 6, .mtime_ns = 1234 };
@@ -298,15 +299,14 @@ static void swap_names_tell_what_should_come_out(void **state)
 		assert_int_equal(swap_judge(&back, &new), SWAP_NEW);
 		assert_int_equal(swap_judge(&back, &other), SWAP_STRANGER);
 	}
-	/* Nothing goes in when something is deleted. */
-	s.new_size = -1;
-	new.size = -1;
-	assert_int_equal(swap_judge(&s, &new), SWAP_STRANGER);
 	assert_int_equal(swap_parse(&back, "1-2-3.swap"), -1);
-	assert_int_equal(swap_parse(&back, "x-2-3-4-5-6-7-0.swap"), -1);
-	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-0.swap~"), -1);
-	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-abc.swap"), -1);
-	assert_int_equal(swap_parse(&back, "11111111111111111-2-3-4-5-6-7-0.swap"), -1);
+	assert_int_equal(swap_parse(&back, "x-2-3-4-5-6-7-00112233445566778899aabbccddeeff-0.swap"), -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-00112233445566778899aabbccddeeff-0.swap~"), -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-00112233445566778899aabbccddeeff-abc.swap"), -1);
+	assert_int_equal(swap_parse(&back, "11111111111111111-2-3-4-5-6-7-00112233445566778899aabbccddeeff-0.swap"),
+	                 -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-0.swap"), -1);
+	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-00112233445566778899aabbccddeeff-0.swap"), 0);
 	assert_int_equal(swap_parse(&back, ""), -1);
 }
 

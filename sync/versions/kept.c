@@ -1,0 +1,374 @@
+/* Versions on disk: keeping, finding, restoring. See kept.h; what goes again is in kept_thin.c. */
+#include "sync/versions/kept.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { TRIES_MAX = 1000, COPY_PIECE = 1 << 20, ID_LENGTH = KEPT_ID_MAX - 1 };
+
+static void close_keep_errno(int fd)
+{
+	int saved_errno = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved_errno;
+}
+
+void kept_place_close(struct kept_place *p)
+{
+	close_keep_errno(p->fd);
+	p->fd = -1;
+}
+
+/* --- keeping --- */
+
+/* The folder of a tag. -1 and errno. */
+static int open_shard(int root, const struct kept_tag *tag, bool create)
+{
+	char path[sizeof(KEPT_FOLDER) + 4];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), KEPT_FOLDER "/%.2s", tag->hex);
+	fd = fs_open(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0 && errno == ENOENT && create && fs_mkdirs(root, path, 0700) == 0)
+		fd = fs_open(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	return fd;
+}
+
+static int place_new(int root, const struct kept_tag *tag, const char *path, struct kept_place *p)
+{
+	p->fd = open_shard(root, tag, true);
+	kept_name_format(p->name, tag, clock_wall_ns(), path);
+	return p->fd < 0 ? -1 : 0;
+}
+
+int kept_place_new(int root, const char *path, struct kept_place *p)
+{
+	struct kept_tag tag = kept_tag_of(path);
+
+	return place_new(root, &tag, path, p);
+}
+
+/* The same name, a nanosecond later. */
+static void place_next(struct kept_place *p)
+{
+	char id[KEPT_ID_MAX];
+	struct kept_tag tag;
+	int64_t at_ns = 0;
+
+	(void)kept_name_parse(p->name, &tag, &at_ns);
+	kept_id_format(id, at_ns + 1);
+	memcpy(p->name + KEPT_TAG + 1, id, ID_LENGTH);
+}
+
+int kept_move(struct kept_place *p, int dirfd, const char *name)
+{
+	for (int try = 0; try < TRIES_MAX; try++) {
+		if (fs_rename_noreplace(dirfd, name, p->fd, p->name) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -1;
+		place_next(p);
+	}
+	return -1;
+}
+
+int kept_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag)
+{
+	struct kept_place p;
+	int rc = place_new(root, tag, NULL, &p);
+
+	if (rc == 0)
+		rc = kept_move(&p, dirfd, name);
+	kept_place_close(&p);
+	return rc;
+}
+
+/* --- finding --- */
+
+static int newest_first(const void *pa, const void *pb)
+{
+	const struct kept_version *a = pa, *b = pb;
+
+	return (a->at_ns < b->at_ns) - (a->at_ns > b->at_ns);
+}
+
+static void take(struct kept_list *l, int fd, const char *name, int64_t at_ns)
+{
+	struct fs_stat st;
+
+	if (fs_stat_at(fd, name, &st) < 0 || (st.kind != S_IFREG && st.kind != S_IFLNK))
+		return;
+	l->v = mem_realloc(l->v, l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = (struct kept_version){ .at_ns = at_ns, .name = mem_strdup(name), .st = st };
+}
+
+int kept_list(int root, const char *path, struct kept_list *l)
+{
+	struct kept_tag tag = kept_tag_of(path), other;
+	int fd = open_shard(root, &tag, false);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	int64_t at_ns;
+
+	*l = (struct kept_list){ 0 };
+	if (dir == NULL) {
+		close_keep_errno(fd);
+		return errno == ENOENT ? 0 : -1;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		if (kept_name_parse(e->d_name, &other, &at_ns) == 0 && strcmp(tag.hex, other.hex) == 0)
+			take(l, fd, e->d_name, at_ns);
+	}
+	closedir(dir);
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), newest_first);
+	return 0;
+}
+
+void kept_list_clear(struct kept_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].name);
+	free(l->v);
+	*l = (struct kept_list){ 0 };
+}
+
+/* --- a user's changes --- */
+
+static int copy_by_hand(int from, int to, int64_t at)
+{
+	uint8_t *piece = mem_calloc(COPY_PIECE, 1);
+	ssize_t n;
+	int rc = 0;
+
+	do {
+		n = fs_pread_full(from, piece, COPY_PIECE, at);
+		rc = n < 0 ? -1 : fs_pwrite_all(to, piece, (size_t)n, at);
+		at += n;
+	} while (rc == 0 && n == COPY_PIECE);
+	free(piece);
+	return rc;
+}
+
+/* Shares the blocks where the disk can. */
+static int copy_bytes(int from, int to)
+{
+	int64_t done = 0;
+	ssize_t n;
+
+	do {
+		n = copy_file_range(from, NULL, to, NULL, 256 << 20, 0);
+		done += n > 0 ? n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM))
+		return copy_by_hand(from, to, done);
+	return n < 0 ? -1 : 0;
+}
+
+static int copy_file(int shard, const struct kept_version *v, int dirfd, const char *name)
+{
+	int from = openat(shard, v->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = from >= 0 ? openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+	int rc = -1;
+
+	if (fd >= 0 && copy_bytes(from, fd) == 0 && fchmod(fd, v->st.mode) == 0 &&
+	    fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 && fsync(fd) == 0)
+		rc = 0;
+	close_keep_errno(from);
+	close_keep_errno(fd);
+	return rc;
+}
+
+static int copy_symlink(int shard, const struct kept_version *v, int dirfd, const char *name)
+{
+	char *target = fs_readlink_at(shard, v->name);
+	int rc = target != NULL ? symlinkat(target, dirfd, name) : -1;
+
+	free(target);
+	return rc < 0 ? -1 : fs_set_mtime_at(dirfd, name, v->st.mtime_ns);
+}
+
+static char *parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? mem_printf("%.*s", (int)(slash - path), path) : mem_strdup("");
+}
+
+/* Opens the folder of a path that is to come, which is made when it is missing. */
+static int open_parent(int root, const char *path, const char **name)
+{
+	char *parent = parent_of(path);
+	int fd = parent[0] == '\0' || fs_mkdirs(root, parent, 0777) == 0 ? fs_open_parent(root, path, name) : -1;
+
+	free(parent);
+	return fd;
+}
+
+/* What is at from changes places with what is at dirfd/name; where nothing is, it goes there. What comes out is at from's
+ * place then: a version already. 1: something came out; 0: nothing; -1 and errno. */
+static int put(int root, const struct kept_place *from, int dirfd, const char *name, const char *path)
+{
+	struct kept_place old;
+	struct fs_stat st;
+	int rc;
+
+	if (fs_stat_at(dirfd, name, &st) < 0)
+		return -1;
+	if (st.kind == S_IFDIR) {
+		errno = EISDIR;
+		return -1;
+	}
+	if (st.kind == 0)
+		return fs_rename_noreplace(from->fd, from->name, dirfd, name);
+	if (fs_rename_exchange(from->fd, from->name, dirfd, name) == 0)
+		return 1;
+	if (errno != EOPNOTSUPP)
+		return -1;
+	rc = kept_place_new(root, path, &old);
+	if (rc == 0)
+		rc = kept_move(&old, dirfd, name);
+	kept_place_close(&old);
+	return rc == 0 ? fs_rename_noreplace(from->fd, from->name, dirfd, name) : -1;
+}
+
+/* A copy of v, at a place that a version of `to` may have, and only once it is whole. */
+static int copy_version(int root, const char *path, const struct kept_version *v, const char *to,
+                        struct kept_place *copy)
+{
+	struct kept_tag tag = kept_tag_of(path);
+	int shard = open_shard(root, &tag, false), rc = -1, saved_errno;
+	char temp[40];
+
+	(void)snprintf(temp, sizeof(temp), KEPT_COPY_PREFIX "%016" PRIx64, random_u64());
+	if (shard >= 0 && kept_place_new(root, to, copy) == 0) {
+		rc = v->st.kind == S_IFLNK ? copy_symlink(shard, v, copy->fd, temp)
+		                           : copy_file(shard, v, copy->fd, temp);
+		if (rc == 0)
+			rc = kept_move(copy, copy->fd, temp);
+		if (rc < 0) {
+			saved_errno = errno;
+			unlinkat(copy->fd, temp, 0);
+			errno = saved_errno;
+			kept_place_close(copy);
+		}
+	}
+	close_keep_errno(shard);
+	return rc;
+}
+
+int kept_restore(int root, const char *path, const struct kept_version *v, const char *to)
+{
+	struct kept_place copy = KEPT_PLACE_NONE;
+	const char *name;
+	int dirfd, rc = -1;
+
+	if (copy_version(root, path, v, to, &copy) < 0)
+		return -1;
+	dirfd = open_parent(root, to, &name);
+	if (dirfd >= 0)
+		rc = put(root, &copy, dirfd, name, to);
+	if (rc < 0) {
+		int saved_errno = errno;
+
+		unlinkat(copy.fd, copy.name, 0);
+		errno = saved_errno;
+	} else {
+		rc = fsync(dirfd);
+	}
+	close_keep_errno(dirfd);
+	kept_place_close(&copy);
+	return rc;
+}
+
+/* Opens the folder of a file or symlink that is there. */
+static int open_parent_of_file(int root, const char *path, const char **name)
+{
+	int dirfd = fs_open_parent(root, path, name);
+	struct fs_stat st;
+
+	if (dirfd < 0)
+		return -1;
+	if (fs_stat_at(dirfd, *name, &st) == 0) {
+		if (st.kind == S_IFREG || st.kind == S_IFLNK)
+			return dirfd;
+		errno = st.kind == 0 ? ENOENT : EISDIR;
+	}
+	close_keep_errno(dirfd);
+	return -1;
+}
+
+int kept_away(int root, const char *path)
+{
+	struct kept_place p = KEPT_PLACE_NONE;
+	const char *name;
+	int dirfd = open_parent_of_file(root, path, &name), rc = -1;
+
+	if (dirfd < 0)
+		return -1;
+	if (kept_place_new(root, path, &p) == 0 && kept_move(&p, dirfd, name) == 0)
+		rc = fsync(dirfd);
+	kept_place_close(&p);
+	close_keep_errno(dirfd);
+	return rc;
+}
+
+/* Where a file stands, in the form of a place. */
+static int place_of_file(int root, const char *path, struct kept_place *p)
+{
+	const char *name = NULL;
+
+	p->fd = open_parent_of_file(root, path, &name);
+	if (p->fd >= 0)
+		(void)snprintf(p->name, sizeof(p->name), "%s", name);
+	return p->fd < 0 ? -1 : 0;
+}
+
+int kept_replace(int root, const char *from, const char *to)
+{
+	struct kept_place file, old = KEPT_PLACE_NONE;
+	const char *name;
+	int dirfd, rc = -1;
+
+	if (place_of_file(root, from, &file) < 0)
+		return -1;
+	dirfd = open_parent(root, to, &name);
+	/* First the place, so that what comes out can be kept. */
+	if (dirfd >= 0 && kept_place_new(root, to, &old) == 0)
+		rc = put(root, &file, dirfd, name, to);
+	if (rc > 0)
+		rc = kept_move(&old, file.fd, file.name);
+	if (rc == 0)
+		rc = fsync(dirfd) < 0 || fsync(file.fd) < 0 ? -1 : 0;
+	kept_place_close(&old);
+	close_keep_errno(dirfd);
+	kept_place_close(&file);
+	return rc;
+}
+
+int kept_rename(int root, const char *from, const char *to)
+{
+	const char *name, *new_name;
+	int dirfd = open_parent_of_file(root, from, &name);
+	int to_fd = dirfd >= 0 ? open_parent(root, to, &new_name) : -1;
+	int rc = to_fd >= 0 ? fs_rename_noreplace(dirfd, name, to_fd, new_name) : -1;
+
+	if (rc == 0)
+		rc = fsync(to_fd) < 0 || fsync(dirfd) < 0 ? -1 : 0;
+	close_keep_errno(to_fd);
+	close_keep_errno(dirfd);
+	return rc;
+}

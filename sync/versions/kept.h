@@ -1,0 +1,64 @@
+/* Versions on disk: .lanyard/versions/ of a share, so always on the file system of what is kept. Keeping is one rename, so
+ * a crash finds the content at its old name or at its new one, and nothing is copied. Paths are relative to root, a
+ * descriptor of the share; every step goes beneath it and follows nothing. For worker threads: all of it is disk. */
+#ifndef LANYARD_SYNC_VERSIONS_KEPT_H
+#define LANYARD_SYNC_VERSIONS_KEPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "sync/versions/kept_name.h"
+
+#define KEPT_FOLDER      ".lanyard/versions"
+#define KEPT_COPY_PREFIX "copy-" /* of names of what is being copied; left behind by a crash only, and then removed */
+
+/* Where a version stands. */
+struct kept_place {
+	int fd; /* of its folder; owned; -1: none */
+	char name[KEPT_NAME_MAX];
+};
+#define KEPT_PLACE_NONE ((struct kept_place){ .fd = -1 })
+void kept_place_close(struct kept_place *p);
+
+/* A place for a version of `path` that is kept now; folders are made as needed. 0, or -1 and errno. */
+int kept_place_new(int root, const char *path, struct kept_place *p);
+/* Moves what stands at dirfd/name (no folder) to the place; when that is taken, to the next free one. 0, or -1 and errno: then
+ * nothing was moved. */
+int kept_move(struct kept_place *p, int dirfd, const char *name);
+/* Both in one, for a path that only its tag is known of. */
+int kept_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag);
+
+struct kept_version {
+	int64_t at_ns;
+	char *name; /* in its folder; owned */
+	struct fs_stat st;
+};
+/* The versions of a path, the newest first. 0, or -1 and errno. */
+struct kept_list {
+	struct kept_version *v; /* owned */
+	size_t n;
+};
+int kept_list(int root, const char *path, struct kept_list *l);
+void kept_list_clear(struct kept_list *l);
+
+/* Removes what the policy (kept_policy.h) does not keep. -1 and errno when it could not look at all. */
+struct kept_thinned {
+	int64_t files, bytes; /* that stay */
+	int64_t dropped;
+};
+int kept_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent, struct kept_thinned *t);
+
+/* --- changes a user asks for: ordinary local changes, which the scan finds. What they replace is kept too. --- */
+
+/* Puts a copy of v, a version of `path`, at `to`; missing folders above it are made. 0, or -1 and errno (EISDIR: a folder is
+ * there). */
+int kept_restore(int root, const char *path, const struct kept_version *v, const char *to);
+/* The file at path becomes a version. 0, or -1 and errno. */
+int kept_away(int root, const char *path);
+/* The file at `from` takes the place of that at `to`, if there is one, which becomes a version. 0, or -1 and errno. */
+int kept_replace(int root, const char *from, const char *to);
+/* The file at `from` gets the name `to`, which must be free. 0, or -1 and errno. */
+int kept_rename(int root, const char *from, const char *to);
+
+#endif

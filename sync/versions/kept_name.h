@@ -1,0 +1,31 @@
+/* Names of kept versions: what a peer's change replaced or deleted stands in .lanyard/versions/<2 digits>/ as
+ *   <tag>-<id>-<name>
+ * The tag is a hash of the path the content stood at, so that all versions of a path are found without a table, whatever
+ * the path's length, and a folder and a file of one name never meet. The id is the moment it was kept, in UTC, to the
+ * nanosecond; ids of one path differ. The last component of the path follows for people. Pure. */
+#ifndef LANYARD_SYNC_VERSIONS_KEPT_NAME_H
+#define LANYARD_SYNC_VERSIONS_KEPT_NAME_H
+
+#include <stdint.h>
+
+enum {
+	KEPT_TAG = 32,       /* hex digits */
+	KEPT_ID_MAX = 26,    /* "20261121-070612-123456789" and a NUL */
+	KEPT_NAME_MAX = 256, /* with the NUL */
+};
+
+struct kept_tag {
+	char hex[KEPT_TAG + 1];
+};
+
+struct kept_tag kept_tag_of(const char *path);
+/* at_ns: nanoseconds since 1970; earlier ones count as 0. */
+void kept_id_format(char out[KEPT_ID_MAX], int64_t at_ns);
+/* -1 unless text is a whole id. */
+int kept_id_parse(const char *text, int64_t *at_ns);
+/* path: its last component is appended, shortened to fit; NULL: nothing is. */
+void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64_t at_ns, const char *path);
+/* -1 when it is no such name. */
+int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns);
+
+#endif

@@ -1,0 +1,104 @@
+/* Names of kept versions: found again by their path, ordered by their time, never longer than a name may be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sync/versions/kept_name.h"
+
+static const int64_t moment = INT64_C(1795244772123456789); /* 2026-11-21 07:06:12 */
+
+static void an_id_is_the_moment(void **state)
+{
+	char id[KEPT_ID_MAX];
+	int64_t at;
+
+	(void)state;
+	kept_id_format(id, moment);
+	assert_string_equal(id, "20261121-070612-123456789");
+	assert_int_equal(kept_id_parse(id, &at), 0);
+	assert_true(at == moment);
+	kept_id_format(id, -5);
+	assert_string_equal(id, "19700101-000000-000000000");
+	kept_id_format(id, INT64_MAX);
+	assert_int_equal(strlen(id), KEPT_ID_MAX - 1);
+}
+
+static void what_is_no_id_is_refused(void **state)
+{
+	static const char *const bad[] = { "",
+		                           "20261121",
+		                           "20261121-070612",
+		                           "20261121-070612-12345678",
+		                           "20261121-070612-1234567890",
+		                           "20261121_070612-123456789",
+		                           "20261131-070612-123456789",
+		                           "20261121-240000-123456789",
+		                           "19691231-235959-999999999",
+		                           "99991231-235959-999999999",
+		                           "20261121-070612-12345678x" };
+	int64_t at;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(kept_id_parse(bad[i], &at), -1);
+}
+
+static void a_name_says_path_and_moment(void **state)
+{
+	struct kept_tag tag = kept_tag_of("docs/report.txt"), other = kept_tag_of("docs/report.txt2"), back;
+	char name[KEPT_NAME_MAX];
+	int64_t at;
+
+	(void)state;
+	assert_int_equal(strlen(tag.hex), KEPT_TAG);
+	assert_string_not_equal(tag.hex, other.hex);
+	kept_name_format(name, &tag, moment, "docs/report.txt");
+	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789-report.txt");
+	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	assert_string_equal(back.hex, tag.hex);
+	assert_true(at == moment);
+	kept_name_format(name, &tag, moment, NULL);
+	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789");
+	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	name[0] = 'x';
+	assert_int_equal(kept_name_parse(name, &back, &at), -1);
+	assert_int_equal(kept_name_parse("copy-0123456789abcdef", &back, &at), -1);
+}
+
+static void long_names_keep_their_end(void **state)
+{
+	struct kept_tag tag = kept_tag_of("x"), back;
+	char path[300], name[KEPT_NAME_MAX];
+	int64_t at;
+
+	(void)state;
+	memset(path, 'n', 251);
+	memcpy(path + 251, ".jpg", 5);
+	kept_name_format(name, &tag, moment, path);
+	assert_int_equal(strlen(name), KEPT_NAME_MAX - 1);
+	assert_string_equal(name + strlen(name) - 5, "n.jpg");
+	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	/* A character of three bytes is not cut. */
+	for (size_t i = 0; i < 85; i++)
+		memcpy(path + 3 * i, "\xe2\x82\xac", 4);
+	kept_name_format(name, &tag, moment, path);
+	assert_true(strlen(name) < KEPT_NAME_MAX);
+	assert_memory_equal(name + KEPT_TAG + 1 + KEPT_ID_MAX, "\xe2\x82\xac", 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_id_is_the_moment),
+		cmocka_unit_test(what_is_no_id_is_refused),
+		cmocka_unit_test(a_name_says_path_and_moment),
+		cmocka_unit_test(long_names_keep_their_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* Which versions stay: staggered by age, bounded by count and bytes, and the same however often it is asked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sync/versions/kept_policy.h"
+
+#define S      INT64_C(1000000000)
+#define MINUTE (60 * S)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+enum { MAX = 40000 };
+
+static const int64_t now = 20000 * DAY + 5 * HOUR + 17 * MINUTE;
+static struct kept_item v[MAX];
+
+/* A version every `every`, from now back to `age`. */
+static size_t fill(int64_t every, int64_t age)
+{
+	size_t n = 0;
+
+	for (int64_t back = every; back < age && n < MAX; back += every)
+		v[n++] = (struct kept_item){ .at_ns = now - back, .size = 1 };
+	return n;
+}
+
+static size_t stay(size_t n)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].drop)
+			v[left++] = v[i];
+	}
+	return left;
+}
+
+static void the_last_ten_minutes_stay_whole(void **state)
+{
+	size_t n = fill(5 * S, 10 * MINUTE);
+
+	(void)state;
+	kept_policy_thin(v, n, now, 90 * DAY);
+	assert_int_equal(stay(n), n);
+}
+
+static void older_ones_stay_by_minute_hour_day_and_week(void **state)
+{
+	static const struct {
+		int64_t every, age;
+		size_t min, max;
+	} cases[] = {
+		{ 10 * S, HOUR, 59 + 50, 59 + 52 },
+		{ 5 * MINUTE, DAY, 11 + 22, 11 + 25 },
+		{ HOUR, 30 * DAY, 23 + 28, 23 + 31 },
+		{ DAY, 300 * DAY, 29 + 37, 29 + 40 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = fill(cases[i].every, cases[i].age), left;
+
+		kept_policy_thin(v, n, now, 1000 * DAY);
+		left = stay(n);
+		if (left < cases[i].min || left > cases[i].max)
+			fail_msg("case %zu: %zu stay", i, left);
+	}
+}
+
+static void a_lone_version_stays_until_it_is_too_old(void **state)
+{
+	(void)state;
+	v[0] = (struct kept_item){ .at_ns = now - 90 * DAY + 1 };
+	kept_policy_thin(v, 1, now, 90 * DAY);
+	assert_false(v[0].drop);
+	kept_policy_thin(v, 1, now + 1, 90 * DAY);
+	assert_true(v[0].drop);
+	/* A clock that went back: new. */
+	v[0] = (struct kept_item){ .at_ns = now + 1000 * DAY };
+	kept_policy_thin(v, 1, now, 90 * DAY);
+	assert_false(v[0].drop);
+	kept_policy_thin(v, 1, now, 0);
+	assert_true(v[0].drop);
+}
+
+static void a_path_has_a_bounded_number(void **state)
+{
+	size_t n = fill(S / 10, 10 * MINUTE);
+
+	(void)state;
+	assert_true(n > 5000);
+	kept_policy_thin(v, n, now, 90 * DAY);
+	assert_int_equal(stay(n), KEPT_OF_A_PATH);
+	assert_true(v[0].at_ns == now - S / 10);
+}
+
+/* Thinned at every step of the way, or once at the end: the same is left. */
+static void often_or_once_is_the_same(void **state)
+{
+	struct kept_item *often = mem_calloc(MAX, sizeof(*often));
+	uint64_t seed = 1;
+	int64_t at = now;
+	size_t n = 0, m = 0, left;
+
+	(void)state;
+	for (int i = 0; i < 4000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		at += (int64_t)(seed >> 33) % (i % 50 == 0 ? 2 * DAY : 4 * MINUTE);
+		memmove(v + 1, v, n++ * sizeof(v[0]));
+		v[0] = (struct kept_item){ .at_ns = at };
+		memmove(often + 1, often, m * sizeof(often[0]));
+		often[0] = v[0];
+		m++;
+		left = 0;
+		kept_policy_thin(often, m, at + S, 60 * DAY);
+		for (size_t k = 0; k < m; k++) {
+			if (!often[k].drop)
+				often[left++] = often[k];
+		}
+		m = left;
+	}
+	kept_policy_thin(v, n, at + S, 60 * DAY);
+	left = stay(n);
+	assert_int_equal(left, m);
+	for (size_t i = 0; i < m; i++)
+		assert_true(v[i].at_ns == often[i].at_ns);
+	free(often);
+}
+
+static void the_oldest_goes_when_the_disk_is_short(void **state)
+{
+	struct kept_item items[] = { { .at_ns = 3, .size = 10 },
+		                     { .at_ns = 1, .size = 10 },
+		                     { .at_ns = 4, .size = 10 },
+		                     { .at_ns = 2, .size = 10 } };
+
+	(void)state;
+	assert_true(kept_policy_cutoff(items, 4, 40, 100) == INT64_MIN);
+	assert_int_equal(kept_policy_cutoff(items, 4, 39, 100), 2);
+	assert_int_equal(kept_policy_cutoff(items, 4, 10, 100), 4);
+	assert_int_equal(kept_policy_cutoff(items, 4, 0, 100), 5);
+	assert_int_equal(kept_policy_cutoff(items, 4, -1, 100), 5);
+	assert_int_equal(kept_policy_cutoff(items, 4, 40, 3), 2);
+	assert_true(kept_policy_cutoff(NULL, 0, 0, 0) == INT64_MIN);
+}
+
+static void the_budget_leaves_others_room(void **state)
+{
+	(void)state;
+	assert_int_equal(kept_policy_budget(1000, 800, 50, 10), 100);
+	assert_int_equal(kept_policy_budget(1000, 60, 50, 10), 60);
+	assert_int_equal(kept_policy_budget(1000, 0, 80, 10), 30);
+	assert_int_equal(kept_policy_budget(1000, 0, 20, 10), 0);
+	assert_int_equal(kept_policy_budget(1000, 900, 0, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_last_ten_minutes_stay_whole),
+		cmocka_unit_test(older_ones_stay_by_minute_hour_day_and_week),
+		cmocka_unit_test(a_lone_version_stays_until_it_is_too_old),
+		cmocka_unit_test(a_path_has_a_bounded_number),
+		cmocka_unit_test(often_or_once_is_the_same),
+		cmocka_unit_test(the_oldest_goes_when_the_disk_is_short),
+		cmocka_unit_test(the_budget_leaves_others_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
