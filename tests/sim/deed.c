@@ -1,0 +1,448 @@
+/* What users do to files: see script.h. Each deed tells the oracle what it knowingly replaces, and what it wrote; and the
+ * host's watch, as inotify would. Times of files are virtual. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tests/sim/host.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/script.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tree.h"
+
+enum { DEPTH_MAX = 3 };
+
+struct act {
+	struct host *h;
+	uint64_t luck;
+	struct tree tree;
+	const char *path; /* asked for; NULL: any */
+};
+
+static char *full(const struct act *a, const char *path)
+{
+	return mem_printf("%s/%s", a->h->share, path);
+}
+
+/* --- what to do it to --- */
+
+/* Any path of one of these kinds (S_IF bits or 0: all but the wanted one); NULL when there is none. */
+static const char *any(struct act *a, uint32_t kind)
+{
+	size_t n = 0, at;
+
+	if (a->path && kind != S_IFDIR)
+		return a->path;
+	for (size_t i = 0; i < a->tree.n; i++)
+		n += kind == 0 || a->tree.leaves[i].st.kind == kind;
+	if (n == 0)
+		return NULL;
+	at = sim_below(&a->luck, n);
+	for (size_t i = 0; i < a->tree.n; i++)
+		if ((kind == 0 || a->tree.leaves[i].st.kind == kind) && at-- == 0)
+			return a->tree.leaves[i].path;
+	return NULL;
+}
+
+static const struct leaf *leaf_at(const struct act *a, const char *path)
+{
+	for (size_t i = 0; i < a->tree.n; i++)
+		if (strcmp(a->tree.leaves[i].path, path) == 0)
+			return &a->tree.leaves[i];
+	return NULL;
+}
+
+static int depth(const char *path)
+{
+	int n = 1;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* A name in a folder that exists; perhaps taken. Few names, so that they meet. Fresh. */
+static char *some_path(struct act *a, bool folder)
+{
+	static const char *const files[] = { "a", "b", "c.txt", "d" }, *const dirs[] = { "x", "y" };
+	const char *under = sim_chance(&a->luck, 60) ? any(a, S_IFDIR) : NULL;
+	const char *name =
+		folder && sim_chance(&a->luck, 80) ? dirs[sim_below(&a->luck, 2)] : files[sim_below(&a->luck, 4)];
+
+	if (under && depth(under) < DEPTH_MAX)
+		return mem_printf("%s/%s", under, name);
+	return mem_strdup(name);
+}
+
+/* --- small steps --- */
+
+static void stamp(const struct act *a, const char *path, uint64_t luck)
+{
+	char *f = full(a, path);
+	int64_t ns = clock_wall_ns() + (sim_running_host() < 0 ? a->h->skew_ns : 0);
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 0 } };
+
+	times[1].tv_sec = ns / SIM_S;
+	if (luck % 4)
+		times[1].tv_nsec = ns % SIM_S;
+	(void)utimensat(AT_FDCWD, f, times, AT_SYMLINK_NOFOLLOW);
+	free(f);
+}
+
+static size_t some_size(uint64_t *luck)
+{
+	uint64_t p = sim_below(luck, 100);
+
+	if (p < 70)
+		return 8 + sim_below(luck, 200);
+	if (p < 92)
+		return 8 + sim_below(luck, 6000);
+	if (p < 98)
+		return 8 + sim_below(luck, 100000);
+	return 8 + sim_below(luck, 1500000);
+}
+
+static uint8_t *some_bytes(uint64_t *luck, size_t *n)
+{
+	uint8_t *p;
+
+	*n = some_size(luck);
+	p = mem_calloc(*n, 1);
+	for (size_t i = 0; i < *n; i += 8) {
+		uint64_t v = sim_next(luck);
+
+		memcpy(p + i, &v, *n - i < 8 ? *n - i : 8);
+	}
+	return p;
+}
+
+static void say(const struct act *a, const char *what, const char *path)
+{
+	sim_trace("host %d %s %s%s", a->h->number, what, path, host_runs(a->h) ? "" : " (agent off)");
+}
+
+/* Writes n bytes at the end, or instead, of a regular file or of nothing. */
+static bool put(struct act *a, const char *path, int flags, const uint8_t *bytes, size_t n)
+{
+	char *f = full(a, path);
+	struct stat st;
+	bool there = lstat(f, &st) == 0;
+	int fd;
+
+	if (there && !S_ISREG(st.st_mode)) {
+		free(f);
+		return false;
+	}
+	if (there)
+		oracle_loses(a->h, path);
+	fd = open(f, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
+	free(f);
+	if (fd < 0)
+		return false;
+	if (n > 0 && write(fd, bytes, n) != (ssize_t)n)
+		abort();
+	close(fd);
+	stamp(a, path, sim_next(&a->luck));
+	oracle_wrote(a->h, path);
+	if (!there)
+		sim_watch_change(a->h->number, SIM_CREATED, path);
+	sim_watch_change(a->h->number, SIM_WRITTEN, path);
+	return true;
+}
+
+/* The tree below, and the path itself. */
+static void lose_all(struct act *a, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (size_t i = 0; i < a->tree.n; i++) {
+		const char *p = a->tree.leaves[i].path;
+
+		if (strcmp(p, path) == 0 || (strncmp(p, path, n) == 0 && p[n] == '/'))
+			oracle_loses(a->h, p);
+	}
+}
+
+static void move(struct act *a, const char *from, const char *to)
+{
+	char *f = full(a, from), *t = full(a, to);
+	struct stat sf, st;
+	bool dir = lstat(f, &sf) == 0 && S_ISDIR(sf.st_mode), taken = lstat(t, &st) == 0;
+
+	if (taken)
+		oracle_loses(a->h, to);
+	if (rename(f, t) == 0) {
+		sim_trace("host %d moves %s to %s", a->h->number, from, to);
+		sim_watch_moved(a->h->number, from, to, dir);
+	} else if (taken) {
+		oracle_wrote(a->h, to);
+	}
+	free(f);
+	free(t);
+}
+
+/* --- deeds --- */
+
+static void do_write(struct act *a)
+{
+	char *fresh = sim_chance(&a->luck, 50) ? some_path(a, false) : NULL;
+	const char *path = a->path ? a->path : fresh ? fresh : any(a, S_IFREG);
+	size_t n;
+	uint8_t *bytes = some_bytes(&a->luck, &n);
+
+	if (path && put(a, path, O_TRUNC, bytes, n))
+		say(a, "writes", path);
+	free(bytes);
+	free(fresh);
+}
+
+static void do_append(struct act *a)
+{
+	const char *path = any(a, S_IFREG);
+	size_t n;
+	uint8_t *bytes = some_bytes(&a->luck, &n);
+
+	if (path && leaf_at(a, path) && put(a, path, O_APPEND, bytes, n))
+		say(a, "appends to", path);
+	free(bytes);
+}
+
+static void do_truncate(struct act *a)
+{
+	const char *path = any(a, S_IFREG);
+	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	char *f;
+
+	if (!leaf || leaf->st.kind != S_IFREG || leaf->st.size == 0)
+		return;
+	say(a, "truncates", path);
+	f = full(a, path);
+	oracle_loses(a->h, path);
+	if (truncate(f, (off_t)sim_below(&a->luck, (uint64_t)leaf->st.size)))
+		abort();
+	free(f);
+	stamp(a, path, sim_next(&a->luck));
+	oracle_wrote(a->h, path);
+	sim_watch_change(a->h->number, SIM_WRITTEN, path);
+}
+
+static void do_replace(struct act *a)
+{
+	const char *path = any(a, S_IFREG);
+	char *temp;
+	size_t n;
+	uint8_t *bytes;
+
+	if (!path)
+		return;
+	temp = mem_printf("%s.tmp", path);
+	bytes = some_bytes(&a->luck, &n);
+	if (put(a, temp, O_TRUNC, bytes, n))
+		move(a, temp, path);
+	free(bytes);
+	free(temp);
+}
+
+/* As vim does: the old one steps aside, the new one is written, the old one goes. */
+static void do_edit(struct act *a)
+{
+	const char *path = any(a, S_IFREG);
+	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	char *backup, *f;
+	size_t n;
+	uint8_t *bytes;
+
+	if (!leaf || leaf->st.kind != S_IFREG)
+		return;
+	say(a, "edits", path);
+	backup = mem_printf("%s~", path);
+	f = full(a, backup);
+	bytes = some_bytes(&a->luck, &n);
+	move(a, path, backup);
+	put(a, path, O_TRUNC, bytes, n);
+	oracle_loses(a->h, backup);
+	if (unlink(f) == 0)
+		sim_watch_change(a->h->number, SIM_GONE, backup);
+	free(bytes);
+	free(f);
+	free(backup);
+}
+
+static void do_delete(struct act *a)
+{
+	const char *path = any(a, sim_chance(&a->luck, 90) ? S_IFREG : S_IFLNK);
+	char *f;
+
+	if (!path)
+		return;
+	f = full(a, path);
+	oracle_loses(a->h, path);
+	if (unlink(f) == 0) {
+		say(a, "deletes", path);
+		sim_watch_change(a->h->number, SIM_GONE, path);
+	}
+	free(f);
+}
+
+static void do_mkdir(struct act *a)
+{
+	char *path = some_path(a, true), *f = full(a, path);
+
+	if (mkdir(f, 0755) == 0) {
+		say(a, "makes folder", path);
+		sim_watch_change(a->h->number, SIM_MKDIR, path);
+	}
+	free(f);
+	free(path);
+}
+
+static void remove_all(struct act *a, const char *path, bool whole)
+{
+	char *f = full(a, path);
+
+	if (!whole && rmdir(f) == 0) {
+		say(a, "removes folder", path);
+		sim_watch_change(a->h->number, SIM_GONE, path);
+	} else if (whole) {
+		int fd = open(a->h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		say(a, "removes tree", path);
+		lose_all(a, path);
+		if (fs_remove_tree(fd, path))
+			abort();
+		close(fd);
+		sim_watch_change(a->h->number, SIM_GONE, path);
+	}
+	free(f);
+}
+
+static void do_rmdir(struct act *a, bool whole)
+{
+	const char *path = any(a, S_IFDIR);
+
+	if (path)
+		remove_all(a, path, whole);
+}
+
+static void do_move(struct act *a)
+{
+	const char *from = any(a, sim_chance(&a->luck, 60) ? S_IFREG : 0);
+	const struct leaf *leaf = from ? leaf_at(a, from) : NULL;
+	char *to = leaf ? some_path(a, leaf->st.kind == S_IFDIR) : NULL;
+
+	if (to && strcmp(from, to) != 0)
+		move(a, from, to);
+	free(to);
+}
+
+static void do_copy(struct act *a)
+{
+	const char *from = any(a, S_IFREG);
+	char *to = some_path(a, false);
+	size_t n = 0;
+	uint8_t *bytes = from ? tree_bytes(a->h->share, from, &n) : NULL;
+
+	if (bytes && leaf_at(a, from) && leaf_at(a, from)->st.kind == S_IFREG && strcmp(from, to) != 0 &&
+	    put(a, to, O_TRUNC, bytes, n))
+		sim_trace("host %d copies %s to %s", a->h->number, from, to);
+	free(bytes);
+	free(to);
+}
+
+static void do_chmod(struct act *a)
+{
+	static const mode_t modes[] = { 0644, 0600, 0755, 0700 };
+	const char *path = any(a, sim_chance(&a->luck, 70) ? S_IFREG : S_IFDIR);
+	char *f = path ? full(a, path) : NULL;
+	struct stat st;
+
+	if (f && lstat(f, &st) == 0 && !S_ISLNK(st.st_mode) &&
+	    chmod(f, modes[(S_ISDIR(st.st_mode) ? 2 : 0) + sim_below(&a->luck, 2)]) == 0) {
+		say(a, "chmods", path);
+		sim_watch_change(a->h->number, SIM_ATTRIB, path);
+	}
+	free(f);
+}
+
+static void do_touch(struct act *a)
+{
+	const char *path = any(a, S_IFREG);
+
+	if (!path || !leaf_at(a, path))
+		return;
+	say(a, "touches", path);
+	stamp(a, path, sim_next(&a->luck));
+	sim_watch_change(a->h->number, SIM_ATTRIB, path);
+}
+
+static void do_symlink(struct act *a)
+{
+	char *path = a->path ? mem_strdup(a->path) : some_path(a, false), *f = full(a, path);
+	char *target = mem_printf("../../nowhere/%016llx", (unsigned long long)sim_next(&a->luck));
+
+	if (symlink(target, f) == 0) {
+		say(a, "links", path);
+		stamp(a, path, sim_next(&a->luck));
+		oracle_wrote(a->h, path);
+		sim_watch_change(a->h->number, SIM_CREATED, path);
+	}
+	free(target);
+	free(f);
+	free(path);
+}
+
+/* A file becomes a folder, a folder a file. */
+static void do_swap_kind(struct act *a)
+{
+	const char *path = any(a, 0);
+	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	char *f, *child;
+	size_t n;
+	uint8_t *bytes;
+
+	if (!leaf)
+		return;
+	f = full(a, path);
+	bytes = some_bytes(&a->luck, &n);
+	if (leaf->st.kind == S_IFDIR) {
+		remove_all(a, path, true);
+		put(a, path, O_TRUNC, bytes, n);
+	} else {
+		oracle_loses(a->h, path);
+		child = mem_printf("%s/a", path);
+		if (unlink(f) || mkdir(f, 0755))
+			abort();
+		say(a, "makes a folder of", path);
+		sim_watch_change(a->h->number, SIM_GONE, path);
+		sim_watch_change(a->h->number, SIM_MKDIR, path);
+		put(a, child, O_TRUNC, bytes, n);
+		free(child);
+	}
+	free(bytes);
+	free(f);
+}
+
+void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *path)
+{
+	struct act a = { .h = h, .luck = luck, .path = path };
+	static void (*const deeds[])(struct act * a) = {
+		[DEED_WRITE] = do_write,         [DEED_APPEND] = do_append,   [DEED_TRUNCATE] = do_truncate,
+		[DEED_REPLACE] = do_replace,     [DEED_DELETE] = do_delete,   [DEED_MKDIR] = do_mkdir,
+		[DEED_MOVE] = do_move,           [DEED_COPY] = do_copy,       [DEED_CHMOD] = do_chmod,
+		[DEED_TOUCH] = do_touch,         [DEED_SYMLINK] = do_symlink, [DEED_EDITOR] = do_edit,
+		[DEED_SWAP_KIND] = do_swap_kind,
+	};
+
+	tree_read(&a.tree, h->share, "");
+	if (kind == DEED_RMDIR || kind == DEED_RMTREE)
+		do_rmdir(&a, kind == DEED_RMTREE);
+	else
+		deeds[kind](&a);
+	tree_free(&a.tree);
+}

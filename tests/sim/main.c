@@ -1,0 +1,363 @@
+/* The simulator's command line: runs seeds, each in a process of its own, so that whatever a crash leaves behind is gone
+ * with it, and tells which failed. A failing one is shortened by leaving deeds out as long as it still fails.
+ *
+ * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
+ * sim --list FILE                                the seeds in a file, each twice: it has to do the same
+ * sim --seed N [-v]                              one of them; -v: everything that happens */
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tests/sim/host.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/script.h"
+#include "tests/sim/sim.h"
+
+#include <fcntl.h>
+
+enum {
+	QUIET_S = 900,   /* virtual: by then all must be alike */
+	SILENT_S = 100,  /* virtual: two slow scans of everybody */
+	RUN_MAX_S = 120, /* real: a run that takes longer hangs */
+};
+
+/* What the runs tell the parent. */
+struct report {
+	uint64_t runs, failed, deeds, events, frames, starts, conflicts;
+	uint64_t digest;
+	char why[512];
+};
+
+static struct report *report;
+static bool verbose;
+static const char *base_dir;
+
+static bool fails(char *why)
+{
+	if (!why)
+		return false;
+	(void)snprintf(report->why, sizeof(report->why), "%s", why);
+	free(why);
+	return true;
+}
+
+/* --- one run --- */
+
+static bool all_in_sync(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!host_runs(&hosts_all[i]))
+			return false;
+		host_status(&hosts_all[i], &s);
+		if (!s.in_sync || s.peers == 0 || sim_watch_pending(i) > 0)
+			return false;
+	}
+	return true;
+}
+
+static char *differ(void)
+{
+	char *why = NULL;
+
+	for (int i = 1; i < hosts_n && !why; i++)
+		why = oracle_differ(&hosts_all[0], &hosts_all[i]);
+	return why;
+}
+
+static char *not_in_sync(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!host_runs(&hosts_all[i]))
+			return mem_printf("host %d does not run", i);
+		host_status(&hosts_all[i], &s);
+		if (!s.in_sync)
+			return mem_printf("P3: host %d waits for ever: %s", i,
+			                  s.error       ? s.error
+			                  : s.waits_for ? s.waits_for
+			                                : "nothing");
+		if (s.peers == 0)
+			return mem_printf("P7: host %d finds nobody", i);
+	}
+	return NULL;
+}
+
+static bool torn(void)
+{
+	for (int i = 0; i < hosts_n; i++)
+		if (fails(oracle_torn(&hosts_all[i])))
+			return true;
+	return false;
+}
+
+static bool converges(void)
+{
+	char *why = NULL;
+
+	for (int s = 0; s < QUIET_S; s += 5) {
+		uint64_t talk = sim_wire_talk();
+
+		sim_run(5 * SIM_S);
+		if (torn())
+			return false;
+		free(why);
+		why = differ();
+		if (!why && all_in_sync() && sim_wire_talk() == talk)
+			return true;
+	}
+	if (!why)
+		why = not_in_sync();
+	return !fails(why ? why : mem_strdup("P3: the wire is never silent"));
+}
+
+static bool stays_silent(void)
+{
+	uint64_t talk = sim_wire_talk();
+	char *why;
+
+	sim_run(SILENT_S * SIM_S);
+	why = not_in_sync();
+	if (!why)
+		why = differ();
+	if (!why && sim_wire_talk() != talk)
+		why = mem_printf("P3: %" PRIu64 " frames were sent although nothing changed", sim_wire_talk() - talk);
+	return !fails(why);
+}
+
+static void outside_is_untouched(const char *base)
+{
+	char *canary = mem_printf("%s/canary", base);
+	struct stat st;
+
+	if (stat(canary, &st) || st.st_size != 7)
+		fails(mem_strdup("P5: a file outside of the shares was changed"));
+	free(canary);
+}
+
+static void make_canary(const char *base)
+{
+	char *canary = mem_printf("%s/canary", base);
+	int fd = open(canary, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, "canary\n", 7) != 7)
+		abort();
+	close(fd);
+	free(canary);
+}
+
+static bool play(struct script *s)
+{
+	script_schedule(s);
+	for (int64_t at = 0; at < s->length_ns; at += 10 * SIM_S) {
+		sim_run(10 * SIM_S);
+		if (torn())
+			return false;
+	}
+	script_end_trouble(s);
+	return converges() && stays_silent() && !fails(oracle_lost());
+}
+
+static void run_seed(struct script *s, uint64_t seed, const char *base)
+{
+	uint64_t stream = seed ^ 0x686f737473;
+
+	umask(022);
+	sim_begin(seed);
+	sim_trace_show(verbose);
+	log_set_level(verbose ? LOG_DEBUG : LOG_ERROR);
+	if (!verbose)
+		log_set_sink(NULL, NULL);
+	make_canary(base);
+	hosts_make(base, s->nhosts, &stream);
+	if (play(s))
+		outside_is_untouched(base);
+	for (size_t i = 0; i < s->n; i++)
+		report->deeds += !s->deeds[i].dropped;
+	for (int i = 0; i < hosts_n; i++)
+		report->starts += (uint64_t)hosts_all[i].life;
+	report->conflicts += oracle_conflicts(&hosts_all[0]);
+	report->events += sim_events();
+	report->frames += sim_wire_talk();
+	report->digest = sim_trace_digest();
+}
+
+/* In a process of its own. True when all promises held; report->why says which did not. */
+static bool run_apart(struct script *s, uint64_t seed)
+{
+	char *base = mem_printf("%s/lanyard-sim-XXXXXX", base_dir);
+	int status = 0, fd;
+	pid_t pid;
+
+	report->why[0] = '\0';
+	if (!mkdtemp(base))
+		abort();
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		if (!verbose) {
+			fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+			(void)dup2(fd, STDERR_FILENO);
+		}
+		alarm(RUN_MAX_S);
+		run_seed(s, seed, base);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		abort();
+	if (status != 0 && report->why[0] == '\0')
+		(void)snprintf(report->why, sizeof(report->why), "the process ended by %s %d",
+		               WIFSIGNALED(status) ? "signal" : "exit",
+		               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	fd = open(base_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fs_remove_tree(fd, base + strlen(base_dir) + 1))
+		perror(base);
+	close(fd);
+	free(base);
+	return report->why[0] == '\0';
+}
+
+/* --- shortening --- */
+
+/* Leaves out runs of deeds, long ones first, as long as it fails without them. */
+static void shrink(struct script *s, uint64_t seed)
+{
+	char why[sizeof(report->why)];
+
+	memcpy(why, report->why, sizeof(why));
+	for (size_t len = s->n / 2; len > 0; len /= 2) {
+		for (size_t at = 0; at + len <= s->n; at += len) {
+			bool *before = mem_calloc(len, sizeof(*before));
+
+			for (size_t i = 0; i < len; i++) {
+				before[i] = s->deeds[at + i].dropped;
+				s->deeds[at + i].dropped = true;
+			}
+			if (run_apart(s, seed))
+				for (size_t i = 0; i < len; i++)
+					s->deeds[at + i].dropped = before[i];
+			else
+				memcpy(why, report->why, sizeof(why));
+			free(before);
+		}
+	}
+	memcpy(report->why, why, sizeof(why));
+}
+
+static void run_one(uint64_t seed, bool shrinks)
+{
+	struct script s;
+	bool shown = verbose;
+
+	script_make(&s, seed);
+	report->runs++;
+	if (!run_apart(&s, seed)) {
+		report->failed++;
+		fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, report->why);
+		if (shrinks) {
+			verbose = false;
+			shrink(&s, seed);
+			verbose = shown;
+			fprintf(stderr, "seed %" PRIu64 ", shortened: %s\n", seed, report->why);
+			script_print(&s);
+		}
+	}
+	free(s.deeds);
+}
+
+static void run_twice(uint64_t seed, bool shrinks)
+{
+	uint64_t digest;
+
+	run_one(seed, shrinks);
+	digest = report->digest;
+	run_one(seed, false);
+	if (report->digest == digest)
+		return;
+	report->failed++;
+	fprintf(stderr, "seed %" PRIu64 ": two runs differ: %016" PRIx64 " and %016" PRIx64 "\n", seed, digest,
+	        report->digest);
+}
+
+/* One seed a line; what follows it on the line is for people. */
+static int run_list(const char *path, bool shrinks)
+{
+	FILE *f = fopen(path, "re");
+	char line[256];
+
+	if (!f) {
+		perror(path);
+		return -1;
+	}
+	while (fgets(line, sizeof(line), f))
+		if (line[0] != '#' && line[0] != '\n')
+			run_twice(strtoull(line, NULL, 0), shrinks);
+	(void)fclose(f);
+	return 0;
+}
+
+static void summary(void)
+{
+	printf("sim: %" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " deeds, %" PRIu64 " starts, %" PRIu64
+	       " frames, %" PRIu64 " events, %" PRIu64 " conflict copies\n",
+	       report->runs, report->failed, report->deeds, report->starts, report->frames, report->events,
+	       report->conflicts);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },  { "seeds", required_argument, NULL, 'n' },
+		{ "first", required_argument, NULL, 'f' }, { "list", required_argument, NULL, 'l' },
+		{ "no-shrink", no_argument, NULL, 'q' },   { 0 }
+	};
+	const char *list = NULL;
+	uint64_t first = 1, n = 0;
+	bool shrinks = true;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (c == 's') {
+			first = strtoull(optarg, NULL, 0);
+			n = 1;
+		} else if (c == 'n') {
+			n = strtoull(optarg, NULL, 0);
+		} else if (c == 'f') {
+			first = strtoull(optarg, NULL, 0);
+		} else if (c == 'l') {
+			list = optarg;
+		} else if (c == 'q') {
+			shrinks = false;
+		} else if (c == 'v') {
+			verbose = true;
+		} else {
+			return 2;
+		}
+	}
+	base_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	/* cppcheck-suppress invalidFunctionArg ; no file is meant */
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (report == MAP_FAILED)
+		return 1;
+	if (list && run_list(list, shrinks))
+		return 1;
+	for (uint64_t seed = first; seed < first + n; seed++)
+		run_one(seed, shrinks);
+	if (n == 1)
+		printf("digest %016" PRIx64 "\n", report->digest);
+	summary();
+	return report->failed ? 1 : 0;
+}

@@ -1,0 +1,197 @@
+/* See oracle.h. */
+#include "tests/sim/oracle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uthash.h>
+
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/plan/reconcile.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tree.h"
+
+struct text {
+	uint8_t hash[32];
+	size_t size;
+	char *where;     /* "host 1: a/b at 3.200" */
+	bool superseded; /* by somebody who had it */
+	bool found;
+	UT_hash_handle hh;
+};
+
+static struct text *texts;
+
+static struct text *text_at(const char *root, const char *path, bool *is_empty)
+{
+	size_t n;
+	uint8_t *bytes = tree_bytes(root, path, &n), hash[32];
+	struct text *t = NULL;
+
+	*is_empty = bytes == NULL || n == 0;
+	if (bytes) {
+		sha256(hash, bytes, n);
+		HASH_FIND(hh, texts, hash, sizeof(hash), t);
+	}
+	free(bytes);
+	return t;
+}
+
+void oracle_wrote(const struct host *h, const char *path)
+{
+	bool is_empty;
+	struct text *t = text_at(h->share, path, &is_empty);
+	size_t n;
+
+	if (is_empty)
+		return;
+	if (!t) {
+		uint8_t *bytes = tree_bytes(h->share, path, &n);
+
+		t = MEM_NEW(struct text);
+		sha256(t->hash, bytes, n);
+		t->size = n;
+		free(bytes);
+		HASH_ADD(hh, texts, hash, sizeof(t->hash), t);
+	}
+	free(t->where);
+	t->where = mem_printf("host %d: %s at %.3f", h->number, path, (double)sim_now() / 1e9);
+	t->superseded = false;
+}
+
+void oracle_loses(const struct host *h, const char *path)
+{
+	bool is_empty;
+	struct text *t = text_at(h->share, path, &is_empty);
+
+	if (t)
+		t->superseded = true;
+}
+
+char *oracle_torn(const struct host *h)
+{
+	struct tree t;
+	char *why = NULL;
+
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n && !why; i++) {
+		bool is_empty;
+
+		if (t.leaves[i].st.kind == S_IFDIR)
+			continue;
+		if (t.leaves[i].st.kind != S_IFREG && t.leaves[i].st.kind != S_IFLNK)
+			why = mem_printf("P1: host %d: %s is of a kind nobody made", h->number, t.leaves[i].path);
+		else if (!text_at(h->share, t.leaves[i].path, &is_empty) && !is_empty)
+			why = mem_printf("P1: host %d: %s holds %lld bytes that nobody wrote", h->number,
+			                 t.leaves[i].path, (long long)t.leaves[i].st.size);
+	}
+	tree_free(&t);
+	return why;
+}
+
+/* --- alike --- */
+
+static bool same_bytes(const struct host *a, const struct host *b, const char *path)
+{
+	size_t na, nb;
+	uint8_t *pa = tree_bytes(a->share, path, &na), *pb = tree_bytes(b->share, path, &nb);
+	bool same = na == nb && (na == 0 || memcmp(pa, pb, na) == 0);
+
+	free(pa);
+	free(pb);
+	return same;
+}
+
+static const char *difference(const struct host *a, const struct host *b, const struct leaf *la, const struct leaf *lb)
+{
+	if (la->st.kind != lb->st.kind)
+		return "kind";
+	if (la->st.kind != S_IFLNK && la->st.mode != lb->st.mode)
+		return "mode";
+	if (la->st.kind != S_IFDIR && la->st.mtime_ns != lb->st.mtime_ns)
+		return "mtime";
+	if (la->st.kind != S_IFDIR && !same_bytes(a, b, la->path))
+		return "content";
+	return NULL;
+}
+
+char *oracle_differ(const struct host *a, const struct host *b)
+{
+	struct tree ta, tb;
+	char *why = NULL;
+	size_t i = 0;
+
+	tree_read(&ta, a->share, "");
+	tree_read(&tb, b->share, "");
+	for (; i < ta.n && i < tb.n && !why; i++) {
+		int c = strcmp(ta.leaves[i].path, tb.leaves[i].path);
+		const char *what;
+
+		if (c != 0) {
+			why = mem_printf("P3: %s is at host %d only, not at host %d",
+			                 c < 0 ? ta.leaves[i].path : tb.leaves[i].path, c < 0 ? a->number : b->number,
+			                 c < 0 ? b->number : a->number);
+			break;
+		}
+		what = difference(a, b, &ta.leaves[i], &tb.leaves[i]);
+		if (what)
+			why = mem_printf("P3: %s differs in its %s at hosts %d and %d", ta.leaves[i].path, what,
+			                 a->number, b->number);
+	}
+	if (!why && ta.n != tb.n)
+		why = mem_printf("P3: %s is at host %d only, not at host %d",
+		                 ta.n > tb.n ? ta.leaves[i].path : tb.leaves[i].path,
+		                 ta.n > tb.n ? a->number : b->number, ta.n > tb.n ? b->number : a->number);
+	tree_free(&ta);
+	tree_free(&tb);
+	return why;
+}
+
+size_t oracle_conflicts(const struct host *h)
+{
+	struct tree t;
+	size_t n = 0;
+
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++)
+		n += conflict_is_copy(t.leaves[i].path);
+	tree_free(&t);
+	return n;
+}
+
+/* --- lost --- */
+
+static void find_below(const char *root)
+{
+	struct tree t;
+
+	tree_read(&t, root, "");
+	for (size_t i = 0; i < t.n; i++) {
+		bool is_empty;
+		struct text *x = text_at(root, t.leaves[i].path, &is_empty);
+
+		if (x)
+			x->found = true;
+	}
+	tree_free(&t);
+}
+
+char *oracle_lost(void)
+{
+	struct text *x, *next;
+
+	for (int i = 0; i < hosts_n; i++) {
+		char *versions = mem_printf("%s/.lanyard/versions", hosts_all[i].share);
+
+		find_below(hosts_all[i].share);
+		find_below(versions);
+		free(versions);
+	}
+	HASH_ITER(hh, texts, x, next)
+		if (!x->superseded && !x->found)
+			return mem_printf("P2: %zu bytes are lost that were written to %s", x->size, x->where);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/* Who checks: knows every byte string that users wrote, and which of them a user who had it has replaced or deleted since.
+ * Everything else must be found in the end (P2), nothing else may ever be seen (P1), and all trees must be alike (P3). */
+#ifndef LANYARD_TESTS_SIM_ORACLE_H
+#define LANYARD_TESTS_SIM_ORACLE_H
+
+#include <stdbool.h>
+
+#include "tests/sim/host.h"
+
+/* A user wrote what is at this path now. */
+void oracle_wrote(const struct host *h, const char *path);
+/* A user is about to replace or delete what is at this path (files below a folder are told one by one). */
+void oracle_loses(const struct host *h, const char *path);
+
+/* Each returns NULL, or fresh text that says what is wrong. */
+char *oracle_torn(const struct host *h);
+char *oracle_differ(const struct host *a, const struct host *b);
+char *oracle_lost(void);
+size_t oracle_conflicts(const struct host *h); /* conflict copies in its tree */
+
+#endif
