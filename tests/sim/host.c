@@ -16,9 +16,10 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/fetch/install_job.h"
+#include "sync/versions/kept_policy.h"
 #include "tests/sim/sim.h"
 
-enum { HOME_FILE_MAX = 64 << 20, RESCAN_S = 40 };
+enum { HOME_FILE_MAX = 64 << 20, RESCAN_S = 40, SCRUB_S = 150 };
 
 struct host hosts_all[SIM_HOSTS];
 int hosts_n;
@@ -114,6 +115,13 @@ static void nothing_changed(void *arg)
 	(void)arg;
 }
 
+static void heard(void *arg, const struct event *e)
+{
+	const struct host *h = arg;
+
+	sim_trace("host %d: %s %s %s", h->number, e->kind, e->path ? e->path : "", e->reason ? e->reason : "");
+}
+
 static void start_in_turn(void *arg)
 {
 	struct host *h = arg;
@@ -123,6 +131,7 @@ static void start_in_turn(void *arg)
 	h->self = identity_open(h->home_dirfd, &why);
 	h->workers = workers_new(h->loop, 4);
 	h->events = events_new();
+	events_listen(h->events, heard, h);
 	h->peers = peers_new(&(struct peers_config){ .loop = h->loop,
 	                                             .workers = h->workers,
 	                                             .self = h->self,
@@ -141,6 +150,9 @@ static void start_in_turn(void *arg)
 		                               .home = h->home,
 		                               .home_dirfd = h->home_dirfd,
 		                               .rescan_s = RESCAN_S,
+		                               .scrub_s = SCRUB_S,
+		                               .versions_age_s = KEPT_AGE_S,
+		                               .versions_percent = KEPT_DISK_PERCENT,
 		                               .changed = nothing_changed,
 		                               .arg = h };
 	h->engine = engine_load(h->context, group_hex, &why);

@@ -3,7 +3,7 @@
  *
  * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
  * sim --list FILE                                the seeds in a file, each twice: it has to do the same
- * sim --seed N [-v]                              one of them; -v: everything that happens */
+ * sim --seed N [--keep I,J,...] [-v]             one of them, of its deeds only these; -v: everything that happens */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -27,6 +27,7 @@
 #include <fcntl.h>
 
 enum {
+	SCAN_S = 50,     /* virtual: a slow scan of everybody, which finds what no hint told of */
 	QUIET_S = 900,   /* virtual: by then all must be alike */
 	SILENT_S = 100,  /* virtual: two slow scans of everybody */
 	RUN_MAX_S = 120, /* real: a run that takes longer hangs */
@@ -41,6 +42,7 @@ struct report {
 
 static struct report *report;
 static bool verbose;
+static const char *keep; /* numbers of deeds; NULL: all */
 static const char *base_dir;
 
 static bool fails(char *why)
@@ -108,6 +110,7 @@ static bool converges(void)
 {
 	char *why = NULL;
 
+	sim_run(SCAN_S * SIM_S);
 	for (int s = 0; s < QUIET_S; s += 5) {
 		uint64_t talk = sim_wire_talk();
 
@@ -257,12 +260,45 @@ static void shrink(struct script *s, uint64_t seed)
 	memcpy(report->why, why, sizeof(why));
 }
 
+static void print_replay(const struct script *s, uint64_t seed)
+{
+	const char *comma = "";
+
+	fprintf(stderr, "  sim -v --seed %" PRIu64 " --keep ", seed);
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->deeds[i].dropped)
+			continue;
+		fprintf(stderr, "%s%zu", comma, i);
+		comma = ",";
+	}
+	fprintf(stderr, "\n");
+}
+
+/* All deeds but those whose numbers are in the text are left out. */
+static void keep_only(struct script *s, const char *text)
+{
+	for (size_t i = 0; i < s->n; i++)
+		s->deeds[i].dropped = true;
+	while (*text) {
+		char *end;
+		size_t i = strtoul(text, &end, 10);
+
+		if (end == text)
+			return;
+		if (i < s->n)
+			s->deeds[i].dropped = false;
+		text = *end == ',' ? end + 1 : end;
+	}
+}
+
 static void run_one(uint64_t seed, bool shrinks)
 {
 	struct script s;
 	bool shown = verbose;
 
 	script_make(&s, seed);
+	if (keep)
+		keep_only(&s, keep);
 	report->runs++;
 	if (!run_apart(&s, seed)) {
 		report->failed++;
@@ -273,6 +309,7 @@ static void run_one(uint64_t seed, bool shrinks)
 			verbose = shown;
 			fprintf(stderr, "seed %" PRIu64 ", shortened: %s\n", seed, report->why);
 			script_print(&s);
+			print_replay(&s, seed);
 		}
 	}
 	free(s.deeds);
@@ -321,6 +358,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' },  { "seeds", required_argument, NULL, 'n' },
+		{ "first", required_argument, NULL, 'f' }, { "keep", required_argument, NULL, 'k' },
 		{ "first", required_argument, NULL, 'f' }, { "list", required_argument, NULL, 'l' },
 		{ "no-shrink", no_argument, NULL, 'q' },   { 0 }
 	};
@@ -337,6 +375,8 @@ int main(int argc, char **argv)
 			n = strtoull(optarg, NULL, 0);
 		} else if (c == 'f') {
 			first = strtoull(optarg, NULL, 0);
+		} else if (c == 'k') {
+			keep = optarg;
 		} else if (c == 'l') {
 			list = optarg;
 		} else if (c == 'q') {
