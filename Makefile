@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench
+.PHONY: all run check sim help install clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -207,6 +207,11 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)scripts/setup --bench
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
+
+vm-test: ## the installed service on three virtual machines (BIG_MB=64); see README.md
+	$(Q)scripts/setup --vm-test
+	+$(Q)$(MAKE) all
+	+$(Q)B='$(B)' vm-test/run --big-mb $(or $(BIG_MB),64) $(SCENARIO)
 
 MANUALS = $(wildcard docs/man/*.[1-8])
 install: all ## install under PREFIX (default /usr/local), below DESTDIR if set
