@@ -32,6 +32,7 @@ static const struct route {
 	{ "POST", "/v1/groups/*/leave", api_leave },
 	{ "POST", "/v1/groups/*/pause", api_pause },
 	{ "POST", "/v1/groups/*/resume", api_resume },
+	{ "POST", "/v1/groups/*/release", api_release },
 	{ "POST", "/v1/groups/*/verify", api_verify }, /* repair */
 };
 

@@ -36,6 +36,9 @@ void api_verify_forget(struct api *api);
 /* The group is gone, and with it what was under way. */
 void api_verify_left(struct api *api, const struct group_id *group);
 
+/* api_held.c */
+api_fn api_release;
+
 /* --- waiting: an answer that becomes possible in some later turn --- */
 
 /* Looks whether the call can be answered: true when it has been. Sets *again when the next turn must not wait. */

@@ -30,6 +30,7 @@ struct engine_status {
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
 	int64_t pending; /* local hints and hashes */
+	int64_t held;    /* local deletions that wait for engine_release */
 	size_t peers;    /* connected in this group */
 	struct fetch_counters fetch;
 	struct peer_counters peer;
@@ -61,6 +62,8 @@ void engine_files(struct engine *e, const char *under, const char *after, engine
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
+/* Lets held deletions go; how many. */
+int64_t engine_release(struct engine *e);
 /* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1: running already, or not possible now. */
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);

@@ -92,7 +92,8 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 	if (!e->local || !e->fetch || !e->scanned || local_state(e->local) == LOCAL_SCANNING)
 		return ENGINE_SCANNING;
 	fetch_downloads(e->fetch, has_reason, &waits);
-	return waits || local_failing(e->local) || (s->wanted && !s->peers) ? ENGINE_WAITING : ENGINE_SYNCING;
+	return waits || s->held || local_failing(e->local) || (s->wanted && !s->peers) ? ENGINE_WAITING
+	                                                                               : ENGINE_SYNCING;
 }
 
 /* The first thing that in_sync lacks, in the order in which a change travels. */
@@ -108,6 +109,8 @@ static const char *lacking(struct engine *e, const struct engine_status *s)
 		return "files here that cannot be read";
 	if (!local_idle(e->local))
 		return "files here to be looked at";
+	if (s->held)
+		return "lanyard release: deletions here are held";
 	if (s->wanted)
 		return "files of others";
 	if (!fetch_idle(e->fetch))
@@ -126,6 +129,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->wanted = index_wanted_count(e->index);
 		s->wanted_bytes = index_wanted_bytes(e->index);
 		s->pending = local_pending(e->local);
+		s->held = local_held(e->local);
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
@@ -148,10 +152,10 @@ static bool tell_problem(struct problems *list, const struct engine_problem *p)
 
 static bool local_problem(void *arg, const struct local_problem *l)
 {
-	return tell_problem(arg, &(struct engine_problem){ .path = l->path,
-	                                                   .reason = l->reason,
-	                                                   .since_s = l->since_s,
-	                                                   .next = "looked at again when it changes" });
+	struct engine_problem p = { .path = l->path, .reason = l->reason, .since_s = l->since_s };
+
+	(void)snprintf(p.next, sizeof(p.next), "%s", l->next ? l->next : "looked at again when it changes");
+	return tell_problem(arg, &p);
 }
 
 static bool fetch_reason(void *arg, const struct fetch_download *d)
@@ -356,6 +360,11 @@ void engine_pause(struct engine *e, bool paused)
 bool engine_paused(const struct engine *e)
 {
 	return e->paused;
+}
+
+int64_t engine_release(struct engine *e)
+{
+	return e->local ? local_release(e->local) : 0;
 }
 
 void engine_rescan(struct engine *e)

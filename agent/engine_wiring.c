@@ -18,6 +18,17 @@ static void local_changed(void *arg, const struct record *r)
 	fetch_row_changed(e->fetch, r->path);
 }
 
+static void local_held_back(void *arg, int64_t n)
+{
+	struct engine *e = arg;
+	char *text = mem_printf("%lld files are gone at once: their deletion is held; lanyard release lets it go",
+	                        (long long)n);
+
+	e->dirty = true;
+	engine_emit(e, "problem", NULL, text);
+	free(text);
+}
+
 static void something_changed(void *arg)
 {
 	struct engine *e = arg;
@@ -255,6 +266,7 @@ struct local *engine_make_local(struct engine *e)
 	                                         .changed = local_changed,
 	                                         .busy = local_busy,
 	                                         .state = something_changed,
+	                                         .held = local_held_back,
 	                                         .scanned = local_scanned,
 	                                         .rules_changed = local_rules_changed,
 	                                         .arg = e });

@@ -62,6 +62,7 @@ int status_show(struct cli *cli, int argc, char **argv);
 int status_peers(struct cli *cli, int argc, char **argv);
 int status_wait(struct cli *cli, int argc, char **argv);
 int files_list(struct cli *cli, int argc, char **argv);
+int group_release(struct cli *cli, int argc, char **argv);
 int files_verify(struct cli *cli, int argc, char **argv);
 int downloads_show(struct cli *cli, int argc, char **argv);
 int events_show(struct cli *cli, int argc, char **argv);

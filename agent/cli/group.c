@@ -302,3 +302,27 @@ int group_resume(struct cli *cli, int argc, char **argv)
 {
 	return set_paused(cli, "/resume", argc, argv);
 }
+
+int group_release(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	json_t *document;
+	char *path;
+	int rc;
+
+	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
+		return CLI_USAGE;
+	path = group_path(argv[0], "/release");
+	rc = http_post(cli, path, NULL, &document);
+	free(path);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else if (cli_number(document, "released") > 0)
+		(void)printf("%lld deletions let go\n", (long long)cli_number(document, "released"));
+	else
+		puts("no deletion is held here");
+	json_decref(document);
+	return CLI_DONE;
+}

@@ -27,6 +27,7 @@ const struct cli_command cli_commands[] = {
 	{ "status", "[--watch]", "how things are", status_show },
 	{ "events", "[--follow]", "what happened", events_show },
 	{ "wait", "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)", status_wait },
+	{ "release", "GROUP", "let a held burst of deletions go", group_release },
 	{ "verify", "GROUP [--repair]", "read every file again and compare", files_verify },
 	{ "doctor", "", "look for what hinders, and say what to do", doctor_run },
 	{ "version", "", "print the version", show_version },

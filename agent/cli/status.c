@@ -81,6 +81,9 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
 		add_line(l, mem_printf("  %lld to look at here", (long long)cli_number(g, "pending")));
+	if (cli_number(g, "held") > 0)
+		add_line(l, mem_printf("  %lld deletions are held: lanyard release lets them go",
+		                       (long long)cli_number(g, "held")));
 	add_problems(l, json_object_get(g, "problems"));
 	free(name);
 	free(share);

@@ -124,36 +124,24 @@ static void write_tombstone(struct local *l, struct record *r)
 
 /* --- gone --- */
 
-enum change change_gone(struct local *l, const struct record *row, uint64_t seq, bool known_gone)
+void change_write_gone(struct local *l, const char *path)
 {
 	struct record fresh;
 	struct fs_stat st = { 0 };
-	enum change result = CHANGE_NONE;
 
-	if (change_is_busy(l, row->path))
-		return CHANGE_LATER;
-	if (!get_fresh(l, row->path, seq, &fresh))
-		return CHANGE_LATER;
+	if (change_is_busy(l, path) || !get_fresh(l, path, index_seq(l->c.index), &fresh))
+		return;
+	/* A deletion reaches every member: it is looked at twice. */
 	if (fresh.deleted || fresh.seq == 0)
 		goto clear_fresh;
-	/* A deletion reaches every member: it is looked at twice, and the share itself too. */
-	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) < 0) {
-		problem_add(l->problems, row->path, PROBLEM_FAILING, strerror(errno), l->scan.looks);
-		goto clear_fresh;
-	}
-	if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK) {
-		look_again(l, row->path);
-		result = CHANGE_LATER;
-		goto clear_fresh;
-	}
-	if (!l->scan.checked && local_check(l) < 0)
-		goto clear_fresh;
-	l->scan.checked = true;
-	write_tombstone(l, &fresh);
-	result = CHANGE_DONE;
+	if (fs_stat_beneath(l->ground->root, path, &st) < 0)
+		problem_add(l->problems, path, PROBLEM_FAILING, strerror(errno), l->scan.looks);
+	else if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK)
+		look_again(l, path);
+	else
+		write_tombstone(l, &fresh);
 clear_fresh:
 	record_clear(&fresh);
-	return result;
 }
 
 /* --- folders and symlinks --- */
@@ -260,7 +248,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;
 	if (write_row(l, &r, NULL) == 0)
-		(void)change_gone(l, &old, seq, false);
+		change_write_gone(l, old.path);
 	record_clear(&r);
 clear_old:
 	record_clear(&old);
@@ -391,6 +379,8 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		problem_add(l->problems, k->path, error_kind(k->error), error_text(k->error), look);
 	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
 		return;
+	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)
+		gone_back(l, k->path);
 	switch (k->st.kind) {
 	case S_IFDIR:
 		if (k->error == 0)
@@ -407,7 +397,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 	default:
 		problem_add(l->problems, k->path, PROBLEM_SKIPPED, special_name(k->st.kind), look);
 		if (row != NULL && !row->deleted)
-			(void)change_gone(l, row, seq, false);
+			gone_add(l, row);
 		break;
 	}
 }

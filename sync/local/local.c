@@ -146,6 +146,7 @@ static void begin_watch(struct local *l)
 static void end_all(struct local *l)
 {
 	scan_reset(l);
+	gone_reset(l->gone);
 	loop_timer_stop(l->settle_timer);
 	loop_timer_stop(l->rescan_timer);
 	watch_free(l->watch);
@@ -257,6 +258,7 @@ void local_scanned(struct local *l)
 	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
 	          (long long)took_ms);
 	plan_rescan(l, took_ms);
+	gone_scanned(l);
 	if (l->c.scanned != NULL)
 		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
 }
@@ -298,6 +300,7 @@ static void turn(void *arg)
 	}
 	if (settle_overflowed(l->settle))
 		local_rescan(l);
+	gone_turn(l);
 	scan_pump(l);
 	hash_pump(l->hash);
 	/* A job that is out wakes the loop itself. */
@@ -326,6 +329,7 @@ struct local *local_new(const struct local_config *config)
 	l->refs = 1;
 	l->settle = settle_new();
 	l->problems = problem_new();
+	l->gone = gone_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
 	l->hook = loop_hook_new(config->loop, turn, l);
 	l->settle_timer = loop_timer_new(config->loop, woken, l);
@@ -361,6 +365,7 @@ void local_free(struct local *l)
 	verify_free(l->verify);
 	settle_free(l->settle);
 	problem_free(l->problems);
+	gone_free(l->gone);
 	loop_timer_free(l->retry_timer);
 	loop_timer_free(l->rescan_timer);
 	loop_timer_free(l->settle_timer);
@@ -416,17 +421,28 @@ enum local_state local_state(const struct local *l)
 
 bool local_idle(const struct local *l)
 {
-	return l->started && l->error == NULL && scan_idle(l) && (l->watch == NULL || watch_idle(l->watch));
+	return l->started && l->error == NULL && scan_idle(l) && !gone_waits(l->gone) &&
+	       (l->watch == NULL || watch_idle(l->watch));
 }
 
 int64_t local_pending(const struct local *l)
 {
-	return scan_pending(l);
+	return scan_pending(l) + gone_pending(l->gone);
 }
 
 int64_t local_failing(const struct local *l)
 {
 	return problem_failing(l->problems);
+}
+
+int64_t local_held(const struct local *l)
+{
+	return gone_held(l->gone);
+}
+
+int64_t local_release(struct local *l)
+{
+	return gone_release(l);
 }
 
 const char *local_error(const struct local *l)
@@ -449,6 +465,17 @@ static bool each_problem(void *arg, const char *path, const char *reason, int64_
 	return e->fn(e->arg, &(struct local_problem){ .path = path, .reason = reason, .since_s = since_s });
 }
 
+static bool each_held(void *arg, const char *path, const char *reason, int64_t since_s)
+{
+	const struct each *e = arg;
+
+	return e->fn(e->arg, &(struct local_problem){ .path = path,
+	                                              .reason = reason,
+	                                              .since_s = since_s,
+	                                              .next = "waits for lanyard release, or for the file to be there "
+	                                                      "again" });
+}
+
 static bool each_changing(void *arg, const char *path, int64_t since_ms)
 {
 	const struct each *e = arg;
@@ -460,12 +487,14 @@ static bool each_changing(void *arg, const char *path, int64_t since_ms)
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg)
 {
 	struct each e = { .fn = fn, .arg = arg, .now_ms = loop_now_ms(l->c.loop) };
-	int64_t n = problem_count(l->problems) + (l->watch_problem != NULL);
+	int64_t n = problem_count(l->problems) + (l->watch_problem != NULL) + gone_held(l->gone);
 	bool more = fn != NULL;
 
 	if (more && l->watch_problem != NULL)
 		more = each_problem(&e, ".", l->watch_problem, clock_wall_s());
 	if (more)
 		more = problem_each(l->problems, each_problem, &e);
+	if (more)
+		more = gone_each(l->gone, each_held, &e);
 	return n + (int64_t)settle_changing(l->settle, e.now_ms, more ? each_changing : NULL, &e);
 }

@@ -19,6 +19,7 @@ struct local_problem {
 	const char *path;
 	const char *reason;
 	int64_t since_s;
+	const char *next; /* what happens next; NULL: it is looked at again when it changes */
 };
 
 struct local_config {
@@ -37,6 +38,9 @@ struct local_config {
 	void (*state)(void *arg);
 	/* The first full scan since start is complete; and after every later one. */
 	void (*scanned)(void *arg, int64_t files, int64_t changed);
+	/* So many deletions are held, which look like an accident: nobody is told of them before local_release. NULL: nobody
+	 * minds. */
+	void (*held)(void *arg, int64_t n);
 	/* .lanyardignore says something else than before. NULL: nobody minds. */
 	void (*rules_changed)(void *arg);
 	void *arg;
@@ -61,6 +65,11 @@ int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct
 int64_t local_pending(const struct local *l);
 /* Of the problems, those that keep the share from being in sync: files that cannot be read now. */
 int64_t local_failing(const struct local *l);
+/* Deletions that are held: a burst that takes a large part of the share (sync/plan/burst.h). They are among the problems,
+ * and end by themselves when the files are there again. */
+int64_t local_held(const struct local *l);
+/* It is no accident: they are let go, and told. How many that were. */
+int64_t local_release(struct local *l);
 const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */
 
 /* Re-reads every file against its row. fn for each file whose bytes changed although size, mtime and ctime did not (rot),

@@ -13,6 +13,7 @@
 #include "sync/local/watch.h"
 
 struct verify;
+struct gone;
 
 /* A walk under way, or about to begin, and the rows it is merged with. */
 struct merge {
@@ -30,7 +31,6 @@ struct merge {
 	uint64_t start_seq; /* the index's number when it began: later rows it does not judge */
 	uint64_t look;      /* its number, for problems */
 	char *skip;         /* a folder that could not be read: its rows are left alone; NULL: none */
-	char *gone;         /* a folder that is known to be absent: so is all below; NULL: none */
 	struct record
 		*folders; /* rows of absent folders, one in another; each becomes a tombstone after what is in it */
 	size_t nfolders, cap_folders;
@@ -67,7 +67,6 @@ struct scan {
 	bool full_wanted;       /* another one, as soon as none is under way */
 	struct scan_job *out;   /* has a walk, or single paths; one at a time, so that looks come in their order */
 	struct scan_job *ready; /* back, and not merged to the end; at most two, in their order */
-	bool checked;           /* the share was checked since the batch of looks that is being merged came back */
 	bool full_last;         /* it was the full scan's turn the last time */
 	struct move *moves;     /* files that were renamed, to be looked at */
 	size_t nmoves;
@@ -91,6 +90,7 @@ struct local {
 	struct settle *settle;
 	struct hash *hash;
 	struct problems *problems;
+	struct gone *gone;
 	struct scan scan;
 	struct verify *verify; /* NULL: none is running */
 	struct loop_hook *hook;
@@ -132,6 +132,8 @@ void scan_merge(struct local *l);
 void scan_tree(struct local *l, const char *path, const char *from);
 void scan_folder(struct local *l, const char *path);
 void scan_moved(struct local *l, const char *from, const char *to, bool is_dir);
+/* A walk, a look or a hash is under way or queued, however long some files are waited for. */
+bool scan_looking(const struct local *l);
 bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */
@@ -150,17 +152,38 @@ bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t
 void merge_hints(struct local *l, const struct batch *b, const struct look_hint *hints, uint64_t seq);
 
 /* --- change.c --- */
-enum change { CHANGE_NONE, CHANGE_DONE, CHANGE_LATER };
 /* An installer is at work there: true, and the path is looked at again a little later. */
 bool change_is_busy(struct local *l, const char *path);
 /* What a look found at its path, against the row (NULL: none): written, sent to be hashed, or left alone. */
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                   const struct merge *m, uint64_t seq);
-/* The row's path is absent: its tombstone. known_gone: a folder above was seen to be absent just now. */
-enum change change_gone(struct local *l, const struct record *row, uint64_t seq, bool known_gone);
+/* The path waits no more: if it is still absent, and its row still says otherwise, the row becomes a tombstone. The share
+ * was checked just before. */
+void change_write_gone(struct local *l, const char *path);
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);
+
+/* --- gone.c: what is absent, until it becomes a tombstone --- */
+struct gone *gone_new(struct local *l);
+void gone_free(struct gone *g);
+/* Forgets what waits; a full scan finds it again. */
+void gone_reset(struct gone *g);
+/* The row's path is absent. */
+void gone_add(struct local *l, const struct record *row);
+/* It is there again. */
+void gone_back(struct local *l, const char *path);
+void gone_scan_begins(struct gone *g);
+void gone_scanned(struct local *l);
+void gone_turn(struct local *l);
+/* Something waits that will go by itself. */
+bool gone_waits(const struct gone *g);
+int64_t gone_pending(const struct gone *g);
+int64_t gone_held(const struct gone *g);
+int64_t gone_release(struct local *l);
+/* The held ones; false when fn returned false. */
+bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
+               void *arg);
 
 /* --- verify.c --- */
 void verify_free(struct verify *v);

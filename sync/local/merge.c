@@ -37,7 +37,6 @@ void merge_free(struct merge *m)
 	walk_free(m->walk);
 	ignore_free(m->ignore);
 	free(m->skip);
-	free(m->gone);
 	free(m->from);
 	free(m->under);
 	free(m);
@@ -101,7 +100,7 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 
 		if (next != NULL && path_is_under(next, r->path))
 			return;
-		(void)change_gone(l, r, m->start_seq, false);
+		gone_add(l, r);
 		record_clear(r);
 		m->nfolders--;
 	}
@@ -109,14 +108,11 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 
 static void missing(struct local *l, struct merge *m, struct record *row)
 {
-	bool known_gone = m->gone != NULL && path_is_under(row->path, m->gone);
-	struct fs_stat st;
-
 	if (row->deleted || (m->skip != NULL && path_is_under(row->path, m->skip)) ||
 	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
 		return;
 	if (row->kind != RECORD_DIR) {
-		(void)change_gone(l, row, m->start_seq, known_gone);
+		gone_add(l, row);
 		return;
 	}
 	/* A shallow walk passes over the rows below. */
@@ -124,8 +120,6 @@ static void missing(struct local *l, struct merge *m, struct record *row)
 		scan_tree(l, row->path, NULL);
 		return;
 	}
-	if (!known_gone && fs_stat_beneath(l->ground->root, row->path, &st) == 0 && st.kind == 0)
-		set_path(&m->gone, row->path);
 	if (m->nfolders == m->cap_folders) {
 		m->cap_folders = m->cap_folders * 2 + 8;
 		m->folders = mem_realloc(m->folders, m->cap_folders, sizeof(*row));
@@ -157,6 +151,28 @@ static bool needs_walk(const struct local *l, const struct look *k, const struct
 	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) || problem_under(l->problems, k->path);
 }
 
+/* Something else stands where a folder was, whose rows have not gone yet: they go first, so that nobody has to put it over a
+ * folder that is not empty, and are judged like all that go. */
+static bool comes_too_early(struct local *l, const struct merge *m, const struct look *k, const struct record *row)
+{
+	struct index_cursor *c;
+	struct record r = { 0 };
+	bool live = false;
+
+	if (k->st.kind == S_IFDIR || row == NULL || row->deleted || row->kind != RECORD_DIR)
+		return false;
+	c = index_walk(l->c.index, row->path);
+	while (!live && index_next(c, &r) > 0) {
+		live = !r.deleted && strcmp(r.path, row->path) != 0 &&
+		       !ignore_match(m->ignore, r.path, r.kind == RECORD_DIR);
+		record_clear(&r);
+	}
+	index_cursor_free(c);
+	if (live)
+		gone_add(l, row);
+	return live;
+}
+
 static void found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
 {
 	if (k->wd > 0 && l->watch != NULL)
@@ -171,7 +187,8 @@ static void found(struct local *l, struct merge *m, const struct look *k, const 
 		l->scan.full_files++;
 	if (m->shallow && strcmp(k->path, m->under) != 0 && needs_walk(l, k, row))
 		scan_tree(l, k->path, NULL);
-	change_found(l, k, row, NULL, m, seq);
+	if (!comes_too_early(l, m, k, row))
+		change_found(l, k, row, NULL, m, seq);
 }
 
 /* One step: the next look, or a row that comes before it (NULL: before the end). False: there is none. */
@@ -196,8 +213,6 @@ bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t
 {
 	int64_t until = clock_mono_ns() + MERGE_SLICE_NS;
 
-	/* What was absent in the last turn may be there by now. */
-	set_path(&m->gone, NULL);
 	if (b->error != 0 && m->full) {
 		local_fail(l, mem_printf("%s: cannot be read: %s", share_path(l->c.share), strerror(b->error)));
 		return true;
@@ -247,7 +262,7 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	if (needs_walk(l, k, have > 0 ? &row : NULL))
 		scan_tree(l, k->path, NULL);
 	else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted)
-		(void)change_gone(l, &row, seq, false);
+		gone_add(l, &row);
 	else if (k->st.kind != 0 || k->error != 0)
 		change_found(l, k, have > 0 ? &row : NULL, h, NULL, seq);
 	record_clear(&row);

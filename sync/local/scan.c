@@ -215,7 +215,6 @@ static void end_walk(struct local *l, struct merge *m)
 /* False: there is more to do in the next turn. */
 static bool merge_job(struct local *l, struct scan_job *job)
 {
-	l->scan.checked = false;
 	if (job->merge == NULL)
 		merge_hints(l, &job->batch, job->hints, job->seq);
 	else if (!merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
@@ -356,6 +355,7 @@ static void begin_full(struct local *l)
 	}
 	drop_queue(l, false);
 	problem_recount(l->problems);
+	gone_scan_begins(l->gone);
 	l->scan.full = m;
 	l->scan.full_files = 0;
 	l->scan.full_changed = 0;
@@ -402,13 +402,17 @@ void scan_pump(struct local *l)
 
 /* --- the whole --- */
 
-bool scan_idle(const struct local *l)
+bool scan_looking(const struct local *l)
 {
 	const struct scan *s = &l->scan;
 
-	return s->queue == NULL && s->part == NULL && s->full == NULL && !s->full_wanted && !s->full_ended &&
-	       s->out == NULL && s->ready == NULL && s->moves == NULL && s->files == NULL &&
-	       settle_pending(l->settle) == 0;
+	return s->queue != NULL || s->part != NULL || s->full != NULL || s->full_wanted || s->full_ended ||
+	       s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
+}
+
+bool scan_idle(const struct local *l)
+{
+	return !scan_looking(l) && settle_pending(l->settle) == 0;
 }
 
 int64_t scan_pending(const struct local *l)

@@ -228,6 +228,8 @@ static void test_a_tree_moved_out_is_gone_and_not_listened_to(void **state)
 {
 	(void)state;
 	make_tree("t");
+	make_tree("stays");
+	make_tree("stays-too");
 	start_local();
 	until_idle();
 	assert_int_equal(renameat(root, "t", top, "outside"), 0);

@@ -1,0 +1,10 @@
+/* Letting go of what is held. */
+#include "agent/api_internal.h"
+
+void api_release(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+
+	if (e != NULL)
+		control_reply(call, 200, json_pack("{s:I}", "released", (json_int_t)engine_release(e)));
+}

@@ -1,0 +1,376 @@
+/* Paths that are gone, on their way to tombstones. They wait a moment, so that a burst is seen as a whole; a burst that takes
+ * a large part of the share is held, since it looks like an accident, until somebody says that it is none or the files
+ * are there again. While it is held no deletion leaves this share, and the index remembers that over a restart. What
+ * waits has its rows unchanged: nobody is told anything, and a path that is there again is simply as it was. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+#include "sync/plan/burst.h"
+
+enum {
+	QUIET_MS = 100,  /* without another one, and a burst is over */
+	FEW_MS = 1000,   /* too few to be a burst wait no longer than this for that */
+	MANY_MS = 30000, /* the others, and what their files may have become, no longer than this */
+	CHECK_MS = 60000,
+	PATHS_MAX = 100000,
+	CLOCK_EVERY = 16,
+};
+#define SLICE_NS  (INT64_C(10) * 1000000)
+#define HELD_META "deletions held"
+
+struct gone_path {
+	bool counts; /* a file or symlink: a folder is nothing without what is in it */
+	UT_hash_handle hh;
+	char path[];
+};
+
+struct gone {
+	struct gone_path *paths; /* in the order in which they are to go */
+	int64_t counted;         /* of them, those that count */
+	int64_t more;            /* that found no room; the next full scan finds them again */
+	int64_t calm;            /* files and symlinks when nothing was going on last */
+	struct burst burst;
+	int64_t first_ms, last_ms; /* when the first and the last came to wait */
+	bool held;
+	bool released;             /* somebody said that it is no accident: they go as they are found */
+	bool going;                /* judged, and being written */
+	struct gone_path *checked; /* the last one that was looked at again; NULL: that begins anew */
+	bool checking;
+	int64_t check_ms; /* when that is due, while held */
+	int64_t since_s;  /* held */
+	struct loop_timer *timer;
+};
+
+static void work(void *arg);
+
+static int64_t there(const struct local *l)
+{
+	struct index_totals t = index_totals(l->c.index);
+
+	return t.files + t.symlinks;
+}
+
+struct gone *gone_new(struct local *l)
+{
+	struct gone *g = MEM_NEW(struct gone);
+	int64_t held = 0;
+
+	g->timer = loop_timer_new(l->c.loop, work, l);
+	g->calm = there(l);
+	(void)index_meta_get(l->c.index, HELD_META, &held);
+	g->held = held != 0;
+	g->since_s = held;
+	return g;
+}
+
+static void drop(struct gone *g, struct gone_path *p)
+{
+	if (g->checked == p)
+		g->checked = p->hh.prev;
+	HASH_DEL(g->paths, p);
+	g->counted -= p->counts;
+	free(p);
+}
+
+void gone_reset(struct gone *g)
+{
+	struct gone_path *p;
+	struct gone_path *next;
+
+	HASH_ITER(hh, g->paths, p, next)
+		drop(g, p);
+	g->more = 0;
+	g->going = false;
+	g->checking = false;
+	loop_timer_stop(g->timer);
+}
+
+void gone_free(struct gone *g)
+{
+	if (g == NULL)
+		return;
+	gone_reset(g);
+	loop_timer_free(g->timer);
+	free(g);
+}
+
+/* --- in and out --- */
+
+void gone_add(struct local *l, const struct record *row)
+{
+	struct gone *g = l->gone;
+	struct gone_path *p;
+	size_t n = strlen(row->path);
+
+	HASH_FIND_STR(g->paths, row->path, p);
+	if (p != NULL && row->kind != RECORD_DIR)
+		return;
+	/* A folder goes behind what was found to be gone in it. */
+	if (p != NULL)
+		drop(g, p);
+	if (HASH_COUNT(g->paths) >= PATHS_MAX) {
+		g->more++;
+		g->last_ms = loop_now_ms(l->c.loop);
+		return;
+	}
+	p = mem_calloc(1, sizeof(*p) + n + 1);
+	memcpy(p->path, row->path, n);
+	p->counts = row->kind != RECORD_DIR;
+	g->last_ms = loop_now_ms(l->c.loop);
+	if (g->paths == NULL)
+		g->first_ms = g->last_ms;
+	g->counted += p->counts;
+	HASH_ADD_STR(g->paths, path, p);
+}
+
+void gone_back(struct local *l, const char *path)
+{
+	struct gone_path *p;
+
+	if (l->gone->paths == NULL)
+		return;
+	HASH_FIND_STR(l->gone->paths, path, p);
+	if (p != NULL)
+		drop(l->gone, p);
+}
+
+/* --- held and let go --- */
+
+static void hold(struct local *l)
+{
+	struct gone *g = l->gone;
+
+	g->held = true;
+	g->since_s = clock_wall_s();
+	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
+	(void)index_meta_put(l->c.index, HELD_META, g->since_s);
+	log_warn(
+		"%s: %lld of %lld files are gone at once: their deletion is held and told to nobody. Put them back, or, "
+		"if they were deleted on purpose, let them go: lanyard release",
+		share_path(l->c.share), (long long)(g->counted + g->more), (long long)there(l));
+	if (l->c.held != NULL)
+		l->c.held(l->c.arg, g->counted + g->more);
+}
+
+static void unhold(struct local *l)
+{
+	l->gone->held = false;
+	l->gone->checking = false;
+	(void)index_meta_put(l->c.index, HELD_META, 0);
+}
+
+int64_t gone_held(const struct gone *g)
+{
+	return g->held ? (int64_t)HASH_COUNT(g->paths) + g->more : 0;
+}
+
+int64_t gone_release(struct local *l)
+{
+	struct gone *g = l->gone;
+	int64_t n = gone_held(g);
+
+	if (!g->held)
+		return 0;
+	unhold(l);
+	log_info("%s: %lld held deletions are let go", share_path(l->c.share), (long long)n);
+	g->released = true;
+	g->burst = (struct burst){ 0 };
+	g->going = g->paths != NULL;
+	g->more = 0;
+	/* What stands where a held folder was is not known yet. */
+	local_rescan(l);
+	return n;
+}
+
+/* --- the end of a turn --- */
+
+/* When to judge what waits; 0: now. */
+static int64_t due_ms(const struct local *l)
+{
+	const struct gone *g = l->gone;
+	int64_t now_ms = loop_now_ms(l->c.loop);
+	int64_t quiet_ms = g->last_ms + QUIET_MS;
+	bool many = g->counted + g->more >= BURST_MIN;
+	int64_t patience_ms = g->first_ms + (many ? MANY_MS : FEW_MS);
+
+	if (g->more > 0 && l->scan.full == NULL)
+		return 0;
+	if (many && now_ms < patience_ms && scan_looking(l))
+		return now_ms + QUIET_MS;
+	if (quiet_ms > patience_ms)
+		quiet_ms = patience_ms;
+	return quiet_ms > now_ms ? quiet_ms : 0;
+}
+
+/* Some of what was judged: each is looked at once more, and written. */
+static void go(struct local *l)
+{
+	struct gone *g = l->gone;
+	int64_t until = clock_mono_ns() + SLICE_NS;
+
+	if (local_check(l) < 0)
+		return;
+	for (unsigned i = 1; g->paths != NULL && l->error == NULL; i++) {
+		struct gone_path *p = g->paths;
+		char *path = mem_strdup(p->path);
+
+		drop(g, p);
+		change_write_gone(l, path);
+		free(path);
+		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
+			break;
+	}
+	if (g->paths != NULL)
+		return;
+	g->going = false;
+	if (g->more > 0)
+		local_rescan(l);
+	g->more = 0;
+}
+
+/* Whether it is absent, and its row says otherwise. */
+static bool still_gone(struct local *l, const char *path)
+{
+	struct record row = { 0 };
+	struct fs_stat st = { 0 };
+	bool live = index_get(l->c.index, path, &row) != 0 && !row.deleted;
+
+	record_clear(&row);
+	return live && (fs_stat_beneath(l->ground->root, path, &st) < 0 || st.kind == 0);
+}
+
+/* While held: what is there again, or gone by a peer's word, is held no more. */
+static void check(struct local *l)
+{
+	struct gone *g = l->gone;
+	int64_t until = clock_mono_ns() + SLICE_NS;
+	struct gone_path *p = g->checked != NULL ? g->checked->hh.next : g->paths;
+
+	for (unsigned i = 1; p != NULL && l->error == NULL; i++) {
+		struct gone_path *next = p->hh.next;
+
+		g->checked = p;
+		if (!still_gone(l, p->path))
+			drop(g, p);
+		p = next;
+		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
+			break;
+	}
+	g->checking = p != NULL;
+	if (g->checking)
+		return;
+	g->checked = NULL;
+	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
+	if (g->paths == NULL && g->more == 0) {
+		log_info("%s: no deletion is held any more", share_path(l->c.share));
+		unhold(l);
+	}
+}
+
+static void judge(struct local *l)
+{
+	struct gone *g = l->gone;
+	int64_t going = g->counted + g->more;
+	bool together = l->scan.full != NULL;
+
+	if (!g->released && burst_holds(&g->burst, g->calm, there(l), going, loop_now_ms(l->c.loop), together))
+		hold(l);
+	else
+		g->going = true;
+}
+
+void gone_scan_begins(struct gone *g)
+{
+	/* Who could not all be remembered are found, and counted, anew. */
+	g->more = 0;
+}
+
+void gone_scanned(struct local *l)
+{
+	l->gone->check_ms = 0;
+}
+
+/* Nothing is known to have changed that has not become a row, but for files that keep changing: those may do so for ever. */
+static bool is_calm(const struct local *l)
+{
+	size_t changing = settle_changing(l->settle, loop_now_ms(l->c.loop), NULL, NULL);
+
+	return l->error == NULL && l->gone->paths == NULL && !l->gone->held && !scan_looking(l) &&
+	       settle_pending(l->settle) <= changing && (l->watch == NULL || watch_idle(l->watch));
+}
+
+/* When there is something to do next; -1: not by itself. */
+static int64_t next_ms(const struct local *l)
+{
+	const struct gone *g = l->gone;
+
+	if (l->error != NULL || l->ground == NULL)
+		return -1;
+	if (!g->held)
+		return g->going ? 0 : g->paths != NULL ? due_ms(l) : -1;
+	if (scan_looking(l))
+		return -1;
+	return g->checking || (g->paths == NULL && g->more == 0) ? 0 : g->check_ms;
+}
+
+static void work(void *arg)
+{
+	struct local *l = arg;
+	struct gone *g = l->gone;
+	int64_t next = next_ms(l);
+
+	if (next < 0 || next > loop_now_ms(l->c.loop))
+		return; /* the end of the turn sets the timer anew */
+	if (g->held) {
+		check(l);
+		return;
+	}
+	if (!g->going)
+		judge(l);
+	if (g->going)
+		go(l);
+}
+
+void gone_turn(struct local *l)
+{
+	struct gone *g = l->gone;
+	int64_t now_ms = loop_now_ms(l->c.loop);
+	int64_t next = next_ms(l);
+
+	if (is_calm(l)) {
+		g->released = false;
+		g->calm = there(l);
+	}
+	if (next < 0)
+		loop_timer_stop(g->timer);
+	else
+		loop_timer_start(g->timer, next > now_ms ? next - now_ms : 0, 0);
+}
+
+bool gone_waits(const struct gone *g)
+{
+	return g->paths != NULL && !g->held;
+}
+
+int64_t gone_pending(const struct gone *g)
+{
+	return g->held ? 0 : (int64_t)HASH_COUNT(g->paths);
+}
+
+bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
+               void *arg)
+{
+	const struct gone_path *p;
+
+	for (p = g->held ? g->paths : NULL; p != NULL; p = p->hh.next)
+		if (!fn(arg, p->path,
+		        "it is gone, with a large part of the share, which looks like an accident: its deletion is held",
+		        g->since_s))
+			return false;
+	return true;
+}
