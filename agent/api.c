@@ -8,6 +8,7 @@
 #include "agent/escape.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "sync/share/path.h"
 
 /* `*` stands for a group: its name, or the start of its ID in hex. */
 static const struct route {
@@ -29,6 +30,11 @@ static const struct route {
 	{ "GET", "/v1/groups/*/files", api_files }, /* ?path=NAME &lines=1 */
 	{ "GET", "/v1/groups/*/wait", api_wait },
 	{ "POST", "/v1/groups/*/invite", api_invite }, /* expires */
+	{ "GET", "/v1/conflicts", api_conflicts },
+	{ "GET", "/v1/groups/*/conflicts", api_conflicts },
+	{ "POST", "/v1/groups/*/resolve", api_resolve },  /* path, keep */
+	{ "GET", "/v1/groups/*/versions", api_versions }, /* ?path=NAME */
+	{ "POST", "/v1/groups/*/restore", api_restore },  /* path, version, to */
 	{ "POST", "/v1/groups/*/leave", api_leave },
 	{ "POST", "/v1/groups/*/pause", api_pause },
 	{ "POST", "/v1/groups/*/resume", api_resume },
@@ -146,6 +152,25 @@ int api_body_text(struct control_call *call, const char *key, const char **text)
 	if (value == NULL || json_is_null(value) || *text != NULL)
 		return 0;
 	control_fail(call, 400, "\"%s\" must be a text", key);
+	return -1;
+}
+
+int api_body_path(struct control_call *call, const char *key, char **path)
+{
+	const char *text = NULL;
+
+	*path = NULL;
+	if (api_body_text(call, key, &text) < 0)
+		return -1;
+	if (text == NULL)
+		return 0;
+	*path = escape_decode(text);
+	if (*path != NULL && path_check(*path, strlen(*path)) == PATH_OK)
+		return 0;
+	free(*path);
+	*path = NULL;
+	control_fail(call, 400,
+	             "\"%s\" must be a path in the share, relative to it (a backslash in it is written \\\\)", key);
 	return -1;
 }
 

@@ -26,6 +26,12 @@ api_fn api_groups, api_create, api_invite, api_join, api_leave, api_members, api
 api_fn api_status, api_peers, api_downloads;
 /* api_files.c */
 api_fn api_files;
+/* api_versions.c */
+api_fn api_versions, api_restore;
+/* api_conflicts.c */
+api_fn api_conflicts;
+/* api_resolve.c */
+api_fn api_resolve;
 /* api_events.c */
 api_fn api_events;
 /* api_wait.c */
@@ -50,6 +56,23 @@ typedef void api_wait_expire(struct api *api, struct control_call *call, void *s
 void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_s, api_wait_look *look,
                     api_wait_expire *expire, void *state);
 
+/* --- work on a share's disk --- */
+
+/* A call that a worker does its part of. Embedded in what it is of, which it is the first member of. */
+struct api_disk {
+	struct api *api;
+	struct control_call *call; /* NULL: the client went away */
+	struct group_id group;
+	int root; /* the share's, the job's own */
+	/* On the worker. */
+	void (*work)(struct api_disk *d);
+	/* Back on the loop's thread: answers d->call when it is not NULL. e: NULL when the group is gone. */
+	void (*done)(struct api_disk *d, struct engine *e);
+	void (*free)(struct api_disk *d);
+};
+/* Sends it to a worker; when the share is not there now, answers the call and frees it. work, done, free are set. */
+void api_disk_run(struct api *api, struct control_call *call, struct engine *e, struct api_disk *d);
+
 /* --- helpers --- */
 
 /* The group that the call's path names; NULL when there is none: the call is answered then. */
@@ -59,6 +82,7 @@ struct engine *api_engine_by_id(struct api *api, const struct group_id *id);
 /* Fields of the body, each NULL or the default when not there. -1 when of the wrong kind or out of range: the call is
  * answered then. */
 int api_body_text(struct control_call *call, const char *key, const char **text);
+int api_body_path(struct control_call *call, const char *key, char **path); /* fresh bytes of a path in a share */
 int api_body_flag(struct control_call *call, const char *key, bool *flag);
 int api_body_number(struct control_call *call, const char *key, int64_t min, int64_t max, int64_t *n);
 /* A number in the query; stays as it is when not there. -1: answered. */

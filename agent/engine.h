@@ -68,4 +68,11 @@ int64_t engine_release(struct engine *e);
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 
+/* For what a user asks of the share's disk: the share (NULL while joining or in error); a job at a worker, which holds a
+ * duplicate of what it needs of the share; and "look at this path" for what it changed there. */
+struct share *engine_share(struct engine *e);
+void engine_work(struct engine *e, workers_fn *work, workers_done_fn *done, void *job);
+void engine_hint(struct engine *e, const char *path);
+uint64_t engine_self(const struct engine *e); /* our short ID */
+
 #endif

@@ -99,3 +99,26 @@ void engine_versions_stop(struct engine *e)
 	e->thin_soon = false;
 	e->thin_again = false;
 }
+
+/* --- what a user asks for --- */
+
+struct share *engine_share(struct engine *e)
+{
+	return e->local != NULL ? e->share : NULL;
+}
+
+void engine_work(struct engine *e, workers_fn *work_fn, workers_done_fn *done_fn, void *job)
+{
+	workers_submit(e->context->workers, WORKERS_BULK, work_fn, done_fn, job);
+}
+
+void engine_hint(struct engine *e, const char *path)
+{
+	if (e->local != NULL)
+		local_hint(e->local, path);
+}
+
+uint64_t engine_self(const struct engine *e)
+{
+	return agent_id_short(identity_id(e->context->self));
+}

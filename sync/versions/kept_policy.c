@@ -53,7 +53,8 @@ int64_t kept_policy_cutoff(struct kept_item *v, size_t n, int64_t max_bytes, siz
 {
 	int64_t left = max_bytes > 0 ? max_bytes : 0;
 
-	qsort(v, n, sizeof(*v), newest_first);
+	if (n > 1)
+		qsort(v, n, sizeof(*v), newest_first);
 	for (size_t i = 0; i < n; i++) {
 		if (i == max_count || v[i].size > left)
 			return v[i].at_ns + 1;

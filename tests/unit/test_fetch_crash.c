@@ -7,15 +7,24 @@
 #include <sys/wait.h>
 
 #include "sync/fetch/install_job.h"
+#include "sync/fetch/reason.h"
+#include "sync/versions/kept.h"
 
-static bool no_exchange;
+static bool no_exchange, no_keeping;
 
 /* In place of the C library's. */
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own names are reserved ones */
 int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)
 {
+	struct kept_tag tag;
+	int64_t at_ns;
+
 	if (no_exchange && (flags & RENAME_EXCHANGE) != 0) {
 		errno = EINVAL;
+		return -1;
+	}
+	if (no_keeping && newdirfd != w->root && kept_name_parse(newpath, &tag, &at_ns) == 0) {
+		errno = ENOSPC;
 		return -1;
 	}
 	return (int)syscall(SYS_renameat2, olddirfd, oldpath, newdirfd, newpath, flags);
@@ -159,6 +168,8 @@ static void killed_at_any_step_goes_on(void **state)
 				live_and_die(deeds[deed]);
 				live_on(deeds[deed]);
 				check(deeds[deed]);
+				if (!is_somewhere("version one"))
+					fail_msg("not kept: deed %zu, step %d, exchange %d", deed, step, exchange);
 				world_close();
 			}
 		}
@@ -215,6 +226,85 @@ static void without_exchange_everything_works(void **state)
 	free(two);
 }
 
+/* Contents of e's versions, the newest first, as one text. */
+static void versions_of_e(char *out, size_t max)
+{
+	struct kept_tag tag = kept_tag_of("e");
+	struct kept_list l;
+
+	out[0] = '\0';
+	assert_int_equal(kept_list(w->root, "e", &l), 0);
+	for (size_t i = 0; i < l.n; i++) {
+		char path[100 + KEPT_NAME_MAX], *text;
+		size_t n = 0;
+
+		snprintf(path, sizeof(path), KEPT_FOLDER "/%.2s/%s", tag.hex, l.v[i].name);
+		text = fs_read_file(w->root, path, 4 << 20, &n);
+		assert_non_null(text);
+		snprintf(out + strlen(out), max - strlen(out), "%s%s", n < 100 ? text : "(big)",
+		         i + 1 < l.n ? "," : "");
+		free(text);
+	}
+	kept_list_clear(&l);
+}
+
+static void what_cannot_be_kept_waits_and_stays(void **state)
+{
+	void (*const needs[])(void) = { replace, replace_big, delete, make_folder };
+	char versions[500];
+
+	(void)state;
+	for (int exchange = 0; exchange < 2; exchange++) {
+		for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+			begin_dir();
+			world_open(dir);
+			say_text(ANNA, "e", "version one");
+			assert_true(run());
+			no_exchange = exchange == 0;
+			no_keeping = true;
+			needs[i]();
+			RUN_UNTIL(w->nproblems == 1);
+			assert_string_equal(w->problem, reason_text(REASON_FULL));
+			assert_text("e", "version one");
+			no_keeping = false;
+			scan_path("e");
+			assert_true(run());
+			check(needs[i]);
+			versions_of_e(versions, sizeof(versions));
+			assert_string_equal(versions, "version one");
+			RUN_UNTIL(parts_left() == 0);
+			world_close();
+		}
+	}
+	no_exchange = false;
+}
+
+static void what_is_replaced_is_kept_as_it_was(void **state)
+{
+	char versions[500];
+	struct fs_stat before;
+	struct kept_list l;
+
+	(void)state;
+	begin_dir();
+	world_open(dir);
+	say_text(ANNA, "e", "version one");
+	assert_true(run());
+	assert_int_equal(fs_stat_beneath(w->root, "e", &before), 0);
+	replace();
+	assert_true(run());
+	replace_big();
+	assert_true(run());
+	delete ();
+	assert_true(run());
+	versions_of_e(versions, sizeof(versions));
+	assert_string_equal(versions, "(big),version two,version one");
+	assert_int_equal(kept_list(w->root, "e", &l), 0);
+	assert_true(l.v[2].st.ino == before.ino && l.v[2].st.mtime_ns == before.mtime_ns);
+	kept_list_clear(&l);
+	world_close();
+}
+
 static int quiet(void **state)
 {
 	(void)state;
@@ -229,6 +319,8 @@ int main(void)
 		cmocka_unit_test(killed_at_any_step_goes_on),
 		cmocka_unit_test(edit_and_kill_lose_nothing),
 		cmocka_unit_test(without_exchange_everything_works),
+		cmocka_unit_test(what_is_replaced_is_kept_as_it_was),
+		cmocka_unit_test(what_cannot_be_kept_waits_and_stays),
 	};
 
 	return cmocka_run_group_tests(tests, quiet, NULL);

@@ -1,0 +1,151 @@
+/* Conflict copies that wait to be settled: found by their names in the index, a piece of it at a time, since there may be
+ * millions of rows and few copies. */
+#include "agent/api_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/plan/reconcile.h"
+
+enum { LOOKED_A_PIECE = 4096 };
+
+struct conflicts {
+	struct api *api;
+	struct control_call *call;
+	struct loop_timer *timer; /* goes on in the next turn, when a piece held nothing */
+	struct group_id *groups;  /* owned */
+	size_t n, at;
+	char *after; /* in this group; owned; NULL: at its start */
+	bool begun, any, ended;
+};
+
+/* One side of a conflict. r: its row. */
+static json_t *side(struct engine *e, const struct record *r, bool mine)
+{
+	struct roster_member member;
+	bool known = roster_member_by_short(engine_roster(e), r->modified_by, &member);
+
+	return json_pack("{s:o, s:I, s:I, s:o, s:b}", "path", api_name(r->path), "size",
+	                 (json_int_t)(r->kind == RECORD_FILE ? r->content.size : 0), "modified",
+	                 (json_int_t)(r->mtime_ns / 1000000000), "by", known ? api_agent_id(&member.id) : json_null(),
+	                 "mine", (int)mine);
+}
+
+static void add_copy(struct conflicts *c, struct engine *e, const struct record *copy, struct bytes *out)
+{
+	uint64_t self = engine_self(e);
+	char *of = conflict_original(copy->path);
+	json_t *sides = json_array(), *document;
+	struct record r = { 0 };
+
+	if (index_get(engine_index(e), of, &r) > 0 && !r.deleted)
+		json_array_append_new(sides, side(e, &r, r.modified_by == self));
+	json_array_append_new(sides, side(e, copy, conflict_is_by(copy->path, self)));
+	document = json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "path", api_name(of), "copy",
+	                     api_name(copy->path), "sides", sides);
+	if (c->any)
+		bytes_append(out, ",\n", 2);
+	control_append(out, document, "");
+	c->any = true;
+	json_decref(document);
+	record_clear(&r);
+	free(of);
+}
+
+/* Looks at some rows of the group; false when it has no more. */
+static bool look(struct conflicts *c, struct engine *e, struct bytes *out)
+{
+	struct index_cursor *cursor = index_walk_from(engine_index(e), "", c->after != NULL ? c->after : "");
+	struct record r = { 0 };
+	bool more = false;
+
+	for (int i = 0; cursor != NULL && !more && index_next(cursor, &r) > 0; i++) {
+		bool new = c->after == NULL || strcmp(c->after, r.path) != 0;
+
+		if (new && !r.deleted && r.kind != RECORD_DIR &&conflict_is_copy(r.path))
+			add_copy(c, e, &r, out);
+		more = i >= LOOKED_A_PIECE || out->len >= CONTROL_PIECE;
+		if (more) {
+			free(c->after);
+			c->after = mem_strdup(r.path);
+		}
+		record_clear(&r);
+	}
+	index_cursor_free(cursor);
+	return more;
+}
+
+static void go_on(void *arg)
+{
+	control_wake(((struct conflicts *)arg)->call);
+}
+
+static enum control_more more_conflicts(void *state, struct bytes *out)
+{
+	struct conflicts *c = state;
+	struct engine *e = c->at < c->n ? api_engine_by_id(c->api, &c->groups[c->at]) : NULL;
+
+	if (c->ended)
+		return CONTROL_END;
+	if (!c->begun)
+		bytes_append(out, "{\"conflicts\":[", 14);
+	c->begun = true;
+	if (c->at == c->n) {
+		bytes_append(out, "]}\n", 3);
+		c->ended = true;
+		return CONTROL_MORE;
+	}
+	if (e == NULL || engine_index(e) == NULL || !look(c, e, out)) {
+		free(c->after);
+		c->after = NULL;
+		c->at++;
+	}
+	if (out->len > 0)
+		return CONTROL_MORE;
+	loop_timer_start(c->timer, 0, 0);
+	return CONTROL_WAIT;
+}
+
+static void conflicts_end(void *state)
+{
+	struct conflicts *c = state;
+
+	loop_timer_free(c->timer);
+	free(c->groups);
+	free(c->after);
+	free(c);
+}
+
+static const struct control_stream document_stream = { "application/json", more_conflicts, conflicts_end };
+
+static bool add_group(void *arg, struct engine *e)
+{
+	struct conflicts *c = arg;
+
+	c->groups = mem_realloc(c->groups, c->n + 1, sizeof(*c->groups));
+	c->groups[c->n++] = *engine_group(e);
+	return true;
+}
+
+void api_conflicts(struct api *api, struct control_call *call)
+{
+	struct engine *e = call->group != NULL ? api_engine(api, call) : NULL;
+	struct conflicts *c;
+
+	if (call->group != NULL && e == NULL)
+		return;
+	if (e != NULL && engine_index(e) == NULL) {
+		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
+		return;
+	}
+	c = MEM_NEW(struct conflicts);
+	c->api = api;
+	c->call = call;
+	c->timer = loop_timer_new(api->loop, go_on, c);
+	if (e != NULL)
+		add_group(c, e);
+	else
+		agent_engines(api->agent, add_group, c);
+	control_stream(call, &document_stream, c);
+}

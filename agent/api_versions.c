@@ -1,0 +1,235 @@
+/* What was kept of a path, and bringing it back. Both are disk, so a worker does them. */
+#include "agent/api_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/escape.h"
+#include "base/mem.h"
+#include "sync/share/path.h"
+#include "sync/versions/kept.h"
+
+/* --- work on a share's disk --- */
+
+static void client_gone(void *state)
+{
+	struct api_disk *d = state;
+
+	d->call = NULL;
+}
+
+static void disk_work(void *job)
+{
+	struct api_disk *d = job;
+
+	d->work(d);
+}
+
+static void disk_done(void *job)
+{
+	struct api_disk *d = job;
+
+	close(d->root);
+	d->done(d, api_engine_by_id(d->api, &d->group));
+	d->free(d);
+}
+
+void api_disk_run(struct api *api, struct control_call *call, struct engine *e, struct api_disk *d)
+{
+	struct share *share = engine_share(e);
+	char *why = NULL;
+
+	if (share == NULL || share_check(share, &why) < 0) {
+		control_fail(call, 409, "%s",
+		             why != NULL ? why : "the group has no share now: it is joining or in error; see status");
+		goto free_why;
+	}
+	d->root = fcntl(share_root(share), F_DUPFD_CLOEXEC, 3);
+	if (d->root < 0) {
+		control_fail(call, 409, "%s", strerror(errno));
+		goto free_why;
+	}
+	d->api = api;
+	d->call = call;
+	d->group = *engine_group(e);
+	control_defer(call, client_gone, d);
+	engine_work(e, disk_work, disk_done, d);
+	return;
+free_why:
+	free(why);
+	d->free(d);
+}
+
+/* --- versions, restore --- */
+
+struct versions {
+	struct api_disk disk;
+	char *path;
+	char *to;     /* of a restore; NULL: path */
+	char *wanted; /* the beginning of an id; NULL: the newest */
+	bool restore;
+	struct kept_list list;
+	int error;      /* errno; 0: none */
+	size_t matches; /* of `wanted` */
+	size_t chosen;
+};
+
+static void versions_free(struct api_disk *d)
+{
+	struct versions *v = (struct versions *)d;
+
+	kept_list_clear(&v->list);
+	free(v->path);
+	free(v->to);
+	free(v->wanted);
+	free(v);
+}
+
+static void choose(struct versions *v)
+{
+	char id[KEPT_ID_MAX];
+
+	for (size_t i = 0; i < v->list.n; i++) {
+		kept_id_format(id, v->list.v[i].at_ns);
+		if (v->wanted != NULL && strncmp(id, v->wanted, strlen(v->wanted)) != 0)
+			continue;
+		if (v->matches++ == 0)
+			v->chosen = i;
+	}
+	if (v->wanted == NULL && v->matches > 0)
+		v->matches = 1;
+}
+
+static void versions_work(struct api_disk *d)
+{
+	struct versions *v = (struct versions *)d;
+
+	if (kept_list(d->root, v->path, &v->list) < 0) {
+		v->error = errno;
+		return;
+	}
+	if (!v->restore)
+		return;
+	choose(v);
+	if (v->matches == 1 && kept_restore(d->root, v->path, &v->list.v[v->chosen], v->to) < 0)
+		v->error = errno;
+}
+
+static json_t *version_json(const struct kept_version *kept)
+{
+	bool link = kept->st.kind == S_IFLNK;
+	char id[KEPT_ID_MAX];
+
+	kept_id_format(id, kept->at_ns);
+	return json_pack("{s:s, s:s, s:I, s:I, s:I}", "version", id, "kind", link ? "symlink" : "file", "size",
+	                 (json_int_t)(link ? 0 : kept->st.size), "modified",
+	                 (json_int_t)(kept->st.mtime_ns / 1000000000), "kept", (json_int_t)(kept->at_ns / 1000000000));
+}
+
+static void answer_list(struct versions *v)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < v->list.n; i++)
+		json_array_append_new(list, version_json(&v->list.v[i]));
+	control_reply(v->disk.call, 200, json_pack("{s:o, s:o}", "path", api_name(v->path), "versions", list));
+}
+
+static void answer_restored(struct versions *v)
+{
+	json_t *document;
+
+	if (v->list.n == 0) {
+		control_fail(v->disk.call, 404, "no version of this path was kept");
+	} else if (v->matches != 1) {
+		control_fail(v->disk.call, 409, "%s version of this path begins with %s; `versions` lists them",
+		             v->matches == 0 ? "no" : "more than one", v->wanted);
+	} else {
+		document = version_json(&v->list.v[v->chosen]);
+		json_object_set_new(document, "path", api_name(v->path));
+		json_object_set_new(document, "to", api_name(v->to));
+		control_reply(v->disk.call, 200, document);
+	}
+}
+
+static void versions_done(struct api_disk *d, struct engine *e)
+{
+	struct versions *v = (struct versions *)d;
+
+	/* The folders above may be new. */
+	for (char *slash = v->to; e != NULL && v->restore && (slash = strchr(slash, '/')) != NULL; slash++) {
+		*slash = '\0';
+		engine_hint(e, v->to);
+		*slash = '/';
+	}
+	if (e != NULL && v->restore)
+		engine_hint(e, v->to);
+	if (d->call == NULL)
+		return;
+	if (v->error != 0)
+		control_fail(d->call, 409, "%s",
+		             v->error == EISDIR ? "a folder is there: restore it to another path" : strerror(v->error));
+	else if (v->restore)
+		answer_restored(v);
+	else
+		answer_list(v);
+}
+
+static struct versions *versions_new(void)
+{
+	struct versions *v = MEM_NEW(struct versions);
+
+	v->disk = (struct api_disk){ .work = versions_work, .done = versions_done, .free = versions_free };
+	return v;
+}
+
+void api_versions(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	const char *text = control_query(call, "path");
+	char *path = text != NULL ? escape_decode(text) : NULL;
+	struct versions *v;
+
+	if (e == NULL) {
+		free(path);
+		return;
+	}
+	if (path == NULL || path_check(path, strlen(path)) != PATH_OK) {
+		free(path);
+		control_fail(call, 400, "\"path\" must be a path in the share, relative to it");
+		return;
+	}
+	v = versions_new();
+	v->path = path;
+	api_disk_run(api, call, e, &v->disk);
+}
+
+void api_restore(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	const char *wanted = NULL;
+	struct versions *v;
+
+	if (e == NULL)
+		return;
+	v = versions_new();
+	v->restore = true;
+	if (api_body_path(call, "path", &v->path) < 0 || api_body_path(call, "to", &v->to) < 0 ||
+	    api_body_text(call, "version", &wanted) < 0) {
+		versions_free(&v->disk);
+		return;
+	}
+	if (v->path == NULL) {
+		control_fail(call, 400, "\"path\" is missing");
+		versions_free(&v->disk);
+		return;
+	}
+	v->wanted = mem_strdup(wanted);
+	if (v->to == NULL)
+		v->to = mem_strdup(v->path);
+	api_disk_run(api, call, e, &v->disk);
+}

@@ -1,0 +1,95 @@
+/* conflicts, resolve. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "base/mem.h"
+
+static void print_side(const json_t *side)
+{
+	char *path = cli_text(side, "path");
+	char size[FORMAT_MAX];
+	char when[FORMAT_MAX];
+
+	(void)printf("    %-6s  %7s  of %s  %s\n", cli_flag(side, "mine") ? "mine" : "theirs",
+	             format_bytes(size, cli_number(side, "size")), format_time(when, cli_number(side, "modified")),
+	             path);
+	free(path);
+}
+
+static void print_conflict(const json_t *conflict)
+{
+	json_t *sides = json_object_get(conflict, "sides");
+	char *group = cli_text(conflict, "group");
+	char *path = cli_text(conflict, "path");
+
+	(void)printf("[%s] %s\n", group, path);
+	for (size_t i = 0; i < json_array_size(sides); i++)
+		print_side(json_array_get(sides, i));
+	free(group);
+	free(path);
+}
+
+int conflicts_list(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 0, 1, argc, argv);
+	json_t *document = NULL;
+	json_t *list;
+	char *path;
+	char *name;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	name = http_encode(words == 1 ? argv[0] : "");
+	path = words == 1 ? mem_printf("/groups/%s/conflicts", name) : mem_strdup("/conflicts");
+	rc = cli->json ? http_copy(cli, path) : http_get(cli, path, &document);
+	free(path);
+	free(name);
+	if (rc != CLI_DONE || cli->json)
+		return rc;
+	list = json_object_get(document, "conflicts");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_conflict(json_array_get(list, i));
+	json_decref(document);
+	return CLI_DONE;
+}
+
+int conflicts_resolve(struct cli *cli, int argc, char **argv)
+{
+	const char *keep = NULL;
+	struct args_option own[] = { { ARGS_TEXT, "keep", &keep }, { ARGS_END, NULL, NULL } };
+	json_t *document;
+	json_t *body;
+	char *name;
+	char *path;
+	int rc;
+
+	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
+		return CLI_USAGE;
+	if (keep == NULL || (strcmp(keep, "mine") != 0 && strcmp(keep, "theirs") != 0 && strcmp(keep, "both") != 0))
+		return cli_usage(cli, "--keep must be mine, theirs or both");
+	body = json_pack("{s:s, s:s}", "path", argv[1], "keep", keep);
+	if (body == NULL)
+		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
+	name = http_encode(argv[0]);
+	path = mem_printf("/groups/%s/resolve", name);
+	rc = http_post(cli, path, body, &document);
+	free(path);
+	free(name);
+	if (rc != CLI_DONE)
+		return rc;
+	path = cli_text(document, "path");
+	if (cli->json)
+		cli_print_json(document);
+	else
+		(void)printf("%s: %lld settled\n", path, (long long)cli_number(document, "settled"));
+	free(path);
+	json_decref(document);
+	return CLI_DONE;
+}

@@ -1,0 +1,124 @@
+/* versions, restore. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/escape.h"
+#include "base/mem.h"
+
+/* "/groups/NAME/WHAT". Fresh. */
+static char *group_path(const char *group, const char *what)
+{
+	char *encoded = http_encode(group);
+	char *path = mem_printf("/groups/%s/%s", encoded, what);
+
+	free(encoded);
+	return path;
+}
+
+static void print_versions(const json_t *document)
+{
+	json_t *list = json_object_get(document, "versions");
+	struct table table = TABLE_INIT(5);
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
+		char size[FORMAT_MAX];
+		char modified[FORMAT_MAX];
+		char kept[FORMAT_MAX];
+		char *cells[5];
+
+		cells[0] = cli_text(v, "version");
+		cells[1] = cli_text(v, "kind");
+		cells[2] = mem_strdup(format_bytes(size, cli_number(v, "size")));
+		cells[3] = mem_printf("of %s", format_time(modified, cli_number(v, "modified")));
+		cells[4] = mem_printf("kept %s", format_time(kept, cli_number(v, "kept")));
+		table_row(&table, cells);
+	}
+	table_print(&table);
+}
+
+int versions_list(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	json_t *document;
+	char *encoded;
+	char *base;
+	char *path;
+	int rc;
+
+	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
+		return CLI_USAGE;
+	encoded = http_encode(argv[1]);
+	base = group_path(argv[0], "versions");
+	path = mem_printf("%s?path=%s", base, encoded);
+	rc = http_get(cli, path, &document);
+	free(path);
+	free(base);
+	free(encoded);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json) {
+		cli_print_json(document);
+	} else if (json_array_size(json_object_get(document, "versions")) == 0) {
+		cli_error("no version of %s was kept", argv[1]);
+		rc = CLI_REFUSED;
+	} else {
+		print_versions(document);
+	}
+	json_decref(document);
+	return rc;
+}
+
+/* Where the restored file is and what it is. */
+static void print_restored(const json_t *document)
+{
+	char *version = cli_text(document, "version");
+	char *to = cli_text(document, "to");
+	char size[FORMAT_MAX];
+
+	(void)printf("restored %s: version %s, %s\n", to, version, format_bytes(size, cli_number(document, "size")));
+	free(version);
+	free(to);
+}
+
+int versions_restore(struct cli *cli, int argc, char **argv)
+{
+	const char *version = NULL;
+	const char *to = NULL;
+	struct args_option own[] = {
+		{ ARGS_TEXT, "version", &version },
+		{ ARGS_TEXT, "to", &to },
+		{ ARGS_END, NULL, NULL },
+	};
+	int words = cli_args(cli, own, 2, 3, argc, argv);
+	json_t *document;
+	json_t *body;
+	char *path;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	if (words == 3 && version != NULL)
+		return cli_usage(cli, "the version is given twice");
+	if (words == 3)
+		version = argv[2];
+	body = json_pack("{s:s, s:s*, s:s*}", "path", argv[1], "version", version, "to", to);
+	if (body == NULL)
+		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
+	path = group_path(argv[0], "restore");
+	rc = http_post(cli, path, body, &document);
+	free(path);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_restored(document);
+	json_decref(document);
+	return CLI_DONE;
+}
