@@ -194,6 +194,32 @@ static void too_many_writers_change_nothing(void **state)
 	check(ours, theirs, false, RECONCILE_NOTHING);
 }
 
+/* A clock that is ten years wrong decides at most which of two true edits wins: nothing that the versions decide, no deletion
+ * and no merge depends on it. */
+static void clocks_decide_nothing_but_winners(void **state)
+{
+	static const int64_t now = INT64_C(1795000000000000000);
+	static const int64_t skews[] = { 0, INT64_C(315532800000000000), -INT64_C(315532800000000000) };
+	struct record merged;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		int64_t wrong = now + skews[i];
+
+		check(file(1, 5, 1, wrong), file(2, 6, 2, now), true, RECONCILE_TAKE);
+		check(file(1, 5, 1, now), file(2, 6, 2, wrong), true, RECONCILE_TAKE);
+		check(file(1, 5, 1, wrong), tombstone(2, 6), true, RECONCILE_TAKE);
+		check(file(1, 5, 1, wrong), tombstone(2, 6), false, RECONCILE_KEEP);
+		check(tombstone(1, 5), file(2, 6, 2, wrong), false, RECONCILE_TAKE);
+		check(file(1, 5, 1, wrong), folder(2, 6), false, RECONCILE_CONFLICT);
+		check(file(1, 5, 7, wrong), file(2, 6, 7, now), false, RECONCILE_ADOPT);
+	}
+	assert_int_equal(decide(file(1, 5, 1, now + skews[1]), file(2, 6, 2, now), false, &merged), RECONCILE_NOTHING);
+	record_clear(&merged);
+	assert_int_equal(decide(file(1, 5, 1, now + skews[2]), file(2, 6, 2, now), false, &merged), RECONCILE_CONFLICT);
+	record_clear(&merged);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_edit_beats_a_deletion),
 		cmocka_unit_test(the_loser_is_kept_by_its_holder),
 		cmocka_unit_test(equal_versions_are_judged_alike),
+		cmocka_unit_test(clocks_decide_nothing_but_winners),
 		cmocka_unit_test(too_many_writers_change_nothing),
 	};
 

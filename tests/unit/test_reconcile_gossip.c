@@ -16,6 +16,9 @@
 
 enum { MEMBERS = 4, ROWS_MAX = 64, CONTENTS_MAX = 400 };
 
+#define NOW_NS       INT64_C(1795000000000000000)
+#define TEN_YEARS_NS (INT64_C(3652) * 86400 * 1000000000)
+
 struct member {
 	struct record rows[ROWS_MAX];
 	int n;
@@ -26,6 +29,7 @@ static struct member members[MEMBERS];
 static bool superseded[CONTENTS_MAX]; /* somebody who had this content at hand replaced or deleted it */
 static int contents;                  /* made so far; content 0 is none */
 static long conflicts, equal_but_different;
+static int64_t skew_ns; /* how wrong the first member's clock is */
 
 static struct record *row_of(struct member *m, const char *path)
 {
@@ -74,9 +78,12 @@ static void change(struct member *m, struct record *r)
 /* What a user does: anything to any path, knowing only what is there. */
 static void edit(struct member *m, const char *path)
 {
-	struct record *old = row_of(m, path), r = { .path = mem_strdup(path), .mtime_ns = (int64_t)random_below(4) };
+	struct record *old = row_of(m, path),
+		      r = { .path = mem_strdup(path), .mtime_ns = NOW_NS + (int64_t)random_below(4) };
 	uint64_t what = random_below(10);
 
+	if (m == members)
+		r.mtime_ns += skew_ns;
 	if (old != NULL && !old->deleted && what < 2) {
 		record_clear(&r);
 		record_copy(&r, old);
@@ -230,14 +237,13 @@ static void forget_all(void)
 	contents = 0;
 }
 
-static void any_history_converges_and_loses_nothing(void **state)
+static void try_histories(int runs)
 {
 	static const char *const paths[] = { "a", "b.txt" };
 
-	(void)state;
 	random_set_seed(20261121);
 	conflicts = equal_but_different = 0;
-	for (int run = 0; run < 4000; run++) {
+	for (int run = 0; run < runs; run++) {
 		int steps = (int)random_below(25) + 2;
 
 		for (int i = 0; i < steps; i++) {
@@ -254,6 +260,12 @@ static void any_history_converges_and_loses_nothing(void **state)
 		nothing_is_lost();
 		forget_all();
 	}
+}
+
+static void any_history_converges_and_loses_nothing(void **state)
+{
+	(void)state;
+	try_histories(4000);
 	/* The histories were interesting ones. */
 	assert_true(conflicts > 1000);
 	assert_true(equal_but_different > 10);
@@ -320,10 +332,24 @@ static void concurrent_changes_have_one_winner(void **state)
 	random_set_seed(0);
 }
 
+/* What a wrong clock can do is to decide who wins: members end alike, and nothing is lost, all the same. */
+static void so_it_does_with_a_clock_that_is_ten_years_wrong(void **state)
+{
+	(void)state;
+	skew_ns = TEN_YEARS_NS;
+	try_histories(2000);
+	skew_ns = -TEN_YEARS_NS;
+	try_histories(2000);
+	assert_true(conflicts > 500);
+	skew_ns = 0;
+	random_set_seed(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_history_converges_and_loses_nothing),
+		cmocka_unit_test(so_it_does_with_a_clock_that_is_ten_years_wrong),
 		cmocka_unit_test(concurrent_changes_have_one_winner),
 	};
 
