@@ -186,17 +186,6 @@ static void reload_signal(void *arg, int signum)
 	notify_ready(p->notify);
 }
 
-static void block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 /* --- start, run, stop --- */
 
 static int open_home(struct program *p)
@@ -309,7 +298,9 @@ static void stop(struct program *p)
 	events_free(p->events);
 	notify_free(p->notify);
 	/* A second Ctrl-C must not spoil the last steps. */
-	block_signals();
+	loop_signal_mute(SIGHUP);
+	loop_signal_mute(SIGINT);
+	loop_signal_mute(SIGTERM);
 	loop_signal_free(p->sighup);
 	loop_signal_free(p->sigint);
 	loop_signal_free(p->sigterm);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -341,6 +342,22 @@ void loop_signal_free(struct loop_signal *s)
 	if (s == NULL)
 		return;
 	uv_close((uv_handle_t *)&s->uv, free_data);
+}
+
+static void ignore_signal(uv_signal_t *uv, int signum)
+{
+	(void)uv;
+	(void)signum;
+}
+
+void loop_signal_mute(int signum)
+{
+	/* Of a loop that nobody runs: without any handle libuv would give the signal its default meaning back, and between
+	 * that and SIG_IGN it could kill. */
+	uv_signal_t *uv = MEM_NEW(uv_signal_t);
+
+	if (uv_signal_init(uv_default_loop(), uv) < 0 || uv_signal_start(uv, ignore_signal, signum) < 0)
+		log_warn("signal %d cannot be muted: %s", signum, strerror(errno));
 }
 
 struct loop_hook *loop_hook_new(struct loop *loop, loop_fn *fn, void *arg)

@@ -323,6 +323,21 @@ static void signals_arrive_on_the_loop(void **state)
 	loop_signal_free(NULL);
 }
 
+static void a_muted_signal_does_nothing_any_more(void **state)
+{
+	struct scene *s = *state;
+	struct loop_signal *usr2;
+
+	loop_signal_mute(SIGUSR2); /* its default meaning would end this test */
+	raise(SIGUSR2);
+	usr2 = loop_signal_new(s->loop, SIGUSR2, note_signal, s);
+	raise(SIGUSR2);
+	loop_run(s->loop);
+	assert_int_equal(s->signum, SIGUSR2);
+	loop_signal_free(usr2);
+	raise(SIGUSR2);
+}
+
 static void hook_a(void *arg)
 {
 	tell(arg, 'a');
@@ -465,6 +480,7 @@ int main(void)
 		LOOP_TEST(io_may_be_freed_inside_its_callback),
 		LOOP_TEST(a_plain_file_cannot_be_watched),
 		LOOP_TEST(signals_arrive_on_the_loop),
+		LOOP_TEST(a_muted_signal_does_nothing_any_more),
 		LOOP_TEST(hooks_run_in_order_once_a_turn_after_the_timers),
 		LOOP_TEST(a_hook_may_free_itself_and_the_next),
 		LOOP_TEST(a_hook_alone_neither_holds_nor_wakes_but_its_work_runs),
