@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim help install manuals deb clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -213,12 +213,46 @@ vm-test: ## the installed service on three virtual machines (BIG_MB=64); see REA
 	+$(Q)$(MAKE) all
 	+$(Q)B='$(B)' vm-test/run --big-mb $(or $(BIG_MB),64) $(SCENARIO)
 
-MANUALS = $(wildcard docs/man/*.[1-8])
-install: all ## install under PREFIX (default /usr/local), below DESTDIR if set
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(B)/lanyardd $(B)/lanyard '$(DESTDIR)$(PREFIX)/bin'
-	@set -e; for m in $(MANUALS); do d='$(DESTDIR)$(PREFIX)/share/man'/man$${m##*.}; \
-		install -d "$$d"; install -m 644 "$$m" "$$d"; done
+# What belongs to the system beside the two programs. The package sets UNITDIR and ZSHDIR as Debian wants them.
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+MANUALS    := $(wildcard docs/man/*.[1-8]) $(B)/man/lanyard-protocol.7
+UNITS      := $(UNITDIR)/lanyardd.service $(UNITDIR)/lanyardd@.service $(PREFIX)/lib/systemd/user/lanyardd.service
+
+$(B)/man/lanyard-protocol.7: docs/protocol.md scripts/man-from-md
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)scripts/man-from-md lanyard-protocol 7 'how two agents that share a folder speak' < $< > $@
+
+manuals: $(MANUALS)
+
+# $(call put,FILE,PATH,MODE): one file to its place below DESTDIR.
+put = $(Q)install -D -m $(or $(3),644) $(1) '$(DESTDIR)$(2)'
+
+install: all manuals ## install under PREFIX (default /usr/local), below DESTDIR if set
+	$(call put,$(B)/lanyardd,$(PREFIX)/bin/lanyardd,755)
+	$(call put,$(B)/lanyard,$(PREFIX)/bin/lanyard,755)
+	$(Q)set -e; for m in $(MANUALS); do \
+		install -D -m 644 $$m "$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}"; done
+	$(Q)set -e; for u in $(UNITS); do case $$u in */user/*) from=lanyardd-user.service ;; *) from=$${u##*/} ;; esac; \
+		install -d "$(DESTDIR)$${u%/*}"; \
+		sed 's,@bindir@,$(PREFIX)/bin,' packaging/systemd/$$from.in > "$(DESTDIR)$$u"; chmod 644 "$(DESTDIR)$$u"; done
+	$(call put,packaging/sysusers.conf,$(PREFIX)/lib/sysusers.d/lanyard.conf)
+	$(call put,packaging/tmpfiles.conf,$(PREFIX)/lib/tmpfiles.d/lanyard.conf)
+	$(call put,packaging/sysctl.conf,$(PREFIX)/share/doc/lanyard/examples/sysctl.conf)
+	$(call put,packaging/completion/lanyard.bash,$(PREFIX)/share/bash-completion/completions/lanyard)
+	$(call put,packaging/completion/_lanyard,$(ZSHDIR)/_lanyard)
+	$(call put,packaging/completion/lanyard.fish,$(PREFIX)/share/fish/vendor_completions.d/lanyard.fish)
+	$(call put,packaging/firewall/firewalld-lanyard.xml,$(PREFIX)/lib/firewalld/services/lanyard.xml)
+	$(call put,packaging/firewall/ufw-lanyard,$(SYSCONFDIR)/ufw/applications.d/lanyard)
+	@# The admin's own settings are never written over.
+	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/lanyard/lanyard.conf' ] || \
+		install -D -m 644 packaging/lanyard.conf '$(DESTDIR)$(SYSCONFDIR)/lanyard/lanyard.conf'
+
+deb: ## build the Debian package into $(B)/: lanyard_VERSION_ARCH.deb
+	$(Q)scripts/setup --deb
+	$(Q)scripts/make-deb '$(B)' '$(VERSION)'
 
 clean: ## remove what was built
 	rm -rf build build-*

@@ -1,0 +1,62 @@
+# bash completion for lanyard(1). The commands, their options and what they take are asked of `lanyard help`, groups and
+# agents of the agent, so that neither can be out of date.
+
+_lanyard_names() { # KEY, then the command that prints JSON
+	local key=$1
+	shift
+	"$@" 2>/dev/null | grep -o "\"$key\": *\"[^\"\\\\]*\"" | sed 's/^[^:]*: *"//; s/"$//' | sort -u
+}
+
+_lanyard_offer() { # words, one a line
+	local word
+	while IFS= read -r word; do
+		[[ -n $word && $word == "$cur"* ]] && COMPREPLY+=("$(printf %q "$word")")
+	done
+}
+
+_lanyard() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i command='' group='' place=0 synopsis slot
+	local -a agent=(lanyard) slots=()
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--home) agent+=(--home "${COMP_WORDS[++i]}") ;;
+		--share | --invite | --expires | --role | --timeout | --peers | --keep) ((i++)) ;;
+		-*) ;;
+		*)
+			if [[ -z $command ]]; then
+				command=${COMP_WORDS[i]}
+			else
+				((place++ == 0)) && group=${COMP_WORDS[i]}
+			fi
+			;;
+		esac
+	done
+	case $prev in
+	--home | --share) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+	--role) _lanyard_offer <<<$'owner\nmember\nreader\nvault' && return ;;
+	--keep) _lanyard_offer <<<$'mine\ntheirs\nboth' && return ;;
+	--invite | --expires | --timeout | --peers) return ;;
+	esac
+	if [[ -z $command ]]; then
+		_lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; printf -- '--home\n--json\n')
+		return
+	fi
+	synopsis=$(lanyard help "$command" 2>/dev/null | sed -n '1s/.*\[--json\] *[^ ]*//p')
+	if [[ $cur == -* ]]; then
+		_lanyard_offer < <(grep -o -- '--[a-z-]*' <<<"$synopsis")
+		return
+	fi
+	# What stands at this place among the words in capitals that are no option's value.
+	read -ra slots <<<"$(sed 's/\[*--[a-z-]* [A-Z0-9a-z]*\]*//g; s/\[--[a-z-]*\]//g; s/[][]//g' <<<"$synopsis")"
+	slot=${slots[place]:-${slots[${#slots[@]} - 1]:-}}
+	case ${slot%...} in
+	GROUP) _lanyard_offer < <(_lanyard_names group "${agent[@]}" --json groups) ;;
+	AGENT) _lanyard_offer < <(_lanyard_names agent "${agent[@]}" --json members "$group") ;;
+	PATH) _lanyard_offer < <(_lanyard_names path "${agent[@]}" --json files "$group") ;;
+	COMMAND) _lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') ;;
+	ROLE) _lanyard_offer <<<$'owner\nmember\nreader\nvault' ;;
+	DEST | DIR) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	esac
+}
+complete -F _lanyard lanyard
