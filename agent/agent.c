@@ -34,7 +34,8 @@ static void on_connected(void *arg, const struct agent_id *peer, struct peer_gro
 	char text[ID_TEXT_MAX];
 
 	agent_id_text(text, peer);
-	log_info("group %s: connected to %s", engine_name(peer_group_arg(group)), text);
+	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+	          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
 	emit_peer(arg, "peer-connected", peer, group, NULL);
 }
 
@@ -46,7 +47,8 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 	if (!group)
 		return; /* said for each of its groups */
 	agent_id_text(text, peer);
-	log_info("group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
+	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+	          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
 	emit_peer(a, "peer-disconnected", peer, group, reason);
 	if (a->discovery)
 		discovery_refresh(a->discovery);
@@ -64,7 +66,8 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	if (peer)
 		agent_id_text(text, peer);
 	if (log_allow(key, 1))
-		log_warn("refused %s at %s: %s", text, address, reason);
+		log_about(LOG_WARN, &(struct log_about){ .peer = peer ? text : NULL }, "refused %s at %s: %s", text,
+		          address, reason);
 	emit_peer(arg, "refused", peer, NULL, reason);
 	free(key);
 }

@@ -27,7 +27,8 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 void engine_fail(struct engine *e, char *why)
 {
 	if (!e->error || strcmp(e->error, why) != 0) {
-		log_error("group %s: %s", engine_name(e), why);
+		log_about(LOG_ERROR, &(struct log_about){ .group = engine_name(e) }, "group %s: %s", engine_name(e),
+		          why);
 		engine_emit(e, "problem", NULL, why);
 	}
 	free(e->error);
@@ -324,7 +325,7 @@ static void joined(void *arg, int status, const char *reason)
 		return;
 	}
 	engine_save_roster(e);
-	log_info("group %s: joined", engine_name(e));
+	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) }, "group %s: joined", engine_name(e));
 	start(e);
 	engine_emit(e, "joined", NULL, NULL);
 	e->context->changed(e->context->arg);

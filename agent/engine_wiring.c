@@ -133,8 +133,9 @@ static void fetch_conflict(void *arg, const char *path, const char *of)
 {
 	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
 
-	log_warn("group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
-	         name);
+	log_about(LOG_WARN, &(struct log_about){ .group = engine_name(arg), .file = path },
+	          "group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
+	          name);
 	engine_emit(arg, "conflict", path, other);
 	free(name);
 	free(other);
@@ -145,7 +146,8 @@ static void fetch_problem(void *arg, const char *path, const char *reason)
 	char *name = log_escape(path, strlen(path));
 
 	if (log_allow("fetch-problem", 20))
-		log_warn("group %s: %s: %s", engine_name(arg), name, reason);
+		log_about(LOG_WARN, &(struct log_about){ .group = engine_name(arg), .file = path }, "group %s: %s: %s",
+		          engine_name(arg), name, reason);
 	engine_emit(arg, "problem", path, reason);
 	free(name);
 }

@@ -13,22 +13,24 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/mem.h"
 
 enum {
 	MAX_TEXT = 16 * 1024, /* bytes of one message before escaping; the rest is cut off */
+	MAX_CAUSES = 1021,    /* places for the causes that are counted apart */
 	MAX_KEYS = 256,       /* keys that log_allow() tells apart */
 };
 
-/* How each level is written: for people, and as the journal's priority. */
+/* How each level is written: for people, and as syslog(3)'s priority. */
 static const struct {
 	const char *name;
-	const char *priority;
+	int priority;
 } levels[] = {
-	[LOG_ERROR] = { "error", "<3>" },
-	[LOG_WARN] = { "warn", "<4>" },
-	[LOG_INFO] = { "info", "<6>" },
-	[LOG_DEBUG] = { "debug", "<7>" },
+	[LOG_ERROR] = { "error", 3 },
+	[LOG_WARN] = { "warn", 4 },
+	[LOG_INFO] = { "info", 6 },
+	[LOG_DEBUG] = { "debug", 7 },
 };
 
 typedef void sink_fn(void *arg, enum log_level level, const char *text);
@@ -148,13 +150,19 @@ static bool stderr_is_journal(void)
 }
 
 static bool journal;
+static _Atomic(const char *) journal_path = journal_socket;
+
+void log_set_journal(const char *path)
+{
+	atomic_store(&journal_path, path != NULL ? path : journal_socket);
+}
 
 static void look_for_journal(void)
 {
 	journal = stderr_is_journal();
 }
 
-static void write_stderr(enum log_level level, const char *text)
+static void write_out(enum log_level level, const struct log_about *about, const char *text)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char *line;
@@ -162,7 +170,9 @@ static void write_stderr(enum log_level level, const char *text)
 
 	pthread_once(&once, look_for_journal);
 	if (journal) {
-		line = mem_printf("%s%s\n", levels[level].priority, text);
+		if (journal_send(atomic_load(&journal_path), levels[level].priority, about, text) == 0)
+			return;
+		line = mem_printf("<%d>%s\n", levels[level].priority, text);
 	} else {
 		int64_t ns = clock_wall_ns();
 		time_t s = (time_t)clock_wall_s();
@@ -180,26 +190,45 @@ static void write_stderr(enum log_level level, const char *text)
 	free(line);
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
+/* --- each cause's minute --- */
+
+/* A call's format stands for its cause. Formats are constants of this program, so there are only so many. */
+struct cause {
+	const char *fmt;
+	int64_t since; /* ns; start of this minute */
+	int count;     /* of lines in this minute */
+};
+
+static const int64_t gate_minute = 60 * INT64_C(1000000000);
+
+/* Whether one more line of this cause may go out; *left_out: how many did not in the minute that has ended. */
+static bool cause_allowed(const char *fmt, int *left_out)
 {
-	int saved_errno = errno;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct cause causes[MAX_CAUSES];
+	struct cause *c = &causes[((uintptr_t)fmt >> 3) % MAX_CAUSES];
+	int64_t now = clock_wall_ns();
+	bool allowed;
+
+	*left_out = 0;
+	pthread_mutex_lock(&lock);
+	/* Two that share a place take turns in it: then more may go out, by as much as they alternate. */
+	if (c->fmt != fmt || now < c->since || now - c->since >= gate_minute) {
+		if (c->fmt == fmt && c->count > LOG_A_MINUTE_MAX)
+			*left_out = c->count - LOG_A_MINUTE_MAX;
+		*c = (struct cause){ .fmt = fmt, .since = now };
+	}
+	allowed = c->count++ < LOG_A_MINUTE_MAX;
+	pthread_mutex_unlock(&lock);
+	return allowed;
+}
+
+/* --- a line --- */
+
+static void put(enum log_level level, const struct log_about *about, const char *text)
+{
 	sink_fn *fn;
 	void *arg;
-	char *raw;
-	char *text;
-	size_t len;
-	va_list ap;
-
-	if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
-		return;
-	raw = mem_calloc(1, MAX_TEXT);
-	va_start(ap, fmt);
-	(void)vsnprintf(raw, MAX_TEXT, fmt, ap);
-	va_end(ap);
-	len = strlen(raw);
-	text = mem_calloc(len + 1, 4);
-	escape(text, (const uint8_t *)raw, len, false);
-	free(raw);
 
 	pthread_mutex_lock(&sink_lock);
 	fn = sink;
@@ -208,9 +237,57 @@ void log_write(enum log_level level, const char *fmt, ...)
 	if (fn != NULL)
 		fn(arg, level, text);
 	else
-		write_stderr(level, text);
+		write_out(level, about, text);
+}
+
+static void __attribute__((format(printf, 3, 0)))
+write_line(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
+{
+	int saved_errno = errno;
+	char *raw;
+	char *text;
+	size_t len;
+	int left_out = 0;
+
+	if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
+		return;
+	if (level != LOG_DEBUG && !cause_allowed(fmt, &left_out)) {
+		errno = saved_errno;
+		return;
+	}
+	raw = mem_calloc(1, MAX_TEXT);
+	(void)vsnprintf(raw, MAX_TEXT, fmt, ap);
+	len = strlen(raw);
+	text = mem_calloc(len + 1, 4);
+	escape(text, (const uint8_t *)raw, len, false);
+	free(raw);
+	if (left_out > 0) {
+		char *note = mem_printf("%d lines like the next one were left out", left_out);
+
+		put(level, NULL, note);
+		free(note);
+	}
+	put(level, about, text);
 	free(text);
 	errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_line(level, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_about(enum log_level level, const struct log_about *about, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_line(level, about, fmt, ap);
+	va_end(ap);
 }
 
 /* One key's minute. The wall clock is used because tests can set it; a jump backwards only starts a new minute. */
@@ -219,8 +296,6 @@ struct gate {
 	int64_t since; /* ns; start of this minute */
 	int count;     /* passed in this minute */
 };
-
-static const int64_t gate_minute = 60 * INT64_C(1000000000);
 
 static bool gate_expired(const struct gate *g, int64_t now)
 {

@@ -1,5 +1,7 @@
-/* One line per event that an admin may want to read: to stderr, with <N> journal priorities when systemd reads it
- * (JOURNAL_STREAM names stderr's device and inode), with time and level otherwise. Control bytes and invalid UTF-8 in
+/* One line per event that an admin may want to read: to the journal, with fields, when systemd reads stderr
+ * (JOURNAL_STREAM names its device and inode; with <N> priorities to stderr when the journal does not take the entry), with
+ * time and level to stderr otherwise. Of one cause, a call's format, at most LOG_A_MINUTE_MAX lines go out in a minute, but
+ * for debug; how many were left out is said. Control bytes and invalid UTF-8 in
  * the text are escaped as \xNN, so no name from a disk or a peer can forge a line. Any thread. */
 #ifndef LANYARD_BASE_LOG_H
 #define LANYARD_BASE_LOG_H
@@ -18,6 +20,20 @@ int log_level_parse(const char *name, enum log_level *level);
  * newline and is escaped. */
 void log_set_sink(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
 
+/* What a line is about, for the journal's fields GROUP, PEER and FILE. NULL or "": nothing. Bytes as they are. */
+struct log_about {
+	const char *group; /* its name */
+	const char *peer;  /* agent ID text */
+	const char *file;  /* path in the share */
+};
+
+enum { LOG_A_MINUTE_MAX = 120 };
+
+/* Where the journal listens; NULL restores its own place. For tests. */
+void log_set_journal(const char *path);
+
+void log_about(enum log_level level, const struct log_about *about, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/log.h"
 
 static char seen[70000];
@@ -142,6 +144,7 @@ static void line_of_child(const char *env, char *line, size_t size)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		log_set_sink(NULL, NULL);
+		log_set_journal("/nonexistent");
 		dup2(pair[1], STDERR_FILENO);
 		setenv("JOURNAL_STREAM", env != NULL ? env : right, 1);
 		log_warn("hi\n");
@@ -164,6 +167,58 @@ static void the_journal_gets_priorities_in_one_write(void **state)
 	(void)state;
 	line_of_child(NULL, line, sizeof(line));
 	assert_string_equal(line, "<4>hi\\x0a\n");
+}
+
+/* The value of a field in a journal's entry; -1: it is not there. Fields: name, newline, 64-bit length, value, newline. */
+static ssize_t field_of(const char *entry, size_t n, const char *name, char *value)
+{
+	size_t at = 0;
+
+	while (at < n) {
+		const char *end = memchr(entry + at, '\n', n - at);
+		size_t name_len = (size_t)(end - entry) - at;
+		uint64_t len;
+
+		assert_non_null(end);
+		memcpy(&len, end + 1, sizeof(len));
+		assert_true(len < n && entry[at + name_len + 1 + sizeof(len) + len] == '\n');
+		if (name_len == strlen(name) && memcmp(entry + at, name, name_len) == 0) {
+			memcpy(value, end + 1 + sizeof(len), len);
+			value[len] = '\0';
+			return (ssize_t)len;
+		}
+		at += name_len + 1 + sizeof(len) + len + 1;
+	}
+	return -1;
+}
+
+static void the_journal_gets_fields_that_no_name_can_forge(void **state)
+{
+	static const struct log_about about = { .group = "pics", .file = "a\nPEER=evil\xff" };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	char entry[2000];
+	char value[2000];
+	ssize_t n;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)state;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/tmp/lanyard-journal-%d", (int)getpid());
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(journal_send(sun.sun_path, 4, &about, "hi"), 0);
+	n = recv(fd, entry, sizeof(entry), 0);
+	assert_true(n > 0);
+	assert_int_equal(field_of(entry, (size_t)n, "MESSAGE", value), 2);
+	assert_string_equal(value, "hi");
+	assert_int_equal(field_of(entry, (size_t)n, "PRIORITY", value), 1);
+	assert_string_equal(value, "4");
+	assert_int_equal(field_of(entry, (size_t)n, "SYSLOG_IDENTIFIER", value), 8);
+	assert_int_equal(field_of(entry, (size_t)n, "GROUP", value), 4);
+	assert_int_equal(field_of(entry, (size_t)n, "FILE", value), (int)strlen(about.file));
+	assert_string_equal(value, about.file);
+	assert_int_equal(field_of(entry, (size_t)n, "PEER", value), -1);
+	close(fd);
+	unlink(sun.sun_path);
+	assert_int_equal(journal_send(sun.sun_path, 4, &about, "hi"), -1);
 }
 
 static int64_t wall_ns;
@@ -208,6 +263,29 @@ static void the_gate_closes_and_opens_after_a_minute(void **state)
 	assert_true(log_allow("k1", 3));
 }
 
+static void one_cause_cannot_fill_the_disk(void **state)
+{
+	(void)state;
+	wall_ns = INT64_C(1750000000000000000);
+	clock_set_wall(fake_wall);
+	for (int i = 0; i < 1000 + LOG_A_MINUTE_MAX; i++) {
+		if (i == 1000 + LOG_A_MINUTE_MAX - 1)
+			wall_ns += INT64_C(60000000000);
+		log_info("peer %d came and went", i);
+		/* Debug is asked for: all of it. */
+		log_debug("dropped by the level");
+	}
+	/* The minute's, the note of how many were left out, and the first of the next minute. */
+	assert_int_equal(seen_count, LOG_A_MINUTE_MAX + 2);
+	assert_string_equal(seen, "peer 1119 came and went");
+	log_warn("another cause");
+	assert_int_equal(seen_count, LOG_A_MINUTE_MAX + 3);
+	log_set_level(LOG_DEBUG);
+	for (int i = 0; i < 2 * LOG_A_MINUTE_MAX; i++)
+		log_debug("all %d", i);
+	assert_int_equal(seen_count, 3 * LOG_A_MINUTE_MAX + 3);
+}
+
 static void inventing_keys_opens_no_gates(void **state)
 {
 	int passed = 0;
@@ -241,6 +319,8 @@ int main(void)
 		LOG_TEST(escape_keeps_text_and_shows_the_rest),
 		LOG_TEST(a_long_line_is_cut_not_lost),
 		LOG_TEST(the_journal_gets_priorities_in_one_write),
+		LOG_TEST(the_journal_gets_fields_that_no_name_can_forge),
+		LOG_TEST(one_cause_cannot_fill_the_disk),
 		LOG_TEST(others_get_time_and_level_in_one_write),
 		LOG_TEST(the_gate_closes_and_opens_after_a_minute),
 		LOG_TEST(inventing_keys_opens_no_gates),
