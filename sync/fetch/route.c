@@ -128,9 +128,12 @@ static bool settle(struct fetch *f, struct ticket *t)
 	return true;
 }
 
-/* Its turn comes in the queue, or, where too many are in it, when the index is looked through again. */
+/* Its turn comes in the queue, or, where too many are in it, when the index is looked through again. Sources are looked for
+ * in the index, so what was only held until now is remembered there: a change of mode or mtime that came to need its
+ * content, because ours changed meanwhile. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
+	ticket_remember(f, t);
 	if (wanted_room(f, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);
 		return;

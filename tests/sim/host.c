@@ -82,7 +82,7 @@ void hosts_make(const char *base, int n, uint64_t *stream)
 	hosts_n = n;
 	for (int i = 0; i < n; i++) {
 		struct host *h = &hosts_all[i];
-		char name[8];
+		char name[20];
 
 		h->number = i;
 		h->home = mem_printf("%s/home%d.0", base, i);

@@ -133,6 +133,8 @@ static bool stays_silent(void)
 	char *why;
 
 	sim_run(SILENT_S * SIM_S);
+	for (int i = 0; i < 20 && !all_in_sync(); i++) /* somebody may just be scanning */
+		sim_run(SIM_S / 4);
 	why = not_in_sync();
 	if (!why)
 		why = differ();
@@ -162,6 +164,29 @@ static void make_canary(const char *base)
 	free(canary);
 }
 
+static bool print_problem(void *arg, const struct engine_problem *p)
+{
+	const struct host *h = arg;
+
+	sim_trace("host %d: %s: %s", h->number, p->path, p->reason);
+	return true;
+}
+
+/* For people: what each agent says of itself in the end. */
+static void print_states(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!host_runs(&hosts_all[i]))
+			continue;
+		host_status(&hosts_all[i], &s);
+		sim_trace("host %d: %s, %zu peers, %lld wanted, waits for %s", i, engine_state_name(s.state), s.peers,
+		          (long long)s.wanted, s.waits_for ? s.waits_for : "nothing");
+		engine_problems(hosts_all[i].engine, 20, print_problem, &hosts_all[i]);
+	}
+}
+
 static bool play(struct script *s)
 {
 	script_schedule(s);
@@ -188,6 +213,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 	hosts_make(base, s->nhosts, &stream);
 	if (play(s))
 		outside_is_untouched(base);
+	print_states();
 	for (size_t i = 0; i < s->n; i++)
 		report->deeds += !s->deeds[i].dropped;
 	for (int i = 0; i < hosts_n; i++)

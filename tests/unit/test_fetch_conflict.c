@@ -82,6 +82,27 @@ static void concurrent_edit_becomes_a_conflict_copy(void **state)
 	record_clear(&ours);
 }
 
+/* A peer only touched the file; ours, which nobody had seen yet, is another one. Then the touched one's content is needed,
+ * and its record, which was only held, must be where sources are looked for. */
+static void unseen_edit_of_a_touched_file_is_kept(void **state)
+{
+	struct record theirs;
+
+	(void)state;
+	say_text(ANNA, "c.txt", "base");
+	assert_true(run());
+	theirs = peer_next(ANNA, "c.txt", RECORD_FILE);
+	have(ANNA, &theirs, "base", 4, CHUNK);
+	write_text("c.txt", "ours");
+	say(ANNA, &theirs, NULL, 0);
+	assert_true(run());
+	assert_text("c.txt", "base");
+	assert_int_equal(w->nconflicts, 1);
+	assert_text(w->conflicts[0], "ours");
+	assert_row_is_true("c.txt");
+	assert_row_is_true(w->conflicts[0]);
+}
+
 static void our_winner_stays(void **state)
 {
 	struct record ours = { 0 }, theirs = peer_record(ANNA, "c.txt", RECORD_FILE);
@@ -523,6 +544,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(concurrent_edit_becomes_a_conflict_copy, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(unseen_edit_of_a_touched_file_is_kept, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(our_winner_stays, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(taken_conflict_name_gets_a_number, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(equal_conflict_copy_is_not_made_twice, world_setup, teardown),
