@@ -208,6 +208,8 @@ def test_kill_at_any_moment_of_replacing_loses_nothing(lab):
         netlab.settle([a, b])
     for n in names:
         os.unlink(a.file(n))
+    until("the deletion of all is held", lambda: a.status()["held"] != 0, 10)
+    a.cli("release", "pics")
     for delay in (0.005, 0.02, 0.05, 0.1):
         time.sleep(delay)
         b.daemon.kill9()
