@@ -149,6 +149,8 @@ static void end_all(struct local *l)
 	gone_reset(l->gone);
 	loop_timer_stop(l->settle_timer);
 	loop_timer_stop(l->rescan_timer);
+	loop_timer_stop(l->problem_timer);
+	l->problem_wait_ms = 0;
 	watch_free(l->watch);
 	l->watch = NULL;
 	ground_free(l->ground);
@@ -311,6 +313,7 @@ static void turn(void *arg)
 		loop_timer_start(l->settle_timer, next_ms - loop_now_ms(l->c.loop), 0);
 	else
 		loop_timer_stop(l->settle_timer);
+	scan_plan_problems(l);
 	tell(l);
 }
 
@@ -335,6 +338,7 @@ struct local *local_new(const struct local_config *config)
 	l->settle_timer = loop_timer_new(config->loop, woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, rescan_due, l);
 	l->retry_timer = loop_timer_new(config->loop, retry, l);
+	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
 	l->told_state = LOCAL_SCANNING;
 	return l;
 }
@@ -366,6 +370,7 @@ void local_free(struct local *l)
 	settle_free(l->settle);
 	problem_free(l->problems);
 	gone_free(l->gone);
+	loop_timer_free(l->problem_timer);
 	loop_timer_free(l->retry_timer);
 	loop_timer_free(l->rescan_timer);
 	loop_timer_free(l->settle_timer);

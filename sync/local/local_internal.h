@@ -97,10 +97,12 @@ struct local {
 	struct loop_timer *settle_timer;
 	struct loop_timer *rescan_timer;
 	struct loop_timer *retry_timer;
-	char *error;          /* why LOCAL_ERROR; NULL: none */
-	bool failed;          /* error is new: the end of the turn drops what is under way */
-	char *watch_problem;  /* why not all is watched; NULL: all is */
-	int64_t rescan_now_s; /* the time between full scans in force */
+	struct loop_timer *problem_timer;
+	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */
+	char *error;             /* why LOCAL_ERROR; NULL: none */
+	bool failed;             /* error is new: the end of the turn drops what is under way */
+	char *watch_problem;     /* why not all is watched; NULL: all is */
+	int64_t rescan_now_s;    /* the time between full scans in force */
 	bool told_overflow, told_limit;
 	enum local_state told_state;
 	bool told_idle;
@@ -134,6 +136,9 @@ void scan_folder(struct local *l, const char *path);
 void scan_moved(struct local *l, const char *from, const char *to, bool is_dir);
 /* A walk, a look or a hash is under way or queued, however long some files are waited for. */
 bool scan_looking(const struct local *l);
+/* Paths that failed are looked at again after a while: plan at the end of each turn; due is the timer's. */
+void scan_plan_problems(struct local *l);
+void scan_problems_due(void *arg);
 bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */

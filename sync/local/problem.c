@@ -138,6 +138,15 @@ int64_t problem_failing(const struct problems *p)
 	return p->failing;
 }
 
+void problem_each_failing(const struct problems *p, void (*fn)(void *arg, const char *path), void *arg)
+{
+	const struct problem *x;
+
+	for (x = p->all; x != NULL; x = x->hh.next)
+		if (x->kind == PROBLEM_FAILING)
+			fn(arg, x->path);
+}
+
 bool problem_each(const struct problems *p,
                   bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg)
 {

@@ -30,6 +30,8 @@ bool problem_under(const struct problems *p, const char *path);
 int64_t problem_count(const struct problems *p);
 /* Those that are FAILING. */
 int64_t problem_failing(const struct problems *p);
+/* Calls fn for each that is FAILING. fn may not change problems. */
+void problem_each_failing(const struct problems *p, void (*fn)(void *arg, const char *path), void *arg);
 /* false when fn returned false. */
 bool problem_each(const struct problems *p,
                   bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg);

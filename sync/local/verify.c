@@ -35,7 +35,7 @@ struct item {
 struct verify {
 	struct workers *workers;
 	struct ground *ground;
-	struct local *local; /* NULL: freed meanwhile */
+	struct local *local;         /* NULL: freed meanwhile */
 	struct index_cursor *cursor; /* a scrub: NULL */
 	struct loop_timer *rest;     /* runs instead of a job; NULL: no scrub */
 	int64_t bytes_per_s;         /* of a scrub */
