@@ -125,6 +125,36 @@ static void only_copies_look_like_copies(void **state)
 	assert_true(conflict_is_copy("d/.conflict-.conflict-20261121-070612-aaisem2e-44.c"));
 }
 
+static void assert_original(const char *copy, const char *original)
+{
+	char *name = conflict_original(copy);
+
+	assert_non_null(name);
+	assert_string_equal(name, original);
+	free(name);
+}
+
+static void a_copy_tells_of_what_by_whom_and_when(void **state)
+{
+	struct record loser = { .path = (char[]){ "d/doc.tar.gz" }, .modified_by = 0x0123456789abcdef };
+	char *copy = conflict_name(&loser, 0), *again = conflict_name(&loser, 7);
+
+	(void)state;
+	assert_original(copy, "d/doc.tar.gz");
+	assert_original(again, "d/doc.tar.gz");
+	assert_original("d/.conflict-.conflict-20261121-070612-aaisem2e-44.c", "d/.conflict-.c");
+	assert_original("noext.conflict-20261121-070612-aaisem2e", "noext");
+	assert_null(conflict_original("d/doc.tar.gz"));
+	assert_true(conflict_is_by(copy, loser.modified_by));
+	assert_true(conflict_is_by(again, loser.modified_by));
+	assert_false(conflict_is_by(copy, ~loser.modified_by));
+	assert_false(conflict_is_by("d/doc.tar.gz", loser.modified_by));
+	assert_string_equal(conflict_mark("a/b.conflict-20261121-070612-aaisem2e.c"), "20261121-070612-aaisem2e.c");
+	assert_null(conflict_mark("a.conflict-20261121-070612-aaisem2e/b"));
+	free(copy);
+	free(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +163,7 @@ int main(void)
 		cmocka_unit_test(long_names_are_shortened),
 		cmocka_unit_test(long_paths_keep_within_the_limit),
 		cmocka_unit_test(only_copies_look_like_copies),
+		cmocka_unit_test(a_copy_tells_of_what_by_whom_and_when),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
