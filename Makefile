@@ -208,7 +208,7 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
 
-vm-test: ## the installed service on three virtual machines (BIG_MB=64); see README.md
+vm-test: ## the installed service on three virtual machines (BIG_MB=64, SCENARIO="left power"); see README.md
 	$(Q)scripts/setup --vm-test
 	+$(Q)$(MAKE) all
 	+$(Q)B='$(B)' vm-test/run --big-mb $(or $(BIG_MB),64) $(SCENARIO)

@@ -40,7 +40,7 @@ def accelerator(image):
         # Without a disk, guest/init says so and powers off.
         probe = ["timeout", "15", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35", "-no-reboot", *kvm,
                  "-m", "256", "-kernel", image + "/vmlinuz", "-initrd", image + "/initramfs",
-                 "-append", "console=ttyS0 quiet panic=-1", "-serial", "stdio"]
+                 "-append", "console=ttyS0 quiet panic=-1 no_timer_check", "-serial", "stdio"]
         got = subprocess.run(probe, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if b"vm-test: no image" in got.stdout:
             return "kvm", kvm
@@ -76,10 +76,11 @@ class Machine(AgentHost):
             if os.path.exists(self.path(name)):
                 os.unlink(self.path(name))
         image = self.lab.image
+        # On a busy host an emulated timer is late, which the kernel's timer check takes for a broken machine and panics.
         cmd = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35",
                *self.lab.accel, "-smp", "1", "-m", str(MEMORY), "-no-reboot",
                "-kernel", image + "/vmlinuz", "-initrd", image + "/initramfs",
-               "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 random.trust_cpu=on mitigations=off "
+               "-append", "console=ttyS0 quiet panic=-1 no_timer_check net.ifnames=0 random.trust_cpu=on mitigations=off "
                "systemd.journald.forward_to_console=0 vm.name=%s vm.address=%s/24" % (self.name, self.address4),
                "-drive", "if=none,id=root,format=raw,readonly=on,file=%s/root.erofs" % image,
                "-device", "virtio-blk-pci,drive=root",
@@ -244,6 +245,10 @@ class Machine(AgentHost):
         self.switch.run("tc", "qdisc", "replace" if rate else "del", "dev", self.tap, "root",
                         *(["tbf", "rate", rate, "burst", "64kb", "latency", "200ms"] if rate else []))
 
+    def console_tail(self, lines=15):
+        with open(self.path("console-%d.log" % self.boots), errors="replace") as f:
+            return "\n".join(f.read().splitlines()[-lines:])
+
     def log(self):
         return self.sh("journalctl --no-pager -q -o short-monotonic", check=False)
 
@@ -336,7 +341,7 @@ class Channel:
         except ConnectionError:
             data = b""
         if not data:
-            raise LabError("%s: the guest is gone" % self.machine.name)
+            raise LabError("%s: the guest is gone\n%s" % (self.machine.name, self.machine.console_tail()))
         self.buffer += data
 
 
