@@ -49,6 +49,7 @@ _lanyard() {
 	fi
 	# What stands at this place among the words in capitals that are no option's value.
 	read -ra slots <<<"$(sed 's/\[*--[a-z-]* [A-Z0-9a-z]*\]*//g; s/\[--[a-z-]*\]//g; s/[][]//g' <<<"$synopsis")"
+	((${#slots[@]})) || return
 	slot=${slots[place]:-${slots[${#slots[@]} - 1]:-}}
 	case ${slot%...} in
 	GROUP) _lanyard_offer < <(_lanyard_names group "${agent[@]}" --json groups) ;;
