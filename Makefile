@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install manuals deb deb-test clean lab fault-lib fault-test lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim help install manuals deb deb-test clean lab fault-lib fault-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -172,6 +172,9 @@ fault-lib: $(FAULT_LIB)
 
 fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) $(PYTEST) tests/fault
+
+oracle: all ## three agents, random operations, kills and pauses, every observation explained (SECONDS=600 SEED=1)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_ORACLE_SECONDS=$(SECONDS) LANYARD_ORACLE_SEED=$(SEED) $(PYTEST) tests/fault/test_oracle.py
 
 lab: all ## open a laboratory of hosts with agents, and a shell to play in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
