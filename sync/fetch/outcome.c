@@ -102,15 +102,6 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	}
 }
 
-/* It goes another way; what was said of the path while the batch was out has its turn first. */
-static void start_anew(struct fetch *f, struct ticket *t)
-{
-	ticket_remember(f, t);
-	ticket_to(f, t, TICKET_FRESH);
-	if (t->again)
-		judge_ticket(f, t);
-}
-
 /* The bytes were not those of the content: their sender is not asked again. */
 static void bad_bytes(struct fetch *f, struct ticket *t)
 {
@@ -119,7 +110,8 @@ static void bad_bytes(struct fetch *f, struct ticket *t)
 	t->bad[0] = t->bytes_from;
 	free(t->bytes);
 	t->bytes = NULL;
-	start_anew(f, t);
+	ticket_remember(f, t);
+	ticket_to(f, t, TICKET_FRESH);
 }
 
 /* What was to be copied, or the part, is not there as it should be. */
@@ -134,7 +126,8 @@ static void no_source(struct fetch *f, struct ticket *t)
 	if (t->download != NULL)
 		download_drop(f, t, false);
 	t->settled = true;
-	start_anew(f, t);
+	ticket_remember(f, t);
+	ticket_to(f, t, TICKET_FRESH);
 }
 
 static void failed(struct fetch *f, struct ticket *t, const struct install_item *item)

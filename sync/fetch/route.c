@@ -186,6 +186,15 @@ void route_ticket(struct fetch *f, struct ticket *t)
 	route_content(f, t);
 }
 
+/* What was said of the path while its batch was out has its turn first. */
+static void route_judged(struct fetch *f, struct ticket *t)
+{
+	if (t->again)
+		judge_ticket(f, t);
+	else
+		route_ticket(f, t);
+}
+
 void route_fresh(struct fetch *f)
 {
 	struct ticket *t, *next;
@@ -193,10 +202,10 @@ void route_fresh(struct fetch *f)
 	/* A ticket made on the way, for a deletion that only the index knew, is routed by who made it. */
 	DL_FOREACH_SAFE(f->list[TICKET_FRESH], t, next) {
 		if (t->merged.deleted)
-			route_ticket(f, t);
+			route_judged(f, t);
 	}
 	while ((t = f->list[TICKET_FRESH]) != NULL)
-		route_ticket(f, t);
+		route_judged(f, t);
 }
 
 void route_unpair(struct fetch *f, struct ticket *t)

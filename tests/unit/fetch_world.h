@@ -479,6 +479,11 @@ static inline void scan_path(const char *path)
 		record_clear(&row);
 		return;
 	}
+	if (known && !row.deleted && row.mode == st.mode && row.seen.ino == st.ino && row.seen.size == st.size &&
+	    row.seen.mtime_ns == st.mtime_ns && row.seen.ctime_ns == st.ctime_ns) {
+		record_clear(&row);
+		return;
+	}
 	r.path = mem_strdup(path);
 	r.mode = st.mode;
 	r.mtime_ns = st.mtime_ns;
