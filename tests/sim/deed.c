@@ -175,13 +175,11 @@ static void move(struct act *a, const char *from, const char *to)
 	struct stat sf, st;
 	bool dir = lstat(f, &sf) == 0 && S_ISDIR(sf.st_mode), taken = lstat(t, &st) == 0;
 
-	if (taken)
+	if (taken && !S_ISDIR(st.st_mode) && !dir)
 		oracle_loses(a->h, to);
 	if (rename(f, t) == 0) {
 		sim_trace("host %d moves %s to %s", a->h->number, from, to);
 		sim_watch_moved(a->h->number, from, to, dir);
-	} else if (taken) {
-		oracle_wrote(a->h, to);
 	}
 	free(f);
 	free(t);
