@@ -202,7 +202,6 @@ static void start(struct engine *e)
 	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
 	engine_verify_start(e);
 	engine_versions_start(e);
-	fetch_start(e->fetch);
 	if (e->paused) {
 		fetch_pause(e->fetch, true);
 		peer_group_pause(e->peers, true);

@@ -42,6 +42,8 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
 
 	e->scanned = true;
+	/* Not before what is here is known: a crash may have left a file in its place and no row of it. */
+	fetch_start(e->fetch);
 	e->dirty = true;
 	engine_emit(e, "scan-finished", NULL, text);
 	free(text);

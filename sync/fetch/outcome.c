@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -75,10 +76,22 @@ static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 	judge_installed(f, t, seen);
 }
 
+/* What the user took away before its row is written: a walk that has come by since had nothing to miss there, and none may
+ * come again for long. */
+static void look_for_it(struct fetch *f, const struct install_item *item)
+{
+	struct fs_stat st = { 0 };
+
+	if (item->op != INSTALL_DELETE &&
+	    (fs_stat_beneath(share_root(f->c.share), item->want->path, &st) < 0 || st.kind == 0))
+		hint(f, item->want->path);
+}
+
 static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 {
 	bool rows_hold = judge_row_holds(f, t) && (t->pair == NULL || judge_row_holds(f, t->pair));
 
+	look_for_it(f, item);
 	if (item->op == INSTALL_FILE) {
 		f->counters.files_installed++;
 		show_completed(f, item->want->path, t->merged.content.size);

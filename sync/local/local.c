@@ -55,6 +55,7 @@ static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
 	bool from_ignored = is_ignored(l, from, is_dir);
 	bool to_ignored = is_ignored(l, to, is_dir);
 
+	l->folders_moved |= is_dir && !l->c.events_alone;
 	if (!from_ignored && !to_ignored)
 		scan_moved(l, from, to, is_dir);
 	else if (!to_ignored && is_dir)
@@ -260,6 +261,7 @@ void local_scanned(struct local *l)
 	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
 	          (long long)took_ms);
 	plan_rescan(l, took_ms);
+	l->check_after_ms = loop_now_ms(l->c.loop) + 2 * took_ms;
 	gone_scanned(l);
 	if (l->c.scanned != NULL)
 		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
@@ -268,6 +270,29 @@ void local_scanned(struct local *l)
 static void rescan_due(void *arg)
 {
 	local_rescan(arg);
+}
+
+/* Nothing is due, but for what check_folders() is to find. */
+static bool is_quiet(const struct local *l)
+{
+	return l->started && l->error == NULL && scan_idle(l) && !gone_waits(l->gone) &&
+	       (l->watch == NULL || watch_idle(l->watch));
+}
+
+/* Where folders are moved while other folders around them are, a name that an event gave can lead nowhere, or elsewhere, by
+ * the time it is looked at. So when all is quiet again, one look at everything settles it. */
+static void check_folders(struct local *l)
+{
+	int64_t left_ms = l->check_after_ms - loop_now_ms(l->c.loop);
+
+	if (!l->folders_moved || !is_quiet(l))
+		return;
+	if (left_ms > 0) {
+		loop_timer_start(l->rescan_timer, left_ms, 0);
+		return;
+	}
+	l->folders_moved = false;
+	local_rescan(l);
 }
 
 /* --- turns --- */
@@ -305,6 +330,7 @@ static void turn(void *arg)
 	gone_turn(l);
 	scan_pump(l);
 	hash_pump(l->hash);
+	check_folders(l);
 	/* A job that is out wakes the loop itself. */
 	next_ms = settle_next_ms(l->settle);
 	if (l->scan.ready != NULL && l->error == NULL)
@@ -426,8 +452,7 @@ enum local_state local_state(const struct local *l)
 
 bool local_idle(const struct local *l)
 {
-	return l->started && l->error == NULL && scan_idle(l) && !gone_waits(l->gone) &&
-	       (l->watch == NULL || watch_idle(l->watch));
+	return is_quiet(l) && !l->folders_moved;
 }
 
 int64_t local_pending(const struct local *l)

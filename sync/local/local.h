@@ -29,6 +29,7 @@ struct local_config {
 	struct index *index;
 	uint64_t short_id; /* ours, for modified_by */
 	int64_t rescan_s;  /* a slow full scan, jittered by 20 %; default 3600 */
+	bool events_alone; /* no full scan when folders were moved: tests show what is found without */
 	/* The path is being changed by an install batch, whose row follows: what a look saw there is not taken for a change;
 	 * look again a little later. NULL: never. (fetch_installing) */
 	bool (*busy)(void *arg, const char *path);

@@ -96,6 +96,8 @@ struct local {
 	struct loop_hook *hook;
 	struct loop_timer *settle_timer;
 	struct loop_timer *rescan_timer;
+	bool folders_moved;     /* since the last full scan began */
+	int64_t check_after_ms; /* no scan for their sake before */
 	struct loop_timer *retry_timer;
 	struct loop_timer *problem_timer;
 	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */

@@ -61,13 +61,10 @@ def not_lost(run, workload, seen):
 
 
 def in_parts(run, size):
-    """(blocks, of how many) that the maps of unfinished downloads claim.
-
-    A map whose part has already become the file counts for nothing: between that rename and the row there is a gap in P8.
-    """
+    """(blocks, of how many) that the maps of unfinished downloads claim, also of one whose part just became the file."""
     parts, blocks, total = run.victim.path(".lanyard", "parts"), 0, 0
     for name in os.listdir(parts):
-        if not name.endswith(".map") or not os.path.exists(os.path.join(parts, name[:-4] + ".part")):
+        if not name.endswith(".map"):
             continue
         with open(os.path.join(parts, name), "rb") as f:
             raw = f.read()

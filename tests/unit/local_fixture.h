@@ -85,6 +85,8 @@ static inline void too_late(void *arg)
 	abort();
 }
 
+static bool checks_folders; /* what a user's agent does: look at everything once more when folders were moved */
+
 static inline void start_local(void)
 {
 	struct local_config config = {
@@ -93,6 +95,7 @@ static inline void start_local(void)
 		.share = share,
 		.index = ix,
 		.short_id = 7,
+		.events_alone = !checks_folders,
 		.busy = on_busy,
 		.changed = on_changed,
 		.scanned = on_scanned,

@@ -496,6 +496,30 @@ static void newer_news_while_installing_wins(void **state)
 	assert_int_equal(w->nconflicts, 0);
 }
 
+static void take_away(void)
+{
+	assert_int_equal(unlinkat(w->root, "t", 0), 0);
+}
+
+/* Found by renaming at random on three agents: the row stayed, without its file, and all said in sync. */
+static void what_is_gone_before_its_row_is_written_is_noticed(void **state)
+{
+	struct record row = { 0 };
+
+	(void)state;
+	/* Both are in one batch: "t" is in its place and through when "u" is put there. */
+	act_when(STEP_PLACED, "u", "", false);
+	act_other = take_away;
+	say_text(ANNA, "t", "taken away at once");
+	say_text(ANNA, "u", "another");
+	assert_true(run());
+	assert_null(act_on);
+	turn();
+	assert_int_equal(index_get(w->index, "t", &row), 1);
+	assert_true(row.deleted);
+	record_clear(&row);
+}
+
 /* Found by renaming at random on three agents: the ticket waited for ever for content that nobody has any more. */
 static void deletion_while_a_copy_fails_is_heard(void **state)
 {
@@ -564,6 +588,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(symlink_in_the_files_place_is_not_followed, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(big_file_edit_meanwhile_is_kept, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(newer_news_while_installing_wins, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_gone_before_its_row_is_written_is_noticed, world_setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(deletion_while_a_copy_fails_is_heard, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(stop_in_the_middle_writes_the_rows, world_setup, teardown),
 	};

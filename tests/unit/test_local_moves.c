@@ -205,6 +205,24 @@ static void test_a_tree_moved_twice_or_back_is_not_read(void **state)
 	assert_int_equal(nscanned, 1);
 }
 
+/* Whatever an installer's work around a moved folder hid from the events. */
+static void test_moved_folders_are_followed_by_a_full_look(void **state)
+{
+	(void)state;
+	make_tree("old");
+	checks_folders = true;
+	start_local();
+	checks_folders = false;
+	until_idle();
+	move("old", "new");
+	until_idle();
+	assert_int_equal(nscanned, 2);
+	put("new/d1/f1", "changed");
+	until_idle();
+	assert_int_equal(nscanned, 2);
+	assert_index_is_disk();
+}
+
 static void test_a_tree_moved_twice_and_changed_meanwhile(void **state)
 {
 	(void)state;
@@ -396,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_files_that_swap_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_moved_tree_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_twice_or_back_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_moved_folders_are_followed_by_a_full_look, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_twice_and_changed_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_tree_moved_out_is_gone_and_not_listened_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kinds_that_replace_each_other, set_up, tear_down),
