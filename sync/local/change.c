@@ -303,7 +303,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 		return;
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
-	problem_keep(l->problems, k->path, m != NULL ? m->look : l->scan.looks);
+	problem_keep(l->problems, k->path, l->scan.looks);
 	if (settle_waits(l->settle, k->path)) {
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
@@ -365,10 +365,19 @@ static const char *error_text(int error)
 	return strerror(error);
 }
 
+bool change_is_too_long(struct local *l, const char *path)
+{
+	if (strlen(path) <= RECORD_PATH_MAX)
+		return false;
+	problem_add(l->problems, path, error_kind(ENAMETOOLONG), error_text(ENAMETOOLONG), l->scan.looks);
+	return true;
+}
+
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                   const struct merge *m, uint64_t seq)
 {
-	uint64_t look = m != NULL ? m->look : l->scan.looks;
+	/* Not the walk's own number: one that began later may have passed here earlier, and sweeps what it did not see. */
+	uint64_t look = l->scan.looks;
 
 	if (k->error == ENOENT) {
 		/* It went away between two looks of one walk. */

@@ -40,13 +40,14 @@ static void on_tree(void *arg, const char *path)
 {
 	struct local *l = arg;
 
-	if (!is_ignored(l, path, true))
+	if (!is_ignored(l, path, true) && !change_is_too_long(l, path))
 		scan_tree(l, path, NULL);
 }
 
 static void on_folder(void *arg, const char *path)
 {
-	scan_folder(arg, path);
+	if (!change_is_too_long(arg, path))
+		scan_folder(arg, path);
 }
 
 static void on_moved(void *arg, const char *from, const char *to, bool is_dir)

@@ -161,6 +161,8 @@ void merge_hints(struct local *l, const struct batch *b, const struct look_hint 
 /* --- change.c --- */
 /* An installer is at work there: true, and the path is looked at again a little later. */
 bool change_is_busy(struct local *l, const char *path);
+/* Whether no record can name it; then it is a problem, noted. */
+bool change_is_too_long(struct local *l, const char *path);
 /* What a look found at its path, against the row (NULL: none): written, sent to be hashed, or left alone. */
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                   const struct merge *m, uint64_t seq);
