@@ -292,7 +292,6 @@ static void check_folders(struct local *l)
 		loop_timer_start(l->rescan_timer, left_ms, 0);
 		return;
 	}
-	l->folders_moved = false;
 	local_rescan(l);
 }
 

@@ -363,6 +363,7 @@ static void begin_full(struct local *l)
 	l->scan.full_changed = 0;
 	l->scan.unwatched = 0;
 	l->scan.full_began_ms = loop_now_ms(l->c.loop);
+	l->folders_moved = false;
 	submit_step(l, m);
 }
 
