@@ -68,12 +68,29 @@ static struct dial *entry(struct peers *p, const struct sockaddr *addr, socklen_
 	return d;
 }
 
+/* Whether a member that came to us listens there: a named address says nothing of who is behind it. */
+static bool is_connected(struct peers *p, const struct dial *d)
+{
+	char text[TLS_ADDRESS_MAX];
+	struct session *s;
+
+	tls_address_text(text, (const struct sockaddr *)&d->addr);
+	DL_FOREACH(p->sessions, s) {
+		size_t host_n = (size_t)(strrchr(s->link->address, ':') + 1 - s->link->address);
+
+		if (s->link->trusted && !s->link->dialed && strncmp(text, s->link->address, host_n) == 0 &&
+		    strtoul(text + host_n, NULL, 10) == s->listen_port)
+			return true;
+	}
+	return false;
+}
+
 static bool wanted(struct peers *p, const struct dial *d)
 {
 	if (!p->groups || d->pending)
 		return false;
 	if (!d->has_id)
-		return true;
+		return !is_connected(p, d);
 	return !agent_id_equal(&d->id, identity_id(p->config.self)) && !peers_session_of(p, &d->id);
 }
 

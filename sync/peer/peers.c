@@ -53,8 +53,8 @@ void peers_refuse(struct session *s, const char *reason)
 	session_forget(s);
 }
 
-/* Which of two connections to one agent goes. Those made at once: the one dialled by the greater ID. Otherwise the
- * older one: the peer would not have dialled if it thought it had one. */
+/* Which of two connections to one agent goes. Those made at once: the one dialled by the smaller ID stays. Otherwise the
+ * newer one: the peer would not have dialled if it thought it had one. */
 static bool old_one_stays(struct peers *p, const struct session *old, const struct link *fresh)
 {
 	const struct agent_id *self = identity_id(p->config.self);

@@ -12,6 +12,8 @@
 
 struct tls;
 
+enum { TLS_ADDRESS_MAX = sizeof(((struct link *)NULL)->address) };
+
 /* Inside events everything may be called but tls_free(). */
 struct tls_events {
 	/* A link is up. The callee owns it and calls link_listen() before returning to the loop, or link_close().
@@ -35,5 +37,7 @@ int tls_listen(struct tls *t, const char *where, char **why);
 /* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. -1 with errno when no
  * socket can be had. */
 int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg);
+/* An address as a link shows it: "10.0.0.2:1234", "[fe80::1%eth0]:1234"; IPv4 in IPv6 is shown as IPv4. */
+void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr);
 
 #endif

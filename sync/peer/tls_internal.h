@@ -9,7 +9,7 @@
 
 #include "sync/peer/tls.h"
 
-enum { TLS_REASON_MAX = 160, TLS_ADDRESS_MAX = sizeof(((struct link *)NULL)->address) };
+enum { TLS_REASON_MAX = 160 };
 
 /* --- tls_context.c --- */
 /* For both directions. NULL with *why. */
@@ -21,8 +21,6 @@ int tls_context_peer(SSL *ssl, struct agent_id *peer, uint8_t binding[32], char 
 bool tls_context_reason(SSL *ssl, int rc, char reason[TLS_REASON_MAX]);
 
 /* --- tls_address.c --- */
-/* "10.0.0.2:1234", "[fe80::1%eth0]:1234"; IPv4 in IPv6 is shown as IPv4. */
-void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr);
 /* Same host, whatever the port. */
 bool tls_address_same_host(const struct sockaddr *a, const struct sockaddr *b);
 /* "[ADDR:]PORT" into the addresses to try in turn, most wanted first. Returns how many (1 or 2), -1 with *why. */

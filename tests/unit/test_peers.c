@@ -34,6 +34,7 @@ struct node {
 	char *dir;
 	int port;
 	int up, refused;
+	int ups; /* all there were */
 	size_t records, carried;
 	char last_refusal[128];
 	uint8_t *block; /* the last answer */
@@ -107,6 +108,7 @@ static void on_up(void *arg, uint64_t peer)
 {
 	(void)peer;
 	((struct node *)arg)->up++;
+	((struct node *)arg)->ups++;
 }
 
 static void on_down(void *arg, uint64_t peer)
@@ -227,13 +229,24 @@ static void node_stop(struct node *n)
 	free(n->hinted);
 }
 
-static void dial(struct node *from, const struct node *to)
+static void dial_as(struct node *from, const struct agent_id *claimed, const struct node *to)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		                 .sin_port = htons((uint16_t)to->port),
 		                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-	peers_found(from->peers, identity_id(to->self), (struct sockaddr *)&a, sizeof(a));
+	peers_found(from->peers, claimed, (struct sockaddr *)&a, sizeof(a));
+}
+
+static void dial(struct node *from, const struct node *to)
+{
+	dial_as(from, identity_id(to->self), to);
+}
+
+/* As with --peer: nobody knows yet who is there. */
+static void dial_name(struct node *from, const struct node *to)
+{
+	dial_as(from, NULL, to);
 }
 
 static void wake(void *arg)
@@ -417,6 +430,28 @@ static void two_that_dial_at_once_keep_one_connection(void **state)
 	assert_int_equal(connections(&b), 1);
 }
 
+/* Were it dialled, the new connection would take the place of the old one, since the smaller ID made it. */
+static void a_named_address_of_a_member_that_came_is_not_dialled(void **state)
+{
+	bool a_is_smaller = memcmp(identity_id(a.self)->b, identity_id(b.self)->b, sizeof(struct agent_id)) < 0;
+	struct node *smaller = a_is_smaller ? &a : &b, *greater = a_is_smaller ? &b : &a;
+	struct roster *r = founded();
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, admitted(r, &b));
+	node_member(&c, roster_found(c.self, "group", false, false, "node", clock_wall_s()));
+	dial(greater, smaller);
+	UNTIL(a.up == 1 && b.up == 1);
+	dial_name(smaller, greater);
+	/* Another, dialled after it, has come to its end: so would this one. */
+	dial_name(smaller, &c);
+	UNTIL(c.refused > 0);
+	assert_int_equal(connections(&a), 1);
+	assert_int_equal(a.ups, 1);
+	assert_int_equal(b.ups, 1);
+}
+
 static void a_member_of_another_group_is_refused(void **state)
 {
 	(void)state;
@@ -531,6 +566,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(news_reach_the_other_and_settle, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reconnect_sends_nothing_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_that_dial_at_once_keep_one_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_named_address_of_a_member_that_came_is_not_dialled, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_member_of_another_group_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_who_only_knows_the_group_id_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_invite_is_honoured_by_a_member_that_is_no_owner, setup, teardown),
