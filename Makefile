@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install manuals deb deb-test clean lab fault-lib fault-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim help install manuals deb deb-test clean lab fault-lib fault-test power-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -161,17 +161,26 @@ lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
 
-# The library that counts the agent's calls and kills it, or lets them fail, at any one of them.
-FAULT_LIB := $(B)/tests/fault/preload.so
-$(FAULT_LIB): tests/fault/preload.c
+# A library that counts the agent's calls and kills it, or lets them fail, at any one of them; one whose syncs do nothing;
+# and a disk that loses what was not flushed.
+FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk
+$(B)/tests/fault/%.so: tests/fault/%.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+$(B)/tests/fault/volatile_disk: tests/fault/volatile_disk.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -lfuse3
 
 fault-lib: $(FAULT_LIB)
 
 fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) $(PYTEST) tests/fault
+
+power-test: all fault-lib ## power cuts on disks that lose what was not flushed (SECONDS=600 SEED=1)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py
 
 oracle: all ## three agents, random operations, kills and pauses, every observation explained (SECONDS=600 SEED=1)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_ORACLE_SECONDS=$(SECONDS) LANYARD_ORACLE_SEED=$(SEED) $(PYTEST) tests/fault/test_oracle.py

@@ -105,6 +105,7 @@ class Agent:
         self.log_path = os.path.join(self.dir, "log")
         self.fault = Fault(os.path.join(self.dir, "control")) if faulty else None
         self.proc, self.dials = None, []
+        self.wrap, self.env = [], {}  # words before the command; more environment
 
     def start(self, wait=True):
         if self.fault is not None and not os.path.exists(PRELOAD):
@@ -112,7 +113,8 @@ class Agent:
         env = {"PATH": os.environ["PATH"], "HOME": self.dir, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         if self.fault is not None:
             env.update(LD_PRELOAD=PRELOAD, FAULT_CONTROL=self.fault.path, FAULT_ROOTS="%s:%s" % (self.home, self.share))
-        cmd = [os.path.join(BUILD, "lanyardd"), "--home", self.home, "--discovery", "off",
+        env.update(self.env)
+        cmd = self.wrap + [os.path.join(BUILD, "lanyardd"), "--home", self.home, "--discovery", "off",
                "--listen", "127.0.0.1:%d" % self.port]
         for other in self.dials:
             cmd += ["--peer", "127.0.0.1:%d" % other.port]
