@@ -177,6 +177,7 @@ static int open_peers(struct agent *a, const struct agent_config *config, char *
 	                                             .workers = a->workers,
 	                                             .self = a->self,
 	                                             .name = a->name,
+	                                             .memory = config->memory,
 	                                             .connected = on_connected,
 	                                             .disconnected = on_disconnected,
 	                                             .refused = on_refused,
@@ -184,6 +185,7 @@ static int open_peers(struct agent *a, const struct agent_config *config, char *
 	                     why);
 	if (!a->peers)
 		return -1;
+	peers_limit(a->peers, config->upload, config->download);
 	a->port = peers_listen(a->peers, config->listen, why);
 	return a->port < 0 ? -1 : 0;
 }
@@ -237,6 +239,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .scrub_s = config->scrub_s,
 		                              .versions_age_s = config->versions_age_s,
 		                              .versions_percent = config->versions_percent,
+		                              .memory = config->memory,
 		                              .changed = agent_publish,
 		                              .arg = a };
 	load_groups(a);
@@ -292,6 +295,11 @@ int agent_port(const struct agent *a)
 int agent_add_static(struct agent *a, const char *host_port)
 {
 	return discovery_add_static(a->discovery, host_port);
+}
+
+void agent_limit(struct agent *a, int64_t upload, int64_t download)
+{
+	peers_limit(a->peers, upload, download);
 }
 
 const char *agent_discovery(const struct agent *a, const char **problem)

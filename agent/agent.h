@@ -17,9 +17,11 @@ struct agent_config {
 	size_t nstatic_peers;
 	const char *name; /* host name, for people */
 	int64_t rescan_s;
-	int64_t scrub_s;        /* time between scrubs; 0: none */
-	int64_t versions_age_s; /* of the oldest versions that are kept; 0: none are */
-	int versions_percent;   /* of the disk that they may fill */
+	int64_t scrub_s;          /* time between scrubs; 0: none */
+	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
+	int versions_percent;     /* of the disk that they may fill */
+	int64_t upload, download; /* bytes a second; 0: no limit */
+	size_t memory;            /* bytes of blocks on their way, for each group; 0: the default */
 	int worker_threads;
 };
 
@@ -32,6 +34,8 @@ const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);
 /* One more member outside the local network, as in static_peers; tried from now on. -1: no HOST:PORT. */
 int agent_add_static(struct agent *a, const char *host_port);
+/* Other limits from now on, as in upload and download. */
+void agent_limit(struct agent *a, int64_t upload, int64_t download);
 /* "avahi", "embedded", "off"; *problem: what hinders it, or NULL. */
 const char *agent_discovery(const struct agent *a, const char **problem);
 struct peers *agent_peers(struct agent *a);

@@ -147,3 +147,31 @@ int args_duration(const char *text, int64_t *seconds)
 	*seconds = n * unit;
 	return 0;
 }
+
+int args_size(const char *text, int thousand, int64_t *bytes)
+{
+	static const char letters[] = "KMG";
+	static const int64_t most = INT64_C(1000000000000000);
+	size_t len = strlen(text);
+	int64_t unit = 1;
+	char digits[20];
+	int64_t n;
+
+	for (size_t i = 0; len > 0 && letters[i] != '\0'; i++) {
+		unit *= thousand;
+		if (text[len - 1] == letters[i]) {
+			len--;
+			break;
+		}
+		if (letters[i + 1] == '\0')
+			unit = 1;
+	}
+	if (len == 0 || len >= sizeof(digits))
+		return -1;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	if (args_number(digits, 1, most / unit, &n) < 0)
+		return -1;
+	*bytes = n * unit;
+	return 0;
+}

@@ -1,5 +1,5 @@
 /* Command lines from tables: long options with or without a value, anywhere among the other words, "--" ends them.
- * Also the two kinds of values that appear in more than one place: numbers and durations. Pure. */
+ * Also the kinds of values that appear in more than one place: numbers, durations and sizes. Pure. */
 #ifndef LANYARD_AGENT_ARGS_H
 #define LANYARD_AGENT_ARGS_H
 
@@ -36,5 +36,7 @@ int args_parse(const struct args_option *options, bool stop, int argc, char **ar
 int args_number(const char *text, int64_t min, int64_t max, int64_t *n);
 /* "90", "90s", "15m", "24h", "7d" in seconds, 1 s to 100 years; -1 for anything else. */
 int args_duration(const char *text, int64_t *seconds);
+/* "500", "64K", "10M", "2G" in bytes, K being `thousand` (1000 or 1024) of them, 1 to 1 PB; -1 for anything else. */
+int args_size(const char *text, int thousand, int64_t *bytes);
 
 #endif

@@ -7,6 +7,7 @@
 #include "agent/args.h"
 #include "agent/config_internal.h"
 #include "base/mem.h"
+#include "sync/fetch/fetch.h"
 #include "sync/group/roster.h"
 #include "sync/versions/kept_policy.h"
 #include "sync/share/path.h"
@@ -21,7 +22,11 @@ enum {
 	SCRUB_DEFAULT = 30 * 86400,
 	VERSIONS_AGE_MAX = 3650 * 86400,
 	VERSIONS_PERCENT_MAX = 90,
+	RATE_MIN = 64000, /* bytes a second */
 };
+
+static const int64_t rate_max = INT64_C(100000000000);
+static const int64_t memory_max = INT64_C(16) << 30;
 
 void config_init(struct config *c, const char *host_name)
 {
@@ -178,6 +183,37 @@ static int set_versions_disk(void *target, const char *value)
 	return 0;
 }
 
+static int set_rate(int64_t *rate, const char *value)
+{
+	int64_t n = 0;
+
+	if (strcmp(value, "off") != 0 && (args_size(value, 1000, &n) < 0 || n < RATE_MIN || n > rate_max))
+		return -1;
+	*rate = n;
+	return 0;
+}
+
+static int set_upload(void *target, const char *value)
+{
+	return set_rate(&((struct config *)target)->upload, value);
+}
+
+static int set_download(void *target, const char *value)
+{
+	return set_rate(&((struct config *)target)->download, value);
+}
+
+static int set_memory(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t n;
+
+	if (args_size(value, 1024, &n) < 0 || n < FETCH_MEMORY_MIN || n > memory_max)
+		return -1;
+	c->memory = n;
+	return 0;
+}
+
 static int set_name(void *target, const char *value)
 {
 	struct config *c = target;
@@ -262,6 +298,8 @@ static int set_invite_credential(void *target, const char *value)
 
 /* --- the tables --- */
 
+static const char rate_accepted[] = "off, or bytes a second: 64K to 100G, as a number with K, M or G (of 1000)";
+
 const struct config_key config_agent_keys[] = {
 	{ "name", set_name, false, "1 to 64 bytes of printable text without backslashes" },
 	{ "listen", set_listen, false, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535" },
@@ -272,6 +310,9 @@ const struct config_key config_agent_keys[] = {
 	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
 	{ "versions-age", set_versions_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
 	{ "versions-disk", set_versions_disk, false, "0% to 90%" },
+	{ "upload-limit", set_upload, false, rate_accepted },
+	{ "download-limit", set_download, false, rate_accepted },
+	{ "memory", set_memory, false, "8M to 16G, in bytes or with K, M or G (of 1024)" },
 	{ 0 },
 };
 

@@ -35,6 +35,8 @@ struct config {
 	int64_t scrub_s;
 	int64_t versions_age_s; /* 0: off */
 	int versions_percent;
+	int64_t upload, download; /* bytes a second; 0: no limit */
+	int64_t memory;           /* bytes; 0: the default */
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */
@@ -45,7 +47,7 @@ void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
 /* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "versions-age", "versions-disk", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
+ * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
  * replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 

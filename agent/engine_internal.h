@@ -18,6 +18,7 @@ struct engine_context {
 	int64_t scrub_s;        /* between scrubs; 0: never */
 	int64_t versions_age_s; /* of the oldest versions that are kept; 0: none are */
 	int versions_percent;   /* of the disk that they may fill */
+	size_t memory;          /* of blocks on their way, for each group; 0: the default */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
 	void *arg;

@@ -109,6 +109,11 @@ static bool op_connected(void *arg, uint64_t peer)
 	return peer_group_connected(((struct engine *)arg)->peers, peer);
 }
 
+static uint64_t op_arrived(void *arg, uint64_t peer)
+{
+	return peer_group_arrived(((struct engine *)arg)->peers, peer);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.room = op_room,
 	.get = op_get,
@@ -116,6 +121,7 @@ static const struct fetch_ops fetch_ops = {
 	.cancel = op_cancel,
 	.misbehaved = op_misbehaved,
 	.connected = op_connected,
+	.arrived = op_arrived,
 };
 
 static void look_at(void *arg, const char *path)
@@ -286,6 +292,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .share = e->share,
 	                                         .index = e->index,
 	                                         .short_id = self,
+	                                         .memory = c->memory,
 	                                         .ops = &fetch_ops,
 	                                         .ops_arg = e,
 	                                         .hint = look_at,

@@ -136,6 +136,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
 		{ "scrub-interval", old->scrub_s != new->scrub_s },
 		{ "versions-age", old->versions_age_s != new->versions_age_s },
+		{ "memory", old->memory != new->memory },
 		{ "versions-disk", old->versions_percent != new->versions_percent },
 	};
 
@@ -145,7 +146,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 	}
 }
 
-/* New groups, new peers and the log level change now. `new` becomes what the next reload is compared with, but for what
+/* New groups, new peers, limits of speed and the log level change now. `new` becomes what the next reload is compared with, but for what
  * waits for the next start. */
 static void apply(struct program *p, const struct config *new)
 {
@@ -153,6 +154,9 @@ static void apply(struct program *p, const struct config *new)
 
 	log_set_level(new->log_level);
 	p->config.log_level = new->log_level;
+	agent_limit(p->agent, new->upload, new->download);
+	p->config.upload = new->upload;
+	p->config.download = new->download;
 	for (size_t i = 0; i < new->npeers; i++) {
 		if (has_peer(&p->config, new->peers[i]))
 			continue;
@@ -258,6 +262,9 @@ static int start_agent(struct program *p)
 		.scrub_s = p->config.scrub_s,
 		.versions_age_s = p->config.versions_age_s,
 		.versions_percent = p->config.versions_percent,
+		.upload = p->config.upload,
+		.download = p->config.download,
+		.memory = (size_t)p->config.memory,
 		.worker_threads = worker_threads(),
 	};
 	char *why = NULL;

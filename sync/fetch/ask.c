@@ -102,10 +102,16 @@ void ask_timeouts(struct fetch *f)
 	struct fetch_peer *p, *next;
 
 	HASH_ITER(hh, f->peers, p, next) {
+		uint64_t arrived;
 		int64_t since;
 
 		if (p->requests == NULL)
 			continue;
+		arrived = f->c.ops->arrived(f->c.ops_arg, p->id);
+		if (arrived < p->arrived || arrived - p->arrived >= ARRIVING_MIN) {
+			p->arrived = arrived;
+			p->last_answer_ms = now;
+		}
 		since = p->requests->asked_ms > p->last_answer_ms ? p->requests->asked_ms : p->last_answer_ms;
 		if (now - since < REQUEST_TIMEOUT_MS)
 			continue;
@@ -197,7 +203,7 @@ static void ask_source(struct download *d, struct source *s, struct fetch_peer *
 	struct fetch *f = d->f;
 	size_t n = 0;
 
-	while (d->needed > 0 && p->room > 0 && f->bytes_out < BYTES_OUT_MAX) {
+	while (d->needed > 0 && p->room > 0 && f->bytes_out < f->c.memory) {
 		uint32_t block = pick(d, s);
 		const struct block *b;
 
@@ -260,12 +266,12 @@ void ask_pump(struct fetch *f)
 	struct fetch_peer *p, *next;
 	bool room = false; /* anywhere */
 
-	if ((f->hungry == NULL && f->hungry_small == NULL) || f->bytes_out >= BYTES_OUT_MAX)
+	if ((f->hungry == NULL && f->hungry_small == NULL) || f->bytes_out >= f->c.memory)
 		return;
 	HASH_ITER(hh, f->peers, p, next) {
 		size_t bytes = p->up && fetch_now(f) >= p->stalled_ms ? f->c.ops->room(f->c.ops_arg, p->id) : 0;
 
-		p->room = bytes < BYTES_OUT_MAX ? (int64_t)bytes : BYTES_OUT_MAX;
+		p->room = (int64_t)(bytes < f->c.memory ? bytes : f->c.memory);
 		room |= p->room > 0;
 	}
 	if (!room)

@@ -168,6 +168,8 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	struct fetch *f = MEM_NEW(struct fetch);
 
 	f->c = *config;
+	if (f->c.memory == 0)
+		f->c.memory = FETCH_MEMORY;
 	f->timer_at_ms = INT64_MAX;
 	f->rewalk_ms = INT64_MAX;
 	f->was_idle = true;

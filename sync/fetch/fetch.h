@@ -44,7 +44,12 @@ struct fetch_ops {
 	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
 	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for what we lost. */
 	bool (*connected)(void *arg, uint64_t peer);
+	/* Bytes that have come from this peer so far, whatever they are: a block may take longer than our patience. */
+	uint64_t (*arrived)(void *arg, uint64_t peer);
 };
+
+/* The least must hold two of the largest blocks. */
+enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20 };
 
 struct fetch_config {
 	struct loop *loop;
@@ -52,6 +57,7 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
+	size_t memory; /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
 	const struct fetch_ops *ops;
 	void *ops_arg;
 	/* Look at this path: something is not as our row says. (local_hint) */

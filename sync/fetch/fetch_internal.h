@@ -20,9 +20,9 @@ enum {
 	WINDOW_MAX = 2048,         /* tickets taken from the index at a time */
 	BURST_MAX = 16384,         /* tickets that records may make, until it is clear that they are no moves */
 	WAITING_MAX = 1000,        /* tickets that wait with a reason */
-	BAD_MAX = 4,        /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
-	COMPLETED_MAX = 32, /* downloads remembered for fetch_downloads */
-	BYTES_OUT_MAX = 64 << 20, /* block bytes asked for, or arrived and not yet written */
+	BAD_MAX = 4,         /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
+	COMPLETED_MAX = 32,  /* downloads remembered for fetch_downloads */
+	ARRIVING_MIN = 4096, /* bytes within REQUEST_TIMEOUT_MS that show that an answer is under way; pings are less */
 	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
 	QUIET_MAX_MS = 3000, /* but no longer than this */
 	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
@@ -100,9 +100,10 @@ struct fetch_peer {
 	uint64_t unremembered;    /* the smallest number that the index could not take; 0: none */
 	struct request *requests; /* oldest first */
 	size_t bytes_out;
-	int64_t last_answer_ms;
-	int64_t stalled_ms; /* not asked before this time */
-	int64_t room;       /* while asking: bytes it may still be asked for */
+	uint64_t arrived;       /* as ops->arrived said when last_answer_ms was last moved by it */
+	int64_t last_answer_ms; /* or part of one */
+	int64_t stalled_ms;     /* not asked before this time */
+	int64_t room;           /* while asking: bytes it may still be asked for */
 	UT_hash_handle hh;
 };
 

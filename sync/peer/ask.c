@@ -56,6 +56,13 @@ bool peer_group_connected(struct peer_group *g, uint64_t peer)
 	return up(g, peer) != NULL;
 }
 
+uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer)
+{
+	const struct talk *t = up(g, peer);
+
+	return t ? t->session->link->bytes_in : 0;
+}
+
 size_t peer_group_room(struct peer_group *g, uint64_t peer)
 {
 	struct talk *t = up(g, peer);

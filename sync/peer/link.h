@@ -11,6 +11,7 @@
 #include "sync/group/id.h"
 
 struct link;
+struct rate;
 
 enum link_lane { LINK_CONTROL, LINK_BULK };
 
@@ -56,8 +57,9 @@ struct link {
 	char address[64];     /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
 	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
-	uint64_t bytes_in, bytes_out; /* on the wire, frames with their headers (before TLS) */
-	int64_t last_in_ms;           /* loop time when something last arrived */
+	uint64_t bytes_in, bytes_out;    /* on the wire, frames with their headers (before TLS) */
+	int64_t last_in_ms;              /* loop time when something last arrived */
+	struct rate *rate_out, *rate_in; /* the owner's, set before link_listen(); NULL: no limit */
 };
 
 /* From now on events go here (frames that came earlier are delivered in the next turn). */

@@ -92,6 +92,8 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		link_close(link);
 		return;
 	}
+	link->rate_out = p->upload;
+	link->rate_in = p->download;
 	struct session *s = session_new(p, link);
 
 	DL_APPEND(p->sessions, s);
@@ -152,6 +154,8 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 		free(p);
 		return NULL;
 	}
+	p->upload = rate_new(config->loop);
+	p->download = rate_new(config->loop);
 	p->tick = loop_timer_new(config->loop, on_tick, p);
 	p->redial = loop_timer_new(config->loop, dial_due, p);
 	return p;
@@ -171,6 +175,8 @@ void peers_free(struct peers *p)
 		session_forget(s);
 	}
 	tls_free(p->tls);
+	rate_free(p->upload);
+	rate_free(p->download);
 	loop_timer_free(p->tick);
 	loop_timer_free(p->redial);
 	dial_free_all(p);
@@ -182,6 +188,12 @@ int peers_listen(struct peers *p, const char *listen, char **why)
 {
 	p->port = tls_listen(p->tls, listen, why);
 	return p->port;
+}
+
+void peers_limit(struct peers *p, int64_t upload, int64_t download)
+{
+	rate_set(p->upload, upload);
+	rate_set(p->download, download);
 }
 
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len)

@@ -29,6 +29,7 @@ struct peers_config {
 	struct workers *workers;
 	const struct identity *self;
 	const char *name; /* our host name, for people */
+	size_t memory;    /* bytes of blocks that may wait to be sent, on all connections together; 0: some for each */
 	/* For `events`. group is NULL where a connection as a whole is meant. address: of the other end, for people. */
 	void (*connected)(void *arg, const struct agent_id *peer, struct peer_group *group);
 	void (*disconnected)(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason);
@@ -42,6 +43,9 @@ struct peers *peers_new(const struct peers_config *config, char **why);
 void peers_free(struct peers *p);
 /* Returns the port, -1 with *why. */
 int peers_listen(struct peers *p, const char *listen, char **why);
+/* Bytes a second that all connections together may send and receive, from now on; 0: no limit, as at the start. Control
+ * goes before blocks, and waits as well when all is used up. */
+void peers_limit(struct peers *p, int64_t upload, int64_t download);
 /* An address to try. claimed_id: whom discovery expects there; NULL: unknown. Ourselves and the connected are ignored. */
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
 /* The network changed: dial lost members now. */
@@ -127,6 +131,8 @@ void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requ
 /* Logged; the third time ends the connection. */
 void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what);
 bool peer_group_connected(struct peer_group *g, uint64_t peer);
+/* Bytes that have come from this peer, whatever they are; 0 when it is not connected. */
+uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer);
 
 struct peer_group_peer {
 	uint64_t peer;

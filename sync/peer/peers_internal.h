@@ -11,6 +11,7 @@
 
 #include "sync/peer/link.h"
 #include "sync/peer/peers.h"
+#include "sync/peer/rate.h"
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
 #include "sync/wire/msg.h"
@@ -137,6 +138,7 @@ struct peers {
 	struct peers_config config;
 	char *name;
 	struct tls *tls;
+	struct rate *upload, *download; /* of all connections together */
 	struct peer_group *groups;
 	struct session *sessions;
 	size_t nsessions;

@@ -161,9 +161,22 @@ static struct read_job *locate(struct talk *t, const struct serve_want *w)
 	return NULL;
 }
 
+/* How much one connection may have waiting. More than LINK_BULK_LOW, since going on depends on falling below that. */
+static size_t queued_max(const struct peers *p)
+{
+	size_t share = p->config.memory / (p->nsessions > 0 ? p->nsessions : 1);
+
+	if (p->config.memory == 0 || share > SERVE_QUEUED_MAX)
+		return SERVE_QUEUED_MAX;
+	return share > LINK_BULK_LOW ? share : LINK_BULK_LOW + 1;
+}
+
 void serve_more(struct talk *t)
 {
-	while (t->wants && t->reads < SERVE_MAX_READS && t->session->link->queued_bulk < SERVE_QUEUED_MAX) {
+	size_t most = queued_max(t->session->peers);
+	int reads = most < SERVE_QUEUED_MAX ? 1 : SERVE_MAX_READS;
+
+	while (t->wants && t->reads < reads && t->session->link->queued_bulk < most) {
 		struct serve_want *w = t->wants;
 		struct read_job *j = locate(t, w);
 

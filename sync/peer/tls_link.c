@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/peer/rate.h"
 #include "sync/peer/tls_internal.h"
 #include "sync/wire/codec.h"
 #include "sync/wire/frame.h"
@@ -21,6 +22,7 @@ enum {
 	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
 	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
 	QUIET_TURNS = 16,         /* turns without a large frame after which the receive buffer is given back */
+	RX_LIMITED = 64 << 10,    /* what the kernel may receive ahead of a limit, or a quarter of a second's worth */
 	LAST_WORDS = 8 << 20,     /* bytes written, and bytes thrown away unread, when the link closes */
 };
 
@@ -35,6 +37,9 @@ struct tls_link {
 	struct tls_queue queue;
 	bool bulk_high;     /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
 	bool write_blocked; /* SSL wants to read before it writes on */
+	size_t tried;       /* bytes of an SSL_write that has to be said again, with as many at least; 0: none */
+	struct rate_wait may_write, may_read;
+	bool rx_narrow; /* the kernel was told to receive less ahead */
 
 	uint8_t *rx; /* received, not yet handed on; NULL while idle */
 	size_t rx_n, rx_cap;
@@ -70,6 +75,8 @@ static bool drop(struct tls_link *l, const char *reason)
 	l->is_down = true;
 	loop_io_want(l->io, 0);
 	loop_timer_stop(l->again);
+	rate_leave(l->link.rate_out, &l->may_write);
+	rate_leave(l->link.rate_in, &l->may_read);
 	l->in_event = true;
 	l->link.events->down(l->link.arg, reason);
 	event_end(l);
@@ -82,8 +89,8 @@ static void want(struct tls_link *l)
 
 	if (!l->listening || l->in_turn || l->is_down || l->closed)
 		return;
-	waiting = !tls_queue_empty(&l->queue) || tls_wire_waits(SSL_get_wbio(l->ssl));
-	loop_io_want(l->io, LOOP_READ | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
+	waiting = (!tls_queue_empty(&l->queue) && !l->may_write.waiting) || tls_wire_waits(SSL_get_wbio(l->ssl));
+	loop_io_want(l->io, (l->may_read.waiting ? 0 : LOOP_READ) | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
 }
 
 /* --- sending --- */
@@ -113,15 +120,34 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 	return 0;
 }
 
-/* Writes until all is written, the socket is full, or `most` bytes are out. False, with *rc as SSL_write left it, when
- * the link is broken. */
-static bool write_queued(struct tls_link *l, size_t most, int *rc)
+/* Of n bytes, how many to write at a time: what SSL_write could not write last time must be there again. */
+static size_t limit_piece(const struct tls_link *l, size_t n)
 {
+	size_t piece = rate_piece(l->link.rate_out);
+
+	piece = piece > l->tried ? piece : l->tried;
+	return n < piece ? n : piece;
+}
+
+/* Writes until all is written, the socket is full, `most` bytes are out, or (limited) the rate's limit is reached. False,
+ * with *rc as SSL_write left it, when the link is broken. */
+static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
+{
+	struct rate *rate = l->link.rate_out;
 	const uint8_t *p;
-	size_t n;
+	size_t n, room = 0;
 
 	l->write_blocked = false;
-	while (most > 0 && (p = tls_queue_next(&l->queue, &n)) != NULL) {
+	while (most > 0 && !tls_queue_empty(&l->queue)) {
+		bool slow = limited && rate_limits(rate);
+
+		/* Asked for before a frame begins: while we wait, control may still go first. */
+		if (slow && room == 0 && (room = rate_room(rate, &l->may_write)) == 0)
+			return true;
+		p = tls_queue_next(&l->queue, &n);
+		if (slow)
+			n = limit_piece(l, n);
+		l->tried = n;
 		ERR_clear_error();
 		errno = 0;
 		*rc = SSL_write_ex(l->ssl, p, n, &n);
@@ -131,6 +157,9 @@ static bool write_queued(struct tls_link *l, size_t most, int *rc)
 			l->write_blocked = error == SSL_ERROR_WANT_READ;
 			return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 		}
+		l->tried = 0;
+		rate_take(rate, n);
+		room = n < room ? room - n : 0;
 		if (tls_queue_wrote(&l->queue, n) == LINK_CONTROL)
 			l->link.queued_control -= n;
 		else
@@ -146,7 +175,7 @@ static bool flush(struct tls_link *l)
 	char reason[TLS_REASON_MAX];
 	int rc = 1;
 
-	if (!write_queued(l, TURN_WRITE, &rc)) {
+	if (!write_queued(l, TURN_WRITE, true, &rc)) {
 		tls_context_reason(l->ssl, rc, reason);
 		return drop(l, reason);
 	}
@@ -258,8 +287,33 @@ static void rx_rest(struct tls_link *l)
 	l->rx_cap = 0;
 }
 
-/* One turn's reading. False when l is gone or down. */
-static bool receive(struct tls_link *l)
+/* Under a limit, what we do not read waits in the kernel: little of it, or answers to a ping would wait behind it. */
+static void narrow(struct tls_link *l, size_t room)
+{
+	int most = RX_LIMITED;
+
+	if (l->rx_narrow)
+		return;
+	l->rx_narrow = true;
+	if (room > RX_LIMITED / 4)
+		most = room < (1 << 20) ? (int)room * 4 : 4 << 20;
+	setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof(most));
+}
+
+/* How much to read in this turn; 0: nothing until may_read calls. */
+static size_t may_receive(struct tls_link *l)
+{
+	size_t room = rate_room(l->link.rate_in, &l->may_read);
+
+	if (room == 0)
+		return 0;
+	if (room != SIZE_MAX)
+		narrow(l, room);
+	return room < TURN_READ ? room : TURN_READ;
+}
+
+/* One turn's reading, of about `most` bytes. False when l is gone or down. */
+static bool receive(struct tls_link *l, size_t most)
 {
 	char reason[TLS_REASON_MAX];
 	size_t total = 0, missing = 0, n;
@@ -267,7 +321,7 @@ static bool receive(struct tls_link *l)
 
 	if (l->rx_n > 0 && !deliver_all(l, &missing))
 		return false;
-	while (total < TURN_READ) {
+	while (total < most) {
 		size_t room = rx_room(l, missing);
 
 		ERR_clear_error();
@@ -283,12 +337,13 @@ static bool receive(struct tls_link *l)
 		}
 		l->rx_n += n;
 		l->link.bytes_in += n;
+		rate_take(l->link.rate_in, n);
 		l->link.last_in_ms = loop_now_ms(l->loop);
 		total += n;
 		if (!deliver_all(l, &missing))
 			return false;
 	}
-	if (total >= TURN_READ)
+	if (most > 0 && total >= most)
 		loop_timer_start(l->again, 0, 0);
 	rx_rest(l);
 	return true;
@@ -302,7 +357,9 @@ static void on_ready(struct tls_link *l, int events)
 
 	l->in_turn = true;
 	/* A reset may have come behind words that explain it: they are still to be read. */
-	if ((events & (LOOP_READ | LOOP_ERROR)) != 0 && !receive(l))
+	if ((events & LOOP_ERROR) != 0 && !receive(l, TURN_READ))
+		return;
+	if (events == LOOP_READ && !receive(l, may_receive(l)))
 		return;
 	if ((events & LOOP_ERROR) != 0) {
 		getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &n);
@@ -322,6 +379,11 @@ static void on_io(void *arg, int events)
 static void on_again(void *arg)
 {
 	on_ready(arg, LOOP_READ);
+}
+
+static void on_may_write(void *arg)
+{
+	on_ready(arg, LOOP_WRITE);
 }
 
 /* --- life --- */
@@ -356,7 +418,7 @@ static void last_words(struct tls_link *l)
 
 	tls_queue_drop_bulk(&l->queue);
 	ERR_clear_error();
-	if (write_queued(l, LAST_WORDS, &rc)) {
+	if (write_queued(l, LAST_WORDS, false, &rc)) {
 		SSL_shutdown(l->ssl);
 		discard_unread(l->fd);
 	}
@@ -374,6 +436,8 @@ static void tls_link_close(struct link *link)
 	l->io = NULL;
 	loop_timer_free(l->again);
 	l->again = NULL;
+	rate_leave(l->link.rate_out, &l->may_write);
+	rate_leave(l->link.rate_in, &l->may_read);
 	tls_queue_clear(&l->queue);
 	SSL_free(l->ssl);
 	l->ssl = NULL;
@@ -403,5 +467,7 @@ struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
 	l->fd = fd;
 	l->ssl = ssl;
 	l->again = loop_timer_new(loop, on_again, l);
+	l->may_write = (struct rate_wait){ .go = on_may_write, .arg = l };
+	l->may_read = (struct rate_wait){ .go = on_again, .arg = l };
 	return &l->link;
 }

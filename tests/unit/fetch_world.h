@@ -52,6 +52,7 @@ struct fake_peer {
 	bool up, mute;
 	bool lies;        /* answers with other bytes */
 	int64_t has_upto; /* blocks at or above this offset are not given; INT64_MAX: all are */
+	uint64_t arrived; /* bytes, as a connection counts them */
 	size_t in_flight;
 	uint64_t blocks, lists, bytes; /* given */
 	struct blob *blobs;
@@ -59,7 +60,8 @@ struct fake_peer {
 
 struct world {
 	char dir[64], share_dir[96], home_dir[96];
-	int root; /* of the share */
+	int root;      /* of the share */
+	size_t memory; /* for the next fetch_begin() */
 	struct loop *loop;
 	struct workers *workers;
 	struct share *share;
@@ -144,6 +146,12 @@ static inline size_t op_room(void *arg, uint64_t peer)
 
 	(void)arg;
 	return p->up && p->in_flight < ROOM ? ROOM - p->in_flight : 0;
+}
+
+static inline uint64_t op_arrived(void *arg, uint64_t peer)
+{
+	(void)arg;
+	return peer_of(peer)->arrived;
 }
 
 static inline void wake_world(void *arg)
@@ -248,7 +256,8 @@ static inline bool op_connected(void *arg, uint64_t peer)
 	return peer_of(peer)->up;
 }
 
-static const struct fetch_ops world_ops = { op_room, op_get, op_get_list, op_cancel, op_misbehaved, op_connected };
+static const struct fetch_ops world_ops = { op_room,       op_get,       op_get_list, op_cancel,
+	                                    op_misbehaved, op_connected, op_arrived };
 
 static inline void give_answers(void *arg)
 {
@@ -326,6 +335,7 @@ static inline void fetch_begin(void)
 		.share = w->share,
 		.index = w->index,
 		.short_id = ME,
+		.memory = w->memory,
 		.ops = &world_ops,
 		.hint = on_hint,
 		.installed = on_installed,

@@ -37,6 +37,9 @@ static void defaults_hold_without_a_setting(void **state)
 	assert_int_equal(c.rescan_s, 3600);
 	assert_int_equal(c.versions_age_s, 90 * 86400);
 	assert_int_equal(c.versions_percent, 10);
+	assert_int_equal(c.upload, 0);
+	assert_int_equal(c.download, 0);
+	assert_int_equal(c.memory, 0);
 	config_free(&c);
 }
 
@@ -49,7 +52,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(parse(&c,
 	                       "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
 	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
-	                       "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n",
+	                       "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n"
+	                       "upload-limit = 500K\ndownload-limit = 12M\nmemory = 16M\n",
 	                       &why),
 	                 0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
@@ -63,6 +67,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.scrub_s, 0);
 	assert_int_equal(c.versions_age_s, 7 * 86400);
 	assert_int_equal(c.versions_percent, 25);
+	assert_int_equal(c.upload, 500000);
+	assert_int_equal(c.download, 12000000);
+	assert_int_equal(c.memory, 16 << 20);
 	config_free(&c);
 }
 
@@ -75,6 +82,13 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\n\nlisten = x\n", "f.conf:3: listen is 'x', but must be PORT or ADDR:PORT" },
 		{ "[agent]\nversions-disk = 95%\n", "f.conf:2: versions-disk is '95%', but must be 0% to 90%" },
 		{ "[agent]\nversions-disk = 10\n", "f.conf:2: versions-disk is '10'" },
+		{ "[agent]\nupload-limit = 10\n",
+		  "f.conf:2: upload-limit is '10', but must be off, or bytes a second: 64K" },
+		{ "[agent]\nupload-limit = 1MB\n", "f.conf:2: upload-limit is '1MB'" },
+		{ "[agent]\ndownload-limit = 0\n", "f.conf:2: download-limit is '0'" },
+		{ "[agent]\ndownload-limit = 101G\n", "f.conf:2: download-limit is '101G'" },
+		{ "[agent]\nmemory = 7M\n", "f.conf:2: memory is '7M', but must be 8M to 16G" },
+		{ "[agent]\nmemory = off\n", "f.conf:2: memory is 'off'" },
 		{ "[agent]\nversions-age = ever\n", "f.conf:2: versions-age is 'ever'" },
 		{ "[agent]\nlisten = 65536\n", "f.conf:2: listen is '65536'" },
 		{ "[agent]\nlisten = fe80::1:4170\n", "f.conf:2: listen is 'fe80::1:4170'" },

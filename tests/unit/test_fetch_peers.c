@@ -1,4 +1,5 @@
 /* Fetch and its peers: several of them, slow, lying and vanishing ones. */
+#include "sync/fetch/download_internal.h"
 #include "tests/unit/fetch_world.h"
 
 static const size_t BIG = 8 << 20;
@@ -367,6 +368,57 @@ static void late_and_foreign_answers_are_dropped(void **state)
 	free(bytes);
 }
 
+/* A block of 4 MiB over a slow line takes longer than an answer may: while bytes come it is waited for. */
+static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
+{
+	uint8_t *bytes = noise(BIG, 17);
+	struct fetch_peer *p;
+
+	(void)state;
+	peer_of(ANNA)->mute = true;
+	say_file(ANNA, "slow", bytes, BIG, false);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	p = fetch_peer_get(w->fetch, ANNA);
+	assert_non_null(p->requests);
+	p->requests->asked_ms = p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
+	peer_of(ANNA)->arrived = ARRIVING_MIN;
+	ask_timeouts(w->fetch);
+	assert_non_null(p->requests);
+	p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
+	peer_of(ANNA)->arrived += ARRIVING_MIN - 1;
+	ask_timeouts(w->fetch);
+	assert_null(p->requests);
+	peer_of(ANNA)->mute = false;
+	peer_down(ANNA);
+	peer_up(ANNA);
+	assert_true(run());
+	assert_bytes("slow", bytes, BIG);
+	free(bytes);
+}
+
+static void no_more_is_asked_than_memory_allows(void **state)
+{
+	uint8_t *bytes = noise(BIG, 18);
+
+	(void)state;
+	fetch_end();
+	w->memory = 1 << 20;
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	say_file(ANNA, "big", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 0);
+	peer_of(ANNA)->mute = true;
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_in_range(peer_of(ANNA)->in_flight, CHUNK, (1 << 20) + CHUNK);
+	peer_of(ANNA)->mute = false;
+	peer_down(ANNA);
+	peer_up(ANNA);
+	assert_true(run());
+	assert_bytes("big", bytes, BIG);
+	free(bytes);
+}
+
 static void no_peer_no_busy_loop(void **state)
 {
 	(void)state;
@@ -399,6 +451,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rotten_local_blocks_are_fetched, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(no_more_is_asked_than_memory_allows, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(an_answer_under_way_is_waited_for_and_silence_is_not, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(no_peer_no_busy_loop, world_setup, world_teardown),
 	};
 

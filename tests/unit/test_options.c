@@ -157,6 +157,32 @@ static void durations_have_units(void **state)
 	assert_int_equal(args_duration("999999999999d", &s), -1);
 }
 
+static void a_size_is_a_number_with_a_unit(void **state)
+{
+	int64_t n;
+
+	(void)state;
+	assert_int_equal(args_size("500", 1000, &n), 0);
+	assert_int_equal(n, 500);
+	assert_int_equal(args_size("64K", 1000, &n), 0);
+	assert_int_equal(n, 64000);
+	assert_int_equal(args_size("64K", 1024, &n), 0);
+	assert_int_equal(n, 65536);
+	assert_int_equal(args_size("3M", 1000, &n), 0);
+	assert_int_equal(n, 3000000);
+	assert_int_equal(args_size("2G", 1024, &n), 0);
+	assert_int_equal(n, INT64_C(2) << 30);
+	assert_int_equal(args_size("1000000G", 1000, &n), 0);
+	assert_int_equal(args_size("1000001G", 1000, &n), -1);
+	assert_int_equal(args_size("0", 1000, &n), -1);
+	assert_int_equal(args_size("K", 1000, &n), -1);
+	assert_int_equal(args_size("", 1000, &n), -1);
+	assert_int_equal(args_size("1.5M", 1000, &n), -1);
+	assert_int_equal(args_size("1k", 1000, &n), -1);
+	assert_int_equal(args_size("1MB", 1000, &n), -1);
+	assert_int_equal(args_size("99999999999999999999", 1000, &n), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +191,7 @@ int main(void)
 		cmocka_unit_test(words_and_options_may_be_mixed),
 		cmocka_unit_test(numbers_are_whole_and_in_range),
 		cmocka_unit_test(durations_have_units),
+		cmocka_unit_test(a_size_is_a_number_with_a_unit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
