@@ -100,6 +100,14 @@ static bool schema_fits(struct index *index)
 	return true;
 }
 
+/* From schema 1, which had no base. */
+static int upgrade(struct index *index)
+{
+	return index_exec(index, "BEGIN IMMEDIATE;"
+	                         "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;"
+	                         "PRAGMA user_version = 2; COMMIT");
+}
+
 static enum opened open_schema(struct index *index)
 {
 	int64_t application, version, tables;
@@ -119,8 +127,10 @@ static enum opened open_schema(struct index *index)
 		result = create_schema(index);
 		if (result != OPENED_NEW)
 			return failure(index);
-	} else if (application != INDEX_APPLICATION_ID || version != INDEX_SCHEMA) {
+	} else if (application != INDEX_APPLICATION_ID || version < 1) {
 		return OPENED_DAMAGED;
+	} else if (version < INDEX_SCHEMA && upgrade(index) < 0) {
+		return failure(index);
 	}
 	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);

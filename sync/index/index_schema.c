@@ -19,8 +19,8 @@ const char index_schema_sql[] =
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, via INTEGER NOT NULL, seen_size INTEGER NOT NULL, seen_mtime_ns INTEGER NOT NULL,"
-	" seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
+	" modified_by INTEGER NOT NULL, base BLOB, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
+	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
 	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
@@ -31,7 +31,7 @@ const char index_schema_sql[] =
 	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL);"
+	" modified_by INTEGER NOT NULL, base BLOB);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
 #define ROW \
@@ -51,8 +51,9 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_GET] = ROW "WHERE key = ?",
 	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
-	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-			    " seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_ROW_INSERT] =
+		"INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
+		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
@@ -75,8 +76,8 @@ static const char *const sql[STMT_COUNT] = {
 		"SELECT position FROM positions WHERE h8 = ? AND position >= ? ORDER BY position LIMIT 1",
 	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
 	[STMT_WANT_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
-	[STMT_WANT_INSERT] =
-		"INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_WANT_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
+			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_WANT_DELETE] = "DELETE FROM wanted WHERE id = ?",
 	[STMT_WANT_KEY] = "SELECT key FROM wanted WHERE id = ?",
 	[STMT_WANT_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
@@ -210,11 +211,16 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 		sqlite3_bind_null(s, first + 8);
 	sqlite3_bind_blob(s, first + 9, index->version, (int)n, SQLITE_STATIC);
 	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
+	if (r->base.n > 0)
+		sqlite3_bind_blob(s, first + 11, index->base, (int)version_encode(index->base, &r->base),
+		                  SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, first + 11);
 }
 
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r)
 {
-	const void *root, *target, *version;
+	const void *root, *target, *version, *base;
 	int target_type = sqlite3_column_type(s, first + 8);
 
 	*r = (struct record){ 0 };
@@ -235,6 +241,9 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		return -1;
 	version = sqlite3_column_blob(s, first + 9);
 	if (version_decode(&r->version, version, (size_t)sqlite3_column_bytes(s, first + 9)) < 0)
+		return -1;
+	base = sqlite3_column_blob(s, first + 11);
+	if (base != NULL && version_decode(&r->base, base, (size_t)sqlite3_column_bytes(s, first + 11)) < 0)
 		return -1;
 	r->path = index_path(sqlite3_column_blob(s, key_column), sqlite3_column_bytes(s, key_column));
 	if (target_type != SQLITE_NULL) {

@@ -94,9 +94,14 @@ static void touch_row(struct local *l, const char *path, const struct fs_stat *s
 		local_unwritten(l);
 }
 
-/* Makes r, which keeps its path and version, a record of what is on disk, without content or target. */
-static void fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st)
+/* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
+ * they were. */
+static void fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same)
 {
+	if (same)
+		record_keep_base(r);
+	else
+		version_clear(&r->base);
 	free(r->target);
 	r->target = NULL;
 	r->kind = kind;
@@ -111,6 +116,7 @@ static void fill_row(struct record *r, enum record_kind kind, const struct fs_st
 
 static void write_tombstone(struct local *l, struct record *r)
 {
+	version_clear(&r->base);
 	free(r->target);
 	r->target = NULL;
 	r->deleted = true;
@@ -152,7 +158,8 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
-	fill_row(&r, kind, &k->st);
+	fill_row(&r, kind, &k->st,
+	         kind == RECORD_SYMLINK && is_live(&r, kind) && r.target != NULL && strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
 	(void)write_row(l, &r, NULL);
 	record_clear(&r);
@@ -210,6 +217,7 @@ static void write_mode(struct local *l, const struct look *k, uint64_t seq)
 	if (!is_live(&r, RECORD_FILE) || !same_bytes_seen(&r.seen, &k->st)) {
 		look_again(l, k->path);
 	} else {
+		record_keep_base(&r);
 		r.mode = k->st.mode;
 		r.mtime_ns = k->st.mtime_ns;
 		r.seen = seen_of(&k->st);
@@ -243,7 +251,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	taken = true;
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		goto clear_old;
-	fill_row(&r, RECORD_FILE, &k->st);
+	fill_row(&r, RECORD_FILE, &k->st, false);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;
@@ -437,7 +445,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	}
 	if (r.path == NULL)
 		r.path = mem_strdup(f->path);
-	fill_row(&r, RECORD_FILE, &f->st);
+	fill_row(&r, RECORD_FILE, &f->st, same);
 	r.content = f->content;
 	r.chunk_log2 = f->chunk_log2;
 	r.via = same ? l->c.short_id : 0;

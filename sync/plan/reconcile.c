@@ -53,6 +53,18 @@ static int content_rank(const struct record *a, const struct record *b)
 	return c;
 }
 
+static int compare_base(const struct version *a, const struct version *b)
+{
+	int c = (int)a->n - (int)b->n;
+
+	for (uint32_t i = 0; c == 0 && i < a->n; i++) {
+		c = compare_u64(a->e[i].writer, b->e[i].writer);
+		if (c == 0)
+			c = compare_u64(a->e[i].counter, b->e[i].counter);
+	}
+	return c;
+}
+
 /* Above 0 when a beats b. 0 only when they agree in everything that is decided here. */
 static int rank(const struct record *a, const struct record *b)
 {
@@ -66,7 +78,21 @@ static int rank(const struct record *a, const struct record *b)
 		c = compare_u64(a->modified_by, b->modified_by);
 	if (c == 0 && !a->deleted && a->kind != RECORD_SYMLINK)
 		c = compare_u64(a->mode, b->mode);
+	if (c == 0 && !a->deleted)
+		c = compare_base(&a->base, &b->base);
 	return c;
+}
+
+/* r's content was known to whoever made other, a concurrent version of the same kind: since then r has only seen changes of
+ * mode or mtime. */
+static bool content_known(const struct record *r, const struct record *other)
+{
+	enum version_order order;
+
+	if (r->base.n == 0 || r->deleted || other->deleted || r->kind != other->kind)
+		return false;
+	order = version_compare(&other->version, &r->base);
+	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
 /* merged := winner, knowing what `other` knows too (NULL: nothing). False when the versions do not fit together. */
@@ -83,6 +109,18 @@ static bool merge(struct record *merged, const struct record *winner, const stru
 	return true;
 }
 
+/* One changed the content, the other mode or mtime alone: the new content, and the new mode. */
+static enum reconcile merge_meta(const struct record *ours, const struct record *theirs, struct record *merged)
+{
+	bool take = content_known(ours, theirs);
+	const struct record *content = take ? theirs : ours, *meta = take ? ours : theirs;
+
+	if (!merge(merged, content, meta))
+		return RECONCILE_NOTHING;
+	merged->mode = meta->mode;
+	return take ? RECONCILE_TAKE : RECONCILE_ADOPT;
+}
+
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	enum version_order order;
@@ -96,12 +134,14 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 	order = version_compare(&theirs->version, &ours->version);
 	if (order == VERSION_OLDER)
 		return RECONCILE_NOTHING;
-	same = record_same_content(ours, theirs);
 	if (order == VERSION_NEWER) {
 		merge(merged, theirs, NULL);
-		return same ? RECONCILE_ADOPT : RECONCILE_TAKE;
+		return record_same_content(ours, theirs) ? RECONCILE_ADOPT : RECONCILE_TAKE;
 	}
 
+	same = record_same_content(ours, theirs);
+	if (order == VERSION_CONCURRENT && !same && content_known(ours, theirs) != content_known(theirs, ours))
+		return merge_meta(ours, theirs, merged);
 	theirs_wins = rank(theirs, ours) > 0;
 	if (order == VERSION_EQUAL && !theirs_wins)
 		return RECONCILE_NOTHING;

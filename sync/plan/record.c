@@ -15,6 +15,7 @@ void record_clear(struct record *r)
 	free(r->path);
 	free(r->target);
 	version_clear(&r->version);
+	version_clear(&r->base);
 	*r = (struct record){ 0 };
 }
 
@@ -24,6 +25,7 @@ void record_copy(struct record *to, const struct record *from)
 	to->path = mem_strdup(from->path);
 	to->target = mem_strdup(from->target);
 	version_copy(&to->version, &from->version);
+	version_copy(&to->base, &from->base);
 }
 
 bool content_equal(const struct content *a, const struct content *b)
@@ -52,6 +54,14 @@ bool record_same(const struct record *a, const struct record *b)
 		return true;
 	return (a->kind == RECORD_SYMLINK || a->mode == b->mode) &&
 	       (a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns);
+}
+
+void record_keep_base(struct record *r)
+{
+	if (r->deleted || r->kind == RECORD_DIR)
+		version_clear(&r->base);
+	else if (r->base.n == 0)
+		version_copy(&r->base, &r->version);
 }
 
 void blocklist_clear(struct blocklist *l)

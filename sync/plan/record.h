@@ -51,6 +51,9 @@ struct record {
 	uint8_t chunk_log2;     /* files: log2 of the average block size it was cut with; 0 when not cut (one block) */
 	char *target;           /* symlinks; owned; NULL otherwise */
 	struct version version;
+	/* Files and symlinks: the version at which the content (or target) became what it is; empty when it is this one. Whose
+	 * version knows of it has had this content at hand: what changed since is mode or mtime alone. */
+	struct version base;
 	uint64_t modified_by; /* short ID of the agent that made this version */
 	/* of this agent only, never sent */
 	uint64_t seq;     /* our number of this row's last change; set by the index */
@@ -66,6 +69,9 @@ bool content_equal(const struct content *a, const struct content *b);
 bool record_same_content(const struct record *a, const struct record *b);
 /* record_same_content, and mode and mtime too (where they mean something). Versions may differ. */
 bool record_same(const struct record *a, const struct record *b);
+
+/* Before r, a row, takes on another mode or mtime: its base. Before it takes on other content, version_clear(&r->base). */
+void record_keep_base(struct record *r);
 
 void blocklist_clear(struct blocklist *l);
 /* 36 bytes a block; out has room for 36 * n. */

@@ -40,26 +40,36 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 
 /* --- records --- */
 
-/* writers and counters have room for the record's version. */
-static void record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *writers, uint64_t *counters)
+/* Writers, then counters; returns what is behind them. */
+static uint64_t *version_fill(uint64_t *out, const struct version *v)
+{
+	for (uint32_t i = 0; i < v->n; i++) {
+		out[i] = v->e[i].writer;
+		out[v->n + i] = v->e[i].counter;
+	}
+	return out + 2 * (size_t)v->n;
+}
+
+/* vectors has room for version and base; returns what is behind them. */
+static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
 {
 	const struct record *r = &m->record;
+	uint64_t *base = version_fill(vectors, &r->version), *end = version_fill(base, &r->base);
 
 	lanyard__record__init(pb);
-	for (uint32_t i = 0; i < r->version.n; i++) {
-		writers[i] = r->version.e[i].writer;
-		counters[i] = r->version.e[i].counter;
-	}
 	pb->path = msg_binary(r->path, strlen(r->path));
 	pb->kind = r->kind;
 	pb->deleted = r->deleted;
 	pb->n_writers = pb->n_counters = r->version.n;
-	pb->writers = writers;
-	pb->counters = counters;
+	pb->writers = vectors;
+	pb->counters = vectors + r->version.n;
+	pb->n_base_writers = pb->n_base_counters = r->base.n;
+	pb->base_writers = base;
+	pb->base_counters = base + r->base.n;
 	pb->modified_by = r->modified_by;
 	pb->seq = r->seq;
 	if (r->deleted)
-		return;
+		return end;
 	pb->mode = r->mode;
 	pb->mtime_ns = r->mtime_ns;
 	if (r->kind == RECORD_FILE) {
@@ -72,6 +82,7 @@ static void record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_
 	} else if (r->kind == RECORD_SYMLINK) {
 		pb->target = msg_binary(r->target, strlen(r->target));
 	}
+	return end;
 }
 
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
@@ -79,18 +90,15 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 	Lanyard__News pb;
 	Lanyard__Record *each = mem_calloc(m->nrecords + 1, sizeof(*each));
 	Lanyard__Record **list = mem_calloc(m->nrecords + 1, sizeof(*list));
-	size_t entries = 0, used = 0;
+	size_t entries = 0;
 
 	lanyard__news__init(&pb);
 	for (size_t i = 0; i < m->nrecords; i++)
-		entries += m->records[i].record.version.n;
-	uint64_t *vectors = mem_calloc(2 * entries + 1, sizeof(*vectors));
+		entries += m->records[i].record.version.n + m->records[i].record.base.n;
+	uint64_t *vectors = mem_calloc(2 * entries + 1, sizeof(*vectors)), *next = vectors;
 
 	for (size_t i = 0; i < m->nrecords; i++) {
-		uint32_t k = m->records[i].record.version.n;
-
-		record_fill(&each[i], &m->records[i], vectors + used, vectors + used + k);
-		used += 2 * (size_t)k;
+		next = record_fill(&each[i], &m->records[i], next);
 		list[i] = &each[i];
 	}
 	pb.channel = m->channel;
@@ -118,20 +126,37 @@ static char *arena_text(struct msg_arena *a, ProtobufCBinaryData b)
 	return s;
 }
 
-static int version_read(struct version *v, struct msg_arena *a, const Lanyard__Record *pb)
+static int version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
+                        const uint64_t *counters, size_t n_counters)
 {
-	if (pb->n_writers != pb->n_counters || pb->n_writers == 0 || pb->n_writers > VERSION_MAX)
+	if (n_writers != n_counters || n_writers > VERSION_MAX)
 		return -1;
-	v->n = (uint32_t)pb->n_writers;
+	if (n_writers == 0)
+		return 0;
+	v->n = (uint32_t)n_writers;
 	v->e = msg_arena_alloc(a, v->n * sizeof(*v->e));
 	if (!v->e)
 		return -1;
 	for (uint32_t i = 0; i < v->n; i++) {
-		v->e[i] = (struct version_entry){ .writer = pb->writers[i], .counter = pb->counters[i] };
+		v->e[i] = (struct version_entry){ .writer = writers[i], .counter = counters[i] };
 		if (v->e[i].counter == 0 || v->e[i].counter > INT64_MAX || (i && v->e[i].writer <= v->e[i - 1].writer))
 			return -1;
 	}
 	return 0;
+}
+
+/* A base is an older version of the same path, and a thing of files and symlinks that are there. */
+static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
+{
+	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
+	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters))
+		return -1;
+	if (r->version.n == 0)
+		return -1;
+	if (r->base.n == 0)
+		return 0;
+	return !pb->deleted && pb->kind != RECORD_DIR && version_compare(&r->base, &r->version) == VERSION_OLDER ? 0
+	                                                                                                         : -1;
 }
 
 static int file_read(struct msg_record *m, const Lanyard__Record *pb)
@@ -162,7 +187,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	memset(m, 0, sizeof(*m));
 	if (pb->kind < RECORD_FILE || pb->kind > RECORD_SYMLINK || pb->path.len > RECORD_PATH_MAX || pb->path.len == 0)
 		return -1;
-	if (pb->mode > 07777 || pb->seq == 0 || pb->seq > INT64_MAX || version_read(&r->version, a, pb))
+	if (pb->mode > 07777 || pb->seq == 0 || pb->seq > INT64_MAX || versions_read(r, a, pb))
 		return -1;
 	r->path = arena_text(a, pb->path);
 	r->kind = (enum record_kind)pb->kind;

@@ -371,7 +371,8 @@ static void a_newer_index_is_left_alone(void **state)
 	fill(ix, 10);
 	index_close(ix);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2; DROP TABLE wanted", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1000; DROP TABLE wanted", NULL, NULL, NULL),
+	                 SQLITE_OK);
 	sqlite3_close(db);
 	before = fs_read_file(dirfd, "index.db", 1 << 20, &n);
 	assert_null(open_index(INDEX_NEWER));
@@ -381,6 +382,33 @@ static void a_newer_index_is_left_alone(void **state)
 	assert_false(exists_aside());
 	free(before);
 	free(after);
+	free(path);
+}
+
+static void an_older_index_is_brought_up_to_date(void **state)
+{
+	struct index *ix = open_index(INDEX_NEW);
+	char *path = mem_printf("%s/index.db", dir);
+	struct record r;
+	sqlite3 *db;
+
+	(void)state;
+	fill(ix, 10);
+	index_close(ix);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+	                              "PRAGMA user_version = 1; ALTER TABLE files DROP COLUMN base;"
+	                              "ALTER TABLE wanted DROP COLUMN base",
+	                              NULL, NULL, NULL),
+	                 SQLITE_OK);
+	sqlite3_close(db);
+	for (int i = 0; i < 2; i++) {
+		ix = open_index(INDEX_OK);
+		assert_int_equal(index_totals(ix).dirs, 10);
+		assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
+		record_clear(&r);
+		index_close(ix);
+	}
 	free(path);
 }
 
@@ -428,6 +456,7 @@ int main(void)
 		T(damage_found_at_use_is_rebuilt_at_the_next_open),
 		T(damage_after_an_unclean_end_is_found_at_open),
 		T(any_damage_is_survived),
+		T(an_older_index_is_brought_up_to_date),
 		T(a_newer_index_is_left_alone),
 		T(what_cannot_be_opened_says_why),
 		T(only_the_owner_may_read_it),

@@ -143,6 +143,41 @@ static void equal_content_merges(void **state)
 	check(tombstone(1, 1), tombstone(2, 1), false, RECONCILE_ADOPT);
 }
 
+/* One has only set mode or time of what the other has replaced: nobody's bytes are in the way of anybody's. */
+static void new_content_and_new_mode_merge(void **state)
+{
+	struct record merged, touched, edited;
+
+	(void)state;
+	for (int mine = 0; mine < 2; mine++) {
+		/* Both knew (3, 4); 1 then set the mode, and a later time, and 2 wrote. */
+		touched = file(1, 5, 5, 1000);
+		edited = file(2, 6, 6, 10);
+		version_bump(&touched.version, 3, 4);
+		version_bump(&edited.version, 3, 4);
+		version_bump(&touched.base, 3, 4);
+		touched.mode = 0600;
+		assert_int_equal(mine ? decide(touched, edited, false, &merged)
+		                      : decide(edited, touched, false, &merged),
+		                 mine ? RECONCILE_TAKE : RECONCILE_ADOPT);
+		assert_int_equal(merged.content.root[0], 6);
+		assert_int_equal(merged.mode, 0600);
+		assert_int_equal(merged.mtime_ns, 10);
+		assert_int_equal(merged.modified_by, 2);
+		assert_int_equal(merged.base.n, 0);
+		record_clear(&merged);
+	}
+	/* The content that was touched is one the other has never seen. */
+	touched = file(1, 5, 5, 1000);
+	version_bump(&touched.version, 3, 4);
+	version_bump(&touched.base, 3, 4);
+	check(touched, file(2, 6, 6, 10), false, RECONCILE_NOTHING);
+	touched = file(1, 5, 5, 1);
+	version_bump(&touched.version, 3, 4);
+	version_bump(&touched.base, 3, 4);
+	check(touched, file(2, 6, 6, 10), false, RECONCILE_CONFLICT);
+}
+
 static void an_edit_beats_a_deletion(void **state)
 {
 	struct record merged;
@@ -226,6 +261,7 @@ int main(void)
 		cmocka_unit_test(what_we_never_had),
 		cmocka_unit_test(a_version_that_knows_the_other_wins),
 		cmocka_unit_test(equal_content_merges),
+		cmocka_unit_test(new_content_and_new_mode_merge),
 		cmocka_unit_test(an_edit_beats_a_deletion),
 		cmocka_unit_test(the_loser_is_kept_by_its_holder),
 		cmocka_unit_test(equal_versions_are_judged_alike),

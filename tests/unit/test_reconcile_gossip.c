@@ -28,7 +28,7 @@ struct member {
 static struct member members[MEMBERS];
 static bool superseded[CONTENTS_MAX]; /* somebody who had this content at hand replaced or deleted it */
 static int contents;                  /* made so far; content 0 is none */
-static long conflicts, equal_but_different;
+static long conflicts, equal_but_different, metadata_merges;
 static int64_t skew_ns; /* how wrong the first member's clock is */
 
 static struct record *row_of(struct member *m, const char *path)
@@ -87,6 +87,7 @@ static void edit(struct member *m, const char *path)
 	if (old != NULL && !old->deleted && what < 2) {
 		record_clear(&r);
 		record_copy(&r, old);
+		record_keep_base(&r);
 		version_clear(&r.version);
 		r.mode = (uint32_t)random_below(8); /* chmod */
 		change(m, &r);
@@ -125,6 +126,7 @@ static void keep_copy(struct member *m, const struct record *loser)
 		if (there == NULL || there->deleted) {
 			record_copy(&copy, loser);
 			version_clear(&copy.version);
+			version_clear(&copy.base);
 			free(copy.path);
 			copy.path = mem_strdup(path);
 			change(m, &copy);
@@ -132,6 +134,14 @@ static void keep_copy(struct member *m, const struct record *loser)
 		free(path);
 		return;
 	}
+}
+
+/* Whoever made other had r's content at hand. */
+static bool knew_content(const struct record *other, const struct record *r)
+{
+	enum version_order order = version_compare(&other->version, r->base.n > 0 ? &r->base : &r->version);
+
+	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
 /* m hears of a record. Returns whether anything changed. */
@@ -147,7 +157,9 @@ static bool hear(struct member *m, const struct record *theirs)
 		return false;
 	/* Content may go only to a version that knew of it, or with a copy. */
 	if (shown(ours) != 0 && shown(ours) != shown(&merged))
-		assert_true(order == VERSION_NEWER || result == RECONCILE_CONFLICT);
+		assert_true(knew_content(theirs, ours) || result == RECONCILE_CONFLICT);
+	metadata_merges += order == VERSION_CONCURRENT && shown(ours) != shown(&merged) && result == RECONCILE_TAKE &&
+	                   shown(ours) != 0;
 	if (result == RECONCILE_KEEP)
 		assert_int_equal(shown(ours), shown(&merged));
 	if (ours != NULL && version_compare(&merged.version, &ours->version) == VERSION_EQUAL)
@@ -242,7 +254,7 @@ static void try_histories(int runs)
 	static const char *const paths[] = { "a", "b.txt" };
 
 	random_set_seed(20261121);
-	conflicts = equal_but_different = 0;
+	conflicts = equal_but_different = metadata_merges = 0;
 	for (int run = 0; run < runs; run++) {
 		int steps = (int)random_below(25) + 2;
 
@@ -269,6 +281,7 @@ static void any_history_converges_and_loses_nothing(void **state)
 	/* The histories were interesting ones. */
 	assert_true(conflicts > 1000);
 	assert_true(equal_but_different > 10);
+	assert_true(metadata_merges > 20);
 	random_set_seed(0);
 }
 
