@@ -198,6 +198,8 @@ static void open_discovery(struct agent *a, const struct agent_config *config)
 	a->discovery = discovery_new(a->loop, &(struct discovery_config){ .mode = config->discovery,
 	                                                                  .agent_id = id,
 	                                                                  .port = (uint16_t)a->port,
+	                                                                  .interfaces = config->interfaces,
+	                                                                  .ninterfaces = config->ninterfaces,
 	                                                                  .found = on_found,
 	                                                                  .state = on_discovery_state,
 	                                                                  .arg = a });

@@ -15,6 +15,8 @@ struct agent_config {
 	enum discovery_mode discovery;
 	const char *const *static_peers; /* HOST:PORT */
 	size_t nstatic_peers;
+	const char *const *interfaces; /* to be found on; none: all */
+	size_t ninterfaces;
 	const char *name; /* host name, for people */
 	int64_t rescan_s;
 	int64_t scrub_s;          /* time between scrubs; 0: none */

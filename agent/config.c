@@ -1,6 +1,7 @@
 /* What each setting may be, and what they must be together: see config.h. */
 #include "agent/config.h"
 
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,9 @@ void config_free(struct config *c)
 		free(c->peers[i]);
 	for (size_t i = 0; i < c->ngroups; i++)
 		free_group(&c->groups[i]);
+	for (size_t i = 0; i < c->ninterfaces; i++)
+		free(c->interfaces[i]);
+	free(c->interfaces);
 	free(c->peers);
 	free(c->groups);
 	free(c->name);
@@ -124,6 +128,22 @@ static int set_peer(void *target, const char *value)
 		return -1;
 	c->peers = mem_realloc(c->peers, c->npeers + 1, sizeof(*c->peers));
 	c->peers[c->npeers++] = mem_strdup(value);
+	return 0;
+}
+
+static int set_interface(void *target, const char *value)
+{
+	struct config *c = target;
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] <= ' ' || value[i] >= 127 || value[i] == '/' || value[i] == ':')
+			return -1;
+	}
+	if (len == 0 || len >= IF_NAMESIZE || c->ninterfaces == DISCOVERY_MAX_INTERFACES)
+		return -1;
+	c->interfaces = mem_realloc(c->interfaces, c->ninterfaces + 1, sizeof(*c->interfaces));
+	c->interfaces[c->ninterfaces++] = mem_strdup(value);
 	return 0;
 }
 
@@ -305,6 +325,7 @@ const struct config_key config_agent_keys[] = {
 	{ "listen", set_listen, false, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535" },
 	{ "discovery", set_discovery, false, "auto, avahi, embedded or off" },
 	{ "peer", set_peer, true, "HOST:PORT, an IPv6 address in brackets, at most 64 of them" },
+	{ "interface", set_interface, true, "the name of a network interface (ip link), at most 16 of them" },
 	{ "log-level", set_log_level, false, "error, warn, info or debug" },
 	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
 	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },

@@ -30,6 +30,8 @@ struct config {
 	enum discovery_mode discovery;
 	char **peers; /* HOST:PORT; files and command line add up */
 	size_t npeers;
+	char **interfaces; /* to be found on; none: all */
+	size_t ninterfaces;
 	enum log_level log_level;
 	int64_t rescan_s;
 	int64_t scrub_s;
@@ -47,7 +49,8 @@ void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
 /* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" adds, the others
+ * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and
+ * "interface" add, the others
  * replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 

@@ -122,6 +122,15 @@ static bool peers_within(const struct config *a, const struct config *b)
 	return true;
 }
 
+static bool same_interfaces(const struct config *a, const struct config *b)
+{
+	for (size_t i = 0; i < a->ninterfaces && a->ninterfaces == b->ninterfaces; i++) {
+		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
+			return false;
+	}
+	return a->ninterfaces == b->ninterfaces;
+}
+
 /* What was changed but cannot change in a running agent. */
 static void tell_unchanged(const struct config *old, const struct config *new)
 {
@@ -131,6 +140,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 	} keys[] = {
 		{ "listen", strcmp(old->listen, new->listen) != 0 },
 		{ "name", strcmp(old->name, new->name) != 0 },
+		{ "interface", !same_interfaces(old, new) },
 		{ "discovery", old->discovery != new->discovery },
 		{ "peer taken away", !peers_within(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
@@ -257,6 +267,8 @@ static int start_agent(struct program *p)
 		.discovery = p->config.discovery,
 		.static_peers = (const char *const *)p->config.peers,
 		.nstatic_peers = p->config.npeers,
+		.interfaces = (const char *const *)p->config.interfaces,
+		.ninterfaces = p->config.ninterfaces,
 		.name = p->config.name,
 		.rescan_s = p->config.rescan_s,
 		.scrub_s = p->config.scrub_s,

@@ -5,6 +5,7 @@
  * two announcements at any time and we miss none of theirs. */
 #include "discovery/discovery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,8 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->arg = config->arg;
 	memcpy(d->want.agent_id, config->agent_id, sizeof(d->want.agent_id));
 	d->want.port = config->port;
+	for (size_t i = 0; i < config->ninterfaces && i < MDNS_MAX_INTERFACES; i++)
+		(void)snprintf(d->want.interfaces[d->want.ninterfaces++], IF_NAMESIZE, "%s", config->interfaces[i]);
 	d->daemon = (struct slot){ .owner = d, .backend = &mdns_aside };
 	d->embedded = (struct slot){ .owner = d, .backend = &mdns_embedded };
 	d->switch_timer = loop_timer_new(loop, switch_over, d);

@@ -31,10 +31,16 @@ struct discovery_found {
 	socklen_t addr_len;
 };
 
+enum { DISCOVERY_MAX_INTERFACES = 16 };
+
 struct discovery_config {
 	enum discovery_mode mode;
 	const char *agent_id; /* our own ID, base32 without dashes (52 digits): names the service and the host */
 	uint16_t port;        /* where we listen */
+	/* The interfaces to speak and listen on, by their names, whether they are there yet or not; n = 0: all. At most
+	 * DISCOVERY_MAX_INTERFACES. Static addresses are reached over any. */
+	const char *const *interfaces;
+	size_t ninterfaces;
 	/* Called for each new (id, address), again when it is announced again after having vanished or changed, and
 	 * at most once a second for the same one. Never for ourselves. */
 	void (*found)(void *arg, const struct discovery_found *found);

@@ -3,6 +3,7 @@
 #ifndef LANYARD_DISCOVERY_MDNS_H
 #define LANYARD_DISCOVERY_MDNS_H
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@ enum {
 	MDNS_MAX_GROUPS = 64,
 	MDNS_TAG_LEN = 26,
 	MDNS_MAX_INSTANCE = 63,
+	MDNS_MAX_INTERFACES = 16,
 };
 
 #define MDNS_TYPE   "_lanyard._tcp"
@@ -31,8 +33,10 @@ struct mdns_want {
 	uint16_t port;
 	struct mdns_group groups[MDNS_MAX_GROUPS]; /* said, and listened for */
 	size_t ngroups;
-	char look_for[MDNS_TAG_LEN + 1]; /* also listened for; "" for none */
-	bool browse_all;                 /* listen for every lanyard service */
+	char look_for[MDNS_TAG_LEN + 1];                   /* also listened for; "" for none */
+	bool browse_all;                                   /* listen for every lanyard service */
+	char interfaces[MDNS_MAX_INTERFACES][IF_NAMESIZE]; /* on these alone, those that are there */
+	size_t ninterfaces;                                /* 0: on all; does not change */
 };
 
 /* A service that was resolved. */

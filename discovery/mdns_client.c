@@ -120,21 +120,46 @@ static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProto
 		heard_remove(mdns_session_heard(c->session), iface, proto, name);
 }
 
-static void *browse(void *ctx, const char *type, const char **why)
-{
-	struct client *c = ctx;
-	AvahiServiceBrowser *b = avahi_service_browser_new(c->avahi, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
-	                                                   MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
-
-	if (b == NULL)
-		*why = reason(c);
-	return b;
-}
+/* One for all interfaces, or one for each that is wanted and there. When one comes, its address is news to the session,
+ * which makes its browsers anew. */
+struct browsers {
+	AvahiServiceBrowser *b[MDNS_MAX_INTERFACES];
+	size_t n;
+};
 
 static void unbrowse(void *ctx, void *handle)
 {
+	struct browsers *all = handle;
+
 	(void)ctx;
-	avahi_service_browser_free(handle);
+	for (size_t i = 0; i < all->n; i++)
+		avahi_service_browser_free(all->b[i]);
+	free(all);
+}
+
+static void *browse(void *ctx, const char *type, const char **why)
+{
+	struct browsers *all = MEM_NEW(struct browsers);
+	struct client *c = ctx;
+	size_t n = c->want.ninterfaces > 0 ? c->want.ninterfaces : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		AvahiIfIndex iface = AVAHI_IF_UNSPEC;
+
+		if (c->want.ninterfaces > 0)
+			iface = (AvahiIfIndex)if_nametoindex(c->want.interfaces[i]);
+		if (iface == 0)
+			continue;
+		all->b[all->n] = avahi_service_browser_new(c->avahi, iface, AVAHI_PROTO_UNSPEC, type, MDNS_DOMAIN,
+		                                           AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
+		if (all->b[all->n] == NULL) {
+			*why = reason(c);
+			unbrowse(c, all);
+			return NULL;
+		}
+		all->n++;
+	}
+	return all;
 }
 
 static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,

@@ -276,6 +276,8 @@ static AvahiServer *new_server(struct embedded *e, int *error)
 	config.use_ipv6 = 1;
 	config.n_cache_entries_max = CACHE_ENTRIES;
 	config.deny_interfaces = avahi_string_list_add(config.deny_interfaces, "lo");
+	for (size_t i = 0; i < e->want.ninterfaces; i++)
+		config.allow_interfaces = avahi_string_list_add(config.allow_interfaces, e->want.interfaces[i]);
 	server = avahi_server_new(avahi_poll_get(e->poll), &config, server_changed, e, error);
 	avahi_server_config_free(&config);
 	return server;

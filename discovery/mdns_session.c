@@ -12,7 +12,7 @@
 enum {
 	SAY_EVERY_MS = 1000, /* at most so often; avahi holds back faster ones anyway */
 	RETRY_MS = 10000,    /* after the library refused */
-	MAX_SAID = (HOST_ADDRS_MAX + 4 + MDNS_MAX_GROUPS) / MDNS_SESSION_MAX_ENTRIES + 1,
+	MAX_SAID = (HOST_ADDRS_MAX + MDNS_MAX_INTERFACES * (4 + MDNS_MAX_GROUPS)) / MDNS_SESSION_MAX_ENTRIES + 1,
 	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
 	MAX_TYPE = 64,
 };
@@ -45,16 +45,45 @@ struct heard *mdns_session_heard(struct mdns_session *s)
 	return s->heard;
 }
 
+/* Whether we are to be heard on this interface. */
+static bool is_wanted(const struct mdns_want *want, int iface)
+{
+	char name[IF_NAMESIZE];
+
+	if (want->ninterfaces == 0)
+		return true;
+	if (if_indextoname((unsigned int)iface, name) == NULL)
+		return false;
+	for (size_t i = 0; i < want->ninterfaces; i++) {
+		if (strcmp(want->interfaces[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The addresses to be told. Returns how many. */
+static size_t addresses(const struct mdns_session *s, struct host_addr out[HOST_ADDRS_MAX])
+{
+	size_t all, n = 0;
+	const struct host_addr *addrs = host_addrs_get(s->addrs, &all);
+
+	for (size_t i = 0; i < all; i++) {
+		if (is_wanted(&s->want, addrs[i].iface))
+			out[n++] = addrs[i];
+	}
+	return n;
+}
+
 static void tell_state(struct mdns_session *s)
 {
+	struct host_addr addrs[HOST_ADDRS_MAX];
 	const char *problem = s->say_problem != NULL ? s->say_problem : s->browse_problem;
-	size_t naddrs;
 
 	if (!s->addrs_known)
 		return;
-	(void)host_addrs_get(s->addrs, &naddrs);
-	if (problem == NULL && naddrs == 0)
-		problem = "no network interface has an address";
+	if (problem == NULL && addresses(s, addrs) == 0)
+		problem = s->want.ninterfaces == 0 ? "no network interface has an address"
+		                                   : "no interface that the settings name has an address";
 	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
 }
 
@@ -75,9 +104,9 @@ static void say(void *arg)
 	char instance[MDNS_MAX_INSTANCE + 1];
 	void *old[MAX_SAID];
 	size_t nold = s->nsaid;
-	size_t naddrs;
+	struct host_addr addrs[HOST_ADDRS_MAX];
+	size_t naddrs = addresses(s, addrs);
 	size_t n;
-	const struct host_addr *addrs = host_addrs_get(s->addrs, &naddrs);
 	struct record *records;
 
 	records_instance(instance, s->want.agent_id, (uint16_t)random_below(0x10000));

@@ -97,9 +97,10 @@ static void add_addresses(struct record *list, size_t *n, const char *host, cons
 	}
 }
 
-static void add_service(struct record *list, size_t *n, const struct mdns_want *want, const char *host,
+static void add_service(struct record *list, size_t *n, int iface, const struct mdns_want *want, const char *host,
                         const char *service)
 {
+	size_t first = *n;
 	uint8_t numbers[6] = {
 		0, 0, 0, 0, (uint8_t)(want->port >> 8), (uint8_t)want->port
 	}; /* priority, weight, port */
@@ -122,6 +123,24 @@ static void add_service(struct record *list, size_t *n, const struct mdns_want *
 	r = add(list, n, ns_t_ptr, TTL_TYPE);
 	(void)snprintf(r->name, sizeof(r->name), "_services._dns-sd._udp." MDNS_DOMAIN);
 	put_name(r, MDNS_TYPE "." MDNS_DOMAIN);
+
+	for (size_t i = 0; i < want->ngroups; i++) {
+		r = add(list, n, ns_t_ptr, TTL_SERVICE);
+		(void)snprintf(r->name, sizeof(r->name), "_%s._sub." MDNS_TYPE "." MDNS_DOMAIN, want->groups[i].tag);
+		put_name(r, service);
+	}
+	for (size_t i = first; i < *n; i++)
+		list[i].iface = iface;
+}
+
+/* Of several addresses of an interface the first. */
+static bool is_first_of_its_interface(const struct host_addr *addrs, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (addrs[k].iface == addrs[i].iface)
+			return false;
+	}
+	return true;
 }
 
 struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
@@ -136,14 +155,13 @@ struct record *records_build(const struct mdns_want *want, const char *instance,
 		return NULL;
 	(void)snprintf(host, sizeof(host), "%s." MDNS_DOMAIN, instance);
 	(void)snprintf(service, sizeof(service), "%s." MDNS_TYPE "." MDNS_DOMAIN, instance);
-	list = mem_calloc(naddrs + OWN_RECORDS + want->ngroups, sizeof(*list));
+	list = mem_calloc(naddrs + naddrs * (OWN_RECORDS + want->ngroups), sizeof(*list));
 	add_addresses(list, n, host, addrs, naddrs);
-	add_service(list, n, want, host, service);
-	for (size_t i = 0; i < want->ngroups; i++) {
-		struct record *r = add(list, n, ns_t_ptr, TTL_SERVICE);
-
-		(void)snprintf(r->name, sizeof(r->name), "_%s._sub." MDNS_TYPE "." MDNS_DOMAIN, want->groups[i].tag);
-		put_name(r, service);
+	if (want->ninterfaces == 0)
+		add_service(list, n, -1, want, host, service);
+	for (size_t i = 0; i < naddrs && want->ninterfaces > 0; i++) {
+		if (is_first_of_its_interface(addrs, i))
+			add_service(list, n, addrs[i].iface, want, host, service);
 	}
 	return list;
 }

@@ -29,7 +29,8 @@ struct record {
 
 /* Writes "<agent ID>-<number>": out has room for MDNS_MAX_INSTANCE + 1. */
 void records_instance(char *out, const char *agent_id, uint16_t number);
-/* The records, the service's own before the subtypes; the caller frees with free(). NULL and *n = 0 when there is nothing
+/* The records, the service's own before the subtypes, said on all interfaces or, when only some are wanted, on each of those
+ * that have an address here, of which there are MDNS_MAX_INTERFACES at most; the caller frees with free(). NULL and *n = 0 when there is nothing
  * to say: no groups, or no address to reach us by. Group names that do not fit into the TXT record are left out. */
 struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
                              size_t naddrs, size_t *n);

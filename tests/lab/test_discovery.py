@@ -5,6 +5,7 @@ import pytest
 
 import netlab
 from netlab import trees
+from test_config import write
 
 AVAHI = pytest.mark.avahi
 
@@ -179,6 +180,26 @@ def test_two_interfaces_make_one_connection_and_one_of_them_may_go(lab):
         p for p in a.peers().values() if p["address"] != used], 40, every=0.1)
     netlab.settle([a, b])
     assert len(a.connections(a.port)) == 1
+
+
+@AVAHI
+@pytest.mark.parametrize("way", ["embedded", "avahi"])
+def test_nothing_is_said_on_an_interface_that_is_not_named(lab, way):
+    left, right = lab.switch(), lab.switch()
+    a, b = lab.host(on=[right, left]), lab.host(on=[left])
+    conf = write(a.path("etc/lanyard.conf"), "[agent]\ninterface = %s\ninterface = later0\n" % a.nics[1].dev)
+    for host in (a, b):
+        if way == "avahi":
+            host.start_avahi()
+    heard, unheard = left.capture(), right.capture()
+    b.daemon.start("--discovery", way)
+    found(b)
+    a.daemon.start("--discovery", way, "--config", conf)
+    join(a, b.invite("pics"))
+    meet(b, a)
+    trees.write(a.share, {"drop2": b"and back"})
+    netlab.settle([a, b])
+    assert heard.stop().find(b"_lanyard") and not unheard.stop().find(b"_lanyard")
 
 
 def test_members_pass_on_each_others_addresses(lab):

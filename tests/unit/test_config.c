@@ -49,13 +49,14 @@ static void every_key_is_read(void **state)
 	char *why;
 
 	(void)state;
-	assert_int_equal(parse(&c,
-	                       "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
-	                       "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
-	                       "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n"
-	                       "upload-limit = 500K\ndownload-limit = 12M\nmemory = 16M\n",
-	                       &why),
-	                 0);
+	assert_int_equal(
+		parse(&c,
+	              "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
+	              "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
+	              "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n"
+	              "interface = eth0\ninterface = wl-0.1\nupload-limit = 500K\ndownload-limit = 12M\nmemory = 16M\n",
+	              &why),
+		0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
 	assert_string_equal(c.listen, "[::1]:0");
 	assert_int_equal(c.discovery, DISCOVERY_OFF);
@@ -67,6 +68,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.scrub_s, 0);
 	assert_int_equal(c.versions_age_s, 7 * 86400);
 	assert_int_equal(c.versions_percent, 25);
+	assert_int_equal(c.ninterfaces, 2);
+	assert_string_equal(c.interfaces[1], "wl-0.1");
 	assert_int_equal(c.upload, 500000);
 	assert_int_equal(c.download, 12000000);
 	assert_int_equal(c.memory, 16 << 20);
@@ -87,6 +90,9 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nupload-limit = 1MB\n", "f.conf:2: upload-limit is '1MB'" },
 		{ "[agent]\ndownload-limit = 0\n", "f.conf:2: download-limit is '0'" },
 		{ "[agent]\ndownload-limit = 101G\n", "f.conf:2: download-limit is '101G'" },
+		{ "[agent]\ninterface = eth0 eth1\n",
+		  "f.conf:2: interface is 'eth0 eth1', but must be the name of a network interface" },
+		{ "[agent]\ninterface = sixteen-letters-\n", "f.conf:2: interface is" },
 		{ "[agent]\nmemory = 7M\n", "f.conf:2: memory is '7M', but must be 8M to 16G" },
 		{ "[agent]\nmemory = off\n", "f.conf:2: memory is 'off'" },
 		{ "[agent]\nversions-age = ever\n", "f.conf:2: versions-age is 'ever'" },

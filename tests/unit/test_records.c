@@ -145,6 +145,29 @@ static void long_names_are_left_out_and_nothing_overflows(void **state)
 	free(want);
 }
 
+static void with_some_interfaces_wanted_each_of_them_gets_the_service(void **state)
+{
+	struct mdns_want *want = new_want(2);
+	struct host_addr three[3] = { addrs[0], addrs[1], addrs[0] };
+	struct record *list;
+	size_t n, of[8] = { 0 };
+
+	(void)state;
+	three[0].iface = three[1].iface = 2;
+	three[2].iface = 5;
+	want->ninterfaces = 2;
+	list = records_build(want, INSTANCE, three, 3, &n);
+	assert_int_equal(n, 3 + 2 * (4 + 2));
+	for (size_t i = 0; i < n; i++) {
+		assert_in_range(list[i].iface, 2, 5);
+		of[list[i].iface]++;
+	}
+	assert_int_equal(of[2], 2 + 6);
+	assert_int_equal(of[5], 1 + 6);
+	free(list);
+	free(want);
+}
+
 static void without_groups_or_addresses_there_is_nothing_to_say(void **state)
 {
 	struct mdns_want *want = new_want(0);
@@ -165,6 +188,7 @@ int main(void)
 		cmocka_unit_test(all_records_are_there_and_sound),
 		cmocka_unit_test(the_text_is_read_back),
 		cmocka_unit_test(long_names_are_left_out_and_nothing_overflows),
+		cmocka_unit_test(with_some_interfaces_wanted_each_of_them_gets_the_service),
 		cmocka_unit_test(without_groups_or_addresses_there_is_nothing_to_say),
 	};
 
