@@ -182,8 +182,11 @@ fault-test: all fault-lib ## kill and fail the real agent at points all over its
 power-test: all fault-lib ## power cuts on disks that lose what was not flushed (SECONDS=600 SEED=1)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py
 
-oracle: all ## three agents, random operations, kills and pauses, every observation explained (SECONDS=600 SEED=1)
-	$(Q)LANYARD_BUILD=$(B) LANYARD_ORACLE_SECONDS=$(SECONDS) LANYARD_ORACLE_SEED=$(SEED) $(PYTEST) tests/fault/test_oracle.py
+ON ?= lanyard
+oracle: all ## random deeds, kills and cut cables on 3 to 5 agents, every observation explained (SECONDS=600 SEED=1 ON=syncthing)
+	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
+	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
+		$(if $(filter syncthing,$(ON)),--go-on)
 
 lab: all ## open a laboratory of hosts with agents, and a shell to play in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab

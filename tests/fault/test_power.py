@@ -15,9 +15,9 @@ import random
 import time
 
 import pytest
-import test_oracle
 import workloads
 from stand import GROUP, StandError, trees, until
+from rename2 import EXCHANGE, NOREPLACE, rename2  # in tests/lab, which stand has made known
 from volatile import HOWS, MIB, NOSYNC, PowerStand, Volume, run
 
 SECONDS = float(os.environ.get("LANYARD_POWER_SECONDS") or 9)
@@ -91,10 +91,10 @@ class Story:
         target = agent.path(name)
         while True:
             make_folders(os.path.dirname(target), agent.share)
-            if test_oracle.rename2(path, target, test_oracle.EXCHANGE):
+            if rename2(path, target, EXCHANGE):
                 self.take(path)
                 return
-            if test_oracle.rename2(path, target, test_oracle.NOREPLACE):
+            if rename2(path, target, NOREPLACE):
                 return
 
     def take(self, path):

@@ -1,0 +1,188 @@
+"""One round: a script is played on fresh hosts, then all is mended, and what is found is explained or complained of."""
+import contextlib
+import signal
+import threading
+import time
+
+import netlab
+from cables import Cables
+from ledger import Complaint, Ledger
+from netlab import trees
+from reader import Reader
+from thing import Ended, NotSettled
+from users import Users
+
+SETTLE = 90
+
+
+class Round:
+    def __init__(self, lab, kind, script):
+        self.script, self.lab = script, lab
+        self.hosts = [lab.host("h%d" % i) for i in range(script.hosts)]
+        self.thing = kind(self.hosts, script.apart)
+        self.ledger = Ledger(self.thing.base)
+        self.locks = [threading.Lock() for _ in self.hosts]
+        self.cables = Cables(self.hosts, script.apart)
+        self.users = Users(script.seed, self.hosts, self.ledger, self.locks)
+        self.frozen, self.paused = set(), set()
+        self.complaints, self.reader, self.numbers = [], None, {}
+
+    def run(self):
+        """Play, mend, judge; the complaints are in self.complaints."""
+        self.thing.form()
+        with Reader(self.hosts, self.ledger, self.locks, self.thing.is_own) as self.reader:
+            try:
+                self.play()
+                self.mend()
+                self.judge()
+            except Ended as e:
+                self.complain("ended", None, str(e))
+            finally:
+                for i in list(self.frozen):
+                    self.freeze(i)
+        for name, path, size, content, _ in self.reader.torn:
+            self.complain("torn", path, "%s showed %d bytes that nobody wrote (%s)" % (name, size, content[:12]))
+        try:
+            self.thing.close()
+        except Ended as e:
+            self.complain("ended", None, str(e))
+
+    def complain(self, kind, path, text):
+        self.complaints.append(Complaint(kind, path, text))
+
+    # --- blows ---
+
+    def play(self):
+        blows = ("kill", "end", "freeze", "pause", "cut", "carrier", "split", "deaf", "heal")
+        for step in self.script.steps:
+            time.sleep(step.wait)
+            if step.verb in blows:
+                getattr(self, step.verb)(step.host, **step.a)
+            else:
+                self.users.play(step)
+
+    def tell(self, text):
+        self.ledger.tell("-- " + text)
+
+    def start(self, i):
+        self.tell("start %s" % self.hosts[i].name)
+        self.thing.start(self.hosts[i])
+
+    def kill(self, i):
+        self.frozen.discard(i)
+        if not self.thing.running(self.hosts[i]):
+            return self.start(i)
+        self.tell("kill -9 %s" % self.hosts[i].name)
+        return self.thing.kill(self.hosts[i])
+
+    def end(self, i):
+        if not self.thing.running(self.hosts[i]):
+            return self.start(i)
+        if i in self.frozen:
+            self.freeze(i)
+        self.tell("stop %s" % self.hosts[i].name)
+        return self.thing.stop(self.hosts[i])
+
+    def freeze(self, i):
+        if not self.thing.running(self.hosts[i]):
+            return
+        self.frozen ^= {i}
+        self.tell("%s %s" % ("SIGSTOP" if i in self.frozen else "SIGCONT", self.hosts[i].name))
+        self.thing.process(self.hosts[i]).send_signal(signal.SIGSTOP if i in self.frozen else signal.SIGCONT)
+
+    def pause(self, i):
+        if self.thing.running(self.hosts[i]) and i not in self.frozen:
+            self.paused ^= {i}
+            self.tell("%s %s" % ("pause" if i in self.paused else "resume", self.hosts[i].name))
+            self.thing.pause(self.hosts[i], i in self.paused)
+
+    def cut(self, i):
+        self.tell("one %s the cable of %s" % (self.cables.cut(i), self.hosts[i].name))
+
+    def carrier(self, i):
+        self.tell("one %s the link of %s" % (self.cables.carrier(i), self.hosts[i].name))
+
+    def split(self, i, side):
+        self.tell("%s apart from the others" % [self.hosts[j].name for j in side])
+        self.cables.split(side)
+
+    def deaf(self, i, of):
+        if i != of:
+            self.tell("%s does not hear %s" % (self.hosts[i].name, self.hosts[of].name))
+            self.cables.deaf(i, of)
+
+    def heal(self, i):
+        self.tell("all cables mended")
+        self.cables.heal()
+
+    # --- the end ---
+
+    def mend(self):
+        self.tell("the end: all runs, all is plugged in")
+        self.heal(0)
+        for i, host in enumerate(self.hosts):
+            if i in self.frozen:
+                self.freeze(i)
+            if not self.thing.running(host):
+                self.start(i)
+        for i in list(self.paused):
+            netlab.until("%s answers" % self.hosts[i].name, lambda: self.thing.answers(self.hosts[i]), 30)
+            self.pause(i)
+
+    def judge(self):
+        start = time.monotonic()
+        try:
+            self.thing.settle(SETTLE)
+        except NotSettled as e:
+            self.complain("not quiet", None, str(e))
+        self.numbers["settled"] = time.monotonic() - start
+        pictures = [self.thing.picture(h) for h in self.hosts]
+        for host, other in zip(self.hosts[1:], pictures[1:]):
+            for text in trees.differences(pictures[0], other):
+                self.complain("diverged", text.split("'")[1] if "'" in text else None,
+                              "%s and %s: %s" % (self.hosts[0].name, host.name, text))
+        self.users.account()
+        kept = self.thing.kept()
+        together = {}
+        for picture in reversed(pictures):
+            together.update(picture)
+        self.complaints += self.ledger.judge(together, kept)
+        if not self.complaints:
+            for text in self.thing.complaints():
+                self.complain("dishonest", None, text)
+        self.numbers.update(superfluous=len(self.ledger.superfluous(together)), aside=len(self.ledger.set_aside(together, kept)),
+                            copies=sum(self.thing.base(p) != p for p in together), contents=len(self.ledger.owed),
+                            operations=self.users.done, samples=self.reader.samples,
+                            blows=sum(text.startswith("-- ") for _, text, _, _ in self.ledger.story))
+
+    def report(self):
+        """Every complaint with the story of its path: who did what, what each member holds and says."""
+        out = []
+        for c in self.complaints[:8]:
+            out.append("%s: %s: %s\n%s" % (c.kind, c.path, c.text, self.ledger.story_of(c)))
+            if c.path:
+                out += ["  now at %s: %s" % (h.name, self._holds(h, c.path)) for h in self.hosts]
+        if len(self.complaints) > 8:
+            out.append("and %d more" % (len(self.complaints) - 8))
+        words = [c.path for c in self.complaints if c.path]
+        out += [self.thing.tail(h, words + ["error", "warning"] if words else ()) for h in self.hosts]
+        return "\n".join(out)
+
+    def _holds(self, host, path):
+        base = self.thing.base(path)
+        with contextlib.suppress(OSError):
+            return {p: (e.kind, "%o" % (e.mode or 0), e.mtime, str(e.data)[:12]) for p, e in self.thing.picture(host).items()
+                    if self.thing.base(p) == base}
+        return "unreadable"
+
+
+def play(kind, script, keep=None):
+    """One whole round in a lab of its own; keep(round) is called before the lab is gone."""
+    with netlab.Lab() as lab:
+        one = Round(lab, kind, script)
+        try:
+            one.run()
+        finally:
+            if keep:
+                keep(one)
+    return one
