@@ -180,6 +180,26 @@ def settle(hosts, timeout=30, peers=None):
     return pictures[0]
 
 
+def in_sync(lab, files):
+    """Two hosts in one group that have these files."""
+    hosts = [lab.host("a"), lab.host("b")]
+    trees.write(hosts[0].share, files)
+    form(hosts)
+    settle(hosts)
+    return hosts
+
+
+def apart(a, b, on_a, on_b):
+    """Let both change while they do not see each other, then together; return the tree they agree on."""
+    b.daemon.stop()
+    on_a()
+    on_b()
+    a.wait_sync()
+    b.daemon.start()
+    b.wait_peers(1)
+    return settle([a, b])
+
+
 def clean_env(host, more=None):
     keep = {k: v for k, v in os.environ.items() if k in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
     keep.update({"HOME": host.dir, "LC_ALL": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"})

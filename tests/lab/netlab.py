@@ -14,10 +14,11 @@ No pytest here.
 """
 import namespaces
 import trees
-from agents import AgentHost, form, settle, start_flags
+from agents import AgentHost, apart, form, in_sync, settle, start_flags
 from namespaces import FACTOR, ROOT, LabError, enter, until
 
-__all__ = ["AgentHost", "FACTOR", "Lab", "LabError", "ROOT", "enter", "form", "settle", "start_flags", "trees", "until"]
+__all__ = ["AgentHost", "FACTOR", "Lab", "LabError", "ROOT", "apart", "enter", "form", "in_sync", "settle", "start_flags",
+           "trees", "until"]
 
 
 class Lab(namespaces.Lab):

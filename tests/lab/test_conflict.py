@@ -5,28 +5,9 @@ import shutil
 import pytest
 
 import netlab
-from netlab import trees
+from netlab import apart, in_sync, trees
 
 MIB = 1 << 20
-
-
-def pair(lab, files):
-    a, b = lab.host("a"), lab.host("b")
-    trees.write(a.share, files)
-    netlab.form([a, b])
-    netlab.settle([a, b])
-    return a, b
-
-
-def apart(a, b, on_a, on_b):
-    """Let both change while they do not see each other, then together; return the tree they agree on."""
-    b.daemon.stop()
-    on_a()
-    on_b()
-    a.wait_sync()
-    b.daemon.start()
-    b.wait_peers(1)
-    return netlab.settle([a, b])
 
 
 def contents(host, tree):
@@ -34,7 +15,7 @@ def contents(host, tree):
 
 
 def test_concurrent_edits_both_survive_and_the_winner_is_the_same(lab):
-    a, b = pair(lab, {"doc.txt": b"old"})
+    a, b = in_sync(lab, {"doc.txt": b"old"})
     tree = apart(a, b, lambda: trees.write(a.share, {"doc.txt": b"by a"}),
                  lambda: trees.write(b.share, {"doc.txt": b"by b"}))
     assert contents(a, tree) == [b"by a", b"by b"] and b"doc.txt" in tree
@@ -62,14 +43,14 @@ def test_three_concurrent_edits_all_survive_exactly_once(lab):
 
 
 def test_the_same_edit_on_both_sides_is_no_conflict(lab):
-    a, b = pair(lab, {"doc": b"old"})
+    a, b = in_sync(lab, {"doc": b"old"})
     tree = apart(a, b, lambda: trees.write(a.share, {"doc": b"new"}), lambda: trees.write(b.share, {"doc": b"new"}))
     assert set(tree) == {b"doc"} and b.read("doc") == b"new"
 
 
 @pytest.mark.parametrize("editor", ["a", "b"])
 def test_an_edit_beats_a_deletion(lab, editor):
-    a, b = pair(lab, {"doc": b"old", "dir/doc": b"old"})
+    a, b = in_sync(lab, {"doc": b"old", "dir/doc": b"old"})
     hosts = {"a": a, "b": b}
     other = "b" if editor == "a" else "a"
 
@@ -85,14 +66,14 @@ def test_an_edit_beats_a_deletion(lab, editor):
 
 
 def test_a_folder_against_a_file_keeps_both_contents(lab):
-    a, b = pair(lab, {"start": b""})
+    a, b = in_sync(lab, {"start": b""})
     tree = apart(a, b, lambda: trees.write(a.share, {"x/inside": b"in the folder"}),
                  lambda: trees.write(b.share, {"x": b"the file"}))
     assert {b"in the folder", b"the file"} <= set(contents(a, tree))
 
 
 def test_a_rename_against_an_edit_keeps_the_edit(lab):
-    a, b = pair(lab, {"doc": b"old"})
+    a, b = in_sync(lab, {"doc": b"old"})
     tree = apart(a, b, lambda: os.rename(a.file("doc"), a.file("moved")),
                  lambda: trees.write(b.share, {"doc": b"edited"}))
     assert b"edited" in contents(a, tree) and b"old" in contents(a, tree)
@@ -100,7 +81,7 @@ def test_a_rename_against_an_edit_keeps_the_edit(lab):
 
 def test_an_edit_made_while_a_new_version_comes_survives(lab):
     """The look at the moment of replacement: the edit is seen although the download began before it."""
-    a, b = pair(lab, {"film.bin": trees.noise(MIB)})
+    a, b = in_sync(lab, {"film.bin": trees.noise(MIB)})
     new = trees.noise(12 * MIB, seed=7)
     a.limit("40mbit")
     trees.write(a.share, {"film.bin": new})
@@ -114,7 +95,7 @@ def test_an_edit_made_while_a_new_version_comes_survives(lab):
 
 
 def test_rounds_of_simultaneous_writes_lose_nothing(lab):
-    a, b = pair(lab, {"doc": b"start"})
+    a, b = in_sync(lab, {"doc": b"start"})
     for i in range(8):
         mine, theirs = b"a in round %d" % i, b"b in round %d" % i
         for host in (a, b):

@@ -6,26 +6,7 @@ import shutil
 import pytest
 
 import netlab
-from netlab import trees
-
-
-def pair(lab, files):
-    a, b = lab.host("a"), lab.host("b")
-    trees.write(a.share, files)
-    netlab.form([a, b])
-    netlab.settle([a, b])
-    return a, b
-
-
-def apart(a, b, on_a, on_b):
-    """Let both change while they do not see each other, then together; return the tree they agree on."""
-    b.daemon.stop()
-    on_a()
-    on_b()
-    a.wait_sync()
-    b.daemon.start()
-    b.wait_peers(1)
-    return netlab.settle([a, b])
+from netlab import apart, in_sync, trees
 
 
 def files(host, tree):
@@ -52,7 +33,7 @@ def set_time(path):
 @pytest.mark.parametrize("toucher", ["a", "b"])
 @pytest.mark.parametrize("touch", [lambda path: os.chmod(path, 0o640), set_time], ids=["mode", "time"])
 def test_new_content_and_a_new_mode_or_time_merge(lab, toucher, touch):
-    a, b = pair(lab, {"doc": b"old", "dir/doc": b"old too"})
+    a, b = in_sync(lab, {"doc": b"old", "dir/doc": b"old too"})
     one, other = (a, b) if toucher == "a" else (b, a)
 
     def on_one():
@@ -68,7 +49,7 @@ def test_new_content_and_a_new_mode_or_time_merge(lab, toucher, touch):
 
 
 def test_two_modes_and_two_times_merge(lab):
-    a, b = pair(lab, {"doc": b"same"})
+    a, b = in_sync(lab, {"doc": b"same"})
     tree = apart(a, b, lambda: os.chmod(a.file("doc"), 0o600), lambda: set_time(b.file("doc")))
     assert files(b, tree) == {"doc": b"same"}
     tree = apart(a, b, lambda: os.chmod(a.file("doc"), 0o640), lambda: os.chmod(b.file("doc"), 0o604))
@@ -77,7 +58,7 @@ def test_two_modes_and_two_times_merge(lab):
 
 @pytest.mark.parametrize("linker", ["a", "b"])
 def test_a_folder_against_a_symlink_keeps_both(lab, linker):
-    a, b = pair(lab, {"start": b""})
+    a, b = in_sync(lab, {"start": b""})
     one, other = (a, b) if linker == "a" else (b, a)
 
     def link():
@@ -92,7 +73,7 @@ def test_a_folder_against_a_symlink_keeps_both(lab, linker):
 
 
 def test_a_deleted_folder_that_somebody_writes_into_lives_for_what_is_new(lab):
-    a, b = pair(lab, {"dir/sub/old": b"known to both", "dir/other": b"known too"})
+    a, b = in_sync(lab, {"dir/sub/old": b"known to both", "dir/other": b"known too"})
     tree = apart(a, b, lambda: shutil.rmtree(a.file("dir")),
                  lambda: trees.write(b.share, {"dir/sub/new": b"written meanwhile"}))
     assert files(a, tree) == {"dir/sub/new": b"written meanwhile"}
@@ -101,7 +82,7 @@ def test_a_deleted_folder_that_somebody_writes_into_lives_for_what_is_new(lab):
 
 def test_a_folder_deleted_under_a_busy_writer_loses_nothing(lab):
     # So many others that the deletions are no burst to be held.
-    a, b = pair(lab, dict({"dir/first": b"first"}, **{"stays/%d" % i: b"" for i in range(100)}))
+    a, b = in_sync(lab, dict({"dir/first": b"first"}, **{"stays/%d" % i: b"" for i in range(100)}))
     for i in range(200):
         os.makedirs(b.file("dir"), exist_ok=True)
         trees.write(b.share, {"dir/f%03d" % i: b"number %d" % i})
@@ -115,7 +96,7 @@ def test_a_folder_deleted_under_a_busy_writer_loses_nothing(lab):
 
 def test_a_folder_moved_to_two_places_is_in_both(lab):
     content = {"dir/one": b"1", "dir/sub/two": b"2"}
-    a, b = pair(lab, dict(content, stays=b"3"))
+    a, b = in_sync(lab, dict(content, stays=b"3"))
     tree = apart(a, b, lambda: os.rename(a.file("dir"), a.file("to-a")),
                  lambda: os.rename(b.file("dir"), b.file("to-b")))
     assert files(a, tree) == {"stays": b"3", "to-a/one": b"1", "to-a/sub/two": b"2", "to-b/one": b"1",
@@ -124,12 +105,12 @@ def test_a_folder_moved_to_two_places_is_in_both(lab):
 
 
 def test_two_folders_moved_into_each_other_keep_what_was_in_them(lab):
-    a, b = pair(lab, {"x/one": b"1", "y/two": b"2", "stays": b"3"})
+    a, b = in_sync(lab, {"x/one": b"1", "y/two": b"2", "stays": b"3"})
     tree = apart(a, b, lambda: os.rename(a.file("x"), a.file("y/x")), lambda: os.rename(b.file("y"), b.file("x/y")))
     assert files(b, tree) == {"stays": b"3", "y/x/one": b"1", "x/y/two": b"2"}
 
 
 def test_a_file_moved_into_a_folder_that_is_moved_away(lab):
-    a, b = pair(lab, {"x/one": b"1", "note": b"2"})
+    a, b = in_sync(lab, {"x/one": b"1", "note": b"2"})
     tree = apart(a, b, lambda: os.rename(a.file("x"), a.file("z")), lambda: os.rename(b.file("note"), b.file("x/note")))
     assert files(a, tree) == {"z/one": b"1", "x/note": b"2"}
