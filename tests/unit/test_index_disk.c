@@ -20,8 +20,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/index/index.h"
-#include "tests/unit/index_dir.h"
+#include "tests/unit/index_fill.h"
 
 static int dirfd = -1;
 static int lines_logged;
@@ -49,33 +48,6 @@ static int teardown(void **state)
 	log_set_sink(NULL, NULL);
 	close(dirfd);
 	return remove_dir();
-}
-
-static struct index *open_index(enum index_status want)
-{
-	struct index *ix;
-	char *why;
-
-	assert_int_equal(index_open(&ix, dir, &why), want);
-	assert_true((why == NULL) == (want == INDEX_OK || want == INDEX_NEW));
-	free(why);
-	return ix;
-}
-
-static int put(struct index *ix, int i)
-{
-	struct record r = { .path = mem_printf("folder-%d/file-%d", i % 31, i), .kind = RECORD_DIR, .mode = 0755 };
-	int rc = index_put_change(ix, &r, NULL, 1);
-
-	record_clear(&r);
-	return rc;
-}
-
-static void fill(struct index *ix, int n)
-{
-	for (int i = 0; i < n; i++)
-		assert_int_equal(put(ix, i), 0);
-	assert_int_equal(index_commit(ix), 0);
 }
 
 static bool row_seq(void *arg, const struct record *r)
