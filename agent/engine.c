@@ -167,8 +167,10 @@ static int open_both(struct engine *e)
 	free(why);
 	why = NULL;
 	e->share = share_open(e->share_path, fresh, !fresh, e->group.b, &why);
-	if (e->share)
+	if (e->share) {
+		share_set_group(e->share, engine_name(e));
 		return 0;
+	}
 	index_close(e->index);
 	e->index = NULL;
 	fail_for_now(e, why);

@@ -202,23 +202,26 @@ struct cause {
 static const int64_t gate_minute = 60 * INT64_C(1000000000);
 
 /* Whether one more line of this cause may go out; *left_out: how many did not in the minute that has ended. */
-static bool cause_allowed(const char *fmt, int *left_out)
+static bool cause_allowed(const char *fmt, int most, int *left_out)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct cause causes[MAX_CAUSES];
-	struct cause *c = &causes[((uintptr_t)fmt >> 3) % MAX_CAUSES];
+	size_t place = ((uintptr_t)fmt >> 3) % MAX_CAUSES;
 	int64_t now = clock_wall_ns();
+	struct cause *c = &causes[place];
 	bool allowed;
 
 	*left_out = 0;
 	pthread_mutex_lock(&lock);
-	/* Two that share a place take turns in it: then more may go out, by as much as they alternate. */
+	/* There are more places than formats; two that shared one could open it for each other. */
+	for (size_t i = 1; i < MAX_CAUSES && c->fmt != NULL && c->fmt != fmt; i++)
+		c = &causes[(place + i) % MAX_CAUSES];
 	if (c->fmt != fmt || now < c->since || now - c->since >= gate_minute) {
-		if (c->fmt == fmt && c->count > LOG_A_MINUTE_MAX)
-			*left_out = c->count - LOG_A_MINUTE_MAX;
+		if (c->fmt == fmt && c->count > most)
+			*left_out = c->count - most;
 		*c = (struct cause){ .fmt = fmt, .since = now };
 	}
-	allowed = c->count++ < LOG_A_MINUTE_MAX;
+	allowed = c->count++ < most;
 	pthread_mutex_unlock(&lock);
 	return allowed;
 }
@@ -251,7 +254,7 @@ write_line(enum log_level level, const struct log_about *about, const char *fmt,
 
 	if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
 		return;
-	if (level != LOG_DEBUG && !cause_allowed(fmt, &left_out)) {
+	if (!cause_allowed(fmt, level == LOG_DEBUG ? LOG_DEBUG_A_MINUTE_MAX : LOG_A_MINUTE_MAX, &left_out)) {
 		errno = saved_errno;
 		return;
 	}

@@ -155,7 +155,9 @@ static void failed(struct fetch *f, struct ticket *t, const struct install_item 
 		char *shown = log_escape(t->want.path, strlen(t->want.path));
 
 		if (log_allow("install", 10))
-			log_warn("%s: cannot be installed: %s", shown, strerror(item->error));
+			log_about(LOG_WARN,
+			          &(struct log_about){ .group = share_group(f->c.share), .file = t->want.path },
+			          "%s: cannot be installed: %s", shown, strerror(item->error));
 		free(shown);
 	}
 	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT))

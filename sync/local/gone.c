@@ -149,7 +149,8 @@ static void hold(struct local *l)
 	g->since_s = clock_wall_s();
 	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
 	(void)index_meta_put(l->c.index, HELD_META, g->since_s);
-	log_warn(
+	log_about(
+		LOG_WARN, share_about(l->c.share),
 		"%s: %lld of %lld files are gone at once: their deletion is held and told to nobody. Put them back, or, "
 		"if they were deleted on purpose, let them go: lanyard release",
 		share_path(l->c.share), (long long)(g->counted + g->more), (long long)there(l));
@@ -177,7 +178,8 @@ int64_t gone_release(struct local *l)
 	if (!g->held)
 		return 0;
 	unhold(l);
-	log_info("%s: %lld held deletions are let go", share_path(l->c.share), (long long)n);
+	log_about(LOG_INFO, share_about(l->c.share), "%s: %lld held deletions are let go", share_path(l->c.share),
+	          (long long)n);
 	g->released = true;
 	g->burst = (struct burst){ 0 };
 	g->going = g->paths != NULL;
@@ -267,7 +269,8 @@ static void check(struct local *l)
 	g->checked = NULL;
 	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
 	if (g->paths == NULL && g->more == 0) {
-		log_info("%s: no deletion is held any more", share_path(l->c.share));
+		log_about(LOG_INFO, share_about(l->c.share), "%s: no deletion is held any more",
+		          share_path(l->c.share));
 		unhold(l);
 	}
 }

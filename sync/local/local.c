@@ -88,7 +88,8 @@ static void on_lost(void *arg)
 	struct local *l = arg;
 
 	if (!l->told_overflow)
-		log_warn(
+		log_about(
+			LOG_WARN, share_about(l->c.share),
 			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
 			"sysctl fs.inotify.max_queued_events=%lld",
 			share_path(l->c.share), (long long)read_limit("max_queued_events") * 4);
@@ -141,7 +142,7 @@ static void begin_watch(struct local *l)
 	                 : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
 	                              strerror(error)));
 	if (!l->told_limit)
-		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
+		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
 	l->told_limit = true;
 }
 
@@ -191,14 +192,16 @@ static void retry(void *arg)
 			return;
 		}
 	}
-	log_info("%s: is there again; looking at everything", share_path(l->c.share));
+	log_about(LOG_INFO, share_about(l->c.share), "%s: is there again; looking at everything",
+	          share_path(l->c.share));
 	begin(l);
 }
 
 void local_fail(struct local *l, char *why)
 {
 	if (l->error == NULL)
-		log_error("%s; nothing is taken for deleted; checked again every 5 s", why);
+		log_about(LOG_ERROR, share_about(l->c.share),
+		          "%s; nothing is taken for deleted; checked again every 5 s", why);
 	set_text(&l->error, why);
 	l->failed = true;
 }
@@ -250,7 +253,7 @@ static void note_unwatched(struct local *l)
 	                    "fs.inotify.max_user_watches=%lld",
 	                    (long long)l->scan.unwatched, (long long)(limit + l->scan.unwatched) * 5 / 4));
 	if (!l->told_limit)
-		log_warn("%s: %s", share_path(l->c.share), l->watch_problem);
+		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
 	l->told_limit = true;
 }
 
@@ -357,7 +360,7 @@ struct local *local_new(const struct local_config *config)
 	l->c = *config;
 	l->refs = 1;
 	l->settle = settle_new();
-	l->problems = problem_new();
+	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
 	l->hook = loop_hook_new(config->loop, turn, l);

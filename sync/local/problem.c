@@ -22,14 +22,18 @@ struct problem {
 };
 
 struct problems {
+	const struct share *share;
 	struct problem *all;
 	int64_t more;    /* those that found no room since the last recount */
 	int64_t failing; /* of all */
 };
 
-struct problems *problem_new(void)
+struct problems *problem_new(const struct share *share)
 {
-	return MEM_NEW(struct problems);
+	struct problems *p = MEM_NEW(struct problems);
+
+	p->share = share;
+	return p;
 }
 
 static void drop(struct problems *p, struct problem *x)
@@ -78,7 +82,8 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 	p->failing += kind == PROBLEM_FAILING;
 	HASH_ADD_STR(p->all, path, x);
 	if (log_allow("local problem", LOG_A_MINUTE))
-		log_warn("%s: not synced: %s", path, reason);
+		log_about(LOG_WARN, &(struct log_about){ .group = share_group(p->share), .file = path },
+		          "%s: not synced: %s", path, reason);
 }
 
 void problem_clear(struct problems *p, const char *path)

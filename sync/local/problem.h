@@ -6,11 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/share/share.h"
+
 struct problems;
 
 enum { PROBLEM_MAX = 10000 };
 
-struct problems *problem_new(void);
+/* share: whose they are, for the log; must outlive them. */
+struct problems *problem_new(const struct share *share);
 void problem_free(struct problems *p);
 /* SKIPPED is never synced, by its nature. FAILING should be, and will be when its cause goes away: until then the share
  * is not in sync. */

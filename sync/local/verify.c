@@ -187,6 +187,11 @@ static bool fill_blocks(struct index *index, struct item *it)
 	return true;
 }
 
+static const char *group_of(const struct verify *v)
+{
+	return share_group(v->local->c.share);
+}
+
 /* Takes the row. */
 static void add_row(struct verify *v, struct record *row)
 {
@@ -197,7 +202,8 @@ static void add_row(struct verify *v, struct record *row)
 	if (it->row.deleted || it->row.kind != RECORD_FILE) {
 		record_clear(&it->row);
 	} else if (!fill_blocks(v->local->c.index, it)) {
-		log_warn("%s: not verified: its blocks are not in the index", it->row.path);
+		log_about(LOG_WARN, &(struct log_about){ .group = group_of(v), .file = it->row.path },
+		          "%s: not verified: its blocks are not in the index", it->row.path);
 		record_clear(&it->row);
 	} else {
 		v->n++;
@@ -230,7 +236,8 @@ static void judge(struct verify *v, const struct item *it)
 	struct record now = { 0 };
 
 	if (it->verdict == VERDICT_UNREAD) {
-		log_warn("%s: not verified: %s", it->row.path, strerror(it->error));
+		log_about(LOG_WARN, &(struct log_about){ .group = group_of(v), .file = it->row.path },
+		          "%s: not verified: %s", it->row.path, strerror(it->error));
 		return;
 	}
 	if (it->verdict == VERDICT_CHANGED) {
@@ -244,7 +251,8 @@ static void judge(struct verify *v, const struct item *it)
 	/* Unless the row was written anew since. */
 	if (index_get(v->local->c.index, it->row.path, &now) > 0 && now.seq == it->row.seq) {
 		v->rotten++;
-		log_error("%s: its bytes have changed although nobody wrote to it", it->row.path);
+		log_about(LOG_ERROR, &(struct log_about){ .group = group_of(v), .file = it->row.path },
+		          "%s: its bytes have changed although nobody wrote to it", it->row.path);
 		v->fn(v->arg, &it->row);
 	}
 	record_clear(&now);

@@ -142,7 +142,11 @@ void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path
 
 	if (t) {
 		if (log_allow(t->session->link->address, 5))
-			log_warn("%s: misbehaved: %s: %s", t->session->link->address, name, what);
+			log_about(LOG_WARN,
+			          &(struct log_about){ .group = roster_name(g->config.roster),
+			                               .peer = t->session->id_text,
+			                               .file = path },
+			          "%s: misbehaved: %s: %s", t->session->link->address, name, what);
 		if (++t->faults >= FAULTS_MAX)
 			t->session->condemned = true;
 	}

@@ -47,7 +47,10 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		return;
 	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > g->committed) {
 		/* It remembers more of us than we do: this index was rolled back, and its numbers must not be used twice. */
-		log_warn(
+		const struct log_about about = talk_about(t);
+
+		log_about(
+			LOG_WARN, &about,
 			"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a "
 			"new epoch",
 			s->link->address);
@@ -107,8 +110,10 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	uint64_t peer = s->peer;
 
 	if (m->after > t->cursor) {
-		log_warn("%s: left out numbers %llu to %llu of its news", s->link->address,
-		         (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
+		const struct log_about about = talk_about(t);
+
+		log_about(LOG_WARN, &about, "%s: left out numbers %llu to %llu of its news", s->link->address,
+		          (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
 		peers_session_ended(s, "left out a part of its news");
 		return;
 	}

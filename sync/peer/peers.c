@@ -86,9 +86,13 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		session_forget(old);
 	}
 	if (p->nsessions >= PEERS_MAX_SESSIONS) {
+		char text[ID_TEXT_MAX];
+
+		agent_id_text(text, &link->peer);
 		if (log_allow("peers-full", 1))
-			log_warn("%s: not connected: there are %d connections already", link->address,
-			         PEERS_MAX_SESSIONS);
+			log_about(LOG_WARN, &(struct log_about){ .peer = text },
+			          "%s: not connected: there are %d connections already", link->address,
+			          PEERS_MAX_SESSIONS);
 		link_close(link);
 		return;
 	}

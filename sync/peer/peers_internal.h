@@ -9,6 +9,7 @@
 
 #include <uthash.h>
 
+#include "base/log.h"
 #include "sync/peer/link.h"
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
@@ -102,6 +103,7 @@ struct session {
 	struct session *prev, *next;
 	struct link *link;
 	struct agent_id id;
+	char id_text[ID_TEXT_MAX];
 	uint64_t peer; /* short ID */
 	char *name;
 	uint16_t listen_port;
@@ -191,6 +193,8 @@ void talk_closed_by_peer(struct talk *t, const char *reason);
 struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
 /* NULL when it has ended. */
 struct talk *talk_of_serial(struct session *s, uint64_t serial);
+/* For the log: which group, and who. */
+struct log_about talk_about(const struct talk *t);
 struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
 void talk_begin(struct talk *t);
 void talk_open_in(struct talk *t, const struct msg_group_open *m);

@@ -163,7 +163,8 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 	text = mem_printf("it said: %s", *reason ? reason : "bye");
 	msg_free(&a);
 	if (!s->link->trusted && log_allow("bye", 10))
-		log_info("%s: closed by the other side, %s", s->link->address, text);
+		log_about(LOG_INFO, &(struct log_about){ .peer = s->id_text }, "%s: closed by the other side, %s",
+		          s->link->address, text);
 	peers_session_ended(s, text);
 	free(text);
 }
@@ -297,6 +298,7 @@ struct session *session_new(struct peers *p, struct link *link)
 	s->peers = p;
 	s->link = link;
 	s->id = link->peer;
+	agent_id_text(s->id_text, &link->peer);
 	s->peer = agent_id_short(&link->peer);
 	s->born_ms = loop_now_ms(p->config.loop);
 	s->since_s = clock_wall_s();

@@ -139,14 +139,21 @@ static void show_membership(struct talk *t)
 	free(list.e);
 }
 
+struct log_about talk_about(const struct talk *t)
+{
+	return (struct log_about){ .group = roster_name(t->group->config.roster), .peer = t->session->id_text };
+}
+
 static void show_invite(struct talk *t)
 {
+	const struct log_about about = talk_about(t);
 	struct bytes request = BYTES_INIT(JOIN_MAX);
 	struct peers *p = t->session->peers;
 
 	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
 	                   &request)) {
-		log_warn("%s: the invite cannot be shown: its request is too long", t->session->link->address);
+		log_about(LOG_WARN, &about, "%s: the invite cannot be shown: its request is too long",
+		          t->session->link->address);
 	} else {
 		send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
 	}
@@ -304,6 +311,7 @@ static void join_ended(struct peer_group *g, const char *refusal)
 
 void talk_roster_in(struct talk *t, const struct msg_roster *m)
 {
+	const struct log_about about = talk_about(t);
 	struct peer_group *g = t->group;
 	struct roster *r = g->config.roster;
 	bool changed = false;
@@ -315,7 +323,8 @@ void talk_roster_in(struct talk *t, const struct msg_roster *m)
 
 		changed |= added == ROSTER_ADDED;
 		if (added == ROSTER_BAD && log_allow("roster-bad", 5))
-			log_warn("%s: sent a roster entry that is not valid", t->session->link->address);
+			log_about(LOG_WARN, &about, "%s: sent a roster entry that is not valid",
+			          t->session->link->address);
 	}
 	if (g->config.invite) {
 		if (roster_role(r, identity_id(t->session->peers->config.self)) != ROLE_NONE)

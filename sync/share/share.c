@@ -16,7 +16,9 @@
 enum { MARKER_SIZE = 32 };
 
 struct share {
-	char *path; /* as the admin gave it */
+	char *path;  /* as the admin gave it */
+	char *group; /* its name, for the log; NULL: not given */
+	struct log_about about;
 	uint8_t marker[MARKER_SIZE];
 	int root;
 	int parts;
@@ -156,12 +158,30 @@ void share_free(struct share *s)
 	close(s->root);
 	ignore_free(s->ignore);
 	free(s->path);
+	free(s->group);
 	free(s);
 }
 
 const char *share_path(const struct share *s)
 {
 	return s->path;
+}
+
+void share_set_group(struct share *s, const char *group)
+{
+	free(s->group);
+	s->group = mem_strdup(group);
+	s->about.group = s->group;
+}
+
+const char *share_group(const struct share *s)
+{
+	return s->group;
+}
+
+const struct log_about *share_about(const struct share *s)
+{
+	return &s->about;
 }
 
 int share_root(const struct share *s)
@@ -223,6 +243,7 @@ struct ignore *share_ignore(const struct share *s)
 
 bool share_reload_ignore(struct share *s)
 {
+	const struct log_about about = { .group = s->group, .file = SHARE_IGNORE_FILE };
 	uint8_t digest[SHA256_SIZE] = { 0 };
 	size_t n = 0;
 	char *text = fs_read_file(s->root, SHARE_IGNORE_FILE, IGNORE_FILE_MAX, &n);
@@ -230,8 +251,9 @@ bool share_reload_ignore(struct share *s)
 
 	if (text == NULL && errno != ENOENT) {
 		if (!s->ignore_failed)
-			log_warn("%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
-			         errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
+			log_about(LOG_WARN, &about,
+			          "%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
+			          errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
 		s->ignore_failed = true;
 		return false;
 	}
@@ -246,7 +268,8 @@ bool share_reload_ignore(struct share *s)
 	ignore_free(s->ignore);
 	s->ignore = text != NULL ? ignore_parse(text, n, &bad_line) : NULL;
 	if (bad_line != 0)
-		log_warn("%s/" SHARE_IGNORE_FILE ": line %d means nothing and is skipped", s->path, bad_line);
+		log_about(LOG_WARN, &about, "%s/" SHARE_IGNORE_FILE ": line %d means nothing and is skipped", s->path,
+		          bad_line);
 	free(text);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "sync/share/ignore.h"
 
 struct share;
@@ -22,8 +23,12 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 /* The descriptors are closed: workers must be done with them, or hold duplicates. */
 void share_free(struct share *s);
 const char *share_path(const struct share *s);
-int share_root(const struct share *s);  /* descriptor of the root, O_RDONLY|O_DIRECTORY */
-int share_parts(const struct share *s); /* of .lanyard/parts */
+/* The group's name, for lines in the log about this share; NULL until it is given. Copied. */
+void share_set_group(struct share *s, const char *group);
+const char *share_group(const struct share *s);
+const struct log_about *share_about(const struct share *s); /* the group alone */
+int share_root(const struct share *s);                      /* descriptor of the root, O_RDONLY|O_DIRECTORY */
+int share_parts(const struct share *s);                     /* of .lanyard/parts */
 
 /* Whether the path still leads to this very folder with its marker: 0; -1 with *why (fresh) when it vanished, was
  * replaced, or something was mounted over it. Nothing may be taken for deleted while this fails. Cheap; call it before

@@ -92,6 +92,49 @@ def test_the_control_socket_is_in_the_runtime_folder_and_found_by_the_home(lab):
     assert not os.path.islink(os.path.join(a.home, "control.sock")) and a.lanyard("status").code == 0
 
 
+class Journal:
+    """journald's end of its native protocol, on a host."""
+
+    def __init__(self, host):
+        path = "/proc/%d/root/run/systemd/journal" % host.pid
+        os.makedirs(path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path + "/socket")
+        # The sender knows that its stderr is the journal by device and inode.
+        with open(host.daemon.log_path, "ab") as f:
+            st = os.fstat(f.fileno())
+        self.env = {"JOURNAL_STREAM": "%d:%d" % (st.st_dev, st.st_ino)}
+
+    def entry(self, timeout=15, **fields):
+        """The next entry that has these fields, with what they begin with."""
+        self.socket.settimeout(timeout * netlab.FACTOR)
+        while True:
+            data, entry = self.socket.recv(1 << 18), {}
+            while data:
+                name, data = data.split(b"\n", 1)
+                n = int.from_bytes(data[:8], "little")
+                entry[name.decode()], data = data[8:8 + n].decode(), data[8 + n + 1:]
+            if all(entry.get(k, "").startswith(v) for k, v in fields.items()):
+                return entry
+
+
+def test_what_the_journal_gets_says_which_group_peer_and_file(lab):
+    a, b = lab.host("a"), lab.host("b")
+    journal = Journal(b)
+    a.daemon.start("--discovery", "off")
+    a.cli("create", "pics", "--share", a.share)
+    b.daemon.start("--discovery", "off", "--peer", a.address, env=journal.env)
+    b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
+    entry = journal.entry(MESSAGE="group pics: connected to ")
+    assert entry["GROUP"] == "pics" and entry["PEER"] == a.agent_id() and entry["PRIORITY"] == "6"
+    assert "FILE" not in entry
+    os.mkfifo(b.file("pi\xe9pe"))
+    entry = journal.entry(MESSAGE="pi\xe9pe: not synced: ")
+    assert entry["GROUP"] == "pics" and entry["FILE"] == "pi\xe9pe" and entry["PRIORITY"] == "4"
+    assert "PEER" not in entry
+    assert b.log() == ""
+
+
 def test_no_core_dump_can_hold_the_key(lab):
     a = lab.host("a")
     a.daemon.start("--discovery", "off")

@@ -272,7 +272,6 @@ static void one_cause_cannot_fill_the_disk(void **state)
 		if (i == 1000 + LOG_A_MINUTE_MAX - 1)
 			wall_ns += INT64_C(60000000000);
 		log_info("peer %d came and went", i);
-		/* Debug is asked for: all of it. */
 		log_debug("dropped by the level");
 	}
 	/* The minute's, the note of how many were left out, and the first of the next minute. */
@@ -281,10 +280,32 @@ static void one_cause_cannot_fill_the_disk(void **state)
 	log_warn("another cause");
 	assert_int_equal(seen_count, LOG_A_MINUTE_MAX + 3);
 	log_set_level(LOG_DEBUG);
-	for (int i = 0; i < 2 * LOG_A_MINUTE_MAX; i++)
-		log_debug("all %d", i);
-	assert_int_equal(seen_count, 3 * LOG_A_MINUTE_MAX + 3);
+	for (int i = 0; i < LOG_DEBUG_A_MINUTE_MAX + 100; i++)
+		log_debug("many %d", i);
+	assert_int_equal(seen_count, LOG_A_MINUTE_MAX + 3 + LOG_DEBUG_A_MINUTE_MAX);
 }
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+/* Alternating between causes must not open the gate of any of them. */
+static void causes_whose_formats_share_a_place_are_told_apart(void **state)
+{
+	/* The table's size times a pointer's alignment apart. */
+	enum { FORMATS = 5, APART = 1021 * 8 };
+	static char formats[FORMATS][APART];
+
+	(void)state;
+	wall_ns = INT64_C(1850000000000000000);
+	clock_set_wall(fake_wall);
+	for (int f = 0; f < FORMATS; f++)
+		(void)snprintf(formats[f], sizeof(formats[f]), "cause %%d");
+	for (int i = 0; i < 2 * LOG_A_MINUTE_MAX; i++) {
+		for (int f = 0; f < FORMATS; f++)
+			log_write(LOG_INFO, formats[f], f);
+	}
+	assert_int_equal(seen_count, FORMATS * LOG_A_MINUTE_MAX);
+}
+#pragma GCC diagnostic pop
 
 static void inventing_keys_opens_no_gates(void **state)
 {
@@ -321,6 +342,7 @@ int main(void)
 		LOG_TEST(the_journal_gets_priorities_in_one_write),
 		LOG_TEST(the_journal_gets_fields_that_no_name_can_forge),
 		LOG_TEST(one_cause_cannot_fill_the_disk),
+		LOG_TEST(causes_whose_formats_share_a_place_are_told_apart),
 		LOG_TEST(others_get_time_and_level_in_one_write),
 		LOG_TEST(the_gate_closes_and_opens_after_a_minute),
 		LOG_TEST(inventing_keys_opens_no_gates),
