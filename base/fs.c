@@ -16,11 +16,19 @@
 /* openat2 says EAGAIN when a rename elsewhere made it unsure that ".." stayed beneath; each try is a fresh walk. */
 enum { OPEN_TRIES = 64 };
 
+static void close_keep_errno(int fd)
+{
+	int saved_errno = errno;
+
+	close(fd);
+	errno = saved_errno;
+}
+
 int fs_open(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
 	long fd = -1;
 
@@ -110,7 +118,6 @@ int fs_stat_at(int dirfd, const char *name, struct fs_stat *st)
 
 int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st)
 {
-	int saved_errno;
 	int fd;
 	int rc;
 
@@ -125,9 +132,7 @@ int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st)
 		return 0;
 	}
 	rc = fs_stat_fd(fd, st);
-	saved_errno = errno;
-	close(fd);
-	errno = saved_errno;
+	close_keep_errno(fd);
 	return rc;
 }
 
@@ -224,12 +229,43 @@ int fs_set_mtime_fd(int fd, int64_t mtime_ns)
 	return futimens(fd, times);
 }
 
+/* A name as it is, neither a symlink nor a mount followed: a way to change what the calls by name would follow. */
+static int open_as_it_is(int dirfd, const char *name)
+{
+	if (check_name(name) < 0)
+		return -1;
+	return fs_open(dirfd, name, O_PATH | O_NOFOLLOW, 0);
+}
+
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 {
 	struct timespec times[2];
+	int fd = open_as_it_is(dirfd, name);
+	int rc;
 
-	if (check_name(name) < 0)
+	if (fd < 0)
 		return -1;
 	fill_times(times, mtime_ns);
-	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
+	rc = utimensat(fd, "", times, AT_EMPTY_PATH);
+	close_keep_errno(fd);
+	return rc;
+}
+
+int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
+{
+	int fd = open_as_it_is(dirfd, name);
+	struct fs_stat st;
+	char path[40];
+	int rc = -1;
+
+	if (fd < 0)
+		return -1;
+	/* fchmod takes no such descriptor; its link in /proc leads to the very file. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fs_stat_fd(fd, &st) == 0) {
+		errno = EOPNOTSUPP;
+		rc = st.kind == S_IFLNK ? -1 : chmod(path, mode);
+	}
+	close_keep_errno(fd);
+	return rc;
 }

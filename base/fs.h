@@ -1,6 +1,6 @@
 /* The file system, beneath a directory and nowhere else. Paths are relative, '/'-separated bytes; every lookup goes
- * through openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS), so a symlink planted on the way is
- * an error (ELOOP), not a detour. All functions return 0 or an fd on success, -1 with errno otherwise. Any thread. */
+ * through openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV), so a symlink planted
+ * on the way is an error (ELOOP), not a detour, and so is what somebody mounted there (EXDEV). All functions return 0 or an fd on success, -1 with errno otherwise. Any thread. */
 #ifndef LANYARD_BASE_FS_H
 #define LANYARD_BASE_FS_H
 
@@ -46,9 +46,12 @@ int fs_pwrite_all(int fd, const void *buf, size_t n, int64_t offset);
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
 int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
 
-/* Nanosecond mtime (atime is left alone) of an open file, or of a name without following it. */
+/* Nanosecond mtime (atime is left alone) of an open file, or of a name: not of what a symlink there leads to, nor of what
+ * is mounted there (EXDEV). */
 int fs_set_mtime_fd(int fd, int64_t mtime_ns);
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
+/* The permission bits, likewise; EOPNOTSUPP for a symlink. The file need be neither readable nor writable. */
+int fs_set_mode_at(int dirfd, const char *name, mode_t mode);
 
 /* mkdir -p beneath dirfd; what it creates gets mode, less the umask. ENOTDIR or ELOOP when something else is there. */
 int fs_mkdirs(int dirfd, const char *path, mode_t mode);

@@ -86,7 +86,7 @@ static int walk_down(struct walk *w, const char *name)
 
 	if (fs_stat_fd(w->fd, &st) < 0)
 		return -1;
-	fd = openat(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = fs_open(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return -1;
 	close(w->fd);

@@ -220,7 +220,7 @@ static void apply_new(struct install_job *job, struct install_item *item, struct
 /* Sets a folder's mode through its own descriptor, so that nothing is followed. */
 static int set_dir_mode(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	int fd = openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = fs_open(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	int rc;
 
 	if (fd < 0 && errno == EACCES) {

@@ -73,8 +73,8 @@ static bool same_bytes(int a, int b)
 
 static bool same_files(struct folder *da, const char *a, struct folder *db, const char *b)
 {
-	int fa = openat(da->fd, a, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	int fb = openat(db->fd, b, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fa = fs_open(da->fd, a, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fb = fs_open(db->fd, b, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	bool same = fa >= 0 && fb >= 0 && same_bytes(fa, fb);
 
 	if (fa >= 0)
@@ -217,8 +217,8 @@ failed:
 
 int install_set_meta(struct folder *d, const char *name, const struct record *want)
 {
-	/* utimensat and this fchmodat leave a symlink alone that was planted a moment ago. */
-	while (want->kind != RECORD_SYMLINK && fchmodat(d->fd, name, want->mode, AT_SYMLINK_NOFOLLOW) < 0) {
+	/* Both leave a symlink or a mount alone that came a moment ago. */
+	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, want->mode) < 0) {
 		if (!folder_unlock(d))
 			return -1;
 	}

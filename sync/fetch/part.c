@@ -29,7 +29,7 @@ static int open_plain(int dir, const char *name, int flags)
 	struct fs_stat st;
 
 	/* A part that was finished, but not installed, may have a mode that keeps even its owner out. */
-	if (fd < 0 && errno == EACCES && fchmodat(dir, name, 0600, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fd < 0 && errno == EACCES && fs_set_mode_at(dir, name, 0600) == 0)
 		fd = fs_open(dir, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd >= 0 && (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG)) {
 		close(fd);

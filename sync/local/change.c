@@ -141,7 +141,7 @@ void change_write_gone(struct local *l, const char *path)
 	if (fresh.deleted || fresh.seq == 0)
 		goto clear_fresh;
 	if (fs_stat_beneath(l->ground->root, path, &st) < 0)
-		problem_add(l->problems, path, PROBLEM_FAILING, strerror(errno), l->scan.looks);
+		problem_add_errno(l->problems, path, errno, l->scan.looks);
 	else if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK)
 		look_again(l, path);
 	else
@@ -359,25 +359,11 @@ static const char *special_name(uint32_t kind)
 	}
 }
 
-static enum problem_kind error_kind(int error)
-{
-	return error == EXDEV || error == ENAMETOOLONG || error == EFBIG ? PROBLEM_SKIPPED : PROBLEM_FAILING;
-}
-
-static const char *error_text(int error)
-{
-	if (error == EXDEV)
-		return "another file system is mounted here: what is in it is not synced";
-	if (error == ENAMETOOLONG)
-		return path_verdict_text(PATH_LONG);
-	return strerror(error);
-}
-
 bool change_is_too_long(struct local *l, const char *path)
 {
 	if (strlen(path) <= RECORD_PATH_MAX)
 		return false;
-	problem_add(l->problems, path, error_kind(ENAMETOOLONG), error_text(ENAMETOOLONG), l->scan.looks);
+	problem_add_errno(l->problems, path, ENAMETOOLONG, l->scan.looks);
 	return true;
 }
 
@@ -393,7 +379,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		return;
 	}
 	if (k->error != 0)
-		problem_add(l->problems, k->path, error_kind(k->error), error_text(k->error), look);
+		problem_add_errno(l->problems, k->path, k->error, look);
 	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
 		return;
 	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)
@@ -471,9 +457,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
 		break;
 	case HASH_FAILED:
-		problem_add(l->problems, f->path, error_kind(f->error),
-		            f->error == EFBIG ? "larger than a file that can be synced" : strerror(f->error),
-		            l->scan.looks);
+		problem_add_errno(l->problems, f->path, f->error, l->scan.looks);
 		break;
 	}
 }

@@ -29,11 +29,11 @@ struct small_job {
 int hash_open(int dirfd, const char *name)
 {
 	/* O_NONBLOCK: what was a file may be a FIFO by now. */
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-	int fd = openat(dirfd, name, flags | O_NOATIME);
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+	int fd = fs_open(dirfd, name, flags | O_NOATIME, 0);
 
 	if (fd < 0 && errno == EPERM)
-		fd = openat(dirfd, name, flags);
+		fd = fs_open(dirfd, name, flags, 0);
 	return fd;
 }
 

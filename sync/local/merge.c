@@ -219,7 +219,7 @@ bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t
 	}
 	if (b->error != 0) {
 		/* Nothing can be said of any of it. */
-		problem_add(l->problems, m->under, PROBLEM_FAILING, strerror(b->error), m->look);
+		problem_add_errno(l->problems, m->under, b->error, m->look);
 		return true;
 	}
 	for (unsigned i = 1; *at < b->n && l->error == NULL; i++) {

@@ -1,6 +1,7 @@
 /* Problems by path: see problem.h. */
 #include "sync/local/problem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -84,6 +85,24 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 	if (log_allow("local problem", LOG_A_MINUTE))
 		log_about(LOG_WARN, &(struct log_about){ .group = share_group(p->share), .file = path },
 		          "%s: not synced: %s", path, reason);
+}
+
+static const char *error_text(int error)
+{
+	if (error == EXDEV)
+		return "another file system is mounted here: what is in it is not synced";
+	if (error == ENAMETOOLONG)
+		return path_verdict_text(PATH_LONG);
+	if (error == EFBIG)
+		return "larger than a file that can be synced";
+	return strerror(error);
+}
+
+void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look)
+{
+	bool skipped = error == EXDEV || error == ENAMETOOLONG || error == EFBIG;
+
+	problem_add(p, path, skipped ? PROBLEM_SKIPPED : PROBLEM_FAILING, error_text(error), look);
 }
 
 void problem_clear(struct problems *p, const char *path)

@@ -20,6 +20,8 @@ void problem_free(struct problems *p);
 enum problem_kind { PROBLEM_SKIPPED, PROBLEM_FAILING };
 /* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look);
+/* The same, for an errno of looking at it or reading it. */
+void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look);
 /* It has none. Cheap when there are no problems at all. */
 void problem_clear(struct problems *p, const char *path);
 /* It may still have it. */

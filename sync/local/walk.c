@@ -158,7 +158,7 @@ static void look(const struct ground *g, int dirfd, const char *name, struct bat
 		else
 			l->error = errno;
 		free(target);
-	} else if (l->st.kind == S_IFDIR && (mounted || l->st.dev != g->dev)) {
+	} else if (mounted || (l->st.kind == S_IFDIR && l->st.dev != g->dev)) {
 		l->error = EXDEV;
 	}
 }
@@ -350,7 +350,7 @@ static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
 {
 	size_t path_len = strlen(w->path);
 	uint32_t count;
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = fs_open(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	if (fd < 0) {
 		l->error = errno;

@@ -180,8 +180,8 @@ static int copy_bytes(int from, int to)
 
 static int copy_file(int shard, const struct kept_version *v, int dirfd, const char *name)
 {
-	int from = openat(shard, v->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	int fd = from >= 0 ? openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+	int from = fs_open(shard, v->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fd = from >= 0 ? fs_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) : -1;
 	int rc = -1;
 
 	if (fd >= 0 && copy_bytes(from, fd) == 0 && fchmod(fd, v->st.mode) == 0 &&
