@@ -101,10 +101,11 @@ struct local {
 	struct loop_timer *retry_timer;
 	struct loop_timer *problem_timer;
 	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */
-	char *error;             /* why LOCAL_ERROR; NULL: none */
-	bool failed;             /* error is new: the end of the turn drops what is under way */
-	char *watch_problem;     /* why not all is watched; NULL: all is */
-	int64_t rescan_now_s;    /* the time between full scans in force */
+	uint8_t mounts[32];   /* digest of the table of mounts when covered paths were last looked at; zero: not yet */
+	char *error;          /* why LOCAL_ERROR; NULL: none */
+	bool failed;          /* error is new: the end of the turn drops what is under way */
+	char *watch_problem;  /* why not all is watched; NULL: all is */
+	int64_t rescan_now_s; /* the time between full scans in force */
 	bool told_overflow, told_limit;
 	enum local_state told_state;
 	bool told_idle;

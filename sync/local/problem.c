@@ -27,6 +27,7 @@ struct problems {
 	struct problem *all;
 	int64_t more;    /* those that found no room since the last recount */
 	int64_t failing; /* of all */
+	int64_t covered; /* of all */
 };
 
 struct problems *problem_new(const struct share *share)
@@ -41,6 +42,7 @@ static void drop(struct problems *p, struct problem *x)
 {
 	HASH_DEL(p->all, x);
 	p->failing -= x->kind == PROBLEM_FAILING;
+	p->covered -= x->kind == PROBLEM_COVERED;
 	free(x->reason);
 	free(x);
 }
@@ -81,6 +83,7 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 	x->look = look;
 	x->kind = kind;
 	p->failing += kind == PROBLEM_FAILING;
+	p->covered += kind == PROBLEM_COVERED;
 	HASH_ADD_STR(p->all, path, x);
 	if (log_allow("local problem", LOG_A_MINUTE))
 		log_about(LOG_WARN, &(struct log_about){ .group = share_group(p->share), .file = path },
@@ -100,9 +103,13 @@ static const char *error_text(int error)
 
 void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look)
 {
-	bool skipped = error == EXDEV || error == ENAMETOOLONG || error == EFBIG;
+	enum problem_kind kind = PROBLEM_FAILING;
 
-	problem_add(p, path, skipped ? PROBLEM_SKIPPED : PROBLEM_FAILING, error_text(error), look);
+	if (error == EXDEV)
+		kind = PROBLEM_COVERED;
+	else if (error == ENAMETOOLONG || error == EFBIG)
+		kind = PROBLEM_SKIPPED;
+	problem_add(p, path, kind, error_text(error), look);
 }
 
 void problem_clear(struct problems *p, const char *path)
@@ -162,12 +169,18 @@ int64_t problem_failing(const struct problems *p)
 	return p->failing;
 }
 
-void problem_each_failing(const struct problems *p, void (*fn)(void *arg, const char *path), void *arg)
+int64_t problem_passing(const struct problems *p)
+{
+	return p->failing + p->covered;
+}
+
+void problem_each_of(const struct problems *p, enum problem_kind kind, void (*fn)(void *arg, const char *path),
+                     void *arg)
 {
 	const struct problem *x;
 
 	for (x = p->all; x != NULL; x = x->hh.next)
-		if (x->kind == PROBLEM_FAILING)
+		if (x->kind == kind)
 			fn(arg, x->path);
 }
 

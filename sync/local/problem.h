@@ -15,9 +15,9 @@ enum { PROBLEM_MAX = 10000 };
 /* share: whose they are, for the log; must outlive them. */
 struct problems *problem_new(const struct share *share);
 void problem_free(struct problems *p);
-/* SKIPPED is never synced, by its nature. FAILING should be, and will be when its cause goes away: until then the share
- * is not in sync. */
-enum problem_kind { PROBLEM_SKIPPED, PROBLEM_FAILING };
+/* SKIPPED is never synced, by its nature; COVERED not as long as something is mounted there. FAILING should be, and will be
+ * when its cause goes away: until then the share is not in sync. */
+enum problem_kind { PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FAILING };
 /* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look);
 /* The same, for an errno of looking at it or reading it. */
@@ -35,8 +35,11 @@ bool problem_under(const struct problems *p, const char *path);
 int64_t problem_count(const struct problems *p);
 /* Those that are FAILING. */
 int64_t problem_failing(const struct problems *p);
-/* Calls fn for each that is FAILING. fn may not change problems. */
-void problem_each_failing(const struct problems *p, void (*fn)(void *arg, const char *path), void *arg);
+/* Those that are COVERED or FAILING. */
+int64_t problem_passing(const struct problems *p);
+/* Calls fn for each of one kind. fn may not change problems. */
+void problem_each_of(const struct problems *p, enum problem_kind kind, void (*fn)(void *arg, const char *path),
+                     void *arg);
 /* false when fn returned false. */
 bool problem_each(const struct problems *p,
                   bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg);

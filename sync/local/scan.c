@@ -12,8 +12,6 @@ enum {
 	HASH_BACKLOG = 4096, /* files waiting to be hashed: no more are looked for until they are fewer */
 	MOVES_MAX = 20000,
 	QUEUE_MAX = 20000, /* walks waiting: above that, a full scan does it all */
-	PROBLEM_MS = 1000, /* until what could not be read is looked at again; twice as long each time */
-	PROBLEM_MAX_MS = 30000,
 };
 
 /* One job: a step of a walk, or single paths. */
@@ -401,39 +399,6 @@ void scan_pump(struct local *l)
 		begin_part(l);
 	else if (s->full == NULL && !s->full_ended && s->full_wanted)
 		begin_full(l);
-}
-
-/* --- what could not be read --- */
-
-static void look_at_problem(void *arg, const char *path)
-{
-	struct local *l = arg;
-
-	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_NOW);
-}
-
-/* The wait begins anew only when a whole one has passed without a problem, so that one that comes and goes is not read over and
- * over. */
-void scan_problems_due(void *arg)
-{
-	struct local *l = arg;
-
-	if (problem_failing(l->problems) == 0) {
-		l->problem_wait_ms = 0;
-		return;
-	}
-	problem_each_failing(l->problems, look_at_problem, l);
-	l->problem_wait_ms = l->problem_wait_ms * 2 < PROBLEM_MAX_MS ? l->problem_wait_ms * 2 : PROBLEM_MAX_MS;
-	loop_timer_start(l->problem_timer, l->problem_wait_ms, 0);
-}
-
-/* Descriptors run out and are free again, a disk errs once: no event tells of it. */
-void scan_plan_problems(struct local *l)
-{
-	if (l->problem_wait_ms != 0 || l->error != NULL || problem_failing(l->problems) == 0)
-		return;
-	l->problem_wait_ms = PROBLEM_MS;
-	loop_timer_start(l->problem_timer, l->problem_wait_ms, 0);
 }
 
 /* --- the whole --- */
