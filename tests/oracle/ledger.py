@@ -18,7 +18,8 @@ class Ledger:
         """base(path): the path whose conflict copy this is, or the path itself."""
         self.base = base
         self.known, self.live, self.puts = {EMPTY: "nothing"}, set(), collections.Counter()
-        self.states, self.folders = collections.defaultdict(set), set()
+        # (mode, mtime) that users gave to a content, and to whatever stood at a path: modes merge where deeds have crossed
+        self.states, self.at_path, self.folders = collections.defaultdict(set), collections.defaultdict(set), set()
         self.latest, self.crossed = {}, set()
         self.blind, self.moved, self.story, self.owed = set(), set(), [], set()
 
@@ -36,6 +37,8 @@ class Ledger:
         if self.latest.get(path) != saw:
             self.crossed.add(path)
         self.latest[path] = left
+        if left:
+            self.at_path[path].add(left[1:])
 
     def put(self, content, path, mode, mtime):
         """Where there was nothing, or what took() has just been told of."""
@@ -91,11 +94,11 @@ class Ledger:
         if base == path and entry.data != EMPTY and not self._may_stand(pair):
             return [Complaint("came back", path, "%s was replaced or deleted: %s" % (
                 entry.data[:12], self.known[entry.data]))]
-        states = self.states[entry.data]
-        if entry.kind == "file" and states and (entry.mode not in {m for m, _ in states}
-                                                or entry.mtime not in {t for _, t in states}):
+        given = self.states[entry.data] | (self.at_path[base] if base in self.crossed else set())
+        if entry.kind == "file" and self.states[entry.data] and (entry.mode not in {m for m, _ in given}
+                                                                 or entry.mtime not in {t for _, t in given}):
             return [Complaint("metadata", path, "mode %o, mtime %d; users gave %s" % (
-                entry.mode, entry.mtime, sorted(states)))]
+                entry.mode, entry.mtime, sorted(("%o" % m, t) for m, t in given)))]
         return []
 
     def _may_stand(self, pair):

@@ -25,11 +25,12 @@ class Round:
         self.cables = Cables(self.hosts, script.apart)
         self.users = Users(script.seed, self.hosts, self.ledger, self.locks)
         self.frozen, self.paused = set(), set()
-        self.complaints, self.reader, self.numbers = [], None, {}
+        self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
 
     def run(self):
         """Play, mend, judge; the complaints are in self.complaints."""
         self.thing.form()
+        self.version = self.thing.version()
         with Reader(self.hosts, self.ledger, self.locks, self.thing.is_own) as self.reader:
             try:
                 self.play()

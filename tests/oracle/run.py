@@ -49,6 +49,7 @@ def options():
     ask.add_argument("--length", type=int, default=LENGTH, help="steps of a script")
     ask.add_argument("--hosts", type=int, help="3 to 5 are drawn otherwise")
     ask.add_argument("--only", type=numbers, help="steps to play, the others are left out")
+    ask.add_argument("--without", default="", help="deeds and blows to leave out: tofile,tofolder,link")
     ask.add_argument("--on", default="lanyard", choices=("lanyard", "syncthing"))
     ask.add_argument("--go-on", action="store_true", help="count failures and go on")
     ask.add_argument("--json", help="append a line for each round to this file")
@@ -60,14 +61,15 @@ def play_one(o, seed):
     script = scripts.make(seed, o.length, o.hosts)
     if o.only:
         script = scripts.only(script, o.only)
+    script = scripts.without(script, o.without.split(","))
     said = []
     start = time.monotonic()
     one = rounds.play(thing(o.on), script, lambda r: said.append(r.report() if r.complaints else ""))
     found = collections.Counter(c.kind for c in one.complaints)
-    line = {"on": o.on, "seed": seed, "hosts": script.hosts, "seconds": round(time.monotonic() - start, 1),
+    line = {"on": o.on, "version": one.version, "seed": seed, "without": o.without, "hosts": script.hosts, "seconds": round(time.monotonic() - start, 1),
             **one.numbers, "found": found}
     print("seed %d: %s" % (seed, ", ".join("%s %s" % (v if not isinstance(v, float) else "%.1f" % v, k)
-                                           for k, v in line.items() if k not in ("on", "seed"))), flush=True)
+                                           for k, v in line.items() if k not in ("on", "version", "seed", "without"))), flush=True)
     if o.show:
         print("\n".join("  %3d %s" % s[:2] for s in one.ledger.story))
     if one.complaints:

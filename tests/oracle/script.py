@@ -33,6 +33,9 @@ BLOWS = {
     "kill": (6, ""), "end": (2, ""), "freeze": (4, ""), "pause": (2, ""),
     "cut": (4, ""), "carrier": (2, ""), "split": (3, "side"), "deaf": (3, "of"), "heal": (5, ""),
 }
+KILLS, CABLES = ("kill", "end", "freeze"), ("cut", "carrier", "split", "deaf", "heal")
+SORTS = (BLOWS, BLOWS, BLOWS, KILLS, KILLS, CABLES, ("kill",), ())
+SLOW, QUICK = (0, 0, 0, 0, 0.005, 0.02, 0.1, 0.4), (0, 0, 0, 0.001, 0.005, 0.02)
 
 
 def _drawer(rng, hosts):
@@ -48,19 +51,21 @@ def _drawer(rng, hosts):
 def make(seed, length, hosts=None):
     """The script of a seed; hosts is 3 to 5, drawn as well when not given."""
     rng = random.Random(seed)
-    drawn = rng.choice((3, 3, 3, 4, 5))
+    drawn = rng.choice((3, 3, 4, 5))
     hosts = hosts or drawn
     # Sometimes the members are a chain: each knows of the far ones through others alone.
     apart = set()
     if rng.random() < 0.25:
         apart = {(i, j) for i in range(hosts) for j in range(i + 2, hosts)}
-    verbs = {**DEEDS, **BLOWS}
-    names, weights = list(verbs), [verbs[v][0] for v in verbs]
+    blows = rng.choice(SORTS)
+    weights = {**{v: w for v, (w, _) in DEEDS.items()}, **{v: BLOWS[v][0] for v in blows}}
+    # Some users are three times as many, and quick: agents hardly keep up with them.
+    waits, times = rng.choice(((SLOW, 1), (SLOW, 1), (QUICK, 3)))
     draw, steps = _drawer(rng, hosts), []
-    for number in range(length):
-        verb = rng.choices(names, weights)[0] if number >= OPENING else "put"
-        args = {what: draw[what]() for what in verbs[verb][1].split()}
-        wait = rng.choice((0, 0, 0, 0, 0.005, 0.02, 0.1, 0.4))
+    for number in range(length * times):
+        verb = rng.choices(list(weights), list(weights.values()))[0] if number >= OPENING else "put"
+        args = {what: draw[what]() for what in {**DEEDS, **BLOWS}[verb][1].split()}
+        wait = rng.choice(waits)
         if verb in BLOWS:
             wait += rng.choice((0, 0, 0.05, 0.5))
         steps.append(Step(number, wait, verb, rng.randrange(hosts), args))
@@ -70,6 +75,11 @@ def make(seed, length, hosts=None):
 def only(script, numbers):
     """The same script with these steps alone."""
     return script._replace(steps=[s for s in script.steps if s.number in numbers])
+
+
+def without(script, verbs):
+    """The same script, these deeds and blows left out."""
+    return script._replace(steps=[s for s in script.steps if s.verb not in verbs])
 
 
 def data(seed, serial, size):

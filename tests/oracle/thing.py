@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import time
 
 import netlab
@@ -132,7 +133,7 @@ class Lanyard(Thing):
 
     def running(self, host):
         daemon = host.daemon
-        if daemon.proc.poll() not in (None, 0, -9):
+        if daemon.proc.poll() not in (None, 0, -signal.SIGKILL, -signal.SIGTERM):
             raise Ended("lanyardd of %s ended with %d\n%s" % (host.name, daemon.proc.returncode, daemon.tail()))
         return daemon.running()
 
@@ -146,7 +147,9 @@ class Lanyard(Thing):
         try:
             host.daemon.stop()
         except netlab.LabError as e:
-            raise Ended(str(e)) from e
+            # One that was started a moment before may not have taken the signal over yet.
+            if host.daemon.proc.returncode != -signal.SIGTERM:
+                raise Ended(str(e)) from e
 
     def kill(self, host):
         host.daemon.kill9()
