@@ -24,7 +24,7 @@ class Round:
         self.locks = [threading.Lock() for _ in self.hosts]
         self.cables = Cables(self.hosts, script.apart)
         self.users = Users(script.seed, self.hosts, self.ledger, self.locks)
-        self.frozen, self.paused = set(), set()
+        self.frozen, self.paused, self.aside = set(), set(), []
         self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
 
     def run(self):
@@ -151,7 +151,8 @@ class Round:
         if not self.complaints:
             for text in self.thing.complaints():
                 self.complain("dishonest", None, text)
-        self.numbers.update(superfluous=len(self.ledger.superfluous(together)), aside=len(self.ledger.set_aside(together, kept)),
+        self.aside = self.ledger.set_aside(together, kept)
+        self.numbers.update(superfluous=len(self.ledger.superfluous(together)), aside=len(self.aside),
                             copies=sum(self.thing.base(p) != p for p in together), contents=len(self.ledger.owed),
                             operations=self.users.done, samples=self.reader.samples,
                             blows=sum(text.startswith("-- ") for _, text, _, _ in self.ledger.story))
@@ -168,6 +169,11 @@ class Round:
         words = [c.path for c in self.complaints if c.path]
         out += [self.thing.tail(h, words + ["error", "warning"] if words else ()) for h in self.hosts]
         return "\n".join(out)
+
+    def notes(self):
+        """Of contents that are in versions alone though no user took them away: no complaint, but worth a look."""
+        return "\n".join("aside: %s: %s\n%s" % (p, c[:12], self.ledger.story_of(Complaint("aside", p, c[:12])))
+                         for c, p in self.aside)
 
     def _holds(self, host, path):
         base = self.thing.base(path)

@@ -72,6 +72,7 @@ def play_one(o, seed):
                                            for k, v in line.items() if k not in ("on", "version", "seed", "without"))), flush=True)
     if o.show:
         print("\n".join("  %3d %s" % s[:2] for s in one.ledger.story))
+        print(one.notes())
     if one.complaints:
         print(said[0], flush=True)
     if o.json:
