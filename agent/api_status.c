@@ -1,7 +1,10 @@
 /* How things are: status, peers, downloads. Each is one small document. */
 #include "agent/api_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_PROBLEMS = 1000 }; /* listed a group */
 
@@ -26,6 +29,12 @@ static json_t *counters(const struct engine_status *s)
 	                 (json_int_t)f->files_renamed);
 }
 
+/* What the agent, as the user it is and in the sandbox it is in, may not do in the share; NULL: nothing. */
+static const char *share_problem(const struct engine *e)
+{
+	return faccessat(AT_FDCWD, engine_share_path(e), R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? strerror(errno) : NULL;
+}
+
 static bool add_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
@@ -34,14 +43,16 @@ static bool add_group(void *arg, struct engine *e)
 	engine_status(e, &s);
 	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
 	json_array_append_new(
-		arg, json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-	                       "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
-	                       api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
-	                       api_message(s.error), "in_sync", (int)s.in_sync, "waits_for", api_message(s.waits_for),
-	                       "files", (json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs, "bytes",
-	                       (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted", (json_int_t)s.wanted,
-	                       "wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
-	                       (json_int_t)s.held, "problems", problems, "counters", counters(&s)));
+		arg,
+		json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+	                  "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
+	                  api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
+	                  api_message(s.error), "in_sync", (int)s.in_sync, "waits_for", api_message(s.waits_for),
+	                  "files", (json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs, "bytes",
+	                  (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted", (json_int_t)s.wanted,
+	                  "wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
+	                  (json_int_t)s.held, "problems", problems, "counters", counters(&s), "share_problem",
+	                  api_message(share_problem(e))));
 	return true;
 }
 

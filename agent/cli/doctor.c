@@ -85,7 +85,10 @@ static void check_group(struct doctor *d, const json_t *group)
 	char *check = mem_printf("group %s", name);
 
 	if (error != NULL)
-		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error), NULL);
+		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error),
+		             mem_strdup(
+				     "when the cause is gone it goes on by itself; what is found of the share and its "
+				     "disk comes next"));
 	else if (problems > 0)
 		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%zu files cannot be synced", problems),
 		             mem_strdup("`lanyard status` lists them with the reasons"));
@@ -101,7 +104,7 @@ static void check_group(struct doctor *d, const json_t *group)
 	                   ? json_string_value(json_object_get(group, "state"))
 	                   : "",
 	           "joining") != 0) {
-		doctor_check_share(d, name, share);
+		doctor_check_share(d, group, name, share);
 		doctor_check_disk(d, name, share);
 	}
 	free(check);
@@ -158,6 +161,7 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	d.status = status;
 
 	check_agent(&d);
+	doctor_check_settings(&d);
 	doctor_check_home(&d);
 	check_discovery(&d);
 	doctor_check_network(&d);

@@ -23,6 +23,9 @@ void doctor_check_port(struct doctor *d);
 void doctor_check_inotify(struct doctor *d);
 void doctor_check_clock(struct doctor *d);
 void doctor_check_disk(struct doctor *d, const char *what, const char *path);
-void doctor_check_share(struct doctor *d, const char *group, const char *path);
+/* group: what the agent says of it. */
+void doctor_check_share(struct doctor *d, const json_t *group, const char *name, const char *path);
+/* Mistakes in the settings, while they can be read; and when no agent runs, whether somebody else has its port. */
+void doctor_check_settings(struct doctor *d);
 
 #endif

@@ -1,11 +1,13 @@
 /* What can hinder on this host, whether an agent runs or not: home, network, port, inotify, clock, disk, shares. */
 #include "agent/cli/doctor.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +19,21 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/format.h"
+#include "agent/config.h"
 #include "base/mem.h"
 
-enum { ENOUGH_PERCENT = 5, ENOUGH_INODES = 1000, SPARE_WATCHES = 1000 };
+enum {
+	ENOUGH_PERCENT = 5,
+	ENOUGH_INODES = 1000,
+	SPARE_WATCHES = 1000,
+	CONNECT_MS = 1000,
+	MAX_TRIES = 3, /* addresses of ours */
+};
 
 static const int64_t enough_bytes = 256 << 20;
-/* No clock of a host that runs this is earlier: 2024-01-01. */
+/* No clock of a host that runs this is earlier: 2024-01-01; nor earlier than this program, as it was installed. */
 static const int64_t earliest = 1704067200;
+static const int64_t ten_years = INT64_C(3653) * 86400;
 
 void doctor_check_home(struct doctor *d)
 {
@@ -124,6 +134,77 @@ static int listens(const char *file, int64_t port)
 	return found;
 }
 
+/* 0 when a connection to this address of our own comes about, else what the attempt says. */
+static int try_connect(const struct sockaddr *addr, socklen_t len)
+{
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t n = sizeof(int);
+	int error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (connect(fd, addr, len) < 0 && errno != EINPROGRESS)
+		error = errno;
+	else if (poll(&p, 1, CONNECT_MS) == 0)
+		error = ETIMEDOUT;
+	else
+		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n);
+	close(fd);
+	return error;
+}
+
+/* A firewall that lets nobody in most often stops ourselves as well. Tries the host's IPv4 addresses; returns the first
+ * that does not answer, as text, or NULL. Fresh. */
+static char *blocked_at(int64_t port)
+{
+	struct ifaddrs *all = NULL;
+	char *blocked = NULL;
+	int tries = 0;
+
+	if (getifaddrs(&all) < 0)
+		return NULL;
+	for (struct ifaddrs *i = all; i != NULL && blocked == NULL && tries < MAX_TRIES; i = i->ifa_next) {
+		struct sockaddr_in to;
+		char text[INET_ADDRSTRLEN];
+		int error;
+
+		if ((i->ifa_flags & IFF_LOOPBACK) != 0 || (i->ifa_flags & IFF_UP) == 0 || i->ifa_addr == NULL ||
+		    i->ifa_addr->sa_family != AF_INET)
+			continue;
+		memcpy(&to, i->ifa_addr, sizeof(to));
+		to.sin_port = htons((uint16_t)port);
+		error = try_connect((const struct sockaddr *)&to, sizeof(to));
+		tries++;
+		/* Refused: it listens on another address, as it was told. */
+		if (error != 0 && error != ECONNREFUSED)
+			blocked = mem_printf("%s: %s", inet_ntop(AF_INET, &to.sin_addr, text, sizeof(text)),
+			                     strerror(error));
+	}
+	freeifaddrs(all);
+	return blocked;
+}
+
+static void check_firewall(struct doctor *d, int64_t port)
+{
+	char *blocked = blocked_at(port);
+
+	if (blocked != NULL)
+		doctor_found(d, "port", DOCTOR_BAD,
+		             mem_printf("TCP port %" PRId64 " is listened on, but not let through at %s", port,
+		                        blocked),
+		             mem_printf("ufw allow lanyard, or firewall-cmd --add-service=lanyard, or let TCP port "
+		                        "%" PRId64 " and UDP port 5353 through in another way (nft list ruleset)",
+		                        port));
+	else
+		doctor_found(d, "port", DOCTOR_OK,
+		             mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it through, and UDP "
+		                        "port 5353",
+		                        port),
+		             NULL);
+	free(blocked);
+}
+
 void doctor_check_port(struct doctor *d)
 {
 	int64_t port = d->status != NULL ? cli_number(d->status, "port") : 0;
@@ -135,11 +216,7 @@ void doctor_check_port(struct doctor *d)
 	v4 = listens("/proc/net/tcp", port);
 	v6 = listens("/proc/net/tcp6", port);
 	if (v4 > 0 || v6 > 0)
-		doctor_found(d, "port", DOCTOR_OK,
-		             mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it "
-		                        "through, and UDP port 5353",
-		                        port),
-		             NULL);
+		check_firewall(d, port);
 	else if (v4 == 0 || v6 == 0)
 		doctor_found(
 			d, "port", DOCTOR_NOTE, mem_printf("nobody listens on TCP port %" PRId64 " here", port),
@@ -147,6 +224,35 @@ void doctor_check_port(struct doctor *d)
 				"does the agent run in another network namespace? Then run this there; else restart it"));
 	else
 		doctor_found(d, "port", DOCTOR_NOTE, mem_strdup("/proc/net/tcp cannot be read"), NULL);
+}
+
+void doctor_check_settings(struct doctor *d)
+{
+	const struct options none = { 0 };
+	struct config c;
+	char *why = NULL;
+	int64_t port = 0;
+
+	if (config_load(&c, d->home, &none, &why) < 0) {
+		doctor_found(d, "settings", DOCTOR_BAD, mem_strdup(why),
+		             mem_strdup(
+				     "mend that (lanyard.conf(5)), then restart or reload lanyardd; run this as root "
+				     "if it is only that you may not read it"));
+	} else if (d->status == NULL) {
+		const char *colon = strrchr(c.listen, ':');
+
+		if (args_number(colon != NULL ? colon + 1 : c.listen, 1, 65535, &port) == 0 &&
+		    (listens("/proc/net/tcp", port) > 0 || listens("/proc/net/tcp6", port) > 0))
+			doctor_found(d, "port", DOCTOR_BAD,
+			             mem_printf("another program listens on TCP port %" PRId64
+			                        ": lanyardd cannot start",
+			                        port),
+			             mem_printf("end that program (ss -ltnp sport = :%" PRId64
+			                        " names it), or set another `listen` in lanyard.conf",
+			                        port));
+	}
+	free(why);
+	config_free(&c);
 }
 
 /* --- kernel limits, clock --- */
@@ -169,12 +275,18 @@ static int64_t read_number(const char *path)
 void doctor_check_inotify(struct doctor *d)
 {
 	int64_t watches = read_number("/proc/sys/fs/inotify/max_user_watches");
+	int64_t here = read_number("/proc/sys/user/max_inotify_watches"); /* of a container, as a rule */
+	const char *sysctl = "fs.inotify.max_user_watches";
 	int64_t needed = 0;
 	json_t *group;
 	size_t i;
 
 	json_array_foreach(json_object_get(d->status, "groups"), i, group)
 		needed += cli_number(group, "dirs") + 1;
+	if (here >= 0 && here < watches) {
+		watches = here;
+		sysctl = "user.max_inotify_watches";
+	}
 	if (watches < 0)
 		doctor_found(d, "inotify", DOCTOR_NOTE,
 		             mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
@@ -183,8 +295,7 @@ void doctor_check_inotify(struct doctor *d)
 		             mem_printf("%" PRId64 " folders are to be watched, and all of this user's "
 		                        "programs together may watch %" PRId64,
 		                        needed, watches),
-		             mem_printf("sysctl fs.inotify.max_user_watches=%" PRId64
-		                        ", and put it into /etc/sysctl.d/lanyard.conf",
+		             mem_printf("sysctl %s=%" PRId64 ", and put it into /etc/sysctl.d/lanyard.conf", sysctl,
 		                        (needed + SPARE_WATCHES) * 2));
 	else
 		doctor_found(d, "inotify", DOCTOR_OK,
@@ -195,20 +306,24 @@ void doctor_check_inotify(struct doctor *d)
 void doctor_check_clock(struct doctor *d)
 {
 	struct timex t = { .modes = 0 };
-	char now[FORMAT_MAX];
+	int64_t now = (int64_t)time(NULL), made = earliest;
+	char text[FORMAT_MAX];
+	struct stat st;
 
-	format_time(now, (int64_t)time(NULL));
-	if ((int64_t)time(NULL) < earliest)
-		doctor_found(d, "clock", DOCTOR_BAD,
-		             mem_printf("it says %s, which is past: invites do not work, and conflicts "
-		                        "have the wrong winner",
-		                        now),
-		             mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
+	if (stat("/proc/self/exe", &st) == 0 && st.st_mtime > made)
+		made = st.st_mtime;
+	format_time(text, now);
+	if (now < made || now > made + ten_years)
+		doctor_found(
+			d, "clock", DOCTOR_BAD,
+			mem_printf("it says %s, which %s: invites do not work, and conflicts have the wrong winner",
+		                   text, now < made ? "is past" : "can hardly be"),
+			mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
 	else if (adjtimex(&t) == TIME_ERROR)
-		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it says %s; nothing keeps it in step", now),
+		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it says %s; nothing keeps it in step", text),
 		             mem_strdup("timedatectl set-ntp true, unless another service sets it"));
 	else
-		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it says %s", now), NULL);
+		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it says %s", text), NULL);
 }
 
 /* --- disk --- */
@@ -223,7 +338,8 @@ void doctor_check_disk(struct doctor *d, const char *what, const char *path)
 
 	if (statvfs(path, &s) < 0) {
 		if (errno != ENOENT || d->status != NULL)
-			doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)), NULL);
+			doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
+			             mem_strdup("mount or restore it"));
 		free(check);
 		return;
 	}
@@ -245,21 +361,43 @@ void doctor_check_disk(struct doctor *d, const char *what, const char *path)
 	free(check);
 }
 
-void doctor_check_share(struct doctor *d, const char *group, const char *path)
+/* The agent may be another user than we are, and the service manager may let it see and write less. */
+static void agents_share(struct doctor *d, const char *check, const char *path, const char *problem)
 {
-	char *check = mem_printf("share of %s", group);
+	static const char manual[] =
+		"if it runs as a service, its sandbox keeps it out: systemctl edit %s, and add the lines "
+		"[Service] and %s%s, then systemctl restart %s";
+	bool hidden = strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0;
+	bool ours = access(path, R_OK | W_OK | X_OK) == 0;
+	const char *unit = strcmp(d->home, "/var/lib/lanyard") == 0 ? "lanyardd" : "lanyardd@USER";
+	char *text = mem_printf("the agent may not read and write %s: %s", path, problem);
+	char *cure = NULL;
+
+	if (ours && strcmp(problem, strerror(EROFS)) == 0)
+		cure = mem_printf(manual, unit, "ReadWritePaths=", path, unit);
+	else if (ours && hidden)
+		cure = mem_printf(manual, unit, "ProtectHome=no and ReadWritePaths=", path, unit);
+	else if (strcmp(problem, strerror(EROFS)) == 0)
+		cure = mem_strdup("mount it read-write; the kernel's log may say why it is not");
+	else if (strcmp(problem, strerror(ENOENT)) == 0)
+		cure = mem_strdup("mount or restore it; nothing is taken for deleted meanwhile");
+	else
+		cure = mem_strdup("give the agent's user read, write and search permission");
+	doctor_found(d, check, DOCTOR_BAD, text, cure);
+}
+
+void doctor_check_share(struct doctor *d, const json_t *group, const char *name, const char *path)
+{
+	const char *problem = json_string_value(json_object_get(group, "share_problem"));
+	char *check = mem_printf("share of %s", name);
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
-		             mem_strdup("mount or restore it; nothing is taken for deleted meanwhile"));
-	else if (!S_ISDIR(st.st_mode))
+	if (problem != NULL)
+		agents_share(d, check, path, problem);
+	else if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
 		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is no folder", path),
 		             mem_strdup("move away what is there"));
-	else if (access(path, R_OK | W_OK | X_OK) < 0)
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s: %s", path, strerror(errno)),
-		             mem_strdup("give the agent's user read, write and search permission"));
 	else
-		doctor_found(d, check, DOCTOR_OK, mem_printf("%s can be read and written", path), NULL);
+		doctor_found(d, check, DOCTOR_OK, mem_printf("the agent can read and write %s", path), NULL);
 	free(check);
 }

@@ -173,32 +173,41 @@ int group_join(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-int group_leave(struct cli *cli, int argc, char **argv)
+/* A command that names a group, and nothing else. What it has done is in *document; NULL when it is not to be shown. */
+static int one_group(struct cli *cli, const char *verb, int argc, char **argv, json_t **document)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	json_t *document;
 	char *path;
 	int rc;
 
+	*document = NULL;
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	path = group_path(argv[0], "/leave");
-	rc = http_post(cli, path, NULL, &document);
+	path = group_path(argv[0], verb);
+	rc = http_post(cli, path, NULL, document);
 	free(path);
-	if (rc != CLI_DONE)
-		return rc;
-	if (cli->json) {
-		cli_print_json(document);
-	} else {
-		char *name = cli_text(document, "group");
-		char *share = cli_text(document, "share");
-
-		(void)printf("left %s; %s stays as it is\n", name, share);
-		free(name);
-		free(share);
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(*document);
+	if (rc != CLI_DONE || cli->json) {
+		json_decref(*document);
+		*document = NULL;
 	}
+	return rc;
+}
+
+int group_leave(struct cli *cli, int argc, char **argv)
+{
+	json_t *document;
+	int rc = one_group(cli, "/leave", argc, argv, &document);
+	char *name = cli_text(document, "group");
+	char *share = cli_text(document, "share");
+
+	if (document != NULL)
+		(void)printf("left %s; %s stays as it is\n", name, share);
+	free(name);
+	free(share);
 	json_decref(document);
-	return CLI_DONE;
+	return rc;
 }
 
 int group_members(struct cli *cli, int argc, char **argv)
@@ -305,24 +314,13 @@ int group_resume(struct cli *cli, int argc, char **argv)
 
 int group_release(struct cli *cli, int argc, char **argv)
 {
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	json_t *document;
-	char *path;
-	int rc;
+	int rc = one_group(cli, "/release", argc, argv, &document);
 
-	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
-		return CLI_USAGE;
-	path = group_path(argv[0], "/release");
-	rc = http_post(cli, path, NULL, &document);
-	free(path);
-	if (rc != CLI_DONE)
-		return rc;
-	if (cli->json)
-		cli_print_json(document);
-	else if (cli_number(document, "released") > 0)
+	if (document != NULL && cli_number(document, "released") > 0)
 		(void)printf("%lld deletions let go\n", (long long)cli_number(document, "released"));
-	else
+	else if (document != NULL)
 		puts("no deletion is held here");
 	json_decref(document);
-	return CLI_DONE;
+	return rc;
 }

@@ -144,6 +144,7 @@ void gone_back(struct local *l, const char *path)
 static void hold(struct local *l)
 {
 	struct gone *g = l->gone;
+	int64_t n = g->counted + g->more;
 
 	g->held = true;
 	g->since_s = clock_wall_s();
@@ -153,9 +154,9 @@ static void hold(struct local *l)
 		LOG_WARN, share_about(l->c.share),
 		"%s: %lld of %lld files are gone at once: their deletion is held and told to nobody. Put them back, or, "
 		"if they were deleted on purpose, let them go: lanyard release",
-		share_path(l->c.share), (long long)(g->counted + g->more), (long long)there(l));
+		share_path(l->c.share), (long long)n, (long long)there(l));
 	if (l->c.held != NULL)
-		l->c.held(l->c.arg, g->counted + g->more);
+		l->c.held(l->c.arg, n);
 }
 
 static void unhold(struct local *l)

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -127,12 +129,39 @@ close_root:
 	return -1;
 }
 
+/* Whether the path, or what there is of it, is on a file system that the kernel makes up: nothing can be kept there, and what
+ * the refusals say there leads nobody to the cause. */
+static bool is_made_up(const char *path)
+{
+	static const unsigned long kinds[] = { PROC_SUPER_MAGIC,    SYSFS_MAGIC,      CGROUP_SUPER_MAGIC,
+		                               CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,    TRACEFS_MAGIC,
+		                               DEVPTS_SUPER_MAGIC,  SECURITYFS_MAGIC, BPF_FS_MAGIC,
+		                               EFIVARFS_MAGIC,      PSTOREFS_MAGIC };
+	char *part = mem_strdup(path);
+	struct statfs st;
+	bool found = false;
+	char *slash;
+
+	while (statfs(part, &st) < 0 && errno == ENOENT && (slash = strrchr(part, '/')) != NULL && slash != part)
+		*slash = '\0';
+	for (size_t i = 0; statfs(part, &st) == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		found |= (unsigned long)st.f_type == kinds[i];
+	free(part);
+	return found;
+}
+
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why)
 {
 	struct share *s;
 	struct opened o;
 
 	*why = NULL;
+	if (is_made_up(path)) {
+		*why = mem_printf("%s: is on a file system that the kernel makes up and that keeps no files: choose a "
+		                  "folder on a disk",
+		                  path);
+		return NULL;
+	}
 	if (create && !expect_marker && make_folders(path) < 0) {
 		*why = mem_printf("%s: cannot be created: %s", path, strerror(errno));
 		return NULL;

@@ -1,6 +1,5 @@
 """The command line as outside tests and scripts rely on it: exit codes, JSON, what goes where, starting and stopping."""
 import json
-import mmap
 import os
 import pty
 import re
@@ -13,6 +12,7 @@ import pytest
 
 import agents
 import netlab
+import rot
 from netlab import trees
 
 NO_AGENT, USAGE, REFUSED = 3, 2, 1
@@ -272,21 +272,13 @@ def test_doctor_says_what_to_do(lab):
 
 
 def test_verify_finds_rot_and_repairs_it_from_a_peer(lab):
-    """Bytes that change while size and times stand still: a page of a tmpfs that is mapped and already dirty."""
     a, b = lab.host("a"), lab.host("b")
-    lab.tmpfs(b.share, "16m")
-    netlab.form([a, b])
-    trees.write(a.share, {"photo": trees.noise(300_000), "other": b"fine"})
-    netlab.settle([a, b])
-    with open(b.file("photo"), "r+b") as f, mmap.mmap(f.fileno(), 0) as page:
-        page[1000] = page[1000]
-        tree = netlab.settle([b, a])
+    with rot.rotting_photo(lab, a, b) as (tree, spoil):
         assert b.lanyard("verify", "pics").code == 0
         before = os.stat(b.file("photo"))
-        page[1000] ^= 0xFF
+        spoil()
         after = os.stat(b.file("photo"))
         assert (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
-        assert trees.picture(b.share) != tree
         got = b.lanyard("verify", "pics")
         assert got.code == REFUSED and b"photo" in got.out + got.err.encode()
     # It is not spread.

@@ -110,6 +110,22 @@ def test_a_second_run_and_a_bad_invite_say_so(lab):
     assert b.host.lanyard("status").code == 3
 
 
+def test_two_on_a_machine_without_a_network_find_each_other_by_name(lab):
+    a = Checkout(lab.host("a"))
+    a.host.link_down()
+    a.host.run("ip", "addr", "flush", "dev", "e0")
+    said = a.start()
+    peer = re.search(rb"PEER=(127\.0\.0\.1:\d+)\r?$", said, re.M)
+    assert peer, said
+    b = Checkout(lab.host("b"))
+    b.host.prefix = a.host.prefix
+    b.start("INVITE=" + LINE.findall(said)[0].decode(), "PEER=" + peer.group(1).decode(), "LISTEN=0")
+    trees.write(a.host.share, {"hello": b"world"})
+    netlab.settle([a.host, b.host])
+    b.stop()
+    a.stop()
+
+
 def test_a_taken_port_says_what_to_do(lab):
     a = Checkout(lab.host("a"))
     home, a.host.home = a.host.home, a.host.path("other")
