@@ -12,13 +12,7 @@
 #include "sync/local/local_internal.h"
 #include "sync/share/path.h"
 
-enum {
-	RESCAN_S = 3600,
-	RETRY_MS = 5000,
-	BLIND_MIN_S = 10, /* between full scans when not all can be watched */
-	BLIND_MAX_S = 60,
-	BLIND_SHARE = 20, /* and then at most this part of the time is spent on them */
-};
+enum { RETRY_MS = 5000 };
 
 /* --- what the watch tells --- */
 
@@ -67,8 +61,7 @@ static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
 		on_hint(l, from, SETTLE_NOW);
 }
 
-/* A number an admin can write to /proc/sys/fs/inotify/<name>; 0 when it cannot be read. */
-static int64_t read_limit(const char *name)
+int64_t local_limit(const char *name)
 {
 	char *path = mem_printf("/proc/sys/fs/inotify/%s", name);
 	FILE *f = fopen(path, "re");
@@ -92,7 +85,7 @@ static void on_lost(void *arg)
 			LOG_WARN, share_about(l->c.share),
 			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
 			"sysctl fs.inotify.max_queued_events=%lld",
-			share_path(l->c.share), (long long)read_limit("max_queued_events") * 4);
+			share_path(l->c.share), (long long)local_limit("max_queued_events") * 4);
 	l->told_overflow = true;
 	local_rescan(l);
 }
@@ -118,7 +111,7 @@ static const struct hash_ops hash_ops = {
 
 /* --- begin and begin anew --- */
 
-static void set_text(char **slot, char *text)
+void local_set_text(char **slot, char *text)
 {
 	free(*slot);
 	*slot = text;
@@ -134,13 +127,13 @@ static void begin_watch(struct local *l)
 	if (l->watch != NULL)
 		return;
 	error = errno;
-	set_text(&l->watch_problem,
-	         error == EMFILE
-	                 ? mem_printf("changes are found only by looking at everything now and then: sysctl "
-	                              "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
-	                              (long long)read_limit("max_user_instances") * 2)
-	                 : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
-	                              strerror(error)));
+	local_set_text(&l->watch_problem,
+	               error == EMFILE
+	                       ? mem_printf("changes are found only by looking at everything now and then: sysctl "
+	                                    "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
+	                                    (long long)local_limit("max_user_instances") * 2)
+	                       : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
+	                                    strerror(error)));
 	if (!l->told_limit)
 		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
 	l->told_limit = true;
@@ -164,8 +157,8 @@ static void end_all(struct local *l)
 
 static void begin(struct local *l)
 {
-	set_text(&l->error, NULL);
-	set_text(&l->watch_problem, NULL);
+	local_set_text(&l->error, NULL);
+	local_set_text(&l->watch_problem, NULL);
 	l->failed = false;
 	if (local_check(l) < 0)
 		return;
@@ -187,7 +180,7 @@ static void retry(void *arg)
 		free(why);
 		why = NULL;
 		if (share_reopen(l->c.share, &why) < 0) {
-			set_text(&l->error, why);
+			local_set_text(&l->error, why);
 			loop_timer_start(l->retry_timer, RETRY_MS, 0);
 			return;
 		}
@@ -202,7 +195,7 @@ void local_fail(struct local *l, char *why)
 	if (l->error == NULL)
 		log_about(LOG_ERROR, share_about(l->c.share),
 		          "%s; nothing is taken for deleted; checked again every 5 s", why);
-	set_text(&l->error, why);
+	local_set_text(&l->error, why);
 	l->failed = true;
 }
 
@@ -219,83 +212,6 @@ int local_check(struct local *l)
 void local_unwritten(struct local *l)
 {
 	local_fail(l, mem_printf("%s: the index cannot be read or written", share_path(l->c.share)));
-}
-
-/* --- full scans --- */
-
-static void plan_rescan(struct local *l, int64_t took_ms)
-{
-	int64_t s = l->c.rescan_s > 0 ? l->c.rescan_s : RESCAN_S;
-	int64_t ms;
-
-	if (l->watch_problem != NULL) {
-		s = took_ms * BLIND_SHARE / 1000;
-		s = s < BLIND_MIN_S ? BLIND_MIN_S : s > BLIND_MAX_S ? BLIND_MAX_S : s;
-	}
-	/* So that the agents of a group, started together, do not all scan together for ever. */
-	ms = s * 800 + (int64_t)random_below((uint64_t)s * 400 + 1);
-	loop_timer_start(l->rescan_timer, ms, 0);
-}
-
-static void note_unwatched(struct local *l)
-{
-	int64_t limit;
-
-	if (l->watch == NULL)
-		return;
-	if (l->scan.unwatched == 0) {
-		set_text(&l->watch_problem, NULL);
-		return;
-	}
-	limit = read_limit("max_user_watches");
-	set_text(&l->watch_problem,
-	         mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
-	                    "fs.inotify.max_user_watches=%lld",
-	                    (long long)l->scan.unwatched, (long long)(limit + l->scan.unwatched) * 5 / 4));
-	if (!l->told_limit)
-		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
-	l->told_limit = true;
-}
-
-void local_scanned(struct local *l)
-{
-	int64_t took_ms = loop_now_ms(l->c.loop) - l->scan.full_began_ms;
-
-	note_unwatched(l);
-	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
-	          (long long)took_ms);
-	plan_rescan(l, took_ms);
-	l->check_after_ms = loop_now_ms(l->c.loop) + 2 * took_ms;
-	gone_scanned(l);
-	if (l->c.scanned != NULL)
-		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
-}
-
-static void rescan_due(void *arg)
-{
-	local_rescan(arg);
-}
-
-/* Nothing is due, but for what check_folders() is to find. */
-static bool is_quiet(const struct local *l)
-{
-	return l->started && l->error == NULL && scan_idle(l) && !gone_waits(l->gone) &&
-	       (l->watch == NULL || watch_idle(l->watch));
-}
-
-/* Where folders are moved while other folders around them are, a name that an event gave can lead nowhere, or elsewhere, by
- * the time it is looked at. So when all is quiet again, one look at everything settles it. */
-static void check_folders(struct local *l)
-{
-	int64_t left_ms = l->check_after_ms - loop_now_ms(l->c.loop);
-
-	if (!l->folders_moved || !is_quiet(l))
-		return;
-	if (left_ms > 0) {
-		loop_timer_start(l->rescan_timer, left_ms, 0);
-		return;
-	}
-	local_rescan(l);
 }
 
 /* --- turns --- */
@@ -333,7 +249,7 @@ static void turn(void *arg)
 	gone_turn(l);
 	scan_pump(l);
 	hash_pump(l->hash);
-	check_folders(l);
+	full_check_folders(l);
 	/* A job that is out wakes the loop itself. */
 	next_ms = settle_next_ms(l->settle);
 	if (l->scan.ready != NULL && l->error == NULL)
@@ -365,7 +281,7 @@ struct local *local_new(const struct local_config *config)
 	l->hash = hash_new(config->workers, &hash_ops, l);
 	l->hook = loop_hook_new(config->loop, turn, l);
 	l->settle_timer = loop_timer_new(config->loop, woken, l);
-	l->rescan_timer = loop_timer_new(config->loop, rescan_due, l);
+	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
 	l->retry_timer = loop_timer_new(config->loop, retry, l);
 	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
 	l->told_state = LOCAL_SCANNING;
@@ -455,7 +371,7 @@ enum local_state local_state(const struct local *l)
 
 bool local_idle(const struct local *l)
 {
-	return is_quiet(l) && !l->folders_moved;
+	return full_is_quiet(l) && !l->folders_moved;
 }
 
 int64_t local_pending(const struct local *l)

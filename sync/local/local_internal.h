@@ -1,4 +1,4 @@
-/* What the files of one `struct local` share: local.c (its life), scan.c (what to look at next), merge.c (looks against
+/* What the files of one `struct local` share: local.c (its life), full.c (looks at everything), scan.c (what to look at next), merge.c (looks against
  * rows), change.c (rows written), verify.c. Nobody else includes this. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
@@ -126,8 +126,20 @@ int local_check(struct local *l);
 bool local_reload_rules(struct local *l);
 /* The index refused a write: everything has to be looked at again. */
 void local_unwritten(struct local *l);
+/* A number an admin can write to /proc/sys/fs/inotify/<name>; 0 when it cannot be read. */
+int64_t local_limit(const char *name);
+/* Frees what *slot holds and takes text over. */
+void local_set_text(char **slot, char *text);
+
+/* --- full.c --- */
+/* The rescan timer's. */
+void full_due(void *arg);
 /* The full scan and its hashing are over. */
-void local_scanned(struct local *l);
+void full_scanned(struct local *l);
+/* Nothing is due, but for what full_check_folders() is to find. */
+bool full_is_quiet(const struct local *l);
+/* At the end of each turn: one look at everything, when folders were moved and all is quiet again. */
+void full_check_folders(struct local *l);
 
 /* --- scan.c --- */
 /* Starts the next job if there is something to look at. */

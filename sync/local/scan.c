@@ -191,7 +191,7 @@ static void finish_full(struct local *l)
 	if (!l->scan.full_ended || l->scan.full_hashing > 0)
 		return;
 	l->scan.full_ended = false;
-	local_scanned(l);
+	full_scanned(l);
 }
 
 void scan_full_hashed(struct local *l)
