@@ -1,5 +1,8 @@
 /* Batches: ready tickets go to a worker as an install job, and come back as rows. See install_job.h for what is done to
- * the disk. At most two are out, so that one's sync overlaps with the other's writes; what gathers meanwhile makes the next. */
+ * the disk. At most two are out, so that one's sync overlaps with the other's writes; what gathers meanwhile makes the next.
+ *
+ * The rows to come are noted in the index first, and the job begins when that is committed, a turn later: so whenever we are
+ * killed, the next life's scan knows what it finds for what it is (index_left). */
 #include "sync/fetch/install.h"
 
 #include <errno.h>
@@ -23,7 +26,9 @@ struct batch {
 	struct ticket **tickets;
 	size_t n, max;
 	int64_t bytes;
-	bool taken; /* its outcome was dealt with by install_finish */
+	int64_t first_note, last_note; /* in the index; 0: none */
+	bool sent;                     /* a worker has it */
+	bool taken;                    /* its outcome was dealt with by install_finish */
 	pthread_mutex_t lock;
 	pthread_cond_t ran_cond;
 	bool ran; /* the worker is through with it; under the lock */
@@ -116,6 +121,8 @@ static void take_outcome(struct fetch *f, struct batch *b)
 		install_outcome(f, b->tickets[i], &b->items[i]);
 		install_item_clear(&b->items[i]);
 	}
+	/* In one transaction with the rows, or a later one. */
+	(void)index_placed(f->c.index, b->first_note, b->last_note);
 	fetch_wake(f);
 }
 
@@ -132,11 +139,30 @@ static void ran(void *arg)
 	fetch_job_end(f);
 }
 
+static void send(struct fetch *f, struct batch *b)
+{
+	b->job.root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
+	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
+	b->job.id = random_u64();
+	b->job.short_id = f->c.short_id;
+	b->job.items = b->order;
+	b->job.n = b->n;
+	b->job.fsync_ns = f->fsync_ns;
+	b->job.syncfs_ns = f->syncfs_ns;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->ran_cond, NULL);
+	b->sent = true;
+	fetch_job_begin(f);
+	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
+}
+
 void install_finish(struct fetch *f)
 {
 	while (f->batches != NULL) {
 		struct batch *b = f->batches;
 
+		if (!b->sent)
+			send(f, b);
 		pthread_mutex_lock(&b->lock);
 		while (!b->ran)
 			pthread_cond_wait(&b->ran_cond, &b->lock);
@@ -290,27 +316,54 @@ static bool share_is_there(struct fetch *f)
 	return false;
 }
 
-static void send(struct fetch *f, struct batch *b)
+/* A note that cannot be made keeps nothing from being installed: the index says by itself that it cannot be written. */
+static void note_row(struct fetch *f, struct batch *b, const struct record *r)
 {
-	b->job.root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
-	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
-	b->job.id = random_u64();
-	b->job.short_id = f->c.short_id;
-	b->job.items = b->order;
-	b->job.n = b->n;
-	b->job.fsync_ns = f->fsync_ns;
-	b->job.syncfs_ns = f->syncfs_ns;
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->ran_cond, NULL);
+	int64_t note = index_placing(f->c.index, r);
+
+	if (note < 0)
+		return;
+	b->last_note = note;
+	if (b->first_note == 0)
+		b->first_note = note;
+}
+
+/* What is put aside, or mended, is what our row says already. */
+static void note_rows(struct fetch *f, struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct ticket *t = b->tickets[i];
+
+		if (t->aside == NULL && !t->repair)
+			note_row(f, b, &t->merged);
+		if (t->pair != NULL)
+			note_row(f, b, &t->pair->merged);
+	}
+}
+
+static void prepare(struct fetch *f, struct batch *b)
+{
 	b->f = f;
+	note_rows(f, b);
 	DL_APPEND(f->batches, b);
 	f->batches_out++;
-	fetch_job_begin(f);
-	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
+	fetch_wake(f);
+}
+
+/* What was noted in an earlier turn is committed by now. */
+static void send_prepared(struct fetch *f)
+{
+	struct batch *b;
+
+	DL_FOREACH(f->batches, b) {
+		if (!b->sent)
+			send(f, b);
+	}
 }
 
 void install_pump(struct fetch *f)
 {
+	send_prepared(f);
 	while (f->started && !f->paused && !f->cleaning && f->batches_out < BATCHES_MAX) {
 		int64_t now = fetch_now(f);
 		bool deletions = now >= quiet_due(f, TICKET_DELETE);
@@ -330,6 +383,6 @@ void install_pump(struct fetch *f)
 			batch_free(b);
 			return;
 		}
-		send(f, b);
+		prepare(f, b);
 	}
 }

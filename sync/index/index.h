@@ -113,6 +113,18 @@ int64_t index_wanted_count(struct index *index);
 int64_t index_wanted_bytes(struct index *index);
 uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);
 
+/* --- what is being put in its place --- */
+/* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is
+ * committed like any write, which has to be before the disk is touched. */
+int64_t index_placing(struct index *index, const struct record *r);
+/* Notes first to last are over: their rows are written, or nothing came of them. None for first 0. */
+int index_placed(struct index *index, int64_t first, int64_t last);
+/* What an earlier life was putting at this path when it ended, so that what stands there is not taken for a user's; NULL:
+ * nothing. Valid until index_left_forget. */
+const struct record *index_left(const struct index *index, const char *path);
+/* All there is has been looked at: forgets what earlier lives left. */
+void index_left_forget(struct index *index);
+
 /* --- how far we and a peer have told each other --- */
 struct index_peer {
 	uint64_t epoch;         /* of the peer's numbers; 0: never met */

@@ -6,6 +6,7 @@
  * index_rows.c    our rows          index_content.c  block lists and positions
  * index_walk.c    rows in order     index_wanted.c   what peers have and we want
  * index_peers.c   peers and small named values
+ * index_placing.c what is being put in its place
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -73,6 +74,9 @@ enum index_stmt {
 	STMT_WANT_MIN,
 	STMT_WANT_DELETE_PEER,
 	STMT_WANT_ALL_SIZES,
+	STMT_PLACING_INSERT,
+	STMT_PLACING_DELETE,
+	STMT_PLACING_ALL,
 	STMT_PEER_GET,
 	STMT_PEER_INSERT,
 	STMT_PEER_UPDATE,
@@ -96,6 +100,8 @@ enum index_health {
 	INDEX_FAILED_UNTOLD, /* writes were undone; index_commit has not said so yet */
 	INDEX_FAILED_TOLD,   /* refuses writes until index_commit succeeds */
 };
+
+struct index_left;
 
 struct index {
 	sqlite3 *db;
@@ -126,6 +132,9 @@ struct index {
 	uint64_t peer;   /* short ID last looked up ... */
 	int64_t peer_no; /* ... and its row; 0: none */
 
+	struct index_left *left; /* what an earlier life was placing, by path; owned */
+	int64_t left_last;       /* the greatest number of its notes; 0: none */
+
 	bool dead_contents;   /* some list may be unreferenced */
 	int64_t dead_check_s; /* wall clock of the next look at them */
 
@@ -140,6 +149,7 @@ struct index {
 
 /* --- index_schema.c --- */
 extern const char index_schema_sql[];
+extern const char index_placing_sql[];
 /* A statement that the caller gives back; NULL when it cannot be prepared (reported). */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
 void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
@@ -197,6 +207,11 @@ int index_content_sweep(struct index *index);
 /* --- index_peers.c --- */
 /* The peer's row number, 0 when it has none (made when `create`), -1. */
 int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
+
+/* --- index_placing.c --- */
+/* Reads what an earlier life noted. 0, -1. */
+int index_placing_load(struct index *index);
+void index_placing_free(struct index *index);
 
 /* --- index_walk.c --- */
 /* Lets go of the read transaction; cursors find their place again. */

@@ -132,9 +132,9 @@ static enum opened open_schema(struct index *index)
 	} else if (version < INDEX_SCHEMA && upgrade(index) < 0) {
 		return failure(index);
 	}
-	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
+	if (index_exec(index, index_placing_sql) < 0 || index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);
-	if (!schema_fits(index) || index_load_state(index) < 0)
+	if (!schema_fits(index) || index_load_state(index) < 0 || index_placing_load(index) < 0)
 		return sqlite3_errcode(index->db) == SQLITE_ERROR || index->epoch == 0 ? OPENED_DAMAGED
 		                                                                       : failure(index);
 	return result == OPENED && !index->clean && !looks_sound(index) ? OPENED_DAMAGED : result;
@@ -179,6 +179,7 @@ static void index_free(struct index *index)
 {
 	index_stmt_finalize_all(index);
 	sqlite3_close(index->db);
+	index_placing_free(index);
 	free(index->path);
 	free(index);
 }

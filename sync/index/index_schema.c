@@ -34,6 +34,13 @@ const char index_schema_sql[] =
 	" modified_by INTEGER NOT NULL, base BLOB);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
+/* Without it an index of before is as good: it is added when missing. */
+const char index_placing_sql[] =
+	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL)";
+
 #define ROW \
 	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino FROM files "
 
@@ -86,6 +93,10 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_WANT_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
 	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
 	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
+	[STMT_PLACING_INSERT] =
+		"INSERT INTO placing(key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
+	[STMT_PLACING_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
 	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
 	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
 	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",

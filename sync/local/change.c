@@ -76,7 +76,7 @@ static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct re
 
 static int write_row(struct local *l, struct record *r, const struct blocklist *blocks)
 {
-	if (index_put_change(l->c.index, r, blocks, l->c.short_id) < 0) {
+	if (adopt_put(l, r, blocks) < 0) {
 		local_unwritten(l);
 		return -1;
 	}
@@ -198,7 +198,7 @@ static void send_to_hash(struct local *l, const struct look *k, const struct rec
 
 	job->file.path = mem_strdup(k->path);
 	job->file.size = k->st.size;
-	job->file.previous_log2 = is_live(row, RECORD_FILE) ? row->chunk_log2 : 0;
+	job->file.previous_log2 = adopt_chunk_log2(l, k->path, k->st.size, is_live(row, RECORD_FILE) ? row : NULL);
 	job->row_seq = row != NULL ? row->seq : 0;
 	job->full = full;
 	if (full)

@@ -107,6 +107,10 @@ void gone_add(struct local *l, const struct record *row)
 	struct gone_path *p;
 	size_t n = strlen(row->path);
 
+	if (adopt_is_gone(l, row->path)) {
+		change_write_gone(l, row->path);
+		return;
+	}
 	HASH_FIND_STR(g->paths, row->path, p);
 	if (p != NULL && row->kind != RECORD_DIR)
 		return;

@@ -1,5 +1,5 @@
 /* What the files of one `struct local` share: local.c (its life), full.c (looks at everything), scan.c (what to look at next), merge.c (looks against
- * rows), change.c (rows written), verify.c. Nobody else includes this. The loop's thread. */
+ * rows), change.c (rows written), adopt.c, verify.c. Nobody else includes this. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 
@@ -185,6 +185,16 @@ void change_write_gone(struct local *l, const char *path);
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);
+
+/* --- adopt.c --- */
+/* Writes r, which is what is on disk with the version of its row, as a change of ours; but where others say the same of the
+ * path, or an earlier life was about to make it so, it becomes theirs, or a change of theirs. blocks, result: as
+ * index_put_change's. */
+int adopt_put(struct local *l, struct record *r, const struct blocklist *blocks);
+/* An earlier life was deleting it: no accident of a user. */
+bool adopt_is_gone(const struct local *l, const char *path);
+/* How a file of this size was cut by an earlier life, or by its row (NULL: none), so that it is cut alike; 0: not known. */
+uint8_t adopt_chunk_log2(const struct local *l, const char *path, int64_t size, const struct record *row);
 
 /* --- gone.c: what is absent, until it becomes a tombstone --- */
 struct gone *gone_new(struct local *l);
