@@ -23,7 +23,8 @@ static void hear(struct words *w, const struct record *said)
 		return;
 	action = reconcile(w->row.path != NULL ? &w->row : NULL, said, &merged);
 	/* Ours losing against it in a conflict: the user, or the installer that kept ours first, has replaced it already. */
-	if (action == RECONCILE_ADOPT || action == RECONCILE_TAKE || action == RECONCILE_CONFLICT) {
+	if ((action == RECONCILE_ADOPT || action == RECONCILE_TAKE || action == RECONCILE_CONFLICT) &&
+	    record_same_content(w->now, &merged)) {
 		record_clear(&w->row);
 		w->row = merged;
 		w->any = true;
@@ -58,6 +59,10 @@ static bool take_version(struct local *l, struct record *r)
 		version_copy(&r->version, &w.row.version);
 		r->modified_by = w.row.modified_by;
 		whole = record_same(r, &w.row);
+		if (!whole)
+			record_keep_base(&w.row);
+		version_clear(&r->base);
+		version_copy(&r->base, &w.row.base);
 	}
 	record_clear(&w.row);
 	return whole;

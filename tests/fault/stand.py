@@ -175,6 +175,10 @@ class Agent:
             raise StandError("%s does not come in sync: %s\n%s\n%s" % (
                 self.name, got.stderr.decode(), json.dumps(self.cli("status"), indent=1), self.tail()))
 
+    def files(self, folder):
+        """Paths of the files below a folder of the share that the agent knows of."""
+        return [f["path"] for f in self.cli("files", GROUP)["files"] if f["path"].startswith(folder + "/")]
+
     def path(self, *parts):
         return os.path.join(self.share, *parts)
 

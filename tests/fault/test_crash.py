@@ -105,6 +105,7 @@ def crash_at(s, workload, number, actor, point):
         if died or fault.fired:
             assert fault.fired, "the victim died by itself (%s)\n%s" % (s.victim.proc.returncode, s.victim.tail())
             what = fault.what
+            workload.meanwhile(run)
             recover(run, workload)
         s.settle()
         for agent in s.agents:

@@ -7,6 +7,8 @@ import hashlib
 import os
 import random
 
+from stand import until
+
 MIB = 1 << 20
 
 
@@ -108,6 +110,9 @@ class Workload:
     def act(self, run):
         raise NotImplementedError
 
+    def meanwhile(self, run):
+        """What the other does after the victim was killed, before it starts again."""
+
     def check(self, run, seen):
         pass
 
@@ -172,8 +177,10 @@ class FolderDelete(FolderMove):
 
 
 class Batch(Workload):
+    count = 24
+
     def act(self, run):
-        for i in range(24):
+        for i in range(self.count):
             run.write(run.actor, "f%02d" % i, run.bytes(i, 500 + i))
 
 
@@ -244,6 +251,37 @@ class BigUpdate(Big):
 class Sparse(Workload):
     def act(self, run):
         run.write(run.actor, "f", run.bytes(1, 5000) + bytes(MIB) + run.bytes(2, 5000) + bytes(MIB))
+
+
+class DeletedMeanwhile:
+    """The victim is killed while it receives, and the owner deletes what it was receiving before it is back.  Whatever
+    the victim had put in its place by then is not its own: nothing of it may come back."""
+
+    def meanwhile(self, run):
+        for name in [n for n, digest in run.final.items() if digest is not None]:
+            run.remove(run.peer, name)
+        # Known to the owner's agent, so that the victim's return meets deletions.
+        until("the owner's agent has seen the deletions", lambda: not run.peer.files(run.dir))
+
+
+class NewFileDeleted(DeletedMeanwhile, NewFile):
+    pass
+
+
+class MediumDeleted(DeletedMeanwhile, NewFileMedium):
+    pass
+
+
+class UpdateDeleted(DeletedMeanwhile, Update):
+    pass
+
+
+class BatchDeleted(DeletedMeanwhile, Batch):
+    count = 12  # fewer than would be held
+
+
+class RenameDeleted(DeletedMeanwhile, Rename):
+    pass
 
 
 class Conflict(Workload):
@@ -325,7 +363,9 @@ RECEIVED = [c(n) for n, c in (
     ("new", NewFile), ("medium", NewFileMedium), ("empty", EmptyFile), ("update", Update), ("updmedium", UpdateMedium),
     ("delete", Delete), ("rename", Rename), ("foldermove", FolderMove), ("folderdelete", FolderDelete), ("batch", Batch),
     ("symlink", Symlink), ("filetolink", FileToLink), ("filetofolder", FileToFolder), ("mode", Mode), ("touch", Touch),
-    ("big", Big), ("bigupdate", BigUpdate), ("sparse", Sparse))]
+    ("big", Big), ("bigupdate", BigUpdate), ("sparse", Sparse), ("newdeleted", NewFileDeleted),
+    ("mediumdeleted", MediumDeleted), ("updatedeleted", UpdateDeleted), ("batchdeleted", BatchDeleted),
+    ("renamedeleted", RenameDeleted))]
 SENT = [c(n) for n, c in (
     ("s-new", NewFile), ("s-update", Update), ("s-delete", Delete), ("s-rename", Rename), ("s-foldermove", FolderMove),
     ("s-batch", Batch), ("s-filetofolder", FileToFolder), ("s-mode", Mode))]
