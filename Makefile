@@ -223,10 +223,11 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
 
-vm-test: ## the installed service on three virtual machines (BIG_MB=64, SCENARIO="left power"); see README.md
+vm-test: ## the installed service on three virtual machines (HOSTS=netns: quicker; SCENARIO="left power"); see vm-test/README.md
 	$(Q)scripts/setup --vm-test
 	+$(Q)$(MAKE) all
-	+$(Q)B='$(B)' vm-test/run --big-mb $(or $(BIG_MB),64) $(SCENARIO)
+	+$(Q)B='$(B)' LANYARD_BUILD='$(B)' vm-test/run $(if $(HOSTS),--hosts $(HOSTS)) $(if $(BIG_MB),--big-mb $(BIG_MB)) \
+		$(if $(MANY),--many $(MANY)) $(SCENARIO)
 
 # What belongs to the system beside the two programs. The package sets UNITDIR and ZSHDIR as Debian wants them.
 SYSCONFDIR ?= /etc

@@ -10,20 +10,17 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests", "lab"))
-
-import namespaces  # noqa: E402
-import trees  # noqa: E402
-from agents import AgentHost, Result  # noqa: E402
-from namespaces import LabError, until  # noqa: E402
+import namespaces
+import trees
+from agents import AgentHost, Result
+from channel import Channel
+from member import GROUP, Member
+from namespaces import LabError, until
+from volatile import VolatileDisk
 
 MEMORY = int(os.environ.get("LANYARD_VM_MEMORY_MB", "384"))
-SHARE = "/srv/pictures"
-GROUP = "pictures"
 # Guests without KVM are 10 to 20 times slower than a host, and there are three of them.
 PATIENCE = float(os.environ.get("LANYARD_VM_PATIENCE", "1"))
 BOOT = 240 * PATIENCE
@@ -47,14 +44,16 @@ def accelerator(image):
     return "tcg", ["-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max"]
 
 
-class Machine(AgentHost):
+class Machine(Member, AgentHost):
     """One virtual machine with its disk; start() boots it, cut_power() ends it without a warning."""
+
+    user = "lanyard"
 
     def __init__(self, lab, name, index, switch, disk_mb):
         self.lab, self.name, self.index, self.switch = lab, name, index, switch
         self.dir = os.path.join(lab.dir, name)
         os.makedirs(self.dir)
-        self.share, self.home = SHARE, "/var/lib/lanyard"
+        self.disk, self.share, self.home = "/srv", "/srv/" + GROUP, "/var/lib/lanyard"
         self.address4 = "10.77.0.%d" % (index + 1)
         self.tap = "vm%d" % index
         self.boots = 0
@@ -64,12 +63,17 @@ class Machine(AgentHost):
         disk = self.path("disk")
         with open(disk, "wb") as f:
             f.truncate(disk_mb << 20)
-        lab.check(["mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1", disk])
+        # Room for an inode to every 8 KiB: small files are what fills it.
+        lab.check(["mkfs.ext4", "-q", "-m", "0", "-i", "8192", "-E", "lazy_itable_init=1,lazy_journal_init=1", disk])
+        self.cache = VolatileDisk(disk, index)
 
     # --- power ---
 
     def start(self, clock=None, wait=True):
-        """Boot; return once systemd has started everything, or at once with wait=False (see booted())."""
+        """Boot; return once systemd has started everything, or at once with wait=False (see booted()).
+
+        clock: what the machine's own clock says, in seconds as time.time() tells them.
+        """
         self.boots += 1
         console = self.path("console-%d.log" % self.boots)
         for name in ("channel", "monitor"):
@@ -84,8 +88,7 @@ class Machine(AgentHost):
                "systemd.journald.forward_to_console=0 vm.name=%s vm.address=%s/24" % (self.name, self.address4),
                "-drive", "if=none,id=root,format=raw,readonly=on,file=%s/root.erofs" % image,
                "-device", "virtio-blk-pci,drive=root",
-               "-drive", "if=none,id=disk,format=raw,discard=unmap,file=" + self.path("disk"),
-               "-device", "virtio-blk-pci,drive=disk",
+               *self.cache.words(), "-device", "virtio-blk-pci,drive=disk",
                "-netdev", "tap,id=net,ifname=%s,script=no,downscript=no" % self.tap,
                "-device", "virtio-net-pci,id=nic,netdev=net,mac=02:4c:59:77:00:%02x" % (self.index + 1),
                "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -93,7 +96,7 @@ class Machine(AgentHost):
                "-device", "virtserialport,chardev=channel,name=vm-control",
                "-chardev", "file,id=console,path=" + console, "-serial", "chardev:console",
                "-qmp", "unix:%s,server=on,wait=off" % self.path("monitor"),
-               "-rtc", "base=" + (clock or "utc")]
+               "-rtc", "base=" + (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(clock)) if clock else "utc")]
         with open(self.path("qemu.log"), "ab") as log:
             self.proc = self.lab.popen(self.switch.prefix() + cmd, stdout=log, stderr=log)
         until("qemu of %s listens" % self.name, lambda: self._running() and os.path.exists(self.path("monitor")), 20)
@@ -118,21 +121,29 @@ class Machine(AgentHost):
         return self.proc is not None and self.proc.poll() is None
 
     def cut_power(self):
-        """The machine is gone this instant; what its kernel had not flushed is lost."""
+        """The machine is gone this instant, with what its kernel and the cache of its disk had not flushed."""
         self.proc.kill()
         self.proc.wait()
         self._forget()
+        return self.cache.lose()
 
     def shut_down(self):
         """As by `poweroff`; return when the machine is off."""
         self.sh("systemctl --no-block poweroff")
+        self.off()
+
+    def off(self):
+        """Return when the machine, told to end, is off."""
         until("%s is off" % self.name, lambda: self.proc.poll() is not None, BOOT, every=0.2)
         self._forget()
+        self.cache.forget()
 
     def remove(self):
         """The machine and its disk are no more."""
         if self.on():
-            self.cut_power()
+            self.proc.kill()
+            self.proc.wait()
+            self._forget()
         self.switch.run("ip", "link", "del", self.tap)
         shutil.rmtree(self.dir)
         self.lab.machines.remove(self)
@@ -157,6 +168,7 @@ class Machine(AgentHost):
                             raise LabError("%s: qemu: %s: %s" % (self.name, name, answer["error"]))
                         if "return" in answer:
                             break
+                return answer["return"]
 
     # --- commands ---
 
@@ -183,20 +195,8 @@ class Machine(AgentHost):
     def read(self, name):
         return self.channel.get("%s/%s" % (self.share, name))
 
-    def write(self, name, content):
-        """As the user drops a file: all of it at once, by a rename from elsewhere on the disk."""
-        self.channel.put("/srv/.dropped", content)
-        self.sh("chown lanyard: /srv/.dropped && mv /srv/.dropped '%s/%s'" % (self.share, name))
-
-    def noise_file(self, name, size, seed):
-        """size bytes in the share, the same that trees.noise_file() makes for this seed, without carrying them over."""
-        key = trees.hashlib.sha256(b"%d" % seed).hexdigest()
-        self.sh("head -c %d /dev/zero | openssl enc -aes-128-ctr -nosalt -K %s -iv %s >/srv/.dropped && "
-                "chown lanyard: /srv/.dropped && mv /srv/.dropped '%s/%s'"
-                % (size, key[:32], key[32:], self.share, name), timeout=600)
-
-    def exists(self, name):
-        return self.channel.run("test -e '%s/%s'" % (self.share, name), 30)[0] == 0
+    def put(self, path, content):
+        self.channel.put(path, content)
 
     def picture(self):
         """The share as trees.picture() would tell it."""
@@ -221,24 +221,84 @@ class Machine(AgentHost):
 
     # --- the service ---
 
-    def service(self, verb, unit="lanyardd"):
-        self.sh("systemctl %s %s" % (verb, unit), timeout=120)
+    def restart_service(self):
+        self.sh("systemctl restart lanyardd", timeout=120)
 
-    def main_pid(self):
-        return int(self.sh("systemctl show -P MainPID lanyardd"))
+    def kill_service(self):
+        """By SIGKILL; systemd would start it again at once, so it is told not to until start_service()."""
+        self.sh("systemctl mask --runtime -q lanyardd; systemctl kill -s KILL lanyardd; systemctl stop lanyardd")
 
-    def answers(self):
-        """Whether the agent answers its command line."""
-        return self.lanyard("--json", "status").code == 0
+    def start_service(self):
+        self.sh("systemctl unmask --runtime -q lanyardd; systemctl reset-failed lanyardd; systemctl start lanyardd", timeout=120)
 
-    def make_share(self):
-        self.sh("install -d -o lanyard -g lanyard -m 755 %s" % self.share)
+    def restart_avahi(self):
+        self.sh("systemctl restart avahi-daemon", timeout=120)
+
+    def stop_avahi(self):
+        self.sh("systemctl mask --runtime -q --now avahi-daemon.socket avahi-daemon.service", timeout=120)
+
+    def start_avahi(self):
+        self.sh("systemctl unmask --runtime -q avahi-daemon.socket avahi-daemon.service; systemctl start avahi-daemon",
+                timeout=120)
+
+    def cap_memory(self, mb):
+        """The service gets no more than mb from now on, page cache included; the kernel ends it when it needs more."""
+        # As a drop-in: the limit of a running service is lowered at the price of what the kernel finds to throw out.
+        self.sh("d=/run/systemd/system/lanyardd.service.d && mkdir -p $d && printf '[Service]\\nMemoryMax=%dM\\nMemorySwapMax=0\\n' "
+                ">$d/cap.conf && systemctl daemon-reload && systemctl restart lanyardd" % mb, timeout=120)
+        limit = self.sh("systemctl show -P MemoryMax lanyardd").strip()
+        if limit != str(mb << 20):
+            raise LabError("%s: MemoryMax is %s" % (self.name, limit))
+
+    def uncap_memory(self):
+        self.sh("rm /run/systemd/system/lanyardd.service.d/cap.conf && systemctl daemon-reload && systemctl restart lanyardd",
+                timeout=120)
+
+    def memory_report(self):
+        """(times the kernel ended the service for want of memory, times systemd started it again, peak RSS in MB)."""
+        kills, restarts, peak = self.sh(
+            "cat /sys/fs/cgroup/system.slice/lanyardd.service/memory.events | sed -n 's/^oom_kill //p'; "
+            "systemctl show -P NRestarts lanyardd; sed -n 's/^VmHWM: *\\([0-9]*\\).*/\\1/p' "
+            "/proc/$(systemctl show -P MainPID lanyardd)/status").split()
+        return int(kills), int(restarts), int(peak) >> 10
+
+    # --- time ---
+
+    def now(self):
+        return int(self.sh("date +%s"))
+
+    def set_clock(self, seconds):
+        self.sh("date -s @%d >/dev/null" % seconds)
+
+    def suspend(self):
+        """To memory, as by closing a laptop's lid; nothing of it answers until wake()."""
+        self.sh("{ sleep 0.5; echo mem >/sys/power/state; } >/dev/null 2>&1 </dev/null &")
+        until("%s sleeps" % self.name, lambda: self.qmp("query-status")["status"] == "suspended", 60 * PATIENCE, every=0.2)
+
+    def wake(self):
+        self.qmp("system_wakeup")
+        until("%s is awake" % self.name, lambda: self.sh("echo yes").strip() == "yes", 60 * PATIENCE, every=0.2)
 
     # --- the network ---
 
     def cable(self, plugged):
         """Carrier, as the guest sees it."""
         self.qmp("set_link", name="nic", up=plugged)
+
+    def interface_down(self, seconds):
+        """The interface is taken down and comes up again, by hand of the machine's admin."""
+        self.sh("ip link set eth0 down; sleep %d; ip link set eth0 up" % seconds, timeout=seconds + 100)
+
+    def set_address(self, ip):
+        self.networkd("s|^Address=.*|Address=%s/24|; s|^DHCP=.*|Address=%s/24|" % (ip, ip))
+
+    def networkd(self, sed):
+        """Change the settings of the interface by a sed script."""
+        self.sh("sed -i '%s' /etc/systemd/network/10-lan.network && networkctl reload && networkctl reconfigure eth0" % sed)
+
+    def addresses(self):
+        """Its IPv4 addresses on the LAN, as text."""
+        return self.sh("ip -4 addr show dev eth0")
 
     def limit(self, rate=None):
         """Limit what comes to this machine, as tc writes it; None lifts it."""
@@ -253,100 +313,26 @@ class Machine(AgentHost):
         return self.sh("journalctl --no-pager -q -o short-monotonic", check=False)
 
     def collect(self, folder):
-        """Leave in folder what helps to understand a failure: consoles always, journal and status if the guest answers."""
+        """What Member.collect() leaves, and consoles even of a machine that answers no more."""
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(self.dir):
             if name.startswith("console-") or name == "qemu.log":
                 shutil.copy(self.path(name), folder)
-        if not self.on() or self.channel is None:
-            return
-        for name, script in (("journal", "journalctl --no-pager -q -o short-monotonic"),
-                             ("status", "lanyard --home %s --json status; lanyard --home %s peers; ip addr; df; "
-                              "systemctl status --no-pager lanyardd avahi-daemon; ls -laR %s | head -n 300"
-                              % (self.home, self.home, self.share))):
-            try:
-                text = self.sh(script, timeout=60, check=False)
-            except (LabError, OSError) as e:
-                text = "no answer: %s\n" % e
-            with open(os.path.join(folder, name + ".log"), "w") as f:
-                f.write(text)
+        if self.channel is not None:
+            super().collect(folder)
 
-
-class Channel:
-    """The virtio-serial port of a guest; guest/control is at its other end."""
-
-    def __init__(self, machine, path):
-        self.machine = machine
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(path)
-        self.buffer = b""
-
-    def close(self):
-        self.sock.close()
-
-    def ready(self, timeout):
-        """Wait for the guest's first word."""
-        if self._line(timeout) != b"READY":
-            raise LabError("%s: the guest did not say READY" % self.machine.name)
-
-    def run(self, script, timeout):
-        """(exit code, output, messages) of a script; the guest itself ends one that takes longer."""
-        data = script.encode()
-        return self._ask(b"RUN %d %d\n" % (max(1, int(timeout)), len(data)), data, timeout + 30)
-
-    def put(self, path, content):
-        code, _, _ = self._ask(b"PUT %d %s\n" % (len(content), path.encode()), content, 300)
-        if code != 0:
-            raise LabError("%s: cannot write %s" % (self.machine.name, path))
-
-    def get(self, path):
-        code, out, err = self._ask(b"GET %s\n" % path.encode(), b"", 300)
-        if code != 0:
-            raise LabError("%s: %s" % (self.machine.name, err.decode(errors="replace")))
-        return out
-
-    def _ask(self, head, body, timeout):
-        self.sock.settimeout(timeout)
-        self.sock.sendall(head + body)
-        words = self._line(timeout).split()
-        if len(words) != 4 or words[0] != b"DONE":
-            raise LabError("%s: the guest says %r" % (self.machine.name, words))
-        code, out, err = map(int, words[1:])
-        return code, self._bytes(out), self._bytes(err)
-
-    def _line(self, timeout):
-        end = time.monotonic() + timeout
-        while b"\n" not in self.buffer:
-            self._more(end)
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        return line
-
-    def _bytes(self, number):
-        parts, have = [self.buffer], len(self.buffer)
-        while have < number:
-            self.buffer = b""
-            self._more(time.monotonic() + 120)
-            parts.append(self.buffer)
-            have += len(self.buffer)
-        data = b"".join(parts)
-        self.buffer = data[number:]
-        return data[:number]
-
-    def _more(self, end):
-        self.sock.settimeout(max(0.1, end - time.monotonic()))
-        try:
-            data = self.sock.recv(1 << 18)
-        except TimeoutError:
-            raise LabError("%s: no answer from the guest in time" % self.machine.name) from None
-        except ConnectionError:
-            data = b""
-        if not data:
-            raise LabError("%s: the guest is gone\n%s" % (self.machine.name, self.machine.console_tail()))
-        self.buffer += data
+    def reports(self):
+        return (("journal", "journalctl --no-pager -q -o short-monotonic"),
+                ("status", "lanyard --home %s --json status; lanyard --home %s peers; ip addr; df; "
+                 "systemctl status --no-pager lanyardd avahi-daemon; ls -laR %s | head -n 300"
+                 % (self.home, self.home, self.share)))
 
 
 class Lab(namespaces.Lab):
     """One bridge with machines on it."""
+
+    # Whether its hosts have a kernel, a clock, a disk and a service manager of their own.
+    machines_here = True
 
     def __init__(self, image):
         super().__init__()
@@ -359,16 +345,3 @@ class Lab(namespaces.Lab):
         vm = Machine(self, name, len(self.machines), self.bridge, disk_mb)
         self.machines.append(vm)
         return vm
-
-
-def settle(machines, timeout=180):
-    """Wait until every machine is in sync with all others and insist that all trees are alike; returns the tree."""
-    for _ in range(1 if len(machines) < 3 else 2):
-        for vm in machines:
-            vm.wait_sync(timeout, peers=len(machines) - 1)
-    pictures = [vm.picture() for vm in machines]
-    for vm, other in zip(machines[1:], pictures[1:]):
-        said = trees.differences(pictures[0], other)
-        if said:
-            raise LabError("%s and %s say in sync and are not alike:\n%s" % (machines[0].name, vm.name, "\n".join(said)))
-    return pictures[0]

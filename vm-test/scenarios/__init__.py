@@ -1,9 +1,13 @@
 """What is run on the machines: one function a scenario, by name, in the order of the standard set."""
-from .changes import address, avahi, clock, full, link, reboot
+from .away import clock, month, suspend
+from .changes import address, avahi, link, reboot
 from .ground import Ground
-from .left import left
+from .left import left, sealed
+from .limits import full, memory
+from .package import upgrade
 from .power import power
 
-ALL = {f.__name__: f for f in (left, power, reboot, avahi, address, link, clock, full)}
+# Scenarios go on with the machines of the one before, except those that begin with a machine alone.
+ALL = {f.__name__: f for f in (left, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)}
 
 __all__ = ["ALL", "Ground"]

@@ -1,31 +1,50 @@
 """What scenarios stand on: three machines, made when first asked for, and brought into one group when asked for that."""
-import machines
-from machines import GROUP, LabError, until
+import os
+import subprocess
+
+from agents import BUILD
+from member import GROUP, settle
+from namespaces import LabError, until
 
 NAMES = ("VMA", "VMB", "VMC")
+MEBI = 1 << 20
 
 
 class Ground:
-    def __init__(self, lab, report, big_mb):
-        self.lab, self.report, self.big_mb = lab, report, big_mb
+    def __init__(self, lab, report, options):
+        self.lab, self.report = lab, report
+        self.big_mb, self.many = options.big_mb, options.many
         self.step = report.step
         self.machines = []
 
     def fresh(self):
         """Three machines with empty disks, not started."""
         self.forget()
-        self.machines = [self.lab.machine(name, 1024 + 3 * self.big_mb) for name in NAMES]
+        # A small file takes a block, an inode and its row, and is written twice where it is dropped.
+        size = 1024 + 3 * self.big_mb + 2 * self.many * 8192 // MEBI
+        self.machines = [self.lab.machine(name, size) for name in NAMES]
         return self.machines
 
     def forget(self):
         """End what there is."""
-        for vm in self.machines:
+        for vm in list(self.machines):
             vm.remove()
         self.machines = []
 
-    def found(self, vm):
+    def only_machines(self, what):
+        """Whether the machines here are machines, for a step that needs that; says so when they are not."""
+        if not self.lab.machines_here:
+            print("--            needs machines: %s" % what, flush=True)
+        return self.lab.machines_here
+
+    @staticmethod
+    def create_usage():
+        """What `lanyard create` can do."""
+        return subprocess.run([os.path.join(BUILD, "lanyard"), "help", "create"], stdout=subprocess.PIPE, check=True, text=True).stdout
+
+    def found(self, vm, *how):
         vm.make_share()
-        vm.cli("create", GROUP, "--share", vm.share)
+        vm.cli("create", GROUP, "--share", vm.share, *how)
 
     def join(self, token, vm):
         vm.make_share()
@@ -52,7 +71,7 @@ class Ground:
                 self.join(token, b)
                 self.join(token, c)
                 self.connected(a, b, c)
-                machines.settle([a, b, c])
+                settle([a, b, c])
         else:
             self.boot(*self.machines)
             self.connected(*self.machines)
@@ -62,17 +81,62 @@ class Ground:
         for vm in vms:
             vm.wait_peers(len(vms) - 1, timeout)
 
+    def passes(self, name, timeout=180):
+        """Everything works again: all are connected, and a file from each reaches all."""
+        self.connected(*self.machines, timeout=timeout)
+        for vm in self.machines:
+            vm.write("%s-%s.txt" % (name, vm.name), ("%s, on %s\n" % (name, vm.name)).encode())
+        tree = settle(self.machines, timeout)
+        for vm in self.machines:
+            insist(("%s-%s.txt" % (name, vm.name)).encode() in tree, "%s of %s is missing" % (name, vm.name))
+
     def avahi_in_use(self, *vms):
         """Insist that it is the real avahi-daemon that finds the peers."""
         for vm in vms:
-            if vm.sh("systemctl is-active avahi-daemon").strip() != "active":
-                raise LabError("%s has no avahi-daemon" % vm.name)
-            found = vm.cli("status")["discovery"]
-            if found != "avahi":
-                raise LabError("%s discovers by %s" % (vm.name, found))
+            insist(vm.discovery() == "avahi", "%s discovers by %s" % (vm.name, vm.discovery()))
+
+
+class Download:
+    """A large file on its way from one machine to another, slow enough for something to fall into its middle."""
+
+    SPEED = "40mbit"
+
+    def __init__(self, source, vm, name, size, seed):
+        """Drop the file at source; return when vm has a fifth of it.  From then on it comes very slowly."""
+        self.vm, self.name, self.size = vm, name, size
+        vm.limit(self.SPEED)
+        source.noise_file(name, size, seed)
+        self.done = until("%s has a fifth of %s" % (vm.name, name), self._enough, 300, every=0.2)["done"]
+        # A busy guest takes its time for what is to happen next.
+        vm.limit("1mbit")
+
+    def _enough(self):
+        got = [d for d in self.vm.cli("downloads")["downloads"] if d["path"] == self.name and d["state"] == "D"]
+        return got and got[0]["done"] >= self.size // 5 and got[0]
+
+    def underway(self):
+        """Insist that what happened now happened in the middle."""
+        insist(not self.vm.exists(self.name), "%s has all of %s already" % (self.vm.name, self.name))
+
+    def go_on(self):
+        self.vm.limit(None)
+
+    def resumed(self, slack):
+        """Insist that nothing verified was fetched again (P8); slack is for what was verified and not yet noted, or other."""
+        after = self.vm.counters()
+        insist(after["blocks_resumed"] > 0 and after["bytes_received"] <= self.size - self.done + slack,
+               (self.size, self.done, after["blocks_resumed"], after["bytes_received"]))
 
 
 def insist(true, said):
     """A check of a scenario: said is what goes into the report when it does not hold."""
     if not true:
         raise LabError("not so: %s" % (said,))
+
+
+def machines_only(why):
+    """For a scenario that namespaces cannot stage."""
+    def mark(scenario):
+        scenario.needs_machines = why
+        return scenario
+    return mark
