@@ -53,7 +53,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install manuals deb deb-test clean lab fault-lib fault-test power-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim help install manuals deb dist deb-test clean lab fault-lib fault-test power-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -270,7 +270,11 @@ deb: ## build the Debian package into $(B)/: lanyard_VERSION_ARCH.deb
 	$(Q)scripts/setup --deb
 	$(Q)scripts/make-deb '$(B)' '$(VERSION)'
 
-deb-test: deb ## install, upgrade, remove and purge the package in a booted Debian (systemd-nspawn; root)
+dist: ## build the release tarball of the commit into $(B)/: lanyard-VERSION.tar.xz
+	$(Q)scripts/make-dist '$(B)' '$(VERSION)'
+
+deb-test: deb dist ## install, upgrade, remove and purge the package in a booted Debian (systemd-nspawn; root); try the tarball
+	$(Q)tests/package/dist $(B)/lanyard-$(VERSION).tar.xz $(B)/lanyard_$(VERSION)_$$(dpkg --print-architecture).deb
 	$(Q)tests/package/run $(B)/lanyard_$(VERSION)_$$(dpkg --print-architecture).deb
 
 clean: ## remove what was built
