@@ -1,0 +1,110 @@
+"""Completion of the command line, asked of the shells themselves: commands, options, groups and paths."""
+import os
+import pty
+import re
+import select
+import time
+
+import pytest
+
+import agents
+import netlab
+from netlab import trees
+
+FOLDER = os.path.join(netlab.ROOT, "packaging", "completion")
+
+
+@pytest.fixture
+def a(lab):
+    a = lab.host("a")
+    a.daemon.start("--discovery", "off")
+    a.cli("create", "pics", "--share", a.share)
+    a.cli("create", "our music", "--share", a.path("music"))
+    trees.write(a.share, {"holiday photo.jpg": b"1", "album/one": b"2"})
+    a.wait_sync()
+    return a
+
+
+def env(a):
+    return agents.clean_env(a, {"LANYARD_HOME": a.home, "PATH": agents.BUILD + ":" + os.environ["PATH"]})
+
+
+def bash(a, line):
+    """Every word that completes the line's last one."""
+    script = ('compopt() { :; }; source "$1/lanyard.bash"; COMP_WORDS=($2); [[ $2 == *" " ]] && COMP_WORDS+=(""); '
+              'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lanyard; printf "%s\\n" "${COMPREPLY[@]}"')
+    got = a.run("bash", "-c", script, "bash", FOLDER, line, env=env(a))
+    return got.stdout.decode().splitlines()
+
+
+def fish(a, line):
+    got = a.run("fish", "--no-config", "-c", "source $argv[1]/lanyard.fish; complete -C $argv[2]", FOLDER, line, env=env(a))
+    return [word.split("\t")[0] for word in got.stdout.decode().splitlines()]
+
+
+class Zsh:
+    """A zsh on a terminal: completion is a part of its line editor and of nothing else."""
+
+    def __init__(self, a):
+        self.leader, follower = pty.openpty()
+        self.proc = a.popen("zsh", "-f", "-i", stdin=follower, stdout=follower, stderr=follower, env=env(a),
+                            start_new_session=True)
+        os.close(follower)
+        for line in ("unsetopt prompt_sp beep; PS1='' PS2=''; fpath=(%s $fpath); autoload -Uz compinit; compinit -u -D" % FOLDER,
+                     "show() { print -r -- \"<<$BUFFER>>\"; BUFFER=; zle redisplay }; zle -N show; bindkey '^G' show",
+                     "print -r -- re''ady"):
+            os.write(self.leader, line.encode() + b"\n")
+        self.read(rb"ready\r?\n")
+
+    def read(self, until):
+        said, end = b"", time.monotonic() + 20 * netlab.FACTOR
+        while not re.search(until, said):
+            assert time.monotonic() < end, said
+            if select.select([self.leader], [], [], 0.2)[0]:
+                said += os.read(self.leader, 65536)
+        return re.search(until, said)
+
+    def complete(self, line):
+        """What the line becomes by the tabulator key."""
+        os.write(self.leader, line.encode() + b"\t\x07")
+        return self.read(rb"<<(.*?)>>").group(1).decode()
+
+    def end(self):
+        os.close(self.leader)
+        self.proc.kill()
+        self.proc.wait()
+
+
+def test_bash(a):
+    assert "members" in bash(a, "lanyard mem") and "create" in bash(a, "lanyard ")
+    assert bash(a, "lanyard members p") == ["pics"]
+    assert set(bash(a, "lanyard members ")) == {"pics", "our\\ music"}
+    assert set(bash(a, "lanyard files pics ")) >= {"holiday\\ photo.jpg", "album/one"}
+    assert bash(a, "lanyard versions pics hol") == ["holiday\\ photo.jpg"]
+    assert "--share" in bash(a, "lanyard create --") and "--repair" not in bash(a, "lanyard create --")
+    assert bash(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+
+
+def test_fish(a):
+    assert "members" in fish(a, "lanyard mem") and "create" in fish(a, "lanyard ")
+    assert fish(a, "lanyard members p") == ["pics"]
+    assert set(fish(a, "lanyard members ")) == {"pics", "our music"}
+    assert set(fish(a, "lanyard files pics ")) >= {"holiday photo.jpg", "album/one"}
+    assert fish(a, "lanyard versions pics hol") == ["holiday photo.jpg"]
+    assert "--share" in fish(a, "lanyard create --") and "--repair" not in fish(a, "lanyard create --")
+    assert fish(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+
+
+def test_zsh(a):
+    zsh = Zsh(a)
+    try:
+        for line, completed in (("lanyard mem", "lanyard members "),
+                                ("lanyard members p", "lanyard members pics "),
+                                ("lanyard wait our", "lanyard wait our\\ music "),
+                                ("lanyard files pics album/", "lanyard files pics album/one "),
+                                ("lanyard versions pics hol", "lanyard versions pics holiday\\ photo.jpg "),
+                                ("lanyard create --sh", "lanyard create --share "),
+                                ("lanyard resolve pics album/one --keep t", "lanyard resolve pics album/one --keep theirs ")):
+            assert zsh.complete(line) == completed
+    finally:
+        zsh.end()
