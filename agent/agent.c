@@ -242,6 +242,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .versions_age_s = config->versions_age_s,
 		                              .versions_percent = config->versions_percent,
 		                              .memory = config->memory,
+		                              .tombstones_age_s = config->tombstones_age_s,
 		                              .changed = agent_publish,
 		                              .arg = a };
 	load_groups(a);

@@ -24,6 +24,7 @@ struct agent_config {
 	int versions_percent;     /* of the disk that they may fill */
 	int64_t upload, download; /* bytes a second; 0: no limit */
 	size_t memory;            /* bytes of blocks on their way, for each group; 0: the default */
+	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
 	int worker_threads;
 };
 

@@ -24,6 +24,8 @@ enum {
 	VERSIONS_AGE_MAX = 3650 * 86400,
 	VERSIONS_PERCENT_MAX = 90,
 	RATE_MIN = 64000, /* bytes a second */
+	TOMBSTONES_AGE_MAX = 3650 * 86400,
+	TOMBSTONES_AGE_DEFAULT = 30 * 86400,
 };
 
 static const int64_t rate_max = INT64_C(100000000000);
@@ -36,7 +38,8 @@ void config_init(struct config *c, const char *host_name)
 		              .rescan_s = RESCAN_DEFAULT,
 		              .scrub_s = SCRUB_DEFAULT,
 		              .versions_age_s = KEPT_AGE_S,
-		              .versions_percent = KEPT_DISK_PERCENT };
+		              .versions_percent = KEPT_DISK_PERCENT,
+		              .tombstones_age_s = TOMBSTONES_AGE_DEFAULT };
 	c->listen = mem_strdup("4170");
 	c->name = mem_strdup(host_name);
 }
@@ -187,6 +190,18 @@ static int set_versions_age(void *target, const char *value)
 	return 0;
 }
 
+static int set_tombstones_age(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 &&
+	    (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > TOMBSTONES_AGE_MAX))
+		return -1;
+	c->tombstones_age_s = seconds;
+	return 0;
+}
+
 static int set_versions_disk(void *target, const char *value)
 {
 	struct config *c = target;
@@ -334,6 +349,7 @@ const struct config_key config_agent_keys[] = {
 	{ "upload-limit", set_upload, false, rate_accepted },
 	{ "download-limit", set_download, false, rate_accepted },
 	{ "memory", set_memory, false, "8M to 16G, in bytes or with K, M or G (of 1024)" },
+	{ "tombstones-age", set_tombstones_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
 	{ 0 },
 };
 

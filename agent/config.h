@@ -39,6 +39,7 @@ struct config {
 	int versions_percent;
 	int64_t upload, download; /* bytes a second; 0: no limit */
 	int64_t memory;           /* bytes; 0: the default */
+	int64_t tombstones_age_s; /* 0: off */
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */
@@ -49,7 +50,7 @@ void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
 /* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and
+ * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "tombstones-age", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and
  * "interface" add, the others
  * replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);

@@ -204,6 +204,7 @@ static void start(struct engine *e)
 	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
 	engine_verify_start(e);
 	engine_versions_start(e);
+	engine_tombstones_start(e);
 	if (e->paused) {
 		fetch_pause(e->fetch, true);
 		peer_group_pause(e->peers, true);
@@ -225,6 +226,7 @@ static void stop(struct engine *e)
 	loop_timer_stop(e->look);
 	engine_verify_stop(e);
 	engine_versions_stop(e);
+	engine_tombstones_stop(e);
 	struct local *local = e->local;
 	struct fetch *fetch = e->fetch;
 

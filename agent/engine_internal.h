@@ -15,10 +15,11 @@ struct engine_context {
 	const char *home; /* absolute */
 	int home_dirfd;
 	int64_t rescan_s;
-	int64_t scrub_s;        /* between scrubs; 0: never */
-	int64_t versions_age_s; /* of the oldest versions that are kept; 0: none are */
-	int versions_percent;   /* of the disk that they may fill */
-	size_t memory;          /* of blocks on their way, for each group; 0: the default */
+	int64_t scrub_s;          /* between scrubs; 0: never */
+	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
+	int versions_percent;     /* of the disk that they may fill */
+	size_t memory;            /* of blocks on their way, for each group; 0: the default */
+	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
 	void *arg;
@@ -54,7 +55,10 @@ struct engine {
 	struct loop_timer *thin; /* engine_versions.c; NULL while stopped */
 	bool thin_soon, thinning, thin_again;
 	int64_t thin_gap_ms;
-	int64_t scrub_saved_s; /* loop's clock */
+	int64_t scrub_saved_s;                   /* loop's clock */
+	struct loop_timer *tombstones;           /* engine_tombstones.c; NULL while stopped */
+	uint64_t tombstones_at, tombstones_upto; /* forgetting has come so far, and goes on to; 0: not under way */
+	int64_t tombstones_dropped;
 };
 
 /* Makes an engine for a group that is stored below home, or NULL with *why when even its settings cannot be read. */
@@ -83,6 +87,10 @@ void engine_verify_stop(struct engine *e);
 void engine_versions_start(struct engine *e);
 void engine_versions_thin(struct engine *e);
 void engine_versions_stop(struct engine *e);
+
+/* engine_tombstones.c: deletions that all members have are forgotten after a while. */
+void engine_tombstones_start(struct engine *e);
+void engine_tombstones_stop(struct engine *e);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);

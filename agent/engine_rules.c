@@ -43,6 +43,7 @@ bool engine_rules_changed(struct engine *e)
 	if (index_meta_get(e->index, "ignore rules", &known) < 0 || known == now)
 		return false;
 	index_meta_put(e->index, "ignore rules", now);
+	index_pass_over_none(e->index);
 	roster_members(e->roster, ask_again, e);
 	return true;
 }

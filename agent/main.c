@@ -148,6 +148,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		{ "versions-age", old->versions_age_s != new->versions_age_s },
 		{ "memory", old->memory != new->memory },
 		{ "versions-disk", old->versions_percent != new->versions_percent },
+		{ "tombstones-age", old->tombstones_age_s != new->tombstones_age_s },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -277,6 +278,7 @@ static int start_agent(struct program *p)
 		.upload = p->config.upload,
 		.download = p->config.download,
 		.memory = (size_t)p->config.memory,
+		.tombstones_age_s = p->config.tombstones_age_s,
 		.worker_threads = worker_threads(),
 	};
 	char *why = NULL;

@@ -18,6 +18,42 @@ static bool bytes_fit(const struct record *r, const uint8_t *bytes, size_t n)
 	       (int64_t)n == r->content.size;
 }
 
+/* A path that was known here, deleted, and whose tombstone was forgotten: whoever still has it was away for too long. It is told of
+ * the deletion again, by a version that knows what it says. */
+static bool was_forgotten(struct fetch *f, const struct record *theirs)
+{
+	struct record ours = { 0 }, r = { .kind = theirs->kind, .deleted = true };
+	bool gone;
+	int rc;
+
+	if (theirs->deleted || !index_knows(f->c.index, &theirs->version))
+		return false;
+	rc = index_get(f->c.index, theirs->path, &ours);
+	gone = rc == 0 ||
+	       (rc > 0 && ours.deleted && version_compare(&theirs->version, &ours.version) == VERSION_CONCURRENT);
+	if (gone) {
+		r.path = mem_strdup(theirs->path);
+		version_copy(&r.version, &theirs->version);
+		gone = version_join(&r.version, &ours.version) == 0 && judge_put_change(f, &r, NULL) == 0;
+	}
+	record_clear(&r);
+	record_clear(&ours);
+	return gone;
+}
+
+/* The peer once had our version, and now has an older one: it has forgotten a deletion, and took up what was deleted from one
+ * who was away for too long. It is told again. */
+static void tell_again(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
+{
+	struct index_peer p;
+
+	if (version_compare(&theirs->version, &ours->version) != VERSION_OLDER ||
+	    index_peer_get(f->c.index, peer, &p) < 0 || p.settled_epoch != index_epoch(f->c.index) ||
+	    p.settled < ours->seq)
+		return;
+	(void)judge_put(f, ours, NULL, 0, NULL);
+}
+
 /* A record for a path that is being dealt with: it is remembered, and judged before anything is installed. */
 static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs)
 {
@@ -27,7 +63,8 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 
 	if (known)
 		return;
-	fetch_remember(f, peer, theirs);
+	if (!was_forgotten(f, theirs))
+		fetch_remember(f, peer, theirs);
 	t->again = true;
 	/* What a batch that is out works on stays as it is until it is back; what came meanwhile is judged then. */
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
@@ -108,9 +145,13 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		record_for_ticket(f, t, peer, theirs);
 		return;
 	}
+	if (was_forgotten(f, theirs))
+		return;
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
 	action = reconcile(known ? &ours : NULL, theirs, &merged);
 	if (action == RECONCILE_NOTHING) {
+		if (known)
+			tell_again(f, peer, theirs, &ours);
 		if (index_wanted_count(f->c.index) > 0)
 			index_unwant(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {

@@ -33,7 +33,8 @@ void index_close(struct index *index);
 
 /* Our writer number in version vectors, new for every new index. Also the epoch of our sequence numbers. */
 uint64_t index_epoch(const struct index *index);
-/* Starts a new epoch (a peer knows later numbers of ours than we do: the index was rolled back). Rows stay. */
+/* Starts a new epoch (a peer knows later numbers of ours than we do: the index was rolled back). Rows stay; changes of ours that no
+ * peer has settled become changes of the new writer. */
 void index_new_epoch(struct index *index);
 /* The greatest sequence number given to a row so far; 0 when none. After an unclean end: the greatest that may have been. */
 uint64_t index_seq(const struct index *index);
@@ -134,6 +135,26 @@ struct index_peer {
 };
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
+
+/* --- tombstones (docs/architecture.md): dropped when all members have them; what is remembered instead is up to which number each
+ * writer's changes were known here --- */
+/* Notes what is known now: peers' changes as far as they were received and settled, our own up to `shared`, which all
+ * members have. It counts after index_count_known. 0, -1. */
+int index_note_known(struct index *index, uint64_t shared);
+int index_count_known(struct index *index);
+/* Of one peer, whose epoch is about to be another. */
+int index_note_peer(struct index *index, uint64_t peer);
+/* This row of that epoch was not taken: we know of its changes only those before. / All are asked for again. */
+int index_passed_over(struct index *index, uint64_t epoch, uint64_t seq);
+int index_pass_over_none(struct index *index);
+/* Looks at some rows with *after < number <= upto and drops those tombstones that nothing is wanted of; *after moves on, and is
+ * upto at the end. How many were dropped, -1. */
+int index_forget(struct index *index, uint64_t *after, uint64_t upto);
+/* The greatest number a dropped tombstone had; 0: none was ever dropped. */
+uint64_t index_forgotten(struct index *index);
+/* Whether tombstones were dropped, and all changes this version tells of were known here: if its path has no row, it was
+ * deleted. */
+bool index_knows(struct index *index, const struct version *v);
 
 /* Small named values (schema "meta"): 1 / 0 / -1. */
 int index_meta_get(struct index *index, const char *key, int64_t *value);

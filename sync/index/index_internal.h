@@ -7,6 +7,7 @@
  * index_walk.c    rows in order     index_wanted.c   what peers have and we want
  * index_peers.c   peers and small named values
  * index_placing.c what is being put in its place
+ * index_forget.c  tombstones forgotten, new epochs
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -48,6 +49,7 @@ enum index_stmt {
 	STMT_ROW_INSERT,
 	STMT_ROW_TOUCH,
 	STMT_ROW_SINCE,
+	STMT_ROW_FORGET,
 	STMT_ROW_WALK,
 	STMT_ROW_BY_ROOT,
 	STMT_ROW_HAS_ROOT,
@@ -80,6 +82,10 @@ enum index_stmt {
 	STMT_PEER_GET,
 	STMT_PEER_INSERT,
 	STMT_PEER_UPDATE,
+	STMT_PEER_ALL,
+	STMT_PEER_SETTLED,
+	STMT_KNOWN_COUNT,
+	STMT_PASSED_CLEAR,
 	STMT_META_GET,
 	STMT_META_PUT,
 	STMT_COUNT,

@@ -64,6 +64,8 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_FORGET] = "SELECT seq, deleted, deleted AND EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)"
+			    " FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
 	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
@@ -100,6 +102,12 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
 	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
 	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",
+	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",
+	[STMT_PEER_SETTLED] = "SELECT coalesce(max(settled), 0) FROM peers WHERE settled_epoch = ?",
+	[STMT_KNOWN_COUNT] =
+		"INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta WHERE name GLOB 'seen *'"
+		" ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
+	[STMT_PASSED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[STMT_META_PUT] =
 		"INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",

@@ -301,19 +301,6 @@ struct index_totals index_totals(const struct index *index)
 	return index->now.totals;
 }
 
-void index_new_epoch(struct index *index)
-{
-	uint64_t old = index->epoch;
-
-	if (index_commit(index) < 0)
-		return;
-	do
-		index->epoch = random_u64();
-	while (index->epoch == 0 || index->epoch == old);
-	if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
-		index->epoch = old;
-}
-
 int index_load_state(struct index *index)
 {
 	struct index_totals *t = &index->now.totals;

@@ -1,5 +1,7 @@
 /* News in: index hello, records handed to the hooks in order, and acknowledgements. What may be acknowledged as received is
  * what a kill -9 in the next instant would not lose: all that was given to the hooks, less what fetch holds in memory only. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -25,7 +27,8 @@ void news_in_send_hello(struct talk *t)
 		                     .epoch = index_epoch(index),
 		                     .seq = g->committed,
 		                     .have_epoch = p.epoch,
-		                     .have_seq = p.received };
+		                     .have_seq = p.received,
+		                     .forgotten = index_forgotten(index) };
 	uint64_t wanted = index_wanted_min_seq(index, t->session->peer);
 
 	m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
@@ -36,34 +39,83 @@ void news_in_send_hello(struct talk *t)
 	session_send(t->session, FRAME_INDEX_HELLO, body, n);
 }
 
+/* Under this name: the deletions that a peer (by its epoch) had forgotten when it began to be told all our rows. */
+static const char *met_name(char out[32], uint64_t epoch)
+{
+	(void)snprintf(out, 32, "met %016" PRIx64, epoch);
+	return out;
+}
+
+/* It has forgotten deletions that we were never told of, and would not be told of our rows again by themselves: whoever was away
+ * for so long rejoins as new. A new epoch tells all our rows again, and who knows that a path is gone answers with its deletion. */
+static bool away_too_long(const struct talk *t, const struct msg_index_hello *m, const struct index_peer *p)
+{
+	struct index *index = t->group->config.index;
+	char name[32];
+	int64_t met;
+
+	if (p->epoch != m->epoch || p->received >= m->forgotten || m->have_seq == 0 ||
+	    m->have_epoch != index_epoch(index) || index_meta_get(index, met_name(name, m->epoch), &met) < 0)
+		return false;
+	return m->forgotten > (uint64_t)met;
+}
+
+/* From an earlier epoch of a peer nothing counts but what was known of it by then. Rows of ours that came from it may be unknown
+ * to it now, and are told again. */
+static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, struct index_peer *p)
+{
+	char name[32];
+	struct index *index = t->group->config.index;
+	uint64_t peer = t->session->peer;
+
+	if (p->epoch != 0) {
+		index_note_peer(index, peer);
+		news_out_tell_all(t);
+	}
+	index_unwant_peer(index, peer);
+	index_meta_put(index, met_name(name, m->epoch), (int64_t)m->forgotten);
+	*p = (struct index_peer){ .epoch = m->epoch };
+}
+
+/* Goes on under a new epoch; false when there is none. */
+static bool begin_anew(struct talk *t, const char *why)
+{
+	struct peer_group *g = t->group;
+	uint64_t epoch = index_epoch(g->config.index);
+	const struct log_about about = talk_about(t);
+
+	log_about(LOG_WARN, &about, "%s: %s; starting a new epoch", t->session->link->address, why);
+	index_new_epoch(g->config.index);
+	if (index_epoch(g->config.index) == epoch)
+		return false;
+	peer_group_reopen(g, "opening anew with a new epoch");
+	return true;
+}
+
 void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 {
 	struct peer_group *g = t->group;
 	struct session *s = t->session;
 	struct peers *peers = s->peers;
 	struct index_peer p;
+	char name[32];
 
 	if (!t->hello_sent || !t->open_in || t->up)
 		return;
 	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > g->committed) {
 		/* It remembers more of us than we do: this index was rolled back, and its numbers must not be used twice. */
-		const struct log_about about = talk_about(t);
-
-		log_about(
-			LOG_WARN, &about,
-			"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a "
-			"new epoch",
-			s->link->address);
-		index_new_epoch(g->config.index);
-		peer_group_reopen(g, "opening anew with a new epoch");
+		if (!begin_anew(t, "knows later changes of ours than we do: the index was restored from an older copy"))
+			peers_session_ended(s, "our index cannot be written");
 		return;
 	}
 	load(t, &p);
-	t->their_epoch = m->epoch;
-	if (p.epoch != m->epoch) {
-		index_unwant_peer(g->config.index, s->peer);
-		p = (struct index_peer){ .epoch = m->epoch };
+	if (away_too_long(t, m, &p) && begin_anew(t, "has forgotten deletions that were never heard of here")) {
+		index_meta_put(g->config.index, met_name(name, m->epoch), (int64_t)m->forgotten);
+		return;
 	}
+	t->their_epoch = m->epoch;
+	if (p.epoch != m->epoch)
+		new_epoch_of_peer(t, m, &p);
 	t->cursor = t->told_received = p.received;
 	t->their_last = m->seq > p.received ? m->seq : p.received;
 	t->up = true;
@@ -88,12 +140,16 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	enum path_verdict verdict = path_check(path, strlen(path));
 
 	if (verdict != PATH_OK) {
+		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
 		peer_group_misbehaved(g, t->session->peer, path, path_verdict_text(verdict));
 		return;
 	}
-	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR))
+	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR)) {
+		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
 		return;
+	}
 	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {
+		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
 		peer_group_misbehaved(g, t->session->peer, path, "a block list that cannot be");
 		return;
 	}

@@ -1,6 +1,8 @@
 /* News out: our rows in order of their numbers, from where the peer is. A small file that was changed here travels inside its
  * record; a row that became ours from this very peer is not sent back; what is sent and not acknowledged is bounded. */
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ struct batch {
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
 	size_t seen;  /* rows looked at */
-	uint64_t self, peer;
+	uint64_t self, peer, anew;
 	bool inlines;
 	struct index *index;
 };
@@ -63,7 +65,7 @@ static bool take(void *arg, const struct record *r)
 		return false;
 	b->seen++;
 	b->upto = r->seq;
-	if (r->via == b->peer)
+	if (r->via == b->peer && r->seq > b->anew)
 		return true;
 	if (b->n == b->max) {
 		b->max = b->max ? 2 * b->max : 16;
@@ -177,6 +179,7 @@ static struct batch *gather(struct talk *t)
 	b->committed = g->committed;
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));
 	b->peer = t->session->peer;
+	b->anew = t->anew;
 	b->inlines = !t->no_inline;
 	b->index = g->config.index;
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, take, b);
@@ -207,13 +210,32 @@ void news_out_kick(struct talk *t)
 	}
 }
 
+/* Under this name: our number up to which rows are told to the peer although they came from it, in an earlier epoch of it. */
+static const char *anew_name(char out[32], const struct talk *t)
+{
+	(void)snprintf(out, 32, "anew %016" PRIx64, t->session->peer);
+	return out;
+}
+
+void news_out_tell_all(struct talk *t)
+{
+	struct index *index = t->group->config.index;
+	char name[32];
+
+	index_meta_put(index, anew_name(name, t), (int64_t)index_seq(index));
+}
+
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs)
 {
 	bool same = theirs->have_epoch == index_epoch(t->group->config.index);
+	char name[32];
+	int64_t anew;
 
 	t->sent = t->acked = same ? theirs->have_seq : 0;
 	t->settled = same ? theirs->settled : 0;
 	t->no_inline = theirs->no_inline;
+	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
+	t->anew = (uint64_t)anew;
 }
 
 void news_out_ack(struct talk *t, const struct msg_news_ack *m)

@@ -81,6 +81,7 @@ struct talk {
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
+	uint64_t anew;           /* rows of ours up to this are told even if they came from the peer itself */
 	bool no_inline;
 	bool reading;   /* a worker reads files for the next message */
 	size_t unacked; /* bytes of messages not yet acknowledged */
@@ -209,6 +210,8 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
 
 /* news_out.c */
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs);
+/* The peer has begun a new epoch: our rows up to now are told to it even if they came from it. */
+void news_out_tell_all(struct talk *t);
 void news_out_kick(struct talk *t);
 void news_out_ack(struct talk *t, const struct msg_news_ack *m);
 void news_out_stop(struct talk *t);

@@ -67,7 +67,7 @@ struct msg_roster {
 
 struct msg_index_hello {
 	uint32_t channel;
-	uint64_t epoch, seq, have_epoch, have_seq, settled;
+	uint64_t epoch, seq, have_epoch, have_seq, settled, forgotten;
 	bool no_inline;
 };
 

@@ -19,6 +19,7 @@ uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n)
 	pb.have_seq = m->have_seq;
 	pb.settled = m->settled;
 	pb.no_inline = m->no_inline;
+	pb.forgotten = m->forgotten;
 	return msg_pack(&pb.base, n);
 }
 
@@ -26,7 +27,8 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 {
 	Lanyard__IndexHello *pb = (void *)msg_unpack(&lanyard__index_hello__descriptor, a, p, n);
 
-	if (!pb || pb->epoch == 0 || pb->seq > INT64_MAX || pb->have_seq > INT64_MAX || pb->settled > INT64_MAX)
+	if (!pb || pb->epoch == 0 || pb->seq > INT64_MAX || pb->have_seq > INT64_MAX || pb->settled > INT64_MAX ||
+	    pb->forgotten > INT64_MAX)
 		return -1;
 	*m = (struct msg_index_hello){ .channel = pb->channel,
 		                       .epoch = pb->epoch,
@@ -34,7 +36,8 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 		                       .have_epoch = pb->have_epoch,
 		                       .have_seq = pb->have_seq,
 		                       .settled = pb->settled,
-		                       .no_inline = pb->no_inline };
+		                       .no_inline = pb->no_inline,
+		                       .forgotten = pb->forgotten };
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #include "sync/versions/kept_policy.h"
 #include "tests/sim/sim.h"
 
-enum { HOME_FILE_MAX = 64 << 20, RESCAN_S = 40, SCRUB_S = 150 };
+enum { HOME_FILE_MAX = 64 << 20, RESCAN_S = 40, SCRUB_S = 150, TOMBSTONES_S = 8 };
 
 struct host hosts_all[SIM_HOSTS];
 int hosts_n;
@@ -153,6 +153,7 @@ static void start_in_turn(void *arg)
 		                               .scrub_s = SCRUB_S,
 		                               .versions_age_s = KEPT_AGE_S,
 		                               .versions_percent = KEPT_DISK_PERCENT,
+		                               .tombstones_age_s = TOMBSTONES_S,
 		                               .changed = nothing_changed,
 		                               .arg = h };
 	h->engine = engine_load(h->context, group_hex, &why);

@@ -40,6 +40,7 @@ static void defaults_hold_without_a_setting(void **state)
 	assert_int_equal(c.upload, 0);
 	assert_int_equal(c.download, 0);
 	assert_int_equal(c.memory, 0);
+	assert_int_equal(c.tombstones_age_s, 30 * 86400);
 	config_free(&c);
 }
 
@@ -54,7 +55,8 @@ static void every_key_is_read(void **state)
 	              "# comment\n[agent]\nname = h\xc3\xa9 1\nlisten=[::1]:0\ndiscovery = off ; why\n"
 	              "peer = a.b:1\npeer = [fe80::1%eth0]:65535\nlog-level = debug\nrescan-interval = 2h\n"
 	              "scrub-interval = off\nversions-age = 7d\nversions-disk = 25%\n"
-	              "interface = eth0\ninterface = wl-0.1\nupload-limit = 500K\ndownload-limit = 12M\nmemory = 16M\n",
+	              "interface = eth0\ninterface = wl-0.1\nupload-limit = 500K\ndownload-limit = 12M\nmemory = 16M\n"
+	              "tombstones-age = 45s\n",
 	              &why),
 		0);
 	assert_string_equal(c.name, "h\xc3\xa9 1");
@@ -73,6 +75,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.upload, 500000);
 	assert_int_equal(c.download, 12000000);
 	assert_int_equal(c.memory, 16 << 20);
+	assert_int_equal(c.tombstones_age_s, 45);
 	config_free(&c);
 }
 
@@ -95,6 +98,7 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\ninterface = sixteen-letters-\n", "f.conf:2: interface is" },
 		{ "[agent]\nmemory = 7M\n", "f.conf:2: memory is '7M', but must be 8M to 16G" },
 		{ "[agent]\nmemory = off\n", "f.conf:2: memory is 'off'" },
+		{ "[agent]\ntombstones-age = 0s\n", "f.conf:2: tombstones-age is '0s'" },
 		{ "[agent]\nversions-age = ever\n", "f.conf:2: versions-age is 'ever'" },
 		{ "[agent]\nlisten = 65536\n", "f.conf:2: listen is '65536'" },
 		{ "[agent]\nlisten = fe80::1:4170\n", "f.conf:2: listen is 'fe80::1:4170'" },

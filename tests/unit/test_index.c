@@ -375,6 +375,45 @@ static void peers_and_values_are_remembered(void **state)
 	assert_int_equal(v, -6);
 }
 
+/* The peer has installed our rows up to this number. */
+static void settled(uint64_t peer, uint64_t upto)
+{
+	struct index_peer p;
+
+	assert_int_equal(index_peer_get(ix, peer, &p), 0);
+	p.settled = upto;
+	p.settled_epoch = index_epoch(ix);
+	assert_int_equal(index_peer_put(ix, peer, &p), 0);
+}
+
+/* What no peer was told may have been written under numbers that an earlier life of this index gave away. */
+static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
+{
+	uint64_t epoch = index_epoch(ix), fresh, number;
+	char path[16];
+	struct record r;
+
+	(void)state;
+	for (int i = 0; i < 1200; i++) {
+		snprintf(path, sizeof(path), "file-%d", i);
+		put(path, (uint32_t)i);
+	}
+	settled(5, 3);
+	settled(6, 2);
+	index_new_epoch(ix);
+	fresh = index_epoch(ix);
+	assert_int_equal(index_totals(ix).files, 1200);
+	for (int i = 0; i < 1200; i++) {
+		snprintf(path, sizeof(path), "file-%d", i);
+		assert_int_equal(index_get(ix, path, &r), 1);
+		number = version_counter(&r.version, fresh);
+		assert_int_equal(version_counter(&r.version, epoch), i + 1);
+		assert_int_equal(number, i < 3 ? 0 : r.seq);
+		record_clear(&r);
+	}
+	assert_int_equal(index_seq(ix), 1200 + 1197);
+}
+
 static void a_new_epoch_keeps_the_rows(void **state)
 {
 	uint64_t epoch = index_epoch(ix), fresh;
@@ -382,6 +421,7 @@ static void a_new_epoch_keeps_the_rows(void **state)
 
 	(void)state;
 	put("a", 1);
+	settled(5, 1);
 	index_new_epoch(ix);
 	fresh = index_epoch(ix);
 	assert_true(fresh != epoch && fresh != 0);
@@ -436,6 +476,7 @@ int main(void)
 		T(callbacks_may_use_the_index),
 		T(peers_and_values_are_remembered),
 		T(a_new_epoch_keeps_the_rows),
+		T(a_new_epoch_writes_anew_what_no_peer_has),
 		T(the_wal_is_measured_and_moved),
 	};
 

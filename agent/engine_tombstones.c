@@ -1,0 +1,112 @@
+/* Tombstones are forgotten when all current members have settled them and they are old enough. Their age is not kept: now and then
+ * our number is noted, with the time; what is below it is as old as the note. */
+#include "agent/engine_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TICK_MAX_MS = 3600 * 1000, TICK_MIN_MS = 1000, SLICE_GAP_MS = 20 };
+
+static const char note_seq[] = "tombstones below", note_s[] = "tombstones below since";
+
+struct shared {
+	const struct engine *e;
+	uint64_t upto; /* our numbers that all other members have settled */
+};
+
+static bool least_settled(void *arg, const struct roster_member *m)
+{
+	struct shared *s = arg;
+	const struct engine *e = s->e;
+	uint64_t settled = 0;
+	struct index_peer p;
+
+	if (agent_id_equal(&m->id, identity_id(e->context->self)))
+		return true;
+	if (index_peer_get(e->index, agent_id_short(&m->id), &p) == 0 && p.settled_epoch == index_epoch(e->index))
+		settled = p.settled;
+	if (settled < s->upto)
+		s->upto = settled;
+	return true;
+}
+
+static uint64_t shared_by_all(const struct engine *e, uint64_t upto)
+{
+	struct shared s = { .e = e, .upto = upto };
+
+	roster_members(e->roster, least_settled, &s);
+	return s.upto;
+}
+
+static void note(struct engine *e)
+{
+	uint64_t seq = index_seq(e->index);
+
+	if (index_note_known(e->index, shared_by_all(e, seq)) == 0 &&
+	    index_meta_put(e->index, note_seq, (int64_t)seq) == 0)
+		index_meta_put(e->index, note_s, clock_wall_s());
+}
+
+/* What was noted so long ago is old enough: the number up to which tombstones may go; 0: none may. */
+static uint64_t old_enough(struct engine *e)
+{
+	int64_t seq = 0, since = 0, now = clock_wall_s();
+
+	if (index_meta_get(e->index, note_seq, &seq) < 0 || index_meta_get(e->index, note_s, &since) < 0)
+		return 0;
+	if (since == 0 || since > now) { /* never, or the clock went back */
+		note(e);
+		return 0;
+	}
+	return now - since < e->context->tombstones_age_s ? 0 : shared_by_all(e, (uint64_t)seq);
+}
+
+static void finish(struct engine *e)
+{
+	if (e->tombstones_dropped > 0)
+		log_debug("group %s: %lld deletions that all members have were forgotten", engine_name(e),
+		          (long long)e->tombstones_dropped);
+	e->tombstones_at = e->tombstones_upto = 0;
+	e->tombstones_dropped = 0;
+	note(e);
+}
+
+static void tick(void *arg)
+{
+	struct engine *e = arg;
+	int64_t gap = e->context->tombstones_age_s * 1000 / 4;
+	int dropped;
+
+	if (e->tombstones_upto == 0 && index_totals(e->index).tombstones > 0) {
+		e->tombstones_upto = old_enough(e);
+		if (e->tombstones_upto > 0 && index_count_known(e->index) < 0)
+			e->tombstones_upto = 0;
+	}
+	if (e->tombstones_upto > 0) {
+		dropped = index_forget(e->index, &e->tombstones_at, e->tombstones_upto);
+		e->tombstones_dropped += dropped > 0 ? dropped : 0;
+		if (dropped >= 0 && e->tombstones_at < e->tombstones_upto)
+			gap = SLICE_GAP_MS;
+		else
+			finish(e);
+	}
+	if (gap != SLICE_GAP_MS)
+		gap = gap < TICK_MIN_MS ? TICK_MIN_MS : gap > TICK_MAX_MS ? TICK_MAX_MS : gap;
+	loop_timer_start(e->tombstones, gap, 0);
+}
+
+void engine_tombstones_start(struct engine *e)
+{
+	e->tombstones_at = e->tombstones_upto = 0;
+	e->tombstones_dropped = 0;
+	if (e->context->tombstones_age_s == 0)
+		return;
+	e->tombstones = loop_timer_new(e->context->loop, tick, e);
+	loop_timer_start(e->tombstones, TICK_MIN_MS, 0);
+}
+
+void engine_tombstones_stop(struct engine *e)
+{
+	loop_timer_free(e->tombstones);
+	e->tombstones = NULL;
+}

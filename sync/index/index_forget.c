@@ -1,0 +1,278 @@
+/* Forgetting tombstones, and what has to be remembered instead: a number for each writer, up to which all its changes were known
+ * here. A record that only tells of such changes, of a path that has no row, was deleted and forgotten. The numbers
+ * are small named values: "seen <writer>" as of the last noting, "known <writer>" once they count, and
+ * "passed <writer>" for the first row of that epoch that was not taken, where knowing ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sync/index/index_internal.h"
+
+enum { NAME_MAX_LEN = 32, AT_ONCE = 500 };
+
+static const char floor_name[] = "forgotten";
+
+static const char *name_of(char out[NAME_MAX_LEN], const char *what, uint64_t writer)
+{
+	(void)snprintf(out, NAME_MAX_LEN, "%s %016" PRIx64, what, writer);
+	return out;
+}
+
+/* --- what is known --- */
+
+struct noted {
+	uint64_t peer, epoch, received;
+};
+
+static int note_one(struct index *index, const struct noted *p)
+{
+	uint64_t wanted = index_wanted_min_seq(index, p->peer), upto = p->received;
+	char name[NAME_MAX_LEN];
+	int64_t passed;
+
+	if (index_meta_get(index, name_of(name, "passed", p->epoch), &passed) < 0)
+		return -1;
+	if (wanted > 0 && wanted <= upto)
+		upto = wanted - 1;
+	if (passed > 0 && (uint64_t)passed <= upto)
+		upto = (uint64_t)passed - 1;
+	return upto == 0 ? 0 : index_meta_put(index, name_of(name, "seen", p->epoch), (int64_t)upto);
+}
+
+int index_note_peer(struct index *index, uint64_t peer)
+{
+	struct index_peer p;
+
+	if (index_peer_get(index, peer, &p) < 0)
+		return -1;
+	return p.epoch == 0
+	               ? 0
+	               : note_one(index, &(struct noted){ .peer = peer, .epoch = p.epoch, .received = p.received });
+}
+
+/* All peers of whom anything was received; -1. The caller frees *list. */
+static int all_peers(struct index *index, struct noted **list)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_ALL);
+	int n = 0, max = 0, rc;
+
+	*list = NULL;
+	if (s == NULL)
+		return -1;
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		if (n == max) {
+			max = max > 0 ? 2 * max : 16;
+			*list = mem_realloc(*list, (size_t)max, sizeof(**list));
+		}
+		(*list)[n++] = (struct noted){ .peer = (uint64_t)sqlite3_column_int64(s, 0),
+			                       .epoch = (uint64_t)sqlite3_column_int64(s, 1),
+			                       .received = (uint64_t)sqlite3_column_int64(s, 2) };
+	}
+	index_stmt_give(index, STMT_PEER_ALL, s);
+	if (rc == SQLITE_DONE)
+		return n;
+	index_read_failed(index, "read peers");
+	return -1;
+}
+
+int index_note_known(struct index *index, uint64_t shared)
+{
+	struct noted *list;
+	char name[NAME_MAX_LEN];
+	int n = all_peers(index, &list), rc = n < 0 ? -1 : 0;
+
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = note_one(index, &list[i]);
+	if (rc == 0 && shared > 0)
+		rc = index_meta_put(index, name_of(name, "seen", index->epoch), (int64_t)shared);
+	free(list);
+	return rc;
+}
+
+int index_passed_over(struct index *index, uint64_t epoch, uint64_t seq)
+{
+	char name[NAME_MAX_LEN];
+	int64_t first;
+
+	if (seq == 0 || seq > INT64_MAX || index_meta_get(index, name_of(name, "passed", epoch), &first) < 0)
+		return -1;
+	return first > 0 && (uint64_t)first <= seq ? 0 : index_meta_put(index, name, (int64_t)seq);
+}
+
+static int run(struct index *index, enum index_stmt id)
+{
+	sqlite3_stmt *s = index_txn_write(index) < 0 ? NULL : index_stmt_take(index, id);
+
+	if (s == NULL)
+		return -1;
+	return index_stmt_run(index, id, s) < 0 ? index_write_failed(index, "write a value") : 0;
+}
+
+int index_pass_over_none(struct index *index)
+{
+	return run(index, STMT_PASSED_CLEAR);
+}
+
+bool index_knows(struct index *index, const struct version *v)
+{
+	char name[NAME_MAX_LEN];
+	int64_t upto;
+
+	for (uint32_t i = 0; i < v->n; i++)
+		if (index_meta_get(index, name_of(name, "known", v->e[i].writer), &upto) <= 0 ||
+		    v->e[i].counter > (uint64_t)upto)
+			return false;
+	return v->n > 0 && index_forgotten(index) > 0;
+}
+
+uint64_t index_forgotten(struct index *index)
+{
+	int64_t value;
+
+	return index_meta_get(index, floor_name, &value) > 0 ? (uint64_t)value : 0;
+}
+
+/* --- forgetting --- */
+
+struct found {
+	uint64_t seq;
+	bool deleted;
+	bool wanted; /* some peer has something else to say of the path */
+};
+
+/* The next rows behind `after`: at most AT_ONCE. -1. */
+static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct found *rows)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_FORGET);
+	int n = 0, rc = SQLITE_DONE;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)after);
+	sqlite3_bind_int64(s, 2, (int64_t)upto);
+	while (n < AT_ONCE && (rc = sqlite3_step(s)) == SQLITE_ROW)
+		rows[n++] = (struct found){ .seq = (uint64_t)sqlite3_column_int64(s, 0),
+			                    .deleted = sqlite3_column_int(s, 1) != 0,
+			                    .wanted = sqlite3_column_int(s, 2) != 0 };
+	index_stmt_give(index, STMT_ROW_FORGET, s);
+	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+		return n;
+	index_read_failed(index, "read rows");
+	return -1;
+}
+
+static int drop_tombstone(struct index *index, uint64_t seq)
+{
+	sqlite3_stmt *s = index_txn_write(index) < 0 ? NULL : index_stmt_take(index, STMT_ROW_DELETE);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)seq);
+	if (index_stmt_run(index, STMT_ROW_DELETE, s) < 0)
+		return index_write_failed(index, "delete a row");
+	index->now.totals.tombstones--;
+	return index_meta_put(index, floor_name, (int64_t)seq);
+}
+
+int index_count_known(struct index *index)
+{
+	return run(index, STMT_KNOWN_COUNT);
+}
+
+int index_forget(struct index *index, uint64_t *after, uint64_t upto)
+{
+	struct found rows[AT_ONCE];
+	uint64_t floor = index_forgotten(index);
+	int n = next_rows(index, *after, upto, rows), dropped = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!rows[i].deleted || rows[i].wanted)
+			continue;
+		if (drop_tombstone(index, rows[i].seq) < 0)
+			return -1;
+		dropped++;
+	}
+	if (n < 0)
+		return -1;
+	/* A later round may drop one that was left behind. */
+	if (dropped > 0 && floor > index_forgotten(index) && index_meta_put(index, floor_name, (int64_t)floor) < 0)
+		return -1;
+	*after = n == AT_ONCE ? rows[n - 1].seq : upto;
+	return dropped;
+}
+
+/* --- a new epoch --- */
+
+struct unshared {
+	uint64_t writer, above;
+	struct record *rows;
+	int n;
+};
+
+static bool note_unshared(void *arg, const struct record *r)
+{
+	struct unshared *u = arg;
+
+	u->rows[u->n++] = *r;
+	record_copy(&u->rows[u->n - 1], r);
+	return true;
+}
+
+/* The greatest number of ours that any peer has settled. */
+static uint64_t settled_by_any(struct index *index)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_SETTLED);
+	uint64_t settled = 0;
+
+	if (s == NULL)
+		return 0;
+	sqlite3_bind_int64(s, 1, (int64_t)index->epoch);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		settled = (uint64_t)sqlite3_column_int64(s, 0);
+	index_stmt_give(index, STMT_PEER_SETTLED, s);
+	return settled;
+}
+
+/* Changes that nobody was told of, by the old writer's numbers: an index that was rolled back may have given them twice. By the new
+ * writer's they are nobody else's. */
+static int write_anew(struct index *index, uint64_t writer, uint64_t above)
+{
+	struct record rows[AT_ONCE];
+	struct unshared u = { .rows = rows };
+	uint64_t at = above, end = index->seq;
+	int rc = 0;
+
+	do {
+		u.n = 0;
+		if (index_since(index, at, AT_ONCE, note_unshared, &u) < 0)
+			rc = -1;
+		for (int i = 0; i < u.n; i++) {
+			struct record *r = &rows[i];
+
+			at = r->seq;
+			if (rc == 0 && at <= end && version_counter(&r->version, writer) > above)
+				rc = index_put_change(index, r, NULL, r->modified_by);
+			record_clear(r);
+		}
+	} while (rc == 0 && u.n == AT_ONCE && at <= end);
+	return rc;
+}
+
+void index_new_epoch(struct index *index)
+{
+	uint64_t old = index->epoch, above;
+
+	if (index_commit(index) < 0)
+		return;
+	above = settled_by_any(index);
+	do
+		index->epoch = random_u64();
+	while (index->epoch == 0 || index->epoch == old);
+	if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
+		index->epoch = old;
+	else
+		(void)write_anew(index, old, above); /* a failure was reported, and undoes what is not committed */
+}

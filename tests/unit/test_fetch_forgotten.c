@@ -1,0 +1,150 @@
+/* Fetch, when deletions have been forgotten here: who still has what was deleted is told again, and what is new is taken. */
+#include "tests/unit/fetch_world.h"
+
+/* What Anna says of a path before it is deleted, as somebody who was away still has it. */
+static struct record of_old(const char *path)
+{
+	struct record r;
+
+	say_text(ANNA, path, "of old");
+	assert_true(run());
+	assert_int_equal(index_get(w->index, path, &r), 1);
+	return r;
+}
+
+/* Anna deletes the path, and all forget it. */
+static void delete_and_forget(const char *path)
+{
+	struct index_peer p = { .epoch = peer_of(ANNA)->epoch };
+	uint64_t at = 0;
+
+	say_gone(ANNA, path);
+	assert_true(run());
+	p.received = peer_of(ANNA)->seq;
+	assert_int_equal(index_peer_put(w->index, ANNA, &p), 0);
+	assert_int_equal(index_note_known(w->index, 0), 0);
+	assert_int_equal(index_count_known(w->index), 0);
+	assert_int_equal(index_forget(w->index, &at, index_seq(w->index)), 1);
+	assert_int_equal(index_totals(w->index).tombstones, 0);
+}
+
+static bool stands(const char *path)
+{
+	struct fs_stat st;
+
+	return fs_stat_beneath(w->root, path, &st) == 0 && st.kind != 0;
+}
+
+static void what_was_forgotten_is_not_brought_back(void **state)
+{
+	struct record old = of_old("a"), r;
+
+	(void)state;
+	delete_and_forget("a");
+	old.seq = ++peer_of(BERT)->seq;
+	fetch_record(w->fetch, BERT, &old, (const uint8_t *)"of old", 6, NULL);
+	fetch_records_end(w->fetch, BERT);
+	assert_true(run());
+	assert_false(stands("a"));
+	assert_int_equal(index_get(w->index, "a", &r), 1);
+	assert_true(r.deleted);
+	assert_int_equal(r.via, 0);
+	assert_int_equal(version_compare(&r.version, &old.version), VERSION_NEWER);
+	record_clear(&r);
+	record_clear(&old);
+}
+
+/* A path made and deleted again since then is not brought back either. */
+static void a_later_deletion_stands_as_well(void **state)
+{
+	struct record old = of_old("a"), r;
+
+	(void)state;
+	delete_and_forget("a");
+	say_text(ANNA, "a", "anew");
+	assert_true(run());
+	say_gone(ANNA, "a");
+	assert_true(run());
+	old.seq = ++peer_of(BERT)->seq;
+	fetch_record(w->fetch, BERT, &old, (const uint8_t *)"of old", 6, NULL);
+	fetch_records_end(w->fetch, BERT);
+	assert_true(run());
+	assert_false(stands("a"));
+	assert_int_equal(index_get(w->index, "a", &r), 1);
+	assert_true(r.deleted);
+	assert_int_equal(version_compare(&r.version, &old.version), VERSION_NEWER);
+	record_clear(&r);
+	record_clear(&old);
+}
+
+static void what_was_changed_while_away_is_taken(void **state)
+{
+	struct record old = of_old("a"), mine;
+
+	(void)state;
+	delete_and_forget("a");
+	mine = peer_record(BERT, "a", RECORD_FILE);
+	assert_int_equal(version_join(&mine.version, &old.version), 0);
+	have(BERT, &mine, "while away", 10, CHUNK);
+	say(BERT, &mine, "while away", 10);
+	say_text(BERT, "b", "new");
+	assert_true(run());
+	assert_text("a", "while away");
+	assert_text("b", "new");
+	record_clear(&old);
+}
+
+static void an_old_deletion_touches_nothing_made_since(void **state)
+{
+	struct record old = of_old("a"), gone;
+
+	(void)state;
+	delete_and_forget("a");
+	say_text(ANNA, "a", "anew");
+	assert_true(run());
+	gone = peer_record(BERT, "a", RECORD_FILE);
+	assert_int_equal(version_join(&gone.version, &old.version), 0);
+	gone.deleted = true;
+	say(BERT, &gone, NULL, 0);
+	assert_true(run());
+	assert_text("a", "anew");
+	record_clear(&old);
+}
+
+static void who_has_forgotten_what_we_told_it_is_told_again(void **state)
+{
+	struct index_peer p = { .epoch = 1, .settled_epoch = index_epoch(w->index) };
+	struct record old = of_old("a"), r;
+	uint64_t before;
+
+	(void)state;
+	say_gone(ANNA, "a");
+	assert_true(run());
+	before = index_seq(w->index);
+	old.seq = ++peer_of(BERT)->seq;
+	fetch_record(w->fetch, BERT, &old, NULL, 0, NULL);
+	assert_int_equal(index_seq(w->index), before); /* it never had our deletion: news bring it */
+	p.settled = before;
+	assert_int_equal(index_peer_put(w->index, BERT, &p), 0);
+	fetch_record(w->fetch, BERT, &old, NULL, 0, NULL);
+	assert_int_equal(index_get(w->index, "a", &r), 1);
+	assert_true(r.deleted);
+	assert_int_equal(r.seq, before + 1);
+	assert_int_equal(r.via, 0);
+	record_clear(&r);
+	record_clear(&old);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_was_forgotten_is_not_brought_back),
+		T(a_later_deletion_stands_as_well),
+		T(what_was_changed_while_away_is_taken),
+		T(an_old_deletion_touches_nothing_made_since),
+		T(who_has_forgotten_what_we_told_it_is_told_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
