@@ -202,10 +202,11 @@ check: ## install what the tests need, and pass all of them
 	+$(Q)$(MAKE) lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
-lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, and that the units are tight
+lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, that the units are tight and other scripts sound
 	$(Q)scripts/check-arrows --self-test
 	$(Q)scripts/check-arrows
 	$(Q)scripts/check-units
+	$(Q)scripts/check-shells
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
 	$(Q)cppcheck --quiet -j $$(nproc) --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--library=gnu --library=posix --library=scripts/cppcheck.cfg --suppress=missingIncludeSystem --suppress=readdirCalled \
@@ -257,6 +258,7 @@ install: all manuals ## install under PREFIX (default /usr/local), below DESTDIR
 	$(call put,packaging/sysusers.conf,$(PREFIX)/lib/sysusers.d/lanyard.conf)
 	$(call put,packaging/tmpfiles.conf,$(PREFIX)/lib/tmpfiles.d/lanyard.conf)
 	$(call put,packaging/sysctl.conf,$(PREFIX)/share/doc/lanyard/examples/sysctl.conf)
+	$(call put,packaging/apparmor/lanyardd,$(PREFIX)/share/doc/lanyard/examples/apparmor)
 	$(call put,packaging/completion/lanyard.bash,$(PREFIX)/share/bash-completion/completions/lanyard)
 	$(call put,packaging/completion/_lanyard,$(ZSHDIR)/_lanyard)
 	$(call put,packaging/completion/lanyard.fish,$(PREFIX)/share/fish/vendor_completions.d/lanyard.fish)

@@ -36,6 +36,13 @@ struct opened {
 	struct fs_stat st;
 };
 
+/* What else an admin should know of this error. */
+static const char *read_only(int error)
+{
+	return error == EROFS ? " (a service may write only where its unit's ReadWritePaths= says: systemctl edit)"
+	                      : "";
+}
+
 static int make_folders(const char *path)
 {
 	char *part = mem_strdup(path);
@@ -110,7 +117,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 	}
 	o->parts = open_parts(o->root);
 	if (o->parts < 0) {
-		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s", path, strerror(errno));
+		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s%s", path, strerror(errno), read_only(errno));
 		goto close_root;
 	}
 	if (rc == 0 && fs_write_file(o->root, ".lanyard/share", marker, MARKER_SIZE, 0600) < 0) {
@@ -163,7 +170,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 		return NULL;
 	}
 	if (create && !expect_marker && make_folders(path) < 0) {
-		*why = mem_printf("%s: cannot be created: %s", path, strerror(errno));
+		*why = mem_printf("%s: cannot be created: %s%s", path, strerror(errno), read_only(errno));
 		return NULL;
 	}
 	if (open_folder(path, marker, expect_marker, &o, why) < 0)
