@@ -1,6 +1,6 @@
 /* The agent's settings: defaults, then the settings file and its drop-ins (INI), then the command line. A setting that
  * means nothing is an error that names file, line, value, and what is accepted; nothing is guessed or skipped. Nothing
- * here writes. config.c is pure; config_file.c reads, and is the door to inih. */
+ * here writes. config.c and config_keys.c are pure; config_file.c reads, and is the door to inih. */
 #ifndef LANYARD_AGENT_CONFIG_H
 #define LANYARD_AGENT_CONFIG_H
 

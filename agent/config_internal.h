@@ -1,4 +1,4 @@
-/* What config.c and config_file.c share: the tables of keys. Nobody else includes this. */
+/* What config.c, config_keys.c and config_file.c share: the tables of keys. Nobody else includes this. */
 #ifndef LANYARD_AGENT_CONFIG_INTERNAL_H
 #define LANYARD_AGENT_CONFIG_INTERNAL_H
 
@@ -17,6 +17,8 @@ enum { CONFIG_MAX_KEYS = 32 };
 
 extern const struct config_key config_agent_keys[]; /* target: struct config */
 extern const struct config_key config_group_keys[]; /* target: struct config_group */
+
+extern const char config_path_accepted[];
 
 /* NULL with *why, which lists what there is. */
 const struct config_key *config_find_key(const struct config_key *keys, const char *name, char **why);

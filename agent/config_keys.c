@@ -1,0 +1,319 @@
+/* What each setting may be: the tables of keys of config_internal.h. */
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/args.h"
+#include "agent/config_internal.h"
+#include "base/mem.h"
+#include "sync/fetch/fetch.h"
+#include "sync/group/roster.h"
+
+enum {
+	MAX_HOST = 255,
+	MAX_CREDENTIAL = 255,
+	RESCAN_MIN = 60, /* s */
+	RESCAN_MAX = 30 * 86400,
+	SCRUB_MAX = 3650 * 86400,
+	VERSIONS_AGE_MAX = 3650 * 86400,
+	VERSIONS_PERCENT_MAX = 90,
+	RATE_MIN = 64000, /* bytes a second */
+	TOMBSTONES_AGE_MAX = 3650 * 86400,
+};
+
+static const int64_t rate_max = INT64_C(100000000000);
+static const int64_t memory_max = INT64_C(16) << 30;
+
+/* --- each setting: 0, or -1 when the value is not accepted --- */
+
+static void replace(char **text, const char *value)
+{
+	free(*text);
+	*text = mem_strdup(value);
+}
+
+/* "HOST:PORT" or "[IPv6]:PORT"; without need_host also "PORT" and ":PORT". */
+static int check_address(const char *value, bool need_host, int min_port)
+{
+	const char *colon = strrchr(value, ':');
+	const char *port = colon != NULL ? colon + 1 : value;
+	size_t host = colon != NULL ? (size_t)(colon - value) : 0;
+	bool brackets = host >= 2 && value[0] == '[' && colon[-1] == ']';
+	int64_t n;
+
+	if (args_number(port, min_port, 65535, &n) < 0 || host > MAX_HOST || strlen(port) > 5)
+		return -1;
+	if (host == 0 || (brackets && host == 2))
+		return need_host || host != 0 ? -1 : 0;
+	if (strcspn(value, " \t/\\@\"'") < host)
+		return -1;
+	/* An IPv6 address without brackets would end in something that looks like a port. */
+	return !brackets && memchr(value, ':', host) != NULL ? -1 : 0;
+}
+
+static int set_listen(void *target, const char *value)
+{
+	struct config *c = target;
+
+	if (check_address(value, false, 0) < 0)
+		return -1;
+	replace(&c->listen, value);
+	return 0;
+}
+
+static int set_discovery(void *target, const char *value)
+{
+	struct config *c = target;
+	static const char *const modes[] = { [DISCOVERY_AUTO] = "auto",
+		                             [DISCOVERY_AVAHI] = "avahi",
+		                             [DISCOVERY_EMBEDDED] = "embedded",
+		                             [DISCOVERY_OFF] = "off" };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(value, modes[i]) == 0) {
+			c->discovery = (enum discovery_mode)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int set_peer(void *target, const char *value)
+{
+	struct config *c = target;
+
+	if (c->npeers >= CONFIG_MAX_PEERS || check_address(value, true, 1) < 0)
+		return -1;
+	c->peers = mem_realloc(c->peers, c->npeers + 1, sizeof(*c->peers));
+	c->peers[c->npeers++] = mem_strdup(value);
+	return 0;
+}
+
+static int set_interface(void *target, const char *value)
+{
+	struct config *c = target;
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] <= ' ' || value[i] >= 127 || value[i] == '/' || value[i] == ':')
+			return -1;
+	}
+	if (len == 0 || len >= IF_NAMESIZE || c->ninterfaces == DISCOVERY_MAX_INTERFACES)
+		return -1;
+	c->interfaces = mem_realloc(c->interfaces, c->ninterfaces + 1, sizeof(*c->interfaces));
+	c->interfaces[c->ninterfaces++] = mem_strdup(value);
+	return 0;
+}
+
+static int set_log_level(void *target, const char *value)
+{
+	struct config *c = target;
+
+	return log_level_parse(value, &c->log_level);
+}
+
+static int set_rescan(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds;
+
+	if (args_duration(value, &seconds) < 0 || seconds < RESCAN_MIN || seconds > RESCAN_MAX)
+		return -1;
+	c->rescan_s = seconds;
+	return 0;
+}
+
+static int set_scrub(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > SCRUB_MAX))
+		return -1;
+	c->scrub_s = seconds;
+	return 0;
+}
+
+static int set_versions_age(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds > VERSIONS_AGE_MAX))
+		return -1;
+	c->versions_age_s = seconds;
+	return 0;
+}
+
+static int set_tombstones_age(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t seconds = 0;
+
+	if (strcmp(value, "off") != 0 &&
+	    (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > TOMBSTONES_AGE_MAX))
+		return -1;
+	c->tombstones_age_s = seconds;
+	return 0;
+}
+
+static int set_versions_disk(void *target, const char *value)
+{
+	struct config *c = target;
+	size_t len = strlen(value);
+	char number[4] = "";
+	int64_t percent;
+
+	if (len < 2 || len > sizeof(number) || value[len - 1] != '%')
+		return -1;
+	memcpy(number, value, len - 1);
+	if (args_number(number, 0, VERSIONS_PERCENT_MAX, &percent) < 0)
+		return -1;
+	c->versions_percent = (int)percent;
+	return 0;
+}
+
+static int set_rate(int64_t *rate, const char *value)
+{
+	int64_t n = 0;
+
+	if (strcmp(value, "off") != 0 && (args_size(value, 1000, &n) < 0 || n < RATE_MIN || n > rate_max))
+		return -1;
+	*rate = n;
+	return 0;
+}
+
+static int set_upload(void *target, const char *value)
+{
+	return set_rate(&((struct config *)target)->upload, value);
+}
+
+static int set_download(void *target, const char *value)
+{
+	return set_rate(&((struct config *)target)->download, value);
+}
+
+static int set_memory(void *target, const char *value)
+{
+	struct config *c = target;
+	int64_t n;
+
+	if (args_size(value, 1024, &n) < 0 || n < FETCH_MEMORY_MIN || n > memory_max)
+		return -1;
+	c->memory = n;
+	return 0;
+}
+
+static int set_name(void *target, const char *value)
+{
+	struct config *c = target;
+	size_t len = strlen(value);
+	char *shown = log_escape(value, len);
+	bool plain = strcmp(shown, value) == 0;
+
+	free(shown);
+	if (len == 0 || len > MEMBER_NAME_MAX || !plain)
+		return -1;
+	replace(&c->name, value);
+	return 0;
+}
+
+/* An absolute path in its shortest form; NULL when it is none, or has ".." in it. Fresh. */
+static char *shortest(const char *path)
+{
+	char *out = mem_calloc(strlen(path) + 1, 1);
+	size_t len = 0;
+
+	if (path[0] != '/')
+		goto free_out;
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0)
+			goto free_out;
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			out[len++] = '/';
+			memcpy(out + len, path, n);
+			len += n;
+		}
+		path += n + (path[n] == '/');
+	}
+	if (len > 0)
+		return out;
+free_out:
+	free(out);
+	return NULL;
+}
+
+static int set_path(char **to, const char *value)
+{
+	char *path = shortest(value);
+
+	if (path == NULL)
+		return -1;
+	free(*to);
+	*to = path;
+	return 0;
+}
+
+static int set_share(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_path(&g->share, value);
+}
+
+static int set_invite_file(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_path(&g->invite_file, value);
+}
+
+static int set_invite_credential(void *target, const char *value)
+{
+	struct config_group *g = target;
+	size_t len = strlen(value);
+
+	/* What systemd accepts as the name of a credential: one component of a path, and no surprises. */
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p <= ' ' || *p >= 127 || *p == '/' || *p == ':')
+			return -1;
+	}
+	if (len == 0 || len > MAX_CREDENTIAL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
+		return -1;
+	replace(&g->invite_credential, value);
+	return 0;
+}
+
+/* --- the tables --- */
+
+static const char rate_accepted[] = "off, or bytes a second: 64K to 100G, as a number with K, M or G (of 1000)";
+
+const struct config_key config_agent_keys[] = {
+	{ "name", set_name, false, "1 to 64 bytes of printable text without backslashes" },
+	{ "listen", set_listen, false, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535" },
+	{ "discovery", set_discovery, false, "auto, avahi, embedded or off" },
+	{ "peer", set_peer, true, "HOST:PORT, an IPv6 address in brackets, at most 64 of them" },
+	{ "interface", set_interface, true, "the name of a network interface (ip link), at most 16 of them" },
+	{ "log-level", set_log_level, false, "error, warn, info or debug" },
+	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
+	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ "versions-age", set_versions_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ "versions-disk", set_versions_disk, false, "0% to 90%" },
+	{ "upload-limit", set_upload, false, rate_accepted },
+	{ "download-limit", set_download, false, rate_accepted },
+	{ "memory", set_memory, false, "8M to 16G, in bytes or with K, M or G (of 1024)" },
+	{ "tombstones-age", set_tombstones_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ 0 },
+};
+
+const char config_path_accepted[] = "an absolute path other than /, without ..";
+
+const struct config_key config_group_keys[] = {
+	{ "share", set_share, false, config_path_accepted },
+	{ "invite-file", set_invite_file, false, config_path_accepted },
+	{ "invite-credential", set_invite_credential, false,
+	  "the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'" },
+	{ 0 },
+};
