@@ -55,7 +55,8 @@ class NetHost(Member, AgentHost):
         """Run a script by bash as root here; its output, and its messages too when check is off."""
         got = self.run("bash", "-c", script, check=False, timeout=timeout * namespaces.FACTOR)
         if check and got.returncode != 0:
-            raise LabError("%s: exit %d: %s\n%s" % (self.name, got.returncode, script, (got.stdout + got.stderr).decode(errors="replace")))
+            raise LabError("%s: exit %d: %s\n%s" % (self.name, got.returncode, script,
+                                                    (got.stdout + got.stderr).decode(errors="replace")[-3000:]))
         return (got.stdout if check else got.stdout + got.stderr).decode(errors="replace")
 
     def put(self, path, content):

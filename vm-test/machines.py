@@ -229,7 +229,8 @@ class Machine(Member, AgentHost):
         self.sh("systemctl mask --runtime -q lanyardd; systemctl kill -s KILL lanyardd; systemctl stop lanyardd")
 
     def start_service(self):
-        self.sh("systemctl unmask --runtime -q lanyardd; systemctl reset-failed lanyardd; systemctl start lanyardd", timeout=120)
+        self.sh("systemctl unmask --runtime -q lanyardd; systemctl reset-failed lanyardd; systemctl start lanyardd",
+                timeout=120)
 
     def restart_avahi(self):
         self.sh("systemctl restart avahi-daemon", timeout=120)
@@ -244,8 +245,9 @@ class Machine(Member, AgentHost):
     def cap_memory(self, mb):
         """The service gets no more than mb from now on, page cache included; the kernel ends it when it needs more."""
         # As a drop-in: the limit of a running service is lowered at the price of what the kernel finds to throw out.
-        self.sh("d=/run/systemd/system/lanyardd.service.d && mkdir -p $d && printf '[Service]\\nMemoryMax=%dM\\nMemorySwapMax=0\\n' "
-                ">$d/cap.conf && systemctl daemon-reload && systemctl restart lanyardd" % mb, timeout=120)
+        self.sh("d=/run/systemd/system/lanyardd.service.d && mkdir -p $d && "
+                "printf '[Service]\\nMemoryMax=%dM\\nMemorySwapMax=0\\n' >$d/cap.conf && "
+                "systemctl daemon-reload && systemctl restart lanyardd" % mb, timeout=120)
         limit = self.sh("systemctl show -P MemoryMax lanyardd").strip()
         if limit != str(mb << 20):
             raise LabError("%s: MemoryMax is %s" % (self.name, limit))
@@ -290,11 +292,10 @@ class Machine(Member, AgentHost):
         self.sh("ip link set eth0 down; sleep %d; ip link set eth0 up" % seconds, timeout=seconds + 100)
 
     def set_address(self, ip):
-        self.networkd("s|^Address=.*|Address=%s/24|; s|^DHCP=.*|Address=%s/24|" % (ip, ip))
-
-    def networkd(self, sed):
-        """Change the settings of the interface by a sed script."""
-        self.sh("sed -i '%s' /etc/systemd/network/10-lan.network && networkctl reload && networkctl reconfigure eth0" % sed)
+        """By hand, or by the DHCP server on the LAN for ip None."""
+        line = "Address=%s/24" % ip if ip else "DHCP=ipv4"
+        self.sh("sed -i -E 's,^(Address|DHCP)=.*,%s,' /etc/systemd/network/10-lan.network && networkctl reload && "
+                "networkctl reconfigure eth0" % line)
 
     def addresses(self):
         """Its IPv4 addresses on the LAN, as text."""

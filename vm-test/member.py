@@ -1,4 +1,4 @@
-"""What scenarios ask of a machine, whichever kind it is: what both kinds do by their own sh(), and what is to be true of all.
+"""What scenarios ask of a machine, whichever kind it is: what both kinds do by their own sh(), and what is true of all.
 
 A kind is an AgentHost (tests/lab/agents.py) with, beside what is below: start, booted, on, shut_down, remove; sh, put, read,
 picture; restart_service, kill_service, start_service; start_avahi, stop_avahi, restart_avahi; cable, interface_down, limit,
@@ -32,9 +32,9 @@ class Member:
 
     def files_of_noise(self, folder, count, size):
         """A new folder of the share with count files f0000... of size bytes, dropped all at once."""
-        self.sh("rm -rf {disk}/.batch && mkdir {disk}/.batch && cd {disk}/.batch && head -c {bytes} /dev/urandom | "
-                "split -b {size} -a 4 -d - f && cd / && chown -R {user}: {disk}/.batch && mv {disk}/.batch '{share}/{folder}'".format(
-                    disk=self.disk, bytes=count * size, size=size, user=self.user, share=self.share, folder=folder), timeout=300)
+        self.sh("mkdir %s/.batch && cd %s/.batch && head -c %d /dev/urandom | split -b %d -a 4 -d - f && cd .. && "
+                "chown -R %s: .batch && mv .batch '%s/%s'"
+                % (self.disk, self.disk, count * size, size, self.user, self.share, folder), timeout=300)
 
     def _drop(self, name):
         self.sh("chown %s: %s/.dropped && mv %s/.dropped '%s/%s'" % (self.user, self.disk, self.disk, self.share, name))
@@ -51,10 +51,10 @@ class Member:
     def exists(self, name):
         return self.sh("if test -e '%s/%s'; then echo yes; fi" % (self.share, name)).strip() == "yes"
 
-    def count(self, folder="."):
-        """Files in a folder of the share, seen from outside the agent."""
-        return int(self.sh("find '%s/%s' -name .lanyard -prune -o -type f -print 2>/dev/null | wc -l" % (self.share, folder),
-                           timeout=300))
+    def count(self, folder):
+        """Files in a folder, given in full or within the share, seen from outside the agent."""
+        return int(self.sh("find '%s' -name .lanyard -prune -o -type f -print 2>/dev/null | wc -l"
+                           % os.path.join(self.share, folder), timeout=600))
 
     def make_share(self):
         self.sh("install -d -o %s -m 755 %s" % (self.user, self.share))

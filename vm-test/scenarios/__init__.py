@@ -8,6 +8,7 @@ from .package import upgrade
 from .power import power
 
 # Scenarios go on with the machines of the one before, except those that begin with a machine alone.
-ALL = {f.__name__: f for f in (left, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)}
+ORDER = (left, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)
+ALL = {scenario.__name__: scenario for scenario in ORDER}
 
 __all__ = ["ALL", "Ground"]

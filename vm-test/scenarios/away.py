@@ -1,4 +1,5 @@
 """Time: clocks that are off, machines that sleep, and a laptop that is away for a month."""
+import re
 import time
 
 from member import settle
@@ -80,9 +81,9 @@ def month(ground):
             later = a.now() + 31 * DAY
             for vm in (a, b):
                 vm.set_clock(later)
-        a.sh("cd '%s' && mkdir -p archive/2024 && chown -R %s archive && mv letters archive/2024/ && mv film-to-move.bin archive/ && "
-             "rm album/f0001 album/f01[0-4]* && for f in album/f015* album/f016*; do echo more >>$f; done"
-             % (a.share, a.user))
+        a.sh("cd '%s' && mkdir -p archive/2024 && chown -R %s archive && mv letters archive/2024/ && "
+             "mv film-to-move.bin archive/ && rm album/f0001 album/f01[0-4]* && "
+             "for f in album/f015* album/f016*; do echo more >>$f; done" % (a.share, a.user))
         b.write("plan.txt", b"as VMB wants it\n")
         b.files_of_noise("new-album", 100, 4096)
         for vm in (a, b, a):
@@ -113,7 +114,7 @@ def came_home(vm, tree, before):
     # Ten letters went on VMC, all were moved on VMA: what was deleted in one place and moved in another stays.
     letters = [name for name in tree if name.startswith(b"archive/2024/letters/")]
     insist(len(letters) == 60, letters)
-    insist(not [name for name in tree if name.startswith(b"letters/") or name == b"film-to-move.bin"], "what was moved is back")
+    insist(not [name for name in tree if name.startswith((b"letters/", b"film-to-move"))], "what was moved is back")
     insist(tree[b"archive/film-to-move.bin"] == before[b"film-to-move.bin"], "the film is another one")
-    insist(not [name for name in tree if name[:10] in b"album/f010 album/f011 album/f012 album/f013 album/f014".split()], "what was deleted is back")
+    insist(not [name for name in tree if re.match(rb"album/f01[0-4]", name)], "what was deleted is back")
     insist(len([name for name in tree if name.startswith(b"new-album/")]) == 100, "new files are missing")

@@ -1,8 +1,9 @@
-"""What happens to machines in service: reboots, a discovery daemon that goes, addresses that change, cables that are pulled."""
+"""What happens to machines in service: reboots, a discovery daemon that goes, addresses that change, cables pulled."""
 from namespaces import until
 
 from .ground import insist, machines_only
 
+DHCP_SERVER = "/etc/systemd/network/10-lan.network.d/dhcp.conf"
 UPGRADED_AVAHI = "/usr/share/vm-test/avahi-daemon.deb"
 
 
@@ -67,18 +68,18 @@ def address(ground):
         ground.passes("found-at-new-address", timeout=300)
     if ground.only_machines("an address by DHCP"):
         with ground.step("VMB gets its address from a DHCP server on VMA"):
-            lease(a, b, "10.77.0.120")
-            b.networkd("s|^Address=.*|DHCP=ipv4|")
+            lease(a, 120)
+            b.set_address(None)
             has_address(b, "10.77.0.120", new)
             ground.passes("after-dhcp", timeout=300)
         with ground.step("VMB is plugged in again, and DHCP gives it another one"):
             b.cable(False)
-            lease(a, b, "10.77.0.130")
+            lease(a, 130)
             b.sh("sleep 3")
             b.cable(True)
             has_address(b, "10.77.0.130", "10.77.0.120")
             ground.passes("after-other-lease", timeout=300)
-            a.networkd("/^DHCPServer=/d; /^.DHCPServer/,$d")
+            lease(a, None)
     b.set_address(old)
 
 
@@ -87,13 +88,14 @@ def has_address(vm, ip, not_ip):
           lambda: ip + "/" in vm.addresses() and not_ip + "/" not in vm.addresses(), 120, every=0.5)
 
 
-def lease(server, client, ip):
-    """From now on server's DHCP server gives client this address."""
-    mac = client.sh("cat /sys/class/net/eth0/address").strip()
-    sections = ("DHCPServer", "PoolOffset=100", "PoolSize=20", "EmitDNS=no", "EmitNTP=no", "EmitRouter=no"), (
-        "DHCPServerStaticLease", "MACAddress=" + mac, "Address=" + ip)
-    text = "".join("\\n[%s]\\n%s" % (head, "\\n".join(lines)) for head, *lines in sections)
-    server.networkd("/^DHCPServer=/d; /^.DHCPServer/,$d; s/^Address=.*/DHCPServer=yes\\n&/; $s/$/%s/" % text)
+def lease(server, number):
+    """From now on server's DHCP server has one address to give, 10.77.0.number; None ends it."""
+    if number is None:
+        server.sh("rm %s && networkctl reload && networkctl reconfigure eth0" % DHCP_SERVER)
+        return
+    server.sh("mkdir -p $(dirname {file}) && printf '[Network]\\nDHCPServer=yes\\n[DHCPServer]\\nPoolOffset={number}\\nPoolSize=1\\n"
+              "EmitDNS=no\\nEmitNTP=no\\nEmitRouter=no\\n' >{file} && networkctl reload && networkctl reconfigure eth0".format(
+                  file=DHCP_SERVER, number=number))
 
 
 def link(ground):

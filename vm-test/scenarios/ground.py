@@ -40,7 +40,8 @@ class Ground:
     @staticmethod
     def create_usage():
         """What `lanyard create` can do."""
-        return subprocess.run([os.path.join(BUILD, "lanyard"), "help", "create"], stdout=subprocess.PIPE, check=True, text=True).stdout
+        return subprocess.run([os.path.join(BUILD, "lanyard"), "help", "create"], stdout=subprocess.PIPE, check=True,
+                              text=True).stdout
 
     def found(self, vm, *how):
         vm.make_share()
@@ -122,7 +123,7 @@ class Download:
         self.vm.limit(None)
 
     def resumed(self, slack):
-        """Insist that nothing verified was fetched again (P8); slack is for what was verified and not yet noted, or other."""
+        """Insist that nothing verified was fetched again (P8); slack is for what was not noted yet, and for other files."""
         after = self.vm.counters()
         insist(after["blocks_resumed"] > 0 and after["bytes_received"] <= self.size - self.done + slack,
                (self.size, self.done, after["blocks_resumed"], after["bytes_received"]))

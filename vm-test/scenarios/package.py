@@ -16,7 +16,7 @@ def upgrade(ground):
         c.sh("DEBIAN_FRONTEND=noninteractive dpkg -i %s" % NEXT, timeout=300)
         film.underway()
         after = facts(c)
-        insist(c.sh("if dpkg --compare-versions '%s' gt '%s'; then echo newer; fi" % (after["package"], before["package"])), after)
+        c.sh("dpkg --compare-versions '%s' gt '%s'" % (after["package"], before["package"]))
         insist(after["pid"] not in (before["pid"], "0"), "the service is the old one: pid %s" % after["pid"])
         insist(after["agent"] == before["agent"] and after["groups"] == before["groups"], (before, after))
         film.go_on()
