@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CHECKPOINT_BYTES = 4 << 20, RETRY_MS = 5000, LOOK_MS = 10000 };
+enum { RETRY_MS = 5000, LOOK_MS = 10000 };
 
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
@@ -50,39 +50,10 @@ static void index_committed(void *arg)
 	peer_group_news(((struct engine *)arg)->peers);
 }
 
-struct checkpoint {
-	struct engine *e;
-	struct index *index;
-};
-
-static void checkpoint_work(void *arg)
-{
-	index_checkpoint(((struct checkpoint *)arg)->index);
-}
-
-static void checkpoint_done(void *arg)
-{
-	struct checkpoint *c = arg;
-
-	c->e->checkpointing = false;
-	free(c);
-}
-
-static void checkpoint(struct engine *e)
-{
-	if (e->checkpointing || index_wal_bytes(e->index) < CHECKPOINT_BYTES)
-		return;
-	struct checkpoint *c = MEM_NEW(struct checkpoint);
-
-	*c = (struct checkpoint){ .e = e, .index = e->index };
-	e->checkpointing = true;
-	workers_submit(e->context->workers, WORKERS_QUICK, checkpoint_work, checkpoint_done, c);
-}
-
 static void restart(void *arg);
 
 /* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew. */
-static void index_lost(struct engine *e)
+void engine_index_lost(struct engine *e)
 {
 	if (e->restarting)
 		return;
@@ -101,8 +72,8 @@ static void turn_end(void *arg)
 
 	if (e->peers && e->index && e->fetch) {
 		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
-			index_lost(e);
-		checkpoint(e);
+			engine_index_lost(e);
+		engine_sync_turn(e);
 	}
 	if (!e->dirty)
 		return;
@@ -143,6 +114,7 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, try_again, e);
 	e->look = loop_timer_new(context->loop, look_at_share, e);
+	e->sync_again = loop_timer_new(context->loop, engine_sync_again, e);
 	return e;
 }
 
@@ -191,6 +163,7 @@ static void start(struct engine *e)
 	free(e->error);
 	e->error = NULL;
 	e->scanned = false;
+	e->synced = 0;
 	index_on_commit(e->index, index_committed, e);
 	e->local = engine_make_local(e);
 	e->fetch = engine_make_fetch(e);
@@ -224,6 +197,7 @@ static void stop(struct engine *e)
 {
 	loop_timer_stop(e->retry);
 	loop_timer_stop(e->look);
+	loop_timer_stop(e->sync_again);
 	engine_verify_stop(e);
 	engine_versions_stop(e);
 	engine_tombstones_stop(e);
@@ -272,6 +246,7 @@ void engine_free(struct engine *e)
 	loop_hook_free(e->hook);
 	loop_timer_free(e->retry);
 	loop_timer_free(e->look);
+	loop_timer_free(e->sync_again);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);

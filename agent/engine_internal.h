@@ -41,14 +41,16 @@ struct engine {
 	struct local *local;
 	struct fetch *fetch;
 	struct peer_group *peers;
-	struct loop_hook *hook; /* end of turn: commit, acknowledge, say what changed */
-	bool dirty;             /* what in_sync depends on may have changed */
-	bool in_sync;           /* as last said */
-	bool scanned;           /* the first scan is done */
-	bool checkpointing;
-	bool restarting, ending;  /* that is to happen between two turns */
-	struct loop_timer *look;  /* every now and then: is the share still there? */
-	struct loop_timer *retry; /* runs while it is to be started again */
+	struct loop_hook *hook;        /* end of turn: commit, acknowledge, say what changed */
+	bool dirty;                    /* what in_sync depends on may have changed */
+	bool in_sync;                  /* as last said */
+	bool scanned;                  /* the first scan is done */
+	bool checkpointing, syncing;   /* a worker is at it */
+	uint64_t synced;               /* commits that are safe, or will be when the sync that is under way is done */
+	struct loop_timer *sync_again; /* runs while the next sync has to wait */
+	bool restarting, ending;       /* that is to happen between two turns */
+	struct loop_timer *look;       /* every now and then: is the share still there? */
+	struct loop_timer *retry;      /* runs while it is to be started again */
 	struct engine_verify *verify;
 	struct loop_timer *scrub; /* looks whether one is due; NULL while stopped */
 	bool scrubbing;
@@ -78,6 +80,12 @@ void engine_end(struct engine *e);
 /* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
 void engine_roster_changed(struct engine *e);
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
+
+/* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew, before long. */
+void engine_index_lost(struct engine *e);
+/* engine_sync.c: at the end of a turn, starts what is due for the index's file; when the timer says so. */
+void engine_sync_turn(struct engine *e);
+void engine_sync_again(void *arg);
 
 /* engine_verify.c: scrubs from now on; drops a verify or scrub that is running (its done is not called) and scrubs no more. */
 void engine_verify_start(struct engine *e);

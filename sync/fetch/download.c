@@ -9,7 +9,10 @@
 
 #include "base/mem.h"
 
-enum { PARKED_MAX = 32 }; /* downloads that keep their descriptors while they wait */
+enum {
+	PARKED_MAX = 32, /* downloads that keep their descriptors while they wait */
+	SYNC_MS = 5000,  /* a power cut costs a download no more than what came in this time */
+};
 
 /* --- blocks and their states --- */
 
@@ -142,6 +145,8 @@ static void stop(struct download *d)
 	d->narrived = 0;
 }
 
+static void sync_part(struct download *d);
+
 void download_unpark(struct download *d)
 {
 	if (d->parked)
@@ -184,6 +189,7 @@ void download_park(struct fetch *f, struct ticket *t)
 		download_drop(f, t, true);
 		return;
 	}
+	sync_part(d);
 	d->parked = true;
 	f->nparked++;
 	stop(d);
@@ -229,6 +235,7 @@ static void take_up(struct download *d, struct part_job *job)
 			d->state_of[i] = BLOCK_CLAIMED;
 	}
 	d->state = DOWNLOAD_GETTING;
+	d->synced_ms = fetch_now(d->f);
 }
 
 static void opened(void *arg)
@@ -278,6 +285,38 @@ void download_open(struct download *d)
 	if (job->source != NULL)
 		job->root = fcntl(share_root(d->f->c.share), F_DUPFD_CLOEXEC, 0);
 	download_submit(d, job, opened);
+}
+
+static void synced(void *arg)
+{
+	struct part_job *job = arg;
+	struct download *d = job->d;
+	struct fetch *f = d->f;
+
+	d->syncing = false;
+	if (d->state == DOWNLOAD_GETTING && job->error != 0)
+		download_fail(d, reason_of_errno(job->error));
+	else if (d->state == DOWNLOAD_GETTING && !d->parked && d->have == d->list.n)
+		download_complete(d); /* it was taken up again meanwhile, and could not go on while a job was out */
+	download_job_back(d);
+	part_job_free(job);
+	fetch_wake(f);
+	fetch_job_end(f);
+}
+
+/* What is here so far is made safe now and then; quick downloads end before it is due the first time. */
+static void sync_part(struct download *d)
+{
+	struct part_job *job;
+
+	if (d->state != DOWNLOAD_GETTING || d->memory || d->syncing || d->done == d->synced_done)
+		return;
+	job = MEM_NEW(struct part_job);
+	d->syncing = true;
+	d->synced_ms = fetch_now(d->f);
+	d->synced_done = d->done;
+	job->op = PART_SYNC;
+	download_submit(d, job, synced);
 }
 
 static void finished(void *arg)
@@ -415,6 +454,8 @@ void download_tick(struct fetch *f)
 		d->sample[d->samples++ % RATE_SAMPLES] = d->done;
 		if (d->state == DOWNLOAD_GETTING && !d->parked && d->needed == 0)
 			ask_steal(d);
+		if (fetch_now(f) >= d->synced_ms + SYNC_MS)
+			sync_part(d);
 	}
 	ask_timeouts(f);
 	f->check_sources = true;

@@ -69,6 +69,9 @@ struct download {
 	uint32_t mode;                 /* as finished */
 	int64_t mtime_ns;
 	int jobs, copy_jobs, verify_jobs; /* out */
+	bool syncing;                     /* a SYNC job is out */
+	int64_t synced_ms;                /* when the last one began, or the part was opened */
+	int64_t synced_done;              /* `done` then */
 	struct piece *arrived;            /* blocks for the next write jobs; owned */
 	size_t narrived, arrived_cap;
 

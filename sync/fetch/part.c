@@ -299,6 +299,10 @@ void part_job_run(struct part_job *job)
 	case PART_VERIFY:
 		verify_pieces(job);
 		break;
+	case PART_SYNC:
+		if (fdatasync(job->part) < 0 || fdatasync(job->map) < 0)
+			job->error = errno;
+		break;
 	case PART_FINISH:
 		finish(job);
 		break;

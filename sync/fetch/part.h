@@ -27,6 +27,7 @@ enum part_op {
 	PART_WRITE,  /* verifies and writes pieces */
 	PART_COPY,   /* reads pieces from a local file, verifies and writes those that are right */
 	PART_VERIFY, /* reads pieces from the part itself; wrong ones are cleared */
+	PART_SYNC,   /* what was written and claimed so far survives a power cut from now on */
 	PART_FINISH, /* mode, mtime, fsync */
 	PART_REMOVE,
 };

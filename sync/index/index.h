@@ -4,8 +4,9 @@
  *
  * Writes gather in one open transaction, which the end of the loop's turn commits (index_commit(), called by a loop hook
  * of the owner, or earlier by itself after 2,000 writes); news are sent from on_commit, so never before their row is
- * committed. Commits do not fsync (synchronous=NORMAL): what keeps a power cut from reusing a number is that
- * numbers are reserved durably in advance, 65,536 at a time, and skipped after an unclean end.
+ * committed. Commits do not fsync (synchronous=NORMAL): the owner has index_sync() done by a worker soon after, and nothing is
+ * acknowledged to a peer before. What keeps a power cut from reusing a number is that numbers are reserved durably in advance,
+ * 65,536 at a time, and skipped after an unclean end.
  * Reads see uncommitted writes. Callbacks may read and write the index, but not close it. */
 #ifndef LANYARD_SYNC_INDEX_INDEX_H
 #define LANYARD_SYNC_INDEX_INDEX_H
@@ -49,6 +50,11 @@ int index_commit(struct index *index);
 bool index_damaged(const struct index *index);
 /* fn(arg) after each commit that gave new sequence numbers. One listener. */
 void index_on_commit(struct index *index, void (*fn)(void *arg), void *arg);
+/* How many commits that wrote something there were. */
+uint64_t index_commits(const struct index *index);
+/* Makes what was committed before the call safe from a power cut; slow (fdatasync): for a worker thread, which may call it at any
+ * time. 0, or -1 and errno. */
+int index_sync(const struct index *index);
 /* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
 void index_checkpoint(struct index *index);
 /* Bytes in the WAL since the last checkpoint, roughly. */

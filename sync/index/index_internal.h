@@ -144,6 +144,7 @@ struct index {
 	bool dead_contents;   /* some list may be unreferenced */
 	int64_t dead_check_s; /* wall clock of the next look at them */
 
+	uint64_t commits;
 	atomic_int wal_frames;          /* in the WAL after our last commit */
 	atomic_int checkpointed_frames; /* of those, moved into the database */
 	atomic_bool checkpoint_failed;  /* said so already */

@@ -229,6 +229,7 @@ int index_txn_commit(struct index *index)
 		return index_write_failed(index, "commit");
 	index->txn = INDEX_TXN_NONE;
 	index->committed = index->now;
+	index->commits++;
 	numbered = index->numbered;
 	index->numbered = false;
 	if (numbered && index->on_commit != NULL)
@@ -350,6 +351,28 @@ int64_t index_wal_bytes(const struct index *index)
 	int frames = atomic_load(&index->wal_frames) - atomic_load(&index->checkpointed_frames);
 
 	return frames > 0 ? (int64_t)frames * INDEX_PAGE : 0;
+}
+
+uint64_t index_commits(const struct index *index)
+{
+	return index->commits;
+}
+
+/* What a checkpoint has moved out of the WAL meanwhile was synced by it. SQLite keeps its locks on other files, so that no lock is
+ * lost by closing this one. */
+int index_sync(const struct index *index)
+{
+	char *path = mem_printf("%s-wal", index->path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc, saved_errno;
+
+	free(path);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	rc = fdatasync(fd);
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return rc;
 }
 
 /* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction finds

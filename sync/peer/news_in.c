@@ -1,5 +1,6 @@
 /* News in: index hello, records handed to the hooks in order, and acknowledgements. What may be acknowledged as received is
- * what a kill -9 in the next instant would not lose: all that was given to the hooks, less what fetch holds in memory only. */
+ * what a kill -9 in the next instant would not lose: all that was given to the hooks, less what fetch holds in memory only.
+ * As settled we acknowledge what not even a power cut would take back: a peer counts on it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,7 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	if (p.epoch != m->epoch)
 		new_epoch_of_peer(t, m, &p);
 	t->cursor = t->told_received = p.received;
+	t->settled_now = t->settled_syncing = t->settled_safe = t->told_settled = 0;
 	t->their_last = m->seq > p.received ? m->seq : p.received;
 	t->up = true;
 	news_out_start(t, m);
@@ -219,7 +221,8 @@ void news_in_acknowledge(struct talk *t)
 		return;
 	m.received = received(t);
 	wanted = index_wanted_min_seq(t->group->config.index, t->session->peer);
-	m.settled = wanted && wanted <= m.received ? wanted - 1 : m.received;
+	t->settled_now = wanted && wanted <= m.received ? wanted - 1 : m.received;
+	m.settled = t->settled_now < t->settled_safe ? t->settled_now : t->settled_safe;
 	if (m.received == t->told_received && m.settled == t->told_settled)
 		return;
 	t->told_received = m.received;

@@ -344,6 +344,24 @@ int peer_group_turn_end(struct peer_group *g)
 	return 0;
 }
 
+void peer_group_sync_begin(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		t->settled_syncing = t->settled_now;
+}
+
+void peer_group_sync_end(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		t->settled_safe = t->settled_syncing;
+		news_in_acknowledge(t);
+	}
+}
+
 void peer_group_roster_changed(struct peer_group *g)
 {
 	struct talk *t;

@@ -107,9 +107,13 @@ void peer_group_free(struct peer_group *g);
 void peer_group_news(struct peer_group *g);
 /* fetch has installed, remembered or dropped something: acknowledge at the end of this turn. */
 void peer_group_progress(struct peer_group *g);
-/* For the owner's end-of-turn hook: stores how far we are with each peer, commits the index, acknowledges. -1 when the
- * commit failed. */
+/* For the owner's end-of-turn hook: stores how far we are with each peer, commits the index, acknowledges what was received; what
+ * was settled only when it is safe (next). -1 when the commit failed. */
 int peer_group_turn_end(struct peer_group *g);
+/* A sync of the index begins that will cover all that was committed so far; it has ended well: what was settled when it
+ * began is acknowledged, since no power cut takes it back. One at a time. */
+void peer_group_sync_begin(struct peer_group *g);
+void peer_group_sync_end(struct peer_group *g);
 /* The roster has entries of our own making (invite honoured, leave): pass them on. */
 void peer_group_roster_changed(struct peer_group *g);
 /* Stops and restarts sharing: closes the group on all connections, and opens it again. */

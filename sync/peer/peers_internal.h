@@ -90,6 +90,8 @@ struct talk {
 	uint64_t their_epoch, their_last;     /* last: the greatest number they have spoken of */
 	uint64_t cursor;                      /* their rows up to this were given to the hooks */
 	uint64_t told_received, told_settled; /* as last acknowledged */
+	/* Their rows that we have settled: as committed, as committed when the sync that is under way began, safe. */
+	uint64_t settled_now, settled_syncing, settled_safe;
 	/* blocks in */
 	size_t asked; /* bytes in flight */
 	unsigned faults;

@@ -22,9 +22,9 @@ GUARD = ["setpriv", "--pdeathsig", "KILL", "--"]
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 HOWS = ("none", "all", "prefix", "some", "torn")
 MIB = 1 << 20
-# What makes a file system, its least size, and how a copy of it is mounted beside it.
+# What makes a file system, its size, and how a copy of it is mounted beside it.
 KINDS = {
-    "ext4": (["mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0", "-J", "size=8"], 96 * MIB, "loop"),
+    "ext4": (["mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0", "-J", "size=8"], 320 * MIB, "loop"),
     "xfs": (["mkfs.xfs", "-q", "-f", "-K"], 320 * MIB, "loop,nouuid"),
 }
 

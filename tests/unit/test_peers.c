@@ -275,8 +275,11 @@ static void turn_end(void)
 	struct node *all[] = { &a, &b, &c };
 
 	for (size_t i = 0; i < 3; i++)
-		if (all[i]->group && all[i]->index)
+		if (all[i]->group && all[i]->index) {
 			peer_group_turn_end(all[i]->group);
+			peer_group_sync_begin(all[i]->group);
+			peer_group_sync_end(all[i]->group);
+		}
 }
 
 static int setup(void **state)

@@ -1,0 +1,94 @@
+/* The index's file on its disk: soon after each commit a worker syncs it, and peers are told what is settled then; a large WAL is
+ * moved into the database. One sync at a time covers whatever was committed meanwhile, and syncs take at most a
+ * fifth of the time, or come at most every SYNC_GAP_MAX_MS. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine_internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { CHECKPOINT_BYTES = 4 << 20, SYNC_GAP_MAX_MS = 100, SYNC_SHARE = 4 };
+
+struct sync_job {
+	struct engine *e;
+	struct index *index;
+	int64_t took_ns;
+	int error; /* errno; 0 */
+};
+
+static void checkpoint_work(void *arg)
+{
+	index_checkpoint(((struct sync_job *)arg)->index);
+}
+
+static void checkpoint_done(void *arg)
+{
+	struct sync_job *j = arg;
+
+	j->e->checkpointing = false;
+	free(j);
+}
+
+static void sync_work(void *arg)
+{
+	struct sync_job *j = arg;
+	int64_t start = clock_mono_ns();
+
+	if (index_sync(j->index) < 0)
+		j->error = errno;
+	j->took_ns = clock_mono_ns() - start;
+}
+
+static void sync_done(void *arg)
+{
+	struct sync_job *j = arg;
+	struct engine *e = j->e;
+	int64_t gap = j->took_ns * SYNC_SHARE / 1000000;
+
+	e->syncing = false;
+	/* While the engine stops there is nobody left to tell. */
+	if (e->fetch == NULL || e->index != j->index) {
+		free(j);
+		return;
+	}
+	if (j->error != 0) {
+		log_error("group %s: the index cannot be synced: %s", engine_name(e), strerror(j->error));
+		engine_index_lost(e);
+	} else {
+		peer_group_sync_end(e->peers);
+		if (gap > 0)
+			loop_timer_start(e->sync_again, gap < SYNC_GAP_MAX_MS ? gap : SYNC_GAP_MAX_MS, 0);
+	}
+	free(j);
+}
+
+static void submit(struct engine *e, workers_fn *work, workers_done_fn *done)
+{
+	struct sync_job *j = MEM_NEW(struct sync_job);
+
+	*j = (struct sync_job){ .e = e, .index = e->index };
+	workers_submit(e->context->workers, WORKERS_QUICK, work, done, j);
+}
+
+void engine_sync_turn(struct engine *e)
+{
+	if (!e->checkpointing && index_wal_bytes(e->index) >= CHECKPOINT_BYTES) {
+		e->checkpointing = true;
+		submit(e, checkpoint_work, checkpoint_done);
+	}
+	if (e->syncing || e->restarting || loop_timer_running(e->sync_again) || index_commits(e->index) == e->synced)
+		return;
+	e->syncing = true;
+	e->synced = index_commits(e->index);
+	peer_group_sync_begin(e->peers);
+	submit(e, sync_work, sync_done);
+}
+
+void engine_sync_again(void *arg)
+{
+	/* The hook at the end of this very turn does it. */
+	(void)arg;
+}
