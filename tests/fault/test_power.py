@@ -18,9 +18,9 @@ import time
 
 import pytest
 import workloads
-from stand import GROUP, StandError, trees, until
+from stand import StandError, trees, until
 from rename2 import EXCHANGE, NOREPLACE, rename2  # in tests/lab, which stand has made known
-from volatile import HOWS, MIB, NOSYNC, PowerStand, Volume, run
+from volatile import HOWS, MIB, NOSYNC, PowerStand, Volume
 
 SECONDS = float(os.environ.get("LANYARD_POWER_SECONDS") or 9)
 SEED = int(os.environ.get("LANYARD_POWER_SEED") or 1)
