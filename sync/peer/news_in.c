@@ -32,7 +32,9 @@ void news_in_send_hello(struct talk *t)
 		                     .forgotten = index_forgotten(index) };
 	uint64_t wanted = index_wanted_min_seq(index, t->session->peer);
 
-	m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
+	/* What may not be safe yet is left to the acknowledgement that follows the next sync. */
+	if (index_commits(index) == g->commits_safe)
+		m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
 	m.no_inline = p.received == 0 && index_totals(index).files > 0;
 	t->hello_sent = true;
 	uint8_t *body = msg_index_hello_encode(&m, &n);

@@ -256,6 +256,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->peers = p;
 	g->config = *config;
 	g->committed = config->index ? index_seq(config->index) : 0;
+	g->commits_safe = config->index ? index_commits(config->index) : 0;
 	if (config->invite)
 		g->join_timer = loop_timer_new(p->config.loop, on_join_end, g);
 	DL_APPEND(p->groups, g);
@@ -350,12 +351,14 @@ void peer_group_sync_begin(struct peer_group *g)
 
 	DL_FOREACH2(g->talks, t, group_next)
 		t->settled_syncing = t->settled_now;
+	g->commits_syncing = index_commits(g->config.index);
 }
 
 void peer_group_sync_end(struct peer_group *g)
 {
 	struct talk *t;
 
+	g->commits_safe = g->commits_syncing;
 	DL_FOREACH2(g->talks, t, group_next) {
 		t->settled_safe = t->settled_syncing;
 		news_in_acknowledge(t);

@@ -46,6 +46,8 @@ struct peer_group {
 	struct talk *talks; /* every session's talk about this group (list by group_next) */
 	uint64_t committed; /* our last sequence number that is committed: news go up to here */
 	bool paused;
+	uint64_t commits_syncing,
+		commits_safe;          /* of the index: covered by the sync that is under way, and by the last */
 	bool progress;                 /* acknowledgements may be due at the end of this turn */
 	struct loop_timer *join_timer; /* joined() is called from it, so that it may free the group */
 	char *join_refusal;            /* why we were refused; NULL: admitted */
