@@ -293,6 +293,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .index = e->index,
 	                                         .short_id = self,
 	                                         .memory = c->memory,
+	                                         .copies_stay = c->versions_age_s == 0,
 	                                         .ops = &fetch_ops,
 	                                         .ops_arg = e,
 	                                         .hint = look_at,

@@ -58,6 +58,8 @@ struct fetch_config {
 	struct index *index;
 	uint64_t short_id;
 	size_t memory; /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
+	/* No versions are kept: conflict copies, however many, stay in the share. */
+	bool copies_stay;
 	const struct fetch_ops *ops;
 	void *ops_arg;
 	/* Look at this path: something is not as our row says. (local_hint) */

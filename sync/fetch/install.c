@@ -145,6 +145,7 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
 	b->job.id = random_u64();
 	b->job.short_id = f->c.short_id;
+	b->job.copies_stay = f->c.copies_stay;
 	b->job.items = b->order;
 	b->job.n = b->n;
 	b->job.fsync_ns = f->fsync_ns;

@@ -16,8 +16,9 @@ static bool is_live(const struct record *r)
 	return r != NULL && !r->deleted;
 }
 
-/* The name in parts/ under which the new thing changes places with what is at the item's path. */
-static void name_swap(struct install_job *job, struct install_item *item, char name[SWAP_NAME_MAX])
+/* The name in parts/ for what comes out of the item's path. exchanged: the new thing, which it changes places with, has it
+ * first. */
+static void name_swap(struct install_job *job, struct install_item *item, bool exchanged, char name[SWAP_NAME_MAX])
 {
 	const struct record *ours = item->ours;
 	struct swap s = {
@@ -26,12 +27,12 @@ static void name_swap(struct install_job *job, struct install_item *item, char n
 		.old_ino = ours->seen.ino,
 		.old_size = ours->seen.size,
 		.old_mtime_ns = ours->seen.mtime_ns,
-		.new_size = item->made.size,
+		.new_size = exchanged ? item->made.size : -1,
 		.new_mtime_ns = item->made.mtime_ns,
 		.tag = kept_tag_of(item->want->path),
 	};
 
-	if (item->part != NULL)
+	if (exchanged && item->part != NULL)
 		memcpy(s.part, item->part, 32);
 	swap_name(name, &s);
 }
@@ -69,32 +70,47 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 	return 0;
 }
 
-/* What stands at name becomes a version, if it is what the row says; if not, it goes back. *out: where it is, to be closed. */
+/* What came out goes back to its name, or, where that is taken by now, beside it. */
+static int take_back(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
+                     const char *swap, const struct fs_stat *st, enum install_result result)
+{
+	int error = errno;
+
+	item->hint = true;
+	if (fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
+		(void)install_keep_stranger(job, item, d, job->parts, swap, st);
+	return install_fail(item, result, error);
+}
+
+/* What stands at name becomes a version, if it is what the row says; if not, it goes back. Not at once: until it was looked at
+ * it may be what a user wrote a moment ago, and stands where even a crash does not make an old version of it. *out: where it
+ * is, to be closed. */
 static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
                     struct kept_place *out)
 {
+	char swap[SWAP_NAME_MAX];
 	struct fs_stat st;
 
 	*out = KEPT_PLACE_NONE;
+	name_swap(job, item, false, swap);
 	install_hook(STEP_LOOKED, item->want->path);
 	if (kept_place_new(job->root, item->want->path, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	while (kept_move(out, d->fd, name) < 0) {
+	while (fs_rename_noreplace(d->fd, name, job->parts, swap) < 0) {
 		if (folder_unlock(d))
 			continue;
 		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
 	d->dirty = true;
-	job->kept++;
 	install_hook(STEP_SWAPPED, item->want->path);
-	if (fs_stat_at(out->fd, out->name, &st) < 0)
+	if (fs_stat_at(job->parts, swap, &st) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	if (install_came_out_same(&st, item->ours))
-		return 0;
-	item->hint = true;
-	if (fs_rename_noreplace(out->fd, out->name, d->fd, name) < 0)
-		(void)install_keep_stranger(job, item, d, out->fd, out->name, &st);
-	return install_fail(item, INSTALL_CHANGED, 0);
+	if (!install_came_out_same(&st, item->ours))
+		return take_back(job, item, d, name, swap, &st, INSTALL_CHANGED);
+	if (kept_move(out, job->parts, swap) < 0)
+		return take_back(job, item, d, name, swap, &st, INSTALL_ERROR);
+	job->kept++;
+	return 0;
 }
 
 /* For file systems that cannot exchange: out with the old, in with the new. */
@@ -155,7 +171,7 @@ static void replace(struct install_job *job, struct install_item *item, struct f
 	int error;
 
 	memcpy(temp, item->temp, sizeof(temp));
-	name_swap(job, item, swap);
+	name_swap(job, item, true, swap);
 	if (kept_place_new(job->root, item->want->path, &place) < 0 ||
 	    renameat(job->parts, temp, job->parts, swap) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);

@@ -13,7 +13,8 @@
  * a conflict name. While something of the user's may stand in parts/, it has a name that says what it should be
  * (swap.h), so that not even a crash in between makes it look like rubbish.
  *
- * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version. */
+ * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version. But not where
+ * no versions are kept, so that it never becomes nothing. */
 #ifndef LANYARD_SYNC_FETCH_INSTALL_JOB_H
 #define LANYARD_SYNC_FETCH_INSTALL_JOB_H
 
@@ -77,6 +78,7 @@ struct install_job {
 	uint64_t short_id; /* ours, for conflict names */
 	struct install_item **items;
 	size_t n;
+	bool copies_stay; /* conflict copies never become versions, however many there are */
 	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
 	 * out: what was measured, 0 when it was not done. */
 	int64_t fsync_ns, syncfs_ns;

@@ -199,7 +199,8 @@ int install_keep_ours(struct install_job *job, struct install_item *item, struct
 			d->dirty = true;
 			cd->dirty = true;
 			look_at_kept(item, cd, cname, path);
-			bound_copies(job, item, cd, cname);
+			if (!job->copies_stay)
+				bound_copies(job, item, cd, cname);
 			return 1;
 		}
 failed:

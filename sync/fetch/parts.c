@@ -1,5 +1,6 @@
 /* parts/ at start: what an earlier life left there. Unfinished installs go, unfinished downloads that are still wanted stay,
- * and what came out of the share goes to the versions. See swap.h. */
+ * and what came out of the share goes to the versions; but what a user wrote at the last moment, which nobody knows yet, goes
+ * back into the share, as a conflict copy. See swap.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <dirent.h>
@@ -17,7 +18,7 @@
 #include "sync/fetch/swap.h"
 #include "sync/versions/kept.h"
 
-enum { FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8 };
+enum { TRIES_MAX = 1000, FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8 };
 
 /* A part with a map that fits it. */
 struct found {
@@ -30,8 +31,13 @@ struct found {
 struct clean_job {
 	struct fetch *f;
 	int root, parts;     /* the job's own */
+	uint64_t short_id;   /* ours, for conflict names */
 	struct found *found; /* owned */
 	size_t n;
+	char **left; /* paths that an earlier life was about to change; owned, and each of them */
+	size_t nleft;
+	char **kept; /* pairs: a conflict copy that was made, and of what; owned, and each of them */
+	size_t nkept;
 };
 
 static bool ends_with(const char *name, const char *suffix)
@@ -42,18 +48,97 @@ static bool ends_with(const char *name, const char *suffix)
 }
 
 /* What came out of the share before a crash becomes a version of its path, as it would have. */
-static void keep(struct clean_job *job, const char *name, const struct swap *s, bool stranger)
+static void keep(struct clean_job *job, const char *name, const struct swap *s)
 {
 	char *shown = log_escape(name, strlen(name));
 
 	if (kept_move_tagged(job->root, job->parts, name, &s->tag) < 0)
 		log_warn("what was replaced before a crash is .lanyard/parts/%s and could not be moved to %s: %s",
 		         shown, KEPT_FOLDER, strerror(errno));
-	else if (stranger)
-		log_warn("a file changed at the moment it was replaced, before a crash: it is kept in %s, as a version "
-		         "of the path with the tag %s",
-		         KEPT_FOLDER, s->tag.hex);
 	free(shown);
+}
+
+/* The path that a swap's name has only the tag of; NULL when nothing was noted of it. */
+static const char *path_of(const struct clean_job *job, const struct kept_tag *tag)
+{
+	for (size_t i = 0; i < job->nleft; i++) {
+		struct kept_tag t = kept_tag_of(job->left[i]);
+
+		if (strcmp(t.hex, tag->hex) == 0)
+			return job->left[i];
+	}
+	return NULL;
+}
+
+/* -1 and errno. */
+static int move_into_share(struct clean_job *job, const char *from, const char *path)
+{
+	const char *name;
+	int dirfd = fs_open_parent(job->root, path, &name), rc, saved_errno;
+
+	if (dirfd < 0)
+		return -1;
+	rc = fs_rename_noreplace(job->parts, from, dirfd, name);
+	if (rc == 0)
+		rc = fsync(dirfd);
+	saved_errno = errno;
+	close(dirfd);
+	errno = saved_errno;
+	return rc;
+}
+
+/* To the first free one of: path itself, unless it is not to be had, and its conflict names. NULL and errno. */
+static char *return_as(struct clean_job *job, const char *from, const char *path, bool itself, int64_t mtime_ns)
+{
+	char *copy = itself ? mem_strdup(path) : NULL;
+	struct record loser = { .mtime_ns = mtime_ns, .modified_by = job->short_id };
+	int rc = -1;
+
+	errno = EEXIST;
+	if (itself)
+		rc = move_into_share(job, from, copy);
+	loser.path = mem_strdup(path);
+	for (unsigned try = 0; rc < 0 && errno == EEXIST && try < TRIES_MAX; try++) {
+		free(copy);
+		copy = conflict_name(&loser, try);
+		rc = move_into_share(job, from, copy);
+	}
+	free(loser.path);
+	if (rc < 0) {
+		int saved_errno = errno;
+
+		free(copy);
+		copy = NULL;
+		errno = saved_errno;
+	}
+	return copy;
+}
+
+/* A file that somebody wrote while it was replaced or deleted, before a crash: no row knows it, and no version may be all
+ * that is left of it, since versions go. */
+static void give_back(struct clean_job *job, const char *name, const struct swap *s, const struct fs_stat *st)
+{
+	const char *of = path_of(job, &s->tag);
+	char *path = of != NULL ? return_as(job, name, of, true, st->mtime_ns) : NULL, *shown;
+
+	/* Its folder is gone, or what was noted is lost. */
+	if (path == NULL)
+		path = return_as(job, name, "recovered", false, st->mtime_ns);
+	if (path == NULL) {
+		shown = log_escape(name, strlen(name));
+		log_warn("a file changed at the moment it was replaced, before a crash: it is .lanyard/parts/%s and "
+		         "could not be put back: %s",
+		         shown, strerror(errno));
+		free(shown);
+		return;
+	}
+	shown = log_escape(path, strlen(path));
+	log_about(LOG_WARN, &(struct log_about){ .file = path },
+	          "a file changed at the moment it was replaced, before a crash: it is %s now", shown);
+	free(shown);
+	job->kept = mem_realloc(job->kept, job->nkept + 2, sizeof(*job->kept));
+	job->kept[job->nkept++] = path;
+	job->kept[job->nkept++] = mem_strdup(of != NULL ? of : path);
 }
 
 static void clean_swap(struct clean_job *job, const char *name)
@@ -66,7 +151,7 @@ static void clean_swap(struct clean_job *job, const char *name)
 		return;
 	switch (swap_judge(&s, &st)) {
 	case SWAP_OLD:
-		keep(job, name, &s, false);
+		keep(job, name, &s);
 		break;
 	case SWAP_NEW:
 		(void)snprintf(part, sizeof(part), "%s.part", s.part);
@@ -74,7 +159,7 @@ static void clean_swap(struct clean_job *job, const char *name)
 			unlinkat(job->parts, name, 0);
 		break;
 	case SWAP_STRANGER:
-		keep(job, name, &s, true);
+		give_back(job, name, &s, &st);
 		break;
 	}
 }
@@ -193,6 +278,13 @@ static void remove_unwanted(void *arg)
 	}
 }
 
+static void free_paths(char **paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(paths[i]);
+	free(paths);
+}
+
 static void cleaned(void *arg)
 {
 	struct clean_job *job = arg;
@@ -201,10 +293,14 @@ static void cleaned(void *arg)
 	for (size_t i = 0; i < job->n; i++)
 		free(job->found[i].path);
 	free(job->found);
+	free_paths(job->left, job->nleft);
+	free_paths(job->kept, job->nkept);
 	close(job->root);
 	close(job->parts);
 	free(job);
 	f->cleaning = false;
+	if (!f->dead)
+		index_left_forget(f->c.index);
 	fetch_wake(f);
 	fetch_job_end(f);
 }
@@ -229,6 +325,12 @@ static void looked(void *arg)
 		cleaned(job);
 		return;
 	}
+	for (size_t i = 0; i < job->nkept; i += 2) {
+		if (f->c.hint != NULL)
+			f->c.hint(f->c.arg, job->kept[i]);
+		if (f->c.conflict != NULL && strcmp(job->kept[i], job->kept[i + 1]) != 0)
+			f->c.conflict(f->c.arg, job->kept[i], job->kept[i + 1]);
+	}
 	for (size_t i = 0; i < job->n; i++) {
 		index_wanted(f->c.index, job->found[i].path, is_content, &job->found[i]);
 		unwanted += !job->found[i].wanted;
@@ -240,11 +342,21 @@ static void looked(void *arg)
 		cleaned(job);
 }
 
+static void add_left(void *arg, const struct record *r)
+{
+	struct clean_job *job = arg;
+
+	job->left = mem_realloc(job->left, job->nleft + 1, sizeof(*job->left));
+	job->left[job->nleft++] = mem_strdup(r->path);
+}
+
 void parts_clean(struct fetch *f)
 {
 	struct clean_job *job = MEM_NEW(struct clean_job);
 
 	job->f = f;
+	job->short_id = f->c.short_id;
+	index_left_each(f->c.index, add_left, job);
 	job->root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
 	job->parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
 	fetch_job_begin(f);

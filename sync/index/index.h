@@ -129,6 +129,8 @@ int index_placed(struct index *index, int64_t first, int64_t last);
 /* What an earlier life was putting at this path when it ended, so that what stands there is not taken for a user's; NULL:
  * nothing. Valid until index_left_forget. */
 const struct record *index_left(const struct index *index, const char *path);
+/* All of that, in any order. */
+void index_left_each(const struct index *index, void (*fn)(void *arg, const struct record *r), void *arg);
 /* All there is has been looked at: forgets what earlier lives left. */
 void index_left_forget(struct index *index);
 

@@ -100,6 +100,12 @@ const struct record *index_left(const struct index *index, const char *path)
 	return left != NULL ? &left->r : NULL;
 }
 
+void index_left_each(const struct index *index, void (*fn)(void *arg, const struct record *r), void *arg)
+{
+	for (const struct index_left *left = index->left; left != NULL; left = left->hh.next)
+		fn(arg, &left->r);
+}
+
 void index_placing_free(struct index *index)
 {
 	struct index_left *left, *next;

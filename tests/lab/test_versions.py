@@ -3,6 +3,8 @@ import os
 import shutil
 import time
 
+import pytest
+
 import netlab
 from netlab import trees, until
 
@@ -140,8 +142,15 @@ def test_versions_stay_within_their_share_of_the_disk(lab):
     until(lambda: "%d versions" % len(versions(b, "doc")), lambda: len(versions(b, "doc")) == 3, 15)
 
 
-def test_a_storm_of_conflicts_leaves_ten_copies_and_keeps_the_rest(lab):
-    a, b = pair(lab, {"doc.txt": b"start"})
+@pytest.mark.parametrize("kept_here", (True, False), ids=("versions", "versions-off"))
+def test_a_storm_of_conflicts_leaves_ten_copies_and_keeps_the_rest(lab, kept_here):
+    """Where no versions are kept, which an eleventh copy could become, all of them stay."""
+    a, b = lab.host("a"), lab.host("b")
+    for host in (a, b):
+        settings(host, "" if kept_here else "versions-age = off")
+    trees.write(a.share, {"doc.txt": b"start"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
     lost = set()  # the side that lost each round; the other was replaced knowingly in the next
     for i in range(13):
         for host in (a, b):
@@ -155,7 +164,7 @@ def test_a_storm_of_conflicts_leaves_ten_copies_and_keeps_the_rest(lab):
         lost.add(mine if a.read("doc.txt") == theirs else theirs)
     tree = netlab.settle([a, b])
     copies = [p for p in tree if b".conflict-" in p]
-    assert len(copies) == 10
+    assert len(copies) == (10 if kept_here else 13)
     found = {a.read(p) for p in tree} | set(kept(a))
     assert lost <= found and lost <= {b.read(p) for p in tree} | set(kept(b))
 

@@ -74,11 +74,6 @@ static void test_what_a_killed_installer_left_is_its_owners(void **state)
 	assert_version("f", ANNAS_EPOCH, 5);
 	assert_version("d", ANNAS_EPOCH, 6);
 	assert_version("l", ANNAS_EPOCH, 7);
-	/* Everything was looked at: from now on it is forgotten. */
-	assert_null(index_left(ix, "f"));
-	index_close(ix);
-	open_index();
-	assert_null(index_left(ix, "f"));
 }
 
 /* The owner's deletion, which comes next, has to win: that of the row which was replaced, too. */
