@@ -69,6 +69,9 @@ def test_a_content_that_was_moved_is_owed_where_it_went_though_another_deletes_i
 def test_what_nobody_wrote_is_torn():
     assert kinds(book(), {"a": entry("half")}) == ["torn"]
     assert kinds(book(), {}, ["half"]) == ["torn"]
+    ledger = book()
+    ledger.took("half", "a", 0o644, 1)
+    assert kinds(ledger, {}) == ["torn"]
 
 
 def test_what_was_deleted_comes_back_only_where_deeds_crossed():

@@ -21,7 +21,7 @@ class Ledger:
         # (mode, mtime) that users gave to a content, and to whatever stood at a path: modes merge where deeds have crossed
         self.states, self.at_path, self.folders = collections.defaultdict(set), collections.defaultdict(set), set()
         self.latest, self.crossed = {}, set()
-        self.blind, self.moved, self.story, self.owed = set(), set(), [], set()
+        self.blind, self.moved, self.story, self.owed, self.shown = set(), set(), [], set(), []
 
     # --- what users do ---
 
@@ -34,6 +34,10 @@ class Ledger:
 
     def _deed(self, path, saw, left):
         """A user saw one state (content, mode, mtime; None: nothing) at a path and left another."""
+        for state in filter(None, (saw, left)):
+            if state[0] not in self.known:
+                self.shown.append((state[0], path))
+                self.known[state[0]] = "nobody"
         if self.latest.get(path) != saw:
             self.crossed.add(path)
         self.latest[path] = left
@@ -72,7 +76,7 @@ class Ledger:
 
     def judge(self, picture, kept):
         """Complaints about the tree that all members agree on, and the contents all of them keep as versions."""
-        said = []
+        said = [Complaint("torn", p, "a user met %s there, which nobody wrote" % c[:12]) for c, p in self.shown]
         seen = {e.data for e in picture.values() if e.data is not None}
         for content, path in sorted(self.live):
             if content not in seen and content not in kept and path not in self.blind:

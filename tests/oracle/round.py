@@ -23,7 +23,7 @@ class Round:
         self.ledger = Ledger(self.thing.base)
         self.locks = [threading.Lock() for _ in self.hosts]
         self.cables = Cables(self.hosts, script.apart)
-        self.users = Users(script.seed, self.hosts, self.ledger, self.locks)
+        self.users = Users(script.seed, self.hosts, self.ledger, self.locks, self.thing.is_own)
         self.frozen, self.paused, self.aside = set(), set(), []
         self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
 

@@ -73,8 +73,10 @@ class Held:
 
 
 class Users:
-    def __init__(self, seed, hosts, ledger, locks):
-        """locks[i] is held while a file of host i is changed in place, so that a reader sees no half of a write."""
+    def __init__(self, seed, hosts, ledger, locks, own):
+        """locks[i] is held while a file of host i is changed in place, so that a reader sees no half of a write.
+        own(path): it belongs to what is driven; no user cares for it."""
+        self.own = own
         self.seed, self.hosts, self.ledger, self.locks = seed, hosts, ledger, locks
         self.trash, self.counted, self.done = [], set(), 0
         for host in hosts:
@@ -380,6 +382,8 @@ class Users:
                     self.ledger.folders.add(os.path.normpath(os.path.join(folder2, inner, name)))
             for name in names + links:
                 old, new = (os.path.normpath(os.path.join(f, inner, name)) for f in (folder, folder2))
+                if self.own(new):
+                    continue
                 with contextlib.suppress(NotHere), Held(os.path.join(top, name)) as held:
                     self.ledger.took(held.content, old, *held.state())
                     self.ledger.put(held.content, new, *held.state())
@@ -391,7 +395,10 @@ class Users:
             inner = os.path.normpath(os.path.join(folder, os.path.relpath(top, at(host, folder))))
             for name in names + [n for n in folders if os.path.islink(os.path.join(top, n))]:
                 with contextlib.suppress(NotHere, *NOT_HERE):
-                    self.delete(host, os.path.join(inner, name))
+                    if self.own(os.path.join(inner, name)):
+                        os.unlink(os.path.join(top, name))
+                    else:
+                        self.delete(host, os.path.join(inner, name))
             with contextlib.suppress(OSError):
                 os.rmdir(top)
         self.tell(host, "removes the folder %s" % folder, folder)
@@ -425,6 +432,8 @@ class Users:
                 self.count(place, path)
 
     def count(self, place, path):
+        if self.own(path):
+            return
         if os.path.islink(place) or not os.path.isdir(place):
             with Held(place) as held:
                 if (place, path) not in self.counted:
