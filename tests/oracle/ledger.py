@@ -119,6 +119,16 @@ class Ledger:
         """Conflict copies of what had been replaced by then: no harm, and told."""
         return [p for p, e in picture.items() if self.base(p) != p and e.kind == "file" and (e.data, self.base(p)) not in self.live]
 
+    def doubled(self, picture):
+        """Contents that were put to one path once and stand at several: (content, path, where)."""
+        where = collections.defaultdict(list)
+        for path, e in sorted(picture.items()):
+            where[e.data].append(path)
+        puts = collections.Counter()
+        for (content, _), times in self.puts.items():
+            puts[content] += times
+        return [(c, p, where[c]) for c, p in self.puts if puts[c] == 1 and len(where[c]) > 1]
+
     def set_aside(self, picture, kept):
         """Owed contents that are in versions alone."""
         seen = {e.data for e in picture.values()}

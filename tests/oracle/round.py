@@ -24,7 +24,7 @@ class Round:
         self.locks = [threading.Lock() for _ in self.hosts]
         self.cables = Cables(self.hosts, script.apart)
         self.users = Users(script.seed, self.hosts, self.ledger, self.locks, self.thing.is_own)
-        self.frozen, self.paused, self.aside = set(), set(), []
+        self.frozen, self.paused, self.aside, self.doubled = set(), set(), [], []
         self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
 
     def run(self):
@@ -152,6 +152,8 @@ class Round:
             for text in self.thing.complaints():
                 self.complain("dishonest", None, text)
         self.aside = self.ledger.set_aside(together, kept)
+        self.doubled = self.ledger.doubled(together)
+        self.numbers.update(doubled=len(self.doubled), paths=len(self.ledger.latest), crossed=len(self.ledger.crossed))
         self.numbers.update(superfluous=len(self.ledger.superfluous(together)), aside=len(self.aside),
                             copies=sum(self.thing.base(p) != p for p in together), contents=len(self.ledger.owed),
                             operations=self.users.done, samples=self.reader.samples,
@@ -171,8 +173,10 @@ class Round:
         return "\n".join(out)
 
     def notes(self):
-        """Of contents that are in versions alone though no user took them away: no complaint, but worth a look."""
-        return "\n".join("aside: %s: %s\n%s" % (p, c[:12], self.ledger.story_of(Complaint("aside", p, c[:12])))
+        """No complaints, but worth a look: contents that are in versions alone though no user took them away, and contents
+        that were put once and stand at several paths."""
+        return "\n".join("doubled: %s: %s at %s\n%s" % (p, c[:12], where, self.ledger.story_of(
+            Complaint("doubled", p, c[:12]))) for c, p, where in self.doubled) + "\n".join("aside: %s: %s\n%s" % (p, c[:12], self.ledger.story_of(Complaint("aside", p, c[:12])))
                          for c, p in self.aside)
 
     def _holds(self, host, path):

@@ -54,6 +54,7 @@ def options():
     ask.add_argument("--go-on", action="store_true", help="count failures and go on")
     ask.add_argument("--json", help="append a line for each round to this file")
     ask.add_argument("--show", action="store_true", help="print the story of all")
+    ask.add_argument("--notes", action="store_true", help="print what is odd and no complaint")
     return ask.parse_args()
 
 
@@ -72,6 +73,7 @@ def play_one(o, seed):
                                            for k, v in line.items() if k not in ("on", "version", "seed", "without"))), flush=True)
     if o.show:
         print("\n".join("  %3d %s" % s[:2] for s in one.ledger.story))
+    if o.show or o.notes:
         print(one.notes())
     if one.complaints:
         print(said[0], flush=True)
