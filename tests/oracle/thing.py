@@ -93,7 +93,11 @@ class Thing:
     # --- the same for all ---
 
     def picture(self, host):
-        found = {os.fsdecode(p): e for p, e in trees.picture(host.share).items()}
+        while True:
+            # What goes away while one looks is looked for anew.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found = {os.fsdecode(p): e for p, e in trees.picture(host.share).items()}
+                break
         found = {p: e for p, e in found.items() if not self.is_own(p)}
         for path, e in found.items():
             if e.kind == "symlink":
