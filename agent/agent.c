@@ -114,6 +114,7 @@ static void on_discovery_state(void *arg, const char *backend, const char *probl
 
 	free(a->backend);
 	free(a->problem);
+	free(a->copy);
 	a->backend = mem_strdup(backend);
 	a->problem = mem_strdup(problem);
 	if (problem)
@@ -121,6 +122,57 @@ static void on_discovery_state(void *arg, const char *backend, const char *probl
 	else
 		log_info("discovery: %s", backend);
 	events_emit(a->events, &(struct event){ .kind = "discovery", .reason = problem ? problem : backend });
+}
+
+/* --- a copy of this home --- */
+
+static void stop_sharing(void *arg)
+{
+	static const struct agent_id nobody;
+	struct agent *a = arg;
+	bool all = agent_id_equal(&a->copied_by, &nobody);
+	struct engine *e;
+
+	a->copied_seen = false;
+	DL_FOREACH(a->engines, e)
+		if (!e->copied && !e->ending && !e->token && e->roster &&
+		    (all || roster_role(e->roster, &a->copied_by) != ROLE_NONE))
+			engine_copied(e, mem_strdup(a->copy));
+	agent_publish(a);
+}
+
+static void on_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
+{
+	struct agent *a = arg;
+	char *text;
+
+	if (!yield)
+		text = mem_printf(
+			"a copy of this home runs at %s under the same identity; this one goes on: give the copy a "
+			"home of its own (an empty --home), and let it join by an invite",
+			address);
+	else
+		text = mem_printf(
+			"this home was copied: the same identity runs elsewhere too (%s%s). Nothing is shared from "
+			"here. Stop one of the two agents, give it a home of its own (an empty --home) and let it "
+			"join by an invite; then restart the other",
+			peer ? "says " : "", address);
+	if (log_allow("copied", 2))
+		log_error("%s", text);
+	if (!a->copy || strcmp(a->copy, text) != 0)
+		events_emit(a->events, &(struct event){ .kind = "problem", .reason = text });
+	free(a->copy);
+	a->copy = text;
+	if (!yield || a->copied_seen)
+		return;
+	a->copied_seen = true;
+	a->copied_by = peer ? *peer : (struct agent_id){ 0 };
+	loop_between(a->loop, stop_sharing, a);
+}
+
+const char *agent_copy(const struct agent *a)
+{
+	return a->copy;
 }
 
 /* What is published: groups we are a member of and that run. */
@@ -181,6 +233,8 @@ static int open_peers(struct agent *a, const struct agent_config *config, char *
 	                                             .connected = on_connected,
 	                                             .disconnected = on_disconnected,
 	                                             .refused = on_refused,
+	                                             .twin = on_twin,
+	                                             .moved = a->machine.moved,
 	                                             .arg = a },
 	                     why);
 	if (!a->peers)
@@ -222,6 +276,12 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		agent_free(a);
 		return NULL;
 	}
+	a->machine = machine_look(a->home_dirfd);
+	if (a->machine.fresh)
+		log_warn(
+			"%s was used on another machine before. If that one still runs it, give one of the two a home of its "
+			"own",
+			a->home);
 	a->self = identity_open(a->home_dirfd, why);
 	a->workers = workers_new(loop, config->worker_threads);
 	if (!a->self || open_peers(a, config, why)) {
@@ -245,7 +305,11 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .tombstones_age_s = config->tombstones_age_s,
 		                              .changed = agent_publish,
 		                              .arg = a };
+	a->context.moved = a->machine.fresh;
 	load_groups(a);
+	a->context.moved = false;
+	if (machine_store(a->home_dirfd, &a->machine))
+		log_error("%s/machine: could not be stored: %s", a->home, strerror(errno));
 	agent_publish(a);
 	events_emit(events, &(struct event){ .kind = "ready" });
 	return a;

@@ -32,6 +32,8 @@ struct agent_config {
  * *why (fresh text) when there is no identity or no port. Strings are copied. */
 struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why);
 void agent_free(struct agent *a);
+/* Another agent runs under our identity: where, and what to do; NULL: none is known. */
+const char *agent_copy(const struct agent *a);
 
 const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);

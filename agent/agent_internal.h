@@ -3,6 +3,7 @@
 #define LANYARD_AGENT_AGENT_INTERNAL_H
 
 #include "agent/agent.h"
+#include "agent/machine.h"
 #include "agent/engine_internal.h"
 
 enum { AGENT_MAX_GROUPS = 64 };
@@ -24,6 +25,10 @@ struct agent {
 	char *backend, *problem; /* as discovery says */
 	int port;
 	char *home, *name;
+	struct machine machine;
+	char *copy;                /* where a copy of this home runs, and what to do; NULL: none is known */
+	bool copied_seen;          /* agent_copied() is due */
+	struct agent_id copied_by; /* the member that said so; all zero: we saw it */
 	int home_dirfd;
 	struct engine_context context;
 	struct engine *engines;

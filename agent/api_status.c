@@ -65,10 +65,11 @@ void api_status(struct api *api, struct control_call *call)
 
 	agent_engines(api->agent, add_group, groups);
 	control_reply(call, 200,
-	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o}", "agent",
+	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o}", "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
-	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups));
+	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
+	                        "copied", api_message(agent_copy(api->agent))));
 }
 
 /* --- peers --- */

@@ -138,6 +138,9 @@ static int open_both(struct engine *e)
 		log_warn("group %s: %s", engine_name(e), why);
 	free(why);
 	why = NULL;
+	/* The numbers of what may be a copy are not those of the other one. */
+	if (e->context->moved && !fresh)
+		index_new_epoch(e->index);
 	e->share = share_open(e->share_path, fresh, !fresh, e->group.b, &why);
 	if (e->share) {
 		share_set_group(e->share, engine_name(e));
@@ -154,6 +157,8 @@ static void start(struct engine *e)
 {
 	const struct engine_context *c = e->context;
 
+	if (e->copied)
+		return;
 	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
 		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
 		return;
@@ -236,6 +241,16 @@ static void restart(void *arg)
 		try_again(e);
 	else
 		loop_timer_start(e->retry, RETRY_MS, 0);
+}
+
+void engine_copied(struct engine *e, char *why)
+{
+	e->copied = true;
+	/* Both may have used the same numbers: when this one is started again, they are nobody's. */
+	if (e->index)
+		index_new_epoch(e->index);
+	stop(e);
+	engine_fail(e, why);
 }
 
 void engine_free(struct engine *e)

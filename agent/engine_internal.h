@@ -14,6 +14,7 @@ struct engine_context {
 	const char *name; /* host name, for people */
 	const char *home; /* absolute */
 	int home_dirfd;
+	bool moved; /* this is the home's first start on this machine: it may be a copy */
 	int64_t rescan_s;
 	int64_t scrub_s;          /* between scrubs; 0: never */
 	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
@@ -48,6 +49,7 @@ struct engine {
 	bool checkpointing, syncing;   /* a worker is at it */
 	uint64_t synced;               /* commits that are safe, or will be when the sync that is under way is done */
 	struct loop_timer *sync_again; /* runs while the next sync has to wait */
+	bool copied;                   /* stopped for good: our identity runs elsewhere too */
 	bool restarting, ending;       /* that is to happen between two turns */
 	struct loop_timer *look;       /* every now and then: is the share still there? */
 	struct loop_timer *retry;      /* runs while it is to be started again */
@@ -99,6 +101,9 @@ void engine_versions_stop(struct engine *e);
 /* engine_tombstones.c: deletions that all members have are forgotten after a while. */
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);
+
+/* Our identity runs elsewhere too: stops until the agent's next start. Takes why. As engine_free(), from loop_between(). */
+void engine_copied(struct engine *e, char *why);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);

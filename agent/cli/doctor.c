@@ -76,6 +76,14 @@ static void check_discovery(struct doctor *d)
 		doctor_found(d, "discovery", DOCTOR_OK, mem_printf("mDNS works (%s)", how), NULL);
 }
 
+static void check_copied(struct doctor *d)
+{
+	const char *copied = json_string_value(json_object_get(d->status, "copied"));
+
+	if (copied != NULL)
+		doctor_found(d, "identity", DOCTOR_BAD, mem_strdup(copied), NULL);
+}
+
 static void check_group(struct doctor *d, const json_t *group)
 {
 	char *name = cli_text(group, "group");
@@ -163,6 +171,7 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	check_agent(&d);
 	doctor_check_settings(&d);
 	doctor_check_home(&d);
+	check_copied(&d);
 	check_discovery(&d);
 	doctor_check_network(&d);
 	doctor_check_port(&d);

@@ -41,16 +41,26 @@ void peers_session_ended(struct session *s, const char *reason)
 }
 
 /* We end it, because the other side has no business here. */
-void peers_refuse(struct session *s, const char *reason)
+static void end_session(struct session *s, const char *reason, bool copied)
 {
 	struct peers *p = s->peers;
 	size_t n;
-	uint8_t *bye = msg_bye_encode(reason, &n);
+	uint8_t *bye = msg_bye_encode(reason, copied, &n);
 
 	session_send(s, FRAME_BYE, bye, n);
 	if (p->config.refused)
 		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
 	session_forget(s);
+}
+
+void peers_refuse(struct session *s, const char *reason)
+{
+	end_session(s, reason, false);
+}
+
+void peers_refuse_twin(struct session *s)
+{
+	end_session(s, "two agents with this identity come in turns: its home was copied", true);
 }
 
 /* Which of two connections to one agent goes. Those made at once: the one dialled by the smaller ID stays. Otherwise the
@@ -73,7 +83,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 	if (dial_arg)
 		dial_succeeded(p, dial_arg, &link->peer);
 	if (agent_id_equal(&link->peer, identity_id(p->config.self))) {
-		link_close(link); /* our own address */
+		twin_mirror(p, link); /* our own address, or a copy of this home */
 		return;
 	}
 	old = peers_session_of(p, &link->peer);
@@ -152,6 +162,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	p->config = *config;
 	p->name = mem_strdup(config->name);
 	p->config.name = p->name;
+	p->life = random_u64() | 1;
 	p->tls = tls_new(config->loop, config->self, &events, p, why);
 	if (!p->tls) {
 		free(p->name);
@@ -173,11 +184,12 @@ void peers_free(struct peers *p)
 		return;
 	DL_FOREACH_SAFE(p->sessions, s, next) {
 		size_t n;
-		uint8_t *bye = msg_bye_encode("stopped", &n);
+		uint8_t *bye = msg_bye_encode("stopped", false, &n);
 
 		session_send(s, FRAME_BYE, bye, n);
 		session_forget(s);
 	}
+	twin_free_all(p);
 	tls_free(p->tls);
 	rate_free(p->upload);
 	rate_free(p->download);

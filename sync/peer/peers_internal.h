@@ -156,13 +156,27 @@ struct peers {
 	struct loop_timer *redial; /* runs while a dial is due */
 	int64_t tick_ms;
 	uint64_t serial; /* last given to a talk */
+	uint64_t life;   /* of this run */
+	struct mirror *mirrors;
+	struct lives *lives;
 };
 
 /* peers.c */
+/* The same identity runs elsewhere too: this one is to stop. */
+void peers_refuse_twin(struct session *s);
 /* Closes the group's talks and opens them anew. */
 void peer_group_reopen(struct peer_group *g, const char *reason);
 void peers_session_ended(struct session *s, const char *reason);
 void peers_refuse(struct session *s, const char *reason);
+
+/* twin.c */
+/* Takes over a link to our own identity. */
+void twin_mirror(struct peers *p, struct link *link);
+/* At a session's first hello: whether it is one of two with that identity, and the one to be refused. */
+bool twin_is_to_go(struct session *s, const struct msg_hello *hello);
+/* The peer says that we are. */
+void twin_told(struct session *s);
+void twin_free_all(struct peers *p);
 
 /* dial.c */
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
@@ -180,6 +194,8 @@ struct session *peers_session_of(struct peers *p, const struct agent_id *id);
 
 /* session.c */
 struct session *session_new(struct peers *p, struct link *link);
+/* A hello that offers nothing. */
+uint8_t *session_life(struct peers *p, size_t *n);
 /* Ends every talk and the link; tells nobody. Frees when no worker holds it any more. */
 void session_close(struct session *s);
 void session_job_done(struct session *s);

@@ -30,7 +30,9 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 	struct msg_hello hello = { .version = PROTOCOL_VERSION,
 		                   .software = "lanyard " LANYARD_VERSION,
 		                   .name = p->config.name,
-		                   .listen_port = p->port > 0 ? (uint32_t)p->port : 0 };
+		                   .listen_port = p->port > 0 ? (uint32_t)p->port : 0,
+		                   .life = p->life,
+		                   .moved = p->config.moved };
 	size_t size;
 
 	for (size_t i = 0; i < n && s->nchannels < SESSION_MAX_CHANNELS && i < MSG_MAX_TAGS; i++) {
@@ -42,6 +44,17 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 	uint8_t *body = msg_hello_encode(&hello, &size);
 
 	session_send(s, FRAME_HELLO, body, size);
+}
+
+uint8_t *session_life(struct peers *p, size_t *n)
+{
+	struct msg_hello hello = { .version = PROTOCOL_VERSION,
+		                   .software = "lanyard " LANYARD_VERSION,
+		                   .name = p->config.name,
+		                   .life = p->life,
+		                   .moved = p->config.moved };
+
+	return msg_hello_encode(&hello, n);
 }
 
 static int channel_of(const struct session *s, const struct peer_group *g)
@@ -97,6 +110,11 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 	if (m.version != PROTOCOL_VERSION) {
 		msg_free(&a);
 		peers_refuse(s, "speaks another version of the protocol");
+		return;
+	}
+	if (first && twin_is_to_go(s, &m)) {
+		msg_free(&a);
+		peers_refuse_twin(s);
 		return;
 	}
 	s->hello_in = true;
@@ -156,10 +174,13 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
 	const char *reason = "";
+	bool copied = false;
 	char *text;
 
-	if (msg_bye_decode(&reason, &a, p, n))
+	if (msg_bye_decode(&reason, &copied, &a, p, n))
 		reason = "";
+	if (copied)
+		twin_told(s);
 	text = mem_printf("it said: %s", *reason ? reason : "bye");
 	msg_free(&a);
 	if (!s->link->trusted && log_allow("bye", 10))

@@ -171,6 +171,8 @@ uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n)
 	pb.software = text(m->software);
 	pb.name = text(m->name);
 	pb.listen_port = m->listen_port;
+	pb.life = m->life;
+	pb.moved = m->moved;
 	pb.n_tags = m->ntags;
 	pb.tags = tags;
 	return msg_pack(&pb.base, n);
@@ -195,27 +197,31 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 		                 .software = pb->software,
 		                 .name = pb->name,
 		                 .listen_port = pb->listen_port,
+		                 .life = pb->life,
+		                 .moved = pb->moved,
 		                 .ntags = pb->n_tags };
 	m->tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	return 0;
 }
 
-uint8_t *msg_bye_encode(const char *reason, size_t *n)
+uint8_t *msg_bye_encode(const char *reason, bool copied, size_t *n)
 {
 	Lanyard__Bye pb;
 
 	lanyard__bye__init(&pb);
 	pb.reason = text(reason);
+	pb.copied = copied;
 	return msg_pack(&pb.base, n);
 }
 
-int msg_bye_decode(const char **reason, struct msg_arena *a, const uint8_t *p, size_t n)
+int msg_bye_decode(const char **reason, bool *copied, struct msg_arena *a, const uint8_t *p, size_t n)
 {
 	Lanyard__Bye *pb = (void *)msg_unpack(&lanyard__bye__descriptor, a, p, n);
 
 	if (!pb || !text_ok(pb->reason))
 		return -1;
 	*reason = pb->reason;
+	*copied = pb->copied;
 	return 0;
 }
 

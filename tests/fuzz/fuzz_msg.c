@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct msg_block block;
 	struct msg_arena a = { 0 };
 	const char *reason;
+	bool copied;
 	uint64_t cookie;
 
 	n--;
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		msg_block_decode(&block, p, n);
 		break;
 	default:
-		msg_bye_decode(&reason, &a, p, n);
+		msg_bye_decode(&reason, &copied, &a, p, n);
 		msg_free(&a);
 		msg_ping_decode(&cookie, &a, p, n);
 		msg_free(&a);

@@ -1,0 +1,157 @@
+/* Two agents with one identity: a home was copied, and both copies run. Each run of an agent draws a number, its *life*, and says it in
+ * its hello. So an agent that reaches its own identity knows whether it reached itself; and a third that is connected to
+ * both sees one life come back after another took its place, again and again. A home that found itself on another
+ * machine says so: it is the copy, and the other goes on. Where that cannot be told, both stop. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+enum { MIRRORS_MAX = 16, LIVES_MAX = 1024, RETURNS_TOLD = 2 };
+
+/* A connection to our own identity. */
+struct mirror {
+	struct mirror *prev, *next;
+	struct peers *peers;
+	struct link *link;
+};
+
+/* The runs of an agent that are connected to us in turns. */
+struct lives {
+	struct lives *prev, *next;
+	struct agent_id id;
+	uint64_t now, before;
+	bool now_moved, before_moved;
+	int returns; /* how often the one before came back */
+};
+
+static bool yields(bool moved, bool other_moved)
+{
+	return moved || !other_moved;
+}
+
+/* --- our own identity --- */
+
+static void mirror_free(struct mirror *m)
+{
+	DL_DELETE(m->peers->mirrors, m);
+	link_close(m->link);
+	free(m);
+}
+
+static void send_life(struct mirror *m)
+{
+	size_t n;
+	uint8_t *body = session_life(m->peers, &n);
+
+	link_send(m->link, LINK_CONTROL, FRAME_HELLO, NULL, 0, body, n);
+}
+
+static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
+{
+	struct mirror *m = arg;
+	struct peers *p = m->peers;
+	struct msg_arena a = { 0 };
+	struct msg_hello hello;
+	bool good = type == FRAME_HELLO && msg_hello_decode(&hello, &a, payload, n) == 0;
+	bool twin = good && hello.life != 0 && hello.life != p->life;
+	char address[sizeof(m->link->address)];
+
+	msg_free(&a);
+	memcpy(address, m->link->address, sizeof(address));
+	/* Who was dialled answers, and leaves it to the other side to close. */
+	if (good && !m->link->dialed)
+		send_life(m);
+	else
+		mirror_free(m);
+	if (twin && p->config.twin)
+		p->config.twin(p->config.arg, NULL, address, yields(p->config.moved, hello.moved));
+}
+
+static void on_down(void *arg, const char *reason)
+{
+	(void)reason;
+	mirror_free(arg);
+}
+
+void twin_mirror(struct peers *p, struct link *link)
+{
+	static const struct link_events events = { .frame = on_frame, .down = on_down };
+	struct mirror *m, *oldest = p->mirrors;
+	int n;
+
+	DL_COUNT(p->mirrors, m, n);
+	if (n >= MIRRORS_MAX)
+		mirror_free(oldest);
+	m = MEM_NEW(struct mirror);
+	m->peers = p;
+	m->link = link;
+	DL_APPEND(p->mirrors, m);
+	link_listen(link, &events, m);
+	if (link->dialed)
+		send_life(m);
+}
+
+/* --- others' --- */
+
+static struct lives *lives_of(struct peers *p, const struct agent_id *id)
+{
+	struct lives *l;
+	int n;
+
+	DL_FOREACH(p->lives, l)
+		if (agent_id_equal(&l->id, id))
+			return l;
+	DL_COUNT(p->lives, l, n);
+	if (n >= LIVES_MAX) {
+		l = p->lives;
+		DL_DELETE(p->lives, l);
+		free(l);
+	}
+	l = MEM_NEW(struct lives);
+	l->id = *id;
+	DL_APPEND(p->lives, l);
+	return l;
+}
+
+bool twin_is_to_go(struct session *s, const struct msg_hello *hello)
+{
+	struct lives *l;
+	uint64_t life = hello->life;
+
+	if (life == 0)
+		return false;
+	l = lives_of(s->peers, &s->id);
+	if (l->now != life) {
+		l->returns = l->before == life ? l->returns + 1 : 0;
+		l->before = l->now;
+		l->before_moved = l->now_moved;
+		l->now = life;
+	}
+	l->now_moved = hello->moved;
+	return l->returns >= RETURNS_TOLD && yields(l->now_moved, l->before_moved);
+}
+
+void twin_told(struct session *s)
+{
+	struct peers *p = s->peers;
+
+	if (p->config.twin)
+		p->config.twin(p->config.arg, &s->id, s->link->address, true);
+}
+
+void twin_free_all(struct peers *p)
+{
+	struct mirror *m, *m_next;
+	struct lives *l, *l_next;
+
+	DL_FOREACH_SAFE(p->mirrors, m, m_next)
+		mirror_free(m);
+	DL_FOREACH_SAFE(p->lives, l, l_next) {
+		DL_DELETE(p->lives, l);
+		free(l);
+	}
+}
