@@ -176,8 +176,8 @@ $(B)/tests/fault/volatile_disk: tests/fault/volatile_disk.c
 
 fault-lib: $(FAULT_LIB)
 
-fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point)
-	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) $(PYTEST) tests/fault
+fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point; FULL=300)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) LANYARD_FULL=$(FULL) $(PYTEST) tests/fault
 
 power-test: all fault-lib ## power cuts on disks that lose what was not flushed (SECONDS=600 SEED=1)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py

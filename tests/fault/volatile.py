@@ -39,13 +39,13 @@ def run(*cmd):
     return got.stdout.decode()
 
 
-def own_mounts():
+def own_mounts(*devices):
     """Take a mount namespace of our own, once; skip the test where that, or a device it needs, is not to be had."""
-    if getattr(own_mounts, "done", False):
-        return
-    for device in ("/dev/fuse", "/dev/loop-control"):
+    for device in devices:
         if not os.access(device, os.R_OK | os.W_OK):
             pytest.skip("cannot be tested here: no access to " + device)
+    if getattr(own_mounts, "done", False):
+        return
     if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         pytest.skip("cannot be tested here: no mount namespace of its own (%s)" % os.strerror(ctypes.get_errno()))
     own_mounts.done = True
@@ -93,7 +93,7 @@ class Volume:
     """A file system on volatile disks, one after the other: what a cut leaves is the next one."""
 
     def __init__(self, folder, kind):
-        own_mounts()
+        own_mounts("/dev/fuse", "/dev/loop-control")
         self.folder, self.kind = folder, kind
         make, size, self.options = KINDS[kind]
         self.at, self.generation, self.disk = os.path.join(folder, "at"), 0, None
