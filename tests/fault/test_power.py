@@ -70,6 +70,7 @@ class Story:
         self.acked = {}     # the peer's name -> the place in its history that the victim has at least
         self.mine = {}      # the victim's name -> what is there, synced
         self.written = {}   # every promised content -> who wrote it
+        self.shown = set()  # contents that the victim's user did not sync and the peer had
         self.known = set()  # the peer's names of which the victim had everything when its power was cut
         self.taken = set()  # contents that a user who saw them replaced or deleted
         self.waits, self.script, self.number, self.copies = [], [], 0, set()
@@ -254,11 +255,11 @@ class Story:
             if seen.get(name) not in may:
                 raise Violation("%s was in sync and then changed or deleted, and is back" % name)
         have = set(seen.values()) | self.taken
-        missing = set(self.written) - have
+        missing = (set(self.written) | self.shown) - have
         if missing:
             missing -= kept(self.stand.peer.share) | kept(self.stand.victim.share)
         if missing:
-            raise Violation("lost (P2): %s" % [self.written[d] for d in missing])
+            raise Violation("lost (P2): %s" % [self.written.get(d, "loose") for d in missing])
         left = leftovers(self.stand.victim)
         if left:
             raise Violation("left in parts: %s" % left)
@@ -294,6 +295,8 @@ class Story:
         how, seed = self.rng.choice(HOWS), self.rng.getrandbits(32)
         self.hear()
         self.known = {n for n, h in self.history.items() if self.acked.get(n) == len(h) - 1}
+        # What the victim's user did not sync may be gone there, and that is a change as any other; the peer keeps what it had.
+        self.shown = {d for n, d in self.seen(self.stand.peer.share).items() if n.startswith("loose/")}
         self.say("power cut:", how)
         self.stand.lose_power(how, seed, lambda image: self.judge(image, how))
         self.counts["cuts"] += 1
