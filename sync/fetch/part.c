@@ -93,10 +93,11 @@ static void remove_files(struct part_job *job)
 {
 	char name[FILE_NAME];
 
+	/* A folder that somebody put there, even, or this content could never come. */
 	file_name(name, job, ".map");
-	unlinkat(job->parts, name, 0);
+	(void)fs_remove_tree(job->parts, name);
 	file_name(name, job, ".part");
-	unlinkat(job->parts, name, 0);
+	(void)fs_remove_tree(job->parts, name);
 }
 
 static int write_map(struct part_job *job)

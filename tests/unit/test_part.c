@@ -215,6 +215,30 @@ static int64_t blocks_used(int fd)
 	return st.st_blocks;
 }
 
+static void what_stands_in_the_way_of_a_part_goes(void **state)
+{
+	struct blocklist l = three_blocks();
+	struct part_job *job = job_new(PART_OPEN, &l);
+	char name[PART_NAME + 16];
+
+	(void)state;
+	job->list.n = 3;
+	job->list.b = mem_dup(l.b, 3 * sizeof(*l.b));
+	(void)snprintf(name, sizeof(name), "%s.part", job->name);
+	assert_int_equal(mkdirat(dirfd, name, 0755), 0);
+	(void)snprintf(name, sizeof(name), "%s.map", job->name);
+	assert_int_equal(mkdirat(dirfd, name, 0755), 0);
+	(void)snprintf(name, sizeof(name), "%s.map/x", job->name);
+	assert_int_equal(symlinkat("nowhere", dirfd, name), 0);
+	part_job_run(job);
+	assert_int_equal(job->error, 0);
+	assert_true(job->part >= 0 && job->map >= 0);
+	close(job->part);
+	close(job->map);
+	part_job_free(job);
+	blocklist_clear(&l);
+}
+
 static void assert_file(int fd, const uint8_t *bytes, size_t n)
 {
 	uint8_t *got = mem_calloc(n, 1);
@@ -317,6 +341,7 @@ int main(void)
 		cmocka_unit_test(damaged_map_is_no_map),
 		cmocka_unit_test(names_differ_by_path_and_content),
 		cmocka_unit_test_setup_teardown(open_begins_writes_and_takes_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_stands_in_the_way_of_a_part_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(zeros_are_left_out_wherever_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(dirty_parts_get_their_zeros, setup, teardown),
 		cmocka_unit_test(swap_names_tell_what_should_come_out),
