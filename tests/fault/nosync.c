@@ -2,6 +2,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* libc's own parameter names are reserved ones. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 int fsync(int fd)
 {
 	(void)fd;
@@ -24,8 +27,6 @@ void sync(void)
 {
 }
 
-/* libc's own parameter names are reserved ones. */
-/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int sync_file_range(int fd, off64_t at, off64_t n, unsigned flags)
 {
 	(void)fd;
@@ -34,3 +35,5 @@ int sync_file_range(int fd, off64_t at, off64_t n, unsigned flags)
 	(void)flags;
 	return 0;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
