@@ -51,9 +51,9 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
-ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/sim/*.h)
+ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install manuals deb dist deb-test clean lab fault-lib fault-test power-test oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -161,13 +161,14 @@ lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
 
-# A library that counts the agent's calls and kills it, or lets them fail, at any one of them; one whose syncs do nothing;
+# A library that counts the agent's calls and kills it, lets them fail or swaps files, at any one of them; one whose syncs do nothing;
 # and a disk that loses what was not flushed.
 FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk
+$(B)/tests/fault/preload.so: tests/fault/swap.c tests/fault/swap.h
 $(B)/tests/fault/%.so: tests/fault/%.c
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -fPIC -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/fault/volatile_disk: tests/fault/volatile_disk.c
 	$(say) CC $@
@@ -183,6 +184,12 @@ power-test: all fault-lib ## power cuts on disks that lose what was not flushed 
 	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py
 
 ON ?= lanyard
+races: all fault-lib ## swap what the agent is about to touch for symlinks and mounts (TRIES=10000 of each random sort)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_RACES=$(TRIES) $(PYTEST) tests/fault/test_races.py -k "not where_a_call_goes"
+
+storms: all ## creations, renames and deletions as fast as the disk goes (OPERATIONS=1000000)
+	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_STORM=$(OPERATIONS) $(PYTEST) tests/fault/test_storms.py
+
 oracle: all ## random deeds, kills and cut cables on 3 to 5 agents, every observation explained (SECONDS=600 SEED=1 ON=syncthing)
 	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
 	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \

@@ -1,6 +1,7 @@
 /* Loaded into lanyardd with LD_PRELOAD: counts the calls that change (or, when asked, read) files below given folders, and at
- * call number N kills the process on the spot or lets the call fail. The driver says what through a shared page (struct
- * control, the file FAULT_CONTROL); the folders are in FAULT_ROOTS, separated by colons. Nothing in the agent knows of it.
+ * call number N kills the process on the spot, lets the call fail, or puts something else in the place of what the call is
+ * about to touch (swap.h). The driver says what through a shared page (struct control, the file FAULT_CONTROL); the
+ * folders are in FAULT_ROOTS, separated by colons. Nothing in the agent knows of it.
  *
  * A write is two points for a kill: before it, and after the first half of its bytes. */
 #include <dirent.h>
@@ -25,6 +26,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tests/fault/swap.h"
+
 enum kind {
 	CREATE,
 	WRITE,
@@ -47,7 +50,7 @@ enum kind {
 static const char *const kind_names[] = { "create", "write", "rename",   "link",  "unlink", "mkdir", "chmod", "utime",
 	                                  "trunc",  "sync",  "allocate", "clone", "open",   "read",  "stat",  "list" };
 
-enum action { ACT_COUNT, ACT_KILL, ACT_FAIL };
+enum action { ACT_COUNT, ACT_KILL, ACT_FAIL, ACT_SWAP };
 
 /* tests/fault/stand.py has the same. */
 struct control {
@@ -60,6 +63,7 @@ struct control {
 	uint32_t kinds;  /* a bit for each kind that is counted */
 	uint32_t times;  /* ACT_FAIL: so many calls in a row */
 	char what[480];  /* kind and path of call `at` */
+	struct swap_order swap;
 };
 
 /* libc's own parameter names are reserved ones. */
@@ -81,6 +85,7 @@ __attribute__((constructor)) static void start(void)
 	const char *path = getenv("FAULT_CONTROL"), *list = getenv("FAULT_ROOTS");
 	int fd;
 
+	swap_start();
 	if (path == NULL || list == NULL || strlen(list) >= sizeof(roots))
 		return;
 	(void)snprintf(roots, sizeof(roots), "%s", list);
@@ -107,6 +112,11 @@ static void full_path(char out[PATH_MAX], int dirfd, const char *path)
 	size_t room;
 
 	out[0] = '\0';
+	if (path != NULL && strncmp(path, "/proc/self/fd/", 14) == 0) {
+		n = raw_readlink(path, out, PATH_MAX - 1);
+		out[n > 0 ? n : 0] = '\0';
+		return;
+	}
 	if (path != NULL && path[0] == '/') {
 		(void)snprintf(out, PATH_MAX, "%s", path);
 		return;
@@ -120,7 +130,7 @@ static void full_path(char out[PATH_MAX], int dirfd, const char *path)
 		n = 0;
 	out[n] = '\0';
 	room = PATH_MAX - (size_t)n;
-	if (path != NULL && room > 1)
+	if (path != NULL && path[0] != '\0' && room > 1)
 		(void)snprintf(out + n, room, "/%s", path);
 }
 
@@ -166,6 +176,13 @@ static enum verdict judge(enum kind kind, int dirfd, const char *path)
 	if (!below_roots(full))
 		return GO_ON;
 	at = control->at;
+	if (control->action == ACT_SWAP) {
+		n = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
+		if (swap_turn(&control->swap, n, at, full))
+			note(kind, full);
+		errno = saved_errno;
+		return GO_ON;
+	}
 	if (control->action == ACT_KILL && kind == WRITE) {
 		n = __atomic_add_fetch(&control->count, 2, __ATOMIC_SEQ_CST);
 		if (n == at) {
@@ -259,9 +276,13 @@ long syscall(long number, ...)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
 	if (number == SYS_openat2) {
-		const struct open_how *how = (const struct open_how *)a[2];
+		struct open_how how = *(const struct open_how *)a[2];
 
-		FAULT(open_kind((int)how->flags), (int)a[0], (const char *)a[1]);
+		FAULT(open_kind((int)how.flags), (int)a[0], (const char *)a[1]);
+		/* A read outside is to leave its trace. */
+		if (control != NULL && control->action == ACT_SWAP)
+			how.flags &= ~(uint64_t)O_NOATIME;
+		return real(number, a[0], a[1], &how, a[3], a[4], a[5]);
 	}
 	if (number == SYS_copy_file_range)
 		FAULT(CLONE, (int)a[2], NULL);
@@ -369,6 +390,9 @@ AT_CALL(int, utimensat, UTIME, dirfd, path, (int dirfd, const char *path, const 
         path, t, flags)
 AT_CALL(int, fstatat, STAT, dirfd, path, (int dirfd, const char *path, struct stat *st, int flags), dirfd, path, st,
         flags)
+AT_CALL(int, statx, STAT, dirfd, path,
+        (int dirfd, const char *restrict path, int flags, unsigned mask, struct statx *restrict x), dirfd, path, flags,
+        mask, x)
 AT_CALL(ssize_t, readlinkat, STAT, dirfd, path, (int dirfd, const char *path, char *out, size_t n), dirfd, path, out, n)
 
 /* --- descriptors --- */

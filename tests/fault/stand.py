@@ -31,7 +31,9 @@ KINDS = ("create", "write", "rename", "link", "unlink", "mkdir", "chmod", "utime
          "open", "read", "stat", "list")
 CHANGES = KINDS[:12]
 READS = KINDS[12:]
-COUNT, KILL, FAIL = range(3)
+COUNT, KILL, FAIL, SWAP = range(4)
+SELF, PARENT, PATH = range(3)  # what is swapped
+LINK, MOUNT, OTHER = range(3)  # for what
 
 
 class StandError(Exception):
@@ -49,9 +51,14 @@ def until(what, test, seconds=20.0, every=0.005):
         time.sleep(every)
 
 
+class Swap(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_uint32) for n in ("what", "how", "back", "chance", "seed", "tries", "again", "undo", "race", "in_")] + [
+        (n, ctypes.c_char * 512) for n in ("path", "below", "aside", "file", "folder")]
+
+
 class Control(ctypes.Structure):
     _fields_ = [(n, ctypes.c_uint32) for n in ("armed", "action", "at", "count", "fired", "error", "kinds", "times")] + [
-        ("what", ctypes.c_char * 480)]
+        ("what", ctypes.c_char * 480), ("swap", Swap)]
 
 
 class Fault:
@@ -104,6 +111,7 @@ class Agent:
         self.port = free_port()
         self.log_path = os.path.join(self.dir, "log")
         self.fault = Fault(os.path.join(self.dir, "control")) if faulty else None
+        self.roots = (self.home, self.share)  # what the library counts below
         self.proc, self.dials = None, []
         self.wrap, self.env = [], {}  # words before the command; more environment
 
@@ -112,7 +120,7 @@ class Agent:
             raise StandError("%s is not built (make fault-lib)" % PRELOAD)
         env = {"PATH": os.environ["PATH"], "HOME": self.dir, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         if self.fault is not None:
-            env.update(LD_PRELOAD=PRELOAD, FAULT_CONTROL=self.fault.path, FAULT_ROOTS="%s:%s" % (self.home, self.share))
+            env.update(LD_PRELOAD=PRELOAD, FAULT_CONTROL=self.fault.path, FAULT_ROOTS=":".join(self.roots))
         env.update(self.env)
         cmd = self.wrap + [os.path.join(BUILD, "lanyardd"), "--home", self.home, "--discovery", "off",
                "--listen", "127.0.0.1:%d" % self.port]
