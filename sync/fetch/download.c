@@ -373,6 +373,8 @@ bool download_ready(struct fetch *f, struct ticket *t)
 
 	if (d->state == DOWNLOAD_READY && d->mode == t->merged.mode && d->mtime_ns == t->merged.mtime_ns)
 		return true;
+	/* It may have waited for its place since: what is parked would not come back to it. */
+	download_unpark(d);
 	ticket_to(f, t, TICKET_ACTIVE);
 	if (d->state == DOWNLOAD_READY)
 		finish(d);

@@ -185,6 +185,38 @@ static void other_disk_inside_the_share_is_told(void **state)
 	assert_text("usb/x", "x");
 }
 
+/* What was downloaded and could not be put in its place gets the mode it has by the time when it can. */
+static void a_download_that_had_to_wait_takes_the_new_mode(void **state)
+{
+	size_t n = 300000;
+	uint8_t *bytes = noise(n, 1);
+	char inside[160];
+	struct fs_stat st;
+	struct record r;
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	say_dir(ANNA, "usb");
+	assert_true(run());
+	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
+	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+	say_file(ANNA, "usb/big", bytes, n, false);
+	RUN_UNTIL(w->nproblems == 1);
+	r = peer_next(ANNA, "usb/big", RECORD_FILE);
+	have(ANNA, &r, bytes, n, CHUNK);
+	r.mode = 0640;
+	r.mtime_ns += INT64_C(5000000000);
+	say(ANNA, &r, NULL, 0);
+	assert_false(run_ms(50));
+	assert_int_equal(umount(inside), 0);
+	assert_true(run());
+	assert_bytes("usb/big", bytes, n);
+	assert_int_equal(fs_stat_beneath(w->root, "usb/big", &st), 0);
+	assert_int_equal(st.mode, 0640);
+	free(bytes);
+}
+
 /* Runs fn as nobody in a share of nobody's. */
 static int as_nobody(void (*fn)(void))
 {
@@ -318,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(disk_that_fills_up_in_the_middle_keeps_what_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_only_disk_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_disk_inside_the_share_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_download_that_had_to_wait_takes_the_new_mode, setup, teardown),
 	};
 
 	enter_namespace();
