@@ -259,9 +259,9 @@ class Machine(Member, AgentHost):
     def memory_report(self):
         """(times the kernel ended the service for want of memory, times systemd started it again, peak RSS in MB)."""
         kills, restarts, peak = self.sh(
-            "cat /sys/fs/cgroup/system.slice/lanyardd.service/memory.events | sed -n 's/^oom_kill //p'; "
-            "systemctl show -P NRestarts lanyardd; sed -n 's/^VmHWM: *\\([0-9]*\\).*/\\1/p' "
-            "/proc/$(systemctl show -P MainPID lanyardd)/status").split()
+            "awk '/^oom_kill / { print $2 }' /sys/fs/cgroup/system.slice/lanyardd.service/memory.events; "
+            "systemctl show -P NRestarts lanyardd; "
+            "awk '/^VmHWM:/ { print $2 }' /proc/$(systemctl show -P MainPID lanyardd)/status").split()
         return int(kills), int(restarts), int(peak) >> 10
 
     # --- time ---
