@@ -232,7 +232,7 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 		$(if $(REPEAT),--repeat $(REPEAT))
 
 vm-test: ## the installed service on three virtual machines (HOSTS=netns: quicker; SCENARIO="left power"); see vm-test/README.md
-	$(Q)scripts/setup --vm-test
+	$(Q)scripts/setup $(if $(filter netns,$(HOSTS)),--test,--vm-test)
 	+$(Q)$(MAKE) all
 	+$(Q)B='$(B)' LANYARD_BUILD='$(B)' vm-test/run $(if $(HOSTS),--hosts $(HOSTS)) $(if $(BIG_MB),--big-mb $(BIG_MB)) \
 		$(if $(MANY),--many $(MANY)) $(SCENARIO)
