@@ -105,8 +105,8 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 
 	if (!t->hello_sent || !t->open_in || t->up)
 		return;
-	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > g->committed) {
-		/* It remembers more of us than we do: this index was rolled back, and its numbers must not be used twice. */
+	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > news_out_told(t)) {
+		/* It knows numbers that this index has given to nobody: it was rolled back, and may have given them again. */
 		if (!begin_anew(t, "knows later changes of ours than we do: the index was restored from an older copy"))
 			peers_session_ended(s, "our index cannot be written");
 		return;

@@ -131,6 +131,41 @@ static void add_lists(struct batch *b)
 	}
 }
 
+static void note_told(struct talk *t, uint64_t upto)
+{
+	struct peer_group *g = t->group;
+	uint64_t peer = t->session->peer;
+	struct told *told;
+
+	HASH_FIND(hh, g->told, &peer, sizeof(peer), told);
+	if (!told) {
+		told = MEM_NEW(struct told);
+		told->peer = peer;
+		HASH_ADD(hh, g->told, peer, sizeof(told->peer), told);
+	}
+	if (upto > told->upto)
+		told->upto = upto;
+}
+
+uint64_t news_out_told(const struct talk *t)
+{
+	const struct peer_group *g = t->group;
+	struct told *told;
+
+	HASH_FIND(hh, g->told, &t->session->peer, sizeof(t->session->peer), told);
+	return told && told->upto > g->opened ? told->upto : g->opened;
+}
+
+void news_out_forget_told(struct peer_group *g)
+{
+	struct told *told, *next;
+
+	HASH_ITER(hh, g->told, told, next) {
+		HASH_DEL(g->told, told);
+		free(told);
+	}
+}
+
 static void send_batch(struct talk *t, struct batch *b)
 {
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
@@ -147,6 +182,7 @@ static void send_batch(struct talk *t, struct batch *b)
 	t->unacked += u->bytes;
 	DL_APPEND(t->unacked_list, u);
 	t->sent = b->upto;
+	note_told(t, b->upto);
 	t->group->counters.records_sent += b->n;
 	session_send(t->session, FRAME_NEWS, body, u->bytes);
 }

@@ -268,6 +268,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->peers = p;
 	g->config = *config;
 	g->committed = config->index ? index_seq(config->index) : 0;
+	g->opened = g->committed;
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
 	if (config->invite)
 		g->join_timer = loop_timer_new(p->config.loop, on_join_end, g);
@@ -296,6 +297,7 @@ void peer_group_free(struct peer_group *g)
 		return;
 	close_talks(g, "the group ended here");
 	loop_timer_free(g->join_timer);
+	news_out_forget_told(g);
 	free(g->join_refusal);
 	DL_DELETE(g->peers->groups, g);
 	free(g);

@@ -45,6 +45,8 @@ struct peer_group {
 	struct peer_group_config config;
 	struct talk *talks; /* every session's talk about this group (list by group_next) */
 	uint64_t committed; /* our last sequence number that is committed: news go up to here */
+	uint64_t opened;    /* the last one that may have been given before the index was opened */
+	struct told *told;  /* who was told more since then (hash) */
 	bool paused;
 	uint64_t commits_syncing,
 		commits_safe;          /* of the index: covered by the sync that is under way, and by the last */
@@ -66,6 +68,12 @@ struct ask {
 	uint32_t request;
 	uint32_t len; /* 0: a list */
 	struct talk *talk;
+	UT_hash_handle hh;
+};
+
+/* How far a peer was told our numbers since the index was opened. */
+struct told {
+	uint64_t peer, upto;
 	UT_hash_handle hh;
 };
 
@@ -232,6 +240,9 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs);
 /* The peer has begun a new epoch: our rows up to now are told to it even if they came from it. */
 void news_out_tell_all(struct talk *t);
+/* The greatest of our numbers that the peer can know. */
+uint64_t news_out_told(const struct talk *t);
+void news_out_forget_told(struct peer_group *g);
 void news_out_kick(struct talk *t);
 void news_out_ack(struct talk *t, const struct msg_news_ack *m);
 void news_out_stop(struct talk *t);
