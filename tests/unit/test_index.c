@@ -390,7 +390,7 @@ static void settled(uint64_t peer, uint64_t upto)
 static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
 {
 	uint64_t epoch = index_epoch(ix), fresh, number;
-	char path[16];
+	char path[24];
 	struct record r;
 
 	(void)state;
