@@ -2,6 +2,8 @@
  * download_internal.h. */
 #include "sync/fetch/download_internal.h"
 
+#include "base/fs.h"
+
 bool download_is_ready(const struct download *d)
 {
 	return d->state == DOWNLOAD_READY;
@@ -10,6 +12,13 @@ bool download_is_ready(const struct download *d)
 const char *download_part(const struct download *d)
 {
 	return d->part_file;
+}
+
+uint64_t download_part_ino(const struct download *d)
+{
+	struct fs_stat st;
+
+	return d->part >= 0 && fs_stat_fd(d->part, &st) == 0 ? st.ino : 0;
 }
 
 const struct blocklist *download_list(const struct download *d)

@@ -284,6 +284,8 @@ void download_park(struct fetch *f, struct ticket *t);
 bool download_is_ready(const struct download *d);
 /* Its part, complete and synced, or NULL. */
 const char *download_part(const struct download *d);
+/* The number of the open part; 0: none. */
+uint64_t download_part_ino(const struct download *d);
 /* Its block list; NULL when it has none of two or more blocks. */
 const struct blocklist *download_list(const struct download *d);
 /* Whether its part's mode and mtime are t's; if not, they are set first, and t comes back when that is done. */

@@ -201,6 +201,7 @@ static void add(struct fetch *f, struct batch *b, struct ticket *t)
 		.from = t->from,
 		.bytes = t->bytes,
 		.part = t->download != NULL ? download_part(t->download) : NULL,
+		.part_ino = t->download != NULL ? download_part_ino(t->download) : 0,
 		.conflict = t->action == RECONCILE_CONFLICT && t->aside == NULL,
 		.mkdirs = t->mkdirs,
 	};

@@ -53,6 +53,7 @@ struct install_item {
 	const struct record *from; /* MOVE: the row of the file that moves. FILE: NULL, or a local file to copy from */
 	const uint8_t *bytes;      /* FILE: the content, of one block; NULL: copy, part or empty */
 	const char *part;          /* FILE: a complete and synced part in parts/, mode and mtime set; NULL: none */
+	uint64_t part_ino;         /* of the part that was verified */
 	bool conflict;             /* ours is kept under its conflict name first */
 	bool mkdirs;               /* missing folders above may be made */
 

@@ -107,7 +107,9 @@ int install_write(struct install_job *job, struct install_item *item, uint32_t n
 		(void)snprintf(item->temp, sizeof(item->temp), "%s", item->part);
 		if (fs_stat_at(job->parts, item->part, &item->made) < 0)
 			return install_fail(item, INSTALL_ERROR, errno);
-		if (item->made.kind != S_IFREG || item->made.size != item->want->content.size)
+		/* Something else may have come to stand there since it was verified. */
+		if (item->made.kind != S_IFREG || item->made.size != item->want->content.size ||
+		    item->made.ino != item->part_ino)
 			return install_fail(item, INSTALL_NO_SOURCE, 0);
 		return 0;
 	}

@@ -2,6 +2,7 @@
  * mounting is not allowed these are skipped. */
 #include "tests/unit/fetch_world.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -217,6 +218,53 @@ static void a_download_that_had_to_wait_takes_the_new_mode(void **state)
 	free(bytes);
 }
 
+/* Puts n other bytes in the place of the only part there is. */
+static void replace_part(size_t n)
+{
+	char path[160], part[512];
+	uint8_t *bytes = noise(n, 2);
+	struct dirent *e;
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/.lanyard/parts", w->share_dir);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((e = readdir(dir)) != NULL && strstr(e->d_name, ".part") == NULL)
+		;
+	assert_non_null(e);
+	snprintf(part, sizeof(part), "%s/%s", path, e->d_name);
+	closedir(dir);
+	assert_int_equal(unlink(part), 0);
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fs_pwrite_all(fd, bytes, n, 0), 0);
+	close(fd);
+	free(bytes);
+}
+
+static void what_takes_the_place_of_a_part_is_not_installed(void **state)
+{
+	size_t n = 300000;
+	uint8_t *bytes = noise(n, 1);
+	char inside[160];
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	say_dir(ANNA, "usb");
+	assert_true(run());
+	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
+	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+	say_file(ANNA, "usb/big", bytes, n, false);
+	RUN_UNTIL(w->nproblems == 1);
+	replace_part(n);
+	assert_int_equal(umount(inside), 0);
+	assert_true(run());
+	assert_bytes("usb/big", bytes, n);
+	free(bytes);
+}
+
 /* Runs fn as nobody in a share of nobody's. */
 static int as_nobody(void (*fn)(void))
 {
@@ -351,6 +399,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(read_only_disk_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_disk_inside_the_share_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_download_that_had_to_wait_takes_the_new_mode, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_takes_the_place_of_a_part_is_not_installed, setup, teardown),
 	};
 
 	enter_namespace();
