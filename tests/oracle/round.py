@@ -13,6 +13,7 @@ from thing import Ended, NotSettled
 from users import Users
 
 SETTLE = 90
+LOOK_EVERY = 30  # steps
 
 
 class Round:
@@ -26,6 +27,7 @@ class Round:
         self.users = Users(script.seed, self.hosts, self.ledger, self.locks, self.thing.is_own)
         self.frozen, self.paused, self.aside, self.doubled = set(), set(), [], []
         self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
+        self.looks = 0
 
     def run(self):
         """Play, mend, judge; the complaints are in self.complaints."""
@@ -61,6 +63,18 @@ class Round:
                 getattr(self, step.verb)(step.host, **step.a)
             else:
                 self.users.play(step)
+            if step.number % LOOK_EVERY == LOOK_EVERY - 1:
+                self.look()
+
+    def look(self):
+        """In the midst of it, when all run and are joined: if they say that they are in sync, it must be so (P9)."""
+        whole = not (self.frozen or self.paused or self.thing.apart or self.cables.blocked or self.cables.unplugged
+                     or self.cables.dead)
+        if not whole or not all(self.thing.running(h) and self.thing.answers(h) for h in self.hosts):
+            return
+        if self.thing.claims():
+            self.looks += 1
+            self.compare("dishonest", "said in sync amid the deeds, at step %d, " % len(self.ledger.story))
 
     def tell(self, text):
         self.ledger.tell("-- " + text)
@@ -138,10 +152,10 @@ class Round:
             self.complain("not quiet", None, str(e))
         self.numbers["settled"] = time.monotonic() - start
         pictures = [self.thing.picture(h) for h in self.hosts]
-        for host, other in zip(self.hosts[1:], pictures[1:]):
-            for text in trees.differences(pictures[0], other):
-                self.complain("diverged", text.split("'")[1] if "'" in text else None,
-                              "%s and %s: %s" % (self.hosts[0].name, host.name, text))
+        self.compare("diverged", "")
+        if self.complaints:
+            time.sleep(5)
+            self.tell("5 s later the trees are %s" % ("alike" if self.thing.alike() else "still not alike"))
         self.users.account()
         kept = self.thing.kept()
         together = {}
@@ -153,11 +167,18 @@ class Round:
                 self.complain("dishonest", None, text)
         self.aside = self.ledger.set_aside(together, kept)
         self.doubled = self.ledger.doubled(together)
-        self.numbers.update(doubled=len(self.doubled), paths=len(self.ledger.latest), crossed=len(self.ledger.crossed))
+        self.numbers.update(looks=self.looks, doubled=len(self.doubled), paths=len(self.ledger.latest), crossed=len(self.ledger.crossed))
         self.numbers.update(superfluous=len(self.ledger.superfluous(together)), aside=len(self.aside),
                             copies=sum(self.thing.base(p) != p for p in together), contents=len(self.ledger.owed),
                             operations=self.users.done, samples=self.reader.samples,
                             blows=sum(text.startswith("-- ") for _, text, _, _ in self.ledger.story))
+
+    def compare(self, kind, text):
+        pictures = [self.thing.picture(h) for h in self.hosts]
+        for host, other in zip(self.hosts[1:], pictures[1:]):
+            for said in trees.differences(pictures[0], other):
+                self.complain(kind, said.split("'")[1] if "'" in said else None,
+                              "%s%s and %s: %s" % (text, self.hosts[0].name, host.name, said))
 
     def report(self):
         """Every complaint with the story of its path: who did what, what each member holds and says."""

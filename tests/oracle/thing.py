@@ -68,6 +68,9 @@ class Thing:
     def settle(self, seconds):
         """Wait until every one says that it is in sync; raise NotSettled with what they say."""
 
+    def claims(self):
+        """Whether all say, now and one after another, that they are in sync with all others; None: it cannot be asked so."""
+
     def complaints(self):
         """What each says is wrong although it is in sync: [text]."""
         return []
@@ -104,6 +107,10 @@ class Thing:
                 found[path] = e._replace(data="link:" + os.fsdecode(e.data), mtime=e.mtime if self.exact else None)
         return found
 
+    def alike(self):
+        pictures = [self.picture(h) for h in self.hosts]
+        return all(p == pictures[0] for p in pictures)
+
     def kept(self):
         """Contents among the versions of all members."""
         found = set()
@@ -124,7 +131,7 @@ class Lanyard(Thing):
 
     def form(self):
         for host in self.hosts:
-            flags = ["--discovery", "off"]
+            flags = ["--discovery", "off", "--log-level", "debug"]
             for other in self.peers_of(host):
                 flags += ["--peer", other.address]
             host.daemon.start(*flags)
@@ -172,7 +179,7 @@ class Lanyard(Thing):
         while True:
             said = self._all_wait(5)
             # A member hears only of those it is connected to: what comes through others may come after it said so.
-            if (not said and (not self.apart or self._alike())) or time.monotonic() > end:
+            if (not said and (not self.apart or self.alike())) or time.monotonic() > end:
                 break
         if said:
             raise NotSettled(said)
@@ -184,15 +191,16 @@ class Lanyard(Thing):
                 if host.status()["held"]:
                     host.cli("release", GROUP)
             for host in self.hosts:
-                got = host.lanyard("wait", GROUP, "--peers", str(len(self.peers_of(host))), "--timeout", "%d" % seconds,
-                                   timeout=seconds + 15)
-                if got.code != 0:
+                if self._wait(host, seconds).code != 0:
                     return "\n".join("%s: %s" % (h.name, json.dumps(h.cli("status"), indent=1)) for h in self.hosts)
         return None
 
-    def _alike(self):
-        pictures = [self.picture(h) for h in self.hosts]
-        return all(p == pictures[0] for p in pictures)
+    def claims(self):
+        return all(self._wait(host, 5).code == 0 for _ in range(2) for host in self.hosts)
+
+    def _wait(self, host, seconds):
+        return host.lanyard("wait", GROUP, "--peers", str(len(self.peers_of(host))), "--timeout", "%d" % seconds,
+                            timeout=seconds + 15)
 
     def complaints(self):
         said = []
