@@ -217,6 +217,9 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether t's row is still the one it was judged against. */
 bool judge_row_holds(struct fetch *f, struct ticket *t);
+/* Where ours wins against what a peer said, and the peer has to act, ours is told again: the peer may have judged and forgotten
+ * it while what it had then won, and have changed that since. Only winners are told again, so telling ends. */
+void judge_stands(struct fetch *f, struct record *ours, const struct record *theirs);
 /* A local change of ours, which r becomes the row of. l: as for index_put. */
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether what t was judged against still holds; cheap when no rows but ours were written. */

@@ -17,6 +17,7 @@ struct words {
 	bool best_is_own;          /* it is the ticket's own, held one */
 	uint64_t own_peer;         /* whose word the ticket holds; 0: none */
 	bool own_superseded;       /* that peer has said something newer */
+	bool stands;               /* ours wins against a word that has nothing for us: see judge_stands */
 	uint64_t drop[DROP_MAX];   /* peers whose words tell us nothing new */
 	size_t ndrop;
 };
@@ -44,8 +45,10 @@ static bool weigh(struct words *w, uint64_t peer, const struct record *r, bool o
 	enum reconcile action = reconcile(w->ours, r, &merged);
 
 	record_clear(&merged);
-	if (action == RECONCILE_NOTHING)
+	if (action == RECONCILE_NOTHING) {
+		w->stands |= w->ours != NULL && reconcile_stands(w->ours, r);
 		return false;
+	}
 	if (w->best.path != NULL && !beats(&w->best, r))
 		return true;
 	record_clear(&w->best);
@@ -105,6 +108,12 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 	if (rc == 0)
 		f->puts++;
 	return rc;
+}
+
+void judge_stands(struct fetch *f, struct record *ours, const struct record *theirs)
+{
+	if (reconcile_stands(ours, theirs))
+		(void)judge_put(f, ours, NULL, 0, NULL);
 }
 
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l)
@@ -194,6 +203,8 @@ static enum round judge_round(struct fetch *f, struct ticket *t)
 		return ROUND_FAILED;
 	w.ours = rc > 0 ? &ours : NULL;
 	gather(f, t, &w);
+	if (w.stands)
+		(void)judge_put(f, &ours, NULL, 0, NULL);
 	if (w.best.path == NULL) {
 		record_clear(&ours);
 		return ROUND_NOTHING;

@@ -150,8 +150,10 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
 	action = reconcile(known ? &ours : NULL, theirs, &merged);
 	if (action == RECONCILE_NOTHING) {
-		if (known)
+		if (known) {
 			tell_again(f, peer, theirs, &ours);
+			judge_stands(f, &ours, theirs);
+		}
 		if (index_wanted_count(f->c.index) > 0)
 			index_unwant(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {

@@ -159,3 +159,11 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 		return RECONCILE_NOTHING;
 	return result;
 }
+
+bool reconcile_stands(const struct record *ours, const struct record *theirs)
+{
+	return !ours->deleted && !theirs->deleted &&
+	       version_compare(&theirs->version, &ours->version) == VERSION_CONCURRENT &&
+	       !record_same_content(ours, theirs) && content_known(ours, theirs) == content_known(theirs, ours) &&
+	       rank(theirs, ours) < 0;
+}

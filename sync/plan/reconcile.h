@@ -28,6 +28,10 @@ enum reconcile {
  * will be; the caller clears it. Rows' seq, via and seen are not looked at; merged's are 0. */
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged);
 
+/* Whether ours and theirs are in conflict and ours wins, so that nothing is to be done here, if only the loser's holder knows
+ * of ours. He may have judged an earlier version of ours that lost against his, and will not look again unless told. */
+bool reconcile_stands(const struct record *ours, const struct record *theirs);
+
 /* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of deletions
  * and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try above 0
  * adds "-<try>" behind the agent, for a name that is taken. Keeps the whole name within RECORD_NAME_MAX and the path within

@@ -108,3 +108,33 @@ def test_rounds_of_simultaneous_writes_lose_nothing(lab):
         found = contents(b, netlab.settle([a, b]))
         # Neither could have arrived before the other was written, so neither replaced the other knowingly.
         assert found.count(mine) == 1 and found.count(theirs) == 1, (i, found)
+
+
+def put(host, name, content, mtime):
+    """A whole file with its time, renamed into the share in one step."""
+    fresh = host.path("fresh")
+    with open(fresh, "wb") as f:
+        f.write(content)
+    trees.age(fresh, mtime)
+    os.rename(fresh, host.file(name))
+
+
+def test_a_winner_that_gives_way_to_an_older_file_meets_the_loser_again(lab):
+    a, b = in_sync(lab, {"doc": b"old"})
+    # b is heard and hears nothing: a judges what b wrote, wins, and forgets it.
+    b.run("nft", "add table inet t; add chain inet t i { type filter hook input priority 0; policy drop; }; "
+          "add rule inet t i iif lo accept")
+    put(a, "doc", b"by a", 2 * 10**18)
+    heard = a.counters()["records_received"]
+    put(b, "doc", b"by b", 10**18)
+    netlab.until("a has heard of b's", lambda: a.counters()["records_received"] > heard, 10)
+    b.daemon.kill9()
+    b.run("nft", "delete table inet t")
+    # What a has now would have lost against b's.
+    put(a, "doc", b"by a, older", 10**18 // 2)
+    a.wait_peers(0, timeout=30)
+    a.wait_sync()
+    b.daemon.start()
+    b.wait_peers(1)
+    tree = netlab.settle([a, b])
+    assert contents(a, tree) == [b"by a, older", b"by b"]

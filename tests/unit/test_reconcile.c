@@ -255,6 +255,25 @@ static void clocks_decide_nothing_but_winners(void **state)
 	record_clear(&merged);
 }
 
+static void check_stands(struct record ours, struct record theirs, bool expected)
+{
+	assert_int_equal(reconcile_stands(&ours, &theirs), expected);
+	record_clear(&ours);
+	record_clear(&theirs);
+}
+
+static void only_a_winner_among_contents_stands(void **state)
+{
+	(void)state;
+	check_stands(file(1, 1, 5, 2), file(2, 1, 6, 1), true);
+	check_stands(file(1, 1, 5, 1), file(2, 1, 6, 2), false);
+	check_stands(file(1, 1, 5, 1), symlink_to(2, 1, "to", 9), true);
+	check_stands(file(1, 2, 5, 2), file(1, 1, 6, 1), false);
+	check_stands(file(1, 1, 5, 2), file(2, 1, 5, 1), false);
+	check_stands(file(1, 1, 5, 2), tombstone(2, 1), false);
+	check_stands(tombstone(1, 1), file(2, 1, 5, 2), false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +285,7 @@ int main(void)
 		cmocka_unit_test(the_loser_is_kept_by_its_holder),
 		cmocka_unit_test(equal_versions_are_judged_alike),
 		cmocka_unit_test(clocks_decide_nothing_but_winners),
+		cmocka_unit_test(only_a_winner_among_contents_stands),
 		cmocka_unit_test(too_many_writers_change_nothing),
 	};
 
