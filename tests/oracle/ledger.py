@@ -74,10 +74,11 @@ class Ledger:
 
     # --- what follows ---
 
-    def judge(self, picture, kept):
-        """Complaints about the tree that all members agree on, and the contents all of them keep as versions."""
+    def judge(self, picture, kept, held=()):
+        """Complaints about the tree that all members agree on, and the contents all of them keep as versions.  held: contents
+        of any member's tree, where they do not agree."""
         said = [Complaint("torn", p, "a user met %s there, which nobody wrote" % c[:12]) for c, p in self.shown]
-        seen = {e.data for e in picture.values() if e.data is not None}
+        seen = {e.data for e in picture.values() if e.data is not None}.union(held)
         for content, path in sorted(self.live):
             if content not in seen and content not in kept and path not in self.blind:
                 said.append(Complaint("lost", path, "%s is nowhere: %s" % (content[:12], self.known[content])))

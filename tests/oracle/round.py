@@ -161,7 +161,7 @@ class Round:
         together = {}
         for picture in reversed(pictures):
             together.update(picture)
-        self.complaints += self.ledger.judge(together, kept)
+        self.complaints += self.ledger.judge(together, kept, {e.data for p in pictures for e in p.values() if e.data is not None})
         if not self.complaints:
             for text in self.thing.complaints():
                 self.complain("dishonest", None, text)
