@@ -123,7 +123,7 @@ static int open_both(struct engine *e)
 {
 	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
 	enum index_status status = index_open(&e->index, dir, &why);
-	bool fresh = status == INDEX_NEW || status == INDEX_REBUILT;
+	int64_t fresh = 0;
 
 	free(dir);
 	if (status == INDEX_NEWER) {
@@ -138,11 +138,15 @@ static int open_both(struct engine *e)
 		log_warn("group %s: %s", engine_name(e), why);
 	free(why);
 	why = NULL;
+	/* The last start may have come as far as the index and no further. */
+	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
 	/* The numbers of what may be a copy are not those of the other one. */
-	if (e->context->moved && !fresh)
+	if (e->context->moved && fresh == 0)
 		index_new_epoch(e->index);
-	e->share = share_open(e->share_path, fresh, !fresh, e->group.b, &why);
+	e->share = share_open(e->share_path, fresh != 0, fresh == 0, e->group.b, &why);
 	if (e->share) {
+		if (fresh != 0)
+			(void)index_meta_put(e->index, INDEX_META_FRESH, 0);
 		share_set_group(e->share, engine_name(e));
 		return 0;
 	}
@@ -152,12 +156,41 @@ static int open_both(struct engine *e)
 	return -1;
 }
 
+/* What a disk refused once it may give the next time. */
+static int load_roster(struct engine *e)
+{
+	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
+
+	e->roster = roster_load(e->context->home_dirfd, path, &why);
+	free(path);
+	if (e->roster)
+		return 0;
+	fail_for_now(e, why);
+	return -1;
+}
+
+/* A member from now on, and after a restart: the roster first, since without an invite there must be one. */
+static int store_joined(struct engine *e)
+{
+	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
+
+	if (roster_save(e->roster, e->context->home_dirfd, path))
+		why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
+	free(path);
+	if (!why && engine_store_save(e, &why) == 0) {
+		e->unstored = false;
+		return 0;
+	}
+	fail_for_now(e, why);
+	return -1;
+}
+
 /* Opens what a member has, and starts. Failing leaves an engine in error, which stops no other. */
 static void start(struct engine *e)
 {
 	const struct engine_context *c = e->context;
 
-	if (e->copied)
+	if (e->copied || (!e->roster && load_roster(e)) || (e->unstored && store_joined(e)))
 		return;
 	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
 		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
@@ -302,7 +335,6 @@ void engine_forget(struct engine *e)
 static void joined(void *arg, int status, const char *reason)
 {
 	struct engine *e = arg;
-	char *why = NULL;
 
 	peer_group_free(e->peers);
 	e->peers = NULL;
@@ -313,11 +345,7 @@ static void joined(void *arg, int status, const char *reason)
 		engine_fail(e, mem_printf("the invite was refused: %s", reason));
 		return;
 	}
-	if (engine_store_save(e, &why)) {
-		engine_fail(e, why);
-		return;
-	}
-	engine_save_roster(e);
+	e->unstored = true;
 	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) }, "group %s: joined", engine_name(e));
 	start(e);
 	engine_emit(e, "joined", NULL, NULL);
@@ -375,7 +403,6 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 {
 	struct group_id id = { 0 };
 	struct engine *e;
-	char *path;
 
 	if (hex_decode(id.b, sizeof(id.b), group_hex)) {
 		*why = mem_printf("%s/groups/%s: no group's folder: remove it", context->home, group_hex);
@@ -393,14 +420,6 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 			engine_fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
 		return e;
 	}
-	path = mem_printf("%s/roster.bin", e->dir);
-	e->roster = roster_load(context->home_dirfd, path, why);
-	free(path);
-	if (e->roster) {
-		start(e);
-	} else {
-		engine_fail(e, *why);
-		*why = NULL;
-	}
+	start(e);
 	return e;
 }

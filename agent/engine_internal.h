@@ -36,6 +36,7 @@ struct engine {
 	char *token;          /* the invite we join by; NULL: a member */
 	struct invite invite; /* parsed token */
 	char *error;          /* ENGINE_ERROR: why */
+	bool unstored;        /* joined, and that is still to be written down */
 	struct roster *roster;
 	struct index *index;
 	struct share *share;

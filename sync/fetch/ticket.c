@@ -122,10 +122,36 @@ void ticket_unhold(struct fetch *f, struct ticket *t)
 	f->tell = true;
 }
 
+/* A word in the index about a ticket's path. */
+struct later {
+	const struct ticket *t;
+	bool found;
+};
+
+static bool is_later(void *arg, uint64_t peer, const struct record *r)
+{
+	struct later *l = arg;
+
+	l->found = peer == l->t->peer && r->seq > l->t->want.seq;
+	return !l->found;
+}
+
+/* Whether the peer has said something newer, while what it said first was being installed. */
+static bool is_outdated(struct fetch *f, const struct ticket *t)
+{
+	struct later l = { .t = t };
+
+	if (index_wanted_count(f->c.index) > 0)
+		(void)index_wanted(f->c.index, t->want.path, is_later, &l);
+	return l.found;
+}
+
 void ticket_remember(struct fetch *f, struct ticket *t)
 {
+	if (!t->held)
+		return;
 	/* A disk error is the index's to report; the record then stays held, and is sent again by its peer one day. */
-	if (t->held && index_want(f->c.index, t->peer, &t->want) == 0)
+	if (is_outdated(f, t) || index_want(f->c.index, t->peer, &t->want) == 0)
 		ticket_unhold(f, t);
 }
 

@@ -167,5 +167,7 @@ bool index_knows(struct index *index, const struct version *v);
 /* Small named values (schema "meta"): 1 / 0 / -1. */
 int index_meta_get(struct index *index, const char *key, int64_t *value);
 int index_meta_put(struct index *index, const char *key, int64_t value);
+/* 1 from the moment an index was created until its owner says 0: its share may not have been made yet. */
+#define INDEX_META_FRESH "fresh"
 
 #endif

@@ -51,7 +51,8 @@ static enum opened failure(struct index *index)
 static enum opened create_schema(struct index *index)
 {
 	char *sql = mem_printf("BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %d;"
-	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0); COMMIT;",
+	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0);"
+	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1); COMMIT;",
 	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
 	int rc = index_exec(index, sql);
 

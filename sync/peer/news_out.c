@@ -1,5 +1,6 @@
 /* News out: our rows in order of their numbers, from where the peer is. A small file that was changed here travels inside its
- * record; a row that became ours from this very peer is not sent back; what is sent and not acknowledged is bounded. */
+ * record; a row that became ours from this very peer while connected is not sent back; what is sent and not acknowledged is
+ * bounded. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct batch {
 	uint64_t talk; /* its serial */
 	int root;      /* the share's */
 	uint64_t after, upto, committed;
+	uint64_t older;             /* rows up to this number are from before the connection */
 	struct msg_record *records; /* own their record and their content.p */
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
@@ -271,7 +273,9 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs)
 	t->settled = same ? theirs->settled : 0;
 	t->no_inline = theirs->no_inline;
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
-	t->anew = (uint64_t)anew;
+	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the
+	 * number that it would have acknowledged. */
+	t->anew = (uint64_t)anew > t->group->committed ? (uint64_t)anew : t->group->committed;
 }
 
 void news_out_ack(struct talk *t, const struct msg_news_ack *m)

@@ -197,6 +197,15 @@ static void refuse(struct talk *t, const char *reason)
 		peers_session_ended(s, reason);
 }
 
+/* A joiner takes a refusal for the group's answer: one that is no member itself, yet or any more, gives none. */
+static void not_ours_to_say(struct talk *t)
+{
+	struct session *s = t->session;
+
+	if (s->talks == t && !t->next && !s->link->trusted)
+		peers_session_ended(s, "it asks to join, and we are no member");
+}
+
 static void roster_has_changed(struct peer_group *g)
 {
 	g->config.hooks->roster_changed(g->config.arg);
@@ -210,8 +219,8 @@ static void join_in(struct talk *t, const struct msg_bytes *join)
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	enum admit a;
 
-	if (g->config.invite) {
-		refuse(t, "we are joining ourselves");
+	if (g->config.invite || roster_role(g->config.roster, identity_id(p->config.self)) == ROLE_NONE) {
+		not_ours_to_say(t);
 		return;
 	}
 	a = invite_admit(g->config.roster, p->config.self, &t->session->id, join->p, join->n, t->session->link->binding,

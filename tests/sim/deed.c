@@ -10,22 +10,19 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/sim/host.h"
+#include "tests/sim/deed_internal.h"
 #include "tests/sim/oracle.h"
-#include "tests/sim/script.h"
 #include "tests/sim/sim.h"
-#include "tests/sim/tree.h"
 
-enum { DEPTH_MAX = 3 };
-
-struct act {
-	struct host *h;
-	uint64_t luck;
-	struct tree tree;
-	const char *path; /* asked for; NULL: any */
+enum {
+	DEPTH_MAX = 3,
+	HOLE = 4096,
 };
 
-static char *full(const struct act *a, const char *path)
+uint64_t *deed_counts;
+static bool acted; /* the deed under way did something */
+
+char *act_full(const struct act *a, const char *path)
 {
 	return mem_printf("%s/%s", a->h->share, path);
 }
@@ -33,7 +30,7 @@ static char *full(const struct act *a, const char *path)
 /* --- what to do it to --- */
 
 /* Any path of one of these kinds (S_IF bits or 0: all but the wanted one); NULL when there is none. */
-static const char *any(struct act *a, uint32_t kind)
+const char *act_any(struct act *a, uint32_t kind)
 {
 	size_t n = 0, at;
 
@@ -50,7 +47,7 @@ static const char *any(struct act *a, uint32_t kind)
 	return NULL;
 }
 
-static const struct leaf *leaf_at(const struct act *a, const char *path)
+const struct leaf *act_leaf(const struct act *a, const char *path)
 {
 	for (size_t i = 0; i < a->tree.n; i++)
 		if (strcmp(a->tree.leaves[i].path, path) == 0)
@@ -68,10 +65,10 @@ static int depth(const char *path)
 }
 
 /* A name in a folder that exists; perhaps taken. Few names, so that they meet. Fresh. */
-static char *some_path(struct act *a, bool folder)
+char *act_path(struct act *a, bool folder)
 {
 	static const char *const files[] = { "a", "b", "c.txt", "d" }, *const dirs[] = { "x", "y" };
-	const char *under = sim_chance(&a->luck, 60) ? any(a, S_IFDIR) : NULL;
+	const char *under = sim_chance(&a->luck, 60) ? act_any(a, S_IFDIR) : NULL;
 	const char *name =
 		folder && sim_chance(&a->luck, 80) ? dirs[sim_below(&a->luck, 2)] : files[sim_below(&a->luck, 4)];
 
@@ -82,9 +79,9 @@ static char *some_path(struct act *a, bool folder)
 
 /* --- small steps --- */
 
-static void stamp(const struct act *a, const char *path, uint64_t luck)
+void act_stamp(const struct act *a, const char *path, uint64_t luck)
 {
-	char *f = full(a, path);
+	char *f = act_full(a, path);
 	int64_t ns = clock_wall_ns() + (sim_running_host() < 0 ? a->h->skew_ns : 0);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 0 } };
 
@@ -108,7 +105,7 @@ static size_t some_size(uint64_t *luck)
 	return 8 + sim_below(luck, 1500000);
 }
 
-static uint8_t *some_bytes(uint64_t *luck, size_t *n)
+uint8_t *act_bytes(uint64_t *luck, size_t *n)
 {
 	uint8_t *p;
 
@@ -122,15 +119,30 @@ static uint8_t *some_bytes(uint64_t *luck, size_t *n)
 	return p;
 }
 
-static void say(const struct act *a, const char *what, const char *path)
+void act_say(const struct act *a, const char *what, const char *path)
 {
+	acted = true;
 	sim_trace("host %d %s %s%s", a->h->number, what, path, host_runs(a->h) ? "" : " (agent off)");
 }
 
-/* Writes n bytes at the end, or instead, of a regular file or of nothing. */
-static bool put(struct act *a, const char *path, int flags, const uint8_t *bytes, size_t n)
+/* Writes what is not zero. */
+static void write_data(int fd, const uint8_t *bytes, size_t n)
 {
-	char *f = full(a, path);
+	static const uint8_t zeros[HOLE];
+
+	for (size_t at = 0; at < n; at += HOLE) {
+		size_t len = n - at < HOLE ? n - at : HOLE;
+
+		if (memcmp(bytes + at, zeros, len) != 0 && pwrite(fd, bytes + at, len, (off_t)at) != (ssize_t)len)
+			abort();
+	}
+	if (ftruncate(fd, (off_t)n))
+		abort();
+}
+
+static bool put_as(struct act *a, const char *path, int flags, const uint8_t *bytes, size_t n, bool holes)
+{
+	char *f = act_full(a, path);
 	struct stat st;
 	bool there = lstat(f, &st) == 0;
 	int fd;
@@ -145,15 +157,28 @@ static bool put(struct act *a, const char *path, int flags, const uint8_t *bytes
 	free(f);
 	if (fd < 0)
 		return false;
-	if (n > 0 && write(fd, bytes, n) != (ssize_t)n)
+	if (holes)
+		write_data(fd, bytes, n);
+	else if (n > 0 && write(fd, bytes, n) != (ssize_t)n)
 		abort();
 	close(fd);
-	stamp(a, path, sim_next(&a->luck));
+	act_stamp(a, path, sim_next(&a->luck));
 	oracle_wrote(a->h, path);
 	if (!there)
 		sim_watch_change(a->h->number, SIM_CREATED, path);
 	sim_watch_change(a->h->number, SIM_WRITTEN, path);
 	return true;
+}
+
+/* Writes n bytes at the end, or instead, of a regular file or of nothing. */
+bool act_put(struct act *a, const char *path, int flags, const uint8_t *bytes, size_t n)
+{
+	return put_as(a, path, flags, bytes, n, false);
+}
+
+bool act_put_holes(struct act *a, const char *path, const uint8_t *bytes, size_t n)
+{
+	return put_as(a, path, O_TRUNC, bytes, n, true);
 }
 
 /* The tree below, and the path itself. */
@@ -169,15 +194,16 @@ static void lose_all(struct act *a, const char *path)
 	}
 }
 
-static void move(struct act *a, const char *from, const char *to)
+void act_move(struct act *a, const char *from, const char *to)
 {
-	char *f = full(a, from), *t = full(a, to);
+	char *f = act_full(a, from), *t = act_full(a, to);
 	struct stat sf, st;
 	bool dir = lstat(f, &sf) == 0 && S_ISDIR(sf.st_mode), taken = lstat(t, &st) == 0;
 
 	if (taken && !S_ISDIR(st.st_mode) && !dir)
 		oracle_loses(a->h, to);
 	if (rename(f, t) == 0) {
+		acted = true;
 		sim_trace("host %d moves %s to %s", a->h->number, from, to);
 		sim_watch_moved(a->h->number, from, to, dir);
 	}
@@ -189,50 +215,50 @@ static void move(struct act *a, const char *from, const char *to)
 
 static void do_write(struct act *a)
 {
-	char *fresh = sim_chance(&a->luck, 50) ? some_path(a, false) : NULL;
-	const char *path = a->path ? a->path : fresh ? fresh : any(a, S_IFREG);
+	char *fresh = sim_chance(&a->luck, 50) ? act_path(a, false) : NULL;
+	const char *path = a->path ? a->path : fresh ? fresh : act_any(a, S_IFREG);
 	size_t n;
-	uint8_t *bytes = some_bytes(&a->luck, &n);
+	uint8_t *bytes = act_bytes(&a->luck, &n);
 
-	if (path && put(a, path, O_TRUNC, bytes, n))
-		say(a, "writes", path);
+	if (path && act_put(a, path, O_TRUNC, bytes, n))
+		act_say(a, "writes", path);
 	free(bytes);
 	free(fresh);
 }
 
 static void do_append(struct act *a)
 {
-	const char *path = any(a, S_IFREG);
+	const char *path = act_any(a, S_IFREG);
 	size_t n;
-	uint8_t *bytes = some_bytes(&a->luck, &n);
+	uint8_t *bytes = act_bytes(&a->luck, &n);
 
-	if (path && leaf_at(a, path) && put(a, path, O_APPEND, bytes, n))
-		say(a, "appends to", path);
+	if (path && act_leaf(a, path) && act_put(a, path, O_APPEND, bytes, n))
+		act_say(a, "appends to", path);
 	free(bytes);
 }
 
 static void do_truncate(struct act *a)
 {
-	const char *path = any(a, S_IFREG);
-	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	const char *path = act_any(a, S_IFREG);
+	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
 	char *f;
 
 	if (!leaf || leaf->st.kind != S_IFREG || leaf->st.size == 0)
 		return;
-	say(a, "truncates", path);
-	f = full(a, path);
+	act_say(a, "truncates", path);
+	f = act_full(a, path);
 	oracle_loses(a->h, path);
 	if (truncate(f, (off_t)sim_below(&a->luck, (uint64_t)leaf->st.size)))
 		abort();
 	free(f);
-	stamp(a, path, sim_next(&a->luck));
+	act_stamp(a, path, sim_next(&a->luck));
 	oracle_wrote(a->h, path);
 	sim_watch_change(a->h->number, SIM_WRITTEN, path);
 }
 
 static void do_replace(struct act *a)
 {
-	const char *path = any(a, S_IFREG);
+	const char *path = act_any(a, S_IFREG);
 	char *temp;
 	size_t n;
 	uint8_t *bytes;
@@ -240,9 +266,9 @@ static void do_replace(struct act *a)
 	if (!path)
 		return;
 	temp = mem_printf("%s.tmp", path);
-	bytes = some_bytes(&a->luck, &n);
-	if (put(a, temp, O_TRUNC, bytes, n))
-		move(a, temp, path);
+	bytes = act_bytes(&a->luck, &n);
+	if (act_put(a, temp, O_TRUNC, bytes, n))
+		act_move(a, temp, path);
 	free(bytes);
 	free(temp);
 }
@@ -250,20 +276,20 @@ static void do_replace(struct act *a)
 /* As vim does: the old one steps aside, the new one is written, the old one goes. */
 static void do_edit(struct act *a)
 {
-	const char *path = any(a, S_IFREG);
-	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	const char *path = act_any(a, S_IFREG);
+	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
 	char *backup, *f;
 	size_t n;
 	uint8_t *bytes;
 
 	if (!leaf || leaf->st.kind != S_IFREG)
 		return;
-	say(a, "edits", path);
+	act_say(a, "edits", path);
 	backup = mem_printf("%s~", path);
-	f = full(a, backup);
-	bytes = some_bytes(&a->luck, &n);
-	move(a, path, backup);
-	put(a, path, O_TRUNC, bytes, n);
+	f = act_full(a, backup);
+	bytes = act_bytes(&a->luck, &n);
+	act_move(a, path, backup);
+	act_put(a, path, O_TRUNC, bytes, n);
 	oracle_loses(a->h, backup);
 	if (unlink(f) == 0)
 		sim_watch_change(a->h->number, SIM_GONE, backup);
@@ -274,15 +300,15 @@ static void do_edit(struct act *a)
 
 static void do_delete(struct act *a)
 {
-	const char *path = any(a, sim_chance(&a->luck, 90) ? S_IFREG : S_IFLNK);
+	const char *path = act_any(a, sim_chance(&a->luck, 90) ? S_IFREG : S_IFLNK);
 	char *f;
 
 	if (!path)
 		return;
-	f = full(a, path);
+	f = act_full(a, path);
 	oracle_loses(a->h, path);
 	if (unlink(f) == 0) {
-		say(a, "deletes", path);
+		act_say(a, "deletes", path);
 		sim_watch_change(a->h->number, SIM_GONE, path);
 	}
 	free(f);
@@ -290,10 +316,10 @@ static void do_delete(struct act *a)
 
 static void do_mkdir(struct act *a)
 {
-	char *path = some_path(a, true), *f = full(a, path);
+	char *path = act_path(a, true), *f = act_full(a, path);
 
 	if (mkdir(f, 0755) == 0) {
-		say(a, "makes folder", path);
+		act_say(a, "makes folder", path);
 		sim_watch_change(a->h->number, SIM_MKDIR, path);
 	}
 	free(f);
@@ -302,15 +328,15 @@ static void do_mkdir(struct act *a)
 
 static void remove_all(struct act *a, const char *path, bool whole)
 {
-	char *f = full(a, path);
+	char *f = act_full(a, path);
 
 	if (!whole && rmdir(f) == 0) {
-		say(a, "removes folder", path);
+		act_say(a, "removes folder", path);
 		sim_watch_change(a->h->number, SIM_GONE, path);
 	} else if (whole) {
 		int fd = open(a->h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		say(a, "removes tree", path);
+		act_say(a, "removes tree", path);
 		lose_all(a, path);
 		if (fs_remove_tree(fd, path))
 			abort();
@@ -322,7 +348,7 @@ static void remove_all(struct act *a, const char *path, bool whole)
 
 static void do_rmdir(struct act *a, bool whole)
 {
-	const char *path = any(a, S_IFDIR);
+	const char *path = act_any(a, S_IFDIR);
 
 	if (path)
 		remove_all(a, path, whole);
@@ -330,25 +356,27 @@ static void do_rmdir(struct act *a, bool whole)
 
 static void do_move(struct act *a)
 {
-	const char *from = any(a, sim_chance(&a->luck, 60) ? S_IFREG : 0);
-	const struct leaf *leaf = from ? leaf_at(a, from) : NULL;
-	char *to = leaf ? some_path(a, leaf->st.kind == S_IFDIR) : NULL;
+	const char *from = act_any(a, sim_chance(&a->luck, 60) ? S_IFREG : 0);
+	const struct leaf *leaf = from ? act_leaf(a, from) : NULL;
+	char *to = leaf ? act_path(a, leaf->st.kind == S_IFDIR) : NULL;
 
 	if (to && strcmp(from, to) != 0)
-		move(a, from, to);
+		act_move(a, from, to);
 	free(to);
 }
 
 static void do_copy(struct act *a)
 {
-	const char *from = any(a, S_IFREG);
-	char *to = some_path(a, false);
+	const char *from = act_any(a, S_IFREG);
+	char *to = act_path(a, false);
 	size_t n = 0;
 	uint8_t *bytes = from ? tree_bytes(a->h->share, from, &n) : NULL;
 
-	if (bytes && leaf_at(a, from) && leaf_at(a, from)->st.kind == S_IFREG && strcmp(from, to) != 0 &&
-	    put(a, to, O_TRUNC, bytes, n))
+	if (bytes && act_leaf(a, from) && act_leaf(a, from)->st.kind == S_IFREG && strcmp(from, to) != 0 &&
+	    act_put(a, to, O_TRUNC, bytes, n)) {
+		acted = true;
 		sim_trace("host %d copies %s to %s", a->h->number, from, to);
+	}
 	free(bytes);
 	free(to);
 }
@@ -356,13 +384,13 @@ static void do_copy(struct act *a)
 static void do_chmod(struct act *a)
 {
 	static const mode_t modes[] = { 0644, 0600, 0755, 0700 };
-	const char *path = any(a, sim_chance(&a->luck, 70) ? S_IFREG : S_IFDIR);
-	char *f = path ? full(a, path) : NULL;
+	const char *path = act_any(a, sim_chance(&a->luck, 70) ? S_IFREG : S_IFDIR);
+	char *f = path ? act_full(a, path) : NULL;
 	struct stat st;
 
 	if (f && lstat(f, &st) == 0 && !S_ISLNK(st.st_mode) &&
 	    chmod(f, modes[(S_ISDIR(st.st_mode) ? 2 : 0) + sim_below(&a->luck, 2)]) == 0) {
-		say(a, "chmods", path);
+		act_say(a, "chmods", path);
 		sim_watch_change(a->h->number, SIM_ATTRIB, path);
 	}
 	free(f);
@@ -370,23 +398,23 @@ static void do_chmod(struct act *a)
 
 static void do_touch(struct act *a)
 {
-	const char *path = any(a, S_IFREG);
+	const char *path = act_any(a, S_IFREG);
 
-	if (!path || !leaf_at(a, path))
+	if (!path || !act_leaf(a, path))
 		return;
-	say(a, "touches", path);
-	stamp(a, path, sim_next(&a->luck));
+	act_say(a, "touches", path);
+	act_stamp(a, path, sim_next(&a->luck));
 	sim_watch_change(a->h->number, SIM_ATTRIB, path);
 }
 
 static void do_symlink(struct act *a)
 {
-	char *path = a->path ? mem_strdup(a->path) : some_path(a, false), *f = full(a, path);
+	char *path = a->path ? mem_strdup(a->path) : act_path(a, false), *f = act_full(a, path);
 	char *target = mem_printf("../../nowhere/%016llx", (unsigned long long)sim_next(&a->luck));
 
 	if (symlink(target, f) == 0) {
-		say(a, "links", path);
-		stamp(a, path, sim_next(&a->luck));
+		act_say(a, "links", path);
+		act_stamp(a, path, sim_next(&a->luck));
 		oracle_wrote(a->h, path);
 		sim_watch_change(a->h->number, SIM_CREATED, path);
 	}
@@ -398,28 +426,28 @@ static void do_symlink(struct act *a)
 /* A file becomes a folder, a folder a file. */
 static void do_swap_kind(struct act *a)
 {
-	const char *path = any(a, 0);
-	const struct leaf *leaf = path ? leaf_at(a, path) : NULL;
+	const char *path = act_any(a, 0);
+	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
 	char *f, *child;
 	size_t n;
 	uint8_t *bytes;
 
 	if (!leaf)
 		return;
-	f = full(a, path);
-	bytes = some_bytes(&a->luck, &n);
+	f = act_full(a, path);
+	bytes = act_bytes(&a->luck, &n);
 	if (leaf->st.kind == S_IFDIR) {
 		remove_all(a, path, true);
-		put(a, path, O_TRUNC, bytes, n);
+		act_put(a, path, O_TRUNC, bytes, n);
 	} else {
 		oracle_loses(a->h, path);
 		child = mem_printf("%s/a", path);
 		if (unlink(f) || mkdir(f, 0755))
 			abort();
-		say(a, "makes a folder of", path);
+		act_say(a, "makes a folder of", path);
 		sim_watch_change(a->h->number, SIM_GONE, path);
 		sim_watch_change(a->h->number, SIM_MKDIR, path);
-		put(a, child, O_TRUNC, bytes, n);
+		act_put(a, child, O_TRUNC, bytes, n);
 		free(child);
 	}
 	free(bytes);
@@ -434,13 +462,18 @@ void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *pat
 		[DEED_REPLACE] = do_replace,     [DEED_DELETE] = do_delete,   [DEED_MKDIR] = do_mkdir,
 		[DEED_MOVE] = do_move,           [DEED_COPY] = do_copy,       [DEED_CHMOD] = do_chmod,
 		[DEED_TOUCH] = do_touch,         [DEED_SYMLINK] = do_symlink, [DEED_EDITOR] = do_edit,
-		[DEED_SWAP_KIND] = do_swap_kind,
+		[DEED_SWAP_KIND] = do_swap_kind, [DEED_PATCH] = deed_patch,   [DEED_SPARSE] = deed_sparse,
+		[DEED_LARGE] = deed_large,       [DEED_SAVE] = deed_save,     [DEED_RESTORE] = deed_restore,
+		[DEED_RESOLVE] = deed_resolve,
 	};
 
 	tree_read(&a.tree, h->share, "");
+	acted = false;
 	if (kind == DEED_RMDIR || kind == DEED_RMTREE)
 		do_rmdir(&a, kind == DEED_RMTREE);
 	else
 		deeds[kind](&a);
+	if (acted && deed_counts)
+		deed_counts[kind]++;
 	tree_free(&a.tree);
 }

@@ -1,5 +1,4 @@
-/* See host.h. A crash abandons everything in memory and copies the home folder as it is at that moment to a new one, with
- * which the next life begins: SQLite still has the old one open. */
+/* See host.h. A crash abandons everything in memory. */
 #include "tests/sim/host.h"
 
 #include <arpa/inet.h>
@@ -17,12 +16,14 @@
 #include "base/mem.h"
 #include "sync/fetch/install_job.h"
 #include "sync/versions/kept_policy.h"
+#include "tests/sim/fault.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
 
 /* A stream of its own, so that seeds from before this was a choice do what they did; with this one 5109 keeps none. */
 #define VERSIONS_SALT UINT64_C(7)
 
-enum { HOME_FILE_MAX = 64 << 20, RESCAN_S = 40, SCRUB_S = 150, TOMBSTONES_S = 8 };
+enum { RESCAN_S = 40, SCRUB_S = 150, TOMBSTONES_S = 8, AGAIN_S = 5 };
 
 struct host hosts_all[SIM_HOSTS];
 int hosts_n;
@@ -51,7 +52,7 @@ static int open_dir(const char *path)
 static void write_settings(const struct host *h, const struct roster *roster)
 {
 	int fd = open_dir(h->home);
-	char *dir = mem_printf("groups/%s", group_hex), *path = mem_printf("%s/settings", dir);
+	char *dir = home_group_dir(), *path = mem_printf("%s/settings", dir);
 	char *text = mem_printf("share %s\npaused 0\n", h->share);
 
 	if (fs_mkdirs(fd, dir, 0700) || fs_write_file(fd, path, text, strlen(text), 0600))
@@ -78,7 +79,12 @@ static struct identity *make_identity(struct host *h)
 	return id;
 }
 
-void hosts_make(const char *base, int n, uint64_t *stream)
+char *home_group_dir(void)
+{
+	return mem_printf("groups/%s", group_hex);
+}
+
+void hosts_make(const char *base, int n, int members, uint64_t *stream)
 {
 	struct identity *ids[SIM_HOSTS];
 	struct roster *roster = NULL;
@@ -100,15 +106,19 @@ void hosts_make(const char *base, int n, uint64_t *stream)
 			             (sim_chance(stream, 30) ? 8760 : 1);
 		sim_watch_blind(i, sim_chance(stream, 10));
 		ids[i] = make_identity(h);
+		h->id = *identity_id(ids[i]);
+		h->place = i < members ? HOST_MEMBER : HOST_OUTSIDE;
 		(void)snprintf(name, sizeof(name), "host%d", i);
 		if (i == 0)
 			roster = roster_found(ids[0], "simulated", false, false, name, clock_wall_s());
-		else if (roster_grant(roster, ids[0], identity_id(ids[i]), ROLE_MEMBER, name, clock_wall_s()))
+		else if (i < members &&
+		         roster_grant(roster, ids[0], identity_id(ids[i]), ROLE_MEMBER, name, clock_wall_s()))
 			give_up("grant");
 	}
 	hex_encode(group_hex, roster_group(roster)->b, 32);
 	for (int i = 0; i < n; i++) {
-		write_settings(&hosts_all[i], roster);
+		if (i < members)
+			write_settings(&hosts_all[i], roster);
 		identity_free(ids[i]);
 	}
 	roster_free(roster);
@@ -133,6 +143,7 @@ static void start_in_turn(void *arg)
 	struct host *h = arg;
 	char *why = NULL;
 
+	fault_shield(1); /* what an agent does before its groups, and may refuse to go on without */
 	h->home_dirfd = open_dir(h->home);
 	h->self = identity_open(h->home_dirfd, &why);
 	h->workers = workers_new(h->loop, 4);
@@ -162,22 +173,35 @@ static void start_in_turn(void *arg)
 		                               .tombstones_age_s = TOMBSTONES_S,
 		                               .changed = nothing_changed,
 		                               .arg = h };
+	fault_shield(-1);
 	h->engine = engine_load(h->context, group_hex, &why);
-	if (!h->engine)
-		give_up(why ? why : "engine_load");
+	free(why);
+}
+
+static void start_again(void *arg)
+{
+	host_start(arg);
 }
 
 void host_start(struct host *h)
 {
-	if (h->loop)
+	if (h->loop || h->place == HOST_OUTSIDE || h->place == HOST_LEFT)
 		return;
 	sim_trace("host %d starts", h->number);
+	tally_count(TALLY_CLOCK_WRONG, h->skew_ns != 0);
 	h->life++;
 	h->die_steps = h->deed_steps = 0;
 	h->loop = loop_new();
 	sim_loop_set_host(h->loop, h->number, h->skew_ns);
 	sim_turn(h->loop, start_in_turn, h);
-	host_discover(h);
+	if (h->engine) {
+		host_discover(h);
+		return;
+	}
+	/* A call failed that it cannot start without: it says so and ends, and is started again. */
+	sim_trace("host %d refuses to start", h->number);
+	host_stop(h);
+	sim_at(NULL, AGAIN_S * SIM_S, start_again, h);
 }
 
 bool host_runs(const struct host *h)
@@ -207,7 +231,31 @@ void host_discover(struct host *h)
 
 void host_status(struct host *h, struct engine_status *s)
 {
-	engine_status(h->engine, s);
+	*s = (struct engine_status){ 0 };
+	if (h->engine)
+		engine_status(h->engine, s);
+}
+
+void host_turn(struct host *h, loop_fn *fn)
+{
+	if (h->loop && h->engine)
+		sim_turn(h->loop, fn, h);
+}
+
+int hosts_members(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < hosts_n; i++)
+		n += hosts_all[i].place == HOST_MEMBER;
+	return n;
+}
+
+void host_clock(struct host *h, int64_t by_ns)
+{
+	h->skew_ns += by_ns;
+	if (h->loop)
+		sim_loop_set_host(h->loop, h->number, h->skew_ns);
 }
 
 static void pause_in_turn(void *arg)
@@ -226,8 +274,8 @@ static void resume_in_turn(void *arg)
 
 void host_pause(struct host *h, bool paused)
 {
-	if (h->loop && engine_paused(h->engine) != paused)
-		sim_turn(h->loop, paused ? pause_in_turn : resume_in_turn, h);
+	if (h->loop && h->engine && engine_paused(h->engine) != paused)
+		host_turn(h, paused ? pause_in_turn : resume_in_turn);
 }
 
 /* --- ending --- */
@@ -245,7 +293,8 @@ static void stop_in_turn(void *arg)
 	struct host *h = arg;
 
 	sim_workers_settle(h->loop);
-	engine_free(h->engine);
+	if (h->engine)
+		engine_free(h->engine);
 	peers_free(h->peers);
 	workers_free(h->workers);
 	loop_free(h->loop);
@@ -263,61 +312,16 @@ void host_stop(struct host *h)
 	forget(h);
 }
 
-static void copy_file(int from, int to, const char *path)
-{
-	size_t n;
-	char *bytes = fs_read_file(from, path, HOME_FILE_MAX, &n);
-	int fd;
-
-	if (!bytes)
-		return;
-	fd = openat(to, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, bytes, n) != (ssize_t)n)
-		give_up("copy of a home");
-	close(fd);
-	free(bytes);
-}
-
-/* SQLite's shared memory is left behind: it is made anew from the log. */
-static void move_home(struct host *h)
-{
-	static const char *const of_group[] = { "settings", "roster.bin", "index.db", "index.db-wal" };
-	char *fresh = mem_strdup(h->home), *dot = strrchr(fresh, '.');
-	char *dir = mem_printf("groups/%s", group_hex);
-	int from, to;
-
-	*dot = '\0';
-	dot = fresh;
-	fresh = mem_printf("%s.%d", fresh, h->life);
-	free(dot);
-	if (mkdir(fresh, 0700))
-		give_up(fresh);
-	from = open_dir(h->home);
-	to = open_dir(fresh);
-	copy_file(from, to, "key.pem");
-	if (fs_mkdirs(to, dir, 0700))
-		give_up(dir);
-	for (size_t i = 0; i < sizeof(of_group) / sizeof(of_group[0]); i++) {
-		char *path = mem_printf("%s/%s", dir, of_group[i]);
-
-		copy_file(from, to, path);
-		free(path);
-	}
-	close(from);
-	close(to);
-	free(dir);
-	free(h->home);
-	h->home = fresh;
-}
-
 void host_crash(struct host *h, bool silent)
 {
 	if (!h->loop)
 		return;
 	sim_trace("host %d crashes%s", h->number, silent ? ", nobody hears of it" : "");
+	tally_add(silent ? TALLY_SILENT_CRASH : TALLY_LOUD_CRASH);
+	tally_count(TALLY_CRASH_JOBS_OUT, workers_pending(h->workers) > 0);
 	sim_loop_kill(h->loop);
 	sim_wire_crash(h->number, silent);
-	move_home(h);
+	home_move(h);
 	forget(h);
 }
 
@@ -338,12 +342,16 @@ static void step(enum install_step what, const char *path)
 	if (what == STEP_PLACED)
 		sim_watch_change(number, SIM_WRITTEN, path);
 	if (comes(&h->die_steps)) {
+		tally_add((enum tally)(TALLY_CRASH_WRITTEN + (int)what));
 		sim_trace("host %d dies at step %d of %s", number, (int)what, path);
 		sim_die_here();
 	}
 	if (comes(&h->deed_steps)) {
 		sim_trace("host %d at step %d of %s:", number, (int)what, path);
+		tally_add((enum tally)(TALLY_RACE_WRITTEN + (int)what));
+		fault_shield(1);
 		on_step(h, path);
+		fault_shield(-1);
 	}
 }
 

@@ -8,9 +8,15 @@
 
 #include "agent/engine.h"
 
+enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };
+
 struct host {
 	int number;
+	enum host_place place; /* in the group; OUTSIDE: never was in it */
+	struct agent_id id;
 	char *home, *share; /* absolute */
+	char *saved;        /* an older copy of home; NULL: none */
+	bool emptied;       /* leaving: the folder is to be emptied too */
 	int life;           /* counts the starts */
 	int64_t skew_ns;
 	struct loop *loop; /* NULL: not running */
@@ -29,14 +35,39 @@ struct host {
 extern struct host hosts_all[];
 extern int hosts_n;
 
-/* n hosts below the folder `base`, all members of one group; none is running. */
-void hosts_make(const char *base, int n, uint64_t *stream);
+/* n hosts below the folder `base`, the first `members` of them in one group; none is running. */
+void hosts_make(const char *base, int n, int members, uint64_t *stream);
 void host_start(struct host *h);
 void host_stop(struct host *h);
 void host_pause(struct host *h, bool paused);
 void host_crash(struct host *h, bool silent);
 bool host_runs(const struct host *h);
 void host_status(struct host *h, struct engine_status *s);
+/* Its wall clock jumps. */
+void host_clock(struct host *h, int64_t by_ns);
+/* Calls fn(h) in a turn of its loop, when it runs and has an engine. */
+void host_turn(struct host *h, loop_fn *fn);
+int hosts_members(void);
+
+/* --- membership.c --- */
+/* One that is outside, or left, comes (again) by an invite of host 0. False: not possible now. */
+bool host_join(struct host *h);
+/* Ends its process too. empties: the user removes the folder's files afterwards. */
+bool host_leave(struct host *h, bool empties);
+/* Host 0 removes it. */
+bool host_remove(struct host *h);
+
+/* --- home.c: of hosts that do not run --- */
+enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };
+/* What crashed goes on in a copy of its home as it is now: SQLite still has the old one open. */
+void home_move(struct host *h);
+/* Takes a copy for later; of one that runs too. */
+void home_save(struct host *h);
+/* False: there is nothing to do it to. */
+bool home_harm(struct host *h, enum home_harm what, uint64_t luck);
+/* "groups/<hex>" below a home. Fresh. */
+char *home_group_dir(void);
+
 /* Tells it where the others are. */
 void host_discover(struct host *h);
 /* What to do at an armed step. */

@@ -3,7 +3,9 @@
  *
  * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
  * sim --list FILE                                the seeds in a file, each twice: it has to do the same
- * sim --seed N [--keep I,J,...] [-v]             one of them, of its deeds only these; -v: everything that happens */
+ * sim --seed N [--era E] [--keep I,J,...] [-v]   one of them, of its deeds only these; -v: everything that happens
+ *
+ * -v with --seeds: how often each thing happened. --lacks-nothing: fails when one never did. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -20,28 +22,32 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/sim/host.h"
+#include "tests/sim/judge.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
 
 #include <fcntl.h>
 
 enum {
-	SCAN_S = 50,     /* virtual: a slow scan of everybody, which finds what no hint told of */
-	QUIET_S = 900,   /* virtual: by then all must be alike */
-	SILENT_S = 100,  /* virtual: two slow scans of everybody */
+	LOOK_S = 2,      /* virtual: between two looks of the judge */
 	RUN_MAX_S = 120, /* real: a run that takes longer hangs */
 };
 
 /* What the runs tell the parent. */
 struct report {
+	uint64_t tally[TALLY_KINDS], did[DEED_KINDS];
+	struct judge_peaks peaks;
 	uint64_t runs, failed, deeds, events, frames, starts, conflicts;
 	uint64_t digest;
-	char why[512];
+	char why[4096];
 };
 
 static struct report *report;
-static bool verbose;
+static bool verbose; /* the table at the end */
+static bool tracing; /* everything */
+static int era = SCRIPT_ERA;
 static const char *keep; /* numbers of deeds; NULL: all */
 static const char *base_dir;
 
@@ -55,93 +61,6 @@ static bool fails(char *why)
 }
 
 /* --- one run --- */
-
-static bool all_in_sync(void)
-{
-	for (int i = 0; i < hosts_n; i++) {
-		struct engine_status s;
-
-		if (!host_runs(&hosts_all[i]))
-			return false;
-		host_status(&hosts_all[i], &s);
-		if (!s.in_sync || s.peers == 0 || sim_watch_pending(i) > 0)
-			return false;
-	}
-	return true;
-}
-
-static char *differ(void)
-{
-	char *why = NULL;
-
-	for (int i = 1; i < hosts_n && !why; i++)
-		why = oracle_differ(&hosts_all[0], &hosts_all[i]);
-	return why;
-}
-
-static char *not_in_sync(void)
-{
-	for (int i = 0; i < hosts_n; i++) {
-		struct engine_status s;
-
-		if (!host_runs(&hosts_all[i]))
-			return mem_printf("host %d does not run", i);
-		host_status(&hosts_all[i], &s);
-		if (!s.in_sync)
-			return mem_printf("P3: host %d waits for ever: %s", i,
-			                  s.error       ? s.error
-			                  : s.waits_for ? s.waits_for
-			                                : "nothing");
-		if (s.peers == 0)
-			return mem_printf("P7: host %d finds nobody", i);
-	}
-	return NULL;
-}
-
-static bool torn(void)
-{
-	for (int i = 0; i < hosts_n; i++)
-		if (fails(oracle_torn(&hosts_all[i])))
-			return true;
-	return false;
-}
-
-static bool converges(void)
-{
-	char *why = NULL;
-
-	sim_run(SCAN_S * SIM_S);
-	for (int s = 0; s < QUIET_S; s += 5) {
-		uint64_t talk = sim_wire_talk();
-
-		sim_run(5 * SIM_S);
-		if (torn())
-			return false;
-		free(why);
-		why = differ();
-		if (!why && all_in_sync() && sim_wire_talk() == talk)
-			return true;
-	}
-	if (!why)
-		why = not_in_sync();
-	return !fails(why ? why : mem_strdup("P3: the wire is never silent"));
-}
-
-static bool stays_silent(void)
-{
-	uint64_t talk = sim_wire_talk();
-	char *why;
-
-	sim_run(SILENT_S * SIM_S);
-	for (int i = 0; i < 20 && !all_in_sync(); i++) /* somebody may just be scanning */
-		sim_run(SIM_S / 4);
-	why = not_in_sync();
-	if (!why)
-		why = differ();
-	if (!why && sim_wire_talk() != talk)
-		why = mem_printf("P3: %" PRIu64 " frames were sent although nothing changed", sim_wire_talk() - talk);
-	return !fails(why);
-}
 
 static void outside_is_untouched(const char *base)
 {
@@ -187,16 +106,19 @@ static void print_states(void)
 	}
 }
 
-static bool play(struct script *s)
+static void play(struct script *s)
 {
-	script_schedule(s);
-	for (int64_t at = 0; at < s->length_ns; at += 10 * SIM_S) {
-		sim_run(10 * SIM_S);
-		if (torn())
-			return false;
+	char *why = NULL;
+
+	fate_schedule(s);
+	for (int64_t at = 0; at < s->length_ns && !why; at += LOOK_S * SIM_S) {
+		sim_run(LOOK_S * SIM_S);
+		why = judge_meanwhile(s);
 	}
-	script_end_trouble(s);
-	return converges() && stays_silent() && !fails(oracle_lost());
+	fate_ends();
+	if (!why)
+		why = judge_end(s);
+	fails(why);
 }
 
 static void run_seed(struct script *s, uint64_t seed, const char *base)
@@ -205,14 +127,14 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 
 	umask(022);
 	sim_begin(seed);
-	sim_trace_show(verbose);
-	log_set_level(verbose ? LOG_DEBUG : LOG_ERROR);
-	if (!verbose)
+	sim_trace_show(tracing);
+	log_set_level(tracing ? LOG_DEBUG : LOG_ERROR);
+	if (!tracing)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
-	hosts_make(base, s->nhosts, &stream);
-	if (play(s))
-		outside_is_untouched(base);
+	hosts_make(base, s->nhosts, s->members, &stream);
+	play(s);
+	outside_is_untouched(base);
 	print_states();
 	for (size_t i = 0; i < s->n; i++)
 		report->deeds += !s->deeds[i].dropped;
@@ -237,11 +159,12 @@ static bool run_apart(struct script *s, uint64_t seed)
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		if (!verbose) {
+		if (!tracing) {
 			fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 			(void)dup2(fd, STDERR_FILENO);
 		}
 		alarm(RUN_MAX_S);
+		judge_peaks_into(&report->peaks);
 		run_seed(s, seed, base);
 		_exit(0);
 	}
@@ -290,7 +213,7 @@ static void print_replay(const struct script *s, uint64_t seed)
 {
 	const char *comma = "";
 
-	fprintf(stderr, "  sim -v --seed %" PRIu64 " --keep ", seed);
+	fprintf(stderr, "  sim -v --seed %" PRIu64 " --era %d --keep ", seed, s->era);
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->deeds[i].dropped)
 			continue;
@@ -320,9 +243,9 @@ static void keep_only(struct script *s, const char *text)
 static void run_one(uint64_t seed, bool shrinks)
 {
 	struct script s;
-	bool shown = verbose;
+	bool shown = tracing;
 
-	script_make(&s, seed);
+	script_make(&s, seed, era);
 	if (keep)
 		keep_only(&s, keep);
 	report->runs++;
@@ -330,9 +253,9 @@ static void run_one(uint64_t seed, bool shrinks)
 		report->failed++;
 		fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, report->why);
 		if (shrinks) {
-			verbose = false;
+			tracing = false;
 			shrink(&s, seed);
-			verbose = shown;
+			tracing = shown;
 			fprintf(stderr, "seed %" PRIu64 ", shortened: %s\n", seed, report->why);
 			script_print(&s);
 			print_replay(&s, seed);
@@ -341,10 +264,11 @@ static void run_one(uint64_t seed, bool shrinks)
 	free(s.deeds);
 }
 
-static void run_twice(uint64_t seed, bool shrinks)
+static void run_twice(uint64_t seed, int of_era, bool shrinks)
 {
 	uint64_t digest;
 
+	era = of_era;
 	run_one(seed, shrinks);
 	digest = report->digest;
 	run_one(seed, false);
@@ -355,7 +279,7 @@ static void run_twice(uint64_t seed, bool shrinks)
 	        report->digest);
 }
 
-/* One seed a line; what follows it on the line is for people. */
+/* One seed a line, with its era (SEED@ERA); what follows it on the line is for people. */
 static int run_list(const char *path, bool shrinks)
 {
 	FILE *f = fopen(path, "re");
@@ -365,9 +289,14 @@ static int run_list(const char *path, bool shrinks)
 		perror(path);
 		return -1;
 	}
-	while (fgets(line, sizeof(line), f))
-		if (line[0] != '#' && line[0] != '\n')
-			run_twice(strtoull(line, NULL, 0), shrinks);
+	while (fgets(line, sizeof(line), f)) {
+		char *end;
+		uint64_t seed = strtoull(line, &end, 0);
+
+		if (end != line)
+			run_twice(seed, *end == '@' ? atoi(end + 1) : SCRIPT_ERA, shrinks);
+	}
+	era = SCRIPT_ERA;
 	(void)fclose(f);
 	return 0;
 }
@@ -378,19 +307,42 @@ static void summary(void)
 	       " frames, %" PRIu64 " events, %" PRIu64 " conflict copies\n",
 	       report->runs, report->failed, report->deeds, report->starts, report->frames, report->events,
 	       report->conflicts);
+	if (!verbose || tracing)
+		return;
+	for (int i = 0; i < DEED_KINDS; i++)
+		if (report->did[i] > 0)
+			printf("  %10" PRIu64 " deeds: %s\n", report->did[i], deed_name((enum deed_kind)i));
+	tally_print(report->tally);
+	printf("  at most: %zu bytes of control and %zu of bulk on one way, %d descriptors of a host\n",
+	       report->peaks.control, report->peaks.bulk, report->peaks.descriptors);
+}
+
+/* What is not exercised proves nothing. */
+static bool lacks(void)
+{
+	bool lacking = tally_lacks(report->tally);
+
+	for (int i = 0; i < DEED_PARTITION; i++) {
+		if (report->did[i] > 0)
+			continue;
+		fprintf(stderr, "sim: never happened: a user %s\n", deed_name((enum deed_kind)i));
+		lacking = true;
+	}
+	return lacking;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },  { "seeds", required_argument, NULL, 'n' },
-		{ "first", required_argument, NULL, 'f' }, { "keep", required_argument, NULL, 'k' },
-		{ "first", required_argument, NULL, 'f' }, { "list", required_argument, NULL, 'l' },
-		{ "no-shrink", no_argument, NULL, 'q' },   { 0 }
+		{ "seed", required_argument, NULL, 's' },    { "seeds", required_argument, NULL, 'n' },
+		{ "first", required_argument, NULL, 'f' },   { "keep", required_argument, NULL, 'k' },
+		{ "first", required_argument, NULL, 'f' },   { "list", required_argument, NULL, 'l' },
+		{ "no-shrink", no_argument, NULL, 'q' },     { "era", required_argument, NULL, 'e' },
+		{ "lacks-nothing", no_argument, NULL, 'a' }, { 0 }
 	};
 	const char *list = NULL;
 	uint64_t first = 1, n = 0;
-	bool shrinks = true;
+	bool shrinks = true, complete = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
@@ -405,6 +357,10 @@ int main(int argc, char **argv)
 			keep = optarg;
 		} else if (c == 'l') {
 			list = optarg;
+		} else if (c == 'e') {
+			era = atoi(optarg);
+		} else if (c == 'a') {
+			complete = true;
 		} else if (c == 'q') {
 			shrinks = false;
 		} else if (c == 'v') {
@@ -413,11 +369,14 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	tracing = verbose && n == 1;
 	base_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	/* cppcheck-suppress invalidFunctionArg ; no file is meant */
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED)
 		return 1;
+	tally_into(report->tally);
+	deed_counts = report->did;
 	if (list && run_list(list, shrinks))
 		return 1;
 	for (uint64_t seed = first; seed < first + n; seed++)
@@ -425,5 +384,5 @@ int main(int argc, char **argv)
 	if (n == 1)
 		printf("digest %016" PRIx64 "\n", report->digest);
 	summary();
-	return report->failed ? 1 : 0;
+	return report->failed > 0 || (complete && lacks()) ? 1 : 0;
 }

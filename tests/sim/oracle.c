@@ -150,6 +150,33 @@ char *oracle_differ(const struct host *a, const struct host *b)
 	return why;
 }
 
+char *oracle_snapshot(const struct host *h)
+{
+	char *text = mem_strdup("");
+	struct tree t;
+
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++) {
+		const struct leaf *leaf = &t.leaves[i];
+		bool dir = leaf->st.kind == S_IFDIR;
+		uint8_t hash[32] = { 0 };
+		size_t n = 0;
+		uint8_t *bytes = tree_bytes(h->share, leaf->path, &n);
+		char *longer;
+
+		if (bytes)
+			sha256(hash, bytes, n);
+		longer =
+			mem_printf("%s%s %o %o %lld %02x%02x%02x%02x\n", text, leaf->path, leaf->st.kind, leaf->st.mode,
+		                   dir ? 0LL : (long long)leaf->st.mtime_ns, hash[0], hash[1], hash[2], hash[3]);
+		free(bytes);
+		free(text);
+		text = longer;
+	}
+	tree_free(&t);
+	return text;
+}
+
 size_t oracle_conflicts(const struct host *h)
 {
 	struct tree t;
@@ -164,7 +191,7 @@ size_t oracle_conflicts(const struct host *h)
 
 /* --- lost --- */
 
-static void find_below(const char *root)
+static void find_below(const char *root, bool for_good)
 {
 	struct tree t;
 
@@ -173,10 +200,26 @@ static void find_below(const char *root)
 		bool is_empty;
 		struct text *x = text_at(root, t.leaves[i].path, &is_empty);
 
-		if (x)
+		if (x && for_good)
+			x->superseded = true;
+		else if (x)
 			x->found = true;
 	}
 	tree_free(&t);
+}
+
+void oracle_gives_up_versions(const struct host *h)
+{
+	char *versions = mem_printf("%s/.lanyard/versions", h->share);
+
+	find_below(versions, true);
+	free(versions);
+}
+
+void oracle_keeps_versions(void)
+{
+	for (int i = 0; i < hosts_n; i++)
+		oracle_gives_up_versions(&hosts_all[i]);
 }
 
 char *oracle_lost(void)
@@ -186,8 +229,8 @@ char *oracle_lost(void)
 	for (int i = 0; i < hosts_n; i++) {
 		char *versions = mem_printf("%s/.lanyard/versions", hosts_all[i].share);
 
-		find_below(hosts_all[i].share);
-		find_below(versions);
+		find_below(hosts_all[i].share, false);
+		find_below(versions, false);
 		free(versions);
 	}
 	HASH_ITER(hh, texts, x, next)

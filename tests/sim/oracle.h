@@ -12,10 +12,17 @@ void oracle_wrote(const struct host *h, const char *path);
 /* A user is about to replace or delete what is at this path (files below a folder are told one by one). */
 void oracle_loses(const struct host *h, const char *path);
 
+/* From here on versions may be dropped, because days went by: what is in one now has been kept. */
+void oracle_keeps_versions(void);
+/* The user gives up what this host has kept. */
+void oracle_gives_up_versions(const struct host *h);
+
 /* Each returns NULL, or fresh text that says what is wrong. */
 char *oracle_torn(const struct host *h);
 char *oracle_differ(const struct host *a, const struct host *b);
 char *oracle_lost(void);
+/* The tree as text: a line for each path, with what it holds. Fresh. */
+char *oracle_snapshot(const struct host *h);
 size_t oracle_conflicts(const struct host *h); /* conflict copies in its tree */
 
 #endif

@@ -12,33 +12,52 @@ enum { DEEDS_MIN = 10, DEEDS_MAX = 70, BURST_PERCENT = 60 };
 
 static const struct {
 	const char *name;
-	unsigned weight;
+	unsigned first; /* weight in the first era */
+	unsigned now;
 } kinds[DEED_KINDS] = {
-	[DEED_WRITE] = { "writes", 22 },
-	[DEED_APPEND] = { "appends", 6 },
-	[DEED_TRUNCATE] = { "truncates", 3 },
-	[DEED_REPLACE] = { "replaces", 8 },
-	[DEED_DELETE] = { "deletes", 10 },
-	[DEED_MKDIR] = { "makes folder", 6 },
-	[DEED_RMDIR] = { "removes folder", 2 },
-	[DEED_RMTREE] = { "removes tree", 2 },
-	[DEED_MOVE] = { "moves", 9 },
-	[DEED_COPY] = { "copies", 3 },
-	[DEED_CHMOD] = { "chmods", 4 },
-	[DEED_TOUCH] = { "touches", 3 },
-	[DEED_SYMLINK] = { "links", 3 },
-	[DEED_EDITOR] = { "edits", 5 },
-	[DEED_SWAP_KIND] = { "swaps kind", 2 },
-	[DEED_PARTITION] = { "is cut off from", 4 },
-	[DEED_HEAL] = { "reaches everybody again", 6 },
-	[DEED_CUT] = { "loses the connection to", 4 },
-	[DEED_CRASH] = { "crashes", 4 },
-	[DEED_CRASH_AT_STEP] = { "is to crash in an install", 4 },
-	[DEED_RACE_AT_STEP] = { "is to be raced in an install", 4 },
-	[DEED_STOP] = { "stops", 3 },
-	[DEED_START] = { "starts", 10 },
-	[DEED_OVERFLOW] = { "loses events", 1 },
-	[DEED_PAUSE] = { "pauses or resumes", 2 },
+	[DEED_WRITE] = { "writes", 22, 22 },
+	[DEED_APPEND] = { "appends", 6, 6 },
+	[DEED_TRUNCATE] = { "truncates", 3, 3 },
+	[DEED_REPLACE] = { "replaces", 8, 8 },
+	[DEED_DELETE] = { "deletes", 10, 10 },
+	[DEED_MKDIR] = { "makes folder", 6, 6 },
+	[DEED_RMDIR] = { "removes folder", 2, 2 },
+	[DEED_RMTREE] = { "removes tree", 2, 2 },
+	[DEED_MOVE] = { "moves", 9, 9 },
+	[DEED_COPY] = { "copies", 3, 3 },
+	[DEED_CHMOD] = { "chmods", 4, 4 },
+	[DEED_TOUCH] = { "touches", 3, 3 },
+	[DEED_SYMLINK] = { "links", 3, 3 },
+	[DEED_EDITOR] = { "edits", 5, 5 },
+	[DEED_SWAP_KIND] = { "swaps kind", 2, 2 },
+	[DEED_PARTITION] = { "is cut off from", 4, 4 },
+	[DEED_HEAL] = { "reaches everybody again", 6, 6 },
+	[DEED_CUT] = { "loses the connection to", 4, 4 },
+	[DEED_CRASH] = { "crashes", 4, 4 },
+	[DEED_CRASH_AT_STEP] = { "is to crash in an install", 4, 4 },
+	[DEED_RACE_AT_STEP] = { "is to be raced in an install", 4, 4 },
+	[DEED_STOP] = { "stops", 3, 3 },
+	[DEED_START] = { "starts", 10, 10 },
+	[DEED_OVERFLOW] = { "loses events", 1, 1 },
+	[DEED_PAUSE] = { "pauses or resumes", 2, 2 },
+	[DEED_PATCH] = { "patches", 0, 4 },
+	[DEED_SPARSE] = { "writes with holes", 0, 1 },
+	[DEED_LARGE] = { "writes much", 0, 1 },
+	[DEED_SAVE] = { "saves", 0, 5 },
+	[DEED_RESTORE] = { "restores", 0, 3 },
+	[DEED_RESOLVE] = { "resolves", 0, 3 },
+	[DEED_RESCAN] = { "is told to scan", 0, 1 },
+	[DEED_VERIFY] = { "is told to verify", 0, 1 },
+	[DEED_RELEASE] = { "is told to release", 0, 1 },
+	[DEED_FAULT] = { "has a call that fails", 0, 7 },
+	[DEED_FAULT_LASTS] = { "has calls that fail for a while", 0, 3 },
+	[DEED_HARM] = { "comes back with harm to its home", 0, 3 },
+	[DEED_SAVE_HOME] = { "is backed up", 0, 3 },
+	[DEED_ABSENCE] = { "is away for days", 0, 2 },
+	[DEED_CLOCK] = { "has its clock moved", 0, 2 },
+	[DEED_JOIN] = { "joins", 0, 4 },
+	[DEED_LEAVE] = { "leaves", 0, 1 },
+	[DEED_REMOVE] = { "is removed", 0, 1 },
 };
 
 const char *deed_name(enum deed_kind kind)
@@ -46,28 +65,36 @@ const char *deed_name(enum deed_kind kind)
 	return kinds[kind].name;
 }
 
-static enum deed_kind any_kind(uint64_t *stream)
+static unsigned weight(int kind, int era)
+{
+	return era == 1 ? kinds[kind].first : kinds[kind].now;
+}
+
+static enum deed_kind any_kind(uint64_t *stream, int era)
 {
 	unsigned sum = 0, at;
 
 	for (int i = 0; i < DEED_KINDS; i++)
-		sum += kinds[i].weight;
+		sum += weight(i, era);
 	at = (unsigned)sim_below(stream, sum);
 	for (int i = 0; i < DEED_KINDS; i++) {
-		if (at < kinds[i].weight)
+		if (at < weight(i, era))
 			return (enum deed_kind)i;
-		at -= kinds[i].weight;
+		at -= weight(i, era);
 	}
 	return DEED_WRITE;
 }
 
-void script_make(struct script *s, uint64_t seed)
+void script_make(struct script *s, uint64_t seed, int era)
 {
 	uint64_t stream = seed ^ 0x736372697074;
 	int64_t at = 0;
 
-	*s = (struct script){ .nhosts = 2 + (int)sim_below(&stream, 3), .line = sim_chance(&stream, 30) };
+	*s = (struct script){ .era = era, .nhosts = 2 + (int)sim_below(&stream, 3), .line = sim_chance(&stream, 30) };
 	s->loss = sim_chance(&stream, 30) ? 10 : 0;
+	s->members = s->nhosts;
+	if (era > 1 && sim_chance(&stream, 30))
+		s->nhosts++;
 	s->n = DEEDS_MIN + sim_below(&stream, DEEDS_MAX - DEEDS_MIN);
 	s->deeds = mem_calloc(s->n, sizeof(s->deeds[0]));
 	for (size_t i = 0; i < s->n; i++) {
@@ -75,17 +102,19 @@ void script_make(struct script *s, uint64_t seed)
 
 		at += (int64_t)sim_below(&stream, sim_chance(&stream, BURST_PERCENT) ? 60 : 4000) * SIM_MS;
 		d->at_ns = at;
-		d->kind = any_kind(&stream);
+		d->kind = any_kind(&stream, era);
 		d->host = (int)sim_below(&stream, (uint64_t)s->nhosts);
 		d->other = (d->host + 1 + (int)sim_below(&stream, (uint64_t)s->nhosts - 1)) % s->nhosts;
 		d->luck = sim_next(&stream);
 	}
 	s->length_ns = at + SIM_S;
+	s->aftermath = sim_next(&stream);
 }
 
 void script_print(const struct script *s)
 {
-	fprintf(stderr, "  %d hosts%s, %u %% of the hints get lost\n", s->nhosts, s->line ? " in a line" : "", s->loss);
+	fprintf(stderr, "  %d hosts%s, %d of them members, %u %% of the hints get lost\n", s->nhosts,
+	        s->line ? " in a line" : "", s->members, s->loss);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct deed *d = &s->deeds[i];
 
@@ -96,136 +125,4 @@ void script_print(const struct script *s)
 			fprintf(stderr, " %d", d->other);
 		fprintf(stderr, "\n");
 	}
-}
-
-/* --- fate --- */
-
-static const struct script *playing;
-
-static bool may_reach(int a, int b)
-{
-	return !playing->line || a - b == 1 || b - a == 1;
-}
-
-static void heal(int a)
-{
-	for (int b = 0; b < playing->nhosts; b++)
-		if (a != b)
-			sim_wire_reach(a, b, may_reach(a, b));
-}
-
-static void restart(void *arg)
-{
-	host_start(arg);
-}
-
-static void on_death(int host)
-{
-	uint64_t *luck = sim_luck();
-
-	host_crash(&hosts_all[host], sim_chance(luck, 30));
-	sim_at(NULL, (int64_t)sim_below(luck, 8000) * SIM_MS, restart, &hosts_all[host]);
-}
-
-static void race(struct host *h, const char *path)
-{
-	static const enum deed_kind dirty[] = { DEED_WRITE,  DEED_APPEND,  DEED_REPLACE, DEED_DELETE,
-		                                DEED_EDITOR, DEED_SYMLINK, DEED_CHMOD,   DEED_SWAP_KIND };
-	uint64_t luck = h->deed_luck;
-	enum deed_kind kind = dirty[sim_below(&luck, sizeof(dirty) / sizeof(dirty[0]))];
-
-	deed_do(h, kind, luck, path);
-}
-
-static void befall(const struct deed *d)
-{
-	struct host *h = &hosts_all[d->host];
-	uint64_t luck = d->luck;
-
-	switch (d->kind) {
-	case DEED_PARTITION:
-		sim_wire_reach(d->host, d->other, false);
-		break;
-	case DEED_HEAL:
-		heal(d->host);
-		break;
-	case DEED_CUT:
-		sim_wire_cut(d->host, d->other);
-		break;
-	case DEED_CRASH:
-		if (host_runs(h))
-			on_death(d->host);
-		break;
-	case DEED_CRASH_AT_STEP:
-		h->die_steps = 1 + (int)sim_below(&luck, 6);
-		break;
-	case DEED_RACE_AT_STEP:
-		h->deed_steps = 1 + (int)sim_below(&luck, 6);
-		h->deed_luck = sim_next(&luck);
-		break;
-	case DEED_STOP:
-		host_stop(h);
-		break;
-	case DEED_START:
-		host_start(h);
-		break;
-	case DEED_OVERFLOW:
-		sim_watch_overflow(d->host);
-		break;
-	case DEED_PAUSE:
-		host_pause(h, sim_chance(&luck, 50));
-		break;
-	default:
-		deed_do(h, d->kind, d->luck, NULL);
-		break;
-	}
-}
-
-static void come_true(void *arg)
-{
-	const struct deed *d = arg;
-
-	if (d->dropped)
-		return;
-	if (d->kind >= DEED_PARTITION)
-		sim_trace("host %d %s (%d)", d->host, deed_name(d->kind), d->other);
-	befall(d);
-}
-
-static void discover(void *arg)
-{
-	for (int i = 0; i < hosts_n; i++)
-		host_discover(&hosts_all[i]);
-	sim_at(NULL, 3 * SIM_S, discover, arg);
-}
-
-void script_schedule(struct script *s)
-{
-	playing = s;
-	sim_on_death(on_death);
-	hosts_on_step(race);
-	sim_watch_set_loss(s->loss);
-	for (int i = 0; i < s->nhosts; i++) {
-		heal(i);
-		sim_at(NULL, 0, restart, &hosts_all[i]);
-	}
-	sim_at(NULL, SIM_S, discover, NULL);
-	for (size_t i = 0; i < s->n; i++)
-		sim_at(NULL, s->deeds[i].at_ns, come_true, &s->deeds[i]);
-}
-
-static void come_to_rest(void *arg)
-{
-	struct host *h = arg;
-
-	heal(h->number);
-	h->die_steps = h->deed_steps = 0;
-	host_start(h);
-	host_pause(h, false);
-}
-
-void script_end_trouble(const struct script *s)
-{
-	for (int i = 0; i < s->nhosts; i++)
-		sim_at(NULL, 0, come_to_rest, &hosts_all[i]);
 }

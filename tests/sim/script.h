@@ -24,7 +24,13 @@ enum deed_kind {
 	DEED_SYMLINK,
 	DEED_EDITOR,
 	DEED_SWAP_KIND,
-	/* of fate: script.c */
+	DEED_PATCH,
+	DEED_SPARSE,
+	DEED_LARGE,
+	DEED_SAVE,
+	DEED_RESTORE,
+	DEED_RESOLVE,
+	/* of fate: fate.c */
 	DEED_PARTITION,
 	DEED_HEAL,
 	DEED_CUT,
@@ -35,6 +41,18 @@ enum deed_kind {
 	DEED_START,
 	DEED_OVERFLOW,
 	DEED_PAUSE,
+	DEED_RESCAN,
+	DEED_VERIFY,
+	DEED_RELEASE,
+	DEED_FAULT,
+	DEED_FAULT_LASTS,
+	DEED_HARM,
+	DEED_SAVE_HOME,
+	DEED_ABSENCE,
+	DEED_CLOCK,
+	DEED_JOIN,
+	DEED_LEAVE,
+	DEED_REMOVE,
 	DEED_KINDS
 };
 
@@ -49,22 +67,30 @@ struct deed {
 struct script {
 	struct deed *deeds;
 	size_t n;
-	int nhosts;
-	bool line; /* each host reaches only its neighbours */
+	int era;     /* which list of kinds made it: seeds that found something go on meaning what they meant */
+	int nhosts;  /* of these ... */
+	int members; /* ... are members from the beginning */
+	bool line;   /* each host reaches only its neighbours */
 	unsigned loss;
 	int64_t length_ns;
+	uint64_t aftermath; /* chance of what is done when it is over */
 };
 
 const char *deed_name(enum deed_kind kind);
-void script_make(struct script *s, uint64_t seed);
+enum { SCRIPT_ERA = 2 }; /* the present one */
+void script_make(struct script *s, uint64_t seed, int era);
 void script_print(const struct script *s);
+
+/* --- fate.c --- */
 /* All deeds become events. */
-void script_schedule(struct script *s);
+void fate_schedule(struct script *s);
 /* The end of all trouble: everybody runs, and reaches whom he may. */
-void script_end_trouble(const struct script *s);
+void fate_ends(void);
 
 /* deed.c: a user's deed in the share of a host, whether its agent runs or not. path: the one to do it to, NULL: any. */
 struct host;
 void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *path);
+/* How often each kind was done to something. */
+extern uint64_t *deed_counts;
 
 #endif

@@ -31,6 +31,7 @@ struct sim_event {
 
 static struct {
 	int64_t now;
+	int64_t slept; /* of the wall clocks only */
 	uint64_t serial, done;
 	struct sim_event **heap;
 	size_t n, max;
@@ -264,9 +265,19 @@ int sim_running_host(void)
 	return sim.running != NULL ? sim.running->host : -1;
 }
 
+struct loop *sim_running_loop(void)
+{
+	return sim.running;
+}
+
 int64_t sim_now(void)
 {
 	return sim.now;
+}
+
+void sim_days_pass(int64_t ns)
+{
+	sim.slept += ns;
 }
 
 uint64_t sim_events(void)
@@ -283,6 +294,17 @@ void sim_begin(uint64_t seed)
 
 /* --- the trace --- */
 
+/* The folder of the run has another name each time. */
+static void hide_base(char *text)
+{
+	static const char base[] = "/lanyard-sim-";
+
+	for (char *p = strstr(text, base); p != NULL; p = strstr(p, base)) {
+		p += sizeof(base) - 1;
+		memset(p, 'X', strnlen(p, 6));
+	}
+}
+
 void sim_trace(const char *fmt, ...)
 {
 	char text[512];
@@ -293,6 +315,7 @@ void sim_trace(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
+	hide_base(text);
 	for (const char *p = text; *p != '\0'; p++)
 		sim.digest = (sim.digest ^ (uint8_t)*p) * 0x100000001b3;
 	if (sim.show)
@@ -313,7 +336,7 @@ uint64_t sim_trace_digest(void)
 
 int64_t clock_wall_ns(void)
 {
-	return WALL_START + sim.now + (sim.running != NULL ? sim.running->skew_ns : 0);
+	return WALL_START + sim.now + sim.slept + (sim.running != NULL ? sim.running->skew_ns : 0);
 }
 
 int64_t clock_wall_s(void)

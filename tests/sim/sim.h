@@ -25,6 +25,8 @@ bool sim_chance(uint64_t *stream, unsigned percent);
 
 void sim_begin(uint64_t seed);
 int64_t sim_now(void); /* virtual nanoseconds since the beginning */
+/* All wall clocks go on by so much, as when every machine was asleep. */
+void sim_days_pass(int64_t ns);
 /* Chance of the network, the workers and the hints. */
 uint64_t *sim_luck(void);
 
@@ -63,8 +65,16 @@ bool sim_wire_reachable(int a, int b);
 void sim_wire_cut(int a, int b); /* ends the connections between them, some of what was under way still arrives */
 /* The host's process is gone: its connections end. silent: nobody tells the others. */
 void sim_wire_crash(int host, bool silent);
-/* Frames delivered so far, but for pings and their answers. */
+/* Frames delivered so far, but for pings, their answers, and what was said by or to the muted. */
 uint64_t sim_wire_talk(void);
+void sim_wire_mute(int host, bool mute); /* it is no member: it may try for ever to be heard */
+/* BLOCK frames that arrived at each host. */
+extern uint64_t sim_wire_blocks[SIM_HOSTS];
+/* The most bytes that ever waited in one end's lanes. */
+struct sim_wire_peaks {
+	size_t control, bulk;
+};
+struct sim_wire_peaks sim_wire_peaks(void);
 
 /* --- hints --- */
 enum sim_change { SIM_CREATED, SIM_WRITTEN, SIM_GONE, SIM_ATTRIB, SIM_MKDIR };
@@ -73,6 +83,7 @@ void sim_watch_change(int host, enum sim_change what, const char *path);
 void sim_watch_moved(int host, const char *from, const char *to, bool is_dir);
 void sim_watch_overflow(int host);
 void sim_watch_blind(int host, bool blind); /* from its next start on */
+bool sim_watch_sees(int host);
 /* In percent: how many hints get lost. */
 void sim_watch_set_loss(unsigned percent);
 /* Hints still on their way. */

@@ -22,6 +22,7 @@ struct loop {
 
 /* Hooks, then what waits for the stack to be empty. */
 void sim_loop_end_turn(struct loop *loop);
-int64_t sim_host_skew(void);
+/* Whose code runs; NULL: nobody's. */
+struct loop *sim_running_loop(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "tests/sim/sim_internal.h"
+#include "tests/sim/tally.h"
 
 enum { QUICK_MAX_MS = 15, LATE_PERCENT = 5, LATE_MAX_MS = 3000, TWICE_PERCENT = 5 };
 
@@ -45,6 +46,11 @@ void sim_watch_set_loss(unsigned percent)
 	loss = percent;
 }
 
+bool sim_watch_sees(int host)
+{
+	return watches[host] != NULL && !sim_loop_dead(watches[host]->loop);
+}
+
 int sim_watch_pending(int host)
 {
 	return watches[host] != NULL ? watches[host]->pending : 0;
@@ -55,6 +61,7 @@ int watch_open(void)
 	int host = sim_running_host();
 
 	if (host >= 0 && blind[host]) {
+		tally_add(TALLY_BLIND);
 		errno = EMFILE;
 		return -1;
 	}
@@ -156,12 +163,19 @@ static void send(int host, const struct hint *what)
 	uint64_t *luck = sim_luck();
 	int copies = sim_chance(luck, TWICE_PERCENT) ? 2 : 1;
 
-	if (sim_chance(luck, loss) || w == NULL || sim_loop_dead(w->loop))
+	if (sim_chance(luck, loss)) {
+		tally_add(TALLY_HINT_LOST);
 		return;
+	}
+	if (w == NULL || sim_loop_dead(w->loop))
+		return;
+	tally_count(TALLY_HINT_TWICE, copies == 2);
 	while (copies-- > 0) {
 		struct hint *h = mem_dup(what, sizeof(*what));
-		uint64_t ms = sim_below(luck, sim_chance(luck, LATE_PERCENT) ? LATE_MAX_MS : QUICK_MAX_MS);
+		bool late = sim_chance(luck, LATE_PERCENT);
+		uint64_t ms = sim_below(luck, late ? LATE_MAX_MS : QUICK_MAX_MS);
 
+		tally_count(TALLY_HINT_LATE, late);
 		h->watch = w;
 		h->path = mem_strdup(what->path);
 		h->to = mem_strdup(what->to);
@@ -217,6 +231,7 @@ void sim_watch_moved(int host, const char *from, const char *to, bool is_dir)
 
 	/* Sometimes the two halves do not find each other. */
 	if (sim_chance(sim_luck(), 20)) {
+		tally_add(TALLY_HINT_HALVES);
 		send_path(host, from, SETTLE_NOW);
 		if (is_dir)
 			send_tree(host, to);
@@ -233,5 +248,7 @@ void sim_watch_moved(int host, const char *from, const char *to, bool is_dir)
 
 void sim_watch_overflow(int host)
 {
+	if (watches[host] != NULL)
+		tally_add(TALLY_OVERFLOW);
 	send(host, &(struct hint){ .kind = HINT_LOST });
 }

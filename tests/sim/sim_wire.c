@@ -12,6 +12,7 @@
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
 #include "tests/sim/sim_internal.h"
+#include "tests/sim/tally.h"
 
 enum {
 	PORT = 7000,
@@ -26,6 +27,7 @@ enum {
 
 struct packet {
 	struct packet *prev, *next;
+	uint64_t serial; /* of all that were ever sent */
 	uint8_t type;
 	uint8_t *payload; /* NULL: taken */
 	size_t n;
@@ -62,11 +64,20 @@ struct attempt {
 	struct sim_event *due;
 };
 
+uint64_t sim_wire_blocks[SIM_HOSTS];
 static struct tls *hosts[SIM_HOSTS];
+static bool muted[SIM_HOSTS];
 static bool walled[SIM_HOSTS][SIM_HOSTS];
 static struct end **ends; /* all that ever were */
 static size_t nends;
-static uint64_t talk;
+static uint64_t talk, sent;
+static uint64_t latest[SIM_HOSTS]; /* the greatest serial that arrived there */
+static struct sim_wire_peaks peaks;
+
+struct sim_wire_peaks sim_wire_peaks(void)
+{
+	return peaks;
+}
 
 void sim_wire_reach(int a, int b, bool reachable)
 {
@@ -76,6 +87,11 @@ void sim_wire_reach(int a, int b, bool reachable)
 bool sim_wire_reachable(int a, int b)
 {
 	return !walled[a][b];
+}
+
+void sim_wire_mute(int host, bool mute)
+{
+	muted[host] = mute;
 }
 
 uint64_t sim_wire_talk(void)
@@ -121,8 +137,14 @@ static void deliver(struct end *to, struct packet *p)
 		go_down(to, "it sent a long frame before it had proved to be a member");
 		return;
 	}
-	if (p->type != FRAME_PING && p->type != FRAME_PONG)
+	if (p->type != FRAME_PING && p->type != FRAME_PONG && !muted[to->host] && !muted[to->other->host])
 		talk++;
+	if (p->serial < latest[to->host])
+		tally_add(TALLY_OVERTAKEN);
+	else
+		latest[to->host] = p->serial;
+	if (p->type == FRAME_BLOCK)
+		sim_wire_blocks[to->host]++;
 	sim_trace("%d > %d frame %u, %zu bytes", to->other->host, to->host, p->type, p->n);
 	to->arriving = p;
 	to->link.events->frame(to->link.arg, p->type, p->payload, p->n);
@@ -166,6 +188,8 @@ static void pump(void *arg)
 	struct packet *p = from->out[lane];
 
 	from->pump = NULL;
+	if (walled[from->host][to->host])
+		tally_add(TALLY_PARTITIONED);
 	if (walled[from->host][to->host] || (!to->listening && !to->closed)) {
 		pump_later(from, STALL_MS * SIM_MS);
 		return;
@@ -195,6 +219,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		return -1;
 	}
 	p = MEM_NEW(struct packet);
+	p->serial = ++sent;
 	p->type = type;
 	p->n = n;
 	p->payload = mem_calloc(n + 1, 1);
@@ -211,6 +236,10 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		link->queued_bulk += total;
 	if (link->queued_bulk > LINK_BULK_LOW)
 		e->bulk_high = true;
+	if (link->queued_control > peaks.control)
+		peaks.control = link->queued_control;
+	if (link->queued_bulk > peaks.bulk)
+		peaks.bulk = link->queued_bulk;
 	pump_later(e, latency() + (int64_t)n * NS_PER_BYTE);
 	return 0;
 }
@@ -244,6 +273,7 @@ static void cut_off(struct end *e, size_t keep)
 				continue;
 			DL_DELETE(e->out[lane], p);
 			packet_free(p);
+			tally_add(TALLY_MID_FRAME);
 		}
 	}
 	e->out_ended = true;

@@ -2,11 +2,13 @@
  * Jobs of one lane start in their order; they come back in any. */
 #include "base/workers.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "base/mem.h"
 #include "tests/sim/sim_internal.h"
+#include "tests/sim/tally.h"
 
 enum { WORK_MAX_US = 3000, BACK_MAX_US = 3000, SLOW_PERCENT = 5, SLOW_MAX_MS = 300 };
 
@@ -45,6 +47,8 @@ static void back(void *arg)
 	workers_done_fn *done = t->done;
 	void *job = t->job;
 
+	if (t != w->tasks)
+		tally_add(TALLY_JOB_OVERTAKES);
 	DL_DELETE(w->tasks, t);
 	w->pending--;
 	free(t);
@@ -55,8 +59,10 @@ static int64_t delay(int max_us)
 {
 	uint64_t *luck = sim_luck();
 
-	if (sim_chance(luck, SLOW_PERCENT))
+	if (sim_chance(luck, SLOW_PERCENT)) {
+		tally_add(TALLY_JOB_SLOW);
 		return (int64_t)sim_below(luck, SLOW_MAX_MS) * SIM_MS;
+	}
 	return (int64_t)sim_below(luck, (uint64_t)max_us) * SIM_US;
 }
 
@@ -99,6 +105,16 @@ void sim_workers_settle(struct loop *loop)
 		sim_cancel(t->due);
 		work(t);
 	}
+}
+
+/* In the place of libc's: what is waited for is done here and now. A wait may end without cause, so all who wait look again. */
+int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	(void)cond;
+	pthread_mutex_unlock(mutex);
+	if (sim_running_loop() != NULL)
+		sim_workers_settle(sim_running_loop());
+	return pthread_mutex_lock(mutex);
 }
 
 int workers_pending(const struct workers *w)

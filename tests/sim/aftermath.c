@@ -1,0 +1,299 @@
+/* What is done to members that are in sync, when nothing else is under way, so that it can be said exactly what has to come
+ * of it. See judge.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "sync/fetch/part_map.h"
+#include "tests/sim/host.h"
+#include "tests/sim/judge.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/tree.h"
+
+enum {
+	HARM_PERCENT = 30,
+	EMPTY_PERCENT = 8,
+	RESUME_PERCENT = 12,
+	STOP_PERCENT = 10,
+	FILES = 60,           /* enough for a burst of deletions to be held, ... */
+	HELD_MIN = 30,        /* ... although the first may have gone before it was one */
+	HELD_S = 40,          /* virtual: by then it is held, and known to be */
+	LARGE = 4 << 20,      /* bytes */
+	BLOCKS_MIN = 3,       /* arrived before an interruption */
+	TRIES = 4000,         /* looks at it, ... */
+	TRY_MS = 5,           /* ... that far apart */
+	DESCRIPTORS_MAX = 64, /* P6: of a host at rest */
+};
+
+static struct host *any_member(uint64_t *luck, const struct host *but)
+{
+	for (;;) {
+		struct host *h = &hosts_all[sim_below(luck, (uint64_t)hosts_n)];
+
+		if (h->place == HOST_MEMBER && h != but)
+			return h;
+	}
+}
+
+/* --- an index is lost, old or damaged: nothing comes of it --- */
+
+static char *harm(uint64_t *luck)
+{
+	struct host *h = any_member(luck, NULL);
+	enum home_harm what = (enum home_harm)sim_below(luck, HOME_HARMS);
+	char *why = NULL;
+	char *before = oracle_snapshot(h), *after;
+
+	host_stop(h);
+	if (home_harm(h, what, sim_next(luck)))
+		tally_add(TALLY_AFTERMATH);
+	host_start(h);
+	host_pause(h, false); /* as an older home may have been */
+	why = judge_converges();
+	after = oracle_snapshot(h);
+	if (!why && strcmp(before, after) != 0)
+		why = mem_printf("P2: the trees were alike, then the home of host %d came to harm (%d), and they are "
+		                 "others:\n%s---\n%s",
+		                 h->number, (int)what, before, after);
+	free(before);
+	free(after);
+	return why;
+}
+
+/* --- everything is deleted at once: it is held --- */
+
+static void write_file(const struct host *h, const char *path, size_t n, uint64_t *luck)
+{
+	char *full = mem_printf("%s/%s", h->share, path);
+	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	uint8_t *bytes = mem_calloc(n, 1);
+
+	for (size_t i = 0; i + 8 <= n; i += 8) {
+		uint64_t v = sim_next(luck);
+
+		memcpy(bytes + i, &v, 8);
+	}
+	if (fd < 0 || fs_pwrite_all(fd, bytes, n, 0))
+		abort();
+	close(fd);
+	free(bytes);
+	free(full);
+	oracle_wrote(h, path);
+	sim_watch_change(h->number, SIM_WRITTEN, path);
+}
+
+static void make_folder(const struct host *h, const char *path)
+{
+	char *full = mem_printf("%s/%s", h->share, path);
+
+	if (mkdir(full, 0755))
+		abort();
+	free(full);
+	sim_watch_change(h->number, SIM_MKDIR, path);
+}
+
+static void delete_all(const struct host *h)
+{
+	struct tree t;
+	int fd = open(h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++)
+		oracle_loses(h, t.leaves[i].path);
+	for (size_t i = t.n; i > 0; i--) {
+		if (fs_remove_tree(fd, t.leaves[i - 1].path))
+			abort();
+		sim_watch_change(h->number, SIM_GONE, t.leaves[i - 1].path);
+	}
+	tree_free(&t);
+	close(fd);
+}
+
+static size_t files_below(const struct host *h, const char *folder)
+{
+	char *full = mem_printf("%s/%s", h->share, folder);
+	struct tree t;
+	size_t n;
+
+	tree_read(&t, full, "");
+	n = t.n;
+	tree_free(&t);
+	free(full);
+	return n;
+}
+
+static void release_in_turn(void *arg)
+{
+	struct host *h = arg;
+
+	tally_count(TALLY_RELEASED, engine_release(h->engine) > 0);
+}
+
+static char *empty(uint64_t *luck)
+{
+	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
+	struct engine_status s;
+	char *why;
+
+	make_folder(h, "many");
+	for (int i = 0; i < FILES; i++) {
+		char *path = mem_printf("many/%d", i);
+
+		write_file(h, path, 64, luck);
+		free(path);
+	}
+	why = judge_converges();
+	if (why)
+		return why;
+	delete_all(h);
+	sim_trace("host %d: all its files are deleted", h->number);
+	sim_run(HELD_S * SIM_S);
+	host_status(h, &s);
+	if (s.held < HELD_MIN)
+		why = mem_printf("P2: host %d holds %lld of the deletions of all its files", h->number,
+		                 (long long)s.held);
+	else if (s.in_sync)
+		why = mem_printf("P9: host %d holds deletions, and says in sync", h->number);
+	else if (files_below(other, "many") < HELD_MIN)
+		why = mem_printf("P2: deletions that are held at host %d went to host %d", h->number, other->number);
+	if (why)
+		return why;
+	tally_add(TALLY_HELD);
+	host_turn(h, release_in_turn);
+	return judge_converges();
+}
+
+/* --- a large download is interrupted: what was verified is not fetched again --- */
+
+/* Blocks that the maps of a host's parts claim. */
+static uint32_t claimed(const struct host *h)
+{
+	char *parts = mem_printf("%s/.lanyard/parts", h->share);
+	uint32_t have = 0;
+	struct tree t;
+
+	tree_read(&t, parts, "");
+	for (size_t i = 0; i < t.n; i++) {
+		struct part_map m;
+		size_t n;
+		uint8_t *bytes = tree_bytes(parts, t.leaves[i].path, &n);
+
+		if (bytes && part_map_decode(&m, bytes, n) == 0) {
+			for (uint32_t b = 0; b < m.list.n; b++)
+				have += m.have[b];
+			part_map_clear(&m);
+		}
+		free(bytes);
+	}
+	tree_free(&t);
+	free(parts);
+	return have;
+}
+
+static void interrupt(struct host *from, struct host *to, uint64_t *luck)
+{
+	if (sim_chance(luck, 50)) {
+		host_crash(to, sim_chance(luck, 30));
+		host_start(to);
+		return;
+	}
+	host_stop(to);
+	host_crash(from, false);
+	host_start(from);
+	host_start(to);
+}
+
+static char *resume(uint64_t *luck)
+{
+	struct host *from = any_member(luck, NULL), *to = any_member(luck, from);
+	uint32_t most = BLOCKS_MIN + (uint32_t)sim_below(luck, 20), have = 0;
+	struct engine_status s;
+	char *why;
+
+	write_file(from, "large", LARGE, luck);
+	for (int i = 0; i < TRIES && have < most; i++) {
+		sim_run(TRY_MS * SIM_MS);
+		have = claimed(to);
+	}
+	if (have < most)
+		return judge_converges(); /* it was complete before */
+	interrupt(from, to, luck);
+	why = judge_converges();
+	host_status(to, &s);
+	tally_count(TALLY_RESUMED, s.fetch.blocks_resumed);
+	if (!why && s.fetch.blocks_resumed < have)
+		why = mem_printf("P8: host %d had %" PRIu32 " verified blocks, and resumed with %" PRIu64, to->number,
+		                 have, s.fetch.blocks_resumed);
+	return why;
+}
+
+/* --- all stop, start and stop: no descriptor is left --- */
+
+static int open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void stop_all(void)
+{
+	for (int i = 0; i < hosts_n; i++)
+		host_stop(&hosts_all[i]);
+}
+
+static char *stop(uint64_t *luck)
+{
+	int before, running, after, lives = 0;
+	char *why;
+
+	stop_all();
+	before = open_descriptors();
+	for (int i = 0; i < hosts_n; i++) {
+		host_start(&hosts_all[i]);
+		lives += host_runs(&hosts_all[i]);
+	}
+	write_file(any_member(luck, NULL), "again", 100000, luck);
+	why = judge_converges();
+	running = open_descriptors();
+	stop_all();
+	after = open_descriptors();
+	judge_descriptors((running - before) / (lives > 0 ? lives : 1));
+	if (!why && running - before > lives * DESCRIPTORS_MAX)
+		why = mem_printf("P6: %d hosts at rest have %d descriptors open", lives, running - before);
+	if (!why && after != before)
+		why = mem_printf("P6: %d descriptors are left open by hosts that stopped", after - before);
+	return why;
+}
+
+char *aftermath(const struct script *s)
+{
+	uint64_t luck = s->aftermath;
+	char *why = NULL;
+
+	if (sim_chance(&luck, HARM_PERCENT))
+		why = harm(&luck);
+	/* What no hint tells of is found one by one, by and by. */
+	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, EMPTY_PERCENT))
+		why = empty(&luck);
+	if (!why && hosts_members() > 1 && sim_chance(&luck, RESUME_PERCENT))
+		why = resume(&luck);
+	if (!why && sim_chance(&luck, STOP_PERCENT))
+		why = stop(&luck);
+	return why;
+}

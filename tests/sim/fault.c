@@ -1,0 +1,316 @@
+/* See fault.h. The program's own definitions come before libc's, for the shared libraries as well; SQLite asks for the
+ * ones with 64 in their names, the product for the others, so what is known of whose call it is. */
+#undef _FORTIFY_SOURCE
+#include "tests/sim/fault.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
+
+enum class { OPEN, CREATE, READ, WRITE, SYNC, NAME, UNLINK, META, LOOK, CLASSES };
+
+enum { ALL = (1 << CLASSES) - 1, HALF = -1 };
+
+static struct fault {
+	unsigned once; /* classes of the one call; 0: none */
+	int after;     /* calls of these classes until then */
+	int error;     /* HALF: it does half */
+	int64_t until; /* of what lasts; virtual */
+	unsigned lasting;
+	int lasting_error;
+	unsigned percent;
+	uint64_t luck;
+} faults[SIM_HOSTS];
+
+static int shield;
+
+void fault_shield(int by)
+{
+	shield += by;
+}
+
+/* What can go wrong with a call, once. */
+static const struct {
+	unsigned classes;
+	int error;
+} kinds[] = {
+	{ 1 << CREATE | 1 << WRITE | 1 << NAME, ENOSPC },
+	{ 1 << SYNC, ENOSPC },
+	{ 1 << CREATE | 1 << WRITE | 1 << NAME | 1 << SYNC, EDQUOT },
+	{ ALL, EIO },
+	{ 1 << READ, EIO },
+	{ 1 << SYNC, EIO },
+	{ 1 << NAME | 1 << UNLINK, EIO },
+	{ 1 << META, EIO },
+	{ 1 << OPEN | 1 << CREATE, EMFILE },
+	{ 1 << OPEN | 1 << CREATE | 1 << LOOK | 1 << NAME, ENOMEM },
+	{ 1 << OPEN | 1 << CREATE | 1 << NAME | 1 << UNLINK, EACCES },
+	{ 1 << READ | 1 << WRITE, EINTR },
+	{ 1 << WRITE, HALF },
+	{ 1 << READ, HALF },
+};
+
+void fault_once(int host, uint64_t luck)
+{
+	struct fault *f = &faults[host];
+	size_t kind = sim_below(&luck, sizeof(kinds) / sizeof(kinds[0]));
+
+	f->once = kinds[kind].classes;
+	f->error = kinds[kind].error;
+	f->after = 1 + (int)sim_below(&luck, sim_chance(&luck, 50) ? 10 : 80);
+}
+
+void fault_for(int host, enum fault_lasting what, int64_t ns, uint64_t luck)
+{
+	static const struct {
+		unsigned classes;
+		int error;
+		unsigned percent;
+	} lasting[FAULT_LASTING_KINDS] = {
+		[FAULT_FULL] = { 1 << CREATE | 1 << WRITE | 1 << NAME, ENOSPC, 100 },
+		[FAULT_QUOTA] = { 1 << CREATE | 1 << WRITE | 1 << NAME, EDQUOT, 100 },
+		[FAULT_SICK] = { ALL, EIO, 15 },
+		[FAULT_DESCRIPTORS] = { 1 << OPEN | 1 << CREATE, EMFILE, 100 },
+	};
+	struct fault *f = &faults[host];
+
+	f->until = sim_now() + ns;
+	f->lasting = lasting[what].classes;
+	f->lasting_error = lasting[what].error;
+	f->percent = lasting[what].percent;
+	f->luck = luck;
+}
+
+void fault_end(int host)
+{
+	faults[host] = (struct fault){ 0 };
+}
+
+static void count(enum class class, int error, bool sqlite)
+{
+	static const enum tally of_class[CLASSES] = {
+		[OPEN] = TALLY_FAULT_OPEN,   [CREATE] = TALLY_FAULT_OPEN, [READ] = TALLY_FAULT_READ,
+		[WRITE] = TALLY_FAULT_WRITE, [SYNC] = TALLY_FAULT_SYNC,   [NAME] = TALLY_FAULT_NAME,
+		[UNLINK] = TALLY_FAULT_NAME, [META] = TALLY_FAULT_META,   [LOOK] = TALLY_FAULT_LOOK,
+	};
+	static const struct {
+		int error;
+		enum tally tally;
+	} of_error[] = {
+		{ ENOSPC, TALLY_ENOSPC }, { EDQUOT, TALLY_EDQUOT }, { EIO, TALLY_EIO },     { EMFILE, TALLY_EMFILE },
+		{ ENOMEM, TALLY_ENOMEM }, { EACCES, TALLY_EACCES }, { EINTR, TALLY_EINTR },
+	};
+
+	for (size_t i = 0; i < sizeof(of_error) / sizeof(of_error[0]); i++)
+		if (of_error[i].error == error)
+			tally_add(of_error[i].tally);
+	if (error == HALF)
+		tally_add(class == WRITE ? TALLY_SHORT_WRITE : TALLY_SHORT_READ);
+	else
+		tally_add(of_class[class]);
+	if (sqlite)
+		tally_add(TALLY_FAULT_SQLITE);
+}
+
+/* Whose code runs; NULL: none, or nothing may fail. */
+static struct fault *armed(void)
+{
+	int host = sim_running_host();
+
+	return host < 0 || shield > 0 ? NULL : &faults[host];
+}
+
+/* 0: all is well; HALF; or an errno. may_be_half: such a call can do half of what it was asked. */
+static int judge(enum class class, bool sqlite, bool may_be_half)
+{
+	struct fault *f = armed();
+	int error = 0;
+
+	if (f == NULL)
+		return 0;
+	if (f->until > sim_now() && (f->lasting & 1U << class) != 0 && sim_chance(&f->luck, f->percent))
+		error = f->lasting_error;
+	if ((f->once & 1U << class) != 0 && (f->error != HALF || may_be_half) && --f->after <= 0) {
+		error = f->error;
+		f->once = 0;
+	}
+	if (error == 0)
+		return 0;
+	count(class, error, sqlite);
+	sim_trace("host %d: call of class %d fails: %s", sim_running_host(), (int)class,
+	          error == HALF ? "half is done" : strerror(error));
+	return error;
+}
+
+/* True with errno: the call is not made. */
+static bool refuses(enum class class, bool sqlite)
+{
+	int error = judge(class, sqlite, false);
+
+	if (error > 0)
+		errno = error;
+	return error > 0;
+}
+
+/* How much of n is to be done; -1: nothing, with errno. */
+static ssize_t part_of(enum class class, bool sqlite, size_t n)
+{
+	int error = judge(class, sqlite, n > 1 && !(sqlite && class == READ));
+
+	if (error > 0) {
+		errno = error;
+		return -1;
+	}
+	return (ssize_t)(error == HALF ? n / 2 : n);
+}
+
+/* --- in the place of libc's --- */
+
+/* The next definition of a function: POSIX promises that the object pointer means the function. */
+#define REAL(ret, name, ...)                                       \
+	static ret (*real)(__VA_ARGS__);                           \
+	do {                                                       \
+		if (real == NULL)                                  \
+			*(void **)&real = dlsym(RTLD_NEXT, #name); \
+	} while (0)
+
+/* libc's own parameter names are reserved ones. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
+static mode_t mode_of(int flags, va_list *ap)
+{
+	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? (mode_t)va_arg(*ap, unsigned) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+	REAL(int, open, const char *, int, ...);
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = mode_of(flags, &ap);
+	va_end(ap);
+	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, false) ? -1 : real(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	REAL(int, open64, const char *, int, ...);
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = mode_of(flags, &ap);
+	va_end(ap);
+	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, true) ? -1 : real(path, flags, mode);
+}
+
+int openat(int dirfd, const char *path, int flags, ...)
+{
+	REAL(int, openat, int, const char *, int, ...);
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = mode_of(flags, &ap);
+	va_end(ap);
+	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, false) ? -1 : real(dirfd, path, flags, mode);
+}
+
+/* openat2 has no other name. */
+long syscall(long number, ...)
+{
+	REAL(long, syscall, long, ...);
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (number == SYS_openat2) {
+		const struct open_how *how = (const void *)a[2];
+
+		if (refuses((how->flags & O_CREAT) != 0 ? CREATE : OPEN, false))
+			return -1;
+	}
+	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+#define SIZED(name, class, sqlite, buf)                                                      \
+	ssize_t name(int fd, buf p, size_t n)                                                \
+	{                                                                                    \
+		REAL(ssize_t, name, int, buf, size_t);                                       \
+		ssize_t most = fd == STDERR_FILENO ? (ssize_t)n : part_of(class, sqlite, n); \
+                                                                                             \
+		return most < 0 ? -1 : real(fd, p, (size_t)most);                            \
+	}
+#define SIZED_AT(name, class, sqlite, buf)                            \
+	ssize_t name(int fd, buf p, size_t n, off_t at)               \
+	{                                                             \
+		REAL(ssize_t, name, int, buf, size_t, off_t);         \
+		ssize_t most = part_of(class, sqlite, n);             \
+                                                                      \
+		return most < 0 ? -1 : real(fd, p, (size_t)most, at); \
+	}
+
+SIZED(read, READ, false, void *)
+SIZED(write, WRITE, false, const void *)
+SIZED_AT(pread, READ, false, void *)
+SIZED_AT(pwrite, WRITE, false, const void *)
+SIZED_AT(pread64, READ, true, void *)
+SIZED_AT(pwrite64, WRITE, true, const void *)
+
+ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags)
+{
+	REAL(ssize_t, copy_file_range, int, off64_t *, int, off64_t *, size_t, unsigned);
+	ssize_t most = part_of(WRITE, false, n);
+
+	return most < 0 ? -1 : real(in, in_at, out, out_at, (size_t)most, flags);
+}
+
+#define PLAIN(name, class, sqlite, params, args)                \
+	int name params                                         \
+	{                                                       \
+		REAL(int, name, TYPES params);                  \
+		return refuses(class, sqlite) ? -1 : real args; \
+	}
+#define TYPES(...) __VA_ARGS__
+
+PLAIN(fallocate, WRITE, false, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
+PLAIN(ftruncate, WRITE, false, (int fd, off_t n), (fd, n))
+PLAIN(ftruncate64, WRITE, true, (int fd, off64_t n), (fd, n))
+PLAIN(fsync, SYNC, false, (int fd), (fd))
+PLAIN(fdatasync, SYNC, true, (int fd), (fd))
+PLAIN(syncfs, SYNC, false, (int fd), (fd))
+PLAIN(mkdirat, NAME, false, (int fd, const char *path, mode_t mode), (fd, path, mode))
+PLAIN(symlinkat, NAME, false, (const char *to, int fd, const char *path), (to, fd, path))
+PLAIN(linkat, NAME, false, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+PLAIN(renameat, NAME, false, (int a, const char *from, int b, const char *to), (a, from, b, to))
+PLAIN(renameat2, NAME, false, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
+PLAIN(unlinkat, UNLINK, false, (int fd, const char *path, int flags), (fd, path, flags))
+PLAIN(unlink, UNLINK, false, (const char *path), (path))
+PLAIN(fchmod, META, false, (int fd, mode_t mode), (fd, mode))
+PLAIN(fchmodat, META, false, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
+PLAIN(futimens, META, false, (int fd, const struct timespec times[2]), (fd, times))
+PLAIN(utimensat, META, false, (int fd, const char *path, const struct timespec times[2], int flags),
+      (fd, path, times, flags))
+PLAIN(fstatat, LOOK, false, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+PLAIN(statx, LOOK, false, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
+      (fd, path, flags, mask, st))
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -1,0 +1,242 @@
+/* See judge.h. */
+#include "tests/sim/judge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/peer/link.h"
+#include "tests/sim/host.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/tree.h"
+
+enum {
+	TORN_S = 10,   /* virtual: between two looks at all content */
+	SCAN_S = 50,   /* virtual: a slow scan of everybody, which finds what no hint told of */
+	QUIET_S = 900, /* virtual: by then all must be alike */
+	STEP_S = 5,
+	SILENT_S = 100, /* virtual: two slow scans of everybody */
+	/* P6: what may wait on one way of a connection at the most. */
+	CONTROL_MAX = 8 << 20,
+	BULK_MAX = 24 << 20,
+};
+
+static struct judge_peaks *peaks;
+
+void judge_peaks_into(struct judge_peaks *p)
+{
+	peaks = p;
+}
+
+void judge_descriptors(int n)
+{
+	if (peaks && n > peaks->descriptors)
+		peaks->descriptors = n;
+}
+
+static const struct host *member(int i)
+{
+	return hosts_all[i].place == HOST_MEMBER ? &hosts_all[i] : NULL;
+}
+
+bool judge_all_in_sync(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!member(i))
+			continue;
+		if (!host_runs(&hosts_all[i]))
+			return false;
+		host_status(&hosts_all[i], &s);
+		if (!s.in_sync || (s.peers == 0 && hosts_members() > 1) || sim_watch_pending(i) > 0)
+			return false;
+	}
+	return true;
+}
+
+char *judge_differ(void)
+{
+	char *why = NULL;
+
+	for (int i = 1; i < hosts_n && !why; i++)
+		if (member(i))
+			why = oracle_differ(&hosts_all[0], &hosts_all[i]);
+	return why;
+}
+
+static char *not_in_sync(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!member(i))
+			continue;
+		if (!host_runs(&hosts_all[i]))
+			return mem_printf("host %d does not run", i);
+		host_status(&hosts_all[i], &s);
+		if (!s.in_sync)
+			return mem_printf("P3: host %d waits for ever: %s", i,
+			                  s.error       ? s.error
+			                  : s.waits_for ? s.waits_for
+			                                : "nothing");
+		if (s.peers == 0 && hosts_members() > 1)
+			return mem_printf("P7: host %d finds nobody", i);
+	}
+	return NULL;
+}
+
+static char *torn(void)
+{
+	char *why = NULL;
+
+	for (int i = 0; i < hosts_n && !why; i++)
+		why = oracle_torn(&hosts_all[i]);
+	return why;
+}
+
+/* --- while it plays --- */
+
+/* Whether every member that says in sync has to be right about it: each is connected to each, and hears of every change. */
+static bool must_be_honest(const struct script *s)
+{
+	if (s->era == 1 || s->line || s->loss > 0 || hosts_members() < 2)
+		return false;
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status status;
+
+		if (!member(i))
+			continue;
+		if (!host_runs(&hosts_all[i]) || !sim_watch_sees(i))
+			return false;
+		host_status(&hosts_all[i], &status);
+		if (!status.in_sync || status.peers + 1 != (size_t)hosts_members())
+			return false;
+	}
+	return judge_all_in_sync();
+}
+
+char *judge_meanwhile(const struct script *s)
+{
+	char *why = NULL, *what;
+
+	if (sim_now() % (TORN_S * SIM_S) == 0)
+		why = torn();
+	if (why || !must_be_honest(s))
+		return why;
+	what = judge_differ();
+	if (what)
+		why = mem_printf("P9: all say in sync, but %s", what);
+	else
+		tally_add(TALLY_HONEST);
+	free(what);
+	return why;
+}
+
+/* --- when it is over --- */
+
+char *judge_converges(void)
+{
+	char *why = NULL, *bad;
+
+	for (int s = 0; s < QUIET_S; s += STEP_S) {
+		uint64_t talk = sim_wire_talk();
+
+		sim_run(STEP_S * SIM_S);
+		bad = torn();
+		free(why);
+		if (bad)
+			return bad;
+		why = judge_differ();
+		if (!why && judge_all_in_sync() && sim_wire_talk() == talk)
+			return NULL;
+	}
+	if (!why)
+		why = not_in_sync();
+	return why ? why : mem_strdup("P3: the wire is never silent");
+}
+
+static char *stays_silent(void)
+{
+	uint64_t talk = sim_wire_talk();
+	char *why;
+
+	sim_run(SILENT_S * SIM_S);
+	for (int i = 0; i < 20 && !judge_all_in_sync(); i++) /* somebody may just be scanning */
+		sim_run(SIM_S / 4);
+	why = not_in_sync();
+	if (!why)
+		why = judge_differ();
+	if (!why && sim_wire_talk() != talk)
+		why = mem_printf("P3: %" PRIu64 " frames were sent although nothing changed", sim_wire_talk() - talk);
+	return why;
+}
+
+static char *left_part(int i)
+{
+	char *parts = mem_printf("%s/.lanyard/parts", hosts_all[i].share), *why = NULL;
+	struct tree t;
+
+	tree_read(&t, parts, "");
+	if (t.n > 0)
+		why = mem_printf("P6: host %d leaves %s among its parts", i, t.leaves[0].path);
+	tree_free(&t);
+	free(parts);
+	return why;
+}
+
+/* P6: what nobody needs is not left on the disk, at the latest after a restart (a call to remove it may have failed), and
+ * queues have an end. */
+static char *unbounded(const struct script *s)
+{
+	struct sim_wire_peaks wire = sim_wire_peaks();
+	char *why = NULL;
+
+	for (int i = 0; i < hosts_n && !why && s->era > 1; i++) {
+		if (!member(i) || !(why = left_part(i)))
+			continue;
+		free(why);
+		host_stop(&hosts_all[i]);
+		host_start(&hosts_all[i]);
+		why = judge_converges();
+		if (!why)
+			why = left_part(i);
+	}
+	if (peaks && wire.control > peaks->control)
+		peaks->control = wire.control;
+	if (peaks && wire.bulk > peaks->bulk)
+		peaks->bulk = wire.bulk;
+	if (!why && (wire.control > CONTROL_MAX || wire.bulk > BULK_MAX))
+		why = mem_printf("P6: %zu bytes of control and %zu of bulk waited to be sent", wire.control, wire.bulk);
+	return why;
+}
+
+static void count_resumed(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		host_status(&hosts_all[i], &s);
+		tally_count(TALLY_RESUMED, s.fetch.blocks_resumed);
+	}
+}
+
+char *judge_end(const struct script *s)
+{
+	char *why;
+
+	sim_run(SCAN_S * SIM_S);
+	why = judge_converges();
+	if (!why)
+		why = stays_silent();
+	if (!why)
+		why = oracle_lost();
+	if (!why)
+		why = unbounded(s);
+	count_resumed();
+	return why || s->era == 1 ? why : aftermath(s);
+}

@@ -1,0 +1,180 @@
+/* Members come, leave and are removed while all goes on: see host.h. Host 0 founded the group, signs invites and removes;
+ * it stays. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/engine_internal.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "tests/sim/host.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/tree.h"
+
+/* Clocks here are wrong by years, and an invite's end is judged by them. */
+#define INVITE_S (INT64_C(50) * 365 * 86400)
+
+enum { LEAVING_S = 2 };
+
+static struct host *founder(void)
+{
+	struct host *h = &hosts_all[0];
+
+	return h->loop && h->engine && h->engine->roster && !h->engine->error ? h : NULL;
+}
+
+/* --- joining --- */
+
+static char *invited_by(const struct host *owner)
+{
+	struct invite invite;
+
+	if (invite_make(&invite, owner->engine->roster, owner->self, ROLE_MEMBER, clock_wall_s() + INVITE_S))
+		return NULL;
+	return invite_token(&invite);
+}
+
+static void write_invite(const struct host *h, const char *token)
+{
+	int fd = open(h->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *dir = home_group_dir(), *path = mem_printf("%s/settings", dir);
+	char *text = mem_printf("share %s\npaused 0\ninvite %s\n", h->share, token);
+
+	if (fd < 0 || fs_mkdirs(fd, dir, 0700) || fs_write_file(fd, path, text, strlen(text), 0600))
+		abort();
+	close(fd);
+	free(dir);
+	free(path);
+	free(text);
+}
+
+bool host_join(struct host *h)
+{
+	const struct host *owner = founder();
+	char *token;
+
+	if (h->loop || (h->place != HOST_OUTSIDE && h->place != HOST_LEFT) || !owner || !(token = invited_by(owner)))
+		return false;
+	write_invite(h, token);
+	free(token);
+	tally_add(h->place == HOST_OUTSIDE ? TALLY_JOINED : TALLY_JOINED_AGAIN);
+	sim_trace("host %d joins", h->number);
+	h->place = HOST_MEMBER;
+	sim_wire_mute(h->number, false);
+	host_start(h);
+	return true;
+}
+
+/* --- leaving --- */
+
+/* Whether it has told all members all it knows. What one that goes had announced, and nobody got, is waited for for ever: a
+ * known gap, which would hide all else. */
+static bool has_told_all(struct host *h)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (hosts_all[i].place != HOST_MEMBER)
+			continue;
+		host_status(&hosts_all[i], &s);
+		if (!s.in_sync || s.peers + 1 != (size_t)hosts_members())
+			return false;
+	}
+	return h->loop && h->engine;
+}
+
+static void leave_in_turn(void *arg)
+{
+	struct host *h = arg;
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct engine *e = h->engine;
+
+	if (e->roster && !e->token && !roster_leave(e->roster, h->self, clock_wall_s(), &entry) && e->peers)
+		peer_group_roster_changed(e->peers);
+	bytes_free(&entry);
+	h->engine = NULL;
+	engine_end(e);
+}
+
+/* The user has no use for the folder any more. */
+static void empty_folder(const struct host *h)
+{
+	struct tree t;
+	int fd = open(h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++)
+		oracle_loses(h, t.leaves[i].path);
+	for (size_t i = 0; i < t.n; i++)
+		if (fs_remove_tree(fd, t.leaves[i].path))
+			abort();
+	tree_free(&t);
+	close(fd);
+}
+
+static void left(void *arg)
+{
+	struct host *h = arg;
+
+	if (h->place != HOST_LEFT)
+		return;
+	host_stop(h);
+	if (h->emptied)
+		empty_folder(h);
+}
+
+bool host_leave(struct host *h, bool empties)
+{
+	if (h->number == 0 || h->place != HOST_MEMBER || !has_told_all(h) || h->engine->restarting)
+		return false;
+	sim_trace("host %d leaves%s", h->number, empties ? " and forgets the folder" : "");
+	tally_add(empties ? TALLY_LEFT_FORGETS : TALLY_LEFT_KEEPS);
+	/* What it kept of others goes with .lanyard/. */
+	oracle_gives_up_versions(h);
+	h->place = HOST_LEFT;
+	sim_wire_mute(h->number, true);
+	h->emptied = empties;
+	host_turn(h, leave_in_turn);
+	free(h->saved);
+	h->saved = NULL;
+	sim_at(NULL, LEAVING_S * SIM_S, left, h);
+	return true;
+}
+
+/* --- removal --- */
+
+static struct host *leaving;
+static bool removed;
+
+static void remove_in_turn(void *arg)
+{
+	struct host *owner = arg;
+	struct engine *e = owner->engine;
+
+	removed = roster_remove(e->roster, owner->self, &leaving->id, clock_wall_s()) == 0;
+	if (removed)
+		engine_roster_changed(e);
+}
+
+bool host_remove(struct host *h)
+{
+	struct host *owner = founder();
+
+	if (h->number == 0 || h->place != HOST_MEMBER || !owner || !owner->engine->peers || !has_told_all(h))
+		return false;
+	leaving = h;
+	host_turn(owner, remove_in_turn);
+	if (!removed)
+		return false;
+	sim_trace("host %d is removed", h->number);
+	tally_add(TALLY_REMOVED);
+	h->place = HOST_REMOVED;
+	sim_wire_mute(h->number, true);
+	return true;
+}

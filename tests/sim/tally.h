@@ -1,0 +1,89 @@
+/* How often each thing that a run is meant to exercise really happened. The counts stand in memory that all runs of one
+ * command share; the summary prints them, and a thing that never happened over the fixed seeds fails the command: what is
+ * not exercised proves nothing. */
+#ifndef LANYARD_TESTS_SIM_TALLY_H
+#define LANYARD_TESTS_SIM_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* name, what the summary calls it */
+#define TALLY_LIST(X)                                                        \
+	X(OVERTAKEN, "frames overtaken by later ones of another connection") \
+	X(MID_FRAME, "frames lost in their middle or before")                \
+	X(PARTITIONED, "times a partition held frames up")                   \
+	X(SILENT_CRASH, "crashes nobody heard of")                           \
+	X(LOUD_CRASH, "crashes heard of")                                    \
+	X(CRASH_JOBS_OUT, "crashes with jobs out")                           \
+	X(CRASH_WRITTEN, "crashes behind a written part")                    \
+	X(CRASH_LOOKED, "crashes behind the second look")                    \
+	X(CRASH_SWAPPED, "crashes behind an exchange")                       \
+	X(CRASH_PLACED, "crashes between a rename and its row")              \
+	X(RACE_WRITTEN, "users' deeds behind a written part")                \
+	X(RACE_LOOKED, "users' deeds behind the second look")                \
+	X(RACE_SWAPPED, "users' deeds behind an exchange")                   \
+	X(RACE_PLACED, "users' deeds between a rename and its row")          \
+	X(JOB_OVERTAKES, "jobs that came back before older ones")            \
+	X(JOB_SLOW, "slow jobs")                                             \
+	X(HINT_LOST, "hints lost")                                           \
+	X(HINT_TWICE, "hints repeated")                                      \
+	X(HINT_LATE, "hints late")                                           \
+	X(HINT_HALVES, "moves seen as two halves")                           \
+	X(OVERFLOW, "watches overflown")                                     \
+	X(BLIND, "starts without a watch")                                   \
+	X(CLOCK_WRONG, "starts with a wrong clock")                          \
+	X(CLOCK_JUMP, "clocks that jumped an hour")                          \
+	X(CLOCK_LEAP, "clocks that jumped years")                            \
+	X(ENOSPC, "calls failed with ENOSPC")                                \
+	X(EDQUOT, "calls failed with EDQUOT")                                \
+	X(EIO, "calls failed with EIO")                                      \
+	X(EMFILE, "calls failed with EMFILE")                                \
+	X(ENOMEM, "calls failed with ENOMEM")                                \
+	X(EACCES, "calls failed with EACCES")                                \
+	X(EINTR, "calls interrupted")                                        \
+	X(SHORT_WRITE, "short writes")                                       \
+	X(SHORT_READ, "short reads")                                         \
+	X(FAULT_OPEN, "failed opens")                                        \
+	X(FAULT_READ, "failed reads")                                        \
+	X(FAULT_WRITE, "failed writes")                                      \
+	X(FAULT_SYNC, "failed fsyncs")                                       \
+	X(FAULT_NAME, "failed renames, mkdirs, links and unlinks")           \
+	X(FAULT_META, "failed chmods and utimens")                           \
+	X(FAULT_LOOK, "failed looks")                                        \
+	X(FAULT_SQLITE, "failed calls of SQLite")                            \
+	X(INDEX_LOST, "indexes lost")                                        \
+	X(INDEX_OLD, "indexes restored from an older copy")                  \
+	X(INDEX_DAMAGED, "indexes with bits flipped")                        \
+	X(INDEX_CUT, "indexes cut short")                                    \
+	X(HOME_OLD, "homes restored from an older copy")                     \
+	X(JOINED, "joins by invite")                                         \
+	X(JOINED_AGAIN, "joins of one that had left")                        \
+	X(LEFT_KEEPS, "members that left and kept the folder")               \
+	X(LEFT_FORGETS, "members that left and emptied the folder")          \
+	X(REMOVED, "members removed")                                        \
+	X(ABSENT, "returns after days")                                      \
+	X(HELD, "bursts of deletions held")                                  \
+	X(RELEASED, "bursts of deletions released")                          \
+	X(RESTORED, "versions restored")                                     \
+	X(RESOLVED, "conflicts resolved")                                    \
+	X(RESUMED, "downloads resumed with verified blocks")                 \
+	X(HONEST, "moments at which all said in sync, and were")             \
+	X(AFTERMATH, "indexes lost, old or damaged when all was quiet")
+
+enum tally {
+#define X(name, text) TALLY_##name,
+	TALLY_LIST(X)
+#undef X
+		TALLY_KINDS
+};
+
+/* Where to count; NULL: nowhere. */
+void tally_into(uint64_t counts[TALLY_KINDS]);
+void tally_add(enum tally what);
+void tally_count(enum tally what, uint64_t n);
+/* One line each, to stdout. */
+void tally_print(const uint64_t counts[TALLY_KINDS]);
+/* Says on stderr which never happened; whether there is one. */
+bool tally_lacks(const uint64_t counts[TALLY_KINDS]);
+
+#endif
