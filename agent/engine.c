@@ -210,6 +210,7 @@ static void start(struct engine *e)
 	                                                                 .share = e->share,
 	                                                                 .hooks = &engine_peer_hooks,
 	                                                                 .arg = e });
+	engine_forget_departed(e);
 	engine_rules_changed(e);
 	local_start(e->local);
 	loop_timer_start(e->look, LOOK_MS, LOOK_MS);

@@ -111,6 +111,8 @@ void engine_fail(struct engine *e, char *why);
 
 /* engine_wiring.c */
 void engine_save_roster(struct engine *e);
+/* Drops what peers said that are members no longer: what they alone had is not waited for. */
+void engine_forget_departed(struct engine *e);
 extern const struct peer_hooks engine_peer_hooks;
 struct local *engine_make_local(struct engine *e);
 struct fetch *engine_make_fetch(struct engine *e);

@@ -226,6 +226,21 @@ void engine_save_roster(struct engine *e)
 	free(path);
 }
 
+void engine_forget_departed(struct engine *e)
+{
+	struct roster_member m;
+	uint64_t *peers;
+	int n = index_peers(e->index, &peers);
+
+	for (int i = 0; i < n; i++) {
+		if (roster_member_by_short(e->roster, peers[i], &m) || index_peer_forget(e->index, peers[i]) < 0)
+			continue;
+		if (e->fetch)
+			fetch_peer_left(e->fetch, peers[i]);
+	}
+	free(peers);
+}
+
 static void peer_roster_changed(void *arg)
 {
 	struct engine *e = arg;
@@ -234,6 +249,8 @@ static void peer_roster_changed(void *arg)
 		return; /* stored when it is complete */
 	engine_save_roster(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
+	if (e->index)
+		engine_forget_departed(e);
 	if (roster_role(e->roster, identity_id(e->context->self)) == ROLE_NONE && !e->error)
 		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
 	e->dirty = true;
@@ -243,6 +260,8 @@ void engine_roster_changed(struct engine *e)
 {
 	engine_save_roster(e);
 	peer_group_roster_changed(e->peers);
+	if (e->index)
+		engine_forget_departed(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 }
 

@@ -276,6 +276,19 @@ void fetch_peer_down(struct fetch *f, uint64_t peer)
 	fetch_wake(f);
 }
 
+void fetch_peer_left(struct fetch *f, uint64_t peer)
+{
+	struct fetch_peer *p = fetch_peer_get(f, peer);
+	struct ticket *t, *next;
+
+	DL_FOREACH_SAFE2(p->held, t, next, held_next)
+	{
+		ticket_unhold(f, t);
+		t->again = true;
+	}
+	ticket_retry(f, REASON_NO_SOURCE);
+}
+
 bool fetch_installing(const struct fetch *f, const char *path)
 {
 	const struct ticket *t = ticket_find(f, path);

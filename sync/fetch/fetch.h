@@ -98,6 +98,8 @@ size_t fetch_held_bytes(const struct fetch *f);
 /* A connected peer may be asked from now on / no longer; what was asked of it is asked of others. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
+/* The peer is no member any more, and the index has forgotten its words: what it alone had is soon not waited for. */
+void fetch_peer_left(struct fetch *f, uint64_t peer);
 
 /* Answers. *bytes is taken over; none when the peer has it no longer. An answer nobody waits for is dropped. */
 void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes);

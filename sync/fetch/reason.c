@@ -8,7 +8,7 @@ enum { PATIENCE_MAX_MS = 60000 };
 
 static const struct {
 	const char *text;
-	int64_t first_ms; /* until the first try again; 0: an event tells */
+	int64_t first_ms; /* until the first try again */
 	bool problem, disk;
 } table[REASON_COUNT] = {
 	[REASON_NONE] = { NULL, 50, false, false },
@@ -18,7 +18,7 @@ static const struct {
 	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
 	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
 	[REASON_IN_USE] = { "it is being copied to another place", 1000, false, false },
-	[REASON_NO_SOURCE] = { "no connected member has it", 0, false, false },
+	[REASON_NO_SOURCE] = { "no connected member has it", 30000, false, false },
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
 	[REASON_FULL] = { "the disk is full", 1000, true, true },
@@ -73,8 +73,6 @@ int64_t reason_patience_ms(enum reason r, unsigned tries)
 {
 	int64_t ms = table[r].first_ms;
 
-	if (ms == 0)
-		return INT64_MAX;
 	for (unsigned i = 1; i < tries && ms < PATIENCE_MAX_MS; i++)
 		ms *= 2;
 	return ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS;

@@ -31,7 +31,7 @@ enum reason {
 /* NULL for REASON_NONE. */
 const char *reason_text(enum reason r);
 enum reason reason_of_errno(int error);
-/* Milliseconds until the next try, after `tries` that failed; INT64_MAX: an event will tell. */
+/* Milliseconds until the next try, after `tries` that failed. */
 int64_t reason_patience_ms(enum reason r, unsigned tries);
 /* Whether an admin should hear of it (config.problem), rather than that it passes by itself. */
 bool reason_is_problem(enum reason r);

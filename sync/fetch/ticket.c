@@ -221,9 +221,8 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		f->tell = true;
 	t->reason = reason;
 	ticket_to(f, t, TICKET_WAITING);
-	t->due_ms = reason_patience_ms(reason, t->tries);
-	if (t->due_ms != INT64_MAX)
-		t->due_ms += fetch_now(f);
+	/* What was to be got from nobody may be wanted by nobody any more. */
+	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0 : fetch_now(f) + reason_patience_ms(reason, t->tries);
 	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
 		t->reported = reason;
 		f->c.problem(f->c.arg, t->want.path, reason_text(reason));

@@ -143,6 +143,10 @@ struct index_peer {
 };
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
+/* The peers of whom anything was received: how many, or -1. The caller frees *list. */
+int index_peers(struct index *index, uint64_t **list);
+/* Forgets what this peer said and how far it came, but for what it shows to be known: it is a member no longer. 0, -1. */
+int index_peer_forget(struct index *index, uint64_t peer);
 
 /* --- tombstones (docs/architecture.md): dropped when all members have them; what is remembered instead is up to which number each
  * writer's changes were known here --- */

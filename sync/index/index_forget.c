@@ -78,6 +78,25 @@ static int all_peers(struct index *index, struct noted **list)
 	return -1;
 }
 
+int index_peers(struct index *index, uint64_t **list)
+{
+	struct noted *all;
+	int n = all_peers(index, &all);
+
+	*list = n > 0 ? mem_calloc((size_t)n, sizeof(**list)) : NULL;
+	for (int i = 0; i < n; i++)
+		(*list)[i] = all[i].peer;
+	free(all);
+	return n;
+}
+
+int index_peer_forget(struct index *index, uint64_t peer)
+{
+	if (index_note_peer(index, peer) < 0 || index_unwant_peer(index, peer) < 0)
+		return -1;
+	return index_peer_put(index, peer, &(struct index_peer){ 0 });
+}
+
 int index_note_known(struct index *index, uint64_t shared)
 {
 	struct noted *list;

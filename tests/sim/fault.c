@@ -243,8 +243,9 @@ long syscall(long number, ...)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
 	if (number == SYS_openat2) {
-		const struct open_how *how = (const void *)a[2];
+		const struct open_how *how;
 
+		memcpy(&how, &a[2], sizeof(how));
 		if (refuses((how->flags & O_CREAT) != 0 ? CREATE : OPEN, false))
 			return -1;
 	}

@@ -344,6 +344,29 @@ static void partial_blocks_can_be_served(void **state)
 	free(bytes);
 }
 
+/* What one that left had announced, and nobody else has, is not waited for. */
+static void words_of_a_departed_member_are_dropped(void **state)
+{
+	uint8_t *bytes = noise(BIG, 19);
+
+	(void)state;
+	peer_of(ANNA)->mute = true;
+	peer_up(BERT);
+	say_file(ANNA, "big", bytes, BIG, false);
+	say_file(BERT, "other", bytes, 1000, false);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	assert_int_equal(index_peer_put(w->index, ANNA, &(struct index_peer){ .epoch = 1, .received = 1 }), 0);
+	peer_down(ANNA);
+	turn();
+	assert_int_equal(index_peer_forget(w->index, ANNA), 0);
+	fetch_peer_left(w->fetch, ANNA);
+	assert_true(run());
+	assert_true(fetch_idle(w->fetch));
+	assert_int_equal(index_wanted_count(w->index), 0);
+	assert_bytes("other", bytes, 1000);
+	free(bytes);
+}
+
 static void late_and_foreign_answers_are_dropped(void **state)
 {
 	uint8_t *bytes = noise(BIG, 15);
@@ -450,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(local_blocks_are_copied, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(rotten_local_blocks_are_fetched, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(words_of_a_departed_member_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(no_more_is_asked_than_memory_allows, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(an_answer_under_way_is_waited_for_and_silence_is_not, world_setup,
