@@ -100,6 +100,7 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	struct peer_group *g = t->group;
 	struct session *s = t->session;
 	struct peers *peers = s->peers;
+	uint64_t peer = s->peer;
 	struct index_peer p;
 	char name[32];
 
@@ -114,6 +115,9 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	load(t, &p);
 	if (away_too_long(t, m, &p) && begin_anew(t, "has forgotten deletions that were never heard of here")) {
 		index_meta_put(g->config.index, met_name(name, m->epoch), (int64_t)m->forgotten);
+		/* What it once said it may have deleted and forgotten since: it says again what it has. */
+		index_unwant_peer(g->config.index, peer);
+		index_peer_put(g->config.index, peer, &(struct index_peer){ .epoch = m->epoch });
 		return;
 	}
 	t->their_epoch = m->epoch;

@@ -73,6 +73,21 @@ bool host_join(struct host *h)
 
 /* --- leaving --- */
 
+/* Whether all members can hear of it: who is off then, and meets nobody later, cannot know what not to wait for. */
+static bool is_heard(struct host *h)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (hosts_all[i].place != HOST_MEMBER)
+			continue;
+		host_status(&hosts_all[i], &s);
+		if (s.peers + 1 != (size_t)hosts_members())
+			return false;
+	}
+	return h->loop && h->engine;
+}
+
 static void leave_in_turn(void *arg)
 {
 	struct host *h = arg;
@@ -115,7 +130,7 @@ static void left(void *arg)
 
 bool host_leave(struct host *h, bool empties)
 {
-	if (h->number == 0 || h->place != HOST_MEMBER || !h->loop || !h->engine || h->engine->restarting)
+	if (h->number == 0 || h->place != HOST_MEMBER || !is_heard(h) || h->engine->restarting)
 		return false;
 	sim_trace("host %d leaves%s", h->number, empties ? " and forgets the folder" : "");
 	tally_add(empties ? TALLY_LEFT_FORGETS : TALLY_LEFT_KEEPS);
@@ -150,7 +165,7 @@ bool host_remove(struct host *h)
 {
 	struct host *owner = founder();
 
-	if (h->number == 0 || h->place != HOST_MEMBER || !owner || !owner->engine->peers)
+	if (h->number == 0 || h->place != HOST_MEMBER || !owner || !owner->engine->peers || !is_heard(h))
 		return false;
 	leaving = h;
 	host_turn(owner, remove_in_turn);
