@@ -40,7 +40,8 @@ static bool is_damage(struct index *index)
 {
 	int rc = sqlite3_errcode(index->db) & 0xff;
 
-	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+	/* No row that we write breaks a rule of the tables while they are what we wrote. */
+	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_CONSTRAINT;
 }
 
 /* Undoes the open transaction, in memory too. Numbers it gave are not given again. */

@@ -284,7 +284,13 @@ static void close_talks(struct peer_group *g, const char *reason)
 	struct session *s;
 
 	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
-	talk_close(t, reason);
+	{
+		/* One who asks to join would take it for the group's answer. */
+		if (t->member)
+			talk_close(t, reason);
+		else
+			talk_free(t, reason);
+	}
 	DL_FOREACH(g->peers->sessions, s)
 		for (uint32_t i = 0; i < s->nchannels; i++)
 			if (s->channels[i] == g)
