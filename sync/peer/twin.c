@@ -10,7 +10,13 @@
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
 
-enum { MIRRORS_MAX = 16, LIVES_MAX = 1024, RETURNS_TOLD = 2 };
+enum {
+	MIRRORS_MAX = 16,
+	LIVES_MAX = 1024,
+	/* A hello of a life that has ended may come late, and then looks like a return, and the next like another. */
+	RETURNS_TOLD = 5,
+	RETURNS_MS = 60000, /* as long as there were none, all before are forgotten */
+};
 
 /* A connection to our own identity. */
 struct mirror {
@@ -25,7 +31,8 @@ struct lives {
 	struct agent_id id;
 	uint64_t now, before;
 	bool now_moved, before_moved;
-	int returns; /* how often the one before came back */
+	int returns;        /* how often the one before came back */
+	int64_t changed_ms; /* when the life last was another */
 };
 
 static bool yields(bool moved, bool other_moved)
@@ -125,7 +132,10 @@ bool twin_is_to_go(struct session *s, const struct msg_hello *hello)
 	if (life == 0)
 		return false;
 	l = lives_of(s->peers, &s->id);
+	if (loop_now_ms(s->peers->config.loop) - l->changed_ms > RETURNS_MS)
+		l->returns = 0;
 	if (l->now != life) {
+		l->changed_ms = loop_now_ms(s->peers->config.loop);
 		l->returns = l->before == life ? l->returns + 1 : 0;
 		l->before = l->now;
 		l->before_moved = l->now_moved;

