@@ -114,7 +114,6 @@ static void on_discovery_state(void *arg, const char *backend, const char *probl
 
 	free(a->backend);
 	free(a->problem);
-	free(a->copy);
 	a->backend = mem_strdup(backend);
 	a->problem = mem_strdup(problem);
 	if (problem)
@@ -342,6 +341,7 @@ void agent_free(struct agent *a)
 		close(a->home_dirfd);
 	free(a->backend);
 	free(a->problem);
+	free(a->copy);
 	free(a->home);
 	free(a->name);
 	free(a);
