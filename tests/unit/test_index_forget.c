@@ -13,28 +13,9 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/index/index.h"
-#include "tests/unit/index_dir.h"
+#include "tests/unit/index_new.h"
 
 enum { ME = 77, PEER = 5 };
-
-static struct index *ix;
-
-static int setup(void **state)
-{
-	char *why;
-
-	(void)state;
-	assert_int_equal(make_dir(), 0);
-	assert_int_equal(index_open(&ix, dir, &why), INDEX_NEW);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	return remove_dir();
-}
 
 static struct record folder(const char *path, bool deleted)
 {

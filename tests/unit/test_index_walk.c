@@ -11,26 +11,7 @@
 
 #include "base/mem.h"
 #include "sync/index/index.h"
-#include "tests/unit/index_dir.h"
-
-static struct index *ix;
-
-static int setup(void **state)
-{
-	char *why;
-
-	(void)state;
-	assert_int_equal(make_dir(), 0);
-	assert_int_equal(index_open(&ix, dir, &why), INDEX_NEW);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	return remove_dir();
-}
+#include "tests/unit/index_new.h"
 
 static void put(const char *path, bool deleted)
 {

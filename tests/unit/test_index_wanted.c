@@ -16,26 +16,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/index/index.h"
-#include "tests/unit/index_dir.h"
-
-static struct index *ix;
-static int setup(void **state)
-{
-	char *why;
-
-	(void)state;
-	assert_int_equal(make_dir(), 0);
-	assert_int_equal(index_open(&ix, dir, &why), INDEX_NEW);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	random_set_seed(0);
-	index_close(ix);
-	return remove_dir();
-}
+#include "tests/unit/index_new.h"
 
 static int want(uint64_t peer, const char *path, uint64_t seq, int64_t size)
 {
