@@ -23,18 +23,24 @@ void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
 
 /* --- hello --- */
 
+/* Who we are, offering nothing, and nowhere to be reached. */
+static struct msg_hello plain_hello(const struct peers *p)
+{
+	return (struct msg_hello){ .version = PROTOCOL_VERSION,
+		                   .software = "lanyard " LANYARD_VERSION,
+		                   .name = p->config.name,
+		                   .life = p->life,
+		                   .moved = p->config.moved };
+}
+
 static void send_hello(struct session *s, struct peer_group *const *groups, size_t n)
 {
 	uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN];
 	struct peers *p = s->peers;
-	struct msg_hello hello = { .version = PROTOCOL_VERSION,
-		                   .software = "lanyard " LANYARD_VERSION,
-		                   .name = p->config.name,
-		                   .listen_port = p->port > 0 ? (uint32_t)p->port : 0,
-		                   .life = p->life,
-		                   .moved = p->config.moved };
+	struct msg_hello hello = plain_hello(p);
 	size_t size;
 
+	hello.listen_port = p->port > 0 ? (uint32_t)p->port : 0;
 	for (size_t i = 0; i < n && s->nchannels < SESSION_MAX_CHANNELS && i < MSG_MAX_TAGS; i++) {
 		s->channels[s->nchannels++] = groups[i];
 		group_hello_tag(tags[hello.ntags++], roster_group(groups[i]->config.roster),
@@ -48,11 +54,7 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 
 uint8_t *session_life(struct peers *p, size_t *n)
 {
-	struct msg_hello hello = { .version = PROTOCOL_VERSION,
-		                   .software = "lanyard " LANYARD_VERSION,
-		                   .name = p->config.name,
-		                   .life = p->life,
-		                   .moved = p->config.moved };
+	struct msg_hello hello = plain_hello(p);
 
 	return msg_hello_encode(&hello, n);
 }
