@@ -140,18 +140,36 @@ bool index_knows(struct index *index, const struct version *v)
 	char name[NAME_MAX_LEN];
 	int64_t upto;
 
+	/* Asked for every path without a row, of which a new member has nothing else. */
+	if (index_forgotten(index) == 0)
+		return false;
 	for (uint32_t i = 0; i < v->n; i++)
 		if (index_meta_get(index, name_of(name, "known", v->e[i].writer), &upto) <= 0 ||
 		    v->e[i].counter > (uint64_t)upto)
 			return false;
-	return v->n > 0 && index_forgotten(index) > 0;
+	return v->n > 0;
 }
 
 uint64_t index_forgotten(struct index *index)
 {
 	int64_t value;
+	int rc;
 
-	return index_meta_get(index, floor_name, &value) > 0 ? (uint64_t)value : 0;
+	if (index->forgotten < 0) {
+		rc = index_meta_get(index, floor_name, &value);
+		if (rc < 0)
+			return 0;
+		index->forgotten = rc > 0 ? value : 0;
+	}
+	return (uint64_t)index->forgotten;
+}
+
+static int put_forgotten(struct index *index, uint64_t seq)
+{
+	int rc = index_meta_put(index, floor_name, (int64_t)seq);
+
+	index->forgotten = -1;
+	return rc;
 }
 
 /* --- forgetting --- */
@@ -193,7 +211,7 @@ static int drop_tombstone(struct index *index, uint64_t seq)
 	if (index_stmt_run(index, STMT_ROW_DELETE, s) < 0)
 		return index_write_failed(index, "delete a row");
 	index->now.totals.tombstones--;
-	return index_meta_put(index, floor_name, (int64_t)seq);
+	return put_forgotten(index, seq);
 }
 
 int index_count_known(struct index *index)
@@ -217,7 +235,7 @@ int index_forget(struct index *index, uint64_t *after, uint64_t upto)
 	if (n < 0)
 		return -1;
 	/* A later round may drop one that was left behind. */
-	if (dropped > 0 && floor > index_forgotten(index) && index_meta_put(index, floor_name, (int64_t)floor) < 0)
+	if (dropped > 0 && floor > index_forgotten(index) && put_forgotten(index, floor) < 0)
 		return -1;
 	*after = n == AT_ONCE ? rows[n - 1].seq : upto;
 	return dropped;

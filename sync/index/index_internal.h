@@ -138,6 +138,8 @@ struct index {
 	uint64_t peer;   /* short ID last looked up ... */
 	int64_t peer_no; /* ... and its row; 0: none */
 
+	int64_t forgotten; /* index_forgotten(); -1: has to be read again */
+
 	struct index_left *left; /* what an earlier life was placing, by path; owned */
 	int64_t left_last;       /* the greatest number of its notes; 0: none */
 

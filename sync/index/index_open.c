@@ -172,6 +172,7 @@ static struct index *index_new(const char *dir)
 
 	index->path = mem_printf("%s/index.db", dir);
 	index->opening = true;
+	index->forgotten = -1;
 	return index;
 }
 

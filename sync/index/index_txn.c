@@ -54,6 +54,7 @@ static void roll_back(struct index *index)
 	index->numbered = false;
 	index->now = index->committed;
 	index->peer_no = 0;
+	index->forgotten = -1;
 }
 
 int index_found_damage(struct index *index, const char *what)
