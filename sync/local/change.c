@@ -301,14 +301,14 @@ static void found_file(struct local *l, const struct look *k, const struct recor
                        const struct merge *m, uint64_t seq)
 {
 	struct seen seen = seen_of(&k->st);
+	char *before = path_before(k, hint, m);
+	bool written = written_has(l, k->path, before);
 	struct file_job *job;
-	char *before;
-	bool taken;
 
 	if (is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
-	    !may_hide_write(k, hint)) {
+	    !may_hide_write(k, hint) && !written) {
 		problem_clear(l->problems, k->path);
-		return;
+		goto free_before;
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
 	problem_keep(l->problems, k->path, l->scan.looks);
@@ -316,30 +316,30 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
 			look_again(l, k->path);
-		return;
+		goto free_before;
 	}
 	job = find_job(l, k->path);
 	if (job != NULL) {
 		hear(job, hint);
-		return;
+		goto free_before;
 	}
-	if (is_live(row, RECORD_FILE) && same_bytes_seen(&row->seen, &k->st) && (hint == NULL || !hint->hint.content)) {
+	if (is_live(row, RECORD_FILE) && same_bytes_seen(&row->seen, &k->st) && (hint == NULL || !hint->hint.content) &&
+	    !written) {
 		if (row->mode != k->st.mode)
 			write_mode(l, k, seq);
 		else
 			touch_row(l, k->path, &k->st);
-		return;
+		goto free_before;
 	}
 	if (hint != NULL && is_held(k, row, hint)) {
 		settle_event(l->settle, loop_now_ms(l->c.loop), k->path,
 		             hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
-		return;
+		goto free_before;
 	}
-	before = path_before(k, hint, m);
-	taken = before != NULL && take_over(l, k, before, seq);
-	free(before);
-	if (!taken && !change_is_busy(l, k->path))
+	if ((before == NULL || written || !take_over(l, k, before, seq)) && !change_is_busy(l, k->path))
 		send_to_hash(l, k, row, m != NULL && m->full);
+free_before:
+	free(before);
 }
 
 /* --- all kinds --- */

@@ -250,6 +250,8 @@ static void turn(void *arg)
 	scan_pump(l);
 	hash_pump(l->hash);
 	full_check_folders(l);
+	if (local_idle(l))
+		written_forget(l);
 	/* A job that is out wakes the loop itself. */
 	next_ms = settle_next_ms(l->settle);
 	if (l->scan.ready != NULL && l->error == NULL)

@@ -14,6 +14,7 @@
 
 struct verify;
 struct gone;
+struct written;
 
 /* A walk under way, or about to begin, and the rows it is merged with. */
 struct merge {
@@ -71,7 +72,9 @@ struct scan {
 	struct move *moves;     /* files that were renamed, to be looked at */
 	size_t nmoves;
 	struct file_job *files;
-	int64_t full_files; /* looked at by the full scan */
+	struct written *written; /* see written.c */
+	bool written_more;       /* more than are kept */
+	int64_t full_files;      /* looked at by the full scan */
 	int64_t full_changed;
 	int64_t full_hashing; /* files it found that are being hashed */
 	bool full_ended;      /* the full scan's walk is through, full_hashing is not */
@@ -158,6 +161,8 @@ bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */
 void scan_reset(struct local *l);
+/* The paths of looks under way whose content was heard to change. */
+void scan_each_content(const struct local *l, void (*fn)(void *arg, const char *path), void *arg);
 /* One of the full scan's files is hashed. */
 void scan_full_hashed(struct local *l);
 
@@ -185,6 +190,17 @@ void change_write_gone(struct local *l, const char *path);
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);
+
+/* --- written.c --- */
+/* The path was written to, and is not there any more, or is an installer's for now. */
+void written_note(struct local *l, const char *path);
+/* What was at `from` or below has another name now, and its rows are at `first`, or will be when nobody looked since it had
+ * that one. */
+void written_moved(struct local *l, const char *from, const char *first);
+/* Whether what is at path may have been written to since its row was; or since the row of before, where it was moved from, was
+ * (NULL: it was not moved). */
+bool written_has(const struct local *l, const char *path, const char *before);
+void written_forget(struct local *l);
 
 /* --- adopt.c --- */
 /* Writes r, which is what is on disk with the version of its row, as a change of ours; but where others say the same of the

@@ -250,8 +250,11 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 		return;
 	}
 	/* Also where nothing seems to have changed: what was installed may be gone again before its row is written. */
-	if (change_is_busy(l, k->path))
+	if (change_is_busy(l, k->path)) {
+		if (h->hint.content || written_has(l, k->path, h->from))
+			written_note(l, k->path);
 		return;
+	}
 	have = index_get(l->c.index, k->path, &row);
 	if (have < 0) {
 		local_unwritten(l);
@@ -259,12 +262,15 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	}
 	if (k->st.kind == 0 && k->error == 0)
 		problem_clear(l->problems, k->path);
-	if (needs_walk(l, k, have > 0 ? &row : NULL))
+	if (needs_walk(l, k, have > 0 ? &row : NULL)) {
 		scan_tree(l, k->path, NULL);
-	else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted)
+	} else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted) {
+		if (h->hint.content)
+			written_note(l, k->path);
 		gone_add(l, &row);
-	else if (k->st.kind != 0 || k->error != 0)
+	} else if (k->st.kind != 0 || k->error != 0) {
 		change_found(l, k, have > 0 ? &row : NULL, h, NULL, seq);
+	}
 	record_clear(&row);
 }
 

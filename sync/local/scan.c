@@ -115,7 +115,10 @@ static void move_tree(struct local *l, const char *from, const char *to)
 	char *first = NULL;
 	struct merge *m = NULL;
 
-	if (moved_before(l, from, &first) && strcmp(first, to) != 0) {
+	bool again = moved_before(l, from, &first);
+
+	written_moved(l, from, again ? first : from);
+	if (again && strcmp(first, to) != 0) {
 		scan_tree(l, to, first);
 		/* Its tombstones come behind the rows that are made of its rows. */
 		HASH_FIND_STR(l->scan.queue, first, m);
@@ -148,11 +151,13 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	}
 	/* Renamed twice before anybody looked: the row is still under the first name. */
 	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
+		written_moved(l, from, last->from);
 		settle_event(l->settle, loop_now_ms(l->c.loop), from, SETTLE_NOW);
 		free(last->to);
 		last->to = mem_strdup(to);
 		return;
 	}
+	written_moved(l, from, from);
 	v = MEM_NEW(struct move);
 	v->from = mem_strdup(from);
 	v->to = mem_strdup(to);
@@ -161,6 +166,17 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 }
 
 /* --- jobs --- */
+
+void scan_each_content(const struct local *l, void (*fn)(void *arg, const char *path), void *arg)
+{
+	const struct scan_job *jobs[] = { l->scan.out, l->scan.ready };
+
+	for (int i = 0; i < 2; i++)
+		for (const struct scan_job *job = jobs[i]; job != NULL; job = i > 0 ? job->next : NULL)
+			for (size_t k = 0; k < job->n; k++)
+				if (job->hints[k].hint.content)
+					fn(arg, job->hints[k].hint.path);
+}
 
 static void free_job(struct scan_job *job)
 {
@@ -456,6 +472,7 @@ void scan_reset(struct local *l)
 	merge_free(s->full);
 	s->part = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
+	written_forget(l);
 	s->nmoves = 0;
 	DL_FOREACH_SAFE(s->moves, v, next) {
 		DL_DELETE(s->moves, v);

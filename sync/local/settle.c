@@ -305,6 +305,13 @@ bool settle_waits(const struct settle *s, const char *path)
 	return h != NULL && h->state == HINT_WAITING;
 }
 
+void settle_each_content(const struct settle *s, void (*fn)(void *arg, const char *path), void *arg)
+{
+	for (const struct hint *h = s->hints; h != NULL; h = h->hh.next)
+		if (h->content && h->state != HINT_COOL)
+			fn(arg, h->path);
+}
+
 bool settle_overflowed(struct settle *s)
 {
 	bool overflowed = s->overflowed;

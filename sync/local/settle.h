@@ -51,6 +51,8 @@ int64_t settle_next_ms(const struct settle *s);
 size_t settle_pending(const struct settle *s);
 /* Whether the path is being waited for, and not due. */
 bool settle_waits(const struct settle *s, const char *path);
+/* The paths waiting or due whose content was heard to change. */
+void settle_each_content(const struct settle *s, void (*fn)(void *arg, const char *path), void *arg);
 /* True once after more than SETTLE_MAX hints were dropped. */
 bool settle_overflowed(struct settle *s);
 /* Files whose first patience was not enough: fn gets each until it returns false. Returns how many there are. */

@@ -60,6 +60,80 @@ static void test_a_file_renamed_and_then_written_is_read(void **state)
 	assert_row("a", "gone");
 }
 
+/* As a write in the same tick of the clock as the one before it would be. */
+static void write_unseen(const char *path, const char *text)
+{
+	struct timespec times[2];
+	struct stat st;
+
+	assert_int_equal(fstatat(root, path, &st, 0), 0);
+	put(path, text);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	assert_int_equal(utimensat(root, path, times, 0), 0);
+}
+
+static void turns(int n)
+{
+	for (int i = 0; i < n; i++)
+		(void)loop_turn(loop, false);
+}
+
+/* However far the look at it has come when it is renamed. */
+static void test_a_file_written_and_then_renamed_is_read(void **state)
+{
+	char from[16], to[16];
+
+	(void)state;
+	put("f0", "bytes 0");
+	start_local();
+	until_idle();
+	for (int i = 0; i < 40; i++) {
+		(void)snprintf(from, sizeof(from), "f%d", i);
+		(void)snprintf(to, sizeof(to), "f%d", i + 1);
+		write_unseen(from, i % 2 == 0 ? "bytes 1" : "bytes 0");
+		turns(i % 8);
+		move(from, to);
+		if (i % 16 >= 8) {
+			turns(i % 3);
+			(void)snprintf(from, sizeof(from), "g%d", i);
+			move(to, from);
+			move(from, to);
+		}
+		until_idle();
+		assert_index_is_disk();
+	}
+}
+
+static void test_a_tree_written_to_and_then_moved_is_read(void **state)
+{
+	char from[16], to[16];
+
+	(void)state;
+	make_dir("d0");
+	put("d0/other", "other");
+	put("d0/f", "bytes 0");
+	start_local();
+	until_idle();
+	for (int i = 0; i < 40; i++) {
+		(void)snprintf(from, sizeof(from), "d%d/f", i);
+		write_unseen(from, i % 2 == 0 ? "bytes 1" : "bytes 0");
+		turns(i % 8);
+		(void)snprintf(from, sizeof(from), "d%d", i);
+		(void)snprintf(to, sizeof(to), "d%d", i + 1);
+		if (i % 16 >= 8) {
+			move(from, "between");
+			turns(i % 3);
+			write_unseen("between/other", i % 2 == 0 ? "OTHER" : "other");
+			move("between", to);
+		} else {
+			move(from, to);
+		}
+		until_idle();
+		assert_index_is_disk();
+	}
+}
+
 /* How editors save: the old file aside, a new one in its place. */
 static void test_a_backup_takes_over_and_its_successor_is_read(void **state)
 {
@@ -413,6 +487,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_renamed_file_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_renamed_twice_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_renamed_and_then_written_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_file_written_and_then_renamed_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_tree_written_to_and_then_moved_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_backup_takes_over_and_its_successor_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_rename_over_a_file_replaces_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_files_that_swap_names, set_up, tear_down),
