@@ -110,7 +110,8 @@ static char *join(struct agent *a, const struct config_group *g, const struct en
 	/* The same invite is being tried already. */
 	if (token != NULL && (here == NULL || here->token == NULL || strcmp(here->token, token) != 0) &&
 	    agent_join(a, token, g->share, &e, &why) == 0)
-		log_info("group %s: joining, as the settings say", g->name);
+		log_about(LOG_INFO, &(struct log_about){ .group = g->name }, "group %s: joining, as the settings say",
+		          g->name);
 	free(token);
 	free(path);
 	return why;
@@ -119,9 +120,10 @@ static char *join(struct agent *a, const struct config_group *g, const struct en
 static void tell_moved(const struct config_group *g, const struct engine *here)
 {
 	if (strcmp(here->share_path, g->share) != 0)
-		log_warn("group %s: its share is %s; that %s names %s changes nothing: leave the group and join it "
-		         "again to move it",
-		         g->name, here->share_path, g->place, g->share);
+		log_about(LOG_WARN, &(struct log_about){ .group = g->name },
+		          "group %s: its share is %s; that %s names %s changes nothing: leave the group and join it "
+		          "again to move it",
+		          g->name, here->share_path, g->place, g->share);
 }
 
 void declared_join(struct agent *a, const struct config *c)
@@ -137,7 +139,8 @@ void declared_join(struct agent *a, const struct config *c)
 		}
 		why = join(a, g, here); /* which may end here */
 		if (why != NULL)
-			log_error("group %s (%s): %s", g->name, g->place, why);
+			log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name,
+			          g->place, why);
 		free(why);
 	}
 }

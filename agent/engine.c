@@ -27,8 +27,7 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 void engine_fail(struct engine *e, char *why)
 {
 	if (!e->error || strcmp(e->error, why) != 0) {
-		log_about(LOG_ERROR, &(struct log_about){ .group = engine_name(e) }, "group %s: %s", engine_name(e),
-		          why);
+		engine_log(e, LOG_ERROR, "group %s: %s", engine_name(e), why);
 		engine_emit(e, "problem", NULL, why);
 	}
 	free(e->error);
@@ -135,7 +134,7 @@ static int open_both(struct engine *e)
 		return -1;
 	}
 	if (status == INDEX_REBUILT)
-		log_warn("group %s: %s", engine_name(e), why);
+		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
 	free(why);
 	why = NULL;
 	/* The last start may have come as far as the index and no further. */
@@ -311,7 +310,7 @@ static void end(void *arg)
 
 	stop(e);
 	if (root >= 0 && fs_remove_tree(root, ".lanyard"))
-		log_warn("%s/.lanyard: could not be removed: %s", e->share_path, strerror(errno));
+		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, strerror(errno));
 	if (root >= 0)
 		close(root);
 	engine_forget(e);
@@ -327,8 +326,8 @@ void engine_end(struct engine *e)
 void engine_forget(struct engine *e)
 {
 	if (fs_remove_tree(e->context->home_dirfd, e->dir))
-		log_error("group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home, e->dir,
-		          strerror(errno));
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home,
+		           e->dir, strerror(errno));
 }
 
 /* --- joining --- */
@@ -347,7 +346,7 @@ static void joined(void *arg, int status, const char *reason)
 		return;
 	}
 	e->unstored = true;
-	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) }, "group %s: joined", engine_name(e));
+	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
 	start(e);
 	engine_emit(e, "joined", NULL, NULL);
 	e->context->changed(e->context->arg);

@@ -83,6 +83,8 @@ void engine_end(struct engine *e);
 /* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
 void engine_roster_changed(struct engine *e);
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
+/* A line in the log with the group's name as a field. */
+#define engine_log(e, level, ...) log_about(level, &(struct log_about){ .group = engine_name(e) }, __VA_ARGS__)
 
 /* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew, before long. */
 void engine_index_lost(struct engine *e);

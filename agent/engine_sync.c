@@ -55,7 +55,8 @@ static void sync_done(void *arg)
 		return;
 	}
 	if (j->error != 0) {
-		log_error("group %s: the index cannot be synced: %s", engine_name(e), strerror(j->error));
+		engine_log(e, LOG_ERROR, "group %s: the index cannot be synced: %s", engine_name(e),
+		           strerror(j->error));
 		engine_index_lost(e);
 	} else {
 		peer_group_sync_end(e->peers);

@@ -22,6 +22,7 @@ struct thinning {
 	int percent;
 	struct kept_thinned out;
 	int64_t took_ms;
+	int error; /* errno; 0: none */
 };
 
 static void work(void *arg)
@@ -30,7 +31,7 @@ static void work(void *arg)
 	int64_t start = clock_mono_ns();
 
 	if (t->root < 0 || kept_thin(t->root, clock_wall_ns(), t->max_age_ns, t->percent, &t->out) < 0)
-		log_warn("versions could not be thinned: %s", strerror(errno));
+		t->error = errno;
 	if (t->root >= 0)
 		close(t->root);
 	t->took_ms = (clock_mono_ns() - start) / 1000000;
@@ -44,6 +45,9 @@ static void done(void *arg)
 
 	e->thinning = false;
 	e->thin_gap_ms = t->took_ms * GAP_FACTOR > SOON_MS ? t->took_ms * GAP_FACTOR : SOON_MS;
+	if (t->error != 0)
+		engine_log(e, LOG_WARN, "group %s: versions could not be thinned: %s", engine_name(e),
+		           strerror(t->error));
 	if (t->out.dropped > 0)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
 		          (long long)t->out.files);

@@ -221,8 +221,8 @@ void engine_save_roster(struct engine *e)
 	char *path = mem_printf("%s/roster.bin", e->dir);
 
 	if (roster_save(e->roster, e->context->home_dirfd, path))
-		log_error("group %s: %s/%s: the roster could not be stored: %s", engine_name(e), e->context->home, path,
-		          strerror(errno));
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored: %s", engine_name(e),
+		           e->context->home, path, strerror(errno));
 	free(path);
 }
 

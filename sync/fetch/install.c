@@ -21,6 +21,7 @@ enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_M
 struct batch {
 	struct fetch *f;
 	struct install_job job;
+	char *group;                /* owned: the job's */
 	struct install_item *items; /* owned, as the next two; room for `max` of each */
 	struct install_item **order;
 	struct ticket **tickets;
@@ -53,6 +54,7 @@ static void batch_free(struct batch *b)
 	free(b->items);
 	free(b->order);
 	free(b->tickets);
+	free(b->group);
 	free(b);
 }
 
@@ -145,6 +147,8 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
 	b->job.id = random_u64();
 	b->job.short_id = f->c.short_id;
+	b->group = mem_strdup(share_group(f->c.share));
+	b->job.group = b->group;
 	b->job.copies_stay = f->c.copies_stay;
 	b->job.items = b->order;
 	b->job.n = b->n;

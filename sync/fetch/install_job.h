@@ -77,6 +77,7 @@ struct install_job {
 	int root, parts;   /* descriptors, the job's own */
 	uint64_t id;       /* makes names in parts/ unique */
 	uint64_t short_id; /* ours, for conflict names */
+	const char *group; /* the caller's, for lines in the log; NULL: none */
 	struct install_item **items;
 	size_t n;
 	bool copies_stay; /* conflict copies never become versions, however many there are */

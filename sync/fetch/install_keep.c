@@ -40,7 +40,7 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 	}
 	shown = log_escape(item->want->path, strlen(item->want->path));
 	log_about(
-		LOG_WARN, &(struct log_about){ .file = item->want->path },
+		LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
 		"a file that took the place of %s while it was replaced could not be put back: it is below .lanyard/%s/, "
 		"as %s (%s)",
 		shown, dirfd == job->parts ? "parts" : "versions", from, strerror(errno));

@@ -32,6 +32,7 @@ struct clean_job {
 	struct fetch *f;
 	int root, parts;     /* the job's own */
 	uint64_t short_id;   /* ours, for conflict names */
+	char *group;         /* for lines in the log; owned, NULL: none */
 	struct found *found; /* owned */
 	size_t n;
 	char **left; /* paths that an earlier life was about to change; owned, and each of them */
@@ -53,8 +54,9 @@ static void keep(struct clean_job *job, const char *name, const struct swap *s)
 	char *shown = log_escape(name, strlen(name));
 
 	if (kept_move_tagged(job->root, job->parts, name, &s->tag) < 0)
-		log_warn("what was replaced before a crash is .lanyard/parts/%s and could not be moved to %s: %s",
-		         shown, KEPT_FOLDER, strerror(errno));
+		log_about(LOG_WARN, &(struct log_about){ .group = job->group },
+		          "what was replaced before a crash is .lanyard/parts/%s and could not be moved to %s: %s",
+		          shown, KEPT_FOLDER, strerror(errno));
 	free(shown);
 }
 
@@ -126,14 +128,15 @@ static void give_back(struct clean_job *job, const char *name, const struct swap
 		path = return_as(job, name, "recovered", false, st->mtime_ns);
 	if (path == NULL) {
 		shown = log_escape(name, strlen(name));
-		log_warn("a file changed at the moment it was replaced, before a crash: it is .lanyard/parts/%s and "
-		         "could not be put back: %s",
-		         shown, strerror(errno));
+		log_about(LOG_WARN, &(struct log_about){ .group = job->group },
+		          "a file changed at the moment it was replaced, before a crash: it is .lanyard/parts/%s and "
+		          "could not be put back: %s",
+		          shown, strerror(errno));
 		free(shown);
 		return;
 	}
 	shown = log_escape(path, strlen(path));
-	log_about(LOG_WARN, &(struct log_about){ .file = path },
+	log_about(LOG_WARN, &(struct log_about){ .group = job->group, .file = path },
 	          "a file changed at the moment it was replaced, before a crash: it is %s now", shown);
 	free(shown);
 	job->kept = mem_realloc(job->kept, job->nkept + 2, sizeof(*job->kept));
@@ -297,6 +300,7 @@ static void cleaned(void *arg)
 	free_paths(job->kept, job->nkept);
 	close(job->root);
 	close(job->parts);
+	free(job->group);
 	free(job);
 	f->cleaning = false;
 	if (!f->dead)
@@ -356,6 +360,7 @@ void parts_clean(struct fetch *f)
 
 	job->f = f;
 	job->short_id = f->c.short_id;
+	job->group = mem_strdup(share_group(f->c.share));
 	index_left_each(f->c.index, add_left, job);
 	job->root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
 	job->parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
