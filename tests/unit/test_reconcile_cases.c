@@ -16,7 +16,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { CASES = 50000 };
 #else
-enum { CASES = 1000000 };
+enum { CASES = 3000000 };
 #endif
 
 enum { MEMBERS_MAX = 3, WRITERS = 3, COUNTERS = 3, ROUNDS_MAX = 12 };
