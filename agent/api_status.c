@@ -40,6 +40,7 @@ static bool add_group(void *arg, struct engine *e)
 	struct engine_status s = { 0 };
 	json_t *problems = json_array();
 
+	engine_look(e);
 	engine_status(e, &s);
 	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
 	json_array_append_new(

@@ -2,7 +2,7 @@
  *
  * inotify delivers hints asynchronously: a file closed just before the question came may not have been heard of yet. So
  * "in sync" has to be true twice, with one whole turn of the loop in between: what was readable when the question came
- * has been read by then. */
+ * has been read by then. That the share is still there, no event tells: it is looked at. */
 #include "agent/api_internal.h"
 
 #include <stdlib.h>
@@ -152,6 +152,15 @@ static bool judge_group(void *arg, struct engine *e)
 	return v->missing == NULL;
 }
 
+static bool look_at_share(void *arg, struct engine *e)
+{
+	const struct wait *wait = arg;
+
+	if (!wait->one || group_id_equal(engine_group(e), &wait->group))
+		engine_look(e);
+	return true;
+}
+
 static struct verdict judge(struct api *api, const struct wait *wait)
 {
 	struct verdict v = { .wait = wait };
@@ -167,6 +176,10 @@ static bool look_in_sync(struct api *api, struct control_call *call, void *state
 	struct wait *wait = state;
 	struct verdict v = judge(api, wait);
 
+	if (v.missing == NULL && wait->true_since == 0) {
+		agent_engines(api->agent, look_at_share, wait);
+		v = judge(api, wait);
+	}
 	if (v.groups == 0) {
 		control_fail(call, 409, "%s", v.missing);
 		free(v.missing);

@@ -90,15 +90,9 @@ static void turn_end(void *arg)
 
 static void try_again(void *arg);
 
-/* A disk that is unmounted makes no event that can be relied on. The scan says what is wrong. */
 static void look_at_share(void *arg)
 {
-	struct engine *e = arg;
-	char *why = NULL;
-
-	if (local_state(e->local) != LOCAL_ERROR && share_check(e->share, &why))
-		local_rescan(e->local);
-	free(why);
+	engine_look(arg);
 }
 
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)

@@ -62,6 +62,8 @@ void engine_files(struct engine *e, const char *under, const char *after, engine
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
+/* Looks whether the share is there, so that what is said next is true of a disk that was unmounted a moment ago, too. */
+void engine_look(struct engine *e);
 /* Lets held deletions go; how many. */
 int64_t engine_release(struct engine *e);
 /* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1: running already, or not possible now. */

@@ -372,3 +372,9 @@ void engine_rescan(struct engine *e)
 	if (e->local)
 		local_rescan(e->local);
 }
+
+void engine_look(struct engine *e)
+{
+	if (e->local)
+		local_look(e->local);
+}

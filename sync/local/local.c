@@ -362,6 +362,12 @@ void local_rescan(struct local *l)
 	local_wake(l);
 }
 
+void local_look(struct local *l)
+{
+	if (l->ground != NULL && l->error == NULL && local_check(l) < 0)
+		local_wake(l);
+}
+
 enum local_state local_state(const struct local *l)
 {
 	const struct scan *s = &l->scan;

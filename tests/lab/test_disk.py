@@ -5,6 +5,8 @@ import re
 import shutil
 import time
 
+import pytest
+
 import netlab
 from netlab import trees
 
@@ -140,6 +142,33 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_no_deletion(lab):
     a.lanyard("wait", "--timeout", "1")
     assert a.read("precious") == b"1" and os.listdir(b.share) == []
     lab.bind(disk, b.share)
+    b.wait_sync(60, peers=1)
+    assert set(netlab.settle([a, b])) == {b"precious"}
+
+
+@pytest.mark.parametrize("ask", ["status", "wait"])
+def test_a_disk_that_went_a_moment_ago_is_not_called_in_sync(lab, ask):
+    """Nothing tells of it; whoever is asked has to look."""
+    a, b = lab.host("a"), lab.host("b")
+    disk = b.path("disk")
+    os.makedirs(disk)
+    lab.bind(disk, b.share)
+    trees.write(a.share, {"precious": b"1"})
+    netlab.form([a, b])
+    netlab.settle([a, b])
+
+    def said():
+        if ask == "wait":
+            assert b.lanyard("wait", "--timeout", "1").code == 1
+        assert b.status()["state"] == "error" and not b.status()["in_sync"]
+    lab.umount(b.share)
+    said()
+    lab.bind(disk, b.share)
+    b.wait_sync(60, peers=1)
+    lab.tmpfs(b.share, "8m")
+    said()
+    assert a.read("precious") == b"1"
+    lab.umount(b.share)
     b.wait_sync(60, peers=1)
     assert set(netlab.settle([a, b])) == {b"precious"}
 
