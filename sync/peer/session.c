@@ -212,7 +212,8 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 
 static void group_close_in(struct talk *t, const struct msg_group_close *m)
 {
-	talk_closed_by_peer(t, m->reason);
+	if (m->your_channel < 0 || m->your_channel == t->my_channel)
+		talk_closed_by_peer(t, m->reason);
 }
 
 TALK_MESSAGE(group_open, false, talk_open_in)

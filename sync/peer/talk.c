@@ -55,7 +55,9 @@ void talk_free(struct talk *t, const char *reason)
 
 void talk_close(struct talk *t, const char *reason)
 {
-	struct msg_group_close m = { .channel = (uint32_t)t->my_channel, .reason = reason };
+	struct msg_group_close m = { .channel = (uint32_t)t->my_channel,
+		                     .your_channel = t->their_channel,
+		                     .reason = reason };
 	size_t n;
 	uint8_t *body = msg_group_close_encode(&m, &n);
 

@@ -287,6 +287,7 @@ uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n)
 	lanyard__group_close__init(&pb);
 	pb.channel = m->channel;
 	pb.reason = text(m->reason);
+	pb.closes = (uint32_t)(m->your_channel + 1);
 	return msg_pack(&pb.base, n);
 }
 
@@ -296,7 +297,9 @@ int msg_group_close_decode(struct msg_group_close *m, struct msg_arena *a, const
 
 	if (!pb || !text_ok(pb->reason))
 		return -1;
-	*m = (struct msg_group_close){ .channel = pb->channel, .reason = pb->reason };
+	*m = (struct msg_group_close){ .channel = pb->channel,
+		                       .your_channel = (int64_t)pb->closes - 1,
+		                       .reason = pb->reason };
 	return 0;
 }
 

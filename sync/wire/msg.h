@@ -58,6 +58,7 @@ struct msg_group_open {
 
 struct msg_group_close {
 	uint32_t channel;
+	int64_t your_channel; /* -1: not said */
 	const char *reason;
 };
 

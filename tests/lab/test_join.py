@@ -132,6 +132,19 @@ def test_two_groups_on_one_agent_stay_apart(lab):
     assert list(b.peers()) == [a.agent_id()]
 
 
+def test_who_leaves_can_join_again_at_once(lab):
+    """What the others still say to the membership that has ended is no answer to the one who asks anew."""
+    a, b, c = lab.host("a"), lab.host("b"), lab.host("c")
+    netlab.form([a, b, c])
+    for _ in range(5):
+        token = a.invite("pics")
+        b.cli("leave", "pics")
+        b.cli("join", "--invite", token, "--share", b.share)
+    trees.write(a.share, {"for-all": b"1"})
+    b.wait_peers(2)
+    netlab.settle([a, b, c])
+
+
 def test_a_group_name_or_share_that_cannot_be_is_refused(lab):
     a = lab.host("a")
     a.daemon.start("--discovery", "off")
