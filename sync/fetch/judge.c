@@ -101,7 +101,8 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 
 	r->via = 0;
 	if (theirs != NULL && version_compare(&r->version, &theirs->version) == VERSION_EQUAL &&
-	    version_compare(&r->base, &theirs->base) == VERSION_EQUAL && record_same(r, theirs) &&
+	    version_compare(&r->base, &theirs->base) == VERSION_EQUAL &&
+	    version_compare(&r->mode_base, &theirs->mode_base) == VERSION_EQUAL && record_same(r, theirs) &&
 	    r->modified_by == theirs->modified_by)
 		r->via = peer;
 	rc = index_put(f->c.index, r, l);
@@ -130,7 +131,7 @@ void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l
 	struct record there = { 0 };
 
 	version_clear(&r->version);
-	version_clear(&r->base);
+	record_clear_base(r);
 	if (index_get(f->c.index, r->path, &there) > 0)
 		version_copy(&r->version, &there.version);
 	/* The scan may have been quicker. */

@@ -24,7 +24,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 2,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 3,                  /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES = 2000,           /* one transaction's writes before it commits by itself */
 	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
 	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
@@ -154,6 +154,7 @@ struct index {
 	uint8_t key[RECORD_PATH_MAX + 1];  /* scratch of one call, never across a callback */
 	uint8_t version[VERSION_MAX * 16]; /* the same */
 	uint8_t base[VERSION_MAX * 16];    /* the same */
+	uint8_t mode_base[VERSION_MAX * 16];
 };
 
 /* --- index_schema.c --- */
@@ -171,10 +172,11 @@ int index_key(struct index *index, const char *path);
 /* Bytes of path or key, as the key. */
 void index_key_bytes(uint8_t *out, const char *path, size_t n);
 char *index_path(const uint8_t *key, int n);
-/* The twelve columns that rows and wanted rows share. */
-#define INDEX_RECORD_COLUMNS \
-	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by, base"
-enum { INDEX_RECORD_NCOLUMNS = 12 };
+/* The thirteen columns that rows and wanted rows share. */
+#define INDEX_RECORD_COLUMNS                                                                                   \
+	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by, base, " \
+	"mode_base"
+enum { INDEX_RECORD_NCOLUMNS = 13 };
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r);
 /* Reads key (one column), then the shared ones; everything else is zero. -1 when they are no record. */
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r);

@@ -101,12 +101,25 @@ static bool schema_fits(struct index *index)
 	return true;
 }
 
-/* From schema 1, which had no base. */
-static int upgrade(struct index *index)
+/* Schema 1 had no base, 2 no mode's base. */
+static int upgrade(struct index *index, int64_t version)
 {
-	return index_exec(index, "BEGIN IMMEDIATE;"
-	                         "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;"
-	                         "PRAGMA user_version = 2; COMMIT");
+	int64_t placing;
+	char *sql;
+	int rc;
+
+	if (query_int(index, "SELECT count(*) FROM sqlite_schema WHERE name = 'placing'", &placing) < 0)
+		return -1;
+	sql = mem_printf("BEGIN IMMEDIATE;%s%s"
+	                 "ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
+	                 "PRAGMA user_version = %d; COMMIT",
+	                 version > 1
+	                         ? ""
+	                         : "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
+	                 placing == 0 ? "" : "ALTER TABLE placing ADD COLUMN mode_base BLOB;", INDEX_SCHEMA);
+	rc = index_exec(index, sql);
+	free(sql);
+	return rc;
 }
 
 static enum opened open_schema(struct index *index)
@@ -130,7 +143,7 @@ static enum opened open_schema(struct index *index)
 			return failure(index);
 	} else if (application != INDEX_APPLICATION_ID || version < 1) {
 		return OPENED_DAMAGED;
-	} else if (version < INDEX_SCHEMA && upgrade(index) < 0) {
+	} else if (version < INDEX_SCHEMA && upgrade(index, version) < 0) {
 		return failure(index);
 	}
 	if (index_exec(index, index_placing_sql) < 0 || index_exec(index, "PRAGMA synchronous = NORMAL") < 0)

@@ -19,7 +19,7 @@ const char index_schema_sql[] =
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
 	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
@@ -31,7 +31,7 @@ const char index_schema_sql[] =
 	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB);"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
 /* Without it an index of before is as good: it is added when missing. */
@@ -39,7 +39,7 @@ const char index_placing_sql[] =
 	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB)";
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB)";
 
 #define ROW \
 	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino FROM files "
@@ -60,7 +60,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
 	[STMT_ROW_INSERT] =
 		"INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
@@ -86,7 +86,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
 	[STMT_WANT_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
 	[STMT_WANT_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
-			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_WANT_DELETE] = "DELETE FROM wanted WHERE id = ?",
 	[STMT_WANT_KEY] = "SELECT key FROM wanted WHERE id = ?",
 	[STMT_WANT_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
@@ -96,7 +96,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
 	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
 	[STMT_PLACING_INSERT] =
-		"INSERT INTO placing(key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO placing(key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
 	[STMT_PLACING_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
 	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
@@ -208,6 +208,15 @@ bool index_has_list(const struct record *r)
 	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 1;
 }
 
+/* room outlives the statement's run. */
+static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct version *v)
+{
+	if (v->n > 0)
+		sqlite3_bind_blob(s, at, room, (int)version_encode(room, v), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, at);
+}
+
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
 {
 	bool file = r->kind == RECORD_FILE && !r->deleted;
@@ -230,16 +239,26 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 		sqlite3_bind_null(s, first + 8);
 	sqlite3_bind_blob(s, first + 9, index->version, (int)n, SQLITE_STATIC);
 	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
-	if (r->base.n > 0)
-		sqlite3_bind_blob(s, first + 11, index->base, (int)version_encode(index->base, &r->base),
-		                  SQLITE_STATIC);
-	else
-		sqlite3_bind_null(s, first + 11);
+	bind_base(s, first + 11, index->base, &r->base);
+	bind_base(s, first + 12, index->mode_base, &r->mode_base);
+}
+
+static int read_version(sqlite3_stmt *s, int column, struct version *v)
+{
+	const void *p = sqlite3_column_blob(s, column);
+
+	return version_decode(v, p, (size_t)sqlite3_column_bytes(s, column));
+}
+
+/* NULL and nothing are the same. */
+static int read_base(sqlite3_stmt *s, int column, struct version *v)
+{
+	return sqlite3_column_type(s, column) == SQLITE_NULL ? 0 : read_version(s, column, v);
 }
 
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r)
 {
-	const void *root, *target, *version, *base;
+	const void *root, *target;
 	int target_type = sqlite3_column_type(s, first + 8);
 
 	*r = (struct record){ 0 };
@@ -258,12 +277,11 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		return -1;
 	if (r->kind < RECORD_FILE || r->kind > RECORD_SYMLINK || r->content.size < 0)
 		return -1;
-	version = sqlite3_column_blob(s, first + 9);
-	if (version_decode(&r->version, version, (size_t)sqlite3_column_bytes(s, first + 9)) < 0)
+	if (read_version(s, first + 9, &r->version) < 0 || read_base(s, first + 11, &r->base) < 0 ||
+	    read_base(s, first + 12, &r->mode_base) < 0) {
+		record_clear(r);
 		return -1;
-	base = sqlite3_column_blob(s, first + 11);
-	if (base != NULL && version_decode(&r->base, base, (size_t)sqlite3_column_bytes(s, first + 11)) < 0)
-		return -1;
+	}
 	r->path = index_path(sqlite3_column_blob(s, key_column), sqlite3_column_bytes(s, key_column));
 	if (target_type != SQLITE_NULL) {
 		target = sqlite3_column_blob(s, first + 8);

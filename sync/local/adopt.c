@@ -60,9 +60,10 @@ static bool take_version(struct local *l, struct record *r)
 		r->modified_by = w.row.modified_by;
 		whole = record_same(r, &w.row);
 		if (!whole)
-			record_keep_base(&w.row);
-		version_clear(&r->base);
+			record_keep_base(&w.row, r->mode);
+		record_clear_base(r);
 		version_copy(&r->base, &w.row.base);
+		version_copy(&r->mode_base, &w.row.mode_base);
 	}
 	record_clear(&w.row);
 	return whole;

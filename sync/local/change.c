@@ -99,9 +99,9 @@ static void touch_row(struct local *l, const char *path, const struct fs_stat *s
 static void fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same)
 {
 	if (same)
-		record_keep_base(r);
+		record_keep_base(r, kind == RECORD_SYMLINK ? 0 : st->mode);
 	else
-		version_clear(&r->base);
+		record_clear_base(r);
 	free(r->target);
 	r->target = NULL;
 	r->kind = kind;
@@ -116,7 +116,7 @@ static void fill_row(struct record *r, enum record_kind kind, const struct fs_st
 
 static void write_tombstone(struct local *l, struct record *r)
 {
-	version_clear(&r->base);
+	record_clear_base(r);
 	free(r->target);
 	r->target = NULL;
 	r->deleted = true;
@@ -217,7 +217,7 @@ static void write_mode(struct local *l, const struct look *k, uint64_t seq)
 	if (!is_live(&r, RECORD_FILE) || !same_bytes_seen(&r.seen, &k->st)) {
 		look_again(l, k->path);
 	} else {
-		record_keep_base(&r);
+		record_keep_base(&r, k->st.mode);
 		r.mode = k->st.mode;
 		r.mtime_ns = k->st.mtime_ns;
 		r.seen = seen_of(&k->st);

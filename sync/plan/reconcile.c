@@ -80,19 +80,33 @@ static int rank(const struct record *a, const struct record *b)
 		c = compare_u64(a->mode, b->mode);
 	if (c == 0 && !a->deleted)
 		c = compare_base(&a->base, &b->base);
+	if (c == 0 && !a->deleted)
+		c = compare_base(&a->mode_base, &b->mode_base);
 	return c;
+}
+
+/* v, unless it is empty, was known to whoever made other. */
+static bool knows(const struct record *other, const struct version *v)
+{
+	enum version_order order;
+
+	if (v->n == 0)
+		return false;
+	order = version_compare(&other->version, v);
+	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
 /* r's content was known to whoever made other, a concurrent version of the same kind: since then r has only seen changes of
  * mode or mtime. */
 static bool content_known(const struct record *r, const struct record *other)
 {
-	enum version_order order;
+	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->base);
+}
 
-	if (r->base.n == 0 || r->deleted || other->deleted || r->kind != other->kind)
-		return false;
-	order = version_compare(&other->version, &r->base);
-	return order == VERSION_NEWER || order == VERSION_EQUAL;
+/* So was r's mode: whatever other's mode is, it is r's or came after it. */
+static bool mode_known(const struct record *r, const struct record *other)
+{
+	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->mode_base);
 }
 
 /* merged := winner, knowing what `other` knows too (NULL: nothing). False when the versions do not fit together. */
@@ -109,7 +123,16 @@ static bool merge(struct record *merged, const struct record *winner, const stru
 	return true;
 }
 
-/* One changed the content, the other mode or mtime alone: the new content, and the new mode. */
+/* merged's mode becomes that of one of the two it is made of, with the version that it is from. */
+static void take_mode(struct record *merged, const struct record *from)
+{
+	merged->mode = from->mode;
+	version_clear(&merged->mode_base);
+	if (merged->base.n > 0)
+		version_copy(&merged->mode_base, from->mode_base.n > 0 ? &from->mode_base : &from->version);
+}
+
+/* One changed the content, the other mode or mtime alone: the new content, and the mode of whoever set it. */
 static enum reconcile merge_meta(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	bool take = content_known(ours, theirs);
@@ -117,13 +140,15 @@ static enum reconcile merge_meta(const struct record *ours, const struct record 
 
 	if (!merge(merged, content, meta))
 		return RECONCILE_NOTHING;
-	merged->mode = meta->mode;
+	if (!mode_known(meta, content))
+		take_mode(merged, meta);
 	return take ? RECONCILE_TAKE : RECONCILE_ADOPT;
 }
 
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	enum version_order order;
+	const struct record *winner, *loser;
 	bool theirs_wins, same;
 	enum reconcile result;
 
@@ -155,8 +180,13 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 		result = RECONCILE_CONFLICT;
 	else
 		return RECONCILE_NOTHING;
-	if (!merge(merged, theirs_wins ? theirs : ours, theirs_wins ? ours : theirs))
+	winner = theirs_wins ? theirs : ours;
+	loser = theirs_wins ? ours : theirs;
+	if (!merge(merged, winner, loser))
 		return RECONCILE_NOTHING;
+	/* The winner's mtime; but the mode of the other, when it alone has set it since the winner's was known to it. */
+	if (same && order == VERSION_CONCURRENT && mode_known(winner, loser) && !mode_known(loser, winner))
+		take_mode(merged, loser);
 	return result;
 }
 

@@ -1,8 +1,9 @@
 /* What to do about one path when a peer's record meets ours: the decision, and nothing else. Every member comes to
  * the same winner without talking. Pure.
  *
- * Order of judgement: a version that knows the other wins. Concurrent: equal content merges; new content and a new
- * mode or mtime merge, into the new content with the new mode; an edit beats a deletion;
+ * Order of judgement: a version that knows the other wins. Concurrent: equal content merges, with the later mtime; new
+ * content and a new mode or mtime merge, into the new content with its mtime. The mode is then the one that was set since the
+ * other side knew it (both: of equal content the winner's, else that of the side that did not write); an edit beats a deletion;
  * a folder beats a file or symlink, a file beats a symlink; between two of a kind the later mtime wins, then the
  * greater root (or target), then the greater modified_by. The content that loses is kept, by whoever holds it, under a
  * conflict name. Equal versions with different content (conflicts that met others on different ways) are judged in

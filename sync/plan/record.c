@@ -15,7 +15,7 @@ void record_clear(struct record *r)
 	free(r->path);
 	free(r->target);
 	version_clear(&r->version);
-	version_clear(&r->base);
+	record_clear_base(r);
 	*r = (struct record){ 0 };
 }
 
@@ -26,6 +26,7 @@ void record_copy(struct record *to, const struct record *from)
 	to->target = mem_strdup(from->target);
 	version_copy(&to->version, &from->version);
 	version_copy(&to->base, &from->base);
+	version_copy(&to->mode_base, &from->mode_base);
 }
 
 bool content_equal(const struct content *a, const struct content *b)
@@ -56,12 +57,24 @@ bool record_same(const struct record *a, const struct record *b)
 	       (a->kind == RECORD_DIR || a->mtime_ns == b->mtime_ns);
 }
 
-void record_keep_base(struct record *r)
+void record_clear_base(struct record *r)
 {
-	if (r->deleted || r->kind == RECORD_DIR)
-		version_clear(&r->base);
-	else if (r->base.n == 0)
+	version_clear(&r->base);
+	version_clear(&r->mode_base);
+}
+
+void record_keep_base(struct record *r, uint32_t mode)
+{
+	if (r->deleted || r->kind == RECORD_DIR) {
+		record_clear_base(r);
+		return;
+	}
+	if (r->base.n == 0)
 		version_copy(&r->base, &r->version);
+	if (r->kind != RECORD_FILE || r->mode != mode)
+		version_clear(&r->mode_base);
+	else if (r->mode_base.n == 0)
+		version_copy(&r->mode_base, &r->version);
 }
 
 void blocklist_clear(struct blocklist *l)

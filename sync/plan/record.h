@@ -54,6 +54,9 @@ struct record {
 	/* Files and symlinks: the version at which the content (or target) became what it is; empty when it is this one. Whose
 	 * version knows of it has had this content at hand: what changed since is mode or mtime alone. */
 	struct version base;
+	/* Files with a base: the version at which the mode became what it is; empty when it is this one. Without a base, empty:
+	 * the mode counts as having come with the content. */
+	struct version mode_base;
 	uint64_t modified_by; /* short ID of the agent that made this version */
 	/* of this agent only, never sent */
 	uint64_t seq;     /* our number of this row's last change; set by the index */
@@ -70,8 +73,9 @@ bool record_same_content(const struct record *a, const struct record *b);
 /* record_same_content, and mode and mtime too (where they mean something). Versions may differ. */
 bool record_same(const struct record *a, const struct record *b);
 
-/* Before r, a row, takes on another mode or mtime: its base. Before it takes on other content, version_clear(&r->base). */
-void record_keep_base(struct record *r);
+/* Before r, a row, takes on another mtime, and `mode`: its bases. Before it takes on other content: record_clear_base. */
+void record_keep_base(struct record *r, uint32_t mode);
+void record_clear_base(struct record *r);
 
 void blocklist_clear(struct blocklist *l);
 /* 36 bytes a block; out has room for 36 * n. */

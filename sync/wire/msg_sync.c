@@ -53,11 +53,12 @@ static uint64_t *version_fill(uint64_t *out, const struct version *v)
 	return out + 2 * (size_t)v->n;
 }
 
-/* vectors has room for version and base; returns what is behind them. */
+/* vectors has room for version and bases; returns what is behind them. */
 static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
 {
 	const struct record *r = &m->record;
-	uint64_t *base = version_fill(vectors, &r->version), *end = version_fill(base, &r->base);
+	uint64_t *base = version_fill(vectors, &r->version), *mode = version_fill(base, &r->base);
+	uint64_t *end = version_fill(mode, &r->mode_base);
 
 	lanyard__record__init(pb);
 	pb->path = msg_binary(r->path, strlen(r->path));
@@ -69,6 +70,9 @@ static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, ui
 	pb->n_base_writers = pb->n_base_counters = r->base.n;
 	pb->base_writers = base;
 	pb->base_counters = base + r->base.n;
+	pb->n_mode_writers = pb->n_mode_counters = r->mode_base.n;
+	pb->mode_writers = mode;
+	pb->mode_counters = mode + r->mode_base.n;
 	pb->modified_by = r->modified_by;
 	pb->seq = r->seq;
 	if (r->deleted)
@@ -96,8 +100,11 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 	size_t entries = 0;
 
 	lanyard__news__init(&pb);
-	for (size_t i = 0; i < m->nrecords; i++)
-		entries += m->records[i].record.version.n + m->records[i].record.base.n;
+	for (size_t i = 0; i < m->nrecords; i++) {
+		const struct record *r = &m->records[i].record;
+
+		entries += r->version.n + r->base.n + r->mode_base.n;
+	}
 	uint64_t *vectors = mem_calloc(2 * entries + 1, sizeof(*vectors)), *next = vectors;
 
 	for (size_t i = 0; i < m->nrecords; i++) {
@@ -148,18 +155,25 @@ static int version_read(struct version *v, struct msg_arena *a, const uint64_t *
 	return 0;
 }
 
-/* A base is an older version of the same path, and a thing of files and symlinks that are there. */
+static bool is_older(const struct version *v, const struct record *r)
+{
+	return v->n == 0 || version_compare(v, &r->version) == VERSION_OLDER;
+}
+
+/* A base is an older version of the same path, and a thing of files and symlinks that are there; a mode's is one of files
+ * that have the other, too. */
 static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
 	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
-	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters))
+	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters) ||
+	    version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
+	                 pb->n_mode_counters))
 		return -1;
-	if (r->version.n == 0)
+	if (r->version.n == 0 || !is_older(&r->base, r) || !is_older(&r->mode_base, r))
 		return -1;
-	if (r->base.n == 0)
-		return 0;
-	return !pb->deleted && pb->kind != RECORD_DIR && version_compare(&r->base, &r->version) == VERSION_OLDER ? 0
-	                                                                                                         : -1;
+	if (r->base.n > 0 && (pb->deleted || pb->kind == RECORD_DIR))
+		return -1;
+	return r->mode_base.n > 0 && (r->base.n == 0 || pb->kind != RECORD_FILE) ? -1 : 0;
 }
 
 static int file_read(struct msg_record *m, const Lanyard__Record *pb)

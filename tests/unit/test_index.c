@@ -93,6 +93,7 @@ static void check_record(const struct record *a, const struct record *b)
 	assert_int_equal(a->deleted, b->deleted);
 	assert_int_equal(version_compare(&a->version, &b->version), VERSION_EQUAL);
 	assert_int_equal(version_compare(&a->base, &b->base), VERSION_EQUAL);
+	assert_int_equal(version_compare(&a->mode_base, &b->mode_base), VERSION_EQUAL);
 	assert_int_equal(a->chunk_log2, b->chunk_log2);
 	assert_int_equal(a->modified_by, b->modified_by);
 	assert_int_equal(a->seq, b->seq);
@@ -138,6 +139,7 @@ static void rows_come_back(void **state)
 	r[0].seen = (struct seen){ 1, -2, INT64_MAX, UINT64_MAX };
 	version_bump(&r[0].version, UINT64_MAX, UINT64_MAX);
 	version_bump(&r[0].base, UINT64_MAX, 5);
+	version_bump(&r[0].mode_base, UINT64_MAX, 6);
 	r[1] = (struct record){ .path = mem_strdup("dir"), .kind = RECORD_DIR, .mode = 07755 };
 	r[2] = (struct record){ .path = mem_strdup("link"), .kind = RECORD_SYMLINK, .target = mem_strdup("/a/b\x01") };
 	r[3].deleted = true;

@@ -357,20 +357,28 @@ static void a_newer_index_is_left_alone(void **state)
 	free(path);
 }
 
-static void an_older_index_is_brought_up_to_date(void **state)
+static void check_upgrade(int schema)
 {
 	struct index *ix = open_index(INDEX_NEW);
 	char *path = mem_printf("%s/index.db", dir);
 	struct record r;
 	sqlite3 *db;
 
-	(void)state;
 	fill(ix, 10);
+	assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
+	assert_true(index_placing(ix, &r) > 0);
+	record_clear(&r);
 	index_close(ix);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
-	                              "PRAGMA user_version = 1; ALTER TABLE files DROP COLUMN base;"
-	                              "ALTER TABLE wanted DROP COLUMN base",
+	                              schema == 1 ? "PRAGMA user_version = 1; ALTER TABLE files DROP COLUMN base;"
+	                                            "ALTER TABLE wanted DROP COLUMN base; DROP TABLE placing;"
+	                                            "ALTER TABLE files DROP COLUMN mode_base;"
+	                                            "ALTER TABLE wanted DROP COLUMN mode_base"
+	                                          : "PRAGMA user_version = 2;"
+	                                            "ALTER TABLE files DROP COLUMN mode_base;"
+	                                            "ALTER TABLE wanted DROP COLUMN mode_base;"
+	                                            "ALTER TABLE placing DROP COLUMN mode_base",
 	                              NULL, NULL, NULL),
 	                 SQLITE_OK);
 	sqlite3_close(db);
@@ -379,9 +387,18 @@ static void an_older_index_is_brought_up_to_date(void **state)
 		assert_int_equal(index_totals(ix).dirs, 10);
 		assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
 		record_clear(&r);
+		assert_int_equal(index_left(ix, "folder-3/file-3") != NULL, schema == 2);
 		index_close(ix);
 	}
+	assert_int_equal(unlink(path), 0);
 	free(path);
+}
+
+static void an_older_index_is_brought_up_to_date(void **state)
+{
+	(void)state;
+	check_upgrade(1);
+	check_upgrade(2);
 }
 
 static void what_cannot_be_opened_says_why(void **state)

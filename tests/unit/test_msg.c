@@ -43,6 +43,7 @@ static int decode_news(struct msg_news *in, struct msg_news *out, struct msg_are
 static void news_survives_the_trip(void **state)
 {
 	struct version_entry e, e2 = { .writer = 1, .counter = 2 }, base = { .writer = 11, .counter = 5 };
+	struct version_entry mode = { .writer = 11, .counter = 7 };
 	struct msg_record r[2] = { file_record(&e) };
 	struct msg_news in = { .channel = 3, .after = 6, .upto = 9, .records = r, .nrecords = 2 }, out;
 	struct msg_arena a = { 0 };
@@ -55,8 +56,10 @@ static void news_survives_the_trip(void **state)
 		                       .target = target,
 		                       .version = { .n = 1, .e = &e2 } };
 	r[0].record.base = (struct version){ .n = 1, .e = &base };
+	r[0].record.mode_base = (struct version){ .n = 1, .e = &mode };
 	assert_int_equal(decode_news(&in, &out, &a), 0);
 	assert_int_equal(out.nrecords, 2);
+	assert_int_equal(version_compare(&out.records[0].record.mode_base, &r[0].record.mode_base), VERSION_EQUAL);
 	assert_int_equal(version_compare(&out.records[0].record.base, &r[0].record.base), VERSION_EQUAL);
 	assert_int_equal(out.records[1].record.base.n, 0);
 	assert_int_equal(out.upto, 9);
@@ -95,12 +98,13 @@ static void a_record_that_cannot_be_is_refused(void **state)
 	struct msg_news out;
 
 	(void)state;
-	for (int i = 0; i < 9; i++) {
-		struct version_entry base = { .writer = 11, .counter = 11 };
+	for (int i = 0; i < 11; i++) {
+		struct version_entry base = { .writer = 11, .counter = 11 }, mode = base;
 		struct msg_record r = file_record(&e);
 		struct msg_news in = { .after = 1, .upto = 9, .records = &r, .nrecords = 1 };
 
 		r.record.base = (struct version){ .n = 1, .e = &base };
+		r.record.mode_base = (struct version){ .n = 1, .e = &mode };
 		assert_int_equal(decode_news(&in, &out, &a), 0);
 		msg_free(&a);
 		switch (i) {
@@ -132,6 +136,12 @@ static void a_record_that_cannot_be_is_refused(void **state)
 		case 8:
 			base.writer++;
 			break; /* and known to the version */
+		case 9:
+			mode.counter = e.counter;
+			break; /* so must a mode's be */
+		case 10:
+			r.record.base.n = 0;
+			break; /* which is nothing without a base */
 		}
 		assert_int_equal(decode_news(&in, &out, &a), -1);
 		msg_free(&a);

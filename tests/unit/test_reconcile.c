@@ -178,6 +178,98 @@ static void new_content_and_new_mode_merge(void **state)
 	check(touched, file(2, 6, 6, 10), false, RECONCILE_CONFLICT);
 }
 
+/* The row of writer `by`, who took over r and then set mode and mtime, and the content, if that is another. Takes r over. */
+static struct record changed(struct record r, uint64_t by, uint64_t counter, uint8_t content, uint32_t mode,
+                             int64_t mtime)
+{
+	if (content == r.content.root[0])
+		record_keep_base(&r, mode);
+	else
+		record_clear_base(&r);
+	r.content.root[0] = content;
+	r.mode = mode;
+	r.mtime_ns = mtime;
+	r.modified_by = by;
+	version_bump(&r.version, by, counter);
+	return r;
+}
+
+/* What the two come to, whoever hears of the other. Takes both over. */
+static void both_come_to(struct record a, struct record b, uint8_t content, uint32_t mode, int64_t mtime)
+{
+	struct record merged[2] = { 0 };
+	enum reconcile action[2] = { reconcile(&a, &b, &merged[0]), reconcile(&b, &a, &merged[1]) };
+
+	for (int i = 0; i < 2; i++) {
+		assert_true(action[i] == RECONCILE_ADOPT || action[i] == RECONCILE_TAKE);
+		assert_int_equal(merged[i].content.root[0], content);
+		assert_int_equal(merged[i].mode, mode);
+		assert_int_equal(merged[i].mtime_ns, mtime);
+		/* What it says of its mode is true, and fit for the wire. */
+		assert_true(merged[i].mode_base.n == 0 ||
+		            (merged[i].base.n > 0 &&
+		             version_compare(&merged[i].mode_base, &merged[i].version) == VERSION_OLDER));
+	}
+	assert_int_equal(version_compare(&merged[0].mode_base, &merged[1].mode_base), VERSION_EQUAL);
+	assert_int_equal(version_compare(&merged[0].base, &merged[1].base), VERSION_EQUAL);
+	for (int i = 0; i < 2; i++)
+		record_clear(&merged[i]);
+	record_clear(&a);
+	record_clear(&b);
+}
+
+/* All had file(3, 4) with mode 0644 and mtime 100. */
+static void a_mode_is_that_of_who_set_it(void **state)
+{
+#define OLD file(3, 4, 5, 100)
+	struct record synced;
+
+	(void)state;
+	/* A touch, against new content with another mode, and with the same. */
+	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(OLD, 2, 6, 6, 0755, 50), 6, 0755, 50);
+	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(OLD, 2, 6, 6, 0644, 50), 6, 0644, 50);
+	/* chmod against new content: both, or who set the mode without writing. */
+	both_come_to(changed(OLD, 1, 5, 5, 0600, 100), changed(OLD, 2, 6, 6, 0644, 50), 6, 0600, 50);
+	both_come_to(changed(OLD, 1, 5, 5, 0600, 100), changed(OLD, 2, 6, 6, 0755, 50), 6, 0600, 50);
+	/* chmod and then touch. */
+	both_come_to(changed(changed(OLD, 1, 5, 5, 0600, 100), 1, 6, 5, 0600, 1000), changed(OLD, 2, 6, 6, 0755, 50), 6,
+	             0600, 50);
+	/* A chmod that the writer had; only then the touch. */
+	synced = changed(OLD, 1, 5, 5, 0600, 100);
+	both_come_to(changed(changed(OLD, 1, 5, 5, 0600, 100), 1, 6, 5, 0600, 1000), changed(synced, 2, 6, 6, 0755, 50),
+	             6, 0755, 50);
+	/* New content, and the mode of that set later, or a touch of it. */
+	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(changed(OLD, 2, 6, 6, 0644, 50), 2, 7, 6, 0700, 50), 6,
+	             0700, 50);
+	both_come_to(changed(OLD, 1, 5, 5, 0600, 1000), changed(changed(OLD, 2, 6, 6, 0644, 50), 2, 7, 6, 0644, 60), 6,
+	             0600, 60);
+	/* The same content: touch against chmod, whichever mtime is later; chmod against chmod. */
+	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(OLD, 2, 6, 5, 0600, 100), 5, 0600, 1000);
+	both_come_to(changed(OLD, 2, 5, 5, 0644, 1000), changed(OLD, 1, 6, 5, 0600, 100), 5, 0600, 1000);
+	both_come_to(changed(OLD, 1, 5, 5, 0640, 1000), changed(OLD, 2, 6, 5, 0600, 100), 5, 0640, 1000);
+#undef OLD
+}
+
+/* Who touched, and who set the mode, have told each other; a third, who wrote and had neither, gets the mode. */
+static void a_merged_mode_goes_on_being_known_by_its_origin(void **state)
+{
+	struct record touched = changed(file(3, 4, 5, 100), 1, 5, 5, 0644, 1000);
+	struct record moded = changed(file(3, 4, 5, 100), 2, 6, 5, 0600, 100), merged = { 0 };
+
+	(void)state;
+	assert_int_equal(reconcile(&touched, &moded, &merged), RECONCILE_ADOPT);
+	/* The chmod alone was known to who then wrote. */
+	record_clear(&touched);
+	record_copy(&touched, &moded);
+	both_come_to(merged, changed(touched, 4, 7, 6, 0755, 50), 6, 0755, 50);
+	merged = (struct record){ 0 };
+	touched = changed(file(3, 4, 5, 100), 1, 5, 5, 0644, 1000);
+	assert_int_equal(reconcile(&moded, &touched, &merged), RECONCILE_ADOPT);
+	both_come_to(merged, changed(file(3, 4, 5, 100), 4, 7, 6, 0755, 50), 6, 0600, 50);
+	record_clear(&touched);
+	record_clear(&moded);
+}
+
 static void an_edit_beats_a_deletion(void **state)
 {
 	struct record merged;
@@ -281,6 +373,8 @@ int main(void)
 		cmocka_unit_test(a_version_that_knows_the_other_wins),
 		cmocka_unit_test(equal_content_merges),
 		cmocka_unit_test(new_content_and_new_mode_merge),
+		cmocka_unit_test(a_mode_is_that_of_who_set_it),
+		cmocka_unit_test(a_merged_mode_goes_on_being_known_by_its_origin),
 		cmocka_unit_test(an_edit_beats_a_deletion),
 		cmocka_unit_test(the_loser_is_kept_by_its_holder),
 		cmocka_unit_test(equal_versions_are_judged_alike),

@@ -23,6 +23,19 @@ enum { MEMBERS_MAX = 3, WRITERS = 3, COUNTERS = 3, ROUNDS_MAX = 12 };
 
 static long conflicts, merges, meetings;
 
+/* Any base that the wire lets through. */
+static void claim(const struct record *r, struct version *base)
+{
+	for (uint32_t i = 0; i < r->version.n; i++) {
+		uint64_t counter = random_below(r->version.e[i].counter + 1);
+
+		if (counter > 0)
+			assert_int_equal(version_bump(base, r->version.e[i].writer, counter), 0);
+	}
+	if (version_compare(base, &r->version) == VERSION_EQUAL)
+		version_clear(base);
+}
+
 /* Few values, so that all kinds of equality happen. */
 static struct record any_record(bool claims_base)
 {
@@ -40,17 +53,10 @@ static struct record any_record(bool claims_base)
 	r.deleted = random_below(4) == 0;
 	if (r.deleted)
 		return r;
-	if (claims_base && r.kind != RECORD_DIR) {
-		/* Any claim that the wire lets through. */
-		for (uint32_t i = 0; i < r.version.n; i++) {
-			uint64_t counter = random_below(r.version.e[i].counter + 1);
-
-			if (counter > 0)
-				assert_int_equal(version_bump(&r.base, r.version.e[i].writer, counter), 0);
-		}
-		if (version_compare(&r.base, &r.version) == VERSION_EQUAL)
-			version_clear(&r.base);
-	}
+	if (claims_base && r.kind != RECORD_DIR)
+		claim(&r, &r.base);
+	if (r.kind == RECORD_FILE && r.base.n > 0)
+		claim(&r, &r.mode_base);
 	if (r.kind != RECORD_SYMLINK)
 		r.mode = (uint32_t)random_below(2);
 	if (r.kind != RECORD_DIR)
@@ -78,6 +84,11 @@ static bool knew_content(const struct record *other, const struct record *r)
 	return r->base.n > 0 && (order == VERSION_NEWER || order == VERSION_EQUAL);
 }
 
+static bool fits_the_wire(const struct record *r, const struct version *base)
+{
+	return base->n == 0 || version_compare(base, &r->version) == VERSION_OLDER;
+}
+
 /* Returns whether ours changed. */
 static bool hear(struct record *ours, const struct record *theirs)
 {
@@ -101,6 +112,8 @@ static bool hear(struct record *ours, const struct record *theirs)
 	            version_compare(&merged.version, &theirs->version) == VERSION_EQUAL);
 	assert_true(version_compare(&merged.version, &ours->version) == VERSION_NEWER ||
 	            version_compare(&merged.version, &ours->version) == VERSION_EQUAL);
+	assert_true(fits_the_wire(&merged, &merged.base) && fits_the_wire(&merged, &merged.mode_base));
+	assert_true(merged.mode_base.n == 0 || merged.base.n > 0);
 	record_clear(ours);
 	*ours = merged;
 	return true;

@@ -87,9 +87,14 @@ static void edit(struct member *m, const char *path)
 	if (old != NULL && !old->deleted && what < 2) {
 		record_clear(&r);
 		record_copy(&r, old);
-		record_keep_base(&r);
+		bool touch = random_below(2) == 0 && r.kind != RECORD_DIR;
+		uint32_t mode = touch ? r.mode : (uint32_t)random_below(8);
+
+		record_keep_base(&r, mode);
 		version_clear(&r.version);
-		r.mode = (uint32_t)random_below(8); /* chmod */
+		r.mode = mode;
+		if (touch)
+			r.mtime_ns = NOW_NS + (int64_t)random_below(4);
 		change(m, &r);
 		return;
 	}
@@ -126,7 +131,7 @@ static void keep_copy(struct member *m, const struct record *loser)
 		if (there == NULL || there->deleted) {
 			record_copy(&copy, loser);
 			version_clear(&copy.version);
-			version_clear(&copy.base);
+			record_clear_base(&copy);
 			free(copy.path);
 			copy.path = mem_strdup(path);
 			change(m, &copy);
@@ -142,6 +147,12 @@ static bool knew_content(const struct record *other, const struct record *r)
 	enum version_order order = version_compare(&other->version, r->base.n > 0 ? &r->base : &r->version);
 
 	return order == VERSION_NEWER || order == VERSION_EQUAL;
+}
+
+static bool same_bases(const struct record *a, const struct record *b)
+{
+	return version_compare(&a->base, &b->base) == VERSION_EQUAL &&
+	       version_compare(&a->mode_base, &b->mode_base) == VERSION_EQUAL;
 }
 
 /* m hears of a record. Returns whether anything changed. */
@@ -164,7 +175,7 @@ static bool hear(struct member *m, const struct record *theirs)
 		assert_int_equal(shown(ours), shown(&merged));
 	if (ours != NULL && version_compare(&merged.version, &ours->version) == VERSION_EQUAL)
 		assert_false(order == VERSION_EQUAL && record_same(&merged, ours) &&
-		             merged.modified_by == ours->modified_by);
+		             merged.modified_by == ours->modified_by && same_bases(&merged, ours));
 	if (result == RECONCILE_CONFLICT) {
 		conflicts++;
 		record_copy(&loser, ours);
@@ -223,6 +234,7 @@ static void all_are_alike(void)
 			assert_true(record_same(r, &members[0].rows[i]));
 			assert_int_equal(version_compare(&r->version, &members[0].rows[i].version), VERSION_EQUAL);
 			assert_int_equal(r->modified_by, members[0].rows[i].modified_by);
+			assert_true(same_bases(r, &members[0].rows[i]));
 		}
 	}
 }

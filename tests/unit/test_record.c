@@ -42,6 +42,38 @@ static void a_copy_owns_its_own(void **state)
 	record_clear(&b);
 }
 
+static void bases_say_since_when(void **state)
+{
+	struct record r = file("a");
+
+	(void)state;
+	/* A new time: content and mode are as old as the row was. */
+	record_keep_base(&r, r.mode);
+	assert_int_equal(version_counter(&r.base, 1), 1);
+	assert_int_equal(version_counter(&r.mode_base, 1), 1);
+	/* Another mode. */
+	version_bump(&r.version, 1, 2);
+	record_keep_base(&r, 0600);
+	r.mode = 0600;
+	assert_int_equal(version_counter(&r.base, 1), 1);
+	assert_int_equal(r.mode_base.n, 0);
+	version_bump(&r.version, 1, 3);
+	record_keep_base(&r, 0600);
+	version_bump(&r.version, 1, 4);
+	record_keep_base(&r, 0600);
+	assert_int_equal(version_counter(&r.base, 1), 1);
+	assert_int_equal(version_counter(&r.mode_base, 1), 3);
+	record_clear_base(&r);
+	assert_int_equal(r.base.n + r.mode_base.n, 0);
+	r.kind = RECORD_SYMLINK;
+	record_keep_base(&r, 0);
+	assert_int_equal(r.mode_base.n, 0);
+	r.deleted = true;
+	record_keep_base(&r, 0);
+	assert_int_equal(r.base.n, 0);
+	record_clear(&r);
+}
+
 static void same_means_what_it_says(void **state)
 {
 	struct record a = file("a"), b = file("a");
@@ -177,9 +209,13 @@ static void bad_lists_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_copy_owns_its_own),       cmocka_unit_test(same_means_what_it_says),
-		cmocka_unit_test(symlinks_are_their_target), cmocka_unit_test(a_content_is_named_by_its_list),
-		cmocka_unit_test(lists_come_back),           cmocka_unit_test(bad_lists_are_refused),
+		cmocka_unit_test(a_copy_owns_its_own),
+		cmocka_unit_test(same_means_what_it_says),
+		cmocka_unit_test(bases_say_since_when),
+		cmocka_unit_test(symlinks_are_their_target),
+		cmocka_unit_test(a_content_is_named_by_its_list),
+		cmocka_unit_test(lists_come_back),
+		cmocka_unit_test(bad_lists_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
