@@ -1,5 +1,6 @@
-/* What the files of one `struct local` share: local.c (its life), full.c (looks at everything), scan.c (what to look at next), merge.c (looks against
- * rows), change.c (rows written), adopt.c, verify.c. Nobody else includes this. The loop's thread. */
+/* What the files of one `struct local` share: local.c (its life), full.c (looks at everything), scan.c (what to look at next), merge.c
+ * (looks against rows), change.c (rows written), adopt.c, gone.c, written.c, verify.c. Nobody else includes this. The loop's
+ * thread. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 
