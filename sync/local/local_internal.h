@@ -43,7 +43,8 @@ struct merge {
 /* A single path to look at. */
 struct look_hint {
 	struct settle_hint hint;
-	char *from; /* it was this file; NULL: not known to be moved */
+	char *from;        /* it was this file; NULL: not known to be moved */
+	UT_hash_handle hh; /* in scan.heard, by hint.path */
 };
 
 /* A file that is being hashed. */
@@ -73,6 +74,7 @@ struct scan {
 	struct move *moves;     /* files that were renamed, to be looked at */
 	size_t nmoves;
 	struct file_job *files;
+	struct look_hint *heard; /* those under way whose content was heard to change; the jobs' */
 	struct written *written; /* see written.c */
 	bool written_more;       /* more than are kept */
 	int64_t full_files;      /* looked at by the full scan */
@@ -162,8 +164,6 @@ bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */
 void scan_reset(struct local *l);
-/* The paths of looks under way whose content was heard to change. */
-void scan_each_content(const struct local *l, void (*fn)(void *arg, const char *path), void *arg);
 /* One of the full scan's files is hashed. */
 void scan_full_hashed(struct local *l);
 
@@ -195,9 +195,10 @@ void change_drop(struct hash_file *f);
 /* --- written.c --- */
 /* The path was written to, and is not there any more, or is an installer's for now. */
 void written_note(struct local *l, const char *path);
-/* What was at `from` or below has another name now, and its rows are at `first`, or will be when nobody looked since it had
- * that one. */
+/* The file from, or all that was at it or below, has another name now, and its row is at `first`, or would be if somebody had
+ * looked when it had that name. */
 void written_moved(struct local *l, const char *from, const char *first);
+void written_tree_moved(struct local *l, const char *from, const char *first);
 /* Whether what is at path may have been written to since its row was; or since the row of before, where it was moved from, was
  * (NULL: it was not moved). */
 bool written_has(const struct local *l, const char *path, const char *before);

@@ -117,7 +117,7 @@ static void move_tree(struct local *l, const char *from, const char *to)
 
 	bool again = moved_before(l, from, &first);
 
-	written_moved(l, from, again ? first : from);
+	written_tree_moved(l, from, again ? first : from);
 	if (again && strcmp(first, to) != 0) {
 		scan_tree(l, to, first);
 		/* Its tombstones come behind the rows that are made of its rows. */
@@ -167,20 +167,11 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 
 /* --- jobs --- */
 
-void scan_each_content(const struct local *l, void (*fn)(void *arg, const char *path), void *arg)
-{
-	const struct scan_job *jobs[] = { l->scan.out, l->scan.ready };
-
-	for (int i = 0; i < 2; i++)
-		for (const struct scan_job *job = jobs[i]; job != NULL; job = i > 0 ? job->next : NULL)
-			for (size_t k = 0; k < job->n; k++)
-				if (job->hints[k].hint.content)
-					fn(arg, job->hints[k].hint.path);
-}
-
 static void free_job(struct scan_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
+		if (job->hints[i].hint.content)
+			HASH_DEL(job->local->scan.heard, &job->hints[i]);
 		free(job->hints[i].hint.path);
 		free(job->hints[i].from);
 	}
@@ -301,9 +292,13 @@ static void submit_step(struct local *l, struct merge *m)
 
 /* --- single paths --- */
 
-static void add_hint(struct scan_job *job, struct settle_hint hint, char *from)
+static void add_hint(struct local *l, struct scan_job *job, struct settle_hint hint, char *from)
 {
-	job->hints[job->n] = (struct look_hint){ .hint = hint, .from = from };
+	struct look_hint *h = &job->hints[job->n];
+
+	*h = (struct look_hint){ .hint = hint, .from = from };
+	if (hint.content)
+		HASH_ADD_KEYPTR(hh, l->scan.heard, h->hint.path, strlen(h->hint.path), h);
 	job->paths[job->n] = (struct walk_path){ .path = hint.path, .tag = (int)job->n };
 	job->n++;
 }
@@ -321,12 +316,12 @@ static void submit_hints(struct local *l)
 
 		DL_DELETE(l->scan.moves, v);
 		l->scan.nmoves--;
-		add_hint(job, (struct settle_hint){ .path = v->to }, mem_strdup(v->from));
-		add_hint(job, (struct settle_hint){ .path = v->from }, NULL);
+		add_hint(l, job, (struct settle_hint){ .path = v->to }, mem_strdup(v->from));
+		add_hint(l, job, (struct settle_hint){ .path = v->from }, NULL);
 		free(v);
 	}
 	while (job->n < WALK_BATCH && settle_take(l->settle, &hint))
-		add_hint(job, hint, NULL);
+		add_hint(l, job, hint, NULL);
 	l->scan.full_last = false;
 	submit(l, job);
 }
@@ -369,6 +364,8 @@ static void begin_full(struct local *l)
 		merge_free(m);
 		return;
 	}
+	/* Whatever it was to begin is begun; the end plans the next. */
+	loop_timer_stop(l->rescan_timer);
 	drop_queue(l, false);
 	problem_recount(l->problems);
 	gone_scan_begins(l->gone);

@@ -305,10 +305,22 @@ bool settle_waits(const struct settle *s, const char *path)
 	return h != NULL && h->state == HINT_WAITING;
 }
 
+static bool has_content(const struct hint *h)
+{
+	return h->content && h->state != HINT_COOL;
+}
+
+bool settle_content(const struct settle *s, const char *path)
+{
+	const struct hint *h = find(s, path);
+
+	return h != NULL && has_content(h);
+}
+
 void settle_each_content(const struct settle *s, void (*fn)(void *arg, const char *path), void *arg)
 {
 	for (const struct hint *h = s->hints; h != NULL; h = h->hh.next)
-		if (h->content && h->state != HINT_COOL)
+		if (has_content(h))
 			fn(arg, h->path);
 }
 

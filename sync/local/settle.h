@@ -51,7 +51,8 @@ int64_t settle_next_ms(const struct settle *s);
 size_t settle_pending(const struct settle *s);
 /* Whether the path is being waited for, and not due. */
 bool settle_waits(const struct settle *s, const char *path);
-/* The paths waiting or due whose content was heard to change. */
+/* Whether the path is waiting or due and its content was heard to change; all such paths. */
+bool settle_content(const struct settle *s, const char *path);
 void settle_each_content(const struct settle *s, void (*fn)(void *arg, const char *path), void *arg);
 /* True once after more than SETTLE_MAX hints were dropped. */
 bool settle_overflowed(struct settle *s);

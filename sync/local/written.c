@@ -52,10 +52,22 @@ static void note_moving(void *arg, const char *path)
 
 void written_moved(struct local *l, const char *from, const char *first)
 {
+	const struct look_hint *h;
+	const struct file_job *job;
+
+	HASH_FIND_STR(l->scan.heard, from, h);
+	HASH_FIND_STR(l->scan.files, from, job);
+	if (h != NULL || job != NULL || settle_content(l->settle, from))
+		written_note(l, first);
+}
+
+void written_tree_moved(struct local *l, const char *from, const char *first)
+{
 	struct moving m = { .l = l, .from = from, .first = first };
 
 	settle_each_content(l->settle, note_moving, &m);
-	scan_each_content(l, note_moving, &m);
+	for (const struct look_hint *h = l->scan.heard; h != NULL; h = h->hh.next)
+		note_moving(&m, h->hint.path);
 	for (const struct file_job *job = l->scan.files; job != NULL; job = job->hh.next)
 		note_moving(&m, job->file.path);
 }
