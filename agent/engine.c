@@ -92,7 +92,9 @@ static void try_again(void *arg);
 
 static void look_at_share(void *arg)
 {
-	engine_look(arg);
+	struct engine *e = arg;
+
+	local_look(e->local, false);
 }
 
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)

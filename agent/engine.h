@@ -62,7 +62,8 @@ void engine_files(struct engine *e, const char *under, const char *after, engine
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
-/* Looks whether the share is there, so that what is said next is true of a disk that was unmounted a moment ago, too. */
+/* Looks whether the share is there, and what is mounted in it, so that what is said next is true of a disk that came or went a
+ * moment ago, too. */
 void engine_look(struct engine *e);
 /* Lets held deletions go; how many. */
 int64_t engine_release(struct engine *e);

@@ -376,5 +376,5 @@ void engine_rescan(struct engine *e)
 void engine_look(struct engine *e)
 {
 	if (e->local)
-		local_look(e->local);
+		local_look(e->local, true);
 }

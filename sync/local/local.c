@@ -362,10 +362,14 @@ void local_rescan(struct local *l)
 	local_wake(l);
 }
 
-void local_look(struct local *l)
+void local_look(struct local *l, bool mounts)
 {
-	if (l->ground != NULL && l->error == NULL && local_check(l) < 0)
+	if (l->ground == NULL || l->error != NULL)
+		return;
+	if (local_check(l) < 0)
 		local_wake(l);
+	else if (mounts)
+		scan_look_at_mounts(l);
 }
 
 enum local_state local_state(const struct local *l)

@@ -57,8 +57,8 @@ void local_hint(struct local *l, const char *path);
 /* Full scan as soon as possible. */
 void local_rescan(struct local *l);
 /* Looks whether the share is there: LOCAL_ERROR from now on when it is not. A disk that is unmounted makes no event that can
- * be relied on. */
-void local_look(struct local *l);
+ * be relied on. mounts: and whether something was mounted in it, which is looked at then as any change is. */
+void local_look(struct local *l, bool mounts);
 enum local_state local_state(const struct local *l);
 /* No scan, no hint and no hash is pending or due: what is on disk is in the index, as far as events have told. */
 bool local_idle(const struct local *l);

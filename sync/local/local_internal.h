@@ -107,6 +107,8 @@ struct local {
 	struct loop_timer *retry_timer;
 	struct loop_timer *problem_timer;
 	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */
+	uint8_t mounts_told
+		[32];         /* digest of the table of mounts when it was last looked through for some in the share */
 	uint8_t mounts[32];   /* digest of the table of mounts when covered paths were last looked at; zero: not yet */
 	char *error;          /* why LOCAL_ERROR; NULL: none */
 	bool failed;          /* error is new: the end of the turn drops what is under way */
@@ -160,6 +162,8 @@ bool scan_looking(const struct local *l);
 /* Paths that failed are looked at again after a while: plan at the end of each turn; due is the timer's. */
 void scan_plan_problems(struct local *l);
 void scan_problems_due(void *arg);
+/* Hints for what is and what was mounted in the share, when the mounts have changed since the last call. */
+void scan_look_at_mounts(struct local *l);
 bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */

@@ -173,6 +173,21 @@ def test_a_disk_that_went_a_moment_ago_is_not_called_in_sync(lab, ask):
     assert set(netlab.settle([a, b])) == {b"precious"}
 
 
+def test_what_is_mounted_in_a_share_is_listed(lab):
+    """No event tells that a disk was mounted there, nor of what a user then puts on it."""
+    a, b = netlab.in_sync(lab, {"plain/doc": b"1", "odd name\\/doc": b"2"})
+    lab.tmpfs(a.share + "/plain", "4m")
+    lab.tmpfs(a.share + "/odd name\\", "4m")
+    trees.write(a.share, {"plain/own": b"own"})
+    a.wait_sync(peers=1)
+    assert {p: r.split(":")[0] for p, r in a.problems().items()} == {
+        p: "another file system is mounted here" for p in (b"plain", b"odd name\\")}
+    lab.umount(a.share + "/plain")
+    lab.umount(a.share + "/odd name\\")
+    netlab.until("nothing is listed any more", lambda: not a.problems(), 60)
+    assert b"plain/own" not in netlab.settle([a, b])
+
+
 def test_a_read_only_disk_is_waited_out(lab):
     a, b = lab.host("a"), lab.host("b")
     lab.tmpfs(b.share, "32m")
