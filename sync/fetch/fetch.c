@@ -109,7 +109,7 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 /* What an earlier life had begun may be wanted no longer by the time its turn would have come. */
 static void clean_again(struct fetch *f)
 {
-	if (!f->parts_kept || f->paused || !fetch_idle(f) || f->dying != NULL)
+	if (!f->parts_kept || f->paused || !fetch_idle(f) || f->dying != NULL || !parts_judged(f))
 		return;
 	f->parts_kept = false;
 	f->cleaning = true;

@@ -275,6 +275,8 @@ void folder_no_parent(struct fetch *f, struct ticket *t, int error);
 /* --- parts.c --- */
 /* At start: looks through parts/ and removes what nobody wants. */
 void parts_clean(struct fetch *f);
+/* Whether the index has heard of a peer's files at all, so that what it does not want is wanted no more. */
+bool parts_judged(struct fetch *f);
 
 /* --- download.c --- */
 /* Begins to get a QUEUED ticket's content. */

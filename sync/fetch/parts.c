@@ -319,6 +319,15 @@ static bool is_content(void *arg, uint64_t peer, const struct record *r)
 	return !found->wanted;
 }
 
+bool parts_judged(struct fetch *f)
+{
+	uint64_t *peers = NULL;
+	int n = index_peers(f->c.index, &peers);
+
+	free(peers);
+	return n != 0;
+}
+
 static void looked(void *arg)
 {
 	struct clean_job *job = arg;
@@ -339,6 +348,9 @@ static void looked(void *arg)
 		index_wanted(f->c.index, job->found[i].path, is_content, &job->found[i]);
 		unwanted += !job->found[i].wanted;
 	}
+	/* An index that was made anew does not know yet what is wanted. */
+	if (!parts_judged(f))
+		unwanted = 0;
 	f->parts_kept = unwanted < job->n;
 	if (unwanted > 0)
 		workers_submit(f->c.workers, WORKERS_QUICK, remove_unwanted, cleaned, job);

@@ -206,6 +206,40 @@ static void lying_map_costs_only_fetching(void **state)
 	free(bytes);
 }
 
+/* What the agent notes when news of a peer has come. */
+static void note_told(uint64_t peer)
+{
+	assert_int_equal(index_peer_put(w->index, peer, &(struct index_peer){ .epoch = 1, .received = 1 }), 0);
+}
+
+/* An index that was damaged and made anew wants nothing until peers have told what they have. */
+static void download_resumes_with_a_new_index(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 7);
+	char command[300], *why = NULL;
+
+	(void)state;
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	fetch_end();
+	index_close(w->index);
+	snprintf(command, sizeof(command), "rm %s/index.db*", w->home_dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(index_open(&w->index, w->home_dir, &why), INDEX_NEW);
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 2);
+	fetch_peer_up(w->fetch, ANNA);
+	note_told(ANNA);
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	assert_true(run());
+	assert_bytes("resumed", bytes, BIG * 4);
+	assert_true(fetch_counters(w->fetch).blocks_resumed > 0);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
 static void parts_nobody_wants_are_removed(void **state)
 {
 	uint8_t *bytes = noise(BIG, 9);
@@ -217,6 +251,7 @@ static void parts_nobody_wants_are_removed(void **state)
 	fetch_end();
 	assert_int_equal(parts_left(), 2);
 	assert_int_equal(index_unwant(w->index, "left", 0), 0);
+	note_told(ANNA);
 	fetch_begin();
 	assert_true(run());
 	assert_int_equal(parts_left(), 0);
@@ -252,6 +287,7 @@ static void part_deleted_by_its_owner_while_we_were_away_is_removed(void **state
 	peer_of(ANNA)->has_upto = 1 << 20;
 	say_file(ANNA, "left", bytes, BIG, false);
 	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	note_told(ANNA);
 	fetch_end();
 	fetch_begin();
 	(void)run_ms(200);
@@ -468,6 +504,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(idle_peer_takes_over_from_a_slow_one, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(download_resumes_after_a_restart, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(lying_map_costs_only_fetching, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(download_resumes_with_a_new_index, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(parts_nobody_wants_are_removed, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(map_without_its_part_is_removed, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(part_deleted_by_its_owner_while_we_were_away_is_removed, world_setup,
