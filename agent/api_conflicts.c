@@ -32,10 +32,44 @@ static json_t *side(struct engine *e, const struct record *r, bool mine)
 	                 "mine", (int)mine);
 }
 
+enum { LONG_NAMES_MAX = 1000 };
+
+/* The one live row that this copy with a shortened name can be of, which is near, since it begins like the copy. NULL when there is
+ * none, or more than one: nobody's content must be taken for another's. */
+static char *find_long(struct index *index, const char *copy, const char *mark)
+{
+	char *stem = mem_printf("%.*s", (int)(mark - copy) - (int)strlen(".conflict-"), copy), *of = NULL;
+	struct index_cursor *c = index_walk_from(index, "", stem);
+	struct record row = { 0 };
+	size_t found = 0;
+
+	for (int i = 0; c != NULL && i < LONG_NAMES_MAX && index_next(c, &row) > 0; i++) {
+		if (strncmp(row.path, stem, strlen(stem)) != 0)
+			i = LONG_NAMES_MAX;
+		else if (!row.deleted && !conflict_is_copy(row.path) && conflict_is_of(copy, row.path) && found++ == 0)
+			of = mem_strdup(row.path);
+		record_clear(&row);
+	}
+	index_cursor_free(c);
+	free(stem);
+	if (found == 1)
+		return of;
+	free(of);
+	return NULL;
+}
+
+char *api_conflict_of(struct index *index, const char *copy)
+{
+	const char *mark = conflict_mark(copy);
+	char *of = mark != NULL && conflict_is_shortened(copy) ? find_long(index, copy, mark) : NULL;
+
+	return of != NULL ? of : conflict_original(copy);
+}
+
 static void add_copy(struct conflicts *c, struct engine *e, const struct record *copy, struct bytes *out)
 {
 	uint64_t self = engine_self(e);
-	char *of = conflict_original(copy->path);
+	char *of = api_conflict_of(engine_index(e), copy->path);
 	json_t *sides = json_array(), *document;
 	struct record r = { 0 };
 

@@ -30,6 +30,8 @@ api_fn api_files;
 api_fn api_versions, api_restore;
 /* api_conflicts.c */
 api_fn api_conflicts;
+/* The path that was in conflict, looked for where the copy's name was shortened; NULL when it is no copy. Fresh memory. */
+char *api_conflict_of(struct index *index, const char *copy);
 /* api_resolve.c */
 api_fn api_resolve;
 /* api_events.c */

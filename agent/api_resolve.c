@@ -3,6 +3,7 @@
 #include "agent/api_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,15 +102,19 @@ static void resolve_done(struct api_disk *d, struct engine *e)
 static void find_copies(struct resolve *r, struct engine *e)
 {
 	struct record any = { .path = r->path }, row = { 0 };
-	char *first = conflict_name(&any, 0);
+	char *first = conflict_name(&any, UINT_MAX);
 	size_t len = (size_t)(conflict_mark(first) - first);
 	struct index_cursor *c;
 
+	/* A long name is shortened by more or less, as its mark is long: what all have in common is what the longest leaves. */
+	if (conflict_is_shortened(first))
+		len -= strlen(".conflict-");
 	first[len] = '\0';
 	c = index_walk_from(engine_index(e), "", first);
 	while (c != NULL && r->n < COPIES_MAX && index_next(c, &row) > 0) {
 		bool near = strncmp(row.path, first, len) == 0;
-		char *of = near && !row.deleted && row.kind != RECORD_DIR ? conflict_original(row.path) : NULL;
+		bool copy = near && !row.deleted && row.kind != RECORD_DIR;
+		char *of = copy ? api_conflict_of(engine_index(e), row.path) : NULL;
 
 		if (of != NULL && strcmp(of, r->path) == 0) {
 			r->copies = mem_realloc(r->copies, r->n + 1, sizeof(*r->copies));
@@ -172,7 +177,7 @@ static int find(struct resolve *r, struct engine *e, char *path)
 	struct record row = { 0 };
 	bool live;
 
-	r->path = conflict_original(path);
+	r->path = api_conflict_of(engine_index(e), path);
 	if (r->path == NULL) {
 		r->path = path;
 		find_copies(r, e);

@@ -57,16 +57,14 @@ static size_t shorten(const char *stem, size_t len, size_t max)
 	return ((unsigned char)stem[at] & 0xc0) == 0x80 ? max : at;
 }
 
-char *conflict_name(const struct record *loser, unsigned try)
+/* path's name with the mark before its extension. */
+static char *marked(const char *path, const char *mark)
 {
-	const char *path = loser->path, *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 	size_t dir = (size_t)(name - path), len = strlen(name); /* dir counts its slash */
-	size_t stem = stem_length(name, len), ext = len - stem, fixed, room;
-	char mark[MARK_MAX];
+	size_t stem = stem_length(name, len), ext = len - stem, fixed = strlen(mark) + ext, room;
 
-	format_mark(mark, loser, try);
-	fixed = strlen(mark) + ext;
 	/* A folder so deep that no name fits: the nearest folder above that has room. */
 	while (dir > 0 && dir + fixed + 1 > RECORD_PATH_MAX) {
 		const char *up = dir > 1 ? memrchr(path, '/', dir - 1) : NULL;
@@ -78,6 +76,14 @@ char *conflict_name(const struct record *loser, unsigned try)
 		room = RECORD_PATH_MAX - dir - fixed;
 	stem = shorten(name, stem, room);
 	return mem_printf("%.*s%.*s%s%s", (int)dir, path, (int)stem, name, mark, name + len - ext);
+}
+
+char *conflict_name(const struct record *loser, unsigned try)
+{
+	char mark[MARK_MAX];
+
+	format_mark(mark, loser, try);
+	return marked(loser->path, mark);
 }
 
 /* n characters that all pass. */
@@ -150,4 +156,33 @@ bool conflict_is_by(const char *path, uint64_t modified_by)
 	put_u64(id, modified_by);
 	base32_encode(agent, id, sizeof(id));
 	return mark != NULL && strncmp(mark + MARK_AGENT, agent, AGENT_DIGITS) == 0;
+}
+
+bool conflict_is_of(const char *copy, const char *path)
+{
+	const char *mark = conflict_mark(copy);
+	char text[MARK_MAX] = "", *name;
+	size_t n;
+	bool same;
+
+	if (mark == NULL)
+		return false;
+	mark -= sizeof(infix) - 1;
+	n = sizeof(infix) - 1 + strcspn(mark + sizeof(infix) - 1, ".");
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, mark, n);
+	name = marked(path, text);
+	same = strcmp(name, copy) == 0;
+	free(name);
+	return same;
+}
+
+bool conflict_is_shortened(const char *copy)
+{
+	const char *slash = strrchr(copy, '/');
+
+	/* A cut that would fall into a UTF-8 sequence leaves up to three bytes unused. */
+	return conflict_mark(copy) != NULL &&
+	       (strlen(slash != NULL ? slash + 1 : copy) + 3 >= RECORD_NAME_MAX || strlen(copy) + 3 >= RECORD_PATH_MAX);
 }

@@ -44,6 +44,10 @@ bool conflict_is_copy(const char *path);
 const char *conflict_mark(const char *path);
 /* The path that was in conflict (as far as its name was not shortened); NULL when it is no copy. Fresh memory. */
 char *conflict_original(const char *path);
+/* Whether copy is the name of a conflict copy of path, shortened as it may be. */
+bool conflict_is_of(const char *copy, const char *path);
+/* Whether copy's name may be a shortened one: then conflict_original() is not sure. */
+bool conflict_is_shortened(const char *copy);
 /* Whether a conflict copy holds what this agent (short ID) wrote, as its name says. */
 bool conflict_is_by(const char *path, uint64_t modified_by);
 

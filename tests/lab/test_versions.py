@@ -201,6 +201,31 @@ def test_conflicts_are_listed_and_resolved(lab):
     assert a.lanyard("resolve", "pics", "two").code == 2
 
 
+def test_conflicts_of_long_names_are_resolved_by_their_names(lab):
+    """A copy's name is shortened then, so that it is not in it any more what it is a copy of."""
+    names = ["x" * 255, "y" * 250 + ".text", "ä" * 127, "z" * 218]
+    a, b = pair(lab, {n: b"old" for n in names + ["x" * 254, "xx"]})
+    b.daemon.stop()
+    trees.write(a.share, {n: b"by a" for n in names})
+    a.wait_sync()
+    trees.write(b.share, {n: b"by b" for n in names})
+    b.daemon.start()
+    b.wait_peers(1)
+    netlab.settle([a, b])
+    listed = a.cli("conflicts", "pics")["conflicts"]
+    # Two begin so: what was in conflict cannot be told, and neither is named.
+    unsure, = [c for c in listed if c["path"] not in names]
+    assert len(listed) == 4 and unsure["path"] not in ("x" * 255, "x" * 254) and len(unsure["sides"]) == 1
+    assert {s["by"] for c in listed if c is not unsure for s in c["sides"]} == {a.agent_id(), b.agent_id()}
+    a.cli("resolve", "pics", names[1], "--keep", "mine")
+    a.cli("resolve", "pics", names[2], "--keep", "theirs")
+    a.cli("resolve", "pics", [c["copy"] for c in listed if c["path"] == names[3]][0], "--keep", "mine")
+    a.cli("resolve", "pics", unsure["copy"], "--keep", "both")
+    netlab.settle([a, b])
+    assert [b.read(n) for n in names[1:]] == [b"by a", b"by b", b"by a"]
+    assert b.cli("conflicts", "pics")["conflicts"] == [] and b.read("x" * 255) == b"by b"
+
+
 def test_kill_at_any_moment_of_replacing_loses_nothing(lab):
     """The agent is killed again and again while it takes over changed and deleted files: each content that was ever
     here is somewhere."""

@@ -155,6 +155,28 @@ static void a_copy_tells_of_what_by_whom_and_when(void **state)
 	free(again);
 }
 
+static void a_shortened_copy_is_of_its_path(void **state)
+{
+	char path[RECORD_NAME_MAX + 1] = { 0 }, other[RECORD_NAME_MAX + 1] = { 0 };
+
+	(void)state;
+	memset(path, 'x', RECORD_NAME_MAX);
+	memcpy(path + RECORD_NAME_MAX - 5, ".text", 5);
+	memset(other, 'x', RECORD_NAME_MAX);
+	for (unsigned try = 0; try < 12; try += 11) {
+		char *copy = name_for(path, 1795244772, try);
+
+		assert_true(conflict_is_shortened(copy) && conflict_is_of(copy, path));
+		assert_false(conflict_is_of(copy, other));
+		assert_false(conflict_is_of(copy, "x.text"));
+		free(copy);
+	}
+	assert_true(conflict_is_of("d/a.tar.conflict-20261121-070612-aaisem2e-3.gz", "d/a.tar.gz"));
+	assert_false(conflict_is_of("d/a.tar.conflict-20261121-070612-aaisem2e-3.gz", "a.tar.gz"));
+	assert_false(conflict_is_of("d/a.tar.gz", "d/a.tar.gz"));
+	assert_false(conflict_is_shortened("d/a.tar.conflict-20261121-070612-aaisem2e-3.gz"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +186,7 @@ int main(void)
 		cmocka_unit_test(long_paths_keep_within_the_limit),
 		cmocka_unit_test(only_copies_look_like_copies),
 		cmocka_unit_test(a_copy_tells_of_what_by_whom_and_when),
+		cmocka_unit_test(a_shortened_copy_is_of_its_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
