@@ -47,6 +47,7 @@ LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/sync/wire/lanyard.pb-c.o
 CLI_OBJ   := $(CLI_SRC:%.c=$(B)/%.o)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_BIN  := $(UNIT_SRC:%.c=$(B)/%)
+UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
@@ -89,11 +90,17 @@ $(B)/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-# A unit test links against the library; what it does not use is not pulled in.
-$(B)/tests/unit/%: tests/unit/%.c $(B)/liblanyard.a
+# A unit test links against the library and what several tests share; what it does not use is not pulled in.
+$(B)/tests/unit/libhelp.a: $(UNIT_HELP:%.c=$(B)/%.o)
+	$(say) AR $@
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/tests/unit/libhelp.a $(B)/liblanyard.a \
+		$(PKG_LIBS) -lcmocka
 
 # The simulator's own loop, workers, clock, wire and watch stand in for the library's: of an archive only what is still
 # missing is linked.

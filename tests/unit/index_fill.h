@@ -2,9 +2,40 @@
 #ifndef LANYARD_TESTS_UNIT_INDEX_FILL_H
 #define LANYARD_TESTS_UNIT_INDEX_FILL_H
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "sync/index/index.h"
 #include "tests/unit/index_dir.h"
+
+static int dirfd = -1;   /* of dir */
+static int lines_logged; /* errors */
+
+static inline void count_line(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)text;
+	lines_logged += level == LOG_ERROR;
+}
+
+static inline int setup(void **state)
+{
+	(void)state;
+	lines_logged = 0;
+	log_set_sink(count_line, NULL);
+	assert_int_equal(make_dir(), 0);
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dirfd < 0;
+}
+
+static inline int teardown(void **state)
+{
+	(void)state;
+	log_set_sink(NULL, NULL);
+	random_set_seed(0);
+	close(dirfd);
+	return remove_dir();
+}
 
 /* Opens the index in dir, which is to be as wanted. */
 static inline struct index *open_index(enum index_status want)

@@ -10,18 +10,7 @@
 
 #include "base/mem.h"
 #include "sync/local/chunk.h"
-
-/* A fixed sequence of bytes without pattern. */
-static uint8_t *noise(size_t n, uint64_t seed)
-{
-	uint8_t *p = mem_calloc(n + 8, 1);
-
-	for (size_t i = 0; i < n; i += 8) {
-		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-		memcpy(p + i, &(uint64_t){ seed ^ seed >> 29 }, 8);
-	}
-	return p;
-}
+#include "tests/unit/noise.h"
 
 /* The ends of all blocks but the last, fed in pieces of `step`. Returns their number. */
 static size_t cut(const uint8_t *p, size_t n, uint8_t log2, size_t step, size_t *ends, size_t max)

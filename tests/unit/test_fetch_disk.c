@@ -4,44 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "sync/fetch/reason.h"
+#include "tests/unit/own_mounts.h"
 
 static bool can_mount, is_root;
-
-static int write_proc(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
-
-	if (fd < 0)
-		return -1;
-	rc = fs_pwrite_all(fd, text, strlen(text), 0);
-	close(fd);
-	return rc;
-}
-
-/* Root of a user namespace, where the kernel lets an ordinary user make one. */
-static int become_root(void)
-{
-	char uid_map[32], gid_map[32];
-
-	snprintf(uid_map, sizeof(uid_map), "0 %d 1", (int)geteuid());
-	snprintf(gid_map, sizeof(gid_map), "0 %d 1", (int)getegid());
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || write_proc("/proc/self/setgroups", "deny") < 0)
-		return -1;
-	return write_proc("/proc/self/uid_map", uid_map) < 0 ? -1 : write_proc("/proc/self/gid_map", gid_map);
-}
-
-static void enter_namespace(void)
-{
-	is_root = geteuid() == 0;
-	can_mount = (is_root ? unshare(CLONE_NEWNS) : become_root()) == 0 &&
-	            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
 
 /* A share that is a disk of 4 MiB. */
 static int setup(void **state)
@@ -167,21 +136,35 @@ static void read_only_disk_waits(void **state)
 	assert_text("b", "new");
 }
 
-static void other_disk_inside_the_share_is_told(void **state)
+/* Another disk on the folder "usb" of the share, which Anna has as well. */
+static void mount_inside(void)
 {
 	char inside[160];
 
-	(void)state;
-	if (!can_mount)
-		skip();
 	say_dir(ANNA, "usb");
 	assert_true(run());
 	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
 	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+}
+
+static void umount_inside(void)
+{
+	char inside[160];
+
+	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
+	assert_int_equal(umount(inside), 0);
+}
+
+static void other_disk_inside_the_share_is_told(void **state)
+{
+	(void)state;
+	if (!can_mount)
+		skip();
+	mount_inside();
 	say_text(ANNA, "usb/x", "x");
 	RUN_UNTIL(w->nproblems == 1);
 	assert_string_equal(w->problem, "another disk is mounted there, where files cannot be replaced in one step");
-	assert_int_equal(umount(inside), 0);
+	umount_inside();
 	assert_true(run());
 	assert_text("usb/x", "x");
 }
@@ -191,17 +174,13 @@ static void a_download_that_had_to_wait_takes_the_new_mode(void **state)
 {
 	size_t n = 300000;
 	uint8_t *bytes = noise(n, 1);
-	char inside[160];
 	struct fs_stat st;
 	struct record r;
 
 	(void)state;
 	if (!can_mount)
 		skip();
-	say_dir(ANNA, "usb");
-	assert_true(run());
-	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
-	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+	mount_inside();
 	say_file(ANNA, "usb/big", bytes, n, false);
 	RUN_UNTIL(w->nproblems == 1);
 	r = peer_next(ANNA, "usb/big", RECORD_FILE);
@@ -210,7 +189,7 @@ static void a_download_that_had_to_wait_takes_the_new_mode(void **state)
 	r.mtime_ns += INT64_C(5000000000);
 	say(ANNA, &r, NULL, 0);
 	assert_false(run_ms(50));
-	assert_int_equal(umount(inside), 0);
+	umount_inside();
 	assert_true(run());
 	assert_bytes("usb/big", bytes, n);
 	assert_int_equal(fs_stat_beneath(w->root, "usb/big", &st), 0);
@@ -247,30 +226,29 @@ static void what_takes_the_place_of_a_part_is_not_installed(void **state)
 {
 	size_t n = 300000;
 	uint8_t *bytes = noise(n, 1);
-	char inside[160];
 
 	(void)state;
 	if (!can_mount)
 		skip();
-	say_dir(ANNA, "usb");
-	assert_true(run());
-	snprintf(inside, sizeof(inside), "%s/usb", w->share_dir);
-	assert_int_equal(mount("none", inside, "tmpfs", 0, "size=1m"), 0);
+	mount_inside();
 	say_file(ANNA, "usb/big", bytes, n, false);
 	RUN_UNTIL(w->nproblems == 1);
 	replace_part(n);
-	assert_int_equal(umount(inside), 0);
+	umount_inside();
 	assert_true(run());
 	assert_bytes("usb/big", bytes, n);
 	free(bytes);
 }
 
 /* Runs fn as nobody in a share of nobody's. */
-static int as_nobody(void (*fn)(void))
+static void as_nobody(void (*fn)(void))
 {
-	pid_t pid = fork();
 	int status = 1;
+	pid_t pid;
 
+	if (!is_root)
+		skip();
+	pid = fork();
 	if (pid == 0) {
 		char dir[64] = "/tmp/test-fetch-XXXXXX";
 
@@ -286,7 +264,10 @@ static int as_nobody(void (*fn)(void))
 	}
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 #define CHECK(condition)                                                                \
@@ -319,15 +300,8 @@ static void write_into_locked_folders(void)
 
 static void own_locked_folder_is_opened_for_a_moment(void **state)
 {
-	int rc;
-
 	(void)state;
-	if (!is_root)
-		skip();
-	rc = as_nobody(write_into_locked_folders);
-	if (rc == 77)
-		skip();
-	assert_int_equal(rc, 0);
+	as_nobody(write_into_locked_folders);
 }
 
 static void unreadable_part_is_taken_up_again(void)
@@ -347,15 +321,8 @@ static void unreadable_part_is_taken_up_again(void)
 
 static void file_of_mode_zero_is_installed(void **state)
 {
-	int rc;
-
 	(void)state;
-	if (!is_root)
-		skip();
-	rc = as_nobody(unreadable_part_is_taken_up_again);
-	if (rc == 77)
-		skip();
-	assert_int_equal(rc, 0);
+	as_nobody(unreadable_part_is_taken_up_again);
 }
 
 static void denied_until_allowed(void)
@@ -376,15 +343,8 @@ static void denied_until_allowed(void)
 
 static void no_permission_waits(void **state)
 {
-	int rc;
-
 	(void)state;
-	if (!is_root)
-		skip();
-	rc = as_nobody(denied_until_allowed);
-	if (rc == 77)
-		skip();
-	assert_int_equal(rc, 0);
+	as_nobody(denied_until_allowed);
 }
 
 int main(void)
@@ -402,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_takes_the_place_of_a_part_is_not_installed, setup, teardown),
 	};
 
-	enter_namespace();
+	is_root = geteuid() == 0;
+	can_mount = own_mounts() == 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,82 +1,7 @@
-/* Proves that nothing beneath a directory leads out of it, and that what fs.h writes is whole. Each test has a fresh
- * folder `root` inside a fresh temporary one, with a folder `outside` beside it that must stay untouched. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Proves that nothing beneath a directory leads out of it, and that what fs.h writes is whole. */
+#include "tests/unit/fs_dirs.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "base/fs.h"
-
-static char top_path[64];
-static int top;  /* the temporary folder */
-static int root; /* top/root */
-
-static void put(int dirfd, const char *name, const char *text)
-{
-	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-static void assert_content(int dirfd, const char *name, const char *want)
-{
-	size_t len = 0;
-	char *text = fs_read_file(dirfd, name, 1000, &len);
-
-	assert_non_null(text);
-	assert_string_equal(text, want);
-	assert_int_equal(len, strlen(want));
-	free(text);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	umask(022);
-	(void)snprintf(top_path, sizeof(top_path), "/tmp/lanyard-test-fs-XXXXXX");
-	if (mkdtemp(top_path) == NULL)
-		return -1;
-	top = open(top_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (top < 0 || mkdirat(top, "root", 0755) < 0 || mkdirat(top, "outside", 0755) < 0)
-		return -1;
-	put(top, "outside/secret", "secret");
-	root = openat(top, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return root < 0 ? -1 : 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	if (fs_remove_tree(top, "root") < 0 || fs_remove_tree(top, "outside") < 0)
-		return -1;
-	close(root);
-	close(top);
-	return rmdir(top_path); /* fails when a test left anything else */
-}
-
-#define assert_errno(call, want)                 \
-	do {                                     \
-		errno = 0;                       \
-		assert_int_equal((call), -1);    \
-		assert_int_equal(errno, (want)); \
-	} while (0)
 
 static void open_stays_beneath(void **state)
 {
@@ -269,82 +194,6 @@ static void rename_replaces_nothing(void **state)
 	assert_errno(fs_rename_exchange(root, "b", root, "missing"), ENOENT);
 }
 
-/* Makes one system call fail with err from now on, in this process. */
-static void forbid(long number, int err)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
-		_exit(99);
-}
-
-/* Runs check in a child of its own and expects it to return 0. */
-static void in_child(int (*check)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		alarm(20);
-		_exit(check());
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static int without_renameat2(void)
-{
-	struct fs_stat st;
-
-	forbid(SYS_renameat2, EINVAL);
-	if (fs_rename_noreplace(root, "a", root, "b") != -1 || errno != EEXIST)
-		return 1;
-	if (fs_rename_noreplace(root, "a", root, "c") != 0)
-		return 2;
-	if (fs_stat_at(root, "a", &st) < 0 || st.kind != 0 || fs_stat_at(root, "c", &st) < 0 || st.nlink != 1)
-		return 3;
-	if (fs_rename_noreplace(root, "link", root, "link2") != 0 || fs_stat_at(root, "link2", &st) < 0 ||
-	    st.kind != S_IFLNK)
-		return 4;
-	if (fs_rename_noreplace(root, "dir", root, "dir2") != -1 || errno != EINVAL)
-		return 5;
-	if (fs_rename_exchange(root, "b", root, "c") != -1 || errno != EOPNOTSUPP)
-		return 6;
-	return 0;
-}
-
-static void rename_falls_back_where_the_file_system_cannot(void **state)
-{
-	(void)state;
-	put(root, "a", "A");
-	put(root, "b", "B");
-	assert_int_equal(mkdirat(root, "dir", 0755), 0);
-	assert_int_equal(symlinkat("b", root, "link"), 0);
-	in_child(without_renameat2);
-	assert_content(root, "b", "B");
-	assert_content(root, "c", "A");
-}
-
-static int openat2_unsure_for_ever(void)
-{
-	forbid(SYS_openat2, EAGAIN);
-	return fs_open(root, "a", O_RDONLY, 0) == -1 && errno == EAGAIN ? 0 : 1;
-}
-
-static void open_gives_up_after_a_bounded_number_of_tries(void **state)
-{
-	(void)state;
-	put(root, "a", "A");
-	in_child(openat2_unsure_for_ever);
-}
-
 static void mtime_is_set_to_the_nanosecond_and_follows_nothing(void **state)
 {
 	static const int64_t times[] = { 0, 1, -1, INT64_C(-1500000000), INT64_C(4000000000999999999) };
@@ -372,94 +221,6 @@ static void mtime_is_set_to_the_nanosecond_and_follows_nothing(void **state)
 	assert_int_equal(fstatat(root, "file", &after, 0), 0);
 	assert_int_equal(after.st_atim.tv_nsec, before.st_atim.tv_nsec);
 	assert_int_equal(after.st_atim.tv_sec, before.st_atim.tv_sec);
-}
-
-static void mkdirs_makes_what_is_missing(void **state)
-{
-	struct fs_stat st;
-
-	(void)state;
-	assert_int_equal(fs_mkdirs(root, "a/b/c", 0700), 0);
-	assert_int_equal(fs_stat_beneath(root, "a/b/c", &st), 0);
-	assert_int_equal(st.kind, S_IFDIR);
-	assert_int_equal(st.mode, 0700);
-	assert_int_equal(fs_mkdirs(root, "a/b/c", 0755), 0);
-	assert_int_equal(fs_mkdirs(root, "a//d/", 0700), 0);
-	assert_int_equal(fs_stat_beneath(root, "a/d", &st), 0);
-	assert_int_equal(st.kind, S_IFDIR);
-	assert_int_equal(fs_mkdirs(root, "", 0700), 0);
-
-	put(root, "file", "x");
-	assert_errno(fs_mkdirs(root, "file", 0700), ENOTDIR);
-	assert_errno(fs_mkdirs(root, "file/x", 0700), ENOTDIR);
-	assert_int_equal(symlinkat("../outside", root, "out"), 0);
-	assert_errno(fs_mkdirs(root, "out", 0700), ENOTDIR);
-	assert_errno(fs_mkdirs(root, "out/new", 0700), ELOOP);
-	assert_int_equal(symlinkat("../outside/new", root, "dangling"), 0);
-	assert_errno(fs_mkdirs(root, "dangling/new", 0700), ELOOP);
-	assert_errno(fs_mkdirs(root, "../outside/new", 0700), EXDEV);
-	assert_int_equal(fs_stat_beneath(top, "outside/new", &st), 0);
-	assert_int_equal(st.kind, 0);
-}
-
-static void remove_tree_follows_nothing(void **state)
-{
-	struct fs_stat st;
-	char name[32];
-
-	(void)state;
-	assert_int_equal(fs_remove_tree(root, "missing"), 0);
-	assert_int_equal(fs_remove_tree(root, "missing/x"), 0);
-	put(root, "file", "x");
-	assert_int_equal(fs_remove_tree(root, "file"), 0);
-	assert_int_equal(fs_mkdirs(root, "t/a/b", 0755), 0);
-	assert_int_equal(fs_mkdirs(root, "t/empty", 0755), 0);
-	assert_int_equal(symlinkat("../../outside", root, "t/out"), 0);
-	assert_int_equal(symlinkat("../../../outside", root, "t/a/out"), 0);
-	for (int i = 0; i < 500; i++) {
-		(void)snprintf(name, sizeof(name), "t/a/f%d", i);
-		put(root, name, "x");
-		(void)snprintf(name, sizeof(name), "t/d%d", i % 50);
-		assert_int_equal(fs_mkdirs(root, name, 0755), 0);
-		(void)snprintf(name, sizeof(name), "t/d%d/f%d", i % 50, i);
-		put(root, name, "x");
-	}
-	/* A folder the owner may not write to: no hindrance to the owner. (root never notices.) */
-	put(root, "t/a/b/locked", "x");
-	assert_int_equal(fchmodat(root, "t/a/b", 0500, 0), 0);
-	assert_int_equal(fs_remove_tree(root, "t"), 0);
-	assert_int_equal(fs_stat_at(root, "t", &st), 0);
-	assert_int_equal(st.kind, 0);
-	assert_content(top, "outside/secret", "secret");
-	assert_int_equal(fs_remove_tree(root, "../outside"), -1);
-	assert_int_equal(symlinkat("../outside", root, "out"), 0);
-	assert_errno(fs_remove_tree(root, "out/secret"), ELOOP);
-	assert_content(top, "outside/secret", "secret");
-}
-
-static void remove_tree_goes_deeper_than_paths_and_descriptors(void **state)
-{
-	char name[201];
-	struct fs_stat st;
-	int fd = dup(root);
-
-	(void)state;
-	memset(name, 'd', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	for (int i = 0; i < 2000; i++) {
-		int next;
-
-		assert_int_equal(mkdirat(fd, name, 0755), 0);
-		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		assert_true(next >= 0);
-		close(fd);
-		fd = next;
-	}
-	put(fd, "bottom", "x");
-	close(fd);
-	assert_int_equal(fs_remove_tree(root, name), 0);
-	assert_int_equal(fs_stat_at(root, name, &st), 0);
-	assert_int_equal(st.kind, 0);
 }
 
 static void read_file_is_bounded_and_only_for_files(void **state)
@@ -533,7 +294,6 @@ static void write_file_replaces_the_whole_or_nothing(void **state)
 
 int main(void)
 {
-#define FS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		FS_TEST(open_stays_beneath),
 		FS_TEST(open_makes_files_closed_on_exec),
@@ -543,12 +303,7 @@ int main(void)
 		FS_TEST(readlink_returns_the_whole_target),
 		FS_TEST(reads_and_writes_are_whole),
 		FS_TEST(rename_replaces_nothing),
-		FS_TEST(rename_falls_back_where_the_file_system_cannot),
-		FS_TEST(open_gives_up_after_a_bounded_number_of_tries),
 		FS_TEST(mtime_is_set_to_the_nanosecond_and_follows_nothing),
-		FS_TEST(mkdirs_makes_what_is_missing),
-		FS_TEST(remove_tree_follows_nothing),
-		FS_TEST(remove_tree_goes_deeper_than_paths_and_descriptors),
 		FS_TEST(read_file_is_bounded_and_only_for_files),
 		FS_TEST(write_file_replaces_the_whole_or_nothing),
 	};

@@ -1,55 +1,23 @@
 /* Proves that what somebody mounts in a folder is outside of it: nothing in there is opened, made, removed or changed. In a mount
  * namespace of the test's own; where that is not allowed, skipped. Also that modes and times are set on the very thing a name
  * names. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/fs_dirs.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/fs.h"
+#include "tests/unit/own_mounts.h"
 
-static char top_path[64];
-static int top;  /* the temporary folder */
-static int root; /* top/root */
 static bool can_mount;
 
-static void put(int dirfd, const char *name)
+/* root/folder/file and root/file; outside/below and outside/file for mounts over them. */
+static int mount_set_up(void **state)
 {
-	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "text", 4), 4);
-	close(fd);
-}
-
-/* root/folder/file and root/file, and outside/ and outside/file in other mounts over them. */
-static int set_up(void **state)
-{
-	(void)state;
-	umask(022);
-	(void)snprintf(top_path, sizeof(top_path), "/tmp/lanyard-test-fs-XXXXXX");
-	if (mkdtemp(top_path) == NULL)
+	if (set_up(state) < 0 || mkdirat(root, "folder", 0755) < 0 || mkdirat(top, "outside/below", 0755) < 0)
 		return -1;
-	top = open(top_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (top < 0 || mkdirat(top, "root", 0755) < 0 || mkdirat(top, "root/folder", 0755) < 0 ||
-	    mkdirat(top, "outside", 0755) < 0 || mkdirat(top, "outside/below", 0755) < 0)
-		return -1;
-	put(top, "outside/file");
-	put(top, "root/folder/file");
-	put(top, "root/file");
-	root = openat(top, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return root < 0 ? -1 : 0;
+	put(top, "outside/file", "text");
+	put(root, "folder/file", "text");
+	put(root, "file", "text");
+	return 0;
 }
 
 static void path_of(char out[128], const char *name)
@@ -57,20 +25,15 @@ static void path_of(char out[128], const char *name)
 	(void)snprintf(out, 128, "%s/%s", top_path, name);
 }
 
-static int tear_down(void **state)
+static int mount_tear_down(void **state)
 {
 	char path[128];
 
-	(void)state;
 	path_of(path, "root/folder");
 	(void)umount2(path, MNT_DETACH);
 	path_of(path, "root/file");
 	(void)umount2(path, MNT_DETACH);
-	if (fs_remove_tree(top, "root") < 0 || fs_remove_tree(top, "outside") < 0)
-		return -1;
-	close(root);
-	close(top);
-	return rmdir(top_path);
+	return tear_down(state);
 }
 
 static void mount_over(const char *what, const char *where)
@@ -81,13 +44,6 @@ static void mount_over(const char *what, const char *where)
 	path_of(to, where);
 	assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0);
 }
-
-#define assert_errno(call, want)                 \
-	do {                                     \
-		errno = 0;                       \
-		assert_int_equal((call), -1);    \
-		assert_int_equal(errno, (want)); \
-	} while (0)
 
 static void assert_untouched(const struct fs_stat *before, const struct fs_stat *after)
 {
@@ -167,15 +123,14 @@ static void mode_is_set_without_following_or_opening(void **state)
 
 int main(void)
 {
-#define FS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, mount_set_up, mount_tear_down)
 	const struct CMUnitTest tests[] = {
-		FS_TEST(nothing_is_reached_through_a_mount),
-		FS_TEST(nothing_of_a_file_mounted_over_a_file_is_changed),
-		FS_TEST(mode_is_set_without_following_or_opening),
+		T(nothing_is_reached_through_a_mount),
+		T(nothing_of_a_file_mounted_over_a_file_is_changed),
+		T(mode_is_set_without_following_or_opening),
 	};
 
 	alarm(60);
-	can_mount = unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-	            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	can_mount = own_mounts() == 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

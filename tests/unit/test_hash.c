@@ -20,6 +20,7 @@
 #include "sync/local/chunk.h"
 #include "sync/local/cutter.h"
 #include "sync/local/hash.h"
+#include "tests/unit/noise.h"
 
 static char dir_path[32];
 static int dir;
@@ -164,17 +165,6 @@ static void assert_content(struct hash_file *f, const uint8_t *p, size_t n)
 		assert_true(content_equal(&again, &want));
 	}
 	drop(f);
-}
-
-static uint8_t *noise(size_t n, uint64_t seed)
-{
-	uint8_t *p = mem_calloc(n + 8, 1);
-
-	for (size_t i = 0; i < n; i += 8) {
-		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-		memcpy(p + i, &(uint64_t){ seed ^ seed >> 29 }, 8);
-	}
-	return p;
 }
 
 static void test_small_files_of_every_size(void **state)

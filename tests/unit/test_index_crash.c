@@ -23,35 +23,6 @@
 #include "base/mem.h"
 #include "tests/unit/index_fill.h"
 
-static int dirfd = -1;
-static int lines_logged;
-
-static void count_line(void *arg, enum log_level level, const char *text)
-{
-	(void)arg;
-	(void)text;
-	lines_logged += level == LOG_ERROR;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	lines_logged = 0;
-	log_set_sink(count_line, NULL);
-	assert_int_equal(make_dir(), 0);
-	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dirfd < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	log_set_sink(NULL, NULL);
-	random_set_seed(0);
-	close(dirfd);
-	return remove_dir();
-}
-
 /* Writes and tells the pipe each number that was committed, until it is killed. */
 static void write_until_killed(int pipe_fd, int start)
 {

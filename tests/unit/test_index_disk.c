@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,34 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/unit/index_fill.h"
-
-static int dirfd = -1;
-static int lines_logged;
-
-static void count_line(void *arg, enum log_level level, const char *text)
-{
-	(void)arg;
-	(void)text;
-	lines_logged += level == LOG_ERROR;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	lines_logged = 0;
-	log_set_sink(count_line, NULL);
-	assert_int_equal(make_dir(), 0);
-	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dirfd < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	log_set_sink(NULL, NULL);
-	close(dirfd);
-	return remove_dir();
-}
+#include "tests/unit/own_mounts.h"
 
 static bool row_seq(void *arg, const struct record *r)
 {
@@ -56,36 +28,10 @@ static bool row_seq(void *arg, const struct record *r)
 	return true;
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
-
-	if (fd < 0)
-		return -1;
-	rc = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
-	close(fd);
-	return rc;
-}
-
-/* Root of a user namespace, where the kernel lets an ordinary user make one. */
-static int become_root(void)
-{
-	char uid_map[32], gid_map[32];
-
-	snprintf(uid_map, sizeof(uid_map), "0 %d 1", (int)geteuid());
-	snprintf(gid_map, sizeof(gid_map), "0 %d 1", (int)getegid());
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || write_text("/proc/self/setgroups", "deny") < 0)
-		return -1;
-	return write_text("/proc/self/uid_map", uid_map) < 0 ? -1 : write_text("/proc/self/gid_map", gid_map);
-}
-
 /* A small file system of our own on `dir`, in a mount namespace of this (child) process. */
 static bool mount_small(unsigned long flags)
 {
-	if (geteuid() == 0 ? unshare(CLONE_NEWNS) < 0 : become_root() < 0)
-		return false;
-	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", dir, "tmpfs", flags, "size=16m") == 0;
+	return own_mounts() == 0 && mount("none", dir, "tmpfs", flags, "size=16m") == 0;
 }
 
 enum { CHILD_OK = 0, CHILD_SKIP = 77 };
