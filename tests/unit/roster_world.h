@@ -222,6 +222,26 @@ static inline void expect_members(struct world *w, const char *expected)
 	assert_string_equal(v.text, expected);
 }
 
+/* B owner, C and D by invite, E left. */
+static inline void populate(struct world *w)
+{
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_join(w, B, A, C, ROLE_MEMBER, -1, NOW + 1);
+	say_join(w, A, C, D, ROLE_READER, -1, NOW + 2);
+	say_join(w, A, D, E, ROLE_MEMBER, -1, NOW + 3);
+	say_remove(w, E, E, NOW + 4);
+}
+
+/* Of all entries, in their order. */
+static inline struct roster *roster_of(struct world *w)
+{
+	struct roster *r = roster_new(&w->group);
+
+	for (size_t i = 0; i < w->n; i++)
+		put(w, r, i);
+	return r;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 #endif

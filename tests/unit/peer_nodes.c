@@ -1,0 +1,354 @@
+/* The nodes of a peer_nodes.h: what fetch would do is done by hooks that take every record as it comes. */
+#include "tests/unit/peer_nodes.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+struct loop *loop;
+struct workers *workers;
+struct node a, b, c;
+
+static struct loop_timer *tick; /* a loop with nothing to wait for would not turn */
+
+/* --- hooks --- */
+
+static void on_record(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+                      const struct blocklist *blocks)
+{
+	struct node *node = arg;
+	struct record r;
+
+	(void)n;
+	node->records++;
+	node->carried += bytes != NULL;
+	record_copy(&r, theirs);
+	r.via = peer;
+	assert_int_equal(index_put(node->index, &r, blocks), 0);
+	record_clear(&r);
+}
+
+static void on_records_end(void *arg, uint64_t peer)
+{
+	(void)arg;
+	(void)peer;
+}
+
+static uint64_t on_held(void *arg, uint64_t peer)
+{
+	(void)arg;
+	(void)peer;
+	return 0;
+}
+
+static void on_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	(void)request;
+	free(node->block);
+	node->block_n = bytes->n;
+	node->block = bytes->p ? slab_flatten(bytes) : NULL;
+	node->answered = true;
+}
+
+static void on_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	struct slab bytes = blocks ? slab_dup(blocks, n) : (struct slab){ 0 };
+
+	on_block(arg, peer, request, &bytes);
+	assert_int_equal(first, 0);
+}
+
+static int on_partial(void *arg, const struct content *content, int64_t offset, uint32_t len, int *fd)
+{
+	(void)arg;
+	(void)content;
+	(void)offset;
+	(void)len;
+	(void)fd;
+	return 0;
+}
+
+static void on_up(void *arg, uint64_t peer)
+{
+	(void)peer;
+	((struct node *)arg)->up++;
+	((struct node *)arg)->ups++;
+}
+
+static void on_down(void *arg, uint64_t peer)
+{
+	(void)peer;
+	((struct node *)arg)->up--;
+}
+
+static void on_hint(void *arg, const char *path)
+{
+	struct node *node = arg;
+
+	free(node->hinted);
+	node->hinted = mem_strdup(path);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+const struct peer_hooks node_hooks = {
+	.record = on_record,
+	.records_end = on_records_end,
+	.held = on_held,
+	.block = on_block,
+	.list = on_list,
+	.partial = on_partial,
+	.up = on_up,
+	.down = on_down,
+	.hint = on_hint,
+	.roster_changed = nothing,
+	.state = nothing,
+};
+
+static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	(void)address;
+	node->refused++;
+	snprintf(node->last_refusal, sizeof(node->last_refusal), "%s", reason);
+}
+
+static void on_joined(void *arg, int status, const char *reason)
+{
+	struct node *node = arg;
+
+	node->join_status = status;
+	snprintf(node->last_refusal, sizeof(node->last_refusal), "%s", reason ? reason : "");
+}
+
+static void on_commit(void *arg)
+{
+	peer_group_news(((struct node *)arg)->group);
+}
+
+/* --- nodes --- */
+
+static void node_start(struct node *n)
+{
+	char *why = NULL;
+
+	memset(n, 0, sizeof(*n));
+	n->join_status = 1;
+	n->dir = mem_strdup("/tmp/lanyard-test-peers-XXXXXX");
+	assert_non_null(mkdtemp(n->dir));
+	n->self = identity_new();
+	n->peers = peers_new(&(struct peers_config){ .loop = loop,
+	                                             .workers = workers,
+	                                             .self = n->self,
+	                                             .name = "node",
+	                                             .refused = on_refused,
+	                                             .arg = n },
+	                     &why);
+	assert_non_null(n->peers);
+	n->port = peers_listen(n->peers, "127.0.0.1:0", &why);
+	assert_true(n->port > 0);
+}
+
+void node_member(struct node *n, struct roster *roster)
+{
+	static const uint8_t marker[32] = { 1 };
+	char *why = NULL, *share = mem_printf("%s/share", n->dir);
+
+	n->roster = roster;
+	assert_int_equal(index_open(&n->index, n->dir, &why), INDEX_NEW);
+	n->share = share_open(share, true, false, marker, &why);
+	assert_non_null(n->share);
+	index_on_commit(n->index, on_commit, n);
+	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster,
+	                                                                 .index = n->index,
+	                                                                 .share = n->share,
+	                                                                 .hooks = &node_hooks,
+	                                                                 .arg = n });
+	free(share);
+}
+
+/* C, who has an invite and nothing else. */
+void node_joins(struct roster *joining, const struct invite *invite)
+{
+	c.roster = joining;
+	c.group = peer_group_new(c.peers, &(struct peer_group_config){ .roster = joining,
+	                                                               .hooks = &node_hooks,
+	                                                               .arg = &c,
+	                                                               .invite = invite,
+	                                                               .joined = on_joined });
+}
+
+static void node_stop(struct node *n)
+{
+	int root;
+
+	peer_group_free(n->group);
+	peers_free(n->peers);
+	while (workers_pending(workers))
+		loop_turn(loop, true);
+	if (n->index)
+		index_close(n->index);
+	share_free(n->share);
+	roster_free(n->roster);
+	identity_free(n->self);
+	root = open("/tmp", O_RDONLY | O_DIRECTORY);
+	fs_remove_tree(root, n->dir + strlen("/tmp/"));
+	close(root);
+	free(n->dir);
+	free(n->block);
+	free(n->hinted);
+}
+
+static void dial_as(struct node *from, const struct agent_id *claimed, const struct node *to)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)to->port),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	peers_found(from->peers, claimed, (struct sockaddr *)&at, sizeof(at));
+}
+
+void dial(struct node *from, const struct node *to)
+{
+	dial_as(from, identity_id(to->self), to);
+}
+
+void dial_name(struct node *from, const struct node *to)
+{
+	dial_as(from, NULL, to);
+}
+
+static void wake(void *arg)
+{
+	(void)arg;
+}
+
+/* As engines would end each turn. */
+static void turn_end(struct node *n)
+{
+	if (n->group == NULL || n->index == NULL)
+		return;
+	peer_group_turn_end(n->group);
+	peer_group_sync_begin(n->group);
+	peer_group_sync_end(n->group);
+}
+
+void nodes_turn(void)
+{
+	loop_turn(loop, true);
+	turn_end(&a);
+	turn_end(&b);
+	turn_end(&c);
+}
+
+int nodes_setup(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	loop = loop_new();
+	workers = workers_new(loop, 2);
+	tick = loop_timer_new(loop, wake, NULL);
+	loop_timer_start(tick, 5, 5);
+	node_start(&a);
+	node_start(&b);
+	node_start(&c);
+	return 0;
+}
+
+int nodes_teardown(void **state)
+{
+	(void)state;
+	node_stop(&a);
+	node_stop(&b);
+	node_stop(&c);
+	loop_timer_free(tick);
+	workers_free(workers);
+	loop_turn(loop, false);
+	loop_free(loop);
+	return 0;
+}
+
+static bool copy_entry(void *arg, const uint8_t *entry, size_t n)
+{
+	roster_add(arg, entry, n);
+	return true;
+}
+
+struct roster *founded(void)
+{
+	return roster_found(a.self, "group", false, false, "node", clock_wall_s());
+}
+
+struct roster *admitted(struct roster *founder, struct node *n)
+{
+	struct roster *r = roster_new(roster_group(founder));
+	struct bytes request = BYTES_INIT(JOIN_MAX), entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	uint8_t binding[TLS_BINDING_LEN] = { 0 };
+	struct invite invite;
+
+	assert_int_equal(invite_make(&invite, founder, a.self, ROLE_MEMBER, clock_wall_s() + 60), 0);
+	assert_int_equal(invite_request(&invite, n->self, "node", binding, &request), 0);
+	assert_int_equal(invite_admit(founder, a.self, identity_id(n->self), request.p, request.len, binding,
+	                              clock_wall_s(), &entry),
+	                 ADMIT_OK);
+	roster_entries(founder, copy_entry, r);
+	bytes_free(&request);
+	bytes_free(&entry);
+	return r;
+}
+
+void pair(void)
+{
+	struct roster *r = founded();
+
+	node_member(&a, r);
+	node_member(&b, admitted(r, &b));
+}
+
+void put_file(struct node *n, const char *name, const char *text, struct content *content)
+{
+	struct record r = { .path = mem_strdup(name), .kind = RECORD_FILE, .mode = 0644, .mtime_ns = 1 };
+	int fd = fs_open(share_root(n->share), name, O_WRONLY | O_CREAT, 0644);
+	struct fs_stat st;
+
+	r.content.size = (int64_t)strlen(text);
+	r.content.nblocks = 1;
+	sha256(r.content.root, text, strlen(text));
+	assert_int_equal(fs_pwrite_all(fd, text, strlen(text), 0), 0);
+	fs_stat_fd(fd, &st);
+	close(fd);
+	r.seen = (struct seen){ .size = st.size, .mtime_ns = st.mtime_ns, .ctime_ns = st.ctime_ns, .ino = st.ino };
+	assert_int_equal(index_put_change(n->index, &r, NULL, agent_id_short(identity_id(n->self))), 0);
+	if (content)
+		*content = r.content;
+	record_clear(&r);
+}
+
+static bool count(void *arg, const struct peer_connection *p)
+{
+	(void)p;
+	++*(size_t *)arg;
+	return true;
+}
+
+size_t connections(struct node *n)
+{
+	size_t k = 0;
+
+	peers_each(n->peers, count, &k);
+	return k;
+}

@@ -1,0 +1,74 @@
+/* Three agents' connections in one process, over TLS on loopback, with real rosters, indexes and shares; what fetch would do
+ * is done by hooks that take every record as it comes. */
+#ifndef LANYARD_TESTS_UNIT_PEER_NODES_H
+#define LANYARD_TESTS_UNIT_PEER_NODES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "sync/peer/peers.h"
+
+enum { PATIENCE_MS = 5000 };
+
+struct node {
+	struct identity *self;
+	struct roster *roster;
+	struct index *index;
+	struct share *share;
+	struct peers *peers;
+	struct peer_group *group;
+	char *dir;
+	int port;
+	int up, refused;
+	int ups; /* all there were */
+	size_t records, carried;
+	char last_refusal[128];
+	uint8_t *block; /* the last answer */
+	size_t block_n;
+	bool answered;
+	char *hinted;
+	int join_status; /* 1: none yet */
+};
+
+extern struct loop *loop;
+extern struct workers *workers;
+extern struct node a, b, c;
+
+/* Starts and stops a, b and c, which listen and are in no group yet. */
+int nodes_setup(void **state);
+int nodes_teardown(void **state);
+
+/* A founds the group; the others come by an invite, out of band. */
+struct roster *founded(void);
+struct roster *admitted(struct roster *founder, struct node *n);
+/* The node takes part in the group of the roster, which is its own from now on. */
+void node_member(struct node *n, struct roster *roster);
+/* A and B in one group. */
+void pair(void);
+/* C, who has an invite and nothing else. */
+void node_joins(struct roster *joining, const struct invite *invite);
+void put_file(struct node *n, const char *name, const char *text, struct content *content);
+
+void dial(struct node *from, const struct node *to);
+/* As with --peer: nobody knows yet who is there. */
+void dial_name(struct node *from, const struct node *to);
+size_t connections(struct node *n);
+
+void nodes_turn(void);
+
+/* Turns the loop until the condition holds. */
+#define UNTIL(condition)                                                  \
+	do {                                                              \
+		int64_t end_ = clock_mono_ns() + PATIENCE_MS * 1000000LL; \
+		while (!(condition) && clock_mono_ns() < end_)            \
+			nodes_turn();                                     \
+		assert_true(condition);                                   \
+	} while (0)
+
+#endif
