@@ -127,6 +127,16 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	snprintf(node->last_refusal, sizeof(node->last_refusal), "%s", reason);
 }
 
+static void on_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	(void)address;
+	node->twins++;
+	node->yields = yield;
+}
+
 static void on_joined(void *arg, int status, const char *reason)
 {
 	struct node *node = arg;
@@ -142,7 +152,7 @@ static void on_commit(void *arg)
 
 /* --- nodes --- */
 
-static void node_start(struct node *n)
+static void node_start(struct node *n, struct identity *self)
 {
 	char *why = NULL;
 
@@ -150,12 +160,13 @@ static void node_start(struct node *n)
 	n->join_status = 1;
 	n->dir = mem_strdup("/tmp/lanyard-test-peers-XXXXXX");
 	assert_non_null(mkdtemp(n->dir));
-	n->self = identity_new();
+	n->self = self;
 	n->peers = peers_new(&(struct peers_config){ .loop = loop,
 	                                             .workers = workers,
 	                                             .self = n->self,
 	                                             .name = "node",
 	                                             .refused = on_refused,
+	                                             .twin = on_twin,
 	                                             .arg = n },
 	                     &why);
 	assert_non_null(n->peers);
@@ -181,7 +192,6 @@ void node_member(struct node *n, struct roster *roster)
 	free(share);
 }
 
-/* C, who has an invite and nothing else. */
 void node_joins(struct roster *joining, const struct invite *invite)
 {
 	c.roster = joining;
@@ -211,6 +221,15 @@ static void node_stop(struct node *n)
 	free(n->dir);
 	free(n->block);
 	free(n->hinted);
+}
+
+void node_copy(struct node *n, const struct node *of)
+{
+	uint8_t seed[32];
+
+	identity_seed(of->self, seed);
+	node_stop(n);
+	node_start(n, identity_from_seed(seed));
 }
 
 static void dial_as(struct node *from, const struct agent_id *claimed, const struct node *to)
@@ -263,9 +282,9 @@ int nodes_setup(void **state)
 	workers = workers_new(loop, 2);
 	tick = loop_timer_new(loop, wake, NULL);
 	loop_timer_start(tick, 5, 5);
-	node_start(&a);
-	node_start(&b);
-	node_start(&c);
+	node_start(&a, identity_new());
+	node_start(&b, identity_new());
+	node_start(&c, identity_new());
 	return 0;
 }
 

@@ -34,6 +34,8 @@ struct node {
 	bool answered;
 	char *hinted;
 	int join_status; /* 1: none yet */
+	int twins;       /* how often another with our identity was met */
+	bool yields;     /* what we were to do then */
 };
 
 extern struct loop *loop;
@@ -49,6 +51,8 @@ struct roster *founded(void);
 struct roster *admitted(struct roster *founder, struct node *n);
 /* The node takes part in the group of the roster, which is its own from now on. */
 void node_member(struct node *n, struct roster *roster);
+/* Starts n anew, with the identity of the other. */
+void node_copy(struct node *n, const struct node *of);
 /* A and B in one group. */
 void pair(void);
 /* C, who has an invite and nothing else. */

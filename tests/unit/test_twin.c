@@ -1,0 +1,147 @@
+/* Two agents with one identity: they notice each other, and a third that both come to in turns notices them. */
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+#include "tests/unit/peer_nodes.h"
+
+/* --- seen by themselves --- */
+
+static void assert_twins(bool a_moved, bool b_moved, bool a_yields, bool b_yields)
+{
+	node_copy(&b, &a);
+	a.peers->config.moved = a_moved;
+	b.peers->config.moved = b_moved;
+	node_member(&a, founded());
+	dial_name(&a, &b);
+	UNTIL(a.twins > 0 && b.twins > 0);
+	assert_int_equal(a.yields, a_yields);
+	assert_int_equal(b.yields, b_yields);
+	/* No members of each other for that. */
+	assert_int_equal(a.up + b.up, 0);
+}
+
+static void the_copy_yields_and_the_other_goes_on(void **state)
+{
+	(void)state;
+	assert_twins(false, true, false, true);
+}
+
+static void the_copy_yields_whoever_dialled(void **state)
+{
+	(void)state;
+	assert_twins(true, false, true, false);
+}
+
+static void both_yield_where_it_cannot_be_told(void **state)
+{
+	(void)state;
+	assert_twins(false, false, true, true);
+}
+
+static void both_yield_when_both_were_moved(void **state)
+{
+	(void)state;
+	assert_twins(true, true, true, true);
+}
+
+static void an_agent_that_meets_itself_is_no_twin(void **state)
+{
+	(void)state;
+	node_member(&a, founded());
+	dial_name(&a, &a);
+	UNTIL(a.peers->mirrors != NULL);
+	UNTIL(a.peers->mirrors == NULL);
+	assert_int_equal(a.twins, 0);
+}
+
+/* --- seen by a third --- */
+
+/* The hello of a connection from an agent, in this life of it; whether the connection is refused. */
+static bool comes(struct peers *p, uint8_t agent, uint64_t life, bool moved)
+{
+	struct session *s = MEM_NEW(struct session);
+	bool refused;
+
+	s->peers = p;
+	s->id.b[0] = agent;
+	refused = twin_is_to_go(s, &(struct msg_hello){ .life = life, .moved = moved });
+	free(s);
+	return refused;
+}
+
+static void one_that_starts_again_and_again_is_no_twin(void **state)
+{
+	(void)state;
+	for (uint64_t life = 1; life < 100; life++) {
+		assert_false(comes(c.peers, 1, life, false));
+		assert_false(comes(c.peers, 1, life, false)); /* a reconnect */
+	}
+}
+
+static void a_hello_that_comes_late_is_no_twin(void **state)
+{
+	(void)state;
+	for (uint64_t life = 1; life < 100; life++) {
+		assert_false(comes(c.peers, 1, life + 1, false));
+		assert_false(comes(c.peers, 1, life, false));
+		assert_false(comes(c.peers, 1, life + 1, false));
+		assert_false(comes(c.peers, 1, life + 2, false));
+	}
+}
+
+/* How many of n connections of two that come in turns are refused; *first and *second: of each. */
+static void in_turns(int n, bool first_moved, bool second_moved, int *first, int *second)
+{
+	*first = *second = 0;
+	for (int i = 0; i < n; i++) {
+		*first += comes(c.peers, 1, 11, first_moved);
+		*second += comes(c.peers, 1, 12, second_moved);
+	}
+}
+
+static void two_that_come_in_turns_are_both_refused(void **state)
+{
+	int first, second;
+
+	(void)state;
+	in_turns(20, false, false, &first, &second);
+	assert_true(first > 10 && second > 10);
+	/* Another agent has nothing to do with it. */
+	assert_false(comes(c.peers, 2, 21, false));
+	assert_false(comes(c.peers, 2, 22, false));
+}
+
+static void of_two_that_come_in_turns_only_the_copy_is_refused(void **state)
+{
+	int first, second;
+
+	(void)state;
+	in_turns(20, false, true, &first, &second);
+	assert_int_equal(first, 0);
+	assert_true(second > 10);
+}
+
+static void one_that_says_no_life_is_not_judged(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		assert_false(comes(c.peers, 1, i % 2 == 0 ? 0 : 12, false));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, nodes_setup, nodes_teardown)
+	const struct CMUnitTest tests[] = {
+		T(the_copy_yields_and_the_other_goes_on),
+		T(the_copy_yields_whoever_dialled),
+		T(both_yield_where_it_cannot_be_told),
+		T(both_yield_when_both_were_moved),
+		T(an_agent_that_meets_itself_is_no_twin),
+		T(one_that_starts_again_and_again_is_no_twin),
+		T(a_hello_that_comes_late_is_no_twin),
+		T(two_that_come_in_turns_are_both_refused),
+		T(of_two_that_come_in_turns_only_the_copy_is_refused),
+		T(one_that_says_no_life_is_not_judged),
+	};
+
+	return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
+}
