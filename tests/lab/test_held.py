@@ -1,7 +1,6 @@
 """Deletions that look like an accident are held where they happen: nobody is told, status says so, release lets them go."""
 import os
 import shutil
-import time
 
 import netlab
 from netlab import trees
@@ -26,6 +25,19 @@ def empty(host):
 def until_held(host, count):
     netlab.until(lambda: "%s holds %d, not %d" % (host.name, host.status()["held"], count),
                  lambda: host.status()["held"] == count, 20)
+
+
+def assert_unharmed(b, tree):
+    picture = trees.picture(b.share)
+    assert {p: picture.get(p) for p in tree} == tree
+
+
+def assert_told_and_unharmed(a, b, tree):
+    """What comes after the deletions has come to b, and what was to be deleted is there."""
+    trees.write(a.share, {"later": b"later"})
+    netlab.until("b has what came later", lambda: os.path.exists(b.file("later")), 20)
+    b.wait_sync(peers=1)
+    assert_unharmed(b, tree)
 
 
 def test_a_burst_is_held_shown_and_released(lab):
@@ -76,13 +88,11 @@ def test_emptied_while_the_agent_was_killed(lab):
     empty(a)
     a.daemon.start()
     until_held(a, len(tree))
-    a.wait_peers(1)
-    time.sleep(1)
-    assert trees.picture(b.share) == tree
+    assert_told_and_unharmed(a, b, tree)
     a.daemon.kill9()
     a.daemon.start()
     until_held(a, len(tree))
-    assert trees.picture(b.share) == tree
+    assert_unharmed(b, tree)
 
 
 def test_a_moved_share_and_small_deletions_are_not_held(lab):
@@ -118,6 +128,4 @@ def test_a_disk_whose_content_is_gone_deletes_nothing_anywhere(lab):
     trees.write(a.share, {".lanyard/share": marker})
     a.daemon.start()
     until_held(a, len(tree))
-    a.wait_peers(1)
-    time.sleep(1)
-    assert trees.picture(b.share) == tree
+    assert_told_and_unharmed(a, b, tree)
