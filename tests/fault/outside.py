@@ -5,6 +5,8 @@ of the last reading included, where the file system keeps it (relatime does, for
 """
 import os
 
+from stand import contents
+
 SECRET = b"SECRET-OUTSIDE-"
 FILES = ("f", "f0", "f1", "f2", "f3", "f00", "f05", "f10", "f23", "g", "g2", "g5", "h", "inside", "f.txt", "x", "link", "share", "new")
 FOLDERS = ("d", "e", "own", "moved", "parts", "versions")
@@ -62,16 +64,4 @@ class Outside:
 
 def leaked(folder):
     """The files below folder, whatever they are for, that hold a secret."""
-    found = []
-    for at, _, names in os.walk(folder):
-        for name in names:
-            full = os.path.join(at, name)
-            if os.path.islink(full) or not os.path.isfile(full):
-                continue
-            try:
-                with open(full, "rb") as f:
-                    if SECRET in f.read(1 << 20):
-                        found.append(full)
-            except FileNotFoundError:
-                pass
-    return found
+    return [name for name, f in contents(folder) if SECRET in f.read(1 << 20)]

@@ -51,6 +51,21 @@ def until(what, test, seconds=20.0, every=0.005):
         time.sleep(every)
 
 
+def contents(top):
+    """(path below top, open file) of each regular file there; what vanishes meanwhile is left out."""
+    for at, _, names in os.walk(top):
+        for name in names:
+            full = os.path.join(at, name)
+            if os.path.islink(full) or not os.path.isfile(full):
+                continue
+            try:
+                f = open(full, "rb")
+            except FileNotFoundError:
+                continue
+            with f:
+                yield os.path.relpath(full, top), f
+
+
 class Swap(ctypes.Structure):
     _fields_ = [(n, ctypes.c_uint32) for n in ("what", "how", "back", "chance", "seed", "tries", "again", "undo", "race", "in_")] + [
         (n, ctypes.c_char * 512) for n in ("path", "below", "aside", "file", "folder")]

@@ -7,7 +7,7 @@ import hashlib
 import os
 import random
 
-from stand import until
+from stand import contents, until
 
 MIB = 1 << 20
 
@@ -68,18 +68,7 @@ class Run:
 
     def seen(self, agent):
         """{name: digest} of the regular files in the run's folder."""
-        found, top = {}, self.path(agent)
-        for at, _, names in os.walk(top):
-            for name in names:
-                full = os.path.join(at, name)
-                if os.path.islink(full) or not os.path.isfile(full):
-                    continue
-                try:
-                    with open(full, "rb") as f:
-                        found[os.path.relpath(full, top)] = hashlib.file_digest(f, "sha256").hexdigest()
-                except FileNotFoundError:
-                    pass
-        return found
+        return {name: hashlib.file_digest(f, "sha256").hexdigest() for name, f in contents(self.path(agent))}
 
 
 def plain_name(name):

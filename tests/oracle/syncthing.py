@@ -1,32 +1,22 @@
 """Syncthing as the thing that is driven: tuned for speed, with versions and conflict copies kept as well as it can.
 
-Static addresses, the shortest watch delay, a scan every 10 s (it tells deletions only after a minute otherwise), no limit of
+As tests/lab/syncthing_member.py has it, with a scan every 10 s (it tells deletions only after a minute otherwise), no limit of
 conflict copies, simple versioning that keeps 1000 of each file.  At the end each member is told to scan before it is asked,
 so that what its watcher missed is not held against it.
 """
-import http.client
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-import urllib.parse
-import xml.etree.ElementTree as ET
 
 import netlab
+import syncthing_member as member
 from thing import Ended, NotSettled, Thing
 
 FOLDER = "oracle"
 COPY = re.compile(r"\.sync-conflict-\d{8}-\d{6}-[A-Z2-7]{7}")
-OPTIONS = {
-    "globalAnnounceEnabled": "false", "localAnnounceEnabled": "false", "relaysEnabled": "false", "natEnabled": "false",
-    "urAccepted": "-1", "autoUpgradeIntervalH": "0", "crashReportingEnabled": "false", "startBrowser": "false",
-    "reconnectionIntervalS": "1", "progressUpdateIntervalS": "-1", "setLowPriority": "false", "stunKeepaliveStartS": "0",
-}
-FOLDER_OPTIONS = {"caseSensitiveFS": "true", "copyRangeMethod": "all", "disableTempIndexes": "true", "maxConflicts": "-1",
-                  "scanProgressIntervalS": "-1", "disableFsync": "false"}
+FOLDER_OPTIONS = {"maxConflicts": "-1", "disableFsync": "false"}
 
 
 class Syncthing(Thing):
@@ -43,41 +33,13 @@ class Syncthing(Thing):
 
     def form(self):
         for host in self.hosts:
-            home = host.path("syncthing")
-            subprocess.run(["syncthing", "generate", "--home", home, "--no-default-folder", "--skip-port-probing"],
-                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            out = subprocess.run(["syncthing", "--device-id", "--home", home], check=True, stdout=subprocess.PIPE).stdout
-            self.ids[host] = out.decode().split()[-1]
-        for host in self.hosts:
-            self._configure(host)
-            os.makedirs(os.path.join(host.share, ".stfolder"))
+            self.ids[host] = member.generate(host)
+        for number, host in enumerate(self.hosts):
+            ids = {h: self.ids[h] for h in [host] + list(self.peers_of(host))}
+            self.keys[host] = member.configure(host, FOLDER, ids, self.hosts[:number], 10, FOLDER_OPTIONS, keep=1000)
         for host in self.hosts:
             self.start(host)
         self.settle(120)
-
-    def _configure(self, host):
-        path = os.path.join(host.path("syncthing"), "config.xml")
-        root = ET.parse(path).getroot()
-        options = root.find("options")
-        for key, value in dict(OPTIONS, listenAddress="tcp://%s:22000" % host.ip).items():
-            options.find(key).text = value
-        root.find("device").find("address").text = "tcp://%s:22000" % host.ip
-        folder = ET.SubElement(root, "folder", id=FOLDER, label=FOLDER, path=host.share, type="sendreceive",
-                               rescanIntervalS="10", fsWatcherEnabled="true", fsWatcherDelayS="1", ignorePerms="false",
-                               autoNormalize="false")
-        ET.SubElement(folder, "device", id=self.ids[host])
-        for other in self.peers_of(host):
-            theirs = ET.SubElement(root, "device", id=self.ids[other], name=other.name, compression="metadata")
-            # Only one of two dials: when both do at once, both connections may be dropped, and 20 s go by.
-            dials = self.hosts.index(host) > self.hosts.index(other)
-            ET.SubElement(theirs, "address").text = "tcp://%s:22000" % other.ip if dials else "dynamic"
-            ET.SubElement(folder, "device", id=self.ids[other])
-        for key, value in FOLDER_OPTIONS.items():
-            ET.SubElement(folder, key).text = value
-        versioning = ET.SubElement(folder, "versioning", type="simple")
-        ET.SubElement(versioning, "param", key="keep", val="1000")
-        self.keys[host] = root.find("gui/apikey").text
-        ET.ElementTree(root).write(path)
 
     def running(self, host):
         proc = self.procs.get(host)
@@ -89,13 +51,7 @@ class Syncthing(Thing):
         return self.procs[host]
 
     def start(self, host):
-        env = dict(os.environ, HOME=host.dir, STNOUPGRADE="1", STNORESTART="1", STMONITORED="yes", GOMAXPROCS="2")
-        if os.path.exists(host.path("api.sock")):
-            os.unlink(host.path("api.sock"))
-        with open(host.path("syncthing.log"), "ab") as log:
-            self.procs[host] = host.popen(
-                "syncthing", "serve", "--home", host.path("syncthing"), "--no-browser", "--no-restart", "--no-upgrade",
-                "--logfile=-", "--gui-address=unix://" + host.path("api.sock"), env=env, stdout=log, stderr=log)
+        self.procs[host] = member.serve(host, GOMAXPROCS="2")
         self.meant.add(host)
 
     def stop(self, host):
@@ -114,19 +70,7 @@ class Syncthing(Thing):
         self.procs[host].wait()
 
     def api(self, host, path, method="GET", timeout=65, **query):
-        conn = http.client.HTTPConnection("localhost", timeout=timeout)
-        conn.sock = socket.socket(socket.AF_UNIX)
-        conn.sock.settimeout(timeout)
-        try:
-            conn.sock.connect(host.path("api.sock"))
-            conn.request(method, path + "?" + urllib.parse.urlencode(query), headers={"X-API-Key": self.keys[host]})
-            answer = conn.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            conn.close()
-        return json.loads(body or b"{}") if answer.status == 200 else None
+        return member.api(host, self.keys[host], path, method, timeout, **query)
 
     def answers(self, host):
         return self.api(host, "/rest/system/ping") is not None
@@ -160,7 +104,7 @@ class Syncthing(Thing):
     def _says(self, host):
         """Why this one is not in sync, or None."""
         status = self.api(host, "/rest/db/status", folder=FOLDER)
-        if not status or status["state"] != "idle" or status["needTotalItems"] or status["errors"]:
+        if member.busy(status):
             keys = ("state", "error", "errors", "needTotalItems", "needFiles", "needDeletes", "needDirectories")
             failed = self.api(host, "/rest/folder/errors", folder=FOLDER) or {}
             return "%s: %s %s" % (host.name, status and {k: status.get(k) for k in keys}, failed.get("errors"))
@@ -169,7 +113,7 @@ class Syncthing(Thing):
             if not links.get(self.ids[other], {}).get("connected"):
                 return "%s is not connected to %s" % (host.name, other.name)
             there = self.api(host, "/rest/db/completion", folder=FOLDER, device=self.ids[other])
-            if not there or there["completion"] != 100 or there["needItems"] or there["needDeletes"]:
+            if member.lacks(there):
                 return "%s says that %s needs %s" % (host.name, other.name, there)
         return None
 

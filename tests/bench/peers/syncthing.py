@@ -1,28 +1,13 @@
-"""Syncthing at its best on a LAN: static addresses, nothing global, the shortest watch delay, no low priority, no name
-case checks, blocks copied by copy_file_range."""
-import http.client
-import json
+"""Syncthing at its best on a LAN; see tests/lab/syncthing_member.py."""
 import os
-import socket
-import subprocess
 import time
-import urllib.parse
-import xml.etree.ElementTree as ET
 
 import netlab
 import peers
+import syncthing_member as member
 
 FOLDER = "bench"
-OPTIONS = {
-    "globalAnnounceEnabled": "false", "localAnnounceEnabled": "false", "relaysEnabled": "false", "natEnabled": "false",
-    "urAccepted": "-1", "autoUpgradeIntervalH": "0", "crashReportingEnabled": "false", "startBrowser": "false",
-    "reconnectionIntervalS": "1", "progressUpdateIntervalS": "-1", "setLowPriority": "false", "stunKeepaliveStartS": "0",
-    "databaseTuning": "auto", "sendFullIndexOnUpgrade": "false", "limitBandwidthInLan": "false",
-}
-FOLDER_OPTIONS = {
-    "caseSensitiveFS": "true", "copyRangeMethod": "all", "disableTempIndexes": "true", "scanProgressIntervalS": "-1",
-    "maxConcurrentWrites": "16", "hashers": str(os.cpu_count()), "blockPullOrder": "inOrder",
-}
+FOLDER_OPTIONS = {"maxConcurrentWrites": "16", "hashers": str(os.cpu_count()), "blockPullOrder": "inOrder"}
 
 
 class Syncthing(peers.Peer):
@@ -37,14 +22,12 @@ class Syncthing(peers.Peer):
 
     def start(self):
         for host in (self.a, self.b):
-            home = host.path("syncthing")
-            subprocess.run(["syncthing", "generate", "--home", home, "--no-default-folder", "--skip-port-probing"],
-                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            out = subprocess.run(["syncthing", "--device-id", "--home", home], check=True, stdout=subprocess.PIPE).stdout
-            self.ids[host] = out.decode().split()[-1]
-        for host, other in ((self.a, self.b), (self.b, self.a)):
-            self._configure(host, other)
-            os.makedirs(os.path.join(host.share, ".stfolder"), exist_ok=True)
+            self.ids[host] = member.generate(host)
+        for host in (self.a, self.b):
+            options = dict(FOLDER_OPTIONS, disableFsync="false" if self.fsync else "true")
+            # The receiver dials.
+            dials = (self.a,) if host is self.b else ()
+            self.keys[host] = member.configure(host, FOLDER, self.ids, dials, 3600, options)
         for host in (self.a, self.b):
             self._run(host)
             self._scanned(host)
@@ -52,53 +35,13 @@ class Syncthing(peers.Peer):
             netlab.until("syncthing answers", lambda: self.check() or self.api(host, "/rest/system/ping"), 60)
         self.settled(900)
 
-    def _configure(self, host, other):
-        path = os.path.join(host.path("syncthing"), "config.xml")
-        root = ET.parse(path).getroot()
-        options = root.find("options")
-        for key, value in dict(OPTIONS, listenAddress="tcp://%s:22000" % host.ip).items():
-            options.find(key).text = value
-        mine = root.find("device")
-        mine.find("address").text = "tcp://%s:22000" % host.ip
-        theirs = ET.SubElement(root, "device", id=self.ids[other], name=other.name, compression="metadata")
-        # Only the receiver dials: when both do at once, both connections may be dropped, and 20 s go by.
-        ET.SubElement(theirs, "address").text = "tcp://%s:22000" % other.ip if host is self.b else "dynamic"
-        folder = ET.SubElement(root, "folder", id=FOLDER, label=FOLDER, path=host.share, type="sendreceive",
-                               rescanIntervalS="3600", fsWatcherEnabled="true", fsWatcherDelayS="1", ignorePerms="false",
-                               autoNormalize="false")
-        for one in self.ids.values():
-            ET.SubElement(folder, "device", id=one)
-        for key, value in dict(FOLDER_OPTIONS, disableFsync="false" if self.fsync else "true").items():
-            ET.SubElement(folder, key).text = value
-        self.keys[host] = root.find("gui/apikey").text
-        ET.ElementTree(root).write(path)
-
     def _run(self, host):
-        # As under systemd, but without the monitor process, which would only add to the memory.
-        env = dict(os.environ, HOME=host.dir, STNOUPGRADE="1", STNORESTART="1", STMONITORED="yes")
-        with open(host.path("syncthing.log"), "ab") as log:
-            self.log_start[host] = log.tell()
-            self.procs[host] = host.popen(
-                "syncthing", "serve", "--home", host.path("syncthing"), "--no-browser", "--no-restart", "--no-upgrade",
-                "--logfile=-", "--gui-address=" + self._socket(host), env=env, stdout=log, stderr=log)
-
-    def _socket(self, host):
-        """The API listens on a Unix socket, so it is reached without entering the host's namespace."""
-        return "unix://" + host.path("api.sock")
+        log = host.path("syncthing.log")
+        self.log_start[host] = os.path.getsize(log) if os.path.exists(log) else 0
+        self.procs[host] = member.serve(host)
 
     def api(self, host, path, **query):
-        conn = http.client.HTTPConnection("localhost", timeout=65)
-        conn.sock = socket.socket(socket.AF_UNIX)
-        try:
-            conn.sock.connect(host.path("api.sock"))
-            conn.request("GET", path + "?" + urllib.parse.urlencode(query), headers={"X-API-Key": self.keys[host]})
-            answer = conn.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            conn.close()
-        return json.loads(body) if answer.status == 200 else None
+        return member.api(host, self.keys[host], path, **query)
 
     def _scanned(self, host):
         """The first scan of this process is over.  The API begins too late to tell; the log does not."""
@@ -112,13 +55,13 @@ class Syncthing(peers.Peer):
     def _in_sync(self, host, other):
         """This end is idle and wants nothing, and knows the other end to want nothing."""
         status = self.api(host, "/rest/db/status", folder=FOLDER)
-        if not status or status["state"] != "idle" or status["needTotalItems"] or status["errors"]:
+        if member.busy(status):
             return None
         links = self.api(host, "/rest/system/connections")
         if not links or not links["connections"].get(self.ids[other], {}).get("connected"):
             return None
         there = self.api(host, "/rest/db/completion", folder=FOLDER, device=self.ids[other])
-        if not there or there["completion"] != 100 or there["needItems"] or there["needDeletes"]:
+        if member.lacks(there):
             return None
         return status["globalFiles"], status["globalDirectories"], status["globalBytes"]
 
@@ -147,8 +90,6 @@ class Syncthing(peers.Peer):
     def _end(self, host):
         self.procs[host].terminate()
         self.procs[host].wait(30)
-        if os.path.exists(host.path("api.sock")):
-            os.unlink(host.path("api.sock"))
 
     def pids(self, host):
         proc = self.procs.get(host)
