@@ -25,7 +25,7 @@ void doctor_check_clock(struct doctor *d);
 void doctor_check_disk(struct doctor *d, const char *what, const char *path);
 /* group: what the agent says of it. */
 void doctor_check_share(struct doctor *d, const json_t *group, const char *name, const char *path);
-/* Mistakes in the settings, while they can be read; and when no agent runs, whether somebody else has its port. */
+/* Mistakes in the settings, while they can be read; groups that they name and the agent is not in; when no agent runs, whether somebody else has its port. */
 void doctor_check_settings(struct doctor *d);
 
 #endif

@@ -20,6 +20,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/format.h"
 #include "agent/config.h"
+#include "agent/escape.h"
 #include "base/mem.h"
 
 enum {
@@ -226,6 +227,38 @@ void doctor_check_port(struct doctor *d)
 		doctor_found(d, "port", DOCTOR_NOTE, mem_strdup("/proc/net/tcp cannot be read"), NULL);
 }
 
+static bool is_in(const struct doctor *d, const char *name)
+{
+	char *text = escape_name(name);
+	bool found = false;
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(d->status, "groups"), i, group) {
+		const char *one = json_string_value(json_object_get(group, "group"));
+
+		found = found || (one != NULL && strcmp(one, text) == 0);
+	}
+	free(text);
+	return found;
+}
+
+/* Groups that the settings name and the agent could not join: nothing else tells of them but its log. */
+static void check_declared(struct doctor *d, const struct config *c)
+{
+	for (size_t i = 0; i < c->ngroups; i++) {
+		char *check;
+
+		if (is_in(d, c->groups[i].name))
+			continue;
+		check = mem_printf("group %s", c->groups[i].name);
+		doctor_found(d, check, DOCTOR_BAD, mem_strdup("the settings name it, and the agent is not in it"),
+		             mem_strdup("lanyardd --check-config tells whether its invite is good, the agent's log why "
+		                        "it was not taken; a reload of lanyardd tries again"));
+		free(check);
+	}
+}
+
 void doctor_check_settings(struct doctor *d)
 {
 	const struct options none = { 0 };
@@ -238,7 +271,9 @@ void doctor_check_settings(struct doctor *d)
 		             mem_strdup(
 				     "mend that (lanyard.conf(5)), then restart or reload lanyardd; run this as root "
 				     "if it is only that you may not read it"));
-	} else if (d->status == NULL) {
+	} else if (d->status != NULL) {
+		check_declared(d, &c);
+	} else {
 		const char *colon = strrchr(c.listen, ':');
 
 		if (args_number(colon != NULL ? colon + 1 : c.listen, 1, 65535, &port) == 0 &&

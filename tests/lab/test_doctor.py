@@ -59,6 +59,19 @@ def test_a_mistake_in_the_settings(lab):
     assert set(bad) == {"settings"} and bad["settings"]["text"].startswith(path + ":2: unknown key 'listn'")
 
 
+def test_a_group_of_the_settings_that_could_not_be_joined(lab):
+    a = sharing(lab)
+    name = "odd näme"
+    invite = write(a.path("invite"), "no token\n")
+    write(os.path.join(a.home, "lanyard.conf"),
+          "[group %s]\nshare = %s\ninvite-file = %s\n" % (name, a.path("second"), invite))
+    a.daemon.reload()
+    bad = doctor(a)
+    assert set(bad) == {"group " + name} and "is not in it" in bad["group " + name]["text"]
+    a.cli("create", name, "--share", a.path("second"))
+    assert doctor(a) == {}
+
+
 def test_no_multicast(lab):
     a = sharing(lab)
     a.run("ip", "link", "set", "e0", "multicast", "off")
