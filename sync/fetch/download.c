@@ -199,7 +199,7 @@ void download_fail(struct download *d, enum reason reason)
 {
 	if (d->parked)
 		return;
-	d->full = reason == REASON_FULL || reason == REASON_QUOTA;
+	d->full = reason == REASON_FULL || reason == REASON_RESERVED || reason == REASON_QUOTA;
 	ticket_wait(d->f, d->t, reason);
 }
 
@@ -211,6 +211,7 @@ void download_submit(struct download *d, struct part_job *job, void (*done)(void
 
 	job->d = d;
 	memcpy(job->name, d->name, sizeof(job->name));
+	job->reserve = d->f->reserve;
 	if (job->op != PART_OPEN) {
 		job->part = d->part;
 		job->map = d->map;

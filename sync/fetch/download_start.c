@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
+#include "sync/fetch/room.h"
 
 enum { ROOM_MIN = 1 << 20 }; /* bytes that must be free before a download is tried again that found none */
 
@@ -77,20 +78,32 @@ static struct download *download_new(struct fetch *f, struct ticket *t)
 	return d;
 }
 
-static bool has_room(const struct download *d)
+static bool is_here(const void *arg, uint32_t block)
+{
+	const struct download *d = arg;
+
+	return d->state_of[block] == BLOCK_HAVE;
+}
+
+static enum reason why_no_room(const struct download *d)
 {
 	struct statvfs st;
 
-	return fstatvfs(d->part, &st) < 0 || (uint64_t)st.f_bavail * st.f_frsize >= ROOM_MIN;
+	if (fstatvfs(d->part, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < ROOM_MIN)
+		return REASON_FULL;
+	if (d->f->reserve && d->have < d->list.n && room_check(d->part, room_needed(&d->list, is_here, d)) < 0)
+		return REASON_RESERVED;
+	return REASON_NONE;
 }
 
 /* On from where it was. */
 static void start_parked(struct download *d)
 {
+	enum reason reason;
 	struct fetch *f = d->f;
 
-	if (d->full && !has_room(d)) {
-		ticket_wait(f, d->t, REASON_FULL);
+	if (d->full && (reason = why_no_room(d)) != REASON_NONE) {
+		ticket_wait(f, d->t, reason);
 		return;
 	}
 	download_unpark(d);

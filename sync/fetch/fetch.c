@@ -168,6 +168,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	struct fetch *f = MEM_NEW(struct fetch);
 
 	f->c = *config;
+	f->reserve = index_is_beside(f->c.index, share_root(f->c.share));
 	if (f->c.memory == 0)
 		f->c.memory = FETCH_MEMORY;
 	f->timer_at_ms = INT64_MAX;

@@ -122,6 +122,7 @@ struct fetch {
 	bool started, paused;
 	bool cleaning;   /* parts/ is being looked through: nothing is installed yet */
 	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
+	bool reserve;    /* the index is on the share's disk: room.h */
 	bool dead;       /* freed, but for jobs that are out */
 	bool dirty;      /* something is to be done at the end of this turn */
 	bool tell;       /* config.state is due */

@@ -150,6 +150,7 @@ static void send(struct fetch *f, struct batch *b)
 	b->group = mem_strdup(share_group(f->c.share));
 	b->job.group = b->group;
 	b->job.copies_stay = f->c.copies_stay;
+	b->job.reserve = f->reserve;
 	b->job.items = b->order;
 	b->job.n = b->n;
 	b->job.fsync_ns = f->fsync_ns;

@@ -59,7 +59,7 @@ struct install_item {
 
 	/* What came of it. */
 	enum install_result result;
-	int error;                 /* errno */
+	int error;                 /* errno, or ROOM_RESERVED */
 	struct seen seen;          /* of what is there now; zero when it was changed again already */
 	bool hint;                 /* the path (or what was moved aside) should be looked at by the scan */
 	char *conflict_path;       /* where ours was kept, owned; NULL: not, or an equal copy was there already */
@@ -81,6 +81,7 @@ struct install_job {
 	struct install_item **items;
 	size_t n;
 	bool copies_stay; /* conflict copies never become versions, however many there are */
+	bool reserve;     /* a reserve stays free on the disk (room.h) */
 	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
 	 * out: what was measured, 0 when it was not done. */
 	int64_t fsync_ns, syncfs_ns;

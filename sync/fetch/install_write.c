@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/fetch/install_job.h"
+#include "sync/fetch/room.h"
 #include "sync/fetch/sparse.h"
 
 /* Reads a local file that should hold the content into fresh memory. NULL when it does not look as its row says. */
@@ -73,6 +74,8 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 		if (memcmp(hash, item->want->content.root, sizeof(hash)) != 0)
 			return install_fail(item, item->from != NULL ? INSTALL_NO_SOURCE : INSTALL_BAD_BYTES, 0);
 	}
+	if (job->reserve && room_check(job->parts, item->want->content.size) < 0)
+		return install_fail(item, INSTALL_ERROR, errno);
 	fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return install_fail(item, INSTALL_ERROR, errno);

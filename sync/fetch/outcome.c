@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/fetch/room.h"
 
 static const struct seen never;
 
@@ -160,7 +161,7 @@ static void failed(struct fetch *f, struct ticket *t, const struct install_item 
 			          "%s: cannot be installed: %s", shown, strerror(item->error));
 		free(shown);
 	}
-	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT))
+	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT || item->error == ROOM_RESERVED))
 		f->c.versions(f->c.arg);
 	ticket_wait(f, t, reason_of_errno(item->error));
 }

@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/fetch/room.h"
 #include "sync/fetch/sparse.h"
 
 enum { FILE_NAME = PART_NAME + 8 };
@@ -162,13 +163,49 @@ static void clone_source(struct part_job *job)
 	close(fd);
 }
 
+static bool is_claimed(const void *arg, uint32_t block)
+{
+	const uint8_t *have = arg;
+
+	return have[block] != 0;
+}
+
+/* What the disk cannot hold whole is not begun, and not gone on with. */
+static bool fits(struct part_job *job)
+{
+	int64_t needed;
+
+	if (!job->reserve)
+		return true;
+	needed = room_needed(&job->list, job->have != NULL ? is_claimed : NULL, job->have);
+	if (needed == 0 || room_check(job->parts, needed) == 0)
+		return true;
+	job->error = errno;
+	return false;
+}
+
+static void give_up(struct part_job *job, bool is_new)
+{
+	close(job->part);
+	close(job->map);
+	job->part = -1;
+	job->map = -1;
+	if (is_new)
+		remove_files(job);
+}
+
 static void open_part(struct part_job *job)
 {
-	if (open_old(job) == 0 || job->list.n == 0)
+	bool is_new = open_old(job) < 0;
+
+	if (is_new && (job->list.n == 0 || (job->source == NULL && !fits(job))))
 		return;
-	open_new(job);
-	if (job->part >= 0 && job->source != NULL)
+	if (is_new)
+		open_new(job);
+	if (is_new && job->part >= 0 && job->source != NULL)
 		clone_source(job);
+	if (job->part >= 0 && !fits(job))
+		give_up(job, is_new);
 }
 
 /* Room for the largest piece. */
@@ -262,6 +299,19 @@ static void copy_pieces(struct part_job *job)
 	close(fd);
 }
 
+/* Others write to the disk, too. */
+static bool has_room(struct part_job *job)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		bytes += job->pieces[i].len;
+	if (!job->reserve || room_check(job->part, bytes) == 0)
+		return true;
+	job->error = errno;
+	return false;
+}
+
 static void verify_pieces(struct part_job *job)
 {
 	static const uint8_t zero;
@@ -292,10 +342,12 @@ void part_job_run(struct part_job *job)
 		open_part(job);
 		break;
 	case PART_WRITE:
-		write_pieces(job);
+		if (has_room(job))
+			write_pieces(job);
 		break;
 	case PART_COPY:
-		copy_pieces(job);
+		if (has_room(job))
+			copy_pieces(job);
 		break;
 	case PART_VERIFY:
 		verify_pieces(job);

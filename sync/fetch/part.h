@@ -40,6 +40,7 @@ struct part_job {
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */
 	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
 	int64_t have_at; /* of the map's first byte of claims */
+	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (room.h) */
 	bool dirty;      /* bytes that are not known to be zero may stand in the part */
 	char *path;      /* OPEN: the file's; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
@@ -51,7 +52,7 @@ struct part_job {
 	size_t n;
 	uint32_t mode; /* FINISH */
 	int64_t mtime_ns;
-	int error; /* out: errno of the disk; 0 */
+	int error; /* out: errno of the disk, or ROOM_RESERVED; 0 */
 };
 
 /* Any thread. */

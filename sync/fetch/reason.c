@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "sync/fetch/room.h"
+
 enum { PATIENCE_MAX_MS = 60000 };
 
 static const struct {
@@ -22,6 +24,7 @@ static const struct {
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
 	[REASON_FULL] = { "the disk is full", 1000, true, true },
+	[REASON_RESERVED] = { "the disk is nearly full: what is left is kept for the agent's index", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },
 	[REASON_READ_ONLY] = { "the disk is read-only", 1000, true, true },
 	[REASON_DENIED] = { "no permission to write here", 1000, true, true },
@@ -45,6 +48,8 @@ enum reason reason_of_errno(int error)
 		return REASON_PARENT;
 	case ENOSPC:
 		return REASON_FULL;
+	case ROOM_RESERVED:
+		return REASON_RESERVED;
 	case EDQUOT:
 		return REASON_QUOTA;
 	case EROFS:

@@ -17,6 +17,7 @@ enum reason {
 	REASON_NOT_NOW,
 	REASON_BAD_SOURCE, /* those who have it sent something else */
 	REASON_FULL,
+	REASON_RESERVED, /* what is free on the disk is kept for the index */
 	REASON_QUOTA,
 	REASON_READ_ONLY,
 	REASON_DENIED,

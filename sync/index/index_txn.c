@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -375,6 +376,13 @@ int index_sync(const struct index *index)
 	close(fd);
 	errno = saved_errno;
 	return rc;
+}
+
+bool index_is_beside(const struct index *index, int fd)
+{
+	struct stat here, there;
+
+	return stat(index->path, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev;
 }
 
 /* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction finds

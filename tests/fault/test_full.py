@@ -22,20 +22,24 @@ CPU_MOST, LINES_MOST = 0.3, 20
 
 
 class FullStand(Stand):
-    """The victim's share, or its home, is on a disk of its own, of 24 MiB."""
+    """The victim's share, or its home, or the two together, are on a disk of their own, of 24 MiB."""
 
     def __init__(self, what):
         own_mounts()
         super().__init__(("peer", "victim"), ())
-        self.disk = getattr(self.victim, what)
-        if what == "share":
+        if what == "home":
+            self.disk = self.victim.home
+        else:
             # The share is a folder of the disk, so that the filler stands beside it.
             self.disk = os.path.join(self.victim.dir, "disk")
             os.makedirs(self.disk)
         run("mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", self.disk)
-        if what == "share":
+        if what != "home":
             self.victim.share = os.path.join(self.disk, "share")
             os.makedirs(self.victim.share)
+        if what == "both":
+            self.victim.home = os.path.join(self.disk, "home")
+            os.makedirs(self.victim.home, mode=0o700)
 
     def fill(self):
         """To the last byte."""
@@ -149,3 +153,25 @@ def test_a_disk_filled_and_freed_many_times(what, record_property):
         assert "full" in victim.tail(LINES_MOST * TIMES), "it was never full"
         assert cpu < CPU_MOST * TIMES and lines < LINES_MOST * TIMES
         record_property("times filled", TIMES)
+
+
+def test_a_file_that_is_too_large_leaves_the_index_its_room():
+    """Home and share are on one disk: what does not fit beside a reserve is not begun, and all else goes on."""
+    with FullStand("both") as stand:
+        victim, peer = stand.victim, stand.peer
+        with open(peer.path("large"), "wb") as f:
+            f.write(random.Random(SEED).randbytes(20 * MIB))
+        problem = until(lambda: "a problem: %s" % victim.status(), lambda: victim.status()["problems"])[0]
+        assert problem["path"] == "large" and "kept for the agent's index" in problem["reason"], problem
+        for number in range(200):
+            with open(peer.path("peer-%d" % number), "wb") as f:
+                f.write(b"%d" % number)
+            with open(victim.path("mine-%d" % number), "wb") as f:
+                f.write(b"%d" % number)
+        until("both have what is small", lambda: os.path.exists(victim.path("peer-199")) and os.path.exists(peer.path("mine-199")))
+        disk = os.statvfs(victim.share)
+        assert disk.f_bavail * disk.f_frsize > 8 * MIB, "a part of it is here"
+        assert "index" not in victim.tail(1000).replace("the agent's index", ""), victim.tail(1000)
+        run("mount", "-o", "remount,size=64m", stand.disk)
+        until(lambda: "in sync: %s" % victim.status(), lambda: victim.waiting(5).wait(20) == 0, 60)
+        assert trees.digest(victim.path("large")) == trees.digest(peer.path("large"))

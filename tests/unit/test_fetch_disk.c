@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "sync/fetch/reason.h"
@@ -41,6 +42,48 @@ static int teardown(void **state)
 	umount2(share, MNT_DETACH);
 	world_close();
 	return 0;
+}
+
+/* Share and home on one disk of 16 MiB, of which a quarter is the index's. */
+static int setup_together(void **state)
+{
+	char dir[64] = "/tmp/test-fetch-XXXXXX";
+
+	(void)state;
+	if (!can_mount)
+		return 0;
+	umask(022);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(mount("none", dir, "tmpfs", 0, "size=16m"), 0);
+	world_open(dir);
+	return 0;
+}
+
+static int teardown_together(void **state)
+{
+	(void)state;
+	if (!can_mount)
+		return 0;
+	umount2(w->dir, MNT_DETACH);
+	world_close();
+	return 0;
+}
+
+static int64_t free_bytes(void)
+{
+	struct statvfs st;
+
+	assert_int_equal(fstatvfs(w->root, &st), 0);
+	return (int64_t)(st.f_bavail * st.f_frsize);
+}
+
+/* A file of the user's, of n bytes. */
+static void put_ballast(size_t n)
+{
+	int fd = fs_open(w->root, ".lanyard/ballast", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(posix_fallocate(fd, 0, (off_t)n), 0);
+	close(fd);
 }
 
 static void fill_disk(void)
@@ -115,6 +158,69 @@ static void disk_that_fills_up_in_the_middle_keeps_what_it_has(void **state)
 	assert_true(fetch_counters(w->fetch).blocks_received < 32 + 48 + 40);
 	free(bytes);
 	free(other);
+}
+
+static void what_would_take_the_indexs_room_is_not_begun(void **state)
+{
+	size_t n = 13 << 20;
+	uint8_t *bytes = noise(n, 1);
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	assert_true(run());
+	assert_true(free_bytes() > (int64_t)n);
+	say_file(ANNA, "large", bytes, n, false);
+	RUN_UNTIL(w->nproblems == 1);
+	assert_string_equal(w->problem, reason_text(REASON_RESERVED));
+	assert_int_equal(fetch_counters(w->fetch).blocks_received, 0);
+	assert_int_equal(parts_left(), 0);
+	/* What is smaller comes. */
+	say_text(ANNA, "small", "small");
+	RUN_UNTIL(is_there("small"));
+	say_file(ANNA, "middle", bytes, 2 << 20, false);
+	RUN_UNTIL(is_there("middle"));
+	assert_int_equal(mount("none", w->dir, NULL, MS_REMOUNT, "size=32m"), 0);
+	assert_true(run());
+	assert_bytes("large", bytes, n);
+	assert_int_equal(w->nproblems, 1);
+	free(bytes);
+}
+
+/* Half of it is here when the user takes the room; it waits, keeps what it has, and goes on when there is room again. */
+static void what_has_begun_stops_before_the_indexs_room(void **state)
+{
+	size_t n = 6 << 20;
+	uint8_t *bytes = noise(n, 1);
+	uint64_t received;
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	assert_true(run());
+	say_file(ANNA, "large", bytes, n, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	peer_down(ANNA);
+	(void)run_ms(50);
+	put_ballast((size_t)free_bytes() - (4 << 20));
+	peer_up(ANNA);
+	RUN_UNTIL(w->nproblems == 1);
+	assert_string_equal(w->problem, reason_text(REASON_RESERVED));
+	received = fetch_counters(w->fetch).blocks_received;
+	assert_false(run_ms(1500));
+	assert_int_equal(fetch_counters(w->fetch).blocks_received, received);
+	assert_true(free_bytes() > 3 << 20);
+	/* Not what is small either. */
+	say_text(ANNA, "small", "small");
+	RUN_UNTIL(w->nproblems == 2);
+	assert_string_equal(w->problem, reason_text(REASON_RESERVED));
+	assert_false(is_there("small"));
+	free_disk();
+	assert_true(run());
+	assert_bytes("large", bytes, n);
+	assert_text("small", "small");
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
 }
 
 static void read_only_disk_waits(void **state)
@@ -356,6 +462,10 @@ int main(void)
 		cmocka_unit_test(no_permission_waits),
 		cmocka_unit_test_setup_teardown(full_disk_waits_and_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_that_fills_up_in_the_middle_keeps_what_it_has, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_would_take_the_indexs_room_is_not_begun, setup_together,
+		                                teardown_together),
+		cmocka_unit_test_setup_teardown(what_has_begun_stops_before_the_indexs_room, setup_together,
+		                                teardown_together),
 		cmocka_unit_test_setup_teardown(read_only_disk_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_disk_inside_the_share_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_download_that_had_to_wait_takes_the_new_mode, setup, teardown),

@@ -1,0 +1,49 @@
+/* Room on a disk: see room.h. */
+#include "sync/fetch/room.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum { LEAST = 8 << 20, MOST = 64 << 20 };
+
+int64_t room_reserve(int64_t disk)
+{
+	int64_t reserve = disk / 20;
+
+	if (reserve < LEAST)
+		reserve = LEAST;
+	if (reserve > MOST)
+		reserve = MOST;
+	return reserve < disk / 4 ? reserve : disk / 4;
+}
+
+int room_check(int fd, int64_t bytes)
+{
+	struct statvfs st;
+	int64_t disk, free;
+
+	if (fstatvfs(fd, &st) < 0 || st.f_blocks == 0)
+		return 0;
+	disk = (int64_t)(st.f_blocks * st.f_frsize);
+	free = (int64_t)(st.f_bavail * st.f_frsize);
+	if (free >= room_reserve(disk) && free - room_reserve(disk) >= bytes)
+		return 0;
+	errno = ROOM_RESERVED;
+	return -1;
+}
+
+int64_t room_needed(const struct blocklist *l, bool (*is_here)(const void *arg, uint32_t block), const void *arg)
+{
+	int64_t bytes = 0;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct block *b = &l->b[i];
+		bool again = i > 0 && b->len == b[-1].len && memcmp(b->hash, b[-1].hash, sizeof(b->hash)) == 0;
+
+		if (!again && (is_here == NULL || !is_here(arg, i)))
+			bytes += b->len;
+	}
+	return bytes;
+}
