@@ -188,7 +188,12 @@ static void start(struct engine *e)
 	if (e->copied || (!e->roster && load_roster(e)) || (e->unstored && store_joined(e)))
 		return;
 	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
-		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
+		engine_fail(e,
+		            roster_is_damaged(e->roster)
+		                    ? mem_printf("%s/%s/roster.bin is damaged, and says no longer that this agent is a "
+		                                 "member: join the group again",
+		                                 c->home, e->dir)
+		                    : mem_strdup("this agent is no longer a member of the group"));
 		return;
 	}
 	if (open_both(e))

@@ -236,8 +236,8 @@ struct roster *roster_load(int dirfd, const char *path, char **why)
 			uint32_t len = reader_u32(&in);
 			const uint8_t *entry = reader_take(&in, len);
 
-			if (entry != NULL)
-				add(r, entry, len, true);
+			if (entry == NULL || add(r, entry, len, true) == ROSTER_BAD)
+				r->damaged = true;
 		}
 	}
 	free(content);
@@ -248,6 +248,11 @@ struct roster *roster_load(int dirfd, const char *path, char **why)
 	                  "again",
 	                  path);
 	return NULL;
+}
+
+bool roster_is_damaged(const struct roster *r)
+{
+	return r->damaged;
 }
 
 static void save_item(struct bytes *out, const struct item *it)

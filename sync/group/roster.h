@@ -42,6 +42,8 @@ void roster_free(struct roster *r);
 /* roster.bin in the group's home folder (fs_write_file). load: NULL with *why when it is not there or does not hold a
  * founding entry for its own ID. */
 struct roster *roster_load(int dirfd, const char *path, char **why);
+/* Whether entries in the file it was loaded from could not be read: then who is no member by it may be one all the same. */
+bool roster_is_damaged(const struct roster *r);
 int roster_save(const struct roster *r, int dirfd, const char *path);
 
 const struct group_id *roster_group(const struct roster *r);

@@ -124,6 +124,7 @@ struct roster {
 	struct item *valid;   /* each after what it depends on */
 	struct item *waiting; /* never valid yet, oldest first */
 	size_t nwaiting;
+	bool damaged;      /* its file was */
 	struct view *view; /* owned */
 };
 

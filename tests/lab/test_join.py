@@ -145,6 +145,23 @@ def test_who_leaves_can_join_again_at_once(lab):
     netlab.settle([a, b, c])
 
 
+def test_a_damaged_roster_is_called_so_and_mended_by_joining_again(lab):
+    a, b = netlab.in_sync(lab, {"doc": b"1"})
+    path = os.path.join(b.home, "groups", b.status()["id"], "roster.bin")
+    b.daemon.stop()
+    with open(path, "r+b") as f:
+        f.seek(-3, os.SEEK_END)
+        last = f.read(1)[0]
+        f.seek(-3, os.SEEK_END)
+        f.write(bytes([last ^ 4]))
+    b.daemon.start()
+    assert "roster.bin is damaged" in b.status()["error"] and "join the group again" in b.status()["error"]
+    b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
+    b.wait_peers(1)
+    trees.write(a.share, {"doc": b"2"})
+    netlab.settle([a, b])
+
+
 def test_a_group_name_or_share_that_cannot_be_is_refused(lab):
     a = lab.host("a")
     a.daemon.start("--discovery", "off")

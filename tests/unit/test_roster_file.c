@@ -36,6 +36,7 @@ static void a_file_brings_back_the_same_roster(void **state)
 	assert_int_equal(st.mode, 0600);
 	back = roster_load(fd, "roster.bin", &why);
 	assert_non_null(back);
+	assert_false(roster_is_damaged(back));
 	agree(w, r, &v);
 	agree(w, back, &v);
 	roster_free(r);
@@ -85,6 +86,14 @@ static void a_damaged_file_gives_what_can_be_proved(void **state)
 	back = roster_load(fd, "roster.bin", &why);
 	assert_non_null(back);
 	assert_string_equal(roster_name(back), "pictures");
+	assert_true(roster_is_damaged(back));
+	roster_free(back);
+	content[n - 3] ^= 1;
+	assert_int_equal(fs_write_file(fd, "roster.bin", content, n, 0600), 0);
+	content[n - 3] ^= 1;
+	back = roster_load(fd, "roster.bin", &why);
+	assert_non_null(back);
+	assert_true(roster_is_damaged(back));
 	roster_free(back);
 	for (size_t cut = 0; cut < founding; cut += 7) {
 		assert_int_equal(fs_write_file(fd, "roster.bin", content, cut, 0600), 0);
