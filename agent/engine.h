@@ -51,6 +51,7 @@ struct engine_problem {
 	char next[64];   /* what happens next, for people */
 };
 /* Everything that is not in sync and will not be by itself at once, scan's and fetch's. At most max. */
+int64_t engine_problem_count(struct engine *e);
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg);
 
 /* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share. has:

@@ -173,6 +173,22 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 	return tell_problem(arg, &p);
 }
 
+static bool count_reason(void *arg, const struct fetch_download *d)
+{
+	*(int64_t *)arg += d->reason != NULL;
+	return true;
+}
+
+int64_t engine_problem_count(struct engine *e)
+{
+	int64_t n = 0;
+
+	if (!e->index)
+		return 0;
+	fetch_downloads(e->fetch, count_reason, &n);
+	return n + local_problems(e->local, NULL, NULL);
+}
+
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg)
 {
 	struct problems list = { .left = max, .fn = fn, .arg = arg };

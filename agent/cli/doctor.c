@@ -89,7 +89,7 @@ static void check_group(struct doctor *d, const json_t *group)
 	char *name = cli_text(group, "group");
 	char *share = raw_text(group, "share");
 	const char *error = json_string_value(json_object_get(group, "error"));
-	size_t problems = json_array_size(json_object_get(group, "problems"));
+	int64_t problems = cli_number(group, "problem_count");
 	char *check = mem_printf("group %s", name);
 
 	if (error != NULL)
@@ -98,7 +98,7 @@ static void check_group(struct doctor *d, const json_t *group)
 				     "when the cause is gone it goes on by itself; what is found of the share and its "
 				     "disk comes next"));
 	else if (problems > 0)
-		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%zu files cannot be synced", problems),
+		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%lld files cannot be synced", (long long)problems),
 		             mem_strdup("`lanyard status` lists them with the reasons"));
 	else if (cli_number(group, "peers") == 0)
 		doctor_found(

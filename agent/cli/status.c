@@ -35,7 +35,8 @@ static void free_lines(struct lines *l)
 
 /* --- status --- */
 
-static void add_problems(struct lines *l, const json_t *problems)
+/* count: of all that there are. */
+static void add_problems(struct lines *l, const json_t *problems, int64_t count)
 {
 	size_t n = json_array_size(problems);
 
@@ -51,7 +52,10 @@ static void add_problems(struct lines *l, const json_t *problems)
 		free(reason);
 		free(next);
 	}
-	if (n > SHOWN_PROBLEMS)
+	if (n > SHOWN_PROBLEMS && count > (int64_t)n)
+		add_line(l, mem_printf("  ... and %lld more (--json shows %zu of all)",
+		                       (long long)count - SHOWN_PROBLEMS, n));
+	else if (n > SHOWN_PROBLEMS)
 		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
 }
 
@@ -84,7 +88,7 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	if (cli_number(g, "held") > 0)
 		add_line(l, mem_printf("  %lld deletions are held: lanyard release lets them go",
 		                       (long long)cli_number(g, "held")));
-	add_problems(l, json_object_get(g, "problems"));
+	add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
 	free(name);
 	free(share);
 	free(state);

@@ -127,6 +127,7 @@ static void begin_watch(struct local *l)
 	if (l->watch != NULL)
 		return;
 	error = errno;
+	l->watch_since_s = clock_wall_s();
 	local_set_text(&l->watch_problem,
 	               error == EMFILE
 	                       ? mem_printf("changes are found only by looking at everything now and then: sysctl "
@@ -452,7 +453,7 @@ int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct
 	bool more = fn != NULL;
 
 	if (more && l->watch_problem != NULL)
-		more = each_problem(&e, ".", l->watch_problem, clock_wall_s());
+		more = each_problem(&e, ".", l->watch_problem, l->watch_since_s);
 	if (more)
 		more = problem_each(l->problems, each_problem, &e);
 	if (more)

@@ -108,12 +108,13 @@ struct local {
 	struct loop_timer *problem_timer;
 	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */
 	uint8_t mounts_told
-		[32];         /* digest of the table of mounts when it was last looked through for some in the share */
-	uint8_t mounts[32];   /* digest of the table of mounts when covered paths were last looked at; zero: not yet */
-	char *error;          /* why LOCAL_ERROR; NULL: none */
-	bool failed;          /* error is new: the end of the turn drops what is under way */
-	char *watch_problem;  /* why not all is watched; NULL: all is */
-	int64_t rescan_now_s; /* the time between full scans in force */
+		[32];          /* digest of the table of mounts when it was last looked through for some in the share */
+	uint8_t mounts[32];    /* digest of the table of mounts when covered paths were last looked at; zero: not yet */
+	char *error;           /* why LOCAL_ERROR; NULL: none */
+	bool failed;           /* error is new: the end of the turn drops what is under way */
+	char *watch_problem;   /* why not all is watched; NULL: all is */
+	int64_t watch_since_s; /* wall clock; since when */
+	int64_t rescan_now_s;  /* the time between full scans in force */
 	bool told_overflow, told_limit;
 	enum local_state told_state;
 	bool told_idle;

@@ -136,6 +136,19 @@ def test_special_files_are_listed_with_a_reason_and_disturb_nothing(lab):
     assert len(netlab.settle([a, b])) == 1
 
 
+def test_of_many_that_cannot_be_synced_the_number_is_said(lab):
+    a = lab.host("a")
+    a.daemon.start("--discovery", "off")
+    for i in range(1100):
+        os.mkfifo(a.file("fifo%d" % i))
+    a.cli("create", "pics", "--share", a.share)
+    a.wait_sync()
+    status = a.status()
+    assert status["problem_count"] == 1100 and len(status["problems"]) == 1000
+    assert b"... and 1090 more (--json shows 1000 of all)" in a.lanyard("status").out
+    assert b"1100 files cannot be synced" in a.lanyard("doctor").out
+
+
 def test_a_path_too_long_for_any_peer_is_listed_with_a_reason(lab):
     a, b = pair(lab)
     trees.write(a.share, {"good": b"1"})

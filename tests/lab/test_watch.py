@@ -91,6 +91,10 @@ def test_too_few_watches_are_said_and_lived_with(lab):
     # And the number that would do: there are 80 folders and the root.
     assert any(int(n) >= 81 for n in re.findall(r"\d+", line)), line
     assert sum("fs.inotify.max_user_watches" in x for x in a.log().splitlines()) <= 3
+    (one,) = a.status()["problems"]
+    assert one["path"] == "." and "max_user_watches" in one["reason"]
+    time.sleep(1.1)
+    assert a.status()["problems"][0]["since"] == one["since"]
     # What no watch tells is found by looking; a SIGHUP makes it look now.
     trees.write(a.share, {"d079/new": b"1", "d000/new": b"2"})
     a.daemon.reload()
