@@ -151,6 +151,7 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.group = b->group;
 	b->job.copies_stay = f->c.copies_stay;
 	b->job.reserve = f->reserve;
+	b->job.notes = b->first_note != 0 ? f->c.index : NULL;
 	b->job.items = b->order;
 	b->job.n = b->n;
 	b->job.fsync_ns = f->fsync_ns;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sync/index/index.h"
 #include "sync/share/path.h"
 
 /* From here on one syncfs costs less than a sync for each. */
@@ -152,6 +153,14 @@ static void write_all(struct install_job *job)
 		sync_written(job);
 }
 
+/* What stands at its place after a power cut would pass for the user's own if the notes that say whose it is were lost. A syncfs of
+ * the disk has taken them along. A failure keeps nothing from being installed: the index's owner finds it as well. */
+static void make_notes_safe(struct install_job *job)
+{
+	if (job->notes != NULL && !(job->reserve && job->syncfs_ns != 0))
+		(void)index_sync(job->notes);
+}
+
 /* Some of what is in a folder that should be empty, so that the scan can be told to look at it. */
 static void list_names(struct install_job *job, struct install_item *item)
 {
@@ -219,6 +228,7 @@ void install_job_run(struct install_job *job)
 	for (size_t i = 0; i < job->n; i++)
 		job->items[i]->result = INSTALL_DONE;
 	write_all(job);
+	make_notes_safe(job);
 	apply_all(job);
 	sync_folders(job);
 	folders_close(&folders);

@@ -1,7 +1,7 @@
 /* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets nor the index.
  *
- * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; then the
- * target is looked at again; then one rename puts the new in its place, and what came out is looked at; then the folders are
+ * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes of the
+ * rows to come are made safe from a power cut, for the whole batch at once; then the target is looked at again; then one rename puts the new in its place, and what came out is looked at; then the folders are
  * synced. The rows are the loop's thread's business, when the job is back. Few files are synced one by one, many by one
  * syncfs, unless that has to wait for much that others wrote.
  *
@@ -23,6 +23,8 @@
 
 #include "base/fs.h"
 #include "sync/plan/record.h"
+
+struct index;
 
 enum install_op {
 	INSTALL_FILE,
@@ -80,8 +82,9 @@ struct install_job {
 	const char *group; /* the caller's, for lines in the log; NULL: none */
 	struct install_item **items;
 	size_t n;
-	bool copies_stay; /* conflict copies never become versions, however many there are */
-	bool reserve;     /* a reserve stays free on the disk (room.h) */
+	bool copies_stay;          /* conflict copies never become versions, however many there are */
+	bool reserve;              /* a reserve stays free on the disk (room.h): the index is on it too */
+	const struct index *notes; /* the index in which the rows to come are noted; NULL: none are */
 	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
 	 * out: what was measured, 0 when it was not done. */
 	int64_t fsync_ns, syncfs_ns;
