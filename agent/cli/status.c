@@ -68,7 +68,7 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	const char *color = strcmp(state, "in-sync") == 0 ? "\x1b[32m"
 	                    : strcmp(state, "error") == 0 ? "\x1b[31m"
 	                                                  : "\x1b[33m";
-	const char *waits_for;
+	char *waits_for = cli_text(g, "waits_for");
 	char size[FORMAT_MAX];
 
 	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color),
@@ -77,8 +77,7 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	                       (long long)cli_number(g, "peers"), share));
 	if (error[0] != '\0')
 		add_line(l, mem_printf("  %s", error));
-	waits_for = json_string_value(json_object_get(g, "waits_for"));
-	if (waits_for != NULL && error[0] == '\0')
+	if (waits_for[0] != '\0' && error[0] == '\0')
 		add_line(l, mem_printf("  waits for %s", waits_for));
 	if (cli_number(g, "wanted") > 0)
 		add_line(l, mem_printf("  %lld to fetch, %s", (long long)cli_number(g, "wanted"),
@@ -91,6 +90,7 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
 	free(name);
 	free(share);
+	free(waits_for);
 	free(state);
 	free(error);
 }

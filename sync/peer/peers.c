@@ -1,6 +1,7 @@
 /* See peers.h: the connections as a whole. */
 #include "sync/peer/peers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -409,17 +410,25 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	}
 }
 
+static const char *lacking(struct peer_group *g, const struct talk *t, const char *what)
+{
+	const char *name = t->session->name;
+
+	(void)snprintf(g->lacks, sizeof(g->lacks), "%.64s %s", name && *name ? name : "a peer", what);
+	return g->lacks;
+}
+
 const char *peer_group_lacks(struct peer_group *g)
 {
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
 		if (t->member && t->open_in && !t->up)
-			return "the hello of a peer";
+			return lacking(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
-			return "the rest of a peer's news";
+			return lacking(g, t, "to tell the rest of its news");
 		if (t->up && t->settled < g->committed)
-			return "a peer to install what we have";
+			return lacking(g, t, "to install what we have");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
 }

@@ -150,7 +150,8 @@ struct peer_group_peer {
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
-/* What is missing until every connected peer has all of ours and we have heard all of theirs; NULL when nothing is. */
+/* What is missing until every connected peer has all of ours and we have heard all of theirs; NULL when nothing is. Text for
+ * people with the name that a peer gives itself; good until the next call. */
 const char *peer_group_lacks(struct peer_group *g);
 
 struct peer_counters {

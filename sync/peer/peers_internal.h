@@ -54,6 +54,7 @@ struct peer_group {
 	struct loop_timer *join_timer; /* joined() is called from it, so that it may free the group */
 	char *join_refusal;            /* why we were refused; NULL: admitted */
 	struct peer_counters counters;
+	char lacks[128]; /* what peer_group_lacks() said last */
 };
 
 /* A block that a peer asked for and that is not sent yet. */

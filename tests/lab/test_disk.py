@@ -198,6 +198,9 @@ def test_a_read_only_disk_is_waited_out(lab):
     trees.write(a.share, {"after": b"2", "big": trees.noise(2 * MIB)})
     assert "ead-only" in reason(b, "after")
     not_in_sync(b)
+    # Where the reason is, is said elsewhere.
+    assert a.status()["waits_for"] == "b to install what we have"
+    assert b"  waits for b to install what we have\n" in a.lanyard("status").out
     lab.remount(b.share)
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])
