@@ -221,6 +221,28 @@ static void missing_tables_are_damage(void **state)
 }
 
 /* Pages in the middle: not seen at open after a clean end, but at use, and then by the next open. */
+/* One bit, and peers have no numbers any more: `no` is a column like any other then. Every statement works. */
+static void a_table_that_became_another_is_damage(void **state)
+{
+	struct index *ix = open_index(INDEX_NEW);
+	uint64_t epoch = index_epoch(ix);
+	static const char text[] = "peers(no INTEGER PRIMARY KEY";
+	uint8_t page[4096], *at;
+	int fd;
+
+	(void)state;
+	index_close(ix);
+	fd = openat(dirfd, "index.db", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fs_pread_full(fd, page, sizeof(page), 0), sizeof(page));
+	at = memmem(page, sizeof(page), text, strlen(text));
+	assert_non_null(at);
+	at[strlen("peers(no INTEGE")] ^= 1;
+	assert_int_equal(fs_pwrite_all(fd, page, sizeof(page), 0), 0);
+	close(fd);
+	check_rebuilt(open_index(INDEX_REBUILT), epoch);
+}
+
 static void damage_found_at_use_is_rebuilt_at_the_next_open(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);
@@ -413,6 +435,7 @@ int main(void)
 		T(a_file_that_is_no_index_is_set_aside),
 		T(somebody_elses_database_is_set_aside),
 		T(missing_tables_are_damage),
+		T(a_table_that_became_another_is_damage),
 		T(damage_found_at_use_is_rebuilt_at_the_next_open),
 		T(damage_after_an_unclean_end_is_found_at_open),
 		T(any_damage_is_survived),
