@@ -179,11 +179,17 @@ static bool count_reason(void *arg, const struct fetch_download *d)
 	return true;
 }
 
+/* Not while it stops, either: status may be asked for between the steps of that. */
+static bool works(const struct engine *e)
+{
+	return e->index && e->local && e->fetch;
+}
+
 int64_t engine_problem_count(struct engine *e)
 {
 	int64_t n = 0;
 
-	if (!e->index)
+	if (!works(e))
 		return 0;
 	fetch_downloads(e->fetch, count_reason, &n);
 	return n + local_problems(e->local, NULL, NULL);
@@ -193,7 +199,7 @@ void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const s
 {
 	struct problems list = { .left = max, .fn = fn, .arg = arg };
 
-	if (!e->index || !max)
+	if (!works(e) || !max)
 		return;
 	fetch_downloads(e->fetch, fetch_reason, &list);
 	if (list.left && list.left <= max)
