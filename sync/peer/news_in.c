@@ -217,17 +217,26 @@ void news_in_store(struct talk *t)
 	index_peer_put(t->group->config.index, t->session->peer, &p);
 }
 
+void news_in_settle(struct talk *t)
+{
+	uint64_t wanted, r;
+
+	if (!t->up)
+		return;
+	r = received(t);
+	wanted = index_wanted_min_seq(t->group->config.index, t->session->peer);
+	t->settled_now = wanted && wanted <= r ? wanted - 1 : r;
+}
+
 void news_in_acknowledge(struct talk *t)
 {
 	struct msg_news_ack m = { .channel = (uint32_t)t->my_channel, .epoch = t->their_epoch };
-	uint64_t wanted;
 	size_t n;
 
 	if (!t->up)
 		return;
+	news_in_settle(t);
 	m.received = received(t);
-	wanted = index_wanted_min_seq(t->group->config.index, t->session->peer);
-	t->settled_now = wanted && wanted <= m.received ? wanted - 1 : m.received;
 	m.settled = t->settled_now < t->settled_safe ? t->settled_now : t->settled_safe;
 	if (m.received == t->told_received && m.settled == t->told_settled)
 		return;

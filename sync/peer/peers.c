@@ -370,8 +370,11 @@ void peer_group_sync_begin(struct peer_group *g)
 {
 	struct talk *t;
 
-	DL_FOREACH2(g->talks, t, group_next)
+	DL_FOREACH2(g->talks, t, group_next) {
+		/* A commit of the scan's may have settled something as well, and this may be the last sync for long. */
+		news_in_settle(t);
 		t->settled_syncing = t->settled_now;
+	}
 	g->commits_syncing = index_commits(g->config.index);
 }
 

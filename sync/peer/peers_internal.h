@@ -254,6 +254,8 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m);
 void news_in_message(struct talk *t, const struct msg_news *m);
 /* Before the commit: how far we have the peer's rows, and it ours. After it: tells the peer. */
 void news_in_store(struct talk *t);
+/* How much is settled by now. */
+void news_in_settle(struct talk *t);
 void news_in_acknowledge(struct talk *t);
 
 /* serve.c */

@@ -30,7 +30,7 @@ static void on_record(void *arg, uint64_t peer, const struct record *theirs, con
 	node->carried += bytes != NULL;
 	record_copy(&r, theirs);
 	r.via = peer;
-	assert_int_equal(index_put(node->index, &r, blocks), 0);
+	assert_int_equal(node->wants ? index_want(node->index, peer, &r) : index_put(node->index, &r, blocks), 0);
 	record_clear(&r);
 }
 
@@ -262,6 +262,9 @@ static void turn_end(struct node *n)
 	if (n->group == NULL || n->index == NULL)
 		return;
 	peer_group_turn_end(n->group);
+	if (index_commits(n->index) == n->synced)
+		return;
+	n->synced = index_commits(n->index);
 	peer_group_sync_begin(n->group);
 	peer_group_sync_end(n->group);
 }

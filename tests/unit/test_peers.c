@@ -2,6 +2,7 @@
 #include "tests/unit/peer_nodes.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -22,6 +23,20 @@ static void news_reach_the_other_and_settle(void **state)
 	record_clear(&row);
 	/* What came from A is not sent back to A. */
 	assert_int_equal(a.records, 0);
+}
+
+/* Found by killing a receiver in the middle of a batch: what it had in place then was settled by its scan. */
+static void what_settles_without_a_word_from_fetch_is_acknowledged(void **state)
+{
+	(void)state;
+	pair();
+	b.wants = true;
+	put_file(&a, "file", "there already", NULL);
+	dial(&a, &b);
+	UNTIL(index_wanted_count(b.index) == 1 && index_commits(b.index) == b.synced);
+	assert_non_null(strstr(peer_group_lacks(a.group), "to install what we have"));
+	assert_int_equal(index_unwant(b.index, "file", agent_id_short(identity_id(a.self))), 0);
+	UNTIL(!peer_group_lacks(a.group));
 }
 
 static void a_reconnect_sends_nothing_again(void **state)
@@ -173,6 +188,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, nodes_setup, nodes_teardown)
 	const struct CMUnitTest tests[] = {
 		T(news_reach_the_other_and_settle),
+		T(what_settles_without_a_word_from_fetch_is_acknowledged),
 		T(a_reconnect_sends_nothing_again),
 		T(two_that_dial_at_once_keep_one_connection),
 		T(a_named_address_of_a_member_that_came_is_not_dialled),
