@@ -117,7 +117,7 @@ int index_unwant(struct index *index, const char *path, uint64_t peer);
 /* Forgets all that a peer has said (its epoch changed, or it left the group). */
 int index_unwant_peer(struct index *index, uint64_t peer);
 /* Number of distinct wanted paths, the sum of their sizes (where peers differ, the largest); the smallest seq wanted of one
- * peer (0: none). All cheap. */
+ * peer (0: none; 1 when that cannot be read: then nothing of it counts as settled). All cheap. */
 int64_t index_wanted_count(struct index *index);
 int64_t index_wanted_bytes(struct index *index);
 uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);

@@ -127,9 +127,10 @@ struct index {
 	struct index_counters committed; /* as of the last commit; what a rollback goes back to */
 
 	enum index_health health;
-	bool full;    /* the failure was a full disk */
-	bool damaged; /* refuses everything */
-	bool opening; /* index_open() reports by itself */
+	bool full;          /* the failure was a full disk */
+	bool damaged;       /* refuses everything */
+	bool opening;       /* index_open() reports by itself */
+	int64_t doubted_ns; /* when what looked like damage was last put down to the disk; 0: never */
 
 	void (*on_commit)(void *arg);
 	void *on_commit_arg;
@@ -197,6 +198,8 @@ int index_txn_commit(struct index *index);
 int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
 /* Reports, undoes the open transaction, refuses writes from now on. Always -1, errno set. */
 int index_write_failed(struct index *index, const char *what);
+/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of late. */
+bool index_disk_refused(struct index *index);
 /* Reports. Always -1, errno set. */
 int index_read_failed(struct index *index, const char *what);
 /* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */

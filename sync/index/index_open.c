@@ -309,6 +309,19 @@ static enum index_status rebuild(struct index **index, const char *dir, char **w
 	return INDEX_REBUILT;
 }
 
+/* A disk that refuses a read may have thought better of it a moment later; an index that is made anew forgets. */
+static enum opened open_in_two_tries(struct index **index, const char *dir)
+{
+	enum opened opened = open_file(*index);
+
+	if (opened == OPENED_DAMAGED && index_disk_refused(*index)) {
+		index_free(*index);
+		*index = index_new(dir);
+		opened = open_file(*index);
+	}
+	return opened;
+}
+
 enum index_status index_open(struct index **out, const char *dir, char **why)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -318,7 +331,7 @@ enum index_status index_open(struct index **out, const char *dir, char **why)
 	pthread_once(&once, configure_sqlite);
 	*out = NULL;
 	*why = NULL;
-	switch (is_marked(index) ? OPENED_DAMAGED : open_file(index)) {
+	switch (is_marked(index) ? OPENED_DAMAGED : open_in_two_tries(&index, dir)) {
 	case OPENED:
 		status = INDEX_OK;
 		break;

@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "sync/index/index_internal.h"
 
+static const int64_t DOUBT_NS = 600 * INT64_C(1000000000); /* a second refusal of the disk within it is damage */
+
 enum {
 	BUSY_TRIES = 10000,   /* of a millisecond: how long a checkpoint may keep us from writing */
 	ROOM_AGAIN = 4 << 20, /* free bytes before writing is tried again after a full disk */
@@ -37,10 +39,29 @@ static int error_number(struct index *index)
 	return sqlite3_system_errno(index->db) != 0 ? sqlite3_system_errno(index->db) : EIO;
 }
 
+bool index_disk_refused(struct index *index)
+{
+	sqlite3_file *wal = NULL;
+	int error = 0;
+
+	if (sqlite3_file_control(index->db, "main", SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK || error == 0)
+		sqlite3_file_control(index->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (wal != NULL && wal->pMethods != NULL)
+		wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error == EIO || error == ENXIO || error == ERANGE;
+}
+
 static bool is_damage(struct index *index)
 {
 	int rc = sqlite3_errcode(index->db) & 0xff;
+	int64_t now = clock_mono_ns();
 
+	/* It may pass: a damaged index is made anew, and that forgets too much to do it for nothing. */
+	if (rc == SQLITE_CORRUPT && index_disk_refused(index) &&
+	    (index->doubted_ns == 0 || now - index->doubted_ns > DOUBT_NS)) {
+		index->doubted_ns = now;
+		return false;
+	}
 	/* No row that we write breaks a rule of the tables while they are what we wrote. */
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_CONSTRAINT;
 }

@@ -326,10 +326,10 @@ uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
 	int rc;
 
 	if (no <= 0)
-		return 0;
+		return no < 0;
 	s = index_stmt_take(index, STMT_WANT_MIN);
 	if (s == NULL)
-		return 0;
+		return 1;
 	sqlite3_bind_int64(s, 1, first_id(no));
 	sqlite3_bind_int64(s, 2, first_id(no + 1));
 	rc = sqlite3_step(s);
@@ -337,6 +337,6 @@ uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
 		id = sqlite3_column_int64(s, 0);
 	index_stmt_give(index, STMT_WANT_MIN, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		index_read_failed(index, "read wanted rows");
+		return index_read_failed(index, "read wanted rows") < 0;
 	return (uint64_t)(id & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -170,12 +171,90 @@ static void checkpoints_run_beside_writes(void **state)
 	index_close(ix);
 }
 
+static int let_through, refused; /* so many reads are, one after the other */
+
+static ssize_t refusing_pread(int fd, void *p, size_t n, off64_t at)
+{
+	if (let_through > 0 || refused == 0) {
+		let_through -= let_through > 0;
+		return pread64(fd, p, n, at);
+	}
+	refused--;
+	errno = EIO;
+	return -1;
+}
+
+/* Row by row until a read is refused, and then that row once more. 0: all came; -1 what index_get() says; *again: the second time. */
+static int read_all(struct index *ix, int rows, int *again)
+{
+	struct record r;
+	int rc = 1;
+
+	for (int i = 0; rc == 1 && i < rows; i++) {
+		char *path = mem_printf("folder-%d/file-%d", i % 31, i);
+
+		rc = index_get(ix, path, &r);
+		record_clear(&r);
+		if (rc < 0) {
+			*again = index_get(ix, path, &r);
+			record_clear(&r);
+		}
+		free(path);
+	}
+	return rc == 1 ? 0 : -1;
+}
+
+/* SQLite says that the file is malformed when a read of it gives EIO. */
+static void a_read_that_the_disk_refuses_is_no_damage(void **state)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	struct index *ix = open_index(INDEX_NEW);
+	int again = 0, met = 0;
+	char *why;
+
+	(void)state;
+	assert_int_equal(vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)refusing_pread), SQLITE_OK);
+	fill(ix, 5000);
+	index_close(ix);
+	for (int i = 0; i < 30; i++) {
+		enum index_status status;
+
+		let_through = i;
+		refused = 1;
+		status = index_open(&ix, dir, &why);
+		assert_true(status == INDEX_OK || status == INDEX_FAILED);
+		met += status == INDEX_FAILED;
+		free(why);
+		if (status == INDEX_OK)
+			index_close(ix);
+	}
+	assert_true(met > 0);
+	let_through = refused = 0;
+	ix = open_index(INDEX_OK);
+	refused = 1;
+	assert_int_equal(read_all(ix, 5000, &again), -1);
+	assert_int_equal(again, 1);
+	assert_false(index_damaged(ix));
+	assert_int_equal(read_all(ix, 5000, &again), 0);
+	index_close(ix);
+	/* One that goes on refusing is as good as damaged. */
+	ix = open_index(INDEX_OK);
+	refused = 2;
+	assert_int_equal(read_all(ix, 5000, &again), -1);
+	assert_int_equal(again, -1);
+	assert_true(index_damaged(ix));
+	refused = 0;
+	index_close(ix);
+	assert_int_equal(vfs->xSetSystemCall(vfs, "pread64", NULL), SQLITE_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_full_disk_is_waited_for),
 		T(a_read_only_disk_says_so),
+		T(a_read_that_the_disk_refuses_is_no_damage),
 		T(checkpoints_run_beside_writes),
 	};
 
