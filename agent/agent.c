@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MAX_SEEN = 256, ID_START_MIN = 4 };
+enum { MAX_SEEN = 256, ID_START_MIN = 4, LOAD_AGAIN_MS = 2000 };
 
 /* --- what others report --- */
 
@@ -199,27 +199,71 @@ void agent_publish(void *arg)
 
 /* --- start and end --- */
 
-static void load_groups(struct agent *a)
+static bool is_loaded(const struct agent *a, const char *group_hex)
+{
+	const struct engine *e;
+
+	DL_FOREACH(a->engines, e)
+		if (strcmp(e->dir + strlen("groups/"), group_hex) == 0)
+			return true;
+	return false;
+}
+
+/* One group that cannot be read, or not now, does not stop the others. */
+static void load_group(struct agent *a, const char *group_hex)
+{
+	char *why = NULL;
+	struct engine *e = engine_load(&a->context, group_hex, &why);
+
+	if (e) {
+		DL_APPEND(a->engines, e);
+	} else {
+		if (log_allow(group_hex, 2))
+			log_error("%s", why);
+		loop_timer_start(a->load_timer, LOAD_AGAIN_MS, 0);
+	}
+	free(why);
+}
+
+/* Those that are not yet. An agent that cannot know its groups is none: -1 with *why. */
+static int load_groups(struct agent *a, char **why)
 {
 	int fd = fs_open(a->home_dirfd, "groups", O_RDONLY | O_DIRECTORY, 0);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
+	int error = d ? 0 : errno;
 
-	while (d && (entry = readdir(d))) {
-		char *why = NULL;
-		struct engine *e;
-
-		if (*entry->d_name == '.')
-			continue;
-		e = engine_load(&a->context, entry->d_name, &why);
-		if (e)
-			DL_APPEND(a->engines, e);
-		else
-			log_error("%s", why);
-		free(why);
+	a->context.moved = a->machine.fresh;
+	while (d) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry)
+			break;
+		if (*entry->d_name != '.' && !is_loaded(a, entry->d_name))
+			load_group(a, entry->d_name);
 	}
-	if (d)
+	a->context.moved = false;
+	if (d) {
+		error = errno;
 		closedir(d);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (error == 0 || error == ENOENT)
+		return 0;
+	*why = mem_printf("%s/groups: cannot be read: %s", a->home, strerror(error));
+	return -1;
+}
+
+static void load_again(void *arg)
+{
+	struct agent *a = arg;
+	char *why = NULL;
+
+	if (load_groups(a, &why) < 0)
+		loop_timer_start(a->load_timer, LOAD_AGAIN_MS, 0);
+	free(why);
+	agent_publish(a);
 }
 
 static int open_peers(struct agent *a, const struct agent_config *config, char **why)
@@ -304,9 +348,11 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .tombstones_age_s = config->tombstones_age_s,
 		                              .changed = agent_publish,
 		                              .arg = a };
-	a->context.moved = a->machine.fresh;
-	load_groups(a);
-	a->context.moved = false;
+	a->load_timer = loop_timer_new(loop, load_again, a);
+	if (load_groups(a, why) < 0) {
+		agent_free(a);
+		return NULL;
+	}
 	if (machine_store(a->home_dirfd, &a->machine))
 		log_error("%s/machine: could not be stored: %s", a->home, strerror(errno));
 	agent_publish(a);
@@ -324,6 +370,7 @@ void agent_free(struct agent *a)
 	if (a->discovery)
 		discovery_free(a->discovery);
 	a->discovery = NULL;
+	loop_timer_free(a->load_timer);
 	DL_FOREACH_SAFE(a->engines, e, next) {
 		DL_DELETE(a->engines, e);
 		engine_free(e);

@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/machine.h"
 #include "agent/engine_internal.h"
+#include "base/loop.h"
 
 enum { AGENT_MAX_GROUPS = 64 };
 
@@ -32,6 +33,7 @@ struct agent {
 	int home_dirfd;
 	struct engine_context context;
 	struct engine *engines;
+	struct loop_timer *load_timer; /* runs while a group's settings could not be read */
 	struct sighting *seen;
 	size_t nseen;
 };

@@ -4,6 +4,7 @@
 #ifndef LANYARD_AGENT_CONFIG_H
 #define LANYARD_AGENT_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,7 @@ struct config {
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */
+	bool unread;   /* config_load() failed at a file that may be readable later (no descriptor left, say) */
 };
 
 /* The defaults; host_name is what `name` is without a setting. */

@@ -161,12 +161,20 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	return -1;
 }
 
+/* Nothing that is wrong with the settings. */
+static bool is_passing(int error)
+{
+	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR ||
+	       error == EAGAIN;
+}
+
 char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char **why)
 {
 	struct fs_stat st;
 	char *text = NULL;
 	ssize_t got = -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int error;
 
 	if (fd < 0 && errno == ENOENT && absent_ok)
 		return NULL;
@@ -178,8 +186,9 @@ char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char 
 			errno = st.kind == S_IFDIR ? EISDIR : EINVAL;
 		}
 	}
+	error = got < 0 ? errno : EFBIG;
 	if (got < 0)
-		*why = mem_printf("%s: cannot be read: %s", path, strerror(errno));
+		*why = mem_printf("%s: cannot be read: %s", path, strerror(error));
 	else if ((size_t)got > max)
 		*why = mem_printf("%s: has more than %zu bytes", path, max);
 	if (fd >= 0)
@@ -189,6 +198,7 @@ char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char 
 		return text;
 	}
 	free(text);
+	errno = error;
 	return NULL;
 }
 
@@ -198,6 +208,8 @@ static int load_file(struct config *c, const char *path, bool absent_ok, char **
 	char *text = config_read(path, CONFIG_FILE_MAX, absent_ok, &n, why);
 	int rc;
 
+	if (text == NULL && *why != NULL)
+		c->unread = is_passing(errno);
 	if (text == NULL)
 		return *why != NULL ? -1 : 0;
 	rc = config_parse(c, path, text, n, why);
@@ -227,6 +239,7 @@ static int load_drop_ins(struct config *c, const char *dir, char **why)
 
 	if (n < 0 && errno == ENOENT)
 		return 0;
+	c->unread = n < 0 && is_passing(errno);
 	if (n < 0 || n > CONFIG_MAX_DROP_INS) {
 		*why = n < 0 ? mem_printf("%s: cannot be read: %s", dir, strerror(errno))
 		             : mem_printf("%s: has more than %d files that end in .conf", dir, CONFIG_MAX_DROP_INS);

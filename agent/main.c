@@ -219,7 +219,7 @@ static int read_config(struct program *p)
 
 	if (config_load(&p->config, p->home.path, &p->options, &why) < 0) {
 		complain(why);
-		return EXIT_CONFIG;
+		return p->config.unread ? EXIT_REFUSED : EXIT_CONFIG;
 	}
 	log_set_level(p->config.log_level);
 	return 0;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -420,6 +421,31 @@ static void drop_ins_stand_without_the_file(void **state)
 	free(conf);
 }
 
+static void what_cannot_be_read_now_is_no_wrong_setting(void **state)
+{
+	struct rlimit was, none;
+	struct options o = { 0 };
+	struct config c;
+	char *why;
+
+	(void)state;
+	write_file("lanyard.conf", "[agent]\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_non_null(strstr(why, "lanyard.conf: cannot be read: Too many open files"));
+	assert_true(c.unread);
+	free(why);
+	config_free(&c);
+	write_file("lanyard.conf", "[agent]\nlisten = everywhere\n");
+	assert_int_equal(config_load(&c, dir, &o, &why), -1);
+	assert_false(c.unread);
+	free(why);
+	config_free(&c);
+}
+
 static void the_systems_home_has_its_settings_in_etc(void **state)
 {
 	char *system = config_path("/var/lib/lanyard");
@@ -448,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_none_is_refused),
 		cmocka_unit_test(drop_ins_are_read_in_byte_order_after_the_file),
 		cmocka_unit_test(drop_ins_stand_without_the_file),
+		cmocka_unit_test(what_cannot_be_read_now_is_no_wrong_setting),
 		cmocka_unit_test(the_systems_home_has_its_settings_in_etc),
 	};
 	char *path;
