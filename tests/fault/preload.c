@@ -3,12 +3,17 @@
  * about to touch (swap.h). The driver says what through a shared page (struct control, the file FAULT_CONTROL); the
  * folders are in FAULT_ROOTS, separated by colons. Nothing in the agent knows of it.
  *
- * A write is two points for a kill: before it, and after the first half of its bytes. */
+ * A write is two points for a kill: before it, and after the first half of its bytes.
+ *
+ * A failure may also be meant for a call site instead of a number: a site is the function called and the functions on the stack
+ * that it was called from. Which ones a run comes by is noted in the page. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <signal.h>
@@ -18,9 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -46,11 +55,32 @@ enum kind {
 	READ,
 	STAT,
 	LIST,
+	/* These are only made to fail. */
+	MAP,
+	LOCK,
+	CLOSE,
+	SEEK,
+	WATCH,
+	SOCKET, /* anywhere: it has no path */
 };
 static const char *const kind_names[] = { "create", "write", "rename",   "link",  "unlink", "mkdir", "chmod", "utime",
-	                                  "trunc",  "sync",  "allocate", "clone", "open",   "read",  "stat",  "list" };
+	                                  "trunc",  "sync",  "allocate", "clone", "open",   "read",  "stat",  "list",
+	                                  "map",    "lock",  "close",    "seek",  "watch",  "socket" };
 
 enum action { ACT_COUNT, ACT_KILL, ACT_FAIL, ACT_SWAP };
+
+enum {
+	SITES = 8192,
+	OWN_FRAMES = 8, /* so many functions of the agent itself tell one site from another */
+	MOST_FRAMES = 48,
+	WHERE_ROOM = 18, /* of one frame in `where` */
+};
+
+struct site {
+	uint64_t stack; /* 0: free */
+	uint32_t kind;
+	uint32_t calls;
+};
 
 /* tests/fault/stand.py has the same. */
 struct control {
@@ -64,6 +94,11 @@ struct control {
 	uint32_t times;  /* ACT_FAIL: so many calls in a row */
 	char what[480];  /* kind and path of call `at` */
 	struct swap_order swap;
+	uint64_t site;    /* ACT_FAIL: if not 0, only calls from this site are counted to `at` */
+	uint32_t at_site; /* calls from it so far */
+	uint32_t full;    /* 1: more sites than there is room for */
+	char where[(OWN_FRAMES + 1) * WHERE_ROOM]; /* the addresses in the agent that call `at` came from */
+	struct site sites[SITES];                  /* ACT_COUNT, ACT_FAIL: what was called from where */
 };
 
 /* libc's own parameter names are reserved ones. */
@@ -85,7 +120,11 @@ __attribute__((constructor)) static void start(void)
 	const char *path = getenv("FAULT_CONTROL"), *list = getenv("FAULT_ROOTS");
 	int fd;
 
+	void *frame[1];
+
 	swap_start();
+	/* The first time it loads a library. */
+	(void)backtrace(frame, 1);
 	if (path == NULL || list == NULL || strlen(list) >= sizeof(roots))
 		return;
 	(void)snprintf(roots, sizeof(roots), "%s", list);
@@ -155,10 +194,94 @@ static void die(void)
 
 enum verdict { GO_ON, HALF_THEN_DIE, FAIL, HALF };
 
+struct stack {
+	uint64_t hash;
+	unsigned own;                /* the agent's own frames */
+	uintptr_t frame[OWN_FRAMES]; /* addresses in its file */
+};
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	return (hash ^ value) * 0x9e3779b97f4a7c15 ^ (hash >> 29);
+}
+
+/* From where this is called: all frames down to the OWN_FRAMES-th of the agent itself. A function that calls itself, as a walk
+ * through folders does, counts once. */
+static void look_back(struct stack *s)
+{
+	void *frames[MOST_FRAMES], *before = NULL;
+	struct dl_find_object object;
+	int n = backtrace(frames, MOST_FRAMES);
+
+	*s = (struct stack){ .hash = 1 };
+	for (int i = 0; i < n && s->own < OWN_FRAMES; i++) {
+		uintptr_t at;
+
+		if (frames[i] == before || _dl_find_object(frames[i], &object) != 0)
+			continue;
+		before = frames[i];
+		at = (uintptr_t)frames[i] - (uintptr_t)object.dlfo_map_start;
+		s->hash = mix(mix(s->hash, at), (uintptr_t)object.dlfo_map_end - (uintptr_t)object.dlfo_map_start);
+		/* The program is the one without a name. */
+		if (object.dlfo_link_map->l_name[0] == '\0')
+			s->frame[s->own++] = (uintptr_t)frames[i] - object.dlfo_link_map->l_addr;
+	}
+	s->hash |= 1;
+}
+
+static void note_site(enum kind kind, uint64_t stack)
+{
+	for (size_t i = stack >> 20, tries = 0; tries < SITES; i++, tries++) {
+		struct site *site = &control->sites[i % SITES];
+		uint64_t was = 0;
+
+		if (!__atomic_compare_exchange_n(&site->stack, &was, stack, false, __ATOMIC_SEQ_CST,
+		                                 __ATOMIC_SEQ_CST) &&
+		    was != stack)
+			continue;
+		site->kind = kind;
+		__atomic_add_fetch(&site->calls, 1, __ATOMIC_SEQ_CST);
+		return;
+	}
+	control->full = 1;
+}
+
 static void note(enum kind kind, const char *path)
 {
 	(void)snprintf(control->what, sizeof(control->what), "%s %s", kind_names[kind], path);
 	__atomic_store_n(&control->fired, 1, __ATOMIC_SEQ_CST);
+}
+
+static void note_where(const struct stack *s)
+{
+	for (unsigned i = 0; i < s->own; i++)
+		(void)snprintf(control->where + (size_t)i * WHERE_ROOM, WHERE_ROOM, "%-17lx",
+		               (unsigned long)s->frame[i]);
+}
+
+/* A call that may have to fail. Its site is noted, and it is counted if it is one of those that are meant. */
+static enum verdict judge_site(enum kind kind, const char *path)
+{
+	int saved_errno = errno;
+	struct stack stack;
+	uint32_t n, at = control->at;
+
+	n = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
+	look_back(&stack);
+	note_site(kind, stack.hash);
+	errno = saved_errno;
+	if (control->site != 0 && stack.hash != control->site)
+		return GO_ON;
+	if (control->site != 0)
+		n = __atomic_add_fetch(&control->at_site, 1, __ATOMIC_SEQ_CST);
+	if (n < at || n >= at + (control->times > 0 ? control->times : 1))
+		return GO_ON;
+	note_where(&stack);
+	note(kind, path);
+	if (control->error == 0)
+		return kind == WRITE || kind == READ ? HALF : GO_ON;
+	errno = (int)control->error;
+	return FAIL;
 }
 
 /* Counts one call, or two for a write that is to be torn. FAIL: errno is set. */
@@ -171,10 +294,14 @@ static enum verdict judge(enum kind kind, int dirfd, const char *path)
 	if (control == NULL || __atomic_load_n(&control->armed, __ATOMIC_SEQ_CST) == 0 ||
 	    (control->kinds >> kind & 1) == 0)
 		return GO_ON;
-	full_path(full, dirfd, path);
+	full[0] = '\0';
+	if (kind != SOCKET)
+		full_path(full, dirfd, path);
 	errno = saved_errno;
-	if (!below_roots(full))
+	if (kind != SOCKET && !below_roots(full))
 		return GO_ON;
+	if (control->action == ACT_FAIL)
+		return judge_site(kind, full);
 	at = control->at;
 	if (control->action == ACT_SWAP) {
 		n = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
@@ -193,15 +320,11 @@ static enum verdict judge(enum kind kind, int dirfd, const char *path)
 	} else {
 		n = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
 	}
-	if (control->action == ACT_COUNT || n < at || n >= at + (control->times > 0 ? control->times : 1))
+	if (control->action == ACT_COUNT || n != at)
 		return GO_ON;
 	note(kind, full);
-	if (control->action == ACT_KILL)
-		die();
-	if (control->error == 0)
-		return kind == WRITE || kind == READ ? HALF : GO_ON;
-	errno = (int)control->error;
-	return FAIL;
+	die();
+	return GO_ON;
 }
 
 static size_t half(size_t n)
@@ -393,6 +516,14 @@ AT_CALL(int, fstatat, STAT, dirfd, path, (int dirfd, const char *path, struct st
 AT_CALL(int, statx, STAT, dirfd, path,
         (int dirfd, const char *restrict path, int flags, unsigned mask, struct statx *restrict x), dirfd, path, flags,
         mask, x)
+AT_CALL(int, stat, STAT, AT_FDCWD, path, (const char *restrict path, struct stat *restrict st), path, st)
+AT_CALL(int, stat64, STAT, AT_FDCWD, path, (const char *restrict path, struct stat64 *restrict st), path, st)
+AT_CALL(int, lstat64, STAT, AT_FDCWD, path, (const char *restrict path, struct stat64 *restrict st), path, st)
+AT_CALL(int, fstat64, STAT, fd, NULL, (int fd, struct stat64 *st), fd, st)
+AT_CALL(int, access, STAT, AT_FDCWD, path, (const char *path, int mode), path, mode)
+AT_CALL(int, faccessat, STAT, dirfd, path, (int dirfd, const char *path, int mode, int flags), dirfd, path, mode, flags)
+AT_CALL(ssize_t, readlink, STAT, AT_FDCWD, path, (const char *restrict path, char *restrict out, size_t n), path, out,
+        n)
 AT_CALL(ssize_t, readlinkat, STAT, dirfd, path, (int dirfd, const char *path, char *out, size_t n), dirfd, path, out, n)
 
 /* --- descriptors --- */
@@ -410,6 +541,59 @@ AT_CALL(ssize_t, copy_file_range, CLONE, out, NULL,
         (int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags), in, in_at, out, out_at, n, flags)
 AT_CALL(int, fstat, STAT, fd, NULL, (int fd, struct stat *st), fd, st)
 AT_CALL(ssize_t, getdents64, LIST, fd, NULL, (int fd, void *p, size_t n), fd, p, n)
+AT_CALL(int, sync_file_range, SYNC, fd, NULL, (int fd, off64_t at, off64_t n, unsigned flags), fd, at, n, flags)
+AT_CALL(int, fstatvfs, STAT, fd, NULL, (int fd, struct statvfs *st), fd, st)
+AT_CALL(int, flock, LOCK, fd, NULL, (int fd, int how), fd, how)
+AT_CALL(off_t, lseek, SEEK, fd, NULL, (int fd, off_t at, int whence), fd, at, whence)
+
+/* A descriptor is closed also when this fails. */
+int close(int fd)
+{
+	enum verdict v = judge(CLOSE, fd, NULL);
+	int saved_errno = errno, rc;
+	REAL(int, close, int);
+
+	rc = real(fd);
+	if (v != FAIL)
+		return rc;
+	errno = saved_errno;
+	return -1;
+}
+
+#define MMAP(name, off)                                                             \
+	void *name(void *at, size_t n, int protection, int flags, int fd, off from) \
+	{                                                                           \
+		REAL(void *, name, void *, size_t, int, int, int, off);             \
+		if (fd >= 0 && judge(MAP, fd, NULL) == FAIL)                        \
+			return MAP_FAILED;                                          \
+		return real(at, n, protection, flags, fd, from);                    \
+	}
+MMAP(mmap, off_t)
+MMAP(mmap64, off64_t)
+
+/* Taking a lock can fail; giving back a whole one cannot. */
+#define FCNTL(name)                                                                          \
+	int name(int fd, int command, ...)                                                   \
+	{                                                                                    \
+		va_list ap;                                                                  \
+		void *arg;                                                                   \
+		REAL(int, name, int, int, ...);                                              \
+		va_start(ap, command);                                                       \
+		arg = va_arg(ap, void *);                                                    \
+		va_end(ap);                                                                  \
+		if ((command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK) && \
+		    ((const struct flock *)arg)->l_type != F_UNLCK)                          \
+			FAULT(LOCK, fd, NULL);                                               \
+		return real(fd, command, arg);                                               \
+	}
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+/* --- what is no file --- */
+
+AT_CALL(int, inotify_add_watch, WATCH, AT_FDCWD, path, (int fd, const char *path, uint32_t mask), fd, path, mask)
+AT_CALL(int, accept4, SOCKET, -1, NULL, (int fd, struct sockaddr *a, socklen_t *n, int flags), fd, a, n, flags)
+AT_CALL(int, socket, SOCKET, -1, NULL, (int family, int type, int protocol), family, type, protocol)
 
 int ioctl(int fd, unsigned long request, ...)
 {

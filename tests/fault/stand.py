@@ -31,6 +31,7 @@ KINDS = ("create", "write", "rename", "link", "unlink", "mkdir", "chmod", "utime
          "open", "read", "stat", "list")
 CHANGES = KINDS[:12]
 READS = KINDS[12:]
+FAILING = KINDS + ("map", "lock", "close", "seek", "watch", "socket")
 COUNT, KILL, FAIL, SWAP = range(4)
 SELF, PARENT, PATH = range(3)  # what is swapped
 LINK, MOUNT, OTHER = range(3)  # for what
@@ -71,9 +72,14 @@ class Swap(ctypes.Structure):
         (n, ctypes.c_char * 512) for n in ("path", "below", "aside", "file", "folder")]
 
 
+class Site(ctypes.Structure):
+    _fields_ = [("stack", ctypes.c_uint64), ("kind", ctypes.c_uint32), ("calls", ctypes.c_uint32)]
+
+
 class Control(ctypes.Structure):
     _fields_ = [(n, ctypes.c_uint32) for n in ("armed", "action", "at", "count", "fired", "error", "kinds", "times")] + [
-        ("what", ctypes.c_char * 480), ("swap", Swap)]
+        ("what", ctypes.c_char * 480), ("swap", Swap), ("site", ctypes.c_uint64), ("at_site", ctypes.c_uint32),
+        ("full", ctypes.c_uint32), ("where", ctypes.c_char * 162), ("sites", Site * 8192)]
 
 
 class Fault:
@@ -82,18 +88,19 @@ class Fault:
     def __init__(self, path):
         self.path = path
         with open(path, "wb") as f:
-            f.write(bytes(4096))
+            f.truncate(ctypes.sizeof(Control))
         with open(path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), 4096)
+            self.map = mmap.mmap(f.fileno(), 0)
         self.page = Control.from_buffer(self.map)
 
-    def arm(self, action, at=0, error=0, kinds=CHANGES, times=1):
+    def arm(self, action, at=0, error=0, kinds=CHANGES, times=1, site=0):
         p = self.page
         p.armed = 0
-        p.action, p.at, p.error, p.times = action, at, error, times
-        p.count = p.fired = 0
-        p.kinds = sum(1 << KINDS.index(k) for k in kinds)
-        p.what = b""
+        p.action, p.at, p.error, p.times, p.site = action, at, error, times, site
+        p.count = p.fired = p.at_site = p.full = 0
+        p.kinds = sum(1 << FAILING.index(k) for k in kinds)
+        p.what = p.where = b""
+        ctypes.memset(ctypes.addressof(p.sites), 0, ctypes.sizeof(p.sites))
         p.armed = 1
 
     def disarm(self):
@@ -107,6 +114,22 @@ class Fault:
     @property
     def what(self):
         return self.page.what.decode(errors="replace")
+
+    def sites(self):
+        """{stack: (kind, calls)} of the calls since arm() that could have been made to fail."""
+        assert not self.page.full, "too many call sites"
+        return {s.stack: (FAILING[s.kind], s.calls) for s in self.page.sites if s.stack}
+
+    def where(self):
+        """The agent's functions that the call which failed came from, innermost first."""
+        raw = self.page.where.split()
+        if not raw:
+            return "nowhere"
+        # What is on the stack is where a call returns to: the call is before it.
+        got = subprocess.run(["addr2line", "-f", "-s", "-e", os.path.join(BUILD, "lanyardd")] + ["%x" % (int(a, 16) - 1) for a in raw],
+                             capture_output=True, text=True)
+        lines = got.stdout.split("\n")
+        return " < ".join("%s %s" % (f, at) for f, at in zip(lines[::2], lines[1::2]))
 
 
 def free_port():
@@ -185,7 +208,10 @@ class Agent:
         return json.loads(got.stdout) if got.stdout.strip() else None
 
     def status(self):
-        return self.cli("status")["groups"][0]
+        groups = self.cli("status")["groups"]
+        if not groups:
+            raise StandError("%s is in no group\n%s" % (self.name, self.tail()))
+        return groups[0]
 
     def waiting(self, seconds=20, peers=1):
         """`lanyard wait`, started and not waited for."""
@@ -246,12 +272,13 @@ class Stand:
         if os.environ.get("LANYARD_FAULT_KEEP") is None:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def settle(self, seconds=20):
-        """Wait until all say in sync, and insist that their trees are alike; return the picture."""
+    def settle(self, seconds=20, below=""):
+        """Wait until all say in sync, and insist that their trees are alike, or only what is below a folder; return the picture."""
         for _ in range(1 if len(self.agents) < 3 else 2):
             for a in self.agents:
                 a.wait_sync(seconds, len(self.agents) - 1)
-        pictures = [trees.picture(a.share) for a in self.agents]
+        tops = [os.path.join(a.share, below) for a in self.agents]
+        pictures = [trees.picture(top) if os.path.isdir(top) else {} for top in tops]
         for a, other in zip(self.agents[1:], pictures[1:]):
             said = trees.differences(pictures[0], other)
             if said:

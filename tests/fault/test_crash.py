@@ -79,7 +79,7 @@ def set_up(s, workload, number, actor):
     run = workloads.Run(s, workload, number)
     run.actor = s.victim if actor == "victim" else s.peer
     workload.prepare(run)
-    s.settle()
+    s.settle(below=run.dir)
     if workload.cold:
         s.victim.stop()
     return run
@@ -107,7 +107,7 @@ def crash_at(s, workload, number, actor, point):
             what = fault.what
             workload.meanwhile(run)
             recover(run, workload)
-        s.settle()
+        s.settle(below=run.dir)
         for agent in s.agents:
             not_lost(run, workload, not_torn(run, agent))
         workload.check(run, run.seen(s.victim))
@@ -136,7 +136,7 @@ def recover(run, workload):
     run.victim.start()
     if not have:
         return
-    run.stand.settle()
+    run.stand.settle(below=run.dir)
     counters = run.victim.status()["counters"]
     assert counters["blocks_received"] <= total - have, "P8: %d of %d blocks were there, %s" % (
         have, total, json.dumps(counters))
@@ -162,7 +162,7 @@ def points_of(s, workload, actor):
     else:
         fault.arm(KILL, MORE_THAN_ANY)
         workload.act(run)
-    s.settle()
+    s.settle(below=run.dir)
     time.sleep(0.05)
     return fault.disarm()
 
@@ -185,6 +185,7 @@ def crash_everywhere(s, workload, actor, record_property):
         point += stride
         assert point < MORE_THAN_ANY
     assert killed > 0
+    s.settle()
     record_property("crash points", killed)
     print("%s: %d calls, killed at %d: %s" % (workload.name, total, killed, kinds))
 
@@ -196,6 +197,11 @@ def test_a_receiver_killed_at_any_call(pair, workload, record_property):
 
 @pytest.mark.parametrize("workload", workloads.SENT, ids=lambda w: w.name)
 def test_a_sender_killed_at_any_call(pair, workload, record_property):
+    crash_everywhere(pair, workload, "victim", record_property)
+
+
+@pytest.mark.parametrize("workload", workloads.COMMANDED, ids=lambda w: w.name)
+def test_an_agent_killed_at_any_call_of_a_command(pair, workload, record_property):
     crash_everywhere(pair, workload, "victim", record_property)
 
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import random
 
-from stand import contents, until
+from stand import GROUP, contents, until
 
 MIB = 1 << 20
 
@@ -348,6 +348,44 @@ class Return(Workload):
         run.write(run.victim, "own/h", run.bytes("own", 1800))
 
 
+class Restore(Workload):
+    """The victim's user brings back what the peer replaced.  Done or not, both contents are there."""
+
+    def prepare(self, run):
+        super().prepare(run)
+        run.write(run.peer, "f", run.bytes(1, 30_000))
+        run.stand.settle(below=run.dir)
+        run.write(run.peer, "f", run.bytes(2, 40_000))
+
+    def act(self, run):
+        run.victim.lanyard("restore", GROUP, run.dir + "/f")
+        run.final["f"] = Ellipsis
+
+    def check(self, run, seen):
+        kept = set()
+        for agent in run.stand.agents:
+            for top in (run.path(agent), agent.path(".lanyard", "versions")):
+                kept.update(hashlib.file_digest(f, "sha256").hexdigest() for _, f in contents(top))
+        wanted = set().union(*run.contents.values())
+        assert wanted <= kept, "lost: %s" % sorted(wanted - kept)
+
+
+class Resolve(Restore):
+    """The victim's user settles a conflict."""
+
+    def prepare(self, run):
+        Workload.prepare(self, run)
+        run.stand.settle(below=run.dir)
+        run.victim.stop()
+        run.write(run.victim, "f.txt", run.bytes(1, 3100))
+        run.write(run.peer, "f.txt", run.bytes(2, 3200))
+        run.final["f.txt"] = Ellipsis
+        run.victim.start()
+
+    def act(self, run):
+        run.victim.lanyard("resolve", GROUP, run.dir + "/f.txt", "--keep", "mine")
+
+
 RECEIVED = [c(n) for n, c in (
     ("new", NewFile), ("medium", NewFileMedium), ("empty", EmptyFile), ("update", Update), ("updmedium", UpdateMedium),
     ("delete", Delete), ("rename", Rename), ("foldermove", FolderMove), ("folderdelete", FolderDelete), ("batch", Batch),
@@ -361,3 +399,4 @@ SENT = [c(n) for n, c in (
 COLD = [c(n) for n, c in (
     ("conflict", Conflict), ("conflictnewer", ConflictNewer), ("conflictbig", ConflictBig), ("editdelete", EditBeatsDelete),
     ("deleteedit", DeleteAgainstEdit), ("filefolder", FileAgainstFolder), ("return", Return))]
+COMMANDED = [c(n) for n, c in (("restore", Restore), ("resolve", Resolve))]
