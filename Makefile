@@ -54,7 +54,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check sim help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -112,6 +112,9 @@ $(B)/tests/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/liblanyard.a
 SEEDS ?= 400
 sim: $(B)/tests/sim/sim ## whole agents in one process and virtual time, from SEEDS seeds (400); build/tests/sim/sim --seed N replays
 	@$< --list tests/sim/seeds --seeds $(SEEDS) $(if $(filter 400,$(SEEDS)),--lacks-nothing)
+
+mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and look whether the simulator notices (SECONDS=90 for each)
+	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seconds $(or $(SECONDS),90)
 
 unit: $(UNIT_BIN) ## build and run the unit tests
 	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
