@@ -2,6 +2,23 @@
  * follows what moves. A content is marked in the index, so that where the mark turns up it was taken over. */
 #include "tests/unit/local_fixture.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
+static ino_t slow; /* to list this folder takes its time */
+
+/* In place of the C library's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own names are reserved ones */
+ssize_t getdents64(int fd, void *buffer, size_t length)
+{
+	const struct timespec a_while = { .tv_nsec = 100000000 };
+	struct stat st;
+
+	if (slow != 0 && fstat(fd, &st) == 0 && st.st_ino == slow)
+		nanosleep(&a_while, NULL);
+	return syscall(SYS_getdents64, fd, buffer, length);
+}
+
 static void test_a_renamed_file_is_not_read(void **state)
 {
 	struct record was;
@@ -299,6 +316,32 @@ static void test_moved_folders_are_followed_by_a_full_look(void **state)
 	assert_index_is_disk();
 }
 
+/* A folder is moved when the last look, a long one, has just ended: the next has to wait a little, and is then the only one. */
+static void test_a_full_look_that_had_to_wait_is_the_last(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	make_dir("slow");
+	make_dir("old");
+	assert_int_equal(fstatat(root, "slow", &st, 0), 0);
+	slow = st.st_ino;
+	checks_folders = true;
+	start_local();
+	checks_folders = false;
+	until_idle();
+	assert_int_equal(nscanned, 1);
+	move("old", "new");
+	/* As the agent does it, waking for nothing else: so the timer comes before anybody asks how late it is. */
+	loop_timer_start(deadline, DEADLINE_S * 1000, 0);
+	while (!local_idle(local) && nscanned < 4)
+		(void)loop_turn(loop, true);
+	loop_timer_stop(deadline);
+	slow = 0;
+	assert_int_equal(nscanned, 2);
+	assert_index_is_disk();
+}
+
 static void test_a_tree_moved_twice_and_changed_meanwhile(void **state)
 {
 	(void)state;
@@ -388,6 +431,7 @@ int main(void)
 		T(test_a_moved_tree_is_not_read),
 		T(test_a_tree_moved_twice_or_back_is_not_read),
 		T(test_moved_folders_are_followed_by_a_full_look),
+		T(test_a_full_look_that_had_to_wait_is_the_last),
 		T(test_a_tree_moved_twice_and_changed_meanwhile),
 		T(test_a_tree_moved_out_is_gone_and_not_listened_to),
 		T(test_kinds_that_replace_each_other),
