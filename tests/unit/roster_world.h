@@ -198,6 +198,16 @@ static inline void permute(struct world *w, size_t *order, size_t k, struct verd
 	}
 }
 
+static inline void shuffle(size_t *order, size_t n)
+{
+	for (size_t i = n - 1; i > 0; i--) {
+		size_t j = random_below(i + 1), tmp = order[i];
+
+		order[i] = order[j];
+		order[j] = tmp;
+	}
+}
+
 /* All orders of up to five entries, 60 random ones of more: the members are `expected` in each. */
 static inline void expect_members(struct world *w, const char *expected)
 {
@@ -210,12 +220,7 @@ static inline void expect_members(struct world *w, const char *expected)
 		permute(w, order, 0, &v);
 	} else {
 		for (int round = 0; round < 60; round++) {
-			for (size_t i = w->n - 1; i > 0; i--) {
-				size_t j = random_below(i + 1), tmp = order[i];
-
-				order[i] = order[j];
-				order[j] = tmp;
-			}
+			shuffle(order, w->n);
 			try_order(w, order, &v);
 		}
 	}

@@ -68,6 +68,14 @@ static struct machine start(void)
 	return m;
 }
 
+static void begin_on_one(void)
+{
+	if (!can_mount)
+		skip();
+	on_machine(ONE);
+	start();
+}
+
 static void a_home_that_stays_is_never_moved(void **state)
 {
 	(void)state;
@@ -88,10 +96,7 @@ static void a_home_on_another_machine_is_fresh_once_and_moved_for_ever(void **st
 	struct machine m;
 
 	(void)state;
-	if (!can_mount)
-		skip();
-	on_machine(ONE);
-	start();
+	begin_on_one();
 	on_machine(TWO);
 	m = start();
 	assert_true(m.fresh);
@@ -109,10 +114,7 @@ static void a_home_on_another_machine_is_fresh_once_and_moved_for_ever(void **st
 static void a_fresh_start_that_was_not_finished_is_fresh_again(void **state)
 {
 	(void)state;
-	if (!can_mount)
-		skip();
-	on_machine(ONE);
-	start();
+	begin_on_one();
 	on_machine(TWO);
 	assert_true(machine_look(home).fresh);
 	assert_true(machine_look(home).fresh);
@@ -123,10 +125,7 @@ static void a_machine_without_an_id_says_and_stores_nothing(void **state)
 	struct fs_stat st;
 
 	(void)state;
-	if (!can_mount)
-		skip();
-	on_machine(ONE);
-	start();
+	begin_on_one();
 	for (int i = 0; i < 2; i++) {
 		struct machine m;
 
@@ -150,10 +149,7 @@ static void the_id_itself_is_not_stored(void **state)
 	size_t n;
 
 	(void)state;
-	if (!can_mount)
-		skip();
-	on_machine(ONE);
-	start();
+	begin_on_one();
 	text = fs_read_file(home, "machine", 1000, &n);
 	assert_non_null(text);
 	assert_null(strstr(text, "0123456789abcdef"));
@@ -165,10 +161,7 @@ static void a_damaged_file_is_no_other_machine(void **state)
 	struct machine m;
 
 	(void)state;
-	if (!can_mount)
-		skip();
-	on_machine(ONE);
-	start();
+	begin_on_one();
 	assert_int_equal(fs_write_file(home, "machine", "cut", 3, 0600), 0);
 	m = start();
 	assert_false(m.moved || m.fresh);

@@ -363,13 +363,8 @@ static void any_set_of_entries_is_judged_the_same_in_any_order(void **state)
 
 			for (size_t i = 0; i < w->n; i++)
 				order[i] = i;
-			for (int shuffle = 0; shuffle < 4; shuffle++) {
-				for (size_t i = w->n - 1; i > 0; i--) {
-					size_t j = random_below(i + 1), tmp = order[i];
-
-					order[i] = order[j];
-					order[j] = tmp;
-				}
+			for (int i = 0; i < 4; i++) {
+				shuffle(order, w->n);
 				try_order(w, order, &v);
 			}
 			assert_string_equal(v.text, text);
