@@ -248,7 +248,14 @@ int share_check(struct share *s, char **why)
 	rc = check_marker(s->root, s->path, s->marker, why);
 	if (rc == 0)
 		*why = mem_printf("%s: its .lanyard/share is gone: was the folder emptied or unmounted?", s->path);
-	return rc > 0 ? 0 : -1;
+	if (rc <= 0)
+		return -1;
+	/* What somebody removed can be made anew, but no file can be made in it. */
+	if (fstat(s->parts, &st) == 0 && st.st_nlink == 0) {
+		*why = mem_printf("%s: its .lanyard/parts was removed", s->path);
+		return -1;
+	}
+	return 0;
 }
 
 int share_reopen(struct share *s, char **why)

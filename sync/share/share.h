@@ -31,8 +31,8 @@ int share_root(const struct share *s);                      /* descriptor of the
 int share_parts(const struct share *s);                     /* of .lanyard/parts */
 
 /* Whether the path still leads to this very folder with its marker: 0; -1 with *why (fresh) when it vanished, was
- * replaced, or something was mounted over it. Nothing may be taken for deleted while this fails. Cheap; call it before
- * every scan and before committing deletions. */
+ * replaced, or something was mounted over it, or .lanyard/parts was removed (share_reopen makes it anew). Nothing may be
+ * taken for deleted while this fails. Cheap; call it before every scan and before committing deletions. */
 int share_check(struct share *s, char **why);
 /* After the cause is gone: opens the root anew, under the same descriptor numbers. 0 / -1 with *why. */
 int share_reopen(struct share *s, char **why);

@@ -188,6 +188,15 @@ def test_what_is_mounted_in_a_share_is_listed(lab):
     assert b"plain/own" not in netlab.settle([a, b])
 
 
+def test_a_removed_folder_of_parts_is_made_anew(lab):
+    a, b = netlab.in_sync(lab, {"doc": b"1"})
+    shutil.rmtree(os.path.join(b.share, ".lanyard", "parts"))
+    trees.write(a.share, {"doc": b"2", "big": trees.noise(2 * MIB)})
+    assert not b.status()["in_sync"]
+    b.wait_sync(60, peers=1)
+    netlab.settle([a, b])
+
+
 def test_a_read_only_disk_is_waited_out(lab):
     a, b = lab.host("a"), lab.host("b")
     lab.tmpfs(b.share, "32m")

@@ -187,6 +187,26 @@ static void test_tells_an_emptied_folder(void **state)
 	share_free(s);
 }
 
+static void test_tells_removed_parts_and_makes_them_anew(void **state)
+{
+	struct share *s = open_share(true, false, marker);
+	int fd;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(unlinkat(share_root(s), ".lanyard/parts", AT_REMOVEDIR), 0);
+	free(why);
+	assert_int_equal(share_check(s, &why), -1);
+	assert_non_null(strstr(why, "parts was removed"));
+	free(why);
+	assert_int_equal(share_reopen(s, &why), 0);
+	assert_int_equal(share_check(s, &why), 0);
+	fd = openat(share_parts(s), "new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	share_free(s);
+}
+
 static void test_rules_follow_their_file(void **state)
 {
 	struct share *s = open_share(true, false, marker);
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tells_a_replaced_folder_and_takes_back_the_same_share, set_up,
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_an_emptied_folder, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tells_removed_parts_and_makes_them_anew, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rules_follow_their_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeps_its_rules_when_the_file_is_no_good, set_up, tear_down),
 	};
