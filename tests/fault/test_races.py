@@ -255,13 +255,23 @@ def test_something_else_stands_at_random_calls(pair, what, how, record_property)
     print("%s by %s: %d swaps at random calls" % (WHATS_NAMES[what], HOWS_NAMES[how], done))
 
 
+def inside(s, work):
+    """Folders and files on all ways to the share's content."""
+    return [s.victim.path(work.top, n) for n in ("", "d", "d/e", "f0", "d/f1", "d/e/f2")] + [
+        s.victim.path(".lanyard", n) for n in ("parts", "versions")]
+
+
+def root(s, _):
+    return [s.victim.share, s.victim.path(".lanyard")]
+
+
 @pytest.mark.parametrize("how", HOWS, ids=HOWS_NAMES.__getitem__)
-def test_something_comes_and_goes_as_fast_as_it_can(pair, how, record_property):
-    """A thread swaps folders and files on all ways to the share's content, also within one call of the agent."""
+@pytest.mark.parametrize("where", (inside, root) if ALL else (inside,), ids=lambda f: f.__name__)
+def test_something_comes_and_goes_as_fast_as_it_can(pair, where, how, record_property):
+    """A thread swaps, also within one call of the agent."""
     work, done, seed = Work(pair, 1), 0, 0
     pair.settle()
-    paths = [pair.victim.path(work.top, n) for n in ("", "d", "d/e", "f0", "d/f1", "d/e/f2")] + [
-        pair.victim.path(".lanyard", n) for n in ("parts", "versions")]
+    paths = where(pair, work)
     while done < RACES * 10:
         seed += 1
         swap = pair.order(PATH, how, seed=seed, race=1, paths=[p.rstrip("/") for p in paths])
@@ -271,7 +281,7 @@ def test_something_comes_and_goes_as_fast_as_it_can(pair, how, record_property):
             break
     assert done > 0
     record_property("tries", done)
-    print("%s: %d swaps" % (HOWS_NAMES[how], done))
+    print("%s by %s: %d swaps" % (where.__name__, HOWS_NAMES[how], done))
 
 
 @pytest.mark.parametrize("how", HOWS if ALL else HOWS[:1], ids=HOWS_NAMES.__getitem__)
