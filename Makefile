@@ -113,8 +113,8 @@ SEEDS ?= 400
 sim: $(B)/tests/sim/sim ## whole agents in one process and virtual time, from SEEDS seeds (400); build/tests/sim/sim --seed N replays
 	@$< --list tests/sim/seeds --seeds $(SEEDS) $(if $(filter 400,$(SEEDS)),--lacks-nothing)
 
-mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and look whether the simulator notices (SECONDS=90 for each)
-	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seconds $(or $(SECONDS),90)
+mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and look whether the simulator notices (SEEDS=400 for each)
+	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seeds $(SEEDS)
 
 unit: $(UNIT_BIN) ## build and run the unit tests
 	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
