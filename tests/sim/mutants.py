@@ -63,7 +63,8 @@ MUTANTS = (
              "store(job, p, p->bytes.p) < 0")],
         "nobody lies there; tests/unit/test_fetch_peers.c has peers that do"),
     Mutant("blocks of local files are not verified", "P1", [
-        edit(PART, "p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))", "p->from_offset) != (ssize_t)p->len)")]),
+        edit(PART, "p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))", "p->from_offset) != (ssize_t)p->len)")],
+        "its users seldom change a large file unseen; tests/unit/test_fetch_peers.c has one that has rotted"),
     Mutant("blocks that are there are fetched again", "P8", [
         edit(PART, "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) == (ssize_t)p->len && is_right(p, buffer);",
              "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) < 0;")]),
