@@ -61,7 +61,7 @@ MUTANTS = (
     Mutant("blocks that arrive are not verified", "P1", [
         edit(PART, "memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && store(job, p, p->bytes.p) < 0",
              "store(job, p, p->bytes.p) < 0")],
-        "nobody lies there; tests/unit/test_fetch_peers.c has peers that do"),
+        "nobody lies there; tests/unit/test_part.c has blocks that do"),
     Mutant("blocks of local files are not verified", "P1", [
         edit(PART, "p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))", "p->from_offset) != (ssize_t)p->len)")],
         "its users seldom change a large file unseen; tests/unit/test_fetch_peers.c has one that has rotted"),
