@@ -173,11 +173,11 @@ int index_key(struct index *index, const char *path);
 /* Bytes of path or key, as the key. */
 void index_key_bytes(uint8_t *out, const char *path, size_t n);
 char *index_path(const uint8_t *key, int n);
-/* The thirteen columns that rows and wanted rows share. */
+/* The fourteen columns that rows and wanted rows share. */
 #define INDEX_RECORD_COLUMNS                                                                                   \
 	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by, base, " \
-	"mode_base"
-enum { INDEX_RECORD_NCOLUMNS = 13 };
+	"mode_base, sum"
+enum { INDEX_RECORD_NCOLUMNS = 14 };
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r);
 /* Reads key (one column), then the shared ones; everything else is zero. -1 when they are no record. */
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r);

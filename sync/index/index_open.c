@@ -137,7 +137,7 @@ static bool schema_is_ours(struct index *index, bool made_now)
 	return rc == 0;
 }
 
-/* Schema 1 had no base, 2 no mode's base. */
+/* Schema 1 had no base, 2 no mode's base and no sums. */
 static int upgrade(struct index *index, int64_t version)
 {
 	int64_t placing;
@@ -146,13 +146,16 @@ static int upgrade(struct index *index, int64_t version)
 
 	if (query_int(index, "SELECT count(*) FROM sqlite_schema WHERE name = 'placing'", &placing) < 0)
 		return -1;
-	sql = mem_printf("BEGIN IMMEDIATE;%s%s"
-	                 "ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
-	                 "PRAGMA user_version = %d; COMMIT",
-	                 version > 1
-	                         ? ""
-	                         : "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
-	                 placing == 0 ? "" : "ALTER TABLE placing ADD COLUMN mode_base BLOB;", INDEX_SCHEMA);
+	sql = mem_printf(
+		"BEGIN IMMEDIATE;%s%s"
+		"ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
+		"ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;"
+		"PRAGMA user_version = %d; COMMIT",
+		version > 1 ? "" : "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
+		placing == 0
+			? ""
+			: "ALTER TABLE placing ADD COLUMN mode_base BLOB; ALTER TABLE placing ADD COLUMN sum INTEGER;",
+		INDEX_SCHEMA);
 	rc = index_exec(index, sql);
 	free(sql);
 	return rc;

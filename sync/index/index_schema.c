@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/index/index_internal.h"
 
 /* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is needed.
@@ -19,7 +20,7 @@ const char index_schema_sql[] =
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
 	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
@@ -31,7 +32,7 @@ const char index_schema_sql[] =
 	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB);"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
 /* Without it an index of before is as good: it is added when missing. */
@@ -39,7 +40,7 @@ const char index_placing_sql[] =
 	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB)";
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER)";
 
 #define ROW \
 	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino FROM files "
@@ -60,7 +61,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
 	[STMT_ROW_INSERT] =
 		"INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
@@ -86,7 +87,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
 	[STMT_WANT_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
 	[STMT_WANT_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
-			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_WANT_DELETE] = "DELETE FROM wanted WHERE id = ?",
 	[STMT_WANT_KEY] = "SELECT key FROM wanted WHERE id = ?",
 	[STMT_WANT_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
@@ -95,8 +96,8 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_WANT_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
 	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
 	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
-	[STMT_PLACING_INSERT] =
-		"INSERT INTO placing(key, " INDEX_RECORD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_PLACING_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
+				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
 	[STMT_PLACING_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
 	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
@@ -217,17 +218,52 @@ static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct versi
 		sqlite3_bind_null(s, at);
 }
 
+/* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the file are not in
+ * it: they change by themselves, and do no harm. */
+static int64_t row_sum(const struct record *r)
+{
+	const struct version *versions[] = { &r->version, &r->base, &r->mode_base };
+	const char *texts[] = { r->path, r->target != NULL ? r->target : "" };
+	int64_t numbers[] = { r->kind,          r->deleted,         r->mode,       r->mtime_ns,
+		              r->content.size,  r->content.nblocks, r->chunk_log2, (int64_t)r->modified_by,
+		              r->target != NULL };
+	uint8_t all[sizeof(numbers) + sizeof(r->content.root) + 2 * (RECORD_PATH_MAX + 1) +
+	            3 * sizeof(((struct index *)0)->version)];
+	uint8_t hash[SHA256_SIZE];
+	size_t n = sizeof(numbers);
+
+	memcpy(all, numbers, n);
+	memcpy(all + n, r->content.root, sizeof(r->content.root));
+	n += sizeof(r->content.root);
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = strnlen(texts[i], RECORD_PATH_MAX);
+
+		memcpy(all + n, texts[i], len);
+		all[n + len] = '\0';
+		n += len + 1;
+	}
+	for (size_t i = 0; i < 3; i++)
+		n += version_encode(all + n, versions[i]);
+	sha256(hash, all, n);
+	return index_h8(hash);
+}
+
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
 {
-	bool file = r->kind == RECORD_FILE && !r->deleted;
 	size_t n = version_encode(index->version, &r->version);
+	struct record kept = *r;
+
+	if (r->kind != RECORD_FILE || r->deleted)
+		kept.content = (struct content){ 0 };
+	else if (!index_has_root(r))
+		memset(kept.content.root, 0, sizeof(kept.content.root));
 
 	sqlite3_bind_int(s, first, (int)r->kind);
 	sqlite3_bind_int(s, first + 1, r->deleted);
 	sqlite3_bind_int(s, first + 2, (int)r->mode);
 	sqlite3_bind_int64(s, first + 3, r->mtime_ns);
-	sqlite3_bind_int64(s, first + 4, file ? r->content.size : 0);
-	sqlite3_bind_int64(s, first + 5, file ? r->content.nblocks : 0);
+	sqlite3_bind_int64(s, first + 4, kept.content.size);
+	sqlite3_bind_int64(s, first + 5, kept.content.nblocks);
 	if (index_has_root(r))
 		sqlite3_bind_blob(s, first + 6, r->content.root, sizeof(r->content.root), SQLITE_STATIC);
 	else
@@ -241,6 +277,7 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
 	bind_base(s, first + 11, index->base, &r->base);
 	bind_base(s, first + 12, index->mode_base, &r->mode_base);
+	sqlite3_bind_int64(s, first + 13, row_sum(&kept));
 }
 
 static int read_version(sqlite3_stmt *s, int column, struct version *v)
@@ -288,6 +325,11 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		r->target = mem_calloc((size_t)sqlite3_column_bytes(s, first + 8) + 1, 1);
 		if (target != NULL)
 			memcpy(r->target, target, (size_t)sqlite3_column_bytes(s, first + 8));
+	}
+	/* Rows of before there were sums have none. */
+	if (sqlite3_column_type(s, first + 13) != SQLITE_NULL && sqlite3_column_int64(s, first + 13) != row_sum(r)) {
+		record_clear(r);
+		return -1;
 	}
 	return 0;
 }

@@ -243,6 +243,57 @@ static void a_table_that_became_another_is_damage(void **state)
 	check_rebuilt(open_index(INDEX_REBUILT), epoch);
 }
 
+/* What no page's form shows: another version, time, mode, size, hash, or name. */
+static void a_bit_that_flips_in_a_row_is_damage(void **state)
+{
+	static const char *const flips[] = {
+		"version = CAST(substr(version, 1, 15) || x'77' AS BLOB)",
+		"mtime_ns = mtime_ns + 8",
+		"mode = mode - 1",
+		"size = size + 1",
+		"root = randomblob(32)",
+		"key = CAST(key || x'41' AS BLOB)",
+		"deleted = 1 - deleted",
+		"kind = 3 - kind",
+		"modified_by = 5",
+		"nblocks = 2",
+		"chunk_log2 = 17",
+	};
+	char *path = mem_printf("%s/index.db", dir);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
+		struct index *ix = open_index(INDEX_NEW);
+		uint64_t epoch = index_epoch(ix);
+		struct record r = { 0 };
+		sqlite3 *db;
+		char *sql = mem_printf("UPDATE files SET %s WHERE seq = (SELECT max(seq) FROM files)", flips[i]), *left;
+
+		fill(ix, 5);
+		index_close(ix);
+		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_changes(db), 1);
+		sqlite3_close(db);
+		ix = open_index(INDEX_OK);
+		for (struct index_cursor *c = index_walk(ix, ""); c != NULL;) {
+			while (index_next(c, &r) > 0)
+				record_clear(&r);
+			index_cursor_free(c);
+			c = NULL;
+		}
+		if (!index_damaged(ix))
+			fail_msg("%s: not noticed", flips[i]);
+		index_close(ix);
+		check_rebuilt(open_index(INDEX_REBUILT), epoch);
+		left = mem_printf("rm %s/index.db*", dir);
+		assert_int_equal(system(left), 0);
+		free(left);
+		free(sql);
+	}
+	free(path);
+}
+
 static void damage_found_at_use_is_rebuilt_at_the_next_open(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);
@@ -364,13 +415,16 @@ static void check_upgrade(int schema)
 	index_close(ix);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
-	                              schema == 1 ? "PRAGMA user_version = 1; ALTER TABLE files DROP COLUMN base;"
-	                                            "ALTER TABLE wanted DROP COLUMN base; DROP TABLE placing;"
-	                                            "ALTER TABLE files DROP COLUMN mode_base;"
-	                                            "ALTER TABLE wanted DROP COLUMN mode_base"
-	                                          : "PRAGMA user_version = 2;"
-	                                            "ALTER TABLE files DROP COLUMN mode_base;"
-	                                            "ALTER TABLE wanted DROP COLUMN mode_base;"
+	                              "ALTER TABLE files DROP COLUMN sum; ALTER TABLE wanted DROP COLUMN sum;"
+	                              "ALTER TABLE files DROP COLUMN mode_base;"
+	                              "ALTER TABLE wanted DROP COLUMN mode_base;",
+	                              NULL, NULL, NULL),
+	                 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+	                              schema == 1 ? "PRAGMA user_version = 1; DROP TABLE placing;"
+	                                            "ALTER TABLE files DROP COLUMN base;"
+	                                            "ALTER TABLE wanted DROP COLUMN base"
+	                                          : "PRAGMA user_version = 2; ALTER TABLE placing DROP COLUMN sum;"
 	                                            "ALTER TABLE placing DROP COLUMN mode_base",
 	                              NULL, NULL, NULL),
 	                 SQLITE_OK);
@@ -436,6 +490,7 @@ int main(void)
 		T(somebody_elses_database_is_set_aside),
 		T(missing_tables_are_damage),
 		T(a_table_that_became_another_is_damage),
+		T(a_bit_that_flips_in_a_row_is_damage),
 		T(damage_found_at_use_is_rebuilt_at_the_next_open),
 		T(damage_after_an_unclean_end_is_found_at_open),
 		T(any_damage_is_survived),
