@@ -170,10 +170,14 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 static void free_job(struct scan_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
-		if (job->hints[i].hint.content)
-			HASH_DEL(job->local->scan.heard, &job->hints[i]);
-		free(job->hints[i].hint.path);
-		free(job->hints[i].from);
+		struct look_hint *h = &job->hints[i];
+
+		if (h->hint.content) {
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was added */
+			HASH_DEL(job->local->scan.heard, h);
+		}
+		free(h->hint.path);
+		free(h->from);
 	}
 	free(job->hints);
 	free(job->paths);
