@@ -52,9 +52,8 @@ void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
 /* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "tombstones-age", "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and
- * "interface" add, the others
- * replace. */
+ * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "tombstones-age",
+ * "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and "interface" add, the others replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */

@@ -63,12 +63,13 @@ void engine_files(struct engine *e, const char *under, const char *after, engine
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
-/* Looks whether the share is there, and what is mounted in it, so that what is said next is true of a disk that came or went a
- * moment ago, too. */
+/* Looks whether the share is there, and what is mounted in it, so that what is said next is true of a disk that came
+ * or went a moment ago, too. */
 void engine_look(struct engine *e);
 /* Lets held deletions go; how many. */
 int64_t engine_release(struct engine *e);
-/* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1: running already, or not possible now. */
+/* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1:
+ * running already, or not possible now. */
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 

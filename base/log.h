@@ -1,8 +1,9 @@
 /* One line per event that an admin may want to read: to the journal, with fields, when systemd reads stderr
- * (JOURNAL_STREAM names its device and inode; with <N> priorities to stderr when the journal does not take the entry), with
- * time and level to stderr otherwise. Of one cause, a call's format, at most LOG_A_MINUTE_MAX lines go out in a minute, or
- * LOG_DEBUG_A_MINUTE_MAX of debug, so that nobody on the network can fill the disk; how many were left out is said. Control bytes and invalid UTF-8 in
- * the text are escaped as \xNN, so no name from a disk or a peer can forge a line. Any thread. */
+ * (JOURNAL_STREAM names its device and inode; with <N> priorities to stderr when the journal does not take the entry),
+ * with time and level to stderr otherwise. Of one cause, a call's format, at most LOG_A_MINUTE_MAX lines go out in a
+ * minute, or LOG_DEBUG_A_MINUTE_MAX of debug, so that nobody on the network can fill the disk; how many were left out
+ * is said. Control bytes and invalid UTF-8 in the text are escaped as \xNN, so no name from a disk or a peer can forge
+ * a line. Any thread. */
 #ifndef LANYARD_BASE_LOG_H
 #define LANYARD_BASE_LOG_H
 

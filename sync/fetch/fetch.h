@@ -6,8 +6,9 @@
  * connection which numbers may not be acknowledged yet); everything else is remembered in the index as wanted and becomes
  * a ticket. One path has one ticket under way at a time.
  *
- * Commit order, never shortened (design.md, 8): part opened exclusively beneath the share -> write -> verify -> fsync -> look again at
- * the target -> rename -> fsync folder -> index row -> (commit) -> tell others. What the rename replaces becomes a version. */
+ * Commit order, never shortened: part opened exclusively beneath the share -> write -> verify -> fsync
+ * -> look again at the target -> rename -> fsync folder -> index row -> (commit) -> tell others. What the rename
+ * replaces becomes a version. */
 #ifndef LANYARD_SYNC_FETCH_FETCH_H
 #define LANYARD_SYNC_FETCH_FETCH_H
 
@@ -84,8 +85,8 @@ void fetch_start(struct fetch *f);
 /* Nothing new is begun while paused; what is under way is finished or cancelled. */
 void fetch_pause(struct fetch *f, bool paused);
 
-/* A record of a peer, in the order of its numbers. bytes: the content of a small file, or NULL; copied. blocks: a short list, or NULL.
- * The path has passed path_check and share_accepts. */
+/* A record of a peer, in the order of its numbers. bytes: the content of a small file, or NULL; copied. blocks: a
+ * short list, or NULL. The path has passed path_check and share_accepts. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks);
 /* All of one NEWS message was given: deletions and moves in it may now be judged together. */
@@ -109,7 +110,8 @@ void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first
 /* Fetch this row's content again from any peer: its bytes here have rotted. */
 void fetch_repair(struct fetch *f, const char *path);
 
-/* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a worker) and offset hold it; 0: no. */
+/* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a
+ * worker) and offset hold it; 0: no. */
 int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd);
 
 /* Whether an install batch that is out may be changing this path just now. A scan that finds it changed looks again when

@@ -1,20 +1,22 @@
-/* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets nor the index.
+/* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets nor
+ * the index.
  *
- * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes of the
- * rows to come are made safe from a power cut, for the whole batch at once; then the target is looked at again; then one rename puts the new in its place, and what came out is looked at; then the folders are
- * synced. The rows are the loop's thread's business, when the job is back. Few files are synced one by one, many by one
- * syncfs, unless that has to wait for much that others wrote.
+ * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
+ * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is looked at again;
+ * then one rename puts the new in its place, and what came out is looked at; then the folders are synced. The rows are
+ * the loop's thread's business, when the job is back. Few files are synced one by one, many by one syncfs, unless that
+ * has to wait for much that others wrote.
  *
- * What is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an exchange and
- * a rename. What cannot be kept is put back and waits. Those renames need no sync of their own: on a file system that
- * keeps a rename whole, the old content is at one of the names that are looked at after a crash.
+ * What is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an
+ * exchange and a rename. What cannot be kept is put back and waits. Those renames need no sync of their own: on a file
+ * system that keeps a rename whole, the old content is at one of the names that are looked at after a crash.
  *
- * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected is kept under
- * a conflict name. While something of the user's may stand in parts/, it has a name that says what it should be
- * (swap.h), so that not even a crash in between makes it look like rubbish.
+ * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected
+ * is kept under a conflict name. While something of the user's may stand in parts/, it has a name that says what it
+ * should be (swap.h), so that not even a crash in between makes it look like rubbish.
  *
- * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version. But not where
- * no versions are kept, so that it never becomes nothing. */
+ * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version.
+ * But not where no versions are kept, so that it never becomes nothing. */
 #ifndef LANYARD_SYNC_FETCH_INSTALL_JOB_H
 #define LANYARD_SYNC_FETCH_INSTALL_JOB_H
 
@@ -132,7 +134,8 @@ struct folders {
 struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
 /* Drops a folder that is being removed or replaced, and what is beneath it. */
 void folders_forget(struct folders *c, const char *path);
-/* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps errno. */
+/* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps
+ * errno. */
 bool folder_unlock(struct folder *d);
 size_t folders_dirty(const struct folders *c);
 int folders_sync(struct folders *c);

@@ -12,7 +12,8 @@ enum { SIGNATURE_LEN = 64, PUBLIC_KEY_LEN = 32 };
 struct identity;
 struct evp_pkey_st;
 
-/* Reads home's key.pem, or makes it when there is none. NULL with *why (fresh text that names file and cure) when it cannot be read, is no Ed25519 key, or others may read it (mode must be 0600 or less). */
+/* Reads home's key.pem, or makes it when there is none. NULL with *why (fresh text that names file and cure) when it
+ * cannot be read, is no Ed25519 key, or others may read it (mode must be 0600 or less). */
 struct identity *identity_open(int home_dirfd, char **why);
 /* A fresh one that lives in memory only (tests, invites). */
 struct identity *identity_new(void);
