@@ -49,16 +49,16 @@ static enum opened failure(struct index *index)
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? OPENED_DAMAGED : OPENED_FAILED;
 }
 
-static enum opened create_schema(struct index *index)
+static int create_schema(struct index *index)
 {
-	char *sql = mem_printf("BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %d;"
+	char *sql = mem_printf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;"
 	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0);"
-	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1); COMMIT;",
+	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1)",
 	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
 	int rc = index_exec(index, sql);
 
 	free(sql);
-	return rc < 0 ? OPENED_FAILED : OPENED_NEW;
+	return rc;
 }
 
 static int past_deadline(void *arg)
@@ -121,20 +121,22 @@ static int64_t schema_sum(struct index *index)
 	return sum;
 }
 
+static int note_schema(struct index *index)
+{
+	char *sql = mem_printf("INSERT OR REPLACE INTO meta VALUES('schema', %" PRId64 ")", schema_sum(index));
+	int rc = index_exec(index, sql);
+
+	free(sql);
+	return rc;
+}
+
 /* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds nothing. */
-static bool schema_is_ours(struct index *index, bool made_now)
+static bool schema_is_noted(struct index *index)
 {
 	int64_t sum = schema_sum(index), noted;
-	char *sql;
-	int rc;
 
-	if (!made_now)
-		return sum != 0 && query_int(index, "SELECT value FROM meta WHERE name = 'schema'", &noted) == 0 &&
-		       noted == sum;
-	sql = mem_printf("INSERT OR REPLACE INTO meta VALUES('schema', %" PRId64 ")", sum);
-	rc = index_exec(index, sql);
-	free(sql);
-	return rc == 0;
+	return sum != 0 && query_int(index, "SELECT value FROM meta WHERE name = 'schema'", &noted) == 0 &&
+	       noted == sum;
 }
 
 /* Schema 1 had no base, 2 no mode's base and no sums. */
@@ -147,10 +149,10 @@ static int upgrade(struct index *index, int64_t version)
 	if (query_int(index, "SELECT count(*) FROM sqlite_schema WHERE name = 'placing'", &placing) < 0)
 		return -1;
 	sql = mem_printf(
-		"BEGIN IMMEDIATE;%s%s"
+		"%s%s"
 		"ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
 		"ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;"
-		"PRAGMA user_version = %d; COMMIT",
+		"PRAGMA user_version = %d",
 		version > 1 ? "" : "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
 		placing == 0
 			? ""
@@ -159,6 +161,17 @@ static int upgrade(struct index *index, int64_t version)
 	rc = index_exec(index, sql);
 	free(sql);
 	return rc;
+}
+
+/* From what there is, nothing or the tables of a schema of before, to ours, in one transaction: whoever is killed on the way leaves what
+ * there was. After a failure it ends with the connection. */
+static int make_schema(struct index *index, int64_t version)
+{
+	if (index_exec(index, "BEGIN IMMEDIATE") < 0 ||
+	    (version == 0 ? create_schema(index) : upgrade(index, version)) < 0 ||
+	    index_exec(index, index_placing_sql) < 0 || note_schema(index) < 0)
+		return -1;
+	return index_exec(index, "COMMIT");
 }
 
 static enum opened open_schema(struct index *index)
@@ -176,18 +189,13 @@ static enum opened open_schema(struct index *index)
 		return OPENED_NEWER;
 	if (index_exec(index, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") < 0)
 		return failure(index);
-	if (application == 0 && version == 0 && tables == 0) {
-		result = create_schema(index);
-		if (result != OPENED_NEW)
-			return failure(index);
-	} else if (application != INDEX_APPLICATION_ID || version < 1) {
+	if (application == 0 && version == 0 && tables == 0)
+		result = OPENED_NEW;
+	else if (application != INDEX_APPLICATION_ID || version < 1)
 		return OPENED_DAMAGED;
-	} else if (version < INDEX_SCHEMA && upgrade(index, version) < 0) {
+	if (version < INDEX_SCHEMA && make_schema(index, version) < 0)
 		return failure(index);
-	}
-	if (index_exec(index, index_placing_sql) < 0)
-		return failure(index);
-	if (!schema_is_ours(index, result == OPENED_NEW || version < INDEX_SCHEMA))
+	if (!schema_is_noted(index))
 		return sqlite3_errcode(index->db) == SQLITE_OK ? OPENED_DAMAGED : failure(index);
 	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);

@@ -35,7 +35,7 @@ const char index_schema_sql[] =
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
-/* Without it an index of before is as good: it is added when missing. */
+/* An index of before may lack it. */
 const char index_placing_sql[] =
 	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"

@@ -66,4 +66,24 @@ static inline void fill(struct index *ix, int n)
 	assert_int_equal(index_commit(ix), 0);
 }
 
+/* Whether a damaged index was kept. */
+static inline bool exists_aside(void)
+{
+	char *command = mem_printf("ls %s/index.db.damaged-* > /dev/null 2>&1", dir);
+	bool found = system(command) == 0;
+
+	free(command);
+	return found;
+}
+
+static inline void copy_file(const char *from, const char *to)
+{
+	size_t n;
+	char *p = fs_read_file(dirfd, from, 64 << 20, &n);
+
+	assert_non_null(p);
+	assert_int_equal(fs_write_file(dirfd, to, p, n, 0600), 0);
+	free(p);
+}
+
 #endif
