@@ -1,0 +1,178 @@
+/* Parts of downloads: gone on with after a restart, removed when nobody wants them. */
+#include "tests/unit/fetch_world.h"
+
+static const size_t BIG = 8 << 20;
+
+static void download_resumes_after_a_restart(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 7);
+	uint64_t before;
+
+	(void)state;
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	before = fetch_counters(w->fetch).blocks_received;
+	fetch_end();
+	assert_int_equal(parts_left(), 2);
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("resumed", bytes, BIG * 4);
+	assert_true(fetch_counters(w->fetch).blocks_resumed >= before - 64);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+static void lying_map_costs_only_fetching(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 8), zeros[1 << 16] = { 0 };
+	char command[400];
+
+	(void)state;
+	say_file(ANNA, "mapped", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	fetch_end();
+	/* A power cut: the map says more than the part has. */
+	snprintf(command, sizeof(command),
+	         "cd %s/.lanyard/parts && python3 - <<'E'\nimport glob\nm=glob.glob('*.map')[0]\n"
+	         "d=bytearray(open(m,'rb').read())\nd[-512:]=b'\\1'*512\nopen(m,'wb').write(d)\n"
+	         "p=glob.glob('*.part')[0]\nf=open(p,'r+b')\nf.seek(70000)\nf.write(b'junk')\nE",
+	         w->share_dir);
+	assert_int_equal(system(command), 0);
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("mapped", bytes, BIG * 4);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	assert_int_equal(w->misbehaved, 0);
+	(void)zeros;
+	free(bytes);
+}
+
+/* What the agent notes when news of a peer has come. */
+static void note_told(uint64_t peer)
+{
+	assert_int_equal(index_peer_put(w->index, peer, &(struct index_peer){ .epoch = 1, .received = 1 }), 0);
+}
+
+/* An index that was damaged and made anew wants nothing until peers have told what they have. */
+static void download_resumes_with_a_new_index(void **state)
+{
+	uint8_t *bytes = noise(BIG * 4, 7);
+	char command[300], *why = NULL;
+
+	(void)state;
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 100);
+	fetch_end();
+	index_close(w->index);
+	snprintf(command, sizeof(command), "rm %s/index.db*", w->home_dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(index_open(&w->index, w->home_dir, &why), INDEX_NEW);
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 2);
+	fetch_peer_up(w->fetch, ANNA);
+	note_told(ANNA);
+	say_file(ANNA, "resumed", bytes, BIG * 4, false);
+	assert_true(run());
+	assert_bytes("resumed", bytes, BIG * 4);
+	assert_true(fetch_counters(w->fetch).blocks_resumed > 0);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed + fetch_counters(w->fetch).blocks_received, 512);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+static void parts_nobody_wants_are_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	fetch_end();
+	assert_int_equal(parts_left(), 2);
+	assert_int_equal(index_unwant(w->index, "left", 0), 0);
+	note_told(ANNA);
+	fetch_begin();
+	assert_true(run());
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+/* Found by a kill between the rename into the share and the row: nothing would have removed the map before the next start. */
+static void map_without_its_part_is_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+	char command[200];
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	fetch_end();
+	snprintf(command, sizeof(command), "rm %s/.lanyard/parts/*.part", w->share_dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(parts_left(), 1);
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
+static void part_deleted_by_its_owner_while_we_were_away_is_removed(void **state)
+{
+	uint8_t *bytes = noise(BIG, 9);
+	struct record r;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 1 << 20;
+	say_file(ANNA, "left", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	note_told(ANNA);
+	fetch_end();
+	fetch_begin();
+	(void)run_ms(200);
+	assert_int_equal(parts_left(), 2);
+	r = peer_record(ANNA, "left", RECORD_FILE);
+	r.deleted = true;
+	say(ANNA, &r, NULL, 0);
+	RUN_UNTIL(parts_left() == 0);
+	assert_true(run());
+	free(bytes);
+}
+
+static void vanished_want_drops_its_part(void **state)
+{
+	uint8_t *one = noise(BIG, 10), *two = noise(BIG, 11);
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 4 << 20;
+	say_file(ANNA, "twice", one, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+	say_file(ANNA, "twice", two, BIG, false);
+	assert_true(run());
+	assert_bytes("twice", two, BIG);
+	RUN_UNTIL(parts_left() == 0);
+	free(one);
+	free(two);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(download_resumes_after_a_restart, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(lying_map_costs_only_fetching, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(download_resumes_with_a_new_index, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(parts_nobody_wants_are_removed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(map_without_its_part_is_removed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(part_deleted_by_its_owner_while_we_were_away_is_removed, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(vanished_want_drops_its_part, world_setup, world_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
