@@ -208,15 +208,12 @@ oracle: all ## random deeds, kills and cut cables on 3 to 5 agents, every observ
 lab: all ## open a laboratory of hosts with agents, and a shell to play in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
 
+# On a PATH of what the set-up brings: a test that needs more fails on every machine, not on an empty one only.
 check: ## install what the tests need, and pass all of them
 	$(Q)scripts/setup --test
-	+$(Q)$(MAKE) lint
-	+$(Q)$(MAKE) all unit fuzz-replay sim
-	+$(Q)$(MAKE) asan-unit
-	+$(Q)$(MAKE) tsan-unit
-	+$(Q)$(MAKE) lab-test
-	+$(Q)$(MAKE) fault-test
-	+$(Q)$(MAKE) lab-asan
+	$(Q)scripts/bare-path '$(B)/bare-path' --test
+	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint 'all unit fuzz-replay sim' asan-unit tsan-unit \
+		lab-test fault-test lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
 lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, that the units are tight and other scripts sound

@@ -29,7 +29,8 @@ KINDS = {
 }
 
 libc = ctypes.CDLL(None, use_errno=True)
-os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
+if shutil.which("losetup") is None:
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def run(*cmd):

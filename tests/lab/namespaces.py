@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def enter(argv=None):
     As root this takes a mount and a network namespace; otherwise also a user namespace in which we are root.
     argv is what to execute again, by default this process's own command line.
     """
-    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    if shutil.which("ip") is None:
+        os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
     if os.environ.get(INSIDE) == "1":
         # Mounts the lab makes later must reach the hosts' mount namespaces, which are slaves of ours.
         _mount("/", MS_REC | MS_SHARED)
