@@ -54,7 +54,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -171,6 +171,9 @@ lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
 
+hostile: all ## a peer that means harm, attack by attack, and what each costs its victim (QUICK=1: the part `make check` runs)
+	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/hostile $(if $(QUICK),-m "not slow")
+
 # A library that counts the agent's calls and kills it, lets them fail or swaps files, at any one of them; one whose syncs do nothing;
 # and a disk that loses what was not flushed.
 FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk
@@ -213,7 +216,7 @@ check: ## install what the tests need, and pass all of them
 	$(Q)scripts/setup --test
 	$(Q)scripts/bare-path '$(B)/bare-path' --test
 	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint 'all unit fuzz-replay sim' asan-unit tsan-unit \
-		lab-test fault-test lab-asan
+		lab-test 'hostile QUICK=1' fault-test lab-asan
 
 # One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
 lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, that the units are tight and other scripts sound

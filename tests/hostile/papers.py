@@ -1,0 +1,80 @@
+"""Keys, tokens and roster entries as docs/roster.md has them: what a hostile peer shows at the door."""
+import base64
+import hashlib
+import hmac
+import os
+import struct
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+MEMBER, OWNER = 2, 1
+FOUND, ADD, JOIN, REMOVE = 1, 2, 3, 4
+
+
+def raw(public):
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+class Key:
+    """An Ed25519 key pair; id is the agent ID it stands for."""
+
+    def __init__(self, seed=None):
+        self.private = Ed25519PrivateKey.from_private_bytes(seed or os.urandom(32))
+        self.public = raw(self.private.public_key())
+        self.id = hashlib.sha256(self.public).digest()
+        self.short = int.from_bytes(self.id[:8], "big")
+
+    def sign(self, data):
+        return self.private.sign(data)
+
+    def pem(self):
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def text(s):
+    s = s.encode() if isinstance(s, str) else s
+    return bytes([len(s)]) + s
+
+
+class Token:
+    """What stands at the beginning of an invite token."""
+
+    def __init__(self, token):
+        data = token.strip().removeprefix("lanyard1-")
+        data = base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
+        self.group, self.role = data[:32], data[32]
+        self.expiry, = struct.unpack(">Q", data[33:41])
+        self.key = Key(data[41:73])
+        self.issuer, self.signature = data[73:105], data[105:169]
+
+    def request(self, joiner, binding, name="x", role=None, expiry=None):
+        """A join request for one connection."""
+        body = bytes([1, JOIN]) + self.group + bytes([self.role if role is None else role])
+        body += struct.pack(">Q", self.expiry if expiry is None else expiry) + self.key.public + self.issuer + self.signature
+        body += joiner.id + text(name) + binding
+        return body + self.key.sign(b"lanyard join 1\0" + body)
+
+
+def signed(key, body):
+    """An entry: body with the signer's key and signature behind it."""
+    body += key.public
+    return body + key.sign(b"lanyard roster entry 1\0" + body)
+
+
+def admission(signer, request, time, named=()):
+    """The JOIN entry that a member makes of a request."""
+    return signed(signer, request + struct.pack(">Q", time) + bytes([len(named)]) + b"".join(named))
+
+
+def addition(signer, group, whom, time, role=MEMBER, name="x", named=()):
+    return signed(signer, bytes([1, ADD]) + group + struct.pack(">Q", time) + whom + bytes([role]) + text(name) +
+                  bytes([len(named)]) + b"".join(named))
+
+
+def removal(signer, group, whom, time):
+    return signed(signer, bytes([1, REMOVE]) + group + struct.pack(">Q", time) + whom)
+
+
+def tag(group, agent, binding):
+    return hmac.digest(group, b"lanyard hello" + agent + binding, "sha256")[:16]

@@ -1,0 +1,186 @@
+"""Frames and messages as docs/protocol.md has them, written by a hand that may also write them wrongly.
+
+Nothing here refuses anything: a number may be too great, a field may come twice, a length may lie. Protobuf is written and
+read field by field; `message` is a list of (number, value), in which an int is a varint, bytes and str are lengthy, Fixed is
+8 bytes, and a list is the field repeated.
+"""
+import collections
+import ctypes
+import struct
+
+HELLO, BYE, PING, PONG, GROUP_OPEN, GROUP_CLOSE, ROSTER, INDEX_HELLO = range(1, 9)
+NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
+HEADER = 6
+ZSTD = 1
+
+Fixed = collections.namedtuple("Fixed", "value")
+
+
+def varint(n):
+    n &= (1 << 64) - 1
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def zigzag(n):
+    return n << 1 ^ n >> 63
+
+
+def field(number, value):
+    if isinstance(value, (list, tuple)) and not isinstance(value, Fixed):
+        return b"".join(field(number, v) for v in value)
+    if isinstance(value, Fixed):
+        return varint(number << 3 | 1) + struct.pack("<Q", value.value & (1 << 64) - 1)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else bytes(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def message(*fields):
+    return b"".join(field(number, value) for number, value in fields)
+
+
+def packed(values):
+    return b"".join(map(varint, values))
+
+
+def packed_fixed(values):
+    return struct.pack("<%dQ" % len(values), *values)
+
+
+def read_varint(data, at):
+    n = shift = 0
+    while True:
+        n |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return n, at
+
+
+def fields(data):
+    """{number: [values]} of a message; lengthy ones as bytes."""
+    found, at = collections.defaultdict(list), 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        if key & 7 == 0:
+            value, at = read_varint(data, at)
+        elif key & 7 == 1:
+            value, at = struct.unpack_from("<Q", data, at)[0], at + 8
+        elif key & 7 == 2:
+            n, at = read_varint(data, at)
+            value, at = data[at:at + n], at + n
+        else:
+            raise ValueError("wire type %d" % (key & 7))
+        found[key >> 3].append(value)
+    return found
+
+
+def frame(kind, payload=b"", flags=0, length=None):
+    return struct.pack(">IBB", len(payload) if length is None else length, kind, flags) + payload
+
+
+def zstd_of_one_byte(byte, size):
+    """A zstd frame of RLE blocks: `size` times one byte out of about size / 32,000 bytes."""
+    out = b"\x28\xb5\x2f\xfd" + b"\xa0" + struct.pack("<I", size)
+    while size:
+        n = min(size, 128 << 10)
+        size -= n
+        out += struct.pack("<I", n << 3 | 1 << 1 | (not size))[:3] + bytes([byte])
+    return out
+
+
+def unpacked(payload):
+    """The plain payload of a frame with flag ZSTD."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_decompress.restype = ctypes.c_size_t
+    size, = struct.unpack_from(">I", payload)
+    out = ctypes.create_string_buffer(size)
+    n = zstd.ZSTD_decompress(out, ctypes.c_size_t(size), payload[4:], ctypes.c_size_t(len(payload) - 4))
+    if n != size:
+        raise ValueError("not a zstd frame of %d bytes" % size)
+    return out.raw
+
+
+def bomb(kind, size, byte=0):
+    """A control frame that says it unpacks to `size` bytes, and does."""
+    return frame(kind, struct.pack(">I", size) + zstd_of_one_byte(byte, size), ZSTD)
+
+
+def hello(tags=(), name="x", port=0, life=1, version=1, software="lanyard 0.1.0"):
+    return frame(HELLO, message((1, version), (2, software), (3, name), (4, port), (5, list(tags)), (6, Fixed(life))))
+
+
+def ping(cookie=1):
+    return frame(PING, message((1, cookie)))
+
+
+def bye(reason="", copied=False):
+    return frame(BYE, message((1, reason), (2, int(copied))))
+
+
+def group_open(channel, yours, credential=(), join=b"", digest=b""):
+    return frame(GROUP_OPEN, message((1, channel), (2, yours), (3, list(credential)), *([(4, join)] if join else []),
+                                     (5, digest)))
+
+
+def group_close(channel, reason="", closes=0):
+    return frame(GROUP_CLOSE, message((1, channel), (2, reason), (3, closes)))
+
+
+def roster(channel, entries):
+    return frame(ROSTER, message((1, channel), (2, list(entries))))
+
+
+def index_hello(channel, epoch, seq=0, have_epoch=0, have_seq=0, settled=0, no_inline=False, forgotten=0):
+    return frame(INDEX_HELLO, message((1, channel), (2, Fixed(epoch)), (3, seq), (4, Fixed(have_epoch)), (5, have_seq),
+                                      (6, settled), (7, int(no_inline)), (8, forgotten)))
+
+
+FILE, DIR, SYMLINK = 1, 2, 3
+
+
+def record(path, seq, kind=FILE, deleted=False, mode=0o644, mtime_ns=1_700_000_000_000_000_000, size=0, nblocks=0, root=b"",
+           target=b"", writers=(), counters=(), by=0, content=None, blocks=b"", more=()):
+    """One record of a NEWS; more: further fields as for message()."""
+    return message((1, path), (2, kind), (3, int(deleted)), (4, mode), (5, zigzag(mtime_ns)), (6, size), (7, nblocks), (8, root),
+                   (9, 16), (10, target), (11, packed_fixed(writers)), (12, packed(counters)), (13, Fixed(by)), (14, seq),
+                   *([(15, content)] if content is not None else []), (16, blocks), *more)
+
+
+def news(channel, after, upto, records):
+    return frame(NEWS, message((1, channel), (2, after), (3, upto), (4, list(records))))
+
+
+def news_ack(channel, received, settled, epoch):
+    return frame(NEWS_ACK, message((1, channel), (2, received), (3, settled), (4, Fixed(epoch))))
+
+
+def list_get(channel, request, size, nblocks, root, first=0):
+    return frame(LIST_GET, message((1, channel), (2, request), (3, size), (4, nblocks), (5, root), (6, first)))
+
+
+def want(request, offset, length, digest):
+    return message((1, request), (2, offset), (3, length), (4, digest))
+
+
+def get(channel, size, nblocks, root, wants):
+    return frame(GET, message((1, channel), (2, size), (3, nblocks), (4, root), (5, list(wants))))
+
+
+def cancel(requests, pack=True):
+    return frame(CANCEL, message((1, packed(requests) if pack else list(requests))))
+
+
+def addresses(channel, told):
+    """told: [(agent ID, host, port)]."""
+    return frame(ADDRESSES, message((1, channel), (2, [message((1, a), (2, h), (3, p)) for a, h, p in told])))
+
+
+def block(request, data, flags=0, plain=None):
+    return frame(BLOCK, struct.pack(">IBI", request, flags, len(data) if plain is None else plain) + data)
