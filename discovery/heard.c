@@ -266,19 +266,19 @@ void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, co
 {
 	struct service *s = find(h, iface, proto, name);
 	struct mdns_heard heard = { 0 };
+	bool usable;
 
 	if (s == NULL || s->state != SERVICE_RESOLVING)
 		return;
+	/* The resolver lends name, addr and txt, and takes them with it: copied first, freed last. */
+	read_txt(&heard.txt, txt);
+	usable = read_address(&heard, iface, addr, port) == 0 && txt_usable(&heard.txt);
+	memcpy(heard.instance, s->key.name, sizeof(heard.instance));
 	stop_resolving(h, s);
 	s->state = SERVICE_DONE;
 	resolve_soon(h);
-	read_txt(&heard.txt, txt);
-	if (!txt_usable(&heard.txt) || strcmp(heard.txt.id, h->own_id) == 0)
-		return;
-	if (read_address(&heard, iface, addr, port) < 0)
-		return;
-	memcpy(heard.instance, s->key.name, sizeof(heard.instance));
-	h->tell(h->arg, &heard);
+	if (usable && strcmp(heard.txt.id, h->own_id) != 0)
+		h->tell(h->arg, &heard);
 }
 
 void heard_failed(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)

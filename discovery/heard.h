@@ -33,7 +33,8 @@ void heard_free(struct heard *h);
 void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
                const char *domain);
 void heard_remove(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name);
-/* The resolver for this service has its answer, or gave up. The resolver is freed. */
+/* The resolver for this service has its answer, or gave up. It is freed during the call, and with it whatever of the
+ * arguments is its own. */
 void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
                     const AvahiAddress *addr, uint16_t port, AvahiStringList *txt);
 void heard_failed(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name);

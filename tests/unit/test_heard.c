@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 #include "discovery/heard.h"
@@ -19,8 +20,17 @@
 
 enum { IFACE = 1000000 }; /* not the loopback interface of any host */
 
+/* A resolver, which lends its name, address and TXT to heard_resolved() and takes them back when it is freed, as Avahi's do. */
+struct resolver {
+	struct resolver *prev, *next;
+	char name[64];
+	AvahiAddress addr;
+	AvahiStringList *txt;
+};
+
 struct scene {
 	struct loop *loop;
+	struct resolver *live, *dead; /* lists; the dead are kept, spoilt, to the end of the test */
 	struct heard *heard;
 	int asked;     /* calls of resolve() so far */
 	int resolving; /* minus those of unresolve() */
@@ -34,6 +44,7 @@ struct scene {
 static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
 	struct scene *s = ctx;
+	struct resolver *r;
 
 	assert_int_equal(iface, IFACE);
 	assert_int_equal(proto, AVAHI_PROTO_INET);
@@ -44,15 +55,25 @@ static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const c
 	s->resolving++;
 	if (s->resolving > s->most)
 		s->most = s->resolving;
-	return mem_strdup(name);
+	r = MEM_NEW(struct resolver);
+	(void)snprintf(r->name, sizeof(r->name), "%s", name);
+	DL_APPEND(s->live, r);
+	return r;
 }
 
 static void unresolve(void *ctx, void *resolver)
 {
 	struct scene *s = ctx;
+	struct resolver *r = resolver;
 
 	s->resolving--;
-	free(resolver);
+	DL_DELETE(s->live, r);
+	DL_APPEND(s->dead, r);
+	/* What reads them from now on would, with the real library, read freed memory. */
+	memset(r->name, '?', sizeof(r->name) - 1);
+	memset(&r->addr, 0, sizeof(r->addr));
+	for (AvahiStringList *t = r->txt; t != NULL; t = avahi_string_list_get_next(t))
+		memset(t->text, '?', t->size);
 }
 
 static void tell(void *arg, const struct mdns_heard *heard)
@@ -79,8 +100,16 @@ static int tear_down(void **state)
 {
 	struct scene *s = *state;
 
+	struct resolver *r;
+	struct resolver *next;
+
 	heard_free(s->heard);
 	assert_int_equal(s->resolving, 0);
+	assert_null(s->live);
+	DL_FOREACH_SAFE(s->dead, r, next) {
+		avahi_string_list_free(r->txt);
+		free(r);
+	}
 	loop_free(s->loop);
 	return 0;
 }
@@ -97,16 +126,39 @@ static void see(struct scene *s, const char *name)
 	turns(s);
 }
 
+static struct resolver *resolver_of(struct scene *s, const char *name)
+{
+	struct resolver *r;
+
+	DL_FOREACH(s->live, r) {
+		if (strcmp(r->name, name) == 0)
+			return r;
+	}
+	return NULL;
+}
+
 static void answer(struct scene *s, const char *name, const char *ip, const char *id)
 {
-	AvahiStringList *txt = avahi_string_list_new("v=1", NULL);
-	AvahiAddress addr;
+	struct resolver nobody = { 0 };
+	struct resolver *r = resolver_of(s, name);
 
-	txt = avahi_string_list_add_printf(txt, "id=%s", id);
-	txt = avahi_string_list_add(txt, "g=photos");
-	assert_non_null(avahi_address_parse(ip, AVAHI_PROTO_UNSPEC, &addr));
-	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, name, &addr, 4242, txt);
-	avahi_string_list_free(txt);
+	if (r == NULL) {
+		r = &nobody;
+		(void)snprintf(r->name, sizeof(r->name), "%s", name);
+	}
+	r->txt = avahi_string_list_new("v=1", NULL);
+	r->txt = avahi_string_list_add_printf(r->txt, "id=%s", id);
+	r->txt = avahi_string_list_add(r->txt, "g=photos");
+	assert_non_null(avahi_address_parse(ip, AVAHI_PROTO_UNSPEC, &r->addr));
+	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, r->name, &r->addr, 4242, r->txt);
+	if (r == &nobody)
+		avahi_string_list_free(nobody.txt);
+	turns(s);
+}
+
+static void give_up(struct scene *s, const char *name)
+{
+	heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, resolver_of(s, name)->name);
 	turns(s);
 }
 
@@ -129,6 +181,29 @@ static void what_is_seen_is_resolved_and_told(void **state)
 	assert_int_equal(in->sin_addr.s_addr, inet_addr("10.9.0.2"));
 	see(s, "one");
 	assert_int_equal(s->asked, 1);
+}
+
+/* The service is withdrawn, or its record ran out, before its resolver has answered; it comes again, and the resolver is
+ * another one. */
+static void what_vanishes_while_it_is_resolved_costs_nothing(void **state)
+{
+	struct scene *s = *state;
+
+	see(s, "one");
+	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, resolver_of(s, "one")->name);
+	turns(s);
+	assert_int_equal(s->resolving, 0);
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 0);
+	see(s, "one");
+	give_up(s, "one");
+	assert_int_equal(s->resolving, 0);
+	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	see(s, "one");
+	answer(s, "one", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 1);
+	assert_string_equal(s->tale.instance, "one");
+	assert_string_equal(s->tale.txt.groups[0], "photos");
 }
 
 static void link_local_addresses_carry_their_link(void **state)
@@ -238,13 +313,8 @@ static void a_flood_is_bounded_and_does_not_lock_others_out(void **state)
 	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
 	/* Whoever is asked gives no good answer; the one that does has its turn before all of them had three. */
 	see(s, "honest");
-	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++) {
-		char asked[64];
-
-		memcpy(asked, s->last, sizeof(asked));
-		heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, asked);
-		turns(s);
-	}
+	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++)
+		give_up(s, s->last);
 	assert_string_equal(s->last, "honest");
 	answer(s, "honest", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
@@ -270,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_seen_is_resolved_and_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_vanishes_while_it_is_resolved_costs_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(link_local_addresses_carry_their_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_returns_is_told_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(we_are_not_told_of_ourselves, set_up, tear_down),
