@@ -8,11 +8,14 @@
 #include "base/mem.h"
 
 enum {
-	WANTS_MAX = 64,    /* in one get */
-	LOOK_AHEAD = 4096, /* blocks searched before the largest gap is */
-	SLOW_MS = 2000,    /* without the answer to its oldest request a peer is slow */
-	SLOW_AGAIN_MS = 10000,
+	WANTS_MAX = 64, /* in one get */
+	/* Of one peer, however small the blocks of a list are said to be; half of what it may be asked for by the protocol. */
+	REQUESTS_MAX = 8192,
+	LOOK_AHEAD = 4096,  /* blocks searched before the largest gap is */
+	SLOW_MS = 2000,     /* without the answer to its oldest request a peer is slow */
 	STALLED_MS = 30000, /* a peer that did not answer is left alone */
+	/* However much comes from a peer, an answer has to be among it: the largest block at 14 KB/s. */
+	ANSWER_MS = 300000,
 };
 
 struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len)
@@ -32,6 +35,7 @@ struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block
 	r->d = d;
 	HASH_ADD(hh, f->requests, number, sizeof(r->number), r);
 	DL_APPEND(p->requests, r);
+	p->nrequests++;
 	p->bytes_out += len;
 	f->bytes_out += len;
 	return r;
@@ -43,6 +47,7 @@ void ask_forget(struct request *r, bool again)
 
 	HASH_DEL(f->requests, r);
 	DL_DELETE(r->peer->requests, r);
+	r->peer->nrequests--;
 	r->peer->bytes_out -= r->len;
 	f->bytes_out -= r->len;
 	if (r->block == NO_BLOCK)
@@ -93,7 +98,23 @@ void download_peer_down(struct fetch *f, struct fetch_peer *p)
 {
 	cancel(f, p, NULL, 0);
 	p->stalled_ms = 0;
+	p->silent = false;
 	f->check_sources = true;
+}
+
+void ask_answered(struct fetch *f, struct fetch_peer *p)
+{
+	p->answered_ms = p->last_answer_ms = fetch_now(f);
+	if (!p->silent)
+		return;
+	p->silent = false;
+	p->stalled_ms = 0;
+	ticket_retry(f, REASON_SILENT);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 void ask_timeouts(struct fetch *f)
@@ -103,7 +124,7 @@ void ask_timeouts(struct fetch *f)
 
 	HASH_ITER(hh, f->peers, p, next) {
 		uint64_t arrived;
-		int64_t since;
+		int64_t asked;
 
 		if (p->requests == NULL)
 			continue;
@@ -112,10 +133,12 @@ void ask_timeouts(struct fetch *f)
 			p->arrived = arrived;
 			p->last_answer_ms = now;
 		}
-		since = p->requests->asked_ms > p->last_answer_ms ? p->requests->asked_ms : p->last_answer_ms;
-		if (now - since < REQUEST_TIMEOUT_MS)
+		asked = p->requests->asked_ms;
+		if (now - later(asked, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
+		    now - later(asked, p->answered_ms) < ANSWER_MS)
 			continue;
 		p->stalled_ms = now + STALLED_MS;
+		p->silent = true;
 		cancel(f, p, NULL, 0);
 	}
 }
@@ -128,6 +151,11 @@ static size_t asked_of(const struct download *d, const struct fetch_peer *p)
 	DL_FOREACH(p->requests, r)
 		n += r->d == d;
 	return n;
+}
+
+static bool is_behind(const struct fetch_peer *p, int64_t now)
+{
+	return p->requests != NULL && now - p->requests->asked_ms >= SLOW_MS;
 }
 
 void ask_steal(struct download *d)
@@ -143,8 +171,9 @@ void ask_steal(struct download *d)
 		struct fetch_peer *p = fetch_peer_get(f, s->peer);
 		size_t n = asked_of(d, p);
 
-		idle |= p->requests == NULL && source_usable(f, s) && now >= s->not_before_ms && now >= p->stalled_ms;
-		if (n > most && p->requests != NULL && now - p->requests->asked_ms >= SLOW_MS) {
+		idle |= n == 0 && source_usable(f, s) && now >= s->not_before_ms && !is_behind(p, now) &&
+		        f->c.ops->room(f->c.ops_arg, p->id) > 0;
+		if (n > most && is_behind(p, now)) {
 			slowest = s;
 			most = n;
 		}
@@ -152,7 +181,7 @@ void ask_steal(struct download *d)
 	if (!idle || slowest == NULL)
 		return;
 	/* What was asked first is most likely on its way. */
-	slowest->not_before_ms = now + SLOW_AGAIN_MS;
+	source_is_slow(d, slowest);
 	cancel(f, fetch_peer_get(f, slowest->peer), d, most / 2);
 }
 
@@ -203,7 +232,7 @@ static void ask_source(struct download *d, struct source *s, struct fetch_peer *
 	struct fetch *f = d->f;
 	size_t n = 0;
 
-	while (d->needed > 0 && p->room > 0 && f->bytes_out < f->c.memory) {
+	while (d->needed > 0 && p->room > 0 && p->nrequests < REQUESTS_MAX && f->bytes_out < f->c.memory) {
 		uint32_t block = pick(d, s);
 		const struct block *b;
 
@@ -271,6 +300,10 @@ void ask_pump(struct fetch *f)
 	HASH_ITER(hh, f->peers, p, next) {
 		size_t bytes = p->up && fetch_now(f) >= p->stalled_ms ? f->c.ops->room(f->c.ops_arg, p->id) : 0;
 
+		if (p->nrequests >= REQUESTS_MAX)
+			bytes = 0;
+		if (p->silent && bytes > 0)
+			bytes = p->requests == NULL;
 		p->room = (int64_t)(bytes < f->c.memory ? bytes : f->c.memory);
 		room |= p->room > 0;
 	}
@@ -326,7 +359,7 @@ void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *
 	d = r->d;
 	block = r->block;
 	len = r->len;
-	r->peer->last_answer_ms = fetch_now(f);
+	ask_answered(f, r->peer);
 	if (bytes->p != NULL && bytes->n == len) {
 		ask_forget(r, false);
 		f->counters.blocks_received++;

@@ -401,7 +401,7 @@ void download_heard(struct fetch *f, struct ticket *t, uint64_t peer)
 /* Whether d can only wait for peers, and there is none to wait for. */
 static bool is_stranded(struct download *d)
 {
-	if (d->parked || d->jobs > 0 || source_any(d) != NULL)
+	if (d->parked || d->jobs > 0 || d->asked > 0 || d->list_request != 0 || source_any(d) != NULL)
 		return false;
 	if (d->state == DOWNLOAD_LISTING)
 		return true;
@@ -415,15 +415,8 @@ static void check_stranded(struct fetch *f)
 
 	f->check_sources = false;
 	DL_FOREACH_SAFE(f->downloads, d, next) {
-		enum reason reason = REASON_NO_SOURCE;
-
-		if (!is_stranded(d))
-			continue;
-		for (size_t i = 0; i < d->nsources; i++) {
-			if (fetch_peer_is_up(f, d->sources[i].peer))
-				reason = source_is_liar(d, d->sources[i].peer) ? REASON_BAD_SOURCE : REASON_NOT_NOW;
-		}
-		download_fail(d, reason);
+		if (is_stranded(d))
+			download_fail(d, source_reason(d));
 	}
 }
 
@@ -457,6 +450,7 @@ void download_tick(struct fetch *f)
 		d->sample[d->samples++ % RATE_SAMPLES] = d->done;
 		if (d->state == DOWNLOAD_GETTING && !d->parked && d->needed == 0)
 			ask_steal(d);
+		list_tick(d);
 		if (fetch_now(f) >= d->synced_ms + SYNC_MS)
 			sync_part(d);
 	}

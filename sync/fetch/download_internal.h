@@ -61,6 +61,9 @@ struct download {
 	int64_t done;                /* bytes of blocks that are HAVE */
 	uint64_t list_peer;          /* who is giving the list */
 	uint32_t list_request;       /* 0: none is out */
+	uint32_t list_cap;           /* while LISTING: blocks that `list` has room for */
+	int64_t list_bytes;          /* while LISTING: what the blocks so far make */
+	unsigned list_turns;         /* sources that were too slow with it */
 
 	char name[PART_NAME + 1];
 	char part_file[PART_NAME + 8]; /* name + ".part" */
@@ -120,9 +123,14 @@ void source_lied(struct download *d, uint64_t peer, const char *what);
 bool source_is_liar(const struct download *d, uint64_t peer);
 /* Those that had it not are asked again; liars are not. */
 void source_forgive(struct download *d);
+/* It is up, has what we want as far as we know, and answers. */
 bool source_usable(const struct fetch *f, const struct source *s);
-/* The first that is up and can be asked; NULL: none. */
+/* The one to be asked first: that was not slow, or the longest ago; NULL: none can be. */
 struct source *source_any(struct download *d);
+/* Why none can be. */
+enum reason source_reason(const struct download *d);
+/* Others are asked for a while. */
+void source_is_slow(struct download *d, struct source *s);
 
 /* --- ask.c --- */
 void ask_pump(struct fetch *f);
@@ -132,11 +140,15 @@ void ask_forget(struct request *r, bool again);
 /* All of a download's, and tells the peers. */
 void ask_cancel(struct download *d);
 void ask_timeouts(struct fetch *f);
+/* p gave what it was asked for, or said that it has it not. */
+void ask_answered(struct fetch *f, struct fetch_peer *p);
 /* At the end of a download, a source that has nothing to do takes over from one that is slow. */
 void ask_steal(struct download *d);
 
 /* --- list.c --- */
 void list_ask(struct download *d);
+/* Once a second: another source is asked when the one that was does not answer. */
+void list_tick(struct download *d);
 
 /* --- blocks.c --- */
 /* Looks for blocks in local files, verifies claims, writes what arrived: as much as is good for one turn. */

@@ -122,7 +122,6 @@ static void start_parked(struct download *d)
 void download_start(struct fetch *f, struct ticket *t)
 {
 	struct download *d = t->download != NULL ? t->download : download_new(f, t);
-	enum reason reason = REASON_NO_SOURCE;
 
 	d->lane = t->queued;
 	d->in_lane = true;
@@ -133,13 +132,9 @@ void download_start(struct fetch *f, struct ticket *t)
 		start_parked(d);
 		return;
 	}
-	for (size_t i = 0; i < d->nsources; i++) {
-		if (d->sources[i].bad)
-			reason = REASON_BAD_SOURCE;
-	}
 	/* What was found in a local file needs no source. */
 	if (source_any(d) == NULL && (d->memory || !t->settled))
-		ticket_wait(f, t, reason);
+		ticket_wait(f, t, source_reason(d));
 	else if (!d->memory && name_is_dying(f, d))
 		ticket_wait(f, t, REASON_NONE);
 	else if (d->parked)

@@ -261,6 +261,7 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	p->up = true;
 	p->unremembered = 0; /* it says all that was not acknowledged again */
 	ticket_retry(f, REASON_NO_SOURCE);
+	ticket_retry(f, REASON_SILENT);
 	f->new_sources = true;
 	if (f->sourceless)
 		f->rewalk = true;

@@ -99,10 +99,13 @@ struct fetch_peer {
 	struct ticket *held;      /* by number, the smallest first */
 	uint64_t unremembered;    /* the smallest number that the index could not take; 0: none */
 	struct request *requests; /* oldest first */
+	size_t nrequests;
 	size_t bytes_out;
-	uint64_t arrived;       /* as ops->arrived said when last_answer_ms was last moved by it */
+	uint64_t arrived; /* as ops->arrived said when last_answer_ms was last moved by it */
+	int64_t answered_ms;
 	int64_t last_answer_ms; /* or part of one */
 	int64_t stalled_ms;     /* not asked before this time */
+	bool silent;            /* it let requests run out: asked for one thing at a time until it answers */
 	int64_t room;           /* while asking: bytes it may still be asked for */
 	UT_hash_handle hh;
 };

@@ -7,9 +7,18 @@
 
 #include "base/mem.h"
 
+enum {
+	SLOW_MS =
+		2000, /* without a piece another source is asked; twice as long after each, since all may be far away */
+	SLOW_TURNS = 5,
+	PIECE_MIN = 64, /* blocks of a piece that does not end the list: fewer are no way to give one */
+};
+
 static void begin_anew(struct download *d)
 {
 	blocklist_clear(&d->list);
+	d->list_cap = 0;
+	d->list_bytes = 0;
 	d->list_peer = 0;
 }
 
@@ -17,7 +26,6 @@ void list_ask(struct download *d)
 {
 	struct fetch *f = d->f;
 	struct source *s = d->list.n > 0 ? source_find(d, d->list_peer) : NULL;
-	struct fetch_peer *p;
 	struct request *r;
 
 	if (d->list_request != 0)
@@ -31,28 +39,64 @@ void list_ask(struct download *d)
 		fetch_wake(f);
 		return;
 	}
-	p = fetch_peer_get(f, s->peer);
-	if (fetch_now(f) < p->stalled_ms)
-		return;
 	d->list_peer = s->peer;
-	r = ask_new(d, p, NO_BLOCK, 0);
+	r = ask_new(d, fetch_peer_get(f, s->peer), NO_BLOCK, 0);
 	d->list_request = r->number;
 	f->c.ops->get_list(f->c.ops_arg, s->peer, r->number, &d->c, d->list.n);
+}
+
+/* Whether somebody else can be asked who was not slow himself lately. */
+static bool has_other(const struct download *d)
+{
+	for (size_t i = 0; i < d->nsources; i++) {
+		const struct source *s = &d->sources[i];
+
+		if (s->peer != d->list_peer && source_usable(d->f, s) && fetch_now(d->f) >= s->not_before_ms &&
+		    !fetch_peer_get(d->f, s->peer)->silent)
+			return true;
+	}
+	return false;
+}
+
+void list_tick(struct download *d)
+{
+	struct fetch *f = d->f;
+	int64_t patience = SLOW_MS << (d->list_turns < SLOW_TURNS ? d->list_turns : SLOW_TURNS);
+	struct source *s = source_find(d, d->list_peer);
+	struct request *r;
+
+	if (d->state != DOWNLOAD_LISTING || d->list_request == 0 || s == NULL || !has_other(d))
+		return;
+	HASH_FIND(hh, f->requests, &d->list_request, sizeof(d->list_request), r);
+	if (r == NULL || fetch_now(f) < r->asked_ms + patience)
+		return;
+	source_is_slow(d, s);
+	r->peer->silent |= r->peer->answered_ms < r->asked_ms;
+	f->c.ops->cancel(f->c.ops_arg, s->peer, &r->number, 1);
+	ask_forget(r, false);
+	d->list_turns++;
+	begin_anew(d);
+	list_ask(d);
 }
 
 /* False when it cannot be a piece of the list. */
 static bool append(struct download *d, const struct blocklist *piece)
 {
-	int64_t size = 0;
+	uint32_t left = d->c.nblocks - d->list.n;
 
-	if (piece->n == 0 || piece->n > d->c.nblocks - d->list.n)
+	if (piece->n == 0 || piece->n > left || (piece->n < left && piece->n < PIECE_MIN))
 		return false;
-	d->list.b = mem_realloc(d->list.b, d->list.n + piece->n, sizeof(*d->list.b));
+	if (d->list.n + piece->n > d->list_cap) {
+		uint32_t twice = d->list_cap < d->c.nblocks / 2 ? d->list_cap * 2 : d->c.nblocks;
+
+		d->list_cap = d->list.n + piece->n > twice ? d->list.n + piece->n : twice;
+		d->list.b = mem_realloc(d->list.b, d->list_cap, sizeof(*d->list.b));
+	}
 	memcpy(d->list.b + d->list.n, piece->b, piece->n * sizeof(*piece->b));
 	d->list.n += piece->n;
-	for (uint32_t i = 0; i < d->list.n; i++)
-		size += d->list.b[i].len;
-	return size <= d->c.size;
+	for (uint32_t i = 0; i < piece->n; i++)
+		d->list_bytes += piece->b[i].len;
+	return d->list_bytes <= d->c.size;
 }
 
 static bool is_whole(const struct download *d)
@@ -60,37 +104,39 @@ static bool is_whole(const struct download *d)
 	return d->list.n == d->c.nblocks;
 }
 
-void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+/* blocks: not NULL. */
+static bool take_piece(struct download *d, uint32_t first, const uint8_t *blocks, size_t n)
 {
 	struct blocklist piece = { 0 };
-	struct request *r;
 	struct content c;
+	bool good = first == d->list.n && blocklist_decode(&piece, blocks, n) == 0 && append(d, &piece);
+
+	blocklist_clear(&piece);
+	if (!good || !is_whole(d))
+		return good;
+	c = blocklist_content(&d->list);
+	return content_equal(&c, &d->c);
+}
+
+void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	struct request *r;
 	struct download *d;
-	bool good;
 
 	HASH_FIND(hh, f->requests, &request, sizeof(request), r);
 	if (r == NULL || r->peer->id != peer || r->block != NO_BLOCK)
 		return;
 	d = r->d;
-	r->peer->last_answer_ms = fetch_now(f);
+	ask_answered(f, r->peer);
 	ask_forget(r, false);
 	if (blocks == NULL) {
 		source_has_not(d, peer);
-		list_ask(d);
-		return;
-	}
-	good = first == d->list.n && blocklist_decode(&piece, blocks, n) == 0 && append(d, &piece);
-	blocklist_clear(&piece);
-	if (good && is_whole(d)) {
-		c = blocklist_content(&d->list);
-		good = content_equal(&c, &d->c);
-	}
-	if (!good) {
+	} else if (!take_piece(d, first, blocks, n)) {
 		source_lied(d, peer, "sent a block list that is not the file's");
 		begin_anew(d);
-	}
-	if (good && is_whole(d))
+	} else if (is_whole(d)) {
 		download_open(d);
-	else
-		list_ask(d);
+		return;
+	}
+	list_ask(d);
 }

@@ -22,6 +22,7 @@ static const struct {
 	[REASON_IN_USE] = { "it is being copied to another place", 1000, false, false },
 	[REASON_NO_SOURCE] = { "no connected member has it", 30000, false, false },
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
+	[REASON_SILENT] = { "the members that have it do not answer", 1000, true, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
 	[REASON_FULL] = { "the disk is full", 1000, true, true },
 	[REASON_RESERVED] = { "the disk is nearly full: what is left is kept for the agent's index", 1000, true, true },

@@ -15,6 +15,7 @@ enum reason {
 	REASON_IN_USE,     /* the file to be removed is being copied to another place */
 	REASON_NO_SOURCE,  /* nobody who has it is connected */
 	REASON_NOT_NOW,
+	REASON_SILENT,     /* those who have it do not answer */
 	REASON_BAD_SOURCE, /* those who have it sent something else */
 	REASON_FULL,
 	REASON_RESERVED, /* what is free on the disk is kept for the index */

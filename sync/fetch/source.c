@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { SLOW_AGAIN_MS = 10000 };
+
 struct source *source_find(struct download *d, uint64_t peer)
 {
 	for (size_t i = 0; i < d->nsources; i++) {
@@ -83,16 +85,60 @@ void source_forgive(struct download *d)
 		d->sources[i].bad = source_is_liar(d, d->sources[i].peer);
 }
 
+/* A member that says nothing must not hold up what others have: it is left alone for a while, and then asked for one thing
+ * only, so that all it can keep from being fetched is that. */
+static bool is_silent(const struct fetch *f, const struct fetch_peer *p)
+{
+	return fetch_now(f) < p->stalled_ms || (p->silent && p->requests != NULL);
+}
+
 bool source_usable(const struct fetch *f, const struct source *s)
 {
-	return !s->bad && fetch_peer_is_up(f, s->peer);
+	const struct fetch_peer *p;
+
+	HASH_FIND(hh, f->peers, &s->peer, sizeof(s->peer), p);
+	return !s->bad && p != NULL && p->up && !is_silent(f, p);
+}
+
+/* What owes an answer is asked last. */
+static bool is_better(struct fetch *f, const struct source *a, const struct source *b)
+{
+	bool a_silent = fetch_peer_get(f, a->peer)->silent, b_silent = fetch_peer_get(f, b->peer)->silent;
+
+	return a_silent != b_silent ? b_silent : a->not_before_ms < b->not_before_ms;
 }
 
 struct source *source_any(struct download *d)
 {
+	struct source *best = NULL;
+
 	for (size_t i = 0; i < d->nsources; i++) {
-		if (source_usable(d->f, &d->sources[i]))
-			return &d->sources[i];
+		struct source *s = &d->sources[i];
+
+		if (source_usable(d->f, s) && (best == NULL || is_better(d->f, s, best)))
+			best = s;
 	}
-	return NULL;
+	return best;
+}
+
+enum reason source_reason(const struct download *d)
+{
+	enum reason reason = REASON_NO_SOURCE;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		const struct source *s = &d->sources[i];
+
+		if (!fetch_peer_is_up(d->f, s->peer))
+			continue;
+		if (!s->bad)
+			return REASON_SILENT;
+		if (reason != REASON_NOT_NOW)
+			reason = source_is_liar(d, s->peer) ? REASON_BAD_SOURCE : REASON_NOT_NOW;
+	}
+	return reason;
+}
+
+void source_is_slow(struct download *d, struct source *s)
+{
+	s->not_before_ms = fetch_now(d->f) + SLOW_AGAIN_MS;
 }

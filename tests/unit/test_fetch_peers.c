@@ -297,6 +297,84 @@ static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 	free(bytes);
 }
 
+/* Time passes without an answer to what this peer was asked for last. */
+static void time_passes(uint64_t id, int64_t ms)
+{
+	struct fetch_peer *p = fetch_peer_get(w->fetch, id);
+	struct request *r;
+
+	DL_FOREACH(p->requests, r)
+		r->asked_ms -= ms;
+	p->last_answer_ms -= ms;
+}
+
+static void a_list_that_one_does_not_give_comes_from_the_other(void **state)
+{
+	uint8_t *bytes = noise(BIG, 20);
+
+	(void)state;
+	peer_of(ANNA)->mute = true;
+	peer_up(BERT);
+	say_both("list", bytes, BIG, CHUNK);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	time_passes(ANNA, 2000);
+	assert_true(run());
+	assert_bytes("list", bytes, BIG);
+	assert_int_equal(peer_of(BERT)->bytes, BIG);
+	free(bytes);
+}
+
+/* As many as may be under way at a time, and one more. */
+static void what_only_a_silent_member_has_holds_up_nothing_else(void **state)
+{
+	uint8_t *bytes = noise(BIG, 21);
+	char name[8];
+
+	(void)state;
+	peer_of(ANNA)->mute = true;
+	peer_up(BERT);
+	for (int i = 0; i <= QUEUE_BIG_AT_ONCE; i++) {
+		bytes[0] = (uint8_t)i;
+		snprintf(name, sizeof(name), "no%d", i);
+		say_file(ANNA, name, bytes, BIG, false);
+	}
+	RUN_UNTIL(peer_of(ANNA)->lists == QUEUE_BIG_AT_ONCE);
+	bytes[0] = 'y';
+	say_file(BERT, "yes", bytes, BIG, false);
+	time_passes(ANNA, REQUEST_TIMEOUT_MS);
+	RUN_UNTIL(is_there("yes"));
+	assert_bytes("yes", bytes, BIG);
+	assert_string_equal(w->problem, "the members that have it do not answer");
+	assert_int_equal(peer_of(BERT)->bytes, BIG);
+	/* It answers again: all comes. */
+	peer_of(ANNA)->mute = false;
+	fetch_peer_get(w->fetch, ANNA)->stalled_ms = 0;
+	assert_true(run());
+	free(bytes);
+}
+
+/* Bytes of other things are not an answer for ever. */
+static void a_member_that_says_everything_but_what_was_asked_is_silent(void **state)
+{
+	uint8_t *bytes = noise(BIG, 22);
+	struct fetch_peer *p;
+
+	(void)state;
+	peer_of(ANNA)->mute = true;
+	say_file(ANNA, "drip", bytes, BIG, false);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	p = fetch_peer_get(w->fetch, ANNA);
+	assert_non_null(p->requests);
+	for (int i = 0; i < 100 && p->requests != NULL; i++) {
+		time_passes(ANNA, REQUEST_TIMEOUT_MS / 2);
+		peer_of(ANNA)->arrived += 4 * ARRIVING_MIN;
+		ask_timeouts(w->fetch);
+	}
+	assert_null(p->requests);
+	RUN_UNTIL(w->nproblems > 0);
+	free(bytes);
+}
+
 static void no_more_is_asked_than_memory_allows(void **state)
 {
 	uint8_t *bytes = noise(BIG, 18);
@@ -349,6 +427,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(words_of_a_departed_member_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_list_that_one_does_not_give_comes_from_the_other, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(what_only_a_silent_member_has_holds_up_nothing_else, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(a_member_that_says_everything_but_what_was_asked_is_silent, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(no_more_is_asked_than_memory_allows, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(an_answer_under_way_is_waited_for_and_silence_is_not, world_setup,
 		                                world_teardown),
