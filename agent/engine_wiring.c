@@ -137,6 +137,16 @@ static void fetch_installed(void *arg, const struct record *r)
 	engine_emit(arg, r->deleted ? "file-deleted" : "file-installed", r->path, NULL);
 }
 
+static void fetch_repaired(void *arg, const char *path)
+{
+	struct engine *e = arg;
+
+	engine_emit(e, "repaired", path,
+	            e->context->versions_age_s == 0 ? "its bytes had rotted on this disk"
+	                                            : "its bytes had rotted on this disk: what stood there is "
+	                                              "among its versions");
+}
+
 static void fetch_conflict(void *arg, const char *path, const char *of)
 {
 	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
@@ -318,6 +328,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .hint = look_at,
 	                                         .installed = fetch_installed,
 	                                         .conflict = fetch_conflict,
+	                                         .repaired = fetch_repaired,
 	                                         .problem = fetch_problem,
 	                                         .versions = fetch_versions,
 	                                         .state = fetch_state,

@@ -68,6 +68,8 @@ struct fetch_config {
 	/* For `events`: installed, deleted, conflict (path: the copy's name; of: the path in conflict). */
 	void (*installed)(void *arg, const struct record *r);
 	void (*conflict)(void *arg, const char *path, const char *of);
+	/* What had rotted here is what its row says again; what stood there is kept like all that is replaced. */
+	void (*repaired)(void *arg, const char *path);
 	void (*problem)(void *arg, const char *path, const char *reason);
 	/* Versions were kept (sync/versions), or the disk has no room for more: time to thin them. NULL: nobody does. */
 	void (*versions)(void *arg);

@@ -60,6 +60,11 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	index_touch(f->c.index, t->want.path, seen);
+	log_about(LOG_WARN, &(struct log_about){ .group = share_group(f->c.share), .file = t->want.path },
+	          "%s: its bytes had rotted on this disk and were fetched again%s", t->want.path,
+	          f->c.copies_stay ? "" : "; what stood there is among its versions");
+	if (f->c.repaired != NULL)
+		f->c.repaired(f->c.arg, t->want.path);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
 	ticket_free(f, t);

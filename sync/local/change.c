@@ -1,5 +1,5 @@
 /* From a look to a row: what is unchanged ends here; what only needs a row gets it; what needs its bytes read is sent to
- * be hashed and gets its row then. Every row written is read again just before, so what others wrote meanwhile is seen. */
+ * be hashed (change_hash.c) and gets its row then. Every row written is read again just before, so what others wrote meanwhile is seen. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 /* Far more than a tick of the file system's clock, and than an event waits to be read. */
 #define RECENT_NS (INT64_C(10) * 1000000000)
 
-static struct seen seen_of(const struct fs_stat *st)
+struct seen change_seen(const struct fs_stat *st)
 {
 	return (struct seen){ .size = st->size, .mtime_ns = st->mtime_ns, .ctime_ns = st->ctime_ns, .ino = st->ino };
 }
@@ -28,13 +28,12 @@ static bool same_seen(const struct seen *a, const struct seen *b)
 	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-/* All but the ctime, which also changes with the name and the mode. */
-static bool same_bytes_seen(const struct seen *s, const struct fs_stat *st)
+static bool same_but_ctime(const struct seen *s, const struct fs_stat *st)
 {
 	return was_seen(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
 }
 
-static bool is_live(const struct record *row, enum record_kind kind)
+bool change_is_live(const struct record *row, enum record_kind kind)
 {
 	return row != NULL && !row->deleted && row->kind == kind;
 }
@@ -48,7 +47,7 @@ bool change_is_busy(struct local *l, const char *path)
 	return true;
 }
 
-static void look_again(struct local *l, const char *path)
+void change_look_again(struct local *l, const char *path)
 {
 	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_NOW);
 }
@@ -65,7 +64,7 @@ static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct re
 		return false;
 	}
 	if (fresh->seq > seq) {
-		look_again(l, path);
+		change_look_again(l, path);
 		record_clear(fresh);
 		return false;
 	}
@@ -74,7 +73,7 @@ static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct re
 	return true;
 }
 
-static int write_row(struct local *l, struct record *r, const struct blocklist *blocks)
+int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks)
 {
 	if (adopt_put(l, r, blocks) < 0) {
 		local_unwritten(l);
@@ -86,9 +85,9 @@ static int write_row(struct local *l, struct record *r, const struct blocklist *
 	return 0;
 }
 
-static void touch_row(struct local *l, const char *path, const struct fs_stat *st)
+void change_touch_row(struct local *l, const char *path, const struct fs_stat *st)
 {
-	struct seen seen = seen_of(st);
+	struct seen seen = change_seen(st);
 
 	if (index_touch(l->c.index, path, &seen) < 0)
 		local_unwritten(l);
@@ -96,7 +95,7 @@ static void touch_row(struct local *l, const char *path, const struct fs_stat *s
 
 /* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
  * they were. */
-static void fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same)
+void change_fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same)
 {
 	if (same)
 		record_keep_base(r, kind == RECORD_SYMLINK ? 0 : st->mode);
@@ -110,7 +109,7 @@ static void fill_row(struct record *r, enum record_kind kind, const struct fs_st
 	r->mtime_ns = kind == RECORD_DIR ? 0 : st->mtime_ns;
 	r->content = (struct content){ 0 };
 	r->chunk_log2 = 0;
-	r->seen = seen_of(st);
+	r->seen = change_seen(st);
 	r->via = 0;
 }
 
@@ -125,7 +124,7 @@ static void write_tombstone(struct local *l, struct record *r)
 	r->content = (struct content){ 0 };
 	r->chunk_log2 = 0;
 	r->seen = (struct seen){ 0 };
-	(void)write_row(l, r, NULL);
+	(void)change_write_row(l, r, NULL);
 }
 
 /* --- gone --- */
@@ -143,7 +142,7 @@ void change_write_gone(struct local *l, const char *path)
 	if (fs_stat_beneath(l->ground->root, path, &st) < 0)
 		problem_add_errno(l->problems, path, errno, l->scan.looks);
 	else if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK)
-		look_again(l, path);
+		change_look_again(l, path);
 	else
 		write_tombstone(l, &fresh);
 clear_fresh:
@@ -158,73 +157,67 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
-	fill_row(&r, kind, &k->st,
-	         kind == RECORD_SYMLINK && is_live(&r, kind) && r.target != NULL && strcmp(r.target, k->target) == 0);
+	change_fill_row(&r, kind, &k->st,
+	                kind == RECORD_SYMLINK && change_is_live(&r, kind) && r.target != NULL &&
+	                        strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
-	(void)write_row(l, &r, NULL);
+	(void)change_write_row(l, &r, NULL);
 	record_clear(&r);
 }
 
 static void found_dir(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
 {
-	if (!is_live(row, RECORD_DIR) || row->mode != k->st.mode)
+	if (!change_is_live(row, RECORD_DIR) || row->mode != k->st.mode)
 		write_simple(l, k, RECORD_DIR, seq);
 }
 
 static void found_symlink(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
 {
-	struct seen seen = seen_of(&k->st);
+	struct seen seen = change_seen(&k->st);
 
-	if (!is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
+	if (!change_is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
 	    row->mtime_ns != k->st.mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
 	else if (!same_seen(&row->seen, &seen))
-		touch_row(l, k->path, &k->st);
+		change_touch_row(l, k->path, &k->st);
 }
 
 /* --- files --- */
 
-static struct file_job *find_job(const struct local *l, const char *path)
+/* The mode is not the row's, which is told at once. What else the look saw is not noted: a new ctime can hide new bytes, so it
+ * becomes the row's only when they were read. The row's new number; 0: not written. */
+static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 {
-	struct file_job *job;
-
-	HASH_FIND_STR(l->scan.files, path, job);
-	return job;
-}
-
-static void send_to_hash(struct local *l, const struct look *k, const struct record *row, bool full)
-{
-	struct file_job *job = MEM_NEW(struct file_job);
-
-	job->file.path = mem_strdup(k->path);
-	job->file.size = k->st.size;
-	job->file.previous_log2 = adopt_chunk_log2(l, k->path, k->st.size, is_live(row, RECORD_FILE) ? row : NULL);
-	job->row_seq = row != NULL ? row->seq : 0;
-	job->full = full;
-	if (full)
-		l->scan.full_hashing++;
-	HASH_ADD_KEYPTR(hh, l->scan.files, job->file.path, strlen(job->file.path), job);
-	hash_add(l->hash, l->ground, &job->file);
-}
-
-/* The bytes are those of the row; its mode is not, or was not. */
-static void write_mode(struct local *l, const struct look *k, uint64_t seq)
-{
+	uint64_t written = 0;
 	struct record r;
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
-		return;
-	if (!is_live(&r, RECORD_FILE) || !same_bytes_seen(&r.seen, &k->st)) {
-		look_again(l, k->path);
+		return 0;
+	if (!change_is_live(&r, RECORD_FILE) || !same_but_ctime(&r.seen, &k->st)) {
+		change_look_again(l, k->path);
 	} else {
 		record_keep_base(&r, k->st.mode);
 		r.mode = k->st.mode;
 		r.mtime_ns = k->st.mtime_ns;
-		r.seen = seen_of(&k->st);
 		r.via = l->c.short_id;
-		(void)write_row(l, &r, NULL);
+		written = change_write_row(l, &r, NULL) == 0 ? r.seq : 0;
 	}
 	record_clear(&r);
+	return written;
+}
+
+/* All but the ctime is what the row says. A rename, a new mode or a link changes the ctime, and so does a write whose mtime was set
+ * back: only reading tells. Until then the row keeps the ctime of the bytes it knows, so that whoever asks (an installer, a
+ * verify) sees that the file is not known to be what the row says. */
+static void found_other_ctime(struct local *l, const struct look *k, const struct record *row, const struct merge *m,
+                              uint64_t seq)
+{
+	uint64_t row_seq = row->seq;
+
+	if (row->mode != k->st.mode)
+		row_seq = write_mode(l, k, seq);
+	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !change_is_busy(l, k->path))
+		change_send_to_hash(l, k, row, row_seq, m != NULL && m->full);
 }
 
 /* The path at which the row of a moved file still is; NULL when nothing was moved here. */
@@ -238,25 +231,30 @@ static char *path_before(const struct look *k, const struct look_hint *hint, con
 }
 
 /* A file that was moved here with its folder, or alone: its old row's tombstone follows its new row at once, so that
- * whoever receives both can make one rename of them. False: it is not that file. */
-static bool take_over(struct local *l, const struct look *k, const char *before, uint64_t seq)
+ * whoever receives both can make one rename of them. A new ctime is for the bytes to explain, as above. False: it is not that
+ * file. */
+static bool take_over(struct local *l, const struct look *k, const char *before, const struct merge *m, uint64_t seq)
 {
 	struct record old = { 0 };
 	struct record r = { 0 };
 	bool taken = false;
 
-	if (index_get(l->c.index, before, &old) <= 0 || !is_live(&old, RECORD_FILE) ||
-	    !same_bytes_seen(&old.seen, &k->st) || old.seq > seq)
+	if (index_get(l->c.index, before, &old) <= 0 || !change_is_live(&old, RECORD_FILE) ||
+	    !same_but_ctime(&old.seen, &k->st) || old.seq > seq)
 		goto clear_old;
 	taken = true;
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		goto clear_old;
-	fill_row(&r, RECORD_FILE, &k->st, false);
+	change_fill_row(&r, RECORD_FILE, &k->st, false);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;
-	if (write_row(l, &r, NULL) == 0)
+	r.seen.ctime_ns = old.seen.ctime_ns;
+	if (change_write_row(l, &r, NULL) == 0) {
 		change_write_gone(l, old.path);
+		if (old.seen.ctime_ns != k->st.ctime_ns)
+			change_send_to_hash(l, k, &r, r.seq, m != NULL && m->full);
+	}
 	record_clear(&r);
 clear_old:
 	record_clear(&old);
@@ -271,7 +269,7 @@ static bool is_held(const struct look *k, const struct record *row, const struct
 		return k->st.nlink == 1;
 	if (!hint->hint.writing)
 		return false;
-	return !is_live(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
+	return !change_is_live(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
 	       k->st.mtime_ns == k->st.ctime_ns;
 }
 
@@ -287,25 +285,14 @@ static bool may_hide_write(const struct look *k, const struct look_hint *hint)
 	return age_ns < RECENT_NS && age_ns > -RECENT_NS;
 }
 
-/* What was heard of a file while it is being hashed. */
-static void hear(struct file_job *job, const struct look_hint *hint)
-{
-	bool content = hint != NULL && hint->hint.content;
-
-	if (!job->heard || content)
-		job->again = !content ? SETTLE_NOW : hint->hint.writing ? SETTLE_MODIFIED : SETTLE_CLOSED;
-	job->heard = true;
-}
-
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                        const struct merge *m, uint64_t seq)
 {
-	struct seen seen = seen_of(&k->st);
+	struct seen seen = change_seen(&k->st);
 	char *before = path_before(k, hint, m);
 	bool written = written_has(l, k->path, before);
-	struct file_job *job;
 
-	if (is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
+	if (change_is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
 	    !may_hide_write(k, hint) && !written) {
 		problem_clear(l->problems, k->path);
 		goto free_before;
@@ -315,20 +302,14 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	if (settle_waits(l->settle, k->path)) {
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
-			look_again(l, k->path);
+			change_look_again(l, k->path);
 		goto free_before;
 	}
-	job = find_job(l, k->path);
-	if (job != NULL) {
-		hear(job, hint);
+	if (change_hear(l, k->path, hint))
 		goto free_before;
-	}
-	if (is_live(row, RECORD_FILE) && same_bytes_seen(&row->seen, &k->st) && (hint == NULL || !hint->hint.content) &&
-	    !written) {
-		if (row->mode != k->st.mode)
-			write_mode(l, k, seq);
-		else
-			touch_row(l, k->path, &k->st);
+	if (change_is_live(row, RECORD_FILE) && same_but_ctime(&row->seen, &k->st) &&
+	    (hint == NULL || !hint->hint.content) && !written) {
+		found_other_ctime(l, k, row, m, seq);
 		goto free_before;
 	}
 	if (hint != NULL && is_held(k, row, hint)) {
@@ -336,8 +317,8 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 		             hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
 		goto free_before;
 	}
-	if ((before == NULL || written || !take_over(l, k, before, seq)) && !change_is_busy(l, k->path))
-		send_to_hash(l, k, row, m != NULL && m->full);
+	if ((before == NULL || written || !take_over(l, k, before, m, seq)) && !change_is_busy(l, k->path))
+		change_send_to_hash(l, k, row, row != NULL ? row->seq : 0, m != NULL && m->full);
 free_before:
 	free(before);
 }
@@ -375,7 +356,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 
 	if (k->error == ENOENT) {
 		/* It went away between two looks of one walk. */
-		look_again(l, k->path);
+		change_look_again(l, k->path);
 		return;
 	}
 	if (k->error != 0)
@@ -403,87 +384,4 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 			gone_add(l, row);
 		break;
 	}
-}
-
-/* --- hashed --- */
-
-static void write_hashed(struct local *l, const struct file_job *job)
-{
-	const struct hash_file *f = &job->file;
-	struct record r = { 0 };
-	bool same;
-
-	if (change_is_busy(l, f->path))
-		return;
-	if (index_get(l->c.index, f->path, &r) < 0) {
-		local_unwritten(l);
-		return;
-	}
-	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
-	if (r.seq != job->row_seq) {
-		look_again(l, f->path);
-		goto clear_r;
-	}
-	same = is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
-	if (same && r.mode == f->st.mode && r.mtime_ns == f->st.mtime_ns) {
-		touch_row(l, f->path, &f->st);
-		goto clear_r;
-	}
-	if (r.path == NULL)
-		r.path = mem_strdup(f->path);
-	fill_row(&r, RECORD_FILE, &f->st, same);
-	r.content = f->content;
-	r.chunk_log2 = f->chunk_log2;
-	r.via = same ? l->c.short_id : 0;
-	(void)write_row(l, &r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
-clear_r:
-	record_clear(&r);
-}
-
-static void judge_hashed(struct local *l, const struct file_job *job)
-{
-	const struct hash_file *f = &job->file;
-
-	switch (f->status) {
-	case HASH_DONE:
-		problem_clear(l->problems, f->path);
-		if (!ignore_match(share_ignore(l->c.share), f->path, false))
-			write_hashed(l, job);
-		break;
-	case HASH_AGAIN:
-		look_again(l, f->path);
-		break;
-	case HASH_CHANGED:
-		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
-		break;
-	case HASH_FAILED:
-		problem_add_errno(l->problems, f->path, f->error, l->scan.looks);
-		break;
-	}
-}
-
-void change_drop(struct hash_file *f)
-{
-	struct file_job *job = (struct file_job *)f;
-
-	blocklist_clear(&f->blocks);
-	free(f->path);
-	free(job);
-}
-
-void change_hashed(void *arg, struct hash_file *f)
-{
-	struct local *l = arg;
-	struct file_job *job = (struct file_job *)f;
-	bool full = job->full;
-
-	HASH_DEL(l->scan.files, job);
-	if (!job->stale && l->error == NULL) {
-		judge_hashed(l, job);
-		if (job->heard)
-			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, job->again);
-	}
-	change_drop(f);
-	if (full)
-		scan_full_hashed(l);
 }

@@ -1,5 +1,5 @@
 /* What the files of one `struct local` share: local.c (its life), full.c (looks at everything), scan.c (what to look at next), merge.c
- * (looks against rows), change.c (rows written), adopt.c, gone.c, written.c, verify.c. Nobody else includes this. The loop's
+ * (looks against rows), change.c and change_hash.c (rows written), adopt.c, gone.c, written.c, verify.c. Nobody else includes this. The loop's
  * thread. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
@@ -193,6 +193,24 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 /* The path waits no more: if it is still absent, and its row still says otherwise, the row becomes a tombstone. The share
  * was checked just before. */
 void change_write_gone(struct local *l, const char *path);
+/* For change_hash.c: */
+struct seen change_seen(const struct fs_stat *st);
+bool change_is_live(const struct record *row, enum record_kind kind); /* row may be NULL */
+void change_look_again(struct local *l, const char *path);
+/* r is written and told; -1: the index refused. */
+int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks);
+/* The path's row is right, and st is what its content looks like now: only for who has just read it. */
+void change_touch_row(struct local *l, const char *path, const struct fs_stat *st);
+/* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
+ * they were. */
+void change_fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same);
+
+/* --- change_hash.c --- */
+/* The file has to be read. row (may be NULL): what is known of it, whose number will be row_seq (0: none) as long as nobody
+ * writes it meanwhile. full: found by the full scan. */
+void change_send_to_hash(struct local *l, const struct look *k, const struct record *row, uint64_t row_seq, bool full);
+/* It was looked at again while it is being hashed, and is told anew when that is over. False: it is not being hashed. */
+bool change_hear(struct local *l, const char *path, const struct look_hint *hint);
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);

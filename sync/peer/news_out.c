@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/peer/peers_internal.h"
 
 /* A message on its way, until the peer acknowledges its last number. */
@@ -82,25 +83,37 @@ static bool take(void *arg, const struct record *r)
 	return b->carry < NEWS_BATCH_BYTES;
 }
 
+/* Whether n bytes that were read of the open file are its row's. A ctime alone that is another may be a new name or mode, or a write
+ * whose mtime was set back: only the hash tells. */
+static bool is_content(int fd, const struct record *r, const uint8_t *p, size_t n)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct fs_stat st;
+
+	if (fs_stat_fd(fd, &st) < 0 || st.size != r->seen.size || st.mtime_ns != r->seen.mtime_ns ||
+	    st.ino != r->seen.ino)
+		return false;
+	if (st.ctime_ns == r->seen.ctime_ns)
+		return true;
+	sha256(hash, p, n);
+	return memcmp(hash, r->content.root, sizeof(hash)) == 0;
+}
+
 /* Worker: the bytes of one file, if it still is what its row says. */
 static void read_one(const struct batch *b, struct msg_record *m)
 {
 	const struct record *r = &m->record;
 	int fd = fs_open(b->root, r->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	size_t n = (size_t)r->content.size;
-	struct fs_stat st;
+	uint8_t *p;
 
 	if (fd < 0)
 		return;
-	if (fs_stat_fd(fd, &st) == 0 && st.size == r->seen.size && st.mtime_ns == r->seen.mtime_ns &&
-	    st.ino == r->seen.ino) {
-		uint8_t *p = mem_calloc(1, n);
-
-		if (fs_pread_full(fd, p, n, 0) == (ssize_t)n)
-			m->content = (struct msg_bytes){ .p = p, .n = n };
-		else
-			free(p);
-	}
+	p = mem_calloc(1, n);
+	if (fs_pread_full(fd, p, n, 0) == (ssize_t)n && is_content(fd, r, p, n))
+		m->content = (struct msg_bytes){ .p = p, .n = n };
+	else
+		free(p);
 	close(fd);
 }
 

@@ -1,4 +1,4 @@
-/* Shared by deed.c and deed_save.c: one deed under way, and the small steps that deeds are made of. Each step tells the
+/* Shared by deed.c, deed_save.c and deed_odd.c: one deed under way, and the small steps that deeds are made of. Each step tells the
  * oracle and the host's watch what it did. */
 #ifndef LANYARD_TESTS_SIM_DEED_INTERNAL_H
 #define LANYARD_TESTS_SIM_DEED_INTERNAL_H
@@ -38,5 +38,8 @@ void deed_large(struct act *a);
 void deed_save(struct act *a);
 void deed_restore(struct act *a);
 void deed_resolve(struct act *a);
+
+/* deed_odd.c */
+void deed_hide(struct act *a);
 
 #endif

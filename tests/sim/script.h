@@ -30,6 +30,7 @@ enum deed_kind {
 	DEED_SAVE,
 	DEED_RESTORE,
 	DEED_RESOLVE,
+	DEED_HIDE,
 	/* of fate: fate.c */
 	DEED_PARTITION,
 	DEED_HEAL,
@@ -77,7 +78,7 @@ struct script {
 };
 
 const char *deed_name(enum deed_kind kind);
-enum { SCRIPT_ERA = 2 }; /* the present one */
+enum { SCRIPT_ERA = 3 }; /* the present one */
 void script_make(struct script *s, uint64_t seed, int era);
 void script_print(const struct script *s);
 

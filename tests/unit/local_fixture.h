@@ -38,16 +38,23 @@ static struct index *ix;
 static struct local *local;
 static struct loop_hook *commit_hook;
 static struct loop_timer *deadline;
-static char *logged[LOG_MAX]; /* "+path" or "-path" for each row written, in their order */
+static char *logged[LOG_MAX];     /* "+path" or "-path" for each row written, in their order */
+static bool logged_mark[LOG_MAX]; /* with the content of mark_content() */
 static int nlogged;
 static int nscanned;
 static int64_t scanned_files;
 static bool (*busy)(const char *path);
 
+static inline bool is_marked(const struct record *r)
+{
+	return !r->deleted && r->content.root[0] == 0xee && r->content.root[31] == 0xee;
+}
+
 static inline void on_changed(void *arg, const struct record *r)
 {
 	(void)arg;
 	assert_true(nlogged < LOG_MAX);
+	logged_mark[nlogged] = is_marked(r);
 	logged[nlogged++] = mem_printf("%c%s", r->deleted ? '-' : '+', r->path);
 }
 
@@ -263,10 +270,19 @@ static inline void mark_content(const char *path)
 static inline bool has_mark(const char *path)
 {
 	struct record r = get_row(path);
-	bool marked = !r.deleted && r.content.root[0] == 0xee && r.content.root[31] == 0xee;
+	bool marked = is_marked(&r);
 
 	record_clear(&r);
 	return marked;
+}
+
+/* The file was told at this path with the content taken over, though it may have been read since. */
+static inline bool told_mark(const char *path)
+{
+	for (int i = 0; i < nlogged; i++)
+		if (logged_mark[i] && strcmp(logged[i] + 1, path) == 0)
+			return true;
+	return false;
 }
 
 static inline int log_position(const char *entry)

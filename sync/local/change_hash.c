@@ -1,0 +1,127 @@
+/* What has to be read before its row can say anything: sent to be hashed, and what comes back made a row. See
+ * local_internal.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+
+static struct file_job *find_job(const struct local *l, const char *path)
+{
+	struct file_job *job;
+
+	HASH_FIND_STR(l->scan.files, path, job);
+	return job;
+}
+
+void change_send_to_hash(struct local *l, const struct look *k, const struct record *row, uint64_t row_seq, bool full)
+{
+	struct file_job *job = MEM_NEW(struct file_job);
+
+	job->file.path = mem_strdup(k->path);
+	job->file.size = k->st.size;
+	job->file.previous_log2 =
+		adopt_chunk_log2(l, k->path, k->st.size, change_is_live(row, RECORD_FILE) ? row : NULL);
+	job->row_seq = row_seq;
+	job->full = full;
+	if (full)
+		l->scan.full_hashing++;
+	HASH_ADD_KEYPTR(hh, l->scan.files, job->file.path, strlen(job->file.path), job);
+	hash_add(l->hash, l->ground, &job->file);
+}
+
+bool change_hear(struct local *l, const char *path, const struct look_hint *hint)
+{
+	bool content = hint != NULL && hint->hint.content;
+	struct file_job *job = find_job(l, path);
+
+	if (job == NULL)
+		return false;
+	if (!job->heard || content)
+		job->again = !content ? SETTLE_NOW : hint->hint.writing ? SETTLE_MODIFIED : SETTLE_CLOSED;
+	job->heard = true;
+	return true;
+}
+
+/* --- hashed --- */
+
+static void write_hashed(struct local *l, const struct file_job *job)
+{
+	const struct hash_file *f = &job->file;
+	struct record r = { 0 };
+	bool same;
+
+	if (change_is_busy(l, f->path))
+		return;
+	if (index_get(l->c.index, f->path, &r) < 0) {
+		local_unwritten(l);
+		return;
+	}
+	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
+	if (r.seq != job->row_seq) {
+		change_look_again(l, f->path);
+		goto clear_r;
+	}
+	same = change_is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
+	if (same && r.mode == f->st.mode && r.mtime_ns == f->st.mtime_ns) {
+		change_touch_row(l, f->path, &f->st);
+		goto clear_r;
+	}
+	if (r.path == NULL)
+		r.path = mem_strdup(f->path);
+	change_fill_row(&r, RECORD_FILE, &f->st, same);
+	r.content = f->content;
+	r.chunk_log2 = f->chunk_log2;
+	r.via = same ? l->c.short_id : 0;
+	(void)change_write_row(l, &r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
+clear_r:
+	record_clear(&r);
+}
+
+static void judge_hashed(struct local *l, const struct file_job *job)
+{
+	const struct hash_file *f = &job->file;
+
+	switch (f->status) {
+	case HASH_DONE:
+		problem_clear(l->problems, f->path);
+		if (!ignore_match(share_ignore(l->c.share), f->path, false))
+			write_hashed(l, job);
+		break;
+	case HASH_AGAIN:
+		change_look_again(l, f->path);
+		break;
+	case HASH_CHANGED:
+		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
+		break;
+	case HASH_FAILED:
+		problem_add_errno(l->problems, f->path, f->error, l->scan.looks);
+		break;
+	}
+}
+
+void change_drop(struct hash_file *f)
+{
+	struct file_job *job = (struct file_job *)f;
+
+	blocklist_clear(&f->blocks);
+	free(f->path);
+	free(job);
+}
+
+void change_hashed(void *arg, struct hash_file *f)
+{
+	struct local *l = arg;
+	struct file_job *job = (struct file_job *)f;
+	bool full = job->full;
+
+	HASH_DEL(l->scan.files, job);
+	if (!job->stale && l->error == NULL) {
+		judge_hashed(l, job);
+		if (job->heard)
+			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, job->again);
+	}
+	change_drop(f);
+	if (full)
+		scan_full_hashed(l);
+}
