@@ -1,6 +1,11 @@
 /* Addresses to try, and when: each address heard of is dialled unless its agent is connected; failures make it wait, from 0.5 s
- * up to 60 s with a random part, so that a restarted LAN does not dial in step. */
-#include <arpa/inet.h>
+ * up to 60 s with a random part, so that a restarted LAN does not dial in step.
+ *
+ * Anybody on the network can announce any agent at any address, and a member can tell of any. So an address where a member was
+ * found is tried first, and nothing holds it back; what is only said is tried a few at a time, of each agent and altogether, and
+ * so many a second. Of one agent's addresses the next is begun a moment after the last, since mostly the first one answers, and
+ * what is still under way when one has answered is given up: two connections to one agent would only get in each
+ * other's way. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -8,64 +13,73 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/peer/dial_internal.h"
 #include "sync/peer/peers_internal.h"
 
-enum { PATIENCE_MIN_MS = 500, PATIENCE_MAX_MS = 60000, AGAIN_MS = 900, FORGET_MS = 3600 * 1000 };
+enum {
+	PATIENCE_MIN_MS = 500,
+	PATIENCE_MAX_MS = 60000,
+	AGAIN_MIN_MS = 900, /* between two tries of an address that is announced again and again */
+	AGAIN_MAX_MS = 4000,
+	FORGET_MS = 3600 * 1000,
+	BELIEVED_MS = 600 * 1000, /* so long nobody's word changes who is at an address where we found a member */
+	STAGGER_MS = 250,         /* between two attempts at one agent */
+	WAIT_MS = 250,            /* and as much again at random, before one that was held back asks again */
+	ROUND_MS = 50,            /* between two looks at the whole book */
+	ANSWER_MS = 6000,         /* that TCP may take where a member was found or the admin said */
+	DOUBTED_ANSWER_MS = 3000, /* and elsewhere */
+	AGENT_PENDING_MAX = 4,    /* attempts under way at unproven addresses of one agent */
+	STRANGER_PENDING_MAX = 8, /* at addresses of those who are no members as far as we know */
+	DOUBTED_PER_S = 16,       /* attempts at unproven addresses */
+	DOUBTED_AT_ONCE = 128,
+};
 
-static bool same_address(const struct dial *d, const struct sockaddr *addr)
+static const size_t most_pending[DIAL_KINDS] = { [DIAL_PROVEN] = 64, [DIAL_TOLD] = 32, [DIAL_HEARD] = 16 };
+
+struct dialler {
+	struct dial_book book;
+	struct loop_timer *timer;
+	int64_t timer_ms;           /* when it is to fire */
+	int64_t round_ms;           /* when it last did */
+	size_t pending[DIAL_KINDS]; /* attempts under way */
+	size_t strangers;           /* of those */
+	int64_t tokens,
+		tokens_ms; /* attempts at unproven addresses that may be made, in thousandths; when that was reckoned */
+};
+
+static void dial_due(void *arg);
+
+void dial_new(struct peers *p)
 {
-	if (d->addr.ss_family != addr->sa_family)
-		return false;
-	if (addr->sa_family == AF_INET) {
-		const struct sockaddr_in *a = (const void *)&d->addr, *b = (const void *)addr;
+	struct dialler *l = MEM_NEW(struct dialler);
 
-		return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
-	}
-	const struct sockaddr_in6 *a = (const void *)&d->addr, *b = (const void *)addr;
-
-	return a->sin6_port == b->sin6_port && a->sin6_scope_id == b->sin6_scope_id &&
-	       memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
+	l->timer = loop_timer_new(p->config.loop, dial_due, p);
+	l->tokens = DOUBTED_AT_ONCE * 1000;
+	l->tokens_ms = loop_now_ms(p->config.loop);
+	p->dialler = l;
 }
 
-static void forget(struct peers *p, struct dial *d)
+void dial_free(struct peers *p)
 {
-	DL_DELETE(p->dials, d);
-	p->ndials--;
-	free(d);
+	struct dialler *l = p->dialler;
+
+	dial_book_clear(&l->book);
+	loop_timer_free(l->timer);
+	free(l);
+	p->dialler = NULL;
 }
 
-/* The table is bounded: what was not heard of or reached for longest goes. The list is in that order. */
-static void make_room(struct peers *p)
+/* --- whether --- */
+
+/* Only members are worth trying again by ourselves; others come back when they are announced. */
+static bool is_member(struct peers *p, const struct agent_id *id)
 {
-	struct dial *d, *next;
+	struct peer_group *g;
 
-	DL_FOREACH_SAFE(p->dials, d, next)
-		if (p->ndials >= PEERS_MAX_DIALS && !d->pending)
-			forget(p, d);
-}
-
-static struct dial *entry(struct peers *p, const struct sockaddr *addr, socklen_t addr_len)
-{
-	struct dial *d;
-
-	DL_FOREACH(p->dials, d)
-		if (same_address(d, addr))
-			break;
-	if (d) {
-		DL_DELETE(p->dials, d);
-		DL_APPEND(p->dials, d);
-		return d;
-	}
-	make_room(p);
-	if (p->ndials >= PEERS_MAX_DIALS)
-		return NULL;
-	d = MEM_NEW(struct dial);
-	memcpy(&d->addr, addr, addr_len);
-	d->addr_len = addr_len;
-	d->patience_ms = PATIENCE_MIN_MS;
-	DL_APPEND(p->dials, d);
-	p->ndials++;
-	return d;
+	DL_FOREACH(p->groups, g)
+		if (g->config.invite || roster_role(g->config.roster, id) != ROLE_NONE)
+			return true;
+	return false;
 }
 
 /* Whether a member that came to us listens there: a named address says nothing of who is behind it. */
@@ -89,83 +103,234 @@ static bool wanted(struct peers *p, const struct dial *d)
 {
 	if (!p->groups || d->pending)
 		return false;
-	if (!d->has_id)
+	if (!d->agent)
 		return !is_connected(p, d);
-	return !agent_id_equal(&d->id, identity_id(p->config.self)) && !peers_session_of(p, &d->id);
+	return !agent_id_equal(&d->agent->id, identity_id(p->config.self)) && !peers_session_of(p, &d->agent->id);
 }
 
-/* Whether an attempt to reach this agent at another address is under way. */
-static bool being_dialled(struct peers *p, const struct agent_id *id)
+static bool spend_token(struct dialler *l, int64_t now)
 {
-	struct dial *d;
-
-	DL_FOREACH(p->dials, d)
-		if (d->pending && d->has_id && agent_id_equal(&d->id, id))
-			return true;
-	return false;
+	l->tokens += (now - l->tokens_ms) * DOUBTED_PER_S;
+	l->tokens_ms = now;
+	if (l->tokens > DOUBTED_AT_ONCE * 1000)
+		l->tokens = DOUBTED_AT_ONCE * 1000;
+	if (l->tokens < 1000)
+		return false;
+	l->tokens -= 1000;
+	return true;
 }
 
-static void wait_longer(struct dial *d, int64_t now)
+static bool is_held_back(struct peers *p, const struct dial *d, int64_t now)
 {
-	d->next_ms = now + d->patience_ms + (int64_t)random_below((uint64_t)d->patience_ms / 4 + 1);
+	struct dialler *l = p->dialler;
+	const struct dial_agent *a = d->agent;
+
+	if (l->pending[d->kind] >= most_pending[d->kind])
+		return true;
+	if (d->kind == DIAL_PROVEN)
+		return false;
+	if (a->pending >= AGENT_PENDING_MAX || (a->started_ms && now - a->started_ms < STAGGER_MS))
+		return true;
+	if (d->kind == DIAL_HEARD && l->strangers >= STRANGER_PENDING_MAX && !is_member(p, &a->id))
+		return true;
+	return !spend_token(l, now);
+}
+
+/* --- when --- */
+
+static void schedule(struct peers *p, int64_t when)
+{
+	struct dialler *l = p->dialler;
+	int64_t now = loop_now_ms(p->config.loop);
+
+	if (when < l->round_ms + ROUND_MS)
+		when = l->round_ms + ROUND_MS;
+	if (loop_timer_running(l->timer) && l->timer_ms <= when)
+		return;
+	l->timer_ms = when;
+	loop_timer_start(l->timer, when > now ? when - now : 0, 0);
+}
+
+static void set_due(struct peers *p, struct dial *d, int64_t when)
+{
+	d->next_ms = when;
+	schedule(p, when);
+}
+
+static void wait_longer(struct peers *p, struct dial *d, int64_t now)
+{
+	set_due(p, d, now + d->patience_ms + (int64_t)random_below((uint64_t)d->patience_ms / 4 + 1));
 	d->patience_ms = d->patience_ms * 2 > PATIENCE_MAX_MS ? PATIENCE_MAX_MS : d->patience_ms * 2;
 }
 
-static void attempt(struct peers *p, struct dial *d)
-{
-	int64_t now = loop_now_ms(p->config.loop);
+/* --- an attempt --- */
 
-	d->last_ms = now;
-	d->next_ms = 0;
-	if (d->has_id && being_dialled(p, &d->id)) {
-		d->next_ms = now + PATIENCE_MIN_MS;
-		return;
-	}
+static void begin(struct peers *p, struct dial *d, int64_t now)
+{
+	struct dialler *l = p->dialler;
+
 	d->pending = true;
-	if (tls_dial(p->tls, (const struct sockaddr *)&d->addr, d->addr_len, d)) {
-		d->pending = false;
-		wait_longer(d, now);
+	d->pending_kind = d->kind;
+	d->pending_stranger = d->kind == DIAL_HEARD && !is_member(p, &d->agent->id);
+	d->last_ms = now;
+	l->pending[d->kind]++;
+	l->strangers += d->pending_stranger;
+	if (d->agent) {
+		d->agent->started_ms = now;
+		d->agent->pending += d->kind != DIAL_PROVEN;
 	}
 }
 
-void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len)
+static void end(struct peers *p, struct dial *d)
 {
-	struct dial *d = entry(p, addr, addr_len);
+	struct dialler *l = p->dialler;
 
-	if (!d)
+	d->pending = false;
+	l->pending[d->pending_kind]--;
+	l->strangers -= d->pending_stranger;
+	if (d->agent)
+		d->agent->pending -= d->pending_kind != DIAL_PROVEN;
+}
+
+static void attempt(struct peers *p, struct dial *d, int64_t now)
+{
+	int answer_ms = d->kind == DIAL_PROVEN ? ANSWER_MS : DOUBTED_ANSWER_MS;
+
+	d->next_ms = 0;
+	if (is_held_back(p, d, now)) {
+		set_due(p, d, now + WAIT_MS + (int64_t)random_below(WAIT_MS));
 		return;
-	d->heard_ms = loop_now_ms(p->config.loop);
-	if (claimed_id) {
-		d->has_id = true;
-		d->id = *claimed_id;
 	}
-	if (!wanted(p, d))
+	begin(p, d, now);
+	if (tls_dial(p->tls, (const struct sockaddr *)&d->addr, d->addr_len, answer_ms, d)) {
+		end(p, d);
+		wait_longer(p, d, now);
+	}
+}
+
+/* It was heard of: now, unless that was tried a moment ago. What fails again and again waits longer. */
+static void try_soon(struct peers *p, struct dial *d, int64_t now)
+{
+	int64_t pause = d->kind == DIAL_PROVEN ? 0 : d->patience_ms;
+	int64_t when;
+
+	if (pause < AGAIN_MIN_MS)
+		pause = AGAIN_MIN_MS;
+	if (pause > AGAIN_MAX_MS)
+		pause = AGAIN_MAX_MS;
+	when = d->last_ms ? d->last_ms + pause : now;
+	if (when <= now)
+		attempt(p, d, now);
+	else if (!d->next_ms || when < d->next_ms)
+		set_due(p, d, when);
+}
+
+/* --- what is heard --- */
+
+/* Whether it is taken from the one who speaks with the weight of `kind` that this agent is at d, of which we thought otherwise. */
+static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind kind, const struct agent_id *id,
+                        int64_t now)
+{
+	if (d->pending || (d->kind == DIAL_PROVEN && (d->named || now - d->proved_ms < BELIEVED_MS)))
+		return false;
+	if (!d->agent || peers_session_of(p, &d->agent->id))
+		return true;
+	/* Or it would hide the address of one who is away behind the name of one who is here. */
+	return kind <= d->kind && !peers_session_of(p, id);
+}
+
+static struct dial *note(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr,
+                         int64_t now)
+{
+	struct dial_book *b = &p->dialler->book;
+	struct dial *d = dial_book_find(b, addr);
+
+	if (!d) {
+		d = dial_book_add(b, kind, id, addr);
+		if (!d)
+			return NULL;
+		d->patience_ms = PATIENCE_MIN_MS;
+	} else if (!id || (d->agent && agent_id_equal(&d->agent->id, id))) {
+		dial_book_renew(b, d, kind < d->kind ? kind : d->kind, NULL);
+	} else if (is_believed(p, d, kind, id, now)) {
+		dial_book_renew(b, d, kind, id);
+	}
+	d->named |= !id;
+	d->heard_ms = now;
+	return d;
+}
+
+static void found(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr)
+{
+	int64_t now = loop_now_ms(p->config.loop);
+	struct dial *d = note(p, kind, id, addr, now), *known;
+
+	if (!d || !wanted(p, d))
 		return;
-	d->patience_ms = PATIENCE_MIN_MS;
-	if (d->last_ms && loop_now_ms(p->config.loop) - d->last_ms < AGAIN_MS)
-		d->next_ms = d->last_ms + AGAIN_MS;
-	else
-		attempt(p, d);
-	dial_schedule(p);
+	try_soon(p, d, now);
+	if (!d->agent)
+		return;
+	/* It is back, whatever is true of the address that it is said to have now. */
+	DL_FOREACH2(d->agent->dials, known, agent_next)
+		if (known->kind == DIAL_PROVEN && known != d && !known->pending)
+			try_soon(p, known, now);
+}
+
+void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr)
+{
+	found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr);
+}
+
+void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr)
+{
+	found(p, DIAL_TOLD, id, addr);
+}
+
+/* --- how it went --- */
+
+static void give_up_others(struct peers *p, const struct agent_id *id)
+{
+	struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	struct dial *d;
+
+	if (!a)
+		return;
+	DL_FOREACH2(a->dials, d, agent_next) {
+		d->next_ms = 0;
+		if (d->pending && tls_dial_cancel(p->tls, d))
+			end(p, d);
+	}
 }
 
 void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id)
 {
-	(void)p;
-	d->pending = false;
-	d->has_id = true;
-	d->id = *id;
+	end(p, d);
 	d->next_ms = 0;
+	if (!d->agent || !agent_id_equal(&d->agent->id, id))
+		dial_book_renew(&p->dialler->book, d, d->named ? DIAL_PROVEN : DIAL_HEARD, id);
+	d->reached = true;
+	give_up_others(p, id);
 }
 
 void dial_proved(struct peers *p, const struct agent_id *id)
 {
-	struct dial *d;
+	struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	int64_t now = loop_now_ms(p->config.loop);
+	struct dial *d, *next;
 
-	DL_FOREACH(p->dials, d) {
-		if (d->has_id && agent_id_equal(&d->id, id)) {
-			d->patience_ms = PATIENCE_MIN_MS;
-			d->heard_ms = loop_now_ms(p->config.loop);
+	if (!a)
+		return;
+	DL_FOREACH_SAFE2(a->dials, d, next, agent_next)
+	{
+		d->patience_ms = PATIENCE_MIN_MS;
+		d->heard_ms = now;
+		if (!d->reached)
+			continue;
+		d->proved_ms = now;
+		if (d->kind != DIAL_PROVEN) {
+			/* It may push out another: the walk begins anew, and does not come here again. */
+			dial_book_renew(&p->dialler->book, d, DIAL_PROVEN, NULL);
+			next = a->dials;
 		}
 	}
 }
@@ -174,89 +339,67 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 {
 	int64_t now = loop_now_ms(p->config.loop);
 
-	d->pending = false;
+	end(p, d);
 	log_debug("%s: not reached: %s", address, reason);
 	if (refused && p->config.refused)
-		p->config.refused(p->config.arg, d->has_id ? &d->id : NULL, address, reason);
-	if (now - d->heard_ms > FORGET_MS)
-		forget(p, d);
+		p->config.refused(p->config.arg, d->agent ? &d->agent->id : NULL, address, reason);
+	/* A third party, who was named to trouble it. */
+	if ((refused && d->kind != DIAL_PROVEN) || now - d->heard_ms > FORGET_MS)
+		dial_book_forget(&p->dialler->book, d);
 	else
-		wait_longer(d, now);
-	dial_schedule(p);
-}
-
-/* Only members are worth trying again by ourselves; others come back when they are announced. */
-static bool is_member(struct peers *p, const struct agent_id *id)
-{
-	struct peer_group *g;
-
-	DL_FOREACH(p->groups, g)
-		if (g->config.invite || roster_role(g->config.roster, id) != ROLE_NONE)
-			return true;
-	return false;
+		wait_longer(p, d, now);
 }
 
 void dial_lost(struct peers *p, const struct agent_id *id)
 {
-	struct dial *d;
+	struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
 	int64_t now = loop_now_ms(p->config.loop);
+	struct dial *d;
 
-	if (!is_member(p, id))
+	if (!a || !is_member(p, id))
 		return;
-	DL_FOREACH(p->dials, d)
-		if (d->has_id && agent_id_equal(&d->id, id) && !d->next_ms)
-			wait_longer(d, now);
-	dial_schedule(p);
+	DL_FOREACH2(a->dials, d, agent_next)
+		if (!d->next_ms && !d->pending)
+			wait_longer(p, d, now);
 }
 
 void dial_all_now(struct peers *p)
 {
+	int64_t now = loop_now_ms(p->config.loop);
 	struct dial *d;
 
-	DL_FOREACH(p->dials, d) {
-		d->patience_ms = PATIENCE_MIN_MS;
-		if (wanted(p, d))
-			d->next_ms = loop_now_ms(p->config.loop);
+	for (int kind = 0; kind < DIAL_KINDS; kind++) {
+		DL_FOREACH(p->dialler->book.lists[kind], d) {
+			d->patience_ms = PATIENCE_MIN_MS;
+			if (wanted(p, d))
+				set_due(p, d, now);
+		}
 	}
-	dial_schedule(p);
 }
 
-/* Arms the timer for the entry that is due first. */
-void dial_schedule(struct peers *p)
-{
-	int64_t first = 0, now = loop_now_ms(p->config.loop);
-	struct dial *d;
+/* --- the round --- */
 
-	DL_FOREACH(p->dials, d)
-		if (d->next_ms && (!first || d->next_ms < first))
-			first = d->next_ms;
-	if (first)
-		loop_timer_start(p->redial, first > now ? first - now : 0, 0);
-	else
-		loop_timer_stop(p->redial);
-}
-
-void dial_due(void *arg)
+static void dial_due(void *arg)
 {
 	struct peers *p = arg;
-	struct dial *d, *next;
+	struct dialler *l = p->dialler;
 	int64_t now = loop_now_ms(p->config.loop);
+	int64_t first = 0;
+	struct dial *d;
 
-	DL_FOREACH_SAFE(p->dials, d, next) {
-		if (!d->next_ms || d->next_ms > now)
-			continue;
-		if (wanted(p, d))
-			attempt(p, d);
-		else
-			d->next_ms = 0;
+	l->round_ms = now;
+	for (int kind = 0; kind < DIAL_KINDS; kind++) {
+		DL_FOREACH(l->book.lists[kind], d) {
+			if (d->next_ms && d->next_ms <= now) {
+				if (wanted(p, d))
+					attempt(p, d, now);
+				else
+					d->next_ms = 0;
+			}
+			if (d->next_ms && (!first || d->next_ms < first))
+				first = d->next_ms;
+		}
 	}
-	dial_schedule(p);
-}
-
-void dial_free_all(struct peers *p)
-{
-	struct dial *d, *next;
-
-	DL_FOREACH_SAFE(p->dials, d, next)
-		forget(p, d);
+	if (first)
+		schedule(p, first);
 }

@@ -83,8 +83,8 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 		if (roster_role(t->group->config.roster, &id) == ROLE_NONE)
 			continue;
 		if (inet_pton(AF_INET, m->addresses[i].host, &v4.sin_addr) == 1)
-			dial_found(t->session->peers, &id, (const struct sockaddr *)&v4, sizeof(v4));
+			dial_told(t->session->peers, &id, (const struct sockaddr *)&v4);
 		else if (inet_pton(AF_INET6, m->addresses[i].host, &v6.sin6_addr) == 1)
-			dial_found(t->session->peers, &id, (const struct sockaddr *)&v6, sizeof(v6));
+			dial_told(t->session->peers, &id, (const struct sockaddr *)&v6);
 	}
 }

@@ -173,7 +173,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	p->upload = rate_new(config->loop);
 	p->download = rate_new(config->loop);
 	p->tick = loop_timer_new(config->loop, on_tick, p);
-	p->redial = loop_timer_new(config->loop, dial_due, p);
+	dial_new(p);
 	return p;
 }
 
@@ -195,8 +195,7 @@ void peers_free(struct peers *p)
 	rate_free(p->upload);
 	rate_free(p->download);
 	loop_timer_free(p->tick);
-	loop_timer_free(p->redial);
-	dial_free_all(p);
+	dial_free(p);
 	free(p->name);
 	free(p);
 }
@@ -215,7 +214,8 @@ void peers_limit(struct peers *p, int64_t upload, int64_t download)
 
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len)
 {
-	dial_found(p, claimed_id, addr, addr_len);
+	(void)addr_len;
+	dial_found(p, claimed_id, addr);
 }
 
 void peers_retry_now(struct peers *p)

@@ -19,7 +19,6 @@
 
 enum {
 	PEERS_MAX_SESSIONS = 256,
-	PEERS_MAX_DIALS = 1024, /* addresses remembered */
 	PEERS_TICK_MS = 2500,
 	PEERS_PING_IDLE_MS = 4000,
 	PEERS_DEAD_MS = 10000,     /* with the tick: dropped after 12.5 s at the latest */
@@ -137,19 +136,6 @@ struct session {
 	bool closed;
 };
 
-struct dial {
-	struct dial *prev, *next;
-	struct sockaddr_storage addr;
-	socklen_t addr_len;
-	bool has_id;
-	struct agent_id id; /* claimed by discovery, then as proved */
-	bool pending;       /* an attempt is under way */
-	int64_t next_ms;    /* 0: not to be tried by itself */
-	int64_t patience_ms;
-	int64_t last_ms;  /* when it was last tried */
-	int64_t heard_ms; /* when it was last announced, or led to a member */
-};
-
 struct peers {
 	struct peers_config config;
 	char *name;
@@ -158,11 +144,9 @@ struct peers {
 	struct peer_group *groups;
 	struct session *sessions;
 	size_t nsessions;
-	struct dial *dials;
-	size_t ndials;
+	struct dialler *dialler;
 	int port;
-	struct loop_timer *tick;   /* runs while there are sessions */
-	struct loop_timer *redial; /* runs while a dial is due */
+	struct loop_timer *tick; /* runs while there are sessions */
 	int64_t tick_ms;
 	uint64_t serial; /* last given to a talk */
 	uint64_t life;   /* of this run */
@@ -188,17 +172,24 @@ void twin_told(struct session *s);
 void twin_free_all(struct peers *p);
 
 /* dial.c */
-void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
+struct dial;
+
+void dial_new(struct peers *p);
+/* After tls_free(). */
+void dial_free(struct peers *p);
+/* By discovery or the admin; claimed_id is NULL for the admin's. */
+void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
+/* A member says that this member is there. */
+void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr);
+/* TLS is up, and found this agent there. */
 void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
+/* d may be gone afterwards. */
 void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
-/* The agent has shown that it is a member: no patience is owed to its addresses any more. */
+/* The agent has shown that it is a member: no patience is owed to its addresses any more, and the one where we reached it is proven. */
 void dial_proved(struct peers *p, const struct agent_id *id);
 /* The connection to this agent is gone: try its addresses again. */
 void dial_lost(struct peers *p, const struct agent_id *id);
-void dial_schedule(struct peers *p);
-void dial_due(void *arg);
 void dial_all_now(struct peers *p);
-void dial_free_all(struct peers *p);
 struct session *peers_session_of(struct peers *p, const struct agent_id *id);
 
 /* session.c */

@@ -18,6 +18,7 @@
 
 enum {
 	HANDSHAKE_MS = 10000,
+	CONNECT_MAX_MS = 6000,
 	MAX_INCOMING = 64,    /* unfinished handshakes that came in */
 	MAX_INCOMING_ONE = 8, /* of them from one host */
 	BACKLOG = 128,
@@ -35,6 +36,7 @@ struct handshake {
 	struct loop_timer *timer;
 	bool dialed;
 	bool connected;    /* TCP is through */
+	int connect_ms;    /* that it may take; the rest of HANDSHAKE_MS is for TLS. Of a dialled one */
 	int connect_errno; /* of a connect() that failed at once; 0 */
 	void *dial_arg;
 	struct sockaddr_storage addr;
@@ -157,6 +159,7 @@ static void on_handshake_io(void *arg, int events)
 			return;
 		}
 		h->connected = true;
+		loop_timer_start(h->timer, HANDSHAKE_MS - h->connect_ms, 0);
 	}
 	handshake_step(h);
 }
@@ -168,7 +171,7 @@ static void on_handshake_timer(void *arg)
 	if (h->connect_errno != 0)
 		handshake_fail(h, strerror(h->connect_errno), false);
 	else if (!h->connected)
-		handshake_fail(h, "no answer within 10 s", false);
+		handshake_fail(h, "no answer", false);
 	else
 		handshake_fail(h, "no TLS handshake within 10 s", false);
 }
@@ -222,7 +225,7 @@ free_ssl:
 	return NULL;
 }
 
-int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg)
+int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, int connect_ms, void *dial_arg)
 {
 	struct handshake *h;
 	int fd;
@@ -240,13 +243,28 @@ int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, voi
 		return -1;
 	}
 	h->dial_arg = dial_arg;
+	h->connect_ms = connect_ms < CONNECT_MAX_MS ? connect_ms : CONNECT_MAX_MS;
 	if (connect(fd, addr, tls_address_len(addr)) < 0 && errno != EINPROGRESS) {
 		h->connect_errno = errno;
 		loop_timer_start(h->timer, 0, 0);
 	} else {
+		loop_timer_start(h->timer, h->connect_ms, 0);
 		loop_io_want(h->io, LOOP_WRITE);
 	}
 	return 0;
+}
+
+bool tls_dial_cancel(struct tls *t, const void *dial_arg)
+{
+	struct handshake *h;
+
+	DL_FOREACH(t->handshakes, h) {
+		if (h->dialed && h->dial_arg == dial_arg) {
+			handshake_free(h);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* --- listening --- */

@@ -34,9 +34,11 @@ void tls_free(struct tls *t);
  * there is). May be called once. Returns the port; -1 with *why. At most 64 unfinished handshakes at a time, and 8
  * from one host; more are dropped. */
 int tls_listen(struct tls *t, const char *where, char **why);
-/* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. -1 with errno when no
- * socket can be had. */
-int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg);
+/* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. It fails when TCP is not through within
+ * connect_ms (at most 6 s). -1 with errno when no socket can be had. */
+int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, int connect_ms, void *dial_arg);
+/* Ends the attempt that was given this dial_arg, without an event. False when there is none. */
+bool tls_dial_cancel(struct tls *t, const void *dial_arg);
 /* An address as a link shows it: "10.0.0.2:1234", "[fe80::1%eth0]:1234"; IPv4 in IPv6 is shown as IPv4. */
 void tls_address_text(char out[TLS_ADDRESS_MAX], const struct sockaddr *addr);
 

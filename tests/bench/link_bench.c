@@ -136,7 +136,7 @@ static int run(struct end *e, const int port[2])
 			return 1;
 		in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		in4.sin_port = htons((uint16_t)number);
-		tls_dial(t, (const struct sockaddr *)&in4, sizeof(in4), NULL);
+		tls_dial(t, (const struct sockaddr *)&in4, sizeof(in4), 5000, NULL);
 	} else {
 		number = tls_listen(t, "127.0.0.1:0", &why);
 		if (write(port[1], &number, sizeof(number)) != sizeof(number))

@@ -420,13 +420,14 @@ static void dialed(void *arg)
 	t->events->up(t->arg, &here->link, dial_arg);
 }
 
-int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, void *dial_arg)
+int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, int connect_ms, void *dial_arg)
 {
 	const struct sockaddr_in *in = (const void *)addr;
 	int target = (int)(ntohl(in->sin_addr.s_addr) & 0xff) - 1;
 	struct attempt *a;
 
 	(void)addr_len;
+	(void)connect_ms;
 	if (addr->sa_family != AF_INET || target < 0 || target >= SIM_HOSTS) {
 		errno = EHOSTUNREACH;
 		return -1;
@@ -438,4 +439,19 @@ int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, voi
 	DL_APPEND(t->attempts, a);
 	a->due = sim_at(t->loop, walled[t->host][target] ? UNREACHED_MS * SIM_MS : latency(), dialed, a);
 	return 0;
+}
+
+bool tls_dial_cancel(struct tls *t, const void *dial_arg)
+{
+	struct attempt *a;
+
+	DL_FOREACH(t->attempts, a) {
+		if (a->dial_arg == dial_arg) {
+			DL_DELETE(t->attempts, a);
+			sim_cancel(a->due);
+			free(a);
+			return true;
+		}
+	}
+	return false;
 }

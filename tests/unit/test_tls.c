@@ -318,7 +318,7 @@ static void ipv6_and_ipv4_reach_a_listener_on_any_address(void **state)
 	if (!has_ipv6)
 		return;
 	in6.sin6_port = htons((uint16_t)f->b.port);
-	assert_int_equal(tls_dial(f->a.tls, (const struct sockaddr *)&in6, sizeof(in6), &f->a), 0);
+	assert_int_equal(tls_dial(f->a.tls, (const struct sockaddr *)&in6, sizeof(in6), 5000, &f->a), 0);
 	RUN_UNTIL(f, f->b.nlinks == 2 && f->a.nlinks == 2);
 	assert_int_equal(strncmp(f->b.links[1]->address, "[::1]:", 6), 0);
 }

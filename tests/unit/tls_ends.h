@@ -231,7 +231,7 @@ static inline void dial(struct end *from, int port)
 	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 
 	in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(tls_dial(from->tls, (const struct sockaddr *)&in4, sizeof(in4), from), 0);
+	assert_int_equal(tls_dial(from->tls, (const struct sockaddr *)&in4, sizeof(in4), 5000, from), 0);
 }
 
 static inline void join(struct fixture *f)

@@ -1,0 +1,81 @@
+/* The book of addresses behind dial.c: who is said to be where, and who said so. Nobody else includes this.
+ *
+ * Every address belongs to one of three kinds, by what speaks for it. Each kind has a list of its own and a bound of its own, so
+ * no flood of hearsay pushes out what is known. The loop's thread. */
+#ifndef LANYARD_SYNC_PEER_DIAL_INTERNAL_H
+#define LANYARD_SYNC_PEER_DIAL_INTERNAL_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "sync/group/id.h"
+
+enum dial_kind {
+	DIAL_PROVEN, /* a member was reached there, or the admin named it */
+	DIAL_TOLD,   /* a member says so */
+	DIAL_HEARD,  /* somebody on the network says so */
+	DIAL_KINDS,
+};
+
+struct dial_agent;
+
+struct dial_key {
+	uint16_t family, port; /* as in the socket address */
+	uint32_t scope;
+	uint8_t ip[16]; /* AF_INET fills 4 */
+};
+
+struct dial {
+	struct dial_key key;
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	enum dial_kind kind;
+	struct dial_agent *agent;    /* whom we expect there; NULL: nobody in particular */
+	bool named;                  /* by the admin: no claim of others changes it */
+	bool reached;                /* TLS found that agent there, last time */
+	bool pending;                /* an attempt is under way */
+	enum dial_kind pending_kind; /* what it is counted as */
+	bool pending_stranger;
+	int64_t next_ms;          /* when to try next; 0: not by itself */
+	int64_t patience_ms;      /* how long to wait after the next failure */
+	int64_t last_ms;          /* when it was last tried; 0: never */
+	int64_t heard_ms;         /* when it was last announced, or led to a member */
+	int64_t proved_ms;        /* when it last led to a member */
+	struct dial *prev, *next; /* of its kind, in the order in which they were last heard of */
+	struct dial *agent_prev, *agent_next;
+	UT_hash_handle hh;
+};
+
+struct dial_agent {
+	struct agent_id id;
+	struct dial *dials; /* by agent_next; never empty */
+	size_t n[DIAL_KINDS];
+	size_t pending;     /* attempts at addresses that are not proven */
+	int64_t started_ms; /* when the last of those began */
+	UT_hash_handle hh;
+};
+
+struct dial_book {
+	struct dial *all;          /* hash, by key */
+	struct dial_agent *agents; /* hash, by id */
+	struct dial *lists[DIAL_KINDS];
+	size_t n[DIAL_KINDS];
+};
+
+/* False when addr is neither IPv4 nor IPv6. */
+bool dial_key_of(struct dial_key *key, const struct sockaddr *addr);
+struct dial *dial_book_find(struct dial_book *b, const struct sockaddr *addr);
+/* A new entry, the latest of its kind; the oldest that is not pending makes room. NULL when all are pending. id: NULL for nobody in
+ * particular. addr is not in the book yet. */
+struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struct agent_id *id,
+                           const struct sockaddr *addr);
+/* It was heard of again, with this to speak for it, and this agent said to be there. */
+void dial_book_renew(struct dial_book *b, struct dial *d, enum dial_kind kind, const struct agent_id *id);
+struct dial_agent *dial_book_agent(struct dial_book *b, const struct agent_id *id);
+/* Not while it is pending. */
+void dial_book_forget(struct dial_book *b, struct dial *d);
+void dial_book_clear(struct dial_book *b);
+
+#endif
