@@ -299,4 +299,5 @@ deb-test: deb dist ## install, upgrade, remove and purge the package in a booted
 clean: ## remove what was built
 	rm -rf build build-*
 
--include $(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
+# Programs of the set-up may end in .d too.
+-include $(filter-out $(B)/bare-path/%,$(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d))

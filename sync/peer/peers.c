@@ -96,7 +96,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		log_debug("%s: a newer connection takes the place of %s", link->address, old->link->address);
 		session_forget(old);
 	}
-	if (p->nsessions >= PEERS_MAX_SESSIONS) {
+	if (!places_take(p, link)) {
 		char text[ID_TEXT_MAX];
 
 		agent_id_text(text, &link->peer);

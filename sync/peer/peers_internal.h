@@ -162,6 +162,12 @@ void peer_group_reopen(struct peer_group *g, const char *reason);
 void peers_session_ended(struct session *s, const char *reason);
 void peers_refuse(struct session *s, const char *reason);
 
+/* places.c */
+/* Of a group of ours, as far as we know. */
+bool places_is_member(struct peers *p, const struct agent_id *id);
+/* Whether one more session may be made over this link; may end one of a stranger's for it. */
+bool places_take(struct peers *p, const struct link *link);
+
 /* twin.c */
 /* Takes over a link to our own identity. */
 void twin_mirror(struct peers *p, struct link *link);

@@ -37,6 +37,7 @@ struct handshake {
 	bool dialed;
 	bool connected;    /* TCP is through */
 	int connect_ms;    /* that it may take; the rest of HANDSHAKE_MS is for TLS. Of a dialled one */
+	bool spoke;        /* something has come */
 	int connect_errno; /* of a connect() that failed at once; 0 */
 	void *dial_arg;
 	struct sockaddr_storage addr;
@@ -161,6 +162,7 @@ static void on_handshake_io(void *arg, int events)
 		h->connected = true;
 		loop_timer_start(h->timer, HANDSHAKE_MS - h->connect_ms, 0);
 	}
+	h->spoke |= (events & LOOP_READ) != 0;
 	handshake_step(h);
 }
 
@@ -281,23 +283,48 @@ static size_t incoming_from(const struct tls *t, const struct sockaddr *addr)
 	return n;
 }
 
+/* The unfinished handshake that a newcomer takes the place of, of one host or (NULL) of all: the oldest that has said nothing
+ * yet, or the oldest. Whoever means it says something at once, and is through soon. */
+static struct handshake *in_the_way(struct tls *t, const struct sockaddr *addr)
+{
+	struct handshake *h, *oldest = NULL;
+
+	DL_FOREACH(t->handshakes, h) {
+		if (h->dialed || (addr != NULL && !tls_address_same_host((const struct sockaddr *)&h->addr, addr)))
+			continue;
+		if (!h->spoke)
+			return h;
+		if (oldest == NULL)
+			oldest = h;
+	}
+	return oldest;
+}
+
+static void make_room(struct tls *t, const struct sockaddr *addr)
+{
+	struct handshake *h = NULL;
+
+	if (incoming_from(t, addr) >= MAX_INCOMING_ONE)
+		h = in_the_way(t, addr);
+	else if (t->nincoming >= MAX_INCOMING)
+		h = in_the_way(t, NULL);
+	if (h != NULL)
+		handshake_fail(h, "too many unfinished handshakes", false);
+}
+
 static void take_incoming(struct tls *t, int fd, const struct sockaddr *addr, socklen_t addr_len)
 {
 	char address[TLS_ADDRESS_MAX];
-	const char *reason = NULL;
-	struct handshake *h = NULL;
+	struct handshake *h;
 
-	if (t->nincoming >= MAX_INCOMING || incoming_from(t, addr) >= MAX_INCOMING_ONE) {
-		reason = "too many unfinished handshakes";
-	} else {
-		h = handshake_new(t, fd, false, addr, addr_len);
-		if (h == NULL)
-			reason = strerror(errno);
-	}
+	make_room(t, addr);
+	h = handshake_new(t, fd, false, addr, addr_len);
 	if (h == NULL) {
+		int error = errno;
+
 		close(fd);
 		tls_address_text(address, addr);
-		t->events->failed(t->arg, NULL, address, reason, false);
+		t->events->failed(t->arg, NULL, address, strerror(error), false);
 		return;
 	}
 	h->connected = true;

@@ -32,7 +32,7 @@ struct tls *tls_new(struct loop *loop, const struct identity *self, const struct
 void tls_free(struct tls *t);
 /* Listens on "[ADDR:]PORT", ADDR in numbers, IPv6 in brackets ("" or "0": any address, any port; IPv6 dual-stack where
  * there is). May be called once. Returns the port; -1 with *why. At most 64 unfinished handshakes at a time, and 8
- * from one host; more are dropped. */
+ * from one host; one more takes the place of the oldest that has said nothing. */
 int tls_listen(struct tls *t, const char *where, char **why);
 /* Starts an attempt; the outcome comes through events, later. dial_arg is handed back. It fails when TCP is not through within
  * connect_ms (at most 6 s). -1 with errno when no socket can be had. */

@@ -21,7 +21,7 @@ rows = []
 
 
 class Limits:
-    def __init__(self, memory=100, descriptors=128, processor=10.0, disk=32, status=6.0, drop=10.0):
+    def __init__(self, memory=100, descriptors=128, processor=10.0, disk=32, status=3.0, drop=4.0):
         self.memory = memory            # MB above what it had before
         self.descriptors = descriptors  # above what it had before
         self.processor = processor      # seconds of the victim's, from beginning to end

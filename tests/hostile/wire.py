@@ -107,6 +107,15 @@ def unpacked(payload):
     return out.raw
 
 
+def zipped(kind, payload):
+    """A frame as an honest peer compresses it."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_compress.restype = ctypes.c_size_t
+    out = ctypes.create_string_buffer(len(payload) + 1024)
+    n = zstd.ZSTD_compress(out, ctypes.c_size_t(len(out)), payload, ctypes.c_size_t(len(payload)), 3)
+    return frame(kind, struct.pack(">I", len(payload)) + out.raw[:n], ZSTD)
+
+
 def bomb(kind, size, byte=0):
     """A control frame that says it unpacks to `size` bytes, and does."""
     return frame(kind, struct.pack(">I", size) + zstd_of_one_byte(byte, size), ZSTD)

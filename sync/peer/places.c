@@ -1,0 +1,75 @@
+/* Places: connections are bounded, and who shows no membership cannot hold one that a member needs. TLS has told the other end's
+ * ID before it asks for a place: a member gets one as long as members do not fill them all. Strangers, among them everybody who
+ * brings an invite, share a few, and fewer from one host; one more takes the place of the oldest that has shown least. */
+#include <string.h>
+#include <utlist.h>
+
+#include "sync/peer/peers_internal.h"
+
+enum {
+	MAX_STRANGERS = 64, /* of PEERS_MAX_SESSIONS */
+	MAX_ONE_HOST = 8,   /* of them from one host */
+};
+
+bool places_is_member(struct peers *p, const struct agent_id *id)
+{
+	struct peer_group *g;
+
+	DL_FOREACH(p->groups, g)
+		if (!g->config.invite && roster_role(g->config.roster, id) != ROLE_NONE)
+			return true;
+	return false;
+}
+
+/* Addresses as links show them: the same but for the port. */
+static bool is_same_host(const char *a, const char *b)
+{
+	const char *a_port = strrchr(a, ':'), *b_port = strrchr(b, ':');
+	size_t n = a_port ? (size_t)(a_port - a) : strlen(a);
+
+	return b_port && n == (size_t)(b_port - b) && memcmp(a, b, n) == 0;
+}
+
+static bool is_stranger(struct peers *p, const struct session *s)
+{
+	return !s->link->trusted && !places_is_member(p, &s->id);
+}
+
+/* The less, the sooner it goes: who came to us and said nothing first, whom we sought last. */
+static int shown(const struct session *s)
+{
+	return (s->link->dialed ? 4 : 0) + (s->talks ? 2 : 0) + (s->hello_in ? 1 : 0);
+}
+
+/* The stranger that is to go, of one host or (NULL) of all; *n: how many there are. The list is in the order of age. */
+static struct session *least(struct peers *p, const char *address, size_t *n)
+{
+	struct session *s, *found = NULL;
+
+	*n = 0;
+	DL_FOREACH(p->sessions, s) {
+		if (!is_stranger(p, s) || (address && !is_same_host(address, s->link->address)))
+			continue;
+		++*n;
+		if (!found || shown(s) < shown(found))
+			found = s;
+	}
+	return found;
+}
+
+bool places_take(struct peers *p, const struct link *link)
+{
+	static const char why[] = "made room for a newcomer: showed no membership so far";
+	bool member = places_is_member(p, &link->peer);
+	size_t n;
+	struct session *s = least(p, link->address, &n);
+
+	if (!member && n >= MAX_ONE_HOST) {
+		peers_refuse(s, why);
+		return true;
+	}
+	s = least(p, NULL, &n);
+	if (s && (p->nsessions >= PEERS_MAX_SESSIONS || (!member && n >= MAX_STRANGERS)))
+		peers_refuse(s, why);
+	return p->nsessions < PEERS_MAX_SESSIONS;
+}
