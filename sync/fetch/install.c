@@ -196,6 +196,17 @@ static enum install_op op_of(const struct ticket *t)
 	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
 }
 
+/* Who wrote what stands there, and whose change takes it away. */
+static struct kept_hands hands_of(const struct fetch *f, const struct ticket *t)
+{
+	uint64_t via = t->ours.via != f->c.short_id ? t->ours.via : 0;
+
+	if (!is_live(&t->ours))
+		return (struct kept_hands){ 0 };
+	return (struct kept_hands){ .wrote = kept_hand(t->ours.modified_by, via),
+		                    .took = kept_hand(t->want.modified_by, t->peer) };
+}
+
 static void add(struct fetch *f, struct batch *b, struct ticket *t)
 {
 	struct install_item *item = &b->items[b->n];
@@ -210,6 +221,7 @@ static void add(struct fetch *f, struct batch *b, struct ticket *t)
 		.part_ino = t->download != NULL ? download_part_ino(t->download) : 0,
 		.conflict = t->action == RECONCILE_CONFLICT && t->aside == NULL,
 		.mkdirs = t->mkdirs,
+		.hands = hands_of(f, t),
 	};
 	t->item = item;
 	b->order[b->n] = item;

@@ -94,7 +94,7 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 	*out = KEPT_PLACE_NONE;
 	name_swap(job, item, false, swap);
 	install_hook(STEP_LOOKED, item->want->path);
-	if (kept_place_new(job->root, item->want->path, out) < 0)
+	if (kept_place_new(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	while (fs_rename_noreplace(d->fd, name, job->parts, swap) < 0) {
 		if (folder_unlock(d))
@@ -172,7 +172,7 @@ static void replace(struct install_job *job, struct install_item *item, struct f
 
 	memcpy(temp, item->temp, sizeof(temp));
 	name_swap(job, item, true, swap);
-	if (kept_place_new(job->root, item->want->path, &place) < 0 ||
+	if (kept_place_new(job->root, item->want->path, &item->hands, &place) < 0 ||
 	    renameat(job->parts, temp, job->parts, swap) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		goto close_place;

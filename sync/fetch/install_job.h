@@ -25,6 +25,7 @@
 
 #include "base/fs.h"
 #include "sync/plan/record.h"
+#include "sync/versions/kept_name.h"
 
 struct index;
 
@@ -60,6 +61,7 @@ struct install_item {
 	uint64_t part_ino;         /* of the part that was verified */
 	bool conflict;             /* ours is kept under its conflict name first */
 	bool mkdirs;               /* missing folders above may be made */
+	struct kept_hands hands;   /* of a version that is made of ours */
 
 	/* What came of it. */
 	enum install_result result;

@@ -167,7 +167,7 @@ static void bound_copies(struct install_job *job, struct install_item *item, str
 		struct fs_stat st;
 
 		if (c.n - i >= CONFLICTS_MAX && moved < INSTALL_NAMES && fs_stat_at(cd->fd, c.name[i], &st) == 0 &&
-		    (st.kind == S_IFREG || st.kind == S_IFLNK) && kept_place_new(job->root, path, &place) == 0 &&
+		    (st.kind == S_IFREG || st.kind == S_IFLNK) && kept_place_new(job->root, path, NULL, &place) == 0 &&
 		    kept_move(&place, cd->fd, c.name[i]) == 0) {
 			job->kept++;
 			cd->dirty = true;

@@ -47,18 +47,19 @@ static int open_shard(int root, const struct kept_tag *tag, bool create)
 	return fd;
 }
 
-static int place_new(int root, const struct kept_tag *tag, const char *path, struct kept_place *p)
+static int place_new(int root, const struct kept_tag *tag, const struct kept_hands *hands, const char *path,
+                     struct kept_place *p)
 {
 	p->fd = open_shard(root, tag, true);
-	kept_name_format(p->name, tag, clock_wall_ns(), path);
+	kept_name_format(p->name, tag, clock_wall_ns(), hands, path);
 	return p->fd < 0 ? -1 : 0;
 }
 
-int kept_place_new(int root, const char *path, struct kept_place *p)
+int kept_place_new(int root, const char *path, const struct kept_hands *hands, struct kept_place *p)
 {
 	struct kept_tag tag = kept_tag_of(path);
 
-	return place_new(root, &tag, path, p);
+	return place_new(root, &tag, hands, path, p);
 }
 
 /* The same name, a nanosecond later. */
@@ -68,7 +69,7 @@ static void place_next(struct kept_place *p)
 	struct kept_tag tag;
 	int64_t at_ns = 0;
 
-	(void)kept_name_parse(p->name, &tag, &at_ns);
+	(void)kept_name_parse(p->name, &tag, &at_ns, NULL);
 	kept_id_format(id, at_ns + 1);
 	memcpy(p->name + KEPT_TAG + 1, id, ID_LENGTH);
 }
@@ -88,7 +89,7 @@ int kept_move(struct kept_place *p, int dirfd, const char *name)
 int kept_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag)
 {
 	struct kept_place p;
-	int rc = place_new(root, tag, NULL, &p);
+	int rc = place_new(root, tag, NULL, NULL, &p);
 
 	if (rc == 0)
 		rc = kept_move(&p, dirfd, name);
@@ -129,7 +130,7 @@ int kept_list(int root, const char *path, struct kept_list *l)
 		return errno == ENOENT ? 0 : -1;
 	}
 	while ((e = readdir(dir)) != NULL) {
-		if (kept_name_parse(e->d_name, &other, &at_ns) == 0 && strcmp(tag.hex, other.hex) == 0)
+		if (kept_name_parse(e->d_name, &other, &at_ns, NULL) == 0 && strcmp(tag.hex, other.hex) == 0)
 			take(l, fd, e->d_name, at_ns);
 	}
 	closedir(dir);
@@ -238,7 +239,7 @@ static int put(int root, const struct kept_place *from, int dirfd, const char *n
 		return 1;
 	if (errno != EOPNOTSUPP)
 		return -1;
-	rc = kept_place_new(root, path, &old);
+	rc = kept_place_new(root, path, NULL, &old);
 	if (rc == 0)
 		rc = kept_move(&old, dirfd, name);
 	kept_place_close(&old);
@@ -254,7 +255,7 @@ static int copy_version(int root, const char *path, const struct kept_version *v
 	char temp[40];
 
 	(void)snprintf(temp, sizeof(temp), KEPT_COPY_PREFIX "%016" PRIx64, random_u64());
-	if (shard >= 0 && kept_place_new(root, to, copy) == 0) {
+	if (shard >= 0 && kept_place_new(root, to, NULL, copy) == 0) {
 		rc = v->st.kind == S_IFLNK ? copy_symlink(shard, v, copy->fd, temp)
 		                           : copy_file(shard, v, copy->fd, temp);
 		if (rc == 0)
@@ -319,7 +320,7 @@ int kept_away(int root, const char *path)
 
 	if (dirfd < 0)
 		return -1;
-	if (kept_place_new(root, path, &p) == 0 && kept_move(&p, dirfd, name) == 0)
+	if (kept_place_new(root, path, NULL, &p) == 0 && kept_move(&p, dirfd, name) == 0)
 		rc = fsync(dirfd);
 	kept_place_close(&p);
 	close_keep_errno(dirfd);
@@ -347,7 +348,7 @@ int kept_replace(int root, const char *from, const char *to)
 		return -1;
 	dirfd = open_parent(root, to, &name);
 	/* First the place, so that what comes out can be kept. */
-	if (dirfd >= 0 && kept_place_new(root, to, &old) == 0)
+	if (dirfd >= 0 && kept_place_new(root, to, NULL, &old) == 0)
 		rc = put(root, &file, dirfd, name, to);
 	if (rc > 0)
 		rc = kept_move(&old, file.fd, file.name);

@@ -21,8 +21,9 @@ struct kept_place {
 #define KEPT_PLACE_NONE ((struct kept_place){ .fd = -1 })
 void kept_place_close(struct kept_place *p);
 
-/* A place for a version of `path` that is kept now; folders are made as needed. 0, or -1 and errno. */
-int kept_place_new(int root, const char *path, struct kept_place *p);
+/* A place for a version of `path` that is kept now; folders are made as needed. hands: whose content it is, and who takes it
+ * away; NULL: not known. 0, or -1 and errno. */
+int kept_place_new(int root, const char *path, const struct kept_hands *hands, struct kept_place *p);
 /* Moves what stands at dirfd/name (no folder) to the place; when that is taken, to the next free one. 0, or -1 and errno: then
  * nothing was moved. */
 int kept_move(struct kept_place *p, int dirfd, const char *name);
@@ -46,6 +47,7 @@ void kept_list_clear(struct kept_list *l);
 struct kept_thinned {
 	int64_t files, bytes; /* that stay */
 	int64_t dropped;
+	int64_t room; /* bytes of versions that may still come and be spared (kept_policy.h) */
 };
 int kept_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent, struct kept_thinned *t);
 

@@ -1,6 +1,7 @@
 /* Names of kept versions: see kept_name.h. */
 #include "sync/versions/kept_name.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +19,23 @@ struct kept_tag kept_tag_of(const char *path)
 	sha256(hash, path, strlen(path));
 	hex_encode(tag.hex, hash, KEPT_TAG / 2);
 	return tag;
+}
+
+uint32_t kept_hand(uint64_t author, uint64_t via)
+{
+	uint8_t hash[SHA256_SIZE], in[16];
+	uint32_t hand;
+
+	put_u64(in, author);
+	put_u64(in + 8, via);
+	sha256(hash, in, sizeof(in));
+	hand = get_u32(hash);
+	return hand != 0 ? hand : 1;
+}
+
+bool kept_is_foreign(const struct kept_hands *h)
+{
+	return h->wrote == 0 || h->wrote != h->took;
 }
 
 void kept_id_format(char out[KEPT_ID_MAX], int64_t at_ns)
@@ -95,7 +113,8 @@ static const char *tail_that_fits(const char *name, size_t room)
 	return name;
 }
 
-void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64_t at_ns, const char *path)
+void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64_t at_ns,
+                      const struct kept_hands *hands, const char *path)
 {
 	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	char id[KEPT_ID_MAX];
@@ -103,18 +122,49 @@ void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64
 
 	kept_id_format(id, at_ns);
 	n = snprintf(out, KEPT_NAME_MAX, "%s-%s", tag->hex, id);
+	if (hands != NULL && hands->wrote != 0)
+		n += snprintf(out + n, KEPT_NAME_MAX - (size_t)n, ".%08" PRIx32 "%08" PRIx32, hands->wrote,
+		              hands->took);
 	if (path != NULL)
 		(void)snprintf(out + n, KEPT_NAME_MAX - (size_t)n, "-%s",
 		               tail_that_fits(slash != NULL ? slash + 1 : path, KEPT_NAME_MAX - (size_t)n - 2));
 }
 
-int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns)
+/* Eight hex digits. */
+static uint32_t read_hand(const char *p)
 {
+	uint8_t b[4];
+	char text[9] = { 0 };
+
+	memcpy(text, p, 8);
+	return hex_decode(b, sizeof(b), text) == 0 ? get_u32(b) : 0;
+}
+
+/* The hands that *p begins with, if any; *p moves behind them. */
+static void read_hands(const char **p, struct kept_hands *hands)
+{
+	const char *digits = *p + 1;
+
+	*hands = (struct kept_hands){ 0 };
+	if (**p != '.' || strspn(digits, "0123456789abcdef") != KEPT_HANDS)
+		return;
+	*hands = (struct kept_hands){ .wrote = read_hand(digits), .took = read_hand(digits + 8) };
+	*p = digits + KEPT_HANDS;
+}
+
+int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, struct kept_hands *hands)
+{
+	struct kept_hands found;
 	const char *end;
 
 	if (strspn(name, "0123456789abcdef") != KEPT_TAG || name[KEPT_TAG] != '-')
 		return -1;
 	memcpy(tag->hex, name, KEPT_TAG);
 	tag->hex[KEPT_TAG] = '\0';
-	return read_id(name + KEPT_TAG + 1, at_ns, &end) == 0 && (*end == '\0' || *end == '-') ? 0 : -1;
+	if (read_id(name + KEPT_TAG + 1, at_ns, &end) < 0)
+		return -1;
+	read_hands(&end, &found);
+	if (hands != NULL)
+		*hands = found;
+	return *end == '\0' || *end == '-' ? 0 : -1;
 }

@@ -12,7 +12,8 @@ static const struct step {
 	int64_t below; /* age */
 	int64_t every;
 } steps[] = {
-	{ 10 * MINUTE, 0 }, { HOUR, MINUTE }, { DAY, HOUR }, { 30 * DAY, DAY }, { INT64_MAX, 7 * DAY },
+	{ MINUTE, SECOND }, { 10 * MINUTE, 5 * SECOND }, { HOUR, MINUTE },
+	{ DAY, HOUR },      { 30 * DAY, DAY },           { INT64_MAX, 7 * DAY },
 };
 
 static int64_t step_of(int64_t age)
@@ -24,17 +25,44 @@ static int64_t step_of(int64_t age)
 	return s->every;
 }
 
+/* From the oldest on, so that whoever comes with many names has no place left rather than those who were there before. */
+static void spare_last_ones(struct kept_item *v, size_t n)
+{
+	struct kept_item *last[KEPT_AUTHORS];
+	size_t authors = 0;
+
+	for (size_t i = n; i-- > 0;) {
+		size_t a = 0;
+
+		v[i].spared = false;
+		if (!kept_is_foreign(&v[i].hands))
+			continue;
+		while (a < authors && last[a]->hands.wrote != v[i].hands.wrote)
+			a++;
+		if (a == KEPT_AUTHORS)
+			continue;
+		if (a < authors)
+			last[a]->spared = false;
+		else
+			authors++;
+		last[a] = &v[i];
+		v[i].spared = true;
+	}
+}
+
 void kept_policy_thin(struct kept_item *v, size_t n, int64_t now_ns, int64_t max_age_ns)
 {
 	const struct kept_item *last = NULL; /* that stays */
 	size_t stay = 0;
 
+	spare_last_ones(v, n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t age = now_ns > v[i].at_ns ? now_ns - v[i].at_ns : 0;
 		int64_t every = step_of(age);
 
-		v[i].drop = age >= max_age_ns || stay == KEPT_OF_A_PATH ||
-		            (every > 0 && last != NULL && last->at_ns / every == v[i].at_ns / every);
+		v[i].drop = age >= max_age_ns ||
+		            (!v[i].spared &&
+		             (stay >= KEPT_OF_A_PATH || (last != NULL && last->at_ns / every == v[i].at_ns / every)));
 		if (v[i].drop)
 			continue;
 		last = &v[i];
@@ -52,11 +80,19 @@ static int newest_first(const void *pa, const void *pb)
 int64_t kept_policy_cutoff(struct kept_item *v, size_t n, int64_t max_bytes, size_t max_count)
 {
 	int64_t left = max_bytes > 0 ? max_bytes : 0;
+	size_t count = 0;
 
 	if (n > 1)
 		qsort(v, n, sizeof(*v), newest_first);
 	for (size_t i = 0; i < n; i++) {
-		if (i == max_count || v[i].size > left)
+		if (v[i].spared)
+			left = v[i].size < left ? left - v[i].size : 0;
+		count += v[i].spared;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].spared)
+			continue;
+		if (count++ >= max_count || v[i].size > left)
 			return v[i].at_ns + 1;
 		left -= v[i].size;
 	}

@@ -31,6 +31,7 @@ struct thinning {
 	struct kept_item *stays; /* owned; of all folders */
 	size_t n, room;
 	int64_t bytes;
+	int64_t spared; /* bytes of those that room does not take away */
 	int64_t dropped;
 };
 
@@ -70,7 +71,7 @@ static struct found *read_folder(int fd, int64_t now_ns, size_t *n)
 	}
 	while ((e = readdir(dir)) != NULL) {
 		one = (struct found){ 0 };
-		if (kept_name_parse(e->d_name, &one.tag, &one.item.at_ns) < 0) {
+		if (kept_name_parse(e->d_name, &one.tag, &one.item.at_ns, &one.item.hands) < 0) {
 			clean_copy(fd, e->d_name, now_ns);
 			continue;
 		}
@@ -103,8 +104,12 @@ static void judge(struct thinning *t, struct found *list, size_t n)
 			m++;
 		}
 		kept_policy_thin(items, m, t->now_ns, t->max_age_ns);
-		for (size_t k = 0; k < m; k++)
-			list[i + k].item.drop = items[k].drop || list[i + k].item.at_ns < t->cutoff_ns;
+		for (size_t k = 0; k < m; k++) {
+			struct kept_item *item = &list[i + k].item;
+
+			*item = items[k];
+			item->drop |= !item->spared && item->at_ns < t->cutoff_ns;
+		}
 		i += m;
 	}
 	free(items);
@@ -118,6 +123,7 @@ static void note_stays(struct thinning *t, const struct kept_item *item)
 	}
 	t->stays[t->n++] = *item;
 	t->bytes += item->size;
+	t->spared += item->spared ? item->size : 0;
 }
 
 static void thin_folder(struct thinning *t, unsigned number)
@@ -150,6 +156,7 @@ static void thin_all(struct thinning *t)
 {
 	t->n = 0;
 	t->bytes = 0;
+	t->spared = 0;
 	for (unsigned i = 0; i < SHARDS; i++)
 		thin_folder(t, i);
 }
@@ -172,7 +179,10 @@ int kept_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent, st
 	t.cutoff_ns = kept_policy_cutoff(t.stays, t.n, budget, KEPT_IN_ALL);
 	if (t.cutoff_ns != INT64_MIN)
 		thin_all(&t);
-	*out = (struct kept_thinned){ .files = (int64_t)t.n, .bytes = t.bytes, .dropped = t.dropped };
+	*out = (struct kept_thinned){ .files = (int64_t)t.n,
+		                      .bytes = t.bytes,
+		                      .dropped = t.dropped,
+		                      .room = budget > t.spared ? budget - t.spared : 0 };
 	free(t.stays);
 	return 0;
 }

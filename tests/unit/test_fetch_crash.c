@@ -23,7 +23,7 @@ int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpa
 		errno = EINVAL;
 		return -1;
 	}
-	if (no_keeping && newdirfd != w->root && kept_name_parse(newpath, &tag, &at_ns) == 0) {
+	if (no_keeping && newdirfd != w->root && kept_name_parse(newpath, &tag, &at_ns, NULL) == 0) {
 		errno = ENOSPC;
 		return -1;
 	}

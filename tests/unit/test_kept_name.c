@@ -57,17 +57,40 @@ static void a_name_says_path_and_moment(void **state)
 	(void)state;
 	assert_int_equal(strlen(tag.hex), KEPT_TAG);
 	assert_string_not_equal(tag.hex, other.hex);
-	kept_name_format(name, &tag, moment, "docs/report.txt");
+	kept_name_format(name, &tag, moment, NULL, "docs/report.txt");
 	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789-report.txt");
-	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), 0);
 	assert_string_equal(back.hex, tag.hex);
 	assert_true(at == moment);
-	kept_name_format(name, &tag, moment, NULL);
+	kept_name_format(name, &tag, moment, NULL, NULL);
 	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789");
-	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), 0);
 	name[0] = 'x';
-	assert_int_equal(kept_name_parse(name, &back, &at), -1);
-	assert_int_equal(kept_name_parse("copy-0123456789abcdef", &back, &at), -1);
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), -1);
+	assert_int_equal(kept_name_parse("copy-0123456789abcdef", &back, &at, NULL), -1);
+}
+
+static void a_name_says_through_whose_hands_it_went(void **state)
+{
+	struct kept_hands hands = { .wrote = 0x0123abcd, .took = 0xfedc0001 }, back;
+	struct kept_tag tag = kept_tag_of("report.txt");
+	char name[KEPT_NAME_MAX];
+	int64_t at;
+
+	(void)state;
+	kept_name_format(name, &tag, moment, &hands, "report.txt");
+	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789.0123abcdfedc0001-report.txt");
+	assert_int_equal(kept_name_parse(name, &tag, &at, &back), 0);
+	assert_true(at == moment && back.wrote == hands.wrote && back.took == hands.took);
+	/* Of before hands were noted, and of a name that looks like them. */
+	kept_name_format(name, &tag, moment, NULL, ".0123abcdfedc0001");
+	assert_int_equal(kept_name_parse(name, &tag, &at, &back), 0);
+	assert_true(back.wrote == 0 && kept_is_foreign(&back));
+	name[strlen(name) - strlen("-.0123abcdfedc0001")] = '\0';
+	(void)strcat(name, ".0123abcdfedc00012");
+	assert_int_equal(kept_name_parse(name, &tag, &at, &back), -1);
+	assert_false(kept_is_foreign(&(struct kept_hands){ .wrote = kept_hand(1, 2), .took = kept_hand(1, 2) }));
+	assert_true(kept_is_foreign(&(struct kept_hands){ .wrote = kept_hand(1, 0), .took = kept_hand(1, 2) }));
 }
 
 static void long_names_keep_their_end(void **state)
@@ -79,14 +102,14 @@ static void long_names_keep_their_end(void **state)
 	(void)state;
 	memset(path, 'n', 251);
 	memcpy(path + 251, ".jpg", 5);
-	kept_name_format(name, &tag, moment, path);
+	kept_name_format(name, &tag, moment, NULL, path);
 	assert_int_equal(strlen(name), KEPT_NAME_MAX - 1);
 	assert_string_equal(name + strlen(name) - 5, "n.jpg");
-	assert_int_equal(kept_name_parse(name, &back, &at), 0);
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), 0);
 	/* A character of three bytes is not cut. */
 	for (size_t i = 0; i < 85; i++)
 		memcpy(path + 3 * i, "\xe2\x82\xac", 4);
-	kept_name_format(name, &tag, moment, path);
+	kept_name_format(name, &tag, moment, NULL, path);
 	assert_true(strlen(name) < KEPT_NAME_MAX);
 	assert_memory_equal(name + KEPT_TAG + 1 + KEPT_ID_MAX, "\xe2\x82\xac", 3);
 }
@@ -97,6 +120,7 @@ int main(void)
 		cmocka_unit_test(an_id_is_the_moment),
 		cmocka_unit_test(what_is_no_id_is_refused),
 		cmocka_unit_test(a_name_says_path_and_moment),
+		cmocka_unit_test(a_name_says_through_whose_hands_it_went),
 		cmocka_unit_test(long_names_keep_their_end),
 	};
 
