@@ -90,7 +90,8 @@ static void fill(struct fs_stat *st, const struct stat *in)
 {
 	*st = (struct fs_stat){
 		.kind = in->st_mode & S_IFMT,
-		.mode = in->st_mode & 07777,
+		.mode = in->st_mode & 0777,
+		.special = in->st_mode & 07000,
 		.size = in->st_size,
 		.mtime_ns = to_ns(in->st_mtim),
 		.ctime_ns = to_ns(in->st_ctim),
@@ -251,6 +252,19 @@ int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 	return rc;
 }
 
+/* What the bits become where `mode` is asked for. */
+static mode_t whole_mode(const struct fs_stat *st, mode_t mode)
+{
+	return (mode & 0777) | (st->kind == S_IFDIR ? st->special : 0);
+}
+
+int fs_set_mode_fd(int fd, mode_t mode)
+{
+	struct fs_stat st;
+
+	return fs_stat_fd(fd, &st) == 0 ? fchmod(fd, whole_mode(&st, mode)) : -1;
+}
+
 int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 {
 	int fd = open_as_it_is(dirfd, name);
@@ -264,7 +278,7 @@ int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fs_stat_fd(fd, &st) == 0) {
 		errno = EOPNOTSUPP;
-		rc = st.kind == S_IFLNK ? -1 : chmod(path, mode);
+		rc = st.kind == S_IFLNK ? -1 : chmod(path, whole_mode(&st, mode));
 	}
 	close_keep_errno(fd);
 	return rc;

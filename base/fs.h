@@ -13,7 +13,8 @@
 /* What a look at a path saw. kind is S_IFMT's bits, 0 when there is nothing. */
 struct fs_stat {
 	uint32_t kind;    /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
-	uint32_t mode;    /* permission bits, 07777 */
+	uint32_t mode;    /* permission bits, 0777 */
+	uint32_t special; /* setuid, setgid, sticky: 07000. This machine's own: they mean other users on another */
 	int64_t size;     /* bytes */
 	int64_t mtime_ns; /* since 1970 */
 	int64_t ctime_ns;
@@ -51,8 +52,10 @@ int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
  * is mounted there (EXDEV). */
 int fs_set_mtime_fd(int fd, int64_t mtime_ns);
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
-/* The permission bits, likewise; EOPNOTSUPP for a symlink. The file need be neither readable nor writable. */
+/* The permission bits, 0777, likewise; EOPNOTSUPP for a symlink. The file need be neither readable nor writable. A folder keeps its
+ * setgid and sticky bits, which are its owner's policy; a file loses them. */
 int fs_set_mode_at(int dirfd, const char *name, mode_t mode);
+int fs_set_mode_fd(int fd, mode_t mode);
 
 /* mkdir -p beneath dirfd; what it creates gets mode, less the umask. ENOTDIR or ELOOP when something else is there. */
 int fs_mkdirs(int dirfd, const char *path, mode_t mode);

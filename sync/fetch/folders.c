@@ -15,7 +15,7 @@ static void close_folder(struct folders *c, struct folder *d)
 	if (d->dirty)
 		c->lost = true;
 	if (d->unlocked)
-		(void)fchmod(d->fd, d->mode);
+		(void)fs_set_mode_fd(d->fd, d->mode);
 	close(d->fd);
 	free(d->path);
 	*d = (struct folder){ .fd = -1 };
@@ -100,7 +100,7 @@ bool folder_unlock(struct folder *d)
 	if (errno != EACCES || d->unlocked)
 		return false;
 	if (fs_stat_fd(d->fd, &st) == 0 && fstat(d->fd, &own) == 0 && own.st_uid == geteuid() &&
-	    (st.mode & 0700) != 0700 && fchmod(d->fd, st.mode | 0700) == 0) {
+	    (st.mode & 0700) != 0700 && fs_set_mode_fd(d->fd, st.mode | 0700) == 0) {
 		d->unlocked = true;
 		d->mode = st.mode;
 		return true;

@@ -246,7 +246,7 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	}
 	if (fd < 0)
 		return -1;
-	rc = fchmod(fd, item->want->mode) == 0 ? fs_stat_fd(fd, &item->made) : -1;
+	rc = fs_set_mode_fd(fd, item->want->mode) == 0 ? fs_stat_fd(fd, &item->made) : -1;
 	if (rc == 0 && !job->sync_all)
 		rc = fsync(fd);
 	close(fd);

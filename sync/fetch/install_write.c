@@ -57,7 +57,7 @@ static int fill_file(struct install_job *job, struct install_item *item, int fd,
 		if (want->content.size >= SPARSE_MIN && ftruncate(fd, want->content.size) < 0)
 			return -1;
 	}
-	if (fchmod(fd, want->mode) < 0 || fs_set_mtime_fd(fd, want->mtime_ns) < 0)
+	if (fs_set_mode_fd(fd, want->mode) < 0 || fs_set_mtime_fd(fd, want->mtime_ns) < 0)
 		return -1;
 	if (sync && sync_file(job, fd) < 0)
 		return -1;

@@ -331,7 +331,8 @@ static void verify_pieces(struct part_job *job)
 
 static void finish(struct part_job *job)
 {
-	if (fchmod(job->part, job->mode) < 0 || fs_set_mtime_fd(job->part, job->mtime_ns) < 0 || fsync(job->part) < 0)
+	if (fs_set_mode_fd(job->part, job->mode) < 0 || fs_set_mtime_fd(job->part, job->mtime_ns) < 0 ||
+	    fsync(job->part) < 0)
 		job->error = errno;
 }
 

@@ -331,6 +331,7 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		record_clear(r);
 		return -1;
 	}
+	r->mode &= RECORD_MODE; /* version 0.1.0 had more */
 	return 0;
 }
 

@@ -130,7 +130,8 @@ static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
 	*mounted = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 	l->st = (struct fs_stat){
 		.kind = x.stx_mode & S_IFMT,
-		.mode = x.stx_mode & 07777,
+		.mode = x.stx_mode & 0777,
+		.special = x.stx_mode & 07000,
 		.size = (int64_t)x.stx_size,
 		.mtime_ns = to_ns(x.stx_mtime),
 		.ctime_ns = to_ns(x.stx_ctime),

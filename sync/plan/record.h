@@ -14,6 +14,9 @@ enum {
 	RECORD_NAME_MAX = 255,       /* bytes of one component */
 	BLOCK_MAX = 4 << 20,         /* bytes of the largest block */
 	RECORD_MAX_BLOCKS = 1 << 20, /* blocks of the largest file (about 1 TiB) */
+	/* Of a mode: never setuid, setgid or sticky, which would give a member the rights of another machine's users. Whatever brings
+	 * a record in (the disk, the wire, the index) leaves them out. */
+	RECORD_MODE = 0777,
 };
 
 /* Names the bytes of a file. root: of an empty file all zero; of one block its SHA-256; of more the SHA-256 of the list
@@ -45,7 +48,7 @@ struct record {
 	char *path;            /* owned; legal Linux path, relative, '/'-separated, no "." or ".." or empty component */
 	enum record_kind kind; /* of what is, or for a tombstone of what was */
 	bool deleted;          /* a tombstone: content, mode, mtime and target mean nothing */
-	uint32_t mode;         /* 07777; 0 for symlinks */
+	uint32_t mode;         /* RECORD_MODE; 0 for symlinks */
 	int64_t mtime_ns;      /* files and symlinks; 0 for folders */
 	struct content content; /* files */
 	uint8_t chunk_log2;     /* files: log2 of the average block size it was cut with; 0 when not cut (one block) */

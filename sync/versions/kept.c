@@ -185,7 +185,7 @@ static int copy_file(int shard, const struct kept_version *v, int dirfd, const c
 	int fd = from >= 0 ? fs_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) : -1;
 	int rc = -1;
 
-	if (fd >= 0 && copy_bytes(from, fd) == 0 && fchmod(fd, v->st.mode) == 0 &&
+	if (fd >= 0 && copy_bytes(from, fd) == 0 && fs_set_mode_fd(fd, v->st.mode) == 0 &&
 	    fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 && fsync(fd) == 0)
 		rc = 0;
 	close_keep_errno(from);

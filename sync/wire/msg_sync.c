@@ -213,7 +213,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	r->seq = pb->seq;
 	if (!r->path || r->deleted)
 		return r->path ? 0 : -1;
-	r->mode = pb->mode;
+	r->mode = pb->mode & RECORD_MODE;
 	r->mtime_ns = pb->mtime_ns;
 	if (r->kind == RECORD_FILE)
 		return file_read(m, pb);

@@ -69,6 +69,11 @@ def test_modes_and_nanoseconds_arrive(lab):
     trees.age(a.file("before-1970"), -1_234_567_891)
     trees.age(a.file("far"), 4_102_444_800_999_999_999)
     netlab.settle([a, b])
+    # Setuid, setgid and sticky would mean other users there: they are each machine's own, and stay.
+    for i, bits in ((0o1644, 0o1000), (0o4755, 0o4000), (0o2755, 0o2000)):
+        for name in ("f%o" % i, "d%o" % i):
+            assert stat.S_IMODE(os.stat(a.file(name)).st_mode) == i
+            assert stat.S_IMODE(os.stat(b.file(name)).st_mode) == i & ~bits
     # A read-only file can be updated all the same.
     with open(a.file("f444"), "ab") as f:
         f.write(b"more")

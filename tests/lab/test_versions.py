@@ -88,6 +88,19 @@ def test_a_restored_version_travels_to_all_and_what_it_replaces_is_kept(lab):
     assert os.stat(c.file("doc.txt")).st_mode & 0o7777 == 0o640
     assert kept(b) == sorted([b"one", b"two", b"three"])  # the version restored is still one
     assert b"three" in kept(a) and b"three" in kept(c)
+    # Setuid does not come back, whoever had set it.
+    os.chmod(b.file("doc.txt"), 0o4755)
+    netlab.settle([b, a, c])
+    assert os.stat(c.file("doc.txt")).st_mode & 0o7777 == 0o755
+    trees.write(a.share, {"doc.txt": b"four"})
+    netlab.settle(hosts)
+    b.cli("restore", "pics", "doc.txt", "--to", "was-setuid")
+    netlab.settle([b, a, c])
+    assert os.stat(b.file("was-setuid")).st_mode & 0o7777 == 0o755
+    trees.write(a.share, {"doc.txt": b"three"})
+    netlab.settle(hosts)
+    trees.write(a.share, {"doc.txt": b"five"})
+    netlab.settle(hosts)
     # Without a version: the newest. By option, and to another place, whose folder is made.
     b.cli("restore", "pics", "doc.txt")
     netlab.settle([b, a, c])

@@ -1,6 +1,6 @@
 """Making trees of files, taking their picture, comparing pictures.
 
-A picture is {path as bytes: Entry}.  Compared are kind, mode bits, modification time to the nanosecond, content by
+A picture is {path as bytes: Entry}.  Compared are kind, permission bits, modification time to the nanosecond, content by
 SHA-256, and link targets; modification times of folders are no part of the promise, nor is the share's own .lanyard/.
 """
 import collections
@@ -32,7 +32,7 @@ def picture(root):
 
 
 def _entry(root, path, st):
-    mode, full = stat.S_IMODE(st.st_mode), os.path.join(root, path)
+    mode, full = stat.S_IMODE(st.st_mode) & 0o777, os.path.join(root, path)
     if stat.S_ISLNK(st.st_mode):
         return Entry("symlink", None, st.st_mtime_ns, None, os.readlink(full))
     if stat.S_ISDIR(st.st_mode):

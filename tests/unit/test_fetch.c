@@ -70,6 +70,30 @@ static void small_file_without_bytes_is_asked_for(void **state)
 	assert_int_equal(peer_of(ANNA)->lists, 0);
 }
 
+/* A folder of several people's has its setgid bit from the one above, whatever mode a peer gives it, and nobody is told of it. */
+static void a_folder_keeps_the_special_bits_it_has_here(void **state)
+{
+	struct record r;
+	struct fs_stat st;
+
+	(void)state;
+	assert_int_equal(fchmod(w->root, 02775), 0);
+	say_dir(ANNA, "d");
+	assert_true(run());
+	assert_int_equal(fs_stat_beneath(w->root, "d", &st), 0);
+	assert_int_equal(st.special, 02000);
+	assert_row_is_true("d");
+	assert_int_equal(fchmodat(w->root, "d", 03755, 0), 0);
+	r = peer_next(ANNA, "d", RECORD_DIR);
+	r.mode = 0750;
+	say(ANNA, &r, NULL, 0);
+	assert_true(run());
+	assert_int_equal(fs_stat_beneath(w->root, "d", &st), 0);
+	assert_int_equal(st.mode, 0750);
+	assert_int_equal(st.special, 03000);
+	assert_row_is_true("d");
+}
+
 static void every_kind_and_mode_is_kept(void **state)
 {
 	struct record r;
@@ -81,7 +105,7 @@ static void every_kind_and_mode_is_kept(void **state)
 	say_dir(ANNA, "d");
 	say_link(ANNA, "d/link", "../nowhere\nelse");
 	r = peer_next(ANNA, "d/empty", RECORD_FILE);
-	r.mode = 04755;
+	r.mode = 0755;
 	r.mtime_ns = -1;
 	say(ANNA, &r, NULL, 0);
 	r = peer_next(ANNA, "d/locked", RECORD_DIR);
@@ -90,7 +114,7 @@ static void every_kind_and_mode_is_kept(void **state)
 	assert_true(run());
 	assert_int_equal(fs_stat_beneath(w->root, "d/empty", &st), 0);
 	assert_int_equal(st.size, 0);
-	assert_int_equal(st.mode, 04755);
+	assert_int_equal(st.mode, 0755);
 	assert_int_equal(st.mtime_ns, -1);
 	fd = fs_open(w->root, "d", O_RDONLY | O_DIRECTORY, 0);
 	target = fs_readlink_at(fd, "link");
@@ -365,6 +389,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(big_file_replaces_the_one_before, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(small_file_without_bytes_is_asked_for, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(every_kind_and_mode_is_kept, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_folder_keeps_the_special_bits_it_has_here, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(holes_survive, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(metadata_alone_costs_no_content, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(deletions_come_after_their_content, world_setup, world_teardown),

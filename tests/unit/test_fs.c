@@ -84,6 +84,29 @@ static void open_parent_names_the_last_component(void **state)
 	assert_errno(fs_open_parent(root, "out/x", &name), ELOOP);
 }
 
+/* They mean other users on another machine: a file never gets them, a folder keeps those it has. */
+static void a_mode_that_is_set_has_no_special_bits(void **state)
+{
+	struct fs_stat st;
+
+	(void)state;
+	put(root, "file", "hello");
+	assert_int_equal(mkdirat(root, "dir", 0700), 0);
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 2; k++) {
+			const char *name = k == 0 ? "file" : "dir";
+			int fd = fs_open(root, name, O_RDONLY, 0);
+
+			assert_int_equal(fchmodat(root, name, k == 0 ? 06755 : 03755, 0), 0);
+			assert_int_equal(i == 0 ? fs_set_mode_at(root, name, 07750) : fs_set_mode_fd(fd, 07750), 0);
+			assert_int_equal(fs_stat_at(root, name, &st), 0);
+			assert_int_equal(st.mode, 0750);
+			assert_int_equal(st.special, k == 0 ? 0 : 03000);
+			close(fd);
+		}
+	}
+}
+
 static void stat_sees_kinds_and_nanoseconds(void **state)
 {
 	struct fs_stat st;
@@ -97,7 +120,8 @@ static void stat_sees_kinds_and_nanoseconds(void **state)
 
 	assert_int_equal(fs_stat_at(root, "file", &st), 0);
 	assert_int_equal(st.kind, S_IFREG);
-	assert_int_equal(st.mode, 04751);
+	assert_int_equal(st.mode, 0751);
+	assert_int_equal(st.special, 04000);
 	assert_int_equal(st.size, 5);
 	assert_true(st.mtime_ns == INT64_C(1234567890987654321));
 	assert_true(st.ctime_ns > st.mtime_ns);
@@ -298,6 +322,7 @@ int main(void)
 		FS_TEST(open_stays_beneath),
 		FS_TEST(open_makes_files_closed_on_exec),
 		FS_TEST(open_parent_names_the_last_component),
+		FS_TEST(a_mode_that_is_set_has_no_special_bits),
 		FS_TEST(stat_sees_kinds_and_nanoseconds),
 		FS_TEST(stat_beneath_calls_what_cannot_be_there_absent),
 		FS_TEST(readlink_returns_the_whole_target),

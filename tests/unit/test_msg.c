@@ -91,6 +91,20 @@ static void news_out_of_order_is_refused(void **state)
 	msg_free(&a);
 }
 
+static void a_record_comes_without_setuid(void **state)
+{
+	struct version_entry e;
+	struct msg_record r = file_record(&e);
+	struct msg_news in = { .after = 1, .upto = 9, .records = &r, .nrecords = 1 }, out;
+	struct msg_arena a = { 0 };
+
+	(void)state;
+	r.record.mode = 07755;
+	assert_int_equal(decode_news(&in, &out, &a), 0);
+	assert_int_equal(out.records[0].record.mode, 0755);
+	msg_free(&a);
+}
+
 static void a_record_that_cannot_be_is_refused(void **state)
 {
 	struct version_entry e;
@@ -205,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(news_survives_the_trip),
 		cmocka_unit_test(news_out_of_order_is_refused),
+		cmocka_unit_test(a_record_comes_without_setuid),
 		cmocka_unit_test(a_record_that_cannot_be_is_refused),
 		cmocka_unit_test(a_get_beyond_the_content_is_refused),
 		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
