@@ -80,9 +80,10 @@ static void bring_back(struct fetch *f, struct ticket *t)
 {
 	struct record r = { 0 };
 
-	if (index_get(f->c.index, t->want.path, &r) > 0 && !r.deleted &&
-	    version_join(&r.version, &t->want.version) == 0)
+	if (index_get(f->c.index, t->want.path, &r) > 0 && !r.deleted) {
+		record_join(&r, &t->want.version);
 		(void)judge_put_change(f, &r, NULL);
+	}
 	record_clear(&r);
 	ticket_to(f, t, TICKET_FRESH);
 	ticket_reset(f, t);

@@ -34,7 +34,8 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 	if (gone) {
 		r.path = mem_strdup(theirs->path);
 		version_copy(&r.version, &theirs->version);
-		gone = version_join(&r.version, &ours.version) == 0 && judge_put_change(f, &r, NULL) == 0;
+		record_join(&r, &ours.version);
+		gone = judge_put_change(f, &r, NULL) == 0;
 	}
 	record_clear(&r);
 	record_clear(&ours);

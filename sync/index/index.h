@@ -71,7 +71,7 @@ int index_get(struct index *index, const char *path, struct record *r);
  * list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
 /* A local change: like index_put, after bumping r->version with our epoch and the new number; sets modified_by, and via = 0.
- * -1 and EOVERFLOW when VERSION_MAX writers have changed the path. */
+ * -1 and EOVERFLOW when there is no version beyond r's: that is this path's trouble, and the index is in order. */
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
 /* Updates only `seen` of the row (a look found the same content with another inode or ctime). No new number. */
 int index_touch(struct index *index, const char *path, const struct seen *seen);
@@ -161,7 +161,8 @@ int index_note_peer(struct index *index, uint64_t peer);
 /* This row of that epoch was not taken: we know of its changes only those before. / All are asked for again. */
 int index_passed_over(struct index *index, uint64_t epoch, uint64_t seq);
 int index_pass_over_none(struct index *index);
-/* Looks at some rows with *after < number <= upto and drops those tombstones that nothing is wanted of; *after moves on, and is
+/* Looks at some rows with *after < number <= upto and drops those tombstones that nothing is wanted of, and whose version is not
+ * full (of a folded one it cannot be said whose changes it knows); *after moves on, and is
  * upto at the end. How many were dropped, -1. */
 int index_forget(struct index *index, uint64_t *after, uint64_t upto);
 /* The greatest number a dropped tombstone had; 0: none was ever dropped. */

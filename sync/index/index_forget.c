@@ -177,7 +177,7 @@ static int put_forgotten(struct index *index, uint64_t seq)
 struct found {
 	uint64_t seq;
 	bool deleted;
-	bool wanted; /* some peer has something else to say of the path */
+	bool stays; /* some peer has something else to say of the path, or its version is full */
 };
 
 /* The next rows behind `after`: at most AT_ONCE. -1. */
@@ -188,12 +188,13 @@ static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct 
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, (int64_t)after);
-	sqlite3_bind_int64(s, 2, (int64_t)upto);
+	sqlite3_bind_int(s, 1, VERSION_MAX * INDEX_VERSION_ENTRY);
+	sqlite3_bind_int64(s, 2, (int64_t)after);
+	sqlite3_bind_int64(s, 3, (int64_t)upto);
 	while (n < AT_ONCE && (rc = sqlite3_step(s)) == SQLITE_ROW)
 		rows[n++] = (struct found){ .seq = (uint64_t)sqlite3_column_int64(s, 0),
 			                    .deleted = sqlite3_column_int(s, 1) != 0,
-			                    .wanted = sqlite3_column_int(s, 2) != 0 };
+			                    .stays = sqlite3_column_int(s, 2) != 0 };
 	index_stmt_give(index, STMT_ROW_FORGET, s);
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
 		return n;
@@ -226,7 +227,7 @@ int index_forget(struct index *index, uint64_t *after, uint64_t upto)
 	int n = next_rows(index, *after, upto, rows), dropped = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (!rows[i].deleted || rows[i].wanted)
+		if (!rows[i].deleted || rows[i].stays)
 			continue;
 		if (drop_tombstone(index, rows[i].seq) < 0)
 			return -1;

@@ -29,10 +29,11 @@ enum {
 	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
 	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
 	INDEX_PAGE = 4096,
-	INDEX_LIST_ROW = 110,  /* blocks in one row of `lists`: just under a page, so no overflow pages */
-	INDEX_LIST_BITS = 14,  /* list row = content << 14 | number; 2^14 * 110 > RECORD_MAX_BLOCKS */
-	INDEX_BLOCK_BITS = 20, /* position = content << 20 | block number */
-	INDEX_SEQ_BITS = 48,   /* wanted row = peer's own small number << 48 | its sequence number */
+	INDEX_LIST_ROW = 110,     /* blocks in one row of `lists`: just under a page, so no overflow pages */
+	INDEX_LIST_BITS = 14,     /* list row = content << 14 | number; 2^14 * 110 > RECORD_MAX_BLOCKS */
+	INDEX_BLOCK_BITS = 20,    /* position = content << 20 | block number */
+	INDEX_VERSION_ENTRY = 16, /* bytes of one entry of a version */
+	INDEX_SEQ_BITS = 48,      /* wanted row = peer's own small number << 48 | its sequence number */
 };
 
 /* SQL texts are in index_schema.c, in this order. */
@@ -152,10 +153,10 @@ struct index {
 	atomic_int checkpointed_frames; /* of those, moved into the database */
 	atomic_bool checkpoint_failed;  /* said so already */
 
-	uint8_t key[RECORD_PATH_MAX + 1];  /* scratch of one call, never across a callback */
-	uint8_t version[VERSION_MAX * 16]; /* the same */
-	uint8_t base[VERSION_MAX * 16];    /* the same */
-	uint8_t mode_base[VERSION_MAX * 16];
+	uint8_t key[RECORD_PATH_MAX + 1];                   /* scratch of one call, never across a callback */
+	uint8_t version[VERSION_MAX * INDEX_VERSION_ENTRY]; /* the same */
+	uint8_t base[VERSION_MAX * INDEX_VERSION_ENTRY];    /* the same */
+	uint8_t mode_base[VERSION_MAX * INDEX_VERSION_ENTRY];
 };
 
 /* --- index_schema.c --- */

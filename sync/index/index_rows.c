@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "sync/index/index_internal.h"
 
 /* What a row's replacement has to know of it. */
@@ -168,10 +167,7 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 	writer = index->epoch;
 	while (version_counter(&r->version, writer) > index->seq)
 		writer = random_u64();
-	if (version_bump(&r->version, writer, index->seq + 1) < 0) {
-		if (log_allow("index version", 3))
-			log_error("%s: too many writers have changed it (%d): this change cannot be told", r->path,
-			          VERSION_MAX);
+	if (record_bump(r, writer, index->seq + 1, r->version.n < VERSION_MAX ? 0 : random_u64()) < 0) {
 		errno = EOVERFLOW;
 		return -1;
 	}

@@ -65,8 +65,9 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
-	[STMT_ROW_FORGET] = "SELECT seq, deleted, deleted AND EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)"
-			    " FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_FORGET] =
+		"SELECT seq, deleted, deleted AND (length(version) >= ? OR"
+		" EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
 	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
@@ -228,7 +229,7 @@ static int64_t row_sum(const struct record *r)
 		              r->content.size,  r->content.nblocks, r->chunk_log2, (int64_t)r->modified_by,
 		              r->target != NULL };
 	uint8_t all[sizeof(numbers) + sizeof(r->content.root) + 2 * (RECORD_PATH_MAX + 1) +
-	            3 * sizeof(((struct index *)0)->version)];
+	            3 * VERSION_STORED_MAX * INDEX_VERSION_ENTRY];
 	uint8_t hash[SHA256_SIZE];
 	size_t n = sizeof(numbers);
 
@@ -332,6 +333,7 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		return -1;
 	}
 	r->mode &= RECORD_MODE; /* version 0.1.0 had more */
+	record_fit(r);
 	return 0;
 }
 

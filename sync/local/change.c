@@ -73,10 +73,25 @@ static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct re
 	return true;
 }
 
+/* What the index refuses for the path's sake is told of the path, and keeps no other from syncing. */
+static void unwritten(struct local *l, const char *path)
+{
+	if (errno == EOVERFLOW)
+		problem_add(
+			l->problems, path, PROBLEM_FAILING,
+			"a member made up its version, and no change can be told after that: keep yours under another name",
+			l->scan.looks);
+	else if (errno == EINVAL)
+		problem_add(l->problems, path, PROBLEM_FAILING, "its blocks are not those that its content is known by",
+		            l->scan.looks);
+	else
+		local_unwritten(l);
+}
+
 int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks)
 {
 	if (adopt_put(l, r, blocks) < 0) {
-		local_unwritten(l);
+		unwritten(l, r->path);
 		return -1;
 	}
 	l->scan.full_changed++;

@@ -140,6 +140,26 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	news_out_kick(t);
 }
 
+/* A record that is not taken, and that no honest member sends. */
+static void refuse(struct talk *t, const struct msg_record *m, const char *why)
+{
+	index_passed_over(t->group->config.index, t->their_epoch, m->record.seq);
+	peer_group_misbehaved(t->group, t->session->peer, m->record.path, why);
+}
+
+/* Whether the version is one that can come about from ours. Nearly all are told by their counters alone. */
+static bool is_near(const struct talk *t, const struct msg_record *m)
+{
+	const struct version *theirs = &m->record.version;
+	struct record ours = { 0 };
+	bool near = version_is_near(theirs, &ours.version);
+
+	if (!near && index_get(t->group->config.index, m->record.path, &ours) > 0)
+		near = version_is_near(theirs, &ours.version);
+	record_clear(&ours);
+	return near;
+}
+
 static void record_in(struct talk *t, const struct msg_record *m)
 {
 	struct peer_group *g = t->group;
@@ -148,8 +168,11 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	enum path_verdict verdict = path_check(path, strlen(path));
 
 	if (verdict != PATH_OK) {
-		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
-		peer_group_misbehaved(g, t->session->peer, path, path_verdict_text(verdict));
+		refuse(t, m, path_verdict_text(verdict));
+		return;
+	}
+	if (!is_near(t, m)) {
+		refuse(t, m, "a version far beyond all that was said of it");
 		return;
 	}
 	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR)) {
@@ -157,8 +180,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {
-		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
-		peer_group_misbehaved(g, t->session->peer, path, "a block list that cannot be");
+		refuse(t, m, "a block list that cannot be");
 		return;
 	}
 	g->counters.records_received++;

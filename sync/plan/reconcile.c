@@ -109,27 +109,27 @@ static bool mode_known(const struct record *r, const struct record *other)
 	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->mode_base);
 }
 
-/* merged := winner, knowing what `other` knows too (NULL: nothing). False when the versions do not fit together. */
-static bool merge(struct record *merged, const struct record *winner, const struct record *other)
+/* merged := winner, knowing what `other` knows too (NULL: nothing). */
+static void merge(struct record *merged, const struct record *winner, const struct record *other)
 {
 	record_copy(merged, winner);
 	merged->seq = 0;
 	merged->via = 0;
 	merged->seen = (struct seen){ 0 };
-	if (other != NULL && version_join(&merged->version, &other->version) < 0) {
-		record_clear(merged);
-		return false;
-	}
-	return true;
+	if (other != NULL)
+		record_join(merged, &other->version);
 }
 
-/* merged's mode becomes that of one of the two it is made of, with the version that it is from. */
+/* merged's mode becomes that of one of the two it is made of, with the version that it is from, as long as that is known to be
+ * older. */
 static void take_mode(struct record *merged, const struct record *from)
 {
+	const struct version *since = from->mode_base.n > 0 ? &from->mode_base : &from->version;
+
 	merged->mode = from->mode;
 	version_clear(&merged->mode_base);
-	if (merged->base.n > 0)
-		version_copy(&merged->mode_base, from->mode_base.n > 0 ? &from->mode_base : &from->version);
+	if (merged->base.n > 0 && version_compare(since, &merged->version) == VERSION_OLDER)
+		version_copy(&merged->mode_base, since);
 }
 
 /* One changed the content, the other mode or mtime alone: the new content, and the mode of whoever set it. */
@@ -138,14 +138,13 @@ static enum reconcile merge_meta(const struct record *ours, const struct record 
 	bool take = content_known(ours, theirs);
 	const struct record *content = take ? theirs : ours, *meta = take ? ours : theirs;
 
-	if (!merge(merged, content, meta))
-		return RECONCILE_NOTHING;
+	merge(merged, content, meta);
 	if (!mode_known(meta, content))
 		take_mode(merged, meta);
 	return take ? RECONCILE_TAKE : RECONCILE_ADOPT;
 }
 
-enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
+static enum reconcile decide(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	enum version_order order;
 	const struct record *winner, *loser;
@@ -182,12 +181,28 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 		return RECONCILE_NOTHING;
 	winner = theirs_wins ? theirs : ours;
 	loser = theirs_wins ? ours : theirs;
-	if (!merge(merged, winner, loser))
-		return RECONCILE_NOTHING;
+	merge(merged, winner, loser);
 	/* The winner's mtime; but the mode of the other, when it alone has set it since the winner's was known to it. */
 	if (same && order == VERSION_CONCURRENT && mode_known(winner, loser) && !mode_known(loser, winner))
 		take_mode(merged, loser);
 	return result;
+}
+
+/* The row would be what it is. A folded version may be all that comes of joining it with what it is concurrent with. */
+static bool is_the_same(const struct record *row, const struct record *merged)
+{
+	return version_compare(&row->version, &merged->version) == VERSION_EQUAL && record_same(row, merged) &&
+	       rank(row, merged) == 0;
+}
+
+enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
+{
+	enum reconcile result = decide(ours, theirs, merged);
+
+	if (result == RECONCILE_NOTHING || ours == NULL || !is_the_same(ours, merged))
+		return result;
+	record_clear(merged);
+	return RECONCILE_NOTHING;
 }
 
 bool reconcile_stands(const struct record *ours, const struct record *theirs)

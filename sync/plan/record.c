@@ -77,6 +77,68 @@ void record_keep_base(struct record *r, uint32_t mode)
 		version_copy(&r->mode_base, &r->version);
 }
 
+static bool is_older(const struct version *v, const struct version *than)
+{
+	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
+}
+
+/* Folding may have taken what shows that a base is older. */
+static void check_bases(struct record *r)
+{
+	if (!is_older(&r->base, &r->version))
+		record_clear_base(r);
+	else if (!is_older(&r->mode_base, &r->version))
+		version_clear(&r->mode_base);
+}
+
+/* A number for what record_same_content compares. */
+static uint64_t content_number(const struct record *r)
+{
+	struct sha256_stream s = { 0 };
+	uint8_t head[16], hash[SHA256_SIZE];
+
+	put_u32(head, r->deleted ? 0 : (uint32_t)r->kind);
+	put_u32(head + 4, r->content.nblocks);
+	put_u64(head + 8, (uint64_t)r->content.size);
+	sha256_begin(&s);
+	sha256_update(&s, head, r->deleted || r->kind != RECORD_FILE ? 4 : sizeof(head));
+	if (!r->deleted && r->kind == RECORD_FILE)
+		sha256_update(&s, r->content.root, sizeof(r->content.root));
+	if (!r->deleted && r->kind == RECORD_SYMLINK && r->target != NULL)
+		sha256_update(&s, r->target, strlen(r->target));
+	sha256_end(&s, hash);
+	sha256_free(&s);
+	return get_u64(hash);
+}
+
+void record_join(struct record *r, const struct version *other)
+{
+	if (!version_join(&r->version, other))
+		return;
+	version_stamp(&r->version, content_number(r));
+	check_bases(r);
+}
+
+void record_fit(struct record *r)
+{
+	if (r->version.n <= VERSION_MAX && r->base.n <= VERSION_MAX && r->mode_base.n <= VERSION_MAX)
+		return;
+	version_fit(&r->version);
+	version_fit(&r->base);
+	version_fit(&r->mode_base);
+	check_bases(r);
+}
+
+int record_bump(struct record *r, uint64_t writer, uint64_t counter, uint64_t fresh)
+{
+	if (version_bump(&r->version, writer, counter) == 0)
+		return 0;
+	if (version_fold(&r->version, fresh) < 0)
+		return -1;
+	check_bases(r);
+	return 0;
+}
+
 void blocklist_clear(struct blocklist *l)
 {
 	free(l->b);

@@ -79,6 +79,14 @@ bool record_same(const struct record *a, const struct record *b);
 /* Before r, a row, takes on another mtime, and `mode`: its bases. Before it takes on other content: record_clear_base. */
 void record_keep_base(struct record *r, uint32_t mode);
 void record_clear_base(struct record *r);
+/* r, whose content stays, comes to know what the other version knows. A base that is not known to be older any more goes: the
+ * content then counts as having come with this version. */
+void record_join(struct record *r, const struct version *other);
+/* r's version goes on by a change of this writer (version_bump; where that has no room version_fold, with `fresh`). Bases: likewise.
+ * -1 (and unchanged) when there is no greater version. */
+int record_bump(struct record *r, uint64_t writer, uint64_t counter, uint64_t fresh);
+/* Versions of an older index: VERSION_MAX entries stay. */
+void record_fit(struct record *r);
 
 void blocklist_clear(struct blocklist *l);
 /* 36 bytes a block; out has room for 36 * n. */

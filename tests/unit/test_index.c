@@ -1,4 +1,5 @@
 /* The index: rows come back as they were put, with numbers and totals to match. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -198,26 +199,41 @@ static void a_claimed_later_number_cannot_be_mistaken(void **state)
 	record_clear(&before);
 }
 
-static void drop_line(void *arg, enum log_level level, const char *text)
+/* However many writers a path had: the next change goes on from there. */
+static void more_writers_than_a_version_holds(void **state)
 {
-	(void)arg;
-	(void)level;
-	(void)text;
+	struct record r = file("a", 1), before = { 0 };
+
+	(void)state;
+	for (uint64_t w = 1; w <= VERSION_MAX; w++)
+		version_bump(&r.version, w, w);
+	assert_int_equal(index_put(ix, &r, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		record_clear(&before);
+		record_copy(&before, &r);
+		assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
+		assert_int_equal(version_compare(&r.version, &before.version), VERSION_NEWER);
+		check_row(&r);
+	}
+	record_clear(&before);
+	record_clear(&r);
 }
 
-static void too_many_writers_are_said_so(void **state)
+/* A version at the end of all counters is this row's trouble: the index goes on. */
+static void a_version_without_a_next_one_is_said_so(void **state)
 {
 	struct record r = file("a", 1);
 
 	(void)state;
-	log_set_sink(drop_line, NULL);
 	for (uint64_t w = 1; w <= VERSION_MAX; w++)
-		version_bump(&r.version, w, 1);
+		version_bump(&r.version, w, VERSION_COUNTER_MAX);
 	assert_int_equal(index_put(ix, &r, NULL), 0);
 	assert_int_equal(index_put_change(ix, &r, NULL, ME), -1);
+	assert_int_equal(errno, EOVERFLOW);
 	assert_int_equal(index_commit(ix), 0);
 	check_row(&r);
 	record_clear(&r);
+	put("b", 1);
 }
 
 static void touch_gives_no_number(void **state)
@@ -471,7 +487,8 @@ int main(void)
 		T(rows_come_back),
 		T(a_change_gets_a_version_and_a_number),
 		T(a_claimed_later_number_cannot_be_mistaken),
-		T(too_many_writers_are_said_so),
+		T(more_writers_than_a_version_holds),
+		T(a_version_without_a_next_one_is_said_so),
 		T(touch_gives_no_number),
 		T(commits_are_told_when_they_number),
 		T(totals_follow),

@@ -18,6 +18,33 @@ static bool is_failed(void)
 
 /* --- files --- */
 
+/* A member made up the last version that there can be. The user's change of that file cannot be told; all others can. */
+static void test_a_version_that_cannot_go_on_is_that_files_trouble(void **state)
+{
+	struct record r;
+
+	(void)state;
+	put("forged", "x");
+	start_local();
+	until_idle();
+	assert_int_equal(index_get(ix, "forged", &r), 1);
+	version_clear(&r.version);
+	for (uint64_t w = 1; w <= VERSION_MAX; w++)
+		assert_int_equal(version_bump(&r.version, w, VERSION_COUNTER_MAX), 0);
+	assert_int_equal(index_put(ix, &r, NULL), 0);
+	record_clear(&r);
+	put("forged", "changed");
+	put("other", "y");
+	until_idle();
+	assert_true(has_problem("forged"));
+	assert_int_equal(local_state(local), LOCAL_WATCHING);
+	assert_row("other", "file");
+	assert_int_equal(renameat(root, "forged", root, "renamed"), 0);
+	until_idle();
+	assert_int_equal(local_state(local), LOCAL_WATCHING);
+	assert_row("renamed", "file");
+}
+
 static void test_special_files_are_listed(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -423,6 +450,8 @@ static void drop_powers(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_version_that_cannot_go_on_is_that_files_trouble, set_up,
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_special_files_are_listed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unreadable_files_are_listed_and_tried_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rows_of_an_unreadable_folder_are_left_alone, set_up, tear_down),

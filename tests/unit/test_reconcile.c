@@ -311,14 +311,26 @@ static void equal_versions_are_judged_alike(void **state)
 	check(file(1, 1, 5, 2), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
 }
 
+/* The joined version has no room for all writers: it is decided all the same, once, and everybody sees the same winner. */
 static void too_many_writers_change_nothing(void **state)
 {
-	struct record ours = file(0, 1, 5, 1), theirs = file(1000000, 1, 6, 2);
+	struct record ours = file(0, 1, 5, 1), theirs = file(1000000, 1, 6, 2), merged = { 0 };
 
 	(void)state;
 	for (uint64_t w = 1; w < VERSION_MAX; w++)
 		version_bump(&ours.version, w, 1);
-	check(ours, theirs, false, RECONCILE_NOTHING);
+	assert_int_equal(reconcile(&ours, &theirs, &merged), RECONCILE_CONFLICT);
+	assert_int_equal(merged.version.n, VERSION_MAX);
+	assert_true(record_same(&merged, &theirs));
+	assert_int_not_equal(version_compare(&merged.version, &ours.version), VERSION_OLDER);
+	assert_int_not_equal(version_compare(&merged.version, &ours.version), VERSION_EQUAL);
+	record_clear(&ours);
+	ours = merged;
+	merged = (struct record){ 0 };
+	assert_int_equal(reconcile(&ours, &theirs, &merged), RECONCILE_NOTHING);
+	assert_null(merged.path);
+	record_clear(&ours);
+	record_clear(&theirs);
 }
 
 /* A clock that is ten years wrong decides at most which of two true edits wins: nothing that the versions decide, no deletion

@@ -121,23 +121,124 @@ static void bump_only_forwards(void **state)
 	version_clear(&v);
 }
 
-static void never_more_than_the_maximum(void **state)
+static struct version full(uint64_t first, uint64_t counter)
 {
-	struct version v = { 0 }, one = make(1, E(5000, 1)), known = make(1, E(1, 9));
+	struct version v = { 0 };
+
+	for (uint64_t w = 0; w < VERSION_MAX; w++)
+		assert_int_equal(version_bump(&v, first + w, counter + w), 0);
+	return v;
+}
+
+static void a_full_one_goes_on_by_folding(void **state)
+{
+	struct version v = full(1, 1), before;
 
 	(void)state;
-	for (uint64_t w = 0; w < VERSION_MAX; w++)
-		assert_int_equal(version_bump(&v, w, 1), 0);
-	assert_int_equal(version_bump(&v, 4000, 1), -1);
-	assert_int_equal(version_join(&v, &one), -1);
+	assert_int_equal(version_bump(&v, 4000, 1000), -1);
 	assert_int_equal(v.n, VERSION_MAX);
-	assert_int_equal(version_counter(&v, 5000), 0);
-	assert_int_equal(version_bump(&v, 3, 2), 0);
-	assert_int_equal(version_join(&v, &known), 0);
-	assert_int_equal(version_counter(&v, 1), 9);
+	version_copy(&before, &v);
+	assert_int_equal(version_bump(&v, 3, 2000), 0); /* one that it knows needs no room */
+	assert_int_equal(version_compare(&v, &before), VERSION_NEWER);
+	for (int i = 0; i < 1000; i++) {
+		version_clear(&before);
+		version_copy(&before, &v);
+		assert_int_equal(version_fold(&v, 1000000 + (uint64_t)i), 0);
+		assert_int_equal(v.n, VERSION_MAX);
+		assert_int_equal(version_compare(&v, &before), VERSION_NEWER);
+		assert_int_equal(version_compare(&before, &v), VERSION_OLDER);
+	}
+	version_clear(&before);
 	version_clear(&v);
-	version_clear(&one);
-	version_clear(&known);
+}
+
+/* Two who go on from the same full one do not know each other, though both have lost entries. */
+static void two_folds_of_one_are_concurrent(void **state)
+{
+	struct version a = full(1, 1), b = full(1, 1), ab, ba;
+
+	(void)state;
+	assert_int_equal(version_fold(&a, 1000), 0);
+	assert_int_equal(version_fold(&b, 2000), 0);
+	assert_int_equal(version_compare(&a, &b), VERSION_CONCURRENT);
+	version_copy(&ab, &a);
+	version_copy(&ba, &b);
+	version_join(&ab, &b);
+	version_join(&ba, &a);
+	assert_int_equal(version_compare(&ab, &ba), VERSION_EQUAL);
+	assert_int_not_equal(version_counter(&ab, 1000), 0);
+	assert_int_not_equal(version_counter(&ab, 2000), 0);
+	version_clear(&a);
+	version_clear(&b);
+	version_clear(&ab);
+	version_clear(&ba);
+}
+
+/* A mark that was made up, beside counters that are lower: nobody follows it down. */
+static void a_mark_leads_only_upwards(void **state)
+{
+	struct version v = full(1, 1000), next, low = full(5000, 1);
+
+	(void)state;
+	version_copy(&next, &v);
+	assert_int_equal(version_fold(&next, 99), 0);
+	for (uint32_t i = 0; i < next.n; i++) {
+		if (version_counter(&v, next.e[i].writer) == 0 && next.e[i].writer != 99)
+			low.e[low.n - 1] = (struct version_entry){ .writer = next.e[i].writer, .counter = 1 };
+	}
+	assert_int_equal(version_compare(&low, &v), VERSION_CONCURRENT);
+	version_clear(&v);
+	version_clear(&next);
+	version_clear(&low);
+}
+
+static void there_is_an_end_but_nobody_can_leap_there(void **state)
+{
+	struct version v = full(1, VERSION_COUNTER_MAX - VERSION_MAX + 1), none = { 0 }, ours = make(1, E(1, 7));
+
+	(void)state;
+	assert_int_equal(version_fold(&v, 4000), -1);
+	assert_int_equal(v.n, VERSION_MAX);
+	assert_false(version_is_near(&v, &none));
+	assert_false(version_is_near(&v, &ours));
+	assert_true(version_is_near(&ours, &none));
+	assert_true(version_is_near(&v, &v));
+	version_clear(&ours);
+	ours = make(1, E(1, VERSION_PLAIN_MAX + 5 * VERSION_LEAP_MAX));
+	assert_false(version_is_near(&ours, &none));
+	version_clear(&v);
+	v = make(1, E(9, VERSION_PLAIN_MAX + 4 * VERSION_LEAP_MAX));
+	assert_true(version_is_near(&ours, &v));
+	version_clear(&v);
+	version_clear(&ours);
+}
+
+/* Of any vectors, with more writers together than one may have: in whatever order they are joined, the same comes out. */
+static void folded_joins_do_not_depend_on_the_order(void **state)
+{
+	(void)state;
+	random_set_seed(11);
+	for (int round = 0; round < 300; round++) {
+		struct version v[4] = { { 0 } }, all[3] = { { 0 } };
+		static const int orders[3][6] = { { 0, 1, 2, 3, 1, 0 }, { 3, 2, 1, 0, 0, 3 }, { 1, 3, 0, 2, 2, 1 } };
+
+		for (int k = 0; k < 4; k++) {
+			for (uint64_t i = random_below(VERSION_MAX); i > 0; i--)
+				version_bump(&v[k], random_below(300), random_below(1000) + 1);
+		}
+		for (int o = 0; o < 3; o++) {
+			for (int i = 0; i < 6; i++)
+				version_join(&all[o], &v[orders[o][i]]);
+			assert_true(all[o].n <= VERSION_MAX);
+		}
+		assert_int_equal(version_compare(&all[0], &all[1]), VERSION_EQUAL);
+		assert_int_equal(version_compare(&all[0], &all[2]), VERSION_EQUAL);
+		for (int o = 0; o < 3; o++)
+			version_clear(&all[o]);
+		for (int k = 0; k < 4; k++)
+			version_clear(&v[k]);
+	}
+	random_set_seed(0);
 }
 
 static void encoding_comes_back(void **state)
@@ -160,7 +261,7 @@ static void encoding_comes_back(void **state)
 static void bad_bytes_are_refused(void **state)
 {
 	struct version v;
-	uint8_t b[32] = { 0 }, *big = calloc(VERSION_MAX + 1, 16);
+	uint8_t b[32] = { 0 }, *big = calloc(VERSION_STORED_MAX + 1, 16);
 
 	(void)state;
 	assert_non_null(big);
@@ -175,12 +276,14 @@ static void bad_bytes_are_refused(void **state)
 	b[23] = 3, b[31] = 0; /* a counter of 0 */
 	assert_int_equal(version_decode(&v, b, 32), -1);
 	assert_null(v.e);
-	for (int i = 0; i <= VERSION_MAX; i++) {
+	for (int i = 0; i <= VERSION_STORED_MAX; i++) {
 		put_u64(big + i * 16, (uint64_t)i);
 		put_u64(big + i * 16 + 8, 1);
 	}
-	assert_int_equal(version_decode(&v, big, (size_t)(VERSION_MAX + 1) * 16), -1);
-	assert_int_equal(version_decode(&v, big, (size_t)VERSION_MAX * 16), 0);
+	assert_int_equal(version_decode(&v, big, (size_t)(VERSION_STORED_MAX + 1) * 16), -1);
+	assert_int_equal(version_decode(&v, big, (size_t)VERSION_STORED_MAX * 16), 0);
+	version_fit(&v);
+	assert_int_equal(v.n, VERSION_MAX);
 	version_clear(&v);
 	free(big);
 }
@@ -188,9 +291,16 @@ static void bad_bytes_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order_of_every_kind),           cmocka_unit_test(join_takes_the_greater_counter),
-		cmocka_unit_test(join_is_the_least_upper_bound), cmocka_unit_test(bump_only_forwards),
-		cmocka_unit_test(never_more_than_the_maximum),   cmocka_unit_test(encoding_comes_back),
+		cmocka_unit_test(order_of_every_kind),
+		cmocka_unit_test(join_takes_the_greater_counter),
+		cmocka_unit_test(join_is_the_least_upper_bound),
+		cmocka_unit_test(bump_only_forwards),
+		cmocka_unit_test(a_full_one_goes_on_by_folding),
+		cmocka_unit_test(two_folds_of_one_are_concurrent),
+		cmocka_unit_test(a_mark_leads_only_upwards),
+		cmocka_unit_test(there_is_an_end_but_nobody_can_leap_there),
+		cmocka_unit_test(folded_joins_do_not_depend_on_the_order),
+		cmocka_unit_test(encoding_comes_back),
 		cmocka_unit_test(bad_bytes_are_refused),
 	};
 
