@@ -16,6 +16,8 @@
 /* openat2 says EAGAIN when a rename elsewhere made it unsure that ".." stayed beneath; each try is a fresh walk. */
 enum { OPEN_TRIES = 64 };
 
+#define NS_PER_S INT64_C(1000000000)
+
 static void close_keep_errno(int fd)
 {
 	int saved_errno = errno;
@@ -81,9 +83,17 @@ int fs_open_parent(int dirfd, const char *path, const char **name)
 	return fs_open(dirfd, parent, O_RDONLY | O_DIRECTORY, 0);
 }
 
-static int64_t to_ns(struct timespec ts)
+int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd)
 {
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	int64_t all = 0;
+	/* Of a time before 1970 the nanoseconds count upwards: only together do the two fit. */
+	bool below = s < 0;
+	bool over = __builtin_mul_overflow(below ? s + 1 : s, NS_PER_S, &all) ||
+	            __builtin_add_overflow(all, below ? ns - NS_PER_S : ns, &all);
+
+	if (odd != NULL)
+		*odd = over;
+	return !over ? all : below ? INT64_MIN : INT64_MAX;
 }
 
 static void fill(struct fs_stat *st, const struct stat *in)
@@ -93,12 +103,12 @@ static void fill(struct fs_stat *st, const struct stat *in)
 		.mode = in->st_mode & 0777,
 		.special = in->st_mode & 07000,
 		.size = in->st_size,
-		.mtime_ns = to_ns(in->st_mtim),
-		.ctime_ns = to_ns(in->st_ctim),
+		.ctime_ns = fs_time_ns(in->st_ctim.tv_sec, in->st_ctim.tv_nsec, NULL),
 		.ino = in->st_ino,
 		.dev = in->st_dev,
 		.nlink = (uint32_t)in->st_nlink,
 	};
+	st->mtime_ns = fs_time_ns(in->st_mtim.tv_sec, in->st_mtim.tv_nsec, &st->odd_mtime);
 }
 
 int fs_stat_at(int dirfd, const char *name, struct fs_stat *st)
@@ -211,12 +221,12 @@ int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
 /* Times before 1970 are negative, nanoseconds within a second never are. */
 static void fill_times(struct timespec times[2], int64_t mtime_ns)
 {
-	int64_t s = mtime_ns / 1000000000;
-	int64_t ns = mtime_ns % 1000000000;
+	int64_t s = mtime_ns / NS_PER_S;
+	int64_t ns = mtime_ns % NS_PER_S;
 
 	if (ns < 0) {
 		s--;
-		ns += 1000000000;
+		ns += NS_PER_S;
 	}
 	times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
 	times[1] = (struct timespec){ .tv_sec = s, .tv_nsec = ns };

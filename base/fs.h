@@ -16,12 +16,17 @@ struct fs_stat {
 	uint32_t mode;    /* permission bits, 0777 */
 	uint32_t special; /* setuid, setgid, sticky: 07000. This machine's own: they mean other users on another */
 	int64_t size;     /* bytes */
-	int64_t mtime_ns; /* since 1970 */
+	int64_t mtime_ns; /* since 1970, from 1677-09-21 to 2262-04-11; what is beyond is brought to the nearer end */
 	int64_t ctime_ns;
+	bool odd_mtime; /* it was */
 	uint64_t ino;
 	uint64_t dev;
 	uint32_t nlink;
 };
+
+/* Seconds and nanoseconds as nanoseconds, brought to the nearer end where 64 bits do not hold them: *odd is true then (may be
+ * NULL). Disks hold times of other millennia, and any number can be set. */
+int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd);
 
 /* O_CLOEXEC and O_NOCTTY are always added. dirfd is the root; path "" or "." is the root itself (directories only).
  * What may be a FIFO or a device must be opened with O_NONBLOCK. */

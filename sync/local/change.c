@@ -292,12 +292,11 @@ static bool is_held(const struct look *k, const struct record *row, const struct
  * the same size, changes nothing that a look can see. But it is heard of, and it leaves mtime and ctime equal. */
 static bool may_hide_write(const struct look *k, const struct look_hint *hint)
 {
-	int64_t age_ns;
+	int64_t now_ns = clock_wall_ns();
 
 	if (hint == NULL || !hint->hint.content || k->st.mtime_ns != k->st.ctime_ns)
 		return false;
-	age_ns = clock_wall_ns() - k->st.ctime_ns;
-	return age_ns < RECENT_NS && age_ns > -RECENT_NS;
+	return k->st.ctime_ns > now_ns - RECENT_NS && k->st.ctime_ns < now_ns + RECENT_NS;
 }
 
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
@@ -309,7 +308,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 
 	if (change_is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
 	    !may_hide_write(k, hint) && !written) {
-		problem_clear(l->problems, k->path);
+		problem_settled(l->problems, k->path, &k->st, l->scan.looks);
 		goto free_before;
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
@@ -387,7 +386,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		found_dir(l, k, row, seq);
 		break;
 	case S_IFLNK:
-		problem_clear(l->problems, k->path);
+		problem_settled(l->problems, k->path, &k->st, look);
 		found_symlink(l, k, row, seq);
 		break;
 	case S_IFREG:

@@ -84,7 +84,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 
 	switch (f->status) {
 	case HASH_DONE:
-		problem_clear(l->problems, f->path);
+		problem_settled(l->problems, f->path, &f->st, l->scan.looks);
 		if (!ignore_match(share_ignore(l->c.share), f->path, false))
 			write_hashed(l, job);
 		break;

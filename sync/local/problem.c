@@ -87,7 +87,7 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 	HASH_ADD_STR(p->all, path, x);
 	if (log_allow("local problem", LOG_A_MINUTE))
 		log_about(LOG_WARN, &(struct log_about){ .group = share_group(p->share), .file = path },
-		          "%s: not synced: %s", path, reason);
+		          kind == PROBLEM_PARTLY ? "%s: %s" : "%s: not synced: %s", path, reason);
 }
 
 static const char *error_text(int error)
@@ -121,6 +121,18 @@ void problem_clear(struct problems *p, const char *path)
 	HASH_FIND_STR(p->all, path, x);
 	if (x != NULL)
 		drop(p, x);
+}
+
+void problem_settled(struct problems *p, const char *path, const struct fs_stat *st, uint64_t look)
+{
+	if (st->odd_mtime)
+		problem_add(
+			p, path, PROBLEM_PARTLY,
+			"its modification time is before 1677-09-21 or after 2262-04-11, which cannot be told: the others "
+			"get the nearest that can",
+			look);
+	else
+		problem_clear(p, path);
 }
 
 void problem_keep(struct problems *p, const char *path, uint64_t look)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fs.h"
 #include "sync/share/share.h"
 
 struct problems;
@@ -15,15 +16,17 @@ enum { PROBLEM_MAX = 10000 };
 /* share: whose they are, for the log; must outlive them. */
 struct problems *problem_new(const struct share *share);
 void problem_free(struct problems *p);
-/* SKIPPED is never synced, by its nature; COVERED not as long as something is mounted there. FAILING should be, and will be
+/* PARTLY is synced but for something of it, which the reason names; SKIPPED is never synced, by its nature; COVERED not as long as something is mounted there. FAILING should be, and will be
  * when its cause goes away: until then the share is not in sync. */
-enum problem_kind { PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FAILING };
+enum problem_kind { PROBLEM_PARTLY, PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FAILING };
 /* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look);
 /* The same, for an errno of looking at it or reading it. */
 void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look);
 /* It has none. Cheap when there are no problems at all. */
 void problem_clear(struct problems *p, const char *path);
+/* The path is looked at or read, and is what its row says: it has none, but for what st has that no record can hold. */
+void problem_settled(struct problems *p, const char *path, const struct fs_stat *st, uint64_t look);
 /* It may still have it. */
 void problem_keep(struct problems *p, const char *path, uint64_t look);
 /* A walk of what is at and below `under` is over: what was last seen by a look before `look` is gone. */

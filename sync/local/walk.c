@@ -115,11 +115,6 @@ void ground_free(struct ground *g)
 
 /* --- one look --- */
 
-static int64_t to_ns(struct statx_timestamp ts)
-{
-	return ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 /* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
 static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
 {
@@ -133,12 +128,12 @@ static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
 		.mode = x.stx_mode & 0777,
 		.special = x.stx_mode & 07000,
 		.size = (int64_t)x.stx_size,
-		.mtime_ns = to_ns(x.stx_mtime),
-		.ctime_ns = to_ns(x.stx_ctime),
+		.ctime_ns = fs_time_ns(x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec, NULL),
 		.ino = x.stx_ino,
 		.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
 		.nlink = x.stx_nlink,
 	};
+	l->st.mtime_ns = fs_time_ns(x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec, &l->st.odd_mtime);
 	return 0;
 }
 

@@ -80,7 +80,8 @@ static int read_id(const char *p, int64_t *at_ns, const char **end)
 		if (v[i] < 0)
 			return -1;
 	}
-	if (v[0] < 1970 || v[0] > 2261)
+	/* No month is so long that it leads out of what nanoseconds can count. */
+	if (v[0] < 1970 || v[0] > 2261 || v[1] > 12 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 59)
 		return -1;
 	tm = (struct tm){ .tm_year = v[0] - 1900, .tm_mon = v[1] - 1, .tm_mday = v[2] };
 	tm.tm_hour = v[3];

@@ -36,3 +36,17 @@ def test_setuid_files_and_setgid_folders(scene):
     netlab.settle([scene.victim, scene.honest])
     assert mode(scene.honest, "dir") == 0o777 and mode(scene.honest, "dir/4755") == 0o755
     assert mode(scene.victim, "dir") == 0o3777
+
+
+def test_times_at_the_ends_of_what_can_be_said(scene):
+    papers = scene.papers()
+    times = (-(1 << 63), -(1 << 63) + 1, -1, (1 << 63) - 1)
+    with scene.attacked("times of other millennia"):
+        foe = scene.member(papers)
+        foe.say(wire.news(foe.channel, 0, len(times), [
+            wire.record("time%d" % i, i, mtime_ns=ns, size=1, nblocks=1, content=b"x", root=hashlib.sha256(b"x").digest(),
+                        writers=[foe.epoch], counters=[i], by=papers.key.short) for i, ns in enumerate(times, 1)]))
+        for host in (scene.victim, scene.honest):
+            netlab.until("all are there", lambda: os.path.exists(host.file("time%d" % len(times))), 20)
+    foe.close()
+    netlab.settle([scene.victim, scene.honest])

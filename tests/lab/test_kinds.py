@@ -81,6 +81,30 @@ def test_modes_and_nanoseconds_arrive(lab):
     assert b.read("f444") == b"444more" and stat.S_IMODE(os.stat(b.file("f444")).st_mode) == 0o444
 
 
+def test_times_of_other_millennia_arrive_as_near_as_can_be_told_and_are_listed(lab):
+    a, b = lab.host("a"), lab.host("b")
+    for host in (a, b):
+        lab.tmpfs(host.share, "8m")  # which holds any time
+    netlab.form([a, b])
+    first, last = -9223372037 + 145224192 / 1e9, 9223372036 + 854775807 / 1e9
+    odd = {"y2300": (10413792000, last), "y30000": (884541340800, last), "y1600": (-11676096000, first)}
+    for name, (when, _) in odd.items():
+        trees.write(a.share, {name: name.encode()})
+        os.utime(a.file(name), (0, when))
+    for host in (a, b):
+        host.wait_sync(peers=1)
+    for name, (when, arrived) in odd.items():
+        assert os.stat(a.file(name)).st_mtime == when and b.read(name) == name.encode()
+        assert abs(os.stat(b.file(name)).st_mtime - arrived) < 1
+    listed = a.problems()
+    assert set(listed) == {name.encode() for name in odd} and all("cannot be told" in why for why in listed.values())
+    assert not b.problems()
+    for name in odd:
+        os.utime(a.file(name))
+    netlab.settle([a, b])
+    assert not a.problems()
+
+
 def test_symlinks_arrive_as_such_and_are_never_followed(lab):
     a, b = pair(lab)
     outside = b.path("outside")

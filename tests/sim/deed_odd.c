@@ -52,3 +52,29 @@ void deed_hide(struct act *a)
 		sim_watch_change(a->h->number, SIM_WRITTEN, path);
 	sim_watch_change(a->h->number, SIM_ATTRIB, path);
 }
+
+/* Of another millennium, or at the ends of what can be told. */
+void deed_odd_time(struct act *a)
+{
+	static const struct timespec odd[] = {
+		{ .tv_sec = INT64_C(10413792000) },                       /* 2300 */
+		{ .tv_sec = INT64_C(-11676096000), .tv_nsec = 1 },        /* 1600 */
+		{ .tv_sec = INT64_C(884541340800), .tv_nsec = 5 },        /* 30000 */
+		{ .tv_sec = INT64_C(9223372036), .tv_nsec = 854775807 },  /* the last nanosecond that can be told */
+		{ .tv_sec = INT64_C(-9223372037), .tv_nsec = 145224192 }, /* and the first */
+		{ .tv_sec = -1, .tv_nsec = 999999999 },
+	};
+	const char *path = act_any(a, sim_chance(&a->luck, 80) ? S_IFREG : S_IFLNK);
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 0 } };
+	char *f;
+
+	if (!path || !act_leaf(a, path))
+		return;
+	f = act_full(a, path);
+	times[1] = odd[sim_below(&a->luck, sizeof(odd) / sizeof(odd[0]))];
+	if (utimensat(AT_FDCWD, f, times, AT_SYMLINK_NOFOLLOW) == 0) {
+		act_say(a, "sets an odd time of", path);
+		sim_watch_change(a->h->number, SIM_ATTRIB, path);
+	}
+	free(f);
+}

@@ -31,6 +31,7 @@ enum deed_kind {
 	DEED_RESTORE,
 	DEED_RESOLVE,
 	DEED_HIDE,
+	DEED_ODD_TIME,
 	/* of fate: fate.c */
 	DEED_PARTITION,
 	DEED_HEAL,

@@ -107,6 +107,43 @@ static void a_mode_that_is_set_has_no_special_bits(void **state)
 	}
 }
 
+/* Disks hold more times than 64 bits of nanoseconds do. */
+static void a_time_beyond_what_nanoseconds_can_say_is_brought_to_the_end(void **state)
+{
+	static const struct {
+		int64_t s, ns, want;
+		bool odd;
+	} times[] = {
+		{ 0, 0, 0, false },
+		{ -1, 999999999, -1, false },
+		{ -2, 5, -1999999995, false },
+		{ 9223372036, 854775807, INT64_MAX, false },
+		{ 9223372036, 854775808, INT64_MAX, true },
+		{ -9223372037, 145224192, INT64_MIN, false },
+		{ -9223372037, 145224191, INT64_MIN, true },
+		{ INT64_C(10413792000), 0, INT64_MAX, true },  /* 2300 */
+		{ INT64_C(-11676096000), 0, INT64_MIN, true }, /* 1600 */
+		{ INT64_C(884541340800), 5, INT64_MAX, true }, /* 30000 */
+		{ INT64_MAX, 999999999, INT64_MAX, true },
+		{ INT64_MIN, 0, INT64_MIN, true },
+	};
+	struct fs_stat st;
+	bool odd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		assert_true(fs_time_ns(times[i].s, times[i].ns, &odd) == times[i].want);
+		assert_int_equal(odd, times[i].odd);
+	}
+	put(root, "file", "hello");
+	assert_int_equal(fs_set_mtime_at(root, "file", INT64_MAX), 0);
+	assert_int_equal(fs_stat_at(root, "file", &st), 0);
+	assert_true(st.mtime_ns == INT64_MAX && !st.odd_mtime);
+	assert_int_equal(fs_set_mtime_at(root, "file", INT64_MIN), 0); /* as near as this disk can */
+	assert_int_equal(fs_stat_at(root, "file", &st), 0);
+	assert_true(st.mtime_ns < 0);
+}
+
 static void stat_sees_kinds_and_nanoseconds(void **state)
 {
 	struct fs_stat st;
@@ -323,6 +360,7 @@ int main(void)
 		FS_TEST(open_makes_files_closed_on_exec),
 		FS_TEST(open_parent_names_the_last_component),
 		FS_TEST(a_mode_that_is_set_has_no_special_bits),
+		FS_TEST(a_time_beyond_what_nanoseconds_can_say_is_brought_to_the_end),
 		FS_TEST(stat_sees_kinds_and_nanoseconds),
 		FS_TEST(stat_beneath_calls_what_cannot_be_there_absent),
 		FS_TEST(readlink_returns_the_whole_target),

@@ -35,6 +35,35 @@ static void test_first_scan_finds_every_kind(void **state)
 	assert_int_equal(local_problems(local, NULL, NULL), 0);
 }
 
+/* The year 2300 became 1715: it is told as the nearest that can be, and listed as long as it stands. */
+static void test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced(void **state)
+{
+	struct timespec year_2300[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = INT64_C(10413792000) } };
+	struct record r;
+
+	(void)state;
+	put("f", "x");
+	start_local();
+	until_idle();
+	assert_int_equal(utimensat(root, "f", year_2300, 0), 0);
+	until_idle();
+	for (int i = 0; i < 2; i++) {
+		r = get_row("f");
+		assert_true(r.mtime_ns == INT64_MAX);
+		record_clear(&r);
+		assert_true(has_problem("f"));
+		assert_int_equal(local_failing(local), 0);
+		assert_index_is_disk();
+		stop_local();
+		start_local(); /* it is found again */
+		until_idle();
+	}
+	assert_int_equal(utimensat(root, "f", NULL, 0), 0);
+	until_idle();
+	assert_false(has_problem("f"));
+	assert_index_is_disk();
+}
+
 /* They are this machine's own. */
 static void test_setuid_setgid_and_sticky_are_not_told(void **state)
 {
@@ -440,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_first_scan_finds_every_kind),
 		T(test_setuid_setgid_and_sticky_are_not_told),
+		T(test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced),
 		T(test_a_restart_changes_nothing),
 		T(test_finds_what_happened_while_it_was_off),
 		T(test_events_become_rows),
