@@ -5,52 +5,116 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 static const char suffix[] = ".swap";
+
+/* Of numbers and of the 32 hex digits of tag and part, two numbers each. Five bits a digit, since some disks hold no name above 143
+ * bytes, and in one case, since to some both are the same. */
+static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+
+enum { BEGIN = 'z', NUMBERS = 7, HALF = 16 };
+
+static char *write_number(char *p, uint64_t v)
+{
+	char text[16];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = digits[v & 31];
+		v >>= 5;
+	} while (v != 0);
+	memcpy(p, text + at, sizeof(text) - at);
+	p += sizeof(text) - at;
+	*p = '-';
+	return p + 1;
+}
+
+static char *write_hash(char *p, const char *hex)
+{
+	uint8_t bytes[HALF];
+
+	(void)hex_decode(bytes, sizeof(bytes), hex);
+	return write_number(write_number(p, get_u64(bytes)), get_u64(bytes + sizeof(bytes) / 2));
+}
 
 void swap_name(char out[SWAP_NAME_MAX], const struct swap *s)
 {
-	(void)snprintf(out, SWAP_NAME_MAX,
-	               "%016" PRIx64 "-%" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%s-%s%s",
-	               s->id, s->number, s->old_ino, (uint64_t)s->old_size, (uint64_t)s->old_mtime_ns,
-	               (uint64_t)s->new_size, (uint64_t)s->new_mtime_ns, s->tag.hex, s->part[0] != '\0' ? s->part : "0",
-	               suffix);
+	const uint64_t v[NUMBERS] = { s->id,
+		                      s->number,
+		                      s->old_ino,
+		                      (uint64_t)s->old_size,
+		                      (uint64_t)s->old_mtime_ns,
+		                      (uint64_t)s->new_size,
+		                      (uint64_t)s->new_mtime_ns };
+	char *p = out;
+
+	*p++ = BEGIN;
+	for (size_t i = 0; i < NUMBERS; i++)
+		p = write_number(p, v[i]);
+	p = write_hash(p, s->tag.hex);
+	if (s->part[0] != '\0')
+		p = write_hash(p, s->part);
+	/* In place of the last '-'. */
+	memcpy(p - 1, suffix, sizeof(suffix));
 }
 
-/* Lower-case hex digits up to a '-'; NULL when it is none. */
-static const char *read_hex(const char *p, uint64_t *v)
+/* Digits of `bits` each, up to a '-' or the suffix; NULL when they are none. */
+static const char *read_number(const char *p, unsigned bits, uint64_t *v)
 {
-	const char *start = p;
+	const char *start = p, *digit;
 
 	*v = 0;
-	for (; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++) {
-		if (p - start == 16)
+	for (; *p != '\0' && (digit = memchr(digits, *p, (size_t)1 << bits)) != NULL; p++) {
+		if (*v >> (64 - bits) != 0)
 			return NULL;
-		*v = *v << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+		*v = *v << bits | (uint64_t)(digit - digits);
 	}
-	return p > start && *p == '-' ? p + 1 : NULL;
+	return p > start && (*p == '-' || strcmp(p, suffix) == 0) ? p + (*p == '-') : NULL;
+}
+
+static const char *read_hash(const char *p, char hex[2 * HALF + 1])
+{
+	uint64_t high, low;
+
+	p = read_number(p, 5, &high);
+	if (p != NULL)
+		p = read_number(p, 5, &low);
+	if (p != NULL)
+		(void)snprintf(hex, 2 * HALF + 1, "%016" PRIx64 "%016" PRIx64, high, low);
+	return p;
+}
+
+/* Lanyard 0.1.0 wrote all of it in hex, which has no BEGIN; the part's name is "0" for none. */
+static const char *read_old_hashes(struct swap *s, const char *p)
+{
+	const char *end = strstr(p, suffix);
+
+	if (strspn(p, "0123456789abcdef") != KEPT_TAG || p[KEPT_TAG] != '-' || end == NULL)
+		return NULL;
+	memcpy(s->tag.hex, p, KEPT_TAG);
+	p += KEPT_TAG + 1;
+	if (end - p == 2 * HALF)
+		memcpy(s->part, p, 2 * HALF);
+	else if (end - p != 1 || *p != '0')
+		return NULL;
+	return end;
 }
 
 int swap_parse(struct swap *s, const char *name)
 {
-	uint64_t v[7];
-	const char *p = name, *end;
+	bool old = name[0] != BEGIN;
+	const char *p = name + !old;
+	uint64_t v[NUMBERS] = { 0 };
 
 	*s = (struct swap){ 0 };
-	for (size_t i = 0; i < 7; i++) {
-		p = read_hex(p, &v[i]);
-		if (p == NULL)
-			return -1;
-	}
-	if (strspn(p, "0123456789abcdef") != KEPT_TAG || p[KEPT_TAG] != '-')
-		return -1;
-	memcpy(s->tag.hex, p, KEPT_TAG);
-	p += KEPT_TAG + 1;
-	end = strstr(p, suffix);
-	if (end == NULL || end[sizeof(suffix) - 1] != '\0' || v[1] > UINT32_MAX)
-		return -1;
-	if (end - p == 32)
-		memcpy(s->part, p, 32);
-	else if (end - p != 1 || *p != '0')
+	for (size_t i = 0; i < NUMBERS && p != NULL; i++)
+		p = read_number(p, old ? 4 : 5, &v[i]);
+	if (p != NULL)
+		p = old ? read_old_hashes(s, p) : read_hash(p, s->tag.hex);
+	if (p != NULL && !old && strcmp(p, suffix) != 0)
+		p = read_hash(p, s->part);
+	if (p == NULL || strcmp(p, suffix) != 0 || p[-1] == '-' || v[1] > UINT32_MAX)
 		return -1;
 	s->id = v[0];
 	s->number = (uint32_t)v[1];

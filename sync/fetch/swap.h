@@ -1,7 +1,7 @@
 /* Names in parts/ for what an exchange brings out of the share, on its way into the versions. The name says what should come
  * out, from where, and what the new thing is that may still stand there, so that after a crash one look tells what it is:
- *   <id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<tag>-<part>.swap
- * (hex; tag: 32 digits, of the path, as versions have it; part: 32 digits or "0") */
+ *   z<id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<tag>[-<part>].swap
+ * (tag: of the path, as versions have it; it and part are two numbers each, the numbers of digits of five bits) */
 #ifndef LANYARD_SYNC_FETCH_SWAP_H
 #define LANYARD_SYNC_FETCH_SWAP_H
 
@@ -10,7 +10,7 @@
 #include "base/fs.h"
 #include "sync/versions/kept_name.h"
 
-enum { SWAP_NAME_MAX = 200 };
+enum { SWAP_NAME_MAX = 200 }; /* with the NUL; 143 bytes suffice for any file that is */
 
 struct swap {
 	uint64_t id;

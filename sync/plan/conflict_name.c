@@ -9,7 +9,9 @@
 #include "sync/plan/reconcile.h"
 
 enum {
-	EXT_MAX = 32,     /* a longer "extension" is part of the stem, or nothing would be left to shorten */
+	EXT_MAX = 32, /* a longer "extension" is part of the stem, or nothing would be left to shorten */
+	SHORT_NAME =
+		143, /* bytes of a name on the disks that hold least; a copy's name is longer only where its path's is */
 	AGENT_DIGITS = 8, /* of modified_by */
 	MARK_AGENT = 16,  /* where it begins in a mark */
 	MARK_MAX = 64,    /* ".conflict-YYYYYY-HHMMSS-agent-try" */
@@ -71,7 +73,7 @@ static char *marked(const char *path, const char *mark)
 
 		dir = up != NULL ? (size_t)(up - path) + 1 : 0;
 	}
-	room = RECORD_NAME_MAX - fixed;
+	room = (len <= SHORT_NAME ? SHORT_NAME : len <= RECORD_NAME_MAX ? len : RECORD_NAME_MAX) - fixed;
 	if (room > RECORD_PATH_MAX - dir - fixed)
 		room = RECORD_PATH_MAX - dir - fixed;
 	stem = shorten(name, stem, room);
@@ -181,8 +183,8 @@ bool conflict_is_of(const char *copy, const char *path)
 bool conflict_is_shortened(const char *copy)
 {
 	const char *slash = strrchr(copy, '/');
+	size_t len = strlen(slash != NULL ? slash + 1 : copy);
 
 	/* A cut that would fall into a UTF-8 sequence leaves up to three bytes unused. */
-	return conflict_mark(copy) != NULL &&
-	       (strlen(slash != NULL ? slash + 1 : copy) + 3 >= RECORD_NAME_MAX || strlen(copy) + 3 >= RECORD_PATH_MAX);
+	return conflict_mark(copy) != NULL && (len + 3 >= SHORT_NAME || strlen(copy) + 3 >= RECORD_PATH_MAX);
 }

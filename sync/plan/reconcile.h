@@ -37,8 +37,9 @@ bool reconcile_stands(const struct record *ours, const struct record *theirs);
 
 /* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of deletions
  * and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try above 0
- * adds "-<try>" behind the agent, for a name that is taken. Keeps the whole name within RECORD_NAME_MAX and the path within
- * RECORD_PATH_MAX by shortening the stem, or else by moving up to a folder with room. Fresh memory. */
+ * adds "-<try>" behind the agent, for a name that is taken. By shortening the stem the whole name stays
+ * as short as the path's own, or else within 143 bytes, which the disks hold that hold least; and the path within
+ * RECORD_PATH_MAX, if need be by moving up to a folder with room. Fresh memory. */
 char *conflict_name(const struct record *loser, unsigned try);
 /* Whether the last component looks like a conflict copy's name. */
 bool conflict_is_copy(const char *path);

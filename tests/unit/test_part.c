@@ -315,8 +315,11 @@ static void swap_names_tell_what_should_come_out(void **state)
 	for (int with_part = 0; with_part < 2; with_part++) {
 		memset(s.part, with_part ? 'a' : 0, 32);
 		swap_name(name, &s);
-		assert_true(strlen(name) < 255);
+		assert_true(strlen(name) <= 143);
 		assert_int_equal(swap_parse(&back, name), 0);
+		assert_int_equal(back.id, s.id);
+		assert_string_equal(back.tag.hex, s.tag.hex);
+		assert_string_equal(back.part, s.part);
 		swap_name(again, &back);
 		assert_string_equal(name, again);
 		assert_int_equal(swap_judge(&back, &old), SWAP_OLD);
@@ -332,6 +335,54 @@ static void swap_names_tell_what_should_come_out(void **state)
 	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-0.swap"), -1);
 	assert_int_equal(swap_parse(&back, "1-2-3-4-5-6-7-00112233445566778899aabbccddeeff-0.swap"), 0);
 	assert_int_equal(swap_parse(&back, ""), -1);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8.swap"), -1);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8-9.swap"), 0);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8-9-.swap"), -1);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8-9-10.swap"), -1);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8-9-10-11.swap"), 0);
+	assert_int_equal(swap_parse(&back, "z1-2-3-4-5-6-7-8-9-10-11-12.swap"), -1);
+	assert_int_equal(swap_parse(&back, "zg000000000000-2-3-4-5-6-7-8-9.swap"), -1);
+	assert_int_equal(swap_parse(&back, "z"), -1);
+}
+
+/* Names longer than some disks hold would leave nothing there that could be replaced. */
+static void swap_names_are_short_also_of_large_numbers(void **state)
+{
+	struct swap s = { .id = UINT64_MAX,
+		          .number = 511,
+		          .old_ino = UINT64_MAX,
+		          .old_size = INT64_C(1) << 44,
+		          .old_mtime_ns = INT64_MAX,
+		          .new_size = INT64_C(1) << 44,
+		          .new_mtime_ns = INT64_MIN,
+		          .tag = kept_tag_of("dir/name"),
+		          .part = "ffffffffffffffffffffffffffffffff" },
+		    back;
+	char name[SWAP_NAME_MAX], again[SWAP_NAME_MAX];
+
+	(void)state;
+	swap_name(name, &s);
+	assert_true(strlen(name) <= 143);
+	assert_int_equal(swap_parse(&back, name), 0);
+	assert_true(back.old_ino == s.old_ino && back.new_mtime_ns == s.new_mtime_ns);
+	assert_string_equal(back.part, s.part);
+	swap_name(again, &back);
+	assert_string_equal(again, name);
+}
+
+/* What 0.1.0 left in parts/ is still known. */
+static void swap_names_of_before_are_read(void **state)
+{
+	struct swap back;
+
+	(void)state;
+	assert_int_equal(swap_parse(&back, "0000000000000001-2-3-4-5-ffffffffffffffff-7-"
+	                                   "00112233445566778899aabbccddeeff-ffeeddccbbaa99887766554433221100.swap"),
+	                 0);
+	assert_int_equal(back.old_ino, 3);
+	assert_int_equal(back.new_size, -1);
+	assert_string_equal(back.tag.hex, "00112233445566778899aabbccddeeff");
+	assert_string_equal(back.part, "ffeeddccbbaa99887766554433221100");
 }
 
 int main(void)
@@ -345,6 +396,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(zeros_are_left_out_wherever_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(dirty_parts_get_their_zeros, setup, teardown),
 		cmocka_unit_test(swap_names_tell_what_should_come_out),
+		cmocka_unit_test(swap_names_are_short_also_of_large_numbers),
+		cmocka_unit_test(swap_names_of_before_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
