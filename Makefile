@@ -175,15 +175,15 @@ hostile: all ## a peer that means harm, attack by attack, and what each costs it
 	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/hostile $(if $(QUICK),-m "not slow")
 
 # A library that counts the agent's calls and kills it, lets them fail or swaps files, at any one of them; one whose syncs do nothing;
-# and a disk that loses what was not flushed.
-FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk
+# a disk that loses what was not flushed, and one that keeps less of a file than ours do.
+FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk $(B)/tests/fault/lossy_disk
 $(B)/tests/fault/preload.so: tests/fault/swap.c tests/fault/swap.h
 $(B)/tests/fault/%.so: tests/fault/%.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -fPIC -shared -o $@ $(filter %.c,$^)
 
-$(B)/tests/fault/volatile_disk: tests/fault/volatile_disk.c
+$(B)/tests/fault/%_disk: tests/fault/%_disk.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -lfuse3

@@ -177,23 +177,45 @@ char *fs_readlink_at(int dirfd, const char *name)
 	return out;
 }
 
-/* Without RENAME_NOREPLACE only link(2) still refuses an existing target in the same step. */
-static int link_then_unlink(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+static bool same_file(const struct fs_stat *a, const struct fs_stat *b)
 {
+	return a->kind != 0 && a->kind == b->kind && a->dev == b->dev && a->ino == b->ino;
+}
+
+/* The second half of a rename by links. What is at the old name by now may be another file: it stays. */
+static int unlink_linked(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	struct fs_stat old, new;
 	int saved_errno;
 
-	if (linkat(old_dirfd, old_name, new_dirfd, new_name, 0) < 0) {
-		/* A directory, or a file system without hard links: the renameat2 that failed is the honest answer. */
-		if (errno == EPERM)
-			errno = EINVAL;
-		return -1;
-	}
+	if (fs_stat_at(old_dirfd, old_name, &old) == 0 && fs_stat_at(new_dirfd, new_name, &new) == 0 &&
+	    !same_file(&old, &new))
+		return 0;
 	if (unlinkat(old_dirfd, old_name, 0) == 0)
 		return 0;
 	saved_errno = errno;
 	unlinkat(new_dirfd, new_name, 0);
 	errno = saved_errno;
 	return -1;
+}
+
+static int look_and_rename(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	struct fs_stat st;
+
+	if (fs_stat_at(new_dirfd, new_name, &st) < 0)
+		return -1;
+	if (st.kind != 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(old_dirfd, old_name, new_dirfd, new_name);
+}
+
+/* Whether a rename with flags, or a link, failed since the disk has no such call. */
+static bool has_no_call(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EPERM || error == EMLINK;
 }
 
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
@@ -204,7 +226,35 @@ int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, cons
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	return link_then_unlink(old_dirfd, old_name, new_dirfd, new_name);
+	if (linkat(old_dirfd, old_name, new_dirfd, new_name, 0) == 0)
+		return unlink_linked(old_dirfd, old_name, new_dirfd, new_name);
+	return has_no_call(errno) ? look_and_rename(old_dirfd, old_name, new_dirfd, new_name) : -1;
+}
+
+int fs_rename_into(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	if (check_name(old_name) < 0 || check_name(new_name) < 0)
+		return -1;
+	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	return look_and_rename(old_dirfd, old_name, new_dirfd, new_name);
+}
+
+bool fs_lacks(int error)
+{
+	return error == EPERM || error == EACCES || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
+int fs_sync_dir(int fd)
+{
+	if (fsync(fd) == 0)
+		return 0;
+	if (!fs_lacks(errno) && errno != EBADF)
+		return -1;
+	/* The whole file system, where folders alone cannot be synced; what cannot do that either keeps them by itself or not. */
+	return syncfs(fd) == 0 || fs_lacks(errno) ? 0 : -1;
 }
 
 int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)

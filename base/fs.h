@@ -48,10 +48,24 @@ char *fs_readlink_at(int dirfd, const char *name);
 ssize_t fs_pread_full(int fd, void *buf, size_t n, int64_t offset);
 int fs_pwrite_all(int fd, const void *buf, size_t n, int64_t offset);
 
-/* renameat2 with RENAME_NOREPLACE or RENAME_EXCHANGE. Where the file system has no such call (EINVAL): the first
- * falls back to linkat + unlinkat for files, the second fails with EOPNOTSUPP and the caller must find another way. */
+/* renameat2 with RENAME_NOREPLACE or RENAME_EXCHANGE. Where the file system has no such call (EINVAL), the second fails with
+ * EOPNOTSUPP, and the caller must find another way; the first does the next best thing:
+ *   linkat, which refuses a taken name just as well, then unlinkat. Whatever comes to stand at the old name in between is left
+ *   there, unless it comes between the last look and the unlinkat; so a name that users write to is best moved to one of ours
+ *   first (fs_rename_into), looked at, and moved on from there.
+ *   Without hard links, and for folders: a look, then a rename. It would replace what is made between the two; a placeholder
+ *   made first would not, but would itself be seen, and pass for an empty file after a crash.
+ * What fs_rename_into moves goes to a name that nobody but us makes anything at, so that there a look and a rename do no harm; it
+ * never takes what was not looked at from the old name, since that is one rename. */
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
+int fs_rename_into(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
 int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
+
+/* Whether a call that set a mode or a time, or synced a folder, failed since the disk has no such thing or will not let us,
+ * rather than since something is broken: what it was for goes on without. */
+bool fs_lacks(int error);
+/* The folder's entries safe from a power cut, as far as the disk can do that. */
+int fs_sync_dir(int fd);
 
 /* Nanosecond mtime (atime is left alone) of an open file, or of a name: not of what a symlink there leads to, nor of what
  * is mounted there (EXDEV). */

@@ -125,7 +125,7 @@ int folders_sync(struct folders *c)
 
 		if (d->fd < 0 || !d->dirty)
 			continue;
-		if (fsync(d->fd) < 0)
+		if (fs_sync_dir(d->fd) < 0)
 			return -1;
 		d->dirty = false;
 	}

@@ -49,10 +49,12 @@ static void look_at_placed(struct install_item *item, struct folder *d, const ch
 	install_hook(STEP_PLACED, want->path);
 	if (fs_stat_at(d->fd, name, &st) == 0 && st.kind == item->made.kind && st.ino == item->made.ino &&
 	    (is_dir || (st.size == item->made.size && st.mtime_ns == item->made.mtime_ns)) &&
-	    (!has_mode || st.mode == want->mode))
+	    (!has_mode || st.mode == item->made.mode)) {
 		item->seen = install_seen(&st);
-	else
+	} else {
+		item->seen = install_kept_as(&item->made);
 		item->hint = true;
+	}
 	item->result = INSTALL_DONE;
 }
 
@@ -96,7 +98,7 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 	install_hook(STEP_LOOKED, item->want->path);
 	if (kept_place_new(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	while (fs_rename_noreplace(d->fd, name, job->parts, swap) < 0) {
+	while (fs_rename_into(d->fd, name, job->parts, swap) < 0) {
 		if (folder_unlock(d))
 			continue;
 		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
@@ -246,9 +248,9 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	}
 	if (fd < 0)
 		return -1;
-	rc = fs_set_mode_fd(fd, item->want->mode) == 0 ? fs_stat_fd(fd, &item->made) : -1;
+	rc = fs_set_mode_fd(fd, item->want->mode) == 0 || fs_lacks(errno) ? fs_stat_fd(fd, &item->made) : -1;
 	if (rc == 0 && !job->sync_all)
-		rc = fsync(fd);
+		rc = fs_sync_dir(fd);
 	close(fd);
 	return rc;
 }
@@ -281,7 +283,7 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		return;
 	}
 	if (st.kind == S_IFDIR && is_live(item->ours) && item->ours->kind == RECORD_DIR &&
-	    st.mode != item->ours->mode) {
+	    st.mode != record_kept_mode(item->ours)) {
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}
@@ -322,16 +324,12 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);
-	if (install_set_meta(d, name, item->want) < 0) {
-		/* EOPNOTSUPP: a symlink has come to stand there. */
-		install_fail(item, errno == ENOENT || errno == EOPNOTSUPP ? INSTALL_CHANGED : INSTALL_ERROR, errno);
+	if (install_change_meta(job, d, name, item->want, &st, &item->made) < 0) {
+		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;
 	}
 	/* Not reached through a descriptor of its own, which an unreadable file would not give. */
 	job->sync_all = true;
-	item->made = st;
-	if (item->want->kind != RECORD_DIR)
-		item->made.mtime_ns = item->want->mtime_ns;
 	look_at_placed(item, d, name);
 }
 

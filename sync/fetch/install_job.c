@@ -69,7 +69,16 @@ bool install_look_same(const struct fs_stat *st, const struct record *ours)
 
 struct seen install_seen(const struct fs_stat *st)
 {
-	return (struct seen){ .size = st->size, .mtime_ns = st->mtime_ns, .ctime_ns = st->ctime_ns, .ino = st->ino };
+	return (struct seen){ .size = st->size,
+		              .mtime_ns = st->mtime_ns,
+		              .ctime_ns = st->ctime_ns,
+		              .ino = st->ino,
+		              .mode = st->mode };
+}
+
+struct seen install_kept_as(const struct fs_stat *made)
+{
+	return (struct seen){ .mtime_ns = made->mtime_ns, .mode = made->mode };
 }
 
 static bool frees_a_folder(const struct install_item *item)

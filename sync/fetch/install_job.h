@@ -65,8 +65,9 @@ struct install_item {
 
 	/* What came of it. */
 	enum install_result result;
-	int error;                 /* errno, or ROOM_RESERVED */
-	struct seen seen;          /* of what is there now; zero when it was changed again already */
+	int error; /* errno, or ROOM_RESERVED */
+	struct seen
+		seen; /* of what is there now; only what the disk kept of mode and mtime when it was changed again already */
 	bool hint;                 /* the path (or what was moved aside) should be looked at by the scan */
 	char *conflict_path;       /* where ours was kept, owned; NULL: not, or an equal copy was there already */
 	struct seen conflict_seen; /* of it; zero when it is not what the row said */
@@ -155,13 +156,23 @@ int install_fail(struct install_item *item, enum install_result result, int erro
 bool install_look_same(const struct fs_stat *st, const struct record *ours);
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
 struct seen install_seen(const struct fs_stat *st);
+/* Of what is not there any more as it was made: what the disk kept of its mode and mtime. */
+struct seen install_kept_as(const struct fs_stat *made);
 uint32_t install_kind_bits(enum record_kind kind);
 /* Moves dirfd/from to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
 int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, int dirfd,
                           const char *from, const struct fs_stat *st);
 /* Keeps ours under its conflict name: 1 it is there now, 0 an equal copy was there already, -1 with result and error. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
-/* Sets mode and mtime of name as want says; -1 and errno. */
+
+/* --- install_meta.c: modes and times, which not every disk keeps --- */
+/* Of a new file of ours, as want says, as far as the disk takes them; -1 and errno when something is broken. */
+int install_give_meta(int fd, const struct record *want);
+/* Sets mode and mtime of name as want says, each although the other failed; -1 and errno of the first that did. */
 int install_set_meta(struct folder *d, const char *name, const struct record *want);
+/* Sets them of what stood at name a moment ago as *before, and looks: *made is what the disk kept of them, or, where what is
+ * seen is not the disk's doing but a user's, what it should have kept. -1 and errno: EPERM when another owns it. */
+int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
+                        const struct fs_stat *before, struct fs_stat *made);
 
 #endif

@@ -112,7 +112,8 @@ static void look_at_kept(struct install_item *item, struct folder *cd, const cha
 	struct fs_stat st;
 
 	item->conflict_path = path;
-	if (fs_stat_at(cd->fd, cname, &st) == 0 && install_came_out_same(&st, item->ours))
+	if (fs_stat_at(cd->fd, cname, &st) == 0 && install_came_out_same(&st, item->ours) &&
+	    (st.kind == S_IFLNK || st.mode == record_kept_mode(item->ours)))
 		item->conflict_seen = install_seen(&st);
 	else
 		item->hint = true;
@@ -216,32 +217,30 @@ failed:
 	return install_fail(item, INSTALL_ERROR, EEXIST);
 }
 
-int install_set_meta(struct folder *d, const char *name, const struct record *want)
-{
-	/* Both leave a symlink or a mount alone that came a moment ago. */
-	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, want->mode) < 0) {
-		if (!folder_unlock(d))
-			return -1;
-	}
-	return want->kind == RECORD_DIR ? 0 : fs_set_mtime_at(d->fd, name, want->mtime_ns);
-}
-
 /* What moved is at its new place; its mode and mtime may have to follow. */
 static void finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
                         struct fs_stat *st)
 {
-	const struct record *want = item->want;
+	const struct record *want = item->want, *from = item->from;
+	bool follow = want->mode != from->mode || want->mtime_ns != from->mtime_ns;
+	struct fs_stat now = *st;
 
-	if (st->mode != want->mode || st->mtime_ns != want->mtime_ns) {
+	item->made = *st;
+	if (!follow && st->mode != record_kept_mode(from)) {
+		/* A user changed it a moment ago. */
+		item->made.mode = record_kept_mode(from);
+	} else if (follow && (st->mode != want->mode || st->mtime_ns != want->mtime_ns)) {
 		job->sync_all = true;
-		if (install_set_meta(to, name, want) < 0 || fs_stat_at(to->fd, name, st) < 0) {
+		if (install_change_meta(job, to, name, want, st, &item->made) < 0 ||
+		    fs_stat_at(to->fd, name, &now) < 0) {
 			/* It is where it belongs with the right content: the scan says what its mode and mtime are. */
 			item->hint = true;
 			return;
 		}
 	}
-	if (st->mode == want->mode && st->mtime_ns == want->mtime_ns)
-		item->seen = install_seen(st);
+	item->seen = install_kept_as(&item->made);
+	if (now.mode == item->made.mode && now.mtime_ns == item->made.mtime_ns)
+		item->seen = install_seen(&now);
 	else
 		item->hint = true;
 }

@@ -57,9 +57,8 @@ static int fill_file(struct install_job *job, struct install_item *item, int fd,
 		if (want->content.size >= SPARSE_MIN && ftruncate(fd, want->content.size) < 0)
 			return -1;
 	}
-	if (fs_set_mode_fd(fd, want->mode) < 0 || fs_set_mtime_fd(fd, want->mtime_ns) < 0)
-		return -1;
-	if (sync && sync_file(job, fd) < 0)
+	/* What the disk cannot keep of them keeps no content from coming. */
+	if (install_give_meta(fd, want) < 0 || (sync && sync_file(job, fd) < 0))
 		return -1;
 	return fs_stat_fd(fd, &item->made);
 }
@@ -92,7 +91,7 @@ static int write_symlink(struct install_job *job, struct install_item *item)
 {
 	if (symlinkat(item->want->target, job->parts, item->temp) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	if (fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 ||
+	if ((fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 && !fs_lacks(errno)) ||
 	    fs_stat_at(job->parts, item->temp, &item->made) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		unlinkat(job->parts, item->temp, 0);

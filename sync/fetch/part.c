@@ -331,8 +331,10 @@ static void verify_pieces(struct part_job *job)
 
 static void finish(struct part_job *job)
 {
-	if (fs_set_mode_fd(job->part, job->mode) < 0 || fs_set_mtime_fd(job->part, job->mtime_ns) < 0 ||
-	    fsync(job->part) < 0)
+	bool failed = (fs_set_mode_fd(job->part, job->mode) < 0 && !fs_lacks(errno)) ||
+	              (fs_set_mtime_fd(job->part, job->mtime_ns) < 0 && !fs_lacks(errno)) || fsync(job->part) < 0;
+
+	if (failed)
 		job->error = errno;
 }
 

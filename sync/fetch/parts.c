@@ -82,7 +82,7 @@ static int move_into_share(struct clean_job *job, const char *from, const char *
 		return -1;
 	rc = fs_rename_noreplace(job->parts, from, dirfd, name);
 	if (rc == 0)
-		rc = fsync(dirfd);
+		rc = fs_sync_dir(dirfd);
 	saved_errno = errno;
 	close(dirfd);
 	errno = saved_errno;
@@ -158,7 +158,7 @@ static void clean_swap(struct clean_job *job, const char *name)
 		break;
 	case SWAP_NEW:
 		(void)snprintf(part, sizeof(part), "%s.part", s.part);
-		if (s.part[0] == '\0' || fs_rename_noreplace(job->parts, name, job->parts, part) < 0)
+		if (s.part[0] == '\0' || fs_rename_into(job->parts, name, job->parts, part) < 0)
 			unlinkat(job->parts, name, 0);
 		break;
 	case SWAP_STRANGER:

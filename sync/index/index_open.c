@@ -139,25 +139,30 @@ static bool schema_is_noted(struct index *index)
 	       noted == sum;
 }
 
-/* Schema 1 had no base, 2 no mode's base and no sums. */
+/* What each schema lacked that came after it. */
+static const char *const upgrades[INDEX_SCHEMA] = {
+	[1] = "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
+	[2] = "ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
+	      "ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;",
+	[3] = "ALTER TABLE files ADD COLUMN seen_mode INTEGER;",
+};
+
 static int upgrade(struct index *index, int64_t version)
 {
 	int64_t placing;
 	char *sql;
-	int rc;
+	int rc = 0;
 
 	if (query_int(index, "SELECT count(*) FROM sqlite_schema WHERE name = 'placing'", &placing) < 0)
 		return -1;
-	sql = mem_printf(
-		"%s%s"
-		"ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
-		"ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;"
-		"PRAGMA user_version = %d",
-		version > 1 ? "" : "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
-		placing == 0
-			? ""
-			: "ALTER TABLE placing ADD COLUMN mode_base BLOB; ALTER TABLE placing ADD COLUMN sum INTEGER;",
-		INDEX_SCHEMA);
+	if (placing != 0 && version < 3)
+		rc = index_exec(index, "ALTER TABLE placing ADD COLUMN mode_base BLOB;"
+		                       "ALTER TABLE placing ADD COLUMN sum INTEGER;");
+	for (; rc == 0 && version < INDEX_SCHEMA; version++)
+		rc = index_exec(index, upgrades[version]);
+	if (rc < 0)
+		return -1;
+	sql = mem_printf("PRAGMA user_version = %d", INDEX_SCHEMA);
 	rc = index_exec(index, sql);
 	free(sql);
 	return rc;

@@ -108,6 +108,7 @@ static int insert_row(struct index *index, const struct record *r, uint64_t seq,
 	sqlite3_bind_int64(s, at + 2, r->seen.mtime_ns);
 	sqlite3_bind_int64(s, at + 3, r->seen.ctime_ns);
 	sqlite3_bind_int64(s, at + 4, (int64_t)r->seen.ino);
+	sqlite3_bind_int64(s, at + 5, r->seen.mode);
 	return index_stmt_run(index, STMT_ROW_INSERT, s);
 }
 
@@ -194,7 +195,8 @@ int index_touch(struct index *index, const char *path, const struct seen *seen)
 	sqlite3_bind_int64(s, 2, seen->mtime_ns);
 	sqlite3_bind_int64(s, 3, seen->ctime_ns);
 	sqlite3_bind_int64(s, 4, (int64_t)seen->ino);
-	sqlite3_bind_blob(s, 5, index->key, n, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 5, seen->mode);
+	sqlite3_bind_blob(s, 6, index->key, n, SQLITE_STATIC);
 	if (index_stmt_run(index, STMT_ROW_TOUCH, s) < 0)
 		return index_write_failed(index, "write a row");
 	return 0;

@@ -21,7 +21,7 @@ const char index_schema_sql[] =
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
-	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL);"
+	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL, seen_mode INTEGER);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
 	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
@@ -42,8 +42,9 @@ const char index_placing_sql[] =
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER)";
 
-#define ROW \
-	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino FROM files "
+#define ROW                                                                                                            \
+	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode" \
+	" FROM files "
 
 static const char *const sql[STMT_COUNT] = {
 	[STMT_BEGIN_READ] = "BEGIN",
@@ -59,11 +60,12 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_ROW_GET] = ROW "WHERE key = ?",
 	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
-	[STMT_ROW_INSERT] =
-		"INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-		" seen_ctime_ns, seen_ino) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
+			    " seen_ctime_ns, seen_ino, seen_mode)"
+			    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_ROW_TOUCH] =
-		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ? WHERE key = ?",
+		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
+		" WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_FORGET] =
 		"SELECT seq, deleted, deleted AND (length(version) >= ? OR"
@@ -349,5 +351,10 @@ int index_row_read(sqlite3_stmt *s, struct record *r)
 	r->seen.mtime_ns = sqlite3_column_int64(s, at + 2);
 	r->seen.ctime_ns = sqlite3_column_int64(s, at + 3);
 	r->seen.ino = (uint64_t)sqlite3_column_int64(s, at + 4);
+	/* A row of before it was noted: the disk kept what it was asked to, as far as is known. */
+	if (sqlite3_column_type(s, at + 5) != SQLITE_NULL)
+		r->seen.mode = (uint32_t)sqlite3_column_int64(s, at + 5);
+	else if (!seen_is_none(&r->seen))
+		r->seen.mode = r->mode;
 	return 0;
 }

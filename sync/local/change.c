@@ -15,12 +15,11 @@
 
 struct seen change_seen(const struct fs_stat *st)
 {
-	return (struct seen){ .size = st->size, .mtime_ns = st->mtime_ns, .ctime_ns = st->ctime_ns, .ino = st->ino };
-}
-
-static bool was_seen(const struct seen *s)
-{
-	return s->size != 0 || s->mtime_ns != 0 || s->ctime_ns != 0 || s->ino != 0;
+	return (struct seen){ .size = st->size,
+		              .mtime_ns = st->mtime_ns,
+		              .ctime_ns = st->ctime_ns,
+		              .ino = st->ino,
+		              .mode = st->mode };
 }
 
 static bool same_seen(const struct seen *a, const struct seen *b)
@@ -30,7 +29,7 @@ static bool same_seen(const struct seen *a, const struct seen *b)
 
 static bool same_but_ctime(const struct seen *s, const struct fs_stat *st)
 {
-	return was_seen(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
+	return !seen_is_none(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
 }
 
 bool change_is_live(const struct record *row, enum record_kind kind)
@@ -108,20 +107,22 @@ void change_touch_row(struct local *l, const char *path, const struct fs_stat *s
 		local_unwritten(l);
 }
 
-/* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
- * they were. */
-void change_fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same)
+void change_fill_row(struct record *r, const struct record *was, enum record_kind kind, const struct fs_stat *st,
+                     bool same)
 {
+	uint32_t mode = told_mode(was, kind, st);
+	int64_t mtime_ns = told_mtime(was, kind, st);
+
 	if (same)
-		record_keep_base(r, kind == RECORD_SYMLINK ? 0 : st->mode);
+		record_keep_base(r, mode);
 	else
 		record_clear_base(r);
 	free(r->target);
 	r->target = NULL;
 	r->kind = kind;
 	r->deleted = false;
-	r->mode = kind == RECORD_SYMLINK ? 0 : st->mode;
-	r->mtime_ns = kind == RECORD_DIR ? 0 : st->mtime_ns;
+	r->mode = mode;
+	r->mtime_ns = mtime_ns;
 	r->content = (struct content){ 0 };
 	r->chunk_log2 = 0;
 	r->seen = change_seen(st);
@@ -172,7 +173,7 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
-	change_fill_row(&r, kind, &k->st,
+	change_fill_row(&r, &r, kind, &k->st,
 	                kind == RECORD_SYMLINK && change_is_live(&r, kind) && r.target != NULL &&
 	                        strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
@@ -182,8 +183,10 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 static void found_dir(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
 {
-	if (!change_is_live(row, RECORD_DIR) || row->mode != k->st.mode)
+	if (!change_is_live(row, RECORD_DIR) || told_mode(row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
+	else if (record_kept_mode(row) != k->st.mode)
+		change_touch_row(l, k->path, &k->st);
 }
 
 static void found_symlink(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
@@ -191,7 +194,7 @@ static void found_symlink(struct local *l, const struct look *k, const struct re
 	struct seen seen = change_seen(&k->st);
 
 	if (!change_is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
-	    row->mtime_ns != k->st.mtime_ns)
+	    told_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
 	else if (!same_seen(&row->seen, &seen))
 		change_touch_row(l, k->path, &k->st);
@@ -211,9 +214,11 @@ static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 	if (!change_is_live(&r, RECORD_FILE) || !same_but_ctime(&r.seen, &k->st)) {
 		change_look_again(l, k->path);
 	} else {
-		record_keep_base(&r, k->st.mode);
-		r.mode = k->st.mode;
-		r.mtime_ns = k->st.mtime_ns;
+		uint32_t mode = told_mode(&r, RECORD_FILE, &k->st);
+
+		record_keep_base(&r, mode);
+		r.mode = mode;
+		r.seen.mode = k->st.mode;
 		r.via = l->c.short_id;
 		written = change_write_row(l, &r, NULL) == 0 ? r.seq : 0;
 	}
@@ -229,7 +234,7 @@ static void found_other_ctime(struct local *l, const struct look *k, const struc
 {
 	uint64_t row_seq = row->seq;
 
-	if (row->mode != k->st.mode)
+	if (told_mode(row, RECORD_FILE, &k->st) != row->mode)
 		row_seq = write_mode(l, k, seq);
 	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !change_is_busy(l, k->path))
 		change_send_to_hash(l, k, row, row_seq, m != NULL && m->full);
@@ -260,7 +265,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	taken = true;
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		goto clear_old;
-	change_fill_row(&r, RECORD_FILE, &k->st, false);
+	change_fill_row(&r, &old, RECORD_FILE, &k->st, false);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;
@@ -294,7 +299,7 @@ static bool may_hide_write(const struct look *k, const struct look_hint *hint)
 {
 	int64_t now_ns = clock_wall_ns();
 
-	if (hint == NULL || !hint->hint.content || k->st.mtime_ns != k->st.ctime_ns)
+	if (hint == NULL || !hint->hint.content || !told_is_coarser(k->st.mtime_ns, k->st.ctime_ns))
 		return false;
 	return k->st.ctime_ns > now_ns - RECENT_NS && k->st.ctime_ns < now_ns + RECENT_NS;
 }
@@ -306,7 +311,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	char *before = path_before(k, hint, m);
 	bool written = written_has(l, k->path, before);
 
-	if (change_is_live(row, RECORD_FILE) && row->mode == k->st.mode && same_seen(&row->seen, &seen) &&
+	if (change_is_live(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode && same_seen(&row->seen, &seen) &&
 	    !may_hide_write(k, hint) && !written) {
 		problem_settled(l->problems, k->path, &k->st, l->scan.looks);
 		goto free_before;

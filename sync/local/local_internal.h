@@ -202,8 +202,9 @@ int change_write_row(struct local *l, struct record *r, const struct blocklist *
 /* The path's row is right, and st is what its content looks like now: only for who has just read it. */
 void change_touch_row(struct local *l, const char *path, const struct fs_stat *st);
 /* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
- * they were. */
-void change_fill_row(struct record *r, enum record_kind kind, const struct fs_stat *st, bool same);
+ * they were. was: the row of what is there, r itself or that of where it was before. */
+void change_fill_row(struct record *r, const struct record *was, enum record_kind kind, const struct fs_stat *st,
+                     bool same);
 
 /* --- change_hash.c --- */
 /* The file has to be read. row (may be NULL): what is known of it, whose number will be row_seq (0: none) as long as nobody
@@ -214,6 +215,15 @@ bool change_hear(struct local *l, const char *path, const struct look_hint *hint
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);
+
+/* --- told.c --- */
+/* What to tell of the mode and mtime of what a look found where row was (NULL, or a tombstone: nothing was): where the disk shows
+ * what it kept of the row's, they are the row's, whatever the disk made of them. */
+uint32_t told_mode(const struct record *row, enum record_kind kind, const struct fs_stat *st);
+int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st);
+/* Whether a time is another one, or what became of it when its finer part was lost: some disks keep that only as long as the
+ * file is in memory. */
+bool told_is_coarser(int64_t ns, int64_t of_ns);
 
 /* --- written.c --- */
 /* The path was written to, and is not there any more, or is an installer's for now. */

@@ -29,6 +29,21 @@ void record_copy(struct record *to, const struct record *from)
 	version_copy(&to->mode_base, &from->mode_base);
 }
 
+bool seen_is_none(const struct seen *s)
+{
+	return s->size == 0 && s->mtime_ns == 0 && s->ctime_ns == 0 && s->ino == 0 && s->mode == 0;
+}
+
+uint32_t record_kept_mode(const struct record *r)
+{
+	return seen_is_none(&r->seen) ? r->mode : r->seen.mode;
+}
+
+int64_t record_kept_mtime(const struct record *r)
+{
+	return seen_is_none(&r->seen) ? r->mtime_ns : r->seen.mtime_ns;
+}
+
 bool content_equal(const struct content *a, const struct content *b)
 {
 	return a->size == b->size && a->nblocks == b->nblocks && memcmp(a->root, b->root, sizeof(a->root)) == 0;

@@ -38,10 +38,13 @@ struct blocklist {
 	struct block *b; /* owned */
 };
 
-/* What the scan saw of the path when the row was written; a look that still sees this means "unchanged". */
+/* What the scan saw of the path when the row was written; a look that still sees this means "unchanged". mode and mtime_ns are
+ * what the disk kept of the row's: a disk that has no modes, or whole seconds, shows others than it was asked to keep, and
+ * only a difference from what it kept is a user's change. */
 struct seen {
 	int64_t size, mtime_ns, ctime_ns;
-	uint64_t ino;
+	uint64_t ino; /* 0: what is there is not known to be the row's, but the disk keeps such a mode and mtime so */
+	uint32_t mode;
 };
 
 struct record {
@@ -70,6 +73,10 @@ struct record {
 
 void record_clear(struct record *r); /* frees what it owns and zeroes it */
 void record_copy(struct record *to, const struct record *from);
+/* What a look shows of mode and mtime as long as nobody changes them. */
+uint32_t record_kept_mode(const struct record *r);
+int64_t record_kept_mtime(const struct record *r);
+bool seen_is_none(const struct seen *s); /* all zero */
 bool content_equal(const struct content *a, const struct content *b);
 /* Same kind, deletion, content or target; mode and mtime may differ. Two tombstones are the same, whatever they were of. */
 bool record_same_content(const struct record *a, const struct record *b);

@@ -77,11 +77,12 @@ static void place_next(struct kept_place *p)
 int kept_move(struct kept_place *p, int dirfd, const char *name)
 {
 	for (int try = 0; try < TRIES_MAX; try++) {
-		if (fs_rename_noreplace(dirfd, name, p->fd, p->name) == 0)
+		if (fs_rename_into(dirfd, name, p->fd, p->name) == 0)
 			return 0;
-		if (errno != EEXIST)
+		if (errno == EEXIST)
+			place_next(p);
+		else if (errno != ENAMETOOLONG || kept_name_shorten(p->name) < 0)
 			return -1;
-		place_next(p);
 	}
 	return -1;
 }
@@ -185,8 +186,8 @@ static int copy_file(int shard, const struct kept_version *v, int dirfd, const c
 	int fd = from >= 0 ? fs_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) : -1;
 	int rc = -1;
 
-	if (fd >= 0 && copy_bytes(from, fd) == 0 && fs_set_mode_fd(fd, v->st.mode) == 0 &&
-	    fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 && fsync(fd) == 0)
+	if (fd >= 0 && copy_bytes(from, fd) == 0 && (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
+	    (fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
 	close_keep_errno(from);
 	close_keep_errno(fd);
@@ -199,7 +200,9 @@ static int copy_symlink(int shard, const struct kept_version *v, int dirfd, cons
 	int rc = target != NULL ? symlinkat(target, dirfd, name) : -1;
 
 	free(target);
-	return rc < 0 ? -1 : fs_set_mtime_at(dirfd, name, v->st.mtime_ns);
+	if (rc == 0 && fs_set_mtime_at(dirfd, name, v->st.mtime_ns) < 0 && !fs_lacks(errno))
+		rc = -1;
+	return rc;
 }
 
 static char *parent_of(const char *path)
@@ -288,7 +291,7 @@ int kept_restore(int root, const char *path, const struct kept_version *v, const
 		unlinkat(copy.fd, copy.name, 0);
 		errno = saved_errno;
 	} else {
-		rc = fsync(dirfd);
+		rc = fs_sync_dir(dirfd);
 	}
 	close_keep_errno(dirfd);
 	kept_place_close(&copy);
@@ -321,7 +324,7 @@ int kept_away(int root, const char *path)
 	if (dirfd < 0)
 		return -1;
 	if (kept_place_new(root, path, NULL, &p) == 0 && kept_move(&p, dirfd, name) == 0)
-		rc = fsync(dirfd);
+		rc = fs_sync_dir(dirfd);
 	kept_place_close(&p);
 	close_keep_errno(dirfd);
 	return rc;
@@ -353,7 +356,7 @@ int kept_replace(int root, const char *from, const char *to)
 	if (rc > 0)
 		rc = kept_move(&old, file.fd, file.name);
 	if (rc == 0)
-		rc = fsync(dirfd) < 0 || fsync(file.fd) < 0 ? -1 : 0;
+		rc = fs_sync_dir(dirfd) < 0 || fs_sync_dir(file.fd) < 0 ? -1 : 0;
 	kept_place_close(&old);
 	close_keep_errno(dirfd);
 	kept_place_close(&file);
@@ -368,7 +371,7 @@ int kept_rename(int root, const char *from, const char *to)
 	int rc = to_fd >= 0 ? fs_rename_noreplace(dirfd, name, to_fd, new_name) : -1;
 
 	if (rc == 0)
-		rc = fsync(to_fd) < 0 || fsync(dirfd) < 0 ? -1 : 0;
+		rc = fs_sync_dir(to_fd) < 0 || fs_sync_dir(dirfd) < 0 ? -1 : 0;
 	close_keep_errno(to_fd);
 	close_keep_errno(dirfd);
 	return rc;

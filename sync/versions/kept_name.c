@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "base/sha256.h"
 
+enum { SHORT_NAME = 143 };
+
 static const int64_t ns_per_s = 1000000000;
 
 struct kept_tag kept_tag_of(const char *path)
@@ -151,6 +153,26 @@ static void read_hands(const char **p, struct kept_hands *hands)
 		return;
 	*hands = (struct kept_hands){ .wrote = read_hand(digits), .took = read_hand(digits + 8) };
 	*p = digits + KEPT_HANDS;
+}
+
+int kept_name_shorten(char name[KEPT_NAME_MAX])
+{
+	char *end = name + KEPT_TAG + KEPT_ID_MAX; /* of tag, '-' and id */
+	struct kept_hands hands;
+	const char *behind = end, *rest;
+
+	read_hands(&behind, &hands);
+	end += behind - end;
+	if (*end == '\0')
+		return -1;
+	/* To what the disks hold that hold least, then to nothing. */
+	if (strlen(name) > SHORT_NAME) {
+		rest = tail_that_fits(end + 1, SHORT_NAME - (size_t)(end + 1 - name));
+		memmove(end + 1, rest, strlen(rest) + 1);
+	} else {
+		*end = '\0';
+	}
+	return 0;
 }
 
 int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, struct kept_hands *hands)

@@ -42,6 +42,8 @@ int kept_id_parse(const char *text, int64_t *at_ns);
 /* hands: NULL: not known. path: its last component is appended, shortened to fit; NULL: nothing is. */
 void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64_t at_ns,
                       const struct kept_hands *hands, const char *path);
+/* Less of the path's component in a name, for a disk that holds no names of that length. -1: there is nothing more to leave out. */
+int kept_name_shorten(char name[KEPT_NAME_MAX]);
 /* -1 when it is no such name. hands: may be NULL. */
 int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, struct kept_hands *hands);
 

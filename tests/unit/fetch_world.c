@@ -217,7 +217,11 @@ void scan_path(const char *path)
 	r.path = mem_strdup(path);
 	r.mode = st.mode;
 	r.mtime_ns = st.mtime_ns;
-	r.seen = (struct seen){ .size = st.size, .mtime_ns = st.mtime_ns, .ctime_ns = st.ctime_ns, .ino = st.ino };
+	r.seen = (struct seen){ .size = st.size,
+		                .mtime_ns = st.mtime_ns,
+		                .ctime_ns = st.ctime_ns,
+		                .ino = st.ino,
+		                .mode = st.mode };
 	r.kind = st.kind == S_IFDIR ? RECORD_DIR : st.kind == S_IFLNK ? RECORD_SYMLINK : RECORD_FILE;
 	if (r.kind == RECORD_DIR)
 		r.mtime_ns = 0;

@@ -353,7 +353,11 @@ void put_file(struct node *n, const char *name, const char *text, struct content
 	assert_int_equal(fs_pwrite_all(fd, text, strlen(text), 0), 0);
 	fs_stat_fd(fd, &st);
 	close(fd);
-	r.seen = (struct seen){ .size = st.size, .mtime_ns = st.mtime_ns, .ctime_ns = st.ctime_ns, .ino = st.ino };
+	r.seen = (struct seen){ .size = st.size,
+		                .mtime_ns = st.mtime_ns,
+		                .ctime_ns = st.ctime_ns,
+		                .ino = st.ino,
+		                .mode = st.mode };
 	assert_int_equal(index_put_change(n->index, &r, NULL, agent_id_short(identity_id(n->self))), 0);
 	if (content)
 		*content = r.content;

@@ -51,8 +51,16 @@ static int without_renameat2(void)
 	if (fs_rename_noreplace(root, "link", root, "link2") != 0 || fs_stat_at(root, "link2", &st) < 0 ||
 	    st.kind != S_IFLNK)
 		return 4;
-	if (fs_rename_noreplace(root, "dir", root, "dir2") != -1 || errno != EINVAL)
+	/* No folder has hard links. */
+	if (fs_rename_noreplace(root, "dir", root, "b") != -1 || errno != EEXIST)
 		return 5;
+	if (fs_rename_noreplace(root, "dir", root, "dir2") != 0 || fs_stat_at(root, "dir2", &st) < 0 ||
+	    st.kind != S_IFDIR)
+		return 7;
+	if (fs_rename_into(root, "c", root, "b") != -1 || errno != EEXIST)
+		return 8;
+	if (fs_rename_into(root, "c", root, "e") != 0 || fs_rename_into(root, "e", root, "c") != 0)
+		return 9;
 	if (fs_rename_exchange(root, "b", root, "c") != -1 || errno != EOPNOTSUPP)
 		return 6;
 	return 0;

@@ -137,7 +137,7 @@ static void rows_come_back(void **state)
 	r[0].modified_by = UINT64_MAX;
 	r[0].via = UINT64_MAX - 1;
 	r[0].chunk_log2 = 17;
-	r[0].seen = (struct seen){ 1, -2, INT64_MAX, UINT64_MAX };
+	r[0].seen = (struct seen){ 1, -2, INT64_MAX, UINT64_MAX, 07777 };
 	version_bump(&r[0].version, UINT64_MAX, UINT64_MAX);
 	version_bump(&r[0].base, UINT64_MAX, 5);
 	version_bump(&r[0].mode_base, UINT64_MAX, 6);
@@ -238,7 +238,7 @@ static void a_version_without_a_next_one_is_said_so(void **state)
 
 static void touch_gives_no_number(void **state)
 {
-	struct seen seen = { 5, 6, 7, 8 };
+	struct seen seen = { 5, 6, 7, 8, 0640 };
 	struct record r;
 
 	(void)state;

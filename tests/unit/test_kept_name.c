@@ -114,6 +114,26 @@ static void long_names_keep_their_end(void **state)
 	assert_memory_equal(name + KEPT_TAG + 1 + KEPT_ID_MAX, "\xe2\x82\xac", 3);
 }
 
+static void names_are_shortened_for_disks_that_hold_less(void **state)
+{
+	struct kept_tag tag = kept_tag_of("x"), back;
+	char path[256], name[KEPT_NAME_MAX];
+	int64_t at;
+
+	(void)state;
+	memset(path, 'n', 251);
+	memcpy(path + 251, ".jpg", 5);
+	kept_name_format(name, &tag, moment, NULL, path);
+	assert_int_equal(kept_name_shorten(name), 0);
+	assert_int_equal(strlen(name), 143);
+	assert_string_equal(name + strlen(name) - 5, "n.jpg");
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), 0);
+	assert_int_equal(kept_name_shorten(name), 0);
+	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789");
+	assert_int_equal(kept_name_parse(name, &back, &at, NULL), 0);
+	assert_int_equal(kept_name_shorten(name), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +142,7 @@ int main(void)
 		cmocka_unit_test(a_name_says_path_and_moment),
 		cmocka_unit_test(a_name_says_through_whose_hands_it_went),
 		cmocka_unit_test(long_names_keep_their_end),
+		cmocka_unit_test(names_are_shortened_for_disks_that_hold_less),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

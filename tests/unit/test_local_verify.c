@@ -87,7 +87,7 @@ static void test_verify_finds_bytes_that_rotted(void **state)
 	assert_int_equal(pwrite(fd, "x", 1, 40 << 20), 1);
 	close(fd);
 	assert_int_equal(fs_stat_beneath(root, "large", &st), 0);
-	seen = (struct seen){ st.size, st.mtime_ns, st.ctime_ns, st.ino };
+	seen = (struct seen){ st.size, st.mtime_ns, st.ctime_ns, st.ino, st.mode };
 	assert_int_equal(index_touch(ix, "large", &seen), 0);
 	start_local();
 	until_idle();

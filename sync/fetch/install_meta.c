@@ -1,0 +1,93 @@
+/* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; that keeps no content from
+ * coming. What the disk made of them goes into the row beside what was asked (struct seen), so that a look which finds it so
+ * is not taken for a user's change. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sync/fetch/install_job.h"
+
+int install_give_meta(int fd, const struct record *want)
+{
+	if (fs_set_mode_fd(fd, want->mode) < 0 && !fs_lacks(errno))
+		return -1;
+	return fs_set_mtime_fd(fd, want->mtime_ns) < 0 && !fs_lacks(errno) ? -1 : 0;
+}
+
+int install_set_meta(struct folder *d, const char *name, const struct record *want)
+{
+	int error = 0;
+
+	/* Both leave a symlink or a mount alone that came a moment ago. */
+	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, want->mode) < 0) {
+		if (folder_unlock(d))
+			continue;
+		error = errno;
+		break;
+	}
+	if (want->kind != RECORD_DIR && fs_set_mtime_at(d->fd, name, want->mtime_ns) < 0 && error == 0)
+		error = errno;
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* What the disk makes of a mode and mtime, tried in parts/, where no user is. */
+static int try_meta(struct install_job *job, const struct record *want, struct fs_stat *made)
+{
+	char name[40];
+	int fd, rc;
+
+	(void)snprintf(name, sizeof(name), "%016" PRIx64 "-%" PRIx32 ".new", job->id, UINT32_MAX);
+	fd = fs_open(job->parts, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -1;
+	rc = install_give_meta(fd, want) == 0 ? fs_stat_fd(fd, made) : -1;
+	close(fd);
+	unlinkat(job->parts, name, 0);
+	return rc;
+}
+
+/* Whether the disk made this of the mode that was wanted. */
+static bool is_kept_mode(uint32_t mode, uint32_t want, uint32_t before, uint32_t tried)
+{
+	return mode == want || (tried != want && (mode == tried || mode == before));
+}
+
+static bool is_kept_time(int64_t ns, int64_t want, int64_t before, int64_t tried)
+{
+	return ns == want || (tried != want && (ns == tried || ns == before));
+}
+
+int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
+                        const struct fs_stat *before, struct fs_stat *made)
+{
+	int error = install_set_meta(d, name, want) < 0 ? errno : 0;
+	bool mode_told = want->kind != RECORD_SYMLINK, time_told = want->kind != RECORD_DIR;
+	struct fs_stat tried;
+
+	if (fs_stat_at(d->fd, name, made) < 0)
+		return -1;
+	if (error == ENOENT || made->kind != before->kind) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (error == 0 && (!mode_told || made->mode == want->mode) && (!time_told || made->mtime_ns == want->mtime_ns))
+		return 0;
+	if ((error != 0 && !fs_lacks(error)) || try_meta(job, want, &tried) < 0) {
+		errno = error != 0 ? error : errno;
+		return -1;
+	}
+	/* The disk can, only not with this one: it is somebody else's. */
+	if (error != 0 && tried.mode == want->mode && tried.mtime_ns == want->mtime_ns) {
+		errno = EPERM;
+		return -1;
+	}
+	if (mode_told && !is_kept_mode(made->mode, want->mode, before->mode, tried.mode))
+		made->mode = want->mode;
+	if (time_told && !is_kept_time(made->mtime_ns, want->mtime_ns, before->mtime_ns, tried.mtime_ns))
+		made->mtime_ns = want->mtime_ns;
+	return 0;
+}

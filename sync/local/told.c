@@ -1,0 +1,39 @@
+/* What is told of modes and times: what was asked of the disk, as long as it shows what it kept of that (struct seen). Pure. */
+#include <stddef.h>
+
+#include "sync/local/local_internal.h"
+
+bool told_is_coarser(int64_t ns, int64_t of_ns)
+{
+	static const int64_t steps[] = { 100, 1000, 10000000, 1000000000, 2000000000 };
+
+	for (size_t i = 0; of_ns > INT64_MIN / 2 && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (ns == of_ns - (of_ns % steps[i] + steps[i]) % steps[i])
+			return true;
+	}
+	return ns == of_ns;
+}
+
+static bool is_live(const struct record *row, enum record_kind kind)
+{
+	return row != NULL && !row->deleted && row->kind == kind;
+}
+
+uint32_t told_mode(const struct record *row, enum record_kind kind, const struct fs_stat *st)
+{
+	if (kind == RECORD_SYMLINK)
+		return 0;
+	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : st->mode;
+}
+
+int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)
+{
+	if (kind == RECORD_DIR)
+		return 0;
+	if (is_live(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
+	                           /* The ctime says that nobody set it since. */
+	                           (row->seen.ino != 0 && told_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
+	                            told_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
+		return row->mtime_ns;
+	return st->mtime_ns;
+}
