@@ -231,12 +231,16 @@ static void take_up(struct download *d, struct part_job *job)
 	d->cloned = job->cloned;
 	d->have_at = part_map_have_at(d->t->want.path, &d->c);
 	download_set_list(d, &job->list);
-	for (uint32_t i = 0; job->have != NULL && i < d->list.n; i++) {
-		if (job->have[i] != 0)
-			d->state_of[i] = BLOCK_CLAIMED;
-	}
 	d->state = DOWNLOAD_GETTING;
 	d->synced_ms = fetch_now(d->f);
+	for (uint32_t i = 0; i < d->list.n; i++) {
+		if (job->have[i] == PART_ZEROS)
+			download_set(d, i, BLOCK_HAVE);
+		else if (job->have[i] == PART_CLAIMS)
+			d->state_of[i] = BLOCK_CLAIMED;
+	}
+	if (d->have == d->list.n)
+		download_complete(d);
 }
 
 static void opened(void *arg)

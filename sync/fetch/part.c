@@ -16,6 +16,7 @@
 #include "base/sha256.h"
 #include "sync/fetch/room.h"
 #include "sync/fetch/sparse.h"
+#include "sync/plan/zeros.h"
 
 enum { FILE_NAME = PART_NAME + 8 };
 
@@ -155,12 +156,30 @@ static void clone_source(struct part_job *job)
 		return;
 	if (fs_stat_fd(fd, &st) == 0 && st.kind == S_IFREG && st.size == job->content.size &&
 	    ioctl(job->part, FICLONE, fd) == 0) {
-		job->have = mem_calloc(job->list.n, 1);
-		memset(job->have, 1, job->list.n);
+		memset(job->have, PART_CLAIMS, job->list.n);
 		job->dirty = true;
 		job->cloned = true;
 	}
 	close(fd);
+}
+
+/* Blocks of zeros come from nobody: what is not written yet is zero, and what an earlier life wrote there, or a clone has, is
+ * made a hole. Where the disk cannot do that, they are verified or fetched like others. */
+static void make_zeros(struct part_job *job)
+{
+	int64_t start = 0, end;
+
+	for (uint32_t i = 0, j; i < job->list.n; i = j) {
+		end = start;
+		for (j = i; j < job->list.n && zeros_block(&job->list.b[j]); j++)
+			end += job->list.b[j].len;
+		if (j > i && (!job->dirty || fallocate(job->part, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start,
+		                                       end - start) == 0))
+			memset(job->have + i, PART_ZEROS, j - i);
+		for (; j < job->list.n && !zeros_block(&job->list.b[j]); j++)
+			end += job->list.b[j].len;
+		start = end;
+	}
 }
 
 static bool is_claimed(const void *arg, uint32_t block)
@@ -202,8 +221,12 @@ static void open_part(struct part_job *job)
 		return;
 	if (is_new)
 		open_new(job);
+	if (is_new && job->part >= 0)
+		job->have = mem_calloc(job->list.n, 1);
 	if (is_new && job->part >= 0 && job->source != NULL)
 		clone_source(job);
+	if (job->part >= 0)
+		make_zeros(job);
 	if (job->part >= 0 && !fits(job))
 		give_up(job, is_new);
 }

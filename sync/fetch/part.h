@@ -32,6 +32,12 @@ enum part_op {
 	PART_REMOVE,
 };
 
+enum part_have {
+	PART_LACKS,
+	PART_CLAIMS, /* the map says that it is there: to be verified */
+	PART_ZEROS,  /* a block of zeros, which is there */
+};
+
 struct part_job {
 	enum part_op op;
 	struct download *d;
@@ -47,7 +53,7 @@ struct part_job {
 	bool cloned;     /* OPEN: out: it was: all is claimed, and to be verified */
 	struct content content; /* OPEN */
 	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
-	uint8_t *have;          /* OPEN: out: the map's claims; NULL: a new part; owned */
+	uint8_t *have;          /* OPEN: out: enum part_have of each block; NULL: no part; owned */
 	struct piece *pieces;   /* owned */
 	size_t n;
 	uint32_t mode; /* FINISH */

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/plan/zeros.h"
 
 enum { MAGIC = 8, ENTRY = 36, ROOT = 32 };
 
@@ -57,7 +58,9 @@ void part_map_encode(uint8_t *out, const char *path, const struct content *c, co
 	memcpy(out + 12, c->root, ROOT);
 	out += 12 + ROOT;
 	blocklist_encode(out, list);
-	memset(out + (size_t)list->n * ENTRY, 0, list->n);
+	out += (size_t)list->n * ENTRY;
+	for (uint32_t i = 0; i < list->n; i++)
+		out[i] = zeros_block(&list->b[i]);
 }
 
 static int decode_have(struct part_map *m, const uint8_t *p)

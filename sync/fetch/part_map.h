@@ -3,7 +3,8 @@
  * is no map. Pure.
  *
  * Layout, big endian: "LNYMAP1\n", path length 4, path, size 8, block count 4, root 32, list (36 a block), then one byte a block:
- * 1 when it is written, 0 when not. One byte, so that several workers may set theirs without a lock. */
+ * 1 when it is written, 0 when not. One byte, so that several workers may set theirs without a lock. Blocks of zeros are
+ * there from the start: what is not written yet is zero. */
 #ifndef LANYARD_SYNC_FETCH_PART_MAP_H
 #define LANYARD_SYNC_FETCH_PART_MAP_H
 
@@ -27,7 +28,7 @@ void part_name(char out[PART_NAME + 1], const char *path, const struct content *
 size_t part_map_size(const char *path, const struct content *c);
 /* Where block 0's byte is. */
 int64_t part_map_have_at(const char *path, const struct content *c);
-/* A map with nothing in it; part_map_size bytes. */
+/* A map with nothing in it but zeros; part_map_size bytes. */
 void part_map_encode(uint8_t *out, const char *path, const struct content *c, const struct blocklist *list);
 /* -1 when these bytes are no map. */
 int part_map_decode(struct part_map *m, const uint8_t *p, size_t n);

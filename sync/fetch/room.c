@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "sync/plan/zeros.h"
+
 enum { LEAST = 8 << 20, MOST = 64 << 20 };
 
 int64_t room_reserve(int64_t disk)
@@ -42,7 +44,7 @@ int64_t room_needed(const struct blocklist *l, bool (*is_here)(const void *arg, 
 		const struct block *b = &l->b[i];
 		bool again = i > 0 && b->len == b[-1].len && memcmp(b->hash, b[-1].hash, sizeof(b->hash)) == 0;
 
-		if (!again && (is_here == NULL || !is_here(arg, i)))
+		if (!again && !zeros_block(b) && (is_here == NULL || !is_here(arg, i)))
 			bytes += b->len;
 	}
 	return bytes;

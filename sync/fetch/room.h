@@ -17,7 +17,7 @@ int64_t room_reserve(int64_t disk);
 /* Whether `bytes` more on fd's disk would leave the reserve free: 0, or -1 and errno ROOM_RESERVED. A disk that does not say
  * its size has room. */
 int room_check(int fd, int64_t bytes);
-/* The bytes of the blocks that are not in the part yet. Those that repeat the one before are holes, as a rule, and not counted. is_here
+/* The bytes of the blocks that are not in the part yet. Those of zeros, and those that repeat the one before, are holes, as a rule, and not counted. is_here
  * says by number which are; NULL: none. Pure. */
 int64_t room_needed(const struct blocklist *l, bool (*is_here)(const void *arg, uint32_t block), const void *arg);
 

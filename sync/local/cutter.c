@@ -2,13 +2,13 @@
 #include "sync/local/cutter.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "sync/plan/zeros.h"
 
 /* As many as can be in a buffer of two blocks of the maximum size, each half the average or more, and the file's end. */
 _Static_assert(CUTTER_BATCH > 2 * 4 * 2, "a full buffer");
@@ -39,36 +39,21 @@ void cutter_free(struct cutter *c)
 	c->buf = NULL;
 }
 
-/* The hash of a block of zeros of the maximum size, which is what a hole is cut into. */
-static void zero_hash(uint8_t out[SHA256_SIZE], uint8_t avg_log2)
-{
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static uint8_t known[CHUNK_MAX_LOG2 - CHUNK_MIN_LOG2 + 1][SHA256_SIZE];
-	static bool have[CHUNK_MAX_LOG2 - CHUNK_MIN_LOG2 + 1];
-	int i = avg_log2 - CHUNK_MIN_LOG2;
-
-	pthread_mutex_lock(&lock);
-	if (!have[i]) {
-		size_t n = chunk_max(avg_log2);
-		uint8_t *zeros = mem_calloc(n, 1);
-
-		sha256(known[i], zeros, n);
-		free(zeros);
-		have[i] = true;
-	}
-	memcpy(out, known[i], SHA256_SIZE);
-	pthread_mutex_unlock(&lock);
-}
-
 /* Whether the n bytes from pos on are all hole. */
-static bool in_hole(const struct cutter *c, int64_t pos, int64_t n)
+static bool in_hole(struct cutter *c, int64_t pos, int64_t n)
 {
 	off_t data;
 
 	if (!c->sparse || c->size - pos < n)
 		return false;
-	data = lseek(c->fd, pos, SEEK_DATA);
-	return data < 0 ? errno == ENXIO : data - pos >= n;
+	if (pos < c->hole || c->hole_end - pos < n) {
+		data = lseek(c->fd, pos, SEEK_DATA);
+		if (data < 0 && errno != ENXIO)
+			return false;
+		c->hole = pos;
+		c->hole_end = data < 0 ? c->size : data;
+	}
+	return c->hole_end - pos >= n;
 }
 
 /* Zeros are never cut before the maximum, so a hole that long is one block. */
@@ -77,7 +62,7 @@ static void take_hole(struct cutter *c)
 	struct block *b = &c->ready[c->nready++];
 
 	b->len = (uint32_t)chunk_max(c->avg_log2);
-	zero_hash(b->hash, c->avg_log2);
+	memcpy(b->hash, zeros_hash(b->len), SHA256_SIZE);
 	/* What is in the buffer may reach beyond the hole's first bytes. */
 	c->buf_pos = c->pos + b->len;
 	c->len = 0;

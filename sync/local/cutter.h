@@ -22,6 +22,7 @@ struct cutter {
 	int64_t hash_from;
 	int64_t end;
 	bool sparse;
+	int64_t hole, hole_end; /* no data is between them; equal: not known */
 	uint8_t avg_log2;
 	struct block ready[CUTTER_BATCH]; /* the blocks from pos on */
 	size_t taken, nready;

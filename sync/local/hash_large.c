@@ -49,6 +49,7 @@ struct hash_large {
 	int fd; /* -1: not open */
 	enum large_state state;
 	bool sparse;
+	int64_t data; /* bytes that are no hole, roughly */
 	int64_t segment_size;
 	uint32_t nsegments;
 	uint32_t next_segment; /* to cut */
@@ -81,7 +82,8 @@ static void open_work(void *arg)
 	else if (f->st.kind != S_IFREG || f->st.size <= CHUNK_WHOLE_MAX)
 		l->error = ENOENT; /* another file than the look saw: look again */
 	else
-		l->sparse = st.st_blocks * INT64_C(512) < st.st_size;
+		l->data = st.st_blocks * INT64_C(512);
+	l->sparse = l->data < f->st.size;
 	close(dirfd);
 }
 
@@ -290,6 +292,19 @@ static void segment_done(void *arg)
 		hash_large_pump(h);
 }
 
+/* As many segments as the data would make: holes cost nothing to cut, and a job for each piece of them would. */
+static void divide(struct hash_large *l)
+{
+	int64_t size = l->file->st.size, blocks = INT64_C(1) << l->file->chunk_log2, most;
+
+	l->segment_size = blocks * SEGMENT_BLOCKS > SEGMENT_MIN ? blocks * SEGMENT_BLOCKS : SEGMENT_MIN;
+	most = l->sparse ? l->data / l->segment_size + 1 : INT64_MAX;
+	if (size / l->segment_size > most)
+		l->segment_size *= size / l->segment_size / most + 1;
+	l->nsegments = (uint32_t)((size + l->segment_size - 1) / l->segment_size);
+	l->segments = mem_calloc((size_t)l->nsegments + 1, sizeof(struct segment *));
+}
+
 static void opened(void *arg)
 {
 	struct hash_large *l = arg;
@@ -307,14 +322,11 @@ static void opened(void *arg)
 	if (l->error == 0) {
 		f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
 		blocks = INT64_C(1) << f->chunk_log2;
-		l->segment_size = blocks * SEGMENT_BLOCKS > SEGMENT_MIN ? blocks * SEGMENT_BLOCKS : SEGMENT_MIN;
 		if (f->st.size / (blocks / 4) > (int64_t)RECORD_MAX_BLOCKS * 16)
 			l->error = EFBIG;
 	}
-	if (l->error == 0) {
-		l->nsegments = (uint32_t)((f->st.size + l->segment_size - 1) / l->segment_size);
-		l->segments = mem_calloc((size_t)l->nsegments + 1, sizeof(struct segment *));
-	}
+	if (l->error == 0)
+		divide(l);
 	h->large_out++;
 	if (l->error != 0 || l->nsegments == 0)
 		finish(l);

@@ -148,6 +148,28 @@ def test_holes_stay_holes(lab):
         assert os.stat(b.file(name)).st_blocks * 512 < 16 << 20, name
 
 
+def test_a_terabyte_with_little_in_it_is_there_at_once(lab):
+    """Fetched block by block, zeros and all, it took hours."""
+    a, b = pair(lab)
+    pieces = {at: trees.noise(8192) for at in (0, 300 << 30, (1 << 40) - 8192)}
+    with open(a.path("image"), "wb") as f:
+        f.truncate(1 << 40)
+        for at, data in pieces.items():
+            f.seek(at)
+            f.write(data)
+    os.rename(a.path("image"), a.file("image"))
+    before = lab.switches[0].bytes()
+    a.wait_sync(peers=1)
+    b.wait_sync(peers=1)
+    assert lab.switches[0].bytes() - before < 2 << 20
+    with open(b.file("image"), "rb") as f:
+        for at, data in pieces.items():
+            f.seek(at)
+            assert f.read(len(data)) == data
+    st = os.stat(b.file("image"))
+    assert st.st_size == 1 << 40 and st.st_blocks * 512 < 32 << 20
+
+
 def test_special_files_are_listed_with_a_reason_and_disturb_nothing(lab):
     a, b = pair(lab)
     os.mkfifo(a.file("fifo"))

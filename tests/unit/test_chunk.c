@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/local/chunk.h"
+#include "sync/plan/zeros.h"
 #include "tests/unit/noise.h"
 
 /* The ends of all blocks but the last, fed in pieces of `step`. Returns their number. */
@@ -123,6 +125,7 @@ static void test_an_insertion_moves_only_the_cuts_next_to_it(void **state)
 /* What hash_large.c makes of holes: a block of the maximum size each. */
 static void test_runs_of_one_byte_are_never_cut_early(void **state)
 {
+	struct block b;
 	size_t n = (size_t)4 << 17;
 	uint8_t *p = mem_calloc(n, 1);
 
@@ -136,6 +139,7 @@ static void test_runs_of_one_byte_are_never_cut_early(void **state)
 		assert_true(end);
 	}
 	free(p);
+	/* Their hashes are known. */
 	p = mem_calloc(chunk_max(CHUNK_MAX_LOG2), 1);
 	for (int l = CHUNK_MIN_LOG2; l <= CHUNK_MAX_LOG2; l++) {
 		uint8_t log2 = (uint8_t)l;
@@ -143,6 +147,13 @@ static void test_runs_of_one_byte_are_never_cut_early(void **state)
 		struct chunk_stream s = CHUNK_STREAM_INIT(log2);
 
 		assert_int_equal(chunk_feed(&s, p, chunk_max(log2), &end), chunk_max(log2));
+		sha256(b.hash, p, chunk_max(log2));
+		b.len = (uint32_t)chunk_max(log2);
+		assert_memory_equal(zeros_hash(b.len), b.hash, 32);
+		assert_true(zeros_block(&b));
+		b.len--;
+		assert_null(zeros_hash(b.len));
+		assert_false(zeros_block(&b));
 	}
 	free(p);
 }

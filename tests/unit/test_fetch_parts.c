@@ -1,4 +1,5 @@
 /* Parts of downloads: gone on with after a restart, removed when nobody wants them. */
+#include "sync/fetch/fetch_internal.h"
 #include "tests/unit/fetch_world.h"
 
 static const size_t BIG = 8 << 20;
@@ -161,6 +162,81 @@ static void vanished_want_drops_its_part(void **state)
 	free(two);
 }
 
+enum { ZEROS = 256 << 10, HOLEY = 64 << 20 };
+
+static uint8_t *mostly_zeros(void)
+{
+	uint8_t *bytes = mem_calloc(HOLEY, 1), *some = noise(4 * ZEROS, 23);
+
+	memcpy(bytes + 20 * (size_t)ZEROS, some, 4 * (size_t)ZEROS);
+	free(some);
+	return bytes;
+}
+
+static void say_holey(const char *path, const uint8_t *bytes)
+{
+	struct record r = peer_next(ANNA, path, RECORD_FILE);
+
+	have(ANNA, &r, bytes, HOLEY, ZEROS);
+	say(ANNA, &r, NULL, 0);
+}
+
+static int64_t kilobytes_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st.st_blocks / 2;
+}
+
+static void zeros_are_neither_asked_for_nor_written(void **state)
+{
+	uint8_t *bytes = mostly_zeros();
+
+	(void)state;
+	say_holey("holey", bytes);
+	assert_true(run());
+	assert_bytes("holey", bytes, HOLEY);
+	assert_int_equal(peer_of(ANNA)->bytes, 4 * ZEROS);
+	assert_in_range(kilobytes_of("holey"), 1, 8 * ZEROS / 1024);
+	/* Nothing but zeros: nothing has to come for it to be complete. */
+	memset(bytes, 0, HOLEY);
+	say_holey("nothing", bytes);
+	assert_true(run());
+	assert_bytes("nothing", bytes, HOLEY);
+	assert_int_equal(peer_of(ANNA)->bytes, 4 * ZEROS);
+	free(bytes);
+}
+
+/* What stands in an old part where zeros belong is made a hole. */
+static void zeros_of_an_old_part_are_not_believed(void **state)
+{
+	uint8_t *bytes = mostly_zeros();
+	char command[300];
+	struct content c;
+	int fd;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 22 * (int64_t)ZEROS;
+	say_holey("holey", bytes);
+	c = w->fetch->tickets->want.content;
+	RUN_UNTIL(fetch_partial(w->fetch, &c, 20 * (int64_t)ZEROS, ZEROS, &fd) == 1 &&
+	          fetch_partial(w->fetch, &c, 21 * (int64_t)ZEROS, ZEROS, &fd) == 1);
+	fetch_end();
+	snprintf(command, sizeof(command),
+	         "printf junk | dd of=$(ls %s/.lanyard/parts/*.part) bs=1 seek=5000000 conv=notrunc status=none",
+	         w->share_dir);
+	assert_int_equal(system(command), 0);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("holey", bytes, HOLEY);
+	assert_int_equal(peer_of(ANNA)->bytes, 4 * ZEROS);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed, 2);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(part_deleted_by_its_owner_while_we_were_away_is_removed, world_setup,
 		                                world_teardown),
 		cmocka_unit_test_setup_teardown(vanished_want_drops_its_part, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(zeros_are_neither_asked_for_nor_written, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(zeros_of_an_old_part_are_not_believed, world_setup, world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "base/sha256.h"
 #include "sync/local/chunk.h"
 #include "sync/local/cutter.h"
+#include "sync/plan/zeros.h"
 #include "sync/local/hash.h"
 #include "tests/unit/noise.h"
 
@@ -267,6 +268,39 @@ static void test_holes_count_as_zeros(void **state)
 	free(p);
 }
 
+/* A disk's image with little in it: it is cut as from front to back, and what is not there costs nothing. */
+static void test_a_terabyte_of_holes_is_cut_like_any_file(void **state)
+{
+	static const int64_t size = (INT64_C(1) << 40) + 777, at[] = { 0, (INT64_C(1) << 35) + 5, INT64_C(900) << 30 };
+	int fd = openat(dir, "huge", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	uint8_t *p = noise(3 << 20, 9);
+	struct blocklist list = { 0 };
+	struct hash_file *f;
+	struct cutter c;
+	uint32_t data = 0;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, size), 0);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		assert_int_equal(fs_pwrite_all(fd, p, 3 << 20, at[i]), 0);
+	f = hash_one("huge");
+	assert_int_equal(f->status, HASH_DONE);
+	assert_int_equal(f->content.size, size);
+	list.b = mem_calloc(f->blocks.n + 1, sizeof(list.b[0]));
+	cutter_init(&c, fd, size, f->chunk_log2, true, 0, 0, size);
+	while (list.n < f->blocks.n && cutter_next(&c, &list.b[list.n]) > 0)
+		data += !zeros_block(&list.b[list.n++]);
+	assert_int_equal(c.pos, size);
+	assert_int_equal(list.n, f->blocks.n);
+	assert_memory_equal(list.b, f->blocks.b, list.n * sizeof(list.b[0]));
+	assert_in_range(data, 3, 20);
+	cutter_free(&c);
+	blocklist_clear(&list);
+	drop(f);
+	close(fd);
+	free(p);
+}
+
 static void test_a_growing_file_keeps_its_average(void **state)
 {
 	size_t n = 5 << 20;
@@ -429,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_segments_agree_on_periodic_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_segments_agree_where_noise_meets_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_holes_count_as_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_terabyte_of_holes_is_cut_like_any_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_growing_file_keeps_its_average, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_files_in_many_folders, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_no_file_has_to_be_looked_at_again, set_up, tear_down),
