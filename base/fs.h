@@ -43,6 +43,9 @@ int fs_stat_fd(int fd, struct fs_stat *st);
 /* Reads a symlink's target into fresh NUL-terminated memory; NULL and errno (ENAMETOOLONG above PATH_MAX). */
 char *fs_readlink_at(int dirfd, const char *name);
 
+/* The first byte from `at` on that may be no hole: `at` itself where the disk does not tell, INT64_MAX when only hole is left. Moves
+ * fd's offset. */
+int64_t fs_next_data(int fd, int64_t at);
 /* Whole-buffer reads and writes; EINTR and short counts are continued. pread_full returns bytes read, less than n
  * only at end of file. */
 ssize_t fs_pread_full(int fd, void *buf, size_t n, int64_t offset);

@@ -20,6 +20,15 @@ static void close_keep_errno(int fd)
 	errno = saved_errno;
 }
 
+int64_t fs_next_data(int fd, int64_t at)
+{
+	off_t data = lseek(fd, at, SEEK_DATA);
+
+	if (data >= 0)
+		return data;
+	return errno == ENXIO ? INT64_MAX : at;
+}
+
 ssize_t fs_pread_full(int fd, void *buf, size_t n, int64_t offset)
 {
 	size_t done = 0;

@@ -48,27 +48,33 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 	return -1;
 }
 
+/* Where one of two files is no hole any more; INT64_MAX: both are to their end. */
+static int64_t past_holes(int a, int b, int64_t at)
+{
+	int64_t da = fs_next_data(a, at), db = fs_next_data(b, at);
+
+	return da < db ? da : db;
+}
+
+/* Of two files of one size. */
 static bool same_bytes(int a, int b)
 {
 	uint8_t *pa = mem_calloc(COMPARE_PIECE, 1), *pb = mem_calloc(COMPARE_PIECE, 1);
 	int64_t at = 0;
 	bool same = false;
 
-	for (;;) {
+	while (!same && (at = past_holes(a, b, at)) != INT64_MAX) {
 		ssize_t na = fs_pread_full(a, pa, COMPARE_PIECE, at);
 		ssize_t nb = fs_pread_full(b, pb, COMPARE_PIECE, at);
 
 		if (na < 0 || na != nb || memcmp(pa, pb, (size_t)na) != 0)
 			break;
 		at += na;
-		if (na < COMPARE_PIECE) {
-			same = true;
-			break;
-		}
+		same = na < COMPARE_PIECE;
 	}
 	free(pa);
 	free(pb);
-	return same;
+	return same || at == INT64_MAX;
 }
 
 static bool same_files(struct folder *da, const char *a, struct folder *db, const char *b)

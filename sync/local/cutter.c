@@ -42,16 +42,11 @@ void cutter_free(struct cutter *c)
 /* Whether the n bytes from pos on are all hole. */
 static bool in_hole(struct cutter *c, int64_t pos, int64_t n)
 {
-	off_t data;
-
 	if (!c->sparse || c->size - pos < n)
 		return false;
 	if (pos < c->hole || c->hole_end - pos < n) {
-		data = lseek(c->fd, pos, SEEK_DATA);
-		if (data < 0 && errno != ENXIO)
-			return false;
 		c->hole = pos;
-		c->hole_end = data < 0 ? c->size : data;
+		c->hole_end = fs_next_data(c->fd, pos);
 	}
 	return c->hole_end - pos >= n;
 }

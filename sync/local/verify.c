@@ -11,6 +11,7 @@
 #include "base/sha256.h"
 #include "sync/local/hash_internal.h"
 #include "sync/local/local_internal.h"
+#include "sync/plan/zeros.h"
 
 enum {
 	BATCH_FILES = 64,
@@ -86,12 +87,23 @@ static void open_item(struct verify *v, struct item *it)
 		conclude(it, VERDICT_CHANGED, 0);
 }
 
-/* -1 with errno. */
-static int read_block(struct item *it, uint8_t *buf, struct sha256_stream *sha)
+/* What was a hole and still is one needs no reading. */
+static bool is_hole(const struct item *it, const struct block *b)
 {
-	const struct block *b = &it->blocks.b[it->next_block];
+	return zeros_block(b) && it->row.seen.size - it->pos >= b->len &&
+	       fs_next_data(it->fd, it->pos) - it->pos >= b->len;
+}
+
+/* The bytes that were read; -1 with errno. */
+static int64_t read_block(struct item *it, uint8_t *buf, struct sha256_stream *sha)
+{
+	const struct block *b = &it->blocks.b[it->next_block++];
 	uint8_t digest[SHA256_SIZE];
 
+	if (is_hole(it, b)) {
+		it->pos += b->len;
+		return 0;
+	}
 	sha256_begin(sha);
 	for (uint32_t done = 0; done < b->len;) {
 		size_t want = b->len - done < READ_SIZE ? b->len - done : READ_SIZE;
@@ -109,8 +121,7 @@ static int read_block(struct item *it, uint8_t *buf, struct sha256_stream *sha)
 	if (memcmp(digest, b->hash, sizeof(digest)) != 0)
 		it->rotten = true;
 	it->pos += b->len;
-	it->next_block++;
-	return 0;
+	return b->len;
 }
 
 static void work(void *arg)
@@ -123,15 +134,16 @@ static void work(void *arg)
 
 	while (v->at < v->n && left > 0) {
 		struct item *it = &v->items[v->at];
-		int64_t pos = it->pos;
 
 		if (it->fd < 0)
 			open_item(v, it);
 		while (it->verdict == VERDICT_NONE && it->next_block < it->blocks.n && left > 0) {
-			if (read_block(it, buf, &sha) < 0)
+			int64_t n = read_block(it, buf, &sha);
+
+			if (n < 0)
 				conclude(it, VERDICT_UNREAD, errno);
-			left -= it->pos - pos;
-			pos = it->pos;
+			else
+				left -= n;
 		}
 		if (it->verdict == VERDICT_NONE && it->next_block == it->blocks.n)
 			conclude(it,

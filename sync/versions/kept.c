@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { TRIES_MAX = 1000, COPY_PIECE = 1 << 20, ID_LENGTH = KEPT_ID_MAX - 1 };
+enum { TRIES_MAX = 1000, COPY_PIECE = 1 << 20, COPY_STEP = 256 << 20, ID_LENGTH = KEPT_ID_MAX - 1 };
 
 static void close_keep_errno(int fd)
 {
@@ -150,34 +150,54 @@ void kept_list_clear(struct kept_list *l)
 
 /* --- a user's changes --- */
 
-static int copy_by_hand(int from, int to, int64_t at)
+static int copy_by_hand(int from, int to, int64_t at, int64_t end)
 {
 	uint8_t *piece = mem_calloc(COPY_PIECE, 1);
-	ssize_t n;
+	ssize_t n = 0;
 	int rc = 0;
 
-	do {
-		n = fs_pread_full(from, piece, COPY_PIECE, at);
+	for (; rc == 0 && at < end; at += n) {
+		n = fs_pread_full(from, piece, end - at < COPY_PIECE ? (size_t)(end - at) : COPY_PIECE, at);
 		rc = n < 0 ? -1 : fs_pwrite_all(to, piece, (size_t)n, at);
-		at += n;
-	} while (rc == 0 && n == COPY_PIECE);
+		if (n == 0)
+			break;
+	}
 	free(piece);
 	return rc;
 }
 
 /* Shares the blocks where the disk can. */
+static int copy_data(int from, int to, int64_t at, int64_t end)
+{
+	off_t in = at, out = at;
+	ssize_t n = 1;
+
+	while (n > 0 && in < end) {
+		n = copy_file_range(from, &in, to, &out, end - in < COPY_STEP ? (size_t)(end - in) : COPY_STEP, 0);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM))
+		return copy_by_hand(from, to, in, end);
+	return n < 0 ? -1 : 0;
+}
+
+/* Holes stay holes. */
 static int copy_bytes(int from, int to)
 {
-	int64_t done = 0;
-	ssize_t n;
+	struct fs_stat st;
+	int64_t at = 0;
 
-	do {
-		n = copy_file_range(from, NULL, to, NULL, 256 << 20, 0);
-		done += n > 0 ? n : 0;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM))
-		return copy_by_hand(from, to, done);
-	return n < 0 ? -1 : 0;
+	if (fs_stat_fd(from, &st) < 0)
+		return -1;
+	while ((at = fs_next_data(from, at)) < st.size) {
+		int64_t hole = lseek(from, at, SEEK_HOLE), end = hole > at && hole < st.size ? hole : st.size;
+
+		if (copy_data(from, to, at, end) < 0)
+			return -1;
+		at = end;
+	}
+	return ftruncate(to, st.size);
 }
 
 static int copy_file(int shard, const struct kept_version *v, int dirfd, const char *name)

@@ -166,8 +166,17 @@ def test_a_terabyte_with_little_in_it_is_there_at_once(lab):
         for at, data in pieces.items():
             f.seek(at)
             assert f.read(len(data)) == data
-    st = os.stat(b.file("image"))
-    assert st.st_size == 1 << 40 and st.st_blocks * 512 < 32 << 20
+    def is_sparse(path):
+        st = os.stat(path)
+        return st.st_size == 1 << 40 and st.st_blocks * 512 < 32 << 20
+    assert is_sparse(b.file("image"))
+    # Read again, and kept and brought back, it is no more than that either.
+    b.cli("verify", "pics")
+    os.unlink(a.file("image"))
+    a.wait_sync(peers=1)
+    b.wait_sync(peers=1)
+    b.cli("restore", "pics", "image")
+    assert is_sparse(b.file("image"))
 
 
 def test_special_files_are_listed_with_a_reason_and_disturb_nothing(lab):

@@ -134,7 +134,7 @@ static void test_freeing_while_jobs_are_out_is_safe(void **state)
 		make_dir("d");
 		put("d/f", "x");
 		start_local();
-		for (int k = 0; k < i; k++)
+		for (int k = 0; k < i && local_state(local) != LOCAL_WATCHING; k++)
 			(void)loop_turn(loop, true);
 		if (local_state(local) == LOCAL_WATCHING || i % 2 == 0)
 			(void)local_verify(local, on_rotten, on_verified, NULL);
