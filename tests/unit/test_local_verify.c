@@ -54,14 +54,20 @@ static void scrub(uint64_t after, int64_t bytes_per_s)
 	assert_int_equal(local_scrub(local, after, bytes_per_s, on_rotten, on_reached, on_verified, NULL), -1);
 }
 
+enum { ZEROS = 16 << 20 };
+
+/* Some of them written, or there would be nothing to read. */
 static void put_zeros(const char *path, int64_t n)
 {
+	uint8_t *zeros = mem_calloc(ZEROS, 1);
 	int fd = openat(root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, n), 0);
+	assert_int_equal(fs_pwrite_all(fd, zeros, ZEROS, 0), 0);
 	assert_int_equal(fs_pwrite_all(fd, "begin", 5, 0), 0);
 	close(fd);
+	free(zeros);
 }
 
 static void test_verify_finds_bytes_that_rotted(void **state)
