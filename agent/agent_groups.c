@@ -9,87 +9,33 @@
 #include "agent/agent_internal.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
-
-static bool goes_up(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
-		if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
-			return true;
-	return false;
-}
-
-/* Where an absolute path will lead once its missing folders are made: symlinks followed as far as it is there. Fresh; NULL
- * when that cannot be told. */
-static char *resolve(const char *path)
-{
-	size_t n = strlen(path);
-	const char *rest;
-	char *real;
-	char *out;
-
-	for (;;) {
-		char *there = n > 0 ? mem_printf("%.*s", (int)n, path) : mem_strdup("/");
-
-		real = realpath(there, NULL);
-		free(there);
-		if (real != NULL || n == 0)
-			break;
-		while (n > 0 && path[n - 1] != '/')
-			n--;
-		while (n > 0 && path[n - 1] == '/')
-			n--;
-	}
-	rest = path + n + strspn(path + n, "/");
-	out = real == NULL || goes_up(rest)
-	              ? NULL
-	              : mem_printf("%s%s%s", strcmp(real, "/") == 0 ? "" : real, *rest != '\0' ? "/" : "", rest);
-	free(real);
-	return out;
-}
-
-/* Of two resolved paths; "" is the root. */
-static bool overlap(const char *a, const char *b)
-{
-	return path_is_under(a, b) || path_is_under(b, a);
-}
-
-static bool overlaps_unresolved(const char *path, const char *other)
-{
-	char *there = resolve(other);
-	bool found = overlap(path, there != NULL ? there : other);
-
-	free(there);
-	return found;
-}
+#include "sync/share/place.h"
 
 /* One folder must not be in two groups, nor a share hold the agent's own keys. */
 static int share_is_free(struct agent *a, const char *share, char **why)
 {
-	char *path = resolve(share);
+	struct place *place = place_of(share), *home = place_of(a->home);
 	struct engine *e;
 	int status = 0;
 
-	if (path == NULL) {
+	if (place == NULL) {
 		*why = mem_printf("%s: not a path that can be followed: give one without '..'", share);
-		return -1;
-	}
-	if (overlaps_unresolved(path, a->home)) {
+		status = -1;
+	} else if (home != NULL && place_overlaps(place, home)) {
 		*why = mem_printf(
 			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", share,
 			a->home);
 		status = -1;
 	}
 	DL_FOREACH(a->engines, e) {
-		if (status || e->error)
+		if (status || e->share == NULL || !place_overlaps(place, share_place(e->share)))
 			continue;
-		if (overlaps_unresolved(path, e->share_path)) {
-			*why = mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", share,
-			                  e->share_path, engine_name(e));
-			status = -1;
-		}
+		*why = mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", share,
+		                  e->share_path, engine_name(e));
+		status = -1;
 	}
-	free(path);
+	place_free(home);
+	place_free(place);
 	return status;
 }
 

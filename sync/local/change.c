@@ -373,6 +373,10 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 	/* Not the walk's own number: one that began later may have passed here earlier, and sweeps what it did not see. */
 	uint64_t look = l->scan.looks;
 
+	if (k->ours) {
+		problem_add(l->problems, k->path, PROBLEM_SKIPPED, path_verdict_text(PATH_OURS), look);
+		return;
+	}
 	if (k->error == ENOENT) {
 		/* It went away between two looks of one walk. */
 		change_look_again(l, k->path);

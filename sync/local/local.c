@@ -16,9 +16,11 @@ enum { RETRY_MS = 5000 };
 
 /* --- what the watch tells --- */
 
-/* The rules' own file is looked at even where the rules leave it out. */
+/* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
 static bool is_ignored(const struct local *l, const char *path, bool is_dir)
 {
+	if (path_check(path, strlen(path)) == PATH_OURS)
+		return true;
 	return strcmp(path, SHARE_IGNORE_FILE) != 0 && ignore_match(share_ignore(l->c.share), path, is_dir);
 }
 

@@ -108,7 +108,9 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 
 static void missing(struct local *l, struct merge *m, struct record *row)
 {
-	if (row->deleted || (m->skip != NULL && path_is_under(row->path, m->skip)) ||
+	/* Version 0.1.0 had rows of what is lanyard's own: they are let be. */
+	if (row->deleted || path_check(row->path, strlen(row->path)) == PATH_OURS ||
+	    (m->skip != NULL && path_is_under(row->path, m->skip)) ||
 	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
 		return;
 	if (row->kind != RECORD_DIR) {
@@ -135,7 +137,7 @@ static void missing(struct local *l, struct merge *m, struct record *row)
 /* Whether the rows below this path are to be left alone, since it could not be looked into. */
 static bool is_closed(const struct look *k)
 {
-	return k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR);
+	return k->ours || (k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR));
 }
 
 /* Whether a look at this path alone does not do: what was in a folder that is none any more, what is in one that is not
@@ -144,7 +146,7 @@ static bool needs_walk(const struct local *l, const struct look *k, const struct
 {
 	bool was_dir = row != NULL && !row->deleted && row->kind == RECORD_DIR;
 
-	if (k->error != 0)
+	if (k->error != 0 || k->ours)
 		return false;
 	if (k->st.kind != S_IFDIR)
 		return was_dir;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "sync/local/watch.h"
 #include "sync/plan/record.h"
+#include "sync/share/path.h"
 
 enum {
 	TEXT_BLOCK = 64 << 10,
@@ -188,7 +189,8 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 			look(g, dirfd, name, b, l);
 		else if (open_error != ENOENT && open_error != ENOTDIR && open_error != ELOOP)
 			l->error = open_error;
-		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR);
+		l->ignored =
+			ignore_match(ig, path, l->st.kind == S_IFDIR) || path_check(path, strlen(path)) == PATH_OURS;
 	}
 	if (dirfd >= 0)
 		close(dirfd);
@@ -268,9 +270,9 @@ static void keep_name(struct walk *w, const char *name)
 	w->names_size += n;
 }
 
-static bool is_ours(const struct walk *w, const char *name, size_t path_len)
+/* This share's; others are listed. */
+static bool is_ours(const char *name, size_t path_len)
 {
-	(void)w;
 	return path_len == 0 && strcmp(name, ".lanyard") == 0;
 }
 
@@ -288,8 +290,7 @@ static int read_names(struct walk *w, int fd, size_t path_len, uint32_t *count)
 			const struct dirent64 *e = (const void *)p;
 
 			p += e->d_reclen;
-			if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-			    is_ours(w, e->d_name, path_len))
+			if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || is_ours(e->d_name, path_len))
 				continue;
 			if (w->names_size > UINT32_MAX - NAME_MAX - 1) {
 				errno = EOVERFLOW;
@@ -429,7 +430,8 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 	}
 	if (len > RECORD_PATH_MAX)
 		l->error = ENAMETOOLONG;
-	if (l->st.kind == S_IFDIR && l->error == 0 && !w->shallow)
+	l->ours = path_is_ours(name, strlen(name));
+	if (l->st.kind == S_IFDIR && l->error == 0 && !l->ours && !w->shallow)
 		enter(w, dirfd, name, l);
 }
 

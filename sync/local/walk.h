@@ -31,7 +31,8 @@ struct look {
 	                       EXDEV, another file system; ENAMETOOLONG: a name that cannot be */
 	int wd;       /* folders that were entered: the watch, or -errno; 0: none was asked for */
 	int tag;      /* of walk_look(): the caller's */
-	bool ignored; /* of walk_look(): by the rules */
+	bool ignored; /* of walk_look(): by the rules, or since it is lanyard's own */
+	bool ours;    /* of a walk: lanyard's own folder, of another share: not entered, whatever it is */
 };
 
 struct batch_text;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/peer/peers_internal.h"
+#include "sync/share/path.h"
 
 /* A message on its way, until the peer acknowledges its last number. */
 struct news_unacked {
@@ -68,7 +69,8 @@ static bool take(void *arg, const struct record *r)
 		return false;
 	b->seen++;
 	b->upto = r->seq;
-	if (r->via == b->peer && r->seq > b->anew)
+	/* Version 0.1.0 had rows of what is lanyard's own in folders below. */
+	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) == PATH_OURS)
 		return true;
 	if (b->n == b->max) {
 		b->max = b->max ? 2 * b->max : 16;

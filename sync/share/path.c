@@ -6,7 +6,44 @@
 #include "base/mem.h"
 #include "sync/plan/record.h"
 
-static const char ours[] = ".lanyard";
+static const char ours[] = ".lanyard", short_ours[] = "lanyar~";
+
+/* The length of a code point at p that some file systems leave out when they compare names; 0: it is none of these. As git has
+ * it of HFS+: U+200C to 200F, 202A to 202E, 206A to 206F, FEFF. */
+static size_t ignorable(const unsigned char *p, size_t n)
+{
+	if (n < 3)
+		return 0;
+	if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x8c && p[2] <= 0x8f) || (p[2] >= 0xaa && p[2] <= 0xae)))
+		return 3;
+	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xaa && p[2] <= 0xaf)
+		return 3;
+	return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
+}
+
+bool path_is_ours(const char *name, size_t n)
+{
+	char folded[sizeof(ours)];
+	size_t len = 0, step;
+
+	while (n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '))
+		n--;
+	for (size_t i = 0; i < n; i += step) {
+		char c = name[i];
+
+		step = ignorable((const unsigned char *)name + i, n - i);
+		if (step > 0)
+			continue;
+		step = 1;
+		if (len == sizeof(ours) - 1)
+			return false;
+		folded[len++] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	if (len != sizeof(ours) - 1)
+		return false;
+	return memcmp(folded, ours, len) == 0 || (memcmp(folded, short_ours, sizeof(short_ours) - 1) == 0 &&
+	                                          folded[len - 1] >= '1' && folded[len - 1] <= '9');
+}
 
 static enum path_verdict check_component(const char *p, size_t n)
 {
@@ -34,7 +71,7 @@ enum path_verdict path_check(const char *path, size_t n)
 
 		if (v != PATH_OK)
 			return v;
-		if (start == 0 && len == sizeof(ours) - 1 && memcmp(path, ours, len) == 0)
+		if (path_is_ours(path + start, len))
 			return PATH_OURS;
 		if (slash == NULL)
 			return PATH_OK;
@@ -56,7 +93,7 @@ const char *path_verdict_text(enum path_verdict v)
 	case PATH_LONG:
 		return "the path is too long (4095 bytes, 255 for each part)";
 	case PATH_OURS:
-		return ".lanyard is lanyard's own";
+		return "lanyard's own folder, perhaps of a share that was moved or mounted here, is not synced";
 	}
 	return "unknown";
 }

@@ -11,9 +11,13 @@ enum path_verdict {
 	PATH_DOTS,  /* a component "." or ".." */
 	PATH_NUL,   /* a NUL byte among the n */
 	PATH_LONG,  /* over RECORD_PATH_MAX, or a component over RECORD_NAME_MAX */
-	PATH_OURS   /* first component is ".lanyard" */
+	PATH_OURS   /* path_is_ours() of a component: that of this share, or of one that was moved or mounted into it */
 };
 
+/* Whether a name is that of lanyard's own folder, or stands for it on some file system: without regard to case (exFAT, casefold), dots
+ * and spaces at the end or to code points that do not show, or in 8.3 form (vfat). Wherever one is, it is never told nor taken:
+ * it holds versions of what others deleted, and parts of what they are not to see. */
+bool path_is_ours(const char *name, size_t n);
 /* Judges n bytes. */
 enum path_verdict path_check(const char *path, size_t n);
 const char *path_verdict_text(enum path_verdict v);

@@ -14,11 +14,13 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/share/path.h"
+#include "sync/share/place.h"
 
 enum { MARKER_SIZE = 32 };
 
 struct share {
-	char *path;  /* as the admin gave it */
+	char *path; /* as the admin gave it */
+	struct place *place;
 	char *group; /* its name, for the log; NULL: not given */
 	struct log_about about;
 	uint8_t marker[MARKER_SIZE];
@@ -177,6 +179,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 		return NULL;
 	s = MEM_NEW(struct share);
 	s->path = mem_strdup(path);
+	s->place = place_of(path);
 	memcpy(s->marker, marker, MARKER_SIZE);
 	s->root = o.root;
 	s->parts = o.parts;
@@ -193,6 +196,7 @@ void share_free(struct share *s)
 	close(s->parts);
 	close(s->root);
 	ignore_free(s->ignore);
+	place_free(s->place);
 	free(s->path);
 	free(s->group);
 	free(s);
@@ -201,6 +205,11 @@ void share_free(struct share *s)
 const char *share_path(const struct share *s)
 {
 	return s->path;
+}
+
+const struct place *share_place(const struct share *s)
+{
+	return s->place;
 }
 
 void share_set_group(struct share *s, const char *group)

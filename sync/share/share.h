@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "sync/share/ignore.h"
 
+struct place;
 struct share;
 
 #define SHARE_IGNORE_FILE ".lanyardignore"
@@ -23,6 +24,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 /* The descriptors are closed: workers must be done with them, or hold duplicates. */
 void share_free(struct share *s);
 const char *share_path(const struct share *s);
+const struct place *share_place(const struct share *s); /* what its path was when it was opened */
 /* The group's name, for lines in the log about this share; NULL until it is given. Copied. */
 void share_set_group(struct share *s, const char *group);
 const char *share_group(const struct share *s);

@@ -18,7 +18,7 @@ static void check_taken(const char *path, size_t n)
 	memcpy(copy + 1, path, n);
 	copy[n + 1] = '/';
 	if (strlen(copy) != n + 2 || n > RECORD_PATH_MAX || strstr(copy, "//") != NULL || strstr(copy, "/./") != NULL ||
-	    strstr(copy, "/../") != NULL || strncmp(copy, "/.lanyard/", 10) == 0)
+	    strstr(copy, "/../") != NULL || strcasestr(copy, "/.lanyard/") != NULL)
 		abort();
 	free(copy);
 }

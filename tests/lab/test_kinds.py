@@ -292,6 +292,32 @@ def test_the_agents_own_folder_is_not_synced(lab):
     assert not os.path.exists(b.file(".lanyard/mine"))
 
 
+def test_a_share_in_a_share_is_refused_by_what_it_is_and_one_that_comes_to_be_there_tells_nothing_of_its_own(lab):
+    a, b = pair(lab)
+    trees.write(a.share, {"sub/file": b"1"})
+    shown = os.path.join(os.path.dirname(a.share), "shown")
+    for there in (shown + "-link", shown):
+        if there == shown:
+            os.mkdir(shown)
+            lab.check(["mount", "--bind", a.file("sub"), shown])
+            lab.mounts.append(shown)
+        else:
+            os.symlink(a.file("sub"), there)
+        got = a.lanyard("create", "inner", "--share", os.path.join(there, "new"))
+        assert got.code == 1 and "overlaps with" in got.err and not os.path.exists(a.file("sub/new"))
+    # Moved into it while nobody looks: its files come along, its versions and parts do not.
+    other = os.path.join(os.path.dirname(a.share), "other")
+    a.cli("create", "other", "--share", other)
+    trees.write(other, {"ours": b"2", ".lanyard/versions/00/secret": b"3"})
+    a.daemon.stop()
+    os.rename(other, a.file("moved"))
+    a.daemon.start(*netlab.start_flags(a, [a, b], "off"))
+    a.wait_sync(peers=1, group="pics")
+    b.wait_sync(peers=1)
+    assert b.read("moved/ours") == b"2" and not os.path.exists(b.file("moved/.lanyard"))
+    assert "lanyard's own folder" in a.problems("pics")[b"moved/.lanyard"]
+
+
 def test_every_json_document_is_utf8_and_one(lab):
     a, b = pair(lab)
     trees.write(a.share, {name: b"1" for name in ODD})

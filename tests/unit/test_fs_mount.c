@@ -107,7 +107,8 @@ static void mode_is_set_without_following_or_opening(void **state)
 	assert_int_equal(fs_set_mode_at(root, "file", 0), 0);
 	assert_int_equal(fs_set_mode_at(root, "file", 04751), 0);
 	assert_int_equal(fs_stat_at(root, "file", &st), 0);
-	assert_int_equal(st.mode, 04751);
+	assert_int_equal(st.mode, 0751);
+	assert_int_equal(st.special, 0);
 	assert_int_equal(fs_set_mode_at(root, "folder", 0511), 0);
 	assert_int_equal(fs_stat_at(root, "folder", &st), 0);
 	assert_int_equal(st.mode, 0511);

@@ -64,30 +64,6 @@ static void test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced(vo
 	assert_index_is_disk();
 }
 
-/* They are this machine's own. */
-static void test_setuid_setgid_and_sticky_are_not_told(void **state)
-{
-	struct record r;
-
-	(void)state;
-	put("f", "x");
-	make_dir("d");
-	start_local();
-	until_idle();
-	forget_log();
-	assert_int_equal(fchmodat(root, "f", 07644, 0), 0);
-	assert_int_equal(fchmodat(root, "d", 03755, 0), 0);
-	until_idle();
-	assert_int_equal(nlogged, 0);
-	put("g", "x");
-	assert_int_equal(fchmodat(root, "g", 06755, 0), 0);
-	until_idle();
-	r = get_row("g");
-	assert_int_equal(r.mode, 0755);
-	record_clear(&r);
-	assert_index_is_disk();
-}
-
 static void test_a_restart_changes_nothing(void **state)
 {
 	uint64_t seq;
@@ -471,7 +447,6 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_first_scan_finds_every_kind),
-		T(test_setuid_setgid_and_sticky_are_not_told),
 		T(test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced),
 		T(test_a_restart_changes_nothing),
 		T(test_finds_what_happened_while_it_was_off),
