@@ -4,12 +4,9 @@
 #include "discovery/host_addrs.h"
 
 #include <errno.h>
-#include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,8 +18,10 @@
 enum {
 	SETTLE_MS = 100,        /* from a message to reading the list */
 	RETRY_MS = 1000,        /* after the kernel had no memory for a list */
-	LINKS_MAX = 64,         /* whose carrier is followed */
+	LINKS_MAX = 1024,       /* whose carrier is followed */
 	RECV_BYTES = 32 * 1024, /* the kernel never sends more at once to a buffer of this size */
+	IPV4_OF_ONE = 4,        /* addresses of an interface that are listed */
+	IPV6_OF_ONE = 2,        /* and the link-local one */
 };
 
 struct link_state {
@@ -34,121 +33,147 @@ struct host_addrs {
 	struct loop *loop;
 	loop_fn *changed;
 	void *arg;
+	char wanted[HOST_INTERFACES_MAX][IF_NAMESIZE];
+	size_t nwanted;
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *timer; /* runs from a message until the list is read */
-	uint32_t seq;             /* of the latest request for a list */
-	bool reading;             /* a list is coming */
-	bool again;               /* something changed while it came */
-	bool known;               /* a list was read */
+	bool told;                /* changed() was called */
 	bool link_came_up;        /* not told yet */
+	bool crowded;
 	struct host_addr now[HOST_ADDRS_MAX];
 	size_t n;
-	struct host_addr next[HOST_ADDRS_MAX]; /* the list that is coming */
-	size_t nnext;
 	struct link_state links[LINKS_MAX];
 };
 
+/* --- the list --- */
+
+static bool is_wanted(const struct host_addrs *h, const char *name)
+{
+	for (size_t i = 0; i < h->nwanted; i++) {
+		if (strcmp(h->wanted[i], name) == 0)
+			return true;
+	}
+	return h->nwanted == 0;
+}
+
+bool host_addr_link_local(const struct host_addr *addr)
+{
+	return addr->family == AF_INET6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
+/* The likeliest interface first, and of each IPv4, then link-local. */
 static int compare(const void *a, const void *b)
 {
 	const struct host_addr *x = a;
 	const struct host_addr *y = b;
+	bool x_local = host_addr_link_local(x);
+	bool y_local = host_addr_link_local(y);
 
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	if (x->iface != y->iface)
 		return x->iface < y->iface ? -1 : 1;
 	if (x->family != y->family)
 		return x->family < y->family ? -1 : 1;
+	if (x_local != y_local)
+		return x_local ? -1 : 1;
 	return memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
-static void ask_for_list(struct host_addrs *h)
+/* All addresses of the wanted interfaces, sorted. Owned by the caller. */
+static struct host_addr *candidates(const struct host_addrs *h, const struct host_facts *facts, size_t *n)
 {
-	struct {
-		struct nlmsghdr header;
-		struct ifaddrmsg body;
-	} request = {
-		.header = {
-			.nlmsg_len = sizeof(request),
-			.nlmsg_type = RTM_GETADDR,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-			.nlmsg_seq = ++h->seq,
-		},
-		.body = { .ifa_family = AF_UNSPEC },
-	};
+	struct host_addr *list = mem_calloc(facts->naddrs + 1, sizeof(*list));
 
-	h->nnext = 0;
-	h->again = false;
-	h->reading = send(h->fd, &request, sizeof(request), 0) == sizeof(request);
-	if (!h->reading)
-		loop_timer_start(h->timer, RETRY_MS, 0);
+	*n = 0;
+	for (size_t i = 0; i < facts->naddrs; i++) {
+		const struct host_fact *fact = &facts->addrs[i];
+		const struct host_link *link = host_facts_link(facts, fact->iface);
+		struct host_addr *addr;
+
+		if (link == NULL || !is_wanted(h, link->name))
+			continue;
+		addr = &list[(*n)++];
+		addr->iface = fact->iface;
+		addr->rank = link->rank;
+		addr->family = fact->family;
+		memcpy(addr->ip, fact->ip, sizeof(addr->ip));
+	}
+	qsort(list, *n, sizeof(*list), compare);
+	return list;
+}
+
+/* Takes the first of them: so many interfaces, so many of each. */
+static size_t choose(struct host_addr out[HOST_ADDRS_MAX], const struct host_addr *list, size_t n, bool *crowded)
+{
+	int interfaces = 0, ipv4 = 0, ipv6 = 0;
+	size_t chosen = 0;
+
+	*crowded = false;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || list[i].iface != list[i - 1].iface) {
+			interfaces++;
+			ipv4 = ipv6 = 0;
+		}
+		if (interfaces > HOST_INTERFACES_MAX) {
+			*crowded = true;
+			break;
+		}
+		if (list[i].family == AF_INET ? ipv4++ < IPV4_OF_ONE
+		                              : host_addr_link_local(&list[i]) || ipv6++ < IPV6_OF_ONE)
+			out[chosen++] = list[i];
+		if (chosen == HOST_ADDRS_MAX)
+			break;
+	}
+	return chosen;
+}
+
+/* 1 when the list is another one now, 0, -1. */
+static int read_list(struct host_addrs *h)
+{
+	struct host_addr next[HOST_ADDRS_MAX];
+	struct host_facts facts;
+	struct host_addr *list;
+	size_t n;
+	bool differs;
+
+	if (host_facts_read(&facts) < 0)
+		return -1;
+	list = candidates(h, &facts, &n);
+	n = choose(next, list, n, &h->crowded);
+	free(list);
+	host_facts_free(&facts);
+	differs = n != h->n;
+	for (size_t i = 0; i < n && !differs; i++)
+		differs = compare(&next[i], &h->now[i]) != 0;
+	memcpy(h->now, next, n * sizeof(*next));
+	h->n = n;
+	return differs ? 1 : 0;
 }
 
 static void settled(void *arg)
 {
 	struct host_addrs *h = arg;
+	int rc = read_list(h);
 
-	if (h->reading)
-		h->again = true;
-	else
-		ask_for_list(h);
+	if (rc < 0) {
+		loop_timer_start(h->timer, RETRY_MS, 0);
+		return;
+	}
+	if (rc == 0 && h->told && !h->link_came_up)
+		return;
+	h->told = true;
+	h->link_came_up = false;
+	h->changed(h->arg);
 }
+
+/* --- what happens --- */
 
 static void something_changed(struct host_addrs *h)
 {
 	if (!loop_timer_running(h->timer))
 		loop_timer_start(h->timer, SETTLE_MS, 0);
-}
-
-static bool is_link_local(const struct host_addr *addr)
-{
-	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
-/* Keeps one IPv6 address an interface: link-local before anything else. */
-static void keep(struct host_addrs *h, const struct host_addr *addr)
-{
-	for (size_t i = 0; i < h->nnext && addr->family == AF_INET6; i++) {
-		struct host_addr *old = &h->next[i];
-
-		if (old->iface != addr->iface || old->family != AF_INET6)
-			continue;
-		if (!is_link_local(old) && is_link_local(addr))
-			*old = *addr;
-		return;
-	}
-	if (h->nnext < HOST_ADDRS_MAX)
-		h->next[h->nnext++] = *addr;
-}
-
-static void read_addr(struct host_addrs *h, struct nlmsghdr *header)
-{
-	struct ifaddrmsg *msg = NLMSG_DATA(header);
-	struct host_addr addr = { .iface = (int)msg->ifa_index, .family = msg->ifa_family };
-	uint32_t unfit = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED;
-	uint32_t flags = msg->ifa_flags;
-	size_t size = msg->ifa_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-	const void *address = NULL;
-	const void *local = NULL;
-	int left = (int)IFA_PAYLOAD(header);
-
-	if (msg->ifa_scope >= RT_SCOPE_HOST || (addr.family != AF_INET && addr.family != AF_INET6))
-		return;
-	for (struct rtattr *a = IFA_RTA(msg); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == IFA_ADDRESS && RTA_PAYLOAD(a) == size)
-			address = RTA_DATA(a);
-		else if (a->rta_type == IFA_LOCAL && RTA_PAYLOAD(a) == size)
-			local = RTA_DATA(a);
-		else if (a->rta_type == IFA_FLAGS && RTA_PAYLOAD(a) == sizeof(flags))
-			memcpy(&flags, RTA_DATA(a), sizeof(flags));
-	}
-	if (local != NULL)
-		address = local; /* on a point-to-point link IFA_ADDRESS is the other end */
-	if (addr.family == AF_INET6)
-		unfit |= IFA_F_TEMPORARY;
-	if (address == NULL || (flags & unfit) != 0)
-		return;
-	memcpy(addr.ip, address, size);
-	keep(h, &addr);
 }
 
 static void read_link(struct host_addrs *h, struct nlmsghdr *header)
@@ -181,40 +206,10 @@ static void read_link(struct host_addrs *h, struct nlmsghdr *header)
 	slot->up = up;
 }
 
-static void list_complete(struct host_addrs *h)
-{
-	bool differs;
-
-	h->reading = false;
-	if (h->again) {
-		ask_for_list(h);
-		return;
-	}
-	qsort(h->next, h->nnext, sizeof(h->next[0]), compare);
-	differs = h->nnext != h->n;
-	for (size_t i = 0; i < h->nnext && !differs; i++)
-		differs = compare(&h->next[i], &h->now[i]) != 0;
-	if (!differs && h->known && !h->link_came_up)
-		return;
-	memcpy(h->now, h->next, sizeof(h->now));
-	h->n = h->nnext;
-	h->known = true;
-	h->link_came_up = false;
-	h->changed(h->arg);
-}
-
-/* One message; those that answer our request carry its number, news of changes carry none. */
 static void read_message(struct host_addrs *h, struct nlmsghdr *header)
 {
-	bool ours = h->reading && header->nlmsg_seq == h->seq;
-
 	switch (header->nlmsg_type) {
 	case RTM_NEWADDR:
-		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg)) && ours)
-			read_addr(h, header);
-		else
-			something_changed(h);
-		break;
 	case RTM_DELADDR:
 		something_changed(h);
 		break;
@@ -222,16 +217,6 @@ static void read_message(struct host_addrs *h, struct nlmsghdr *header)
 	case RTM_DELLINK:
 		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
 			read_link(h, header);
-		break;
-	case NLMSG_DONE:
-		if (ours)
-			list_complete(h);
-		break;
-	case NLMSG_ERROR:
-		if (ours) {
-			h->reading = false;
-			loop_timer_start(h->timer, RETRY_MS, 0);
-		}
 		break;
 	default:
 		break;
@@ -250,11 +235,9 @@ static void readable(void *arg, int events)
 	(void)events;
 	loop_io_want(h->io, LOOP_READ); /* an error stops the watch */
 	if (got < 0) {
-		/* ENOBUFS: messages were lost, perhaps the end of the list among them. */
-		if (errno != EAGAIN && errno != EINTR) {
-			h->reading = false;
+		/* ENOBUFS: messages were lost. */
+		if (errno != EAGAIN && errno != EINTR)
 			something_changed(h);
-		}
 		return;
 	}
 	if (from_len != sizeof(from) || from.nl_pid != 0)
@@ -264,7 +247,8 @@ static void readable(void *arg, int events)
 		read_message(h, m);
 }
 
-struct host_addrs *host_addrs_new(struct loop *loop, loop_fn *changed, void *arg)
+struct host_addrs *host_addrs_new(struct loop *loop, const char *const *wanted, size_t nwanted, loop_fn *changed,
+                                  void *arg)
 {
 	struct sockaddr_nl self = {
 		.nl_family = AF_NETLINK,
@@ -275,6 +259,8 @@ struct host_addrs *host_addrs_new(struct loop *loop, loop_fn *changed, void *arg
 	h->loop = loop;
 	h->changed = changed;
 	h->arg = arg;
+	for (size_t i = 0; i < nwanted && i < HOST_INTERFACES_MAX; i++)
+		(void)snprintf(h->wanted[h->nwanted++], IF_NAMESIZE, "%s", wanted[i]);
 	h->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (h->fd < 0)
 		goto free_addrs;
@@ -285,7 +271,8 @@ struct host_addrs *host_addrs_new(struct loop *loop, loop_fn *changed, void *arg
 		goto close_fd;
 	h->timer = loop_timer_new(loop, settled, h);
 	loop_io_want(h->io, LOOP_READ);
-	ask_for_list(h);
+	(void)read_list(h);
+	loop_timer_start(h->timer, 0, 0);
 	return h;
 
 close_fd:
@@ -309,4 +296,9 @@ const struct host_addr *host_addrs_get(const struct host_addrs *h, size_t *n)
 {
 	*n = h->n;
 	return h->now;
+}
+
+bool host_addrs_crowded(const struct host_addrs *h)
+{
+	return h->crowded;
 }

@@ -41,6 +41,9 @@ struct embedded {
 	struct mdns_session *session; /* NULL when server is */
 	struct loop_timer *timer;     /* start(): at once, or after a failure */
 	int64_t retry_ms;
+	char allowed[HOST_INTERFACES_MAX]
+		    [IF_NAMESIZE];   /* the interfaces that the server uses, where it cannot use all */
+	size_t nallowed;             /* 0: all */
 	int64_t started_ms;          /* when the server was made, loop_now_ms() */
 	struct packet_census census; /* since then */
 	int64_t packets;             /* that may still be read, in thousandths */
@@ -259,6 +262,41 @@ static bool screen_socket(void *arg, int fd)
 	return false;
 }
 
+static bool is_allowed(const struct embedded *e, const char *name)
+{
+	for (size_t i = 0; i < e->nallowed; i++) {
+		if (strcmp(e->allowed[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel lets a socket join the multicast groups of 20 interfaces (igmp_max_memberships), those that avahi comes upon
+ * first, whatever they lead to. So where there are many, it is told which. A bridge more or less is no reason to begin anew. */
+static void interfaces_changed(void *ctx, const struct host_addrs *addrs)
+{
+	struct embedded *e = ctx;
+	char names[HOST_INTERFACES_MAX][IF_NAMESIZE];
+	bool crowded = host_addrs_crowded(addrs) && e->want.ninterfaces == 0;
+	bool differs = crowded != (e->nallowed > 0);
+	size_t n, count = 0;
+	const struct host_addr *list = host_addrs_get(addrs, &n);
+
+	for (size_t i = 0; i < n && crowded; i++) {
+		if (i > 0 && list[i].iface == list[i - 1].iface)
+			continue;
+		if (if_indextoname((unsigned int)list[i].iface, names[count]) == NULL)
+			continue;
+		differs |= list[i].rank < HOST_BRIDGE && !is_allowed(e, names[count]);
+		count++;
+	}
+	if (!differs)
+		return;
+	memcpy(e->allowed, names, count * sizeof(*names));
+	e->nallowed = count;
+	loop_timer_start(e->timer, 0, 0);
+}
+
 static AvahiServer *new_server(struct embedded *e, int *error)
 {
 	AvahiServerConfig config;
@@ -278,6 +316,8 @@ static AvahiServer *new_server(struct embedded *e, int *error)
 	config.deny_interfaces = avahi_string_list_add(config.deny_interfaces, "lo");
 	for (size_t i = 0; i < e->want.ninterfaces; i++)
 		config.allow_interfaces = avahi_string_list_add(config.allow_interfaces, e->want.interfaces[i]);
+	for (size_t i = 0; i < e->nallowed; i++)
+		config.allow_interfaces = avahi_string_list_add(config.allow_interfaces, e->allowed[i]);
 	server = avahi_server_new(avahi_poll_get(e->poll), &config, server_changed, e, error);
 	avahi_server_config_free(&config);
 	return server;
@@ -291,6 +331,7 @@ static void start(void *arg)
 		.browse = browse,
 		.unbrowse = unbrowse,
 		.resolve = { .resolve = resolve, .unresolve = unresolve, .ctx = arg },
+		.interfaces = interfaces_changed,
 		.ctx = arg,
 	};
 	struct embedded *e = arg;

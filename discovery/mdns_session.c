@@ -45,30 +45,17 @@ struct heard *mdns_session_heard(struct mdns_session *s)
 	return s->heard;
 }
 
-/* Whether we are to be heard on this interface. */
-static bool is_wanted(const struct mdns_want *want, int iface)
-{
-	char name[IF_NAMESIZE];
-
-	if (want->ninterfaces == 0)
-		return true;
-	if (if_indextoname((unsigned int)iface, name) == NULL)
-		return false;
-	for (size_t i = 0; i < want->ninterfaces; i++) {
-		if (strcmp(want->interfaces[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The addresses to be told. Returns how many. */
+/* The addresses to be told: of each interface one of IPv6 at most, link-local where there is one. Returns how many. */
 static size_t addresses(const struct mdns_session *s, struct host_addr out[HOST_ADDRS_MAX])
 {
 	size_t all, n = 0;
 	const struct host_addr *addrs = host_addrs_get(s->addrs, &all);
 
 	for (size_t i = 0; i < all; i++) {
-		if (is_wanted(&s->want, addrs[i].iface))
+		bool further = i > 0 && addrs[i].family == AF_INET6 && addrs[i - 1].family == AF_INET6 &&
+		               addrs[i].iface == addrs[i - 1].iface;
+
+		if (!further)
 			out[n++] = addrs[i];
 	}
 	return n;
@@ -255,6 +242,8 @@ static void addrs_changed(void *arg)
 	bool first = !s->addrs_known;
 
 	s->addrs_known = true;
+	if (s->door.interfaces != NULL)
+		s->door.interfaces(s->door.ctx, s->addrs);
 	say_soon(s);
 	if (!first)
 		mdns_session_refresh(s);
@@ -271,12 +260,15 @@ struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want 
                                       const struct mdns_session_door *door, const struct mdns_events *events)
 {
 	struct mdns_session *s = MEM_NEW(struct mdns_session);
+	const char *names[MDNS_MAX_INTERFACES];
 
+	for (size_t i = 0; i < want->ninterfaces; i++)
+		names[i] = want->interfaces[i];
 	s->loop = loop;
 	s->want = *want;
 	s->door = *door;
 	s->events = *events;
-	s->addrs = host_addrs_new(loop, addrs_changed, s);
+	s->addrs = host_addrs_new(loop, names, want->ninterfaces, addrs_changed, s);
 	if (s->addrs == NULL) {
 		free(s);
 		return NULL;

@@ -21,6 +21,8 @@ struct mdns_session_door {
 	void *(*browse)(void *ctx, const char *type, const char **why);
 	void (*unbrowse)(void *ctx, void *handle);
 	struct heard_door resolve; /* its ctx is its own */
+	/* This host has these addresses now. The session may be freed for it, in a later turn. NULL: it makes no difference. */
+	void (*interfaces)(void *ctx, const struct host_addrs *addrs);
 	void *ctx;
 };
 
