@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "agent/addresses.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -278,13 +279,17 @@ static int open_peers(struct agent *a, const struct agent_config *config, char *
 	                                             .refused = on_refused,
 	                                             .twin = on_twin,
 	                                             .moved = a->machine.moved,
+	                                             .addresses = agent_own_addresses,
 	                                             .arg = a },
 	                     why);
 	if (!a->peers)
 		return -1;
 	peers_limit(a->peers, config->upload, config->download);
 	a->port = peers_listen(a->peers, config->listen, why);
-	return a->port < 0 ? -1 : 0;
+	if (a->port < 0)
+		return -1;
+	agent_open_addresses(a, config);
+	return 0;
 }
 
 static void open_discovery(struct agent *a, const struct agent_config *config)
@@ -371,6 +376,8 @@ void agent_free(struct agent *a)
 		discovery_free(a->discovery);
 	a->discovery = NULL;
 	loop_timer_free(a->load_timer);
+	addresses_free(a->addresses);
+	a->addresses = NULL;
 	DL_FOREACH_SAFE(a->engines, e, next) {
 		DL_DELETE(a->engines, e);
 		engine_free(e);

@@ -86,7 +86,7 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
 		return -1;
 	}
-	invite.naddresses = addresses_of_host(invite.addresses, INVITE_MAX_ADDRESSES, a->port);
+	invite.naddresses = addresses_hints(a->addresses, invite.addresses, INVITE_MAX_ADDRESSES);
 	*token = invite_token(&invite);
 	return 0;
 }

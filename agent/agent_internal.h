@@ -23,7 +23,8 @@ struct agent {
 	struct identity *self;
 	struct peers *peers;
 	struct discovery *discovery;
-	char *backend, *problem; /* as discovery says */
+	struct addresses *addresses; /* NULL without netlink */
+	char *backend, *problem;     /* as discovery says */
 	int port;
 	char *home, *name;
 	struct machine machine;
@@ -40,5 +41,10 @@ struct agent {
 
 /* Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
+
+/* agent_addresses.c */
+void agent_open_addresses(struct agent *a, const struct agent_config *config);
+/* As in struct peers_config. */
+size_t agent_own_addresses(void *arg, struct sockaddr_storage *out, size_t max);
 
 #endif

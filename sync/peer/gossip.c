@@ -1,90 +1,279 @@
-/* Members' addresses, passed on among members: whoever knows one reaches all. An address is where we reached a member, or
- * where one that came to us says that it listens. Link-local ones mean nothing elsewhere and stay here. */
+/* Members' addresses, passed on among members: whoever knows one reaches all. Of each member go around the address where we reached
+ * it, or where one that came to us says that it listens, and those that it says it has itself: of a crowd, hardly anybody is
+ * reached by everybody else.
+ *
+ * A link-local address means something on its link alone. It is told only over a connection on that link, which is itself by
+ * link-local addresses, and the receiver takes the link from that connection. */
 #include <arpa/inet.h>
-#include <stdio.h>
+#include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
 
-/* "10.0.0.2:1234" or "[fd00::1]:1234" taken apart; -1 for link-local and loopback. */
-static int split(const char *address, char host[64], uint32_t *port)
+/* --- addresses --- */
+
+static const struct in6_addr *ipv6_of(const struct sockaddr_storage *addr)
 {
-	const char *colon = strrchr(address, ':');
+	return &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
+}
+
+static bool is_link_local(const struct sockaddr_storage *addr)
+{
+	return addr->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(ipv6_of(addr));
+}
+
+static uint32_t scope_of(const struct sockaddr_storage *addr)
+{
+	return is_link_local(addr) ? ((const struct sockaddr_in6 *)(const void *)addr)->sin6_scope_id : 0;
+}
+
+/* Whether another host may be there. */
+static bool leads_somewhere(const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *in = (const void *)addr;
+	const struct in6_addr *in6 = ipv6_of(addr);
+	uint32_t ip;
+
+	if (addr->ss_family == AF_INET) {
+		ip = ntohl(in->sin_addr.s_addr);
+		return ip >> 24 != 0 && ip >> 24 != 127 && ip >> 28 < 14;
+	}
+	if (is_link_local(addr) && scope_of(addr) == 0)
+		return false;
+	return !IN6_IS_ADDR_UNSPECIFIED(in6) && !IN6_IS_ADDR_LOOPBACK(in6) && !IN6_IS_ADDR_MULTICAST(in6) &&
+	       !IN6_IS_ADDR_V4MAPPED(in6) && !IN6_IS_ADDR_V4COMPAT(in6);
+}
+
+static bool is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+
+	if (a->ss_family != b->ss_family || a4->sin_port != b4->sin_port) /* the port is at one place in both */
+		return false;
+	if (a->ss_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return memcmp(ipv6_of(a), ipv6_of(b), sizeof(struct in6_addr)) == 0 && scope_of(a) == scope_of(b);
+}
+
+/* From what the wire or a link says; scope is for link-local ones. False when it leads nowhere. */
+static bool read_address(struct sockaddr_storage *out, const char *host, uint32_t port, uint32_t scope)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = in.sin_port };
+
+	memset(out, 0, sizeof(*out));
+	if (port == 0 || port > 65535)
+		return false;
+	if (inet_pton(AF_INET, host, &in.sin_addr) == 1) {
+		memcpy(out, &in, sizeof(in));
+	} else if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1) {
+		if (IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
+			in6.sin6_scope_id = scope;
+		memcpy(out, &in6, sizeof(in6));
+	} else {
+		return false;
+	}
+	return leads_somewhere(out);
+}
+
+/* Where the other end can be dialled: from "10.0.0.2:1234", "[fd00::1]:1234" or "[fe80::1%eth0]:1234". */
+static bool address_of(const struct session *s, struct sockaddr_storage *out)
+{
+	const char *address = s->link->address, *colon = strrchr(address, ':');
+	char host[sizeof(s->link->address)] = "", *zone;
+	uint32_t port, scope = 0;
 	size_t n;
 
-	if (!colon || strchr(address, '%') || strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0)
-		return -1;
+	if (!colon)
+		return false;
+	/* One that came to us did so from a port of the moment. */
+	port = s->link->dialed ? (uint32_t)strtoul(colon + 1, NULL, 10) : s->listen_port;
 	n = (size_t)(colon - address);
-	if (*address == '[') {
+	if (*address == '[' && n >= 2) {
 		address++;
 		n -= 2;
 	}
-	if (n == 0 || n >= 64)
-		return -1;
 	memcpy(host, address, n);
-	host[n] = 0;
-	*port = 0;
-	for (const char *c = colon + 1; *c >= '0' && *c <= '9' && *port < 65536; c++)
-		*port = *port * 10 + (uint32_t)(*c - '0');
-	return *port > 0 && *port < 65536 ? 0 : -1;
+	zone = strchr(host, '%');
+	if (zone) {
+		*zone++ = 0;
+		scope = if_nametoindex(zone);
+	}
+	return read_address(out, host, port, scope);
 }
 
-static bool address_of(struct session *s, struct msg_address *a, char host[64])
+/* The link that the connection is on, when it is by link-local addresses; 0. */
+static uint32_t link_of(const struct session *s)
 {
-	memcpy(a->agent, s->id.b, sizeof(a->agent));
-	a->host = host;
-	if (split(s->link->address, host, &a->port))
-		return false;
-	if (!s->link->dialed)
-		a->port = s->listen_port; /* it came to us from a port of the moment */
-	return a->port != 0;
+	struct sockaddr_storage addr;
+
+	return address_of(s, &addr) ? scope_of(&addr) : 0;
 }
 
-static void tell(struct talk *t, const struct msg_address *list, size_t n)
+static size_t own_addresses(struct peers *p, struct sockaddr_storage out[GOSSIP_OWN_MAX])
 {
-	struct msg_addresses m = { .channel = (uint32_t)t->my_channel, .addresses = list, .n = n };
+	return p->config.addresses ? p->config.addresses(p->config.arg, out, GOSSIP_OWN_MAX) : 0;
+}
+
+/* --- telling --- */
+
+/* What is to be told in one message. */
+struct tale {
+	struct talk *to;
+	uint32_t link; /* of `to` */
+	struct msg_address list[MSG_MAX_ADDRESSES];
+	char hosts[MSG_MAX_ADDRESSES][INET6_ADDRSTRLEN];
+	size_t n;
+};
+
+static struct tale *tale_new(struct talk *to)
+{
+	struct tale *tale = MEM_NEW(struct tale);
+
+	tale->to = to;
+	tale->link = link_of(to->session);
+	return tale;
+}
+
+static void tale_send(struct tale *tale)
+{
+	struct msg_addresses m = { .channel = (uint32_t)tale->to->my_channel, .addresses = tale->list, .n = tale->n };
 	size_t size;
-	uint8_t *body = msg_addresses_encode(&m, &size);
 
-	session_send(t->session, FRAME_ADDRESSES, body, size);
+	if (tale->n > 0) {
+		uint8_t *body = msg_addresses_encode(&m, &size);
+
+		session_send(tale->to->session, FRAME_ADDRESSES, body, size);
+	}
+	tale->n = 0;
 }
 
-/* t is new: it learns of everyone else, everyone else learns of it. */
+static void tale_end(struct tale *tale)
+{
+	tale_send(tale);
+	free(tale);
+}
+
+static void tale_add(struct tale *tale, const struct agent_id *id, const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *in = (const void *)addr;
+	struct msg_address *a;
+
+	if (is_link_local(addr) && scope_of(addr) != tale->link)
+		return;
+	if (tale->n == MSG_MAX_ADDRESSES)
+		tale_send(tale);
+	a = &tale->list[tale->n];
+	memcpy(a->agent, id->b, sizeof(a->agent));
+	a->host = inet_ntop(addr->ss_family, addr->ss_family == AF_INET ? (const void *)&in->sin_addr : ipv6_of(addr),
+	                    tale->hosts[tale->n], sizeof(tale->hosts[0]));
+	a->port = ntohs(in->sin_port);
+	tale->n += a->host != NULL;
+}
+
+static void tale_add_all(struct tale *tale, const struct agent_id *id, const struct sockaddr_storage *addrs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		tale_add(tale, id, &addrs[i]);
+}
+
+static void tell_one(struct talk *to, const struct agent_id *id, const struct sockaddr_storage *addrs, size_t n)
+{
+	struct tale *tale = tale_new(to);
+
+	tale_add_all(tale, id, addrs, n);
+	tale_end(tale);
+}
+
+/* t is new: it learns where we are and everyone else is, and everyone else where it was reached. */
 void gossip_up(struct talk *t)
 {
-	struct msg_address others[MSG_MAX_ADDRESSES], mine;
-	char hosts[MSG_MAX_ADDRESSES][64], host[64];
-	bool known = address_of(t->session, &mine, host);
-	size_t n = 0;
+	struct peers *p = t->session->peers;
+	struct sockaddr_storage own[GOSSIP_OWN_MAX], its, at;
+	bool known = address_of(t->session, &its);
+	struct tale *tale = tale_new(t);
 	struct talk *o;
 
+	tale_add_all(tale, identity_id(p->config.self), own, own_addresses(p, own));
 	DL_FOREACH2(t->group->talks, o, group_next) {
 		if (o == t || !o->up)
 			continue;
-		if (n < MSG_MAX_ADDRESSES && address_of(o->session, &others[n], hosts[n]))
-			n++;
+		if (address_of(o->session, &at))
+			tale_add(tale, &o->session->id, &at);
+		tale_add_all(tale, &o->session->id, o->session->own, o->session->nown);
 		if (known)
-			tell(o, &mine, 1);
+			tell_one(o, &t->session->id, &its, 1);
 	}
-	if (n)
-		tell(t, others, n);
+	tale_end(tale);
+}
+
+void gossip_own_changed(struct peers *p)
+{
+	struct sockaddr_storage own[GOSSIP_OWN_MAX];
+	size_t n = own_addresses(p, own);
+	struct peer_group *g;
+	struct talk *t;
+
+	DL_FOREACH(p->groups, g)
+		DL_FOREACH2(g->talks, t, group_next)
+			if (t->up)
+				tell_one(t, identity_id(p->config.self), own, n);
+}
+
+void gossip_tick(struct session *s)
+{
+	struct talk *t, *o;
+
+	if (!s->own_news)
+		return;
+	s->own_news = false;
+	DL_FOREACH(s->talks, t)
+		DL_FOREACH2(t->group->talks, o, group_next)
+			if (t->up && o->up && o != t)
+				tell_one(o, &s->id, s->own, s->nown);
+}
+
+/* --- hearing --- */
+
+static void note_own(struct session *s, const struct sockaddr_storage *addrs, size_t n)
+{
+	bool differs = n != s->nown;
+
+	for (size_t i = 0; i < n && !differs; i++)
+		differs = !is_same(&addrs[i], &s->own[i]);
+	if (!differs)
+		return;
+	memcpy(s->own, addrs, n * sizeof(*addrs));
+	s->nown = n;
+	s->own_news = true; /* others hear of it at the next tick, however often it changes until then */
 }
 
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 {
+	struct session *s = t->session;
+	struct sockaddr_storage ours[GOSSIP_OWN_MAX], its[GOSSIP_OWN_MAX], addr;
+	size_t nours = own_addresses(s->peers, ours), nits = 0;
+	uint32_t link = link_of(s);
+
 	for (size_t i = 0; i < m->n; i++) {
-		struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)m->addresses[i].port) };
-		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = v4.sin_port };
+		bool ourselves = false;
 		struct agent_id id;
 
 		memcpy(id.b, m->addresses[i].agent, sizeof(id.b));
-		if (roster_role(t->group->config.roster, &id) == ROLE_NONE)
+		if (roster_role(t->group->config.roster, &id) == ROLE_NONE ||
+		    !read_address(&addr, m->addresses[i].host, m->addresses[i].port, link))
 			continue;
-		if (inet_pton(AF_INET, m->addresses[i].host, &v4.sin_addr) == 1)
-			dial_told(t->session->peers, &id, (const struct sockaddr *)&v4);
-		else if (inet_pton(AF_INET6, m->addresses[i].host, &v6.sin6_addr) == 1)
-			dial_told(t->session->peers, &id, (const struct sockaddr *)&v6);
+		for (size_t k = 0; k < nours; k++)
+			ourselves |= is_same(&ours[k], &addr);
+		if (ourselves)
+			continue;
+		if (agent_id_equal(&id, &s->id) && nits < GOSSIP_OWN_MAX)
+			its[nits++] = addr;
+		dial_told(s->peers, &id, (const struct sockaddr *)&addr);
 	}
+	if (nits > 0)
+		note_own(s, its, nits);
 }

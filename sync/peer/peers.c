@@ -148,8 +148,10 @@ static void on_tick(void *arg)
 			peers_session_ended(s, "no group in common any more");
 		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
 			peers_session_ended(s, "silent for over 10 s");
-		else
+		else {
 			session_tick(s, now);
+			gossip_tick(s);
+		}
 	}
 	if (!p->sessions)
 		loop_timer_stop(p->tick);
@@ -216,6 +218,12 @@ void peers_found(struct peers *p, const struct agent_id *claimed_id, const struc
 {
 	(void)addr_len;
 	dial_found(p, claimed_id, addr);
+}
+
+void peers_moved(struct peers *p)
+{
+	gossip_own_changed(p);
+	dial_all_now(p);
 }
 
 void peers_retry_now(struct peers *p)

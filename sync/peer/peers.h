@@ -39,6 +39,9 @@ struct peers_config {
 	 * the copy, or it cannot be told: stop sharing, but not while this is called. */
 	void (*twin)(void *arg, const struct agent_id *peer, const char *address, bool yield);
 	bool moved; /* this home was on another machine before */
+	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where they are link-local:
+	 * at most max. They are told to members. NULL: none are. */
+	size_t (*addresses)(void *arg, struct sockaddr_storage *out, size_t max);
 	void *arg;
 };
 
@@ -52,8 +55,10 @@ int peers_listen(struct peers *p, const char *listen, char **why);
 void peers_limit(struct peers *p, int64_t upload, int64_t download);
 /* An address to try. claimed_id: whom discovery expects there; NULL: unknown. Ourselves and the connected are ignored. */
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
-/* The network changed: dial lost members now. */
+/* Dial lost members now. */
 void peers_retry_now(struct peers *p);
+/* This host's addresses have changed: tell members, and dial lost ones now. */
+void peers_moved(struct peers *p);
 
 struct peer_connection {
 	struct agent_id id;

@@ -19,6 +19,7 @@
 
 enum {
 	PEERS_MAX_SESSIONS = 256,
+	GOSSIP_OWN_MAX = 8, /* addresses of its own that an agent tells */
 	PEERS_TICK_MS = 2500,
 	PEERS_PING_IDLE_MS = 4000,
 	PEERS_DEAD_MS = 10000,     /* with the tick: dropped after 12.5 s at the latest */
@@ -120,6 +121,9 @@ struct session {
 	uint64_t peer; /* short ID */
 	char *name;
 	uint16_t listen_port;
+	struct sockaddr_storage own[GOSSIP_OWN_MAX]; /* addresses that it says it has */
+	size_t nown;
+	bool own_news; /* they are to be passed on */
 	int64_t born_ms, since_s;
 	bool hello_in;
 	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
@@ -232,6 +236,10 @@ void talk_members_changed(struct peer_group *g);
 
 /* gossip.c: addresses */
 void gossip_up(struct talk *t);
+/* This host's addresses are others now. */
+void gossip_own_changed(struct peers *p);
+/* Passes on what the peer said of its own addresses since the last time. */
+void gossip_tick(struct session *s);
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
 
 /* news_out.c */
