@@ -234,6 +234,17 @@ json_t *api_name(const char *bytes)
 	return bytes != NULL ? take_text(escape_name(bytes)) : json_null();
 }
 
+json_t *api_disk(struct engine *e)
+{
+	const struct share *share = engine_share(e);
+	json_t *lacks = json_array();
+	const char *text;
+
+	for (size_t i = 0; share != NULL && (text = disk_lack(share_disk(share), i)) != NULL; i++)
+		json_array_append_new(lacks, json_string(text));
+	return lacks;
+}
+
 json_t *api_message(const char *bytes)
 {
 	return bytes != NULL ? take_text(escape_message(bytes)) : json_null();

@@ -17,8 +17,8 @@ enum {
 
 static json_t *group_json(struct engine *e)
 {
-	return json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
-	                 api_name(engine_share_path(e)));
+	return json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
+	                 api_name(engine_share_path(e)), "disk_lacks", api_disk(e));
 }
 
 /* --- lists --- */

@@ -94,6 +94,7 @@ void api_refuse(struct control_call *call, char **why);
 
 json_t *api_name(const char *bytes);    /* a name as text; null for NULL */
 json_t *api_message(const char *bytes); /* a message; null for NULL */
+json_t *api_disk(struct engine *e);     /* what the disk of its share cannot do, in words: an array */
 json_t *api_agent_id(const struct agent_id *id);
 json_t *api_group_id(const struct engine *e);
 

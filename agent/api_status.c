@@ -46,7 +46,7 @@ static bool add_group(void *arg, struct engine *e)
 	json_array_append_new(
 		arg,
 		json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
 			"group", api_name(engine_name(e)), "id", api_group_id(e), "share",
 			api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
 			api_message(s.error), "in_sync", (int)s.in_sync, "waits_for", api_message(s.waits_for), "files",
@@ -55,7 +55,7 @@ static bool add_group(void *arg, struct engine *e)
 			"wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
 			(json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
 			(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s),
-			"share_problem", api_message(share_problem(e))));
+			"share_problem", api_message(share_problem(e)), "disk_lacks", api_disk(e)));
 	return true;
 }
 

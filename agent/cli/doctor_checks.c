@@ -425,7 +425,9 @@ void doctor_check_share(struct doctor *d, const json_t *group, const char *name,
 {
 	const char *problem = json_string_value(json_object_get(group, "share_problem"));
 	char *check = mem_printf("share of %s", name);
+	const json_t *lack;
 	struct stat st;
+	size_t i;
 
 	if (problem != NULL)
 		agents_share(d, check, path, problem);
@@ -434,5 +436,8 @@ void doctor_check_share(struct doctor *d, const json_t *group, const char *name,
 		             mem_strdup("move away what is there"));
 	else
 		doctor_found(d, check, DOCTOR_OK, mem_printf("the agent can read and write %s", path), NULL);
+	json_array_foreach(json_object_get(group, "disk_lacks"), i, lack)
+		doctor_found(d, check, DOCTOR_NOTE, mem_printf("the disk of %s %s", path, json_string_value(lack)),
+		             NULL);
 	free(check);
 }

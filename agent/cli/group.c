@@ -53,11 +53,15 @@ static void print_group(struct cli *cli, const json_t *document, const char *did
 {
 	char *name = cli_text(document, "group");
 	char *share = cli_text(document, "share");
+	const json_t *lack;
+	size_t i;
 
 	if (cli->json)
 		cli_print_json(document);
 	else
 		(void)printf("%s %s; it shares %s\n", did, name, share);
+	json_array_foreach(json_object_get(document, "disk_lacks"), i, lack)
+		(void)fprintf(stderr, "note: the disk of %s %s\n", share, json_string_value(lack));
 	free(name);
 	free(share);
 }

@@ -70,6 +70,8 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	                                                  : "\x1b[33m";
 	char *waits_for = cli_text(g, "waits_for");
 	char size[FORMAT_MAX];
+	const json_t *lack;
+	size_t i;
 
 	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color),
 	                       state, cli_sgr(cli, "\x1b[0m"), (long long)cli_number(g, "files"),
@@ -87,6 +89,8 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	if (cli_number(g, "held") > 0)
 		add_line(l, mem_printf("  %lld deletions are held: lanyard release lets them go",
 		                       (long long)cli_number(g, "held")));
+	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
+		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
 	add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
 	free(name);
 	free(share);

@@ -219,6 +219,11 @@ bool judge_at_once(enum reconcile action, const struct record *ours, const struc
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
 /* A file that was kept under another name becomes a row, as a local change of whatever row that name had. */
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
+/* Whether ours, concurrent with theirs, says of a file that both have only what this disk makes of the mode and time that theirs
+ * says: a member that came with its own copy of the files on such a disk, or lost its index, has no say in them. */
+bool judge_is_picture(const struct disk *disk, const struct record *ours, const struct record *theirs);
+/* Then theirs becomes ours, as a change of ours, so that what ours said before is over everywhere. 0, -1. */
+int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs);
 /* Whether t's row is still the one it was judged against. */
 bool judge_row_holds(struct fetch *f, struct ticket *t);
 /* Where ours wins against what a peer said, and the peer has to act, ours is told again: the peer may have judged and forgotten

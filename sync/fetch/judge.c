@@ -17,8 +17,10 @@ struct words {
 	bool best_is_own;          /* it is the ticket's own, held one */
 	uint64_t own_peer;         /* whose word the ticket holds; 0: none */
 	bool own_superseded;       /* that peer has said something newer */
-	bool stands;               /* ours wins against a word that has nothing for us: see judge_stands */
-	uint64_t drop[DROP_MAX];   /* peers whose words tell us nothing new */
+	const struct disk *disk;
+	struct record original;  /* what ours is this disk's picture of; path NULL: of nothing that was said */
+	bool stands;             /* ours wins against a word that has nothing for us: see judge_stands */
+	uint64_t drop[DROP_MAX]; /* peers whose words tell us nothing new */
 	size_t ndrop;
 };
 
@@ -38,11 +40,39 @@ static bool beats(const struct record *best, const struct record *r)
 	return action == RECONCILE_TAKE || action == RECONCILE_CONFLICT || newer;
 }
 
+bool judge_is_picture(const struct disk *disk, const struct record *ours, const struct record *theirs)
+{
+	if (ours == NULL || ours->deleted || record_same(ours, theirs) || !disk_explains(disk, theirs, ours) ||
+	    version_compare(&theirs->version, &ours->version) != VERSION_CONCURRENT)
+		return false;
+	/* What somebody set elsewhere, and came here as it was asked, is no picture: two members with such disks would take each
+	 * other's for ever. */
+	return (ours->mode == theirs->mode || ours->mode == disk_mode(ours->kind)) &&
+	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_kept_mtime(ours));
+}
+
+int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs)
+{
+	struct record r = { 0 };
+	int rc;
+
+	record_copy(&r, theirs);
+	r.seen = ours->seen;
+	version_join(&r.version, &ours->version);
+	rc = judge_put_change(f, &r, NULL);
+	record_clear(&r);
+	return rc;
+}
+
 /* True when this word has something for us. */
 static bool weigh(struct words *w, uint64_t peer, const struct record *r, bool own)
 {
 	struct record merged = { 0 };
-	enum reconcile action = reconcile(w->ours, r, &merged);
+	enum reconcile action;
+
+	if (w->original.path == NULL && judge_is_picture(w->disk, w->ours, r))
+		record_copy(&w->original, r);
+	action = reconcile(w->ours, r, &merged);
 
 	record_clear(&merged);
 	if (action == RECONCILE_NOTHING) {
@@ -203,7 +233,15 @@ static enum round judge_round(struct fetch *f, struct ticket *t)
 	if (rc < 0)
 		return ROUND_FAILED;
 	w.ours = rc > 0 ? &ours : NULL;
+	w.disk = share_disk(f->c.share);
 	gather(f, t, &w);
+	if (w.original.path != NULL) {
+		round = judge_take_original(f, &ours, &w.original) == 0 ? ROUND_AGAIN : ROUND_FAILED;
+		record_clear(&w.original);
+		record_clear(&w.best);
+		record_clear(&ours);
+		return round;
+	}
 	if (w.stands)
 		(void)judge_put(f, &ours, NULL, 0, NULL);
 	if (w.best.path == NULL) {

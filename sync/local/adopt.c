@@ -58,7 +58,12 @@ static bool take_version(struct local *l, struct record *r)
 		version_clear(&r->version);
 		version_copy(&r->version, &w.row.version);
 		r->modified_by = w.row.modified_by;
-		whole = record_same(r, &w.row);
+		/* What this disk made of it is nobody's change. */
+		whole = record_same(r, &w.row) || disk_explains(share_disk(l->c.share), &w.row, r);
+		if (whole) {
+			r->mode = w.row.mode;
+			r->mtime_ns = w.row.mtime_ns;
+		}
 		if (!whole)
 			record_keep_base(&w.row, r->mode);
 		record_clear_base(r);

@@ -107,10 +107,10 @@ void change_touch_row(struct local *l, const char *path, const struct fs_stat *s
 		local_unwritten(l);
 }
 
-void change_fill_row(struct record *r, const struct record *was, enum record_kind kind, const struct fs_stat *st,
-                     bool same)
+void change_fill_row(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
+                     const struct fs_stat *st, bool same)
 {
-	uint32_t mode = told_mode(was, kind, st);
+	uint32_t mode = told_mode(share_disk(l->c.share), was, kind, st);
 	int64_t mtime_ns = told_mtime(was, kind, st);
 
 	if (same)
@@ -173,7 +173,7 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
-	change_fill_row(&r, &r, kind, &k->st,
+	change_fill_row(l, &r, &r, kind, &k->st,
 	                kind == RECORD_SYMLINK && change_is_live(&r, kind) && r.target != NULL &&
 	                        strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
@@ -183,7 +183,7 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 
 static void found_dir(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
 {
-	if (!change_is_live(row, RECORD_DIR) || told_mode(row, RECORD_DIR, &k->st) != row->mode)
+	if (!change_is_live(row, RECORD_DIR) || told_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
 	else if (record_kept_mode(row) != k->st.mode)
 		change_touch_row(l, k->path, &k->st);
@@ -214,7 +214,7 @@ static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 	if (!change_is_live(&r, RECORD_FILE) || !same_but_ctime(&r.seen, &k->st)) {
 		change_look_again(l, k->path);
 	} else {
-		uint32_t mode = told_mode(&r, RECORD_FILE, &k->st);
+		uint32_t mode = told_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
 
 		record_keep_base(&r, mode);
 		r.mode = mode;
@@ -234,7 +234,7 @@ static void found_other_ctime(struct local *l, const struct look *k, const struc
 {
 	uint64_t row_seq = row->seq;
 
-	if (told_mode(row, RECORD_FILE, &k->st) != row->mode)
+	if (told_mode(share_disk(l->c.share), row, RECORD_FILE, &k->st) != row->mode)
 		row_seq = write_mode(l, k, seq);
 	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !change_is_busy(l, k->path))
 		change_send_to_hash(l, k, row, row_seq, m != NULL && m->full);
@@ -265,7 +265,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	taken = true;
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		goto clear_old;
-	change_fill_row(&r, &old, RECORD_FILE, &k->st, false);
+	change_fill_row(l, &r, &old, RECORD_FILE, &k->st, false);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;

@@ -63,13 +63,14 @@ static void write_hashed(struct local *l, const struct file_job *job)
 		goto clear_r;
 	}
 	same = change_is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
-	if (same && told_mode(&r, RECORD_FILE, &f->st) == r.mode && told_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
+	if (same && told_mode(share_disk(l->c.share), &r, RECORD_FILE, &f->st) == r.mode &&
+	    told_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
 		change_touch_row(l, f->path, &f->st);
 		goto clear_r;
 	}
 	if (r.path == NULL)
 		r.path = mem_strdup(f->path);
-	change_fill_row(&r, &r, RECORD_FILE, &f->st, same);
+	change_fill_row(l, &r, &r, RECORD_FILE, &f->st, same);
 	r.content = f->content;
 	r.chunk_log2 = f->chunk_log2;
 	r.via = same ? l->c.short_id : 0;

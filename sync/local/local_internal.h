@@ -203,8 +203,8 @@ int change_write_row(struct local *l, struct record *r, const struct blocklist *
 void change_touch_row(struct local *l, const char *path, const struct fs_stat *st);
 /* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
  * they were. was: the row of what is there, r itself or that of where it was before. */
-void change_fill_row(struct record *r, const struct record *was, enum record_kind kind, const struct fs_stat *st,
-                     bool same);
+void change_fill_row(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
+                     const struct fs_stat *st, bool same);
 
 /* --- change_hash.c --- */
 /* The file has to be read. row (may be NULL): what is known of it, whose number will be row_seq (0: none) as long as nobody
@@ -219,7 +219,7 @@ void change_drop(struct hash_file *f);
 /* --- told.c --- */
 /* What to tell of the mode and mtime of what a look found where row was (NULL, or a tombstone: nothing was): where the disk shows
  * what it kept of the row's, they are the row's, whatever the disk made of them. */
-uint32_t told_mode(const struct record *row, enum record_kind kind, const struct fs_stat *st);
+uint32_t told_mode(const struct disk *disk, const struct record *row, enum record_kind kind, const struct fs_stat *st);
 int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st);
 /* Whether a time is another one, or what became of it when its finer part was lost: some disks keep that only as long as the
  * file is in memory. */

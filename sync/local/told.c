@@ -19,10 +19,13 @@ static bool is_live(const struct record *row, enum record_kind kind)
 	return row != NULL && !row->deleted && row->kind == kind;
 }
 
-uint32_t told_mode(const struct record *row, enum record_kind kind, const struct fs_stat *st)
+uint32_t told_mode(const struct disk *disk, const struct record *row, enum record_kind kind, const struct fs_stat *st)
 {
 	if (kind == RECORD_SYMLINK)
 		return 0;
+	/* What it shows is the mount's, and another when that is. */
+	if (disk->no_modes)
+		return is_live(row, kind) ? row->mode : disk_mode(kind);
 	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : st->mode;
 }
 

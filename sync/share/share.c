@@ -26,7 +26,8 @@ struct share {
 	uint8_t marker[MARKER_SIZE];
 	int root;
 	int parts;
-	uint64_t dev, ino;                  /* of root */
+	uint64_t dev, ino; /* of root */
+	struct disk disk;
 	struct ignore *ignore;              /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
 	bool ignore_failed;                 /* the last load failed, and was reported */
@@ -36,6 +37,7 @@ struct share {
 struct opened {
 	int root, parts;
 	struct fs_stat st;
+	struct disk disk;
 };
 
 /* What else an admin should know of this error. */
@@ -130,6 +132,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		*why = mem_printf("%s: %s", path, strerror(errno));
 		goto close_parts;
 	}
+	disk_try(o->parts, &o->disk);
 	return 0;
 close_parts:
 	close(o->parts);
@@ -185,6 +188,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	s->parts = o.parts;
 	s->dev = o.st.dev;
 	s->ino = o.st.ino;
+	s->disk = o.disk;
 	share_reload_ignore(s);
 	return s;
 }
@@ -239,6 +243,11 @@ int share_parts(const struct share *s)
 	return s->parts;
 }
 
+const struct disk *share_disk(const struct share *s)
+{
+	return &s->disk;
+}
+
 int share_check(struct share *s, char **why)
 {
 	struct stat st;
@@ -281,6 +290,7 @@ int share_reopen(struct share *s, char **why)
 	} else {
 		s->dev = o.st.dev;
 		s->ino = o.st.ino;
+		s->disk = o.disk;
 		rc = 0;
 	}
 	close(o.parts);

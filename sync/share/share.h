@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "sync/share/disk.h"
 #include "sync/share/ignore.h"
 
 struct place;
@@ -31,6 +32,9 @@ const char *share_group(const struct share *s);
 const struct log_about *share_about(const struct share *s); /* the group alone */
 int share_root(const struct share *s);                      /* descriptor of the root, O_RDONLY|O_DIRECTORY */
 int share_parts(const struct share *s);                     /* of .lanyard/parts */
+
+/* What the disk cannot do, as it was when the share was opened. */
+const struct disk *share_disk(const struct share *s);
 
 /* Whether the path still leads to this very folder with its marker: 0; -1 with *why (fresh) when it vanished, was
  * replaced, or something was mounted over it, or .lanyard/parts was removed (share_reopen makes it anew). Nothing may be

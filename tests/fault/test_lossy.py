@@ -144,6 +144,35 @@ def test_two_that_keep_no_modes_tell_each_other_nothing():
         assert sent == [a.status()["counters"]["records_sent"] for a in s.agents]
 
 
+def test_what_a_disk_lacks_is_said():
+    with LossyStand(("modes",), ALL) as s:
+        assert [a.status()["disk_lacks"] for a in s.agents[:1]] == [[]]
+        third, victim = (a.status()["disk_lacks"] for a in s.agents[1:])
+        assert len(third) == 1 and "permissions" in third[0]
+        said = " ".join(victim)
+        assert all(word in said for word in ("permissions", "times", "long names", "power cut", "exchange", "hard links")), said
+        assert "its disk keeps no permissions" in s.victim.lanyard("status").stdout.decode()
+        assert "keeps no permissions" in s.victim.lanyard("doctor").stdout.decode()
+        s.victim.cli("leave", GROUP)
+        made = s.victim.lanyard("create", "another", "--share", s.victim.path("another"))
+        assert made.returncode == 0 and b"note: the disk of" in made.stderr and b"keeps no permissions" in made.stderr
+        assert not os.listdir(s.victim.path("another", ".lanyard", "parts"))
+
+
+def test_a_lost_index_on_such_a_disk_changes_nobody():
+    with LossyStand(("modes", "seconds"), names=("peer", "victim")) as s:
+        write_odd(s.peer.share)
+        before = trees.picture(s.peer.share)
+        assert s.settle() == before
+        s.victim.stop()
+        group, = os.listdir(os.path.join(s.victim.home, "groups"))
+        for name in os.listdir(os.path.join(s.victim.home, "groups", group)):
+            if name.startswith("index.db"):
+                os.unlink(os.path.join(s.victim.home, "groups", group, name))
+        s.victim.start()
+        assert s.settle() == before
+
+
 @pytest.mark.parametrize("lack", [("names",), ("names", "flags", "links")], ids="-".join)
 def test_the_longest_names_a_disk_has_are_edited_deleted_and_in_conflict(lack):
     with LossyStand(lack) as s:

@@ -1,0 +1,190 @@
+/* Trying a disk: see disk.h. */
+#include "sync/share/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+
+enum { NAME_LENGTH = 32, LONG_NAME = 255, SHORT_NAME = 143, MODES = 2 };
+
+/* Nothing in them that a rounding would leave as it is. */
+static const int64_t near_ns = INT64_C(1700000001123456789), far_ns = INT64_C(4000000001123456789);
+static const int64_t steps[] = { 1, 100, 1000, 1000000, 10000000, 1000000000, 2000000000 };
+
+/* A file of ours with a name that nothing else has; closed and removed by end_trial(). */
+struct trial {
+	int parts, fd;
+	char name[NAME_LENGTH];  /* of the file */
+	char other[NAME_LENGTH]; /* a free one */
+};
+
+static int begin_trial(struct trial *t, int parts)
+{
+	uint64_t id = random_u64();
+
+	t->parts = parts;
+	/* Names that are swept out of parts/ after a crash. */
+	(void)snprintf(t->name, sizeof(t->name), "%016" PRIx64 "-0.new", id);
+	(void)snprintf(t->other, sizeof(t->other), "%016" PRIx64 "-1.new", id);
+	t->fd = fs_open(parts, t->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	return t->fd < 0 ? -1 : 0;
+}
+
+static void end_trial(const struct trial *t)
+{
+	close(t->fd);
+	unlinkat(t->parts, t->name, 0);
+	unlinkat(t->parts, t->other, 0);
+}
+
+static void try_modes(const struct trial *t, struct disk *d)
+{
+	static const uint32_t modes[MODES] = { 0640, 0701 };
+	struct fs_stat st;
+
+	for (int i = 0; i < MODES; i++)
+		d->no_modes |= (fs_set_mode_fd(t->fd, modes[i]) < 0 && fs_lacks(errno)) ||
+		               (fs_stat_fd(t->fd, &st) == 0 && st.mode != modes[i]);
+}
+
+static int64_t round_down(int64_t ns, int64_t step)
+{
+	return ns - ns % step;
+}
+
+static void try_times(const struct trial *t, struct disk *d)
+{
+	size_t n = sizeof(steps) / sizeof(steps[0]), i = 0;
+	struct fs_stat st;
+
+	if (fs_set_mtime_fd(t->fd, near_ns) < 0) {
+		d->no_times = fs_lacks(errno);
+		return;
+	}
+	if (fs_stat_fd(t->fd, &st) < 0)
+		return;
+	while (i < n && st.mtime_ns != round_down(near_ns, steps[i]))
+		i++;
+	d->no_times = i == n;
+	d->time_step_ns = i < n ? steps[i] : 1;
+	if (d->no_times || fs_set_mtime_fd(t->fd, far_ns) < 0 || fs_stat_fd(t->fd, &st) < 0)
+		return;
+	d->no_far_times = st.mtime_ns != round_down(far_ns, d->time_step_ns);
+}
+
+/* Whether it failed since there is no such call. */
+static bool is_none(int rc)
+{
+	return rc < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM);
+}
+
+static void try_names(const struct trial *t, struct disk *d)
+{
+	char other_case[NAME_LENGTH], *dot, long_name[LONG_NAME + 1];
+	struct statvfs v;
+	struct fs_stat st;
+
+	if (is_none(linkat(t->parts, t->name, t->parts, t->other, 0)))
+		d->no_safe_rename = is_none(renameat2(t->parts, t->name, t->parts, t->other, RENAME_NOREPLACE));
+	/* Back with it, if it went. */
+	(void)renameat(t->parts, t->other, t->parts, t->name);
+	unlinkat(t->parts, t->other, 0);
+	if (symlinkat("to", t->parts, t->other) < 0)
+		d->no_symlinks = fs_lacks(errno);
+	else
+		d->no_exchange = is_none(renameat2(t->parts, t->name, t->parts, t->other, RENAME_EXCHANGE));
+	memcpy(other_case, t->name, sizeof(other_case));
+	dot = strchr(other_case, '.');
+	memcpy(dot, ".NEW", 5);
+	d->folds_case = fs_stat_at(t->parts, other_case, &st) == 0 && st.kind != 0;
+	/* Some say less, or more, than is true. */
+	d->name_max = fstatvfs(t->parts, &v) == 0 && v.f_namemax > 0 ? v.f_namemax : LONG_NAME;
+	memset(long_name, 'n', LONG_NAME);
+	long_name[LONG_NAME] = '\0';
+	if (fs_stat_at(t->parts, long_name, &st) == 0)
+		d->name_max = LONG_NAME;
+	else if (errno == ENAMETOOLONG && d->name_max >= LONG_NAME)
+		d->name_max = SHORT_NAME;
+}
+
+void disk_try(int parts, struct disk *d)
+{
+	struct trial t;
+
+	*d = (struct disk){ .time_step_ns = 1, .name_max = LONG_NAME };
+	if (begin_trial(&t, parts) < 0)
+		return;
+	try_modes(&t, d);
+	try_times(&t, d);
+	try_names(&t, d);
+	d->no_folder_sync = fsync(parts) < 0 && fs_lacks(errno);
+	end_trial(&t);
+}
+
+/* --- what it makes of things --- */
+
+static bool explains_time(const struct disk *d, int64_t asked, int64_t seen)
+{
+	if (d->no_times)
+		return true;
+	if (d->no_far_times && asked / 1000000000 > INT32_MAX)
+		return true;
+	return seen == asked - (asked % d->time_step_ns + d->time_step_ns) % d->time_step_ns;
+}
+
+bool disk_explains(const struct disk *d, const struct record *asked, const struct record *seen)
+{
+	if (!record_same_content(asked, seen) || asked->deleted)
+		return false;
+	if (asked->kind != RECORD_SYMLINK && asked->mode != seen->mode && !d->no_modes)
+		return false;
+	return asked->kind == RECORD_DIR || asked->mtime_ns == seen->mtime_ns ||
+	       explains_time(d, asked->mtime_ns, seen->mtime_ns);
+}
+
+uint32_t disk_mode(enum record_kind kind)
+{
+	return kind == RECORD_DIR ? 0755 : kind == RECORD_FILE ? 0644 : 0;
+}
+
+/* --- in words --- */
+
+const char *disk_lack(const struct disk *d, size_t i)
+{
+	const struct {
+		bool lacks;
+		const char *text;
+	} table[DISK_LACKS_MAX] = {
+		{ d->no_modes,
+		  "keeps no permissions: the other members keep theirs (a mount with other options, or another "
+		  "disk, keeps them here)" },
+		{ d->no_times, "keeps no times that are set: files here show when they came" },
+		{ d->time_step_ns > 1000, "keeps times less exactly than the others do" },
+		{ d->no_far_times, "keeps no times after January 2038" },
+		{ d->no_safe_rename,
+		  "has no rename that refuses a taken name, and no hard links: a file that is made in the "
+		  "very moment in which another member's of that name comes is lost" },
+		{ d->no_exchange,
+		  "cannot exchange two names in one step: a file that is replaced is not there for a moment" },
+		{ d->no_symlinks, "has no symlinks: those of other members do not come" },
+		{ d->folds_case,
+		  "takes upper and lower case for one name: of two such files of other members one does not "
+		  "come (rename one of them)" },
+		{ d->no_folder_sync, "cannot sync folders: after a power cut what came last may be fetched again" },
+		{ d->name_max < LONG_NAME, "holds no long names: files with longer ones do not come (rename them)" },
+	};
+
+	for (size_t n = 0; n < DISK_LACKS_MAX; n++) {
+		if (table[n].lacks && i-- == 0)
+			return table[n].text;
+	}
+	return NULL;
+}
