@@ -82,7 +82,7 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 	struct invite invite;
 
 	if (!e->roster || e->token || e->error ||
-	    invite_make(&invite, e->roster, a->self, role, clock_wall_s() + expires_s)) {
+	    invite_make(&invite, e->roster, a->self, role, INVITE_USES, clock_wall_s() + expires_s)) {
 		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
 		return -1;
 	}
@@ -95,6 +95,8 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 {
 	static const char *const faults[] = {
 		[INVITE_NOT_A_TOKEN] = "this is no invite token: it begins with \"lanyard1-\"",
+		[INVITE_OTHER_VERSION] =
+			"this invite was made by another version of lanyard: ask for a new one, made by this version",
 		[INVITE_DAMAGED] = "the invite token is damaged: copy all of it again",
 		[INVITE_BAD_SIGNATURE] = "the invite token's signature is false: ask for a new one",
 	};
@@ -143,7 +145,7 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 
 	if (e->roster && !e->token && roster_role(e->roster, identity_id(a->self)) != ROLE_NONE) {
-		if (roster_leave(e->roster, a->self, clock_wall_s(), &entry)) {
+		if (roster_leave(e->roster, a->self, true, clock_wall_s(), &entry)) {
 			*why = mem_printf("group %s: the roster is full", engine_name(e));
 			return -1;
 		}

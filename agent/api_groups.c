@@ -241,8 +241,17 @@ static bool look_joined(struct api *api, struct control_call *call, void *state,
 
 static void join_expired(struct api *api, struct control_call *call, void *state)
 {
-	(void)api;
-	(void)state;
+	struct engine *e = api_engine_by_id(api, state);
+	struct engine_status s = { 0 };
+
+	if (e != NULL)
+		engine_status(e, &s);
+	if (s.waits_for != NULL) {
+		control_fail(call, 504,
+		             "not let in yet, waiting for %s; the agent goes on trying (`lanyard leave` gives up)",
+		             s.waits_for);
+		return;
+	}
 	control_fail(call, 504,
 	             "no member has answered yet; the agent goes on trying (`lanyard groups` tells, "
 	             "`lanyard leave` gives up). Is a member running, and reachable from here?");

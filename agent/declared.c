@@ -28,6 +28,7 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 {
 	static const char *const faults[] = {
 		[INVITE_NOT_A_TOKEN] = "holds no invite token: one begins with \"lanyard1-\"",
+		[INVITE_OTHER_VERSION] = "holds an invite token of another version of lanyard: ask for a new one",
 		[INVITE_DAMAGED] = "holds an invite token that is damaged: copy all of it again",
 		[INVITE_BAD_SIGNATURE] = "holds an invite token with a false signature: ask for a new one",
 	};

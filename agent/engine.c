@@ -109,6 +109,7 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, try_again, e);
 	e->look = loop_timer_new(context->loop, look_at_share, e);
+	e->duty = loop_timer_new(context->loop, engine_do_duty, e);
 	e->sync_again = loop_timer_new(context->loop, engine_sync_again, e);
 	return e;
 }
@@ -214,6 +215,7 @@ static void start(struct engine *e)
 	engine_rules_changed(e);
 	local_start(e->local);
 	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
+	loop_timer_start(e->duty, 0, 0);
 	engine_verify_start(e);
 	engine_versions_start(e);
 	engine_tombstones_start(e);
@@ -237,6 +239,7 @@ static void stop(struct engine *e)
 	loop_timer_stop(e->retry);
 	loop_timer_stop(e->look);
 	loop_timer_stop(e->sync_again);
+	loop_timer_stop(e->duty);
 	engine_verify_stop(e);
 	engine_versions_stop(e);
 	engine_tombstones_stop(e);
@@ -296,6 +299,7 @@ void engine_free(struct engine *e)
 	loop_timer_free(e->retry);
 	loop_timer_free(e->look);
 	loop_timer_free(e->sync_again);
+	loop_timer_free(e->duty);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);

@@ -54,6 +54,7 @@ struct engine {
 	bool restarting, ending;       /* that is to happen between two turns */
 	struct loop_timer *look;       /* every now and then: is the share still there? */
 	struct loop_timer *retry;      /* runs while it is to be started again */
+	struct loop_timer *duty;       /* runs while an owner's agent may have to sign something */
 	struct engine_verify *verify;
 	struct loop_timer *scrub; /* looks whether one is due; NULL while stopped */
 	bool scrubbing;
@@ -112,6 +113,8 @@ void engine_copied(struct engine *e, char *why);
 void engine_fail(struct engine *e, char *why);
 
 /* engine_wiring.c */
+/* When the timer says so: what an owner's agent signs by itself. */
+void engine_do_duty(void *arg);
 void engine_save_roster(struct engine *e);
 /* Drops what peers said that are members no longer: what they alone had is not waited for. */
 void engine_forget_departed(struct engine *e);

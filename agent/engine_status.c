@@ -136,6 +136,8 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->waits_for = lacking(e, s);
 		s->in_sync = s->waits_for == NULL;
 	}
+	if (e->token && e->peers)
+		s->waits_for = peer_group_join_note(e->peers);
 	s->state = judge(e, s);
 }
 

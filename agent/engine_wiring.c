@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "agent/engine_internal.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+enum { DUTY_MS = 50 };
 
 /* --- the local side --- */
 
@@ -251,6 +254,16 @@ void engine_forget_departed(struct engine *e)
 	free(peers);
 }
 
+void engine_do_duty(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->peers == NULL || e->token || e->error || !roster_do_duty(e->roster, e->context->self, clock_wall_s()))
+		return;
+	engine_roster_changed(e);
+	loop_timer_start(e->duty, DUTY_MS, 0); /* there may be more */
+}
+
 static void peer_roster_changed(void *arg)
 {
 	struct engine *e = arg;
@@ -261,6 +274,7 @@ static void peer_roster_changed(void *arg)
 	engine_emit(e, "roster-changed", NULL, NULL);
 	if (e->index)
 		engine_forget_departed(e);
+	loop_timer_start(e->duty, 0, 0);
 	if (roster_role(e->roster, identity_id(e->context->self)) == ROLE_NONE && !e->error)
 		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
 	e->dirty = true;

@@ -17,14 +17,26 @@ enum { PREFIX_LEN = sizeof(prefix) - 1, CHECKSUM_LEN = 4, TOKEN_BYTES_MAX = (INV
 
 static const int64_t expires_max = (int64_t)1 << 40;
 
+/* What the issuer signs. */
+static void state(struct bytes *out, const struct invite *invite, const struct identity *bearer)
+{
+	roster_entry_invite_statement(out,
+	                              &(struct invite_terms){ .group = &invite->group,
+	                                                      .role = invite->role,
+	                                                      .expires_s = invite->expires_s,
+	                                                      .uses = invite->uses,
+	                                                      .key = identity_public_key(bearer),
+	                                                      .issuer_key = invite->issuer_key },
+	                              2);
+}
+
 static bool signature_holds(const struct invite *invite)
 {
 	struct identity *bearer = identity_from_seed(invite->seed);
 	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
 	bool holds;
 
-	roster_entry_invite_statement(&statement, &invite->group, invite->role, invite->expires_s,
-	                              identity_public_key(bearer), invite->issuer_key);
+	state(&statement, invite, bearer);
 	holds = identity_verify(invite->issuer_key, statement.p, statement.len, invite->signature) == 0;
 	bytes_free(&statement);
 	identity_free(bearer);
@@ -32,13 +44,13 @@ static bool signature_holds(const struct invite *invite)
 }
 
 int invite_make(struct invite *invite, const struct roster *r, const struct identity *self, enum role role,
-                int64_t expires_s)
+                uint32_t uses, int64_t expires_s)
 {
 	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct identity *bearer;
 
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role < ROLE_MEMBER || role > ROLE_VAULT ||
-	    expires_s < 0 || expires_s > expires_max)
+	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role < ROLE_MEMBER || role > ROLE_VAULT || uses == 0 ||
+	    uses > INVITE_MAX_USES || expires_s < 0 || expires_s > expires_max)
 		return -1;
 	memset(invite, 0, sizeof(*invite));
 	bearer = identity_new();
@@ -46,10 +58,11 @@ int invite_make(struct invite *invite, const struct roster *r, const struct iden
 	snprintf(invite->group_name, sizeof(invite->group_name), "%s", roster_name(r));
 	invite->role = role;
 	invite->expires_s = expires_s;
+	invite->uses = uses;
+	invite->nmarks = roster_marks(r, invite->marks);
 	identity_seed(bearer, invite->seed);
 	memcpy(invite->issuer_key, identity_public_key(self), PUBLIC_KEY_LEN);
-	roster_entry_invite_statement(&statement, &invite->group, role, expires_s, identity_public_key(bearer),
-	                              invite->issuer_key);
+	state(&statement, invite, bearer);
 	identity_sign(self, statement.p, statement.len, invite->signature);
 	bytes_free(&statement);
 	identity_free(bearer);
@@ -83,6 +96,15 @@ static void append_addresses(struct bytes *b, const struct invite *invite)
 	bytes_free(&list);
 }
 
+static void append_marks(struct bytes *b, const struct invite *invite)
+{
+	bytes_append_u8(b, (uint8_t)invite->nmarks);
+	for (size_t i = 0; i < invite->nmarks; i++) {
+		bytes_append_u64(b, invite->marks[i].owner);
+		bytes_append_u64(b, invite->marks[i].number);
+	}
+}
+
 char *invite_token(const struct invite *invite)
 {
 	struct bytes b = BYTES_INIT(TOKEN_BYTES_MAX);
@@ -92,10 +114,12 @@ char *invite_token(const struct invite *invite)
 	bytes_append(&b, invite->group.b, sizeof(invite->group.b));
 	bytes_append_u8(&b, (uint8_t)invite->role);
 	bytes_append_u64(&b, (uint64_t)invite->expires_s);
+	bytes_append_u32(&b, invite->uses);
 	bytes_append(&b, invite->seed, sizeof(invite->seed));
 	bytes_append(&b, invite->issuer_key, PUBLIC_KEY_LEN);
 	bytes_append(&b, invite->signature, SIGNATURE_LEN);
 	append_short(&b, invite->group_name);
+	append_marks(&b, invite);
 	append_addresses(&b, invite);
 	sha256(hash, b.p, b.len);
 	bytes_append(&b, hash, CHECKSUM_LEN);
@@ -135,6 +159,31 @@ static bool address_is_plain(const char *text)
 	return true;
 }
 
+static int read_addresses(struct invite *invite, struct reader *r)
+{
+	invite->naddresses = reader_u8(r);
+	if (invite->naddresses > INVITE_MAX_ADDRESSES)
+		return -1;
+	for (size_t i = 0; i < invite->naddresses; i++) {
+		take_short(r, invite->addresses[i], INVITE_ADDRESS_MAX - 1);
+		if (!address_is_plain(invite->addresses[i]))
+			return -1;
+	}
+	return 0;
+}
+
+static int read_marks(struct invite *invite, struct reader *r)
+{
+	invite->nmarks = reader_u8(r);
+	if (invite->nmarks > ROSTER_MAX_OWNERS)
+		return -1;
+	for (size_t i = 0; i < invite->nmarks; i++) {
+		invite->marks[i].owner = reader_u64(r);
+		invite->marks[i].number = reader_u64(r);
+	}
+	return 0;
+}
+
 static int read_token(struct invite *invite, const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p, n);
@@ -144,21 +193,18 @@ static int read_token(struct invite *invite, const uint8_t *p, size_t n)
 	take(&r, invite->group.b, sizeof(invite->group.b));
 	role = reader_u8(&r);
 	expires = reader_u64(&r);
+	invite->uses = reader_u32(&r);
 	take(&r, invite->seed, sizeof(invite->seed));
 	take(&r, invite->issuer_key, PUBLIC_KEY_LEN);
 	take(&r, invite->signature, SIGNATURE_LEN);
 	take_short(&r, invite->group_name, GROUP_NAME_MAX);
-	invite->naddresses = reader_u8(&r);
-	if (role < ROLE_MEMBER || role > ROLE_VAULT || expires > (uint64_t)expires_max ||
-	    invite->naddresses > INVITE_MAX_ADDRESSES || !group_name_valid(invite->group_name))
+	if (role < ROLE_MEMBER || role > ROLE_VAULT || expires > (uint64_t)expires_max || invite->uses == 0 ||
+	    invite->uses > INVITE_MAX_USES || !group_name_valid(invite->group_name))
 		return -1;
 	invite->role = (enum role)role;
 	invite->expires_s = (int64_t)expires;
-	for (size_t i = 0; i < invite->naddresses; i++) {
-		take_short(&r, invite->addresses[i], INVITE_ADDRESS_MAX - 1);
-		if (!address_is_plain(invite->addresses[i]))
-			return -1;
-	}
+	if (read_marks(invite, &r) < 0 || read_addresses(invite, &r) < 0)
+		return -1;
 	return r.bad || reader_left(&r) != 0 ? -1 : 0;
 }
 
@@ -188,8 +234,10 @@ enum invite_parse invite_parse(struct invite *invite, const char *text)
 		return INVITE_DAMAGED;
 	n = (size_t)decoded - CHECKSUM_LEN;
 	sha256(hash, bytes, n);
-	if (memcmp(hash, bytes + n, CHECKSUM_LEN) != 0 || read_token(invite, bytes, n) < 0)
+	if (memcmp(hash, bytes + n, CHECKSUM_LEN) != 0)
 		return INVITE_DAMAGED;
+	if (read_token(invite, bytes, n) < 0)
+		return INVITE_OTHER_VERSION;
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 	return signature_holds(invite) ? INVITE_OK : INVITE_BAD_SIGNATURE;
 }
@@ -199,58 +247,100 @@ enum invite_parse invite_parse(struct invite *invite, const char *text)
 int invite_request(const struct invite *invite, const struct identity *joiner, const char *member_name,
                    const uint8_t binding[TLS_BINDING_LEN], struct bytes *out)
 {
-	return roster_entry_request(out, invite, identity_id(joiner), member_name, binding);
+	return roster_entry_request(out, invite, joiner, member_name, binding);
+}
+
+bool invite_request_signed(const uint8_t *request, size_t n)
+{
+	struct roster_entry e;
+
+	return roster_entry_parse_request(&e, request, n) == 0 && roster_entry_request_signed(request, n);
 }
 
 /* What can be said of a request before the roster is asked. */
-static enum admit judge_request(const struct roster *r, const struct agent_id *peer, const uint8_t *request, size_t n,
-                                const uint8_t binding[TLS_BINDING_LEN], int64_t now_s, struct roster_entry *e)
+static enum admit judge_request(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e,
+                                const uint8_t binding[TLS_BINDING_LEN], int64_t now_s)
 {
-	if (roster_entry_parse_request(e, request, n) < 0)
-		return ADMIT_MALFORMED;
 	if (!group_id_equal(&e->group, roster_group(r)))
 		return ADMIT_WRONG_GROUP;
 	/* Another's request, or one made for another connection, proves nothing of who is here. */
-	if (!agent_id_equal(&e->target, peer) || memcmp(e->binding, binding, TLS_BINDING_LEN) != 0 ||
-	    !roster_entry_request_signed(request, n))
+	if (!agent_id_equal(&e->target, peer) || memcmp(e->binding, binding, TLS_BINDING_LEN) != 0)
 		return ADMIT_BAD_SIGNATURE;
 	return now_s > e->expires_s ? ADMIT_EXPIRED : ADMIT_OK;
 }
 
-static bool has_room(const struct roster *r, const struct agent_id *peer)
+/* What the roster says of it. */
+static enum admit judge_bearer(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e)
 {
-	struct roster_member other;
+	const struct agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
 
-	return roster_judge_view(r)->n < ROSTER_MAX_MEMBERS && !roster_member_by_short(r, agent_id_short(peer), &other);
+	if (roster_role(r, peer) != ROLE_NONE)
+		return ADMIT_ALREADY;
+	if (known != NULL && roster_judge_removed(known))
+		return ADMIT_REMOVED;
+	if (roster_role(r, &e->issuer) != ROLE_OWNER || (invite != NULL && invite->revoked))
+		return ADMIT_NO_AUTHORITY;
+	if (invite != NULL && invite->used >= e->uses && !roster_judge_came_by(known, invite))
+		return ADMIT_USED_UP;
+	return roster_has_room(r, peer, e->role) ? ADMIT_OK : ADMIT_FULL;
+}
+
+/* A member's admission, which names the leave that it supersedes. */
+static int add_join(struct roster *r, const struct identity *self, const struct agent_id *peer, const uint8_t *request,
+                    size_t n, int64_t now_s, struct bytes *out)
+{
+	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
+	size_t nnamed = roster_name_leaves(roster_agent(r, peer), named);
+	int rc = roster_entry_join(out, self, request, n, named, nnamed, now_s);
+
+	return rc == 0 && roster_add(r, out->p, out->len) == ROSTER_ADDED ? 0 : -1;
+}
+
+/* Appends the entry by which peer became a member just now. */
+static void append_entry(const struct roster *r, const struct agent_id *peer, struct bytes *out)
+{
+	const struct view_member *m = roster_view_find(r, peer);
+
+	bytes_clear(out);
+	if (m != NULL)
+		bytes_append(out, m->by->bytes, m->by->n);
 }
 
 enum admit invite_admit(struct roster *r, const struct identity *self, const struct agent_id *peer,
-                        const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], int64_t now_s,
-                        struct bytes *out)
+                        const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], bool checked,
+                        int64_t now_s, struct bytes *out)
 {
+	const struct agent *admitter = roster_agent(r, identity_id(self));
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;
-	struct agent *known;
-	struct item *leave;
-	enum admit answer = judge_request(r, peer, request, n, binding, now_s, &e);
+	enum admit answer;
+	bool owner;
+	int rc;
 
+	if (roster_entry_parse_request(&e, request, n) < 0)
+		return ADMIT_MALFORMED;
+	answer = judge_request(r, peer, &e, binding, now_s);
+	if (answer == ADMIT_OK && !checked && !roster_entry_request_signed(request, n))
+		answer = ADMIT_BAD_SIGNATURE;
+	if (answer == ADMIT_OK)
+		answer = judge_bearer(r, peer, &e);
 	if (answer != ADMIT_OK)
 		return answer;
-	if (roster_role(r, identity_id(self)) == ROLE_NONE || roster_role(r, &e.issuer) != ROLE_OWNER)
-		return ADMIT_NO_AUTHORITY;
-	if (roster_role(r, peer) != ROLE_NONE)
-		return ADMIT_ALREADY;
-	known = roster_agent(r, peer);
-	if (known != NULL && roster_judge_removed(known))
-		return ADMIT_REMOVED;
-	if (!has_room(r, peer))
-		return ADMIT_FULL;
-	leave = known != NULL ? roster_judge_leave(known) : NULL;
-	roster_entry_join(&entry, self, request, n, leave != NULL ? leave->hash : NULL, leave != NULL, now_s);
-	if (roster_add(r, entry.p, entry.len) != ROSTER_ADDED)
+	owner = roster_role(r, identity_id(self)) == ROLE_OWNER;
+	if (admitter == NULL || !admitter->admits || (!owner && admitter->njoins >= ADMITTER_MAX_JOINS))
+		return ADMIT_NOT_HERE;
+	memcpy(name, e.member_name, e.member_name_n);
+	if (owner)
+		rc = roster_sign_add(r, self, peer, e.role, name, &e.invite, now_s);
+	else
+		rc = add_join(r, self, peer, request, n, now_s, &entry);
+	roster_settle(r);
+	if (rc < 0 || roster_role(r, peer) == ROLE_NONE)
 		answer = ADMIT_FULL;
 	else
-		bytes_append(out, entry.p, entry.len);
+		append_entry(r, peer, &entry);
+	bytes_append(out, entry.p, answer == ADMIT_OK ? entry.len : 0);
 	bytes_free(&entry);
 	return answer;
 }
@@ -262,8 +352,10 @@ static const char *const admit_texts[] = {
 	[ADMIT_WRONG_GROUP] = "the invite is for another group",
 	[ADMIT_EXPIRED] = "the invite has expired; ask for a new one",
 	[ADMIT_BAD_SIGNATURE] = "the invite is not genuine",
-	[ADMIT_NO_AUTHORITY] = "the invite was signed by one who is no owner of the group (any more)",
+	[ADMIT_NO_AUTHORITY] = "the invite was signed by one who is no owner of the group (any more), or taken back",
 	[ADMIT_REMOVED] = "an owner has removed this agent; only an owner can add it again",
+	[ADMIT_USED_UP] = "the invite is used up; ask for a new one",
+	[ADMIT_NOT_HERE] = "this member cannot let anybody in now; another one can",
 	[ADMIT_FULL] = "the group is full",
 };
 

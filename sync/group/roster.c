@@ -1,21 +1,14 @@
-/* The set of a group's entries: adding, its file, and what it tells. See roster.h; who counts is judged in
+/* The set of a group's entries: adding, throwing away, and what it tells. See roster.h; what counts is judged in
  * roster_judge.c. */
 #include "sync/group/roster.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/group/roster_internal.h"
-
-/* roster.bin: magic, group ID, then entries behind their lengths. Entries prove themselves, so there is no checksum. */
-static const uint8_t file_magic[8] = "lanyardR";
-
-static const size_t file_max = sizeof(file_magic) + HASH_LEN + (size_t)ROSTER_MAX_ENTRIES * (ROSTER_ENTRY_MAX + 4);
 
 /* --- life --- */
 
@@ -101,7 +94,7 @@ static struct item *item_find(const struct roster *r, const uint8_t hash[HASH_LE
 	return it;
 }
 
-/* A new item, waiting for its authority. */
+/* A new item, which nobody has judged. */
 static struct item *item_new(struct roster *r, const uint8_t *entry, size_t n, const uint8_t hash[HASH_LEN])
 {
 	struct item *it = MEM_NEW(struct item);
@@ -113,19 +106,17 @@ static struct item *item_new(struct roster *r, const uint8_t *entry, size_t n, c
 		abort(); /* it was parsed before */
 	it->target = agent_hold(r, &it->e.target);
 	it->signer = agent_hold(r, &it->e.signer);
+	if (it->e.invited)
+		it->invite = agent_hold(r, &it->e.invite);
+	if (it->e.kind == ENTRY_JOIN)
+		it->issuer = agent_hold(r, &it->e.issuer);
 	/* A search for what defeats an addition ends at the first JOIN, of which there may be many. */
 	if (it->e.kind == ENTRY_JOIN)
 		DL_APPEND2(it->target->about, it, target_prev, target_next);
 	else
 		DL_PREPEND2(it->target->about, it, target_prev, target_next);
 	DL_APPEND2(it->signer->signed_by, it, signer_prev, signer_next);
-	if (it->e.kind == ENTRY_JOIN) {
-		it->issuer = agent_hold(r, &it->e.issuer);
-		DL_APPEND2(it->issuer->invited_by, it, issuer_prev, issuer_next);
-	}
 	HASH_ADD(hh, r->items, hash, HASH_LEN, it);
-	DL_APPEND2(r->waiting, it, waiting_prev, waiting_next);
-	r->nwaiting++;
 	return it;
 }
 
@@ -134,46 +125,58 @@ static void item_remove(struct roster *r, struct item *it)
 	if (it->valid) {
 		DL_DELETE2(r->valid, it, valid_prev, valid_next);
 		r->view->fresh = false;
-	}
-	if (!it->was_valid) {
-		DL_DELETE2(r->waiting, it, waiting_prev, waiting_next);
-		r->nwaiting--;
+		r->lost = true;
 	}
 	DL_DELETE2(it->target->about, it, target_prev, target_next);
 	DL_DELETE2(it->signer->signed_by, it, signer_prev, signer_next);
-	if (it->issuer != NULL)
-		DL_DELETE2(it->issuer->invited_by, it, issuer_prev, issuer_next);
 	HASH_DEL(r->items, it);
 	agent_release(r, it->target);
 	agent_release(r, it->signer);
 	agent_release(r, it->issuer);
+	agent_release(r, it->invite);
 	free(it->bytes);
 	free(it);
 }
 
-/* Of the removals that one agent signed of another, or of itself, only the last is kept: it defeats whatever the others do.
- * False when e is not the last. */
-static bool replace_removal(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
+/* Of one signer, kind and subject only the word with the greatest number is kept: what is older cannot be brought back. False
+ * when e is not that one. Admissions have no number: each is kept for itself. */
+static bool replace_older(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
 {
-	struct agent *a = e->kind == ENTRY_REMOVE ? roster_agent(r, &e->target) : NULL;
+	struct agent *a = roster_agent(r, &e->target);
 	struct item *old;
 
-	if (a == NULL)
+	if (a == NULL || e->kind == ENTRY_JOIN)
 		return true;
 	DL_FOREACH2(a->about, old, target_next) {
-		if (old->e.kind == ENTRY_REMOVE && agent_id_equal(&old->e.signer, &e->signer))
+		if (old->e.kind == e->kind && old->e.abandon == e->abandon &&
+		    agent_id_equal(&old->e.signer, &e->signer))
 			break;
 	}
 	if (old == NULL)
 		return true;
-	if (old->e.time_s > e->time_s || (old->e.time_s == e->time_s && memcmp(old->hash, hash, HASH_LEN) > 0))
+	if (old->e.number > e->number || (old->e.number == e->number && memcmp(old->hash, hash, HASH_LEN) > 0))
 		return false;
 	item_remove(r, old);
 	return true;
 }
 
-/* The same as roster_add(); keep: it counted once, and must not be thrown away even while it does not. */
-static enum roster_add add(struct roster *r, const uint8_t *entry, size_t n, bool keep)
+bool roster_check(const struct group_id *group, const uint8_t *entry, size_t n)
+{
+	struct roster_entry e;
+
+	return roster_entry_parse(&e, entry, n) == 0 && group_id_equal(&e.group, group) &&
+	       roster_entry_signed(entry, n);
+}
+
+bool roster_knows(const struct roster *r, const uint8_t *entry, size_t n)
+{
+	uint8_t hash[HASH_LEN];
+
+	sha256(hash, entry, n);
+	return item_find(r, hash) != NULL;
+}
+
+enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep)
 {
 	struct roster_entry e;
 	uint8_t hash[HASH_LEN];
@@ -182,104 +185,157 @@ static enum roster_add add(struct roster *r, const uint8_t *entry, size_t n, boo
 	if (roster_entry_parse(&e, entry, n) < 0 || !group_id_equal(&e.group, &r->group))
 		return ROSTER_BAD;
 	sha256(hash, entry, n);
-	if (item_find(r, hash) != NULL)
-		return ROSTER_KNOWN;
-	if (HASH_COUNT(r->items) >= ROSTER_MAX_ENTRIES || !roster_entry_signed(entry, n))
-		return ROSTER_BAD;
-	if (!replace_removal(r, &e, hash))
+	if (item_find(r, hash) != NULL || !replace_older(r, &e, hash))
 		return ROSTER_KNOWN;
 	it = item_new(r, entry, n, hash);
+	it->bringer = bringer;
+	it->was_valid = keep;
+	r->put = true;
 	if (e.kind == ENTRY_FOUND) {
 		r->founding = it;
 		memcpy(r->name, e.group_name, e.group_name_n);
 	}
-	if (roster_judge_counts(r, it)) {
-		roster_judge_one(r, it);
-		return ROSTER_ADDED;
-	}
-	if (keep) {
-		DL_DELETE2(r->waiting, it, waiting_prev, waiting_next);
-		r->nwaiting--;
-		it->was_valid = true;
-	} else if (r->nwaiting > ROSTER_MAX_WAITING) {
-		item_remove(r, r->waiting);
-	}
 	return ROSTER_PENDING;
+}
+
+enum roster_add roster_put(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n)
+{
+	return roster_insert(r, bringer, entry, n, false);
 }
 
 enum roster_add roster_add(struct roster *r, const uint8_t *entry, size_t n)
 {
-	return add(r, entry, n, false);
+	uint8_t hash[HASH_LEN];
+	enum roster_add rc = ROSTER_BAD;
+	const struct item *it;
+
+	if (n > ROSTER_ENTRY_MAX)
+		return ROSTER_BAD;
+	sha256(hash, entry, n);
+	if (item_find(r, hash) != NULL)
+		return ROSTER_KNOWN;
+	if (roster_check(&r->group, entry, n))
+		rc = roster_put(r, 0, entry, n);
+	if (rc != ROSTER_PENDING)
+		return rc;
+	roster_settle(r);
+	it = item_find(r, hash);
+	return it != NULL && it->valid ? ROSTER_ADDED : ROSTER_PENDING;
 }
 
-/* --- the file --- */
+/* --- what does not count --- */
 
-struct roster *roster_load(int dirfd, const char *path, char **why)
+/* Entries of one bringer that never counted. */
+struct bringer {
+	uint64_t id; /* key */
+	size_t n;
+	UT_hash_handle hh;
+};
+
+static struct bringer *bringer_of(struct bringer **all, uint64_t id)
 {
-	size_t n = 0;
-	char *content = fs_read_file(dirfd, path, file_max, &n);
-	struct reader in = READER_INIT((uint8_t *)content, n);
-	const uint8_t *magic, *group;
-	struct group_id id;
-	struct roster *r = NULL;
+	struct bringer *b;
 
-	if (content == NULL) {
-		*why = mem_printf("cannot read %s: %s", path, strerror(errno));
-		return NULL;
+	HASH_FIND(hh, *all, &id, sizeof(id), b);
+	if (b == NULL) {
+		b = MEM_NEW(struct bringer);
+		b->id = id;
+		HASH_ADD(hh, *all, id, sizeof(b->id), b);
 	}
-	magic = reader_take(&in, sizeof(file_magic));
-	group = reader_take(&in, sizeof(id.b));
-	if (group != NULL && memcmp(magic, file_magic, sizeof(file_magic)) == 0) {
-		memcpy(id.b, group, sizeof(id.b));
-		r = roster_new(&id);
-		while (!in.bad && reader_left(&in) > 0) {
-			uint32_t len = reader_u32(&in);
-			const uint8_t *entry = reader_take(&in, len);
-
-			if (entry == NULL || add(r, entry, len, true) == ROSTER_BAD)
-				r->damaged = true;
-		}
-	}
-	free(content);
-	if (r != NULL && r->founding != NULL)
-		return r;
-	roster_free(r);
-	*why = mem_printf("%s is damaged: it does not hold its group's founding entry; move it away and join the group "
-	                  "again",
-	                  path);
-	return NULL;
+	return b;
 }
 
-bool roster_is_damaged(const struct roster *r)
+enum use { COUNTS, WAITS, PAST_WORD, PAST_JOIN };
+
+static enum use use_of(const struct item *it)
 {
-	return r->damaged;
+	if (it->valid)
+		return COUNTS;
+	if (!it->was_valid)
+		return WAITS;
+	return it->e.kind == ENTRY_JOIN || it->e.kind == ENTRY_LEAVE ? PAST_JOIN : PAST_WORD;
 }
 
-static void save_item(struct bytes *out, const struct item *it)
+/* The oldest of what does not count goes first; items are in the order in which they came. */
+static void throw_away(struct roster *r)
 {
-	bytes_append_u32(out, (uint32_t)it->n);
-	bytes_append(out, it->bytes, it->n);
-}
-
-int roster_save(const struct roster *r, int dirfd, const char *path)
-{
-	struct bytes out = BYTES_INIT(file_max);
+	size_t n[] = { 0, 0, 0, 0 };
+	static const size_t max[] = { [WAITS] = ROSTER_MAX_WAITING,
+		                      [PAST_WORD] = ROSTER_MAX_PAST,
+		                      [PAST_JOIN] = ROSTER_MAX_PAST_JOINS };
+	struct bringer *bringers = NULL, *b, *b_tmp;
 	struct item *it, *tmp;
-	int rc, saved;
 
-	bytes_append(&out, file_magic, sizeof(file_magic));
-	bytes_append(&out, r->group.b, sizeof(r->group.b));
-	DL_FOREACH2(r->valid, it, valid_next)
-		save_item(&out, it);
 	HASH_ITER(hh, r->items, it, tmp) {
-		if (it->was_valid && !it->valid)
-			save_item(&out, it);
+		n[use_of(it)]++;
+		if (use_of(it) == WAITS)
+			bringer_of(&bringers, it->bringer)->n++;
 	}
-	rc = fs_write_file(dirfd, path, out.p, out.len, 0600);
-	saved = errno;
-	bytes_free(&out);
-	errno = saved;
-	return rc;
+	HASH_ITER(hh, r->items, it, tmp) {
+		enum use use = use_of(it);
+
+		b = use == WAITS ? bringer_of(&bringers, it->bringer) : NULL;
+		if (use == COUNTS || (n[use] <= max[use] && (b == NULL || b->n <= BRINGER_MAX_WAITING)))
+			continue;
+		n[use]--;
+		if (b != NULL)
+			b->n--;
+		item_remove(r, it);
+	}
+	HASH_ITER(hh, bringers, b, b_tmp) {
+		HASH_DEL(bringers, b);
+		free(b);
+	}
+}
+
+bool roster_settle(struct roster *r)
+{
+	bool changed = r->lost;
+	struct item *it, *tmp;
+
+	if (!r->put && !r->lost)
+		return false;
+	roster_judge(r);
+	HASH_ITER(hh, r->items, it, tmp) {
+		changed |= it->settled != it->valid;
+		it->settled = it->valid;
+	}
+	throw_away(r);
+	r->put = r->lost = false;
+	return changed;
+}
+
+bool roster_is_admission(const uint8_t *entry, size_t n)
+{
+	struct roster_entry e;
+
+	return roster_entry_parse(&e, entry, n) == 0 && e.kind == ENTRY_JOIN;
+}
+
+bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n)
+{
+	uint8_t hash[HASH_LEN];
+	const struct item *it;
+
+	sha256(hash, entry, n);
+	it = item_find(r, hash);
+	return it != NULL && it->valid;
+}
+
+void roster_news(struct roster *r, void (*fn)(void *arg, uint64_t bringer, const uint8_t *entry, size_t n), void *arg)
+{
+	struct item *it;
+
+	DL_FOREACH2(r->valid, it, valid_next) {
+		if (!it->told)
+			fn(arg, it->bringer, it->bytes, it->n);
+		it->told = true;
+	}
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_LEN);
 }
 
 /* --- what it tells --- */
@@ -314,11 +370,6 @@ void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t 
 	}
 }
 
-static int by_hash(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_LEN);
-}
-
 void roster_digest(const struct roster *r, uint8_t digest[32])
 {
 	uint8_t *hashes = mem_calloc(HASH_COUNT(r->items), HASH_LEN);
@@ -330,72 +381,6 @@ void roster_digest(const struct roster *r, uint8_t digest[32])
 	qsort(hashes, n, HASH_LEN, by_hash);
 	sha256(digest, hashes, n * HASH_LEN);
 	free(hashes);
-}
-
-/* The first member whose ID is not below id; view->n when there is none. */
-static size_t member_from(const struct view *view, const struct agent_id *id)
-{
-	size_t low = 0, high = view->n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (memcmp(view->members[mid].agent->id.b, id->b, sizeof(id->b)) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static const struct view_member *member_find(const struct roster *r, const struct agent_id *id)
-{
-	const struct view *view = roster_judge_view(r);
-	size_t i = member_from(view, id);
-
-	return i < view->n && agent_id_equal(&view->members[i].agent->id, id) ? &view->members[i] : NULL;
-}
-
-enum role roster_role(const struct roster *r, const struct agent_id *id)
-{
-	const struct view_member *m = member_find(r, id);
-
-	return m != NULL ? m->role : ROLE_NONE;
-}
-
-static void tell(struct roster_member *m, const struct view_member *v)
-{
-	m->id = v->agent->id;
-	m->role = v->role;
-	m->name = v->name;
-	m->since_s = v->by->e.time_s;
-}
-
-void roster_members(const struct roster *r, bool (*fn)(void *arg, const struct roster_member *m), void *arg)
-{
-	const struct view *view = roster_judge_view(r);
-
-	for (size_t i = 0; i < view->n; i++) {
-		struct roster_member m;
-
-		tell(&m, &view->members[i]);
-		if (!fn(arg, &m))
-			return;
-	}
-}
-
-bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct roster_member *m)
-{
-	const struct view *view = roster_judge_view(r);
-	struct agent_id least = { { 0 } };
-	size_t i;
-
-	put_u64(least.b, short_id);
-	i = member_from(view, &least);
-	if (i == view->n || agent_id_short(&view->members[i].agent->id) != short_id)
-		return false;
-	tell(m, &view->members[i]);
-	return true;
 }
 
 /* Items still to be looked at, each marked as it is put there, so none comes twice. */
@@ -412,10 +397,18 @@ static void stack_put(struct stack *s, struct item *it)
 	s->items[s->n++] = it;
 }
 
+/* By what it may admit others. */
+static struct item *stands_by(const struct agent *a)
+{
+	struct item *by = roster_judge_standing(a);
+
+	return by != NULL ? by : roster_judge_deciding(a);
+}
+
 void roster_credential(const struct roster *r, const struct agent_id *id,
                        bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
 {
-	const struct view_member *m = member_find(r, id);
+	const struct view_member *m = roster_view_find(r, id);
 	struct stack s = { 0 };
 	struct item *it;
 	bool more = true;
@@ -431,7 +424,7 @@ void roster_credential(const struct roster *r, const struct agent_id *id,
 			stack_put(&s, it->signer->acts_by);
 		if (it->e.kind == ENTRY_JOIN) {
 			stack_put(&s, it->issuer->acts_by);
-			stack_put(&s, it->signer->stands_by);
+			stack_put(&s, stands_by(it->signer));
 		}
 	}
 	DL_FOREACH2(r->valid, it, valid_next) {

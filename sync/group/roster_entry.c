@@ -1,29 +1,19 @@
-/* Entries as bytes: what is in them, in which order, and who signed what. docs/roster.md tells the same in prose. */
+/* Entries as bytes, read: what is in them, in which order, and who signed what. docs/roster.md tells the same in prose;
+ * roster_write.c writes them. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/sha256.h"
 #include "sync/group/roster_internal.h"
 
-enum { FORMAT = 1, SIGNED_TAIL = PUBLIC_KEY_LEN + SIGNATURE_LEN };
+enum { SIGNED_TAIL = PUBLIC_KEY_LEN + SIGNATURE_LEN };
 
 static const int64_t time_max = (int64_t)1 << 40;
+static const uint64_t number_max = (uint64_t)1 << 62;
 
 /* What stands before the bytes that are signed, so that a signature for one purpose is none for another. The NUL is
  * part of it. */
 static const char entry_label[] = "lanyard roster entry 1";
-static const char invite_label[] = "lanyard invite 1";
 static const char proof_label[] = "lanyard join 1";
-
-static void sign(const struct identity *self, const char *label, size_t label_n, const uint8_t *p, size_t n,
-                 uint8_t sig[SIGNATURE_LEN])
-{
-	uint8_t in[ROSTER_ENTRY_MAX + 64];
-
-	memcpy(in, label, label_n);
-	memcpy(in + label_n, p, n);
-	identity_sign(self, in, label_n + n, sig);
-}
 
 static bool verify(const uint8_t *key, const char *label, size_t label_n, const uint8_t *p, size_t n,
                    const uint8_t *sig)
@@ -61,6 +51,13 @@ static int64_t read_time(struct reader *r)
 	if (v > (uint64_t)time_max)
 		r->bad = true;
 	return (int64_t)v;
+}
+
+static void read_number(struct reader *r, struct roster_entry *e)
+{
+	e->number = reader_u64(r);
+	if (e->number == 0 || e->number > number_max)
+		r->bad = true;
 }
 
 /* A length byte and so many bytes without NUL. */
@@ -118,28 +115,77 @@ static void read_found(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
-static void read_add(struct reader *r, struct roster_entry *e)
+/* What owners say: the signer's number, the date, the digest of its other words. The founder's first word has number 1. */
+static void read_word(struct reader *r, struct roster_entry *e)
 {
 	read_group(r, e);
+	if (e->format == 1) {
+		e->time_s = read_time(r);
+		e->number = (uint64_t)e->time_s;
+		return;
+	}
+	read_number(r, e);
 	e->time_s = read_time(r);
+	e->words = reader_take(r, HASH_LEN);
+}
+
+static void read_add(struct reader *r, struct roster_entry *e)
+{
+	static const struct agent_id none;
+
+	read_word(r, e);
 	read_id(r, &e->target);
 	read_role(r, e, ROLE_OWNER);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);
+	if (e->format > 1)
+		read_id(r, &e->invite);
+	e->invited = !agent_id_equal(&e->invite, &none);
 	read_named(r, e);
+}
+
+/* The name of an invite: the hash of what its issuer signed. */
+static void name_invite(struct roster_entry *e, const uint8_t *key, const uint8_t *issuer_key)
+{
+	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	roster_entry_invite_statement(&statement,
+	                              &(struct invite_terms){ .group = &e->group,
+	                                                      .role = e->role,
+	                                                      .expires_s = e->expires_s,
+	                                                      .uses = e->uses,
+	                                                      .key = key,
+	                                                      .issuer_key = issuer_key },
+	                              e->format);
+	sha256(e->invite.b, statement.p, statement.len);
+	bytes_free(&statement);
 }
 
 static void read_request(struct reader *r, struct roster_entry *e)
 {
+	const uint8_t *key, *issuer_key;
+
 	read_group(r, e);
 	read_role(r, e, ROLE_MEMBER); /* no invite makes an owner */
 	e->expires_s = read_time(r);
-	reader_take(r, PUBLIC_KEY_LEN);
-	read_key(r, &e->issuer);
+	e->uses = e->format > 1 ? reader_u32(r) : INVITE_OLD_USES;
+	if (e->uses == 0 || e->uses > INVITE_MAX_USES)
+		r->bad = true;
+	key = reader_take(r, PUBLIC_KEY_LEN);
+	issuer_key = reader_take(r, PUBLIC_KEY_LEN);
 	reader_take(r, SIGNATURE_LEN);
-	read_id(r, &e->target);
+	/* A key, so that nobody can make up an ID that begins like another's. */
+	if (e->format > 1)
+		read_key(r, &e->target);
+	else
+		read_id(r, &e->target);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);
 	e->binding = reader_take(r, TLS_BINDING_LEN);
 	reader_take(r, SIGNATURE_LEN);
+	if (r->bad)
+		return;
+	identity_id_of_key(&e->issuer, issuer_key);
+	e->invited = true;
+	name_invite(e, key, issuer_key);
 }
 
 static void read_join(struct reader *r, struct roster_entry *e)
@@ -151,32 +197,64 @@ static void read_join(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
+/* In format 1 a removal of oneself was a leave; see roster_entry_parse(). */
 static void read_remove(struct reader *r, struct roster_entry *e)
 {
-	read_group(r, e);
-	e->time_s = read_time(r);
+	read_word(r, e);
 	read_id(r, &e->target);
+}
+
+static void read_leave(struct reader *r, struct roster_entry *e)
+{
+	uint8_t flags;
+
+	read_group(r, e);
+	read_number(r, e);
+	e->time_s = read_time(r);
+	flags = reader_u8(r);
+	e->abandon = flags == 1;
+	if (flags > 1)
+		r->bad = true;
 }
 
 /* By kind. Each reads up to the signer's key. */
 static void (*const read_body[])(struct reader *r, struct roster_entry *e) = {
-	[ENTRY_FOUND] = read_found,
-	[ENTRY_ADD] = read_add,
-	[ENTRY_JOIN] = read_join,
-	[ENTRY_REMOVE] = read_remove,
+	[ENTRY_FOUND] = read_found,   [ENTRY_ADD] = read_add,     [ENTRY_JOIN] = read_join,
+	[ENTRY_REMOVE] = read_remove, [ENTRY_LEAVE] = read_leave, [ENTRY_REVOKE] = read_remove,
 };
 
 static int read_start(struct reader *r, struct roster_entry *e)
 {
-	uint8_t kind;
+	uint8_t format, kind;
 
 	memset(e, 0, sizeof(*e));
-	if (reader_u8(r) != FORMAT)
-		return -1;
+	format = reader_u8(r);
 	kind = reader_u8(r);
-	if (kind < ENTRY_FOUND || kind > ENTRY_REMOVE)
+	/* A founding entry's bytes are the group's name, and have never changed. */
+	if (format < 1 || format > 2 || kind < ENTRY_FOUND || kind > (format == 1 ? ENTRY_REMOVE : ENTRY_REVOKE) ||
+	    (format == 2 && kind == ENTRY_FOUND))
 		return -1;
+	e->format = format;
 	e->kind = (enum entry_kind)kind;
+	return 0;
+}
+
+/* What an entry says of its own signer. */
+static int about_itself(struct roster_entry *e)
+{
+	bool self = agent_id_equal(&e->target, &e->signer);
+
+	if (e->kind == ENTRY_FOUND || e->kind == ENTRY_LEAVE) {
+		e->target = e->signer;
+		return 0;
+	}
+	if (!self)
+		return 0;
+	/* Nobody adds itself, neither as an owner nor as the member that honours its own invite. */
+	if (e->kind != ENTRY_REMOVE || e->format != 1)
+		return -1;
+	e->kind = ENTRY_LEAVE;
+	e->abandon = true;
 	return 0;
 }
 
@@ -193,12 +271,9 @@ int roster_entry_parse(struct roster_entry *e, const uint8_t *p, size_t n)
 		return -1;
 	if (e->kind == ENTRY_FOUND) {
 		sha256(e->group.b, p, n);
-		e->target = e->signer;
+		e->number = 1;
 	}
-	/* Nobody adds itself, neither as an owner nor as the member that honours its own invite. */
-	if ((e->kind == ENTRY_ADD || e->kind == ENTRY_JOIN) && agent_id_equal(&e->target, &e->signer))
-		return -1;
-	return 0;
+	return about_itself(e);
 }
 
 int roster_entry_parse_request(struct roster_entry *e, const uint8_t *p, size_t n)
@@ -218,15 +293,18 @@ bool roster_entry_request_signed(const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p + 2, n - 2);
 	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
-	struct roster_entry e = { 0 };
-	const uint8_t *invite_key, *issuer_key, *issuer_sig, *proof;
+	struct roster_entry e = { .format = p[0] };
+	struct invite_terms terms = { .group = &e.group };
+	const uint8_t *issuer_sig, *proof;
 	bool good;
 
 	read_group(&r, &e);
 	read_role(&r, &e, ROLE_MEMBER);
-	e.expires_s = read_time(&r);
-	invite_key = reader_take(&r, PUBLIC_KEY_LEN);
-	issuer_key = reader_take(&r, PUBLIC_KEY_LEN);
+	terms.role = e.role;
+	terms.expires_s = read_time(&r);
+	terms.uses = e.format > 1 ? reader_u32(&r) : 0;
+	terms.key = reader_take(&r, PUBLIC_KEY_LEN);
+	terms.issuer_key = reader_take(&r, PUBLIC_KEY_LEN);
 	issuer_sig = reader_take(&r, SIGNATURE_LEN);
 	reader_take(&r, sizeof(e.target.b));
 	read_text(&r, MEMBER_NAME_MAX, &e.member_name_n);
@@ -234,9 +312,9 @@ bool roster_entry_request_signed(const uint8_t *p, size_t n)
 	proof = reader_take(&r, SIGNATURE_LEN);
 	if (r.bad)
 		return false;
-	roster_entry_invite_statement(&statement, &e.group, e.role, e.expires_s, invite_key, issuer_key);
-	good = identity_verify(issuer_key, statement.p, statement.len, issuer_sig) == 0 &&
-	       verify(invite_key, proof_label, sizeof(proof_label), p, (size_t)(proof - p), proof);
+	roster_entry_invite_statement(&statement, &terms, e.format);
+	good = identity_verify(terms.issuer_key, statement.p, statement.len, issuer_sig) == 0 &&
+	       verify(terms.key, proof_label, sizeof(proof_label), p, (size_t)(proof - p), proof);
 	bytes_free(&statement);
 	return good;
 }
@@ -248,6 +326,7 @@ static size_t request_len(const uint8_t *p, size_t n)
 	struct roster_entry e;
 
 	memset(&e, 0, sizeof(e));
+	e.format = p[0];
 	read_request(&r, &e);
 	return (size_t)(r.p - p);
 }
@@ -259,136 +338,4 @@ bool roster_entry_signed(const uint8_t *p, size_t n)
 	if (!verify(key, entry_label, sizeof(entry_label), p, n - SIGNATURE_LEN, key + PUBLIC_KEY_LEN))
 		return false;
 	return p[1] != ENTRY_JOIN || roster_entry_request_signed(p, request_len(p, n));
-}
-
-/* --- writing --- */
-
-static void start(struct bytes *b, enum entry_kind kind)
-{
-	bytes_append_u8(b, FORMAT);
-	bytes_append_u8(b, (uint8_t)kind);
-}
-
-/* Cuts between characters: a byte that continues one is never the first to go. */
-static void append_text(struct bytes *b, const char *text, size_t max)
-{
-	size_t n = strnlen(text, max + 1);
-
-	if (n > max) {
-		n = max;
-		while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80)
-			n--;
-	}
-	bytes_append_u8(b, (uint8_t)n);
-	bytes_append(b, text, n);
-}
-
-/* Closes what was gathered in b with key and signature, and moves it to out. */
-static int finish(struct bytes *out, struct bytes *b, const struct identity *self)
-{
-	uint8_t sig[SIGNATURE_LEN];
-	int rc = -1;
-
-	bytes_append(b, identity_public_key(self), PUBLIC_KEY_LEN);
-	if (!b->full && b->len + SIGNATURE_LEN <= ROSTER_ENTRY_MAX) {
-		sign(self, entry_label, sizeof(entry_label), b->p, b->len, sig);
-		bytes_append(b, sig, sizeof(sig));
-		rc = bytes_append(out, b->p, b->len);
-	}
-	bytes_free(b);
-	return rc;
-}
-
-int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
-                       const char *member_name, int64_t time_s)
-{
-	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
-	uint8_t nonce[NONCE_LEN];
-
-	random_bytes(nonce, sizeof(nonce));
-	start(&b, ENTRY_FOUND);
-	bytes_append_u64(&b, (uint64_t)time_s);
-	bytes_append(&b, nonce, sizeof(nonce));
-	bytes_append_u8(&b, flags);
-	append_text(&b, group_name, GROUP_NAME_MAX);
-	append_text(&b, member_name, MEMBER_NAME_MAX);
-	return finish(out, &b, founder);
-}
-
-int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                     const struct agent_id *target, enum role role, const char *member_name, const uint8_t *named,
-                     size_t nnamed, int64_t time_s)
-{
-	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
-
-	start(&b, ENTRY_ADD);
-	bytes_append(&b, group->b, sizeof(group->b));
-	bytes_append_u64(&b, (uint64_t)time_s);
-	bytes_append(&b, target->b, sizeof(target->b));
-	bytes_append_u8(&b, (uint8_t)role);
-	append_text(&b, member_name, MEMBER_NAME_MAX);
-	bytes_append_u8(&b, (uint8_t)nnamed);
-	bytes_append(&b, named, nnamed * HASH_LEN);
-	return finish(out, &b, owner);
-}
-
-int roster_entry_remove(struct bytes *out, const struct identity *signer, const struct group_id *group,
-                        const struct agent_id *target, int64_t time_s)
-{
-	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
-
-	start(&b, ENTRY_REMOVE);
-	bytes_append(&b, group->b, sizeof(group->b));
-	bytes_append_u64(&b, (uint64_t)time_s);
-	bytes_append(&b, target->b, sizeof(target->b));
-	return finish(out, &b, signer);
-}
-
-void roster_entry_invite_statement(struct bytes *out, const struct group_id *group, enum role role, int64_t expires_s,
-                                   const uint8_t invite_key[PUBLIC_KEY_LEN], const uint8_t issuer_key[PUBLIC_KEY_LEN])
-{
-	bytes_append(out, invite_label, sizeof(invite_label));
-	bytes_append(out, group->b, sizeof(group->b));
-	bytes_append_u8(out, (uint8_t)role);
-	bytes_append_u64(out, (uint64_t)expires_s);
-	bytes_append(out, invite_key, PUBLIC_KEY_LEN);
-	bytes_append(out, issuer_key, PUBLIC_KEY_LEN);
-}
-
-int roster_entry_request(struct bytes *out, const struct invite *invite, const struct agent_id *joiner,
-                         const char *member_name, const uint8_t binding[TLS_BINDING_LEN])
-{
-	struct bytes b = BYTES_INIT(JOIN_MAX);
-	struct identity *bearer = identity_from_seed(invite->seed);
-	uint8_t sig[SIGNATURE_LEN];
-	int rc;
-
-	start(&b, ENTRY_JOIN);
-	bytes_append(&b, invite->group.b, sizeof(invite->group.b));
-	bytes_append_u8(&b, (uint8_t)invite->role);
-	bytes_append_u64(&b, (uint64_t)invite->expires_s);
-	bytes_append(&b, identity_public_key(bearer), PUBLIC_KEY_LEN);
-	bytes_append(&b, invite->issuer_key, PUBLIC_KEY_LEN);
-	bytes_append(&b, invite->signature, SIGNATURE_LEN);
-	bytes_append(&b, joiner->b, sizeof(joiner->b));
-	append_text(&b, member_name, MEMBER_NAME_MAX);
-	bytes_append(&b, binding, TLS_BINDING_LEN);
-	sign(bearer, proof_label, sizeof(proof_label), b.p, b.len, sig);
-	bytes_append(&b, sig, sizeof(sig));
-	rc = bytes_append(out, b.p, b.len);
-	bytes_free(&b);
-	identity_free(bearer);
-	return rc;
-}
-
-int roster_entry_join(struct bytes *out, const struct identity *admitter, const uint8_t *request, size_t n,
-                      const uint8_t *named, size_t nnamed, int64_t time_s)
-{
-	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
-
-	bytes_append(&b, request, n);
-	bytes_append_u64(&b, (uint64_t)time_s);
-	bytes_append_u8(&b, (uint8_t)nnamed);
-	bytes_append(&b, named, nnamed * HASH_LEN);
-	return finish(out, &b, admitter);
 }

@@ -1,5 +1,7 @@
-/* What the files behind roster.h and invite.h share: roster.c (the set, its file, what it tells), roster_entry.c (entries
- * as bytes), roster_judge.c (which entries count, who is a member), roster_owner.c (what owners sign), roster_name.c.
+/* What the files behind roster.h and invite.h share: roster.c (the set, and what it tells), roster_file.c,
+ * roster_entry.c and roster_write.c (entries as bytes, read and written), roster_judge.c and roster_speak.c (which
+ * entries count), roster_view.c (who is a member), roster_words.c (how complete an owner's words are), roster_sign.c (what
+ * this agent signs), roster_name.c.
  * Bytes and rules in prose: docs/roster.md. Nobody else but tests includes this. */
 #ifndef LANYARD_SYNC_GROUP_ROSTER_INTERNAL_H
 #define LANYARD_SYNC_GROUP_ROSTER_INTERNAL_H
@@ -12,23 +14,36 @@
 enum {
 	HASH_LEN = 32,
 	NONCE_LEN = 16,
-	ENTRY_NAMED_MAX = 32,     /* other entries that one names */
-	ROSTER_MAX_WAITING = 256, /* entries whose authority was never known yet */
+	ENTRY_NAMED_MAX = 32, /* other entries that one names */
+	/* Bounds of what counts, each signer's own, so that nobody fills what another needs. */
+	OWNER_MAX_WORDS = 2048,   /* of each kind, an owner's */
+	OWNER_ROOM_WORDS = 512,   /* of these, what its agent leaves to its owner's own acts */
+	ROSTER_MAX_SILENCED = 32, /* owners, before the judgement ends */
+	ADMITTER_MAX_JOINS = 64,  /* a member's */
+	INVITE_OLD_USES = 100,    /* of an invite that does not say */
+	/* Bounds of what does not count. */
+	BRINGER_MAX_WAITING = 64,    /* that never did, of one bringer */
+	ROSTER_MAX_WAITING = 1024,   /* of all */
+	ROSTER_MAX_PAST = 4096,      /* owners' words that once did */
+	ROSTER_MAX_PAST_JOINS = 512, /* what others signed that once did */
 };
 
-/* --- roster_entry.c: entries as bytes. Pure. --- */
+/* --- roster_entry.c, roster_write.c: entries as bytes. Pure. --- */
 
-enum entry_kind { ENTRY_FOUND = 1, ENTRY_ADD = 2, ENTRY_JOIN = 3, ENTRY_REMOVE = 4 };
+enum entry_kind { ENTRY_FOUND = 1, ENTRY_ADD = 2, ENTRY_JOIN = 3, ENTRY_REMOVE = 4, ENTRY_LEAVE = 5, ENTRY_REVOKE = 6 };
 enum { ENTRY_HIDDEN = 1, ENTRY_SEALED = 2 };
 
 /* An entry taken apart. Pointers lead into its bytes. */
 struct roster_entry {
 	enum entry_kind kind;
+	int format;                 /* 1: as lanyard 0.1.0 wrote it */
 	struct group_id group;      /* FOUND: its own hash */
-	int64_t time_s;             /* JOIN: when it was admitted */
-	struct agent_id target;     /* whom it is about */
+	uint64_t number;            /* ADD, REMOVE, LEAVE, REVOKE: of the signer's acts; format 1: its date */
+	const uint8_t *words;       /* ADD, REMOVE, REVOKE: the signer's words; NULL in format 1 */
+	int64_t time_s;             /* for people; JOIN: when it was admitted */
+	struct agent_id target;     /* whom it is about; REVOKE: the invite */
 	struct agent_id signer;     /* JOIN: who admitted */
-	enum role role;             /* FOUND: owner; REMOVE: none */
+	enum role role;             /* FOUND: owner; JOIN: the invite's; REMOVE, LEAVE, REVOKE: none */
 	const uint8_t *member_name; /* FOUND, ADD, JOIN */
 	size_t member_name_n;
 	const uint8_t *named; /* ADD, JOIN: nnamed hashes of entries that it knows of and overrides */
@@ -36,7 +51,11 @@ struct roster_entry {
 	const uint8_t *group_name; /* FOUND */
 	size_t group_name_n;
 	uint8_t flags;          /* FOUND */
+	bool abandon;           /* LEAVE: though no owner is left */
+	bool invited;           /* JOIN, ADD: there is an invite */
+	struct agent_id invite; /* its name: the hash of what its issuer signed */
 	struct agent_id issuer; /* JOIN: who signed the invite */
+	uint32_t uses;          /* JOIN: by how many agents the invite may be used */
 	int64_t expires_s;      /* JOIN */
 	const uint8_t *binding; /* JOIN: of the connection it came by */
 };
@@ -49,55 +68,86 @@ bool roster_entry_signed(const uint8_t *p, size_t n);
 int roster_entry_parse_request(struct roster_entry *e, const uint8_t *p, size_t n);
 bool roster_entry_request_signed(const uint8_t *p, size_t n);
 
+/* What an owner signs of its own accord, apart from whom it is about. */
+struct word {
+	uint64_t number;
+	uint8_t words[HASH_LEN];
+	int64_t time_s;
+};
+
+struct word_add {
+	const struct agent_id *target;
+	enum role role;
+	const char *member_name;
+	const struct agent_id *invite; /* by which it came; NULL: none */
+	const uint8_t *named;
+	size_t nnamed;
+};
+
 /* Builders append one entry to out (which must have room); -1 when it does not fit. */
 int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
                        const char *member_name, int64_t time_s);
 int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                     const struct agent_id *target, enum role role, const char *member_name, const uint8_t *named,
-                     size_t nnamed, int64_t time_s);
-int roster_entry_remove(struct bytes *out, const struct identity *signer, const struct group_id *group,
-                        const struct agent_id *target, int64_t time_s);
-int roster_entry_request(struct bytes *out, const struct invite *invite, const struct agent_id *joiner,
+                     const struct word *word, const struct word_add *add);
+int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,
+                        const struct word *word, const struct agent_id *target);
+int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
+                        const struct word *word, const struct agent_id *invite);
+int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
+                       bool abandon, int64_t time_s);
+int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
                          const char *member_name, const uint8_t binding[TLS_BINDING_LEN]);
 /* request: n bytes of a well-formed one. */
 int roster_entry_join(struct bytes *out, const struct identity *admitter, const uint8_t *request, size_t n,
                       const uint8_t *named, size_t nnamed, int64_t time_s);
-/* The bytes an invite's issuer signs; appends them to out. */
-void roster_entry_invite_statement(struct bytes *out, const struct group_id *group, enum role role, int64_t expires_s,
-                                   const uint8_t invite_key[PUBLIC_KEY_LEN], const uint8_t issuer_key[PUBLIC_KEY_LEN]);
+/* The bytes an invite's issuer signs; appends them to out. format 1: as lanyard 0.1.0 signed, without uses. */
+struct invite_terms {
+	const struct group_id *group;
+	enum role role;
+	int64_t expires_s;
+	uint32_t uses;
+	const uint8_t *key, *issuer_key; /* PUBLIC_KEY_LEN each */
+};
+void roster_entry_invite_statement(struct bytes *out, const struct invite_terms *terms, int format);
 
 /* --- the set --- */
 
 struct agent;
 
-/* An entry in the set. Its three lists belong to the agents it is about, signed by, and invited by. */
+/* An entry in the set. Its lists belong to the agents it is about and signed by. */
 struct item {
 	uint8_t hash[HASH_LEN]; /* key */
 	uint8_t *bytes;         /* owned */
 	size_t n;
 	struct roster_entry e; /* leads into bytes */
 	struct agent *target, *signer;
-	struct agent *issuer; /* JOIN; else NULL */
-	bool valid;           /* its authority is known and stands */
-	bool was_valid;       /* at some time: never thrown away again */
-	bool marked;          /* by roster_credential() */
+	struct agent *issuer, *invite; /* NULL when there is no invite, and of an ADD's the issuer */
+	uint64_t bringer;              /* who brought it; 0: nobody in particular */
+	bool valid;                    /* it counts */
+	bool was_valid;                /* it counted at some time */
+	bool settled;                  /* it counted when roster_settle() last looked */
+	bool told;                     /* by roster_news() */
+	bool sure;                     /* JOIN: an owner has added its subject since */
+	bool spared;                   /* made an owner of one that removed its signer, so it counts all the same */
+	bool marked;                   /* by roster_credential(), and while such entries are looked for */
 	struct item *target_prev, *target_next;
 	struct item *signer_prev, *signer_next;
-	struct item *issuer_prev, *issuer_next;
-	struct item *valid_prev, *valid_next;     /* in roster.valid */
-	struct item *waiting_prev, *waiting_next; /* in roster.waiting */
+	struct item *valid_prev, *valid_next; /* in roster.valid */
 	UT_hash_handle hh;
 };
 
-/* An agent that some entry speaks of. */
+/* An agent that some entry speaks of; or an invite, by its name. */
 struct agent {
-	struct agent_id id;      /* key */
-	int refs;                /* items that lead here */
-	struct item *about;      /* by target_next: additions and removals, JOINs last */
-	struct item *signed_by;  /* by signer_next */
-	struct item *invited_by; /* by issuer_next */
-	struct item *acts_by;    /* the addition by which it had its say as an owner; NULL: it had none */
-	struct item *stands_by;  /* the addition by which it can admit others; NULL: it cannot */
+	struct agent_id id;     /* key */
+	int refs;               /* items that lead here */
+	struct item *about;     /* by target_next: additions and removals, JOINs last */
+	struct item *signed_by; /* by signer_next */
+	struct item *acts_by;   /* the addition by which it had its say as an owner; NULL: it had none */
+	bool silenced;          /* an owner whom a later one removed or demoted: its additions count no more */
+	bool revoked;           /* an invite that was taken back */
+	bool admits;            /* an owner's word makes it one that may honour invites */
+	uint32_t used;          /* an invite: by so many agents */
+	uint32_t njoins;        /* that it signed and that count */
 	UT_hash_handle hh;
 };
 
@@ -119,29 +169,62 @@ struct roster {
 	struct group_id group;
 	struct item *founding; /* NULL: not here yet */
 	char name[GROUP_NAME_MAX + 1];
-	struct item *items;   /* by hash */
+	struct item *items;   /* by hash; in the order in which they came */
 	struct agent *agents; /* by ID */
 	struct item *valid;   /* each after what it depends on */
-	struct item *waiting; /* never valid yet, oldest first */
-	size_t nwaiting;
+	struct agent *speakers[ROSTER_MAX_OWNERS];
+	size_t nspeakers; /* owners that have spoken, in that order */
+	struct agent *silenced[ROSTER_MAX_SILENCED];
+	size_t nsilenced;
+	bool lost;         /* what counted was replaced since roster_settle() last looked */
+	bool put;          /* entries came since then */
 	bool damaged;      /* its file was */
 	struct view *view; /* owned */
 };
 
 /* roster.c */
 struct agent *roster_agent(const struct roster *r, const struct agent_id *id); /* NULL: nobody speaks of it */
+/* keep: it counted once. The entry's signatures hold. Judges nothing. */
+enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
+
+/* --- roster_words.c --- */
+/* The digest of all words of this signer but the one that is about to be replaced (kind and target; 0 and NULL: none). */
+void roster_words(const struct agent *signer, enum entry_kind kind, const struct agent_id *target,
+                  uint8_t digest[HASH_LEN]);
+/* The greatest word of this signer; NULL: it has not said any. */
+const struct item *roster_last_word(const struct agent *signer);
+
+/* --- roster_speak.c --- */
+/* Sets what counts of the owners' words, and who is silenced. */
+void roster_speak(struct roster *r);
 
 /* --- roster_judge.c --- */
-/* Looks at all entries anew. */
+void roster_judge_count(struct roster *r, struct item *it);
+/* Looks at all entries anew: sets what counts. */
 void roster_judge(struct roster *r);
-/* Whether this item's authority is known and stands, as all is now. */
-bool roster_judge_counts(const struct roster *r, const struct item *it);
-/* it, which counts, has come: as roster_judge(), but looking no further than it reaches. */
-void roster_judge_one(struct roster *r, struct item *it);
-const struct view *roster_judge_view(const struct roster *r);
+/* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end. NULL. */
+struct item *roster_judge_standing(const struct agent *a);
+struct item *roster_judge_deciding(const struct agent *a);
 /* An owner's removal that no addition can override but one that names it: the invited cannot come back. */
 bool roster_judge_removed(const struct agent *a);
-/* Its own leave; NULL. */
-struct item *roster_judge_leave(const struct agent *a);
+/* Whether a (NULL: nobody) came by this invite, as an entry that counts says. */
+bool roster_judge_came_by(const struct agent *a, const struct agent *invite);
+bool roster_judge_names(const struct item *it, const struct item *other);
+
+/* --- roster_view.c --- */
+const struct view *roster_view(const struct roster *r);
+const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id);
+
+/* --- roster_sign.c --- */
+/* The next word of self: number, digest, date. kind and target: which of its words this one replaces. -1: none is left. */
+int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
+                     int64_t now_s, struct word *word);
+/* Puts it into the roster; roster_settle() is to follow. invite: by which it came; NULL: as it was said before. */
+int roster_sign_add(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
+                    const char *member_name, const struct agent_id *invite, int64_t now_s);
+/* At most ENTRY_NAMED_MAX hashes of what must be named for a new addition of a to stand; returns how many. */
+/* The same of its leaves alone. */
+size_t roster_name_leaves(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
+size_t roster_name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 
 #endif

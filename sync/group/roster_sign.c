@@ -6,96 +6,167 @@
 #include "base/mem.h"
 #include "sync/group/roster_internal.h"
 
-/* Adds an entry that was just built to the roster; empties it. */
+/* Puts an entry that was just built into the roster, where roster_settle() is still to judge it; empties it. */
 static int adopt(struct roster *r, struct bytes *entry)
 {
-	enum roster_add rc = roster_add(r, entry->p, entry->len);
+	enum roster_add rc = roster_put(r, 0, entry->p, entry->len);
 
 	bytes_clear(entry);
-	return rc == ROSTER_ADDED ? 0 : -1;
+	return rc == ROSTER_PENDING ? 0 : -1;
 }
 
-/* A date for a removal that self signs now. Clocks differ, and it must not be earlier than the one it replaces, nor a leave
- * earlier than what it ends. */
-static int64_t removal_date(const struct agent *target, const struct agent_id *self, int64_t now_s)
+static const struct item *word_about(const struct roster *r, const struct agent_id *self, enum entry_kind kind,
+                                     const struct agent_id *target)
+{
+	const struct agent *a = target != NULL ? roster_agent(r, target) : NULL;
+	const struct item *it;
+
+	if (a == NULL)
+		return NULL;
+	DL_FOREACH2(a->about, it, target_next) {
+		if (it->e.kind == kind && agent_id_equal(&it->e.signer, self))
+			return it;
+	}
+	return NULL;
+}
+
+static size_t words_of_kind(const struct agent *a, enum entry_kind kind)
 {
 	const struct item *it;
-	bool leave = agent_id_equal(&target->id, self);
+	size_t n = 0;
 
-	DL_FOREACH2(target->about, it, target_next) {
-		bool replaced = it->e.kind == ENTRY_REMOVE && agent_id_equal(&it->e.signer, self);
-
-		if ((leave || replaced) && it->e.time_s >= now_s)
-			now_s = it->e.time_s + replaced;
-	}
-	return now_s;
+	DL_FOREACH2(a->signed_by, it, signer_next)
+		n += it->e.kind == kind;
+	return n;
 }
 
-int roster_leave(struct roster *r, const struct identity *self, int64_t now_s, struct bytes *out)
+int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
+                     int64_t now_s, struct word *word)
+{
+	const struct agent_id *id = identity_id(self);
+	const struct agent *a = roster_agent(r, id);
+	const struct item *last = a != NULL ? roster_last_word(a) : NULL;
+
+	if (a != NULL && word_about(r, id, kind, target) == NULL && words_of_kind(a, kind) >= OWNER_MAX_WORDS)
+		return -1;
+	word->number = last != NULL ? last->e.number + 1 : 1;
+	word->time_s = now_s;
+	if (a != NULL)
+		roster_words(a, kind, target, word->words);
+	else
+		memset(word->words, 0, sizeof(word->words));
+	return 0;
+}
+
+/* --- leaving --- */
+
+int roster_leave(struct roster *r, const struct identity *self, bool abandon, int64_t now_s, struct bytes *out)
 {
 	const struct agent_id *id = identity_id(self);
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	uint64_t number = 1;
+	const struct item *it;
 	int rc;
 
 	if (roster_role(r, id) == ROLE_NONE)
 		return -1;
-	now_s = removal_date(roster_agent(r, id), id, now_s);
-	rc = roster_entry_remove(&entry, self, &r->group, id, now_s);
+	DL_FOREACH2(roster_agent(r, id)->signed_by, it, signer_next) {
+		if (it->e.number >= number)
+			number = it->e.number + 1;
+	}
+	rc = roster_entry_leave(&entry, self, &r->group, number, abandon, now_s);
 	if (rc == 0)
 		rc = bytes_append(out, entry.p, entry.len);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
-	return rc;
+	roster_settle(r);
+	return rc < 0 || roster_role(r, id) != ROLE_NONE ? -1 : 0;
 }
 
-/* Hashes of what must be named for a new addition of a to stand alone: removals first, which nothing else overrides, then
- * what owners said of its role. An invite's word yields by itself. At most ENTRY_NAMED_MAX; returns how many. */
-static size_t name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
-{
-	struct item *it;
-	size_t n = 0;
+/* --- additions --- */
 
-	for (int removals = 1; a != NULL && removals >= 0; removals--) {
-		DL_FOREACH2(a->about, it, target_next) {
-			if (!it->valid || it->e.kind == ENTRY_JOIN || (it->e.kind == ENTRY_REMOVE) != removals ||
-			    n == ENTRY_NAMED_MAX)
-				continue;
+static bool is_leave(const struct item *it)
+{
+	return it->e.kind == ENTRY_LEAVE;
+}
+
+static bool is_removal(const struct item *it)
+{
+	return it->e.kind == ENTRY_REMOVE;
+}
+
+static bool is_addition(const struct item *it)
+{
+	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_FOUND;
+}
+
+static size_t name(const struct agent *a, bool (*what)(const struct item *it), uint8_t *named, size_t n)
+{
+	const struct item *it;
+
+	if (a == NULL)
+		return n;
+	DL_FOREACH2(a->about, it, target_next) {
+		if (it->valid && what(it) && n < ENTRY_NAMED_MAX)
 			memcpy(named + n++ * HASH_LEN, it->hash, HASH_LEN);
-		}
 	}
 	return n;
 }
 
-static int grant(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
-                 const char *member_name, int64_t now_s)
+size_t roster_name_leaves(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
+{
+	return name(a, is_leave, named, 0);
+}
+
+/* Removals first, which nothing else overrides, then what owners said of its role. An invite's word yields by itself. */
+size_t roster_name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
+{
+	size_t n = name(a, is_removal, named, 0);
+
+	n = name(a, is_leave, named, n);
+	return name(a, is_addition, named, n);
+}
+
+/* The invite by which id came, as far as self may have to go on saying so: its own word, or an admission that counts. */
+static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
+{
+	const struct item *own = word_about(r, self, ENTRY_ADD, id), *it;
+	const struct agent *a = roster_agent(r, id);
+
+	if (own != NULL && own->e.invited)
+		return &own->e.invite;
+	if (a == NULL)
+		return NULL;
+	DL_FOREACH2(a->about, it, target_next) {
+		if (it->valid && it->e.invited)
+			return &it->e.invite;
+	}
+	return NULL;
+}
+
+int roster_sign_add(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
+                    const char *member_name, const struct agent_id *invite, int64_t now_s)
 {
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
-	size_t n = name_all(roster_agent(r, id), named);
+	struct word_add add = { .target = id, .role = role, .member_name = member_name, .named = named };
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	int rc;
+	struct word word;
+	int rc = roster_next_word(r, self, ENTRY_ADD, id, now_s, &word);
 
-	rc = roster_entry_add(&entry, self, &r->group, id, role, member_name, named, n, now_s);
+	add.nnamed = roster_name_all(roster_agent(r, id), named);
+	add.invite = invite != NULL ? invite : invite_of(r, identity_id(self), id);
+	if (rc == 0)
+		rc = roster_entry_add(&entry, self, &r->group, &word, &add);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
 	return rc;
 }
 
-int roster_grant(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
-                 const char *member_name, int64_t now_s)
-{
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role == ROLE_NONE ||
-	    agent_id_equal(identity_id(self), id))
-		return -1;
-	if (roster_role(r, id) == ROLE_NONE && roster_judge_view(r)->n >= ROSTER_MAX_MEMBERS)
-		return -1;
-	return grant(r, self, id, role, member_name, now_s);
-}
+/* --- removals --- */
 
-/* --- removal --- */
-
-/* What must still be so after a removal. */
+/* What must still be so after somebody was removed or put down. */
 struct before {
 	struct view_member *members; /* owned */
 	size_t n;
@@ -105,66 +176,207 @@ struct before {
 
 static void remember(const struct roster *r, struct before *b)
 {
-	const struct view *view = roster_judge_view(r);
+	const struct view *view = roster_view(r);
 	struct item *it;
 
 	b->members = mem_dup(view->members, view->n * sizeof(view->members[0]));
 	b->n = view->n;
 	b->removed = mem_calloc(HASH_COUNT(r->items), sizeof(b->removed[0]));
+	for (size_t i = 0; i < b->n; i++)
+		b->members[i].by = NULL; /* it may go */
 	DL_FOREACH2(r->valid, it, valid_next) {
-		if (it->e.kind == ENTRY_REMOVE && it->target != it->signer &&
-		    roster_role(r, &it->target->id) == ROLE_NONE)
+		if (it->e.kind == ENTRY_REMOVE && roster_role(r, &it->target->id) == ROLE_NONE)
 			b->removed[b->nremoved++] = it->target->id;
 	}
 }
 
-static int remove_one(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s)
+static void forget(struct before *b)
+{
+	free(b->members);
+	free(b->removed);
+}
+
+static int sign_removal(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	int rc;
+	struct word word;
+	int rc = roster_next_word(r, self, ENTRY_REMOVE, id, now_s, &word);
 
-	now_s = removal_date(roster_agent(r, id), identity_id(self), now_s);
-	rc = roster_entry_remove(&entry, self, &r->group, id, now_s);
+	if (rc == 0)
+		rc = roster_entry_remove(&entry, self, &r->group, &word, id);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
 	return rc;
 }
 
-/* Signs anew what stood only by the word of the one who was removed. */
-static int restore(struct roster *r, const struct identity *self, const struct before *b, const struct agent_id *gone,
-                   int64_t now_s)
+static int sign_revocation(struct roster *r, const struct identity *self, const struct agent_id *invite, int64_t now_s)
 {
-	int rc = 0;
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct word word;
+	int rc = roster_next_word(r, self, ENTRY_REVOKE, invite, now_s, &word);
+
+	if (rc == 0)
+		rc = roster_entry_revoke(&entry, self, &r->group, &word, invite);
+	if (rc == 0)
+		rc = adopt(r, &entry);
+	bytes_free(&entry);
+	return rc;
+}
+
+/* Of removals: those that nobody's word stands for any more. */
+static size_t undone(const struct roster *r, struct before *b)
+{
+	size_t n = 0;
 
 	for (size_t i = 0; i < b->nremoved; i++) {
 		const struct agent *a = roster_agent(r, &b->removed[i]);
 
-		if (a != NULL && !roster_judge_removed(a))
-			rc |= remove_one(r, self, &b->removed[i], now_s);
+		if (a == NULL || !roster_judge_removed(a))
+			b->removed[n++] = b->removed[i];
 	}
+	return n;
+}
+
+/* Of members: those that are not what they were, but for self and the one it is about. */
+static size_t displaced(const struct roster *r, struct before *b, const struct agent_id *self,
+                        const struct agent_id *subject)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct agent_id *id = &b->members[i].agent->id;
+
+		if (!agent_id_equal(id, subject) && !agent_id_equal(id, self) &&
+		    roster_role(r, id) != b->members[i].role)
+			b->members[n++] = b->members[i];
+	}
+	return n;
+}
+
+/* Signs anew what stood only by the word of the one who was removed or put down. */
+static int restore(struct roster *r, const struct identity *self, struct before *b, const struct agent_id *subject,
+                   int64_t now_s)
+{
+	int rc = 0;
+
+	b->nremoved = undone(r, b);
+	for (size_t i = 0; i < b->nremoved; i++)
+		rc |= sign_removal(r, self, &b->removed[i], now_s);
+	roster_settle(r);
+	b->n = displaced(r, b, identity_id(self), subject);
 	for (size_t i = 0; i < b->n; i++) {
 		const struct view_member *m = &b->members[i];
 
-		if (!agent_id_equal(&m->agent->id, gone) && roster_role(r, &m->agent->id) == ROLE_NONE)
-			rc |= grant(r, self, &m->agent->id, m->role, m->name, now_s);
+		rc |= roster_sign_add(r, self, &m->agent->id, m->role, m->name, NULL, now_s);
 	}
+	roster_settle(r);
 	return rc;
+}
+
+int roster_grant(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
+                 const char *member_name, int64_t now_s)
+{
+	struct before before = { 0 };
+	int rc;
+
+	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role == ROLE_NONE ||
+	    agent_id_equal(identity_id(self), id) || !roster_has_room(r, id, role))
+		return -1;
+	remember(r, &before);
+	rc = roster_sign_add(r, self, id, role, member_name, NULL, now_s);
+	roster_settle(r);
+	if (rc == 0)
+		rc = restore(r, self, &before, id, now_s);
+	forget(&before);
+	return rc == 0 && roster_role(r, id) == role ? 0 : -1;
 }
 
 int roster_remove(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s)
 {
 	struct before before = { 0 };
+	const struct agent_id *invite;
+	struct agent_id by;
 	int rc;
 
 	if (roster_role(r, identity_id(self)) != ROLE_OWNER || roster_role(r, id) == ROLE_NONE ||
 	    agent_id_equal(identity_id(self), id))
 		return -1;
 	remember(r, &before);
-	rc = remove_one(r, self, id, now_s);
+	invite = invite_of(r, identity_id(self), id);
+	if (invite != NULL)
+		by = *invite;
+	rc = sign_removal(r, self, id, now_s);
+	/* It still holds the token by which it came, and would come back by it under another name. */
+	if (rc == 0 && invite != NULL)
+		rc = sign_revocation(r, self, &by, now_s);
+	roster_settle(r);
 	if (rc == 0)
 		rc = restore(r, self, &before, id, now_s);
-	free(before.members);
-	free(before.removed);
-	return rc;
+	forget(&before);
+	return rc == 0 && roster_role(r, id) == ROLE_NONE ? 0 : -1;
+}
+
+/* --- duties --- */
+
+static bool is_told_by_owner(const struct view_member *m)
+{
+	return m->by->e.kind != ENTRY_JOIN;
+}
+
+/* So many of those who came by an invite are confirmed that there is still room for what the owner itself may want to say. */
+static size_t may_confirm(const struct agent *self)
+{
+	size_t used = words_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_WORDS - OWNER_ROOM_WORDS;
+
+	return used < limit ? limit - used : 0;
+}
+
+static size_t confirm(struct roster *r, const struct identity *self, int64_t now_s)
+{
+	const struct agent *a = roster_agent(r, identity_id(self));
+	const struct view *view = roster_view(r);
+	struct view_member *invited = mem_calloc(view->n + 1, sizeof(invited[0]));
+	size_t n = 0, signed_n = 0, room = may_confirm(a);
+
+	for (size_t i = 0; i < view->n && n < room && n < ROSTER_CONFIRM_AT_ONCE; i++) {
+		if (!is_told_by_owner(&view->members[i]))
+			invited[n++] = view->members[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		signed_n += roster_sign_add(r, self, &invited[i].agent->id, invited[i].role, invited[i].name, NULL,
+		                            now_s) == 0;
+	free(invited);
+	roster_settle(r);
+	return signed_n;
+}
+
+/* Words of ours that we did not know of, since this home is older than they are: nobody's list of our words would be
+ * complete. A revocation of nothing speaks of all of them. */
+static bool is_behind(const struct roster *r, const struct identity *self)
+{
+	const struct agent *a = roster_agent(r, identity_id(self));
+	const struct item *last = roster_last_word(a);
+	uint8_t words[HASH_LEN];
+
+	if (last == NULL || last->e.kind == ENTRY_FOUND)
+		return false;
+	if (last->e.words == NULL)
+		return true;
+	roster_words(a, last->e.kind, &last->e.target, words);
+	return memcmp(words, last->e.words, HASH_LEN) != 0;
+}
+
+bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s)
+{
+	static const struct agent_id nothing;
+	bool said = false;
+
+	if (roster_role(r, identity_id(self)) != ROLE_OWNER)
+		return false;
+	said = confirm(r, self, now_s) > 0;
+	if (is_behind(r, self))
+		said |= sign_revocation(r, self, &nothing, now_s) == 0;
+	roster_settle(r);
+	return said;
 }

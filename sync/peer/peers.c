@@ -279,6 +279,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->committed = config->index ? index_seq(config->index) : 0;
 	g->opened = g->committed;
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
+	g->roster_in = roster_in_new(g);
 	if (config->invite)
 		g->join_timer = loop_timer_new(p->config.loop, on_join_end, g);
 	DL_APPEND(p->groups, g);
@@ -313,7 +314,9 @@ void peer_group_free(struct peer_group *g)
 	close_talks(g, "the group ended here");
 	loop_timer_free(g->join_timer);
 	news_out_forget_told(g);
+	roster_in_free(g->roster_in);
 	free(g->join_refusal);
+	free(g->join_note);
 	DL_DELETE(g->peers->groups, g);
 	free(g);
 }
@@ -399,12 +402,13 @@ void peer_group_sync_end(struct peer_group *g)
 
 void peer_group_roster_changed(struct peer_group *g)
 {
-	struct talk *t;
-
-	DL_FOREACH2(g->talks, t, group_next)
-		if (t->member && t->open_sent)
-			talk_send_roster(t);
+	talk_tell_news(g);
 	talk_members_changed(g);
+}
+
+const char *peer_group_join_note(const struct peer_group *g)
+{
+	return g->join_note;
 }
 
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg)

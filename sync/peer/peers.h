@@ -73,8 +73,9 @@ struct peer_connection {
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
 
 /* Joining by invite: members are looked for at the token's addresses and at what peers_found brings. The group is passed in
- * with an empty roster; done(arg, 0, NULL) once we are admitted and the roster is here (roster_role(self) is set),
- * or done(arg, -1, reason) when a member refused, for good; until then it goes on trying. peer_group_free cancels. */
+ * with an empty roster; done(arg, 0, NULL) once we are admitted and the roster is here (roster_role(self) is set, and it is
+ * no older than the invite), or done(arg, -1, reason) when the invite has expired by our own clock too. Nobody's refusal is
+ * believed besides: it goes on trying others, and peer_group_join_note() says why. peer_group_free cancels. */
 typedef void peers_join_fn(void *arg, int status, const char *reason);
 
 struct peer_hooks {
@@ -125,6 +126,8 @@ void peer_group_sync_begin(struct peer_group *g);
 void peer_group_sync_end(struct peer_group *g);
 /* The roster has entries of our own making (invite honoured, leave): pass them on. */
 void peer_group_roster_changed(struct peer_group *g);
+/* Joining: what keeps us outside, for people, with what members said; NULL: nobody has answered yet. Until the next call. */
+const char *peer_group_join_note(const struct peer_group *g);
 /* Stops and restarts sharing: closes the group on all connections, and opens it again. */
 void peer_group_pause(struct peer_group *g, bool paused);
 void *peer_group_arg(const struct peer_group *g);

@@ -52,7 +52,9 @@ struct peer_group {
 		commits_safe;          /* of the index: covered by the sync that is under way, and by the last */
 	bool progress;                 /* acknowledgements may be due at the end of this turn */
 	struct loop_timer *join_timer; /* joined() is called from it, so that it may free the group */
-	char *join_refusal;            /* why we were refused; NULL: admitted */
+	char *join_refusal;            /* why the join has failed; NULL: admitted */
+	char *join_note;               /* joining: what keeps us outside, for people; NULL: nobody has answered */
+	struct roster_in *roster_in;   /* what others show, on its way */
 	struct peer_counters counters;
 	char lacks[128]; /* what peer_group_lacks() said last */
 };
@@ -87,6 +89,7 @@ struct talk {
 	uint64_t serial;     /* never used twice: how a finished job finds its talk, if it is still there */
 	bool open_sent;      /* we have shown our membership (or our invite) */
 	bool open_in;        /* the peer has opened the group towards us */
+	bool opening;        /* what it showed then is being looked at */
 	bool member;         /* our roster says the peer is one */
 	bool hello_sent, up; /* index hello sent; received too, hooks.up was called */
 	/* news out */
@@ -229,10 +232,27 @@ struct log_about talk_about(const struct talk *t);
 struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
 void talk_begin(struct talk *t);
 void talk_open_in(struct talk *t, const struct msg_group_open *m);
+/* The credential was looked at; digest of the peer's roster, NULL: none. It may end the talk. */
+void talk_opened(struct talk *t, const uint8_t *digest);
+/* The request to join was looked at. */
+void talk_asked(struct talk *t, const uint8_t *request, size_t n, bool good);
+/* Judges what was put into the roster, and passes on what counts now. Talks may end. */
+void talk_roster_settle(struct peer_group *g);
+/* Entries of our own making, or by others: to everybody but whoever brought them. */
+void talk_tell_news(struct peer_group *g);
 void talk_roster_in(struct talk *t, const struct msg_roster *m);
 void talk_send_roster(struct talk *t);
 /* The roster changed: talks with those who are members no longer end, others may begin. */
 void talk_members_changed(struct peer_group *g);
+
+/* roster_in.c: entries on their way into the roster. in: one of each group */
+struct roster_in *roster_in_new(struct peer_group *g);
+void roster_in_free(struct roster_in *in);
+void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n);
+/* Ends in talk_opened(). */
+void roster_in_open(struct talk *t, const struct msg_group_open *m);
+/* Ends in talk_asked(). */
+void roster_in_join(struct talk *t, const struct msg_bytes *request);
 
 /* gossip.c: addresses */
 void gossip_up(struct talk *t);

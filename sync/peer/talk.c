@@ -199,7 +199,12 @@ static void refuse(struct talk *t, const char *reason)
 		peers_session_ended(s, reason);
 }
 
-/* A joiner takes a refusal for the group's answer: one that is no member itself, yet or any more, gives none. */
+static void roster_has_changed(struct peer_group *g)
+{
+	g->config.hooks->roster_changed(g->config.arg);
+}
+
+/* One that is no member itself, yet or any more, has no answer to give. */
 static void not_ours_to_say(struct talk *t)
 {
 	struct session *s = t->session;
@@ -208,24 +213,27 @@ static void not_ours_to_say(struct talk *t)
 		peers_session_ended(s, "it asks to join, and we are no member");
 }
 
-static void roster_has_changed(struct peer_group *g)
+static bool are_member(const struct talk *t)
 {
-	g->config.hooks->roster_changed(g->config.arg);
+	const struct peer_group *g = t->group;
+
+	return !g->config.invite &&
+	       roster_role(g->config.roster, identity_id(t->session->peers->config.self)) != ROLE_NONE;
 }
 
-/* A bearer of an invite. */
-static void join_in(struct talk *t, const struct msg_bytes *join)
+/* A bearer of an invite, whose request was looked at. */
+void talk_asked(struct talk *t, const uint8_t *request, size_t n, bool good)
 {
 	struct peer_group *g = t->group;
 	struct peers *p = t->session->peers;
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	enum admit a;
 
-	if (g->config.invite || roster_role(g->config.roster, identity_id(p->config.self)) == ROLE_NONE) {
+	if (!are_member(t)) {
 		not_ours_to_say(t);
 		return;
 	}
-	a = invite_admit(g->config.roster, p->config.self, &t->session->id, join->p, join->n, t->session->link->binding,
+	a = invite_admit(g->config.roster, p->config.self, &t->session->id, request, n, t->session->link->binding, good,
 	                 clock_wall_s(), &entry);
 	bytes_free(&entry);
 	if (a != ADMIT_OK && a != ADMIT_ALREADY) {
@@ -234,32 +242,19 @@ static void join_in(struct talk *t, const struct msg_bytes *join)
 	}
 	proved(t);
 	show_membership(t);
+	talk_send_roster(t);
 	if (a == ADMIT_OK) {
 		roster_has_changed(g);
-		peer_group_roster_changed(g); /* also to the new member */
-	} else {
-		talk_send_roster(t);
+		peer_group_roster_changed(g);
 	}
 }
 
-void talk_open_in(struct talk *t, const struct msg_group_open *m)
+void talk_opened(struct talk *t, const uint8_t *digest)
 {
 	struct peer_group *g = t->group;
 	struct roster *r = g->config.roster;
-	bool changed = false;
-	uint8_t digest[32];
+	uint8_t ours[32];
 
-	if (m->your_channel != (uint32_t)t->my_channel)
-		return; /* of an earlier offer */
-	t->open_in = true;
-	if (m->join.n) {
-		join_in(t, &m->join);
-		return;
-	}
-	for (size_t i = 0; i < m->ncredential; i++)
-		changed |= roster_add(r, m->credential[i].p, m->credential[i].n) == ROSTER_ADDED;
-	if (changed)
-		roster_has_changed(g);
 	if (roster_role(r, &t->session->id) == ROLE_NONE) {
 		refuse(t, "not a member");
 		return;
@@ -267,49 +262,104 @@ void talk_open_in(struct talk *t, const struct msg_group_open *m)
 	proved(t);
 	if (!t->open_sent)
 		show_membership(t);
-	roster_digest(r, digest);
-	if (!g->config.invite && (m->roster_digest.n != 32 || memcmp(digest, m->roster_digest.p, 32) != 0))
+	roster_digest(r, ours);
+	if (!g->config.invite && (digest == NULL || memcmp(digest, ours, sizeof(ours)) != 0))
 		talk_send_roster(t);
 	maybe_hello(t);
 }
 
+void talk_open_in(struct talk *t, const struct msg_group_open *m)
+{
+	if (m->your_channel != (uint32_t)t->my_channel || t->open_in)
+		return; /* of an earlier offer; or once more */
+	t->open_in = true;
+	if (m->join.n) {
+		if (are_member(t))
+			roster_in_join(t, &m->join);
+		else
+			not_ours_to_say(t);
+	} else if (roster_role(t->group->config.roster, &t->session->id) != ROLE_NONE) {
+		/* It may go on talking at once, and so do we. */
+		talk_opened(t, m->roster_digest.n == 32 ? m->roster_digest.p : NULL);
+		roster_in_entries(t, m->credential, m->ncredential);
+	} else {
+		roster_in_open(t, m);
+	}
+}
+
 /* --- the roster --- */
+
+static void send_entries(struct talk *t, const struct entry_list *list)
+{
+	for (size_t i = 0; i < list->n;) {
+		struct msg_roster m = { .channel = (uint32_t)t->my_channel, .entries = list->e + i };
+		size_t size = 0;
+
+		while (i < list->n && size < FRAME_MAX_CONTROL / 4)
+			size += list->e[i++].n + 8;
+		m.nentries = (size_t)(list->e + i - m.entries);
+		uint8_t *body = msg_roster_encode(&m, &size);
+
+		session_send(t->session, FRAME_ROSTER, body, size);
+	}
+}
 
 void talk_send_roster(struct talk *t)
 {
 	struct entry_list list = { 0 };
 
 	roster_entries(t->group->config.roster, collect, &list);
-	for (size_t i = 0; i < list.n;) {
-		struct msg_roster m = { .channel = (uint32_t)t->my_channel, .entries = list.e + i };
-		size_t size = 0;
-
-		while (i < list.n && size < FRAME_MAX_CONTROL / 4)
-			size += list.e[i++].n + 8;
-		m.nentries = (size_t)(list.e + i - m.entries);
-		uint8_t *body = msg_roster_encode(&m, &size);
-
-		session_send(t->session, FRAME_ROSTER, body, size);
-	}
+	send_entries(t, &list);
 	free(list.e);
 }
 
-static void forward(struct talk *from, const struct msg_roster *news)
+struct news {
+	struct msg_bytes *e;
+	uint64_t *bringers;
+	size_t n, max;
+};
+
+static void collect_news(void *arg, uint64_t bringer, const uint8_t *entry, size_t n)
 {
+	struct news *l = arg;
+
+	if (l->n == l->max) {
+		l->max = l->max ? 2 * l->max : 16;
+		l->e = mem_realloc(l->e, l->max, sizeof(*l->e));
+		l->bringers = mem_realloc(l->bringers, l->max, sizeof(*l->bringers));
+	}
+	l->bringers[l->n] = bringer;
+	l->e[l->n++] = (struct msg_bytes){ .p = entry, .n = n };
+}
+
+/* To one that may not have brought all of them itself. */
+static void tell_news(struct talk *t, const struct news *news)
+{
+	struct entry_list list = { 0 };
+
+	for (size_t i = 0; i < news->n; i++)
+		if (news->bringers[i] != t->session->peer)
+			collect(&list, news->e[i].p, news->e[i].n);
+	send_entries(t, &list);
+	free(list.e);
+}
+
+void talk_tell_news(struct peer_group *g)
+{
+	struct news news = { 0 };
 	struct talk *t;
 
-	DL_FOREACH2(from->group->talks, t, group_next) {
-		struct msg_roster m = *news;
-		size_t n;
-
-		if (t == from || !t->member || !t->open_sent)
-			continue;
-		m.channel = (uint32_t)t->my_channel;
-		uint8_t *body = msg_roster_encode(&m, &n);
-
-		session_send(t->session, FRAME_ROSTER, body, n);
-	}
+	if (g->config.invite)
+		return;
+	roster_news(g->config.roster, collect_news, &news);
+	DL_FOREACH2(g->talks, t, group_next)
+		if (news.n && t->member && t->open_sent)
+			tell_news(t, &news);
+	free(news.e);
+	free(news.bringers);
 }
+
+/* --- joining --- */
 
 static void join_ended(struct peer_group *g, const char *refusal)
 {
@@ -320,33 +370,63 @@ static void join_ended(struct peer_group *g, const char *refusal)
 	loop_timer_start(g->join_timer, 0, 0);
 }
 
+/* Takes note. */
+static void join_waits(struct peer_group *g, char *note)
+{
+	free(g->join_note);
+	g->join_note = note;
+	g->config.hooks->state(g->config.arg);
+}
+
+/* A roster that lets us in, but shows less than the invite's maker knew, comes from one that is behind; or from one that was
+ * removed since, and would have us for itself. */
+static void join_look(struct peer_group *g)
+{
+	const struct invite *invite = g->config.invite;
+	struct roster *r = g->config.roster;
+
+	if (roster_role(r, identity_id(g->peers->config.self)) == ROLE_NONE)
+		return;
+	if (roster_shows(r, invite->marks, invite->nmarks))
+		join_ended(g, NULL);
+	else
+		join_waits(g, mem_strdup("a member whose list of members is not older than the invite"));
+}
+
+/* A refusal proves nothing: anybody may say so. But two clocks that have passed the end of the invite are enough. */
+static void join_refused(struct talk *t, const char *reason)
+{
+	struct peer_group *g = t->group;
+	const struct session *s = t->session;
+	const char *called = s->name && *s->name ? s->name : s->id_text;
+	char *name = log_escape(called, strlen(called)), *said = log_escape(reason, strlen(reason));
+
+	if (clock_wall_s() > g->config.invite->expires_s)
+		join_ended(g, "the invite has expired; ask for a new one");
+	else
+		join_waits(g, mem_printf("another member: %s at %s said \"%s\", which proves nothing", name,
+		                         s->link->address, said));
+	free(name);
+	free(said);
+}
+
+void talk_roster_settle(struct peer_group *g)
+{
+	if (!roster_settle(g->config.roster))
+		return;
+	if (g->config.invite) {
+		join_look(g);
+		return;
+	}
+	roster_has_changed(g);
+	talk_tell_news(g);
+	talk_members_changed(g);
+}
+
 void talk_roster_in(struct talk *t, const struct msg_roster *m)
 {
-	const struct log_about about = talk_about(t);
-	struct peer_group *g = t->group;
-	struct roster *r = g->config.roster;
-	bool changed = false;
-
-	if (!t->member || !t->open_in)
-		return;
-	for (size_t i = 0; i < m->nentries; i++) {
-		enum roster_add added = roster_add(r, m->entries[i].p, m->entries[i].n);
-
-		changed |= added == ROSTER_ADDED;
-		if (added == ROSTER_BAD && log_allow("roster-bad", 5))
-			log_about(LOG_WARN, &about, "%s: sent a roster entry that is not valid",
-			          t->session->link->address);
-	}
-	if (g->config.invite) {
-		if (roster_role(r, identity_id(t->session->peers->config.self)) != ROLE_NONE)
-			join_ended(g, NULL);
-		return;
-	}
-	if (!changed)
-		return;
-	forward(t, m);
-	roster_has_changed(g);
-	talk_members_changed(g);
+	if (t->open_in && (t->member || t->opening))
+		roster_in_entries(t, m->entries, m->nentries);
 }
 
 void talk_members_changed(struct peer_group *g)
@@ -366,7 +446,7 @@ void talk_members_changed(struct peer_group *g)
 	}
 }
 
-/* The peer closed the group towards us. For a joiner that is the answer. */
+/* The peer closed the group towards us. For a joiner that is its answer. */
 void talk_closed_by_peer(struct talk *t, const char *reason)
 {
 	struct peer_group *g = t->group;
@@ -374,7 +454,7 @@ void talk_closed_by_peer(struct talk *t, const char *reason)
 	char *text = mem_printf("it said: %s", reason);
 
 	if (joining)
-		join_ended(g, reason);
+		join_refused(t, reason);
 	talk_free(t, text);
 	free(text);
 }

@@ -32,7 +32,7 @@ static void setup(void)
 	joiner = identity_new();
 	r = fresh_roster();
 	good = BYTES_INIT(JOIN_MAX);
-	if (invite_make(&invite, r, owner, ROLE_MEMBER, NOW + 9) < 0 ||
+	if (invite_make(&invite, r, owner, ROLE_MEMBER, INVITE_USES, NOW + 9) < 0 ||
 	    invite_request(&invite, joiner, "joiner", binding, &good) < 0)
 		abort();
 	roster_free(r);
@@ -43,7 +43,7 @@ static void try(const uint8_t *request, size_t n)
 	bool is_good = n == good.len && memcmp(request, good.p, n) == 0;
 	struct roster *r = fresh_roster();
 	struct bytes out = BYTES_INIT(ROSTER_ENTRY_MAX);
-	enum admit answer = invite_admit(r, owner, identity_id(joiner), request, n, binding, NOW, &out);
+	enum admit answer = invite_admit(r, owner, identity_id(joiner), request, n, binding, false, NOW, &out);
 
 	if ((answer == ADMIT_OK) != is_good || (out.len > 0) != is_good ||
 	    (roster_role(r, identity_id(joiner)) != ROLE_NONE) != is_good)

@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "sync/group/roster_internal.h"
 
-enum { NOW = 1800000000, NAGENTS = 4, MAX_ENTRIES = 8 };
+enum { NOW = 1800000000, NAGENTS = 4, MAX_ENTRIES = 12 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,24 +40,32 @@ static void one_entry(const uint8_t *data, size_t size)
 	if (answer != ROSTER_BAD && (!good || !roster_entry_signed(data, size)))
 		abort();
 	/* Nobody but the founder could have signed what counts. */
-	if (answer == ROSTER_ADDED && !agent_id_equal(&e.signer, identity_id(agents[0])) && e.kind != ENTRY_JOIN)
+	if (answer == ROSTER_ADDED && !agent_id_equal(&e.signer, identity_id(agents[0])))
 		abort();
 	roster_free(r);
 }
 
+/* One of a few invites, so that some are used up. */
 static void sign_join(struct bytes *out, const struct identity *issuer, const struct identity *admitter,
-                      const struct agent_id *joiner, enum role role, const uint8_t *named, size_t nnamed,
+                      const struct identity *joiner, enum role role, const uint8_t *named, size_t nnamed,
                       int64_t time_s)
 {
-	struct invite invite = { .group = group, .role = role, .expires_s = NOW + 100 };
-	struct identity *bearer = identity_new();
+	struct invite invite = { .group = group, .role = role, .expires_s = NOW + 100, .uses = 2 };
+	struct identity *bearer;
 	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX), request = BYTES_INIT(JOIN_MAX);
 	uint8_t binding[TLS_BINDING_LEN] = { 0 };
 
-	identity_seed(bearer, invite.seed);
+	memset(invite.seed, (int)role, sizeof(invite.seed));
+	bearer = identity_from_seed(invite.seed);
 	memcpy(invite.issuer_key, identity_public_key(issuer), PUBLIC_KEY_LEN);
-	roster_entry_invite_statement(&statement, &group, role, invite.expires_s, identity_public_key(bearer),
-	                              invite.issuer_key);
+	roster_entry_invite_statement(&statement,
+	                              &(struct invite_terms){ .group = &group,
+	                                                      .role = role,
+	                                                      .expires_s = invite.expires_s,
+	                                                      .uses = invite.uses,
+	                                                      .key = identity_public_key(bearer),
+	                                                      .issuer_key = invite.issuer_key },
+	                              2);
 	identity_sign(issuer, statement.p, statement.len, invite.signature);
 	roster_entry_request(&request, &invite, joiner, "host", binding);
 	roster_entry_join(out, admitter, request.p, request.len, named, nnamed, time_s);
@@ -66,23 +74,30 @@ static void sign_join(struct bytes *out, const struct identity *issuer, const st
 	identity_free(bearer);
 }
 
-/* i: kind and role; signer; target; admitter; which entry to name, if any; time. */
+/* i: kind and role; signer; target; admitter; which entry to name, if any; number and date. */
 static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entries, size_t n)
 {
-	const struct identity *signer = agents[i[1] % NAGENTS];
-	const struct agent_id *target = identity_id(agents[i[2] % NAGENTS]);
-	enum role role = (enum role)(1 + i[0] / 4 % 4);
+	const struct identity *signer = agents[i[1] % NAGENTS], *target = agents[i[2] % NAGENTS];
+	enum role role = (enum role)(1 + i[0] / 8 % 4);
+	struct word word = { .number = 1 + i[5] % 8, .time_s = NOW + i[5] % 8 };
+	struct word_add add = { .target = identity_id(target), .role = role, .member_name = "host" };
+	struct roster_entry e;
 	uint8_t named[HASH_LEN];
-	size_t nnamed = i[4] % (n + 1) < n;
+	const struct bytes *other = &entries[i[4] % n];
 
-	if (nnamed != 0)
-		sha256(named, entries[i[4] % (n + 1)].p, entries[i[4] % (n + 1)].len);
-	if (i[0] % 4 == 0)
-		roster_entry_remove(out, signer, &group, target, NOW + i[5] % 8);
-	else if (i[0] % 4 == 1)
-		sign_join(out, signer, agents[i[3] % NAGENTS], target, role, named, nnamed, NOW + i[5] % 8);
+	add.named = named;
+	add.nnamed = i[4] % (n + 1) < n;
+	sha256(named, other->p, other->len);
+	if (i[0] % 8 == 0)
+		roster_entry_remove(out, signer, &group, &word, add.target);
+	else if (i[0] % 8 == 1)
+		sign_join(out, signer, agents[i[3] % NAGENTS], target, role, named, add.nnamed, word.time_s);
+	else if (i[0] % 8 == 2)
+		roster_entry_leave(out, signer, &group, word.number, i[4] % 2, word.time_s);
+	else if (i[0] % 8 == 3 && roster_entry_parse(&e, other->p, other->len) == 0 && e.invited)
+		roster_entry_revoke(out, signer, &group, &word, &e.invite);
 	else
-		roster_entry_add(out, signer, &group, target, role, "host", named, nnamed, NOW + i[5] % 8);
+		roster_entry_add(out, signer, &group, &word, &add);
 }
 
 struct verdict {
@@ -98,23 +113,35 @@ static void verdict_of(struct verdict *v, const struct roster *r)
 		v->roles[i] = roster_role(r, identity_id(agents[i]));
 }
 
-/* Adds all entries, from the one at `from` in steps of `step`, and judges step by step, then all at once. */
+static bool put_told(void *arg, const uint8_t *entry, size_t n)
+{
+	roster_put(arg, 0, entry, n);
+	return true;
+}
+
+/* Adds all entries, from the one at `from` in steps of `step`, and judges step by step; then all at once; then what counts,
+ * told to another. */
 static void judge(struct verdict *v, const struct bytes *entries, size_t n, size_t from, size_t step)
 {
-	struct roster *r = roster_new(&group);
-	struct verdict whole;
+	struct roster *r = roster_new(&group), *other = roster_new(&group);
+	struct verdict whole, told;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct bytes *entry = &entries[(from + i * step) % n];
 
-		roster_add(r, entry->p, entry->len);
+		roster_put(r, 0, entry->p, entry->len);
+		roster_settle(r);
 	}
 	verdict_of(v, r);
 	roster_judge(r);
 	verdict_of(&whole, r);
-	if (memcmp(v, &whole, sizeof(whole)) != 0)
+	roster_entries(r, put_told, other);
+	roster_settle(other);
+	verdict_of(&told, other);
+	if (memcmp(v, &whole, sizeof(whole)) != 0 || memcmp(v, &told, sizeof(told)) != 0)
 		abort();
 	roster_free(r);
+	roster_free(other);
 }
 
 static void any_order(const uint8_t *data, size_t size)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 MEMBER, OWNER = 2, 1
-FOUND, ADD, JOIN, REMOVE = 1, 2, 3, 4
+FOUND, ADD, JOIN, REMOVE, LEAVE, REVOKE = 1, 2, 3, 4, 5, 6
 
 
 def raw(public):
@@ -44,15 +44,15 @@ class Token:
         data = token.strip().removeprefix("lanyard1-")
         data = base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
         self.group, self.role = data[:32], data[32]
-        self.expiry, = struct.unpack(">Q", data[33:41])
-        self.key = Key(data[41:73])
-        self.issuer, self.signature = data[73:105], data[105:169]
+        self.expiry, self.uses = struct.unpack(">QI", data[33:45])
+        self.key = Key(data[45:77])
+        self.issuer, self.signature = data[77:109], data[109:173]
 
-    def request(self, joiner, binding, name="x", role=None, expiry=None):
+    def request(self, joiner, binding=b"\0" * 32, name="x", role=None, expiry=None):
         """A join request for one connection."""
-        body = bytes([1, JOIN]) + self.group + bytes([self.role if role is None else role])
-        body += struct.pack(">Q", self.expiry if expiry is None else expiry) + self.key.public + self.issuer + self.signature
-        body += joiner.id + text(name) + binding
+        body = bytes([2, JOIN]) + self.group + bytes([self.role if role is None else role])
+        body += struct.pack(">QI", self.expiry if expiry is None else expiry, self.uses)
+        body += self.key.public + self.issuer + self.signature + joiner.public + text(name) + binding
         return body + self.key.sign(b"lanyard join 1\0" + body)
 
 
@@ -67,13 +67,22 @@ def admission(signer, request, time, named=()):
     return signed(signer, request + struct.pack(">Q", time) + bytes([len(named)]) + b"".join(named))
 
 
-def addition(signer, group, whom, time, role=MEMBER, name="x", named=()):
-    return signed(signer, bytes([1, ADD]) + group + struct.pack(">Q", time) + whom + bytes([role]) + text(name) +
+def word(kind, group, number, time, words, about):
+    """How every entry of an owner's own begins. words: the digest of all else that it said."""
+    return bytes([2, kind]) + group + struct.pack(">QQ", number, time) + words + about
+
+
+def addition(signer, group, whom, number, time, role=MEMBER, name="x", named=(), words=b"\0" * 32):
+    return signed(signer, word(ADD, group, number, time, words, whom) + bytes([role]) + text(name) + b"\0" * 32 +
                   bytes([len(named)]) + b"".join(named))
 
 
-def removal(signer, group, whom, time):
-    return signed(signer, bytes([1, REMOVE]) + group + struct.pack(">Q", time) + whom)
+def removal(signer, group, whom, number, time, words=b"\0" * 32):
+    return signed(signer, word(REMOVE, group, number, time, words, whom))
+
+
+def leave(signer, group, number, time, abandon=False):
+    return signed(signer, bytes([2, LEAVE]) + group + struct.pack(">QQ", number, time) + bytes([abandon]))
 
 
 def tag(group, agent, binding):

@@ -35,7 +35,8 @@ static char *invited_by(const struct host *owner)
 {
 	struct invite invite;
 
-	if (invite_make(&invite, owner->engine->roster, owner->self, ROLE_MEMBER, clock_wall_s() + INVITE_S))
+	if (invite_make(&invite, owner->engine->roster, owner->self, ROLE_MEMBER, INVITE_USES,
+	                clock_wall_s() + INVITE_S))
 		return NULL;
 	return invite_token(&invite);
 }
@@ -94,7 +95,7 @@ static void leave_in_turn(void *arg)
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct engine *e = h->engine;
 
-	if (e->roster && !e->token && !roster_leave(e->roster, h->self, clock_wall_s(), &entry) && e->peers)
+	if (e->roster && !e->token && !roster_leave(e->roster, h->self, true, clock_wall_s(), &entry) && e->peers)
 		peer_group_roster_changed(e->peers);
 	bytes_free(&entry);
 	h->engine = NULL;

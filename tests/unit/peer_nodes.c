@@ -322,9 +322,9 @@ struct roster *admitted(struct roster *founder, struct node *n)
 	uint8_t binding[TLS_BINDING_LEN] = { 0 };
 	struct invite invite;
 
-	assert_int_equal(invite_make(&invite, founder, a.self, ROLE_MEMBER, clock_wall_s() + 60), 0);
+	assert_int_equal(invite_make(&invite, founder, a.self, ROLE_MEMBER, INVITE_USES, clock_wall_s() + 60), 0);
 	assert_int_equal(invite_request(&invite, n->self, "node", binding, &request), 0);
-	assert_int_equal(invite_admit(founder, a.self, identity_id(n->self), request.p, request.len, binding,
+	assert_int_equal(invite_admit(founder, a.self, identity_id(n->self), request.p, request.len, binding, false,
 	                              clock_wall_s(), &entry),
 	                 ADMIT_OK);
 	roster_entries(founder, copy_entry, r);

@@ -124,7 +124,7 @@ static void an_invite_is_honoured_by_a_member_that_is_no_owner(void **state)
 
 	(void)state;
 	node_member(&b, admitted(r, &b));
-	assert_int_equal(invite_make(&invite, r, a.self, ROLE_MEMBER, clock_wall_s() + 60), 0);
+	assert_int_equal(invite_make(&invite, r, a.self, ROLE_MEMBER, INVITE_USES, clock_wall_s() + 60), 0);
 	joining = roster_new(&invite.group);
 	node_joins(joining, &invite);
 	dial(&c, &b);
@@ -148,7 +148,7 @@ static void an_expired_invite_is_refused(void **state)
 	struct invite invite;
 
 	(void)state;
-	assert_int_equal(invite_make(&invite, r, a.self, ROLE_MEMBER, clock_wall_s() - 1), 0);
+	assert_int_equal(invite_make(&invite, r, a.self, ROLE_MEMBER, INVITE_USES, clock_wall_s() - 1), 0);
 	node_member(&a, r);
 	joining = roster_new(&invite.group);
 	node_joins(joining, &invite);

@@ -28,7 +28,7 @@ static void entries_are_told_in_an_order_that_never_waits(void **state)
 	for (size_t i = w->n; i-- > 0;)
 		put(w, r, i);
 	roster_entries(r, copy_entry, &c);
-	assert_int_equal(c.added, 6);
+	assert_int_equal(c.added, 7);
 	assert_int_equal(c.other, 0);
 	roster_digest(r, a);
 	roster_digest(c.to, b);
@@ -78,7 +78,7 @@ static void waiting_entries_are_not_told(void **state)
 
 static void a_credential_proves_one_member_to_one_who_knows_nothing(void **state)
 {
-	/* How many entries each one's proof takes: D's is founding, B, C (by B's invite), D. */
+	/* How many entries each one's proof takes: D's is founding, B, C (by B's word), D. */
 	static const int lengths[] = { [A] = 1, [B] = 2, [C] = 3, [D] = 4, [E] = 0 };
 	struct world *w = *state;
 	struct roster *r;
@@ -108,11 +108,11 @@ static void leaving_ends_membership_whatever_the_clock_says(void **state)
 	populate(w);
 	r = roster_of(w);
 	other = roster_of(w);
-	assert_int_equal(roster_leave(r, w->agents[C], NOW - 5000, &out), 0);
+	assert_int_equal(roster_leave(r, w->agents[C], true, NOW - 5000, &out), 0);
 	assert_int_equal(roster_role(r, id_of(w, C)), ROLE_NONE);
 	assert_int_equal(roster_add(other, out.p, out.len), ROSTER_ADDED);
 	assert_int_equal(roster_role(other, id_of(w, C)), ROLE_NONE);
-	assert_int_equal(roster_leave(r, w->agents[C], NOW, &out), -1);
+	assert_int_equal(roster_leave(r, w->agents[C], true, NOW, &out), -1);
 	assert_int_equal(roster_role(r, id_of(w, D)), ROLE_READER);
 	bytes_free(&out);
 	roster_free(r);

@@ -1,0 +1,207 @@
+/* Which owners have their say, and whose additions count no more: the first two steps of roster_judge.c. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/group/roster_internal.h"
+
+/* --- 1: owners --- */
+
+struct queue {
+	struct agent **a; /* owned */
+	size_t n, cap;
+};
+
+static void queue_add(struct queue *q, struct agent *a)
+{
+	if (q->n == q->cap) {
+		q->cap = q->cap == 0 ? 16 : q->cap * 2;
+		q->a = mem_realloc(q->a, q->cap, sizeof(q->a[0]));
+	}
+	q->a[q->n++] = a;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct agent *const *x = a, *const *y = b;
+
+	return memcmp((*x)->id.b, (*y)->id.b, sizeof((*x)->id.b));
+}
+
+static int by_kind_and_target(const void *a, const void *b)
+{
+	const struct item *const *x = a, *const *y = b;
+
+	if ((*x)->e.kind != (*y)->e.kind)
+		return (*x)->e.kind < (*y)->e.kind ? -1 : 1;
+	return by_id(&(*x)->target, &(*y)->target);
+}
+
+static bool is_word(const struct item *it)
+{
+	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
+}
+
+/* What a may say: of each kind no more than so many words, those about the smallest IDs. */
+static struct item **words_of(const struct agent *a, size_t *nwords)
+{
+	struct item **words, *it;
+	size_t n = 0, kept = 0, of_kind = 0;
+
+	DL_FOREACH2(a->signed_by, it, signer_next)
+		n += is_word(it);
+	words = mem_calloc(n + 1, sizeof(words[0]));
+	n = 0;
+	DL_FOREACH2(a->signed_by, it, signer_next) {
+		if (is_word(it) && (it->e.kind != ENTRY_ADD || !a->silenced || it->spared))
+			words[n++] = it;
+	}
+	if (n > OWNER_MAX_WORDS) {
+		qsort(words, n, sizeof(words[0]), by_kind_and_target);
+		for (size_t i = 0; i < n; i++) {
+			of_kind = i > 0 && words[i]->e.kind == words[i - 1]->e.kind ? of_kind + 1 : 0;
+			if (of_kind < OWNER_MAX_WORDS)
+				words[kept++] = words[i];
+		}
+		n = kept;
+	}
+	*nwords = n;
+	return words;
+}
+
+/* Those that it makes owners speak in the next generation. */
+static void speak(struct roster *r, struct agent *a, struct queue *next)
+{
+	size_t n;
+	struct item **words = words_of(a, &n);
+
+	r->speakers[r->nspeakers++] = a;
+	for (size_t i = 0; i < n; i++) {
+		roster_judge_count(r, words[i]);
+		if (words[i]->e.kind == ENTRY_ADD && words[i]->e.role == ROLE_OWNER)
+			queue_add(next, words[i]->target);
+	}
+	free(words);
+}
+
+static void nobody_has_spoken(struct roster *r)
+{
+	struct item *it, *tmp;
+
+	r->valid = NULL;
+	HASH_ITER(hh, r->items, it, tmp)
+		it->valid = false;
+	for (size_t i = 0; i < r->nspeakers; i++)
+		r->speakers[i]->acts_by = NULL;
+	r->nspeakers = 0;
+	roster_judge_count(r, r->founding);
+}
+
+static void owners_speak(struct roster *r)
+{
+	struct queue now = { 0 }, next = { 0 }, empty;
+
+	nobody_has_spoken(r);
+	queue_add(&now, r->founding->target);
+	while (now.n > 0 && r->nspeakers < ROSTER_MAX_OWNERS) {
+		qsort(now.a, now.n, sizeof(now.a[0]), by_id);
+		for (size_t i = 0; i < now.n && r->nspeakers < ROSTER_MAX_OWNERS; i++) {
+			struct agent *a = now.a[i];
+			struct item *by = a->acts_by == NULL ? roster_judge_standing(a) : NULL;
+
+			if (by == NULL || by->e.role != ROLE_OWNER)
+				continue;
+			a->acts_by = by;
+			speak(r, a, &next);
+		}
+		empty = now;
+		empty.n = 0;
+		now = next;
+		next = empty;
+	}
+	free(now.a);
+	free(next.a);
+}
+
+/* --- 2: silence --- */
+
+/* Marks what x said to make the one who put it down, or those who made that one, an owner. */
+static void mark_chain(struct agent *x, const struct agent *remover)
+{
+	for (int hops = 0; remover->acts_by != NULL && hops < ROSTER_MAX_OWNERS; hops++) {
+		struct item *by = remover->acts_by;
+
+		if (by->signer == x)
+			by->marked = true;
+		if (by->e.kind == ENTRY_FOUND)
+			return;
+		remover = by->signer;
+	}
+}
+
+static bool puts_down(const struct item *it)
+{
+	return it->valid && it->signer != it->target && it->signer->acts_by != NULL &&
+	       (it->e.kind == ENTRY_REMOVE || (it->e.kind == ENTRY_ADD && it->e.role != ROLE_OWNER));
+}
+
+static void mark_chains(struct agent *x)
+{
+	struct item *it;
+
+	DL_FOREACH2(x->about, it, target_next) {
+		if (puts_down(it))
+			mark_chain(x, it->signer);
+	}
+}
+
+static bool silence_one(struct roster *r)
+{
+	for (size_t i = 0; i < r->nspeakers && r->nsilenced < ROSTER_MAX_SILENCED; i++) {
+		struct agent *x = r->speakers[i];
+		const struct item *by = x->silenced ? NULL : roster_judge_standing(x);
+		struct item *it;
+
+		if (x->silenced || (by != NULL && by->e.role == ROLE_OWNER))
+			continue;
+		x->silenced = true;
+		r->silenced[r->nsilenced++] = x;
+		mark_chains(x);
+		DL_FOREACH2(x->signed_by, it, signer_next) {
+			it->spared = it->marked;
+			it->marked = false;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* Spares no longer what made those owners whose word against the silenced does not count itself any more. Whether there was
+ * any: then all must speak again. What is spared only becomes less, so this ends. */
+static bool spare_less(struct roster *r)
+{
+	bool less = false;
+	struct item *it;
+
+	for (size_t i = 0; i < r->nsilenced; i++)
+		mark_chains(r->silenced[i]);
+	for (size_t i = 0; i < r->nsilenced; i++) {
+		DL_FOREACH2(r->silenced[i]->signed_by, it, signer_next) {
+			less |= it->spared && !it->marked;
+			it->spared = it->spared && it->marked;
+			it->marked = false;
+		}
+	}
+	return less;
+}
+
+/* Until nobody is to be silenced. */
+void roster_speak(struct roster *r)
+{
+	do {
+		owners_speak(r);
+		while (spare_less(r))
+			owners_speak(r);
+	} while (silence_one(r));
+}

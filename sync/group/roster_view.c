@@ -1,0 +1,178 @@
+/* Who is a member: everybody with an addition that nothing defeats, as far as there are places. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/group/roster_internal.h"
+
+static int by_id(const void *a, const void *b)
+{
+	const struct view_member *x = a, *y = b;
+
+	return memcmp(x->agent->id.b, y->agent->id.b, sizeof(x->agent->id.b));
+}
+
+/* 0: owners; 1: those whom an owner's word made members; 2: the invited, whom no owner has confirmed. */
+static int class_of(const struct view_member *m)
+{
+	if (m->role == ROLE_OWNER)
+		return 0;
+	return m->by->e.kind == ENTRY_JOIN ? 2 : 1;
+}
+
+/* Who has a place when there are more than places. No date that somebody wrote plays a part. */
+static int by_claim(const void *a, const void *b)
+{
+	const struct view_member *x = a, *y = b;
+
+	if (class_of(x) != class_of(y))
+		return class_of(x) < class_of(y) ? -1 : 1;
+	return memcmp(x->by->hash, y->by->hash, HASH_LEN);
+}
+
+/* By short ID, then as by_claim(), but for the hash, which changes with every word about the same agent. */
+static int by_short(const void *a, const void *b)
+{
+	const struct view_member *x = a, *y = b;
+	uint64_t x_short = agent_id_short(&x->agent->id), y_short = agent_id_short(&y->agent->id);
+
+	if (x_short != y_short)
+		return x_short < y_short ? -1 : 1;
+	if (class_of(x) != class_of(y))
+		return class_of(x) < class_of(y) ? -1 : 1;
+	return by_id(a, b);
+}
+
+/* Two agents whose short IDs are the same cannot both be members. An admission is about any ID that its author likes, so the
+ * confirmed one is. */
+static void drop_same_short(struct view *v)
+{
+	size_t kept = 0;
+
+	qsort(v->members, v->n, sizeof(v->members[0]), by_short);
+	for (size_t i = 0; i < v->n; i++) {
+		if (kept > 0 &&
+		    agent_id_short(&v->members[kept - 1].agent->id) == agent_id_short(&v->members[i].agent->id))
+			continue;
+		v->members[kept++] = v->members[i];
+	}
+	v->n = kept;
+}
+
+static void view_fill(const struct roster *r, struct view *v)
+{
+	struct agent *a, *tmp;
+
+	v->members = mem_realloc(v->members, HASH_COUNT(r->agents) + 1, sizeof(v->members[0]));
+	v->n = 0;
+	HASH_ITER(hh, r->agents, a, tmp) {
+		struct view_member *m = &v->members[v->n];
+		struct item *by = roster_judge_deciding(a);
+
+		if (by == NULL)
+			continue;
+		memset(m, 0, sizeof(*m));
+		m->agent = a;
+		m->by = by;
+		m->role = by->e.role;
+		memcpy(m->name, by->e.member_name, by->e.member_name_n);
+		v->n++;
+	}
+	drop_same_short(v);
+	if (v->n > ROSTER_MAX_MEMBERS) {
+		qsort(v->members, v->n, sizeof(v->members[0]), by_claim);
+		v->n = ROSTER_MAX_MEMBERS;
+	}
+	qsort(v->members, v->n, sizeof(v->members[0]), by_id);
+	v->fresh = true;
+}
+
+const struct view *roster_view(const struct roster *r)
+{
+	if (!r->view->fresh)
+		view_fill(r, r->view);
+	return r->view;
+}
+
+/* --- what it tells --- */
+
+/* The first member whose ID is not below id; view->n when there is none. */
+static size_t member_from(const struct view *view, const struct agent_id *id)
+{
+	size_t low = 0, high = view->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (memcmp(view->members[mid].agent->id.b, id->b, sizeof(id->b)) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id)
+{
+	const struct view *view = roster_view(r);
+	size_t i = member_from(view, id);
+
+	return i < view->n && agent_id_equal(&view->members[i].agent->id, id) ? &view->members[i] : NULL;
+}
+
+enum role roster_role(const struct roster *r, const struct agent_id *id)
+{
+	const struct view_member *m = roster_view_find(r, id);
+
+	return m != NULL ? m->role : ROLE_NONE;
+}
+
+static void tell(struct roster_member *m, const struct view_member *v)
+{
+	m->id = v->agent->id;
+	m->role = v->role;
+	m->name = v->name;
+	m->since_s = v->by->e.time_s;
+}
+
+void roster_members(const struct roster *r, bool (*fn)(void *arg, const struct roster_member *m), void *arg)
+{
+	const struct view *view = roster_view(r);
+
+	for (size_t i = 0; i < view->n; i++) {
+		struct roster_member m;
+
+		tell(&m, &view->members[i]);
+		if (!fn(arg, &m))
+			return;
+	}
+}
+
+bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct roster_member *m)
+{
+	const struct view *view = roster_view(r);
+	struct agent_id least = { { 0 } };
+	size_t i;
+
+	put_u64(least.b, short_id);
+	i = member_from(view, &least);
+	if (i == view->n || agent_id_short(&view->members[i].agent->id) != short_id)
+		return false;
+	tell(m, &view->members[i]);
+	return true;
+}
+
+bool roster_has_room(const struct roster *r, const struct agent_id *id, enum role role)
+{
+	const struct view *view = roster_view(r);
+	enum role old = roster_role(r, id);
+	struct roster_member other;
+	size_t owners = 0;
+
+	for (size_t i = 0; i < view->n; i++)
+		owners += view->members[i].role == ROLE_OWNER;
+	if (role == ROLE_OWNER && old != ROLE_OWNER && owners >= ROSTER_MAX_OWNERS)
+		return false;
+	return old != ROLE_NONE ||
+	       (view->n < ROSTER_MAX_MEMBERS && !roster_member_by_short(r, agent_id_short(id), &other));
+}

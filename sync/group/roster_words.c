@@ -1,0 +1,101 @@
+/* An owner's words: the last of them speaks of all others, so that what is missing is noticed. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/group/roster_internal.h"
+
+static int by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_LEN);
+}
+
+static bool is_word(const struct item *it)
+{
+	return it->e.kind != ENTRY_JOIN && it->e.kind != ENTRY_LEAVE;
+}
+
+void roster_words(const struct agent *signer, enum entry_kind kind, const struct agent_id *target,
+                  uint8_t digest[HASH_LEN])
+{
+	const struct item *it;
+	uint8_t *hashes;
+	size_t n = 0;
+
+	DL_FOREACH2(signer->signed_by, it, signer_next)
+		n++;
+	hashes = mem_calloc(n + 1, HASH_LEN);
+	n = 0;
+	DL_FOREACH2(signer->signed_by, it, signer_next) {
+		if (is_word(it) && !(it->e.kind == kind && target != NULL && agent_id_equal(&it->e.target, target)))
+			memcpy(hashes + n++ * HASH_LEN, it->hash, HASH_LEN);
+	}
+	qsort(hashes, n, HASH_LEN, by_hash);
+	sha256(digest, hashes, n * HASH_LEN);
+	free(hashes);
+}
+
+const struct item *roster_last_word(const struct agent *signer)
+{
+	const struct item *last = NULL, *it;
+
+	DL_FOREACH2(signer->signed_by, it, signer_next) {
+		if (is_word(it) && (last == NULL || it->e.number > last->e.number ||
+		                    (it->e.number == last->e.number && memcmp(it->hash, last->hash, HASH_LEN) > 0)))
+			last = it;
+	}
+	return last;
+}
+
+/* Whether all words of a that its last one speaks of are here, and no others. */
+static bool is_complete(const struct agent *a, const struct item *last)
+{
+	uint8_t digest[HASH_LEN];
+
+	if (last->e.kind == ENTRY_FOUND)
+		return true;
+	if (last->e.words == NULL)
+		return false;
+	roster_words(a, last->e.kind, &last->e.target, digest);
+	return memcmp(digest, last->e.words, HASH_LEN) == 0;
+}
+
+size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_OWNERS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nspeakers; i++) {
+		const struct agent *a = r->speakers[i];
+		const struct item *last = roster_last_word(a);
+
+		if (a->silenced || last == NULL || !is_complete(a, last))
+			continue;
+		marks[n++] = (struct roster_mark){ .owner = agent_id_short(&a->id), .number = last->e.number };
+	}
+	return n;
+}
+
+static bool shows(const struct roster *r, const struct roster_mark *mark)
+{
+	const struct agent *a, *tmp;
+
+	for (a = r->agents; a != NULL; a = tmp) {
+		const struct item *last = agent_id_short(&a->id) == mark->owner ? roster_last_word(a) : NULL;
+
+		tmp = a->hh.next;
+		if (last != NULL && last->e.number >= mark->number && is_complete(a, last))
+			return true;
+	}
+	return false;
+}
+
+bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!shows(r, &marks[i]))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,184 @@
+/* Entries as bytes, written; roster_entry.c reads them. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "sync/group/roster_internal.h"
+
+enum { FORMAT_FOUND = 1, FORMAT = 2 };
+
+/* As in roster_entry.c: the NUL is part of what is signed. */
+static const char entry_label[] = "lanyard roster entry 1";
+static const char *const invite_labels[] = { NULL, "lanyard invite 1", "lanyard invite 2" };
+static const char proof_label[] = "lanyard join 1";
+
+static void sign(const struct identity *self, const char *label, size_t label_n, const uint8_t *p, size_t n,
+                 uint8_t sig[SIGNATURE_LEN])
+{
+	uint8_t in[ROSTER_ENTRY_MAX + 64];
+
+	memcpy(in, label, label_n);
+	memcpy(in + label_n, p, n);
+	identity_sign(self, in, label_n + n, sig);
+}
+
+static void start(struct bytes *b, enum entry_kind kind)
+{
+	bytes_append_u8(b, kind == ENTRY_FOUND ? FORMAT_FOUND : FORMAT);
+	bytes_append_u8(b, (uint8_t)kind);
+}
+
+static void start_word(struct bytes *b, enum entry_kind kind, const struct group_id *group, const struct word *word,
+                       const struct agent_id *target)
+{
+	start(b, kind);
+	bytes_append(b, group->b, sizeof(group->b));
+	bytes_append_u64(b, word->number);
+	bytes_append_u64(b, (uint64_t)word->time_s);
+	bytes_append(b, word->words, sizeof(word->words));
+	bytes_append(b, target->b, sizeof(target->b));
+}
+
+/* Cuts between characters: a byte that continues one is never the first to go. */
+static void append_text(struct bytes *b, const char *text, size_t max)
+{
+	size_t n = strnlen(text, max + 1);
+
+	if (n > max) {
+		n = max;
+		while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80)
+			n--;
+	}
+	bytes_append_u8(b, (uint8_t)n);
+	bytes_append(b, text, n);
+}
+
+/* Closes what was gathered in b with key and signature, and moves it to out. */
+static int finish(struct bytes *out, struct bytes *b, const struct identity *self)
+{
+	uint8_t sig[SIGNATURE_LEN];
+	int rc = -1;
+
+	bytes_append(b, identity_public_key(self), PUBLIC_KEY_LEN);
+	if (!b->full && b->len + SIGNATURE_LEN <= ROSTER_ENTRY_MAX) {
+		sign(self, entry_label, sizeof(entry_label), b->p, b->len, sig);
+		bytes_append(b, sig, sizeof(sig));
+		rc = bytes_append(out, b->p, b->len);
+	}
+	bytes_free(b);
+	return rc;
+}
+
+int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
+                       const char *member_name, int64_t time_s)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+	uint8_t nonce[NONCE_LEN];
+
+	random_bytes(nonce, sizeof(nonce));
+	start(&b, ENTRY_FOUND);
+	bytes_append_u64(&b, (uint64_t)time_s);
+	bytes_append(&b, nonce, sizeof(nonce));
+	bytes_append_u8(&b, flags);
+	append_text(&b, group_name, GROUP_NAME_MAX);
+	append_text(&b, member_name, MEMBER_NAME_MAX);
+	return finish(out, &b, founder);
+}
+
+int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
+                     const struct word *word, const struct word_add *add)
+{
+	static const struct agent_id none;
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	start_word(&b, ENTRY_ADD, group, word, add->target);
+	bytes_append_u8(&b, (uint8_t)add->role);
+	append_text(&b, add->member_name, MEMBER_NAME_MAX);
+	bytes_append(&b, add->invite != NULL ? add->invite->b : none.b, sizeof(none.b));
+	bytes_append_u8(&b, (uint8_t)add->nnamed);
+	bytes_append(&b, add->named, add->nnamed * HASH_LEN);
+	return finish(out, &b, owner);
+}
+
+int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,
+                        const struct word *word, const struct agent_id *target)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	start_word(&b, ENTRY_REMOVE, group, word, target);
+	return finish(out, &b, owner);
+}
+
+int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
+                        const struct word *word, const struct agent_id *invite)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	start_word(&b, ENTRY_REVOKE, group, word, invite);
+	return finish(out, &b, owner);
+}
+
+int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
+                       bool abandon, int64_t time_s)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	start(&b, ENTRY_LEAVE);
+	bytes_append(&b, group->b, sizeof(group->b));
+	bytes_append_u64(&b, number);
+	bytes_append_u64(&b, (uint64_t)time_s);
+	bytes_append_u8(&b, abandon);
+	return finish(out, &b, signer);
+}
+
+void roster_entry_invite_statement(struct bytes *out, const struct invite_terms *terms, int format)
+{
+	const char *label = invite_labels[format];
+
+	bytes_append(out, label, strlen(label) + 1);
+	bytes_append(out, terms->group->b, sizeof(terms->group->b));
+	bytes_append_u8(out, (uint8_t)terms->role);
+	bytes_append_u64(out, (uint64_t)terms->expires_s);
+	if (format > 1)
+		bytes_append_u32(out, terms->uses);
+	bytes_append(out, terms->key, PUBLIC_KEY_LEN);
+	bytes_append(out, terms->issuer_key, PUBLIC_KEY_LEN);
+}
+
+int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
+                         const char *member_name, const uint8_t binding[TLS_BINDING_LEN])
+{
+	struct bytes b = BYTES_INIT(JOIN_MAX);
+	struct identity *bearer = identity_from_seed(invite->seed);
+	uint8_t sig[SIGNATURE_LEN];
+	int rc;
+
+	start(&b, ENTRY_JOIN);
+	bytes_append(&b, invite->group.b, sizeof(invite->group.b));
+	bytes_append_u8(&b, (uint8_t)invite->role);
+	bytes_append_u64(&b, (uint64_t)invite->expires_s);
+	bytes_append_u32(&b, invite->uses);
+	bytes_append(&b, identity_public_key(bearer), PUBLIC_KEY_LEN);
+	bytes_append(&b, invite->issuer_key, PUBLIC_KEY_LEN);
+	bytes_append(&b, invite->signature, SIGNATURE_LEN);
+	bytes_append(&b, identity_public_key(joiner), PUBLIC_KEY_LEN);
+	append_text(&b, member_name, MEMBER_NAME_MAX);
+	bytes_append(&b, binding, TLS_BINDING_LEN);
+	sign(bearer, proof_label, sizeof(proof_label), b.p, b.len, sig);
+	bytes_append(&b, sig, sizeof(sig));
+	rc = bytes_append(out, b.p, b.len);
+	bytes_free(&b);
+	identity_free(bearer);
+	return rc;
+}
+
+int roster_entry_join(struct bytes *out, const struct identity *admitter, const uint8_t *request, size_t n,
+                      const uint8_t *named, size_t nnamed, int64_t time_s)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	bytes_append(&b, request, n);
+	bytes_append_u64(&b, (uint64_t)time_s);
+	bytes_append_u8(&b, (uint8_t)nnamed);
+	bytes_append(&b, named, nnamed * HASH_LEN);
+	return finish(out, &b, admitter);
+}

@@ -1,0 +1,371 @@
+/* Papers: what others show of the roster (entries, credentials, requests to join). Signatures are looked at by a worker, one
+ * job at a time for each group and in the order in which the papers came; what they change is judged once for each job, on
+ * the loop. What one peer may bring is bounded: what is unknown and turns out not to count uses up its allowance, which
+ * comes back slowly. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+enum {
+	JOB_ENTRIES = 128,    /* of one job: under 40 ms */
+	QUEUED_MAX = 4 << 20, /* bytes that one peer may have waiting */
+	COST_UNKNOWN = 32,    /* of an entry, to be looked at */
+	COST_KNOWN = 1,
+	ALLOWANCE = 2048 * COST_UNKNOWN,
+	REFILL_MS = 16, /* for one unit */
+	BRINGERS_MAX = 2 * ROSTER_MAX_MEMBERS,
+};
+
+enum paper_kind { PAPER_ENTRIES, PAPER_OPEN, PAPER_JOIN };
+
+struct paper {
+	struct paper *prev, *next;
+	enum paper_kind kind;
+	uint64_t talk; /* serial */
+	uint64_t bringer;
+	bool by_member;       /* when it came */
+	struct bytes entries; /* each behind its length (4 bytes) */
+	size_t n, size;
+	bool good[JOB_ENTRIES];
+	bool has_digest;
+	uint8_t digest[32]; /* PAPER_OPEN: the peer's roster's */
+};
+
+/* What is left of one peer's allowance. */
+struct bringer {
+	uint64_t peer;
+	int64_t spent, at_ms;
+	size_t queued;
+	bool told; /* the log, that it has spent all */
+	UT_hash_handle hh;
+};
+
+struct roster_in {
+	struct peer_group *group; /* NULL: it went while a job was out */
+	struct workers *workers;
+	struct group_id id;
+	struct paper *waiting;
+	struct paper *job; /* at a worker */
+	bool busy;         /* a job is out, or its outcome is being told */
+	struct bringer *bringers;
+};
+
+struct roster_in *roster_in_new(struct peer_group *g)
+{
+	struct roster_in *in = MEM_NEW(struct roster_in);
+
+	in->group = g;
+	in->workers = g->peers->config.workers;
+	in->id = *roster_group(g->config.roster);
+	return in;
+}
+
+static void papers_free(struct paper **list)
+{
+	struct paper *p, *next;
+
+	DL_FOREACH_SAFE(*list, p, next) {
+		DL_DELETE(*list, p);
+		bytes_free(&p->entries);
+		free(p);
+	}
+}
+
+static void in_free(struct roster_in *in)
+{
+	struct bringer *b, *tmp;
+
+	papers_free(&in->waiting);
+	HASH_ITER(hh, in->bringers, b, tmp) {
+		HASH_DEL(in->bringers, b);
+		free(b);
+	}
+	free(in);
+}
+
+void roster_in_free(struct roster_in *in)
+{
+	if (in == NULL)
+		return;
+	in->group = NULL;
+	if (!in->busy)
+		in_free(in);
+}
+
+/* --- what one may bring --- */
+
+static void forget_idle_bringers(struct roster_in *in)
+{
+	struct bringer *b, *tmp;
+
+	HASH_ITER(hh, in->bringers, b, tmp) {
+		if (b->queued > 0 || HASH_COUNT(in->bringers) < BRINGERS_MAX)
+			continue;
+		HASH_DEL(in->bringers, b);
+		free(b);
+	}
+}
+
+static struct bringer *bringer_of(struct roster_in *in, uint64_t peer, int64_t now_ms)
+{
+	struct bringer *b;
+	int64_t back;
+
+	HASH_FIND(hh, in->bringers, &peer, sizeof(peer), b);
+	if (b == NULL) {
+		forget_idle_bringers(in);
+		b = MEM_NEW(struct bringer);
+		b->peer = peer;
+		b->at_ms = now_ms;
+		HASH_ADD(hh, in->bringers, peer, sizeof(b->peer), b);
+	}
+	back = (now_ms - b->at_ms) / REFILL_MS;
+	b->spent = b->spent > back ? b->spent - back : 0;
+	b->at_ms += back * REFILL_MS;
+	return b;
+}
+
+/* Whether the entry is worth a worker's look. */
+static bool is_worth_it(struct talk *t, struct bringer *b, const struct msg_bytes *e)
+{
+	const struct log_about about = talk_about(t);
+	bool known = roster_knows(t->group->config.roster, e->p, e->n);
+
+	b->spent += known ? COST_KNOWN : COST_UNKNOWN;
+	if (known || e->n > ROSTER_ENTRY_MAX)
+		return false;
+	if (b->spent <= ALLOWANCE && b->queued + e->n <= QUEUED_MAX) {
+		b->told = false;
+		return true;
+	}
+	if (!b->told)
+		log_about(LOG_WARN, &about,
+		          "%s: tells more roster entries than can count: what else it tells is left out",
+		          t->session->link->address);
+	b->told = true;
+	b->spent -= COST_UNKNOWN;
+	return false;
+}
+
+/* --- jobs --- */
+
+static void look_at_paper(struct paper *p, const struct group_id *id)
+{
+	struct reader r = READER_INIT(p->entries.p, p->entries.len);
+
+	for (size_t i = 0; i < p->n; i++) {
+		uint32_t n = reader_u32(&r);
+		const uint8_t *entry = reader_take(&r, n);
+
+		p->good[i] = p->kind == PAPER_JOIN ? invite_request_signed(entry, n) : roster_check(id, entry, n);
+	}
+}
+
+static void work(void *arg)
+{
+	struct roster_in *in = arg;
+	struct paper *p;
+
+	DL_FOREACH(in->job, p)
+		look_at_paper(p, &in->id);
+}
+
+static void done(void *arg);
+
+static void submit(struct roster_in *in)
+{
+	struct paper *p, *next;
+	size_t n = 0;
+
+	if (in->busy || in->waiting == NULL)
+		return;
+	in->busy = true;
+	DL_FOREACH_SAFE(in->waiting, p, next) {
+		if (n > 0 && n + p->n > JOB_ENTRIES)
+			break;
+		n += p->n;
+		DL_DELETE(in->waiting, p);
+		DL_APPEND(in->job, p);
+	}
+	workers_submit(in->workers, n > JOB_ENTRIES / 8 ? WORKERS_BULK : WORKERS_QUICK, work, done, in);
+}
+
+static struct talk *talk_of(const struct peer_group *g, uint64_t serial)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		if (t->serial == serial)
+			return t;
+	return NULL;
+}
+
+static void warn_of(struct talk *t)
+{
+	const struct log_about about = talk_about(t);
+
+	if (log_allow("roster-bad", 5))
+		log_about(LOG_WARN, &about, "%s: sent a roster entry that is not valid", t->session->link->address);
+}
+
+/* Those of a stranger are not taken in. A member may have said its last, and gone, before they were looked at. */
+static bool is_taken(const struct paper *p, const struct talk *t)
+{
+	return p->kind == PAPER_OPEN || p->by_member || (t != NULL && t->member);
+}
+
+static void put_paper(struct roster_in *in, const struct paper *p)
+{
+	struct talk *t = talk_of(in->group, p->talk);
+	struct reader r = READER_INIT(p->entries.p, p->entries.len);
+
+	for (size_t i = 0; i < p->n && is_taken(p, t); i++) {
+		uint32_t n = reader_u32(&r);
+		const uint8_t *entry = reader_take(&r, n);
+
+		if (p->good[i])
+			(void)roster_put(in->group->config.roster, p->bringer, entry, n);
+		else if (t != NULL)
+			warn_of(t);
+	}
+}
+
+/* What counts was worth it. A member's own admissions do not come back: it can make any number, each in another's place. */
+static void give_back(struct roster_in *in, const struct paper *p)
+{
+	struct bringer *b = bringer_of(in, p->bringer, loop_now_ms(in->group->peers->config.loop));
+	struct reader r = READER_INIT(p->entries.p, p->entries.len);
+
+	b->queued -= p->size;
+	for (size_t i = 0; i < p->n && p->kind != PAPER_JOIN; i++) {
+		uint32_t n = reader_u32(&r);
+		const uint8_t *entry = reader_take(&r, n);
+
+		if (b->spent >= COST_UNKNOWN && !roster_is_admission(entry, n) &&
+		    roster_counts(in->group->config.roster, entry, n))
+			b->spent -= COST_UNKNOWN;
+	}
+}
+
+static void answer(struct roster_in *in, const struct paper *p)
+{
+	struct talk *t = talk_of(in->group, p->talk);
+
+	if (t == NULL || p->kind == PAPER_ENTRIES)
+		return;
+	t->opening = false;
+	if (p->kind == PAPER_OPEN)
+		talk_opened(t, p->has_digest ? p->digest : NULL);
+	else
+		talk_asked(t, p->entries.p + 4, p->entries.len - 4, p->good[0]);
+}
+
+/* Papers in their order; judged before each that needs an answer, and at the end. */
+static void done(void *arg)
+{
+	struct roster_in *in = arg;
+	struct paper *papers = in->job, *p;
+
+	in->job = NULL;
+	DL_FOREACH(papers, p) {
+		if (in->group == NULL)
+			break;
+		if (p->kind != PAPER_JOIN)
+			put_paper(in, p);
+		if (p->kind != PAPER_ENTRIES || p->next == NULL)
+			talk_roster_settle(in->group);
+		give_back(in, p);
+		answer(in, p);
+	}
+	papers_free(&papers);
+	in->busy = false;
+	if (in->group == NULL)
+		in_free(in);
+	else
+		submit(in);
+}
+
+/* --- taking in --- */
+
+static struct paper *paper_new(const struct talk *t, enum paper_kind kind)
+{
+	struct paper *p = MEM_NEW(struct paper);
+
+	p->kind = kind;
+	p->talk = t->serial;
+	p->bringer = t->session->peer;
+	p->by_member = t->member;
+	p->entries = BYTES_INIT((size_t)JOB_ENTRIES * (ROSTER_ENTRY_MAX + 4));
+	return p;
+}
+
+static void add(struct paper *p, struct bringer *b, const struct msg_bytes *e)
+{
+	bytes_append_u32(&p->entries, (uint32_t)e->n);
+	bytes_append(&p->entries, e->p, e->n);
+	p->n++;
+	p->size += e->n;
+	b->queued += e->n;
+}
+
+/* Entries, cut into papers; the last one, which may be empty, is returned and not queued yet. */
+static struct paper *take(struct talk *t, enum paper_kind last, const struct msg_bytes *entries, size_t n)
+{
+	struct roster_in *in = t->group->roster_in;
+	struct bringer *b = bringer_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
+	struct paper *p = paper_new(t, last);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_worth_it(t, b, &entries[i]))
+			continue;
+		if (p->n == JOB_ENTRIES) {
+			p->kind = PAPER_ENTRIES;
+			DL_APPEND(in->waiting, p);
+			p = paper_new(t, last);
+		}
+		add(p, b, &entries[i]);
+	}
+	return p;
+}
+
+void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n)
+{
+	struct roster_in *in = t->group->roster_in;
+	struct paper *p = take(t, PAPER_ENTRIES, entries, n);
+
+	if (p->n == 0)
+		free(p);
+	else
+		DL_APPEND(in->waiting, p);
+	submit(in);
+}
+
+void roster_in_open(struct talk *t, const struct msg_group_open *m)
+{
+	struct roster_in *in = t->group->roster_in;
+	struct paper *p = take(t, PAPER_OPEN, m->credential, m->ncredential);
+
+	p->has_digest = m->roster_digest.n == sizeof(p->digest);
+	if (p->has_digest)
+		memcpy(p->digest, m->roster_digest.p, sizeof(p->digest));
+	t->opening = true;
+	DL_APPEND(in->waiting, p);
+	submit(in);
+}
+
+void roster_in_join(struct talk *t, const struct msg_bytes *request)
+{
+	struct roster_in *in = t->group->roster_in;
+	struct bringer *b = bringer_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
+	struct paper *p = paper_new(t, PAPER_JOIN);
+
+	add(p, b, request);
+	t->opening = true;
+	DL_APPEND(in->waiting, p);
+	submit(in);
+}
