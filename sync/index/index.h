@@ -80,6 +80,9 @@ int index_by_content(struct index *index, const struct content *c, bool (*fn)(vo
                      void *arg);
 /* The list of a content of two or more blocks: 1 / 0 / -1. For one block make it from the content itself. */
 int index_blocks(struct index *index, const struct content *c, struct blocklist *list);
+/* The same of its blocks from `first` on, at most `most` of them and at least one; 0 as well when it has no so many. */
+int index_blocks_part(struct index *index, const struct content *c, uint32_t first, uint32_t most,
+                      struct blocklist *list);
 /* Where a block with this hash and length is said to be in a live local file: 1 and *r and *offset, 0, -1. The bytes must
  * be verified. */
 int index_find_block(struct index *index, const uint8_t hash[32], uint32_t len, struct record *r, int64_t *offset);

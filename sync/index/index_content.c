@@ -279,8 +279,9 @@ int index_content_sweep(struct index *index)
 	return 0;
 }
 
-/* Appends the rows of one content to list, which has room for c->nblocks. 1, or -1 with nothing reported. */
-static int read_list(struct index *index, int64_t id, uint32_t nblocks, struct blocklist *list)
+/* Reads the blocks from that row of the content's list on into list, which has room for n and is full then. 1, or -1 with
+ * nothing reported. */
+static int read_list(struct index *index, int64_t first_row, uint32_t n, struct blocklist *list)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_LIST_GET);
 	struct blocklist part;
@@ -288,12 +289,12 @@ static int read_list(struct index *index, int64_t id, uint32_t nblocks, struct b
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, id << INDEX_LIST_BITS);
-	sqlite3_bind_int64(s, 2, (id + 1) << INDEX_LIST_BITS);
+	sqlite3_bind_int64(s, 1, first_row);
+	sqlite3_bind_int64(s, 2, first_row + (n + INDEX_LIST_ROW - 1) / INDEX_LIST_ROW);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (blocklist_decode(&part, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0)) < 0)
 			break;
-		if (part.n > nblocks - list->n) {
+		if (part.n > n - list->n) {
 			blocklist_clear(&part);
 			break;
 		}
@@ -302,29 +303,48 @@ static int read_list(struct index *index, int64_t id, uint32_t nblocks, struct b
 		blocklist_clear(&part);
 	}
 	index_stmt_give(index, STMT_LIST_GET, s);
-	if (rc == SQLITE_ROW || (rc == SQLITE_DONE && list->n != nblocks))
+	if (rc == SQLITE_ROW || (rc == SQLITE_DONE && list->n != n))
 		return index_found_damage(index, "a block list is none");
 	return rc == SQLITE_DONE ? 1 : index_read_failed(index, "read a block list");
 }
 
-int index_blocks(struct index *index, const struct content *c, struct blocklist *list)
+int index_blocks_part(struct index *index, const struct content *c, uint32_t first, uint32_t most,
+                      struct blocklist *list)
 {
 	struct content_row row = { 0 };
+	uint32_t before = first % INDEX_LIST_ROW, n;
 	int rc;
 
 	*list = (struct blocklist){ 0 };
-	if (c->nblocks < 2)
+	if (c->nblocks < 2 || first >= c->nblocks)
 		return 0;
 	rc = content_find(index, c, &row);
 	if (rc < 0)
 		return index_read_failed(index, "read a block list");
 	if (rc == 0 || row.dismantling)
 		return 0;
-	list->b = mem_calloc(c->nblocks, sizeof(*list->b));
-	rc = read_list(index, row.id, c->nblocks, list);
-	if (rc < 0)
+	/* Whole rows, as far as the last block that is asked for. */
+	n = c->nblocks - (first - before);
+	if (most < n - before)
+		n = (before + most + INDEX_LIST_ROW - 1) / INDEX_LIST_ROW * INDEX_LIST_ROW;
+	if (n > c->nblocks - (first - before))
+		n = c->nblocks - (first - before);
+	list->b = mem_calloc(n, sizeof(*list->b));
+	rc = read_list(index, row.id << INDEX_LIST_BITS | first / INDEX_LIST_ROW, n, list);
+	if (rc < 0) {
 		blocklist_clear(list);
+		return rc;
+	}
+	list->n -= before;
+	memmove(list->b, list->b + before, list->n * sizeof(*list->b));
+	if (list->n > most)
+		list->n = most;
 	return rc;
+}
+
+int index_blocks(struct index *index, const struct content *c, struct blocklist *list)
+{
+	return index_blocks_part(index, c, 0, UINT32_MAX, list);
 }
 
 /* The first live file with this root. 1, 0, -1. */

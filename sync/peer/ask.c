@@ -117,10 +117,9 @@ int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, c
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
 {
 	struct talk *t = up(g, peer);
-	struct msg_cancel m = { .requests = requests, .n = n };
 	size_t size;
 
-	if (!t || !n)
+	if (!t)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		struct ask *a;
@@ -129,9 +128,14 @@ void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requ
 		if (a)
 			forget(t->session, a);
 	}
-	uint8_t *body = msg_cancel_encode(&m, &size);
+	while (n) {
+		struct msg_cancel m = { .requests = requests, .n = n < MSG_MAX_CANCEL ? n : MSG_MAX_CANCEL };
+		uint8_t *body = msg_cancel_encode(&m, &size);
 
-	session_send(t->session, FRAME_CANCEL, body, size);
+		session_send(t->session, FRAME_CANCEL, body, size);
+		requests += m.n;
+		n -= m.n;
+	}
 }
 
 /* Ending the connection here would pull it from under the frame being handled: it is left to the next tick. */
@@ -148,7 +152,7 @@ void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path
 			                               .file = path },
 			          "%s: misbehaved: %s: %s", t->session->link->address, name, what);
 		if (++t->faults >= FAULTS_MAX)
-			t->session->condemned = true;
+			t->session->condemned = "misbehaved too often";
 	}
 	free(name);
 }

@@ -19,7 +19,7 @@ struct link_events {
 	/* One frame, whole: type and n payload bytes, valid only during the call. The handler may close the link
 	 * inside; no event follows a close. */
 	void (*frame)(void *arg, uint8_t type, const uint8_t *payload, size_t n);
-	/* The bulk queue fell below LINK_BULK_LOW after having been above it. */
+	/* The bulk queue fell below LINK_BULK_LOW, or the control queue below LINK_CONTROL_LOW, after having been at it or above. */
 	void (*drained)(void *arg);
 	/* The link ended, by the other side, the network or a malformed frame; reason is for a log. The handler then calls
 	 * link_close(). Not called after link_close(). */
@@ -28,6 +28,7 @@ struct link_events {
 
 enum {
 	LINK_BULK_LOW = 1 << 20,
+	LINK_CONTROL_LOW = 256 << 10,
 	LINK_CONTROL_MAX = 64 << 20, /* bytes of the control queue; the bulk queue is the sender's to bound */
 };
 
@@ -59,6 +60,7 @@ struct link {
 	size_t queued_bulk;
 	uint64_t bytes_in, bytes_out;    /* on the wire, frames with their headers (before TLS) */
 	int64_t last_in_ms;              /* loop time when something last arrived */
+	int64_t last_out_ms;             /* when some of what was queued last went out, or began to wait */
 	struct rate *rate_out, *rate_in; /* the owner's, set before link_listen(); NULL: no limit */
 };
 

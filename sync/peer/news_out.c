@@ -247,7 +247,8 @@ static struct batch *gather(struct talk *t)
 
 void news_out_kick(struct talk *t)
 {
-	while (t->up && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed) {
+	while (t->up && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed &&
+	       session_has_room(t->session)) {
 		struct batch *b = gather(t);
 
 		if (!b)

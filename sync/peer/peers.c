@@ -129,6 +129,13 @@ static void on_failed(void *arg, void *dial_arg, const char *address, const char
 		p->config.refused(p->config.arg, NULL, address, reason);
 }
 
+static bool is_stalled(const struct session *s, int64_t now)
+{
+	const struct link *l = s->link;
+
+	return l->queued_control + l->queued_bulk > 0 && now - l->last_out_ms > PEERS_STALLED_MS;
+}
+
 /* Liveness: everyone who was silent for too long goes, who is idle is pinged. When this timer itself came late (the
  * process was stopped, the machine slept), silence proves nothing yet. */
 static void on_tick(void *arg)
@@ -141,13 +148,15 @@ static void on_tick(void *arg)
 	p->tick_ms = now;
 	DL_FOREACH_SAFE(p->sessions, s, next) {
 		if (s->condemned)
-			peers_refuse(s, "misbehaved too often");
+			peers_refuse(s, s->condemned);
 		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
 			peers_refuse(s, "showed no membership of a group in common");
 		else if (s->link->trusted && !s->talks && s->idle++)
 			peers_session_ended(s, "no group in common any more");
 		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
 			peers_session_ended(s, "silent for over 10 s");
+		else if (!late && is_stalled(s, now))
+			peers_session_ended(s, "does not read what it is sent");
 		else {
 			session_tick(s, now);
 			gossip_tick(s);

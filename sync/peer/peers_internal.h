@@ -33,7 +33,15 @@ enum {
 	ASK_WINDOW = 24 << 20,      /* bytes of blocks asked of one peer and not yet here */
 	SERVE_MAX_QUEUE = 16384,    /* blocks one peer may have asked for */
 	SERVE_MAX_READS = 4,        /* block reads at workers at a time, for each peer */
-	SERVE_QUEUED_MAX = 6 << 20, /* stop reading blocks while this many bytes wait for the network */
+	SERVE_QUEUED_MAX =
+		6 << 20, /* stop reading blocks while this many bytes wait for the network, at one connection */
+	SERVE_QUEUED_ALL = 64 << 20, /* and at all together, unless the owner gives another number */
+	SERVE_MAX_LISTS = 256,       /* lists one peer may have asked for */
+	SEND_QUEUED_MAX =
+		2 << 20, /* no more news while this many bytes of control wait for the network, at one connection */
+	SEND_QUEUED_ALL = 32 << 20, /* and at all together */
+	PONG_QUEUED_MAX = 64 << 10, /* who has as much to read needs no pong to see that we live */
+	PEERS_STALLED_MS = 30000,   /* who takes nothing of what waits for so long does not read */
 };
 
 struct session;
@@ -61,9 +69,19 @@ struct peer_group {
 
 /* A block that a peer asked for and that is not sent yet. */
 struct serve_want {
-	struct serve_want *prev, *next;
+	struct serve_want *prev, *next; /* in talk.wants, in the order they came */
+	struct talk *talk;
 	struct content content;
 	struct msg_want want;
+	uint32_t key; /* in session.wants */
+	UT_hash_handle hh;
+};
+
+/* A list that a peer asked for. */
+struct serve_list {
+	struct serve_list *prev, *next;
+	struct content content;
+	uint32_t request, first;
 };
 
 /* A block asked of a peer. */
@@ -113,6 +131,9 @@ struct talk {
 	struct serve_want *wants;
 	size_t nwants;
 	int reads; /* at workers */
+	struct serve_list *lists;
+	size_t nlists;
+	bool roster_due; /* the whole roster is to be sent when there is room */
 };
 
 struct session {
@@ -134,12 +155,15 @@ struct session {
 	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
 	uint32_t their_channels;                               /* tags received so far */
 	struct talk *talks;
-	struct ask *asks; /* by request */
+	struct ask *asks;         /* by request */
+	struct serve_want *wants; /* of all talks, by key (hash) */
+	uint32_t secret;          /* of the keys */
+	struct loop_timer *more;  /* goes on with what a turn had no time for */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
-	int idle;       /* ticks without a group in common */
-	int jobs;       /* at workers, holding a pointer to this: freed only at 0 */
-	bool condemned; /* misbehaved too often: the next tick ends it */
+	int idle;              /* ticks without a group in common */
+	int jobs;              /* at workers, holding a pointer to this: freed only at 0 */
+	const char *condemned; /* why the next tick ends it; NULL: it does not */
 	bool closed;
 };
 
@@ -216,6 +240,10 @@ void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n);
 /* Sends the group's tag as a further channel. */
 void session_offer(struct session *s, struct peer_group *g);
 void session_tick(struct session *s, int64_t now_ms);
+/* Goes on in the next turn with what the peer waits for: blocks, lists, news, the roster. */
+void session_go_on(struct session *s);
+/* Whether more news may be queued: not while much waits for a peer that does not take it. */
+bool session_has_room(const struct session *s);
 
 /* talk.c: membership */
 struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel);

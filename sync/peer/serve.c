@@ -13,7 +13,11 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
 
-enum { ROWS_MAX = 4 };
+enum {
+	ROWS_MAX = 4,
+	LOOKS_A_TURN = 32, /* blocks looked for in the index in one turn of a connection */
+	LIST_PART = 16384, /* blocks of a list in one answer */
+};
 
 /* One block being read. */
 struct read_job {
@@ -164,72 +168,71 @@ static struct read_job *locate(struct talk *t, const struct serve_want *w)
 /* How much one connection may have waiting. More than LINK_BULK_LOW, since going on depends on falling below that. */
 static size_t queued_max(const struct peers *p)
 {
-	size_t share = p->config.memory / (p->nsessions > 0 ? p->nsessions : 1);
+	size_t all = p->config.memory ? p->config.memory : SERVE_QUEUED_ALL;
+	size_t share = all / (p->nsessions > 0 ? p->nsessions : 1);
 
-	if (p->config.memory == 0 || share > SERVE_QUEUED_MAX)
+	if (share > SERVE_QUEUED_MAX)
 		return SERVE_QUEUED_MAX;
 	return share > LINK_BULK_LOW ? share : LINK_BULK_LOW + 1;
 }
 
-void serve_more(struct talk *t)
+static void want_free(struct serve_want *w)
+{
+	struct talk *t = w->talk;
+
+	HASH_DEL(t->session->wants, w);
+	DL_DELETE(t->wants, w);
+	t->nwants--;
+	free(w);
+}
+
+static void begin_read(struct talk *t, const struct serve_want *w, struct read_job *j)
+{
+	j->session = t->session;
+	j->talk = t->serial;
+	j->root = share_root(t->group->config.share);
+	t->reads++;
+	t->session->jobs++;
+	workers_submit(t->session->peers->config.workers, w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
+	               read_block, block_read, j);
+}
+
+/* In one turn a few: a look at the index for each is work that the peer chose. */
+static void more_blocks(struct talk *t)
 {
 	size_t most = queued_max(t->session->peers);
 	int reads = most < SERVE_QUEUED_MAX ? 1 : SERVE_MAX_READS;
 
-	while (t->wants && t->reads < reads && t->session->link->queued_bulk < most) {
+	for (int looks = 0; t->wants && t->reads < reads && t->session->link->queued_bulk < most; looks++) {
 		struct serve_want *w = t->wants;
-		struct read_job *j = locate(t, w);
+		struct read_job *j;
 
-		if (j) {
-			j->session = t->session;
-			j->talk = t->serial;
-			j->root = share_root(t->group->config.share);
-			t->reads++;
-			t->session->jobs++;
-			workers_submit(t->session->peers->config.workers,
-			               w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, read_block,
-			               block_read, j);
-		} else {
-			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
+		if (looks >= LOOKS_A_TURN) {
+			session_go_on(t->session);
+			return;
 		}
-		DL_DELETE(t->wants, w);
-		t->nwants--;
-		free(w);
+		j = locate(t, w);
+		if (j)
+			begin_read(t, w, j);
+		else
+			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
+		want_free(w);
 	}
 }
 
-void serve_get(struct talk *t, const struct msg_get *m)
-{
-	if (t->nwants + m->nwants > SERVE_MAX_QUEUE) {
-		peer_group_misbehaved(t->group, t->session->peer, "", "asked for more blocks than it may at a time");
-		return;
-	}
-	for (size_t i = 0; i < m->nwants; i++) {
-		struct serve_want *w = MEM_NEW(struct serve_want);
+/* --- lists --- */
 
-		w->content = m->content;
-		w->want = m->wants[i];
-		DL_APPEND(t->wants, w);
-		t->nwants++;
-	}
-	serve_more(t);
-}
-
-void serve_list(struct talk *t, const struct msg_list_get *m)
+static void send_list(struct talk *t, const struct serve_list *l)
 {
-	struct msg_list answer = { .request = m->request, .first = m->first, .none = true };
+	struct msg_list answer = { .request = l->request, .first = l->first, .none = true };
 	struct blocklist list = { 0 };
 	uint8_t *p = NULL;
 	size_t n;
 
-	if (index_blocks(t->group->config.index, &m->content, &list) == 1 && m->first < list.n) {
-		struct blocklist part = { .n = list.n - m->first, .b = list.b + m->first };
-
-		if (part.n > MSG_LIST_MAX)
-			part.n = MSG_LIST_MAX;
-		p = mem_calloc(part.n, 36);
-		blocklist_encode(p, &part);
-		answer.blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)part.n };
+	if (index_blocks_part(t->group->config.index, &l->content, l->first, LIST_PART, &list) == 1) {
+		p = mem_calloc(list.n, 36);
+		blocklist_encode(p, &list);
+		answer.blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)list.n };
 		answer.none = false;
 	}
 	uint8_t *body = msg_list_encode(&answer, &n);
@@ -239,33 +242,107 @@ void serve_list(struct talk *t, const struct msg_list_get *m)
 	blocklist_clear(&list);
 }
 
+static void list_free(struct talk *t, struct serve_list *l)
+{
+	DL_DELETE(t->lists, l);
+	t->nlists--;
+	free(l);
+}
+
+/* One a turn, and none while the peer has not taken the last. */
+static void more_lists(struct talk *t)
+{
+	struct serve_list *l = t->lists;
+
+	if (!l || t->session->link->queued_control >= LINK_CONTROL_LOW)
+		return;
+	send_list(t, l);
+	list_free(t, l);
+	if (t->lists)
+		session_go_on(t->session);
+}
+
+/* --- what a peer asks for --- */
+
+void serve_more(struct talk *t)
+{
+	if (!t->up)
+		return;
+	more_lists(t);
+	more_blocks(t);
+}
+
+/* As the hash knows a request: a peer that does not know the secret cannot choose numbers which fall together. */
+static uint32_t key_of(const struct session *s, uint32_t request)
+{
+	return request ^ s->secret;
+}
+
+static void want_new(struct talk *t, const struct msg_get *m, size_t i)
+{
+	struct serve_want *w = MEM_NEW(struct serve_want);
+
+	w->talk = t;
+	w->content = m->content;
+	w->want = m->wants[i];
+	w->key = key_of(t->session, w->want.request);
+	HASH_ADD(hh, t->session->wants, key, sizeof(w->key), w);
+	DL_APPEND(t->wants, w);
+	t->nwants++;
+}
+
+void serve_get(struct talk *t, const struct msg_get *m)
+{
+	struct serve_want *known;
+
+	if (t->nwants + m->nwants > SERVE_MAX_QUEUE) {
+		peer_group_misbehaved(t->group, t->session->peer, "", "asked for more blocks than it may at a time");
+		return;
+	}
+	for (size_t i = 0; i < m->nwants; i++) {
+		uint32_t key = key_of(t->session, m->wants[i].request);
+
+		HASH_FIND(hh, t->session->wants, &key, sizeof(key), known);
+		if (known) {
+			peer_group_misbehaved(t->group, t->session->peer, "", "asked twice under one number");
+			return;
+		}
+		want_new(t, m, i);
+	}
+	serve_more(t);
+}
+
+void serve_list(struct talk *t, const struct msg_list_get *m)
+{
+	struct serve_list *l;
+
+	if (t->nlists >= SERVE_MAX_LISTS) {
+		peer_group_misbehaved(t->group, t->session->peer, "", "asked for more lists than it may at a time");
+		return;
+	}
+	l = MEM_NEW(struct serve_list);
+	*l = (struct serve_list){ .content = m->content, .request = m->request, .first = m->first };
+	DL_APPEND(t->lists, l);
+	t->nlists++;
+	serve_more(t);
+}
+
 void serve_cancel(struct session *s, const struct msg_cancel *m)
 {
-	struct serve_want *w, *next;
-	struct talk *t;
+	for (size_t i = 0; i < m->n; i++) {
+		uint32_t key = key_of(s, m->requests[i]);
+		struct serve_want *w;
 
-	DL_FOREACH(s->talks, t) {
-		DL_FOREACH_SAFE(t->wants, w, next) {
-			bool named = false;
-
-			for (size_t i = 0; i < m->n && !named; i++)
-				named = m->requests[i] == w->want.request;
-			if (!named)
-				continue;
-			DL_DELETE(t->wants, w);
-			t->nwants--;
-			free(w);
-		}
+		HASH_FIND(hh, s->wants, &key, sizeof(key), w);
+		if (w)
+			want_free(w);
 	}
 }
 
 void serve_stop(struct talk *t)
 {
-	struct serve_want *w, *next;
-
-	DL_FOREACH_SAFE(t->wants, w, next) {
-		DL_DELETE(t->wants, w);
-		free(w);
-	}
-	t->nwants = 0;
+	while (t->wants)
+		want_free(t->wants);
+	while (t->lists)
+		list_free(t, t->lists);
 }

@@ -17,8 +17,19 @@ void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
 		free(body);
 		return;
 	}
-	/* A control queue over its bound means a peer that does not read; the tick ends it. */
-	link_send(s->link, LINK_CONTROL, type, NULL, 0, body, n);
+	/* What was not queued would be missed: the peer must begin anew. */
+	if (link_send(s->link, LINK_CONTROL, type, NULL, 0, body, n) && !s->condemned)
+		s->condemned = "does not read what it is sent";
+}
+
+bool session_has_room(const struct session *s)
+{
+	size_t share = SEND_QUEUED_ALL / (s->peers->nsessions > 0 ? s->peers->nsessions : 1);
+
+	if (share > SEND_QUEUED_MAX)
+		share = SEND_QUEUED_MAX;
+	/* Going on depends on falling below LINK_CONTROL_LOW. */
+	return s->link->queued_control < (share > LINK_CONTROL_LOW ? share : LINK_CONTROL_LOW);
 }
 
 /* --- hello --- */
@@ -142,9 +153,8 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 
 static void ping_in(struct session *s, const uint8_t *p, size_t n)
 {
-	uint8_t *body = mem_dup(p, n);
-
-	session_send(s, FRAME_PONG, body, n);
+	if (s->link->queued_control < PONG_QUEUED_MAX)
+		session_send(s, FRAME_PONG, mem_dup(p, n), n);
 }
 
 static void pong_in(struct session *s, const uint8_t *p, size_t n)
@@ -294,13 +304,23 @@ static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
 		peers_refuse(s, "sent a malformed message");
 }
 
-static void on_drained(void *arg)
+static void go_on(void *arg)
 {
 	struct session *s = arg;
 	struct talk *t;
 
-	DL_FOREACH(s->talks, t)
+	DL_FOREACH(s->talks, t) {
+		if (t->roster_due)
+			talk_send_roster(t);
 		serve_more(t);
+		news_out_kick(t);
+	}
+}
+
+void session_go_on(struct session *s)
+{
+	if (!loop_timer_running(s->more))
+		loop_timer_start(s->more, 0, 0);
 }
 
 static void on_down(void *arg, const char *reason)
@@ -314,7 +334,7 @@ static void on_down(void *arg, const char *reason)
 
 struct session *session_new(struct peers *p, struct link *link)
 {
-	static const struct link_events events = { .frame = on_frame, .drained = on_drained, .down = on_down };
+	static const struct link_events events = { .frame = on_frame, .drained = go_on, .down = on_down };
 	struct session *s = MEM_NEW(struct session);
 	struct peer_group *g, *groups[MSG_MAX_TAGS];
 	size_t n = 0;
@@ -327,6 +347,8 @@ struct session *session_new(struct peers *p, struct link *link)
 	s->born_ms = loop_now_ms(p->config.loop);
 	s->since_s = clock_wall_s();
 	s->rtt_ms = -1;
+	s->secret = (uint32_t)random_u64();
+	s->more = loop_timer_new(p->config.loop, go_on, s);
 	link_listen(link, &events, s);
 	DL_FOREACH(p->groups, g)
 		if (!g->paused && n < MSG_MAX_TAGS)
@@ -344,6 +366,8 @@ void session_close(struct session *s)
 		talk_free(t, "the connection ended");
 	link_close(s->link);
 	s->link = NULL;
+	loop_timer_free(s->more);
+	s->more = NULL;
 	free(s->name);
 	s->name = NULL;
 	if (s->jobs == 0)

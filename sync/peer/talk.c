@@ -308,6 +308,10 @@ void talk_send_roster(struct talk *t)
 {
 	struct entry_list list = { 0 };
 
+	/* However often it is asked for: once, when there is room. */
+	t->roster_due = !session_has_room(t->session);
+	if (t->roster_due)
+		return;
 	roster_entries(t->group->config.roster, collect, &list);
 	send_entries(t, &list);
 	free(list.e);

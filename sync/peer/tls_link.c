@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/peer/rate.h"
@@ -21,9 +23,15 @@ enum {
 	RX_FIRST = LINK_TAKE_MIN, /* the receive buffer until a longer frame is announced */
 	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
 	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
-	QUIET_TURNS = 16,         /* turns without a large frame after which the receive buffer is given back */
-	RX_LIMITED = 64 << 10,    /* what the kernel may receive ahead of a limit, or a quarter of a second's worth */
-	LAST_WORDS = 8 << 20,     /* bytes written, and bytes thrown away unread, when the link closes */
+	TURN_NS = 5000000,     /* time that frames are handed on in one turn: what they cost, the other side chooses */
+	QUIET_TURNS = 16,      /* turns without a large frame after which the receive buffer is given back */
+	RX_LIMITED = 64 << 10, /* what the kernel may receive ahead of a limit, or a quarter of a second's worth */
+	LAST_WORDS = 8 << 20,  /* bytes written, and bytes thrown away unread, when the link closes */
+	/* What a frame unpacks to beyond so many times its size is paid for from a store that fills again with time: few
+	 * bytes sent must not be much work. */
+	UNPACK_FREE = 16,
+	UNPACK_STORE = 8 << 20, /* above FRAME_MAX_CONTROL, so that any frame is unpacked some time */
+	UNPACK_A_MS = 16 << 10,
 };
 
 struct tls_link {
@@ -35,7 +43,8 @@ struct tls_link {
 	struct loop_timer *again; /* reads on in the next turn: SSL holds bytes that no poll tells of */
 
 	struct tls_queue queue;
-	bool bulk_high;     /* queued_bulk was above LINK_BULK_LOW, and `drained` is owed */
+	bool bulk_high;     /* queued_bulk was at LINK_BULK_LOW or above, and `drained` is owed */
+	bool control_high;  /* queued_control and LINK_CONTROL_LOW, likewise */
 	bool write_blocked; /* SSL wants to read before it writes on */
 	size_t tried;       /* bytes of an SSL_write that has to be said again, with as many at least; 0: none */
 	struct rate_wait may_write, may_read;
@@ -45,6 +54,10 @@ struct tls_link {
 	size_t rx_n, rx_cap;
 	bool rx_takeable; /* the frame being handed on is large, and all there is in rx */
 	int quiet_turns;
+	bool resting;         /* whole frames are left in rx for `again`, and nothing is read meanwhile */
+	int64_t turn_ends_ns; /* when no more frames are handed on in this turn */
+	int64_t unpack_room;  /* bytes in the store */
+	int64_t unpack_ms;    /* when it was last filled */
 
 	bool listening;
 	bool in_turn;  /* on_ready runs, and will say at its end what to wait for */
@@ -90,7 +103,8 @@ static void want(struct tls_link *l)
 	if (!l->listening || l->in_turn || l->is_down || l->closed)
 		return;
 	waiting = (!tls_queue_empty(&l->queue) && !l->may_write.waiting) || tls_wire_waits(SSL_get_wbio(l->ssl));
-	loop_io_want(l->io, (l->may_read.waiting ? 0 : LOOP_READ) | (waiting && !l->write_blocked ? LOOP_WRITE : 0));
+	loop_io_want(l->io, (l->may_read.waiting || l->resting ? 0 : LOOP_READ) |
+	                            (waiting && !l->write_blocked ? LOOP_WRITE : 0));
 }
 
 /* --- sending --- */
@@ -112,10 +126,12 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 	total = tls_queue_add(&l->queue, lane, type, &payload, most);
 	if (total == 0)
 		return -1;
+	if (link->queued_control + link->queued_bulk == 0)
+		link->last_out_ms = loop_now_ms(l->loop);
 	*queued += total;
 	link->bytes_out += total;
-	if (link->queued_bulk > LINK_BULK_LOW)
-		l->bulk_high = true;
+	l->bulk_high |= link->queued_bulk >= LINK_BULK_LOW;
+	l->control_high |= link->queued_control >= LINK_CONTROL_LOW;
 	want(l);
 	return 0;
 }
@@ -158,6 +174,7 @@ static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
 			return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 		}
 		l->tried = 0;
+		l->link.last_out_ms = loop_now_ms(l->loop);
 		rate_take(rate, n);
 		room = n < room ? room - n : 0;
 		if (tls_queue_wrote(&l->queue, n) == LINK_CONTROL)
@@ -167,6 +184,17 @@ static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
 		most = n < most ? most - n : 0;
 	}
 	return true;
+}
+
+/* Whether one of the queues fell below its mark. */
+static bool has_drained(struct tls_link *l)
+{
+	bool bulk = l->bulk_high && l->link.queued_bulk < LINK_BULK_LOW;
+	bool control = l->control_high && l->link.queued_control < LINK_CONTROL_LOW;
+
+	l->bulk_high &= !bulk;
+	l->control_high &= !control;
+	return bulk || control;
 }
 
 /* False when l is gone or down. */
@@ -183,15 +211,40 @@ static bool flush(struct tls_link *l)
 		return drop(l, strerror(errno));
 	l->in_turn = false;
 	want(l);
-	if (!l->bulk_high || l->link.queued_bulk >= LINK_BULK_LOW)
+	if (!has_drained(l))
 		return true;
-	l->bulk_high = false;
 	l->in_event = true;
 	l->link.events->drained(l->link.arg);
 	return event_end(l);
 }
 
 /* --- receiving --- */
+
+/* How long the frame has to wait until it may be unpacked; 0: it may, and is paid for. */
+static int64_t unpack_wait(struct tls_link *l, const struct frame *f, const uint8_t *payload)
+{
+	int64_t now = loop_now_ms(l->loop), free_of_charge = (int64_t)f->len * UNPACK_FREE, cost;
+
+	if (f->flags == 0 || f->len < CODEC_PREFIX || get_u32(payload) > frame_max(f->type))
+		return 0;
+	cost = (int64_t)get_u32(payload) - free_of_charge;
+	if (cost <= 0)
+		return 0;
+	l->unpack_room += (now - l->unpack_ms) * UNPACK_A_MS;
+	if (l->unpack_room > UNPACK_STORE)
+		l->unpack_room = UNPACK_STORE;
+	l->unpack_ms = now;
+	if (cost > l->unpack_room)
+		return (cost - l->unpack_room) / UNPACK_A_MS + 1;
+	l->unpack_room -= cost;
+	return 0;
+}
+
+static void rest(struct tls_link *l, int64_t ms)
+{
+	l->resting = true;
+	loop_timer_start(l->again, ms, 0);
+}
 
 /* Hands one frame on. False when l is gone or down. */
 static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *payload, uint32_t limit)
@@ -202,11 +255,14 @@ static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *pa
 
 	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
 		return drop(l, "it sent a frame with flags that lanyard/1 does not know");
+	if (f->flags != 0 && !frame_known(f->type))
+		return true; /* skipped as well when it is unpacked */
 	if (f->flags != 0) {
 		plain = codec_decompress(payload, n, max, &n);
 		if (plain == NULL)
 			return drop(l, "it sent a frame whose compression is damaged");
 	}
+	l->link.last_in_ms = loop_now_ms(l->loop);
 	l->rx_takeable = plain == NULL && n >= LINK_TAKE_MIN && payload + n == l->rx + l->rx_n;
 	l->in_event = true;
 	l->link.events->frame(l->link.arg, f->type, plain != NULL ? plain : payload, n);
@@ -228,13 +284,15 @@ static void *tls_link_take(struct link *link)
 	return base;
 }
 
-/* Hands on every whole frame in the buffer and moves the rest to its start. On return *missing says how many bytes the
- * frame at the start still lacks, 0 when its header is not whole. False when l is gone or down. */
+/* Hands on the whole frames in the buffer, as far as the turn's time goes, and moves the rest to its start. On return *missing says
+ * how many bytes the frame at the start still lacks, 0 when its header is not whole. False when l is gone or down. */
 static bool deliver_all(struct tls_link *l, size_t *missing)
 {
 	struct frame f;
-	size_t at = 0;
+	size_t at = 0, whole;
+	int64_t wait;
 
+	l->resting = false;
 	for (;;) {
 		uint32_t limit = l->link.trusted ? 0 : FRAME_MAX_BEFORE_HELLO;
 		enum frame_status status = frame_read(&f, l->rx + at, l->rx_n - at, limit);
@@ -244,6 +302,11 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 			                          : "it sent a frame longer than any may be");
 		if (status == FRAME_PART)
 			break;
+		wait = unpack_wait(l, &f, l->rx + at + FRAME_HEADER);
+		if (wait > 0 || (at > 0 && clock_mono_ns() >= l->turn_ends_ns)) {
+			rest(l, wait);
+			break;
+		}
 		if (f.len > RX_FIRST)
 			l->quiet_turns = 0;
 		if (!deliver(l, &f, l->rx + at + FRAME_HEADER, limit))
@@ -257,7 +320,8 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 	l->rx_n -= at;
 	if (at > 0 && l->rx_n > 0)
 		memmove(l->rx, l->rx + at, l->rx_n);
-	*missing = l->rx_n >= FRAME_HEADER ? FRAME_HEADER + (size_t)f.len - l->rx_n : 0;
+	whole = l->rx_n >= FRAME_HEADER ? FRAME_HEADER + (size_t)f.len : 0;
+	*missing = whole > l->rx_n ? whole - l->rx_n : 0;
 	return true;
 }
 
@@ -317,11 +381,13 @@ static bool receive(struct tls_link *l, size_t most)
 {
 	char reason[TLS_REASON_MAX];
 	size_t total = 0, missing = 0, n;
+	bool over = most == 0;
 	int rc;
 
+	l->turn_ends_ns = clock_mono_ns() + TURN_NS;
 	if (l->rx_n > 0 && !deliver_all(l, &missing))
 		return false;
-	while (total < most) {
+	while (!over && !l->resting) {
 		size_t room = rx_room(l, missing);
 
 		ERR_clear_error();
@@ -342,8 +408,9 @@ static bool receive(struct tls_link *l, size_t most)
 		total += n;
 		if (!deliver_all(l, &missing))
 			return false;
+		over = total >= most || clock_mono_ns() >= l->turn_ends_ns;
 	}
-	if (most > 0 && total >= most)
+	if (over && most > 0 && !l->resting)
 		loop_timer_start(l->again, 0, 0);
 	rx_rest(l);
 	return true;
@@ -462,7 +529,8 @@ struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
 		return NULL;
 	}
 	l->link.ops = &ops;
-	l->link.last_in_ms = loop_now_ms(loop);
+	l->link.last_in_ms = l->link.last_out_ms = l->unpack_ms = loop_now_ms(loop);
+	l->unpack_room = UNPACK_STORE;
 	l->loop = loop;
 	l->fd = fd;
 	l->ssl = ssl;

@@ -3,9 +3,34 @@
 
 #include "base/bytes.h"
 
+/* What a message of each type can come to within the limits of msg.h, roundly. */
+static const uint32_t max_of[] = {
+	[FRAME_HELLO] = 16 << 10,
+	[FRAME_BYE] = 1 << 10,
+	[FRAME_PING] = 64,
+	[FRAME_PONG] = 64,
+	[FRAME_GROUP_OPEN] = 512 << 10,
+	[FRAME_GROUP_CLOSE] = 1 << 10,
+	[FRAME_ROSTER] = FRAME_MAX_CONTROL,
+	[FRAME_INDEX_HELLO] = 1 << 10,
+	[FRAME_NEWS] = FRAME_MAX_CONTROL,
+	[FRAME_NEWS_ACK] = 256,
+	[FRAME_LIST_GET] = 256,
+	[FRAME_LIST] = FRAME_MAX_CONTROL,
+	[FRAME_GET] = 128 << 10,
+	[FRAME_BLOCK] = FRAME_MAX_BLOCK,
+	[FRAME_CANCEL] = 128 << 10,
+	[FRAME_ADDRESSES] = 128 << 10,
+};
+
+bool frame_known(uint8_t type)
+{
+	return type < sizeof(max_of) / sizeof(*max_of) && max_of[type] != 0;
+}
+
 uint32_t frame_max(uint8_t type)
 {
-	return type == FRAME_BLOCK ? FRAME_MAX_BLOCK : FRAME_MAX_CONTROL;
+	return frame_known(type) ? max_of[type] : FRAME_MAX_CONTROL;
 }
 
 enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit)

@@ -3,12 +3,13 @@
 #ifndef LANYARD_SYNC_WIRE_FRAME_H
 #define LANYARD_SYNC_WIRE_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
 	FRAME_HEADER = 6,
-	FRAME_MAX_CONTROL = 4 << 20,       /* payload bytes of any message but BLOCK, compressed or not */
+	FRAME_MAX_CONTROL = 4 << 20, /* payload bytes of any message but BLOCK, compressed or not; of most far fewer */
 	FRAME_MAX_BLOCK = (4 << 20) + 64,  /* payload bytes of BLOCK */
 	FRAME_MAX_BEFORE_HELLO = 16 << 10, /* until the peer has proved itself a member of a group */
 	FRAME_FLAG_ZSTD = 1,               /* payload: 4 bytes plain length, then one zstd frame */
@@ -46,6 +47,8 @@ enum frame_status { FRAME_WHOLE, FRAME_PART, FRAME_TOO_LONG };
 enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit);
 /* Payload bytes of a type at most, known or not. */
 uint32_t frame_max(uint8_t type);
+/* Whether it is one of enum frame_type. */
+bool frame_known(uint8_t type);
 void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len);
 
 #endif

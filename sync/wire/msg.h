@@ -18,6 +18,7 @@ enum {
 	MSG_MAX_CREDENTIAL = 64, /* entries */
 	MSG_MAX_RECORDS = 4096,  /* records of one NEWS */
 	MSG_MAX_WANTS = 1024,    /* blocks of one GET */
+	MSG_MAX_CANCEL = 16384,  /* requests of one CANCEL */
 	MSG_MAX_ADDRESSES = 256,
 	MSG_INLINE_MAX = 64 << 10,  /* bytes of a file carried in NEWS */
 	MSG_BLOCKS_INLINE_MAX = 64, /* blocks of a list carried in NEWS */

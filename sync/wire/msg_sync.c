@@ -405,7 +405,7 @@ int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *
 {
 	Lanyard__Cancel *pb = (void *)msg_unpack(&lanyard__cancel__descriptor, a, p, n);
 
-	if (!pb)
+	if (!pb || pb->n_requests > MSG_MAX_CANCEL)
 		return -1;
 	*m = (struct msg_cancel){ .requests = pb->requests, .n = pb->n_requests };
 	return 0;

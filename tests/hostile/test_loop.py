@@ -58,7 +58,7 @@ def test_a_megabyte_of_zipped_pings(scene):
         foe = scene.member()
         one = wire.bomb(wire.PING, 4 << 20)
         with contextlib.suppress(Gone):
-            foe.say(one * ((1 << 20) // len(one)))
+            foe.say(one * ((1 << 20) // len(one)), patience=2)
         m.drop()
 
 
@@ -71,7 +71,7 @@ def test_a_megabyte_of_zipped_messages_of_every_kind(scene):
             foe = scene.member(papers)
             one = wire.zipped(kind, body)
             with contextlib.suppress(Gone):
-                foe.say(one * ((1 << 20) // len(one)))
+                foe.say(one * ((1 << 20) // len(one)), patience=2)
             m.drop()
             foe.close()
 
@@ -88,11 +88,11 @@ def test_list_after_list(scene):
 
 
 def test_a_stranger_that_knows_the_group_shows_false_papers(scene):
-    """Whoever once saw a token knows the group's ID. 64 entries a connection, each to be verified."""
+    """Whoever once saw a token knows the group's ID. 27 entries a connection, each with three signatures that hold."""
     papers = scene.papers()
     token = Token(scene.victim.invite("pics"))
     false = []
-    for _ in range(63):
+    for _ in range(26):
         signer, joiner = Key(), Key()
         false.append(admission(signer, token.request(joiner, os.urandom(32)), 1_700_000_000))
     with scene.attacked("false credentials on 60 connections", processor=1.2) as m:
@@ -103,4 +103,18 @@ def test_a_stranger_that_knows_the_group_shows_false_papers(scene):
                 foe.say(wire.group_open(foe.channel, foe.theirs, credential=papers.entries[:1] + false))
                 foe.hear(wire.GROUP_CLOSE, 10)
                 foe.close()
+        m.drop()
+
+
+def test_wants_of_what_nobody_has(scene):
+    """Sixty thousand blocks of contents that the victim never heard of, 1,024 in a message."""
+    with scene.attacked("60,000 wants of unknown contents", processor=6) as m:
+        foe = scene.member()
+        with contextlib.suppress(Gone):
+            for i in range(60):
+                root = hashlib.sha256(b"%d" % i).digest()
+                foe.say(wire.get(foe.channel, 1 << 30, 9000, root,
+                                 [wire.want(1024 * i + j, 65536 * j, 65536, root) for j in range(1024)]), patience=5)
+                while foe.listen() is not None:
+                    pass
         m.drop()

@@ -41,7 +41,7 @@ struct end {
 	struct packet *out[2];  /* by lane: sent and not yet arrived */
 	struct sim_event *pump; /* brings the next of `out` to the other end; NULL: nothing to bring */
 	bool out_ended;         /* behind what is in `out` comes the end */
-	bool bulk_high;
+	bool bulk_high, control_high;
 	bool listening, closed, told_down;
 	struct packet *arriving; /* in the owner's hands */
 };
@@ -161,14 +161,18 @@ static void drained(void *arg)
 
 static void took_off(struct end *from, int lane, size_t n)
 {
+	bool bulk, control;
+
 	if (lane == LINK_CONTROL)
 		from->link.queued_control -= n;
 	else
 		from->link.queued_bulk -= n;
-	if (!from->bulk_high || from->link.queued_bulk >= LINK_BULK_LOW)
-		return;
-	from->bulk_high = false;
-	if (alive(from))
+	bulk = from->bulk_high && from->link.queued_bulk < LINK_BULK_LOW;
+	control = from->control_high && from->link.queued_control < LINK_CONTROL_LOW;
+	from->link.last_out_ms = loop_now_ms(from->loop);
+	from->bulk_high &= !bulk;
+	from->control_high &= !control;
+	if ((bulk || control) && alive(from))
 		sim_at(from->loop, 0, drained, from);
 }
 
@@ -229,13 +233,15 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		memcpy(p->payload + head_n, body, body_n);
 	free(body);
 	DL_APPEND(e->out[lane], p);
+	if (link->queued_control + link->queued_bulk == 0)
+		link->last_out_ms = loop_now_ms(e->loop);
 	link->bytes_out += total;
 	if (lane == LINK_CONTROL)
 		link->queued_control += total;
 	else
 		link->queued_bulk += total;
-	if (link->queued_bulk > LINK_BULK_LOW)
-		e->bulk_high = true;
+	e->bulk_high |= link->queued_bulk >= LINK_BULK_LOW;
+	e->control_high |= link->queued_control >= LINK_CONTROL_LOW;
 	if (link->queued_control > peaks.control)
 		peaks.control = link->queued_control;
 	if (link->queued_bulk > peaks.bulk)

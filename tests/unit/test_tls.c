@@ -190,9 +190,9 @@ static void a_stranger_may_send_short_frames_only(void **state)
 	f->b.trusts = false;
 	join(f);
 	random_bytes(noise, sizeof(noise));
-	link_send(f->a.links[0], LINK_CONTROL, FRAME_HELLO, noise, FRAME_MAX_BEFORE_HELLO, NULL, 0);
+	link_send(f->a.links[0], LINK_CONTROL, FRAME_ROSTER, noise, FRAME_MAX_BEFORE_HELLO, NULL, 0);
 	RUN_UNTIL(f, f->b.nframes == 1);
-	link_send(f->a.links[0], LINK_CONTROL, FRAME_HELLO, noise, FRAME_MAX_BEFORE_HELLO + 1, NULL, 0);
+	link_send(f->a.links[0], LINK_CONTROL, FRAME_ROSTER, noise, FRAME_MAX_BEFORE_HELLO + 1, NULL, 0);
 	RUN_UNTIL(f, f->b.ndown == 1);
 	assert_non_null(strstr(f->b.down_reason, "before it had proved"));
 	assert_int_equal(f->b.nframes, 1);
@@ -205,7 +205,7 @@ static void a_stranger_cannot_inflate_a_small_frame(void **state)
 
 	f->b.trusts = false;
 	join(f);
-	link_send(f->a.links[0], LINK_CONTROL, FRAME_HELLO, zeros, 1 << 20, NULL, 0);
+	link_send(f->a.links[0], LINK_CONTROL, FRAME_ROSTER, zeros, 1 << 20, NULL, 0);
 	RUN_UNTIL(f, f->b.ndown == 1);
 	assert_non_null(strstr(f->b.down_reason, "compression"));
 	assert_int_equal(f->b.nframes, 0);
