@@ -6,7 +6,7 @@ import os
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 
 MEMBER, OWNER = 2, 1
 FOUND, ADD, JOIN, REMOVE, LEAVE, REVOKE = 1, 2, 3, 4, 5, 6
@@ -87,3 +87,19 @@ def leave(signer, group, number, time, abandon=False):
 
 def tag(group, agent, binding):
     return hmac.digest(group, b"lanyard hello" + agent + binding, "sha256")[:16]
+
+
+class OwnerOf:
+    """What an owner's agent would sign, which has no command for it yet: by its key and the words it has said."""
+
+    def __init__(self, host, entries):
+        with open(os.path.join(host.home, "key.pem"), "rb") as f:
+            private = load_pem_private_key(f.read(), None)
+        self.key = Key(private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        self.words = [e for e in entries if e[-96:-64] == self.key.public and e[1] in (FOUND, ADD, REMOVE, REVOKE)]
+        self.group = hashlib.sha256(next(e for e in entries if e[1] == FOUND)).digest()
+
+    def removes(self, whom):
+        number = 1 + max(struct.unpack(">Q", e[34:42])[0] if e[1] != FOUND else 1 for e in self.words)
+        words = hashlib.sha256(b"".join(sorted(hashlib.sha256(e).digest() for e in self.words))).digest()
+        return removal(self.key, self.group, whom, number, 1_800_000_000, words)
