@@ -79,6 +79,11 @@ static void free_download(struct download *d)
 	free(d->state_of);
 	free(d->offset_of);
 	free(d->arrived);
+	if (d->name[0] != '\0')
+		HASH_DELETE(hh_name, f->parts, d);
+	if (d->waiter != NULL)
+		ticket_retry(f, REASON_SAME);
+	free(d->waiter);
 	free(d);
 	fetch_wake(f);
 }
@@ -111,6 +116,8 @@ static void die(struct download *d)
 		close(d->map);
 	d->part = -1;
 	d->map = -1;
+	if (d->spare && !f->dead)
+		spare_add(f, d->name);
 	if (d->keep || d->memory || f->dead) {
 		free_download(d);
 		return;
@@ -159,6 +166,10 @@ void download_drop(struct fetch *f, struct ticket *t, bool keep)
 	struct download *d = t->download;
 
 	download_unpark(d);
+	if (!keep && !d->gone && d->part >= 0 && d->done > 0 && !f->dead) {
+		d->spare = d->waiter == NULL;
+		keep = true;
+	}
 	d->state = DOWNLOAD_DYING;
 	stop(d);
 	t->download = NULL;
@@ -200,6 +211,8 @@ void download_fail(struct download *d, enum reason reason)
 	if (d->parked)
 		return;
 	d->full = reason == REASON_FULL || reason == REASON_RESERVED || reason == REASON_QUOTA;
+	if (d->full)
+		spare_remove_all(d->f);
 	ticket_wait(d->f, d->t, reason);
 }
 
@@ -229,7 +242,7 @@ static void take_up(struct download *d, struct part_job *job)
 	d->map = job->map;
 	d->dirty = job->dirty;
 	d->cloned = job->cloned;
-	d->have_at = part_map_have_at(d->t->want.path, &d->c);
+	d->have_at = job->have_at;
 	download_set_list(d, &job->list);
 	d->state = DOWNLOAD_GETTING;
 	d->synced_ms = fetch_now(d->f);
@@ -370,6 +383,11 @@ void download_complete(struct download *d)
 	}
 	download_drop(f, t, false);
 	ticket_to(f, t, TICKET_FRESH);
+}
+
+void download_part_gone(struct download *d)
+{
+	d->gone = true;
 }
 
 bool download_ready(struct fetch *f, struct ticket *t)

@@ -46,6 +46,8 @@ struct download {
 	bool hungry;
 	bool parked; /* its ticket waits, or stands in the queue again: nothing is asked for or written */
 	bool full;   /* the disk was, when it was parked */
+	bool gone;   /* its part is a file of the share by now, or of no use */
+	bool spare;  /* dying: the part stays for a while, for another path that wants its content */
 	bool cloned; /* what is claimed comes from a local file */
 	bool dirty;  /* the part was begun in an earlier life */
 	struct queue_entry lane;
@@ -65,7 +67,9 @@ struct download {
 	int64_t list_bytes;          /* while LISTING: what the blocks so far make */
 	unsigned list_turns;         /* sources that were too slow with it */
 
-	char name[PART_NAME + 1];
+	char *waiter; /* a path that wants the same content, and waits for this download; owned; NULL: none */
+	UT_hash_handle hh_name;
+	char name[PART_NAME + 1];      /* "": none yet, or in memory; else it is in fetch.parts by it */
 	char part_file[PART_NAME + 8]; /* name + ".part" */
 	int part, map;                 /* owned; -1: not open */
 	int64_t have_at;               /* in the map */
@@ -111,6 +115,14 @@ void download_open(struct download *d);
 void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
 /* A job is back, d may die now. */
 void download_job_back(struct download *d);
+
+/* --- spare.c --- */
+/* Nobody wants this part's path: it is removed after fetch_config.spare_ms, unless somebody wants its content. */
+void spare_add(struct fetch *f, const char *name);
+/* A download is about to go on with a part of that name, if there is one. False when it is being removed just now. */
+bool spare_take(struct fetch *f, const char *name);
+/* The disk is full. */
+void spare_remove_all(struct fetch *f);
 
 /* --- source.c --- */
 void source_refresh(struct download *d);

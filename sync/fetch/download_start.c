@@ -11,15 +11,56 @@
 
 enum { ROOM_MIN = 1 << 20 }; /* bytes that must be free before a download is tried again that found none */
 
-static bool name_is_dying(const struct fetch *f, const struct download *d)
+static struct download *part_holder(const struct fetch *f, const char *name)
 {
-	const struct download *other;
+	struct download *d;
 
-	DL_FOREACH(f->dying, other) {
-		if (!other->memory && memcmp(other->name, d->name, sizeof(d->name)) == 0)
-			return true;
+	HASH_FIND(hh_name, f->parts, name, PART_NAME, d);
+	return d;
+}
+
+/* The same content is on its way for another path: one waits for it, and then copies it, or goes on with it where the other
+ * path was only its name of before. */
+static bool wait_for(struct download *other, const struct ticket *t)
+{
+	if (other->waiter != NULL && strcmp(other->waiter, t->want.path) != 0)
+		return false;
+	if (other->waiter == NULL)
+		other->waiter = mem_strdup(t->want.path);
+	source_refresh(other);
+	return true;
+}
+
+/* Gives d a part's name that nobody uses. REASON_COUNT: it has one; else why its ticket has to wait. */
+static enum reason claim_name(struct download *d)
+{
+	struct fetch *f = d->f;
+	char name[PART_NAME + 1];
+
+	for (int slot = 0; slot < PART_SLOTS; slot++) {
+		struct download *other;
+
+		part_name(name, &d->c, slot);
+		other = part_holder(f, name);
+		/* What nothing is done with is taken over: this path has a source. */
+		if (other != NULL && other->parked) {
+			download_drop(f, other->t, true);
+			other = part_holder(f, name);
+		}
+		if (other != NULL && other->t == NULL)
+			return REASON_NONE;
+		if (other != NULL && wait_for(other, d->t))
+			return REASON_SAME;
+		if (other != NULL)
+			continue;
+		if (!spare_take(f, name))
+			return REASON_NONE;
+		memcpy(d->name, name, sizeof(d->name));
+		(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
+		HASH_ADD(hh_name, f->parts, name, PART_NAME, d);
+		return REASON_COUNT;
 	}
-	return false;
+	return REASON_NONE;
 }
 
 static void one_block(struct blocklist *l, const struct content *c)
@@ -43,7 +84,12 @@ static void start_memory(struct download *d)
 static void start_part(struct download *d)
 {
 	struct ticket *t = d->t;
+	enum reason reason = claim_name(d);
 
+	if (reason != REASON_COUNT) {
+		ticket_wait(d->f, t, reason);
+		return;
+	}
 	if (d->c.nblocks == 1) {
 		one_block(&d->list, &d->c);
 	} else if (t->blocks.n > 0) {
@@ -70,8 +116,6 @@ static struct download *download_new(struct fetch *f, struct ticket *t)
 	d->memory = is_small(&d->c);
 	d->part = -1;
 	d->map = -1;
-	part_name(d->name, t->want.path, &d->c);
-	(void)snprintf(d->part_file, sizeof(d->part_file), "%s.part", d->name);
 	DL_APPEND(f->downloads, d);
 	f->ndownloads++;
 	t->download = d;
@@ -135,8 +179,6 @@ void download_start(struct fetch *f, struct ticket *t)
 	/* What was found in a local file needs no source. */
 	if (source_any(d) == NULL && (d->memory || !t->settled))
 		ticket_wait(f, t, source_reason(d));
-	else if (!d->memory && name_is_dying(f, d))
-		ticket_wait(f, t, REASON_NONE);
 	else if (d->parked)
 		start_parked(d);
 	else if (d->memory)

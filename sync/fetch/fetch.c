@@ -141,6 +141,7 @@ static void end_of_turn(void *arg)
 	if (f->heard)
 		f->last_record_ms = fetch_now(f);
 	f->heard = false;
+	parts_pump(f);
 	wanted_fill(f);
 	route_settled(f);
 	if (f->count[TICKET_WAITING] > 0)
@@ -149,6 +150,7 @@ static void end_of_turn(void *arg)
 	download_pump(f);
 	install_pump(f);
 	route_fresh(f);
+	waiting = earlier(waiting, spare_run(f));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
 	tell(f);
@@ -169,6 +171,8 @@ struct fetch *fetch_new(const struct fetch_config *config)
 
 	f->c = *config;
 	f->reserve = index_is_beside(f->c.index, share_root(f->c.share));
+	if (f->c.spare_ms == 0)
+		f->c.spare_ms = FETCH_SPARE_MS;
 	if (f->c.memory == 0)
 		f->c.memory = FETCH_MEMORY;
 	f->timer_at_ms = INT64_MAX;
@@ -199,6 +203,8 @@ void fetch_free(struct fetch *f)
 	while (f->tickets != NULL)
 		ticket_free(f, f->tickets);
 	f->dead = true;
+	parts_stop(f);
+	spare_free_all(f);
 	fetch_job_begin(f);
 	fetch_job_end(f);
 }

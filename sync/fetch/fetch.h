@@ -50,7 +50,7 @@ struct fetch_ops {
 };
 
 /* The least must hold two of the largest blocks. */
-enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20 };
+enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20, FETCH_SPARE_MS = 60000 };
 
 struct fetch_config {
 	struct loop *loop;
@@ -58,7 +58,8 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
-	size_t memory; /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
+	int64_t spare_ms; /* a part whose path is wanted no more stays so long for another path; 0: FETCH_SPARE_MS */
+	size_t memory;    /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
 	bool copies_stay;
 	const struct fetch_ops *ops;

@@ -123,7 +123,8 @@ struct fetch {
 	struct loop_timer *timer;
 	int64_t timer_at_ms; /* INT64_MAX: not running */
 	bool started, paused;
-	bool cleaning;   /* parts/ is being looked through: nothing is installed yet */
+	bool cleaning;             /* parts/ is being looked through: nothing is installed yet */
+	struct clean_job *judging; /* what was found in parts/ is compared with what is wanted; NULL: not just now */
 	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
 	bool reserve;    /* the index is on the share's disk: room.h */
 	bool dead;       /* freed, but for jobs that are out */
@@ -161,6 +162,8 @@ struct fetch {
 	struct download *downloads;    /* of ACTIVE tickets, and with parts that are ready */
 	struct download *hungry_small; /* of one small block that is to be asked for */
 	struct download *hungry;       /* others that have blocks to ask for */
+	struct download *parts;        /* all with parts, dying ones too, by the part's name */
+	struct spare *spares;          /* parts on disk that no path wants, oldest first */
 	struct download *dying;        /* whose ticket is gone, but not their jobs or files */
 	bool new_sources;              /* peers came: downloads look for sources again */
 	bool check_sources;            /* sources went: downloads without any are put aside */
@@ -284,8 +287,19 @@ void folder_no_parent(struct fetch *f, struct ticket *t, int error);
 /* --- parts.c --- */
 /* At start: looks through parts/ and removes what nobody wants. */
 void parts_clean(struct fetch *f);
+/* Goes on with that, as much as is good for one turn. */
+void parts_pump(struct fetch *f);
+/* f is to be freed. */
+void parts_stop(struct fetch *f);
 /* Whether the index has heard of a peer's files at all, so that what it does not want is wanted no more. */
 bool parts_judged(struct fetch *f);
+
+/* --- spare.c --- */
+bool spare_is(const struct fetch *f, const char *name);
+/* Removes those whose time has come; returns when the next is due, INT64_MAX: none is. */
+int64_t spare_run(struct fetch *f);
+/* Forgets them; parts_clean of the next life judges them. */
+void spare_free_all(struct fetch *f);
 
 /* --- download.c --- */
 /* Begins to get a QUEUED ticket's content. */
@@ -296,6 +310,8 @@ void download_drop(struct fetch *f, struct ticket *t, bool keep);
 void download_park(struct fetch *f, struct ticket *t);
 /* All of it is here and synced. */
 bool download_is_ready(const struct download *d);
+/* Its part was put in its place, or is not there as it should be: of no use to others. */
+void download_part_gone(struct download *d);
 /* Its part, complete and synced, or NULL. */
 const char *download_part(const struct download *d);
 /* The number of the open part; 0: none. */

@@ -98,6 +98,8 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	bool rows_hold = judge_row_holds(f, t) && (t->pair == NULL || judge_row_holds(f, t->pair));
 
 	look_for_it(f, item);
+	if (t->download != NULL)
+		download_part_gone(t->download);
 	if (item->op == INSTALL_FILE) {
 		f->counters.files_installed++;
 		show_completed(f, item->want->path, t->merged.content.size);
@@ -142,8 +144,10 @@ static void no_source(struct fetch *f, struct ticket *t)
 		free(t->from);
 		t->from = NULL;
 	}
-	if (t->download != NULL)
+	if (t->download != NULL) {
+		download_part_gone(t->download);
 		download_drop(f, t, false);
+	}
 	t->settled = true;
 	ticket_remember(f, t);
 	ticket_to(f, t, TICKET_FRESH);

@@ -41,19 +41,23 @@ static int open_plain(int dir, const char *name, int flags)
 	return fd;
 }
 
-/* The map that is there, if it is one of this very file. */
+/* The map that is there, if it is one of this content. */
 static int read_map(struct part_job *job, int fd, struct part_map *m)
 {
-	/* The list's length follows from the content, so no map is read that could not be right. */
-	size_t size = part_map_size(job->path, &job->content);
-	uint8_t *p = mem_calloc(size + 1, 1);
+	/* The list's length follows from the content, so no map is read that could not be right; its path may be another. */
+	size_t least = part_map_size("", &job->content);
+	struct fs_stat st;
+	uint8_t *p;
 	int rc = -1;
 
 	*m = (struct part_map){ 0 };
-	if (fs_pread_full(fd, p, size + 1, 0) == (ssize_t)size)
-		rc = part_map_decode(m, p, size);
+	if (fs_stat_fd(fd, &st) < 0 || st.size < (int64_t)least || st.size > (int64_t)least + RECORD_PATH_MAX)
+		return -1;
+	p = mem_calloc((size_t)st.size, 1);
+	if (fs_pread_full(fd, p, (size_t)st.size, 0) == (ssize_t)st.size)
+		rc = part_map_decode(m, p, (size_t)st.size);
 	free(p);
-	if (rc == 0 && (strcmp(m->path, job->path) != 0 || !content_equal(&m->content, &job->content))) {
+	if (rc == 0 && !content_equal(&m->content, &job->content)) {
 		part_map_clear(m);
 		rc = -1;
 	}
@@ -78,6 +82,7 @@ static int open_old(struct part_job *job)
 		job->have = m.have;
 		m.list = (struct blocklist){ 0 };
 		m.have = NULL;
+		job->have_at = part_map_have_at(m.path, &job->content);
 		part_map_clear(&m);
 		job->dirty = true;
 		return 0;
@@ -108,6 +113,7 @@ static int write_map(struct part_job *job)
 	uint8_t *p = mem_calloc(size, 1);
 	int rc;
 
+	job->have_at = part_map_have_at(job->path, &job->content);
 	part_map_encode(p, job->path, &job->content, &job->list);
 	rc = fs_pwrite_all(job->map, p, size, 0);
 	free(p);

@@ -10,6 +10,7 @@
 #include "sync/fetch/part_map.h"
 
 struct download;
+struct fetch;
 
 /* One block on its way into the part. */
 struct piece {
@@ -40,15 +41,16 @@ enum part_have {
 
 struct part_job {
 	enum part_op op;
-	struct download *d;
+	struct download *d;  /* the caller's, */
+	struct fetch *fetch; /* or this is */
 	char name[PART_NAME + 1];
 	int parts;       /* OPEN, REMOVE: descriptor of parts/, the job's own */
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */
 	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
-	int64_t have_at; /* of the map's first byte of claims */
+	int64_t have_at; /* of the map's first byte of claims; OPEN: out */
 	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (room.h) */
 	bool dirty;      /* bytes that are not known to be zero may stand in the part */
-	char *path;      /* OPEN: the file's; COPY: the source's; owned */
+	char *path;      /* OPEN: the file's, for a new map; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
 	bool cloned;     /* OPEN: out: it was: all is claimed, and to be verified */
 	struct content content; /* OPEN */

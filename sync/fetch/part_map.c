@@ -21,17 +21,28 @@ void part_map_clear(struct part_map *m)
 	*m = (struct part_map){ 0 };
 }
 
-void part_name(char out[PART_NAME + 1], const char *path, const struct content *c)
+void part_name(char out[PART_NAME + 1], const struct content *c, int slot)
 {
-	struct sha256_stream s = { 0 };
-	uint8_t hash[SHA256_SIZE];
+	uint8_t of[12 + ROOT + 1], hash[SHA256_SIZE];
 
-	sha256_begin(&s);
-	sha256_update(&s, path, strlen(path) + 1);
-	sha256_update(&s, c->root, sizeof(c->root));
-	sha256_end(&s, hash);
-	sha256_free(&s);
+	put_u64(of, (uint64_t)c->size);
+	put_u32(of + 8, c->nblocks);
+	memcpy(of + 12, c->root, ROOT);
+	of[12 + ROOT] = (uint8_t)slot;
+	sha256(hash, of, sizeof(of));
 	hex_encode(out, hash, PART_NAME / 2);
+}
+
+bool part_name_fits(const char name[PART_NAME + 1], const struct content *c)
+{
+	char expected[PART_NAME + 1];
+
+	for (int slot = 0; slot < PART_SLOTS; slot++) {
+		part_name(expected, c, slot);
+		if (strcmp(expected, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 int64_t part_map_have_at(const char *path, const struct content *c)

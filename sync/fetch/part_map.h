@@ -1,4 +1,4 @@
-/* The map beside a part: which file it will be, its block list, and which blocks are in it. Survives kill -9; after a power
+/* The map beside a part: which content it will be (and for which path it was begun), its block list, and which blocks are in it. Survives kill -9; after a power
  * cut it may claim too much or be damaged, so each claim is verified before it counts, and a map that does not fit
  * is no map. Pure.
  *
@@ -8,6 +8,7 @@
 #ifndef LANYARD_SYNC_FETCH_PART_MAP_H
 #define LANYARD_SYNC_FETCH_PART_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +21,14 @@ struct part_map {
 	uint8_t *have;         /* list.n bytes, 0 or 1; owned */
 };
 
-enum { PART_NAME = 32 };
+enum { PART_NAME = 32, PART_SLOTS = 16 };
 
 void part_map_clear(struct part_map *m);
-/* The name of a part in parts/: hex of a hash of the path and the root. */
-void part_name(char out[PART_NAME + 1], const char *path, const struct content *c);
+/* The name of a part in parts/: hex of a hash of the content, whatever its path, so that it is found again under another. slot: 0 to
+ * PART_SLOTS - 1, since several may be made of one content at a time. */
+void part_name(char out[PART_NAME + 1], const struct content *c, int slot);
+/* Whether a part of that content may be called so. */
+bool part_name_fits(const char name[PART_NAME + 1], const struct content *c);
 size_t part_map_size(const char *path, const struct content *c);
 /* Where block 0's byte is. */
 int64_t part_map_have_at(const char *path, const struct content *c);

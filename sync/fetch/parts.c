@@ -18,14 +18,15 @@
 #include "sync/fetch/swap.h"
 #include "sync/versions/kept.h"
 
-enum { TRIES_MAX = 1000, FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8 };
+enum { TRIES_MAX = 1000, FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8, JUDGE_TURN = 4096 };
 
 /* A part with a map that fits it. */
 struct found {
 	char name[PART_NAME + 1];
-	char *path;
+	char *path; /* for which it was begun */
 	struct content content;
 	bool wanted;
+	UT_hash_handle hh; /* in clean_job.by_root: one of each content */
 };
 
 struct clean_job {
@@ -35,7 +36,9 @@ struct clean_job {
 	char *group;         /* for lines in the log; owned, NULL: none */
 	struct found *found; /* owned */
 	size_t n;
-	char **left; /* paths that an earlier life was about to change; owned, and each of them */
+	struct found *by_root; /* those that no record of their own path wants */
+	uint64_t after;        /* wanted records up to this one were compared with them */
+	char **left;           /* paths that an earlier life was about to change; owned, and each of them */
 	size_t nleft;
 	char **kept; /* pairs: a conflict copy that was made, and of what; owned, and each of them */
 	size_t nkept;
@@ -203,7 +206,6 @@ static void remove_part(struct clean_job *job, const char *base)
 /* Which file this part will be, as its map says; false when it is none. */
 static bool read_map(struct clean_job *job, const char *name, struct found *found)
 {
-	char expected[PART_NAME + 1];
 	struct part_map m;
 	size_t n = 0;
 	char *text = fs_read_file(job->parts, name, MAP_MAX, &n);
@@ -212,8 +214,7 @@ static bool read_map(struct clean_job *job, const char *name, struct found *foun
 	free(text);
 	if (!good)
 		return false;
-	part_name(expected, m.path, &m.content);
-	good = strcmp(expected, found->name) == 0;
+	good = part_name_fits(found->name, &m.content);
 	if (good) {
 		found->path = m.path;
 		m.path = NULL;
@@ -332,7 +333,6 @@ static void looked(void *arg)
 {
 	struct clean_job *job = arg;
 	struct fetch *f = job->f;
-	size_t unwanted = 0;
 
 	if (f->dead) {
 		cleaned(job);
@@ -345,9 +345,41 @@ static void looked(void *arg)
 			f->c.conflict(f->c.arg, job->kept[i], job->kept[i + 1]);
 	}
 	for (size_t i = 0; i < job->n; i++) {
-		index_wanted(f->c.index, job->found[i].path, is_content, &job->found[i]);
-		unwanted += !job->found[i].wanted;
+		struct found *found = &job->found[i], *known;
+
+		found->wanted = spare_is(f, found->name);
+		index_wanted(f->c.index, found->path, is_content, found);
+		HASH_FIND(hh, job->by_root, found->content.root, sizeof(found->content.root), known);
+		if (!found->wanted && known == NULL)
+			HASH_ADD(hh, job->by_root, content.root, sizeof(found->content.root), found);
 	}
+	f->judging = job;
+	parts_pump(f);
+}
+
+static bool mark_wanted(void *arg, const struct content *c)
+{
+	struct clean_job *job = arg;
+	struct found *found;
+
+	HASH_FIND(hh, job->by_root, c->root, sizeof(c->root), found);
+	if (found != NULL && content_equal(&found->content, c)) {
+		found->wanted = true;
+		HASH_DEL(job->by_root, found);
+	}
+	return true;
+}
+
+/* All that is wanted was looked through. */
+static void judged(struct clean_job *job)
+{
+	struct fetch *f = job->f;
+	size_t unwanted = 0;
+
+	f->judging = NULL;
+	HASH_CLEAR(hh, job->by_root);
+	for (size_t i = 0; i < job->n; i++)
+		unwanted += !job->found[i].wanted;
 	/* An index that was made anew does not know yet what is wanted. */
 	if (!parts_judged(f))
 		unwanted = 0;
@@ -356,6 +388,36 @@ static void looked(void *arg)
 		workers_submit(f->c.workers, WORKERS_QUICK, remove_unwanted, cleaned, job);
 	else
 		cleaned(job);
+}
+
+/* A part may be wanted for another path than it was begun for. */
+void parts_pump(struct fetch *f)
+{
+	struct clean_job *job = f->judging;
+	int n = 0;
+
+	if (job == NULL)
+		return;
+	if (job->by_root != NULL)
+		n = index_wanted_contents(f->c.index, &job->after, JUDGE_TURN, mark_wanted, job);
+	/* What cannot be known is kept. */
+	for (size_t i = 0; n < 0 && i < job->n; i++)
+		job->found[i].wanted = true;
+	if (n == JUDGE_TURN)
+		fetch_wake(f);
+	else
+		judged(job);
+}
+
+void parts_stop(struct fetch *f)
+{
+	struct clean_job *job = f->judging;
+
+	f->judging = NULL;
+	if (job == NULL)
+		return;
+	HASH_CLEAR(hh, job->by_root);
+	cleaned(job);
 }
 
 static void add_left(void *arg, const struct record *r)

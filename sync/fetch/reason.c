@@ -20,6 +20,7 @@ static const struct {
 	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
 	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
 	[REASON_IN_USE] = { "it is being copied to another place", 1000, false, false },
+	[REASON_SAME] = { "its content is being fetched for another path", 10000, false, false },
 	[REASON_NO_SOURCE] = { "no connected member has it", 30000, false, false },
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_SILENT] = { "the members that have it do not answer", 1000, true, false },

@@ -13,6 +13,7 @@ enum reason {
 	REASON_NOT_EMPTY,  /* the folder to be removed holds what is not shared */
 	REASON_CHILDREN,   /* the folder to be removed waits for what is in it */
 	REASON_IN_USE,     /* the file to be removed is being copied to another place */
+	REASON_SAME,       /* another path with the same content is being fetched */
 	REASON_NO_SOURCE,  /* nobody who has it is connected */
 	REASON_NOT_NOW,
 	REASON_SILENT,     /* those who have it do not answer */

@@ -44,6 +44,8 @@ void source_refresh(struct download *d)
 	struct fetch_peer *p, *next;
 
 	index_wanted(f->c.index, d->t->want.path, add_wanted, d);
+	if (d->waiter != NULL)
+		index_wanted(f->c.index, d->waiter, add_wanted, d);
 	if (!d->t->repair)
 		return;
 	HASH_ITER(hh, f->peers, p, next) {

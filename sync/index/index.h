@@ -115,6 +115,10 @@ int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, ui
 /* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. Returns the number given or -1. */
 int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg);
+/* The contents of wanted files, in the order of their rows: from behind *after (0 first) on, which moves on, at most max rows.
+ * How many rows it looked at, files or not; -1. */
+int index_wanted_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
+                          void *arg);
 /* Forgets what `peer` has said of path (peer 0: what all have said). */
 int index_unwant(struct index *index, const char *path, uint64_t peer);
 /* Forgets all that a peer has said (its epoch changed, or it left the group). */

@@ -212,6 +212,33 @@ give:
 	return given;
 }
 
+int index_wanted_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
+                          void *arg)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_CONTENTS);
+	int rc = SQLITE_DONE, n = 0;
+	bool more = true;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)*after);
+	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct content c = { .size = sqlite3_column_int64(s, 1),
+			             .nblocks = (uint32_t)sqlite3_column_int64(s, 2) };
+
+		n++;
+		*after = (uint64_t)sqlite3_column_int64(s, 0);
+		if (sqlite3_column_bytes(s, 3) != sizeof(c.root))
+			continue;
+		memcpy(c.root, sqlite3_column_blob(s, 3), sizeof(c.root));
+		more = fn(arg, &c);
+	}
+	index_stmt_give(index, STMT_WANT_CONTENTS, s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return index_read_failed(index, "read wanted rows");
+	return n;
+}
+
 /* All rows of the path, one after the other. */
 static int forget_all(struct index *index, int key_len)
 {

@@ -64,6 +64,25 @@ def test_a_killed_source_comes_back_and_the_download_goes_on(lab):
     assert b.counters()["bytes_received"] <= size + MIB
 
 
+def test_a_folder_renamed_while_its_file_is_fetched_costs_nothing_again(lab):
+    """Parts are known by content: the part of the old path goes on as that of the new one."""
+    size = 48 * MIB
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    a.limit("80mbit")
+    trees.write(a.share, {"old/": None, "old/small": b"1"})
+    trees.noise_file(a.path("big"), size)
+    os.rename(a.path("big"), a.file("old/big"))
+    downloading(b, "old/big", size // 3)
+    os.rename(a.file("old"), a.file("new"))
+    downloading(b, "new/big", size // 3)
+    a.limit(None)
+    netlab.settle([a, b])
+    assert set(trees.picture(b.share)) == {b"new", b"new/big", b"new/small"}
+    # What was under way at that moment may be asked for twice.
+    assert b.counters()["bytes_received"] < size + 12 * MIB
+
+
 def test_killed_again_and_again_still_never_torn(lab):
     size, kills = 40 * MIB, 0
     a, b = pair(lab, size, "100mbit")

@@ -57,6 +57,7 @@ void fetch_begin(void)
 		.index = w->index,
 		.short_id = ME,
 		.memory = w->memory,
+		.spare_ms = w->spare_ms,
 		.ops = &world_ops,
 		.hint = on_hint,
 		.installed = on_installed,
@@ -134,6 +135,7 @@ void world_open(const char *dir)
 	for (size_t i = 0; i < PEERS; i++)
 		w->peer[i] = (struct fake_peer){ .id = (i + 1) * 100, .epoch = 1000 + i, .has_upto = INT64_MAX };
 	w->scan_hints = true;
+	w->spare_ms = 500;
 	fetch_begin();
 	peer_up(ANNA);
 }

@@ -63,6 +63,7 @@ struct world {
 	char dir[64], share_dir[96], home_dir[96];
 	int root;      /* of the share */
 	size_t memory; /* for the next fetch_begin() */
+	int64_t spare_ms;
 	struct loop *loop;
 	struct workers *workers;
 	struct share *share;

@@ -162,6 +162,124 @@ static void vanished_want_drops_its_part(void **state)
 	free(two);
 }
 
+/* --- one content, other paths --- */
+
+static void say_deleted(const char *path)
+{
+	struct record r = peer_record(ANNA, path, RECORD_FILE);
+
+	r.deleted = true;
+	say(ANNA, &r, NULL, 0);
+}
+
+/* Half of it is here, verified. */
+static void fetch_half(const char *path, const uint8_t *bytes)
+{
+	struct content c = contents(bytes, BIG);
+	int fd;
+
+	peer_of(ANNA)->has_upto = (int64_t)BIG / 2;
+	say_file(ANNA, path, bytes, BIG, false);
+	for (int64_t at = 0; at < (int64_t)BIG / 2; at += CHUNK)
+		RUN_UNTIL(fetch_partial(w->fetch, &c, at, CHUNK, &fd) == 1);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+}
+
+static void renamed_while_it_is_fetched_it_is_gone_on_with(void **state)
+{
+	uint8_t *bytes = noise(BIG, 24);
+
+	(void)state;
+	w->spare_ms = 20000;
+	fetch_end();
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	fetch_half("before", bytes);
+	say_deleted("before");
+	(void)run_ms(100);
+	say_dir(ANNA, "d");
+	say_file(ANNA, "d/after", bytes, BIG, false);
+	assert_true(run());
+	assert_bytes("d/after", bytes, BIG);
+	assert_false(is_there("before"));
+	assert_int_equal(peer_of(ANNA)->bytes, BIG);
+	assert_int_equal(fetch_counters(w->fetch).blocks_resumed, BIG / 2 / CHUNK);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+static void the_new_name_may_come_before_the_old_one_goes(void **state)
+{
+	uint8_t *bytes = noise(BIG, 25);
+
+	(void)state;
+	fetch_half("before", bytes);
+	say_file(ANNA, "after", bytes, BIG, false);
+	turn();
+	say_deleted("before");
+	assert_true(run());
+	assert_bytes("after", bytes, BIG);
+	assert_false(is_there("before"));
+	assert_int_equal(peer_of(ANNA)->bytes, BIG);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+static void renamed_while_we_were_away_it_is_gone_on_with(void **state)
+{
+	uint8_t *bytes = noise(BIG, 26);
+	struct record r;
+
+	(void)state;
+	fetch_half("before", bytes);
+	note_told(ANNA);
+	fetch_end();
+	assert_int_equal(index_unwant(w->index, "before", 0), 0);
+	r = peer_record(ANNA, "after", RECORD_FILE);
+	r.content = contents(bytes, BIG);
+	assert_int_equal(index_want(w->index, ANNA, &r), 0);
+	record_clear(&r);
+	fetch_begin();
+	fetch_peer_up(w->fetch, ANNA);
+	assert_true(run());
+	assert_bytes("after", bytes, BIG);
+	assert_int_equal(peer_of(ANNA)->bytes, BIG);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+static void what_two_paths_want_is_fetched_once(void **state)
+{
+	uint8_t *bytes = noise(BIG, 27);
+
+	(void)state;
+	say_file(ANNA, "one", bytes, BIG, false);
+	say_file(ANNA, "two", bytes, BIG, false);
+	assert_true(run());
+	assert_bytes("one", bytes, BIG);
+	assert_bytes("two", bytes, BIG);
+	assert_int_equal(peer_of(ANNA)->bytes, BIG);
+	RUN_UNTIL(parts_left() == 0);
+	free(bytes);
+}
+
+/* Nobody has the path any more that it was begun for, but somebody has the other. */
+static void a_path_with_a_source_takes_over(void **state)
+{
+	uint8_t *bytes = noise(BIG, 28);
+
+	(void)state;
+	fetch_half("lost", bytes);
+	peer_down(ANNA);
+	RUN_UNTIL(w->fetch->count[TICKET_WAITING] == 1);
+	peer_up(BERT);
+	say_file(BERT, "found", bytes, BIG, false);
+	RUN_UNTIL(is_there("found"));
+	assert_bytes("found", bytes, BIG);
+	assert_int_equal(peer_of(BERT)->bytes, BIG / 2);
+	free(bytes);
+}
+
 enum { ZEROS = 256 << 10, HOLEY = 64 << 20 };
 
 static uint8_t *mostly_zeros(void)
@@ -248,6 +366,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(part_deleted_by_its_owner_while_we_were_away_is_removed, world_setup,
 		                                world_teardown),
 		cmocka_unit_test_setup_teardown(vanished_want_drops_its_part, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(renamed_while_it_is_fetched_it_is_gone_on_with, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(the_new_name_may_come_before_the_old_one_goes, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(renamed_while_we_were_away_it_is_gone_on_with, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(what_two_paths_want_is_fetched_once, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_path_with_a_source_takes_over, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(zeros_are_neither_asked_for_nor_written, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(zeros_of_an_old_part_are_not_believed, world_setup, world_teardown),
 	};

@@ -104,22 +104,27 @@ static void damaged_map_is_no_map(void **state)
 	blocklist_clear(&l);
 }
 
-static void names_differ_by_path_and_content(void **state)
+static void names_are_of_the_content_alone(void **state)
 {
 	struct blocklist l = three_blocks();
 	struct content c = blocklist_content(&l), d = c;
 	char a[PART_NAME + 1], b[PART_NAME + 1];
 
 	(void)state;
-	part_name(a, "x", &c);
+	part_name(a, &c, 0);
 	assert_int_equal(strlen(a), PART_NAME);
-	part_name(b, "x", &c);
+	part_name(b, &c, 0);
 	assert_string_equal(a, b);
-	part_name(b, "y", &c);
+	part_name(b, &c, PART_SLOTS - 1);
 	assert_string_not_equal(a, b);
+	assert_true(part_name_fits(a, &c) && part_name_fits(b, &c));
+	part_name(b, &c, PART_SLOTS);
+	assert_false(part_name_fits(b, &c));
 	d.root[0] ^= 1;
-	part_name(b, "x", &d);
-	assert_string_not_equal(a, b);
+	assert_false(part_name_fits(a, &d));
+	d = c;
+	d.size++;
+	assert_false(part_name_fits(a, &d));
 	blocklist_clear(&l);
 }
 
@@ -135,7 +140,7 @@ static struct part_job *job_new(enum part_op op, const struct blocklist *l)
 	job->content = blocklist_content(l);
 	job->part = -1;
 	job->map = -1;
-	part_name(job->name, "file", &job->content);
+	part_name(job->name, &job->content, 0);
 	job->have_at = part_map_have_at("file", &job->content);
 	return job;
 }
@@ -390,7 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(map_comes_back_as_it_was),
 		cmocka_unit_test(damaged_map_is_no_map),
-		cmocka_unit_test(names_differ_by_path_and_content),
+		cmocka_unit_test(names_are_of_the_content_alone),
 		cmocka_unit_test_setup_teardown(open_begins_writes_and_takes_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_in_the_way_of_a_part_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(zeros_are_left_out_wherever_they_are, setup, teardown),
