@@ -2,9 +2,12 @@
  * loop only one, so the watches of a descriptor share a source. */
 #include "discovery/avahi_poll.h"
 
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "base/log.h"
@@ -13,12 +16,15 @@
 /* Errors in a row, with nothing readable between them, after which a descriptor is given up: it would spin. */
 enum { MAX_ERRORS = 100 };
 
+enum { REST_MS = 100 }; /* at least, so that what came meanwhile is read together */
+
 /* One descriptor and all watches on it. */
 struct source {
 	struct avahi_poll *owner;
 	struct loop_io *io; /* NULL once no live watch is left: Avahi may close fd, and open another by that number */
 	int fd;
 	int errors;       /* in a row */
+	bool is_network;  /* IPv4 or IPv6: anybody can make it readable */
 	bool firing;      /* in fire(): freed at its end, not before */
 	AvahiWatch *list; /* while firing, those freed meanwhile included */
 	struct source *prev;
@@ -37,6 +43,7 @@ struct AvahiWatch {
 };
 
 struct AvahiTimeout {
+	struct avahi_poll *owner;
 	struct loop_timer *timer;
 	AvahiTimeoutCallback fn;
 	void *arg;
@@ -48,15 +55,23 @@ struct avahi_poll {
 	struct source *sources;
 	bool (*screen)(void *arg, int fd); /* NULL: none */
 	void *screen_arg;
+	/* The budget; see avahi_poll_set_budget(). */
+	int share;               /* in thousandths of a core; 0: no budget */
+	int64_t most_us;         /* that can be saved up */
+	int64_t saved_us;        /* may be below 0 */
+	int64_t saved_ms;        /* when that was reckoned, loop_now_ms() */
+	bool resting;            /* the network is not read */
+	struct loop_timer *rest; /* runs meanwhile; NULL: no budget */
 };
 
 static void update_source(struct source *s)
 {
 	int events = 0;
+	bool deaf = s->is_network && s->owner->resting;
 	AvahiWatch *w;
 
 	DL_FOREACH(s->list, w) {
-		if ((w->want & AVAHI_WATCH_IN) != 0)
+		if ((w->want & AVAHI_WATCH_IN) != 0 && !deaf)
 			events |= LOOP_READ;
 		if ((w->want & AVAHI_WATCH_OUT) != 0)
 			events |= LOOP_WRITE;
@@ -82,6 +97,78 @@ static void retire_source(struct source *s)
 		free(s);
 }
 
+/* --- the budget --- */
+
+static int64_t processor_us(const struct avahi_poll *p)
+{
+	struct timespec ts = { 0 };
+
+	if (p->share > 0)
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void update_all(struct avahi_poll *p)
+{
+	struct source *s;
+
+	DL_FOREACH(p->sources, s)
+		update_source(s);
+}
+
+static void save_up(struct avahi_poll *p)
+{
+	int64_t now = loop_now_ms(p->loop);
+
+	p->saved_us += (now - p->saved_ms) * p->share;
+	p->saved_ms = now;
+	if (p->saved_us > p->most_us)
+		p->saved_us = p->most_us;
+}
+
+static void rested(void *arg)
+{
+	struct avahi_poll *p = arg;
+
+	save_up(p);
+	p->resting = false;
+	update_all(p);
+}
+
+/* A callback has taken so long. What it owes has a bound as well, or one that took very long would make us deaf. */
+static void spend(struct avahi_poll *p, int64_t us)
+{
+	if (p->share == 0)
+		return;
+	save_up(p);
+	p->saved_us -= us;
+	if (p->saved_us < -p->most_us)
+		p->saved_us = -p->most_us;
+	if (p->saved_us >= 0 || p->resting)
+		return;
+	p->resting = true;
+	loop_timer_start(p->rest, REST_MS - p->saved_us / p->share, 0);
+	update_all(p);
+}
+
+/* --- watches --- */
+
+static void call_watches(struct source *s, AvahiWatchEvent seen)
+{
+	int64_t begin_us = processor_us(s->owner);
+	AvahiWatch *w;
+
+	if ((seen & AVAHI_WATCH_IN) != 0 && s->owner->screen != NULL && !s->owner->screen(s->owner->screen_arg, s->fd))
+		seen &= ~AVAHI_WATCH_IN;
+	DL_FOREACH(s->list, w) {
+		if (w->is_dead || (w->want & seen) == 0)
+			continue;
+		w->fired = w->want & seen;
+		w->fn(w, s->fd, w->fired, w->arg);
+	}
+	spend(s->owner, processor_us(s->owner) - begin_us);
+}
+
 static void fire(void *arg, int events)
 {
 	struct source *s = arg;
@@ -101,15 +188,8 @@ static void fire(void *arg, int events)
 		seen |= AVAHI_WATCH_IN;
 	if ((events & LOOP_WRITE) != 0)
 		seen |= AVAHI_WATCH_OUT;
-	if ((seen & AVAHI_WATCH_IN) != 0 && s->owner->screen != NULL && !s->owner->screen(s->owner->screen_arg, s->fd))
-		seen &= ~AVAHI_WATCH_IN;
 	s->firing = true;
-	DL_FOREACH(s->list, w) {
-		if (w->is_dead || (w->want & seen) == 0)
-			continue;
-		w->fired = w->want & seen;
-		w->fn(w, s->fd, w->fired, w->arg);
-	}
+	call_watches(s, seen);
 	s->firing = false;
 	DL_FOREACH_SAFE(s->list, w, next) {
 		if (w->is_dead) {
@@ -123,6 +203,14 @@ static void fire(void *arg, int events)
 		retire_source(s);
 }
 
+static bool is_network(int fd)
+{
+	int family = AF_UNSPEC;
+	socklen_t n = sizeof(family);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) == 0 && (family == AF_INET || family == AF_INET6);
+}
+
 static struct source *source_of(struct avahi_poll *p, int fd)
 {
 	struct source *s;
@@ -134,6 +222,7 @@ static struct source *source_of(struct avahi_poll *p, int fd)
 	s = MEM_NEW(struct source);
 	s->owner = p;
 	s->fd = fd;
+	s->is_network = is_network(fd);
 	s->io = loop_io_new(p->loop, fd, fire, s);
 	if (s->io == NULL) {
 		free(s);
@@ -189,8 +278,11 @@ static void watch_free(AvahiWatch *w)
 static void timeout_fired(void *arg)
 {
 	AvahiTimeout *t = arg;
+	struct avahi_poll *p = t->owner;
+	int64_t begin_us = processor_us(p);
 
-	t->fn(t, t->arg);
+	t->fn(t, t->arg); /* may free t */
+	spend(p, processor_us(p) - begin_us);
 }
 
 static void timeout_update(AvahiTimeout *t, const struct timeval *tv)
@@ -216,6 +308,7 @@ static AvahiTimeout *timeout_new(const AvahiPoll *api, const struct timeval *tv,
 	struct avahi_poll *p = api->userdata;
 	AvahiTimeout *t = MEM_NEW(AvahiTimeout);
 
+	t->owner = p;
 	t->fn = fn;
 	t->arg = arg;
 	t->timer = loop_timer_new(p->loop, timeout_fired, t);
@@ -255,6 +348,7 @@ void avahi_poll_free(struct avahi_poll *p)
 		log_error("discovery: a poll freed while something is still watched");
 		abort();
 	}
+	loop_timer_free(p->rest);
 	free(p);
 }
 
@@ -267,4 +361,13 @@ void avahi_poll_set_screen(struct avahi_poll *p, bool (*screen)(void *arg, int f
 {
 	p->screen = screen;
 	p->screen_arg = arg;
+}
+
+void avahi_poll_set_budget(struct avahi_poll *p, int share, int64_t most_ms)
+{
+	p->share = share;
+	p->most_us = most_ms * 1000;
+	p->saved_us = p->most_us;
+	p->saved_ms = loop_now_ms(p->loop);
+	p->rest = loop_timer_new(p->loop, rested, p);
 }

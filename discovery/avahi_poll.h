@@ -8,6 +8,7 @@
 
 #include <avahi-common/watch.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/loop.h"
 
@@ -22,5 +23,10 @@ const AvahiPoll *avahi_poll_get(const struct avahi_poll *p);
 /* Shows each readable descriptor to screen() before Avahi reads it; false means that it took the waiting datagram away
  * itself (or that there is none), and Avahi is not told. */
 void avahi_poll_set_screen(struct avahi_poll *p, bool (*screen)(void *arg, int fd), void *arg);
+
+/* From now on what Avahi does in its callbacks has a budget: `share` thousandths of a core, of which `most_ms` of work may be saved
+ * up, and are at the start. While it is used up, IPv4 and IPv6 sockets are not read; what comes meanwhile waits in the kernel, and
+ * what does not fit there is lost like on a bad link. Once at most. */
+void avahi_poll_set_budget(struct avahi_poll *p, int share, int64_t most_ms);
 
 #endif

@@ -28,8 +28,10 @@ enum {
 	CACHE_ENTRIES = 2048, /* of each interface; avahi takes no more */
 	CACHE_CROWDED = 1500, /* records heard, after which the cache may soon be full of what nobody needs */
 	CROWDED_MS = 10000,   /* at least, from one emptying of the cache to the next */
-	PACKETS_PER_S = 500,  /* read; avahi may take a fifth of a millisecond for each */
+	PACKETS_PER_S = 500,  /* read */
 	PACKETS_AT_ONCE = 2000,
+	BUDGET_SHARE = 50, /* thousandths of a core for all that avahi does; a packet may take it some milliseconds */
+	BUDGET_MOST_MS = 1000, /* of work at once, as when many agents come together */
 };
 
 struct embedded {
@@ -366,6 +368,7 @@ static void *embedded_new(struct loop *loop, const struct mdns_want *want, const
 	e->retry_ms = FIRST_RETRY_MS;
 	e->poll = avahi_poll_new(loop);
 	avahi_poll_set_screen(e->poll, screen_socket, e);
+	avahi_poll_set_budget(e->poll, BUDGET_SHARE, BUDGET_MOST_MS);
 	e->packets_ms = loop_now_ms(loop);
 	e->packets = PACKETS_AT_ONCE * 1000;
 	e->timer = loop_timer_new(loop, start, e);

@@ -218,6 +218,8 @@ static void try_soon(struct peers *p, struct dial *d, int64_t now)
 		pause = AGAIN_MIN_MS;
 	if (pause > AGAIN_MAX_MS)
 		pause = AGAIN_MAX_MS;
+	if (d->refused)
+		pause = PATIENCE_MAX_MS;
 	when = d->last_ms ? d->last_ms + pause : now;
 	if (when <= now)
 		attempt(p, d, now);
@@ -309,6 +311,7 @@ void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id)
 	if (!d->agent || !agent_id_equal(&d->agent->id, id))
 		dial_book_renew(&p->dialler->book, d, d->named ? DIAL_PROVEN : DIAL_HEARD, id);
 	d->reached = true;
+	d->refused = false;
 	give_up_others(p, id);
 }
 
@@ -343,10 +346,10 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 	log_debug("%s: not reached: %s", address, reason);
 	if (refused && p->config.refused)
 		p->config.refused(p->config.arg, d->agent ? &d->agent->id : NULL, address, reason);
-	/* A third party, who was named to trouble it. */
-	if ((refused && d->kind != DIAL_PROVEN) || now - d->heard_ms > FORGET_MS)
+	d->refused = refused && d->kind != DIAL_PROVEN;
+	if (now - d->heard_ms > FORGET_MS)
 		dial_book_forget(&p->dialler->book, d);
-	else
+	else if (!d->refused)
 		wait_longer(p, d, now);
 }
 
@@ -359,7 +362,7 @@ void dial_lost(struct peers *p, const struct agent_id *id)
 	if (!a || !is_member(p, id))
 		return;
 	DL_FOREACH2(a->dials, d, agent_next)
-		if (!d->next_ms && !d->pending)
+		if (!d->next_ms && !d->pending && !d->refused)
 			wait_longer(p, d, now);
 }
 
@@ -371,7 +374,7 @@ void dial_all_now(struct peers *p)
 	for (int kind = 0; kind < DIAL_KINDS; kind++) {
 		DL_FOREACH(p->dialler->book.lists[kind], d) {
 			d->patience_ms = PATIENCE_MIN_MS;
-			if (wanted(p, d))
+			if (!d->refused && wanted(p, d))
 				set_due(p, d, now);
 		}
 	}

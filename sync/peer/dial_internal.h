@@ -32,10 +32,11 @@ struct dial {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	enum dial_kind kind;
-	struct dial_agent *agent;    /* whom we expect there; NULL: nobody in particular */
-	bool named;                  /* by the admin: no claim of others changes it */
-	bool reached;                /* TLS found that agent there, last time */
-	bool pending;                /* an attempt is under way */
+	struct dial_agent *agent; /* whom we expect there; NULL: nobody in particular */
+	bool named;               /* by the admin: no claim of others changes it */
+	bool reached;             /* TLS found that agent there, last time */
+	bool refused;             /* somebody else was, who is no lanyard: perhaps a third party, named to trouble it */
+	bool pending;             /* an attempt is under way */
 	enum dial_kind pending_kind; /* what it is counted as */
 	bool pending_stranger;
 	int64_t next_ms;          /* when to try next; 0: not by itself */

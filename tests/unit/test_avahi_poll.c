@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "discovery/avahi_poll.h"
@@ -83,6 +84,31 @@ static void watch_read(AvahiWatch *w, int fd, AvahiWatchEvent events, void *arg)
 	s->events = events;
 	if ((events & AVAHI_WATCH_IN) != 0)
 		(void)recv(fd, &c, 1, 0);
+}
+
+static void burn_ms(int64_t ms)
+{
+	struct timespec ts;
+	int64_t end_ms = -1;
+
+	do {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+		if (end_ms < 0)
+			end_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + ms;
+	} while ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 < end_ms);
+}
+
+/* Takes 5 ms of processor for each datagram. */
+static void read_slowly(AvahiWatch *w, int fd, AvahiWatchEvent events, void *arg)
+{
+	struct scene *s = arg;
+	char c;
+
+	(void)w;
+	(void)events;
+	s->fired++;
+	assert_int_equal(recv(fd, &c, 1, 0), 1);
+	burn_ms(5);
 }
 
 static void other_fired(AvahiWatch *w, int fd, AvahiWatchEvent events, void *arg)
@@ -282,9 +308,43 @@ static void a_timer_may_free_itself(void **state)
 	assert_int_equal(s->fired, 1);
 }
 
+/* 100 datagrams of 5 ms each, with 50 ms saved up and a tenth of a core: some ten are read at once, the others as it is saved up.
+ * (On a loaded machine some more, since it takes longer.) */
+static void the_network_has_a_budget(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct scene *s = *state;
+	socklen_t n = sizeof(at);
+	int in = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int first;
+
+	assert_int_equal(bind(in, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(in, (struct sockaddr *)&at, &n), 0);
+	assert_int_equal(connect(in, (struct sockaddr *)&at, sizeof(at)), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(send(in, "x", 1, 0), 1);
+	avahi_poll_set_budget(s->poll, 100, 50);
+	s->watch = s->api->watch_new(s->api, in, AVAHI_WATCH_IN, read_slowly, s);
+	/* What is not of the network goes on meanwhile. */
+	s->other = s->api->watch_new(s->api, s->fds[0], AVAHI_WATCH_IN, other_fired, s);
+	for (int i = 0; i < 100; i++)
+		loop_turn(s->loop, false);
+	first = s->fired;
+	assert_in_range(first, 5, 80);
+	send_one(s);
+	turns(s);
+	assert_true(s->other_fired > 0);
+	while (s->fired == first)
+		loop_turn(s->loop, true);
+	s->api->watch_free(s->watch);
+	s->watch = NULL;
+	close(in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_network_has_a_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_watch_fires_for_what_it_wants, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_watches_share_a_descriptor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_callback_may_free_watches_and_close, set_up, tear_down),
