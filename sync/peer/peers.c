@@ -42,26 +42,30 @@ void peers_session_ended(struct session *s, const char *reason)
 }
 
 /* We end it, because the other side has no business here. */
-static void end_session(struct session *s, const char *reason, bool copied)
+static void end_session(struct session *s, const struct msg_bye *m)
 {
 	struct peers *p = s->peers;
 	size_t n;
-	uint8_t *bye = msg_bye_encode(reason, copied, &n);
+	uint8_t *bye = msg_bye_encode(m, &n);
 
 	session_send(s, FRAME_BYE, bye, n);
 	if (p->config.refused)
-		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
+		p->config.refused(p->config.arg, &s->id, s->link->address, m->reason);
 	session_forget(s);
 }
 
 void peers_refuse(struct session *s, const char *reason)
 {
-	end_session(s, reason, false);
+	end_session(s, &(struct msg_bye){ .reason = reason });
 }
 
 void peers_refuse_twin(struct session *s)
 {
-	end_session(s, "two agents with this identity come in turns: its home was copied", true);
+	struct msg_bye m = { .reason = "two agents with this identity come in turns: its home was copied",
+		             .copied = true };
+
+	twin_evidence(s, &m.life);
+	end_session(s, &m);
 }
 
 /* Which of two connections to one agent goes. Those made at once: the one dialled by the smaller ID stays. Otherwise the
@@ -196,7 +200,7 @@ void peers_free(struct peers *p)
 		return;
 	DL_FOREACH_SAFE(p->sessions, s, next) {
 		size_t n;
-		uint8_t *bye = msg_bye_encode("stopped", false, &n);
+		uint8_t *bye = msg_bye_encode(&(struct msg_bye){ .reason = "stopped" }, &n);
 
 		session_send(s, FRAME_BYE, bye, n);
 		session_forget(s);

@@ -204,8 +204,13 @@ bool places_take(struct peers *p, const struct link *link);
 void twin_mirror(struct peers *p, struct link *link);
 /* At a session's first hello: whether it is one of two with that identity, and the one to be refused. */
 bool twin_is_to_go(struct session *s, const struct msg_hello *hello);
-/* The peer says that we are. */
-void twin_told(struct session *s);
+/* After it: has an agent that was seen in another life show that it lives beside it. */
+void twin_ask(struct session *s);
+void twin_life_in(struct session *s, const struct msg_life *m);
+/* What the other one has signed about the life that this session is of; *m stays empty where it has not. */
+void twin_evidence(const struct session *s, struct msg_life *m);
+/* The peer says that we are one of two. evidence: what our other one has signed about us, if that is what it is. */
+void twin_told(struct session *s, const struct msg_life *evidence);
 void twin_free_all(struct peers *p);
 
 /* dial.c */

@@ -125,10 +125,13 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 		peers_refuse(s, "speaks another version of the protocol");
 		return;
 	}
-	if (first && twin_is_to_go(s, &m)) {
-		msg_free(&a);
-		peers_refuse_twin(s);
-		return;
+	if (first && places_is_member(s->peers, &s->id)) {
+		if (twin_is_to_go(s, &m)) {
+			msg_free(&a);
+			peers_refuse_twin(s);
+			return;
+		}
+		twin_ask(s);
 	}
 	s->hello_in = true;
 	free(s->name);
@@ -185,15 +188,14 @@ void session_tick(struct session *s, int64_t now_ms)
 static void bye_in(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
-	const char *reason = "";
-	bool copied = false;
+	struct msg_bye m;
 	char *text;
 
-	if (msg_bye_decode(&reason, &copied, &a, p, n))
-		reason = "";
-	if (copied)
-		twin_told(s);
-	text = mem_printf("it said: %s", *reason ? reason : "bye");
+	if (msg_bye_decode(&m, &a, p, n))
+		m = (struct msg_bye){ .reason = "" };
+	if (m.copied)
+		twin_told(s, &m.life);
+	text = mem_printf("it said: %s", *m.reason ? m.reason : "bye");
 	msg_free(&a);
 	if (!s->link->trusted && log_allow("bye", 10))
 		log_about(LOG_INFO, &(struct log_about){ .peer = s->id_text }, "%s: closed by the other side, %s",
@@ -248,6 +250,18 @@ static int list_frame(struct session *s, const uint8_t *p, size_t n)
 	return status;
 }
 
+static int life_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_life m;
+	int status = msg_life_decode(&m, &a, p, n);
+
+	if (status == 0)
+		twin_life_in(s, &m);
+	msg_free(&a);
+	return status;
+}
+
 static int cancel_frame(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
@@ -283,6 +297,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_BLOCK] = block_frame,
 	[FRAME_CANCEL] = cancel_frame,
 	[FRAME_ADDRESSES] = addresses_frame,
+	[FRAME_LIFE] = life_frame,
 };
 
 static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

@@ -1,7 +1,11 @@
 /* Two agents with one identity: a home was copied, and both copies run. Each run of an agent draws a number, its *life*, and says it in
  * its hello. So an agent that reaches its own identity knows whether it reached itself; and a third that is connected to
  * both sees one life come back after another took its place, again and again. A home that found itself on another
- * machine says so: it is the copy, and the other goes on. Where that cannot be told, both stop. */
+ * machine says so: it is the copy, and the other goes on. Where that cannot be told, both stop.
+ *
+ * Nobody stops because a peer says so. The third has each of the two sign, with the identity that both have, that it lives beside the
+ * other's life; a number drawn for this run and never before. Only such a statement about our own life, by our own key and
+ * in another life, is believed: a member cannot make it up, nor use one of an earlier run again. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -25,14 +29,22 @@ struct mirror {
 	struct link *link;
 };
 
+/* Signed by an agent: in this life it was asked about the other one. */
+struct statement {
+	uint64_t life, other;
+	bool moved;
+	uint8_t signature[SIGNATURE_LEN];
+};
+
 /* The runs of an agent that are connected to us in turns. */
 struct lives {
 	struct lives *prev, *next;
 	struct agent_id id;
 	uint64_t now, before;
 	bool now_moved, before_moved;
-	int returns;        /* how often the one before came back */
-	int64_t changed_ms; /* when the life last was another */
+	struct statement by_now, by_before; /* of each about the one before it */
+	int returns;                        /* how often the one before came back */
+	int64_t changed_ms;                 /* when the life last was another */
 };
 
 static bool yields(bool moved, bool other_moved)
@@ -104,14 +116,23 @@ void twin_mirror(struct peers *p, struct link *link)
 
 /* --- others' --- */
 
-static struct lives *lives_of(struct peers *p, const struct agent_id *id)
+static struct lives *lives_find(const struct peers *p, const struct agent_id *id)
 {
 	struct lives *l;
-	int n;
 
 	DL_FOREACH(p->lives, l)
 		if (agent_id_equal(&l->id, id))
 			return l;
+	return NULL;
+}
+
+static struct lives *lives_of(struct peers *p, const struct agent_id *id)
+{
+	struct lives *l = lives_find(p, id);
+	int n;
+
+	if (l)
+		return l;
 	DL_COUNT(p->lives, l, n);
 	if (n >= LIVES_MAX) {
 		l = p->lives;
@@ -135,7 +156,11 @@ bool twin_is_to_go(struct session *s, const struct msg_hello *hello)
 	if (loop_now_ms(s->peers->config.loop) - l->changed_ms > RETURNS_MS)
 		l->returns = 0;
 	if (l->now != life) {
+		struct statement earlier = l->by_before;
+
 		l->changed_ms = loop_now_ms(s->peers->config.loop);
+		l->by_before = l->by_now;
+		l->by_now = l->before == life ? earlier : (struct statement){ 0 };
 		l->returns = l->before == life ? l->returns + 1 : 0;
 		l->before = l->now;
 		l->before_moved = l->now_moved;
@@ -145,12 +170,100 @@ bool twin_is_to_go(struct session *s, const struct msg_hello *hello)
 	return l->returns >= RETURNS_TOLD && yields(l->now_moved, l->before_moved);
 }
 
-void twin_told(struct session *s)
+/* --- what the two sign --- */
+
+enum { STATEMENT_LEN = 15 + 8 + 8 + 1 };
+
+static void statement_bytes(uint8_t out[STATEMENT_LEN], uint64_t life, uint64_t other, bool moved)
+{
+	memcpy(out, "lanyard life 1", 15);
+	put_u64(out + 15, life);
+	put_u64(out + 23, other);
+	out[31] = moved;
+}
+
+static void send_life_message(struct session *s, const struct msg_life *m)
+{
+	size_t n;
+	uint8_t *body = msg_life_encode(m, &n);
+
+	session_send(s, FRAME_LIFE, body, n);
+}
+
+void twin_ask(struct session *s)
+{
+	const struct lives *l = lives_find(s->peers, &s->id);
+
+	if (l && l->returns > 0 && l->by_now.other != l->before)
+		send_life_message(s, &(struct msg_life){ .other = l->before });
+}
+
+/* Signed for members only, and about any life but our own: we vouch for nothing but that we live. */
+static void answer(struct session *s, uint64_t other)
+{
+	const struct peers *p = s->peers;
+	uint8_t bytes[STATEMENT_LEN], signature[SIGNATURE_LEN];
+
+	if (other == 0 || other == p->life || !s->link->trusted)
+		return;
+	statement_bytes(bytes, p->life, other, p->config.moved);
+	identity_sign(p->config.self, bytes, sizeof(bytes), signature);
+	send_life_message(s, &(struct msg_life){ .life = p->life,
+	                                         .other = other,
+	                                         .moved = p->config.moved,
+	                                         .signature = { .p = signature, .n = sizeof(signature) } });
+}
+
+void twin_life_in(struct session *s, const struct msg_life *m)
+{
+	struct lives *l;
+
+	if (m->signature.n == 0) {
+		answer(s, m->other);
+		return;
+	}
+	l = lives_find(s->peers, &s->id);
+	if (!l || m->life != l->now || m->other != l->before)
+		return;
+	/* Whether it holds is for the one it is shown to. */
+	l->by_now = (struct statement){ .life = m->life, .other = m->other, .moved = m->moved };
+	memcpy(l->by_now.signature, m->signature.p, SIGNATURE_LEN);
+}
+
+void twin_evidence(const struct session *s, struct msg_life *m)
+{
+	const struct lives *l = lives_find(s->peers, &s->id);
+
+	if (!l || l->by_before.life == 0 || l->by_before.other != l->now)
+		return;
+	*m = (struct msg_life){ .life = l->by_before.life,
+		                .other = l->by_before.other,
+		                .moved = l->by_before.moved,
+		                .signature = { .p = l->by_before.signature, .n = SIGNATURE_LEN } };
+}
+
+static bool holds(const struct peers *p, const struct msg_life *m)
+{
+	uint8_t bytes[STATEMENT_LEN];
+
+	if (m->signature.n != SIGNATURE_LEN || m->other != p->life || m->life == p->life)
+		return false;
+	statement_bytes(bytes, m->life, m->other, m->moved);
+	return identity_verify(identity_public_key(p->config.self), bytes, sizeof(bytes), m->signature.p) == 0;
+}
+
+void twin_told(struct session *s, const struct msg_life *evidence)
 {
 	struct peers *p = s->peers;
 
-	if (p->config.twin)
-		p->config.twin(p->config.arg, &s->id, s->link->address, true);
+	if (holds(p, evidence)) {
+		if (p->config.twin && yields(p->config.moved, evidence->moved))
+			p->config.twin(p->config.arg, &s->id, s->link->address, true);
+	} else if (s->link->trusted && log_allow("twin-told", 2)) {
+		log_about(LOG_WARN, &(struct log_about){ .peer = s->id_text },
+		          "%s: says that another agent has our identity, and shows nothing for it: not believed",
+		          s->link->address);
+	}
 }
 
 void twin_free_all(struct peers *p)

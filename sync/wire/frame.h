@@ -33,6 +33,7 @@ enum frame_type {
 	FRAME_BLOCK = 14,
 	FRAME_CANCEL = 15,
 	FRAME_ADDRESSES = 16,
+	FRAME_LIFE = 17,
 };
 
 struct frame {

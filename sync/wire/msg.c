@@ -204,25 +204,64 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 	return 0;
 }
 
-uint8_t *msg_bye_encode(const char *reason, bool copied, size_t *n)
+static void life_fill(Lanyard__Life *pb, const struct msg_life *m)
 {
-	Lanyard__Bye pb;
+	lanyard__life__init(pb);
+	pb->life = m->life;
+	pb->other = m->other;
+	pb->moved = m->moved;
+	pb->signature = msg_binary(m->signature.p, m->signature.n);
+}
 
-	lanyard__bye__init(&pb);
-	pb.reason = text(reason);
-	pb.copied = copied;
+static int life_take(struct msg_life *m, const Lanyard__Life *pb)
+{
+	if (pb->signature.len != 0 && pb->signature.len != MSG_SIGNATURE_LEN)
+		return -1;
+	*m = (struct msg_life){ .life = pb->life,
+		                .other = pb->other,
+		                .moved = pb->moved,
+		                .signature = bytes_of(pb->signature) };
+	return 0;
+}
+
+uint8_t *msg_life_encode(const struct msg_life *m, size_t *n)
+{
+	Lanyard__Life pb;
+
+	life_fill(&pb, m);
 	return msg_pack(&pb.base, n);
 }
 
-int msg_bye_decode(const char **reason, bool *copied, struct msg_arena *a, const uint8_t *p, size_t n)
+int msg_life_decode(struct msg_life *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__Life *pb = (void *)msg_unpack(&lanyard__life__descriptor, a, p, n);
+
+	return pb ? life_take(m, pb) : -1;
+}
+
+uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n)
+{
+	Lanyard__Bye pb;
+	Lanyard__Life life;
+
+	lanyard__bye__init(&pb);
+	pb.reason = text(m->reason);
+	pb.copied = m->copied;
+	if (m->life.life != 0) {
+		life_fill(&life, &m->life);
+		pb.life = &life;
+	}
+	return msg_pack(&pb.base, n);
+}
+
+int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, size_t n)
 {
 	Lanyard__Bye *pb = (void *)msg_unpack(&lanyard__bye__descriptor, a, p, n);
 
 	if (!pb || !text_ok(pb->reason))
 		return -1;
-	*reason = pb->reason;
-	*copied = pb->copied;
-	return 0;
+	*m = (struct msg_bye){ .reason = pb->reason, .copied = pb->copied };
+	return pb->life ? life_take(&m->life, pb->life) : 0;
 }
 
 uint8_t *msg_ping_encode(uint64_t cookie, size_t *n)

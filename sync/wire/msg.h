@@ -13,6 +13,7 @@
 
 enum {
 	MSG_TAG_LEN = 16,
+	MSG_SIGNATURE_LEN = 64,
 	MSG_MAX_TAGS = 64,
 	MSG_MAX_TEXT = 255,      /* bytes of a name, reason or host */
 	MSG_MAX_CREDENTIAL = 64, /* entries */
@@ -47,6 +48,19 @@ struct msg_hello {
 	bool moved;
 	const uint8_t (*tags)[MSG_TAG_LEN];
 	size_t ntags;
+};
+
+/* signature.n = 0: the question. Else SIGNATURE bytes, whose they are is for the receiver to see. */
+struct msg_life {
+	uint64_t life, other;
+	bool moved;
+	struct msg_bytes signature;
+};
+
+struct msg_bye {
+	const char *reason;
+	bool copied;
+	struct msg_life life; /* life 0: none */
 };
 
 struct msg_group_open {
@@ -137,7 +151,8 @@ struct msg_addresses {
 
 /* Each encode returns fresh memory of *n bytes; the caller frees. The structs' limits are the caller's to keep. */
 uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n);
-uint8_t *msg_bye_encode(const char *reason, bool copied, size_t *n);
+uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n);
+uint8_t *msg_life_encode(const struct msg_life *m, size_t *n);
 uint8_t *msg_ping_encode(uint64_t cookie, size_t *n);
 uint8_t *msg_group_open_encode(const struct msg_group_open *m, size_t *n);
 uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n);
@@ -153,7 +168,8 @@ uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
 
 /* Each decode returns 0, or -1 when the bytes are no such message within its limits. */
 int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
-int msg_bye_decode(const char **reason, bool *copied, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_life_decode(struct msg_life *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_ping_decode(uint64_t *cookie, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_group_close_decode(struct msg_group_close *m, struct msg_arena *a, const uint8_t *p, size_t n);

@@ -28,8 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int which = *p++ % 14;
 	struct msg_block block;
 	struct msg_arena a = { 0 };
-	const char *reason;
-	bool copied;
 	uint64_t cookie;
 
 	n--;
@@ -74,8 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		msg_block_decode(&block, p, n);
 		break;
 	default:
-		msg_bye_decode(&reason, &copied, &a, p, n);
-		msg_free(&a);
+		TRY(bye);
+		TRY(life);
 		msg_ping_decode(&cookie, &a, p, n);
 		msg_free(&a);
 	}

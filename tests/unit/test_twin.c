@@ -120,6 +120,72 @@ static void of_two_that_come_in_turns_only_the_copy_is_refused(void **state)
 	assert_true(second > 10);
 }
 
+/* --- what a third tells them --- */
+
+/* b says to a that it is one of two, and shows this. */
+static void tell(struct msg_life *life)
+{
+	struct session *s = peers_session_of(b.peers, identity_id(a.self));
+	struct msg_bye m = { .reason = "copied", .copied = true, .life = *life };
+	size_t n;
+
+	assert_non_null(s);
+	uint8_t *body = msg_bye_encode(&m, &n);
+
+	session_send(s, FRAME_BYE, body, n);
+}
+
+static void meet(void)
+{
+	pair();
+	dial(&b, &a);
+	UNTIL(a.up == 1 && b.up == 1);
+}
+
+static void a_member_that_only_says_so_is_not_believed(void **state)
+{
+	uint8_t noise[SIGNATURE_LEN] = { 1 };
+	struct msg_life life = { .life = 5, .other = a.peers->life, .signature = { .p = noise, .n = sizeof(noise) } };
+
+	(void)state;
+	meet();
+	tell(&life);
+	UNTIL(b.up == 0 && a.up == 0);
+	assert_int_equal(a.twins, 0);
+}
+
+static void what_the_other_one_signed_is_believed(void **state)
+{
+	uint8_t bytes[32] = "lanyard life 1", signature[SIGNATURE_LEN];
+	struct msg_life life = { .life = 5,
+		                 .other = a.peers->life,
+		                 .signature = { .p = signature, .n = sizeof(signature) } };
+
+	(void)state;
+	put_u64(bytes + 15, 5);
+	put_u64(bytes + 23, a.peers->life);
+	identity_sign(a.self, bytes, sizeof(bytes), signature);
+	meet();
+	tell(&life);
+	UNTIL(a.twins == 1);
+	assert_true(a.yields);
+}
+
+static void a_statement_about_another_life_is_not_believed(void **state)
+{
+	uint8_t bytes[32] = "lanyard life 1", signature[SIGNATURE_LEN];
+	struct msg_life life = { .life = 5, .other = 6, .signature = { .p = signature, .n = sizeof(signature) } };
+
+	(void)state;
+	put_u64(bytes + 15, 5);
+	put_u64(bytes + 23, 6);
+	identity_sign(a.self, bytes, sizeof(bytes), signature);
+	meet();
+	tell(&life);
+	UNTIL(b.up == 0 && a.up == 0);
+	assert_int_equal(a.twins, 0);
+}
+
 static void one_that_says_no_life_is_not_judged(void **state)
 {
 	(void)state;
@@ -141,6 +207,9 @@ int main(void)
 		T(two_that_come_in_turns_are_both_refused),
 		T(of_two_that_come_in_turns_only_the_copy_is_refused),
 		T(one_that_says_no_life_is_not_judged),
+		T(a_member_that_only_says_so_is_not_believed),
+		T(what_the_other_one_signed_is_believed),
+		T(a_statement_about_another_life_is_not_believed),
 	};
 
 	return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
