@@ -166,24 +166,39 @@ int roster_sign_add(struct roster *r, const struct identity *self, const struct 
 
 /* --- removals --- */
 
+/* A copy, since entries and agents go when they are replaced. */
+struct standing {
+	struct agent_id id;
+	enum role role;
+	char name[MEMBER_NAME_MAX + 1];
+};
+
 /* What must still be so after somebody was removed or put down. */
 struct before {
-	struct view_member *members; /* owned */
+	struct standing *members; /* owned */
 	size_t n;
 	struct agent_id *removed; /* owned */
 	size_t nremoved;
 };
+
+static struct standing standing_of(const struct view_member *m)
+{
+	struct standing s = { .id = m->agent->id, .role = m->role };
+
+	memcpy(s.name, m->name, sizeof(s.name));
+	return s;
+}
 
 static void remember(const struct roster *r, struct before *b)
 {
 	const struct view *view = roster_view(r);
 	struct item *it;
 
-	b->members = mem_dup(view->members, view->n * sizeof(view->members[0]));
+	b->members = mem_calloc(view->n, sizeof(b->members[0]));
 	b->n = view->n;
-	b->removed = mem_calloc(HASH_COUNT(r->items), sizeof(b->removed[0]));
 	for (size_t i = 0; i < b->n; i++)
-		b->members[i].by = NULL; /* it may go */
+		b->members[i] = standing_of(&view->members[i]);
+	b->removed = mem_calloc(HASH_COUNT(r->items), sizeof(b->removed[0]));
 	DL_FOREACH2(r->valid, it, valid_next) {
 		if (it->e.kind == ENTRY_REMOVE && roster_role(r, &it->target->id) == ROLE_NONE)
 			b->removed[b->nremoved++] = it->target->id;
@@ -245,7 +260,7 @@ static size_t displaced(const struct roster *r, struct before *b, const struct a
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		const struct agent_id *id = &b->members[i].agent->id;
+		const struct agent_id *id = &b->members[i].id;
 
 		if (!agent_id_equal(id, subject) && !agent_id_equal(id, self) &&
 		    roster_role(r, id) != b->members[i].role)
@@ -266,9 +281,9 @@ static int restore(struct roster *r, const struct identity *self, struct before 
 	roster_settle(r);
 	b->n = displaced(r, b, identity_id(self), subject);
 	for (size_t i = 0; i < b->n; i++) {
-		const struct view_member *m = &b->members[i];
+		const struct standing *m = &b->members[i];
 
-		rc |= roster_sign_add(r, self, &m->agent->id, m->role, m->name, NULL, now_s);
+		rc |= roster_sign_add(r, self, &m->id, m->role, m->name, NULL, now_s);
 	}
 	roster_settle(r);
 	return rc;
@@ -336,16 +351,16 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 {
 	const struct agent *a = roster_agent(r, identity_id(self));
 	const struct view *view = roster_view(r);
-	struct view_member *invited = mem_calloc(view->n + 1, sizeof(invited[0]));
+	struct standing *invited = mem_calloc(view->n + 1, sizeof(invited[0]));
 	size_t n = 0, signed_n = 0, room = may_confirm(a);
 
 	for (size_t i = 0; i < view->n && n < room && n < ROSTER_CONFIRM_AT_ONCE; i++) {
 		if (!is_told_by_owner(&view->members[i]))
-			invited[n++] = view->members[i];
+			invited[n++] = standing_of(&view->members[i]);
 	}
 	for (size_t i = 0; i < n; i++)
-		signed_n += roster_sign_add(r, self, &invited[i].agent->id, invited[i].role, invited[i].name, NULL,
-		                            now_s) == 0;
+		signed_n +=
+			roster_sign_add(r, self, &invited[i].id, invited[i].role, invited[i].name, NULL, now_s) == 0;
 	free(invited);
 	roster_settle(r);
 	return signed_n;
