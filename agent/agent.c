@@ -10,68 +10,13 @@
 #include <utlist.h>
 
 #include "agent/addresses.h"
+#include "agent/losses.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum { MAX_SEEN = 256, ID_START_MIN = 4, LOAD_AGAIN_MS = 2000 };
 
 /* --- what others report --- */
-
-static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, struct peer_group *group,
-                      const char *reason)
-{
-	char text[ID_TEXT_MAX];
-
-	if (peer)
-		agent_id_text(text, peer);
-	events_emit(a->events, &(struct event){ .kind = kind,
-	                                        .peer = peer ? text : NULL,
-	                                        .reason = reason,
-	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
-}
-
-static void on_connected(void *arg, const struct agent_id *peer, struct peer_group *group)
-{
-	char text[ID_TEXT_MAX];
-
-	agent_id_text(text, peer);
-	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-	          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
-	emit_peer(arg, "peer-connected", peer, group, NULL);
-}
-
-static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason)
-{
-	char text[ID_TEXT_MAX];
-	struct agent *a = arg;
-
-	if (!group)
-		return; /* said for each of its groups */
-	agent_id_text(text, peer);
-	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-	          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
-	emit_peer(a, "peer-disconnected", peer, group, reason);
-	if (a->discovery)
-		discovery_refresh(a->discovery);
-}
-
-static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
-{
-	char text[ID_TEXT_MAX] = "somebody";
-	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
-
-	/* Once a minute for each address and reason, whatever port it came from. */
-	colon = strrchr(key, ':');
-	if (colon && *address != '[')
-		*colon = 0;
-	if (peer)
-		agent_id_text(text, peer);
-	if (log_allow(key, 1))
-		log_about(LOG_WARN, &(struct log_about){ .peer = peer ? text : NULL }, "refused %s at %s: %s", text,
-		          address, reason);
-	emit_peer(arg, "refused", peer, NULL, reason);
-	free(key);
-}
 
 static void remember_names(struct agent *a, const struct discovery_found *f)
 {
@@ -141,7 +86,7 @@ static void stop_sharing(void *arg)
 	agent_publish(a);
 }
 
-static void on_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
+void agent_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
 {
 	struct agent *a = arg;
 	char *text;
@@ -267,31 +212,6 @@ static void load_again(void *arg)
 	agent_publish(a);
 }
 
-static int open_peers(struct agent *a, const struct agent_config *config, char **why)
-{
-	a->peers = peers_new(&(struct peers_config){ .loop = a->loop,
-	                                             .workers = a->workers,
-	                                             .self = a->self,
-	                                             .name = a->name,
-	                                             .memory = config->memory,
-	                                             .connected = on_connected,
-	                                             .disconnected = on_disconnected,
-	                                             .refused = on_refused,
-	                                             .twin = on_twin,
-	                                             .moved = a->machine.moved,
-	                                             .addresses = agent_own_addresses,
-	                                             .arg = a },
-	                     why);
-	if (!a->peers)
-		return -1;
-	peers_limit(a->peers, config->upload, config->download);
-	a->port = peers_listen(a->peers, config->listen, why);
-	if (a->port < 0)
-		return -1;
-	agent_open_addresses(a, config);
-	return 0;
-}
-
 static void open_discovery(struct agent *a, const struct agent_config *config)
 {
 	char id[ID_PLAIN_MAX];
@@ -332,7 +252,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 			a->home);
 	a->self = identity_open(a->home_dirfd, why);
 	a->workers = workers_new(loop, config->worker_threads);
-	if (!a->self || open_peers(a, config, why)) {
+	if (!a->self || agent_open_peers(a, config, why)) {
 		agent_free(a);
 		return NULL;
 	}
@@ -383,6 +303,7 @@ void agent_free(struct agent *a)
 		engine_free(e);
 	}
 	peers_free(a->peers);
+	losses_free(a->losses);
 	if (a->workers)
 		workers_free(a->workers);
 	identity_free(a->self);

@@ -5,6 +5,7 @@
 
 #include "agent/engine.h"
 #include "agent/events.h"
+#include "agent/losses.h"
 #include "discovery/discovery.h"
 
 struct agent;
@@ -34,6 +35,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 void agent_free(struct agent *a);
 /* Another agent runs under our identity: where, and what to do; NULL: none is known. */
 const char *agent_copy(const struct agent *a);
+/* Members to whom connections were lost of late, with the name that the roster gives them; the name is valid during the call. */
+typedef void agent_loss_fn(void *arg, const struct loss *loss, const char *name);
+void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg);
 
 const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);

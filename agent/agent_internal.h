@@ -24,7 +24,8 @@ struct agent {
 	struct peers *peers;
 	struct discovery *discovery;
 	struct addresses *addresses; /* NULL without netlink */
-	char *backend, *problem;     /* as discovery says */
+	struct losses *losses;
+	char *backend, *problem; /* as discovery says */
 	int port;
 	char *home, *name;
 	struct machine machine;
@@ -42,9 +43,10 @@ struct agent {
 /* Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
 
-/* agent_addresses.c */
-void agent_open_addresses(struct agent *a, const struct agent_config *config);
-/* As in struct peers_config. */
-size_t agent_own_addresses(void *arg, struct sockaddr_storage *out, size_t max);
+/* agent_peers.c: opens a->peers, and listens. -1 with *why. */
+int agent_open_peers(struct agent *a, const struct agent_config *config, char **why);
+
+/* agent.c: as in struct peers_config. */
+void agent_twin(void *arg, const struct agent_id *peer, const char *address, bool yield);
 
 #endif

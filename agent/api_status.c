@@ -59,6 +59,21 @@ static bool add_group(void *arg, struct engine *e)
 	return true;
 }
 
+static void add_loss(void *arg, const struct loss *loss, const char *name)
+{
+	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:i, s:o}", "agent", api_agent_id(&loss->id), "name",
+	                                     api_name(name), "times", (json_int_t)loss->times, "within_s",
+	                                     LOSSES_WITHIN_MS / 1000, "reason", api_message(loss->reason)));
+}
+
+static json_t *losses(struct api *api)
+{
+	json_t *list = json_array();
+
+	agent_losses(api->agent, add_loss, list);
+	return list;
+}
+
 void api_status(struct api *api, struct control_call *call)
 {
 	const char *problem = NULL;
@@ -67,11 +82,11 @@ void api_status(struct api *api, struct control_call *call)
 
 	agent_engines(api->agent, add_group, groups);
 	control_reply(call, 200,
-	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o}", "agent",
+	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
 	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
-	                        "copied", api_message(agent_copy(api->agent))));
+	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api)));
 }
 
 /* --- peers --- */

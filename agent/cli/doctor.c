@@ -10,6 +10,8 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
+enum { LOST_OFTEN = 3 }; /* connections to one member, within a quarter of an hour */
+
 static const char *const state_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_BAD] = "bad" };
 
 /* As valid UTF-8, whatever bytes a path in it has. Takes the text over. */
@@ -82,6 +84,28 @@ static void check_copied(struct doctor *d)
 
 	if (copied != NULL)
 		doctor_found(d, "identity", DOCTOR_BAD, mem_strdup(copied), NULL);
+}
+
+/* A link that comes back by itself each time looks like one that is there. Lost once or twice is a restart. */
+static void check_link(struct doctor *d, const json_t *lost)
+{
+	char *name = cli_text(lost, "name");
+	char *reason = cli_text(lost, "reason");
+	int64_t times = cli_number(lost, "times");
+	char *check = mem_printf("link to %s", name);
+
+	if (times >= LOST_OFTEN)
+		doctor_found(
+			d, check, DOCTOR_BAD,
+			mem_printf("the connection was lost %lld times within %lld minutes (the last time: %s)",
+		                   (long long)times, (long long)cli_number(lost, "within_s") / 60, reason),
+			mem_strdup(
+				"if small packets pass and large ones do not (ping -M do -s 1472 ADDRESS), lower the "
+				"MTU of the interface (ip link set dev NAME mtu 1400) or let ICMP through; else "
+				"look at cable, Wi-Fi and the other host"));
+	free(check);
+	free(reason);
+	free(name);
 }
 
 static void check_group(struct doctor *d, const json_t *group)
@@ -173,6 +197,8 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	doctor_check_home(&d);
 	check_copied(&d);
 	check_discovery(&d);
+	json_array_foreach(json_object_get(status, "lost"), i, group)
+		check_link(&d, group);
 	doctor_check_network(&d);
 	doctor_check_port(&d);
 	doctor_check_inotify(&d);

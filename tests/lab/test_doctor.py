@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 
+import netlab
 from test_config import write
 from test_watch import limited
 
@@ -172,3 +173,21 @@ def test_a_folder_of_the_kernels_is_refused_as_a_share(lab):
         got = a.lanyard("create", "pics", "--share", path)
         assert got.code == 1 and "file system that the kernel makes up" in got.err and path in got.err, got
     assert a.cli("status")["groups"] == []
+
+
+def test_a_link_that_flaps(lab):
+    """It is connected whenever one looks."""
+    a, b = netlab.in_sync(lab, {"hello": b"world"})
+    for times in range(3):
+        assert doctor(a) == {}
+        b.daemon.kill9()
+        netlab.until("a has noticed", lambda: a.peers() == {})
+        b.daemon.start()
+        a.wait_peers(1)
+    bad = doctor(a)
+    assert set(bad) == {"link to b"}
+    assert "lost 3 times within 15 minutes" in bad["link to b"]["text"] and "mtu" in bad["link to b"]["cure"]
+    b.daemon.stop()
+    b.daemon.start()
+    a.wait_peers(1)
+    assert "lost 3 times" in doctor(a)["link to b"]["text"]

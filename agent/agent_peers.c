@@ -1,0 +1,155 @@
+/* The agent and its connections: what they report, what they are told of this host, and how they are opened. */
+#include "agent/agent_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "agent/addresses.h"
+#include "agent/losses.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* --- what they report --- */
+
+static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, struct peer_group *group,
+                      const char *reason)
+{
+	char text[ID_TEXT_MAX];
+
+	if (peer)
+		agent_id_text(text, peer);
+	events_emit(a->events, &(struct event){ .kind = kind,
+	                                        .peer = peer ? text : NULL,
+	                                        .reason = reason,
+	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
+}
+
+static void on_connected(void *arg, const struct agent_id *peer, struct peer_group *group)
+{
+	char text[ID_TEXT_MAX];
+
+	agent_id_text(text, peer);
+	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+	          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
+	emit_peer(arg, "peer-connected", peer, group, NULL);
+}
+
+static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason)
+{
+	char text[ID_TEXT_MAX];
+	struct agent *a = arg;
+
+	if (!group) {
+		losses_note(a->losses, peer, reason, loop_now_ms(a->loop));
+		return; /* said for each of its groups */
+	}
+	agent_id_text(text, peer);
+	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+	          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
+	emit_peer(a, "peer-disconnected", peer, group, reason);
+	if (a->discovery)
+		discovery_refresh(a->discovery);
+}
+
+static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
+{
+	char text[ID_TEXT_MAX] = "somebody";
+	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
+
+	/* Once a minute for each address and reason, whatever port it came from. */
+	colon = strrchr(key, ':');
+	if (colon && *address != '[')
+		*colon = 0;
+	if (peer)
+		agent_id_text(text, peer);
+	if (log_allow(key, 1))
+		log_about(LOG_WARN, &(struct log_about){ .peer = peer ? text : NULL }, "refused %s at %s: %s", text,
+		          address, reason);
+	emit_peer(arg, "refused", peer, NULL, reason);
+	free(key);
+}
+
+/* --- what they are told --- */
+
+static size_t own_addresses(void *arg, struct sockaddr_storage *out, size_t max)
+{
+	const struct agent *a = arg;
+
+	return addresses_list(a->addresses, out, max);
+}
+
+static void on_moved(void *arg)
+{
+	struct agent *a = arg;
+
+	peers_moved(a->peers);
+}
+
+static void open_addresses(struct agent *a, const struct agent_config *config)
+{
+	a->addresses = addresses_new(a->loop, &(struct addresses_config){ .listen = config->listen,
+	                                                                  .port = a->port,
+	                                                                  .interfaces = config->interfaces,
+	                                                                  .ninterfaces = config->ninterfaces,
+	                                                                  .changed = on_moved,
+	                                                                  .arg = a });
+	if (!a->addresses)
+		log_warn("no netlink: members and invites are told no address of this host: %s", strerror(errno));
+}
+
+int agent_open_peers(struct agent *a, const struct agent_config *config, char **why)
+{
+	a->losses = losses_new();
+	a->peers = peers_new(&(struct peers_config){ .loop = a->loop,
+	                                             .workers = a->workers,
+	                                             .self = a->self,
+	                                             .name = a->name,
+	                                             .memory = config->memory,
+	                                             .connected = on_connected,
+	                                             .disconnected = on_disconnected,
+	                                             .refused = on_refused,
+	                                             .twin = agent_twin,
+	                                             .moved = a->machine.moved,
+	                                             .addresses = own_addresses,
+	                                             .arg = a },
+	                     why);
+	if (!a->peers)
+		return -1;
+	peers_limit(a->peers, config->upload, config->download);
+	a->port = peers_listen(a->peers, config->listen, why);
+	if (a->port < 0)
+		return -1;
+	open_addresses(a, config);
+	return 0;
+}
+
+/* --- losses --- */
+
+struct loss_walk {
+	struct agent *agent;
+	agent_loss_fn *fn;
+	void *arg;
+};
+
+static void pass_loss(void *arg, const struct loss *loss)
+{
+	const struct loss_walk *walk = arg;
+	struct roster_member m = { 0 };
+	struct engine *e;
+
+	DL_FOREACH(walk->agent->engines, e) {
+		if (e->roster && roster_member_by_short(e->roster, agent_id_short(&loss->id), &m)) {
+			walk->fn(walk->arg, loss, m.name);
+			return;
+		}
+	}
+}
+
+void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg)
+{
+	struct loss_walk walk = { .agent = a, .fn = fn, .arg = arg };
+
+	losses_each(a->losses, loop_now_ms(a->loop), pass_loss, &walk);
+}
