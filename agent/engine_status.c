@@ -141,7 +141,10 @@ void engine_status(struct engine *e, struct engine_status *s)
 	s->state = judge(e, s);
 }
 
+enum { ID_SHOWN = 7, WHO_MAX = 160, REASON_MAX = 400 };
+
 struct problems {
+	const struct engine *engine;
 	size_t left;
 	bool (*fn)(void *arg, const struct engine_problem *p);
 	void *arg;
@@ -160,12 +163,33 @@ static bool local_problem(void *arg, const struct local_problem *l)
 	return tell_problem(arg, &p);
 }
 
+/* Who that is, for people: the name he gives himself, and the beginning of his agent ID. */
+static void name_member(const struct engine *e, uint64_t member, char *out, size_t max)
+{
+	struct roster_member m;
+	char id[ID_TEXT_MAX];
+
+	if (!roster_member_by_short(e->roster, member, &m)) {
+		(void)snprintf(out, max, "somebody who is no member any more");
+		return;
+	}
+	agent_id_text(id, &m.id);
+	(void)snprintf(out, max, "%.*s (%s)", ID_SHOWN, id, m.name);
+}
+
 static bool fetch_reason(void *arg, const struct fetch_download *d)
 {
+	struct problems *list = arg;
 	struct engine_problem p = { .path = d->path, .reason = d->reason, .since_s = d->since_s };
+	char who[WHO_MAX], reason[REASON_MAX];
 
 	if (!d->reason)
 		return true;
+	if (d->told_by) {
+		name_member(list->engine, d->told_by, who, sizeof(who));
+		(void)snprintf(reason, sizeof(reason), "%s; %s told of it", d->reason, who);
+		p.reason = reason;
+	}
 	if (d->retry_s < 0)
 		(void)snprintf(p.next, sizeof(p.next), "goes on when a member that has it connects");
 	else if (d->retry_s == 0)
@@ -173,6 +197,28 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 	else
 		(void)snprintf(p.next, sizeof(p.next), "tried again in %lld s", (long long)d->retry_s);
 	return tell_problem(arg, &p);
+}
+
+static bool refusal(void *arg, const struct fetch_refusal *r)
+{
+	struct problems *list = arg;
+	char who[WHO_MAX], reason[REASON_MAX];
+	struct engine_problem p = { .path = r->path, .reason = reason, .since_s = r->since_s };
+
+	name_member(list->engine, r->peer, who, sizeof(who));
+	(void)snprintf(
+		reason, sizeof(reason),
+		"%s tells that it was deleted, and %llu more that were never here: too many to be kept for others", who,
+		(unsigned long long)r->count - 1);
+	(void)snprintf(p.next, sizeof(p.next), "nothing is missing here; if that member means harm, remove it");
+	return tell_problem(list, &p);
+}
+
+static bool count_refusal(void *arg, const struct fetch_refusal *r)
+{
+	(void)r;
+	++*(int64_t *)arg;
+	return true;
 }
 
 static bool count_reason(void *arg, const struct fetch_download *d)
@@ -194,16 +240,19 @@ int64_t engine_problem_count(struct engine *e)
 	if (!works(e))
 		return 0;
 	fetch_downloads(e->fetch, count_reason, &n);
+	fetch_refusals(e->fetch, count_refusal, &n);
 	return n + local_problems(e->local, NULL, NULL);
 }
 
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg)
 {
-	struct problems list = { .left = max, .fn = fn, .arg = arg };
+	struct problems list = { .engine = e, .left = max, .fn = fn, .arg = arg };
 
 	if (!works(e) || !max)
 		return;
-	fetch_downloads(e->fetch, fetch_reason, &list);
+	fetch_refusals(e->fetch, refusal, &list);
+	if (list.left && list.left <= max)
+		fetch_downloads(e->fetch, fetch_reason, &list);
 	if (list.left && list.left <= max)
 		local_problems(e->local, local_problem, &list);
 }

@@ -59,6 +59,7 @@ static void free_rest(struct fetch *f)
 
 	HASH_ITER(hh, f->peers, p, next) {
 		HASH_DEL(f->peers, p);
+		free(p->refused_path);
 		free(p);
 	}
 	queue_clear(&f->queue);
@@ -265,6 +266,7 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
 	p->up = true;
+	p->passed = 0;
 	p->unremembered = 0; /* it says all that was not acknowledged again */
 	ticket_retry(f, REASON_NO_SOURCE);
 	ticket_retry(f, REASON_SILENT);

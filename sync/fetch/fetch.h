@@ -133,11 +133,21 @@ struct fetch_download {
 	bool complete;      /* one of the last 32 completed */
 	int64_t finished_s; /* wall clock, when complete */
 	const char *reason; /* why it waits; NULL when it does not */
+	uint64_t told_by;   /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
 	int64_t since_s;    /* wall clock, with a reason: it has waited, and been tried again, since then */
 	int64_t retry_s;    /* seconds until it is tried again; -1: when a member that has it connects */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
+
+/* Deletions of paths that were never here, which this peer has told more of than are kept. */
+struct fetch_refusal {
+	uint64_t peer;    /* short ID */
+	const char *path; /* of the first */
+	uint64_t count;
+	int64_t since_s; /* wall clock */
+};
+void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_refusal *r), void *arg);
 
 struct fetch_counters {
 	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received, files_installed, files_renamed;

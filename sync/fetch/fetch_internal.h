@@ -107,6 +107,12 @@ struct fetch_peer {
 	int64_t stalled_ms;     /* not asked before this time */
 	bool silent;            /* it let requests run out: asked for one thing at a time until it answers */
 	int64_t room;           /* while asking: bytes it may still be asked for */
+	int64_t bare, bare_s;   /* bytes that its deletions of what was never here take, as of then; see allowance.c */
+	bool bare_known, bare_unsaved;
+	uint64_t refused;   /* such deletions that found no room, in this life ... */
+	char *refused_path; /* ... the first of them; owned */
+	int64_t refused_s;
+	uint64_t passed; /* the number of the first since it came up; 0: none */
 	UT_hash_handle hh;
 };
 
@@ -137,6 +143,7 @@ struct fetch {
 	struct ticket *tickets;   /* by path */
 	struct ticket *list[TICKET_STATES];
 	size_t count[TICKET_STATES];
+	bool rmdirs_sorted;       /* RMDIR's list: what is in a folder before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
 	struct queue queue;       /* of QUEUED tickets */
@@ -241,6 +248,12 @@ bool judge_still_holds(struct fetch *f, struct ticket *t);
 void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen);
 /* Writes r, which stems from what `peer` says in `theirs` (NULL: nobody). l: as for index_put. */
 int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
+
+/* --- allowance.c --- */
+/* Whether this deletion of what was never here, brought by peer, is to be kept. */
+bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs);
+/* Remembers what the peer has used, once for each message. */
+void allowance_save(struct fetch *f, uint64_t peer);
 
 /* --- route.c --- */
 /* Sends a judged ticket the way its content and kind demand. */

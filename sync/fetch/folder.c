@@ -59,14 +59,14 @@ static bool is_leaving(struct fetch *f, const char *path)
 
 enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };
 
-/* What the index says is in the folder. */
+/* What the index says is in the folder: the first that counts. When what leaves has left, we are asked again. */
 static enum inside look_inside(struct fetch *f, const char *path)
 {
 	struct index_cursor *c = index_walk(f->c.index, path);
 	enum inside inside = INSIDE_UNKNOWN;
 	struct record r = { 0 };
 
-	for (int i = 0; c != NULL && i < ROWS_MAX && inside != INSIDE_LIVING && index_next(c, &r) > 0; i++) {
+	for (int i = 0; c != NULL && i < ROWS_MAX && inside == INSIDE_UNKNOWN && index_next(c, &r) > 0; i++) {
 		if (!r.deleted && strcmp(r.path, path) != 0)
 			inside = is_leaving(f, r.path) ? INSIDE_LEAVING : INSIDE_LIVING;
 		record_clear(&r);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/share/path.h"
 
 enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_MS = 1000, SHARE_RETRY_MAX_MS = 30000 };
 
@@ -265,6 +266,33 @@ static bool still_ready(struct fetch *f, struct ticket *t)
 	return t->download == NULL || download_ready(f, t);
 }
 
+static int children_first(const struct ticket *a, const struct ticket *b)
+{
+	return path_compare(b->want.path, a->want.path);
+}
+
+/* What is in a folder goes before it, across batches too: a nest would be tried from its outside in, again and again. */
+static void sort_rmdirs(struct fetch *f)
+{
+	if (!f->rmdirs_sorted)
+		DL_SORT(f->list[TICKET_RMDIR], children_first);
+	f->rmdirs_sorted = true;
+}
+
+/* Its folder is being made by a batch that is out already. To make the folder for it would be quicker, and the scan would take
+ * it for the user's until its own row is written. */
+static bool folder_is_out(const struct fetch *f, const struct batch *b, const struct ticket *t)
+{
+	const char *path = t->want.path, *slash = strrchr(path, '/');
+	const struct ticket *folder = NULL;
+
+	if (f->batches_out == 0 || slash == NULL)
+		return false;
+	HASH_FIND(hh, f->tickets, path, (size_t)(slash - path), folder);
+	return folder != NULL && folder->state == TICKET_INSTALLING && folder->merged.kind == RECORD_DIR &&
+	       !folder->merged.deleted && (folder->item < b->items || folder->item >= b->items + b->n);
+}
+
 static void add_all(struct fetch *f, struct batch *b, enum ticket_state state)
 {
 	struct ticket *t;
@@ -272,6 +300,8 @@ static void add_all(struct fetch *f, struct batch *b, enum ticket_state state)
 
 	/* Judging may send one to the end of this very list. */
 	while (left-- > 0 && !is_full(b) && (t = f->list[state]) != NULL) {
+		if (state == TICKET_PLACE && folder_is_out(f, b, t))
+			return;
 		if (still_ready(f, t))
 			add(f, b, t);
 		else if (f->list[state] == t)
@@ -397,8 +427,10 @@ void install_pump(struct fetch *f)
 		add_all(f, b, TICKET_PLACE);
 		if (deletions)
 			add_all(f, b, TICKET_DELETE);
-		if (now >= rmdirs_due(f))
+		if (now >= rmdirs_due(f)) {
+			sort_rmdirs(f);
 			add_all(f, b, TICKET_RMDIR);
+		}
 		if (b->n == 0) {
 			batch_free(b);
 			return;

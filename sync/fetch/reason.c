@@ -94,3 +94,8 @@ bool reason_is_disk(enum reason r)
 {
 	return table[r].disk;
 }
+
+bool reason_is_source(enum reason r)
+{
+	return r == REASON_NO_SOURCE || r == REASON_NOT_NOW || r == REASON_BAD_SOURCE;
+}

@@ -38,6 +38,8 @@ enum reason reason_of_errno(int error);
 int64_t reason_patience_ms(enum reason r, unsigned tries);
 /* Whether an admin should hear of it (config.problem), rather than that it passes by itself. */
 bool reason_is_problem(enum reason r);
+/* Whether it lies with those who have it, or say so. */
+bool reason_is_source(enum reason r);
 /* Whether another ticket's success is a sign that it went away. */
 bool reason_is_disk(enum reason r);
 

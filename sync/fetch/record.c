@@ -163,6 +163,9 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		}
 		if (index_wanted_count(f->c.index) > 0)
 			index_unwant(f->c.index, theirs->path, peer);
+	} else if (!known && theirs->deleted && !allowance_take(f, peer, theirs)) {
+		if (index_wanted_count(f->c.index) > 0)
+			index_unwant(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
 		record_at_once(f, peer, theirs, &ours, &merged);
 	} else {
@@ -180,7 +183,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 
 void fetch_records_end(struct fetch *f, uint64_t peer)
 {
-	(void)peer;
+	allowance_save(f, peer);
 	route_fresh(f);
 	fetch_wake(f);
 }

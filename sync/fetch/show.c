@@ -38,6 +38,8 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 		download_progress(t->download, &d.done, &d.rate);
 	else if (t->state == TICKET_INSTALLING)
 		d.done = d.size;
+	if (reason_is_source(t->reason))
+		d.told_by = t->peer;
 	if (d.reason != NULL)
 		show_wait(f, &d, t->failing_ms, t->due_ms);
 	else if ((d.reason = f->share_why) != NULL)

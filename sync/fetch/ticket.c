@@ -22,6 +22,7 @@ static void list_add(struct fetch *f, struct ticket *t, enum ticket_state state)
 	t->since_ms = fetch_now(f);
 	DL_APPEND(f->list[state], t);
 	f->count[state]++;
+	f->rmdirs_sorted &= state != TICKET_RMDIR;
 }
 
 struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer)

@@ -2,10 +2,14 @@
 import contextlib
 import hashlib
 import os
+import struct
+import sys
 
 import netlab
 import wire
 from foe import Gone
+
+sys.setrecursionlimit(20_000)  # os.walk of a nest
 
 
 def file_of(foe, path, seq, content, writers, counters=None):
@@ -57,3 +61,67 @@ def test_a_version_at_the_end_of_all_counters(scene):
         edit(scene, "last", b"the user's")
         edit(scene, "hello", b"changed")
     netlab.settle([scene.victim, scene.honest])
+
+
+def folder(foe, path, seq, writers, deleted=False):
+    """Its version says that it knows all that these writers ever did."""
+    writers = sorted(writers | {foe.epoch})
+    return wire.record(path, seq, kind=wire.DIR, mode=0o755, mtime_ns=0, deleted=deleted, writers=writers,
+                       counters=[1 << 40] * len(writers), by=foe.key.short)
+
+
+def writers_told(foe):
+    """Of all records that the victim tells until it is quiet."""
+    found = set()
+    for kind, payload in foe.hear_all(1.5):
+        for record in wire.fields(payload)[4] if kind == wire.NEWS else ():
+            for packed in wire.fields(record)[11]:
+                found |= set(struct.unpack("<%dQ" % (len(packed) // 8), packed))
+    return found
+
+
+def test_a_nest_of_folders_comes_and_goes(scene):
+    """Some 2,000 folders one in another, made and deleted: each in a time that does not grow with the number of the others."""
+    papers, nest = scene.papers(), ["/".join("d" * (i + 1)) for i in range(1980)]
+    with scene.attacked("2,000 folders one in another, made", processor=4, disk=96, drop=15) as m:
+        foe = scene.member(papers)
+        foe.say(wire.news(foe.channel, 0, len(nest), [folder(foe, p, i + 1, set()) for i, p in enumerate(nest)]))
+        netlab.until("they are there", lambda: os.path.exists(scene.victim.file(nest[-1])), 60)
+        m.drop()
+    netlab.settle([scene.victim, scene.honest], timeout=60)
+    writers = writers_told(scene.member(papers, epoch=foe.epoch))
+    with scene.attacked("2,000 folders one in another, deleted", processor=4, disk=96, drop=15) as m:
+        again = scene.member(papers, epoch=foe.epoch)  # the other was silent for too long
+        again.say(wire.news(again.channel, 0, 2 * len(nest), [folder(again, p, len(nest) + 1 + i, writers, True)
+                                                              for i, p in enumerate(nest)]))
+        netlab.until("they are gone", lambda: not os.path.exists(scene.victim.file("d")), 60)
+        m.drop()
+
+
+def test_deletions_of_what_never_was(scene):
+    """150,000 tombstones of paths that nobody has, of which a share of one file has no use: few are kept, and `status` says whose."""
+    papers = scene.papers()
+    with scene.attacked("150,000 deletions of what never was", disk=64, processor=25, memory=60) as m:
+        foe = scene.member(papers)
+        for first in range(0, 150_000, 3000):
+            told = [wire.record("gone-%08d-%s" % (i, "x" * 40), i + 1, deleted=True, writers=[foe.epoch], counters=[i + 1],
+                                by=foe.key.short) for i in range(first, first + 3000)]
+            with contextlib.suppress(Gone):
+                foe.say(wire.news(foe.channel, first, first + 3000, told))
+        m.drop()
+        netlab.until("all is told", lambda: any(p["path"].startswith("gone-") for p in problems(scene)), 60)
+    assert tombstones(scene.victim) < 40_000
+    assert tombstones(scene.honest) < 40_000
+    edit(scene, "hello", b"changed")
+
+
+def group_of(host):
+    return host.cli("status")["groups"][0]
+
+
+def problems(scene):
+    return group_of(scene.victim)["problems"]
+
+
+def tombstones(host):
+    return group_of(host)["tombstones"]
