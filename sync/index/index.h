@@ -152,6 +152,13 @@ struct index_peer {
 };
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
+/* What the peer has signed of its numbers last: by which it will know that its own index went back. */
+struct index_shown {
+	uint64_t epoch, number;
+	uint8_t signature[64];
+};
+int index_peer_shown(struct index *index, uint64_t peer, struct index_shown *shown); /* zeros when there is none */
+int index_peer_show(struct index *index, uint64_t peer, const struct index_shown *shown);
 /* The peers of whom anything was received: how many, or -1. The caller frees *list. */
 int index_peers(struct index *index, uint64_t **list);
 /* Forgets what this peer said and how far it came, but for what it shows to be known: it is a member no longer. 0, -1. */

@@ -24,7 +24,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 4,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 5,                  /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES = 2000,           /* one transaction's writes before it commits by itself */
 	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
 	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
@@ -84,6 +84,8 @@ enum index_stmt {
 	STMT_PEER_GET,
 	STMT_PEER_INSERT,
 	STMT_PEER_UPDATE,
+	STMT_PEER_SHOWN,
+	STMT_PEER_SHOW,
 	STMT_PEER_ALL,
 	STMT_PEER_SETTLED,
 	STMT_KNOWN_COUNT,

@@ -145,6 +145,7 @@ static const char *const upgrades[INDEX_SCHEMA] = {
 	[2] = "ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
 	      "ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;",
 	[3] = "ALTER TABLE files ADD COLUMN seen_mode INTEGER;",
+	[4] = "ALTER TABLE peers ADD COLUMN shown BLOB;",
 };
 
 static int upgrade(struct index *index, int64_t version)

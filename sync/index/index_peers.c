@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "sync/index/index_internal.h"
 
 enum { PEERS_MAX = (1 << (63 - INDEX_SEQ_BITS)) - 1 }; /* so that a wanted row's id stays positive */
@@ -93,6 +94,53 @@ int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *
 	sqlite3_bind_int64(s, 4, (int64_t)p->settled_epoch);
 	sqlite3_bind_int64(s, 5, no);
 	if (index_stmt_run(index, STMT_PEER_UPDATE, s) < 0)
+		return index_write_failed(index, "write a peer");
+	return 0;
+}
+
+enum { SHOWN_LEN = 8 + 8 + 64 };
+
+int index_peer_shown(struct index *index, uint64_t peer, struct index_shown *shown)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_SHOWN);
+	const uint8_t *p;
+	int rc;
+
+	*shown = (struct index_shown){ 0 };
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)peer);
+	rc = sqlite3_step(s);
+	p = rc == SQLITE_ROW ? sqlite3_column_blob(s, 0) : NULL;
+	if (p != NULL && sqlite3_column_bytes(s, 0) == SHOWN_LEN) {
+		shown->epoch = get_u64(p);
+		shown->number = get_u64(p + 8);
+		memcpy(shown->signature, p + 16, sizeof(shown->signature));
+	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		rc = index_read_failed(index, "read a peer");
+	index_stmt_give(index, STMT_PEER_SHOWN, s);
+	return rc < 0 ? -1 : 0;
+}
+
+int index_peer_show(struct index *index, uint64_t peer, const struct index_shown *shown)
+{
+	uint8_t bytes[SHOWN_LEN];
+	sqlite3_stmt *s;
+	int64_t no;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	no = index_peer_no(index, peer, true);
+	s = no < 0 ? NULL : index_stmt_take(index, STMT_PEER_SHOW);
+	if (s == NULL)
+		return -1;
+	put_u64(bytes, shown->epoch);
+	put_u64(bytes + 8, shown->number);
+	memcpy(bytes + 16, shown->signature, sizeof(shown->signature));
+	sqlite3_bind_blob(s, 1, bytes, sizeof(bytes), SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, no);
+	if (index_stmt_run(index, STMT_PEER_SHOW, s) < 0)
 		return index_write_failed(index, "write a peer");
 	return 0;
 }

@@ -35,6 +35,7 @@ void news_in_send_hello(struct talk *t)
 	/* What may not be safe yet is left to the acknowledgement that follows the next sync. */
 	if (index_commits(index) == g->commits_safe)
 		m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
+	numbers_show(t, &m);
 	m.no_inline = p.received == 0 && index_totals(index).files > 0;
 	t->hello_sent = true;
 	uint8_t *body = msg_index_hello_encode(&m, &n);
@@ -50,7 +51,8 @@ static const char *met_name(char out[32], uint64_t epoch)
 }
 
 /* It has forgotten deletions that we were never told of, and would not be told of our rows again by themselves: whoever was away
- * for so long rejoins as new. A new epoch tells all our rows again, and who knows that a path is gone answers with its deletion. */
+ * for so long rejoins as new. It is told all our rows, and where it knows that a path is gone it answers with the deletion. That is
+ * between the two: anybody can say so. */
 static bool away_too_long(const struct talk *t, const struct msg_index_hello *m, const struct index_peer *p)
 {
 	struct index *index = t->group->config.index;
@@ -95,29 +97,71 @@ static bool begin_anew(struct talk *t, const char *why)
 	return true;
 }
 
-void news_in_hello(struct talk *t, const struct msg_index_hello *m)
+/* What it once said it may have deleted and forgotten since: it is to say again what it has, which it does when we open the group
+ * with it anew. */
+static void hear_all_again(struct talk *t, const struct msg_index_hello *m)
 {
 	struct peer_group *g = t->group;
 	struct session *s = t->session;
-	struct peers *peers = s->peers;
-	uint64_t peer = s->peer;
+	const struct log_about about = talk_about(t);
+
+	if (log_allow("forgotten", 5))
+		log_about(LOG_INFO, &about,
+		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
+		          s->link->address);
+	index_unwant_peer(g->config.index, s->peer);
+	index_peer_put(g->config.index, s->peer, &(struct index_peer){ .epoch = m->epoch });
+	talk_close(t, "opening anew to hear all again");
+	session_offer(s, g);
+}
+
+/* It knows numbers of ours that we never told, and cannot show that we did. */
+static bool claims_too_much(const struct talk *t, const struct msg_index_hello *m)
+{
+	const struct log_about about = talk_about(t);
+
+	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= news_out_told(t))
+		return false;
+	if (log_allow("claims", 5))
+		log_about(
+			LOG_WARN, &about,
+			"%s: says that it knows later changes of ours than we do, and shows nothing for it: told all anew",
+			t->session->link->address);
+	return true;
+}
+
+static void come_up(struct talk *t, const struct index_peer *p)
+{
+	struct peer_group *g = t->group;
+	struct session *s = t->session;
+
+	index_peer_put(g->config.index, s->peer, p);
+	if (s->peers->config.connected)
+		s->peers->config.connected(s->peers->config.arg, &s->id, g);
+	g->config.hooks->up(g->config.arg, s->peer);
+	gossip_up(t);
+	peer_group_progress(g);
+	g->config.hooks->state(g->config.arg);
+	news_out_kick(t);
+}
+
+void news_in_hello(struct talk *t, const struct msg_index_hello *m)
+{
+	struct peer_group *g = t->group;
 	struct index_peer p;
-	char name[32];
+	bool away;
 
 	if (!t->hello_sent || !t->open_in || t->up)
 		return;
-	if (m->have_epoch == index_epoch(g->config.index) && m->have_seq > news_out_told(t)) {
-		/* It knows numbers that this index has given to nobody: it was rolled back, and may have given them again. */
+	if (m->have_epoch == index_epoch(g->config.index) && numbers_went_back(t, m)) {
 		if (!begin_anew(t, "knows later changes of ours than we do: the index was restored from an older copy"))
-			peers_session_ended(s, "our index cannot be written");
+			peers_session_ended(t->session, "our index cannot be written");
 		return;
 	}
 	load(t, &p);
-	if (away_too_long(t, m, &p) && begin_anew(t, "has forgotten deletions that were never heard of here")) {
-		index_meta_put(g->config.index, met_name(name, m->epoch), (int64_t)m->forgotten);
-		/* What it once said it may have deleted and forgotten since: it says again what it has. */
-		index_unwant_peer(g->config.index, peer);
-		index_peer_put(g->config.index, peer, &(struct index_peer){ .epoch = m->epoch });
+	away = away_too_long(t, m, &p);
+	if (away && p.received > 0) {
+		hear_all_again(t, m);
 		return;
 	}
 	t->their_epoch = m->epoch;
@@ -127,17 +171,10 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	t->settled_now = t->settled_syncing = t->settled_safe = t->told_settled = 0;
 	t->their_last = m->seq > p.received ? m->seq : p.received;
 	t->up = true;
-	news_out_start(t, m);
+	news_out_start(t, m, away || claims_too_much(t, m));
 	p.settled = t->settled;
 	p.settled_epoch = index_epoch(g->config.index);
-	index_peer_put(g->config.index, s->peer, &p);
-	if (peers->config.connected)
-		peers->config.connected(peers->config.arg, &s->id, g);
-	g->config.hooks->up(g->config.arg, s->peer);
-	gossip_up(t);
-	peer_group_progress(g);
-	g->config.hooks->state(g->config.arg);
-	news_out_kick(t);
+	come_up(t, &p);
 }
 
 /* A record that is not taken, and that no honest member sends. */
@@ -198,13 +235,15 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	if (m->after > t->cursor) {
 		const struct log_about about = talk_about(t);
 
-		log_about(LOG_WARN, &about, "%s: left out numbers %llu to %llu of its news", s->link->address,
-		          (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
+		if (log_allow("left out", 5))
+			log_about(LOG_WARN, &about, "%s: left out numbers %llu to %llu of its news", s->link->address,
+			          (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
 		peers_session_ended(s, "left out a part of its news");
 		return;
 	}
 	for (size_t i = 0; i < m->nrecords; i++)
 		record_in(t, &m->records[i]);
+	numbers_keep(t, m);
 	if (m->upto > t->cursor)
 		t->cursor = m->upto;
 	if (t->cursor > t->their_last)
@@ -228,6 +267,7 @@ void news_in_store(struct talk *t)
 
 	if (!t->up)
 		return;
+	numbers_store(t);
 	r = received(t);
 	load(t, &p);
 	if (p.received == r && p.settled == t->settled)

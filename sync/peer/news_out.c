@@ -190,18 +190,23 @@ static void send_batch(struct talk *t, struct batch *b)
 		              .upto = b->upto,
 		              .records = b->records,
 		              .nrecords = b->n };
-	struct news_unacked *u = MEM_NEW(struct news_unacked);
+	size_t size;
 	uint8_t *body;
 
+	m.signature = (struct msg_bytes){ .p = numbers_signature(t->group, b->upto), .n = SIGNATURE_LEN };
 	add_lists(b);
-	body = msg_news_encode(&m, &u->bytes);
-	u->upto = b->upto;
-	t->unacked += u->bytes;
-	DL_APPEND(t->unacked_list, u);
+	body = msg_news_encode(&m, &size);
+	if (b->upto > t->acked) {
+		struct news_unacked *u = MEM_NEW(struct news_unacked);
+
+		*u = (struct news_unacked){ .upto = b->upto, .bytes = size };
+		t->unacked += size;
+		DL_APPEND(t->unacked_list, u);
+	}
 	t->sent = b->upto;
 	note_told(t, b->upto);
 	t->group->counters.records_sent += b->n;
-	session_send(t->session, FRAME_NEWS, body, u->bytes);
+	session_send(t->session, FRAME_NEWS, body, size);
 }
 
 static void files_read(void *arg)
@@ -279,7 +284,7 @@ void news_out_tell_all(struct talk *t)
 	index_meta_put(index, anew_name(name, t), (int64_t)index_seq(index));
 }
 
-void news_out_start(struct talk *t, const struct msg_index_hello *theirs)
+void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all)
 {
 	bool same = theirs->have_epoch == index_epoch(t->group->config.index);
 	char name[32];
@@ -287,6 +292,8 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs)
 
 	t->sent = t->acked = same ? theirs->have_seq : 0;
 	t->settled = same ? theirs->settled : 0;
+	if (all)
+		t->sent = 0; /* what it has acknowledged already it does not acknowledge again */
 	t->no_inline = theirs->no_inline;
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
 	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the

@@ -55,6 +55,7 @@ struct peer_group {
 	uint64_t committed; /* our last sequence number that is committed: news go up to here */
 	uint64_t opened;    /* the last one that may have been given before the index was opened */
 	struct told *told;  /* who was told more since then (hash) */
+	struct index_shown signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
 		commits_safe;          /* of the index: covered by the sync that is under way, and by the last */
@@ -122,6 +123,8 @@ struct talk {
 	uint64_t their_epoch, their_last;     /* last: the greatest number they have spoken of */
 	uint64_t cursor;                      /* their rows up to this were given to the hooks */
 	uint64_t told_received, told_settled; /* as last acknowledged */
+	struct index_shown shown;             /* what they have signed of their numbers */
+	bool shown_due;                       /* not stored yet */
 	/* Their rows that we have settled: as committed, as committed when the sync that is under way began, safe. */
 	uint64_t settled_now, settled_syncing, settled_safe;
 	/* blocks in */
@@ -295,8 +298,19 @@ void gossip_own_changed(struct peers *p);
 void gossip_tick(struct session *s);
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
 
+/* numbers.c */
+/* Ours, of a number that is told; good until the next call. */
+const uint8_t *numbers_signature(struct peer_group *g, uint64_t number);
+/* The peer's: kept with the talk, in the index, and shown to it in our hello, whose have_epoch is set. */
+void numbers_keep(struct talk *t, const struct msg_news *m);
+void numbers_store(struct talk *t);
+void numbers_show(struct talk *t, struct msg_index_hello *m);
+/* Whether it shows that we told a number which this index has not told yet. m is about our present epoch. */
+bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m);
+
 /* news_out.c */
-void news_out_start(struct talk *t, const struct msg_index_hello *theirs);
+/* all: tell it all our rows, whatever it says that it has. */
+void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all);
 /* The peer has begun a new epoch: our rows up to now are told to it even if they came from it. */
 void news_out_tell_all(struct talk *t);
 /* The greatest of our numbers that the peer can know. */

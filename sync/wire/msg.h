@@ -85,7 +85,8 @@ struct msg_roster {
 
 struct msg_index_hello {
 	uint32_t channel;
-	uint64_t epoch, seq, have_epoch, have_seq, settled, forgotten;
+	uint64_t epoch, seq, have_epoch, have_seq, settled, forgotten, shown;
+	struct msg_bytes signature; /* n = 0 or 64 */
 	bool no_inline;
 };
 
@@ -99,6 +100,7 @@ struct msg_record {
 struct msg_news {
 	uint32_t channel;
 	uint64_t after, upto;
+	struct msg_bytes signature; /* n = 0 or 64 */
 	const struct msg_record *records;
 	size_t nrecords;
 };

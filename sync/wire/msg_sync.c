@@ -7,6 +7,11 @@
 #include "sync/wire/lanyard.pb-c.h"
 #include "sync/wire/msg_internal.h"
 
+static bool signature_ok(ProtobufCBinaryData b)
+{
+	return b.len == 0 || b.len == MSG_SIGNATURE_LEN;
+}
+
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n)
 {
 	Lanyard__IndexHello pb;
@@ -20,6 +25,8 @@ uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n)
 	pb.settled = m->settled;
 	pb.no_inline = m->no_inline;
 	pb.forgotten = m->forgotten;
+	pb.shown = m->shown;
+	pb.signature = msg_binary(m->signature.p, m->signature.n);
 	return msg_pack(&pb.base, n);
 }
 
@@ -28,7 +35,7 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 	Lanyard__IndexHello *pb = (void *)msg_unpack(&lanyard__index_hello__descriptor, a, p, n);
 
 	if (!pb || pb->epoch == 0 || pb->seq > INT64_MAX || pb->have_seq > INT64_MAX || pb->settled > INT64_MAX ||
-	    pb->forgotten > INT64_MAX)
+	    pb->forgotten > INT64_MAX || pb->shown > INT64_MAX || !signature_ok(pb->signature))
 		return -1;
 	*m = (struct msg_index_hello){ .channel = pb->channel,
 		                       .epoch = pb->epoch,
@@ -37,7 +44,9 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 		                       .have_seq = pb->have_seq,
 		                       .settled = pb->settled,
 		                       .no_inline = pb->no_inline,
-		                       .forgotten = pb->forgotten };
+		                       .forgotten = pb->forgotten,
+		                       .shown = pb->shown,
+		                       .signature = { .p = pb->signature.data, .n = pb->signature.len } };
 	return 0;
 }
 
@@ -114,6 +123,7 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 	pb.channel = m->channel;
 	pb.after = m->after;
 	pb.upto = m->upto;
+	pb.signature = msg_binary(m->signature.p, m->signature.n);
 	pb.n_records = m->nrecords;
 	pb.records = list;
 	uint8_t *out = msg_pack(&pb.base, n);
@@ -232,7 +242,8 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 {
 	Lanyard__News *pb = (void *)msg_unpack(&lanyard__news__descriptor, a, p, n);
 
-	if (!pb || pb->n_records > MSG_MAX_RECORDS || pb->upto < pb->after || pb->upto > INT64_MAX)
+	if (!pb || pb->n_records > MSG_MAX_RECORDS || pb->upto < pb->after || pb->upto > INT64_MAX ||
+	    !signature_ok(pb->signature))
 		return -1;
 	struct msg_record *records = msg_arena_alloc(a, pb->n_records * sizeof(*records) + 1);
 	uint64_t last = pb->after;
@@ -249,6 +260,7 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 	*m = (struct msg_news){ .channel = pb->channel,
 		                .after = pb->after,
 		                .upto = pb->upto,
+		                .signature = { .p = pb->signature.data, .n = pb->signature.len },
 		                .records = records,
 		                .nrecords = pb->n_records };
 	return 0;

@@ -208,6 +208,7 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* that has none of this */
 		const char *sql;
 	} steps[] = {
+		{ 4, "PRAGMA user_version = 4; ALTER TABLE peers DROP COLUMN shown" },
 		{ 3, "PRAGMA user_version = 3; ALTER TABLE files DROP COLUMN seen_mode" },
 		{ 2, "PRAGMA user_version = 2; ALTER TABLE files DROP COLUMN sum; ALTER TABLE wanted DROP COLUMN sum;"
 		     "ALTER TABLE files DROP COLUMN mode_base; ALTER TABLE wanted DROP COLUMN mode_base;"

@@ -1,0 +1,69 @@
+/* Our numbers, as peers know them. A peer that knows numbers of ours which this index has given to nobody tells us that the index
+ * went back: it may have given them again, and must begin a new epoch, which all members then have to be told. That is much
+ * to do for a claim. So each NEWS carries our signature of the number that it ends with; the receiver keeps the last, and
+ * shows it when it says how far it has our rows. Whoever shows none is told all our rows anew, alone. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "sync/peer/peers_internal.h"
+
+enum { PREFIX = 17, STATEMENT_LEN = PREFIX + 32 + 8 + 8 };
+
+static void statement(uint8_t out[STATEMENT_LEN], const struct peer_group *g, uint64_t epoch, uint64_t number)
+{
+	memcpy(out, "lanyard number 1", PREFIX);
+	memcpy(out + PREFIX, roster_group(g->config.roster)->b, 32);
+	put_u64(out + PREFIX + 32, epoch);
+	put_u64(out + PREFIX + 40, number);
+}
+
+const uint8_t *numbers_signature(struct peer_group *g, uint64_t number)
+{
+	struct index_shown *last = &g->signed_last;
+	uint64_t epoch = index_epoch(g->config.index);
+	uint8_t bytes[STATEMENT_LEN];
+
+	/* All who are up are mostly told the same. */
+	if (last->epoch != epoch || last->number != number) {
+		statement(bytes, g, epoch, number);
+		identity_sign(g->peers->config.self, bytes, sizeof(bytes), last->signature);
+		last->epoch = epoch;
+		last->number = number;
+	}
+	return last->signature;
+}
+
+void numbers_keep(struct talk *t, const struct msg_news *m)
+{
+	if (m->signature.n != sizeof(t->shown.signature) || m->upto < t->cursor)
+		return;
+	t->shown = (struct index_shown){ .epoch = t->their_epoch, .number = m->upto };
+	memcpy(t->shown.signature, m->signature.p, sizeof(t->shown.signature));
+	t->shown_due = true;
+}
+
+void numbers_store(struct talk *t)
+{
+	if (t->shown_due && index_peer_show(t->group->config.index, t->session->peer, &t->shown) == 0)
+		t->shown_due = false;
+}
+
+void numbers_show(struct talk *t, struct msg_index_hello *m)
+{
+	if (index_peer_shown(t->group->config.index, t->session->peer, &t->shown) < 0 || t->shown.number == 0 ||
+	    t->shown.epoch != m->have_epoch)
+		return;
+	m->shown = t->shown.number;
+	m->signature = (struct msg_bytes){ .p = t->shown.signature, .n = sizeof(t->shown.signature) };
+}
+
+bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m)
+{
+	const struct peer_group *g = t->group;
+	uint8_t bytes[STATEMENT_LEN];
+
+	if (m->signature.n != SIGNATURE_LEN || m->shown <= news_out_told(t))
+		return false;
+	statement(bytes, g, m->have_epoch, m->shown);
+	return identity_verify(identity_public_key(g->peers->config.self), bytes, sizeof(bytes), m->signature.p) == 0;
+}
