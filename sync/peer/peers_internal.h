@@ -51,10 +51,10 @@ struct peer_group {
 	struct peers *peers;
 	struct peer_group *prev, *next;
 	struct peer_group_config config;
-	struct talk *talks; /* every session's talk about this group (list by group_next) */
-	uint64_t committed; /* our last sequence number that is committed: news go up to here */
-	uint64_t opened;    /* the last one that may have been given before the index was opened */
-	struct told *told;  /* who was told more since then (hash) */
+	struct talk *talks;             /* every session's talk about this group (list by group_next) */
+	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
+	uint64_t opened;                /* the last one that may have been given before the index was opened */
+	struct told *told;              /* who was told more since then (hash) */
 	struct index_shown signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
@@ -152,7 +152,8 @@ struct session {
 	size_t nown;
 	bool own_news; /* they are to be passed on */
 	int64_t born_ms, since_s;
-	bool hello_in;
+	bool hello_in, hello_sent;
+	bool name_sent;                                    /* our name: to members only */
 	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
 	uint32_t nchannels;
 	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
@@ -239,6 +240,8 @@ struct session *peers_session_of(struct peers *p, const struct agent_id *id);
 
 /* session.c */
 struct session *session_new(struct peers *p, struct link *link);
+/* The peer has shown a membership: it may send long frames, and learns our name. */
+void session_trust(struct session *s);
 /* A hello that offers nothing. */
 uint8_t *session_life(struct peers *p, size_t *n);
 /* Ends every talk and the link; tells nobody. Frees when no worker holds it any more. */

@@ -9,7 +9,7 @@
 #include "sync/group/tag.h"
 #include "sync/peer/peers_internal.h"
 
-enum { PROTOCOL_VERSION = 1 };
+enum { PROTOCOL_VERSION = 1, PAD_TAGS = 8 };
 
 void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
 {
@@ -44,6 +44,15 @@ static struct msg_hello plain_hello(const struct peers *p)
 		                   .moved = p->config.moved };
 }
 
+/* Further tags that stand for nothing: how many groups we are in is nobody's business. */
+static void pad(struct session *s, uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN], size_t *n)
+{
+	while ((*n == 0 || *n % PAD_TAGS != 0) && *n < MSG_MAX_TAGS) {
+		random_bytes(tags[(*n)++], MSG_TAG_LEN);
+		s->nchannels++;
+	}
+}
+
 static void send_hello(struct session *s, struct peer_group *const *groups, size_t n)
 {
 	uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN];
@@ -57,10 +66,23 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 		group_hello_tag(tags[hello.ntags++], roster_group(groups[i]->config.roster),
 		                identity_id(p->config.self), s->link->binding);
 	}
+	if (!s->hello_sent)
+		pad(s, tags, &hello.ntags);
+	s->hello_sent = true;
+	if (!s->name_sent && !s->link->trusted && !places_is_member(p, &s->id))
+		hello.name = "";
+	s->name_sent |= *hello.name != '\0';
 	hello.tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	uint8_t *body = msg_hello_encode(&hello, &size);
 
 	session_send(s, FRAME_HELLO, body, size);
+}
+
+void session_trust(struct session *s)
+{
+	s->link->trusted = true;
+	if (!s->name_sent)
+		send_hello(s, NULL, 0);
 }
 
 uint8_t *session_life(struct peers *p, size_t *n)
@@ -134,8 +156,11 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 		twin_ask(s);
 	}
 	s->hello_in = true;
-	free(s->name);
-	s->name = mem_strdup(m.name);
+	/* It tells its name when it knows who we are, and once. */
+	if (*m.name || !s->name) {
+		free(s->name);
+		s->name = mem_strdup(m.name);
+	}
 	s->listen_port = (uint16_t)m.listen_port;
 	for (size_t i = 0; i < m.ntags; i++) {
 		struct peer_group *g = recognise(s, m.tags[i]);

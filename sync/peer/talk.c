@@ -165,7 +165,7 @@ static void show_invite(struct talk *t)
 static void proved(struct talk *t)
 {
 	t->member = true;
-	t->session->link->trusted = true;
+	session_trust(t->session);
 	dial_proved(t->session->peers, &t->session->id);
 }
 
