@@ -56,6 +56,8 @@ bool host_join(struct host *h);
 bool host_leave(struct host *h, bool empties);
 /* Host 0 removes it. */
 bool host_remove(struct host *h);
+/* When all is quiet: who says otherwise of the members than another one, or than is so; NULL: nobody. Fresh. */
+char *hosts_disagree_on_members(void);
 
 /* --- home.c: of hosts that do not run --- */
 enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };

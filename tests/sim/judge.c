@@ -234,6 +234,8 @@ char *judge_end(const struct script *s)
 	if (!why)
 		why = stays_silent();
 	if (!why)
+		why = hosts_disagree_on_members();
+	if (!why)
 		why = oracle_lost();
 	if (!why)
 		why = unbounded(s);

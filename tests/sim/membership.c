@@ -178,3 +178,47 @@ bool host_remove(struct host *h)
 	sim_wire_mute(h->number, true);
 	return true;
 }
+
+/* --- what everybody must agree on --- */
+
+static const struct host *host_of(const struct agent_id *id)
+{
+	for (int i = 0; i < hosts_n; i++)
+		if (agent_id_equal(&hosts_all[i].id, id))
+			return &hosts_all[i];
+	return NULL;
+}
+
+/* Those who left may have said so to one who stopped before it came. */
+static bool count_member(void *arg, const struct roster_member *m)
+{
+	const struct host *h = host_of(&m->id);
+	int *n = arg;
+
+	if (h && h->place != HOST_LEFT)
+		*n += h->place == HOST_MEMBER ? 1 : SIM_HOSTS;
+	return true;
+}
+
+char *hosts_disagree_on_members(void)
+{
+	uint8_t first[32], digest[32];
+	const struct host *known = NULL;
+
+	for (int i = 0; i < hosts_n; i++) {
+		const struct host *h = &hosts_all[i];
+		int n = 0;
+
+		if (h->place != HOST_MEMBER)
+			continue;
+		roster_members(h->engine->roster, count_member, &n);
+		roster_digest(h->engine->roster, digest);
+		if (n != hosts_members())
+			return mem_printf("P4: host %d is wrong about the members, who are %d", i, hosts_members());
+		if (known && memcmp(digest, first, sizeof(first)) != 0)
+			return mem_printf("P4: the rosters of hosts %d and %d differ", known->number, i);
+		memcpy(first, digest, sizeof(first));
+		known = h;
+	}
+	return NULL;
+}
