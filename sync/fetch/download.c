@@ -10,8 +10,9 @@
 #include "base/mem.h"
 
 enum {
-	PARKED_MAX = 32, /* downloads that keep their descriptors while they wait */
-	SYNC_MS = 5000,  /* a power cut costs a download no more than what came in this time */
+	PARKED_MAX = 32,            /* downloads that keep their descriptors and lists while they wait */
+	PARKED_BYTES_MAX = 8 << 20, /* of lists; others begin with what their maps say, and read their parts again */
+	SYNC_MS = 5000,             /* a power cut costs a download no more than what came in this time */
 };
 
 /* --- blocks and their states --- */
@@ -138,6 +139,13 @@ void download_leave_lane(struct download *d)
 	d->in_lane = false;
 }
 
+/* All of it is here. What has a long list keeps its place in the queue until it is gone. */
+void download_leave_lane_if_light(struct download *d)
+{
+	if (d->c.nblocks <= QUEUE_MIDDLE_BLOCKS)
+		download_leave_lane(d);
+}
+
 /* Nothing is under way any more but jobs that are out. */
 static void stop(struct download *d)
 {
@@ -154,11 +162,24 @@ static void stop(struct download *d)
 
 static void sync_part(struct download *d);
 
+/* That its list and what is known of its blocks take. */
+static size_t list_bytes(const struct download *d)
+{
+	return (size_t)d->c.nblocks * (sizeof(struct block) + sizeof(d->state_of[0]) + sizeof(d->offset_of[0]));
+}
+
 void download_unpark(struct download *d)
 {
-	if (d->parked)
+	if (d->parked) {
 		d->f->nparked--;
+		d->f->parked_bytes -= list_bytes(d);
+	}
 	d->parked = false;
+}
+
+static bool is_bare(const struct download *d)
+{
+	return !d->claimed && d->done == d->zeros && d->jobs == 0 && d->narrived == 0;
 }
 
 void download_drop(struct fetch *f, struct ticket *t, bool keep)
@@ -166,7 +187,10 @@ void download_drop(struct fetch *f, struct ticket *t, bool keep)
 	struct download *d = t->download;
 
 	download_unpark(d);
-	if (!keep && !d->gone && d->part >= 0 && d->done > 0 && !f->dead) {
+	/* A part that nothing has come into is nothing but its list, which is asked for again. */
+	if (!f->dead && d->part >= 0 && is_bare(d))
+		keep = false;
+	else if (!f->dead && d->part >= 0 && !keep && !d->gone) {
 		d->spare = d->waiter == NULL;
 		keep = true;
 	}
@@ -196,13 +220,14 @@ void download_park(struct fetch *f, struct ticket *t)
 
 	if (d->parked)
 		return;
-	if (d->part < 0 || f->nparked >= PARKED_MAX) {
+	if (d->part < 0 || f->nparked >= PARKED_MAX || f->parked_bytes + list_bytes(d) > PARKED_BYTES_MAX) {
 		download_drop(f, t, true);
 		return;
 	}
 	sync_part(d);
 	d->parked = true;
 	f->nparked++;
+	f->parked_bytes += list_bytes(d);
 	stop(d);
 }
 
@@ -247,10 +272,13 @@ static void take_up(struct download *d, struct part_job *job)
 	d->state = DOWNLOAD_GETTING;
 	d->synced_ms = fetch_now(d->f);
 	for (uint32_t i = 0; i < d->list.n; i++) {
-		if (job->have[i] == PART_ZEROS)
+		if (job->have[i] == PART_ZEROS) {
 			download_set(d, i, BLOCK_HAVE);
-		else if (job->have[i] == PART_CLAIMS)
+			d->zeros += d->list.b[i].len;
+		} else if (job->have[i] == PART_CLAIMS) {
 			d->state_of[i] = BLOCK_CLAIMED;
+			d->claimed = true;
+		}
 	}
 	if (d->have == d->list.n)
 		download_complete(d);
@@ -350,7 +378,7 @@ static void finished(void *arg)
 		d->state = DOWNLOAD_READY;
 		d->mode = job->mode;
 		d->mtime_ns = job->mtime_ns;
-		download_leave_lane(d);
+		download_leave_lane_if_light(d);
 		if (!d->parked) {
 			ticket_to(f, d->t, TICKET_PLACE);
 			route_ticket(f, d->t);

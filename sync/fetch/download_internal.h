@@ -61,6 +61,8 @@ struct download {
 	uint32_t scan_at;            /* blocks before it were looked for in local files */
 	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
 	int64_t done;                /* bytes of blocks that are HAVE */
+	int64_t zeros;               /* of those: bytes that nobody had to give */
+	bool claimed;                /* the map said that others were here */
 	uint64_t list_peer;          /* who is giving the list */
 	uint32_t list_request;       /* 0: none is out */
 	uint32_t list_cap;           /* while LISTING: blocks that `list` has room for */
@@ -103,6 +105,8 @@ struct request {
 void download_set_hungry(struct download *d, bool hungry);
 /* It does not count as under way any more. */
 void download_leave_lane(struct download *d);
+/* Likewise, when all of it is here, unless it takes much memory still. */
+void download_leave_lane_if_light(struct download *d);
 void download_unpark(struct download *d);
 void download_set(struct download *d, uint32_t block, enum block_state state);
 /* The list is known: blocks get their offsets and states. Takes it over. */

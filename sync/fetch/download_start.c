@@ -94,7 +94,8 @@ static void start_part(struct download *d)
 		one_block(&d->list, &d->c);
 	} else if (t->blocks.n > 0) {
 		d->list = t->blocks;
-		t->blocks = (struct blocklist){ 0 };
+		t->blocks.b = NULL;
+		ticket_drop_blocks(d->f, t);
 	} else {
 		(void)index_blocks(d->f->c.index, &d->c, &d->list);
 	}
@@ -153,7 +154,7 @@ static void start_parked(struct download *d)
 	download_unpark(d);
 	d->full = false;
 	if (d->state == DOWNLOAD_READY) {
-		download_leave_lane(d);
+		download_leave_lane_if_light(d);
 		ticket_to(f, d->t, TICKET_PLACE);
 		route_ticket(f, d->t);
 		return;

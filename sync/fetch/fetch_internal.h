@@ -19,6 +19,7 @@ enum {
 	HELD_BARE_MAX = 8 << 20,   /* likewise, for records that lose nothing by it */
 	WINDOW_MAX = 2048,         /* tickets taken from the index at a time */
 	BURST_MAX = 16384,         /* tickets that records may make, until it is clear that they are no moves */
+	SHORT_LISTS_MAX = 65536,   /* blocks of lists that came along with records; those of others are asked for */
 	WAITING_MAX = 1000,        /* tickets that wait with a reason */
 	BAD_MAX = 4,         /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
 	COMPLETED_MAX = 32,  /* downloads remembered for fetch_downloads */
@@ -166,6 +167,8 @@ struct fetch {
 	unsigned share_tries;
 
 	size_t ndownloads, nparked;
+	size_t parked_bytes;           /* of their lists */
+	size_t short_lists;            /* blocks of lists that tickets have */
 	struct download *downloads;    /* of ACTIVE tickets, and with parts that are ready */
 	struct download *hungry_small; /* of one small block that is to be asked for */
 	struct download *hungry;       /* others that have blocks to ask for */
@@ -206,6 +209,8 @@ void ticket_hold(struct fetch *f, struct ticket *t);
 void ticket_unhold(struct fetch *f, struct ticket *t);
 /* Puts a held record among the index's wanted, and forgets its bytes unless it is about to be installed. */
 void ticket_remember(struct fetch *f, struct ticket *t);
+/* The list that came along with its record. */
+void ticket_drop_blocks(struct fetch *f, struct ticket *t);
 /* What was got or decided for it is dropped; what it wants stays. */
 void ticket_reset(struct fetch *f, struct ticket *t);
 /* Not while INSTALLING. */

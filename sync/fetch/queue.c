@@ -10,6 +10,7 @@ static const size_t at_once[QUEUE_LANES] = {
 	[QUEUE_SMALL] = QUEUE_SMALL_AT_ONCE,
 	[QUEUE_MIDDLE] = QUEUE_MIDDLE_AT_ONCE,
 	[QUEUE_BIG] = QUEUE_BIG_AT_ONCE,
+	[QUEUE_HUGE] = QUEUE_HUGE_AT_ONCE,
 };
 
 static bool before(const struct queue_entry *a, const struct queue_entry *b)
@@ -66,16 +67,19 @@ void queue_clear(struct queue *q)
 	*q = (struct queue){ 0 };
 }
 
-static enum queue_lane lane_of(int64_t size)
+/* What needs a part is never as cheap as a small file. */
+static enum queue_lane lane_of(int64_t size, uint32_t nblocks)
 {
-	if (size <= QUEUE_SMALL_MAX)
-		return QUEUE_SMALL;
-	return size <= QUEUE_MIDDLE_MAX ? QUEUE_MIDDLE : QUEUE_BIG;
+	if (nblocks > QUEUE_BIG_BLOCKS)
+		return QUEUE_HUGE;
+	if (size > QUEUE_MIDDLE_MAX || nblocks > QUEUE_MIDDLE_BLOCKS)
+		return QUEUE_BIG;
+	return size <= QUEUE_SMALL_MAX && nblocks <= 1 ? QUEUE_SMALL : QUEUE_MIDDLE;
 }
 
-void queue_add(struct queue *q, struct queue_entry *e, int64_t size, unsigned tries)
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries)
 {
-	enum queue_lane lane = lane_of(size);
+	enum queue_lane lane = lane_of(size, nblocks);
 
 	*e = (struct queue_entry){ .lane = lane, .tries = tries, .arrival = ++q->arrivals };
 	if (q->n[lane] == q->cap[lane]) {
@@ -125,5 +129,9 @@ void queue_done(struct queue *q, const struct queue_entry *e)
 
 size_t queue_length(const struct queue *q)
 {
-	return q->n[QUEUE_SMALL] + q->n[QUEUE_MIDDLE] + q->n[QUEUE_BIG];
+	size_t n = 0;
+
+	for (int lane = 0; lane < QUEUE_LANES; lane++)
+		n += q->n[lane];
+	return n;
 }

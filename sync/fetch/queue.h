@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum queue_lane { QUEUE_SMALL, QUEUE_MIDDLE, QUEUE_BIG, QUEUE_LANES };
+enum queue_lane { QUEUE_SMALL, QUEUE_MIDDLE, QUEUE_BIG, QUEUE_HUGE, QUEUE_LANES };
 
 enum {
 	QUEUE_SMALL_MAX = 64 << 10, /* bytes of a small file */
@@ -14,6 +14,10 @@ enum {
 	QUEUE_SMALL_AT_ONCE = 256, /* under way at a time */
 	QUEUE_MIDDLE_AT_ONCE = 16,
 	QUEUE_BIG_AT_ONCE = 4,
+	QUEUE_HUGE_AT_ONCE = 1,
+	/* Lists are kept in memory, so what has a long one counts as larger, whatever its size is said to be. */
+	QUEUE_MIDDLE_BLOCKS = 4096,
+	QUEUE_BIG_BLOCKS = 45000, /* 45 GB and more, as files are cut; 2 MB of memory */
 };
 
 /* Embedded in what is queued; the queue's while in it. */
@@ -33,7 +37,7 @@ struct queue {
 
 /* Zeroed memory is an empty queue. */
 void queue_clear(struct queue *q);
-void queue_add(struct queue *q, struct queue_entry *e, int64_t size, unsigned tries);
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries);
 /* Takes an entry out that waits in it; nothing when it does not. */
 void queue_remove(struct queue *q, struct queue_entry *e);
 /* The next that may begin, which counts as under way from now on; NULL when there is none or enough is under way. */

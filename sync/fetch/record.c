@@ -115,15 +115,17 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 }
 
 /* A short list that came along spares asking for it. */
-static void keep_blocks(struct ticket *t, const struct blocklist *blocks)
+static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklist *blocks)
 {
 	struct content c;
 
-	if (blocks == NULL || blocks->n < 2 || blocks->n != t->want.content.nblocks)
+	if (blocks == NULL || blocks->n < 2 || blocks->n != t->want.content.nblocks ||
+	    f->short_lists + blocks->n > SHORT_LISTS_MAX)
 		return;
 	c = blocklist_content(blocks);
 	if (!content_equal(&c, &t->want.content))
 		return;
+	f->short_lists += blocks->n;
 	t->blocks.n = blocks->n;
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
@@ -174,7 +176,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		t = record_ticket(f, peer, theirs, bytes, action == RECONCILE_ADOPT);
 		if (t != NULL) {
 			judge_set(f, t, &ours, &merged, action);
-			keep_blocks(t, blocks);
+			keep_blocks(f, t, blocks);
 		}
 	}
 	record_clear(&ours);

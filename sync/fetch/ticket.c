@@ -81,9 +81,7 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state)
 	if (state == TICKET_QUEUED) {
 		const struct content *c = &t->want.content;
 
-		/* What needs a part is never as cheap as a small file. */
-		queue_add(&f->queue, &t->queued,
-		          c->nblocks > 1 && c->size <= QUEUE_SMALL_MAX ? QUEUE_SMALL_MAX + 1 : c->size, t->tries);
+		queue_add(&f->queue, &t->queued, c->size, c->nblocks, t->tries);
 	}
 	if (state != TICKET_WAITING && t->reason != REASON_NONE && state != TICKET_FRESH) {
 		t->reason = REASON_NONE;
@@ -156,6 +154,12 @@ void ticket_remember(struct fetch *f, struct ticket *t)
 		ticket_unhold(f, t);
 }
 
+void ticket_drop_blocks(struct fetch *f, struct ticket *t)
+{
+	f->short_lists -= t->blocks.n;
+	blocklist_clear(&t->blocks);
+}
+
 void ticket_reset(struct fetch *f, struct ticket *t)
 {
 	if (t->pair != NULL)
@@ -165,7 +169,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 	root_remove(f, t);
 	free(t->bytes);
 	t->bytes = NULL;
-	blocklist_clear(&t->blocks);
+	ticket_drop_blocks(f, t);
 	if (t->from != NULL)
 		record_clear(t->from);
 	free(t->from);
