@@ -13,6 +13,7 @@
 #include "agent/losses.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/share/place.h"
 
 enum { MAX_SEEN = 256, ID_START_MIN = 4, LOAD_AGAIN_MS = 2000 };
 
@@ -241,9 +242,10 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	a->home_dirfd = open(config->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (a->home_dirfd < 0) {
 		*why = mem_printf("%s: %s", config->home, strerror(errno));
-		agent_free(a);
+		(void)agent_free(a);
 		return NULL;
 	}
+	a->home_place = place_of(config->home);
 	a->machine = machine_look(a->home_dirfd);
 	if (a->machine.fresh)
 		log_warn(
@@ -253,12 +255,13 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	a->self = identity_open(a->home_dirfd, why);
 	a->workers = workers_new(loop, config->worker_threads);
 	if (!a->self || agent_open_peers(a, config, why)) {
-		agent_free(a);
+		(void)agent_free(a);
 		return NULL;
 	}
 	open_discovery(a, config);
 	a->context = (struct engine_context){ .loop = loop,
 		                              .workers = a->workers,
+		                              .worker_threads = config->worker_threads,
 		                              .peers = a->peers,
 		                              .events = events,
 		                              .self = a->self,
@@ -272,10 +275,12 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .memory = config->memory,
 		                              .tombstones_age_s = config->tombstones_age_s,
 		                              .changed = agent_publish,
+		                              .share_is_free = agent_share_is_free,
+		                              .ended = agent_ended,
 		                              .arg = a };
 	a->load_timer = loop_timer_new(loop, load_again, a);
 	if (load_groups(a, why) < 0) {
-		agent_free(a);
+		(void)agent_free(a);
 		return NULL;
 	}
 	if (machine_store(a->home_dirfd, &a->machine))
@@ -285,23 +290,39 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	return a;
 }
 
-void agent_free(struct agent *a)
+/* Those whose disks answer. */
+static bool free_engines(struct agent *a)
 {
 	struct engine *e, *next;
+	bool all = true;
+
+	while (a->ending) {
+		/* The same end, without the rest of the ceremony: leaving goes on at the next start. */
+		e = a->ending;
+		DL_DELETE(a->ending, e);
+		all &= engine_free(e);
+	}
+	DL_FOREACH_SAFE(a->engines, e, next) {
+		DL_DELETE(a->engines, e);
+		all &= engine_free(e);
+	}
+	return all;
+}
+
+bool agent_free(struct agent *a)
+{
 	struct sighting *s, *snext;
 
 	if (!a)
-		return;
+		return true;
 	if (a->discovery)
 		discovery_free(a->discovery);
 	a->discovery = NULL;
 	loop_timer_free(a->load_timer);
 	addresses_free(a->addresses);
 	a->addresses = NULL;
-	DL_FOREACH_SAFE(a->engines, e, next) {
-		DL_DELETE(a->engines, e);
-		engine_free(e);
-	}
+	if (!free_engines(a))
+		return false;
 	peers_free(a->peers);
 	losses_free(a->losses);
 	if (a->workers)
@@ -317,9 +338,11 @@ void agent_free(struct agent *a)
 	free(a->backend);
 	free(a->problem);
 	free(a->copy);
+	place_free(a->home_place);
 	free(a->home);
 	free(a->name);
 	free(a);
+	return true;
 }
 
 /* --- what there is --- */

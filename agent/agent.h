@@ -32,7 +32,8 @@ struct agent_config {
 /* Opens everything; groups whose share or index cannot be opened are in state ENGINE_ERROR, they do not stop the others. NULL with
  * *why (fresh text) when there is no identity or no port. Strings are copied. */
 struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why);
-void agent_free(struct agent *a);
+/* False: the disk of a share does not answer. What is known is stored, nothing more can be done: end the process. */
+bool agent_free(struct agent *a);
 /* Another agent runs under our identity: where, and what to do; NULL: none is known. */
 const char *agent_copy(const struct agent *a);
 /* Members to whom connections were lost of late, with the name that the roster gives them; the name is valid during the call. */
@@ -63,6 +64,10 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why);
 /* Leaves the group: tells the others, forgets it here. The share and its files stay, its .lanyard/ goes. e is freed. */
 int agent_leave(struct agent *a, struct engine *e, char **why);
+/* That is under way: it takes until the share's disk answers. */
+bool agent_is_leaving(const struct agent *a, const struct group_id *group);
+/* A group that was just founded could not begin: as if it had never been. *why: the reason, fresh. */
+void agent_unfound(struct agent *a, struct engine *e, char **why);
 
 /* Groups heard of on the network that are not hidden: name, and the agent that named it (short text). */
 void agent_seen_groups(struct agent *a, bool (*fn)(void *arg, const char *name, const char *agent), void *arg);

@@ -12,31 +12,22 @@
 #include "sync/share/place.h"
 
 /* One folder must not be in two groups, nor a share hold the agent's own keys. */
-static int share_is_free(struct agent *a, const char *share, char **why)
+char *agent_share_is_free(void *arg, const struct engine *e, const struct place *place)
 {
-	struct place *place = place_of(share), *home = place_of(a->home);
-	struct engine *e;
-	int status = 0;
+	const struct agent *a = arg;
+	const struct engine *other;
 
-	if (place == NULL) {
-		*why = mem_printf("%s: not a path that can be followed: give one without '..'", share);
-		status = -1;
-	} else if (home != NULL && place_overlaps(place, home)) {
-		*why = mem_printf(
-			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", share,
-			a->home);
-		status = -1;
-	}
-	DL_FOREACH(a->engines, e) {
-		if (status || e->share == NULL || !place_overlaps(place, share_place(e->share)))
-			continue;
-		*why = mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", share,
-		                  e->share_path, engine_name(e));
-		status = -1;
-	}
-	place_free(home);
-	place_free(place);
-	return status;
+	if (place == NULL)
+		return mem_printf("%s: not a path that can be followed: give one without '..'", e->share_path);
+	if (place_overlaps(place, a->home_place))
+		return mem_printf(
+			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder",
+			e->share_path, a->home);
+	DL_FOREACH(a->engines, other)
+		if (other != e && other->share != NULL && place_overlaps(place, share_place(other->share)))
+			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder",
+			                  e->share_path, other->share_path, engine_name(other));
+	return NULL;
 }
 
 static int room_for_one(struct agent *a, char **why)
@@ -65,7 +56,7 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 			return -1;
 		}
 	}
-	if (room_for_one(a, why) || share_is_free(a, share, why))
+	if (room_for_one(a, why))
 		return -1;
 	roster = roster_found(a->self, name, hidden, sealed, a->name, clock_wall_s());
 	e = engine_found(&a->context, roster, share, why);
@@ -123,11 +114,20 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 			*why = mem_printf("group %s: leave it first (lanyard leave), then join again", engine_name(e));
 			return -1;
 		}
+		if (e->opening || e->then) {
+			*why = mem_printf("group %s: its share's disk is waited for; try again", engine_name(e));
+			return -1;
+		}
 		DL_DELETE(a->engines, e); /* an attempt that failed, or another token: begin again */
 		engine_forget(e);
-		engine_free(e);
+		(void)engine_free(e);
 	}
-	if (room_for_one(a, why) || share_is_free(a, share, why))
+	if (agent_is_leaving(a, &invite.group)) {
+		*why = mem_printf("group %s is still being left, until its share's disk answers; try again",
+		                  invite.group_name);
+		return -1;
+	}
+	if (room_for_one(a, why))
 		return -1;
 	e = engine_join(&a->context, token, &invite, share, why);
 	if (!e)
@@ -138,6 +138,14 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 		discovery_add_static(a->discovery, invite.addresses[i]);
 	*out = e;
 	return 0;
+}
+
+static void end(struct agent *a, struct engine *e)
+{
+	DL_DELETE(a->engines, e);
+	DL_APPEND(a->ending, e);
+	engine_end(e);
+	agent_publish(a);
 }
 
 int agent_leave(struct agent *a, struct engine *e, char **why)
@@ -154,8 +162,32 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 			peer_group_roster_changed(e->peers);
 	}
 	engine_emit(e, "left", NULL, NULL);
-	DL_DELETE(a->engines, e);
-	engine_end(e);
-	agent_publish(a);
+	end(a, e);
 	return 0;
+}
+
+bool agent_is_leaving(const struct agent *a, const struct group_id *group)
+{
+	struct engine *e;
+
+	DL_FOREACH(a->ending, e)
+		if (group_id_equal(&e->group, group))
+			return true;
+	return false;
+}
+
+void agent_ended(void *arg, struct engine *e)
+{
+	struct agent *a = arg;
+
+	DL_DELETE(a->ending, e);
+}
+
+void agent_unfound(struct agent *a, struct engine *e, char **why)
+{
+	*why = e->error != NULL
+	               ? mem_strdup(e->error)
+	               : mem_printf("%s: its disk does not answer: is its server or cable gone?", e->share_path);
+	engine_forget(e);
+	end(a, e);
 }

@@ -33,13 +33,19 @@ struct agent {
 	bool copied_seen;          /* agent_copied() is due */
 	struct agent_id copied_by; /* the member that said so; all zero: we saw it */
 	int home_dirfd;
+	struct place *home_place;
 	struct engine_context context;
 	struct engine *engines;
+	struct engine *ending;         /* left: they go when their disks have answered */
 	struct loop_timer *load_timer; /* runs while a group's settings could not be read */
 	struct sighting *seen;
 	size_t nseen;
 };
 
+/* See struct engine_context. */
+char *agent_share_is_free(void *arg, const struct engine *e, const struct place *place);
+/* The engine has come to its end. arg: the agent. */
+void agent_ended(void *arg, struct engine *e);
 /* Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
 

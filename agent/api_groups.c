@@ -13,6 +13,7 @@ enum {
 	EXPIRES_MAX = 366 * 86400,
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
+	DISK_S = 10, /* that a share's disk is waited for */
 };
 
 static json_t *group_json(struct engine *e)
@@ -112,6 +113,40 @@ static char *body_share(struct control_call *call)
 	return NULL;
 }
 
+/* The share is a worker's to open: whether the group is good shows a moment later. */
+static bool look_founded(struct api *api, struct control_call *call, void *state, bool *again)
+{
+	struct engine *e = api_engine_by_id(api, state);
+	struct engine_status s = { 0 };
+	char *why = NULL;
+
+	(void)again;
+	if (e == NULL) {
+		control_fail(call, 409, "the group was left meanwhile");
+		return true;
+	}
+	if (engine_opening(e))
+		return false;
+	engine_status(e, &s);
+	if (s.error == NULL) {
+		control_reply(call, 201, group_json(e));
+		return true;
+	}
+	agent_unfound(api->agent, e, &why);
+	api_refuse(call, &why);
+	return true;
+}
+
+static void founded_late(struct api *api, struct control_call *call, void *state)
+{
+	struct engine *e = api_engine_by_id(api, state);
+	char *why = NULL;
+
+	if (e != NULL)
+		agent_unfound(api->agent, e, &why);
+	api_refuse(call, &why);
+}
+
 void api_create(struct api *api, struct control_call *call)
 {
 	const char *text;
@@ -137,7 +172,8 @@ void api_create(struct api *api, struct control_call *call)
 	if (agent_create(api->agent, name, share, hidden, false, &e, &why) < 0)
 		api_refuse(call, &why);
 	else
-		control_reply(call, 201, group_json(e));
+		api_wait_until(api, call, DISK_S, look_founded, founded_late,
+		               mem_dup(engine_group(e), sizeof(struct group_id)));
 	free(share);
 free_name:
 	free(name);
@@ -161,12 +197,39 @@ void api_invite(struct api *api, struct control_call *call)
 	free(token);
 }
 
+struct leaving {
+	struct group_id group;
+	char answer[];
+};
+
+static void left_late(struct api *api, struct control_call *call, void *state)
+{
+	const struct leaving *l = state;
+
+	(void)api;
+	control_reply(call, 200, json_loads(l->answer, 0, NULL));
+}
+
+/* Who joins again right afterwards finds nothing of it. */
+static bool look_left(struct api *api, struct control_call *call, void *state, bool *again)
+{
+	const struct leaving *l = state;
+
+	(void)again;
+	if (agent_is_leaving(api->agent, &l->group))
+		return false;
+	left_late(api, call, state);
+	return true;
+}
+
 void api_leave(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
 	char *why = NULL;
 	struct group_id id;
+	struct leaving *l;
 	json_t *left;
+	char *text;
 
 	if (e == NULL)
 		return;
@@ -178,7 +241,13 @@ void api_leave(struct api *api, struct control_call *call)
 		return;
 	}
 	api_verify_left(api, &id);
-	control_reply(call, 200, left);
+	text = json_dumps(left, 0);
+	json_decref(left);
+	l = mem_calloc(1, sizeof(*l) + strlen(text) + 1);
+	l->group = id;
+	memcpy(l->answer, text, strlen(text));
+	free(text);
+	api_wait_until(api, call, DISK_S, look_left, left_late, l);
 }
 
 /* --- pause --- */
@@ -223,6 +292,7 @@ static bool look_joined(struct api *api, struct control_call *call, void *state,
 	const struct group_id *id = state;
 	struct engine *e = api_engine_by_id(api, id);
 	struct engine_status s = { 0 };
+	char *why = NULL;
 
 	(void)again;
 	if (e == NULL) {
@@ -230,9 +300,13 @@ static bool look_joined(struct api *api, struct control_call *call, void *state,
 		return true;
 	}
 	engine_status(e, &s);
-	if (s.state == ENGINE_JOINING)
+	if (engine_opening(e) || (s.state == ENGINE_JOINING && s.error == NULL))
 		return false;
-	if (s.state == ENGINE_ERROR)
+	/* Its share cannot be where it was to be: nothing was begun. */
+	if (engine_is_attempt(e)) {
+		agent_unfound(api->agent, e, &why);
+		api_refuse(call, &why);
+	} else if (s.state == ENGINE_ERROR)
 		control_fail(call, 409, "%s", s.error != NULL ? s.error : "a member refused");
 	else
 		control_reply(call, 201, group_json(e));

@@ -65,7 +65,8 @@ struct api_disk {
 	struct api *api;
 	struct control_call *call; /* NULL: the client went away */
 	struct group_id group;
-	int root; /* the share's, the job's own */
+	struct ground *ground; /* the share's, the job's own */
+	char *why;             /* the share is not there; owned */
 	/* On the worker. */
 	void (*work)(struct api_disk *d);
 	/* Back on the loop's thread: answers d->call when it is not NULL. e: NULL when the group is gone. */

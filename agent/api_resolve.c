@@ -53,9 +53,10 @@ static int settle(struct resolve *r, const char *copy)
 	int rc;
 
 	if (r->keep != KEEP_BOTH)
-		return copy == r->winner ? kept_replace(r->disk.root, copy, r->path) : kept_away(r->disk.root, copy);
+		return copy == r->winner ? kept_replace(r->disk.ground->root, copy, r->path)
+		                         : kept_away(r->disk.ground->root, copy);
 	plain = plain_name(copy);
-	rc = kept_rename(r->disk.root, copy, plain);
+	rc = kept_rename(r->disk.ground->root, copy, plain);
 	free(plain);
 	return rc;
 }

@@ -1,12 +1,12 @@
 /* How things are: status, peers, downloads. Each is one small document. */
 #include "agent/api_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { MAX_PROBLEMS = 1000 }; /* listed a group */
+enum {
+	MAX_PROBLEMS = 1000, /* listed a group */
+	LOOK_S = 1,          /* that status waits for disks */
+};
 
 static bool add_problem(void *arg, const struct engine_problem *p)
 {
@@ -29,18 +29,11 @@ static json_t *counters(const struct engine_status *s)
 	                 (json_int_t)f->files_renamed);
 }
 
-/* What the agent, as the user it is and in the sandbox it is in, may not do in the share; NULL: nothing. */
-static const char *share_problem(const struct engine *e)
-{
-	return faccessat(AT_FDCWD, engine_share_path(e), R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? strerror(errno) : NULL;
-}
-
 static bool add_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
 	json_t *problems = json_array();
 
-	engine_look(e);
 	engine_status(e, &s);
 	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
 	json_array_append_new(
@@ -55,7 +48,9 @@ static bool add_group(void *arg, struct engine *e)
 			"wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
 			(json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
 			(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s),
-			"share_problem", api_message(share_problem(e)), "disk_lacks", api_disk(e)));
+			"share_problem",
+			api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL),
+			"disk_lacks", api_disk(e)));
 	return true;
 }
 
@@ -74,7 +69,7 @@ static json_t *losses(struct api *api)
 	return list;
 }
 
-void api_status(struct api *api, struct control_call *call)
+static void reply_status(struct api *api, struct control_call *call)
 {
 	const char *problem = NULL;
 	const char *discovery = agent_discovery(api->agent, &problem);
@@ -87,6 +82,47 @@ void api_status(struct api *api, struct control_call *call)
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
 	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
 	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api)));
+}
+
+static bool begin_look(void *arg, struct engine *e)
+{
+	(void)arg;
+	engine_look(e);
+	return true;
+}
+
+static bool has_looked(void *arg, struct engine *e)
+{
+	bool *all = arg;
+
+	*all = engine_looked(e);
+	return *all;
+}
+
+/* That a share is still there no event tells: it is looked at. */
+static bool look_status(struct api *api, struct control_call *call, void *state, bool *again)
+{
+	bool all = true;
+
+	(void)state;
+	(void)again;
+	agent_engines(api->agent, has_looked, &all);
+	if (all)
+		reply_status(api, call);
+	return all;
+}
+
+/* A disk that takes longer is a slow one, or does not answer: the others are told of all the same. */
+static void status_expired(struct api *api, struct control_call *call, void *state)
+{
+	(void)state;
+	reply_status(api, call);
+}
+
+void api_status(struct api *api, struct control_call *call)
+{
+	agent_engines(api->agent, begin_look, NULL);
+	api_wait_until(api, call, LOOK_S, look_status, status_expired, NULL);
 }
 
 /* --- peers --- */

@@ -26,42 +26,45 @@ static void disk_work(void *job)
 {
 	struct api_disk *d = job;
 
-	d->work(d);
+	if (ground_check(d->ground, &d->why) == 0)
+		d->work(d);
 }
 
 static void disk_done(void *job)
 {
 	struct api_disk *d = job;
 
-	close(d->root);
-	d->done(d, api_engine_by_id(d->api, &d->group));
+	if (d->why == NULL)
+		d->done(d, api_engine_by_id(d->api, &d->group));
+	else if (d->call != NULL)
+		control_fail(d->call, 409, "%s", d->why);
+	ground_free(d->ground);
+	free(d->why);
 	d->free(d);
 }
 
 void api_disk_run(struct api *api, struct control_call *call, struct engine *e, struct api_disk *d)
 {
 	struct share *share = engine_share(e);
-	char *why = NULL;
 
-	if (share == NULL || share_check(share, &why) < 0) {
+	if (share == NULL || engine_stuck(e) != NULL) {
 		control_fail(call, 409, "%s",
-		             why != NULL ? why : "the group has no share now: it is joining or in error; see status");
-		goto free_why;
+		             share != NULL ? engine_stuck(e)
+		                           : "the group has no share now: it is joining or in error; see status");
+		d->free(d);
+		return;
 	}
-	d->root = fcntl(share_root(share), F_DUPFD_CLOEXEC, 3);
-	if (d->root < 0) {
+	d->ground = share_ground(share);
+	if (d->ground == NULL) {
 		control_fail(call, 409, "%s", strerror(errno));
-		goto free_why;
+		d->free(d);
+		return;
 	}
 	d->api = api;
 	d->call = call;
 	d->group = *engine_group(e);
 	control_defer(call, client_gone, d);
 	engine_work(e, disk_work, disk_done, d);
-	return;
-free_why:
-	free(why);
-	d->free(d);
 }
 
 /* --- versions, restore --- */
@@ -108,14 +111,14 @@ static void versions_work(struct api_disk *d)
 {
 	struct versions *v = (struct versions *)d;
 
-	if (kept_list(d->root, v->path, &v->list) < 0) {
+	if (kept_list(d->ground->root, v->path, &v->list) < 0) {
 		v->error = errno;
 		return;
 	}
 	if (!v->restore)
 		return;
 	choose(v);
-	if (v->matches == 1 && kept_restore(d->root, v->path, &v->list.v[v->chosen], v->to) < 0)
+	if (v->matches == 1 && kept_restore(d->ground->root, v->path, &v->list.v[v->chosen], v->to) < 0)
 		v->error = errno;
 }
 

@@ -122,6 +122,7 @@ struct wait {
 	bool one; /* group is set; otherwise all groups */
 	struct group_id group;
 	int64_t peers;       /* at least so many connected in each group */
+	bool looking;        /* the shares are looked at, before it may be called true */
 	uint64_t true_since; /* turn at which it first held, plus one; 0: it did not hold when last looked at */
 };
 
@@ -154,11 +155,25 @@ static bool judge_group(void *arg, struct engine *e)
 
 static bool look_at_share(void *arg, struct engine *e)
 {
-	const struct wait *wait = arg;
+	struct wait *wait = arg;
 
 	if (!wait->one || group_id_equal(engine_group(e), &wait->group))
 		engine_look(e);
 	return true;
+}
+
+struct looks {
+	const struct wait *wait;
+	bool out; /* one is under way */
+};
+
+static bool is_looking(void *arg, struct engine *e)
+{
+	struct looks *looks = arg;
+
+	if (!looks->wait->one || group_id_equal(engine_group(e), &looks->wait->group))
+		looks->out = !engine_looked(e);
+	return !looks->out;
 }
 
 static struct verdict judge(struct api *api, const struct wait *wait)
@@ -176,9 +191,16 @@ static bool look_in_sync(struct api *api, struct control_call *call, void *state
 	struct wait *wait = state;
 	struct verdict v = judge(api, wait);
 
-	if (v.missing == NULL && wait->true_since == 0) {
+	if (v.missing == NULL && wait->true_since == 0 && !wait->looking) {
+		wait->looking = true;
 		agent_engines(api->agent, look_at_share, wait);
-		v = judge(api, wait);
+	}
+	if (v.missing == NULL && wait->true_since == 0) {
+		struct looks looks = { .wait = wait };
+
+		agent_engines(api->agent, is_looking, &looks);
+		if (looks.out)
+			return false;
 	}
 	if (v.groups == 0) {
 		control_fail(call, 409, "%s", v.missing);
@@ -188,6 +210,7 @@ static bool look_in_sync(struct api *api, struct control_call *call, void *state
 	if (v.missing != NULL) {
 		free(v.missing);
 		wait->true_since = 0;
+		wait->looking = false;
 		return false;
 	}
 	if (wait->true_since == 0)

@@ -15,8 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { RETRY_MS = 5000, LOOK_MS = 10000 };
-
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
 	events_emit(e->context->events,
@@ -36,20 +34,18 @@ void engine_fail(struct engine *e, char *why)
 }
 
 /* The engine does not run, but the cause may go away: it is tried again. Takes why. */
-static void fail_for_now(struct engine *e, char *why)
+void engine_fail_for_now(struct engine *e, char *why)
 {
 	engine_fail(e, why);
-	loop_timer_start(e->retry, RETRY_MS, 0);
+	loop_timer_start(e->retry, ENGINE_RETRY_MS, 0);
 }
 
 /* --- the end of a turn --- */
 
-static void index_committed(void *arg)
+void engine_index_committed(void *arg)
 {
 	peer_group_news(((struct engine *)arg)->peers);
 }
-
-static void restart(void *arg);
 
 /* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew. */
 void engine_index_lost(struct engine *e)
@@ -61,7 +57,7 @@ void engine_index_lost(struct engine *e)
 	            mem_strdup(index_damaged(e->index) ? "the index is damaged and is made anew"
 	                                               : "the index cannot be written (is the disk of the agent's home "
 	                                                 "full?): waiting, and trying again"));
-	loop_between(e->context->loop, restart, e);
+	loop_between(e->context->loop, engine_restart, e);
 }
 
 static void turn_end(void *arg)
@@ -88,15 +84,6 @@ static void turn_end(void *arg)
 
 /* --- making and ending --- */
 
-static void try_again(void *arg);
-
-static void look_at_share(void *arg)
-{
-	struct engine *e = arg;
-
-	local_look(e->local, false);
-}
-
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)
 {
 	struct engine *e = MEM_NEW(struct engine);
@@ -107,232 +94,13 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	hex_encode(hex, group->b, sizeof(group->b));
 	e->dir = mem_printf("groups/%s", hex);
 	e->hook = loop_hook_new(context->loop, turn_end, e);
-	e->retry = loop_timer_new(context->loop, try_again, e);
-	e->look = loop_timer_new(context->loop, look_at_share, e);
+	e->retry = loop_timer_new(context->loop, engine_try_again, e);
+	e->look = loop_timer_new(context->loop, engine_look_due, e);
 	e->duty = loop_timer_new(context->loop, engine_do_duty, e);
+	e->drain = loop_timer_new(context->loop, engine_drain_due, e);
+	e->workers = workers_new(context->loop, context->worker_threads);
 	e->sync_again = loop_timer_new(context->loop, engine_sync_again, e);
 	return e;
-}
-
-/* Opens share and index; the engine is in error when that fails. */
-static int open_both(struct engine *e)
-{
-	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
-	enum index_status status = index_open(&e->index, dir, &why);
-	int64_t fresh = 0;
-
-	free(dir);
-	if (status == INDEX_NEWER) {
-		engine_fail(e, why);
-		return -1;
-	}
-	if (status == INDEX_FAILED) {
-		fail_for_now(e, why);
-		return -1;
-	}
-	if (status == INDEX_REBUILT)
-		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
-	free(why);
-	why = NULL;
-	/* The last start may have come as far as the index and no further. */
-	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
-	/* The numbers of what may be a copy are not those of the other one. */
-	if (e->context->moved && fresh == 0)
-		index_new_epoch(e->index);
-	e->share = share_open(e->share_path, fresh != 0, fresh == 0, e->group.b, &why);
-	if (e->share) {
-		if (fresh != 0)
-			(void)index_meta_put(e->index, INDEX_META_FRESH, 0);
-		share_set_group(e->share, engine_name(e));
-		return 0;
-	}
-	index_close(e->index);
-	e->index = NULL;
-	fail_for_now(e, why);
-	return -1;
-}
-
-/* What a disk refused once it may give the next time. */
-static int load_roster(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
-
-	e->roster = roster_load(e->context->home_dirfd, path, &why);
-	free(path);
-	if (e->roster)
-		return 0;
-	fail_for_now(e, why);
-	return -1;
-}
-
-/* A member from now on, and after a restart: the roster first, since without an invite there must be one. */
-static int store_joined(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
-
-	if (roster_save(e->roster, e->context->home_dirfd, path))
-		why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
-	free(path);
-	if (!why && engine_store_save(e, &why) == 0) {
-		e->unstored = false;
-		return 0;
-	}
-	fail_for_now(e, why);
-	return -1;
-}
-
-/* Opens what a member has, and starts. Failing leaves an engine in error, which stops no other. */
-static void start(struct engine *e)
-{
-	const struct engine_context *c = e->context;
-
-	if (e->copied || (!e->roster && load_roster(e)) || (e->unstored && store_joined(e)))
-		return;
-	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
-		engine_fail(e,
-		            roster_is_damaged(e->roster)
-		                    ? mem_printf("%s/%s/roster.bin is damaged, and says no longer that this agent is a "
-		                                 "member: join the group again",
-		                                 c->home, e->dir)
-		                    : mem_strdup("this agent is no longer a member of the group"));
-		return;
-	}
-	if (open_both(e))
-		return;
-	free(e->error);
-	e->error = NULL;
-	e->scanned = false;
-	e->synced = 0;
-	index_on_commit(e->index, index_committed, e);
-	e->local = engine_make_local(e);
-	e->fetch = engine_make_fetch(e);
-	e->peers = peer_group_new(c->peers, &(struct peer_group_config){ .roster = e->roster,
-	                                                                 .index = e->index,
-	                                                                 .share = e->share,
-	                                                                 .hooks = &engine_peer_hooks,
-	                                                                 .arg = e });
-	engine_forget_departed(e);
-	engine_rules_changed(e);
-	local_start(e->local);
-	loop_timer_start(e->look, LOOK_MS, LOOK_MS);
-	loop_timer_start(e->duty, 0, 0);
-	engine_verify_start(e);
-	engine_versions_start(e);
-	engine_tombstones_start(e);
-	if (e->paused) {
-		fetch_pause(e->fetch, true);
-		peer_group_pause(e->peers, true);
-	}
-	e->dirty = true;
-}
-
-static void try_again(void *arg)
-{
-	struct engine *e = arg;
-
-	start(e);
-	e->context->changed(e->context->arg);
-}
-
-static void stop(struct engine *e)
-{
-	loop_timer_stop(e->retry);
-	loop_timer_stop(e->look);
-	loop_timer_stop(e->sync_again);
-	loop_timer_stop(e->duty);
-	engine_verify_stop(e);
-	engine_versions_stop(e);
-	engine_tombstones_stop(e);
-	struct local *local = e->local;
-	struct fetch *fetch = e->fetch;
-
-	/* The talks end first, so that no peer calls into what goes; fetch still writes the rows of what it installs. */
-	if (e->peers && e->index)
-		peer_group_pause(e->peers, true);
-	e->local = NULL;
-	local_free(local);
-	fetch_free(fetch);
-	e->fetch = NULL;
-	/* Jobs that are out still hold the share's descriptors and the index's file. */
-	if (e->index)
-		workers_flush(e->context->workers);
-	if (e->index)
-		index_close(e->index);
-	e->index = NULL;
-	share_free(e->share);
-	e->share = NULL;
-	peer_group_free(e->peers);
-	e->peers = NULL;
-}
-
-static void restart(void *arg)
-{
-	struct engine *e = arg;
-	bool damaged = e->index && index_damaged(e->index);
-
-	if (e->ending)
-		return;
-	stop(e);
-	e->restarting = false;
-	if (damaged)
-		try_again(e);
-	else
-		loop_timer_start(e->retry, RETRY_MS, 0);
-}
-
-void engine_copied(struct engine *e, char *why)
-{
-	e->copied = true;
-	/* Both may have used the same numbers: when this one is started again, they are nobody's. */
-	if (e->index)
-		index_new_epoch(e->index);
-	stop(e);
-	engine_fail(e, why);
-}
-
-void engine_free(struct engine *e)
-{
-	if (!e)
-		return;
-	stop(e);
-	loop_hook_free(e->hook);
-	loop_timer_free(e->retry);
-	loop_timer_free(e->look);
-	loop_timer_free(e->sync_again);
-	loop_timer_free(e->duty);
-	roster_free(e->roster);
-	free(e->dir);
-	free(e->share_path);
-	free(e->token);
-	free(e->error);
-	free(e);
-}
-
-static void end(void *arg)
-{
-	struct engine *e = arg;
-	int root = e->share ? fcntl(share_root(e->share), F_DUPFD_CLOEXEC, 3) : -1;
-
-	stop(e);
-	if (root >= 0 && fs_remove_tree(root, ".lanyard"))
-		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, strerror(errno));
-	if (root >= 0)
-		close(root);
-	engine_forget(e);
-	engine_free(e);
-}
-
-void engine_end(struct engine *e)
-{
-	e->ending = true;
-	loop_between(e->context->loop, end, e);
-}
-
-void engine_forget(struct engine *e)
-{
-	if (fs_remove_tree(e->context->home_dirfd, e->dir))
-		engine_log(e, LOG_ERROR, "group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home,
-		           e->dir, strerror(errno));
 }
 
 /* --- joining --- */
@@ -352,13 +120,15 @@ static void joined(void *arg, int status, const char *reason)
 	}
 	e->unstored = true;
 	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
-	start(e);
+	engine_start(e);
 	engine_emit(e, "joined", NULL, NULL);
 	e->context->changed(e->context->arg);
 }
 
-static void start_joining(struct engine *e)
+void engine_start_joining(struct engine *e)
 {
+	free(e->error);
+	e->error = NULL;
 	e->roster = roster_new(&e->group);
 	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
 	                                                                          .hooks = &engine_peer_hooks,
@@ -376,10 +146,10 @@ struct engine *engine_join(const struct engine_context *context, const char *tok
 	e->token = mem_strdup(token);
 	e->share_path = mem_strdup(share);
 	if (engine_store_save(e, why)) {
-		engine_free(e);
+		(void)engine_free(e);
 		return NULL;
 	}
-	start_joining(e);
+	engine_start(e);
 	return e;
 }
 
@@ -390,15 +160,15 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 	e->roster = roster;
 	e->share_path = mem_strdup(share);
 	if (engine_store_save(e, why)) {
-		engine_free(e);
+		(void)engine_free(e);
 		return NULL;
 	}
 	engine_save_roster(e);
-	start(e);
+	engine_start(e);
 	if (e->error) {
 		*why = mem_strdup(e->error);
 		engine_forget(e);
-		engine_free(e);
+		(void)engine_free(e);
 		return NULL;
 	}
 	return e;
@@ -415,16 +185,16 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 	}
 	e = engine_new(context, &id);
 	if (engine_store_load(e, why)) {
-		engine_free(e);
+		(void)engine_free(e);
 		return NULL;
 	}
 	if (e->token) {
 		if (invite_parse(&e->invite, e->token) == INVITE_OK)
-			start_joining(e);
+			engine_start(e);
 		else
 			engine_fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
 		return e;
 	}
-	start(e);
+	engine_start(e);
 	return e;
 }

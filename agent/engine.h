@@ -63,9 +63,18 @@ void engine_files(struct engine *e, const char *under, const char *after, engine
 void engine_pause(struct engine *e, bool paused); /* remembered over restarts */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
-/* Looks whether the share is there, and what is mounted in it, so that what is said next is true of a disk that came
- * or went a moment ago, too. */
+/* Looks whether the share is there, and what is mounted in it, so that what is said next is true of a disk that came or
+ * went a moment ago, too. looked: the answer is there, or will not come soon (engine_stuck()). */
 void engine_look(struct engine *e);
+bool engine_looked(struct engine *e);
+/* It holds an invite that nobody has honoured yet. */
+bool engine_is_attempt(const struct engine *e);
+/* The share is not opened yet: what engine_found() began goes on. */
+bool engine_opening(const struct engine *e);
+/* Why nothing can be asked of the share's disk: it does not answer; NULL: it does. */
+const char *engine_stuck(struct engine *e);
+/* errno: what the agent may not do in the share; 0: nothing, as far as is known. */
+int engine_share_access(const struct engine *e);
 /* Lets held deletions go; how many. */
 int64_t engine_release(struct engine *e);
 /* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1:

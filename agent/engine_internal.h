@@ -4,10 +4,13 @@
 
 #include "agent/engine.h"
 
+struct place;
+
 /* What all engines of an agent share; outlives them. */
 struct engine_context {
 	struct loop *loop;
-	struct workers *workers;
+	struct workers *workers; /* for what touches no share */
+	int worker_threads;      /* of each group's own, at most */
 	struct peers *peers;
 	struct events *events;
 	const struct identity *self;
@@ -23,8 +26,15 @@ struct engine_context {
 	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
+	/* Whether the engine's share, which is `place`, may be there (NULL: it cannot be told where it is): NULL, or why it may
+	 * not, fresh. NULL: it may be anywhere. */
+	char *(*share_is_free)(void *arg, const struct engine *e, const struct place *place);
+	/* engine_end() has come to its end: e is about to be freed. NULL: nobody minds. */
+	void (*ended)(void *arg, struct engine *e);
 	void *arg;
 };
+
+enum { ENGINE_RETRY_MS = 5000 };
 
 struct engine {
 	struct engine *prev, *next; /* of the agent */
@@ -33,10 +43,13 @@ struct engine {
 	char *dir;        /* the group's home folder, below home: "groups/<hex>" */
 	char *share_path; /* absolute */
 	bool paused;
-	char *token;          /* the invite we join by; NULL: a member */
-	struct invite invite; /* parsed token */
-	char *error;          /* ENGINE_ERROR: why */
-	bool unstored;        /* joined, and that is still to be written down */
+	char *token;             /* the invite we join by; NULL: a member */
+	struct invite invite;    /* parsed token */
+	char *error;             /* ENGINE_ERROR: why */
+	bool unstored;           /* joined, and that is still to be written down */
+	struct workers *workers; /* for what touches its share */
+	struct opening *opening; /* the share is being opened; the job's; NULL: it is not */
+	char *stuck;             /* its disk does not answer: as last said; NULL: it does */
 	struct roster *roster;
 	struct index *index;
 	struct share *share;
@@ -51,7 +64,12 @@ struct engine {
 	uint64_t synced;               /* commits that are safe, or will be when the sync that is under way is done */
 	struct loop_timer *sync_again; /* runs while the next sync has to wait */
 	bool copied;                   /* stopped for good: our identity runs elsewhere too */
-	bool restarting, ending;       /* that is to happen between two turns */
+	bool restarting, ending;       /* that is to happen between two turns, or happens */
+	bool damaged;                  /* restarting, since the index is */
+	void (*then)(struct engine *); /* what follows when all jobs are back; NULL: it is not being stopped */
+	struct loop_timer *drain;      /* runs while they are not */
+	bool between;                  /* that is to be looked at between two turns */
+	int last_root;                 /* ending: of the share; -1: none */
 	struct loop_timer *look;       /* every now and then: is the share still there? */
 	struct loop_timer *retry;      /* runs while it is to be started again */
 	struct loop_timer *duty;       /* runs while an owner's agent may have to sign something */
@@ -74,12 +92,14 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 /* Joins by a token that parsed. NULL with *why. */
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
                            const char *share, char **why);
-/* Stops; waits for workers that are out, turning the loop: only from loop_between(), or when the loop does not run. The
- * stored group stays. */
-void engine_free(struct engine *e);
+/* Stops and frees; waits for workers that are out, turning the loop: only from loop_between(), when the loop does not run, or
+ * when none are. The stored group stays. False: the share's disk did not answer for ten seconds; what is known is stored,
+ * and nothing is freed: end the process. */
+bool engine_free(struct engine *e);
 /* Removes what is stored of the group below home. */
 void engine_forget(struct engine *e);
-/* For good: stops, forgets, removes the share's .lanyard/, frees, all of that between this turn and the next. */
+/* For good: stops, forgets, removes the share's .lanyard/, frees; ended() is called when that is done, which takes until the
+ * share's disk answers. */
 void engine_end(struct engine *e);
 /* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
 void engine_roster_changed(struct engine *e);
@@ -89,6 +109,18 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 
 /* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew, before long. */
 void engine_index_lost(struct engine *e);
+/* engine_life.c. Begins: the share is opened by a worker; engine_opening() until it is. */
+void engine_start(struct engine *e);
+/* engine.c: once its share may be where it is to be. */
+void engine_start_joining(struct engine *e);
+/* Timers' and hooks' functions of the engine arg. */
+void engine_try_again(void *arg);
+void engine_look_due(void *arg);
+void engine_drain_due(void *arg);
+void engine_restart(void *arg);
+/* engine.c: peers are told what was committed. */
+void engine_index_committed(void *arg);
+
 /* engine_sync.c: at the end of a turn, starts what is due for the index's file; when the timer says so. */
 void engine_sync_turn(struct engine *e);
 void engine_sync_again(void *arg);
@@ -111,6 +143,8 @@ void engine_copied(struct engine *e, char *why);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);
+/* It does not run, but the cause may go away: it is tried again. Takes why. */
+void engine_fail_for_now(struct engine *e, char *why);
 
 /* engine_wiring.c */
 /* When the timer says so: what an owner's agent signs by itself. */
@@ -129,5 +163,9 @@ bool engine_rules_changed(struct engine *e);
 /* engine_store.c: settings of a group: home/groups/<hex>/settings. */
 int engine_store_save(struct engine *e, char **why);
 int engine_store_load(struct engine *e, char **why);
+/* Its roster. Failing leaves the engine in error, to be tried again: -1. */
+int engine_load_roster(struct engine *e);
+/* A member from now on, and after a restart. Likewise. */
+int engine_store_joined(struct engine *e);
 
 #endif

@@ -1,27 +1,7 @@
 /* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now: all
  * members are asked for all of their rows again. That moves rows, not files; what we have already is recognised. The
  * index remembers for which rules it was told, so a change made while the agent was stopped counts too. */
-#include <stdlib.h>
-
 #include "agent/engine_internal.h"
-#include "base/bytes.h"
-#include "base/fs.h"
-#include "base/sha256.h"
-
-static int64_t digest_of_rules(struct engine *e)
-{
-	uint8_t hash[32];
-	size_t n = 0;
-	char *text = fs_read_file(share_root(e->share), SHARE_IGNORE_FILE, IGNORE_FILE_MAX, &n);
-
-	if (!text || n == 0) {
-		free(text);
-		return 0;
-	}
-	sha256(hash, text, n);
-	free(text);
-	return (int64_t)(get_u64(hash) >> 1);
-}
 
 static bool ask_again(void *arg, const struct roster_member *m)
 {
@@ -38,7 +18,7 @@ static bool ask_again(void *arg, const struct roster_member *m)
 
 bool engine_rules_changed(struct engine *e)
 {
-	int64_t known = 0, now = digest_of_rules(e);
+	int64_t known = 0, now = share_ignore_digest(e->share);
 
 	if (index_meta_get(e->index, "ignore rules", &known) < 0 || known == now)
 		return false;

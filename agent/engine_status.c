@@ -124,6 +124,10 @@ void engine_status(struct engine *e, struct engine_status *s)
 	s->error = e->error;
 	if (e->local && !s->error)
 		s->error = local_error(e->local);
+	if (engine_stuck(e))
+		s->error = e->stuck;
+	if (e->opening)
+		s->waits_for = "the share to be opened";
 	if (e->index && e->local && e->fetch) {
 		s->totals = index_totals(e->index);
 		s->wanted = index_wanted_count(e->index);
@@ -450,4 +454,24 @@ void engine_look(struct engine *e)
 {
 	if (e->local)
 		local_look(e->local, true);
+}
+
+bool engine_looked(struct engine *e)
+{
+	return !e->local || local_looked(e->local) || engine_stuck(e);
+}
+
+bool engine_is_attempt(const struct engine *e)
+{
+	return e->token != NULL;
+}
+
+bool engine_opening(const struct engine *e)
+{
+	return e->opening != NULL;
+}
+
+int engine_share_access(const struct engine *e)
+{
+	return e->share ? share_access(e->share) : 0;
 }

@@ -62,3 +62,32 @@ int engine_store_load(struct engine *e, char **why)
 	free(path);
 	return e->share_path ? 0 : -1;
 }
+
+/* What a disk refused once it may give the next time. */
+int engine_load_roster(struct engine *e)
+{
+	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
+
+	e->roster = roster_load(e->context->home_dirfd, path, &why);
+	free(path);
+	if (e->roster)
+		return 0;
+	engine_fail_for_now(e, why);
+	return -1;
+}
+
+/* A member from now on, and after a restart: the roster first, since without an invite there must be one. */
+int engine_store_joined(struct engine *e)
+{
+	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
+
+	if (roster_save(e->roster, e->context->home_dirfd, path))
+		why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
+	free(path);
+	if (!why && engine_store_save(e, &why) == 0) {
+		e->unstored = false;
+		return 0;
+	}
+	engine_fail_for_now(e, why);
+	return -1;
+}

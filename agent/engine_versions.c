@@ -74,7 +74,7 @@ static void begin(void *arg)
 		                .max_age_ns = e->context->versions_age_s * 1000000000,
 		                .percent = e->context->versions_percent };
 	e->thinning = true;
-	workers_submit(e->context->workers, WORKERS_BULK, work, done, t);
+	workers_submit(e->workers, WORKERS_BULK, work, done, t);
 }
 
 void engine_versions_thin(struct engine *e)
@@ -113,7 +113,7 @@ struct share *engine_share(struct engine *e)
 
 void engine_work(struct engine *e, workers_fn *work_fn, workers_done_fn *done_fn, void *job)
 {
-	workers_submit(e->context->workers, WORKERS_BULK, work_fn, done_fn, job);
+	workers_submit(e->workers, WORKERS_BULK, work_fn, done_fn, job);
 }
 
 void engine_hint(struct engine *e, const char *path)

@@ -311,7 +311,7 @@ struct local *engine_make_local(struct engine *e)
 	uint64_t self = agent_id_short(identity_id(c->self));
 
 	return local_new(&(struct local_config){ .loop = c->loop,
-	                                         .workers = c->workers,
+	                                         .workers = e->workers,
 	                                         .share = e->share,
 	                                         .index = e->index,
 	                                         .short_id = self,
@@ -331,7 +331,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	uint64_t self = agent_id_short(identity_id(c->self));
 
 	return fetch_new(&(struct fetch_config){ .loop = c->loop,
-	                                         .workers = c->workers,
+	                                         .workers = e->workers,
 	                                         .share = e->share,
 	                                         .index = e->index,
 	                                         .short_id = self,

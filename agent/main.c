@@ -314,7 +314,12 @@ static void stop(struct program *p)
 {
 	control_free(p->control);
 	summary_free(p->summary);
-	agent_free(p->agent);
+	if (!agent_free(p->agent)) {
+		/* Threads wait in the kernel for ever; what counts is stored, as it would be before a power cut. */
+		runtime_close(&p->runtime);
+		home_close(&p->home);
+		_exit(0);
+	}
 	api_free(p->api); /* after the agent, which may still report to it */
 	events_free(p->events);
 	notify_free(p->notify);

@@ -111,10 +111,8 @@ static void die(struct download *d)
 	struct fetch *f = d->f;
 	struct part_job *job;
 
-	if (d->part >= 0)
-		close(d->part);
-	if (d->map >= 0)
-		close(d->map);
+	workers_close(f->c.workers, d->part);
+	workers_close(f->c.workers, d->map);
 	d->part = -1;
 	d->map = -1;
 	if (d->spare && !f->dead)
@@ -377,6 +375,7 @@ static void finished(void *arg)
 	} else if (d->state != DOWNLOAD_DYING) {
 		d->state = DOWNLOAD_READY;
 		d->mode = job->mode;
+		d->part_ino = job->ino;
 		d->mtime_ns = job->mtime_ns;
 		download_leave_lane_if_light(d);
 		if (!d->parked) {

@@ -74,6 +74,7 @@ struct download {
 	char name[PART_NAME + 1];      /* "": none yet, or in memory; else it is in fetch.parts by it */
 	char part_file[PART_NAME + 8]; /* name + ".part" */
 	int part, map;                 /* owned; -1: not open */
+	uint64_t part_ino;             /* READY: of the part */
 	int64_t have_at;               /* in the map */
 	uint32_t mode;                 /* as finished */
 	int64_t mtime_ns;

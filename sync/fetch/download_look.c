@@ -2,8 +2,6 @@
  * download_internal.h. */
 #include "sync/fetch/download_internal.h"
 
-#include "base/fs.h"
-
 bool download_is_ready(const struct download *d)
 {
 	return d->state == DOWNLOAD_READY;
@@ -16,9 +14,7 @@ const char *download_part(const struct download *d)
 
 uint64_t download_part_ino(const struct download *d)
 {
-	struct fs_stat st;
-
-	return d->part >= 0 && fs_stat_fd(d->part, &st) == 0 ? st.ino : 0;
+	return d->part_ino;
 }
 
 const struct blocklist *download_list(const struct download *d)

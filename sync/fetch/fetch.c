@@ -136,7 +136,9 @@ static void end_of_turn(void *arg)
 	struct fetch *f = arg;
 	int64_t waiting = INT64_MAX;
 
-	if (!f->dirty && !f->heard)
+	if (f->stopping)
+		install_send(f);
+	if (f->stopping || (!f->dirty && !f->heard))
 		return;
 	f->dirty = false;
 	if (f->heard)
@@ -171,7 +173,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	struct fetch *f = MEM_NEW(struct fetch);
 
 	f->c = *config;
-	f->reserve = index_is_beside(f->c.index, share_root(f->c.share));
+	f->reserve = index_is_beside(f->c.index, share_dev(f->c.share));
 	if (f->c.spare_ms == 0)
 		f->c.spare_ms = FETCH_SPARE_MS;
 	if (f->c.memory == 0)
@@ -191,7 +193,6 @@ void fetch_free(struct fetch *f)
 
 	if (f == NULL)
 		return;
-	install_finish(f);
 	loop_hook_free(f->hook);
 	loop_timer_free(f->timer);
 	f->paused = true;
@@ -208,6 +209,17 @@ void fetch_free(struct fetch *f)
 	spare_free_all(f);
 	fetch_job_begin(f);
 	fetch_job_end(f);
+}
+
+void fetch_stop(struct fetch *f)
+{
+	f->stopping = true;
+	fetch_wake(f);
+}
+
+bool fetch_stopped(const struct fetch *f)
+{
+	return f->stopping && f->batches == NULL;
 }
 
 void fetch_start(struct fetch *f)

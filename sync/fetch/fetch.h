@@ -80,8 +80,11 @@ struct fetch_config {
 };
 
 struct fetch *fetch_new(const struct fetch_config *config);
-/* Waits for the install batches that are out and writes their rows, so that a clean stop leaves nothing half said; drops the
- * rest. Parts stay for the next start. */
+/* Begins nothing from now on; stopped: the rows of all that was being installed are written, so that a clean stop leaves
+ * nothing half said. A disk that does not answer may keep that from coming. */
+void fetch_stop(struct fetch *f);
+bool fetch_stopped(const struct fetch *f);
+/* Once it is stopped; drops the rest. Parts stay for the next start. */
 void fetch_free(struct fetch *f);
 /* Takes up what the index still wants; resumes parts; removes parts that nobody wants. */
 void fetch_start(struct fetch *f);

@@ -162,6 +162,7 @@ struct fetch {
 	struct batch *batches; /* that are out */
 	int batches_out;
 	int64_t fsync_ns, syncfs_ns;         /* what they took lately; 0: not known */
+	bool stopping;                       /* nothing is begun any more */
 	char *share_why;                     /* the share is not there; owned; NULL: it is */
 	int64_t share_due_ms, share_gone_ms; /* looked for again; missed since */
 	unsigned share_tries;
@@ -287,8 +288,8 @@ bool wanted_room(const struct fetch *f, size_t max);
 void install_pump(struct fetch *f);
 /* When deletions that keep quiet, or the share, want to be looked at again; INT64_MAX: never. */
 int64_t install_due(const struct fetch *f);
-/* Waits for all batches that are out, and writes their rows. */
-void install_finish(struct fetch *f);
+/* Sends batches whose notes are committed: the first thing of a pump, and all that is done while stopping. */
+void install_send(struct fetch *f);
 /* --- show.c --- */
 /* For fetch_downloads: this one is done. */
 void show_completed(struct fetch *f, const char *path, int64_t size);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,10 +29,6 @@ struct batch {
 	int64_t bytes;
 	int64_t first_note, last_note; /* in the index; 0: none */
 	bool sent;                     /* a worker has it */
-	bool taken;                    /* its outcome was dealt with by install_finish */
-	pthread_mutex_t lock;
-	pthread_cond_t ran_cond;
-	bool ran; /* the worker is through with it; under the lock */
 	struct batch *prev, *next;
 };
 
@@ -56,6 +51,8 @@ static void batch_free(struct batch *b)
 	free(b->order);
 	free(b->tickets);
 	free(b->group);
+	free(b->job.share_why);
+	ground_free(b->job.ground);
 	free(b);
 }
 
@@ -64,12 +61,6 @@ static void run(void *arg)
 	struct batch *b = arg;
 
 	install_job_run(&b->job);
-	close(b->job.root);
-	close(b->job.parts);
-	pthread_mutex_lock(&b->lock);
-	b->ran = true;
-	pthread_cond_signal(&b->ran_cond);
-	pthread_mutex_unlock(&b->lock);
 }
 
 /* What others waited for may have come about. */
@@ -109,11 +100,38 @@ static void note_costs(struct fetch *f, const struct install_job *job)
 		f->syncfs_ns -= f->syncfs_ns / 8; /* it is tried again before long */
 }
 
+/* Where a ticket stood before it was taken into a batch. */
+static enum ticket_state ready_state(const struct ticket *t)
+{
+	if (t->pair != NULL || !t->merged.deleted)
+		return TICKET_PLACE;
+	return t->ours.kind == RECORD_DIR ? TICKET_RMDIR : TICKET_DELETE;
+}
+
+/* The job looked whether the share is there before it touched anything. */
+static void note_share(struct fetch *f, struct batch *b)
+{
+	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
+
+	if ((f->share_why == NULL) != (b->job.share_why == NULL))
+		f->tell = true;
+	free(f->share_why);
+	f->share_why = b->job.share_why;
+	b->job.share_why = NULL;
+	if (f->share_why == NULL) {
+		f->share_tries = 0;
+		return;
+	}
+	if (f->share_tries++ == 0)
+		f->share_gone_ms = fetch_now(f);
+	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
+}
+
 static void take_outcome(struct fetch *f, struct batch *b)
 {
 	f->batches_out--;
 	DL_DELETE(f->batches, b);
-	b->taken = true;
+	note_share(f, b);
 	note_costs(f, &b->job);
 	if (b->job.kept > 0 && f->c.versions != NULL)
 		f->c.versions(f->c.arg);
@@ -121,7 +139,10 @@ static void take_outcome(struct fetch *f, struct batch *b)
 		retry_after(f, b);
 	for (size_t i = 0; i < b->n; i++) {
 		b->tickets[i]->item = NULL;
-		install_outcome(f, b->tickets[i], &b->items[i]);
+		if (b->items[i].result == INSTALL_NO_SHARE)
+			ticket_to(f, b->tickets[i], ready_state(b->tickets[i]));
+		else
+			install_outcome(f, b->tickets[i], &b->items[i]);
 		install_item_clear(&b->items[i]);
 	}
 	/* In one transaction with the rows, or a later one. */
@@ -134,18 +155,14 @@ static void ran(void *arg)
 	struct batch *b = arg;
 	struct fetch *f = b->f;
 
-	if (!b->taken)
-		take_outcome(f, b);
-	pthread_mutex_destroy(&b->lock);
-	pthread_cond_destroy(&b->ran_cond);
+	take_outcome(f, b);
 	batch_free(b);
 	fetch_job_end(f);
 }
 
 static void send(struct fetch *f, struct batch *b)
 {
-	b->job.root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
-	b->job.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
+	b->job.ground = share_ground(f->c.share);
 	b->job.id = random_u64();
 	b->job.short_id = f->c.short_id;
 	b->group = mem_strdup(share_group(f->c.share));
@@ -157,26 +174,9 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.n = b->n;
 	b->job.fsync_ns = f->fsync_ns;
 	b->job.syncfs_ns = f->syncfs_ns;
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->ran_cond, NULL);
 	b->sent = true;
 	fetch_job_begin(f);
 	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
-}
-
-void install_finish(struct fetch *f)
-{
-	while (f->batches != NULL) {
-		struct batch *b = f->batches;
-
-		if (!b->sent)
-			send(f, b);
-		pthread_mutex_lock(&b->lock);
-		while (!b->ran)
-			pthread_cond_wait(&b->ran_cond, &b->lock);
-		pthread_mutex_unlock(&b->lock);
-		take_outcome(f, b);
-	}
 }
 
 static bool is_live(const struct record *r)
@@ -343,27 +343,10 @@ int64_t install_due(const struct fetch *f)
 	return rmdirs < due ? rmdirs : due;
 }
 
-static bool share_is_there(struct fetch *f)
+/* When it was not there lately, only now and then a batch finds out whether it is again. */
+static bool share_is_there(const struct fetch *f)
 {
-	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
-	char *why = NULL;
-
-	if (f->share_why != NULL && fetch_now(f) < f->share_due_ms)
-		return false;
-	if (share_check(f->c.share, &why) == 0) {
-		free(f->share_why);
-		f->share_why = NULL;
-		f->share_tries = 0;
-		return true;
-	}
-	if (f->share_why == NULL)
-		f->tell = true;
-	free(f->share_why);
-	f->share_why = why;
-	if (f->share_tries++ == 0)
-		f->share_gone_ms = fetch_now(f);
-	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
-	return false;
+	return f->share_why == NULL || (fetch_now(f) >= f->share_due_ms && f->batches_out == 0);
 }
 
 /* A note that cannot be made keeps nothing from being installed: the index says by itself that it cannot be written. */
@@ -401,7 +384,7 @@ static void prepare(struct fetch *f, struct batch *b)
 }
 
 /* What was noted in an earlier turn is committed by now. */
-static void send_prepared(struct fetch *f)
+void install_send(struct fetch *f)
 {
 	struct batch *b;
 
@@ -413,7 +396,7 @@ static void send_prepared(struct fetch *f)
 
 void install_pump(struct fetch *f)
 {
-	send_prepared(f);
+	install_send(f);
 	while (f->started && !f->paused && !f->cleaning && f->batches_out < BATCHES_MAX) {
 		int64_t now = fetch_now(f);
 		bool deletions = now >= quiet_due(f, TICKET_DELETE);

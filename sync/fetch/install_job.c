@@ -227,19 +227,46 @@ static size_t new_folders(const struct install_job *job)
 	return n;
 }
 
+/* What a user took away before its row is written: a walk that has come by since had nothing to miss there. */
+static void look_once_more(struct install_job *job)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct install_item *item = job->items[i];
+		struct fs_stat st = { 0 };
+
+		if (item->result == INSTALL_DONE && item->op != INSTALL_DELETE)
+			item->away = fs_stat_beneath(job->root, item->want->path, &st) < 0 || st.kind == 0;
+	}
+}
+
+static bool share_is_there(struct install_job *job)
+{
+	bool there = job->ground != NULL && ground_check(job->ground, &job->share_why) == 0;
+
+	if (job->ground == NULL)
+		job->share_why = mem_strdup("no descriptors are left");
+	for (size_t i = 0; i < job->n; i++)
+		job->items[i]->result = there ? INSTALL_DONE : INSTALL_NO_SHARE;
+	return there;
+}
+
 void install_job_run(struct install_job *job)
 {
-	struct folders folders = { .root = job->root };
+	struct folders folders = { 0 };
 
+	if (!share_is_there(job))
+		return;
+	job->root = job->ground->root;
+	job->parts = job->ground->parts;
+	folders.root = job->root;
 	job->folders = &folders;
 	job->sync_all = new_folders(job) >= MANY;
 	qsort(job->items, job->n, sizeof(job->items[0]), compare);
-	for (size_t i = 0; i < job->n; i++)
-		job->items[i]->result = INSTALL_DONE;
 	write_all(job);
 	make_notes_safe(job);
 	apply_all(job);
 	sync_folders(job);
+	look_once_more(job);
 	folders_close(&folders);
 	job->folders = NULL;
 }

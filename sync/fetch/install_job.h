@@ -25,6 +25,7 @@
 
 #include "base/fs.h"
 #include "sync/plan/record.h"
+#include "sync/share/ground.h"
 #include "sync/versions/kept_name.h"
 
 struct index;
@@ -44,6 +45,7 @@ enum install_result {
 	INSTALL_NO_PARENT, /* its folder is missing (error ENOENT), or something else is in its place */
 	INSTALL_NOT_EMPTY, /* a folder has to go and is not empty; names has some of its entries */
 	INSTALL_BAD_BYTES, /* the bytes do not have the content's hash */
+	INSTALL_NO_SHARE,  /* the share is not there: nothing was done at all */
 	INSTALL_NO_SOURCE, /* the local file to copy from is not what its row says */
 	INSTALL_ERROR,     /* error is the errno */
 };
@@ -68,6 +70,7 @@ struct install_item {
 	int error; /* errno, or ROOM_RESERVED */
 	struct seen
 		seen; /* of what is there now; only what the disk kept of mode and mtime when it was changed again already */
+	bool away;                 /* a user took it away again at once: no walk may come by there for long */
 	bool hint;                 /* the path (or what was moved aside) should be looked at by the scan */
 	char *conflict_path;       /* where ours was kept, owned; NULL: not, or an equal copy was there already */
 	struct seen conflict_seen; /* of it; zero when it is not what the row said */
@@ -81,7 +84,7 @@ struct install_item {
 };
 
 struct install_job {
-	int root, parts;   /* descriptors, the job's own */
+	struct ground *ground;
 	uint64_t id;       /* makes names in parts/ unique */
 	uint64_t short_id; /* ours, for conflict names */
 	const char *group; /* the caller's, for lines in the log; NULL: none */
@@ -95,6 +98,8 @@ struct install_job {
 	int64_t fsync_ns, syncfs_ns;
 
 	/* The worker's. */
+	int root, parts; /* the ground's */
+	char *share_why; /* out: why the share is not there, owned; NULL: it is */
 	struct folders *folders;
 	bool sync_all;  /* the whole file system is to be synced at the end */
 	uint32_t swaps; /* names used */

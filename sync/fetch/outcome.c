@@ -82,22 +82,12 @@ static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 	judge_installed(f, t, seen);
 }
 
-/* What the user took away before its row is written: a walk that has come by since had nothing to miss there, and none may
- * come again for long. */
-static void look_for_it(struct fetch *f, const struct install_item *item)
-{
-	struct fs_stat st = { 0 };
-
-	if (item->op != INSTALL_DELETE &&
-	    (fs_stat_beneath(share_root(f->c.share), item->want->path, &st) < 0 || st.kind == 0))
-		hint(f, item->want->path);
-}
-
 static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 {
 	bool rows_hold = judge_row_holds(f, t) && (t->pair == NULL || judge_row_holds(f, t->pair));
 
-	look_for_it(f, item);
+	if (item->away)
+		hint(f, item->want->path);
 	if (t->download != NULL)
 		download_part_gone(t->download);
 	if (item->op == INSTALL_FILE) {
@@ -186,6 +176,8 @@ void install_outcome(struct fetch *f, struct ticket *t, struct install_item *ite
 	switch (item->result) {
 	case INSTALL_DONE:
 		done(f, t, item);
+		break;
+	case INSTALL_NO_SHARE: /* install.c's: nothing came of it */
 		break;
 	case INSTALL_CHANGED:
 		ticket_wait(f, t, REASON_CHANGED);

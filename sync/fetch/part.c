@@ -360,11 +360,14 @@ static void verify_pieces(struct part_job *job)
 
 static void finish(struct part_job *job)
 {
+	struct fs_stat st;
 	bool failed = (fs_set_mode_fd(job->part, job->mode) < 0 && !fs_lacks(errno)) ||
 	              (fs_set_mtime_fd(job->part, job->mtime_ns) < 0 && !fs_lacks(errno)) || fsync(job->part) < 0;
 
-	if (failed)
+	if (failed || fs_stat_fd(job->part, &st) < 0)
 		job->error = errno;
+	else
+		job->ino = st.ino;
 }
 
 void part_job_run(struct part_job *job)

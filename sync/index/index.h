@@ -56,7 +56,7 @@ uint64_t index_commits(const struct index *index);
  * time. 0, or -1 and errno. */
 int index_sync(const struct index *index);
 /* Whether fd is on the disk that the index is on. */
-bool index_is_beside(const struct index *index, int fd);
+bool index_is_beside(const struct index *index, uint64_t dev);
 /* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
 void index_checkpoint(struct index *index);
 /* Bytes in the WAL since the last checkpoint, roughly. */

@@ -399,11 +399,11 @@ int index_sync(const struct index *index)
 	return rc;
 }
 
-bool index_is_beside(const struct index *index, int fd)
+bool index_is_beside(const struct index *index, uint64_t dev)
 {
-	struct stat here, there;
+	struct stat st;
 
-	return stat(index->path, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev;
+	return stat(index->path, &st) == 0 && st.st_dev == dev;
 }
 
 /* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction finds

@@ -145,19 +145,17 @@ static void write_tombstone(struct local *l, struct record *r)
 
 /* --- gone --- */
 
-void change_write_gone(struct local *l, const char *path)
+void change_write_gone(struct local *l, const char *path, int there)
 {
 	struct record fresh;
-	struct fs_stat st = { 0 };
 
 	if (change_is_busy(l, path) || !get_fresh(l, path, index_seq(l->c.index), &fresh))
 		return;
-	/* A deletion reaches every member: it is looked at twice. */
 	if (fresh.deleted || fresh.seq == 0)
 		goto clear_fresh;
-	if (fs_stat_beneath(l->ground->root, path, &st) < 0)
-		problem_add_errno(l->problems, path, errno, l->scan.looks);
-	else if (st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK)
+	if (there > 0)
+		problem_add_errno(l->problems, path, there, l->scan.looks);
+	else if (there < 0)
 		change_look_again(l, path);
 	else
 		write_tombstone(l, &fresh);
@@ -271,7 +269,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	r.via = l->c.short_id;
 	r.seen.ctime_ns = old.seen.ctime_ns;
 	if (change_write_row(l, &r, NULL) == 0) {
-		change_write_gone(l, old.path);
+		change_write_gone(l, old.path, k->moved ? k->before : -1);
 		if (old.seen.ctime_ns != k->st.ctime_ns)
 			change_send_to_hash(l, k, &r, r.seq, m != NULL && m->full);
 	}

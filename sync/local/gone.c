@@ -4,7 +4,6 @@
  * waits has its rows unchanged: nobody is told anything, and a path that is there again is simply as it was. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,9 +17,8 @@ enum {
 	MANY_MS = 30000, /* the others, and what their files may have become, no longer than this */
 	CHECK_MS = 60000,
 	PATHS_MAX = 100000,
-	CLOCK_EVERY = 16,
+	LOOK_MAX = 500, /* paths of one look: their rows are written in one turn */
 };
-#define SLICE_NS  (INT64_C(10) * 1000000)
 #define HELD_META "deletions held"
 
 struct gone_path {
@@ -39,6 +37,7 @@ struct gone {
 	bool held;
 	bool released;             /* somebody said that it is no accident: they go as they are found */
 	bool going;                /* judged, and being written */
+	struct gone_look *out;     /* some are looked at once more; the job's; NULL: none are */
 	struct gone_path *checked; /* the last one that was looked at again; NULL: that begins anew */
 	bool checking;
 	int64_t check_ms; /* when that is due, while held */
@@ -87,6 +86,7 @@ void gone_reset(struct gone *g)
 	g->more = 0;
 	g->going = false;
 	g->checking = false;
+	g->out = NULL;
 	loop_timer_stop(g->timer);
 }
 
@@ -108,7 +108,7 @@ void gone_add(struct local *l, const struct record *row)
 	size_t n = strlen(row->path);
 
 	if (adopt_is_gone(l, row->path)) {
-		change_write_gone(l, row->path);
+		change_write_gone(l, row->path, 0);
 		return;
 	}
 	HASH_FIND_STR(g->paths, row->path, p);
@@ -214,23 +214,50 @@ static int64_t due_ms(const struct local *l)
 	return quiet_ms > now_ms ? quiet_ms : 0;
 }
 
-/* Some of what was judged: each is looked at once more, and written. */
-static void go(struct local *l)
+/* A deletion reaches every member: before it is told each path is looked at once more, and behind all of them, whether the
+ * share is there. */
+struct gone_look {
+	struct local *local;
+	struct ground *ground;
+	size_t n;
+	struct {
+		char *path; /* owned */
+		int there;  /* as look.before */
+	} paths[LOOK_MAX];
+	char *why; /* owned; the share is not there */
+};
+
+static void look(void *arg)
+{
+	struct gone_look *k = arg;
+
+	for (size_t i = 0; i < k->n; i++)
+		k->paths[i].there = walk_absent(k->ground, k->paths[i].path);
+	(void)ground_check(k->ground, &k->why);
+}
+
+static void free_look(struct gone_look *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		free(k->paths[i].path);
+	ground_free(k->ground);
+	free(k->why);
+	free(k);
+}
+
+/* Some of what was judged: gone, or not. */
+static void go(struct local *l, const struct gone_look *k)
 {
 	struct gone *g = l->gone;
-	int64_t until = clock_mono_ns() + SLICE_NS;
 
-	if (local_check(l) < 0)
-		return;
-	for (unsigned i = 1; g->paths != NULL && l->error == NULL; i++) {
-		struct gone_path *p = g->paths;
-		char *path = mem_strdup(p->path);
+	for (size_t i = 0; i < k->n && l->error == NULL; i++) {
+		struct gone_path *p;
 
+		HASH_FIND_STR(g->paths, k->paths[i].path, p);
+		if (p == NULL)
+			continue;
 		drop(g, p);
-		change_write_gone(l, path);
-		free(path);
-		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
-			break;
+		change_write_gone(l, k->paths[i].path, k->paths[i].there);
 	}
 	if (g->paths != NULL)
 		return;
@@ -240,35 +267,29 @@ static void go(struct local *l)
 	g->more = 0;
 }
 
-/* Whether it is absent, and its row says otherwise. */
-static bool still_gone(struct local *l, const char *path)
+/* Whether its row says that it is there. */
+static bool is_live(struct local *l, const char *path)
 {
 	struct record row = { 0 };
-	struct fs_stat st = { 0 };
 	bool live = index_get(l->c.index, path, &row) != 0 && !row.deleted;
 
 	record_clear(&row);
-	return live && (fs_stat_beneath(l->ground->root, path, &st) < 0 || st.kind == 0);
+	return live;
 }
 
 /* While held: what is there again, or gone by a peer's word, is held no more. */
-static void check(struct local *l)
+static void check(struct local *l, const struct gone_look *k)
 {
 	struct gone *g = l->gone;
-	int64_t until = clock_mono_ns() + SLICE_NS;
-	struct gone_path *p = g->checked != NULL ? g->checked->hh.next : g->paths;
 
-	for (unsigned i = 1; p != NULL && l->error == NULL; i++) {
-		struct gone_path *next = p->hh.next;
+	for (size_t i = 0; i < k->n; i++) {
+		struct gone_path *p;
 
-		g->checked = p;
-		if (!still_gone(l, p->path))
+		HASH_FIND_STR(g->paths, k->paths[i].path, p);
+		if (p != NULL && (k->paths[i].there < 0 || !is_live(l, p->path)))
 			drop(g, p);
-		p = next;
-		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
-			break;
 	}
-	g->checking = p != NULL;
+	g->checking = g->checked != NULL ? g->checked->hh.next != NULL : g->paths != NULL;
 	if (g->checking)
 		return;
 	g->checked = NULL;
@@ -278,6 +299,47 @@ static void check(struct local *l)
 		          share_path(l->c.share));
 		unhold(l);
 	}
+}
+
+static void looked(void *arg)
+{
+	struct gone_look *k = arg;
+	struct local *l = k->local;
+
+	if (l->freed || l->gone->out != k)
+		goto free_it;
+	l->gone->out = NULL;
+	if (k->why != NULL) {
+		local_fail(l, k->why);
+		k->why = NULL;
+	} else if (l->gone->held) {
+		check(l, k);
+	} else {
+		go(l, k);
+	}
+	local_wake(l);
+free_it:
+	free_look(k);
+	local_unref(l);
+}
+
+/* Sends the next ones out: while held, behind the last one that was looked at. */
+static void send(struct local *l)
+{
+	struct gone *g = l->gone;
+	struct gone_path *p = g->held && g->checked != NULL ? g->checked->hh.next : g->paths;
+	struct gone_look *k = MEM_NEW(struct gone_look);
+
+	for (; p != NULL && k->n < LOOK_MAX; p = p->hh.next) {
+		k->paths[k->n++].path = mem_strdup(p->path);
+		if (g->held)
+			g->checked = p;
+	}
+	k->local = l;
+	k->ground = ground_ref(l->ground);
+	g->out = k;
+	local_ref(l);
+	workers_submit(l->c.workers, WORKERS_QUICK, look, looked, k);
 }
 
 static void judge(struct local *l)
@@ -317,7 +379,7 @@ static int64_t next_ms(const struct local *l)
 {
 	const struct gone *g = l->gone;
 
-	if (l->error != NULL || l->ground == NULL)
+	if (l->error != NULL || l->ground == NULL || g->out != NULL)
 		return -1;
 	if (!g->held)
 		return g->going ? 0 : g->paths != NULL ? due_ms(l) : -1;
@@ -334,14 +396,13 @@ static void work(void *arg)
 
 	if (next < 0 || next > loop_now_ms(l->c.loop))
 		return; /* the end of the turn sets the timer anew */
-	if (g->held) {
-		check(l);
+	if (g->held || g->going) {
+		send(l);
 		return;
 	}
-	if (!g->going)
-		judge(l);
+	judge(l);
 	if (g->going)
-		go(l);
+		send(l);
 }
 
 void gone_turn(struct local *l)

@@ -33,6 +33,7 @@ struct segment {
 	int64_t first, last;        /* where the first kept block begins and the last one ends */
 	struct blocklist blocks;
 	uint32_t cap;
+	struct fs_stat after; /* the file, when all of this was read */
 	int error;
 };
 
@@ -55,10 +56,11 @@ struct hash_large {
 	uint32_t next_segment; /* to cut */
 	uint32_t stitched;     /* segments that are part of file->blocks */
 	struct segment **segments;
-	uint32_t cap; /* of file->blocks */
-	int64_t pos;  /* where the blocks so far end */
-	int out;      /* jobs */
-	int error;    /* the first one; nothing new is begun */
+	uint32_t cap;            /* of file->blocks */
+	int64_t pos;             /* where the blocks so far end */
+	int out;                 /* jobs */
+	enum hash_status status; /* HASH_DONE as long as the file was as it was when it was opened */
+	int error;               /* the first one; nothing new is begun */
 	struct hash_large *prev, *next;
 };
 
@@ -133,7 +135,7 @@ static void cut_segment(struct segment *s, struct cutter *c)
 			break;
 	}
 	s->last = c->pos;
-	if (rc < 0)
+	if (rc < 0 || fs_stat_fd(s->file->fd, &s->after) < 0)
 		s->error = errno;
 }
 
@@ -163,8 +165,7 @@ static void free_large(struct hash_large *l)
 	for (uint32_t i = 0; i < l->nsegments; i++)
 		free_segment(l->segments[i]);
 	free(l->segments);
-	if (l->fd >= 0)
-		close(l->fd);
+	workers_close(l->hash->workers, l->fd);
 	ground_free(l->ground);
 	free(l);
 }
@@ -174,14 +175,11 @@ static void finish(struct hash_large *l)
 {
 	struct hash *h = l->hash;
 	struct hash_file *f = l->file;
-	struct fs_stat after;
 
-	if (l->error == 0 && fs_stat_fd(l->fd, &after) < 0)
-		l->error = errno;
 	if (l->error != 0) {
 		hash_fail(f, l->error);
 	} else {
-		f->status = hash_compare(&f->st, &after);
+		f->status = l->status;
 		f->content = blocklist_content(&f->blocks);
 		if (f->blocks.n < 2)
 			blocklist_clear(&f->blocks);
@@ -272,6 +270,8 @@ static void segment_done(void *arg)
 	h->large_out--;
 	if (l->error == 0)
 		l->error = s->error;
+	if (s->error == 0 && l->status == HASH_DONE)
+		l->status = hash_compare(&l->file->st, &s->after);
 	if (l->error != 0 && s->stop != NULL)
 		free_segment(s);
 	else if (s->stop != NULL)

@@ -12,8 +12,6 @@
 #include "sync/local/local_internal.h"
 #include "sync/share/path.h"
 
-enum { RETRY_MS = 5000 };
-
 /* --- what the watch tells --- */
 
 /* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
@@ -94,7 +92,7 @@ static void on_lost(void *arg)
 
 static void on_root(void *arg)
 {
-	(void)local_check(arg);
+	root_ask(arg, false);
 }
 
 static const struct watch_ops watch_ops = {
@@ -144,6 +142,7 @@ static void begin_watch(struct local *l)
 
 static void end_all(struct local *l)
 {
+	root_reset(l);
 	scan_reset(l);
 	gone_reset(l->gone);
 	loop_timer_stop(l->settle_timer);
@@ -158,39 +157,20 @@ static void end_all(struct local *l)
 	l->settle = settle_new();
 }
 
-static void begin(struct local *l)
+void local_begin(struct local *l)
 {
 	local_set_text(&l->error, NULL);
 	local_set_text(&l->watch_problem, NULL);
 	l->failed = false;
-	if (local_check(l) < 0)
-		return;
-	l->ground = ground_new(share_root(l->c.share));
+	l->ground = share_ground(l->c.share);
 	if (l->ground == NULL) {
 		local_fail(l, mem_printf("%s: %s", share_path(l->c.share), strerror(errno)));
 		return;
 	}
 	begin_watch(l);
 	l->scan.full_wanted = true;
-}
-
-static void retry(void *arg)
-{
-	struct local *l = arg;
-	char *why = NULL;
-
-	if (share_check(l->c.share, &why) < 0) {
-		free(why);
-		why = NULL;
-		if (share_reopen(l->c.share, &why) < 0) {
-			local_set_text(&l->error, why);
-			loop_timer_start(l->retry_timer, RETRY_MS, 0);
-			return;
-		}
-	}
-	log_about(LOG_INFO, share_about(l->c.share), "%s: is there again; looking at everything",
-	          share_path(l->c.share));
-	begin(l);
+	/* Nothing says yet that the folder which was opened is still in its place. */
+	root_ask(l, false);
 }
 
 void local_fail(struct local *l, char *why)
@@ -200,16 +180,6 @@ void local_fail(struct local *l, char *why)
 		          "%s; nothing is taken for deleted; checked again every 5 s", why);
 	local_set_text(&l->error, why);
 	l->failed = true;
-}
-
-int local_check(struct local *l)
-{
-	char *why;
-
-	if (share_check(l->c.share, &why) == 0)
-		return 0;
-	local_fail(l, why);
-	return -1;
 }
 
 void local_unwritten(struct local *l)
@@ -245,7 +215,7 @@ static void turn(void *arg)
 	if (l->failed) {
 		l->failed = false;
 		end_all(l);
-		loop_timer_start(l->retry_timer, RETRY_MS, 0);
+		root_failed(l);
 	}
 	if (settle_overflowed(l->settle))
 		local_rescan(l);
@@ -287,7 +257,7 @@ struct local *local_new(const struct local_config *config)
 	l->hook = loop_hook_new(config->loop, turn, l);
 	l->settle_timer = loop_timer_new(config->loop, woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
-	l->retry_timer = loop_timer_new(config->loop, retry, l);
+	l->retry_timer = loop_timer_new(config->loop, root_retry, l);
 	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
 	l->told_state = LOCAL_SCANNING;
 	return l;
@@ -313,6 +283,7 @@ void local_free(struct local *l)
 {
 	if (l == NULL)
 		return;
+	l->freed = true;
 	end_all(l);
 	HASH_CLEAR(hh, l->scan.files);
 	hash_free(l->hash);
@@ -333,7 +304,7 @@ void local_free(struct local *l)
 void local_start(struct local *l)
 {
 	l->started = true;
-	begin(l);
+	local_begin(l);
 	/* So that the next turn comes by itself. */
 	local_wake(l);
 }
@@ -343,15 +314,6 @@ void local_hint(struct local *l, const char *path)
 	if (path_check(path, strlen(path)) == PATH_OK)
 		on_hint(l, path, SETTLE_NOW);
 	local_wake(l);
-}
-
-bool local_reload_rules(struct local *l)
-{
-	if (!share_reload_ignore(l->c.share))
-		return false;
-	if (l->c.rules_changed)
-		l->c.rules_changed(l->c.arg);
-	return true;
 }
 
 void local_rescan(struct local *l)
@@ -367,12 +329,12 @@ void local_rescan(struct local *l)
 
 void local_look(struct local *l, bool mounts)
 {
-	if (l->ground == NULL || l->error != NULL)
-		return;
-	if (local_check(l) < 0)
-		local_wake(l);
-	else if (mounts)
-		scan_look_at_mounts(l);
+	root_ask(l, mounts);
+}
+
+bool local_looked(const struct local *l)
+{
+	return !root_asked(l);
 }
 
 enum local_state local_state(const struct local *l)

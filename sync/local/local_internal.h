@@ -86,6 +86,15 @@ struct scan {
 	uint64_t looks;    /* the last look's number */
 };
 
+/* Looks at the share's root. */
+struct root {
+	struct root_look *out; /* the job's; NULL: none is under way */
+	bool again;            /* asked for while one was */
+	bool mounts;           /* and what is mounted in it */
+	bool heard;            /* the rules' file may have changed, and was not read since */
+	bool rules_fresh;      /* read since the last full scan began */
+};
+
 struct local {
 	struct local_config c;
 	int refs;   /* the owner, and each job that is out */
@@ -97,6 +106,7 @@ struct local {
 	struct hash *hash;
 	struct problems *problems;
 	struct gone *gone;
+	struct root root;
 	struct scan scan;
 	struct verify *verify; /* NULL: none is running */
 	struct loop_hook *hook;
@@ -124,21 +134,31 @@ struct local {
 /* --- local.c --- */
 void local_ref(struct local *l);
 void local_unref(struct local *l); /* the last one frees */
+/* The share is there: begins anew, with watches and a full scan. */
+void local_begin(struct local *l);
 /* The next turn comes by itself. */
 void local_wake(struct local *l);
 /* The share cannot be used: nothing is judged from now on, and at the end of the turn all that is under way is dropped.
  * why is taken over. */
 void local_fail(struct local *l, char *why);
-/* share_check, and local_fail when it fails: -1. */
-int local_check(struct local *l);
-/* Reads .lanyardignore again; true, and told, when the rules are others now. */
-bool local_reload_rules(struct local *l);
 /* The index refused a write: everything has to be looked at again. */
 void local_unwritten(struct local *l);
 /* A number an admin can write to /proc/sys/fs/inotify/<name>; 0 when it cannot be read. */
 int64_t local_limit(const char *name);
 /* Frees what *slot holds and takes text over. */
 void local_set_text(char **slot, char *text);
+
+/* --- root.c --- */
+/* Asks whether the share is there (local_fail() when it is not) and for its rules; and when `mounts`, looks for what was
+ * mounted in it. Nothing happens while the share is known not to be there. */
+void root_ask(struct local *l, bool mounts);
+bool root_asked(const struct local *l); /* the answer is still to come */
+/* The retry timer's: whether it is there again. */
+void root_retry(void *arg);
+/* It is not there: it is looked for from now on. */
+void root_failed(struct local *l);
+/* What is under way does not count any more. */
+void root_reset(struct local *l);
 
 /* --- full.c --- */
 /* The rescan timer's. */
@@ -190,9 +210,9 @@ bool change_is_too_long(struct local *l, const char *path);
 /* What a look found at its path, against the row (NULL: none): written, sent to be hashed, or left alone. */
 void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                   const struct merge *m, uint64_t seq);
-/* The path waits no more: if it is still absent, and its row still says otherwise, the row becomes a tombstone. The share
- * was checked just before. */
-void change_write_gone(struct local *l, const char *path);
+/* The path waits no more: it was looked at once more, and there is what `there` says, as look.before. Nothing: if its row says
+ * otherwise, the row becomes a tombstone. The share was checked behind that look. */
+void change_write_gone(struct local *l, const char *path, int there);
 /* For change_hash.c: */
 struct seen change_seen(const struct fs_stat *st);
 bool change_is_live(const struct record *row, enum record_kind kind); /* row may be NULL */

@@ -245,8 +245,10 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	struct record row = { 0 };
 	int have;
 
-	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0 && local_reload_rules(l))
-		local_rescan(l);
+	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0) {
+		l->root.heard = true;
+		root_ask(l, false);
+	}
 	if (k->ignored) {
 		problem_clear(l->problems, k->path);
 		return;

@@ -26,6 +26,7 @@ struct scan_job {
 	size_t n;
 	uint64_t seq;
 	struct batch batch;
+	char *why;                    /* owned; the share was not there when all was looked at: no look counts */
 	size_t at;                    /* the look to go on with */
 	struct scan_job *prev, *next; /* in scan.ready */
 };
@@ -182,6 +183,7 @@ static void free_job(struct scan_job *job)
 	free(job->hints);
 	free(job->paths);
 	batch_clear(&job->batch);
+	free(job->why);
 	ground_free(job->ground);
 	ignore_free(job->ignore);
 	free(job);
@@ -195,6 +197,8 @@ static void work(void *arg)
 		walk_step(job->walk, &job->batch);
 	else
 		walk_look(job->ground, job->ignore, job->paths, job->n, &job->batch);
+	/* Behind the looks: what was absent in a share that is there now was absent. */
+	(void)ground_check(job->ground, &job->why);
 }
 
 static void finish_full(struct local *l)
@@ -226,7 +230,10 @@ static void end_walk(struct local *l, struct merge *m)
 /* False: there is more to do in the next turn. */
 static bool merge_job(struct local *l, struct scan_job *job)
 {
-	if (job->merge == NULL)
+	if (job->why != NULL) {
+		local_fail(l, job->why);
+		job->why = NULL;
+	} else if (job->merge == NULL)
 		merge_hints(l, &job->batch, job->hints, job->seq);
 	else if (!merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
 		return false;
@@ -303,7 +310,7 @@ static void add_hint(struct local *l, struct scan_job *job, struct settle_hint h
 	*h = (struct look_hint){ .hint = hint, .from = from };
 	if (hint.content)
 		HASH_ADD_KEYPTR(hh, l->scan.heard, h->hint.path, strlen(h->hint.path), h);
-	job->paths[job->n] = (struct walk_path){ .path = hint.path, .tag = (int)job->n };
+	job->paths[job->n] = (struct walk_path){ .path = hint.path, .from = from, .tag = (int)job->n };
 	job->n++;
 }
 
@@ -332,16 +339,13 @@ static void submit_hints(struct local *l)
 
 /* --- walks --- */
 
-static int begin(struct local *l, struct merge *m)
+static void begin(struct local *l, struct merge *m)
 {
-	if (local_check(l) < 0)
-		return -1;
 	m->ignore = ignore_ref(share_ignore(l->c.share));
-	m->walk = walk_new(l->ground, m->under, m->shallow, m->ignore);
+	m->walk = walk_new(l->ground, m->under, m->from, m->shallow, m->ignore);
 	m->cursor = index_walk(l->c.index, m->under);
 	m->start_seq = index_seq(l->c.index);
 	m->look = ++l->scan.looks;
-	return 0;
 }
 
 static void begin_part(struct local *l)
@@ -349,25 +353,26 @@ static void begin_part(struct local *l)
 	struct merge *m = l->scan.queue;
 
 	HASH_DEL(l->scan.queue, m);
-	if (begin(l, m) < 0) {
-		merge_free(m);
-		return;
-	}
+	begin(l, m);
 	l->scan.part = m;
 	submit_step(l, m);
 }
 
 static void begin_full(struct local *l)
 {
-	struct merge *m = merge_new("", NULL, false);
+	struct merge *m;
 
-	l->scan.full_wanted = false;
-	m->full = true;
-	local_reload_rules(l);
-	if (begin(l, m) < 0) {
-		merge_free(m);
+	/* By the rules as they are now. */
+	if (!l->root.rules_fresh) {
+		if (!root_asked(l))
+			root_ask(l, false);
 		return;
 	}
+	m = merge_new("", NULL, false);
+	l->root.rules_fresh = false;
+	l->scan.full_wanted = false;
+	m->full = true;
+	begin(l, m);
 	/* Whatever it was to begin is begun; the end plans the next. */
 	loop_timer_stop(l->rescan_timer);
 	drop_queue(l, false);
@@ -424,8 +429,8 @@ bool scan_looking(const struct local *l)
 {
 	const struct scan *s = &l->scan;
 
-	return s->queue != NULL || s->part != NULL || s->full != NULL || s->full_wanted || s->full_ended ||
-	       s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
+	return l->root.heard || s->queue != NULL || s->part != NULL || s->full != NULL || s->full_wanted ||
+	       s->full_ended || s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
 }
 
 bool scan_idle(const struct local *l)

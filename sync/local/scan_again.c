@@ -2,6 +2,7 @@
  * what something is mounted over, once more at first, and whenever the mounts have changed. Nor does an event tell that
  * something is mounted: that is seen when it is asked how the share is. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,26 +69,25 @@ static void look_again(void *arg, const char *path)
 
 void scan_look_at_mounts(struct local *l)
 {
-	char *text, *rest, *root, link[40];
-	size_t n;
+	char *text, *rest, root[PATH_MAX], link[40];
+	ssize_t n;
 
 	if (!mounts_changed(l->mounts_told, &text) || text == NULL) {
 		free(text);
 		return;
 	}
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", share_root(l->c.share));
-	root = realpath(link, NULL);
-	n = root != NULL ? strlen(root) : 0;
+	/* The kernel knows by heart where that is; no disk is asked. */
+	n = readlink(link, root, sizeof(root));
 	rest = text;
 	for (char *line = strsep(&rest, "\n"); n > 1 && line != NULL; line = strsep(&rest, "\n")) {
 		const char *at = mount_point(line);
 
-		if (at != NULL && strncmp(at, root, n) == 0 && at[n] == '/')
+		if (at != NULL && strncmp(at, root, (size_t)n) == 0 && at[n] == '/')
 			local_hint(l, at + n + 1);
 	}
 	problem_each_of(l->problems, PROBLEM_COVERED, look_again, l);
 	local_wake(l);
-	free(root);
 	free(text);
 }
 

@@ -166,8 +166,7 @@ static void clear_items(struct verify *v)
 	for (size_t i = 0; i < v->n; i++) {
 		struct item *it = &v->items[i];
 
-		if (it->fd >= 0)
-			close(it->fd);
+		workers_close(v->workers, it->fd);
 		record_clear(&it->row);
 		blocklist_clear(&it->blocks);
 	}

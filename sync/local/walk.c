@@ -76,44 +76,6 @@ void batch_clear(struct batch *b)
 	*b = (struct batch){ 0 };
 }
 
-/* --- ground --- */
-
-struct ground *ground_new(int root)
-{
-	struct ground *g;
-	struct fs_stat st;
-	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return NULL;
-	if (fs_stat_fd(fd, &st) < 0) {
-		close(fd);
-		return NULL;
-	}
-	g = MEM_NEW(struct ground);
-	g->root = fd;
-	g->dev = st.dev;
-	g->inotify = -1;
-	g->refs = 1;
-	return g;
-}
-
-struct ground *ground_ref(struct ground *g)
-{
-	g->refs++;
-	return g;
-}
-
-void ground_free(struct ground *g)
-{
-	if (g == NULL || --g->refs > 0)
-		return;
-	if (g->inotify >= 0)
-		close(g->inotify);
-	close(g->root);
-	free(g);
-}
-
 /* --- one look --- */
 
 /* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
@@ -160,6 +122,21 @@ static void look(const struct ground *g, int dirfd, const char *name, struct bat
 	}
 }
 
+int walk_absent(const struct ground *g, const char *path)
+{
+	struct fs_stat st = { 0 };
+
+	if (fs_stat_beneath(g->root, path, &st) < 0)
+		return errno;
+	return st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK ? -1 : 0;
+}
+
+static void look_before(const struct ground *g, const char *path, struct look *l)
+{
+	l->moved = true;
+	l->before = walk_absent(g, path);
+}
+
 void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
                struct batch *b)
 {
@@ -189,6 +166,8 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 			look(g, dirfd, name, b, l);
 		else if (open_error != ENOENT && open_error != ENOTDIR && open_error != ELOOP)
 			l->error = open_error;
+		if (paths[i].from != NULL)
+			look_before(g, paths[i].from, l);
 		l->ignored =
 			ignore_match(ig, path, l->st.kind == S_IFDIR) || path_check(path, strlen(path)) == PATH_OURS;
 	}
@@ -212,6 +191,8 @@ struct frame {
 struct walk {
 	struct ground *ground;
 	struct ignore *ignore;
+	char *from;       /* owned; NULL: not known to be moved */
+	size_t under_len; /* of what the walk began at */
 	bool shallow;
 	bool started;
 	char path[RECORD_PATH_MAX + RECORD_NAME_MAX + 2]; /* of the entry being looked at; the start's before that */
@@ -223,13 +204,15 @@ struct walk {
 	char *buffer; /* READ_SIZE, owned */
 };
 
-struct walk *walk_new(struct ground *g, const char *under, bool shallow, struct ignore *ig)
+struct walk *walk_new(struct ground *g, const char *under, const char *from, bool shallow, struct ignore *ig)
 {
 	struct walk *w = MEM_NEW(struct walk);
 
 	w->ground = ground_ref(g);
 	w->ignore = ignore_ref(ig);
 	w->shallow = shallow;
+	w->from = mem_strdup(from);
+	w->under_len = strlen(under);
 	memcpy(w->path, under, strnlen(under, RECORD_PATH_MAX));
 	return w;
 }
@@ -253,6 +236,7 @@ void walk_free(struct walk *w)
 	ground_free(w->ground);
 	ignore_free(w->ignore);
 	free(w->frames);
+	free(w->from);
 	free(w->names);
 	free(w->buffer);
 	free(w);
@@ -363,6 +347,18 @@ static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
 	push(w, fd, path_len, count);
 }
 
+/* A file of a tree that was moved: of its folders nothing is taken over. */
+static void look_where_it_was(const struct walk *w, struct look *l)
+{
+	char *before;
+
+	if (w->from == NULL || l->st.kind != S_IFREG)
+		return;
+	before = mem_printf("%s%s", w->from, w->path + w->under_len);
+	look_before(w->ground, before, l);
+	free(before);
+}
+
 /* The start: the root itself, or the path a walk begins at. */
 static void start(struct walk *w, struct batch *b)
 {
@@ -388,6 +384,7 @@ static void start(struct walk *w, struct batch *b)
 	l = batch_add(b);
 	l->path = batch_text(b, w->path, strlen(w->path));
 	look(w->ground, dirfd, name, b, l);
+	look_where_it_was(w, l);
 	if (l->error != 0 && l->st.kind == 0)
 		b->error = l->error;
 	if (l->st.kind == 0 || ignore_match(w->ignore, w->path, l->st.kind == S_IFDIR))
@@ -428,6 +425,7 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 		b->n--;
 		return;
 	}
+	look_where_it_was(w, l);
 	if (len > RECORD_PATH_MAX)
 		l->error = ENAMETOOLONG;
 	l->ours = path_is_ours(name, strlen(name));

@@ -7,20 +7,8 @@
 #include <stddef.h>
 
 #include "base/fs.h"
+#include "sync/share/ground.h"
 #include "sync/share/ignore.h"
-
-/* The descriptors that jobs work with: duplicates, so that they live as long as the last job, whatever becomes of the
- * share meanwhile. Counted on the loop's thread. */
-struct ground {
-	int root;
-	int inotify;  /* -1: nothing is watched */
-	uint64_t dev; /* of the root */
-	int refs;
-};
-/* Of the share's root, with an inotify descriptor if one can be had. NULL and errno when root cannot be duplicated. */
-struct ground *ground_new(int root);
-struct ground *ground_ref(struct ground *g);
-void ground_free(struct ground *g); /* one holder less */
 
 /* What a look saw of one path. */
 struct look {
@@ -30,6 +18,8 @@ struct look {
 	int error;    /* errno: it could not be looked at (kind 0), or it is a folder that could not be read, or with
 	                       EXDEV, another file system; ENAMETOOLONG: a name that cannot be */
 	int wd;       /* folders that were entered: the watch, or -errno; 0: none was asked for */
+	bool moved;   /* it was somewhere else before, and this is what is there now: */
+	int before;   /* 0: nothing any more; -1: something; or errno */
 	int tag;      /* of walk_look(): the caller's */
 	bool ignored; /* of walk_look(): by the rules, or since it is lanyard's own */
 	bool ours;    /* of a walk: lanyard's own folder, of another share: not entered, whatever it is */
@@ -53,8 +43,9 @@ struct look *batch_add(struct batch *b);
 enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 
 struct walk;
-/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone. ig is held until the end. */
-struct walk *walk_new(struct ground *g, const char *under, bool shallow, struct ignore *ig);
+/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone; `from`: where that was before, NULL:
+ * not known to be moved. ig is held until the end. */
+struct walk *walk_new(struct ground *g, const char *under, const char *from, bool shallow, struct ignore *ig);
 void walk_free(struct walk *w);
 /* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */
 void walk_step(struct walk *w, struct batch *b);
@@ -62,9 +53,12 @@ void walk_step(struct walk *w, struct batch *b);
 /* Worker: looks at single paths, one look each, in their order. Nothing is entered, nothing watched. */
 struct walk_path {
 	const char *path;
+	const char *from; /* where it was before; NULL: not known to be moved */
 	int tag;
 };
 void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
                struct batch *b);
+/* Worker: what is at a path that nothing should be at any more: as look.before. */
+int walk_absent(const struct ground *g, const char *path);
 
 #endif

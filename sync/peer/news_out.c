@@ -261,7 +261,7 @@ void news_out_kick(struct talk *t)
 		if (b->carry) {
 			t->reading = true;
 			t->session->jobs++;
-			workers_submit(t->session->peers->config.workers, WORKERS_QUICK, read_files, files_read, b);
+			workers_submit(t->group->config.workers, WORKERS_QUICK, read_files, files_read, b);
 			return;
 		}
 		send_batch(t, b);

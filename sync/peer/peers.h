@@ -101,8 +101,9 @@ struct peer_hooks {
 
 struct peer_group_config {
 	struct roster *roster;
-	struct index *index; /* NULL while joining */
-	struct share *share; /* NULL while joining */
+	struct index *index;     /* NULL while joining */
+	struct share *share;     /* NULL while joining */
+	struct workers *workers; /* for reading in the share, whose disk may not answer; NULL while joining */
 	const struct peer_hooks *hooks;
 	void *arg;
 	/* Joining: */

@@ -72,14 +72,17 @@ static void read_block(void *arg)
 	struct read_job *j = arg;
 	size_t n = j->want.len;
 	uint8_t *plain = malloc(n);
-	bool found;
+	bool found = false;
 
+	if (plain && j->fd >= 0)
+		found = fs_pread_full(j->fd, plain, n, j->offset) == (ssize_t)n;
+	else if (plain)
+		found = read_rows(j, plain);
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = -1;
 	if (!plain)
 		return;
-	if (j->fd >= 0)
-		found = fs_pread_full(j->fd, plain, n, j->offset) == (ssize_t)n;
-	else
-		found = read_rows(j, plain);
 	j->changed = !found && j->nrows;
 	if (found && codec_block(&j->out, &j->out_n, plain, n) == 1) {
 		j->flags = MSG_BLOCK_ZSTD;
@@ -103,8 +106,6 @@ static void job_free(struct read_job *j)
 {
 	for (size_t i = 0; i < j->nrows; i++)
 		record_clear(&j->rows[i]);
-	if (j->fd >= 0)
-		close(j->fd);
 	free(j->out);
 	free(j);
 }
@@ -193,7 +194,7 @@ static void begin_read(struct talk *t, const struct serve_want *w, struct read_j
 	j->root = share_root(t->group->config.share);
 	t->reads++;
 	t->session->jobs++;
-	workers_submit(t->session->peers->config.workers, w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
+	workers_submit(t->group->config.workers, w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
 	               read_block, block_read, j);
 }
 

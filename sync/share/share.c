@@ -10,13 +10,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/share/marker.h"
 #include "sync/share/path.h"
 #include "sync/share/place.h"
-
-enum { MARKER_SIZE = 32 };
 
 struct share {
 	char *path; /* as the admin gave it */
@@ -30,7 +30,15 @@ struct share {
 	struct disk disk;
 	struct ignore *ignore;              /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
+	int access_error;                   /* see share_access() */
 	bool ignore_failed;                 /* the last load failed, and was reported */
+};
+
+struct share_rules {
+	struct ignore *ignore;       /* NULL: none */
+	uint8_t digest[SHA256_SIZE]; /* of their text; zero: none */
+	int bad_line;                /* the first that means nothing; 0: none */
+	int error;                   /* errno: they could not be read */
 };
 
 /* What one opening yields. */
@@ -67,29 +75,6 @@ static int make_folders(const char *path)
 	return rc;
 }
 
-/* Reads the marker: 1 ours, 0 none, -1 with *why. */
-static int check_marker(int root, const char *path, const uint8_t marker[MARKER_SIZE], char **why)
-{
-	size_t n;
-	char *text = fs_read_file(root, ".lanyard/share", 4096, &n);
-	int rc = 1;
-
-	if (text == NULL && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (text == NULL) {
-		*why = mem_printf("%s/.lanyard/share: cannot be read: %s", path, strerror(errno));
-		return -1;
-	}
-	if (n != MARKER_SIZE || memcmp(text, marker, MARKER_SIZE) != 0) {
-		*why = mem_printf(
-			"%s: is the share of another group; choose another folder, or remove its .lanyard folder",
-			path);
-		rc = -1;
-	}
-	free(text);
-	return rc;
-}
-
 /* .lanyard/ and .lanyard/parts/, nobody else's to read: parts may hold what the share's own modes would hide. */
 static int open_parts(int root)
 {
@@ -110,7 +95,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		*why = mem_printf("%s: cannot be opened: %s", path, strerror(errno));
 		return -1;
 	}
-	rc = check_marker(o->root, path, marker, why);
+	rc = marker_check(o->root, path, marker, why);
 	if (rc < 0)
 		goto close_root;
 	if (rc == 0 && expect_marker) {
@@ -124,7 +109,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s%s", path, strerror(errno), read_only(errno));
 		goto close_root;
 	}
-	if (rc == 0 && fs_write_file(o->root, ".lanyard/share", marker, MARKER_SIZE, 0600) < 0) {
+	if (rc == 0 && fs_write_file(o->root, MARKER_FILE, marker, MARKER_SIZE, 0600) < 0) {
 		*why = mem_printf("%s/.lanyard/share: cannot be written: %s", path, strerror(errno));
 		goto close_parts;
 	}
@@ -189,7 +174,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	s->dev = o.st.dev;
 	s->ino = o.st.ino;
 	s->disk = o.disk;
-	share_reload_ignore(s);
+	(void)share_take_rules(s, share_read_rules(s->root));
 	return s;
 }
 
@@ -238,6 +223,11 @@ int share_root(const struct share *s)
 	return s->root;
 }
 
+uint64_t share_dev(const struct share *s)
+{
+	return s->dev;
+}
+
 int share_parts(const struct share *s)
 {
 	return s->parts;
@@ -248,92 +238,103 @@ const struct disk *share_disk(const struct share *s)
 	return &s->disk;
 }
 
-int share_check(struct share *s, char **why)
+int share_access(const struct share *s)
 {
-	struct stat st;
-	int rc;
-
-	*why = NULL;
-	if (stat(s->path, &st) < 0) {
-		*why = mem_printf("%s: %s", s->path, strerror(errno));
-		return -1;
-	}
-	if (st.st_dev != s->dev || st.st_ino != s->ino) {
-		*why = mem_printf("%s: is another folder than before: was it replaced, or a disk mounted or unmounted?",
-		                  s->path);
-		return -1;
-	}
-	rc = check_marker(s->root, s->path, s->marker, why);
-	if (rc == 0)
-		*why = mem_printf("%s: its .lanyard/share is gone: was the folder emptied or unmounted?", s->path);
-	if (rc <= 0)
-		return -1;
-	/* What somebody removed can be made anew, but no file can be made in it. */
-	if (fstat(s->parts, &st) == 0 && st.st_nlink == 0) {
-		*why = mem_printf("%s: its .lanyard/parts was removed", s->path);
-		return -1;
-	}
-	return 0;
+	return s->access_error;
 }
 
-int share_reopen(struct share *s, char **why)
+void share_set_access(struct share *s, int error)
 {
-	struct opened o;
+	s->access_error = error;
+}
+
+struct ground *share_ground(const struct share *s)
+{
+	return ground_new(s->path, s->marker, s->root, s->parts, s->dev, s->ino);
+}
+
+int share_move(struct share *s, struct share *again, char **why)
+{
 	int rc = -1;
 
 	*why = NULL;
-	if (open_folder(s->path, s->marker, true, &o, why) < 0)
-		return -1;
-	/* Under the same numbers, so that a worker never holds one that means something else. */
-	if (dup3(o.root, s->root, O_CLOEXEC) < 0 || dup3(o.parts, s->parts, O_CLOEXEC) < 0) {
+	/* Under the same numbers, so that nobody holds one that means something else. */
+	if (dup3(again->root, s->root, O_CLOEXEC) < 0 || dup3(again->parts, s->parts, O_CLOEXEC) < 0) {
 		*why = mem_printf("%s: %s", s->path, strerror(errno));
 	} else {
-		s->dev = o.st.dev;
-		s->ino = o.st.ino;
-		s->disk = o.disk;
+		s->dev = again->dev;
+		s->ino = again->ino;
+		s->disk = again->disk;
 		rc = 0;
 	}
-	close(o.parts);
-	close(o.root);
+	share_free(again);
 	return rc;
 }
+
+/* --- rules --- */
 
 struct ignore *share_ignore(const struct share *s)
 {
 	return s->ignore;
 }
 
-bool share_reload_ignore(struct share *s)
+int64_t share_ignore_digest(const struct share *s)
+{
+	return (int64_t)(get_u64(s->ignore_digest) >> 1);
+}
+
+struct share_rules *share_read_rules(int root)
+{
+	struct share_rules *r = MEM_NEW(struct share_rules);
+	size_t n = 0;
+	char *text = fs_read_file(root, SHARE_IGNORE_FILE, IGNORE_FILE_MAX, &n);
+
+	if (text == NULL)
+		r->error = errno == ENOENT ? 0 : errno;
+	/* An empty file is as good as none. */
+	if (text != NULL && n > 0) {
+		sha256(r->digest, text, n);
+		r->ignore = ignore_parse(text, n, &r->bad_line);
+	}
+	free(text);
+	return r;
+}
+
+void share_rules_free(struct share_rules *r)
+{
+	if (r == NULL)
+		return;
+	ignore_free(r->ignore);
+	free(r);
+}
+
+bool share_take_rules(struct share *s, struct share_rules *r)
 {
 	const struct log_about about = { .group = s->group, .file = SHARE_IGNORE_FILE };
-	uint8_t digest[SHA256_SIZE] = { 0 };
-	size_t n = 0;
-	char *text = fs_read_file(s->root, SHARE_IGNORE_FILE, IGNORE_FILE_MAX, &n);
-	int bad_line = 0;
+	bool changed = false;
 
-	if (text == NULL && errno != ENOENT) {
+	if (r->error != 0) {
 		if (!s->ignore_failed)
 			log_about(LOG_WARN, &about,
 			          "%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
-			          errno == EFBIG ? "larger than 256 KiB" : strerror(errno));
+			          r->error == EFBIG ? "larger than 256 KiB" : strerror(r->error));
 		s->ignore_failed = true;
-		return false;
+		goto free_rules;
 	}
 	s->ignore_failed = false;
-	if (text != NULL)
-		sha256(digest, text, n);
-	if (memcmp(digest, s->ignore_digest, sizeof(digest)) == 0) {
-		free(text);
-		return false;
-	}
-	memcpy(s->ignore_digest, digest, sizeof(digest));
+	if (memcmp(r->digest, s->ignore_digest, sizeof(r->digest)) == 0)
+		goto free_rules;
+	memcpy(s->ignore_digest, r->digest, sizeof(r->digest));
 	ignore_free(s->ignore);
-	s->ignore = text != NULL ? ignore_parse(text, n, &bad_line) : NULL;
-	if (bad_line != 0)
+	s->ignore = r->ignore;
+	r->ignore = NULL;
+	changed = true;
+	if (r->bad_line != 0)
 		log_about(LOG_WARN, &about, "%s/" SHARE_IGNORE_FILE ": line %d means nothing and is skipped", s->path,
-		          bad_line);
-	free(text);
-	return true;
+		          r->bad_line);
+free_rules:
+	share_rules_free(r);
+	return changed;
 }
 
 bool share_accepts(const struct share *s, const char *path, bool is_dir)

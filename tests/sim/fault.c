@@ -15,10 +15,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/touch.h"
 
 enum class { OPEN, CREATE, READ, WRITE, SYNC, NAME, UNLINK, META, LOOK, CLASSES };
 
@@ -40,6 +42,11 @@ static int shield;
 void fault_shield(int by)
 {
 	shield += by;
+}
+
+bool fault_shielded(void)
+{
+	return shield > 0;
 }
 
 /* What can go wrong with a call, once. */
@@ -204,6 +211,7 @@ int open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, &ap);
 	va_end(ap);
+	touch_path("open", AT_FDCWD, path);
 	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, false) ? -1 : real(path, flags, mode);
 }
 
@@ -228,6 +236,7 @@ int openat(int dirfd, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, &ap);
 	va_end(ap);
+	touch_path("openat", dirfd, path);
 	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, false) ? -1 : real(dirfd, path, flags, mode);
 }
 
@@ -245,6 +254,7 @@ long syscall(long number, ...)
 	if (number == SYS_openat2) {
 		const struct open_how *how;
 
+		touch_fd("openat2", (int)a[0]);
 		memcpy(&how, &a[2], sizeof(how));
 		if (refuses((how->flags & O_CREAT) != 0 ? CREATE : OPEN, false))
 			return -1;
@@ -258,6 +268,7 @@ long syscall(long number, ...)
 		REAL(ssize_t, name, int, buf, size_t);                                       \
 		ssize_t most = fd == STDERR_FILENO ? (ssize_t)n : part_of(class, sqlite, n); \
                                                                                              \
+		touch_fd(#name, fd);                                                         \
 		return most < 0 ? -1 : real(fd, p, (size_t)most);                            \
 	}
 #define SIZED_AT(name, class, sqlite, buf)                            \
@@ -266,6 +277,7 @@ long syscall(long number, ...)
 		REAL(ssize_t, name, int, buf, size_t, off_t);         \
 		ssize_t most = part_of(class, sqlite, n);             \
                                                                       \
+		touch_fd(#name, fd);                                  \
 		return most < 0 ? -1 : real(fd, p, (size_t)most, at); \
 	}
 
@@ -281,37 +293,98 @@ ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t
 	REAL(ssize_t, copy_file_range, int, off64_t *, int, off64_t *, size_t, unsigned);
 	ssize_t most = part_of(WRITE, false, n);
 
+	touch_fd("copy_file_range", out);
 	return most < 0 ? -1 : real(in, in_at, out, out_at, (size_t)most, flags);
 }
 
-#define PLAIN(name, class, sqlite, params, args)                \
+/* `first`: the descriptor that it is about, or what its path is relative to. */
+#define PLAIN(name, class, sqlite, first, params, args)         \
 	int name params                                         \
 	{                                                       \
 		REAL(int, name, TYPES params);                  \
+		touch_fd(#name, first);                         \
 		return refuses(class, sqlite) ? -1 : real args; \
 	}
 #define TYPES(...) __VA_ARGS__
 
-PLAIN(fallocate, WRITE, false, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
-PLAIN(ftruncate, WRITE, false, (int fd, off_t n), (fd, n))
-PLAIN(ftruncate64, WRITE, true, (int fd, off64_t n), (fd, n))
-PLAIN(fsync, SYNC, false, (int fd), (fd))
-PLAIN(fdatasync, SYNC, true, (int fd), (fd))
-PLAIN(syncfs, SYNC, false, (int fd), (fd))
-PLAIN(mkdirat, NAME, false, (int fd, const char *path, mode_t mode), (fd, path, mode))
-PLAIN(symlinkat, NAME, false, (const char *to, int fd, const char *path), (to, fd, path))
-PLAIN(linkat, NAME, false, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
-PLAIN(renameat, NAME, false, (int a, const char *from, int b, const char *to), (a, from, b, to))
-PLAIN(renameat2, NAME, false, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
-PLAIN(unlinkat, UNLINK, false, (int fd, const char *path, int flags), (fd, path, flags))
-PLAIN(unlink, UNLINK, false, (const char *path), (path))
-PLAIN(fchmod, META, false, (int fd, mode_t mode), (fd, mode))
-PLAIN(fchmodat, META, false, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
-PLAIN(futimens, META, false, (int fd, const struct timespec times[2]), (fd, times))
-PLAIN(utimensat, META, false, (int fd, const char *path, const struct timespec times[2], int flags),
+PLAIN(fallocate, WRITE, false, fd, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
+PLAIN(ftruncate, WRITE, false, fd, (int fd, off_t n), (fd, n))
+PLAIN(ftruncate64, WRITE, true, fd, (int fd, off64_t n), (fd, n))
+PLAIN(fsync, SYNC, false, fd, (int fd), (fd))
+PLAIN(fdatasync, SYNC, true, fd, (int fd), (fd))
+PLAIN(syncfs, SYNC, false, fd, (int fd), (fd))
+PLAIN(mkdirat, NAME, false, fd, (int fd, const char *path, mode_t mode), (fd, path, mode))
+PLAIN(symlinkat, NAME, false, fd, (const char *to, int fd, const char *path), (to, fd, path))
+PLAIN(linkat, NAME, false, a, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+PLAIN(renameat, NAME, false, a, (int a, const char *from, int b, const char *to), (a, from, b, to))
+PLAIN(renameat2, NAME, false, a, (int a, const char *from, int b, const char *to, unsigned flags),
+      (a, from, b, to, flags))
+PLAIN(unlinkat, UNLINK, false, fd, (int fd, const char *path, int flags), (fd, path, flags))
+PLAIN(unlink, UNLINK, false, AT_FDCWD, (const char *path), (path))
+PLAIN(fchmod, META, false, fd, (int fd, mode_t mode), (fd, mode))
+PLAIN(fchmodat, META, false, fd, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
+PLAIN(futimens, META, false, fd, (int fd, const struct timespec times[2]), (fd, times))
+PLAIN(utimensat, META, false, fd, (int fd, const char *path, const struct timespec times[2], int flags),
       (fd, path, times, flags))
-PLAIN(fstatat, LOOK, false, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
-PLAIN(statx, LOOK, false, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
+PLAIN(fstatat, LOOK, false, fd, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+PLAIN(statx, LOOK, false, fd, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
       (fd, path, flags, mask, st))
+
+int stat(const char *path, struct stat *st)
+{
+	REAL(int, stat, const char *, struct stat *);
+	touch_path("stat", AT_FDCWD, path);
+	return real(path, st);
+}
+
+int fstat(int fd, struct stat *st)
+{
+	REAL(int, fstat, int, struct stat *);
+	touch_fd("fstat", fd);
+	return real(fd, st);
+}
+
+int statfs(const char *path, struct statfs *st)
+{
+	REAL(int, statfs, const char *, struct statfs *);
+	touch_path("statfs", AT_FDCWD, path);
+	return real(path, st);
+}
+
+int faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	REAL(int, faccessat, int, const char *, int, int);
+	touch_path("faccessat", dirfd, path);
+	return real(dirfd, path, mode, flags);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	REAL(int, mkdir, const char *, mode_t);
+	touch_path("mkdir", AT_FDCWD, path);
+	return real(path, mode);
+}
+
+ssize_t readlinkat(int fd, const char *path, char *buf, size_t n)
+{
+	REAL(ssize_t, readlinkat, int, const char *, char *, size_t);
+	touch_fd("readlinkat", fd);
+	return real(fd, path, buf, n);
+}
+
+ssize_t getdents64(int fd, void *buf, size_t n)
+{
+	REAL(ssize_t, getdents64, int, void *, size_t);
+	touch_fd("getdents64", fd);
+	return real(fd, buf, n);
+}
+
+/* A disk is told of the closing of a file, and may not answer; nobody is asked when it is a folder. */
+int close(int fd)
+{
+	REAL(int, close, int);
+	touch_close(fd);
+	return real(fd);
+}
 
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -4,6 +4,7 @@
 #ifndef LANYARD_TESTS_SIM_FAULT_H
 #define LANYARD_TESTS_SIM_FAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum fault_lasting {
@@ -21,5 +22,6 @@ void fault_for(int host, enum fault_lasting what, int64_t ns, uint64_t luck);
 void fault_end(int host);
 /* While an agent's code runs something that is not the agent's. Calls nest. */
 void fault_shield(int by);
+bool fault_shielded(void);
 
 #endif

@@ -160,6 +160,7 @@ static void start_in_turn(void *arg)
 	h->context = MEM_NEW(struct engine_context);
 	*h->context = (struct engine_context){ .loop = h->loop,
 		                               .workers = h->workers,
+		                               .worker_threads = 4,
 		                               .peers = h->peers,
 		                               .events = h->events,
 		                               .self = h->self,

@@ -27,6 +27,7 @@
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/touch.h"
 
 #include <fcntl.h>
 
@@ -119,6 +120,7 @@ static void play(struct script *s)
 	if (!why)
 		why = judge_end(s);
 	fails(why);
+	fails(touch_found());
 }
 
 static void run_seed(struct script *s, uint64_t seed, const char *base)

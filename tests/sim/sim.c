@@ -227,8 +227,10 @@ void sim_run(int64_t ns)
 	jmp_buf death;
 
 	sim.death = &death;
-	if (setjmp(death) != 0)
+	if (setjmp(death) != 0) {
+		sim_job_died();
 		died();
+	}
 	while ((e = due(until)) != NULL) {
 		step(e);
 		watch_for_circles();

@@ -57,6 +57,12 @@ void sim_on_death(void (*fn)(int host));
 /* --- workers --- */
 /* Does the work (not the handing back) of all jobs that are out. */
 void sim_workers_settle(struct loop *loop);
+/* Does it, and hands them back. */
+void sim_workers_hand_back(struct loop *loop);
+/* The one that runs ended with its process. */
+void sim_job_died(void);
+/* Whether what runs is a job, on a worker. */
+bool sim_in_job(void);
 
 /* --- the network --- */
 enum { SIM_HOSTS = 6 };

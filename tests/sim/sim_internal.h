@@ -17,7 +17,7 @@ struct loop {
 	bool dead, stopped;
 	struct loop_hook *hooks, *next_hook;
 	struct sim_task *between;
-	struct workers *workers; /* the pool that was made on it last; NULL: none */
+	struct workers *workers; /* the pools that were made on it */
 };
 
 /* Hooks, then what waits for the stack to be empty. */

@@ -2,7 +2,6 @@
  * Jobs of one lane start in their order; they come back in any. */
 #include "base/workers.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -28,6 +27,7 @@ struct workers {
 	struct task *tasks; /* submitted and not yet handed back, oldest first */
 	int64_t lane_at[2]; /* when the last job of the lane is done */
 	int pending;
+	struct workers *prev, *next; /* of the loop */
 };
 
 struct workers *workers_new(struct loop *loop, int threads)
@@ -36,7 +36,7 @@ struct workers *workers_new(struct loop *loop, int threads)
 
 	(void)threads;
 	w->loop = loop;
-	loop->workers = w;
+	DL_APPEND(loop->workers, w);
 	return w;
 }
 
@@ -66,11 +66,30 @@ static int64_t delay(int max_us)
 	return (int64_t)sim_below(luck, (uint64_t)max_us) * SIM_US;
 }
 
+static int in_job;
+
+bool sim_in_job(void)
+{
+	return in_job > 0;
+}
+
+void sim_job_died(void)
+{
+	in_job = 0;
+}
+
+static void run(struct task *t)
+{
+	in_job++;
+	t->work(t->job);
+	in_job--;
+}
+
 static void work(void *arg)
 {
 	struct task *t = arg;
 
-	t->work(t->job);
+	run(t);
 	t->worked = true;
 	t->due = sim_at(t->owner->loop, delay(BACK_MAX_US), back, t);
 }
@@ -95,26 +114,17 @@ void workers_submit(struct workers *w, enum workers_lane lane, workers_fn *work_
 
 void sim_workers_settle(struct loop *loop)
 {
+	struct workers *w;
 	struct task *t;
 
-	if (loop->workers == NULL)
-		return;
-	DL_FOREACH(loop->workers->tasks, t) {
-		if (t->worked)
-			continue;
-		sim_cancel(t->due);
-		work(t);
+	DL_FOREACH(loop->workers, w) {
+		DL_FOREACH(w->tasks, t) {
+			if (t->worked)
+				continue;
+			sim_cancel(t->due);
+			work(t);
+		}
 	}
-}
-
-/* In the place of libc's: what is waited for is done here and now. A wait may end without cause, so all who wait look again. */
-int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
-{
-	(void)cond;
-	pthread_mutex_unlock(mutex);
-	if (sim_running_loop() != NULL)
-		sim_workers_settle(sim_running_loop());
-	return pthread_mutex_lock(mutex);
 }
 
 int workers_pending(const struct workers *w)
@@ -132,11 +142,25 @@ static void flush_all(struct workers *w, bool new_ones_too)
 
 		sim_cancel(t->due);
 		if (!t->worked)
-			t->work(t->job);
+			run(t);
 		back(t);
 		if (was_last && !new_ones_too)
 			return;
 	}
+}
+
+void sim_workers_hand_back(struct loop *loop)
+{
+	struct workers *w;
+
+	DL_FOREACH(loop->workers, w)
+		flush_all(w, false);
+}
+
+int64_t workers_stuck_ms(struct workers *w)
+{
+	(void)w;
+	return 0;
 }
 
 void workers_flush(struct workers *w)
@@ -149,6 +173,6 @@ void workers_free(struct workers *w)
 	if (w == NULL)
 		return;
 	flush_all(w, true);
-	w->loop->workers = NULL;
+	DL_DELETE(w->loop->workers, w);
 	free(w);
 }

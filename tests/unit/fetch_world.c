@@ -74,6 +74,9 @@ void fetch_end(void)
 {
 	struct answer *a, *next;
 
+	fetch_stop(w->fetch);
+	while (!fetch_stopped(w->fetch))
+		loop_turn(w->loop, true);
 	fetch_free(w->fetch);
 	w->fetch = NULL;
 	loop_hook_free(w->hook);

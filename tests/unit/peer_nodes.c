@@ -185,6 +185,7 @@ void node_member(struct node *n, struct roster *roster)
 	assert_non_null(n->share);
 	index_on_commit(n->index, on_commit, n);
 	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster,
+	                                                                 .workers = workers,
 	                                                                 .index = n->index,
 	                                                                 .share = n->share,
 	                                                                 .hooks = &node_hooks,

@@ -288,7 +288,7 @@ static void folder_of_ignored_files_stays_with_a_reason(void **state)
 {
 	(void)state;
 	write_text(".lanyardignore", "*.o\n");
-	assert_true(share_reload_ignore(w->share));
+	assert_true(share_take_rules(w->share, share_read_rules(share_root(w->share))));
 	say_dir(ANNA, "d");
 	assert_true(run());
 	write_text("d/a.o", "object");

@@ -53,6 +53,8 @@ static const struct hash_ops ops = { .done = done, .drop = drop };
 
 static int set_up(void **state)
 {
+	struct stat st;
+
 	(void)state;
 	(void)snprintf(dir_path, sizeof(dir_path), "/tmp/lanyard-hash-XXXXXX");
 	if (mkdtemp(dir_path) == NULL)
@@ -60,7 +62,9 @@ static int set_up(void **state)
 	dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	loop = loop_new();
 	workers = workers_new(loop, 3);
-	ground = ground_new(dir);
+	if (dir < 0 || fstat(dir, &st) < 0)
+		return -1;
+	ground = ground_new(dir_path, (const uint8_t[GROUND_MARKER_SIZE]){ 0 }, dir, dir, st.st_dev, st.st_ino);
 	hash = hash_new(workers, &ops, NULL);
 	done_count = drop_count = 0;
 	return ground != NULL ? 0 : -1;

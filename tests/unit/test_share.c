@@ -59,17 +59,38 @@ static struct share *open_share(bool create, bool expect_marker, const uint8_t m
 	return share_open(path, create, expect_marker, m, &why);
 }
 
+static int check(struct share *s)
+{
+	struct ground *g = share_ground(s);
+	int rc = ground_check(g, &why);
+
+	ground_free(g);
+	return rc;
+}
+
+static int reopen(struct share *s)
+{
+	struct share *again = share_open(share_path(s), false, true, marker, &why);
+
+	return again != NULL ? share_move(s, again, &why) : -1;
+}
+
+static bool reload(struct share *s)
+{
+	return share_take_rules(s, share_read_rules(share_root(s)));
+}
+
 static void assert_bad(struct share *s)
 {
 	free(why);
-	assert_int_equal(share_check(s, &why), -1);
+	assert_int_equal(check(s), -1);
 	assert_non_null(why);
 }
 
 static void assert_good(struct share *s)
 {
 	free(why);
-	assert_int_equal(share_check(s, &why), 0);
+	assert_int_equal(check(s), 0);
 	assert_null(why);
 }
 
@@ -141,7 +162,7 @@ static void test_tells_a_vanished_folder(void **state)
 	assert_int_equal(renameat(top, "deep/share", top, "away"), 0);
 	assert_bad(s);
 	free(why);
-	assert_int_equal(share_reopen(s, &why), -1);
+	assert_int_equal(reopen(s), -1);
 	assert_int_equal(renameat(top, "away", top, "deep/share"), 0);
 	assert_good(s);
 	share_free(s);
@@ -160,12 +181,12 @@ static void test_tells_a_replaced_folder_and_takes_back_the_same_share(void **st
 	assert_int_equal(fs_mkdirs(top, "deep/share", 0755), 0);
 	assert_bad(s);
 	free(why);
-	assert_int_equal(share_reopen(s, &why), -1); /* no marker: perhaps the empty mount point */
+	assert_int_equal(reopen(s), -1); /* no marker: perhaps the empty mount point */
 	assert_int_equal(fs_mkdirs(top, "deep/share/.lanyard", 0700), 0);
 	assert_int_equal(fs_write_file(top, "deep/share/.lanyard/share", marker, sizeof(marker), 0600), 0);
 	assert_bad(s);
 	free(why);
-	assert_int_equal(share_reopen(s, &why), 0);
+	assert_int_equal(reopen(s), 0);
 	assert_good(s);
 	assert_int_equal(share_root(s), root);
 	assert_int_equal(fs_stat_fd(root, &st), 0);
@@ -196,11 +217,11 @@ static void test_tells_removed_parts_and_makes_them_anew(void **state)
 	assert_non_null(s);
 	assert_int_equal(unlinkat(share_root(s), ".lanyard/parts", AT_REMOVEDIR), 0);
 	free(why);
-	assert_int_equal(share_check(s, &why), -1);
+	assert_int_equal(check(s), -1);
 	assert_non_null(strstr(why, "parts was removed"));
 	free(why);
-	assert_int_equal(share_reopen(s, &why), 0);
-	assert_int_equal(share_check(s, &why), 0);
+	assert_int_equal(reopen(s), 0);
+	assert_int_equal(check(s), 0);
 	fd = openat(share_parts(s), "new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
@@ -218,14 +239,14 @@ static void test_rules_follow_their_file(void **state)
 	assert_false(share_accepts(s, ".lanyard/x", false));
 	assert_false(share_accepts(s, "../x", false));
 	put("deep/share/" SHARE_IGNORE_FILE, "*.o\nd/\n");
-	assert_true(share_reload_ignore(s));
-	assert_false(share_reload_ignore(s));
+	assert_true(reload(s));
+	assert_false(reload(s));
 	assert_false(share_accepts(s, "a.o", false));
 	assert_false(share_accepts(s, "d", true));
 	assert_true(share_accepts(s, "d", false));
 	held = ignore_ref(share_ignore(s));
 	assert_int_equal(unlinkat(top, "deep/share/" SHARE_IGNORE_FILE, 0), 0);
-	assert_true(share_reload_ignore(s));
+	assert_true(reload(s));
 	assert_true(share_accepts(s, "a.o", false));
 	assert_true(ignore_match(held, "a.o", false));
 	ignore_free(held);
@@ -239,17 +260,17 @@ static void test_keeps_its_rules_when_the_file_is_no_good(void **state)
 
 	(void)state;
 	put("deep/share/" SHARE_IGNORE_FILE, "*.o\n");
-	assert_true(share_reload_ignore(s));
+	assert_true(reload(s));
 	memset(big, '#', IGNORE_FILE_MAX + 1);
 	assert_int_equal(fs_write_file(top, "deep/share/" SHARE_IGNORE_FILE, big, IGNORE_FILE_MAX + 1, 0644), 0);
-	assert_false(share_reload_ignore(s));
+	assert_false(reload(s));
 	assert_false(share_accepts(s, "a.o", false));
 	assert_int_equal(unlinkat(top, "deep/share/" SHARE_IGNORE_FILE, 0), 0);
 	assert_int_equal(symlinkat("/etc/passwd", top, "deep/share/" SHARE_IGNORE_FILE), 0);
-	assert_false(share_reload_ignore(s));
+	assert_false(reload(s));
 	assert_int_equal(unlinkat(top, "deep/share/" SHARE_IGNORE_FILE, 0), 0);
 	assert_int_equal(mkfifoat(top, "deep/share/" SHARE_IGNORE_FILE, 0600), 0);
-	assert_false(share_reload_ignore(s));
+	assert_false(reload(s));
 	assert_false(share_accepts(s, "a.o", false));
 	free(big);
 	share_free(s);

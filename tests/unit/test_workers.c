@@ -13,7 +13,6 @@
 
 #include "base/workers.h"
 
-/* libuv's pool is one per process, so all tests share this size. */
 enum { THREADS = 3, MANY = 2000 };
 
 struct job {
@@ -183,6 +182,37 @@ static void done_may_submit(void **state)
 	assert_int_equal(handed_back, 100);
 }
 
+static void work_hang(void *arg)
+{
+	(void)arg;
+	while (sem_wait(&gate) < 0)
+		;
+}
+
+/* As a disk that does not answer. */
+static void a_pool_that_hangs_stops_no_other(void **state)
+{
+	struct workers *other = workers_new(loop, THREADS);
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	for (int i = 0; i < 2 * THREADS; i++)
+		workers_submit(workers, WORKERS_QUICK, work_hang, done_nothing, NULL);
+	for (int i = 0; i < MANY; i++)
+		workers_submit(other, WORKERS_QUICK, work_square, done_count, &jobs[i]);
+	workers_flush(other);
+	assert_int_equal(handed_back, MANY);
+	assert_int_equal(workers_stuck_ms(other), 0);
+	while (workers_stuck_ms(workers) == 0)
+		usleep(1000);
+	for (int i = 0; i < 2 * THREADS; i++)
+		sem_post(&gate);
+	workers_flush(workers);
+	assert_int_equal(workers_stuck_ms(workers), 0);
+	workers_free(other);
+	sem_destroy(&gate);
+}
+
 int main(void)
 {
 #define WORKERS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -192,6 +222,7 @@ int main(void)
 		WORKERS_TEST(quick_never_waits_behind_bulk),
 		WORKERS_TEST(bulk_jobs_start_in_order),
 		WORKERS_TEST(done_may_submit),
+		WORKERS_TEST(a_pool_that_hangs_stops_no_other),
 	};
 
 	/* A job that is never run is a failure, not a hang. */

@@ -1,0 +1,171 @@
+/* Whether the share is there, asked of a worker, since a disk need not answer; and its rules, read anew by the same look. A
+ * share that is not there is looked for every few seconds, and opened anew when it is back. See local_internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/local/local_internal.h"
+
+enum { RETRY_MS = 5000 };
+
+struct root_look {
+	struct local *local;
+	struct ground *ground;
+	bool reopen; /* the share is not there, as far as is known: opened anew when it is another one by now */
+	/* What was found. */
+	char *why;                 /* owned; NULL: it is there */
+	struct share *again;       /* opened anew; NULL: it is the same */
+	struct share_rules *rules; /* NULL: not read */
+	int access_error;          /* errno; 0: the agent may read and write it */
+};
+
+static void look(void *arg)
+{
+	struct root_look *k = arg;
+
+	k->access_error = faccessat(AT_FDCWD, k->ground->path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? errno : 0;
+	if (ground_check(k->ground, &k->why) == 0) {
+		k->rules = share_read_rules(k->ground->root);
+	} else if (k->reopen) {
+		free(k->why);
+		k->again = share_open(k->ground->path, false, true, k->ground->marker, &k->why);
+	}
+}
+
+static void free_look(struct root_look *k)
+{
+	share_free(k->again);
+	share_rules_free(k->rules);
+	ground_free(k->ground);
+	free(k->why);
+	free(k);
+}
+
+static void done(void *arg);
+
+static void submit(struct local *l, bool reopen)
+{
+	struct root_look *k = MEM_NEW(struct root_look);
+
+	k->ground = share_ground(l->c.share);
+	if (k->ground == NULL) {
+		local_fail(l, mem_printf("%s: %s", share_path(l->c.share), strerror(errno)));
+		free(k);
+		return;
+	}
+	k->local = l;
+	k->reopen = reopen;
+	l->root.out = k;
+	local_ref(l);
+	workers_submit(l->c.workers, WORKERS_QUICK, look, done, k);
+}
+
+static void take_rules(struct local *l, struct root_look *k)
+{
+	bool changed = share_take_rules(l->c.share, k->rules);
+
+	k->rules = NULL;
+	l->root.rules_fresh = true;
+	l->root.heard = l->root.again;
+	if (!changed)
+		return;
+	if (l->c.rules_changed != NULL)
+		l->c.rules_changed(l->c.arg);
+	local_rescan(l);
+}
+
+/* It could not be used, and perhaps it can be now. */
+static void take_reopened(struct local *l, struct root_look *k)
+{
+	if (k->why == NULL && k->again != NULL) {
+		(void)share_move(l->c.share, k->again, &k->why);
+		k->again = NULL;
+	}
+	if (k->why != NULL) {
+		local_set_text(&l->error, k->why);
+		k->why = NULL;
+		loop_timer_start(l->retry_timer, RETRY_MS, 0);
+		return;
+	}
+	log_about(LOG_INFO, share_about(l->c.share), "%s: is there again; looking at everything",
+	          share_path(l->c.share));
+	local_begin(l);
+}
+
+static void done(void *arg)
+{
+	struct root_look *k = arg;
+	struct local *l = k->local;
+
+	if (l->root.out != k) {
+		/* Freed, or what was seen then does not count any more. */
+		free_look(k);
+		local_unref(l);
+		return;
+	}
+	l->root.out = NULL;
+	share_set_access(l->c.share, k->access_error);
+	if (k->reopen) {
+		take_reopened(l, k);
+	} else if (k->why != NULL) {
+		local_fail(l, k->why);
+		k->why = NULL;
+	} else {
+		take_rules(l, k);
+		if (l->root.mounts)
+			scan_look_at_mounts(l);
+		l->root.mounts = false;
+	}
+	if (l->root.again && l->error == NULL)
+		submit(l, false);
+	l->root.again = false;
+	free_look(k);
+	local_wake(l);
+	local_unref(l);
+}
+
+void root_ask(struct local *l, bool mounts)
+{
+	if (l->ground == NULL || l->error != NULL)
+		return;
+	l->root.mounts |= mounts;
+	if (l->root.out != NULL)
+		l->root.again = true;
+	else
+		submit(l, false);
+}
+
+bool root_asked(const struct local *l)
+{
+	return l->root.out != NULL && !l->root.out->reopen;
+}
+
+void root_retry(void *arg)
+{
+	struct local *l = arg;
+
+	/* A disk that does not answer is not asked again and again. */
+	if (l->root.out != NULL && l->root.out->reopen)
+		return;
+	/* A look that is still out is of the share as it was: it does not count. */
+	root_reset(l);
+	submit(l, true);
+}
+
+void root_failed(struct local *l)
+{
+	root_reset(l);
+	loop_timer_start(l->retry_timer, RETRY_MS, 0);
+}
+
+void root_reset(struct local *l)
+{
+	l->root.out = NULL;
+	l->root.again = false;
+	l->root.mounts = false;
+	l->root.heard = false;
+}
