@@ -2,7 +2,9 @@
  * loop like any other, its timeout is one of our timers, so everything here runs on the loop's thread.
  *
  * A call that waits is suspended. libmicrohttpd does not look at a suspended connection, so we watch its descriptor
- * ourselves: a client that hangs up meanwhile is seen at once, and its slot is free again. */
+ * ourselves: a client that hangs up meanwhile is seen at once, and its slot is free again.
+ *
+ * Clients that have asked for nothing yet hold few of the slots: one more, and the oldest of them has to go. */
 #include "agent/control.h"
 
 #include <errno.h>
@@ -18,16 +20,18 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "agent/control_clients.h"
 #include "agent/escape.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum {
-	MAX_CONNECTIONS = 64,
+	MAX_BUSY = 64,         /* calls under way: most of them wait, or follow events */
 	MAX_BODY = 64 << 10,   /* bytes */
 	MAX_DISCARD = 1 << 20, /* bytes of a too long body that are read to answer it; then it is cut */
 	REQUEST_TIMEOUT = 60,  /* s */
 	BACKLOG = 64,
+	MAX_CONNECTIONS = CONTROL_MAX_IDLE + MAX_BUSY + BACKLOG,
 };
 
 static const char socket_name[] = "control.sock";
@@ -41,8 +45,10 @@ struct control {
 	struct loop_io *epoll;        /* libmicrohttpd's epoll descriptor */
 	struct loop_timer *timer;     /* its timeout */
 	struct control_inside *calls; /* all that have not ended */
-	bool stopping;                /* the timer is gone */
-	bool resumed;                 /* a call, since MHD_run() began */
+	struct control_clients clients;
+	int nbusy;     /* calls handed to the handler */
+	bool stopping; /* the timer is gone */
+	bool resumed;  /* a call, since MHD_run() began */
 };
 
 /* The half of a call that handlers do not see. */
@@ -264,6 +270,12 @@ static void hand_over(struct control_inside *in)
 	json_error_t error = { 0 };
 
 	in->handed = true;
+	control_clients_busy(&in->control->clients, in->connection);
+	if (++in->control->nbusy > MAX_BUSY) {
+		control_fail(&in->call, MHD_HTTP_SERVICE_UNAVAILABLE,
+		             "%d calls are under way already: end some that wait or follow events", MAX_BUSY);
+		return;
+	}
 	if (in->discarded > 0) {
 		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than %d bytes", MAX_BODY);
 		return;
@@ -326,11 +338,14 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 	struct control_inside *in = *slot;
 	struct control *c = arg;
 
-	(void)connection;
-	(void)code;
 	if (in == NULL)
 		return;
 	*slot = NULL;
+	if (in->handed) {
+		c->nbusy--;
+		if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+			control_clients_idle(&c->clients, connection);
+	}
 	DL_DELETE(c->calls, in);
 	loop_io_free(in->watch);
 	if (in->gone != NULL)
@@ -404,7 +419,8 @@ struct control *control_new(struct loop *loop, int home_dirfd, const char *home,
 	                             on_request, c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
 	                             fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
 	                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
-	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_END);
+	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_NOTIFY_CONNECTION,
+	                             control_clients_notify, &c->clients, MHD_OPTION_END);
 	info = c->daemon != NULL ? MHD_get_daemon_info(c->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (info != NULL)
 		c->epoll = loop_io_new(loop, info->epoll_fd, epoll_ready, c);

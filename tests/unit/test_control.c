@@ -288,6 +288,51 @@ static void a_client_that_leaves_while_it_waits_is_noticed(void **state)
 	assert_int_equal(f->gone, 165);
 }
 
+static void clients_that_ask_for_nothing_make_room(void **state)
+{
+	enum { IDLE = 200 };
+	struct fixture *f = *state;
+	int idle[IDLE], fd;
+	char byte;
+
+	for (int i = 0; i < IDLE; i++) {
+		idle[i] = dial();
+		assert_int_equal(send(idle[i], "GET /ec", 7, MSG_NOSIGNAL), 7);
+		turns(f, 3);
+	}
+	fd = dial();
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "200", "GET");
+	/* The oldest went, the last are still there. */
+	assert_int_equal(recv(idle[0], &byte, 1, 0), 0);
+	assert_int_equal(recv(idle[IDLE - 1], &byte, 1, 0), -1);
+	for (int i = 0; i < IDLE; i++)
+		close(idle[i]);
+	close(fd);
+}
+
+static void more_calls_than_places_are_told_so(void **state)
+{
+	enum { CALLS = 64 };
+	struct fixture *f = *state;
+	int fds[CALLS], fd = dial();
+
+	for (int i = 0; i < CALLS; i++) {
+		fds[i] = dial();
+		ask(fds[i], "GET", "/later", "");
+		turns(f, 5);
+	}
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "503", "calls are under way already");
+	for (int i = 0; i < CALLS; i++)
+		close(fds[i]);
+	turns(f, 20);
+	assert_int_equal(f->gone, CALLS);
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "200", "GET");
+	close(fd);
+}
+
 static void a_long_stream_comes_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -415,6 +460,8 @@ int main(void)
 		TEST(an_endless_body_is_cut),
 		TEST(a_deferred_answer_comes_later),
 		TEST(a_client_that_leaves_while_it_waits_is_noticed),
+		TEST(clients_that_ask_for_nothing_make_room),
+		TEST(more_calls_than_places_are_told_so),
 		TEST(a_long_stream_comes_whole),
 		TEST(a_stream_waits_and_is_woken),
 		TEST(nothing_is_awake_while_calls_wait),

@@ -1,0 +1,23 @@
+/* The control socket's connections that have asked for nothing yet: half-open ones, and those between two requests. They are
+ * bounded by themselves, so that they cannot hold the places of others; the oldest makes room. The loop's thread. */
+#ifndef LANYARD_AGENT_CONTROL_CLIENTS_H
+#define LANYARD_AGENT_CONTROL_CLIENTS_H
+
+#include <microhttpd.h>
+
+enum { CONTROL_MAX_IDLE = 32 };
+
+/* Zeroed memory has none. */
+struct control_clients {
+	struct control_client *idle; /* the oldest first */
+	int n;
+};
+
+/* For MHD_OPTION_NOTIFY_CONNECTION, with the struct as its argument. */
+void control_clients_notify(void *clients, struct MHD_Connection *connection, void **slot,
+                            enum MHD_ConnectionNotificationCode code);
+/* It has made a whole request; that has been answered. */
+void control_clients_busy(struct control_clients *clients, struct MHD_Connection *connection);
+void control_clients_idle(struct control_clients *clients, struct MHD_Connection *connection);
+
+#endif
