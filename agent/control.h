@@ -1,7 +1,7 @@
 /* The control socket: HTTP/1.1 and JSON on a Unix socket (mode 0600), for the command line and for curl. This is the
- * only door to libmicrohttpd (with control_clients.h); it knows no requests, it hands each to a handler, on the loop's thread, once its body is
- * here. It has no threads of its own. Bounds: 32 clients that have not asked yet, 64
- * calls under way, 64 KiB a body, 60 s for a request to arrive. */
+ * only door to libmicrohttpd (with control_clients.h); it knows no requests, it hands each to a handler, on the loop's thread,
+ * once its body is here. It has no threads of its own. Bounds: 32 clients that have not asked yet, 64 calls under way,
+ * 64 KiB a body, 60 s for a request to arrive. */
 #ifndef LANYARD_AGENT_CONTROL_H
 #define LANYARD_AGENT_CONTROL_H
 
