@@ -2,6 +2,7 @@
 #include "agent/agent_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -10,6 +11,8 @@
 #include "agent/losses.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+enum { COMINGS_LOGGED = 20 }; /* of one peer, in a minute */
 
 /* --- what they report --- */
 
@@ -26,13 +29,23 @@ static void emit_peer(struct agent *a, const char *kind, const struct agent_id *
 	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
 }
 
+/* A member that comes and goes does not fill the log; the events have all of it. */
+static bool may_log(const char *what, const char *peer)
+{
+	char key[ID_TEXT_MAX + 8];
+
+	(void)snprintf(key, sizeof(key), "%s %s", what, peer);
+	return log_allow(key, COMINGS_LOGGED);
+}
+
 static void on_connected(void *arg, const struct agent_id *peer, struct peer_group *group)
 {
 	char text[ID_TEXT_MAX];
 
 	agent_id_text(text, peer);
-	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-	          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
+	if (may_log("comes", text))
+		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+		          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
 	emit_peer(arg, "peer-connected", peer, group, NULL);
 }
 
@@ -46,8 +59,9 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 		return; /* said for each of its groups */
 	}
 	agent_id_text(text, peer);
-	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-	          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
+	if (may_log("goes", text))
+		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
+		          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
 	emit_peer(a, "peer-disconnected", peer, group, reason);
 	if (a->discovery)
 		discovery_refresh(a->discovery);

@@ -25,7 +25,7 @@ def test_eight_that_do_not_read(scene):
     many_rows(scene, 3000)
     everybody = [scene.papers() for _ in range(8)]
     wanted = content_of(scene.member(everybody[0]), b"big")
-    with scene.attacked("8 connections that do not read", memory=120, processor=20) as m:
+    with scene.attacked("8 connections that do not read", memory=60, processor=20) as m:
         for papers in everybody:
             foe = scene.member(papers)
             with contextlib.suppress(Gone):

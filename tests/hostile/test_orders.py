@@ -58,7 +58,7 @@ def test_a_member_claims_to_know_more_than_was_ever_told(scene):
         assert [e["event"] for e in events.seen if e["event"] == "peer-disconnected" and e.get("peer") == scene.victim.agent_id()] == []
     assert epoch_of(papers) == epoch
     assert {k: p["since"] for k, p in scene.honest.peers().items()} == since
-    assert len(scene.victim.log().splitlines()) - before < 200
+    assert len(scene.victim.log().splitlines()) - before < 120
     truthful(scene)
 
 
