@@ -78,6 +78,9 @@ int index_touch(struct index *index, const char *path, const struct seen *seen);
 /* Rows of a content: calls fn for live files with it until fn returns false. 0, -1. None for the empty content. */
 int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
                      void *arg);
+/* Rows of live files that were last seen with this inode number, the names of one file by all that is known: calls fn until it returns
+ * false. 0, -1. */
+int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, const struct record *r), void *arg);
 /* The list of a content of two or more blocks: 1 / 0 / -1. For one block make it from the content itself. */
 int index_blocks(struct index *index, const struct content *c, struct blocklist *list);
 /* The same of its blocks from `first` on, at most `most` of them and at least one; 0 as well when it has no so many. */

@@ -24,7 +24,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 5,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 6,                  /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES = 2000,           /* one transaction's writes before it commits by itself */
 	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
 	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
@@ -53,6 +53,7 @@ enum index_stmt {
 	STMT_ROW_FORGET,
 	STMT_ROW_WALK,
 	STMT_ROW_BY_ROOT,
+	STMT_ROW_BY_INODE,
 	STMT_ROW_HAS_ROOT,
 	STMT_CONTENT_GET,
 	STMT_CONTENT_BY_ID,

@@ -142,10 +142,11 @@ static bool schema_is_noted(struct index *index)
 /* What each schema lacked that came after it. */
 static const char *const upgrades[INDEX_SCHEMA] = {
 	[1] = "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
-	[2] = "ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
-	      "ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;",
+	[2] = ("ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
+	       "ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;"),
 	[3] = "ALTER TABLE files ADD COLUMN seen_mode INTEGER;",
 	[4] = "ALTER TABLE peers ADD COLUMN shown BLOB;",
+	[5] = "CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;",
 };
 
 static int upgrade(struct index *index, int64_t version)

@@ -231,29 +231,22 @@ give:
 	return n;
 }
 
-int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
-                     void *arg)
+/* Calls fn for the rows of s, bound and of id, until it returns false; c: only those of this content, NULL: all. 0, -1. */
+static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
+                    bool (*fn)(void *arg, const struct record *r), void *arg)
 {
 	uint64_t last = index->seq;
-	sqlite3_stmt *s;
 	struct record r;
 	bool more = true;
-	int rc;
+	int rc = SQLITE_DONE;
 
-	if (c->nblocks == 0)
-		return 0;
-	s = index_stmt_take(index, STMT_ROW_BY_ROOT);
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, index_h8(c->root));
-	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
 	while (more && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_row_read(s, &r) < 0) {
 			record_clear(&r);
 			rc = index_found_damage(index, "a row is no record");
 			goto give;
 		}
-		if (content_equal(&r.content, c) && r.seq <= last) /* not what fn adds */
+		if ((c == NULL || content_equal(&r.content, c)) && r.seq <= last) /* not what fn adds */
 			more = fn(arg, &r);
 		record_clear(&r);
 	}
@@ -263,6 +256,31 @@ int index_by_content(struct index *index, const struct content *c, bool (*fn)(vo
 		rc = index_read_failed(index, "read rows");
 
 give:
-	index_stmt_give(index, STMT_ROW_BY_ROOT, s);
+	index_stmt_give(index, id, s);
 	return rc;
+}
+
+int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
+                     void *arg)
+{
+	sqlite3_stmt *s;
+
+	if (c->nblocks == 0)
+		return 0;
+	s = index_stmt_take(index, STMT_ROW_BY_ROOT);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, index_h8(c->root));
+	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
+	return each_row(index, STMT_ROW_BY_ROOT, s, c, fn, arg);
+}
+
+int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, const struct record *r), void *arg)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_BY_INODE);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)ino);
+	return each_row(index, STMT_ROW_BY_INODE, s, NULL, fn, arg);
 }

@@ -23,6 +23,7 @@ const char index_schema_sql[] =
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
 	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL, seen_mode INTEGER);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
+	"CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
 	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, dead INTEGER);"
@@ -72,6 +73,7 @@ static const char *const sql[STMT_COUNT] = {
 		" EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
+	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",
 	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
 	[STMT_CONTENT_GET] = "SELECT id, size, nblocks, dead FROM content WHERE root = ?",
 	[STMT_CONTENT_BY_ID] = "SELECT root FROM content WHERE id = ? AND dead IS NULL",

@@ -302,6 +302,36 @@ static bool may_hide_write(const struct look *k, const struct look_hint *hint)
 	return k->st.ctime_ns > now_ns - RECENT_NS && k->st.ctime_ns < now_ns + RECENT_NS;
 }
 
+enum { NAMES_MAX = 1000 };
+
+struct other_names {
+	struct local *l;
+	const char *path; /* the one that was looked at */
+	int n;
+};
+
+static bool look_at_name(void *arg, const struct record *r)
+{
+	struct other_names *o = arg;
+
+	if (strcmp(r->path, o->path) != 0)
+		change_look_again(o->l, r->path);
+	return ++o->n < NAMES_MAX;
+}
+
+/* What is new of a file is new of all its names, and no event tells of those in other folders than the one it was changed in. */
+static void look_at_other_names(struct local *l, const struct look *k)
+{
+	struct other_names o = { .l = l, .path = k->path };
+
+	if (k->st.nlink < 2)
+		return;
+	if (index_by_inode(l->c.index, k->st.ino, look_at_name, &o) < 0)
+		local_unwritten(l);
+	else if (o.n == NAMES_MAX)
+		local_rescan(l);
+}
+
 static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
                        const struct merge *m, uint64_t seq)
 {
@@ -324,6 +354,9 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	}
 	if (change_hear(l, k->path, hint))
 		goto free_before;
+	/* A full scan comes by them all. */
+	if (m == NULL || !m->full)
+		look_at_other_names(l, k);
 	if (change_is_live(row, RECORD_FILE) && same_but_ctime(&row->seen, &k->st) &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);

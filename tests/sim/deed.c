@@ -465,6 +465,7 @@ void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *pat
 		[DEED_SWAP_KIND] = do_swap_kind, [DEED_PATCH] = deed_patch,   [DEED_SPARSE] = deed_sparse,
 		[DEED_LARGE] = deed_large,       [DEED_SAVE] = deed_save,     [DEED_RESTORE] = deed_restore,
 		[DEED_RESOLVE] = deed_resolve,   [DEED_HIDE] = deed_hide,     [DEED_ODD_TIME] = deed_odd_time,
+		[DEED_LINK] = deed_link,
 	};
 
 	tree_read(&a.tree, h->share, "");

@@ -42,5 +42,6 @@ void deed_resolve(struct act *a);
 /* deed_odd.c */
 void deed_hide(struct act *a);
 void deed_odd_time(struct act *a);
+void deed_link(struct act *a);
 
 #endif

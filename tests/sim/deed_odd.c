@@ -78,3 +78,25 @@ void deed_odd_time(struct act *a)
 	}
 	free(f);
 }
+
+/* Another name of one file: what is written in place, at once or later, is written to both, and an event tells of one. */
+void deed_link(struct act *a)
+{
+	const char *path = act_any(a, S_IFREG);
+	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
+	char *to = act_path(a, false), *f = path ? act_full(a, path) : NULL, *t = act_full(a, to);
+	uint8_t *bytes;
+	size_t n;
+
+	if (leaf && leaf->st.kind == S_IFREG && link(f, t) == 0) {
+		act_say(a, "makes another name of", path);
+		sim_watch_change(a->h->number, SIM_CREATED, to);
+		bytes = act_bytes(&a->luck, &n);
+		if (sim_chance(&a->luck, 60))
+			(void)act_put(a, to, O_APPEND, bytes, n);
+		free(bytes);
+	}
+	free(t);
+	free(f);
+	free(to);
+}

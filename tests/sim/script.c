@@ -49,6 +49,7 @@ static const struct {
 	[DEED_RESOLVE] = { "resolves", 0, 3, 3 },
 	[DEED_HIDE] = { "writes in secret", 0, 0, 3 },
 	[DEED_ODD_TIME] = { "sets an odd time of", 0, 0, 2 },
+	[DEED_LINK] = { "makes another name of", 0, 0, 4 },
 	[DEED_RESCAN] = { "is told to scan", 0, 1, 1 },
 	[DEED_VERIFY] = { "is told to verify", 0, 1, 1 },
 	[DEED_RELEASE] = { "is told to release", 0, 1, 1 },

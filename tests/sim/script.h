@@ -32,6 +32,7 @@ enum deed_kind {
 	DEED_RESOLVE,
 	DEED_HIDE,
 	DEED_ODD_TIME,
+	DEED_LINK,
 	/* of fate: fate.c */
 	DEED_PARTITION,
 	DEED_HEAL,

@@ -208,6 +208,7 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* that has none of this */
 		const char *sql;
 	} steps[] = {
+		{ 5, "PRAGMA user_version = 5; DROP INDEX files_inode" },
 		{ 4, "PRAGMA user_version = 4; ALTER TABLE peers DROP COLUMN shown" },
 		{ 3, "PRAGMA user_version = 3; ALTER TABLE files DROP COLUMN seen_mode" },
 		{ 2, "PRAGMA user_version = 2; ALTER TABLE files DROP COLUMN sum; ALTER TABLE wanted DROP COLUMN sum;"
@@ -283,6 +284,8 @@ static void an_older_index_is_brought_up_to_date(void **state)
 	check_upgrade(1);
 	check_upgrade(2);
 	check_upgrade(3);
+	check_upgrade(4);
+	check_upgrade(5);
 }
 
 static void what_cannot_be_opened_says_why(void **state)
