@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "tests/sim/host.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
@@ -134,6 +135,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 	if (!tracing)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
+	liar_begin(seed, s->era < LIAR_ERA ? 0 : s->nhosts);
 	hosts_make(base, s->nhosts, s->members, &stream);
 	play(s);
 	outside_is_untouched(base);

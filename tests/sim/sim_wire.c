@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/sim_internal.h"
 #include "tests/sim/tally.h"
 
@@ -215,9 +216,13 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
                     uint8_t *body, size_t body_n)
 {
 	struct end *e = (struct end *)link;
-	size_t n = head_n + body_n, total = n + FRAME_HEADER;
+	size_t n, total;
 	struct packet *p;
 
+	if (type == FRAME_NEWS && head_n == 0)
+		body = liar_news(e->host, body, &body_n);
+	n = head_n + body_n;
+	total = n + FRAME_HEADER;
 	if (n > frame_max(type) || (lane == LINK_CONTROL && link->queued_control + total > LINK_CONTROL_MAX)) {
 		free(body);
 		return -1;

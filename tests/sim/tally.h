@@ -67,6 +67,9 @@
 	X(RESTORED, "versions restored")                                     \
 	X(RESOLVED, "conflicts resolved")                                    \
 	X(RESUMED, "downloads resumed with verified blocks")                 \
+	X(CROWD, "records told as a crowd's by a member that lies")          \
+	X(NEVER_WAS, "deletions told of what never was")                     \
+	X(FULL, "records told whose version is full")                        \
 	X(HONEST, "moments at which all said in sync, and were")             \
 	X(AFTERMATH, "indexes lost, old or damaged when all was quiet")
 

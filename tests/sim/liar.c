@@ -1,0 +1,109 @@
+/* See liar.h. */
+#include "tests/sim/liar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sync/wire/msg.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
+
+enum { LIAR_PERCENT = 12, NEVER_PERCENT = 20, NEVER_PATHS = 5, CROWD = VERSION_MAX - 3, NONE = -1 };
+
+static int liar = NONE;
+static uint64_t luck;
+
+void liar_begin(uint64_t seed, int nhosts)
+{
+	luck = seed ^ 0x6c696172;
+	liar = nhosts > 0 && sim_chance(&luck, LIAR_PERCENT) ? (int)sim_below(&luck, (uint64_t)nhosts) : NONE;
+}
+
+/* The same for a path whenever it is told, as if the crowd had been there before anybody here. */
+static bool add_crowd(struct record *r)
+{
+	uint64_t stream = 0x63726f7764;
+	struct version v;
+
+	if (r->version.n + CROWD > VERSION_MAX)
+		return false;
+	for (const char *p = r->path; *p != '\0'; p++)
+		stream = stream * 31 + (unsigned char)*p;
+	version_copy(&v, &r->version);
+	for (int i = 0; i < CROWD; i++) {
+		uint64_t writer = sim_next(&stream);
+
+		(void)version_bump(&v, writer, 1 + sim_below(&stream, 1000));
+	}
+	r->version = v; /* what was there is the arena's */
+	return true;
+}
+
+/* A deletion of what never was, behind all records, where there is a number left for it. */
+static bool add_never(const struct msg_news *m, struct msg_record *all, char *path, size_t max)
+{
+	uint64_t last = m->nrecords > 0 ? all[m->nrecords - 1].record.seq : m->after;
+	struct record *r = &all[m->nrecords].record;
+
+	if (last >= m->upto || !sim_chance(&luck, NEVER_PERCENT))
+		return false;
+	(void)snprintf(path, max, "never-was-%d", (int)sim_below(&luck, NEVER_PATHS));
+	memset(&all[m->nrecords], 0, sizeof(all[0]));
+	*r = (struct record){ .path = path, .kind = RECORD_FILE, .deleted = true, .modified_by = 1, .seq = m->upto };
+	(void)version_bump(&r->version, sim_next(&luck) | 1, 1 + sim_below(&luck, 1000));
+	return true;
+}
+
+static void count_full(const struct msg_news *m)
+{
+	for (size_t i = 0; i < m->nrecords; i++)
+		tally_count(TALLY_FULL, m->records[i].record.version.n == VERSION_MAX);
+}
+
+static uint8_t *lie(struct msg_news *m, size_t *n)
+{
+	struct msg_record *all = mem_calloc(m->nrecords + 1, sizeof(*all));
+	bool *own = mem_calloc(m->nrecords + 1, sizeof(*own));
+	char path[32];
+	uint8_t *out;
+
+	if (m->nrecords > 0)
+		memcpy(all, m->records, m->nrecords * sizeof(*all));
+	for (size_t i = 0; i < m->nrecords; i++) {
+		own[i] = add_crowd(&all[i].record);
+		tally_count(TALLY_CROWD, own[i]);
+	}
+	own[m->nrecords] = add_never(m, all, path, sizeof(path));
+	tally_count(TALLY_NEVER_WAS, own[m->nrecords]);
+	m->nrecords += own[m->nrecords];
+	m->records = all;
+	out = msg_news_encode(m, n);
+	for (size_t i = 0; i < m->nrecords; i++) {
+		if (own[i])
+			version_clear(&all[i].record.version);
+	}
+	free(own);
+	free(all);
+	return out;
+}
+
+uint8_t *liar_news(int host, uint8_t *body, size_t *n)
+{
+	struct msg_arena arena = { 0 };
+	struct msg_news m;
+	uint8_t *out = body;
+
+	if (liar == NONE)
+		return body;
+	if (msg_news_decode(&m, &arena, body, *n) == 0) {
+		count_full(&m);
+		if (host == liar) {
+			out = lie(&m, n);
+			free(body);
+		}
+	}
+	msg_free(&arena);
+	return out;
+}
