@@ -41,8 +41,12 @@ MUTANTS = (
         edit(RECONCILE, "int c = (int)b->deleted - (int)a->deleted;", "int c = (int)a->deleted - (int)b->deleted;"),
         edit(RECONCILE, "result = RECONCILE_KEEP;", "result = RECONCILE_TAKE;")]),
     Mutant("what wins does not know what lost", "P3", [
-        edit(RECONCILE, "other != NULL && version_join(&merged->version, &other->version) < 0",
-             "other != NULL && other->version.n == UINT32_MAX")]),
+        edit(RECONCILE, "if (other != NULL)\n\t\trecord_join", "if (other != NULL && other->version.n == UINT32_MAX)\n\t\trecord_join")]),
+    Mutant("a folded version is not marked with what it knew", "P3", [
+        edit("sync/plan/version.c", "return adds_nothing(a, b) && version_counter(b, mark_of(a)) > 0;", "return false;")],
+        "it costs a conflict copy, which is no lie"),
+    Mutant("a change on top of a full version is not told", "P3", [
+        edit("sync/plan/record.c", "if (version_fold(&r->version, fresh) < 0)", "if (r->version.n == VERSION_MAX)")]),
     Mutant("of a conflict no copy is made", "P2", [
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", "")]),
     Mutant("of a conflict nothing is kept", "P2", [
