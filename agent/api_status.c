@@ -29,28 +29,36 @@ static json_t *counters(const struct engine_status *s)
 	                 (json_int_t)f->files_renamed);
 }
 
+static void add_hold(void *arg, const struct engine_burst *b)
+{
+	json_array_append_new(arg, json_pack("{s:o, s:o, s:b, s:b, s:I, s:I}", "by",
+	                                     b->known ? api_agent_id(&b->by) : json_null(), "name",
+	                                     b->name != NULL ? api_name(b->name) : json_null(), "here", (int)b->here,
+	                                     "brings", (int)b->brings, "files", (json_int_t)b->files, "since",
+	                                     (json_int_t)b->since_s));
+}
+
 static bool add_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
-	json_t *problems = json_array();
+	json_t *problems = json_array(), *holds = json_array(), *group;
 
 	engine_status(e, &s);
+	engine_bursts(e, add_hold, holds);
 	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
-	json_array_append_new(
-		arg,
-		json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-			"group", api_name(engine_name(e)), "id", api_group_id(e), "share",
-			api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
-			api_message(s.error), "in_sync", (int)s.in_sync, "waits_for", api_message(s.waits_for), "files",
-			(json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs, "bytes",
-			(json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted", (json_int_t)s.wanted,
-			"wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
-			(json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
-			(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s),
-			"share_problem",
-			api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL),
-			"disk_lacks", api_disk(e)));
+	group = json_pack(
+		"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"group", api_name(engine_name(e)), "id", api_group_id(e), "share", api_name(engine_share_path(e)),
+		"state", engine_state_name(s.state), "error", api_message(s.error), "in_sync", (int)s.in_sync,
+		"waits_for", api_message(s.waits_for), "files", (json_int_t)s.totals.files, "dirs",
+		(json_int_t)s.totals.dirs, "bytes", (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted",
+		(json_int_t)s.wanted, "wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending,
+		"held", (json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
+		(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s), "share_problem",
+		api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL), "disk_lacks",
+		api_disk(e));
+	json_object_set_new(group, "holds", holds);
+	json_array_append_new(arg, group);
 	return true;
 }
 

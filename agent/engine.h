@@ -30,7 +30,7 @@ struct engine_status {
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
 	int64_t pending; /* local hints and hashes */
-	int64_t held;    /* local deletions that wait for engine_release */
+	int64_t held;    /* files of bursts that wait for engine_release, see engine_bursts */
 	size_t peers;    /* connected in this group */
 	struct fetch_counters fetch;
 	struct peer_counters peer;
@@ -75,7 +75,21 @@ bool engine_opening(const struct engine *e);
 const char *engine_stuck(struct engine *e);
 /* errno: what the agent may not do in the share; 0: nothing, as far as is known. */
 int engine_share_access(const struct engine *e);
-/* Lets held deletions go; how many. */
+/* A burst that is held: deletions here that nobody is told of, or changes of a member that would take away a large part of the
+ * share here (sync/fetch/guard.h). */
+struct engine_burst {
+	bool here;
+	bool known;         /* `by` is filled; false: several, or no member now */
+	struct agent_id by; /* here: ourselves */
+	const char *name;   /* as it calls itself, untrusted; NULL: here, or not known; good until the roster changes */
+	bool brings;        /* changes that are said to be of several others, and came from this one */
+	int64_t files;
+	int64_t since_s; /* wall clock */
+};
+void engine_bursts(struct engine *e, void (*fn)(void *arg, const struct engine_burst *b), void *arg);
+/* The files of all of them. */
+int64_t engine_held(struct engine *e);
+/* Lets all of them go, and what waits for room among the versions; how many files. */
 int64_t engine_release(struct engine *e);
 /* Re-hash everything; fn for each rotten file, then done. With repair, rotten files are fetched again from peers. -1:
  * running already, or not possible now. */

@@ -134,6 +134,9 @@ void engine_versions_start(struct engine *e);
 void engine_versions_thin(struct engine *e);
 void engine_versions_stop(struct engine *e);
 
+/* engine_burst.c: fetch's config.burst. */
+void engine_burst_begins(void *arg, const struct fetch_burst *b);
+
 /* engine_tombstones.c: deletions that all members have are forgotten after a while. */
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);

@@ -109,8 +109,10 @@ static const char *lacking(struct engine *e, const struct engine_status *s)
 		return "files here that cannot be read";
 	if (!local_idle(e->local))
 		return "files here to be looked at";
-	if (s->held)
+	if (local_held(e->local, NULL))
 		return "lanyard release: deletions here are held";
+	if (s->held)
+		return "lanyard release: what a member deleted, replaced or emptied at once is held";
 	if (s->wanted)
 		return "files of others";
 	if (!fetch_idle(e->fetch))
@@ -133,7 +135,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->wanted = index_wanted_count(e->index);
 		s->wanted_bytes = index_wanted_bytes(e->index);
 		s->pending = local_pending(e->local);
-		s->held = local_held(e->local);
+		s->held = engine_held(e);
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
@@ -194,7 +196,9 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 		(void)snprintf(reason, sizeof(reason), "%s; %s told of it", d->reason, who);
 		p.reason = reason;
 	}
-	if (d->retry_s < 0)
+	if (d->retry_s == -2)
+		(void)snprintf(p.next, sizeof(p.next), "waits for lanyard release");
+	else if (d->retry_s < 0)
 		(void)snprintf(p.next, sizeof(p.next), "goes on when a member that has it connects");
 	else if (d->retry_s == 0)
 		(void)snprintf(p.next, sizeof(p.next), "is tried again now");
@@ -437,11 +441,6 @@ void engine_pause(struct engine *e, bool paused)
 bool engine_paused(const struct engine *e)
 {
 	return e->paused;
-}
-
-int64_t engine_release(struct engine *e)
-{
-	return e->local ? local_release(e->local) : 0;
 }
 
 void engine_rescan(struct engine *e)

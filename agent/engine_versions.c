@@ -1,4 +1,4 @@
-/* The versions of a share are thinned: soon after new ones were kept or the disk was full, and every hour. Looking through
+/* The versions of a share are thinned: at the start, soon after new ones were kept or the disk was full, and every hour. Looking through
  * many takes long, so the next look waits a hundred times as long as the last one took. */
 #include "agent/engine_internal.h"
 
@@ -48,6 +48,9 @@ static void done(void *arg)
 	if (t->error != 0)
 		engine_log(e, LOG_WARN, "group %s: versions could not be thinned: %s", engine_name(e),
 		           strerror(t->error));
+	else if (e->fetch != NULL)
+		/* Where no part of the disk is theirs, none of them is spared. */
+		fetch_versions_room(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.room : INT64_MAX);
 	if (t->out.dropped > 0)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
 		          (long long)t->out.files);
@@ -92,8 +95,10 @@ void engine_versions_thin(struct engine *e)
 void engine_versions_start(struct engine *e)
 {
 	e->thin = loop_timer_new(e->context->loop, begin, e);
-	e->thin_gap_ms = SOON_MS;
+	/* At once: how much room there is for more has to be known. */
+	e->thin_gap_ms = 0;
 	engine_versions_thin(e);
+	e->thin_gap_ms = SOON_MS;
 }
 
 void engine_versions_stop(struct engine *e)

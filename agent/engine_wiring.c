@@ -344,6 +344,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .conflict = fetch_conflict,
 	                                         .repaired = fetch_repaired,
 	                                         .problem = fetch_problem,
+	                                         .burst = engine_burst_begins,
 	                                         .versions = fetch_versions,
 	                                         .state = fetch_state,
 	                                         .arg = e });

@@ -322,9 +322,9 @@ int group_release(struct cli *cli, int argc, char **argv)
 	int rc = one_group(cli, "/release", argc, argv, &document);
 
 	if (document != NULL && cli_number(document, "released") > 0)
-		(void)printf("%lld deletions let go\n", (long long)cli_number(document, "released"));
+		(void)printf("%lld deletions and replacements let go\n", (long long)cli_number(document, "released"));
 	else if (document != NULL)
-		puts("no deletion is held here");
+		puts("nothing is held here");
 	json_decref(document);
 	return rc;
 }

@@ -27,7 +27,7 @@ const struct cli_command cli_commands[] = {
 	{ "status", "[--watch]", "how things are", status_show },
 	{ "events", "[--follow]", "what happened", events_show },
 	{ "wait", "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)", status_wait },
-	{ "release", "GROUP", "let a held burst of deletions go", group_release },
+	{ "release", "GROUP", "let a held burst of deletions or replacements go", group_release },
 	{ "conflicts", "[GROUP]", "both sides of each conflict", conflicts_list },
 	{ "resolve", "GROUP PATH --keep mine|theirs|both", "settle a conflict", conflicts_resolve },
 	{ "versions", "GROUP PATH", "what was kept of a file that others changed", versions_list },

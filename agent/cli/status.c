@@ -59,6 +59,33 @@ static void add_problems(struct lines *l, const json_t *problems, int64_t count)
 		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
 }
 
+/* A burst that is held: who, how many, since when, and what to do. */
+static void add_hold(struct lines *l, const char *group, const json_t *hold)
+{
+	char *by = cli_text(hold, "by");
+	char *name = cli_text(hold, "name");
+	char since[FORMAT_MAX];
+
+	format_duration(since, (int64_t)time(NULL) - cli_number(hold, "since"));
+	if (json_is_true(json_object_get(hold, "here")))
+		add_line(l,
+		         mem_printf(
+				 "  held for %s: %lld files are gone here at once. Put them back, or tell the others: "
+				 "lanyard release %s",
+				 since, (long long)cli_number(hold, "files"), group));
+	else
+		add_line(l,
+		         mem_printf(
+				 "  held for %s: %lld files that %s%s%s%s%s deleted, replaced or emptied at once. They "
+				 "stay as they are here until it takes that back, or: lanyard release %s",
+				 since, (long long)cli_number(hold, "files"),
+				 json_is_true(json_object_get(hold, "brings")) ? "several members, as told by " : "",
+				 by[0] == '\0' ? "a former member or several members" : name, by[0] == '\0' ? "" : " (",
+				 by, by[0] == '\0' ? "" : ")", group));
+	free(by);
+	free(name);
+}
+
 static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 {
 	char *name = cli_text(g, "group");
@@ -70,7 +97,7 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	                                                  : "\x1b[33m";
 	char *waits_for = cli_text(g, "waits_for");
 	char size[FORMAT_MAX];
-	const json_t *lack;
+	const json_t *lack, *hold;
 	size_t i;
 
 	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color),
@@ -86,11 +113,10 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
 		add_line(l, mem_printf("  %lld to look at here", (long long)cli_number(g, "pending")));
-	if (cli_number(g, "held") > 0)
-		add_line(l, mem_printf("  %lld deletions are held: lanyard release lets them go",
-		                       (long long)cli_number(g, "held")));
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
 		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
+	json_array_foreach(json_object_get(g, "holds"), i, hold)
+		add_hold(l, name, hold);
 	add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
 	free(name);
 	free(share);

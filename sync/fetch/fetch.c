@@ -63,6 +63,7 @@ static void free_rest(struct fetch *f)
 		free(p);
 	}
 	queue_clear(&f->queue);
+	guard_free(f->guard);
 	for (size_t i = 0; i < COMPLETED_MAX; i++)
 		free(f->completed[i].path);
 	free(f->after);
@@ -102,6 +103,7 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 
 	if (f->list[TICKET_SETTLING] != NULL)
 		due = earlier(due, f->list[TICKET_SETTLING]->since_ms + QUIET_MS);
+	due = earlier(due, guard_due(f));
 	due = earlier(due, download_due(f));
 	/* More is to be done at once, but others have their turn first. */
 	return f->dirty ? fetch_now(f) : due;
@@ -150,6 +152,7 @@ static void end_of_turn(void *arg)
 	if (f->count[TICKET_WAITING] > 0)
 		waiting = ticket_run_due(f);
 	route_fresh(f);
+	guard_turn(f);
 	download_pump(f);
 	install_pump(f);
 	route_fresh(f);
@@ -182,6 +185,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	f->rewalk_ms = INT64_MAX;
 	f->was_idle = true;
 	f->after = mem_strdup("");
+	f->guard = guard_new(f);
 	f->hook = loop_hook_new(f->c.loop, end_of_turn, f);
 	f->timer = loop_timer_new(f->c.loop, timer_fired, f);
 	return f;

@@ -52,6 +52,14 @@ struct fetch_ops {
 /* The least must hold two of the largest blocks. */
 enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20, FETCH_SPARE_MS = 60000 };
 
+/* Changes that would take away a large part of the share, and are held. */
+struct fetch_burst {
+	uint64_t by;     /* short ID of the member that made them; 0: several */
+	bool brings;     /* they are said to be by several others, and came from this one */
+	int64_t files;   /* deleted, replaced or emptied by them, if they were let go */
+	int64_t since_s; /* wall clock */
+};
+
 struct fetch_config {
 	struct loop *loop;
 	struct workers *workers;
@@ -74,6 +82,8 @@ struct fetch_config {
 	void (*problem)(void *arg, const char *path, const char *reason);
 	/* Versions were kept (sync/versions), or the disk has no room for more: time to thin them. NULL: nobody does. */
 	void (*versions)(void *arg);
+	/* A member's changes are held from now on. NULL: nobody minds. */
+	void (*burst)(void *arg, const struct fetch_burst *b);
 	/* Idle became busy or the reverse; held numbers went down; a ticket's reason changed. */
 	void (*state)(void *arg);
 	void *arg;
@@ -129,6 +139,15 @@ void fetch_row_changed(struct fetch *f, const char *path);
 /* Nothing wanted, nothing held, nothing being installed. */
 bool fetch_idle(const struct fetch *f);
 
+/* Bursts that are held (guard.h): they are wanted, so that nothing is in sync, and end by themselves when their author takes
+ * them back. */
+void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg);
+/* They are no accident: they go through, and so does what waits for room among the versions. How many files that are. */
+int64_t fetch_release(struct fetch *f);
+/* Bytes of versions that may still come and be spared when versions are thinned; INT64_MAX, as at the start: any. What would need
+ * more waits. */
+void fetch_versions_room(struct fetch *f, int64_t bytes);
+
 struct fetch_download {
 	const char *path;
 	int64_t done, size; /* bytes verified, of */
@@ -136,9 +155,10 @@ struct fetch_download {
 	bool complete;      /* one of the last 32 completed */
 	int64_t finished_s; /* wall clock, when complete */
 	const char *reason; /* why it waits; NULL when it does not */
-	uint64_t told_by;   /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
-	int64_t since_s;    /* wall clock, with a reason: it has waited, and been tried again, since then */
-	int64_t retry_s;    /* seconds until it is tried again; -1: when a member that has it connects */
+	uint64_t
+		told_by; /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
+	int64_t since_s; /* wall clock, with a reason: it has waited, and been tried again, since then */
+	int64_t retry_s; /* seconds until it is tried again; -1: when a member that has it connects; -2: when it is released */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);

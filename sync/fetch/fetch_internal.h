@@ -10,9 +10,11 @@
 #include <utlist.h>
 
 #include "sync/fetch/fetch.h"
+#include "sync/fetch/guard.h"
 #include "sync/fetch/queue.h"
 #include "sync/fetch/reason.h"
 #include "sync/plan/reconcile.h"
+#include "sync/versions/kept_name.h"
 
 enum {
 	HELD_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
@@ -21,6 +23,7 @@ enum {
 	BURST_MAX = 16384,         /* tickets that records may make, until it is clear that they are no moves */
 	SHORT_LISTS_MAX = 65536,   /* blocks of lists that came along with records; those of others are asked for */
 	WAITING_MAX = 1000,        /* tickets that wait with a reason */
+	HELD_MAX = 500,            /* tickets that wait, above which those of a burst are left to the index */
 	BAD_MAX = 4,         /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
 	COMPLETED_MAX = 32,  /* downloads remembered for fetch_downloads */
 	ARRIVING_MIN = 4096, /* bytes within REQUEST_TIMEOUT_MS that show that an answer is under way; pings are less */
@@ -32,6 +35,7 @@ enum {
 
 enum ticket_state {
 	TICKET_FRESH,      /* came in this message */
+	TICKET_LOSS,       /* would take away what is here: a short wait until it is clear that it is no burst */
 	TICKET_SETTLING,   /* a local file has its content, and may be on its way here: a short wait for a move */
 	TICKET_QUEUED,     /* its content has to be got */
 	TICKET_ACTIVE,     /* is being got: has a download */
@@ -61,12 +65,16 @@ struct ticket {
 	uint64_t peer;  /* whose record it is: short ID */
 	uint64_t stamp; /* fetch.foreign when it was judged */
 	enum ticket_state state;
-	bool held;    /* known in memory only: counts in fetch_held */
-	bool again;   /* something newer is known: judge before installing */
-	bool repair;  /* the row's own content, fetched again */
-	bool no_move; /* a move was tried and failed */
-	bool settled; /* waited for a move already */
-	bool mkdirs;  /* its missing folders may be made */
+	bool held;     /* known in memory only: counts in fetch_held */
+	bool again;    /* something newer is known: judge before installing */
+	bool repair;   /* the row's own content, fetched again */
+	bool no_move;  /* a move was tried and failed */
+	bool settled;  /* waited for a move already */
+	bool weighed;  /* by the guard (guard.h), and ... */
+	bool loss;     /* ... counted as a loss */
+	bool passed;   /* it may take away what is here */
+	bool released; /* somebody here said so */
+	bool mkdirs;   /* its missing folders may be made */
 	struct record
 		*aside;      /* a folder that has to live stands in its place: it goes here, its conflict name; owned */
 	uint64_t held_seq;   /* its number, while held */
@@ -181,6 +189,8 @@ struct fetch {
 	struct request *requests;      /* by number */
 	int64_t tick_ms;               /* when downloads were last looked at for what takes too long */
 	size_t bytes_out;
+
+	struct guard *guard; /* owned */
 
 	struct completed completed[COMPLETED_MAX];
 	size_t completed_next;

@@ -54,7 +54,8 @@ static bool is_leaving(struct fetch *f, const char *path)
 
 	if (t == NULL && index_wanted_count(f->c.index) > 0)
 		t = wanted_load(f, path);
-	return t != NULL && t->merged.deleted;
+	/* What is held may be known to the index alone. */
+	return t != NULL ? t->merged.deleted : guard_holds(f, path);
 }
 
 enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };

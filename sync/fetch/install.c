@@ -197,17 +197,6 @@ static enum install_op op_of(const struct ticket *t)
 	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
 }
 
-/* Who wrote what stands there, and whose change takes it away. */
-static struct kept_hands hands_of(const struct fetch *f, const struct ticket *t)
-{
-	uint64_t via = t->ours.via != f->c.short_id ? t->ours.via : 0;
-
-	if (!is_live(&t->ours))
-		return (struct kept_hands){ 0 };
-	return (struct kept_hands){ .wrote = kept_hand(t->ours.modified_by, via),
-		                    .took = kept_hand(t->want.modified_by, t->peer) };
-}
-
 static void add(struct fetch *f, struct batch *b, struct ticket *t)
 {
 	struct install_item *item = &b->items[b->n];
@@ -222,7 +211,7 @@ static void add(struct fetch *f, struct batch *b, struct ticket *t)
 		.part_ino = t->download != NULL ? download_part_ino(t->download) : 0,
 		.conflict = t->action == RECONCILE_CONFLICT && t->aside == NULL,
 		.mkdirs = t->mkdirs,
-		.hands = hands_of(f, t),
+		.hands = guard_hands(f, t),
 	};
 	t->item = item;
 	b->order[b->n] = item;
@@ -259,6 +248,8 @@ static bool still_ready(struct fetch *f, struct ticket *t)
 		if (!ready)
 			return false;
 	}
+	if (state == TICKET_DELETE && guard_weighs(t))
+		return false;
 	if (state == TICKET_DELETE && t->ours.kind == RECORD_FILE && route_needs_copy(f, &t->ours.content)) {
 		ticket_wait(f, t, REASON_IN_USE);
 		return false;
@@ -406,6 +397,8 @@ void install_pump(struct fetch *f)
 			return;
 		if (!share_is_there(f))
 			return;
+		if (deletions)
+			guard_deletions(f);
 		b = batch_new(f);
 		add_all(f, b, TICKET_PLACE);
 		if (deletions)

@@ -282,6 +282,7 @@ void judge_ticket(struct fetch *f, struct ticket *t)
 {
 	enum round result = ROUND_AGAIN;
 
+	guard_judges(f, t->want.path);
 	if (t->repair) {
 		if (judge_repair(f, t))
 			route_ticket(f, t);
@@ -348,6 +349,7 @@ void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
 		ticket_wait(f, t, REASON_DISK);
 		return;
 	}
+	guard_installed(f, t);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
 	if (t->held && !t->again && index_wanted_count(f->c.index) == 0) {

@@ -25,6 +25,12 @@ static const struct {
 	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
 	[REASON_SILENT] = { "the members that have it do not answer", 1000, true, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
+	[REASON_HELD] = { "it is one of many files that a member deleted, replaced or emptied at once: held until "
+	                  "lanyard release, or until that member takes it back",
+	                  60000, false, false },
+	[REASON_UNKEPT] = { "another member deleted or replaced it, and the disk's part for old versions (versions-disk) is "
+	                    "full of what others wrote last: lanyard release lets it go all the same",
+	                    1000, true, false },
 	[REASON_FULL] = { "the disk is full", 1000, true, true },
 	[REASON_RESERVED] = { "the disk is nearly full: what is left is kept for the agent's index", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },

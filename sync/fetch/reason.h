@@ -18,6 +18,8 @@ enum reason {
 	REASON_NOT_NOW,
 	REASON_SILENT,     /* those who have it do not answer */
 	REASON_BAD_SOURCE, /* those who have it sent something else */
+	REASON_HELD,       /* one of many losses by one member (guard.h) */
+	REASON_UNKEPT,     /* it takes away what a version could not be kept of */
 	REASON_FULL,
 	REASON_RESERVED, /* what is free on the disk is kept for the index */
 	REASON_QUOTA,

@@ -150,6 +150,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	}
 	if (was_forgotten(f, theirs))
 		return;
+	guard_judges(f, theirs->path);
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
 	if (known && judge_is_picture(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)

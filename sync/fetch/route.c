@@ -171,6 +171,10 @@ void route_ticket(struct fetch *f, struct ticket *t)
 		ticket_to(f, t, t->merged.deleted ? TICKET_PAIRED : TICKET_PLACE);
 		return;
 	}
+	if (!t->merged.deleted && guard_weighs(t)) {
+		ticket_to(f, t, TICKET_LOSS);
+		return;
+	}
 	if (t->action == RECONCILE_ADOPT || t->merged.deleted || t->merged.kind != RECORD_FILE ||
 	    t->merged.content.nblocks == 0) {
 		if (t->download != NULL)

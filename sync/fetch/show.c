@@ -40,17 +40,20 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 		d.done = d.size;
 	if (reason_is_source(t->reason))
 		d.told_by = t->peer;
-	if (d.reason != NULL)
+	if (d.reason != NULL) {
 		show_wait(f, &d, t->failing_ms, t->due_ms);
-	else if ((d.reason = f->share_why) != NULL)
+		if (t->reason == REASON_HELD)
+			d.retry_s = -2;
+	} else if ((d.reason = f->share_why) != NULL)
 		show_wait(f, &d, f->share_gone_ms, f->share_due_ms);
 	return fn(arg, &d);
 }
 
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
 {
-	static const enum ticket_state order[] = { TICKET_ACTIVE, TICKET_INSTALLING, TICKET_PLACE,  TICKET_SETTLING,
-		                                   TICKET_DELETE, TICKET_RMDIR,      TICKET_QUEUED, TICKET_WAITING };
+	static const enum ticket_state order[] = { TICKET_ACTIVE,   TICKET_INSTALLING, TICKET_PLACE,
+		                                   TICKET_SETTLING, TICKET_LOSS,       TICKET_DELETE,
+		                                   TICKET_RMDIR,    TICKET_QUEUED,     TICKET_WAITING };
 	const struct ticket *t;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {

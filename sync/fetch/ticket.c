@@ -166,6 +166,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 		route_unpair(f, t);
 	if (t->download != NULL)
 		download_drop(f, t, false);
+	guard_forget(f, t);
 	root_remove(f, t);
 	free(t->bytes);
 	t->bytes = NULL;
@@ -209,11 +210,12 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		free(t->bytes);
 		t->bytes = NULL;
 	}
-	if (f->count[TICKET_WAITING] >= WAITING_MAX && !t->held && !t->repair) {
+	if (!t->held && !t->repair &&
+	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
 		/* The index remembers it; it is tried again when its turn comes round. */
 		if (reason == REASON_NO_SOURCE)
 			f->sourceless = true;
-		else if (f->rewalk_ms == INT64_MAX)
+		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
 			f->rewalk_ms = fetch_now(f) + REWALK_MS;
 		if (t->download != NULL)
 			download_drop(f, t, true);
@@ -227,7 +229,9 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	t->reason = reason;
 	ticket_to(f, t, TICKET_WAITING);
 	/* What was to be got from nobody may be wanted by nobody any more. */
-	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0 : fetch_now(f) + reason_patience_ms(reason, t->tries);
+	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0
+	            : reason == REASON_HELD                ? INT64_MAX
+	                                                   : fetch_now(f) + reason_patience_ms(reason, t->tries);
 	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
 		t->reported = reason;
 		f->c.problem(f->c.arg, t->want.path, reason_text(reason));

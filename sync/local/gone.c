@@ -175,6 +175,11 @@ int64_t gone_held(const struct gone *g)
 	return g->held ? (int64_t)HASH_COUNT(g->paths) + g->more : 0;
 }
 
+int64_t gone_since(const struct gone *g)
+{
+	return g->held ? g->since_s : 0;
+}
+
 int64_t gone_release(struct local *l)
 {
 	struct gone *g = l->gone;
@@ -346,9 +351,8 @@ static void judge(struct local *l)
 {
 	struct gone *g = l->gone;
 	int64_t going = g->counted + g->more;
-	bool together = l->scan.full != NULL;
 
-	if (!g->released && burst_holds(&g->burst, g->calm, there(l), going, loop_now_ms(l->c.loop), together))
+	if (!g->released && burst_holds(&g->burst, g->calm, there(l), going, loop_now_ms(l->c.loop)))
 		hold(l);
 	else
 		g->going = true;
@@ -412,6 +416,8 @@ void gone_turn(struct local *l)
 	int64_t next = next_ms(l);
 
 	if (is_calm(l)) {
+		if (g->released)
+			g->burst = (struct burst){ 0 };
 		g->released = false;
 		g->calm = there(l);
 	}

@@ -361,8 +361,10 @@ int64_t local_failing(const struct local *l)
 	return problem_failing(l->problems);
 }
 
-int64_t local_held(const struct local *l)
+int64_t local_held(const struct local *l, int64_t *since_s)
 {
+	if (since_s != NULL)
+		*since_s = gone_since(l->gone);
 	return gone_held(l->gone);
 }
 

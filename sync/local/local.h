@@ -74,7 +74,8 @@ int64_t local_pending(const struct local *l);
 int64_t local_failing(const struct local *l);
 /* Deletions that are held: a burst that takes a large part of the share (sync/plan/burst.h). They are among the problems,
  * and end by themselves when the files are there again. */
-int64_t local_held(const struct local *l);
+/* since_s: when they came to be held, wall clock; may be NULL. */
+int64_t local_held(const struct local *l, int64_t *since_s);
 /* It is no accident: they are let go, and told. How many that were. */
 int64_t local_release(struct local *l);
 const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */

@@ -283,6 +283,7 @@ void gone_turn(struct local *l);
 bool gone_waits(const struct gone *g);
 int64_t gone_pending(const struct gone *g);
 int64_t gone_held(const struct gone *g);
+int64_t gone_since(const struct gone *g);
 int64_t gone_release(struct local *l);
 /* The held ones; false when fn returned false. */
 bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),

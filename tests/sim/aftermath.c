@@ -23,6 +23,7 @@
 enum {
 	HARM_PERCENT = 30,
 	EMPTY_PERCENT = 8,
+	OVERWRITE_PERCENT = 8,
 	RESUME_PERCENT = 12,
 	STOP_PERCENT = 10,
 	FILES = 60,           /* enough for a burst of deletions to be held, ... */
@@ -70,7 +71,7 @@ static char *harm(uint64_t *luck)
 	return why;
 }
 
-/* --- everything is deleted at once: it is held --- */
+/* --- everything is deleted at once: it is held where it was done, and, when it is meant there, by all others --- */
 
 static void write_file(const struct host *h, const char *path, size_t n, uint64_t *luck)
 {
@@ -100,6 +101,17 @@ static void make_folder(const struct host *h, const char *path)
 		abort();
 	free(full);
 	sim_watch_change(h->number, SIM_MKDIR, path);
+}
+
+static void make_files(const struct host *h, const char *folder, uint64_t *luck)
+{
+	make_folder(h, folder);
+	for (int i = 0; i < FILES; i++) {
+		char *path = mem_printf("%s/%d", folder, i);
+
+		write_file(h, path, 64, luck);
+		free(path);
+	}
 }
 
 static void delete_all(const struct host *h)
@@ -139,19 +151,31 @@ static void release_in_turn(void *arg)
 	tally_count(TALLY_RELEASED, engine_release(h->engine) > 0);
 }
 
-static char *empty(uint64_t *luck)
+/* Why what h did at once is not held at another host; NULL: it is. */
+static char *burst_passed(const struct script *script, const struct host *h, struct host *other, const char *did)
+{
+	struct engine_status s;
+
+	/* Whoever stands between the two holds it, and tells nobody. */
+	if (script->line)
+		return NULL;
+	host_status(other, &s);
+	if (s.held < HELD_MIN)
+		return mem_printf("P2: host %d holds %lld of the files that host %d %s at once", other->number,
+		                  (long long)s.held, h->number, did);
+	if (s.in_sync)
+		return mem_printf("P9: host %d holds what host %d %s, and says in sync", other->number, h->number, did);
+	tally_add(TALLY_HELD_OTHER);
+	return NULL;
+}
+
+static char *empty(const struct script *script, uint64_t *luck)
 {
 	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
 	struct engine_status s;
 	char *why;
 
-	make_folder(h, "many");
-	for (int i = 0; i < FILES; i++) {
-		char *path = mem_printf("many/%d", i);
-
-		write_file(h, path, 64, luck);
-		free(path);
-	}
+	make_files(h, "many", luck);
 	why = judge_converges();
 	if (why)
 		return why;
@@ -170,7 +194,60 @@ static char *empty(uint64_t *luck)
 		return why;
 	tally_add(TALLY_HELD);
 	host_turn(h, release_in_turn);
-	return judge_converges();
+	sim_run(HELD_S * SIM_S);
+	why = burst_passed(script, h, other, "deleted");
+	if (!why && files_below(other, "many") < HELD_MIN)
+		why = mem_printf("P2: host %d holds deletions, and has done them", other->number);
+	return why ? why : judge_converges();
+}
+
+/* --- much is overwritten at once: all others hold it --- */
+
+static uint64_t first_word(const struct host *h, const char *path)
+{
+	uint64_t word = 0;
+	size_t n = 0;
+	uint8_t *bytes = tree_bytes(h->share, path, &n);
+
+	if (bytes && n >= sizeof(word))
+		memcpy(&word, bytes, sizeof(word));
+	free(bytes);
+	return word;
+}
+
+static char *overwrite(const struct script *s, uint64_t *luck)
+{
+	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
+	size_t size = sim_chance(luck, 70) ? 64 : 0;
+	uint64_t before[FILES];
+	int same = 0;
+	char *why;
+
+	make_files(h, "much", luck);
+	why = judge_converges();
+	for (int i = 0; i < FILES && !why; i++) {
+		char *path = mem_printf("much/%d", i);
+
+		before[i] = first_word(other, path);
+		oracle_loses(h, path);
+		write_file(h, path, size, luck);
+		free(path);
+	}
+	if (why)
+		return why;
+	sim_trace("host %d: its files are overwritten", h->number);
+	sim_run(HELD_S * SIM_S);
+	for (int i = 0; i < FILES; i++) {
+		char *path = mem_printf("much/%d", i);
+
+		same += first_word(other, path) == before[i];
+		free(path);
+	}
+	why = burst_passed(s, h, other, "overwrote");
+	if (!why && same < HELD_MIN)
+		why = mem_printf("P2: host %d holds what host %d overwrote, and has taken %d of %d", other->number,
+		                 h->number, FILES - same, FILES);
+	return why ? why : judge_converges();
 }
 
 /* --- a large download is interrupted: what was verified is not fetched again --- */
@@ -290,7 +367,9 @@ char *aftermath(const struct script *s)
 		why = harm(&luck);
 	/* What no hint tells of is found one by one, by and by. */
 	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, EMPTY_PERCENT))
-		why = empty(&luck);
+		why = empty(s, &luck);
+	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, OVERWRITE_PERCENT))
+		why = overwrite(s, &luck);
 	if (!why && hosts_members() > 1 && sim_chance(&luck, RESUME_PERCENT))
 		why = resume(&luck);
 	if (!why && sim_chance(&luck, STOP_PERCENT))

@@ -139,6 +139,27 @@ char *judge_meanwhile(const struct script *s)
 
 /* --- when it is over --- */
 
+static void release(void *arg)
+{
+	struct host *h = arg;
+
+	tally_count(TALLY_RELEASED, engine_release(h->engine) > 0);
+}
+
+/* Whoever looks after a host says of what is held there that it is meant. */
+static void release_all(void)
+{
+	for (int i = 0; i < hosts_n; i++) {
+		struct engine_status s;
+
+		if (!host_runs(&hosts_all[i]))
+			continue;
+		host_status(&hosts_all[i], &s);
+		if (s.held > 0)
+			host_turn(&hosts_all[i], release);
+	}
+}
+
 char *judge_converges(void)
 {
 	char *why = NULL, *bad;
@@ -147,6 +168,7 @@ char *judge_converges(void)
 		uint64_t talk = sim_wire_talk();
 
 		sim_run(STEP_S * SIM_S);
+		release_all();
 		bad = torn();
 		free(why);
 		if (bad)

@@ -63,6 +63,7 @@
 	X(REMOVED, "members removed")                                        \
 	X(ABSENT, "returns after days")                                      \
 	X(HELD, "bursts of deletions held")                                  \
+	X(HELD_OTHER, "bursts of a member that another held")                \
 	X(RELEASED, "bursts of deletions released")                          \
 	X(RESTORED, "versions restored")                                     \
 	X(RESOLVED, "conflicts resolved")                                    \

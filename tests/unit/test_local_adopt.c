@@ -230,7 +230,7 @@ static void test_what_a_killed_installer_deleted_is_not_held(void **state)
 	open_index();
 	start_local();
 	until_idle();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	for (int i = 0; i < 60; i++) {
 		struct record r;
 

@@ -40,12 +40,12 @@ static int64_t live_files(void)
 
 static bool is_held(void)
 {
-	return local_held(local) > 0;
+	return local_held(local, NULL) > 0;
 }
 
 static bool is_not_held(void)
 {
-	return local_held(local) == 0;
+	return local_held(local, NULL) == 0;
 }
 
 static bool count_held(void *arg, const struct local_problem *p)
@@ -77,7 +77,7 @@ static void test_a_burst_is_held_whole_and_listed(void **state)
 	settled();
 	assert_int_equal(live_files(), FILES);
 	assert_int_equal(nlogged, 0);
-	assert_int_equal(local_held(local), FILES + 1);
+	assert_int_equal(local_held(local, NULL), FILES + 1);
 	assert_int_equal(local_problems(local, count_held, &n), FILES + 1);
 	assert_int_equal(n, FILES + 1);
 }
@@ -91,7 +91,7 @@ static void test_released_they_go_folders_last(void **state)
 	until(is_held);
 	assert_int_equal(local_release(local), FILES + 1);
 	settled();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	assert_int_equal(local_release(local), 0);
 	assert_int_equal(live_files(), 0);
 	assert_int_equal(nlogged, FILES + 1);
@@ -117,7 +117,7 @@ static void test_held_over_a_restart_and_found_while_off(void **state)
 	start_local();
 	settled();
 	until(is_held);
-	assert_int_equal(local_held(local), FILES / 2 + 1);
+	assert_int_equal(local_held(local, NULL), FILES / 2 + 1);
 	assert_int_equal(live_files(), FILES);
 	assert_int_equal(local_release(local), FILES / 2 + 1);
 	settled();
@@ -126,7 +126,7 @@ static void test_held_over_a_restart_and_found_while_off(void **state)
 	stop_local();
 	start_local();
 	settled();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	assert_index_is_disk();
 }
 
@@ -157,7 +157,7 @@ static void test_back_while_off_it_ends_too(void **state)
 	assert_int_equal(renameat(top, "outside", root, "d"), 0);
 	start_local();
 	settled();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	remove_files("d", 0, 1);
 	settled();
 	assert_row("d/f00", "gone");
@@ -176,7 +176,7 @@ static void test_a_tree_moved_while_off_is_no_burst(void **state)
 		move(i == 0 ? "d" : "a-before", to);
 		start_local();
 		settled();
-		assert_int_equal(local_held(local), 0);
+		assert_int_equal(local_held(local, NULL), 0);
 		assert_int_equal(live_files(), FILES);
 		assert_index_is_disk();
 	}
@@ -196,7 +196,7 @@ static void test_every_file_moved_one_by_one_is_no_burst(void **state)
 		free(to);
 	}
 	settled();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	assert_index_is_disk();
 }
 
@@ -209,7 +209,7 @@ static void test_a_small_part_goes_at_once(void **state)
 	settled();
 	remove_files("goes", 0, FILES - 1);
 	settled();
-	assert_int_equal(local_held(local), 0);
+	assert_int_equal(local_held(local, NULL), 0);
 	assert_int_equal(live_files(), FILES + 1);
 }
 
@@ -224,7 +224,7 @@ static void test_a_file_in_place_of_a_folder_waits_for_what_was_in_it(void **sta
 	assert_int_equal(renameat(root, "d", top, "outside"), 0);
 	put("d", "a file");
 	settled();
-	assert_true(local_held(local) >= FILES);
+	assert_true(local_held(local, NULL) >= FILES);
 	assert_row("d", "dir");
 	assert_true(local_release(local) > 0);
 	settled();
@@ -242,7 +242,7 @@ static void test_slow_deletions_are_a_burst_too(void **state)
 		remove_files("d", i, i + 1);
 		settled();
 	}
-	assert_true(local_held(local) > FILES / 2);
+	assert_true(local_held(local, NULL) > FILES / 2);
 	assert_true(live_files() > FILES / 2);
 }
 

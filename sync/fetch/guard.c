@@ -1,0 +1,385 @@
+/* See guard.h: what counts as a loss, whose it is, and what becomes of it. */
+#include "sync/fetch/guard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+enum {
+	AUTHORS_MAX = 64,  /* whose losses are counted at a time; the one that was longest quiet goes */
+	COPIES_LOOKED = 8, /* files with the same content that are looked at */
+	/* Of what others are said to have done, a member may bring less than so many of so many parts of the share. */
+	BROUGHT_PARTS = 3,
+	BROUGHT_OF = 4,
+};
+
+struct guard *guard_new(struct fetch *f)
+{
+	struct guard *g = MEM_NEW(struct guard);
+
+	g->key = random_u64();
+	g->room = INT64_MAX;
+	guard_load_holds(f, g);
+	return g;
+}
+
+void guard_author_free(struct guard *g, struct author *a)
+{
+	HASH_DEL(g->authors, a);
+	toll_free(a->toll);
+	free(a);
+}
+
+void guard_free(struct guard *g)
+{
+	while (g->authors != NULL)
+		guard_author_free(g, g->authors);
+	for (int i = 0; i < HOLDS_MAX; i++)
+		guard_forget_paths(&g->holds[i]);
+	free(g);
+}
+
+/* --- who, and what --- */
+
+uint64_t guard_hash(const struct guard *g, const char *path)
+{
+	struct sha256_stream s = { 0 };
+	uint8_t key[8], hash[SHA256_SIZE];
+
+	put_u64(key, g->key);
+	sha256_begin(&s);
+	sha256_update(&s, key, sizeof(key));
+	sha256_update(&s, path, strlen(path));
+	sha256_end(&s, hash);
+	sha256_free(&s);
+	return get_u64(hash);
+}
+
+struct who guard_author_of(const struct ticket *t)
+{
+	return (struct who){ .id = t->want.modified_by };
+}
+
+struct who guard_bringer_of(const struct ticket *t)
+{
+	return (struct who){ .id = t->peer, .brings = 1 };
+}
+
+struct author *guard_author(struct guard *g, struct who who)
+{
+	struct author *a;
+
+	HASH_FIND(hh, g->authors, &who, sizeof(who), a);
+	return a;
+}
+
+static struct author *author_get(struct fetch *f, struct who who)
+{
+	struct guard *g = f->guard;
+	struct author *a = guard_author(g, who);
+
+	if (a == NULL) {
+		/* The one that was longest quiet is first. */
+		if (HASH_COUNT(g->authors) >= AUTHORS_MAX)
+			guard_author_free(g, g->authors);
+		a = MEM_NEW(struct author);
+		a->who = who;
+		a->toll = toll_new();
+	} else {
+		HASH_DEL(g->authors, a);
+	}
+	HASH_ADD(hh, g->authors, who, sizeof(a->who), a);
+	a->used_ms = fetch_now(f);
+	return a;
+}
+
+static bool is_live(const struct record *r)
+{
+	return r->path != NULL && !r->deleted;
+}
+
+/* What t takes away here has content. */
+static bool takes_away(const struct ticket *t)
+{
+	const struct record *ours = &t->ours;
+
+	return t->action == RECONCILE_TAKE && !t->repair && t->aside == NULL && is_live(ours) &&
+	       (ours->kind == RECORD_SYMLINK || (ours->kind == RECORD_FILE && ours->content.size > 0)) &&
+	       !record_same_content(ours, &t->merged);
+}
+
+bool guard_weighs(const struct ticket *t)
+{
+	return !t->passed && takes_away(t);
+}
+
+struct copy {
+	struct fetch *f;
+	const char *path; /* not this one */
+	int looked;
+	bool stays;
+};
+
+/* A file that is itself on its way out keeps nothing. */
+static bool look_at_copy(void *arg, const struct record *r)
+{
+	struct copy *c = arg;
+	const struct ticket *t;
+
+	if (strcmp(r->path, c->path) == 0)
+		return true;
+	t = ticket_find(c->f, r->path);
+	c->stays = (t == NULL || !takes_away(t)) && !guard_holds(c->f, r->path);
+	return !c->stays && ++c->looked < COPIES_LOOKED;
+}
+
+/* Its content is here under another name too, or about to be: it only moves. */
+static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
+{
+	struct copy c = { .f = f, .path = t->want.path };
+	struct ticket *other;
+
+	if (t->pair != NULL)
+		return true;
+	if (t->ours.kind != RECORD_FILE)
+		return false;
+	HASH_FIND(hh_root, f->copies, t->ours.content.root, 32, other);
+	if (other != NULL && other != t)
+		return true;
+	index_by_content(f->c.index, &t->ours.content, look_at_copy, &c);
+	return c.stays;
+}
+
+static bool is_own(struct fetch *f, const struct ticket *t, uint64_t path)
+{
+	struct author *a =
+		t->ours.modified_by == t->want.modified_by ? guard_author(f->guard, guard_author_of(t)) : NULL;
+
+	return a != NULL && toll_is_own(a->toll, path, fetch_now(f));
+}
+
+/* One more loss; whether they are a burst by now. */
+static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
+{
+	struct index_totals totals = index_totals(f->c.index);
+	int64_t there = totals.files + totals.symlinks, now = fetch_now(f), lost, most;
+	struct author *a = author_get(f, who);
+
+	most = burst_most(&f->guard->most, there, now);
+	toll_add(a->toll, path, own, now);
+	lost = toll_count(a->toll, most - there + (int64_t)f->count[TICKET_DELETE], now);
+	/* Members that were away are told by one member what many did meanwhile. */
+	if (who.brings && lost * BROUGHT_OF < most * BROUGHT_PARTS)
+		return false;
+	return burst_is_large(lost, most);
+}
+
+static void weigh(struct fetch *f, struct ticket *t)
+{
+	uint64_t path = guard_hash(f->guard, t->want.path);
+	struct hold *h = guard_hold_over(f->guard, t);
+	bool large, brought = false, own;
+
+	t->weighed = true;
+	t->released = h != NULL && h->until_s != 0;
+	if (t->released || stays_elsewhere(f, t))
+		return;
+	t->loss = true;
+	own = t->merged.deleted && is_own(f, t, path);
+	large = counts_up(f, guard_author_of(t), path, own);
+	if (t->peer != 0 && t->peer != t->want.modified_by)
+		brought = counts_up(f, guard_bringer_of(t), path, own);
+	if (h == NULL && (large || brought))
+		guard_hold_new(f, large ? guard_author_of(t) : guard_bringer_of(t));
+}
+
+struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t)
+{
+	uint64_t via = t->ours.via != f->c.short_id ? t->ours.via : 0;
+	struct kept_hands hands = { 0 };
+
+	if (!is_live(&t->ours))
+		return hands;
+	hands.wrote = kept_hand(t->ours.modified_by, via);
+	/* Somebody here has said that it may go. */
+	hands.took = t->released ? hands.wrote : kept_hand(t->want.modified_by, t->peer);
+	return hands;
+}
+
+/* A version of it would be spared, but the disk's part for versions is full of such. */
+static bool lacks_room(struct fetch *f, const struct ticket *t)
+{
+	struct guard *g = f->guard;
+	struct kept_hands hands = guard_hands(f, t);
+
+	if (!t->loss || g->room == INT64_MAX || !kept_is_foreign(&hands))
+		return false;
+	if (t->ours.content.size > g->room)
+		return true;
+	g->room -= t->ours.content.size;
+	return false;
+}
+
+/* It is weighed again when it has waited; what it takes away stays counted. */
+void guard_waits(struct ticket *t)
+{
+	t->weighed = false;
+	t->loss = false;
+}
+
+/* Sends a ticket that was weighed on, or lets it wait. t may be gone afterwards. */
+static void go_on(struct fetch *f, struct ticket *t)
+{
+	struct hold *h = t->loss ? guard_hold_over(f->guard, t) : NULL;
+
+	t->released |= f->guard->pass_until_s > clock_wall_s();
+	if (h != NULL && h->until_s == 0) {
+		guard_hold_ticket(f, h, t);
+	} else if (lacks_room(f, t)) {
+		if (f->c.versions != NULL)
+			f->c.versions(f->c.arg);
+		guard_waits(t);
+		ticket_wait(f, t, REASON_UNKEPT);
+	} else {
+		t->passed = true;
+		if (t->state == TICKET_LOSS)
+			route_ticket(f, t);
+	}
+}
+
+/* A few go on at once. With more by the same author it is waited until the news pause, so that a burst is seen as a whole. */
+static bool is_one_of_few(struct fetch *f, const struct ticket *t)
+{
+	struct author *a = guard_author(f->guard, guard_author_of(t));
+
+	return !t->loss || a == NULL || toll_count(a->toll, INT64_MAX, fetch_now(f)) < BURST_MIN;
+}
+
+int64_t guard_due(const struct fetch *f)
+{
+	const struct ticket *t = f->list[TICKET_LOSS];
+	int64_t due;
+
+	if (t == NULL)
+		return INT64_MAX;
+	due = f->last_record_ms + QUIET_MS;
+	return due < t->since_ms + QUIET_MAX_MS ? due : t->since_ms + QUIET_MAX_MS;
+}
+
+/* Those that came since the last time are at the end. */
+static struct ticket *first_unweighed(struct fetch *f)
+{
+	struct ticket *head = f->list[TICKET_LOSS], *t = head != NULL ? head->prev : NULL;
+
+	if (t == NULL || t->weighed)
+		return NULL;
+	while (t != head && !t->prev->weighed)
+		t = t->prev;
+	return t;
+}
+
+void guard_turn(struct fetch *f)
+{
+	struct ticket *t, *next, *first = first_unweighed(f);
+
+	for (t = first; t != NULL; t = t->next)
+		weigh(f, t);
+	/* A hold that begins takes tickets out of the list. */
+	if (f->guard->begins || fetch_now(f) >= guard_due(f)) {
+		guard_begin_holds(f);
+		first = f->list[TICKET_LOSS];
+	}
+	for (t = first; t != NULL; t = next) {
+		next = t->next;
+		if (fetch_now(f) >= guard_due(f) || is_one_of_few(f, t))
+			go_on(f, t);
+	}
+	guard_end_holds(f);
+}
+
+void guard_deletions(struct fetch *f)
+{
+	struct ticket *t, *next;
+
+	DL_FOREACH(f->list[TICKET_DELETE], t) {
+		if (!t->weighed && takes_away(t))
+			weigh(f, t);
+	}
+	guard_begin_holds(f);
+	DL_FOREACH_SAFE(f->list[TICKET_DELETE], t, next) {
+		if (guard_weighs(t))
+			go_on(f, t);
+	}
+}
+
+void guard_forget(struct fetch *f, struct ticket *t)
+{
+	struct author *a = t->loss ? guard_author(f->guard, guard_author_of(t)) : NULL;
+	struct author *b = t->loss ? guard_author(f->guard, guard_bringer_of(t)) : NULL;
+	uint64_t path = a != NULL || b != NULL ? guard_hash(f->guard, t->want.path) : 0;
+
+	if (a != NULL)
+		toll_drop(a->toll, path);
+	if (b != NULL)
+		toll_drop(b->toll, path);
+	t->weighed = false;
+	t->loss = false;
+	t->passed = false;
+	t->released = false;
+}
+
+/* The others with the content of one that is new; the first that is held. */
+struct others {
+	struct fetch *f;
+	const char *path; /* of the new one */
+	bool any;
+	int looked;
+	char *held; /* owned */
+};
+
+static bool note_other(void *arg, const struct record *r)
+{
+	struct others *o = arg;
+
+	if (strcmp(r->path, o->path) == 0)
+		return true;
+	o->any = true;
+	if (guard_holds(o->f, r->path))
+		o->held = mem_strdup(r->path);
+	return o->held == NULL && ++o->looked < COPIES_LOOKED;
+}
+
+/* A path that is held is looked at again. */
+static void weigh_again(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+
+	if (t == NULL)
+		(void)wanted_load(f, path);
+	else if (t->state == TICKET_WAITING)
+		t->due_ms = 0;
+	fetch_wake(f);
+}
+
+void guard_installed(struct fetch *f, struct ticket *t)
+{
+	struct others o = { .f = f, .path = t->want.path };
+	bool made = !is_live(&t->ours) && is_live(&t->merged) && t->merged.kind != RECORD_DIR && !t->repair;
+
+	/* What it took away is lost. */
+	t->loss = false;
+	if (!made)
+		return;
+	if (t->merged.kind == RECORD_FILE)
+		index_by_content(f->c.index, &t->merged.content, note_other, &o);
+	/* What was here under another name already is nobody's own; and what is held there may only have moved here. */
+	if (!o.any && t->from == NULL)
+		toll_made(author_get(f, guard_author_of(t))->toll, guard_hash(f->guard, t->want.path), fetch_now(f));
+	if (o.held != NULL)
+		weigh_again(f, o.held);
+	free(o.held);
+}

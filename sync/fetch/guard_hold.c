@@ -1,0 +1,308 @@
+/* See guard.h: who is held, what of his, until when; remembered over a restart. */
+#include "sync/fetch/guard_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+	PATHS_MAX = 100000, /* of one hold that are remembered one by one */
+	RELEASED_S = 3600,  /* what is released goes through so long, if it is not done before */
+};
+
+/* --- remembered over a restart --- */
+
+static char *meta_name(char name[40], int place, const char *what)
+{
+	(void)snprintf(name, 40, "burst %d %s", place, what);
+	return name;
+}
+
+static void store(struct fetch *f, const struct hold *h)
+{
+	int place = (int)(h - f->guard->holds);
+	char name[40];
+
+	(void)index_meta_put(f->c.index, meta_name(name, place, "by"), (int64_t)h->who.id);
+	(void)index_meta_put(f->c.index, meta_name(name, place, "brings"), (int64_t)h->who.brings);
+	(void)index_meta_put(f->c.index, meta_name(name, place, "since"), h->since_s);
+	(void)index_meta_put(f->c.index, meta_name(name, place, "until"), h->until_s);
+}
+
+static void load(struct fetch *f, struct hold *h, int place)
+{
+	char name[40];
+	int64_t by = 0, brings = 0;
+
+	if (index_meta_get(f->c.index, meta_name(name, place, "since"), &h->since_s) <= 0 || h->since_s == 0)
+		return;
+	(void)index_meta_get(f->c.index, meta_name(name, place, "by"), &by);
+	(void)index_meta_get(f->c.index, meta_name(name, place, "brings"), &brings);
+	(void)index_meta_get(f->c.index, meta_name(name, place, "until"), &h->until_s);
+	h->who = (struct who){ .id = (uint64_t)by, .brings = (uint64_t)brings };
+	h->told = true;
+}
+
+void guard_load_holds(struct fetch *f, struct guard *g)
+{
+	for (int i = 0; i < HOLDS_MAX; i++)
+		load(f, &g->holds[i], i);
+}
+
+void guard_forget_paths(struct hold *h)
+{
+	struct held_path *p, *next;
+
+	HASH_ITER(hh, h->paths, p, next) {
+		HASH_DEL(h->paths, p);
+		free(p);
+	}
+	h->more = 0;
+}
+
+bool guard_same(struct who a, struct who b)
+{
+	return a.id == b.id && a.brings == b.brings;
+}
+
+/* The place that t falls under; NULL: none. */
+struct hold *guard_hold_over(struct guard *g, const struct ticket *t)
+{
+	struct who author = guard_author_of(t), bringer = guard_bringer_of(t);
+
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct hold *h = &g->holds[i];
+
+		if (h->since_s != 0 && (h->who.id == 0 || guard_same(h->who, author) ||
+		                        (guard_same(h->who, bringer) && bringer.id != author.id)))
+			return h;
+	}
+	return NULL;
+}
+
+/* A free place, or the last one, which holds everybody. */
+static struct hold *place_for(struct guard *g, struct who who)
+{
+	struct hold *h = g->holds;
+
+	while (h < g->holds + HOLDS_MAX - 1 && h->since_s != 0)
+		h++;
+	guard_forget_paths(h);
+	*h = (struct hold){ .who = h < g->holds + HOLDS_MAX - 1 ? who : (struct who){ 0 } };
+	return h;
+}
+
+void guard_hold_new(struct fetch *f, struct who who)
+{
+	struct hold *h = place_for(f->guard, who);
+
+	h->since_s = clock_wall_s();
+	store(f, h);
+	f->guard->begins = true;
+}
+
+/* Remembers its path, and lets it wait. t may be gone afterwards. */
+void guard_hold_ticket(struct fetch *f, struct hold *h, struct ticket *t)
+{
+	uint64_t path = guard_hash(f->guard, t->want.path);
+	struct held_path *p;
+
+	HASH_FIND(hh, h->paths, &path, sizeof(path), p);
+	if (p == NULL && HASH_COUNT(h->paths) < PATHS_MAX) {
+		p = MEM_NEW(struct held_path);
+		p->path = path;
+		HASH_ADD(hh, h->paths, path, sizeof(p->path), p);
+	} else if (p == NULL) {
+		h->more++;
+	}
+	f->tell = true;
+	guard_waits(t);
+	ticket_wait(f, t, REASON_HELD);
+}
+
+/* What was weighed before it was known to be one of many. */
+static void hold_rest(struct fetch *f, struct hold *h)
+{
+	struct ticket *t, *next;
+
+	HASH_ITER(hh, f->tickets, t, next) {
+		bool waits = t->state == TICKET_SETTLING || t->state == TICKET_QUEUED || t->state == TICKET_ACTIVE ||
+		             t->state == TICKET_PLACE || t->state == TICKET_LOSS || t->state == TICKET_DELETE;
+
+		if (waits && t->loss && t->pair == NULL && guard_hold_over(f->guard, t) == h)
+			guard_hold_ticket(f, h, t);
+	}
+}
+
+static struct fetch_burst burst_of(const struct hold *h)
+{
+	return (struct fetch_burst){ .by = h->who.id,
+		                     .brings = h->who.brings != 0,
+		                     .files = (int64_t)HASH_COUNT(h->paths) + h->more,
+		                     .since_s = h->since_s };
+}
+
+void guard_begin_holds(struct fetch *f)
+{
+	if (!f->guard->begins)
+		return;
+	f->guard->begins = false;
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct hold *h = &f->guard->holds[i];
+		struct fetch_burst b;
+
+		if (h->since_s == 0 || h->until_s != 0 || h->told)
+			continue;
+		h->told = true;
+		hold_rest(f, h);
+		b = burst_of(h);
+		if (f->c.burst != NULL)
+			f->c.burst(f->c.arg, &b);
+	}
+}
+
+static void end(struct fetch *f, struct hold *h)
+{
+	guard_forget_paths(h);
+	*h = (struct hold){ 0 };
+	store(f, h);
+	f->tell = true;
+}
+
+/* All that peers want gone here has been weighed. */
+static bool all_weighed(const struct fetch *f)
+{
+	return f->started && !f->paused && !f->more && !f->rewalk && f->count[TICKET_FRESH] == 0 &&
+	       f->count[TICKET_LOSS] == 0 && f->count[TICKET_DELETE] == 0;
+}
+
+void guard_end_holds(struct fetch *f)
+{
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct hold *h = &f->guard->holds[i];
+
+		if (h->since_s == 0)
+			continue;
+		if (h->until_s != 0) {
+			if (!fetch_idle(f) && clock_wall_s() < h->until_s)
+				continue;
+			/* What was released is no measure of what comes. */
+			f->guard->most = (struct burst){ 0 };
+			end(f, h);
+		} else if (h->paths == NULL && all_weighed(f)) {
+			/* Those that found no room are found again. */
+			f->rewalk = h->more > 0;
+			h->more = 0;
+			if (f->rewalk)
+				fetch_wake(f);
+			else
+				end(f, h);
+		}
+	}
+}
+
+void guard_judges(struct fetch *f, const char *path)
+{
+	struct guard *g = f->guard;
+	struct held_path *p;
+	struct author *a;
+	uint64_t hash = 0;
+
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct hold *h = &g->holds[i];
+
+		if (h->paths == NULL)
+			continue;
+		if (hash == 0)
+			hash = guard_hash(g, path);
+		HASH_FIND(hh, h->paths, &hash, sizeof(hash), p);
+		if (p == NULL)
+			continue;
+		HASH_DEL(h->paths, p);
+		free(p);
+		a = guard_author(g, h->who);
+		if (a != NULL)
+			toll_drop(a->toll, hash);
+		fetch_wake(f);
+	}
+}
+
+bool guard_holds(const struct fetch *f, const char *path)
+{
+	struct held_path *p = NULL;
+	uint64_t hash = 0;
+
+	for (int i = 0; i < HOLDS_MAX && p == NULL; i++) {
+		const struct hold *h = &f->guard->holds[i];
+
+		if (h->paths == NULL)
+			continue;
+		if (hash == 0)
+			hash = guard_hash(f->guard, path);
+		HASH_FIND(hh, h->paths, &hash, sizeof(hash), p);
+	}
+	return p != NULL;
+}
+
+/* --- asked from outside --- */
+
+void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg)
+{
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		const struct hold *h = &f->guard->holds[i];
+		struct fetch_burst b = burst_of(h);
+
+		if (h->since_s != 0 && h->until_s == 0)
+			fn(arg, &b);
+	}
+}
+
+/* What waits for room among the versions goes without being spared there. */
+static int64_t release_unkept(struct fetch *f)
+{
+	const struct ticket *t;
+	int64_t n = 0;
+
+	DL_FOREACH(f->list[TICKET_WAITING], t)
+		n += t->reason == REASON_UNKEPT;
+	if (n > 0)
+		f->guard->pass_until_s = clock_wall_s() + RELEASED_S;
+	return n;
+}
+
+int64_t fetch_release(struct fetch *f)
+{
+	int64_t n = release_unkept(f);
+
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct hold *h = &f->guard->holds[i];
+		struct author *a = guard_author(f->guard, h->who);
+
+		if (h->since_s == 0 || h->until_s != 0)
+			continue;
+		n += burst_of(h).files;
+		guard_forget_paths(h);
+		h->until_s = clock_wall_s() + RELEASED_S;
+		store(f, h);
+		if (a != NULL)
+			guard_author_free(f->guard, a);
+	}
+	if (n == 0)
+		return 0;
+	ticket_retry(f, REASON_HELD);
+	ticket_retry(f, REASON_UNKEPT);
+	f->rewalk = true;
+	f->tell = true;
+	fetch_wake(f);
+	return n;
+}
+
+void fetch_versions_room(struct fetch *f, int64_t bytes)
+{
+	f->guard->room = bytes;
+	ticket_retry(f, REASON_UNKEPT);
+	fetch_wake(f);
+}
