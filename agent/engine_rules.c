@@ -1,6 +1,7 @@
-/* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now: all
- * members are asked for all of their rows again. That moves rows, not files; what we have already is recognised. The
- * index remembers for which rules it was told, so a change made while the agent was stopped counts too. */
+/* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now, and
+ * peers need what was left out towards them: all members are asked for all of their rows again, and told all of ours. That
+ * moves rows, not files; what we have already is recognised. The index remembers for which rules it was told, so a change
+ * made while the agent was stopped counts too. */
 #include "agent/engine_internal.h"
 
 static bool ask_again(void *arg, const struct roster_member *m)
@@ -23,6 +24,7 @@ bool engine_rules_changed(struct engine *e)
 	if (index_meta_get(e->index, "ignore rules", &known) < 0 || known == now)
 		return false;
 	index_meta_put(e->index, "ignore rules", now);
+	index_meta_put(e->index, INDEX_META_RETELL, (int64_t)index_seq(e->index));
 	index_pass_over_none(e->index);
 	roster_members(e->roster, ask_again, e);
 	return true;

@@ -193,5 +193,7 @@ int index_meta_get(struct index *index, const char *key, int64_t *value);
 int index_meta_put(struct index *index, const char *key, int64_t value);
 /* 1 from the moment an index was created until its owner says 0: its share may not have been made yet. */
 #define INDEX_META_FRESH "fresh"
+/* Members are told all rows up to this number of ours again: what the rules left out when they were told may be shared now. */
+#define INDEX_META_RETELL "retell"
 
 #endif

@@ -27,6 +27,7 @@ struct batch {
 	struct session *session;
 	uint64_t talk; /* its serial */
 	int root;      /* the share's */
+	const struct share *share;
 	uint64_t after, upto, committed;
 	uint64_t older;             /* rows up to this number are from before the connection */
 	struct msg_record *records; /* own their record and their content.p */
@@ -70,7 +71,8 @@ static bool take(void *arg, const struct record *r)
 	b->seen++;
 	b->upto = r->seq;
 	/* Version 0.1.0 had rows of what is lanyard's own in folders below. */
-	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) == PATH_OURS)
+	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) == PATH_OURS ||
+	    (!r->deleted && !share_accepts(b->share, r->path, r->kind == RECORD_DIR)))
 		return true;
 	if (b->n == b->max) {
 		b->max = b->max ? 2 * b->max : 16;
@@ -233,6 +235,7 @@ static struct batch *gather(struct talk *t)
 	b->session = t->session;
 	b->talk = t->serial;
 	b->root = share_root(g->config.share);
+	b->share = g->config.share;
 	b->after = b->upto = t->sent;
 	b->committed = g->committed;
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));
@@ -284,6 +287,39 @@ void news_out_tell_all(struct talk *t)
 	index_meta_put(index, anew_name(name, t), (int64_t)index_seq(index));
 }
 
+/* Under this name: the number up to which the peer was told all rows again, since other rules leave other rows out. */
+static const char *retold_name(char out[32], const struct talk *t)
+{
+	(void)snprintf(out, 32, "retold %016" PRIx64, t->session->peer);
+	return out;
+}
+
+/* What was left out when the peer was told of it may be shared by now. */
+static void tell_again(struct talk *t)
+{
+	struct index *index = t->group->config.index;
+	int64_t due = 0, done = 0;
+	char name[32];
+
+	index_meta_get(index, INDEX_META_RETELL, &due);
+	index_meta_get(index, retold_name(name, t), &done);
+	t->retell = 0;
+	if (due <= done)
+		return;
+	/* Acknowledged in their order: a number that is new to the peer, and behind them. */
+	t->retell = (uint64_t)due > t->acked ? (uint64_t)due : t->acked;
+	t->sent = 0;
+}
+
+/* A number behind those that are told again is acknowledged: they all came. */
+static void told_again(struct talk *t)
+{
+	char name[32];
+
+	(void)index_meta_put(t->group->config.index, retold_name(name, t), (int64_t)t->retell);
+	t->retell = 0;
+}
+
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all)
 {
 	bool same = theirs->have_epoch == index_epoch(t->group->config.index);
@@ -294,6 +330,7 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 	t->settled = same ? theirs->settled : 0;
 	if (all)
 		t->sent = 0; /* what it has acknowledged already it does not acknowledge again */
+	tell_again(t);
 	t->no_inline = theirs->no_inline;
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
 	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the
@@ -310,6 +347,8 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 		return;
 	if (m->received > t->acked)
 		t->acked = m->received;
+	if (t->retell > 0 && m->received > t->retell)
+		told_again(t);
 	if (m->settled > t->settled)
 		peer_group_progress(g); /* to be stored */
 	t->settled = m->settled;

@@ -115,6 +115,7 @@ struct talk {
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
 	uint64_t anew;           /* rows of ours up to this are told even if they came from the peer itself */
+	uint64_t retell;         /* rows are told again, until a number above this is acknowledged; 0: they are not */
 	bool no_inline;
 	bool reading;   /* a worker reads files for the next message */
 	size_t unacked; /* bytes of messages not yet acknowledged */

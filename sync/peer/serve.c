@@ -137,11 +137,24 @@ static void block_read(void *arg)
 	session_job_done(s);
 }
 
+/* What the rules leave out by now is not shared any more. */
+static bool is_shared(const struct peer_group *g, const struct record *r)
+{
+	return share_accepts(g->config.share, r->path, false);
+}
+
+struct rows {
+	const struct peer_group *group;
+	struct read_job *job;
+};
+
 static bool take_row(void *arg, const struct record *r)
 {
-	struct read_job *j = arg;
+	struct rows *rows = arg;
+	struct read_job *j = rows->job;
 
-	record_copy(&j->rows[j->nrows++], r);
+	if (is_shared(rows->group, r))
+		record_copy(&j->rows[j->nrows++], r);
 	return j->nrows < ROWS_MAX;
 }
 
@@ -150,12 +163,13 @@ static struct read_job *locate(struct talk *t, const struct serve_want *w)
 {
 	struct peer_group *g = t->group;
 	struct read_job *j = MEM_NEW(struct read_job);
+	struct rows rows = { .group = g, .job = j };
 	int fd;
 
 	j->fd = -1;
 	j->want = w->want;
 	j->offset = w->want.offset;
-	if (index_by_content(g->config.index, &w->content, take_row, j) >= 0 && j->nrows)
+	if (index_by_content(g->config.index, &w->content, take_row, &rows) >= 0 && j->nrows)
 		return j;
 	if (g->config.hooks->partial(g->config.arg, &w->content, w->want.offset, w->want.len, &fd) == 1) {
 		j->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -223,6 +237,31 @@ static void more_blocks(struct talk *t)
 
 /* --- lists --- */
 
+struct shared {
+	const struct peer_group *group;
+	bool any, left_out;
+};
+
+static bool note_row(void *arg, const struct record *r)
+{
+	struct shared *s = arg;
+
+	if (is_shared(s->group, r))
+		s->any = true;
+	else
+		s->left_out = true;
+	return !s->any;
+}
+
+/* All files of that content are left out by the rules. */
+static bool is_left_out(const struct peer_group *g, const struct content *c)
+{
+	struct shared s = { .group = g };
+
+	(void)index_by_content(g->config.index, c, note_row, &s);
+	return s.left_out && !s.any;
+}
+
 static void send_list(struct talk *t, const struct serve_list *l)
 {
 	struct msg_list answer = { .request = l->request, .first = l->first, .none = true };
@@ -230,7 +269,8 @@ static void send_list(struct talk *t, const struct serve_list *l)
 	uint8_t *p = NULL;
 	size_t n;
 
-	if (index_blocks_part(t->group->config.index, &l->content, l->first, LIST_PART, &list) == 1) {
+	if (!is_left_out(t->group, &l->content) &&
+	    index_blocks_part(t->group->config.index, &l->content, l->first, LIST_PART, &list) == 1) {
 		p = mem_calloc(list.n, 36);
 		blocklist_encode(p, &list);
 		answer.blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)list.n };

@@ -271,6 +271,25 @@ def test_new_ignore_rules_neither_delete_nor_send_again(lab):
     assert b.read("x.log") == logs["x.log"] and a.read("d/y.log") == logs["d/y.log"]
 
 
+def test_what_is_ignored_by_now_is_neither_told_nor_served(lab):
+    """By one member whose rules are its own; when they go, all is told that was left out."""
+    a, b, c = lab.host("a"), lab.host("b"), lab.host("c")
+    netlab.form([a, b])
+    trees.write(a.share, {"x.log": trees.noise(300_000), "small.log": b"1", "kept": b"2"})
+    netlab.settle([a, b])
+    trees.write(a.share, {".lanyardignore": b".lanyardignore\n*.log\n"})
+    a.wait_sync(peers=1)
+    b.daemon.stop()
+    c.daemon.start("--discovery", "off", "--peer", a.address)
+    c.cli("join", "--invite", a.invite("pics"), "--share", c.share)
+    c.wait_peers(1)
+    for host in (a, c, a):
+        host.wait_sync(peers=1)
+    assert set(trees.picture(c.share)) == {b"kept"}
+    trees.write(a.share, {".lanyardignore": b""})
+    netlab.until("c is told of all of it", lambda: os.path.exists(c.file("x.log")) and os.path.exists(c.file("small.log")), 30)
+
+
 def test_senseless_ignore_rules_hide_nothing_else(lab):
     a, b = lab.host("a"), lab.host("b")
     rules = [b"\xff\xfe\x00binary\x1b[31m", b"[unclosed", b"\\", b"!", b"/", b"**/" * 500 + b"deep", b"x" * 300_000]
