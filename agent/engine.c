@@ -96,6 +96,7 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, engine_try_again, e);
 	e->look = loop_timer_new(context->loop, engine_look_due, e);
+	e->save_roster = loop_timer_new(context->loop, engine_save_roster_due, e);
 	e->duty = loop_timer_new(context->loop, engine_do_duty, e);
 	e->drain = loop_timer_new(context->loop, engine_drain_due, e);
 	e->workers = workers_new(context->loop, context->worker_threads);

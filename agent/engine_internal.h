@@ -56,23 +56,25 @@ struct engine {
 	struct local *local;
 	struct fetch *fetch;
 	struct peer_group *peers;
-	struct loop_hook *hook;        /* end of turn: commit, acknowledge, say what changed */
-	bool dirty;                    /* what in_sync depends on may have changed */
-	bool in_sync;                  /* as last said */
-	bool scanned;                  /* the first scan is done */
-	bool checkpointing, syncing;   /* a worker is at it */
-	uint64_t synced;               /* commits that are safe, or will be when the sync that is under way is done */
-	struct loop_timer *sync_again; /* runs while the next sync has to wait */
-	bool copied;                   /* stopped for good: our identity runs elsewhere too */
-	bool restarting, ending;       /* that is to happen between two turns, or happens */
-	bool damaged;                  /* restarting, since the index is */
-	void (*then)(struct engine *); /* what follows when all jobs are back; NULL: it is not being stopped */
-	struct loop_timer *drain;      /* runs while they are not */
-	bool between;                  /* that is to be looked at between two turns */
-	int last_root;                 /* ending: of the share; -1: none */
-	struct loop_timer *look;       /* every now and then: is the share still there? */
-	struct loop_timer *retry;      /* runs while it is to be started again */
-	struct loop_timer *duty;       /* runs while an owner's agent may have to sign something */
+	struct loop_hook *hook;         /* end of turn: commit, acknowledge, say what changed */
+	bool dirty;                     /* what in_sync depends on may have changed */
+	bool in_sync;                   /* as last said */
+	bool scanned;                   /* the first scan is done */
+	bool checkpointing, syncing;    /* a worker is at it */
+	uint64_t synced;                /* commits that are safe, or will be when the sync that is under way is done */
+	struct loop_timer *sync_again;  /* runs while the next sync has to wait */
+	bool copied;                    /* stopped for good: our identity runs elsewhere too */
+	bool restarting, ending;        /* that is to happen between two turns, or happens */
+	bool damaged;                   /* restarting, since the index is */
+	void (*then)(struct engine *);  /* what follows when all jobs are back; NULL: it is not being stopped */
+	struct loop_timer *drain;       /* runs while they are not */
+	bool between;                   /* that is to be looked at between two turns */
+	int last_root;                  /* ending: of the share; -1: none */
+	struct loop_timer *look;        /* every now and then: is the share still there? */
+	struct loop_timer *retry;       /* runs while it is to be started again */
+	struct loop_timer *save_roster; /* runs while what peers told of the roster is still to be stored */
+	int64_t roster_saved_ms;        /* when it was stored last; 0: not yet */
+	struct loop_timer *duty;        /* runs while an owner's agent may have to sign something */
 	struct engine_verify *verify;
 	struct loop_timer *scrub; /* looks whether one is due; NULL while stopped */
 	bool scrubbing;
@@ -153,6 +155,9 @@ void engine_fail_for_now(struct engine *e, char *why);
 /* When the timer says so: what an owner's agent signs by itself. */
 void engine_do_duty(void *arg);
 void engine_save_roster(struct engine *e);
+/* The same for what peers told, which may come in any number: once a second. */
+void engine_save_roster_later(struct engine *e);
+void engine_save_roster_due(void *arg);
 /* Drops what peers said that are members no longer: what they alone had is not waited for. */
 void engine_forget_departed(struct engine *e);
 extern const struct peer_hooks engine_peer_hooks;

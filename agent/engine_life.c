@@ -297,6 +297,8 @@ static void stop_ends(struct engine *e)
 	workers_flush(e->workers);
 	if (e->index)
 		workers_flush(e->context->workers);
+	if (loop_timer_running(e->save_roster))
+		engine_save_roster(e);
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;
@@ -404,6 +406,7 @@ bool engine_free(struct engine *e)
 	loop_timer_free(e->drain);
 	loop_timer_free(e->sync_again);
 	loop_timer_free(e->duty);
+	loop_timer_free(e->save_roster);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { DUTY_MS = 50 };
+enum { DUTY_MS = 50, ROSTER_SAVE_MS = 1000 };
 
 /* --- the local side --- */
 
@@ -229,6 +229,21 @@ static void peer_down(void *arg, uint64_t peer)
 	fetch_peer_down(((struct engine *)arg)->fetch, peer);
 }
 
+void engine_save_roster_later(struct engine *e)
+{
+	int64_t since = loop_now_ms(e->context->loop) - e->roster_saved_ms;
+
+	if (e->roster_saved_ms == 0 || since >= ROSTER_SAVE_MS)
+		engine_save_roster(e);
+	else if (!loop_timer_running(e->save_roster))
+		loop_timer_start(e->save_roster, ROSTER_SAVE_MS - since, 0);
+}
+
+void engine_save_roster_due(void *arg)
+{
+	engine_save_roster(arg);
+}
+
 void engine_save_roster(struct engine *e)
 {
 	char *path = mem_printf("%s/roster.bin", e->dir);
@@ -237,6 +252,8 @@ void engine_save_roster(struct engine *e)
 		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored: %s", engine_name(e),
 		           e->context->home, path, strerror(errno));
 	free(path);
+	loop_timer_stop(e->save_roster);
+	e->roster_saved_ms = loop_now_ms(e->context->loop);
 }
 
 void engine_forget_departed(struct engine *e)
@@ -270,7 +287,7 @@ static void peer_roster_changed(void *arg)
 
 	if (e->token)
 		return; /* stored when it is complete */
-	engine_save_roster(e);
+	engine_save_roster_later(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	if (e->index)
 		engine_forget_departed(e);
