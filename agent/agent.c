@@ -55,6 +55,14 @@ static void on_found(void *arg, const struct discovery_found *f)
 	peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
 }
 
+static bool is_connected(void *arg, const char *text)
+{
+	const struct agent *a = arg;
+	struct agent_id id;
+
+	return agent_id_parse(&id, text) == 0 && peers_connected(a->peers, &id);
+}
+
 static void on_discovery_state(void *arg, const char *backend, const char *problem)
 {
 	struct agent *a = arg;
@@ -224,6 +232,7 @@ static void open_discovery(struct agent *a, const struct agent_config *config)
 	                                                                  .interfaces = config->interfaces,
 	                                                                  .ninterfaces = config->ninterfaces,
 	                                                                  .found = on_found,
+	                                                                  .connected = is_connected,
 	                                                                  .state = on_discovery_state,
 	                                                                  .arg = a });
 	for (size_t i = 0; i < config->nstatic_peers; i++)

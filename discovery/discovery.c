@@ -37,6 +37,7 @@ struct discovery {
 	enum discovery_mode mode;
 	struct mdns_want want;
 	void (*found)(void *arg, const struct discovery_found *found);
+	bool (*connected)(void *arg, const char *id);
 	void (*state)(void *arg, const char *backend, const char *problem);
 	void *arg;
 	struct slot daemon;
@@ -60,6 +61,13 @@ static void slot_heard(void *arg, const struct mdns_heard *heard)
 	reports_offer(slot->owner->reports, heard);
 }
 
+static bool slot_wanted(void *arg, const char *id)
+{
+	const struct discovery *d = ((const struct slot *)arg)->owner;
+
+	return !d->connected(d->arg, id);
+}
+
 static void choose_backend(struct discovery *d);
 
 static void slot_state(void *arg, bool serving, const char *problem)
@@ -74,7 +82,12 @@ static void slot_state(void *arg, bool serving, const char *problem)
 
 static void slot_start(struct slot *slot)
 {
-	const struct mdns_events events = { .heard = slot_heard, .state = slot_state, .arg = slot };
+	const struct discovery *d = slot->owner;
+	/* The client runs on a thread of its own, and may not ask. */
+	const struct mdns_events events = { .heard = slot_heard,
+		                            .wanted = slot == &d->embedded && d->connected != NULL ? slot_wanted : NULL,
+		                            .state = slot_state,
+		                            .arg = slot };
 
 	if (slot->stack != NULL)
 		return;
@@ -235,6 +248,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->loop = loop;
 	d->mode = config->mode;
 	d->found = config->found;
+	d->connected = config->connected;
 	d->state = config->state;
 	d->arg = config->arg;
 	memcpy(d->want.agent_id, config->agent_id, sizeof(d->want.agent_id));

@@ -44,6 +44,8 @@ struct discovery_config {
 	/* Called for each new (id, address), again when it is announced again after having vanished or changed, and
 	 * at most once a second for the same one. Never for ourselves. */
 	void (*found)(void *arg, const struct discovery_found *found);
+	/* Whether this agent (base32 without dashes) is connected: then nobody is asked where it is. NULL: none is. */
+	bool (*connected)(void *arg, const char *id);
 	/* Once, and again after each change: which backend serves now ("avahi", "embedded", "off"), and what hinders
 	 * it (NULL when nothing does). For `status` and `doctor`. */
 	void (*state)(void *arg, const char *backend, const char *problem);

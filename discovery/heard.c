@@ -42,6 +42,7 @@ struct heard {
 	char own_id[TXT_ID_LEN + 1];
 	struct heard_door door;
 	void (*tell)(void *arg, const struct mdns_heard *heard);
+	bool (*wanted)(void *arg, const char *id); /* NULL: all are */
 	void *arg;
 	struct service *services; /* hash; its order is that of arrival */
 	int resolving;
@@ -52,7 +53,8 @@ struct heard {
 static void resolve_due(void *arg);
 
 struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
-                        void (*tell)(void *arg, const struct mdns_heard *heard), void *arg)
+                        void (*tell)(void *arg, const struct mdns_heard *heard),
+                        bool (*wanted)(void *arg, const char *id), void *arg)
 {
 	struct heard *h = MEM_NEW(struct heard);
 
@@ -60,6 +62,7 @@ struct heard *heard_new(struct loop *loop, const char *own_id, const struct hear
 	memcpy(h->own_id, own_id, sizeof(h->own_id));
 	h->door = *door;
 	h->tell = tell;
+	h->wanted = wanted;
 	h->arg = arg;
 	h->lo = (AvahiIfIndex)if_nametoindex("lo");
 	h->timer = loop_timer_new(loop, resolve_due, h);
@@ -118,8 +121,24 @@ static struct service *find(struct heard *h, AvahiIfIndex iface, AvahiProtocol p
 	return s;
 }
 
+/* An instance is named by its agent's ID and a number. */
+static bool is_wanted(const struct heard *h, const struct service *s)
+{
+	char id[TXT_ID_LEN + 1];
+
+	if (h->wanted == NULL || strlen(s->key.name) < TXT_ID_LEN)
+		return true;
+	memcpy(id, s->key.name, TXT_ID_LEN);
+	id[TXT_ID_LEN] = '\0';
+	return h->wanted(h->arg, id);
+}
+
 static void start(struct heard *h, struct service *s)
 {
+	if (!is_wanted(h, s)) {
+		s->state = SERVICE_DONE;
+		return;
+	}
 	s->tries++;
 	s->resolver = h->door.resolve(h->door.ctx, s->key.iface, s->key.proto, s->key.name);
 	if (s->resolver == NULL) {
@@ -163,6 +182,15 @@ static void resolve_due(void *arg)
 		loop_timer_start(h->timer, next_ms - now, 0);
 }
 
+static int64_t spread_ms(const struct heard *h)
+{
+	int64_t most = (int64_t)HASH_COUNT(h->services) * HEARD_SPREAD_MS;
+
+	if (HASH_COUNT(h->services) <= HEARD_FEW)
+		return 0;
+	return (int64_t)random_below((uint64_t)(most < HEARD_SPREAD_MAX ? most : HEARD_SPREAD_MAX));
+}
+
 /* Not at once: what one packet announces is resolved together, and no library is called inside its own callback. */
 static void resolve_soon(struct heard *h)
 {
@@ -176,7 +204,7 @@ static void want_resolved(struct heard *h, struct service *s)
 	if (s->state == SERVICE_RESOLVING)
 		return;
 	s->state = SERVICE_WAITING;
-	s->due_ms = loop_now_ms(h->loop);
+	s->due_ms = loop_now_ms(h->loop) + spread_ms(h);
 	resolve_soon(h);
 }
 

@@ -12,7 +12,14 @@
 #include "base/loop.h"
 #include "discovery/mdns.h"
 
-enum { HEARD_MAX = 1024, HEARD_MAX_RESOLVING = 24, HEARD_TRIES = 3 };
+enum {
+	HEARD_MAX = 1024,
+	HEARD_MAX_RESOLVING = 24,
+	HEARD_TRIES = 3,
+	HEARD_FEW = 4,           /* services that are resolved at once; more are spread, */
+	HEARD_SPREAD_MS = 50,    /* by so long for each */
+	HEARD_SPREAD_MAX = 2000, /* and at most */
+};
 
 struct heard;
 
@@ -24,9 +31,13 @@ struct heard_door {
 	void *ctx;
 };
 
-/* tell() is called for each service resolved whose TXT is usable and whose address can be tried; own_id's never. */
+/* tell() is called for each service resolved whose TXT is usable and whose address can be tried; own_id's never. wanted(): whether
+ * the agent with this ID, by which a service is named, is to be resolved at all; NULL: every one is. Where there are many services
+ * each waits for a moment at random: of a crowd, where everybody hears of everybody at once, most are connected before they are
+ * asked for, by others' word, and for the rest one asks and the others hear the answer. */
 struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
-                        void (*tell)(void *arg, const struct mdns_heard *heard), void *arg);
+                        void (*tell)(void *arg, const struct mdns_heard *heard),
+                        bool (*wanted)(void *arg, const char *id), void *arg);
 void heard_free(struct heard *h);
 
 /* A browser saw an instance come or go. */

@@ -50,6 +50,8 @@ struct mdns_heard {
 struct mdns_events {
 	/* A service was found, never our own. heard is valid during the call. */
 	void (*heard)(void *arg, const struct mdns_heard *heard);
+	/* Whether the agent with this ID is to be resolved when it is seen; NULL: every one is. */
+	bool (*wanted)(void *arg, const char *id);
 	/* Whether the stack says and hears what it should, and what hinders it (NULL when nothing does). Called on every
 	 * change. */
 	void (*state)(void *arg, bool serving, const char *problem);

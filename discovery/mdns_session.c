@@ -256,6 +256,13 @@ static void tell_heard(void *arg, const struct mdns_heard *heard)
 	s->events.heard(s->events.arg, heard);
 }
 
+static bool is_wanted(void *arg, const char *id)
+{
+	struct mdns_session *s = arg;
+
+	return s->events.wanted(s->events.arg, id);
+}
+
 struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want,
                                       const struct mdns_session_door *door, const struct mdns_events *events)
 {
@@ -273,7 +280,8 @@ struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want 
 		free(s);
 		return NULL;
 	}
-	s->heard = heard_new(loop, want->agent_id, &door->resolve, tell_heard, s);
+	s->heard = heard_new(loop, want->agent_id, &door->resolve, tell_heard,
+	                     events->wanted != NULL ? is_wanted : NULL, s);
 	s->say_timer = loop_timer_new(loop, say, s);
 	s->browse_timer = loop_timer_new(loop, start_browsers, s);
 	choose_browsers(s);

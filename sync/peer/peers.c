@@ -244,6 +244,13 @@ void peers_retry_now(struct peers *p)
 	dial_all_now(p);
 }
 
+bool peers_connected(struct peers *p, const struct agent_id *id)
+{
+	const struct session *s = peers_session_of(p, id);
+
+	return s && s->link->trusted;
+}
+
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg)
 {
 	struct session *s;

@@ -70,6 +70,8 @@ struct peer_connection {
 	size_t ngroups;
 	struct peer_group *const *groups; /* those both are members of */
 };
+/* Whether there is a connection to this agent that has shown that it is a member. */
+bool peers_connected(struct peers *p, const struct agent_id *id);
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
 
 /* Joining by invite: members are looked for at the token's addresses and at what peers_found brings. The group is passed in

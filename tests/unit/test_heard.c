@@ -37,6 +37,7 @@ struct scene {
 	int most;      /* the highest that was */
 	char last[64]; /* the name asked for last */
 	bool refuse;
+	const char *unwanted; /* an agent ID */
 	int told;
 	struct mdns_heard tale; /* what was told last */
 };
@@ -84,6 +85,13 @@ static void tell(void *arg, const struct mdns_heard *heard)
 	s->tale = *heard;
 }
 
+static bool wanted(void *arg, const char *id)
+{
+	struct scene *s = arg;
+
+	return strcmp(id, s->unwanted) != 0;
+}
+
 static int set_up(void **state)
 {
 	static struct scene s;
@@ -91,7 +99,8 @@ static int set_up(void **state)
 
 	memset(&s, 0, sizeof(s));
 	s.loop = loop_new();
-	s.heard = heard_new(s.loop, OWN, &door, tell, &s);
+	s.unwanted = "";
+	s.heard = heard_new(s.loop, OWN, &door, tell, wanted, &s);
 	*state = &s;
 	return 0;
 }
@@ -124,6 +133,13 @@ static void see(struct scene *s, const char *name)
 {
 	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
 	turns(s);
+}
+
+/* Where there are many, each waits for a moment. */
+static void until_asked(struct scene *s, int asked)
+{
+	while (s->asked < asked)
+		loop_turn(s->loop, true);
 }
 
 static struct resolver *resolver_of(struct scene *s, const char *name)
@@ -277,11 +293,13 @@ static void addresses_that_lead_nowhere_are_ignored(void **state)
 
 	for (size_t i = 0; i < sizeof(ips) / sizeof(ips[0]); i++) {
 		see(s, ips[i]);
+		until_asked(s, (int)i + 1);
 		answer(s, ips[i], ips[i], OTHER);
 	}
 	assert_int_equal(s->asked, sizeof(ips) / sizeof(ips[0]));
 	assert_int_equal(s->told, 0);
 	see(s, "no port");
+	until_asked(s, (int)(sizeof(ips) / sizeof(ips[0])) + 1);
 	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, "no port", NULL, 0, NULL);
 	assert_int_equal(s->told, 0);
 }
@@ -308,17 +326,52 @@ static void a_flood_is_bounded_and_does_not_lock_others_out(void **state)
 		(void)snprintf(name, sizeof(name), "flood %d", i);
 		heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
 	}
+	until_asked(s, HEARD_MAX_RESOLVING);
 	turns(s);
 	assert_int_equal(s->asked, HEARD_MAX_RESOLVING);
 	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
 	/* Whoever is asked gives no good answer; the one that does has its turn before all of them had three. */
 	see(s, "honest");
-	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++)
+	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++) {
+		int asked = s->asked;
+
 		give_up(s, s->last);
+		until_asked(s, asked + 1);
+	}
 	assert_string_equal(s->last, "honest");
 	answer(s, "honest", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
 	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
+}
+
+static void who_is_connected_is_not_asked_for(void **state)
+{
+	struct scene *s = *state;
+
+	s->unwanted = OTHER;
+	see(s, OTHER "-0001");
+	assert_int_equal(s->asked, 0);
+	s->unwanted = "";
+	heard_refresh(s->heard);
+	see(s, OTHER "-0001");
+	assert_int_equal(s->asked, 1);
+	answer(s, OTHER "-0001", "10.9.0.2", OTHER);
+	assert_int_equal(s->told, 1);
+}
+
+/* Of twenty that come at once not all are asked for in one turn; each is in the end. */
+static void a_crowd_is_asked_for_bit_by_bit(void **state)
+{
+	struct scene *s = *state;
+	char name[32];
+
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "one of many %d", i);
+		heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+	}
+	loop_turn(s->loop, false);
+	assert_in_range(s->asked, 1, 19);
+	until_asked(s, 20);
 }
 
 static void a_refusal_is_no_end(void **state)
@@ -348,6 +401,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(addresses_that_lead_nowhere_are_ignored, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers_nobody_asked_for_are_ignored, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_is_bounded_and_does_not_lock_others_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_connected_is_not_asked_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_crowd_is_asked_for_bit_by_bit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_is_no_end, set_up, tear_down),
 	};
 
