@@ -307,7 +307,7 @@ class Nic:
         self.limited = False
         self.ip = "10.77.%d.%d" % (switch.index, host.index + 1) if ipv4 else None
         self.ip6 = "fe80::%x:%x" % (switch.index + 0x77, host.index + 1)
-        mac = "02:4c:59:%02x:00:%02x" % (switch.index, host.index + 1)
+        self.mac = mac = "02:4c:59:%02x:00:%02x" % (switch.index, host.index + 1)
         switch.run("ip", "link", "add", self.port, "type", "veth", "peer", "name", self.dev, "address", mac, "netns",
                    str(host.pid))
         # No address of the kernel's own making, ours without duplicate detection: usable the moment the link is up.
@@ -375,6 +375,16 @@ class Lab:
         self.hosts.append(host)
         return host
 
+    def introduce(self):
+        """Write every host's hardware address into every other's table.  The kernel has one table of neighbours for all
+        namespaces, of 1,024 entries, which a crowd overflows; what is written by hand does not count."""
+        nics = [nic for host in self.hosts for nic in host.nics]
+        for host in self.hosts:
+            lines = ["neigh replace %s lladdr %s dev %s nud permanent\n" % (ip, other.mac, nic.dev)
+                     for nic in host.nics for other in nics if other.switch is nic.switch and other is not nic
+                     for ip in (other.ip, other.ip6) if ip]
+            self.check(host.prefix() + ["ip", "-batch", "-"], input="".join(lines).encode())
+
     def tmpfs(self, path, size, options=""):
         """Mount a tmpfs of size (as mount writes it) at path; hosts see it too."""
         os.makedirs(path, exist_ok=True)
@@ -396,7 +406,8 @@ class Lab:
 
     def check(self, cmd, check=True, **kw):
         kw.setdefault("timeout", 60 * FACTOR)
-        kw.setdefault("stdin", subprocess.DEVNULL)
+        if "input" not in kw:
+            kw.setdefault("stdin", subprocess.DEVNULL)
         got = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
         if check and got.returncode != 0:
             raise LabError("%s: exit %d: %s" % (" ".join(cmd), got.returncode, got.stderr.decode(errors="replace")))
