@@ -122,7 +122,10 @@ def known_answers(kind):
     return make
 
 
-@pytest.mark.parametrize("make", [many_instances, one_record_changes, questions, known_answers], ids=lambda f: f.__name__)
+SLOW = [pytest.param(make, marks=pytest.mark.slow) for make in (many_instances, questions, known_answers)]
+
+
+@pytest.mark.parametrize("make", [one_record_changes, *SLOW], ids=lambda f: f.__name__)
 def test_a_flood_of_packets(scene, victim, voice, make):
     kind = subtype(victim)
     with scene.attacked("425 mDNS packets a second: " + make.__name__.replace("_", " "), processor=2.4) as m:

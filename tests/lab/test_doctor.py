@@ -191,3 +191,15 @@ def test_a_link_that_flaps(lab):
     b.daemon.start()
     a.wait_peers(1)
     assert "lost 3 times" in doctor(a)["link to b"]["text"]
+
+
+def test_a_link_that_loses_large_packets_counts_as_lost(lab):
+    """A tunnel with a smaller MTU, and nobody who says so: hellos pass, and what is to be sent does not."""
+    a, b = netlab.in_sync(lab, {"hello": b"world"})
+    b.run("nft", "add table inet hole; add chain inet hole in { type filter hook input priority 0; }; "
+          "add rule inet hole in meta l4proto tcp meta length > 1000 drop")
+    netlab.trees.write(a.share, {"large": os.urandom(200000)})
+    lost = netlab.until("the loss is noticed", lambda: a.cli("status")["lost"], 40, every=0.2)
+    assert lost[0]["agent"] == b.agent_id() and lost[0]["name"] == "b" and lost[0]["times"] >= 1 and lost[0]["reason"]
+    b.run("nft", "flush", "ruleset")
+    netlab.until("it has arrived", lambda: os.path.exists(b.file("large")), 40)
