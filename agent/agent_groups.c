@@ -148,12 +148,35 @@ static void end(struct agent *a, struct engine *e)
 	agent_publish(a);
 }
 
+struct owners {
+	const struct agent_id *self;
+	bool another;
+};
+
+static bool look_for_owner(void *arg, const struct roster_member *m)
+{
+	struct owners *o = arg;
+
+	o->another = m->role == ROLE_OWNER && !agent_id_equal(&m->id, o->self);
+	return !o->another;
+}
+
+/* Then our leaving gives the group up. With another owner it does not, even if that one leaves at the same time: the senior's leave
+ * does not count then. */
+static bool no_other_owner(const struct agent *a, const struct engine *e)
+{
+	struct owners o = { .self = identity_id(a->self) };
+
+	roster_members(e->roster, look_for_owner, &o);
+	return !o.another;
+}
+
 int agent_leave(struct agent *a, struct engine *e, char **why)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 
 	if (e->roster && !e->token && roster_role(e->roster, identity_id(a->self)) != ROLE_NONE) {
-		if (roster_leave(e->roster, a->self, true, clock_wall_s(), &entry)) {
+		if (roster_leave(e->roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
 			*why = mem_printf("group %s: the roster is full", engine_name(e));
 			return -1;
 		}

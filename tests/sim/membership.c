@@ -95,7 +95,7 @@ static void leave_in_turn(void *arg)
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct engine *e = h->engine;
 
-	if (e->roster && !e->token && !roster_leave(e->roster, h->self, true, clock_wall_s(), &entry) && e->peers)
+	if (e->roster && !e->token && !roster_leave(e->roster, h->self, false, clock_wall_s(), &entry) && e->peers)
 		peer_group_roster_changed(e->peers);
 	bytes_free(&entry);
 	h->engine = NULL;
