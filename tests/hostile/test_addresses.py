@@ -63,7 +63,7 @@ def test_members_are_told_at_thousands_of_dead_addresses(scene):
     foe = scene.member()
     honest = id_of(scene.honest)
     lists = [[(honest, "10.77.%d.%d" % (100 + i, 1 + k), 4170) for k in range(250)] for i in range(20)]
-    with scene.attacked("5,000 dead addresses of a member", drop=12):
+    with scene.attacked("5,000 dead addresses of a member", drop=7):
         scene.honest.daemon.kill9()
         for entries in lists:
             foe.say(wire.addresses(foe.channel, entries))
