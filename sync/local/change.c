@@ -405,7 +405,8 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 	uint64_t look = l->scan.looks;
 
 	if (k->ours) {
-		problem_add(l->problems, k->path, PROBLEM_SKIPPED, path_verdict_text(PATH_OURS), look);
+		problem_add(l->problems, k->path, PROBLEM_SKIPPED,
+		            path_verdict_text(path_check(k->path, strlen(k->path))), look);
 		return;
 	}
 	if (k->error == ENOENT) {

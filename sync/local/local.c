@@ -17,9 +17,11 @@
 /* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
 static bool is_ignored(const struct local *l, const char *path, bool is_dir)
 {
-	if (path_check(path, strlen(path)) == PATH_OURS)
-		return true;
-	return strcmp(path, SHARE_IGNORE_FILE) != 0 && ignore_match(share_ignore(l->c.share), path, is_dir);
+	enum path_verdict verdict = path_check(path, strlen(path));
+
+	if (strcmp(path, SHARE_IGNORE_FILE) == 0)
+		return false;
+	return verdict == PATH_OURS || verdict == PATH_RULES || ignore_match(share_ignore(l->c.share), path, is_dir);
 }
 
 static void on_hint(void *arg, const char *path, enum settle_event event)

@@ -108,8 +108,8 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 
 static void missing(struct local *l, struct merge *m, struct record *row)
 {
-	/* Version 0.1.0 had rows of what is lanyard's own: they are let be. */
-	if (row->deleted || path_check(row->path, strlen(row->path)) == PATH_OURS ||
+	/* Version 0.1.0 had rows of what is lanyard's own, and of the ignore rules: they are let be. */
+	if (row->deleted || path_check(row->path, strlen(row->path)) != PATH_OK ||
 	    (m->skip != NULL && path_is_under(row->path, m->skip)) ||
 	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
 		return;

@@ -16,6 +16,7 @@
 #include "sync/local/watch.h"
 #include "sync/plan/record.h"
 #include "sync/share/path.h"
+#include "sync/share/share.h"
 
 enum {
 	TEXT_BLOCK = 64 << 10,
@@ -100,6 +101,14 @@ static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
 	return 0;
 }
 
+/* What is lanyard's own, or this machine's, and never told. */
+static bool is_kept_here(const char *path)
+{
+	enum path_verdict verdict = path_check(path, strlen(path));
+
+	return verdict == PATH_OURS || verdict == PATH_RULES;
+}
+
 /* Fills l, whose path is set, with what `name` in dirfd is. */
 static void look(const struct ground *g, int dirfd, const char *name, struct batch *b, struct look *l)
 {
@@ -168,8 +177,7 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 			l->error = open_error;
 		if (paths[i].from != NULL)
 			look_before(g, paths[i].from, l);
-		l->ignored =
-			ignore_match(ig, path, l->st.kind == S_IFDIR) || path_check(path, strlen(path)) == PATH_OURS;
+		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || is_kept_here(path);
 	}
 	if (dirfd >= 0)
 		close(dirfd);
@@ -254,10 +262,10 @@ static void keep_name(struct walk *w, const char *name)
 	w->names_size += n;
 }
 
-/* This share's; others are listed. */
+/* This share's own; others are listed. */
 static bool is_ours(const char *name, size_t path_len)
 {
-	return path_len == 0 && strcmp(name, ".lanyard") == 0;
+	return path_len == 0 && (strcmp(name, ".lanyard") == 0 || strcmp(name, SHARE_IGNORE_FILE) == 0);
 }
 
 /* All names of an open folder. -1 with errno. */
@@ -428,7 +436,7 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 	look_where_it_was(w, l);
 	if (len > RECORD_PATH_MAX)
 		l->error = ENAMETOOLONG;
-	l->ours = path_is_ours(name, strlen(name));
+	l->ours = is_kept_here(w->path);
 	if (l->st.kind == S_IFDIR && l->error == 0 && !l->ours && !w->shallow)
 		enter(w, dirfd, name, l);
 }

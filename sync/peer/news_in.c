@@ -204,6 +204,11 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	const char *path = m->record.path;
 	enum path_verdict verdict = path_check(path, strlen(path));
 
+	if (verdict == PATH_RULES) {
+		/* Version 0.1.0 told them; whoever obeys another's rules may be made to take nothing. */
+		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
+		return;
+	}
 	if (verdict != PATH_OK) {
 		refuse(t, m, path_verdict_text(verdict));
 		return;

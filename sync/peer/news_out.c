@@ -70,8 +70,8 @@ static bool take(void *arg, const struct record *r)
 		return false;
 	b->seen++;
 	b->upto = r->seq;
-	/* Version 0.1.0 had rows of what is lanyard's own in folders below. */
-	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) == PATH_OURS ||
+	/* Version 0.1.0 had rows of what is lanyard's own in folders below, and of the ignore rules. */
+	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !share_accepts(b->share, r->path, r->kind == RECORD_DIR)))
 		return true;
 	if (b->n == b->max) {

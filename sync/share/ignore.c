@@ -1,46 +1,18 @@
-/* gitignore patterns, compiled to tokens and matched in time bounded by pattern times path: see ignore.h.
+/* gitignore patterns, compiled to tokens: see ignore.h.
  *
  * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of
- * components. Neither level needs more than its last star to go back to, so no pattern can be made slow. */
-#include "sync/share/ignore.h"
+ * components. A path and all the folders above it are matched in one pass, in which no token meets a byte twice but for stars within
+ * one component, which need no more than the last one to go back to. So no pattern and no path can be made slow: the time is bounded
+ * by the tokens of all rules, which IGNORE_MAX_COST bounds, times the bytes of the path. */
+#include "sync/share/ignore_internal.h"
 
 #include <ctype.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
 /* Tokens below 256 are bytes; from TOKEN_SET on they are TOKEN_SET + an index into sets. */
-enum { TOKEN_ONE = 256, TOKEN_STAR = 257, TOKEN_SET = 258 };
-
-struct byte_set {
-	uint64_t bits[4];
-};
-
-struct component {
-	uint32_t start; /* first token */
-	uint32_t n;     /* number of tokens; 0 only for "**" */
-};
-
-struct rule {
-	uint32_t first; /* component */
-	uint32_t n;     /* components, at least 1 */
-	bool negated;   /* "!": what matches is not ignored after all */
-	bool dir_only;  /* "foo/" */
-	bool anchored;  /* has a slash: matched from the root; otherwise against the last component alone */
-};
-
-struct ignore {
-	int refs; /* atomic */
-	struct rule *rules;
-	struct component *components;
-	uint32_t *tokens;
-	struct byte_set *sets;
-	uint32_t nrules, ncomponents, ntokens, nsets;
-	uint32_t cap_sets;
-};
-
 /* --- parsing --- */
 
 struct source {
@@ -222,6 +194,8 @@ static int parse_pattern(struct ignore *ig, struct source *s, struct rule *r)
 		s->p += *s->p == '/' ? 1 : 2;
 	}
 	r->n = ig->ncomponents - r->first;
+	if (r->n > COMPONENTS_MAX || ig->ntokens + ig->ncomponents > IGNORE_MAX_COST)
+		return -1;
 	return 0;
 }
 
@@ -317,122 +291,4 @@ void ignore_free(struct ignore *ig)
 	free(ig->tokens);
 	free(ig->sets);
 	free(ig);
-}
-
-/* --- matching --- */
-
-static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char c)
-{
-	if (token < TOKEN_ONE)
-		return token == c;
-	if (token == TOKEN_ONE)
-		return true;
-	return (ig->sets[token - TOKEN_SET].bits[c / 64] >> (c % 64) & 1) != 0;
-}
-
-static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n)
-{
-	const uint32_t *t = ig->tokens + c->start;
-	const uint32_t *t_end = t + c->n;
-	const unsigned char *p = (const unsigned char *)name;
-	const unsigned char *end = p + n;
-	const uint32_t *star = NULL; /* behind the last star */
-	const unsigned char *from = NULL;
-
-	if (c->n == 0)
-		return true;
-	while (p < end) {
-		if (t < t_end && *t == TOKEN_STAR) {
-			star = ++t;
-			from = p;
-		} else if (t < t_end && token_matches(ig, *t, *p)) {
-			t++;
-			p++;
-		} else if (star != NULL) {
-			t = star;
-			p = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (t < t_end && *t == TOKEN_STAR)
-		t++;
-	return t == t_end;
-}
-
-static const char *component_end(const char *p, const char *end)
-{
-	const char *slash = memchr(p, '/', (size_t)(end - p));
-
-	return slash != NULL ? slash : end;
-}
-
-static const char *next_component(const char *p, const char *end)
-{
-	p = component_end(p, end);
-	return p < end ? p + 1 : end;
-}
-
-static bool path_matches(const struct ignore *ig, const struct rule *r, const char *p, const char *end)
-{
-	const struct component *c = ig->components + r->first;
-	const struct component *c_end = c + r->n;
-	const struct component *star = NULL; /* behind the last "**" */
-	const char *from = NULL;
-
-	while (p < end) {
-		if (c < c_end && c->n == 0) {
-			star = ++c;
-			from = p;
-			if (c == c_end)
-				return true;
-		} else if (c < c_end && component_matches(ig, c, p, (size_t)(component_end(p, end) - p))) {
-			c++;
-			p = next_component(p, end);
-		} else if (star != NULL) {
-			c = star;
-			p = from = next_component(from, end);
-		} else {
-			return false;
-		}
-	}
-	return c == c_end;
-}
-
-/* The last rule that matches decides; none: not ignored. */
-static bool is_ignored(const struct ignore *ig, const char *path, const char *end, bool is_dir)
-{
-	const char *name = memrchr(path, '/', (size_t)(end - path));
-
-	name = name != NULL ? name + 1 : path;
-	for (uint32_t i = ig->nrules; i-- > 0;) {
-		const struct rule *r = &ig->rules[i];
-		bool hit;
-
-		if (r->dir_only && !is_dir)
-			continue;
-		if (r->anchored)
-			hit = path_matches(ig, r, path, end);
-		else
-			hit = component_matches(ig, ig->components + r->first, name, (size_t)(end - name));
-		if (hit)
-			return !r->negated;
-	}
-	return false;
-}
-
-bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
-{
-	return ig != NULL && ig->nrules > 0 && is_ignored(ig, path, path + strlen(path), is_dir);
-}
-
-bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
-{
-	if (ig == NULL || ig->nrules == 0)
-		return false;
-	/* What lies in an ignored folder cannot be had back by a later "!". */
-	for (const char *p = strchr(path, '/'); p != NULL; p = strchr(p + 1, '/'))
-		if (is_ignored(ig, path, p, true))
-			return true;
-	return is_ignored(ig, path, path + strlen(path), is_dir);
 }

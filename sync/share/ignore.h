@@ -8,10 +8,14 @@
 
 struct ignore;
 
-enum { IGNORE_FILE_MAX = 256 << 10, IGNORE_MAX_RULES = 4096 };
+enum {
+	IGNORE_FILE_MAX = 256 << 10,
+	IGNORE_MAX_RULES = 4096,
+	IGNORE_MAX_COST = 32768, /* bytes of all patterns, roughly: times those of a path, what a match may take */
+};
 
 /* Parses text (n bytes, any bytes). Never fails: a line that means nothing is skipped, and *bad_line (may be NULL)
- * is the number of the first such line, 0 if none; rules over IGNORE_MAX_RULES are such lines. */
+ * is the number of the first such line, 0 if none; rules over IGNORE_MAX_RULES or IGNORE_MAX_COST are such lines. */
 struct ignore *ignore_parse(const char *text, size_t n, int *bad_line);
 /* Another holder of the same rules (a job at a worker): returns ig, which may be NULL. Any thread. */
 struct ignore *ignore_ref(struct ignore *ig);

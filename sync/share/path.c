@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sync/plan/record.h"
 
-static const char ours[] = ".lanyard", short_ours[] = "lanyar~";
+static const char ours[] = ".lanyard", short_ours[] = "lanyar~", rules[] = ".lanyardignore";
 
 /* The length of a code point at p that some file systems leave out when they compare names; 0: it is none of these. As git has
  * it of HFS+: U+200C to 200F, 202A to 202E, 206A to 206F, FEFF. */
@@ -21,28 +21,42 @@ static size_t ignorable(const unsigned char *p, size_t n)
 	return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
 }
 
-bool path_is_ours(const char *name, size_t n)
+/* The name as the most forgiving file system compares it; its length, or room when it is longer. */
+static size_t fold(char *folded, size_t room, const char *name, size_t n)
 {
-	char folded[sizeof(ours)];
 	size_t len = 0, step;
 
 	while (n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '))
 		n--;
-	for (size_t i = 0; i < n; i += step) {
+	for (size_t i = 0; i < n && len < room; i += step) {
 		char c = name[i];
 
 		step = ignorable((const unsigned char *)name + i, n - i);
 		if (step > 0)
 			continue;
 		step = 1;
-		if (len == sizeof(ours) - 1)
-			return false;
 		folded[len++] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 	}
-	if (len != sizeof(ours) - 1)
+	return len;
+}
+
+bool path_is_ours(const char *name, size_t n)
+{
+	char folded[sizeof(ours)];
+
+	if (fold(folded, sizeof(folded), name, n) != sizeof(ours) - 1)
 		return false;
-	return memcmp(folded, ours, len) == 0 || (memcmp(folded, short_ours, sizeof(short_ours) - 1) == 0 &&
-	                                          folded[len - 1] >= '1' && folded[len - 1] <= '9');
+	return memcmp(folded, ours, sizeof(ours) - 1) == 0 ||
+	       (memcmp(folded, short_ours, sizeof(short_ours) - 1) == 0 && folded[sizeof(ours) - 2] >= '1' &&
+	        folded[sizeof(ours) - 2] <= '9');
+}
+
+static bool is_rules(const char *name, size_t n)
+{
+	char folded[sizeof(rules)];
+
+	return fold(folded, sizeof(folded), name, n) == sizeof(rules) - 1 &&
+	       memcmp(folded, rules, sizeof(rules) - 1) == 0;
 }
 
 static enum path_verdict check_component(const char *p, size_t n)
@@ -73,6 +87,8 @@ enum path_verdict path_check(const char *path, size_t n)
 			return v;
 		if (path_is_ours(path + start, len))
 			return PATH_OURS;
+		if (start == 0 && slash == NULL && is_rules(path, len))
+			return PATH_RULES;
 		if (slash == NULL)
 			return PATH_OK;
 		start += len + 1;
@@ -92,6 +108,8 @@ const char *path_verdict_text(enum path_verdict v)
 		return "the path has a NUL byte";
 	case PATH_LONG:
 		return "the path is too long (4095 bytes, 255 for each part)";
+	case PATH_RULES:
+		return ".lanyardignore is each machine's own: it is not synced";
 	case PATH_OURS:
 		return "lanyard's own folder, perhaps of a share that was moved or mounted here, is not synced";
 	}

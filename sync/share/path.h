@@ -11,6 +11,7 @@ enum path_verdict {
 	PATH_DOTS,  /* a component "." or ".." */
 	PATH_NUL,   /* a NUL byte among the n */
 	PATH_LONG,  /* over RECORD_PATH_MAX, or a component over RECORD_NAME_MAX */
+	PATH_RULES, /* the ignore rules of the share, which are each machine's own, by a name as below */
 	PATH_OURS   /* path_is_ours() of a component: that of this share, or of one that was moved or mounted into it */
 };
 

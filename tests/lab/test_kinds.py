@@ -234,7 +234,10 @@ def test_ignored_files_stay_at_home(lab):
     for host in (a, b):
         host.wait_sync(peers=1)
     got = {p for p, e in trees.picture(b.share).items() if e.kind == "file"}
-    assert got - {b".lanyardignore"} == {b"keep.tmp", b"src/build/out", b"src/z"}
+    assert got == {b"keep.tmp", b"src/build/out", b"src/z"}  # the rules are each one's own
+    trees.write(b.share, {"theirs.tmp": b"7"})
+    b.wait_sync(peers=1)
+    assert not os.path.exists(a.file("theirs.tmp"))
 
 
 def test_new_ignore_rules_neither_delete_nor_send_again(lab):

@@ -195,6 +195,34 @@ static void test_no_rule_is_slow(void **state)
 	assert_true(clock_mono_ns() - start < 1000000000);
 }
 
+/* Each of a path's 2,000 folders was matched against each of 4,000 rules, by its whole path: 15 s. */
+static void test_no_path_is_slow(void **state)
+{
+	static const char *const lines[] = { "**/a/**/b/\n", "a/**/a/**/b\n", "*a*a*b\n", "!**/b\n", "a/a/a/a/b\n" };
+	char path[4096];
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(path); i++)
+		path[i] = i % 2 == 0 ? 'a' : '/';
+	path[sizeof(path) - 1] = '\0';
+	path[sizeof(path) - 2] = 'a';
+	for (size_t k = 0; k < sizeof(lines) / sizeof(lines[0]); k++) {
+		size_t len = strlen(lines[k]), n = (65 << 10) / len * len;
+		char *rules = mem_calloc(n, 1);
+		struct ignore *ig;
+		clock_t start;
+
+		for (size_t i = 0; i < n; i += len)
+			memcpy(rules + i, lines[k], len);
+		start = clock(); /* the processor's: others may be at work */
+		ig = ignore_parse(rules, n, NULL);
+		assert_false(ignore_match(ig, path, false));
+		assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
+		ignore_free(ig);
+		free(rules);
+	}
+}
+
 /* --- git --- */
 
 static char dir[] = "/tmp/lanyard-ignore-XXXXXX";
@@ -340,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_holders_keep_rules_alive),
 		cmocka_unit_test(test_entry_does_not_ask_of_folders_above),
 		cmocka_unit_test(test_no_rule_is_slow),
+		cmocka_unit_test(test_no_path_is_slow),
 		cmocka_unit_test(test_agrees_with_git),
 	};
 

@@ -315,6 +315,7 @@ static void test_ignored_paths_keep_their_rows(void **state)
 	put(".lanyardignore", "*.o\nbuild/\n");
 	until_idle();
 	assert_int_equal(nscanned, 2);
+	assert_row(".lanyardignore", "");
 	forget_log();
 	put("a.o", "2!");
 	put("b.o", "2");

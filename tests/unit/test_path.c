@@ -19,9 +19,28 @@ static enum path_verdict check(const char *path)
 static void test_takes_any_legal_name(void **state)
 {
 	static const char *const fine[] = {
-		"a",       "a/b",     "...",      "a/..b",        ".hidden", ".lanyardignore", ".lanyardx", "x.lanyard",
-		"lanyard", "lanyar~", "lanyar~x", "\xe2\x80\x8c", "a\nb",    "\x1b[31m",       "\xff\xfe",  "-rf",
-		" ",       "a b/ c",  "\\",       "con",          "a:b",
+		"a",
+		"a/b",
+		"...",
+		"a/..b",
+		".hidden",
+		".lanyardx",
+		"x.lanyard",
+		"lanyard",
+		"lanyar~",
+		"lanyar~x",
+		"a/.lanyardignore",
+		".lanyardignored",
+		"\xe2\x80\x8c",
+		"a\nb",
+		"\x1b[31m",
+		"\xff\xfe",
+		"-rf",
+		" ",
+		"a b/ c",
+		"\\",
+		"con",
+		"a:b",
 	};
 
 	(void)state;
@@ -55,6 +74,9 @@ static void test_refuses_tricks(void **state)
 	assert_int_equal(check(".lan\xe2\x80\x8dyard/share"), PATH_OURS);
 	assert_int_equal(check("\xef\xbb\xbf.lanyard"), PATH_OURS);
 	assert_int_equal(check("LANYAR~1/share"), PATH_OURS);
+	/* The ignore rules at the top are each machine's own. */
+	assert_int_equal(check(".lanyardignore"), PATH_RULES);
+	assert_int_equal(check(".LanyardIgnore."), PATH_RULES);
 	assert_int_equal(path_check("a\0b", 3), PATH_NUL);
 	assert_int_equal(path_check("a\0", 2), PATH_NUL);
 	assert_int_equal(path_check("..\0", 3), PATH_NUL);

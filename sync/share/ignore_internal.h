@@ -1,0 +1,39 @@
+/* The compiled rules, which ignore.c makes and ignore_match.c matches. Nobody else includes this. */
+#ifndef LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
+#define LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
+
+#include <stdint.h>
+
+#include "sync/share/ignore.h"
+
+enum { COMPONENTS_MAX = 1023 }; /* of a pattern */
+enum { TOKEN_ONE = 256, TOKEN_STAR = 257, TOKEN_SET = 258 };
+
+struct byte_set {
+	uint64_t bits[4];
+};
+
+struct component {
+	uint32_t start; /* first token */
+	uint32_t n;     /* number of tokens; 0 only for "**" */
+};
+
+struct rule {
+	uint32_t first; /* component */
+	uint32_t n;     /* components, at least 1 */
+	bool negated;   /* "!": what matches is not ignored after all */
+	bool dir_only;  /* "foo/" */
+	bool anchored;  /* has a slash: matched from the root; otherwise against the last component alone */
+};
+
+struct ignore {
+	int refs; /* atomic */
+	struct rule *rules;
+	struct component *components;
+	uint32_t *tokens;
+	struct byte_set *sets;
+	uint32_t nrules, ncomponents, ntokens, nsets;
+	uint32_t cap_sets;
+};
+
+#endif

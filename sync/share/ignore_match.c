@@ -1,0 +1,201 @@
+/* A path against all rules: see ignore.c for how long that may take. */
+#include <string.h>
+
+#include "sync/share/ignore_internal.h"
+
+enum { PARTS_MAX = 4096 }; /* components of a path; more than any has */
+
+static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char c)
+{
+	if (token < TOKEN_ONE)
+		return token == c;
+	if (token == TOKEN_ONE)
+		return true;
+	return (ig->sets[token - TOKEN_SET].bits[c / 64] >> (c % 64) & 1) != 0;
+}
+
+static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n)
+{
+	const uint32_t *t = ig->tokens + c->start;
+	const uint32_t *t_end = t + c->n;
+	const unsigned char *p = (const unsigned char *)name;
+	const unsigned char *end = p + n;
+	const uint32_t *star = NULL; /* behind the last star */
+	const unsigned char *from = NULL;
+
+	if (c->n == 0)
+		return true;
+	while (p < end) {
+		if (t < t_end && *t == TOKEN_STAR) {
+			star = ++t;
+			from = p;
+		} else if (t < t_end && token_matches(ig, *t, *p)) {
+			t++;
+			p++;
+		} else if (star != NULL) {
+			t = star;
+			p = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (t < t_end && *t == TOKEN_STAR)
+		t++;
+	return t == t_end;
+}
+
+/* A path, cut into its components. */
+struct parts {
+	uint32_t n;
+	uint16_t start[PARTS_MAX], len[PARTS_MAX];
+	uint64_t open[PARTS_MAX / 64]; /* of which no rule has decided yet whether what ends there is ignored */
+	uint32_t nopen;
+};
+
+static void cut(struct parts *parts, const char *path)
+{
+	size_t at = 0;
+
+	parts->n = 0;
+	while (parts->n < PARTS_MAX) {
+		size_t len = strcspn(path + at, "/");
+
+		parts->start[parts->n] = (uint16_t)at;
+		parts->len[parts->n++] = (uint16_t)len;
+		at += len;
+		if (path[at] == '\0')
+			return;
+		at++;
+	}
+}
+
+static bool is_open(const struct parts *parts, uint32_t i)
+{
+	return (parts->open[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* The rule matches what ends at component i. True: that is ignored, and so is all that is in it. */
+static bool decide(struct parts *parts, const struct rule *r, uint32_t i, bool is_dir)
+{
+	if (!is_open(parts, i) || (r->dir_only && i + 1 == parts->n && !is_dir))
+		return false;
+	if (!r->negated)
+		return true;
+	parts->open[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	parts->nopen--;
+	return false;
+}
+
+/* Against the last component of each folder above, and of the path. */
+static bool name_decides(const struct ignore *ig, const struct rule *r, struct parts *parts, const char *path,
+                         bool is_dir)
+{
+	for (uint32_t i = 0; i < parts->n; i++)
+		if (is_open(parts, i) &&
+		    component_matches(ig, ig->components + r->first, path + parts->start[i], parts->len[i]) &&
+		    decide(parts, r, i, is_dir))
+			return true;
+	return false;
+}
+
+/* States of a pattern: bit j is set when what was read may be followed by what its component j matches. */
+struct states {
+	uint64_t bits[COMPONENTS_MAX / 64 + 1];
+};
+
+static bool has_state(const struct states *s, uint32_t j)
+{
+	return (s->bits[j / 64] >> (j % 64) & 1) != 0;
+}
+
+/* "**" may also stand for nothing, except at the end. */
+static void add_state(const struct ignore *ig, const struct rule *r, struct states *s, uint32_t j)
+{
+	s->bits[j / 64] |= UINT64_C(1) << (j % 64);
+	while (j + 1 < r->n && ig->components[r->first + j].n == 0) {
+		j++;
+		s->bits[j / 64] |= UINT64_C(1) << (j % 64);
+	}
+}
+
+/* One component more. False: nothing that follows can match. */
+static bool next_states(const struct ignore *ig, const struct rule *r, const struct states *now, struct states *next,
+                        const char *name, size_t n)
+{
+	bool any = false;
+
+	memset(next, 0, sizeof(next->bits[0]) * (r->n / 64 + 1));
+	for (uint32_t word = 0; word <= r->n / 64; word++) {
+		for (uint64_t bits = now->bits[word]; bits != 0; bits &= bits - 1) {
+			uint32_t j = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			const struct component *c = &ig->components[r->first + j];
+
+			if (j == r->n || !component_matches(ig, c, name, n))
+				continue;
+			any = true;
+			if (c->n == 0)
+				add_state(ig, r, next, j);
+			if (c->n != 0 || j + 1 == r->n)
+				add_state(ig, r, next, j + 1);
+		}
+	}
+	return any;
+}
+
+/* Against the whole path of each folder above, and of the path: all of them in one pass. */
+static bool path_decides(const struct ignore *ig, const struct rule *r, struct parts *parts, const char *path,
+                         bool is_dir)
+{
+	struct states a, b, *now = &a, *next = &b, *swap;
+
+	memset(now, 0, sizeof(now->bits[0]) * (r->n / 64 + 1));
+	add_state(ig, r, now, 0);
+	for (uint32_t i = 0; i < parts->n; i++) {
+		if (!next_states(ig, r, now, next, path + parts->start[i], parts->len[i]))
+			return false;
+		if (has_state(next, r->n) && decide(parts, r, i, is_dir))
+			return true;
+		swap = now;
+		now = next;
+		next = swap;
+	}
+	return false;
+}
+
+/* The last rule that matches decides, of each folder and of the path itself; none: not ignored. What lies in an ignored folder cannot
+ * be had back by a later "!". */
+static bool is_ignored(const struct ignore *ig, struct parts *parts, const char *path, bool is_dir)
+{
+	for (uint32_t i = ig->nrules; i-- > 0 && parts->nopen > 0;) {
+		const struct rule *r = &ig->rules[i];
+
+		if (r->anchored ? path_decides(ig, r, parts, path, is_dir) : name_decides(ig, r, parts, path, is_dir))
+			return true;
+	}
+	return false;
+}
+
+bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
+{
+	struct parts parts;
+
+	if (ig == NULL || ig->nrules == 0)
+		return false;
+	cut(&parts, path);
+	memset(parts.open, 0, sizeof(parts.open));
+	parts.open[(parts.n - 1) / 64] = UINT64_C(1) << ((parts.n - 1) % 64);
+	parts.nopen = 1;
+	return is_ignored(ig, &parts, path, is_dir);
+}
+
+bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
+{
+	struct parts parts;
+
+	if (ig == NULL || ig->nrules == 0)
+		return false;
+	cut(&parts, path);
+	memset(parts.open, 0xff, sizeof(parts.open));
+	parts.nopen = parts.n;
+	return is_ignored(ig, &parts, path, is_dir);
+}
