@@ -134,6 +134,7 @@ def test_a_flood_of_packets(scene, victim, voice, make):
     assert len(victim.peers()) == 1
 
 
+@pytest.mark.slow
 def test_a_member_announced_where_nobody_answers(scene, victim, voice):
     """The honest member comes back and knows nobody's address; the victim, who knows its, is told of forty others meanwhile."""
     kind, honest = subtype(victim), scene.honest.agent_id().replace("-", "")

@@ -6,6 +6,7 @@ import struct
 import sys
 
 import netlab
+import pytest
 import wire
 from foe import Gone
 
@@ -80,6 +81,7 @@ def writers_told(foe):
     return found
 
 
+@pytest.mark.slow
 def test_a_nest_of_folders_comes_and_goes(scene):
     """Some 2,000 folders one in another, made and deleted: each in a time that does not grow with the number of the others."""
     papers, nest = scene.papers(), ["/".join("d" * (i + 1)) for i in range(1980)]
