@@ -50,9 +50,12 @@ static void try_modes(const struct trial *t, struct disk *d)
 	static const uint32_t modes[MODES] = { 0640, 0701 };
 	struct fs_stat st;
 
-	for (int i = 0; i < MODES; i++)
-		d->no_modes |= (fs_set_mode_fd(t->fd, modes[i]) < 0 && fs_lacks(errno)) ||
-		               (fs_stat_fd(t->fd, &st) == 0 && st.mode != modes[i]);
+	for (int i = 0; i < MODES; i++) {
+		if (fs_set_mode_fd(t->fd, modes[i]) < 0)
+			d->no_modes |= fs_lacks(errno);
+		else
+			d->no_modes |= fs_stat_fd(t->fd, &st) == 0 && st.mode != modes[i];
+	}
 }
 
 static int64_t round_down(int64_t ns, int64_t step)
@@ -115,7 +118,7 @@ static void try_names(const struct trial *t, struct disk *d)
 		d->name_max = SHORT_NAME;
 }
 
-void disk_try(int parts, struct disk *d)
+static void try_all(int parts, struct disk *d)
 {
 	struct trial t;
 
@@ -127,6 +130,29 @@ void disk_try(int parts, struct disk *d)
 	try_names(&t, d);
 	d->no_folder_sync = fsync(parts) < 0 && fs_lacks(errno);
 	end_trial(&t);
+}
+
+/* A call may have failed once for a reason of its own: only what is lacking twice is. */
+void disk_try(int parts, struct disk *d)
+{
+	struct disk again;
+
+	try_all(parts, d);
+	if (disk_lack(d, 0) == NULL && d->time_step_ns == 1)
+		return;
+	try_all(parts, &again);
+	d->no_modes &= again.no_modes;
+	d->no_times &= again.no_times;
+	if (again.time_step_ns < d->time_step_ns)
+		d->time_step_ns = again.time_step_ns;
+	d->no_far_times &= again.no_far_times;
+	d->no_exchange &= again.no_exchange;
+	d->no_safe_rename &= again.no_safe_rename;
+	d->no_symlinks &= again.no_symlinks;
+	d->folds_case &= again.folds_case;
+	d->no_folder_sync &= again.no_folder_sync;
+	if (again.name_max > d->name_max)
+		d->name_max = again.name_max;
 }
 
 /* --- what it makes of things --- */

@@ -172,6 +172,25 @@ static bool befall_more(const struct deed *d)
 	}
 }
 
+/* What leaves a disk's word the only one: an index that is lost, or a file that comes out of the versions there, or by a name that
+ * nobody saw it get. Of whoever comes with his own files, and of races, the same can be said. */
+static bool leaves_only_the_disk(enum deed_kind kind)
+{
+	switch (kind) {
+	case DEED_HARM:
+	case DEED_RESTORE:
+	case DEED_RESOLVE:
+	case DEED_ABSENCE:
+	case DEED_JOIN:
+	case DEED_LEAVE:
+	case DEED_REMOVE:
+	case DEED_RACE_AT_STEP:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void befall(const struct deed *d)
 {
 	struct host *h = &hosts_all[d->host];
@@ -223,6 +242,8 @@ static void come_true(void *arg)
 
 	if (d->dropped)
 		return;
+	if (hosts_all[d->host].lacks != 0 && leaves_only_the_disk(d->kind))
+		hosts_all[d->host].told_by_disk = true;
 	if (d->kind >= DEED_PARTITION)
 		sim_trace("host %d %s (%d)", d->host, deed_name(d->kind), d->other);
 	befall(d);

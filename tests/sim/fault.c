@@ -37,7 +37,13 @@ static struct fault {
 	uint64_t luck;
 } faults[SIM_HOSTS];
 
+static unsigned lacks[SIM_HOSTS]; /* enum fault_lack */
 static int shield;
+
+void fault_lacks(int host, unsigned what)
+{
+	lacks[host] = what;
+}
 
 void fault_shield(int by)
 {
@@ -184,6 +190,51 @@ static ssize_t part_of(enum class class, bool sqlite, size_t n)
 	return (ssize_t)(error == HALF ? n / 2 : n);
 }
 
+/* --- disks that lack something --- */
+
+static unsigned lacking(void)
+{
+	int host = sim_running_host();
+
+	return host < 0 || shield > 0 ? 0 : lacks[host];
+}
+
+static bool lacks_it(unsigned what, int error)
+{
+	if ((lacking() & what) == 0)
+		return false;
+	tally_add(TALLY_LACKED);
+	errno = error;
+	return true;
+}
+
+static mode_t kept_mode(mode_t mode)
+{
+	if ((lacking() & FAULT_NO_MODES) == 0)
+		return mode;
+	tally_add(TALLY_MODE_LOST);
+	return FAULT_MARK_MODE;
+}
+
+/* The mtime alone is ever set. */
+static void keep_times(struct timespec kept[2], const struct timespec times[2])
+{
+	kept[0] = times[0];
+	kept[1] = times[1];
+	if ((lacking() & (FAULT_NO_TIMES | FAULT_SECONDS)) == 0)
+		return;
+	tally_add(TALLY_TIME_LOST);
+	kept[1].tv_sec -= times[1].tv_sec & 1;
+	kept[1].tv_nsec = (lacking() & FAULT_NO_TIMES) != 0 ? FAULT_MARK_NS : 0;
+}
+
+static bool too_long(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strlen(slash != NULL ? slash + 1 : path) > 143 && lacks_it(FAULT_SHORT_NAMES, ENAMETOOLONG);
+}
+
 /* --- in the place of libc's --- */
 
 /* The next definition of a function: POSIX promises that the object pointer means the function. */
@@ -307,6 +358,14 @@ ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t
 	}
 #define TYPES(...) __VA_ARGS__
 
+#define GUARDED(name, class, fd, lack, params, args)                     \
+	int name params                                                  \
+	{                                                                \
+		REAL(int, name, TYPES params);                           \
+		touch_fd(#name, fd);                                     \
+		return (lack) || refuses(class, false) ? -1 : real args; \
+	}
+
 PLAIN(fallocate, WRITE, false, fd, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
 PLAIN(ftruncate, WRITE, false, fd, (int fd, off_t n), (fd, n))
 PLAIN(ftruncate64, WRITE, true, fd, (int fd, off64_t n), (fd, n))
@@ -315,17 +374,41 @@ PLAIN(fdatasync, SYNC, true, fd, (int fd), (fd))
 PLAIN(syncfs, SYNC, false, fd, (int fd), (fd))
 PLAIN(mkdirat, NAME, false, fd, (int fd, const char *path, mode_t mode), (fd, path, mode))
 PLAIN(symlinkat, NAME, false, fd, (const char *to, int fd, const char *path), (to, fd, path))
-PLAIN(linkat, NAME, false, a, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
-PLAIN(renameat, NAME, false, a, (int a, const char *from, int b, const char *to), (a, from, b, to))
-PLAIN(renameat2, NAME, false, a, (int a, const char *from, int b, const char *to, unsigned flags),
-      (a, from, b, to, flags))
+GUARDED(linkat, NAME, a, lacks_it(FAULT_NO_LINKS, EPERM) || too_long(to),
+        (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+GUARDED(renameat, NAME, a, too_long(to), (int a, const char *from, int b, const char *to), (a, from, b, to))
+GUARDED(renameat2, NAME, a, (flags != 0 && lacks_it(FAULT_NO_FLAGS, EINVAL)) || too_long(to),
+        (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
 PLAIN(unlinkat, UNLINK, false, fd, (int fd, const char *path, int flags), (fd, path, flags))
 PLAIN(unlink, UNLINK, false, AT_FDCWD, (const char *path), (path))
-PLAIN(fchmod, META, false, fd, (int fd, mode_t mode), (fd, mode))
-PLAIN(fchmodat, META, false, fd, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
-PLAIN(futimens, META, false, fd, (int fd, const struct timespec times[2]), (fd, times))
-PLAIN(utimensat, META, false, fd, (int fd, const char *path, const struct timespec times[2], int flags),
-      (fd, path, times, flags))
+GUARDED(chmod, META, AT_FDCWD, lacks_it(FAULT_MODES_REFUSED, EPERM), (const char *path, mode_t mode),
+        (path, kept_mode(mode)))
+GUARDED(fchmod, META, fd, lacks_it(FAULT_MODES_REFUSED, EPERM), (int fd, mode_t mode), (fd, kept_mode(mode)))
+
+int futimens(int fd, const struct timespec times[2])
+{
+	REAL(int, futimens, int, const struct timespec[2]);
+	struct timespec kept[2];
+
+	touch_fd("futimens", fd);
+	if (lacks_it(FAULT_TIMES_REFUSED, EOPNOTSUPP) || refuses(META, false))
+		return -1;
+	keep_times(kept, times);
+	return real(fd, kept);
+}
+
+int utimensat(int fd, const char *path, const struct timespec times[2], int flags)
+{
+	REAL(int, utimensat, int, const char *, const struct timespec[2], int);
+	struct timespec kept[2];
+
+	touch_fd("utimensat", fd);
+	if (lacks_it(FAULT_TIMES_REFUSED, EOPNOTSUPP) || refuses(META, false))
+		return -1;
+	keep_times(kept, times);
+	return real(fd, path, kept, flags);
+}
+
 PLAIN(fstatat, LOOK, false, fd, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
 PLAIN(statx, LOOK, false, fd, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
       (fd, path, flags, mask, st))

@@ -22,6 +22,7 @@
 
 /* A stream of its own, so that seeds from before this was a choice do what they did; with this one 5109 keeps none. */
 #define VERSIONS_SALT UINT64_C(7)
+#define DISKS_SALT    UINT64_C(77)
 
 enum { RESCAN_S = 40, SCRUB_S = 150, TOMBSTONES_S = 8, AGAIN_S = 5 };
 
@@ -84,11 +85,33 @@ char *home_group_dir(void)
 	return mem_printf("groups/%s", group_hex);
 }
 
-void hosts_make(const char *base, int n, int members, uint64_t *stream)
+/* Host 0 is what the others are compared with. */
+static void choose_disk(struct host *h, uint64_t *luck)
+{
+	static const unsigned disks[] = {
+		FAULT_NO_MODES,
+		FAULT_NO_TIMES,
+		FAULT_NO_MODES | FAULT_NO_TIMES,
+		FAULT_NO_MODES | FAULT_SECONDS | FAULT_NO_FLAGS | FAULT_NO_LINKS,
+		FAULT_MODES_REFUSED | FAULT_TIMES_REFUSED,
+		FAULT_NO_MODES | FAULT_NO_TIMES | FAULT_NO_FLAGS | FAULT_SHORT_NAMES,
+		FAULT_SECONDS | FAULT_NO_FLAGS,
+		FAULT_SHORT_NAMES,
+	};
+
+	if (h->number == 0 || !sim_chance(luck, 20))
+		return;
+	h->lacks = disks[sim_below(luck, sizeof(disks) / sizeof(disks[0]))];
+	fault_lacks(h->number, h->lacks);
+	tally_add(TALLY_LOSSY);
+	sim_trace("host %d: its disk lacks %x", h->number, h->lacks);
+}
+
+void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stream)
 {
 	struct identity *ids[SIM_HOSTS];
 	struct roster *roster = NULL;
-	uint64_t luck = *stream ^ VERSIONS_SALT;
+	uint64_t luck = *stream ^ VERSIONS_SALT, disks = *stream ^ DISKS_SALT;
 
 	hosts_n = n;
 	versions_age_s = sim_chance(&luck, 30) ? 0 : KEPT_AGE_S;
@@ -97,6 +120,8 @@ void hosts_make(const char *base, int n, int members, uint64_t *stream)
 		char name[20];
 
 		h->number = i;
+		if (lossy)
+			choose_disk(h, &disks);
 		h->home = mem_printf("%s/home%d.0", base, i);
 		h->share = mem_printf("%s/share%d", base, i);
 		if (mkdir(h->home, 0700) || mkdir(h->share, 0755))

@@ -19,6 +19,8 @@ struct host {
 	bool emptied;       /* leaving: the folder is to be emptied too */
 	int life;           /* counts the starts */
 	int64_t skew_ns;
+	unsigned lacks; /* its disk: enum fault_lack */
+	bool told_by_disk; /* something happened after which what its disk shows may be told: no other has a say any more */
 	struct loop *loop; /* NULL: not running */
 	struct workers *workers;
 	struct events *events;
@@ -35,8 +37,8 @@ struct host {
 extern struct host hosts_all[];
 extern int hosts_n;
 
-/* n hosts below the folder `base`, the first `members` of them in one group; none is running. */
-void hosts_make(const char *base, int n, int members, uint64_t *stream);
+/* n hosts below the folder `base`, the first `members` of them in one group; none is running. lossy: some may be on disks that lack something. */
+void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stream);
 void host_start(struct host *h);
 void host_stop(struct host *h);
 void host_pause(struct host *h, bool paused);

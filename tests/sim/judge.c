@@ -59,6 +59,26 @@ bool judge_all_in_sync(void)
 	return true;
 }
 
+/* Where somebody's disk had the only say, what it showed is rightly told. */
+static char *disk_told(void)
+{
+	char *why = NULL;
+	bool any = false;
+
+	for (int i = 0; i < hosts_n; i++) {
+		if (hosts_all[i].told_by_disk)
+			return NULL;
+		any |= hosts_all[i].lacks != 0;
+	}
+	for (int i = 0; any && i < hosts_n && !why; i++) {
+		if (!member(i) || hosts_all[i].lacks != 0)
+			continue;
+		why = oracle_disk_told(&hosts_all[i]);
+		tally_add(TALLY_LOSSY_JUDGED);
+	}
+	return why;
+}
+
 char *judge_differ(void)
 {
 	char *why = NULL;
@@ -126,6 +146,8 @@ char *judge_meanwhile(const struct script *s)
 
 	if (sim_now() % (TORN_S * SIM_S) == 0)
 		why = torn();
+	if (!why && sim_now() % (TORN_S * SIM_S) == 0)
+		why = disk_told();
 	if (why || !must_be_honest(s))
 		return why;
 	what = judge_differ();
@@ -257,6 +279,8 @@ char *judge_end(const struct script *s)
 		why = stays_silent();
 	if (!why)
 		why = hosts_disagree_on_members();
+	if (!why)
+		why = disk_told();
 	if (!why)
 		why = oracle_lost();
 	if (!why)

@@ -136,7 +136,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
 	liar_begin(seed, s->era < LIAR_ERA ? 0 : s->nhosts);
-	hosts_make(base, s->nhosts, s->members, &stream);
+	hosts_make(base, s->nhosts, s->members, s->era > 2, &stream);
 	play(s);
 	outside_is_untouched(base);
 	print_states();

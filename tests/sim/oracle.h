@@ -21,6 +21,8 @@ void oracle_gives_up_versions(const struct host *h);
 char *oracle_torn(const struct host *h);
 char *oracle_differ(const struct host *a, const struct host *b);
 char *oracle_lost(void);
+/* What a disk that lacks something made of a mode or time is the tree's at a host whose disk lacks nothing. */
+char *oracle_disk_told(const struct host *h);
 /* The tree as text: a line for each path, with what it holds. Fresh. */
 char *oracle_snapshot(const struct host *h);
 size_t oracle_conflicts(const struct host *h); /* conflict copies in its tree */

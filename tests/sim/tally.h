@@ -51,6 +51,11 @@
 	X(FAULT_META, "failed chmods and utimens")                           \
 	X(FAULT_LOOK, "failed looks")                                        \
 	X(FAULT_SQLITE, "failed calls of SQLite")                            \
+	X(LACKED, "calls refused by a disk that knows no such thing")        \
+	X(MODE_LOST, "modes that a disk did not keep")                       \
+	X(TIME_LOST, "times that a disk did not keep")                       \
+	X(LOSSY, "hosts on disks that lack something")                       \
+	X(LOSSY_JUDGED, "trees searched for what another disk made")         \
 	X(INDEX_LOST, "indexes lost")                                        \
 	X(INDEX_OLD, "indexes restored from an older copy")                  \
 	X(INDEX_DAMAGED, "indexes with bits flipped")                        \
