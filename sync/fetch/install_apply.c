@@ -325,6 +325,12 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 	}
 	install_hook(STEP_LOOKED, item->want->path);
 	if (install_change_meta(job, d, name, item->want, &st, &item->made) < 0) {
+		/* Somebody else's file: one of ours takes its place, where the folder allows that. */
+		if (errno == EPERM && item->want->kind == RECORD_FILE &&
+		    install_copy_as_ours(job, item, d, name) == 0) {
+			replace(job, item, d, name);
+			return;
+		}
 		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;
 	}

@@ -179,5 +179,8 @@ int install_set_meta(struct folder *d, const char *name, const struct record *wa
  * seen is not the disk's doing but a user's, what it should have kept. -1 and errno: EPERM when another owns it. */
 int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
                         const struct fs_stat *before, struct fs_stat *made);
+/* A copy of the file at name, as the row says it is, in parts/ with the mode and mtime of want, as item->temp and made: what of another user's
+ * file cannot be set is set by replacing it. -1 and errno EPERM when that cannot be done. */
+int install_copy_as_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 
 #endif

@@ -239,7 +239,10 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 		job->sync_all = true;
 		if (install_change_meta(job, to, name, want, st, &item->made) < 0 ||
 		    fs_stat_at(to->fd, name, &now) < 0) {
-			/* It is where it belongs with the right content: the scan says what its mode and mtime are. */
+			/* It is where it belongs with the right content: the scan says what its mode and mtime are. What
+			 * could not be set, since another owns it, is no change of his. */
+			if (errno == EPERM)
+				item->seen = install_kept_as(st);
 			item->hint = true;
 			return;
 		}

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "sync/fetch/install_job.h"
+#include "sync/fetch/room.h"
+#include "sync/versions/kept.h"
 
 int install_give_meta(int fd, const struct record *want)
 {
@@ -90,4 +92,38 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 	if (time_told && !is_kept_time(made->mtime_ns, want->mtime_ns, before->mtime_ns, tried.mtime_ns))
 		made->mtime_ns = want->mtime_ns;
 	return 0;
+}
+
+/* from, as the row says it is from the first byte to the last. */
+static int copy_into(struct install_job *job, struct install_item *item, int from, int fd)
+{
+	struct fs_stat st;
+
+	if (fs_stat_fd(from, &st) < 0 || !install_look_same(&st, item->ours) ||
+	    (job->reserve && room_check(job->parts, st.size) < 0) || kept_copy_bytes(from, fd) < 0 ||
+	    install_give_meta(fd, item->want) < 0 || fsync(fd) < 0 || fs_stat_fd(fd, &item->made) < 0)
+		return -1;
+	return item->made.size == st.size && fs_stat_fd(from, &st) == 0 && install_look_same(&st, item->ours) ? 0 : -1;
+}
+
+int install_copy_as_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	int from = fs_open(d->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0), fd = -1, rc = -1;
+
+	(void)snprintf(item->temp, sizeof(item->temp), "%016" PRIx64 "-%" PRIx32 ".new", job->id,
+	               UINT32_MAX - 1 - job->swaps);
+	if (from >= 0)
+		fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		rc = copy_into(job, item, from, fd);
+	if (fd >= 0 && rc < 0)
+		unlinkat(job->parts, item->temp, 0);
+	if (rc < 0)
+		item->temp[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	if (from >= 0)
+		close(from);
+	errno = EPERM;
+	return rc;
 }

@@ -183,7 +183,7 @@ static int copy_data(int from, int to, int64_t at, int64_t end)
 }
 
 /* Holes stay holes. */
-static int copy_bytes(int from, int to)
+int kept_copy_bytes(int from, int to)
 {
 	struct fs_stat st;
 	int64_t at = 0;
@@ -206,7 +206,7 @@ static int copy_file(int shard, const struct kept_version *v, int dirfd, const c
 	int fd = from >= 0 ? fs_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) : -1;
 	int rc = -1;
 
-	if (fd >= 0 && copy_bytes(from, fd) == 0 && (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
+	if (fd >= 0 && kept_copy_bytes(from, fd) == 0 && (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
 	    (fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
 	close_keep_errno(from);

@@ -27,6 +27,8 @@ int kept_place_new(int root, const char *path, const struct kept_hands *hands, s
 /* Moves what stands at dirfd/name (no folder) to the place; when that is taken, to the next free one. 0, or -1 and errno: then
  * nothing was moved. */
 int kept_move(struct kept_place *p, int dirfd, const char *name);
+/* The whole content of one open file into another, empty one. 0, or -1 and errno. */
+int kept_copy_bytes(int from, int to);
 /* Both in one, for a path that only its tag is known of. */
 int kept_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag);
 
