@@ -214,6 +214,11 @@ static bool refusal(void *arg, const struct fetch_refusal *r)
 	struct engine_problem p = { .path = r->path, .reason = reason, .since_s = r->since_s };
 
 	name_member(list->engine, r->peer, who, sizeof(who));
+	if (r->later) {
+		(void)snprintf(reason, sizeof(reason), "%s tells of more files than are waited for at a time", who);
+		(void)snprintf(p.next, sizeof(p.next), "the rest is heard when half of them are here");
+		return tell_problem(list, &p);
+	}
 	(void)snprintf(
 		reason, sizeof(reason),
 		"%s tells that it was deleted, and %llu more that were never here: too many to be kept for others", who,

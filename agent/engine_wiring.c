@@ -117,6 +117,11 @@ static uint64_t op_arrived(void *arg, uint64_t peer)
 	return peer_group_arrived(((struct engine *)arg)->peers, peer);
 }
 
+static void op_again(void *arg, uint64_t peer)
+{
+	peer_group_again(((struct engine *)arg)->peers, peer);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.room = op_room,
 	.get = op_get,
@@ -125,6 +130,7 @@ static const struct fetch_ops fetch_ops = {
 	.misbehaved = op_misbehaved,
 	.connected = op_connected,
 	.arrived = op_arrived,
+	.again = op_again,
 };
 
 static void look_at(void *arg, const char *path)

@@ -1,4 +1,7 @@
-/* How much one member may tell of paths that were never here. The deletion of such a path changes no tree; it is kept for those who
+/* How much one member may tell. Of what has to be got only so much waits as the share's own size makes likely: nobody fills the index
+ * with files that never come. What is beyond is not acknowledged, and told again when half of what waits is here.
+ *
+ * The deletion of a path that was never here changes no tree; it is kept for those who
  * may still have the file, and told on. Each member that brings them has room for so many as the share's own size makes
  * likely, whoever wrote them: it could name any author. What is beyond is not kept, and the member that has it tells it to those who
  * need it. The room comes back in the time after which deletions are forgotten. See fetch_internal.h. */
@@ -13,8 +16,10 @@
 #include "base/mem.h"
 
 enum {
-	ROW_COST = 256,      /* bytes of the index that a row takes, beside its path and version */
-	ROOM_MIN = 8 << 20,  /* bytes for anybody */
+	ROW_COST = 256,     /* bytes of the index that a row takes, beside its path and version */
+	ROOM_MIN = 8 << 20, /* bytes for anybody */
+	BACKLOG_EACH = 4,   /* paths that may wait, for each row of the share that lives */
+	FULL_LOOK_MS = 500,
 	ROOM_EACH = 2 << 10, /* and for each row of the share that lives */
 	NAME_LEN = 40,
 };
@@ -108,15 +113,95 @@ void allowance_save(struct fetch *f, uint64_t peer)
 	p->bare_unsaved = false;
 }
 
+/* --- what has to be got, and waits --- */
+
+static int64_t most_waiting(const struct fetch *f)
+{
+	const struct index_totals t = index_totals(f->c.index);
+
+	return (f->c.backlog > 0 ? f->c.backlog : FETCH_BACKLOG) + BACKLOG_EACH * (t.files + t.dirs + t.symlinks);
+}
+
+/* Counting takes long where much waits: it is done when so many were remembered since the last time that it may be full. */
+static bool has_filled(struct fetch *f, struct fetch_peer *p)
+{
+	int64_t most = most_waiting(f);
+
+	if (++p->backlog < most)
+		return false;
+	p->backlog = index_wanted_of(f->c.index, p->id, most);
+	return p->backlog >= most;
+}
+
+bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs)
+{
+	if (!p->full && !has_filled(f, p))
+		return false;
+	if (!p->full) {
+		p->full = true;
+		p->full_count = 0;
+		p->full_path = mem_strdup(theirs->path);
+		p->full_s = clock_wall_s();
+		f->full_due_ms = fetch_now(f) + FULL_LOOK_MS;
+		f->tell = true;
+		fetch_wake(f);
+	}
+	p->full_count++;
+	return true;
+}
+
+static bool has_room(struct fetch *f, struct fetch_peer *p)
+{
+	int64_t half = most_waiting(f) / 2;
+
+	p->backlog = index_wanted_of(f->c.index, p->id, half);
+	return p->backlog < half;
+}
+
+static void hear_again(struct fetch *f, struct fetch_peer *p)
+{
+	p->full = false;
+	free(p->full_path);
+	p->full_path = NULL;
+	f->tell = true;
+	if (p->up)
+		f->c.ops->again(f->c.ops_arg, p->id);
+}
+
+int64_t allowance_turn(struct fetch *f)
+{
+	struct fetch_peer *p, *next;
+	bool any = false;
+
+	if (f->full_due_ms == 0)
+		return INT64_MAX;
+	if (fetch_now(f) < f->full_due_ms)
+		return f->full_due_ms;
+	HASH_ITER(hh, f->peers, p, next) {
+		if (p->full && has_room(f, p))
+			hear_again(f, p);
+		any |= p->full;
+	}
+	f->full_due_ms = any ? fetch_now(f) + FULL_LOOK_MS : 0;
+	return any ? f->full_due_ms : INT64_MAX;
+}
+
+/* --- for people --- */
+
 void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_refusal *r), void *arg)
 {
 	for (const struct fetch_peer *p = f->peers; p != NULL; p = p->hh.next) {
-		struct fetch_refusal r = { .peer = p->id,
-			                   .path = p->refused_path,
-			                   .count = p->refused,
-			                   .since_s = p->refused_s };
+		struct fetch_refusal never = { .peer = p->id,
+			                       .path = p->refused_path,
+			                       .count = p->refused,
+			                       .since_s = p->refused_s };
+		struct fetch_refusal later = { .peer = p->id,
+			                       .later = true,
+			                       .path = p->full_path,
+			                       .count = p->full_count,
+			                       .since_s = p->full_s };
 
-		if (p->refused > 0 && !fn(arg, &r))
+		if ((p->refused > 0 && !fn(arg, &never)) || (p->full && !fn(arg, &later)))
 			return;
 	}
 }

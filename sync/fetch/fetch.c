@@ -33,9 +33,9 @@ void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	struct fetch_peer *p;
 
-	if (index_want(f->c.index, peer, theirs) == 0)
-		return;
 	p = fetch_peer_get(f, peer);
+	if (!allowance_is_full(f, p, theirs) && index_want(f->c.index, peer, theirs) == 0)
+		return;
 	if (p->unremembered == 0 || theirs->seq < p->unremembered)
 		p->unremembered = theirs->seq;
 }
@@ -60,6 +60,7 @@ static void free_rest(struct fetch *f)
 	HASH_ITER(hh, f->peers, p, next) {
 		HASH_DEL(f->peers, p);
 		free(p->refused_path);
+		free(p->full_path);
 		free(p);
 	}
 	queue_clear(&f->queue);
@@ -156,7 +157,7 @@ static void end_of_turn(void *arg)
 	download_pump(f);
 	install_pump(f);
 	route_fresh(f);
-	waiting = earlier(waiting, spare_run(f));
+	waiting = earlier(waiting, earlier(spare_run(f), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
 	tell(f);

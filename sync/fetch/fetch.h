@@ -47,7 +47,11 @@ struct fetch_ops {
 	bool (*connected)(void *arg, uint64_t peer);
 	/* Bytes that have come from this peer so far, whatever they are: a block may take longer than our patience. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
+	/* There is room for what the peer told and was not acknowledged: it is to tell it again. */
+	void (*again)(void *arg, uint64_t peer);
 };
+
+enum { FETCH_BACKLOG = 50000 };
 
 /* The least must hold two of the largest blocks. */
 enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20, FETCH_SPARE_MS = 60000 };
@@ -67,6 +71,7 @@ struct fetch_config {
 	struct index *index;
 	uint64_t short_id;
 	int64_t spare_ms; /* a part whose path is wanted no more stays so long for another path; 0: FETCH_SPARE_MS */
+	int64_t backlog;  /* paths that one peer may make wait at least; 0: FETCH_BACKLOG */
 	size_t memory;    /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
 	bool copies_stay;
@@ -163,9 +168,11 @@ struct fetch_download {
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
 
-/* Deletions of paths that were never here, which this peer has told more of than are kept. */
+/* What a peer has told more of than is taken. */
 struct fetch_refusal {
-	uint64_t peer;    /* short ID */
+	uint64_t peer; /* short ID */
+	bool later; /* of what has to be got: it is heard when what waits has become less; otherwise deletions of paths
+	                     that were never here, which are not kept */
 	const char *path; /* of the first */
 	uint64_t count;
 	int64_t since_s; /* wall clock */

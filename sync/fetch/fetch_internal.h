@@ -121,6 +121,12 @@ struct fetch_peer {
 	uint64_t refused;   /* such deletions that found no room, in this life ... */
 	char *refused_path; /* ... the first of them; owned */
 	int64_t refused_s;
+	size_t tickets;  /* that are about its word */
+	int64_t backlog; /* what waits of it, or may have come to wait since that was counted */
+	bool full;       /* nothing more of it is remembered for now; what it tells is not acknowledged */
+	char *full_path; /* the first of that; owned */
+	uint64_t full_count;
+	int64_t full_s;
 	uint64_t passed; /* the number of the first since it came up; 0: none */
 	UT_hash_handle hh;
 };
@@ -149,6 +155,7 @@ struct fetch {
 	int jobs; /* out, of any kind */
 
 	struct fetch_peer *peers; /* by id */
+	int64_t full_due_ms;      /* when backlogs are looked at again; 0: none is full */
 	struct ticket *tickets;   /* by path */
 	struct ticket *list[TICKET_STATES];
 	size_t count[TICKET_STATES];
@@ -214,6 +221,8 @@ struct ticket *ticket_find(const struct fetch *f, const char *path);
 /* Takes the record over. FRESH. */
 struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer);
 void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state);
+/* It is this peer's word that it is about from now on; 0: nobody's. */
+void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer);
 /* Its record is in memory only from now on. */
 void ticket_hold(struct fetch *f, struct ticket *t);
 /* Its row is written, or its record is among the wanted now. */
@@ -268,6 +277,10 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 /* --- allowance.c --- */
 /* Whether this deletion of what was never here, brought by peer, is to be kept. */
 bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs);
+/* Whether this record, which has to be remembered, is one too many of the peer's for now. */
+bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs);
+/* At the end of a turn: peers whose backlog has gone tell again. When to look next; INT64_MAX: nobody waits. */
+int64_t allowance_turn(struct fetch *f);
 /* Remembers what the peer has used, once for each message. */
 void allowance_save(struct fetch *f, uint64_t peer);
 
@@ -292,6 +305,8 @@ void wanted_fill(struct fetch *f);
 void wanted_restart(struct fetch *f);
 /* Whether there may be `max` tickets, those that wait not counted. */
 bool wanted_room(const struct fetch *f, size_t max);
+/* Likewise for one of this peer's: a few it has room for, whatever others make wait. */
+bool wanted_room_of(struct fetch *f, uint64_t peer, size_t max);
 
 /* --- install.c --- */
 /* Sends batches of what is ready. */

@@ -193,7 +193,7 @@ static void take_word(struct fetch *f, struct ticket *t, struct words *w)
 		t->want.path = path;
 		w->best = (struct record){ 0 };
 		if (!t->held)
-			t->peer = w->peer;
+			ticket_is_of(f, t, w->peer);
 	}
 	record_clear(&w->best);
 }

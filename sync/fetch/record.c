@@ -99,7 +99,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 
 	if (!hold)
 		fetch_remember(f, peer, theirs);
-	if (!hold && (!f->started || f->paused || !wanted_room(f, BURST_MAX))) {
+	if (!hold && (!f->started || f->paused || !wanted_room_of(f, peer, BURST_MAX))) {
 		f->rewalk = true;
 		return NULL;
 	}

@@ -134,7 +134,7 @@ static bool settle(struct fetch *f, struct ticket *t)
 static void queue_up(struct fetch *f, struct ticket *t)
 {
 	ticket_remember(f, t);
-	if (wanted_room(f, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
+	if (wanted_room_of(f, t->peer, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);
 		return;
 	}

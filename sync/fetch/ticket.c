@@ -25,13 +25,24 @@ static void list_add(struct fetch *f, struct ticket *t, enum ticket_state state)
 	f->rmdirs_sorted &= state != TICKET_RMDIR;
 }
 
+void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer)
+{
+	if (t->peer == peer)
+		return;
+	if (t->peer != 0)
+		fetch_peer_get(f, t->peer)->tickets--;
+	if (peer != 0)
+		fetch_peer_get(f, peer)->tickets++;
+	t->peer = peer;
+}
+
 struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer)
 {
 	struct ticket *t = MEM_NEW(struct ticket);
 
 	t->want = *want;
 	*want = (struct record){ 0 };
-	t->peer = peer;
+	ticket_is_of(f, t, peer);
 	t->due_ms = INT64_MAX;
 	HASH_ADD_KEYPTR(hh, f->tickets, t->want.path, strlen(t->want.path), t);
 	list_add(f, t, TICKET_FRESH);
@@ -149,7 +160,10 @@ void ticket_remember(struct fetch *f, struct ticket *t)
 {
 	if (!t->held)
 		return;
-	/* A disk error is the index's to report; the record then stays held, and is sent again by its peer one day. */
+	/* A disk error is the index's to report; the record then stays held, and is sent again by its peer one day. One that
+	 * finds no room stays held too, and that is bounded. */
+	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
+		return;
 	if (is_outdated(f, t) || index_want(f->c.index, t->peer, &t->want) == 0)
 		ticket_unhold(f, t);
 }
@@ -188,6 +202,7 @@ void ticket_free(struct fetch *f, struct ticket *t)
 {
 	ticket_reset(f, t);
 	ticket_unhold(f, t);
+	ticket_is_of(f, t, 0);
 	leave_state(f, t);
 	HASH_DEL(f->tickets, t);
 	record_clear(&t->want);

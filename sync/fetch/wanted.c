@@ -6,11 +6,19 @@
 
 #include "base/mem.h"
 
-enum { READ_AT_ONCE = 256 };
+enum {
+	READ_AT_ONCE = 256,
+	FEW = 64, /* tickets that each peer has room for, however many others have */
+};
 
 bool wanted_room(const struct fetch *f, size_t max)
 {
 	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < max;
+}
+
+bool wanted_room_of(struct fetch *f, uint64_t peer, size_t max)
+{
+	return wanted_room(f, max) || (peer != 0 && fetch_peer_get(f, peer)->tickets <= FEW);
 }
 
 struct ticket *wanted_load(struct fetch *f, const char *path)

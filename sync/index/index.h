@@ -131,6 +131,8 @@ int index_unwant_peer(struct index *index, uint64_t peer);
 int64_t index_wanted_count(struct index *index);
 int64_t index_wanted_bytes(struct index *index);
 uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);
+/* How many rows are wanted of this peer; counted, to `most` at most. */
+int64_t index_wanted_of(struct index *index, uint64_t peer, int64_t most);
 
 /* --- what is being put in its place --- */
 /* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is

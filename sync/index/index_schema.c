@@ -100,6 +100,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
 	[STMT_WANT_CONTENTS] = "SELECT id, size, nblocks, root FROM wanted WHERE id > ? ORDER BY id",
 	[STMT_WANT_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
 	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
 	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
 	[STMT_PLACING_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS

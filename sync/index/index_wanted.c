@@ -367,3 +367,19 @@ uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
 		return index_read_failed(index, "read wanted rows") < 0;
 	return (uint64_t)(id & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
 }
+
+int64_t index_wanted_of(struct index *index, uint64_t peer, int64_t most)
+{
+	int64_t no = index->now.wanted == 0 ? 0 : index_peer_no(index, peer, false), n = 0;
+	sqlite3_stmt *s = no > 0 ? index_stmt_take(index, STMT_WANT_COUNT) : NULL;
+
+	if (s == NULL)
+		return 0;
+	sqlite3_bind_int64(s, 1, first_id(no));
+	sqlite3_bind_int64(s, 2, first_id(no + 1));
+	sqlite3_bind_int64(s, 3, most);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		n = sqlite3_column_int64(s, 0);
+	index_stmt_give(index, STMT_WANT_COUNT, s);
+	return n;
+}

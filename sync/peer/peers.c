@@ -350,6 +350,22 @@ void peer_group_reopen(struct peer_group *g, const char *reason)
 		session_offer(s, g);
 }
 
+void peer_group_again(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t, *next;
+	struct session *s;
+
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+	{
+		if (!t->up || t->session->peer != peer)
+			continue;
+		s = t->session;
+		talk_close(t, "opening anew to be told the rest");
+		session_offer(s, g);
+		return;
+	}
+}
+
 void peer_group_pause(struct peer_group *g, bool paused)
 {
 	if (g->paused == paused)

@@ -147,6 +147,8 @@ int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c,
                    size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
+/* Opens the group anew with this one peer, which then tells again what was not acknowledged. */
+void peer_group_again(struct peer_group *g, uint64_t peer);
 /* Logged; the third time ends the connection. */
 void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what);
 bool peer_group_connected(struct peer_group *g, uint64_t peer);

@@ -85,14 +85,14 @@ def writers_told(foe):
 def test_a_nest_of_folders_comes_and_goes(scene):
     """Some 2,000 folders one in another, made and deleted: each in a time that does not grow with the number of the others."""
     papers, nest = scene.papers(), ["/".join("d" * (i + 1)) for i in range(1980)]
-    with scene.attacked("2,000 folders one in another, made", processor=4, disk=96, drop=15) as m:
+    with scene.attacked("2,000 folders one in another, made", processor=8, disk=96, drop=15) as m:
         foe = scene.member(papers)
         foe.say(wire.news(foe.channel, 0, len(nest), [folder(foe, p, i + 1, set()) for i, p in enumerate(nest)]))
         netlab.until("they are there", lambda: os.path.exists(scene.victim.file(nest[-1])), 60)
         m.drop()
     netlab.settle([scene.victim, scene.honest], timeout=60)
     writers = writers_told(scene.member(papers, epoch=foe.epoch))
-    with scene.attacked("2,000 folders one in another, deleted", processor=4, disk=96, drop=15) as m:
+    with scene.attacked("2,000 folders one in another, deleted", processor=10, disk=96, drop=15) as m:
         again = scene.member(papers, epoch=foe.epoch)  # the other was silent for too long
         again.say(wire.news(again.channel, 0, 2 * len(nest), [folder(again, p, len(nest) + 1 + i, writers, True)
                                                               for i, p in enumerate(nest)]))
@@ -127,3 +127,21 @@ def problems(scene):
 
 def tombstones(host):
     return group_of(host)["tombstones"]
+
+
+def test_files_that_never_come(scene):
+    """70,000 files that their teller does not give: so many wait as the share makes likely, and `status` says whose they are."""
+    papers = scene.papers()
+    with scene.attacked("70,000 files that never come", disk=96, processor=40, memory=80, status=6, drop=10) as m:
+        foe = scene.member(papers)
+        for first in range(0, 70_000, 2000):
+            told = [wire.record("never-%06d" % i, i + 1, size=100_000, nblocks=1, root=hashlib.sha256(b"%d" % i).digest(),
+                                writers=[foe.epoch], counters=[i + 1], by=foe.key.short) for i in range(first, first + 2000)]
+            with contextlib.suppress(Gone):
+                foe.say(wire.news(foe.channel, first, first + 2000, told))
+        netlab.until("it is full", lambda: any("more files than are waited for" in p["reason"] for p in problems(scene)), 90)
+        m.drop()
+    assert group_of(scene.victim)["wanted"] < 60_000
+    foe.close()
+    netlab.until("status says whose word they are", lambda: any("told of it" in p["reason"] for p in problems(scene)), 30)
+    edit(scene, "hello", b"changed")

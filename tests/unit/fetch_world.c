@@ -57,6 +57,7 @@ void fetch_begin(void)
 		.index = w->index,
 		.short_id = ME,
 		.memory = w->memory,
+		.backlog = w->backlog,
 		.spare_ms = w->spare_ms,
 		.ops = &world_ops,
 		.hint = on_hint,

@@ -61,8 +61,10 @@ struct fake_peer {
 
 struct world {
 	char dir[64], share_dir[96], home_dir[96];
-	int root;      /* of the share */
-	size_t memory; /* for the next fetch_begin() */
+	int root;            /* of the share */
+	size_t memory;       /* for the next fetch_begin() */
+	int64_t backlog;     /* the same */
+	uint64_t told_again; /* the peer that was to tell again last */
 	int64_t spare_ms;
 	struct loop *loop;
 	struct workers *workers;

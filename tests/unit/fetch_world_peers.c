@@ -156,7 +156,14 @@ static bool op_connected(void *arg, uint64_t peer)
 	return peer_of(peer)->up;
 }
 
-const struct fetch_ops world_ops = { op_room, op_get, op_get_list, op_cancel, op_misbehaved, op_connected, op_arrived };
+static void op_again(void *arg, uint64_t peer)
+{
+	(void)arg;
+	w->told_again = peer;
+}
+
+const struct fetch_ops world_ops = { op_room,       op_get,       op_get_list, op_cancel,
+	                             op_misbehaved, op_connected, op_arrived,  op_again };
 
 void give_answers(void *arg)
 {

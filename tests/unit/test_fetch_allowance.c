@@ -111,12 +111,78 @@ static void what_found_no_room_is_not_known(void **state)
 	free(path);
 }
 
+/* --- what has to be got --- */
+
+enum { BACKLOG = 60, FILES = 150 };
+
+static struct record files[FILES];
+
+/* Files that ANNA has, and gives when she is not mute. */
+static void make_files(void)
+{
+	for (int i = 0; i < FILES; i++) {
+		char *path = mem_printf("f%03d", i), *text = mem_printf("content %d", i);
+
+		files[i] = peer_record(ANNA, path, RECORD_FILE);
+		have(ANNA, &files[i], text, strlen(text), CHUNK);
+		free(text);
+		free(path);
+	}
+}
+
+static void tell_files(void)
+{
+	uint64_t first = fetch_held(w->fetch, ANNA);
+
+	for (int i = 0; i < FILES; i++) {
+		if (files[i].seq >= first)
+			fetch_record(w->fetch, ANNA, &files[i], NULL, 0, NULL);
+	}
+	fetch_records_end(w->fetch, ANNA);
+}
+
+static void more_than_waits_is_told_again_when_there_is_room(void **state)
+{
+	(void)state;
+	fetch_end();
+	w->backlog = BACKLOG;
+	fetch_begin();
+	peer_up(ANNA);
+	make_files();
+	peer_of(ANNA)->mute = true;
+	tell_files();
+	for (int i = 0; i < 20; i++)
+		turn();
+	assert_in_range(index_wanted_count(w->index), BACKLOG / 2, BACKLOG);
+	refused = 0;
+	fetch_refusals(w->fetch, note_refusal, NULL);
+	assert_int_equal(refused_by, ANNA);
+	assert_in_range(refused, FILES - BACKLOG, FILES);
+	assert_in_range(fetch_held(w->fetch, ANNA), files[1].seq, files[BACKLOG].seq);
+	assert_int_equal(w->told_again, 0);
+	peer_of(ANNA)->mute = false;
+	while (index_totals(w->index).files < FILES) {
+		peer_down(ANNA);
+		peer_up(ANNA);
+		w->told_again = 0;
+		tell_files();
+		RUN_UNTIL(w->told_again == ANNA || index_totals(w->index).files == FILES);
+	}
+	assert_true(run());
+	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_text("f149", "content 149");
+	for (int i = 0; i < FILES; i++)
+		record_clear(&files[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_member_has_room_for_so_many, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(coming_back_gives_no_new_room, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(what_found_no_room_is_not_known, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(more_than_waits_is_told_again_when_there_is_room, world_setup,
+		                                world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,25 @@ static void a_reconnect_sends_nothing_again(void **state)
 	assert_int_equal(peer_group_counters(a.group).records_sent, 1);
 }
 
+/* What was not acknowledged is told again, and nothing else. */
+static void a_peer_that_is_to_tell_again_does(void **state)
+{
+	int ups;
+
+	(void)state;
+	pair();
+	put_file(&a, "file", "once", NULL);
+	dial(&a, &b);
+	UNTIL(b.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	ups = b.ups;
+	peer_group_again(b.group, agent_id_short(identity_id(a.self)));
+	UNTIL(b.ups > ups && a.up == 1 && b.up == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	assert_int_equal(b.records, 1);
+	put_file(&a, "other", "news", NULL);
+	UNTIL(b.records == 2 && !peer_group_lacks(a.group));
+	assert_int_equal(connections(&a), 1);
+}
+
 static void two_that_dial_at_once_keep_one_connection(void **state)
 {
 	(void)state;
@@ -189,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(news_reach_the_other_and_settle),
 		T(what_settles_without_a_word_from_fetch_is_acknowledged),
+		T(a_peer_that_is_to_tell_again_does),
 		T(a_reconnect_sends_nothing_again),
 		T(two_that_dial_at_once_keep_one_connection),
 		T(a_named_address_of_a_member_that_came_is_not_dialled),
