@@ -13,6 +13,7 @@ struct agent;
 struct agent_config {
 	const char *home;   /* absolute; exists, 0700, locked by the caller */
 	const char *listen; /* "[ADDR:]PORT" */
+	bool listen_or_any; /* any free port where that one is taken */
 	enum discovery_mode discovery;
 	const char *const *static_peers; /* HOST:PORT */
 	size_t nstatic_peers;

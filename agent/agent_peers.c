@@ -133,6 +133,13 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 		return -1;
 	peers_limit(a->peers, config->upload, config->download);
 	a->port = peers_listen(a->peers, config->listen, why);
+	if (a->port < 0 && config->listen_or_any) {
+		/* A second agent of this machine: mDNS tells its port as it tells the first one's. */
+		log_info("%s: another agent's, as it seems; listening on a free port instead", *why);
+		free(*why);
+		*why = NULL;
+		a->port = peers_listen(a->peers, "0", why);
+	}
 	if (a->port < 0)
 		return -1;
 	open_addresses(a, config);

@@ -15,31 +15,32 @@ static const struct route {
 	const char *method;
 	const char *path;
 	api_fn *fn;
+	bool looks; /* whoever may only look may ask this */
 } routes[] = {
-	{ "GET", "/v1/status", api_status },
-	{ "GET", "/v1/peers", api_peers },
-	{ "GET", "/v1/downloads", api_downloads },
-	{ "GET", "/v1/events", api_events }, /* ?follow=1 &after=NUMBER; lines */
-	{ "GET", "/v1/wait", api_wait },     /* ?timeout=S &peers=N */
-	{ "GET", "/v1/groups", api_groups },
-	{ "POST", "/v1/groups", api_create }, /* name, share, hidden */
-	{ "POST", "/v1/join", api_join },     /* token, share, timeout */
-	{ "POST", "/v1/pause", api_pause },
-	{ "POST", "/v1/resume", api_resume },
-	{ "GET", "/v1/groups/*/members", api_members },
-	{ "GET", "/v1/groups/*/files", api_files }, /* ?path=NAME &lines=1 */
-	{ "GET", "/v1/groups/*/wait", api_wait },
-	{ "POST", "/v1/groups/*/invite", api_invite }, /* expires */
-	{ "GET", "/v1/conflicts", api_conflicts },
-	{ "GET", "/v1/groups/*/conflicts", api_conflicts },
-	{ "POST", "/v1/groups/*/resolve", api_resolve },  /* path, keep */
-	{ "GET", "/v1/groups/*/versions", api_versions }, /* ?path=NAME */
-	{ "POST", "/v1/groups/*/restore", api_restore },  /* path, version, to */
-	{ "POST", "/v1/groups/*/leave", api_leave },
-	{ "POST", "/v1/groups/*/pause", api_pause },
-	{ "POST", "/v1/groups/*/resume", api_resume },
-	{ "POST", "/v1/groups/*/release", api_release },
-	{ "POST", "/v1/groups/*/verify", api_verify }, /* repair */
+	{ "GET", "/v1/status", api_status, true },
+	{ "GET", "/v1/peers", api_peers, true },
+	{ "GET", "/v1/downloads", api_downloads, false },
+	{ "GET", "/v1/events", api_events, false }, /* ?follow=1 &after=NUMBER; lines */
+	{ "GET", "/v1/wait", api_wait, false },     /* ?timeout=S &peers=N */
+	{ "GET", "/v1/groups", api_groups, false },
+	{ "POST", "/v1/groups", api_create, false }, /* name, share, hidden */
+	{ "POST", "/v1/join", api_join, false },     /* token, share, timeout */
+	{ "POST", "/v1/pause", api_pause, false },
+	{ "POST", "/v1/resume", api_resume, false },
+	{ "GET", "/v1/groups/*/members", api_members, false },
+	{ "GET", "/v1/groups/*/files", api_files, false }, /* ?path=NAME &lines=1 */
+	{ "GET", "/v1/groups/*/wait", api_wait, false },
+	{ "POST", "/v1/groups/*/invite", api_invite, false }, /* expires */
+	{ "GET", "/v1/conflicts", api_conflicts, false },
+	{ "GET", "/v1/groups/*/conflicts", api_conflicts, false },
+	{ "POST", "/v1/groups/*/resolve", api_resolve, false },  /* path, keep */
+	{ "GET", "/v1/groups/*/versions", api_versions, false }, /* ?path=NAME */
+	{ "POST", "/v1/groups/*/restore", api_restore, false },  /* path, version, to */
+	{ "POST", "/v1/groups/*/leave", api_leave, false },
+	{ "POST", "/v1/groups/*/pause", api_pause, false },
+	{ "POST", "/v1/groups/*/resume", api_resume, false },
+	{ "POST", "/v1/groups/*/release", api_release, false },
+	{ "POST", "/v1/groups/*/verify", api_verify, false }, /* repair */
 };
 
 struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name, const char *listen)
@@ -82,7 +83,7 @@ static bool path_matches(const char *pattern, const char *path, const char **sta
 	return *path == '\0';
 }
 
-void api_handle(void *arg, struct control_call *call)
+static void handle(struct api *api, struct control_call *call, bool looks_alone)
 {
 	const char *other_method = NULL;
 
@@ -96,15 +97,29 @@ void api_handle(void *arg, struct control_call *call)
 			other_method = routes[i].method;
 			continue;
 		}
+		if (looks_alone && !routes[i].looks) {
+			control_fail(call, 403, "this needs the rights of the system's agent: say it with sudo");
+			return;
+		}
 		if (star != NULL)
 			call->group = mem_printf("%.*s", (int)len, star);
-		routes[i].fn(arg, call);
+		routes[i].fn(api, call);
 		return;
 	}
 	if (other_method != NULL)
 		control_fail(call, 405, "%s takes %s, not %s", call->path, other_method, call->method);
 	else
 		control_fail(call, 404, "there is no %s", call->path);
+}
+
+void api_handle(void *arg, struct control_call *call)
+{
+	handle(arg, call, false);
+}
+
+void api_handle_reader(void *arg, struct control_call *call)
+{
+	handle(arg, call, true);
 }
 
 struct engine *api_engine(struct api *api, struct control_call *call)

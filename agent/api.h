@@ -15,5 +15,7 @@ struct api *api_new(struct loop *loop, struct agent *agent, struct events *event
 void api_free(struct api *api);
 /* For control_new(); arg is the api. */
 void api_handle(void *arg, struct control_call *call);
+/* The same for those who may only look: how things are, and who is connected. */
+void api_handle_reader(void *arg, struct control_call *call);
 
 #endif

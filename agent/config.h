@@ -26,8 +26,9 @@ struct config_group {
 
 /* Texts are owned. */
 struct config {
-	char *name;   /* of this host, for people */
-	char *listen; /* "[ADDR:]PORT" */
+	char *name;      /* of this host, for people */
+	char *listen;    /* "[ADDR:]PORT" */
+	bool listen_set; /* by somebody: otherwise any free port will do where that one is taken */
 	enum discovery_mode discovery;
 	char **peers; /* HOST:PORT; files and command line add up */
 	size_t npeers;

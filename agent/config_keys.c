@@ -58,6 +58,7 @@ static int set_listen(void *target, const char *value)
 	if (check_address(value, false, 0) < 0)
 		return -1;
 	replace(&c->listen, value);
+	c->listen_set = true;
 	return 0;
 }
 

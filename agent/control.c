@@ -34,11 +34,9 @@ enum {
 	MAX_CONNECTIONS = CONTROL_MAX_IDLE + MAX_BUSY + BACKLOG,
 };
 
-static const char socket_name[] = "control.sock";
-
 struct control {
 	struct loop *loop;
-	int home_dirfd; /* the caller's */
+	struct control_door door;
 	control_handler *handler;
 	void *arg;
 	struct MHD_Daemon *daemon;
@@ -364,7 +362,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 /* --- start and stop --- */
 
 /* Binds in the folder by descriptor, because a socket's path may have at most 107 bytes. */
-static int listen_in(int dirfd)
+static int listen_in(const struct control_door *door)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -373,11 +371,11 @@ static int listen_in(int dirfd)
 
 	if (fd < 0)
 		return -1;
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", dirfd, socket_name);
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", door->dirfd, door->name);
 	/* Whoever holds the home's lock is the only agent here: what is there is stale. */
-	if (unlinkat(dirfd, socket_name, 0) < 0 && errno != ENOENT)
+	if (unlinkat(door->dirfd, door->name, 0) < 0 && errno != ENOENT)
 		goto close_fd;
-	old_mask = umask(0177);
+	old_mask = umask(0777 & ~door->mode);
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old_mask);
 	if (rc == 0 && listen(fd, BACKLOG) == 0)
@@ -400,19 +398,19 @@ static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *
 	log_debug("control: %s", text);
 }
 
-struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
+struct control *control_new(struct loop *loop, const struct control_door *door, control_handler *handler, void *arg,
                             char **why)
 {
 	struct control *c = MEM_NEW(struct control);
 	const union MHD_DaemonInfo *info;
-	int fd = listen_in(home_dirfd);
+	int fd = listen_in(door);
 
 	c->loop = loop;
-	c->home_dirfd = home_dirfd;
+	c->door = *door;
 	c->handler = handler;
 	c->arg = arg;
 	if (fd < 0) {
-		*why = mem_printf("%s/%s: %s", home, socket_name, strerror(errno));
+		*why = mem_printf("%s/%s: %s", door->folder, door->name, strerror(errno));
 		goto free_control;
 	}
 	c->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
@@ -425,7 +423,8 @@ struct control *control_new(struct loop *loop, int home_dirfd, const char *home,
 	if (info != NULL)
 		c->epoll = loop_io_new(loop, info->epoll_fd, epoll_ready, c);
 	if (c->epoll == NULL) {
-		*why = mem_printf("%s/%s: the HTTP server does not start: %s", home, socket_name, strerror(errno));
+		*why = mem_printf("%s/%s: the HTTP server does not start: %s", door->folder, door->name,
+		                  strerror(errno));
 		goto stop_daemon;
 	}
 	c->timer = loop_timer_new(loop, run, c);
@@ -437,7 +436,7 @@ stop_daemon:
 		MHD_stop_daemon(c->daemon);
 	else
 		close(fd);
-	(void)unlinkat(home_dirfd, socket_name, 0);
+	(void)unlinkat(door->dirfd, door->name, 0);
 free_control:
 	free(c);
 	return NULL;
@@ -449,7 +448,7 @@ void control_free(struct control *c)
 
 	if (c == NULL)
 		return;
-	(void)unlinkat(c->home_dirfd, socket_name, 0);
+	(void)unlinkat(c->door.dirfd, c->door.name, 0);
 	loop_io_free(c->epoll);
 	loop_timer_free(c->timer);
 	c->stopping = true;

@@ -6,6 +6,7 @@
 #define LANYARD_AGENT_CONTROL_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "base/loop.h"
@@ -24,9 +25,15 @@ struct control_call {
 /* Answers the call (one of the functions below), now or later. */
 typedef void control_handler(void *arg, struct control_call *call);
 
-/* home_dirfd: the home folder, whose lock is held; a stale control.sock in it is replaced. home: its path, for
- * messages. NULL with *why (fresh text). */
-struct control *control_new(struct loop *loop, int home_dirfd, const char *home, control_handler *handler, void *arg,
+/* Where the socket is, and who may use it. */
+struct control_door {
+	int dirfd; /* of its folder, which is ours alone to write: a stale socket in it is replaced; the caller's */
+	const char *folder; /* its path, for messages */
+	const char *name;   /* the caller's, for as long as the door is open */
+	mode_t mode;        /* 0600: this user; 0660: and the group that the agent runs as */
+};
+/* NULL with *why (fresh text). */
+struct control *control_new(struct loop *loop, const struct control_door *door, control_handler *handler, void *arg,
                             char **why);
 /* Ends all connections (deferred calls are told that they are gone), removes the socket. */
 void control_free(struct control *c);

@@ -42,7 +42,8 @@ struct program {
 	struct summary *summary;
 	struct api *api;
 	struct control *control;
-	bool stopping; /* a signal said so */
+	struct control *readers; /* NULL: nobody but this user asks */
+	bool stopping;           /* a signal said so */
 };
 
 static int complain(char *why)
@@ -265,6 +266,7 @@ static int start_agent(struct program *p)
 	const struct agent_config config = {
 		.home = p->home.path,
 		.listen = p->config.listen,
+		.listen_or_any = !p->config.listen_set,
 		.discovery = p->config.discovery,
 		.static_peers = (const char *const *)p->config.peers,
 		.nstatic_peers = p->config.npeers,
@@ -294,8 +296,18 @@ static int start_control(struct program *p)
 	p->api = api_new(p->loop, p->agent, p->events, p->config.name, p->config.listen);
 	if (runtime_open(&p->runtime, &p->home, &why) < 0)
 		return complain(why);
-	p->control = control_new(p->loop, p->runtime.dirfd, p->runtime.path, api_handle, p->api, &why);
-	return p->control == NULL ? complain(why) : 0;
+	p->control =
+		control_new(p->loop, &(struct control_door){ p->runtime.dirfd, p->runtime.path, "control.sock", 0600 },
+	                    api_handle, p->api, &why);
+	if (p->control == NULL)
+		return complain(why);
+	if (!p->runtime.named)
+		return 0;
+	/* For the people whose files these are: they may look, and change nothing. */
+	p->readers =
+		control_new(p->loop, &(struct control_door){ p->runtime.dirfd, p->runtime.path, "status.sock", 0660 },
+	                    api_handle_reader, p->api, &why);
+	return p->readers == NULL ? complain(why) : 0;
 }
 
 static void run(struct program *p)
@@ -312,6 +324,7 @@ static void run(struct program *p)
 
 static void stop(struct program *p)
 {
+	control_free(p->readers);
 	control_free(p->control);
 	summary_free(p->summary);
 	if (!agent_free(p->agent)) {

@@ -35,6 +35,7 @@ int runtime_open(struct runtime *r, const struct home *home, char **why)
 {
 	const char *dir = named_folder();
 
+	r->named = dir != NULL;
 	r->path = mem_strdup(dir != NULL ? dir : home->path);
 	r->dirfd = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dirfd >= 0 && (dir == NULL || link_socket(r, home) == 0))

@@ -3,11 +3,14 @@
 #ifndef LANYARD_AGENT_RUNTIME_H
 #define LANYARD_AGENT_RUNTIME_H
 
+#include <stdbool.h>
+
 #include "agent/home.h"
 
 struct runtime {
 	char *path; /* absolute; owned; NULL: not open */
 	int dirfd;  /* -1: not open */
+	bool named; /* by the service manager */
 };
 
 /* home: open. -1 with *why (fresh text). */

@@ -107,6 +107,7 @@ static void fill(struct fs_stat *st, const struct stat *in)
 		.ino = in->st_ino,
 		.dev = in->st_dev,
 		.nlink = (uint32_t)in->st_nlink,
+		.uid = in->st_uid,
 	};
 	st->mtime_ns = fs_time_ns(in->st_mtim.tv_sec, in->st_mtim.tv_nsec, &st->odd_mtime);
 }

@@ -22,6 +22,7 @@ struct fs_stat {
 	uint64_t ino;
 	uint64_t dev;
 	uint32_t nlink;
+	uint32_t uid; /* of its owner */
 };
 
 /* Seconds and nanoseconds as nanoseconds, brought to the nearer end where 64 bits do not hold them: *odd is true then (may be

@@ -19,6 +19,7 @@ struct cli {
 	char *home;              /* the home it means; owned */
 	const struct cli_command *command;
 	struct http *http; /* NULL until the first request */
+	bool others;       /* the agent that is asked is the system's, which we may only look at */
 	bool terminal;     /* stdout is one */
 	bool color;        /* and takes colours (NO_COLOR, TERM=dumb) */
 };

@@ -41,6 +41,24 @@ static char *raw_text(const json_t *document, const char *key)
 	return raw != NULL ? raw : mem_strdup("");
 }
 
+/* What is not this user's to see is said once, and nothing is guessed from it. */
+static void check_systems(struct doctor *d)
+{
+	if (d->status != NULL)
+		doctor_found(
+			d, "agent", DOCTOR_NOTE,
+			mem_strdup("it is the system's: its home and its settings were not looked at, since only root "
+		                   "and its own user may"),
+			mem_strdup("sudo lanyard doctor sees all"));
+	else
+		doctor_found(
+			d, "agent", DOCTOR_NOTE,
+			mem_strdup("you run none of your own, and the system's does not answer you"),
+			mem_strdup(
+				"sudo lanyard doctor; for `lanyard status` without sudo join its group: sudo adduser "
+				"\"$USER\" lanyard, then log in again"));
+}
+
 static void check_agent(struct doctor *d)
 {
 	const char *version = json_string_value(json_object_get(d->status, "version"));
@@ -180,6 +198,7 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	struct doctor d = { 0 };
 	json_t *status = NULL;
 	json_t *group;
+	bool systems;
 	size_t i;
 	size_t bad;
 
@@ -192,9 +211,15 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	(void)http_probe(cli, "/status", &status);
 	d.status = status;
 
-	check_agent(&d);
-	doctor_check_settings(&d);
-	doctor_check_home(&d);
+	systems = http_is_systems(cli);
+	if (systems)
+		check_systems(&d);
+	if (status != NULL || !systems)
+		check_agent(&d);
+	if (!systems) {
+		doctor_check_settings(&d);
+		doctor_check_home(&d);
+	}
 	check_copied(&d);
 	check_discovery(&d);
 	json_array_foreach(json_object_get(status, "lost"), i, group)
@@ -203,7 +228,8 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	doctor_check_port(&d);
 	doctor_check_inotify(&d);
 	doctor_check_clock(&d);
-	doctor_check_disk(&d, "the home", d.home);
+	if (!systems)
+		doctor_check_disk(&d, "the home", d.home);
 	json_array_foreach(json_object_get(status, "groups"), i, group)
 		check_group(&d, group);
 

@@ -276,15 +276,15 @@ void doctor_check_settings(struct doctor *d)
 	} else {
 		const char *colon = strrchr(c.listen, ':');
 
-		if (args_number(colon != NULL ? colon + 1 : c.listen, 1, 65535, &port) == 0 &&
+		if (c.listen_set && args_number(colon != NULL ? colon + 1 : c.listen, 1, 65535, &port) == 0 &&
 		    (listens("/proc/net/tcp", port) > 0 || listens("/proc/net/tcp6", port) > 0))
-			doctor_found(d, "port", DOCTOR_BAD,
-			             mem_printf("another program listens on TCP port %" PRId64
-			                        ": lanyardd cannot start",
-			                        port),
-			             mem_printf("end that program (ss -ltnp sport = :%" PRId64
-			                        " names it), or set another `listen` in lanyard.conf",
-			                        port));
+			doctor_found(
+				d, "port", DOCTOR_BAD,
+				mem_printf("another program listens on TCP port %" PRId64 ": lanyardd cannot start",
+			                   port),
+				mem_printf("set another `listen` in lanyard.conf, or none, for any free port (ss -ltnp "
+			                   "sport = :%" PRId64 " names the program)",
+			                   port));
 	}
 	free(why);
 	config_free(&c);

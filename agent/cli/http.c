@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/home.h"
@@ -17,8 +19,11 @@ enum { MAX_DOCUMENT = 256 << 20, MAX_LINE = 4 << 20 };
 
 struct http {
 	CURL *curl;
-	int home_fd; /* the socket is reached through it: its own path may be too long for one */
+	int home_fd; /* the socket is reached through it: its own path may be too long for one; -1: not through it */
 };
+
+/* Where the system's agent answers those who may only look. */
+static const char system_socket[] = "/run/lanyard/status.sock";
 
 /* One request. */
 struct request {
@@ -42,15 +47,62 @@ const char *http_home(struct cli *cli)
 	return cli->home;
 }
 
+/* Nobody said whose agent is meant: who has none of his own means the system's. */
+static bool means_any_agent(const struct cli *cli)
+{
+	const char *home = getenv("LANYARD_HOME");
+
+	return cli->home_option == NULL && (home == NULL || home[0] == '\0') && geteuid() != 0;
+}
+
+bool http_is_systems(const struct cli *cli)
+{
+	return cli->others || (cli->http == NULL && means_any_agent(cli) && access(system_socket, F_OK) == 0);
+}
+
 static int no_agent(const struct cli *cli, const char *reason)
 {
-	cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or say --home", cli->home, reason);
+	if (means_any_agent(cli) && access(system_socket, F_OK) == 0)
+		cli_error(
+			"you run no agent of your own, and of the system's you may not ask: `sudo lanyard`, or for `status` join "
+			"its group (sudo adduser \"$USER\" lanyard, then log in again)");
+	else
+		cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or say --home", cli->home, reason);
 	return CLI_NO_AGENT;
+}
+
+static struct http *new_http(int home_fd, const char *path)
+{
+	struct http *http = MEM_NEW(struct http);
+
+	http->home_fd = home_fd;
+	http->curl = curl_easy_init();
+	if (http->curl == NULL)
+		abort(); /* no memory */
+	curl_easy_setopt(http->curl, CURLOPT_UNIX_SOCKET_PATH, path);
+	curl_easy_setopt(http->curl, CURLOPT_PROXY, ""); /* whatever the environment says */
+	curl_easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
+	return http;
+}
+
+/* Whether somebody listens there, and lets us in. */
+static bool answers(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes;
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	yes = fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return yes;
 }
 
 static int open_http(struct cli *cli, bool silent)
 {
 	char path[64];
+	int saved_errno;
 	int fd;
 
 	if (cli->http != NULL)
@@ -58,17 +110,18 @@ static int open_http(struct cli *cli, bool silent)
 	if (http_home(cli) == NULL)
 		return CLI_REFUSED;
 	fd = open(cli->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return silent ? CLI_NO_AGENT : no_agent(cli, strerror(errno));
-	cli->http = MEM_NEW(struct http);
-	cli->http->home_fd = fd;
-	cli->http->curl = curl_easy_init();
-	if (cli->http->curl == NULL)
-		abort(); /* no memory */
+	saved_errno = errno;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/control.sock", fd);
-	curl_easy_setopt(cli->http->curl, CURLOPT_UNIX_SOCKET_PATH, path);
-	curl_easy_setopt(cli->http->curl, CURLOPT_PROXY, ""); /* whatever the environment says */
-	curl_easy_setopt(cli->http->curl, CURLOPT_NOSIGNAL, 1L);
+	if (means_any_agent(cli) && (fd < 0 || !answers(path)) && answers(system_socket)) {
+		if (fd >= 0)
+			close(fd);
+		cli->others = true;
+		cli->http = new_http(-1, system_socket);
+		return CLI_DONE;
+	}
+	if (fd < 0)
+		return silent ? CLI_NO_AGENT : no_agent(cli, strerror(saved_errno));
+	cli->http = new_http(fd, path);
 	return CLI_DONE;
 }
 
@@ -77,7 +130,8 @@ void http_free(struct http *http)
 	if (http == NULL)
 		return;
 	curl_easy_cleanup(http->curl);
-	close(http->home_fd);
+	if (http->home_fd >= 0)
+		close(http->home_fd);
 	free(http);
 }
 

@@ -25,6 +25,9 @@ int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg);
 /* The answer as it is, to stdout. */
 int http_copy(struct cli *cli, const char *path);
 
+/* Whether the agent that is meant is the system's, which this user may look at, or not even that: its home and settings are
+ * not this user's. After a request or a probe. */
+bool http_is_systems(const struct cli *cli);
 /* The home that the options and the environment mean; NULL when none (the message is out). Stays the cli's. */
 const char *http_home(struct cli *cli);
 

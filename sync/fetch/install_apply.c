@@ -244,11 +244,13 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	if (fd < 0 && errno == EACCES) {
 		/* Its owner need not be able to read it. */
 		job->sync_all = true;
-		return install_set_meta(d, name, item->want) == 0 ? fs_stat_at(d->fd, name, &item->made) : -1;
+		return install_set_meta(job, d, name, item->want) == 0 ? fs_stat_at(d->fd, name, &item->made) : -1;
 	}
 	if (fd < 0)
 		return -1;
-	rc = fs_set_mode_fd(fd, item->want->mode) == 0 || fs_lacks(errno) ? fs_stat_fd(fd, &item->made) : -1;
+	rc = fs_set_mode_fd(fd, disk_shows(job->ground->disk, RECORD_DIR, item->want->mode)) == 0 || fs_lacks(errno)
+	             ? fs_stat_fd(fd, &item->made)
+	             : -1;
 	if (rc == 0 && !job->sync_all)
 		rc = fs_sync_dir(fd);
 	close(fd);

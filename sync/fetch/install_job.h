@@ -172,9 +172,9 @@ int install_keep_ours(struct install_job *job, struct install_item *item, struct
 
 /* --- install_meta.c: modes and times, which not every disk keeps --- */
 /* Of a new file of ours, as want says, as far as the disk takes them; -1 and errno when something is broken. */
-int install_give_meta(int fd, const struct record *want);
+int install_give_meta(const struct install_job *job, int fd, const struct record *want);
 /* Sets mode and mtime of name as want says, each although the other failed; -1 and errno of the first that did. */
-int install_set_meta(struct folder *d, const char *name, const struct record *want);
+int install_set_meta(const struct install_job *job, struct folder *d, const char *name, const struct record *want);
 /* Sets them of what stood at name a moment ago as *before, and looks: *made is what the disk kept of them, or, where what is
  * seen is not the disk's doing but a user's, what it should have kept. -1 and errno: EPERM when another owns it. */
 int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,

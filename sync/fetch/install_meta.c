@@ -12,19 +12,25 @@
 #include "sync/fetch/room.h"
 #include "sync/versions/kept.h"
 
-int install_give_meta(int fd, const struct record *want)
+/* The mode as this share shows it. */
+static uint32_t shown(const struct install_job *job, const struct record *want)
 {
-	if (fs_set_mode_fd(fd, want->mode) < 0 && !fs_lacks(errno))
+	return disk_shows(job->ground->disk, want->kind, want->mode);
+}
+
+int install_give_meta(const struct install_job *job, int fd, const struct record *want)
+{
+	if (fs_set_mode_fd(fd, shown(job, want)) < 0 && !fs_lacks(errno))
 		return -1;
 	return fs_set_mtime_fd(fd, want->mtime_ns) < 0 && !fs_lacks(errno) ? -1 : 0;
 }
 
-int install_set_meta(struct folder *d, const char *name, const struct record *want)
+int install_set_meta(const struct install_job *job, struct folder *d, const char *name, const struct record *want)
 {
 	int error = 0;
 
 	/* Both leave a symlink or a mount alone that came a moment ago. */
-	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, want->mode) < 0) {
+	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, shown(job, want)) < 0) {
 		if (folder_unlock(d))
 			continue;
 		error = errno;
@@ -46,7 +52,7 @@ static int try_meta(struct install_job *job, const struct record *want, struct f
 	fd = fs_open(job->parts, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
-	rc = install_give_meta(fd, want) == 0 ? fs_stat_fd(fd, made) : -1;
+	rc = install_give_meta(job, fd, want) == 0 ? fs_stat_fd(fd, made) : -1;
 	close(fd);
 	unlinkat(job->parts, name, 0);
 	return rc;
@@ -66,8 +72,9 @@ static bool is_kept_time(int64_t ns, int64_t want, int64_t before, int64_t tried
 int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
                         const struct fs_stat *before, struct fs_stat *made)
 {
-	int error = install_set_meta(d, name, want) < 0 ? errno : 0;
+	int error = install_set_meta(job, d, name, want) < 0 ? errno : 0;
 	bool mode_told = want->kind != RECORD_SYMLINK, time_told = want->kind != RECORD_DIR;
+	uint32_t mode = shown(job, want);
 	struct fs_stat tried;
 
 	if (fs_stat_at(d->fd, name, made) < 0)
@@ -76,19 +83,19 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 		errno = ENOENT;
 		return -1;
 	}
-	if (error == 0 && (!mode_told || made->mode == want->mode) && (!time_told || made->mtime_ns == want->mtime_ns))
+	if (error == 0 && (!mode_told || made->mode == mode) && (!time_told || made->mtime_ns == want->mtime_ns))
 		return 0;
 	if ((error != 0 && !fs_lacks(error)) || try_meta(job, want, &tried) < 0) {
 		errno = error != 0 ? error : errno;
 		return -1;
 	}
 	/* The disk can, only not with this one: it is somebody else's. */
-	if (error != 0 && tried.mode == want->mode && tried.mtime_ns == want->mtime_ns) {
+	if (error != 0 && tried.mode == mode && tried.mtime_ns == want->mtime_ns) {
 		errno = EPERM;
 		return -1;
 	}
-	if (mode_told && !is_kept_mode(made->mode, want->mode, before->mode, tried.mode))
-		made->mode = want->mode;
+	if (mode_told && !is_kept_mode(made->mode, mode, before->mode, tried.mode))
+		made->mode = mode;
 	if (time_told && !is_kept_time(made->mtime_ns, want->mtime_ns, before->mtime_ns, tried.mtime_ns))
 		made->mtime_ns = want->mtime_ns;
 	return 0;

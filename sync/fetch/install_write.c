@@ -58,7 +58,7 @@ static int fill_file(struct install_job *job, struct install_item *item, int fd,
 			return -1;
 	}
 	/* What the disk cannot keep of them keeps no content from coming. */
-	if (install_give_meta(fd, want) < 0 || (sync && sync_file(job, fd) < 0))
+	if (install_give_meta(job, fd, want) < 0 || (sync && sync_file(job, fd) < 0))
 		return -1;
 	return fs_stat_fd(fd, &item->made);
 }

@@ -361,7 +361,7 @@ static void verify_pieces(struct part_job *job)
 static void finish(struct part_job *job)
 {
 	struct fs_stat st;
-	bool failed = (fs_set_mode_fd(job->part, job->mode) < 0 && !fs_lacks(errno)) ||
+	bool failed = (fs_set_mode_fd(job->part, job->shown) < 0 && !fs_lacks(errno)) ||
 	              (fs_set_mtime_fd(job->part, job->mtime_ns) < 0 && !fs_lacks(errno)) || fsync(job->part) < 0;
 
 	if (failed || fs_stat_fd(job->part, &st) < 0)

@@ -58,8 +58,9 @@ struct part_job {
 	uint8_t *have;          /* OPEN: out: enum part_have of each block; NULL: no part; owned */
 	struct piece *pieces;   /* owned */
 	size_t n;
-	uint32_t mode; /* FINISH, as the next two */
-	uint64_t ino;  /* out: of the part */
+	uint32_t mode; /* FINISH, as the next three: what is wanted, and how the share shows that */
+	uint32_t shown;
+	uint64_t ino; /* out: of the part */
 	int64_t mtime_ns;
 	int error; /* out: errno of the disk, or ROOM_RESERVED; 0 */
 };

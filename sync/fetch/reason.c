@@ -35,7 +35,9 @@ static const struct {
 	[REASON_RESERVED] = { "the disk is nearly full: what is left is kept for the agent's index", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },
 	[REASON_READ_ONLY] = { "the disk is read-only", 1000, true, true },
-	[REASON_DENIED] = { "no permission to write here", 1000, true, true },
+	[REASON_DENIED] = { "the agent's user may not write there: whoever owns the folder can let it (chmod g+rwx FOLDER, or setfacl -m "
+	                    "u:USER:rwx FOLDER)",
+	                    1000, true, true },
 	[REASON_NAME] = { "this disk cannot hold a file of that name", 1000, true, false },
 	[REASON_TOO_BIG] = { "this disk cannot hold a file of that size", 1000, true, false },
 	[REASON_OTHER_DISK] = { "another disk is mounted there, where files cannot be replaced in one step", 1000, true,

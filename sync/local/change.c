@@ -415,7 +415,7 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		return;
 	}
 	if (k->error != 0)
-		problem_add_errno(l->problems, k->path, k->error, look);
+		problem_add_unread(l->problems, k->path, k->error, &k->st, look);
 	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
 		return;
 	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)

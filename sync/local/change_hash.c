@@ -20,6 +20,7 @@ void change_send_to_hash(struct local *l, const struct look *k, const struct rec
 
 	job->file.path = mem_strdup(k->path);
 	job->file.size = k->st.size;
+	job->file.st = k->st; /* until it is opened */
 	job->file.previous_log2 =
 		adopt_chunk_log2(l, k->path, k->st.size, change_is_live(row, RECORD_FILE) ? row : NULL);
 	job->row_seq = row_seq;
@@ -96,7 +97,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
 		break;
 	case HASH_FAILED:
-		problem_add_errno(l->problems, f->path, f->error, l->scan.looks);
+		problem_add_unread(l->problems, f->path, f->error, &f->st, l->scan.looks);
 		break;
 	}
 }

@@ -2,6 +2,9 @@
 #include "sync/local/problem.h"
 
 #include <errno.h>
+#include <unistd.h>
+#include <sys/stat.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -110,6 +113,23 @@ void problem_add_errno(struct problems *p, const char *path, int error, uint64_t
 	else if (error == ENAMETOOLONG || error == EFBIG)
 		kind = PROBLEM_SKIPPED;
 	problem_add(p, path, kind, error_text(error), look);
+}
+
+void problem_add_unread(struct problems *p, const char *path, int error, const struct fs_stat *st, uint64_t look)
+{
+	bool folder = st->kind == S_IFDIR;
+	char *text;
+
+	if ((error != EACCES && error != EPERM) || st->kind == 0) {
+		problem_add_errno(p, path, error, look);
+		return;
+	}
+	text = mem_printf("it belongs to user %" PRIu32 " and has mode %04" PRIo32
+	                  ": the agent (user %u) may not read it; its owner "
+	                  "can let it: chmod %s on it, or setfacl -m u:%u:%s",
+	                  st->uid, st->mode, geteuid(), folder ? "g+rwx" : "g+r", geteuid(), folder ? "rwx" : "rw");
+	problem_add(p, path, PROBLEM_FAILING, text, look);
+	free(text);
 }
 
 void problem_clear(struct problems *p, const char *path)

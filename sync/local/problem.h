@@ -23,6 +23,8 @@ enum problem_kind { PROBLEM_PARTLY, PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FA
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look);
 /* The same, for an errno of looking at it or reading it. */
 void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look);
+/* The same for what was seen (st), and could not be read: a permission is named with its owner and with what gives it. */
+void problem_add_unread(struct problems *p, const char *path, int error, const struct fs_stat *st, uint64_t look);
 /* It has none. Cheap when there are no problems at all. */
 void problem_clear(struct problems *p, const char *path);
 /* The path is looked at or read, and is what its row says: it has none, but for what st has that no record can hold. */

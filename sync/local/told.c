@@ -26,7 +26,7 @@ uint32_t told_mode(const struct disk *disk, const struct record *row, enum recor
 	/* What it shows is the mount's, and another when that is. */
 	if (disk->no_modes)
 		return is_live(row, kind) ? row->mode : disk_mode(kind);
-	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : st->mode;
+	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : disk_tells(disk, kind, st->mode);
 }
 
 int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)

@@ -96,6 +96,7 @@ static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
 		.ino = x.stx_ino,
 		.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
 		.nlink = x.stx_nlink,
+		.uid = x.stx_uid,
 	};
 	l->st.mtime_ns = fs_time_ns(x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec, &l->st.odd_mtime);
 	return 0;

@@ -5,13 +5,17 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/acl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/mem.h"
 
 enum { NAME_LENGTH = 32, LONG_NAME = 255, SHORT_NAME = 143, MODES = 2 };
 
@@ -170,7 +174,8 @@ bool disk_explains(const struct disk *d, const struct record *asked, const struc
 {
 	if (!record_same_content(asked, seen) || asked->deleted)
 		return false;
-	if (asked->kind != RECORD_SYMLINK && asked->mode != seen->mode && !d->no_modes)
+	if (asked->kind != RECORD_SYMLINK && !d->no_modes &&
+	    disk_shows(d, asked->kind, asked->mode) != disk_shows(d, asked->kind, seen->mode))
 		return false;
 	return asked->kind == RECORD_DIR || asked->mtime_ns == seen->mtime_ns ||
 	       explains_time(d, asked->mtime_ns, seen->mtime_ns);
@@ -181,6 +186,51 @@ uint32_t disk_mode(enum record_kind kind)
 	return kind == RECORD_DIR ? 0755 : kind == RECORD_FILE ? 0644 : 0;
 }
 
+/* --- a share of several people --- */
+
+uint32_t disk_shows(const struct disk *d, enum record_kind kind, uint32_t mode)
+{
+	if (d == NULL || !d->shared || kind == RECORD_SYMLINK)
+		return mode;
+	return (mode & 0707) | (mode & 0700) >> 3;
+}
+
+uint32_t disk_tells(const struct disk *d, enum record_kind kind, uint32_t mode)
+{
+	if (d == NULL || !d->shared || kind == RECORD_SYMLINK)
+		return mode;
+	return (mode & 0707) | (mode & 07) << 3;
+}
+
+/* Owner and group may all, and others what they may in the root: umask(2) has no say where there is a default ACL. */
+static int give_default_acl(int root, mode_t mode)
+{
+	char *text = mem_printf("u::rwx,g::rwx,o::%c-%c", (mode & 04) != 0 ? 'r' : '-', (mode & 01) != 0 ? 'x' : '-');
+	acl_t acl = acl_from_text(text);
+	char path[40];
+	int rc = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root);
+	if (acl != NULL)
+		rc = acl_set_file(path, ACL_TYPE_DEFAULT, acl);
+	acl_free(acl);
+	free(text);
+	return rc;
+}
+
+static bool has_default_acl(int root)
+{
+	return fgetxattr(root, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+void disk_share(int root, struct disk *d)
+{
+	struct stat st;
+
+	d->shared = fstat(root, &st) == 0 && (st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IWGRP) != 0;
+	d->no_default_acl = d->shared && !has_default_acl(root) && give_default_acl(root, st.st_mode) < 0;
+}
+
 /* --- in words --- */
 
 const char *disk_lack(const struct disk *d, size_t i)
@@ -189,6 +239,10 @@ const char *disk_lack(const struct disk *d, size_t i)
 		bool lacks;
 		const char *text;
 	} table[DISK_LACKS_MAX] = {
+		{ d->no_default_acl,
+		  "is shared by several people, but a folder that one of them makes under umask 022 lets nobody else "
+		  "write: sudo setfacl -R -m g::rwX,d:u::rwx,d:g::rwX,d:o::rX on the share mends that, also for what "
+		  "is there" },
 		{ d->no_modes,
 		  "keeps no permissions: the other members keep theirs (a mount with other options, or another "
 		  "disk, keeps them here)" },

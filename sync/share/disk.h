@@ -20,16 +20,26 @@ struct disk {
 	bool folds_case;     /* upper and lower case are one name */
 	bool no_folder_sync; /* a folder cannot be synced */
 	size_t name_max;     /* bytes of the longest name */
+	/* Not the disk's, but its share's: several people of the owning group write here (setgid and g+w on the root). So the
+	 * group may do what the owner may with all that comes, and its bits are nobody else's. */
+	bool shared;
+	bool no_default_acl; /* shared, but what people make lets the others write only as their umask has it */
 };
 
 /* parts: the folder. What cannot be tried (it is full, say) counts as can. */
 void disk_try(int parts, struct disk *d);
 /* Whether what is seen, of the same content, may be what the disk made of what was asked. */
 bool disk_explains(const struct disk *d, const struct record *asked, const struct record *seen);
+/* What a mode that is asked for becomes here / what is told of one that is seen here. d: NULL is a disk that can all. */
+uint32_t disk_shows(const struct disk *d, enum record_kind kind, uint32_t mode);
+uint32_t disk_tells(const struct disk *d, enum record_kind kind, uint32_t mode);
+/* Worker. root: whether several people share the folder; if so, that what they make there lets the others write, whatever
+ * their umask is, as far as the agent may see to that (a default ACL, acl(5)). Sets shared and no_default_acl. */
+void disk_share(int root, struct disk *d);
 /* The mode that is told of what was made on a disk without modes; 0 for symlinks. */
 uint32_t disk_mode(enum record_kind kind);
 /* Each lack in words, with what becomes of it, and its cure where there is one; NULL behind the last one. */
-enum { DISK_LACKS_MAX = 10 };
+enum { DISK_LACKS_MAX = 11 };
 const char *disk_lack(const struct disk *d, size_t i);
 
 #endif

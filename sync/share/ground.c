@@ -50,6 +50,7 @@ void ground_free(struct ground *g)
 		close(g->inotify);
 	close(g->parts);
 	close(g->root);
+	free(g->disk);
 	free(g->path);
 	free(g);
 }

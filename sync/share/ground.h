@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "sync/share/disk.h"
+
 enum { GROUND_MARKER_SIZE = 32 };
 
 struct ground {
@@ -16,7 +18,8 @@ struct ground {
 	int inotify;  /* whoever watches gives it: closed with the ground; -1: nothing is watched */
 	uint64_t dev; /* of the root */
 	uint64_t ino;
-	int refs; /* the loop's thread */
+	struct disk *disk; /* owned: what it cannot do, and for whom it is; NULL: not known */
+	int refs;          /* the loop's thread */
 };
 
 /* Of duplicates of these descriptors. NULL and errno when they cannot be duplicated. Loop's thread. */

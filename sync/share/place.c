@@ -161,6 +161,11 @@ static bool overlap(const char *a, const char *b)
 	return path_is_under(a, b) || path_is_under(b, a);
 }
 
+bool place_is_below(const struct place *p, const char *part)
+{
+	return p != NULL && p->inner != NULL && strstr(p->inner, part) != NULL && strstr(p->real, part) == NULL;
+}
+
 bool place_overlaps(const struct place *a, const struct place *b)
 {
 	if (a == NULL || b == NULL)

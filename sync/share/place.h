@@ -11,6 +11,8 @@ struct place;
  * ("..", behind what does not exist). */
 struct place *place_of(const char *path);
 void place_free(struct place *p);
+/* Whether what is mounted there is, on its own disk, below a folder whose path has this in it, while the path itself has not. */
+bool place_is_below(const struct place *p, const char *part);
 /* Whether one is the other, or in it. NULL is nowhere. */
 bool place_overlaps(const struct place *a, const struct place *b);
 

@@ -48,9 +48,17 @@ struct opened {
 	struct disk disk;
 };
 
-/* What else an admin should know of this error. */
-static const char *read_only(int error)
+/* What else an admin should know of this error: a service's sandbox says no in the disk's words. */
+static const char *cure(const char *path, int error)
 {
+	static const char *const homes[] = { "/home/", "/root/", "/run/user/" };
+	bool home = false;
+
+	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++)
+		home |= strncmp(path, homes[i], strlen(homes[i])) == 0;
+	if (home && (error == EACCES || error == EROFS || error == ENOENT))
+		return " (the system's agent is kept out of home folders: take a folder below /srv, /mnt or /media; for one "
+		       "person's files there is an agent of their own: sudo systemctl enable --now lanyardd@USER)";
 	return error == EROFS ? " (a service may write only where its unit's ReadWritePaths= says: systemctl edit)"
 	                      : "";
 }
@@ -92,7 +100,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 
 	o->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->root < 0) {
-		*why = mem_printf("%s: cannot be opened: %s", path, strerror(errno));
+		*why = mem_printf("%s: cannot be opened: %s%s", path, strerror(errno), cure(path, errno));
 		return -1;
 	}
 	rc = marker_check(o->root, path, marker, why);
@@ -106,7 +114,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 	}
 	o->parts = open_parts(o->root);
 	if (o->parts < 0) {
-		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s%s", path, strerror(errno), read_only(errno));
+		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s%s", path, strerror(errno), cure(path, errno));
 		goto close_root;
 	}
 	if (rc == 0 && fs_write_file(o->root, MARKER_FILE, marker, MARKER_SIZE, 0600) < 0) {
@@ -118,6 +126,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		goto close_parts;
 	}
 	disk_try(o->parts, &o->disk);
+	disk_share(o->root, &o->disk);
 	return 0;
 close_parts:
 	close(o->parts);
@@ -147,6 +156,16 @@ static bool is_made_up(const char *path)
 	return found;
 }
 
+/* systemd mounts /tmp/systemd-private-.../tmp over /tmp. */
+static bool is_private_tmp(const char *path)
+{
+	struct place *place = place_of(path);
+	bool found = place_is_below(place, "/systemd-private-");
+
+	place_free(place);
+	return found;
+}
+
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why)
 {
 	struct share *s;
@@ -159,8 +178,15 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 		                  path);
 		return NULL;
 	}
+	if (is_private_tmp(path)) {
+		*why = mem_printf(
+			"%s: the agent's unit gives it a /tmp of its own (PrivateTmp=), which nobody else sees and "
+			"which goes when it stops: choose a folder below /srv, /mnt or /media",
+			path);
+		return NULL;
+	}
 	if (create && !expect_marker && make_folders(path) < 0) {
-		*why = mem_printf("%s: cannot be created: %s%s", path, strerror(errno), read_only(errno));
+		*why = mem_printf("%s: cannot be created: %s%s", path, strerror(errno), cure(path, errno));
 		return NULL;
 	}
 	if (open_folder(path, marker, expect_marker, &o, why) < 0)
@@ -250,7 +276,11 @@ void share_set_access(struct share *s, int error)
 
 struct ground *share_ground(const struct share *s)
 {
-	return ground_new(s->path, s->marker, s->root, s->parts, s->dev, s->ino);
+	struct ground *g = ground_new(s->path, s->marker, s->root, s->parts, s->dev, s->ino);
+
+	if (g != NULL)
+		g->disk = mem_dup(&s->disk, sizeof(s->disk));
+	return g;
 }
 
 int share_move(struct share *s, struct share *again, char **why)

@@ -88,7 +88,7 @@ static int setup(void **state)
 
 	f->loop = loop_new();
 	f->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->control = control_new(f->loop, f->dirfd, dir, handle, f, &why);
+	f->control = control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
 	*state = f;
 	return f->control == NULL;
 }
@@ -191,7 +191,7 @@ static void a_stale_socket_is_replaced(void **state)
 	char *why = NULL;
 	int fd;
 
-	second = control_new(f->loop, f->dirfd, dir, handle, f, &why);
+	second = control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
 	assert_non_null(second);
 	fd = dial();
 	ask(fd, "GET", "/echo", "");

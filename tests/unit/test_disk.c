@@ -82,7 +82,8 @@ static void each_lack_has_its_words(void **state)
 		          .no_symlinks = true,
 		          .folds_case = true,
 		          .no_folder_sync = true,
-		          .name_max = 143 };
+		          .name_max = 143,
+		          .no_default_acl = true };
 
 	(void)state;
 	for (size_t i = 0; i < DISK_LACKS_MAX; i++)
@@ -90,9 +91,27 @@ static void each_lack_has_its_words(void **state)
 	assert_null(disk_lack(&d, DISK_LACKS_MAX));
 }
 
+static void a_share_of_several_people_gives_the_group_what_the_owner_has(void **state)
+{
+	const struct disk shared = { .shared = true }, own = { 0 };
+
+	(void)state;
+	assert_int_equal(disk_shows(&own, RECORD_FILE, 0640), 0640);
+	assert_int_equal(disk_shows(&shared, RECORD_FILE, 0644), 0664);
+	assert_int_equal(disk_shows(&shared, RECORD_FILE, 0600), 0660);
+	assert_int_equal(disk_shows(&shared, RECORD_DIR, 0755), 0775);
+	assert_int_equal(disk_shows(&shared, RECORD_SYMLINK, 0), 0);
+	/* What people make there is told as one person's would be. */
+	assert_int_equal(disk_tells(&own, RECORD_FILE, 0664), 0664);
+	assert_int_equal(disk_tells(&shared, RECORD_FILE, 0664), 0644);
+	assert_int_equal(disk_tells(&shared, RECORD_FILE, 0660), 0600);
+	assert_int_equal(disk_tells(&shared, RECORD_DIR, 0775), 0755);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_share_of_several_people_gives_the_group_what_the_owner_has),
 		FS_TEST(a_whole_disk_lacks_nothing_and_nothing_is_left),
 		FS_TEST(a_folder_that_takes_nothing_lacks_nothing),
 		cmocka_unit_test(lacks_explain_what_they_make_and_no_more),
