@@ -20,13 +20,13 @@ static json_t *counters(const struct engine_status *s)
 	const struct fetch_counters *f = &s->fetch;
 	const struct peer_counters *p = &s->peer;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_sent",
-	                 (json_int_t)p->records_sent, "records_received", (json_int_t)p->records_received,
-	                 "blocks_sent", (json_int_t)p->blocks_sent, "blocks_received", (json_int_t)f->blocks_received,
-	                 "bytes_sent", (json_int_t)p->bytes_sent, "bytes_received", (json_int_t)p->bytes_received,
-	                 "blocks_copied", (json_int_t)f->blocks_copied, "blocks_resumed", (json_int_t)f->blocks_resumed,
-	                 "files_installed", (json_int_t)f->files_installed, "files_renamed",
-	                 (json_int_t)f->files_renamed);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_ignored",
+	                 (json_int_t)p->records_ignored, "records_sent", (json_int_t)p->records_sent,
+	                 "records_received", (json_int_t)p->records_received, "blocks_sent", (json_int_t)p->blocks_sent,
+	                 "blocks_received", (json_int_t)f->blocks_received, "bytes_sent", (json_int_t)p->bytes_sent,
+	                 "bytes_received", (json_int_t)p->bytes_received, "blocks_copied", (json_int_t)f->blocks_copied,
+	                 "blocks_resumed", (json_int_t)f->blocks_resumed, "files_installed",
+	                 (json_int_t)f->files_installed, "files_renamed", (json_int_t)f->files_renamed);
 }
 
 static void add_hold(void *arg, const struct engine_burst *b)
@@ -58,6 +58,7 @@ static bool add_group(void *arg, struct engine *e)
 		api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL), "disk_lacks",
 		api_disk(e));
 	json_object_set_new(group, "holds", holds);
+	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_array_append_new(arg, group);
 	return true;
 }

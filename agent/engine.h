@@ -30,6 +30,7 @@ struct engine_status {
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
 	int64_t pending; /* local hints and hashes */
+	int64_t ignored; /* paths here that the ignore rules leave out */
 	int64_t held;    /* files of bursts that wait for engine_release, see engine_bursts */
 	size_t peers;    /* connected in this group */
 	struct fetch_counters fetch;

@@ -135,6 +135,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->wanted = index_wanted_count(e->index);
 		s->wanted_bytes = index_wanted_bytes(e->index);
 		s->pending = local_pending(e->local);
+		s->ignored = local_ignored(e->local);
 		s->held = engine_held(e);
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);

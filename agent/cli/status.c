@@ -108,6 +108,9 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 		add_line(l, mem_printf("  %s", error));
 	if (waits_for[0] != '\0' && error[0] == '\0')
 		add_line(l, mem_printf("  waits for %s", waits_for));
+	if (cli_number(g, "ignored") > 0)
+		add_line(l, mem_printf("  %lld paths here are left out by .lanyardignore",
+		                       (long long)cli_number(g, "ignored")));
 	if (cli_number(g, "wanted") > 0)
 		add_line(l, mem_printf("  %lld to fetch, %s", (long long)cli_number(g, "wanted"),
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));

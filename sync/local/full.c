@@ -55,6 +55,7 @@ void full_scanned(struct local *l)
 	int64_t took_ms = loop_now_ms(l->c.loop) - l->scan.full_began_ms;
 
 	note_unwatched(l);
+	l->ignored = l->scan.full_ignored;
 	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
 	          (long long)took_ms);
 	plan_rescan(l, took_ms);

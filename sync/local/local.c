@@ -358,6 +358,11 @@ int64_t local_pending(const struct local *l)
 	return scan_pending(l) + gone_pending(l->gone);
 }
 
+int64_t local_ignored(const struct local *l)
+{
+	return l->ignored;
+}
+
 int64_t local_failing(const struct local *l)
 {
 	return problem_failing(l->problems);

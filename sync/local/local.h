@@ -70,6 +70,8 @@ bool local_idle(const struct local *l);
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg);
 /* Hints, or files to hash, that are not done yet. */
 int64_t local_pending(const struct local *l);
+/* Paths that the ignore rules left out, when everything was looked at the last time; a folder counts as one. */
+int64_t local_ignored(const struct local *l);
 /* Of the problems, those that keep the share from being in sync: files that cannot be read now. */
 int64_t local_failing(const struct local *l);
 /* Deletions that are held: a burst that takes a large part of the share (sync/plan/burst.h). They are among the problems,

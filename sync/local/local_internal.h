@@ -79,6 +79,7 @@ struct scan {
 	bool written_more;       /* more than are kept */
 	int64_t full_files;      /* looked at by the full scan */
 	int64_t full_changed;
+	int64_t full_ignored; /* left out by the rules */
 	int64_t full_hashing; /* files it found that are being hashed */
 	bool full_ended;      /* the full scan's walk is through, full_hashing is not */
 	int64_t full_began_ms;
@@ -112,6 +113,7 @@ struct local {
 	struct loop_hook *hook;
 	struct loop_timer *settle_timer;
 	struct loop_timer *rescan_timer;
+	int64_t ignored;        /* by the rules, when the last full scan ended */
 	bool folders_moved;     /* since the last full scan began */
 	int64_t check_after_ms; /* no scan for their sake before */
 	struct loop_timer *retry_timer;

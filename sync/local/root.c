@@ -67,9 +67,14 @@ static void submit(struct local *l, bool reopen)
 static void take_rules(struct local *l, struct root_look *k)
 {
 	bool changed = share_take_rules(l->c.share, k->rules);
+	const char *why = share_rules_problem(l->c.share);
 
 	k->rules = NULL;
 	l->root.rules_fresh = true;
+	if (why != NULL)
+		problem_add(l->problems, SHARE_IGNORE_FILE, PROBLEM_PARTLY, why, l->scan.looks);
+	else
+		problem_clear(l->problems, SHARE_IGNORE_FILE);
 	l->root.heard = l->root.again;
 	if (!changed)
 		return;

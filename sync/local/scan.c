@@ -275,6 +275,8 @@ static void done(void *arg)
 	          job); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
 	if (job->merge != NULL)
 		job->merge->walked = job->batch.end;
+	if (job->merge != NULL && job->merge->full)
+		l->scan.full_ignored += (int64_t)job->batch.ignored;
 	/* The next job goes out first, so that the worker looks while the rows are merged. */
 	scan_pump(l);
 	scan_merge(l);
@@ -373,6 +375,7 @@ static void begin_full(struct local *l)
 	l->scan.full_wanted = false;
 	m->full = true;
 	begin(l, m);
+	problem_keep(l->problems, SHARE_IGNORE_FILE, m->look);
 	/* Whatever it was to begin is begun; the end plans the next. */
 	loop_timer_stop(l->rescan_timer);
 	drop_queue(l, false);
@@ -381,6 +384,7 @@ static void begin_full(struct local *l)
 	l->scan.full = m;
 	l->scan.full_files = 0;
 	l->scan.full_changed = 0;
+	l->scan.full_ignored = 0;
 	l->scan.unwatched = 0;
 	l->scan.full_began_ms = loop_now_ms(l->c.loop);
 	l->folders_moved = false;

@@ -430,7 +430,12 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 	l = batch_add(b);
 	l->path = batch_text(b, w->path, len);
 	look(w->ground, dirfd, name, b, l);
-	if ((l->st.kind == 0 && l->error == 0) || ignore_match_entry(w->ignore, w->path, l->st.kind == S_IFDIR)) {
+	if (l->st.kind == 0 && l->error == 0) {
+		b->n--;
+		return;
+	}
+	if (ignore_match_entry(w->ignore, w->path, l->st.kind == S_IFDIR)) {
+		b->ignored++;
 		b->n--;
 		return;
 	}

@@ -32,8 +32,9 @@ struct batch {
 	size_t cap;
 	struct batch_text *text; /* owned: what the looks point to */
 	size_t text_size;
-	bool end;  /* of the walk */
-	int error; /* errno: the walk's start could not be looked at; nothing is known of it or below */
+	size_t ignored; /* entries that the rules left out, what is in them not counted */
+	bool end;       /* of the walk */
+	int error;      /* errno: the walk's start could not be looked at; nothing is known of it or below */
 };
 void batch_clear(struct batch *b);
 /* n bytes and a NUL of the batch's. */

@@ -168,6 +168,7 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 const char *peer_group_lacks(struct peer_group *g);
 
 struct peer_counters {
+	uint64_t records_ignored; /* told, and left out by the rules here */
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
 };
 struct peer_counters peer_group_counters(const struct peer_group *g);

@@ -31,6 +31,7 @@ struct share {
 	struct ignore *ignore;              /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
 	int access_error;                   /* see share_access() */
+	char *rules_why;                    /* owned: share_rules_problem() */
 	bool ignore_failed;                 /* the last load failed, and was reported */
 };
 
@@ -211,6 +212,7 @@ void share_free(struct share *s)
 	close(s->parts);
 	close(s->root);
 	ignore_free(s->ignore);
+	free(s->rules_why);
 	place_free(s->place);
 	free(s->path);
 	free(s->group);
@@ -338,11 +340,29 @@ void share_rules_free(struct share_rules *r)
 	free(r);
 }
 
+const char *share_rules_problem(const struct share *s)
+{
+	return s->rules_why;
+}
+
+static void note_problem(struct share *s, const struct share_rules *r)
+{
+	free(s->rules_why);
+	s->rules_why = NULL;
+	if (r->error != 0)
+		s->rules_why = mem_printf("the ignore rules are not used: %s; those before them stay in force",
+		                          r->error == EFBIG ? "larger than 256 KiB" : strerror(r->error));
+	else if (r->bad_line != 0)
+		s->rules_why = mem_printf("line %d means nothing or is too much, and is skipped; perhaps others, too",
+		                          r->bad_line);
+}
+
 bool share_take_rules(struct share *s, struct share_rules *r)
 {
 	const struct log_about about = { .group = s->group, .file = SHARE_IGNORE_FILE };
 	bool changed = false;
 
+	note_problem(s, r);
 	if (r->error != 0) {
 		if (!s->ignore_failed)
 			log_about(LOG_WARN, &about,

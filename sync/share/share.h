@@ -59,6 +59,8 @@ void share_rules_free(struct share_rules *r);
 /* From now on these are in force: true when they are others than before. A file that could not be read or is too big is
  * reported once and leaves the rules as they were. Takes r. */
 bool share_take_rules(struct share *s, struct share_rules *r);
+/* Why not all of the file is used, as it was last taken, for people; NULL: all is. */
+const char *share_rules_problem(const struct share *s);
 /* Whether a peer's or a scanned path counts: path rules and ignore rules. */
 bool share_accepts(const struct share *s, const char *path, bool is_dir);
 

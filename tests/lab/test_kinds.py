@@ -238,6 +238,9 @@ def test_ignored_files_stay_at_home(lab):
     trees.write(b.share, {"theirs.tmp": b"7"})
     b.wait_sync(peers=1)
     assert not os.path.exists(a.file("theirs.tmp"))
+    # What is left out is counted, of our own and of what is told.
+    assert a.status()["ignored"] == 3 and a.counters()["records_ignored"] >= 1 and b.status()["ignored"] == 0
+    assert "3 paths here are left out by .lanyardignore" in a.lanyard("status").out.decode()
 
 
 def test_new_ignore_rules_neither_delete_nor_send_again(lab):
@@ -304,6 +307,9 @@ def test_senseless_ignore_rules_hide_nothing_else(lab):
         for host in (a, b, a):
             host.wait_sync(peers=1)
         assert b.read("y%d" % i) == b"yes" and "\x1b" not in a.log()
+        # What cannot be used is said where one looks for it.
+        said = a.problems().get(b".lanyardignore", "")
+        assert ("skipped" in said or "not used" in said) == (rule != rules[-2]), (rule, said)
     assert {b"file%d" % i for i in range(len(rules))} <= set(trees.picture(b.share))
 
 
