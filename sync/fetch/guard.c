@@ -154,11 +154,16 @@ static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 	return c.stays;
 }
 
-static bool is_own(struct fetch *f, const struct ticket *t, uint64_t path)
+/* Made within the hour, by whoever deletes it now or by somebody else who had no hand in that: files come and go where one
+ * member puts them and another takes them. */
+static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 {
-	struct author *a =
-		t->ours.modified_by == t->want.modified_by ? guard_author(f->guard, guard_author_of(t)) : NULL;
+	int64_t age_ns = clock_wall_ns() - t->ours.seen.ctime_ns;
+	struct author *a;
 
+	if (t->ours.modified_by != t->want.modified_by)
+		return t->ours.via != t->peer && age_ns >= 0 && age_ns / 1000000 < BURST_WINDOW_MS;
+	a = guard_author(f->guard, guard_author_of(t));
 	return a != NULL && toll_is_own(a->toll, path, fetch_now(f));
 }
 
@@ -189,7 +194,7 @@ static void weigh(struct fetch *f, struct ticket *t)
 	if (t->released || stays_elsewhere(f, t))
 		return;
 	t->loss = true;
-	own = t->merged.deleted && is_own(f, t, path);
+	own = t->merged.deleted && is_young(f, t, path);
 	large = counts_up(f, guard_author_of(t), path, own);
 	if (t->peer != 0 && t->peer != t->want.modified_by)
 		brought = counts_up(f, guard_bringer_of(t), path, own);

@@ -23,6 +23,7 @@ enum {
 
 struct gone_path {
 	bool counts; /* a file or symlink: a folder is nothing without what is in it */
+	bool judged; /* it may go */
 	UT_hash_handle hh;
 	char path[];
 };
@@ -145,6 +146,14 @@ void gone_back(struct local *l, const char *path)
 
 /* --- held and let go --- */
 
+/* All that wait now may go. */
+static void let_go(struct gone *g)
+{
+	for (struct gone_path *p = g->paths; p != NULL; p = p->hh.next)
+		p->judged = true;
+	g->going = g->paths != NULL;
+}
+
 static void hold(struct local *l)
 {
 	struct gone *g = l->gone;
@@ -192,7 +201,7 @@ int64_t gone_release(struct local *l)
 	          (long long)n);
 	g->released = true;
 	g->burst = (struct burst){ 0 };
-	g->going = g->paths != NULL;
+	let_go(g);
 	g->more = 0;
 	/* What stands where a held folder was is not known yet. */
 	local_rescan(l);
@@ -264,9 +273,14 @@ static void go(struct local *l, const struct gone_look *k)
 		drop(g, p);
 		change_write_gone(l, k->paths[i].path, k->paths[i].there);
 	}
-	if (g->paths != NULL)
+	if (g->paths != NULL && g->paths->judged)
 		return;
 	g->going = false;
+	/* What came meanwhile may be the rest of a burst. */
+	if (g->paths != NULL) {
+		g->first_ms = loop_now_ms(l->c.loop);
+		return;
+	}
 	if (g->more > 0)
 		local_rescan(l);
 	g->more = 0;
@@ -335,7 +349,7 @@ static void send(struct local *l)
 	struct gone_path *p = g->held && g->checked != NULL ? g->checked->hh.next : g->paths;
 	struct gone_look *k = MEM_NEW(struct gone_look);
 
-	for (; p != NULL && k->n < LOOK_MAX; p = p->hh.next) {
+	for (; p != NULL && k->n < LOOK_MAX && (g->held || p->judged); p = p->hh.next) {
 		k->paths[k->n++].path = mem_strdup(p->path);
 		if (g->held)
 			g->checked = p;
@@ -355,7 +369,7 @@ static void judge(struct local *l)
 	if (!g->released && burst_holds(&g->burst, g->calm, there(l), going, loop_now_ms(l->c.loop)))
 		hold(l);
 	else
-		g->going = true;
+		let_go(g);
 }
 
 void gone_scan_begins(struct gone *g)

@@ -1,6 +1,6 @@
 /* What one author's changes took away, or would take away, within the last hour, told by path: a file that is replaced again
- * and again is one loss. What the author made itself within that hour and deletes counts only as far as the share shrinks by
- * it: temporary files come and go. Bounded: with many paths only every
+ * and again is one loss. What was made within that hour and is deleted counts only as far as the share shrinks by it:
+ * temporary files come and go. Bounded: with many paths only every
  * second, fourth, ... is remembered, and stands for the others. For each author one. Pure; times never go back. */
 #ifndef LANYARD_SYNC_PLAN_TOLL_H
 #define LANYARD_SYNC_PLAN_TOLL_H
@@ -20,7 +20,7 @@ void toll_free(struct toll *l);
 void toll_made(struct toll *l, uint64_t path, int64_t now_ms);
 /* Whether it did, within the hour. */
 bool toll_is_own(const struct toll *l, uint64_t path, int64_t now_ms);
-/* The author takes away what is at path. own: deletes what it made itself. */
+/* The author takes away what is at path. own: deletes what was made within the hour. */
 void toll_add(struct toll *l, uint64_t path, bool own, int64_t now_ms);
 /* It came to nothing. */
 void toll_drop(struct toll *l, uint64_t path);

@@ -82,7 +82,7 @@ def test_a_deleted_folder_that_somebody_writes_into_lives_for_what_is_new(lab):
 
 def test_a_folder_deleted_under_a_busy_writer_loses_nothing(lab):
     # So many others that the deletions are no burst to be held.
-    a, b = in_sync(lab, dict({"dir/first": b"first"}, **{"stays/%d" % i: b"" for i in range(100)}))
+    a, b = in_sync(lab, dict({"dir/first": b"first"}, **{"stays/%d" % i: b"" for i in range(300)}))
     for i in range(200):
         os.makedirs(b.file("dir"), exist_ok=True)
         trees.write(b.share, {"dir/f%03d" % i: b"number %d" % i})

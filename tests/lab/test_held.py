@@ -182,7 +182,7 @@ def test_what_a_member_overwrites_at_once_is_held_by_all(lab, what):
     tree = trees.picture(b.share)
     overwrite(a, what)
     for host in (b, c):
-        least = COUNT - 20
+        least = COUNT // 2
         held = until_holds(host, a, least)
         now = trees.picture(host.share)
         assert len([p for p in files(tree) if now[p] == tree[p]]) >= least
@@ -232,7 +232,7 @@ def test_a_burst_may_be_slow(lab):
     netlab.form([a, b])
     tree = netlab.settle([a, b])
     overwrite(a, b"mine now: ", 0.15)
-    held = until_holds(b, a, 40 - 20)
+    held = until_holds(b, a, 40 // 2 - 1)
     now = trees.picture(b.share)
     assert len([p for p in files(tree) if now[p] == tree[p]]) >= held
     b.cli("release", "pics")

@@ -78,8 +78,10 @@ def test_a_restored_version_travels_to_all_and_what_it_replaces_is_kept(lab):
     netlab.form(hosts)
     netlab.settle(hosts)
     for text in (b"two", b"three"):
+        second = int(time.time())
         trees.write(a.share, {"doc.txt": text})
         netlab.settle(hosts)
+        until("the clock's next second, of which one version stays", lambda: int(time.time()) > second, 10)
     newest, oldest = versions(b, "doc.txt")
     did = b.cli("restore", "pics", "doc.txt", oldest["version"])
     assert did["version"] == oldest["version"] and did["to"] == "doc.txt"

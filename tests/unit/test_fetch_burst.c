@@ -241,6 +241,21 @@ static void what_a_member_made_itself_may_come_and_go(void **state)
 	assert_int_equal(held(), FILES);
 }
 
+/* One member puts files, another takes them. */
+static void what_is_put_and_taken_again_and_again_is_no_burst(void **state)
+{
+	(void)state;
+	fill(10);
+	for (int i = 10; i < FILES + 10; i++) {
+		write_text(path_of(i), path_of(i));
+		scan_path(path_of(i));
+		say_gone(ANNA, path_of(i));
+		assert_true(run());
+	}
+	assert_int_equal(held(), 0);
+	assert_int_equal(there(FILES), 10);
+}
+
 /* Each name is below what would be held, but all of it comes from one. */
 static void who_speaks_for_many_answers_for_all(void **state)
 {
@@ -332,6 +347,7 @@ int main(void)
 		T(two_files_with_one_content_do_not_save_each_other),
 		T(one_file_again_and_again_is_no_burst),
 		T(what_a_member_made_itself_may_come_and_go),
+		T(what_is_put_and_taken_again_and_again_is_no_burst),
 		T(who_speaks_for_many_answers_for_all),
 		T(two_members_with_a_little_each_are_no_burst),
 		T(a_folder_waits_for_what_is_held_in_it),
