@@ -2,6 +2,7 @@
  * through libuv's async handle. */
 #include "base/workers.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -110,6 +111,9 @@ static void *thread(void *arg)
 			work_next(w);
 		else if (!wait_for_more(w))
 			break;
+	/* What OpenSSL keeps for this thread goes now: when the pool is waited for at the program's end, a detached thread may
+	 * come to its own end too late for that. */
+	OPENSSL_thread_stop();
 	w->threads--;
 	/* The last word to w: whoever frees it waits for the lock. */
 	pthread_cond_signal(&w->fewer);
