@@ -167,6 +167,7 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.short_id = f->c.short_id;
 	b->group = mem_strdup(share_group(f->c.share));
 	b->job.group = b->group;
+	b->job.folds_case = share_disk(f->c.share)->folds_case;
 	b->job.copies_stay = f->c.copies_stay;
 	b->job.reserve = f->reserve;
 	b->job.notes = b->first_note != 0 ? f->c.index : NULL;

@@ -392,6 +392,11 @@ void install_apply(struct install_job *job, struct install_item *item)
 		install_delete(job, item);
 		return;
 	}
+	/* Put there, it would be taken for the other one, and that for it: for everybody. */
+	if (job->folds_case && !is_live(item->ours) && install_meets_other_case(job, item->want->path)) {
+		install_fail(item, INSTALL_ERROR, ENOTUNIQ);
+		return;
+	}
 	d = folders_open(job->folders, item->want->path, item->mkdirs, &name);
 	if (d == NULL) {
 		install_fail(item,

@@ -91,6 +91,7 @@ struct install_job {
 	struct install_item **items;
 	size_t n;
 	bool copies_stay;          /* conflict copies never become versions, however many there are */
+	bool folds_case;           /* the disk takes upper and lower case for one name */
 	bool reserve;              /* a reserve stays free on the disk (room.h): the index is on it too */
 	const struct index *notes; /* the index in which the rows to come are noted; NULL: none are */
 	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
@@ -155,6 +156,8 @@ int install_write(struct install_job *job, struct install_item *item, uint32_t n
 void install_apply(struct install_job *job, struct install_item *item);
 void install_delete(struct install_job *job, struct install_item *item);
 void install_move(struct install_job *job, struct install_item *item);
+/* Whether on the way to path, or at it, stands something whose name differs from it in upper and lower case alone. */
+bool install_meets_other_case(struct install_job *job, const char *path);
 void install_hook(enum install_step step, const char *path);
 int install_fail(struct install_item *item, enum install_result result, int error);
 /* Whether st is what the row says is there, to the last detail / as far as a rename leaves it. */

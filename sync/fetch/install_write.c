@@ -89,8 +89,9 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 
 static int write_symlink(struct install_job *job, struct install_item *item)
 {
+	/* EPERM means "none here", as our own folder takes all else. */
 	if (symlinkat(item->want->target, job->parts, item->temp) < 0)
-		return install_fail(item, INSTALL_ERROR, errno);
+		return install_fail(item, INSTALL_ERROR, errno == EPERM || errno == ENOSYS ? EOPNOTSUPP : errno);
 	if ((fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 && !fs_lacks(errno)) ||
 	    fs_stat_at(job->parts, item->temp, &item->made) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);

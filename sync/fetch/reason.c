@@ -39,6 +39,9 @@ static const struct {
 	                    "u:USER:rwx FOLDER)",
 	                    1000, true, true },
 	[REASON_NAME] = { "this disk cannot hold a file of that name", 1000, true, false },
+	[REASON_CASE] = { "this disk takes upper and lower case for one name, and another file or folder has it: rename one of them",
+	                  1000, true, false },
+	[REASON_SYMLINK] = { "this disk cannot hold symlinks", 1000, true, false },
 	[REASON_TOO_BIG] = { "this disk cannot hold a file of that size", 1000, true, false },
 	[REASON_OTHER_DISK] = { "another disk is mounted there, where files cannot be replaced in one step", 1000, true,
 	                        false },
@@ -71,6 +74,10 @@ enum reason reason_of_errno(int error)
 	case EINVAL:
 	case EILSEQ:
 		return REASON_NAME;
+	case ENOTUNIQ:
+		return REASON_CASE;
+	case EOPNOTSUPP: /* of what is installed nothing else is that a disk may not have */
+		return REASON_SYMLINK;
 	case EFBIG:
 		return REASON_TOO_BIG;
 	case EXDEV:

@@ -26,6 +26,8 @@ enum reason {
 	REASON_READ_ONLY,
 	REASON_DENIED,
 	REASON_NAME,
+	REASON_CASE, /* another of its names differs in upper and lower case alone, which the disk cannot tell apart */
+	REASON_SYMLINK, /* the disk has none */
 	REASON_TOO_BIG,
 	REASON_OTHER_DISK,
 	REASON_FILES,

@@ -6,6 +6,7 @@
  *   names       a name has 143 bytes at most
  *   flags       a rename knows no flags (EINVAL)
  *   links       there are no hard links (EPERM)
+ *   symlinks    there are none (EPERM)
  *   syncdir     a folder cannot be synced (EINVAL)
  *   case        upper and lower case are one name, as it was first given
  * One thread serves all requests. It needs no cache: the kernel is told to ask each time. */
@@ -27,10 +28,9 @@
 
 enum { SHORT_NAME = 143, STEP_S = 2, ONE_MODE = 0755 };
 
-static const char *const words[] = {
-	"modes", "chmod", "utime", "seconds", "names", "flags", "links", "syncdir", "case"
-};
-enum lack { MODES, CHMOD, UTIME, SECONDS, NAMES, FLAGS, LINKS, SYNCDIR, CASE, LACKS };
+static const char *const words[] = { "modes", "chmod", "utime",    "seconds", "names",
+	                             "flags", "links", "symlinks", "syncdir", "case" };
+enum lack { MODES, CHMOD, UTIME, SECONDS, NAMES, FLAGS, LINKS, SYMLINKS, SYNCDIR, CASE, LACKS };
 
 static bool lacks[LACKS];
 static int top; /* FOLDER */
@@ -174,6 +174,8 @@ static int remove_folder(const char *path)
 static int make_symlink(const char *target, const char *path)
 {
 	REAL(path);
+	if (lacks[SYMLINKS])
+		return -EPERM;
 	return result(symlinkat(target, top, PATH));
 }
 

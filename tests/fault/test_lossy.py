@@ -159,6 +159,34 @@ def test_what_a_disk_lacks_is_said():
         assert not os.listdir(s.victim.path("another", ".lanyard", "parts"))
 
 
+def reasons(a, n):
+    until(lambda: "%d problems: %r" % (n, a.status()["problems"]), lambda: len(a.status()["problems"]) == n)
+    return {p["path"]: p["reason"] for p in a.status()["problems"]}
+
+
+def test_what_such_a_disk_cannot_hold_has_its_true_reason():
+    with LossyStand(("symlinks",), names=("peer", "victim")) as s:
+        os.symlink("to", s.peer.path("link"))
+        assert reasons(s.victim, 1) == {"link": "this disk cannot hold symlinks"}
+
+
+def test_names_that_differ_in_case_alone_harm_nobody():
+    with LossyStand(("case",), names=("peer", "victim")) as s:
+        trees.write(s.peer.share, {"name": b"one", "dir/in": b"two"})
+        s.settle()
+        trees.write(s.peer.share, {"NAME": b"three", "DIR/in": b"four"})
+        before = trees.picture(s.peer.share)
+        found = reasons(s.victim, 3)
+        assert set(found) == {"NAME", "DIR", "DIR/in"} and all("upper and lower case" in r for r in found.values())
+        rescan(s.victim)
+        assert set(reasons(s.victim, 3)) == {"NAME", "DIR", "DIR/in"}
+        assert trees.picture(s.peer.share) == before
+        # The cure.
+        os.rename(s.peer.path("NAME"), s.peer.path("other"))
+        os.rename(s.peer.path("DIR"), s.peer.path("folder"))
+        s.settle()
+
+
 def test_a_lost_index_on_such_a_disk_changes_nobody():
     with LossyStand(("modes", "seconds"), names=("peer", "victim")) as s:
         write_odd(s.peer.share)
