@@ -2,6 +2,7 @@
  * here. A record that only tells of such changes, of a path that has no row, was deleted and forgotten. The numbers
  * are small named values: "seen <writer>" as of the last noting, "known <writer>" once they count, and
  * "passed <writer>" for the first row of that epoch that was not taken, where knowing ends. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,8 +292,10 @@ static int write_anew(struct index *index, uint64_t writer, uint64_t above)
 			struct record *r = &rows[i];
 
 			at = r->seq;
-			if (rc == 0 && at <= end && version_counter(&r->version, writer) > above)
-				rc = index_put_change(index, r, NULL, r->modified_by);
+			/* A row that has no next version stays as it is. */
+			if (rc == 0 && at <= end && version_counter(&r->version, writer) > above &&
+			    index_put_change(index, r, NULL, r->modified_by) < 0 && errno != EOVERFLOW)
+				rc = -1;
 			record_clear(r);
 		}
 	} while (rc == 0 && u.n == AT_ONCE && at <= end);

@@ -213,6 +213,10 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		refuse(t, m, path_verdict_text(verdict));
 		return;
 	}
+	if (m->record.seq >= VERSION_PLAIN_MAX) {
+		refuse(t, m, "a number beyond all that there are");
+		return;
+	}
 	if (!is_near(t, m)) {
 		refuse(t, m, "a version far beyond all that was said of it");
 		return;

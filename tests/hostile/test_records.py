@@ -64,6 +64,19 @@ def test_a_version_at_the_end_of_all_counters(scene):
     netlab.settle([scene.victim, scene.honest])
 
 
+def test_a_number_beyond_all(scene):
+    """A record by a number that no index can hold is not taken, and what comes with it is."""
+    papers = scene.papers()
+    with scene.attacked("a record number beyond all"):
+        foe = scene.member(papers)
+        foe.say(wire.news(foe.channel, 0, 1 << 50, [file_of(foe, "first", 1, b"1", [foe.epoch]),
+                                                    file_of(foe, "beyond", 1 << 48, b"2", [foe.epoch])]))
+        netlab.until("the first is there", lambda: os.path.exists(scene.victim.file("first")), 10)
+        edit(scene, "first", b"changed")
+    assert not os.path.exists(scene.victim.file("beyond"))
+    assert group_of(scene.victim)["wanted"] == 0
+
+
 def folder(foe, path, seq, writers, deleted=False):
     """Its version says that it knows all that these writers ever did."""
     writers = sorted(writers | {foe.epoch})
