@@ -1,4 +1,4 @@
-/* Between download.c, source.c, ask.c, list.c and blocks.c: one content on its way here. */
+/* Between download*.c, spare.c, source.c, ask.c, list.c and blocks.c: one content on its way here. */
 #ifndef LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
 #define LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
 
@@ -115,11 +115,13 @@ void download_set_list(struct download *d, struct blocklist *list);
 /* Cannot go on: the ticket waits, the part stays. d may be gone. */
 void download_fail(struct download *d, enum reason reason);
 void download_complete(struct download *d);
-/* Sends the OPEN job. */
-void download_open(struct download *d);
 void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
 /* A job is back, d may die now. */
 void download_job_back(struct download *d);
+
+/* --- download_open.c --- */
+/* Sends the OPEN job. */
+void download_open(struct download *d);
 
 /* --- spare.c --- */
 /* Nobody wants this part's path: it is removed after fetch_config.spare_ms, unless somebody wants its content. */

@@ -181,6 +181,8 @@ void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fe
 
 struct fetch_counters {
 	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received, files_installed, files_renamed;
+	uint64_t blocks_zeros;     /* that came from nobody */
+	uint64_t parts_taken_over; /* begun for another path */
 };
 struct fetch_counters fetch_counters(const struct fetch *f);
 

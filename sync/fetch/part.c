@@ -83,6 +83,7 @@ static int open_old(struct part_job *job)
 		m.list = (struct blocklist){ 0 };
 		m.have = NULL;
 		job->have_at = part_map_have_at(m.path, &job->content);
+		job->taken_over = strcmp(m.path, job->path) != 0;
 		part_map_clear(&m);
 		job->dirty = true;
 		return 0;

@@ -52,6 +52,7 @@ struct part_job {
 	bool dirty;      /* bytes that are not known to be zero may stand in the part */
 	char *path;      /* OPEN: the file's, for a new map; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
+	bool taken_over; /* OPEN: out: the part was begun for another path */
 	bool cloned;     /* OPEN: out: it was: all is claimed, and to be verified */
 	struct content content; /* OPEN */
 	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */

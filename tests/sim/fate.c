@@ -11,7 +11,7 @@
 #define HOUR (INT64_C(3600) * SIM_S)
 #define DAY  (24 * HOUR)
 
-enum { LASTS_MAX_S = 40, DAYS_MAX = 12, YEARS_MAX = 10, AWAY_MAX_S = 60 };
+enum { LASTS_MAX_S = 40, DAYS_MAX = 12, YEARS_MAX = 10, AWAY_MAX_S = 60, SILENT_MAX_S = 120 };
 
 static const struct script *playing;
 
@@ -167,6 +167,9 @@ static bool befall_more(const struct deed *d)
 	case DEED_REMOVE:
 		(void)host_remove(h);
 		return true;
+	case DEED_SILENT:
+		sim_wire_silence(d->host, (int64_t)(1 + sim_below(&luck, SILENT_MAX_S)) * SIM_S);
+		return true;
 	default:
 		return false;
 	}
@@ -276,6 +279,7 @@ static void come_to_rest(void *arg)
 	struct host *h = arg;
 
 	fault_end(h->number);
+	sim_wire_silence(h->number, 0);
 	heal(h->number);
 	h->die_steps = h->deed_steps = 0;
 	host_start(h);

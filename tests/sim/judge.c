@@ -266,6 +266,7 @@ static void count_resumed(void)
 
 		host_status(&hosts_all[i], &s);
 		tally_count(TALLY_RESUMED, s.fetch.blocks_resumed);
+		tally_count(TALLY_ZEROS, s.fetch.blocks_zeros);
 	}
 }
 

@@ -62,6 +62,7 @@ static const struct {
 	[DEED_JOIN] = { "joins", 0, 4, 4 },
 	[DEED_LEAVE] = { "leaves", 0, 1, 1 },
 	[DEED_REMOVE] = { "is removed", 0, 1, 1 },
+	[DEED_SILENT] = { "answers nothing that it is asked for", 0, 0, 3 },
 };
 
 const char *deed_name(enum deed_kind kind)

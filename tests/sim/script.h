@@ -56,6 +56,7 @@ enum deed_kind {
 	DEED_JOIN,
 	DEED_LEAVE,
 	DEED_REMOVE,
+	DEED_SILENT,
 	DEED_KINDS
 };
 

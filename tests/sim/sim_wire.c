@@ -68,6 +68,7 @@ struct attempt {
 uint64_t sim_wire_blocks[SIM_HOSTS];
 static struct tls *hosts[SIM_HOSTS];
 static bool muted[SIM_HOSTS];
+static int64_t silent_until[SIM_HOSTS];
 static bool walled[SIM_HOSTS][SIM_HOSTS];
 static struct end **ends; /* all that ever were */
 static size_t nends;
@@ -93,6 +94,11 @@ bool sim_wire_reachable(int a, int b)
 void sim_wire_mute(int host, bool mute)
 {
 	muted[host] = mute;
+}
+
+void sim_wire_silence(int host, int64_t ns)
+{
+	silent_until[host] = sim_now() + ns;
 }
 
 uint64_t sim_wire_talk(void)
@@ -219,6 +225,11 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 	size_t n, total;
 	struct packet *p;
 
+	if ((type == FRAME_LIST || type == FRAME_BLOCK) && sim_now() < silent_until[e->host]) {
+		tally_add(TALLY_UNANSWERED);
+		free(body);
+		return 0;
+	}
 	if (type == FRAME_NEWS && head_n == 0)
 		body = liar_news(e->host, body, &body_n);
 	n = head_n + body_n;

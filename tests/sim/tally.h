@@ -73,6 +73,8 @@
 	X(RESTORED, "versions restored")                                     \
 	X(RESOLVED, "conflicts resolved")                                    \
 	X(RESUMED, "downloads resumed with verified blocks")                 \
+	X(ZEROS, "blocks of zeros that came from nobody")                    \
+	X(UNANSWERED, "answers that a silent member kept to itself")         \
 	X(CROWD, "records told as a crowd's by a member that lies")          \
 	X(NEVER_WAS, "deletions told of what never was")                     \
 	X(FULL, "records told whose version is full")                        \
