@@ -81,6 +81,16 @@ static int compare(const void *a, const void *b)
 	return memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
+/* A virtual interface that nobody gave an address of its own is as likely one end of a container's as a way to others. */
+static bool has_only_link_local(const struct host_addr *list, size_t n, int iface)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].iface == iface && !host_addr_link_local(&list[i]))
+			return false;
+	}
+	return true;
+}
+
 /* All addresses of the wanted interfaces, sorted. Owned by the caller. */
 static struct host_addr *candidates(const struct host_addrs *h, const struct host_facts *facts, size_t *n)
 {
@@ -99,6 +109,10 @@ static struct host_addr *candidates(const struct host_addrs *h, const struct hos
 		addr->rank = link->rank;
 		addr->family = fact->family;
 		memcpy(addr->ip, fact->ip, sizeof(addr->ip));
+	}
+	for (size_t i = 0; i < *n; i++) {
+		if (list[i].rank == HOST_VIRTUAL && has_only_link_local(list, *n, list[i].iface))
+			list[i].rank = HOST_BRIDGE;
 	}
 	qsort(list, *n, sizeof(*list), compare);
 	return list;
