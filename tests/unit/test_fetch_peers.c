@@ -328,7 +328,7 @@ static void a_list_that_one_does_not_give_comes_from_the_other(void **state)
 static void what_only_a_silent_member_has_holds_up_nothing_else(void **state)
 {
 	uint8_t *bytes = noise(BIG, 21);
-	char name[8];
+	char name[16];
 
 	(void)state;
 	peer_of(ANNA)->mute = true;
