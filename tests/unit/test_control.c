@@ -88,7 +88,8 @@ static int setup(void **state)
 
 	f->loop = loop_new();
 	f->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->control = control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
+	f->control =
+		control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
 	*state = f;
 	return f->control == NULL;
 }
