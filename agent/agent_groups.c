@@ -24,8 +24,13 @@ char *agent_share_is_free(void *arg, const struct engine *e, const struct place 
 			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder",
 			e->share_path, a->home);
 	DL_FOREACH(a->engines, other)
-		if (other != e && other->share != NULL && place_overlaps(place, share_place(other->share)))
+		if (other != e && place_overlaps(place, engine_place(other)))
 			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder",
+			                  e->share_path, other->share_path, engine_name(other));
+	DL_FOREACH(a->ending, other)
+		if (place_overlaps(place, engine_place(other)))
+			return mem_printf("%s: overlaps with %s, the share of group %s, which is still being left; "
+			                  "try again",
 			                  e->share_path, other->share_path, engine_name(other));
 	return NULL;
 }

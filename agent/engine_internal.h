@@ -69,7 +69,7 @@ struct engine {
 	void (*then)(struct engine *);  /* what follows when all jobs are back; NULL: it is not being stopped */
 	struct loop_timer *drain;       /* runs while they are not */
 	bool between;                   /* that is to be looked at between two turns */
-	int last_root;                  /* ending: of the share; -1: none */
+	struct share *last_share;       /* ending: whose .lanyard/ is being removed; NULL: none */
 	struct loop_timer *look;        /* every now and then: is the share still there? */
 	struct loop_timer *retry;       /* runs while it is to be started again */
 	struct loop_timer *save_roster; /* runs while what peers told of the roster is still to be stored */
@@ -113,6 +113,8 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 void engine_index_lost(struct engine *e);
 /* engine_life.c. Begins: the share is opened by a worker; engine_opening() until it is. */
 void engine_start(struct engine *e);
+/* Where its share is, is about to be opened or was until its .lanyard/ is removed; NULL: nowhere. */
+const struct place *engine_place(const struct engine *e);
 /* engine.c: once its share may be where it is to be. */
 void engine_start_joining(struct engine *e);
 /* Timers' and hooks' functions of the engine arg. */

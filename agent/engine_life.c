@@ -1,11 +1,9 @@
 /* How one group begins and ends. Whatever touches its share is a job of the group's own workers, the opening and the removing
  * included, so that a disk that does not answer keeps nobody else waiting: the group ends when its jobs are back. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/engine_internal.h"
 #include "base/clock.h"
@@ -69,9 +67,17 @@ struct opening {
 	struct place *place; /* out, of the first; NULL: the path cannot be followed */
 	bool create;
 	uint8_t marker[32];
+	bool free_there;     /* the place was found to be free: it is taken from then on */
 	struct share *share; /* out, of the second; NULL: why */
 	char *why;           /* owned */
 };
+
+const struct place *engine_place(const struct engine *e)
+{
+	if (e->share != NULL || e->last_share != NULL)
+		return share_place(e->share != NULL ? e->share : e->last_share);
+	return e->opening != NULL && e->opening->free_there ? e->opening->place : NULL;
+}
 
 static void place_work(void *arg)
 {
@@ -124,6 +130,7 @@ static void placed(void *arg)
 	if (e->context->share_is_free)
 		why = e->context->share_is_free(e->context->arg, e, o->place);
 	if (why == NULL && e->token == NULL) {
+		o->free_there = true;
 		workers_submit(e->workers, WORKERS_QUICK, open_work, opened, o);
 		return;
 	}
@@ -302,7 +309,11 @@ static void stop_ends(struct engine *e)
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;
-	share_free(e->share);
+	/* One that is left keeps its place until its .lanyard/ is gone, so that nobody else's there is taken for it. */
+	if (e->ending && e->last_share == NULL)
+		e->last_share = e->share;
+	else
+		share_free(e->share);
 	e->share = NULL;
 	peer_group_free(e->peers);
 	e->peers = NULL;
@@ -399,6 +410,7 @@ bool engine_free(struct engine *e)
 		return false;
 	}
 	stop_ends(e);
+	share_free(e->last_share);
 	workers_free(e->workers);
 	loop_hook_free(e->hook);
 	loop_timer_free(e->retry);
@@ -422,7 +434,7 @@ bool engine_free(struct engine *e)
 /* The share's .lanyard/, which is nothing without its group. */
 struct removal {
 	struct engine *e;
-	int root;
+	int root;  /* the engine's */
 	int error; /* errno; 0: removed */
 };
 
@@ -431,7 +443,6 @@ static void remove_work(void *arg)
 	struct removal *r = arg;
 
 	r->error = fs_remove_tree(r->root, ".lanyard") ? errno : 0;
-	close(r->root);
 }
 
 static void end_free(void *arg)
@@ -459,21 +470,18 @@ static void end_drained(struct engine *e)
 {
 	struct removal *r;
 
-	if (e->last_root < 0) {
+	if (e->last_share == NULL) {
 		end_free(e);
 		return;
 	}
 	r = MEM_NEW(struct removal);
-	*r = (struct removal){ .e = e, .root = e->last_root };
+	*r = (struct removal){ .e = e, .root = share_root(e->last_share) };
 	workers_submit(e->workers, WORKERS_QUICK, remove_work, removed, r);
 }
 
 static void end(void *arg)
 {
-	struct engine *e = arg;
-
-	e->last_root = e->share ? fcntl(share_root(e->share), F_DUPFD_CLOEXEC, 3) : -1;
-	stop_then(e, end_drained);
+	stop_then(arg, end_drained);
 }
 
 void engine_end(struct engine *e)

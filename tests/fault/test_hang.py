@@ -93,6 +93,9 @@ def test_what_is_left_while_its_disk_hangs_ends_when_it_answers(hanging):
     assert s.victim.lanyard("leave", GROUP).returncode == 0
     assert [g["group"] for g in s.victim.cli("status")["groups"]] == [OTHER]
     s.other_works("four")
+    # The folder is nobody else's before the old group's .lanyard is out of it.
+    got = s.victim.lanyard("create", "next", "--share", s.victim.share)
+    assert got.returncode == 1 and b"still being left" in got.stderr
     s.answer()
     until(".lanyard is removed\n" + s.victim.tail(), lambda: not os.path.exists(s.victim.path(".lanyard")))
     assert open(s.victim.path("dir/b"), "rb").read() in (b"before", b"changed")

@@ -344,6 +344,18 @@ def test_a_share_in_a_share_is_refused_by_what_it_is_and_one_that_comes_to_be_th
     b.wait_sync(peers=1)
     assert b.read("moved/ours") == b"2" and not os.path.exists(b.file("moved/.lanyard"))
     assert "lanyard's own folder" in a.problems("pics")[b"moved/.lanyard"]
+    # Found where it went, it is one group's all the same: at the start both are opened at once, and one is refused.
+    a.daemon.stop()
+    os.symlink(a.file("moved"), other)
+    a.daemon.start(*netlab.start_flags(a, [a, b], "off"))
+    errors = []
+
+    def begun():
+        errors[:] = [g["error"] for g in a.cli("status")["groups"] if g["error"]]
+        return errors and "scanning" not in [g["state"] for g in a.cli("status")["groups"]]
+
+    netlab.until("one of them is refused", begun, 20)
+    assert len(errors) == 1 and "overlaps with" in errors[0]
 
 
 def test_every_json_document_is_utf8_and_one(lab):
