@@ -247,18 +247,19 @@ static int ask_for_addrs(struct reading *r)
 int host_facts_read(struct host_facts *f)
 {
 	struct reading r = { .facts = f };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	int rc = -1;
 	int saved;
 
 	*f = (struct host_facts){ 0 };
-	r.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (r.fd < 0)
+	if (fd < 0)
 		return -1;
+	r.fd = fd;
 	ask_for_routes(&r);
 	if (ask_for_links(&r) == 0 && ask_for_addrs(&r) == 0)
 		rc = 0;
 	saved = errno;
-	close(r.fd);
+	close(fd);
 	if (rc < 0)
 		host_facts_free(f);
 	errno = saved;

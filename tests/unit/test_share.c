@@ -59,19 +59,30 @@ static struct share *open_share(bool create, bool expect_marker, const uint8_t m
 	return share_open(path, create, expect_marker, m, &why);
 }
 
+/* What the last one said. */
+static void forget_why(void)
+{
+	free(why);
+	why = NULL;
+}
+
 static int check(struct share *s)
 {
 	struct ground *g = share_ground(s);
-	int rc = ground_check(g, &why);
+	int rc;
 
+	forget_why();
+	rc = ground_check(g, &why);
 	ground_free(g);
 	return rc;
 }
 
 static int reopen(struct share *s)
 {
-	struct share *again = share_open(share_path(s), false, true, marker, &why);
+	struct share *again;
 
+	forget_why();
+	again = share_open(share_path(s), false, true, marker, &why);
 	return again != NULL ? share_move(s, again, &why) : -1;
 }
 
@@ -82,14 +93,12 @@ static bool reload(struct share *s)
 
 static void assert_bad(struct share *s)
 {
-	free(why);
 	assert_int_equal(check(s), -1);
 	assert_non_null(why);
 }
 
 static void assert_good(struct share *s)
 {
-	free(why);
 	assert_int_equal(check(s), 0);
 	assert_null(why);
 }
@@ -161,7 +170,6 @@ static void test_tells_a_vanished_folder(void **state)
 	(void)state;
 	assert_int_equal(renameat(top, "deep/share", top, "away"), 0);
 	assert_bad(s);
-	free(why);
 	assert_int_equal(reopen(s), -1);
 	assert_int_equal(renameat(top, "away", top, "deep/share"), 0);
 	assert_good(s);
@@ -180,12 +188,10 @@ static void test_tells_a_replaced_folder_and_takes_back_the_same_share(void **st
 	assert_int_equal(renameat(top, "deep/share", top, "away"), 0);
 	assert_int_equal(fs_mkdirs(top, "deep/share", 0755), 0);
 	assert_bad(s);
-	free(why);
 	assert_int_equal(reopen(s), -1); /* no marker: perhaps the empty mount point */
 	assert_int_equal(fs_mkdirs(top, "deep/share/.lanyard", 0700), 0);
 	assert_int_equal(fs_write_file(top, "deep/share/.lanyard/share", marker, sizeof(marker), 0600), 0);
 	assert_bad(s);
-	free(why);
 	assert_int_equal(reopen(s), 0);
 	assert_good(s);
 	assert_int_equal(share_root(s), root);
@@ -216,10 +222,8 @@ static void test_tells_removed_parts_and_makes_them_anew(void **state)
 	(void)state;
 	assert_non_null(s);
 	assert_int_equal(unlinkat(share_root(s), ".lanyard/parts", AT_REMOVEDIR), 0);
-	free(why);
 	assert_int_equal(check(s), -1);
 	assert_non_null(strstr(why, "parts was removed"));
-	free(why);
 	assert_int_equal(reopen(s), 0);
 	assert_int_equal(check(s), 0);
 	fd = openat(share_parts(s), "new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
