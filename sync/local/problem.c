@@ -117,17 +117,23 @@ void problem_add_errno(struct problems *p, const char *path, int error, uint64_t
 
 void problem_add_unread(struct problems *p, const char *path, int error, const struct fs_stat *st, uint64_t look)
 {
-	bool folder = st->kind == S_IFDIR;
+	const char *bits = st->kind == S_IFDIR ? "rwx" : "rw";
+	unsigned int agent = geteuid();
 	char *text;
 
 	if ((error != EACCES && error != EPERM) || st->kind == 0) {
 		problem_add_errno(p, path, error, look);
 		return;
 	}
-	text = mem_printf("it belongs to user %" PRIu32 " and has mode %04" PRIo32
-	                  ": the agent (user %u) may not read it; its owner "
-	                  "can let it: chmod %s on it, or setfacl -m u:%u:%s",
-	                  st->uid, st->mode, geteuid(), folder ? "g+rwx" : "g+r", geteuid(), folder ? "rwx" : "rw");
+	if (st->uid == agent)
+		text = mem_printf("no permission to read it: it is the agent's own, and has mode %04" PRIo32
+		                  ": chmod u+%s on it",
+		                  st->mode, bits);
+	else
+		text = mem_printf("no permission to read it: it belongs to user %" PRIu32 " and has mode %04" PRIo32
+		                  ", and the agent is user %u. Its owner can let it: setfacl -m u:%u:%s on it, or "
+		                  "chmod g+%s where the agent is of its group",
+		                  st->uid, st->mode, agent, agent, bits, bits);
 	problem_add(p, path, PROBLEM_FAILING, text, look);
 	free(text);
 }
