@@ -167,6 +167,15 @@ static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 	return a != NULL && toll_is_own(a->toll, path, fetch_now(f));
 }
 
+/* Its author took away what was here before, within the hour, and that is counted: now it takes away its own. So who puts back what
+ * went before the rest was held is not held for that. */
+static bool is_taken_already(struct fetch *f, const struct ticket *t, uint64_t path)
+{
+	struct author *a = guard_author(f->guard, guard_author_of(t));
+
+	return t->ours.modified_by == t->want.modified_by && a != NULL && toll_has_taken(a->toll, path, fetch_now(f));
+}
+
 /* One more loss; whether they are a burst by now. */
 static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 {
@@ -191,7 +200,7 @@ static void weigh(struct fetch *f, struct ticket *t)
 
 	t->weighed = true;
 	t->released = h != NULL && h->until_s != 0;
-	if (t->released || stays_elsewhere(f, t))
+	if (t->released || stays_elsewhere(f, t) || is_taken_already(f, t, path))
 		return;
 	t->loss = true;
 	own = t->merged.deleted && is_young(f, t, path);
@@ -370,12 +379,22 @@ static void weigh_again(struct fetch *f, const char *path)
 	fetch_wake(f);
 }
 
+static void note_taken(struct fetch *f, const struct ticket *t)
+{
+	struct author *a = guard_author(f->guard, guard_author_of(t));
+
+	if (a != NULL && is_live(&t->merged))
+		toll_took(a->toll, guard_hash(f->guard, t->want.path));
+}
+
 void guard_installed(struct fetch *f, struct ticket *t)
 {
 	struct others o = { .f = f, .path = t->want.path };
 	bool made = !is_live(&t->ours) && is_live(&t->merged) && t->merged.kind != RECORD_DIR && !t->repair;
 
 	/* What it took away is lost. */
+	if (t->loss)
+		note_taken(f, t);
 	t->loss = false;
 	if (!made)
 		return;

@@ -18,6 +18,7 @@ struct toll_path {
 	uint64_t path;
 	int64_t at_ms;
 	enum toll_kind kind;
+	bool done; /* LOST, and the author's content is there */
 	UT_hash_handle hh;
 };
 
@@ -117,6 +118,21 @@ bool toll_is_own(const struct toll *l, uint64_t path, int64_t now_ms)
 void toll_add(struct toll *l, uint64_t path, bool own, int64_t now_ms)
 {
 	note(l, path, own ? UNMADE : LOST, now_ms);
+}
+
+void toll_took(struct toll *l, uint64_t path)
+{
+	struct toll_path *one = find(l, path);
+
+	if (one != NULL && one->kind == LOST)
+		one->done = true;
+}
+
+bool toll_has_taken(const struct toll *l, uint64_t path, int64_t now_ms)
+{
+	const struct toll_path *one = find(l, path);
+
+	return one != NULL && one->done && one->at_ms >= now_ms - BURST_WINDOW_MS;
 }
 
 void toll_drop(struct toll *l, uint64_t path)

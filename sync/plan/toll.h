@@ -22,6 +22,10 @@ void toll_made(struct toll *l, uint64_t path, int64_t now_ms);
 bool toll_is_own(const struct toll *l, uint64_t path, int64_t now_ms);
 /* The author takes away what is at path. own: deletes what was made within the hour. */
 void toll_add(struct toll *l, uint64_t path, bool own, int64_t now_ms);
+/* It is done: what stands there now is the author's. */
+void toll_took(struct toll *l, uint64_t path);
+/* Whether it has been, within the hour. */
+bool toll_has_taken(const struct toll *l, uint64_t path, int64_t now_ms);
 /* It came to nothing. */
 void toll_drop(struct toll *l, uint64_t path);
 /* How many files were lost within the hour; exact up to TOLL_REMEMBERED. shrunk: how many fewer there are than at some time

@@ -231,12 +231,15 @@ def test_a_burst_may_be_slow(lab):
     trees.many(b.share, 40, 500, 20)
     netlab.form([a, b])
     tree = netlab.settle([a, b])
+    before = {p.decode(): b.read(p) for p in files(tree)}
     overwrite(a, b"mine now: ", 0.15)
     held = until_holds(b, a, 40 // 2 - 1)
     now = trees.picture(b.share)
     assert len([p for p in files(tree) if now[p] == tree[p]]) >= held
-    b.cli("release", "pics")
+    # Put back, nothing is held any more, nor what was done before.
+    trees.write(a.share, before)
     netlab.settle([a, b])
+    assert b.status()["holds"] == [] and {p: b.read(p) for p in before} == before
 
 
 def test_ordinary_work_is_not_held(lab):

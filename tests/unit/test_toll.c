@@ -50,6 +50,24 @@ static void an_hour_later_it_does_not_count(void **state)
 	toll_free(l);
 }
 
+static void what_was_taken_stays_taken_and_counts_once(void **state)
+{
+	struct toll *l = toll_new();
+
+	(void)state;
+	toll_took(l, path(1));
+	toll_add(l, path(1), false, 0);
+	assert_false(toll_has_taken(l, path(1), 0));
+	toll_took(l, path(1));
+	assert_true(toll_has_taken(l, path(1), BURST_WINDOW_MS));
+	assert_false(toll_has_taken(l, path(1), BURST_WINDOW_MS + 1));
+	assert_int_equal(toll_count(l, 0, 0), 1);
+	/* What somebody else wrote there is taken anew. */
+	toll_add(l, path(1), false, 1);
+	assert_false(toll_has_taken(l, path(1), 1));
+	toll_free(l);
+}
+
 static void what_the_author_made_is_its_own(void **state)
 {
 	struct toll *l = toll_new();
@@ -101,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_counts_once),
 		cmocka_unit_test(an_hour_later_it_does_not_count),
+		cmocka_unit_test(what_was_taken_stays_taken_and_counts_once),
 		cmocka_unit_test(what_the_author_made_is_its_own),
 		cmocka_unit_test(many_are_counted_roughly),
 	};
