@@ -216,6 +216,8 @@ void download_park(struct fetch *f, struct ticket *t)
 {
 	struct download *d = t->download;
 
+	/* Its turn in the queue came, and it could not go on. */
+	download_leave_lane(d);
 	if (d->parked)
 		return;
 	if (d->part < 0 || f->nparked >= PARKED_MAX || f->parked_bytes + list_bytes(d) > PARKED_BYTES_MAX) {

@@ -353,6 +353,34 @@ static void what_only_a_silent_member_has_holds_up_nothing_else(void **state)
 	free(bytes);
 }
 
+/* Tried as often as may be under way at a time, and each time nobody is there to be asked. */
+static void what_is_tried_in_vain_takes_no_place_in_the_queue(void **state)
+{
+	uint8_t *bytes = noise(BIG, 23);
+	struct ticket *t;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = BIG / 2;
+	say_file(ANNA, "half", bytes, BIG, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 0);
+	peer_down(ANNA);
+	t = ticket_find(w->fetch, "half");
+	RUN_UNTIL(t->state == TICKET_WAITING);
+	for (int i = 0; i < QUEUE_BIG_AT_ONCE; i++) {
+		unsigned tries = t->tries;
+
+		fetch_row_changed(w->fetch, "half");
+		RUN_UNTIL(t->tries > tries);
+		assert_int_equal(t->state, TICKET_WAITING);
+	}
+	peer_up(BERT);
+	bytes[0]++;
+	say_file(BERT, "other", bytes, BIG, false);
+	RUN_UNTIL(is_there("other"));
+	assert_bytes("other", bytes, BIG);
+	free(bytes);
+}
+
 /* Bytes of other things are not an answer for ever. */
 static void a_member_that_says_everything_but_what_was_asked_is_silent(void **state)
 {
@@ -430,6 +458,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_that_one_does_not_give_comes_from_the_other, world_setup,
 		                                world_teardown),
 		cmocka_unit_test_setup_teardown(what_only_a_silent_member_has_holds_up_nothing_else, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(what_is_tried_in_vain_takes_no_place_in_the_queue, world_setup,
 		                                world_teardown),
 		cmocka_unit_test_setup_teardown(a_member_that_says_everything_but_what_was_asked_is_silent, world_setup,
 		                                world_teardown),
