@@ -27,7 +27,7 @@ static bool same_seen(const struct seen *a, const struct seen *b)
 	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-static bool same_but_ctime(const struct seen *s, const struct fs_stat *st)
+bool change_same_but_ctime(const struct seen *s, const struct fs_stat *st)
 {
 	return !seen_is_none(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
 }
@@ -209,7 +209,7 @@ static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return 0;
-	if (!change_is_live(&r, RECORD_FILE) || !same_but_ctime(&r.seen, &k->st)) {
+	if (!change_is_live(&r, RECORD_FILE) || !change_same_but_ctime(&r.seen, &k->st)) {
 		change_look_again(l, k->path);
 	} else {
 		uint32_t mode = told_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
@@ -258,7 +258,7 @@ static bool take_over(struct local *l, const struct look *k, const char *before,
 	bool taken = false;
 
 	if (index_get(l->c.index, before, &old) <= 0 || !change_is_live(&old, RECORD_FILE) ||
-	    !same_but_ctime(&old.seen, &k->st) || old.seq > seq)
+	    !change_same_but_ctime(&old.seen, &k->st) || old.seq > seq)
 		goto clear_old;
 	taken = true;
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
@@ -357,7 +357,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	/* A full scan comes by them all. */
 	if (m == NULL || !m->full)
 		look_at_other_names(l, k);
-	if (change_is_live(row, RECORD_FILE) && same_but_ctime(&row->seen, &k->st) &&
+	if (change_is_live(row, RECORD_FILE) && change_same_but_ctime(&row->seen, &k->st) &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);
 		goto free_before;

@@ -46,6 +46,46 @@ bool change_hear(struct local *l, const char *path, const struct look_hint *hint
 
 /* --- hashed --- */
 
+struct origin {
+	const struct hash_file *f;
+	struct record row; /* path NULL: not found */
+};
+
+static bool note_origin(void *arg, const struct record *r)
+{
+	struct origin *o = arg;
+
+	if (!change_same_but_ctime(&r->seen, &o->f->st) || !content_equal(&r->content, &o->f->content))
+		return true;
+	record_copy(&o->row, r);
+	return false;
+}
+
+/* A file that was moved or linked here, as nobody said: what the disk shows of it is what it kept of its other row's mode and
+ * time. Its own row, r, is that of what stood here before. */
+static void find_origin(struct local *l, struct origin *o, const struct record *r)
+{
+	const struct fs_stat *st = &o->f->st;
+
+	if (change_is_live(r, RECORD_FILE) && change_same_but_ctime(&r->seen, st))
+		return;
+	if (index_by_inode(l->c.index, st->ino, note_origin, o) < 0)
+		local_unwritten(l);
+}
+
+static void write_changed(struct local *l, const struct hash_file *f, struct record *r, bool same)
+{
+	struct origin origin = { .f = f };
+
+	find_origin(l, &origin, r);
+	change_fill_row(l, r, origin.row.path != NULL ? &origin.row : r, RECORD_FILE, &f->st, same);
+	record_clear(&origin.row);
+	r->content = f->content;
+	r->chunk_log2 = f->chunk_log2;
+	r->via = same ? l->c.short_id : 0;
+	(void)change_write_row(l, r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
+}
+
 static void write_hashed(struct local *l, const struct file_job *job)
 {
 	const struct hash_file *f = &job->file;
@@ -71,11 +111,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	}
 	if (r.path == NULL)
 		r.path = mem_strdup(f->path);
-	change_fill_row(l, &r, &r, RECORD_FILE, &f->st, same);
-	r.content = f->content;
-	r.chunk_log2 = f->chunk_log2;
-	r.via = same ? l->c.short_id : 0;
-	(void)change_write_row(l, &r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
+	write_changed(l, f, &r, same);
 clear_r:
 	record_clear(&r);
 }

@@ -223,6 +223,8 @@ void change_look_again(struct local *l, const char *path);
 int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks);
 /* The path's row is right, and st is what its content looks like now: only for who has just read it. */
 void change_touch_row(struct local *l, const char *path, const struct fs_stat *st);
+/* Whether it is the file that was seen, and at most its ctime is another. */
+bool change_same_but_ctime(const struct seen *s, const struct fs_stat *st);
 /* Makes r, which keeps its path and version, a record of what is on disk, without content or target. same: those will be what
  * they were. was: the row of what is there, r itself or that of where it was before. */
 void change_fill_row(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,

@@ -118,6 +118,26 @@ static void test_a_move_takes_along_what_was_asked(void **state)
 	assert_told("folder/moved", 0600, asked_ns);
 }
 
+/* No event says so: the agent is off. */
+static void test_what_was_moved_over_another_takes_along_what_was_asked(void **state)
+{
+	(void)state;
+	put("other", "replaced");
+	make_lossy();
+	stop_local();
+	move("key", "other");
+	start_local();
+	until_idle();
+	assert_told("other", 0600, asked_ns);
+	/* Or linked: both names show the same. */
+	stop_local();
+	assert_int_equal(linkat(root, "other", root, "dir/name", 0), 0);
+	start_local();
+	until_idle();
+	assert_told("other", 0600, asked_ns);
+	assert_told("dir/name", 0600, asked_ns);
+}
+
 /* Some disks show the finer part of a time until the file is not in memory any more. */
 static void test_a_time_that_gets_coarser_by_itself_is_no_change(void **state)
 {
@@ -153,6 +173,7 @@ int main(void)
 		T(test_a_new_content_keeps_the_mode_that_was_asked),
 		T(test_what_a_user_sets_is_told),
 		T(test_a_move_takes_along_what_was_asked),
+		T(test_what_was_moved_over_another_takes_along_what_was_asked),
 		T(test_a_time_that_gets_coarser_by_itself_is_no_change),
 	};
 
