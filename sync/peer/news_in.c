@@ -3,6 +3,7 @@
  * As settled we acknowledge what not even a power cut would take back: a peer counts on it. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -82,6 +83,24 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 
+/* What anybody ever told is as old as the index is, and who told it may have deleted it and forgotten that since: all say again what
+ * they have. */
+static void doubt_all(struct index *index)
+{
+	uint64_t *peers;
+	int n = index_peers(index, &peers);
+
+	for (int i = 0; i < n; i++) {
+		struct index_peer p;
+
+		if (index_peer_get(index, peers[i], &p) < 0)
+			continue;
+		index_unwant_peer(index, peers[i]);
+		index_peer_put(index, peers[i], &(struct index_peer){ .epoch = p.epoch });
+	}
+	free(peers);
+}
+
 /* Goes on under a new epoch; false when there is none. */
 static bool begin_anew(struct talk *t, const char *why)
 {
@@ -93,6 +112,7 @@ static bool begin_anew(struct talk *t, const char *why)
 	index_new_epoch(g->config.index);
 	if (index_epoch(g->config.index) == epoch)
 		return false;
+	doubt_all(g->config.index);
 	peer_group_reopen(g, "opening anew with a new epoch");
 	return true;
 }
