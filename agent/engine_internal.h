@@ -72,7 +72,8 @@ struct engine {
 	struct share *last_share;       /* ending: whose .lanyard/ is being removed; NULL: none */
 	struct loop_timer *look;        /* every now and then: is the share still there? */
 	struct loop_timer *retry;       /* runs while it is to be started again */
-	struct loop_timer *save_roster; /* runs while what peers told of the roster is still to be stored */
+	struct loop_timer *save_roster; /* runs while what is new of the roster is still to be stored */
+	bool roster_unsaved;            /* the last time it could not be */
 	int64_t roster_saved_ms;        /* when it was stored last; 0: not yet */
 	struct loop_timer *duty;        /* runs while an owner's agent may have to sign something */
 	struct engine_verify *verify;

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { DUTY_MS = 50, ROSTER_SAVE_MS = 1000 };
+enum { DUTY_MS = 50, ROSTER_SAVE_MS = 1000, ROSTER_AGAIN_MS = 5000 };
 
 /* --- the local side --- */
 
@@ -253,12 +253,16 @@ void engine_save_roster_due(void *arg)
 void engine_save_roster(struct engine *e)
 {
 	char *path = mem_printf("%s/roster.bin", e->dir);
+	bool failed = roster_save(e->roster, e->context->home_dirfd, path) < 0;
 
-	if (roster_save(e->roster, e->context->home_dirfd, path))
-		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored: %s", engine_name(e),
-		           e->context->home, path, strerror(errno));
+	if (failed && !e->roster_unsaved)
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored, which is tried again: %s",
+		           engine_name(e), e->context->home, path, strerror(errno));
 	free(path);
 	loop_timer_stop(e->save_roster);
+	if (failed) /* a removal that nobody else has heard of would be undone by a restart */
+		loop_timer_start(e->save_roster, ROSTER_AGAIN_MS, 0);
+	e->roster_unsaved = failed;
 	e->roster_saved_ms = loop_now_ms(e->context->loop);
 }
 
