@@ -47,22 +47,33 @@ const char *http_home(struct cli *cli)
 	return cli->home;
 }
 
+/* Whether an agent of the caller's own has run here; it may have stopped. */
+static bool has_own(const struct cli *cli)
+{
+	char *key = cli->home != NULL ? mem_printf("%s/key.pem", cli->home) : NULL;
+	bool has = key != NULL && access(key, F_OK) == 0;
+
+	free(key);
+	return has;
+}
+
 /* Nobody said whose agent is meant: who has none of his own means the system's. */
-static bool means_any_agent(const struct cli *cli)
+static bool means_systems(const struct cli *cli)
 {
 	const char *home = getenv("LANYARD_HOME");
 
-	return cli->home_option == NULL && (home == NULL || home[0] == '\0') && geteuid() != 0;
+	return cli->home_option == NULL && (home == NULL || home[0] == '\0') && geteuid() != 0 && !has_own(cli) &&
+	       access(system_socket, F_OK) == 0;
 }
 
 bool http_is_systems(const struct cli *cli)
 {
-	return cli->others || (cli->http == NULL && means_any_agent(cli) && access(system_socket, F_OK) == 0);
+	return cli->others || (cli->http == NULL && means_systems(cli));
 }
 
 static int no_agent(const struct cli *cli, const char *reason)
 {
-	if (means_any_agent(cli) && access(system_socket, F_OK) == 0)
+	if (means_systems(cli))
 		cli_error(
 			"you run no agent of your own, and of the system's you may not ask: `sudo lanyard`, or for `status` join "
 			"its group (sudo adduser \"$USER\" lanyard, then log in again)");
@@ -112,7 +123,7 @@ static int open_http(struct cli *cli, bool silent)
 	fd = open(cli->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	saved_errno = errno;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/control.sock", fd);
-	if (means_any_agent(cli) && (fd < 0 || !answers(path)) && answers(system_socket)) {
+	if (means_systems(cli) && (fd < 0 || !answers(path)) && answers(system_socket)) {
 		if (fd >= 0)
 			close(fd);
 		cli->others = true;

@@ -56,11 +56,11 @@ class Office:
         return ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid,
                 "--groups=%s" % ",".join(map(str, groups)) if groups else "--clear-groups", os.path.join(self.bin, program)]
 
-    def say(self, uid, *args, groups=(), home=False):
+    def say(self, uid, *args, groups=(), home=False, env=()):
         """`lanyard ARGS` as that user."""
         more = ["--home", self.a.home] if home else []
         return self.a.run(*self.words(uid, groups, "lanyard"), *more, *args, check=False,
-                          env=agents.clean_env(self.a, {"HOME": "/nonexistent", "USER": "me"}))
+                          env=agents.clean_env(self.a, {"HOME": "/nonexistent", "USER": "me", **dict(env)}))
 
     def person(self, uid, umask, script):
         """A shell script of one of the two, in the share."""
@@ -147,6 +147,12 @@ def test_people_may_look_and_are_told_what_needs_sudo(office):
         got = o.say(uid, "doctor", groups=groups)
         assert b"sudo lanyard doctor" in got.stdout, got
         assert b"cannot start" not in got.stdout and b"start lanyardd" not in got.stdout, got
+    # Whose own agent has stopped is not told to have the system's do it instead.
+    own = o.a.path("bob")
+    os.makedirs(os.path.join(own, ".local/state/lanyard"))
+    open(os.path.join(own, ".local/state/lanyard/key.pem"), "w").close()
+    got = o.say(BOB, "pause", groups=(AGENT,), env={"HOME": own})
+    assert got.returncode == 3 and b"sudo" not in got.stderr and b"start lanyardd" in got.stderr, got
     # Nothing was changed by any of them.
     status = json.loads(o.say(AGENT, "--json", "status", home=True).stdout)
     assert [g["state"] for g in status["groups"]] != ["paused"]
