@@ -96,7 +96,7 @@ static void work_next(struct workers *w)
 	t->work(t->job);
 	pthread_mutex_lock(&w->lock);
 	w->bulk_working -= lane == WORKERS_BULK;
-	DL_DELETE(w->working, t);
+	DL_DELETE(w->working, t); /* NOLINT(clang-analyzer-core.NullDereference): it is among them */
 	DL_APPEND(w->back, t);
 	(void)uv_async_send(&w->wake);
 }
