@@ -130,7 +130,7 @@ def test_a_taken_port_says_what_to_do(lab):
     a = Checkout(lab.host("a"))
     home, a.host.home = a.host.home, a.host.path("other")
     a.host.daemon.start("--discovery", "off")
-    taken = a.host.run("make", "-C", a.dir, "run", "B=" + a.build, check=False, timeout=30 * netlab.FACTOR)
+    taken = a.host.run("make", "-C", a.dir, "run", "B=" + a.build, "LISTEN=4170", check=False, timeout=30 * netlab.FACTOR)
     assert taken.returncode != 0 and b"LISTEN=0" in taken.stderr and not LINE.search(taken.stdout)
     a.host.daemon.stop()
     a.host.home = home
