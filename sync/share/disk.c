@@ -223,12 +223,28 @@ static bool has_default_acl(int root)
 	return fgetxattr(root, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-void disk_share(int root, struct disk *d)
+/* What is made in parts/ belongs to this group. */
+static bool makes_for(int parts, gid_t group)
+{
+	struct stat st;
+
+	return fstat(parts, &st) == 0 && ((st.st_mode & S_ISGID) != 0 ? st.st_gid : getegid()) == group;
+}
+
+/* It is older than the share's being shared, perhaps. */
+static bool give_group(int parts, gid_t group)
+{
+	return makes_for(parts, group) ||
+	       (fchown(parts, (uid_t)-1, group) == 0 && fchmod(parts, S_ISGID | 0700) == 0 && makes_for(parts, group));
+}
+
+void disk_share(int root, int parts, struct disk *d)
 {
 	struct stat st;
 
 	d->shared = fstat(root, &st) == 0 && (st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IWGRP) != 0;
 	d->no_default_acl = d->shared && !has_default_acl(root) && give_default_acl(root, st.st_mode) < 0;
+	d->other_group = d->shared && !give_group(parts, st.st_gid);
 }
 
 /* --- in words --- */
@@ -243,6 +259,9 @@ const char *disk_lack(const struct disk *d, size_t i)
 		  "is shared by several people, but a folder that one of them makes under umask 022 lets nobody else "
 		  "write: sudo setfacl -R -m g::rwX,d:u::rwx,d:g::rwX,d:o::rX on the share mends that, also for what "
 		  "is there" },
+		{ d->other_group,
+		  "is shared by people of a group that the files which come do not belong to: sudo chgrp GROUP on the "
+		  "share's .lanyard/parts, then sudo chmod g+s on it, and restart the agent" },
 		{ d->no_modes,
 		  "keeps no permissions: the other members keep theirs (a mount with other options, or another "
 		  "disk, keeps them here)" },

@@ -24,6 +24,7 @@ struct disk {
 	 * group may do what the owner may with all that comes, and its bits are nobody else's. */
 	bool shared;
 	bool no_default_acl; /* shared, but what people make lets the others write only as their umask has it */
+	bool other_group;    /* shared, but what comes is another group's */
 };
 
 /* parts: the folder. What cannot be tried (it is full, say) counts as can. */
@@ -34,12 +35,13 @@ bool disk_explains(const struct disk *d, const struct record *asked, const struc
 uint32_t disk_shows(const struct disk *d, enum record_kind kind, uint32_t mode);
 uint32_t disk_tells(const struct disk *d, enum record_kind kind, uint32_t mode);
 /* Worker. root: whether several people share the folder; if so, that what they make there lets the others write, whatever
- * their umask is, as far as the agent may see to that (a default ACL, acl(5)). Sets shared and no_default_acl. */
-void disk_share(int root, struct disk *d);
+ * their umask is (a default ACL, acl(5)), and that what comes, which is made in parts, is their group's, as far as the agent
+ * may see to that. Sets shared, no_default_acl and other_group. */
+void disk_share(int root, int parts, struct disk *d);
 /* The mode that is told of what was made on a disk without modes; 0 for symlinks. */
 uint32_t disk_mode(enum record_kind kind);
 /* Each lack in words, with what becomes of it, and its cure where there is one; NULL behind the last one. */
-enum { DISK_LACKS_MAX = 11 };
+enum { DISK_LACKS_MAX = 12 };
 const char *disk_lack(const struct disk *d, size_t i);
 
 #endif

@@ -127,7 +127,7 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		goto close_parts;
 	}
 	disk_try(o->parts, &o->disk);
-	disk_share(o->root, &o->disk);
+	disk_share(o->root, o->parts, &o->disk);
 	return 0;
 close_parts:
 	close(o->parts);

@@ -3,6 +3,7 @@
 #include "tests/unit/fs_dirs.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include "sync/share/disk.h"
 
@@ -83,7 +84,8 @@ static void each_lack_has_its_words(void **state)
 		          .folds_case = true,
 		          .no_folder_sync = true,
 		          .name_max = 143,
-		          .no_default_acl = true };
+		          .no_default_acl = true,
+		          .other_group = true };
 
 	(void)state;
 	for (size_t i = 0; i < DISK_LACKS_MAX; i++)
@@ -108,10 +110,37 @@ static void a_share_of_several_people_gives_the_group_what_the_owner_has(void **
 	assert_int_equal(disk_tells(&shared, RECORD_DIR, 0775), 0755);
 }
 
+static void what_comes_into_a_share_that_came_to_be_shared_is_its_groups(void **state)
+{
+	const gid_t group = 4242;
+	struct disk d = { .time_step_ns = 1, .name_max = 255 };
+	struct stat st;
+	int parts, fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdirat(root, "parts", 0700), 0);
+	parts = openat(root, "parts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	disk_share(root, parts, &d);
+	assert_false(d.shared || d.other_group);
+	assert_int_equal(fchown(root, (uid_t)-1, group), 0);
+	assert_int_equal(fchmod(root, 02775), 0);
+	disk_share(root, parts, &d);
+	assert_true(d.shared);
+	assert_null(disk_lack(&d, 0));
+	fd = openat(parts, "x", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_gid, group);
+	close(fd);
+	close(parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_share_of_several_people_gives_the_group_what_the_owner_has),
+		FS_TEST(what_comes_into_a_share_that_came_to_be_shared_is_its_groups),
 		FS_TEST(a_whole_disk_lacks_nothing_and_nothing_is_left),
 		FS_TEST(a_folder_that_takes_nothing_lacks_nothing),
 		cmocka_unit_test(lacks_explain_what_they_make_and_no_more),
