@@ -313,6 +313,15 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 	kept_place_close(&out);
 }
 
+/* Where a file cannot be set by itself, one of ours takes its place. False: it has to be set where it is. */
+static bool put_copy(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+{
+	if (item->want->kind != RECORD_FILE || install_copy_as_ours(job, item, d, name) < 0)
+		return false;
+	replace(job, item, d, name);
+	return true;
+}
+
 static void apply_meta(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct fs_stat st;
@@ -326,13 +335,12 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);
+	/* Its other names are files of their own at the others: nobody there said anything of them. */
+	if (st.nlink > 1 && put_copy(job, item, d, name))
+		return;
 	if (install_change_meta(job, d, name, item->want, &st, &item->made) < 0) {
-		/* Somebody else's file: one of ours takes its place, where the folder allows that. */
-		if (errno == EPERM && item->want->kind == RECORD_FILE &&
-		    install_copy_as_ours(job, item, d, name) == 0) {
-			replace(job, item, d, name);
+		if (errno == EPERM && put_copy(job, item, d, name)) /* somebody else's file */
 			return;
-		}
 		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;
 	}

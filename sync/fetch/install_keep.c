@@ -223,12 +223,17 @@ failed:
 	return install_fail(item, INSTALL_ERROR, EEXIST);
 }
 
+static bool changes_meta(const struct install_item *item)
+{
+	return item->want->mode != item->from->mode || item->want->mtime_ns != item->from->mtime_ns;
+}
+
 /* What moved is at its new place; its mode and mtime may have to follow. */
 static void finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
                         struct fs_stat *st)
 {
 	const struct record *want = item->want, *from = item->from;
-	bool follow = want->mode != from->mode || want->mtime_ns != from->mtime_ns;
+	bool follow = changes_meta(item);
 	struct fs_stat now = *st;
 
 	item->made = *st;
@@ -265,6 +270,11 @@ void install_move(struct install_job *job, struct install_item *item)
 	if (from == NULL || to == NULL || fs_stat_at(from->fd, from_name, &st) < 0 ||
 	    !install_look_same(&st, item->from)) {
 		install_fail(item, INSTALL_CHANGED, errno);
+		return;
+	}
+	/* Set of one of its names, they would be set of all: a copy is made. */
+	if (st.nlink > 1 && changes_meta(item)) {
+		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);

@@ -172,6 +172,65 @@ static void metadata_alone_costs_no_content(void **state)
 	assert_int_equal(peer_of(ANNA)->blocks, 0);
 }
 
+/* The other name, which nobody said anything of, keeps its own. */
+static void a_mode_and_time_are_set_of_one_hard_link_alone(void **state)
+{
+	struct record r;
+	struct fs_stat before, st;
+
+	(void)state;
+	say_text(ANNA, "m", "content");
+	assert_true(run());
+	assert_int_equal(linkat(w->root, "m", w->root, "other", 0), 0);
+	scan_path("m");
+	scan_path("other");
+	assert_int_equal(fs_stat_beneath(w->root, "other", &before), 0);
+	r = peer_next(ANNA, "m", RECORD_FILE);
+	r.content = contents("content", 7);
+	r.mode = 0600;
+	r.mtime_ns = before.mtime_ns + 1000000000;
+	say(ANNA, &r, NULL, 0);
+	assert_true(run());
+	assert_int_equal(fs_stat_beneath(w->root, "m", &st), 0);
+	assert_int_equal(st.mode, 0600);
+	assert_int_equal(st.mtime_ns, before.mtime_ns + 1000000000);
+	assert_text("m", "content");
+	assert_row_is_true("m");
+	assert_int_equal(fs_stat_beneath(w->root, "other", &st), 0);
+	assert_int_equal(st.mode, before.mode);
+	assert_int_equal(st.mtime_ns, before.mtime_ns);
+	assert_int_equal(peer_of(ANNA)->blocks, 0);
+}
+
+static void a_hard_link_that_moves_takes_no_other_name_along(void **state)
+{
+	struct record r;
+	struct fs_stat before, st;
+
+	(void)state;
+	say_text(ANNA, "m", "content");
+	assert_true(run());
+	assert_int_equal(linkat(w->root, "m", w->root, "other", 0), 0);
+	scan_path("m");
+	scan_path("other");
+	assert_int_equal(fs_stat_beneath(w->root, "other", &before), 0);
+	say_gone(ANNA, "m");
+	r = peer_next(ANNA, "moved", RECORD_FILE);
+	r.content = contents("content", 7);
+	r.mode = 0600;
+	r.mtime_ns = before.mtime_ns + 1000000000;
+	say(ANNA, &r, NULL, 0);
+	assert_true(run());
+	assert_false(is_there("m"));
+	assert_text("moved", "content");
+	assert_row_is_true("moved");
+	assert_int_equal(fs_stat_beneath(w->root, "moved", &st), 0);
+	assert_int_equal(st.mode, 0600);
+	assert_int_equal(fs_stat_beneath(w->root, "other", &st), 0);
+	assert_int_equal(st.mode, before.mode);
+	assert_int_equal(st.mtime_ns, before.mtime_ns);
+}
+
 static void deletions_come_after_their_content(void **state)
 {
 	(void)state;
@@ -393,6 +452,10 @@ int main(void)
 		                                world_teardown),
 		cmocka_unit_test_setup_teardown(holes_survive, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(metadata_alone_costs_no_content, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_mode_and_time_are_set_of_one_hard_link_alone, world_setup,
+		                                world_teardown),
+		cmocka_unit_test_setup_teardown(a_hard_link_that_moves_takes_no_other_name_along, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(deletions_come_after_their_content, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(tombstones_of_the_unknown_are_rows_at_once, world_setup,
 		                                world_teardown),
