@@ -175,6 +175,9 @@ bool host_remove(struct host *h)
 	sim_trace("host %d is removed", h->number);
 	tally_add(TALLY_REMOVED);
 	h->place = HOST_REMOVED;
+	/* With an older home nobody might know of it: it would not have been done. */
+	free(owner->saved);
+	owner->saved = NULL;
 	sim_wire_mute(h->number, true);
 	return true;
 }
