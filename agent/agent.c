@@ -306,7 +306,7 @@ static bool free_engines(struct agent *a)
 	bool all = true;
 
 	while (a->ending) {
-		/* The same end, without the rest of the ceremony: leaving goes on at the next start. */
+		/* The same end, but that its share's .lanyard/ may stay. */
 		e = a->ending;
 		DL_DELETE(a->ending, e);
 		all &= engine_free(e);

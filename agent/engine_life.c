@@ -407,9 +407,14 @@ bool engine_free(struct engine *e)
 		if (e->index)
 			(void)index_commit(e->index);
 		engine_log(e, LOG_ERROR, "%s: its disk does not answer: ending without it", e->share_path);
+		if (e->ending)
+			engine_forget(e);
 		return false;
 	}
 	stop_ends(e);
+	/* What was left does not come back at the next start. */
+	if (e->ending)
+		engine_forget(e);
 	share_free(e->last_share);
 	workers_free(e->workers);
 	loop_hook_free(e->hook);
@@ -449,7 +454,6 @@ static void end_free(void *arg)
 {
 	struct engine *e = arg;
 
-	engine_forget(e);
 	if (e->context->ended)
 		e->context->ended(e->context->arg, e);
 	(void)engine_free(e);
@@ -488,11 +492,4 @@ void engine_end(struct engine *e)
 {
 	e->ending = true;
 	loop_between(e->context->loop, end, e);
-}
-
-void engine_forget(struct engine *e)
-{
-	if (fs_remove_tree(e->context->home_dirfd, e->dir))
-		engine_log(e, LOG_ERROR, "group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home,
-		           e->dir, strerror(errno));
 }

@@ -91,3 +91,10 @@ int engine_store_joined(struct engine *e)
 	engine_fail_for_now(e, why);
 	return -1;
 }
+
+void engine_forget(struct engine *e)
+{
+	if (fs_remove_tree(e->context->home_dirfd, e->dir))
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home,
+		           e->dir, strerror(errno));
+}

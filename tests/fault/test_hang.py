@@ -86,6 +86,21 @@ def test_an_agent_whose_disk_hangs_ends_and_begins(hanging):
     s.settle()
 
 
+def test_what_is_left_while_its_disk_hangs_stays_left_when_the_agent_ends(hanging):
+    s = hanging
+    s.hang()
+    until("status says that the disk does not answer", s.says_so, 40)
+    assert s.victim.lanyard("leave", GROUP).returncode == 0
+    s.victim.stop()
+    s.victim.start()
+    assert [g["group"] for g in s.victim.cli("status")["groups"]] == [OTHER]
+    s.other_works("five")
+    s.answer()
+    token = s.peer.lanyard("invite", GROUP).stdout.decode().strip()
+    s.victim.cli("join", "--invite", token, "--share", s.victim.share)
+    s.settle()
+
+
 def test_what_is_left_while_its_disk_hangs_ends_when_it_answers(hanging):
     s = hanging
     s.hang()
