@@ -96,8 +96,8 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
                            const char *share, char **why);
 /* Stops and frees; waits for workers that are out, turning the loop: only from loop_between(), when the loop does not run, or
- * when none are. What is stored stays, unless engine_end() has begun. False: the share's disk did not answer for ten seconds; what is known is stored,
- * and nothing is freed: end the process. */
+ * when none are. What is stored of the group stays, unless engine_end() has begun. False: the share's disk did not answer for
+ * ten seconds; what is known is stored, and nothing is freed: end the process. */
 bool engine_free(struct engine *e);
 /* Removes what is stored of the group below home. */
 void engine_forget(struct engine *e);
