@@ -114,11 +114,13 @@ static void read_slowly(AvahiWatch *w, int fd, AvahiWatchEvent events, void *arg
 static void other_fired(AvahiWatch *w, int fd, AvahiWatchEvent events, void *arg)
 {
 	struct scene *s = arg;
+	char c;
 
 	(void)w;
-	(void)fd;
-	(void)events;
 	s->other_fired++;
+	/* What stays readable would have the loop turn for ever. */
+	if ((events & AVAHI_WATCH_IN) != 0)
+		(void)recv(fd, &c, 1, MSG_DONTWAIT);
 }
 
 static void a_watch_fires_for_what_it_wants(void **state)
