@@ -117,7 +117,7 @@ mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and l
 	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seeds $(SEEDS)
 
 unit: $(UNIT_BIN) ## build and run the unit tests
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; timeout 300 $$t || { s=$$?; [ $$s -ne 124 ] || echo "$$t: did not end"; exit $$s; }; done
 
 # A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
 # as %-fuzzer, with clang's libFuzzer, it goes looking for more.
