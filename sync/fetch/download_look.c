@@ -7,6 +7,11 @@ bool download_is_ready(const struct download *d)
 	return d->state == DOWNLOAD_READY;
 }
 
+bool download_is_parked(const struct download *d)
+{
+	return d->parked;
+}
+
 const char *download_part(const struct download *d)
 {
 	return d->part_file;

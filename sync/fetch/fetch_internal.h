@@ -354,6 +354,8 @@ void download_drop(struct fetch *f, struct ticket *t, bool keep);
 void download_park(struct fetch *f, struct ticket *t);
 /* All of it is here and synced. */
 bool download_is_ready(const struct download *d);
+/* Nothing is done with it until the ticket's turn comes in the queue. */
+bool download_is_parked(const struct download *d);
 /* Its part was put in its place, or is not there as it should be: of no use to others. */
 void download_part_gone(struct download *d);
 /* Its part, complete and synced, or NULL. */

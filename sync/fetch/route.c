@@ -159,6 +159,8 @@ static void route_content(struct fetch *f, struct ticket *t)
 		return;
 	if (t->download != NULL && download_is_ready(t->download))
 		go_in_place(f, t);
+	else if (t->download != NULL && !download_is_parked(t->download))
+		ticket_to(f, t, TICKET_ACTIVE); /* it was weighed anew meanwhile: begun again, it would be two */
 	else if (t->download != NULL || !settle(f, t))
 		queue_up(f, t);
 }

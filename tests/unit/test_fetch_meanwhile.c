@@ -1,6 +1,7 @@
 /* Fetch and a person who writes at the worst moment, between two steps of an install: nothing that is written is lost. */
 #include "tests/unit/fetch_world.h"
 
+#include "sync/fetch/fetch_internal.h"
 #include "sync/fetch/install_job.h"
 
 static enum install_step act_at;
@@ -268,10 +269,46 @@ static void what_is_gone_before_its_row_is_written_is_noticed(void **state)
 	record_clear(&row);
 }
 
+/* The file that stands there by now makes a loss of what is being fetched, which is weighed first: the download goes on, once. */
+static void what_is_weighed_while_it_is_fetched_is_fetched_once(void **state)
+{
+	enum { SIZE = 300000 };
+	uint8_t *bytes = noise(SIZE, 31);
+	struct record r;
+	struct ticket *t;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = CHUNK;
+	say_file(ANNA, "twin", bytes, SIZE, false);
+	say_file(ANNA, "big", bytes, SIZE, false);
+	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 0);
+	t = ticket_find(w->fetch, "twin");
+	if (t->state != TICKET_ACTIVE)
+		t = ticket_find(w->fetch, "big");
+	assert_int_equal(t->state, TICKET_ACTIVE);
+	write_text(t->want.path, "mine");
+	scan_path(t->want.path);
+	r = peer_next(ANNA, t->want.path, RECORD_FILE);
+	r.content = t->want.content;
+	say(ANNA, &r, NULL, 0);
+	RUN_UNTIL(t->state != TICKET_LOSS && t->state != TICKET_FRESH);
+	assert_int_equal(t->state, TICKET_ACTIVE);
+	peer_down(ANNA);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+	peer_up(ANNA);
+	assert_true(run());
+	assert_bytes("twin", bytes, SIZE);
+	assert_bytes("big", bytes, SIZE);
+	assert_int_equal(parts_left(), 0);
+	free(bytes);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_weighed_while_it_is_fetched_is_fetched_once, world_setup,
+		                                world_teardown),
 		T(edit_between_look_and_exchange_is_kept),
 		T(edit_right_after_the_exchange_is_seen),
 		T(file_made_between_look_and_rename_is_kept),
