@@ -14,6 +14,7 @@ import time
 import pytest
 
 from stand import ALL, Stand, until
+import trees
 
 ROUNDS = 10 if ALL else 2
 VIM = shutil.which("vim") or shutil.which("vim.tiny")
@@ -22,6 +23,9 @@ VIM = shutil.which("vim") or shutil.which("vim.tiny")
 @pytest.fixture(scope="module")
 def three():
     with Stand(("writer", "second", "third"), faulty=()) as s:
+        # So that what a program clears away is never a large part of the share, and held.
+        trees.write(s.peer.share, {"others/%d" % i: b"%d" % i for i in range(500)})
+        s.settle()
         yield s
 
 
