@@ -279,6 +279,8 @@ class Stand:
                 a.wait_sync(seconds, len(self.agents) - 1)
         tops = [os.path.join(a.share, below) for a in self.agents]
         pictures = [trees.picture(top) if os.path.isdir(top) else {} for top in tops]
+        for picture in pictures:
+            picture.pop(b".lanyardignore", None)  # each machine's own
         for a, other in zip(self.agents[1:], pictures[1:]):
             said = trees.differences(pictures[0], other)
             if said:

@@ -86,6 +86,16 @@ static void put_deleted(const char *path)
 	record_clear(&r);
 }
 
+/* Field by field: what lies between them is nobody's. */
+static void assert_same_seen(const struct seen *a, const struct seen *b)
+{
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->mtime_ns, b->mtime_ns);
+	assert_int_equal(a->ctime_ns, b->ctime_ns);
+	assert_int_equal(a->ino, b->ino);
+	assert_int_equal(a->mode, b->mode);
+}
+
 static void check_record(const struct record *a, const struct record *b)
 {
 	assert_string_equal(a->path, b->path);
@@ -99,7 +109,7 @@ static void check_record(const struct record *a, const struct record *b)
 	assert_int_equal(a->modified_by, b->modified_by);
 	assert_int_equal(a->seq, b->seq);
 	assert_int_equal(a->via, b->via);
-	assert_memory_equal(&a->seen, &b->seen, sizeof(a->seen));
+	assert_same_seen(&a->seen, &b->seen);
 }
 
 static void check_row(const struct record *want)
@@ -246,7 +256,7 @@ static void touch_gives_no_number(void **state)
 	assert_int_equal(index_touch(ix, "a", &seen), 0);
 	assert_int_equal(index_seq(ix), 1);
 	assert_int_equal(index_get(ix, "a", &r), 1);
-	assert_memory_equal(&r.seen, &seen, sizeof(seen));
+	assert_same_seen(&r.seen, &seen);
 	assert_int_equal(r.seq, 1);
 	record_clear(&r);
 }
