@@ -76,6 +76,7 @@ static void a_name_says_through_whose_hands_it_went(void **state)
 	struct kept_tag tag = kept_tag_of("report.txt");
 	char name[KEPT_NAME_MAX];
 	int64_t at;
+	size_t end;
 
 	(void)state;
 	kept_name_format(name, &tag, moment, &hands, "report.txt");
@@ -86,8 +87,8 @@ static void a_name_says_through_whose_hands_it_went(void **state)
 	kept_name_format(name, &tag, moment, NULL, ".0123abcdfedc0001");
 	assert_int_equal(kept_name_parse(name, &tag, &at, &back), 0);
 	assert_true(back.wrote == 0 && kept_is_foreign(&back));
-	name[strlen(name) - strlen("-.0123abcdfedc0001")] = '\0';
-	(void)strcat(name, ".0123abcdfedc00012");
+	end = strlen(name) - strlen("-.0123abcdfedc0001");
+	(void)snprintf(name + end, sizeof(name) - end, ".0123abcdfedc00012");
 	assert_int_equal(kept_name_parse(name, &tag, &at, &back), -1);
 	assert_false(kept_is_foreign(&(struct kept_hands){ .wrote = kept_hand(1, 2), .took = kept_hand(1, 2) }));
 	assert_true(kept_is_foreign(&(struct kept_hands){ .wrote = kept_hand(1, 0), .took = kept_hand(1, 2) }));
