@@ -8,6 +8,7 @@ import errno
 import json
 import mmap
 import os
+import random
 import shutil
 import signal
 import socket
@@ -133,9 +134,16 @@ class Fault:
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that connections take theirs from: whoever dials a port of that range that nobody listens on may meet
+    itself there, and hold it."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Agent:
