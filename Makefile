@@ -40,7 +40,7 @@ PROTO     := sync/wire/lanyard.proto
 GEN_C     := $(B)/gen/sync/wire/lanyard.pb-c.c
 GEN_H     := $(B)/gen/sync/wire/lanyard.pb-c.h
 
-LIB_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c)
+LIB_SRC   := $(filter-out agent/cli/%,$(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c))
 LIB_SRC   := $(filter-out agent/main.c,$(LIB_SRC))
 CLI_SRC   := $(wildcard agent/cli/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/sync/wire/lanyard.pb-c.o
@@ -51,8 +51,8 @@ UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
-ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/cli/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
-ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/cli/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
+ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
+ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
 .PHONY: all run check sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)

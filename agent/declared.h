@@ -5,7 +5,7 @@
 #define LANYARD_AGENT_DECLARED_H
 
 #include "agent/agent.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* Joins what is missing. A group that cannot be joined is logged with the reason and stops no other. After the start,
  * and again after the settings were read again. */

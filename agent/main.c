@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/api.h"
-#include "agent/config.h"
+#include "agent/api/api.h"
+#include "agent/config/config.h"
 #include "agent/confine.h"
-#include "agent/control.h"
+#include "agent/api/control.h"
 #include "agent/declared.h"
 #include "agent/home.h"
 #include "agent/notify.h"
-#include "agent/options.h"
+#include "agent/config/options.h"
 #include "agent/runtime.h"
 #include "agent/summary.h"
 #include "base/log.h"

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/args.h"
+#include "agent/config/args.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "agent/args.h"
+#include "agent/config/args.h"
 
 enum cli_exit { CLI_DONE, CLI_REFUSED, CLI_USAGE, CLI_NO_AGENT };
 

@@ -19,7 +19,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/format.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "base/mem.h"
 
 static int parse(struct config *c, const char *text, char **why)

@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/control.h"
+#include "agent/api/control.h"
 #include "base/mem.h"
 
 static char dir[] = "/tmp/lanyard-control-XXXXXX";

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 
 enum { MAX_WORDS = 16 };
 

@@ -1,5 +1,5 @@
 /* Command lines from tables: see args.h. */
-#include "agent/args.h"
+#include "agent/config/args.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* Conflict copies that wait to be settled: found by their names in the index, a piece of it at a time, since there may be
  * millions of rows and few copies. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

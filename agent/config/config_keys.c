@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/args.h"
-#include "agent/config_internal.h"
+#include "agent/config/args.h"
+#include "agent/config/config_internal.h"
 #include "base/mem.h"
 #include "sync/fetch/fetch.h"
 #include "sync/group/roster.h"

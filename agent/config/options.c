@@ -1,5 +1,5 @@
 /* The command line of lanyardd: see options.h. */
-#include "agent/options.h"
+#include "agent/config/options.h"
 
 #include <stdlib.h>
 #include <string.h>

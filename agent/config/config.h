@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 #include "base/log.h"
 #include "discovery/discovery.h"
 

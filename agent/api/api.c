@@ -1,10 +1,10 @@
 /* The table of requests, and what all handlers need: see api.h. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/args.h"
+#include "agent/config/args.h"
 #include "agent/escape.h"
 #include "base/bytes.h"
 #include "base/mem.h"

@@ -1,6 +1,6 @@
 /* The files of a group. There may be millions, so they are read from the index and sent in pieces: as one document, or
  * one file a line (?lines=1). */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

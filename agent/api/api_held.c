@@ -1,5 +1,5 @@
 /* Letting go of what is held. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 void api_release(struct api *api, struct control_call *call)
 {

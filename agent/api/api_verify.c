@@ -1,5 +1,5 @@
 /* Re-hashing a whole share, on request. The answer comes when it is done; a client that goes away does not stop it. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <utlist.h>

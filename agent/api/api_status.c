@@ -1,5 +1,5 @@
 /* How things are: status, peers, downloads. Each is one small document. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What was kept of a path, and bringing it back. Both are disk, so a worker does them. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

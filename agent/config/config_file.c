@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/config.h"
-#include "agent/config_internal.h"
+#include "agent/config/config.h"
+#include "agent/config/config_internal.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"

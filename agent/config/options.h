@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "agent/args.h"
+#include "agent/config/args.h"
 
 /* As given; NULL or empty when not given. The texts stay argv's. Values are judged by config_set(). */
 struct options {

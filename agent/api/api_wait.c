@@ -3,7 +3,7 @@
  * inotify delivers hints asynchronously: a file closed just before the question came may not have been heard of yet. So
  * "in sync" has to be true twice, with one whole turn of the loop in between: what was readable when the question came
  * has been read by then. That the share is still there, no event tells: it is looked at. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* The settings as a whole: see config.h. What each may be: config_keys.c. */
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config_internal.h"
+#include "agent/config/config_internal.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
 #include "sync/versions/kept_policy.h"

@@ -1,5 +1,5 @@
 /* Events as lines of JSON: those still held, and with ?follow=1 those to come. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef LANYARD_AGENT_API_INTERNAL_H
 #define LANYARD_AGENT_API_INTERNAL_H
 
-#include "agent/api.h"
+#include "agent/api/api.h"
 
 struct api {
 	struct loop *loop;

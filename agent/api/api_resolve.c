@@ -1,6 +1,6 @@
 /* Settling a conflict: what is not to stay becomes a version, so nothing is lost by a wrong word. All of it are ordinary
  * local changes, which the scan finds and the others learn of. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -5,7 +5,7 @@
  * ourselves: a client that hangs up meanwhile is seen at once, and its slot is free again.
  *
  * Clients that have asked for nothing yet hold few of the slots: one more, and the oldest of them has to go. */
-#include "agent/control.h"
+#include "agent/api/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agent/control_clients.h"
+#include "agent/api/control_clients.h"
 #include "agent/escape.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* See control_clients.h. */
-#include "agent/control_clients.h"
+#include "agent/api/control_clients.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

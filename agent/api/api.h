@@ -4,7 +4,7 @@
 #define LANYARD_AGENT_API_H
 
 #include "agent/agent.h"
-#include "agent/control.h"
+#include "agent/api/control.h"
 
 struct api;
 

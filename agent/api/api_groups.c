@@ -1,5 +1,5 @@
 /* The groups and who belongs to them: found, invite, join, leave, members, pause, resume. */
-#include "agent/api_internal.h"
+#include "agent/api/api_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 struct config_key {
 	const char *name;                            /* NULL ends a table */
