@@ -42,13 +42,13 @@ bool change_is_busy(struct local *l, const char *path)
 {
 	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
 		return false;
-	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_BUSY);
+	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_BUSY);
 	return true;
 }
 
 void change_look_again(struct local *l, const char *path)
 {
-	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_NOW);
+	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
 
 /* --- writing rows --- */
@@ -346,7 +346,7 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
 	problem_keep(l->problems, k->path, l->scan.looks);
-	if (settle_waits(l->settle, k->path)) {
+	if (debounce_waits(l->debounce, k->path)) {
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
 			change_look_again(l, k->path);
@@ -363,8 +363,8 @@ static void found_file(struct local *l, const struct look *k, const struct recor
 		goto free_before;
 	}
 	if (hint != NULL && is_held(k, row, hint)) {
-		settle_event(l->settle, loop_now_ms(l->c.loop), k->path,
-		             hint->hint.fresh ? SETTLE_CREATED : SETTLE_WRITING);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), k->path,
+		               hint->hint.fresh ? DEBOUNCE_CREATED : DEBOUNCE_WRITING);
 		goto free_before;
 	}
 	if ((before == NULL || written || !take_over(l, k, before, m, seq)) && !change_is_busy(l, k->path))

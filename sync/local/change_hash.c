@@ -39,7 +39,7 @@ bool change_hear(struct local *l, const char *path, const struct look_hint *hint
 	if (job == NULL)
 		return false;
 	if (!job->heard || content)
-		job->again = !content ? SETTLE_NOW : hint->hint.writing ? SETTLE_MODIFIED : SETTLE_CLOSED;
+		job->again = !content ? DEBOUNCE_NOW : hint->hint.writing ? DEBOUNCE_MODIFIED : DEBOUNCE_CLOSED;
 	job->heard = true;
 	return true;
 }
@@ -130,7 +130,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 		change_look_again(l, f->path);
 		break;
 	case HASH_CHANGED:
-		settle_event(l->settle, loop_now_ms(l->c.loop), f->path, SETTLE_WRITING);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, DEBOUNCE_WRITING);
 		break;
 	case HASH_FAILED:
 		problem_add_unread(l->problems, f->path, f->error, &f->st, l->scan.looks);
@@ -157,7 +157,7 @@ void change_hashed(void *arg, struct hash_file *f)
 	if (!job->stale && l->error == NULL) {
 		judge_hashed(l, job);
 		if (job->heard)
-			settle_event(l->settle, loop_now_ms(l->c.loop), f->path, job->again);
+			debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, job->again);
 	}
 	change_drop(f);
 	if (full)

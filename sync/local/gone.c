@@ -386,10 +386,10 @@ void gone_scanned(struct local *l)
 /* Nothing is known to have changed that has not become a row, but for files that keep changing: those may do so for ever. */
 static bool is_calm(const struct local *l)
 {
-	size_t changing = settle_changing(l->settle, loop_now_ms(l->c.loop), NULL, NULL);
+	size_t changing = debounce_changing(l->debounce, loop_now_ms(l->c.loop), NULL, NULL);
 
 	return l->error == NULL && l->gone->paths == NULL && !l->gone->held && !scan_looking(l) &&
-	       settle_pending(l->settle) <= changing && (l->watch == NULL || watch_idle(l->watch));
+	       debounce_pending(l->debounce) <= changing && (l->watch == NULL || watch_idle(l->watch));
 }
 
 /* When there is something to do next; -1: not by itself. */

@@ -24,12 +24,12 @@ static bool is_ignored(const struct local *l, const char *path, bool is_dir)
 	return verdict == PATH_OURS || verdict == PATH_RULES || ignore_match(share_ignore(l->c.share), path, is_dir);
 }
 
-static void on_hint(void *arg, const char *path, enum settle_event event)
+static void on_hint(void *arg, const char *path, enum debounce_event event)
 {
 	struct local *l = arg;
 
 	if (!is_ignored(l, path, false))
-		settle_event(l->settle, loop_now_ms(l->c.loop), path, event);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), path, event);
 }
 
 static void on_tree(void *arg, const char *path)
@@ -58,9 +58,9 @@ static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
 	else if (!to_ignored && is_dir)
 		scan_tree(l, to, NULL);
 	else if (!to_ignored)
-		on_hint(l, to, SETTLE_NOW);
+		on_hint(l, to, DEBOUNCE_NOW);
 	else if (!from_ignored)
-		on_hint(l, from, SETTLE_NOW);
+		on_hint(l, from, DEBOUNCE_NOW);
 }
 
 int64_t local_limit(const char *name)
@@ -147,7 +147,7 @@ static void end_all(struct local *l)
 	root_reset(l);
 	scan_reset(l);
 	gone_reset(l->gone);
-	loop_timer_stop(l->settle_timer);
+	loop_timer_stop(l->debounce_timer);
 	loop_timer_stop(l->rescan_timer);
 	loop_timer_stop(l->problem_timer);
 	l->problem_wait_ms = 0;
@@ -155,8 +155,8 @@ static void end_all(struct local *l)
 	l->watch = NULL;
 	ground_free(l->ground);
 	l->ground = NULL;
-	settle_free(l->settle);
-	l->settle = settle_new();
+	debounce_free(l->debounce);
+	l->debounce = debounce_new();
 }
 
 void local_begin(struct local *l)
@@ -219,7 +219,7 @@ static void turn(void *arg)
 		end_all(l);
 		root_failed(l);
 	}
-	if (settle_overflowed(l->settle))
+	if (debounce_overflowed(l->debounce))
 		local_rescan(l);
 	gone_turn(l);
 	scan_pump(l);
@@ -228,13 +228,13 @@ static void turn(void *arg)
 	if (local_idle(l))
 		written_forget(l);
 	/* A job that is out wakes the loop itself. */
-	next_ms = settle_next_ms(l->settle);
+	next_ms = debounce_next_ms(l->debounce);
 	if (l->scan.ready != NULL && l->error == NULL)
 		local_wake(l);
 	else if (next_ms > 0)
-		loop_timer_start(l->settle_timer, next_ms - loop_now_ms(l->c.loop), 0);
+		loop_timer_start(l->debounce_timer, next_ms - loop_now_ms(l->c.loop), 0);
 	else
-		loop_timer_stop(l->settle_timer);
+		loop_timer_stop(l->debounce_timer);
 	scan_plan_problems(l);
 	tell(l);
 }
@@ -252,12 +252,12 @@ struct local *local_new(const struct local_config *config)
 
 	l->c = *config;
 	l->refs = 1;
-	l->settle = settle_new();
+	l->debounce = debounce_new();
 	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
 	l->hook = loop_hook_new(config->loop, turn, l);
-	l->settle_timer = loop_timer_new(config->loop, woken, l);
+	l->debounce_timer = loop_timer_new(config->loop, woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
 	l->retry_timer = loop_timer_new(config->loop, root_retry, l);
 	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
@@ -278,7 +278,7 @@ void local_unref(struct local *l)
 
 void local_wake(struct local *l)
 {
-	loop_timer_start(l->settle_timer, 0, 0);
+	loop_timer_start(l->debounce_timer, 0, 0);
 }
 
 void local_free(struct local *l)
@@ -290,13 +290,13 @@ void local_free(struct local *l)
 	HASH_CLEAR(hh, l->scan.files);
 	hash_free(l->hash);
 	verify_free(l->verify);
-	settle_free(l->settle);
+	debounce_free(l->debounce);
 	problem_free(l->problems);
 	gone_free(l->gone);
 	loop_timer_free(l->problem_timer);
 	loop_timer_free(l->retry_timer);
 	loop_timer_free(l->rescan_timer);
-	loop_timer_free(l->settle_timer);
+	loop_timer_free(l->debounce_timer);
 	loop_hook_free(l->hook);
 	free(l->watch_problem);
 	free(l->error);
@@ -314,7 +314,7 @@ void local_start(struct local *l)
 void local_hint(struct local *l, const char *path)
 {
 	if (path_check(path, strlen(path)) == PATH_OK)
-		on_hint(l, path, SETTLE_NOW);
+		on_hint(l, path, DEBOUNCE_NOW);
 	local_wake(l);
 }
 
@@ -431,5 +431,5 @@ int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct
 		more = problem_each(l->problems, each_problem, &e);
 	if (more)
 		more = gone_each(l->gone, each_held, &e);
-	return n + (int64_t)settle_changing(l->settle, e.now_ms, more ? each_changing : NULL, &e);
+	return n + (int64_t)debounce_changing(l->debounce, e.now_ms, more ? each_changing : NULL, &e);
 }

@@ -1,4 +1,4 @@
-/* What changed here: watch -> settle -> scan -> chunk + hash -> index rows. One for each group. Events are only hints, the
+/* What changed here: watch -> debounce -> scan -> chunk + hash -> index rows. One for each group. Events are only hints, the
  * scan decides; what the scan finds already said by its row ends there. The loop's thread; workers walk and hash. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_H

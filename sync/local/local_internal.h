@@ -9,7 +9,7 @@
 #include "sync/local/hash.h"
 #include "sync/local/local.h"
 #include "sync/local/problem.h"
-#include "sync/local/settle.h"
+#include "sync/local/debounce.h"
 #include "sync/local/walk.h"
 #include "sync/local/watch.h"
 
@@ -42,20 +42,20 @@ struct merge {
 
 /* A single path to look at. */
 struct look_hint {
-	struct settle_hint hint;
+	struct debounce_hint hint;
 	char *from;        /* it was this file; NULL: not known to be moved */
 	UT_hash_handle hh; /* in scan.heard, by hint.path */
 };
 
 /* A file that is being hashed. */
 struct file_job {
-	struct hash_file file;   /* first: the hash knows only this */
-	uint64_t row_seq;        /* of its row when it was looked at; 0: none */
-	bool full;               /* counted in scan.full_hashing */
-	bool heard;              /* something was heard of it meanwhile: */
-	enum settle_event again; /* the most that it may mean; told anew when the file is hashed */
-	bool stale;              /* all was begun anew meanwhile: the result does not count */
-	UT_hash_handle hh;       /* by file.path */
+	struct hash_file file;     /* first: the hash knows only this */
+	uint64_t row_seq;          /* of its row when it was looked at; 0: none */
+	bool full;                 /* counted in scan.full_hashing */
+	bool heard;                /* something was heard of it meanwhile: */
+	enum debounce_event again; /* the most that it may mean; told anew when the file is hashed */
+	bool stale;                /* all was begun anew meanwhile: the result does not count */
+	UT_hash_handle hh;         /* by file.path */
 };
 
 struct move {
@@ -103,7 +103,7 @@ struct local {
 	bool started;
 	struct ground *ground; /* NULL: not started, or the share cannot be used */
 	struct watch *watch;   /* NULL: nothing is watched */
-	struct settle *settle;
+	struct debounce *debounce;
 	struct hash *hash;
 	struct problems *problems;
 	struct gone *gone;
@@ -111,7 +111,7 @@ struct local {
 	struct scan scan;
 	struct verify *verify; /* NULL: none is running */
 	struct loop_hook *hook;
-	struct loop_timer *settle_timer;
+	struct loop_timer *debounce_timer;
 	struct loop_timer *rescan_timer;
 	int64_t ignored;        /* by the rules, when the last full scan ended */
 	bool folders_moved;     /* since the last full scan began */

@@ -146,14 +146,14 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	}
 	/* Not worth keeping so many in pairs: as hints they are bounded. */
 	if (l->scan.nmoves == MOVES_MAX) {
-		settle_event(l->settle, loop_now_ms(l->c.loop), to, SETTLE_NOW);
-		settle_event(l->settle, loop_now_ms(l->c.loop), from, SETTLE_NOW);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
 		return;
 	}
 	/* Renamed twice before anybody looked: the row is still under the first name. */
 	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
 		written_moved(l, from, last->from);
-		settle_event(l->settle, loop_now_ms(l->c.loop), from, SETTLE_NOW);
+		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
 		free(last->to);
 		last->to = mem_strdup(to);
 		return;
@@ -305,7 +305,7 @@ static void submit_step(struct local *l, struct merge *m)
 
 /* --- single paths --- */
 
-static void add_hint(struct local *l, struct scan_job *job, struct settle_hint hint, char *from)
+static void add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from)
 {
 	struct look_hint *h = &job->hints[job->n];
 
@@ -319,7 +319,7 @@ static void add_hint(struct local *l, struct scan_job *job, struct settle_hint h
 static void submit_hints(struct local *l)
 {
 	struct scan_job *job = MEM_NEW(struct scan_job);
-	struct settle_hint hint;
+	struct debounce_hint hint;
 
 	job->hints = mem_calloc(WALK_BATCH, sizeof(job->hints[0]));
 	job->paths = mem_calloc(WALK_BATCH, sizeof(job->paths[0]));
@@ -329,11 +329,11 @@ static void submit_hints(struct local *l)
 
 		DL_DELETE(l->scan.moves, v);
 		l->scan.nmoves--;
-		add_hint(l, job, (struct settle_hint){ .path = v->to }, mem_strdup(v->from));
-		add_hint(l, job, (struct settle_hint){ .path = v->from }, NULL);
+		add_hint(l, job, (struct debounce_hint){ .path = v->to }, mem_strdup(v->from));
+		add_hint(l, job, (struct debounce_hint){ .path = v->from }, NULL);
 		free(v);
 	}
-	while (job->n < WALK_BATCH && settle_take(l->settle, &hint))
+	while (job->n < WALK_BATCH && debounce_take(l->debounce, &hint))
 		add_hint(l, job, hint, NULL);
 	l->scan.full_last = false;
 	submit(l, job);
@@ -412,8 +412,8 @@ void scan_pump(struct local *l)
 
 	if (!may_submit(l))
 		return;
-	settle_turn(l->settle, loop_now_ms(l->c.loop));
-	hints = s->moves != NULL || settle_next_ms(l->settle) == 0;
+	debounce_turn(l->debounce, loop_now_ms(l->c.loop));
+	hints = s->moves != NULL || debounce_next_ms(l->debounce) == 0;
 	next = s->part == NULL && s->queue != NULL;
 	if (full != NULL && (!s->full_last || (!hints && !next && part == NULL)))
 		submit_step(l, full);
@@ -439,13 +439,13 @@ bool scan_looking(const struct local *l)
 
 bool scan_idle(const struct local *l)
 {
-	return !scan_looking(l) && settle_pending(l->settle) == 0;
+	return !scan_looking(l) && debounce_pending(l->debounce) == 0;
 }
 
 int64_t scan_pending(const struct local *l)
 {
 	const struct scan *s = &l->scan;
-	size_t n = HASH_COUNT(s->queue) + HASH_COUNT(s->files) + settle_pending(l->settle);
+	size_t n = HASH_COUNT(s->queue) + HASH_COUNT(s->files) + debounce_pending(l->debounce);
 
 	if (s->out != NULL)
 		n += s->out->n;

@@ -64,7 +64,7 @@ static void look_again(void *arg, const char *path)
 {
 	struct local *l = arg;
 
-	settle_event(l->settle, loop_now_ms(l->c.loop), path, SETTLE_NOW);
+	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
 
 void scan_look_at_mounts(struct local *l)

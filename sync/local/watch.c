@@ -88,7 +88,7 @@ static void give_up(struct watch *w, struct half *h)
 	DL_DELETE(w->halves, h);
 	if (h->is_dir)
 		watch_map_drop(w->map, w->inotify, h->path);
-	w->ops.hint(w->arg, h->path, SETTLE_NOW);
+	w->ops.hint(w->arg, h->path, DEBOUNCE_NOW);
 	free(h);
 }
 
@@ -126,7 +126,7 @@ static void moved_to(struct watch *w, const char *path, const struct inotify_eve
 		if (is_dir)
 			w->ops.tree(w->arg, path);
 		else
-			w->ops.hint(w->arg, path, SETTLE_NOW);
+			w->ops.hint(w->arg, path, DEBOUNCE_NOW);
 		return;
 	}
 	DL_DELETE(w->halves, h);
@@ -147,17 +147,17 @@ static void entry_event(struct watch *w, const char *path, const struct inotify_
 	else if ((e->mask & IN_MOVED_TO) != 0)
 		moved_to(w, path, e);
 	else if ((e->mask & IN_DELETE) != 0)
-		w->ops.hint(w->arg, path, SETTLE_NOW);
+		w->ops.hint(w->arg, path, DEBOUNCE_NOW);
 	else if ((e->mask & IN_CREATE) != 0 && (e->mask & IN_ISDIR) != 0)
 		w->ops.tree(w->arg, path);
 	else if ((e->mask & IN_CREATE) != 0)
-		w->ops.hint(w->arg, path, SETTLE_FRESH);
+		w->ops.hint(w->arg, path, DEBOUNCE_FRESH);
 	else if ((e->mask & IN_CLOSE_WRITE) != 0)
-		w->ops.hint(w->arg, path, SETTLE_CLOSED);
+		w->ops.hint(w->arg, path, DEBOUNCE_CLOSED);
 	else if ((e->mask & IN_MODIFY) != 0)
-		w->ops.hint(w->arg, path, SETTLE_MODIFIED);
+		w->ops.hint(w->arg, path, DEBOUNCE_MODIFIED);
 	else if ((e->mask & IN_ATTRIB) != 0)
-		w->ops.hint(w->arg, path, SETTLE_ATTRIB);
+		w->ops.hint(w->arg, path, DEBOUNCE_ATTRIB);
 }
 
 static void handle(struct watch *w, const struct inotify_event *e)

@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #include "base/loop.h"
-#include "sync/local/settle.h"
+#include "sync/local/debounce.h"
 
 struct watch;
 
 struct watch_ops {
 	/* Look at this path. */
-	void (*hint)(void *arg, const char *path, enum settle_event event);
+	void (*hint)(void *arg, const char *path, enum debounce_event event);
 	/* A folder appeared here with what is in it: walk it (its own watches are added by the walk). */
 	void (*tree)(void *arg, const char *path);
 	/* Events of this folder were missed: look at its entries. */

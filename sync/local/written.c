@@ -57,7 +57,7 @@ void written_moved(struct local *l, const char *from, const char *first)
 
 	HASH_FIND_STR(l->scan.heard, from, h);
 	HASH_FIND_STR(l->scan.files, from, job);
-	if (h != NULL || job != NULL || settle_content(l->settle, from))
+	if (h != NULL || job != NULL || debounce_has_content(l->debounce, from))
 		written_note(l, first);
 }
 
@@ -65,7 +65,7 @@ void written_tree_moved(struct local *l, const char *from, const char *first)
 {
 	struct moving m = { .l = l, .from = from, .first = first };
 
-	settle_each_content(l->settle, note_moving, &m);
+	debounce_each_content(l->debounce, note_moving, &m);
 	for (const struct look_hint *h = l->scan.heard; h != NULL; h = h->hh.next)
 		note_moving(&m, h->hint.path);
 	for (const struct file_job *job = l->scan.files; job != NULL; job = job->hh.next)

@@ -27,7 +27,7 @@ struct hint {
 	struct watch *watch;
 	struct sim_event *due;
 	enum { HINT_PATH, HINT_TREE, HINT_MOVED, HINT_LOST } kind;
-	enum settle_event event;
+	enum debounce_event event;
 	bool is_dir;
 	char *path, *to;
 };
@@ -185,7 +185,7 @@ static void send(int host, const struct hint *what)
 	}
 }
 
-static void send_path(int host, const char *path, enum settle_event event)
+static void send_path(int host, const char *path, enum debounce_event event)
 {
 	struct hint h = { .kind = HINT_PATH, .event = event };
 
@@ -207,17 +207,17 @@ void sim_watch_change(int host, enum sim_change what, const char *path)
 {
 	switch (what) {
 	case SIM_CREATED:
-		send_path(host, path, SETTLE_FRESH);
+		send_path(host, path, DEBOUNCE_FRESH);
 		break;
 	case SIM_WRITTEN:
-		send_path(host, path, SETTLE_MODIFIED);
-		send_path(host, path, SETTLE_CLOSED);
+		send_path(host, path, DEBOUNCE_MODIFIED);
+		send_path(host, path, DEBOUNCE_CLOSED);
 		break;
 	case SIM_GONE:
-		send_path(host, path, SETTLE_NOW);
+		send_path(host, path, DEBOUNCE_NOW);
 		break;
 	case SIM_ATTRIB:
-		send_path(host, path, SETTLE_ATTRIB);
+		send_path(host, path, DEBOUNCE_ATTRIB);
 		break;
 	case SIM_MKDIR:
 		send_tree(host, path);
@@ -232,11 +232,11 @@ void sim_watch_moved(int host, const char *from, const char *to, bool is_dir)
 	/* Sometimes the two halves do not find each other. */
 	if (sim_chance(sim_luck(), 20)) {
 		tally_add(TALLY_HINT_HALVES);
-		send_path(host, from, SETTLE_NOW);
+		send_path(host, from, DEBOUNCE_NOW);
 		if (is_dir)
 			send_tree(host, to);
 		else
-			send_path(host, to, SETTLE_NOW);
+			send_path(host, to, DEBOUNCE_NOW);
 		return;
 	}
 	h.path = mem_strdup(from);

@@ -1,5 +1,5 @@
-/* Hints and their patience: see settle.h. */
-#include "sync/local/settle.h"
+/* Hints and their patience: see debounce.h. */
+#include "sync/local/debounce.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct hint {
 	char path[];
 };
 
-struct settle {
+struct debounce {
 	struct hint *hints; /* all, by path */
 	struct hint *due;   /* in the order they became due */
 	struct hint *waiting;
@@ -42,20 +42,20 @@ struct settle {
 	bool overflowed;
 };
 
-struct settle *settle_new(void)
+struct debounce *debounce_new(void)
 {
-	struct settle *s = MEM_NEW(struct settle);
+	struct debounce *s = MEM_NEW(struct debounce);
 
 	s->next_ms = -1;
 	return s;
 }
 
-static struct hint **list_of(struct settle *s, const struct hint *h)
+static struct hint **list_of(struct debounce *s, const struct hint *h)
 {
 	return h->state == HINT_DUE ? &s->due : h->state == HINT_WAITING ? &s->waiting : &s->cool;
 }
 
-static void put_in(struct settle *s, struct hint *h, enum hint_state state)
+static void put_in(struct debounce *s, struct hint *h, enum hint_state state)
 {
 	struct hint **list;
 
@@ -66,7 +66,7 @@ static void put_in(struct settle *s, struct hint *h, enum hint_state state)
 		s->ncool++;
 }
 
-static void take_out(struct settle *s, struct hint *h)
+static void take_out(struct debounce *s, struct hint *h)
 {
 	struct hint **list = list_of(s, h);
 
@@ -75,14 +75,14 @@ static void take_out(struct settle *s, struct hint *h)
 		s->ncool--;
 }
 
-static void forget(struct settle *s, struct hint *h)
+static void forget(struct debounce *s, struct hint *h)
 {
 	take_out(s, h);
 	HASH_DEL(s->hints, h);
 	free(h);
 }
 
-static void forget_all(struct settle *s)
+static void forget_all(struct debounce *s)
 {
 	struct hint *h;
 	struct hint *next;
@@ -96,7 +96,7 @@ static void forget_all(struct settle *s)
 	s->next_ms = -1;
 }
 
-void settle_free(struct settle *s)
+void debounce_free(struct debounce *s)
 {
 	if (s == NULL)
 		return;
@@ -104,7 +104,7 @@ void settle_free(struct settle *s)
 	free(s);
 }
 
-static struct hint *find(const struct settle *s, const char *path)
+static struct hint *find(const struct debounce *s, const char *path)
 {
 	struct hint *h;
 
@@ -112,7 +112,7 @@ static struct hint *find(const struct settle *s, const char *path)
 	return h;
 }
 
-static struct hint *add(struct settle *s, int64_t now_ms, const char *path)
+static struct hint *add(struct debounce *s, int64_t now_ms, const char *path)
 {
 	size_t n = strlen(path);
 	struct hint *h = mem_calloc(1, sizeof(*h) + n + 1);
@@ -124,7 +124,7 @@ static struct hint *add(struct settle *s, int64_t now_ms, const char *path)
 	return h;
 }
 
-static void wait_until(struct settle *s, struct hint *h, int64_t due_ms)
+static void wait_until(struct debounce *s, struct hint *h, int64_t due_ms)
 {
 	h->due_ms = due_ms;
 	if (s->next_ms < 0 || due_ms < s->next_ms)
@@ -132,11 +132,11 @@ static void wait_until(struct settle *s, struct hint *h, int64_t due_ms)
 }
 
 /* In a list already: moved to another; a new hint is in none. */
-static void place(struct settle *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
+static void place(struct debounce *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
 {
 	if (!is_new && h->state == state)
 		return;
-	if (!is_new && h->state == HINT_COOL && now_ms - h->started_ms > SETTLE_COOL_MS) {
+	if (!is_new && h->state == HINT_COOL && now_ms - h->started_ms > DEBOUNCE_COOL_MS) {
 		h->patience_ms = 0;
 		h->since_ms = now_ms;
 	}
@@ -146,23 +146,23 @@ static void place(struct settle *s, struct hint *h, bool is_new, enum hint_state
 	put_in(s, h, state);
 }
 
-static void hint_now(struct settle *s, struct hint *h, bool is_new, int64_t now_ms, enum settle_event event)
+static void hint_now(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms, enum debounce_event event)
 {
-	if (!is_new && event == SETTLE_ATTRIB && h->state == HINT_WAITING && h->writer)
+	if (!is_new && event == DEBOUNCE_ATTRIB && h->state == HINT_WAITING && h->writer)
 		return;
 	/* The writer closed it, or it is another file: patience begins anew. */
-	if (event != SETTLE_ATTRIB) {
+	if (event != DEBOUNCE_ATTRIB) {
 		h->patience_ms = 0;
 		h->since_ms = now_ms;
 	}
-	if (event == SETTLE_NOW || event == SETTLE_CLOSED)
+	if (event == DEBOUNCE_NOW || event == DEBOUNCE_CLOSED)
 		h->writing = false;
 	h->writer = false;
 	h->impatient = false;
 	place(s, h, is_new, HINT_DUE, now_ms);
 }
 
-static void hint_quiet(struct settle *s, struct hint *h, bool is_new, int64_t now_ms)
+static void hint_quiet(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms)
 {
 	int64_t due_ms;
 	int64_t bound_ms;
@@ -170,14 +170,14 @@ static void hint_quiet(struct settle *s, struct hint *h, bool is_new, int64_t no
 	h->writing = false;
 	place(s, h, is_new, HINT_WAITING, now_ms);
 	if (h->patience_ms == 0)
-		h->patience_ms = SETTLE_QUIET_MS;
+		h->patience_ms = DEBOUNCE_QUIET_MS;
 	due_ms = now_ms + h->patience_ms;
-	bound_ms = h->started_ms + SETTLE_BOUND_MS;
+	bound_ms = h->started_ms + DEBOUNCE_BOUND_MS;
 	h->writer = true;
 	wait_until(s, h, due_ms < bound_ms ? due_ms : bound_ms);
 }
 
-static void hint_modified(struct settle *s, struct hint *h, bool is_new, int64_t now_ms)
+static void hint_modified(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms)
 {
 	if (!is_new && (h->state == HINT_COOL || (h->state == HINT_WAITING && h->writer))) {
 		hint_quiet(s, h, is_new, now_ms);
@@ -189,7 +189,7 @@ static void hint_modified(struct settle *s, struct hint *h, bool is_new, int64_t
 }
 
 /* A wait of fixed length, for a path that nothing else is known of. */
-static void hint_later(struct settle *s, struct hint *h, bool is_new, int64_t now_ms, int64_t delay_ms, bool writer)
+static void hint_later(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms, int64_t delay_ms, bool writer)
 {
 	if (!is_new && h->state != HINT_COOL)
 		return;
@@ -198,12 +198,12 @@ static void hint_later(struct settle *s, struct hint *h, bool is_new, int64_t no
 	wait_until(s, h, now_ms + delay_ms);
 }
 
-void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settle_event event)
+void debounce_event(struct debounce *s, int64_t now_ms, const char *path, enum debounce_event event)
 {
 	struct hint *h = find(s, path);
 	bool is_new = h == NULL;
 
-	if (is_new && HASH_COUNT(s->hints) >= SETTLE_MAX + COOL_MAX) {
+	if (is_new && HASH_COUNT(s->hints) >= DEBOUNCE_MAX + COOL_MAX) {
 		forget_all(s);
 		s->overflowed = true;
 	}
@@ -211,25 +211,25 @@ void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settl
 		h = add(s, now_ms, path);
 	else if (h->state == HINT_COOL)
 		h->fresh = h->content = h->writing = false;
-	h->fresh = h->fresh && event == SETTLE_FRESH;
-	h->content = h->content || event == SETTLE_CLOSED || event == SETTLE_MODIFIED || event == SETTLE_WRITING;
+	h->fresh = h->fresh && event == DEBOUNCE_FRESH;
+	h->content = h->content || event == DEBOUNCE_CLOSED || event == DEBOUNCE_MODIFIED || event == DEBOUNCE_WRITING;
 	switch (event) {
-	case SETTLE_NOW:
-	case SETTLE_CLOSED:
-	case SETTLE_FRESH:
-	case SETTLE_ATTRIB:
+	case DEBOUNCE_NOW:
+	case DEBOUNCE_CLOSED:
+	case DEBOUNCE_FRESH:
+	case DEBOUNCE_ATTRIB:
 		hint_now(s, h, is_new, now_ms, event);
 		break;
-	case SETTLE_CREATED:
-		hint_later(s, h, is_new, now_ms, SETTLE_CREATED_MS, true);
+	case DEBOUNCE_CREATED:
+		hint_later(s, h, is_new, now_ms, DEBOUNCE_CREATED_MS, true);
 		break;
-	case SETTLE_BUSY:
-		hint_later(s, h, is_new, now_ms, SETTLE_BUSY_MS, false);
+	case DEBOUNCE_BUSY:
+		hint_later(s, h, is_new, now_ms, DEBOUNCE_BUSY_MS, false);
 		break;
-	case SETTLE_MODIFIED:
+	case DEBOUNCE_MODIFIED:
 		hint_modified(s, h, is_new, now_ms);
 		break;
-	case SETTLE_WRITING:
+	case DEBOUNCE_WRITING:
 		/* Unless its writer has closed it since the look. */
 		if (is_new || h->state != HINT_DUE || h->writing)
 			hint_quiet(s, h, is_new, now_ms);
@@ -237,7 +237,7 @@ void settle_event(struct settle *s, int64_t now_ms, const char *path, enum settl
 	}
 }
 
-void settle_turn(struct settle *s, int64_t now_ms)
+void debounce_turn(struct debounce *s, int64_t now_ms)
 {
 	struct hint *h;
 	struct hint *next;
@@ -257,9 +257,9 @@ void settle_turn(struct settle *s, int64_t now_ms)
 }
 
 /* Keeps a hint that was taken without its writer's word, so that its next wait is longer. */
-static void cool(struct settle *s, struct hint *h)
+static void cool(struct debounce *s, struct hint *h)
 {
-	h->patience_ms = h->patience_ms < SETTLE_BOUND_MS / 2 ? h->patience_ms * 2 : SETTLE_BOUND_MS;
+	h->patience_ms = h->patience_ms < DEBOUNCE_BOUND_MS / 2 ? h->patience_ms * 2 : DEBOUNCE_BOUND_MS;
 	h->started_ms = h->due_ms;
 	h->impatient = false;
 	put_in(s, h, HINT_COOL);
@@ -267,13 +267,13 @@ static void cool(struct settle *s, struct hint *h)
 		forget(s, s->cool);
 }
 
-bool settle_take(struct settle *s, struct settle_hint *hint)
+bool debounce_take(struct debounce *s, struct debounce_hint *hint)
 {
 	struct hint *h = s->due;
 
 	if (h == NULL)
 		return false;
-	*hint = (struct settle_hint){
+	*hint = (struct debounce_hint){
 		.path = mem_strdup(h->path),
 		.fresh = h->fresh,
 		.content = h->content,
@@ -288,17 +288,17 @@ bool settle_take(struct settle *s, struct settle_hint *hint)
 	return true;
 }
 
-int64_t settle_next_ms(const struct settle *s)
+int64_t debounce_next_ms(const struct debounce *s)
 {
 	return s->due != NULL ? 0 : s->next_ms;
 }
 
-size_t settle_pending(const struct settle *s)
+size_t debounce_pending(const struct debounce *s)
 {
 	return HASH_COUNT(s->hints) - s->ncool;
 }
 
-bool settle_waits(const struct settle *s, const char *path)
+bool debounce_waits(const struct debounce *s, const char *path)
 {
 	const struct hint *h = s->waiting != NULL ? find(s, path) : NULL;
 
@@ -310,21 +310,21 @@ static bool has_content(const struct hint *h)
 	return h->content && h->state != HINT_COOL;
 }
 
-bool settle_content(const struct settle *s, const char *path)
+bool debounce_has_content(const struct debounce *s, const char *path)
 {
 	const struct hint *h = find(s, path);
 
 	return h != NULL && has_content(h);
 }
 
-void settle_each_content(const struct settle *s, void (*fn)(void *arg, const char *path), void *arg)
+void debounce_each_content(const struct debounce *s, void (*fn)(void *arg, const char *path), void *arg)
 {
 	for (const struct hint *h = s->hints; h != NULL; h = h->hh.next)
 		if (has_content(h))
 			fn(arg, h->path);
 }
 
-bool settle_overflowed(struct settle *s)
+bool debounce_overflowed(struct debounce *s)
 {
 	bool overflowed = s->overflowed;
 
@@ -332,15 +332,15 @@ bool settle_overflowed(struct settle *s)
 	return overflowed;
 }
 
-size_t settle_changing(const struct settle *s, int64_t now_ms,
-                       bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg)
+size_t debounce_changing(const struct debounce *s, int64_t now_ms,
+                         bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg)
 {
 	const struct hint *h;
 	bool more = fn != NULL;
 	size_t n = 0;
 
 	DL_FOREACH(s->waiting, h) {
-		if (h->patience_ms == 0 || now_ms - h->since_ms <= SETTLE_QUIET_MS)
+		if (h->patience_ms == 0 || now_ms - h->since_ms <= DEBOUNCE_QUIET_MS)
 			continue;
 		n++;
 		more = more && fn(arg, h->path, h->since_ms);

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sync/local/settle.h"
+#include "sync/local/debounce.h"
 
-static struct settle *s;
+static struct debounce *s;
 static int64_t now;
 
 static int set_up(void **state)
 {
 	(void)state;
-	s = settle_new();
+	s = debounce_new();
 	now = 1000;
 	return 0;
 }
@@ -25,23 +25,23 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	settle_free(s);
+	debounce_free(s);
 	return 0;
 }
 
-static void event(const char *path, enum settle_event e)
+static void event(const char *path, enum debounce_event e)
 {
-	settle_event(s, now, path, e);
+	debounce_event(s, now, path, e);
 }
 
 /* The next path due now, or "": in a buffer that the next call reuses. */
 static const char *take(void)
 {
 	static char path[64];
-	struct settle_hint hint;
+	struct debounce_hint hint;
 
-	settle_turn(s, now);
-	if (!settle_take(s, &hint))
+	debounce_turn(s, now);
+	if (!debounce_take(s, &hint))
 		return "";
 	assert_true(strlen(hint.path) < sizeof(path));
 	memcpy(path, hint.path, strlen(hint.path) + 1);
@@ -49,14 +49,14 @@ static const char *take(void)
 	return path;
 }
 
-/* Moves the clock to when the settler asks to be called, until a path is due; that path. */
+/* Moves the clock to when the debouncer asks to be called, until a path is due; that path. */
 static const char *take_later(int64_t *waited)
 {
 	int64_t start = now;
 	const char *path = take();
 
 	while (path[0] == '\0') {
-		int64_t next = settle_next_ms(s);
+		int64_t next = debounce_next_ms(s);
 
 		assert_true(next > now);
 		now = next;
@@ -69,56 +69,56 @@ static const char *take_later(int64_t *waited)
 /* What a writer's first write leads to: a look, which finds that it is one. */
 static void heard_writing(const char *path)
 {
-	struct settle_hint hint;
+	struct debounce_hint hint;
 
-	event(path, SETTLE_MODIFIED);
-	settle_turn(s, now);
-	if (!settle_take(s, &hint))
+	event(path, DEBOUNCE_MODIFIED);
+	debounce_turn(s, now);
+	if (!debounce_take(s, &hint))
 		return;
 	assert_string_equal(hint.path, path);
 	assert_true(hint.content && hint.writing);
 	free(hint.path);
-	event(path, SETTLE_WRITING);
+	event(path, DEBOUNCE_WRITING);
 }
 
 static void test_most_events_are_due_at_once_and_in_order(void **state)
 {
 	(void)state;
-	event("a", SETTLE_NOW);
-	event("b", SETTLE_CLOSED);
-	event("c", SETTLE_FRESH);
-	event("d", SETTLE_ATTRIB);
-	event("a", SETTLE_NOW);
-	assert_int_equal(settle_next_ms(s), 0);
-	assert_int_equal(settle_pending(s), 4);
+	event("a", DEBOUNCE_NOW);
+	event("b", DEBOUNCE_CLOSED);
+	event("c", DEBOUNCE_FRESH);
+	event("d", DEBOUNCE_ATTRIB);
+	event("a", DEBOUNCE_NOW);
+	assert_int_equal(debounce_next_ms(s), 0);
+	assert_int_equal(debounce_pending(s), 4);
 	assert_string_equal(take(), "a");
 	assert_string_equal(take(), "b");
 	assert_string_equal(take(), "c");
 	assert_string_equal(take(), "d");
 	assert_string_equal(take(), "");
-	assert_int_equal(settle_pending(s), 0);
-	assert_int_equal(settle_next_ms(s), -1);
+	assert_int_equal(debounce_pending(s), 0);
+	assert_int_equal(debounce_next_ms(s), -1);
 }
 
 static void test_hints_say_what_was_heard(void **state)
 {
-	struct settle_hint hint;
+	struct debounce_hint hint;
 
 	(void)state;
-	event("fresh", SETTLE_FRESH);
-	event("closed", SETTLE_FRESH);
-	event("closed", SETTLE_MODIFIED);
-	event("closed", SETTLE_CLOSED);
-	event("mode", SETTLE_ATTRIB);
-	settle_turn(s, now);
-	assert_true(settle_take(s, &hint));
+	event("fresh", DEBOUNCE_FRESH);
+	event("closed", DEBOUNCE_FRESH);
+	event("closed", DEBOUNCE_MODIFIED);
+	event("closed", DEBOUNCE_CLOSED);
+	event("mode", DEBOUNCE_ATTRIB);
+	debounce_turn(s, now);
+	assert_true(debounce_take(s, &hint));
 	assert_true(hint.fresh && !hint.content);
 	free(hint.path);
-	assert_true(settle_take(s, &hint));
+	assert_true(debounce_take(s, &hint));
 	assert_string_equal(hint.path, "closed");
 	assert_true(!hint.fresh && hint.content);
 	free(hint.path);
-	assert_true(settle_take(s, &hint));
+	assert_true(debounce_take(s, &hint));
 	assert_string_equal(hint.path, "mode");
 	assert_true(!hint.fresh && !hint.content);
 	free(hint.path);
@@ -129,24 +129,24 @@ static void test_a_writer_is_waited_for_until_it_closes(void **state)
 	(void)state;
 	heard_writing("f");
 	assert_string_equal(take(), "");
-	assert_true(settle_waits(s, "f"));
-	now += SETTLE_QUIET_MS - 100;
-	event("f", SETTLE_MODIFIED);
-	now += SETTLE_QUIET_MS - 100;
+	assert_true(debounce_waits(s, "f"));
+	now += DEBOUNCE_QUIET_MS - 100;
+	event("f", DEBOUNCE_MODIFIED);
+	now += DEBOUNCE_QUIET_MS - 100;
 	assert_string_equal(take(), "");
-	event("f", SETTLE_ATTRIB); /* chmod before the close says nothing of the content */
+	event("f", DEBOUNCE_ATTRIB); /* chmod before the close says nothing of the content */
 	assert_string_equal(take(), "");
-	event("f", SETTLE_CLOSED);
-	assert_false(settle_waits(s, "f"));
+	event("f", DEBOUNCE_CLOSED);
+	assert_false(debounce_waits(s, "f"));
 	assert_string_equal(take(), "f");
-	assert_int_equal(settle_pending(s), 0);
+	assert_int_equal(debounce_pending(s), 0);
 }
 
 static void test_a_deleted_file_is_not_waited_for(void **state)
 {
 	(void)state;
 	heard_writing("f");
-	event("f", SETTLE_NOW);
+	event("f", DEBOUNCE_NOW);
 	assert_string_equal(take(), "f");
 }
 
@@ -157,9 +157,9 @@ static void test_a_silent_writer_is_waited_for_until_it_is_quiet(void **state)
 	(void)state;
 	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_QUIET_MS);
-	assert_int_equal(settle_pending(s), 0);
-	assert_int_equal(settle_next_ms(s), -1);
+	assert_int_equal(waited, DEBOUNCE_QUIET_MS);
+	assert_int_equal(debounce_pending(s), 0);
+	assert_int_equal(debounce_next_ms(s), -1);
 }
 
 static void test_patience_doubles_and_is_bounded(void **state)
@@ -169,7 +169,7 @@ static void test_patience_doubles_and_is_bounded(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
-		event("f", SETTLE_WRITING);
+		event("f", DEBOUNCE_WRITING);
 		assert_string_equal(take_later(&waited), "f");
 		assert_int_equal(waited, quiet[i]);
 	}
@@ -184,16 +184,16 @@ static void test_grown_patience_is_forgotten_after_a_close_and_after_a_while(voi
 	assert_string_equal(take_later(&waited), "f");
 	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, 2 * SETTLE_QUIET_MS);
-	event("f", SETTLE_CLOSED);
+	assert_int_equal(waited, 2 * DEBOUNCE_QUIET_MS);
+	event("f", DEBOUNCE_CLOSED);
 	assert_string_equal(take(), "f");
 	heard_writing("f");
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_QUIET_MS);
-	now += SETTLE_COOL_MS + 1;
-	event("f", SETTLE_MODIFIED);
+	assert_int_equal(waited, DEBOUNCE_QUIET_MS);
+	now += DEBOUNCE_COOL_MS + 1;
+	event("f", DEBOUNCE_MODIFIED);
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_QUIET_MS);
+	assert_int_equal(waited, DEBOUNCE_QUIET_MS);
 }
 
 static void test_a_writer_that_never_pauses_is_waited_for_a_minute(void **state)
@@ -206,10 +206,10 @@ static void test_a_writer_that_never_pauses_is_waited_for_a_minute(void **state)
 		heard_writing("log");
 		now += 100;
 		path = take();
-		assert_true(now - start <= SETTLE_BOUND_MS);
+		assert_true(now - start <= DEBOUNCE_BOUND_MS);
 	}
 	assert_string_equal(path, "log");
-	assert_int_equal(now - start, SETTLE_BOUND_MS);
+	assert_int_equal(now - start, DEBOUNCE_BOUND_MS);
 }
 
 static void test_a_fresh_file_gets_a_moment(void **state)
@@ -217,15 +217,15 @@ static void test_a_fresh_file_gets_a_moment(void **state)
 	int64_t waited;
 
 	(void)state;
-	event("f", SETTLE_CREATED);
+	event("f", DEBOUNCE_CREATED);
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_CREATED_MS);
-	event("f", SETTLE_CREATED);
-	event("f", SETTLE_CLOSED);
+	assert_int_equal(waited, DEBOUNCE_CREATED_MS);
+	event("f", DEBOUNCE_CREATED);
+	event("f", DEBOUNCE_CLOSED);
 	assert_string_equal(take(), "f");
 	/* What came in between wins over the look's word. */
-	event("f", SETTLE_CLOSED);
-	event("f", SETTLE_CREATED);
+	event("f", DEBOUNCE_CLOSED);
+	event("f", DEBOUNCE_CREATED);
 	assert_string_equal(take(), "f");
 }
 
@@ -234,10 +234,10 @@ static void test_an_installer_gets_a_shorter_one(void **state)
 	int64_t waited;
 
 	(void)state;
-	event("f", SETTLE_BUSY);
+	event("f", DEBOUNCE_BUSY);
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_BUSY_MS);
-	assert_int_equal(settle_changing(s, now, NULL, NULL), 0);
+	assert_int_equal(waited, DEBOUNCE_BUSY_MS);
+	assert_int_equal(debounce_changing(s, now, NULL, NULL), 0);
 }
 
 static void test_a_write_is_looked_at_once_and_then_waited_for(void **state)
@@ -246,23 +246,23 @@ static void test_a_write_is_looked_at_once_and_then_waited_for(void **state)
 
 	(void)state;
 	/* Closed while the look was under way: the close wins. */
-	event("f", SETTLE_MODIFIED);
+	event("f", DEBOUNCE_MODIFIED);
 	assert_string_equal(take(), "f");
-	event("f", SETTLE_CLOSED);
-	event("f", SETTLE_WRITING);
+	event("f", DEBOUNCE_CLOSED);
+	event("f", DEBOUNCE_WRITING);
 	assert_string_equal(take(), "f");
 	/* Written to again meanwhile: the look's word stands. */
-	event("f", SETTLE_MODIFIED);
+	event("f", DEBOUNCE_MODIFIED);
 	assert_string_equal(take(), "f");
-	event("f", SETTLE_MODIFIED);
-	event("f", SETTLE_WRITING);
+	event("f", DEBOUNCE_MODIFIED);
+	event("f", DEBOUNCE_WRITING);
 	assert_string_equal(take_later(&waited), "f");
-	assert_int_equal(waited, SETTLE_QUIET_MS);
+	assert_int_equal(waited, DEBOUNCE_QUIET_MS);
 	/* What an installer does to the file does not make it a writer's. */
-	event("g", SETTLE_BUSY);
-	event("g", SETTLE_MODIFIED);
+	event("g", DEBOUNCE_BUSY);
+	event("g", DEBOUNCE_MODIFIED);
 	assert_string_equal(take_later(&waited), "g");
-	assert_int_equal(waited, SETTLE_BUSY_MS);
+	assert_int_equal(waited, DEBOUNCE_BUSY_MS);
 }
 
 static void test_looks_at_the_soonest_first(void **state)
@@ -271,10 +271,10 @@ static void test_looks_at_the_soonest_first(void **state)
 
 	(void)state;
 	heard_writing("slow");
-	event("soon", SETTLE_CREATED);
+	event("soon", DEBOUNCE_CREATED);
 	assert_string_equal(take_later(&waited), "soon");
 	assert_string_equal(take_later(&waited), "slow");
-	assert_int_equal(waited, SETTLE_QUIET_MS - SETTLE_CREATED_MS);
+	assert_int_equal(waited, DEBOUNCE_QUIET_MS - DEBOUNCE_CREATED_MS);
 }
 
 static bool note(void *arg, const char *path, int64_t since_ms)
@@ -293,14 +293,14 @@ static void test_what_keeps_changing_is_listed_meanwhile(void **state)
 
 	(void)state;
 	heard_writing("f");
-	assert_int_equal(settle_changing(s, now, note, &since), 0);
+	assert_int_equal(debounce_changing(s, now, note, &since), 0);
 	now += 1900;
-	event("f", SETTLE_MODIFIED);
+	event("f", DEBOUNCE_MODIFIED);
 	now += 1900;
-	assert_int_equal(settle_changing(s, now, note, &since), 1);
+	assert_int_equal(debounce_changing(s, now, note, &since), 1);
 	assert_int_equal(since, start);
-	event("f", SETTLE_CLOSED);
-	assert_int_equal(settle_changing(s, now, note, &since), 0);
+	event("f", DEBOUNCE_CLOSED);
+	assert_int_equal(debounce_changing(s, now, note, &since), 0);
 }
 
 static void test_memory_is_bounded_by_giving_up(void **state)
@@ -309,14 +309,14 @@ static void test_memory_is_bounded_by_giving_up(void **state)
 	int64_t n = 0;
 
 	(void)state;
-	while (!settle_overflowed(s)) {
+	while (!debounce_overflowed(s)) {
 		(void)snprintf(path, sizeof(path), "f%lld", (long long)n++);
-		event(path, n % 2 == 0 ? SETTLE_MODIFIED : SETTLE_NOW);
-		assert_true(n < 2 * SETTLE_MAX);
+		event(path, n % 2 == 0 ? DEBOUNCE_MODIFIED : DEBOUNCE_NOW);
+		assert_true(n < 2 * DEBOUNCE_MAX);
 	}
-	assert_true(n > SETTLE_MAX);
-	assert_int_equal(settle_pending(s), 1);
-	assert_false(settle_overflowed(s));
+	assert_true(n > DEBOUNCE_MAX);
+	assert_int_equal(debounce_pending(s), 1);
+	assert_false(debounce_overflowed(s));
 }
 
 int main(void)
@@ -341,5 +341,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_giving_up, set_up, tear_down),
 	};
 
-	return cmocka_run_group_tests_name("settle", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("debounce", tests, NULL, NULL);
 }
