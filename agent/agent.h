@@ -3,8 +3,8 @@
 #ifndef LANYARD_AGENT_AGENT_H
 #define LANYARD_AGENT_AGENT_H
 
-#include "agent/engine.h"
-#include "agent/events.h"
+#include "agent/engine/engine.h"
+#include "agent/engine/events.h"
 #include "agent/losses.h"
 #include "discovery/discovery.h"
 

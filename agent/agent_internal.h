@@ -4,7 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/machine.h"
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/loop.h"
 
 enum { AGENT_MAX_GROUPS = 64 };

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fs.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/engine.h"
+#include "agent/engine/engine.h"
 
 enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };
 

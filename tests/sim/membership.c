@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"

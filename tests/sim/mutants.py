@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant("what is wanted is forgotten at the end", "P3", [
         edit("sync/fetch/wanted.c", "f->more = index_wanted_count(f->c.index) > 0;", "f->more = false;")]),
     Mutant("in sync is said without asking what the others have", "P9", [
-        edit("agent/engine_status.c", "return peer_group_lacks(e->peers);", "return NULL;")]),
+        edit("agent/engine/engine_status.c", "return peer_group_lacks(e->peers);", "return NULL;")]),
 )
 
 

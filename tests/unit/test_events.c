@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/events.h"
+#include "agent/engine/events.h"
 #include "base/mem.h"
 
 struct seen {

@@ -1,9 +1,9 @@
 /* One group on this agent, wired: share, index, local scanner, fetch, and the group's side of the connections. The loop's
  * thread. */
-#ifndef LANYARD_AGENT_ENGINE_H
-#define LANYARD_AGENT_ENGINE_H
+#ifndef LANYARD_AGENT_ENGINE_ENGINE_H
+#define LANYARD_AGENT_ENGINE_ENGINE_H
 
-#include "agent/events.h"
+#include "agent/engine/events.h"
 #include "sync/fetch/fetch.h"
 #include "sync/local/local.h"
 #include "sync/peer/peers.h"

@@ -3,7 +3,7 @@
  * way to a verify. */
 #include <stdlib.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

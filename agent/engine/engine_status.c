@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/mem.h"
 #include "sync/share/path.h"
 

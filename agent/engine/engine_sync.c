@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

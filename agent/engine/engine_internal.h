@@ -1,8 +1,8 @@
 /* Shared by the files of one engine and by agent.c, which makes and ends engines. */
-#ifndef LANYARD_AGENT_ENGINE_INTERNAL_H
-#define LANYARD_AGENT_ENGINE_INTERNAL_H
+#ifndef LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
+#define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
-#include "agent/engine.h"
+#include "agent/engine/engine.h"
 
 struct place;
 

@@ -1,6 +1,6 @@
 /* The versions of a share are thinned: at the start, soon after new ones were kept or the disk was full, and every hour. Looking through
  * many takes long, so the next look waits a hundred times as long as the last one took. */
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

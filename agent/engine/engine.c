@@ -1,6 +1,6 @@
 /* See engine.h: making and ending one group, and the end of each turn, which commits the index once and tells peers and
  * listeners what came of the turn. What the parts report to each other is in engine_wiring.c. */
-#include "agent/engine.h"
+#include "agent/engine/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
  * peers need what was left out towards them: all members are asked for all of their rows again, and told all of ours. That
  * moves rows, not files; what we have already is recognised. The index remembers for which rules it was told, so a change
  * made while the agent was stopped counts too. */
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 
 static bool ask_again(void *arg, const struct roster_member *m)
 {

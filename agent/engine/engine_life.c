@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* What happened, as a stream: `lanyard events` and `wait` read it. Emitting never blocks and never fails; a reader that
  * does not keep up misses the oldest (the ring holds the last 1,024) and is told so. The loop's thread. */
-#ifndef LANYARD_AGENT_EVENTS_H
-#define LANYARD_AGENT_EVENTS_H
+#ifndef LANYARD_AGENT_ENGINE_EVENTS_H
+#define LANYARD_AGENT_ENGINE_EVENTS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* What happened, as a ring of the last events and a list of listeners: see events.h. */
-#include "agent/events.h"
+#include "agent/engine/events.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Tombstones are forgotten when all current members have settled them and they are old enough. Their age is not kept: now and then
  * our number is noted, with the time; what is below it is as old as the note. */
-#include "agent/engine_internal.h"
+#include "agent/engine/engine_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
