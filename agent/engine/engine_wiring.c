@@ -76,20 +76,9 @@ static size_t op_room(void *arg, uint64_t peer)
 	return peer_group_room(((struct engine *)arg)->peers, peer);
 }
 
-static int op_get(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n)
+static int op_get(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n)
 {
-	struct peer_want *list = mem_calloc(n, sizeof(*list));
-	int status;
-
-	for (size_t i = 0; i < n; i++) {
-		list[i] = (struct peer_want){ .request = wants[i].request,
-			                      .len = wants[i].len,
-			                      .offset = wants[i].offset };
-		memcpy(list[i].hash, wants[i].hash, sizeof(list[i].hash));
-	}
-	status = peer_group_get(((struct engine *)arg)->peers, peer, c, list, n);
-	free(list);
-	return status;
+	return peer_group_get(((struct engine *)arg)->peers, peer, c, wants, n);
 }
 
 static int op_get_list(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)

@@ -228,7 +228,7 @@ static uint32_t pick(const struct download *d, const struct source *s)
 /* Asks one source for as much of d as its room allows. */
 static void ask_source(struct download *d, struct source *s, struct fetch_peer *p)
 {
-	struct fetch_want wants[WANTS_MAX];
+	struct block_want wants[WANTS_MAX];
 	struct fetch *f = d->f;
 	size_t n = 0;
 
@@ -242,7 +242,7 @@ static void ask_source(struct download *d, struct source *s, struct fetch_peer *
 		download_set(d, block, BLOCK_ASKED);
 		s->cursor = block + 1;
 		p->room -= b->len;
-		wants[n] = (struct fetch_want){ .len = b->len, .offset = d->offset_of[block] };
+		wants[n] = (struct block_want){ .len = b->len, .offset = d->offset_of[block] };
 		memcpy(wants[n].hash, b->hash, sizeof(b->hash));
 		wants[n++].request = ask_new(d, p, block, b->len)->number;
 		if (n == WANTS_MAX) {

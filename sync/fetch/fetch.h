@@ -19,25 +19,18 @@
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/index/index.h"
+#include "sync/plan/block.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
 
 struct fetch;
-
-/* One wanted block of a content. request: chosen by fetch, unique in this process. */
-struct fetch_want {
-	uint32_t request;
-	uint32_t len;
-	int64_t offset;
-	uint8_t hash[32];
-};
 
 /* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list,
  * later: never from inside get or get_list. */
 struct fetch_ops {
 	/* Bytes of blocks that may be asked of this peer now (its window less what is in flight); 0 when full or gone. */
 	size_t (*room)(void *arg, uint64_t peer);
-	int (*get)(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n);
+	int (*get)(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n);
 	/* The list of a content, from block `first` on. */
 	int (*get_list)(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 	void (*cancel)(void *arg, uint64_t peer, const uint32_t *requests, size_t n);

@@ -70,28 +70,26 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer)
 	return t && t->asked < ASK_WINDOW ? ASK_WINDOW - t->asked : 0;
 }
 
-int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants,
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n)
 {
 	struct talk *t = up(g, peer);
 
 	if (!t)
 		return -1;
-	while (n) {
-		struct msg_want list[MSG_MAX_WANTS];
-		struct msg_get m = { .channel = (uint32_t)t->my_channel, .content = *c, .wants = list };
+	for (size_t i = 0; i < n; i++)
+		remember(t, wants[i].request, wants[i].len);
+	while (n > 0) {
+		struct msg_get m = { .channel = (uint32_t)t->my_channel,
+			             .content = *c,
+			             .wants = wants,
+			             .nwants = n < MSG_MAX_WANTS ? n : MSG_MAX_WANTS };
 		size_t size;
-
-		for (; n && m.nwants < MSG_MAX_WANTS; n--, wants++) {
-			struct msg_want *w = &list[m.nwants++];
-
-			*w = (struct msg_want){ .request = wants->request, .len = wants->len, .offset = wants->offset };
-			memcpy(w->hash, wants->hash, sizeof(w->hash));
-			remember(t, wants->request, wants->len);
-		}
 		uint8_t *body = msg_get_encode(&m, &size);
 
 		session_send(t->session, FRAME_GET, body, size);
+		wants += m.nwants;
+		n -= m.nwants;
 	}
 	return 0;
 }

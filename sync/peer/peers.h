@@ -18,6 +18,7 @@
 #include "sync/group/invite.h"
 #include "sync/group/roster.h"
 #include "sync/index/index.h"
+#include "sync/plan/block.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
 
@@ -136,14 +137,8 @@ void peer_group_pause(struct peer_group *g, bool paused);
 void *peer_group_arg(const struct peer_group *g);
 
 /* What fetch asks for; see struct fetch_ops. */
-struct peer_want {
-	uint32_t request;
-	uint32_t len;
-	int64_t offset;
-	uint8_t hash[32];
-};
 size_t peer_group_room(struct peer_group *g, uint64_t peer);
-int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct peer_want *wants,
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);

@@ -73,7 +73,7 @@ struct serve_want {
 	struct serve_want *prev, *next; /* in talk.wants, in the order they came */
 	struct talk *talk;
 	struct content content;
-	struct msg_want want;
+	struct block_want want;
 	uint32_t key; /* in session.wants */
 	UT_hash_handle hh;
 };

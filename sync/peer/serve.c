@@ -23,7 +23,7 @@ enum {
 struct read_job {
 	struct session *session;
 	uint64_t talk; /* its serial */
-	struct msg_want want;
+	struct block_want want;
 	int fd;         /* of an unfinished download; -1: open path */
 	int64_t offset; /* in fd or path */
 	int root;
@@ -36,7 +36,7 @@ struct read_job {
 };
 
 /* Where a file's ctime alone is another (it was renamed, or its mode set), only its hash tells. */
-static bool is_block(int fd, const struct record *r, const struct msg_want *w, const uint8_t *plain)
+static bool is_block(int fd, const struct record *r, const struct block_want *w, const uint8_t *plain)
 {
 	uint8_t hash[32];
 	struct fs_stat st;

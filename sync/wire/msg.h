@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sync/plan/block.h"
 #include "sync/plan/record.h"
 
 enum {
@@ -121,16 +122,10 @@ struct msg_list {
 	bool none;
 };
 
-struct msg_want {
-	uint32_t request, len;
-	int64_t offset;
-	uint8_t hash[32];
-};
-
 struct msg_get {
 	uint32_t channel;
 	struct content content;
-	const struct msg_want *wants;
+	const struct block_want *wants;
 	size_t nwants;
 };
 

@@ -380,7 +380,7 @@ int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, siz
 	memset(m, 0, sizeof(*m));
 	if (!pb || pb->n_wants > MSG_MAX_WANTS || msg_content_read(&m->content, pb->size, pb->nblocks, pb->root))
 		return -1;
-	struct msg_want *wants = msg_arena_alloc(a, pb->n_wants * sizeof(*wants) + 1);
+	struct block_want *wants = msg_arena_alloc(a, pb->n_wants * sizeof(*wants) + 1);
 
 	if (!wants)
 		return -1;
@@ -390,7 +390,7 @@ int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, siz
 		if (in->hash.len != 32 || in->len == 0 || in->len > BLOCK_MAX || in->offset > pb->size ||
 		    in->len > pb->size - in->offset)
 			return -1;
-		wants[i] = (struct msg_want){ .request = in->request, .len = in->len, .offset = (int64_t)in->offset };
+		wants[i] = (struct block_want){ .request = in->request, .len = in->len, .offset = (int64_t)in->offset };
 		memcpy(wants[i].hash, in->hash.data, 32);
 	}
 	m->channel = pb->channel;

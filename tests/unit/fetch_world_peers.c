@@ -74,7 +74,7 @@ static struct blob *blob_of(struct fake_peer *p, const struct content *c)
 	return b;
 }
 
-static int op_get(void *arg, uint64_t peer, const struct content *c, const struct fetch_want *wants, size_t n)
+static int op_get(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n)
 {
 	struct fake_peer *p = peer_of(peer);
 	struct blob *b = blob_of(p, c);

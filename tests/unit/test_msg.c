@@ -164,7 +164,7 @@ static void a_record_that_cannot_be_is_refused(void **state)
 
 static void a_get_beyond_the_content_is_refused(void **state)
 {
-	struct msg_want w = { .request = 5, .len = 100, .offset = 900 };
+	struct block_want w = { .request = 5, .len = 100, .offset = 900 };
 	struct msg_get in = { .content = { .size = 1000, .nblocks = 2 }, .wants = &w, .nwants = 1 }, out;
 	struct msg_arena a = { 0 };
 	size_t n;

@@ -181,7 +181,7 @@ static void an_expired_invite_is_refused(void **state)
 static void a_block_is_served_and_a_changed_file_is_not(void **state)
 {
 	struct content content;
-	struct peer_want want = { .request = 7, .len = 5 };
+	struct block_want want = { .request = 7, .len = 5 };
 
 	(void)state;
 	pair();
