@@ -10,7 +10,7 @@
 #include <utlist.h>
 
 #include "agent/addresses.h"
-#include "agent/losses.h"
+#include "agent/link_losses.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/share/place.h"
@@ -255,7 +255,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		return NULL;
 	}
 	a->home_place = place_of(config->home);
-	a->machine = machine_look(a->home_dirfd);
+	a->machine = home_machine_check(a->home_dirfd);
 	if (a->machine.fresh)
 		log_warn(
 			"%s was used on another machine before. If that one still runs it, give one of the two a home of its "
@@ -292,7 +292,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		(void)agent_free(a);
 		return NULL;
 	}
-	if (machine_store(a->home_dirfd, &a->machine))
+	if (home_machine_store(a->home_dirfd, &a->machine))
 		log_error("%s/machine: could not be stored: %s", a->home, strerror(errno));
 	agent_publish(a);
 	events_emit(events, &(struct event){ .kind = "ready" });
@@ -333,7 +333,7 @@ bool agent_free(struct agent *a)
 	if (!free_engines(a))
 		return false;
 	peers_free(a->peers);
-	losses_free(a->losses);
+	link_losses_free(a->losses);
 	if (a->workers)
 		workers_free(a->workers);
 	identity_free(a->self);

@@ -5,7 +5,7 @@
 
 #include "agent/engine/engine.h"
 #include "agent/engine/events.h"
-#include "agent/losses.h"
+#include "agent/link_losses.h"
 #include "discovery/discovery.h"
 
 struct agent;
@@ -38,7 +38,7 @@ bool agent_free(struct agent *a);
 /* Another agent runs under our identity: where, and what to do; NULL: none is known. */
 const char *agent_copy(const struct agent *a);
 /* Members to whom connections were lost of late, with the name that the roster gives them; the name is valid during the call. */
-typedef void agent_loss_fn(void *arg, const struct loss *loss, const char *name);
+typedef void agent_loss_fn(void *arg, const struct link_loss *loss, const char *name);
 void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg);
 
 const struct agent_id *agent_self(const struct agent *a);

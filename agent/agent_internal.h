@@ -3,7 +3,7 @@
 #define LANYARD_AGENT_AGENT_INTERNAL_H
 
 #include "agent/agent.h"
-#include "agent/machine.h"
+#include "agent/home_machine.h"
 #include "agent/engine/engine_internal.h"
 #include "base/loop.h"
 
@@ -24,11 +24,11 @@ struct agent {
 	struct peers *peers;
 	struct discovery *discovery;
 	struct addresses *addresses; /* NULL without netlink */
-	struct losses *losses;
+	struct link_losses *losses;
 	char *backend, *problem; /* as discovery says */
 	int port;
 	char *home, *name;
-	struct machine machine;
+	struct home_machine machine;
 	char *copy;                /* where a copy of this home runs, and what to do; NULL: none is known */
 	bool copied_seen;          /* agent_copied() is due */
 	struct agent_id copied_by; /* the member that said so; all zero: we saw it */

@@ -8,7 +8,7 @@
 #include <utlist.h>
 
 #include "agent/addresses.h"
-#include "agent/losses.h"
+#include "agent/link_losses.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -55,7 +55,7 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 	struct agent *a = arg;
 
 	if (!group) {
-		losses_note(a->losses, peer, reason, loop_now_ms(a->loop));
+		link_losses_note(a->losses, peer, reason, loop_now_ms(a->loop));
 		return; /* said for each of its groups */
 	}
 	agent_id_text(text, peer);
@@ -115,7 +115,7 @@ static void open_addresses(struct agent *a, const struct agent_config *config)
 
 int agent_open_peers(struct agent *a, const struct agent_config *config, char **why)
 {
-	a->losses = losses_new();
+	a->losses = link_losses_new();
 	a->peers = peers_new(&(struct peers_config){ .loop = a->loop,
 	                                             .workers = a->workers,
 	                                             .self = a->self,
@@ -154,7 +154,7 @@ struct loss_walk {
 	void *arg;
 };
 
-static void pass_loss(void *arg, const struct loss *loss)
+static void pass_loss(void *arg, const struct link_loss *loss)
 {
 	const struct loss_walk *walk = arg;
 	struct roster_member m = { 0 };
@@ -172,5 +172,5 @@ void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg)
 {
 	struct loss_walk walk = { .agent = a, .fn = fn, .arg = arg };
 
-	losses_each(a->losses, loop_now_ms(a->loop), pass_loss, &walk);
+	link_losses_each(a->losses, loop_now_ms(a->loop), pass_loss, &walk);
 }

@@ -16,12 +16,12 @@
 #include "agent/config/config.h"
 #include "agent/confine.h"
 #include "agent/api/control.h"
-#include "agent/declared.h"
+#include "agent/declared_groups.h"
 #include "agent/home.h"
 #include "agent/notify.h"
 #include "agent/config/options.h"
 #include "agent/runtime.h"
-#include "agent/summary.h"
+#include "agent/status_line.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -39,7 +39,7 @@ struct program {
 	struct notify *notify;
 	struct events *events;
 	struct agent *agent;
-	struct summary *summary;
+	struct status_line *status_line;
 	struct api *api;
 	struct control *control;
 	struct control *readers; /* NULL: nobody but this user asks */
@@ -179,7 +179,7 @@ static void apply(struct program *p, const struct config *new)
 		free(why);
 		why = NULL;
 	}
-	declared_join(p->agent, new);
+	declared_groups_join(p->agent, new);
 }
 
 static void reload_signal(void *arg, int signum)
@@ -234,7 +234,7 @@ static int check_config(struct program *p)
 	int status = home == NULL ? EXIT_REFUSED : 0;
 
 	if (home != NULL &&
-	    (config_load(&p->config, home, &p->options, &why) < 0 || declared_check(&p->config, &why) < 0))
+	    (config_load(&p->config, home, &p->options, &why) < 0 || declared_groups_check(&p->config, &why) < 0))
 		status = EXIT_CONFIG;
 	if (status != 0)
 		(void)fprintf(stderr, "lanyardd: %s\n", why);
@@ -316,8 +316,8 @@ static void run(struct program *p)
 
 	agent_id_text(id, agent_self(p->agent));
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
-	declared_join(p->agent, &p->config);
-	p->summary = summary_new(p->loop, p->agent, p->events, p->notify);
+	declared_groups_join(p->agent, &p->config);
+	p->status_line = status_line_new(p->loop, p->agent, p->events, p->notify);
 	notify_ready(p->notify);
 	loop_run(p->loop);
 }
@@ -326,7 +326,7 @@ static void stop(struct program *p)
 {
 	control_free(p->readers);
 	control_free(p->control);
-	summary_free(p->summary);
+	status_line_free(p->status_line);
 	if (!agent_free(p->agent)) {
 		/* Threads wait in the kernel for ever; what counts is stored, as it would be before a power cut. */
 		runtime_close(&p->runtime);

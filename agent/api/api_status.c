@@ -63,11 +63,11 @@ static bool add_group(void *arg, struct engine *e)
 	return true;
 }
 
-static void add_loss(void *arg, const struct loss *loss, const char *name)
+static void add_loss(void *arg, const struct link_loss *loss, const char *name)
 {
 	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:i, s:o}", "agent", api_agent_id(&loss->id), "name",
 	                                     api_name(name), "times", (json_int_t)loss->times, "within_s",
-	                                     LOSSES_WITHIN_MS / 1000, "reason", api_message(loss->reason)));
+	                                     LINK_LOSSES_WITHIN_MS / 1000, "reason", api_message(loss->reason)));
 }
 
 static json_t *losses(struct api *api)

@@ -1,5 +1,5 @@
-/* See machine.h. The ID itself is confidential (machine-id(5)): only a hash that nothing else uses is stored. */
-#include "agent/machine.h"
+/* See home_machine.h. The ID itself is confidential (machine-id(5)): only a hash that nothing else uses is stored. */
+#include "agent/home_machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,9 +40,9 @@ static bool own_hash(char hex[2 * HASH_BYTES + 1])
 	return true;
 }
 
-struct machine machine_look(int home_dirfd)
+struct home_machine home_machine_check(int home_dirfd)
 {
-	struct machine m = { 0 };
+	struct home_machine m = { 0 };
 	char hex[2 * HASH_BYTES + 1], *stored;
 	size_t n = 0;
 
@@ -58,7 +58,7 @@ struct machine machine_look(int home_dirfd)
 	return m;
 }
 
-int machine_store(int home_dirfd, const struct machine *m)
+int home_machine_store(int home_dirfd, const struct home_machine *m)
 {
 	return m->text[0] == '\0' ? 0 : fs_write_file(home_dirfd, name, m->text, strlen(m->text), 0600);
 }

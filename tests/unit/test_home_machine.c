@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "agent/machine.h"
+#include "agent/home_machine.h"
 #include "base/fs.h"
 #include "tests/unit/own_mounts.h"
 
@@ -60,11 +60,11 @@ static int teardown(void **state)
 }
 
 /* A start of the agent here, which is stored. */
-static struct machine start(void)
+static struct home_machine start(void)
 {
-	struct machine m = machine_look(home);
+	struct home_machine m = home_machine_check(home);
 
-	assert_int_equal(machine_store(home, &m), 0);
+	assert_int_equal(home_machine_store(home, &m), 0);
 	return m;
 }
 
@@ -83,7 +83,7 @@ static void a_home_that_stays_is_never_moved(void **state)
 		skip();
 	on_machine(ONE);
 	for (int i = 0; i < 3; i++) {
-		struct machine m = start();
+		struct home_machine m = start();
 
 		assert_false(m.moved);
 		assert_false(m.fresh);
@@ -93,7 +93,7 @@ static void a_home_that_stays_is_never_moved(void **state)
 
 static void a_home_on_another_machine_is_fresh_once_and_moved_for_ever(void **state)
 {
-	struct machine m;
+	struct home_machine m;
 
 	(void)state;
 	begin_on_one();
@@ -116,8 +116,8 @@ static void a_fresh_start_that_was_not_finished_is_fresh_again(void **state)
 	(void)state;
 	begin_on_one();
 	on_machine(TWO);
-	assert_true(machine_look(home).fresh);
-	assert_true(machine_look(home).fresh);
+	assert_true(home_machine_check(home).fresh);
+	assert_true(home_machine_check(home).fresh);
 }
 
 static void a_machine_without_an_id_says_and_stores_nothing(void **state)
@@ -127,7 +127,7 @@ static void a_machine_without_an_id_says_and_stores_nothing(void **state)
 	(void)state;
 	begin_on_one();
 	for (int i = 0; i < 2; i++) {
-		struct machine m;
+		struct home_machine m;
 
 		on_machine(i == 0 ? "" : "\n");
 		m = start();
@@ -158,7 +158,7 @@ static void the_id_itself_is_not_stored(void **state)
 
 static void a_damaged_file_is_no_other_machine(void **state)
 {
-	struct machine m;
+	struct home_machine m;
 
 	(void)state;
 	begin_on_one();

@@ -1,5 +1,5 @@
-/* Joining the groups that the settings name: see declared.h. */
-#include "agent/declared.h"
+/* Joining the groups that the settings name: see declared_groups.h. */
+#include "agent/declared_groups.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 	return NULL;
 }
 
-int declared_check(const struct config *c, char **why)
+int declared_groups_check(const struct config *c, char **why)
 {
 	for (size_t i = 0; i < c->ngroups; i++) {
 		const struct config_group *g = &c->groups[i];
@@ -127,7 +127,7 @@ static void tell_moved(const struct config_group *g, const struct engine *here)
 		          g->name, here->share_path, g->place, g->share);
 }
 
-void declared_join(struct agent *a, const struct config *c)
+void declared_groups_join(struct agent *a, const struct config *c)
 {
 	for (size_t i = 0; i < c->ngroups; i++) {
 		const struct config_group *g = &c->groups[i];

@@ -1,5 +1,5 @@
-/* A ring of times for each agent: see losses.h. */
-#include "agent/losses.h"
+/* A ring of times for each agent: see link_losses.h. */
+#include "agent/link_losses.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,29 +9,29 @@
 
 struct lost_agent {
 	struct agent_id id;
-	int64_t at_ms[LOSSES_COUNT_MAX];
+	int64_t at_ms[LINK_LOSSES_COUNT_MAX];
 	size_t n; /* noted ever; the latest are kept */
 	char *reason;
 	UT_hash_handle hh;
 };
 
-struct losses {
+struct link_losses {
 	struct lost_agent *agents; /* hash, in the order of their last loss */
 };
 
-struct losses *losses_new(void)
+struct link_losses *link_losses_new(void)
 {
-	return MEM_NEW(struct losses);
+	return MEM_NEW(struct link_losses);
 }
 
-static void forget(struct losses *l, struct lost_agent *a)
+static void forget(struct link_losses *l, struct lost_agent *a)
 {
 	HASH_DEL(l->agents, a);
 	free(a->reason);
 	free(a);
 }
 
-void losses_free(struct losses *l)
+void link_losses_free(struct link_losses *l)
 {
 	struct lost_agent *a, *next;
 
@@ -42,7 +42,7 @@ void losses_free(struct losses *l)
 	free(l);
 }
 
-void losses_note(struct losses *l, const struct agent_id *id, const char *reason, int64_t now_ms)
+void link_losses_note(struct link_losses *l, const struct agent_id *id, const char *reason, int64_t now_ms)
 {
 	struct lost_agent *a;
 
@@ -53,26 +53,27 @@ void losses_note(struct losses *l, const struct agent_id *id, const char *reason
 	if (a != NULL) {
 		HASH_DEL(l->agents, a);
 	} else {
-		if (HASH_COUNT(l->agents) >= LOSSES_AGENTS_MAX)
+		if (HASH_COUNT(l->agents) >= LINK_LOSSES_AGENTS_MAX)
 			forget(l, l->agents);
 		a = MEM_NEW(struct lost_agent);
 		a->id = *id;
 	}
 	HASH_ADD(hh, l->agents, id, sizeof(a->id), a);
-	a->at_ms[a->n++ % LOSSES_COUNT_MAX] = now_ms;
+	a->at_ms[a->n++ % LINK_LOSSES_COUNT_MAX] = now_ms;
 	free(a->reason);
 	a->reason = mem_strdup(reason);
 }
 
-void losses_each(const struct losses *l, int64_t now_ms, void (*fn)(void *arg, const struct loss *loss), void *arg)
+void link_losses_each(const struct link_losses *l, int64_t now_ms, void (*fn)(void *arg, const struct link_loss *loss),
+                      void *arg)
 {
 	const struct lost_agent *a;
 
 	for (a = l->agents; a != NULL; a = a->hh.next) {
-		struct loss loss = { .id = a->id, .reason = a->reason };
+		struct link_loss loss = { .id = a->id, .reason = a->reason };
 
-		for (size_t i = 0; i < a->n && i < LOSSES_COUNT_MAX; i++)
-			loss.times += now_ms - a->at_ms[i] < LOSSES_WITHIN_MS;
+		for (size_t i = 0; i < a->n && i < LINK_LOSSES_COUNT_MAX; i++)
+			loss.times += now_ms - a->at_ms[i] < LINK_LOSSES_WITHIN_MS;
 		if (loss.times > 0)
 			fn(arg, &loss);
 	}

@@ -8,12 +8,12 @@
 
 #include <stdlib.h>
 
-#include "agent/summary.h"
+#include "agent/status_line.h"
 
 static void the_line_says_what_a_person_wants_to_know(void **state)
 {
 	static const struct {
-		struct summary_facts facts;
+		struct status_line_facts facts;
 		const char *said;
 	} cases[] = {
 		{ { 0 }, "in no group yet: lanyard create, or lanyard join" },
@@ -32,7 +32,7 @@ static void the_line_says_what_a_person_wants_to_know(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *text = summary_text(&cases[i].facts);
+		char *text = status_line_text(&cases[i].facts);
 
 		assert_string_equal(text, cases[i].said);
 		free(text);

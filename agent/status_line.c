@@ -1,5 +1,5 @@
-/* See summary.h. */
-#include "agent/summary.h"
+/* See status_line.h. */
+#include "agent/status_line.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { SOON_MS = 500, AGAIN_MS = 2000 };
 
-struct summary {
+struct status_line {
 	struct agent *agent;
 	struct notify *notify;
 	struct events *events;
@@ -35,7 +35,7 @@ static char *count(int64_t n, const char *what)
 	return mem_printf("%" PRId64 " %s%s", n, what, n == 1 ? "" : "s");
 }
 
-char *summary_text(const struct summary_facts *f)
+char *status_line_text(const struct status_line_facts *f)
 {
 	char *text = NULL;
 
@@ -63,7 +63,7 @@ char *summary_text(const struct summary_facts *f)
 
 static bool add_group(void *arg, struct engine *e)
 {
-	struct summary_facts *f = arg;
+	struct status_line_facts *f = arg;
 	struct engine_status s = { 0 };
 
 	engine_status(e, &s);
@@ -89,13 +89,13 @@ static bool add_peer(void *arg, const struct peer_connection *c)
 
 static void tell(void *arg)
 {
-	struct summary *s = arg;
-	struct summary_facts facts = { 0 };
+	struct status_line *s = arg;
+	struct status_line_facts facts = { 0 };
 	char *text;
 
 	agent_engines(s->agent, add_group, &facts);
 	peers_each(agent_peers(s->agent), add_peer, &facts.peers);
-	text = summary_text(&facts);
+	text = status_line_text(&facts);
 	/* No event tells how far a transfer is. */
 	if (facts.files > 0 || facts.scanning > 0)
 		loop_timer_start(s->timer, AGAIN_MS, 0);
@@ -110,7 +110,7 @@ static void tell(void *arg)
 
 static void on_event(void *arg, const struct event *event)
 {
-	struct summary *s = arg;
+	struct status_line *s = arg;
 
 	(void)event;
 	if (!loop_timer_running(s->timer))
@@ -119,9 +119,10 @@ static void on_event(void *arg, const struct event *event)
 
 /* --- making and ending --- */
 
-struct summary *summary_new(struct loop *loop, struct agent *agent, struct events *events, struct notify *notify)
+struct status_line *status_line_new(struct loop *loop, struct agent *agent, struct events *events,
+                                    struct notify *notify)
 {
-	struct summary *s = MEM_NEW(struct summary);
+	struct status_line *s = MEM_NEW(struct status_line);
 
 	s->agent = agent;
 	s->notify = notify;
@@ -132,7 +133,7 @@ struct summary *summary_new(struct loop *loop, struct agent *agent, struct event
 	return s;
 }
 
-void summary_free(struct summary *s)
+void status_line_free(struct status_line *s)
 {
 	if (s == NULL)
 		return;

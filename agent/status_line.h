@@ -1,19 +1,20 @@
 /* How the agent is, in one line for `systemctl status`: "3 peers, 12 files to go". Told to the service manager when it
  * has changed, at most twice a second. The loop's thread. */
-#ifndef LANYARD_AGENT_SUMMARY_H
-#define LANYARD_AGENT_SUMMARY_H
+#ifndef LANYARD_AGENT_STATUS_LINE_H
+#define LANYARD_AGENT_STATUS_LINE_H
 
 #include "agent/agent.h"
 #include "agent/notify.h"
 
-struct summary;
+struct status_line;
 
 /* All of them must outlive it. */
-struct summary *summary_new(struct loop *loop, struct agent *agent, struct events *events, struct notify *notify);
-void summary_free(struct summary *s);
+struct status_line *status_line_new(struct loop *loop, struct agent *agent, struct events *events,
+                                    struct notify *notify);
+void status_line_free(struct status_line *s);
 
 /* What the line says, from what there is; for tests as well. Names are the groups'. */
-struct summary_facts {
+struct status_line_facts {
 	size_t groups;
 	size_t peers;
 	size_t joining, paused, failed;
@@ -23,6 +24,6 @@ struct summary_facts {
 	const char *name;    /* and its name */
 };
 /* Fresh. */
-char *summary_text(const struct summary_facts *f);
+char *status_line_text(const struct status_line_facts *f);
 
 #endif

@@ -1,0 +1,34 @@
+/* How often connections to members were lost of late: what tells a link that flaps from one that is there. Whoever says goodbye is
+ * not lost. Pure. */
+#ifndef LANYARD_AGENT_LINK_LOSSES_H
+#define LANYARD_AGENT_LINK_LOSSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/group/id.h"
+
+enum {
+	LINK_LOSSES_AGENTS_MAX = 256, /* remembered; who was lost longest ago is forgotten first */
+	LINK_LOSSES_COUNT_MAX = 32,   /* of one agent that are counted */
+	LINK_LOSSES_WITHIN_MS = 15 * 60 * 1000,
+};
+
+struct link_losses;
+
+struct link_loss {
+	struct agent_id id;
+	size_t times;       /* within LINK_LOSSES_WITHIN_MS, at least 1 */
+	const char *reason; /* of the last one */
+};
+
+struct link_losses *link_losses_new(void);
+void link_losses_free(struct link_losses *l);
+/* reason: as peers_config.disconnected has it. */
+void link_losses_note(struct link_losses *l, const struct agent_id *id, const char *reason, int64_t now_ms);
+/* Every agent that was lost of late. */
+void link_losses_each(const struct link_losses *l, int64_t now_ms, void (*fn)(void *arg, const struct link_loss *loss),
+                      void *arg);
+
+#endif
