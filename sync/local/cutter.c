@@ -65,7 +65,7 @@ static void take_hole(struct cutter *c)
 }
 
 /* Adds the next bytes of the file to the buffer. */
-static int fill(struct cutter *c)
+static int cutter_fill(struct cutter *c)
 {
 	int64_t at = c->buf_pos + (int64_t)c->len;
 	size_t want = c->cap - c->len;
@@ -98,7 +98,7 @@ static int cut_batch(struct cutter *c)
 
 		if (at == c->len && (c->len == c->cap || c->buf_pos + (int64_t)at == c->size))
 			break;
-		if (at == c->len && fill(c) < 0)
+		if (at == c->len && cutter_fill(c) < 0)
 			return -1;
 		at += chunk_feed(&c->stream, c->buf + at, c->len - at, &cut);
 		if (!cut && c->buf_pos + (int64_t)at < c->size)

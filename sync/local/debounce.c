@@ -55,7 +55,7 @@ static struct hint **list_of(struct debounce *s, const struct hint *h)
 	return h->state == HINT_DUE ? &s->due : h->state == HINT_WAITING ? &s->waiting : &s->cool;
 }
 
-static void put_in(struct debounce *s, struct hint *h, enum hint_state state)
+static void link_hint(struct debounce *s, struct hint *h, enum hint_state state)
 {
 	struct hint **list;
 
@@ -66,7 +66,7 @@ static void put_in(struct debounce *s, struct hint *h, enum hint_state state)
 		s->ncool++;
 }
 
-static void take_out(struct debounce *s, struct hint *h)
+static void unlink_hint(struct debounce *s, struct hint *h)
 {
 	struct hint **list = list_of(s, h);
 
@@ -75,14 +75,14 @@ static void take_out(struct debounce *s, struct hint *h)
 		s->ncool--;
 }
 
-static void forget(struct debounce *s, struct hint *h)
+static void forget_hint(struct debounce *s, struct hint *h)
 {
-	take_out(s, h);
+	unlink_hint(s, h);
 	HASH_DEL(s->hints, h);
 	free(h);
 }
 
-static void forget_all(struct debounce *s)
+static void forget_hints(struct debounce *s)
 {
 	struct hint *h;
 	struct hint *next;
@@ -100,11 +100,11 @@ void debounce_free(struct debounce *s)
 {
 	if (s == NULL)
 		return;
-	forget_all(s);
+	forget_hints(s);
 	free(s);
 }
 
-static struct hint *find(const struct debounce *s, const char *path)
+static struct hint *find_hint(const struct debounce *s, const char *path)
 {
 	struct hint *h;
 
@@ -112,7 +112,7 @@ static struct hint *find(const struct debounce *s, const char *path)
 	return h;
 }
 
-static struct hint *add(struct debounce *s, int64_t now_ms, const char *path)
+static struct hint *add_hint(struct debounce *s, int64_t now_ms, const char *path)
 {
 	size_t n = strlen(path);
 	struct hint *h = mem_calloc(1, sizeof(*h) + n + 1);
@@ -132,7 +132,7 @@ static void wait_until(struct debounce *s, struct hint *h, int64_t due_ms)
 }
 
 /* In a list already: moved to another; a new hint is in none. */
-static void place(struct debounce *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
+static void move_hint(struct debounce *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
 {
 	if (!is_new && h->state == state)
 		return;
@@ -141,9 +141,9 @@ static void place(struct debounce *s, struct hint *h, bool is_new, enum hint_sta
 		h->since_ms = now_ms;
 	}
 	if (!is_new)
-		take_out(s, h);
+		unlink_hint(s, h);
 	h->started_ms = now_ms;
-	put_in(s, h, state);
+	link_hint(s, h, state);
 }
 
 static void hint_now(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms, enum debounce_event event)
@@ -159,7 +159,7 @@ static void hint_now(struct debounce *s, struct hint *h, bool is_new, int64_t no
 		h->writing = false;
 	h->writer = false;
 	h->impatient = false;
-	place(s, h, is_new, HINT_DUE, now_ms);
+	move_hint(s, h, is_new, HINT_DUE, now_ms);
 }
 
 static void hint_quiet(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms)
@@ -168,7 +168,7 @@ static void hint_quiet(struct debounce *s, struct hint *h, bool is_new, int64_t 
 	int64_t bound_ms;
 
 	h->writing = false;
-	place(s, h, is_new, HINT_WAITING, now_ms);
+	move_hint(s, h, is_new, HINT_WAITING, now_ms);
 	if (h->patience_ms == 0)
 		h->patience_ms = DEBOUNCE_QUIET_MS;
 	due_ms = now_ms + h->patience_ms;
@@ -185,7 +185,7 @@ static void hint_modified(struct debounce *s, struct hint *h, bool is_new, int64
 	}
 	h->writing = true;
 	if (is_new)
-		place(s, h, is_new, HINT_DUE, now_ms);
+		move_hint(s, h, is_new, HINT_DUE, now_ms);
 }
 
 /* A wait of fixed length, for a path that nothing else is known of. */
@@ -193,22 +193,22 @@ static void hint_later(struct debounce *s, struct hint *h, bool is_new, int64_t 
 {
 	if (!is_new && h->state != HINT_COOL)
 		return;
-	place(s, h, is_new, HINT_WAITING, now_ms);
+	move_hint(s, h, is_new, HINT_WAITING, now_ms);
 	h->writer = writer;
 	wait_until(s, h, now_ms + delay_ms);
 }
 
 void debounce_event(struct debounce *s, int64_t now_ms, const char *path, enum debounce_event event)
 {
-	struct hint *h = find(s, path);
+	struct hint *h = find_hint(s, path);
 	bool is_new = h == NULL;
 
 	if (is_new && HASH_COUNT(s->hints) >= DEBOUNCE_MAX + COOL_MAX) {
-		forget_all(s);
+		forget_hints(s);
 		s->overflowed = true;
 	}
 	if (is_new)
-		h = add(s, now_ms, path);
+		h = add_hint(s, now_ms, path);
 	else if (h->state == HINT_COOL)
 		h->fresh = h->content = h->writing = false;
 	h->fresh = h->fresh && event == DEBOUNCE_FRESH;
@@ -250,21 +250,21 @@ void debounce_turn(struct debounce *s, int64_t now_ms)
 			wait_until(s, h, h->due_ms);
 			continue;
 		}
-		take_out(s, h);
+		unlink_hint(s, h);
 		h->impatient = h->patience_ms > 0;
-		put_in(s, h, HINT_DUE);
+		link_hint(s, h, HINT_DUE);
 	}
 }
 
 /* Keeps a hint that was taken without its writer's word, so that its next wait is longer. */
-static void cool(struct debounce *s, struct hint *h)
+static void cool_hint(struct debounce *s, struct hint *h)
 {
 	h->patience_ms = h->patience_ms < DEBOUNCE_BOUND_MS / 2 ? h->patience_ms * 2 : DEBOUNCE_BOUND_MS;
 	h->started_ms = h->due_ms;
 	h->impatient = false;
-	put_in(s, h, HINT_COOL);
+	link_hint(s, h, HINT_COOL);
 	if (s->ncool > COOL_MAX)
-		forget(s, s->cool);
+		forget_hint(s, s->cool);
 }
 
 bool debounce_take(struct debounce *s, struct debounce_hint *hint)
@@ -280,11 +280,11 @@ bool debounce_take(struct debounce *s, struct debounce_hint *hint)
 		.writing = h->writing,
 	};
 	if (!h->impatient) {
-		forget(s, h);
+		forget_hint(s, h);
 		return true;
 	}
-	take_out(s, h);
-	cool(s, h);
+	unlink_hint(s, h);
+	cool_hint(s, h);
 	return true;
 }
 
@@ -300,7 +300,7 @@ size_t debounce_pending(const struct debounce *s)
 
 bool debounce_waits(const struct debounce *s, const char *path)
 {
-	const struct hint *h = s->waiting != NULL ? find(s, path) : NULL;
+	const struct hint *h = s->waiting != NULL ? find_hint(s, path) : NULL;
 
 	return h != NULL && h->state == HINT_WAITING;
 }
@@ -312,7 +312,7 @@ static bool has_content(const struct hint *h)
 
 bool debounce_has_content(const struct debounce *s, const char *path)
 {
-	const struct hint *h = find(s, path);
+	const struct hint *h = find_hint(s, path);
 
 	return h != NULL && has_content(h);
 }

@@ -38,7 +38,7 @@ struct gone {
 	bool held;
 	bool released;             /* somebody said that it is no accident: they go as they are found */
 	bool going;                /* judged, and being written */
-	struct gone_look *out;     /* some are looked at once more; the job's; NULL: none are */
+	struct gone_check *out;    /* some are looked at once more; the job's; NULL: none are */
 	struct gone_path *checked; /* the last one that was looked at again; NULL: that begins anew */
 	bool checking;
 	int64_t check_ms; /* when that is due, while held */
@@ -46,9 +46,9 @@ struct gone {
 	struct loop_timer *timer;
 };
 
-static void work(void *arg);
+static void gone_work(void *arg);
 
-static int64_t there(const struct local *l)
+static int64_t live_files(const struct local *l)
 {
 	struct index_totals t = index_totals(l->c.index);
 
@@ -60,15 +60,15 @@ struct gone *gone_new(struct local *l)
 	struct gone *g = MEM_NEW(struct gone);
 	int64_t held = 0;
 
-	g->timer = loop_timer_new(l->c.loop, work, l);
-	g->calm = there(l);
+	g->timer = loop_timer_new(l->c.loop, gone_work, l);
+	g->calm = live_files(l);
 	(void)index_meta_get(l->c.index, HELD_META, &held);
 	g->held = held != 0;
 	g->since_s = held;
 	return g;
 }
 
-static void drop(struct gone *g, struct gone_path *p)
+static void gone_drop(struct gone *g, struct gone_path *p)
 {
 	if (g->checked == p)
 		g->checked = p->hh.prev;
@@ -83,7 +83,7 @@ void gone_reset(struct gone *g)
 	struct gone_path *next;
 
 	HASH_ITER(hh, g->paths, p, next)
-		drop(g, p);
+		gone_drop(g, p);
 	g->more = 0;
 	g->going = false;
 	g->checking = false;
@@ -117,7 +117,7 @@ void gone_add(struct local *l, const struct record *row)
 		return;
 	/* A folder goes behind what was found to be gone in it. */
 	if (p != NULL)
-		drop(g, p);
+		gone_drop(g, p);
 	if (HASH_COUNT(g->paths) >= PATHS_MAX) {
 		g->more++;
 		g->last_ms = loop_now_ms(l->c.loop);
@@ -141,20 +141,20 @@ void gone_back(struct local *l, const char *path)
 		return;
 	HASH_FIND_STR(l->gone->paths, path, p);
 	if (p != NULL)
-		drop(l->gone, p);
+		gone_drop(l->gone, p);
 }
 
 /* --- held and let go --- */
 
 /* All that wait now may go. */
-static void let_go(struct gone *g)
+static void gone_let_go(struct gone *g)
 {
 	for (struct gone_path *p = g->paths; p != NULL; p = p->hh.next)
 		p->judged = true;
 	g->going = g->paths != NULL;
 }
 
-static void hold(struct local *l)
+static void gone_hold(struct local *l)
 {
 	struct gone *g = l->gone;
 	int64_t n = g->counted + g->more;
@@ -167,12 +167,12 @@ static void hold(struct local *l)
 		LOG_WARN, share_about(l->c.share),
 		"%s: %lld of %lld files are gone at once: their deletion is held and told to nobody. Put them back, or, "
 		"if they were deleted on purpose, let them go: lanyard release",
-		share_path(l->c.share), (long long)n, (long long)there(l));
+		share_path(l->c.share), (long long)n, (long long)live_files(l));
 	if (l->c.held != NULL)
 		l->c.held(l->c.arg, n);
 }
 
-static void unhold(struct local *l)
+static void gone_unhold(struct local *l)
 {
 	l->gone->held = false;
 	l->gone->checking = false;
@@ -196,12 +196,12 @@ int64_t gone_release(struct local *l)
 
 	if (!g->held)
 		return 0;
-	unhold(l);
+	gone_unhold(l);
 	log_about(LOG_INFO, share_about(l->c.share), "%s: %lld held deletions are let go", share_path(l->c.share),
 	          (long long)n);
 	g->released = true;
 	g->burst = (struct burst){ 0 };
-	let_go(g);
+	gone_let_go(g);
 	g->more = 0;
 	/* What stands where a held folder was is not known yet. */
 	local_rescan(l);
@@ -230,7 +230,7 @@ static int64_t due_ms(const struct local *l)
 
 /* A deletion reaches every member: before it is told each path is looked at once more, and behind all of them, whether the
  * share is there. */
-struct gone_look {
+struct gone_check {
 	struct local *local;
 	struct ground *ground;
 	size_t n;
@@ -241,16 +241,16 @@ struct gone_look {
 	char *why; /* owned; the share is not there */
 };
 
-static void look(void *arg)
+static void gone_check_work(void *arg)
 {
-	struct gone_look *k = arg;
+	struct gone_check *k = arg;
 
 	for (size_t i = 0; i < k->n; i++)
 		k->paths[i].there = walk_absent(k->ground, k->paths[i].path);
 	(void)ground_check(k->ground, &k->why);
 }
 
-static void free_look(struct gone_look *k)
+static void gone_check_free(struct gone_check *k)
 {
 	for (size_t i = 0; i < k->n; i++)
 		free(k->paths[i].path);
@@ -260,7 +260,7 @@ static void free_look(struct gone_look *k)
 }
 
 /* Some of what was judged: gone, or not. */
-static void go(struct local *l, const struct gone_look *k)
+static void gone_write(struct local *l, const struct gone_check *k)
 {
 	struct gone *g = l->gone;
 
@@ -270,7 +270,7 @@ static void go(struct local *l, const struct gone_look *k)
 		HASH_FIND_STR(g->paths, k->paths[i].path, p);
 		if (p == NULL)
 			continue;
-		drop(g, p);
+		gone_drop(g, p);
 		change_write_gone(l, k->paths[i].path, k->paths[i].there);
 	}
 	if (g->paths != NULL && g->paths->judged)
@@ -287,7 +287,7 @@ static void go(struct local *l, const struct gone_look *k)
 }
 
 /* Whether its row says that it is there. */
-static bool is_live(struct local *l, const char *path)
+static bool row_is_live(struct local *l, const char *path)
 {
 	struct record row = { 0 };
 	bool live = index_get(l->c.index, path, &row) != 0 && !row.deleted;
@@ -297,7 +297,7 @@ static bool is_live(struct local *l, const char *path)
 }
 
 /* While held: what is there again, or gone by a peer's word, is held no more. */
-static void check(struct local *l, const struct gone_look *k)
+static void gone_check_held(struct local *l, const struct gone_check *k)
 {
 	struct gone *g = l->gone;
 
@@ -305,8 +305,8 @@ static void check(struct local *l, const struct gone_look *k)
 		struct gone_path *p;
 
 		HASH_FIND_STR(g->paths, k->paths[i].path, p);
-		if (p != NULL && (k->paths[i].there < 0 || !is_live(l, p->path)))
-			drop(g, p);
+		if (p != NULL && (k->paths[i].there < 0 || !row_is_live(l, p->path)))
+			gone_drop(g, p);
 	}
 	g->checking = g->checked != NULL ? g->checked->hh.next != NULL : g->paths != NULL;
 	if (g->checking)
@@ -316,13 +316,13 @@ static void check(struct local *l, const struct gone_look *k)
 	if (g->paths == NULL && g->more == 0) {
 		log_about(LOG_INFO, share_about(l->c.share), "%s: no deletion is held any more",
 		          share_path(l->c.share));
-		unhold(l);
+		gone_unhold(l);
 	}
 }
 
-static void looked(void *arg)
+static void gone_checked(void *arg)
 {
-	struct gone_look *k = arg;
+	struct gone_check *k = arg;
 	struct local *l = k->local;
 
 	if (l->freed || l->gone->out != k)
@@ -332,22 +332,22 @@ static void looked(void *arg)
 		local_fail(l, k->why);
 		k->why = NULL;
 	} else if (l->gone->held) {
-		check(l, k);
+		gone_check_held(l, k);
 	} else {
-		go(l, k);
+		gone_write(l, k);
 	}
 	local_wake(l);
 free_it:
-	free_look(k);
+	gone_check_free(k);
 	local_unref(l);
 }
 
 /* Sends the next ones out: while held, behind the last one that was looked at. */
-static void send(struct local *l)
+static void gone_send(struct local *l)
 {
 	struct gone *g = l->gone;
 	struct gone_path *p = g->held && g->checked != NULL ? g->checked->hh.next : g->paths;
-	struct gone_look *k = MEM_NEW(struct gone_look);
+	struct gone_check *k = MEM_NEW(struct gone_check);
 
 	for (; p != NULL && k->n < LOOK_MAX && (g->held || p->judged); p = p->hh.next) {
 		k->paths[k->n++].path = mem_strdup(p->path);
@@ -358,18 +358,18 @@ static void send(struct local *l)
 	k->ground = ground_ref(l->ground);
 	g->out = k;
 	local_ref(l);
-	workers_submit(l->c.workers, WORKERS_QUICK, look, looked, k);
+	workers_submit(l->c.workers, WORKERS_QUICK, gone_check_work, gone_checked, k);
 }
 
-static void judge(struct local *l)
+static void gone_judge(struct local *l)
 {
 	struct gone *g = l->gone;
 	int64_t going = g->counted + g->more;
 
-	if (!g->released && burst_holds(&g->burst, g->calm, there(l), going, loop_now_ms(l->c.loop)))
-		hold(l);
+	if (!g->released && burst_holds(&g->burst, g->calm, live_files(l), going, loop_now_ms(l->c.loop)))
+		gone_hold(l);
 	else
-		let_go(g);
+		gone_let_go(g);
 }
 
 void gone_scan_begins(struct gone *g)
@@ -406,7 +406,7 @@ static int64_t next_ms(const struct local *l)
 	return g->checking || (g->paths == NULL && g->more == 0) ? 0 : g->check_ms;
 }
 
-static void work(void *arg)
+static void gone_work(void *arg)
 {
 	struct local *l = arg;
 	struct gone *g = l->gone;
@@ -415,12 +415,12 @@ static void work(void *arg)
 	if (next < 0 || next > loop_now_ms(l->c.loop))
 		return; /* the end of the turn sets the timer anew */
 	if (g->held || g->going) {
-		send(l);
+		gone_send(l);
 		return;
 	}
-	judge(l);
+	gone_judge(l);
 	if (g->going)
-		send(l);
+		gone_send(l);
 }
 
 void gone_turn(struct local *l)
@@ -433,7 +433,7 @@ void gone_turn(struct local *l)
 		if (g->released)
 			g->burst = (struct burst){ 0 };
 		g->released = false;
-		g->calm = there(l);
+		g->calm = live_files(l);
 	}
 	if (next < 0)
 		loop_timer_stop(g->timer);

@@ -130,7 +130,7 @@ static void read_file(struct small_job *job, int dirfd, const char *name, struct
 	close(fd);
 }
 
-static void work(void *arg)
+static void small_work(void *arg)
 {
 	struct small_job *job = arg;
 	const char *open_path = NULL;
@@ -183,7 +183,7 @@ bool hash_ended(struct hash *h)
 	return true;
 }
 
-static void done(void *arg)
+static void small_done(void *arg)
 {
 	struct small_job *job = arg;
 	struct hash *h = job->hash;
@@ -231,7 +231,7 @@ static void start_job(struct hash *h)
 		h->nsmall--;
 	}
 	h->small_out++;
-	workers_submit(h->workers, WORKERS_QUICK, work, done, job);
+	workers_submit(h->workers, WORKERS_QUICK, small_work, small_done, job);
 }
 
 void hash_pump(struct hash *h)

@@ -66,7 +66,7 @@ struct hash_large {
 
 /* --- worker: open --- */
 
-static void open_work(void *arg)
+static void large_open_work(void *arg)
 {
 	struct hash_large *l = arg;
 	struct hash_file *f = l->file;
@@ -171,7 +171,7 @@ static void free_large(struct hash_large *l)
 }
 
 /* All is stitched, or it failed and every job is back. */
-static void finish(struct hash_large *l)
+static void large_finish(struct hash_large *l)
 {
 	struct hash *h = l->hash;
 	struct hash_file *f = l->file;
@@ -191,7 +191,7 @@ static void finish(struct hash_large *l)
 
 static void segment_done(void *arg);
 
-static void submit(struct hash_large *l, struct segment *s)
+static void submit_segment(struct hash_large *l, struct segment *s)
 {
 	s->file = l;
 	l->out++;
@@ -199,7 +199,7 @@ static void submit(struct hash_large *l, struct segment *s)
 	workers_submit(l->hash->workers, WORKERS_BULK, segment_work, segment_done, s);
 }
 
-static void append(struct hash_large *l, const struct blocklist *list, uint32_t from)
+static void append_blocks(struct hash_large *l, const struct blocklist *list, uint32_t from)
 {
 	struct hash_file *f = l->file;
 
@@ -212,17 +212,17 @@ static void append(struct hash_large *l, const struct blocklist *list, uint32_t 
 }
 
 /* The guess was wrong: cut again from where a block truly begins, until the cuts agree. */
-static void repair(struct hash_large *l, const struct segment *s)
+static void repair_segment(struct hash_large *l, const struct segment *s)
 {
 	struct segment *r = MEM_NEW(struct segment);
 
 	r->from = r->begin = l->pos;
 	r->end = s->end;
 	r->stop = s;
-	submit(l, r);
+	submit_segment(l, r);
 }
 
-static void stitch(struct hash_large *l)
+static void stitch_segments(struct hash_large *l)
 {
 	while (l->error == 0 && l->stitched < l->nsegments) {
 		struct segment *s = l->segments[l->stitched];
@@ -232,11 +232,11 @@ static void stitch(struct hash_large *l)
 			return;
 		if (l->pos < l->file->st.size && !has_cut(s, l->pos, &from)) {
 			s->ready = false; /* until the repair is back */
-			repair(l, s);
+			repair_segment(l, s);
 			return;
 		}
 		if (l->pos < l->file->st.size) {
-			append(l, &s->blocks, from);
+			append_blocks(l, &s->blocks, from);
 			l->pos = s->last;
 		}
 		free_segment(s);
@@ -244,12 +244,12 @@ static void stitch(struct hash_large *l)
 	}
 }
 
-static void repaired(struct hash_large *l, struct segment *r)
+static void segment_repaired(struct hash_large *l, struct segment *r)
 {
 	struct segment *s = l->segments[l->stitched];
 	uint32_t from;
 
-	append(l, &r->blocks, 0);
+	append_blocks(l, &r->blocks, 0);
 	l->pos = r->last;
 	/* They never agreed: the repair did the whole segment. */
 	if (l->pos >= s->end && !has_cut(s, l->pos, &from)) {
@@ -275,25 +275,25 @@ static void segment_done(void *arg)
 	if (l->error != 0 && s->stop != NULL)
 		free_segment(s);
 	else if (s->stop != NULL)
-		repaired(l, s);
+		segment_repaired(l, s);
 	else
 		s->ready = true;
 	if (!h->freed)
-		stitch(l);
+		stitch_segments(l);
 	if (h->freed) {
 		(void)hash_ended(h);
 		return;
 	}
 	h->large_out++; /* a callback may free h: not before this function is through */
 	if (l->out == 0 && (l->error != 0 || l->stitched == l->nsegments))
-		finish(l);
+		large_finish(l);
 	h->large_out--;
 	if (!hash_ended(h) && !h->freed)
 		hash_large_pump(h);
 }
 
 /* As many segments as the data would make: holes cost nothing to cut, and a job for each piece of them would. */
-static void divide(struct hash_large *l)
+static void divide_file(struct hash_large *l)
 {
 	int64_t size = l->file->st.size, blocks = INT64_C(1) << l->file->chunk_log2, most;
 
@@ -305,7 +305,7 @@ static void divide(struct hash_large *l)
 	l->segments = mem_calloc((size_t)l->nsegments + 1, sizeof(struct segment *));
 }
 
-static void opened(void *arg)
+static void large_opened(void *arg)
 {
 	struct hash_large *l = arg;
 	struct hash *h = l->hash;
@@ -326,10 +326,10 @@ static void opened(void *arg)
 			l->error = EFBIG;
 	}
 	if (l->error == 0)
-		divide(l);
+		divide_file(l);
 	h->large_out++;
 	if (l->error != 0 || l->nsegments == 0)
-		finish(l);
+		large_finish(l);
 	h->large_out--;
 	if (!hash_ended(h) && !h->freed)
 		hash_large_pump(h);
@@ -340,7 +340,7 @@ static void start_open(struct hash_large *l)
 	l->state = LARGE_OPENING;
 	l->out++;
 	l->hash->large_out++;
-	workers_submit(l->hash->workers, WORKERS_QUICK, open_work, opened, l);
+	workers_submit(l->hash->workers, WORKERS_QUICK, large_open_work, large_opened, l);
 }
 
 static void start_segment(struct hash_large *l)
@@ -353,7 +353,7 @@ static void start_segment(struct hash_large *l)
 	s->end = s->begin + l->segment_size;
 	s->from = s->begin > before ? s->begin - before : 0;
 	l->segments[l->next_segment++] = s;
-	submit(l, s);
+	submit_segment(l, s);
 }
 
 void hash_large_pump(struct hash *h)

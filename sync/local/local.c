@@ -15,7 +15,7 @@
 /* --- what the watch tells --- */
 
 /* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
-static bool is_ignored(const struct local *l, const char *path, bool is_dir)
+static bool is_left_out(const struct local *l, const char *path, bool is_dir)
 {
 	enum path_verdict verdict = path_check(path, strlen(path));
 
@@ -24,33 +24,33 @@ static bool is_ignored(const struct local *l, const char *path, bool is_dir)
 	return verdict == PATH_OURS || verdict == PATH_RULES || ignore_match(share_ignore(l->c.share), path, is_dir);
 }
 
-static void on_hint(void *arg, const char *path, enum debounce_event event)
+static void on_watch_hint(void *arg, const char *path, enum debounce_event event)
 {
 	struct local *l = arg;
 
-	if (!is_ignored(l, path, false))
+	if (!is_left_out(l, path, false))
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), path, event);
 }
 
-static void on_tree(void *arg, const char *path)
+static void on_watch_tree(void *arg, const char *path)
 {
 	struct local *l = arg;
 
-	if (!is_ignored(l, path, true) && !change_is_too_long(l, path))
+	if (!is_left_out(l, path, true) && !change_is_too_long(l, path))
 		scan_tree(l, path, NULL);
 }
 
-static void on_folder(void *arg, const char *path)
+static void on_watch_folder(void *arg, const char *path)
 {
 	if (!change_is_too_long(arg, path))
 		scan_folder(arg, path);
 }
 
-static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
+static void on_watch_moved(void *arg, const char *from, const char *to, bool is_dir)
 {
 	struct local *l = arg;
-	bool from_ignored = is_ignored(l, from, is_dir);
-	bool to_ignored = is_ignored(l, to, is_dir);
+	bool from_ignored = is_left_out(l, from, is_dir);
+	bool to_ignored = is_left_out(l, to, is_dir);
 
 	l->folders_moved |= is_dir && !l->c.events_alone;
 	if (!from_ignored && !to_ignored)
@@ -58,9 +58,9 @@ static void on_moved(void *arg, const char *from, const char *to, bool is_dir)
 	else if (!to_ignored && is_dir)
 		scan_tree(l, to, NULL);
 	else if (!to_ignored)
-		on_hint(l, to, DEBOUNCE_NOW);
+		on_watch_hint(l, to, DEBOUNCE_NOW);
 	else if (!from_ignored)
-		on_hint(l, from, DEBOUNCE_NOW);
+		on_watch_hint(l, from, DEBOUNCE_NOW);
 }
 
 int64_t local_limit(const char *name)
@@ -78,7 +78,7 @@ int64_t local_limit(const char *name)
 	return value;
 }
 
-static void on_lost(void *arg)
+static void on_watch_lost(void *arg)
 {
 	struct local *l = arg;
 
@@ -92,18 +92,18 @@ static void on_lost(void *arg)
 	local_rescan(l);
 }
 
-static void on_root(void *arg)
+static void on_watch_root(void *arg)
 {
 	root_ask(arg, false);
 }
 
 static const struct watch_ops watch_ops = {
-	.hint = on_hint,
-	.tree = on_tree,
-	.folder = on_folder,
-	.moved = on_moved,
-	.lost = on_lost,
-	.root = on_root,
+	.hint = on_watch_hint,
+	.tree = on_watch_tree,
+	.folder = on_watch_folder,
+	.moved = on_watch_moved,
+	.lost = on_watch_lost,
+	.root = on_watch_root,
 };
 
 static const struct hash_ops hash_ops = {
@@ -142,7 +142,7 @@ static void begin_watch(struct local *l)
 	l->told_limit = true;
 }
 
-static void end_all(struct local *l)
+static void local_end(struct local *l)
 {
 	root_reset(l);
 	scan_reset(l);
@@ -191,7 +191,7 @@ void local_unwritten(struct local *l)
 
 /* --- turns --- */
 
-static void tell(struct local *l)
+static void report_state(struct local *l)
 {
 	enum local_state state = local_state(l);
 	bool idle = local_idle(l);
@@ -207,7 +207,7 @@ static void tell(struct local *l)
 }
 
 /* The end of each turn of the loop: what it has gathered goes out. */
-static void turn(void *arg)
+static void local_turn(void *arg)
 {
 	struct local *l = arg;
 	int64_t next_ms;
@@ -216,7 +216,7 @@ static void turn(void *arg)
 		return;
 	if (l->failed) {
 		l->failed = false;
-		end_all(l);
+		local_end(l);
 		root_failed(l);
 	}
 	if (debounce_overflowed(l->debounce))
@@ -236,10 +236,10 @@ static void turn(void *arg)
 	else
 		loop_timer_stop(l->debounce_timer);
 	scan_plan_problems(l);
-	tell(l);
+	report_state(l);
 }
 
-static void woken(void *arg)
+static void local_woken(void *arg)
 {
 	scan_merge(arg); /* the end of the turn does the rest */
 }
@@ -256,8 +256,8 @@ struct local *local_new(const struct local_config *config)
 	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
-	l->hook = loop_hook_new(config->loop, turn, l);
-	l->debounce_timer = loop_timer_new(config->loop, woken, l);
+	l->hook = loop_hook_new(config->loop, local_turn, l);
+	l->debounce_timer = loop_timer_new(config->loop, local_woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
 	l->retry_timer = loop_timer_new(config->loop, root_retry, l);
 	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
@@ -286,7 +286,7 @@ void local_free(struct local *l)
 	if (l == NULL)
 		return;
 	l->freed = true;
-	end_all(l);
+	local_end(l);
 	HASH_CLEAR(hh, l->scan.files);
 	hash_free(l->hash);
 	verify_free(l->verify);
@@ -314,7 +314,7 @@ void local_start(struct local *l)
 void local_hint(struct local *l, const char *path)
 {
 	if (path_check(path, strlen(path)) == PATH_OK)
-		on_hint(l, path, DEBOUNCE_NOW);
+		on_watch_hint(l, path, DEBOUNCE_NOW);
 	local_wake(l);
 }
 
@@ -387,7 +387,7 @@ const char *local_error(const struct local *l)
 
 /* --- problems --- */
 
-struct each {
+struct problem_visit {
 	bool (*fn)(void *arg, const struct local_problem *p);
 	void *arg;
 	int64_t now_ms;
@@ -395,14 +395,14 @@ struct each {
 
 static bool each_problem(void *arg, const char *path, const char *reason, int64_t since_s)
 {
-	const struct each *e = arg;
+	const struct problem_visit *e = arg;
 
 	return e->fn(e->arg, &(struct local_problem){ .path = path, .reason = reason, .since_s = since_s });
 }
 
 static bool each_held(void *arg, const char *path, const char *reason, int64_t since_s)
 {
-	const struct each *e = arg;
+	const struct problem_visit *e = arg;
 
 	return e->fn(e->arg, &(struct local_problem){ .path = path,
 	                                              .reason = reason,
@@ -413,7 +413,7 @@ static bool each_held(void *arg, const char *path, const char *reason, int64_t s
 
 static bool each_changing(void *arg, const char *path, int64_t since_ms)
 {
-	const struct each *e = arg;
+	const struct problem_visit *e = arg;
 
 	return each_problem(arg, path, "keeps changing: waiting until its writer is done",
 	                    clock_wall_s() - (e->now_ms - since_ms) / 1000);
@@ -421,7 +421,7 @@ static bool each_changing(void *arg, const char *path, int64_t since_ms)
 
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg)
 {
-	struct each e = { .fn = fn, .arg = arg, .now_ms = loop_now_ms(l->c.loop) };
+	struct problem_visit e = { .fn = fn, .arg = arg, .now_ms = loop_now_ms(l->c.loop) };
 	int64_t n = problem_count(l->problems) + (l->watch_problem != NULL) + gone_held(l->gone);
 	bool more = fn != NULL;
 

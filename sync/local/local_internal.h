@@ -65,7 +65,7 @@ struct move {
 
 struct scan {
 	struct merge *queue;    /* walks to come, in order, by path */
-	struct merge *part;     /* the one under way; NULL: none */
+	struct merge *subtree;  /* the one under way; NULL: none */
 	struct merge *full;     /* the full scan under way; NULL: none */
 	bool full_wanted;       /* another one, as soon as none is under way */
 	struct scan_job *out;   /* has a walk, or single paths; one at a time, so that looks come in their order */
@@ -89,11 +89,11 @@ struct scan {
 
 /* Looks at the share's root. */
 struct root {
-	struct root_look *out; /* the job's; NULL: none is under way */
-	bool again;            /* asked for while one was */
-	bool mounts;           /* and what is mounted in it */
-	bool heard;            /* the rules' file may have changed, and was not read since */
-	bool rules_fresh;      /* read since the last full scan began */
+	struct root_probe *out; /* the job's; NULL: none is under way */
+	bool again;             /* asked for while one was */
+	bool mounts;            /* and what is mounted in it */
+	bool heard;             /* the rules' file may have changed, and was not read since */
+	bool rules_fresh;       /* read since the last full scan began */
 };
 
 struct local {

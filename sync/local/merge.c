@@ -86,7 +86,7 @@ static struct record *next_row(struct local *l, struct merge *m)
 
 /* --- absent --- */
 
-static void set_path(char **slot, const char *path)
+static void set_skip(char **slot, const char *path)
 {
 	free(*slot);
 	*slot = path != NULL ? mem_strdup(path) : NULL;
@@ -106,7 +106,7 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 	}
 }
 
-static void missing(struct local *l, struct merge *m, struct record *row)
+static void merge_absent(struct local *l, struct merge *m, struct record *row)
 {
 	/* Version 0.1.0 had rows of what is lanyard's own, and of the ignore rules: they are let be. */
 	if (row->deleted || path_check(row->path, strlen(row->path)) != PATH_OK ||
@@ -175,14 +175,14 @@ static bool comes_too_early(struct local *l, const struct merge *m, const struct
 	return live;
 }
 
-static void found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
+static void merge_found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
 {
 	if (k->wd > 0 && l->watch != NULL)
 		watch_know(l->watch, k->path, k->wd);
 	if (k->wd < 0)
 		l->scan.unwatched++;
 	if (is_closed(k))
-		set_path(&m->skip, k->path);
+		set_skip(&m->skip, k->path);
 	if (k->path[0] == '\0')
 		return;
 	if (m->full)
@@ -203,9 +203,9 @@ static bool merge_one(struct local *l, struct merge *m, const struct look *k, ui
 		return false;
 	end_folders(l, m, cmp < 0 ? row->path : k != NULL ? k->path : NULL);
 	if (cmp < 0)
-		missing(l, m, row);
+		merge_absent(l, m, row);
 	else if (k != NULL)
-		found(l, m, k, cmp == 0 ? row : NULL, seq);
+		merge_found(l, m, k, cmp == 0 ? row : NULL, seq);
 	if (cmp <= 0 && m->have_row)
 		drop_row(m);
 	return cmp < 0;

@@ -41,7 +41,7 @@ struct problems *problem_new(const struct share *share)
 	return p;
 }
 
-static void drop(struct problems *p, struct problem *x)
+static void problem_drop(struct problems *p, struct problem *x)
 {
 	HASH_DEL(p->all, x);
 	p->failing -= x->kind == PROBLEM_FAILING;
@@ -58,7 +58,7 @@ void problem_free(struct problems *p)
 	if (p == NULL)
 		return;
 	HASH_ITER(hh, p->all, x, next)
-		drop(p, x);
+		problem_drop(p, x);
 	free(p);
 }
 
@@ -73,7 +73,7 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 		return;
 	}
 	if (x != NULL)
-		drop(p, x);
+		problem_drop(p, x);
 	if (HASH_COUNT(p->all) >= PROBLEM_MAX) {
 		p->more++;
 		return;
@@ -146,7 +146,7 @@ void problem_clear(struct problems *p, const char *path)
 		return;
 	HASH_FIND_STR(p->all, path, x);
 	if (x != NULL)
-		drop(p, x);
+		problem_drop(p, x);
 }
 
 void problem_settled(struct problems *p, const char *path, const struct fs_stat *st, uint64_t look)
@@ -179,7 +179,7 @@ void problem_sweep(struct problems *p, const char *under, uint64_t look)
 
 	HASH_ITER(hh, p->all, x, next)
 		if (x->look < look && path_is_under(x->path, under))
-			drop(p, x);
+			problem_drop(p, x);
 }
 
 void problem_recount(struct problems *p)

@@ -12,7 +12,7 @@
 
 enum { RETRY_MS = 5000 };
 
-struct root_look {
+struct root_probe {
 	struct local *local;
 	struct ground *ground;
 	bool reopen; /* the share is not there, as far as is known: opened anew when it is another one by now */
@@ -23,9 +23,9 @@ struct root_look {
 	int access_error;          /* errno; 0: the agent may read and write it */
 };
 
-static void look(void *arg)
+static void root_probe_work(void *arg)
 {
-	struct root_look *k = arg;
+	struct root_probe *k = arg;
 
 	k->access_error = faccessat(AT_FDCWD, k->ground->path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? errno : 0;
 	if (ground_check(k->ground, &k->why) == 0) {
@@ -36,7 +36,7 @@ static void look(void *arg)
 	}
 }
 
-static void free_look(struct root_look *k)
+static void root_probe_free(struct root_probe *k)
 {
 	share_free(k->again);
 	share_rules_free(k->rules);
@@ -45,11 +45,11 @@ static void free_look(struct root_look *k)
 	free(k);
 }
 
-static void done(void *arg);
+static void root_probed(void *arg);
 
-static void submit(struct local *l, bool reopen)
+static void root_submit(struct local *l, bool reopen)
 {
-	struct root_look *k = MEM_NEW(struct root_look);
+	struct root_probe *k = MEM_NEW(struct root_probe);
 
 	k->ground = share_ground(l->c.share);
 	if (k->ground == NULL) {
@@ -61,10 +61,10 @@ static void submit(struct local *l, bool reopen)
 	k->reopen = reopen;
 	l->root.out = k;
 	local_ref(l);
-	workers_submit(l->c.workers, WORKERS_QUICK, look, done, k);
+	workers_submit(l->c.workers, WORKERS_QUICK, root_probe_work, root_probed, k);
 }
 
-static void take_rules(struct local *l, struct root_look *k)
+static void take_rules(struct local *l, struct root_probe *k)
 {
 	bool changed = share_take_rules(l->c.share, k->rules);
 	const char *why = share_rules_problem(l->c.share);
@@ -84,7 +84,7 @@ static void take_rules(struct local *l, struct root_look *k)
 }
 
 /* It could not be used, and perhaps it can be now. */
-static void take_reopened(struct local *l, struct root_look *k)
+static void take_reopened(struct local *l, struct root_probe *k)
 {
 	if (k->why == NULL && k->again != NULL) {
 		(void)share_move(l->c.share, k->again, &k->why);
@@ -101,14 +101,14 @@ static void take_reopened(struct local *l, struct root_look *k)
 	local_begin(l);
 }
 
-static void done(void *arg)
+static void root_probed(void *arg)
 {
-	struct root_look *k = arg;
+	struct root_probe *k = arg;
 	struct local *l = k->local;
 
 	if (l->root.out != k) {
 		/* Freed, or what was seen then does not count any more. */
-		free_look(k);
+		root_probe_free(k);
 		local_unref(l);
 		return;
 	}
@@ -126,9 +126,9 @@ static void done(void *arg)
 		l->root.mounts = false;
 	}
 	if (l->root.again && l->error == NULL)
-		submit(l, false);
+		root_submit(l, false);
 	l->root.again = false;
-	free_look(k);
+	root_probe_free(k);
 	local_wake(l);
 	local_unref(l);
 }
@@ -141,7 +141,7 @@ void root_ask(struct local *l, bool mounts)
 	if (l->root.out != NULL)
 		l->root.again = true;
 	else
-		submit(l, false);
+		root_submit(l, false);
 }
 
 bool root_asked(const struct local *l)
@@ -158,7 +158,7 @@ void root_retry(void *arg)
 		return;
 	/* A look that is still out is of the share as it was: it does not count. */
 	root_reset(l);
-	submit(l, true);
+	root_submit(l, true);
 }
 
 void root_failed(struct local *l)

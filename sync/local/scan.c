@@ -168,7 +168,7 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 
 /* --- jobs --- */
 
-static void free_job(struct scan_job *job)
+static void scan_job_free(struct scan_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
 		struct look_hint *h = &job->hints[i];
@@ -189,7 +189,7 @@ static void free_job(struct scan_job *job)
 	free(job);
 }
 
-static void work(void *arg)
+static void scan_job_work(void *arg)
 {
 	struct scan_job *job = arg;
 
@@ -217,8 +217,8 @@ void scan_full_hashed(struct local *l)
 
 static void end_walk(struct local *l, struct merge *m)
 {
-	if (l->scan.part == m)
-		l->scan.part = NULL;
+	if (l->scan.subtree == m)
+		l->scan.subtree = NULL;
 	if (l->scan.full == m) {
 		l->scan.full = NULL;
 		l->scan.full_ended = true;
@@ -228,7 +228,7 @@ static void end_walk(struct local *l, struct merge *m)
 }
 
 /* False: there is more to do in the next turn. */
-static bool merge_job(struct local *l, struct scan_job *job)
+static bool scan_merge_job(struct local *l, struct scan_job *job)
 {
 	if (job->why != NULL) {
 		local_fail(l, job->why);
@@ -247,18 +247,18 @@ void scan_merge(struct local *l)
 	while (l->scan.ready != NULL && l->error == NULL) {
 		struct scan_job *job = l->scan.ready;
 
-		if (!merge_job(l, job)) {
+		if (!scan_merge_job(l, job)) {
 			local_wake(l);
 			break;
 		}
 		DL_DELETE(l->scan.ready, job);
-		free_job(job);
+		scan_job_free(job);
 		scan_pump(l);
 	}
 	hash_pump(l->hash);
 }
 
-static void done(void *arg)
+static void scan_job_done(void *arg)
 {
 	struct scan_job *job = arg;
 	struct local *l = job->local;
@@ -266,7 +266,7 @@ static void done(void *arg)
 	if (l->scan.out != job) {
 		/* Freed or begun anew meanwhile: what was seen then does not count. */
 		walk_free(job->walk);
-		free_job(job);
+		scan_job_free(job);
 		local_unref(l);
 		return;
 	}
@@ -283,14 +283,14 @@ static void done(void *arg)
 	local_unref(l);
 }
 
-static void submit(struct local *l, struct scan_job *job)
+static void scan_submit(struct local *l, struct scan_job *job)
 {
 	job->local = l;
 	job->ground = ground_ref(l->ground);
 	job->seq = index_seq(l->c.index);
 	l->scan.out = job;
 	local_ref(l);
-	workers_submit(l->c.workers, WORKERS_QUICK, work, done, job);
+	workers_submit(l->c.workers, WORKERS_QUICK, scan_job_work, scan_job_done, job);
 }
 
 static void submit_step(struct local *l, struct merge *m)
@@ -300,12 +300,12 @@ static void submit_step(struct local *l, struct merge *m)
 	job->merge = m;
 	job->walk = m->walk;
 	l->scan.full_last = m->full;
-	submit(l, job);
+	scan_submit(l, job);
 }
 
 /* --- single paths --- */
 
-static void add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from)
+static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from)
 {
 	struct look_hint *h = &job->hints[job->n];
 
@@ -329,19 +329,19 @@ static void submit_hints(struct local *l)
 
 		DL_DELETE(l->scan.moves, v);
 		l->scan.nmoves--;
-		add_hint(l, job, (struct debounce_hint){ .path = v->to }, mem_strdup(v->from));
-		add_hint(l, job, (struct debounce_hint){ .path = v->from }, NULL);
+		scan_add_hint(l, job, (struct debounce_hint){ .path = v->to }, mem_strdup(v->from));
+		scan_add_hint(l, job, (struct debounce_hint){ .path = v->from }, NULL);
 		free(v);
 	}
 	while (job->n < WALK_BATCH && debounce_take(l->debounce, &hint))
-		add_hint(l, job, hint, NULL);
+		scan_add_hint(l, job, hint, NULL);
 	l->scan.full_last = false;
-	submit(l, job);
+	scan_submit(l, job);
 }
 
 /* --- walks --- */
 
-static void begin(struct local *l, struct merge *m)
+static void scan_begin(struct local *l, struct merge *m)
 {
 	m->ignore = ignore_ref(share_ignore(l->c.share));
 	m->walk = walk_new(l->ground, m->under, m->from, m->shallow, m->ignore);
@@ -350,13 +350,13 @@ static void begin(struct local *l, struct merge *m)
 	m->look = ++l->scan.looks;
 }
 
-static void begin_part(struct local *l)
+static void begin_subtree(struct local *l)
 {
 	struct merge *m = l->scan.queue;
 
 	HASH_DEL(l->scan.queue, m);
-	begin(l, m);
-	l->scan.part = m;
+	scan_begin(l, m);
+	l->scan.subtree = m;
 	submit_step(l, m);
 }
 
@@ -374,7 +374,7 @@ static void begin_full(struct local *l)
 	l->root.rules_fresh = false;
 	l->scan.full_wanted = false;
 	m->full = true;
-	begin(l, m);
+	scan_begin(l, m);
 	problem_keep(l->problems, SHARE_IGNORE_FILE, m->look);
 	/* Whatever it was to begin is begun; the end plans the next. */
 	loop_timer_stop(l->rescan_timer);
@@ -406,7 +406,7 @@ void scan_pump(struct local *l)
 {
 	struct scan *s = &l->scan;
 	struct merge *full = s->full != NULL && !s->full->walked ? s->full : NULL;
-	struct merge *part = s->part != NULL && !s->part->walked ? s->part : NULL;
+	struct merge *subtree = s->subtree != NULL && !s->subtree->walked ? s->subtree : NULL;
 	bool hints;
 	bool next;
 
@@ -414,15 +414,15 @@ void scan_pump(struct local *l)
 		return;
 	debounce_turn(l->debounce, loop_now_ms(l->c.loop));
 	hints = s->moves != NULL || debounce_next_ms(l->debounce) == 0;
-	next = s->part == NULL && s->queue != NULL;
-	if (full != NULL && (!s->full_last || (!hints && !next && part == NULL)))
+	next = s->subtree == NULL && s->queue != NULL;
+	if (full != NULL && (!s->full_last || (!hints && !next && subtree == NULL)))
 		submit_step(l, full);
 	else if (hints)
 		submit_hints(l);
-	else if (part != NULL)
-		submit_step(l, part);
+	else if (subtree != NULL)
+		submit_step(l, subtree);
 	else if (next)
-		begin_part(l);
+		begin_subtree(l);
 	else if (s->full == NULL && !s->full_ended && s->full_wanted)
 		begin_full(l);
 }
@@ -433,7 +433,7 @@ bool scan_looking(const struct local *l)
 {
 	const struct scan *s = &l->scan;
 
-	return l->root.heard || s->queue != NULL || s->part != NULL || s->full != NULL || s->full_wanted ||
+	return l->root.heard || s->queue != NULL || s->subtree != NULL || s->full != NULL || s->full_wanted ||
 	       s->full_ended || s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
 }
 
@@ -449,7 +449,7 @@ int64_t scan_pending(const struct local *l)
 
 	if (s->out != NULL)
 		n += s->out->n;
-	return (int64_t)n + (s->part != NULL) + (s->full != NULL || s->full_wanted);
+	return (int64_t)n + (s->subtree != NULL) + (s->full != NULL || s->full_wanted);
 }
 
 void scan_reset(struct local *l)
@@ -475,12 +475,12 @@ void scan_reset(struct local *l)
 		struct scan_job *job = s->ready;
 
 		DL_DELETE(s->ready, job);
-		free_job(job);
+		scan_job_free(job);
 	}
 	drop_queue(l, true);
-	merge_free(s->part);
+	merge_free(s->subtree);
 	merge_free(s->full);
-	s->part = s->full = NULL;
+	s->subtree = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
 	written_forget(l);
 	s->nmoves = 0;

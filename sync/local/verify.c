@@ -20,16 +20,16 @@ enum {
 	READ_SIZE = 256 << 10,
 };
 
-enum verdict { VERDICT_NONE, VERDICT_SAME, VERDICT_ROTTEN, VERDICT_CHANGED, VERDICT_UNREAD };
+enum verify_verdict { VERDICT_NONE, VERDICT_SAME, VERDICT_ROTTEN, VERDICT_CHANGED, VERDICT_UNREAD };
 
-struct item {
+struct verify_item {
 	struct record row;
 	struct blocklist blocks; /* at least one, but for an empty file */
 	int fd;                  /* -1: not open */
 	uint32_t next_block;
 	int64_t pos; /* where it begins */
 	bool rotten;
-	enum verdict verdict;
+	enum verify_verdict verdict;
 	int error; /* UNREAD */
 };
 
@@ -43,7 +43,7 @@ struct verify {
 	uint64_t after;              /* a scrub: the last row taken */
 	void (*reached)(void *arg, uint64_t seq);
 	int64_t step_bytes; /* read by the last job */
-	struct item items[BATCH_FILES];
+	struct verify_item items[BATCH_FILES];
 	size_t n;
 	size_t at; /* the item being read */
 	int64_t files, bytes, rotten;
@@ -54,7 +54,7 @@ struct verify {
 
 /* --- worker --- */
 
-static bool as_seen(const struct item *it, int fd)
+static bool as_seen(const struct verify_item *it, int fd)
 {
 	const struct seen *s = &it->row.seen;
 	struct fs_stat st;
@@ -63,7 +63,7 @@ static bool as_seen(const struct item *it, int fd)
 	       s->ctime_ns == st.ctime_ns;
 }
 
-static void conclude(struct item *it, enum verdict verdict, int error)
+static void verify_conclude(struct verify_item *it, enum verify_verdict verdict, int error)
 {
 	it->verdict = verdict;
 	it->error = error;
@@ -72,7 +72,7 @@ static void conclude(struct item *it, enum verdict verdict, int error)
 	it->fd = -1;
 }
 
-static void open_item(struct verify *v, struct item *it)
+static void open_item(struct verify *v, struct verify_item *it)
 {
 	const char *name;
 	int dirfd = fs_open_parent(v->ground->root, it->row.path, &name);
@@ -80,22 +80,22 @@ static void open_item(struct verify *v, struct item *it)
 	if (dirfd >= 0) {
 		it->fd = hash_open(dirfd, name);
 		if (it->fd < 0 && errno != ENOENT && errno != ELOOP)
-			conclude(it, VERDICT_UNREAD, errno);
+			verify_conclude(it, VERDICT_UNREAD, errno);
 		close(dirfd);
 	}
 	if (it->verdict == VERDICT_NONE && (it->fd < 0 || !as_seen(it, it->fd)))
-		conclude(it, VERDICT_CHANGED, 0);
+		verify_conclude(it, VERDICT_CHANGED, 0);
 }
 
 /* What was a hole and still is one needs no reading. */
-static bool is_hole(const struct item *it, const struct block *b)
+static bool is_hole(const struct verify_item *it, const struct block *b)
 {
 	return zeros_block(b) && it->row.seen.size - it->pos >= b->len &&
 	       fs_next_data(it->fd, it->pos) - it->pos >= b->len;
 }
 
 /* The bytes that were read; -1 with errno. */
-static int64_t read_block(struct item *it, uint8_t *buf, struct sha256_stream *sha)
+static int64_t verify_read_block(struct verify_item *it, uint8_t *buf, struct sha256_stream *sha)
 {
 	const struct block *b = &it->blocks.b[it->next_block++];
 	uint8_t digest[SHA256_SIZE];
@@ -124,7 +124,7 @@ static int64_t read_block(struct item *it, uint8_t *buf, struct sha256_stream *s
 	return b->len;
 }
 
-static void work(void *arg)
+static void verify_work(void *arg)
 {
 	struct verify *v = arg;
 	uint8_t *buf = mem_realloc(NULL, READ_SIZE, 1);
@@ -133,24 +133,24 @@ static void work(void *arg)
 	int64_t left = step;
 
 	while (v->at < v->n && left > 0) {
-		struct item *it = &v->items[v->at];
+		struct verify_item *it = &v->items[v->at];
 
 		if (it->fd < 0)
 			open_item(v, it);
 		while (it->verdict == VERDICT_NONE && it->next_block < it->blocks.n && left > 0) {
-			int64_t n = read_block(it, buf, &sha);
+			int64_t n = verify_read_block(it, buf, &sha);
 
 			if (n < 0)
-				conclude(it, VERDICT_UNREAD, errno);
+				verify_conclude(it, VERDICT_UNREAD, errno);
 			else
 				left -= n;
 		}
 		if (it->verdict == VERDICT_NONE && it->next_block == it->blocks.n)
-			conclude(it,
-			         !as_seen(it, it->fd) ? VERDICT_CHANGED
-			         : it->rotten         ? VERDICT_ROTTEN
-			                              : VERDICT_SAME,
-			         0);
+			verify_conclude(it,
+			                !as_seen(it, it->fd) ? VERDICT_CHANGED
+			                : it->rotten         ? VERDICT_ROTTEN
+			                                     : VERDICT_SAME,
+			                0);
 		if (it->verdict != VERDICT_NONE)
 			v->at++;
 	}
@@ -164,7 +164,7 @@ static void work(void *arg)
 static void clear_items(struct verify *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
-		struct item *it = &v->items[i];
+		struct verify_item *it = &v->items[i];
 
 		workers_close(v->workers, it->fd);
 		record_clear(&it->row);
@@ -173,7 +173,7 @@ static void clear_items(struct verify *v)
 	v->n = v->at = 0;
 }
 
-static void free_all(struct verify *v)
+static void verify_free_all(struct verify *v)
 {
 	clear_items(v);
 	index_cursor_free(v->cursor);
@@ -183,7 +183,7 @@ static void free_all(struct verify *v)
 }
 
 /* What the bytes should be. False: the index cannot tell. */
-static bool fill_blocks(struct index *index, struct item *it)
+static bool fill_blocks(struct index *index, struct verify_item *it)
 {
 	const struct content *c = &it->row.content;
 
@@ -206,9 +206,9 @@ static const char *group_of(const struct verify *v)
 /* Takes the row. */
 static void add_row(struct verify *v, struct record *row)
 {
-	struct item *it = &v->items[v->n];
+	struct verify_item *it = &v->items[v->n];
 
-	*it = (struct item){ .fd = -1, .row = *row };
+	*it = (struct verify_item){ .fd = -1, .row = *row };
 	*row = (struct record){ 0 };
 	if (it->row.deleted || it->row.kind != RECORD_FILE) {
 		record_clear(&it->row);
@@ -232,7 +232,7 @@ static bool add_since(void *arg, const struct record *r)
 	return true;
 }
 
-static void gather(struct verify *v)
+static void verify_gather(struct verify *v)
 {
 	struct record row = { 0 };
 
@@ -242,7 +242,7 @@ static void gather(struct verify *v)
 		add_row(v, &row);
 }
 
-static void judge(struct verify *v, const struct item *it)
+static void verify_judge(struct verify *v, const struct verify_item *it)
 {
 	struct record now = { 0 };
 
@@ -269,45 +269,45 @@ static void judge(struct verify *v, const struct item *it)
 	record_clear(&now);
 }
 
-static void step_done(void *arg);
+static void verify_step_done(void *arg);
 
-static void step(void *arg)
+static void verify_submit(void *arg)
 {
 	struct verify *v = arg;
 
-	workers_submit(v->workers, WORKERS_BULK, work, step_done, v);
+	workers_submit(v->workers, WORKERS_BULK, verify_work, verify_step_done, v);
 }
 
-static void go_on(struct verify *v)
+static void verify_go_on(struct verify *v)
 {
 	if (v->at == v->n) {
 		clear_items(v);
 		if (v->reached != NULL)
 			v->reached(v->arg, v->after);
-		gather(v);
+		verify_gather(v);
 	}
 	if (v->n == 0) {
 		v->local->verify = NULL;
 		v->done(v->arg, v->files, v->bytes, v->rotten);
-		free_all(v);
+		verify_free_all(v);
 	} else if (v->rest != NULL) {
 		loop_timer_start(v->rest, v->step_bytes * 1000 / v->bytes_per_s, 0);
 	} else {
-		step(v);
+		verify_submit(v);
 	}
 }
 
-static void step_done(void *arg)
+static void verify_step_done(void *arg)
 {
 	struct verify *v = arg;
 
 	if (v->local != NULL && v->at == v->n)
 		for (size_t i = 0; i < v->n && v->local != NULL; i++)
-			judge(v, &v->items[i]);
+			verify_judge(v, &v->items[i]);
 	if (v->local == NULL)
-		free_all(v);
+		verify_free_all(v);
 	else
-		go_on(v);
+		verify_go_on(v);
 }
 
 void verify_free(struct verify *v)
@@ -316,7 +316,7 @@ void verify_free(struct verify *v)
 		return;
 	v->local->verify = NULL;
 	if (v->rest != NULL && loop_timer_running(v->rest)) {
-		free_all(v);
+		verify_free_all(v);
 		return;
 	}
 	/* A job is out: it frees the rest when it is back. */
@@ -350,7 +350,7 @@ int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
 	verify_free(l->verify); /* a scrub */
 	v = verify_new(l, fn, done, arg);
 	v->cursor = index_walk(l->c.index, "");
-	step(v);
+	verify_submit(v);
 	return 0;
 }
 
@@ -366,7 +366,7 @@ int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)
 	v->after = after;
 	v->bytes_per_s = bytes_per_s;
 	v->reached = reached;
-	v->rest = loop_timer_new(l->c.loop, step, v);
+	v->rest = loop_timer_new(l->c.loop, verify_submit, v);
 	loop_timer_start(v->rest, 0, 0);
 	return 0;
 }

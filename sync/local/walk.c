@@ -80,7 +80,7 @@ void batch_clear(struct batch *b)
 /* --- one look --- */
 
 /* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
-static int look_at(int dirfd, const char *name, struct look *l, bool *mounted)
+static int stat_entry(int dirfd, const char *name, struct look *l, bool *mounted)
 {
 	struct statx x;
 
@@ -111,11 +111,11 @@ static bool is_kept_here(const char *path)
 }
 
 /* Fills l, whose path is set, with what `name` in dirfd is. */
-static void look(const struct ground *g, int dirfd, const char *name, struct batch *b, struct look *l)
+static void check_entry(const struct ground *g, int dirfd, const char *name, struct batch *b, struct look *l)
 {
 	bool mounted = false;
 
-	if (look_at(dirfd, name, l, &mounted) < 0) {
+	if (stat_entry(dirfd, name, l, &mounted) < 0) {
 		l->error = errno;
 	} else if (l->st.kind == S_IFLNK) {
 		char *target = fs_readlink_at(dirfd, name);
@@ -141,7 +141,7 @@ int walk_absent(const struct ground *g, const char *path)
 	return st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK ? -1 : 0;
 }
 
-static void look_before(const struct ground *g, const char *path, struct look *l)
+static void check_before(const struct ground *g, const char *path, struct look *l)
 {
 	l->moved = true;
 	l->before = walk_absent(g, path);
@@ -173,11 +173,11 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 			open_len = (size_t)(name - path);
 		}
 		if (dirfd >= 0)
-			look(g, dirfd, name, b, l);
+			check_entry(g, dirfd, name, b, l);
 		else if (open_error != ENOENT && open_error != ENOTDIR && open_error != ELOOP)
 			l->error = open_error;
 		if (paths[i].from != NULL)
-			look_before(g, paths[i].from, l);
+			check_before(g, paths[i].from, l);
 		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || is_kept_here(path);
 	}
 	if (dirfd >= 0)
@@ -188,7 +188,7 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 /* --- the walk --- */
 
 /* One folder on the way down. */
-struct frame {
+struct walk_frame {
 	int fd;           /* -1: closed for a while */
 	size_t path_len;  /* of the folder, in walk.path */
 	char *names;      /* owned; NUL-terminated, one behind another */
@@ -205,7 +205,7 @@ struct walk {
 	bool shallow;
 	bool started;
 	char path[RECORD_PATH_MAX + RECORD_NAME_MAX + 2]; /* of the entry being looked at; the start's before that */
-	struct frame *frames;
+	struct walk_frame *frames;
 	size_t depth;
 	size_t cap;
 	char *names; /* being read: becomes a frame's */
@@ -226,9 +226,9 @@ struct walk *walk_new(struct ground *g, const char *under, const char *from, boo
 	return w;
 }
 
-static void pop(struct walk *w)
+static void pop_frame(struct walk *w)
 {
-	struct frame *f = &w->frames[--w->depth];
+	struct walk_frame *f = &w->frames[--w->depth];
 
 	if (f->fd >= 0)
 		close(f->fd);
@@ -241,7 +241,7 @@ void walk_free(struct walk *w)
 	if (w == NULL)
 		return;
 	while (w->depth > 0)
-		pop(w);
+		pop_frame(w);
 	ground_free(w->ground);
 	ignore_free(w->ignore);
 	free(w->frames);
@@ -303,9 +303,9 @@ static int by_name(const void *a, const void *b, void *names)
 	return strcmp(base + *(const uint32_t *)a, base + *(const uint32_t *)b);
 }
 
-static void push(struct walk *w, int fd, size_t path_len, uint32_t count)
+static void push_frame(struct walk *w, int fd, size_t path_len, uint32_t count)
 {
-	struct frame f = { .fd = fd, .path_len = path_len, .n = count };
+	struct walk_frame f = { .fd = fd, .path_len = path_len, .n = count };
 	uint32_t at = 0;
 
 	f.names = mem_realloc(NULL, w->names_size + 1, 1);
@@ -353,23 +353,23 @@ static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
 		close(fd);
 		return;
 	}
-	push(w, fd, path_len, count);
+	push_frame(w, fd, path_len, count);
 }
 
 /* A file of a tree that was moved: of its folders nothing is taken over. */
-static void look_where_it_was(const struct walk *w, struct look *l)
+static void check_where_it_was(const struct walk *w, struct look *l)
 {
 	char *before;
 
 	if (w->from == NULL || l->st.kind != S_IFREG)
 		return;
 	before = mem_printf("%s%s", w->from, w->path + w->under_len);
-	look_before(w->ground, before, l);
+	check_before(w->ground, before, l);
 	free(before);
 }
 
 /* The start: the root itself, or the path a walk begins at. */
-static void start(struct walk *w, struct batch *b)
+static void walk_start(struct walk *w, struct batch *b)
 {
 	const char *name = ".";
 	int dirfd;
@@ -392,8 +392,8 @@ static void start(struct walk *w, struct batch *b)
 	}
 	l = batch_add(b);
 	l->path = batch_text(b, w->path, strlen(w->path));
-	look(w->ground, dirfd, name, b, l);
-	look_where_it_was(w, l);
+	check_entry(w->ground, dirfd, name, b, l);
+	check_where_it_was(w, l);
 	if (l->error != 0 && l->st.kind == 0)
 		b->error = l->error;
 	if (l->st.kind == 0 || ignore_match(w->ignore, w->path, l->st.kind == S_IFDIR))
@@ -406,7 +406,7 @@ static void start(struct walk *w, struct batch *b)
 /* The folder of the top frame, opened again if it was closed; -1 when it is not there any more. */
 static int top_fd(struct walk *w)
 {
-	struct frame *f = &w->frames[w->depth - 1];
+	struct walk_frame *f = &w->frames[w->depth - 1];
 
 	if (f->fd < 0) {
 		w->path[f->path_len] = '\0';
@@ -416,9 +416,9 @@ static int top_fd(struct walk *w)
 }
 
 /* Looks at the next entry of the top frame. */
-static void step(struct walk *w, struct batch *b, int dirfd)
+static void walk_next(struct walk *w, struct batch *b, int dirfd)
 {
-	struct frame *f = &w->frames[w->depth - 1];
+	struct walk_frame *f = &w->frames[w->depth - 1];
 	const char *name = f->names + f->sorted[f->next++];
 	size_t len = f->path_len;
 	struct look *l;
@@ -429,7 +429,7 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 	len += strlen(name);
 	l = batch_add(b);
 	l->path = batch_text(b, w->path, len);
-	look(w->ground, dirfd, name, b, l);
+	check_entry(w->ground, dirfd, name, b, l);
 	if (l->st.kind == 0 && l->error == 0) {
 		b->n--;
 		return;
@@ -439,7 +439,7 @@ static void step(struct walk *w, struct batch *b, int dirfd)
 		b->n--;
 		return;
 	}
-	look_where_it_was(w, l);
+	check_where_it_was(w, l);
 	if (len > RECORD_PATH_MAX)
 		l->error = ENAMETOOLONG;
 	l->ours = is_kept_here(w->path);
@@ -452,16 +452,16 @@ void walk_step(struct walk *w, struct batch *b)
 	int64_t until = clock_mono_ns() + WALK_STEP_MS * INT64_C(1000000);
 
 	if (!w->started)
-		start(w, b);
+		walk_start(w, b);
 	for (unsigned i = 1; w->depth > 0 && b->n < WALK_BATCH && b->text_size < TEXT_MAX; i++) {
-		struct frame *f = &w->frames[w->depth - 1];
+		struct walk_frame *f = &w->frames[w->depth - 1];
 		int dirfd = f->next < f->n ? top_fd(w) : -1;
 
 		/* Through, or moved away meanwhile, of which its event tells. */
 		if (dirfd < 0)
-			pop(w);
+			pop_frame(w);
 		else
-			step(w, b, dirfd);
+			walk_next(w, b, dirfd);
 		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
 			break;
 	}

@@ -83,7 +83,7 @@ bool watch_idle(const struct watch *w)
 /* --- renames --- */
 
 /* It did not come back: for the share it is gone, and what happens to it elsewhere does not matter. */
-static void give_up(struct watch *w, struct half *h)
+static void half_expired(struct watch *w, struct half *h)
 {
 	DL_DELETE(w->halves, h);
 	if (h->is_dir)
@@ -97,7 +97,7 @@ static void pair_timeout(void *arg)
 	struct watch *w = arg;
 
 	while (w->halves != NULL)
-		give_up(w, w->halves);
+		half_expired(w, w->halves);
 }
 
 static void moved_from(struct watch *w, const char *path, const struct inotify_event *e)
@@ -160,7 +160,7 @@ static void entry_event(struct watch *w, const char *path, const struct inotify_
 		w->ops.hint(w->arg, path, DEBOUNCE_ATTRIB);
 }
 
-static void handle(struct watch *w, const struct inotify_event *e)
+static void watch_event(struct watch *w, const struct inotify_event *e)
 {
 	char path[PATH_MAX + NAME_MAX + 2];
 	ssize_t n;
@@ -194,7 +194,7 @@ static void handle(struct watch *w, const struct inotify_event *e)
 	entry_event(w, path, e);
 }
 
-static void readable(void *arg, int events)
+static void watch_readable(void *arg, int events)
 {
 	struct watch *w = arg;
 	char buf[READ_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -208,7 +208,7 @@ static void readable(void *arg, int events)
 		for (char *p = buf; p < buf + n;) {
 			const struct inotify_event *e = (const void *)p;
 
-			handle(w, e);
+			watch_event(w, e);
 			p += sizeof(*e) + e->len;
 		}
 		if (n < (ssize_t)sizeof(buf) / 2)
@@ -225,7 +225,7 @@ struct watch *watch_new(struct loop *loop, int inotify, const struct watch_ops *
 	w->inotify = inotify;
 	w->ops = *ops;
 	w->arg = arg;
-	w->io = loop_io_new(loop, inotify, readable, w);
+	w->io = loop_io_new(loop, inotify, watch_readable, w);
 	if (w->io == NULL) {
 		free(w);
 		return NULL;

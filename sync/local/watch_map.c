@@ -54,7 +54,7 @@ struct watch_map *watch_map_new(void)
 
 /* --- nodes --- */
 
-static struct node *parent_of(const struct node *n)
+static struct node *node_parent(const struct node *n)
 {
 	return n->key != NULL ? n->key->parent : NULL;
 }
@@ -144,7 +144,7 @@ static struct node *find_path(struct watch_map *m, const char *path, bool make)
 static void prune(struct watch_map *m, struct node *n)
 {
 	while (n != NULL && n != m->root && n->wd < 0 && n->children == NULL) {
-		struct node *parent = parent_of(n);
+		struct node *parent = node_parent(n);
 
 		if (n->key != NULL)
 			detach(m, n);
@@ -205,7 +205,7 @@ static struct missed *find_missed(const struct watch_map *m, int wd)
 	return x;
 }
 
-static bool remember(struct watch_map *m, int wd, bool removed)
+static bool remember_missed(struct watch_map *m, int wd, bool removed)
 {
 	struct missed *x = find_missed(m, wd);
 
@@ -222,7 +222,7 @@ static bool remember(struct watch_map *m, int wd, bool removed)
 
 bool watch_map_miss(struct watch_map *m, int wd)
 {
-	return remember(m, wd, false);
+	return remember_missed(m, wd, false);
 }
 
 bool watch_map_put(struct watch_map *m, const char *path, int wd)
@@ -255,7 +255,7 @@ void watch_map_forget(struct watch_map *m, int wd)
 
 	if (n == NULL) {
 		/* Removed before the walk that added it has told where it was. */
-		remember(m, wd, true);
+		remember_missed(m, wd, true);
 		return;
 	}
 	set_wd(m, n, -1);
@@ -291,7 +291,7 @@ void watch_map_drop(struct watch_map *m, int inotify, const char *path)
 
 	if (n == NULL || n == m->root)
 		return;
-	parent = parent_of(n);
+	parent = node_parent(n);
 	detach(m, n);
 	drop_node(m, inotify, n);
 	prune(m, parent);
@@ -302,7 +302,7 @@ void watch_map_drop(struct watch_map *m, int inotify, const char *path)
 static bool is_within(const struct node *n, const struct node *above)
 {
 	while (n != NULL && n != above)
-		n = parent_of(n);
+		n = node_parent(n);
 	return n == above;
 }
 
@@ -320,7 +320,7 @@ void watch_map_move(struct watch_map *m, int inotify, const char *from, const ch
 	if (n != NULL && n != m->root) {
 		struct node *parent = find_path(m, above, true);
 
-		old_parent = parent_of(n);
+		old_parent = node_parent(n);
 		detach(m, n);
 		if (is_within(parent, n))
 			drop_node(m, inotify, n);
