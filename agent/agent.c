@@ -95,7 +95,7 @@ static void stop_sharing(void *arg)
 	agent_publish(a);
 }
 
-void agent_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
+void agent_copied_home(void *arg, const struct agent_id *peer, const char *address, bool yield)
 {
 	struct agent *a = arg;
 	char *text;

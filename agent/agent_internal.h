@@ -53,6 +53,6 @@ void agent_publish(void *arg);
 int agent_open_peers(struct agent *a, const struct agent_config *config, char **why);
 
 /* agent.c: as in struct peers_config. */
-void agent_twin(void *arg, const struct agent_id *peer, const char *address, bool yield);
+void agent_copied_home(void *arg, const struct agent_id *peer, const char *address, bool yield);
 
 #endif

@@ -124,7 +124,7 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 	                                             .connected = on_connected,
 	                                             .disconnected = on_disconnected,
 	                                             .refused = on_refused,
-	                                             .twin = agent_twin,
+	                                             .copied_home = agent_copied_home,
 	                                             .moved = a->machine.moved,
 	                                             .addresses = own_addresses,
 	                                             .arg = a },

@@ -59,12 +59,12 @@ void peers_refuse(struct session *s, const char *reason)
 	end_session(s, &(struct msg_bye){ .reason = reason });
 }
 
-void peers_refuse_twin(struct session *s)
+void peers_refuse_copied(struct session *s)
 {
 	struct msg_bye m = { .reason = "two agents with this identity come in turns: its home was copied",
 		             .copied = true };
 
-	twin_evidence(s, &m.life);
+	copied_home_evidence(s, &m.proof);
 	end_session(s, &m);
 }
 
@@ -88,7 +88,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 	if (dial_arg)
 		dial_succeeded(p, dial_arg, &link->peer);
 	if (agent_id_equal(&link->peer, identity_id(p->config.self))) {
-		twin_mirror(p, link); /* our own address, or a copy of this home */
+		copied_home_mirror(p, link); /* our own address, or a copy of this home */
 		return;
 	}
 	old = peers_session_of(p, &link->peer);
@@ -100,7 +100,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		log_debug("%s: a newer connection takes the place of %s", link->address, old->link->address);
 		session_forget(old);
 	}
-	if (!places_take(p, link)) {
+	if (!slots_take(p, link)) {
 		char text[ID_TEXT_MAX];
 
 		agent_id_text(text, &link->peer);
@@ -178,7 +178,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	p->config = *config;
 	p->name = mem_strdup(config->name);
 	p->config.name = p->name;
-	p->life = random_u64() | 1;
+	p->run_id = random_u64() | 1;
 	p->tls = tls_new(config->loop, config->self, &events, p, why);
 	if (!p->tls) {
 		free(p->name);
@@ -205,7 +205,7 @@ void peers_free(struct peers *p)
 		session_send(s, FRAME_BYE, bye, n);
 		session_forget(s);
 	}
-	twin_free_all(p);
+	copied_home_free_all(p);
 	tls_free(p->tls);
 	rate_free(p->upload);
 	rate_free(p->download);

@@ -36,9 +36,9 @@ struct peers_config {
 	void (*disconnected)(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason);
 	/* Somebody was turned away; reason is for a log. peer is NULL when TLS did not get that far. */
 	void (*refused)(void *arg, const struct agent_id *peer, const char *address, const char *reason);
-	/* Another agent has our identity: this home was copied. peer: the member that showed what it has signed; NULL: we met it ourselves. yield: we are
-	 * the copy, or it cannot be told: stop sharing, but not while this is called. */
-	void (*twin)(void *arg, const struct agent_id *peer, const char *address, bool yield);
+	/* Another agent has our identity: this home was copied. peer: the member that showed the proof; NULL: we met the other one ourselves.
+	 * yield: we are the copy, or nobody can tell which one is: stop sharing, but not during this call. */
+	void (*copied_home)(void *arg, const struct agent_id *peer, const char *address, bool yield);
 	bool moved; /* this home was on another machine before */
 	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where they are link-local:
 	 * at most max. They are told to members. NULL: none are. */

@@ -30,7 +30,7 @@ enum {
 	NEWS_BATCH_ROWS = 500,
 	NEWS_BATCH_BYTES = 1 << 20, /* of files carried in one message */
 	NEWS_INLINE_MAX = 32 << 10, /* files up to this travel inside the news */
-	ASK_WINDOW = 24 << 20,      /* bytes of blocks asked of one peer and not yet here */
+	INFLIGHT_WINDOW = 24 << 20, /* bytes of blocks asked of one peer and not yet here */
 	SERVE_MAX_QUEUE = 16384,    /* blocks one peer may have asked for */
 	SERVE_MAX_READS = 4,        /* block reads at workers at a time, for each peer */
 	SERVE_QUEUED_MAX =
@@ -86,7 +86,7 @@ struct serve_list {
 };
 
 /* A block asked of a peer. */
-struct ask {
+struct inflight {
 	uint32_t request;
 	uint32_t len; /* 0: a list */
 	struct talk *talk;
@@ -129,7 +129,7 @@ struct talk {
 	/* Their rows that we have settled: as committed, as committed when the sync that is under way began, safe. */
 	uint64_t settled_now, settled_syncing, settled_safe;
 	/* blocks in */
-	size_t asked; /* bytes in flight */
+	size_t inflight_bytes; /* bytes in flight */
 	unsigned faults;
 	/* blocks out */
 	struct serve_want *wants;
@@ -160,10 +160,10 @@ struct session {
 	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
 	uint32_t their_channels;                               /* tags received so far */
 	struct talk *talks;
-	struct ask *asks;         /* by request */
-	struct serve_want *wants; /* of all talks, by key (hash) */
-	uint32_t secret;          /* of the keys */
-	struct loop_timer *more;  /* goes on with what a turn had no time for */
+	struct inflight *inflight; /* by request */
+	struct serve_want *wants;  /* of all talks, by key (hash) */
+	uint32_t secret;           /* of the keys */
+	struct loop_timer *more;   /* goes on with what a turn had no time for */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
 	int idle;              /* ticks without a group in common */
@@ -185,38 +185,39 @@ struct peers {
 	struct loop_timer *tick; /* runs while there are sessions */
 	int64_t tick_ms;
 	uint64_t serial; /* last given to a talk */
-	uint64_t life;   /* of this run */
+	uint64_t run_id; /* random; never 0 */
 	struct mirror *mirrors;
-	struct lives *lives;
+	struct runs *runs;
 };
 
 /* peers.c */
 /* The same identity runs elsewhere too: this one is to stop. */
-void peers_refuse_twin(struct session *s);
+void peers_refuse_copied(struct session *s);
 /* Closes the group's talks and opens them anew. */
 void peer_group_reopen(struct peer_group *g, const char *reason);
 void peers_session_ended(struct session *s, const char *reason);
 void peers_refuse(struct session *s, const char *reason);
 
-/* places.c */
+/* slots.c */
 /* Of a group of ours, as far as we know. */
-bool places_is_member(struct peers *p, const struct agent_id *id);
+bool slots_is_member(struct peers *p, const struct agent_id *id);
 /* Whether one more session may be made over this link; may end one of a stranger's for it. */
-bool places_take(struct peers *p, const struct link *link);
+bool slots_take(struct peers *p, const struct link *link);
 
-/* twin.c */
-/* Takes over a link to our own identity. */
-void twin_mirror(struct peers *p, struct link *link);
-/* At a session's first hello: whether it is one of two with that identity, and the one to be refused. */
-bool twin_is_to_go(struct session *s, const struct msg_hello *hello);
-/* After it: has an agent that was seen in another life show that it lives beside it. */
-void twin_ask(struct session *s);
-void twin_life_in(struct session *s, const struct msg_life *m);
-/* What the other one has signed about the life that this session is of; *m stays empty where it has not. */
-void twin_evidence(const struct session *s, struct msg_life *m);
-/* The peer says that we are one of two. evidence: what our other one has signed about us, if that is what it is. */
-void twin_told(struct session *s, const struct msg_life *evidence);
-void twin_free_all(struct peers *p);
+/* copied_home.c */
+/* Takes over a link to our own identity, says hello on it and closes it once both know whether they are one run. */
+void copied_home_mirror(struct peers *p, struct link *link);
+/* At a session's first hello: true if two agents share its identity and this is the one to refuse. */
+bool copied_home_must_go(struct session *s, const struct msg_hello *hello);
+/* After it: asks an agent that had another run ID before to prove that it runs at the same time as that one. */
+void copied_home_ask(struct session *s);
+void copied_home_proof_in(struct session *s, const struct msg_run_proof *m);
+/* The proof that the other agent has signed about this session's run; *m stays empty if there is none. */
+void copied_home_evidence(const struct session *s, struct msg_run_proof *m);
+/* The peer says that our home was copied. evidence: the proof that our copy is said to have signed about this run; believed only if its
+ * signature and run ID hold. */
+void copied_home_told(struct session *s, const struct msg_run_proof *evidence);
+void copied_home_free_all(struct peers *p);
 
 /* dial.c */
 struct dial;
@@ -243,8 +244,8 @@ struct session *peers_session_of(struct peers *p, const struct agent_id *id);
 struct session *session_new(struct peers *p, struct link *link);
 /* The peer has shown a membership: it may send long frames, and learns our name. */
 void session_trust(struct session *s);
-/* A hello that offers nothing. */
-uint8_t *session_life(struct peers *p, size_t *n);
+/* A hello that offers no group. */
+uint8_t *session_run_hello(struct peers *p, size_t *n);
 /* Ends every talk and the link; tells nobody. Frees when no worker holds it any more. */
 void session_close(struct session *s);
 void session_job_done(struct session *s);
@@ -341,9 +342,9 @@ void serve_cancel(struct session *s, const struct msg_cancel *m);
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
 
-/* ask.c */
-void ask_block_in(struct session *s, const struct msg_block *b);
-void ask_list_in(struct session *s, const struct msg_list *m);
-void ask_stop(struct talk *t);
+/* inflight.c */
+void inflight_block_in(struct session *s, const struct msg_block *b);
+void inflight_list_in(struct session *s, const struct msg_list *m);
+void inflight_stop(struct talk *t);
 
 #endif

@@ -40,7 +40,7 @@ static struct msg_hello plain_hello(const struct peers *p)
 	return (struct msg_hello){ .version = PROTOCOL_VERSION,
 		                   .software = "lanyard " LANYARD_VERSION,
 		                   .name = p->config.name,
-		                   .life = p->life,
+		                   .run_id = p->run_id,
 		                   .moved = p->config.moved };
 }
 
@@ -69,7 +69,7 @@ static void send_hello(struct session *s, struct peer_group *const *groups, size
 	if (!s->hello_sent)
 		pad(s, tags, &hello.ntags);
 	s->hello_sent = true;
-	if (!s->name_sent && !s->link->trusted && !places_is_member(p, &s->id))
+	if (!s->name_sent && !s->link->trusted && !slots_is_member(p, &s->id))
 		hello.name = "";
 	s->name_sent |= *hello.name != '\0';
 	hello.tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
@@ -85,7 +85,7 @@ void session_trust(struct session *s)
 		send_hello(s, NULL, 0);
 }
 
-uint8_t *session_life(struct peers *p, size_t *n)
+uint8_t *session_run_hello(struct peers *p, size_t *n)
 {
 	struct msg_hello hello = plain_hello(p);
 
@@ -147,13 +147,13 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 		peers_refuse(s, "speaks another version of the protocol");
 		return;
 	}
-	if (first && places_is_member(s->peers, &s->id)) {
-		if (twin_is_to_go(s, &m)) {
+	if (first && slots_is_member(s->peers, &s->id)) {
+		if (copied_home_must_go(s, &m)) {
 			msg_free(&a);
-			peers_refuse_twin(s);
+			peers_refuse_copied(s);
 			return;
 		}
-		twin_ask(s);
+		copied_home_ask(s);
 	}
 	s->hello_in = true;
 	/* It tells its name when it knows who we are, and once. */
@@ -219,7 +219,7 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 	if (msg_bye_decode(&m, &a, p, n))
 		m = (struct msg_bye){ .reason = "" };
 	if (m.copied)
-		twin_told(s, &m.life);
+		copied_home_told(s, &m.proof);
 	text = mem_printf("it said: %s", *m.reason ? m.reason : "bye");
 	msg_free(&a);
 	if (!s->link->trusted && log_allow("bye", 10))
@@ -270,19 +270,19 @@ static int list_frame(struct session *s, const uint8_t *p, size_t n)
 	int status = msg_list_decode(&m, &a, p, n);
 
 	if (status == 0)
-		ask_list_in(s, &m);
+		inflight_list_in(s, &m);
 	msg_free(&a);
 	return status;
 }
 
-static int life_frame(struct session *s, const uint8_t *p, size_t n)
+static int run_proof_frame(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
-	struct msg_life m;
-	int status = msg_life_decode(&m, &a, p, n);
+	struct msg_run_proof m;
+	int status = msg_run_proof_decode(&m, &a, p, n);
 
 	if (status == 0)
-		twin_life_in(s, &m);
+		copied_home_proof_in(s, &m);
 	msg_free(&a);
 	return status;
 }
@@ -305,7 +305,7 @@ static int block_frame(struct session *s, const uint8_t *p, size_t n)
 
 	if (msg_block_decode(&b, p, n))
 		return -1;
-	ask_block_in(s, &b);
+	inflight_block_in(s, &b);
 	return 0;
 }
 
@@ -322,7 +322,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_BLOCK] = block_frame,
 	[FRAME_CANCEL] = cancel_frame,
 	[FRAME_ADDRESSES] = addresses_frame,
-	[FRAME_LIFE] = life_frame,
+	[FRAME_RUN_PROOF] = run_proof_frame,
 };
 
 static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

@@ -43,7 +43,7 @@ void talk_free(struct talk *t, const char *reason)
 	DL_DELETE2(g->talks, t, group_prev, group_next);
 	news_out_stop(t);
 	serve_stop(t);
-	ask_stop(t);
+	inflight_stop(t);
 	if (was_up) {
 		g->config.hooks->down(g->config.arg, s->peer);
 		if (s->peers->config.disconnected)

@@ -21,7 +21,7 @@ static const uint32_t max_of[] = {
 	[FRAME_BLOCK] = FRAME_MAX_BLOCK,
 	[FRAME_CANCEL] = 128 << 10,
 	[FRAME_ADDRESSES] = 128 << 10,
-	[FRAME_LIFE] = 256,
+	[FRAME_RUN_PROOF] = 256,
 };
 
 bool frame_known(uint8_t type)

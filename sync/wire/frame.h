@@ -33,7 +33,7 @@ enum frame_type {
 	FRAME_BLOCK = 14,
 	FRAME_CANCEL = 15,
 	FRAME_ADDRESSES = 16,
-	FRAME_LIFE = 17,
+	FRAME_RUN_PROOF = 17,
 };
 
 struct frame {

@@ -171,7 +171,7 @@ uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n)
 	pb.software = text(m->software);
 	pb.name = text(m->name);
 	pb.listen_port = m->listen_port;
-	pb.life = m->life;
+	pb.run_id = m->run_id;
 	pb.moved = m->moved;
 	pb.n_tags = m->ntags;
 	pb.tags = tags;
@@ -197,59 +197,59 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 		                 .software = pb->software,
 		                 .name = pb->name,
 		                 .listen_port = pb->listen_port,
-		                 .life = pb->life,
+		                 .run_id = pb->run_id,
 		                 .moved = pb->moved,
 		                 .ntags = pb->n_tags };
 	m->tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	return 0;
 }
 
-static void life_fill(Lanyard__Life *pb, const struct msg_life *m)
+static void run_proof_fill(Lanyard__RunProof *pb, const struct msg_run_proof *m)
 {
-	lanyard__life__init(pb);
-	pb->life = m->life;
+	lanyard__run_proof__init(pb);
+	pb->run_id = m->run_id;
 	pb->other = m->other;
 	pb->moved = m->moved;
 	pb->signature = msg_binary(m->signature.p, m->signature.n);
 }
 
-static int life_take(struct msg_life *m, const Lanyard__Life *pb)
+static int run_proof_take(struct msg_run_proof *m, const Lanyard__RunProof *pb)
 {
 	if (pb->signature.len != 0 && pb->signature.len != MSG_SIGNATURE_LEN)
 		return -1;
-	*m = (struct msg_life){ .life = pb->life,
-		                .other = pb->other,
-		                .moved = pb->moved,
-		                .signature = bytes_of(pb->signature) };
+	*m = (struct msg_run_proof){ .run_id = pb->run_id,
+		                     .other = pb->other,
+		                     .moved = pb->moved,
+		                     .signature = bytes_of(pb->signature) };
 	return 0;
 }
 
-uint8_t *msg_life_encode(const struct msg_life *m, size_t *n)
+uint8_t *msg_run_proof_encode(const struct msg_run_proof *m, size_t *n)
 {
-	Lanyard__Life pb;
+	Lanyard__RunProof pb;
 
-	life_fill(&pb, m);
+	run_proof_fill(&pb, m);
 	return msg_pack(&pb.base, n);
 }
 
-int msg_life_decode(struct msg_life *m, struct msg_arena *a, const uint8_t *p, size_t n)
+int msg_run_proof_decode(struct msg_run_proof *m, struct msg_arena *a, const uint8_t *p, size_t n)
 {
-	Lanyard__Life *pb = (void *)msg_unpack(&lanyard__life__descriptor, a, p, n);
+	Lanyard__RunProof *pb = (void *)msg_unpack(&lanyard__run_proof__descriptor, a, p, n);
 
-	return pb ? life_take(m, pb) : -1;
+	return pb ? run_proof_take(m, pb) : -1;
 }
 
 uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n)
 {
 	Lanyard__Bye pb;
-	Lanyard__Life life;
+	Lanyard__RunProof proof;
 
 	lanyard__bye__init(&pb);
 	pb.reason = text(m->reason);
 	pb.copied = m->copied;
-	if (m->life.life != 0) {
-		life_fill(&life, &m->life);
-		pb.life = &life;
+	if (m->proof.run_id != 0) {
+		run_proof_fill(&proof, &m->proof);
+		pb.proof = &proof;
 	}
 	return msg_pack(&pb.base, n);
 }
@@ -261,7 +261,7 @@ int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, siz
 	if (!pb || !text_ok(pb->reason))
 		return -1;
 	*m = (struct msg_bye){ .reason = pb->reason, .copied = pb->copied };
-	return pb->life ? life_take(&m->life, pb->life) : 0;
+	return pb->proof ? run_proof_take(&m->proof, pb->proof) : 0;
 }
 
 uint8_t *msg_ping_encode(uint64_t cookie, size_t *n)

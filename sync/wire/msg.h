@@ -45,15 +45,15 @@ struct msg_hello {
 	uint32_t version;
 	const char *software, *name; /* at most MSG_MAX_TEXT bytes; untrusted */
 	uint32_t listen_port;        /* 0 to 65535 */
-	uint64_t life;               /* 0: it says none */
+	uint64_t run_id;             /* 0: it says none */
 	bool moved;
 	const uint8_t (*tags)[MSG_TAG_LEN];
 	size_t ntags;
 };
 
 /* signature.n = 0: the question. Else SIGNATURE bytes, whose they are is for the receiver to see. */
-struct msg_life {
-	uint64_t life, other;
+struct msg_run_proof {
+	uint64_t run_id, other;
 	bool moved;
 	struct msg_bytes signature;
 };
@@ -61,7 +61,7 @@ struct msg_life {
 struct msg_bye {
 	const char *reason;
 	bool copied;
-	struct msg_life life; /* life 0: none */
+	struct msg_run_proof proof; /* run_id 0: none */
 };
 
 struct msg_group_open {
@@ -149,7 +149,7 @@ struct msg_addresses {
 /* Each encode returns fresh memory of *n bytes; the caller frees. The structs' limits are the caller's to keep. */
 uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n);
 uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n);
-uint8_t *msg_life_encode(const struct msg_life *m, size_t *n);
+uint8_t *msg_run_proof_encode(const struct msg_run_proof *m, size_t *n);
 uint8_t *msg_ping_encode(uint64_t cookie, size_t *n);
 uint8_t *msg_group_open_encode(const struct msg_group_open *m, size_t *n);
 uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n);
@@ -166,7 +166,7 @@ uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
 /* Each decode returns 0, or -1 when the bytes are no such message within its limits. */
 int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, size_t n);
-int msg_life_decode(struct msg_life *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_run_proof_decode(struct msg_run_proof *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_ping_decode(uint64_t *cookie, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_group_close_decode(struct msg_group_close *m, struct msg_arena *a, const uint8_t *p, size_t n);

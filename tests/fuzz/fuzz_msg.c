@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	default:
 		TRY(bye);
-		TRY(life);
+		TRY(run_proof);
 		msg_ping_decode(&cookie, &a, p, n);
 		msg_free(&a);
 	}

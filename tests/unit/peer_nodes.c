@@ -127,13 +127,13 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	snprintf(node->last_refusal, sizeof(node->last_refusal), "%s", reason);
 }
 
-static void on_twin(void *arg, const struct agent_id *peer, const char *address, bool yield)
+static void on_copied_home(void *arg, const struct agent_id *peer, const char *address, bool yield)
 {
 	struct node *node = arg;
 
 	(void)peer;
 	(void)address;
-	node->twins++;
+	node->copies++;
 	node->yields = yield;
 }
 
@@ -166,7 +166,7 @@ static void node_start(struct node *n, struct identity *self)
 	                                             .self = n->self,
 	                                             .name = "node",
 	                                             .refused = on_refused,
-	                                             .twin = on_twin,
+	                                             .copied_home = on_copied_home,
 	                                             .arg = n },
 	                     &why);
 	assert_non_null(n->peers);

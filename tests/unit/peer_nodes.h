@@ -36,7 +36,7 @@ struct node {
 	int join_status; /* 1: none yet */
 	bool wants;      /* what it hears of has to be fetched first */
 	uint64_t synced; /* commits of the index that a sync covered */
-	int twins;       /* how often another with our identity was met */
+	int copies;      /* how often another with our identity was met */
 	bool yields;     /* what we were to do then */
 };
 

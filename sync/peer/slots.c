@@ -11,7 +11,7 @@ enum {
 	MAX_ONE_HOST = 8,   /* of them from one host */
 };
 
-bool places_is_member(struct peers *p, const struct agent_id *id)
+bool slots_is_member(struct peers *p, const struct agent_id *id)
 {
 	struct peer_group *g;
 
@@ -32,7 +32,7 @@ static bool is_same_host(const char *a, const char *b)
 
 static bool is_stranger(struct peers *p, const struct session *s)
 {
-	return !s->link->trusted && !places_is_member(p, &s->id);
+	return !s->link->trusted && !slots_is_member(p, &s->id);
 }
 
 /* The less, the sooner it goes: who came to us and said nothing first, whom we sought last. */
@@ -57,10 +57,10 @@ static struct session *least(struct peers *p, const char *address, size_t *n)
 	return found;
 }
 
-bool places_take(struct peers *p, const struct link *link)
+bool slots_take(struct peers *p, const struct link *link)
 {
 	static const char why[] = "made room for a newcomer: showed no membership so far";
-	bool member = places_is_member(p, &link->peer);
+	bool member = slots_is_member(p, &link->peer);
 	size_t n;
 	struct session *s = least(p, link->address, &n);
 

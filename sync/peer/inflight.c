@@ -13,29 +13,29 @@ enum { FAULTS_MAX = 3 };
 
 static void remember(struct talk *t, uint32_t request, uint32_t len)
 {
-	struct ask *a = MEM_NEW(struct ask);
+	struct inflight *a = MEM_NEW(struct inflight);
 
 	a->request = request;
 	a->len = len;
 	a->talk = t;
-	t->asked += len;
-	HASH_ADD(hh, t->session->asks, request, sizeof(a->request), a);
+	t->inflight_bytes += len;
+	HASH_ADD(hh, t->session->inflight, request, sizeof(a->request), a);
 }
 
-static void forget(struct session *s, struct ask *a)
+static void forget(struct session *s, struct inflight *a)
 {
-	a->talk->asked -= a->len;
-	HASH_DEL(s->asks, a);
+	a->talk->inflight_bytes -= a->len;
+	HASH_DEL(s->inflight, a);
 	free(a);
 }
 
 /* The talk that asked for it, which is then no longer waited for; NULL when nobody did. */
 static struct talk *answered(struct session *s, uint32_t request, uint32_t *len)
 {
-	struct ask *a;
+	struct inflight *a;
 	struct talk *t;
 
-	HASH_FIND(hh, s->asks, &request, sizeof(request), a);
+	HASH_FIND(hh, s->inflight, &request, sizeof(request), a);
 	if (!a)
 		return NULL;
 	t = a->talk;
@@ -67,7 +67,7 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer)
 {
 	struct talk *t = up(g, peer);
 
-	return t && t->asked < ASK_WINDOW ? ASK_WINDOW - t->asked : 0;
+	return t && t->inflight_bytes < INFLIGHT_WINDOW ? INFLIGHT_WINDOW - t->inflight_bytes : 0;
 }
 
 int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
@@ -120,9 +120,9 @@ void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requ
 	if (!t)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		struct ask *a;
+		struct inflight *a;
 
-		HASH_FIND(hh, t->session->asks, &requests[i], sizeof(requests[i]), a);
+		HASH_FIND(hh, t->session->inflight, &requests[i], sizeof(requests[i]), a);
 		if (a)
 			forget(t->session, a);
 	}
@@ -209,7 +209,7 @@ static struct slab keep(struct session *s, const struct msg_bytes *data)
 	            : slab_dup(data->p, data->n);
 }
 
-void ask_block_in(struct session *s, const struct msg_block *b)
+void inflight_block_in(struct session *s, const struct msg_block *b)
 {
 	uint32_t len = 0;
 	struct talk *t = answered(s, b->request, &len);
@@ -242,7 +242,7 @@ void ask_block_in(struct session *s, const struct msg_block *b)
 	}
 }
 
-void ask_list_in(struct session *s, const struct msg_list *m)
+void inflight_list_in(struct session *s, const struct msg_list *m)
 {
 	uint32_t len = 0;
 	struct talk *t = answered(s, m->request, &len);
@@ -252,11 +252,11 @@ void ask_list_in(struct session *s, const struct msg_list *m)
 		                             m->none ? NULL : m->blocks.p, m->none ? 0 : m->blocks.n);
 }
 
-void ask_stop(struct talk *t)
+void inflight_stop(struct talk *t)
 {
-	struct ask *a, *next;
+	struct inflight *a, *next;
 
-	HASH_ITER(hh, t->session->asks, a, next)
+	HASH_ITER(hh, t->session->inflight, a, next)
 		if (a->talk == t)
 			forget(t->session, a);
 }

@@ -5,14 +5,14 @@
 
 /* --- seen by themselves --- */
 
-static void assert_twins(bool a_moved, bool b_moved, bool a_yields, bool b_yields)
+static void assert_copies(bool a_moved, bool b_moved, bool a_yields, bool b_yields)
 {
 	node_copy(&b, &a);
 	a.peers->config.moved = a_moved;
 	b.peers->config.moved = b_moved;
 	node_member(&a, founded());
 	dial_name(&a, &b);
-	UNTIL(a.twins > 0 && b.twins > 0);
+	UNTIL(a.copies > 0 && b.copies > 0);
 	assert_int_equal(a.yields, a_yields);
 	assert_int_equal(b.yields, b_yields);
 	/* No members of each other for that. */
@@ -22,69 +22,69 @@ static void assert_twins(bool a_moved, bool b_moved, bool a_yields, bool b_yield
 static void the_copy_yields_and_the_other_goes_on(void **state)
 {
 	(void)state;
-	assert_twins(false, true, false, true);
+	assert_copies(false, true, false, true);
 }
 
 static void the_copy_yields_whoever_dialled(void **state)
 {
 	(void)state;
-	assert_twins(true, false, true, false);
+	assert_copies(true, false, true, false);
 }
 
 static void both_yield_where_it_cannot_be_told(void **state)
 {
 	(void)state;
-	assert_twins(false, false, true, true);
+	assert_copies(false, false, true, true);
 }
 
 static void both_yield_when_both_were_moved(void **state)
 {
 	(void)state;
-	assert_twins(true, true, true, true);
+	assert_copies(true, true, true, true);
 }
 
-static void an_agent_that_meets_itself_is_no_twin(void **state)
+static void an_agent_that_meets_itself_is_no_copy(void **state)
 {
 	(void)state;
 	node_member(&a, founded());
 	dial_name(&a, &a);
 	UNTIL(a.peers->mirrors != NULL);
 	UNTIL(a.peers->mirrors == NULL);
-	assert_int_equal(a.twins, 0);
+	assert_int_equal(a.copies, 0);
 }
 
 /* --- seen by a third --- */
 
-/* The hello of a connection from an agent, in this life of it; whether the connection is refused. */
-static bool comes(struct peers *p, uint8_t agent, uint64_t life, bool moved)
+/* The hello of a connection from an agent, in this run of it; whether the connection is refused. */
+static bool comes(struct peers *p, uint8_t agent, uint64_t run_id, bool moved)
 {
 	struct session *s = MEM_NEW(struct session);
 	bool refused;
 
 	s->peers = p;
 	s->id.b[0] = agent;
-	refused = twin_is_to_go(s, &(struct msg_hello){ .life = life, .moved = moved });
+	refused = copied_home_must_go(s, &(struct msg_hello){ .run_id = run_id, .moved = moved });
 	free(s);
 	return refused;
 }
 
-static void one_that_starts_again_and_again_is_no_twin(void **state)
+static void one_that_starts_again_and_again_is_no_copy(void **state)
 {
 	(void)state;
-	for (uint64_t life = 1; life < 100; life++) {
-		assert_false(comes(c.peers, 1, life, false));
-		assert_false(comes(c.peers, 1, life, false)); /* a reconnect */
+	for (uint64_t run_id = 1; run_id < 100; run_id++) {
+		assert_false(comes(c.peers, 1, run_id, false));
+		assert_false(comes(c.peers, 1, run_id, false)); /* a reconnect */
 	}
 }
 
-static void a_hello_that_comes_late_is_no_twin(void **state)
+static void a_hello_that_comes_late_is_no_copy(void **state)
 {
 	(void)state;
-	for (uint64_t life = 1; life < 100; life++) {
-		assert_false(comes(c.peers, 1, life + 1, false));
-		assert_false(comes(c.peers, 1, life, false));
-		assert_false(comes(c.peers, 1, life + 1, false));
-		assert_false(comes(c.peers, 1, life + 2, false));
+	for (uint64_t run_id = 1; run_id < 100; run_id++) {
+		assert_false(comes(c.peers, 1, run_id + 1, false));
+		assert_false(comes(c.peers, 1, run_id, false));
+		assert_false(comes(c.peers, 1, run_id + 1, false));
+		assert_false(comes(c.peers, 1, run_id + 2, false));
 	}
 }
 
@@ -123,10 +123,10 @@ static void of_two_that_come_in_turns_only_the_copy_is_refused(void **state)
 /* --- what a third tells them --- */
 
 /* b says to a that it is one of two, and shows this. */
-static void tell(struct msg_life *life)
+static void tell(struct msg_run_proof *proof)
 {
 	struct session *s = peers_session_of(b.peers, identity_id(a.self));
-	struct msg_bye m = { .reason = "copied", .copied = true, .life = *life };
+	struct msg_bye m = { .reason = "copied", .copied = true, .proof = *proof };
 	size_t n;
 
 	assert_non_null(s);
@@ -145,48 +145,52 @@ static void meet(void)
 static void a_member_that_only_says_so_is_not_believed(void **state)
 {
 	uint8_t noise[SIGNATURE_LEN] = { 1 };
-	struct msg_life life = { .life = 5, .other = a.peers->life, .signature = { .p = noise, .n = sizeof(noise) } };
+	struct msg_run_proof proof = { .run_id = 5,
+		                       .other = a.peers->run_id,
+		                       .signature = { .p = noise, .n = sizeof(noise) } };
 
 	(void)state;
 	meet();
-	tell(&life);
+	tell(&proof);
 	UNTIL(b.up == 0 && a.up == 0);
-	assert_int_equal(a.twins, 0);
+	assert_int_equal(a.copies, 0);
 }
 
 static void what_the_other_one_signed_is_believed(void **state)
 {
 	uint8_t bytes[32] = "lanyard life 1", signature[SIGNATURE_LEN];
-	struct msg_life life = { .life = 5,
-		                 .other = a.peers->life,
-		                 .signature = { .p = signature, .n = sizeof(signature) } };
+	struct msg_run_proof proof = { .run_id = 5,
+		                       .other = a.peers->run_id,
+		                       .signature = { .p = signature, .n = sizeof(signature) } };
 
 	(void)state;
 	put_u64(bytes + 15, 5);
-	put_u64(bytes + 23, a.peers->life);
+	put_u64(bytes + 23, a.peers->run_id);
 	identity_sign(a.self, bytes, sizeof(bytes), signature);
 	meet();
-	tell(&life);
-	UNTIL(a.twins == 1);
+	tell(&proof);
+	UNTIL(a.copies == 1);
 	assert_true(a.yields);
 }
 
-static void a_statement_about_another_life_is_not_believed(void **state)
+static void a_statement_about_another_run_is_not_believed(void **state)
 {
 	uint8_t bytes[32] = "lanyard life 1", signature[SIGNATURE_LEN];
-	struct msg_life life = { .life = 5, .other = 6, .signature = { .p = signature, .n = sizeof(signature) } };
+	struct msg_run_proof proof = { .run_id = 5,
+		                       .other = 6,
+		                       .signature = { .p = signature, .n = sizeof(signature) } };
 
 	(void)state;
 	put_u64(bytes + 15, 5);
 	put_u64(bytes + 23, 6);
 	identity_sign(a.self, bytes, sizeof(bytes), signature);
 	meet();
-	tell(&life);
+	tell(&proof);
 	UNTIL(b.up == 0 && a.up == 0);
-	assert_int_equal(a.twins, 0);
+	assert_int_equal(a.copies, 0);
 }
 
-static void one_that_says_no_life_is_not_judged(void **state)
+static void one_that_says_no_run_id_is_not_judged(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 40; i++)
@@ -201,16 +205,16 @@ int main(void)
 		T(the_copy_yields_whoever_dialled),
 		T(both_yield_where_it_cannot_be_told),
 		T(both_yield_when_both_were_moved),
-		T(an_agent_that_meets_itself_is_no_twin),
-		T(one_that_starts_again_and_again_is_no_twin),
-		T(a_hello_that_comes_late_is_no_twin),
+		T(an_agent_that_meets_itself_is_no_copy),
+		T(one_that_starts_again_and_again_is_no_copy),
+		T(a_hello_that_comes_late_is_no_copy),
 		T(two_that_come_in_turns_are_both_refused),
 		T(of_two_that_come_in_turns_only_the_copy_is_refused),
-		T(one_that_says_no_life_is_not_judged),
+		T(one_that_says_no_run_id_is_not_judged),
 		T(a_member_that_only_says_so_is_not_believed),
 		T(what_the_other_one_signed_is_believed),
-		T(a_statement_about_another_life_is_not_believed),
+		T(a_statement_about_another_run_is_not_believed),
 	};
 
-	return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("copied_home", tests, NULL, NULL);
 }
