@@ -1,4 +1,4 @@
-"""The seven steps of the LEFT report on three hosts A, B and C, once with discovery embedded in the agents and once with
+"""The seven basic steps (vm-test/README.md lists them) on three hosts A, B and C, once with discovery embedded in the agents and once with
 a real avahi-daemon on every host."""
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The seven steps of the LEFT report, on machines that run the installed service under systemd with a real avahi-daemon."""
+"""The seven basic steps (README.md lists them), on machines that run the installed service under systemd with a real avahi-daemon."""
 import os
 
 from member import GROUP, settle, trees
@@ -14,7 +14,7 @@ CAPTURED_MB = 256
 
 
 def left(ground):
-    """the seven steps of the LEFT report"""
+    """the seven basic steps (README.md lists them)"""
     seven_steps(ground)
 
 
