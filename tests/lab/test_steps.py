@@ -1,5 +1,5 @@
-"""The seven basic steps (vm-test/README.md lists them) on three hosts A, B and C, once with discovery embedded in the agents and once with
-a real avahi-daemon on every host."""
+"""The seven basic steps (vm-test/README.md lists them) on three hosts A, B and C, once with discovery embedded in the
+agents and once with a real avahi-daemon on every host."""
 import os
 import shutil
 
