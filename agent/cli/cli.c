@@ -39,7 +39,7 @@ int cli_usage(struct cli *cli, const char *fmt, ...)
 	complain(fmt, ap);
 	va_end(ap);
 	if (cli->command != NULL)
-		(void)fprintf(stderr, "usage: lanyard %s %s\n", cli->command->name, cli->command->synopsis);
+		(void)fprintf(stderr, "usage: lanyard %s %s\n", cli->command->name, cli->command->arguments);
 	else
 		(void)fputs("usage: lanyard [--home DIR] [--json] COMMAND; `lanyard help` lists the commands\n",
 		            stderr);

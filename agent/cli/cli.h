@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "agent/cli/commands.h"
 #include "agent/config/args.h"
 
 enum cli_exit { CLI_DONE, CLI_REFUSED, CLI_USAGE, CLI_NO_AGENT };
@@ -24,14 +25,13 @@ struct cli {
 	bool color;        /* and takes colours (NO_COLOR, TERM=dumb) */
 };
 
+/* A row of the table in commands.h. */
 struct cli_command {
 	const char *name;
-	const char *synopsis; /* of its arguments */
+	cli_run *run;
+	const char *arguments;
 	const char *summary;
-	int (*run)(struct cli *cli, int argc, char **argv); /* argv: the words after the command */
 };
-/* Ends with a row without a name. */
-extern const struct cli_command cli_commands[];
 
 /* The command's own options (a table that ends with ARGS_END), the general ones, and min to max other words, which are
  * moved to the front of argv. Returns their number, or -1 when the message is out: return CLI_USAGE then. */
@@ -49,28 +49,5 @@ bool cli_flag(const json_t *document, const char *key);
 void cli_print_json(const json_t *document);
 /* An SGR code around text when stdout takes colours; "" otherwise. */
 const char *cli_sgr(const struct cli *cli, const char *code);
-
-/* The commands, by file. */
-int group_create(struct cli *cli, int argc, char **argv);
-int group_invite(struct cli *cli, int argc, char **argv);
-int group_join(struct cli *cli, int argc, char **argv);
-int group_leave(struct cli *cli, int argc, char **argv);
-int group_members(struct cli *cli, int argc, char **argv);
-int group_list(struct cli *cli, int argc, char **argv);
-int group_pause(struct cli *cli, int argc, char **argv);
-int group_resume(struct cli *cli, int argc, char **argv);
-int status_show(struct cli *cli, int argc, char **argv);
-int status_peers(struct cli *cli, int argc, char **argv);
-int status_wait(struct cli *cli, int argc, char **argv);
-int files_list(struct cli *cli, int argc, char **argv);
-int group_release(struct cli *cli, int argc, char **argv);
-int files_verify(struct cli *cli, int argc, char **argv);
-int versions_list(struct cli *cli, int argc, char **argv);
-int versions_restore(struct cli *cli, int argc, char **argv);
-int conflicts_list(struct cli *cli, int argc, char **argv);
-int conflicts_resolve(struct cli *cli, int argc, char **argv);
-int downloads_show(struct cli *cli, int argc, char **argv);
-int events_show(struct cli *cli, int argc, char **argv);
-int doctor_run(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -25,8 +25,8 @@ struct http {
 /* Where the system's agent answers those who may only look. */
 static const char system_socket[] = "/run/lanyard/status.sock";
 
-/* One request. */
-struct request {
+/* One request to the agent, and its answer as it arrives. */
+struct http_request {
 	struct http *http;
 	struct bytes got;   /* the document, or the beginning of a line, or an error's document */
 	http_line_fn *line; /* NULL: gather all */
@@ -155,6 +155,15 @@ char *http_encode(const char *bytes)
 	return copy;
 }
 
+char *http_group_path(const char *group, const char *rest)
+{
+	char *encoded = http_encode(group);
+	char *path = mem_printf("/groups/%s%s", encoded, rest);
+
+	free(encoded);
+	return path;
+}
+
 static long response_code(struct http *http)
 {
 	long code = 0;
@@ -164,7 +173,7 @@ static long response_code(struct http *http)
 }
 
 /* Hands on the whole lines that are there. */
-static bool give_lines(struct request *r)
+static bool give_lines(struct http_request *r)
 {
 	size_t start = 0;
 	uint8_t *nl;
@@ -182,9 +191,9 @@ static bool give_lines(struct request *r)
 	return true;
 }
 
-static size_t take(char *data, size_t size, size_t n, void *arg)
+static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 {
-	struct request *r = arg;
+	struct http_request *r = arg;
 	bool good = response_code(r->http) < 400;
 
 	n *= size;
@@ -197,7 +206,7 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static int judge(struct cli *cli, struct request *r, CURLcode rc, bool silent)
+static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bool silent)
 {
 	json_t *error;
 	long os_errno = 0;
@@ -229,7 +238,7 @@ static int judge(struct cli *cli, struct request *r, CURLcode rc, bool silent)
 	return CLI_REFUSED;
 }
 
-static int perform(struct cli *cli, struct request *r, const char *path, const json_t *body, bool silent)
+static int http_perform(struct cli *cli, struct http_request *r, const char *path, const json_t *body, bool silent)
 {
 	int rc = open_http(cli, silent);
 	char *text = NULL;
@@ -240,7 +249,7 @@ static int perform(struct cli *cli, struct request *r, const char *path, const j
 	r->http = cli->http;
 	url = mem_printf("http://lanyard/v1%s", path);
 	curl_easy_setopt(cli->http->curl, CURLOPT_URL, url);
-	curl_easy_setopt(cli->http->curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(cli->http->curl, CURLOPT_WRITEFUNCTION, http_receive);
 	curl_easy_setopt(cli->http->curl, CURLOPT_WRITEDATA, r);
 	if (body != NULL) {
 		text = json_dumps(body, JSON_COMPACT);
@@ -249,16 +258,16 @@ static int perform(struct cli *cli, struct request *r, const char *path, const j
 	} else {
 		curl_easy_setopt(cli->http->curl, CURLOPT_HTTPGET, 1L);
 	}
-	rc = judge(cli, r, curl_easy_perform(cli->http->curl), silent);
+	rc = http_verdict(cli, r, curl_easy_perform(cli->http->curl), silent);
 	free(text);
 	free(url);
 	return rc;
 }
 
-static int ask(struct cli *cli, const char *path, const json_t *body, json_t **document, bool silent)
+static int http_ask(struct cli *cli, const char *path, const json_t *body, json_t **document, bool silent)
 {
-	struct request r = { .got = BYTES_INIT(MAX_DOCUMENT) };
-	int rc = perform(cli, &r, path, body, silent);
+	struct http_request r = { .got = BYTES_INIT(MAX_DOCUMENT) };
+	int rc = http_perform(cli, &r, path, body, silent);
 
 	*document = NULL;
 	if (rc == CLI_DONE) {
@@ -276,12 +285,12 @@ static int ask(struct cli *cli, const char *path, const json_t *body, json_t **d
 
 int http_get(struct cli *cli, const char *path, json_t **document)
 {
-	return ask(cli, path, NULL, document, false);
+	return http_ask(cli, path, NULL, document, false);
 }
 
 int http_probe(struct cli *cli, const char *path, json_t **document)
 {
-	return ask(cli, path, NULL, document, true);
+	return http_ask(cli, path, NULL, document, true);
 }
 
 int http_post(struct cli *cli, const char *path, json_t *body, json_t **document)
@@ -290,15 +299,15 @@ int http_post(struct cli *cli, const char *path, json_t *body, json_t **document
 
 	if (body == NULL)
 		body = json_object();
-	rc = ask(cli, path, body, document, false);
+	rc = http_ask(cli, path, body, document, false);
 	json_decref(body);
 	return rc;
 }
 
 int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg)
 {
-	struct request r = { .got = BYTES_INIT(MAX_LINE), .line = fn, .arg = arg };
-	int rc = perform(cli, &r, path, NULL, false);
+	struct http_request r = { .got = BYTES_INIT(MAX_LINE), .line = fn, .arg = arg };
+	int rc = http_perform(cli, &r, path, NULL, false);
 
 	bytes_free(&r.got);
 	return rc;
@@ -306,8 +315,8 @@ int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg)
 
 int http_copy(struct cli *cli, const char *path)
 {
-	struct request r = { .got = BYTES_INIT(MAX_LINE), .copy_to = stdout };
-	int rc = perform(cli, &r, path, NULL, false);
+	struct http_request r = { .got = BYTES_INIT(MAX_LINE), .copy_to = stdout };
+	int rc = http_perform(cli, &r, path, NULL, false);
 
 	bytes_free(&r.got);
 	return rc;

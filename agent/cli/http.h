@@ -11,6 +11,8 @@ void http_free(struct http *http);
 
 /* A part of a path or of a query, percent-encoded. Fresh. */
 char *http_encode(const char *bytes);
+/* "/groups/NAME" and `rest`, with the name encoded. Fresh. */
+char *http_group_path(const char *group, const char *rest);
 
 /* Asks, and gives the answer's document (the caller's). path: with query, after "/v1". */
 int http_get(struct cli *cli, const char *path, json_t **document);

@@ -292,7 +292,7 @@ void doctor_check_settings(struct doctor *d)
 
 /* --- kernel limits, clock --- */
 
-static int64_t read_number(const char *path)
+static int64_t sysctl_read(const char *path)
 {
 	FILE *f = fopen(path, "re");
 	char line[64] = "";
@@ -309,8 +309,8 @@ static int64_t read_number(const char *path)
 
 void doctor_check_inotify(struct doctor *d)
 {
-	int64_t watches = read_number("/proc/sys/fs/inotify/max_user_watches");
-	int64_t here = read_number("/proc/sys/user/max_inotify_watches"); /* of a container, as a rule */
+	int64_t watches = sysctl_read("/proc/sys/fs/inotify/max_user_watches");
+	int64_t here = sysctl_read("/proc/sys/user/max_inotify_watches"); /* of a container, as a rule */
 	const char *sysctl = "fs.inotify.max_user_watches";
 	int64_t needed = 0;
 	json_t *group;

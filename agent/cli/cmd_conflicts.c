@@ -34,23 +34,20 @@ static void print_conflict(const json_t *conflict)
 	free(path);
 }
 
-int conflicts_list(struct cli *cli, int argc, char **argv)
+int cmd_conflicts(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 0, 1, argc, argv);
 	json_t *document = NULL;
 	json_t *list;
 	char *path;
-	char *name;
 	int rc;
 
 	if (words < 0)
 		return CLI_USAGE;
-	name = http_encode(words == 1 ? argv[0] : "");
-	path = words == 1 ? mem_printf("/groups/%s/conflicts", name) : mem_strdup("/conflicts");
+	path = words == 1 ? http_group_path(argv[0], "/conflicts") : mem_strdup("/conflicts");
 	rc = cli->json ? http_copy(cli, path) : http_get(cli, path, &document);
 	free(path);
-	free(name);
 	if (rc != CLI_DONE || cli->json)
 		return rc;
 	list = json_object_get(document, "conflicts");
@@ -60,13 +57,12 @@ int conflicts_list(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-int conflicts_resolve(struct cli *cli, int argc, char **argv)
+int cmd_resolve(struct cli *cli, int argc, char **argv)
 {
 	const char *keep = NULL;
 	struct args_option own[] = { { ARGS_TEXT, "keep", &keep }, { ARGS_END, NULL, NULL } };
 	json_t *document;
 	json_t *body;
-	char *name;
 	char *path;
 	int rc;
 
@@ -77,11 +73,9 @@ int conflicts_resolve(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s}", "path", argv[1], "keep", keep);
 	if (body == NULL)
 		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
-	name = http_encode(argv[0]);
-	path = mem_printf("/groups/%s/resolve", name);
+	path = http_group_path(argv[0], "/resolve");
 	rc = http_post(cli, path, body, &document);
 	free(path);
-	free(name);
 	if (rc != CLI_DONE)
 		return rc;
 	path = cli_text(document, "path");

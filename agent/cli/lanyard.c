@@ -9,39 +9,16 @@
 #include "agent/cli/http.h"
 #include "agent/home.h"
 
-static int show_help(struct cli *cli, int argc, char **argv);
-static int show_version(struct cli *cli, int argc, char **argv);
-
-const struct cli_command cli_commands[] = {
-	{ "create", "GROUP [--share DIR] [--hidden]", "found a group (share: ./share)", group_create },
-	{ "invite", "GROUP [--expires 24h] [--role member]", "print a token that lets its bearer in", group_invite },
-	{ "join", "--invite TOKEN [--share DIR] [--timeout S]", "join a group by a token", group_join },
-	{ "leave", "GROUP", "leave a group; the share stays", group_leave },
-	{ "members", "GROUP", "who belongs to a group", group_members },
-	{ "groups", "", "groups here, and those seen on the network", group_list },
-	{ "peers", "", "who is connected, since when, how fast", status_peers },
-	{ "files", "GROUP [PATH]", "the files of a group, and who has them", files_list },
-	{ "downloads", "[--watch]", "what is being fetched", downloads_show },
-	{ "pause", "[GROUP]", "stop sharing, until `resume`", group_pause },
-	{ "resume", "[GROUP]", "share again", group_resume },
-	{ "status", "[--watch]", "how things are", status_show },
-	{ "events", "[--follow]", "what happened", events_show },
-	{ "wait", "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)", status_wait },
-	{ "release", "GROUP", "let a held burst of deletions or replacements go", group_release },
-	{ "conflicts", "[GROUP]", "both sides of each conflict", conflicts_list },
-	{ "resolve", "GROUP PATH --keep mine|theirs|both", "settle a conflict", conflicts_resolve },
-	{ "versions", "GROUP PATH", "what was kept of a file that others changed", versions_list },
-	{ "restore", "GROUP PATH [VERSION] [--to PATH]", "bring a version back", versions_restore },
-	{ "verify", "GROUP [--repair]", "read every file again and compare", files_verify },
-	{ "doctor", "", "look for what hinders, and say what to do", doctor_run },
-	{ "version", "", "print the version", show_version },
-	{ "help", "[COMMAND]", "print this, or a command's usage", show_help },
-	{ NULL, NULL, NULL, NULL },
+static const struct cli_command commands[] = {
+#define CLI_ROW(name, function, arguments, summary) { name, function, arguments, summary },
+	CLI_COMMANDS(CLI_ROW)
+#undef CLI_ROW
+		{ NULL, NULL, NULL, NULL },
 };
 
 static const struct cli_command *find_command(const char *name)
 {
-	for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
+	for (const struct cli_command *c = commands; c->name != NULL; c++) {
 		if (strcmp(c->name, name) == 0)
 			return c;
 	}
@@ -50,11 +27,11 @@ static const struct cli_command *find_command(const char *name)
 
 static void print_command(const struct cli_command *c)
 {
-	printf("usage: lanyard [--home DIR] [--json] %s%s%s\n\n%s\n", c->name, c->synopsis[0] != '\0' ? " " : "",
-	       c->synopsis, c->summary);
+	printf("usage: lanyard [--home DIR] [--json] %s%s%s\n\n%s\n", c->name, c->arguments[0] != '\0' ? " " : "",
+	       c->arguments, c->summary);
 }
 
-static int show_help(struct cli *cli, int argc, char **argv)
+int cmd_help(struct cli *cli, int argc, char **argv)
 {
 	struct args_option none[] = { { ARGS_END, NULL, NULL } };
 	int words = argc > 0 ? cli_args(cli, none, 0, 1, argc, argv) : 0;
@@ -70,8 +47,8 @@ static int show_help(struct cli *cli, int argc, char **argv)
 		return CLI_DONE;
 	}
 	puts("usage: lanyard [--home DIR] [--json] COMMAND\n");
-	for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
-		int width = printf("  %s %s", c->name, c->synopsis);
+	for (const struct cli_command *c = commands; c->name != NULL; c++) {
+		int width = printf("  %s %s", c->name, c->arguments);
 
 		printf("%*s%s\n", width < 51 ? 51 - width : 2, "", c->summary);
 	}
@@ -82,7 +59,7 @@ static int show_help(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-static int show_version(struct cli *cli, int argc, char **argv)
+int cmd_version(struct cli *cli, int argc, char **argv)
 {
 	struct args_option none[] = { { ARGS_END, NULL, NULL } };
 	json_t *version;
@@ -126,9 +103,9 @@ static int run_command(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	}
 	if (version)
-		return show_version(cli, 0, NULL);
+		return cmd_version(cli, 0, NULL);
 	if (at == argc)
-		return cli->help ? show_help(cli, 0, NULL) : cli_usage(cli, "no command given");
+		return cli->help ? cmd_help(cli, 0, NULL) : cli_usage(cli, "no command given");
 	cli->command = find_command(argv[at]);
 	if (cli->command == NULL)
 		return cli_usage(cli, "unknown command '%s'", argv[at]);

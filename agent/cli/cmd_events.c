@@ -38,7 +38,7 @@ static bool print_event(void *arg, const char *line, size_t n)
 	return fflush(stdout) == 0;
 }
 
-int events_show(struct cli *cli, int argc, char **argv)
+int cmd_events(struct cli *cli, int argc, char **argv)
 {
 	bool follow = false;
 	struct args_option own[] = { { ARGS_FLAG, "follow", &follow }, { ARGS_END, NULL, NULL } };

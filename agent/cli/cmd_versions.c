@@ -10,16 +10,6 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
-/* "/groups/NAME/WHAT". Fresh. */
-static char *group_path(const char *group, const char *what)
-{
-	char *encoded = http_encode(group);
-	char *path = mem_printf("/groups/%s/%s", encoded, what);
-
-	free(encoded);
-	return path;
-}
-
 static void print_versions(const json_t *document)
 {
 	json_t *list = json_object_get(document, "versions");
@@ -42,7 +32,7 @@ static void print_versions(const json_t *document)
 	table_print(&table);
 }
 
-int versions_list(struct cli *cli, int argc, char **argv)
+int cmd_versions(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	json_t *document;
@@ -54,7 +44,7 @@ int versions_list(struct cli *cli, int argc, char **argv)
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
 	encoded = http_encode(argv[1]);
-	base = group_path(argv[0], "versions");
+	base = http_group_path(argv[0], "/versions");
 	path = mem_printf("%s?path=%s", base, encoded);
 	rc = http_get(cli, path, &document);
 	free(path);
@@ -86,7 +76,7 @@ static void print_restored(const json_t *document)
 	free(to);
 }
 
-int versions_restore(struct cli *cli, int argc, char **argv)
+int cmd_restore(struct cli *cli, int argc, char **argv)
 {
 	const char *version = NULL;
 	const char *to = NULL;
@@ -110,7 +100,7 @@ int versions_restore(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s*, s:s*}", "path", argv[1], "version", version, "to", to);
 	if (body == NULL)
 		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
-	path = group_path(argv[0], "restore");
+	path = http_group_path(argv[0], "/restore");
 	rc = http_post(cli, path, body, &document);
 	free(path);
 	if (rc != CLI_DONE)

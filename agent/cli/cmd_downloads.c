@@ -14,34 +14,34 @@
 enum { DRAW_MS = 250, LINES_MS = 1000, BAR = 20, USUAL = 24 };
 
 /* One download of a document, its texts safe for a terminal. */
-struct download {
+struct download_line {
 	char *group, *path, *reason; /* owned */
 	bool complete;
 	int64_t done, size, rate, eta; /* eta: -1 unknown */
 };
 
-static struct download read_download(const json_t *d)
+static struct download_line download_line_read(const json_t *d)
 {
 	const char *state = json_string_value(json_object_get(d, "state"));
 
-	return (struct download){ .group = cli_text(d, "group"),
-		                  .path = cli_text(d, "path"),
-		                  .reason = cli_text(d, "reason"),
-		                  .complete = state != NULL && strcmp(state, "C") == 0,
-		                  .done = cli_number(d, "done"),
-		                  .size = cli_number(d, "size"),
-		                  .rate = cli_number(d, "rate"),
-		                  .eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
+	return (struct download_line){ .group = cli_text(d, "group"),
+		                       .path = cli_text(d, "path"),
+		                       .reason = cli_text(d, "reason"),
+		                       .complete = state != NULL && strcmp(state, "C") == 0,
+		                       .done = cli_number(d, "done"),
+		                       .size = cli_number(d, "size"),
+		                       .rate = cli_number(d, "rate"),
+		                       .eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
 }
 
-static void free_download(struct download *d)
+static void download_line_free(struct download_line *d)
 {
 	free(d->group);
 	free(d->path);
 	free(d->reason);
 }
 
-static int percent(const struct download *d)
+static int percent(const struct download_line *d)
 {
 	if (d->complete || d->size <= 0 || d->done >= d->size)
 		return d->complete ? 100 : d->size <= 0 ? 0 : 99;
@@ -49,7 +49,7 @@ static int percent(const struct download *d)
 }
 
 /* "42%  118 MB/s  eta 12s", or why it waits. Fresh. */
-static char *progress(const struct download *d)
+static char *progress(const struct download_line *d)
 {
 	char rate[FORMAT_MAX];
 	char eta[FORMAT_MAX];
@@ -59,7 +59,7 @@ static char *progress(const struct download *d)
 	return mem_printf("%d%%  %s/s  eta %s", percent(d), format_bytes(rate, d->rate), format_duration(eta, d->eta));
 }
 
-static char *plain_line(const struct download *d)
+static char *plain_line(const struct download_line *d)
 {
 	char *how;
 	char *line;
@@ -72,7 +72,7 @@ static char *plain_line(const struct download *d)
 	return line;
 }
 
-static int show_once(struct cli *cli)
+static int downloads_once(struct cli *cli)
 {
 	json_t *document;
 	json_t *entry;
@@ -84,13 +84,13 @@ static int show_once(struct cli *cli)
 	if (cli->json)
 		cli_print_json(document);
 	json_array_foreach(json_object_get(document, "downloads"), i, entry) {
-		struct download d = read_download(entry);
+		struct download_line d = download_line_read(entry);
 		char *line = plain_line(&d);
 
 		if (!cli->json)
 			puts(line);
 		free(line);
-		free_download(&d);
+		download_line_free(&d);
 	}
 	json_decref(document);
 	return CLI_DONE;
@@ -99,7 +99,7 @@ static int show_once(struct cli *cli)
 /* --- bars on a terminal --- */
 
 /* "[D] [group] path   [######      ] 42%  118 MB/s  eta 12s" in exactly the terminal's width, or less. */
-static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
+static char *bar_line(struct cli *cli, const struct download_line *d, size_t columns)
 {
 	char *text = d->complete ? mem_strdup("") : progress(d);
 	/* As wide as most of them, so that the bars of several lines stand below each other. */
@@ -127,7 +127,7 @@ static char *bar_line(struct cli *cli, const struct download *d, size_t columns)
 	return line;
 }
 
-static void draw(struct cli *cli, struct screen *screen, const json_t *downloads)
+static void downloads_draw(struct cli *cli, struct screen *screen, const json_t *downloads)
 {
 	size_t n = json_array_size(downloads);
 	char **lines = mem_calloc(n + 1, sizeof(*lines));
@@ -136,10 +136,10 @@ static void draw(struct cli *cli, struct screen *screen, const json_t *downloads
 
 	screen_size(&columns, &rows);
 	for (size_t i = 0; i < n; i++) {
-		struct download d = read_download(json_array_get(downloads, i));
+		struct download_line d = download_line_read(json_array_get(downloads, i));
 
 		lines[i] = bar_line(cli, &d, columns);
-		free_download(&d);
+		download_line_free(&d);
 	}
 	if (n == 0)
 		lines[n++] = mem_strdup("nothing is being fetched");
@@ -152,14 +152,14 @@ static void draw(struct cli *cli, struct screen *screen, const json_t *downloads
 /* --- lines elsewhere --- */
 
 /* What was said last of a download, by its name. */
-struct said {
+struct printed {
 	char *name; /* owned; the key */
 	char *line; /* owned */
 	bool still; /* in the document at hand */
 	UT_hash_handle hh;
 };
 
-static void forget(struct said **all, struct said *s)
+static void printed_forget(struct printed **all, struct printed *s)
 {
 	HASH_DEL(*all, s);
 	free(s->name);
@@ -167,16 +167,16 @@ static void forget(struct said **all, struct said *s)
 	free(s);
 }
 
-static void say(struct said **all, const struct download *d)
+static void printed_update(struct printed **all, const struct download_line *d)
 {
 	/* A path may be there twice: completed a while ago, and under way again. */
 	char *name = mem_printf("%c%s/%s", d->complete ? 'C' : 'D', d->group, d->path);
 	char *line = plain_line(d);
-	struct said *s;
+	struct printed *s;
 
 	HASH_FIND_STR(*all, name, s);
 	if (s == NULL) {
-		s = MEM_NEW(struct said);
+		s = MEM_NEW(struct printed);
 		s->name = mem_strdup(name);
 		HASH_ADD_KEYPTR(hh, *all, s->name, strlen(s->name), s);
 	}
@@ -190,33 +190,33 @@ static void say(struct said **all, const struct download *d)
 	free(name);
 }
 
-static void say_all(struct said **all, const json_t *downloads)
+static void printed_update_all(struct printed **all, const json_t *downloads)
 {
-	struct said *s;
-	struct said *next;
+	struct printed *s;
+	struct printed *next;
 	json_t *entry;
 	size_t i;
 
 	HASH_ITER(hh, *all, s, next)
 		s->still = false;
 	json_array_foreach(downloads, i, entry) {
-		struct download d = read_download(entry);
+		struct download_line d = download_line_read(entry);
 
-		say(all, &d);
-		free_download(&d);
+		printed_update(all, &d);
+		download_line_free(&d);
 	}
 	HASH_ITER(hh, *all, s, next) {
 		if (!s->still)
-			forget(all, s);
+			printed_forget(all, s);
 	}
 }
 
-static int watch(struct cli *cli)
+static int downloads_watch(struct cli *cli)
 {
 	bool bars = cli->terminal && !cli->json;
-	struct said *all = NULL;
-	struct said *s;
-	struct said *next;
+	struct printed *all = NULL;
+	struct printed *s;
+	struct printed *next;
 	struct screen screen;
 	int rc;
 
@@ -230,22 +230,22 @@ static int watch(struct cli *cli)
 		if (cli->json)
 			cli_print_json(document);
 		else if (bars)
-			draw(cli, &screen, json_object_get(document, "downloads"));
+			downloads_draw(cli, &screen, json_object_get(document, "downloads"));
 		else
-			say_all(&all, json_object_get(document, "downloads"));
+			printed_update_all(&all, json_object_get(document, "downloads"));
 		json_decref(document);
 	} while (screen_sleep(bars ? DRAW_MS : LINES_MS));
 	HASH_ITER(hh, all, s, next)
-		forget(&all, s);
+		printed_forget(&all, s);
 	return rc;
 }
 
-int downloads_show(struct cli *cli, int argc, char **argv)
+int cmd_downloads(struct cli *cli, int argc, char **argv)
 {
 	bool follow = false;
 	struct args_option own[] = { { ARGS_FLAG, "watch", &follow }, { ARGS_END, NULL, NULL } };
 
 	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
 		return CLI_USAGE;
-	return follow ? watch(cli) : show_once(cli);
+	return follow ? downloads_watch(cli) : downloads_once(cli);
 }

@@ -12,26 +12,6 @@
 
 enum { LOST_OFTEN = 3 }; /* connections to one member, within a quarter of an hour */
 
-static const char *const state_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_BAD] = "bad" };
-
-/* As valid UTF-8, whatever bytes a path in it has. Takes the text over. */
-static json_t *message(char *text)
-{
-	char *safe = text != NULL ? escape_message(text) : NULL;
-	json_t *json = safe != NULL ? json_string(safe) : json_null();
-
-	free(safe);
-	free(text);
-	return json;
-}
-
-void doctor_found(struct doctor *d, const char *check, enum doctor_state state, char *text, char *cure)
-{
-	json_array_append_new(d->findings,
-	                      json_pack("{s:o, s:s, s:o, s:o}", "check", message(mem_strdup(check)), "state",
-	                                state_names[state], "text", message(text), "cure", message(cure)));
-}
-
 /* A text of the agent's with its escapes undone, for looking at the disk. Fresh. */
 static char *raw_text(const json_t *document, const char *key)
 {
@@ -126,7 +106,7 @@ static void check_link(struct doctor *d, const json_t *lost)
 	free(name);
 }
 
-static void check_group(struct doctor *d, const json_t *group)
+static void doctor_group(struct doctor *d, const json_t *group)
 {
 	char *name = cli_text(group, "group");
 	char *share = raw_text(group, "share");
@@ -192,7 +172,7 @@ static size_t print_findings(struct cli *cli, const json_t *findings)
 	return bad;
 }
 
-int doctor_run(struct cli *cli, int argc, char **argv)
+int cmd_doctor(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	struct doctor d = { 0 };
@@ -231,7 +211,7 @@ int doctor_run(struct cli *cli, int argc, char **argv)
 	if (!systems)
 		doctor_check_disk(&d, "the home", d.home);
 	json_array_foreach(json_object_get(status, "groups"), i, group)
-		check_group(&d, group);
+		doctor_group(&d, group);
 
 	bad = print_findings(cli, d.findings);
 	if (cli->json) {

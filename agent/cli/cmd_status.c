@@ -36,7 +36,7 @@ static void free_lines(struct lines *l)
 /* --- status --- */
 
 /* count: of all that there are. */
-static void add_problems(struct lines *l, const json_t *problems, int64_t count)
+static void status_add_problems(struct lines *l, const json_t *problems, int64_t count)
 {
 	size_t n = json_array_size(problems);
 
@@ -60,7 +60,7 @@ static void add_problems(struct lines *l, const json_t *problems, int64_t count)
 }
 
 /* A burst that is held: who, how many, since when, and what to do. */
-static void add_hold(struct lines *l, const char *group, const json_t *hold)
+static void status_add_hold(struct lines *l, const char *group, const json_t *hold)
 {
 	char *by = cli_text(hold, "by");
 	char *name = cli_text(hold, "name");
@@ -86,7 +86,7 @@ static void add_hold(struct lines *l, const char *group, const json_t *hold)
 	free(name);
 }
 
-static void add_group(struct cli *cli, struct lines *l, const json_t *g)
+static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 {
 	char *name = cli_text(g, "group");
 	char *share = cli_text(g, "share");
@@ -119,8 +119,8 @@ static void add_group(struct cli *cli, struct lines *l, const json_t *g)
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
 		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
 	json_array_foreach(json_object_get(g, "holds"), i, hold)
-		add_hold(l, name, hold);
-	add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
+		status_add_hold(l, name, hold);
+	status_add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
 	free(name);
 	free(share);
 	free(waits_for);
@@ -143,7 +143,7 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 	                       (long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
 	                       problem));
 	json_array_foreach(json_object_get(document, "groups"), i, group)
-		add_group(cli, l, group);
+		status_add_group(cli, l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0)
 		add_line(l, mem_strdup("in no group yet: `lanyard create` founds one, `lanyard join` joins one"));
 	free(agent);
@@ -217,7 +217,7 @@ static int watch_status(struct cli *cli)
 	return rc;
 }
 
-int status_show(struct cli *cli, int argc, char **argv)
+int cmd_status(struct cli *cli, int argc, char **argv)
 {
 	bool watch = false;
 	struct args_option own[] = { { ARGS_FLAG, "watch", &watch }, { ARGS_END, NULL, NULL } };
@@ -264,7 +264,7 @@ static char *joined_groups(const json_t *groups)
 	return text;
 }
 
-int status_peers(struct cli *cli, int argc, char **argv)
+int cmd_peers(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	struct table table = TABLE_INIT(7);
@@ -303,7 +303,7 @@ int status_peers(struct cli *cli, int argc, char **argv)
 
 /* --- wait --- */
 
-int status_wait(struct cli *cli, int argc, char **argv)
+int cmd_wait(struct cli *cli, int argc, char **argv)
 {
 	const char *timeout_text = NULL;
 	const char *peers_text = NULL;
@@ -329,10 +329,9 @@ int status_wait(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
 	if (peers_text != NULL && args_number(peers_text, 0, 1024, &peers) < 0)
 		return cli_usage(cli, "--peers must be a number from 0 to 1024");
-	group = words == 1 ? http_encode(argv[0]) : NULL;
+	group = words == 1 ? http_group_path(argv[0], "/wait") : mem_strdup("/wait");
 	limit = timeout >= 0 ? mem_printf("&timeout=%lld", (long long)timeout) : mem_strdup("");
-	path = mem_printf("%s%s/wait?peers=%lld%s", group != NULL ? "/groups/" : "", group != NULL ? group : "",
-	                  (long long)peers, limit);
+	path = mem_printf("%s?peers=%lld%s", group, (long long)peers, limit);
 	rc = http_get(cli, path, &document);
 	free(path);
 	free(limit);

@@ -29,7 +29,7 @@ static bool print_file(void *arg, const char *line, size_t n)
 	return ferror(stdout) == 0;
 }
 
-int files_list(struct cli *cli, int argc, char **argv)
+int cmd_files(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 1, 2, argc, argv);
@@ -46,9 +46,9 @@ int files_list(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "'%s': a backslash in a name is written \\\\, another byte can be written \\xNN",
 		                 under);
 	free(name);
-	name = http_encode(argv[0]);
+	name = http_group_path(argv[0], "/files");
 	encoded = http_encode(under);
-	path = mem_printf("/groups/%s/files?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
+	path = mem_printf("%s?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
 	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, NULL);
 	free(path);
 	free(encoded);
@@ -75,22 +75,19 @@ static void print_verified(const json_t *document)
 	             count > 0 && cli_flag(document, "repair") ? "; they are fetched again" : "");
 }
 
-int files_verify(struct cli *cli, int argc, char **argv)
+int cmd_verify(struct cli *cli, int argc, char **argv)
 {
 	bool repair = false;
 	struct args_option own[] = { { ARGS_FLAG, "repair", &repair }, { ARGS_END, NULL, NULL } };
 	json_t *document;
-	char *name;
 	char *path;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	name = http_encode(argv[0]);
-	path = mem_printf("/groups/%s/verify", name);
+	path = http_group_path(argv[0], "/verify");
 	rc = http_post(cli, path, json_pack("{s:b}", "repair", (int)repair), &document);
 	free(path);
-	free(name);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)

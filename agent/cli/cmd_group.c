@@ -1,0 +1,162 @@
+/* leave, members, groups, pause, resume, release. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "base/mem.h"
+
+/* A command that names a group, and nothing else. What it has done is in *document; NULL when it is not to be shown. */
+static int one_group(struct cli *cli, const char *verb, int argc, char **argv, json_t **document)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	char *path;
+	int rc;
+
+	*document = NULL;
+	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
+		return CLI_USAGE;
+	path = http_group_path(argv[0], verb);
+	rc = http_post(cli, path, NULL, document);
+	free(path);
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(*document);
+	if (rc != CLI_DONE || cli->json) {
+		json_decref(*document);
+		*document = NULL;
+	}
+	return rc;
+}
+
+int cmd_leave(struct cli *cli, int argc, char **argv)
+{
+	json_t *document;
+	int rc = one_group(cli, "/leave", argc, argv, &document);
+	char *name = cli_text(document, "group");
+	char *share = cli_text(document, "share");
+
+	if (document != NULL)
+		(void)printf("left %s; %s stays as it is\n", name, share);
+	free(name);
+	free(share);
+	json_decref(document);
+	return rc;
+}
+
+int cmd_members(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	struct table table = TABLE_INIT(4);
+	json_t *document;
+	json_t *member;
+	char *path;
+	size_t i;
+	int rc;
+
+	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
+		return CLI_USAGE;
+	path = http_group_path(argv[0], "/members");
+	rc = http_get(cli, path, &document);
+	free(path);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	json_array_foreach(json_object_get(document, "members"), i, member) {
+		bool self = cli_flag(member, "self");
+
+		if (!cli->json)
+			table_row(&table, (char *[]){ cli_text(member, "agent"), cli_text(member, "role"),
+			                              mem_strdup(self                            ? "this agent"
+			                                         : cli_flag(member, "connected") ? "connected"
+			                                                                         : "away"),
+			                              cli_text(member, "name") });
+	}
+	table_print(&table);
+	json_decref(document);
+	return CLI_DONE;
+}
+
+static void print_groups(const json_t *document)
+{
+	struct table table = TABLE_INIT(4);
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "groups"), i, group)
+		table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
+		                              cli_text(group, "state"), cli_text(group, "share") });
+	table_print(&table);
+	json_array_foreach(json_object_get(document, "seen"), i, group) {
+		char *name = cli_text(group, "group");
+		char *agent = cli_text(group, "agent");
+
+		(void)printf("%s  seen at %s\n", name, agent);
+		free(name);
+		free(agent);
+	}
+}
+
+int cmd_groups(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	json_t *document;
+	int rc;
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	rc = http_get(cli, "/groups", &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_groups(document);
+	json_decref(document);
+	return CLI_DONE;
+}
+
+static int group_set_paused(struct cli *cli, const char *verb, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 0, 1, argc, argv);
+	json_t *document;
+	char *path;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	path = words == 1 ? http_group_path(argv[0], verb) : mem_strdup(verb);
+	rc = http_post(cli, path, NULL, &document);
+	free(path);
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(document);
+	json_decref(document);
+	return rc;
+}
+
+int cmd_pause(struct cli *cli, int argc, char **argv)
+{
+	return group_set_paused(cli, "/pause", argc, argv);
+}
+
+int cmd_resume(struct cli *cli, int argc, char **argv)
+{
+	return group_set_paused(cli, "/resume", argc, argv);
+}
+
+int cmd_release(struct cli *cli, int argc, char **argv)
+{
+	json_t *document;
+	int rc = one_group(cli, "/release", argc, argv, &document);
+
+	if (document != NULL && cli_number(document, "released") > 0)
+		(void)printf("%lld deletions and replacements let go\n", (long long)cli_number(document, "released"));
+	else if (document != NULL)
+		puts("nothing is held here");
+	json_decref(document);
+	return rc;
+}

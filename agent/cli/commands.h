@@ -1,0 +1,41 @@
+/* The table of commands: a new command is one row here and one file cmd_*.c. The rows become the prototypes of the
+ * commands, for the files that define them, and the table that lanyard.c searches and `lanyard help` prints. */
+#ifndef LANYARD_AGENT_CLI_COMMANDS_H
+#define LANYARD_AGENT_CLI_COMMANDS_H
+
+struct cli;
+
+/* argv: the words after the command's name. Returns the process's exit code (enum cli_exit). */
+typedef int cli_run(struct cli *cli, int argc, char **argv);
+
+/* ROW(name, function, arguments, summary), in the order in which `help` lists them. */
+#define CLI_COMMANDS(ROW)                                                                                             \
+	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden]", "found a group (share: ./share)")                 \
+	ROW("invite", cmd_invite, "GROUP [--expires 24h] [--role member]", "print a token that lets its bearer join") \
+	ROW("join", cmd_join, "--invite TOKEN [--share DIR] [--timeout S]", "join a group by a token")                \
+	ROW("leave", cmd_leave, "GROUP", "leave a group; the share stays")                                            \
+	ROW("members", cmd_members, "GROUP", "list who belongs to a group")                                           \
+	ROW("groups", cmd_groups, "", "list the groups here, and those seen on the network")                          \
+	ROW("peers", cmd_peers, "", "list who is connected, since when, how fast")                                    \
+	ROW("files", cmd_files, "GROUP [PATH]", "list the files of a group, and who has them")                        \
+	ROW("downloads", cmd_downloads, "[--watch]", "list what is being downloaded")                                 \
+	ROW("pause", cmd_pause, "[GROUP]", "stop sharing, until `resume`")                                            \
+	ROW("resume", cmd_resume, "[GROUP]", "share again")                                                           \
+	ROW("status", cmd_status, "[--watch]", "show the state of every group")                                       \
+	ROW("events", cmd_events, "[--follow]", "list what happened")                                                 \
+	ROW("wait", cmd_wait, "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)")     \
+	ROW("release", cmd_release, "GROUP", "let a held burst of deletions or replacements happen")                  \
+	ROW("conflicts", cmd_conflicts, "[GROUP]", "list both sides of each conflict")                                \
+	ROW("resolve", cmd_resolve, "GROUP PATH --keep mine|theirs|both", "resolve a conflict")                       \
+	ROW("versions", cmd_versions, "GROUP PATH", "list the kept versions of a file that others changed")           \
+	ROW("restore", cmd_restore, "GROUP PATH [VERSION] [--to PATH]", "bring a version back")                       \
+	ROW("verify", cmd_verify, "GROUP [--repair]", "read every file again and compare checksums")                  \
+	ROW("doctor", cmd_doctor, "", "look for problems on this host, and say what to do")                           \
+	ROW("version", cmd_version, "", "print the version")                                                          \
+	ROW("help", cmd_help, "[COMMAND]", "print this, or a command's usage")
+
+#define CLI_DECLARE(name, function, arguments, summary) cli_run function;
+CLI_COMMANDS(CLI_DECLARE)
+#undef CLI_DECLARE
+
+#endif
