@@ -55,7 +55,7 @@ void engine_look_due(void *arg)
 	if ((engine_stuck(e) != NULL) != was)
 		e->dirty = true;
 	if (e->local != NULL)
-		local_look(e->local, false);
+		local_check_share(e->local, false);
 }
 
 /* --- beginning --- */

@@ -458,12 +458,12 @@ void engine_rescan(struct engine *e)
 void engine_look(struct engine *e)
 {
 	if (e->local)
-		local_look(e->local, true);
+		local_check_share(e->local, true);
 }
 
 bool engine_looked(struct engine *e)
 {
-	return !e->local || local_looked(e->local) || engine_stuck(e);
+	return !e->local || local_share_checked(e->local) || engine_stuck(e);
 }
 
 bool engine_is_attempt(const struct engine *e)

@@ -8,13 +8,13 @@
 #include "sync/local/local_internal.h"
 #include "sync/plan/reconcile.h"
 
-struct words {
+struct adopt_claims {
 	const struct record *now; /* what is on disk */
 	struct record row;        /* ours, as far as it is known; path NULL: none */
 	bool any;                 /* a word was taken into it */
 };
 
-static void hear(struct words *w, const struct record *said)
+static void hear(struct adopt_claims *w, const struct record *said)
 {
 	struct record merged = { 0 };
 	enum reconcile action;
@@ -44,7 +44,7 @@ static bool hear_wanted(void *arg, uint64_t peer, const struct record *said)
 static bool take_version(struct local *l, struct record *r)
 {
 	const struct record *left = index_left(l->c.index, r->path);
-	struct words w = { .now = r };
+	struct adopt_claims w = { .now = r };
 	bool whole = false;
 
 	if (left == NULL && index_wanted_count(l->c.index) == 0)
@@ -74,7 +74,7 @@ static bool take_version(struct local *l, struct record *r)
 	return whole;
 }
 
-int adopt_put(struct local *l, struct record *r, const struct blocklist *blocks)
+int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks)
 {
 	if (!take_version(l, r))
 		return index_put_change(l->c.index, r, blocks, l->c.short_id);
@@ -82,7 +82,7 @@ int adopt_put(struct local *l, struct record *r, const struct blocklist *blocks)
 	return index_put(l->c.index, r, blocks);
 }
 
-bool adopt_is_gone(const struct local *l, const char *path)
+bool adopt_was_deleting(const struct local *l, const char *path)
 {
 	const struct record *left = index_left(l->c.index, path);
 

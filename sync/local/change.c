@@ -46,7 +46,7 @@ bool change_is_busy(struct local *l, const char *path)
 	return true;
 }
 
-void change_look_again(struct local *l, const char *path)
+void change_check_again(struct local *l, const char *path)
 {
 	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
@@ -63,7 +63,7 @@ static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct re
 		return false;
 	}
 	if (fresh->seq > seq) {
-		change_look_again(l, path);
+		change_check_again(l, path);
 		record_clear(fresh);
 		return false;
 	}
@@ -79,17 +79,17 @@ static void unwritten(struct local *l, const char *path)
 		problem_add(
 			l->problems, path, PROBLEM_FAILING,
 			"a member made up its version, and no change can be told after that: keep yours under another name",
-			l->scan.looks);
+			l->scan.walk_no);
 	else if (errno == EINVAL)
 		problem_add(l->problems, path, PROBLEM_FAILING, "its blocks are not those that its content is known by",
-		            l->scan.looks);
+		            l->scan.walk_no);
 	else
 		local_unwritten(l);
 }
 
 int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks)
 {
-	if (adopt_put(l, r, blocks) < 0) {
+	if (adopt_write(l, r, blocks) < 0) {
 		unwritten(l, r->path);
 		return -1;
 	}
@@ -110,8 +110,8 @@ void change_touch_row(struct local *l, const char *path, const struct fs_stat *s
 void change_fill_row(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
                      const struct fs_stat *st, bool same)
 {
-	uint32_t mode = told_mode(share_disk(l->c.share), was, kind, st);
-	int64_t mtime_ns = told_mtime(was, kind, st);
+	uint32_t mode = row_meta_mode(share_disk(l->c.share), was, kind, st);
+	int64_t mtime_ns = row_meta_mtime(was, kind, st);
 
 	if (same)
 		record_keep_base(r, mode);
@@ -154,9 +154,9 @@ void change_write_gone(struct local *l, const char *path, int there)
 	if (fresh.deleted || fresh.seq == 0)
 		goto clear_fresh;
 	if (there > 0)
-		problem_add_errno(l->problems, path, there, l->scan.looks);
+		problem_add_errno(l->problems, path, there, l->scan.walk_no);
 	else if (there < 0)
-		change_look_again(l, path);
+		change_check_again(l, path);
 	else
 		write_tombstone(l, &fresh);
 clear_fresh:
@@ -165,7 +165,7 @@ clear_fresh:
 
 /* --- folders and symlinks --- */
 
-static void write_simple(struct local *l, const struct look *k, enum record_kind kind, uint64_t seq)
+static void write_simple(struct local *l, const struct check *k, enum record_kind kind, uint64_t seq)
 {
 	struct record r;
 
@@ -179,20 +179,21 @@ static void write_simple(struct local *l, const struct look *k, enum record_kind
 	record_clear(&r);
 }
 
-static void found_dir(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
+static void found_dir(struct local *l, const struct check *k, const struct record *row, uint64_t seq)
 {
-	if (!change_is_live(row, RECORD_DIR) || told_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
+	if (!change_is_live(row, RECORD_DIR) ||
+	    row_meta_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
 	else if (record_kept_mode(row) != k->st.mode)
 		change_touch_row(l, k->path, &k->st);
 }
 
-static void found_symlink(struct local *l, const struct look *k, const struct record *row, uint64_t seq)
+static void found_symlink(struct local *l, const struct check *k, const struct record *row, uint64_t seq)
 {
 	struct seen seen = change_seen(&k->st);
 
 	if (!change_is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
-	    told_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
+	    row_meta_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
 	else if (!same_seen(&row->seen, &seen))
 		change_touch_row(l, k->path, &k->st);
@@ -202,7 +203,7 @@ static void found_symlink(struct local *l, const struct look *k, const struct re
 
 /* The mode is not the row's, which is told at once. What else the look saw is not noted: a new ctime can hide new bytes, so it
  * becomes the row's only when they were read. The row's new number; 0: not written. */
-static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
+static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 {
 	uint64_t written = 0;
 	struct record r;
@@ -210,9 +211,9 @@ static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return 0;
 	if (!change_is_live(&r, RECORD_FILE) || !change_same_but_ctime(&r.seen, &k->st)) {
-		change_look_again(l, k->path);
+		change_check_again(l, k->path);
 	} else {
-		uint32_t mode = told_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
+		uint32_t mode = row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
 
 		record_keep_base(&r, mode);
 		r.mode = mode;
@@ -227,19 +228,19 @@ static uint64_t write_mode(struct local *l, const struct look *k, uint64_t seq)
 /* All but the ctime is what the row says. A rename, a new mode or a link changes the ctime, and so does a write whose mtime was set
  * back: only reading tells. Until then the row keeps the ctime of the bytes it knows, so that whoever asks (an installer, a
  * verify) sees that the file is not known to be what the row says. */
-static void found_other_ctime(struct local *l, const struct look *k, const struct record *row, const struct merge *m,
-                              uint64_t seq)
+static void found_other_ctime(struct local *l, const struct check *k, const struct record *row,
+                              const struct walk_merge *m, uint64_t seq)
 {
 	uint64_t row_seq = row->seq;
 
-	if (told_mode(share_disk(l->c.share), row, RECORD_FILE, &k->st) != row->mode)
+	if (row_meta_mode(share_disk(l->c.share), row, RECORD_FILE, &k->st) != row->mode)
 		row_seq = write_mode(l, k, seq);
 	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !change_is_busy(l, k->path))
 		change_send_to_hash(l, k, row, row_seq, m != NULL && m->full);
 }
 
 /* The path at which the row of a moved file still is; NULL when nothing was moved here. */
-static char *path_before(const struct look *k, const struct look_hint *hint, const struct merge *m)
+static char *path_before(const struct check *k, const struct scan_hint *hint, const struct walk_merge *m)
 {
 	if (hint != NULL && hint->from != NULL)
 		return mem_strdup(hint->from);
@@ -251,7 +252,8 @@ static char *path_before(const struct look *k, const struct look_hint *hint, con
 /* A file that was moved here with its folder, or alone: its old row's tombstone follows its new row at once, so that
  * whoever receives both can make one rename of them. A new ctime is for the bytes to explain, as above. False: it is not that
  * file. */
-static bool take_over(struct local *l, const struct look *k, const char *before, const struct merge *m, uint64_t seq)
+static bool take_over(struct local *l, const struct check *k, const char *before, const struct walk_merge *m,
+                      uint64_t seq)
 {
 	struct record old = { 0 };
 	struct record r = { 0 };
@@ -281,7 +283,7 @@ clear_old:
 
 /* Whether a writer may still have the file. A hard link has no writer; and a write leaves mtime and ctime equal, so where
  * they differ, the last thing done was not a write: the mtime was set, which is told as if it were one. */
-static bool is_held(const struct look *k, const struct record *row, const struct look_hint *hint)
+static bool is_held(const struct check *k, const struct record *row, const struct scan_hint *hint)
 {
 	if (hint->hint.fresh)
 		return k->st.nlink == 1;
@@ -293,11 +295,11 @@ static bool is_held(const struct look *k, const struct record *row, const struct
 
 /* The clock that files are stamped with ticks every few milliseconds: a write in the same tick as the one before it, of
  * the same size, changes nothing that a look can see. But it is heard of, and it leaves mtime and ctime equal. */
-static bool may_hide_write(const struct look *k, const struct look_hint *hint)
+static bool may_hide_write(const struct check *k, const struct scan_hint *hint)
 {
 	int64_t now_ns = clock_wall_ns();
 
-	if (hint == NULL || !hint->hint.content || !told_is_coarser(k->st.mtime_ns, k->st.ctime_ns))
+	if (hint == NULL || !hint->hint.content || !row_meta_is_coarser(k->st.mtime_ns, k->st.ctime_ns))
 		return false;
 	return k->st.ctime_ns > now_ns - RECENT_NS && k->st.ctime_ns < now_ns + RECENT_NS;
 }
@@ -315,12 +317,12 @@ static bool look_at_name(void *arg, const struct record *r)
 	struct other_names *o = arg;
 
 	if (strcmp(r->path, o->path) != 0)
-		change_look_again(o->l, r->path);
+		change_check_again(o->l, r->path);
 	return ++o->n < NAMES_MAX;
 }
 
 /* What is new of a file is new of all its names, and no event tells of those in other folders than the one it was changed in. */
-static void look_at_other_names(struct local *l, const struct look *k)
+static void look_at_other_names(struct local *l, const struct check *k)
 {
 	struct other_names o = { .l = l, .path = k->path };
 
@@ -332,27 +334,27 @@ static void look_at_other_names(struct local *l, const struct look *k)
 		local_rescan(l);
 }
 
-static void found_file(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-                       const struct merge *m, uint64_t seq)
+static void found_file(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
+                       const struct walk_merge *m, uint64_t seq)
 {
 	struct seen seen = change_seen(&k->st);
 	char *before = path_before(k, hint, m);
-	bool written = written_has(l, k->path, before);
+	bool written = hidden_write_possible(l, k->path, before);
 
 	if (change_is_live(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode && same_seen(&row->seen, &seen) &&
 	    !may_hide_write(k, hint) && !written) {
-		problem_settled(l->problems, k->path, &k->st, l->scan.looks);
+		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
 	/* Whether it still has the problem it had, only reading it will tell. */
-	problem_keep(l->problems, k->path, l->scan.looks);
+	problem_keep(l->problems, k->path, l->scan.walk_no);
 	if (debounce_waits(l->debounce, k->path)) {
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
-			change_look_again(l, k->path);
+			change_check_again(l, k->path);
 		goto free_before;
 	}
-	if (change_hear(l, k->path, hint))
+	if (change_defer_hint(l, k->path, hint))
 		goto free_before;
 	/* A full scan comes by them all. */
 	if (m == NULL || !m->full)
@@ -394,28 +396,28 @@ bool change_is_too_long(struct local *l, const char *path)
 {
 	if (strlen(path) <= RECORD_PATH_MAX)
 		return false;
-	problem_add_errno(l->problems, path, ENAMETOOLONG, l->scan.looks);
+	problem_add_errno(l->problems, path, ENAMETOOLONG, l->scan.walk_no);
 	return true;
 }
 
-void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-                  const struct merge *m, uint64_t seq)
+void change_found(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
+                  const struct walk_merge *m, uint64_t seq)
 {
 	/* Not the walk's own number: one that began later may have passed here earlier, and sweeps what it did not see. */
-	uint64_t look = l->scan.looks;
+	uint64_t walk_no = l->scan.walk_no;
 
 	if (k->ours) {
 		problem_add(l->problems, k->path, PROBLEM_SKIPPED,
-		            path_verdict_text(path_check(k->path, strlen(k->path))), look);
+		            path_verdict_text(path_check(k->path, strlen(k->path))), walk_no);
 		return;
 	}
 	if (k->error == ENOENT) {
 		/* It went away between two looks of one walk. */
-		change_look_again(l, k->path);
+		change_check_again(l, k->path);
 		return;
 	}
 	if (k->error != 0)
-		problem_add_unread(l->problems, k->path, k->error, &k->st, look);
+		problem_add_unread(l->problems, k->path, k->error, &k->st, walk_no);
 	if (k->error == EXDEV || k->error == ENAMETOOLONG || (k->error != 0 && k->st.kind != S_IFDIR))
 		return;
 	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)
@@ -427,14 +429,14 @@ void change_found(struct local *l, const struct look *k, const struct record *ro
 		found_dir(l, k, row, seq);
 		break;
 	case S_IFLNK:
-		problem_settled(l->problems, k->path, &k->st, look);
+		problem_settled(l->problems, k->path, &k->st, walk_no);
 		found_symlink(l, k, row, seq);
 		break;
 	case S_IFREG:
 		found_file(l, k, row, hint, m, seq);
 		break;
 	default:
-		problem_add(l->problems, k->path, PROBLEM_SKIPPED, special_name(k->st.kind), look);
+		problem_add(l->problems, k->path, PROBLEM_SKIPPED, special_name(k->st.kind), walk_no);
 		if (row != NULL && !row->deleted)
 			gone_add(l, row);
 		break;

@@ -14,7 +14,7 @@ static struct file_job *find_job(const struct local *l, const char *path)
 	return job;
 }
 
-void change_send_to_hash(struct local *l, const struct look *k, const struct record *row, uint64_t row_seq, bool full)
+void change_send_to_hash(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full)
 {
 	struct file_job *job = MEM_NEW(struct file_job);
 
@@ -31,16 +31,16 @@ void change_send_to_hash(struct local *l, const struct look *k, const struct rec
 	hash_add(l->hash, l->ground, &job->file);
 }
 
-bool change_hear(struct local *l, const char *path, const struct look_hint *hint)
+bool change_defer_hint(struct local *l, const char *path, const struct scan_hint *hint)
 {
 	bool content = hint != NULL && hint->hint.content;
 	struct file_job *job = find_job(l, path);
 
 	if (job == NULL)
 		return false;
-	if (!job->heard || content)
-		job->again = !content ? DEBOUNCE_NOW : hint->hint.writing ? DEBOUNCE_MODIFIED : DEBOUNCE_CLOSED;
-	job->heard = true;
+	if (!job->hinted || content)
+		job->event = !content ? DEBOUNCE_NOW : hint->hint.writing ? DEBOUNCE_MODIFIED : DEBOUNCE_CLOSED;
+	job->hinted = true;
 	return true;
 }
 
@@ -100,12 +100,12 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	}
 	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
 	if (r.seq != job->row_seq) {
-		change_look_again(l, f->path);
+		change_check_again(l, f->path);
 		goto clear_r;
 	}
 	same = change_is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
-	if (same && told_mode(share_disk(l->c.share), &r, RECORD_FILE, &f->st) == r.mode &&
-	    told_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
+	if (same && row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &f->st) == r.mode &&
+	    row_meta_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
 		change_touch_row(l, f->path, &f->st);
 		goto clear_r;
 	}
@@ -122,18 +122,18 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 
 	switch (f->status) {
 	case HASH_DONE:
-		problem_settled(l->problems, f->path, &f->st, l->scan.looks);
+		problem_settled(l->problems, f->path, &f->st, l->scan.walk_no);
 		if (!ignore_match(share_ignore(l->c.share), f->path, false))
 			write_hashed(l, job);
 		break;
 	case HASH_AGAIN:
-		change_look_again(l, f->path);
+		change_check_again(l, f->path);
 		break;
 	case HASH_CHANGED:
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, DEBOUNCE_WRITING);
 		break;
 	case HASH_FAILED:
-		problem_add_unread(l->problems, f->path, f->error, &f->st, l->scan.looks);
+		problem_add_unread(l->problems, f->path, f->error, &f->st, l->scan.walk_no);
 		break;
 	}
 }
@@ -156,8 +156,8 @@ void change_hashed(void *arg, struct hash_file *f)
 	HASH_DEL(l->scan.files, job);
 	if (!job->stale && l->error == NULL) {
 		judge_hashed(l, job);
-		if (job->heard)
-			debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, job->again);
+		if (job->hinted)
+			debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, job->event);
 	}
 	change_drop(f);
 	if (full)

@@ -45,9 +45,9 @@ static void note_unwatched(struct local *l)
 	               mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
 	                          "fs.inotify.max_user_watches=%lld",
 	                          (long long)l->scan.unwatched, (long long)(limit + l->scan.unwatched) * 5 / 4));
-	if (!l->told_limit)
+	if (!l->warned_limit)
 		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
-	l->told_limit = true;
+	l->warned_limit = true;
 }
 
 void full_scanned(struct local *l)

@@ -108,7 +108,7 @@ void gone_add(struct local *l, const struct record *row)
 	struct gone_path *p;
 	size_t n = strlen(row->path);
 
-	if (adopt_is_gone(l, row->path)) {
+	if (adopt_was_deleting(l, row->path)) {
 		change_write_gone(l, row->path, 0);
 		return;
 	}
@@ -221,7 +221,7 @@ static int64_t due_ms(const struct local *l)
 
 	if (g->more > 0 && l->scan.full == NULL)
 		return 0;
-	if (many && now_ms < patience_ms && scan_looking(l))
+	if (many && now_ms < patience_ms && scan_is_busy(l))
 		return now_ms + QUIET_MS;
 	if (quiet_ms > patience_ms)
 		quiet_ms = patience_ms;
@@ -388,7 +388,7 @@ static bool is_calm(const struct local *l)
 {
 	size_t changing = debounce_changing(l->debounce, loop_now_ms(l->c.loop), NULL, NULL);
 
-	return l->error == NULL && l->gone->paths == NULL && !l->gone->held && !scan_looking(l) &&
+	return l->error == NULL && l->gone->paths == NULL && !l->gone->held && !scan_is_busy(l) &&
 	       debounce_pending(l->debounce) <= changing && (l->watch == NULL || watch_idle(l->watch));
 }
 
@@ -401,7 +401,7 @@ static int64_t next_ms(const struct local *l)
 		return -1;
 	if (!g->held)
 		return g->going ? 0 : g->paths != NULL ? due_ms(l) : -1;
-	if (scan_looking(l))
+	if (scan_is_busy(l))
 		return -1;
 	return g->checking || (g->paths == NULL && g->more == 0) ? 0 : g->check_ms;
 }

@@ -82,13 +82,13 @@ static void on_watch_lost(void *arg)
 {
 	struct local *l = arg;
 
-	if (!l->told_overflow)
+	if (!l->warned_overflow)
 		log_about(
 			LOG_WARN, share_about(l->c.share),
 			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
 			"sysctl fs.inotify.max_queued_events=%lld",
 			share_path(l->c.share), (long long)local_limit("max_queued_events") * 4);
-	l->told_overflow = true;
+	l->warned_overflow = true;
 	local_rescan(l);
 }
 
@@ -137,9 +137,9 @@ static void begin_watch(struct local *l)
 	                                    (long long)local_limit("max_user_instances") * 2)
 	                       : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
 	                                    strerror(error)));
-	if (!l->told_limit)
+	if (!l->warned_limit)
 		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
-	l->told_limit = true;
+	l->warned_limit = true;
 }
 
 static void local_end(struct local *l)
@@ -197,11 +197,11 @@ static void report_state(struct local *l)
 	bool idle = local_idle(l);
 	int64_t problems = local_problems(l, NULL, NULL);
 
-	if (state == l->told_state && idle == l->told_idle && problems == l->told_problems)
+	if (state == l->last_state && idle == l->last_idle && problems == l->last_problems)
 		return;
-	l->told_state = state;
-	l->told_idle = idle;
-	l->told_problems = problems;
+	l->last_state = state;
+	l->last_idle = idle;
+	l->last_problems = problems;
 	if (l->c.state != NULL)
 		l->c.state(l->c.arg);
 }
@@ -226,7 +226,7 @@ static void local_turn(void *arg)
 	hash_pump(l->hash);
 	full_check_folders(l);
 	if (local_idle(l))
-		written_forget(l);
+		hidden_write_forget(l);
 	/* A job that is out wakes the loop itself. */
 	next_ms = debounce_next_ms(l->debounce);
 	if (l->scan.ready != NULL && l->error == NULL)
@@ -235,7 +235,7 @@ static void local_turn(void *arg)
 		loop_timer_start(l->debounce_timer, next_ms - loop_now_ms(l->c.loop), 0);
 	else
 		loop_timer_stop(l->debounce_timer);
-	scan_plan_problems(l);
+	recheck_plan(l);
 	report_state(l);
 }
 
@@ -260,8 +260,8 @@ struct local *local_new(const struct local_config *config)
 	l->debounce_timer = loop_timer_new(config->loop, local_woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
 	l->retry_timer = loop_timer_new(config->loop, root_retry, l);
-	l->problem_timer = loop_timer_new(config->loop, scan_problems_due, l);
-	l->told_state = LOCAL_SCANNING;
+	l->problem_timer = loop_timer_new(config->loop, recheck_due, l);
+	l->last_state = LOCAL_SCANNING;
 	return l;
 }
 
@@ -329,12 +329,12 @@ void local_rescan(struct local *l)
 	local_wake(l);
 }
 
-void local_look(struct local *l, bool mounts)
+void local_check_share(struct local *l, bool mounts)
 {
 	root_ask(l, mounts);
 }
 
-bool local_looked(const struct local *l)
+bool local_share_checked(const struct local *l)
 {
 	return !root_asked(l);
 }

@@ -58,10 +58,10 @@ void local_hint(struct local *l, const char *path);
 void local_rescan(struct local *l);
 /* Looks whether the share is there: LOCAL_ERROR when it is not. A disk that is unmounted makes no event that can be relied
  * on. mounts: and whether something was mounted in it, which is looked at then as any change is. A worker looks, in some
- * later turn it is known: local_looked() is true when no such look is under way, which on a disk that does not answer may
+ * later turn it is known: local_share_checked() is true when no such look is under way, which on a disk that does not answer may
  * take for ever. */
-void local_look(struct local *l, bool mounts);
-bool local_looked(const struct local *l);
+void local_check_share(struct local *l, bool mounts);
+bool local_share_checked(const struct local *l);
 enum local_state local_state(const struct local *l);
 /* No scan, no hint and no hash is pending or due: what is on disk is in the index, as far as events have told. */
 bool local_idle(const struct local *l);

@@ -15,10 +15,10 @@
 
 struct verify;
 struct gone;
-struct written;
+struct hidden_write;
 
 /* A walk under way, or about to begin, and the rows it is merged with. */
-struct merge {
+struct walk_merge {
 	char *under; /* "": everything */
 	char *from;  /* what is now `under` was this folder: contents are taken over from its rows; NULL: not so */
 	bool shallow;
@@ -31,7 +31,7 @@ struct merge {
 	bool have_row;
 	bool rows_ended;
 	uint64_t start_seq; /* the index's number when it began: later rows it does not judge */
-	uint64_t look;      /* its number, for problems */
+	uint64_t walk_no;   /* for problems */
 	char *skip;         /* a folder that could not be read: its rows are left alone; NULL: none */
 	struct record
 		*folders; /* rows of absent folders, one in another; each becomes a tombstone after what is in it */
@@ -41,10 +41,10 @@ struct merge {
 };
 
 /* A single path to look at. */
-struct look_hint {
+struct scan_hint {
 	struct debounce_hint hint;
 	char *from;        /* it was this file; NULL: not known to be moved */
-	UT_hash_handle hh; /* in scan.heard, by hint.path */
+	UT_hash_handle hh; /* in scan.content_hints, by hint.path */
 };
 
 /* A file that is being hashed. */
@@ -52,8 +52,8 @@ struct file_job {
 	struct hash_file file;     /* first: the hash knows only this */
 	uint64_t row_seq;          /* of its row when it was looked at; 0: none */
 	bool full;                 /* counted in scan.full_hashing */
-	bool heard;                /* something was heard of it meanwhile: */
-	enum debounce_event again; /* the most that it may mean; told anew when the file is hashed */
+	bool hinted;               /* something was heard of it meanwhile: */
+	enum debounce_event event; /* the most that it may mean; told anew when the file is hashed */
 	bool stale;                /* all was begun anew meanwhile: the result does not count */
 	UT_hash_handle hh;         /* by file.path */
 };
@@ -64,27 +64,27 @@ struct move {
 };
 
 struct scan {
-	struct merge *queue;    /* walks to come, in order, by path */
-	struct merge *subtree;  /* the one under way; NULL: none */
-	struct merge *full;     /* the full scan under way; NULL: none */
-	bool full_wanted;       /* another one, as soon as none is under way */
-	struct scan_job *out;   /* has a walk, or single paths; one at a time, so that looks come in their order */
-	struct scan_job *ready; /* back, and not merged to the end; at most two, in their order */
-	bool full_last;         /* it was the full scan's turn the last time */
-	struct move *moves;     /* files that were renamed, to be looked at */
+	struct walk_merge *queue;   /* walks to come, in order, by path */
+	struct walk_merge *subtree; /* the one under way; NULL: none */
+	struct walk_merge *full;    /* the full scan under way; NULL: none */
+	bool full_wanted;           /* another one, as soon as none is under way */
+	struct scan_job *out;       /* has a walk, or single paths; one at a time, so that looks come in their order */
+	struct scan_job *ready;     /* back, and not merged to the end; at most two, in their order */
+	bool full_last;             /* it was the full scan's turn the last time */
+	struct move *moves;         /* files that were renamed, to be looked at */
 	size_t nmoves;
 	struct file_job *files;
-	struct look_hint *heard; /* those under way whose content was heard to change; the jobs' */
-	struct written *written; /* see written.c */
-	bool written_more;       /* more than are kept */
-	int64_t full_files;      /* looked at by the full scan */
+	struct scan_hint *content_hints;    /* those under way whose content was heard to change; the jobs' */
+	struct hidden_write *hidden_writes; /* see hidden_write.c */
+	bool hidden_more;                   /* more than are kept */
+	int64_t full_files;                 /* looked at by the full scan */
 	int64_t full_changed;
 	int64_t full_ignored; /* left out by the rules */
 	int64_t full_hashing; /* files it found that are being hashed */
 	bool full_ended;      /* the full scan's walk is through, full_hashing is not */
 	int64_t full_began_ms;
 	int64_t unwatched; /* folders of the full scan that could not be watched */
-	uint64_t looks;    /* the last look's number */
+	uint64_t walk_no;  /* of the last walk that began */
 };
 
 /* Looks at the share's root. */
@@ -92,7 +92,7 @@ struct root {
 	struct root_probe *out; /* the job's; NULL: none is under way */
 	bool again;             /* asked for while one was */
 	bool mounts;            /* and what is mounted in it */
-	bool heard;             /* the rules' file may have changed, and was not read since */
+	bool rules_hinted;      /* the rules' file may have changed, and was not read since */
 	bool rules_fresh;       /* read since the last full scan began */
 };
 
@@ -105,7 +105,7 @@ struct local {
 	struct watch *watch;   /* NULL: nothing is watched */
 	struct debounce *debounce;
 	struct hash *hash;
-	struct problems *problems;
+	struct problem_set *problems;
 	struct gone *gone;
 	struct root root;
 	struct scan scan;
@@ -119,7 +119,7 @@ struct local {
 	struct loop_timer *retry_timer;
 	struct loop_timer *problem_timer;
 	int64_t problem_wait_ms; /* until failing paths are looked at again; 0: the timer does not run */
-	uint8_t mounts_told
+	uint8_t mounts_scanned
 		[32];          /* digest of the table of mounts when it was last looked through for some in the share */
 	uint8_t mounts[32];    /* digest of the table of mounts when covered paths were last looked at; zero: not yet */
 	char *error;           /* why LOCAL_ERROR; NULL: none */
@@ -127,10 +127,10 @@ struct local {
 	char *watch_problem;   /* why not all is watched; NULL: all is */
 	int64_t watch_since_s; /* wall clock; since when */
 	int64_t rescan_now_s;  /* the time between full scans in force */
-	bool told_overflow, told_limit;
-	enum local_state told_state;
-	bool told_idle;
-	int64_t told_problems;
+	bool warned_overflow, warned_limit;
+	enum local_state last_state;
+	bool last_idle;
+	int64_t last_problems;
 };
 
 /* --- local.c --- */
@@ -181,12 +181,12 @@ void scan_tree(struct local *l, const char *path, const char *from);
 void scan_folder(struct local *l, const char *path);
 void scan_moved(struct local *l, const char *from, const char *to, bool is_dir);
 /* A walk, a look or a hash is under way or queued, however long some files are waited for. */
-bool scan_looking(const struct local *l);
+bool scan_is_busy(const struct local *l);
 /* Paths that failed are looked at again after a while: plan at the end of each turn; due is the timer's. */
-void scan_plan_problems(struct local *l);
-void scan_problems_due(void *arg);
+void recheck_plan(struct local *l);
+void recheck_due(void *arg);
 /* Hints for what is and what was mounted in the share, when the mounts have changed since the last call. */
-void scan_look_at_mounts(struct local *l);
+void recheck_mounts(struct local *l);
 bool scan_idle(const struct local *l);
 int64_t scan_pending(const struct local *l);
 /* Drops all that is queued or under way. */
@@ -194,15 +194,15 @@ void scan_reset(struct local *l);
 /* One of the full scan's files is hashed. */
 void scan_full_hashed(struct local *l);
 
-/* --- merge.c --- */
-struct merge *merge_new(const char *under, const char *from, bool shallow);
-void merge_free(struct merge *m);
+/* --- walk_merge.c --- */
+struct walk_merge *walk_merge_new(const char *under, const char *from, bool shallow);
+void walk_merge_free(struct walk_merge *m);
 /* A step's looks against the rows up to the last of them; at the end of the walk, to the last row. seq: the index's
  * number when the step began. *at: the look to begin with, 0 at first. False: it took long enough for one turn, call it
  * again in the next one. */
-bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t *at, uint64_t seq);
+bool walk_merge_batch(struct local *l, struct walk_merge *m, const struct walk_batch *b, size_t *at, uint64_t seq);
 /* Single paths. hints[look.tag] is what brought each look. */
-void merge_hints(struct local *l, const struct batch *b, const struct look_hint *hints, uint64_t seq);
+void walk_merge_hints(struct local *l, const struct walk_batch *b, const struct scan_hint *hints, uint64_t seq);
 
 /* --- change.c --- */
 /* An installer is at work there: true, and the path is looked at again a little later. */
@@ -210,15 +210,15 @@ bool change_is_busy(struct local *l, const char *path);
 /* Whether no record can name it; then it is a problem, noted. */
 bool change_is_too_long(struct local *l, const char *path);
 /* What a look found at its path, against the row (NULL: none): written, sent to be hashed, or left alone. */
-void change_found(struct local *l, const struct look *k, const struct record *row, const struct look_hint *hint,
-                  const struct merge *m, uint64_t seq);
+void change_found(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
+                  const struct walk_merge *m, uint64_t seq);
 /* The path waits no more: it was looked at once more, and there is what `there` says, as look.before. Nothing: if its row says
  * otherwise, the row becomes a tombstone. The share was checked behind that look. */
 void change_write_gone(struct local *l, const char *path, int there);
 /* For change_hash.c: */
 struct seen change_seen(const struct fs_stat *st);
 bool change_is_live(const struct record *row, enum record_kind kind); /* row may be NULL */
-void change_look_again(struct local *l, const char *path);
+void change_check_again(struct local *l, const char *path);
 /* r is written and told; -1: the index refused. */
 int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks);
 /* The path's row is right, and st is what its content looks like now: only for who has just read it. */
@@ -233,41 +233,42 @@ void change_fill_row(const struct local *l, struct record *r, const struct recor
 /* --- change_hash.c --- */
 /* The file has to be read. row (may be NULL): what is known of it, whose number will be row_seq (0: none) as long as nobody
  * writes it meanwhile. full: found by the full scan. */
-void change_send_to_hash(struct local *l, const struct look *k, const struct record *row, uint64_t row_seq, bool full);
+void change_send_to_hash(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full);
 /* It was looked at again while it is being hashed, and is told anew when that is over. False: it is not being hashed. */
-bool change_hear(struct local *l, const char *path, const struct look_hint *hint);
+bool change_defer_hint(struct local *l, const char *path, const struct scan_hint *hint);
 /* A hashed file is back. */
 void change_hashed(void *arg, struct hash_file *f);
 void change_drop(struct hash_file *f);
 
-/* --- told.c --- */
+/* --- row_meta.c --- */
 /* What to tell of the mode and mtime of what a look found where row was (NULL, or a tombstone: nothing was): where the disk shows
  * what it kept of the row's, they are the row's, whatever the disk made of them. */
-uint32_t told_mode(const struct disk *disk, const struct record *row, enum record_kind kind, const struct fs_stat *st);
-int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st);
+uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum record_kind kind,
+                       const struct fs_stat *st);
+int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st);
 /* Whether a time is another one, or what became of it when its finer part was lost: some disks keep that only as long as the
  * file is in memory. */
-bool told_is_coarser(int64_t ns, int64_t of_ns);
+bool row_meta_is_coarser(int64_t ns, int64_t of_ns);
 
-/* --- written.c --- */
+/* --- hidden_write.c --- */
 /* The path was written to, and is not there any more, or is an installer's for now. */
-void written_note(struct local *l, const char *path);
+void hidden_write_note(struct local *l, const char *path);
 /* The file from, or all that was at it or below, has another name now, and its row is at `first`, or would be if somebody had
  * looked when it had that name. */
-void written_moved(struct local *l, const char *from, const char *first);
-void written_tree_moved(struct local *l, const char *from, const char *first);
+void hidden_write_moved(struct local *l, const char *from, const char *first);
+void hidden_write_tree_moved(struct local *l, const char *from, const char *first);
 /* Whether what is at path may have been written to since its row was; or since the row of before, where it was moved from, was
  * (NULL: it was not moved). */
-bool written_has(const struct local *l, const char *path, const char *before);
-void written_forget(struct local *l);
+bool hidden_write_possible(const struct local *l, const char *path, const char *before);
+void hidden_write_forget(struct local *l);
 
 /* --- adopt.c --- */
 /* Writes r, which is what is on disk with the version of its row, as a change of ours; but where others say the same of the
  * path, or an earlier life was about to make it so, it becomes theirs, or a change of theirs. blocks, result: as
  * index_put_change's. */
-int adopt_put(struct local *l, struct record *r, const struct blocklist *blocks);
+int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks);
 /* An earlier life was deleting it: no accident of a user. */
-bool adopt_is_gone(const struct local *l, const char *path);
+bool adopt_was_deleting(const struct local *l, const char *path);
 /* How a file of this size was cut by an earlier life, or by its row (NULL: none), so that it is cut alike; 0: not known. */
 uint8_t adopt_chunk_log2(const struct local *l, const char *path, int64_t size, const struct record *row);
 

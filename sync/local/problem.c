@@ -20,12 +20,12 @@ struct problem {
 	enum problem_kind kind;
 	char *reason;
 	int64_t since_s;
-	uint64_t look;
+	uint64_t walk_no;
 	UT_hash_handle hh;
 	char path[];
 };
 
-struct problems {
+struct problem_set {
 	const struct share *share;
 	struct problem *all;
 	int64_t more;    /* those that found no room since the last recount */
@@ -33,15 +33,15 @@ struct problems {
 	int64_t covered; /* of all */
 };
 
-struct problems *problem_new(const struct share *share)
+struct problem_set *problem_new(const struct share *share)
 {
-	struct problems *p = MEM_NEW(struct problems);
+	struct problem_set *p = MEM_NEW(struct problem_set);
 
 	p->share = share;
 	return p;
 }
 
-static void problem_drop(struct problems *p, struct problem *x)
+static void problem_drop(struct problem_set *p, struct problem *x)
 {
 	HASH_DEL(p->all, x);
 	p->failing -= x->kind == PROBLEM_FAILING;
@@ -50,7 +50,7 @@ static void problem_drop(struct problems *p, struct problem *x)
 	free(x);
 }
 
-void problem_free(struct problems *p)
+void problem_free(struct problem_set *p)
 {
 	struct problem *x;
 	struct problem *next;
@@ -62,14 +62,14 @@ void problem_free(struct problems *p)
 	free(p);
 }
 
-void problem_add(struct problems *p, const char *path, enum problem_kind kind, const char *reason, uint64_t look)
+void problem_add(struct problem_set *p, const char *path, enum problem_kind kind, const char *reason, uint64_t walk_no)
 {
 	struct problem *x;
 	size_t n;
 
 	HASH_FIND_STR(p->all, path, x);
 	if (x != NULL && strcmp(x->reason, reason) == 0) {
-		x->look = look;
+		x->walk_no = walk_no;
 		return;
 	}
 	if (x != NULL)
@@ -83,7 +83,7 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind, c
 	memcpy(x->path, path, n);
 	x->reason = mem_strdup(reason);
 	x->since_s = clock_wall_s();
-	x->look = look;
+	x->walk_no = walk_no;
 	x->kind = kind;
 	p->failing += kind == PROBLEM_FAILING;
 	p->covered += kind == PROBLEM_COVERED;
@@ -104,7 +104,7 @@ static const char *error_text(int error)
 	return strerror(error);
 }
 
-void problem_add_errno(struct problems *p, const char *path, int error, uint64_t look)
+void problem_add_errno(struct problem_set *p, const char *path, int error, uint64_t walk_no)
 {
 	enum problem_kind kind = PROBLEM_FAILING;
 
@@ -112,17 +112,17 @@ void problem_add_errno(struct problems *p, const char *path, int error, uint64_t
 		kind = PROBLEM_COVERED;
 	else if (error == ENAMETOOLONG || error == EFBIG)
 		kind = PROBLEM_SKIPPED;
-	problem_add(p, path, kind, error_text(error), look);
+	problem_add(p, path, kind, error_text(error), walk_no);
 }
 
-void problem_add_unread(struct problems *p, const char *path, int error, const struct fs_stat *st, uint64_t look)
+void problem_add_unread(struct problem_set *p, const char *path, int error, const struct fs_stat *st, uint64_t walk_no)
 {
 	const char *bits = st->kind == S_IFDIR ? "rwx" : "rw";
 	unsigned int agent = geteuid();
 	char *text;
 
 	if ((error != EACCES && error != EPERM) || st->kind == 0) {
-		problem_add_errno(p, path, error, look);
+		problem_add_errno(p, path, error, walk_no);
 		return;
 	}
 	if (st->uid == agent)
@@ -134,11 +134,11 @@ void problem_add_unread(struct problems *p, const char *path, int error, const s
 		                  ", and the agent is user %u. Its owner can let it: setfacl -m u:%u:%s on it, or "
 		                  "chmod g+%s where the agent is of its group",
 		                  st->uid, st->mode, agent, agent, bits, bits);
-	problem_add(p, path, PROBLEM_FAILING, text, look);
+	problem_add(p, path, PROBLEM_FAILING, text, walk_no);
 	free(text);
 }
 
-void problem_clear(struct problems *p, const char *path)
+void problem_clear(struct problem_set *p, const char *path)
 {
 	struct problem *x;
 
@@ -149,19 +149,19 @@ void problem_clear(struct problems *p, const char *path)
 		problem_drop(p, x);
 }
 
-void problem_settled(struct problems *p, const char *path, const struct fs_stat *st, uint64_t look)
+void problem_settled(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no)
 {
 	if (st->odd_mtime)
 		problem_add(
 			p, path, PROBLEM_PARTLY,
 			"its modification time is before 1677-09-21 or after 2262-04-11, which cannot be told: the others "
 			"get the nearest that can",
-			look);
+			walk_no);
 	else
 		problem_clear(p, path);
 }
 
-void problem_keep(struct problems *p, const char *path, uint64_t look)
+void problem_keep(struct problem_set *p, const char *path, uint64_t walk_no)
 {
 	struct problem *x;
 
@@ -169,25 +169,25 @@ void problem_keep(struct problems *p, const char *path, uint64_t look)
 		return;
 	HASH_FIND_STR(p->all, path, x);
 	if (x != NULL)
-		x->look = look;
+		x->walk_no = walk_no;
 }
 
-void problem_sweep(struct problems *p, const char *under, uint64_t look)
+void problem_sweep(struct problem_set *p, const char *under, uint64_t walk_no)
 {
 	struct problem *x;
 	struct problem *next;
 
 	HASH_ITER(hh, p->all, x, next)
-		if (x->look < look && path_is_under(x->path, under))
+		if (x->walk_no < walk_no && path_is_under(x->path, under))
 			problem_drop(p, x);
 }
 
-void problem_recount(struct problems *p)
+void problem_recount(struct problem_set *p)
 {
 	p->more = 0;
 }
 
-bool problem_under(const struct problems *p, const char *path)
+bool problem_under(const struct problem_set *p, const char *path)
 {
 	const struct problem *x;
 
@@ -197,22 +197,22 @@ bool problem_under(const struct problems *p, const char *path)
 	return false;
 }
 
-int64_t problem_count(const struct problems *p)
+int64_t problem_count(const struct problem_set *p)
 {
 	return (int64_t)HASH_COUNT(p->all) + p->more;
 }
 
-int64_t problem_failing(const struct problems *p)
+int64_t problem_failing(const struct problem_set *p)
 {
 	return p->failing;
 }
 
-int64_t problem_passing(const struct problems *p)
+int64_t problem_passing(const struct problem_set *p)
 {
 	return p->failing + p->covered;
 }
 
-void problem_each_of(const struct problems *p, enum problem_kind kind, void (*fn)(void *arg, const char *path),
+void problem_each_of(const struct problem_set *p, enum problem_kind kind, void (*fn)(void *arg, const char *path),
                      void *arg)
 {
 	const struct problem *x;
@@ -222,7 +222,7 @@ void problem_each_of(const struct problems *p, enum problem_kind kind, void (*fn
 			fn(arg, x->path);
 }
 
-bool problem_each(const struct problems *p,
+bool problem_each(const struct problem_set *p,
                   bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg)
 {
 	const struct problem *x;

@@ -72,10 +72,10 @@ static void take_rules(struct local *l, struct root_probe *k)
 	k->rules = NULL;
 	l->root.rules_fresh = true;
 	if (why != NULL)
-		problem_add(l->problems, SHARE_IGNORE_FILE, PROBLEM_PARTLY, why, l->scan.looks);
+		problem_add(l->problems, SHARE_IGNORE_FILE, PROBLEM_PARTLY, why, l->scan.walk_no);
 	else
 		problem_clear(l->problems, SHARE_IGNORE_FILE);
-	l->root.heard = l->root.again;
+	l->root.rules_hinted = l->root.again;
 	if (!changed)
 		return;
 	if (l->c.rules_changed != NULL)
@@ -122,7 +122,7 @@ static void root_probed(void *arg)
 	} else {
 		take_rules(l, k);
 		if (l->root.mounts)
-			scan_look_at_mounts(l);
+			recheck_mounts(l);
 		l->root.mounts = false;
 	}
 	if (l->root.again && l->error == NULL)
@@ -172,5 +172,5 @@ void root_reset(struct local *l)
 	l->root.out = NULL;
 	l->root.again = false;
 	l->root.mounts = false;
-	l->root.heard = false;
+	l->root.rules_hinted = false;
 }

@@ -19,13 +19,13 @@ struct scan_job {
 	struct local *local;
 	struct ground *ground;
 	struct ignore *ignore;
-	struct merge *merge;     /* NULL: single paths, or dropped */
-	struct walk *walk;       /* the merge's, or when dropped the job's own */
-	struct look_hint *hints; /* owned */
-	struct walk_path *paths; /* owned */
+	struct walk_merge *merge; /* NULL: single paths, or dropped */
+	struct walk *walk;        /* the merge's, or when dropped the job's own */
+	struct scan_hint *hints;  /* owned */
+	struct walk_path *paths;  /* owned */
 	size_t n;
 	uint64_t seq;
-	struct batch batch;
+	struct walk_batch batch;
 	char *why;                    /* owned; the share was not there when all was looked at: no look counts */
 	size_t at;                    /* the look to go on with */
 	struct scan_job *prev, *next; /* in scan.ready */
@@ -35,14 +35,14 @@ struct scan_job {
 
 static void drop_queue(struct local *l, bool moves_too)
 {
-	struct merge *m;
-	struct merge *next;
+	struct walk_merge *m;
+	struct walk_merge *next;
 
 	HASH_ITER(hh, l->scan.queue, m, next) {
 		if (m->from != NULL && !moves_too)
 			continue;
 		HASH_DEL(l->scan.queue, m);
-		merge_free(m);
+		walk_merge_free(m);
 	}
 }
 
@@ -53,7 +53,7 @@ static bool covered(const struct local *l, const char *path)
 	bool found = false;
 
 	for (char *slash = strrchr(above, '/'); slash != NULL && !found; slash = strrchr(above, '/')) {
-		struct merge *m;
+		struct walk_merge *m;
 
 		*slash = '\0';
 		HASH_FIND_STR(l->scan.queue, above, m);
@@ -65,7 +65,7 @@ static bool covered(const struct local *l, const char *path)
 
 static void enqueue(struct local *l, const char *path, const char *from, bool shallow)
 {
-	struct merge *m;
+	struct walk_merge *m;
 
 	/* A full scan that is about to begin comes by anyway, but knows nothing of moves. */
 	if (l->ground == NULL || (l->scan.full_wanted && from == NULL))
@@ -84,7 +84,7 @@ static void enqueue(struct local *l, const char *path, const char *from, bool sh
 		local_rescan(l);
 		return;
 	}
-	m = merge_new(path, from, shallow);
+	m = walk_merge_new(path, from, shallow);
 	HASH_ADD_KEYPTR(hh, l->scan.queue, m->under, strlen(m->under), m);
 }
 
@@ -101,7 +101,7 @@ void scan_folder(struct local *l, const char *path)
 /* A folder renamed again before anybody looked: its rows are still under its first name. *first: that name, fresh. */
 static bool moved_before(struct local *l, const char *from, char **first)
 {
-	struct merge *m;
+	struct walk_merge *m;
 
 	HASH_FIND_STR(l->scan.queue, from, m);
 	if (m == NULL || m->from == NULL)
@@ -114,11 +114,11 @@ static bool moved_before(struct local *l, const char *from, char **first)
 static void move_tree(struct local *l, const char *from, const char *to)
 {
 	char *first = NULL;
-	struct merge *m = NULL;
+	struct walk_merge *m = NULL;
 
 	bool again = moved_before(l, from, &first);
 
-	written_tree_moved(l, from, again ? first : from);
+	hidden_write_tree_moved(l, from, again ? first : from);
 	if (again && strcmp(first, to) != 0) {
 		scan_tree(l, to, first);
 		/* Its tombstones come behind the rows that are made of its rows. */
@@ -152,13 +152,13 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 	}
 	/* Renamed twice before anybody looked: the row is still under the first name. */
 	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
-		written_moved(l, from, last->from);
+		hidden_write_moved(l, from, last->from);
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
 		free(last->to);
 		last->to = mem_strdup(to);
 		return;
 	}
-	written_moved(l, from, from);
+	hidden_write_moved(l, from, from);
 	v = MEM_NEW(struct move);
 	v->from = mem_strdup(from);
 	v->to = mem_strdup(to);
@@ -171,18 +171,18 @@ void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
 static void scan_job_free(struct scan_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
-		struct look_hint *h = &job->hints[i];
+		struct scan_hint *h = &job->hints[i];
 
 		if (h->hint.content) {
 			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was added */
-			HASH_DEL(job->local->scan.heard, h);
+			HASH_DEL(job->local->scan.content_hints, h);
 		}
 		free(h->hint.path);
 		free(h->from);
 	}
 	free(job->hints);
 	free(job->paths);
-	batch_clear(&job->batch);
+	walk_batch_clear(&job->batch);
 	free(job->why);
 	ground_free(job->ground);
 	ignore_free(job->ignore);
@@ -196,7 +196,7 @@ static void scan_job_work(void *arg)
 	if (job->walk != NULL)
 		walk_step(job->walk, &job->batch);
 	else
-		walk_look(job->ground, job->ignore, job->paths, job->n, &job->batch);
+		walk_check(job->ground, job->ignore, job->paths, job->n, &job->batch);
 	/* Behind the looks: what was absent in a share that is there now was absent. */
 	(void)ground_check(job->ground, &job->why);
 }
@@ -215,7 +215,7 @@ void scan_full_hashed(struct local *l)
 	finish_full(l);
 }
 
-static void end_walk(struct local *l, struct merge *m)
+static void end_walk(struct local *l, struct walk_merge *m)
 {
 	if (l->scan.subtree == m)
 		l->scan.subtree = NULL;
@@ -223,7 +223,7 @@ static void end_walk(struct local *l, struct merge *m)
 		l->scan.full = NULL;
 		l->scan.full_ended = true;
 	}
-	merge_free(m);
+	walk_merge_free(m);
 	finish_full(l);
 }
 
@@ -234,8 +234,8 @@ static bool scan_merge_job(struct local *l, struct scan_job *job)
 		local_fail(l, job->why);
 		job->why = NULL;
 	} else if (job->merge == NULL)
-		merge_hints(l, &job->batch, job->hints, job->seq);
-	else if (!merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
+		walk_merge_hints(l, &job->batch, job->hints, job->seq);
+	else if (!walk_merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
 		return false;
 	else if (job->batch.end)
 		end_walk(l, job->merge);
@@ -293,7 +293,7 @@ static void scan_submit(struct local *l, struct scan_job *job)
 	workers_submit(l->c.workers, WORKERS_QUICK, scan_job_work, scan_job_done, job);
 }
 
-static void submit_step(struct local *l, struct merge *m)
+static void submit_step(struct local *l, struct walk_merge *m)
 {
 	struct scan_job *job = MEM_NEW(struct scan_job);
 
@@ -307,11 +307,11 @@ static void submit_step(struct local *l, struct merge *m)
 
 static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from)
 {
-	struct look_hint *h = &job->hints[job->n];
+	struct scan_hint *h = &job->hints[job->n];
 
-	*h = (struct look_hint){ .hint = hint, .from = from };
+	*h = (struct scan_hint){ .hint = hint, .from = from };
 	if (hint.content)
-		HASH_ADD_KEYPTR(hh, l->scan.heard, h->hint.path, strlen(h->hint.path), h);
+		HASH_ADD_KEYPTR(hh, l->scan.content_hints, h->hint.path, strlen(h->hint.path), h);
 	job->paths[job->n] = (struct walk_path){ .path = hint.path, .from = from, .tag = (int)job->n };
 	job->n++;
 }
@@ -341,18 +341,18 @@ static void submit_hints(struct local *l)
 
 /* --- walks --- */
 
-static void scan_begin(struct local *l, struct merge *m)
+static void scan_begin(struct local *l, struct walk_merge *m)
 {
 	m->ignore = ignore_ref(share_ignore(l->c.share));
 	m->walk = walk_new(l->ground, m->under, m->from, m->shallow, m->ignore);
 	m->cursor = index_walk(l->c.index, m->under);
 	m->start_seq = index_seq(l->c.index);
-	m->look = ++l->scan.looks;
+	m->walk_no = ++l->scan.walk_no;
 }
 
 static void begin_subtree(struct local *l)
 {
-	struct merge *m = l->scan.queue;
+	struct walk_merge *m = l->scan.queue;
 
 	HASH_DEL(l->scan.queue, m);
 	scan_begin(l, m);
@@ -362,7 +362,7 @@ static void begin_subtree(struct local *l)
 
 static void begin_full(struct local *l)
 {
-	struct merge *m;
+	struct walk_merge *m;
 
 	/* By the rules as they are now. */
 	if (!l->root.rules_fresh) {
@@ -370,12 +370,12 @@ static void begin_full(struct local *l)
 			root_ask(l, false);
 		return;
 	}
-	m = merge_new("", NULL, false);
+	m = walk_merge_new("", NULL, false);
 	l->root.rules_fresh = false;
 	l->scan.full_wanted = false;
 	m->full = true;
 	scan_begin(l, m);
-	problem_keep(l->problems, SHARE_IGNORE_FILE, m->look);
+	problem_keep(l->problems, SHARE_IGNORE_FILE, m->walk_no);
 	/* Whatever it was to begin is begun; the end plans the next. */
 	loop_timer_stop(l->rescan_timer);
 	drop_queue(l, false);
@@ -405,8 +405,8 @@ static bool may_submit(const struct local *l)
 void scan_pump(struct local *l)
 {
 	struct scan *s = &l->scan;
-	struct merge *full = s->full != NULL && !s->full->walked ? s->full : NULL;
-	struct merge *subtree = s->subtree != NULL && !s->subtree->walked ? s->subtree : NULL;
+	struct walk_merge *full = s->full != NULL && !s->full->walked ? s->full : NULL;
+	struct walk_merge *subtree = s->subtree != NULL && !s->subtree->walked ? s->subtree : NULL;
 	bool hints;
 	bool next;
 
@@ -429,17 +429,17 @@ void scan_pump(struct local *l)
 
 /* --- the whole --- */
 
-bool scan_looking(const struct local *l)
+bool scan_is_busy(const struct local *l)
 {
 	const struct scan *s = &l->scan;
 
-	return l->root.heard || s->queue != NULL || s->subtree != NULL || s->full != NULL || s->full_wanted ||
+	return l->root.rules_hinted || s->queue != NULL || s->subtree != NULL || s->full != NULL || s->full_wanted ||
 	       s->full_ended || s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
 }
 
 bool scan_idle(const struct local *l)
 {
-	return !scan_looking(l) && debounce_pending(l->debounce) == 0;
+	return !scan_is_busy(l) && debounce_pending(l->debounce) == 0;
 }
 
 int64_t scan_pending(const struct local *l)
@@ -478,11 +478,11 @@ void scan_reset(struct local *l)
 		scan_job_free(job);
 	}
 	drop_queue(l, true);
-	merge_free(s->subtree);
-	merge_free(s->full);
+	walk_merge_free(s->subtree);
+	walk_merge_free(s->full);
 	s->subtree = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
-	written_forget(l);
+	hidden_write_forget(l);
 	s->nmoves = 0;
 	DL_FOREACH_SAFE(s->moves, v, next) {
 		DL_DELETE(s->moves, v);

@@ -28,23 +28,23 @@ enum {
 
 /* --- batches --- */
 
-struct batch_text {
-	struct batch_text *next;
+struct walk_text {
+	struct walk_text *next;
 	size_t used;
 	size_t size;
 	char p[];
 };
 
-char *batch_text(struct batch *b, const char *p, size_t n)
+char *walk_batch_text(struct walk_batch *b, const char *p, size_t n)
 {
-	struct batch_text *t = b->text;
+	struct walk_text *t = b->text;
 	char *out;
 
 	if (t == NULL || t->size - t->used < n + 1) {
 		size_t size = n + 1 > TEXT_BLOCK ? n + 1 : TEXT_BLOCK;
 
 		t = mem_realloc(NULL, 1, sizeof(*t) + size);
-		*t = (struct batch_text){ .next = b->text, .size = size };
+		*t = (struct walk_text){ .next = b->text, .size = size };
 		b->text = t;
 	}
 	out = t->p + t->used;
@@ -55,32 +55,32 @@ char *batch_text(struct batch *b, const char *p, size_t n)
 	return out;
 }
 
-struct look *batch_add(struct batch *b)
+struct check *walk_batch_add(struct walk_batch *b)
 {
 	if (b->n == b->cap) {
 		b->cap = b->cap == 0 ? 64 : b->cap * 2;
-		b->looks = mem_realloc(b->looks, b->cap, sizeof(b->looks[0]));
+		b->checks = mem_realloc(b->checks, b->cap, sizeof(b->checks[0]));
 	}
-	b->looks[b->n] = (struct look){ 0 };
-	return &b->looks[b->n++];
+	b->checks[b->n] = (struct check){ 0 };
+	return &b->checks[b->n++];
 }
 
-void batch_clear(struct batch *b)
+void walk_batch_clear(struct walk_batch *b)
 {
 	while (b->text != NULL) {
-		struct batch_text *t = b->text;
+		struct walk_text *t = b->text;
 
 		b->text = t->next;
 		free(t);
 	}
-	free(b->looks);
-	*b = (struct batch){ 0 };
+	free(b->checks);
+	*b = (struct walk_batch){ 0 };
 }
 
 /* --- one look --- */
 
 /* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
-static int stat_entry(int dirfd, const char *name, struct look *l, bool *mounted)
+static int stat_entry(int dirfd, const char *name, struct check *l, bool *mounted)
 {
 	struct statx x;
 
@@ -111,7 +111,7 @@ static bool is_kept_here(const char *path)
 }
 
 /* Fills l, whose path is set, with what `name` in dirfd is. */
-static void check_entry(const struct ground *g, int dirfd, const char *name, struct batch *b, struct look *l)
+static void check_entry(const struct ground *g, int dirfd, const char *name, struct walk_batch *b, struct check *l)
 {
 	bool mounted = false;
 
@@ -121,7 +121,7 @@ static void check_entry(const struct ground *g, int dirfd, const char *name, str
 		char *target = fs_readlink_at(dirfd, name);
 
 		if (target != NULL)
-			l->target = batch_text(b, target, strlen(target));
+			l->target = walk_batch_text(b, target, strlen(target));
 		else if (errno == ENOENT || errno == EINVAL)
 			l->st.kind = 0; /* replaced meanwhile: its own event brings the next look */
 		else
@@ -141,14 +141,14 @@ int walk_absent(const struct ground *g, const char *path)
 	return st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK ? -1 : 0;
 }
 
-static void check_before(const struct ground *g, const char *path, struct look *l)
+static void check_before(const struct ground *g, const char *path, struct check *l)
 {
 	l->moved = true;
 	l->before = walk_absent(g, path);
 }
 
-void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
-               struct batch *b)
+void walk_check(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+                struct walk_batch *b)
 {
 	const char *open_path = NULL; /* whose folder is open; owned by the caller */
 	size_t open_len = 0;
@@ -159,9 +159,9 @@ void walk_look(const struct ground *g, const struct ignore *ig, const struct wal
 		const char *path = paths[i].path;
 		const char *slash = strrchr(path, '/');
 		const char *name = slash != NULL ? slash + 1 : path;
-		struct look *l = batch_add(b);
+		struct check *l = walk_batch_add(b);
 
-		l->path = batch_text(b, path, strlen(path));
+		l->path = walk_batch_text(b, path, strlen(path));
 		l->tag = paths[i].tag;
 		/* Hints come in runs of one folder. */
 		if (open_path == NULL || open_len != (size_t)(name - path) || memcmp(open_path, path, open_len) != 0) {
@@ -336,7 +336,7 @@ static void push_frame(struct walk *w, int fd, size_t path_len, uint32_t count)
 
 /* Goes into the folder `name` of dirfd, whose whole path is w->path. The watch comes first: what appears while the
  * names are read is then either among them or announced. */
-static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
+static void enter(struct walk *w, int dirfd, const char *name, struct check *l)
 {
 	size_t path_len = strlen(w->path);
 	uint32_t count;
@@ -357,7 +357,7 @@ static void enter(struct walk *w, int dirfd, const char *name, struct look *l)
 }
 
 /* A file of a tree that was moved: of its folders nothing is taken over. */
-static void check_where_it_was(const struct walk *w, struct look *l)
+static void check_where_it_was(const struct walk *w, struct check *l)
 {
 	char *before;
 
@@ -369,16 +369,16 @@ static void check_where_it_was(const struct walk *w, struct look *l)
 }
 
 /* The start: the root itself, or the path a walk begins at. */
-static void walk_start(struct walk *w, struct batch *b)
+static void walk_start(struct walk *w, struct walk_batch *b)
 {
 	const char *name = ".";
 	int dirfd;
-	struct look *l;
+	struct check *l;
 
 	w->started = true;
 	if (w->path[0] == '\0') {
-		l = batch_add(b);
-		l->path = batch_text(b, "", 0);
+		l = walk_batch_add(b);
+		l->path = walk_batch_text(b, "", 0);
 		l->st = (struct fs_stat){ .kind = S_IFDIR };
 		enter(w, w->ground->root, ".", l);
 		b->error = l->error;
@@ -390,8 +390,8 @@ static void walk_start(struct walk *w, struct batch *b)
 			b->error = errno;
 		return;
 	}
-	l = batch_add(b);
-	l->path = batch_text(b, w->path, strlen(w->path));
+	l = walk_batch_add(b);
+	l->path = walk_batch_text(b, w->path, strlen(w->path));
 	check_entry(w->ground, dirfd, name, b, l);
 	check_where_it_was(w, l);
 	if (l->error != 0 && l->st.kind == 0)
@@ -416,19 +416,19 @@ static int top_fd(struct walk *w)
 }
 
 /* Looks at the next entry of the top frame. */
-static void walk_next(struct walk *w, struct batch *b, int dirfd)
+static void walk_next(struct walk *w, struct walk_batch *b, int dirfd)
 {
 	struct walk_frame *f = &w->frames[w->depth - 1];
 	const char *name = f->names + f->sorted[f->next++];
 	size_t len = f->path_len;
-	struct look *l;
+	struct check *l;
 
 	if (len > 0)
 		w->path[len++] = '/';
 	memcpy(w->path + len, name, strlen(name) + 1);
 	len += strlen(name);
-	l = batch_add(b);
-	l->path = batch_text(b, w->path, len);
+	l = walk_batch_add(b);
+	l->path = walk_batch_text(b, w->path, len);
 	check_entry(w->ground, dirfd, name, b, l);
 	if (l->st.kind == 0 && l->error == 0) {
 		b->n--;
@@ -447,7 +447,7 @@ static void walk_next(struct walk *w, struct batch *b, int dirfd)
 		enter(w, dirfd, name, l);
 }
 
-void walk_step(struct walk *w, struct batch *b)
+void walk_step(struct walk *w, struct walk_batch *b)
 {
 	int64_t until = clock_mono_ns() + WALK_STEP_MS * INT64_C(1000000);
 

@@ -11,7 +11,7 @@
 #include "sync/share/ignore.h"
 
 /* What a look saw of one path. */
-struct look {
+struct check {
 	const char *path;   /* the batch's */
 	const char *target; /* symlinks: the batch's; NULL otherwise */
 	struct fs_stat st;  /* kind 0: absent */
@@ -25,21 +25,21 @@ struct look {
 	bool ours;    /* of a walk: lanyard's own folder, of another share: not entered, whatever it is */
 };
 
-struct batch_text;
-struct batch {
-	struct look *looks; /* owned */
+struct walk_text;
+struct walk_batch {
+	struct check *checks; /* owned */
 	size_t n;
 	size_t cap;
-	struct batch_text *text; /* owned: what the looks point to */
+	struct walk_text *text; /* owned: what the looks point to */
 	size_t text_size;
 	size_t ignored; /* entries that the rules left out, what is in them not counted */
 	bool end;       /* of the walk */
 	int error;      /* errno: the walk's start could not be looked at; nothing is known of it or below */
 };
-void batch_clear(struct batch *b);
+void walk_batch_clear(struct walk_batch *b);
 /* n bytes and a NUL of the batch's. */
-char *batch_text(struct batch *b, const char *p, size_t n);
-struct look *batch_add(struct batch *b);
+char *walk_batch_text(struct walk_batch *b, const char *p, size_t n);
+struct check *walk_batch_add(struct walk_batch *b);
 
 enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 
@@ -49,7 +49,7 @@ struct walk;
 struct walk *walk_new(struct ground *g, const char *under, const char *from, bool shallow, struct ignore *ig);
 void walk_free(struct walk *w);
 /* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */
-void walk_step(struct walk *w, struct batch *b);
+void walk_step(struct walk *w, struct walk_batch *b);
 
 /* Worker: looks at single paths, one look each, in their order. Nothing is entered, nothing watched. */
 struct walk_path {
@@ -57,8 +57,8 @@ struct walk_path {
 	const char *from; /* where it was before; NULL: not known to be moved */
 	int tag;
 };
-void walk_look(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
-               struct batch *b);
+void walk_check(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+                struct walk_batch *b);
 /* Worker: what is at a path that nothing should be at any more: as look.before. */
 int walk_absent(const struct ground *g, const char *path);
 

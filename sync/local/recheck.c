@@ -67,12 +67,12 @@ static void look_again(void *arg, const char *path)
 	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
 
-void scan_look_at_mounts(struct local *l)
+void recheck_mounts(struct local *l)
 {
 	char *text, *rest, root[PATH_MAX], link[40];
 	ssize_t n;
 
-	if (!mounts_changed(l->mounts_told, &text) || text == NULL) {
+	if (!mounts_changed(l->mounts_scanned, &text) || text == NULL) {
 		free(text);
 		return;
 	}
@@ -93,7 +93,7 @@ void scan_look_at_mounts(struct local *l)
 
 /* The wait begins anew only when a whole one has passed without a problem, so that one that comes and goes is not read over and
  * over. */
-void scan_problems_due(void *arg)
+void recheck_due(void *arg)
 {
 	struct local *l = arg;
 	char *text;
@@ -113,7 +113,7 @@ void scan_problems_due(void *arg)
 }
 
 /* Descriptors run out and are free again, a disk errs once, another is unmounted: no event tells of it. */
-void scan_plan_problems(struct local *l)
+void recheck_plan(struct local *l)
 {
 	if (l->problem_wait_ms != 0 || l->error != NULL || problem_passing(l->problems) == 0)
 		return;

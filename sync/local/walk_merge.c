@@ -14,9 +14,9 @@
 #define MERGE_SLICE_NS (INT64_C(10) * 1000000)
 enum { CLOCK_EVERY = 16 };
 
-struct merge *merge_new(const char *under, const char *from, bool shallow)
+struct walk_merge *walk_merge_new(const char *under, const char *from, bool shallow)
 {
-	struct merge *m = MEM_NEW(struct merge);
+	struct walk_merge *m = MEM_NEW(struct walk_merge);
 
 	m->under = mem_strdup(under);
 	m->from = mem_strdup(from);
@@ -24,7 +24,7 @@ struct merge *merge_new(const char *under, const char *from, bool shallow)
 	return m;
 }
 
-void merge_free(struct merge *m)
+void walk_merge_free(struct walk_merge *m)
 {
 	if (m == NULL)
 		return;
@@ -44,7 +44,7 @@ void merge_free(struct merge *m)
 
 /* --- rows --- */
 
-static void drop_row(struct merge *m)
+static void drop_row(struct walk_merge *m)
 {
 	record_clear(&m->row);
 	m->have_row = false;
@@ -52,7 +52,7 @@ static void drop_row(struct merge *m)
 
 /* A shallow walk does not look below the folder's entries, so their rows are passed over: by a new cursor, since
  * there may be many. "\x01" is the first byte that sorts above '/'. */
-static void pass_below(struct local *l, struct merge *m, size_t child_len)
+static void pass_below(struct local *l, struct walk_merge *m, size_t child_len)
 {
 	char *behind = mem_printf("%.*s\x01", (int)child_len, m->row.path);
 
@@ -63,7 +63,7 @@ static void pass_below(struct local *l, struct merge *m, size_t child_len)
 }
 
 /* The next row, or NULL at the end. */
-static struct record *next_row(struct local *l, struct merge *m)
+static struct record *next_row(struct local *l, struct walk_merge *m)
 {
 	size_t n = strlen(m->under);
 
@@ -93,7 +93,7 @@ static void set_skip(char **slot, const char *path)
 }
 
 /* Folders that hold nothing any more that is still to come: deepest first, as one would remove them. */
-static void end_folders(struct local *l, struct merge *m, const char *next)
+static void end_folders(struct local *l, struct walk_merge *m, const char *next)
 {
 	while (m->nfolders > 0) {
 		struct record *r = &m->folders[m->nfolders - 1];
@@ -106,7 +106,7 @@ static void end_folders(struct local *l, struct merge *m, const char *next)
 	}
 }
 
-static void merge_absent(struct local *l, struct merge *m, struct record *row)
+static void walk_merge_absent(struct local *l, struct walk_merge *m, struct record *row)
 {
 	/* Version 0.1.0 had rows of what is lanyard's own, and of the ignore rules: they are let be. */
 	if (row->deleted || path_check(row->path, strlen(row->path)) != PATH_OK ||
@@ -135,14 +135,14 @@ static void merge_absent(struct local *l, struct merge *m, struct record *row)
 /* --- present --- */
 
 /* Whether the rows below this path are to be left alone, since it could not be looked into. */
-static bool is_closed(const struct look *k)
+static bool is_closed(const struct check *k)
 {
 	return k->ours || (k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR));
 }
 
 /* Whether a look at this path alone does not do: what was in a folder that is none any more, what is in one that is not
  * known yet, and what had problems in one whose mode may have changed. */
-static bool needs_walk(const struct local *l, const struct look *k, const struct record *row)
+static bool needs_walk(const struct local *l, const struct check *k, const struct record *row)
 {
 	bool was_dir = row != NULL && !row->deleted && row->kind == RECORD_DIR;
 
@@ -155,7 +155,8 @@ static bool needs_walk(const struct local *l, const struct look *k, const struct
 
 /* Something else stands where a folder was, whose rows have not gone yet: they go first, so that nobody has to put it over a
  * folder that is not empty, and are judged like all that go. */
-static bool comes_too_early(struct local *l, const struct merge *m, const struct look *k, const struct record *row)
+static bool comes_too_early(struct local *l, const struct walk_merge *m, const struct check *k,
+                            const struct record *row)
 {
 	struct index_cursor *c;
 	struct record r = { 0 };
@@ -175,7 +176,8 @@ static bool comes_too_early(struct local *l, const struct merge *m, const struct
 	return live;
 }
 
-static void merge_found(struct local *l, struct merge *m, const struct look *k, const struct record *row, uint64_t seq)
+static void walk_merge_found(struct local *l, struct walk_merge *m, const struct check *k, const struct record *row,
+                             uint64_t seq)
 {
 	if (k->wd > 0 && l->watch != NULL)
 		watch_know(l->watch, k->path, k->wd);
@@ -194,7 +196,7 @@ static void merge_found(struct local *l, struct merge *m, const struct look *k, 
 }
 
 /* One step: the next look, or a row that comes before it (NULL: before the end). False: there is none. */
-static bool merge_one(struct local *l, struct merge *m, const struct look *k, uint64_t seq)
+static bool walk_merge_one(struct local *l, struct walk_merge *m, const struct check *k, uint64_t seq)
 {
 	struct record *row = next_row(l, m);
 	int cmp = row == NULL ? 1 : k == NULL ? -1 : path_compare(row->path, k->path);
@@ -203,15 +205,15 @@ static bool merge_one(struct local *l, struct merge *m, const struct look *k, ui
 		return false;
 	end_folders(l, m, cmp < 0 ? row->path : k != NULL ? k->path : NULL);
 	if (cmp < 0)
-		merge_absent(l, m, row);
+		walk_merge_absent(l, m, row);
 	else if (k != NULL)
-		merge_found(l, m, k, cmp == 0 ? row : NULL, seq);
+		walk_merge_found(l, m, k, cmp == 0 ? row : NULL, seq);
 	if (cmp <= 0 && m->have_row)
 		drop_row(m);
 	return cmp < 0;
 }
 
-bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t *at, uint64_t seq)
+bool walk_merge_batch(struct local *l, struct walk_merge *m, const struct walk_batch *b, size_t *at, uint64_t seq)
 {
 	int64_t until = clock_mono_ns() + MERGE_SLICE_NS;
 
@@ -221,32 +223,32 @@ bool merge_batch(struct local *l, struct merge *m, const struct batch *b, size_t
 	}
 	if (b->error != 0) {
 		/* Nothing can be said of any of it. */
-		problem_add_errno(l->problems, m->under, b->error, m->look);
+		problem_add_errno(l->problems, m->under, b->error, m->walk_no);
 		return true;
 	}
 	for (unsigned i = 1; *at < b->n && l->error == NULL; i++) {
-		if (!merge_one(l, m, &b->looks[*at], seq))
+		if (!walk_merge_one(l, m, &b->checks[*at], seq))
 			(*at)++;
 		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
 			return false;
 	}
-	for (unsigned i = 1; b->end && l->error == NULL && merge_one(l, m, NULL, seq); i++)
+	for (unsigned i = 1; b->end && l->error == NULL && walk_merge_one(l, m, NULL, seq); i++)
 		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
 			return false;
 	if (b->end && l->error == NULL)
-		problem_sweep(l->problems, m->under, m->look);
+		problem_sweep(l->problems, m->under, m->walk_no);
 	return true;
 }
 
 /* --- single paths --- */
 
-static void merge_hint(struct local *l, const struct look *k, const struct look_hint *h, uint64_t seq)
+static void walk_merge_hint(struct local *l, const struct check *k, const struct scan_hint *h, uint64_t seq)
 {
 	struct record row = { 0 };
 	int have;
 
 	if (strcmp(k->path, SHARE_IGNORE_FILE) == 0) {
-		l->root.heard = true;
+		l->root.rules_hinted = true;
 		root_ask(l, false);
 	}
 	if (k->ignored) {
@@ -255,8 +257,8 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	}
 	/* Also where nothing seems to have changed: what was installed may be gone again before its row is written. */
 	if (change_is_busy(l, k->path)) {
-		if (h->hint.content || written_has(l, k->path, h->from))
-			written_note(l, k->path);
+		if (h->hint.content || hidden_write_possible(l, k->path, h->from))
+			hidden_write_note(l, k->path);
 		return;
 	}
 	have = index_get(l->c.index, k->path, &row);
@@ -270,7 +272,7 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 		scan_tree(l, k->path, NULL);
 	} else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted) {
 		if (h->hint.content)
-			written_note(l, k->path);
+			hidden_write_note(l, k->path);
 		gone_add(l, &row);
 	} else if (k->st.kind != 0 || k->error != 0) {
 		change_found(l, k, have > 0 ? &row : NULL, h, NULL, seq);
@@ -278,8 +280,8 @@ static void merge_hint(struct local *l, const struct look *k, const struct look_
 	record_clear(&row);
 }
 
-void merge_hints(struct local *l, const struct batch *b, const struct look_hint *hints, uint64_t seq)
+void walk_merge_hints(struct local *l, const struct walk_batch *b, const struct scan_hint *hints, uint64_t seq)
 {
 	for (size_t i = 0; i < b->n && l->error == NULL; i++)
-		merge_hint(l, &b->looks[i], &hints[b->looks[i].tag], seq);
+		walk_merge_hint(l, &b->checks[i], &hints[b->checks[i].tag], seq);
 }

@@ -10,88 +10,88 @@
 
 enum { WRITTEN_MAX = 20000 };
 
-struct written {
+struct hidden_write {
 	UT_hash_handle hh;
 	char path[];
 };
 
 /* What is at or below `from` is noted at or below `first`. */
-struct moving {
+struct hidden_move {
 	struct local *l;
 	const char *from, *first;
 };
 
-void written_note(struct local *l, const char *path)
+void hidden_write_note(struct local *l, const char *path)
 {
 	size_t n = strlen(path);
-	struct written *w;
+	struct hidden_write *w;
 
-	HASH_FIND(hh, l->scan.written, path, n, w);
+	HASH_FIND(hh, l->scan.hidden_writes, path, n, w);
 	if (w != NULL)
 		return;
-	if (HASH_COUNT(l->scan.written) >= WRITTEN_MAX) {
-		l->scan.written_more = true;
+	if (HASH_COUNT(l->scan.hidden_writes) >= WRITTEN_MAX) {
+		l->scan.hidden_more = true;
 		return;
 	}
 	w = mem_calloc(1, sizeof(*w) + n + 1);
 	memcpy(w->path, path, n);
-	HASH_ADD(hh, l->scan.written, path[0], n, w);
+	HASH_ADD(hh, l->scan.hidden_writes, path[0], n, w);
 }
 
 static void note_moving(void *arg, const char *path)
 {
-	const struct moving *m = arg;
+	const struct hidden_move *m = arg;
 	char *was;
 
 	if (!path_is_under(path, m->from))
 		return;
 	was = mem_printf("%s%s", m->first, path + strlen(m->from));
-	written_note(m->l, was);
+	hidden_write_note(m->l, was);
 	free(was);
 }
 
-void written_moved(struct local *l, const char *from, const char *first)
+void hidden_write_moved(struct local *l, const char *from, const char *first)
 {
-	const struct look_hint *h;
+	const struct scan_hint *h;
 	const struct file_job *job;
 
-	HASH_FIND_STR(l->scan.heard, from, h);
+	HASH_FIND_STR(l->scan.content_hints, from, h);
 	HASH_FIND_STR(l->scan.files, from, job);
 	if (h != NULL || job != NULL || debounce_has_content(l->debounce, from))
-		written_note(l, first);
+		hidden_write_note(l, first);
 }
 
-void written_tree_moved(struct local *l, const char *from, const char *first)
+void hidden_write_tree_moved(struct local *l, const char *from, const char *first)
 {
-	struct moving m = { .l = l, .from = from, .first = first };
+	struct hidden_move m = { .l = l, .from = from, .first = first };
 
 	debounce_each_content(l->debounce, note_moving, &m);
-	for (const struct look_hint *h = l->scan.heard; h != NULL; h = h->hh.next)
+	for (const struct scan_hint *h = l->scan.content_hints; h != NULL; h = h->hh.next)
 		note_moving(&m, h->hint.path);
 	for (const struct file_job *job = l->scan.files; job != NULL; job = job->hh.next)
 		note_moving(&m, job->file.path);
 }
 
-bool written_has(const struct local *l, const char *path, const char *before)
+bool hidden_write_possible(const struct local *l, const char *path, const char *before)
 {
-	const struct written *w;
+	const struct hidden_write *w;
 
-	if (l->scan.written == NULL)
+	if (l->scan.hidden_writes == NULL)
 		return false;
-	HASH_FIND_STR(l->scan.written, path, w);
+	HASH_FIND_STR(l->scan.hidden_writes, path, w);
 	if (w == NULL && before != NULL)
-		HASH_FIND_STR(l->scan.written, before, w);
-	return w != NULL || (before != NULL && l->scan.written_more);
+		HASH_FIND_STR(l->scan.hidden_writes, before, w);
+	return w != NULL || (before != NULL && l->scan.hidden_more);
 }
 
-void written_forget(struct local *l)
+void hidden_write_forget(struct local *l)
 {
-	struct written *w;
-	struct written *next;
+	struct hidden_write *w;
+	struct hidden_write *next;
 
-	HASH_ITER(hh, l->scan.written, w, next) {
-		HASH_DEL(l->scan.written, w);
+	HASH_ITER(hh, l->scan.hidden_writes, w, next) {
+		HASH_DEL(l->scan.hidden_writes, w);
 		free(w);
 	}
-	l->scan.written_more = false;
+	l->scan.hidden_more = false;
 }

@@ -3,7 +3,7 @@
 
 #include "sync/local/local_internal.h"
 
-bool told_is_coarser(int64_t ns, int64_t of_ns)
+bool row_meta_is_coarser(int64_t ns, int64_t of_ns)
 {
 	static const int64_t steps[] = { 100, 1000, 10000000, 1000000000, 2000000000 };
 
@@ -19,7 +19,8 @@ static bool is_live(const struct record *row, enum record_kind kind)
 	return row != NULL && !row->deleted && row->kind == kind;
 }
 
-uint32_t told_mode(const struct disk *disk, const struct record *row, enum record_kind kind, const struct fs_stat *st)
+uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum record_kind kind,
+                       const struct fs_stat *st)
 {
 	if (kind == RECORD_SYMLINK)
 		return 0;
@@ -29,14 +30,14 @@ uint32_t told_mode(const struct disk *disk, const struct record *row, enum recor
 	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : disk_tells(disk, kind, st->mode);
 }
 
-int64_t told_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)
+int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)
 {
 	if (kind == RECORD_DIR)
 		return 0;
 	if (is_live(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
 	                           /* The ctime says that nobody set it since. */
-	                           (row->seen.ino != 0 && told_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
-	                            told_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
+	                           (row->seen.ino != 0 && row_meta_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
+	                            row_meta_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
 		return row->mtime_ns;
 	return st->mtime_ns;
 }
