@@ -132,8 +132,8 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->waits_for = "the share to be opened";
 	if (e->index && e->local && e->fetch) {
 		s->totals = index_totals(e->index);
-		s->wanted = index_wanted_count(e->index);
-		s->wanted_bytes = index_wanted_bytes(e->index);
+		s->wanted = index_wants_missing(e->index);
+		s->wanted_bytes = index_wants_missing_bytes(e->index);
 		s->pending = local_pending(e->local);
 		s->ignored = local_ignored(e->local);
 		s->held = engine_held(e);
@@ -350,7 +350,7 @@ static char *next_missing(struct engine *e, const char *under, const char *after
 		struct record ours = { 0 };
 		int have;
 
-		index_wanted_paths(e->index, at, 1, next_path, &next);
+		index_offers_paths(e->index, at, 1, next_path, &next);
 		free(at);
 		if (!next)
 			return NULL;
@@ -372,7 +372,7 @@ static bool tell_missing(struct engine *e, const char *path, engine_file_fn *fn,
 	struct wanted w = { 0 };
 	bool more = true;
 
-	index_wanted(e->index, path, add_wanted, &w);
+	index_offers(e->index, path, add_wanted, &w);
 	if (w.newest.path)
 		more = fn(arg, &w.newest, false, w.has, w.n);
 	record_clear(&w.newest);

@@ -129,7 +129,7 @@ static bool has_filled(struct fetch *f, struct fetch_peer *p)
 
 	if (++p->backlog < most)
 		return false;
-	p->backlog = index_wanted_of(f->c.index, p->id, most);
+	p->backlog = index_wants_of(f->c.index, p->id, most);
 	return p->backlog >= most;
 }
 
@@ -154,7 +154,7 @@ static bool has_room(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t half = most_waiting(f) / 2;
 
-	p->backlog = index_wanted_of(f->c.index, p->id, half);
+	p->backlog = index_wants_of(f->c.index, p->id, half);
 	return p->backlog < half;
 }
 

@@ -34,7 +34,7 @@ void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
 	struct fetch_peer *p;
 
 	p = fetch_peer_get(f, peer);
-	if (!allowance_is_full(f, p, theirs) && index_want(f->c.index, peer, theirs) == 0)
+	if (!allowance_is_full(f, p, theirs) && index_offer(f->c.index, peer, theirs) == 0)
 		return;
 	if (p->unremembered == 0 || theirs->seq < p->unremembered)
 		p->unremembered = theirs->seq;
@@ -361,6 +361,6 @@ void fetch_repair(struct fetch *f, const char *path)
 
 bool fetch_idle(const struct fetch *f)
 {
-	return HASH_COUNT(f->tickets) == 0 && index_wanted_count(f->c.index) == 0 && f->batches_out == 0 &&
+	return HASH_COUNT(f->tickets) == 0 && index_wants_missing(f->c.index) == 0 && f->batches_out == 0 &&
 	       !f->cleaning;
 }

@@ -103,12 +103,12 @@ static void gather(struct fetch *f, struct ticket *t, struct words *w)
 {
 	if (t->held)
 		w->own_peer = t->peer;
-	if (index_wanted_count(f->c.index) > 0)
-		index_wanted(f->c.index, t->want.path, weigh_wanted, w);
+	if (index_wants_missing(f->c.index) > 0)
+		index_offers(f->c.index, t->want.path, weigh_wanted, w);
 	if (t->held && !w->own_superseded)
 		(void)weigh(w, t->peer, &t->want, true);
 	for (size_t i = 0; i < w->ndrop; i++)
-		index_unwant(f->c.index, t->want.path, w->drop[i]);
+		index_offer_forget(f->c.index, t->want.path, w->drop[i]);
 }
 
 static bool same_meta(const struct record *a, const struct record *b)
@@ -352,7 +352,7 @@ void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
 	guard_installed(f, t);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
-	if (t->held && !t->again && index_wanted_count(f->c.index) == 0) {
+	if (t->held && !t->again && index_wants_missing(f->c.index) == 0) {
 		ticket_free(f, t);
 		return;
 	}

@@ -348,7 +348,7 @@ static void looked(void *arg)
 		struct found *found = &job->found[i], *known;
 
 		found->wanted = spare_is(f, found->name);
-		index_wanted(f->c.index, found->path, is_content, found);
+		index_offers(f->c.index, found->path, is_content, found);
 		HASH_FIND(hh, job->by_root, found->content.root, sizeof(found->content.root), known);
 		if (!found->wanted && known == NULL)
 			HASH_ADD(hh, job->by_root, content.root, sizeof(found->content.root), found);
@@ -399,7 +399,7 @@ void parts_pump(struct fetch *f)
 	if (job == NULL)
 		return;
 	if (job->by_root != NULL)
-		n = index_wanted_contents(f->c.index, &job->after, JUDGE_TURN, mark_wanted, job);
+		n = index_wants_contents(f->c.index, &job->after, JUDGE_TURN, mark_wanted, job);
 	/* What cannot be known is kept. */
 	for (size_t i = 0; n < 0 && i < job->n; i++)
 		job->found[i].wanted = true;

@@ -84,7 +84,7 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 	merged->seen = ours->seen;
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
 		fetch_remember(f, peer, theirs);
-	else if (index_wanted_count(f->c.index) > 0)
+	else if (index_wants_missing(f->c.index) > 0)
 		(void)wanted_load(f, theirs->path);
 }
 
@@ -164,11 +164,11 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 			tell_again(f, peer, theirs, &ours);
 			judge_stands(f, &ours, theirs);
 		}
-		if (index_wanted_count(f->c.index) > 0)
-			index_unwant(f->c.index, theirs->path, peer);
+		if (index_wants_missing(f->c.index) > 0)
+			index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (!known && theirs->deleted && !allowance_take(f, peer, theirs)) {
-		if (index_wanted_count(f->c.index) > 0)
-			index_unwant(f->c.index, theirs->path, peer);
+		if (index_wants_missing(f->c.index) > 0)
+			index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
 		record_at_once(f, peer, theirs, &ours, &merged);
 	} else {

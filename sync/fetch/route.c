@@ -105,7 +105,7 @@ static void load_deletion(struct fetch *f, const char *path)
 {
 	struct ticket *gone;
 
-	if (index_wanted_count(f->c.index) == 0 || ticket_find(f, path) != NULL)
+	if (index_wants_missing(f->c.index) == 0 || ticket_find(f, path) != NULL)
 		return;
 	gone = wanted_load(f, path);
 	if (gone != NULL && gone->state == TICKET_FRESH)

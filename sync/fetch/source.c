@@ -43,9 +43,9 @@ void source_refresh(struct download *d)
 	struct fetch *f = d->f;
 	struct fetch_peer *p, *next;
 
-	index_wanted(f->c.index, d->t->want.path, add_wanted, d);
+	index_offers(f->c.index, d->t->want.path, add_wanted, d);
 	if (d->waiter != NULL)
-		index_wanted(f->c.index, d->waiter, add_wanted, d);
+		index_offers(f->c.index, d->waiter, add_wanted, d);
 	if (!d->t->repair)
 		return;
 	HASH_ITER(hh, f->peers, p, next) {

@@ -151,8 +151,8 @@ static bool is_outdated(struct fetch *f, const struct ticket *t)
 {
 	struct later l = { .t = t };
 
-	if (index_wanted_count(f->c.index) > 0)
-		(void)index_wanted(f->c.index, t->want.path, is_later, &l);
+	if (index_wants_missing(f->c.index) > 0)
+		(void)index_offers(f->c.index, t->want.path, is_later, &l);
 	return l.found;
 }
 
@@ -164,7 +164,7 @@ void ticket_remember(struct fetch *f, struct ticket *t)
 	 * finds no room stays held too, and that is bounded. */
 	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
 		return;
-	if (is_outdated(f, t) || index_want(f->c.index, t->peer, &t->want) == 0)
+	if (is_outdated(f, t) || index_offer(f->c.index, t->peer, &t->want) == 0)
 		ticket_unhold(f, t);
 }
 

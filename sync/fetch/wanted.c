@@ -57,12 +57,12 @@ static void take_paths(struct fetch *f)
 {
 	struct paths paths = { .n = 0 };
 
-	index_wanted_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
+	index_offers_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
 	for (int i = 0; i < paths.n; i++) {
 		if (accepted(f, paths.p[i]))
 			(void)wanted_load(f, paths.p[i]);
 		else
-			index_unwant(f->c.index, paths.p[i], 0);
+			index_offer_forget(f->c.index, paths.p[i], 0);
 	}
 	if (paths.n < READ_AT_ONCE)
 		f->more = false;
@@ -79,7 +79,7 @@ void wanted_restart(struct fetch *f)
 {
 	free(f->after);
 	f->after = mem_strdup("");
-	f->more = index_wanted_count(f->c.index) > 0;
+	f->more = index_wants_missing(f->c.index) > 0;
 	f->rewalk = false;
 	f->rewalk_ms = INT64_MAX;
 	fetch_wake(f);

@@ -111,28 +111,28 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 /* --- what peers have and we want: one row a (path, peer); written when a record arrives, before its number is
  * acknowledged; deleted when our row has come to equal or pass it --- */
 /* Inserts or replaces. peer: short ID. theirs->seq is the peer's number: -1 and ERANGE unless it is 1 to 2^48 - 1. */
-int index_want(struct index *index, uint64_t peer, const struct record *theirs);
+int index_offer(struct index *index, uint64_t peer, const struct record *theirs);
 /* All peers' wanted rows of a path, in any order, with the peer's seq. 0, -1. */
-int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
+int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg);
 /* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. Returns the number given or -1. */
-int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
+int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg);
 /* The contents of wanted files, in the order of their rows: from behind *after (0 first) on, which moves on, at most max rows.
  * How many rows it looked at, files or not; -1. */
-int index_wanted_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
-                          void *arg);
+int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
+                         void *arg);
 /* Forgets what `peer` has said of path (peer 0: what all have said). */
-int index_unwant(struct index *index, const char *path, uint64_t peer);
+int index_offer_forget(struct index *index, const char *path, uint64_t peer);
 /* Forgets all that a peer has said (its epoch changed, or it left the group). */
-int index_unwant_peer(struct index *index, uint64_t peer);
+int index_offers_forget_peer(struct index *index, uint64_t peer);
 /* Number of distinct wanted paths, the sum of their sizes (where peers differ, the largest); the smallest seq wanted of one
  * peer (0: none; 1 when that cannot be read: then nothing of it counts as settled). All cheap. */
-int64_t index_wanted_count(struct index *index);
-int64_t index_wanted_bytes(struct index *index);
-uint64_t index_wanted_min_seq(struct index *index, uint64_t peer);
+int64_t index_wants_missing(struct index *index);
+int64_t index_wants_missing_bytes(struct index *index);
+uint64_t index_wants_min_seq(struct index *index, uint64_t peer);
 /* How many rows are wanted of this peer; counted, to `most` at most. */
-int64_t index_wanted_of(struct index *index, uint64_t peer, int64_t most);
+int64_t index_wants_of(struct index *index, uint64_t peer, int64_t most);
 
 /* --- what is being put in its place --- */
 /* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is

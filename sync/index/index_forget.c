@@ -30,7 +30,7 @@ struct noted {
 
 static int note_one(struct index *index, const struct noted *p)
 {
-	uint64_t wanted = index_wanted_min_seq(index, p->peer), upto = p->received;
+	uint64_t wanted = index_wants_min_seq(index, p->peer), upto = p->received;
 	char name[NAME_MAX_LEN];
 	int64_t passed;
 
@@ -93,7 +93,7 @@ int index_peers(struct index *index, uint64_t **list)
 
 int index_peer_forget(struct index *index, uint64_t peer)
 {
-	if (index_note_peer(index, peer) < 0 || index_unwant_peer(index, peer) < 0)
+	if (index_note_peer(index, peer) < 0 || index_offers_forget_peer(index, peer) < 0)
 		return -1;
 	return index_peer_put(index, peer, &(struct index_peer){ 0 });
 }

@@ -4,7 +4,7 @@
  * index_schema.c  tables and statements
  * index_txn.c     the open transaction, numbers, failures, checkpoints
  * index_rows.c    our rows          index_content.c  block lists and positions
- * index_walk.c    rows in order     index_wanted.c   what peers have and we want
+ * index_walk.c    rows in order     index_offers.c   what peers have and we want
  * index_peers.c   peers and small named values
  * index_placing.c what is being put in its place
  * index_forget.c  tombstones forgotten, new epochs
@@ -69,17 +69,17 @@ enum index_stmt {
 	STMT_POSITION_INSERT,
 	STMT_POSITION_FIND,
 	STMT_POSITION_DELETE,
-	STMT_WANT_SIZES,
-	STMT_WANT_INSERT,
-	STMT_WANT_DELETE,
-	STMT_WANT_KEY,
-	STMT_WANT_GET,
-	STMT_WANT_PATHS,
-	STMT_WANT_CONTENTS,
-	STMT_WANT_MIN,
-	STMT_WANT_COUNT,
-	STMT_WANT_DELETE_PEER,
-	STMT_WANT_ALL_SIZES,
+	STMT_OFFER_SIZES,
+	STMT_OFFER_INSERT,
+	STMT_OFFER_DELETE,
+	STMT_OFFER_KEY,
+	STMT_OFFER_GET,
+	STMT_OFFER_PATHS,
+	STMT_OFFER_CONTENTS,
+	STMT_OFFER_MIN,
+	STMT_OFFER_COUNT,
+	STMT_OFFER_DELETE_PEER,
+	STMT_OFFER_ALL_SIZES,
 	STMT_PLACING_INSERT,
 	STMT_PLACING_DELETE,
 	STMT_PLACING_ALL,

@@ -90,19 +90,19 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_POSITION_FIND] =
 		"SELECT position FROM positions WHERE h8 = ? AND position >= ? ORDER BY position LIMIT 1",
 	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
-	[STMT_WANT_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
-	[STMT_WANT_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
-			     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[STMT_WANT_DELETE] = "DELETE FROM wanted WHERE id = ?",
-	[STMT_WANT_KEY] = "SELECT key FROM wanted WHERE id = ?",
-	[STMT_WANT_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
-			  " ON p.no = w.id >> 48 WHERE w.key = ?",
-	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
-	[STMT_WANT_CONTENTS] = "SELECT id, size, nblocks, root FROM wanted WHERE id > ? ORDER BY id",
-	[STMT_WANT_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
-	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
-	[STMT_WANT_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
-	[STMT_WANT_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
+	[STMT_OFFER_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
+	[STMT_OFFER_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
+			      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_OFFER_DELETE] = "DELETE FROM wanted WHERE id = ?",
+	[STMT_OFFER_KEY] = "SELECT key FROM wanted WHERE id = ?",
+	[STMT_OFFER_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
+			   " ON p.no = w.id >> 48 WHERE w.key = ?",
+	[STMT_OFFER_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
+	[STMT_OFFER_CONTENTS] = "SELECT id, size, nblocks, root FROM wanted WHERE id > ? ORDER BY id",
+	[STMT_OFFER_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+	[STMT_OFFER_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
+	[STMT_OFFER_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
+	[STMT_OFFER_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
 	[STMT_PLACING_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
 				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",

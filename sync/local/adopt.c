@@ -47,13 +47,13 @@ static bool take_version(struct local *l, struct record *r)
 	struct adopt_claims w = { .now = r };
 	bool whole = false;
 
-	if (left == NULL && index_wanted_count(l->c.index) == 0)
+	if (left == NULL && index_wants_missing(l->c.index) == 0)
 		return false;
 	if (index_get(l->c.index, r->path, &w.row) < 0)
 		return false;
 	if (left != NULL)
 		hear(&w, left);
-	(void)index_wanted(l->c.index, r->path, hear_wanted, &w);
+	(void)index_offers(l->c.index, r->path, hear_wanted, &w);
 	if (w.any) {
 		version_clear(&r->version);
 		version_copy(&r->version, &w.row.version);

@@ -31,7 +31,7 @@ void news_in_send_hello(struct talk *t)
 		                     .have_epoch = p.epoch,
 		                     .have_seq = p.received,
 		                     .forgotten = index_forgotten(index) };
-	uint64_t wanted = index_wanted_min_seq(index, t->session->peer);
+	uint64_t wanted = index_wants_min_seq(index, t->session->peer);
 
 	/* What may not be safe yet is left to the acknowledgement that follows the next sync. */
 	if (index_commits(index) == g->commits_safe)
@@ -78,7 +78,7 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 		index_note_peer(index, peer);
 		news_out_tell_all(t);
 	}
-	index_unwant_peer(index, peer);
+	index_offers_forget_peer(index, peer);
 	index_meta_put(index, met_name(name, m->epoch), (int64_t)m->forgotten);
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
@@ -95,7 +95,7 @@ static void doubt_all(struct index *index)
 
 		if (index_peer_get(index, peers[i], &p) < 0)
 			continue;
-		index_unwant_peer(index, peers[i]);
+		index_offers_forget_peer(index, peers[i]);
 		index_peer_put(index, peers[i], &(struct index_peer){ .epoch = p.epoch });
 	}
 	free(peers);
@@ -129,7 +129,7 @@ static void hear_all_again(struct talk *t, const struct msg_index_hello *m)
 		log_about(LOG_INFO, &about,
 		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
 		          s->link->address);
-	index_unwant_peer(g->config.index, s->peer);
+	index_offers_forget_peer(g->config.index, s->peer);
 	index_peer_put(g->config.index, s->peer, &(struct index_peer){ .epoch = m->epoch });
 	talk_close(t, "opening anew to hear all again");
 	session_offer(s, g);
@@ -316,7 +316,7 @@ void news_in_settle(struct talk *t)
 	if (!t->up)
 		return;
 	r = received(t);
-	wanted = index_wanted_min_seq(t->group->config.index, t->session->peer);
+	wanted = index_wants_min_seq(t->group->config.index, t->session->peer);
 	t->settled_now = wanted && wanted <= r ? wanted - 1 : r;
 }
 

@@ -148,7 +148,7 @@ static void want_all(struct index *index)
 
 		version_bump(&r.version, 99, (uint64_t)i + 1);
 		r.seq = (uint64_t)i + 1;
-		if (index_want(index, PEER, &r) < 0)
+		if (index_offer(index, PEER, &r) < 0)
 			abort();
 		record_clear(&r);
 		if (i % TURN == TURN - 1)
@@ -160,7 +160,7 @@ static void want_all(struct index *index)
 	for (int i = 0; i < rows; i++) {
 		struct record r = row(i);
 
-		if (index_wanted_min_seq(index, PEER) != (uint64_t)i + 1 || index_unwant(index, r.path, 0) < 0)
+		if (index_wants_min_seq(index, PEER) != (uint64_t)i + 1 || index_offer_forget(index, r.path, 0) < 0)
 			abort();
 		record_clear(&r);
 		if (i % TURN == TURN - 1)

@@ -30,7 +30,7 @@ static void on_record(void *arg, uint64_t peer, const struct record *theirs, con
 	node->carried += bytes != NULL;
 	record_copy(&r, theirs);
 	r.via = peer;
-	assert_int_equal(node->wants ? index_want(node->index, peer, &r) : index_put(node->index, &r, blocks), 0);
+	assert_int_equal(node->wants ? index_offer(node->index, peer, &r) : index_put(node->index, &r, blocks), 0);
 	record_clear(&r);
 }
 

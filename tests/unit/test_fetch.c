@@ -30,7 +30,7 @@ static void big_file_is_fetched(void **state)
 	(void)state;
 	say_file(ANNA, "big", bytes, n, false);
 	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
-	assert_int_equal(index_wanted_count(w->index), 1);
+	assert_int_equal(index_wants_missing(w->index), 1);
 	assert_true(run());
 	assert_bytes("big", bytes, n);
 	assert_row_is_true("big");
@@ -334,7 +334,7 @@ static void more_paths_than_tickets(void **state)
 		if (i % 500 == 0)
 			turn();
 	}
-	assert_int_equal(index_wanted_count(w->index), 6000);
+	assert_int_equal(index_wants_missing(w->index), 6000);
 	assert_false(run_ms(300));
 	peer_up(ANNA);
 	assert_true(run());

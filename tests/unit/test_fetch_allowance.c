@@ -153,7 +153,7 @@ static void more_than_waits_is_told_again_when_there_is_room(void **state)
 	tell_files();
 	for (int i = 0; i < 20; i++)
 		turn();
-	assert_in_range(index_wanted_count(w->index), BACKLOG / 2, BACKLOG);
+	assert_in_range(index_wants_missing(w->index), BACKLOG / 2, BACKLOG);
 	refused = 0;
 	fetch_refusals(w->fetch, note_refusal, NULL);
 	assert_int_equal(refused_by, ANNA);

@@ -88,7 +88,7 @@ static void what_is_told_at_once_is_held_as_a_whole(void **state)
 	assert_int_equal(held(), FILES);
 	assert_true(seen.by == ANNA && !seen.brings && seen.holds == 1);
 	assert_int_equal(there(FILES), FILES);
-	assert_int_equal(index_wanted_count(w->index), FILES);
+	assert_int_equal(index_wants_missing(w->index), FILES);
 	/* What is new comes. */
 	say_text(ANNA, "new", "new");
 	RUN_UNTIL(is_there("new"));

@@ -95,7 +95,7 @@ static void parts_nobody_wants_are_removed(void **state)
 	RUN_UNTIL(fetch_counters(w->fetch).blocks_received > 10);
 	fetch_end();
 	assert_int_equal(parts_left(), 2);
-	assert_int_equal(index_unwant(w->index, "left", 0), 0);
+	assert_int_equal(index_offer_forget(w->index, "left", 0), 0);
 	note_told(ANNA);
 	fetch_begin();
 	assert_true(run());
@@ -234,10 +234,10 @@ static void renamed_while_we_were_away_it_is_gone_on_with(void **state)
 	fetch_half("before", bytes);
 	note_told(ANNA);
 	fetch_end();
-	assert_int_equal(index_unwant(w->index, "before", 0), 0);
+	assert_int_equal(index_offer_forget(w->index, "before", 0), 0);
 	r = peer_record(ANNA, "after", RECORD_FILE);
 	r.content = contents(bytes, BIG);
-	assert_int_equal(index_want(w->index, ANNA, &r), 0);
+	assert_int_equal(index_offer(w->index, ANNA, &r), 0);
 	record_clear(&r);
 	fetch_begin();
 	fetch_peer_up(w->fetch, ANNA);

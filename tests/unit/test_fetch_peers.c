@@ -97,7 +97,7 @@ static void lie_in_a_small_file_is_found_out(void **state)
 	assert_int_equal(w->liar, ANNA);
 	assert_false(is_there("s"));
 	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
-	assert_int_equal(index_wanted_count(w->index), 1);
+	assert_int_equal(index_wants_missing(w->index), 1);
 	have(BERT, &other, "right", 5, CHUNK);
 	peer_up(BERT);
 	say(BERT, &other, NULL, 0);
@@ -240,7 +240,7 @@ static void words_of_a_departed_member_are_dropped(void **state)
 	fetch_peer_left(w->fetch, ANNA);
 	assert_true(run());
 	assert_true(fetch_idle(w->fetch));
-	assert_int_equal(index_wanted_count(w->index), 0);
+	assert_int_equal(index_wants_missing(w->index), 0);
 	assert_bytes("other", bytes, 1000);
 	free(bytes);
 }

@@ -94,11 +94,11 @@ static void a_tombstone_whose_path_is_wanted_stays_and_the_floor_never_falls(voi
 	put("a", true);
 	put("b", true);
 	r.seq = 9;
-	assert_int_equal(index_want(ix, PEER, &r), 0);
+	assert_int_equal(index_offer(ix, PEER, &r), 0);
 	record_clear(&r);
 	assert_int_equal(forget(2), 1);
 	assert_true(has("a"));
-	assert_int_equal(index_unwant(ix, "a", 0), 0);
+	assert_int_equal(index_offer_forget(ix, "a", 0), 0);
 	assert_int_equal(forget(2), 1);
 	assert_false(has("a"));
 	assert_int_equal(index_forgotten(ix), 2);
@@ -126,7 +126,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	p.received = 90;
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	r.seq = 71;
-	assert_int_equal(index_want(ix, PEER, &r), 0);
+	assert_int_equal(index_offer(ix, PEER, &r), 0);
 	record_clear(&r);
 	assert_int_equal(index_note_peer(ix, PEER), 0);
 	assert_false(knows(1000, 51));

@@ -114,7 +114,7 @@ static void test_what_a_peer_says_too_is_the_peers(void **state)
 	(void)state;
 	put("f", "text");
 	r = said("f", ANNAS_EPOCH, 5);
-	assert_int_equal(index_want(ix, ANNA, &r), 0);
+	assert_int_equal(index_offer(ix, ANNA, &r), 0);
 	record_clear(&r);
 	start_local();
 	until_idle();
@@ -129,10 +129,10 @@ static void test_words_are_joined(void **state)
 	(void)state;
 	put("f", "text");
 	r = said("f", ANNAS_EPOCH, 5);
-	assert_int_equal(index_want(ix, ANNA, &r), 0);
+	assert_int_equal(index_offer(ix, ANNA, &r), 0);
 	record_clear(&r);
 	r = said("f", BERTS_EPOCH, 9);
-	assert_int_equal(index_want(ix, BERT, &r), 0);
+	assert_int_equal(index_offer(ix, BERT, &r), 0);
 	record_clear(&r);
 	start_local();
 	until_idle();
@@ -192,7 +192,7 @@ static void test_an_older_word_takes_nothing_back(void **state)
 	start_local();
 	put("f", "two");
 	until_idle();
-	assert_int_equal(index_want(ix, ANNA, &old), 0);
+	assert_int_equal(index_offer(ix, ANNA, &old), 0);
 	put("f", "one");
 	until_idle();
 	now = get_row("f");

@@ -28,7 +28,7 @@ static int want(uint64_t peer, const char *path, uint64_t seq, int64_t size)
 	int rc;
 
 	version_bump(&r.version, peer, seq > 0 ? seq : 1);
-	rc = index_want(ix, peer, &r);
+	rc = index_offer(ix, peer, &r);
 	record_clear(&r);
 	return rc;
 }
@@ -70,18 +70,18 @@ static void wants_come_back(void **state)
 	assert_int_equal(want(2, "b", 6, 1), 0);
 	index_close(ix);
 	assert_int_equal(index_open(&ix, dir, &why), INDEX_OK);
-	assert_int_equal(index_wanted(ix, "d/a", say_peer, &s), 0);
+	assert_int_equal(index_offers(ix, "d/a", say_peer, &s), 0);
 	assert_string_equal(s.text, "d/a:ffffffffffffffff:5:10 d/a:2:7:30 ");
-	assert_int_equal(index_wanted_count(ix), 2);
-	assert_int_equal(index_wanted_bytes(ix), 31);
-	assert_int_equal(index_wanted_min_seq(ix, 2), 6);
-	assert_int_equal(index_wanted_min_seq(ix, 3), 0);
-	assert_int_equal(index_unwant(ix, "d/a", 2), 0);
-	assert_int_equal(index_wanted_bytes(ix), 11);
-	assert_int_equal(index_unwant(ix, "d/a", 0), 0);
-	assert_int_equal(index_unwant(ix, "d/a", 0), 0);
-	assert_int_equal(index_unwant(ix, "nothing", 99), 0);
-	assert_int_equal(index_wanted_count(ix), 1);
+	assert_int_equal(index_wants_missing(ix), 2);
+	assert_int_equal(index_wants_missing_bytes(ix), 31);
+	assert_int_equal(index_wants_min_seq(ix, 2), 6);
+	assert_int_equal(index_wants_min_seq(ix, 3), 0);
+	assert_int_equal(index_offer_forget(ix, "d/a", 2), 0);
+	assert_int_equal(index_wants_missing_bytes(ix), 11);
+	assert_int_equal(index_offer_forget(ix, "d/a", 0), 0);
+	assert_int_equal(index_offer_forget(ix, "d/a", 0), 0);
+	assert_int_equal(index_offer_forget(ix, "nothing", 99), 0);
+	assert_int_equal(index_wants_missing(ix), 1);
 }
 
 static void wanted_paths_come_once_in_walk_order(void **state)
@@ -93,12 +93,12 @@ static void wanted_paths_come_once_in_walk_order(void **state)
 	want(1, "a/c", 2, 1);
 	want(2, "a/c", 9, 1);
 	want(1, "a", 4, 1);
-	assert_int_equal(index_wanted_paths(ix, "", 10, say_path, &s), 3);
+	assert_int_equal(index_offers_paths(ix, "", 10, say_path, &s), 3);
 	assert_string_equal(s.text, "a a/c a-b ");
-	assert_int_equal(index_wanted_paths(ix, "a", 1, say_path, &part), 1);
+	assert_int_equal(index_offers_paths(ix, "a", 1, say_path, &part), 1);
 	assert_string_equal(part.text, "a/c ");
-	assert_int_equal(index_wanted_paths(ix, "", 10, say_path, &stopped), 1);
-	assert_int_equal(index_wanted_paths(ix, "a-b", 10, say_path, &s), 0);
+	assert_int_equal(index_offers_paths(ix, "", 10, say_path, &stopped), 1);
+	assert_int_equal(index_offers_paths(ix, "a-b", 10, say_path, &s), 0);
 }
 
 static void odd_numbers_do_no_harm(void **state)
@@ -113,9 +113,9 @@ static void odd_numbers_do_no_harm(void **state)
 	assert_int_equal(want(2, "b", 3, 5), 0);
 	assert_int_equal(want(1, "a", 3, 5), 0);
 	assert_int_equal(want(1, "c", 3, 7), 0); /* one number, two paths: the last counts */
-	assert_int_equal(index_wanted_count(ix), 2);
-	assert_int_equal(index_wanted_bytes(ix), 12);
-	assert_int_equal(index_wanted(ix, "a", say_peer, &s), 0);
+	assert_int_equal(index_wants_missing(ix), 2);
+	assert_int_equal(index_wants_missing_bytes(ix), 12);
+	assert_int_equal(index_offers(ix, "a", say_peer, &s), 0);
 	assert_int_equal(s.n, 0);
 	assert_int_equal(index_commit(ix), 0);
 }
@@ -142,14 +142,14 @@ static void counts_are_what_a_recount_gives(void **state)
 			assert_int_equal(want(peer, path, next++, size[peer][k]), 0);
 		} else if (what < 30) {
 			size[peer][k] = -1;
-			assert_int_equal(index_unwant(ix, path, peer), 0);
+			assert_int_equal(index_offer_forget(ix, path, peer), 0);
 		} else if (what < 33) {
 			for (int i = 1; i <= PEERS; i++)
 				size[i][k] = -1;
-			assert_int_equal(index_unwant(ix, path, 0), 0);
+			assert_int_equal(index_offer_forget(ix, path, 0), 0);
 		} else if (what == 33) {
 			memset(size[peer], -1, sizeof(size[peer]));
-			assert_int_equal(index_unwant_peer(ix, peer), 0);
+			assert_int_equal(index_offers_forget_peer(ix, peer), 0);
 		} else if (what < 36) {
 			assert_int_equal(index_commit(ix), 0);
 		}
@@ -161,8 +161,8 @@ static void counts_are_what_a_recount_gives(void **state)
 			count += max >= 0;
 			bytes += max > 0 ? max : 0;
 		}
-		assert_int_equal(index_wanted_count(ix), count);
-		assert_int_equal(index_wanted_bytes(ix), bytes);
+		assert_int_equal(index_wants_missing(ix), count);
+		assert_int_equal(index_wants_missing_bytes(ix), bytes);
 		for (int p = 1; p <= PEERS; p++) {
 			uint64_t min = 0;
 
@@ -170,7 +170,7 @@ static void counts_are_what_a_recount_gives(void **state)
 				if (size[p][i] >= 0 && (min == 0 || seqs[p][i] < min))
 					min = seqs[p][i];
 			}
-			assert_int_equal(index_wanted_min_seq(ix, (uint64_t)p), min);
+			assert_int_equal(index_wants_min_seq(ix, (uint64_t)p), min);
 		}
 	}
 }

@@ -23,7 +23,7 @@ static int64_t first_id(int64_t peer_no)
 /* The path's rows (its key is in index->key). peer_no 0: all are others'. 0, -1. */
 static int wants_of(struct index *index, int key_len, int64_t peer_no, struct wants *w)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_SIZES);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);
 	int rc;
 
 	*w = (struct wants){ 0 };
@@ -40,18 +40,18 @@ static int wants_of(struct index *index, int key_len, int64_t peer_no, struct wa
 		else
 			w->other = size > w->other ? size : w->other;
 	}
-	index_stmt_give(index, STMT_WANT_SIZES, s);
+	index_stmt_give(index, STMT_OFFER_SIZES, s);
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
 static int delete_want(struct index *index, int64_t id)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_DELETE);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_DELETE);
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, id);
-	return index_stmt_run(index, STMT_WANT_DELETE, s);
+	return index_stmt_run(index, STMT_OFFER_DELETE, s);
 }
 
 /* One peer's row of the path whose key is in index->key. */
@@ -73,7 +73,7 @@ static int forget_one(struct index *index, int key_len, int64_t peer_no)
 /* Two paths under one number: no honest peer says that. What it said last counts. */
 static int forget_number(struct index *index, int64_t id)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_KEY);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_KEY);
 	int n = -1;
 
 	if (s == NULL)
@@ -86,14 +86,14 @@ static int forget_number(struct index *index, int64_t id)
 		else
 			memcpy(index->key, sqlite3_column_blob(s, 0), (size_t)n);
 	}
-	index_stmt_give(index, STMT_WANT_KEY, s);
+	index_stmt_give(index, STMT_OFFER_KEY, s);
 	return n < 0 ? -1 : forget_one(index, n, id >> INDEX_SEQ_BITS);
 }
 
 /* SQLITE_DONE, SQLITE_CONSTRAINT when the number is taken, or another error. */
 static int insert_want(struct index *index, int64_t id, const struct record *r, int key_len)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_INSERT);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_INSERT);
 	int rc;
 
 	if (s == NULL)
@@ -102,11 +102,11 @@ static int insert_want(struct index *index, int64_t id, const struct record *r, 
 	sqlite3_bind_blob(s, 2, index->key, key_len, SQLITE_STATIC);
 	index_record_bind(index, s, 3, r);
 	rc = sqlite3_step(s);
-	index_stmt_give(index, STMT_WANT_INSERT, s);
+	index_stmt_give(index, STMT_OFFER_INSERT, s);
 	return rc & 0xff;
 }
 
-int index_want(struct index *index, uint64_t peer, const struct record *theirs)
+int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 {
 	int64_t no, id, size = theirs->kind == RECORD_FILE && !theirs->deleted ? theirs->content.size : 0;
 	struct wants w;
@@ -138,7 +138,7 @@ int index_want(struct index *index, uint64_t peer, const struct record *theirs)
 	return 0;
 }
 
-int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
+int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg)
 {
 	sqlite3_stmt *s;
@@ -149,7 +149,7 @@ int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, ui
 	if (index->now.wanted == 0)
 		return 0;
 	n = index_key(index, path);
-	s = n < 0 ? NULL : index_stmt_take(index, STMT_WANT_GET);
+	s = n < 0 ? NULL : index_stmt_take(index, STMT_OFFER_GET);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, n, SQLITE_TRANSIENT);
@@ -166,11 +166,11 @@ int index_wanted(struct index *index, const char *path, bool (*fn)(void *arg, ui
 	rc = !more || rc == SQLITE_DONE ? 0 : index_read_failed(index, "read wanted rows");
 
 give:
-	index_stmt_give(index, STMT_WANT_GET, s);
+	index_stmt_give(index, STMT_OFFER_GET, s);
 	return rc;
 }
 
-int index_wanted_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
+int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg)
 {
 	uint8_t last[RECORD_PATH_MAX];
@@ -181,7 +181,7 @@ int index_wanted_paths(struct index *index, const char *after, int max, bool (*f
 
 	if (index->now.wanted == 0 || last_len > sizeof(last))
 		return 0;
-	s = index_stmt_take(index, STMT_WANT_PATHS);
+	s = index_stmt_take(index, STMT_OFFER_PATHS);
 	if (s == NULL)
 		return -1;
 	index_key_bytes(last, after, last_len);
@@ -208,14 +208,14 @@ int index_wanted_paths(struct index *index, const char *after, int max, bool (*f
 		given = index_read_failed(index, "read wanted rows");
 
 give:
-	index_stmt_give(index, STMT_WANT_PATHS, s);
+	index_stmt_give(index, STMT_OFFER_PATHS, s);
 	return given;
 }
 
-int index_wanted_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
-                          void *arg)
+int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
+                         void *arg)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_CONTENTS);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CONTENTS);
 	int rc = SQLITE_DONE, n = 0;
 	bool more = true;
 
@@ -233,7 +233,7 @@ int index_wanted_contents(struct index *index, uint64_t *after, int max, bool (*
 		memcpy(c.root, sqlite3_column_blob(s, 3), sizeof(c.root));
 		more = fn(arg, &c);
 	}
-	index_stmt_give(index, STMT_WANT_CONTENTS, s);
+	index_stmt_give(index, STMT_OFFER_CONTENTS, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return index_read_failed(index, "read wanted rows");
 	return n;
@@ -245,7 +245,7 @@ static int forget_all(struct index *index, int key_len)
 	struct wants w;
 
 	for (;;) {
-		sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_SIZES);
+		sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);
 		int64_t id;
 		int rc;
 
@@ -254,7 +254,7 @@ static int forget_all(struct index *index, int key_len)
 		sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
 		rc = sqlite3_step(s);
 		id = sqlite3_column_int64(s, 0);
-		index_stmt_give(index, STMT_WANT_SIZES, s);
+		index_stmt_give(index, STMT_OFFER_SIZES, s);
 		if (rc != SQLITE_ROW)
 			return rc == SQLITE_DONE ? 0 : -1;
 		if (wants_of(index, key_len, id >> INDEX_SEQ_BITS, &w) < 0 || delete_want(index, id) < 0)
@@ -264,7 +264,7 @@ static int forget_all(struct index *index, int key_len)
 	}
 }
 
-int index_unwant(struct index *index, const char *path, uint64_t peer)
+int index_offer_forget(struct index *index, const char *path, uint64_t peer)
 {
 	int64_t no = 0;
 	int n, rc;
@@ -288,7 +288,7 @@ int index_unwant(struct index *index, const char *path, uint64_t peer)
 /* Counts all that is wanted anew: cheaper than keeping count while a whole peer is forgotten. */
 static int count_wanted(struct index *index)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_WANT_ALL_SIZES);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_ALL_SIZES);
 	uint8_t last[RECORD_PATH_MAX];
 	size_t last_len = 0;
 	int64_t largest = 0;
@@ -313,11 +313,11 @@ static int count_wanted(struct index *index)
 		largest = sqlite3_column_int64(s, 1); /* ascending: the last of a key is its largest */
 	}
 	index->now.wanted_bytes += largest;
-	index_stmt_give(index, STMT_WANT_ALL_SIZES, s);
+	index_stmt_give(index, STMT_OFFER_ALL_SIZES, s);
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
-int index_unwant_peer(struct index *index, uint64_t peer)
+int index_offers_forget_peer(struct index *index, uint64_t peer)
 {
 	int64_t no = index_peer_no(index, peer, false);
 	sqlite3_stmt *s;
@@ -326,27 +326,27 @@ int index_unwant_peer(struct index *index, uint64_t peer)
 		return no < 0 ? -1 : 0;
 	if (index_txn_write(index) < 0)
 		return -1;
-	s = index_stmt_take(index, STMT_WANT_DELETE_PEER);
+	s = index_stmt_take(index, STMT_OFFER_DELETE_PEER);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, first_id(no));
 	sqlite3_bind_int64(s, 2, first_id(no + 1));
-	if (index_stmt_run(index, STMT_WANT_DELETE_PEER, s) < 0 || count_wanted(index) < 0)
+	if (index_stmt_run(index, STMT_OFFER_DELETE_PEER, s) < 0 || count_wanted(index) < 0)
 		return index_write_failed(index, "delete wanted rows");
 	return 0;
 }
 
-int64_t index_wanted_count(struct index *index)
+int64_t index_wants_missing(struct index *index)
 {
 	return index->now.wanted;
 }
 
-int64_t index_wanted_bytes(struct index *index)
+int64_t index_wants_missing_bytes(struct index *index)
 {
 	return index->now.wanted_bytes;
 }
 
-uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
+uint64_t index_wants_min_seq(struct index *index, uint64_t peer)
 {
 	int64_t no = index->now.wanted == 0 ? 0 : index_peer_no(index, peer, false), id = 0;
 	sqlite3_stmt *s;
@@ -354,7 +354,7 @@ uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
 
 	if (no <= 0)
 		return no < 0;
-	s = index_stmt_take(index, STMT_WANT_MIN);
+	s = index_stmt_take(index, STMT_OFFER_MIN);
 	if (s == NULL)
 		return 1;
 	sqlite3_bind_int64(s, 1, first_id(no));
@@ -362,16 +362,16 @@ uint64_t index_wanted_min_seq(struct index *index, uint64_t peer)
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		id = sqlite3_column_int64(s, 0);
-	index_stmt_give(index, STMT_WANT_MIN, s);
+	index_stmt_give(index, STMT_OFFER_MIN, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return index_read_failed(index, "read wanted rows") < 0;
 	return (uint64_t)(id & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
 }
 
-int64_t index_wanted_of(struct index *index, uint64_t peer, int64_t most)
+int64_t index_wants_of(struct index *index, uint64_t peer, int64_t most)
 {
 	int64_t no = index->now.wanted == 0 ? 0 : index_peer_no(index, peer, false), n = 0;
-	sqlite3_stmt *s = no > 0 ? index_stmt_take(index, STMT_WANT_COUNT) : NULL;
+	sqlite3_stmt *s = no > 0 ? index_stmt_take(index, STMT_OFFER_COUNT) : NULL;
 
 	if (s == NULL)
 		return 0;
@@ -380,6 +380,6 @@ int64_t index_wanted_of(struct index *index, uint64_t peer, int64_t most)
 	sqlite3_bind_int64(s, 3, most);
 	if (sqlite3_step(s) == SQLITE_ROW)
 		n = sqlite3_column_int64(s, 0);
-	index_stmt_give(index, STMT_WANT_COUNT, s);
+	index_stmt_give(index, STMT_OFFER_COUNT, s);
 	return n;
 }
