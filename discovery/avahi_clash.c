@@ -40,7 +40,7 @@ static void *find_in_library_of(void *function, void **base)
 	return found;
 }
 
-static void find(void)
+static void find_clash(void)
 {
 	union {
 		AvahiServer *(*function)(const AvahiPoll *, const AvahiServerConfig *, AvahiServerCallback, void *,
@@ -71,7 +71,7 @@ static void find(void)
 
 int avahi_clash_prepare(void)
 {
-	pthread_once(&once, find);
+	pthread_once(&once, find_clash);
 	return core_free != NULL && client_free != NULL ? 0 : -1;
 }
 

@@ -19,7 +19,7 @@ enum { MAX_ERRORS = 100 };
 enum { REST_MS = 100 }; /* at least, so that what came meanwhile is read together */
 
 /* One descriptor and all watches on it. */
-struct source {
+struct poll_source {
 	struct avahi_poll *owner;
 	struct loop_io *io; /* NULL once no live watch is left: Avahi may close fd, and open another by that number */
 	int fd;
@@ -27,12 +27,12 @@ struct source {
 	bool is_network;  /* IPv4 or IPv6: anybody can make it readable */
 	bool firing;      /* in fire(): freed at its end, not before */
 	AvahiWatch *list; /* while firing, those freed meanwhile included */
-	struct source *prev;
-	struct source *next;
+	struct poll_source *prev;
+	struct poll_source *next;
 };
 
 struct AvahiWatch {
-	struct source *source;
+	struct poll_source *source;
 	AvahiWatchEvent want;
 	AvahiWatchEvent fired; /* what the last callback was told */
 	bool is_dead;
@@ -52,7 +52,7 @@ struct AvahiTimeout {
 struct avahi_poll {
 	AvahiPoll api;
 	struct loop *loop;
-	struct source *sources;
+	struct poll_source *sources;
 	bool (*screen)(void *arg, int fd); /* NULL: none */
 	void *screen_arg;
 	/* The budget; see avahi_poll_set_budget(). */
@@ -64,7 +64,7 @@ struct avahi_poll {
 	struct loop_timer *rest; /* runs meanwhile; NULL: no budget */
 };
 
-static void update_source(struct source *s)
+static void update_source(struct poll_source *s)
 {
 	int events = 0;
 	bool deaf = s->is_network && s->owner->resting;
@@ -80,7 +80,7 @@ static void update_source(struct source *s)
 }
 
 /* Stops watching when no live watch is left, and frees what nobody walks through. */
-static void retire_source(struct source *s)
+static void retire_source(struct poll_source *s)
 {
 	AvahiWatch *w;
 
@@ -110,13 +110,13 @@ static int64_t processor_us(const struct avahi_poll *p)
 
 static void update_all(struct avahi_poll *p)
 {
-	struct source *s;
+	struct poll_source *s;
 
 	DL_FOREACH(p->sources, s)
 		update_source(s);
 }
 
-static void save_up(struct avahi_poll *p)
+static void save_time(struct avahi_poll *p)
 {
 	int64_t now = loop_now_ms(p->loop);
 
@@ -126,21 +126,21 @@ static void save_up(struct avahi_poll *p)
 		p->saved_us = p->most_us;
 }
 
-static void rested(void *arg)
+static void poll_rested(void *arg)
 {
 	struct avahi_poll *p = arg;
 
-	save_up(p);
+	save_time(p);
 	p->resting = false;
 	update_all(p);
 }
 
 /* A callback has taken so long. What it owes has a bound as well, or one that took very long would make us deaf. */
-static void spend(struct avahi_poll *p, int64_t us)
+static void spend_time(struct avahi_poll *p, int64_t us)
 {
 	if (p->share == 0)
 		return;
-	save_up(p);
+	save_time(p);
 	p->saved_us -= us;
 	if (p->saved_us < -p->most_us)
 		p->saved_us = -p->most_us;
@@ -153,7 +153,7 @@ static void spend(struct avahi_poll *p, int64_t us)
 
 /* --- watches --- */
 
-static void call_watches(struct source *s, AvahiWatchEvent seen)
+static void call_watches(struct poll_source *s, AvahiWatchEvent seen)
 {
 	int64_t begin_us = processor_us(s->owner);
 	AvahiWatch *w;
@@ -168,12 +168,12 @@ static void call_watches(struct source *s, AvahiWatchEvent seen)
 	}
 	/* What is not of the network is bounded by itself, and must not make us deaf. */
 	if (s->is_network)
-		spend(s->owner, processor_us(s->owner) - begin_us);
+		spend_time(s->owner, processor_us(s->owner) - begin_us);
 }
 
-static void fire(void *arg, int events)
+static void source_ready(void *arg, int events)
 {
-	struct source *s = arg;
+	struct poll_source *s = arg;
 	AvahiWatchEvent seen = 0;
 	AvahiWatch *w;
 	AvahiWatch *next;
@@ -213,19 +213,19 @@ static bool is_network(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) == 0 && (family == AF_INET || family == AF_INET6);
 }
 
-static struct source *source_of(struct avahi_poll *p, int fd)
+static struct poll_source *source_of(struct avahi_poll *p, int fd)
 {
-	struct source *s;
+	struct poll_source *s;
 
 	DL_FOREACH(p->sources, s) {
 		if (s->fd == fd)
 			return s;
 	}
-	s = MEM_NEW(struct source);
+	s = MEM_NEW(struct poll_source);
 	s->owner = p;
 	s->fd = fd;
 	s->is_network = is_network(fd);
-	s->io = loop_io_new(p->loop, fd, fire, s);
+	s->io = loop_io_new(p->loop, fd, source_ready, s);
 	if (s->io == NULL) {
 		free(s);
 		return NULL;
@@ -236,7 +236,7 @@ static struct source *source_of(struct avahi_poll *p, int fd)
 
 static AvahiWatch *watch_new(const AvahiPoll *api, int fd, AvahiWatchEvent event, AvahiWatchCallback fn, void *arg)
 {
-	struct source *s = source_of(api->userdata, fd);
+	struct poll_source *s = source_of(api->userdata, fd);
 	AvahiWatch *w;
 
 	if (s == NULL)
@@ -264,7 +264,7 @@ static AvahiWatchEvent watch_get_events(AvahiWatch *w)
 
 static void watch_free(AvahiWatch *w)
 {
-	struct source *s = w->source;
+	struct poll_source *s = w->source;
 
 	if (s->firing) {
 		w->is_dead = true;
@@ -284,7 +284,7 @@ static void timeout_fired(void *arg)
 	int64_t begin_us = processor_us(p);
 
 	t->fn(t, t->arg); /* may free t */
-	spend(p, processor_us(p) - begin_us);
+	spend_time(p, processor_us(p) - begin_us);
 }
 
 static void timeout_update(AvahiTimeout *t, const struct timeval *tv)
@@ -371,5 +371,5 @@ void avahi_poll_set_budget(struct avahi_poll *p, int share, int64_t most_ms)
 	p->most_us = most_ms * 1000;
 	p->saved_us = p->most_us;
 	p->saved_ms = loop_now_ms(p->loop);
-	p->rest = loop_timer_new(p->loop, rested, p);
+	p->rest = loop_timer_new(p->loop, poll_rested, p);
 }

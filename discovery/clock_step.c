@@ -24,7 +24,7 @@ static int64_t wall_ahead_ns(void)
 	return clock_wall_ns() - clock_mono_ns();
 }
 
-static int arm(int fd)
+static int arm_timer(int fd)
 {
 	/* The year 2262, the last that 64 bits of nanoseconds hold. */
 	const struct itimerspec never = { .it_value.tv_sec = INT64_MAX / 1000000000 };
@@ -39,7 +39,7 @@ static void clock_was_set(void *arg, int events)
 	uint64_t count;
 
 	(void)events;
-	if (read(c->fd, &count, sizeof(count)) < 0 && arm(c->fd) < 0)
+	if (read(c->fd, &count, sizeof(count)) < 0 && arm_timer(c->fd) < 0)
 		loop_io_want(c->io, 0);
 	else
 		loop_io_want(c->io, LOOP_READ);
@@ -59,7 +59,7 @@ struct clock_step *clock_step_new(struct loop *loop, loop_fn *stepped, void *arg
 	c->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->fd < 0)
 		goto free_step;
-	if (arm(c->fd) < 0)
+	if (arm_timer(c->fd) < 0)
 		goto close_fd;
 	c->io = loop_io_new(loop, c->fd, clock_was_set, c);
 	if (c->io == NULL)

@@ -54,11 +54,11 @@ struct discovery {
 	int64_t refreshed_ms; /* 0 for never */
 };
 
-static void slot_heard(void *arg, const struct mdns_heard *heard)
+static void slot_found(void *arg, const struct mdns_found *found)
 {
 	struct slot *slot = arg;
 
-	reports_offer(slot->owner->reports, heard);
+	reports_offer(slot->owner->reports, found);
 }
 
 static bool slot_wanted(void *arg, const char *id)
@@ -84,7 +84,7 @@ static void slot_start(struct slot *slot)
 {
 	const struct discovery *d = slot->owner;
 	/* The client runs on a thread of its own, and may not ask. */
-	const struct mdns_events events = { .heard = slot_heard,
+	const struct mdns_events events = { .found = slot_found,
 		                            .wanted = slot == &d->embedded && d->connected != NULL ? slot_wanted : NULL,
 		                            .state = slot_state,
 		                            .arg = slot };
@@ -161,20 +161,20 @@ static void tell_state(void *arg)
 	d->state(d->arg, backend, d->told_problem);
 }
 
-static void pass_found(void *arg, const struct mdns_heard *heard)
+static void pass_found(void *arg, const struct mdns_found *service)
 {
 	struct discovery *d = arg;
 	const char *names[TXT_MAX_GROUPS];
 	struct discovery_found found = {
-		.claimed_id = heard->txt.id,
+		.claimed_id = service->txt.id,
 		.names = names,
-		.nnames = heard->txt.ngroups,
-		.addr = heard->addr,
-		.addr_len = heard->addr_len,
+		.nnames = service->txt.ngroups,
+		.addr = service->addr,
+		.addr_len = service->addr_len,
 	};
 
-	for (size_t i = 0; i < heard->txt.ngroups; i++)
-		names[i] = heard->txt.groups[i];
+	for (size_t i = 0; i < service->txt.ngroups; i++)
+		names[i] = service->txt.groups[i];
 	d->found(d->arg, &found);
 }
 
@@ -220,7 +220,7 @@ static void clock_stepped(void *arg)
 }
 
 /* Lower-case base32 digits, and no more than fit. */
-static bool is_base32(const char *text, size_t min, size_t max)
+static bool is_base32_text(const char *text, size_t min, size_t max)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz234567");
 
@@ -241,7 +241,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 {
 	struct discovery *d;
 
-	if (!is_base32(config->agent_id, TXT_ID_LEN, TXT_ID_LEN) || config->port == 0 || config->found == NULL ||
+	if (!is_base32_text(config->agent_id, TXT_ID_LEN, TXT_ID_LEN) || config->port == 0 || config->found == NULL ||
 	    config->state == NULL)
 		return NULL;
 	d = MEM_NEW(struct discovery);
@@ -309,7 +309,7 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
 		struct mdns_group *group = &d->want.groups[d->want.ngroups];
 		size_t len = groups[i].name != NULL ? strlen(groups[i].name) : 0;
 
-		if (!is_base32(groups[i].tag, 1, MDNS_TAG_LEN))
+		if (!is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
 			continue;
 		memcpy(group->tag, groups[i].tag, strlen(groups[i].tag) + 1);
 		if (len > 0 && len < sizeof(group->name))
@@ -321,7 +321,7 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
 
 void discovery_look_for(struct discovery *d, const char *tag)
 {
-	if (!is_base32(tag, 0, MDNS_TAG_LEN))
+	if (!is_base32_text(tag, 0, MDNS_TAG_LEN))
 		return;
 	memset(d->want.look_for, 0, sizeof(d->want.look_for));
 	memcpy(d->want.look_for, tag, strlen(tag) + 1);

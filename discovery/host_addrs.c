@@ -48,7 +48,7 @@ struct host_addrs {
 
 /* --- the list --- */
 
-static bool is_wanted(const struct host_addrs *h, const char *name)
+static bool is_wanted_interface(const struct host_addrs *h, const char *name)
 {
 	for (size_t i = 0; i < h->nwanted; i++) {
 		if (strcmp(h->wanted[i], name) == 0)
@@ -63,7 +63,7 @@ bool host_addr_link_local(const struct host_addr *addr)
 }
 
 /* The likeliest interface first, and of each IPv4, then link-local. */
-static int compare(const void *a, const void *b)
+static int compare_addrs(const void *a, const void *b)
 {
 	const struct host_addr *x = a;
 	const struct host_addr *y = b;
@@ -102,7 +102,7 @@ static struct host_addr *candidates(const struct host_addrs *h, const struct hos
 		const struct host_link *link = host_facts_link(facts, fact->iface);
 		struct host_addr *addr;
 
-		if (link == NULL || !is_wanted(h, link->name))
+		if (link == NULL || !is_wanted_interface(h, link->name))
 			continue;
 		addr = &list[(*n)++];
 		addr->iface = fact->iface;
@@ -114,12 +114,12 @@ static struct host_addr *candidates(const struct host_addrs *h, const struct hos
 		if (list[i].rank == HOST_VIRTUAL && has_only_link_local(list, *n, list[i].iface))
 			list[i].rank = HOST_BRIDGE;
 	}
-	qsort(list, *n, sizeof(*list), compare);
+	qsort(list, *n, sizeof(*list), compare_addrs);
 	return list;
 }
 
 /* Takes the first of them: so many interfaces, so many of each. */
-static size_t choose(struct host_addr out[HOST_ADDRS_MAX], const struct host_addr *list, size_t n, bool *crowded)
+static size_t choose_addrs(struct host_addr out[HOST_ADDRS_MAX], const struct host_addr *list, size_t n, bool *crowded)
 {
 	int interfaces = 0, ipv4 = 0, ipv6 = 0;
 	size_t chosen = 0;
@@ -144,7 +144,7 @@ static size_t choose(struct host_addr out[HOST_ADDRS_MAX], const struct host_add
 }
 
 /* 1 when the list is another one now, 0, -1. */
-static int read_list(struct host_addrs *h)
+static int read_addrs(struct host_addrs *h)
 {
 	struct host_addr next[HOST_ADDRS_MAX];
 	struct host_facts facts;
@@ -155,21 +155,21 @@ static int read_list(struct host_addrs *h)
 	if (host_facts_read(&facts) < 0)
 		return -1;
 	list = candidates(h, &facts, &n);
-	n = choose(next, list, n, &h->crowded);
+	n = choose_addrs(next, list, n, &h->crowded);
 	free(list);
 	host_facts_free(&facts);
 	differs = n != h->n;
 	for (size_t i = 0; i < n && !differs; i++)
-		differs = compare(&next[i], &h->now[i]) != 0;
+		differs = compare_addrs(&next[i], &h->now[i]) != 0;
 	memcpy(h->now, next, n * sizeof(*next));
 	h->n = n;
 	return differs ? 1 : 0;
 }
 
-static void settled(void *arg)
+static void addrs_settled(void *arg)
 {
 	struct host_addrs *h = arg;
-	int rc = read_list(h);
+	int rc = read_addrs(h);
 
 	if (rc < 0) {
 		loop_timer_start(h->timer, RETRY_MS, 0);
@@ -184,13 +184,13 @@ static void settled(void *arg)
 
 /* --- what happens --- */
 
-static void something_changed(struct host_addrs *h)
+static void schedule_read(struct host_addrs *h)
 {
 	if (!loop_timer_running(h->timer))
 		loop_timer_start(h->timer, SETTLE_MS, 0);
 }
 
-static void read_link(struct host_addrs *h, struct nlmsghdr *header)
+static void note_link(struct host_addrs *h, struct nlmsghdr *header)
 {
 	struct ifinfomsg *msg = NLMSG_DATA(header);
 	bool up = (msg->ifi_flags & IFF_UP) != 0 && (msg->ifi_flags & IFF_RUNNING) != 0;
@@ -214,7 +214,7 @@ static void read_link(struct host_addrs *h, struct nlmsghdr *header)
 	}
 	if (slot->iface != 0 && up && !slot->up) {
 		h->link_came_up = true;
-		something_changed(h);
+		schedule_read(h);
 	}
 	slot->iface = msg->ifi_index;
 	slot->up = up;
@@ -225,19 +225,19 @@ static void read_message(struct host_addrs *h, struct nlmsghdr *header)
 	switch (header->nlmsg_type) {
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		something_changed(h);
+		schedule_read(h);
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
-			read_link(h, header);
+			note_link(h, header);
 		break;
 	default:
 		break;
 	}
 }
 
-static void readable(void *arg, int events)
+static void netlink_readable(void *arg, int events)
 {
 	_Alignas(struct nlmsghdr) char buf[RECV_BYTES];
 	struct host_addrs *h = arg;
@@ -251,7 +251,7 @@ static void readable(void *arg, int events)
 	if (got < 0) {
 		/* ENOBUFS: messages were lost. */
 		if (errno != EAGAIN && errno != EINTR)
-			something_changed(h);
+			schedule_read(h);
 		return;
 	}
 	if (from_len != sizeof(from) || from.nl_pid != 0)
@@ -280,12 +280,12 @@ struct host_addrs *host_addrs_new(struct loop *loop, const char *const *wanted, 
 		goto free_addrs;
 	if (bind(h->fd, (struct sockaddr *)&self, sizeof(self)) < 0)
 		goto close_fd;
-	h->io = loop_io_new(loop, h->fd, readable, h);
+	h->io = loop_io_new(loop, h->fd, netlink_readable, h);
 	if (h->io == NULL)
 		goto close_fd;
-	h->timer = loop_timer_new(loop, settled, h);
+	h->timer = loop_timer_new(loop, addrs_settled, h);
 	loop_io_want(h->io, LOOP_READ);
-	(void)read_list(h);
+	(void)read_addrs(h);
 	loop_timer_start(h->timer, 0, 0);
 	return h;
 

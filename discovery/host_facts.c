@@ -27,7 +27,7 @@ struct reading {
 	int routes[NROUTES]; /* interfaces that default routes lead to; 0: none */
 };
 
-struct request {
+struct netlink_request {
 	struct nlmsghdr header;
 	union {
 		struct ifinfomsg link;
@@ -39,7 +39,7 @@ struct request {
 
 typedef void read_fn(struct reading *r, struct nlmsghdr *header);
 
-static void add_attribute(struct request *q, uint16_t type, const void *data, uint16_t n)
+static void add_attribute(struct netlink_request *q, uint16_t type, const void *data, uint16_t n)
 {
 	struct rtattr *a = (struct rtattr *)(void *)((uint8_t *)q + NLMSG_ALIGN(q->header.nlmsg_len));
 
@@ -72,7 +72,7 @@ static int take_answer(struct reading *r, struct nlmsghdr *m, size_t left, uint1
 }
 
 /* Asks, and gives every message of the wanted type to fn. The answer is there when send() returns. */
-static int ask(struct reading *r, struct request *q, uint16_t wanted, read_fn *fn)
+static int netlink_ask(struct reading *r, struct netlink_request *q, uint16_t wanted, read_fn *fn)
 {
 	_Alignas(struct nlmsghdr) char buf[RECV_BYTES];
 	int status = 0;
@@ -114,23 +114,23 @@ static void read_route(struct reading *r, struct nlmsghdr *header)
  * could bring a million of them. */
 static void ask_for_routes(struct reading *r)
 {
-	struct request q = {
+	struct netlink_request q = {
 		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
 		            .nlmsg_type = RTM_GETROUTE,
 		            .nlmsg_flags = NLM_F_REQUEST },
 	};
-	struct request q6 = q;
+	struct netlink_request q6 = q;
 	struct in_addr far;
 	struct in6_addr far6;
 
 	q.body.route = (struct rtmsg){ .rtm_family = AF_INET, .rtm_dst_len = 32 };
 	inet_pton(AF_INET, "203.0.113.1", &far);
 	add_attribute(&q, RTA_DST, &far, sizeof(far));
-	(void)ask(r, &q, RTM_NEWROUTE, read_route); /* an error is: there is none */
+	(void)netlink_ask(r, &q, RTM_NEWROUTE, read_route); /* an error is: there is none */
 	q6.body.route = (struct rtmsg){ .rtm_family = AF_INET6, .rtm_dst_len = 128 };
 	inet_pton(AF_INET6, "2001:db8::1", &far6);
 	add_attribute(&q6, RTA_DST, &far6, sizeof(far6));
-	(void)ask(r, &q6, RTM_NEWROUTE, read_route);
+	(void)netlink_ask(r, &q6, RTM_NEWROUTE, read_route);
 }
 
 /* --- links --- */
@@ -158,7 +158,7 @@ static enum host_rank rank_of_kind(struct rtattr *info)
 	return rank;
 }
 
-static void read_link(struct reading *r, struct nlmsghdr *header)
+static void facts_read_link(struct reading *r, struct nlmsghdr *header)
 {
 	struct ifinfomsg *msg = NLMSG_DATA(header);
 	struct host_facts *f = r->facts;
@@ -184,14 +184,14 @@ static void read_link(struct reading *r, struct nlmsghdr *header)
 
 static int ask_for_links(struct reading *r)
 {
-	struct request q = {
+	struct netlink_request q = {
 		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
 		            .nlmsg_type = RTM_GETLINK,
 		            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.body.link = { .ifi_family = AF_UNSPEC },
 	};
 
-	return ask(r, &q, RTM_NEWLINK, read_link);
+	return netlink_ask(r, &q, RTM_NEWLINK, facts_read_link);
 }
 
 /* --- addresses --- */
@@ -232,14 +232,14 @@ static void read_addr(struct reading *r, struct nlmsghdr *header)
 
 static int ask_for_addrs(struct reading *r)
 {
-	struct request q = {
+	struct netlink_request q = {
 		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)),
 		            .nlmsg_type = RTM_GETADDR,
 		            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.body.addr = { .ifa_family = AF_UNSPEC },
 	};
 
-	return ask(r, &q, RTM_NEWADDR, read_addr);
+	return netlink_ask(r, &q, RTM_NEWADDR, read_addr);
 }
 
 /* --- all of it --- */

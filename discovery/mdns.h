@@ -40,7 +40,7 @@ struct mdns_want {
 };
 
 /* A service that was resolved. */
-struct mdns_heard {
+struct mdns_found {
 	char instance[MDNS_MAX_INSTANCE + 1]; /* its name: another one whenever it is announced anew */
 	struct txt txt;                       /* usable */
 	struct sockaddr_storage addr;
@@ -48,8 +48,8 @@ struct mdns_heard {
 };
 
 struct mdns_events {
-	/* A service was found, never our own. heard is valid during the call. */
-	void (*heard)(void *arg, const struct mdns_heard *heard);
+	/* A service was found, never our own. found is valid during the call. */
+	void (*found)(void *arg, const struct mdns_found *found);
 	/* Whether the agent with this ID is to be resolved when it is seen; NULL: every one is. */
 	bool (*wanted)(void *arg, const char *id);
 	/* Whether the stack says and hears what it should, and what hinders it (NULL when nothing does). Called on every

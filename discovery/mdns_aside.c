@@ -30,7 +30,7 @@ enum {
 };
 
 struct note {
-	struct mdns_heard heard;
+	struct mdns_found found;
 	struct note *prev;
 	struct note *next;
 };
@@ -69,7 +69,7 @@ struct aside {
 	char *problem;
 };
 
-static void wake(int fd)
+static void aside_wake(int fd)
 {
 	uint64_t one = 1;
 
@@ -78,7 +78,7 @@ static void wake(int fd)
 		log_debug("discovery: eventfd: %s", strerror(errno));
 }
 
-static void sleep_again(int fd)
+static void aside_clear_wake(int fd)
 {
 	uint64_t count;
 
@@ -87,7 +87,7 @@ static void sleep_again(int fd)
 }
 
 /* Frees all once both sides have let go. */
-static void release(struct aside *a)
+static void aside_release(struct aside *a)
 {
 	struct note *note;
 	struct note *next;
@@ -111,12 +111,12 @@ static void release(struct aside *a)
 
 /* The thread's side. */
 
-static void client_heard(void *arg, const struct mdns_heard *heard)
+static void client_found(void *arg, const struct mdns_found *found)
 {
 	struct aside *a = arg;
 	struct note *note = MEM_NEW(struct note);
 
-	note->heard = *heard;
+	note->found = *found;
 	pthread_mutex_lock(&a->lock);
 	if (a->nnotes < MAX_NOTES) {
 		DL_APPEND(a->notes, note);
@@ -125,7 +125,7 @@ static void client_heard(void *arg, const struct mdns_heard *heard)
 	}
 	pthread_mutex_unlock(&a->lock);
 	free(note);
-	wake(a->to_loop);
+	aside_wake(a->to_loop);
 }
 
 static void client_state(void *arg, bool serving, const char *problem)
@@ -138,7 +138,7 @@ static void client_state(void *arg, bool serving, const char *problem)
 	a->problem = mem_strdup(problem);
 	a->state_changed = true;
 	pthread_mutex_unlock(&a->lock);
-	wake(a->to_loop);
+	aside_wake(a->to_loop);
 }
 
 static void take_orders(void *arg, int events)
@@ -149,7 +149,7 @@ static void take_orders(void *arg, int events)
 	bool quit;
 
 	(void)events;
-	sleep_again(a->to_thread);
+	aside_clear_wake(a->to_thread);
 	pthread_mutex_lock(&a->lock);
 	want = a->want;
 	a->want = NULL;
@@ -175,10 +175,10 @@ static void orders_done(void *arg)
 	pthread_mutex_lock(&a->lock);
 	a->ordered = false;
 	pthread_mutex_unlock(&a->lock);
-	wake(a->to_loop);
+	aside_wake(a->to_loop);
 }
 
-static bool told_to_quit(struct aside *a)
+static bool aside_should_quit(struct aside *a)
 {
 	bool quit;
 
@@ -191,7 +191,7 @@ static bool told_to_quit(struct aside *a)
 /* The loop and the watch for orders; tried until the system has descriptors for them. NULL when told to quit. */
 static struct loop_io *open_loop(struct aside *a)
 {
-	while (!told_to_quit(a)) {
+	while (!aside_should_quit(a)) {
 		struct pollfd orders = { .fd = a->to_thread, .events = POLLIN };
 		struct loop_io *io;
 
@@ -207,10 +207,10 @@ static struct loop_io *open_loop(struct aside *a)
 	return NULL;
 }
 
-static void *run(void *arg)
+static void *aside_run(void *arg)
 {
 	struct aside *a = arg;
-	const struct mdns_events events = { .heard = client_heard, .state = client_state, .arg = a };
+	const struct mdns_events events = { .found = client_found, .state = client_state, .arg = a };
 	struct loop_io *io = open_loop(a);
 
 	if (io != NULL) {
@@ -227,7 +227,7 @@ static void *run(void *arg)
 	a->ended = true;
 	pthread_cond_signal(&a->ended_cond);
 	pthread_mutex_unlock(&a->lock);
-	release(a);
+	aside_release(a);
 	return NULL;
 }
 
@@ -245,7 +245,7 @@ static void take_news(void *arg, int events)
 	bool ordered;
 
 	(void)events;
-	sleep_again(a->to_loop);
+	aside_clear_wake(a->to_loop);
 	pthread_mutex_lock(&a->lock);
 	notes = a->notes;
 	a->notes = NULL;
@@ -265,7 +265,7 @@ static void take_news(void *arg, int events)
 		a->hung = false;
 	free(problem);
 	DL_FOREACH_SAFE(notes, note, next) {
-		a->events.heard(a->events.arg, &note->heard);
+		a->events.found(a->events.arg, &note->found);
 		free(note);
 	}
 }
@@ -282,7 +282,7 @@ static void does_not_answer(void *arg)
 static void give_orders(struct aside *a)
 {
 	a->ordered = true;
-	wake(a->to_thread);
+	aside_wake(a->to_thread);
 	if (!loop_timer_running(a->hung_timer))
 		loop_timer_start(a->hung_timer, HUNG_MS, 0);
 }
@@ -299,7 +299,7 @@ static int start_thread(struct aside *a)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&a->thread, &attr, run, a);
+	rc = pthread_create(&a->thread, &attr, aside_run, a);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return rc == 0 ? 0 : -1;
@@ -384,7 +384,7 @@ static void aside_free(void *stack)
 	}
 	pthread_mutex_lock(&a->lock);
 	a->quit = true;
-	wake(a->to_thread);
+	aside_wake(a->to_thread);
 	while (!a->ended && pthread_cond_timedwait(&a->ended_cond, &a->lock, &until) == 0)
 		continue;
 	ended = a->ended;
@@ -395,7 +395,7 @@ static void aside_free(void *stack)
 		pthread_detach(a->thread);
 	loop_timer_free(a->hung_timer);
 	loop_io_free(a->io);
-	release(a);
+	aside_release(a);
 }
 
 const struct mdns_backend mdns_aside = {

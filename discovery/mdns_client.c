@@ -41,12 +41,12 @@ struct client {
 	int64_t connected_ms; /* when the session began, loop_now_ms() */
 };
 
-static AvahiProtocol proto_of(int family)
+static AvahiProtocol client_proto_of(int family)
 {
 	return family == AF_UNSPEC ? AVAHI_PROTO_UNSPEC : avahi_af_to_proto(family);
 }
 
-static void group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, void *arg)
+static void client_group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, void *arg)
 {
 	struct client *c = arg;
 
@@ -56,7 +56,7 @@ static void group_changed(AvahiEntryGroup *group, AvahiEntryGroupState state, vo
 }
 
 /* For the admin, who may have configured it so. */
-static const char *reason(const struct client *c)
+static const char *client_reason(const struct client *c)
 {
 	int error = avahi_client_errno(c->avahi);
 
@@ -64,26 +64,26 @@ static const char *reason(const struct client *c)
 	                                        : avahi_strerror(error);
 }
 
-static int add_record(AvahiEntryGroup *group, const struct record *r)
+static int client_add_record(AvahiEntryGroup *group, const struct dns_record *r)
 {
 	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
 
 	/* A host has several addresses by one name. */
 	if (r->unique)
 		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
-	return avahi_entry_group_add_record(group, r->iface, proto_of(r->family), flags, r->name, AVAHI_DNS_CLASS_IN,
-	                                    r->type, r->ttl, r->rdata, r->len);
+	return avahi_entry_group_add_record(group, r->iface, client_proto_of(r->family), flags, r->name,
+	                                    AVAHI_DNS_CLASS_IN, r->type, r->ttl, r->rdata, r->len);
 }
 
-static void *publish(void *ctx, const struct record *records, size_t n, const char **why)
+static void *client_publish(void *ctx, const struct dns_record *records, size_t n, const char **why)
 {
 	struct client *c = ctx;
-	AvahiEntryGroup *group = avahi_entry_group_new(c->avahi, group_changed, c);
+	AvahiEntryGroup *group = avahi_entry_group_new(c->avahi, client_group_changed, c);
 
 	if (group == NULL)
 		goto fail;
 	for (size_t i = 0; i < n; i++) {
-		if (add_record(group, &records[i]) < 0)
+		if (client_add_record(group, &records[i]) < 0)
 			goto free_group;
 	}
 	if (avahi_entry_group_commit(group) < 0)
@@ -91,22 +91,23 @@ static void *publish(void *ctx, const struct record *records, size_t n, const ch
 	return group;
 
 free_group:
-	*why = reason(c);
+	*why = client_reason(c);
 	avahi_entry_group_free(group);
 	return NULL;
 fail:
-	*why = reason(c);
+	*why = client_reason(c);
 	return NULL;
 }
 
-static void unpublish(void *ctx, void *handle)
+static void client_unpublish(void *ctx, void *handle)
 {
 	(void)ctx;
 	avahi_entry_group_free(handle);
 }
 
-static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
-                    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+static void client_browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto,
+                           AvahiBrowserEvent event, const char *name, const char *type, const char *domain,
+                           AvahiLookupResultFlags flags, void *arg)
 {
 	struct client *c = arg;
 
@@ -115,9 +116,9 @@ static void browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, AvahiProto
 	if (c->session == NULL)
 		return;
 	if (event == AVAHI_BROWSER_NEW)
-		heard_add(mdns_session_heard(c->session), iface, proto, name, type, domain);
+		services_add(mdns_session_services(c->session), iface, proto, name, type, domain);
 	else if (event == AVAHI_BROWSER_REMOVE)
-		heard_remove(mdns_session_heard(c->session), iface, proto, name);
+		services_remove(mdns_session_services(c->session), iface, proto, name);
 }
 
 /* One for all interfaces, or one for each that is wanted and there. When one comes, its address is news to the session,
@@ -127,7 +128,7 @@ struct browsers {
 	size_t n;
 };
 
-static void unbrowse(void *ctx, void *handle)
+static void client_unbrowse(void *ctx, void *handle)
 {
 	struct browsers *all = handle;
 
@@ -137,7 +138,7 @@ static void unbrowse(void *ctx, void *handle)
 	free(all);
 }
 
-static void *browse(void *ctx, const char *type, const char **why)
+static void *client_browse(void *ctx, const char *type, const char **why)
 {
 	struct browsers *all = MEM_NEW(struct browsers);
 	struct client *c = ctx;
@@ -151,10 +152,10 @@ static void *browse(void *ctx, const char *type, const char **why)
 		if (iface == 0)
 			continue;
 		all->b[all->n] = avahi_service_browser_new(c->avahi, iface, AVAHI_PROTO_UNSPEC, type, MDNS_DOMAIN,
-		                                           AVAHI_LOOKUP_USE_MULTICAST, browsed, c);
+		                                           AVAHI_LOOKUP_USE_MULTICAST, client_browsed, c);
 		if (all->b[all->n] == NULL) {
-			*why = reason(c);
-			unbrowse(c, all);
+			*why = client_reason(c);
+			client_unbrowse(c, all);
 			return NULL;
 		}
 		all->n++;
@@ -162,9 +163,10 @@ static void *browse(void *ctx, const char *type, const char **why)
 	return all;
 }
 
-static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
-                     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
-                     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+static void client_resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto,
+                            AvahiResolverEvent event, const char *name, const char *type, const char *domain,
+                            const char *host, const AvahiAddress *addr, uint16_t port, AvahiStringList *txt,
+                            AvahiLookupResultFlags flags, void *arg)
 {
 	struct client *c = arg;
 
@@ -176,20 +178,20 @@ static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex iface, AvahiPr
 	if (c->session == NULL)
 		return;
 	if (event == AVAHI_RESOLVER_FOUND)
-		heard_resolved(mdns_session_heard(c->session), iface, proto, name, addr, port, txt);
+		services_resolved(mdns_session_services(c->session), iface, proto, name, addr, port, txt);
 	else
-		heard_failed(mdns_session_heard(c->session), iface, proto, name);
+		services_failed(mdns_session_services(c->session), iface, proto, name);
 }
 
-static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+static void *client_resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
 	struct client *c = ctx;
 
 	return avahi_service_resolver_new(c->avahi, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN, proto,
-	                                  AVAHI_LOOKUP_USE_MULTICAST, resolved, c);
+	                                  AVAHI_LOOKUP_USE_MULTICAST, client_resolved, c);
 }
 
-static void unresolve(void *ctx, void *resolver)
+static void client_unresolve(void *ctx, void *resolver)
 {
 	(void)ctx;
 	avahi_service_resolver_free(resolver);
@@ -262,11 +264,11 @@ static void connect_avahi(struct client *c)
 static void start_session(struct client *c)
 {
 	const struct mdns_session_door door = {
-		.publish = publish,
-		.unpublish = unpublish,
-		.browse = browse,
-		.unbrowse = unbrowse,
-		.resolve = { .resolve = resolve, .unresolve = unresolve, .ctx = c },
+		.publish = client_publish,
+		.unpublish = client_unpublish,
+		.browse = client_browse,
+		.unbrowse = client_unbrowse,
+		.resolve = { .resolve = client_resolve, .unresolve = client_unresolve, .ctx = c },
 		.ctx = c,
 	};
 
@@ -279,7 +281,7 @@ static void start_session(struct client *c)
 }
 
 /* Brings what we have in line with what client_changed() noted. */
-static void settle(void *arg)
+static void client_settle(void *arg)
 {
 	struct client *c = arg;
 
@@ -316,7 +318,7 @@ static void *client_new(struct loop *loop, const struct mdns_want *want, const s
 	c->events = *events;
 	c->retry_ms = FIRST_RETRY_MS;
 	c->poll = avahi_poll_new(loop);
-	c->timer = loop_timer_new(loop, settle, c);
+	c->timer = loop_timer_new(loop, client_settle, c);
 	loop_timer_start(c->timer, 0, 0);
 	return c;
 }

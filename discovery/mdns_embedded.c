@@ -52,7 +52,7 @@ struct embedded {
 	int64_t packets_ms;          /* when that was reckoned */
 };
 
-static void start(void *arg);
+static void embedded_start(void *arg);
 
 /* Its warnings are about odd packets, and about a second stack on this host, which is as it should be. */
 static void take_log(AvahiLogLevel level, const char *text)
@@ -63,12 +63,12 @@ static void take_log(AvahiLogLevel level, const char *text)
 		log_debug("avahi: %s", text);
 }
 
-static AvahiProtocol proto_of(int family)
+static AvahiProtocol embedded_proto_of(int family)
 {
 	return family == AF_UNSPEC ? AVAHI_PROTO_UNSPEC : avahi_af_to_proto(family);
 }
 
-static void group_changed(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state, void *arg)
+static void embedded_group_changed(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state, void *arg)
 {
 	struct embedded *e = arg;
 
@@ -78,7 +78,7 @@ static void group_changed(AvahiServer *server, AvahiSEntryGroup *group, AvahiEnt
 		mdns_session_collision(e->session);
 }
 
-static int add_record(struct embedded *e, AvahiSEntryGroup *group, const struct record *r)
+static int embedded_add_record(struct embedded *e, AvahiSEntryGroup *group, const struct dns_record *r)
 {
 	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
 	AvahiRecord *record = avahi_record_new_full(r->name, AVAHI_DNS_CLASS_IN, r->type, r->ttl);
@@ -90,20 +90,20 @@ static int add_record(struct embedded *e, AvahiSEntryGroup *group, const struct 
 	if (r->unique)
 		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
 	if (avahi_rdata_parse(record, r->rdata, r->len) == 0)
-		rc = avahi_server_add(e->server, group, r->iface, proto_of(r->family), flags, record);
+		rc = avahi_server_add(e->server, group, r->iface, embedded_proto_of(r->family), flags, record);
 	avahi_record_unref(record);
 	return rc;
 }
 
-static void *publish(void *ctx, const struct record *records, size_t n, const char **why)
+static void *embedded_publish(void *ctx, const struct dns_record *records, size_t n, const char **why)
 {
 	struct embedded *e = ctx;
-	AvahiSEntryGroup *group = avahi_s_entry_group_new(e->server, group_changed, e);
+	AvahiSEntryGroup *group = avahi_s_entry_group_new(e->server, embedded_group_changed, e);
 
 	if (group == NULL)
 		goto fail;
 	for (size_t i = 0; i < n; i++) {
-		if (add_record(e, group, &records[i]) < 0)
+		if (embedded_add_record(e, group, &records[i]) < 0)
 			goto free_group;
 	}
 	if (avahi_s_entry_group_commit(group) < 0)
@@ -117,31 +117,33 @@ fail:
 	return NULL;
 }
 
-static void unpublish(void *ctx, void *handle)
+static void embedded_unpublish(void *ctx, void *handle)
 {
 	(void)ctx;
 	avahi_s_entry_group_free(handle);
 }
 
-static void browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto, AvahiBrowserEvent event,
-                    const char *name, const char *type, const char *domain, AvahiLookupResultFlags flags, void *arg)
+static void embedded_browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, AvahiProtocol proto,
+                             AvahiBrowserEvent event, const char *name, const char *type, const char *domain,
+                             AvahiLookupResultFlags flags, void *arg)
 {
 	struct embedded *e = arg;
 
 	(void)browser;
 	(void)flags;
 	if (event == AVAHI_BROWSER_NEW)
-		heard_add(mdns_session_heard(e->session), iface, proto, name, type, domain);
+		services_add(mdns_session_services(e->session), iface, proto, name, type, domain);
 	else if (event == AVAHI_BROWSER_REMOVE)
-		heard_remove(mdns_session_heard(e->session), iface, proto, name);
+		services_remove(mdns_session_services(e->session), iface, proto, name);
 }
 
-static void *browse(void *ctx, const char *type, const char **why)
+static void *embedded_browse(void *ctx, const char *type, const char **why)
 {
 	struct embedded *e = ctx;
 	/* prepare and start, not new: that one starts what it failed to make. */
-	AvahiSServiceBrowser *b = avahi_s_service_browser_prepare(e->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type,
-	                                                          MDNS_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, browsed, e);
+	AvahiSServiceBrowser *b =
+		avahi_s_service_browser_prepare(e->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type, MDNS_DOMAIN,
+	                                        AVAHI_LOOKUP_USE_MULTICAST, embedded_browsed, e);
 
 	if (b != NULL)
 		avahi_s_service_browser_start(b);
@@ -150,15 +152,16 @@ static void *browse(void *ctx, const char *type, const char **why)
 	return b;
 }
 
-static void unbrowse(void *ctx, void *handle)
+static void embedded_unbrowse(void *ctx, void *handle)
 {
 	(void)ctx;
 	avahi_s_service_browser_free(handle);
 }
 
-static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto, AvahiResolverEvent event,
-                     const char *name, const char *type, const char *domain, const char *host, const AvahiAddress *addr,
-                     uint16_t port, AvahiStringList *txt, AvahiLookupResultFlags flags, void *arg)
+static void embedded_resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiProtocol proto,
+                              AvahiResolverEvent event, const char *name, const char *type, const char *domain,
+                              const char *host, const AvahiAddress *addr, uint16_t port, AvahiStringList *txt,
+                              AvahiLookupResultFlags flags, void *arg)
 {
 	struct embedded *e = arg;
 
@@ -168,30 +171,30 @@ static void resolved(AvahiSServiceResolver *resolver, AvahiIfIndex iface, AvahiP
 	(void)host;
 	(void)flags;
 	if (event == AVAHI_RESOLVER_FOUND)
-		heard_resolved(mdns_session_heard(e->session), iface, proto, name, addr, port, txt);
+		services_resolved(mdns_session_services(e->session), iface, proto, name, addr, port, txt);
 	else
-		heard_failed(mdns_session_heard(e->session), iface, proto, name);
+		services_failed(mdns_session_services(e->session), iface, proto, name);
 }
 
-static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+static void *embedded_resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
 	struct embedded *e = ctx;
 	AvahiSServiceResolver *r =
 		avahi_s_service_resolver_prepare(e->server, iface, proto, name, MDNS_TYPE, MDNS_DOMAIN, proto,
-	                                         AVAHI_LOOKUP_USE_MULTICAST, resolved, e);
+	                                         AVAHI_LOOKUP_USE_MULTICAST, embedded_resolved, e);
 
 	if (r != NULL)
 		avahi_s_service_resolver_start(r);
 	return r;
 }
 
-static void unresolve(void *ctx, void *resolver)
+static void embedded_unresolve(void *ctx, void *resolver)
 {
 	(void)ctx;
 	avahi_s_service_resolver_free(resolver);
 }
 
-static void stop(struct embedded *e)
+static void embedded_stop(struct embedded *e)
 {
 	mdns_session_free(e->session);
 	e->session = NULL;
@@ -200,7 +203,7 @@ static void stop(struct embedded *e)
 	e->server = NULL;
 }
 
-static void start_later(struct embedded *e)
+static void embedded_start_later(struct embedded *e)
 {
 	loop_timer_start(e->timer, e->retry_ms, 0);
 	e->retry_ms = e->retry_ms * 2 < LAST_RETRY_MS ? e->retry_ms * 2 : LAST_RETRY_MS;
@@ -212,7 +215,7 @@ static void server_changed(AvahiServer *server, AvahiServerState state, void *ar
 
 	(void)server;
 	if (state == AVAHI_SERVER_FAILURE)
-		start_later(e);
+		embedded_start_later(e);
 }
 
 /* A flood costs what PACKETS_PER_S cost; of what comes in it, a part is lost like on a bad link. */
@@ -325,21 +328,21 @@ static AvahiServer *new_server(struct embedded *e, int *error)
 	return server;
 }
 
-static void start(void *arg)
+static void embedded_start(void *arg)
 {
 	const struct mdns_session_door door = {
-		.publish = publish,
-		.unpublish = unpublish,
-		.browse = browse,
-		.unbrowse = unbrowse,
-		.resolve = { .resolve = resolve, .unresolve = unresolve, .ctx = arg },
+		.publish = embedded_publish,
+		.unpublish = embedded_unpublish,
+		.browse = embedded_browse,
+		.unbrowse = embedded_unbrowse,
+		.resolve = { .resolve = embedded_resolve, .unresolve = embedded_unresolve, .ctx = arg },
 		.interfaces = interfaces_changed,
 		.ctx = arg,
 	};
 	struct embedded *e = arg;
 	int error = 0;
 
-	stop(e);
+	embedded_stop(e);
 	if (avahi_clash_prepare() < 0) {
 		e->events.state(e->events.arg, false, "libavahi-core is not usable");
 		return;
@@ -354,8 +357,8 @@ static void start(void *arg)
 		return;
 	}
 	e->events.state(e->events.arg, false, e->server == NULL ? avahi_strerror(error) : "there is no netlink");
-	stop(e);
-	start_later(e);
+	embedded_stop(e);
+	embedded_start_later(e);
 }
 
 static void *embedded_new(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events)
@@ -371,7 +374,7 @@ static void *embedded_new(struct loop *loop, const struct mdns_want *want, const
 	avahi_poll_set_budget(e->poll, BUDGET_SHARE, BUDGET_MOST_MS);
 	e->packets_ms = loop_now_ms(loop);
 	e->packets = PACKETS_AT_ONCE * 1000;
-	e->timer = loop_timer_new(loop, start, e);
+	e->timer = loop_timer_new(loop, embedded_start, e);
 	loop_timer_start(e->timer, 0, 0);
 	return e;
 }
@@ -399,7 +402,7 @@ static void embedded_free(void *stack)
 
 	if (e == NULL)
 		return;
-	stop(e);
+	embedded_stop(e);
 	loop_timer_free(e->timer);
 	avahi_poll_free(e->poll);
 	free(e);

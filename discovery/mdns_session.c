@@ -28,7 +28,7 @@ struct mdns_session {
 	struct mdns_events events;
 	struct mdns_want want;
 	struct host_addrs *addrs;
-	struct heard *heard;
+	struct services *services;
 	struct loop_timer *say_timer;
 	int64_t said_ms;      /* when we last spoke, loop_now_ms(); 0 for never */
 	void *said[MAX_SAID]; /* what is published now */
@@ -40,9 +40,9 @@ struct mdns_session {
 	bool addrs_known;
 };
 
-struct heard *mdns_session_heard(struct mdns_session *s)
+struct services *mdns_session_services(struct mdns_session *s)
 {
-	return s->heard;
+	return s->services;
 }
 
 /* The addresses to be told: of each interface one of IPv6 at most, link-local where there is one. Returns how many. */
@@ -61,7 +61,7 @@ static size_t addresses(const struct mdns_session *s, struct host_addr out[HOST_
 	return n;
 }
 
-static void tell_state(struct mdns_session *s)
+static void session_tell_state(struct mdns_session *s)
 {
 	struct host_addr addrs[HOST_ADDRS_MAX];
 	const char *problem = s->say_problem != NULL ? s->say_problem : s->browse_problem;
@@ -74,7 +74,7 @@ static void tell_state(struct mdns_session *s)
 	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
 }
 
-static void say_soon(struct mdns_session *s)
+static void announce_soon(struct mdns_session *s)
 {
 	int64_t wait = s->said_ms != 0 ? s->said_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
 
@@ -85,7 +85,7 @@ static void say_soon(struct mdns_session *s)
 }
 
 /* Says everything under a new name, then takes back what was said under the old one. */
-static void say(void *arg)
+static void announce(void *arg)
 {
 	struct mdns_session *s = arg;
 	char instance[MDNS_MAX_INSTANCE + 1];
@@ -94,10 +94,10 @@ static void say(void *arg)
 	struct host_addr addrs[HOST_ADDRS_MAX];
 	size_t naddrs = addresses(s, addrs);
 	size_t n;
-	struct record *records;
+	struct dns_record *records;
 
-	records_instance(instance, s->want.agent_id, (uint16_t)random_below(0x10000));
-	records = records_build(&s->want, instance, addrs, naddrs, &n);
+	dns_records_instance(instance, s->want.agent_id, (uint16_t)random_below(0x10000));
+	records = dns_records_build(&s->want, instance, addrs, naddrs, &n);
 	memcpy(old, s->said, sizeof(old));
 	s->nsaid = 0;
 	s->say_problem = NULL;
@@ -117,13 +117,13 @@ static void say(void *arg)
 	s->said_ms = loop_now_ms(s->loop);
 	if (n > 0 && s->say_problem == NULL)
 		log_debug("discovery: announced as %s, %zu groups, %zu addresses", instance, s->want.ngroups, naddrs);
-	tell_state(s);
+	session_tell_state(s);
 }
 
 void mdns_session_collision(struct mdns_session *s)
 {
 	log_info("discovery: the name of our service is disputed, taking another one");
-	say_soon(s);
+	announce_soon(s);
 }
 
 static void start_browsers(void *arg)
@@ -139,7 +139,7 @@ static void start_browsers(void *arg)
 	}
 	if (s->browse_problem != NULL)
 		loop_timer_start(s->browse_timer, RETRY_MS, 0);
-	tell_state(s);
+	session_tell_state(s);
 }
 
 static void stop_browser(struct mdns_session *s, struct browser *b)
@@ -223,12 +223,12 @@ void mdns_session_set(struct mdns_session *s, const struct mdns_want *want)
 	s->want = *want;
 	choose_browsers(s);
 	if (!same)
-		say_soon(s);
+		announce_soon(s);
 }
 
 void mdns_session_refresh(struct mdns_session *s)
 {
-	heard_refresh(s->heard);
+	services_refresh(s->services);
 	for (size_t i = 0; i < MAX_BROWSERS; i++)
 		stop_browser(s, &s->browsers[i]);
 	loop_timer_start(s->browse_timer, 0, 0);
@@ -244,19 +244,19 @@ static void addrs_changed(void *arg)
 	s->addrs_known = true;
 	if (s->door.interfaces != NULL)
 		s->door.interfaces(s->door.ctx, s->addrs);
-	say_soon(s);
+	announce_soon(s);
 	if (!first)
 		mdns_session_refresh(s);
 }
 
-static void tell_heard(void *arg, const struct mdns_heard *heard)
+static void pass_service(void *arg, const struct mdns_found *found)
 {
 	struct mdns_session *s = arg;
 
-	s->events.heard(s->events.arg, heard);
+	s->events.found(s->events.arg, found);
 }
 
-static bool is_wanted(void *arg, const char *id)
+static bool is_wanted_agent(void *arg, const char *id)
 {
 	struct mdns_session *s = arg;
 
@@ -280,9 +280,9 @@ struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want 
 		free(s);
 		return NULL;
 	}
-	s->heard = heard_new(loop, want->agent_id, &door->resolve, tell_heard,
-	                     events->wanted != NULL ? is_wanted : NULL, s);
-	s->say_timer = loop_timer_new(loop, say, s);
+	s->services = services_new(loop, want->agent_id, &door->resolve, pass_service,
+	                           events->wanted != NULL ? is_wanted_agent : NULL, s);
+	s->say_timer = loop_timer_new(loop, announce, s);
 	s->browse_timer = loop_timer_new(loop, start_browsers, s);
 	choose_browsers(s);
 	return s;
@@ -294,7 +294,7 @@ void mdns_session_free(struct mdns_session *s)
 		return;
 	for (size_t i = 0; i < MAX_BROWSERS; i++)
 		stop_browser(s, &s->browsers[i]);
-	heard_free(s->heard);
+	services_free(s->services);
 	for (size_t i = 0; i < s->nsaid; i++)
 		s->door.unpublish(s->door.ctx, s->said[i]);
 	host_addrs_free(s->addrs);

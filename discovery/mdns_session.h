@@ -4,9 +4,9 @@
 #ifndef LANYARD_DISCOVERY_MDNS_SESSION_H
 #define LANYARD_DISCOVERY_MDNS_SESSION_H
 
-#include "discovery/heard.h"
+#include "discovery/services.h"
 #include "discovery/mdns.h"
-#include "discovery/records.h"
+#include "discovery/dns_records.h"
 
 enum { MDNS_SESSION_MAX_ENTRIES = 24 }; /* records published together; avahi-daemon takes 32 unless told otherwise */
 
@@ -15,12 +15,12 @@ struct mdns_session;
 struct mdns_session_door {
 	/* Publishes n records (at most MDNS_SESSION_MAX_ENTRIES) without probing. NULL: refused, *why is set to a text that
 	 * stays valid. A dispute is told by mdns_session_collision(). */
-	void *(*publish)(void *ctx, const struct record *records, size_t n, const char **why);
+	void *(*publish)(void *ctx, const struct dns_record *records, size_t n, const char **why);
 	void (*unpublish)(void *ctx, void *handle);
-	/* Tells of services of this type, on all links, by mdns_session_heard(). NULL as above. */
+	/* Tells of services of this type, on all links, by mdns_session_services(). NULL as above. */
 	void *(*browse)(void *ctx, const char *type, const char **why);
 	void (*unbrowse)(void *ctx, void *handle);
-	struct heard_door resolve; /* its ctx is its own */
+	struct services_door resolve; /* its ctx is its own */
 	/* This host has these addresses now. The session may be freed for it, in a later turn. NULL: it makes no difference. */
 	void (*interfaces)(void *ctx, const struct host_addrs *addrs);
 	void *ctx;
@@ -37,6 +37,6 @@ void mdns_session_refresh(struct mdns_session *s);
 /* Somebody else uses our name: everything is said again under another one. Safe inside any callback of the library. */
 void mdns_session_collision(struct mdns_session *s);
 /* For the library's callbacks. */
-struct heard *mdns_session_heard(struct mdns_session *s);
+struct services *mdns_session_services(struct mdns_session *s);
 
 #endif

@@ -15,7 +15,7 @@ enum {
 	INSTANCE_LEN = TXT_ID_LEN + 5,
 };
 
-struct scan {
+struct packet_cursor {
 	const uint8_t *p;
 	size_t n;
 	size_t at;
@@ -49,7 +49,7 @@ static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t n)
 }
 
 /* Steps over a name. A pointer must lead backwards, further than the one before, so there is an end. */
-static int skip_name(struct scan *s)
+static int skip_name(struct packet_cursor *s)
 {
 	size_t at = s->at;
 	size_t limit = at; /* pointers lead before this */
@@ -92,7 +92,7 @@ static int skip_name(struct scan *s)
 	return 0;
 }
 
-static uint16_t u16_at(const struct scan *s, size_t at)
+static uint16_t u16_at(const struct packet_cursor *s, size_t at)
 {
 	return (uint16_t)(s->p[at] << 8 | s->p[at + 1]);
 }
@@ -104,7 +104,7 @@ static bool redirects(uint16_t type)
 }
 
 /* *hash tells records apart by name, type and data. */
-static int skip_record(struct scan *s, uint32_t *hash)
+static int skip_record(struct packet_cursor *s, uint32_t *hash)
 {
 	uint16_t len;
 
@@ -122,7 +122,7 @@ static int skip_record(struct scan *s, uint32_t *hash)
 	return 0;
 }
 
-static void count(struct packet_census *census, const uint32_t *hashes, size_t n)
+static void count_census(struct packet_census *census, const uint32_t *hashes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint32_t bit = (hashes[i] ^ hashes[i] >> 16) % PACKET_CENSUS_BITS;
@@ -135,7 +135,7 @@ static void count(struct packet_census *census, const uint32_t *hashes, size_t n
 
 bool packet_screen(const uint8_t *p, size_t n, struct packet_census *census)
 {
-	struct scan s = { .p = p, .n = n, .at = NS_HFIXEDSZ };
+	struct packet_cursor s = { .p = p, .n = n, .at = NS_HFIXEDSZ };
 	uint32_t hashes[PACKET_MAX_RECORDS];
 	unsigned questions;
 	unsigned records;
@@ -156,6 +156,6 @@ bool packet_screen(const uint8_t *p, size_t n, struct packet_census *census)
 			return false;
 	}
 	if (s.about_us && census != NULL && (p[2] & RESPONSE) != 0)
-		count(census, hashes, records);
+		count_census(census, hashes, records);
 	return s.about_us;
 }

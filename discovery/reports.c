@@ -23,13 +23,13 @@ struct report {
 	uint32_t instances[MAX_INSTANCES]; /* hashes of the names under which it was offered, the latest ones */
 	size_t ninstances;                 /* offered so far */
 	int64_t told_ms;
-	struct mdns_heard *held; /* to be told at told_ms + REPORTS_SAME_MS; NULL for none */
+	struct mdns_found *held; /* to be told at told_ms + REPORTS_SAME_MS; NULL for none */
 	UT_hash_handle hh;
 };
 
 struct reports {
 	struct loop *loop;
-	void (*found)(void *arg, const struct mdns_heard *heard);
+	void (*found)(void *arg, const struct mdns_found *found);
 	void *arg;
 	struct report *all; /* hash; its order is that of arrival */
 	struct loop_timer *timer;
@@ -38,20 +38,20 @@ struct reports {
 	int told;          /* in it */
 };
 
-static void tell_held(void *arg);
+static void reports_pass_held(void *arg);
 
-struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_heard *heard), void *arg)
+struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_found *found), void *arg)
 {
 	struct reports *r = MEM_NEW(struct reports);
 
 	r->loop = loop;
 	r->found = found;
 	r->arg = arg;
-	r->timer = loop_timer_new(loop, tell_held, r);
+	r->timer = loop_timer_new(loop, reports_pass_held, r);
 	return r;
 }
 
-static void drop_held(struct reports *r, struct report *report)
+static void report_drop_held(struct reports *r, struct report *report)
 {
 	if (report->held == NULL)
 		return;
@@ -60,9 +60,9 @@ static void drop_held(struct reports *r, struct report *report)
 	r->held--;
 }
 
-static void forget(struct reports *r, struct report *report)
+static void report_forget(struct reports *r, struct report *report)
 {
-	drop_held(r, report);
+	report_drop_held(r, report);
 	HASH_DEL(r->all, report);
 	free(report);
 }
@@ -75,12 +75,12 @@ void reports_free(struct reports *r)
 	if (r == NULL)
 		return;
 	HASH_ITER(hh, r->all, report, next)
-		forget(r, report);
+		report_forget(r, report);
 	loop_timer_free(r->timer);
 	free(r);
 }
 
-static void tell(struct reports *r, struct report *report, const struct mdns_heard *heard)
+static void report_pass(struct reports *r, struct report *report, const struct mdns_found *found)
 {
 	int64_t now = loop_now_ms(r->loop);
 
@@ -95,10 +95,10 @@ static void tell(struct reports *r, struct report *report, const struct mdns_hea
 	}
 	r->told++;
 	report->told_ms = now;
-	r->found(r->arg, heard);
+	r->found(r->arg, found);
 }
 
-static void tell_held(void *arg)
+static void reports_pass_held(void *arg)
 {
 	struct reports *r = arg;
 	int64_t now = loop_now_ms(r->loop);
@@ -108,7 +108,7 @@ static void tell_held(void *arg)
 
 	HASH_ITER(hh, r->all, report, next) {
 		int64_t due = report->told_ms + REPORTS_SAME_MS;
-		struct mdns_heard *held = report->held;
+		struct mdns_found *held = report->held;
 
 		if (held == NULL)
 			continue;
@@ -118,7 +118,7 @@ static void tell_held(void *arg)
 		}
 		report->held = NULL;
 		r->held--;
-		tell(r, report, held);
+		report_pass(r, report, held);
 		free(held);
 	}
 	if (next_ms != INT64_MAX)
@@ -126,7 +126,7 @@ static void tell_held(void *arg)
 }
 
 /* Whether the pair was not offered under this instance name before, as far as is remembered; from now on it was. */
-static bool is_new_instance(struct report *report, const char *instance)
+static bool report_is_new_instance(struct report *report, const char *instance)
 {
 	size_t known = report->ninstances < MAX_INSTANCES ? report->ninstances : MAX_INSTANCES;
 	uint32_t hash;
@@ -140,40 +140,40 @@ static bool is_new_instance(struct report *report, const char *instance)
 	return true;
 }
 
-static void hold(struct reports *r, struct report *report, const struct mdns_heard *heard)
+static void report_hold(struct reports *r, struct report *report, const struct mdns_found *found)
 {
-	drop_held(r, report);
+	report_drop_held(r, report);
 	if (r->held == MAX_HELD)
 		return;
-	report->held = mem_dup(heard, sizeof(*heard));
+	report->held = mem_dup(found, sizeof(*found));
 	r->held++;
 	if (!loop_timer_running(r->timer))
 		loop_timer_start(r->timer, report->told_ms + REPORTS_SAME_MS - loop_now_ms(r->loop), 0);
 }
 
-void reports_offer(struct reports *r, const struct mdns_heard *heard)
+void reports_offer(struct reports *r, const struct mdns_found *found)
 {
 	struct report_key key;
 	struct report *report;
 	bool is_new;
 
 	memset(&key, 0, sizeof(key));
-	memcpy(key.id, heard->txt.id, sizeof(key.id));
-	memcpy(&key.addr, &heard->addr, heard->addr_len);
+	memcpy(key.id, found->txt.id, sizeof(key.id));
+	memcpy(&key.addr, &found->addr, found->addr_len);
 	HASH_FIND(hh, r->all, &key, sizeof(key), report);
 	if (report == NULL) {
 		if (HASH_COUNT(r->all) >= REPORTS_MAX)
-			forget(r, r->all);
+			report_forget(r, r->all);
 		report = MEM_NEW(struct report);
 		report->key = key;
 		report->told_ms = loop_now_ms(r->loop) - REPORTS_SAME_MS;
 		HASH_ADD(hh, r->all, key, sizeof(report->key), report);
 	}
-	is_new = is_new_instance(report, heard->instance);
+	is_new = report_is_new_instance(report, found->instance);
 	if (loop_now_ms(r->loop) - report->told_ms >= REPORTS_SAME_MS) {
-		drop_held(r, report);
-		tell(r, report, heard);
+		report_drop_held(r, report);
+		report_pass(r, report, found);
 	} else if (is_new) {
-		hold(r, report, heard);
+		report_hold(r, report, found);
 	}
 }

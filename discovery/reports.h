@@ -14,11 +14,11 @@ enum {
 
 struct reports;
 
-struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_heard *heard), void *arg);
+struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_found *found), void *arg);
 void reports_free(struct reports *r);
 /* Calls found now; or, when the same pair was reported less than a second ago and now comes under a new instance name,
  * once that second is over; or not at all (an instance seen through another link or out of a cache, or too many a
  * second). */
-void reports_offer(struct reports *r, const struct mdns_heard *heard);
+void reports_offer(struct reports *r, const struct mdns_found *found);
 
 #endif

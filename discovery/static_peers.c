@@ -70,7 +70,7 @@ struct static_peers *static_peers_new(struct loop *loop, static_peers_fn *found,
 	return s;
 }
 
-static void release(struct lookup *l)
+static void lookup_release(struct lookup *l)
 {
 	if (atomic_fetch_sub(&l->refs, 1) != 1)
 		return;
@@ -79,13 +79,13 @@ static void release(struct lookup *l)
 	free(l);
 }
 
-static void end_lookup(struct peer *p)
+static void lookup_end(struct peer *p)
 {
 	if (p->lookup == NULL)
 		return;
 	loop_io_free(p->io);
 	p->io = NULL;
-	release(p->lookup);
+	lookup_release(p->lookup);
 	p->lookup = NULL;
 	p->owner->running--;
 }
@@ -95,12 +95,12 @@ void static_peers_free(struct static_peers *s)
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->n; i++)
-		end_lookup(&s->peers[i]);
+		lookup_end(&s->peers[i]);
 	loop_timer_free(s->timer);
 	free(s);
 }
 
-static void resolve(struct lookup *l)
+static void lookup_resolve(struct lookup *l)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *list = NULL;
@@ -119,19 +119,19 @@ static void resolve(struct lookup *l)
 	freeaddrinfo(list);
 }
 
-static void *resolve_aside(void *arg)
+static void *lookup_thread(void *arg)
 {
 	struct lookup *l = arg;
 	uint64_t one = 1;
 
-	resolve(l);
+	lookup_resolve(l);
 	if (write(l->done_fd, &one, sizeof(one)) != sizeof(one))
 		abort(); /* an eventfd that is written once has room */
-	release(l);
+	lookup_release(l);
 	return NULL;
 }
 
-static void report(struct peer *p, const struct lookup *l)
+static void report_lookup(struct peer *p, const struct lookup *l)
 {
 	struct static_peers *s = p->owner;
 
@@ -155,13 +155,13 @@ static void lookup_done(void *arg, int events)
 		return;
 	}
 	atomic_fetch_add(&l->refs, 1);
-	end_lookup(p);
+	lookup_end(p);
 	loop_timer_start(p->owner->timer, 0, 0); /* others may have waited for a thread */
-	report(p, l);
-	release(l);
+	report_lookup(p, l);
+	lookup_release(l);
 }
 
-static struct lookup *new_lookup(const struct peer *p)
+static struct lookup *lookup_new(const struct peer *p)
 {
 	struct lookup *l = MEM_NEW(struct lookup);
 
@@ -177,9 +177,9 @@ static struct lookup *new_lookup(const struct peer *p)
 }
 
 /* -1 when the system has no thread or descriptor to spare; the next round tries again. */
-static int start_lookup(struct peer *p)
+static int lookup_start(struct peer *p)
 {
-	struct lookup *l = new_lookup(p);
+	struct lookup *l = lookup_new(p);
 	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
@@ -193,7 +193,7 @@ static int start_lookup(struct peer *p)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	atomic_fetch_add(&l->refs, 1);
-	rc = pthread_create(&thread, &attr, resolve_aside, l);
+	rc = pthread_create(&thread, &attr, lookup_thread, l);
 	pthread_attr_destroy(&attr);
 	if (rc != 0)
 		goto free_io;
@@ -203,23 +203,23 @@ static int start_lookup(struct peer *p)
 	return 0;
 
 free_io:
-	release(l);
+	lookup_release(l);
 	loop_io_free(p->io);
 	p->io = NULL;
 release_lookup:
-	release(l);
+	lookup_release(l);
 	return -1;
 }
 
 static void report_numeric(struct peer *p)
 {
-	struct lookup *l = new_lookup(p);
+	struct lookup *l = lookup_new(p);
 
 	if (l == NULL)
 		return;
-	resolve(l);
-	report(p, l);
-	release(l);
+	lookup_resolve(l);
+	report_lookup(p, l);
+	lookup_release(l);
 }
 
 static void report_due(void *arg)
@@ -238,7 +238,7 @@ static void report_due(void *arg)
 			if (p->numeric)
 				report_numeric(p);
 			else
-				(void)start_lookup(p);
+				(void)lookup_start(p);
 		}
 		if (p->due_ms > now && p->due_ms < next_ms)
 			next_ms = p->due_ms;
@@ -247,7 +247,7 @@ static void report_due(void *arg)
 }
 
 /* Splits HOST:PORT; -1 when it is not one. */
-static int parse(struct peer *p, const char *text)
+static int parse_peer(struct peer *p, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	const char *host = text;
@@ -292,7 +292,7 @@ int static_peers_add(struct static_peers *s, const char *host_port)
 	struct peer p = { .owner = s };
 	struct in_addr ignored;
 
-	if (parse(&p, host_port) < 0)
+	if (parse_peer(&p, host_port) < 0)
 		return -1;
 	/* "10.0.0.256" is no name either. */
 	if (p.numeric && strchr(p.host, ':') == NULL && inet_pton(AF_INET, p.host, &ignored) != 1)

@@ -9,7 +9,7 @@ enum {
 	MAX_NAME = 253, /* "g=" and the name share one string of 255 bytes */
 };
 
-static void read_version(struct txt *txt, const uint8_t *value, size_t n)
+static void txt_read_version(struct txt *txt, const uint8_t *value, size_t n)
 {
 	int version = 0;
 
@@ -24,7 +24,7 @@ static void read_version(struct txt *txt, const uint8_t *value, size_t n)
 }
 
 /* An ID is the base32 text of 32 bytes: 51 full digits and one that carries a single bit. */
-static void read_id(struct txt *txt, const uint8_t *value, size_t n)
+static void txt_read_id(struct txt *txt, const uint8_t *value, size_t n)
 {
 	char id[TXT_ID_LEN + 1] = "";
 
@@ -44,7 +44,7 @@ static void read_id(struct txt *txt, const uint8_t *value, size_t n)
 	memcpy(txt->id, id, sizeof(id));
 }
 
-static void read_group(struct txt *txt, const uint8_t *value, size_t n)
+static void txt_read_group(struct txt *txt, const uint8_t *value, size_t n)
 {
 	char *name;
 
@@ -66,9 +66,9 @@ void txt_read(struct txt *txt, const uint8_t *p, size_t n)
 		const char *key;
 		void (*read)(struct txt *txt, const uint8_t *value, size_t n);
 	} keys[] = {
-		{ "v", read_version },
-		{ "id", read_id },
-		{ "g", read_group },
+		{ "v", txt_read_version },
+		{ "id", txt_read_id },
+		{ "g", txt_read_group },
 	};
 	const uint8_t *equals = n != 0 ? memchr(p, '=', n) : NULL;
 	size_t key_len;

@@ -16,15 +16,15 @@ struct scene {
 	struct loop *loop;
 	struct reports *reports;
 	int told;
-	struct mdns_heard last;
+	struct mdns_found last;
 };
 
-static void found(void *arg, const struct mdns_heard *heard)
+static void found(void *arg, const struct mdns_found *found)
 {
 	struct scene *s = arg;
 
 	s->told++;
-	s->last = *heard;
+	s->last = *found;
 }
 
 static void no_log(void *arg, enum log_level level, const char *text)
@@ -58,14 +58,14 @@ static int tear_down(void **state)
 
 static void offer(struct scene *s, const char *id, uint32_t ip, const char *instance)
 {
-	struct mdns_heard heard = { .addr_len = sizeof(struct sockaddr_in) };
-	struct sockaddr_in *in = (struct sockaddr_in *)&heard.addr;
+	struct mdns_found found = { .addr_len = sizeof(struct sockaddr_in) };
+	struct sockaddr_in *in = (struct sockaddr_in *)&found.addr;
 
 	in->sin_family = AF_INET;
 	in->sin_addr.s_addr = htonl(ip);
-	(void)snprintf(heard.txt.id, sizeof(heard.txt.id), "%s", id);
-	(void)snprintf(heard.instance, sizeof(heard.instance), "%s", instance);
-	reports_offer(s->reports, &heard);
+	(void)snprintf(found.txt.id, sizeof(found.txt.id), "%s", id);
+	(void)snprintf(found.instance, sizeof(found.instance), "%s", instance);
+	reports_offer(s->reports, &found);
 }
 
 static void each_pair_is_told_at_once(void **state)

@@ -1,5 +1,5 @@
-/* The table of services heard of, and their way from seen to told: see heard.h. */
-#include "discovery/heard.h"
+/* The table of services heard of, and their way from seen to told: see services.h. */
+#include "discovery/services.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -30,18 +30,18 @@ struct service_key {
 struct service {
 	struct service_key key;
 	enum service_state state;
-	bool stale; /* heard_refresh() was called since it was seen to come */
+	bool stale; /* services_refresh() was called since it was seen to come */
 	int tries;
 	int64_t due_ms; /* WAITING: not before this */
 	void *resolver; /* RESOLVING: the library's */
 	UT_hash_handle hh;
 };
 
-struct heard {
+struct services {
 	struct loop *loop;
 	char own_id[TXT_ID_LEN + 1];
-	struct heard_door door;
-	void (*tell)(void *arg, const struct mdns_heard *heard);
+	struct services_door door;
+	void (*tell)(void *arg, const struct mdns_found *found);
 	bool (*wanted)(void *arg, const char *id); /* NULL: all are */
 	void *arg;
 	struct service *services; /* hash; its order is that of arrival */
@@ -52,11 +52,11 @@ struct heard {
 
 static void resolve_due(void *arg);
 
-struct heard *heard_new(struct loop *loop, const char *own_id, const struct heard_door *door,
-                        void (*tell)(void *arg, const struct mdns_heard *heard),
-                        bool (*wanted)(void *arg, const char *id), void *arg)
+struct services *services_new(struct loop *loop, const char *own_id, const struct services_door *door,
+                              void (*tell)(void *arg, const struct mdns_found *found),
+                              bool (*wanted)(void *arg, const char *id), void *arg)
 {
-	struct heard *h = MEM_NEW(struct heard);
+	struct services *h = MEM_NEW(struct services);
 
 	h->loop = loop;
 	memcpy(h->own_id, own_id, sizeof(h->own_id));
@@ -69,7 +69,7 @@ struct heard *heard_new(struct loop *loop, const char *own_id, const struct hear
 	return h;
 }
 
-static void stop_resolving(struct heard *h, struct service *s)
+static void stop_resolving(struct services *h, struct service *s)
 {
 	if (s->resolver == NULL)
 		return;
@@ -78,14 +78,14 @@ static void stop_resolving(struct heard *h, struct service *s)
 	h->resolving--;
 }
 
-static void forget(struct heard *h, struct service *s)
+static void forget_service(struct services *h, struct service *s)
 {
 	stop_resolving(h, s);
 	HASH_DEL(h->services, s);
 	free(s);
 }
 
-void heard_free(struct heard *h)
+void services_free(struct services *h)
 {
 	struct service *s;
 	struct service *next;
@@ -93,7 +93,7 @@ void heard_free(struct heard *h)
 	if (h == NULL)
 		return;
 	HASH_ITER(hh, h->services, s, next)
-		forget(h, s);
+		forget_service(h, s);
 	loop_timer_free(h->timer);
 	free(h);
 }
@@ -111,7 +111,7 @@ static int make_key(struct service_key *key, AvahiIfIndex iface, AvahiProtocol p
 	return 0;
 }
 
-static struct service *find(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+static struct service *find_service(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
 	struct service_key key;
 	struct service *s = NULL;
@@ -122,7 +122,7 @@ static struct service *find(struct heard *h, AvahiIfIndex iface, AvahiProtocol p
 }
 
 /* An instance is named by its agent's ID and a number. */
-static bool is_wanted(const struct heard *h, const struct service *s)
+static bool is_wanted_service(const struct services *h, const struct service *s)
 {
 	char id[TXT_ID_LEN + 1];
 
@@ -133,16 +133,16 @@ static bool is_wanted(const struct heard *h, const struct service *s)
 	return h->wanted(h->arg, id);
 }
 
-static void start(struct heard *h, struct service *s)
+static void start_resolving(struct services *h, struct service *s)
 {
-	if (!is_wanted(h, s)) {
+	if (!is_wanted_service(h, s)) {
 		s->state = SERVICE_DONE;
 		return;
 	}
 	s->tries++;
 	s->resolver = h->door.resolve(h->door.ctx, s->key.iface, s->key.proto, s->key.name);
 	if (s->resolver == NULL) {
-		s->state = s->tries < HEARD_TRIES ? SERVICE_WAITING : SERVICE_DONE;
+		s->state = s->tries < SERVICES_TRIES ? SERVICE_WAITING : SERVICE_DONE;
 		s->due_ms = loop_now_ms(h->loop) + RETRY_MS;
 		return;
 	}
@@ -154,7 +154,7 @@ static void start(struct heard *h, struct service *s)
  * that nobody's names can keep the others' waiting for ever. */
 static void resolve_due(void *arg)
 {
-	struct heard *h = arg;
+	struct services *h = arg;
 	int64_t now = loop_now_ms(h->loop);
 	int64_t next_ms = INT64_MAX;
 	uint64_t due = 0;
@@ -169,11 +169,11 @@ static void resolve_due(void *arg)
 		if (s->state != SERVICE_WAITING)
 			continue;
 		if (s->due_ms <= now) {
-			uint64_t room = (uint64_t)(HEARD_MAX_RESOLVING - h->resolving);
+			uint64_t room = (uint64_t)(SERVICES_MAX_RESOLVING - h->resolving);
 
 			/* Chooses `room` of the `due` that are left, each as likely as the other. */
 			if (random_below(due--) < room)
-				start(h, s);
+				start_resolving(h, s);
 		}
 		if (s->state == SERVICE_WAITING && s->due_ms > now && s->due_ms < next_ms)
 			next_ms = s->due_ms;
@@ -182,22 +182,22 @@ static void resolve_due(void *arg)
 		loop_timer_start(h->timer, next_ms - now, 0);
 }
 
-static int64_t spread_ms(const struct heard *h)
+static int64_t spread_ms(const struct services *h)
 {
-	int64_t most = (int64_t)HASH_COUNT(h->services) * HEARD_SPREAD_MS;
+	int64_t most = (int64_t)HASH_COUNT(h->services) * SERVICES_SPREAD_MS;
 
-	if (HASH_COUNT(h->services) <= HEARD_FEW)
+	if (HASH_COUNT(h->services) <= SERVICES_FEW)
 		return 0;
-	return (int64_t)random_below((uint64_t)(most < HEARD_SPREAD_MAX ? most : HEARD_SPREAD_MAX));
+	return (int64_t)random_below((uint64_t)(most < SERVICES_SPREAD_MAX ? most : SERVICES_SPREAD_MAX));
 }
 
 /* Not at once: what one packet announces is resolved together, and no library is called inside its own callback. */
-static void resolve_soon(struct heard *h)
+static void resolve_soon(struct services *h)
 {
 	loop_timer_start(h->timer, 0, 0);
 }
 
-static void want_resolved(struct heard *h, struct service *s)
+static void want_resolved(struct services *h, struct service *s)
 {
 	s->stale = false;
 	s->tries = 0;
@@ -208,8 +208,8 @@ static void want_resolved(struct heard *h, struct service *s)
 	resolve_soon(h);
 }
 
-void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
-               const char *domain)
+void services_add(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
+                  const char *domain)
 {
 	struct service_key key;
 	struct service *s;
@@ -224,26 +224,26 @@ void heard_add(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const c
 			want_resolved(h, s);
 		return;
 	}
-	if (HASH_COUNT(h->services) >= HEARD_MAX)
-		forget(h, h->services);
+	if (HASH_COUNT(h->services) >= SERVICES_MAX)
+		forget_service(h, h->services);
 	s = MEM_NEW(struct service);
 	s->key = key;
 	HASH_ADD(hh, h->services, key, sizeof(s->key), s);
 	want_resolved(h, s);
 }
 
-void heard_remove(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+void services_remove(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
-	struct service *s = find(h, iface, proto, name);
+	struct service *s = find_service(h, iface, proto, name);
 
 	if (s == NULL)
 		return;
-	forget(h, s);
+	forget_service(h, s);
 	resolve_soon(h);
 }
 
 /* An address on which somebody else may listen. */
-static int read_address(struct mdns_heard *out, AvahiIfIndex iface, const AvahiAddress *addr, uint16_t port)
+static int read_service_address(struct mdns_found *out, AvahiIfIndex iface, const AvahiAddress *addr, uint16_t port)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&out->addr;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->addr;
@@ -289,39 +289,39 @@ static void read_txt(struct txt *txt, AvahiStringList *strings)
 	}
 }
 
-void heard_resolved(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
-                    const AvahiAddress *addr, uint16_t port, AvahiStringList *txt)
+void services_resolved(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name,
+                       const AvahiAddress *addr, uint16_t port, AvahiStringList *txt)
 {
-	struct service *s = find(h, iface, proto, name);
-	struct mdns_heard heard = { 0 };
+	struct service *s = find_service(h, iface, proto, name);
+	struct mdns_found found = { 0 };
 	bool usable;
 
 	if (s == NULL || s->state != SERVICE_RESOLVING)
 		return;
 	/* The resolver lends name, addr and txt, and takes them with it: copied first, freed last. */
-	read_txt(&heard.txt, txt);
-	usable = read_address(&heard, iface, addr, port) == 0 && txt_usable(&heard.txt);
-	memcpy(heard.instance, s->key.name, sizeof(heard.instance));
+	read_txt(&found.txt, txt);
+	usable = read_service_address(&found, iface, addr, port) == 0 && txt_usable(&found.txt);
+	memcpy(found.instance, s->key.name, sizeof(found.instance));
 	stop_resolving(h, s);
 	s->state = SERVICE_DONE;
 	resolve_soon(h);
-	if (usable && strcmp(heard.txt.id, h->own_id) != 0)
-		h->tell(h->arg, &heard);
+	if (usable && strcmp(found.txt.id, h->own_id) != 0)
+		h->tell(h->arg, &found);
 }
 
-void heard_failed(struct heard *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
+void services_failed(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
 {
-	struct service *s = find(h, iface, proto, name);
+	struct service *s = find_service(h, iface, proto, name);
 
 	if (s == NULL || s->state != SERVICE_RESOLVING)
 		return;
 	stop_resolving(h, s);
-	s->state = s->tries < HEARD_TRIES ? SERVICE_WAITING : SERVICE_DONE;
+	s->state = s->tries < SERVICES_TRIES ? SERVICE_WAITING : SERVICE_DONE;
 	s->due_ms = loop_now_ms(h->loop) + RETRY_MS;
 	resolve_soon(h);
 }
 
-void heard_refresh(struct heard *h)
+void services_refresh(struct services *h)
 {
 	struct service *s;
 	struct service *next;

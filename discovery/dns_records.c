@@ -1,5 +1,5 @@
 /* Builds the records: see records.h. Names here consist of digits, letters, '-' and '_', so none needs escaping. */
-#include "discovery/records.h"
+#include "discovery/dns_records.h"
 
 #include <arpa/nameser.h>
 #include <stdio.h>
@@ -17,43 +17,43 @@ enum {
 	MAX_TXT_NAME = 253, /* "g=" and the name in 255 bytes */
 };
 
-void records_instance(char *out, const char *agent_id, uint16_t number)
+void dns_records_instance(char *out, const char *agent_id, uint16_t number)
 {
 	(void)snprintf(out, MDNS_MAX_INSTANCE + 1, "%.*s-%04x", TXT_ID_LEN, agent_id, number);
 }
 
-static void put(struct record *r, const void *p, size_t n)
+static void put_bytes(struct dns_record *r, const void *p, size_t n)
 {
 	memcpy(r->rdata + r->len, p, n);
 	r->len = (uint16_t)(r->len + n);
 }
 
 /* A domain name in wire form: labels behind their lengths, and the empty root. */
-static void put_name(struct record *r, const char *name)
+static void put_name(struct dns_record *r, const char *name)
 {
 	for (;;) {
 		size_t n = strcspn(name, ".");
 		uint8_t len = (uint8_t)n;
 
-		put(r, &len, 1);
-		put(r, name, n);
+		put_bytes(r, &len, 1);
+		put_bytes(r, name, n);
 		if (name[n] == '\0')
 			break;
 		name += n + 1;
 	}
-	put(r, "", 1);
+	put_bytes(r, "", 1);
 }
 
-static void put_string(struct record *r, const char *key, const char *value)
+static void put_string(struct dns_record *r, const char *key, const char *value)
 {
 	uint8_t len = (uint8_t)(strlen(key) + strlen(value));
 
-	put(r, &len, 1);
-	put(r, key, strlen(key));
-	put(r, value, strlen(value));
+	put_bytes(r, &len, 1);
+	put_bytes(r, key, strlen(key));
+	put_bytes(r, value, strlen(value));
 }
 
-static void put_txt(struct record *r, const struct mdns_want *want)
+static void put_txt(struct dns_record *r, const struct mdns_want *want)
 {
 	size_t names = 0;
 
@@ -71,9 +71,9 @@ static void put_txt(struct record *r, const struct mdns_want *want)
 }
 
 /* The next record of the list, empty. */
-static struct record *add(struct record *list, size_t *n, uint16_t type, uint32_t ttl)
+static struct dns_record *add_record(struct dns_record *list, size_t *n, uint16_t type, uint32_t ttl)
 {
-	struct record *r = &list[(*n)++];
+	struct dns_record *r = &list[(*n)++];
 
 	r->iface = -1;
 	r->family = AF_UNSPEC;
@@ -82,50 +82,50 @@ static struct record *add(struct record *list, size_t *n, uint16_t type, uint32_
 	return r;
 }
 
-static void add_addresses(struct record *list, size_t *n, const char *host, const struct host_addr *addrs,
+static void add_addresses(struct dns_record *list, size_t *n, const char *host, const struct host_addr *addrs,
                           size_t naddrs)
 {
 	for (size_t i = 0; i < naddrs; i++) {
 		bool v4 = addrs[i].family == AF_INET;
-		struct record *r = add(list, n, v4 ? ns_t_a : ns_t_aaaa, TTL_HOST);
+		struct dns_record *r = add_record(list, n, v4 ? ns_t_a : ns_t_aaaa, TTL_HOST);
 
 		(void)snprintf(r->name, sizeof(r->name), "%s", host);
 		r->iface = addrs[i].iface;
 		r->family = addrs[i].family;
 		r->unique = true;
-		put(r, addrs[i].ip, v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr));
+		put_bytes(r, addrs[i].ip, v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr));
 	}
 }
 
-static void add_service(struct record *list, size_t *n, int iface, const struct mdns_want *want, const char *host,
+static void add_service(struct dns_record *list, size_t *n, int iface, const struct mdns_want *want, const char *host,
                         const char *service)
 {
 	size_t first = *n;
 	uint8_t numbers[6] = {
 		0, 0, 0, 0, (uint8_t)(want->port >> 8), (uint8_t)want->port
 	}; /* priority, weight, port */
-	struct record *r = add(list, n, ns_t_srv, TTL_HOST);
+	struct dns_record *r = add_record(list, n, ns_t_srv, TTL_HOST);
 
 	(void)snprintf(r->name, sizeof(r->name), "%s", service);
 	r->unique = true;
-	put(r, numbers, sizeof(numbers));
+	put_bytes(r, numbers, sizeof(numbers));
 	put_name(r, host);
 
-	r = add(list, n, ns_t_txt, TTL_SERVICE);
+	r = add_record(list, n, ns_t_txt, TTL_SERVICE);
 	(void)snprintf(r->name, sizeof(r->name), "%s", service);
 	r->unique = true;
 	put_txt(r, want);
 
-	r = add(list, n, ns_t_ptr, TTL_SERVICE);
+	r = add_record(list, n, ns_t_ptr, TTL_SERVICE);
 	(void)snprintf(r->name, sizeof(r->name), MDNS_TYPE "." MDNS_DOMAIN);
 	put_name(r, service);
 
-	r = add(list, n, ns_t_ptr, TTL_TYPE);
+	r = add_record(list, n, ns_t_ptr, TTL_TYPE);
 	(void)snprintf(r->name, sizeof(r->name), "_services._dns-sd._udp." MDNS_DOMAIN);
 	put_name(r, MDNS_TYPE "." MDNS_DOMAIN);
 
 	for (size_t i = 0; i < want->ngroups; i++) {
-		r = add(list, n, ns_t_ptr, TTL_SERVICE);
+		r = add_record(list, n, ns_t_ptr, TTL_SERVICE);
 		(void)snprintf(r->name, sizeof(r->name), "_%s._sub." MDNS_TYPE "." MDNS_DOMAIN, want->groups[i].tag);
 		put_name(r, service);
 	}
@@ -143,12 +143,12 @@ static bool is_first_of_its_interface(const struct host_addr *addrs, size_t i)
 	return true;
 }
 
-struct record *records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
-                             size_t naddrs, size_t *n)
+struct dns_record *dns_records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
+                                     size_t naddrs, size_t *n)
 {
 	char host[128];
 	char service[128];
-	struct record *list;
+	struct dns_record *list;
 
 	*n = 0;
 	if (want->ngroups == 0 || naddrs == 0)

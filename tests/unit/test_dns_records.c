@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "discovery/records.h"
+#include "discovery/dns_records.h"
 
 #define ID       "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrsa"
 #define INSTANCE ID "-01ff"
@@ -36,7 +36,7 @@ static struct mdns_want *new_want(size_t ngroups)
 	return want;
 }
 
-static const struct record *find(const struct record *list, size_t n, uint16_t type, const char *name)
+static const struct dns_record *find(const struct dns_record *list, size_t n, uint16_t type, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].type == type && strcmp(list[i].name, name) == 0)
@@ -46,7 +46,7 @@ static const struct record *find(const struct record *list, size_t n, uint16_t t
 }
 
 /* As libavahi-core reads it, which refuses what is malformed. */
-static AvahiRecord *parse(const struct record *r)
+static AvahiRecord *parse(const struct dns_record *r)
 {
 	AvahiRecord *parsed = avahi_record_new_full(r->name, AVAHI_DNS_CLASS_IN, r->type, r->ttl);
 
@@ -61,7 +61,7 @@ static void an_instance_is_the_id_and_a_number(void **state)
 	char name[MDNS_MAX_INSTANCE + 1];
 
 	(void)state;
-	records_instance(name, ID, 0x1ff);
+	dns_records_instance(name, ID, 0x1ff);
 	assert_string_equal(name, INSTANCE);
 }
 
@@ -69,11 +69,11 @@ static void all_records_are_there_and_sound(void **state)
 {
 	struct mdns_want *want = new_want(2);
 	size_t n;
-	struct record *list = records_build(want, INSTANCE, addrs, 2, &n);
-	const struct record *a = find(list, n, ns_t_a, INSTANCE ".local");
-	const struct record *aaaa = find(list, n, ns_t_aaaa, INSTANCE ".local");
-	const struct record *srv = find(list, n, ns_t_srv, INSTANCE "._lanyard._tcp.local");
-	const struct record *ptr = find(list, n, ns_t_ptr, "_bbbbbbbbbbbbbbbbbbbbbbbbbb._sub._lanyard._tcp.local");
+	struct dns_record *list = dns_records_build(want, INSTANCE, addrs, 2, &n);
+	const struct dns_record *a = find(list, n, ns_t_a, INSTANCE ".local");
+	const struct dns_record *aaaa = find(list, n, ns_t_aaaa, INSTANCE ".local");
+	const struct dns_record *srv = find(list, n, ns_t_srv, INSTANCE "._lanyard._tcp.local");
+	const struct dns_record *ptr = find(list, n, ns_t_ptr, "_bbbbbbbbbbbbbbbbbbbbbbbbbb._sub._lanyard._tcp.local");
 	AvahiRecord *parsed;
 
 	(void)state;
@@ -100,15 +100,15 @@ static void the_text_is_read_back(void **state)
 {
 	struct mdns_want *want = new_want(3);
 	struct txt txt = { 0 };
-	struct record *list;
-	const struct record *r;
+	struct dns_record *list;
+	const struct dns_record *r;
 	AvahiRecord *parsed;
 	size_t n;
 
 	(void)state;
 	memcpy(want->groups[0].name, "photos", 7);
 	memcpy(want->groups[2].name, "a b=c", 6); /* the second group is hidden */
-	list = records_build(want, INSTANCE, addrs, 1, &n);
+	list = dns_records_build(want, INSTANCE, addrs, 1, &n);
 	r = find(list, n, ns_t_txt, INSTANCE "._lanyard._tcp.local");
 	assert_non_null(r);
 	parsed = parse(r);
@@ -126,8 +126,8 @@ static void long_names_are_left_out_and_nothing_overflows(void **state)
 {
 	struct mdns_want *want = new_want(MDNS_MAX_GROUPS);
 	struct host_addr many[HOST_ADDRS_MAX];
-	struct record *list;
-	const struct record *r;
+	struct dns_record *list;
+	const struct dns_record *r;
 	size_t n;
 
 	(void)state;
@@ -135,7 +135,7 @@ static void long_names_are_left_out_and_nothing_overflows(void **state)
 		memset(want->groups[i].name, 'n', i < 60 ? 255 - i : 4);
 	for (size_t i = 0; i < HOST_ADDRS_MAX; i++)
 		many[i] = addrs[i % 2];
-	list = records_build(want, INSTANCE, many, HOST_ADDRS_MAX, &n);
+	list = dns_records_build(want, INSTANCE, many, HOST_ADDRS_MAX, &n);
 	assert_int_equal(n, HOST_ADDRS_MAX + 4 + MDNS_MAX_GROUPS);
 	r = find(list, n, ns_t_txt, INSTANCE "._lanyard._tcp.local");
 	assert_non_null(r);
@@ -149,14 +149,14 @@ static void with_some_interfaces_wanted_each_of_them_gets_the_service(void **sta
 {
 	struct mdns_want *want = new_want(2);
 	struct host_addr three[3] = { addrs[0], addrs[1], addrs[0] };
-	struct record *list;
+	struct dns_record *list;
 	size_t n, of[8] = { 0 };
 
 	(void)state;
 	three[0].iface = three[1].iface = 2;
 	three[2].iface = 5;
 	want->ninterfaces = 2;
-	list = records_build(want, INSTANCE, three, 3, &n);
+	list = dns_records_build(want, INSTANCE, three, 3, &n);
 	assert_int_equal(n, 3 + 2 * (4 + 2));
 	for (size_t i = 0; i < n; i++) {
 		assert_in_range(list[i].iface, 2, 5);
@@ -174,10 +174,10 @@ static void without_groups_or_addresses_there_is_nothing_to_say(void **state)
 	size_t n = 7;
 
 	(void)state;
-	assert_null(records_build(want, INSTANCE, addrs, 2, &n));
+	assert_null(dns_records_build(want, INSTANCE, addrs, 2, &n));
 	assert_int_equal(n, 0);
 	want->ngroups = 1;
-	assert_null(records_build(want, INSTANCE, addrs, 0, &n));
+	assert_null(dns_records_build(want, INSTANCE, addrs, 0, &n));
 	free(want);
 }
 

@@ -13,7 +13,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "discovery/heard.h"
+#include "discovery/services.h"
 
 #define OWN   "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrsa"
 #define OTHER "bbcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrsa"
@@ -31,7 +31,7 @@ struct resolver {
 struct scene {
 	struct loop *loop;
 	struct resolver *live, *dead; /* lists; the dead are kept, spoilt, to the end of the test */
-	struct heard *heard;
+	struct services *found;
 	int asked;     /* calls of resolve() so far */
 	int resolving; /* minus those of unresolve() */
 	int most;      /* the highest that was */
@@ -39,7 +39,7 @@ struct scene {
 	bool refuse;
 	const char *unwanted; /* an agent ID */
 	int told;
-	struct mdns_heard tale; /* what was told last */
+	struct mdns_found tale; /* what was told last */
 };
 
 static void *resolve(void *ctx, AvahiIfIndex iface, AvahiProtocol proto, const char *name)
@@ -77,12 +77,12 @@ static void unresolve(void *ctx, void *resolver)
 		memset(t->text, '?', t->size);
 }
 
-static void tell(void *arg, const struct mdns_heard *heard)
+static void tell(void *arg, const struct mdns_found *found)
 {
 	struct scene *s = arg;
 
 	s->told++;
-	s->tale = *heard;
+	s->tale = *found;
 }
 
 static bool wanted(void *arg, const char *id)
@@ -95,12 +95,12 @@ static bool wanted(void *arg, const char *id)
 static int set_up(void **state)
 {
 	static struct scene s;
-	const struct heard_door door = { .resolve = resolve, .unresolve = unresolve, .ctx = &s };
+	const struct services_door door = { .resolve = resolve, .unresolve = unresolve, .ctx = &s };
 
 	memset(&s, 0, sizeof(s));
 	s.loop = loop_new();
 	s.unwanted = "";
-	s.heard = heard_new(s.loop, OWN, &door, tell, wanted, &s);
+	s.found = services_new(s.loop, OWN, &door, tell, wanted, &s);
 	*state = &s;
 	return 0;
 }
@@ -112,7 +112,7 @@ static int tear_down(void **state)
 	struct resolver *r;
 	struct resolver *next;
 
-	heard_free(s->heard);
+	services_free(s->found);
 	assert_int_equal(s->resolving, 0);
 	assert_null(s->live);
 	DL_FOREACH_SAFE(s->dead, r, next) {
@@ -131,7 +131,7 @@ static void turns(struct scene *s)
 
 static void see(struct scene *s, const char *name)
 {
-	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+	services_add(s->found, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
 	turns(s);
 }
 
@@ -166,7 +166,7 @@ static void answer(struct scene *s, const char *name, const char *ip, const char
 	r->txt = avahi_string_list_add_printf(r->txt, "id=%s", id);
 	r->txt = avahi_string_list_add(r->txt, "g=photos");
 	assert_non_null(avahi_address_parse(ip, AVAHI_PROTO_UNSPEC, &r->addr));
-	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, r->name, &r->addr, 4242, r->txt);
+	services_resolved(s->found, IFACE, AVAHI_PROTO_INET, r->name, &r->addr, 4242, r->txt);
 	if (r == &nobody)
 		avahi_string_list_free(nobody.txt);
 	turns(s);
@@ -174,7 +174,7 @@ static void answer(struct scene *s, const char *name, const char *ip, const char
 
 static void give_up(struct scene *s, const char *name)
 {
-	heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, resolver_of(s, name)->name);
+	services_failed(s->found, IFACE, AVAHI_PROTO_INET, resolver_of(s, name)->name);
 	turns(s);
 }
 
@@ -206,7 +206,7 @@ static void what_vanishes_while_it_is_resolved_costs_nothing(void **state)
 	struct scene *s = *state;
 
 	see(s, "one");
-	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, resolver_of(s, "one")->name);
+	services_remove(s->found, IFACE, AVAHI_PROTO_INET, resolver_of(s, "one")->name);
 	turns(s);
 	assert_int_equal(s->resolving, 0);
 	answer(s, "one", "10.9.0.2", OTHER);
@@ -214,7 +214,7 @@ static void what_vanishes_while_it_is_resolved_costs_nothing(void **state)
 	see(s, "one");
 	give_up(s, "one");
 	assert_int_equal(s->resolving, 0);
-	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	services_remove(s->found, IFACE, AVAHI_PROTO_INET, "one");
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
@@ -243,11 +243,11 @@ static void what_returns_is_told_again(void **state)
 
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
-	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	services_remove(s->found, IFACE, AVAHI_PROTO_INET, "one");
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 2);
-	heard_refresh(s->heard);
+	services_refresh(s->found);
 	see(s, "one");
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
@@ -271,9 +271,9 @@ static void what_is_no_lanyard_is_ignored(void **state)
 	struct scene *s = *state;
 	char name[65];
 
-	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, "one", "_http._tcp", MDNS_DOMAIN);
-	heard_add(s->heard, IFACE, AVAHI_PROTO_INET, "one", MDNS_TYPE, "example.org");
-	heard_add(s->heard, -1, AVAHI_PROTO_INET, "one", MDNS_TYPE, MDNS_DOMAIN);
+	services_add(s->found, IFACE, AVAHI_PROTO_INET, "one", "_http._tcp", MDNS_DOMAIN);
+	services_add(s->found, IFACE, AVAHI_PROTO_INET, "one", MDNS_TYPE, "example.org");
+	services_add(s->found, -1, AVAHI_PROTO_INET, "one", MDNS_TYPE, MDNS_DOMAIN);
 	memset(name, 'n', 64);
 	name[64] = '\0';
 	see(s, name);
@@ -300,7 +300,7 @@ static void addresses_that_lead_nowhere_are_ignored(void **state)
 	assert_int_equal(s->told, 0);
 	see(s, "no port");
 	until_asked(s, (int)(sizeof(ips) / sizeof(ips[0])) + 1);
-	heard_resolved(s->heard, IFACE, AVAHI_PROTO_INET, "no port", NULL, 0, NULL);
+	services_resolved(s->found, IFACE, AVAHI_PROTO_INET, "no port", NULL, 0, NULL);
 	assert_int_equal(s->told, 0);
 }
 
@@ -309,8 +309,8 @@ static void answers_nobody_asked_for_are_ignored(void **state)
 	struct scene *s = *state;
 
 	answer(s, "one", "10.9.0.2", OTHER);
-	heard_failed(s->heard, IFACE, AVAHI_PROTO_INET, "one");
-	heard_remove(s->heard, IFACE, AVAHI_PROTO_INET, "one");
+	services_failed(s->found, IFACE, AVAHI_PROTO_INET, "one");
+	services_remove(s->found, IFACE, AVAHI_PROTO_INET, "one");
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
 	answer(s, "one", "10.9.0.3", OTHER);
@@ -322,17 +322,17 @@ static void a_flood_is_bounded_and_does_not_lock_others_out(void **state)
 	struct scene *s = *state;
 	char name[32];
 
-	for (int i = 0; i < 3 * HEARD_MAX; i++) {
+	for (int i = 0; i < 3 * SERVICES_MAX; i++) {
 		(void)snprintf(name, sizeof(name), "flood %d", i);
-		heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+		services_add(s->found, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
 	}
-	until_asked(s, HEARD_MAX_RESOLVING);
+	until_asked(s, SERVICES_MAX_RESOLVING);
 	turns(s);
-	assert_int_equal(s->asked, HEARD_MAX_RESOLVING);
-	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
+	assert_int_equal(s->asked, SERVICES_MAX_RESOLVING);
+	assert_int_equal(s->most, SERVICES_MAX_RESOLVING);
 	/* Whoever is asked gives no good answer; the one that does has its turn before all of them had three. */
 	see(s, "honest");
-	for (int i = 0; i < HEARD_MAX + HEARD_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++) {
+	for (int i = 0; i < SERVICES_MAX + SERVICES_MAX_RESOLVING && strcmp(s->last, "honest") != 0; i++) {
 		int asked = s->asked;
 
 		give_up(s, s->last);
@@ -341,7 +341,7 @@ static void a_flood_is_bounded_and_does_not_lock_others_out(void **state)
 	assert_string_equal(s->last, "honest");
 	answer(s, "honest", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
-	assert_int_equal(s->most, HEARD_MAX_RESOLVING);
+	assert_int_equal(s->most, SERVICES_MAX_RESOLVING);
 }
 
 static void who_is_connected_is_not_asked_for(void **state)
@@ -352,7 +352,7 @@ static void who_is_connected_is_not_asked_for(void **state)
 	see(s, OTHER "-0001");
 	assert_int_equal(s->asked, 0);
 	s->unwanted = "";
-	heard_refresh(s->heard);
+	services_refresh(s->found);
 	see(s, OTHER "-0001");
 	assert_int_equal(s->asked, 1);
 	answer(s, OTHER "-0001", "10.9.0.2", OTHER);
@@ -367,7 +367,7 @@ static void a_crowd_is_asked_for_bit_by_bit(void **state)
 
 	for (int i = 0; i < 20; i++) {
 		(void)snprintf(name, sizeof(name), "one of many %d", i);
-		heard_add(s->heard, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
+		services_add(s->found, IFACE, AVAHI_PROTO_INET, name, MDNS_TYPE, MDNS_DOMAIN);
 	}
 	loop_turn(s->loop, false);
 	assert_in_range(s->asked, 1, 19);
@@ -383,7 +383,7 @@ static void a_refusal_is_no_end(void **state)
 	assert_int_equal(s->asked, 1);
 	assert_int_equal(s->resolving, 0);
 	s->refuse = false;
-	heard_refresh(s->heard);
+	services_refresh(s->found);
 	see(s, "one");
 	answer(s, "one", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
