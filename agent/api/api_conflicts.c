@@ -1,6 +1,9 @@
 /* Conflict copies that wait to be settled: found by their names in the index, a piece of it at a time, since there may be
  * millions of rows and few copies. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_conflicts.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,7 @@ struct conflicts {
 };
 
 /* One side of a conflict. r: its row. */
-static json_t *side(struct engine *e, const struct record *r, bool mine)
+static json_t *conflict_side(struct engine *e, const struct record *r, bool mine)
 {
 	struct roster_member member;
 	bool known = roster_member_by_short(engine_roster(e), r->modified_by, &member);
@@ -74,8 +77,8 @@ static void add_copy(struct conflicts *c, struct engine *e, const struct record 
 	struct record r = { 0 };
 
 	if (index_get(engine_index(e), of, &r) > 0 && !r.deleted)
-		json_array_append_new(sides, side(e, &r, r.modified_by == self));
-	json_array_append_new(sides, side(e, copy, conflict_is_by(copy->path, self)));
+		json_array_append_new(sides, conflict_side(e, &r, r.modified_by == self));
+	json_array_append_new(sides, conflict_side(e, copy, conflict_is_by(copy->path, self)));
 	document = json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "path", api_name(of), "copy",
 	                     api_name(copy->path), "sides", sides);
 	if (c->any)
@@ -88,7 +91,7 @@ static void add_copy(struct conflicts *c, struct engine *e, const struct record 
 }
 
 /* Looks at some rows of the group; false when it has no more. */
-static bool look(struct conflicts *c, struct engine *e, struct bytes *out)
+static bool conflicts_piece(struct conflicts *c, struct engine *e, struct bytes *out)
 {
 	struct index_cursor *cursor = index_walk_from(engine_index(e), "", c->after != NULL ? c->after : "");
 	struct record r = { 0 };
@@ -110,7 +113,7 @@ static bool look(struct conflicts *c, struct engine *e, struct bytes *out)
 	return more;
 }
 
-static void go_on(void *arg)
+static void conflicts_next_turn(void *arg)
 {
 	control_wake(((struct conflicts *)arg)->call);
 }
@@ -130,7 +133,7 @@ static enum control_more more_conflicts(void *state, struct bytes *out)
 		c->ended = true;
 		return CONTROL_MORE;
 	}
-	if (e == NULL || engine_index(e) == NULL || !look(c, e, out)) {
+	if (e == NULL || engine_index(e) == NULL || !conflicts_piece(c, e, out)) {
 		free(c->after);
 		c->after = NULL;
 		c->at++;
@@ -153,7 +156,7 @@ static void conflicts_end(void *state)
 
 static const struct control_stream document_stream = { "application/json", more_conflicts, conflicts_end };
 
-static bool add_group(void *arg, struct engine *e)
+static bool conflicts_add_group(void *arg, struct engine *e)
 {
 	struct conflicts *c = arg;
 
@@ -176,10 +179,10 @@ void api_conflicts(struct api *api, struct control_call *call)
 	c = MEM_NEW(struct conflicts);
 	c->api = api;
 	c->call = call;
-	c->timer = loop_timer_new(api->loop, go_on, c);
+	c->timer = loop_timer_new(api->loop, conflicts_next_turn, c);
 	if (e != NULL)
-		add_group(c, e);
+		conflicts_add_group(c, e);
 	else
-		agent_engines(api->agent, add_group, c);
+		agent_engines(api->agent, conflicts_add_group, c);
 	control_stream(call, &document_stream, c);
 }

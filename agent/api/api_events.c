@@ -1,5 +1,7 @@
 /* Events as lines of JSON: those still held, and with ?follow=1 those to come. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 #include <stdlib.h>
 
@@ -14,7 +16,7 @@ struct follower {
 	struct bytes *out;                /* the piece that is being made */
 };
 
-static void put(json_t *line, const char *key, json_t *value)
+static void event_put(json_t *line, const char *key, json_t *value)
 {
 	if (json_is_null(value))
 		json_decref(value);
@@ -27,10 +29,10 @@ static void append_line(struct bytes *out, const struct event *event)
 	json_t *line = json_pack("{s:I, s:f, s:s}", "number", (json_int_t)event->number, "time",
 	                         (double)event->time_ns / 1e9, "event", event->kind);
 
-	put(line, "group", api_name(event->group));
-	put(line, "path", api_name(event->path));
-	put(line, "peer", api_message(event->peer));
-	put(line, "reason", api_message(event->reason));
+	event_put(line, "group", api_name(event->group));
+	event_put(line, "path", api_name(event->path));
+	event_put(line, "peer", api_message(event->peer));
+	event_put(line, "reason", api_message(event->reason));
 	control_append(out, line, "\n");
 	json_decref(line);
 }
@@ -67,7 +69,7 @@ static enum control_more more_events(void *state, struct bytes *out)
 	return f->listener != NULL ? CONTROL_WAIT : CONTROL_END;
 }
 
-static void wake(void *arg, const struct event *event)
+static void follower_wake(void *arg, const struct event *event)
 {
 	struct follower *f = arg;
 
@@ -100,6 +102,6 @@ void api_events(struct api *api, struct control_call *call)
 	f->last = (uint64_t)after;
 	f->tell_lost = after > 0;
 	if (follow != 0)
-		f->listener = events_listen(api->events, wake, f);
+		f->listener = events_listen(api->events, follower_wake, f);
 	control_stream(call, &lines, f);
 }

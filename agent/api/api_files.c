@@ -1,6 +1,8 @@
 /* The files of a group. There may be millions, so they are read from the index and sent in pieces: as one document, or
  * one file a line (?lines=1). */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 #include <stdlib.h>
 #include <string.h>

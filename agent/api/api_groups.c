@@ -1,5 +1,9 @@
 /* The groups and who belongs to them: found, invite, join, leave, members, pause, resume. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
+#include "agent/api/api_verify.h"
+#include "agent/api/api_waiter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +23,7 @@ enum {
 static json_t *group_json(struct engine *e)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
-	                 api_name(engine_share_path(e)), "disk_lacks", api_disk(e));
+	                 api_name(engine_share_path(e)), "disk_lacks", api_disk_lacks(e));
 }
 
 /* --- lists --- */
@@ -29,7 +33,7 @@ struct group_list {
 	json_t *array;
 };
 
-static bool add_group(void *arg, struct engine *e)
+static bool groups_add(void *arg, struct engine *e)
 {
 	struct group_list *list = arg;
 	struct engine_status s = { 0 };
@@ -44,7 +48,7 @@ static bool add_group(void *arg, struct engine *e)
 	return true;
 }
 
-static bool add_seen(void *arg, const char *name, const char *agent)
+static bool groups_add_seen(void *arg, const char *name, const char *agent)
 {
 	json_array_append_new(arg, json_pack("{s:o, s:o}", "group", api_name(name), "agent", api_message(agent)));
 	return true;
@@ -55,8 +59,8 @@ void api_groups(struct api *api, struct control_call *call)
 	struct group_list list = { .api = api, .array = json_array() };
 	json_t *seen = json_array();
 
-	agent_engines(api->agent, add_group, &list);
-	agent_seen_groups(api->agent, add_seen, seen);
+	agent_engines(api->agent, groups_add, &list);
+	agent_seen_groups(api->agent, groups_add_seen, seen);
 	control_reply(call, 200, json_pack("{s:o, s:o}", "groups", list.array, "seen", seen));
 }
 
@@ -66,7 +70,7 @@ struct member_list {
 	json_t *array;
 };
 
-static bool add_member(void *arg, const struct roster_member *m)
+static bool members_add(void *arg, const struct roster_member *m)
 {
 	struct member_list *list = arg;
 	struct peer_group *peers = engine_peers(list->engine);
@@ -91,7 +95,7 @@ void api_members(struct api *api, struct control_call *call)
 		return;
 	}
 	list.array = json_array();
-	roster_members(engine_roster(list.engine), add_member, &list);
+	roster_members(engine_roster(list.engine), members_add, &list);
 	control_reply(call, 200, json_pack("{s:o}", "members", list.array));
 }
 
@@ -114,7 +118,7 @@ static char *body_share(struct control_call *call)
 }
 
 /* The share is a worker's to open: whether the group is good shows a moment later. */
-static bool look_founded(struct api *api, struct control_call *call, void *state, bool *again)
+static bool check_founded(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	struct engine *e = api_engine_by_id(api, state);
 	struct engine_status s = { 0 };
@@ -172,7 +176,7 @@ void api_create(struct api *api, struct control_call *call)
 	if (agent_create(api->agent, name, share, hidden, false, &e, &why) < 0)
 		api_refuse(call, &why);
 	else
-		api_wait_until(api, call, DISK_S, look_founded, founded_late,
+		api_wait_until(api, call, DISK_S, check_founded, founded_late,
 		               mem_dup(engine_group(e), sizeof(struct group_id)));
 	free(share);
 free_name:
@@ -211,7 +215,7 @@ static void left_late(struct api *api, struct control_call *call, void *state)
 }
 
 /* Who joins again right afterwards finds nothing of it. */
-static bool look_left(struct api *api, struct control_call *call, void *state, bool *again)
+static bool check_left(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	const struct leaving *l = state;
 
@@ -247,12 +251,12 @@ void api_leave(struct api *api, struct control_call *call)
 	l->group = id;
 	memcpy(l->answer, text, strlen(text));
 	free(text);
-	api_wait_until(api, call, DISK_S, look_left, left_late, l);
+	api_wait_until(api, call, DISK_S, check_left, left_late, l);
 }
 
 /* --- pause --- */
 
-static bool set_paused(void *arg, struct engine *e)
+static bool pause_engine(void *arg, struct engine *e)
 {
 	bool *paused = arg;
 
@@ -265,7 +269,7 @@ static void pause_groups(struct api *api, struct control_call *call, bool paused
 	struct engine *e;
 
 	if (call->group == NULL) {
-		agent_engines(api->agent, set_paused, &paused);
+		agent_engines(api->agent, pause_engine, &paused);
 	} else {
 		e = api_engine(api, call);
 		if (e == NULL)
@@ -287,7 +291,7 @@ void api_resume(struct api *api, struct control_call *call)
 
 /* --- join: the answer comes when a member has answered --- */
 
-static bool look_joined(struct api *api, struct control_call *call, void *state, bool *again)
+static bool check_joined(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	const struct group_id *id = state;
 	struct engine *e = api_engine_by_id(api, id);
@@ -351,7 +355,7 @@ void api_join(struct api *api, struct control_call *call)
 	if (agent_join(api->agent, token, share, &e, &why) < 0)
 		api_refuse(call, &why);
 	else
-		api_wait_until(api, call, timeout, look_joined, join_expired,
+		api_wait_until(api, call, timeout, check_joined, join_expired,
 		               mem_dup(engine_group(e), sizeof(struct group_id)));
 	free(share);
 }

@@ -1,6 +1,10 @@
 /* Settling a conflict: what is not to stay becomes a version, so nothing is lost by a wrong word. All of it are ordinary
  * local changes, which the scan finds and the others learn of. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_conflicts.h"
+#include "agent/api/api_disk_job.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,18 +20,18 @@ enum { COPIES_MAX = 1000 };
 enum keep { KEEP_MINE, KEEP_THEIRS, KEEP_BOTH };
 
 struct resolve {
-	struct api_disk disk;
+	struct api_disk_job disk;
 	enum keep keep;
 	char *path;    /* what was in conflict; owned */
 	char **copies; /* owned, each too */
 	size_t n;
 	char *winner; /* of the copies: takes the path's place; NULL: what is there stays; not owned */
-	size_t settled;
+	size_t resolved;
 	int error;
 	char *failed; /* the copy that error is about; not owned */
 };
 
-static void resolve_free(struct api_disk *d)
+static void resolve_free(struct api_disk_job *d)
 {
 	struct resolve *r = (struct resolve *)d;
 
@@ -47,7 +51,7 @@ static char *plain_name(const char *copy)
 	return mem_printf("%.*s.kept-%s", (int)((size_t)(mark - copy) - (sizeof(infix) - 1)), copy, mark);
 }
 
-static int settle(struct resolve *r, const char *copy)
+static int resolve_copy(struct resolve *r, const char *copy)
 {
 	char *plain;
 	int rc;
@@ -61,13 +65,13 @@ static int settle(struct resolve *r, const char *copy)
 	return rc;
 }
 
-static void resolve_work(struct api_disk *d)
+static void resolve_work(struct api_disk_job *d)
 {
 	struct resolve *r = (struct resolve *)d;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if (settle(r, r->copies[i]) == 0) {
-			r->settled++;
+		if (resolve_copy(r, r->copies[i]) == 0) {
+			r->resolved++;
 		} else if (errno != ENOENT && r->error == 0) {
 			r->error = errno;
 			r->failed = r->copies[i];
@@ -75,7 +79,7 @@ static void resolve_work(struct api_disk *d)
 	}
 }
 
-static void resolve_done(struct api_disk *d, struct engine *e)
+static void resolve_done(struct api_disk_job *d, struct engine *e)
 {
 	struct resolve *r = (struct resolve *)d;
 
@@ -95,8 +99,9 @@ static void resolve_done(struct api_disk *d, struct engine *e)
 		control_fail(d->call, 409, "%s: %s", r->failed, strerror(r->error));
 	else
 		control_reply(d->call, 200,
-		              json_pack("{s:o, s:I, s:o}", "path", api_name(r->path), "settled", (json_int_t)r->settled,
-		                        "kept", api_name(r->winner != NULL ? r->winner : r->path)));
+		              json_pack("{s:o, s:I, s:o}", "path", api_name(r->path), "resolved",
+		                        (json_int_t)r->resolved, "kept",
+		                        api_name(r->winner != NULL ? r->winner : r->path)));
 }
 
 /* All copies of r->path, the oldest first. */
@@ -131,7 +136,7 @@ static void find_copies(struct resolve *r, struct engine *e)
 }
 
 /* Which side stays: sets winner. -1 with *why when there is none of that kind. */
-static int choose(struct resolve *r, struct engine *e, const char **why)
+static int resolve_choose(struct resolve *r, struct engine *e, const char **why)
 {
 	bool want_mine = r->keep == KEEP_MINE;
 	uint64_t self = engine_self(e);
@@ -173,7 +178,7 @@ static int read_keep(struct control_call *call, enum keep *keep)
 }
 
 /* What the call is about: one copy, or all copies of a path. */
-static int find(struct resolve *r, struct engine *e, char *path)
+static int resolve_find(struct resolve *r, struct engine *e, char *path)
 {
 	struct record row = { 0 };
 	bool live;
@@ -209,14 +214,14 @@ void api_resolve(struct api *api, struct control_call *call)
 	}
 	r = MEM_NEW(struct resolve);
 	r->keep = keep;
-	r->disk = (struct api_disk){ .work = resolve_work, .done = resolve_done, .free = resolve_free };
-	if (find(r, e, path) < 0) {
+	r->disk = (struct api_disk_job){ .work = resolve_work, .done = resolve_done, .free = resolve_free };
+	if (resolve_find(r, e, path) < 0) {
 		control_fail(call, 404, "this path is not in conflict; `conflicts` lists those that are");
 		resolve_free(&r->disk);
-	} else if (choose(r, e, &why) < 0) {
+	} else if (resolve_choose(r, e, &why) < 0) {
 		control_fail(call, 409, "%s", why);
 		resolve_free(&r->disk);
 	} else {
-		api_disk_run(api, call, e, &r->disk);
+		api_disk_job_run(api, call, e, &r->disk);
 	}
 }

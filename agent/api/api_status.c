@@ -1,14 +1,16 @@
 /* How things are: status, peers, downloads. Each is one small document. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_routes.h"
+#include "agent/api/api_waiter.h"
 
 #include <string.h>
 
 enum {
 	MAX_PROBLEMS = 1000, /* listed a group */
-	LOOK_S = 1,          /* that status waits for disks */
+	PROBE_S = 1,         /* that status waits for disks */
 };
 
-static bool add_problem(void *arg, const struct engine_problem *p)
+static bool status_problem(void *arg, const struct engine_problem *p)
 {
 	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:s}", "path", api_name(p->path), "reason",
 	                                     api_message(p->reason), "since", (json_int_t)p->since_s, "next", p->next));
@@ -29,7 +31,7 @@ static json_t *counters(const struct engine_status *s)
 	                 (json_int_t)f->files_installed, "files_renamed", (json_int_t)f->files_renamed);
 }
 
-static void add_hold(void *arg, const struct engine_burst *b)
+static void status_hold(void *arg, const struct engine_burst *b)
 {
 	json_array_append_new(arg, json_pack("{s:o, s:o, s:b, s:b, s:I, s:I}", "by",
 	                                     b->known ? api_agent_id(&b->by) : json_null(), "name",
@@ -38,14 +40,14 @@ static void add_hold(void *arg, const struct engine_burst *b)
 	                                     (json_int_t)b->since_s));
 }
 
-static bool add_group(void *arg, struct engine *e)
+static bool status_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
 	json_t *problems = json_array(), *holds = json_array(), *group;
 
 	engine_status(e, &s);
-	engine_bursts(e, add_hold, holds);
-	engine_problems(e, MAX_PROBLEMS, add_problem, problems);
+	engine_bursts(e, status_hold, holds);
+	engine_problems(e, MAX_PROBLEMS, status_problem, problems);
 	group = json_pack(
 		"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
 		"group", api_name(engine_name(e)), "id", api_group_id(e), "share", api_name(engine_share_path(e)),
@@ -56,14 +58,14 @@ static bool add_group(void *arg, struct engine *e)
 		"held", (json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
 		(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s), "share_problem",
 		api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL), "disk_lacks",
-		api_disk(e));
+		api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_array_append_new(arg, group);
 	return true;
 }
 
-static void add_loss(void *arg, const struct link_loss *loss, const char *name)
+static void status_loss(void *arg, const struct link_loss *loss, const char *name)
 {
 	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:i, s:o}", "agent", api_agent_id(&loss->id), "name",
 	                                     api_name(name), "times", (json_int_t)loss->times, "within_s",
@@ -74,7 +76,7 @@ static json_t *losses(struct api *api)
 {
 	json_t *list = json_array();
 
-	agent_losses(api->agent, add_loss, list);
+	agent_losses(api->agent, status_loss, list);
 	return list;
 }
 
@@ -84,7 +86,7 @@ static void reply_status(struct api *api, struct control_call *call)
 	const char *discovery = agent_discovery(api->agent, &problem);
 	json_t *groups = json_array();
 
-	agent_engines(api->agent, add_group, groups);
+	agent_engines(api->agent, status_group, groups);
 	control_reply(call, 200,
 	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
@@ -93,14 +95,14 @@ static void reply_status(struct api *api, struct control_call *call)
 	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api)));
 }
 
-static bool begin_look(void *arg, struct engine *e)
+static bool begin_probe(void *arg, struct engine *e)
 {
 	(void)arg;
 	engine_look(e);
 	return true;
 }
 
-static bool has_looked(void *arg, struct engine *e)
+static bool has_probed(void *arg, struct engine *e)
 {
 	bool *all = arg;
 
@@ -109,13 +111,13 @@ static bool has_looked(void *arg, struct engine *e)
 }
 
 /* That a share is still there no event tells: it is looked at. */
-static bool look_status(struct api *api, struct control_call *call, void *state, bool *again)
+static bool check_status(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	bool all = true;
 
 	(void)state;
 	(void)again;
-	agent_engines(api->agent, has_looked, &all);
+	agent_engines(api->agent, has_probed, &all);
 	if (all)
 		reply_status(api, call);
 	return all;
@@ -130,8 +132,8 @@ static void status_expired(struct api *api, struct control_call *call, void *sta
 
 void api_status(struct api *api, struct control_call *call)
 {
-	agent_engines(api->agent, begin_look, NULL);
-	api_wait_until(api, call, LOOK_S, look_status, status_expired, NULL);
+	agent_engines(api->agent, begin_probe, NULL);
+	api_wait_until(api, call, PROBE_S, check_status, status_expired, NULL);
 }
 
 /* --- peers --- */
@@ -142,7 +144,7 @@ struct peer_names {
 };
 
 /* A connection knows its groups by their wire's side; their names are the engines'. */
-static bool add_common_group(void *arg, struct engine *e)
+static bool peers_add_group(void *arg, struct engine *e)
 {
 	struct peer_names *p = arg;
 
@@ -158,12 +160,12 @@ struct peer_list {
 	json_t *array;
 };
 
-static bool add_peer(void *arg, const struct peer_connection *c)
+static bool peers_add(void *arg, const struct peer_connection *c)
 {
 	struct peer_list *list = arg;
 	struct peer_names names = { .c = c, .groups = json_array() };
 
-	agent_engines(list->api->agent, add_common_group, &names);
+	agent_engines(list->api->agent, peers_add_group, &names);
 	json_array_append_new(list->array,
 	                      json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "agent", api_agent_id(&c->id),
 	                                "name", api_name(c->name), "address", api_message(c->address), "since",
@@ -177,7 +179,7 @@ void api_peers(struct api *api, struct control_call *call)
 {
 	struct peer_list list = { .api = api, .array = json_array() };
 
-	peers_each(agent_peers(api->agent), add_peer, &list);
+	peers_each(agent_peers(api->agent), peers_add, &list);
 	control_reply(call, 200, json_pack("{s:o}", "peers", list.array));
 }
 
@@ -188,7 +190,7 @@ struct download_list {
 	json_t *array;
 };
 
-static bool add_download(void *arg, const struct fetch_download *d)
+static bool downloads_add(void *arg, const struct fetch_download *d)
 {
 	struct download_list *list = arg;
 	json_t *eta = json_null();
@@ -203,12 +205,12 @@ static bool add_download(void *arg, const struct fetch_download *d)
 	return true;
 }
 
-static bool add_downloads(void *arg, struct engine *e)
+static bool downloads_of_engine(void *arg, struct engine *e)
 {
 	struct download_list list = { .engine = e, .array = arg };
 
 	if (engine_fetch(e) != NULL)
-		fetch_downloads(engine_fetch(e), add_download, &list);
+		fetch_downloads(engine_fetch(e), downloads_add, &list);
 	return true;
 }
 
@@ -216,6 +218,6 @@ void api_downloads(struct api *api, struct control_call *call)
 {
 	json_t *array = json_array();
 
-	agent_engines(api->agent, add_downloads, array);
+	agent_engines(api->agent, downloads_of_engine, array);
 	control_reply(call, 200, json_pack("{s:o}", "downloads", array));
 }

@@ -1,5 +1,8 @@
 /* Re-hashing a whole share, on request. The answer comes when it is done; a client that goes away does not stop it. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
+#include "agent/api/api_verify.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -18,7 +21,7 @@ struct api_verify {
 	struct api_verify *next;
 };
 
-static void verify_free(struct api_verify *v)
+static void api_verify_free(struct api_verify *v)
 {
 	DL_DELETE(v->api->verifies, v);
 	json_decref(v->rotten);
@@ -28,7 +31,7 @@ static void verify_free(struct api_verify *v)
 void api_verify_forget(struct api *api)
 {
 	while (api->verifies != NULL)
-		verify_free(api->verifies);
+		api_verify_free(api->verifies);
 }
 
 void api_verify_left(struct api *api, const struct group_id *group)
@@ -41,11 +44,11 @@ void api_verify_left(struct api *api, const struct group_id *group)
 			continue;
 		if (v->call != NULL)
 			control_fail(v->call, 409, "the group was left meanwhile");
-		verify_free(v);
+		api_verify_free(v);
 	}
 }
 
-static void client_gone(void *state)
+static void verify_client_gone(void *state)
 {
 	struct api_verify *v = state;
 
@@ -60,7 +63,7 @@ static void found_rotten(void *arg, const struct record *r)
 		json_array_append_new(v->rotten, api_name(r->path));
 }
 
-static void done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
+static void verify_done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
 {
 	struct api_verify *v = arg;
 
@@ -69,7 +72,7 @@ static void done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
 		              json_pack("{s:I, s:I, s:O, s:I, s:b}", "files", (json_int_t)files, "bytes",
 		                        (json_int_t)bytes, "rotten", v->rotten, "rotten_count", (json_int_t)rotten,
 		                        "repair", (int)v->repair));
-	verify_free(v);
+	api_verify_free(v);
 }
 
 void api_verify(struct api *api, struct control_call *call)
@@ -87,9 +90,9 @@ void api_verify(struct api *api, struct control_call *call)
 		                  .rotten = json_array(),
 		                  .group = *engine_group(e) };
 	DL_APPEND(api->verifies, v);
-	control_defer(call, client_gone, v);
-	if (engine_verify(e, repair, found_rotten, done, v) == 0)
+	control_defer(call, verify_client_gone, v);
+	if (engine_verify(e, repair, found_rotten, verify_done, v) == 0)
 		return;
 	control_fail(call, 409, "a verification is running already, or the group has no share now (see status)");
-	verify_free(v);
+	api_verify_free(v);
 }

@@ -1,5 +1,8 @@
 /* What was kept of a path, and bringing it back. Both are disk, so a worker does them. */
-#include "agent/api/api_internal.h"
+#include "agent/api/api_answer.h"
+#include "agent/api/api_disk_job.h"
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,64 +16,8 @@
 #include "sync/share/path.h"
 #include "sync/versions/kept.h"
 
-/* --- work on a share's disk --- */
-
-static void client_gone(void *state)
-{
-	struct api_disk *d = state;
-
-	d->call = NULL;
-}
-
-static void disk_work(void *job)
-{
-	struct api_disk *d = job;
-
-	if (ground_check(d->ground, &d->why) == 0)
-		d->work(d);
-}
-
-static void disk_done(void *job)
-{
-	struct api_disk *d = job;
-
-	if (d->why == NULL)
-		d->done(d, api_engine_by_id(d->api, &d->group));
-	else if (d->call != NULL)
-		control_fail(d->call, 409, "%s", d->why);
-	ground_free(d->ground);
-	free(d->why);
-	d->free(d);
-}
-
-void api_disk_run(struct api *api, struct control_call *call, struct engine *e, struct api_disk *d)
-{
-	struct share *share = engine_share(e);
-
-	if (share == NULL || engine_stuck(e) != NULL) {
-		control_fail(call, 409, "%s",
-		             share != NULL ? engine_stuck(e)
-		                           : "the group has no share now: it is joining or in error; see status");
-		d->free(d);
-		return;
-	}
-	d->ground = share_ground(share);
-	if (d->ground == NULL) {
-		control_fail(call, 409, "%s", strerror(errno));
-		d->free(d);
-		return;
-	}
-	d->api = api;
-	d->call = call;
-	d->group = *engine_group(e);
-	control_defer(call, client_gone, d);
-	engine_work(e, disk_work, disk_done, d);
-}
-
-/* --- versions, restore --- */
-
 struct versions {
-	struct api_disk disk;
+	struct api_disk_job disk;
 	char *path;
 	char *to;     /* of a restore; NULL: path */
 	char *wanted; /* the beginning of an id; NULL: the newest */
@@ -81,7 +28,7 @@ struct versions {
 	size_t chosen;
 };
 
-static void versions_free(struct api_disk *d)
+static void versions_free(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
@@ -92,7 +39,7 @@ static void versions_free(struct api_disk *d)
 	free(v);
 }
 
-static void choose(struct versions *v)
+static void versions_choose(struct versions *v)
 {
 	char id[KEPT_ID_MAX];
 
@@ -107,7 +54,7 @@ static void choose(struct versions *v)
 		v->matches = 1;
 }
 
-static void versions_work(struct api_disk *d)
+static void versions_work(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
@@ -117,7 +64,7 @@ static void versions_work(struct api_disk *d)
 	}
 	if (!v->restore)
 		return;
-	choose(v);
+	versions_choose(v);
 	if (v->matches == 1 && kept_restore(d->ground->root, v->path, &v->list.v[v->chosen], v->to) < 0)
 		v->error = errno;
 }
@@ -159,7 +106,7 @@ static void answer_restored(struct versions *v)
 	}
 }
 
-static void versions_done(struct api_disk *d, struct engine *e)
+static void versions_done(struct api_disk_job *d, struct engine *e)
 {
 	struct versions *v = (struct versions *)d;
 
@@ -186,7 +133,7 @@ static struct versions *versions_new(void)
 {
 	struct versions *v = MEM_NEW(struct versions);
 
-	v->disk = (struct api_disk){ .work = versions_work, .done = versions_done, .free = versions_free };
+	v->disk = (struct api_disk_job){ .work = versions_work, .done = versions_done, .free = versions_free };
 	return v;
 }
 
@@ -208,7 +155,7 @@ void api_versions(struct api *api, struct control_call *call)
 	}
 	v = versions_new();
 	v->path = path;
-	api_disk_run(api, call, e, &v->disk);
+	api_disk_job_run(api, call, e, &v->disk);
 }
 
 void api_restore(struct api *api, struct control_call *call)
@@ -234,5 +181,5 @@ void api_restore(struct api *api, struct control_call *call)
 	v->wanted = mem_strdup(wanted);
 	if (v->to == NULL)
 		v->to = mem_strdup(v->path);
-	api_disk_run(api, call, e, &v->disk);
+	api_disk_job_run(api, call, e, &v->disk);
 }

@@ -73,7 +73,7 @@ struct control_inside {
 
 /* --- driving libmicrohttpd --- */
 
-static void run(void *arg)
+static void control_run(void *arg)
 {
 	struct control *c = arg;
 	MHD_UNSIGNED_LONG_LONG ms;
@@ -91,7 +91,7 @@ static void run(void *arg)
 static void epoll_ready(void *arg, int events)
 {
 	(void)events;
-	run(arg);
+	control_run(arg);
 }
 
 /* --- suspended calls --- */
@@ -427,7 +427,7 @@ struct control *control_new(struct loop *loop, const struct control_door *door, 
 		                  strerror(errno));
 		goto stop_daemon;
 	}
-	c->timer = loop_timer_new(loop, run, c);
+	c->timer = loop_timer_new(loop, control_run, c);
 	loop_io_want(c->epoll, LOOP_READ);
 	return c;
 

@@ -63,6 +63,7 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 	struct args_option own[] = { { ARGS_TEXT, "keep", &keep }, { ARGS_END, NULL, NULL } };
 	json_t *document;
 	json_t *body;
+	int64_t n;
 	char *path;
 	int rc;
 
@@ -79,10 +80,11 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 	if (rc != CLI_DONE)
 		return rc;
 	path = cli_text(document, "path");
+	n = cli_number(document, "resolved");
 	if (cli->json)
 		cli_print_json(document);
 	else
-		(void)printf("%s: %lld settled\n", path, (long long)cli_number(document, "settled"));
+		(void)printf("%s: %lld conflict %s resolved\n", path, (long long)n, n == 1 ? "copy" : "copies");
 	free(path);
 	json_decref(document);
 	return CLI_DONE;

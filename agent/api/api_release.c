@@ -1,5 +1,6 @@
-/* Letting go of what is held. */
-#include "agent/api/api_internal.h"
+/* release: lets a held burst happen. */
+#include "agent/api/api_request.h"
+#include "agent/api/api_routes.h"
 
 void api_release(struct api *api, struct control_call *call)
 {

@@ -1,0 +1,47 @@
+/* The routes of the control socket: a new one is one row here, its handler, and its section in docs/api.md, which
+ * scripts/check-api compares with this table. The rows become the prototypes of the handlers, for the files that define
+ * them, and the table that api.c searches. */
+#ifndef LANYARD_AGENT_API_ROUTES_H
+#define LANYARD_AGENT_API_ROUTES_H
+
+#include "agent/api/api_internal.h"
+
+/* Answers the call, now or later. The loop's thread. */
+typedef void api_fn(struct api *api, struct control_call *call);
+
+/* OWNER: whoever may open the home's control socket. READER: whoever may open the status socket, too. */
+enum api_rights { API_OWNER, API_READER };
+
+/* ROW(method, path, handler, rights, summary). `*` in a path stands for a group: its name, or the start of its ID in hex;
+ * a handler finds it with api_engine(). */
+#define API_ROUTES(ROW)                                                                                      \
+	ROW(GET, "/v1/status", api_status, READER, "the state of the agent and of every group")              \
+	ROW(GET, "/v1/peers", api_peers, READER, "who is connected")                                         \
+	ROW(GET, "/v1/downloads", api_downloads, OWNER, "what is being downloaded, and what has just been")  \
+	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
+	ROW(GET, "/v1/wait", api_wait, OWNER, "answers when all groups are in sync")                         \
+	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \
+	ROW(POST, "/v1/groups", api_create, OWNER, "found a group")                                          \
+	ROW(POST, "/v1/join", api_join, OWNER, "join a group by a token")                                    \
+	ROW(POST, "/v1/pause", api_pause, OWNER, "stop sharing, in all groups")                              \
+	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \
+	ROW(GET, "/v1/conflicts", api_conflicts, OWNER, "the conflict copies of all groups")                 \
+	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
+	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
+	ROW(GET, "/v1/groups/*/wait", api_wait, OWNER, "answers when the group is in sync")                  \
+	ROW(GET, "/v1/groups/*/conflicts", api_conflicts, OWNER, "the group's conflict copies")              \
+	ROW(GET, "/v1/groups/*/versions", api_versions, OWNER, "the kept versions of a path")                \
+	ROW(POST, "/v1/groups/*/invite", api_invite, OWNER, "make a token")                                  \
+	ROW(POST, "/v1/groups/*/leave", api_leave, OWNER, "leave the group")                                 \
+	ROW(POST, "/v1/groups/*/pause", api_pause, OWNER, "stop sharing")                                    \
+	ROW(POST, "/v1/groups/*/resume", api_resume, OWNER, "share again")                                   \
+	ROW(POST, "/v1/groups/*/release", api_release, OWNER, "let held deletions and replacements happen")  \
+	ROW(POST, "/v1/groups/*/resolve", api_resolve, OWNER, "resolve a conflict")                          \
+	ROW(POST, "/v1/groups/*/restore", api_restore, OWNER, "bring a kept version back")                   \
+	ROW(POST, "/v1/groups/*/verify", api_verify, OWNER, "read every file again and compare checksums")
+
+#define API_DECLARE(method, path, function, rights, summary) api_fn function;
+API_ROUTES(API_DECLARE)
+#undef API_DECLARE
+
+#endif
