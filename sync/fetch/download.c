@@ -148,7 +148,7 @@ void download_leave_lane_if_light(struct download *d)
 static void stop(struct download *d)
 {
 	download_leave_lane(d);
-	ask_cancel(d);
+	request_cancel(d);
 	download_set_hungry(d, false);
 	for (size_t i = 0; i < d->narrived; i++) {
 		d->f->bytes_out -= d->arrived[i].len;
@@ -416,7 +416,7 @@ void download_pump(struct fetch *f)
 	f->new_sources = false;
 	if (f->check_sources)
 		check_stranded(f);
-	ask_pump(f);
+	request_pump(f);
 }
 
 void download_tick(struct fetch *f)
@@ -429,12 +429,12 @@ void download_tick(struct fetch *f)
 	DL_FOREACH(f->downloads, d) {
 		d->sample[d->samples++ % RATE_SAMPLES] = d->done;
 		if (d->state == DOWNLOAD_GETTING && !d->parked && d->needed == 0)
-			ask_steal(d);
+			request_steal(d);
 		list_tick(d);
 		if (fetch_now(f) >= d->synced_ms + SYNC_MS)
 			sync_part(d);
 	}
-	ask_timeouts(f);
+	request_timeouts(f);
 	f->check_sources = true;
 }
 

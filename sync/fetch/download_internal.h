@@ -1,4 +1,4 @@
-/* Between download*.c, spare.c, source.c, ask.c, list.c and blocks.c: one content on its way here. */
+/* Between download*.c, spare.c, source.c, request.c, list.c and blocks.c: one content on its way here. */
 #ifndef LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
 #define LANYARD_SYNC_FETCH_DOWNLOAD_INTERNAL_H
 
@@ -151,18 +151,18 @@ enum reason source_reason(const struct download *d);
 /* Others are asked for a while. */
 void source_is_slow(struct download *d, struct source *s);
 
-/* --- ask.c --- */
-void ask_pump(struct fetch *f);
-struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len);
+/* --- request.c --- */
+void request_pump(struct fetch *f);
+struct request *request_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len);
 /* Forgets a request; its block, if any, is NEEDED again when `again`. */
-void ask_forget(struct request *r, bool again);
+void request_forget(struct request *r, bool again);
 /* All of a download's, and tells the peers. */
-void ask_cancel(struct download *d);
-void ask_timeouts(struct fetch *f);
+void request_cancel(struct download *d);
+void request_timeouts(struct fetch *f);
 /* p gave what it was asked for, or said that it has it not. */
-void ask_answered(struct fetch *f, struct fetch_peer *p);
+void request_answered(struct fetch *f, struct fetch_peer *p);
 /* At the end of a download, a source that has nothing to do takes over from one that is slow. */
-void ask_steal(struct download *d);
+void request_steal(struct download *d);
 
 /* --- list.c --- */
 void list_ask(struct download *d);

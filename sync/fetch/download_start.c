@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
-#include "sync/fetch/room.h"
+#include "sync/share/reserve.h"
 
 enum { ROOM_MIN = 1 << 20 }; /* bytes that must be free before a download is tried again that found none */
 
@@ -136,7 +136,7 @@ static enum reason why_no_room(const struct download *d)
 
 	if (fstatvfs(d->part, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < ROOM_MIN)
 		return REASON_FULL;
-	if (d->f->reserve && d->have < d->list.n && room_check(d->part, room_needed(&d->list, is_here, d)) < 0)
+	if (d->f->reserve && d->have < d->list.n && reserve_check(d->part, reserve_needed(&d->list, is_here, d)) < 0)
 		return REASON_RESERVED;
 	return REASON_NONE;
 }

@@ -100,7 +100,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_due(struct fetch *f, int64_t waiting)
 {
-	int64_t due = earlier(waiting, earlier(install_due(f), f->rewalk_ms));
+	int64_t due = earlier(waiting, earlier(batch_due(f), f->rewalk_ms));
 
 	if (f->list[TICKET_SETTLING] != NULL)
 		due = earlier(due, f->list[TICKET_SETTLING]->since_ms + QUIET_MS);
@@ -140,7 +140,7 @@ static void end_of_turn(void *arg)
 	int64_t waiting = INT64_MAX;
 
 	if (f->stopping)
-		install_send(f);
+		batch_send(f);
 	if (f->stopping || (!f->dirty && !f->heard))
 		return;
 	f->dirty = false;
@@ -155,7 +155,7 @@ static void end_of_turn(void *arg)
 	route_fresh(f);
 	guard_turn(f);
 	download_pump(f);
-	install_pump(f);
+	batch_pump(f);
 	route_fresh(f);
 	waiting = earlier(waiting, earlier(spare_run(f), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));

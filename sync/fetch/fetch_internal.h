@@ -1,7 +1,7 @@
 /* What the files of fetch/ share; nobody else includes it.
  *
  * The life of a ticket: born in record.c (a peer's record) or wanted.c (the index), judged by judge.c, routed by route.c into
- * one of the states below, its content got by download*.c, put in its place by install.c, and settled in judge.c.
+ * one of the states below, its content got by download*.c, put in its place by batch.c, and settled in judge.c.
  * Everything runs on the loop's thread; workers see install_job and the jobs of part.c only. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
@@ -131,7 +131,7 @@ struct fetch_peer {
 	UT_hash_handle hh;
 };
 
-struct batch;
+struct install_batch;
 
 struct completed {
 	char *path;
@@ -147,7 +147,7 @@ struct fetch {
 	bool cleaning;             /* parts/ is being looked through: nothing is installed yet */
 	struct clean_job *judging; /* what was found in parts/ is compared with what is wanted; NULL: not just now */
 	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
-	bool reserve;    /* the index is on the share's disk: room.h */
+	bool reserve;    /* the index is on the share's disk: sync/share/reserve.h */
 	bool dead;       /* freed, but for jobs that are out */
 	bool dirty;      /* something is to be done at the end of this turn */
 	bool tell;       /* config.state is due */
@@ -174,7 +174,7 @@ struct fetch {
 	bool sourceless;   /* some found no place for want of a source: looked at again when a peer comes */
 	int64_t rewalk_ms; /* when paths that found no place are looked at again; INT64_MAX: none did */
 
-	struct batch *batches; /* that are out */
+	struct install_batch *batches; /* that are out */
 	int batches_out;
 	int64_t fsync_ns, syncfs_ns;         /* what they took lately; 0: not known */
 	bool stopping;                       /* nothing is begun any more */
@@ -308,16 +308,16 @@ bool wanted_room(const struct fetch *f, size_t max);
 /* Likewise for one of this peer's: a few it has room for, whatever others make wait. */
 bool wanted_room_of(struct fetch *f, uint64_t peer, size_t max);
 
-/* --- install.c --- */
+/* --- batch.c --- */
 /* Sends batches of what is ready. */
-void install_pump(struct fetch *f);
+void batch_pump(struct fetch *f);
 /* When deletions that keep quiet, or the share, want to be looked at again; INT64_MAX: never. */
-int64_t install_due(const struct fetch *f);
+int64_t batch_due(const struct fetch *f);
 /* Sends batches whose notes are committed: the first thing of a pump, and all that is done while stopping. */
-void install_send(struct fetch *f);
-/* --- show.c --- */
+void batch_send(struct fetch *f);
+/* --- fetch_status.c --- */
 /* For fetch_downloads: this one is done. */
-void show_completed(struct fetch *f, const char *path, int64_t size);
+void fetch_completed(struct fetch *f, const char *path, int64_t size);
 
 /* --- folder.c --- */
 /* The folder in t's way is not empty: it has to live, or waits for what is in it. */

@@ -1,5 +1,5 @@
 /* Folders in the way: missing ones above a file, and ones that should go but are not empty. See fetch_internal.h. */
-#include "sync/fetch/install.h"
+#include "sync/fetch/batch.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -40,7 +40,7 @@ void list_ask(struct download *d)
 		return;
 	}
 	d->list_peer = s->peer;
-	r = ask_new(d, fetch_peer_get(f, s->peer), NO_BLOCK, 0);
+	r = request_new(d, fetch_peer_get(f, s->peer), NO_BLOCK, 0);
 	d->list_request = r->number;
 	f->c.ops->get_list(f->c.ops_arg, s->peer, r->number, &d->c, d->list.n);
 }
@@ -73,7 +73,7 @@ void list_tick(struct download *d)
 	source_is_slow(d, s);
 	r->peer->silent |= r->peer->answered_ms < r->asked_ms;
 	f->c.ops->cancel(f->c.ops_arg, s->peer, &r->number, 1);
-	ask_forget(r, false);
+	request_forget(r, false);
 	d->list_turns++;
 	begin_anew(d);
 	list_ask(d);
@@ -127,8 +127,8 @@ void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first
 	if (r == NULL || r->peer->id != peer || r->block != NO_BLOCK)
 		return;
 	d = r->d;
-	ask_answered(f, r->peer);
-	ask_forget(r, false);
+	request_answered(f, r->peer);
+	request_forget(r, false);
 	if (blocks == NULL) {
 		source_has_not(d, peer);
 	} else if (!take_piece(d, first, blocks, n)) {

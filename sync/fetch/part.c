@@ -14,8 +14,8 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/fetch/room.h"
-#include "sync/fetch/sparse.h"
+#include "sync/share/reserve.h"
+#include "base/sparse.h"
 #include "sync/plan/zeros.h"
 
 enum { FILE_NAME = PART_NAME + 8 };
@@ -203,8 +203,8 @@ static bool fits(struct part_job *job)
 
 	if (!job->reserve)
 		return true;
-	needed = room_needed(&job->list, job->have != NULL ? is_claimed : NULL, job->have);
-	if (needed == 0 || room_check(job->parts, needed) == 0)
+	needed = reserve_needed(&job->list, job->have != NULL ? is_claimed : NULL, job->have);
+	if (needed == 0 || reserve_check(job->parts, needed) == 0)
 		return true;
 	job->error = errno;
 	return false;
@@ -336,7 +336,7 @@ static bool has_room(struct part_job *job)
 
 	for (size_t i = 0; i < job->n; i++)
 		bytes += job->pieces[i].len;
-	if (!job->reserve || room_check(job->part, bytes) == 0)
+	if (!job->reserve || reserve_check(job->part, bytes) == 0)
 		return true;
 	job->error = errno;
 	return false;

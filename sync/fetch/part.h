@@ -48,7 +48,7 @@ struct part_job {
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */
 	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
 	int64_t have_at; /* of the map's first byte of claims; OPEN: out */
-	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (room.h) */
+	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (sync/share/reserve.h) */
 	bool dirty;      /* bytes that are not known to be zero may stand in the part */
 	char *path;      /* OPEN: the file's, for a new map; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
@@ -63,7 +63,7 @@ struct part_job {
 	uint32_t shown;
 	uint64_t ino; /* out: of the part */
 	int64_t mtime_ns;
-	int error; /* out: errno of the disk, or ROOM_RESERVED; 0 */
+	int error; /* out: errno of the disk, or RESERVE_REACHED; 0 */
 };
 
 /* Any thread. */

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/fetch/part_map.h"
-#include "sync/fetch/swap.h"
+#include "sync/install/swap.h"
 #include "sync/versions/kept.h"
 
 enum { TRIES_MAX = 1000, FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8, JUDGE_TURN = 4096 };

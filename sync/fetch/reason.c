@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "sync/fetch/room.h"
+#include "sync/share/reserve.h"
 
 enum { PATIENCE_MAX_MS = 60000 };
 
@@ -61,7 +61,7 @@ enum reason reason_of_errno(int error)
 		return REASON_PARENT;
 	case ENOSPC:
 		return REASON_FULL;
-	case ROOM_RESERVED:
+	case RESERVE_REACHED:
 		return REASON_RESERVED;
 	case EDQUOT:
 		return REASON_QUOTA;

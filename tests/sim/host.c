@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "sync/fetch/install_job.h"
+#include "sync/install/install_job.h"
 #include "sync/versions/kept_policy.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sim.h"

@@ -30,7 +30,7 @@ def edit(path, old, new):
 
 
 RECONCILE = "sync/plan/reconcile.c"
-APPLY = "sync/fetch/install_apply.c"
+APPLY = "sync/install/install_apply.c"
 PART = "sync/fetch/part.c"
 CHANGE = "sync/local/change.c"
 ROW_META = "sync/local/row_meta.c"
@@ -54,9 +54,9 @@ MUTANTS = (
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
         edit(APPLY, "else if (kept_move(place, job->parts, swap) == 0)", "else if (unlinkat(job->parts, swap, 0) == 0)")]),
     Mutant("what stands in the way of an install is not looked at", "P2", [
-        edit("sync/fetch/install_job.c",
+        edit("sync/install/install_item.c",
              "(st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);", "seen != NULL;"),
-        edit("sync/fetch/install_job.c", "(ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);", "true;")]),
+        edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);", "true;")]),
     Mutant("every fourth tombstone is not written", "P3", [
         edit(CHANGE, "\telse\n\t\twrite_tombstone(l, &fresh);", "\telse if (fresh.seq % 4 != 0)\n\t\twrite_tombstone(l, &fresh);")]),
     Mutant("what a disk makes of modes is told", "P3", [

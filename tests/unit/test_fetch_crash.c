@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sync/fetch/install_job.h"
+#include "sync/install/install_job.h"
 #include "sync/fetch/reason.h"
 #include "sync/versions/kept.h"
 

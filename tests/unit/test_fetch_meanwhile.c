@@ -2,7 +2,7 @@
 #include "tests/unit/fetch_world.h"
 
 #include "sync/fetch/fetch_internal.h"
-#include "sync/fetch/install_job.h"
+#include "sync/install/install_job.h"
 
 static enum install_step act_at;
 static const char *act_on, *act_text;

@@ -283,11 +283,11 @@ static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 	assert_non_null(p->requests);
 	p->requests->asked_ms = p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
 	peer_of(ANNA)->arrived = ARRIVING_MIN;
-	ask_timeouts(w->fetch);
+	request_timeouts(w->fetch);
 	assert_non_null(p->requests);
 	p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
 	peer_of(ANNA)->arrived += ARRIVING_MIN - 1;
-	ask_timeouts(w->fetch);
+	request_timeouts(w->fetch);
 	assert_null(p->requests);
 	peer_of(ANNA)->mute = false;
 	peer_down(ANNA);
@@ -396,7 +396,7 @@ static void a_member_that_says_everything_but_what_was_asked_is_silent(void **st
 	for (int i = 0; i < 100 && p->requests != NULL; i++) {
 		time_passes(ANNA, REQUEST_TIMEOUT_MS / 2);
 		peer_of(ANNA)->arrived += 4 * ARRIVING_MIN;
-		ask_timeouts(w->fetch);
+		request_timeouts(w->fetch);
 	}
 	assert_null(p->requests);
 	RUN_UNTIL(w->nproblems > 0);

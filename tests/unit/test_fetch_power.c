@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "sync/fetch/install_job.h"
+#include "sync/install/install_job.h"
 #include "tests/unit/own_mounts.h"
 
 enum { MANY = 40 };

@@ -16,8 +16,8 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/fetch/part.h"
-#include "sync/fetch/sparse.h"
-#include "sync/fetch/swap.h"
+#include "base/sparse.h"
+#include "sync/install/swap.h"
 
 static char dir[64];
 static int dirfd = -1;

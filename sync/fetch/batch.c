@@ -3,7 +3,7 @@
  *
  * The rows to come are noted in the index first, and the job begins when that is committed, a turn later: so whenever we are
  * killed, the next life's scan knows what it finds for what it is (index_left). */
-#include "sync/fetch/install.h"
+#include "sync/fetch/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_MS = 1000, SHARE_RETRY_MAX_MS = 30000 };
 
-struct batch {
+struct install_batch {
 	struct fetch *f;
 	struct install_job job;
 	char *group;                /* owned: the job's */
@@ -29,12 +29,12 @@ struct batch {
 	int64_t bytes;
 	int64_t first_note, last_note; /* in the index; 0: none */
 	bool sent;                     /* a worker has it */
-	struct batch *prev, *next;
+	struct install_batch *prev, *next;
 };
 
-static struct batch *batch_new(const struct fetch *f)
+static struct install_batch *batch_new(const struct fetch *f)
 {
-	struct batch *b = MEM_NEW(struct batch);
+	struct install_batch *b = MEM_NEW(struct install_batch);
 
 	b->max = f->count[TICKET_PLACE] + f->count[TICKET_DELETE] + f->count[TICKET_RMDIR];
 	if (b->max > BATCH_ITEMS)
@@ -45,7 +45,7 @@ static struct batch *batch_new(const struct fetch *f)
 	return b;
 }
 
-static void batch_free(struct batch *b)
+static void batch_free(struct install_batch *b)
 {
 	free(b->items);
 	free(b->order);
@@ -58,13 +58,13 @@ static void batch_free(struct batch *b)
 
 static void run(void *arg)
 {
-	struct batch *b = arg;
+	struct install_batch *b = arg;
 
 	install_job_run(&b->job);
 }
 
 /* What others waited for may have come about. */
-static void retry_after(struct fetch *f, const struct batch *b)
+static void retry_after(struct fetch *f, const struct install_batch *b)
 {
 	bool any = false, folders = false, deleted = false;
 
@@ -109,7 +109,7 @@ static enum ticket_state ready_state(const struct ticket *t)
 }
 
 /* The job looked whether the share is there before it touched anything. */
-static void note_share(struct fetch *f, struct batch *b)
+static void note_share(struct fetch *f, struct install_batch *b)
 {
 	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
 
@@ -127,7 +127,7 @@ static void note_share(struct fetch *f, struct batch *b)
 	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
 }
 
-static void take_outcome(struct fetch *f, struct batch *b)
+static void batch_end(struct fetch *f, struct install_batch *b)
 {
 	f->batches_out--;
 	DL_DELETE(f->batches, b);
@@ -142,7 +142,7 @@ static void take_outcome(struct fetch *f, struct batch *b)
 		if (b->items[i].result == INSTALL_NO_SHARE)
 			ticket_to(f, b->tickets[i], ready_state(b->tickets[i]));
 		else
-			install_outcome(f, b->tickets[i], &b->items[i]);
+			batch_result(f, b->tickets[i], &b->items[i]);
 		install_item_clear(&b->items[i]);
 	}
 	/* In one transaction with the rows, or a later one. */
@@ -152,15 +152,21 @@ static void take_outcome(struct fetch *f, struct batch *b)
 
 static void ran(void *arg)
 {
-	struct batch *b = arg;
+	struct install_batch *b = arg;
 	struct fetch *f = b->f;
 
-	take_outcome(f, b);
+	batch_end(f, b);
 	batch_free(b);
 	fetch_job_end(f);
 }
 
-static void send(struct fetch *f, struct batch *b)
+/* A failure keeps nothing from being installed: the index reports it by itself. */
+static void sync_notes(const void *index)
+{
+	(void)index_sync(index);
+}
+
+static void send(struct fetch *f, struct install_batch *b)
 {
 	b->job.ground = share_ground(f->c.share);
 	b->job.id = random_u64();
@@ -170,7 +176,8 @@ static void send(struct fetch *f, struct batch *b)
 	b->job.folds_case = share_disk(f->c.share)->folds_case;
 	b->job.copies_stay = f->c.copies_stay;
 	b->job.reserve = f->reserve;
-	b->job.notes = b->first_note != 0 ? f->c.index : NULL;
+	b->job.sync_notes = b->first_note != 0 ? sync_notes : NULL;
+	b->job.notes = f->c.index;
 	b->job.items = b->order;
 	b->job.n = b->n;
 	b->job.fsync_ns = f->fsync_ns;
@@ -198,7 +205,7 @@ static enum install_op op_of(const struct ticket *t)
 	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
 }
 
-static void add(struct fetch *f, struct batch *b, struct ticket *t)
+static void add(struct fetch *f, struct install_batch *b, struct ticket *t)
 {
 	struct install_item *item = &b->items[b->n];
 
@@ -221,7 +228,7 @@ static void add(struct fetch *f, struct batch *b, struct ticket *t)
 	ticket_to(f, t, TICKET_INSTALLING);
 }
 
-static bool is_full(const struct batch *b)
+static bool is_full(const struct install_batch *b)
 {
 	return b->n == b->max || b->bytes >= BATCH_BYTES;
 }
@@ -273,7 +280,7 @@ static void sort_rmdirs(struct fetch *f)
 
 /* Its folder is being made by a batch that is out already. To make the folder for it would be quicker, and the scan would take
  * it for the user's until its own row is written. */
-static bool folder_is_out(const struct fetch *f, const struct batch *b, const struct ticket *t)
+static bool folder_is_out(const struct fetch *f, const struct install_batch *b, const struct ticket *t)
 {
 	const char *path = t->want.path, *slash = strrchr(path, '/');
 	const struct ticket *folder = NULL;
@@ -285,7 +292,7 @@ static bool folder_is_out(const struct fetch *f, const struct batch *b, const st
 	       !folder->merged.deleted && (folder->item < b->items || folder->item >= b->items + b->n);
 }
 
-static void add_all(struct fetch *f, struct batch *b, enum ticket_state state)
+static void add_all(struct fetch *f, struct install_batch *b, enum ticket_state state)
 {
 	struct ticket *t;
 	size_t left = f->count[state];
@@ -324,7 +331,7 @@ static int64_t rmdirs_due(const struct fetch *f)
 	return calm ? quiet_due(f, TICKET_RMDIR) : t->since_ms + QUIET_MAX_MS;
 }
 
-int64_t install_due(const struct fetch *f)
+int64_t batch_due(const struct fetch *f)
 {
 	int64_t due = quiet_due(f, TICKET_DELETE), rmdirs = rmdirs_due(f);
 
@@ -342,7 +349,7 @@ static bool share_is_there(const struct fetch *f)
 }
 
 /* A note that cannot be made keeps nothing from being installed: the index says by itself that it cannot be written. */
-static void note_row(struct fetch *f, struct batch *b, const struct record *r)
+static void note_row(struct fetch *f, struct install_batch *b, const struct record *r)
 {
 	int64_t note = index_placing(f->c.index, r);
 
@@ -354,7 +361,7 @@ static void note_row(struct fetch *f, struct batch *b, const struct record *r)
 }
 
 /* What is put aside, or mended, is what our row says already. */
-static void note_rows(struct fetch *f, struct batch *b)
+static void note_rows(struct fetch *f, struct install_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		const struct ticket *t = b->tickets[i];
@@ -366,7 +373,7 @@ static void note_rows(struct fetch *f, struct batch *b)
 	}
 }
 
-static void prepare(struct fetch *f, struct batch *b)
+static void prepare(struct fetch *f, struct install_batch *b)
 {
 	b->f = f;
 	note_rows(f, b);
@@ -376,9 +383,9 @@ static void prepare(struct fetch *f, struct batch *b)
 }
 
 /* What was noted in an earlier turn is committed by now. */
-void install_send(struct fetch *f)
+void batch_send(struct fetch *f)
 {
-	struct batch *b;
+	struct install_batch *b;
 
 	DL_FOREACH(f->batches, b) {
 		if (!b->sent)
@@ -386,13 +393,13 @@ void install_send(struct fetch *f)
 	}
 }
 
-void install_pump(struct fetch *f)
+void batch_pump(struct fetch *f)
 {
-	install_send(f);
+	batch_send(f);
 	while (f->started && !f->paused && !f->cleaning && f->batches_out < BATCHES_MAX) {
 		int64_t now = fetch_now(f);
 		bool deletions = now >= quiet_due(f, TICKET_DELETE);
-		struct batch *b;
+		struct install_batch *b;
 
 		if (f->count[TICKET_PLACE] == 0 && !deletions && now < rmdirs_due(f))
 			return;

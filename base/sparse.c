@@ -1,5 +1,5 @@
 /* Writing around zeros: see sparse.h. */
-#include "sync/fetch/sparse.h"
+#include "base/sparse.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a batch brings back becomes rows, or another try. See install.h. */
-#include "sync/fetch/install.h"
+#include "sync/fetch/batch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/fetch/room.h"
+#include "sync/share/reserve.h"
 
 static const struct seen never;
 
@@ -92,7 +92,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 		download_part_gone(t->download);
 	if (item->op == INSTALL_FILE) {
 		f->counters.files_installed++;
-		show_completed(f, item->want->path, t->merged.content.size);
+		fetch_completed(f, item->want->path, t->merged.content.size);
 	}
 	if (!rows_hold) {
 		/* Somebody wrote our row while the batch was out: judged again, with the file as it is now. */
@@ -160,12 +160,12 @@ static void failed(struct fetch *f, struct ticket *t, const struct install_item 
 			          "%s: cannot be installed: %s", shown, strerror(item->error));
 		free(shown);
 	}
-	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT || item->error == ROOM_RESERVED))
+	if (f->c.versions != NULL && (item->error == ENOSPC || item->error == EDQUOT || item->error == RESERVE_REACHED))
 		f->c.versions(f->c.arg);
 	ticket_wait(f, t, reason_of_errno(item->error));
 }
 
-void install_outcome(struct fetch *f, struct ticket *t, struct install_item *item)
+void batch_result(struct fetch *f, struct ticket *t, struct install_item *item)
 {
 	note_kept(f, t, item);
 	if (item->result != INSTALL_DONE && t->pair != NULL && item->result != INSTALL_NO_PARENT) {
@@ -177,7 +177,7 @@ void install_outcome(struct fetch *f, struct ticket *t, struct install_item *ite
 	case INSTALL_DONE:
 		done(f, t, item);
 		break;
-	case INSTALL_NO_SHARE: /* install.c's: nothing came of it */
+	case INSTALL_NO_SHARE: /* batch.c's: nothing came of it */
 		break;
 	case INSTALL_CHANGED:
 		ticket_wait(f, t, REASON_CHANGED);

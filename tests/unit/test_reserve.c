@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "sync/fetch/room.h"
+#include "sync/share/reserve.h"
 
 static bool is_odd(const void *arg, uint32_t block)
 {
@@ -21,16 +21,16 @@ static void the_reserve_fits_the_disk(void **state)
 	struct blocklist l = { 6, b };
 
 	(void)state;
-	assert_int_equal(room_reserve(0), 0);
-	assert_int_equal(room_reserve(4 * mib), mib);
-	assert_int_equal(room_reserve(24 * mib), 6 * mib);
-	assert_int_equal(room_reserve(100 * mib), 8 * mib);
-	assert_int_equal(room_reserve(1000 * mib), 50 * mib);
-	assert_int_equal(room_reserve(10000 * mib), 64 * mib);
-	assert_int_equal(room_needed(&l, NULL, NULL), 5 + 7 + 9 + 7);
-	assert_int_equal(room_needed(&l, is_odd, NULL), 5 + 9);
+	assert_int_equal(reserve_size(0), 0);
+	assert_int_equal(reserve_size(4 * mib), mib);
+	assert_int_equal(reserve_size(24 * mib), 6 * mib);
+	assert_int_equal(reserve_size(100 * mib), 8 * mib);
+	assert_int_equal(reserve_size(1000 * mib), 50 * mib);
+	assert_int_equal(reserve_size(10000 * mib), 64 * mib);
+	assert_int_equal(reserve_needed(&l, NULL, NULL), 5 + 7 + 9 + 7);
+	assert_int_equal(reserve_needed(&l, is_odd, NULL), 5 + 9);
 	l.n = 0;
-	assert_int_equal(room_needed(&l, NULL, NULL), 0);
+	assert_int_equal(reserve_needed(&l, NULL, NULL), 0);
 }
 
 int main(void)

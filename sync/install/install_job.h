@@ -1,5 +1,5 @@
-/* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets nor
- * the index.
+/* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets,
+ * downloads nor the index.
  *
  * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
  * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is looked at again;
@@ -17,8 +17,8 @@
  *
  * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version.
  * But not where no versions are kept, so that it never becomes nothing. */
-#ifndef LANYARD_SYNC_FETCH_INSTALL_JOB_H
-#define LANYARD_SYNC_FETCH_INSTALL_JOB_H
+#ifndef LANYARD_SYNC_INSTALL_JOB_H
+#define LANYARD_SYNC_INSTALL_JOB_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +28,7 @@
 #include "sync/share/ground.h"
 #include "sync/versions/kept_name.h"
 
-struct index;
+struct folders;
 
 enum install_op {
 	INSTALL_FILE,
@@ -67,7 +67,7 @@ struct install_item {
 
 	/* What came of it. */
 	enum install_result result;
-	int error; /* errno, or ROOM_RESERVED */
+	int error; /* errno, or RESERVE_REACHED */
 	struct seen
 		seen; /* of what is there now; only what the disk kept of mode and mtime when it was changed again already */
 	bool away;                 /* a user took it away again at once: no walk may come by there for long */
@@ -90,10 +90,12 @@ struct install_job {
 	const char *group; /* the caller's, for lines in the log; NULL: none */
 	struct install_item **items;
 	size_t n;
-	bool copies_stay;          /* conflict copies never become versions, however many there are */
-	bool folds_case;           /* the disk takes upper and lower case for one name */
-	bool reserve;              /* a reserve stays free on the disk (room.h): the index is on it too */
-	const struct index *notes; /* the index in which the rows to come are noted; NULL: none are */
+	bool copies_stay; /* conflict copies never become versions, however many there are */
+	bool folds_case;  /* the disk takes upper and lower case for one name */
+	bool reserve;     /* a reserve stays free on the disk (sync/share/reserve.h): the index is on it too */
+	/* Makes the caller's notes of the rows to come safe from a power cut; called by the worker. NULL: there are none. */
+	void (*sync_notes)(const void *arg);
+	const void *notes;
 	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
 	 * out: what was measured, 0 when it was not done. */
 	int64_t fsync_ns, syncfs_ns;
@@ -115,75 +117,5 @@ void install_item_clear(struct install_item *item);
 /* For tests: called between the steps of an item, on the worker. NULL: no hook. */
 enum install_step { STEP_WRITTEN, STEP_LOOKED, STEP_SWAPPED, STEP_PLACED };
 void install_set_hook(void (*fn)(enum install_step step, const char *path));
-
-/* --- between install_*.c --- */
-
-/* A folder of the share, open. */
-struct folder {
-	char *path; /* owned; "" is the root */
-	size_t len;
-	int fd;        /* -1: a free place */
-	bool dirty;    /* to be synced */
-	bool unlocked; /* u+rwx was added; mode is what it had */
-	uint32_t mode;
-	uint64_t used; /* when it was last asked for */
-};
-
-enum { FOLDERS_MAX = 32 };
-struct folders {
-	int root;
-	struct folder f[FOLDERS_MAX];
-	size_t n;
-	uint64_t clock;
-	bool lost; /* one that was to be synced was not */
-};
-
-/* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX asked
- * for stay valid. */
-struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
-/* Drops a folder that is being removed or replaced, and what is beneath it. */
-void folders_forget(struct folders *c, const char *path);
-/* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps
- * errno. */
-bool folder_unlock(struct folder *d);
-size_t folders_dirty(const struct folders *c);
-int folders_sync(struct folders *c);
-void folders_close(struct folders *c);
-
-/* Writes what an item needs into parts/; sets item->temp and made. 0, or -1 with result and error set. */
-int install_write(struct install_job *job, struct install_item *item, uint32_t number, bool sync);
-/* Looks, renames, looks again. Sets the result. */
-void install_apply(struct install_job *job, struct install_item *item);
-void install_delete(struct install_job *job, struct install_item *item);
-void install_move(struct install_job *job, struct install_item *item);
-/* Whether on the way to path, or at it, stands something whose name differs from it in upper and lower case alone. */
-bool install_meets_other_case(struct install_job *job, const char *path);
-void install_hook(enum install_step step, const char *path);
-int install_fail(struct install_item *item, enum install_result result, int error);
-/* Whether st is what the row says is there, to the last detail / as far as a rename leaves it. */
-bool install_look_same(const struct fs_stat *st, const struct record *ours);
-bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
-struct seen install_seen(const struct fs_stat *st);
-/* Of what is not there any more as it was made: what the disk kept of its mode and mtime. */
-struct seen install_kept_as(const struct fs_stat *made);
-uint32_t install_kind_bits(enum record_kind kind);
-/* Moves dirfd/from to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
-int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, int dirfd,
-                          const char *from, const struct fs_stat *st);
-/* Keeps ours under its conflict name: 1 it is there now, 0 an equal copy was there already, -1 with result and error. */
-int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
-
-/* --- install_meta.c: modes and times, which not every disk keeps --- */
-/* Of a new file of ours, as want says, as far as the disk takes them; -1 and errno when something is broken. */
-int install_give_meta(const struct install_job *job, int fd, const struct record *want);
-/* Sets mode and mtime of name as want says, each although the other failed; -1 and errno of the first that did. */
-int install_set_meta(const struct install_job *job, struct folder *d, const char *name, const struct record *want);
-/* Sets them of what stood at name a moment ago as *before, and looks: *made is what the disk kept of them, or, where what is
- * seen is not the disk's doing but a user's, what it should have kept. -1 and errno: EPERM when another owns it. */
-int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
-                        const struct fs_stat *before, struct fs_stat *made);
-/* A copy of the file at name, as the row says it is, in parts/ with the mode and mtime of want, as item->temp and made: what of another user's
- * file cannot be set is set by replacing it. -1 and errno EPERM when that cannot be done. */
-int install_copy_as_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 
 #endif

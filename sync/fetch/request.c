@@ -18,7 +18,7 @@ enum {
 	ANSWER_MS = 300000,
 };
 
-struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len)
+struct request *request_new(struct download *d, struct fetch_peer *p, uint32_t block, uint32_t len)
 {
 	struct fetch *f = d->f;
 	static uint32_t last;
@@ -41,7 +41,7 @@ struct request *ask_new(struct download *d, struct fetch_peer *p, uint32_t block
 	return r;
 }
 
-void ask_forget(struct request *r, bool again)
+void request_forget(struct request *r, bool again)
 {
 	struct fetch *f = r->d->f;
 
@@ -73,7 +73,7 @@ static void cancel(struct fetch *f, struct fetch_peer *p, const struct download 
 			continue;
 		}
 		numbers[n++] = r->number;
-		ask_forget(r, true);
+		request_forget(r, true);
 		if (n == WANTS_MAX || next == NULL) {
 			if (p->up)
 				f->c.ops->cancel(f->c.ops_arg, p->id, numbers, n);
@@ -84,7 +84,7 @@ static void cancel(struct fetch *f, struct fetch_peer *p, const struct download 
 		f->c.ops->cancel(f->c.ops_arg, p->id, numbers, n);
 }
 
-void ask_cancel(struct download *d)
+void request_cancel(struct download *d)
 {
 	struct fetch_peer *p, *next;
 
@@ -102,7 +102,7 @@ void download_peer_down(struct fetch *f, struct fetch_peer *p)
 	f->check_sources = true;
 }
 
-void ask_answered(struct fetch *f, struct fetch_peer *p)
+void request_answered(struct fetch *f, struct fetch_peer *p)
 {
 	p->answered_ms = p->last_answer_ms = fetch_now(f);
 	if (!p->silent)
@@ -117,7 +117,7 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-void ask_timeouts(struct fetch *f)
+void request_timeouts(struct fetch *f)
 {
 	int64_t now = fetch_now(f);
 	struct fetch_peer *p, *next;
@@ -158,7 +158,7 @@ static bool is_behind(const struct fetch_peer *p, int64_t now)
 	return p->requests != NULL && now - p->requests->asked_ms >= SLOW_MS;
 }
 
-void ask_steal(struct download *d)
+void request_steal(struct download *d)
 {
 	struct fetch *f = d->f;
 	int64_t now = fetch_now(f);
@@ -244,7 +244,7 @@ static void ask_source(struct download *d, struct source *s, struct fetch_peer *
 		p->room -= b->len;
 		wants[n] = (struct block_want){ .len = b->len, .offset = d->offset_of[block] };
 		memcpy(wants[n].hash, b->hash, sizeof(b->hash));
-		wants[n++].request = ask_new(d, p, block, b->len)->number;
+		wants[n++].request = request_new(d, p, block, b->len)->number;
 		if (n == WANTS_MAX) {
 			f->c.ops->get(f->c.ops_arg, p->id, &d->c, wants, n);
 			n = 0;
@@ -289,7 +289,7 @@ static void ask_all(struct download *d)
 	}
 }
 
-void ask_pump(struct fetch *f)
+void request_pump(struct fetch *f)
 {
 	struct download *d, *next_d;
 	struct fetch_peer *p, *next;
@@ -359,15 +359,15 @@ void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *
 	d = r->d;
 	block = r->block;
 	len = r->len;
-	ask_answered(f, r->peer);
+	request_answered(f, r->peer);
 	if (bytes->p != NULL && bytes->n == len) {
-		ask_forget(r, false);
+		request_forget(r, false);
 		f->counters.blocks_received++;
 		f->counters.bytes_received += len;
 		arrived(d, block, peer, bytes);
 		return;
 	}
-	ask_forget(r, true);
+	request_forget(r, true);
 	if (bytes->p != NULL) {
 		source_lied(d, peer, "sent a block of another length than was asked for");
 	} else {

@@ -1,5 +1,7 @@
 /* Keeping what must not be lost: our own content under its conflict name, strangers, and files that only move. See
- * install_job.h. */
+ * install_internal.h. */
+#include "sync/install/install_internal.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/fetch/install_job.h"
 #include "sync/plan/reconcile.h"
 #include "sync/share/path.h"
 #include "sync/versions/kept.h"
@@ -199,7 +200,7 @@ int install_keep_ours(struct install_job *job, struct install_item *item, struct
 
 		if (cd != NULL) {
 			while (fs_rename_noreplace(d->fd, name, cd->fd, cname) < 0) {
-				if (folder_unlock(d))
+				if (folders_unlock(d))
 					continue;
 				goto failed;
 			}
@@ -279,7 +280,7 @@ void install_move(struct install_job *job, struct install_item *item)
 	}
 	install_hook(STEP_LOOKED, item->want->path);
 	while (fs_rename_noreplace(from->fd, from_name, to->fd, name) < 0) {
-		if (folder_unlock(from) || folder_unlock(to))
+		if (folders_unlock(from) || folders_unlock(to))
 			continue;
 		install_fail(item, errno == EEXIST || errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;

@@ -1,6 +1,8 @@
 /* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; that keeps no content from
  * coming. What the disk made of them goes into the row beside what was asked (struct seen), so that a look which finds it so
  * is not taken for a user's change. */
+#include "sync/install/install_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sync/fetch/install_job.h"
-#include "sync/fetch/room.h"
+#include "sync/share/reserve.h"
 #include "sync/versions/kept.h"
 
 /* The mode as this share shows it. */
@@ -31,7 +32,7 @@ int install_set_meta(const struct install_job *job, struct folder *d, const char
 
 	/* Both leave a symlink or a mount alone that came a moment ago. */
 	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, shown(job, want)) < 0) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		error = errno;
 		break;
@@ -107,7 +108,7 @@ static int copy_into(struct install_job *job, struct install_item *item, int fro
 	struct fs_stat st;
 
 	if (fs_stat_fd(from, &st) < 0 || !install_look_same(&st, item->ours) ||
-	    (job->reserve && room_check(job->parts, st.size) < 0) || kept_copy_bytes(from, fd) < 0 ||
+	    (job->reserve && reserve_check(job->parts, st.size) < 0) || kept_copy_bytes(from, fd) < 0 ||
 	    install_give_meta(job, fd, item->want) < 0 || fsync(fd) < 0 || fs_stat_fd(fd, &item->made) < 0)
 		return -1;
 	return item->made.size == st.size && fs_stat_fd(from, &st) == 0 && install_look_same(&st, item->ours) ? 0 : -1;

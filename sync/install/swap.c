@@ -1,5 +1,5 @@
 /* Names of things on their way out of the share: see swap.h. Pure. */
-#include "sync/fetch/swap.h"
+#include "sync/install/swap.h"
 
 #include <inttypes.h>
 #include <stdio.h>

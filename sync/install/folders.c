@@ -1,4 +1,6 @@
-/* The folders a batch works in, opened once each: see install_job.h. Paths of a batch come sorted, so a few are enough. */
+/* The folders a batch works in, opened once each: see folders.h. Paths of a batch come sorted, so a few are enough. */
+#include "sync/install/folders.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
-#include "sync/fetch/install_job.h"
 
 static void close_folder(struct folders *c, struct folder *d)
 {
@@ -92,7 +94,7 @@ void folders_forget(struct folders *c, const char *path)
 	}
 }
 
-bool folder_unlock(struct folder *d)
+bool folders_unlock(struct folder *d)
 {
 	struct fs_stat st;
 	struct stat own;

@@ -1,6 +1,6 @@
 /* Writing files with holes: long runs of zeros are not written. Any thread. */
-#ifndef LANYARD_SYNC_FETCH_SPARSE_H
-#define LANYARD_SYNC_FETCH_SPARSE_H
+#ifndef LANYARD_BASE_SPARSE_H
+#define LANYARD_BASE_SPARSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
-/* Making the new file or symlink of an item in parts/: written, verified, its mode and mtime set. See install_job.h. */
+/* Making the new file or symlink of an item in parts/: written, verified, its mode and mtime set. See install_internal.h. */
+#include "sync/install/install_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,9 +13,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/fetch/install_job.h"
-#include "sync/fetch/room.h"
-#include "sync/fetch/sparse.h"
+#include "sync/share/reserve.h"
+#include "base/sparse.h"
 
 /* Reads a local file that should hold the content into fresh memory. NULL when it does not look as its row says. */
 static uint8_t *read_source(struct install_job *job, const struct record *from, const struct content *c)
@@ -73,7 +74,7 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 		if (memcmp(hash, item->want->content.root, sizeof(hash)) != 0)
 			return install_fail(item, item->from != NULL ? INSTALL_NO_SOURCE : INSTALL_BAD_BYTES, 0);
 	}
-	if (job->reserve && room_check(job->parts, item->want->content.size) < 0)
+	if (job->reserve && reserve_check(job->parts, item->want->content.size) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)

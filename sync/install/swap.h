@@ -2,8 +2,8 @@
  * out, from where, and what the new thing is that may still stand there, so that after a crash one look tells what it is:
  *   z<id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<tag>[-<part>].swap
  * (tag: of the path, as versions have it; it and part are two numbers each, the numbers of digits of five bits) */
-#ifndef LANYARD_SYNC_FETCH_SWAP_H
-#define LANYARD_SYNC_FETCH_SWAP_H
+#ifndef LANYARD_SYNC_INSTALL_SWAP_H
+#define LANYARD_SYNC_INSTALL_SWAP_H
 
 #include <stdint.h>
 

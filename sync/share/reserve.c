@@ -1,5 +1,5 @@
-/* Room on a disk: see room.h. */
-#include "sync/fetch/room.h"
+/* Room on a disk: see reserve.h. */
+#include "sync/share/reserve.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 enum { LEAST = 8 << 20, MOST = 64 << 20 };
 
-int64_t room_reserve(int64_t disk)
+int64_t reserve_size(int64_t disk)
 {
 	int64_t reserve = disk / 20;
 
@@ -21,7 +21,7 @@ int64_t room_reserve(int64_t disk)
 	return reserve < disk / 4 ? reserve : disk / 4;
 }
 
-int room_check(int fd, int64_t bytes)
+int reserve_check(int fd, int64_t bytes)
 {
 	struct statvfs st;
 	int64_t disk, free;
@@ -30,13 +30,13 @@ int room_check(int fd, int64_t bytes)
 		return 0;
 	disk = (int64_t)(st.f_blocks * st.f_frsize);
 	free = (int64_t)(st.f_bavail * st.f_frsize);
-	if (free >= room_reserve(disk) && free - room_reserve(disk) >= bytes)
+	if (free >= reserve_size(disk) && free - reserve_size(disk) >= bytes)
 		return 0;
-	errno = ROOM_RESERVED;
+	errno = RESERVE_REACHED;
 	return -1;
 }
 
-int64_t room_needed(const struct blocklist *l, bool (*is_here)(const void *arg, uint32_t block), const void *arg)
+int64_t reserve_needed(const struct blocklist *l, bool (*is_here)(const void *arg, uint32_t block), const void *arg)
 {
 	int64_t bytes = 0;
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-void show_completed(struct fetch *f, const char *path, int64_t size)
+void fetch_completed(struct fetch *f, const char *path, int64_t size)
 {
 	struct completed *c = &f->completed[f->completed_next];
 

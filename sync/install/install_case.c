@@ -1,12 +1,12 @@
-/* Names on disks that take upper and lower case for one: see install_job.h. Slow, and only for such disks. */
+/* Names on disks that take upper and lower case for one: see install_internal.h. Slow, and only for such disks. */
+#include "sync/install/install_internal.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "sync/fetch/install_job.h"
 
 /* Whether the folder's own list has this very name. */
 static bool is_listed(int fd, const char *name)

@@ -1,5 +1,5 @@
 /* A batch from beginning to end: write all, sync, look and rename each, sync the folders. See install_job.h. */
-#include "sync/fetch/install_job.h"
+#include "sync/install/install_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,75 +11,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sync/index/index.h"
 #include "sync/share/path.h"
 
 /* From here on one syncfs costs less than a sync for each. */
 enum { MANY = 16 };
-
-static void (*test_hook)(enum install_step step, const char *path);
-
-void install_set_hook(void (*fn)(enum install_step step, const char *path))
-{
-	test_hook = fn;
-}
-
-void install_hook(enum install_step step, const char *path)
-{
-	if (test_hook != NULL)
-		test_hook(step, path);
-}
-
-int install_fail(struct install_item *item, enum install_result result, int error)
-{
-	item->result = result;
-	item->error = error;
-	return -1;
-}
-
-uint32_t install_kind_bits(enum record_kind kind)
-{
-	switch (kind) {
-	case RECORD_FILE:
-		return S_IFREG;
-	case RECORD_DIR:
-		return S_IFDIR;
-	case RECORD_SYMLINK:
-		return S_IFLNK;
-	}
-	return 0;
-}
-
-bool install_came_out_same(const struct fs_stat *st, const struct record *ours)
-{
-	const struct seen *seen = &ours->seen;
-
-	if (st->kind != install_kind_bits(ours->kind))
-		return false;
-	return ours->kind == RECORD_DIR ||
-	       (st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);
-}
-
-bool install_look_same(const struct fs_stat *st, const struct record *ours)
-{
-	if (ours == NULL || ours->deleted)
-		return st->kind == 0;
-	return install_came_out_same(st, ours) && (ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);
-}
-
-struct seen install_seen(const struct fs_stat *st)
-{
-	return (struct seen){ .size = st->size,
-		              .mtime_ns = st->mtime_ns,
-		              .ctime_ns = st->ctime_ns,
-		              .ino = st->ino,
-		              .mode = st->mode };
-}
-
-struct seen install_kept_as(const struct fs_stat *made)
-{
-	return (struct seen){ .mtime_ns = made->mtime_ns, .mode = made->mode };
-}
 
 static bool frees_a_folder(const struct install_item *item)
 {
@@ -166,8 +101,8 @@ static void write_all(struct install_job *job)
  * the disk has taken them along. A failure keeps nothing from being installed: the index's owner finds it as well. */
 static void make_notes_safe(struct install_job *job)
 {
-	if (job->notes != NULL && !(job->reserve && job->syncfs_ns != 0))
-		(void)index_sync(job->notes);
+	if (job->sync_notes != NULL && !(job->reserve && job->syncfs_ns != 0))
+		job->sync_notes(job->notes);
 }
 
 /* Some of what is in a folder that should be empty, so that the scan can be told to look at it. */

@@ -1,4 +1,6 @@
-/* Putting one new thing in its place: look again at the target, rename, look at what came out. See install_job.h. */
+/* Putting one new thing in its place: look again at the target, rename, look at what came out. See install_internal.h. */
+#include "sync/install/install_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,8 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "sync/fetch/install_job.h"
-#include "sync/fetch/swap.h"
+#include "sync/install/swap.h"
 #include "sync/versions/kept.h"
 
 static bool is_live(const struct record *r)
@@ -63,7 +64,7 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 {
 	install_hook(STEP_LOOKED, item->want->path);
 	while (fs_rename_noreplace(job->parts, item->temp, d->fd, name) < 0) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		return install_fail(item, errno == EEXIST ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
@@ -99,7 +100,7 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 	if (kept_place_new(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	while (fs_rename_into(d->fd, name, job->parts, swap) < 0) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
@@ -181,7 +182,7 @@ static void replace(struct install_job *job, struct install_item *item, struct f
 	}
 	install_hook(STEP_LOOKED, item->want->path);
 	while (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		error = errno;
 		if (renameat(job->parts, swap, job->parts, temp) == 0 && error == EOPNOTSUPP)
@@ -260,7 +261,7 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 static void make_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	while (mkdirat(d->fd, name, 0700) < 0 && errno != EEXIST) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		install_fail(item, INSTALL_ERROR, errno);
 		return;
@@ -378,7 +379,7 @@ void install_delete(struct install_job *job, struct install_item *item)
 	install_hook(STEP_LOOKED, item->want->path);
 	folders_forget(job->folders, item->want->path);
 	while (unlinkat(d->fd, name, AT_REMOVEDIR) < 0) {
-		if (folder_unlock(d))
+		if (folders_unlock(d))
 			continue;
 		if (errno == ENOTEMPTY || errno == EEXIST)
 			install_fail(item, INSTALL_NOT_EMPTY, errno);

@@ -1,0 +1,69 @@
+/* What the steps of an item share: its failure, the tests' hook, and whether what stands there is what a row says. See
+ * install_internal.h. */
+#include "sync/install/install_internal.h"
+
+#include <sys/stat.h>
+
+static void (*test_hook)(enum install_step step, const char *path);
+
+void install_set_hook(void (*fn)(enum install_step step, const char *path))
+{
+	test_hook = fn;
+}
+
+void install_hook(enum install_step step, const char *path)
+{
+	if (test_hook != NULL)
+		test_hook(step, path);
+}
+
+int install_fail(struct install_item *item, enum install_result result, int error)
+{
+	item->result = result;
+	item->error = error;
+	return -1;
+}
+
+uint32_t install_kind_bits(enum record_kind kind)
+{
+	switch (kind) {
+	case RECORD_FILE:
+		return S_IFREG;
+	case RECORD_DIR:
+		return S_IFDIR;
+	case RECORD_SYMLINK:
+		return S_IFLNK;
+	}
+	return 0;
+}
+
+bool install_came_out_same(const struct fs_stat *st, const struct record *ours)
+{
+	const struct seen *seen = &ours->seen;
+
+	if (st->kind != install_kind_bits(ours->kind))
+		return false;
+	return ours->kind == RECORD_DIR ||
+	       (st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);
+}
+
+bool install_look_same(const struct fs_stat *st, const struct record *ours)
+{
+	if (ours == NULL || ours->deleted)
+		return st->kind == 0;
+	return install_came_out_same(st, ours) && (ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);
+}
+
+struct seen install_seen(const struct fs_stat *st)
+{
+	return (struct seen){ .size = st->size,
+		              .mtime_ns = st->mtime_ns,
+		              .ctime_ns = st->ctime_ns,
+		              .ino = st->ino,
+		              .mode = st->mode };
+}
+
+struct seen install_kept_as(const struct fs_stat *made)
+{
+	return (struct seen){ .mtime_ns = made->mtime_ns, .mode = made->mode };
+}
