@@ -18,11 +18,12 @@ enum { OPEN_TRIES = 64 };
 
 #define NS_PER_S INT64_C(1000000000)
 
-static void close_keep_errno(int fd)
+void fs_close_keep_errno(int fd)
 {
 	int saved_errno = errno;
 
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	errno = saved_errno;
 }
 
@@ -96,7 +97,7 @@ int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd)
 	return !over ? all : below ? INT64_MIN : INT64_MAX;
 }
 
-static void fill(struct fs_stat *st, const struct stat *in)
+static void fill_stat(struct fs_stat *st, const struct stat *in)
 {
 	*st = (struct fs_stat){
 		.kind = in->st_mode & S_IFMT,
@@ -119,7 +120,7 @@ int fs_stat_at(int dirfd, const char *name, struct fs_stat *st)
 	if (check_name(name) < 0)
 		return -1;
 	if (fstatat(dirfd, name, &in, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0) {
-		fill(st, &in);
+		fill_stat(st, &in);
 		return 0;
 	}
 	if (errno != ENOENT)
@@ -144,7 +145,7 @@ int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st)
 		return 0;
 	}
 	rc = fs_stat_fd(fd, st);
-	close_keep_errno(fd);
+	fs_close_keep_errno(fd);
 	return rc;
 }
 
@@ -154,7 +155,7 @@ int fs_stat_fd(int fd, struct fs_stat *st)
 
 	if (fstat(fd, &in) < 0)
 		return -1;
-	fill(st, &in);
+	fill_stat(st, &in);
 	return 0;
 }
 
@@ -309,7 +310,7 @@ int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 		return -1;
 	fill_times(times, mtime_ns);
 	rc = utimensat(fd, "", times, AT_EMPTY_PATH);
-	close_keep_errno(fd);
+	fs_close_keep_errno(fd);
 	return rc;
 }
 
@@ -341,6 +342,6 @@ int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 		errno = EOPNOTSUPP;
 		rc = st.kind == S_IFLNK ? -1 : chmod(path, whole_mode(&st, mode));
 	}
-	close_keep_errno(fd);
+	fs_close_keep_errno(fd);
 	return rc;
 }

@@ -32,6 +32,8 @@ int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd);
 /* O_CLOEXEC and O_NOCTTY are always added. dirfd is the root; path "" or "." is the root itself (directories only).
  * What may be a FIFO or a device must be opened with O_NONBLOCK. */
 int fs_open(int dirfd, const char *path, int flags, mode_t mode);
+/* Closes fd unless it is -1, and leaves errno as it was: for the way out of a failure. */
+void fs_close_keep_errno(int fd);
 /* Opens path's parent; *name points into path at the last component. O_PATH-free: usable for fsync and *at calls. */
 int fs_open_parent(int dirfd, const char *path, const char **name);
 /* Looks at name in dirfd itself, without following a symlink. Absent is success with kind 0.

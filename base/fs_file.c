@@ -12,14 +12,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static void close_keep_errno(int fd)
-{
-	int saved_errno = errno;
-
-	close(fd);
-	errno = saved_errno;
-}
-
 int64_t fs_next_data(int fd, int64_t at)
 {
 	off_t data = lseek(fd, at, SEEK_DATA);
@@ -117,7 +109,7 @@ char *fs_read_file(int dirfd, const char *path, size_t max, size_t *len)
 	if (text != NULL && len != NULL)
 		*len = n;
 close_fd:
-	close_keep_errno(fd);
+	fs_close_keep_errno(fd);
 	return text;
 }
 
@@ -132,7 +124,7 @@ static int write_new(int parent, const char *name, const void *p, size_t n, mode
 	 * reads a secret looks at its mode. */
 	if (fs_pwrite_all(fd, p, n, 0) == 0 && (fchmod(fd, mode) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
-	close_keep_errno(fd);
+	fs_close_keep_errno(fd);
 	return rc;
 }
 
@@ -156,6 +148,6 @@ unlink_fresh:
 	unlinkat(parent, fresh, 0);
 	errno = saved_errno;
 close_parent:
-	close_keep_errno(parent);
+	fs_close_keep_errno(parent);
 	return rc;
 }

@@ -12,14 +12,6 @@
 
 #include "base/mem.h"
 
-static void close_keep_errno(int fd)
-{
-	int saved_errno = errno;
-
-	close(fd);
-	errno = saved_errno;
-}
-
 /* Makes part, a prefix of a path whose own parent exists by now. */
 static int make_one(int dirfd, const char *part, mode_t mode)
 {
@@ -32,7 +24,7 @@ static int make_one(int dirfd, const char *part, mode_t mode)
 	rc = mkdirat(parent, name, mode);
 	if (rc < 0 && errno == EEXIST)
 		rc = 0;
-	close_keep_errno(parent);
+	fs_close_keep_errno(parent);
 	return rc;
 }
 
@@ -65,21 +57,21 @@ int fs_mkdirs(int dirfd, const char *path, mode_t mode)
 }
 
 /* One folder on the way down; enough to come back up through ".." and to be sure that it is the same one. */
-struct level {
+struct tree_level {
 	char *name; /* of the folder below, in this one */
 	uint64_t dev;
 	uint64_t ino;
 };
 
 /* A walk that holds one folder open however deep it goes, since folders may nest deeper than we have descriptors. */
-struct walk {
-	int fd;              /* the folder we are in; owned */
-	struct level *above; /* depth of them, the top first */
+struct tree_walk {
+	int fd;                   /* the folder we are in; owned */
+	struct tree_level *above; /* depth of them, the top first */
 	size_t depth;
 	size_t cap;
 };
 
-static int walk_down(struct walk *w, const char *name)
+static int tree_down(struct tree_walk *w, const char *name)
 {
 	struct fs_stat st;
 	int fd;
@@ -95,14 +87,14 @@ static int walk_down(struct walk *w, const char *name)
 		w->cap = w->cap * 2 + 16;
 		w->above = mem_realloc(w->above, w->cap, sizeof(w->above[0]));
 	}
-	w->above[w->depth++] = (struct level){ .name = mem_strdup(name), .dev = st.dev, .ino = st.ino };
+	w->above[w->depth++] = (struct tree_level){ .name = mem_strdup(name), .dev = st.dev, .ino = st.ino };
 	return 0;
 }
 
 /* Back to the folder above, which must be the one we came from, and removes the one that is empty now. */
-static int walk_up(struct walk *w)
+static int tree_up(struct tree_walk *w)
 {
-	struct level *up = &w->above[w->depth - 1];
+	struct tree_level *up = &w->above[w->depth - 1];
 	struct fs_stat st;
 	int rc;
 	int fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,7 +129,7 @@ static int remove_entry(int fd, const char *name)
 }
 
 /* Empties the current folder as far as its first folder that is not empty, into which it walks (1). 0: it is empty. */
-static int empty_folder(struct walk *w)
+static int empty_folder(struct tree_walk *w)
 {
 	int copy = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
@@ -147,7 +139,7 @@ static int empty_folder(struct walk *w)
 
 	if (dir == NULL) {
 		if (copy >= 0)
-			close_keep_errno(copy);
+			fs_close_keep_errno(copy);
 		return -1;
 	}
 	while (rc == 0) {
@@ -163,7 +155,7 @@ static int empty_folder(struct walk *w)
 		/* A folder that its owner may not write to can still be emptied by its owner; it goes away itself. */
 		if (rc < 0 && errno == EACCES && fchmod(w->fd, 0700) == 0)
 			rc = remove_entry(w->fd, e->d_name);
-		if (rc > 0 && walk_down(w, e->d_name) < 0)
+		if (rc > 0 && tree_down(w, e->d_name) < 0)
 			rc = -1;
 	}
 	saved_errno = errno;
@@ -174,13 +166,13 @@ static int empty_folder(struct walk *w)
 
 static int remove_folder(int parent, const char *name)
 {
-	struct walk w = { .fd = dup(parent) };
-	int rc = w.fd < 0 ? -1 : walk_down(&w, name);
+	struct tree_walk w = { .fd = dup(parent) };
+	int rc = w.fd < 0 ? -1 : tree_down(&w, name);
 
 	while (rc == 0 && w.depth > 0) {
 		rc = empty_folder(&w);
 		if (rc == 0)
-			rc = walk_up(&w);
+			rc = tree_up(&w);
 		else if (rc > 0)
 			rc = 0;
 	}
@@ -188,7 +180,7 @@ static int remove_folder(int parent, const char *name)
 		free(w.above[i].name);
 	free(w.above);
 	if (w.fd >= 0)
-		close_keep_errno(w.fd);
+		fs_close_keep_errno(w.fd);
 	return rc;
 }
 
@@ -203,6 +195,6 @@ int fs_remove_tree(int dirfd, const char *path)
 	rc = remove_entry(parent, name);
 	if (rc > 0)
 		rc = remove_folder(parent, name);
-	close_keep_errno(parent);
+	fs_close_keep_errno(parent);
 	return rc;
 }

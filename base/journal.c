@@ -17,7 +17,7 @@ enum { ENTRY_MAX = 128 << 10 /* bytes; a socket's buffer takes more */ };
 const char journal_socket[] = "/run/systemd/journal/socket";
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int sender = -1; /* for the life of the process */
+static int sender = -1; /* stays open as long as the process runs */
 
 static void open_sender(void)
 {
@@ -25,40 +25,37 @@ static void open_sender(void)
 }
 
 /* -1 when it does not fit. */
-static int add(struct bytes *entry, const char *name, const char *value)
+static int add_field(struct bytes *out, const char *name, const char *value)
 {
 	uint64_t len = value != NULL ? strlen(value) : 0;
 	uint64_t little = htole64(len);
 
 	if (len == 0)
 		return 0;
-	return bytes_append(entry, name, strlen(name)) || bytes_append(entry, "\n", 1) ||
-	                       bytes_append(entry, &little, sizeof(little)) || bytes_append(entry, value, len) ||
-	                       bytes_append(entry, "\n", 1)
+	return bytes_append(out, name, strlen(name)) || bytes_append(out, "\n", 1) ||
+	                       bytes_append(out, &little, sizeof(little)) || bytes_append(out, value, len) ||
+	                       bytes_append(out, "\n", 1)
 	               ? -1
 	               : 0;
 }
 
-int journal_send(const char *path, int priority, const struct log_about *about, const char *text)
+int journal_send(const char *path, const struct journal_entry *entry)
 {
-	static const struct log_about nothing;
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	struct bytes entry = BYTES_INIT(ENTRY_MAX);
-	char level[12];
+	struct bytes out = BYTES_INIT(ENTRY_MAX);
+	char priority[12];
 	int rc = -1;
 
 	if (strlen(path) >= sizeof(to.sun_path))
 		return -1;
 	pthread_once(&once, open_sender);
 	memcpy(to.sun_path, path, strlen(path));
-	(void)snprintf(level, sizeof(level), "%d", priority);
-	if (about == NULL)
-		about = &nothing;
-	if (add(&entry, "MESSAGE", text) == 0 && add(&entry, "PRIORITY", level) == 0 &&
-	    add(&entry, "SYSLOG_IDENTIFIER", "lanyardd") == 0 && add(&entry, "GROUP", about->group) == 0 &&
-	    add(&entry, "PEER", about->peer) == 0 && add(&entry, "FILE", about->file) == 0 && sender >= 0 &&
-	    sendto(sender, entry.p, entry.len, MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof(to)) >= 0)
+	(void)snprintf(priority, sizeof(priority), "%d", entry->priority);
+	if (add_field(&out, "MESSAGE", entry->text) == 0 && add_field(&out, "PRIORITY", priority) == 0 &&
+	    add_field(&out, "SYSLOG_IDENTIFIER", "lanyardd") == 0 && add_field(&out, "GROUP", entry->group) == 0 &&
+	    add_field(&out, "PEER", entry->peer) == 0 && add_field(&out, "FILE", entry->file) == 0 && sender >= 0 &&
+	    sendto(sender, out.p, out.len, MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof(to)) >= 0)
 		rc = 0;
-	bytes_free(&entry);
+	bytes_free(&out);
 	return rc;
 }

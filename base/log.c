@@ -96,7 +96,7 @@ static bool printable(uint32_t c)
 }
 
 /* out has room for 4n + 1. Returns the length. */
-static size_t escape(char *out, const uint8_t *in, size_t n, bool backslash)
+static size_t escape_text(char *out, const uint8_t *in, size_t n, bool backslash)
 {
 	static const char digits[] = "0123456789abcdef";
 	char *at = out;
@@ -128,7 +128,7 @@ char *log_escape(const void *bytes, size_t n)
 {
 	char *out = mem_calloc(n + 1, 4);
 
-	return mem_realloc(out, escape(out, bytes, n, true) + 1, 1);
+	return mem_realloc(out, escape_text(out, bytes, n, true) + 1, 1);
 }
 
 /* systemd sets JOURNAL_STREAM to the device and inode of the stderr it made; a redirected stderr does not match. */
@@ -170,7 +170,14 @@ static void write_out(enum log_level level, const struct log_about *about, const
 
 	pthread_once(&once, look_for_journal);
 	if (journal) {
-		if (journal_send(atomic_load(&journal_path), levels[level].priority, about, text) == 0)
+		struct journal_entry entry = { .priority = levels[level].priority, .text = text };
+
+		if (about != NULL) {
+			entry.group = about->group;
+			entry.peer = about->peer;
+			entry.file = about->file;
+		}
+		if (journal_send(atomic_load(&journal_path), &entry) == 0)
 			return;
 		line = mem_printf("<%d>%s\n", levels[level].priority, text);
 	} else {
@@ -228,7 +235,7 @@ static bool cause_allowed(const char *fmt, int most, int *left_out)
 
 /* --- a line --- */
 
-static void put(enum log_level level, const struct log_about *about, const char *text)
+static void put_line(enum log_level level, const struct log_about *about, const char *text)
 {
 	sink_fn *fn;
 	void *arg;
@@ -262,15 +269,15 @@ write_line(enum log_level level, const struct log_about *about, const char *fmt,
 	(void)vsnprintf(raw, MAX_TEXT, fmt, ap);
 	len = strlen(raw);
 	text = mem_calloc(len + 1, 4);
-	escape(text, (const uint8_t *)raw, len, false);
+	escape_text(text, (const uint8_t *)raw, len, false);
 	free(raw);
 	if (left_out > 0) {
 		char *note = mem_printf("%d lines like the next one were left out", left_out);
 
-		put(level, NULL, note);
+		put_line(level, NULL, note);
 		free(note);
 	}
-	put(level, about, text);
+	put_line(level, about, text);
 	free(text);
 	errno = saved_errno;
 }

@@ -45,7 +45,7 @@ struct loop_hook {
 
 static void start_late_timers(struct loop *loop);
 
-static void end_of_turn(uv_prepare_t *prepare)
+static void loop_end_of_turn(uv_prepare_t *prepare)
 {
 	struct loop *loop = prepare->data;
 
@@ -70,7 +70,7 @@ struct loop *loop_new(void)
 	}
 	uv_prepare_init(&loop->uv, &loop->prepare);
 	loop->prepare.data = loop;
-	uv_prepare_start(&loop->prepare, end_of_turn);
+	uv_prepare_start(&loop->prepare, loop_end_of_turn);
 	uv_unref((uv_handle_t *)&loop->prepare);
 	return loop;
 }
@@ -94,7 +94,7 @@ void loop_free(struct loop *loop)
 }
 
 /* What waits for the stack to be empty; a task may add further ones. */
-static void run_between(struct loop *loop)
+static void loop_run_between(struct loop *loop)
 {
 	while (loop->depth == 0 && loop->between != NULL) {
 		struct loop_task *task = loop->between;
@@ -105,7 +105,7 @@ static void run_between(struct loop *loop)
 	}
 }
 
-static bool run(struct loop *loop, uv_run_mode mode)
+static bool loop_enter(struct loop *loop, uv_run_mode mode)
 {
 	bool more;
 
@@ -121,8 +121,8 @@ void loop_run(struct loop *loop)
 
 	loop->stopped = false;
 	do {
-		more = run(loop, UV_RUN_DEFAULT);
-		run_between(loop);
+		more = loop_enter(loop, UV_RUN_DEFAULT);
+		loop_run_between(loop);
 	} while (more && !loop->stopped);
 }
 
@@ -134,9 +134,9 @@ void loop_stop(struct loop *loop)
 
 bool loop_turn(struct loop *loop, bool wait)
 {
-	bool more = run(loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+	bool more = loop_enter(loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 
-	run_between(loop);
+	loop_run_between(loop);
 	return more;
 }
 
@@ -167,7 +167,7 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg)
 	return t;
 }
 
-static void timer_fired(uv_timer_t *uv)
+static void loop_timer_fired(uv_timer_t *uv)
 {
 	struct loop_timer *t = uv->data;
 	struct loop *loop = t->loop;
@@ -211,7 +211,7 @@ void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms)
 		uv_update_time(&t->loop->uv);
 		delay_ms += (clock_mono_ns() + 999999) / 1000000 - (int64_t)uv_now(&t->loop->uv);
 	}
-	uv_timer_start(&t->uv, timer_fired, (uint64_t)delay_ms, (uint64_t)repeat_ms);
+	uv_timer_start(&t->uv, loop_timer_fired, (uint64_t)delay_ms, (uint64_t)repeat_ms);
 }
 
 static void start_late_timers(struct loop *loop)
@@ -220,7 +220,7 @@ static void start_late_timers(struct loop *loop)
 		struct loop_timer *t = loop->late;
 
 		leave_late(t);
-		uv_timer_start(&t->uv, timer_fired, 0, (uint64_t)t->late_repeat_ms);
+		uv_timer_start(&t->uv, loop_timer_fired, 0, (uint64_t)t->late_repeat_ms);
 	}
 }
 

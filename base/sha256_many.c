@@ -15,7 +15,7 @@ struct lane {
 	uint8_t tail[2 * SHA256_BLOCK];
 };
 
-static void begin(struct lane *l, struct sha256_input *input)
+static void lane_begin(struct lane *l, struct sha256_input *input)
 {
 	static const uint32_t start[8] = SHA256_START;
 
@@ -27,7 +27,7 @@ static void begin(struct lane *l, struct sha256_input *input)
 }
 
 /* FIPS 180-4, 5.1.1: a one bit, zeros, and the length in bits at the end of a block. */
-static void begin_tail(struct lane *l)
+static void lane_begin_tail(struct lane *l)
 {
 	size_t left = l->input->n % SHA256_BLOCK;
 
@@ -41,7 +41,7 @@ static void begin_tail(struct lane *l)
 	l->in_tail = true;
 }
 
-static void end(struct lane *l)
+static void lane_end(struct lane *l)
 {
 	for (int i = 0; i < 8; i++)
 		put_u32(l->input->digest + 4 * i, l->h[i]);
@@ -50,23 +50,23 @@ static void end(struct lane *l)
 
 /* Brings the lane to where it has blocks to be taken, on to the next input if need be; one with none left takes part in
  * no more. */
-static void ready(struct lane *l, struct sha256_input **next, size_t *n)
+static void lane_ready(struct lane *l, struct sha256_input **next, size_t *n)
 {
 	for (;;) {
 		if (l->input == NULL && *n > 0) {
-			begin(l, (*next)++);
+			lane_begin(l, (*next)++);
 			--*n;
 		}
 		if (l->input == NULL || l->blocks > 0)
 			return;
 		if (l->in_tail)
-			end(l);
+			lane_end(l);
 		else
-			begin_tail(l);
+			lane_begin_tail(l);
 	}
 }
 
-static void advance(struct lane *l, size_t blocks)
+static void lane_advance(struct lane *l, size_t blocks)
 {
 	l->p += blocks * SHA256_BLOCK;
 	l->blocks -= blocks;
@@ -81,21 +81,21 @@ static void two_at_a_time(struct sha256_input *next, size_t n)
 	for (;;) {
 		size_t blocks;
 
-		ready(&a, &next, &n);
-		ready(&b, &next, &n);
+		lane_ready(&a, &next, &n);
+		lane_ready(&b, &next, &n);
 		if (a.input == NULL || b.input == NULL)
 			break;
 		blocks = a.blocks < b.blocks ? a.blocks : b.blocks;
 		sha256_two(a.h, a.p, b.h, b.p, blocks);
-		advance(&a, blocks);
-		advance(&b, blocks);
+		lane_advance(&a, blocks);
+		lane_advance(&b, blocks);
 	}
 	/* The last one is alone: the other half of the unit does the same work for nothing. */
 	last = a.input != NULL ? &a : &b;
 	while (last->input != NULL) {
 		sha256_two(last->h, last->p, scrap, last->p, last->blocks);
-		advance(last, last->blocks);
-		ready(last, &next, &n);
+		lane_advance(last, last->blocks);
+		lane_ready(last, &next, &n);
 	}
 }
 

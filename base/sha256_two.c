@@ -22,7 +22,7 @@ static const uint32_t constants[64] __attribute__((aligned(
 	          0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2 };
 
 /* The instructions keep a state as (a, b, e, f) and (c, d, g, h), the first word highest. */
-struct state {
+struct sha_state {
 	__m128i abef, cdgh;
 };
 
@@ -34,15 +34,15 @@ bool sha256_two_works(void)
 	       (b & bit_SHA) != 0;
 }
 
-TARGET static struct state load(const uint32_t h[8])
+TARGET static struct sha_state state_load(const uint32_t h[8])
 {
-	return (struct state){
+	return (struct sha_state){
 		.abef = _mm_set_epi32((int)h[0], (int)h[1], (int)h[4], (int)h[5]),
 		.cdgh = _mm_set_epi32((int)h[2], (int)h[3], (int)h[6], (int)h[7]),
 	};
 }
 
-TARGET static void store(uint32_t h[8], const struct state *s)
+TARGET static void state_store(uint32_t h[8], const struct sha_state *s)
 {
 	uint32_t abef[4], cdgh[4];
 
@@ -65,7 +65,7 @@ TARGET static inline __m128i words(const uint8_t *p)
 }
 
 /* Four rounds, from number 4 * i on, with the schedule's words w. */
-TARGET static inline void rounds(struct state *s, __m128i w, int i)
+TARGET static inline void rounds(struct sha_state *s, __m128i w, int i)
 {
 	__m128i k = _mm_add_epi32(w, _mm_load_si128((const __m128i *)(constants + 4 * i)));
 
@@ -74,7 +74,7 @@ TARGET static inline void rounds(struct state *s, __m128i w, int i)
 }
 
 /* The schedule's next four words, from the last sixteen. */
-TARGET static inline __m128i schedule(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
+TARGET static inline __m128i state_schedule(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
 {
 	__m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
 
@@ -83,10 +83,10 @@ TARGET static inline __m128i schedule(__m128i w0, __m128i w1, __m128i w2, __m128
 
 TARGET void sha256_two(uint32_t a[8], const uint8_t *p, uint32_t b[8], const uint8_t *q, size_t blocks)
 {
-	struct state x = load(a), y = load(b);
+	struct sha_state x = state_load(a), y = state_load(b);
 
 	for (; blocks > 0; blocks--, p += SHA256_BLOCK, q += SHA256_BLOCK) {
-		const struct state x_before = x, y_before = y;
+		const struct sha_state x_before = x, y_before = y;
 		__m128i v[4], w[4];
 
 #pragma GCC unroll 4
@@ -98,8 +98,8 @@ TARGET void sha256_two(uint32_t a[8], const uint8_t *p, uint32_t b[8], const uin
 		}
 #pragma GCC unroll 12
 		for (int i = 4; i < 16; i++) {
-			v[i % 4] = schedule(v[i % 4], v[(i + 1) % 4], v[(i + 2) % 4], v[(i + 3) % 4]);
-			w[i % 4] = schedule(w[i % 4], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
+			v[i % 4] = state_schedule(v[i % 4], v[(i + 1) % 4], v[(i + 2) % 4], v[(i + 3) % 4]);
+			w[i % 4] = state_schedule(w[i % 4], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
 			rounds(&x, v[i % 4], i);
 			rounds(&y, w[i % 4], i);
 		}
@@ -108,8 +108,8 @@ TARGET void sha256_two(uint32_t a[8], const uint8_t *p, uint32_t b[8], const uin
 		y.abef = _mm_add_epi32(y.abef, y_before.abef);
 		y.cdgh = _mm_add_epi32(y.cdgh, y_before.cdgh);
 	}
-	store(a, &x);
-	store(b, &y);
+	state_store(a, &x);
+	state_store(b, &y);
 }
 
 #else

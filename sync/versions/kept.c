@@ -17,18 +17,9 @@
 
 enum { TRIES_MAX = 1000, COPY_PIECE = 1 << 20, COPY_STEP = 256 << 20, ID_LENGTH = KEPT_ID_MAX - 1 };
 
-static void close_keep_errno(int fd)
-{
-	int saved_errno = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = saved_errno;
-}
-
 void kept_place_close(struct kept_place *p)
 {
-	close_keep_errno(p->fd);
+	fs_close_keep_errno(p->fd);
 	p->fd = -1;
 }
 
@@ -127,7 +118,7 @@ int kept_list(int root, const char *path, struct kept_list *l)
 
 	*l = (struct kept_list){ 0 };
 	if (dir == NULL) {
-		close_keep_errno(fd);
+		fs_close_keep_errno(fd);
 		return errno == ENOENT ? 0 : -1;
 	}
 	while ((e = readdir(dir)) != NULL) {
@@ -209,8 +200,8 @@ static int copy_file(int shard, const struct kept_version *v, int dirfd, const c
 	if (fd >= 0 && kept_copy_bytes(from, fd) == 0 && (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
 	    (fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
-	close_keep_errno(from);
-	close_keep_errno(fd);
+	fs_close_keep_errno(from);
+	fs_close_keep_errno(fd);
 	return rc;
 }
 
@@ -290,7 +281,7 @@ static int copy_version(int root, const char *path, const struct kept_version *v
 			kept_place_close(copy);
 		}
 	}
-	close_keep_errno(shard);
+	fs_close_keep_errno(shard);
 	return rc;
 }
 
@@ -313,7 +304,7 @@ int kept_restore(int root, const char *path, const struct kept_version *v, const
 	} else {
 		rc = fs_sync_dir(dirfd);
 	}
-	close_keep_errno(dirfd);
+	fs_close_keep_errno(dirfd);
 	kept_place_close(&copy);
 	return rc;
 }
@@ -331,7 +322,7 @@ static int open_parent_of_file(int root, const char *path, const char **name)
 			return dirfd;
 		errno = st.kind == 0 ? ENOENT : EISDIR;
 	}
-	close_keep_errno(dirfd);
+	fs_close_keep_errno(dirfd);
 	return -1;
 }
 
@@ -346,7 +337,7 @@ int kept_away(int root, const char *path)
 	if (kept_place_new(root, path, NULL, &p) == 0 && kept_move(&p, dirfd, name) == 0)
 		rc = fs_sync_dir(dirfd);
 	kept_place_close(&p);
-	close_keep_errno(dirfd);
+	fs_close_keep_errno(dirfd);
 	return rc;
 }
 
@@ -378,7 +369,7 @@ int kept_replace(int root, const char *from, const char *to)
 	if (rc == 0)
 		rc = fs_sync_dir(dirfd) < 0 || fs_sync_dir(file.fd) < 0 ? -1 : 0;
 	kept_place_close(&old);
-	close_keep_errno(dirfd);
+	fs_close_keep_errno(dirfd);
 	kept_place_close(&file);
 	return rc;
 }
@@ -392,7 +383,7 @@ int kept_rename(int root, const char *from, const char *to)
 
 	if (rc == 0)
 		rc = fs_sync_dir(to_fd) < 0 || fs_sync_dir(dirfd) < 0 ? -1 : 0;
-	close_keep_errno(to_fd);
-	close_keep_errno(dirfd);
+	fs_close_keep_errno(to_fd);
+	fs_close_keep_errno(dirfd);
 	return rc;
 }

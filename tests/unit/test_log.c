@@ -194,7 +194,10 @@ static ssize_t field_of(const char *entry, size_t n, const char *name, char *val
 
 static void the_journal_gets_fields_that_no_name_can_forge(void **state)
 {
-	static const struct log_about about = { .group = "pics", .file = "a\nPEER=evil\xff" };
+	static const struct journal_entry line = { .priority = 4,
+		                                   .text = "hi",
+		                                   .group = "pics",
+		                                   .file = "a\nPEER=evil\xff" };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	char entry[2000];
 	char value[2000];
@@ -204,7 +207,7 @@ static void the_journal_gets_fields_that_no_name_can_forge(void **state)
 	(void)state;
 	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/tmp/lanyard-journal-%d", (int)getpid());
 	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	assert_int_equal(journal_send(sun.sun_path, 4, &about, "hi"), 0);
+	assert_int_equal(journal_send(sun.sun_path, &line), 0);
 	n = recv(fd, entry, sizeof(entry), 0);
 	assert_true(n > 0);
 	assert_int_equal(field_of(entry, (size_t)n, "MESSAGE", value), 2);
@@ -213,12 +216,12 @@ static void the_journal_gets_fields_that_no_name_can_forge(void **state)
 	assert_string_equal(value, "4");
 	assert_int_equal(field_of(entry, (size_t)n, "SYSLOG_IDENTIFIER", value), 8);
 	assert_int_equal(field_of(entry, (size_t)n, "GROUP", value), 4);
-	assert_int_equal(field_of(entry, (size_t)n, "FILE", value), (int)strlen(about.file));
-	assert_string_equal(value, about.file);
+	assert_int_equal(field_of(entry, (size_t)n, "FILE", value), (int)strlen(line.file));
+	assert_string_equal(value, line.file);
 	assert_int_equal(field_of(entry, (size_t)n, "PEER", value), -1);
 	close(fd);
 	unlink(sun.sun_path);
-	assert_int_equal(journal_send(sun.sun_path, 4, &about, "hi"), -1);
+	assert_int_equal(journal_send(sun.sun_path, &line), -1);
 }
 
 static int64_t wall_ns;
