@@ -13,7 +13,7 @@
 #include "agent/link_losses.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/share/place.h"
+#include "sync/share/real_path.h"
 
 enum { MAX_SEEN = 256, ID_START_MIN = 4, LOAD_AGAIN_MS = 2000 };
 
@@ -254,7 +254,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		(void)agent_free(a);
 		return NULL;
 	}
-	a->home_place = place_of(config->home);
+	a->home_real_path = real_path_of(config->home);
 	a->machine = home_machine_check(a->home_dirfd);
 	if (a->machine.fresh)
 		log_warn(
@@ -347,7 +347,7 @@ bool agent_free(struct agent *a)
 	free(a->backend);
 	free(a->problem);
 	free(a->copy);
-	place_free(a->home_place);
+	real_path_free(a->home_real_path);
 	free(a->home);
 	free(a->name);
 	free(a);

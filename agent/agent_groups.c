@@ -9,26 +9,26 @@
 #include "agent/agent_internal.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sync/share/place.h"
+#include "sync/share/real_path.h"
 
 /* One folder must not be in two groups, nor a share hold the agent's own keys. */
-char *agent_share_is_free(void *arg, const struct engine *e, const struct place *place)
+char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path)
 {
 	const struct agent *a = arg;
 	const struct engine *other;
 
-	if (place == NULL)
+	if (real_path == NULL)
 		return mem_printf("%s: not a path that can be followed: give one without '..'", e->share_path);
-	if (place_overlaps(place, a->home_place))
+	if (real_path_overlaps(real_path, a->home_real_path))
 		return mem_printf(
 			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder",
 			e->share_path, a->home);
 	DL_FOREACH(a->engines, other)
-		if (other != e && place_overlaps(place, engine_place(other)))
+		if (other != e && real_path_overlaps(real_path, engine_real_path(other)))
 			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder",
 			                  e->share_path, other->share_path, engine_name(other));
 	DL_FOREACH(a->ending, other)
-		if (place_overlaps(place, engine_place(other)))
+		if (real_path_overlaps(real_path, engine_real_path(other)))
 			return mem_printf("%s: overlaps with %s, the share of group %s, which is still being left; "
 			                  "try again",
 			                  e->share_path, other->share_path, engine_name(other));

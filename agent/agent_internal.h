@@ -33,7 +33,7 @@ struct agent {
 	bool copied_seen;          /* agent_copied() is due */
 	struct agent_id copied_by; /* the member that said so; all zero: we saw it */
 	int home_dirfd;
-	struct place *home_place;
+	struct real_path *home_real_path;
 	struct engine_context context;
 	struct engine *engines;
 	struct engine *ending;         /* left: they go when their disks have answered */
@@ -43,7 +43,7 @@ struct agent {
 };
 
 /* See struct engine_context. */
-char *agent_share_is_free(void *arg, const struct engine *e, const struct place *place);
+char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path);
 /* The engine has come to its end. arg: the agent. */
 void agent_ended(void *arg, struct engine *e);
 /* Tells discovery which groups this agent is in. arg: the agent. */

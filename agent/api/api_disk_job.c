@@ -18,7 +18,7 @@ static void disk_job_work(void *job)
 {
 	struct api_disk_job *d = job;
 
-	if (ground_check(d->ground, &d->why) == 0)
+	if (share_handle_check(d->handle, &d->why) == 0)
 		d->work(d);
 }
 
@@ -30,7 +30,7 @@ static void disk_job_done(void *job)
 		d->done(d, api_engine_by_id(d->api, &d->group));
 	else if (d->call != NULL)
 		control_fail(d->call, 409, "%s", d->why);
-	ground_free(d->ground);
+	share_handle_free(d->handle);
 	free(d->why);
 	d->free(d);
 }
@@ -46,8 +46,8 @@ void api_disk_job_run(struct api *api, struct control_call *call, struct engine 
 		d->free(d);
 		return;
 	}
-	d->ground = share_ground(share);
-	if (d->ground == NULL) {
+	d->handle = share_handle_of(share);
+	if (d->handle == NULL) {
 		control_fail(call, 409, "%s", strerror(errno));
 		d->free(d);
 		return;

@@ -9,8 +9,8 @@ struct api_disk_job {
 	struct api *api;
 	struct control_call *call; /* NULL: the client went away */
 	struct group_id group;
-	struct ground *ground; /* the share's, the job's own */
-	char *why;             /* the share is not there; owned */
+	struct share_handle *handle; /* the share's, the job's own */
+	char *why;                   /* the share is not there; owned */
 	/* On the worker. */
 	void (*work)(struct api_disk_job *d);
 	/* Back on the loop's thread: answers d->call when it is not NULL. e: NULL when the group is gone. */

@@ -57,10 +57,10 @@ static int resolve_copy(struct resolve *r, const char *copy)
 	int rc;
 
 	if (r->keep != KEEP_BOTH)
-		return copy == r->winner ? kept_replace(r->disk.ground->root, copy, r->path)
-		                         : kept_away(r->disk.ground->root, copy);
+		return copy == r->winner ? kept_replace(r->disk.handle->root, copy, r->path)
+		                         : kept_away(r->disk.handle->root, copy);
 	plain = plain_name(copy);
-	rc = kept_rename(r->disk.ground->root, copy, plain);
+	rc = kept_rename(r->disk.handle->root, copy, plain);
 	free(plain);
 	return rc;
 }

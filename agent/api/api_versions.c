@@ -58,14 +58,14 @@ static void versions_work(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
-	if (kept_list(d->ground->root, v->path, &v->list) < 0) {
+	if (kept_list(d->handle->root, v->path, &v->list) < 0) {
 		v->error = errno;
 		return;
 	}
 	if (!v->restore)
 		return;
 	versions_choose(v);
-	if (v->matches == 1 && kept_restore(d->ground->root, v->path, &v->list.v[v->chosen], v->to) < 0)
+	if (v->matches == 1 && kept_restore(d->handle->root, v->path, &v->list.v[v->chosen], v->to) < 0)
 		v->error = errno;
 }
 

@@ -4,7 +4,7 @@
 
 #include "agent/engine/engine.h"
 
-struct place;
+struct real_path;
 
 /* What all engines of an agent share; outlives them. */
 struct engine_context {
@@ -26,9 +26,9 @@ struct engine_context {
 	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
-	/* Whether the engine's share, which is `place`, may be there (NULL: it cannot be told where it is): NULL, or why it may
+	/* Whether the engine's share, which is `real_path`, may be there (NULL: it cannot be told where it is): NULL, or why it may
 	 * not, fresh. NULL: it may be anywhere. */
-	char *(*share_is_free)(void *arg, const struct engine *e, const struct place *place);
+	char *(*share_is_free)(void *arg, const struct engine *e, const struct real_path *real_path);
 	/* engine_end() has come to its end: e is about to be freed. NULL: nobody minds. */
 	void (*ended)(void *arg, struct engine *e);
 	void *arg;
@@ -115,7 +115,7 @@ void engine_index_lost(struct engine *e);
 /* engine_life.c. Begins: the share is opened by a worker; engine_opening() until it is. */
 void engine_start(struct engine *e);
 /* Where its share is, is about to be opened or was until its .lanyard/ is removed; NULL: nowhere. */
-const struct place *engine_place(const struct engine *e);
+const struct real_path *engine_real_path(const struct engine *e);
 /* engine.c: once its share may be where it is to be. */
 void engine_start_joining(struct engine *e);
 /* Timers' and hooks' functions of the engine arg. */

@@ -10,7 +10,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/share/place.h"
+#include "sync/share/real_path.h"
 
 enum {
 	LOOK_MS = 10000,
@@ -63,8 +63,8 @@ void engine_look_due(void *arg)
 /* Two jobs: what the share's path is, which must not be in another share; then the opening. */
 struct opening {
 	struct engine *e;
-	char *path;          /* owned */
-	struct place *place; /* out, of the first; NULL: the path cannot be followed */
+	char *path;                  /* owned */
+	struct real_path *real_path; /* out, of the first; NULL: the path cannot be followed */
 	bool create;
 	uint8_t marker[32];
 	bool free_there;     /* the place was found to be free: it is taken from then on */
@@ -72,18 +72,18 @@ struct opening {
 	char *why;           /* owned */
 };
 
-const struct place *engine_place(const struct engine *e)
+const struct real_path *engine_real_path(const struct engine *e)
 {
 	if (e->share != NULL || e->last_share != NULL)
-		return share_place(e->share != NULL ? e->share : e->last_share);
-	return e->opening != NULL && e->opening->free_there ? e->opening->place : NULL;
+		return share_real_path(e->share != NULL ? e->share : e->last_share);
+	return e->opening != NULL && e->opening->free_there ? e->opening->real_path : NULL;
 }
 
 static void place_work(void *arg)
 {
 	struct opening *o = arg;
 
-	o->place = place_of(o->path);
+	o->real_path = real_path_of(o->path);
 }
 
 static void open_work(void *arg)
@@ -95,7 +95,7 @@ static void open_work(void *arg)
 
 static void free_opening(struct opening *o)
 {
-	place_free(o->place);
+	real_path_free(o->real_path);
 	share_free(o->share);
 	free(o->path);
 	free(o->why);
@@ -128,7 +128,7 @@ static void placed(void *arg)
 		return;
 	}
 	if (e->context->share_is_free)
-		why = e->context->share_is_free(e->context->arg, e, o->place);
+		why = e->context->share_is_free(e->context->arg, e, o->real_path);
 	if (why == NULL && e->token == NULL) {
 		o->free_there = true;
 		workers_submit(e->workers, WORKERS_QUICK, open_work, opened, o);

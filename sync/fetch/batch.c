@@ -52,7 +52,7 @@ static void batch_free(struct install_batch *b)
 	free(b->tickets);
 	free(b->group);
 	free(b->job.share_why);
-	ground_free(b->job.ground);
+	share_handle_free(b->job.handle);
 	free(b);
 }
 
@@ -168,7 +168,7 @@ static void sync_notes(const void *index)
 
 static void send(struct fetch *f, struct install_batch *b)
 {
-	b->job.ground = share_ground(f->c.share);
+	b->job.handle = share_handle_of(f->c.share);
 	b->job.id = random_u64();
 	b->job.short_id = f->c.short_id;
 	b->group = mem_strdup(share_group(f->c.share));

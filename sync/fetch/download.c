@@ -325,7 +325,7 @@ static void finish(struct download *d)
 	d->state = DOWNLOAD_FINISHING;
 	job->op = PART_FINISH;
 	job->mode = d->t->merged.mode;
-	job->shown = disk_shows(share_disk(d->f->c.share), RECORD_FILE, job->mode);
+	job->shown = disk_mode_kept(share_disk(d->f->c.share), RECORD_FILE, job->mode);
 	job->mtime_ns = d->t->merged.mtime_ns;
 	download_submit(d, job, finished);
 }

@@ -47,7 +47,7 @@ bool judge_is_picture(const struct disk *disk, const struct record *ours, const 
 		return false;
 	/* What somebody set elsewhere, and came here as it was asked, is no picture: two members with such disks would take each
 	 * other's for ever. */
-	return (ours->mode == theirs->mode || ours->mode == disk_mode(ours->kind)) &&
+	return (ours->mode == theirs->mode || ours->mode == disk_mode_default(ours->kind)) &&
 	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_kept_mtime(ours));
 }
 

@@ -249,7 +249,7 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	}
 	if (fd < 0)
 		return -1;
-	rc = fs_set_mode_fd(fd, disk_shows(job->ground->disk, RECORD_DIR, item->want->mode)) == 0 || fs_lacks(errno)
+	rc = fs_set_mode_fd(fd, disk_mode_kept(job->handle->disk, RECORD_DIR, item->want->mode)) == 0 || fs_lacks(errno)
 	             ? fs_stat_fd(fd, &item->made)
 	             : -1;
 	if (rc == 0 && !job->sync_all)

@@ -176,9 +176,9 @@ static void look_once_more(struct install_job *job)
 
 static bool share_is_there(struct install_job *job)
 {
-	bool there = job->ground != NULL && ground_check(job->ground, &job->share_why) == 0;
+	bool there = job->handle != NULL && share_handle_check(job->handle, &job->share_why) == 0;
 
-	if (job->ground == NULL)
+	if (job->handle == NULL)
 		job->share_why = mem_strdup("no descriptors are left");
 	for (size_t i = 0; i < job->n; i++)
 		job->items[i]->result = there ? INSTALL_DONE : INSTALL_NO_SHARE;
@@ -191,8 +191,8 @@ void install_job_run(struct install_job *job)
 
 	if (!share_is_there(job))
 		return;
-	job->root = job->ground->root;
-	job->parts = job->ground->parts;
+	job->root = job->handle->root;
+	job->parts = job->handle->parts;
 	folders.root = job->root;
 	job->folders = &folders;
 	job->sync_all = new_folders(job) >= MANY;

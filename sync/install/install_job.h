@@ -25,7 +25,7 @@
 
 #include "base/fs.h"
 #include "sync/plan/record.h"
-#include "sync/share/ground.h"
+#include "sync/share/share_handle.h"
 #include "sync/versions/kept_name.h"
 
 struct folders;
@@ -84,7 +84,7 @@ struct install_item {
 };
 
 struct install_job {
-	struct ground *ground;
+	struct share_handle *handle;
 	uint64_t id;       /* makes names in parts/ unique */
 	uint64_t short_id; /* ours, for conflict names */
 	const char *group; /* the caller's, for lines in the log; NULL: none */
@@ -101,7 +101,7 @@ struct install_job {
 	int64_t fsync_ns, syncfs_ns;
 
 	/* The worker's. */
-	int root, parts; /* the ground's */
+	int root, parts; /* the handle's */
 	char *share_why; /* out: why the share is not there, owned; NULL: it is */
 	struct folders *folders;
 	bool sync_all;  /* the whole file system is to be synced at the end */

@@ -241,7 +241,7 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 	if (!follow && st->mode != record_kept_mode(from)) {
 		/* A user changed it a moment ago. */
 		item->made.mode = record_kept_mode(from);
-	} else if (follow && (st->mode != disk_shows(job->ground->disk, want->kind, want->mode) ||
+	} else if (follow && (st->mode != disk_mode_kept(job->handle->disk, want->kind, want->mode) ||
 	                      st->mtime_ns != want->mtime_ns)) {
 		job->sync_all = true;
 		if (install_change_meta(job, to, name, want, st, &item->made) < 0 ||

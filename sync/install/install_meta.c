@@ -16,7 +16,7 @@
 /* The mode as this share shows it. */
 static uint32_t shown(const struct install_job *job, const struct record *want)
 {
-	return disk_shows(job->ground->disk, want->kind, want->mode);
+	return disk_mode_kept(job->handle->disk, want->kind, want->mode);
 }
 
 int install_give_meta(const struct install_job *job, int fd, const struct record *want)

@@ -28,7 +28,7 @@ void change_send_to_hash(struct local *l, const struct check *k, const struct re
 	if (full)
 		l->scan.full_hashing++;
 	HASH_ADD_KEYPTR(hh, l->scan.files, job->file.path, strlen(job->file.path), job);
-	hash_add(l->hash, l->ground, &job->file);
+	hash_add(l->hash, l->handle, &job->file);
 }
 
 bool change_defer_hint(struct local *l, const char *path, const struct scan_hint *hint)

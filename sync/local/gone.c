@@ -232,7 +232,7 @@ static int64_t due_ms(const struct local *l)
  * share is there. */
 struct gone_check {
 	struct local *local;
-	struct ground *ground;
+	struct share_handle *handle;
 	size_t n;
 	struct {
 		char *path; /* owned */
@@ -246,15 +246,15 @@ static void gone_check_work(void *arg)
 	struct gone_check *k = arg;
 
 	for (size_t i = 0; i < k->n; i++)
-		k->paths[i].there = walk_absent(k->ground, k->paths[i].path);
-	(void)ground_check(k->ground, &k->why);
+		k->paths[i].there = walk_absent(k->handle, k->paths[i].path);
+	(void)share_handle_check(k->handle, &k->why);
 }
 
 static void gone_check_free(struct gone_check *k)
 {
 	for (size_t i = 0; i < k->n; i++)
 		free(k->paths[i].path);
-	ground_free(k->ground);
+	share_handle_free(k->handle);
 	free(k->why);
 	free(k);
 }
@@ -355,7 +355,7 @@ static void gone_send(struct local *l)
 			g->checked = p;
 	}
 	k->local = l;
-	k->ground = ground_ref(l->ground);
+	k->handle = share_handle_ref(l->handle);
 	g->out = k;
 	local_ref(l);
 	workers_submit(l->c.workers, WORKERS_QUICK, gone_check_work, gone_checked, k);
@@ -397,7 +397,7 @@ static int64_t next_ms(const struct local *l)
 {
 	const struct gone *g = l->gone;
 
-	if (l->error != NULL || l->ground == NULL || g->out != NULL)
+	if (l->error != NULL || l->handle == NULL || g->out != NULL)
 		return -1;
 	if (!g->held)
 		return g->going ? 0 : g->paths != NULL ? due_ms(l) : -1;

@@ -21,7 +21,7 @@ enum {
 
 struct small_job {
 	struct hash *hash;
-	struct ground *ground;
+	struct share_handle *handle;
 	struct hash_file *files; /* a list */
 	uint8_t *buf;            /* CHUNK_WHOLE_MAX; made by the worker */
 };
@@ -146,7 +146,7 @@ static void small_work(void *arg)
 		if (open_path == NULL || len != open_len || memcmp(open_path, f->path, len) != 0) {
 			if (dirfd >= 0)
 				close(dirfd);
-			dirfd = fs_open_parent(job->ground->root, f->path, &name);
+			dirfd = fs_open_parent(job->handle->root, f->path, &name);
 			open_path = f->path;
 			open_len = len;
 		}
@@ -198,12 +198,12 @@ static void small_done(void *arg)
 	DL_FOREACH_SAFE(job->files, f, next) {
 		DL_DELETE(job->files, f);
 		if (f->status == HASH_DONE && f->st.size > HASH_SMALL_MAX && !h->freed) {
-			hash_large_add(h, job->ground, f); /* it has grown since it was looked at */
+			hash_large_add(h, job->handle, f); /* it has grown since it was looked at */
 			continue;
 		}
 		hash_finish(h, f);
 	}
-	ground_free(job->ground);
+	share_handle_free(job->handle);
 	free(job);
 	h->small_out--;
 	if (!hash_ended(h) && !h->freed)
@@ -219,7 +219,7 @@ static void start_job(struct hash *h)
 	int64_t bytes = 0;
 
 	job->hash = h;
-	job->ground = ground_ref(h->ground);
+	job->handle = share_handle_ref(h->handle);
 	for (size_t n = 0; n < max && h->small != NULL; n++) {
 		struct hash_file *f = h->small;
 
@@ -239,8 +239,8 @@ void hash_pump(struct hash *h)
 	while (h->small != NULL && h->small_out < JOBS_OUT)
 		start_job(h);
 	if (h->small == NULL) {
-		ground_free(h->ground);
-		h->ground = NULL;
+		share_handle_free(h->handle);
+		h->handle = NULL;
 	}
 	hash_large_pump(h);
 }
@@ -256,21 +256,21 @@ static void drop_small(struct hash *h)
 		f->status = HASH_AGAIN;
 		hash_finish(h, f);
 	}
-	ground_free(h->ground);
-	h->ground = NULL;
+	share_handle_free(h->handle);
+	h->handle = NULL;
 }
 
-void hash_add(struct hash *h, struct ground *g, struct hash_file *f)
+void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f)
 {
 	h->pending++;
 	if (f->size > HASH_SMALL_MAX) {
 		hash_large_add(h, g, f);
 		return;
 	}
-	/* Another ground means another root: what waits for the old one has to be looked at again. */
-	if (h->ground != g) {
+	/* Another handle means another root: files that wait for the old one must be checked again. */
+	if (h->handle != g) {
 		drop_small(h);
-		h->ground = ground_ref(g);
+		h->handle = share_handle_ref(g);
 	}
 	DL_APPEND(h->small, f);
 	h->nsmall++;

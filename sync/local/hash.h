@@ -47,7 +47,7 @@ enum { HASH_SMALL_MAX = 4 << 20 }; /* up to this size a file is hashed by one jo
 struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg);
 /* Jobs that are out end by themselves; done is not called any more. */
 void hash_free(struct hash *h);
-void hash_add(struct hash *h, struct ground *g, struct hash_file *f);
+void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f);
 /* Starts jobs for what was added; to be called when a run of hash_add is over. */
 void hash_pump(struct hash *h);
 /* Files added and not done. */

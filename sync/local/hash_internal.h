@@ -11,9 +11,9 @@ struct hash {
 	struct workers *workers;
 	const struct hash_ops *ops;
 	void *arg;
-	bool freed;              /* hash_free was called: ends with the last job */
-	struct ground *ground;   /* of the files in `small` that no job has yet; NULL when there are none */
-	struct hash_file *small; /* oldest first */
+	bool freed;                  /* hash_free was called: ends with the last job */
+	struct share_handle *handle; /* of the files in `small` that no job has yet; NULL when there are none */
+	struct hash_file *small;     /* oldest first */
 	size_t nsmall;
 	struct hash_large *large; /* oldest first */
 	int small_out;            /* jobs out */
@@ -32,7 +32,7 @@ void hash_finish(struct hash *h, struct hash_file *f);
 /* After a job came back: frees h when it was the last one of a freed hash, and says so. */
 bool hash_ended(struct hash *h);
 
-void hash_large_add(struct hash *h, struct ground *g, struct hash_file *f);
+void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f);
 void hash_large_pump(struct hash *h);
 /* Drops the files that no job works on. */
 void hash_large_free(struct hash *h);

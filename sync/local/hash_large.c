@@ -45,7 +45,7 @@ enum large_state {
 
 struct hash_large {
 	struct hash *hash;
-	struct ground *ground;
+	struct share_handle *handle;
 	struct hash_file *file;
 	int fd; /* -1: not open */
 	enum large_state state;
@@ -71,7 +71,7 @@ static void large_open_work(void *arg)
 	struct hash_large *l = arg;
 	struct hash_file *f = l->file;
 	const char *name;
-	int dirfd = fs_open_parent(l->ground->root, f->path, &name);
+	int dirfd = fs_open_parent(l->handle->root, f->path, &name);
 	struct stat st;
 
 	if (dirfd < 0) {
@@ -166,7 +166,7 @@ static void free_large(struct hash_large *l)
 		free_segment(l->segments[i]);
 	free(l->segments);
 	workers_close(l->hash->workers, l->fd);
-	ground_free(l->ground);
+	share_handle_free(l->handle);
 	free(l);
 }
 
@@ -372,12 +372,12 @@ void hash_large_pump(struct hash *h)
 	}
 }
 
-void hash_large_add(struct hash *h, struct ground *g, struct hash_file *f)
+void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f)
 {
 	struct hash_large *l = MEM_NEW(struct hash_large);
 
 	l->hash = h;
-	l->ground = ground_ref(g);
+	l->handle = share_handle_ref(g);
 	l->file = f;
 	l->fd = -1;
 	DL_APPEND(h->large, l);

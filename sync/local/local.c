@@ -123,9 +123,9 @@ static void begin_watch(struct local *l)
 {
 	int error = 0;
 
-	l->ground->inotify = watch_open();
-	if (l->ground->inotify >= 0)
-		l->watch = watch_new(l->c.loop, l->ground->inotify, &watch_ops, l);
+	l->handle->inotify = watch_open();
+	if (l->handle->inotify >= 0)
+		l->watch = watch_new(l->c.loop, l->handle->inotify, &watch_ops, l);
 	if (l->watch != NULL)
 		return;
 	error = errno;
@@ -153,8 +153,8 @@ static void local_end(struct local *l)
 	l->problem_wait_ms = 0;
 	watch_free(l->watch);
 	l->watch = NULL;
-	ground_free(l->ground);
-	l->ground = NULL;
+	share_handle_free(l->handle);
+	l->handle = NULL;
 	debounce_free(l->debounce);
 	l->debounce = debounce_new();
 }
@@ -164,8 +164,8 @@ void local_begin(struct local *l)
 	local_set_text(&l->error, NULL);
 	local_set_text(&l->watch_problem, NULL);
 	l->failed = false;
-	l->ground = share_ground(l->c.share);
-	if (l->ground == NULL) {
+	l->handle = share_handle_of(l->c.share);
+	if (l->handle == NULL) {
 		local_fail(l, mem_printf("%s: %s", share_path(l->c.share), strerror(errno)));
 		return;
 	}
@@ -323,7 +323,7 @@ void local_rescan(struct local *l)
 	/* What keeps it from scanning may be gone by now. */
 	if (l->error != NULL && !l->failed)
 		loop_timer_start(l->retry_timer, 0, 0);
-	if (l->ground == NULL)
+	if (l->handle == NULL)
 		return;
 	l->scan.full_wanted = true;
 	local_wake(l);

@@ -101,8 +101,8 @@ struct local {
 	int refs;   /* the owner, and each job that is out */
 	bool freed; /* by the owner */
 	bool started;
-	struct ground *ground; /* NULL: not started, or the share cannot be used */
-	struct watch *watch;   /* NULL: nothing is watched */
+	struct share_handle *handle; /* NULL: not started, or the share cannot be used */
+	struct watch *watch;         /* NULL: nothing is watched */
 	struct debounce *debounce;
 	struct hash *hash;
 	struct problem_set *problems;

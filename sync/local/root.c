@@ -14,7 +14,7 @@ enum { RETRY_MS = 5000 };
 
 struct root_probe {
 	struct local *local;
-	struct ground *ground;
+	struct share_handle *handle;
 	bool reopen; /* the share is not there, as far as is known: opened anew when it is another one by now */
 	/* What was found. */
 	char *why;                 /* owned; NULL: it is there */
@@ -27,12 +27,12 @@ static void root_probe_work(void *arg)
 {
 	struct root_probe *k = arg;
 
-	k->access_error = faccessat(AT_FDCWD, k->ground->path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? errno : 0;
-	if (ground_check(k->ground, &k->why) == 0) {
-		k->rules = share_read_rules(k->ground->root);
+	k->access_error = faccessat(AT_FDCWD, k->handle->path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 ? errno : 0;
+	if (share_handle_check(k->handle, &k->why) == 0) {
+		k->rules = share_read_rules(k->handle->root);
 	} else if (k->reopen) {
 		free(k->why);
-		k->again = share_open(k->ground->path, false, true, k->ground->marker, &k->why);
+		k->again = share_open(k->handle->path, false, true, k->handle->marker, &k->why);
 	}
 }
 
@@ -40,7 +40,7 @@ static void root_probe_free(struct root_probe *k)
 {
 	share_free(k->again);
 	share_rules_free(k->rules);
-	ground_free(k->ground);
+	share_handle_free(k->handle);
 	free(k->why);
 	free(k);
 }
@@ -51,8 +51,8 @@ static void root_submit(struct local *l, bool reopen)
 {
 	struct root_probe *k = MEM_NEW(struct root_probe);
 
-	k->ground = share_ground(l->c.share);
-	if (k->ground == NULL) {
+	k->handle = share_handle_of(l->c.share);
+	if (k->handle == NULL) {
 		local_fail(l, mem_printf("%s: %s", share_path(l->c.share), strerror(errno)));
 		free(k);
 		return;
@@ -135,7 +135,7 @@ static void root_probed(void *arg)
 
 void root_ask(struct local *l, bool mounts)
 {
-	if (l->ground == NULL || l->error != NULL)
+	if (l->handle == NULL || l->error != NULL)
 		return;
 	l->root.mounts |= mounts;
 	if (l->root.out != NULL)

@@ -26,8 +26,9 @@ uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum r
 		return 0;
 	/* What it shows is the mount's, and another when that is. */
 	if (disk->no_modes)
-		return is_live(row, kind) ? row->mode : disk_mode(kind);
-	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode : disk_tells(disk, kind, st->mode);
+		return is_live(row, kind) ? row->mode : disk_mode_default(kind);
+	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode
+	                                                               : disk_mode_announced(disk, kind, st->mode);
 }
 
 int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)

@@ -17,7 +17,7 @@ enum {
 /* One job: a step of a walk, or single paths. */
 struct scan_job {
 	struct local *local;
-	struct ground *ground;
+	struct share_handle *handle;
 	struct ignore *ignore;
 	struct walk_merge *merge; /* NULL: single paths, or dropped */
 	struct walk *walk;        /* the merge's, or when dropped the job's own */
@@ -68,7 +68,7 @@ static void enqueue(struct local *l, const char *path, const char *from, bool sh
 	struct walk_merge *m;
 
 	/* A full scan that is about to begin comes by anyway, but knows nothing of moves. */
-	if (l->ground == NULL || (l->scan.full_wanted && from == NULL))
+	if (l->handle == NULL || (l->scan.full_wanted && from == NULL))
 		return;
 	HASH_FIND_STR(l->scan.queue, path, m);
 	if (m != NULL) {
@@ -184,7 +184,7 @@ static void scan_job_free(struct scan_job *job)
 	free(job->paths);
 	walk_batch_clear(&job->batch);
 	free(job->why);
-	ground_free(job->ground);
+	share_handle_free(job->handle);
 	ignore_free(job->ignore);
 	free(job);
 }
@@ -196,9 +196,9 @@ static void scan_job_work(void *arg)
 	if (job->walk != NULL)
 		walk_step(job->walk, &job->batch);
 	else
-		walk_check(job->ground, job->ignore, job->paths, job->n, &job->batch);
+		walk_check(job->handle, job->ignore, job->paths, job->n, &job->batch);
 	/* Behind the looks: what was absent in a share that is there now was absent. */
-	(void)ground_check(job->ground, &job->why);
+	(void)share_handle_check(job->handle, &job->why);
 }
 
 static void finish_full(struct local *l)
@@ -286,7 +286,7 @@ static void scan_job_done(void *arg)
 static void scan_submit(struct local *l, struct scan_job *job)
 {
 	job->local = l;
-	job->ground = ground_ref(l->ground);
+	job->handle = share_handle_ref(l->handle);
 	job->seq = index_seq(l->c.index);
 	l->scan.out = job;
 	local_ref(l);
@@ -344,7 +344,7 @@ static void submit_hints(struct local *l)
 static void scan_begin(struct local *l, struct walk_merge *m)
 {
 	m->ignore = ignore_ref(share_ignore(l->c.share));
-	m->walk = walk_new(l->ground, m->under, m->from, m->shallow, m->ignore);
+	m->walk = walk_new(l->handle, m->under, m->from, m->shallow, m->ignore);
 	m->cursor = index_walk(l->c.index, m->under);
 	m->start_seq = index_seq(l->c.index);
 	m->walk_no = ++l->scan.walk_no;
@@ -397,7 +397,7 @@ static bool may_submit(const struct local *l)
 {
 	const struct scan *s = &l->scan;
 
-	if (l->ground == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
+	if (l->handle == NULL || l->error != NULL || s->out != NULL || hash_pending(l->hash) > HASH_BACKLOG)
 		return false;
 	return s->ready == NULL || (s->ready->next == NULL && s->ready->merge != NULL);
 }

@@ -35,7 +35,7 @@ struct verify_item {
 
 struct verify {
 	struct workers *workers;
-	struct ground *ground;
+	struct share_handle *handle;
 	struct local *local;         /* NULL: freed meanwhile */
 	struct index_cursor *cursor; /* a scrub: NULL */
 	struct loop_timer *rest;     /* runs instead of a job; NULL: no scrub */
@@ -75,7 +75,7 @@ static void verify_conclude(struct verify_item *it, enum verify_verdict verdict,
 static void open_item(struct verify *v, struct verify_item *it)
 {
 	const char *name;
-	int dirfd = fs_open_parent(v->ground->root, it->row.path, &name);
+	int dirfd = fs_open_parent(v->handle->root, it->row.path, &name);
 
 	if (dirfd >= 0) {
 		it->fd = hash_open(dirfd, name);
@@ -178,7 +178,7 @@ static void verify_free_all(struct verify *v)
 	clear_items(v);
 	index_cursor_free(v->cursor);
 	loop_timer_free(v->rest);
-	ground_free(v->ground);
+	share_handle_free(v->handle);
 	free(v);
 }
 
@@ -331,7 +331,7 @@ static struct verify *verify_new(struct local *l, void (*fn)(void *arg, const st
 	struct verify *v = MEM_NEW(struct verify);
 
 	v->workers = l->c.workers;
-	v->ground = ground_ref(l->ground);
+	v->handle = share_handle_ref(l->handle);
 	v->local = l;
 	v->fn = fn;
 	v->done = done;
@@ -345,7 +345,7 @@ int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
 {
 	struct verify *v;
 
-	if (l->ground == NULL || (l->verify != NULL && l->verify->rest == NULL))
+	if (l->handle == NULL || (l->verify != NULL && l->verify->rest == NULL))
 		return -1;
 	verify_free(l->verify); /* a scrub */
 	v = verify_new(l, fn, done, arg);
@@ -360,7 +360,7 @@ int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)
 {
 	struct verify *v;
 
-	if (l->ground == NULL || l->verify != NULL)
+	if (l->handle == NULL || l->verify != NULL)
 		return -1;
 	v = verify_new(l, fn, done, arg);
 	v->after = after;

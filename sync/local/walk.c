@@ -111,7 +111,8 @@ static bool is_kept_here(const char *path)
 }
 
 /* Fills l, whose path is set, with what `name` in dirfd is. */
-static void check_entry(const struct ground *g, int dirfd, const char *name, struct walk_batch *b, struct check *l)
+static void check_entry(const struct share_handle *g, int dirfd, const char *name, struct walk_batch *b,
+                        struct check *l)
 {
 	bool mounted = false;
 
@@ -132,7 +133,7 @@ static void check_entry(const struct ground *g, int dirfd, const char *name, str
 	}
 }
 
-int walk_absent(const struct ground *g, const char *path)
+int walk_absent(const struct share_handle *g, const char *path)
 {
 	struct fs_stat st = { 0 };
 
@@ -141,13 +142,13 @@ int walk_absent(const struct ground *g, const char *path)
 	return st.kind == S_IFREG || st.kind == S_IFDIR || st.kind == S_IFLNK ? -1 : 0;
 }
 
-static void check_before(const struct ground *g, const char *path, struct check *l)
+static void check_before(const struct share_handle *g, const char *path, struct check *l)
 {
 	l->moved = true;
 	l->before = walk_absent(g, path);
 }
 
-void walk_check(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+void walk_check(const struct share_handle *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
                 struct walk_batch *b)
 {
 	const char *open_path = NULL; /* whose folder is open; owned by the caller */
@@ -198,7 +199,7 @@ struct walk_frame {
 };
 
 struct walk {
-	struct ground *ground;
+	struct share_handle *handle;
 	struct ignore *ignore;
 	char *from;       /* owned; NULL: not known to be moved */
 	size_t under_len; /* of what the walk began at */
@@ -213,11 +214,11 @@ struct walk {
 	char *buffer; /* READ_SIZE, owned */
 };
 
-struct walk *walk_new(struct ground *g, const char *under, const char *from, bool shallow, struct ignore *ig)
+struct walk *walk_new(struct share_handle *g, const char *under, const char *from, bool shallow, struct ignore *ig)
 {
 	struct walk *w = MEM_NEW(struct walk);
 
-	w->ground = ground_ref(g);
+	w->handle = share_handle_ref(g);
 	w->ignore = ignore_ref(ig);
 	w->shallow = shallow;
 	w->from = mem_strdup(from);
@@ -242,7 +243,7 @@ void walk_free(struct walk *w)
 		return;
 	while (w->depth > 0)
 		pop_frame(w);
-	ground_free(w->ground);
+	share_handle_free(w->handle);
 	ignore_free(w->ignore);
 	free(w->frames);
 	free(w->from);
@@ -346,8 +347,8 @@ static void enter(struct walk *w, int dirfd, const char *name, struct check *l)
 		l->error = errno;
 		return;
 	}
-	if (w->ground->inotify >= 0)
-		l->wd = watch_add(w->ground->inotify, fd);
+	if (w->handle->inotify >= 0)
+		l->wd = watch_add(w->handle->inotify, fd);
 	if (read_names(w, fd, path_len, &count) < 0) {
 		l->error = errno;
 		close(fd);
@@ -364,7 +365,7 @@ static void check_where_it_was(const struct walk *w, struct check *l)
 	if (w->from == NULL || l->st.kind != S_IFREG)
 		return;
 	before = mem_printf("%s%s", w->from, w->path + w->under_len);
-	check_before(w->ground, before, l);
+	check_before(w->handle, before, l);
 	free(before);
 }
 
@@ -380,11 +381,11 @@ static void walk_start(struct walk *w, struct walk_batch *b)
 		l = walk_batch_add(b);
 		l->path = walk_batch_text(b, "", 0);
 		l->st = (struct fs_stat){ .kind = S_IFDIR };
-		enter(w, w->ground->root, ".", l);
+		enter(w, w->handle->root, ".", l);
 		b->error = l->error;
 		return;
 	}
-	dirfd = fs_open_parent(w->ground->root, w->path, &name);
+	dirfd = fs_open_parent(w->handle->root, w->path, &name);
 	if (dirfd < 0) {
 		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
 			b->error = errno;
@@ -392,7 +393,7 @@ static void walk_start(struct walk *w, struct walk_batch *b)
 	}
 	l = walk_batch_add(b);
 	l->path = walk_batch_text(b, w->path, strlen(w->path));
-	check_entry(w->ground, dirfd, name, b, l);
+	check_entry(w->handle, dirfd, name, b, l);
 	check_where_it_was(w, l);
 	if (l->error != 0 && l->st.kind == 0)
 		b->error = l->error;
@@ -410,7 +411,7 @@ static int top_fd(struct walk *w)
 
 	if (f->fd < 0) {
 		w->path[f->path_len] = '\0';
-		f->fd = fs_open(w->ground->root, w->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		f->fd = fs_open(w->handle->root, w->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	}
 	return f->fd;
 }
@@ -429,7 +430,7 @@ static void walk_next(struct walk *w, struct walk_batch *b, int dirfd)
 	len += strlen(name);
 	l = walk_batch_add(b);
 	l->path = walk_batch_text(b, w->path, len);
-	check_entry(w->ground, dirfd, name, b, l);
+	check_entry(w->handle, dirfd, name, b, l);
 	if (l->st.kind == 0 && l->error == 0) {
 		b->n--;
 		return;

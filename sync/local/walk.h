@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "base/fs.h"
-#include "sync/share/ground.h"
+#include "sync/share/share_handle.h"
 #include "sync/share/ignore.h"
 
 /* What a look saw of one path. */
@@ -46,7 +46,7 @@ enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 struct walk;
 /* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone; `from`: where that was before, NULL:
  * not known to be moved. ig is held until the end. */
-struct walk *walk_new(struct ground *g, const char *under, const char *from, bool shallow, struct ignore *ig);
+struct walk *walk_new(struct share_handle *g, const char *under, const char *from, bool shallow, struct ignore *ig);
 void walk_free(struct walk *w);
 /* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */
 void walk_step(struct walk *w, struct walk_batch *b);
@@ -57,9 +57,9 @@ struct walk_path {
 	const char *from; /* where it was before; NULL: not known to be moved */
 	int tag;
 };
-void walk_check(const struct ground *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
+void walk_check(const struct share_handle *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
                 struct walk_batch *b);
 /* Worker: what is at a path that nothing should be at any more: as look.before. */
-int walk_absent(const struct ground *g, const char *path);
+int walk_absent(const struct share_handle *g, const char *path);
 
 #endif

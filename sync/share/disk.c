@@ -137,7 +137,7 @@ static void try_all(int parts, struct disk *d)
 }
 
 /* A call may have failed once for a reason of its own: only what is lacking twice is. */
-void disk_try(int parts, struct disk *d)
+void disk_probe(int parts, struct disk *d)
 {
 	struct disk again;
 
@@ -175,27 +175,27 @@ bool disk_explains(const struct disk *d, const struct record *asked, const struc
 	if (!record_same_content(asked, seen) || asked->deleted)
 		return false;
 	if (asked->kind != RECORD_SYMLINK && !d->no_modes &&
-	    disk_shows(d, asked->kind, asked->mode) != disk_shows(d, asked->kind, seen->mode))
+	    disk_mode_kept(d, asked->kind, asked->mode) != disk_mode_kept(d, asked->kind, seen->mode))
 		return false;
 	return asked->kind == RECORD_DIR || asked->mtime_ns == seen->mtime_ns ||
 	       explains_time(d, asked->mtime_ns, seen->mtime_ns);
 }
 
-uint32_t disk_mode(enum record_kind kind)
+uint32_t disk_mode_default(enum record_kind kind)
 {
 	return kind == RECORD_DIR ? 0755 : kind == RECORD_FILE ? 0644 : 0;
 }
 
 /* --- a share of several people --- */
 
-uint32_t disk_shows(const struct disk *d, enum record_kind kind, uint32_t mode)
+uint32_t disk_mode_kept(const struct disk *d, enum record_kind kind, uint32_t mode)
 {
 	if (d == NULL || !d->shared || kind == RECORD_SYMLINK)
 		return mode;
 	return (mode & 0707) | (mode & 0700) >> 3;
 }
 
-uint32_t disk_tells(const struct disk *d, enum record_kind kind, uint32_t mode)
+uint32_t disk_mode_announced(const struct disk *d, enum record_kind kind, uint32_t mode)
 {
 	if (d == NULL || !d->shared || kind == RECORD_SYMLINK)
 		return mode;
@@ -238,7 +238,7 @@ static bool give_group(int parts, gid_t group)
 	       (fchown(parts, (uid_t)-1, group) == 0 && fchmod(parts, S_ISGID | 0700) == 0 && makes_for(parts, group));
 }
 
-void disk_share(int root, int parts, struct disk *d)
+void disk_check_shared(int root, int parts, struct disk *d)
 {
 	struct stat st;
 

@@ -28,18 +28,18 @@ struct disk {
 };
 
 /* parts: the folder. What cannot be tried (it is full, say) counts as can. */
-void disk_try(int parts, struct disk *d);
+void disk_probe(int parts, struct disk *d);
 /* Whether what is seen, of the same content, may be what the disk made of what was asked. */
 bool disk_explains(const struct disk *d, const struct record *asked, const struct record *seen);
 /* What a mode that is asked for becomes here / what is told of one that is seen here. d: NULL is a disk that can all. */
-uint32_t disk_shows(const struct disk *d, enum record_kind kind, uint32_t mode);
-uint32_t disk_tells(const struct disk *d, enum record_kind kind, uint32_t mode);
+uint32_t disk_mode_kept(const struct disk *d, enum record_kind kind, uint32_t mode);
+uint32_t disk_mode_announced(const struct disk *d, enum record_kind kind, uint32_t mode);
 /* Worker. root: whether several people share the folder; if so, that what they make there lets the others write, whatever
  * their umask is (a default ACL, acl(5)), and that what comes, which is made in parts, is their group's, as far as the agent
  * may see to that. Sets shared, no_default_acl and other_group. */
-void disk_share(int root, int parts, struct disk *d);
+void disk_check_shared(int root, int parts, struct disk *d);
 /* The mode that is told of what was made on a disk without modes; 0 for symlinks. */
-uint32_t disk_mode(enum record_kind kind);
+uint32_t disk_mode_default(enum record_kind kind);
 /* Each lack in words, with what becomes of it, and its cure where there is one; NULL behind the last one. */
 enum { DISK_LACKS_MAX = 12 };
 const char *disk_lack(const struct disk *d, size_t i);

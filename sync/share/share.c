@@ -16,11 +16,11 @@
 #include "base/sha256.h"
 #include "sync/share/marker.h"
 #include "sync/share/path.h"
-#include "sync/share/place.h"
+#include "sync/share/real_path.h"
 
 struct share {
 	char *path; /* as the admin gave it */
-	struct place *place;
+	struct real_path *real_path;
 	char *group; /* its name, for the log; NULL: not given */
 	struct log_about about;
 	uint8_t marker[MARKER_SIZE];
@@ -42,8 +42,8 @@ struct share_rules {
 	int error;                   /* errno: they could not be read */
 };
 
-/* What one opening yields. */
-struct opened {
+/* What open_folder() yields. */
+struct share_opened {
 	int root, parts;
 	struct fs_stat st;
 	struct disk disk;
@@ -94,7 +94,7 @@ static int open_parts(int root)
 	return fs_open(root, ".lanyard/parts", O_RDONLY | O_DIRECTORY, 0);
 }
 
-static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct opened *o,
+static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct share_opened *o,
                        char **why)
 {
 	int rc;
@@ -126,8 +126,8 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 		*why = mem_printf("%s: %s", path, strerror(errno));
 		goto close_parts;
 	}
-	disk_try(o->parts, &o->disk);
-	disk_share(o->root, o->parts, &o->disk);
+	disk_probe(o->parts, &o->disk);
+	disk_check_shared(o->root, o->parts, &o->disk);
 	return 0;
 close_parts:
 	close(o->parts);
@@ -160,17 +160,17 @@ static bool is_made_up(const char *path)
 /* systemd mounts /tmp/systemd-private-.../tmp over /tmp. */
 static bool is_private_tmp(const char *path)
 {
-	struct place *place = place_of(path);
-	bool found = place_is_below(place, "/systemd-private-");
+	struct real_path *real_path = real_path_of(path);
+	bool found = real_path_is_below(real_path, "/systemd-private-");
 
-	place_free(place);
+	real_path_free(real_path);
 	return found;
 }
 
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why)
 {
 	struct share *s;
-	struct opened o;
+	struct share_opened o;
 
 	*why = NULL;
 	if (is_made_up(path)) {
@@ -194,7 +194,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 		return NULL;
 	s = MEM_NEW(struct share);
 	s->path = mem_strdup(path);
-	s->place = place_of(path);
+	s->real_path = real_path_of(path);
 	memcpy(s->marker, marker, MARKER_SIZE);
 	s->root = o.root;
 	s->parts = o.parts;
@@ -213,7 +213,7 @@ void share_free(struct share *s)
 	close(s->root);
 	ignore_free(s->ignore);
 	free(s->rules_why);
-	place_free(s->place);
+	real_path_free(s->real_path);
 	free(s->path);
 	free(s->group);
 	free(s);
@@ -224,9 +224,9 @@ const char *share_path(const struct share *s)
 	return s->path;
 }
 
-const struct place *share_place(const struct share *s)
+const struct real_path *share_real_path(const struct share *s)
 {
-	return s->place;
+	return s->real_path;
 }
 
 void share_set_group(struct share *s, const char *group)
@@ -276,9 +276,9 @@ void share_set_access(struct share *s, int error)
 	s->access_error = error;
 }
 
-struct ground *share_ground(const struct share *s)
+struct share_handle *share_handle_of(const struct share *s)
 {
-	struct ground *g = ground_new(s->path, s->marker, s->root, s->parts, s->dev, s->ino);
+	struct share_handle *g = share_handle_new(s->path, s->marker, s->root, s->parts, s->dev, s->ino);
 
 	if (g != NULL)
 		g->disk = mem_dup(&s->disk, sizeof(s->disk));

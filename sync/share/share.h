@@ -10,10 +10,10 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "sync/share/disk.h"
-#include "sync/share/ground.h"
+#include "sync/share/share_handle.h"
 #include "sync/share/ignore.h"
 
-struct place;
+struct real_path;
 struct share;
 
 #define SHARE_IGNORE_FILE ".lanyardignore"
@@ -26,7 +26,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 /* The descriptors are closed: workers must be done with them, or hold duplicates. */
 void share_free(struct share *s);
 const char *share_path(const struct share *s);
-const struct place *share_place(const struct share *s); /* what its path was when it was opened */
+const struct real_path *share_real_path(const struct share *s); /* what its path was when it was opened */
 /* The group's name, for lines in the log about this share; NULL until it is given. Copied. */
 void share_set_group(struct share *s, const char *group);
 const char *share_group(const struct share *s);
@@ -43,8 +43,8 @@ int share_access(const struct share *s);
 void share_set_access(struct share *s, int error);
 
 /* For a job: fresh. NULL and errno: no descriptors are left. */
-struct ground *share_ground(const struct share *s);
-/* After ground_check() failed and the cause is gone: `again` is the same share, opened anew. Its root and parts take the
+struct share_handle *share_handle_of(const struct share *s);
+/* After share_handle_check() failed and the cause is gone: `again` is the same share, opened anew. Its root and parts take the
  * place of ours under the same descriptor numbers; it is freed. 0 / -1 with *why. */
 int share_move(struct share *s, struct share *again, char **why);
 

@@ -14,7 +14,7 @@ static void a_whole_disk_lacks_nothing_and_nothing_is_left(void **state)
 	int n = 0;
 
 	(void)state;
-	disk_try(root, &d);
+	disk_probe(root, &d);
 	assert_null(disk_lack(&d, 0));
 	assert_int_equal(d.name_max, 255);
 	dir = fdopendir(dup(root));
@@ -34,7 +34,7 @@ static void a_folder_that_takes_nothing_lacks_nothing(void **state)
 	assert_int_equal(mkdirat(root, "gone", 0755), 0);
 	gone = openat(root, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(unlinkat(root, "gone", AT_REMOVEDIR), 0);
-	disk_try(gone, &d);
+	disk_probe(gone, &d);
 	assert_null(disk_lack(&d, 0));
 	close(gone);
 }
@@ -98,16 +98,16 @@ static void a_share_of_several_people_gives_the_group_what_the_owner_has(void **
 	const struct disk shared = { .shared = true }, own = { 0 };
 
 	(void)state;
-	assert_int_equal(disk_shows(&own, RECORD_FILE, 0640), 0640);
-	assert_int_equal(disk_shows(&shared, RECORD_FILE, 0644), 0664);
-	assert_int_equal(disk_shows(&shared, RECORD_FILE, 0600), 0660);
-	assert_int_equal(disk_shows(&shared, RECORD_DIR, 0755), 0775);
-	assert_int_equal(disk_shows(&shared, RECORD_SYMLINK, 0), 0);
+	assert_int_equal(disk_mode_kept(&own, RECORD_FILE, 0640), 0640);
+	assert_int_equal(disk_mode_kept(&shared, RECORD_FILE, 0644), 0664);
+	assert_int_equal(disk_mode_kept(&shared, RECORD_FILE, 0600), 0660);
+	assert_int_equal(disk_mode_kept(&shared, RECORD_DIR, 0755), 0775);
+	assert_int_equal(disk_mode_kept(&shared, RECORD_SYMLINK, 0), 0);
 	/* What people make there is told as one person's would be. */
-	assert_int_equal(disk_tells(&own, RECORD_FILE, 0664), 0664);
-	assert_int_equal(disk_tells(&shared, RECORD_FILE, 0664), 0644);
-	assert_int_equal(disk_tells(&shared, RECORD_FILE, 0660), 0600);
-	assert_int_equal(disk_tells(&shared, RECORD_DIR, 0775), 0755);
+	assert_int_equal(disk_mode_announced(&own, RECORD_FILE, 0664), 0664);
+	assert_int_equal(disk_mode_announced(&shared, RECORD_FILE, 0664), 0644);
+	assert_int_equal(disk_mode_announced(&shared, RECORD_FILE, 0660), 0600);
+	assert_int_equal(disk_mode_announced(&shared, RECORD_DIR, 0775), 0755);
 }
 
 static void what_comes_into_a_share_that_came_to_be_shared_is_its_groups(void **state)
@@ -122,11 +122,11 @@ static void what_comes_into_a_share_that_came_to_be_shared_is_its_groups(void **
 		skip();
 	assert_int_equal(mkdirat(root, "parts", 0700), 0);
 	parts = openat(root, "parts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	disk_share(root, parts, &d);
+	disk_check_shared(root, parts, &d);
 	assert_false(d.shared || d.other_group);
 	assert_int_equal(fchown(root, (uid_t)-1, group), 0);
 	assert_int_equal(fchmod(root, 02775), 0);
-	disk_share(root, parts, &d);
+	disk_check_shared(root, parts, &d);
 	assert_true(d.shared);
 	assert_null(disk_lack(&d, 0));
 	fd = openat(parts, "x", O_WRONLY | O_CREAT | O_EXCL, 0600);

@@ -27,7 +27,7 @@ static char dir_path[32];
 static int dir;
 static struct loop *loop;
 static struct workers *workers;
-static struct ground *ground;
+static struct share_handle *handle;
 static struct hash *hash;
 static int done_count;
 static bool free_done; /* nobody in the test holds the files */
@@ -64,10 +64,10 @@ static int set_up(void **state)
 	workers = workers_new(loop, 3);
 	if (dir < 0 || fstat(dir, &st) < 0)
 		return -1;
-	ground = ground_new(dir_path, (const uint8_t[GROUND_MARKER_SIZE]){ 0 }, dir, dir, st.st_dev, st.st_ino);
+	handle = share_handle_new(dir_path, (const uint8_t[MARKER_SIZE]){ 0 }, dir, dir, st.st_dev, st.st_ino);
 	hash = hash_new(workers, &ops, NULL);
 	done_count = drop_count = 0;
-	return ground != NULL ? 0 : -1;
+	return handle != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -78,7 +78,7 @@ static int tear_down(void **state)
 	hash_free(hash);
 	workers_free(workers);
 	loop_free(loop);
-	ground_free(ground);
+	share_handle_free(handle);
 	close(dir);
 	if (fs_remove_tree(tmp, dir_path + strlen("/tmp/")) < 0)
 		return -1;
@@ -118,7 +118,7 @@ static struct hash_file *hash_one(const char *name)
 {
 	struct hash_file *f = new_file(name, 0);
 
-	hash_add(hash, ground, f);
+	hash_add(hash, handle, f);
 	hash_pump(hash);
 	wait_for(done_count + 1);
 	return f;
@@ -314,7 +314,7 @@ static void test_a_growing_file_keeps_its_average(void **state)
 	(void)state;
 	put("f", p, n);
 	f = new_file("f", 17);
-	hash_add(hash, ground, f);
+	hash_add(hash, handle, f);
 	hash_pump(hash);
 	wait_for(1);
 	assert_int_equal(f->chunk_log2, 17);
@@ -335,7 +335,7 @@ static void test_many_files_in_many_folders(void **state)
 		(void)snprintf(name, sizeof(name), "d%d/f%d", i / 50, i);
 		put(name, name, strlen(name));
 		files[i] = new_file(name, 0);
-		hash_add(hash, ground, files[i]);
+		hash_add(hash, handle, files[i]);
 	}
 	hash_pump(hash);
 	wait_for(N);
@@ -360,7 +360,7 @@ static void test_what_is_no_file_has_to_be_looked_at_again(void **state)
 			struct hash_file *f = new_file(names[i], 0);
 
 			f->size = large ? HASH_SMALL_MAX + 1 : 1;
-			hash_add(hash, ground, f);
+			hash_add(hash, handle, f);
 			hash_pump(hash);
 			wait_for(done_count + 1);
 			assert_int_equal(f->status, HASH_AGAIN);
@@ -379,7 +379,7 @@ static void test_a_file_larger_than_it_looked_is_hashed_all_the_same(void **stat
 	put("f", p, n);
 	f = new_file("f", 0);
 	f->size = 10;
-	hash_add(hash, ground, f);
+	hash_add(hash, handle, f);
 	hash_pump(hash);
 	wait_for(1);
 	assert_content(f, p, n);
@@ -442,8 +442,8 @@ static void test_freeing_drops_what_is_under_way(void **state)
 	for (int turns = 0; turns < 4; turns++) {
 		drop_count = done_count = 0;
 		for (int i = 0; i < 5; i++) {
-			hash_add(hash, ground, new_file("large", 0));
-			hash_add(hash, ground, new_file("small", 0));
+			hash_add(hash, handle, new_file("large", 0));
+			hash_add(hash, handle, new_file("small", 0));
 		}
 		hash_pump(hash);
 		for (int i = 0; i < turns; i++)

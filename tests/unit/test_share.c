@@ -68,12 +68,12 @@ static void forget_why(void)
 
 static int check(struct share *s)
 {
-	struct ground *g = share_ground(s);
+	struct share_handle *g = share_handle_of(s);
 	int rc;
 
 	forget_why();
-	rc = ground_check(g, &why);
-	ground_free(g);
+	rc = share_handle_check(g, &why);
+	share_handle_free(g);
 	return rc;
 }
 

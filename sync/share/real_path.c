@@ -1,5 +1,5 @@
-/* Paths resolved to where they are on their file system: see place.h. */
-#include "sync/share/place.h"
+/* Resolves a path, then finds its mount in /proc/self/mountinfo: see real_path.h. */
+#include "sync/share/real_path.h"
 
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -11,19 +11,19 @@
 #include "base/mem.h"
 #include "sync/share/path.h"
 
-struct place {
-	char *real;  /* owned, as below: the path from the root, without symlinks; "" is the root */
-	char *disk;  /* the file system, as the table of mounts names it; NULL: not known */
-	char *inner; /* the path from the root of that file system; "" is its root; NULL with disk */
+struct real_path {
+	char *real;   /* owned, as below: the path from the root, without symlinks; "" is the root */
+	char *device; /* of the file system, as the mount table names it (major:minor); NULL: not known */
+	char *inner;  /* the path from the root of that file system; "" is its root; NULL with device */
 };
 
-/* One line of the table of mounts; the words point into it. */
+/* One line of the mount table; the strings point into it. */
 struct mount_line {
 	long id;
-	char *disk, *root, *point;
+	char *device, *root, *point;
 };
 
-static bool goes_up(const char *path)
+static bool has_dot_dot(const char *path)
 {
 	for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
 		if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
@@ -41,8 +41,8 @@ static char *no_slash_at_end(char *path)
 	return path;
 }
 
-/* What there is of the path, resolved, and *rest, which is not there. Fresh; NULL: nothing can be told. */
-static char *resolve(const char *path, const char **rest)
+/* Resolves the part of the path that exists; *rest is the part that does not. Fresh; NULL when nothing can be resolved. */
+static char *resolve_existing(const char *path, const char **rest)
 {
 	size_t n = strlen(path);
 	char *real;
@@ -64,7 +64,7 @@ static char *resolve(const char *path, const char **rest)
 }
 
 /* Undoes \040 and the like, in place. */
-static void unescape(char *p)
+static void unescape_octal(char *p)
 {
 	char *to = p;
 
@@ -79,8 +79,8 @@ static void unescape(char *p)
 	*to = '\0';
 }
 
-/* False: no such line. */
-static bool read_line(char *line, struct mount_line *m)
+/* False: the line is not one of the mount table. */
+static bool read_mount_line(char *line, struct mount_line *m)
 {
 	char *word[5];
 
@@ -89,17 +89,17 @@ static bool read_line(char *line, struct mount_line *m)
 	if (line == NULL)
 		return false;
 	m->id = strtol(word[0], NULL, 10);
-	m->disk = word[2];
+	m->device = word[2];
 	m->root = word[3];
 	m->point = word[4];
-	unescape(m->root);
-	unescape(m->point);
+	unescape_octal(m->root);
+	unescape_octal(m->point);
 	no_slash_at_end(m->root);
 	no_slash_at_end(m->point);
 	return true;
 }
 
-/* The number of the mount that the path is on; -1: the kernel does not say. */
+/* The ID of the mount that the path is on; -1: the kernel does not tell. */
 static long mount_id(const char *real)
 {
 	struct statx x;
@@ -110,19 +110,19 @@ static long mount_id(const char *real)
 	return (long)x.stx_mnt_id;
 }
 
-/* `real` is all of the path that exists. */
-static void find_disk(struct place *p, const char *real)
+/* real: the part of the path that exists. */
+static void find_file_system(struct real_path *p, const char *real)
 {
 	long id = mount_id(real);
 	FILE *f = id >= 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
 	struct mount_line m;
 	char *line = NULL;
-	size_t room = 0;
+	size_t allocated = 0;
 
-	while (f != NULL && p->disk == NULL && getline(&line, &room, f) > 0) {
-		if (!read_line(line, &m) || m.id != id || !path_is_under(p->real, m.point))
+	while (f != NULL && p->device == NULL && getline(&line, &allocated, f) > 0) {
+		if (!read_mount_line(line, &m) || m.id != id || !path_is_under(p->real, m.point))
 			continue;
-		p->disk = mem_strdup(m.disk);
+		p->device = mem_strdup(m.device);
 		p->inner = mem_printf("%s%s", m.root, p->real + strlen(m.point));
 	}
 	free(line);
@@ -130,47 +130,48 @@ static void find_disk(struct place *p, const char *real)
 		(void)fclose(f);
 }
 
-struct place *place_of(const char *path)
+struct real_path *real_path_of(const char *path)
 {
 	const char *rest;
-	char *real = resolve(path, &rest);
-	struct place *p = NULL;
+	char *real = resolve_existing(path, &rest);
+	struct real_path *p = NULL;
 
-	if (real != NULL && !goes_up(rest)) {
-		p = MEM_NEW(struct place);
+	if (real != NULL && !has_dot_dot(rest)) {
+		p = MEM_NEW(struct real_path);
 		p->real = mem_printf("%s%s%s", real, *rest != '\0' ? "/" : "", rest);
-		find_disk(p, real);
+		find_file_system(p, real);
 	}
 	free(real);
 	return p;
 }
 
-void place_free(struct place *p)
+void real_path_free(struct real_path *p)
 {
 	if (p == NULL)
 		return;
 	free(p->real);
-	free(p->disk);
+	free(p->device);
 	free(p->inner);
 	free(p);
 }
 
-/* Of two resolved paths; "" is the root, and above everything. */
-static bool overlap(const char *a, const char *b)
+/* a, b: resolved; "" is the root, which contains everything. */
+static bool one_contains_other(const char *a, const char *b)
 {
 	return path_is_under(a, b) || path_is_under(b, a);
 }
 
-bool place_is_below(const struct place *p, const char *part)
+bool real_path_is_below(const struct real_path *p, const char *part)
 {
 	return p != NULL && p->inner != NULL && strstr(p->inner, part) != NULL && strstr(p->real, part) == NULL;
 }
 
-bool place_overlaps(const struct place *a, const struct place *b)
+bool real_path_overlaps(const struct real_path *a, const struct real_path *b)
 {
 	if (a == NULL || b == NULL)
 		return false;
-	if (overlap(a->real, b->real))
+	if (one_contains_other(a->real, b->real))
 		return true;
-	return a->disk != NULL && b->disk != NULL && strcmp(a->disk, b->disk) == 0 && overlap(a->inner, b->inner);
+	return a->device != NULL && b->device != NULL && strcmp(a->device, b->device) == 0 &&
+	       one_contains_other(a->inner, b->inner);
 }

@@ -14,7 +14,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "sync/share/place.h"
+#include "sync/share/real_path.h"
 #include "tests/unit/own_mounts.h"
 
 static bool can_mount;
@@ -61,14 +61,14 @@ static void mount_at(const char *from, const char *at)
 static bool overlap(const char *a, const char *b)
 {
 	char *pa = mem_printf("%s/%s", top_path, a), *pb = mem_printf("%s/%s", top_path, b);
-	struct place *x = place_of(pa), *y = place_of(pb);
-	bool yes = place_overlaps(x, y);
+	struct real_path *x = real_path_of(pa), *y = real_path_of(pb);
+	bool yes = real_path_overlaps(x, y);
 
 	assert_non_null(x);
 	assert_non_null(y);
-	assert_int_equal(place_overlaps(y, x), yes);
-	place_free(x);
-	place_free(y);
+	assert_int_equal(real_path_overlaps(y, x), yes);
+	real_path_free(x);
+	real_path_free(y);
 	free(pa);
 	free(pb);
 	return yes;
@@ -86,8 +86,8 @@ static void test_names_and_symlinks(void **state)
 	assert_false(overlap("share", "share2"));
 	assert_false(overlap("share/a", "share/b"));
 	assert_false(overlap("share", "elsewhere/share"));
-	assert_null(place_of(up));
-	assert_false(place_overlaps(NULL, NULL));
+	assert_null(real_path_of(up));
+	assert_false(real_path_overlaps(NULL, NULL));
 	free(up);
 }
 
