@@ -41,7 +41,7 @@ GEN_C     := $(B)/gen/sync/wire/lanyard.pb-c.c
 GEN_H     := $(B)/gen/sync/wire/lanyard.pb-c.h
 
 LIB_SRC   := $(filter-out agent/cli/%,$(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c))
-LIB_SRC   := $(filter-out agent/main.c,$(LIB_SRC))
+LIB_SRC   := $(filter-out agent/lanyardd.c,$(LIB_SRC))
 CLI_SRC   := $(wildcard agent/cli/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/sync/wire/lanyard.pb-c.o
 CLI_OBJ   := $(CLI_SRC:%.c=$(B)/%.o)
@@ -63,7 +63,7 @@ run: ## install what is missing, build, share ./share in a new group (or join on
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
-$(B)/lanyardd: $(B)/agent/main.o $(B)/liblanyard.a
+$(B)/lanyardd: $(B)/agent/lanyardd.o $(B)/liblanyard.a
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

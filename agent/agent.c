@@ -11,6 +11,8 @@
 
 #include "agent/addresses.h"
 #include "agent/link_losses.h"
+#include "base/bytes.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/share/real_path.h"
@@ -85,13 +87,16 @@ static void stop_sharing(void *arg)
 	static const struct agent_id nobody;
 	struct agent *a = arg;
 	bool all = agent_id_equal(&a->copied_by, &nobody);
-	struct engine *e;
+	struct agent_group *g;
 
 	a->copied_seen = false;
-	DL_FOREACH(a->engines, e)
-		if (!e->copied && !e->ending && !e->token && e->roster &&
-		    (all || roster_role(e->roster, &a->copied_by) != ROLE_NONE))
-			engine_copied(e, mem_strdup(a->copy));
+	DL_FOREACH(a->groups, g) {
+		const struct roster *roster = engine_roster(g->engine);
+
+		if (!engine_is_copied(g->engine) && !engine_is_attempt(g->engine) && roster != NULL &&
+		    (all || roster_role(roster, &a->copied_by) != ROLE_NONE))
+			engine_copied(g->engine, mem_strdup(a->copy));
+	}
 	agent_publish(a);
 }
 
@@ -135,16 +140,18 @@ void agent_publish(void *arg)
 	struct agent *a = arg;
 	struct discovery_group groups[AGENT_MAX_GROUPS];
 	char joining[27] = "";
-	struct engine *e;
+	const struct agent_group *g;
 	size_t n = 0;
 
-	DL_FOREACH(a->engines, e) {
-		if (e->token)
-			group_id_tag(joining, &e->group);
-		if (!e->index || e->error || e->paused || n == AGENT_MAX_GROUPS)
+	DL_FOREACH(a->groups, g) {
+		struct engine *e = g->engine;
+
+		if (engine_is_attempt(e))
+			group_id_tag(joining, engine_group(e));
+		if (!engine_is_announced(e) || n == AGENT_MAX_GROUPS)
 			continue;
-		group_id_tag(groups[n].tag, &e->group);
-		groups[n].name = roster_hidden(e->roster) ? NULL : engine_name(e);
+		group_id_tag(groups[n].tag, engine_group(e));
+		groups[n].name = roster_hidden(engine_roster(e)) ? NULL : engine_name(e);
 		n++;
 	}
 	discovery_set_groups(a->discovery, groups, n);
@@ -156,12 +163,23 @@ void agent_publish(void *arg)
 
 static bool is_loaded(const struct agent *a, const char *group_hex)
 {
-	const struct engine *e;
+	const struct agent_group *g;
+	char hex[65];
 
-	DL_FOREACH(a->engines, e)
-		if (strcmp(e->dir + strlen("groups/"), group_hex) == 0)
+	DL_FOREACH(a->groups, g) {
+		hex_encode(hex, engine_group(g->engine)->b, sizeof(engine_group(g->engine)->b));
+		if (strcmp(hex, group_hex) == 0)
 			return true;
+	}
 	return false;
+}
+
+void agent_add_group(struct agent *a, struct engine *e)
+{
+	struct agent_group *g = MEM_NEW(struct agent_group);
+
+	g->engine = e;
+	DL_APPEND(a->groups, g);
 }
 
 /* One group that cannot be read, or not now, does not stop the others. */
@@ -171,7 +189,7 @@ static void load_group(struct agent *a, const char *group_hex)
 	struct engine *e = engine_load(&a->context, group_hex, &why);
 
 	if (e) {
-		DL_APPEND(a->engines, e);
+		agent_add_group(a, e);
 	} else {
 		if (log_allow(group_hex, 2))
 			log_error("%s", why);
@@ -302,18 +320,18 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 /* Those whose disks answer. */
 static bool free_engines(struct agent *a)
 {
-	struct engine *e, *next;
+	struct agent_group **const lists[] = { &a->leaving, &a->groups };
 	bool all = true;
 
-	while (a->ending) {
-		/* The same end, but that its share's .lanyard/ may stay. */
-		e = a->ending;
-		DL_DELETE(a->ending, e);
-		all &= engine_free(e);
-	}
-	DL_FOREACH_SAFE(a->engines, e, next) {
-		DL_DELETE(a->engines, e);
-		all &= engine_free(e);
+	/* Those that are being left end as they would have, except that a share's .lanyard/ may stay. */
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		while (*lists[i] != NULL) {
+			struct agent_group *g = *lists[i];
+
+			DL_DELETE(*lists[i], g);
+			all &= engine_free(g->engine);
+			free(g);
+		}
 	}
 	return all;
 }
@@ -389,19 +407,19 @@ struct peers *agent_peers(struct agent *a)
 
 void agent_engines(struct agent *a, bool (*fn)(void *arg, struct engine *e), void *arg)
 {
-	struct engine *e, *next;
+	struct agent_group *g, *next;
 
-	DL_FOREACH_SAFE(a->engines, e, next)
-		if (!fn(arg, e))
+	DL_FOREACH_SAFE(a->groups, g, next)
+		if (!fn(arg, g->engine))
 			return;
 }
 
 size_t agent_engine_count(const struct agent *a)
 {
-	struct engine *e;
+	const struct agent_group *g;
 	size_t n;
 
-	DL_COUNT(a->engines, e, n);
+	DL_COUNT(a->groups, g, n);
 	return n;
 }
 
@@ -409,25 +427,26 @@ static bool id_begins(const struct engine *e, const char *text)
 {
 	char hex[65];
 
-	hex_encode(hex, e->group.b, sizeof(e->group.b));
+	hex_encode(hex, engine_group(e)->b, sizeof(engine_group(e)->b));
 	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
 }
 
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 {
-	struct engine *e, *found = NULL;
+	const struct agent_group *g;
+	struct engine *found = NULL;
 	size_t n = 0;
 
-	DL_FOREACH(a->engines, e) {
-		if (strcmp(engine_name(e), name_or_id) == 0) {
-			found = e;
+	DL_FOREACH(a->groups, g) {
+		if (strcmp(engine_name(g->engine), name_or_id) == 0) {
+			found = g->engine;
 			n++;
 		}
 	}
 	if (n == 0) {
-		DL_FOREACH(a->engines, e) {
-			if (id_begins(e, name_or_id)) {
-				found = e;
+		DL_FOREACH(a->groups, g) {
+			if (id_begins(g->engine, name_or_id)) {
+				found = g->engine;
 				n++;
 			}
 		}

@@ -15,27 +15,38 @@
 char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path)
 {
 	const struct agent *a = arg;
-	const struct engine *other;
+	const struct agent_group *g;
+	const char *path = engine_share_path(e);
 
 	if (real_path == NULL)
-		return mem_printf("%s: not a path that can be followed: give one without '..'", e->share_path);
+		return mem_printf("%s: not a path that can be followed: give one without '..'", path);
 	if (real_path_overlaps(real_path, a->home_real_path))
 		return mem_printf(
-			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder",
-			e->share_path, a->home);
-	DL_FOREACH(a->engines, other)
-		if (other != e && real_path_overlaps(real_path, engine_real_path(other)))
-			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder",
-			                  e->share_path, other->share_path, engine_name(other));
-	DL_FOREACH(a->ending, other)
-		if (real_path_overlaps(real_path, engine_real_path(other)))
+			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", path,
+			a->home);
+	DL_FOREACH(a->groups, g)
+		if (g->engine != e && real_path_overlaps(real_path, engine_real_path(g->engine)))
+			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", path,
+			                  engine_share_path(g->engine), engine_name(g->engine));
+	DL_FOREACH(a->leaving, g)
+		if (real_path_overlaps(real_path, engine_real_path(g->engine)))
 			return mem_printf("%s: overlaps with %s, the share of group %s, which is still being left; "
 			                  "try again",
-			                  e->share_path, other->share_path, engine_name(other));
+			                  path, engine_share_path(g->engine), engine_name(g->engine));
 	return NULL;
 }
 
-static int room_for_one(struct agent *a, char **why)
+static struct agent_group *find_group(struct agent_group *list, const struct group_id *id)
+{
+	struct agent_group *g;
+
+	DL_FOREACH(list, g)
+		if (group_id_equal(engine_group(g->engine), id))
+			return g;
+	return NULL;
+}
+
+static int has_slot(struct agent *a, char **why)
 {
 	if (agent_engine_count(a) < AGENT_MAX_GROUPS)
 		return 0;
@@ -46,6 +57,7 @@ static int room_for_one(struct agent *a, char **why)
 int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
                  char **why)
 {
+	const struct agent_group *g;
 	struct roster *roster;
 	struct engine *e;
 
@@ -55,19 +67,19 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 			name, GROUP_NAME_MAX);
 		return -1;
 	}
-	DL_FOREACH(a->engines, e) {
-		if (strcmp(engine_name(e), name) == 0) {
+	DL_FOREACH(a->groups, g) {
+		if (strcmp(engine_name(g->engine), name) == 0) {
 			*why = mem_printf("%s: there is a group of that name here already", name);
 			return -1;
 		}
 	}
-	if (room_for_one(a, why))
+	if (has_slot(a, why))
 		return -1;
 	roster = roster_found(a->self, name, hidden, sealed, a->name, clock_wall_s());
 	e = engine_found(&a->context, roster, share, why);
 	if (!e)
 		return -1;
-	DL_APPEND(a->engines, e);
+	agent_add_group(a, e);
 	agent_publish(a);
 	*out = e;
 	return 0;
@@ -77,13 +89,42 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 {
 	struct invite invite;
 
-	if (!e->roster || e->token || e->error ||
-	    invite_make(&invite, e->roster, a->self, role, INVITE_USES, clock_wall_s() + expires_s)) {
+	if (engine_roster(e) == NULL || engine_is_attempt(e) || engine_error(e) != NULL ||
+	    invite_make(&invite, engine_roster(e), a->self, role, INVITE_USES, clock_wall_s() + expires_s)) {
 		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
 		return -1;
 	}
 	invite.naddresses = addresses_hints(a->addresses, invite.addresses, INVITE_MAX_ADDRESSES);
 	*token = invite_token(&invite);
+	return 0;
+}
+
+/* An engine of that group that never became a member's makes way for another attempt. -1 with *why: it is more than that, or its
+ * share's disk has not answered yet. */
+static int drop_attempt(struct agent *a, const struct group_id *group, char **why)
+{
+	struct agent_group *g = find_group(a->groups, group);
+	struct engine *e;
+
+	if (g == NULL)
+		return 0;
+	e = g->engine;
+	if (engine_error(e) == NULL && !engine_is_attempt(e)) {
+		*why = mem_printf("this agent is a member of group %s already", engine_name(e));
+		return -1;
+	}
+	if (engine_index(e) != NULL) {
+		*why = mem_printf("group %s: leave it first (lanyard leave), then join again", engine_name(e));
+		return -1;
+	}
+	if (engine_awaits_disk(e)) {
+		*why = mem_printf("group %s: its share's disk is waited for; try again", engine_name(e));
+		return -1;
+	}
+	DL_DELETE(a->groups, g);
+	free(g);
+	engine_forget(e);
+	(void)engine_free(e);
 	return 0;
 }
 
@@ -98,7 +139,7 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	};
 	struct invite invite;
 	enum invite_parse parsed = invite_parse(&invite, token);
-	struct engine *e, *next;
+	struct engine *e;
 
 	if (parsed != INVITE_OK) {
 		*why = mem_strdup(faults[parsed]);
@@ -108,36 +149,19 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 		*why = mem_strdup("the invite has expired: ask for a new one");
 		return -1;
 	}
-	DL_FOREACH_SAFE(a->engines, e, next) {
-		if (!group_id_equal(&e->group, &invite.group))
-			continue;
-		if (!e->error && !e->token) {
-			*why = mem_printf("this agent is a member of group %s already", engine_name(e));
-			return -1;
-		}
-		if (e->index) {
-			*why = mem_printf("group %s: leave it first (lanyard leave), then join again", engine_name(e));
-			return -1;
-		}
-		if (e->opening || e->then) {
-			*why = mem_printf("group %s: its share's disk is waited for; try again", engine_name(e));
-			return -1;
-		}
-		DL_DELETE(a->engines, e); /* an attempt that failed, or another token: begin again */
-		engine_forget(e);
-		(void)engine_free(e);
-	}
+	if (drop_attempt(a, &invite.group, why) < 0)
+		return -1;
 	if (agent_is_leaving(a, &invite.group)) {
 		*why = mem_printf("group %s is still being left, until its share's disk answers; try again",
 		                  invite.group_name);
 		return -1;
 	}
-	if (room_for_one(a, why))
+	if (has_slot(a, why))
 		return -1;
 	e = engine_join(&a->context, token, &invite, share, why);
 	if (!e)
 		return -1;
-	DL_APPEND(a->engines, e);
+	agent_add_group(a, e);
 	agent_publish(a);
 	for (size_t i = 0; i < invite.naddresses; i++)
 		discovery_add_static(a->discovery, invite.addresses[i]);
@@ -145,10 +169,12 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	return 0;
 }
 
-static void end(struct agent *a, struct engine *e)
+static void end_group(struct agent *a, struct engine *e)
 {
-	DL_DELETE(a->engines, e);
-	DL_APPEND(a->ending, e);
+	struct agent_group *g = find_group(a->groups, engine_group(e));
+
+	DL_DELETE(a->groups, g);
+	DL_APPEND(a->leaving, g);
 	engine_end(e);
 	agent_publish(a);
 }
@@ -168,11 +194,11 @@ static bool look_for_owner(void *arg, const struct roster_member *m)
 
 /* Then our leaving gives the group up. With another owner it does not, even if that one leaves at the same time: the senior's leave
  * does not count then. */
-static bool no_other_owner(const struct agent *a, const struct engine *e)
+static bool no_other_owner(const struct agent *a, struct engine *e)
 {
 	struct owners o = { .self = identity_id(a->self) };
 
-	roster_members(e->roster, look_for_owner, &o);
+	roster_members(engine_roster(e), look_for_owner, &o);
 	return !o.another;
 }
 
@@ -180,42 +206,43 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	if (e->roster && !e->token && roster_role(e->roster, identity_id(a->self)) != ROLE_NONE) {
-		if (roster_leave(e->roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
+	struct roster *roster = engine_roster(e);
+
+	if (roster != NULL && !engine_is_attempt(e) && roster_role(roster, identity_id(a->self)) != ROLE_NONE) {
+		if (roster_leave(roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
 			*why = mem_printf("group %s: the roster is full", engine_name(e));
 			return -1;
 		}
 		bytes_free(&entry);
-		if (e->peers)
-			peer_group_roster_changed(e->peers);
+		if (engine_peers(e) != NULL)
+			peer_group_roster_changed(engine_peers(e));
 	}
 	engine_emit(e, "left", NULL, NULL);
-	end(a, e);
+	end_group(a, e);
 	return 0;
 }
 
 bool agent_is_leaving(const struct agent *a, const struct group_id *group)
 {
-	struct engine *e;
-
-	DL_FOREACH(a->ending, e)
-		if (group_id_equal(&e->group, group))
-			return true;
-	return false;
+	return find_group(a->leaving, group) != NULL;
 }
 
 void agent_ended(void *arg, struct engine *e)
 {
 	struct agent *a = arg;
+	struct agent_group *g = find_group(a->leaving, engine_group(e));
 
-	DL_DELETE(a->ending, e);
+	if (g == NULL)
+		return; /* the agent itself ends */
+	DL_DELETE(a->leaving, g);
+	free(g);
 }
 
 void agent_unfound(struct agent *a, struct engine *e, char **why)
 {
-	*why = e->error != NULL
-	               ? mem_strdup(e->error)
-	               : mem_printf("%s: its disk does not answer: is its server or cable gone?", e->share_path);
+	*why = engine_error(e) != NULL
+	               ? mem_strdup(engine_error(e))
+	               : mem_printf("%s: its disk does not answer: is its server or cable gone?", engine_share_path(e));
 	engine_forget(e);
-	end(a, e);
+	end_group(a, e);
 }

@@ -1,13 +1,19 @@
-/* What agent.c and agent_groups.c share. */
+/* What the agent*.c share. */
 #ifndef LANYARD_AGENT_AGENT_INTERNAL_H
 #define LANYARD_AGENT_AGENT_INTERNAL_H
 
 #include "agent/agent.h"
 #include "agent/home_machine.h"
-#include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_admin.h"
 #include "base/loop.h"
 
 enum { AGENT_MAX_GROUPS = 64 };
+
+/* A group that this agent is in, joins, or is leaving. */
+struct agent_group {
+	struct agent_group *prev, *next;
+	struct engine *engine;
+};
 
 /* A group's name that somebody announces. */
 struct sighting {
@@ -35,8 +41,8 @@ struct agent {
 	int home_dirfd;
 	struct real_path *home_real_path;
 	struct engine_context context;
-	struct engine *engines;
-	struct engine *ending;         /* left: they go when their disks have answered */
+	struct agent_group *groups;
+	struct agent_group *leaving;   /* left: they go when their disks have answered */
 	struct loop_timer *load_timer; /* runs while a group's settings could not be read */
 	struct sighting *seen;
 	size_t nseen;
@@ -46,6 +52,8 @@ struct agent {
 char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path);
 /* The engine has come to its end. arg: the agent. */
 void agent_ended(void *arg, struct engine *e);
+/* One more group; takes the engine. */
+void agent_add_group(struct agent *a, struct engine *e);
 /* Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
 

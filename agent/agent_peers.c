@@ -158,10 +158,12 @@ static void pass_loss(void *arg, const struct link_loss *loss)
 {
 	const struct loss_walk *walk = arg;
 	struct roster_member m = { 0 };
-	struct engine *e;
+	const struct agent_group *g;
 
-	DL_FOREACH(walk->agent->engines, e) {
-		if (e->roster && roster_member_by_short(e->roster, agent_id_short(&loss->id), &m)) {
+	DL_FOREACH(walk->agent->groups, g) {
+		const struct roster *roster = engine_roster(g->engine);
+
+		if (roster != NULL && roster_member_by_short(roster, agent_id_short(&loss->id), &m)) {
 			walk->fn(walk->arg, loss, m.name);
 			return;
 		}

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
-#include "agent/agent_internal.h"
+#include "agent/engine/engine_admin.h"
+#include "sync/group/invite.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -77,23 +77,37 @@ int declared_groups_check(const struct config *c, char **why)
 }
 
 /* An attempt to join that has not come to an end, or that was refused: nothing is lost when it begins anew. */
-static bool is_attempt(const struct engine *e)
+static bool is_attempt(struct engine *e)
 {
-	return e->token != NULL || (e->index == NULL && (e->roster == NULL || *roster_name(e->roster) == '\0'));
+	const struct roster *roster = engine_roster(e);
+
+	return engine_is_attempt(e) || (engine_index(e) == NULL && (roster == NULL || *roster_name(roster) == '\0'));
 }
 
-static struct engine *find(struct agent *a, const char *name)
-{
-	struct engine *e;
+struct engine_of_name {
+	const char *name;
+	struct engine *engine; /* NULL: not found yet */
+};
 
-	DL_FOREACH(a->engines, e) {
-		if (strcmp(engine_name(e), name) == 0)
-			return e;
-	}
-	return NULL;
+static bool has_name(void *arg, struct engine *e)
+{
+	struct engine_of_name *wanted = arg;
+
+	if (strcmp(engine_name(e), wanted->name) != 0)
+		return true;
+	wanted->engine = e;
+	return false;
 }
 
-static char *join(struct agent *a, const struct config_group *g, const struct engine *here)
+static struct engine *find_here(struct agent *a, const char *name)
+{
+	struct engine_of_name wanted = { .name = name };
+
+	agent_engines(a, has_name, &wanted);
+	return wanted.engine;
+}
+
+static char *join_declared(struct agent *a, const struct config_group *g, const struct engine *here)
 {
 	char *path = invite_place(g);
 	struct invite invite;
@@ -109,7 +123,7 @@ static char *join(struct agent *a, const struct config_group *g, const struct en
 		return mem_strdup("this agent is not in it, and neither invite-file nor invite-credential is set");
 	token = read_invite(g, path, &invite, &why);
 	/* The same invite is being tried already. */
-	if (token != NULL && (here == NULL || here->token == NULL || strcmp(here->token, token) != 0) &&
+	if (token != NULL && (here == NULL || !engine_joins_by(here, token)) &&
 	    agent_join(a, token, g->share, &e, &why) == 0)
 		log_about(LOG_INFO, &(struct log_about){ .group = g->name }, "group %s: joining, as the settings say",
 		          g->name);
@@ -120,25 +134,25 @@ static char *join(struct agent *a, const struct config_group *g, const struct en
 
 static void tell_moved(const struct config_group *g, const struct engine *here)
 {
-	if (strcmp(here->share_path, g->share) != 0)
+	if (strcmp(engine_share_path(here), g->share) != 0)
 		log_about(LOG_WARN, &(struct log_about){ .group = g->name },
 		          "group %s: its share is %s; that %s names %s changes nothing: leave the group and join it "
 		          "again to move it",
-		          g->name, here->share_path, g->place, g->share);
+		          g->name, engine_share_path(here), g->place, g->share);
 }
 
 void declared_groups_join(struct agent *a, const struct config *c)
 {
 	for (size_t i = 0; i < c->ngroups; i++) {
 		const struct config_group *g = &c->groups[i];
-		const struct engine *here = find(a, g->name);
+		struct engine *here = find_here(a, g->name);
 		char *why;
 
 		if (here != NULL && !is_attempt(here)) {
 			tell_moved(g, here);
 			continue;
 		}
-		why = join(a, g, here); /* which may end here */
+		why = join_declared(a, g, here); /* which may end here */
 		if (why != NULL)
 			log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name,
 			          g->place, why);

@@ -1,43 +1,12 @@
-/* Shared by the files of one engine and by agent.c, which makes and ends engines. */
+/* What the files of an engine share. */
 #ifndef LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 #define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
-#include "agent/engine/engine.h"
-
-struct real_path;
-
-/* What all engines of an agent share; outlives them. */
-struct engine_context {
-	struct loop *loop;
-	struct workers *workers; /* for what touches no share */
-	int worker_threads;      /* of each group's own, at most */
-	struct peers *peers;
-	struct events *events;
-	const struct identity *self;
-	const char *name; /* host name, for people */
-	const char *home; /* absolute */
-	int home_dirfd;
-	bool moved; /* this is the home's first start on this machine: it may be a copy */
-	int64_t rescan_s;
-	int64_t scrub_s;          /* between scrubs; 0: never */
-	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
-	int versions_percent;     /* of the disk that they may fill */
-	size_t memory;            /* of blocks on their way, for each group; 0: the default */
-	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
-	/* The engine's membership or state changed: discovery publishes what is to be published now. */
-	void (*changed)(void *arg);
-	/* Whether the engine's share, which is `real_path`, may be there (NULL: it cannot be told where it is): NULL, or why it may
-	 * not, fresh. NULL: it may be anywhere. */
-	char *(*share_is_free)(void *arg, const struct engine *e, const struct real_path *real_path);
-	/* engine_end() has come to its end: e is about to be freed. NULL: nobody minds. */
-	void (*ended)(void *arg, struct engine *e);
-	void *arg;
-};
+#include "agent/engine/engine_admin.h"
 
 enum { ENGINE_RETRY_MS = 5000 };
 
 struct engine {
-	struct engine *prev, *next; /* of the agent */
 	const struct engine_context *context;
 	struct group_id group;
 	char *dir;        /* the group's home folder, below home: "groups/<hex>" */
@@ -88,25 +57,6 @@ struct engine {
 	int64_t tombstones_dropped;
 };
 
-/* Makes an engine for a group that is stored below home, or NULL with *why when even its settings cannot be read. */
-struct engine *engine_load(const struct engine_context *context, const char *group_hex, char **why);
-/* A new group of ours; takes over the roster. NULL with *why. */
-struct engine *engine_found(const struct engine_context *context, struct roster *roster, const char *share, char **why);
-/* Joins by a token that parsed. NULL with *why. */
-struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
-                           const char *share, char **why);
-/* Stops and frees; waits for workers that are out, turning the loop: only from loop_between(), when the loop does not run, or
- * when none are. What is stored of the group stays, unless engine_end() has begun. False: the share's disk did not answer for
- * ten seconds; what is known is stored, and nothing is freed: end the process. */
-bool engine_free(struct engine *e);
-/* Removes what is stored of the group below home. */
-void engine_forget(struct engine *e);
-/* For good: stops, forgets, removes the share's .lanyard/, frees; ended() is called when that is done, which takes until the
- * share's disk answers. */
-void engine_end(struct engine *e);
-/* Our own hand changed the roster (invite honoured or left): store it and pass it on. */
-void engine_roster_changed(struct engine *e);
-void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
 /* A line in the log with the group's name as a field. */
 #define engine_log(e, level, ...) log_about(level, &(struct log_about){ .group = engine_name(e) }, __VA_ARGS__)
 
@@ -114,8 +64,6 @@ void engine_emit(struct engine *e, const char *kind, const char *path, const cha
 void engine_index_lost(struct engine *e);
 /* engine_life.c. Begins: the share is opened by a worker; engine_opening() until it is. */
 void engine_start(struct engine *e);
-/* Where its share is, is about to be opened or was until its .lanyard/ is removed; NULL: nowhere. */
-const struct real_path *engine_real_path(const struct engine *e);
 /* engine.c: once its share may be where it is to be. */
 void engine_start_joining(struct engine *e);
 /* Timers' and hooks' functions of the engine arg. */
@@ -145,9 +93,6 @@ void engine_burst_begins(void *arg, const struct fetch_burst *b);
 /* engine_tombstones.c: deletions that all members have are forgotten after a while. */
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);
-
-/* Our identity runs elsewhere too: stops until the agent's next start. Takes why. As engine_free(), from loop_between(). */
-void engine_copied(struct engine *e, char *why);
 
 /* It does not run, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);

@@ -390,6 +390,11 @@ void engine_copied(struct engine *e, char *why)
 	engine_fail(e, why);
 }
 
+bool engine_is_copied(const struct engine *e)
+{
+	return e->copied;
+}
+
 bool engine_free(struct engine *e)
 {
 	int64_t until;

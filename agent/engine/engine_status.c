@@ -471,9 +471,29 @@ bool engine_is_attempt(const struct engine *e)
 	return e->token != NULL;
 }
 
+bool engine_joins_by(const struct engine *e, const char *token)
+{
+	return e->token != NULL && strcmp(e->token, token) == 0;
+}
+
 bool engine_opening(const struct engine *e)
 {
 	return e->opening != NULL;
+}
+
+bool engine_awaits_disk(const struct engine *e)
+{
+	return e->opening != NULL || e->then != NULL;
+}
+
+bool engine_is_announced(const struct engine *e)
+{
+	return e->index != NULL && e->error == NULL && !e->paused;
+}
+
+const char *engine_error(const struct engine *e)
+{
+	return e->error;
 }
 
 int engine_share_access(const struct engine *e)
