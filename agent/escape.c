@@ -10,34 +10,17 @@
 #include "base/log.h"
 #include "base/bytes.h"
 #include "base/mem.h"
-
-/* Length of the valid UTF-8 sequence at p; 0 when there is none. The NUL at the end ends every sequence. */
-static size_t utf8_length(const uint8_t *p)
-{
-	/* The second byte's bounds tell overlong forms, surrogates and what is above U+10FFFF. */
-	uint8_t low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-	uint8_t high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (len < 2)
-		return len;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return len;
-}
+#include "base/utf8.h"
 
 static char *escape(const char *bytes, bool double_backslash)
 {
-	const uint8_t *in = (const uint8_t *)bytes;
+	const uint8_t *in = (const uint8_t *)bytes, *end = in + strlen(bytes);
 	char *out = mem_calloc(strlen(bytes) + 1, 4);
 	char *at = out;
 
-	while (*in != '\0') {
-		size_t len = utf8_length(in);
+	while (in < end) {
+		uint32_t code;
+		size_t len = utf8_decode(in, (size_t)(end - in), &code);
 
 		if (len == 0) {
 			at += snprintf(at, 5, "\\x%02x", *in++);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/journal.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum {
 	MAX_TEXT = 16 * 1024, /* bytes of one message before escaping; the rest is cut off */
@@ -62,27 +63,6 @@ void log_set_sink(sink_fn *fn, void *arg)
 	sink = fn;
 	sink_arg = arg;
 	pthread_mutex_unlock(&sink_lock);
-}
-
-/* Length and code point of the UTF-8 sequence at p; 0 when it is cut short, overlong, a surrogate or out of range. */
-static size_t utf8_decode(const uint8_t *p, size_t n, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
-	uint32_t c;
-
-	if (len == 0 || len > n)
-		return 0;
-	c = len == 1 ? p[0] : p[0] & (0x7fU >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*code = c;
-	return len;
 }
 
 /* Not only control codes: what ends a line or turns its direction can make one name look like another. */
