@@ -187,11 +187,6 @@ static void send(struct fetch *f, struct install_batch *b)
 	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
 }
 
-static bool is_live(const struct record *r)
-{
-	return r->path != NULL && !r->deleted;
-}
-
 static enum install_op op_of(const struct ticket *t)
 {
 	if (t->merged.deleted)
@@ -212,7 +207,7 @@ static void add(struct fetch *f, struct install_batch *b, struct ticket *t)
 	*item = (struct install_item){
 		.op = op_of(t),
 		.want = t->aside != NULL ? t->aside : &t->merged,
-		.ours = t->aside == NULL && is_live(&t->ours) ? &t->ours : NULL,
+		.ours = t->aside == NULL && record_is_live(&t->ours) ? &t->ours : NULL,
 		.from = t->from,
 		.bytes = t->bytes,
 		.part = t->download != NULL ? download_part(t->download) : NULL,

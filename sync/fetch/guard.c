@@ -97,17 +97,12 @@ static struct author *author_get(struct fetch *f, struct who who)
 	return a;
 }
 
-static bool is_live(const struct record *r)
-{
-	return r->path != NULL && !r->deleted;
-}
-
 /* What t takes away here has content. */
 static bool takes_away(const struct ticket *t)
 {
 	const struct record *ours = &t->ours;
 
-	return t->action == RECONCILE_TAKE && !t->repair && t->aside == NULL && is_live(ours) &&
+	return t->action == RECONCILE_TAKE && !t->repair && t->aside == NULL && record_is_live(ours) &&
 	       (ours->kind == RECORD_SYMLINK || (ours->kind == RECORD_FILE && ours->content.size > 0)) &&
 	       !record_same_content(ours, &t->merged);
 }
@@ -216,7 +211,7 @@ struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t)
 	uint64_t via = t->ours.via != f->c.short_id ? t->ours.via : 0;
 	struct kept_hands hands = { 0 };
 
-	if (!is_live(&t->ours))
+	if (!record_is_live(&t->ours))
 		return hands;
 	hands.wrote = kept_hand(t->ours.modified_by, via);
 	/* Somebody here has said that it may go. */
@@ -383,14 +378,15 @@ static void note_taken(struct fetch *f, const struct ticket *t)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
 
-	if (a != NULL && is_live(&t->merged))
+	if (a != NULL && record_is_live(&t->merged))
 		toll_took(a->toll, guard_hash(f->guard, t->want.path));
 }
 
 void guard_installed(struct fetch *f, struct ticket *t)
 {
 	struct others o = { .f = f, .path = t->want.path };
-	bool made = !is_live(&t->ours) && is_live(&t->merged) && t->merged.kind != RECORD_DIR && !t->repair;
+	bool made =
+		!record_is_live(&t->ours) && record_is_live(&t->merged) && t->merged.kind != RECORD_DIR && !t->repair;
 
 	/* What it took away is lost. */
 	if (t->loss)

@@ -7,15 +7,11 @@
 
 #include "base/mem.h"
 
-static bool is_live(const struct record *r)
-{
-	return r->path != NULL && !r->deleted;
-}
-
 /* A live folder of ours has to go first. */
 static bool frees_a_folder(const struct ticket *t)
 {
-	return is_live(&t->ours) && t->ours.kind == RECORD_DIR && (t->merged.deleted || t->merged.kind != RECORD_DIR);
+	return record_is_live(&t->ours) && t->ours.kind == RECORD_DIR &&
+	       (t->merged.deleted || t->merged.kind != RECORD_DIR);
 }
 
 static bool needs_content(const struct ticket *t)
@@ -44,8 +40,8 @@ static void set_from(struct ticket *t, const struct record *row)
 
 static bool may_move(const struct ticket *t)
 {
-	return !t->no_move && !t->repair && t->pair == NULL && t->action == RECONCILE_TAKE && !is_live(&t->ours) &&
-	       t->state != TICKET_INSTALLING;
+	return !t->no_move && !t->repair && t->pair == NULL && t->action == RECONCILE_TAKE &&
+	       !record_is_live(&t->ours) && t->state != TICKET_INSTALLING;
 }
 
 /* The file that `gone` deletes becomes the one that t wants. */

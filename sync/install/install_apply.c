@@ -12,11 +12,6 @@
 #include "sync/install/swap.h"
 #include "sync/versions/kept.h"
 
-static bool is_live(const struct record *r)
-{
-	return r != NULL && !r->deleted;
-}
-
 /* The name in parts/ for what comes out of the item's path. exchanged: the new thing, which it changes places with, has it
  * first. */
 static void name_swap(struct install_job *job, struct install_item *item, bool exchanged, char name[SWAP_NAME_MAX])
@@ -212,7 +207,7 @@ static void apply_new(struct install_job *job, struct install_item *item, struct
 	struct fs_stat st;
 	int kept = 0;
 
-	if (!is_live(item->ours)) {
+	if (!record_is_live(item->ours)) {
 		(void)put_new(job, item, d, name);
 		return;
 	}
@@ -285,7 +280,7 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		install_fail(item, INSTALL_ERROR, errno);
 		return;
 	}
-	if (st.kind == S_IFDIR && is_live(item->ours) && item->ours->kind == RECORD_DIR &&
+	if (st.kind == S_IFDIR && record_is_live(item->ours) && item->ours->kind == RECORD_DIR &&
 	    st.mode != record_kept_mode(item->ours)) {
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
@@ -294,7 +289,7 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		make_dir(job, item, d, name);
 		return;
 	}
-	if (!is_live(item->ours) || item->ours->kind == RECORD_DIR || !install_look_same(&st, item->ours)) {
+	if (!record_is_live(item->ours) || item->ours->kind == RECORD_DIR || !install_look_same(&st, item->ours)) {
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}
@@ -402,7 +397,7 @@ void install_apply(struct install_job *job, struct install_item *item)
 		return;
 	}
 	/* Put there, it would be taken for the other one, and that for it: for everybody. */
-	if (job->folds_case && !is_live(item->ours) && install_meets_other_case(job, item->want->path)) {
+	if (job->folds_case && !record_is_live(item->ours) && install_meets_other_case(job, item->want->path)) {
 		install_fail(item, INSTALL_ERROR, ENOTUNIQ);
 		return;
 	}

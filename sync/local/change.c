@@ -32,11 +32,6 @@ bool change_same_but_ctime(const struct seen *s, const struct fs_stat *st)
 	return !seen_is_none(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
 }
 
-bool change_is_live(const struct record *row, enum record_kind kind)
-{
-	return row != NULL && !row->deleted && row->kind == kind;
-}
-
 /* An installer is at work there: what it left so far is not the user's doing. */
 bool change_is_busy(struct local *l, const char *path)
 {
@@ -172,7 +167,7 @@ static void write_simple(struct local *l, const struct check *k, enum record_kin
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return;
 	change_fill_row(l, &r, &r, kind, &k->st,
-	                kind == RECORD_SYMLINK && change_is_live(&r, kind) && r.target != NULL &&
+	                kind == RECORD_SYMLINK && record_is(&r, kind) && r.target != NULL &&
 	                        strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
 	(void)change_write_row(l, &r, NULL);
@@ -181,8 +176,7 @@ static void write_simple(struct local *l, const struct check *k, enum record_kin
 
 static void found_dir(struct local *l, const struct check *k, const struct record *row, uint64_t seq)
 {
-	if (!change_is_live(row, RECORD_DIR) ||
-	    row_meta_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
+	if (!record_is(row, RECORD_DIR) || row_meta_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
 	else if (record_kept_mode(row) != k->st.mode)
 		change_touch_row(l, k->path, &k->st);
@@ -192,7 +186,7 @@ static void found_symlink(struct local *l, const struct check *k, const struct r
 {
 	struct seen seen = change_seen(&k->st);
 
-	if (!change_is_live(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
+	if (!record_is(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
 	    row_meta_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
 	else if (!same_seen(&row->seen, &seen))
@@ -210,7 +204,7 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 
 	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
 		return 0;
-	if (!change_is_live(&r, RECORD_FILE) || !change_same_but_ctime(&r.seen, &k->st)) {
+	if (!record_is(&r, RECORD_FILE) || !change_same_but_ctime(&r.seen, &k->st)) {
 		change_check_again(l, k->path);
 	} else {
 		uint32_t mode = row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
@@ -259,7 +253,7 @@ static bool take_over(struct local *l, const struct check *k, const char *before
 	struct record r = { 0 };
 	bool taken = false;
 
-	if (index_get(l->c.index, before, &old) <= 0 || !change_is_live(&old, RECORD_FILE) ||
+	if (index_get(l->c.index, before, &old) <= 0 || !record_is(&old, RECORD_FILE) ||
 	    !change_same_but_ctime(&old.seen, &k->st) || old.seq > seq)
 		goto clear_old;
 	taken = true;
@@ -289,7 +283,7 @@ static bool is_held(const struct check *k, const struct record *row, const struc
 		return k->st.nlink == 1;
 	if (!hint->hint.writing)
 		return false;
-	return !change_is_live(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
+	return !record_is(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
 	       k->st.mtime_ns == k->st.ctime_ns;
 }
 
@@ -341,7 +335,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	char *before = path_before(k, hint, m);
 	bool written = hidden_write_possible(l, k->path, before);
 
-	if (change_is_live(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode && same_seen(&row->seen, &seen) &&
+	if (record_is(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode && same_seen(&row->seen, &seen) &&
 	    !may_hide_write(k, hint) && !written) {
 		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
@@ -359,7 +353,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	/* A full scan comes by them all. */
 	if (m == NULL || !m->full)
 		look_at_other_names(l, k);
-	if (change_is_live(row, RECORD_FILE) && change_same_but_ctime(&row->seen, &k->st) &&
+	if (record_is(row, RECORD_FILE) && change_same_but_ctime(&row->seen, &k->st) &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);
 		goto free_before;

@@ -21,8 +21,7 @@ void change_send_to_hash(struct local *l, const struct check *k, const struct re
 	job->file.path = mem_strdup(k->path);
 	job->file.size = k->st.size;
 	job->file.st = k->st; /* until it is opened */
-	job->file.previous_log2 =
-		adopt_chunk_log2(l, k->path, k->st.size, change_is_live(row, RECORD_FILE) ? row : NULL);
+	job->file.previous_log2 = adopt_chunk_log2(l, k->path, k->st.size, record_is(row, RECORD_FILE) ? row : NULL);
 	job->row_seq = row_seq;
 	job->full = full;
 	if (full)
@@ -67,7 +66,7 @@ static void find_origin(struct local *l, struct origin *o, const struct record *
 {
 	const struct fs_stat *st = &o->f->st;
 
-	if (change_is_live(r, RECORD_FILE) && change_same_but_ctime(&r->seen, st))
+	if (record_is(r, RECORD_FILE) && change_same_but_ctime(&r->seen, st))
 		return;
 	if (index_by_inode(l->c.index, st->ino, note_origin, o) < 0)
 		local_unwritten(l);
@@ -103,7 +102,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 		change_check_again(l, f->path);
 		goto clear_r;
 	}
-	same = change_is_live(r.path != NULL ? &r : NULL, RECORD_FILE) && content_equal(&r.content, &f->content);
+	same = record_is(&r, RECORD_FILE) && content_equal(&r.content, &f->content);
 	if (same && row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &f->st) == r.mode &&
 	    row_meta_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
 		change_touch_row(l, f->path, &f->st);

@@ -217,7 +217,6 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 void change_write_gone(struct local *l, const char *path, int there);
 /* For change_hash.c: */
 struct seen change_seen(const struct fs_stat *st);
-bool change_is_live(const struct record *row, enum record_kind kind); /* row may be NULL */
 void change_check_again(struct local *l, const char *path);
 /* r is written and told; -1: the index refused. */
 int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks);

@@ -14,11 +14,6 @@ bool row_meta_is_coarser(int64_t ns, int64_t of_ns)
 	return ns == of_ns;
 }
 
-static bool is_live(const struct record *row, enum record_kind kind)
-{
-	return row != NULL && !row->deleted && row->kind == kind;
-}
-
 uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum record_kind kind,
                        const struct fs_stat *st)
 {
@@ -26,19 +21,19 @@ uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum r
 		return 0;
 	/* What it shows is the mount's, and another when that is. */
 	if (disk->no_modes)
-		return is_live(row, kind) ? row->mode : disk_mode_default(kind);
-	return is_live(row, kind) && record_kept_mode(row) == st->mode ? row->mode
-	                                                               : disk_mode_announced(disk, kind, st->mode);
+		return record_is(row, kind) ? row->mode : disk_mode_default(kind);
+	return record_is(row, kind) && record_kept_mode(row) == st->mode ? row->mode
+	                                                                 : disk_mode_announced(disk, kind, st->mode);
 }
 
 int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st)
 {
 	if (kind == RECORD_DIR)
 		return 0;
-	if (is_live(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
-	                           /* The ctime says that nobody set it since. */
-	                           (row->seen.ino != 0 && row_meta_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
-	                            row_meta_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
+	if (record_is(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
+	                             /* The ctime says that nobody set it since. */
+	                             (row->seen.ino != 0 && row_meta_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
+	                              row_meta_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
 		return row->mtime_ns;
 	return st->mtime_ns;
 }

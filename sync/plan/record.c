@@ -44,6 +44,16 @@ int64_t record_kept_mtime(const struct record *r)
 	return seen_is_none(&r->seen) ? r->mtime_ns : r->seen.mtime_ns;
 }
 
+bool record_is_live(const struct record *r)
+{
+	return r != NULL && r->path != NULL && !r->deleted;
+}
+
+bool record_is(const struct record *r, enum record_kind kind)
+{
+	return record_is_live(r) && r->kind == kind;
+}
+
 bool content_equal(const struct content *a, const struct content *b)
 {
 	return a->size == b->size && a->nblocks == b->nblocks && memcmp(a->root, b->root, sizeof(a->root)) == 0;

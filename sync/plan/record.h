@@ -77,6 +77,9 @@ void record_copy(struct record *to, const struct record *from);
 uint32_t record_kept_mode(const struct record *r);
 int64_t record_kept_mtime(const struct record *r);
 bool seen_is_none(const struct seen *s); /* all zero */
+/* Whether there is something at the path: NULL, a record without a path and a tombstone say there is not. */
+bool record_is_live(const struct record *r);
+bool record_is(const struct record *r, enum record_kind kind); /* live, and of this kind */
 bool content_equal(const struct content *a, const struct content *b);
 /* Same kind, deletion, content or target; mode and mtime may differ. Two tombstones are the same, whatever they were of. */
 bool record_same_content(const struct record *a, const struct record *b);
