@@ -257,7 +257,7 @@ UNITS      := $(UNITDIR)/lanyardd.service $(UNITDIR)/lanyardd@.service $(PREFIX)
 $(B)/man/lanyard-protocol.7: docs/protocol.md scripts/man-from-md
 	$(say) GEN $@
 	@mkdir -p $(@D)
-	$(Q)scripts/man-from-md lanyard-protocol 7 'how two agents that share a folder speak' < $< > $@
+	$(Q)scripts/man-from-md lanyard-protocol 7 'how two agents that share a folder communicate' < $< > $@
 
 manuals: $(MANUALS)
 
