@@ -94,7 +94,7 @@ static void stop_sharing(void *arg)
 		const struct roster *roster = engine_roster(g->engine);
 
 		if (!engine_is_copied(g->engine) && !engine_is_attempt(g->engine) && roster != NULL &&
-		    (all || roster_role(roster, &a->copied_by) != ROLE_NONE))
+		    (all || roster_may(roster, &a->copied_by, RIGHT_TAKE_PART)))
 			engine_copied(g->engine, mem_strdup(a->copy));
 	}
 	agent_publish(a);

@@ -188,7 +188,7 @@ static bool look_for_owner(void *arg, const struct roster_member *m)
 {
 	struct owners *o = arg;
 
-	o->another = m->role == ROLE_OWNER && !agent_id_equal(&m->id, o->self);
+	o->another = rights_has(m->role, RIGHT_OWN) && !agent_id_equal(&m->id, o->self);
 	return !o->another;
 }
 
@@ -208,7 +208,7 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 
 	struct roster *roster = engine_roster(e);
 
-	if (roster != NULL && !engine_is_attempt(e) && roster_role(roster, identity_id(a->self)) != ROLE_NONE) {
+	if (roster != NULL && !engine_is_attempt(e) && roster_may(roster, identity_id(a->self), RIGHT_TAKE_PART)) {
 		if (roster_leave(roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
 			*why = mem_printf("group %s: the roster is full", engine_name(e));
 			return -1;

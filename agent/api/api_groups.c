@@ -192,7 +192,7 @@ void api_invite(struct api *api, struct control_call *call)
 
 	if (e == NULL || api_body_number(call, "expires", 1, EXPIRES_MAX, &expires) < 0)
 		return;
-	if (agent_invite(api->agent, e, expires, ROLE_MEMBER, &token, &why) < 0)
+	if (agent_invite(api->agent, e, expires, ROLE_INVITED, &token, &why) < 0)
 		api_refuse(call, &why);
 	else
 		control_reply(call, 201,

@@ -178,7 +178,7 @@ void engine_start(struct engine *e)
 	if (e->token || e->copied || e->opening || e->then || (!e->roster && engine_load_roster(e)) ||
 	    (e->unstored && engine_store_joined(e)))
 		return;
-	if (roster_role(e->roster, identity_id(c->self)) == ROLE_NONE) {
+	if (!roster_may(e->roster, identity_id(c->self), RIGHT_TAKE_PART)) {
 		engine_fail(e,
 		            roster_is_damaged(e->roster)
 		                    ? mem_printf("%s/%s/roster.bin is damaged, and says no longer that this agent is a "

@@ -291,7 +291,7 @@ static void peer_roster_changed(void *arg)
 	if (e->index)
 		engine_forget_departed(e);
 	loop_timer_start(e->duty, 0, 0);
-	if (roster_role(e->roster, identity_id(e->context->self)) == ROLE_NONE && !e->error)
+	if (!roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART) && !e->error)
 		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
 	e->dirty = true;
 }

@@ -49,7 +49,7 @@ int invite_make(struct invite *invite, const struct roster *r, const struct iden
 	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct identity *bearer;
 
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role < ROLE_MEMBER || role > ROLE_VAULT || uses == 0 ||
+	if (!roster_may(r, identity_id(self), RIGHT_INVITE) || role < ROLE_MEMBER || role > ROLE_VAULT || uses == 0 ||
 	    uses > INVITE_MAX_USES || expires_s < 0 || expires_s > expires_max)
 		return -1;
 	memset(invite, 0, sizeof(*invite));
@@ -274,11 +274,11 @@ static enum admit judge_bearer(const struct roster *r, const struct agent_id *pe
 {
 	const struct agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
 
-	if (roster_role(r, peer) != ROLE_NONE)
+	if (roster_may(r, peer, RIGHT_TAKE_PART))
 		return ADMIT_ALREADY;
 	if (known != NULL && roster_judge_removed(known))
 		return ADMIT_REMOVED;
-	if (roster_role(r, &e->issuer) != ROLE_OWNER || (invite != NULL && invite->revoked))
+	if (!roster_may(r, &e->issuer, RIGHT_INVITE) || (invite != NULL && invite->revoked))
 		return ADMIT_NO_AUTHORITY;
 	if (invite != NULL && invite->used >= e->uses && !roster_judge_came_by(known, invite))
 		return ADMIT_USED_UP;
@@ -327,7 +327,7 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
 		answer = judge_bearer(r, peer, &e);
 	if (answer != ADMIT_OK)
 		return answer;
-	owner = roster_role(r, identity_id(self)) == ROLE_OWNER;
+	owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	if (admitter == NULL || !admitter->admits || (!owner && admitter->njoins >= ADMITTER_MAX_JOINS))
 		return ADMIT_NOT_HERE;
 	memcpy(name, e.member_name, e.member_name_n);
@@ -336,7 +336,7 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
 	else
 		rc = add_join(r, self, peer, request, n, now_s, &entry);
 	roster_settle(r);
-	if (rc < 0 || roster_role(r, peer) == ROLE_NONE)
+	if (rc < 0 || !roster_may(r, peer, RIGHT_TAKE_PART))
 		answer = ADMIT_FULL;
 	else
 		append_entry(r, peer, &entry);

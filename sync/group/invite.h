@@ -10,7 +10,7 @@
 enum {
 	INVITE_TOKEN_MAX = 1024,
 	INVITE_MAX_ADDRESSES = 8,
-	INVITE_USES = 100, /* agents that one invite lets in, unless it says otherwise */
+	INVITE_USES = 100, /* agents that one invite lets in by default */
 	INVITE_MAX_USES = 1024,
 	INVITE_ADDRESS_MAX = 80,
 	JOIN_MAX = 2048,

@@ -16,8 +16,7 @@
 
 #include "base/bytes.h"
 #include "sync/group/identity.h"
-
-enum role { ROLE_NONE, ROLE_OWNER, ROLE_MEMBER, ROLE_READER, ROLE_VAULT };
+#include "sync/group/rights.h"
 
 enum {
 	ROSTER_ENTRY_MAX = 4096,
@@ -85,8 +84,8 @@ void roster_credential(const struct roster *r, const struct agent_id *id,
 void roster_digest(const struct roster *r, uint8_t digest[32]);
 
 enum role roster_role(const struct roster *r, const struct agent_id *id); /* ROLE_NONE: not a member (any more) */
-const char *role_name(enum role role);
-int role_parse(const char *name, enum role *role);
+/* Whether this agent's role, at this moment, gives it the right. */
+bool roster_may(const struct roster *r, const struct agent_id *id, enum right right);
 
 struct roster_member {
 	struct agent_id id;

@@ -141,7 +141,7 @@ static void prepare(struct roster *r)
 	HASH_ITER(hh, r->agents, a, tmp) {
 		const struct item *by = roster_judge_standing(a);
 
-		a->admits = by != NULL && (by->e.role == ROLE_OWNER || by->e.role == ROLE_MEMBER);
+		a->admits = by != NULL && rights_has(by->e.role, RIGHT_ADMIT);
 		DL_FOREACH2(a->about, it, target_next) {
 			if (it->valid && it->e.kind == ENTRY_REVOKE)
 				a->revoked = true;
@@ -201,8 +201,8 @@ static bool pass_on(struct item *const *joins, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct agent *a = joins[i]->target;
 
-		if (joins[i]->valid && joins[i]->e.format == 1 && joins[i]->e.role == ROLE_MEMBER && !a->admits &&
-		    !defeated(joins[i], false))
+		if (joins[i]->valid && joins[i]->e.format == 1 && rights_has(joins[i]->e.role, RIGHT_ADMIT) &&
+		    !a->admits && !defeated(joins[i], false))
 			a->admits = more = true;
 	}
 	return more;
@@ -240,7 +240,7 @@ static void admit(struct roster *r)
 
 static bool is_owner(const struct item *by)
 {
-	return by != NULL && by->e.role == ROLE_OWNER;
+	return by != NULL && rights_has(by->e.role, RIGHT_OWN);
 }
 
 /* Owners that would be left if all leaves counted. */

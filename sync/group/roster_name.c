@@ -1,4 +1,4 @@
-/* Names: of groups, which are judged, and of roles. Pure. */
+/* Which names a group may have. Pure. */
 #include <stddef.h>
 #include <string.h>
 
@@ -38,25 +38,4 @@ bool group_name_valid(const char *name)
 		p += len;
 	}
 	return true;
-}
-
-static const char *const role_names[] = {
-	[ROLE_NONE] = "none",     [ROLE_OWNER] = "owner", [ROLE_MEMBER] = "member",
-	[ROLE_READER] = "reader", [ROLE_VAULT] = "vault",
-};
-
-const char *role_name(enum role role)
-{
-	return role_names[role];
-}
-
-int role_parse(const char *name, enum role *role)
-{
-	for (int i = ROLE_OWNER; i <= ROLE_VAULT; i++) {
-		if (strcmp(role_names[i], name) == 0) {
-			*role = (enum role)i;
-			return 0;
-		}
-	}
-	return -1;
 }

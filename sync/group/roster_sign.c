@@ -68,7 +68,7 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 	const struct item *it;
 	int rc;
 
-	if (roster_role(r, id) == ROLE_NONE)
+	if (!roster_may(r, id, RIGHT_TAKE_PART))
 		return -1;
 	DL_FOREACH2(roster_agent(r, id)->signed_by, it, signer_next) {
 		if (it->e.number >= number)
@@ -81,7 +81,7 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
 	roster_settle(r);
-	return rc < 0 || roster_role(r, id) != ROLE_NONE ? -1 : 0;
+	return rc < 0 || roster_may(r, id, RIGHT_TAKE_PART) ? -1 : 0;
 }
 
 /* --- additions --- */
@@ -200,7 +200,7 @@ static void remember(const struct roster *r, struct before *b)
 		b->members[i] = standing_of(&view->members[i]);
 	b->removed = mem_calloc(HASH_COUNT(r->items), sizeof(b->removed[0]));
 	DL_FOREACH2(r->valid, it, valid_next) {
-		if (it->e.kind == ENTRY_REMOVE && roster_role(r, &it->target->id) == ROLE_NONE)
+		if (it->e.kind == ENTRY_REMOVE && !roster_may(r, &it->target->id, RIGHT_TAKE_PART))
 			b->removed[b->nremoved++] = it->target->id;
 	}
 }
@@ -295,7 +295,7 @@ int roster_grant(struct roster *r, const struct identity *self, const struct age
 	struct before before = { 0 };
 	int rc;
 
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER || role == ROLE_NONE ||
+	if (!roster_may(r, identity_id(self), RIGHT_OWN) || role == ROLE_NONE ||
 	    agent_id_equal(identity_id(self), id) || !roster_has_room(r, id, role))
 		return -1;
 	remember(r, &before);
@@ -314,7 +314,7 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	struct agent_id by;
 	int rc;
 
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER || roster_role(r, id) == ROLE_NONE ||
+	if (!roster_may(r, identity_id(self), RIGHT_OWN) || !roster_may(r, id, RIGHT_TAKE_PART) ||
 	    agent_id_equal(identity_id(self), id))
 		return -1;
 	remember(r, &before);
@@ -329,7 +329,7 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	if (rc == 0)
 		rc = restore(r, self, &before, id, now_s);
 	forget(&before);
-	return rc == 0 && roster_role(r, id) == ROLE_NONE ? 0 : -1;
+	return rc == 0 && !roster_may(r, id, RIGHT_TAKE_PART) ? 0 : -1;
 }
 
 /* --- duties --- */
@@ -387,7 +387,7 @@ bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s
 	static const struct agent_id nothing;
 	bool said = false;
 
-	if (roster_role(r, identity_id(self)) != ROLE_OWNER)
+	if (!roster_may(r, identity_id(self), RIGHT_OWN))
 		return false;
 	said = confirm(r, self, now_s) > 0;
 	if (is_behind(r, self))

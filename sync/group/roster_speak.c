@@ -79,7 +79,7 @@ static void speak(struct roster *r, struct agent *a, struct queue *next)
 	r->speakers[r->nspeakers++] = a;
 	for (size_t i = 0; i < n; i++) {
 		roster_judge_count(r, words[i]);
-		if (words[i]->e.kind == ENTRY_ADD && words[i]->e.role == ROLE_OWNER)
+		if (words[i]->e.kind == ENTRY_ADD && rights_has(words[i]->e.role, RIGHT_OWN))
 			queue_add(next, words[i]->target);
 	}
 	free(words);
@@ -110,7 +110,7 @@ static void owners_speak(struct roster *r)
 			struct agent *a = now.a[i];
 			struct item *by = a->acts_by == NULL ? roster_judge_standing(a) : NULL;
 
-			if (by == NULL || by->e.role != ROLE_OWNER)
+			if (by == NULL || !rights_has(by->e.role, RIGHT_OWN))
 				continue;
 			a->acts_by = by;
 			speak(r, a, &next);
@@ -143,7 +143,7 @@ static void mark_chain(struct agent *x, const struct agent *remover)
 static bool puts_down(const struct item *it)
 {
 	return it->valid && it->signer != it->target && it->signer->acts_by != NULL &&
-	       (it->e.kind == ENTRY_REMOVE || (it->e.kind == ENTRY_ADD && it->e.role != ROLE_OWNER));
+	       (it->e.kind == ENTRY_REMOVE || (it->e.kind == ENTRY_ADD && !rights_has(it->e.role, RIGHT_OWN)));
 }
 
 static void mark_chains(struct agent *x)
@@ -163,7 +163,7 @@ static bool silence_one(struct roster *r)
 		const struct item *by = x->silenced ? NULL : roster_judge_standing(x);
 		struct item *it;
 
-		if (x->silenced || (by != NULL && by->e.role == ROLE_OWNER))
+		if (x->silenced || (by != NULL && rights_has(by->e.role, RIGHT_OWN)))
 			continue;
 		x->silenced = true;
 		r->silenced[r->nsilenced++] = x;

@@ -15,7 +15,7 @@ static int by_id(const void *a, const void *b)
 /* 0: owners; 1: those whom an owner's word made members; 2: the invited, whom no owner has confirmed. */
 static int class_of(const struct view_member *m)
 {
-	if (m->role == ROLE_OWNER)
+	if (rights_has(m->role, RIGHT_OWN))
 		return 0;
 	return m->by->e.kind == ENTRY_JOIN ? 2 : 1;
 }
@@ -127,7 +127,12 @@ enum role roster_role(const struct roster *r, const struct agent_id *id)
 	return m != NULL ? m->role : ROLE_NONE;
 }
 
-static void tell(struct roster_member *m, const struct view_member *v)
+bool roster_may(const struct roster *r, const struct agent_id *id, enum right right)
+{
+	return rights_has(roster_role(r, id), right);
+}
+
+static void fill_member(struct roster_member *m, const struct view_member *v)
 {
 	m->id = v->agent->id;
 	m->role = v->role;
@@ -142,7 +147,7 @@ void roster_members(const struct roster *r, bool (*fn)(void *arg, const struct r
 	for (size_t i = 0; i < view->n; i++) {
 		struct roster_member m;
 
-		tell(&m, &view->members[i]);
+		fill_member(&m, &view->members[i]);
 		if (!fn(arg, &m))
 			return;
 	}
@@ -158,7 +163,7 @@ bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct ro
 	i = member_from(view, &least);
 	if (i == view->n || agent_id_short(&view->members[i].agent->id) != short_id)
 		return false;
-	tell(m, &view->members[i]);
+	fill_member(m, &view->members[i]);
 	return true;
 }
 
@@ -170,8 +175,8 @@ bool roster_has_room(const struct roster *r, const struct agent_id *id, enum rol
 	size_t owners = 0;
 
 	for (size_t i = 0; i < view->n; i++)
-		owners += view->members[i].role == ROLE_OWNER;
-	if (role == ROLE_OWNER && old != ROLE_OWNER && owners >= ROSTER_MAX_OWNERS)
+		owners += rights_has(view->members[i].role, RIGHT_OWN);
+	if (rights_has(role, RIGHT_OWN) && !rights_has(old, RIGHT_OWN) && owners >= ROSTER_MAX_OWNERS)
 		return false;
 	return old != ROLE_NONE ||
 	       (view->n < ROSTER_MAX_MEMBERS && !roster_member_by_short(r, agent_id_short(id), &other));

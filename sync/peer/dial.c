@@ -77,7 +77,7 @@ static bool is_member(struct peers *p, const struct agent_id *id)
 	struct peer_group *g;
 
 	DL_FOREACH(p->groups, g)
-		if (g->config.invite || roster_role(g->config.roster, id) != ROLE_NONE)
+		if (g->config.invite || roster_may(g->config.roster, id, RIGHT_TAKE_PART))
 			return true;
 	return false;
 }

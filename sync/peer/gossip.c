@@ -263,7 +263,7 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 		struct agent_id id;
 
 		memcpy(id.b, m->addresses[i].agent, sizeof(id.b));
-		if (roster_role(t->group->config.roster, &id) == ROLE_NONE ||
+		if (!roster_may(t->group->config.roster, &id, RIGHT_TAKE_PART) ||
 		    !read_address(&addr, m->addresses[i].host, m->addresses[i].port, link))
 			continue;
 		for (size_t k = 0; k < nours; k++)

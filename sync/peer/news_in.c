@@ -83,21 +83,25 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 
+void news_in_forget(struct peer_group *g, uint64_t peer)
+{
+	struct index_peer p;
+
+	if (index_peer_get(g->config.index, peer, &p) < 0)
+		return;
+	index_offers_forget_peer(g->config.index, peer);
+	index_peer_put(g->config.index, peer, &(struct index_peer){ .epoch = p.epoch });
+}
+
 /* What anybody ever told is as old as the index is, and who told it may have deleted it and forgotten that since: all say again what
  * they have. */
-static void doubt_all(struct index *index)
+static void doubt_all(struct peer_group *g)
 {
 	uint64_t *peers;
-	int n = index_peers(index, &peers);
+	int n = index_peers(g->config.index, &peers);
 
-	for (int i = 0; i < n; i++) {
-		struct index_peer p;
-
-		if (index_peer_get(index, peers[i], &p) < 0)
-			continue;
-		index_offers_forget_peer(index, peers[i]);
-		index_peer_put(index, peers[i], &(struct index_peer){ .epoch = p.epoch });
-	}
+	for (int i = 0; i < n; i++)
+		news_in_forget(g, peers[i]);
 	free(peers);
 }
 
@@ -112,14 +116,14 @@ static bool begin_anew(struct talk *t, const char *why)
 	index_new_epoch(g->config.index);
 	if (index_epoch(g->config.index) == epoch)
 		return false;
-	doubt_all(g->config.index);
+	doubt_all(g);
 	peer_group_reopen(g, "opening anew with a new epoch");
 	return true;
 }
 
 /* What it once said it may have deleted and forgotten since: it is to say again what it has, which it does when we open the group
  * with it anew. */
-static void hear_all_again(struct talk *t, const struct msg_index_hello *m)
+static void hear_all_again(struct talk *t)
 {
 	struct peer_group *g = t->group;
 	struct session *s = t->session;
@@ -129,8 +133,7 @@ static void hear_all_again(struct talk *t, const struct msg_index_hello *m)
 		log_about(LOG_INFO, &about,
 		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
 		          s->link->address);
-	index_offers_forget_peer(g->config.index, s->peer);
-	index_peer_put(g->config.index, s->peer, &(struct index_peer){ .epoch = m->epoch });
+	news_in_forget(g, s->peer);
 	talk_close(t, "opening anew to hear all again");
 	session_offer(s, g);
 }
@@ -148,6 +151,12 @@ static bool claims_too_much(const struct talk *t, const struct msg_index_hello *
 			"%s: says that it knows later changes of ours than we do, and shows nothing for it: told all anew",
 			t->session->link->address);
 	return true;
+}
+
+/* Whether what this peer announces counts, as the roster stands now: see sync/group/rights.h. */
+static bool is_writer(const struct talk *t)
+{
+	return roster_may(t->group->config.roster, &t->session->id, RIGHT_WRITE);
 }
 
 static void come_up(struct talk *t, const struct index_peer *p)
@@ -179,9 +188,9 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		return;
 	}
 	load(t, &p);
-	away = away_too_long(t, m, &p);
+	away = is_writer(t) && away_too_long(t, m, &p);
 	if (away && p.received > 0) {
-		hear_all_again(t, m);
+		hear_all_again(t);
 		return;
 	}
 	t->their_epoch = m->epoch;
@@ -189,7 +198,8 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		new_epoch_of_peer(t, m, &p);
 	t->cursor = t->told_received = p.received;
 	t->settled_now = t->settled_syncing = t->settled_safe = t->told_settled = 0;
-	t->their_last = m->seq > p.received ? m->seq : p.received;
+	/* Of a peer that may not write we expect nothing, so nothing of it is missing. */
+	t->their_last = is_writer(t) && m->seq > p.received ? m->seq : p.received;
 	t->up = true;
 	news_out_start(t, m, away || claims_too_much(t, m));
 	p.settled = t->settled;
@@ -262,6 +272,9 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	struct session *s = t->session;
 	uint64_t peer = s->peer;
 
+	/* Not acknowledged either: if it may write one day, it announces these rows again. */
+	if (!is_writer(t))
+		return;
 	if (m->after > t->cursor) {
 		const struct log_about about = talk_about(t);
 

@@ -316,7 +316,7 @@ static void close_talks(struct peer_group *g, const char *reason)
 	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
 	{
 		/* One who asks to join would take it for the group's answer. */
-		if (t->member)
+		if (rights_has(t->role, RIGHT_TAKE_PART))
 			talk_close(t, reason);
 		else
 			talk_free(t, reason);
@@ -474,7 +474,7 @@ const char *peer_group_lacks(struct peer_group *g)
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
-		if (t->member && t->open_in && !t->up)
+		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
 			return lacking(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
 			return lacking(g, t, "to tell the rest of its news");

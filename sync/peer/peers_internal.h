@@ -105,11 +105,12 @@ struct talk {
 	struct talk *prev, *next;             /* of the session */
 	struct talk *group_prev, *group_next; /* of the group */
 	int my_channel, their_channel;
-	uint64_t serial;     /* never used twice: how a finished job finds its talk, if it is still there */
-	bool open_sent;      /* we have shown our membership (or our invite) */
-	bool open_in;        /* the peer has opened the group towards us */
-	bool opening;        /* what it showed then is being looked at */
-	bool member;         /* our roster says the peer is one */
+	uint64_t serial; /* never used twice: how a finished job finds its talk, if it is still there */
+	bool open_sent;  /* we have shown our membership (or our invite) */
+	bool open_in;    /* the peer has opened the group towards us */
+	bool opening;    /* what it showed then is being looked at */
+	enum role
+		role; /* the peer's, once it has shown that it is in the group; follows our roster; ROLE_NONE before */
 	bool hello_sent, up; /* index hello sent; received too, hooks.up was called */
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
@@ -327,6 +328,8 @@ void news_out_stop(struct talk *t);
 
 /* news_in.c */
 void news_in_send_hello(struct talk *t);
+/* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk comes up. */
+void news_in_forget(struct peer_group *g, uint64_t peer);
 void news_in_hello(struct talk *t, const struct msg_index_hello *m);
 void news_in_message(struct talk *t, const struct msg_news *m);
 /* Before the commit: how far we have the peer's rows, and it ours. After it: tells the peer. */

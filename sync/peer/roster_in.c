@@ -216,7 +216,7 @@ static void warn_of(struct talk *t)
 /* Those of a stranger are not taken in. A member may have said its last, and gone, before they were looked at. */
 static bool is_taken(const struct paper *p, const struct talk *t)
 {
-	return p->kind == PAPER_OPEN || p->by_member || (t != NULL && t->member);
+	return p->kind == PAPER_OPEN || p->by_member || (t != NULL && rights_has(t->role, RIGHT_TAKE_PART));
 }
 
 static void put_paper(struct roster_in *in, const struct paper *p)
@@ -299,7 +299,7 @@ static struct paper *paper_new(const struct talk *t, enum paper_kind kind)
 	p->kind = kind;
 	p->talk = t->serial;
 	p->bringer = t->session->peer;
-	p->by_member = t->member;
+	p->by_member = rights_has(t->role, RIGHT_TAKE_PART);
 	p->entries = BYTES_INIT((size_t)JOB_ENTRIES * (ROSTER_ENTRY_MAX + 4));
 	return p;
 }

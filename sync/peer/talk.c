@@ -164,14 +164,14 @@ static void show_invite(struct talk *t)
 
 static void proved(struct talk *t)
 {
-	t->member = true;
+	t->role = roster_role(t->group->config.roster, &t->session->id);
 	session_trust(t->session);
 	dial_proved(t->session->peers, &t->session->id);
 }
 
 static void maybe_hello(struct talk *t)
 {
-	if (t->member && t->open_sent && t->open_in && !t->hello_sent && t->group->config.index)
+	if (rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent && t->group->config.index)
 		news_in_send_hello(t);
 }
 
@@ -179,7 +179,7 @@ void talk_begin(struct talk *t)
 {
 	if (t->group->config.invite) {
 		show_invite(t);
-	} else if (roster_role(t->group->config.roster, &t->session->id) != ROLE_NONE) {
+	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
 		proved(t);
 		show_membership(t);
 	}
@@ -218,7 +218,7 @@ static bool are_member(const struct talk *t)
 	const struct peer_group *g = t->group;
 
 	return !g->config.invite &&
-	       roster_role(g->config.roster, identity_id(t->session->peers->config.self)) != ROLE_NONE;
+	       roster_may(g->config.roster, identity_id(t->session->peers->config.self), RIGHT_TAKE_PART);
 }
 
 /* A bearer of an invite, whose request was looked at. */
@@ -255,7 +255,7 @@ void talk_opened(struct talk *t, const uint8_t *digest)
 	struct roster *r = g->config.roster;
 	uint8_t ours[32];
 
-	if (roster_role(r, &t->session->id) == ROLE_NONE) {
+	if (!roster_may(r, &t->session->id, RIGHT_TAKE_PART)) {
 		refuse(t, "not a member");
 		return;
 	}
@@ -278,7 +278,7 @@ void talk_open_in(struct talk *t, const struct msg_group_open *m)
 			roster_in_join(t, &m->join);
 		else
 			not_ours_to_say(t);
-	} else if (roster_role(t->group->config.roster, &t->session->id) != ROLE_NONE) {
+	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
 		/* It may go on talking at once, and so do we. */
 		talk_opened(t, m->roster_digest.n == 32 ? m->roster_digest.p : NULL);
 		roster_in_entries(t, m->credential, m->ncredential);
@@ -357,7 +357,7 @@ void talk_tell_news(struct peer_group *g)
 		return;
 	roster_news(g->config.roster, collect_news, &news);
 	DL_FOREACH2(g->talks, t, group_next)
-		if (news.n && t->member && t->open_sent)
+		if (news.n && rights_has(t->role, RIGHT_TAKE_PART) && t->open_sent)
 			tell_news(t, &news);
 	free(news.e);
 	free(news.bringers);
@@ -389,7 +389,7 @@ static void join_look(struct peer_group *g)
 	const struct invite *invite = g->config.invite;
 	struct roster *r = g->config.roster;
 
-	if (roster_role(r, identity_id(g->peers->config.self)) == ROLE_NONE)
+	if (!roster_may(r, identity_id(g->peers->config.self), RIGHT_TAKE_PART))
 		return;
 	if (roster_shows(r, invite->marks, invite->nmarks))
 		join_ended(g, NULL);
@@ -429,8 +429,25 @@ void talk_roster_settle(struct peer_group *g)
 
 void talk_roster_in(struct talk *t, const struct msg_roster *m)
 {
-	if (t->open_in && (t->member || t->opening))
+	if (t->open_in && (rights_has(t->role, RIGHT_TAKE_PART) || t->opening))
 		roster_in_entries(t, m->entries, m->nentries);
+}
+
+/* Whether a peer's records count, and whether it may have ours, is settled when a talk comes up. Rows that it announced in the other role
+ * and that are not ours yet are forgotten: it announces them again if it may. */
+static void role_changed(struct talk *t, enum role role)
+{
+	struct session *s = t->session;
+	struct peer_group *g = t->group;
+
+	if (rights_has(role, RIGHT_READ) == rights_has(t->role, RIGHT_READ) &&
+	    rights_has(role, RIGHT_WRITE) == rights_has(t->role, RIGHT_WRITE)) {
+		t->role = role;
+		return;
+	}
+	talk_close(t, "its role has changed");
+	news_in_forget(g, s->peer);
+	session_offer(s, g);
 }
 
 void talk_members_changed(struct peer_group *g)
@@ -441,12 +458,16 @@ void talk_members_changed(struct peer_group *g)
 		return;
 	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
 	{
-		bool is_member = roster_role(g->config.roster, &t->session->id) != ROLE_NONE;
+		enum role role = roster_role(g->config.roster, &t->session->id);
 
-		if (t->member && !is_member)
+		if (role == t->role)
+			continue;
+		if (!rights_has(role, RIGHT_TAKE_PART))
 			talk_close(t, "no longer a member");
-		else if (!t->member && is_member)
+		else if (t->role == ROLE_NONE)
 			talk_begin(t);
+		else
+			role_changed(t, role);
 	}
 }
 
@@ -454,7 +475,7 @@ void talk_members_changed(struct peer_group *g)
 void talk_closed_by_peer(struct talk *t, const char *reason)
 {
 	struct peer_group *g = t->group;
-	bool joining = g->config.invite && t->open_sent && !t->member;
+	bool joining = g->config.invite && t->open_sent && t->role == ROLE_NONE;
 	char *text = mem_printf("it said: %s", reason);
 
 	if (joining)

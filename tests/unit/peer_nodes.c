@@ -316,6 +316,15 @@ struct roster *founded(void)
 	return roster_found(a.self, "group", false, false, "node", clock_wall_s());
 }
 
+struct roster *granted(struct roster *founder, struct node *n, enum role role)
+{
+	struct roster *r = roster_new(roster_group(founder));
+
+	assert_int_equal(roster_grant(founder, a.self, identity_id(n->self), role, "node", clock_wall_s()), 0);
+	roster_entries(founder, copy_entry, r);
+	return r;
+}
+
 struct roster *admitted(struct roster *founder, struct node *n)
 {
 	struct roster *r = roster_new(roster_group(founder));

@@ -51,6 +51,8 @@ int nodes_teardown(void **state);
 /* A founds the group; the others come by an invite, out of band. */
 struct roster *founded(void);
 struct roster *admitted(struct roster *founder, struct node *n);
+/* A, the founder, gives the node a role; the node's roster. */
+struct roster *granted(struct roster *founder, struct node *n, enum role role);
 /* The node takes part in the group of the roster, which is its own from now on. */
 void node_member(struct node *n, struct roster *roster);
 /* Starts n anew, with the identity of the other. */

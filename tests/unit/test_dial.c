@@ -70,10 +70,10 @@ void loop_timer_free(struct loop_timer *t)
 	w.due_ms = 0;
 }
 
-enum role roster_role(const struct roster *r, const struct agent_id *id)
+bool roster_may(const struct roster *r, const struct agent_id *id, enum right right)
 {
 	(void)r;
-	return id->b[0] == MEMBER ? ROLE_MEMBER : ROLE_NONE;
+	return right == RIGHT_TAKE_PART && id->b[0] == MEMBER;
 }
 
 struct session *peers_session_of(struct peers *p, const struct agent_id *id)

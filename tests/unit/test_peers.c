@@ -136,6 +136,133 @@ static void one_who_only_knows_the_group_id_is_refused(void **state)
 	assert_string_equal(roster_name(c.roster), "");
 }
 
+/* --- who may write --- */
+
+/* The peer has dealt with all that `from` sent so far: an answer to what was asked after that has come. */
+static void wait_until_heard(struct node *from, const struct node *by, const struct content *of)
+{
+	struct block_want want = { .request = 1, .len = (uint32_t)of->size };
+
+	from->answered = false;
+	assert_int_equal(peer_group_get(from->group, agent_id_short(identity_id(by->self)), of, &want, 1), 0);
+	UNTIL(from->answered);
+}
+
+static void a_reader_reads_and_is_not_believed(void **state)
+{
+	struct roster *r = founded();
+	struct content content;
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, granted(r, &b, ROLE_READER));
+	put_file(&a, "group's", "for all", &content);
+	put_file(&b, "reader's", "its own", NULL);
+	dial(&a, &b);
+	UNTIL(b.records == 1 && peer_group_counters(b.group).records_sent == 1);
+	wait_until_heard(&b, &a, &content);
+	assert_memory_equal(b.block, "for all", 7);
+	assert_int_equal(a.records, 0);
+	/* The group is in sync without what the reader has. */
+	UNTIL(!peer_group_lacks(a.group));
+}
+
+static void no_record_reaches_a_member_through_a_reader(void **state)
+{
+	struct roster *r = founded();
+	struct content content;
+
+	(void)state;
+	node_member(&b, granted(r, &b, ROLE_MEMBER));
+	node_member(&c, granted(r, &c, ROLE_READER));
+	put_file(&b, "member's", "from far", NULL);
+	dial(&c, &b);
+	UNTIL(c.records == 1);
+	peer_group_pause(b.group, true);
+	node_member(&a, r);
+	put_file(&a, "founder's", "here", &content);
+	dial(&c, &a);
+	UNTIL(c.records == 2 && peer_group_counters(c.group).records_sent > 0);
+	wait_until_heard(&c, &a, &content);
+	assert_int_equal(a.records, 0);
+}
+
+static void a_reader_s_record_reaches_nobody_through_a_member(void **state)
+{
+	struct roster *r = founded();
+	struct content content;
+
+	(void)state;
+	node_member(&c, granted(r, &c, ROLE_READER));
+	node_member(&b, granted(r, &b, ROLE_MEMBER));
+	put_file(&b, "member's", "from far", &content);
+	put_file(&c, "reader's", "its own", NULL);
+	dial(&b, &c);
+	UNTIL(c.records == 1 && peer_group_counters(c.group).records_sent == 1);
+	wait_until_heard(&c, &b, &content);
+	node_member(&a, r);
+	dial(&a, &b);
+	UNTIL(a.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	assert_int_equal(b.records, 0);
+}
+
+static bool has(struct node *n, const char *path)
+{
+	struct record row = { 0 };
+	bool found = index_get(n->index, path, &row) == 1;
+
+	record_clear(&row);
+	return found;
+}
+
+static void a_role_that_changes_counts_at_once(void **state)
+{
+	struct roster *r = founded();
+	struct content content;
+	uint64_t sent;
+	int ups;
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, granted(r, &b, ROLE_READER));
+	put_file(&a, "group's", "for all", &content);
+	put_file(&b, "first", "its own", NULL);
+	dial(&a, &b);
+	UNTIL(b.records == 1);
+	wait_until_heard(&b, &a, &content);
+	assert_int_equal(a.records, 0);
+	/* What it said as a reader was not acknowledged, so it says it again. */
+	roster_grant(r, a.self, identity_id(b.self), ROLE_MEMBER, "node", clock_wall_s());
+	peer_group_roster_changed(a.group);
+	UNTIL(has(&a, "first") && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	ups = b.ups;
+	roster_grant(r, a.self, identity_id(b.self), ROLE_READER, "node", clock_wall_s());
+	peer_group_roster_changed(a.group);
+	UNTIL(b.ups > ups && a.up == 1);
+	sent = peer_group_counters(b.group).records_sent;
+	put_file(&b, "second", "not any more", NULL);
+	UNTIL(peer_group_counters(b.group).records_sent > sent);
+	wait_until_heard(&b, &a, &content);
+	assert_false(has(&a, "second"));
+}
+
+static void a_vault_is_sent_nothing_that_is_not_sealed(void **state)
+{
+	struct roster *r = founded();
+	int64_t enough;
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&c, granted(r, &c, ROLE_VAULT));
+	put_file(&a, "secret", "not yours", NULL);
+	dial(&c, &a);
+	UNTIL(peers_connected(a.peers, identity_id(c.self)));
+	enough = clock_mono_ns() + 300 * 1000000LL;
+	UNTIL(clock_mono_ns() > enough);
+	assert_int_equal(a.up + c.up, 0);
+	assert_int_equal(c.records, 0);
+}
+
 static void an_invite_is_honoured_by_a_member_that_is_no_owner(void **state)
 {
 	struct roster *r = founded(), *joining;
@@ -214,6 +341,11 @@ int main(void)
 		T(a_named_address_of_a_member_that_came_is_not_dialled),
 		T(a_member_of_another_group_is_refused),
 		T(one_who_only_knows_the_group_id_is_refused),
+		T(a_reader_reads_and_is_not_believed),
+		T(no_record_reaches_a_member_through_a_reader),
+		T(a_reader_s_record_reaches_nobody_through_a_member),
+		T(a_role_that_changes_counts_at_once),
+		T(a_vault_is_sent_nothing_that_is_not_sealed),
 		T(an_invite_is_honoured_by_a_member_that_is_no_owner),
 		T(an_expired_invite_is_refused),
 		T(a_block_is_served_and_a_changed_file_is_not),
