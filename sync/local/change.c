@@ -13,150 +13,9 @@
 /* Far more than a tick of the file system's clock, and than an event waits to be read. */
 #define RECENT_NS (INT64_C(10) * 1000000000)
 
-struct seen change_seen(const struct fs_stat *st)
-{
-	return (struct seen){ .size = st->size,
-		              .mtime_ns = st->mtime_ns,
-		              .ctime_ns = st->ctime_ns,
-		              .ino = st->ino,
-		              .mode = st->mode };
-}
-
-static bool same_seen(const struct seen *a, const struct seen *b)
-{
-	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
-}
-
-bool change_same_but_ctime(const struct seen *s, const struct fs_stat *st)
-{
-	return !seen_is_none(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
-}
-
-/* An installer is at work there: what it left so far is not the user's doing. */
-bool change_is_busy(struct local *l, const char *path)
-{
-	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
-		return false;
-	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_BUSY);
-	return true;
-}
-
-void change_check_again(struct local *l, const char *path)
-{
-	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
-}
-
 /* --- writing rows --- */
 
-/* The row as it is now into *fresh (cleared by the caller when true). False: it is not to be judged by this look, which
- * is older than the row, or the index does not answer. */
-static bool get_fresh(struct local *l, const char *path, uint64_t seq, struct record *fresh)
-{
-	*fresh = (struct record){ 0 };
-	if (index_get(l->c.index, path, fresh) < 0) {
-		local_unwritten(l);
-		return false;
-	}
-	if (fresh->seq > seq) {
-		change_check_again(l, path);
-		record_clear(fresh);
-		return false;
-	}
-	if (fresh->path == NULL)
-		fresh->path = mem_strdup(path);
-	return true;
-}
-
-/* What the index refuses for the path's sake is told of the path, and keeps no other from syncing. */
-static void unwritten(struct local *l, const char *path)
-{
-	if (errno == EOVERFLOW)
-		problem_add(
-			l->problems, path, PROBLEM_FAILING,
-			"a member made up its version, and no change can be told after that: keep yours under another name",
-			l->scan.walk_no);
-	else if (errno == EINVAL)
-		problem_add(l->problems, path, PROBLEM_FAILING, "its blocks are not those that its content is known by",
-		            l->scan.walk_no);
-	else
-		local_unwritten(l);
-}
-
-int change_write_row(struct local *l, struct record *r, const struct blocklist *blocks)
-{
-	if (adopt_write(l, r, blocks) < 0) {
-		unwritten(l, r->path);
-		return -1;
-	}
-	l->scan.full_changed++;
-	if (l->c.changed != NULL)
-		l->c.changed(l->c.arg, r);
-	return 0;
-}
-
-void change_touch_row(struct local *l, const char *path, const struct fs_stat *st)
-{
-	struct seen seen = change_seen(st);
-
-	if (index_touch(l->c.index, path, &seen) < 0)
-		local_unwritten(l);
-}
-
-void change_fill_row(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
-                     const struct fs_stat *st, bool same)
-{
-	uint32_t mode = row_meta_mode(share_disk(l->c.share), was, kind, st);
-	int64_t mtime_ns = row_meta_mtime(was, kind, st);
-
-	if (same)
-		record_keep_base(r, mode);
-	else
-		record_clear_base(r);
-	free(r->target);
-	r->target = NULL;
-	r->kind = kind;
-	r->deleted = false;
-	r->mode = mode;
-	r->mtime_ns = mtime_ns;
-	r->content = (struct content){ 0 };
-	r->chunk_log2 = 0;
-	r->seen = change_seen(st);
-	r->via = 0;
-}
-
-static void write_tombstone(struct local *l, struct record *r)
-{
-	record_clear_base(r);
-	free(r->target);
-	r->target = NULL;
-	r->deleted = true;
-	r->mode = 0;
-	r->mtime_ns = 0;
-	r->content = (struct content){ 0 };
-	r->chunk_log2 = 0;
-	r->seen = (struct seen){ 0 };
-	(void)change_write_row(l, r, NULL);
-}
-
 /* --- gone --- */
-
-void change_write_gone(struct local *l, const char *path, int there)
-{
-	struct record fresh;
-
-	if (change_is_busy(l, path) || !get_fresh(l, path, index_seq(l->c.index), &fresh))
-		return;
-	if (fresh.deleted || fresh.seq == 0)
-		goto clear_fresh;
-	if (there > 0)
-		problem_add_errno(l->problems, path, there, l->scan.walk_no);
-	else if (there < 0)
-		change_check_again(l, path);
-	else
-		write_tombstone(l, &fresh);
-clear_fresh:
-	record_clear(&fresh);
-}
 
 /* --- folders and symlinks --- */
 
@@ -164,13 +23,13 @@ static void write_simple(struct local *l, const struct check *k, enum record_kin
 {
 	struct record r;
 
-	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (local_is_installing(l, k->path) || !change_row_fresh(l, k->path, seq, &r))
 		return;
-	change_fill_row(l, &r, &r, kind, &k->st,
+	change_row_fill(l, &r, &r, kind, &k->st,
 	                kind == RECORD_SYMLINK && record_is(&r, kind) && r.target != NULL &&
 	                        strcmp(r.target, k->target) == 0);
 	r.target = mem_strdup(k->target);
-	(void)change_write_row(l, &r, NULL);
+	(void)change_row_write(l, &r, NULL);
 	record_clear(&r);
 }
 
@@ -179,18 +38,18 @@ static void found_dir(struct local *l, const struct check *k, const struct recor
 	if (!record_is(row, RECORD_DIR) || row_meta_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
 	else if (record_kept_mode(row) != k->st.mode)
-		change_touch_row(l, k->path, &k->st);
+		change_row_touch(l, k->path, &k->st);
 }
 
 static void found_symlink(struct local *l, const struct check *k, const struct record *row, uint64_t seq)
 {
-	struct seen seen = change_seen(&k->st);
+	struct seen seen = row_meta_seen(&k->st);
 
 	if (!record_is(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
 	    row_meta_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
-	else if (!same_seen(&row->seen, &seen))
-		change_touch_row(l, k->path, &k->st);
+	else if (!row_meta_same_seen(&row->seen, &seen))
+		change_row_touch(l, k->path, &k->st);
 }
 
 /* --- files --- */
@@ -202,10 +61,10 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 	uint64_t written = 0;
 	struct record r;
 
-	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (local_is_installing(l, k->path) || !change_row_fresh(l, k->path, seq, &r))
 		return 0;
-	if (!record_is(&r, RECORD_FILE) || !change_same_but_ctime(&r.seen, &k->st)) {
-		change_check_again(l, k->path);
+	if (!record_is(&r, RECORD_FILE) || !row_meta_same_but_ctime(&r.seen, &k->st)) {
+		local_check_again(l, k->path);
 	} else {
 		uint32_t mode = row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
 
@@ -213,7 +72,7 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 		r.mode = mode;
 		r.seen.mode = k->st.mode;
 		r.via = l->c.short_id;
-		written = change_write_row(l, &r, NULL) == 0 ? r.seq : 0;
+		written = change_row_write(l, &r, NULL) == 0 ? r.seq : 0;
 	}
 	record_clear(&r);
 	return written;
@@ -229,8 +88,8 @@ static void found_other_ctime(struct local *l, const struct check *k, const stru
 
 	if (row_meta_mode(share_disk(l->c.share), row, RECORD_FILE, &k->st) != row->mode)
 		row_seq = write_mode(l, k, seq);
-	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !change_is_busy(l, k->path))
-		change_send_to_hash(l, k, row, row_seq, m != NULL && m->full);
+	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !local_is_installing(l, k->path))
+		change_hash_send(l, k, row, row_seq, m != NULL && m->full);
 }
 
 /* The path at which the row of a moved file still is; NULL when nothing was moved here. */
@@ -254,20 +113,20 @@ static bool take_over(struct local *l, const struct check *k, const char *before
 	bool taken = false;
 
 	if (index_get(l->c.index, before, &old) <= 0 || !record_is(&old, RECORD_FILE) ||
-	    !change_same_but_ctime(&old.seen, &k->st) || old.seq > seq)
+	    !row_meta_same_but_ctime(&old.seen, &k->st) || old.seq > seq)
 		goto clear_old;
 	taken = true;
-	if (change_is_busy(l, k->path) || !get_fresh(l, k->path, seq, &r))
+	if (local_is_installing(l, k->path) || !change_row_fresh(l, k->path, seq, &r))
 		goto clear_old;
-	change_fill_row(l, &r, &old, RECORD_FILE, &k->st, false);
+	change_row_fill(l, &r, &old, RECORD_FILE, &k->st, false);
 	r.content = old.content;
 	r.chunk_log2 = old.chunk_log2;
 	r.via = l->c.short_id;
 	r.seen.ctime_ns = old.seen.ctime_ns;
-	if (change_write_row(l, &r, NULL) == 0) {
-		change_write_gone(l, old.path, k->moved ? k->before : -1);
+	if (change_row_write(l, &r, NULL) == 0) {
+		change_row_gone(l, old.path, k->moved ? k->before : -1);
 		if (old.seen.ctime_ns != k->st.ctime_ns)
-			change_send_to_hash(l, k, &r, r.seq, m != NULL && m->full);
+			change_hash_send(l, k, &r, r.seq, m != NULL && m->full);
 	}
 	record_clear(&r);
 clear_old:
@@ -311,7 +170,7 @@ static bool look_at_name(void *arg, const struct record *r)
 	struct other_names *o = arg;
 
 	if (strcmp(r->path, o->path) != 0)
-		change_check_again(o->l, r->path);
+		local_check_again(o->l, r->path);
 	return ++o->n < NAMES_MAX;
 }
 
@@ -331,12 +190,12 @@ static void look_at_other_names(struct local *l, const struct check *k)
 static void found_file(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                        const struct walk_merge *m, uint64_t seq)
 {
-	struct seen seen = change_seen(&k->st);
+	struct seen seen = row_meta_seen(&k->st);
 	char *before = path_before(k, hint, m);
 	bool written = hidden_write_possible(l, k->path, before);
 
-	if (record_is(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode && same_seen(&row->seen, &seen) &&
-	    !may_hide_write(k, hint) && !written) {
+	if (record_is(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode &&
+	    row_meta_same_seen(&row->seen, &seen) && !may_hide_write(k, hint) && !written) {
 		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
@@ -345,15 +204,15 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	if (debounce_waits(l->debounce, k->path)) {
 		/* Waited for since this look began, though its writer had closed it before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
-			change_check_again(l, k->path);
+			local_check_again(l, k->path);
 		goto free_before;
 	}
-	if (change_defer_hint(l, k->path, hint))
+	if (change_hash_defer(l, k->path, hint))
 		goto free_before;
 	/* A full scan comes by them all. */
 	if (m == NULL || !m->full)
 		look_at_other_names(l, k);
-	if (record_is(row, RECORD_FILE) && change_same_but_ctime(&row->seen, &k->st) &&
+	if (record_is(row, RECORD_FILE) && row_meta_same_but_ctime(&row->seen, &k->st) &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);
 		goto free_before;
@@ -363,8 +222,8 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 		               hint->hint.fresh ? DEBOUNCE_CREATED : DEBOUNCE_WRITING);
 		goto free_before;
 	}
-	if ((before == NULL || written || !take_over(l, k, before, m, seq)) && !change_is_busy(l, k->path))
-		change_send_to_hash(l, k, row, row != NULL ? row->seq : 0, m != NULL && m->full);
+	if ((before == NULL || written || !take_over(l, k, before, m, seq)) && !local_is_installing(l, k->path))
+		change_hash_send(l, k, row, row != NULL ? row->seq : 0, m != NULL && m->full);
 free_before:
 	free(before);
 }
@@ -386,14 +245,6 @@ static const char *special_name(uint32_t kind)
 	}
 }
 
-bool change_is_too_long(struct local *l, const char *path)
-{
-	if (strlen(path) <= RECORD_PATH_MAX)
-		return false;
-	problem_add_errno(l->problems, path, ENAMETOOLONG, l->scan.walk_no);
-	return true;
-}
-
 void change_found(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                   const struct walk_merge *m, uint64_t seq)
 {
@@ -407,7 +258,7 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 	}
 	if (k->error == ENOENT) {
 		/* It went away between two looks of one walk. */
-		change_check_again(l, k->path);
+		local_check_again(l, k->path);
 		return;
 	}
 	if (k->error != 0)

@@ -14,7 +14,7 @@ static struct file_job *find_job(const struct local *l, const char *path)
 	return job;
 }
 
-void change_send_to_hash(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full)
+void change_hash_send(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full)
 {
 	struct file_job *job = MEM_NEW(struct file_job);
 
@@ -30,7 +30,7 @@ void change_send_to_hash(struct local *l, const struct check *k, const struct re
 	hash_add(l->hash, l->handle, &job->file);
 }
 
-bool change_defer_hint(struct local *l, const char *path, const struct scan_hint *hint)
+bool change_hash_defer(struct local *l, const char *path, const struct scan_hint *hint)
 {
 	bool content = hint != NULL && hint->hint.content;
 	struct file_job *job = find_job(l, path);
@@ -54,7 +54,7 @@ static bool note_origin(void *arg, const struct record *r)
 {
 	struct origin *o = arg;
 
-	if (!change_same_but_ctime(&r->seen, &o->f->st) || !content_equal(&r->content, &o->f->content))
+	if (!row_meta_same_but_ctime(&r->seen, &o->f->st) || !content_equal(&r->content, &o->f->content))
 		return true;
 	record_copy(&o->row, r);
 	return false;
@@ -66,7 +66,7 @@ static void find_origin(struct local *l, struct origin *o, const struct record *
 {
 	const struct fs_stat *st = &o->f->st;
 
-	if (record_is(r, RECORD_FILE) && change_same_but_ctime(&r->seen, st))
+	if (record_is(r, RECORD_FILE) && row_meta_same_but_ctime(&r->seen, st))
 		return;
 	if (index_by_inode(l->c.index, st->ino, note_origin, o) < 0)
 		local_unwritten(l);
@@ -77,12 +77,12 @@ static void write_changed(struct local *l, const struct hash_file *f, struct rec
 	struct origin origin = { .f = f };
 
 	find_origin(l, &origin, r);
-	change_fill_row(l, r, origin.row.path != NULL ? &origin.row : r, RECORD_FILE, &f->st, same);
+	change_row_fill(l, r, origin.row.path != NULL ? &origin.row : r, RECORD_FILE, &f->st, same);
 	record_clear(&origin.row);
 	r->content = f->content;
 	r->chunk_log2 = f->chunk_log2;
 	r->via = same ? l->c.short_id : 0;
-	(void)change_write_row(l, r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
+	(void)change_row_write(l, r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
 }
 
 static void write_hashed(struct local *l, const struct file_job *job)
@@ -91,7 +91,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	struct record r = { 0 };
 	bool same;
 
-	if (change_is_busy(l, f->path))
+	if (local_is_installing(l, f->path))
 		return;
 	if (index_get(l->c.index, f->path, &r) < 0) {
 		local_unwritten(l);
@@ -99,13 +99,13 @@ static void write_hashed(struct local *l, const struct file_job *job)
 	}
 	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
 	if (r.seq != job->row_seq) {
-		change_check_again(l, f->path);
+		local_check_again(l, f->path);
 		goto clear_r;
 	}
 	same = record_is(&r, RECORD_FILE) && content_equal(&r.content, &f->content);
 	if (same && row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &f->st) == r.mode &&
 	    row_meta_mtime(&r, RECORD_FILE, &f->st) == r.mtime_ns) {
-		change_touch_row(l, f->path, &f->st);
+		change_row_touch(l, f->path, &f->st);
 		goto clear_r;
 	}
 	if (r.path == NULL)
@@ -126,7 +126,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 			write_hashed(l, job);
 		break;
 	case HASH_AGAIN:
-		change_check_again(l, f->path);
+		local_check_again(l, f->path);
 		break;
 	case HASH_CHANGED:
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, DEBOUNCE_WRITING);
@@ -137,7 +137,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 	}
 }
 
-void change_drop(struct hash_file *f)
+void change_hash_drop(struct hash_file *f)
 {
 	struct file_job *job = (struct file_job *)f;
 
@@ -146,9 +146,8 @@ void change_drop(struct hash_file *f)
 	free(job);
 }
 
-void change_hashed(void *arg, struct hash_file *f)
+bool change_hash_done(struct local *l, struct hash_file *f)
 {
-	struct local *l = arg;
 	struct file_job *job = (struct file_job *)f;
 	bool full = job->full;
 
@@ -158,7 +157,6 @@ void change_hashed(void *arg, struct hash_file *f)
 		if (job->hinted)
 			debounce_event(l->debounce, loop_now_ms(l->c.loop), f->path, job->event);
 	}
-	change_drop(f);
-	if (full)
-		scan_full_hashed(l);
+	change_hash_drop(f);
+	return full;
 }

@@ -40,7 +40,7 @@ static void note_unwatched(struct local *l)
 	}
 	if (l->watch_problem == NULL)
 		l->watch_since_s = clock_wall_s();
-	limit = local_limit("max_user_watches");
+	limit = local_watch_limit("max_user_watches");
 	local_set_text(&l->watch_problem,
 	               mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
 	                          "fs.inotify.max_user_watches=%lld",

@@ -109,7 +109,7 @@ void gone_add(struct local *l, const struct record *row)
 	size_t n = strlen(row->path);
 
 	if (adopt_was_deleting(l, row->path)) {
-		change_write_gone(l, row->path, 0);
+		change_row_gone(l, row->path, 0);
 		return;
 	}
 	HASH_FIND_STR(g->paths, row->path, p);
@@ -271,7 +271,7 @@ static void gone_write(struct local *l, const struct gone_check *k)
 		if (p == NULL)
 			continue;
 		gone_drop(g, p);
-		change_write_gone(l, k->paths[i].path, k->paths[i].there);
+		change_row_gone(l, k->paths[i].path, k->paths[i].there);
 	}
 	if (g->paths != NULL && g->paths->judged)
 		return;

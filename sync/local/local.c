@@ -14,68 +14,40 @@
 
 /* --- what the watch tells --- */
 
-/* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
-static bool is_left_out(const struct local *l, const char *path, bool is_dir)
-{
-	enum path_verdict verdict = path_check(path, strlen(path));
-
-	if (strcmp(path, SHARE_IGNORE_FILE) == 0)
-		return false;
-	return verdict == PATH_OURS || verdict == PATH_RULES || ignore_match(share_ignore(l->c.share), path, is_dir);
-}
-
 static void on_watch_hint(void *arg, const char *path, enum debounce_event event)
 {
-	struct local *l = arg;
-
-	if (!is_left_out(l, path, false))
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), path, event);
+	local_event(arg, path, event);
 }
 
 static void on_watch_tree(void *arg, const char *path)
 {
 	struct local *l = arg;
 
-	if (!is_left_out(l, path, true) && !change_is_too_long(l, path))
-		scan_tree(l, path, NULL);
+	if (!local_is_left_out(l, path, true) && !local_refuse_long(l, path))
+		scan_queue_tree(l, path, NULL);
 }
 
 static void on_watch_folder(void *arg, const char *path)
 {
-	if (!change_is_too_long(arg, path))
-		scan_folder(arg, path);
+	if (!local_refuse_long(arg, path))
+		scan_queue_folder(arg, path);
 }
 
 static void on_watch_moved(void *arg, const char *from, const char *to, bool is_dir)
 {
 	struct local *l = arg;
-	bool from_ignored = is_left_out(l, from, is_dir);
-	bool to_ignored = is_left_out(l, to, is_dir);
+	bool from_ignored = local_is_left_out(l, from, is_dir);
+	bool to_ignored = local_is_left_out(l, to, is_dir);
 
 	l->folders_moved |= is_dir && !l->c.events_alone;
 	if (!from_ignored && !to_ignored)
-		scan_moved(l, from, to, is_dir);
+		scan_queue_move(l, from, to, is_dir);
 	else if (!to_ignored && is_dir)
-		scan_tree(l, to, NULL);
+		scan_queue_tree(l, to, NULL);
 	else if (!to_ignored)
-		on_watch_hint(l, to, DEBOUNCE_NOW);
+		local_event(l, to, DEBOUNCE_NOW);
 	else if (!from_ignored)
-		on_watch_hint(l, from, DEBOUNCE_NOW);
-}
-
-int64_t local_limit(const char *name)
-{
-	char *path = mem_printf("/proc/sys/fs/inotify/%s", name);
-	FILE *f = fopen(path, "re");
-	long long value = 0;
-
-	free(path);
-	if (f == NULL)
-		return 0;
-	if (fscanf(f, "%lld", &value) != 1 || value < 0)
-		value = 0;
-	(void)fclose(f);
-	return value;
+		local_event(l, from, DEBOUNCE_NOW);
 }
 
 static void on_watch_lost(void *arg)
@@ -87,7 +59,7 @@ static void on_watch_lost(void *arg)
 			LOG_WARN, share_about(l->c.share),
 			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
 			"sysctl fs.inotify.max_queued_events=%lld",
-			share_path(l->c.share), (long long)local_limit("max_queued_events") * 4);
+			share_path(l->c.share), (long long)local_watch_limit("max_queued_events") * 4);
 	l->warned_overflow = true;
 	local_rescan(l);
 }
@@ -106,18 +78,18 @@ static const struct watch_ops watch_ops = {
 	.root = on_watch_root,
 };
 
+static void on_hashed(void *arg, struct hash_file *f)
+{
+	if (change_hash_done(arg, f))
+		scan_full_hashed(arg);
+}
+
 static const struct hash_ops hash_ops = {
-	.done = change_hashed,
-	.drop = change_drop,
+	.done = on_hashed,
+	.drop = change_hash_drop,
 };
 
 /* --- begin and begin anew --- */
-
-void local_set_text(char **slot, char *text)
-{
-	free(*slot);
-	*slot = text;
-}
 
 static void begin_watch(struct local *l)
 {
@@ -134,7 +106,7 @@ static void begin_watch(struct local *l)
 	               error == EMFILE
 	                       ? mem_printf("changes are found only by looking at everything now and then: sysctl "
 	                                    "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
-	                                    (long long)local_limit("max_user_instances") * 2)
+	                                    (long long)local_watch_limit("max_user_instances") * 2)
 	                       : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
 	                                    strerror(error)));
 	if (!l->warned_limit)
@@ -159,7 +131,7 @@ static void local_end(struct local *l)
 	l->debounce = debounce_new();
 }
 
-void local_begin(struct local *l)
+static void local_begin(struct local *l)
 {
 	local_set_text(&l->error, NULL);
 	local_set_text(&l->watch_problem, NULL);
@@ -173,20 +145,6 @@ void local_begin(struct local *l)
 	l->scan.full_wanted = true;
 	/* Nothing says yet that the folder which was opened is still in its place. */
 	root_ask(l, false);
-}
-
-void local_fail(struct local *l, char *why)
-{
-	if (l->error == NULL)
-		log_about(LOG_ERROR, share_about(l->c.share),
-		          "%s; nothing is taken for deleted; checked again every 5 s", why);
-	local_set_text(&l->error, why);
-	l->failed = true;
-}
-
-void local_unwritten(struct local *l)
-{
-	local_fail(l, mem_printf("%s: the index cannot be read or written", share_path(l->c.share)));
 }
 
 /* --- turns --- */
@@ -256,6 +214,7 @@ struct local *local_new(const struct local_config *config)
 	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
+	l->root.back = local_begin;
 	l->hook = loop_hook_new(config->loop, local_turn, l);
 	l->debounce_timer = loop_timer_new(config->loop, local_woken, l);
 	l->rescan_timer = loop_timer_new(config->loop, full_due, l);
@@ -263,22 +222,6 @@ struct local *local_new(const struct local_config *config)
 	l->problem_timer = loop_timer_new(config->loop, recheck_due, l);
 	l->last_state = LOCAL_SCANNING;
 	return l;
-}
-
-void local_ref(struct local *l)
-{
-	l->refs++;
-}
-
-void local_unref(struct local *l)
-{
-	if (--l->refs == 0)
-		free(l);
-}
-
-void local_wake(struct local *l)
-{
-	loop_timer_start(l->debounce_timer, 0, 0);
 }
 
 void local_free(struct local *l)
@@ -308,24 +251,6 @@ void local_start(struct local *l)
 	l->started = true;
 	local_begin(l);
 	/* So that the next turn comes by itself. */
-	local_wake(l);
-}
-
-void local_hint(struct local *l, const char *path)
-{
-	if (path_check(path, strlen(path)) == PATH_OK)
-		on_watch_hint(l, path, DEBOUNCE_NOW);
-	local_wake(l);
-}
-
-void local_rescan(struct local *l)
-{
-	/* What keeps it from scanning may be gone by now. */
-	if (l->error != NULL && !l->failed)
-		loop_timer_start(l->retry_timer, 0, 0);
-	if (l->handle == NULL)
-		return;
-	l->scan.full_wanted = true;
 	local_wake(l);
 }
 

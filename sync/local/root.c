@@ -98,7 +98,7 @@ static void take_reopened(struct local *l, struct root_probe *k)
 	}
 	log_about(LOG_INFO, share_about(l->c.share), "%s: is there again; looking at everything",
 	          share_path(l->c.share));
-	local_begin(l);
+	l->root.back(l);
 }
 
 static void root_probed(void *arg)

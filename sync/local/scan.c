@@ -33,139 +33,6 @@ struct scan_job {
 
 /* --- queueing --- */
 
-static void drop_queue(struct local *l, bool moves_too)
-{
-	struct walk_merge *m;
-	struct walk_merge *next;
-
-	HASH_ITER(hh, l->scan.queue, m, next) {
-		if (m->from != NULL && !moves_too)
-			continue;
-		HASH_DEL(l->scan.queue, m);
-		walk_merge_free(m);
-	}
-}
-
-/* Whether a queued walk will come by anyway. */
-static bool covered(const struct local *l, const char *path)
-{
-	char *above = mem_strdup(path);
-	bool found = false;
-
-	for (char *slash = strrchr(above, '/'); slash != NULL && !found; slash = strrchr(above, '/')) {
-		struct walk_merge *m;
-
-		*slash = '\0';
-		HASH_FIND_STR(l->scan.queue, above, m);
-		found = m != NULL && !m->shallow;
-	}
-	free(above);
-	return found;
-}
-
-static void enqueue(struct local *l, const char *path, const char *from, bool shallow)
-{
-	struct walk_merge *m;
-
-	/* A full scan that is about to begin comes by anyway, but knows nothing of moves. */
-	if (l->handle == NULL || (l->scan.full_wanted && from == NULL))
-		return;
-	HASH_FIND_STR(l->scan.queue, path, m);
-	if (m != NULL) {
-		m->shallow = m->shallow && shallow;
-		if (m->from == NULL && from != NULL)
-			m->from = mem_strdup(from);
-		return;
-	}
-	if (from == NULL && covered(l, path))
-		return;
-	if (HASH_COUNT(l->scan.queue) >= QUEUE_MAX) {
-		drop_queue(l, true);
-		local_rescan(l);
-		return;
-	}
-	m = walk_merge_new(path, from, shallow);
-	HASH_ADD_KEYPTR(hh, l->scan.queue, m->under, strlen(m->under), m);
-}
-
-void scan_tree(struct local *l, const char *path, const char *from)
-{
-	enqueue(l, path, from, false);
-}
-
-void scan_folder(struct local *l, const char *path)
-{
-	enqueue(l, path, NULL, true);
-}
-
-/* A folder renamed again before anybody looked: its rows are still under its first name. *first: that name, fresh. */
-static bool moved_before(struct local *l, const char *from, char **first)
-{
-	struct walk_merge *m;
-
-	HASH_FIND_STR(l->scan.queue, from, m);
-	if (m == NULL || m->from == NULL)
-		return false;
-	*first = m->from;
-	m->from = NULL;
-	return true;
-}
-
-static void move_tree(struct local *l, const char *from, const char *to)
-{
-	char *first = NULL;
-	struct walk_merge *m = NULL;
-
-	bool again = moved_before(l, from, &first);
-
-	hidden_write_tree_moved(l, from, again ? first : from);
-	if (again && strcmp(first, to) != 0) {
-		scan_tree(l, to, first);
-		/* Its tombstones come behind the rows that are made of its rows. */
-		HASH_FIND_STR(l->scan.queue, first, m);
-		if (m != NULL) {
-			HASH_DEL(l->scan.queue, m);
-			HASH_ADD_KEYPTR(hh, l->scan.queue, m->under, strlen(m->under), m);
-		}
-	} else {
-		scan_tree(l, to, first == NULL ? from : NULL);
-	}
-	scan_tree(l, from, NULL);
-	free(first);
-}
-
-/* The new place is looked at first: its rows are written from those of the old one, which then become tombstones. */
-void scan_moved(struct local *l, const char *from, const char *to, bool is_dir)
-{
-	struct move *last = l->scan.moves != NULL ? l->scan.moves->prev : NULL;
-	struct move *v;
-
-	if (is_dir) {
-		move_tree(l, from, to);
-		return;
-	}
-	/* Not worth keeping so many in pairs: as hints they are bounded. */
-	if (l->scan.nmoves == MOVES_MAX) {
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
-		return;
-	}
-	/* Renamed twice before anybody looked: the row is still under the first name. */
-	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
-		hidden_write_moved(l, from, last->from);
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
-		free(last->to);
-		last->to = mem_strdup(to);
-		return;
-	}
-	hidden_write_moved(l, from, from);
-	v = MEM_NEW(struct move);
-	v->from = mem_strdup(from);
-	v->to = mem_strdup(to);
-	l->scan.nmoves++;
-	DL_APPEND(l->scan.moves, v); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
-}
-
 /* --- jobs --- */
 
 static void scan_job_free(struct scan_job *job)
@@ -289,6 +156,7 @@ static void scan_submit(struct local *l, struct scan_job *job)
 	job->handle = share_handle_ref(l->handle);
 	job->seq = index_seq(l->c.index);
 	l->scan.out = job;
+	l->scan.nout = job->n;
 	local_ref(l);
 	workers_submit(l->c.workers, WORKERS_QUICK, scan_job_work, scan_job_done, job);
 }
@@ -325,7 +193,7 @@ static void submit_hints(struct local *l)
 	job->paths = mem_calloc(WALK_BATCH, sizeof(job->paths[0]));
 	job->ignore = ignore_ref(share_ignore(l->c.share));
 	while (l->scan.moves != NULL && job->n + 2 <= WALK_BATCH) {
-		struct move *v = l->scan.moves;
+		struct scan_move *v = l->scan.moves;
 
 		DL_DELETE(l->scan.moves, v);
 		l->scan.nmoves--;
@@ -346,7 +214,6 @@ static void scan_begin(struct local *l, struct walk_merge *m)
 	m->ignore = ignore_ref(share_ignore(l->c.share));
 	m->walk = walk_new(l->handle, m->under, m->from, m->shallow, m->ignore);
 	m->cursor = index_walk(l->c.index, m->under);
-	m->start_seq = index_seq(l->c.index);
 	m->walk_no = ++l->scan.walk_no;
 }
 
@@ -378,7 +245,7 @@ static void begin_full(struct local *l)
 	problem_keep(l->problems, SHARE_IGNORE_FILE, m->walk_no);
 	/* Whatever it was to begin is begun; the end plans the next. */
 	loop_timer_stop(l->rescan_timer);
-	drop_queue(l, false);
+	scan_queue_drop(l, false);
 	problem_recount(l->problems);
 	gone_scan_begins(l->gone);
 	l->scan.full = m;
@@ -429,35 +296,12 @@ void scan_pump(struct local *l)
 
 /* --- the whole --- */
 
-bool scan_is_busy(const struct local *l)
-{
-	const struct scan *s = &l->scan;
-
-	return l->root.rules_hinted || s->queue != NULL || s->subtree != NULL || s->full != NULL || s->full_wanted ||
-	       s->full_ended || s->out != NULL || s->ready != NULL || s->moves != NULL || s->files != NULL;
-}
-
-bool scan_idle(const struct local *l)
-{
-	return !scan_is_busy(l) && debounce_pending(l->debounce) == 0;
-}
-
-int64_t scan_pending(const struct local *l)
-{
-	const struct scan *s = &l->scan;
-	size_t n = HASH_COUNT(s->queue) + HASH_COUNT(s->files) + debounce_pending(l->debounce);
-
-	if (s->out != NULL)
-		n += s->out->n;
-	return (int64_t)n + (s->subtree != NULL) + (s->full != NULL || s->full_wanted);
-}
-
 void scan_reset(struct local *l)
 {
 	struct scan *s = &l->scan;
 	struct file_job *f;
-	struct move *v;
-	struct move *next;
+	struct scan_move *v;
+	struct scan_move *next;
 
 	for (f = s->files; f != NULL; f = f->hh.next) {
 		f->stale = true;
@@ -477,7 +321,7 @@ void scan_reset(struct local *l)
 		DL_DELETE(s->ready, job);
 		scan_job_free(job);
 	}
-	drop_queue(l, true);
+	scan_queue_drop(l, true);
 	walk_merge_free(s->subtree);
 	walk_merge_free(s->full);
 	s->subtree = s->full = NULL;

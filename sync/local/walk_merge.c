@@ -14,75 +14,7 @@
 #define MERGE_SLICE_NS (INT64_C(10) * 1000000)
 enum { CLOCK_EVERY = 16 };
 
-struct walk_merge *walk_merge_new(const char *under, const char *from, bool shallow)
-{
-	struct walk_merge *m = MEM_NEW(struct walk_merge);
-
-	m->under = mem_strdup(under);
-	m->from = mem_strdup(from);
-	m->shallow = shallow;
-	return m;
-}
-
-void walk_merge_free(struct walk_merge *m)
-{
-	if (m == NULL)
-		return;
-	for (size_t i = 0; i < m->nfolders; i++)
-		record_clear(&m->folders[i]);
-	free(m->folders);
-	if (m->have_row)
-		record_clear(&m->row);
-	index_cursor_free(m->cursor);
-	walk_free(m->walk);
-	ignore_free(m->ignore);
-	free(m->skip);
-	free(m->from);
-	free(m->under);
-	free(m);
-}
-
 /* --- rows --- */
-
-static void drop_row(struct walk_merge *m)
-{
-	record_clear(&m->row);
-	m->have_row = false;
-}
-
-/* A shallow walk does not look below the folder's entries, so their rows are passed over: by a new cursor, since
- * there may be many. "\x01" is the first byte that sorts above '/'. */
-static void pass_below(struct local *l, struct walk_merge *m, size_t child_len)
-{
-	char *behind = mem_printf("%.*s\x01", (int)child_len, m->row.path);
-
-	drop_row(m);
-	index_cursor_free(m->cursor);
-	m->cursor = index_walk_from(l->c.index, m->under, behind);
-	free(behind);
-}
-
-/* The next row, or NULL at the end. */
-static struct record *next_row(struct local *l, struct walk_merge *m)
-{
-	size_t n = strlen(m->under);
-
-	while (!m->have_row && !m->rows_ended) {
-		const char *slash;
-		int rc = index_next(m->cursor, &m->row);
-
-		if (rc < 0)
-			local_unwritten(l);
-		m->have_row = rc > 0;
-		m->rows_ended = !m->have_row;
-		if (!m->have_row || !m->shallow || m->row.path[n] == '\0')
-			continue;
-		slash = strchr(m->row.path + (n > 0 ? n + 1 : 0), '/');
-		if (slash != NULL)
-			pass_below(l, m, (size_t)(slash - m->row.path));
-	}
-	return m->have_row ? &m->row : NULL;
-}
 
 /* --- absent --- */
 
@@ -119,7 +51,7 @@ static void walk_merge_absent(struct local *l, struct walk_merge *m, struct reco
 	}
 	/* A shallow walk passes over the rows below. */
 	if (m->shallow && strcmp(row->path, m->under) != 0) {
-		scan_tree(l, row->path, NULL);
+		scan_queue_tree(l, row->path, NULL);
 		return;
 	}
 	if (m->nfolders == m->cap_folders) {
@@ -190,7 +122,7 @@ static void walk_merge_found(struct local *l, struct walk_merge *m, const struct
 	if (m->full)
 		l->scan.full_files++;
 	if (m->shallow && strcmp(k->path, m->under) != 0 && needs_walk(l, k, row))
-		scan_tree(l, k->path, NULL);
+		scan_queue_tree(l, k->path, NULL);
 	if (!comes_too_early(l, m, k, row))
 		change_found(l, k, row, NULL, m, seq);
 }
@@ -198,7 +130,7 @@ static void walk_merge_found(struct local *l, struct walk_merge *m, const struct
 /* One step: the next look, or a row that comes before it (NULL: before the end). False: there is none. */
 static bool walk_merge_one(struct local *l, struct walk_merge *m, const struct check *k, uint64_t seq)
 {
-	struct record *row = next_row(l, m);
+	struct record *row = walk_merge_next_row(l, m);
 	int cmp = row == NULL ? 1 : k == NULL ? -1 : path_compare(row->path, k->path);
 
 	if (l->error != NULL)
@@ -209,7 +141,7 @@ static bool walk_merge_one(struct local *l, struct walk_merge *m, const struct c
 	else if (k != NULL)
 		walk_merge_found(l, m, k, cmp == 0 ? row : NULL, seq);
 	if (cmp <= 0 && m->have_row)
-		drop_row(m);
+		walk_merge_drop_row(m);
 	return cmp < 0;
 }
 
@@ -256,7 +188,7 @@ static void walk_merge_hint(struct local *l, const struct check *k, const struct
 		return;
 	}
 	/* Also where nothing seems to have changed: what was installed may be gone again before its row is written. */
-	if (change_is_busy(l, k->path)) {
+	if (local_is_installing(l, k->path)) {
 		if (h->hint.content || hidden_write_possible(l, k->path, h->from))
 			hidden_write_note(l, k->path);
 		return;
@@ -269,7 +201,7 @@ static void walk_merge_hint(struct local *l, const struct check *k, const struct
 	if (k->st.kind == 0 && k->error == 0)
 		problem_clear(l->problems, k->path);
 	if (needs_walk(l, k, have > 0 ? &row : NULL)) {
-		scan_tree(l, k->path, NULL);
+		scan_queue_tree(l, k->path, NULL);
 	} else if (k->st.kind == 0 && k->error == 0 && have > 0 && !row.deleted) {
 		if (h->hint.content)
 			hidden_write_note(l, k->path);

@@ -32,7 +32,6 @@ def edit(path, old, new):
 RECONCILE = "sync/plan/reconcile.c"
 APPLY = "sync/install/install_apply.c"
 PART = "sync/fetch/part.c"
-CHANGE = "sync/local/change.c"
 ROW_META = "sync/local/row_meta.c"
 
 MUTANTS = (
@@ -58,11 +57,11 @@ MUTANTS = (
              "(st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);", "seen != NULL;"),
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);", "true;")]),
     Mutant("every fourth tombstone is not written", "P3", [
-        edit(CHANGE, "\telse\n\t\twrite_tombstone(l, &fresh);", "\telse if (fresh.seq % 4 != 0)\n\t\twrite_tombstone(l, &fresh);")]),
+        edit("sync/local/change_row.c", "\telse\n\t\twrite_tombstone(l, &fresh);", "\telse if (fresh.seq % 4 != 0)\n\t\twrite_tombstone(l, &fresh);")]),
     Mutant("what a disk makes of modes is told", "P3", [
-        edit(ROW_META, "return is_live(row, kind) ? row->mode : disk_mode(kind);", "return st->mode;")]),
+        edit(ROW_META, "return record_is(row, kind) ? row->mode : disk_mode_default(kind);", "return st->mode;")]),
     Mutant("what a disk makes of times is told", "P3", [
-        edit(ROW_META, "\tif (is_live(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||", "\tif (row == NULL && (record_kept_mtime(row) == st->mtime_ns ||")]),
+        edit(ROW_META, "\tif (record_is(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||", "\tif (row == NULL && (record_kept_mtime(row) == st->mtime_ns ||")]),
     Mutant("a burst of deletions is not held", "P2", [edit("sync/plan/burst.c", "return true;", "return false;")]),
     Mutant("deletions that were forgotten are not known any more", "P3", [
         edit("sync/index/index_forget.c", "return v->n > 0;", "return false;")],
