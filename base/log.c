@@ -65,52 +65,6 @@ void log_set_sink(sink_fn *fn, void *arg)
 	pthread_mutex_unlock(&sink_lock);
 }
 
-/* Not only control codes: what ends a line or turns its direction can make one name look like another. */
-static bool printable(uint32_t c)
-{
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-		return false;
-	if (c == 0x61c || c == 0x200e || c == 0x200f || c == 0xfeff)
-		return false;
-	return !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
-}
-
-/* out has room for 4n + 1. Returns the length. */
-static size_t escape_text(char *out, const uint8_t *in, size_t n, bool backslash)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *at = out;
-
-	for (size_t i = 0; i < n;) {
-		uint32_t code;
-		size_t len = utf8_decode(in + i, n - i, &code);
-
-		if (len != 0 && printable(code)) {
-			if (backslash && code == '\\')
-				*at++ = '\\';
-			memcpy(at, in + i, len);
-			at += len;
-			i += len;
-			continue;
-		}
-		for (len = len != 0 ? len : 1; len > 0; len--, i++) {
-			*at++ = '\\';
-			*at++ = 'x';
-			*at++ = digits[in[i] >> 4];
-			*at++ = digits[in[i] & 15];
-		}
-	}
-	*at = '\0';
-	return (size_t)(at - out);
-}
-
-char *log_escape(const void *bytes, size_t n)
-{
-	char *out = mem_calloc(n + 1, 4);
-
-	return mem_realloc(out, escape_text(out, bytes, n, true) + 1, 1);
-}
-
 /* systemd sets JOURNAL_STREAM to the device and inode of the stderr it made; a redirected stderr does not match. */
 static bool stderr_is_journal(void)
 {
@@ -249,7 +203,7 @@ write_line(enum log_level level, const struct log_about *about, const char *fmt,
 	(void)vsnprintf(raw, MAX_TEXT, fmt, ap);
 	len = strlen(raw);
 	text = mem_calloc(len + 1, 4);
-	escape_text(text, (const uint8_t *)raw, len, false);
+	log_escape_to(text, raw, len, false);
 	free(raw);
 	if (left_out > 0) {
 		char *note = mem_printf("%d lines like the next one were left out", left_out);

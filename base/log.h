@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log_escape.h"
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Lines above this level are dropped; LOG_INFO at start. */
@@ -44,9 +46,5 @@ void log_write(enum log_level level, const char *fmt, ...) __attribute__((format
 /* A gate for messages whose cause may repeat for ever: true at most `burst` times per minute and key, so that no peer
  * can fill the disk. Keeps at most 256 keys. Loop's thread. */
 bool log_allow(const char *key, int burst);
-
-/* Escapes n bytes for a terminal or a log: printable UTF-8 stays, the rest becomes \xNN, backslash becomes \\.
- * Returns fresh memory that the caller frees. */
-char *log_escape(const void *bytes, size_t n);
 
 #endif

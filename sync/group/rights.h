@@ -1,4 +1,4 @@
-/* What each role may do. One pure table answers every such question, so that a role is given or denied a right in one place. Ask for the
+/* What each role may do. Pure: one table answers every such question, so that a role is given or denied a right in one place. Ask for the
  * right, never for the role: rights_has(), or roster_may() where an agent ID is at hand.
  *
  * A record is judged by the role of the peer that brings it, as the roster stands at that moment; that peer vouches for it. The role of
