@@ -54,7 +54,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
+.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
@@ -116,8 +116,10 @@ sim: $(B)/tests/sim/sim ## whole agents in one process and virtual time, from SE
 mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and look whether the simulator notices (SEEDS=400 for each)
 	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seeds $(SEEDS)
 
+# As many at a time as there are processors; what one says comes whole, when it has ended.
 unit: $(UNIT_BIN) ## build and run the unit tests
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; timeout 300 $$t || { s=$$?; [ $$s -ne 124 ] || echo "$$t: did not end"; exit $$s; }; done
+	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -n 1 sh -c 'said=$$(timeout 300 "$$0" 2>&1); status=$$?; \
+		[ $$status -ne 124 ] || said="$$said\n$$0: did not end"; printf "== %s\n%b\n" "$$0" "$$said"; exit $$status'
 
 # A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
 # as %-fuzzer, with clang's libFuzzer, it goes looking for more.
@@ -164,12 +166,14 @@ tsan-unit: ## the unit tests under ThreadSanitizer
 	+$(Q)TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread unit
 
 PYTEST    := /usr/bin/python3 -m pytest
-lab-test: all ## the tests on several hosts (network namespaces); needs root or user namespaces
-	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/lab
+LANES     ?= 2
+SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
+lab-test: all ## the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes)
+	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab
 
 lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
-	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(PYTEST) tests/lab -m "not slow"
+	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(SIDE_BY_SIDE) tests/lab -m "not slow"
 
 hostile: all ## a peer that means harm, attack by attack, and what each costs its victim (QUICK=1: the part `make check` runs)
 	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/hostile $(if $(QUICK),-m "not slow")
@@ -191,7 +195,7 @@ $(B)/tests/fault/%_disk: tests/fault/%_disk.c
 fault-lib: $(FAULT_LIB)
 
 fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point; FULL=300)
-	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) LANYARD_FULL=$(FULL) $(PYTEST) tests/fault
+	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) LANYARD_FULL=$(FULL) $(SIDE_BY_SIDE) tests/fault
 
 power-test: all fault-lib ## power cuts on disks that lose what was not flushed (SECONDS=600 SEED=1)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py
@@ -218,22 +222,52 @@ check: ## install what the tests need, and pass all of them
 	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint 'all unit fuzz-replay sim' asan-unit tsan-unit \
 		lab-test 'hostile QUICK=1' fault-test lab-asan
 
-# One file a run: clang-tidy 14 carries state of its va_list check from one file into the next.
-lint: $(GEN_H) ## formatting, clang-tidy, cppcheck, that includes go one way, that the units are tight and other scripts sound
+# The inner loop: what a change breaks most often, soonest first. `make check` is what proves it.
+quick: ## lint what changed, the unit tests, some runs of the simulator and the main lab test, in three minutes
+	+$(Q)MAKE='$(MAKE)' scripts/stages 'check-scripts check-format' all unit 'sim SEEDS=60' steps tidy
+
+steps: all
+	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/lab/test_steps.py
+
+lint: check-scripts check-format tidy ## formatting, clang-tidy, cppcheck, arrows, names, words, units and other scripts
+
+check-scripts:
 	$(Q)scripts/check-arrows --self-test
 	$(Q)scripts/check-arrows
+	$(Q)scripts/check-names --self-test
 	$(Q)scripts/check-units
 	$(Q)scripts/check-shells
+
+check-format:
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
+
+# A file that passed is looked at again when it or a header that it includes has changed, which its object file tells. One file per
+# run: clang-tidy 14 carries state of its va_list check from one file into the next.
+TIDY      := $(ALL_SRC:%.c=$(B)/tidy/%.ok)
+tidy: $(B)/tidy/cppcheck.ok
+	+$(Q)$(MAKE) --no-print-directory -j $$(nproc) $(TIDY)
+
+$(B)/tidy/%.ok: %.c .clang-tidy $(GEN_H)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu11 $(PKG_CFLAGS) 2>&1 | \
+		{ ! grep -v "warnings\? \(generated\|treated as errors\)\.\?$$"; }
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
+	@touch $@
+
+$(B)/tidy/cppcheck.ok: $(ALL_SRC) $(ALL_HDR) scripts/cppcheck.cfg
+	@mkdir -p $(@D)
 	$(Q)cppcheck --quiet -j $$(nproc) --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--library=gnu --library=posix --library=scripts/cppcheck.cfg --suppress=missingIncludeSystem --suppress=readdirCalled \
 		--error-exitcode=1 -I. -D_GNU_SOURCE $(ALL_SRC)
-	$(Q)printf '%s\n' $(ALL_SRC) | xargs -P $$(nproc) -n 1 \
-		sh -c 'clang-tidy --quiet "$$0" -- $(subst ','\'',$(CPPFLAGS)) -std=gnu11 $(PKG_CFLAGS) 2>&1 | \
-			{ ! grep -v "warnings\? \(generated\|treated as errors\)\.\?$$"; }'
+	@touch $@
 
 format: ## rewrite all sources the way lint wants them
 	$(Q)clang-format -i $(ALL_SRC) $(ALL_HDR)
+
+compdb: $(GEN_H) ## write compile_commands.json, for clangd and other tools
+	$(Q)printf '%s\n' $(ALL_SRC) | python3 -c 'import json, os, sys; json.dump([{"directory": os.getcwd(), "file": f.strip(), \
+		"command": " ".join(sys.argv[1:]) + " -c " + f.strip()} for f in sys.stdin], sys.stdout, indent=1)' \
+		'$(CC)' '$(subst ','\'',$(CPPFLAGS)) $(CFLAGS) $(PKG_CFLAGS)' > compile_commands.json
 
 SCALE ?= full
 bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run); see docs/performance.md

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lanes  # noqa: E402
 import netlab  # noqa: E402
 
 TEST_SECONDS = 120
@@ -44,6 +45,10 @@ def pytest_runtest_protocol(item):
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, old)
+
+
+def pytest_collection_modifyitems(config, items):
+    lanes.keep_own(config, items)
 
 
 removals = []
