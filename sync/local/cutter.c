@@ -13,21 +13,20 @@
 /* As many as can be in a buffer of two blocks of the maximum size, each half the average or more, and the file's end. */
 _Static_assert(CUTTER_BATCH > 2 * 4 * 2, "a full buffer");
 
-void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, int64_t pos, int64_t hash_from,
-                 int64_t end)
+void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, struct cutter_range range)
 {
 	size_t cap = 2 * chunk_max(avg_log2);
 
 	*c = (struct cutter){
 		.fd = fd,
 		.size = size,
-		.pos = pos,
-		.hash_from = hash_from,
-		.end = end < size ? end : size,
+		.pos = range.pos,
+		.hash_from = range.hash_from,
+		.end = range.end < size ? range.end : size,
 		.sparse = sparse,
 		.avg_log2 = avg_log2,
-		.buf_pos = pos,
-		.cap = (int64_t)cap < size - pos ? cap : (size_t)(size - pos),
+		.buf_pos = range.pos,
+		.cap = (int64_t)cap < size - range.pos ? cap : (size_t)(size - range.pos),
 		.stream = CHUNK_STREAM_INIT(avg_log2),
 	};
 	c->buf = mem_realloc(NULL, c->cap + 1, 1);

@@ -32,10 +32,13 @@ struct cutter {
 	struct chunk_stream stream; /* of the block that begins at buf_pos, or behind `ready` */
 };
 
-/* Cuts the blocks that begin in [pos, end), and hashes those that begin at hash_from or later: of the others the hash
- * is undefined. sparse: the file has holes, and they need not be read. */
-void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, int64_t pos, int64_t hash_from,
-                 int64_t end);
+/* Which blocks of the file: those that begin in [pos, end). Of those that begin before hash_from the hash is undefined. */
+struct cutter_range {
+	int64_t pos, hash_from, end;
+};
+
+/* Cuts and hashes the blocks of a range. sparse: the file has holes, which need not be read. */
+void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, struct cutter_range range);
 void cutter_free(struct cutter *c);
 /* The next block: 1; 0 when none is left; -1 with errno, which is ESTALE when the file is shorter than `size`. */
 int cutter_next(struct cutter *c, struct block *b);

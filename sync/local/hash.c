@@ -2,7 +2,6 @@
 #include "sync/local/hash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,35 +24,6 @@ struct small_job {
 	struct hash_file *files; /* a list */
 	uint8_t *buf;            /* CHUNK_WHOLE_MAX; made by the worker */
 };
-
-int hash_open(int dirfd, const char *name)
-{
-	/* O_NONBLOCK: what was a file may be a FIFO by now. */
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-	int fd = fs_open(dirfd, name, flags | O_NOATIME, 0);
-
-	if (fd < 0 && errno == EPERM)
-		fd = fs_open(dirfd, name, flags, 0);
-	return fd;
-}
-
-enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after)
-{
-	if (before->size != after->size || before->mtime_ns != after->mtime_ns)
-		return HASH_CHANGED;
-	return before->ctime_ns == after->ctime_ns ? HASH_DONE : HASH_AGAIN;
-}
-
-void hash_fail(struct hash_file *f, int error)
-{
-	blocklist_clear(&f->blocks);
-	f->error = error;
-	f->status = HASH_FAILED;
-	if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENXIO)
-		f->status = HASH_AGAIN;
-	else if (error == ESTALE)
-		f->status = HASH_CHANGED; /* it became shorter */
-}
 
 /* --- worker --- */
 
@@ -85,7 +55,7 @@ static int read_cut(int fd, struct hash_file *f)
 	int rc;
 
 	f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
-	cutter_init(&c, fd, f->st.size, f->chunk_log2, false, 0, 0, f->st.size);
+	cutter_init(&c, fd, f->st.size, f->chunk_log2, false, (struct cutter_range){ .end = f->st.size });
 	while ((rc = cutter_next(&c, &b)) > 0) {
 		if (f->blocks.n == cap) {
 			cap = cap * 2 + 16;
@@ -165,24 +135,6 @@ static void small_work(void *arg)
 
 /* --- loop --- */
 
-void hash_finish(struct hash *h, struct hash_file *f)
-{
-	h->pending--;
-	if (h->freed)
-		h->ops->drop(f);
-	else
-		h->ops->done(h->arg, f);
-}
-
-bool hash_ended(struct hash *h)
-{
-	if (!h->freed || h->small_out > 0 || h->large_out > 0)
-		return false;
-	hash_large_free(h);
-	free(h);
-	return true;
-}
-
 static void small_done(void *arg)
 {
 	struct small_job *job = arg;
@@ -194,7 +146,7 @@ static void small_done(void *arg)
 	h->small_out--;
 	if (!h->freed)
 		hash_pump(h);
-	h->small_out++; /* until the end of this function, which a callback that frees h must not see the end of */
+	h->small_out++; /* keeps one job counted, so that a callback that frees h does not free it under us */
 	DL_FOREACH_SAFE(job->files, f, next) {
 		DL_DELETE(job->files, f);
 		if (f->status == HASH_DONE && f->st.size > HASH_SMALL_MAX && !h->freed) {
@@ -292,6 +244,7 @@ void hash_free(struct hash *h)
 		return;
 	h->freed = true;
 	drop_small(h);
+	hash_large_drop(h);
 	(void)hash_ended(h);
 }
 

@@ -1,4 +1,5 @@
-/* What hash.c (small files) and hash_large.c share. Nobody else includes this. */
+/* What hash.c (the public calls, small files), hash_large.c and hash_file.c share; verify.c opens files by it too. Nobody else includes
+ * this. The loop's thread, unless a function says otherwise. */
 #ifndef LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
 
@@ -6,7 +7,6 @@
 
 struct hash_large;
 
-/* A file waiting for a job. */
 struct hash {
 	struct workers *workers;
 	const struct hash_ops *ops;
@@ -21,20 +21,23 @@ struct hash {
 	size_t pending;
 };
 
-/* O_NOATIME where the file is ours, since reading it must not look like use. */
+/* --- hash_file.c --- */
+/* Worker: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1 and errno. */
 int hash_open(int dirfd, const char *name);
-/* What became of a file that was opened when it was `before`. */
+/* Any thread: what became of a file that was `before` when it was opened and is `after` now that it has been read. */
 enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after);
-/* The status of a failed open or read. */
+/* Any thread: sets the status of a file whose open or read failed with this errno. */
 void hash_fail(struct hash_file *f, int error);
-/* f goes back to the caller, or is dropped. */
+/* Gives f back to the caller, or drops it if the hash was freed. The callback may free h: do not use it afterwards unless a job is
+ * counted. */
 void hash_finish(struct hash *h, struct hash_file *f);
-/* After a job came back: frees h when it was the last one of a freed hash, and says so. */
+/* After a job came back: if h was freed and this was its last job, frees it and returns true. */
 bool hash_ended(struct hash *h);
 
+/* --- hash_large.c --- */
 void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f);
 void hash_large_pump(struct hash *h);
-/* Drops the files that no job works on. */
-void hash_large_free(struct hash *h);
+/* h was freed: drops the files that no job works on. The others are dropped with their last job. */
+void hash_large_drop(struct hash *h);
 
 #endif

@@ -145,7 +145,8 @@ static void segment_work(void *arg)
 	const struct hash_large *l = s->file;
 	struct cutter c;
 
-	cutter_init(&c, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse, s->from, s->begin, s->end);
+	cutter_init(&c, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse,
+	            (struct cutter_range){ .pos = s->from, .hash_from = s->begin, .end = s->end });
 	cut_segment(s, &c);
 	cutter_free(&c);
 }
@@ -186,6 +187,18 @@ static void large_finish(struct hash_large *l)
 	}
 	DL_DELETE(h->large, l);
 	free_large(l);
+	hash_finish(h, f);
+}
+
+/* The hash was freed, and no job has the file any more. */
+static void drop_large(struct hash_large *l)
+{
+	struct hash *h = l->hash;
+	struct hash_file *f = l->file;
+
+	DL_DELETE(h->large, l);
+	free_large(l);
+	blocklist_clear(&f->blocks);
 	hash_finish(h, f);
 }
 
@@ -281,10 +294,12 @@ static void segment_done(void *arg)
 	if (!h->freed)
 		stitch_segments(l);
 	if (h->freed) {
+		if (l->out == 0)
+			drop_large(l);
 		(void)hash_ended(h);
 		return;
 	}
-	h->large_out++; /* a callback may free h: not before this function is through */
+	h->large_out++; /* keeps one job counted, so that a callback that frees h does not free it under us */
 	if (l->out == 0 && (l->error != 0 || l->stitched == l->nsegments))
 		large_finish(l);
 	h->large_out--;
@@ -316,6 +331,7 @@ static void large_opened(void *arg)
 	h->large_out--;
 	l->state = LARGE_OPEN;
 	if (h->freed) {
+		drop_large(l);
 		(void)hash_ended(h);
 		return;
 	}
@@ -383,17 +399,13 @@ void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f)
 	DL_APPEND(h->large, l);
 }
 
-void hash_large_free(struct hash *h)
+void hash_large_drop(struct hash *h)
 {
 	struct hash_large *l;
 	struct hash_large *next;
 
 	DL_FOREACH_SAFE(h->large, l, next) {
-		struct hash_file *f = l->file;
-
-		DL_DELETE(h->large, l);
-		free_large(l);
-		blocklist_clear(&f->blocks);
-		hash_finish(h, f);
+		if (l->out == 0)
+			drop_large(l);
 	}
 }

@@ -1,0 +1,54 @@
+/* What small and large files have in common: how a file is opened, what a read of it is worth, and how it goes back to the caller. See
+ * hash_internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sync/local/hash_internal.h"
+
+int hash_open(int dirfd, const char *name)
+{
+	/* O_NONBLOCK: what was a file may be a FIFO by now. */
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+	int fd = fs_open(dirfd, name, flags | O_NOATIME, 0);
+
+	if (fd < 0 && errno == EPERM)
+		fd = fs_open(dirfd, name, flags, 0);
+	return fd;
+}
+
+enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after)
+{
+	if (before->size != after->size || before->mtime_ns != after->mtime_ns)
+		return HASH_CHANGED;
+	return before->ctime_ns == after->ctime_ns ? HASH_DONE : HASH_AGAIN;
+}
+
+void hash_fail(struct hash_file *f, int error)
+{
+	blocklist_clear(&f->blocks);
+	f->error = error;
+	f->status = HASH_FAILED;
+	if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENXIO)
+		f->status = HASH_AGAIN;
+	else if (error == ESTALE)
+		f->status = HASH_CHANGED; /* it became shorter */
+}
+
+void hash_finish(struct hash *h, struct hash_file *f)
+{
+	h->pending--;
+	if (h->freed)
+		h->ops->drop(f);
+	else
+		h->ops->done(h->arg, f);
+}
+
+bool hash_ended(struct hash *h)
+{
+	if (!h->freed || h->small_out > 0 || h->large_out > 0)
+		return false;
+	free(h);
+	return true;
+}
