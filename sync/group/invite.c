@@ -359,7 +359,7 @@ static const char *const admit_texts[] = {
 	[ADMIT_FULL] = "the group is full",
 };
 
-const char *admit_text(enum admit a)
+const char *invite_admit_text(enum admit a)
 {
 	return admit_texts[a];
 }

@@ -65,6 +65,6 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
                         int64_t now_s, struct bytes *out);
 /* Whether it is well-formed and its signatures hold (0.2 ms: for a worker; any thread). */
 bool invite_request_signed(const uint8_t *request, size_t n);
-const char *admit_text(enum admit a); /* for logs and for the refused joiner */
+const char *invite_admit_text(enum admit a); /* for logs and for the refused joiner */
 
 #endif

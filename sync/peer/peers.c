@@ -279,16 +279,6 @@ void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connect
 
 /* --- groups --- */
 
-static void on_join_end(void *arg)
-{
-	struct peer_group *g = arg;
-	char *reason = g->join_refusal;
-
-	g->join_refusal = NULL;
-	g->config.joined(g->config.arg, reason ? -1 : 0, reason); /* may free g */
-	free(reason);
-}
-
 struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config)
 {
 	struct peer_group *g = MEM_NEW(struct peer_group);
@@ -301,7 +291,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
 	g->roster_in = roster_in_new(g);
 	if (config->invite)
-		g->join_timer = loop_timer_new(p->config.loop, on_join_end, g);
+		g->join = admit_join_new(g);
 	DL_APPEND(p->groups, g);
 	DL_FOREACH(p->sessions, s)
 		session_offer(s, g);
@@ -332,11 +322,9 @@ void peer_group_free(struct peer_group *g)
 	if (!g)
 		return;
 	close_talks(g, "the group ended here");
-	loop_timer_free(g->join_timer);
+	admit_join_free(g->join);
 	news_out_forget_told(g);
 	roster_in_free(g->roster_in);
-	free(g->join_refusal);
-	free(g->join_note);
 	DL_DELETE(g->peers->groups, g);
 	free(g);
 }
@@ -438,13 +426,13 @@ void peer_group_sync_end(struct peer_group *g)
 
 void peer_group_roster_changed(struct peer_group *g)
 {
-	talk_tell_news(g);
+	roster_out_news(g);
 	talk_members_changed(g);
 }
 
 const char *peer_group_join_note(const struct peer_group *g)
 {
-	return g->join_note;
+	return admit_join_note(g->join);
 }
 
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg)

@@ -58,12 +58,10 @@ struct peer_group {
 	struct index_shown signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
-		commits_safe;          /* of the index: covered by the sync that is under way, and by the last */
-	bool progress;                 /* acknowledgements may be due at the end of this turn */
-	struct loop_timer *join_timer; /* joined() is called from it, so that it may free the group */
-	char *join_refusal;            /* why the join has failed; NULL: admitted */
-	char *join_note;               /* joining: what keeps us outside, for people; NULL: nobody has answered */
-	struct roster_in *roster_in;   /* what others show, on its way */
+		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
+	bool progress;               /* acknowledgements may be due at the end of this turn */
+	struct admit_join *join;     /* NULL: we are a member */
+	struct roster_in *roster_in; /* what others show, on its way */
 	struct peer_counters counters;
 	char lacks[128]; /* what peer_group_lacks() said last */
 };
@@ -280,12 +278,49 @@ void talk_opened(struct talk *t, const uint8_t *digest);
 void talk_asked(struct talk *t, const uint8_t *request, size_t n, bool good);
 /* Judges what was put into the roster, and passes on what counts now. Talks may end. */
 void talk_roster_settle(struct peer_group *g);
-/* Entries of our own making, or by others: to everybody but whoever brought them. */
-void talk_tell_news(struct peer_group *g);
 void talk_roster_in(struct talk *t, const struct msg_roster *m);
-void talk_send_roster(struct talk *t);
 /* The roster changed: talks with those who are members no longer end, others may begin. */
 void talk_members_changed(struct peer_group *g);
+
+/* membership.c: what is shown when a talk opens */
+/* Sends GROUP_OPEN with what base says; the channels are filled in. */
+void membership_send_open(struct talk *t, const struct msg_group_open *base);
+/* Sends our own credential and our roster's digest. */
+void membership_show(struct talk *t);
+/* The roster says that the peer is in the group. */
+void membership_proved(struct talk *t);
+/* Sends our index hello once both sides have shown their membership, to a peer that may read. */
+void membership_maybe_hello(struct talk *t);
+/* Ends the talk, and the connection too where it has no other and shows no membership. */
+void membership_refuse(struct talk *t, const char *reason);
+
+/* admit.c: joining */
+struct admit_join *admit_join_new(struct peer_group *g);
+void admit_join_free(struct admit_join *j);
+/* What keeps us outside; NULL while nobody has answered. */
+const char *admit_join_note(const struct admit_join *j);
+/* Opens the talk with our request to join. */
+void admit_show_invite(struct talk *t);
+/* Joining: the roster has changed, and may let us in by now. */
+void admit_join_look(struct peer_group *g);
+/* Joining: this peer turned us away. */
+void admit_join_refused(struct talk *t, const char *reason);
+/* A request to join, to be answered by admit_checked(), or by nothing when we are not a member. May end the session. */
+void admit_request_in(struct talk *t, const struct msg_bytes *request);
+/* Answers a request. good: its signatures hold. True when the roster has a new member; otherwise t may be gone. */
+bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good);
+
+/* roster_out.c: the roster for others */
+struct roster_entries {
+	struct msg_bytes *e; /* owned; the bytes are the roster's */
+	size_t n, max;
+};
+/* For roster_credential() and roster_entries(); arg: struct roster_entries. */
+bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
+/* The whole roster, now or when there is room. */
+void roster_out_all(struct talk *t);
+/* Entries that came to count since the last call: to everybody except the peer that brought them. */
+void roster_out_news(struct peer_group *g);
 
 /* roster_in.c: entries on their way into the roster. in: one of each group */
 struct roster_in *roster_in_new(struct peer_group *g);

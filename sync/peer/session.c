@@ -351,7 +351,7 @@ static void go_on(void *arg)
 
 	DL_FOREACH(s->talks, t) {
 		if (t->roster_due)
-			talk_send_roster(t);
+			roster_out_all(t);
 		serve_more(t);
 		news_out_kick(t);
 	}

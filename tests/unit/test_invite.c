@@ -468,7 +468,7 @@ static void every_answer_has_words(void **state)
 {
 	(void)state;
 	for (int a = ADMIT_OK; a <= ADMIT_FULL; a++)
-		assert_true(strlen(admit_text((enum admit)a)) > 5);
+		assert_true(strlen(invite_admit_text((enum admit)a)) > 5);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,0 +1,174 @@
+/* Joining, apart from talking: how an agent that is not in the roster yet comes in.
+ *
+ * The joiner's side: it shows its invite to every member it reaches, and waits until a roster lets it in that is not older than the invite.
+ * Nobody's refusal ends that; only its own clock does, together with a refusal, once the invite has expired.
+ * The member's side: it judges what a joiner shows, signs it in and hands it the roster, or refuses. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+struct admit_join {
+	struct peer_group *group;
+	struct loop_timer *timer; /* joined() is called from it, so that it may free the group */
+	char *failure;            /* why the join has failed; NULL: admitted */
+	char *note;               /* what keeps us outside, for people; NULL: nobody has answered */
+};
+
+/* --- the joiner --- */
+
+static void on_join_end(void *arg)
+{
+	struct admit_join *j = arg;
+	struct peer_group *g = j->group;
+	char *reason = j->failure;
+
+	j->failure = NULL;
+	g->config.joined(g->config.arg, reason ? -1 : 0, reason); /* may free g, and j with it */
+	free(reason);
+}
+
+struct admit_join *admit_join_new(struct peer_group *g)
+{
+	struct admit_join *j = MEM_NEW(struct admit_join);
+
+	j->group = g;
+	j->timer = loop_timer_new(g->peers->config.loop, on_join_end, j);
+	return j;
+}
+
+void admit_join_free(struct admit_join *j)
+{
+	if (!j)
+		return;
+	loop_timer_free(j->timer);
+	free(j->failure);
+	free(j->note);
+	free(j);
+}
+
+const char *admit_join_note(const struct admit_join *j)
+{
+	return j ? j->note : NULL;
+}
+
+void admit_show_invite(struct talk *t)
+{
+	const struct log_about about = talk_about(t);
+	struct bytes request = BYTES_INIT(JOIN_MAX);
+	struct peers *p = t->session->peers;
+
+	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
+	                   &request)) {
+		log_about(LOG_WARN, &about, "%s: the invite cannot be shown: its request is too long",
+		          t->session->link->address);
+	} else {
+		membership_send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
+	}
+	bytes_free(&request);
+}
+
+/* The first outcome stands. */
+static void join_ended(struct admit_join *j, const char *failure)
+{
+	if (loop_timer_running(j->timer))
+		return;
+	free(j->failure);
+	j->failure = mem_strdup(failure);
+	loop_timer_start(j->timer, 0, 0);
+}
+
+/* note is taken over. */
+static void join_waits(struct peer_group *g, char *note)
+{
+	free(g->join->note);
+	g->join->note = note;
+	g->config.hooks->state(g->config.arg);
+}
+
+/* A roster that lets us in but shows less than the invite's maker knew comes from a member that is behind; or from an agent that was
+ * removed since, and would have us for itself. */
+void admit_join_look(struct peer_group *g)
+{
+	const struct invite *invite = g->config.invite;
+	struct roster *r = g->config.roster;
+
+	if (!roster_may(r, identity_id(g->peers->config.self), RIGHT_TAKE_PART))
+		return;
+	if (roster_shows(r, invite->marks, invite->nmarks))
+		join_ended(g->join, NULL);
+	else
+		join_waits(g, mem_strdup("a member whose list of members is not older than the invite"));
+}
+
+/* A refusal proves nothing: anybody may say so. But two clocks that have passed the end of the invite are enough. */
+void admit_join_refused(struct talk *t, const char *reason)
+{
+	struct peer_group *g = t->group;
+	const struct session *s = t->session;
+	const char *called = s->name && *s->name ? s->name : s->id_text;
+	char *name = log_escape(called, strlen(called)), *said = log_escape(reason, strlen(reason));
+
+	if (clock_wall_s() > g->config.invite->expires_s)
+		join_ended(g->join, "the invite has expired; ask for a new one");
+	else
+		join_waits(g, mem_printf("another member: %s at %s said \"%s\", which proves nothing", name,
+		                         s->link->address, said));
+	free(name);
+	free(said);
+}
+
+/* --- the member --- */
+
+/* A joiner takes a refusal for the group's answer, so only a member may give one. */
+static bool may_answer(const struct talk *t)
+{
+	const struct peer_group *g = t->group;
+
+	return !g->config.invite &&
+	       roster_may(g->config.roster, identity_id(t->session->peers->config.self), RIGHT_TAKE_PART);
+}
+
+/* Instead of an answer. t may be gone afterwards. */
+static void end_unanswered(struct talk *t)
+{
+	struct session *s = t->session;
+
+	if (s->talks == t && !t->next && !s->link->trusted)
+		peers_session_ended(s, "it asks to join, and we are no member");
+}
+
+void admit_request_in(struct talk *t, const struct msg_bytes *request)
+{
+	if (may_answer(t))
+		roster_in_join(t, request);
+	else
+		end_unanswered(t);
+}
+
+/* We may have been removed while a worker looked at the signatures, so the right to answer is asked for again. */
+bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good)
+{
+	struct peers *p = t->session->peers;
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	enum admit a;
+
+	if (!may_answer(t)) {
+		end_unanswered(t);
+		return false;
+	}
+	a = invite_admit(t->group->config.roster, p->config.self, &t->session->id, request, n,
+	                 t->session->link->binding, good, clock_wall_s(), &entry);
+	bytes_free(&entry);
+	if (a != ADMIT_OK && a != ADMIT_ALREADY) {
+		membership_refuse(t, invite_admit_text(a));
+		return false;
+	}
+	membership_proved(t);
+	membership_show(t);
+	roster_out_all(t);
+	return a == ADMIT_OK;
+}

@@ -1,0 +1,60 @@
+/* What the two sides of a talk show each other before anything else is said. Nothing of the group except the sender's own credential goes
+ * out before our roster says that the other side is in the group. Our credential goes only to an agent that our roster knows, or that has
+ * shown its own. So two agents that do not know each other yet both wait: they meet through a member that knows them. */
+#include <stdlib.h>
+
+#include "sync/peer/peers_internal.h"
+
+void membership_send_open(struct talk *t, const struct msg_group_open *base)
+{
+	struct msg_group_open m = *base;
+	size_t n;
+
+	m.channel = (uint32_t)t->my_channel;
+	m.your_channel = (uint32_t)t->their_channel;
+	uint8_t *body = msg_group_open_encode(&m, &n);
+
+	t->open_sent = true;
+	session_send(t->session, FRAME_GROUP_OPEN, body, n);
+}
+
+void membership_show(struct talk *t)
+{
+	struct roster *r = t->group->config.roster;
+	struct roster_entries list = { 0 };
+	uint8_t digest[32];
+
+	roster_digest(r, digest);
+	roster_credential(r, identity_id(t->session->peers->config.self), roster_out_collect, &list);
+	membership_send_open(t, &(struct msg_group_open){
+					.credential = list.e,
+					.ncredential = list.n > MSG_MAX_CREDENTIAL ? MSG_MAX_CREDENTIAL : list.n,
+					.roster_digest = { .p = digest, .n = sizeof(digest) } });
+	free(list.e);
+}
+
+void membership_proved(struct talk *t)
+{
+	t->role = roster_role(t->group->config.roster, &t->session->id);
+	session_trust(t->session);
+	dial_proved(t->session->peers, &t->session->id);
+}
+
+void membership_maybe_hello(struct talk *t)
+{
+	if (rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent && t->group->config.index)
+		news_in_send_hello(t);
+}
+
+void membership_refuse(struct talk *t, const char *reason)
+{
+	struct session *s = t->session;
+	struct peers *p = s->peers;
+	bool last = s->talks == t && !t->next;
+
+	if (p->config.refused)
+		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
+	talk_close(t, reason);
+	if (last && !s->link->trusted)
+		peers_session_ended(s, reason);
+}
