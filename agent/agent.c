@@ -106,16 +106,14 @@ void agent_copied_home(void *arg, const struct agent_id *peer, const char *addre
 	char *text;
 
 	if (!yield)
-		text = mem_printf(
-			"a copy of this home runs at %s under the same identity; this one goes on: give the copy a "
-			"home of its own (an empty --home), and let it join by an invite",
-			address);
+		text = mem_printf("a copy of this home runs at %s under the same identity; this one continues: "
+		                  "give the copy its own home (an empty --home), and let it join by an invite",
+		                  address);
 	else
-		text = mem_printf(
-			"this home was copied: the same identity runs elsewhere too (%s%s). Nothing is shared from "
-			"here. Stop one of the two agents, give it a home of its own (an empty --home) and let it "
-			"join by an invite; then restart the other",
-			peer ? "says " : "", address);
+		text = mem_printf("this home was copied: the same identity runs elsewhere too (%s%s). Nothing is "
+		                  "shared from here. Stop one of the two agents, give it its own home (an empty "
+		                  "--home) and let it join by an invite; then restart the other",
+		                  peer ? "says " : "", address);
 	if (log_allow("copied", 2))
 		log_error("%s", text);
 	if (!a->copy || strcmp(a->copy, text) != 0)
@@ -275,10 +273,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	a->home_real_path = real_path_of(config->home);
 	a->machine = home_machine_check(a->home_dirfd);
 	if (a->machine.fresh)
-		log_warn(
-			"%s was used on another machine before. If that one still runs it, give one of the two a home of its "
-			"own",
-			a->home);
+		log_warn("%s was used on another machine before. If that one still runs it, give one of "
+		         "the two its own home",
+		         a->home);
 	a->self = identity_open(a->home_dirfd, why);
 	a->workers = workers_new(loop, config->worker_threads);
 	if (!a->self || agent_open_peers(a, config, why)) {
@@ -453,7 +450,7 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 	}
 	if (n == 1)
 		return found;
-	*why = mem_printf(n ? "%s: more than one group is called that: use the start of its ID (lanyard groups)"
+	*why = mem_printf(n ? "%s: more than one group has that name: use the start of its ID (lanyard groups)"
 	                    : "%s: there is no such group here (lanyard groups lists them)",
 	                  name_or_id);
 	return NULL;

@@ -19,11 +19,11 @@ char *agent_share_is_free(void *arg, const struct engine *e, const struct real_p
 	const char *path = engine_share_path(e);
 
 	if (real_path == NULL)
-		return mem_printf("%s: not a path that can be followed: give one without '..'", path);
+		return mem_printf("%s: the path must not contain '..'", path);
 	if (real_path_overlaps(real_path, a->home_real_path))
-		return mem_printf(
-			"%s: a share must not hold the agent's home (%s), nor be in it: choose another folder", path,
-			a->home);
+		return mem_printf("%s: a share must neither contain the agent's home (%s) nor be inside it: "
+		                  "choose another folder",
+		                  path, a->home);
 	DL_FOREACH(a->groups, g)
 		if (g->engine != e && real_path_overlaps(real_path, engine_real_path(g->engine)))
 			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", path,
@@ -50,7 +50,7 @@ static int has_slot(struct agent *a, char **why)
 {
 	if (agent_engine_count(a) < AGENT_MAX_GROUPS)
 		return 0;
-	*why = mem_printf("an agent can be in %d groups at the most: leave one first", AGENT_MAX_GROUPS);
+	*why = mem_printf("an agent can be in at most %d groups: leave one first", AGENT_MAX_GROUPS);
 	return -1;
 }
 
@@ -62,14 +62,14 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 	struct engine *e;
 
 	if (!group_name_valid(name)) {
-		*why = mem_printf(
-			"%s: no name for a group: 1 to %d bytes of printable text without '/' or spaces at the ends",
-			name, GROUP_NAME_MAX);
+		*why = mem_printf("%s: not a valid group name: 1 to %d bytes of printable text without '/' or "
+		                  "spaces at the ends",
+		                  name, GROUP_NAME_MAX);
 		return -1;
 	}
 	DL_FOREACH(a->groups, g) {
 		if (strcmp(engine_name(g->engine), name) == 0) {
-			*why = mem_printf("%s: there is a group of that name here already", name);
+			*why = mem_printf("%s: a group of that name exists here already", name);
 			return -1;
 		}
 	}
@@ -118,7 +118,7 @@ static int drop_attempt(struct agent *a, const struct group_id *group, char **wh
 		return -1;
 	}
 	if (engine_awaits_disk(e)) {
-		*why = mem_printf("group %s: its share's disk is waited for; try again", engine_name(e));
+		*why = mem_printf("group %s: still waiting for its share's disk; try again", engine_name(e));
 		return -1;
 	}
 	DL_DELETE(a->groups, g);
@@ -131,11 +131,11 @@ static int drop_attempt(struct agent *a, const struct group_id *group, char **wh
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why)
 {
 	static const char *const faults[] = {
-		[INVITE_NOT_A_TOKEN] = "this is no invite token: it begins with \"lanyard1-\"",
+		[INVITE_NOT_A_TOKEN] = "this is not an invite token: one begins with \"lanyard1-\"",
 		[INVITE_OTHER_VERSION] =
 			"this invite was made by another version of lanyard: ask for a new one, made by this version",
 		[INVITE_DAMAGED] = "the invite token is damaged: copy all of it again",
-		[INVITE_BAD_SIGNATURE] = "the invite token's signature is false: ask for a new one",
+		[INVITE_BAD_SIGNATURE] = "the invite token's signature is invalid: ask for a new one",
 	};
 	struct invite invite;
 	enum invite_parse parsed = invite_parse(&invite, token);
@@ -152,7 +152,7 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	if (drop_attempt(a, &invite.group, why) < 0)
 		return -1;
 	if (agent_is_leaving(a, &invite.group)) {
-		*why = mem_printf("group %s is still being left, until its share's disk answers; try again",
+		*why = mem_printf("group %s is still being left, which waits for its share's disk; try again",
 		                  invite.group_name);
 		return -1;
 	}

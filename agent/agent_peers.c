@@ -61,7 +61,7 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 	agent_id_text(text, peer);
 	if (may_log("goes", text))
 		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-		          "group %s: %s is gone: %s", engine_name(peer_group_arg(group)), text, reason);
+		          "group %s: disconnected from %s: %s", engine_name(peer_group_arg(group)), text, reason);
 	emit_peer(a, "peer-disconnected", peer, group, reason);
 	if (a->discovery)
 		discovery_refresh(a->discovery);
@@ -110,7 +110,8 @@ static void open_addresses(struct agent *a, const struct agent_config *config)
 	                                                                  .changed = on_moved,
 	                                                                  .arg = a });
 	if (!a->addresses)
-		log_warn("no netlink: members and invites are told no address of this host: %s", strerror(errno));
+		log_warn("netlink is not available: members and invites get no address of this host: %s",
+		         strerror(errno));
 }
 
 int agent_open_peers(struct agent *a, const struct agent_config *config, char **why)
@@ -135,7 +136,7 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 	a->port = peers_listen(a->peers, config->listen, why);
 	if (a->port < 0 && config->listen_or_any) {
 		/* A second agent of this machine: mDNS tells its port as it tells the first one's. */
-		log_info("%s: another agent's, as it seems; listening on a free port instead", *why);
+		log_info("%s: in use, probably by another agent; listening on a free port instead", *why);
 		free(*why);
 		*why = NULL;
 		a->port = peers_listen(a->peers, "0", why);

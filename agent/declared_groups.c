@@ -27,10 +27,10 @@ static char *invite_place(const struct config_group *g)
 static char *read_invite(const struct config_group *g, const char *path, struct invite *invite, char **why)
 {
 	static const char *const faults[] = {
-		[INVITE_NOT_A_TOKEN] = "holds no invite token: one begins with \"lanyard1-\"",
+		[INVITE_NOT_A_TOKEN] = "does not hold an invite token: one begins with \"lanyard1-\"",
 		[INVITE_OTHER_VERSION] = "holds an invite token of another version of lanyard: ask for a new one",
 		[INVITE_DAMAGED] = "holds an invite token that is damaged: copy all of it again",
-		[INVITE_BAD_SIGNATURE] = "holds an invite token with a false signature: ask for a new one",
+		[INVITE_BAD_SIGNATURE] = "holds an invite token with an invalid signature: ask for a new one",
 	};
 	size_t n;
 	char *token = config_read(path, INVITE_FILE_MAX, false, &n, why);
@@ -116,7 +116,7 @@ static char *join_declared(struct agent *a, const struct config_group *g, const 
 	char *why = NULL;
 
 	if (path == NULL && g->invite_credential != NULL)
-		return mem_printf("the credential %s is not there: the service manager passes none "
+		return mem_printf("the credential %s does not exist: the service manager passes none "
 		                  "(LoadCredential= in the unit)",
 		                  g->invite_credential);
 	if (path == NULL)
@@ -136,8 +136,8 @@ static void tell_moved(const struct config_group *g, const struct engine *here)
 {
 	if (strcmp(engine_share_path(here), g->share) != 0)
 		log_about(LOG_WARN, &(struct log_about){ .group = g->name },
-		          "group %s: its share is %s; that %s names %s changes nothing: leave the group and join it "
-		          "again to move it",
+		          "group %s: its share is %s; %s names %s, which has no effect: to move it, "
+		          "leave the group and join it again",
 		          g->name, engine_share_path(here), g->place, g->share);
 }
 

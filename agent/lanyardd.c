@@ -48,7 +48,7 @@ struct program {
 
 static int complain(char *why)
 {
-	log_error("%s", why != NULL ? why : "refused without a reason");
+	log_error("%s", why != NULL ? why : "failed (no reason given)");
 	free(why);
 	return EXIT_REFUSED;
 }
@@ -143,7 +143,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 		{ "name", strcmp(old->name, new->name) != 0 },
 		{ "interface", !same_interfaces(old, new) },
 		{ "discovery", old->discovery != new->discovery },
-		{ "peer taken away", !peers_within(old, new) },
+		{ "peer removed", !peers_within(old, new) },
 		{ "rescan-interval", old->rescan_s != new->rescan_s },
 		{ "scrub-interval", old->scrub_s != new->scrub_s },
 		{ "versions-age", old->versions_age_s != new->versions_age_s },
@@ -154,7 +154,7 @@ static void tell_unchanged(const struct config *old, const struct config *new)
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (keys[i].changed)
-			log_warn("settings: %s: the change counts from the next start on", keys[i].key);
+			log_warn("settings: %s: change takes effect after a restart", keys[i].key);
 	}
 }
 
@@ -175,7 +175,7 @@ static void apply(struct program *p, const struct config *new)
 		/* One over the limit, counted with those that were taken away, waits for the next start. */
 		if (config_set(&p->config, "peer", new->peers[i], &why) < 0 ||
 		    agent_add_static(p->agent, new->peers[i]) < 0)
-			log_warn("settings: the new peer %s counts from the next start on", new->peers[i]);
+			log_warn("settings: the new peer %s takes effect after a restart", new->peers[i]);
 		free(why);
 		why = NULL;
 	}
@@ -191,7 +191,7 @@ static void reload_signal(void *arg, int signum)
 	(void)signum;
 	notify_reloading(p->notify);
 	if (config_load(&new, p->home.path, &p->options, &why) < 0) {
-		log_error("settings: %s; the old ones stay", why);
+		log_error("settings: %s; the old settings stay in force", why);
 		free(why);
 	} else {
 		tell_unchanged(&p->config, &new);

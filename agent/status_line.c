@@ -40,12 +40,12 @@ char *status_line_text(const struct status_line_facts *f)
 	char *text = NULL;
 
 	if (f->groups == 0)
-		return mem_strdup("in no group yet: lanyard create, or lanyard join");
+		return mem_strdup("not in a group yet: lanyard create, or lanyard join");
 	add_part(&text, f->peers == 0 ? mem_strdup("no peers") : count((int64_t)f->peers, "peer"));
 	if (f->files > 0)
 		add_part(&text, mem_printf("%" PRId64 " file%s to go", f->files, f->files == 1 ? "" : "s"));
 	else if (f->scanning > 0)
-		add_part(&text, mem_strdup("looking at what is here"));
+		add_part(&text, mem_strdup("scanning"));
 	else if (f->failed + f->joining + f->paused < f->groups)
 		add_part(&text, mem_strdup("in sync"));
 	if (f->joining > 0)

@@ -206,7 +206,7 @@ write_line(enum log_level level, const struct log_about *about, const char *fmt,
 	log_escape_to(text, raw, len, false);
 	free(raw);
 	if (left_out > 0) {
-		char *note = mem_printf("%d lines like the next one were left out", left_out);
+		char *note = mem_printf("%d lines like the next one were suppressed", left_out);
 
 		put_line(level, NULL, note);
 		free(note);

@@ -146,7 +146,7 @@ static void add_thread(struct workers *w)
 	/* Fewer threads do as well; without any, the loop does the work, which is slow and still right. */
 	if (w->threads > 0)
 		return;
-	log_error("no thread can be started: %s; working without", strerror(rc));
+	log_error("cannot start a thread: %s; continuing without it", strerror(rc));
 	while (next_lane(w) != LANES)
 		work_next(w);
 }

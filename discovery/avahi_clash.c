@@ -66,7 +66,7 @@ static void find_clash(void)
 	core_free = of_core.function;
 	client_free = of_client.function;
 	if (core_free == NULL || client_free == NULL)
-		log_error("discovery: cannot tell libavahi-core from libavahi-client, doing without mDNS");
+		log_error("discovery: cannot keep libavahi-core apart from libavahi-client; continuing without mDNS");
 }
 
 int avahi_clash_prepare(void)

@@ -181,7 +181,7 @@ static void source_ready(void *arg, int events)
 	/* Avahi looks for nothing but "readable" and reads the error itself, as poll(2) would let it. */
 	if ((events & LOOP_ERROR) != 0) {
 		if (++s->errors == MAX_ERRORS)
-			log_warn("discovery: descriptor %d only fails, giving it up", s->fd);
+			log_warn("discovery: descriptor %d keeps failing; no longer watching it", s->fd);
 		seen = AVAHI_WATCH_IN | AVAHI_WATCH_OUT;
 	} else {
 		s->errors = 0;

@@ -211,7 +211,7 @@ static void clock_stepped(void *arg)
 {
 	struct discovery *d = arg;
 
-	log_info("discovery: the clock was set or the host was asleep, asking anew");
+	log_info("discovery: the clock was set or the host was asleep; querying again");
 	if (d->embedded.stack != NULL) {
 		slot_stop(&d->embedded);
 		slot_start(&d->embedded);

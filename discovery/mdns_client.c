@@ -276,7 +276,7 @@ static void start_session(struct client *c)
 	c->session = mdns_session_new(c->loop, &c->want, &door, &c->events);
 	if (c->session != NULL)
 		return;
-	c->events.state(c->events.arg, false, "there is no netlink");
+	c->events.state(c->events.arg, false, "netlink is not available");
 	connect_later(c, LAST_RETRY_MS);
 }
 

@@ -242,7 +242,7 @@ static void watch_census(struct embedded *e)
 	if (e->census.records < CACHE_CROWDED || loop_timer_running(e->timer))
 		return;
 	if (log_allow("mdns-crowded", 1))
-		log_warn("discovery: the network tells of more services than there can be, asking anew");
+		log_warn("discovery: the network announces more services than can exist; querying again");
 	loop_timer_start(e->timer, wait, 0);
 }
 
@@ -356,7 +356,7 @@ static void embedded_start(void *arg)
 		e->retry_ms = FIRST_RETRY_MS;
 		return;
 	}
-	e->events.state(e->events.arg, false, e->server == NULL ? avahi_strerror(error) : "there is no netlink");
+	e->events.state(e->events.arg, false, e->server == NULL ? avahi_strerror(error) : "netlink is not available");
 	embedded_stop(e);
 	embedded_start_later(e);
 }

@@ -70,7 +70,7 @@ static void session_tell_state(struct mdns_session *s)
 		return;
 	if (problem == NULL && addresses(s, addrs) == 0)
 		problem = s->want.ninterfaces == 0 ? "no network interface has an address"
-		                                   : "no interface that the settings name has an address";
+		                                   : "none of the interfaces named in the settings has an address";
 	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
 }
 
@@ -122,7 +122,7 @@ static void announce(void *arg)
 
 void mdns_session_collision(struct mdns_session *s)
 {
-	log_info("discovery: the name of our service is disputed, taking another one");
+	log_info("discovery: our service name is taken; choosing another one");
 	announce_soon(s);
 }
 

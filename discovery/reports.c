@@ -90,7 +90,7 @@ static void report_pass(struct reports *r, struct report *report, const struct m
 	}
 	if (r->told >= REPORTS_MAX_PER_SECOND) {
 		if (log_allow("discovery-flood", 1))
-			log_warn("discovery: more than %d services a second, ignoring some", REPORTS_MAX_PER_SECOND);
+			log_warn("discovery: more than %d services per second; ignoring some", REPORTS_MAX_PER_SECOND);
 		return;
 	}
 	r->told++;

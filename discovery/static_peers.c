@@ -136,7 +136,7 @@ static void report_lookup(struct peer *p, const struct lookup *l)
 	struct static_peers *s = p->owner;
 
 	if (l->error != 0 && !p->failed)
-		log_warn("discovery: cannot find %s: %s; trying again every %d s", p->host, gai_strerror(l->error),
+		log_warn("discovery: cannot resolve %s: %s; trying again every %d s", p->host, gai_strerror(l->error),
 		         STATIC_PEERS_EVERY_MS / 1000);
 	p->failed = l->error != 0;
 	for (size_t i = 0; i < l->n; i++)

@@ -74,7 +74,7 @@ static void api_dispatch(struct api *api, struct control_call *call, bool is_rea
 			continue;
 		}
 		if (is_reader && routes[i].rights != API_READER) {
-			control_fail(call, 403, "this needs the rights of the system's agent: say it with sudo");
+			control_fail(call, 403, "only root and the agent's own user may do this: use sudo");
 			return;
 		}
 		if (star != NULL)

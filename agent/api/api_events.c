@@ -44,7 +44,7 @@ static void add_event(void *arg, const struct event *event)
 	if (f->out->len >= CONTROL_PIECE)
 		return; /* it is still held when the next piece is made, or told as lost */
 	if (f->tell_lost && event->number > f->last + 1) {
-		char *reason = mem_printf("%llu events are lost: they were read too slowly",
+		char *reason = mem_printf("%llu events were lost: they were read too slowly",
 		                          (unsigned long long)(event->number - f->last - 1));
 
 		append_line(f->out, &(struct event){ .number = event->number - 1,

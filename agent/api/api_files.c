@@ -158,8 +158,8 @@ void api_files(struct api *api, struct control_call *call)
 	if (under == NULL || (under[0] != '\0' && path_check(under, strlen(under)) != PATH_OK)) {
 		free(under);
 		control_fail(call, 400,
-		             "\"path\" must be a path in the share, relative to it (a backslash in it is "
-		             "written \\\\)");
+		             "\"path\" must be a path in the share, relative to it (write a backslash in it "
+		             "as \\\\)");
 		return;
 	}
 	if (engine_index(e) == NULL) {

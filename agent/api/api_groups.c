@@ -113,7 +113,7 @@ static char *body_share(struct control_call *call)
 	if (share != NULL && share[0] == '/')
 		return share;
 	free(share);
-	control_fail(call, 400, "\"share\" must be an absolute path (a backslash in it is written \\\\)");
+	control_fail(call, 400, "\"share\" must be an absolute path (write a backslash in it as \\\\)");
 	return NULL;
 }
 
@@ -166,7 +166,7 @@ void api_create(struct api *api, struct control_call *call)
 	if (name == NULL || !group_name_valid(name)) {
 		control_fail(call, 400,
 		             "a group's name is 1 to %d bytes of printable UTF-8, without '/' and without "
-		             "spaces at its ends (a backslash in it is written \\\\)",
+		             "spaces at its ends (write a backslash in it as \\\\)",
 		             GROUP_NAME_MAX);
 		goto free_name;
 	}
@@ -326,13 +326,14 @@ static void join_expired(struct api *api, struct control_call *call, void *state
 		engine_status(e, &s);
 	if (s.waits_for != NULL) {
 		control_fail(call, 504,
-		             "not let in yet, waiting for %s; the agent goes on trying (`lanyard leave` gives up)",
+		             "not admitted yet, waiting for %s; the agent keeps trying (`lanyard leave` gives up)",
 		             s.waits_for);
 		return;
 	}
 	control_fail(call, 504,
-	             "no member has answered yet; the agent goes on trying (`lanyard groups` tells, "
-	             "`lanyard leave` gives up). Is a member running, and reachable from here?");
+	             "no member has answered yet; the agent keeps trying (`lanyard groups` shows "
+	             "the state, `lanyard leave` gives up). Is a member running, and reachable from "
+	             "here?");
 }
 
 void api_join(struct api *api, struct control_call *call)

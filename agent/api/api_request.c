@@ -53,7 +53,7 @@ int api_body_text(struct control_call *call, const char *key, const char **text)
 	*text = json_string_value(value);
 	if (value == NULL || json_is_null(value) || *text != NULL)
 		return 0;
-	control_fail(call, 400, "\"%s\" must be a text", key);
+	control_fail(call, 400, "\"%s\" must be a string", key);
 	return -1;
 }
 
@@ -71,8 +71,8 @@ int api_body_path(struct control_call *call, const char *key, char **path)
 		return 0;
 	free(*path);
 	*path = NULL;
-	control_fail(call, 400,
-	             "\"%s\" must be a path in the share, relative to it (a backslash in it is written \\\\)", key);
+	control_fail(call, 400, "\"%s\" must be a path in the share, relative to it (write a backslash in it as \\\\)",
+	             key);
 	return -1;
 }
 

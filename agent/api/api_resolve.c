@@ -154,7 +154,7 @@ static int resolve_choose(struct resolve *r, struct engine *e, const char **why)
 	}
 	if (r->winner != NULL && !folder)
 		return 0;
-	*why = folder      ? "a folder has that name now: only \"both\" settles this"
+	*why = folder      ? "a folder has that name now: only \"both\" resolves this"
 	       : want_mine ? "neither side was written here: keep theirs, or both, or move the copy by hand"
 	                   : "both sides were written here: keep mine, or both, or move the copy by hand";
 	return -1;

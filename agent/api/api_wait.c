@@ -43,7 +43,7 @@ static bool wait_judge_group(void *arg, struct engine *e)
 	engine_status(e, &s);
 	if (!s.in_sync)
 		v->missing =
-			mem_printf("%s is %s, and waits for %s: %lld wanted, %lld pending here%s%s", engine_name(e),
+			mem_printf("%s is %s and waits for %s: %lld to download, %lld pending here%s%s", engine_name(e),
 		                   engine_state_name(s.state), s.waits_for ? s.waits_for : "a member",
 		                   (long long)s.wanted, (long long)s.pending, s.error != NULL ? "; " : "",
 		                   s.error != NULL ? s.error : "");
@@ -131,7 +131,7 @@ static void wait_expired(struct api *api, struct control_call *call, void *state
 
 	control_reply(call, 200,
 	              json_pack("{s:b, s:o}", "in_sync", 0, "reason",
-	                        api_message(v.missing != NULL ? v.missing : "it came about only now; ask again")));
+	                        api_message(v.missing != NULL ? v.missing : "in sync only since now; ask again")));
 	free(v.missing);
 }
 

@@ -275,7 +275,7 @@ static void hand_over(struct control_inside *in)
 		return;
 	}
 	if (in->discarded > 0) {
-		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than %d bytes", MAX_BODY);
+		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %d bytes", MAX_BODY);
 		return;
 	}
 	if (in->body.len == 0)
@@ -283,10 +283,10 @@ static void hand_over(struct control_inside *in)
 	else
 		in->call.body = json_loadb((const char *)in->body.p, in->body.len, JSON_REJECT_DUPLICATES, &error);
 	if (in->call.body == NULL)
-		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON: line %d: %s", error.line,
+		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is not JSON: line %d: %s", error.line,
 		             error.text);
 	else if (!json_is_object(in->call.body))
-		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
+		control_fail(&in->call, MHD_HTTP_BAD_REQUEST, "the body is not a JSON object");
 	else
 		in->control->handler(in->control->arg, &in->call);
 }

@@ -65,9 +65,9 @@ int cli_args(struct cli *cli, struct args_option *own, int min, int max, int arg
 	if (words < 0)
 		(void)cli_usage(cli, "%s", why);
 	else if (words < min)
-		(void)cli_usage(cli, "%s: something is missing", cli->command->name);
+		(void)cli_usage(cli, "%s: an argument is missing", cli->command->name);
 	else if (words > max)
-		(void)cli_usage(cli, "%s: '%s' is too much", cli->command->name, argv[max]);
+		(void)cli_usage(cli, "%s: unexpected argument '%s'", cli->command->name, argv[max]);
 	free(why);
 	return words < min || words > max ? -1 : words;
 }

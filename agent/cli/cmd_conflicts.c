@@ -15,7 +15,7 @@ static void print_side(const json_t *side)
 	char size[FORMAT_MAX];
 	char when[FORMAT_MAX];
 
-	(void)printf("    %-6s  %7s  of %s  %s\n", cli_flag(side, "mine") ? "mine" : "theirs",
+	(void)printf("    %-6s  %7s  modified %s  %s\n", cli_flag(side, "mine") ? "mine" : "theirs",
 	             format_bytes(size, cli_number(side, "size")), format_time(when, cli_number(side, "modified")),
 	             path);
 	free(path);
@@ -63,7 +63,7 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 	struct args_option own[] = { { ARGS_TEXT, "keep", &keep }, { ARGS_END, NULL, NULL } };
 	json_t *document;
 	json_t *body;
-	int64_t n;
+	char n[FORMAT_MAX];
 	char *path;
 	int rc;
 
@@ -73,18 +73,18 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--keep must be mine, theirs or both");
 	body = json_pack("{s:s, s:s}", "path", argv[1], "keep", keep);
 	if (body == NULL)
-		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
+		return cli_usage(cli, "write a byte that is not valid UTF-8 as \\xNN");
 	path = http_group_path(argv[0], "/resolve");
 	rc = http_post(cli, path, body, &document);
 	free(path);
 	if (rc != CLI_DONE)
 		return rc;
 	path = cli_text(document, "path");
-	n = cli_number(document, "resolved");
 	if (cli->json)
 		cli_print_json(document);
 	else
-		(void)printf("%s: %lld conflict %s resolved\n", path, (long long)n, n == 1 ? "copy" : "copies");
+		(void)printf("%s: %s resolved\n", path,
+		             format_count(n, cli_number(document, "resolved"), "conflict copy", "conflict copies"));
 	free(path);
 	json_decref(document);
 	return CLI_DONE;

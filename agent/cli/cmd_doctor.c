@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/cli/cli.h"
+#include "agent/cli/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 #include "base/mem.h"
@@ -25,15 +26,14 @@ static char *raw_text(const json_t *document, const char *key)
 static void check_systems(struct doctor *d)
 {
 	if (d->status != NULL)
-		doctor_found(
-			d, "agent", DOCTOR_NOTE,
-			mem_strdup("it is the system's: its home and its settings were not looked at, since only root "
-		                   "and its own user may"),
-			mem_strdup("sudo lanyard doctor sees all"));
+		doctor_found(d, "agent", DOCTOR_NOTE,
+		             mem_strdup("this is the system's agent: its home and settings were not checked, since "
+		                        "only root and its own user may read them"),
+		             mem_strdup("sudo lanyard doctor checks everything"));
 	else
 		doctor_found(
 			d, "agent", DOCTOR_NOTE,
-			mem_strdup("you run none of your own, and the system's does not answer you"),
+			mem_strdup("you run no agent of your own, and the system's agent does not answer you"),
 			mem_strdup(
 				"sudo lanyard doctor; for `lanyard status` without sudo join its group: sudo adduser "
 				"\"$USER\" lanyard, then log in again"));
@@ -44,13 +44,14 @@ static void check_agent(struct doctor *d)
 	const char *version = json_string_value(json_object_get(d->status, "version"));
 
 	if (d->status == NULL) {
-		doctor_found(d, "agent", DOCTOR_BAD, mem_printf("none answers at %s/control.sock", d->home),
-		             mem_strdup("start lanyardd (its messages say why when it ends), or say the right --home"));
+		doctor_found(d, "agent", DOCTOR_BAD, mem_printf("no agent answers at %s/control.sock", d->home),
+		             mem_strdup("start lanyardd (if it exits, its messages say why), or give the right "
+		                        "--home"));
 		return;
 	}
 	if (version == NULL || strcmp(version, LANYARD_VERSION) != 0)
 		doctor_found(d, "agent", DOCTOR_NOTE,
-		             mem_printf("it runs version %s, this is " LANYARD_VERSION,
+		             mem_printf("it runs version %s, but this is version " LANYARD_VERSION,
 		                        version != NULL ? version : "?"),
 		             mem_strdup("restart lanyardd"));
 	else
@@ -68,7 +69,7 @@ static void check_discovery(struct doctor *d)
 		doctor_found(
 			d, "discovery", DOCTOR_BAD, mem_printf("%s: %s", how, problem),
 			mem_strdup(
-				"see to that, or set discovery (auto, avahi, embedded), or name members with --peer"));
+				"fix that, or set discovery = auto, avahi or embedded, or name members with --peer"));
 	else if (strcmp(how, "off") == 0)
 		doctor_found(d, "discovery", DOCTOR_NOTE,
 		             mem_strdup("it is off: only members named with --peer are found"), NULL);
@@ -113,14 +114,15 @@ static void doctor_group(struct doctor *d, const json_t *group)
 	const char *error = json_string_value(json_object_get(group, "error"));
 	int64_t problems = cli_number(group, "problem_count");
 	char *check = mem_printf("group %s", name);
+	char count[FORMAT_MAX];
 
 	if (error != NULL)
 		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error),
-		             mem_strdup(
-				     "when the cause is gone it goes on by itself; what is found of the share and its "
-				     "disk comes next"));
+		             mem_strdup("it continues by itself when the cause is gone; the checks of the share and "
+		                        "its disk follow"));
 	else if (problems > 0)
-		doctor_found(d, check, DOCTOR_NOTE, mem_printf("%lld files cannot be synced", (long long)problems),
+		doctor_found(d, check, DOCTOR_NOTE,
+		             mem_printf("%s cannot be synced", format_count(count, problems, "path", "paths")),
 		             mem_strdup("`lanyard status` lists them with the reasons"));
 	else if (cli_number(group, "peers") == 0)
 		doctor_found(
@@ -128,7 +130,9 @@ static void doctor_group(struct doctor *d, const json_t *group)
 			mem_strdup("do the others run, on the same network, with TCP and UDP port 5353 let through?"));
 	else
 		doctor_found(d, check, DOCTOR_OK,
-		             mem_printf("%lld members are connected", (long long)cli_number(group, "peers")), NULL);
+		             mem_printf("connected to %s",
+		                        format_count(count, cli_number(group, "peers"), "member", "members")),
+		             NULL);
 	/* While it joins, the share may not be there yet. */
 	if (strcmp(json_string_value(json_object_get(group, "state")) != NULL
 	                   ? json_string_value(json_object_get(group, "state"))

@@ -55,7 +55,7 @@ static char *progress(const struct download_line *d)
 	char eta[FORMAT_MAX];
 
 	if (d->reason[0] != '\0')
-		return mem_printf("%d%%  waits: %s", percent(d), d->reason);
+		return mem_printf("%d%%  waiting: %s", percent(d), d->reason);
 	return mem_printf("%d%%  %s/s  eta %s", percent(d), format_bytes(rate, d->rate), format_duration(eta, d->eta));
 }
 
@@ -142,7 +142,7 @@ static void downloads_draw(struct cli *cli, struct screen *screen, const json_t 
 		download_line_free(&d);
 	}
 	if (n == 0)
-		lines[n++] = mem_strdup("nothing is being fetched");
+		lines[n++] = mem_strdup("nothing is being downloaded");
 	screen_draw(screen, lines, n);
 	for (size_t i = 0; i < n; i++)
 		free(lines[i]);

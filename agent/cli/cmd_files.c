@@ -16,13 +16,13 @@ static bool print_file(void *arg, const char *line, size_t n)
 	char *path = cli_text(file, "path");
 	char *kind = cli_text(file, "kind");
 	size_t members = json_array_size(json_object_get(file, "members"));
-	char size[FORMAT_MAX] = "";
+	char size[FORMAT_MAX] = "", holders[FORMAT_MAX];
 
 	(void)arg;
+	format_count(holders, (int64_t)members, "has it", "have it");
 	if (strcmp(kind, "file") == 0)
 		format_bytes(size, cli_number(file, "size"));
-	(void)printf("%-7s %7s  %-4s  %zu have it  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", members,
-	             path);
+	(void)printf("%-7s %7s  %-4s  %s  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", holders, path);
 	free(path);
 	free(kind);
 	json_decref(file);
@@ -43,8 +43,7 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	name = escape_decode(under);
 	if (name == NULL)
-		return cli_usage(cli, "'%s': a backslash in a name is written \\\\, another byte can be written \\xNN",
-		                 under);
+		return cli_usage(cli, "'%s': write a backslash in a name as \\\\, any other byte as \\xNN", under);
 	free(name);
 	name = http_group_path(argv[0], "/files");
 	encoded = http_encode(under);
@@ -60,7 +59,7 @@ static void print_verified(const json_t *document)
 {
 	json_t *rotten = json_object_get(document, "rotten");
 	int64_t count = cli_number(document, "rotten_count");
-	char size[FORMAT_MAX];
+	char size[FORMAT_MAX], files[FORMAT_MAX];
 
 	for (size_t i = 0; i < json_array_size(rotten); i++) {
 		char *path = escape_terminal(json_string_value(json_array_get(rotten, i)));
@@ -70,9 +69,10 @@ static void print_verified(const json_t *document)
 	}
 	if ((size_t)count > json_array_size(rotten))
 		(void)printf("rotten: ... and %lld more\n", (long long)count - (long long)json_array_size(rotten));
-	(void)printf("read %lld files, %s; %lld rotten%s\n", (long long)cli_number(document, "files"),
+	(void)printf("read %s, %s; %lld rotten%s\n",
+	             format_count(files, cli_number(document, "files"), "file", "files"),
 	             format_bytes(size, cli_number(document, "bytes")), (long long)count,
-	             count > 0 && cli_flag(document, "repair") ? "; they are fetched again" : "");
+	             count > 0 && cli_flag(document, "repair") ? "; they are being downloaded again" : "");
 }
 
 int cmd_verify(struct cli *cli, int argc, char **argv)

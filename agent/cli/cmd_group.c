@@ -150,11 +150,13 @@ int cmd_resume(struct cli *cli, int argc, char **argv)
 
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
+	char n[FORMAT_MAX];
 	json_t *document;
 	int rc = one_group(cli, "/release", argc, argv, &document);
 
 	if (document != NULL && cli_number(document, "released") > 0)
-		(void)printf("%lld deletions and replacements let go\n", (long long)cli_number(document, "released"));
+		(void)printf("released %s\n", format_count(n, cli_number(document, "released"),
+		                                           "deletion or replacement", "deletions and replacements"));
 	else if (document != NULL)
 		puts("nothing is held here");
 	json_decref(document);

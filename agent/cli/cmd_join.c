@@ -157,7 +157,7 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s, s:I}", "token", token, "share", text, "timeout", (json_int_t)timeout);
 	free(text);
 	if (body == NULL)
-		return cli_usage(cli, "this is no token; paste all of what `lanyard invite` printed");
+		return cli_usage(cli, "this is not a token; paste everything that `lanyard invite` printed");
 	rc = http_post(cli, "/join", body, &document);
 	if (rc != CLI_DONE)
 		return rc;

@@ -64,24 +64,24 @@ static void status_add_hold(struct lines *l, const char *group, const json_t *ho
 {
 	char *by = cli_text(hold, "by");
 	char *name = cli_text(hold, "name");
-	char since[FORMAT_MAX];
+	char since[FORMAT_MAX], files[FORMAT_MAX];
 
 	format_duration(since, (int64_t)time(NULL) - cli_number(hold, "since"));
+	format_count(files, cli_number(hold, "files"), "file", "files");
 	if (json_is_true(json_object_get(hold, "here")))
-		add_line(l,
-		         mem_printf(
-				 "  held for %s: %lld files are gone here at once. Put them back, or tell the others: "
-				 "lanyard release %s",
-				 since, (long long)cli_number(hold, "files"), group));
+		add_line(l, mem_printf("  held for %s: %s disappeared here at once. Put them back, or, if they were "
+		                       "deleted on purpose: lanyard release %s",
+		                       since, files, group));
 	else
 		add_line(l,
-		         mem_printf(
-				 "  held for %s: %lld files that %s%s%s%s%s deleted, replaced or emptied at once. They "
-				 "stay as they are here until it takes that back, or: lanyard release %s",
-				 since, (long long)cli_number(hold, "files"),
-				 json_is_true(json_object_get(hold, "brings")) ? "several members, as told by " : "",
-				 by[0] == '\0' ? "a former member or several members" : name, by[0] == '\0' ? "" : " (",
-				 by, by[0] == '\0' ? "" : ")", group));
+		         mem_printf("  held for %s: %s that %s%s%s%s%s deleted, replaced or emptied at "
+		                    "once. They stay as they are here until that is undone. If it was "
+		                    "intended: lanyard release %s",
+		                    since, files,
+		                    json_is_true(json_object_get(hold, "brings")) ? "several members, as reported by "
+		                                                                  : "",
+		                    by[0] == '\0' ? "a former member or several members" : name,
+		                    by[0] == '\0' ? "" : " (", by, by[0] == '\0' ? "" : ")", group));
 	free(by);
 	free(name);
 }
@@ -96,26 +96,27 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 	                    : strcmp(state, "error") == 0 ? "\x1b[31m"
 	                                                  : "\x1b[33m";
 	char *waits_for = cli_text(g, "waits_for");
-	char size[FORMAT_MAX];
+	char size[FORMAT_MAX], files[FORMAT_MAX], folders[FORMAT_MAX], peers[FORMAT_MAX];
 	const json_t *lack, *hold;
 	size_t i;
 
-	add_line(l, mem_printf("%s: %s%s%s, %lld files, %lld folders, %s, %lld peers, %s", name, cli_sgr(cli, color),
-	                       state, cli_sgr(cli, "\x1b[0m"), (long long)cli_number(g, "files"),
-	                       (long long)cli_number(g, "dirs"), format_bytes(size, cli_number(g, "bytes")),
-	                       (long long)cli_number(g, "peers"), share));
+	add_line(l, mem_printf("%s: %s%s%s, %s, %s, %s, %s, %s", name, cli_sgr(cli, color), state,
+	                       cli_sgr(cli, "\x1b[0m"), format_count(files, cli_number(g, "files"), "file", "files"),
+	                       format_count(folders, cli_number(g, "dirs"), "folder", "folders"),
+	                       format_bytes(size, cli_number(g, "bytes")),
+	                       format_count(peers, cli_number(g, "peers"), "peer", "peers"), share));
 	if (error[0] != '\0')
 		add_line(l, mem_printf("  %s", error));
 	if (waits_for[0] != '\0' && error[0] == '\0')
 		add_line(l, mem_printf("  waits for %s", waits_for));
 	if (cli_number(g, "ignored") > 0)
-		add_line(l, mem_printf("  %lld paths here are left out by .lanyardignore",
-		                       (long long)cli_number(g, "ignored")));
+		add_line(l, mem_printf("  .lanyardignore excludes %s here",
+		                       format_count(files, cli_number(g, "ignored"), "path", "paths")));
 	if (cli_number(g, "wanted") > 0)
-		add_line(l, mem_printf("  %lld to fetch, %s", (long long)cli_number(g, "wanted"),
+		add_line(l, mem_printf("  %lld to download, %s", (long long)cli_number(g, "wanted"),
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
-		add_line(l, mem_printf("  %lld to look at here", (long long)cli_number(g, "pending")));
+		add_line(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
 		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
 	json_array_foreach(json_object_get(g, "holds"), i, hold)
@@ -145,7 +146,7 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		status_add_group(cli, l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0)
-		add_line(l, mem_strdup("in no group yet: `lanyard create` founds one, `lanyard join` joins one"));
+		add_line(l, mem_strdup("not in a group yet: `lanyard create` founds one, `lanyard join` joins one"));
 	free(agent);
 	free(name);
 	free(version);

@@ -25,7 +25,7 @@ static void print_versions(const json_t *document)
 		cells[0] = cli_text(v, "version");
 		cells[1] = cli_text(v, "kind");
 		cells[2] = mem_strdup(format_bytes(size, cli_number(v, "size")));
-		cells[3] = mem_printf("of %s", format_time(modified, cli_number(v, "modified")));
+		cells[3] = mem_printf("modified %s", format_time(modified, cli_number(v, "modified")));
 		cells[4] = mem_printf("kept %s", format_time(kept, cli_number(v, "kept")));
 		table_row(&table, cells);
 	}
@@ -99,7 +99,7 @@ int cmd_restore(struct cli *cli, int argc, char **argv)
 		version = argv[2];
 	body = json_pack("{s:s, s:s*, s:s*}", "path", argv[1], "version", version, "to", to);
 	if (body == NULL)
-		return cli_usage(cli, "a byte of a name that is not UTF-8 is written \\xNN");
+		return cli_usage(cli, "write a byte that is not valid UTF-8 as \\xNN");
 	path = http_group_path(argv[0], "/restore");
 	rc = http_post(cli, path, body, &document);
 	free(path);

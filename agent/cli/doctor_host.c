@@ -45,22 +45,22 @@ void doctor_check_home(struct doctor *d)
 
 		doctor_found(d, "home", absent ? DOCTOR_NOTE : DOCTOR_BAD,
 		             mem_printf("%s: %s", d->home, strerror(errno)),
-		             absent ? mem_strdup("it is made when lanyardd starts; is it the right --home?")
+		             absent ? mem_strdup("lanyardd creates it when it starts; is this the right --home?")
 		                    : mem_strdup("run this as the agent's user"));
 		return;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s is no folder", d->home),
+		doctor_found(d, "home", DOCTOR_BAD, mem_printf("%s is not a folder", d->home),
 		             mem_strdup("choose another --home"));
 		return;
 	}
 	if ((st.st_mode & 077) != 0)
 		doctor_found(d, "home", DOCTOR_BAD,
-		             mem_printf("%s has mode %04o: others could take the agent's key", d->home,
+		             mem_printf("%s has mode %04o: others could read the agent's key", d->home,
 		                        st.st_mode & 07777),
 		             mem_printf("chmod 700 %s", d->home));
 	else
-		doctor_found(d, "home", DOCTOR_OK, mem_printf("%s is for its owner alone", d->home), NULL);
+		doctor_found(d, "home", DOCTOR_OK, mem_printf("%s is accessible to its owner only", d->home), NULL);
 }
 
 /* --- network --- */
@@ -108,7 +108,7 @@ void doctor_check_network(struct doctor *d)
 		doctor_found(d, "network", DOCTOR_OK, mem_printf("up, with multicast: %s", names), NULL);
 	else
 		doctor_found(d, "network", DOCTOR_BAD,
-		             mem_strdup("no interface is up, has an address and takes multicast"),
+		             mem_strdup("no interface is up, has an address and supports multicast"),
 		             mem_strdup("bring one up (ip link, ip addr), or name members with --peer HOST:PORT"));
 	free(names);
 	freeifaddrs(all);
@@ -192,15 +192,16 @@ static void check_firewall(struct doctor *d, int64_t port)
 
 	if (blocked != NULL)
 		doctor_found(d, "port", DOCTOR_BAD,
-		             mem_printf("TCP port %" PRId64 " is listened on, but not let through at %s", port,
+		             mem_printf("the agent listens on TCP port %" PRId64 ", but cannot be reached at %s", port,
 		                        blocked),
 		             mem_printf("ufw allow lanyard, or firewall-cmd --add-service=lanyard, or let TCP port "
 		                        "%" PRId64 " and UDP port 5353 through in another way (nft list ruleset)",
 		                        port));
 	else
 		doctor_found(d, "port", DOCTOR_OK,
-		             mem_printf("TCP port %" PRId64 " is listened on; a firewall must let it through, and UDP "
-		                        "port 5353",
+		             mem_printf("the agent listens on TCP port %" PRId64
+		                        "; a firewall must let this port and UDP "
+		                        "port 5353 through",
 		                        port),
 		             NULL);
 	free(blocked);
@@ -219,10 +220,9 @@ void doctor_check_port(struct doctor *d)
 	if (v4 > 0 || v6 > 0)
 		check_firewall(d, port);
 	else if (v4 == 0 || v6 == 0)
-		doctor_found(
-			d, "port", DOCTOR_NOTE, mem_printf("nobody listens on TCP port %" PRId64 " here", port),
-			mem_strdup(
-				"does the agent run in another network namespace? Then run this there; else restart it"));
+		doctor_found(d, "port", DOCTOR_NOTE, mem_printf("nothing listens on TCP port %" PRId64 " here", port),
+		             mem_strdup("if the agent runs in another network namespace, run this there; otherwise "
+		                        "restart it"));
 	else
 		doctor_found(d, "port", DOCTOR_NOTE, mem_strdup("/proc/net/tcp cannot be read"), NULL);
 }
@@ -252,9 +252,9 @@ static void check_declared(struct doctor *d, const struct config *c)
 		if (is_in(d, c->groups[i].name))
 			continue;
 		check = mem_printf("group %s", c->groups[i].name);
-		doctor_found(d, check, DOCTOR_BAD, mem_strdup("the settings name it, and the agent is not in it"),
-		             mem_strdup("lanyardd --check-config tells whether its invite is good, the agent's log why "
-		                        "it was not taken; a reload of lanyardd tries again"));
+		doctor_found(d, check, DOCTOR_BAD, mem_strdup("the settings name it, but the agent is not in it"),
+		             mem_strdup("lanyardd --check-config says whether its invite is valid, the agent's "
+		                        "log why it was not accepted; reloading lanyardd tries again"));
 		free(check);
 	}
 }
@@ -268,9 +268,8 @@ void doctor_check_settings(struct doctor *d)
 
 	if (config_load(&c, d->home, &none, &why) < 0) {
 		doctor_found(d, "settings", DOCTOR_BAD, mem_strdup(why),
-		             mem_strdup(
-				     "mend that (lanyard.conf(5)), then restart or reload lanyardd; run this as root "
-				     "if it is only that you may not read it"));
+		             mem_strdup("fix that (lanyard.conf(5)), then restart or reload lanyardd; if you merely "
+		                        "may not read it, run this as root"));
 	} else if (d->status != NULL) {
 		check_declared(d, &c);
 	} else {
@@ -327,8 +326,8 @@ void doctor_check_inotify(struct doctor *d)
 		             mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
 	else if (watches < needed + SPARE_WATCHES)
 		doctor_found(d, "inotify", DOCTOR_BAD,
-		             mem_printf("%" PRId64 " folders are to be watched, and all of this user's "
-		                        "programs together may watch %" PRId64,
+		             mem_printf("%" PRId64 " folders need to be watched, but all programs of this user "
+		                        "together may watch only %" PRId64,
 		                        needed, watches),
 		             mem_printf("sysctl %s=%" PRId64 ", and put it into /etc/sysctl.d/lanyard.conf", sysctl,
 		                        (needed + SPARE_WATCHES) * 2));
@@ -349,16 +348,16 @@ void doctor_check_clock(struct doctor *d)
 		made = st.st_mtime;
 	format_time(text, now);
 	if (now < made || now > made + ten_years)
-		doctor_found(
-			d, "clock", DOCTOR_BAD,
-			mem_printf("it says %s, which %s: invites do not work, and conflicts have the wrong winner",
-		                   text, now < made ? "is past" : "can hardly be"),
-			mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
+		doctor_found(d, "clock", DOCTOR_BAD,
+		             mem_printf("it reads %s, which %s: invites do not work, and conflicts have the "
+		                        "wrong winner",
+		                        text, now < made ? "is in the past" : "is implausible"),
+		             mem_strdup("set it (timedatectl set-ntp true, or date -s)"));
 	else if (adjtimex(&t) == TIME_ERROR)
-		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it says %s; nothing keeps it in step", text),
+		doctor_found(d, "clock", DOCTOR_NOTE, mem_printf("it reads %s; nothing synchronizes it", text),
 		             mem_strdup("timedatectl set-ntp true, unless another service sets it"));
 	else
-		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it says %s", text), NULL);
+		doctor_found(d, "clock", DOCTOR_OK, mem_printf("it reads %s", text), NULL);
 }
 
 /* --- disk --- */
@@ -386,7 +385,7 @@ void doctor_check_disk(struct doctor *d, const char *what, const char *path)
 		             mem_strdup("mount it read-write; the kernel's log may say why it is not"));
 	else if (low)
 		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s has %s left", path, free_text),
-		             mem_strdup("make room"));
+		             mem_strdup("free some space"));
 	else if (s.f_files > 0 && s.f_favail < ENOUGH_INODES)
 		doctor_found(d, check, DOCTOR_BAD,
 		             mem_printf("%s has %lu inodes left", path, (unsigned long)s.f_favail),
@@ -405,7 +404,7 @@ static void agents_share(struct doctor *d, const char *check, const char *path, 
 	bool hidden = strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0;
 	bool ours = access(path, R_OK | W_OK | X_OK) == 0;
 	const char *unit = strcmp(d->home, "/var/lib/lanyard") == 0 ? "lanyardd" : "lanyardd@USER";
-	char *text = mem_printf("the agent may not read and write %s: %s", path, problem);
+	char *text = mem_printf("the agent cannot read and write %s: %s", path, problem);
 	char *cure = NULL;
 
 	if (ours && strcmp(problem, strerror(EROFS)) == 0)
@@ -415,7 +414,7 @@ static void agents_share(struct doctor *d, const char *check, const char *path, 
 	else if (strcmp(problem, strerror(EROFS)) == 0)
 		cure = mem_strdup("mount it read-write; the kernel's log may say why it is not");
 	else if (strcmp(problem, strerror(ENOENT)) == 0)
-		cure = mem_strdup("mount or restore it; nothing is taken for deleted meanwhile");
+		cure = mem_strdup("mount or restore it; nothing is treated as deleted meanwhile");
 	else
 		cure = mem_strdup("give the agent's user read, write and search permission");
 	doctor_found(d, check, DOCTOR_BAD, text, cure);
@@ -432,8 +431,8 @@ void doctor_check_share(struct doctor *d, const json_t *group, const char *name,
 	if (problem != NULL)
 		agents_share(d, check, path, problem);
 	else if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is no folder", path),
-		             mem_strdup("move away what is there"));
+		doctor_found(d, check, DOCTOR_BAD, mem_printf("%s is not a folder", path),
+		             mem_strdup("move the file that is there away"));
 	else
 		doctor_found(d, check, DOCTOR_OK, mem_printf("the agent can read and write %s", path), NULL);
 	json_array_foreach(json_object_get(group, "disk_lacks"), i, lack)

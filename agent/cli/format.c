@@ -55,6 +55,12 @@ const char *format_time(char out[FORMAT_MAX], int64_t unix_s)
 	return out;
 }
 
+const char *format_count(char out[FORMAT_MAX], int64_t n, const char *one, const char *many)
+{
+	(void)snprintf(out, FORMAT_MAX, "%lld %s", (long long)n, n == 1 ? one : many);
+	return out;
+}
+
 /* One character: its bytes, and the columns it takes. */
 static size_t character(const char *text, size_t *columns)
 {

@@ -1,11 +1,11 @@
-/* Numbers and columns for people. Pure but for table_print(). */
+/* Numbers and columns for people. Pure, except table_print(). */
 #ifndef LANYARD_AGENT_CLI_FORMAT_H
 #define LANYARD_AGENT_CLI_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FORMAT_MAX = 32 };
+enum { FORMAT_MAX = 64 };
 
 /* "0 B", "999 B", "1.2 kB", "118 MB": powers of 1,000, at most three digits and a point. */
 const char *format_bytes(char out[FORMAT_MAX], int64_t bytes);
@@ -13,6 +13,9 @@ const char *format_bytes(char out[FORMAT_MAX], int64_t bytes);
 const char *format_duration(char out[FORMAT_MAX], int64_t seconds);
 /* Local time, "2024-05-06 07:08:09". */
 const char *format_time(char out[FORMAT_MAX], int64_t unix_s);
+
+/* "1 file", "2 files": n and its noun. */
+const char *format_count(char out[FORMAT_MAX], int64_t n, const char *one, const char *many);
 
 /* Columns that text takes on a terminal; text is safe for it already. */
 size_t format_width(const char *text);

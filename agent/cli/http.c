@@ -74,11 +74,12 @@ bool http_is_systems(const struct cli *cli)
 static int no_agent(const struct cli *cli, const char *reason)
 {
 	if (means_systems(cli))
-		cli_error(
-			"you run no agent of your own, and of the system's you may not ask: `sudo lanyard`, or for `status` join "
-			"its group (sudo adduser \"$USER\" lanyard, then log in again)");
+		cli_error("you run no agent of your own, and may not ask the system's agent this: use "
+		          "`sudo lanyard`, or, for `status`, join its group (sudo adduser \"$USER\" "
+		          "lanyard, then log in again)");
 	else
-		cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or say --home", cli->home, reason);
+		cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or give --home", cli->home,
+		          reason);
 	return CLI_NO_AGENT;
 }
 
@@ -219,7 +220,7 @@ static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bo
 		              : no_agent(cli, os_errno != 0 ? strerror((int)os_errno) : "cannot connect");
 	}
 	if (rc == CURLE_WRITE_ERROR) {
-		cli_error(r->copy_to != NULL ? "stdout cannot be written" : "the agent's answer is too long");
+		cli_error(r->copy_to != NULL ? "cannot write to stdout" : "the agent's answer is too long");
 		return CLI_REFUSED;
 	}
 	if (rc != CURLE_OK) {
@@ -233,7 +234,7 @@ static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bo
 	if (!silent)
 		cli_error("%s", json_is_object(error) && json_object_get(error, "error") != NULL
 		                        ? json_string_value(json_object_get(error, "error"))
-		                        : "the agent refused without a reason");
+		                        : "the agent failed (no reason given)");
 	json_decref(error);
 	return CLI_REFUSED;
 }
@@ -273,7 +274,7 @@ static int http_ask(struct cli *cli, const char *path, const json_t *body, json_
 	if (rc == CLI_DONE) {
 		*document = json_loadb((const char *)r.got.p, r.got.len, 0, NULL);
 		if (!json_is_object(*document)) {
-			cli_error("the agent's answer is no JSON object");
+			cli_error("the agent's answer is not a JSON object");
 			json_decref(*document);
 			*document = NULL;
 			rc = CLI_REFUSED;

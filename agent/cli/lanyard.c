@@ -54,8 +54,8 @@ int cmd_help(struct cli *cli, int argc, char **argv)
 	}
 	puts("\n  --home DIR  the agent's home (default: $LANYARD_HOME, else /var/lib/lanyard for root,\n"
 	     "              else $XDG_STATE_HOME/lanyard)\n"
-	     "  --json      one JSON document, or one a line for streams\n\n"
-	     "exit code: 0 done, 1 refused or not so, 2 usage, 3 no agent");
+	     "  --json      print one JSON document, or one per line for streams\n\n"
+	     "exit code: 0 done, 1 refused, or no, 2 usage, 3 no agent");
 	return CLI_DONE;
 }
 
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 	free(cli.home);
 	/* What could not be written has not been said. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		cli_error("stdout cannot be written");
+		cli_error("cannot write to stdout");
 		return status == CLI_DONE ? CLI_REFUSED : status;
 	}
 	return status;

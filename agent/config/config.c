@@ -70,7 +70,7 @@ const struct config_key *config_find_key(const struct config_key *keys, const ch
 		free(before);
 	}
 	shown = log_escape(name, strlen(name));
-	*why = mem_printf("unknown key '%s'; there are: %s", shown, all != NULL ? all : "none");
+	*why = mem_printf("unknown key '%s'; known keys: %s", shown, all != NULL ? all : "none");
 	free(shown);
 	free(all);
 	return NULL;
@@ -106,7 +106,7 @@ struct config_group *config_group(struct config *c, const char *name, const char
 	}
 	if (!group_name_valid(name)) {
 		shown = log_escape(name, strlen(name));
-		*why = mem_printf("'%s' is no name for a group: 1 to %d bytes of printable UTF-8 without '/'", shown,
+		*why = mem_printf("'%s' is not a valid group name: 1 to %d bytes of printable UTF-8 without '/'", shown,
 		                  GROUP_NAME_MAX);
 		free(shown);
 		return NULL;
@@ -158,7 +158,7 @@ static int check_group(const struct config *c, size_t i, const char *home, char 
 	const struct config_group *g = &c->groups[i];
 
 	if (g->share == NULL) {
-		*why = mem_printf("%s: [group %s] names no share: it must have 'share = ' and %s", g->place, g->name,
+		*why = mem_printf("%s: [group %s] has no share: it needs 'share = ' and %s", g->place, g->name,
 		                  config_path_accepted);
 		return -1;
 	}
@@ -168,8 +168,8 @@ static int check_group(const struct config *c, size_t i, const char *home, char 
 		return -1;
 	}
 	if (home != NULL && overlap(g->share, home)) {
-		*why = mem_printf("%s: [group %s]: share is '%s', but must not hold the agent's home (%s), nor be in "
-		                  "it",
+		*why = mem_printf("%s: [group %s]: share is '%s', but must neither contain the agent's home (%s) "
+		                  "nor be inside it",
 		                  g->place, g->name, g->share, home);
 		return -1;
 	}

@@ -41,7 +41,7 @@ static char *enter_group(struct parse *p, const char *name)
 	if (p->group == NULL)
 		return why;
 	if (p->group->file == p->config->nfiles)
-		return mem_printf("[group %s] is there twice", name);
+		return mem_printf("[group %s] appears twice", name);
 	p->group->file = p->config->nfiles;
 	p->keys = config_group_keys;
 	return NULL;
@@ -60,13 +60,13 @@ static char *enter_section(struct parse *p, const char *name)
 	if (strncmp(name, group, strlen(group)) == 0)
 		return enter_group(p, name + strlen(group));
 	if (strcmp(name, "agent") == 0) {
-		why = p->agent_seen ? mem_strdup("[agent] is there twice") : NULL;
+		why = p->agent_seen ? mem_strdup("[agent] appears twice") : NULL;
 		p->agent_seen = true;
 		p->keys = config_agent_keys;
 		return why;
 	}
 	shown = log_escape(name, strlen(name));
-	why = mem_printf("unknown section [%s]; there are: [agent] and [group NAME]", shown);
+	why = mem_printf("unknown section [%s]; known sections: [agent] and [group NAME]", shown);
 	free(shown);
 	return why;
 }
@@ -80,9 +80,9 @@ static char *line_mistake(struct parse *p, const char *line, size_t len)
 	char *why;
 
 	if (len > MAX_LINE)
-		return mem_printf("the line has more than %d bytes", MAX_LINE);
+		return mem_printf("the line is longer than %d bytes", MAX_LINE);
 	if (memchr(line, '\0', len) != NULL)
-		return mem_printf("the line has a NUL byte: this is no text file");
+		return mem_printf("the line has a NUL byte: this is not a text file");
 	while (blank < len && (line[blank] == ' ' || line[blank] == '\t'))
 		blank++;
 	close = memchr(line + blank, ']', len - blank);
@@ -190,7 +190,7 @@ char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char 
 	if (got < 0)
 		*why = mem_printf("%s: cannot be read: %s", path, strerror(error));
 	else if ((size_t)got > max)
-		*why = mem_printf("%s: has more than %zu bytes", path, max);
+		*why = mem_printf("%s: is larger than %zu bytes", path, max);
 	if (fd >= 0)
 		close(fd);
 	if (got >= 0 && (size_t)got <= max) {

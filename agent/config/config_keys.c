@@ -289,7 +289,7 @@ static int set_invite_credential(void *target, const char *value)
 
 /* --- the tables --- */
 
-static const char rate_accepted[] = "off, or bytes a second: 64K to 100G, as a number with K, M or G (of 1000)";
+static const char rate_accepted[] = "off, or bytes per second: 64K to 100G, as a number with K, M or G (of 1000)";
 
 const struct config_key config_agent_keys[] = {
 	{ "name", set_name, false, "1 to 64 bytes of printable text without backslashes" },

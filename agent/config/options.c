@@ -11,7 +11,7 @@ const char options_usage[] =
 	"                [--discovery auto|avahi|embedded|off] [--peer HOST:PORT]... [--log-level L]\n"
 	"                [--check-config]\n"
 	"\n"
-	"Keeps the folders of its groups alike with all other members on the network.\n"
+	"Keeps the folders of its groups in sync with all other members on the network.\n"
 	"\n"
 	"  --home DIR       key, index, config and control socket (default: $LANYARD_HOME, else\n"
 	"                   /var/lib/lanyard for root, else $XDG_STATE_HOME/lanyard)\n"
@@ -21,10 +21,10 @@ const char options_usage[] =
 	"                   where members reach us; port 0: any free one (default: 4170)\n"
 	"  --discovery auto|avahi|embedded|off\n"
 	"                   how members are found on the local network (default: auto)\n"
-	"  --peer HOST:PORT a member outside the local network; may be given again\n"
+	"  --peer HOST:PORT a member outside the local network; may be repeated\n"
 	"  --log-level error|warn|info|debug\n"
 	"                   (default: info)\n"
-	"  --check-config   read the settings, say what is wrong with them, and end\n"
+	"  --check-config   read the settings, say what is wrong with them, and exit\n"
 	"  --help, --version\n"
 	"\n"
 	"SIGTERM and SIGINT stop it cleanly, SIGHUP reads the settings again.\n"
@@ -50,7 +50,7 @@ int options_parse(struct options *o, int argc, char **argv, char **why)
 	memset(o, 0, sizeof(*o));
 	words = argc < 1 ? 0 : args_parse(table, false, argc - 1, argv + 1, why);
 	if (words > 0) {
-		*why = mem_printf("'%s' is no option; lanyardd takes options only", argv[1]);
+		*why = mem_printf("'%s' is not an option; lanyardd takes only options", argv[1]);
 		words = -1;
 	}
 	if (words < 0) {

@@ -54,7 +54,7 @@ void engine_index_lost(struct engine *e)
 		return;
 	e->restarting = true;
 	engine_fail(e,
-	            mem_strdup(index_damaged(e->index) ? "the index is damaged and is made anew"
+	            mem_strdup(index_damaged(e->index) ? "the index is damaged and is being rebuilt"
 	                                               : "the index cannot be written (is the disk of the agent's home "
 	                                                 "full?): waiting, and trying again"));
 	loop_between(e->context->loop, engine_restart, e);
@@ -181,7 +181,7 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 	struct engine *e;
 
 	if (hex_decode(id.b, sizeof(id.b), group_hex)) {
-		*why = mem_printf("%s/groups/%s: no group's folder: remove it", context->home, group_hex);
+		*why = mem_printf("%s/groups/%s: not the folder of a group: remove it", context->home, group_hex);
 		return NULL;
 	}
 	e = engine_new(context, &id);

@@ -38,10 +38,9 @@ const char *engine_stuck(struct engine *e)
 	if (e->stuck != NULL)
 		return e->stuck;
 	(void)strftime(text, sizeof(text), "%F %T", localtime_r(&since, &tm));
-	e->stuck = mem_printf(
-		"%s: its disk does not answer since %s; the group goes on when it does (is its server or cable "
-		"gone?)",
-		e->share_path, text);
+	e->stuck = mem_printf("%s: its disk has not answered since %s; the group continues when it does (is "
+	                      "its server or cable gone?)",
+	                      e->share_path, text);
 	engine_log(e, LOG_ERROR, "%s", e->stuck);
 	engine_emit(e, "problem", NULL, e->stuck);
 	return e->stuck;
@@ -181,7 +180,7 @@ void engine_start(struct engine *e)
 	if (!roster_may(e->roster, identity_id(c->self), RIGHT_TAKE_PART)) {
 		engine_fail(e,
 		            roster_is_damaged(e->roster)
-		                    ? mem_printf("%s/%s/roster.bin is damaged, and says no longer that this agent is a "
+		                    ? mem_printf("%s/%s/roster.bin is damaged and no longer shows that this agent is a "
 		                                 "member: join the group again",
 		                                 c->home, e->dir)
 		                    : mem_strdup("this agent is no longer a member of the group"));
@@ -411,7 +410,7 @@ bool engine_free(struct engine *e)
 	if (!is_drained(e)) {
 		if (e->index)
 			(void)index_commit(e->index);
-		engine_log(e, LOG_ERROR, "%s: its disk does not answer: ending without it", e->share_path);
+		engine_log(e, LOG_ERROR, "%s: its disk does not answer: stopping without it", e->share_path);
 		if (e->ending)
 			engine_forget(e);
 		return false;

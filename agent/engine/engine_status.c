@@ -100,21 +100,21 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 static const char *lacking(struct engine *e, const struct engine_status *s)
 {
 	if (s->error)
-		return "the error to go away";
+		return "the error to be resolved";
 	if (e->paused)
 		return "lanyard resume";
 	if (!e->scanned || local_state(e->local) != LOCAL_WATCHING)
 		return "the scan";
 	if (local_failing(e->local))
-		return "files here that cannot be read";
+		return "files here to become readable";
 	if (!local_idle(e->local))
-		return "files here to be looked at";
+		return "files here to be checked";
 	if (local_held(e->local, NULL))
 		return "lanyard release: deletions here are held";
 	if (s->held)
-		return "lanyard release: what a member deleted, replaced or emptied at once is held";
+		return "lanyard release: files that a member deleted, replaced or emptied at once are held";
 	if (s->wanted)
-		return "files of others";
+		return "files from other members";
 	if (!fetch_idle(e->fetch))
 		return "files to be installed";
 	return peer_group_lacks(e->peers);
@@ -166,7 +166,7 @@ static bool local_problem(void *arg, const struct local_problem *l)
 {
 	struct engine_problem p = { .path = l->path, .reason = l->reason, .since_s = l->since_s };
 
-	(void)snprintf(p.next, sizeof(p.next), "%s", l->next ? l->next : "looked at again when it changes");
+	(void)snprintf(p.next, sizeof(p.next), "%s", l->next ? l->next : "checked again when it changes");
 	return tell_problem(arg, &p);
 }
 
@@ -177,7 +177,7 @@ static void name_member(const struct engine *e, uint64_t member, char *out, size
 	char id[ID_TEXT_MAX];
 
 	if (!roster_member_by_short(e->roster, member, &m)) {
-		(void)snprintf(out, max, "somebody who is no member any more");
+		(void)snprintf(out, max, "a former member");
 		return;
 	}
 	agent_id_text(id, &m.id);
@@ -194,17 +194,17 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 		return true;
 	if (d->told_by) {
 		name_member(list->engine, d->told_by, who, sizeof(who));
-		(void)snprintf(reason, sizeof(reason), "%s; %s told of it", d->reason, who);
+		(void)snprintf(reason, sizeof(reason), "%s; announced by %s", d->reason, who);
 		p.reason = reason;
 	}
 	if (d->retry_s == -2)
 		(void)snprintf(p.next, sizeof(p.next), "waits for lanyard release");
 	else if (d->retry_s < 0)
-		(void)snprintf(p.next, sizeof(p.next), "goes on when a member that has it connects");
+		(void)snprintf(p.next, sizeof(p.next), "continues when a member that has it connects");
 	else if (d->retry_s == 0)
-		(void)snprintf(p.next, sizeof(p.next), "is tried again now");
+		(void)snprintf(p.next, sizeof(p.next), "is being retried now");
 	else
-		(void)snprintf(p.next, sizeof(p.next), "tried again in %lld s", (long long)d->retry_s);
+		(void)snprintf(p.next, sizeof(p.next), "retried in %lld s", (long long)d->retry_s);
 	return tell_problem(arg, &p);
 }
 
@@ -216,14 +216,14 @@ static bool refusal(void *arg, const struct fetch_refusal *r)
 
 	name_member(list->engine, r->peer, who, sizeof(who));
 	if (r->later) {
-		(void)snprintf(reason, sizeof(reason), "%s tells of more files than are waited for at a time", who);
-		(void)snprintf(p.next, sizeof(p.next), "the rest is heard when half of them are here");
+		(void)snprintf(reason, sizeof(reason), "%s announces more files than may be pending at a time", who);
+		(void)snprintf(p.next, sizeof(p.next), "the rest follows when half of them are here");
 		return tell_problem(list, &p);
 	}
-	(void)snprintf(
-		reason, sizeof(reason),
-		"%s tells that it was deleted, and %llu more that were never here: too many to be kept for others", who,
-		(unsigned long long)r->count - 1);
+	(void)snprintf(reason, sizeof(reason),
+	               "%s announces its deletion, and %llu more of paths that were never here: too "
+	               "many to keep for others",
+	               who, (unsigned long long)r->count - 1);
 	(void)snprintf(p.next, sizeof(p.next), "nothing is missing here; if that member means harm, remove it");
 	return tell_problem(list, &p);
 }

@@ -57,7 +57,8 @@ int engine_store_load(struct engine *e, char **why)
 		setting(e, line, value);
 	}
 	if (text && !e->share_path)
-		*why = mem_printf("%s/%s: names no share: leave the group and join it again", e->context->home, path);
+		*why = mem_printf("%s/%s: does not name a share: leave the group and join it again", e->context->home,
+		                  path);
 	free(text);
 	free(path);
 	return e->share_path ? 0 : -1;

@@ -98,8 +98,8 @@ static void scrub_done(void *arg, int64_t files, int64_t bytes, int64_t n)
 	index_meta_put(e->index, meta_seq, 0);
 	index_meta_put(e->index, meta_ended, clock_wall_s());
 	if (n > 0)
-		engine_log(e, LOG_WARN, "group %s: %lld of %lld files had rotted and are fetched again", engine_name(e),
-		           (long long)n, (long long)files);
+		engine_log(e, LOG_WARN, "group %s: %lld of %lld files had rotted and are being downloaded again",
+		           engine_name(e), (long long)n, (long long)files);
 	engine_emit(e, "scrubbed", NULL, NULL);
 }
 

@@ -24,7 +24,8 @@ static void local_changed(void *arg, const struct record *r)
 static void local_held_back(void *arg, int64_t n)
 {
 	struct engine *e = arg;
-	char *text = mem_printf("%lld files are gone at once: their deletion is held; lanyard release lets it go",
+	char *text = mem_printf("%lld files disappeared at once: their deletion is held. If it was intended: "
+	                        "lanyard release",
 	                        (long long)n);
 
 	e->dirty = true;
@@ -140,9 +141,10 @@ static void fetch_repaired(void *arg, const char *path)
 	struct engine *e = arg;
 
 	engine_emit(e, "repaired", path,
-	            e->context->versions_age_s == 0 ? "its bytes had rotted on this disk"
-	                                            : "its bytes had rotted on this disk: what stood there is "
-	                                              "among its versions");
+	            e->context->versions_age_s == 0
+	                    ? "its content had rotted on this disk"
+	                    : "its content had rotted on this disk: the rotten file is among its "
+	                      "versions");
 }
 
 static void fetch_conflict(void *arg, const char *path, const char *of)
@@ -150,8 +152,8 @@ static void fetch_conflict(void *arg, const char *path, const char *of)
 	char *name = log_escape(path, strlen(path)), *other = log_escape(of, strlen(of));
 
 	log_about(LOG_WARN, &(struct log_about){ .group = engine_name(arg), .file = path },
-	          "group %s: %s was changed here and elsewhere: what was here is kept as %s", engine_name(arg), other,
-	          name);
+	          "group %s: %s was changed here and elsewhere: the content from here is kept as %s", engine_name(arg),
+	          other, name);
 	engine_emit(arg, "conflict", path, other);
 	free(name);
 	free(other);
@@ -245,7 +247,7 @@ void engine_save_roster(struct engine *e)
 	bool failed = roster_save(e->roster, e->context->home_dirfd, path) < 0;
 
 	if (failed && !e->roster_unsaved)
-		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored, which is tried again: %s",
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored; trying again: %s",
 		           engine_name(e), e->context->home, path, strerror(errno));
 	free(path);
 	loop_timer_stop(e->save_roster);

@@ -61,8 +61,8 @@ static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	index_touch(f->c.index, t->want.path, seen);
 	log_about(LOG_WARN, &(struct log_about){ .group = share_group(f->c.share), .file = t->want.path },
-	          "%s: its bytes had rotted on this disk and were fetched again%s", t->want.path,
-	          f->c.copies_stay ? "" : "; what stood there is among its versions");
+	          "%s: its content had rotted on this disk and was downloaded again%s", t->want.path,
+	          f->c.copies_stay ? "" : "; the rotten file is among its versions");
 	if (f->c.repaired != NULL)
 		f->c.repaired(f->c.arg, t->want.path);
 	if (f->c.installed != NULL)
@@ -116,7 +116,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 /* The bytes were not those of the content: their sender is not asked again. */
 static void bad_bytes(struct fetch *f, struct ticket *t)
 {
-	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent bytes that are not what their name says");
+	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent a block whose hash does not match");
 	memmove(t->bad + 1, t->bad, sizeof(t->bad) - sizeof(t->bad[0]));
 	t->bad[0] = t->bytes_from;
 	free(t->bytes);

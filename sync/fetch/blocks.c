@@ -71,7 +71,7 @@ static void written(void *arg)
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
 		/* On a disk error it is not known which were right. */
 		if (!p->ok && job->error == 0 && d->t != NULL)
-			source_lied(d, p->peer, "sent bytes that are not what their name says");
+			source_lied(d, p->peer, "sent a block whose hash does not match");
 	}
 	end_job(job);
 }

@@ -132,7 +132,7 @@ void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first
 	if (blocks == NULL) {
 		source_has_not(d, peer);
 	} else if (!take_piece(d, first, blocks, n)) {
-		source_lied(d, peer, "sent a block list that is not the file's");
+		source_lied(d, peer, "sent a block list whose hash does not match");
 		begin_anew(d);
 	} else if (is_whole(d)) {
 		download_open(d);

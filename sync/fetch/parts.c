@@ -58,7 +58,8 @@ static void keep(struct clean_job *job, const char *name, const struct swap *s)
 
 	if (kept_move_tagged(job->root, job->parts, name, &s->tag) < 0)
 		log_about(LOG_WARN, &(struct log_about){ .group = job->group },
-		          "what was replaced before a crash is .lanyard/parts/%s and could not be moved to %s: %s",
+		          "the file that was replaced before a crash is .lanyard/parts/%s and could not "
+		          "be moved to %s: %s",
 		          shown, KEPT_FOLDER, strerror(errno));
 	free(shown);
 }

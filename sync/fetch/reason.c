@@ -17,29 +17,32 @@ static const struct {
 	[REASON_CHANGED] = { "it is being changed here", 50, false, false },
 	[REASON_PARENT] = { "its folder is not here yet", 250, false, false },
 	[REASON_IN_THE_WAY] = { "something else is where its folder should be", 250, true, false },
-	[REASON_NOT_EMPTY] = { "the folder is deleted, but holds files here that are not shared", 250, true, false },
-	[REASON_CHILDREN] = { "the folder waits for what is in it to be deleted", 250, false, false },
+	[REASON_NOT_EMPTY] = { "the folder was deleted, but contains files here that are not shared", 250, true,
+	                       false },
+	[REASON_CHILDREN] = { "the folder waits for the files in it to be deleted", 250, false, false },
 	[REASON_IN_USE] = { "it is being copied to another place", 1000, false, false },
-	[REASON_SAME] = { "its content is being fetched for another path", 10000, false, false },
+	[REASON_SAME] = { "its content is being downloaded for another path", 10000, false, false },
 	[REASON_NO_SOURCE] = { "no connected member has it", 30000, false, false },
-	[REASON_NOT_NOW] = { "the members that have it are changing it just now", 250, false, false },
+	[REASON_NOT_NOW] = { "the members that have it are changing it right now", 250, false, false },
 	[REASON_SILENT] = { "the members that have it do not answer", 1000, true, false },
 	[REASON_BAD_SOURCE] = { "the members that offer it sent something else", 10000, true, false },
-	[REASON_HELD] = { "it is one of many files that a member deleted, replaced or emptied at once: held until "
-	                  "lanyard release, or until that member takes it back",
+	[REASON_HELD] = { "it is one of many files that a member deleted, replaced or emptied at once: "
+	                  "held until lanyard release, or until that member undoes it",
 	                  60000, false, false },
-	[REASON_UNKEPT] = { "another member deleted or replaced it, and the disk's part for old versions (versions-disk) is "
-	                    "full of what others wrote last: lanyard release lets it go all the same",
+	[REASON_UNKEPT] = { "another member deleted or replaced it, and the space for old versions "
+	                    "(versions-disk) is full of last versions by other authors: lanyard release "
+	                    "lets it happen all the same",
 	                    1000, true, false },
 	[REASON_FULL] = { "the disk is full", 1000, true, true },
-	[REASON_RESERVED] = { "the disk is nearly full: what is left is kept for the agent's index", 1000, true, true },
+	[REASON_RESERVED] = { "the disk is nearly full: the rest is reserved for the agent's index", 1000, true, true },
 	[REASON_QUOTA] = { "the disk quota is used up", 1000, true, true },
 	[REASON_READ_ONLY] = { "the disk is read-only", 1000, true, true },
-	[REASON_DENIED] = { "the agent's user may not write there: whoever owns the folder can let it (chmod g+rwx FOLDER, or setfacl -m "
-	                    "u:USER:rwx FOLDER)",
+	[REASON_DENIED] = { "the agent's user may not write there: whoever owns the folder can allow it "
+	                    "(chmod g+rwx FOLDER, or setfacl -m u:USER:rwx FOLDER)",
 	                    1000, true, true },
 	[REASON_NAME] = { "this disk cannot hold a file of that name", 1000, true, false },
-	[REASON_CASE] = { "this disk takes upper and lower case for one name, and another file or folder has it: rename one of them",
+	[REASON_CASE] = { "this disk does not distinguish upper and lower case, and another file or "
+	                  "folder has that name: rename one of them",
 	                  1000, true, false },
 	[REASON_SYMLINK] = { "this disk cannot hold symlinks", 1000, true, false },
 	[REASON_TOO_BIG] = { "this disk cannot hold a file of that size", 1000, true, false },

@@ -369,7 +369,7 @@ void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *
 	}
 	request_forget(r, true);
 	if (bytes->p != NULL) {
-		source_lied(d, peer, "sent a block of another length than was asked for");
+		source_lied(d, peer, "sent a block of a different length than requested");
 	} else {
 		source_has_not(d, peer);
 	}

@@ -98,8 +98,9 @@ static struct identity *make_file(int home_dirfd, char **why)
 	n = BIO_get_mem_data(pem, &text);
 	rc = fs_write_file(home_dirfd, KEY_FILE, text, (size_t)n, 0600);
 	if (rc < 0)
-		*why = mem_printf("cannot write " KEY_FILE " in the home folder: %s; give lanyardd a folder that it "
-		                  "may write (--home DIR)",
+		*why = mem_printf("cannot write " KEY_FILE
+		                  " in the home folder: %s; give lanyardd a folder that it may write to "
+		                  "(--home DIR)",
 		                  strerror(errno));
 	OPENSSL_cleanse(text, (size_t)n);
 	BIO_free(pem);
@@ -134,8 +135,8 @@ static struct identity *from_pem(const char *text, size_t n, char **why)
 		self = from_key(key);
 	if (self == NULL) {
 		EVP_PKEY_free(key);
-		*why = mem_strdup(KEY_FILE " in the home folder holds no Ed25519 private key in plain PEM; restore it "
-		                           "from a backup, or move it away to start as a new agent");
+		*why = mem_strdup(KEY_FILE " in the home folder does not hold an Ed25519 private key in plain "
+		                           "PEM; restore it from a backup, or move it away to start as a new agent");
 	}
 	return self;
 }
@@ -149,7 +150,7 @@ static struct identity *from_file(int fd, char **why)
 	ssize_t n;
 
 	if (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG) {
-		*why = mem_strdup(KEY_FILE " in the home folder is no regular file; move it away");
+		*why = mem_strdup(KEY_FILE " in the home folder is not a regular file; move it away");
 		return NULL;
 	}
 	if ((st.mode & 077) != 0) {

@@ -352,10 +352,10 @@ static const char *const admit_texts[] = {
 	[ADMIT_WRONG_GROUP] = "the invite is for another group",
 	[ADMIT_EXPIRED] = "the invite has expired; ask for a new one",
 	[ADMIT_BAD_SIGNATURE] = "the invite is not genuine",
-	[ADMIT_NO_AUTHORITY] = "the invite was signed by one who is no owner of the group (any more), or taken back",
+	[ADMIT_NO_AUTHORITY] = "the invite was revoked, or its signer is not an owner of the group (any more)",
 	[ADMIT_REMOVED] = "an owner has removed this agent; only an owner can add it again",
 	[ADMIT_USED_UP] = "the invite is used up; ask for a new one",
-	[ADMIT_NOT_HERE] = "this member cannot let anybody in now; another one can",
+	[ADMIT_NOT_HERE] = "this member cannot admit anybody now; another one can",
 	[ADMIT_FULL] = "the group is full",
 };
 

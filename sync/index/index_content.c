@@ -182,7 +182,7 @@ static int dismantle(struct index *index, int64_t id, int rows)
 		rc = blocklist_decode(&l, sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1));
 		index_stmt_give(index, STMT_LIST_LAST, s);
 		if (rc < 0)
-			return index_found_damage(index, "a block list is none");
+			return index_found_damage(index, "a block list is malformed");
 		for (uint32_t i = 0; i < l.n && rc == 0; i++) {
 			int64_t at = (row & ((1 << INDEX_LIST_BITS) - 1)) * INDEX_LIST_ROW + (int64_t)i;
 
@@ -304,7 +304,7 @@ static int read_list(struct index *index, int64_t first_row, uint32_t n, struct 
 	}
 	index_stmt_give(index, STMT_LIST_GET, s);
 	if (rc == SQLITE_ROW || (rc == SQLITE_DONE && list->n != n))
-		return index_found_damage(index, "a block list is none");
+		return index_found_damage(index, "a block list is malformed");
 	return rc == SQLITE_DONE ? 1 : index_read_failed(index, "read a block list");
 }
 
@@ -362,7 +362,7 @@ static int live_file(struct index *index, const uint8_t root[32], struct record 
 		rc = 1;
 		if (index_row_read(s, r) < 0) {
 			record_clear(r);
-			rc = index_found_damage(index, "a row is no record");
+			rc = index_found_damage(index, "a row is malformed");
 		}
 	} else {
 		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a row");

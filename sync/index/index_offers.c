@@ -124,15 +124,15 @@ int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 		return -1;
 	id = first_id(no) | (int64_t)theirs->seq;
 	if (wants_of(index, n, no, &w) < 0 || (w.mine != 0 && delete_want(index, w.mine) < 0))
-		return index_write_failed(index, "write a wanted row");
+		return index_write_failed(index, "write an offer");
 	rc = insert_want(index, id, theirs, n);
 	if (rc == SQLITE_CONSTRAINT) {
 		if (forget_number(index, id) < 0 || (n = index_key(index, theirs->path)) < 0)
-			return index_write_failed(index, "write a wanted row");
+			return index_write_failed(index, "write an offer");
 		rc = insert_want(index, id, theirs, n);
 	}
 	if (rc != SQLITE_DONE)
-		return index_write_failed(index, "write a wanted row");
+		return index_write_failed(index, "write an offer");
 	index->now.wanted += w.n == 0;
 	index->now.wanted_bytes += (size > w.other ? size : w.other) - w.largest;
 	return 0;
@@ -156,14 +156,14 @@ int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, ui
 	while (more && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_record_read(s, 2, 3, &r) < 0) {
 			record_clear(&r);
-			rc = index_found_damage(index, "a wanted row is no record");
+			rc = index_found_damage(index, "an offer is malformed");
 			goto give;
 		}
 		r.seq = (uint64_t)(sqlite3_column_int64(s, 0) & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
 		more = fn(arg, (uint64_t)sqlite3_column_int64(s, 1), &r);
 		record_clear(&r);
 	}
-	rc = !more || rc == SQLITE_DONE ? 0 : index_read_failed(index, "read wanted rows");
+	rc = !more || rc == SQLITE_DONE ? 0 : index_read_failed(index, "read offers");
 
 give:
 	index_stmt_give(index, STMT_OFFER_GET, s);
@@ -192,7 +192,7 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 		char *path;
 
 		if (n > sizeof(last)) {
-			given = index_found_damage(index, "a wanted path is too long");
+			given = index_found_damage(index, "the path of an offer is too long");
 			goto give;
 		}
 		if (n == last_len && memcmp(key, last, n) == 0)
@@ -205,7 +205,7 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 		free(path);
 	}
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		given = index_read_failed(index, "read wanted rows");
+		given = index_read_failed(index, "read offers");
 
 give:
 	index_stmt_give(index, STMT_OFFER_PATHS, s);
@@ -235,7 +235,7 @@ int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*f
 	}
 	index_stmt_give(index, STMT_OFFER_CONTENTS, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return index_read_failed(index, "read wanted rows");
+		return index_read_failed(index, "read offers");
 	return n;
 }
 
@@ -282,7 +282,7 @@ int index_offer_forget(struct index *index, const char *path, uint64_t peer)
 	if (n < 0)
 		return -1;
 	rc = peer != 0 ? forget_one(index, n, no) : forget_all(index, n);
-	return rc < 0 ? index_write_failed(index, "delete a wanted row") : 0;
+	return rc < 0 ? index_write_failed(index, "delete an offer") : 0;
 }
 
 /* Counts all that is wanted anew: cheaper than keeping count while a whole peer is forgotten. */
@@ -332,7 +332,7 @@ int index_offers_forget_peer(struct index *index, uint64_t peer)
 	sqlite3_bind_int64(s, 1, first_id(no));
 	sqlite3_bind_int64(s, 2, first_id(no + 1));
 	if (index_stmt_run(index, STMT_OFFER_DELETE_PEER, s) < 0 || count_wanted(index) < 0)
-		return index_write_failed(index, "delete wanted rows");
+		return index_write_failed(index, "delete offers");
 	return 0;
 }
 
@@ -364,7 +364,7 @@ uint64_t index_wants_min_seq(struct index *index, uint64_t peer)
 		id = sqlite3_column_int64(s, 0);
 	index_stmt_give(index, STMT_OFFER_MIN, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return index_read_failed(index, "read wanted rows") < 0;
+		return index_read_failed(index, "read offers") < 0;
 	return (uint64_t)(id & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
 }
 

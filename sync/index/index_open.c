@@ -360,7 +360,9 @@ enum index_status index_open(struct index **out, const char *dir, char **why)
 		status = rebuild(&index, dir, why);
 		break;
 	case OPENED_NEWER:
-		*why = mem_printf("%s was made by a newer lanyard: use that one, or move the file away", index->path);
+		*why = mem_printf("%s was written by a newer version of lanyard: use that version, or move the "
+		                  "file away",
+		                  index->path);
 		status = INDEX_NEWER;
 		break;
 	case OPENED_FAILED:

@@ -31,7 +31,7 @@ int index_get(struct index *index, const char *path, struct record *r)
 		rc = index_read_failed(index, "read a row");
 	} else if (index_row_read(s, r) < 0) {
 		record_clear(r);
-		rc = index_found_damage(index, "a row is no record");
+		rc = index_found_damage(index, "a row is malformed");
 	} else {
 		rc = 1;
 	}
@@ -216,7 +216,7 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_row_read(s, &r) < 0) {
 			record_clear(&r);
-			n = index_found_damage(index, "a row is no record");
+			n = index_found_damage(index, "a row is malformed");
 			goto give;
 		}
 		n++;
@@ -243,7 +243,7 @@ static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, co
 	while (more && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_row_read(s, &r) < 0) {
 			record_clear(&r);
-			rc = index_found_damage(index, "a row is no record");
+			rc = index_found_damage(index, "a row is malformed");
 			goto give;
 		}
 		if ((c == NULL || content_equal(&r.content, c)) && r.seq <= last) /* not what fn adds */

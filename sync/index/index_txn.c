@@ -115,7 +115,7 @@ int index_write_failed(struct index *index, const char *what)
 	if (is_damage(index))
 		return index_found_damage(index, sqlite3_errmsg(index->db));
 	if (index->health == INDEX_HEALTHY && log_allow("index write", 3))
-		log_error("%s: cannot %s: %s (%s); nothing is recorded until this is mended", index->path, what,
+		log_error("%s: cannot %s: %s (%s); nothing is recorded until this is fixed", index->path, what,
 		          sqlite3_errmsg(index->db), strerror(error));
 	index->full = error == ENOSPC || error == EDQUOT;
 	roll_back(index);

@@ -119,7 +119,7 @@ int index_next(struct index_cursor *c, struct record *r)
 	if (n > RECORD_PATH_MAX || index_row_read(c->s, r) < 0) {
 		record_clear(r);
 		c->ended = true;
-		return index_found_damage(c->index, "a row is no record");
+		return index_found_damage(c->index, "a row is malformed");
 	}
 	/* The smallest key above this one is this one and a 0. */
 	memcpy(c->at, key, (size_t)n);

@@ -131,7 +131,7 @@ static void put_back(struct install_job *job, struct install_item *item, struct 
 	if (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
 		/* It stays in parts/ until the next start, which makes a version of it. */
 		log_about(LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
-		          "what was replaced could not be kept as a version yet: it is .lanyard/parts/%s (%s)", swap,
+		          "the replaced file could not be kept as a version yet: it is .lanyard/parts/%s (%s)", swap,
 		          strerror(error));
 		return;
 	}

@@ -40,11 +40,10 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 			break;
 	}
 	shown = log_escape(item->want->path, strlen(item->want->path));
-	log_about(
-		LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
-		"a file that took the place of %s while it was replaced could not be put back: it is below .lanyard/%s/, "
-		"as %s (%s)",
-		shown, dirfd == job->parts ? "parts" : "versions", from, strerror(errno));
+	log_about(LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
+	          "a file that appeared at %s while it was being replaced could not be put back: "
+	          "it is in .lanyard/%s/, as %s (%s)",
+	          shown, dirfd == job->parts ? "parts" : "versions", from, strerror(errno));
 	free(shown);
 	return -1;
 }

@@ -241,7 +241,7 @@ static const char *special_name(uint32_t kind)
 	case S_IFCHR:
 		return "a device cannot be synced";
 	default:
-		return "of a kind that cannot be synced";
+		return "this type of file cannot be synced";
 	}
 }
 

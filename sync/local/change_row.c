@@ -30,12 +30,12 @@ bool change_row_fresh(struct local *l, const char *path, uint64_t seq, struct re
 static void change_row_refused(struct local *l, const char *path)
 {
 	if (errno == EOVERFLOW)
-		problem_add(
-			l->problems, path, PROBLEM_FAILING,
-			"a member made up its version, and no change can be told after that: keep yours under another name",
-			l->scan.walk_no);
+		problem_add(l->problems, path, PROBLEM_FAILING,
+		            "a member announced a made-up version of it, after which no change can be "
+		            "recorded: save yours under another name",
+		            l->scan.walk_no);
 	else if (errno == EINVAL)
-		problem_add(l->problems, path, PROBLEM_FAILING, "its blocks are not those that its content is known by",
+		problem_add(l->problems, path, PROBLEM_FAILING, "its blocks do not match its recorded content",
 		            l->scan.walk_no);
 	else
 		local_unwritten(l);

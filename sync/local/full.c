@@ -42,7 +42,7 @@ static void note_unwatched(struct local *l)
 		l->watch_since_s = clock_wall_s();
 	limit = local_watch_limit("max_user_watches");
 	local_set_text(&l->watch_problem,
-	               mem_printf("%lld folders are not watched and only looked at now and then: sysctl "
+	               mem_printf("%lld folders are not watched, only rescanned periodically: sysctl "
 	                          "fs.inotify.max_user_watches=%lld",
 	                          (long long)l->scan.unwatched, (long long)(limit + l->scan.unwatched) * 5 / 4));
 	if (!l->warned_limit)
@@ -56,7 +56,7 @@ void full_scanned(struct local *l)
 
 	note_unwatched(l);
 	l->ignored = l->scan.full_ignored;
-	log_debug("%s: %lld paths looked at in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
+	log_debug("%s: checked %lld paths in %lld ms", share_path(l->c.share), (long long)l->scan.full_files,
 	          (long long)took_ms);
 	plan_rescan(l, took_ms);
 	l->check_after_ms = loop_now_ms(l->c.loop) + 2 * took_ms;

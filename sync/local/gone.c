@@ -163,11 +163,10 @@ static void gone_hold(struct local *l)
 	g->since_s = clock_wall_s();
 	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
 	(void)index_meta_put(l->c.index, HELD_META, g->since_s);
-	log_about(
-		LOG_WARN, share_about(l->c.share),
-		"%s: %lld of %lld files are gone at once: their deletion is held and told to nobody. Put them back, or, "
-		"if they were deleted on purpose, let them go: lanyard release",
-		share_path(l->c.share), (long long)n, (long long)live_files(l));
+	log_about(LOG_WARN, share_about(l->c.share),
+	          "%s: %lld of %lld files disappeared at once: their deletion is held and not "
+	          "announced. Put them back, or, if they were deleted on purpose: lanyard release",
+	          share_path(l->c.share), (long long)n, (long long)live_files(l));
 	if (l->c.held != NULL)
 		l->c.held(l->c.arg, n);
 }
@@ -197,7 +196,7 @@ int64_t gone_release(struct local *l)
 	if (!g->held)
 		return 0;
 	gone_unhold(l);
-	log_about(LOG_INFO, share_about(l->c.share), "%s: %lld held deletions are let go", share_path(l->c.share),
+	log_about(LOG_INFO, share_about(l->c.share), "%s: released %lld held deletions", share_path(l->c.share),
 	          (long long)n);
 	g->released = true;
 	g->burst = (struct burst){ 0 };
@@ -314,7 +313,7 @@ static void gone_check_held(struct local *l, const struct gone_check *k)
 	g->checked = NULL;
 	g->check_ms = loop_now_ms(l->c.loop) + CHECK_MS;
 	if (g->paths == NULL && g->more == 0) {
-		log_about(LOG_INFO, share_about(l->c.share), "%s: no deletion is held any more",
+		log_about(LOG_INFO, share_about(l->c.share), "%s: no deletions are held any more",
 		          share_path(l->c.share));
 		gone_unhold(l);
 	}
@@ -458,7 +457,8 @@ bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, con
 
 	for (p = g->held ? g->paths : NULL; p != NULL; p = p->hh.next)
 		if (!fn(arg, p->path,
-		        "it is gone, with a large part of the share, which looks like an accident: its deletion is held",
+		        "it disappeared together with a large part of the share, which looks like an "
+		        "accident: its deletion is held",
 		        g->since_s))
 			return false;
 	return true;

@@ -55,11 +55,10 @@ static void on_watch_lost(void *arg)
 	struct local *l = arg;
 
 	if (!l->warned_overflow)
-		log_about(
-			LOG_WARN, share_about(l->c.share),
-			"%s: changes came faster than they could be read; looking at everything again. If this repeats: "
-			"sysctl fs.inotify.max_queued_events=%lld",
-			share_path(l->c.share), (long long)local_watch_limit("max_queued_events") * 4);
+		log_about(LOG_WARN, share_about(l->c.share),
+		          "%s: changes came faster than they could be read; rescanning. If this repeats: "
+		          "sysctl fs.inotify.max_queued_events=%lld",
+		          share_path(l->c.share), (long long)local_watch_limit("max_queued_events") * 4);
 	l->warned_overflow = true;
 	local_rescan(l);
 }
@@ -104,10 +103,10 @@ static void begin_watch(struct local *l)
 	l->watch_since_s = clock_wall_s();
 	local_set_text(&l->watch_problem,
 	               error == EMFILE
-	                       ? mem_printf("changes are found only by looking at everything now and then: sysctl "
+	                       ? mem_printf("inotify is not available; falling back to periodic full scans: sysctl "
 	                                    "fs.inotify.max_user_instances=%lld (or raise the limit of open files)",
 	                                    (long long)local_watch_limit("max_user_instances") * 2)
-	                       : mem_printf("changes are found only by looking at everything now and then: inotify: %s",
+	                       : mem_printf("inotify is not available; falling back to periodic full scans: %s",
 	                                    strerror(error)));
 	if (!l->warned_limit)
 		log_about(LOG_WARN, share_about(l->c.share), "%s: %s", share_path(l->c.share), l->watch_problem);
@@ -329,11 +328,11 @@ static bool each_held(void *arg, const char *path, const char *reason, int64_t s
 {
 	const struct problem_visit *e = arg;
 
-	return e->fn(e->arg, &(struct local_problem){ .path = path,
-	                                              .reason = reason,
-	                                              .since_s = since_s,
-	                                              .next = "waits for lanyard release, or for the file to be there "
-	                                                      "again" });
+	return e->fn(e->arg,
+	             &(struct local_problem){ .path = path,
+	                                      .reason = reason,
+	                                      .since_s = since_s,
+	                                      .next = "waits for lanyard release, or for the file to come back" });
 }
 
 static bool each_changing(void *arg, const char *path, int64_t since_ms)

@@ -36,7 +36,7 @@ void local_fail(struct local *l, char *why)
 {
 	if (l->error == NULL)
 		log_about(LOG_ERROR, share_about(l->c.share),
-		          "%s; nothing is taken for deleted; checked again every 5 s", why);
+		          "%s; nothing is treated as deleted; checking again every 5 s", why);
 	local_set_text(&l->error, why);
 	l->failed = true;
 }

@@ -96,7 +96,7 @@ void problem_add(struct problem_set *p, const char *path, enum problem_kind kind
 static const char *error_text(int error)
 {
 	if (error == EXDEV)
-		return "another file system is mounted here: what is in it is not synced";
+		return "another file system is mounted here: its content is not synced";
 	if (error == ENAMETOOLONG)
 		return path_verdict_text(PATH_LONG);
 	if (error == EFBIG)
@@ -126,13 +126,13 @@ void problem_add_unread(struct problem_set *p, const char *path, int error, cons
 		return;
 	}
 	if (st->uid == agent)
-		text = mem_printf("no permission to read it: it is the agent's own, and has mode %04" PRIo32
+		text = mem_printf("no permission to read it: it belongs to the agent's user and has mode %04" PRIo32
 		                  ": chmod u+%s on it",
 		                  st->mode, bits);
 	else
 		text = mem_printf("no permission to read it: it belongs to user %" PRIu32 " and has mode %04" PRIo32
-		                  ", and the agent is user %u. Its owner can let it: setfacl -m u:%u:%s on it, or "
-		                  "chmod g+%s where the agent is of its group",
+		                  ", and the agent is user %u. Its owner can allow it: setfacl -m u:%u:%s on it, "
+		                  "or chmod g+%s where the agent is of its group",
 		                  st->uid, st->mode, agent, agent, bits, bits);
 	problem_add(p, path, PROBLEM_FAILING, text, walk_no);
 	free(text);
@@ -152,11 +152,10 @@ void problem_clear(struct problem_set *p, const char *path)
 void problem_settled(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no)
 {
 	if (st->odd_mtime)
-		problem_add(
-			p, path, PROBLEM_PARTLY,
-			"its modification time is before 1677-09-21 or after 2262-04-11, which cannot be told: the others "
-			"get the nearest that can",
-			walk_no);
+		problem_add(p, path, PROBLEM_PARTLY,
+		            "its modification time is before 1677-09-21 or after 2262-04-11, which cannot "
+		            "be represented: the others get the nearest time that can",
+		            walk_no);
 	else
 		problem_clear(p, path);
 }

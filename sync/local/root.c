@@ -96,8 +96,7 @@ static void take_reopened(struct local *l, struct root_probe *k)
 		loop_timer_start(l->retry_timer, RETRY_MS, 0);
 		return;
 	}
-	log_about(LOG_INFO, share_about(l->c.share), "%s: is there again; looking at everything",
-	          share_path(l->c.share));
+	log_about(LOG_INFO, share_about(l->c.share), "%s: is back; rescanning", share_path(l->c.share));
 	l->root.back(l);
 }
 

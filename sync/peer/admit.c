@@ -63,7 +63,7 @@ void admit_show_invite(struct talk *t)
 
 	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
 	                   &request)) {
-		log_about(LOG_WARN, &about, "%s: the invite cannot be shown: its request is too long",
+		log_about(LOG_WARN, &about, "%s: the invite cannot be sent: its request is too long",
 		          t->session->link->address);
 	} else {
 		membership_send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
@@ -138,7 +138,7 @@ static void end_unanswered(struct talk *t)
 	struct session *s = t->session;
 
 	if (s->talks == t && !t->next && !s->link->trusted)
-		peers_session_ended(s, "it asks to join, and we are no member");
+		peers_session_ended(s, "it asks to join, and we are not a member");
 }
 
 void admit_request_in(struct talk *t, const struct msg_bytes *request)

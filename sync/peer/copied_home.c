@@ -261,8 +261,7 @@ void copied_home_told(struct session *s, const struct msg_run_proof *evidence)
 			p->config.copied_home(p->config.arg, &s->id, s->link->address, true);
 	} else if (s->link->trusted && log_allow("copied-home", 2)) {
 		log_about(LOG_WARN, &(struct log_about){ .peer = s->id_text },
-		          "%s: says that another agent has our identity, and shows nothing for it: not believed",
-		          s->link->address);
+		          "%s: claims without proof that another agent has our identity: ignored", s->link->address);
 	}
 }
 

@@ -343,7 +343,7 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 	int64_t now = loop_now_ms(p->config.loop);
 
 	end(p, d);
-	log_debug("%s: not reached: %s", address, reason);
+	log_debug("%s: cannot be reached: %s", address, reason);
 	if (refused && p->config.refused)
 		p->config.refused(p->config.arg, d->agent ? &d->agent->id : NULL, address, reason);
 	d->refused = refused && d->kind != DIAL_PROVEN;

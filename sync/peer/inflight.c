@@ -220,7 +220,7 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 		return;
 	g = t->group;
 	if (b->flags != MSG_BLOCK_NONE && b->plain_len != len) {
-		peer_group_misbehaved(g, s->peer, "", "a block of another length than was asked for");
+		peer_group_misbehaved(g, s->peer, "", "a block of a different length than requested");
 		g->config.hooks->block(g->config.arg, s->peer, b->request, &none);
 	} else if (b->flags == MSG_BLOCK_ZSTD) {
 		struct unpack_job *j = MEM_NEW(struct unpack_job);

@@ -117,7 +117,7 @@ static bool begin_anew(struct talk *t, const char *why)
 	if (index_epoch(g->config.index) == epoch)
 		return false;
 	doubt_all(g);
-	peer_group_reopen(g, "opening anew with a new epoch");
+	peer_group_reopen(g, "reopening with a new epoch");
 	return true;
 }
 
@@ -131,10 +131,11 @@ static void hear_all_again(struct talk *t)
 
 	if (log_allow("forgotten", 5))
 		log_about(LOG_INFO, &about,
-		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
+		          "%s: has forgotten deletions that this agent never received; both send each "
+		          "other all rows again",
 		          s->link->address);
 	news_in_forget(g, s->peer);
-	talk_close(t, "opening anew to hear all again");
+	talk_close(t, "reopening to receive all rows again");
 	session_offer(s, g);
 }
 
@@ -146,10 +147,10 @@ static bool claims_too_much(const struct talk *t, const struct msg_index_hello *
 	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= news_out_told(t))
 		return false;
 	if (log_allow("claims", 5))
-		log_about(
-			LOG_WARN, &about,
-			"%s: says that it knows later changes of ours than we do, and shows nothing for it: told all anew",
-			t->session->link->address);
+		log_about(LOG_WARN, &about,
+		          "%s: claims without proof to know later changes of ours than we do: sending it "
+		          "all rows again",
+		          t->session->link->address);
 	return true;
 }
 
@@ -244,11 +245,11 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	if (m->record.seq >= VERSION_PLAIN_MAX) {
-		refuse(t, m, "a number beyond all that there are");
+		refuse(t, m, "a sequence number out of range");
 		return;
 	}
 	if (!is_near(t, m)) {
-		refuse(t, m, "a version far beyond all that was said of it");
+		refuse(t, m, "a version far beyond any announced before");
 		return;
 	}
 	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR)) {
@@ -257,7 +258,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {
-		refuse(t, m, "a block list that cannot be");
+		refuse(t, m, "an impossible block list");
 		return;
 	}
 	g->counters.records_received++;
@@ -279,9 +280,9 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 		const struct log_about about = talk_about(t);
 
 		if (log_allow("left out", 5))
-			log_about(LOG_WARN, &about, "%s: left out numbers %llu to %llu of its news", s->link->address,
+			log_about(LOG_WARN, &about, "%s: skipped numbers %llu to %llu of its news", s->link->address,
 			          (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
-		peers_session_ended(s, "left out a part of its news");
+		peers_session_ended(s, "skipped some of its news");
 		return;
 	}
 	for (size_t i = 0; i < m->nrecords; i++)

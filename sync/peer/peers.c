@@ -61,7 +61,7 @@ void peers_refuse(struct session *s, const char *reason)
 
 void peers_refuse_copied(struct session *s)
 {
-	struct msg_bye m = { .reason = "two agents with this identity come in turns: its home was copied",
+	struct msg_bye m = { .reason = "two agents with this identity take turns: its home was copied",
 		             .copied = true };
 
 	copied_home_evidence(s, &m.proof);
@@ -97,7 +97,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		return;
 	}
 	if (old) {
-		log_debug("%s: a newer connection takes the place of %s", link->address, old->link->address);
+		log_debug("%s: a newer connection replaces %s", link->address, old->link->address);
 		session_forget(old);
 	}
 	if (!slots_take(p, link)) {
@@ -106,7 +106,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 		agent_id_text(text, &link->peer);
 		if (log_allow("peers-full", 1))
 			log_about(LOG_WARN, &(struct log_about){ .peer = text },
-			          "%s: not connected: there are %d connections already", link->address,
+			          "%s: not connected: there are already %d connections", link->address,
 			          PEERS_MAX_SESSIONS);
 		link_close(link);
 		return;
@@ -154,7 +154,7 @@ static void on_tick(void *arg)
 		if (s->condemned)
 			peers_refuse(s, s->condemned);
 		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
-			peers_refuse(s, "showed no membership of a group in common");
+			peers_refuse(s, "did not prove membership in a common group");
 		else if (s->link->trusted && !s->talks && s->idle++)
 			peers_session_ended(s, "no group in common any more");
 		else if (!late && now - s->link->last_in_ms > PEERS_DEAD_MS)
@@ -321,7 +321,7 @@ void peer_group_free(struct peer_group *g)
 {
 	if (!g)
 		return;
-	close_talks(g, "the group ended here");
+	close_talks(g, "the group was stopped here");
 	admit_join_free(g->join);
 	news_out_forget_told(g);
 	roster_in_free(g->roster_in);
@@ -348,7 +348,7 @@ void peer_group_again(struct peer_group *g, uint64_t peer)
 		if (!t->up || t->session->peer != peer)
 			continue;
 		s = t->session;
-		talk_close(t, "opening anew to be told the rest");
+		talk_close(t, "reopening to receive the rest");
 		session_offer(s, g);
 		return;
 	}
@@ -465,9 +465,9 @@ const char *peer_group_lacks(struct peer_group *g)
 		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
 			return lacking(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
-			return lacking(g, t, "to tell the rest of its news");
+			return lacking(g, t, "to send the rest of its news");
 		if (t->up && t->settled < g->committed)
-			return lacking(g, t, "to install what we have");
+			return lacking(g, t, "to install our changes");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
 }

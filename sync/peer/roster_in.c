@@ -144,8 +144,7 @@ static bool is_worth_it(struct talk *t, struct bringer *b, const struct msg_byte
 		return true;
 	}
 	if (!b->told)
-		log_about(LOG_WARN, &about,
-		          "%s: tells more roster entries than can count: what else it tells is left out",
+		log_about(LOG_WARN, &about, "%s: sends more roster entries than can take effect: the rest is ignored",
 		          t->session->link->address);
 	b->told = true;
 	b->spent -= COST_UNKNOWN;
@@ -210,7 +209,7 @@ static void warn_of(struct talk *t)
 	const struct log_about about = talk_about(t);
 
 	if (log_allow("roster-bad", 5))
-		log_about(LOG_WARN, &about, "%s: sent a roster entry that is not valid", t->session->link->address);
+		log_about(LOG_WARN, &about, "%s: sent an invalid roster entry", t->session->link->address);
 }
 
 /* Those of a stranger are not taken in. A member may have said its last, and gone, before they were looked at. */

@@ -59,7 +59,7 @@ static struct session *least(struct peers *p, const char *address, size_t *n)
 
 bool slots_take(struct peers *p, const struct link *link)
 {
-	static const char why[] = "made room for a newcomer: showed no membership so far";
+	static const char why[] = "made room for a newcomer: had not proved membership";
 	bool member = slots_is_member(p, &link->peer);
 	size_t n;
 	struct session *s = least(p, link->address, &n);

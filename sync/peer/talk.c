@@ -18,7 +18,7 @@ struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, i
 		if (t->group == g)
 			break;
 	if (t)
-		talk_free(t, "opened anew");
+		talk_free(t, "reopened");
 	t = MEM_NEW(struct talk);
 	t->session = s;
 	t->group = g;

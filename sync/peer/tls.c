@@ -427,7 +427,7 @@ int tls_listen(struct tls *t, const char *where, char **why)
 		t->listen_io = loop_io_new(t->loop, fd, on_incoming, t);
 	if (t->listen_io == NULL) {
 		*why = mem_printf("cannot listen on \"%s\": %s%s", where, strerror(errno),
-		                  errno == EADDRINUSE ? "; choose another port (--listen), 0 is any free one" : "");
+		                  errno == EADDRINUSE ? "; choose another port (--listen); 0 means any free one" : "");
 		if (fd >= 0)
 			close(fd);
 		return -1;

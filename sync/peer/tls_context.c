@@ -114,7 +114,7 @@ SSL_CTX *tls_context_new(const struct identity *self, char **why)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
 
 	if (cert == NULL || ctx == NULL || !configure(ctx, identity_key(self), cert)) {
-		*why = mem_printf("OpenSSL cannot be set up for TLS 1.3 with Ed25519: %s; look at openssl.cnf",
+		*why = mem_printf("OpenSSL cannot be set up for TLS 1.3 with Ed25519: %s; check openssl.cnf",
 		                  ERR_reason_error_string(ERR_peek_error()));
 		SSL_CTX_free(ctx);
 		ctx = NULL;

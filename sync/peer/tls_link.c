@@ -254,7 +254,7 @@ static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *pa
 	uint8_t *plain = NULL;
 
 	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
-		return drop(l, "it sent a frame with flags that lanyard/1 does not know");
+		return drop(l, "it sent a frame with unknown flags");
 	if (f->flags != 0 && !frame_known(f->type))
 		return true; /* skipped as well when it is unpacked */
 	if (f->flags != 0) {
@@ -298,8 +298,8 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 		enum frame_status status = frame_read(&f, l->rx + at, l->rx_n - at, limit);
 
 		if (status == FRAME_TOO_LONG)
-			return drop(l, limit != 0 ? "it sent a long frame before it had proved to be a member"
-			                          : "it sent a frame longer than any may be");
+			return drop(l, limit != 0 ? "it sent a long frame before it had proved membership"
+			                          : "it sent a frame that exceeds the maximum length");
 		if (status == FRAME_PART)
 			break;
 		wait = unpack_wait(l, &f, l->rx + at + FRAME_HEADER);

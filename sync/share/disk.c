@@ -255,30 +255,30 @@ const char *disk_lack(const struct disk *d, size_t i)
 		bool lacks;
 		const char *text;
 	} table[DISK_LACKS_MAX] = {
-		{ d->no_default_acl,
-		  "is shared by several people, but a folder that one of them makes under umask 022 lets nobody else "
-		  "write: sudo setfacl -R -m g::rwX,d:u::rwx,d:g::rwX,d:o::rX on the share mends that, also for what "
-		  "is there" },
-		{ d->other_group,
-		  "is shared by people of a group that the files which come do not belong to: sudo chgrp GROUP on the "
-		  "share's .lanyard/parts, then sudo chmod g+s on it, and restart the agent" },
-		{ d->no_modes,
-		  "keeps no permissions: the other members keep theirs (a mount with other options, or another "
-		  "disk, keeps them here)" },
-		{ d->no_times, "keeps no times that are set: files here show when they came" },
-		{ d->time_step_ns > 1000, "keeps times less exactly than the others do" },
-		{ d->no_far_times, "keeps no times after January 2038" },
-		{ d->no_safe_rename,
-		  "has no rename that refuses a taken name, and no hard links: a file that is made in the "
-		  "very moment in which another member's of that name comes is lost" },
+		{ d->no_default_acl, "is shared by several people, but a folder that one of them creates with umask "
+		                     "022 is not writable for the others: sudo setfacl -R -m "
+		                     "g::rwX,d:u::rwx,d:g::rwX,d:o::rX on the share fixes that, also for what is "
+		                     "there already" },
+		{ d->other_group, "is shared by the people of a group, but arriving files do not belong to that "
+		                  "group: sudo chgrp GROUP on the share's .lanyard/parts, then sudo chmod g+s on "
+		                  "it, and restart the agent" },
+		{ d->no_modes, "does not store permissions: the other members keep theirs (to keep them here, "
+		               "mount it with other options or use another disk)" },
+		{ d->no_times, "does not store modification times: files here show when they arrived" },
+		{ d->time_step_ns > 1000, "stores times less precisely than the other members' disks" },
+		{ d->no_far_times, "cannot store times after January 2038" },
+		{ d->no_safe_rename, "has neither a rename that refuses to overwrite nor hard links: a file that is "
+		                     "created at the very moment at which a member's file of that name arrives is "
+		                     "lost" },
 		{ d->no_exchange,
-		  "cannot exchange two names in one step: a file that is replaced is not there for a moment" },
-		{ d->no_symlinks, "has no symlinks: those of other members do not come" },
-		{ d->folds_case,
-		  "takes upper and lower case for one name: of two such files of other members one does not "
-		  "come (rename one of them)" },
-		{ d->no_folder_sync, "cannot sync folders: after a power cut what came last may be fetched again" },
-		{ d->name_max < LONG_NAME, "holds no long names: files with longer ones do not come (rename them)" },
+		  "cannot exchange two names in one step: a file that is being replaced is missing for a moment" },
+		{ d->no_symlinks, "does not support symlinks: those of other members are not installed" },
+		{ d->folds_case, "does not distinguish upper and lower case: of two files of other members "
+		                 "whose names differ only in case, one is not installed (rename one of them)" },
+		{ d->no_folder_sync, "cannot sync folders: after a power cut, the latest files may be downloaded "
+		                     "again" },
+		{ d->name_max < LONG_NAME, "does not support long names: files with longer names are not "
+		                           "installed (rename them)" },
 	};
 
 	for (size_t n = 0; n < DISK_LACKS_MAX; n++) {

@@ -101,15 +101,15 @@ const char *path_verdict_text(enum path_verdict v)
 	case PATH_OK:
 		return "fine";
 	case PATH_EMPTY:
-		return "the path or a part of it is empty";
+		return "the path or a component of it is empty";
 	case PATH_DOTS:
-		return "the path has a part \".\" or \"..\"";
+		return "the path has a component \".\" or \"..\"";
 	case PATH_NUL:
-		return "the path has a NUL byte";
+		return "the path contains a NUL byte";
 	case PATH_LONG:
-		return "the path is too long (4095 bytes, 255 for each part)";
+		return "the path is too long (4095 bytes, 255 per component)";
 	case PATH_RULES:
-		return ".lanyardignore is each machine's own: it is not synced";
+		return ".lanyardignore is local to each machine: it is not synced";
 	case PATH_OURS:
 		return "lanyard's own folder, perhaps of a share that was moved or mounted here, is not synced";
 	}

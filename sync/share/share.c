@@ -58,9 +58,11 @@ static const char *cure(const char *path, int error)
 	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++)
 		home |= strncmp(path, homes[i], strlen(homes[i])) == 0;
 	if (home && (error == EACCES || error == EROFS || error == ENOENT))
-		return " (the system's agent is kept out of home folders: take a folder below /srv, /mnt or /media; for one "
-		       "person's files there is an agent of their own: sudo systemctl enable --now lanyardd@USER)";
-	return error == EROFS ? " (a service may write only where its unit's ReadWritePaths= says: systemctl edit)"
+		return " (the system's agent has no access to home folders: choose a folder below "
+		       "/srv, /mnt or /media; for one person's files, run an agent as that user: sudo "
+		       "systemctl enable --now lanyardd@USER)";
+	return error == EROFS ? " (a service may write only where its unit's ReadWritePaths= allows it: "
+	                        "systemctl edit)"
 	                      : "";
 }
 
@@ -115,7 +117,8 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 	}
 	o->parts = open_parts(o->root);
 	if (o->parts < 0) {
-		*why = mem_printf("%s/.lanyard/parts: cannot be made: %s%s", path, strerror(errno), cure(path, errno));
+		*why = mem_printf("%s/.lanyard/parts: cannot be created: %s%s", path, strerror(errno),
+		                  cure(path, errno));
 		goto close_root;
 	}
 	if (rc == 0 && fs_write_file(o->root, MARKER_FILE, marker, MARKER_SIZE, 0600) < 0) {
@@ -174,16 +177,16 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 
 	*why = NULL;
 	if (is_made_up(path)) {
-		*why = mem_printf("%s: is on a file system that the kernel makes up and that keeps no files: choose a "
-		                  "folder on a disk",
+		*why = mem_printf("%s: is on a virtual file system (such as /proc), which cannot hold a share: "
+		                  "choose a folder on a disk",
 		                  path);
 		return NULL;
 	}
 	if (is_private_tmp(path)) {
-		*why = mem_printf(
-			"%s: the agent's unit gives it a /tmp of its own (PrivateTmp=), which nobody else sees and "
-			"which goes when it stops: choose a folder below /srv, /mnt or /media",
-			path);
+		*why = mem_printf("%s: the agent's unit gives it a private /tmp (PrivateTmp=), which nobody else "
+		                  "sees and which is deleted when it stops: choose a folder below /srv, /mnt or "
+		                  "/media",
+		                  path);
 		return NULL;
 	}
 	if (create && !expect_marker && make_folders(path) < 0) {
@@ -350,10 +353,11 @@ static void note_problem(struct share *s, const struct share_rules *r)
 	free(s->rules_why);
 	s->rules_why = NULL;
 	if (r->error != 0)
-		s->rules_why = mem_printf("the ignore rules are not used: %s; those before them stay in force",
+		s->rules_why = mem_printf("the ignore rules are not used: %s; the previous ones stay in force",
 		                          r->error == EFBIG ? "larger than 256 KiB" : strerror(r->error));
 	else if (r->bad_line != 0)
-		s->rules_why = mem_printf("line %d means nothing or is too much, and is skipped; perhaps others, too",
+		s->rules_why = mem_printf("line %d is invalid or exceeds a limit, and is skipped; perhaps "
+		                          "others, too",
 		                          r->bad_line);
 }
 
@@ -366,7 +370,7 @@ bool share_take_rules(struct share *s, struct share_rules *r)
 	if (r->error != 0) {
 		if (!s->ignore_failed)
 			log_about(LOG_WARN, &about,
-			          "%s/" SHARE_IGNORE_FILE ": not used: %s; the rules before it stay in force", s->path,
+			          "%s/" SHARE_IGNORE_FILE ": not used: %s; the previous rules stay in force", s->path,
 			          r->error == EFBIG ? "larger than 256 KiB" : strerror(r->error));
 		s->ignore_failed = true;
 		goto free_rules;
@@ -380,7 +384,7 @@ bool share_take_rules(struct share *s, struct share_rules *r)
 	r->ignore = NULL;
 	changed = true;
 	if (r->bad_line != 0)
-		log_about(LOG_WARN, &about, "%s/" SHARE_IGNORE_FILE ": line %d means nothing and is skipped", s->path,
+		log_about(LOG_WARN, &about, "%s/" SHARE_IGNORE_FILE ": line %d is invalid and is skipped", s->path,
 		          r->bad_line);
 free_rules:
 	share_rules_free(r);

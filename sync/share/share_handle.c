@@ -66,7 +66,8 @@ int share_handle_check(const struct share_handle *h, char **why)
 		return -1;
 	}
 	if (st.st_dev != h->dev || st.st_ino != h->ino) {
-		*why = mem_printf("%s: is another folder than before: was it replaced, or a disk mounted or unmounted?",
+		*why = mem_printf("%s: is not the same folder as before: was it replaced, or a disk mounted or "
+		                  "unmounted?",
 		                  h->path);
 		return -1;
 	}

@@ -162,7 +162,7 @@ def test_a_file_that_is_too_large_leaves_the_index_its_room():
         with open(peer.path("large"), "wb") as f:
             f.write(random.Random(SEED).randbytes(20 * MIB))
         problem = until(lambda: "a problem: %s" % victim.status(), lambda: victim.status()["problems"])[0]
-        assert problem["path"] == "large" and "kept for the agent's index" in problem["reason"], problem
+        assert problem["path"] == "large" and "reserved for the agent's index" in problem["reason"], problem
         for number in range(200):
             with open(peer.path("peer-%d" % number), "wb") as f:
                 f.write(b"%d" % number)

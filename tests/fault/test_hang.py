@@ -41,7 +41,7 @@ class HangingStand(LossyStand):
         return next(g for g in self.victim.cli("status")["groups"] if g["group"] == GROUP)
 
     def says_so(self):
-        return "does not answer since" in (self.hung()["error"] or "")
+        return "has not answered since" in (self.hung()["error"] or "")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_agent_whose_disk_hangs_ends_and_begins(hanging):
     s.hang()
     until("status says that the disk does not answer", s.says_so, 40)
     s.victim.stop()
-    assert b"ending without it" in open(s.victim.log_path, "rb").read()
+    assert b"stopping without it" in open(s.victim.log_path, "rb").read()
     # It begins beside a disk that does not answer, and goes on when it does.
     s.victim.start()
     s.other_works("three")

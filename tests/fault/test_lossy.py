@@ -151,11 +151,11 @@ def test_what_a_disk_lacks_is_said():
         assert len(third) == 1 and "permissions" in third[0]
         said = " ".join(victim)
         assert all(word in said for word in ("permissions", "times", "long names", "power cut", "exchange", "hard links")), said
-        assert "its disk keeps no permissions" in s.victim.lanyard("status").stdout.decode()
-        assert "keeps no permissions" in s.victim.lanyard("doctor").stdout.decode()
+        assert "its disk does not store permissions" in s.victim.lanyard("status").stdout.decode()
+        assert "does not store permissions" in s.victim.lanyard("doctor").stdout.decode()
         s.victim.cli("leave", GROUP)
         made = s.victim.lanyard("create", "another", "--share", s.victim.path("another"))
-        assert made.returncode == 0 and b"note: the disk of" in made.stderr and b"keeps no permissions" in made.stderr
+        assert made.returncode == 0 and b"note: the disk of" in made.stderr and b"does not store permissions" in made.stderr
         assert not os.listdir(s.victim.path("another", ".lanyard", "parts"))
 
 

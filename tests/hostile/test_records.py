@@ -152,9 +152,9 @@ def test_files_that_never_come(scene):
                                 writers=[foe.epoch], counters=[i + 1], by=foe.key.short) for i in range(first, first + 2000)]
             with contextlib.suppress(Gone):
                 foe.say(wire.news(foe.channel, first, first + 2000, told))
-        netlab.until("it is full", lambda: any("more files than are waited for" in p["reason"] for p in problems(scene)), 90)
+        netlab.until("it is full", lambda: any("more files than may be pending" in p["reason"] for p in problems(scene)), 90)
         m.drop()
     assert group_of(scene.victim)["wanted"] < 60_000
     foe.close()
-    netlab.until("status says whose word they are", lambda: any("told of it" in p["reason"] for p in problems(scene)), 30)
+    netlab.until("status says whose word they are", lambda: any("announced by" in p["reason"] for p in problems(scene)), 30)
     edit(scene, "hello", b"changed")

@@ -110,11 +110,11 @@ def test_a_reload_with_a_bad_file_keeps_the_old_settings(lab):
     write(conf, "[agent]\nlog-level = loud\n[group more]\nshare = /nowhere\n")
     a.daemon.reload()
     netlab.until("the log says so", lambda: conf + ":2: log-level is 'loud', but must be" in a.log())
-    assert "the old ones stay" in a.log() and "group more" not in a.log()
+    assert "the old settings stay in force" in a.log() and "group more" not in a.log()
     write(conf, "[agent]\nlog-level = info\ndiscovery = off\nname = other\npeer = 10.0.0.1:9\n")
     a.daemon.reload()
     netlab.until("it is read", lambda: "settings: read again" in a.log())
-    assert "settings: name: the change counts from the next start on" in a.log()
+    assert "settings: name: change takes effect after a restart" in a.log()
     assert a.status()["state"] in ("in-sync", "syncing", "scanning")
 
 

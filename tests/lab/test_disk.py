@@ -38,7 +38,7 @@ def test_a_full_disk_is_waited_out(lab):
     not_in_sync(b)
     problem = b.status()["problems"][0]
     assert 0 <= time.time() - problem["since"] < 60 and "again" in problem["next"]
-    assert re.search(r"too-big: the disk is full \(for \d+s; .*tried again", b.lanyard("status").out.decode())
+    assert re.search(r"too-big: the disk is full \(for \d+s; .*retried in", b.lanyard("status").out.decode())
     assert a.lanyard("wait", "--timeout", "1", "--peers", "1").code == 1
     assert not os.path.exists(b.file("too-big"))
     # Nothing spins meanwhile.
@@ -208,8 +208,8 @@ def test_a_read_only_disk_is_waited_out(lab):
     assert "ead-only" in reason(b, "after")
     not_in_sync(b)
     # Where the reason is, is said elsewhere.
-    assert a.status()["waits_for"] == "b to install what we have"
-    assert b"  waits for b to install what we have\n" in a.lanyard("status").out
+    assert a.status()["waits_for"] == "b to install our changes"
+    assert b"  waits for b to install our changes\n" in a.lanyard("status").out
     lab.remount(b.share)
     b.wait_sync(60, peers=1)
     netlab.settle([a, b])

@@ -80,7 +80,7 @@ def test_no_multicast(lab):
     a = sharing(lab)
     a.run("ip", "link", "set", "e0", "multicast", "off")
     bad = doctor(a)
-    assert set(bad) == {"network"} and "takes multicast" in bad["network"]["text"]
+    assert set(bad) == {"network"} and "supports multicast" in bad["network"]["text"]
     a.run("ip", "link", "set", "e0", "multicast", "on")
     assert doctor(a) == {}
     a.link_down()
@@ -92,7 +92,7 @@ def test_a_blocked_port(lab):
     a.run("nft", "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; "
           "add rule inet wall in tcp dport 4170 drop")
     bad = doctor(a)
-    assert set(bad) == {"port"} and "not let through at %s" % a.ip in bad["port"]["text"]
+    assert set(bad) == {"port"} and "cannot be reached at %s" % a.ip in bad["port"]["text"]
     assert "ufw allow lanyard" in bad["port"]["cure"]
     # One that listens on its own address alone is not blocked.
     a.run("nft", "flush", "ruleset")
@@ -174,7 +174,7 @@ def test_a_folder_of_the_kernels_is_refused_as_a_share(lab):
     a = agent(lab)
     for path in ("/proc/lanyard", "/proc/sys/kernel", "/sys/kernel/photos/new"):
         got = a.lanyard("create", "pics", "--share", path)
-        assert got.code == 1 and "file system that the kernel makes up" in got.err and path in got.err, got
+        assert got.code == 1 and "virtual file system" in got.err and path in got.err, got
     assert a.cli("status")["groups"] == []
 
 

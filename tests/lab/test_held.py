@@ -56,7 +56,7 @@ def test_a_burst_is_held_shown_and_released(lab):
     assert not status["in_sync"] and status["state"] == "waiting" and "release" in status["waits_for"]
     assert set(a.problems()) == set(tree)
     assert all("held" in p["reason"] and "release" in p["next"] and p["since"] > 0 for p in status["problems"])
-    assert "files are gone here at once" in a.lanyard("status").out.decode()
+    assert "files disappeared here at once" in a.lanyard("status").out.decode()
     hold, = status["holds"]
     assert hold["here"] and hold["by"] == a.agent_id() and hold["files"] == len(tree) and hold["since"] > 0
     assert a.lanyard("wait", "--timeout", "2").code == 1

@@ -141,7 +141,7 @@ def test_an_index_of_a_newer_lanyard_is_left_alone_and_said(lab):
     changes_meanwhile(a, b)
     b.daemon.start()
     status = b.status("pics")
-    assert status["state"] == "error" and "newer lanyard" in status["error"], status
+    assert status["state"] == "error" and "newer version of lanyard" in status["error"], status
     other_group_works(b, c)
     with open(path, "rb") as f:
         assert f.read() == before

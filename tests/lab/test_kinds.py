@@ -97,7 +97,7 @@ def test_times_of_other_millennia_arrive_as_near_as_can_be_told_and_are_listed(l
         assert os.stat(a.file(name)).st_mtime == when and b.read(name) == name.encode()
         assert abs(os.stat(b.file(name)).st_mtime - arrived) < 1
     listed = a.problems()
-    assert set(listed) == {name.encode() for name in odd} and all("cannot be told" in why for why in listed.values())
+    assert set(listed) == {name.encode() for name in odd} and all("cannot be represented" in why for why in listed.values())
     assert not b.problems()
     for name in odd:
         os.utime(a.file(name))
@@ -206,7 +206,7 @@ def test_of_many_that_cannot_be_synced_the_number_is_said(lab):
     status = a.status()
     assert status["problem_count"] == 1100 and len(status["problems"]) == 1000
     assert b"... and 1090 more (--json shows 1000 of all)" in a.lanyard("status").out
-    assert b"1100 files cannot be synced" in a.lanyard("doctor").out
+    assert b"1100 paths cannot be synced" in a.lanyard("doctor").out
 
 
 def test_a_path_too_long_for_any_peer_is_listed_with_a_reason(lab):
@@ -240,7 +240,7 @@ def test_ignored_files_stay_at_home(lab):
     assert not os.path.exists(a.file("theirs.tmp"))
     # What is left out is counted, of our own and of what is told.
     assert a.status()["ignored"] == 3 and a.counters()["records_ignored"] >= 1 and b.status()["ignored"] == 0
-    assert "3 paths here are left out by .lanyardignore" in a.lanyard("status").out.decode()
+    assert ".lanyardignore excludes 3 paths here" in a.lanyard("status").out.decode()
 
 
 def test_new_ignore_rules_neither_delete_nor_send_again(lab):

@@ -50,7 +50,7 @@ def test_what_is_sent_keeps_to_its_limit_and_a_reload_lifts_it(lab):
     settle_with(b, {}, peer=a.address)
     b.daemon.reload()
     netlab.until("it is read", lambda: "settings: read again" in b.log())
-    assert "from the next start on" not in b.log()
+    assert "takes effect after a restart" not in b.log()
     netlab.settle([b, a])
 
 

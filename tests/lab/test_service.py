@@ -42,7 +42,7 @@ def test_a_manager_is_told_ready_status_reloading_and_stopping(lab):
     manager = Manager(b, watchdog_s=2)
     b.daemon.start("--discovery", "off", "--peer", a.address, env=manager.env)
     manager.wait("READY=1")
-    assert "STATUS=in no group yet: lanyard create, or lanyard join" in manager.told
+    assert "STATUS=not in a group yet: lanyard create, or lanyard join" in manager.told
     b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
     manager.wait("STATUS=1 peer, in sync")
     manager.wait("WATCHDOG=1")

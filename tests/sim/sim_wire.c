@@ -141,7 +141,7 @@ static void deliver(struct end *to, struct packet *p)
 	to->link.bytes_in += p->n + FRAME_HEADER;
 	to->link.last_in_ms = loop_now_ms(to->loop);
 	if (!to->link.trusted && p->n > FRAME_MAX_BEFORE_HELLO) {
-		go_down(to, "it sent a long frame before it had proved to be a member");
+		go_down(to, "it sent a long frame before it had proved membership");
 		return;
 	}
 	if (p->type != FRAME_PING && p->type != FRAME_PONG && !muted[to->host] && !muted[to->other->host])

@@ -115,12 +115,12 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nscrub-interval = 0\n", "f.conf:2: scrub-interval is '0', but must be off, or 1s to 3650d" },
 		{ "[agent]\nname = \x1b[2J\n", "f.conf:2: name is '\\x1b[2J'" },
 		{ "[agent]\nname =\n", "f.conf:2: name is ''" },
-		{ "[agent]\ncolour = red\n", "f.conf:2: unknown key 'colour'; there are: name, listen" },
+		{ "[agent]\ncolour = red\n", "f.conf:2: unknown key 'colour'; known keys: name, listen" },
 		{ "[agent]\nlisten = 1\nname = a\nlisten = 2\n", "f.conf:4: listen is given twice" },
 		{ "listen = 1\n", "f.conf:1: a setting before the first [section]" },
-		{ "[agent]\n[other]\n", "f.conf:2: unknown section [other]; there are: [agent] and [group NAME]" },
-		{ "[agent]\n\n[agent]\n", "f.conf:3: [agent] is there twice" },
-		{ "[group a]\n[agent]\n[group a]\n", "f.conf:3: [group a] is there twice" },
+		{ "[agent]\n[other]\n", "f.conf:2: unknown section [other]; known sections: [agent] and [group NAME]" },
+		{ "[agent]\n\n[agent]\n", "f.conf:3: [agent] appears twice" },
+		{ "[group a]\n[agent]\n[group a]\n", "f.conf:3: [group a] appears twice" },
 		{ "[group]\n", "f.conf:1: unknown section [group]" },
 		{ "[group a/b]\n", "f.conf:1: 'a/b' is no name for a group" },
 		{ "[group  a]\n", "f.conf:1: ' a' is no name for a group" },
@@ -133,8 +133,8 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[group a]\ninvite-credential = ..\n", "f.conf:2: invite-credential is '..'" },
 		{ "[group a]\ninvite-credential =\n", "f.conf:2: invite-credential is ''" },
 		{ "[group a]\nlisten = 1\n",
-		  "f.conf:2: unknown key 'listen'; there are: share, invite-file, invite-credential" },
-		{ "[group a]\n[agent]\nshare = /a\n", "f.conf:3: unknown key 'share'; there are: name, listen" },
+		  "f.conf:2: unknown key 'listen'; known keys: share, invite-file, invite-credential" },
+		{ "[group a]\n[agent]\nshare = /a\n", "f.conf:3: unknown key 'share'; known keys: name, listen" },
 		{ "[agent]\nlisten\nname=\n", "f.conf:2: neither a [section] nor key = value" },
 		{ "[agent\n", "f.conf:1: neither" },
 	};
@@ -240,7 +240,7 @@ static void what_inih_would_misread_is_refused(void **state)
 	(void)state;
 	/* inih cuts a long line in two; the second half could be a setting. */
 	assert_int_equal(parse(&c, text, &why), -1);
-	assert_non_null(strstr(why, "f.conf:2: the line has more than 190 bytes"));
+	assert_non_null(strstr(why, "f.conf:2: the line is longer than 190 bytes"));
 	free(why);
 	config_free(&c);
 	free(text);
@@ -340,7 +340,7 @@ static void a_file_that_is_none_is_refused(void **state)
 	memset(big, '\n', CONFIG_FILE_MAX + 1);
 	write_file("lanyard.conf", big);
 	assert_int_equal(config_load(&c, dir, &o, &why), -1);
-	assert_non_null(strstr(why, "has more than 65536 bytes"));
+	assert_non_null(strstr(why, "is larger than 65536 bytes"));
 	free(why);
 	config_free(&c);
 	unlink(fifo);

@@ -208,9 +208,9 @@ static void mistakes_are_told_as_json(void **state)
 	ask(fd, "GET", "/fail", "");
 	expect(*state, fd, "409", "{\"error\":\"bad \\\\xff name\"}\n");
 	ask(fd, "POST", "/echo", "{\"n\":");
-	expect(*state, fd, "400", "{\"error\":\"the body is no JSON: line 1:");
+	expect(*state, fd, "400", "{\"error\":\"the body is not JSON: line 1:");
 	ask(fd, "POST", "/echo", "[1]");
-	expect(*state, fd, "400", "{\"error\":\"the body is no JSON object\"}\n");
+	expect(*state, fd, "400", "{\"error\":\"the body is not a JSON object\"}\n");
 	close(fd);
 }
 
@@ -221,7 +221,7 @@ static void a_long_body_is_refused(void **state)
 
 	memset(body, ' ', 70000);
 	ask(fd, "POST", "/echo", body);
-	expect(*state, fd, "413", "{\"error\":\"the body has more than 65536 bytes\"}\n");
+	expect(*state, fd, "413", "{\"error\":\"the body is larger than 65536 bytes\"}\n");
 	free(body);
 	close(fd);
 }

@@ -102,7 +102,7 @@ static void what_is_no_key_is_refused_and_left_alone(void **state)
 		char *after;
 
 		assert_int_equal(fs_write_file(home->fd, "key.pem", contents[i], strlen(contents[i]), 0600), 0);
-		expect_refusal(home, "no Ed25519 private key");
+		expect_refusal(home, "does not hold an Ed25519 private key");
 		after = fs_read_file(home->fd, "key.pem", 4096, &n);
 		assert_string_equal(after, contents[i]);
 		free(after);
@@ -117,7 +117,7 @@ static void a_key_of_another_kind_is_refused(void **state)
 
 	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
 	fclose(file);
-	expect_refusal(home, "no Ed25519 private key");
+	expect_refusal(home, "does not hold an Ed25519 private key");
 	EVP_PKEY_free(key);
 }
 
@@ -140,7 +140,7 @@ static void a_folder_or_symlink_in_its_place_is_refused(void **state)
 	struct home *home = *state;
 
 	assert_int_equal(mkdirat(home->fd, "key.pem", 0700), 0);
-	expect_refusal(home, "no regular file");
+	expect_refusal(home, "not a regular file");
 	assert_int_equal(unlinkat(home->fd, "key.pem", AT_REMOVEDIR), 0);
 	assert_int_equal(symlinkat("/etc/passwd", home->fd, "key.pem"), 0);
 	expect_refusal(home, "cannot open");

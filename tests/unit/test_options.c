@@ -69,8 +69,8 @@ static void a_wrong_option_is_named(void **state)
 		{ { "lanyardd", "--home" }, "--home needs a value" },
 		{ { "lanyardd", "--help=1" }, "--help takes no value" },
 		{ { "lanyardd", "--home=a", "--home", "b" }, "--home is given twice" },
-		{ { "lanyardd", "start" }, "'start' is no option; lanyardd takes options only" },
-		{ { "lanyardd", "--", "--help" }, "'--help' is no option; lanyardd takes options only" },
+		{ { "lanyardd", "start" }, "'start' is not an option; lanyardd takes only options" },
+		{ { "lanyardd", "--", "--help" }, "'--help' is not an option; lanyardd takes only options" },
 	};
 
 	(void)state;

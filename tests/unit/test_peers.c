@@ -34,7 +34,7 @@ static void what_settles_without_a_word_from_fetch_is_acknowledged(void **state)
 	put_file(&a, "file", "there already", NULL);
 	dial(&a, &b);
 	UNTIL(index_wants_missing(b.index) == 1 && index_commits(b.index) == b.synced);
-	assert_non_null(strstr(peer_group_lacks(a.group), "to install what we have"));
+	assert_non_null(strstr(peer_group_lacks(a.group), "to install our changes"));
 	assert_int_equal(index_offer_forget(b.index, "file", agent_id_short(identity_id(a.self))), 0);
 	UNTIL(!peer_group_lacks(a.group));
 }

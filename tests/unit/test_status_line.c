@@ -16,11 +16,11 @@ static void the_line_says_what_a_person_wants_to_know(void **state)
 		struct status_line_facts facts;
 		const char *said;
 	} cases[] = {
-		{ { 0 }, "in no group yet: lanyard create, or lanyard join" },
+		{ { 0 }, "not in a group yet: lanyard create, or lanyard join" },
 		{ { .groups = 1 }, "no peers, in sync" },
 		{ { .groups = 1, .peers = 1, .files = 1 }, "1 peer, 1 file to go" },
 		{ { .groups = 2, .peers = 3, .files = 12, .scanning = 1 }, "3 peers, 12 files to go" },
-		{ { .groups = 2, .peers = 3, .scanning = 1 }, "3 peers, looking at what is here" },
+		{ { .groups = 2, .peers = 3, .scanning = 1 }, "3 peers, scanning" },
 		{ { .groups = 1, .joining = 1 }, "no peers, joining 1 group" },
 		{ { .groups = 3, .peers = 1, .joining = 2 }, "1 peer, in sync, joining 2 groups" },
 		{ { .groups = 1, .peers = 1, .paused = 1 }, "1 peer, 1 group paused" },
