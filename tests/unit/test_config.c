@@ -90,7 +90,7 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nversions-disk = 95%\n", "f.conf:2: versions-disk is '95%', but must be 0% to 90%" },
 		{ "[agent]\nversions-disk = 10\n", "f.conf:2: versions-disk is '10'" },
 		{ "[agent]\nupload-limit = 10\n",
-		  "f.conf:2: upload-limit is '10', but must be off, or bytes a second: 64K" },
+		  "f.conf:2: upload-limit is '10', but must be off, or bytes per second: 64K" },
 		{ "[agent]\nupload-limit = 1MB\n", "f.conf:2: upload-limit is '1MB'" },
 		{ "[agent]\ndownload-limit = 0\n", "f.conf:2: download-limit is '0'" },
 		{ "[agent]\ndownload-limit = 101G\n", "f.conf:2: download-limit is '101G'" },
@@ -122,8 +122,8 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\n\n[agent]\n", "f.conf:3: [agent] appears twice" },
 		{ "[group a]\n[agent]\n[group a]\n", "f.conf:3: [group a] appears twice" },
 		{ "[group]\n", "f.conf:1: unknown section [group]" },
-		{ "[group a/b]\n", "f.conf:1: 'a/b' is no name for a group" },
-		{ "[group  a]\n", "f.conf:1: ' a' is no name for a group" },
+		{ "[group a/b]\n", "f.conf:1: 'a/b' is not a valid group name" },
+		{ "[group  a]\n", "f.conf:1: ' a' is not a valid group name" },
 		{ "[group a]\nshare = photos\n", "f.conf:2: share is 'photos', but must be an absolute path" },
 		{ "[group a]\nshare = /\n", "f.conf:2: share is '/', but must be" },
 		{ "[group a]\nshare = /a/../b\n", "f.conf:2: share is '/a/../b', but must be" },
@@ -184,13 +184,13 @@ static void groups_that_cannot_be_together_are_refused(void **state)
 		const char *text;
 		const char *said;
 	} cases[] = {
-		{ "[agent]\n[group a]\n", "f.conf:2: [group a] names no share" },
+		{ "[agent]\n[group a]\n", "f.conf:2: [group a] has no share" },
 		{ "[group a]\nshare=/s/a\n[group b]\nshare=/s/a/b\n",
 		  "f.conf:3: [group b]: share is '/s/a/b', but must be apart from '/s/a', the share of [group a] at f.conf:1" },
 		{ "[group a]\nshare=/s/a/b\n[group b]\nshare=/s/a\n", "f.conf:3: [group b]: share is '/s/a', but" },
 		{ "[group a]\nshare=/home/x\n",
-		  "f.conf:1: [group a]: share is '/home/x', but must not hold the agent's home" },
-		{ "[group a]\nshare=/home\n", "f.conf:1: [group a]: share is '/home', but must not hold" },
+		  "f.conf:1: [group a]: share is '/home/x', but must neither contain the agent's home" },
+		{ "[group a]\nshare=/home\n", "f.conf:1: [group a]: share is '/home', but must neither contain" },
 		{ "[group a]\nshare=/s\ninvite-file=/i\ninvite-credential=i\n", "f.conf:1: [group a] has both" },
 	};
 	struct config c;
