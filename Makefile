@@ -142,10 +142,10 @@ $(B)/tests/bench/%_bench: tests/bench/%_bench.c $(B)/liblanyard.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
 
 INDEX_ROWS ?= 50000
-index-bench: $(B)/tests/bench/index_bench ## rows a second through the index (INDEX_ROWS, 50000)
+index-bench: $(B)/tests/bench/index_bench ## rows per second through the index (INDEX_ROWS, 50000)
 	@$< $(INDEX_ROWS)
 
-link-bench: $(B)/tests/bench/link_bench ## bytes a second through one TLS link on loopback, by size of frame
+link-bench: $(B)/tests/bench/link_bench ## bytes per second through one TLS link on loopback, by size of frame
 	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
 
 FUZZ_SECONDS ?= 10
@@ -207,7 +207,7 @@ races: all fault-lib ## swap what the agent is about to touch for symlinks and m
 storms: all ## creations, renames and deletions as fast as the disk goes (OPERATIONS=1000000)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_STORM=$(OPERATIONS) $(PYTEST) tests/fault/test_storms.py
 
-oracle: all ## random deeds, kills and cut cables on 3 to 5 agents, every observation explained (SECONDS=600 SEED=1 ON=syncthing)
+oracle: all ## random user actions, kills and cut cables on 3 to 5 agents, every observation explained (SECONDS=600 SEED=1 ON=syncthing)
 	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
 	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
 		$(if $(filter syncthing,$(ON)),--go-on)

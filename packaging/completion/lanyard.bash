@@ -7,7 +7,7 @@ _lanyard_names() { # KEY, then the command that prints JSON
 	"$@" 2>/dev/null | grep -o "\"$key\": *\"[^\"\\\\]*\"" | sed 's/^[^:]*: *"//; s/"$//' | sort -u
 }
 
-_lanyard_offer() { # words, one a line
+_lanyard_offer() { # words, one per line
 	local word
 	while IFS= read -r word; do
 		[[ -n $word && $word == "$cur"* ]] && COMPREPLY+=("$(printf %q "$word")")
