@@ -148,6 +148,7 @@ static void placed(void *arg)
 
 static int open_index(struct engine *e)
 {
+	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
 	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
 	enum index_status status = index_open(&e->index, dir, &why);
 
@@ -163,6 +164,8 @@ static int open_index(struct engine *e)
 	if (status == INDEX_REBUILT)
 		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
 	free(why);
+	/* A failed write is the index's to report, at its next commit. */
+	(void)index_choose(e->index, &mirror);
 	return 0;
 }
 

@@ -52,7 +52,7 @@ static bool is_leaving(struct fetch *f, const char *path)
 {
 	struct ticket *t = ticket_find(f, path);
 
-	if (t == NULL && index_wants_missing(f->c.index) > 0)
+	if (t == NULL && index_is_offered(f->c.index, path))
 		t = wanted_load(f, path);
 	/* What is held may be known to the index alone. */
 	return t != NULL ? t->merged.deleted : guard_holds(f, path);

@@ -18,6 +18,7 @@ struct words {
 	uint64_t own_peer;         /* whose word the ticket holds; 0: none */
 	bool own_superseded;       /* that peer has said something newer */
 	const struct disk *disk;
+	const struct choices *choices;
 	struct record original;  /* what ours is this disk's picture of; path NULL: of nothing that was said */
 	bool stands;             /* ours wins against a word that has nothing for us: see judge_stands */
 	uint64_t drop[DROP_MAX]; /* peers whose words tell us nothing new */
@@ -79,6 +80,9 @@ static bool weigh(struct words *w, uint64_t peer, const struct record *r, bool o
 		w->stands |= w->ours != NULL && reconcile_stands(w->ours, r);
 		return false;
 	}
+	/* What is not wanted has something for us, and is not to be acted on. */
+	if (choose(w->choices, r) == CHOICE_LEAVE)
+		return true;
 	if (w->best.path != NULL && !beats(&w->best, r))
 		return true;
 	record_clear(&w->best);
@@ -103,8 +107,7 @@ static void gather(struct fetch *f, struct ticket *t, struct words *w)
 {
 	if (t->held)
 		w->own_peer = t->peer;
-	if (index_wants_missing(f->c.index) > 0)
-		index_offers(f->c.index, t->want.path, weigh_wanted, w);
+	index_offers(f->c.index, t->want.path, weigh_wanted, w);
 	if (t->held && !w->own_superseded)
 		(void)weigh(w, t->peer, &t->want, true);
 	for (size_t i = 0; i < w->ndrop; i++)
@@ -234,6 +237,7 @@ static enum round judge_round(struct fetch *f, struct ticket *t)
 		return ROUND_FAILED;
 	w.ours = rc > 0 ? &ours : NULL;
 	w.disk = share_disk(f->c.share);
+	w.choices = index_choices(f->c.index);
 	gather(f, t, &w);
 	if (w.original.path != NULL) {
 		round = judge_take_original(f, &ours, &w.original) == 0 ? ROUND_AGAIN : ROUND_FAILED;
@@ -352,7 +356,7 @@ void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
 	guard_installed(f, t);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
-	if (t->held && !t->again && index_wants_missing(f->c.index) == 0) {
+	if (t->held && !t->again && !index_is_offered(f->c.index, t->want.path)) {
 		ticket_free(f, t);
 		return;
 	}

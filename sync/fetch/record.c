@@ -84,11 +84,11 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 	merged->seen = ours->seen;
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
 		fetch_remember(f, peer, theirs);
-	else if (index_wants_missing(f->c.index) > 0)
+	else if (index_is_offered(f->c.index, theirs->path))
 		(void)wanted_load(f, theirs->path);
 }
 
-/* A ticket for a record that the disk has to follow. NULL when the index remembers it for later. */
+/* A ticket for a record that the disk has to follow. NULL when the index remembers it, for later or because it is not wanted. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
@@ -97,6 +97,10 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	struct record want;
 	struct ticket *t;
 
+	if (choose(index_choices(f->c.index), theirs) == CHOICE_LEAVE) {
+		fetch_remember(f, peer, theirs);
+		return NULL;
+	}
 	if (!hold)
 		fetch_remember(f, peer, theirs);
 	if (!hold && (!f->started || f->paused || !wanted_room_of(f, peer, BURST_MAX))) {
@@ -164,11 +168,9 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 			tell_again(f, peer, theirs, &ours);
 			judge_stands(f, &ours, theirs);
 		}
-		if (index_wants_missing(f->c.index) > 0)
-			index_offer_forget(f->c.index, theirs->path, peer);
+		index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (!known && theirs->deleted && !allowance_take(f, peer, theirs)) {
-		if (index_wants_missing(f->c.index) > 0)
-			index_offer_forget(f->c.index, theirs->path, peer);
+		index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
 		record_at_once(f, peer, theirs, &ours, &merged);
 	} else {

@@ -101,7 +101,7 @@ static void load_deletion(struct fetch *f, const char *path)
 {
 	struct ticket *gone;
 
-	if (index_wants_missing(f->c.index) == 0 || ticket_find(f, path) != NULL)
+	if (!index_is_offered(f->c.index, path) || ticket_find(f, path) != NULL)
 		return;
 	gone = wanted_load(f, path);
 	if (gone != NULL && gone->state == TICKET_FRESH)

@@ -151,8 +151,7 @@ static bool is_outdated(struct fetch *f, const struct ticket *t)
 {
 	struct later l = { .t = t };
 
-	if (index_wants_missing(f->c.index) > 0)
-		(void)index_offers(f->c.index, t->want.path, is_later, &l);
+	(void)index_offers(f->c.index, t->want.path, is_later, &l);
 	return l.found;
 }
 

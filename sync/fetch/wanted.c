@@ -57,7 +57,7 @@ static void take_paths(struct fetch *f)
 {
 	struct paths paths = { .n = 0 };
 
-	index_offers_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
+	index_wants_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
 	for (int i = 0; i < paths.n; i++) {
 		if (accepted(f, paths.p[i]))
 			(void)wanted_load(f, paths.p[i]);

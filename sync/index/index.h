@@ -1,5 +1,5 @@
-/* The index of one group: our rows (one record a path, tombstones included), what connected peers have said that we do not
- * have yet ("wanted"), block positions, and how far each peer and we have told each other. One SQLite file in WAL mode,
+/* The index of one group: our rows (one record per path, tombstones included), what peers offer that we do not have yet and what of
+ * it this agent wants, block positions, and how far each peer and we have told each other. One SQLite file in WAL mode,
  * index.db in the group's home folder; this folder is the only door to SQLite. The loop's thread only.
  *
  * Writes gather in one open transaction, which the end of the loop's turn commits (index_commit(), called by a loop hook
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/plan/choose.h"
 #include "sync/plan/record.h"
 
 struct index;
@@ -108,31 +109,46 @@ void index_cursor_free(struct index_cursor *c);
 /* Rows with seq > after, in that order, at most max, none that fn adds; fn returns false to stop early. Returns the number given or -1. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
 
-/* --- what peers have and we want: one row a (path, peer); written when a record arrives, before its number is
- * acknowledged; deleted when our row has come to equal or pass it --- */
+/* --- offers: what peers have that our rows do not include yet, wanted or not. One for each (path, peer); written when a record
+ * arrives, before its number is acknowledged; deleted when our row has come to equal or pass it --- */
 /* Inserts or replaces. peer: short ID. theirs->seq is the peer's number: -1 and ERANGE unless it is 1 to 2^48 - 1. */
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs);
-/* All peers' wanted rows of a path, in any order, with the peer's seq. 0, -1. */
+/* All peers' offers for a path, in any order, with the peer's seq. 0, -1. */
 int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg);
-/* Distinct wanted paths after `after` ("" first) in walk order, at most max. fn gets one path. Returns the number given or -1. */
+/* Whether any peer offers something for the path. True when that cannot be read. */
+bool index_is_offered(struct index *index, const char *path);
+/* Distinct paths after `after` ("" first) for which there is an offer, in walk order, at most max. fn gets one path. Returns the
+ * number given or -1. */
 int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg);
+/* Forgets what `peer` offers for path (peer 0: what all peers do). */
+int index_offer_forget(struct index *index, const char *path, uint64_t peer);
+/* Forgets all that a peer offers (its epoch changed, or it left the group). */
+int index_offers_forget_peer(struct index *index, uint64_t peer);
+
+/* --- wants: the offers that this agent has chosen to have (sync/plan/choose.h). An index that was just opened is a mirror's: it wants
+ * all of them --- */
+/* From now on `choices`, which stays the caller's and has to outlive its use here, decides what is wanted; what is offered already
+ * is judged again. Call it again when its content has changed. 0, -1. */
+int index_choose(struct index *index, const struct choices *choices);
+const struct choices *index_choices(const struct index *index);
+/* Like index_offers_paths, of the paths for which something is wanted. */
+int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
+                      void *arg);
 /* The contents of wanted files, in the order of their rows: from behind *after (0 first) on, which moves on, at most max rows.
  * How many rows it looked at, files or not; -1. */
 int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
                          void *arg);
-/* Forgets what `peer` has said of path (peer 0: what all have said). */
-int index_offer_forget(struct index *index, const char *path, uint64_t peer);
-/* Forgets all that a peer has said (its epoch changed, or it left the group). */
-int index_offers_forget_peer(struct index *index, uint64_t peer);
-/* Number of distinct wanted paths, the sum of their sizes (where peers differ, the largest); the smallest seq wanted of one
- * peer (0: none; 1 when that cannot be read: then nothing of it counts as settled). All cheap. */
-int64_t index_wants_missing(struct index *index);
-int64_t index_wants_missing_bytes(struct index *index);
-uint64_t index_wants_min_seq(struct index *index, uint64_t peer);
-/* How many rows are wanted of this peer; counted, to `most` at most. */
+/* How many paths have an offer that is wanted: 0 means that nothing we want is missing. Kept up to date, no scan. */
+int64_t index_wants_missing(const struct index *index);
+/* The sum of their sizes; where peers differ, the largest. */
+int64_t index_wants_missing_bytes(const struct index *index);
+/* How many offers of this peer are wanted; counted, to `most` at most. */
 int64_t index_wants_of(struct index *index, uint64_t peer, int64_t most);
+/* Up to which of its numbers we have settled what the peer has told us: each row up to there is stored (of the peer's rows all
+ * up to `received` are, as rows or as offers), and what we want of them is installed. */
+uint64_t index_settled(struct index *index, uint64_t peer, uint64_t received);
 
 /* --- what is being put in its place --- */
 /* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is

@@ -30,14 +30,17 @@ struct noted {
 
 static int note_one(struct index *index, const struct noted *p)
 {
-	uint64_t wanted = index_wants_min_seq(index, p->peer), upto = p->received;
+	uint64_t upto = index_settled(index, p->peer, p->received), unwanted;
 	char name[NAME_MAX_LEN];
 	int64_t passed;
 
 	if (index_meta_get(index, name_of(name, "passed", p->epoch), &passed) < 0)
 		return -1;
-	if (wanted > 0 && wanted <= upto)
-		upto = wanted - 1;
+	/* What is offered and not wanted never gets a row here. If it counted as known, whoever tells of it would be told that it
+	 * was deleted. */
+	unwanted = index_offers_min_seq(index, p->peer, false);
+	if (unwanted > 0 && unwanted <= upto)
+		upto = unwanted - 1;
 	if (passed > 0 && (uint64_t)passed <= upto)
 		upto = (uint64_t)passed - 1;
 	return upto == 0 ? 0 : index_meta_put(index, name_of(name, "seen", p->epoch), (int64_t)upto);

@@ -4,7 +4,8 @@
  * index_schema.c  tables and statements
  * index_txn.c     the open transaction, numbers, failures, checkpoints
  * index_rows.c    our rows          index_content.c  block lists and positions
- * index_walk.c    rows in order     index_offers.c   what peers have and we want
+ * index_walk.c    rows in order
+ * index_offers.c  what peers offer  index_wants.c    what this agent wants of it
  * index_peers.c   peers and small named values
  * index_placing.c what is being put in its place
  * index_forget.c  tombstones forgotten, new epochs
@@ -33,8 +34,11 @@ enum {
 	INDEX_LIST_BITS = 14,     /* list row = content << 14 | number; 2^14 * 110 > RECORD_MAX_BLOCKS */
 	INDEX_BLOCK_BITS = 20,    /* position = content << 20 | block number */
 	INDEX_VERSION_ENTRY = 16, /* bytes of one entry of a version */
-	INDEX_SEQ_BITS = 48,      /* wanted row = peer's own small number << 48 | its sequence number */
+	INDEX_SEQ_BITS = 48,      /* offer's ID = peer's row number << 48 | its sequence number, and INDEX_UNWANTED */
 };
+
+/* Set in the ID of an offer that this agent does not want. */
+#define INDEX_UNWANTED (INT64_C(1) << 62)
 
 /* SQL texts are in index_schema.c, in this order. */
 enum index_stmt {
@@ -75,11 +79,15 @@ enum index_stmt {
 	STMT_OFFER_KEY,
 	STMT_OFFER_GET,
 	STMT_OFFER_PATHS,
-	STMT_OFFER_CONTENTS,
 	STMT_OFFER_MIN,
-	STMT_OFFER_COUNT,
 	STMT_OFFER_DELETE_PEER,
 	STMT_OFFER_ALL_SIZES,
+	STMT_OFFER_CHOICES,
+	STMT_OFFER_CHOOSE,
+	STMT_OFFER_UNWANTED,
+	STMT_WANT_PATHS,
+	STMT_WANT_CONTENTS,
+	STMT_WANT_COUNT,
 	STMT_PLACING_INSERT,
 	STMT_PLACING_DELETE,
 	STMT_PLACING_ALL,
@@ -100,8 +108,9 @@ enum index_stmt {
 /* Kept in the `state` row, written by the commit that changes them. */
 struct index_counters {
 	struct index_totals totals;
-	int64_t wanted;       /* distinct paths */
-	int64_t wanted_bytes; /* of each path the largest version */
+	int64_t offered;       /* paths for which there is an offer; not stored */
+	int64_t missing;       /* of these, paths of which a wanted offer is there ... */
+	int64_t missing_bytes; /* ... and the sum of their sizes: of each path the largest that is wanted */
 };
 
 /* What is open. A read transaction spares every single look-up SQLite's locking, and lasts until the end of the turn. */
@@ -137,6 +146,8 @@ struct index {
 	bool damaged;       /* refuses everything */
 	bool opening;       /* index_open() reports by itself */
 	int64_t doubted_ns; /* when what looked like damage was last put down to the disk; 0: never */
+
+	const struct choices *choices; /* what this agent wants; not ours */
 
 	void (*on_commit)(void *arg);
 	void *on_commit_arg;
@@ -223,6 +234,18 @@ int index_content_keep(struct index *index, const struct content *c, const struc
 int index_content_release(struct index *index, const struct content *c);
 /* Deletes some lists that have been unreferenced for a while; in the open transaction. */
 int index_content_sweep(struct index *index);
+
+/* --- index_offers.c --- */
+/* The ID below which no wanted (or unwanted) offer of the peer is. The next peer's ends the range. */
+int64_t index_offer_first_id(int64_t peer_no, bool wanted);
+/* index_offers_paths() by either of the two statements that select keys. */
+int index_offers_each_path(struct index *index, enum index_stmt id, const char *after, int max,
+                           bool (*fn)(void *arg, const char *path), void *arg);
+/* Counts offers and wants from the table. 0, -1 with nothing reported. */
+int index_offers_recount(struct index *index);
+/* The smallest number among the peer's offers that are wanted (or not); 0: none; 1 when that cannot be read, so that nothing
+ * of it counts as settled or known. */
+uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
 
 /* --- index_peers.c --- */
 /* The peer's row number, 0 when it has none (made when `create`), -1. */

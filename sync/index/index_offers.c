@@ -1,50 +1,64 @@
-/* What peers have and we want. A row's id is the peer's row number and the peer's sequence number together, so that the smallest
- * number still wanted of a peer is one look-up and all it said is one range; the index on (key, size) answers how many
- * want a path and how large it is without touching the rows. */
+/* The offers: what peers have that our rows do not include yet, whether this agent wants it (index_wants.c) or not. An offer's
+ * ID is made of the choice, the peer's row number and the peer's sequence number. So what is wanted of a peer is one range of
+ * IDs and what is not is another, and the smallest wanted number of a peer is one look-up. The index on (key, size) answers how
+ * many offers a path has and how large the wanted ones are without touching the rows. In the file the table is called
+ * "wanted". */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sync/index/index_internal.h"
 
-/* All wanted rows of one path. */
-struct wants {
+/* All offers for one path. */
+struct path_offers {
 	int n;
-	int64_t mine;    /* id of the one peer's row; 0: it has none */
-	int64_t largest; /* of all */
-	int64_t other;   /* of all but that peer's */
+	int wanted;      /* of these */
+	int64_t largest; /* size of the wanted ones */
+	int64_t mine;    /* ID of the one peer's offer; 0: it has none */
+	int64_t other;   /* the largest wanted one of all other peers */
 };
 
-static int64_t first_id(int64_t peer_no)
+static int64_t peer_of(int64_t id)
 {
-	return peer_no << INDEX_SEQ_BITS;
+	return (id & ~INDEX_UNWANTED) >> INDEX_SEQ_BITS;
 }
 
-/* The path's rows (its key is in index->key). peer_no 0: all are others'. 0, -1. */
-static int wants_of(struct index *index, int key_len, int64_t peer_no, struct wants *w)
+static bool is_wanted(int64_t id)
+{
+	return (id & INDEX_UNWANTED) == 0;
+}
+
+int64_t index_offer_first_id(int64_t peer_no, bool wanted)
+{
+	return peer_no << INDEX_SEQ_BITS | (wanted ? 0 : INDEX_UNWANTED);
+}
+
+/* The offers for the path whose key is in index->key. peer_no 0: all are others'. 0, -1. */
+static int offers_of_path(struct index *index, int key_len, int64_t peer_no, struct path_offers *o)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);
 	int rc;
 
-	*w = (struct wants){ 0 };
+	*o = (struct path_offers){ 0 };
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(s, 0), size = sqlite3_column_int64(s, 1);
+		int64_t id = sqlite3_column_int64(s, 0), size = is_wanted(id) ? sqlite3_column_int64(s, 1) : 0;
 
-		w->n++;
-		w->largest = size > w->largest ? size : w->largest;
-		if (id >> INDEX_SEQ_BITS == peer_no)
-			w->mine = id;
+		o->n++;
+		o->wanted += is_wanted(id);
+		o->largest = size > o->largest ? size : o->largest;
+		if (peer_of(id) == peer_no)
+			o->mine = id;
 		else
-			w->other = size > w->other ? size : w->other;
+			o->other = size > o->other ? size : o->other;
 	}
 	index_stmt_give(index, STMT_OFFER_SIZES, s);
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
-static int delete_want(struct index *index, int64_t id)
+static int delete_offer(struct index *index, int64_t id)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_DELETE);
 
@@ -54,32 +68,34 @@ static int delete_want(struct index *index, int64_t id)
 	return index_stmt_run(index, STMT_OFFER_DELETE, s);
 }
 
-/* One peer's row of the path whose key is in index->key. */
-static int forget_one(struct index *index, int key_len, int64_t peer_no)
+/* One peer's offer for the path whose key is in index->key. */
+static int offer_forget_one(struct index *index, int key_len, int64_t peer_no)
 {
-	struct wants w;
+	struct path_offers o;
 
-	if (wants_of(index, key_len, peer_no, &w) < 0)
+	if (offers_of_path(index, key_len, peer_no, &o) < 0)
 		return -1;
-	if (w.mine == 0)
+	if (o.mine == 0)
 		return 0;
-	if (delete_want(index, w.mine) < 0)
+	if (delete_offer(index, o.mine) < 0)
 		return -1;
-	index->now.wanted -= w.n == 1;
-	index->now.wanted_bytes += w.other - w.largest;
+	index->now.offered -= o.n == 1;
+	index->now.missing -= is_wanted(o.mine) && o.wanted == 1;
+	index->now.missing_bytes += o.other - o.largest;
 	return 0;
 }
 
-/* Two paths under one number: no honest peer says that. What it said last counts. */
-static int forget_number(struct index *index, int64_t id)
+/* Two paths under one number: no honest peer says that. What it said last counts. Overwrites index->key. */
+static int offer_forget_number(struct index *index, int64_t id)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_KEY);
-	int n = -1;
+	int n = 0, rc;
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, id);
-	if (sqlite3_step(s) == SQLITE_ROW) {
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
 		n = sqlite3_column_bytes(s, 0);
 		if (n > RECORD_PATH_MAX)
 			n = -1;
@@ -87,11 +103,13 @@ static int forget_number(struct index *index, int64_t id)
 			memcpy(index->key, sqlite3_column_blob(s, 0), (size_t)n);
 	}
 	index_stmt_give(index, STMT_OFFER_KEY, s);
-	return n < 0 ? -1 : forget_one(index, n, id >> INDEX_SEQ_BITS);
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? 0 : -1;
+	return n < 0 ? -1 : offer_forget_one(index, n, peer_of(id));
 }
 
 /* SQLITE_DONE, SQLITE_CONSTRAINT when the number is taken, or another error. */
-static int insert_want(struct index *index, int64_t id, const struct record *r, int key_len)
+static int insert_offer(struct index *index, int64_t id, const struct record *r, int key_len)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_INSERT);
 	int rc;
@@ -106,11 +124,22 @@ static int insert_want(struct index *index, int64_t id, const struct record *r, 
 	return rc & 0xff;
 }
 
+/* Makes room for the number, whose offer is in index->key before and afterwards. */
+static int free_number(struct index *index, int64_t id, const char *path, int *key_len)
+{
+	if (offer_forget_number(index, id) < 0 || offer_forget_number(index, id ^ INDEX_UNWANTED) < 0)
+		return -1;
+	*key_len = index_key(index, path);
+	return *key_len < 0 ? -1 : 0;
+}
+
+/* The order matters: the peer's older offer for the path goes first, since the new one may have its number. */
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 {
 	int64_t no, id, size = theirs->kind == RECORD_FILE && !theirs->deleted ? theirs->content.size : 0;
-	struct wants w;
-	int n, rc;
+	bool wanted = choose(index->choices, theirs) == CHOICE_GET;
+	struct path_offers o;
+	int n, rc, others;
 
 	if (theirs->seq == 0 || theirs->seq >> INDEX_SEQ_BITS != 0) {
 		errno = ERANGE;
@@ -122,20 +151,45 @@ int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 	n = index_key(index, theirs->path);
 	if (no < 0 || n < 0)
 		return -1;
-	id = first_id(no) | (int64_t)theirs->seq;
-	if (wants_of(index, n, no, &w) < 0 || (w.mine != 0 && delete_want(index, w.mine) < 0))
+	id = index_offer_first_id(no, wanted) | (int64_t)theirs->seq;
+	if (offers_of_path(index, n, no, &o) < 0 || (o.mine != 0 && delete_offer(index, o.mine) < 0))
 		return index_write_failed(index, "write an offer");
-	rc = insert_want(index, id, theirs, n);
+	/* A mirror has no unwanted offers, so a clash shows in the insertion. */
+	if (index->choices->mode != CHOOSE_MIRROR && free_number(index, id, theirs->path, &n) < 0)
+		return index_write_failed(index, "write an offer");
+	rc = insert_offer(index, id, theirs, n);
 	if (rc == SQLITE_CONSTRAINT) {
-		if (forget_number(index, id) < 0 || (n = index_key(index, theirs->path)) < 0)
+		if (free_number(index, id, theirs->path, &n) < 0)
 			return index_write_failed(index, "write an offer");
-		rc = insert_want(index, id, theirs, n);
+		rc = insert_offer(index, id, theirs, n);
 	}
 	if (rc != SQLITE_DONE)
 		return index_write_failed(index, "write an offer");
-	index->now.wanted += w.n == 0;
-	index->now.wanted_bytes += (size > w.other ? size : w.other) - w.largest;
+	others = o.wanted - (o.mine != 0 && is_wanted(o.mine));
+	size = wanted ? size : 0;
+	index->now.offered += o.n == 0;
+	index->now.missing += (others + wanted > 0) - (o.wanted > 0);
+	index->now.missing_bytes += (size > o.other ? size : o.other) - o.largest;
 	return 0;
+}
+
+bool index_is_offered(struct index *index, const char *path)
+{
+	sqlite3_stmt *s;
+	int n, rc;
+
+	if (index->now.offered == 0)
+		return false;
+	n = index_key(index, path);
+	s = n < 0 ? NULL : index_stmt_take(index, STMT_OFFER_SIZES);
+	if (s == NULL)
+		return n >= 0;
+	sqlite3_bind_blob(s, 1, index->key, n, SQLITE_STATIC);
+	rc = sqlite3_step(s);
+	index_stmt_give(index, STMT_OFFER_SIZES, s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		index_read_failed(index, "read offers");
+	return rc != SQLITE_DONE;
 }
 
 int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
@@ -146,7 +200,7 @@ int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, ui
 	bool more = true;
 	int n, rc;
 
-	if (index->now.wanted == 0)
+	if (index->now.offered == 0)
 		return 0;
 	n = index_key(index, path);
 	s = n < 0 ? NULL : index_stmt_take(index, STMT_OFFER_GET);
@@ -170,8 +224,8 @@ give:
 	return rc;
 }
 
-int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
-                       void *arg)
+int index_offers_each_path(struct index *index, enum index_stmt id, const char *after, int max,
+                           bool (*fn)(void *arg, const char *path), void *arg)
 {
 	uint8_t last[RECORD_PATH_MAX];
 	size_t last_len = strlen(after);
@@ -179,9 +233,9 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 	int rc = SQLITE_DONE, given = 0;
 	sqlite3_stmt *s;
 
-	if (index->now.wanted == 0 || last_len > sizeof(last))
+	if (last_len > sizeof(last))
 		return 0;
-	s = index_stmt_take(index, STMT_OFFER_PATHS);
+	s = index_stmt_take(index, id);
 	if (s == NULL)
 		return -1;
 	index_key_bytes(last, after, last_len);
@@ -208,41 +262,20 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 		given = index_read_failed(index, "read offers");
 
 give:
-	index_stmt_give(index, STMT_OFFER_PATHS, s);
+	index_stmt_give(index, id, s);
 	return given;
 }
 
-int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
-                         void *arg)
+int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
+                       void *arg)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CONTENTS);
-	int rc = SQLITE_DONE, n = 0;
-	bool more = true;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, (int64_t)*after);
-	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct content c = { .size = sqlite3_column_int64(s, 1),
-			             .nblocks = (uint32_t)sqlite3_column_int64(s, 2) };
-
-		n++;
-		*after = (uint64_t)sqlite3_column_int64(s, 0);
-		if (sqlite3_column_bytes(s, 3) != sizeof(c.root))
-			continue;
-		memcpy(c.root, sqlite3_column_blob(s, 3), sizeof(c.root));
-		more = fn(arg, &c);
-	}
-	index_stmt_give(index, STMT_OFFER_CONTENTS, s);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return index_read_failed(index, "read offers");
-	return n;
+	return index->now.offered == 0 ? 0 : index_offers_each_path(index, STMT_OFFER_PATHS, after, max, fn, arg);
 }
 
-/* All rows of the path, one after the other. */
-static int forget_all(struct index *index, int key_len)
+/* All offers for the path, one after the other. */
+static int offer_forget_all(struct index *index, int key_len)
 {
-	struct wants w;
+	struct path_offers o;
 
 	for (;;) {
 		sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);
@@ -257,10 +290,11 @@ static int forget_all(struct index *index, int key_len)
 		index_stmt_give(index, STMT_OFFER_SIZES, s);
 		if (rc != SQLITE_ROW)
 			return rc == SQLITE_DONE ? 0 : -1;
-		if (wants_of(index, key_len, id >> INDEX_SEQ_BITS, &w) < 0 || delete_want(index, id) < 0)
+		if (offers_of_path(index, key_len, peer_of(id), &o) < 0 || delete_offer(index, id) < 0)
 			return -1;
-		index->now.wanted -= w.n == 1;
-		index->now.wanted_bytes += w.other - w.largest;
+		index->now.offered -= o.n == 1;
+		index->now.missing -= is_wanted(id) && o.wanted == 1;
+		index->now.missing_bytes += o.other - o.largest;
 	}
 }
 
@@ -269,7 +303,7 @@ int index_offer_forget(struct index *index, const char *path, uint64_t peer)
 	int64_t no = 0;
 	int n, rc;
 
-	if (index->now.wanted == 0)
+	if (index->now.offered == 0)
 		return 0;
 	if (peer != 0) {
 		no = index_peer_no(index, peer, false);
@@ -281,23 +315,23 @@ int index_offer_forget(struct index *index, const char *path, uint64_t peer)
 	n = index_key(index, path);
 	if (n < 0)
 		return -1;
-	rc = peer != 0 ? forget_one(index, n, no) : forget_all(index, n);
+	rc = peer != 0 ? offer_forget_one(index, n, no) : offer_forget_all(index, n);
 	return rc < 0 ? index_write_failed(index, "delete an offer") : 0;
 }
 
-/* Counts all that is wanted anew: cheaper than keeping count while a whole peer is forgotten. */
-static int count_wanted(struct index *index)
+int index_offers_recount(struct index *index)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_ALL_SIZES);
+	struct index_counters *now = &index->now;
 	uint8_t last[RECORD_PATH_MAX];
 	size_t last_len = 0;
 	int64_t largest = 0;
+	bool missing = false;
 	int rc;
 
 	if (s == NULL)
 		return -1;
-	index->now.wanted = 0;
-	index->now.wanted_bytes = 0;
+	now->offered = now->missing = now->missing_bytes = 0;
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		const void *key = sqlite3_column_blob(s, 0);
 		size_t n = (size_t)sqlite3_column_bytes(s, 0);
@@ -305,50 +339,53 @@ static int count_wanted(struct index *index)
 		if (n > sizeof(last))
 			break;
 		if (n != last_len || memcmp(key, last, n) != 0) {
-			index->now.wanted++;
-			index->now.wanted_bytes += largest;
+			now->offered++;
+			now->missing += missing;
+			now->missing_bytes += largest;
+			missing = false;
+			largest = 0;
 		}
 		memcpy(last, key, n);
 		last_len = n;
-		largest = sqlite3_column_int64(s, 1); /* ascending: the last of a key is its largest */
+		if (is_wanted(sqlite3_column_int64(s, 2))) {
+			missing = true;
+			largest = sqlite3_column_int64(s, 1); /* ascending: the last of a key is its largest */
+		}
 	}
-	index->now.wanted_bytes += largest;
+	now->missing += missing;
+	now->missing_bytes += largest;
 	index_stmt_give(index, STMT_OFFER_ALL_SIZES, s);
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int forget_range(struct index *index, int64_t peer_no, bool wanted)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_DELETE_PEER);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, index_offer_first_id(peer_no, wanted));
+	sqlite3_bind_int64(s, 2, index_offer_first_id(peer_no + 1, wanted));
+	return index_stmt_run(index, STMT_OFFER_DELETE_PEER, s);
 }
 
 int index_offers_forget_peer(struct index *index, uint64_t peer)
 {
 	int64_t no = index_peer_no(index, peer, false);
-	sqlite3_stmt *s;
 
-	if (no <= 0 || index->now.wanted == 0)
+	if (no <= 0 || index->now.offered == 0)
 		return no < 0 ? -1 : 0;
 	if (index_txn_write(index) < 0)
 		return -1;
-	s = index_stmt_take(index, STMT_OFFER_DELETE_PEER);
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, first_id(no));
-	sqlite3_bind_int64(s, 2, first_id(no + 1));
-	if (index_stmt_run(index, STMT_OFFER_DELETE_PEER, s) < 0 || count_wanted(index) < 0)
+	/* Counting all that is left is cheaper than keeping count of each that goes. */
+	if (forget_range(index, no, true) < 0 || forget_range(index, no, false) < 0 || index_offers_recount(index) < 0)
 		return index_write_failed(index, "delete offers");
 	return 0;
 }
 
-int64_t index_wants_missing(struct index *index)
+uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted)
 {
-	return index->now.wanted;
-}
-
-int64_t index_wants_missing_bytes(struct index *index)
-{
-	return index->now.wanted_bytes;
-}
-
-uint64_t index_wants_min_seq(struct index *index, uint64_t peer)
-{
-	int64_t no = index->now.wanted == 0 ? 0 : index_peer_no(index, peer, false), id = 0;
+	int64_t no = index->now.offered == 0 ? 0 : index_peer_no(index, peer, false), id = 0;
 	sqlite3_stmt *s;
 	int rc;
 
@@ -357,8 +394,8 @@ uint64_t index_wants_min_seq(struct index *index, uint64_t peer)
 	s = index_stmt_take(index, STMT_OFFER_MIN);
 	if (s == NULL)
 		return 1;
-	sqlite3_bind_int64(s, 1, first_id(no));
-	sqlite3_bind_int64(s, 2, first_id(no + 1));
+	sqlite3_bind_int64(s, 1, index_offer_first_id(no, wanted));
+	sqlite3_bind_int64(s, 2, index_offer_first_id(no + 1, wanted));
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		id = sqlite3_column_int64(s, 0);
@@ -366,20 +403,4 @@ uint64_t index_wants_min_seq(struct index *index, uint64_t peer)
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return index_read_failed(index, "read offers") < 0;
 	return (uint64_t)(id & (((int64_t)1 << INDEX_SEQ_BITS) - 1));
-}
-
-int64_t index_wants_of(struct index *index, uint64_t peer, int64_t most)
-{
-	int64_t no = index->now.wanted == 0 ? 0 : index_peer_no(index, peer, false), n = 0;
-	sqlite3_stmt *s = no > 0 ? index_stmt_take(index, STMT_OFFER_COUNT) : NULL;
-
-	if (s == NULL)
-		return 0;
-	sqlite3_bind_int64(s, 1, first_id(no));
-	sqlite3_bind_int64(s, 2, first_id(no + 1));
-	sqlite3_bind_int64(s, 3, most);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		n = sqlite3_column_int64(s, 0);
-	index_stmt_give(index, STMT_OFFER_COUNT, s);
-	return n;
 }

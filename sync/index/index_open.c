@@ -239,11 +239,13 @@ static enum opened open_file(struct index *index)
 
 static struct index *index_new(const char *dir)
 {
+	static const struct choices mirror = { 0 };
 	struct index *index = MEM_NEW(struct index);
 
 	index->path = mem_printf("%s/index.db", dir);
 	index->opening = true;
 	index->forgotten = -1;
+	index->choices = &mirror;
 	return index;
 }
 

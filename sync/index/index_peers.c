@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "sync/index/index_internal.h"
 
-enum { PEERS_MAX = (1 << (63 - INDEX_SEQ_BITS)) - 1 }; /* so that a wanted row's id stays positive */
+enum { PEERS_MAX = (1 << (62 - INDEX_SEQ_BITS)) - 1 }; /* so that an offer's ID stays below INDEX_UNWANTED */
 
 static int64_t peer_insert(struct index *index, uint64_t peer)
 {

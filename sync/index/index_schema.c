@@ -43,6 +43,9 @@ const char index_placing_sql[] =
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER)";
 
+#define PEER_NO_MASK "16383"
+#define UNWANTED     "4611686018427387904" /* INDEX_UNWANTED */
+
 #define ROW                                                                                                            \
 	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode" \
 	" FROM files "
@@ -96,13 +99,18 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_OFFER_DELETE] = "DELETE FROM wanted WHERE id = ?",
 	[STMT_OFFER_KEY] = "SELECT key FROM wanted WHERE id = ?",
 	[STMT_OFFER_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
-			   " ON p.no = w.id >> 48 WHERE w.key = ?",
+			   " ON p.no = (w.id >> 48) & " PEER_NO_MASK " WHERE w.key = ?",
 	[STMT_OFFER_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
-	[STMT_OFFER_CONTENTS] = "SELECT id, size, nblocks, root FROM wanted WHERE id > ? ORDER BY id",
 	[STMT_OFFER_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
-	[STMT_OFFER_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
 	[STMT_OFFER_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
-	[STMT_OFFER_ALL_SIZES] = "SELECT key, size FROM wanted ORDER BY key, size",
+	[STMT_OFFER_ALL_SIZES] = "SELECT key, size, id FROM wanted ORDER BY key, size",
+	[STMT_OFFER_CHOICES] = "SELECT id, key, deleted FROM wanted WHERE id > ? ORDER BY id",
+	[STMT_OFFER_CHOOSE] = "UPDATE wanted SET id = ?2 WHERE id = ?1",
+	[STMT_OFFER_UNWANTED] = "SELECT 1 FROM wanted WHERE id >= " UNWANTED " LIMIT 1",
+	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? AND id < " UNWANTED " ORDER BY key",
+	[STMT_WANT_CONTENTS] =
+		"SELECT id, size, nblocks, root FROM wanted WHERE id > ? AND id < " UNWANTED " ORDER BY id",
+	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
 	[STMT_PLACING_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
 				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",

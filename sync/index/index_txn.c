@@ -235,8 +235,8 @@ static int save_counters(struct index *index)
 	sqlite3_bind_int64(s, 3, t->symlinks);
 	sqlite3_bind_int64(s, 4, t->bytes);
 	sqlite3_bind_int64(s, 5, t->tombstones);
-	sqlite3_bind_int64(s, 6, index->now.wanted);
-	sqlite3_bind_int64(s, 7, index->now.wanted_bytes);
+	sqlite3_bind_int64(s, 6, index->now.missing);
+	sqlite3_bind_int64(s, 7, index->now.missing_bytes);
 	return index_stmt_run(index, STMT_STATE_COUNTERS, s);
 }
 
@@ -326,6 +326,20 @@ struct index_totals index_totals(const struct index *index)
 	return index->now.totals;
 }
 
+/* Only the counts of what is wanted are stored: usually all that is offered is. */
+static int count_offered(struct index *index)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_UNWANTED);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	index_stmt_give(index, STMT_OFFER_UNWANTED, s);
+	index->now.offered = index->now.missing;
+	return rc == SQLITE_ROW ? index_offers_recount(index) : rc == SQLITE_DONE ? 0 : -1;
+}
+
 int index_load_state(struct index *index)
 {
 	struct index_totals *t = &index->now.totals;
@@ -347,13 +361,15 @@ int index_load_state(struct index *index)
 		.bytes = sqlite3_column_int64(s, 6),
 		.tombstones = sqlite3_column_int64(s, 7),
 	};
-	index->now.wanted = sqlite3_column_int64(s, 8);
-	index->now.wanted_bytes = sqlite3_column_int64(s, 9);
+	index->now.missing = sqlite3_column_int64(s, 8);
+	index->now.missing_bytes = sqlite3_column_int64(s, 9);
 	index->dead_contents = sqlite3_column_int(s, 10) != 0;
-	index->committed = index->now;
 	/* A clean end stored the exact number; after any other all that were reserved may have been given. */
 	index->seq = index->reserved;
 	index_stmt_give(index, STMT_STATE_GET, s);
+	if (count_offered(index) < 0)
+		return -1;
+	index->committed = index->now;
 	return index->epoch != 0 ? 0 : -1;
 }
 

@@ -47,7 +47,7 @@ static bool take_version(struct local *l, struct record *r)
 	struct adopt_claims w = { .now = r };
 	bool whole = false;
 
-	if (left == NULL && index_wants_missing(l->c.index) == 0)
+	if (left == NULL && !index_is_offered(l->c.index, r->path))
 		return false;
 	if (index_get(l->c.index, r->path, &w.row) < 0)
 		return false;

@@ -31,11 +31,10 @@ void news_in_send_hello(struct talk *t)
 		                     .have_epoch = p.epoch,
 		                     .have_seq = p.received,
 		                     .forgotten = index_forgotten(index) };
-	uint64_t wanted = index_wants_min_seq(index, t->session->peer);
 
 	/* What may not be safe yet is left to the acknowledgement that follows the next sync. */
 	if (index_commits(index) == g->commits_safe)
-		m.settled = wanted && wanted <= p.received ? wanted - 1 : p.received;
+		m.settled = index_settled(index, t->session->peer, p.received);
 	numbers_show(t, &m);
 	m.no_inline = p.received == 0 && index_totals(index).files > 0;
 	t->hello_sent = true;
@@ -325,13 +324,8 @@ void news_in_store(struct talk *t)
 
 void news_in_settle(struct talk *t)
 {
-	uint64_t wanted, r;
-
-	if (!t->up)
-		return;
-	r = received(t);
-	wanted = index_wants_min_seq(t->group->config.index, t->session->peer);
-	t->settled_now = wanted && wanted <= r ? wanted - 1 : r;
+	if (t->up)
+		t->settled_now = index_settled(t->group->config.index, t->session->peer, received(t));
 }
 
 void news_in_acknowledge(struct talk *t)

@@ -160,7 +160,7 @@ static void want_all(struct index *index)
 	for (int i = 0; i < rows; i++) {
 		struct record r = row(i);
 
-		if (index_wants_min_seq(index, PEER) != (uint64_t)i + 1 || index_offer_forget(index, r.path, 0) < 0)
+		if (index_settled(index, PEER, UINT64_MAX) != (uint64_t)i || index_offer_forget(index, r.path, 0) < 0)
 			abort();
 		record_clear(&r);
 		if (i % TURN == TURN - 1)

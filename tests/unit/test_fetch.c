@@ -22,6 +22,31 @@ static void small_file_with_bytes_is_installed(void **state)
 	assert_int_equal(w->nhints, 0);
 }
 
+/* What this agent does not want is remembered, not got, and leaves nothing to do; once it is wanted it is there for the asking. */
+static void unwanted_file_is_left_with_the_peer(void **state)
+{
+	static const struct choose_pin pins[] = { { "wanted", true } };
+	static const struct choices on_demand = { .mode = CHOOSE_ON_DEMAND, .pins = pins, .npins = 1 };
+	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
+
+	(void)state;
+	assert_int_equal(index_choose(w->index, &on_demand), 0);
+	say_text(ANNA, "big", "left alone");
+	say_text(ANNA, "wanted", "got");
+	assert_true(run());
+	assert_false(is_there("big"));
+	assert_text("wanted", "got");
+	assert_true(fetch_idle(w->fetch));
+	assert_true(index_is_offered(w->index, "big"));
+	assert_int_equal(index_wants_missing(w->index), 0);
+	assert_int_equal(index_settled(w->index, ANNA, peer_of(ANNA)->seq), peer_of(ANNA)->seq);
+	say_text(BERT, "big", "left alone");
+	assert_true(run());
+	assert_false(is_there("big"));
+	assert_int_equal(index_choose(w->index, &mirror), 0);
+	assert_false(fetch_idle(w->fetch));
+}
+
 static void big_file_is_fetched(void **state)
 {
 	size_t n = 10 << 20;
@@ -444,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small_file_with_bytes_is_installed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(unwanted_file_is_left_with_the_peer, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(big_file_is_fetched, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(big_file_replaces_the_one_before, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(small_file_without_bytes_is_asked_for, world_setup, world_teardown),

@@ -1,4 +1,4 @@
-/* What peers have and we want: it comes back as it was said, and every count is what a recount would give. */
+/* Offers: they come back as they were told, every count is what a recount would give, and what is not wanted is in nobody's way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include "sync/index/index.h"
 #include "tests/unit/index_new.h"
 
-static int want(uint64_t peer, const char *path, uint64_t seq, int64_t size)
+static int offer(uint64_t peer, const char *path, uint64_t seq, int64_t size)
 {
 	struct record r = { .path = mem_strdup(path),
 		            .kind = RECORD_FILE,
@@ -59,23 +59,24 @@ static bool say_path(void *arg, const char *path)
 	return ++s->n != s->max;
 }
 
-static void wants_come_back(void **state)
+static void offers_come_back(void **state)
 {
 	struct said s = { .n = 0 };
 	char *why;
 
 	(void)state;
-	assert_int_equal(want(UINT64_MAX, "d/a", 5, 10), 0);
-	assert_int_equal(want(2, "d/a", 7, 30), 0);
-	assert_int_equal(want(2, "b", 6, 1), 0);
+	assert_int_equal(offer(UINT64_MAX, "d/a", 5, 10), 0);
+	assert_int_equal(offer(2, "d/a", 7, 30), 0);
+	assert_int_equal(offer(2, "b", 6, 1), 0);
 	index_close(ix);
 	assert_int_equal(index_open(&ix, dir, &why), INDEX_OK);
 	assert_int_equal(index_offers(ix, "d/a", say_peer, &s), 0);
 	assert_string_equal(s.text, "d/a:ffffffffffffffff:5:10 d/a:2:7:30 ");
 	assert_int_equal(index_wants_missing(ix), 2);
 	assert_int_equal(index_wants_missing_bytes(ix), 31);
-	assert_int_equal(index_wants_min_seq(ix, 2), 6);
-	assert_int_equal(index_wants_min_seq(ix, 3), 0);
+	assert_int_equal(index_settled(ix, 2, 9), 5);
+	assert_int_equal(index_settled(ix, 2, 4), 4);
+	assert_int_equal(index_settled(ix, 3, 9), 9);
 	assert_int_equal(index_offer_forget(ix, "d/a", 2), 0);
 	assert_int_equal(index_wants_missing_bytes(ix), 11);
 	assert_int_equal(index_offer_forget(ix, "d/a", 0), 0);
@@ -84,15 +85,15 @@ static void wants_come_back(void **state)
 	assert_int_equal(index_wants_missing(ix), 1);
 }
 
-static void wanted_paths_come_once_in_walk_order(void **state)
+static void offered_paths_come_once_in_walk_order(void **state)
 {
 	struct said s = { .n = 0 }, part = { .n = 0 }, stopped = { .max = 1 };
 
 	(void)state;
-	want(1, "a-b", 1, 1);
-	want(1, "a/c", 2, 1);
-	want(2, "a/c", 9, 1);
-	want(1, "a", 4, 1);
+	offer(1, "a-b", 1, 1);
+	offer(1, "a/c", 2, 1);
+	offer(2, "a/c", 9, 1);
+	offer(1, "a", 4, 1);
 	assert_int_equal(index_offers_paths(ix, "", 10, say_path, &s), 3);
 	assert_string_equal(s.text, "a a/c a-b ");
 	assert_int_equal(index_offers_paths(ix, "a", 1, say_path, &part), 1);
@@ -106,13 +107,13 @@ static void odd_numbers_do_no_harm(void **state)
 	struct said s = { .n = 0 };
 
 	(void)state;
-	assert_int_equal(want(1, "a", 0, 1), -1);
-	assert_int_equal(want(1, "a", (uint64_t)1 << 48, 1), -1);
+	assert_int_equal(offer(1, "a", 0, 1), -1);
+	assert_int_equal(offer(1, "a", (uint64_t)1 << 48, 1), -1);
 	assert_int_equal(errno, ERANGE);
-	assert_int_equal(want(1, "a", ((uint64_t)1 << 48) - 1, 1), 0);
-	assert_int_equal(want(2, "b", 3, 5), 0);
-	assert_int_equal(want(1, "a", 3, 5), 0);
-	assert_int_equal(want(1, "c", 3, 7), 0); /* one number, two paths: the last counts */
+	assert_int_equal(offer(1, "a", ((uint64_t)1 << 48) - 1, 1), 0);
+	assert_int_equal(offer(2, "b", 3, 5), 0);
+	assert_int_equal(offer(1, "a", 3, 5), 0);
+	assert_int_equal(offer(1, "c", 3, 7), 0); /* one number, two paths: the last counts */
 	assert_int_equal(index_wants_missing(ix), 2);
 	assert_int_equal(index_wants_missing_bytes(ix), 12);
 	assert_int_equal(index_offers(ix, "a", say_peer, &s), 0);
@@ -120,7 +121,7 @@ static void odd_numbers_do_no_harm(void **state)
 	assert_int_equal(index_commit(ix), 0);
 }
 
-/* Random wants against a table that is counted afresh each time. */
+/* Random offers against a table that is counted afresh each time. */
 static void counts_are_what_a_recount_gives(void **state)
 {
 	enum { PEERS = 4, PATHS = 6 };
@@ -139,7 +140,7 @@ static void counts_are_what_a_recount_gives(void **state)
 		if (what < 20) {
 			size[peer][k] = (int64_t)random_below(5);
 			seqs[peer][k] = next;
-			assert_int_equal(want(peer, path, next++, size[peer][k]), 0);
+			assert_int_equal(offer(peer, path, next++, size[peer][k]), 0);
 		} else if (what < 30) {
 			size[peer][k] = -1;
 			assert_int_equal(index_offer_forget(ix, path, peer), 0);
@@ -170,19 +171,131 @@ static void counts_are_what_a_recount_gives(void **state)
 				if (size[p][i] >= 0 && (min == 0 || seqs[p][i] < min))
 					min = seqs[p][i];
 			}
-			assert_int_equal(index_wants_min_seq(ix, (uint64_t)p), min);
+			assert_int_equal(index_settled(ix, (uint64_t)p, next), min > 0 ? min - 1 : next);
 		}
 	}
+}
+
+/* --- what is offered and not wanted --- */
+
+static const struct choose_pin only_a[] = { { "a", true } };
+static const struct choices chosen = { .mode = CHOOSE_ON_DEMAND, .pins = only_a, .npins = 1 };
+static const struct choices all = { .mode = CHOOSE_MIRROR };
+
+static void unwanted_offers_are_not_missing_and_count_as_settled(void **state)
+{
+	struct said s = { .n = 0 }, wanted = { .n = 0 };
+
+	(void)state;
+	assert_int_equal(index_choose(ix, &chosen), 0);
+	assert_int_equal(offer(1, "b", 3, 100), 0);
+	assert_int_equal(offer(2, "b", 4, 100), 0);
+	assert_true(index_is_offered(ix, "b"));
+	assert_false(index_is_offered(ix, "a"));
+	assert_int_equal(index_wants_missing(ix), 0);
+	assert_int_equal(index_wants_missing_bytes(ix), 0);
+	assert_int_equal(index_wants_of(ix, 1, 10), 0);
+	assert_int_equal(index_settled(ix, 1, 9), 9);
+	assert_int_equal(index_offers_paths(ix, "", 10, say_path, &s), 1);
+	assert_int_equal(index_wants_paths(ix, "", 10, say_path, &wanted), 0);
+
+	assert_int_equal(offer(1, "a/x", 7, 5), 0);
+	assert_int_equal(index_wants_missing(ix), 1);
+	assert_int_equal(index_wants_missing_bytes(ix), 5);
+	assert_int_equal(index_settled(ix, 1, 9), 6);
+	assert_int_equal(index_settled(ix, 2, 9), 9);
+	assert_int_equal(index_wants_paths(ix, "", 10, say_path, &wanted), 1);
+	assert_string_equal(wanted.text, "a/x ");
+
+	assert_int_equal(index_offer_forget(ix, "a/x", 1), 0);
+	assert_int_equal(index_settled(ix, 1, 9), 9);
+	assert_int_equal(index_offer_forget(ix, "b", 0), 0);
+	assert_false(index_is_offered(ix, "b"));
+}
+
+static void another_choice_judges_what_is_offered_again(void **state)
+{
+	struct said s = { .n = 0 };
+	char *why;
+
+	(void)state;
+	assert_int_equal(offer(1, "a", 3, 10), 0);
+	assert_int_equal(offer(1, "b", 4, 100), 0);
+	assert_int_equal(offer(2, "b", 1, 200), 0);
+	assert_int_equal(index_wants_missing_bytes(ix), 210);
+	assert_int_equal(index_choose(ix, &chosen), 0);
+	assert_int_equal(index_wants_missing(ix), 1);
+	assert_int_equal(index_wants_missing_bytes(ix), 10);
+	assert_int_equal(index_settled(ix, 1, 9), 2);
+	assert_int_equal(index_settled(ix, 2, 9), 9);
+
+	/* The choice outlives the process, until it is made again. */
+	index_close(ix);
+	assert_int_equal(index_open(&ix, dir, &why), INDEX_OK);
+	assert_int_equal(index_wants_missing(ix), 1);
+	assert_true(index_is_offered(ix, "b"));
+	assert_int_equal(index_offers(ix, "b", say_peer, &s), 0);
+	assert_string_equal(s.text, "b:1:4:100 b:2:1:200 ");
+	assert_int_equal(index_choose(ix, &all), 0);
+	assert_int_equal(index_wants_missing(ix), 2);
+	assert_int_equal(index_wants_missing_bytes(ix), 210);
+	assert_int_equal(index_settled(ix, 2, 9), 0);
+	assert_int_equal(index_offers_forget_peer(ix, 2), 0);
+	assert_int_equal(index_wants_missing_bytes(ix), 110);
+}
+
+static void an_unwanted_offer_and_a_wanted_one_share_no_number(void **state)
+{
+	(void)state;
+	assert_int_equal(index_choose(ix, &chosen), 0);
+	assert_int_equal(offer(1, "b", 3, 100), 0);
+	assert_int_equal(offer(1, "a", 3, 10), 0);
+	assert_false(index_is_offered(ix, "b"));
+	assert_int_equal(offer(1, "c", 3, 100), 0);
+	assert_false(index_is_offered(ix, "a"));
+	assert_int_equal(index_wants_missing(ix), 0);
+	assert_int_equal(index_choose(ix, &all), 0);
+	assert_int_equal(index_wants_missing(ix), 1);
+}
+
+/* A deletion is forgotten when all have it, whatever else is offered and not wanted; and what is not wanted never counts as known:
+ * it has no row here, and a member that tells of it would be told that it was deleted. */
+static void unwanted_offers_do_not_keep_tombstones(void **state)
+{
+	struct record gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };
+	struct index_peer p = { .epoch = 77, .received = 9 };
+	struct version late = { 0 };
+	uint64_t after = 0;
+
+	(void)state;
+	assert_int_equal(index_choose(ix, &chosen), 0);
+	assert_int_equal(offer(1, "b", 5, 100), 0);
+	assert_int_equal(index_peer_put(ix, 1, &p), 0);
+	assert_int_equal(index_put_change(ix, &gone, NULL, 1), 0);
+	assert_int_equal(index_note_known(ix, index_seq(ix)), 0);
+	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_forget(ix, &after, index_seq(ix)), 1);
+	assert_int_equal(index_totals(ix).tombstones, 0);
+	version_bump(&late, 77, 4);
+	assert_true(index_knows(ix, &late));
+	version_bump(&late, 77, 5);
+	assert_false(index_knows(ix, &late));
+	version_clear(&late);
+	record_clear(&gone);
 }
 
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(wants_come_back),
-		T(wanted_paths_come_once_in_walk_order),
+		T(offers_come_back),
+		T(offered_paths_come_once_in_walk_order),
 		T(odd_numbers_do_no_harm),
 		T(counts_are_what_a_recount_gives),
+		T(unwanted_offers_are_not_missing_and_count_as_settled),
+		T(another_choice_judges_what_is_offered_again),
+		T(an_unwanted_offer_and_a_wanted_one_share_no_number),
+		T(unwanted_offers_do_not_keep_tombstones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
