@@ -3,6 +3,7 @@
 #define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
 #include "agent/engine/engine_admin.h"
+#include "sync/share/share_source.h"
 
 enum { ENGINE_RETRY_MS = 5000 };
 
@@ -25,11 +26,13 @@ struct engine {
 	struct local *local;
 	struct fetch *fetch;
 	struct peer_group *peers;
-	struct loop_hook *hook;         /* end of turn: commit, acknowledge, say what changed */
-	bool dirty;                     /* what in_sync depends on may have changed */
-	bool in_sync;                   /* as last said */
-	bool scanned;                   /* the first scan is done */
-	bool checkpointing, syncing;    /* a worker is at it */
+	struct share_source files;         /* where peers get blocks from, */
+	struct content_source contents[2]; /* and from the parts of downloads */
+	struct loop_hook *hook;            /* end of turn: commit, acknowledge, say what changed */
+	bool dirty;                        /* what in_sync depends on may have changed */
+	bool in_sync;                      /* as last said */
+	bool scanned;                      /* the first scan is done */
+	bool checkpointing, syncing;       /* a worker is at it */
 	uint64_t synced;                /* commits that are safe, or will be when the sync that is under way is done */
 	struct loop_timer *sync_again;  /* runs while the next sync has to wait */
 	bool copied;                    /* stopped for good: our identity runs elsewhere too */
@@ -109,6 +112,8 @@ void engine_save_roster_due(void *arg);
 /* Drops what peers said that are members no longer: what they alone had is not waited for. */
 void engine_forget_departed(struct engine *e);
 extern const struct peer_hooks engine_peer_hooks;
+/* What this engine serves contents from: e has its share, index and fetch. */
+struct content_sources engine_sources(struct engine *e);
 struct local *engine_make_local(struct engine *e);
 struct fetch *engine_make_fetch(struct engine *e);
 

@@ -214,8 +214,8 @@ static void run(struct engine *e)
 	e->fetch = engine_make_fetch(e);
 	e->peers = peer_group_new(c->peers, &(struct peer_group_config){ .roster = e->roster,
 	                                                                 .index = e->index,
-	                                                                 .share = e->share,
 	                                                                 .workers = e->workers,
+	                                                                 .sources = engine_sources(e),
 	                                                                 .hooks = &engine_peer_hooks,
 	                                                                 .arg = e });
 	engine_forget_departed(e);

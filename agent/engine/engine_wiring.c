@@ -211,9 +211,9 @@ static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first
 	fetch_list(((struct engine *)arg)->fetch, peer, request, first, blocks, n);
 }
 
-static int peer_partial(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd)
+static bool peer_accepts(void *arg, const char *path, bool is_dir)
 {
-	return fetch_partial(((struct engine *)arg)->fetch, c, offset, len, fd);
+	return share_accepts(((struct engine *)arg)->share, path, is_dir);
 }
 
 static void peer_up(void *arg, uint64_t peer)
@@ -313,15 +313,22 @@ const struct peer_hooks engine_peer_hooks = {
 	.held = peer_held,
 	.block = peer_block,
 	.list = peer_list,
-	.partial = peer_partial,
+	.accepts = peer_accepts,
 	.up = peer_up,
 	.down = peer_down,
-	.hint = look_at,
 	.roster_changed = peer_roster_changed,
 	.state = something_changed,
 };
 
 /* --- made with these --- */
+
+struct content_sources engine_sources(struct engine *e)
+{
+	e->files = (struct share_source){ .share = e->share, .index = e->index, .hint = look_at, .arg = e };
+	e->contents[0] = share_source(&e->files);
+	e->contents[1] = fetch_source(e->fetch);
+	return (struct content_sources){ .source = e->contents, .n = 2 };
+}
 
 struct local *engine_make_local(struct engine *e)
 {

@@ -20,6 +20,7 @@
 #include "base/workers.h"
 #include "sync/index/index.h"
 #include "sync/plan/block.h"
+#include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
 
@@ -127,6 +128,8 @@ void fetch_repair(struct fetch *f, const char *path);
 /* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a
  * worker) and offset hold it; 0: no. */
 int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd);
+/* The same as a source of contents, good as long as f is. */
+struct content_source fetch_source(struct fetch *f);
 
 /* Whether an install batch that is out may be changing this path just now. A scan that finds it changed looks again when
  * the batch is back (local_config.busy): what it saw may be a file whose row is not written yet. */

@@ -251,7 +251,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		refuse(t, m, "a version far beyond any announced before");
 		return;
 	}
-	if (!share_accepts(g->config.share, path, m->record.kind == RECORD_DIR)) {
+	if (!g->config.hooks->accepts(g->config.arg, path, m->record.kind == RECORD_DIR)) {
 		g->counters.records_ignored++;
 		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
 		return;

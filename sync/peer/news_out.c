@@ -1,17 +1,13 @@
 /* News out: our rows in order of their numbers, from where the peer is. A small file that was changed here travels inside its
  * record; a row that became ours from this very peer while connected is not sent back; what is sent and not acknowledged is
  * bounded. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <utlist.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "sync/peer/peers_internal.h"
 #include "sync/share/path.h"
 
@@ -26,11 +22,11 @@ struct news_unacked {
 struct batch {
 	struct session *session;
 	uint64_t talk; /* its serial */
-	int root;      /* the share's */
-	const struct share *share;
+	const struct peer_group *group;
 	uint64_t after, upto, committed;
-	uint64_t older;             /* rows up to this number are from before the connection */
-	struct msg_record *records; /* own their record and their content.p */
+	uint64_t older;                    /* rows up to this number are from before the connection */
+	struct msg_record *records;        /* own their record and their content.p */
+	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
 	size_t seen;  /* rows looked at */
@@ -47,10 +43,12 @@ static void batch_free(struct batch *b)
 			void *out;
 		} content = { .in = b->records[i].content.p }, blocks = { .in = b->records[i].blocks.p };
 
+		content_close(b->readings[i]);
 		record_clear(&b->records[i].record);
 		free(content.out);
 		free(blocks.out);
 	}
+	free(b->readings);
 	free(b->records);
 	free(b);
 }
@@ -61,73 +59,72 @@ static bool is_carried(const struct batch *b, const struct record *r)
 	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 
+/* Its bytes are to travel with it. */
+static void carry(struct batch *b, struct msg_record *m)
+{
+	const struct content *c = &m->record.content;
+	struct block_want want = { .len = (uint32_t)c->size };
+
+	memcpy(want.hash, c->root, sizeof(want.hash)); /* of a content of one block, its hash */
+	b->readings[m - b->records] = content_open(&b->group->config.sources, c, &m->record, &want);
+	b->carry += (size_t)c->size;
+}
+
+static struct msg_record *batch_add(struct batch *b, const struct record *r)
+{
+	struct msg_record *m;
+
+	if (b->n == b->max) {
+		b->max = b->max ? 2 * b->max : 16;
+		b->records = mem_realloc(b->records, b->max, sizeof(*b->records));
+		b->readings = mem_realloc(b->readings, b->max, sizeof(*b->readings));
+	}
+	b->readings[b->n] = NULL;
+	m = &b->records[b->n++];
+	memset(m, 0, sizeof(*m));
+	record_copy(&m->record, r);
+	return m;
+}
+
 /* index_since's callback: takes a row into the batch. */
 static bool take(void *arg, const struct record *r)
 {
+	const struct peer_group_config *config;
 	struct batch *b = arg;
+	struct msg_record *m;
 
 	if (r->seq > b->committed)
 		return false;
+	config = &b->group->config;
 	b->seen++;
 	b->upto = r->seq;
 	/* Version 0.1.0 had rows of what is lanyard's own in folders below, and of the ignore rules. */
 	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) != PATH_OK ||
-	    (!r->deleted && !share_accepts(b->share, r->path, r->kind == RECORD_DIR)))
+	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
-	if (b->n == b->max) {
-		b->max = b->max ? 2 * b->max : 16;
-		b->records = mem_realloc(b->records, b->max, sizeof(*b->records));
-	}
-	struct msg_record *m = &b->records[b->n++];
-
-	memset(m, 0, sizeof(*m));
-	record_copy(&m->record, r);
+	m = batch_add(b, r);
 	if (is_carried(b, r))
-		b->carry += (size_t)r->content.size;
+		carry(b, m);
 	return b->carry < NEWS_BATCH_BYTES;
 }
 
-/* Whether n bytes that were read of the open file are its row's. A ctime alone that is another may be a new name or mode, or a write
- * whose mtime was set back: only the hash tells. */
-static bool is_content(int fd, const struct record *r, const uint8_t *p, size_t n)
-{
-	uint8_t hash[SHA256_SIZE];
-	struct fs_stat st;
-
-	if (fs_stat_fd(fd, &st) < 0 || st.size != r->seen.size || st.mtime_ns != r->seen.mtime_ns ||
-	    st.ino != r->seen.ino)
-		return false;
-	if (st.ctime_ns == r->seen.ctime_ns)
-		return true;
-	sha256(hash, p, n);
-	return memcmp(hash, r->content.root, sizeof(hash)) == 0;
-}
-
-/* Worker: the bytes of one file, if it still is what its row says. */
-static void read_one(const struct batch *b, struct msg_record *m)
-{
-	const struct record *r = &m->record;
-	int fd = fs_open(b->root, r->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	size_t n = (size_t)r->content.size;
-	uint8_t *p;
-
-	if (fd < 0)
-		return;
-	p = mem_calloc(1, n);
-	if (fs_pread_full(fd, p, n, 0) == (ssize_t)n && is_content(fd, r, p, n))
-		m->content = (struct msg_bytes){ .p = p, .n = n };
-	else
-		free(p);
-	close(fd);
-}
-
+/* Worker. A file that is not what its row says any more travels without its bytes. */
 static void read_files(void *arg)
 {
 	struct batch *b = arg;
 
-	for (size_t i = 0; i < b->n; i++)
-		if (is_carried(b, &b->records[i].record))
-			read_one(b, &b->records[i]);
+	for (size_t i = 0; i < b->n; i++) {
+		size_t n = (size_t)b->records[i].record.content.size;
+		uint8_t *p;
+
+		if (b->readings[i] == NULL)
+			continue;
+		p = mem_calloc(1, n);
+		if (content_read(b->readings[i], p) == 0)
+			b->records[i].content = (struct msg_bytes){ .p = p, .n = n };
+		else
+			free(p);
+	}
 }
 
 /* Short block lists go along, so that the peer need not ask for them. */
@@ -234,8 +231,7 @@ static struct batch *gather(struct talk *t)
 
 	b->session = t->session;
 	b->talk = t->serial;
-	b->root = share_root(g->config.share);
-	b->share = g->config.share;
+	b->group = g;
 	b->after = b->upto = t->sent;
 	b->committed = g->committed;
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));

@@ -19,8 +19,8 @@
 #include "sync/group/roster.h"
 #include "sync/index/index.h"
 #include "sync/plan/block.h"
+#include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
-#include "sync/share/share.h"
 
 struct peers;
 struct peer_group;
@@ -89,13 +89,11 @@ struct peer_hooks {
 	uint64_t (*held)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
-	/* A verified block of an unfinished download, for a peer that asks: as fetch_partial(). */
-	int (*partial)(void *arg, const struct content *c, int64_t offset, uint32_t len, int *fd);
 	/* The peer is a member and its index hello is here / it is gone. */
 	void (*up)(void *arg, uint64_t peer);
 	void (*down)(void *arg, uint64_t peer);
-	/* A file of ours is not what its row says: look at it. */
-	void (*hint)(void *arg, const char *path);
+	/* Whether a legal path is shared here: ignore rules leave some out. */
+	bool (*accepts)(void *arg, const char *path, bool is_dir);
 	/* Valid entries were added: save it, and act on who is a member now. */
 	void (*roster_changed)(void *arg);
 	/* What in_sync or progress depends on changed. */
@@ -104,9 +102,9 @@ struct peer_hooks {
 
 struct peer_group_config {
 	struct roster *roster;
-	struct index *index;     /* NULL while joining */
-	struct share *share;     /* NULL while joining */
-	struct workers *workers; /* for reading in the share, whose disk may not answer; NULL while joining */
+	struct index *index;            /* NULL while joining */
+	struct workers *workers;        /* for reading contents, from a disk that may not answer; NULL while joining */
+	struct content_sources sources; /* of the contents that peers ask for; none while joining */
 	const struct peer_hooks *hooks;
 	void *arg;
 	/* Joining: */
@@ -114,7 +112,7 @@ struct peer_group_config {
 	peers_join_fn *joined;
 };
 
-/* Offers the group on all connections, present and to come. Roster, index and share must outlive it. */
+/* Offers the group on all connections, present and to come. Roster, index and sources must outlive it. */
 struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config);
 void peer_group_free(struct peer_group *g);
 /* index has new rows (its on_commit): tell everyone who is up. */

@@ -1,22 +1,16 @@
-/* Blocks for others: what a peer asks for waits in its talk's queue, a few at a time are read by workers, and reading stops
- * while the network is behind, so that memory stays bounded however much is asked. What is read is not hashed here: the
- * file still being what its row says is checked before and after, the peer verifies the bytes. */
-#include <fcntl.h>
+/* Blocks for others: what a peer asks for waits in its talk's queue; workers read a few blocks at a time, and reading stops while
+ * the network is behind, so that memory stays bounded however much is asked for. Where the bytes are is the content sources'
+ * business, and so is whether they still are the content's; the peer verifies them. */
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <utlist.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
 
 enum {
-	ROWS_MAX = 4,
-	LOOKS_A_TURN = 32, /* blocks looked for in the index in one turn of a connection */
-	LIST_PART = 16384, /* blocks of a list in one answer */
+	LOOKUPS_PER_TURN = 32, /* blocks looked up in one turn of a connection */
+	LIST_PART = 16384,     /* blocks of a list in one answer */
 };
 
 /* One block being read. */
@@ -24,74 +18,30 @@ struct read_job {
 	struct session *session;
 	uint64_t talk; /* its serial */
 	struct block_want want;
-	int fd;         /* of an unfinished download; -1: open path */
-	int64_t offset; /* in fd or path */
-	int root;
-	struct record rows[ROWS_MAX]; /* owned: files that should hold it */
-	size_t nrows;
+	struct content_reading *reading;
 	uint8_t *out; /* result, NULL: not to be had */
 	size_t out_n;
 	uint8_t flags;
-	bool changed; /* the file is not what the row says */
 };
 
-/* Where a file's ctime alone is another (it was renamed, or its mode set), only its hash tells. */
-static bool is_block(int fd, const struct record *r, const struct block_want *w, const uint8_t *plain)
-{
-	uint8_t hash[32];
-	struct fs_stat st;
-
-	if (fs_stat_fd(fd, &st) || st.size != r->seen.size || st.mtime_ns != r->seen.mtime_ns || st.ino != r->seen.ino)
-		return false;
-	if (st.ctime_ns == r->seen.ctime_ns)
-		return true;
-	sha256(hash, plain, w->len);
-	return memcmp(hash, w->hash, sizeof(hash)) == 0;
-}
-
-/* The first file that still is what its row says. Several rows may name the content while one of them is being replaced. */
-static bool read_rows(const struct read_job *j, uint8_t *plain)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < j->nrows && !found; i++) {
-		int fd = fs_open(j->root, j->rows[i].path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-
-		if (fd < 0)
-			continue;
-		found = fs_pread_full(fd, plain, j->want.len, j->offset) == (ssize_t)j->want.len &&
-		        is_block(fd, &j->rows[i], &j->want, plain);
-		close(fd);
-	}
-	return found;
-}
-
-/* Worker. */
+/* Worker. Compressed here, where it pays. */
 static void read_block(void *arg)
 {
 	struct read_job *j = arg;
 	size_t n = j->want.len;
 	uint8_t *plain = malloc(n);
-	bool found = false;
 
-	if (plain && j->fd >= 0)
-		found = fs_pread_full(j->fd, plain, n, j->offset) == (ssize_t)n;
-	else if (plain)
-		found = read_rows(j, plain);
-	if (j->fd >= 0)
-		close(j->fd);
-	j->fd = -1;
-	if (!plain)
+	if (!plain || content_read(j->reading, plain) < 0) {
+		free(plain);
 		return;
-	j->changed = !found && j->nrows;
-	if (found && codec_block(&j->out, &j->out_n, plain, n) == 1) {
+	}
+	if (codec_block(&j->out, &j->out_n, plain, n) == 1) {
 		j->flags = MSG_BLOCK_ZSTD;
-	} else if (found) {
+		free(plain);
+	} else {
 		j->out = plain;
 		j->out_n = n;
-		plain = NULL;
 	}
-	free(plain);
 }
 
 static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t plain_len, uint8_t *body, size_t n)
@@ -102,14 +52,6 @@ static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t
 	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, sizeof(head), body, n);
 }
 
-static void job_free(struct read_job *j)
-{
-	for (size_t i = 0; i < j->nrows; i++)
-		record_clear(&j->rows[i]);
-	free(j->out);
-	free(j);
-}
-
 static void block_read(void *arg)
 {
 	struct read_job *j = arg;
@@ -117,67 +59,22 @@ static void block_read(void *arg)
 	struct talk *t = talk_of_serial(s, j->talk);
 
 	if (t) {
-		struct peer_group *g = t->group;
-
 		t->reads--;
 		if (j->out) {
-			g->counters.blocks_sent++;
-			g->counters.bytes_sent += j->want.len;
+			t->group->counters.blocks_sent++;
+			t->group->counters.bytes_sent += j->want.len;
 			send_block(t, j->want.request, j->flags, j->want.len, j->out, j->out_n);
 			j->out = NULL;
 		} else {
 			send_block(t, j->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
-			if (j->changed)
-				for (size_t i = 0; i < j->nrows; i++)
-					g->config.hooks->hint(g->config.arg, j->rows[i].path);
 		}
+	}
+	content_close(j->reading);
+	if (t)
 		serve_more(t);
-	}
-	job_free(j);
+	free(j->out);
+	free(j);
 	session_job_done(s);
-}
-
-/* What the rules leave out by now is not shared any more. */
-static bool is_shared(const struct peer_group *g, const struct record *r)
-{
-	return share_accepts(g->config.share, r->path, false);
-}
-
-struct rows {
-	const struct peer_group *group;
-	struct read_job *job;
-};
-
-static bool take_row(void *arg, const struct record *r)
-{
-	struct rows *rows = arg;
-	struct read_job *j = rows->job;
-
-	if (is_shared(rows->group, r))
-		record_copy(&j->rows[j->nrows++], r);
-	return j->nrows < ROWS_MAX;
-}
-
-/* Where the block can be read: files of ours with that content, or a download of it that has come that far. */
-static struct read_job *locate(struct talk *t, const struct serve_want *w)
-{
-	struct peer_group *g = t->group;
-	struct read_job *j = MEM_NEW(struct read_job);
-	struct rows rows = { .group = g, .job = j };
-	int fd;
-
-	j->fd = -1;
-	j->want = w->want;
-	j->offset = w->want.offset;
-	if (index_by_content(g->config.index, &w->content, take_row, &rows) >= 0 && j->nrows)
-		return j;
-	if (g->config.hooks->partial(g->config.arg, &w->content, w->want.offset, w->want.len, &fd) == 1) {
-		j->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (j->fd >= 0)
-			return j;
-	}
-	job_free(j);
-	return NULL;
 }
 
 /* How much one connection may have waiting. More than LINK_BULK_LOW, since going on depends on falling below that. */
@@ -201,34 +98,37 @@ static void want_free(struct serve_want *w)
 	free(w);
 }
 
-static void begin_read(struct talk *t, const struct serve_want *w, struct read_job *j)
+static void begin_read(struct talk *t, const struct serve_want *w, struct content_reading *reading)
 {
+	struct read_job *j = MEM_NEW(struct read_job);
+
 	j->session = t->session;
 	j->talk = t->serial;
-	j->root = share_root(t->group->config.share);
+	j->want = w->want;
+	j->reading = reading;
 	t->reads++;
 	t->session->jobs++;
 	workers_submit(t->group->config.workers, w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
 	               read_block, block_read, j);
 }
 
-/* In one turn a few: a look at the index for each is work that the peer chose. */
+/* In one turn a few: each is a lookup, and the peer chooses how many it asks for. */
 static void more_blocks(struct talk *t)
 {
 	size_t most = queued_max(t->session->peers);
 	int reads = most < SERVE_QUEUED_MAX ? 1 : SERVE_MAX_READS;
 
-	for (int looks = 0; t->wants && t->reads < reads && t->session->link->queued_bulk < most; looks++) {
+	for (int lookups = 0; t->wants && t->reads < reads && t->session->link->queued_bulk < most; lookups++) {
 		struct serve_want *w = t->wants;
-		struct read_job *j;
+		struct content_reading *reading;
 
-		if (looks >= LOOKS_A_TURN) {
+		if (lookups >= LOOKUPS_PER_TURN) {
 			session_go_on(t->session);
 			return;
 		}
-		j = locate(t, w);
-		if (j)
-			begin_read(t, w, j);
+		reading = content_open(&t->group->config.sources, &w->content, NULL, &w->want);
+		if (reading)
+			begin_read(t, w, reading);
 		else
 			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
 		want_free(w);
@@ -237,31 +137,6 @@ static void more_blocks(struct talk *t)
 
 /* --- lists --- */
 
-struct shared {
-	const struct peer_group *group;
-	bool any, left_out;
-};
-
-static bool note_row(void *arg, const struct record *r)
-{
-	struct shared *s = arg;
-
-	if (is_shared(s->group, r))
-		s->any = true;
-	else
-		s->left_out = true;
-	return !s->any;
-}
-
-/* All files of that content are left out by the rules. */
-static bool is_left_out(const struct peer_group *g, const struct content *c)
-{
-	struct shared s = { .group = g };
-
-	(void)index_by_content(g->config.index, c, note_row, &s);
-	return s.left_out && !s.any;
-}
-
 static void send_list(struct talk *t, const struct serve_list *l)
 {
 	struct msg_list answer = { .request = l->request, .first = l->first, .none = true };
@@ -269,7 +144,7 @@ static void send_list(struct talk *t, const struct serve_list *l)
 	uint8_t *p = NULL;
 	size_t n;
 
-	if (!is_left_out(t->group, &l->content) &&
+	if (content_stat(&t->group->config.sources, &l->content) != CONTENT_WITHHELD &&
 	    index_blocks_part(t->group->config.index, &l->content, l->first, LIST_PART, &list) == 1) {
 		p = mem_calloc(list.n, 36);
 		blocklist_encode(p, &list);

@@ -17,8 +17,11 @@ struct content_reading *content_open(const struct content_sources *s, const stru
 {
 	struct content_reading *r = NULL;
 
-	for (size_t i = 0; i < s->n && r == NULL; i++)
+	for (size_t i = 0; i < s->n && r == NULL; i++) {
 		r = s->source[i].ops->open(s->source[i].arg, c, row, want);
+		if (r != NULL)
+			r->ops = s->source[i].ops;
+	}
 	return r;
 }
 

@@ -4,8 +4,8 @@
  *
  * A reading goes from thread to thread, since a disk may not answer:
  *   stat, open   the loop: decides from rows and maps alone which file to read; touches no disk
- *   read         a worker: opens, reads and checks that the bytes are still the content's; touches no shared state
- *   close        the loop, when the worker is done, or instead of it: takes note of what the worker found */
+ *   read         a worker, at most once: opens, reads and checks that the bytes are still the content's; touches no shared state
+ *   close        the loop, once the worker is done: acts on what the worker found */
 #ifndef LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 #define LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 
@@ -21,9 +21,9 @@ enum content_state {
 	CONTENT_WITHHELD, /* it is here, and not to be given away (ignore rules) */
 };
 
-/* One reading. Each source embeds it in a struct of its own. */
+/* One reading. A source makes it the first member of its own struct. */
 struct content_reading {
-	const struct content_source_ops *ops;
+	const struct content_source_ops *ops; /* set by content_open() */
 };
 
 struct content_source_ops {

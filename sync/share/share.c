@@ -26,7 +26,8 @@ struct share {
 	uint8_t marker[MARKER_SIZE];
 	int root;
 	int parts;
-	uint64_t dev, ino; /* of root */
+	uint64_t dev, ino;            /* of root */
+	struct share_handle *reading; /* see share_reading_handle() */
 	struct disk disk;
 	struct ignore *ignore;              /* NULL: no rules */
 	uint8_t ignore_digest[SHA256_SIZE]; /* of the text the rules were made of; zero: none */
@@ -204,6 +205,12 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	s->dev = o.st.dev;
 	s->ino = o.st.ino;
 	s->disk = o.disk;
+	s->reading = share_handle_of(s);
+	if (s->reading == NULL) {
+		*why = mem_printf("%s: %s", path, strerror(errno));
+		share_free(s);
+		return NULL;
+	}
 	(void)share_take_rules(s, share_read_rules(s->root));
 	return s;
 }
@@ -212,6 +219,7 @@ void share_free(struct share *s)
 {
 	if (s == NULL)
 		return;
+	share_handle_free(s->reading);
 	close(s->parts);
 	close(s->root);
 	ignore_free(s->ignore);
@@ -288,6 +296,11 @@ struct share_handle *share_handle_of(const struct share *s)
 	return g;
 }
 
+struct share_handle *share_reading_handle(const struct share *s)
+{
+	return share_handle_ref(s->reading);
+}
+
 int share_move(struct share *s, struct share *again, char **why)
 {
 	int rc = -1;
@@ -300,6 +313,10 @@ int share_move(struct share *s, struct share *again, char **why)
 		s->dev = again->dev;
 		s->ino = again->ino;
 		s->disk = again->disk;
+		/* Readings that are out keep the old one. */
+		share_handle_free(s->reading);
+		s->reading = again->reading;
+		again->reading = NULL;
 		rc = 0;
 	}
 	share_free(again);

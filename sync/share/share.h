@@ -42,8 +42,10 @@ const struct disk *share_disk(const struct share *s);
 int share_access(const struct share *s);
 void share_set_access(struct share *s, int error);
 
-/* For a job: fresh. NULL and errno: no descriptors are left. */
+/* For a job: a handle with its own descriptors. NULL and errno when none are left. */
 struct share_handle *share_handle_of(const struct share *s);
+/* For a job that only reads: another reference to one handle that all of them share, since there are many. */
+struct share_handle *share_reading_handle(const struct share *s);
 /* After share_handle_check() failed and the cause is gone: `again` is the same share, opened anew. Its root and parts take the
  * place of ours under the same descriptor numbers; it is freed. 0 / -1 with *why. */
 int share_move(struct share *s, struct share *again, char **why);

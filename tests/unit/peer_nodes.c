@@ -67,14 +67,9 @@ static void on_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, 
 	assert_int_equal(first, 0);
 }
 
-static int on_partial(void *arg, const struct content *content, int64_t offset, uint32_t len, int *fd)
+static bool on_accepts(void *arg, const char *path, bool is_dir)
 {
-	(void)arg;
-	(void)content;
-	(void)offset;
-	(void)len;
-	(void)fd;
-	return 0;
+	return share_accepts(((struct node *)arg)->share, path, is_dir);
 }
 
 static void on_up(void *arg, uint64_t peer)
@@ -109,10 +104,9 @@ const struct peer_hooks node_hooks = {
 	.held = on_held,
 	.block = on_block,
 	.list = on_list,
-	.partial = on_partial,
+	.accepts = on_accepts,
 	.up = on_up,
 	.down = on_down,
-	.hint = on_hint,
 	.roster_changed = nothing,
 	.state = nothing,
 };
@@ -183,11 +177,13 @@ void node_member(struct node *n, struct roster *roster)
 	assert_int_equal(index_open(&n->index, n->dir, &why), INDEX_NEW);
 	n->share = share_open(share, true, false, marker, &why);
 	assert_non_null(n->share);
+	n->files = (struct share_source){ .share = n->share, .index = n->index, .hint = on_hint, .arg = n };
+	n->source = share_source(&n->files);
 	index_on_commit(n->index, on_commit, n);
 	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster,
 	                                                                 .workers = workers,
 	                                                                 .index = n->index,
-	                                                                 .share = n->share,
+	                                                                 .sources = { .source = &n->source, .n = 1 },
 	                                                                 .hooks = &node_hooks,
 	                                                                 .arg = n });
 	free(share);

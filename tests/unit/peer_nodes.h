@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "sync/peer/peers.h"
+#include "sync/share/share.h"
+#include "sync/share/share_source.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -21,6 +23,8 @@ struct node {
 	struct roster *roster;
 	struct index *index;
 	struct share *share;
+	struct share_source files;
+	struct content_source source; /* of files */
 	struct peers *peers;
 	struct peer_group *group;
 	char *dir;

@@ -1,0 +1,78 @@
+/* The parts of downloads as a source of contents: every block that was verified is at once there for others, so that members pass
+ * a large file on while they still get it. See content_source.h. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "sync/fetch/download_internal.h"
+
+struct part_reading {
+	struct content_reading reading;
+	struct workers *workers;
+	struct block_want want;
+	int fd; /* a duplicate of the part's: the download may end meanwhile; -1: read and closed */
+};
+
+static enum content_state part_stat(void *arg, const struct content *c)
+{
+	const struct fetch *f = arg;
+	const struct download *d;
+
+	DL_FOREACH(f->downloads, d)
+		if (d->part >= 0 && content_equal(&d->c, c))
+			return CONTENT_PRESENT;
+	return CONTENT_ABSENT;
+}
+
+/* A row names a file that is here whole, which is not a part's. */
+static struct content_reading *part_open(void *arg, const struct content *c, const struct record *row,
+                                         const struct block_want *want)
+{
+	struct fetch *f = arg;
+	struct part_reading *r;
+	int part, fd;
+
+	if (row != NULL || fetch_partial(f, c, want->offset, want->len, &part) != 1)
+		return NULL;
+	fd = fcntl(part, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return NULL;
+	r = MEM_NEW(struct part_reading);
+	r->workers = f->c.workers;
+	r->want = *want;
+	r->fd = fd;
+	return &r->reading;
+}
+
+/* Worker. Closes the part as well: its disk is told of that, and need not answer. */
+static int part_read(struct content_reading *reading, uint8_t *out)
+{
+	struct part_reading *r = (struct part_reading *)reading;
+	ssize_t n = fs_pread_full(r->fd, out, r->want.len, r->want.offset);
+
+	close(r->fd);
+	r->fd = -1;
+	return n == (ssize_t)r->want.len ? 0 : -1;
+}
+
+static void part_close(struct content_reading *reading)
+{
+	struct part_reading *r = (struct part_reading *)reading;
+
+	workers_close(r->workers, r->fd);
+	free(r);
+}
+
+static const struct content_source_ops part_ops = {
+	.stat = part_stat,
+	.open = part_open,
+	.read = part_read,
+	.close = part_close,
+};
+
+struct content_source fetch_source(struct fetch *f)
+{
+	return (struct content_source){ .ops = &part_ops, .arg = f };
+}

@@ -1,0 +1,153 @@
+/* Blocks read from files of the share: see share_source.h. */
+#include "sync/share/share_source.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/index/index.h"
+#include "sync/share/seen.h"
+#include "sync/share/share.h"
+
+/* Several rows may have the content while the file of one is being replaced. */
+enum { FILES_MAX = 4 };
+
+struct file_reading {
+	struct content_reading reading;
+	const struct share_source *source; /* the loop's */
+	struct share_handle *handle;       /* a reference */
+	struct block_want want;
+	struct record files[FILES_MAX]; /* owned: rows of files that should have the block */
+	size_t nfiles;
+	bool looked_up; /* by content; false: the caller named the row */
+	bool changed;   /* found by the worker: none of the files is what its row says */
+};
+
+/* What was read from fd is the block when the file still is what its row says. Where its ctime alone differs, only the hash
+ * tells. */
+static bool is_block(int fd, const struct record *row, const struct block_want *want, const uint8_t *bytes)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct fs_stat st;
+
+	if (fs_stat_fd(fd, &st) < 0)
+		return false;
+	switch (seen_match(&row->seen, &st)) {
+	case SEEN_SAME:
+		return true;
+	case SEEN_ALL_BUT_CTIME:
+		sha256(hash, bytes, want->len);
+		return memcmp(hash, want->hash, sizeof(hash)) == 0;
+	case SEEN_OTHER:
+		break;
+	}
+	return false;
+}
+
+/* The stat comes after the read, so that a write in between is noticed. */
+static bool read_file(const struct file_reading *r, const struct record *row, uint8_t *out)
+{
+	int fd = fs_open(r->handle->root, row->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	bool right;
+
+	if (fd < 0)
+		return false;
+	right = fs_pread_full(fd, out, r->want.len, r->want.offset) == (ssize_t)r->want.len &&
+	        is_block(fd, row, &r->want, out);
+	close(fd);
+	return right;
+}
+
+/* Worker. */
+static int file_read(struct content_reading *reading, uint8_t *out)
+{
+	struct file_reading *r = (struct file_reading *)reading;
+
+	for (size_t i = 0; i < r->nfiles; i++)
+		if (read_file(r, &r->files[i], out))
+			return 0;
+	r->changed = true;
+	return -1;
+}
+
+static void file_close(struct content_reading *reading)
+{
+	struct file_reading *r = (struct file_reading *)reading;
+
+	for (size_t i = 0; i < r->nfiles; i++) {
+		if (r->changed && r->looked_up)
+			r->source->hint(r->source->arg, r->files[i].path);
+		record_clear(&r->files[i]);
+	}
+	share_handle_free(r->handle);
+	free(r);
+}
+
+/* --- which files --- */
+
+struct file_lookup {
+	const struct share_source *source;
+	struct file_reading *reading; /* takes the files; NULL: whether there are any is all that is asked */
+	bool given, withheld;
+};
+
+/* index_by_content's callback. What the ignore rules leave out is not shared any more, whatever its row says. */
+static bool note_file(void *arg, const struct record *row)
+{
+	struct file_lookup *l = arg;
+	struct file_reading *r = l->reading;
+
+	if (!share_accepts(l->source->share, row->path, false)) {
+		l->withheld = true;
+		return true;
+	}
+	l->given = true;
+	if (r == NULL)
+		return false;
+	record_copy(&r->files[r->nfiles++], row);
+	return r->nfiles < FILES_MAX;
+}
+
+static enum content_state file_stat(void *arg, const struct content *c)
+{
+	struct file_lookup l = { .source = arg };
+
+	(void)index_by_content(l.source->index, c, note_file, &l);
+	return l.given ? CONTENT_PRESENT : l.withheld ? CONTENT_WITHHELD : CONTENT_ABSENT;
+}
+
+static struct content_reading *file_open(void *arg, const struct content *c, const struct record *row,
+                                         const struct block_want *want)
+{
+	struct file_reading *r = MEM_NEW(struct file_reading);
+	struct file_lookup l = { .source = arg, .reading = r };
+
+	r->source = arg;
+	r->want = *want;
+	r->looked_up = row == NULL;
+	if (row != NULL)
+		record_copy(&r->files[r->nfiles++], row);
+	else if (index_by_content(l.source->index, c, note_file, &l) < 0 || r->nfiles == 0)
+		goto none;
+	r->handle = share_reading_handle(r->source->share);
+	return &r->reading;
+none:
+	file_close(&r->reading);
+	return NULL;
+}
+
+static const struct content_source_ops file_ops = {
+	.stat = file_stat,
+	.open = file_open,
+	.read = file_read,
+	.close = file_close,
+};
+
+struct content_source share_source(struct share_source *s)
+{
+	return (struct content_source){ .ops = &file_ops, .arg = s };
+}
