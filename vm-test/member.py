@@ -60,7 +60,7 @@ class Member:
         self.sh("install -d -o %s -m 755 %s" % (self.user, self.share))
 
     def fill_disk(self, leave):
-        """Leave so many bytes for users; the rest goes to root's reserve, of which this disk has none."""
+        """Leave that many bytes for users; the rest goes to root's reserve, of which this disk has none."""
         self.sh("cd %s && fallocate -l $(( $(df --output=avail -B1 . | tail -n 1) - %d )) .filler" % (self.disk, leave))
 
     def empty_disk(self):
@@ -88,7 +88,7 @@ class Member:
 
 
 def settle(members, timeout=180):
-    """Wait until every machine is in sync with all others and insist that all trees are alike; returns the tree."""
+    """Wait until every machine is in sync with all others and insist that all trees are identical; returns the tree."""
     for _ in range(1 if len(members) < 3 else 2):
         for vm in members:
             vm.wait_sync(timeout, peers=len(members) - 1)
@@ -96,5 +96,5 @@ def settle(members, timeout=180):
     for vm, other in zip(members[1:], pictures[1:]):
         said = trees.differences(pictures[0], other)
         if said:
-            raise LabError("%s and %s say in sync and are not alike:\n%s" % (members[0].name, vm.name, "\n".join(said)))
+            raise LabError("%s and %s say in sync and differ:\n%s" % (members[0].name, vm.name, "\n".join(said)))
     return pictures[0]

@@ -1,7 +1,7 @@
 """A disk with a cache that loses what was not flushed when the power goes.
 
 qemu writes each request to the disk and, in order, to a log (driver blklogwrites, in the format of dm-log-writes).  When
-the power is cut, the disk is made anew: as it was when the machine was started, then everything up to the last flush, then
+the power is cut, the disk is made again: as it was when the machine was started, then everything up to the last flush, then
 of the rest what chance lets through, as a disk may write its cache in any order.
 """
 import os

@@ -13,7 +13,7 @@ def base():
 
 
 class Image:
-    """An ext4 of its own in a file, mounted where the lab makes its folders.  Made anew for each measurement it carries no
+    """An ext4 of its own in a file, mounted where the lab makes its folders.  Made again for each measurement it carries no
     traces of the last one, what other programs write is not flushed with it, and to drop it costs nothing."""
 
     def __init__(self, size):

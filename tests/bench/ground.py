@@ -4,7 +4,7 @@
         stand.peer.start()                         # both ends run, and agree on what the shares hold
         took = stand.timed(change, expected)       # drop, transfer, receiver's tree complete; then trees are compared
 
-The sender is always host a, the receiver host b.  Nothing here asserts a time; a tree that is not alike is an error.
+The sender is always host a, the receiver host b.  Nothing here asserts a time; a tree that differs is an error.
 """
 import os
 import random
@@ -72,7 +72,7 @@ class Stand:
         """Do change() on the sender, let the tool carry it, return what it cost until the receiver's tree is complete.
 
         expected: see watch.Complete.  The tree is complete when all that is expected is there under its final name;
-        afterwards, untimed, the tool is waited for and both trees are compared byte for byte.
+        afterwards, untimed, the bench waits for the tool and both trees are compared byte for byte.
         """
         disk.settle(self.lab.dir)
         await_quiet()
@@ -90,7 +90,7 @@ class Stand:
     def compare(self):
         said = alike(self.a.share, self.b.share, self.peer.faithful)
         if said:
-            raise netlab.LabError("%s: the trees are not alike:\n%s" % (self.peer_name, "\n".join(said)))
+            raise netlab.LabError("%s: the trees differ:\n%s" % (self.peer_name, "\n".join(said)))
 
     def seed(self, fill):
         """Make the same tree, times included, in both shares: a start without a transfer."""

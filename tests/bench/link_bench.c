@@ -49,7 +49,7 @@ static void report(const struct end *e, const char *which)
 	double gb = (double)e->frames * (double)e->frame * 1e-9;
 	double wall = (double)(clock_mono_ns() - e->since_ns) * 1e-9;
 
-	printf("%s: %.2f GB/s by the wall clock, %.2f GB a second of processor time\n", which, gb / wall,
+	printf("%s: %.2f GB/s by the wall clock, %.2f GB per second of processor time\n", which, gb / wall,
 	       gb / processor_seconds());
 	(void)fflush(stdout);
 }

@@ -5,7 +5,7 @@
     tests/bench/run.py --scale small                       # everything, small: a smoke run
     tests/bench/run.py --only bigfile,manyfiles --peers lanyard,rsync --repeat 3
 
-Of repeated runs the median is shown, each row by itself.  Times never decide over the exit code; trees that are not alike
+Of repeated runs the median is shown, each row by itself.  Times never decide over the exit code; trees that differ
 and tools that fail do.  Environment: LANYARD_BENCH_DIR (where hosts' homes and shares are; a real disk with 12 GB to
 spare, by default /var/tmp), LANYARD_BENCH_PATIENCE (seconds to wait for a quiet machine before each measurement; 10, small:
 0), LANYARD_BUILD, LANYARD_BENCH_LOGS=1 (show a failing tool's log).

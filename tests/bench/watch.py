@@ -15,7 +15,7 @@ class Complete:
 
     expected: {folder below the root: names that must be in it}, and under None a list of paths that must be gone, and
     under "sizes" {path: size a file must have}.  Every tool here makes files visible by a rename, so a name that is
-    there is a whole file.  Folders are looked at one after the other, each only until it is complete, so waiting costs
+    there is a whole file.  It checks folders one after the other, each only until it is complete, so waiting costs
     little however large the tree is.
     """
 
@@ -26,7 +26,7 @@ class Complete:
         self.folders = [(f, names) for f, names in expected.items() if f not in (None, "sizes")]
 
     def wait(self, timeout, check=lambda: None):
-        """check is called now and then; it may raise when the tool has died."""
+        """check is called periodically; it may raise when the tool has died."""
         end, turn = time.monotonic() + timeout, 0
         while not self._complete():
             if time.monotonic() > end:

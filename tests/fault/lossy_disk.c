@@ -37,7 +37,7 @@ static int top; /* FOLDER */
 
 /* --- names --- */
 
-/* The name in the folder at `folder` that is the same but for its case; name itself when there is none. */
+/* The name in the folder at `folder` that differs only in case; name itself when there is none. */
 static void fold(const char *folder, char *name, size_t len)
 {
 	int fd = openat(top, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

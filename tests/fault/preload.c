@@ -71,7 +71,7 @@ enum action { ACT_COUNT, ACT_KILL, ACT_FAIL, ACT_SWAP };
 
 enum {
 	SITES = 8192,
-	OWN_FRAMES = 8, /* so many functions of the agent itself tell one site from another */
+	OWN_FRAMES = 8, /* this many functions of the agent itself tell one site from another */
 	MOST_FRAMES = 48,
 	WHERE_ROOM = 18, /* of one frame in `where` */
 };
@@ -91,7 +91,7 @@ struct control {
 	uint32_t fired;  /* 1 when it was done */
 	uint32_t error;  /* ACT_FAIL: errno; 0: half of the bytes only */
 	uint32_t kinds;  /* a bit for each kind that is counted */
-	uint32_t times;  /* ACT_FAIL: so many calls in a row */
+	uint32_t times;  /* ACT_FAIL: this many calls in a row */
 	char what[480];  /* kind and path of call `at` */
 	struct swap_order swap;
 	uint64_t site;    /* ACT_FAIL: if not 0, only calls from this site are counted to `at` */
@@ -589,7 +589,7 @@ MMAP(mmap64, off64_t)
 FCNTL(fcntl)
 FCNTL(fcntl64)
 
-/* --- what is no file --- */
+/* --- sockets and other descriptors that are not files --- */
 
 AT_CALL(int, inotify_add_watch, WATCH, AT_FDCWD, path, (int fd, const char *path, uint32_t mask), fd, path, mask)
 AT_CALL(int, accept4, SOCKET, -1, NULL, (int fd, struct sockaddr *a, socklen_t *n, int flags), fd, a, n, flags)

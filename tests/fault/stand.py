@@ -281,7 +281,7 @@ class Stand:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def settle(self, seconds=20, below=""):
-        """Wait until all say in sync, and insist that their trees are alike, or only what is below a folder; return the picture."""
+        """Wait until all say in sync, and insist that their trees are identical, or only what is below a folder; return the picture."""
         for _ in range(1 if len(self.agents) < 3 else 2):
             for a in self.agents:
                 a.wait_sync(seconds, len(self.agents) - 1)
@@ -292,7 +292,7 @@ class Stand:
         for a, other in zip(self.agents[1:], pictures[1:]):
             said = trees.differences(pictures[0], other)
             if said:
-                raise StandError("%s and %s say in sync and are not alike:\n%s\n%s\n%s" % (
+                raise StandError("%s and %s say in sync and differ:\n%s\n%s\n%s" % (
                     self.agents[0].name, a.name, "\n".join(said), self.agents[0].tail(), a.tail()))
         return pictures[0]
 

@@ -24,7 +24,7 @@ enum { SWAP_PATH_MAX = 512 };
 struct swap_order {
 	uint32_t what;   /* enum swap_what */
 	uint32_t how;    /* enum swap_how */
-	uint32_t back;   /* so many calls later it is as it was; 0: when the driver says so */
+	uint32_t back;   /* this many calls later it is as it was; 0: when the driver says so */
 	uint32_t chance; /* 0: at call `at` alone; else at every call with a chance of 1 in `chance`, `seed` deciding */
 	uint32_t seed;   /* changes as it is used */
 	uint32_t tries;  /* out: swaps done */

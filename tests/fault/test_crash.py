@@ -14,7 +14,7 @@ import stand
 import workloads
 from stand import ALL, KILL, Stand, StandError
 
-# A quick run takes so many points of a workload, at equal distances.
+# A quick run takes this many points of a workload, at equal distances.
 QUICK_POINTS = int(os.environ.get("LANYARD_FAULT_POINTS", "2"))
 MORE_THAN_ANY = 3000
 
@@ -119,7 +119,7 @@ def crash_at(s, workload, number, actor, point):
 
 
 def after_start(run):
-    """A cold victim has to get as far as answering before it can be waited for.  False: it is dead."""
+    """A cold victim has to get as far as answering before anybody can wait for it.  False: it is dead."""
     try:
         stand.until("the victim answers", run.victim.answers)
     except StandError:

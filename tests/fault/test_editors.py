@@ -48,7 +48,7 @@ def run(*args, cwd=None, **kw):
 
 
 def arrived(s, names=None):
-    """All are alike, nobody made a conflict copy, and of what was temporary nothing is left; returns the others' folders."""
+    """All are identical, nobody made a conflict copy, and of what was temporary nothing is left; returns the others' folders."""
     picture = s.settle(40)
     odd = [p for p in picture if b".conflict-" in p]
     assert not odd, "a false conflict: %s" % odd
@@ -95,7 +95,7 @@ def test_vim(three, place, backupcopy, backup):
 
 
 def emacs_save(path, data, first):
-    """What emacs 28 does: a lock link, an auto-save now and then, the first save renames the old file to a backup."""
+    """What emacs 28 does: a lock link, an occasional auto-save, the first save renames the old file to a backup."""
     folder, name = os.path.split(path)
     lock, auto = os.path.join(folder, ".#" + name), os.path.join(folder, "#%s#" % name)
     os.symlink("user@host.%d:1700000000" % os.getpid(), lock)

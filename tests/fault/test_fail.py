@@ -119,7 +119,7 @@ def fail_at(s, workload, number, actor, site, error):
         for agent in s.agents:
             test_crash.not_lost(run, workload, test_crash.not_torn(run, agent))
         workload.check(run, run.seen(s.victim))
-        # What is only looked at now and then is looked at again within 12 s.
+        # A periodic check comes again within 12 s.
         stand.until(lambda: "the problems are over: %s" % s.victim.status()["problems"], lambda: not s.victim.status()["problems"], LONGEST)
     except (AssertionError, StandError, OSError) as e:
         raise AssertionError("%s, %s with %s at %s: %s\n%s" % (

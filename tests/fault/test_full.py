@@ -1,7 +1,7 @@
 """A small disk that is filled to the last byte and freed again, many times, while files come and go: under the share, and under
-the home.  Nothing is torn, nothing is lost, nothing spins, and at the end the members are alike and no part is left.
+the home.  Nothing is torn, nothing is lost, nothing spins, and at the end the members are identical and no part is left.
 
-`make fault-test FULL=300` fills it so many times; otherwise it is a dozen.
+`make fault-test FULL=300` fills it that many times; otherwise it is a dozen.
 """
 import contextlib
 import os
@@ -135,7 +135,7 @@ def test_a_disk_filled_and_freed_many_times(what, record_property):
             for agent in stand.agents:
                 users.whole(agent)
             stand.free()
-            # Now and then all may come in order before the next time.
+            # Sometimes all may come in order before the next time.
             if number % 6 == 5:
                 until(lambda: "in sync again: %s\n%s" % (victim.status(), victim.tail()),
                       lambda: victim.waiting(5).wait(20) == 0, 60)

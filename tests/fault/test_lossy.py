@@ -55,7 +55,7 @@ class LossyStand(Stand):
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def settle(self, seconds=20, below=""):
-        """All in sync; those on good disks alike, and the others alike in all but modes and times."""
+        """All in sync; those on good disks identical, and the others identical except in modes and times."""
         for _ in range(2):
             for a in self.agents:
                 a.wait_sync(seconds, len(self.agents) - 1)
@@ -67,7 +67,7 @@ class LossyStand(Stand):
                 one, other = contents(one), contents(other)
             said = trees.differences(one, other)
             if said:
-                raise StandError("peer and %s are not alike:\n%s\n%s" % (
+                raise StandError("peer and %s differ:\n%s\n%s" % (
                     self.agents[i].name, "\n".join(said), self.agents[i].tail()))
         return pictures[0]
 
@@ -93,7 +93,7 @@ def stat_of(a, name):
 
 
 def rescan(a):
-    """Off and on: everything there is looked at again."""
+    """Off and on: everything there is checked again."""
     a.stop()
     a.start()
 

@@ -10,7 +10,7 @@ AGENT, PERSON = 65533, 65532
 
 
 class OwnersStand(Stand):
-    """The victim's agent is no root; a person writes into its share, whose folders take files from everybody."""
+    """The victim's agent is not root; a person writes into its share, whose folders take files from everybody."""
 
     def __init__(self):
         super().__init__(("peer", "victim"), ())

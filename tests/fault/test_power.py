@@ -2,11 +2,11 @@
 
 A seeded story is told by two users: one at the peer, whose disk is safe, one at the victim, whose home and share are on a volatile
 disk (volatile.py).  At random moments images are made of what a power cut could leave there, each is mounted and held
-against what had been promised by then; now and then the power really goes, and the victim lives on from such an image.
+against what had been promised by then; at times the power really goes, and the victim lives on from such an image.
 
 Promised is: what `lanyard wait` at the peer said is in sync is on the victim's disk; what the victim's user synced is there; no
 file of the share is torn.  After life has gone on: all that was ever promised is in a tree or among the versions, and the
-members are alike; what was in sync before the cut is taken for what it was, not for a change of the victim's own: it makes no conflict
+members are identical; what was in sync before the cut is taken for what it was, not for a change of the victim's own: it makes no conflict
 copy and does not come back when it was deleted meanwhile.
 
 `make power-test SECONDS=600 SEED=1` goes on for as long as wanted.
@@ -248,7 +248,7 @@ class Story:
                 os.unlink(image)
 
     def judge_end(self):
-        """All is quiet, and the members are alike."""
+        """All is quiet, and the members are identical."""
         seen = self.seen(self.stand.peer.share)
         for name in self.history:
             may = self.past(name)[-1:] if name in self.known else self.may_show(name)
@@ -403,7 +403,7 @@ def test_an_agent_that_does_not_sync_is_caught(kind):
 
 
 def claims(share, size):
-    """{part's name: the map's bytes, one a block} of unfinished downloads of so many bytes."""
+    """{part's name: the map's bytes, one per block} of unfinished downloads of that many bytes."""
     found, parts = {}, os.path.join(share, ".lanyard", "parts")
     for name in os.listdir(parts):
         if name.endswith(".map"):

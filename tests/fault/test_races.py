@@ -216,7 +216,7 @@ class Work:
 
 
 def settled(s):
-    """All is in sync and alike again, and nothing outside was touched or told."""
+    """All is in sync and identical again, and nothing outside was touched or told."""
     try:
         s.settle(100)
     except StandError as e:
@@ -225,7 +225,7 @@ def settled(s):
 
 
 def keep_swapping(s, work, swap, tries, seconds):
-    """Work until so many swaps were done, or the time is over: how many were."""
+    """Work until that many swaps were done, or the time is over: how many were."""
     end = time.monotonic() + seconds
     s.victim.fault.arm(SWAP, kinds=KINDS)
     while swap.tries < tries and time.monotonic() < end:

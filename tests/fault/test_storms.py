@@ -1,6 +1,6 @@
 """Storms: creations, renames and deletions as fast as the disk goes, on one member or two, with the events lost on the way.
 
-When it is over all trees are alike to the last file (P3), each agent's list of files is what is there (P9), what one member alone
+When it is over all trees are identical to the last file (P3), each agent's list of files is what is there (P9), what one member alone
 wrote is what he left (P2), and nothing is there that nobody wrote.  LANYARD_STORM is the number of operations: 1,000,000 with
 LANYARD_FAULT=all.
 """
@@ -89,7 +89,7 @@ def blow_at_once(storms, operations):
 
 
 def calm(s):
-    """All in sync, alike, and listed as they are; the picture of it."""
+    """All in sync, identical, and listed as they are; the picture of it."""
     end = time.monotonic() + QUIET
     while True:
         try:

@@ -41,7 +41,7 @@ def run(*cmd):
 
 
 def own_mounts(*devices):
-    """Take a mount namespace of our own, once; skip the test where that, or a device it needs, is not to be had."""
+    """Take a mount namespace of our own, once; skip the test where that, or a device it needs, is not available."""
     for device in devices:
         if not os.access(device, os.R_OK | os.W_OK):
             pytest.skip("cannot be tested here: no access to " + device)

@@ -6,7 +6,7 @@
  * moment could leave it. What is safe is always in it; of the rest, by HOW:
  *   none    nothing
  *   all     everything (what a crash of the system alone does)
- *   prefix  the first so many writes
+ *   prefix  the first few writes
  *   some    any pieces of 4 KiB, the later without the earlier
  *   torn    any sectors of 512 bytes
  * The disk itself goes on as if nothing had happened. Reading the control file gives what was counted so far.

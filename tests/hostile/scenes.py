@@ -33,7 +33,7 @@ class Scene:
         return foe
 
     def addresses(self, number):
-        """So many further addresses of the attacker's host, to come from."""
+        """That many further addresses of the attacker's host, to come from."""
         nic = self.foe.nics[0]
         found = ["10.77.%d.%d" % (nic.switch.index, 100 + i) for i in range(number)]
         for ip in found:

@@ -10,7 +10,7 @@ from foe import inside
 
 
 class Door:
-    """Counts who comes to an address, and answers like something that is no lanyard."""
+    """Counts who comes to an address, and answers like something that is not lanyard."""
 
     def __init__(self, host, ip):
         with inside(host):

@@ -64,7 +64,7 @@ class Voice:
         self.socket.sendto(data, ("224.0.0.251", 5353))
 
     def flood(self, make, rate, seconds):
-        """make(i) for each packet, so many per second."""
+        """make(i) for each packet, at that many per second."""
         begin, i = time.monotonic(), 0
         while time.monotonic() - begin < seconds:
             self.say(make(i))

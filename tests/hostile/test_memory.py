@@ -10,7 +10,7 @@ from test_loop import big_file, content_of
 
 
 def many_rows(scene, n):
-    """So many rows of the victim's with long names: megabytes of news for whoever has none of them."""
+    """That many rows of the victim's with long names: megabytes of news for a member that has none of them."""
     folder = scene.victim.file("rows")
     os.mkdir(folder)
     for i in range(n):

@@ -1,4 +1,4 @@
-"""What a peer says is a claim, never an order: nothing stops, begins anew or lies because somebody says so."""
+"""What a peer says is a claim, never an order: nothing stops, starts again or lies because somebody says so."""
 import contextlib
 import os
 import time

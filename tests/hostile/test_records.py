@@ -41,7 +41,7 @@ def edit(scene, path, content):
 
 
 def test_a_record_of_a_thousand_writers(scene):
-    """The user edits a file that so many have changed as one may say: his change is told, here and by the others."""
+    """The user edits a file that as many writers have changed as a record may name: the change is sent, here and by the others."""
     papers = scene.papers()
     with scene.attacked("a record of 1,024 writers"):
         if not tell(scene, papers, "crowded", b"theirs", range(1, 1025)):
@@ -143,7 +143,7 @@ def tombstones(host):
 
 
 def test_files_that_never_come(scene):
-    """70,000 files that their teller does not give: so many wait as the share makes likely, and `status` says whose they are."""
+    """70,000 files that their announcer does not deliver: as many wait as the share makes likely, and `status` says whose they are."""
     papers = scene.papers()
     with scene.attacked("70,000 files that never come", disk=96, processor=40, memory=80, status=6, drop=10) as m:
         foe = scene.member(papers)

@@ -68,7 +68,7 @@ def test_admissions_of_1970_push_nobody_out(scene):
 def test_words_of_one_that_is_no_owner(scene):
     papers = scene.papers()
     foe = scene.member(papers)
-    with scene.attacked("9,000 additions by one that is no owner", processor=20):
+    with scene.attacked("9,000 additions by one that is not an owner", processor=20):
         for at in range(0, 9000, 500):
             foe.say(wire.roster(foe.channel, [addition(papers.key, papers.group, Key().id, at + i + 1, 0) for i in range(500)]))
     assert len(members(scene.victim)) == 3

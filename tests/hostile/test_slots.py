@@ -1,4 +1,4 @@
-"""Places at the table: whoever is no member cannot hold those that a member needs."""
+"""Slots: a stranger cannot hold those that a member needs."""
 import contextlib
 import time
 

@@ -165,7 +165,7 @@ def start_flags(host, hosts, discovery):
 
 
 def settle(hosts, timeout=30, peers=None):
-    """Wait until every host is in sync with all others (peers: a number for each host) and insist that all trees are alike.
+    """Wait until every host is in sync with all others (peers: a number for each host) and insist that all trees are identical.
 
     The first in hosts is the one that changed.  A second round covers what went through a third host.
     """
@@ -176,7 +176,7 @@ def settle(hosts, timeout=30, peers=None):
     for host, other in zip(hosts[1:], pictures[1:]):
         said = trees.differences(pictures[0], other)
         if said:
-            raise LabError("%s and %s say in sync and are not alike:\n%s" % (hosts[0].name, host.name, "\n".join(said)))
+            raise LabError("%s and %s say in sync and differ:\n%s" % (hosts[0].name, host.name, "\n".join(said)))
     return pictures[0]
 
 

@@ -31,7 +31,7 @@ class LabError(Exception):
 
 
 def enter(argv=None):
-    """Run the rest of this process as root in namespaces of its own, executing itself anew when it is not there yet.
+    """Run the rest of this process as root in namespaces of its own, executing itself again when it is not there yet.
 
     As root this takes a mount and a network namespace; otherwise also a user namespace in which we are root.
     argv is what to execute again, by default this process's own command line.

@@ -6,7 +6,7 @@
         a, b = lab.host("a"), lab.host("b")       # plugged into one switch unless told otherwise
         netlab.form([a, b], "pics")               # agents started, group founded and joined, connected
         netlab.trees.write(a.share, {"hello": b"world"})
-        netlab.settle([a, b])                     # both say in sync, and the trees are alike
+        netlab.settle([a, b])                     # both say in sync, and the trees are identical
 
 Environment: LANYARD_BUILD (folder of lanyardd and lanyard), LANYARD_LAB_DIR (where the hosts' folders go; a real disk),
 LANYARD_LAB_KEEP=1 (leave them there), LANYARD_LAB_FACTOR (stretches every timeout, for slow builds).

@@ -1,4 +1,4 @@
-"""Somebody on the network who is no member: connects in the way named, says something, prints all it was told as JSON.
+"""A stranger on the network: connects in the way named, says something, prints all it was told as JSON.
 
     python3 stranger.py HOST PORT WAY [CERT KEY]
 

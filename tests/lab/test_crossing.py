@@ -1,4 +1,4 @@
-"""Two people do different things to one file or folder at once: each case ends alike on both, loses nothing, and makes no
+"""Two people do different things to one file or folder at once: each case ends the same on both, loses nothing, and makes no
 copy where nobody's bytes stood in the way of anybody's (P2, P3)."""
 import os
 import shutil
@@ -81,7 +81,7 @@ def test_a_deleted_folder_that_somebody_writes_into_lives_for_what_is_new(lab):
 
 
 def test_a_folder_deleted_under_a_busy_writer_loses_nothing(lab):
-    # So many others that the deletions are no burst to be held.
+    # Enough others that the deletions are not a burst to be held.
     a, b = in_sync(lab, dict({"dir/first": b"first"}, **{"stays/%d" % i: b"" for i in range(300)}))
     for i in range(200):
         os.makedirs(b.file("dir"), exist_ok=True)

@@ -8,7 +8,7 @@ import netlab
 from netlab import trees
 
 def crowd(lab, number):
-    """So many hosts, their agents started all at once."""
+    """That many hosts, their agents started all at once."""
     hosts = [lab.host("h%d" % i) for i in range(number)]
     lab.introduce()
     for host in hosts:

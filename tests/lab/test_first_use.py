@@ -1,4 +1,4 @@
-"""docs/first-use.md is typed again, and what is answered is what it says."""
+"""docs/first-use.md is replayed, and the answers are those that it shows."""
 import os
 import re
 
@@ -73,5 +73,5 @@ def test_the_first_use_is_as_it_is_told(lab):
             f.write(now)
     with open(SESSION) as f:
         told = f.read()
-    assert now.splitlines() == told.splitlines(), "LANYARD_RETYPE=1 writes the answers anew"
+    assert now.splitlines() == told.splitlines(), "LANYARD_RETYPE=1 rewrites the answers"
     assert told.count("TOKEN\n") == 1 and "AGENT..." in told

@@ -61,7 +61,7 @@ def test_a_burst_is_held_shown_and_released(lab):
     assert hold["here"] and hold["by"] == a.agent_id() and hold["files"] == len(tree) and hold["since"] > 0
     assert a.lanyard("wait", "--timeout", "2").code == 1
     assert trees.picture(b.share) == tree
-    # Not over a restart of either, and not by a connection made anew.
+    # Neither a restart of either nor a new connection changes that.
     for host in (a, b):
         host.daemon.stop()
         host.daemon.start()

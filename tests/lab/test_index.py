@@ -1,5 +1,5 @@
 """The index lost, old, damaged or from a newer lanyard, on one of three members that has another group too: what is
-promised is that it merges without loss and deletes nothing, that the other group does not mind, and that it is said.
+promised is that it merges without loss and deletes nothing, that the other group is not affected, and that it is said.
 
 What is not promised: a deletion by others while the index was lost.  An agent without its index cannot tell a file that
 others deleted from one that its user made, and keeps it, so that it comes back everywhere.
@@ -83,7 +83,7 @@ def test_a_lost_index_merges(lab):
 
 
 def test_an_index_restored_from_a_backup_merges_and_brings_nothing_back(lab):
-    """What it says is older than what it has said before: others notice, and it begins anew.
+    """What it says is older than what it has said before: others notice, and it starts a new epoch.
     What the others deleted since the backup stays deleted, since the old rows are known to be old."""
     a, b, c = three(lab)
     path = index_of(b, "pics")

@@ -17,7 +17,7 @@ def bridges(host, number):
 
 
 def late(lab, number):
-    """A host with so many bridges, and the interface that leads to the others made after them."""
+    """A host with that many bridges, and the interface that leads to the others made after them."""
     host = lab.host(on=[])
     bridges(host, number)
     host.attach(lab.switches[0] if lab.switches else lab.switch())
@@ -25,7 +25,7 @@ def late(lab, number):
 
 
 def test_hosts_with_forty_bridges_meet(lab):
-    """The kernel lists the bridges first, and lets no socket join the multicast groups of so many."""
+    """The kernel lists the bridges first, and lets no socket join the multicast groups of that many."""
     a, b = late(lab, 40), late(lab, 40)
     for host in (a, b):
         host.daemon.start("--discovery", "embedded")

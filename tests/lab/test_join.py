@@ -133,7 +133,7 @@ def test_two_groups_on_one_agent_stay_apart(lab):
 
 
 def test_who_leaves_can_join_again_at_once(lab):
-    """What the others still say to the membership that has ended is no answer to the one who asks anew."""
+    """Messages that others still send to the ended membership are not answers to the new request."""
     a, b, c = lab.host("a"), lab.host("b"), lab.host("c")
     netlab.form([a, b, c])
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Connections: one a pair, the dead dropped, the returning found, everyone reached through anyone (P7)."""
+"""Connections: one per pair, the dead dropped, the returning found, everyone reached through anyone (P7)."""
 import os
 import time
 

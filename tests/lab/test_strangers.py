@@ -1,4 +1,4 @@
-"""Nobody else (P4): who is no member is turned away, once in the log with the reason, and learns nothing."""
+"""Nobody else (P4): a stranger is turned away, once in the log with the reason, and learns nothing."""
 import json
 import os
 import re

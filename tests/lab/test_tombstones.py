@@ -83,7 +83,7 @@ def test_who_was_away_for_longer_neither_deletes_nor_brings_back(lab):
     shutil.rmtree(b.file("d"))
     netlab.settle(hosts)
     wait_forgotten(a, b)
-    trees.write(a.share, {"again": b"made anew", "new": b"6"})
+    trees.write(a.share, {"again": b"made again", "new": b"6"})
     netlab.settle(hosts)
     # c's disk goes back to what it was; while nobody sees it, its user writes.
     c.daemon.stop()
@@ -94,7 +94,7 @@ def test_who_was_away_for_longer_neither_deletes_nor_brings_back(lab):
     tree = netlab.settle([c, a, b])
     assert set(tree) == {b"edited", b"again", b"new", b"mine", b"stays"}
     assert [h.read("edited") for h in hosts] == [b"while away"] * 3
-    assert a.read("again") == b"made anew" and a.read("mine") == b"7"
+    assert a.read("again") == b"made again" and a.read("mine") == b"7"
     assert {b"1", b"2"} <= set(kept(c))  # set aside where they were
     c.daemon.stop()
     start(c, hosts)

@@ -146,7 +146,7 @@ def test_a_file_that_keeps_growing_arrives_when_its_writer_closes_it(lab):
 
 
 def test_a_file_rewritten_all_the_time_is_waited_for_with_a_bound(lab):
-    """Closed and written again ten times a second, for ever: some version of it must come all the same, whole."""
+    """Closed and written again ten times per second, without end: some version of it must still arrive, whole."""
     a, b = pair(lab)
     code = ("import sys,time\nprint('go',flush=True)\nn=0\n"
             "while True:\n n+=1\n open(sys.argv[1],'wb').write(b'%06d\\n' % n * 5000)\n time.sleep(0.1)\n")
@@ -204,7 +204,7 @@ def test_the_share_reached_by_another_name_is_the_same(lab):
 
 @pytest.mark.seconds(240)
 def test_a_storm_of_every_kind_of_change_converges(lab):
-    """Random creations, edits, renames, deletions on both sides at once; in the end both trees are alike (P3)."""
+    """Random creations, edits, renames, deletions on both sides at once; in the end both trees are identical (P3)."""
     a, b = pair(lab)
     rng = random.Random(20)
     names = ["f%02d" % i for i in range(25)] + ["d%d/g%d" % (i % 4, i) for i in range(25)]

@@ -48,7 +48,7 @@ def digest(path):
 
 
 def differences(one, other, limit=20):
-    """What two trees (folders or pictures) differ in, in words; [] when they are alike."""
+    """The differences of two trees (folders or pictures), in words; [] when they are identical."""
     one, other = (t if isinstance(t, dict) else picture(t) for t in (one, other))
     said = []
     for path in sorted(set(one) | set(other)):

@@ -17,7 +17,7 @@ class Cables:
         self.rule()
 
     def rule(self):
-        """Write the table of who does not hear whom anew."""
+        """Rewrite the table of who does not hear whom."""
         never = self.apart | {(j, i) for i, j in self.apart}
         drops = "".join("ether saddr %s ether daddr %s drop;\n" % (mac(self.hosts[i]), mac(self.hosts[j]))
                         for i, j in sorted(self.blocked | never))

@@ -19,7 +19,7 @@ def at(host, path):
 
 class Reader:
     def __init__(self, hosts, ledger, locks, own):
-        """own(path): it belongs to what is driven, and is no part of the share."""
+        """own(path): it belongs to the driven program, and not to the share."""
         self.hosts, self.ledger, self.locks, self.own = hosts, ledger, locks, own
         self.samples, self.torn, self.failed = 0, [], None
         self.seen = [{} for _ in hosts]

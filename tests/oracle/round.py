@@ -155,7 +155,7 @@ class Round:
         self.compare("diverged", "")
         if self.complaints:
             time.sleep(5)
-            self.tell("5 s later the trees are %s" % ("alike" if self.thing.alike() else "still not alike"))
+            self.tell("5 s later the trees are %s" % ("identical" if self.thing.alike() else "still different"))
         self.users.account()
         kept = self.thing.kept()
         together = {}

@@ -1,4 +1,4 @@
-"""What the oracle drives: one folder kept alike by the same program on several hosts.  Here is the interface, and lanyard.
+"""What the oracle drives: one folder kept identical by the same program on several hosts.  Here is the interface, and lanyard.
 
 A thing is asked for what any such program has: start, stop, kill, pause; is it in sync, and what does it say of itself; which
 names are its own, what its conflict copies and its versions are called.
@@ -97,7 +97,7 @@ class Thing:
 
     def picture(self, host):
         while True:
-            # What goes away while one looks is looked for anew.
+            # A file that disappears while one looks is looked for again.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 found = {os.fsdecode(p): e for p, e in trees.picture(host.share).items()}
                 break

@@ -106,9 +106,10 @@ static char *harm(uint64_t *luck)
 	why = judge_converges();
 	after = oracle_snapshot(h);
 	if (!why && !is_as_before(before, after, what == HOME_INDEX_OLD || what == HOME_OLD))
-		why = mem_printf("P2: the trees were alike, then the home of host %d came to harm (%d), and they are "
-		                 "others:\n%s---\n%s",
-		                 h->number, (int)what, before, after);
+		why = mem_printf(
+			"P2: the trees were identical, then the home of host %d came to harm (%d), and they are "
+			"others:\n%s---\n%s",
+			h->number, (int)what, before, after);
 	free(before);
 	free(after);
 	return why;

@@ -40,7 +40,7 @@ static void copy_file(const char *from, const char *to)
 	close(out);
 }
 
-/* SQLite's shared memory is left behind: it is made anew from the log. */
+/* SQLite's shared memory is left behind: it is rebuilt from the log. */
 static bool is_shared_memory(const char *name)
 {
 	size_t n = strlen(name);

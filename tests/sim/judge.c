@@ -17,7 +17,7 @@
 enum {
 	TORN_S = 10,   /* virtual: between two looks at all content */
 	SCAN_S = 50,   /* virtual: a slow scan of everybody, which finds what no hint told of */
-	QUIET_S = 900, /* virtual: by then all must be alike */
+	QUIET_S = 900, /* virtual: by then all must be identical */
 	STEP_S = 5,
 	SILENT_S = 100, /* virtual: two slow scans of everybody */
 	/* P6: what may wait on one way of a connection at the most. */

@@ -10,7 +10,7 @@
 
 /* While it plays: nothing torn (P1), nobody says in sync who is not (P9). */
 char *judge_meanwhile(const struct script *s);
-/* Everybody runs and may talk: all comes to rest, alike, with nothing lost or left behind; then the aftermath. */
+/* Everybody runs and may talk: all comes to rest, identical, with nothing lost or left behind; then the aftermath. */
 char *judge_end(const struct script *s);
 
 /* The most that ever was, over all runs (P6). */
@@ -21,11 +21,11 @@ struct judge_peaks {
 void judge_peaks_into(struct judge_peaks *peaks);
 
 /* --- between judge.c and aftermath.c --- */
-/* Until all members are alike, in sync and silent; at most for a while. */
+/* Until all members are identical, in sync and silent; at most for a while. */
 char *judge_converges(void);
 char *judge_differ(void);
 bool judge_all_in_sync(void);
-/* So many are open for one host at rest. */
+/* How many are open for one host at rest. */
 void judge_descriptors(int n);
 
 /* What is done to members that are in sync: an index is harmed, a folder is emptied, a large download is interrupted, all

@@ -44,7 +44,7 @@ MUTANTS = (
         edit(RECONCILE, "if (other != NULL)\n\t\trecord_join", "if (other != NULL && other->version.n == UINT32_MAX)\n\t\trecord_join")]),
     Mutant("a folded version is not marked with what it knew", "P3", [
         edit("sync/plan/version.c", "return adds_nothing(a, b) && version_counter(b, mark_of(a)) > 0;", "return false;")],
-        "it costs a conflict copy, which is no lie"),
+        "it costs a conflict copy, which is not a lie"),
     Mutant("a change on top of a full version is not told", "P3", [
         edit("sync/plan/record.c", "if (version_fold(&r->version, fresh) < 0)", "if (r->version.n == VERSION_MAX)")]),
     Mutant("of a conflict no copy is made", "P2", [
@@ -52,7 +52,7 @@ MUTANTS = (
     Mutant("of a conflict nothing is kept", "P2", [
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
         edit(APPLY, "else if (kept_move(place, job->parts, swap) == 0)", "else if (unlinkat(job->parts, swap, 0) == 0)")]),
-    Mutant("what stands in the way of an install is not looked at", "P2", [
+    Mutant("an install does not check what stands in its way", "P2", [
         edit("sync/install/install_item.c",
              "(st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);", "seen != NULL;"),
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);", "true;")]),
@@ -151,7 +151,7 @@ def hunt(tree, number):
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, default=400, help="for each, after the fixed ones (400)")
-    ask.add_argument("--from", type=int, default=0, dest="first", help="not the first so many")
+    ask.add_argument("--from", type=int, default=0, dest="first", help="skip this many")
     ask.add_argument("--only", default="", help="those whose line has this in it")
     args = ask.parse_args()
     said = stale()

@@ -93,7 +93,7 @@ char *oracle_torn(const struct host *h)
 	return why;
 }
 
-/* --- alike --- */
+/* --- identical --- */
 
 static bool same_bytes(const struct host *a, const struct host *b, const char *path)
 {

@@ -1,5 +1,5 @@
 /* Who checks: knows every byte string that users wrote, and which of them a user who had it has replaced or deleted since.
- * Everything else must be found in the end (P2), nothing else may ever be seen (P1), and all trees must be alike (P3). */
+ * Everything else must be found in the end (P2), nothing else may ever be seen (P1), and all trees must be identical (P3). */
 #ifndef LANYARD_TESTS_SIM_ORACLE_H
 #define LANYARD_TESTS_SIM_ORACLE_H
 

@@ -71,11 +71,11 @@ bool sim_wire_reachable(int a, int b);
 void sim_wire_cut(int a, int b); /* ends the connections between them, some of what was under way still arrives */
 /* The host's process is gone: its connections end. silent: nobody tells the others. */
 void sim_wire_crash(int host, bool silent);
-/* Frames delivered so far, but for pings, their answers, and what was said by or to the muted. */
+/* Frames delivered so far, except pings, their answers, and messages by or to the muted. */
 uint64_t sim_wire_talk(void);
 /* For so long from now on, what it gives of lists and blocks goes nowhere; all else that it says does. */
 void sim_wire_silence(int host, int64_t ns);
-void sim_wire_mute(int host, bool mute); /* it is no member: it may try for ever to be heard */
+void sim_wire_mute(int host, bool mute); /* not a member: it may try for ever to be heard */
 /* BLOCK frames that arrived at each host. */
 extern uint64_t sim_wire_blocks[SIM_HOSTS];
 /* The most bytes that ever waited in one end's lanes. */

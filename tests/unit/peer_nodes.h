@@ -59,7 +59,7 @@ struct roster *admitted(struct roster *founder, struct node *n);
 struct roster *granted(struct roster *founder, struct node *n, enum role role);
 /* The node takes part in the group of the roster, which is its own from now on. */
 void node_member(struct node *n, struct roster *roster);
-/* Starts n anew, with the identity of the other. */
+/* Starts n again, with the identity of the other. */
 void node_copy(struct node *n, const struct node *of);
 /* A and B in one group. */
 void pair(void);

@@ -247,7 +247,7 @@ static inline void try_order(struct world *w, const size_t *order, struct verdic
 {
 	struct roster *r = roster_new(&w->group);
 
-	/* Their signatures were looked at often enough. */
+	/* Their signatures were checked often enough. */
 	for (size_t i = 0; i < w->n; i++) {
 		roster_put(r, 0, w->entries[order[i]].p, w->entries[order[i]].len);
 		roster_settle(r);

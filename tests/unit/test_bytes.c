@@ -211,7 +211,7 @@ static void base32_is_kind_to_people_and_strict_with_the_rest(void **state)
 	assert_int_equal(base32_decode(out, sizeof(out), "MZXW-6ytb-OI--"), 6);
 	assert_memory_equal(out, "foobar", 6);
 	assert_int_equal(base32_decode(out, 5, "mzxw6ytboi"), -1);
-	assert_int_equal(base32_decode(out, sizeof(out), "mzxw6ytb1i"), -1); /* 1 is no digit */
+	assert_int_equal(base32_decode(out, sizeof(out), "mzxw6ytb1i"), -1); /* 1 is not a digit */
 	assert_int_equal(base32_decode(out, sizeof(out), "mzxw6ytb "), -1);
 	assert_int_equal(base32_decode(out, sizeof(out), "my======"), -1);
 	assert_int_equal(base32_decode(out, sizeof(out), "mz"), -1); /* bits set behind the last byte */

@@ -158,7 +158,7 @@ static void test_runs_of_one_byte_are_never_cut_early(void **state)
 	free(p);
 }
 
-/* Agents of different versions must cut alike: these ends may never change. */
+/* Agents of different versions must cut in the same way: these ends may never change. */
 static void test_cuts_are_part_of_the_protocol(void **state)
 {
 	static const size_t known[] = {

@@ -205,7 +205,7 @@ static void groups_that_cannot_be_together_are_refused(void **state)
 		free(why);
 		config_free(&c);
 	}
-	/* Alike at their start, but apart. */
+	/* Same beginning, but not one below the other. */
 	assert_int_equal(parse(&c, "[group a]\nshare=/s/a\n[group b]\nshare=/s/ab\n", &why), 0);
 	assert_int_equal(config_check(&c, "/s/abc", &why), 0);
 	config_free(&c);

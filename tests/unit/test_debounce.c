@@ -1,4 +1,4 @@
-/* Proves when a path that was heard of is looked at, with a clock that only the test moves. */
+/* Proves when a path with a hint is checked, with a clock that only the test moves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Deletions of paths that were never here: of each member so many are kept as the share is worth, and all others that come matter
+/* Deletions of paths that were never here: of each member as many are kept as the share is worth, and all others that come matter
  * as before. */
 #include "tests/unit/fetch_world.h"
 

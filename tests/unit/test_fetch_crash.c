@@ -130,7 +130,7 @@ static void begin_dir(void)
 	assert_non_null(mkdtemp(dir));
 }
 
-/* The next life: the scan at start, then the same news. */
+/* The next run: the scan at start, then the same news. */
 static void live_on(void (*what)(void))
 {
 	world_open(dir);

@@ -1,4 +1,4 @@
-/* Fetch, when deletions have been forgotten here: who still has what was deleted is told again, and what is new is taken. */
+/* Fetch, when deletions have been forgotten here: a member that still has them is sent them again, and new files are taken. */
 #include "tests/unit/fetch_world.h"
 
 /* What Anna says of a path before it is deleted, as somebody who was away still has it. */
@@ -64,7 +64,7 @@ static void a_later_deletion_stands_as_well(void **state)
 
 	(void)state;
 	delete_and_forget("a");
-	say_text(ANNA, "a", "anew");
+	say_text(ANNA, "a", "fresh");
 	assert_true(run());
 	say_gone(ANNA, "a");
 	assert_true(run());
@@ -95,14 +95,14 @@ static void an_old_deletion_touches_nothing_made_since(void **state)
 
 	(void)state;
 	delete_and_forget("a");
-	say_text(ANNA, "a", "anew");
+	say_text(ANNA, "a", "fresh");
 	assert_true(run());
 	gone = peer_record(BERT, "a", RECORD_FILE);
 	assert_int_equal(version_join(&gone.version, &old.version), 0);
 	gone.deleted = true;
 	say(BERT, &gone, NULL, 0);
 	assert_true(run());
-	assert_text("a", "anew");
+	assert_text("a", "fresh");
 	record_clear(&old);
 }
 

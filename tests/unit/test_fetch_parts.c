@@ -57,7 +57,7 @@ static void note_told(uint64_t peer)
 	assert_int_equal(index_peer_put(w->index, peer, &(struct index_peer){ .epoch = 1, .received = 1 }), 0);
 }
 
-/* An index that was damaged and made anew wants nothing until peers have told what they have. */
+/* An index that was damaged and rebuilt wants nothing until peers have told what they have. */
 static void download_resumes_with_a_new_index(void **state)
 {
 	uint8_t *bytes = noise(BIG * 4, 7);

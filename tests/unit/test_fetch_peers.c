@@ -115,7 +115,7 @@ static void only_liars_leave_the_ticket_waiting(void **state)
 	RUN_UNTIL(w->nproblems > 0);
 	assert_false(is_there("lie"));
 	assert_string_equal(w->problem, "the members that offer it sent something else");
-	/* What it says anew may be true. */
+	/* What it says again may be true. */
 	peer_of(ANNA)->lies = false;
 	say_file(ANNA, "lie", bytes, BIG, false);
 	assert_true(run());
@@ -222,7 +222,7 @@ static void partial_blocks_can_be_served(void **state)
 	free(bytes);
 }
 
-/* What one that left had announced, and nobody else has, is not waited for. */
+/* Nobody waits for a file that only a departed member had announced. */
 static void words_of_a_departed_member_are_dropped(void **state)
 {
 	uint8_t *bytes = noise(BIG, 19);
@@ -269,7 +269,7 @@ static void late_and_foreign_answers_are_dropped(void **state)
 	free(bytes);
 }
 
-/* A block of 4 MiB over a slow line takes longer than an answer may: while bytes come it is waited for. */
+/* A block of 4 MiB over a slow line takes longer than an answer may: while bytes come the download waits for it. */
 static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 {
 	uint8_t *bytes = noise(BIG, 17);

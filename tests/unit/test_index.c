@@ -421,7 +421,7 @@ static void settled(uint64_t peer, uint64_t upto)
 	assert_int_equal(index_peer_put(ix, peer, &p), 0);
 }
 
-/* What no peer was told may have been written under numbers that an earlier life of this index gave away. */
+/* Rows that no peer was sent may have been written under numbers that the index used before it was rolled back. */
 static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
 {
 	uint64_t epoch = index_epoch(ix), fresh, number;

@@ -1,4 +1,4 @@
-/* Damaged files, and what is no index at all: noticed, kept aside, and made anew; and no crash, whatever the bytes are. */
+/* Damaged files, and files that are not an index at all: noticed, set aside, and rebuilt; and no crash, whatever the bytes are. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -171,7 +171,7 @@ static void checkpoints_run_beside_writes(void **state)
 	index_close(ix);
 }
 
-static int let_through, refused; /* so many reads are, one after the other */
+static int let_through, refused; /* this many reads are, one after the other */
 
 static ssize_t refusing_pread(int fd, void *p, size_t n, off64_t at)
 {

@@ -378,7 +378,7 @@ static void an_invite_is_used_up_whoever_honours_it(void **state)
 	assert_int_equal(invite_make(&f->invite, f->r, f->owner, ROLE_MEMBER, 3, LATER), 0);
 	assert_int_equal(admit_another(f, f->owner), ADMIT_OK);
 	assert_int_equal(admit_another(f, f->member), ADMIT_OK);
-	assert_true(roster_do_duty(f->r, f->owner, NOW)); /* the owner's confirmation is no further use */
+	assert_true(roster_do_duty(f->r, f->owner, NOW)); /* the owner's confirmation does not count as a use */
 	assert_int_equal(admit_another(f, f->member), ADMIT_OK);
 	assert_int_equal(admit_another(f, f->owner), ADMIT_USED_UP);
 	assert_int_equal(admit_another(f, f->member), ADMIT_USED_UP);

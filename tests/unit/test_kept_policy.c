@@ -102,7 +102,7 @@ static void a_path_has_a_bounded_number(void **state)
 	assert_true(v[0].at_ns == now - WEEK);
 }
 
-/* A program that writes ten times a second for ten minutes. */
+/* A program that writes ten times per second for ten minutes. */
 static void quick_ones_are_spaced_too(void **state)
 {
 	size_t n = fill(S / 10, 10 * MINUTE), left;

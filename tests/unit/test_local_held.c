@@ -233,7 +233,7 @@ static void test_a_file_in_place_of_a_folder_waits_for_what_was_in_it(void **sta
 	assert_index_is_disk();
 }
 
-/* In one tree of many, one after the other, with no end: only the part that is no large one gets out. */
+/* In one tree of many, one after the other, with no end: only the part that is not large gets out. */
 static void test_slow_deletions_are_a_burst_too(void **state)
 {
 	(void)state;

@@ -120,7 +120,7 @@ static void test_verify_finds_bytes_that_rotted(void **state)
 	scrub(0, 1); /* and it may be out, or resting, when all is freed */
 	for (int i = 0; i < 10; i++)
 		loop_turn(loop, false);
-	/* A change that stat does tell of is no rot. */
+	/* A change that stat shows is not rot. */
 	stop_local();
 	put("d/small", "54321");
 	start_local();

@@ -54,7 +54,7 @@ static void a_reconnect_sends_nothing_again(void **state)
 	assert_int_equal(peer_group_counters(a.group).records_sent, 1);
 }
 
-/* What was not acknowledged is told again, and nothing else. */
+/* Rows that were not acknowledged are sent again, and nothing else. */
 static void a_peer_that_is_to_tell_again_does(void **state)
 {
 	int ups;

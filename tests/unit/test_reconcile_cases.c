@@ -1,5 +1,5 @@
 /* A million small cases of reconcile: two or three members with any records of one path, told to each other in any order.
- * It ends, all end alike whoever spoke first, and no content goes but to a version that knew of it, or with a copy. */
+ * It ends, all end the same whoever spoke first, and content goes only to a version that knew of it, or with a copy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

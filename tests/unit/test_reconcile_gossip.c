@@ -1,4 +1,4 @@
-/* Members that tell each other of random changes: in any order of arrival they end alike, and lose nothing. */
+/* Members that tell each other of random changes: in any order of arrival they end identical, and lose nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -399,7 +399,7 @@ static void concurrent_changes_have_one_winner(void **state)
 	random_set_seed(0);
 }
 
-/* What a wrong clock can do is to decide who wins: members end alike, and nothing is lost, all the same. */
+/* A wrong clock can decide who wins; members still end identical, and nothing is lost. */
 static void so_it_does_with_a_clock_that_is_ten_years_wrong(void **state)
 {
 	(void)state;

@@ -46,7 +46,7 @@ static void answers_tell_new_from_known_from_waiting(void **state)
 	populate(w);
 	assert_int_equal(put(w, r, 0), ROSTER_ADDED);
 	assert_int_equal(put(w, r, 0), ROSTER_KNOWN);
-	assert_int_equal(put(w, r, 2), ROSTER_PENDING); /* B is no owner yet */
+	assert_int_equal(put(w, r, 2), ROSTER_PENDING); /* B is not an owner yet */
 	assert_int_equal(put(w, r, 2), ROSTER_KNOWN);
 	assert_int_equal(put(w, r, 1), ROSTER_ADDED);
 	assert_int_equal(roster_role(r, id_of(w, C)), ROLE_MEMBER);

@@ -3,7 +3,7 @@
 
 enum { FLOOD = 3 * ADMITTER_MAX_JOINS, BRINGER = 77 };
 
-/* B admits so many new agents at that time, by one invite; their entries stand at the end. */
+/* B admits that many new agents at that time, by one invite; their entries stand at the end. */
 static void flood(struct world *w, struct bytes *entries, size_t n, int64_t time_s)
 {
 	struct identity *bearer = identity_new();

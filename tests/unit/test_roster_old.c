@@ -1,4 +1,4 @@
-/* Rosters as lanyard 0.1.0 wrote them: they are read, judged by the rules of now, and signed anew by an owner. */
+/* Rosters as lanyard 0.1.0 wrote them: they are read, judged by today's rules, and signed again by an owner. */
 #include "tests/unit/roster_world.h"
 
 #include <fcntl.h>

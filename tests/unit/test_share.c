@@ -116,7 +116,7 @@ static void test_creates_what_is_missing_and_nothing_else(void **state)
 	(void)state;
 	assert_null(open_share(false, false, marker));
 	assert_non_null(why);
-	assert_null(open_share(true, true, marker)); /* a share that was there is not made anew */
+	assert_null(open_share(true, true, marker)); /* a share that was there is not created again */
 	assert_int_equal(faccessat(top, "deep", F_OK, 0), -1);
 	s = open_share(true, false, marker);
 	assert_non_null(s);

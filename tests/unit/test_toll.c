@@ -62,7 +62,7 @@ static void what_was_taken_stays_taken_and_counts_once(void **state)
 	assert_true(toll_has_taken(l, path(1), BURST_WINDOW_MS));
 	assert_false(toll_has_taken(l, path(1), BURST_WINDOW_MS + 1));
 	assert_int_equal(toll_count(l, 0, 0), 1);
-	/* What somebody else wrote there is taken anew. */
+	/* What somebody else wrote there is a new loss. */
 	toll_add(l, path(1), false, 1);
 	assert_false(toll_has_taken(l, path(1), 1));
 	toll_free(l);
@@ -89,7 +89,7 @@ static void what_the_author_made_is_its_own(void **state)
 	toll_drop(l, path(2));
 	assert_int_equal(toll_count(l, 9, 1), 0);
 	assert_true(toll_is_own(l, path(1), 1) && toll_is_own(l, path(2), 1));
-	/* What it made anew where it had taken something away is no less lost. */
+	/* A file it made where it had taken one away does not undo the loss. */
 	toll_add(l, path(3), false, 0);
 	toll_made(l, path(3), 1);
 	assert_false(toll_is_own(l, path(3), 1));

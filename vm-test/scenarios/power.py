@@ -43,7 +43,7 @@ def power(ground):
         insist(received <= missing + MEBI, (received, missing))
     with ground.step("power of VMC is cut within a large download, and it resumes"):
         film = Download(a, c, "film-power.bin", max(32, ground.big_mb // 2) * MEBI, seed=9)
-        # The map of verified blocks is written every now and then; what it says is what the promise is about.
+        # The map of verified blocks is written periodically; the promise is about what it says.
         c.sh("sync", timeout=120)
         film.underway()
         cut(c)
