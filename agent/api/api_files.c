@@ -10,7 +10,7 @@
 
 #include "agent/escape.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { FILES_A_PIECE = 512 };
 

@@ -13,7 +13,7 @@
 
 #include "agent/escape.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 #include "sync/versions/kept.h"
 
 struct versions {

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "sync/group/roster.h"
 #include "sync/versions/kept_policy.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum {
 	RESCAN_DEFAULT = 3600, /* s */

@@ -5,7 +5,7 @@
 
 #include "agent/engine/engine_internal.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 const char *engine_state_name(enum engine_state s)
 {

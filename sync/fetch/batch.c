@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_MS = 1000, SHARE_RETRY_MAX_MS = 30000 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { ROWS_MAX = 1000, NAMES_TRIED = 100 };
 

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 /* From here on one syncfs costs less than a sync for each. */
 enum { MANY = 16 };

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/plan/reconcile.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 #include "sync/versions/kept.h"
 
 enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 /* Far more than a tick of the file system's clock, and than an event waits to be read. */
 #define RECENT_NS (INT64_C(10) * 1000000000)

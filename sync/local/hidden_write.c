@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { WRITTEN_MAX = 20000 };
 

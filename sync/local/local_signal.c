@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 void local_ref(struct local *l)
 {

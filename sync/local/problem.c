@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { LOG_A_MINUTE = 20 };
 

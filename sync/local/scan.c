@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum {
 	HASH_BACKLOG = 4096, /* files waiting to be hashed: no more are looked for until they are fewer */

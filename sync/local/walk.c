@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "sync/local/watch.h"
 #include "sync/plan/record.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 #include "sync/share/share.h"
 
 enum {

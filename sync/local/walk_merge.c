@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 /* The loop has other things to do: what takes longer goes on in the next turn. */
 #define MERGE_SLICE_NS (INT64_C(10) * 1000000)

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "sync/peer/peers_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 static void load(struct talk *t, struct index_peer *p)
 {

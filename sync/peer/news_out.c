@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 /* A message on its way, until the peer acknowledges its last number. */
 struct news_unacked {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 struct real_path {
 	char *real;   /* owned, as below: the path from the root, without symlinks; "" is the root */

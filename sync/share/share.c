@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/share/marker.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 #include "sync/share/real_path.h"
 
 struct share {

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "sync/plan/record.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -25,7 +25,7 @@
 #include "base/sha256.h"
 #include "sync/fetch/fetch.h"
 #include "sync/plan/reconcile.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 #include "tests/unit/noise.h"
 
 enum { ME = 7, ANNA = 100, BERT = 200, PEERS = 2, CHUNK = 64 << 10, ROOM = 4 << 20 };

@@ -24,7 +24,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/local/local.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 enum { DEADLINE_S = 20, LOG_MAX = 16384 };
 

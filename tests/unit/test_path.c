@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "sync/plan/record.h"
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 static enum path_verdict check(const char *path)
 {

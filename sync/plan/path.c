@@ -1,5 +1,5 @@
 /* Which paths can be in a share, and their order: see path.h. */
-#include "sync/share/path.h"
+#include "sync/plan/path.h"
 
 #include <string.h>
 
