@@ -1,65 +1,20 @@
-/* See engine.h: making and ending one group, and the end of each turn, which commits the index once and tells peers and
- * listeners what came of the turn. What the parts report to each other is in engine_wiring.c. */
+/* See engine.h: making an engine, what it is asked and told, and the end of each turn, which commits the index once and tells peers
+ * and listeners what came of the turn. */
 #include "agent/engine/engine.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/engine/engine_internal.h"
 #include "base/bytes.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
-{
-	events_emit(e->context->events,
-	            &(struct event){ .kind = kind, .group = engine_name(e), .path = path, .reason = reason });
-}
-
-/* The engine does not run, for a reason that only a person can change. Takes why. */
-void engine_fail(struct engine *e, char *why)
-{
-	if (!e->error || strcmp(e->error, why) != 0) {
-		engine_log(e, LOG_ERROR, "group %s: %s", engine_name(e), why);
-		engine_emit(e, "problem", NULL, why);
-	}
-	free(e->error);
-	e->error = why;
-	e->dirty = true;
-}
-
-/* The engine does not run, but the cause may go away: it is tried again. Takes why. */
-void engine_fail_for_now(struct engine *e, char *why)
-{
-	engine_fail(e, why);
-	loop_timer_start(e->retry, ENGINE_RETRY_MS, 0);
-}
-
 /* --- the end of a turn --- */
 
-void engine_index_committed(void *arg)
-{
-	peer_group_news(((struct engine *)arg)->peers);
-}
-
-/* The index lost what was written since its last commit, or is damaged: all that was built on it begins anew. */
-void engine_index_lost(struct engine *e)
-{
-	if (e->restarting)
-		return;
-	e->restarting = true;
-	engine_fail(e,
-	            mem_strdup(index_damaged(e->index) ? "the index is damaged and is being rebuilt"
-	                                               : "the index cannot be written (is the disk of the agent's home "
-	                                                 "full?): waiting, and trying again"));
-	loop_between(e->context->loop, engine_restart, e);
-}
-
+/* Rows are committed, acknowledged and synced in this order: what a peer is told of is in the index, and what it is told is settled
+ * is on the disk. This goes on while the engine drains, until its parts are freed. */
 static void turn_end(void *arg)
 {
 	struct engine *e = arg;
@@ -69,6 +24,8 @@ static void turn_end(void *arg)
 		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
 			engine_index_lost(e);
 		engine_sync_turn(e);
+		if (e->phase == PHASE_LOST)
+			loop_between(e->context->loop, engine_restart, e);
 	}
 	if (!e->dirty)
 		return;
@@ -82,7 +39,7 @@ static void turn_end(void *arg)
 	engine_emit(e, s.in_sync ? "in-sync" : "syncing", NULL, NULL);
 }
 
-/* --- making and ending --- */
+/* --- making --- */
 
 static struct engine *engine_new(const struct engine_context *context, const struct group_id *group)
 {
@@ -95,47 +52,12 @@ static struct engine *engine_new(const struct engine_context *context, const str
 	e->dir = mem_printf("groups/%s", hex);
 	e->hook = loop_hook_new(context->loop, turn_end, e);
 	e->retry = loop_timer_new(context->loop, engine_try_again, e);
-	e->look = loop_timer_new(context->loop, engine_look_due, e);
-	e->save_roster = loop_timer_new(context->loop, engine_save_roster_due, e);
-	e->duty = loop_timer_new(context->loop, engine_do_duty, e);
-	e->drain = loop_timer_new(context->loop, engine_drain_due, e);
+	engine_disk_new(e);
+	engine_roster_new(e);
+	engine_stop_new(e);
 	e->workers = workers_new(context->loop, context->worker_threads);
-	e->sync_again = loop_timer_new(context->loop, engine_sync_again, e);
+	engine_sync_new(e);
 	return e;
-}
-
-/* --- joining --- */
-
-static void joined(void *arg, int status, const char *reason)
-{
-	struct engine *e = arg;
-
-	peer_group_free(e->peers);
-	e->peers = NULL;
-	free(e->token);
-	e->token = NULL;
-	if (status) {
-		engine_forget(e);
-		engine_fail(e, mem_printf("the invite was refused: %s", reason));
-		return;
-	}
-	e->unstored = true;
-	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
-	engine_start(e);
-	engine_emit(e, "joined", NULL, NULL);
-	e->context->changed(e->context->arg);
-}
-
-void engine_start_joining(struct engine *e)
-{
-	free(e->error);
-	e->error = NULL;
-	e->roster = roster_new(&e->group);
-	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
-	                                                                          .hooks = &engine_peer_hooks,
-	                                                                          .arg = e,
-	                                                                          .invite = &e->invite,
-	                                                                          .joined = joined });
 }
 
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
@@ -164,7 +86,7 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 		(void)engine_free(e);
 		return NULL;
 	}
-	engine_save_roster(e);
+	engine_roster_save(e);
 	engine_start(e);
 	if (e->error) {
 		*why = mem_strdup(e->error);
@@ -189,13 +111,108 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 		(void)engine_free(e);
 		return NULL;
 	}
-	if (e->token) {
-		if (invite_parse(&e->invite, e->token) == INVITE_OK)
-			engine_start(e);
-		else
-			engine_fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
-		return e;
-	}
-	engine_start(e);
+	if (e->token && invite_parse(&e->invite, e->token) != INVITE_OK)
+		engine_fail(e, mem_strdup("the stored invite is damaged: leave the group and join it again"));
+	else
+		engine_start(e);
 	return e;
+}
+
+/* --- what it is asked --- */
+
+const struct group_id *engine_group(const struct engine *e)
+{
+	return &e->group;
+}
+
+const char *engine_share_path(const struct engine *e)
+{
+	return e->share_path;
+}
+
+uint64_t engine_self(const struct engine *e)
+{
+	return agent_id_short(identity_id(e->context->self));
+}
+
+struct index *engine_index(struct engine *e)
+{
+	return e->index;
+}
+
+struct fetch *engine_fetch(struct engine *e)
+{
+	return e->fetch;
+}
+
+struct local *engine_local(struct engine *e)
+{
+	return e->local;
+}
+
+struct peer_group *engine_peers(struct engine *e)
+{
+	return e->peers;
+}
+
+const char *engine_error(const struct engine *e)
+{
+	return e->error;
+}
+
+bool engine_paused(const struct engine *e)
+{
+	return e->paused;
+}
+
+bool engine_is_attempt(const struct engine *e)
+{
+	return e->token != NULL;
+}
+
+bool engine_joins_by(const struct engine *e, const char *token)
+{
+	return e->token != NULL && strcmp(e->token, token) == 0;
+}
+
+bool engine_opening(const struct engine *e)
+{
+	return e->phase == PHASE_OPENING;
+}
+
+bool engine_awaits_disk(const struct engine *e)
+{
+	return e->phase == PHASE_OPENING || e->phase == PHASE_DRAINING;
+}
+
+bool engine_is_announced(const struct engine *e)
+{
+	return e->index != NULL && e->error == NULL && !e->paused;
+}
+
+/* --- what it is told to do --- */
+
+void engine_pause(struct engine *e, bool paused)
+{
+	char *why = NULL;
+
+	if (e->paused == paused)
+		return;
+	e->paused = paused;
+	if (engine_store_save(e, &why)) {
+		engine_emit(e, "problem", NULL, why);
+		free(why);
+	}
+	if (e->fetch)
+		fetch_pause(e->fetch, paused);
+	if (e->peers && e->index)
+		peer_group_pause(e->peers, paused);
+	e->dirty = true;
+	e->context->changed(e->context->arg);
+}
+
+void engine_rescan(struct engine *e)
+{
+	if (e->local)
+		local_rescan(e->local);
 }

@@ -18,7 +18,8 @@ struct engine_context {
 	const char *name; /* host name, for people */
 	const char *home; /* absolute */
 	int home_dirfd;
-	bool moved; /* this is the home's first start on this machine: it may be a copy */
+	bool strict; /* for tests: a wrong step between phases ends the process */
+	bool moved;  /* this is the home's first start on this machine: it may be a copy */
 	int64_t rescan_s;
 	int64_t scrub_s;          /* between scrubs; 0: never */
 	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-struct list {
+struct burst_list {
 	struct engine *e;
 	void (*fn)(void *arg, const struct engine_burst *b);
 	void *arg;
@@ -25,9 +25,9 @@ static struct engine_burst of_member(const struct engine *e, const struct fetch_
 	return burst;
 }
 
-static void add_member(void *arg, const struct fetch_burst *b)
+static void add_burst(void *arg, const struct fetch_burst *b)
 {
-	struct list *list = arg;
+	struct burst_list *list = arg;
 	struct engine_burst burst = of_member(list->e, b);
 
 	list->fn(list->arg, &burst);
@@ -35,20 +35,20 @@ static void add_member(void *arg, const struct fetch_burst *b)
 
 void engine_bursts(struct engine *e, void (*fn)(void *arg, const struct engine_burst *b), void *arg)
 {
-	struct list list = { .e = e, .fn = fn, .arg = arg };
+	struct burst_list list = { .e = e, .fn = fn, .arg = arg };
 	struct engine_burst here = { .here = true, .known = true };
 
-	if (!e->index || !e->local || !e->fetch)
+	if (!engine_has_mirror(e))
 		return;
 	here.files = local_held(e->local, &here.since_s);
 	if (here.files > 0) {
 		here.by = *identity_id(e->context->self);
 		fn(arg, &here);
 	}
-	fetch_bursts(e->fetch, add_member, &list);
+	fetch_bursts(e->fetch, add_burst, &list);
 }
 
-static void count(void *arg, const struct engine_burst *b)
+static void count_held(void *arg, const struct engine_burst *b)
 {
 	*(int64_t *)arg += b->files;
 }
@@ -57,7 +57,7 @@ int64_t engine_held(struct engine *e)
 {
 	int64_t n = 0;
 
-	engine_bursts(e, count, &n);
+	engine_bursts(e, count_held, &n);
 	return n;
 }
 
@@ -90,7 +90,7 @@ int64_t engine_release(struct engine *e)
 {
 	int64_t n;
 
-	if (!e->index || !e->local || !e->fetch)
+	if (!engine_has_mirror(e))
 		return 0;
 	n = local_release(e->local);
 	return n + fetch_release(e->fetch);

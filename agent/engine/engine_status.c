@@ -5,7 +5,6 @@
 
 #include "agent/engine/engine_internal.h"
 #include "base/mem.h"
-#include "sync/plan/path.h"
 
 const char *engine_state_name(enum engine_state s)
 {
@@ -16,48 +15,6 @@ const char *engine_state_name(enum engine_state s)
 	};
 
 	return names[s];
-}
-
-const char *engine_name(const struct engine *e)
-{
-	const char *name = e->roster ? roster_name(e->roster) : "";
-
-	return *name ? name : e->invite.group_name;
-}
-
-const struct group_id *engine_group(const struct engine *e)
-{
-	return &e->group;
-}
-
-const char *engine_share_path(const struct engine *e)
-{
-	return e->share_path;
-}
-
-struct roster *engine_roster(struct engine *e)
-{
-	return e->roster;
-}
-
-struct index *engine_index(struct engine *e)
-{
-	return e->index;
-}
-
-struct fetch *engine_fetch(struct engine *e)
-{
-	return e->fetch;
-}
-
-struct local *engine_local(struct engine *e)
-{
-	return e->local;
-}
-
-struct peer_group *engine_peers(struct engine *e)
-{
-	return e->peers;
 }
 
 /* --- state --- */
@@ -127,10 +84,10 @@ void engine_status(struct engine *e, struct engine_status *s)
 	if (e->local && !s->error)
 		s->error = local_error(e->local);
 	if (engine_stuck(e))
-		s->error = e->stuck;
-	if (e->opening)
+		s->error = engine_stuck(e);
+	if (e->phase == PHASE_OPENING)
 		s->waits_for = "the share to be opened";
-	if (e->index && e->local && e->fetch) {
+	if (engine_has_mirror(e)) {
 		s->totals = index_totals(e->index);
 		s->wanted = index_wants_missing(e->index);
 		s->wanted_bytes = index_wants_missing_bytes(e->index);
@@ -143,7 +100,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->waits_for = lacking(e, s);
 		s->in_sync = s->waits_for == NULL;
 	}
-	if (e->token && e->peers)
+	if (e->phase == PHASE_JOINING)
 		s->waits_for = peer_group_join_note(e->peers);
 	s->state = judge(e, s);
 }
@@ -241,17 +198,11 @@ static bool count_reason(void *arg, const struct fetch_download *d)
 	return true;
 }
 
-/* Not while it stops, either: status may be asked for between the steps of that. */
-static bool works(const struct engine *e)
-{
-	return e->index && e->local && e->fetch;
-}
-
 int64_t engine_problem_count(struct engine *e)
 {
 	int64_t n = 0;
 
-	if (!works(e))
+	if (!engine_has_mirror(e))
 		return 0;
 	fetch_downloads(e->fetch, count_reason, &n);
 	fetch_refusals(e->fetch, count_refusal, &n);
@@ -262,241 +213,11 @@ void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const s
 {
 	struct problems list = { .engine = e, .left = max, .fn = fn, .arg = arg };
 
-	if (!works(e) || !max)
+	if (!engine_has_mirror(e) || !max)
 		return;
 	fetch_refusals(e->fetch, refusal, &list);
 	if (list.left && list.left <= max)
 		fetch_downloads(e->fetch, fetch_reason, &list);
 	if (list.left && list.left <= max)
 		local_problems(e->local, local_problem, &list);
-}
-
-/* --- files --- */
-
-/* How far each member has our rows: who has a file is told by its row's number. */
-struct holders {
-	struct index *index;
-	uint64_t epoch, self;
-	struct {
-		uint64_t member, settled;
-	} list[ROSTER_MAX_MEMBERS];
-	size_t n;
-	uint64_t has[ROSTER_MAX_MEMBERS + 1];
-};
-
-static bool add_holder(void *arg, const struct roster_member *m)
-{
-	struct holders *h = arg;
-	uint64_t member = agent_id_short(&m->id);
-	struct index_peer p;
-
-	if (member != h->self && h->n < ROSTER_MAX_MEMBERS && index_peer_get(h->index, member, &p) == 0 &&
-	    p.settled_epoch == h->epoch) {
-		h->list[h->n].member = member;
-		h->list[h->n++].settled = p.settled;
-	}
-	return true;
-}
-
-static size_t who_has(struct holders *h, const struct record *r)
-{
-	size_t n = 0;
-
-	h->has[n++] = h->self;
-	for (size_t i = 0; i < h->n; i++)
-		if (h->list[i].settled >= r->seq || r->via == h->list[i].member)
-			h->has[n++] = h->list[i].member;
-	return n;
-}
-
-struct wanted {
-	struct record newest;
-	uint64_t has[64];
-	size_t n;
-};
-
-static bool add_wanted(void *arg, uint64_t peer, const struct record *r)
-{
-	struct wanted *w = arg;
-
-	if (r->deleted)
-		return true;
-	if (!w->newest.path || version_compare(&r->version, &w->newest.version) == VERSION_NEWER) {
-		record_clear(&w->newest);
-		record_copy(&w->newest, r);
-		w->n = 0;
-	}
-	if (w->n < 64 && version_compare(&r->version, &w->newest.version) == VERSION_EQUAL)
-		w->has[w->n++] = peer;
-	return true;
-}
-
-static bool next_path(void *arg, const char *path)
-{
-	char **next = arg;
-
-	free(*next);
-	*next = mem_strdup(path);
-	return false;
-}
-
-/* The first wanted path behind `after` that we have nothing of, at or below `under`; NULL when there is none. */
-static char *next_missing(struct engine *e, const char *under, const char *after)
-{
-	char *at = mem_strdup(after);
-
-	for (;;) {
-		char *next = NULL;
-		struct record ours = { 0 };
-		int have;
-
-		index_offers_paths(e->index, at, 1, next_path, &next);
-		free(at);
-		if (!next)
-			return NULL;
-		have = path_is_under(next, under) ? index_get(e->index, next, &ours) : -1;
-		have = have == 1 && !ours.deleted;
-		record_clear(&ours);
-		if (!have && path_is_under(next, under))
-			return next;
-		if (!path_is_under(next, under) && path_compare(next, under) > 0) {
-			free(next);
-			return NULL;
-		}
-		at = next;
-	}
-}
-
-static bool tell_missing(struct engine *e, const char *path, engine_file_fn *fn, void *arg)
-{
-	struct wanted w = { 0 };
-	bool more = true;
-
-	index_offers(e->index, path, add_wanted, &w);
-	if (w.newest.path)
-		more = fn(arg, &w.newest, false, w.has, w.n);
-	record_clear(&w.newest);
-	return more;
-}
-
-void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg)
-{
-	struct holders *h = MEM_NEW(struct holders);
-	struct record r = { 0 };
-	bool more = true;
-	char *missing;
-
-	if (!e->index) {
-		free(h);
-		return;
-	}
-	h->index = e->index;
-	h->epoch = index_epoch(e->index);
-	h->self = agent_id_short(identity_id(e->context->self));
-	roster_members(e->roster, add_holder, h);
-	missing = next_missing(e, under, after ? after : "");
-	struct index_cursor *c = after ? index_walk_from(e->index, under, after) : index_walk(e->index, under);
-
-	while (more && index_next(c, &r) == 1) {
-		while (more && missing && path_compare(missing, r.path) < 0) {
-			char *next;
-
-			more = tell_missing(e, missing, fn, arg);
-			next = more ? next_missing(e, under, missing) : NULL;
-			free(missing);
-			missing = next;
-		}
-		if (more && !r.deleted && (!after || path_compare(r.path, after) > 0))
-			more = fn(arg, &r, true, h->has, who_has(h, &r));
-		record_clear(&r);
-	}
-	while (more && missing) {
-		char *next;
-
-		more = tell_missing(e, missing, fn, arg);
-		next = more ? next_missing(e, under, missing) : NULL;
-		free(missing);
-		missing = next;
-	}
-	free(missing);
-	index_cursor_free(c);
-	free(h);
-}
-
-/* --- what it is told to do --- */
-
-void engine_pause(struct engine *e, bool paused)
-{
-	char *why = NULL;
-
-	if (e->paused == paused)
-		return;
-	e->paused = paused;
-	if (engine_store_save(e, &why)) {
-		engine_emit(e, "problem", NULL, why);
-		free(why);
-	}
-	if (e->fetch)
-		fetch_pause(e->fetch, paused);
-	if (e->peers && e->index)
-		peer_group_pause(e->peers, paused);
-	e->dirty = true;
-	e->context->changed(e->context->arg);
-}
-
-bool engine_paused(const struct engine *e)
-{
-	return e->paused;
-}
-
-void engine_rescan(struct engine *e)
-{
-	if (e->local)
-		local_rescan(e->local);
-}
-
-void engine_look(struct engine *e)
-{
-	if (e->local)
-		local_check_share(e->local, true);
-}
-
-bool engine_looked(struct engine *e)
-{
-	return !e->local || local_share_checked(e->local) || engine_stuck(e);
-}
-
-bool engine_is_attempt(const struct engine *e)
-{
-	return e->token != NULL;
-}
-
-bool engine_joins_by(const struct engine *e, const char *token)
-{
-	return e->token != NULL && strcmp(e->token, token) == 0;
-}
-
-bool engine_opening(const struct engine *e)
-{
-	return e->opening != NULL;
-}
-
-bool engine_awaits_disk(const struct engine *e)
-{
-	return e->opening != NULL || e->then != NULL;
-}
-
-bool engine_is_announced(const struct engine *e)
-{
-	return e->index != NULL && e->error == NULL && !e->paused;
-}
-
-const char *engine_error(const struct engine *e)
-{
-	return e->error;
-}
-
-int engine_share_access(const struct engine *e)
-{
-	return e->share ? share_access(e->share) : 0;
 }

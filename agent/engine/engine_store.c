@@ -30,7 +30,7 @@ int engine_store_save(struct engine *e, char **why)
 	return status;
 }
 
-static void setting(struct engine *e, const char *key, const char *value)
+static void read_setting(struct engine *e, const char *key, const char *value)
 {
 	if (strcmp(key, "share") == 0 && !e->share_path)
 		e->share_path = mem_strdup(value);
@@ -54,7 +54,7 @@ int engine_store_load(struct engine *e, char **why)
 		if (!value)
 			continue;
 		*value++ = 0;
-		setting(e, line, value);
+		read_setting(e, line, value);
 	}
 	if (text && !e->share_path)
 		*why = mem_printf("%s/%s: does not name a share: leave the group and join it again", e->context->home,
@@ -62,35 +62,6 @@ int engine_store_load(struct engine *e, char **why)
 	free(text);
 	free(path);
 	return e->share_path ? 0 : -1;
-}
-
-/* What a disk refused once it may give the next time. */
-int engine_load_roster(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
-
-	e->roster = roster_load(e->context->home_dirfd, path, &why);
-	free(path);
-	if (e->roster)
-		return 0;
-	engine_fail_for_now(e, why);
-	return -1;
-}
-
-/* A member from now on, and after a restart: the roster first, since without an invite there must be one. */
-int engine_store_joined(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir), *why = NULL;
-
-	if (roster_save(e->roster, e->context->home_dirfd, path))
-		why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
-	free(path);
-	if (!why && engine_store_save(e, &why) == 0) {
-		e->unstored = false;
-		return 0;
-	}
-	engine_fail_for_now(e, why);
-	return -1;
 }
 
 void engine_forget(struct engine *e)

@@ -12,6 +12,12 @@
 
 enum { CHECKPOINT_BYTES = 4 << 20, SYNC_GAP_MAX_MS = 100, SYNC_SHARE = 4 };
 
+struct engine_sync {
+	bool checkpointing, syncing; /* a worker is at it */
+	uint64_t upto;               /* commits that are safe, or will be when the sync that is under way is done */
+	struct loop_timer *gap;      /* runs while the next sync has to wait */
+};
+
 struct sync_job {
 	struct engine *e;
 	struct index *index;
@@ -28,7 +34,7 @@ static void checkpoint_done(void *arg)
 {
 	struct sync_job *j = arg;
 
-	j->e->checkpointing = false;
+	j->e->sync->checkpointing = false;
 	free(j);
 }
 
@@ -48,7 +54,7 @@ static void sync_done(void *arg)
 	struct engine *e = j->e;
 	int64_t gap = j->took_ns * SYNC_SHARE / 1000000;
 
-	e->syncing = false;
+	e->sync->syncing = false;
 	/* While the engine stops there is nobody left to tell. */
 	if (e->fetch == NULL || e->index != j->index) {
 		free(j);
@@ -61,12 +67,12 @@ static void sync_done(void *arg)
 	} else {
 		peer_group_sync_end(e->peers);
 		if (gap > 0)
-			loop_timer_start(e->sync_again, gap < SYNC_GAP_MAX_MS ? gap : SYNC_GAP_MAX_MS, 0);
+			loop_timer_start(e->sync->gap, gap < SYNC_GAP_MAX_MS ? gap : SYNC_GAP_MAX_MS, 0);
 	}
 	free(j);
 }
 
-static void submit(struct engine *e, workers_fn *work, workers_done_fn *done)
+static void submit_sync(struct engine *e, workers_fn *work, workers_done_fn *done)
 {
 	struct sync_job *j = MEM_NEW(struct sync_job);
 
@@ -74,22 +80,53 @@ static void submit(struct engine *e, workers_fn *work, workers_done_fn *done)
 	workers_submit(e->context->workers, WORKERS_QUICK, work, done, j);
 }
 
-void engine_sync_turn(struct engine *e)
+/* Of an index that lost rows nothing more is promised to anybody. */
+static bool is_lost(const struct engine *e)
 {
-	if (!e->checkpointing && index_wal_bytes(e->index) >= CHECKPOINT_BYTES) {
-		e->checkpointing = true;
-		submit(e, checkpoint_work, checkpoint_done);
-	}
-	if (e->syncing || e->restarting || loop_timer_running(e->sync_again) || index_commits(e->index) == e->synced)
-		return;
-	e->syncing = true;
-	e->synced = index_commits(e->index);
-	peer_group_sync_begin(e->peers);
-	submit(e, sync_work, sync_done);
+	return e->phase == PHASE_LOST ||
+	       (e->phase == PHASE_DRAINING && (e->goal == GOAL_RESTART || e->goal == GOAL_RETRY));
 }
 
-void engine_sync_again(void *arg)
+void engine_sync_turn(struct engine *e)
+{
+	struct engine_sync *s = e->sync;
+
+	if (!s->checkpointing && index_wal_bytes(e->index) >= CHECKPOINT_BYTES) {
+		s->checkpointing = true;
+		submit_sync(e, checkpoint_work, checkpoint_done);
+	}
+	if (s->syncing || is_lost(e) || loop_timer_running(s->gap) || index_commits(e->index) == s->upto)
+		return;
+	s->syncing = true;
+	s->upto = index_commits(e->index);
+	peer_group_sync_begin(e->peers);
+	submit_sync(e, sync_work, sync_done);
+}
+
+static void gap_ends(void *arg)
 {
 	/* The hook at the end of this very turn does it. */
 	(void)arg;
+}
+
+void engine_sync_new(struct engine *e)
+{
+	e->sync = MEM_NEW(struct engine_sync);
+	e->sync->gap = loop_timer_new(e->context->loop, gap_ends, e);
+}
+
+void engine_sync_free(struct engine *e)
+{
+	loop_timer_free(e->sync->gap);
+	free(e->sync);
+}
+
+void engine_sync_stop(struct engine *e)
+{
+	loop_timer_stop(e->sync->gap);
+}
+
+void engine_sync_begin(struct engine *e)
+{
+	e->sync->upto = 0;
 }

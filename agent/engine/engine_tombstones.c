@@ -2,21 +2,30 @@
  * our number is noted, with the time; what is below it is as old as the note. */
 #include "agent/engine/engine_internal.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 enum { TICK_MAX_MS = 3600 * 1000, TICK_MIN_MS = 1000, SLICE_GAP_MS = 20 };
 
 static const char note_seq[] = "tombstones below", note_s[] = "tombstones below since";
 
-struct shared {
+struct engine_tombstones {
+	struct loop_timer *timer;
+	uint64_t at, upto; /* forgetting has come so far, and goes on to; 0: not under way */
+	int64_t dropped;
+};
+
+struct settled_by_all {
 	const struct engine *e;
 	uint64_t upto; /* our numbers that all other members have settled */
 };
 
 static bool least_settled(void *arg, const struct roster_member *m)
 {
-	struct shared *s = arg;
+	struct settled_by_all *s = arg;
 	const struct engine *e = s->e;
 	uint64_t settled = 0;
 	struct index_peer p;
@@ -30,19 +39,19 @@ static bool least_settled(void *arg, const struct roster_member *m)
 	return true;
 }
 
-static uint64_t shared_by_all(const struct engine *e, uint64_t upto)
+static uint64_t settled_by_all(const struct engine *e, uint64_t upto)
 {
-	struct shared s = { .e = e, .upto = upto };
+	struct settled_by_all s = { .e = e, .upto = upto };
 
 	roster_members(e->roster, least_settled, &s);
 	return s.upto;
 }
 
-static void note(struct engine *e)
+static void note_age(struct engine *e)
 {
 	uint64_t seq = index_seq(e->index);
 
-	if (index_note_known(e->index, shared_by_all(e, seq)) == 0 &&
+	if (index_note_known(e->index, settled_by_all(e, seq)) == 0 &&
 	    index_meta_put(e->index, note_seq, (int64_t)seq) == 0)
 		index_meta_put(e->index, note_s, clock_wall_s());
 }
@@ -55,58 +64,61 @@ static uint64_t old_enough(struct engine *e)
 	if (index_meta_get(e->index, note_seq, &seq) < 0 || index_meta_get(e->index, note_s, &since) < 0)
 		return 0;
 	if (since == 0 || since > now) { /* never, or the clock went back */
-		note(e);
+		note_age(e);
 		return 0;
 	}
-	return now - since < e->context->tombstones_age_s ? 0 : shared_by_all(e, (uint64_t)seq);
+	return now - since < e->context->tombstones_age_s ? 0 : settled_by_all(e, (uint64_t)seq);
 }
 
-static void finish(struct engine *e)
+static void forgetting_ends(struct engine *e)
 {
-	if (e->tombstones_dropped > 0)
+	if (e->tombstones->dropped > 0)
 		log_debug("group %s: %lld deletions that all members have were forgotten", engine_name(e),
-		          (long long)e->tombstones_dropped);
-	e->tombstones_at = e->tombstones_upto = 0;
-	e->tombstones_dropped = 0;
-	note(e);
+		          (long long)e->tombstones->dropped);
+	e->tombstones->at = e->tombstones->upto = 0;
+	e->tombstones->dropped = 0;
+	note_age(e);
 }
 
-static void tick(void *arg)
+static void tombstones_due(void *arg)
 {
 	struct engine *e = arg;
+	struct engine_tombstones *t = e->tombstones;
 	int64_t gap = e->context->tombstones_age_s * 1000 / 4;
 	int dropped;
 
-	if (e->tombstones_upto == 0 && index_totals(e->index).tombstones > 0) {
-		e->tombstones_upto = old_enough(e);
-		if (e->tombstones_upto > 0 && index_count_known(e->index) < 0)
-			e->tombstones_upto = 0;
+	if (t->upto == 0 && index_totals(e->index).tombstones > 0) {
+		t->upto = old_enough(e);
+		if (t->upto > 0 && index_count_known(e->index) < 0)
+			t->upto = 0;
 	}
-	if (e->tombstones_upto > 0) {
-		dropped = index_forget(e->index, &e->tombstones_at, e->tombstones_upto);
-		e->tombstones_dropped += dropped > 0 ? dropped : 0;
-		if (dropped >= 0 && e->tombstones_at < e->tombstones_upto)
+	if (t->upto > 0) {
+		dropped = index_forget(e->index, &t->at, t->upto);
+		t->dropped += dropped > 0 ? dropped : 0;
+		if (dropped >= 0 && t->at < t->upto)
 			gap = SLICE_GAP_MS;
 		else
-			finish(e);
+			forgetting_ends(e);
 	}
 	if (gap != SLICE_GAP_MS)
 		gap = gap < TICK_MIN_MS ? TICK_MIN_MS : gap > TICK_MAX_MS ? TICK_MAX_MS : gap;
-	loop_timer_start(e->tombstones, gap, 0);
+	loop_timer_start(t->timer, gap, 0);
 }
 
 void engine_tombstones_start(struct engine *e)
 {
-	e->tombstones_at = e->tombstones_upto = 0;
-	e->tombstones_dropped = 0;
 	if (e->context->tombstones_age_s == 0)
 		return;
-	e->tombstones = loop_timer_new(e->context->loop, tick, e);
-	loop_timer_start(e->tombstones, TICK_MIN_MS, 0);
+	e->tombstones = MEM_NEW(struct engine_tombstones);
+	e->tombstones->timer = loop_timer_new(e->context->loop, tombstones_due, e);
+	loop_timer_start(e->tombstones->timer, TICK_MIN_MS, 0);
 }
 
 void engine_tombstones_stop(struct engine *e)
 {
-	loop_timer_free(e->tombstones);
+	if (e->tombstones == NULL)
+		return;
+	loop_timer_free(e->tombstones->timer);
+	free(e->tombstones);
 	e->tombstones = NULL;
 }

@@ -20,52 +20,57 @@ static const char meta_seq[] = "scrub_seq", meta_ended[] = "scrub_ended_s";
 /* --- verify --- */
 
 struct engine_verify {
-	bool repair;
+	struct loop_timer *timer; /* checks whether a scrub is due; NULL: none ever is */
+	bool scrubbing;
+	int64_t saved_s; /* monotonic: when it was noted how far the scrub came */
+	/* A verify that a user asked for. */
+	bool verifying, repair;
 	void (*fn)(void *arg, const struct record *r);
 	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
 	void *arg;
 };
 
-static void say_rotten(struct engine *e, const struct record *r)
+static void report_rotten(struct engine *e, const struct record *r)
 {
 	engine_emit(e, "problem", r->path,
 	            "its bytes changed on the disk without having been written: see lanyard verify");
 }
 
-static void rotten(void *arg, const struct record *r)
+static void verify_rotten(void *arg, const struct record *r)
 {
 	struct engine *e = arg;
 
-	say_rotten(e, r);
+	report_rotten(e, r);
 	e->verify->fn(e->verify->arg, r);
 	if (e->verify->repair)
 		fetch_repair(e->fetch, r->path);
 }
 
-static void verified(void *arg, int64_t files, int64_t bytes, int64_t n)
+static void verify_done(void *arg, int64_t files, int64_t bytes, int64_t n)
 {
 	struct engine *e = arg;
-	struct engine_verify *v = e->verify;
 
-	e->verify = NULL;
-	v->done(v->arg, files, bytes, n);
-	free(v);
+	/* What it calls may ask for the next one. */
+	e->verify->verifying = false;
+	e->verify->done(e->verify->arg, files, bytes, n);
 }
 
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
 {
-	if (!e->local || e->verify)
+	struct engine_verify *v = e->verify;
+
+	if (v == NULL || v->verifying)
 		return -1;
-	e->verify = MEM_NEW(struct engine_verify);
-	*e->verify = (struct engine_verify){ .repair = repair, .fn = fn, .done = done, .arg = arg };
-	if (local_verify(e->local, rotten, verified, e) == 0) {
-		e->scrubbing = false; /* it goes on later */
-		return 0;
-	}
-	free(e->verify);
-	e->verify = NULL;
-	return -1;
+	v->repair = repair;
+	v->fn = fn;
+	v->done = done;
+	v->arg = arg;
+	v->verifying = local_verify(e->local, verify_rotten, verify_done, e) == 0;
+	if (!v->verifying)
+		return -1;
+	v->scrubbing = false; /* it goes on later */
+	return 0;
 }
 
 /* --- scrub --- */
@@ -74,7 +79,7 @@ static void scrub_rotten(void *arg, const struct record *r)
 {
 	struct engine *e = arg;
 
-	say_rotten(e, r);
+	report_rotten(e, r);
 	fetch_repair(e->fetch, r->path);
 }
 
@@ -83,9 +88,9 @@ static void scrub_reached(void *arg, uint64_t seq)
 	struct engine *e = arg;
 	int64_t now = clock_mono_ns() / 1000000000;
 
-	if (now - e->scrub_saved_s < SCRUB_SAVE_S)
+	if (now - e->verify->saved_s < SCRUB_SAVE_S)
 		return;
-	e->scrub_saved_s = now;
+	e->verify->saved_s = now;
 	index_meta_put(e->index, meta_seq, (int64_t)seq);
 }
 
@@ -94,7 +99,7 @@ static void scrub_done(void *arg, int64_t files, int64_t bytes, int64_t n)
 	struct engine *e = arg;
 
 	(void)bytes;
-	e->scrubbing = false;
+	e->verify->scrubbing = false;
 	index_meta_put(e->index, meta_seq, 0);
 	index_meta_put(e->index, meta_ended, clock_wall_s());
 	if (n > 0)
@@ -127,11 +132,12 @@ static bool scrub_is_due(struct engine *e, int64_t *after)
 static void scrub_look(void *arg)
 {
 	struct engine *e = arg;
+	struct engine_verify *v = e->verify;
 	int64_t after = 0;
 
-	if (!e->local || e->verify || e->scrubbing || e->paused || !e->scanned || !scrub_is_due(e, &after))
+	if (v->verifying || v->scrubbing || e->paused || !e->scanned || !scrub_is_due(e, &after))
 		return;
-	e->scrubbing = local_scrub(e->local, (uint64_t)after, SCRUB_BYTES_PER_S, scrub_rotten, scrub_reached,
+	v->scrubbing = local_scrub(e->local, (uint64_t)after, SCRUB_BYTES_PER_S, scrub_rotten, scrub_reached,
 	                           scrub_done, e) == 0;
 }
 
@@ -139,17 +145,18 @@ void engine_verify_start(struct engine *e)
 {
 	int64_t look_s = e->context->scrub_s < SCRUB_LOOK_S ? e->context->scrub_s : SCRUB_LOOK_S;
 
+	e->verify = MEM_NEW(struct engine_verify);
 	if (look_s <= 0)
 		return;
-	e->scrub = loop_timer_new(e->context->loop, scrub_look, e);
-	loop_timer_start(e->scrub, look_s * 1000, look_s * 1000);
+	e->verify->timer = loop_timer_new(e->context->loop, scrub_look, e);
+	loop_timer_start(e->verify->timer, look_s * 1000, look_s * 1000);
 }
 
 void engine_verify_stop(struct engine *e)
 {
-	loop_timer_free(e->scrub);
-	e->scrub = NULL;
-	e->scrubbing = false;
+	if (e->verify == NULL)
+		return;
+	loop_timer_free(e->verify->timer);
 	free(e->verify);
 	e->verify = NULL;
 }

@@ -15,7 +15,15 @@
 
 enum { SOON_MS = 2000, OFTEN_MS = 3600 * 1000, GAP_FACTOR = 100 };
 
-struct thinning {
+struct engine_versions {
+	struct loop_timer *timer;
+	int64_t gap_ms; /* to the next one, when it is asked for */
+	bool soon;      /* the timer runs for that gap */
+	bool thinning;  /* a worker is at it */
+	bool again;     /* there were more meanwhile */
+};
+
+struct thin_job {
 	struct engine *e;
 	int root; /* the job's own */
 	int64_t max_age_ns;
@@ -25,9 +33,9 @@ struct thinning {
 	int error; /* errno; 0: none */
 };
 
-static void work(void *arg)
+static void thin_work(void *arg)
 {
-	struct thinning *t = arg;
+	struct thin_job *t = arg;
 	int64_t start = clock_mono_ns();
 
 	if (t->root < 0 || kept_thin(t->root, clock_wall_ns(), t->max_age_ns, t->percent, &t->out) < 0)
@@ -37,14 +45,14 @@ static void work(void *arg)
 	t->took_ms = (clock_mono_ns() - start) / 1000000;
 }
 
-static void done(void *arg)
+static void thin_done(void *arg)
 {
-	struct thinning *t = arg;
+	struct thin_job *t = arg;
 	struct engine *e = t->e;
-	bool again = e->thin_again;
+	struct engine_versions *v = e->versions;
+	int64_t gap_ms = t->took_ms * GAP_FACTOR;
+	bool again;
 
-	e->thinning = false;
-	e->thin_gap_ms = t->took_ms * GAP_FACTOR > SOON_MS ? t->took_ms * GAP_FACTOR : SOON_MS;
 	if (t->error != 0)
 		engine_log(e, LOG_WARN, "group %s: versions could not be thinned: %s", engine_name(e),
 		           strerror(t->error));
@@ -55,79 +63,61 @@ static void done(void *arg)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
 		          (long long)t->out.files);
 	free(t);
-	if (e->thin == NULL)
+	if (v == NULL)
 		return;
-	e->thin_again = false;
-	loop_timer_start(e->thin, OFTEN_MS, 0);
+	again = v->again;
+	v->thinning = v->again = false;
+	v->gap_ms = gap_ms > SOON_MS ? gap_ms : SOON_MS;
+	loop_timer_start(v->timer, OFTEN_MS, 0);
 	if (again)
 		engine_versions_thin(e);
 }
 
-static void begin(void *arg)
+static void thin_begin(void *arg)
 {
 	struct engine *e = arg;
-	struct thinning *t;
+	struct thin_job *t;
 
-	e->thin_soon = false;
-	if (e->share == NULL || e->thinning)
+	e->versions->soon = false;
+	if (e->versions->thinning)
 		return;
-	t = MEM_NEW(struct thinning);
-	*t = (struct thinning){ .e = e,
+	t = MEM_NEW(struct thin_job);
+	*t = (struct thin_job){ .e = e,
 		                .root = fcntl(share_root(e->share), F_DUPFD_CLOEXEC, 3),
 		                .max_age_ns = e->context->versions_age_s * 1000000000,
 		                .percent = e->context->versions_percent };
-	e->thinning = true;
-	workers_submit(e->workers, WORKERS_BULK, work, done, t);
+	e->versions->thinning = true;
+	workers_submit(e->workers, WORKERS_BULK, thin_work, thin_done, t);
 }
 
 void engine_versions_thin(struct engine *e)
 {
-	if (e->thin == NULL)
+	struct engine_versions *v = e->versions;
+
+	if (v == NULL)
 		return;
-	if (e->thinning) {
-		e->thin_again = true;
-	} else if (!e->thin_soon) {
-		e->thin_soon = true;
-		loop_timer_start(e->thin, e->thin_gap_ms, 0);
+	if (v->thinning) {
+		v->again = true;
+	} else if (!v->soon) {
+		v->soon = true;
+		loop_timer_start(v->timer, v->gap_ms, 0);
 	}
 }
 
 void engine_versions_start(struct engine *e)
 {
-	e->thin = loop_timer_new(e->context->loop, begin, e);
+	e->versions = MEM_NEW(struct engine_versions);
+	e->versions->timer = loop_timer_new(e->context->loop, thin_begin, e);
 	/* At once: how much room there is for more has to be known. */
-	e->thin_gap_ms = 0;
 	engine_versions_thin(e);
-	e->thin_gap_ms = SOON_MS;
+	e->versions->gap_ms = SOON_MS;
 }
 
 void engine_versions_stop(struct engine *e)
 {
-	loop_timer_free(e->thin);
-	e->thin = NULL;
-	e->thin_soon = false;
-	e->thin_again = false;
-}
-
-/* --- what a user asks for --- */
-
-struct share *engine_share(struct engine *e)
-{
-	return e->local != NULL ? e->share : NULL;
-}
-
-void engine_work(struct engine *e, workers_fn *work_fn, workers_done_fn *done_fn, void *job)
-{
-	workers_submit(e->workers, WORKERS_BULK, work_fn, done_fn, job);
-}
-
-void engine_hint(struct engine *e, const char *path)
-{
-	if (e->local != NULL)
-		local_hint(e->local, path);
-}
-
-uint64_t engine_self(const struct engine *e)
-{
-	return agent_id_short(identity_id(e->context->self));
+	if (e->versions == NULL)
+		return;
+	loop_timer_free(e->versions->timer);
+	free(e->versions);
+	e->versions = NULL;
 }

@@ -1,15 +1,11 @@
 /* What the parts of one engine report to each other: the local scan, fetch, and the group's side of the connections know
  * nothing of one another; each reports here, and is passed on. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-enum { DUTY_MS = 50, ROSTER_SAVE_MS = 1000, ROSTER_AGAIN_MS = 5000 };
 
 /* --- the local side --- */
 
@@ -123,7 +119,7 @@ static const struct fetch_ops fetch_ops = {
 	.again = op_again,
 };
 
-static void look_at(void *arg, const char *path)
+static void hint_path(void *arg, const char *path)
 {
 	struct engine *e = arg;
 
@@ -226,88 +222,12 @@ static void peer_down(void *arg, uint64_t peer)
 	fetch_peer_down(((struct engine *)arg)->fetch, peer);
 }
 
-void engine_save_roster_later(struct engine *e)
-{
-	int64_t since = loop_now_ms(e->context->loop) - e->roster_saved_ms;
-
-	if (e->roster_saved_ms == 0 || since >= ROSTER_SAVE_MS)
-		engine_save_roster(e);
-	else if (!loop_timer_running(e->save_roster))
-		loop_timer_start(e->save_roster, ROSTER_SAVE_MS - since, 0);
-}
-
-void engine_save_roster_due(void *arg)
-{
-	engine_save_roster(arg);
-}
-
-void engine_save_roster(struct engine *e)
-{
-	char *path = mem_printf("%s/roster.bin", e->dir);
-	bool failed = roster_save(e->roster, e->context->home_dirfd, path) < 0;
-
-	if (failed && !e->roster_unsaved)
-		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored; trying again: %s",
-		           engine_name(e), e->context->home, path, strerror(errno));
-	free(path);
-	loop_timer_stop(e->save_roster);
-	if (failed) /* a removal that nobody else has heard of would be undone by a restart */
-		loop_timer_start(e->save_roster, ROSTER_AGAIN_MS, 0);
-	e->roster_unsaved = failed;
-	e->roster_saved_ms = loop_now_ms(e->context->loop);
-}
-
-void engine_forget_departed(struct engine *e)
-{
-	struct roster_member m;
-	uint64_t *peers;
-	int n = index_peers(e->index, &peers);
-
-	for (int i = 0; i < n; i++) {
-		if (roster_member_by_short(e->roster, peers[i], &m) || index_peer_forget(e->index, peers[i]) < 0)
-			continue;
-		if (e->fetch)
-			fetch_peer_left(e->fetch, peers[i]);
-	}
-	free(peers);
-}
-
-void engine_do_duty(void *arg)
-{
-	struct engine *e = arg;
-
-	if (e->peers == NULL || e->token || e->error || !roster_do_duty(e->roster, e->context->self, clock_wall_s()))
-		return;
-	engine_roster_changed(e);
-	loop_timer_start(e->duty, DUTY_MS, 0); /* there may be more */
-}
-
 static void peer_roster_changed(void *arg)
 {
-	struct engine *e = arg;
-
-	if (e->token)
-		return; /* stored when it is complete */
-	engine_save_roster_later(e);
-	engine_emit(e, "roster-changed", NULL, NULL);
-	if (e->index)
-		engine_forget_departed(e);
-	loop_timer_start(e->duty, 0, 0);
-	if (!roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART) && !e->error)
-		engine_fail(e, mem_strdup("this agent is no longer a member of the group"));
-	e->dirty = true;
+	engine_roster_told(arg);
 }
 
-void engine_roster_changed(struct engine *e)
-{
-	engine_save_roster(e);
-	peer_group_roster_changed(e->peers);
-	if (e->index)
-		engine_forget_departed(e);
-	engine_emit(e, "roster-changed", NULL, NULL);
-}
-
-const struct peer_hooks engine_peer_hooks = {
+const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.records_end = peer_records_end,
 	.held = peer_held,
@@ -322,15 +242,7 @@ const struct peer_hooks engine_peer_hooks = {
 
 /* --- made with these --- */
 
-struct content_sources engine_sources(struct engine *e)
-{
-	e->files = (struct share_source){ .share = e->share, .index = e->index, .hint = look_at, .arg = e };
-	e->contents[0] = share_source(&e->files);
-	e->contents[1] = fetch_source(e->fetch);
-	return (struct content_sources){ .source = e->contents, .n = 2 };
-}
-
-struct local *engine_make_local(struct engine *e)
+struct local *engine_wiring_local(struct engine *e)
 {
 	const struct engine_context *c = e->context;
 	uint64_t self = agent_id_short(identity_id(c->self));
@@ -350,7 +262,7 @@ struct local *engine_make_local(struct engine *e)
 	                                         .arg = e });
 }
 
-struct fetch *engine_make_fetch(struct engine *e)
+struct fetch *engine_wiring_fetch(struct engine *e)
 {
 	const struct engine_context *c = e->context;
 	uint64_t self = agent_id_short(identity_id(c->self));
@@ -364,7 +276,7 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .copies_stay = c->versions_age_s == 0,
 	                                         .ops = &fetch_ops,
 	                                         .ops_arg = e,
-	                                         .hint = look_at,
+	                                         .hint = hint_path,
 	                                         .installed = fetch_installed,
 	                                         .conflict = fetch_conflict,
 	                                         .repaired = fetch_repaired,
@@ -373,4 +285,23 @@ struct fetch *engine_make_fetch(struct engine *e)
 	                                         .versions = fetch_versions,
 	                                         .state = fetch_state,
 	                                         .arg = e });
+}
+
+/* What peers get blocks from. */
+static struct content_sources sources_of(struct engine *e)
+{
+	e->files = (struct share_source){ .share = e->share, .index = e->index, .hint = hint_path, .arg = e };
+	e->contents[0] = share_source(&e->files);
+	e->contents[1] = fetch_source(e->fetch);
+	return (struct content_sources){ .source = e->contents, .n = 2 };
+}
+
+struct peer_group *engine_wiring_peers(struct engine *e)
+{
+	return peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
+	                                                                      .index = e->index,
+	                                                                      .sources = sources_of(e),
+	                                                                      .workers = e->workers,
+	                                                                      .hooks = &engine_wiring_peer_hooks,
+	                                                                      .arg = e });
 }

@@ -192,6 +192,7 @@ static void start_in_turn(void *arg)
 		                               .name = "host",
 		                               .home = h->home,
 		                               .home_dirfd = h->home_dirfd,
+		                               .strict = true,
 		                               .rescan_s = RESCAN_S,
 		                               .scrub_s = SCRUB_S,
 		                               .versions_age_s = versions_age_s,

@@ -131,7 +131,8 @@ static void left(void *arg)
 
 bool host_leave(struct host *h, bool empties)
 {
-	if (h->number == 0 || h->place != HOST_MEMBER || !is_heard(h) || h->engine->restarting)
+	if (h->number == 0 || h->place != HOST_MEMBER || !is_heard(h) || h->engine->phase == PHASE_LOST ||
+	    h->engine->phase == PHASE_DRAINING)
 		return false;
 	sim_trace("host %d leaves%s", h->number, empties ? " and forgets the folder" : "");
 	tally_add(empties ? TALLY_LEFT_FORGETS : TALLY_LEFT_KEEPS);

@@ -1,0 +1,257 @@
+/* How an engine gets from STOPPED to RUNNING: its roster and index are read, a worker follows the share's path and then opens the
+ * share, and the mirror is built on both. A joiner's path is followed too, and then members are asked to let it in. A step that fails
+ * leaves the engine STOPPED with the reason, and stops no other group. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine/engine_internal.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/share/real_path.h"
+
+/* Two jobs: what the share's path is, which must not be in another share; then the opening. Once the engine does not point here
+ * any more, the job that is out only frees it. */
+struct engine_opening {
+	struct engine *e;
+	char *path;                  /* owned */
+	struct real_path *real_path; /* out, of the first; NULL: the path cannot be followed */
+	bool create;
+	uint8_t marker[32];
+	bool free_there;     /* nobody else's share is there: it is ours from then on */
+	struct share *share; /* out, of the second; NULL: why */
+	char *why;           /* owned */
+};
+
+const struct real_path *engine_real_path(const struct engine *e)
+{
+	if (e->share != NULL || e->last_share != NULL)
+		return share_real_path(e->share != NULL ? e->share : e->last_share);
+	return e->opening != NULL && e->opening->free_there ? e->opening->real_path : NULL;
+}
+
+static void real_path_work(void *arg)
+{
+	struct engine_opening *o = arg;
+
+	o->real_path = real_path_of(o->path);
+}
+
+static void open_work(void *arg)
+{
+	struct engine_opening *o = arg;
+
+	o->share = share_open(o->path, o->create, !o->create, o->marker, &o->why);
+}
+
+static void free_opening(struct engine_opening *o)
+{
+	real_path_free(o->real_path);
+	share_free(o->share);
+	free(o->path);
+	free(o->why);
+	free(o);
+}
+
+/* Whether the engine still wants it; if not, it is freed. */
+static bool is_wanted(struct engine_opening *o)
+{
+	struct engine *e = o->e;
+
+	if (e->opening == o && e->phase == PHASE_OPENING)
+		return true;
+	if (e->opening == o)
+		e->opening = NULL;
+	free_opening(o);
+	return false;
+}
+
+void engine_open_drop(struct engine *e)
+{
+	e->opening = NULL;
+}
+
+static void path_followed(void *arg);
+static void share_opened(void *arg);
+
+static void open_share(struct engine *e, bool create)
+{
+	struct engine_opening *o = MEM_NEW(struct engine_opening);
+
+	o->e = e;
+	o->path = mem_strdup(e->share_path);
+	o->create = create;
+	memcpy(o->marker, e->group.b, sizeof(o->marker));
+	e->opening = o;
+	engine_enter(e, PHASE_OPENING);
+	workers_submit(e->workers, WORKERS_QUICK, real_path_work, path_followed, o);
+}
+
+static void close_index(struct engine *e)
+{
+	if (e->index)
+		index_close(e->index);
+	e->index = NULL;
+}
+
+static void start_joining(struct engine *e);
+
+static void path_followed(void *arg)
+{
+	struct engine_opening *o = arg;
+	struct engine *e = o->e;
+	char *why = NULL;
+
+	if (!is_wanted(o))
+		return;
+	if (e->context->share_is_free)
+		why = e->context->share_is_free(e->context->arg, e, o->real_path);
+	if (why == NULL && e->token == NULL) {
+		o->free_there = true;
+		workers_submit(e->workers, WORKERS_QUICK, open_work, share_opened, o);
+		return;
+	}
+	e->opening = NULL;
+	free_opening(o);
+	if (why != NULL) {
+		close_index(e);
+		engine_fail_for_now(e, why);
+	} else {
+		start_joining(e);
+	}
+	e->context->changed(e->context->arg);
+}
+
+static void share_opened(void *arg)
+{
+	struct engine_opening *o = arg;
+	struct engine *e = o->e;
+
+	if (!is_wanted(o))
+		return;
+	e->opening = NULL;
+	e->share = o->share;
+	o->share = NULL;
+	if (e->share == NULL) {
+		close_index(e);
+		engine_fail_for_now(e, o->why);
+		o->why = NULL;
+	} else {
+		if (o->create)
+			(void)index_meta_put(e->index, INDEX_META_FRESH, 0);
+		share_set_group(e->share, engine_name(e));
+		free(e->error);
+		e->error = NULL;
+		engine_enter(e, PHASE_RUNNING);
+		engine_mirror_start(e);
+	}
+	free_opening(o);
+	e->context->changed(e->context->arg);
+}
+
+/* --- a member --- */
+
+static int open_index(struct engine *e)
+{
+	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
+	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
+	enum index_status status = index_open(&e->index, dir, &why);
+
+	free(dir);
+	if (status == INDEX_NEWER) {
+		engine_fail(e, why);
+		return -1;
+	}
+	if (status == INDEX_FAILED) {
+		engine_fail_for_now(e, why);
+		return -1;
+	}
+	if (status == INDEX_REBUILT)
+		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
+	free(why);
+	/* A failed write is the index's to report, at its next commit. */
+	(void)index_choose(e->index, &mirror);
+	return 0;
+}
+
+static void start_member(struct engine *e)
+{
+	const struct engine_context *c = e->context;
+	int64_t fresh = 0;
+
+	if ((!e->roster && engine_roster_load(e)) || (e->unstored && engine_roster_joined(e)))
+		return;
+	if (!roster_may(e->roster, identity_id(c->self), RIGHT_TAKE_PART)) {
+		engine_fail(e,
+		            roster_is_damaged(e->roster)
+		                    ? mem_printf("%s/%s/roster.bin is damaged and no longer shows that this agent is a "
+		                                 "member: join the group again",
+		                                 c->home, e->dir)
+		                    : mem_strdup("this agent is no longer a member of the group"));
+		return;
+	}
+	if (open_index(e))
+		return;
+	/* The last start may have come as far as the index and no further. */
+	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
+	/* The numbers of what may be a copy are not those of the other one. */
+	if (c->moved && fresh == 0)
+		index_new_epoch(e->index);
+	engine_disk_watch(e, true);
+	open_share(e, fresh != 0);
+}
+
+void engine_start(struct engine *e)
+{
+	if (e->phase != PHASE_STOPPED)
+		return;
+	if (e->token)
+		open_share(e, false);
+	else
+		start_member(e);
+}
+
+void engine_try_again(void *arg)
+{
+	struct engine *e = arg;
+
+	engine_start(e);
+	e->context->changed(e->context->arg);
+}
+
+/* --- a joiner --- */
+
+static void joined(void *arg, int status, const char *reason)
+{
+	struct engine *e = arg;
+
+	peer_group_free(e->peers);
+	e->peers = NULL;
+	free(e->token);
+	e->token = NULL;
+	if (e->phase != PHASE_JOINING)
+		return; /* the group was left meanwhile, or the engine stops */
+	if (status) {
+		engine_forget(e);
+		engine_fail(e, mem_printf("the invite was refused: %s", reason));
+		return;
+	}
+	e->unstored = true;
+	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
+	engine_enter(e, PHASE_STOPPED);
+	engine_start(e);
+	engine_emit(e, "joined", NULL, NULL);
+	e->context->changed(e->context->arg);
+}
+
+static void start_joining(struct engine *e)
+{
+	free(e->error);
+	e->error = NULL;
+	engine_enter(e, PHASE_JOINING);
+	e->roster = roster_new(&e->group);
+	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
+	                                                                          .hooks = &engine_wiring_peer_hooks,
+	                                                                          .arg = e,
+	                                                                          .invite = &e->invite,
+	                                                                          .joined = joined });
+}

@@ -1,0 +1,177 @@
+/* The group's roster on the disk and in the engine: read and stored, signed where it is our duty, and followed when members come
+ * and go. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine/engine_internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { DUTY_MS = 50, SAVE_MS = 1000, SAVE_AGAIN_MS = 5000 };
+
+struct engine_keeper {
+	struct loop_timer *save; /* runs while what is new of the roster is still to be stored */
+	bool unsaved;            /* the last time it could not be */
+	int64_t saved_ms;        /* when it was stored last; 0: not yet */
+	struct loop_timer *duty; /* runs while an owner's agent may have to sign something */
+};
+
+struct roster *engine_roster(struct engine *e)
+{
+	return e->roster;
+}
+
+/* --- on the disk --- */
+
+static char *roster_path(const struct engine *e)
+{
+	return mem_printf("%s/roster.bin", e->dir);
+}
+
+/* What a disk refused once it may give the next time. */
+int engine_roster_load(struct engine *e)
+{
+	char *path = roster_path(e), *why = NULL;
+
+	e->roster = roster_load(e->context->home_dirfd, path, &why);
+	free(path);
+	if (e->roster)
+		return 0;
+	engine_fail_for_now(e, why);
+	return -1;
+}
+
+/* The roster first, since without an invite there must be one. */
+int engine_roster_joined(struct engine *e)
+{
+	char *path = roster_path(e), *why = NULL;
+
+	if (roster_save(e->roster, e->context->home_dirfd, path))
+		why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
+	free(path);
+	if (!why && engine_store_save(e, &why) == 0) {
+		e->unstored = false;
+		return 0;
+	}
+	engine_fail_for_now(e, why);
+	return -1;
+}
+
+void engine_roster_save(struct engine *e)
+{
+	struct engine_keeper *k = e->keeper;
+	char *path = roster_path(e);
+	bool failed = roster_save(e->roster, e->context->home_dirfd, path) < 0;
+
+	if (failed && !k->unsaved)
+		engine_log(e, LOG_ERROR, "group %s: %s/%s: the roster could not be stored; trying again: %s",
+		           engine_name(e), e->context->home, path, strerror(errno));
+	free(path);
+	loop_timer_stop(k->save);
+	if (failed) /* a removal that nobody else has heard of would be undone by a restart */
+		loop_timer_start(k->save, SAVE_AGAIN_MS, 0);
+	k->unsaved = failed;
+	k->saved_ms = loop_now_ms(e->context->loop);
+}
+
+static void save_due(void *arg)
+{
+	engine_roster_save(arg);
+}
+
+static void save_later(struct engine *e)
+{
+	struct engine_keeper *k = e->keeper;
+	int64_t since = loop_now_ms(e->context->loop) - k->saved_ms;
+
+	if (k->saved_ms == 0 || since >= SAVE_MS)
+		engine_roster_save(e);
+	else if (!loop_timer_running(k->save))
+		loop_timer_start(k->save, SAVE_MS - since, 0);
+}
+
+void engine_roster_flush(struct engine *e)
+{
+	if (loop_timer_running(e->keeper->save))
+		engine_roster_save(e);
+}
+
+/* --- changes --- */
+
+void engine_roster_forget_departed(struct engine *e)
+{
+	struct roster_member m;
+	uint64_t *peers;
+	int n = index_peers(e->index, &peers);
+
+	for (int i = 0; i < n; i++) {
+		if (roster_member_by_short(e->roster, peers[i], &m) || index_peer_forget(e->index, peers[i]) < 0)
+			continue;
+		if (e->fetch)
+			fetch_peer_left(e->fetch, peers[i]);
+	}
+	free(peers);
+}
+
+void engine_roster_changed(struct engine *e)
+{
+	engine_roster_save(e);
+	peer_group_roster_changed(e->peers);
+	if (e->index)
+		engine_roster_forget_departed(e);
+	engine_emit(e, "roster-changed", NULL, NULL);
+}
+
+void engine_roster_told(struct engine *e)
+{
+	if (e->token)
+		return; /* stored when it is complete */
+	save_later(e);
+	engine_emit(e, "roster-changed", NULL, NULL);
+	if (e->index)
+		engine_roster_forget_departed(e);
+	engine_roster_duty(e, true);
+	if (e->phase == PHASE_RUNNING && !roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART)) {
+		engine_report(e, mem_strdup("this agent is no longer a member of the group"));
+		engine_enter(e, PHASE_EXCLUDED);
+	}
+	e->dirty = true;
+}
+
+/* --- duty --- */
+
+static void duty_due(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->phase != PHASE_RUNNING || !roster_do_duty(e->roster, e->context->self, clock_wall_s()))
+		return;
+	engine_roster_changed(e);
+	loop_timer_start(e->keeper->duty, DUTY_MS, 0); /* there may be more */
+}
+
+void engine_roster_duty(struct engine *e, bool on)
+{
+	if (on)
+		loop_timer_start(e->keeper->duty, 0, 0);
+	else
+		loop_timer_stop(e->keeper->duty);
+}
+
+/* --- making and ending --- */
+
+void engine_roster_new(struct engine *e)
+{
+	e->keeper = MEM_NEW(struct engine_keeper);
+	e->keeper->save = loop_timer_new(e->context->loop, save_due, e);
+	e->keeper->duty = loop_timer_new(e->context->loop, duty_due, e);
+}
+
+void engine_roster_free(struct engine *e)
+{
+	loop_timer_free(e->keeper->save);
+	loop_timer_free(e->keeper->duty);
+	free(e->keeper);
+}

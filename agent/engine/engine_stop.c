@@ -1,0 +1,237 @@
+/* How an engine stops: it drains, which ends when all jobs of its workers are back, and then does what its goal says. A disk that
+ * does not answer can hold that up for ever; only engine_free() gives up after a while. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/engine/engine_internal.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+	DRAIN_MS = 20, /* between checks whether all jobs are back */
+	DRAIN_MAX_MS = 10000,
+};
+
+struct engine_drain {
+	struct loop_timer *timer; /* runs while jobs are out */
+	bool between;             /* drained() will be called between two turns */
+};
+
+/* --- draining --- */
+
+static void stop_begins(struct engine *e)
+{
+	loop_timer_stop(e->retry);
+	engine_disk_watch(e, false);
+	engine_open_drop(e);
+	engine_mirror_stop(e);
+}
+
+static void reach_goal(struct engine *e);
+
+static void drained(void *arg)
+{
+	struct engine *e = arg;
+
+	e->drain->between = false;
+	if (!engine_mirror_is_drained(e)) {
+		loop_timer_start(e->drain->timer, DRAIN_MS, 0);
+		return;
+	}
+	/* engine_free() goes on by itself; and a goal is reached once. */
+	if (e->phase != PHASE_DRAINING || e->goal == GOAL_FREE)
+		return;
+	engine_mirror_free(e);
+	reach_goal(e);
+}
+
+static void drain_due(void *arg)
+{
+	struct engine *e = arg;
+
+	if (!engine_mirror_is_drained(e)) {
+		loop_timer_start(e->drain->timer, DRAIN_MS, 0);
+	} else if (e->phase == PHASE_DRAINING && e->goal != GOAL_FREE) {
+		e->drain->between = true;
+		loop_between(e->context->loop, drained, e);
+	}
+}
+
+/* Stops, and goes on to the goal when that is done: now, or when all jobs are back. From loop_between(). */
+static void drain(struct engine *e, enum engine_goal goal)
+{
+	stop_begins(e);
+	engine_enter(e, PHASE_DRAINING);
+	e->goal = goal;
+	drained(e);
+}
+
+void engine_stop_new(struct engine *e)
+{
+	e->drain = MEM_NEW(struct engine_drain);
+	e->drain->timer = loop_timer_new(e->context->loop, drain_due, e);
+}
+
+/* --- to begin again --- */
+
+void engine_restart(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->phase == PHASE_LOST)
+		drain(e, e->index && index_damaged(e->index) ? GOAL_RESTART : GOAL_RETRY);
+}
+
+/* --- a copied home --- */
+
+bool engine_is_copied(const struct engine *e)
+{
+	return e->phase == PHASE_COPIED || (e->phase == PHASE_DRAINING && e->goal == GOAL_COPIED);
+}
+
+void engine_copied(struct engine *e, char *why)
+{
+	/* Both may have used the same numbers: when this one is started again, they are nobody's. */
+	if (e->index)
+		index_new_epoch(e->index);
+	drain(e, GOAL_COPIED);
+	engine_report(e, why);
+}
+
+/* --- for good --- */
+
+static void free_all(struct engine *e)
+{
+	share_free(e->last_share);
+	workers_free(e->workers);
+	loop_hook_free(e->hook);
+	loop_timer_free(e->retry);
+	engine_disk_free(e);
+	loop_timer_free(e->drain->timer);
+	free(e->drain);
+	engine_sync_free(e);
+	engine_roster_free(e);
+	roster_free(e->roster);
+	free(e->dir);
+	free(e->share_path);
+	free(e->token);
+	free(e->error);
+	free(e);
+}
+
+bool engine_free(struct engine *e)
+{
+	int64_t until;
+
+	if (!e)
+		return true;
+	stop_begins(e);
+	engine_enter(e, PHASE_DRAINING);
+	e->goal = GOAL_FREE;
+	/* Long enough for a slow disk; but one that has not answered for long will not now. */
+	until = loop_now_ms(e->context->loop) + (engine_stuck(e) ? 0 : DRAIN_MAX_MS);
+	loop_timer_start(e->drain->timer, DRAIN_MS, 0);
+	while ((!engine_mirror_is_drained(e) || e->drain->between) && loop_now_ms(e->context->loop) <= until)
+		loop_turn(e->context->loop, true);
+	if (!engine_mirror_is_drained(e)) {
+		if (e->index)
+			(void)index_commit(e->index);
+		engine_log(e, LOG_ERROR, "%s: its disk does not answer: stopping without it", e->share_path);
+		if (e->left)
+			engine_forget(e);
+		return false;
+	}
+	engine_mirror_free(e);
+	/* What was left does not come back at the next start. */
+	if (e->left)
+		engine_forget(e);
+	free_all(e);
+	return true;
+}
+
+/* The share's .lanyard/, which is nothing without its group. */
+struct removal {
+	struct engine *e;
+	int root;  /* the engine's */
+	int error; /* errno; 0: removed */
+};
+
+static void remove_work(void *arg)
+{
+	struct removal *r = arg;
+
+	r->error = fs_remove_tree(r->root, ".lanyard") ? errno : 0;
+}
+
+static void end_and_free(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->context->ended)
+		e->context->ended(e->context->arg, e);
+	(void)engine_free(e);
+}
+
+static void removal_done(void *arg)
+{
+	struct removal *r = arg;
+	struct engine *e = r->e;
+
+	if (r->error)
+		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, strerror(r->error));
+	free(r);
+	if (e->phase == PHASE_REMOVING) /* else engine_free() waits for this job */
+		loop_between(e->context->loop, end_and_free, e);
+}
+
+static void remove_traces(struct engine *e)
+{
+	struct removal *r;
+
+	engine_enter(e, PHASE_REMOVING);
+	if (e->last_share == NULL) {
+		end_and_free(e);
+		return;
+	}
+	r = MEM_NEW(struct removal);
+	*r = (struct removal){ .e = e, .root = share_root(e->last_share) };
+	workers_submit(e->workers, WORKERS_QUICK, remove_work, removal_done, r);
+}
+
+static void leave_begins(void *arg)
+{
+	drain(arg, GOAL_REMOVE);
+}
+
+void engine_end(struct engine *e)
+{
+	e->left = true;
+	engine_enter(e, PHASE_LEAVING);
+	loop_between(e->context->loop, leave_begins, e);
+}
+
+/* --- and then --- */
+
+static void reach_goal(struct engine *e)
+{
+	switch (e->goal) {
+	case GOAL_RESTART:
+		engine_enter(e, PHASE_STOPPED);
+		engine_try_again(e);
+		break;
+	case GOAL_RETRY:
+		engine_enter(e, PHASE_STOPPED);
+		engine_retry_later(e);
+		break;
+	case GOAL_COPIED:
+		engine_enter(e, PHASE_COPIED);
+		break;
+	case GOAL_REMOVE:
+		remove_traces(e);
+		break;
+	case GOAL_FREE:
+		break;
+	}
+}
