@@ -1,7 +1,8 @@
-/* What is found on disk may not be the user's doing: a life that ended between putting a file in its place and writing its row
- * left it there, or the user has what a peer says too. Taken for a change of ours it would be concurrent with all that
- * its owner does next, and come back when he deletes it. So where a peer's word, or what an earlier life noted, says of
- * the path what the disk says, the row takes that version. Reconcile decides whether it may. */
+/* Whose version a row takes. What a scan finds on disk is not always the user's doing: a run that crashed between
+ * installing a file and writing its row left it there, or the user has the same content as a peer. Taken for a
+ * change of ours, it would be concurrent with everything its owner does next, and come back when its owner deletes
+ * it. So if a peer's offer, or what the crashed run noted in the index, describes what is on disk, the row takes
+ * that version. plan/reconcile decides whether it may. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,10 +12,10 @@
 struct adopt_claims {
 	const struct record *now; /* what is on disk */
 	struct record row;        /* ours, as far as it is known; path NULL: none */
-	bool any;                 /* a word was taken into it */
+	bool taken;               /* a claim was merged into `row` */
 };
 
-static void hear(struct adopt_claims *w, const struct record *said)
+static void consider_claim(struct adopt_claims *w, const struct record *said)
 {
 	struct record merged = { 0 };
 	enum reconcile action;
@@ -22,25 +23,27 @@ static void hear(struct adopt_claims *w, const struct record *said)
 	if (!record_same_content(w->now, said))
 		return;
 	action = reconcile(w->row.path != NULL ? &w->row : NULL, said, &merged);
-	/* Ours losing against it in a conflict: the user, or the installer that kept ours first, has replaced it already. */
+	/* If ours would lose a conflict against it, then the user, or an installer that kept ours first, has
+	 * already replaced ours. */
 	if ((action == RECONCILE_ADOPT || action == RECONCILE_TAKE || action == RECONCILE_CONFLICT) &&
 	    record_same_content(w->now, &merged)) {
 		record_clear(&w->row);
 		w->row = merged;
-		w->any = true;
+		w->taken = true;
 		return;
 	}
 	record_clear(&merged);
 }
 
-static bool hear_wanted(void *arg, uint64_t peer, const struct record *said)
+static bool consider_offer(void *arg, uint64_t peer, const struct record *said)
 {
 	(void)peer;
-	hear(arg, said);
+	consider_claim(arg, said);
 	return true;
 }
 
-/* r's version becomes what those who say the same make of it. True: they say all that r says. */
+/* If a peer's offer (or a note from before a crash) describes the same content, takes over its version instead of
+ * making a new one. Returns true when mode and mtime match too, so that r is exactly that peer's version. */
 static bool take_version(struct local *l, struct record *r)
 {
 	const struct record *left = index_left(l->c.index, r->path);
@@ -52,13 +55,13 @@ static bool take_version(struct local *l, struct record *r)
 	if (index_get(l->c.index, r->path, &w.row) < 0)
 		return false;
 	if (left != NULL)
-		hear(&w, left);
-	(void)index_offers(l->c.index, r->path, hear_wanted, &w);
-	if (w.any) {
+		consider_claim(&w, left);
+	(void)index_offers(l->c.index, r->path, consider_offer, &w);
+	if (w.taken) {
 		version_clear(&r->version);
 		version_copy(&r->version, &w.row.version);
 		r->modified_by = w.row.modified_by;
-		/* What this disk made of it is nobody's change. */
+		/* A mode or mtime that this disk cannot keep is not a change. */
 		whole = record_same(r, &w.row) || disk_explains(share_disk(l->c.share), &w.row, r);
 		if (whole) {
 			r->mode = w.row.mode;

@@ -1,5 +1,5 @@
-/* From a look to a row: what is unchanged ends here; what only needs a row gets it; what needs its bytes read is sent to
- * be hashed (change_hash.c) and gets its row then. Every row written is read again just before, so what others wrote meanwhile is seen. */
+/* From one check to a row. A path that is unchanged ends here, what only needs a row gets it, and a file whose
+ * bytes must be read is sent to be hashed (change_hash.c) and gets its row after that. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,8 @@
 #include "sync/local/local_internal.h"
 #include "sync/plan/path.h"
 
-/* Far more than a tick of the file system's clock, and than an event waits to be read. */
+/* Far longer than a tick of the file system's clock, and than an event can wait to be read. */
 #define RECENT_NS (INT64_C(10) * 1000000000)
-
-/* --- writing rows --- */
-
-/* --- gone --- */
 
 /* --- folders and symlinks --- */
 
@@ -54,8 +50,8 @@ static void found_symlink(struct local *l, const struct check *k, const struct r
 
 /* --- files --- */
 
-/* The mode is not the row's, which is told at once. What else the look saw is not noted: a new ctime can hide new bytes, so it
- * becomes the row's only when they were read. The row's new number; 0: not written. */
+/* Writes a new mode at once. Nothing else that the check saw is noted: a new ctime can hide new bytes, so it
+ * becomes the row's only when they have been read. Returns the row's new number; 0: not written. */
 static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 {
 	uint64_t written = 0;
@@ -78,9 +74,9 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 	return written;
 }
 
-/* All but the ctime is what the row says. A rename, a new mode or a link changes the ctime, and so does a write whose mtime was set
- * back: only reading tells. Until then the row keeps the ctime of the bytes it knows, so that whoever asks (an installer, a
- * verify) sees that the file is not known to be what the row says. */
+/* Everything except the ctime is what the row says. A rename, a new mode or a link changes the ctime, and so does a
+ * write whose mtime was set back: only reading tells them apart. Until then the row keeps the ctime of the bytes it
+ * knows, so that an installer or a verify sees that the file is not known to be what the row says. */
 static void found_other_ctime(struct local *l, const struct check *k, const struct record *row,
                               const struct walk_merge *m, uint64_t seq)
 {
@@ -92,7 +88,7 @@ static void found_other_ctime(struct local *l, const struct check *k, const stru
 		change_hash_send(l, k, row, row_seq, m != NULL && m->full);
 }
 
-/* The path at which the row of a moved file still is; NULL when nothing was moved here. */
+/* The path at which a moved file's row still is; NULL when nothing was moved here. */
 static char *path_before(const struct check *k, const struct scan_hint *hint, const struct walk_merge *m)
 {
 	if (hint != NULL && hint->from != NULL)
@@ -102,9 +98,9 @@ static char *path_before(const struct check *k, const struct scan_hint *hint, co
 	return NULL;
 }
 
-/* A file that was moved here with its folder, or alone: its old row's tombstone follows its new row at once, so that
- * whoever receives both can make one rename of them. A new ctime is for the bytes to explain, as above. False: it is not that
- * file. */
+/* If this is the file that was at `before`, gives its row the old row's content. The old row's tombstone follows
+ * the new row at once, so that a peer that receives both can make one rename of them. A new ctime still has to be
+ * explained by the bytes, as above. False: it is not that file. */
 static bool take_over(struct local *l, const struct check *k, const char *before, const struct walk_merge *m,
                       uint64_t seq)
 {
@@ -134,9 +130,10 @@ clear_old:
 	return taken;
 }
 
-/* Whether a writer may still have the file. A hard link has no writer; and a write leaves mtime and ctime equal, so where
- * they differ, the last thing done was not a write: the mtime was set, which is told as if it were one. */
-static bool is_held(const struct check *k, const struct record *row, const struct scan_hint *hint)
+/* Whether a writer may still have the file open. A hard link has no writer. A write leaves mtime and ctime equal,
+ * so where they differ, the last thing done was not a write: the mtime was set, which inotify reports as if it were
+ * one. */
+static bool may_be_open(const struct check *k, const struct record *row, const struct scan_hint *hint)
 {
 	if (hint->hint.fresh)
 		return k->st.nlink == 1;
@@ -146,8 +143,9 @@ static bool is_held(const struct check *k, const struct record *row, const struc
 	       k->st.mtime_ns == k->st.ctime_ns;
 }
 
-/* The clock that files are stamped with ticks every few milliseconds: a write in the same tick as the one before it, of
- * the same size, changes nothing that a look can see. But it is heard of, and it leaves mtime and ctime equal. */
+/* Whether a write may not show. The clock that stamps files ticks every few milliseconds: a second write in the
+ * same tick, of the same size, changes nothing that a check can see. But there is an event of it, and it leaves
+ * mtime and ctime equal. */
 static bool may_hide_write(const struct check *k, const struct scan_hint *hint)
 {
 	int64_t now_ns = clock_wall_ns();
@@ -161,11 +159,11 @@ enum { NAMES_MAX = 1000 };
 
 struct other_names {
 	struct local *l;
-	const char *path; /* the one that was looked at */
+	const char *path; /* the one that was checked */
 	int n;
 };
 
-static bool look_at_name(void *arg, const struct record *r)
+static bool check_name(void *arg, const struct record *r)
 {
 	struct other_names *o = arg;
 
@@ -174,14 +172,15 @@ static bool look_at_name(void *arg, const struct record *r)
 	return ++o->n < NAMES_MAX;
 }
 
-/* What is new of a file is new of all its names, and no event tells of those in other folders than the one it was changed in. */
-static void look_at_other_names(struct local *l, const struct check *k)
+/* A change of a file is a change of all its names, and no event tells of those in other folders than the one it was
+ * changed in. */
+static void check_other_names(struct local *l, const struct check *k)
 {
 	struct other_names o = { .l = l, .path = k->path };
 
 	if (k->st.nlink < 2)
 		return;
-	if (index_by_inode(l->c.index, k->st.ino, look_at_name, &o) < 0)
+	if (index_by_inode(l->c.index, k->st.ino, check_name, &o) < 0)
 		local_unwritten(l);
 	else if (o.n == NAMES_MAX)
 		local_rescan(l);
@@ -199,25 +198,26 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
-	/* Whether it still has the problem it had, only reading it will tell. */
+	/* Only reading it will tell whether it still has its problem. */
 	problem_keep(l->problems, k->path, l->scan.walk_no);
 	if (debounce_waits(l->debounce, k->path)) {
-		/* Waited for since this look began, though its writer had closed it before. */
+		/* The debouncer began to wait for it after this check began, although its writer had closed it
+		 * before. */
 		if (hint != NULL && hint->hint.content && !hint->hint.writing)
 			local_check_again(l, k->path);
 		goto free_before;
 	}
 	if (change_hash_defer(l, k->path, hint))
 		goto free_before;
-	/* A full scan comes by them all. */
+	/* A full scan checks all names anyway. */
 	if (m == NULL || !m->full)
-		look_at_other_names(l, k);
+		check_other_names(l, k);
 	if (record_is(row, RECORD_FILE) && row_meta_same_but_ctime(&row->seen, &k->st) &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);
 		goto free_before;
 	}
-	if (hint != NULL && is_held(k, row, hint)) {
+	if (hint != NULL && may_be_open(k, row, hint)) {
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), k->path,
 		               hint->hint.fresh ? DEBOUNCE_CREATED : DEBOUNCE_WRITING);
 		goto free_before;
@@ -248,7 +248,8 @@ static const char *special_name(uint32_t kind)
 void change_found(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                   const struct walk_merge *m, uint64_t seq)
 {
-	/* Not the walk's own number: one that began later may have passed here earlier, and sweeps what it did not see. */
+	/* Not this walk's own number: a walk that began later may have passed here earlier, and it sweeps the
+	 * problems that it did not see. */
 	uint64_t walk_no = l->scan.walk_no;
 
 	if (k->ours) {
@@ -257,7 +258,7 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		return;
 	}
 	if (k->error == ENOENT) {
-		/* It went away between two looks of one walk. */
+		/* It went away while the walk was at it. */
 		local_check_again(l, k->path);
 		return;
 	}

@@ -1,4 +1,4 @@
-/* What has to be read before its row can say anything: sent to be hashed, and what comes back made a row. See
+/* Files whose content must be read before a row can be written: sent to be hashed, and the result made a row. See
  * local_internal.h. */
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +60,9 @@ static bool note_origin(void *arg, const struct record *r)
 	return false;
 }
 
-/* A file that was moved or linked here, as nobody said: what the disk shows of it is what it kept of its other row's mode and
- * time. Its own row, r, is that of what stood here before. */
+/* Looks for a row that has this inode and this content: the file was moved or linked here, and no event said so.
+ * Then what the disk shows of mode and time is what it kept of that row's, not of r's, which describes what stood
+ * here before. */
 static void find_origin(struct local *l, struct origin *o, const struct record *r)
 {
 	const struct fs_stat *st = &o->f->st;
@@ -97,7 +98,7 @@ static void write_hashed(struct local *l, const struct file_job *job)
 		local_unwritten(l);
 		return;
 	}
-	/* Somebody wrote the row meanwhile: what was read may be what was there before. */
+	/* The row was written meanwhile: what was read may be what was there before. */
 	if (r.seq != job->row_seq) {
 		local_check_again(l, f->path);
 		goto clear_r;
@@ -115,6 +116,8 @@ clear_r:
 	record_clear(&r);
 }
 
+/* Only a file that did not change while it was read gets a row; the ignore rules may have changed since it was
+ * sent. */
 static void judge_hashed(struct local *l, const struct file_job *job)
 {
 	const struct hash_file *f = &job->file;

@@ -1,4 +1,4 @@
-/* Rows written of what a scan found. Every row that is written is read again just before, so that what an installer or a peer made of it
+/* Writes rows. Each row is read again just before it is written, so that what an installer or a peer made of it
  * meanwhile is seen. */
 #include <errno.h>
 #include <stdlib.h>
@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
 
-/* The row as it is now into *fresh (cleared by the caller when true). False: it is not to be judged by this look, which
- * is older than the row, or the index does not answer. */
 bool change_row_fresh(struct local *l, const char *path, uint64_t seq, struct record *fresh)
 {
 	*fresh = (struct record){ 0 };
@@ -26,7 +24,8 @@ bool change_row_fresh(struct local *l, const char *path, uint64_t seq, struct re
 	return true;
 }
 
-/* What the index refuses for the path's sake is told of the path, and keeps no other from syncing. */
+/* If the index refuses the row because of the path alone, that is the path's problem, and other paths go on
+ * syncing. */
 static void change_row_refused(struct local *l, const char *path)
 {
 	if (errno == EOVERFLOW)
@@ -61,6 +60,7 @@ void change_row_touch(struct local *l, const char *path, const struct fs_stat *s
 		local_unwritten(l);
 }
 
+/* Bases go with the content: they say which older version the content is of, so other content has none. */
 void change_row_fill(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
                      const struct fs_stat *st, bool same)
 {

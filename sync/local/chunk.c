@@ -1,12 +1,13 @@
 /* FastCDC's gear hash and normalised cutting: see chunk.h.
  *
- * Every agent must cut alike, or equal files would share no blocks: table, masks and sizes are part of the protocol. */
+ * Every agent must cut in the same places, or equal files would share no blocks: table, masks and sizes are part of
+ * the protocol. */
 #include "sync/local/chunk.h"
 
-/* Bits of a byte reach the top of the hash and leave it 64 bytes later. */
+/* A byte's bits reach the top of the hash, and leave it 64 bytes later. */
 enum { WINDOW = 64 };
 
-/* A number for every byte value: splitmix64's output function over its counter. */
+/* One number per byte value: splitmix64's output function over its counter. */
 #define GOLDEN    UINT64_C(0x9e3779b97f4a7c15)
 #define STEP1(z)  (((z) ^ ((z) >> 30)) * UINT64_C(0xbf58476d1ce4e5b9))
 #define STEP2(z)  (((z) ^ ((z) >> 27)) * UINT64_C(0x94d049bb133111eb))
@@ -56,10 +57,10 @@ static uint64_t mask_of(unsigned bits)
 	return ((UINT64_C(1) << bits) - 1) << (63 - bits);
 }
 
-/* Rolls two bytes in. Returns how many of them are behind a cut: 0 for none. */
+/* Rolls two bytes in. Returns how many of them are before a cut; 0: there is no cut. */
 static inline size_t roll_two(uint64_t *hash, const uint8_t *p, uint64_t mask)
 {
-	uint64_t first = (*hash << 2) + gear_twice[p[0]]; /* the hash behind the first byte, shifted once more */
+	uint64_t first = (*hash << 2) + gear_twice[p[0]]; /* the hash after the first byte, shifted once more */
 
 	if ((first & mask << 1) == 0)
 		return 1;
@@ -67,7 +68,8 @@ static inline size_t roll_two(uint64_t *hash, const uint8_t *p, uint64_t mask)
 	return (*hash & mask) == 0 ? 2 : 0;
 }
 
-/* Rolls bytes in until the masked bits of the hash are all zero. Returns how many; *cut tells why it stopped. */
+/* Rolls bytes in until the masked bits of the hash are all zero. Returns how many; *cut: it stopped for that, not
+ * for the end of p. */
 static size_t search(uint64_t *hash, const uint8_t *p, size_t n, uint64_t mask, bool *cut)
 {
 	uint64_t h = *hash;
@@ -115,7 +117,8 @@ size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut)
 			take = at_most(n - used, s->len, min);
 			s->hash = roll(s->hash, p + used, take);
 		} else {
-			/* Two bits more than the average asks for below it, two less above: sizes gather around it. */
+			/* Two more bits than the average asks for below it, two fewer above it: sizes gather around
+			 * it. */
 			bool below = s->len < avg;
 
 			take = at_most(n - used, s->len, below ? avg : max);

@@ -1,5 +1,5 @@
-/* Content-defined cutting (FastCDC, Xia et al., USENIX ATC 2016, with normalised sizes): an insertion moves only the cuts
- * next to it. Pure; any thread. */
+/* Content-defined cutting (FastCDC, Xia et al., USENIX ATC 2016, with normalised sizes): an insertion moves only
+ * the cuts next to it. Pure; any thread. */
 #ifndef LANYARD_SYNC_LOCAL_CHUNK_H
 #define LANYARD_SYNC_LOCAL_CHUNK_H
 
@@ -11,20 +11,21 @@ enum { CHUNK_MIN_LOG2 = 16, CHUNK_MAX_LOG2 = 20 }; /* averages from 64 KiB to 1 
 /* A file up to this size is one block and is not cut. */
 #define CHUNK_WHOLE_MAX 65536
 
-/* The average for a file of this size: floor(log2(size)) - 12, clamped. previous: what its last version was cut with
- * (0: none), kept while within one step, so that a file growing over a power of two keeps its blocks. */
+/* log2 of the average block size for a file of this size: floor(log2(size)) - 12, clamped. previous: what its last
+ * version was cut with (0: none); it is kept while it is within one step, so that a file that grows over a power of
+ * two keeps its blocks. */
 uint8_t chunk_log2(int64_t size, uint8_t previous);
 size_t chunk_max(uint8_t avg_log2);
 
-/* Bytes that come in pieces. Where a block ends depends on where it began and on its bytes, on nothing else. */
+/* Cuts bytes that come in pieces. Where a block ends depends on where it began and on its bytes, on nothing else. */
 struct chunk_stream {
 	uint64_t hash; /* of the last 63 bytes, once the block is long enough to be cut */
 	uint32_t len;  /* bytes of the current block so far */
 	uint8_t avg_log2;
 };
 #define CHUNK_STREAM_INIT(log2) ((struct chunk_stream){ .avg_log2 = (log2) })
-/* Takes bytes up to the end of the block or of p, and returns how many. *cut: the block ends behind them, and the stream
- * begins the next one. */
+/* Takes bytes up to the end of the block or of p, and returns how many. *cut: the block ends after them, and the
+ * stream begins the next one. */
 size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut);
 
 #endif

@@ -1,4 +1,5 @@
-/* One block after another of a file: see cutter.h. */
+/* Cuts a file's bytes into blocks and hashes them, a buffer at a time, so that the hashing can run several blocks
+ * side by side; passes over holes. See cutter.h. */
 #include "sync/local/cutter.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 #include "base/mem.h"
 #include "sync/plan/zeros.h"
 
-/* As many as can be in a buffer of two blocks of the maximum size, each half the average or more, and the file's end. */
+/* The most blocks that fit into a buffer of two blocks of the maximum size, each of half the average or more, plus
+ * the end of the file. */
 _Static_assert(CUTTER_BATCH > 2 * 4 * 2, "a full buffer");
 
 void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, struct cutter_range range)
@@ -38,7 +40,7 @@ void cutter_free(struct cutter *c)
 	c->buf = NULL;
 }
 
-/* Whether the n bytes from pos on are all hole. */
+/* Whether the n bytes at pos are all hole. */
 static bool in_hole(struct cutter *c, int64_t pos, int64_t n)
 {
 	if (!c->sparse || c->size - pos < n)
@@ -50,7 +52,7 @@ static bool in_hole(struct cutter *c, int64_t pos, int64_t n)
 	return c->hole_end - pos >= n;
 }
 
-/* Zeros are never cut before the maximum, so a hole that long is one block. */
+/* Zeros are never cut before the maximum size, so a hole of that length is one block. */
 static void take_hole(struct cutter *c)
 {
 	struct block *b = &c->ready[c->nready++];
@@ -85,11 +87,11 @@ static int cutter_fill(struct cutter *c)
 	return 0;
 }
 
-/* Cuts until the buffer is full of whole blocks, or there is nothing more to cut. */
+/* Cuts until the buffer is full of whole blocks, or there is nothing more to cut, or the next block is a hole. */
 static int cut_batch(struct cutter *c)
 {
 	size_t begin = 0;          /* in buf, of the block being cut */
-	size_t at = c->stream.len; /* of what was not looked at yet */
+	size_t at = c->stream.len; /* where to go on, in buf */
 	size_t room = chunk_max(c->avg_log2);
 
 	for (;;) {
@@ -110,6 +112,8 @@ static int cut_batch(struct cutter *c)
 	return 0;
 }
 
+/* Hashes the blocks of `ready` all at once. Those before hash_from are only cut: the caller knows them, or does not
+ * need them. */
 static void hash_batch(struct cutter *c)
 {
 	struct sha256_input inputs[CUTTER_BATCH];

@@ -22,17 +22,17 @@ struct cutter {
 	int64_t hash_from;
 	int64_t end;
 	bool sparse;
-	int64_t hole, hole_end; /* no data is between them; equal: not known */
+	int64_t hole, hole_end; /* there is no data between them; equal: not known */
 	uint8_t avg_log2;
 	struct block ready[CUTTER_BATCH]; /* the blocks from pos on */
 	size_t taken, nready;
 	uint8_t *buf;               /* owned */
 	size_t cap, len;            /* of buf: its size, the bytes there */
 	int64_t buf_pos;            /* of its first byte in the file */
-	struct chunk_stream stream; /* of the block that begins at buf_pos, or behind `ready` */
+	struct chunk_stream stream; /* of the block that begins at buf_pos, or after `ready` */
 };
 
-/* Which blocks of the file: those that begin in [pos, end). Of those that begin before hash_from the hash is undefined. */
+/* The blocks that begin in [pos, end). The hash of those that begin before hash_from is undefined. */
 struct cutter_range {
 	int64_t pos, hash_from, end;
 };

@@ -1,4 +1,5 @@
-/* Hints and their patience: see debounce.h. */
+/* Hints, each in one of three lists: due, waiting for their writer, or taken and remembered only for their
+ * patience. See debounce.h. */
 #include "sync/local/debounce.h"
 
 #include <stdlib.h>
@@ -13,20 +14,20 @@ enum { COOL_MAX = 1000 };
 enum hint_state {
 	HINT_DUE,     /* in s->due */
 	HINT_WAITING, /* in s->waiting */
-	HINT_COOL,    /* taken; kept in s->cool for its patience alone */
+	HINT_COOL,    /* taken; in s->cool, only to remember its patience */
 };
 
 struct hint {
 	enum hint_state state;
 	bool fresh;
 	bool content;
-	bool writing;        /* DUE: the last thing heard of its content is that it was written to */
-	bool writer;         /* WAITING: for a writer, so ATTRIB does not make it due */
+	bool writing;        /* DUE: of its content, the last event said that it was written to */
+	bool writer;         /* WAITING: it waits for a writer, so ATTRIB does not make it due */
 	bool impatient;      /* due because its patience was used up */
-	int32_t patience_ms; /* of the next wait for quiet; 0: never waited */
+	int32_t patience_ms; /* of the next wait for a quiet file; 0: it never waited */
 	int64_t due_ms;      /* WAITING: not before */
 	int64_t started_ms;  /* WAITING: when this wait began. COOL: when it was taken */
-	int64_t since_ms;    /* when the first of the waits in a row began */
+	int64_t since_ms;    /* when the first of several waits in a row began */
 	struct hint *prev, *next;
 	UT_hash_handle hh;
 	char path[];
@@ -131,7 +132,7 @@ static void wait_until(struct debounce *s, struct hint *h, int64_t due_ms)
 		s->next_ms = due_ms;
 }
 
-/* In a list already: moved to another; a new hint is in none. */
+/* Moves a hint to the list of `state`. A new hint is in none yet. */
 static void move_hint(struct debounce *s, struct hint *h, bool is_new, enum hint_state state, int64_t now_ms)
 {
 	if (!is_new && h->state == state)
@@ -150,7 +151,7 @@ static void hint_now(struct debounce *s, struct hint *h, bool is_new, int64_t no
 {
 	if (!is_new && event == DEBOUNCE_ATTRIB && h->state == HINT_WAITING && h->writer)
 		return;
-	/* The writer closed it, or it is another file: patience begins anew. */
+	/* The writer closed it, or it is another file: its patience begins again. */
 	if (event != DEBOUNCE_ATTRIB) {
 		h->patience_ms = 0;
 		h->since_ms = now_ms;
@@ -188,7 +189,7 @@ static void hint_modified(struct debounce *s, struct hint *h, bool is_new, int64
 		move_hint(s, h, is_new, HINT_DUE, now_ms);
 }
 
-/* A wait of fixed length, for a path that nothing else is known of. */
+/* A wait of fixed length, for a path of which nothing else is known. */
 static void hint_later(struct debounce *s, struct hint *h, bool is_new, int64_t now_ms, int64_t delay_ms, bool writer)
 {
 	if (!is_new && h->state != HINT_COOL)
@@ -230,7 +231,7 @@ void debounce_event(struct debounce *s, int64_t now_ms, const char *path, enum d
 		hint_modified(s, h, is_new, now_ms);
 		break;
 	case DEBOUNCE_WRITING:
-		/* Unless its writer has closed it since the look. */
+		/* Unless its writer has closed it since the check. */
 		if (is_new || h->state != HINT_DUE || h->writing)
 			hint_quiet(s, h, is_new, now_ms);
 		break;
@@ -256,7 +257,7 @@ void debounce_turn(struct debounce *s, int64_t now_ms)
 	}
 }
 
-/* Keeps a hint that was taken without its writer's word, so that its next wait is longer. */
+/* Remembers a hint that was taken although its writer has not closed it, so that its next wait is longer. */
 static void cool_hint(struct debounce *s, struct hint *h)
 {
 	h->patience_ms = h->patience_ms < DEBOUNCE_BOUND_MS / 2 ? h->patience_ms * 2 : DEBOUNCE_BOUND_MS;

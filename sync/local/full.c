@@ -1,5 +1,5 @@
-/* Looks at everything: when the next one is due, and what is done when one is over. See local_internal.h; the look itself
- * is scan.c's. */
+/* Full scans: when the next one is due, and what happens when one is over. scan.c does the scanning. See
+ * local_internal.h. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -9,9 +9,9 @@
 
 enum {
 	RESCAN_S = 3600,
-	BLIND_MIN_S = 10, /* between full scans when not all can be watched */
+	BLIND_MIN_S = 10, /* between full scans when not everything can be watched */
 	BLIND_MAX_S = 60,
-	BLIND_SHARE = 20, /* and then at most this part of the time is spent on them */
+	BLIND_SHARE = 20, /* and at most one part in this many of the time is spent on them then */
 };
 
 static void plan_rescan(struct local *l, int64_t took_ms)
@@ -23,11 +23,13 @@ static void plan_rescan(struct local *l, int64_t took_ms)
 		s = took_ms * BLIND_SHARE / 1000;
 		s = s < BLIND_MIN_S ? BLIND_MIN_S : s > BLIND_MAX_S ? BLIND_MAX_S : s;
 	}
-	/* So that the agents of a group, started together, do not all scan together for ever. */
+	/* So that the agents of a group that started together do not scan together for ever. */
 	ms = s * 800 + (int64_t)random_below((uint64_t)s * 400 + 1);
 	loop_timer_start(l->rescan_timer, ms, 0);
 }
 
+/* Reports the folders that could not be watched; logged once. A full scan that could watch all of them takes it
+ * back. */
 static void note_unwatched(struct local *l)
 {
 	int64_t limit;
@@ -76,8 +78,8 @@ bool full_is_quiet(const struct local *l)
 	       (l->watch == NULL || watch_idle(l->watch));
 }
 
-/* Where folders are moved while other folders around them are, a name that an event gave can lead nowhere, or elsewhere, by
- * the time it is looked at. So when all is quiet again, one look at everything settles it. */
+/* While folders are moved inside folders that are moved themselves, the name in an event can lead nowhere, or
+ * elsewhere, by the time it is checked. So when everything is quiet again, one full scan finds what was missed. */
 void full_check_folders(struct local *l)
 {
 	int64_t left_ms = l->check_after_ms - loop_now_ms(l->c.loop);

@@ -1,7 +1,8 @@
-/* Paths that are gone, on their way to tombstones. They wait a moment, so that a burst is seen as a whole; a burst that takes
- * a large part of the share is held, since it looks like an accident, until somebody says that it is none or the files
- * are there again. While it is held no deletion leaves this share, and the index remembers that over a restart. What
- * waits has its rows unchanged: nobody is told anything, and a path that is there again is simply as it was. */
+/* Absent paths, on their way to becoming tombstones. They wait a moment, so that a burst is seen as a whole. A
+ * burst that takes a large part of the share looks like an accident: it is held until somebody releases it or the
+ * files are there again. While it is held, no deletion leaves this share, and the index remembers that across a
+ * restart. The rows of paths that wait are unchanged: peers hear nothing, and a path that is there again is simply
+ * as it was. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,37 +13,37 @@
 #include "sync/plan/burst.h"
 
 enum {
-	QUIET_MS = 100,  /* without another one, and a burst is over */
-	FEW_MS = 1000,   /* too few to be a burst wait no longer than this for that */
-	MANY_MS = 30000, /* the others, and what their files may have become, no longer than this */
+	QUIET_MS = 100,  /* without another one, and the burst is over */
+	FEW_MS = 1000,   /* fewer than a burst wait at most this long for that */
+	MANY_MS = 30000, /* more wait at most this long, for that and for what their files may have become */
 	CHECK_MS = 60000,
 	PATHS_MAX = 100000,
-	LOOK_MAX = 500, /* paths of one look: their rows are written in one turn */
+	LOOK_MAX = 500, /* paths of one job: their rows are written in one turn */
 };
 #define HELD_META "deletions held"
 
 struct gone_path {
-	bool counts; /* a file or symlink: a folder is nothing without what is in it */
-	bool judged; /* it may go */
+	bool counts; /* a file or symlink; folders do not count, since they are nothing without what is in them */
+	bool judged; /* it may become a tombstone */
 	UT_hash_handle hh;
 	char path[];
 };
 
 struct gone {
-	struct gone_path *paths; /* in the order in which they are to go */
+	struct gone_path *paths; /* in the order in which they become tombstones */
 	int64_t counted;         /* of them, those that count */
-	int64_t more;            /* that found no room; the next full scan finds them again */
+	int64_t more;            /* that found no place; the next full scan finds them again */
 	int64_t calm;            /* files and symlinks when nothing was going on last */
 	struct burst burst;
-	int64_t first_ms, last_ms; /* when the first and the last came to wait */
+	int64_t first_ms, last_ms; /* when the first and the last began to wait */
 	bool held;
-	bool released;             /* somebody said that it is no accident: they go as they are found */
-	bool going;                /* judged, and being written */
-	struct gone_check *out;    /* some are looked at once more; the job's; NULL: none are */
-	struct gone_path *checked; /* the last one that was looked at again; NULL: that begins anew */
+	bool released;             /* somebody released them: they become tombstones as they are found */
+	bool going;                /* judged, and becoming tombstones */
+	struct gone_check *out;    /* the job that checks some once more; NULL: none is out */
+	struct gone_path *checked; /* while held: the last one that was checked again; NULL: begins with the first */
 	bool checking;
-	int64_t check_ms; /* when that is due, while held */
-	int64_t since_s;  /* held */
+	int64_t check_ms; /* when the next such round is due */
+	int64_t since_s;  /* since when, wall clock */
 	struct loop_timer *timer;
 };
 
@@ -115,7 +116,7 @@ void gone_add(struct local *l, const struct record *row)
 	HASH_FIND_STR(g->paths, row->path, p);
 	if (p != NULL && row->kind != RECORD_DIR)
 		return;
-	/* A folder goes behind what was found to be gone in it. */
+	/* A folder comes after what is in it. */
 	if (p != NULL)
 		gone_drop(g, p);
 	if (HASH_COUNT(g->paths) >= PATHS_MAX) {
@@ -146,7 +147,7 @@ void gone_back(struct local *l, const char *path)
 
 /* --- held and let go --- */
 
-/* All that wait now may go. */
+/* Everything that waits now may become a tombstone. */
 static void gone_let_go(struct gone *g)
 {
 	for (struct gone_path *p = g->paths; p != NULL; p = p->hh.next)
@@ -202,7 +203,7 @@ int64_t gone_release(struct local *l)
 	g->burst = (struct burst){ 0 };
 	gone_let_go(g);
 	g->more = 0;
-	/* What stands where a held folder was is not known yet. */
+	/* What now stands where a held folder was is not known yet. */
 	local_rescan(l);
 	return n;
 }
@@ -227,15 +228,15 @@ static int64_t due_ms(const struct local *l)
 	return quiet_ms > now_ms ? quiet_ms : 0;
 }
 
-/* A deletion reaches every member: before it is told each path is looked at once more, and behind all of them, whether the
- * share is there. */
+/* A deletion reaches every member. So each path is checked once more before its tombstone is written, and the share
+ * after all of them: what was absent in a share that is there was absent. */
 struct gone_check {
 	struct local *local;
 	struct share_handle *handle;
 	size_t n;
 	struct {
 		char *path; /* owned */
-		int there;  /* as look.before */
+		int there;  /* as check.before */
 	} paths[LOOK_MAX];
 	char *why; /* owned; the share is not there */
 };
@@ -258,7 +259,7 @@ static void gone_check_free(struct gone_check *k)
 	free(k);
 }
 
-/* Some of what was judged: gone, or not. */
+/* Writes the tombstones of some that were judged, unless they are there again. */
 static void gone_write(struct local *l, const struct gone_check *k)
 {
 	struct gone *g = l->gone;
@@ -285,7 +286,7 @@ static void gone_write(struct local *l, const struct gone_check *k)
 	g->more = 0;
 }
 
-/* Whether its row says that it is there. */
+/* Whether the path's row says that it is there. */
 static bool row_is_live(struct local *l, const char *path)
 {
 	struct record row = { 0 };
@@ -295,7 +296,7 @@ static bool row_is_live(struct local *l, const char *path)
 	return live;
 }
 
-/* While held: what is there again, or gone by a peer's word, is held no more. */
+/* While held: drops what is there again, or was deleted by a peer meanwhile. */
 static void gone_check_held(struct local *l, const struct gone_check *k)
 {
 	struct gone *g = l->gone;
@@ -319,6 +320,7 @@ static void gone_check_held(struct local *l, const struct gone_check *k)
 	}
 }
 
+/* A share that is not there says nothing about its paths, so that comes first. */
 static void gone_checked(void *arg)
 {
 	struct gone_check *k = arg;
@@ -341,7 +343,7 @@ free_it:
 	local_unref(l);
 }
 
-/* Sends the next ones out: while held, behind the last one that was looked at. */
+/* Sends the next ones out to be checked; while held, those after the last one that was checked. */
 static void gone_send(struct local *l)
 {
 	struct gone *g = l->gone;
@@ -373,7 +375,7 @@ static void gone_judge(struct local *l)
 
 void gone_scan_begins(struct gone *g)
 {
-	/* Who could not all be remembered are found, and counted, anew. */
+	/* The scan finds those that found no place, and counts them again. */
 	g->more = 0;
 }
 
@@ -382,7 +384,7 @@ void gone_scanned(struct local *l)
 	l->gone->check_ms = 0;
 }
 
-/* Nothing is known to have changed that has not become a row, but for files that keep changing: those may do so for ever. */
+/* Every change that is known of has become a row, except of files that keep changing: those may do so for ever. */
 static bool is_calm(const struct local *l)
 {
 	size_t changing = debounce_changing(l->debounce, loop_now_ms(l->c.loop), NULL, NULL);
@@ -412,7 +414,7 @@ static void gone_work(void *arg)
 	int64_t next = next_ms(l);
 
 	if (next < 0 || next > loop_now_ms(l->c.loop))
-		return; /* the end of the turn sets the timer anew */
+		return; /* the end of the turn sets the timer again */
 	if (g->held || g->going) {
 		gone_send(l);
 		return;

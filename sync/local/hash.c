@@ -1,4 +1,4 @@
-/* Hashing small files, many to a job: see hash.h. */
+/* The public calls of hash.h, and the hashing of small files, many to a job. */
 #include "sync/local/hash.h"
 
 #include <errno.h>
@@ -47,6 +47,7 @@ static int read_whole(struct small_job *job, int fd, struct hash_file *f)
 	return 0;
 }
 
+/* A file of one block has no list: its content names that block. */
 static int read_cut(int fd, struct hash_file *f)
 {
 	struct cutter c;
@@ -72,6 +73,8 @@ static int read_cut(int fd, struct hash_file *f)
 	return 0;
 }
 
+/* What counts is the file that was opened, not the one that was checked: its size decides how it is read, and its
+ * times before and after the read must agree. */
 static void read_file(struct small_job *job, int dirfd, const char *name, struct hash_file *f)
 {
 	struct fs_stat after = { 0 };
@@ -100,6 +103,7 @@ static void read_file(struct small_job *job, int dirfd, const char *name, struct
 	close(fd);
 }
 
+/* Files come in runs of one folder, which is opened once for each run. */
 static void small_work(void *arg)
 {
 	struct small_job *job = arg;
@@ -150,7 +154,7 @@ static void small_done(void *arg)
 	DL_FOREACH_SAFE(job->files, f, next) {
 		DL_DELETE(job->files, f);
 		if (f->status == HASH_DONE && f->st.size > HASH_SMALL_MAX && !h->freed) {
-			hash_large_add(h, job->handle, f); /* it has grown since it was looked at */
+			hash_large_add(h, job->handle, f); /* it has grown since it was checked */
 			continue;
 		}
 		hash_finish(h, f);
@@ -165,7 +169,7 @@ static void small_done(void *arg)
 static void start_job(struct hash *h)
 {
 	struct small_job *job = MEM_NEW(struct small_job);
-	/* Few files are spread over the jobs that may go out; many fill them. */
+	/* A few files are spread over the jobs that may go out; many files fill them. */
 	size_t share = h->nsmall / (size_t)(JOBS_OUT - h->small_out) + 1;
 	size_t max = share < JOB_FILES ? share : JOB_FILES;
 	int64_t bytes = 0;

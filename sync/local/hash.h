@@ -1,6 +1,6 @@
-/* From a path to the content it holds: read, cut, hashed, and known not to have changed meanwhile. Small files go many to
- * a job; a large one is cut in segments by several jobs at once, with the result of cutting it from front to back. The
- * loop's thread; the work is done by workers. */
+/* From a path to the content it holds: read, cut, hashed, and known not to have changed meanwhile. Small files go
+ * many to a job. A large one is cut in segments by several jobs at once, with the result of cutting it from front
+ * to back. The loop's thread; workers do the work. */
 #ifndef LANYARD_SYNC_LOCAL_HASH_H
 #define LANYARD_SYNC_LOCAL_HASH_H
 
@@ -12,7 +12,7 @@ struct hash;
 
 enum hash_status {
 	HASH_DONE,
-	HASH_AGAIN,   /* no file any more, or another one, or only its ctime changed: look again */
+	HASH_AGAIN,   /* not a file any more, or another one, or only its ctime changed: check again */
 	HASH_CHANGED, /* it was written to while it was read */
 	HASH_FAILED,  /* cannot be read: error says why (EFBIG: more blocks than a record may have) */
 };
@@ -21,8 +21,8 @@ enum hash_status {
 struct hash_file {
 	/* set by the caller */
 	char *path;
-	int64_t size;          /* as last seen: only to choose the way */
-	uint8_t previous_log2; /* what its last version was cut with; 0: none */
+	int64_t size;          /* when it was last checked: only decides how it is hashed */
+	uint8_t previous_log2; /* log2 of the block size that its last version was cut with; 0: none */
 	/* the result */
 	enum hash_status status;
 	int error;
@@ -35,9 +35,9 @@ struct hash_file {
 };
 
 struct hash_ops {
-	/* The file is done; it is the caller's again. */
+	/* The file is done, and the caller's again. */
 	void (*done)(void *arg, struct hash_file *f);
-	/* The hash was freed before: frees f. */
+	/* The hash was freed before the file was done: frees f. */
 	void (*drop)(struct hash_file *f);
 };
 
@@ -45,12 +45,12 @@ enum { HASH_SMALL_MAX = 4 << 20 }; /* up to this size a file is hashed by one jo
 
 /* ops is kept by reference. */
 struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg);
-/* Jobs that are out end by themselves; done is not called any more. */
+/* Jobs that are out end by themselves, and call drop instead of done. */
 void hash_free(struct hash *h);
 void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f);
-/* Starts jobs for what was added; to be called when a run of hash_add is over. */
+/* Starts jobs for what was added: call it when a run of hash_add() is over. */
 void hash_pump(struct hash *h);
-/* Files added and not done. */
+/* Files that were added and are not done. */
 size_t hash_pending(const struct hash *h);
 
 #endif

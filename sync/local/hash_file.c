@@ -1,5 +1,5 @@
-/* What small and large files have in common: how a file is opened, what a read of it is worth, and how it goes back to the caller. See
- * hash_internal.h. */
+/* What hashing small and large files has in common: how a file is opened, what a read of it is worth, and how it
+ * goes back to the caller. See hash_internal.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* What hash.c (the public calls, small files), hash_large.c and hash_file.c share; verify.c opens files by it too. Nobody else includes
- * this. The loop's thread, unless a function says otherwise. */
+/* What hash.c (the public calls, small files), hash_large.c and hash_file.c share; verify.c opens files by it too.
+ * Nobody else includes this. The loop's thread, unless a function says otherwise. */
 #ifndef LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
 
@@ -22,14 +22,15 @@ struct hash {
 };
 
 /* --- hash_file.c --- */
-/* Worker: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1 and errno. */
+/* Worker: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1
+ * and errno. */
 int hash_open(int dirfd, const char *name);
 /* Any thread: what became of a file that was `before` when it was opened and is `after` now that it has been read. */
 enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after);
 /* Any thread: sets the status of a file whose open or read failed with this errno. */
 void hash_fail(struct hash_file *f, int error);
-/* Gives f back to the caller, or drops it if the hash was freed. The callback may free h: do not use it afterwards unless a job is
- * counted. */
+/* Gives f back to the caller, or drops it if the hash was freed. The callback may free h: do not use it afterwards
+ * unless a job is counted. */
 void hash_finish(struct hash *h, struct hash_file *f);
 /* After a job came back: if h was freed and this was its last job, frees it and returns true. */
 bool hash_ended(struct hash *h);

@@ -1,9 +1,9 @@
 /* Hashing large files in segments, several at a time: see hash.h.
  *
- * Where a block ends depends only on where it began. So a segment is cut on the guess that a block begins at its start,
- * a little before it even, and after a few blocks the cuts are those of a front-to-back run, since both find the same
- * ends in the same bytes. Where the block that truly crosses into a segment ends at one of its cuts, all from there on
- * is right; where not, the segment is cut again from the true place until the two agree. */
+ * Where a block ends depends only on where it began. So each segment is cut on the guess that a block begins a
+ * little before its start. After a few blocks its cuts are those of a front-to-back run, since both find the same
+ * ends in the same bytes. If the block that really crosses into a segment ends at one of its cuts, everything from
+ * there on is right; if not, the segment is cut again from the true place until the two agree. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,28 +18,28 @@
 
 enum {
 	JOBS_OUT = 4,
-	AHEAD = 8, /* segments cut and not stitched, at most */
+	AHEAD = 8, /* segments cut but not stitched, at most */
 	FILES_OPEN = 2,
 	SEGMENT_MIN = 8 << 20,
-	SEGMENT_BLOCKS = 32, /* a segment is so many average blocks; a multiple of the largest one */
+	SEGMENT_BLOCKS = 32, /* a segment is this many average blocks; a multiple of the largest block */
 };
 
 struct segment {
 	struct hash_large *file;
-	int64_t from;               /* where cutting starts: where a block begins, or a guess */
+	int64_t from;               /* where cutting starts: at a true block, or at a guess */
 	int64_t begin, end;         /* blocks that begin in [begin, end) are kept */
 	bool ready;                 /* the job is back */
-	const struct segment *stop; /* a repair: ends early at one of its cuts; NULL: no repair */
+	const struct segment *stop; /* a repair: it ends early at one of this segment's cuts; NULL: not a repair */
 	int64_t first, last;        /* where the first kept block begins and the last one ends */
 	struct blocklist blocks;
 	uint32_t cap;
-	struct fs_stat after; /* the file, when all of this was read */
+	struct fs_stat after; /* the file when all of this had been read */
 	int error;
 };
 
 enum large_state {
 	LARGE_WAITING,
-	LARGE_OPENING, /* a job has it, fields and all */
+	LARGE_OPENING, /* a job owns it, with all fields */
 	LARGE_OPEN,
 };
 
@@ -50,7 +50,7 @@ struct hash_large {
 	int fd; /* -1: not open */
 	enum large_state state;
 	bool sparse;
-	int64_t data; /* bytes that are no hole, roughly */
+	int64_t data; /* bytes that are not in holes, roughly */
 	int64_t segment_size;
 	uint32_t nsegments;
 	uint32_t next_segment; /* to cut */
@@ -59,7 +59,7 @@ struct hash_large {
 	uint32_t cap;            /* of file->blocks */
 	int64_t pos;             /* where the blocks so far end */
 	int out;                 /* jobs */
-	enum hash_status status; /* HASH_DONE as long as the file was as it was when it was opened */
+	enum hash_status status; /* HASH_DONE as long as the file is as it was when it was opened */
 	int error;               /* the first one; nothing new is begun */
 	struct hash_large *prev, *next;
 };
@@ -82,7 +82,7 @@ static void large_open_work(void *arg)
 	if (l->fd < 0 || fs_stat_fd(l->fd, &f->st) < 0 || fstat(l->fd, &st) < 0)
 		l->error = errno;
 	else if (f->st.kind != S_IFREG || f->st.size <= CHUNK_WHOLE_MAX)
-		l->error = ENOENT; /* another file than the look saw: look again */
+		l->error = ENOENT; /* another file than the one that was checked */
 	else
 		l->data = st.st_blocks * INT64_C(512);
 	l->sparse = l->data < f->st.size;
@@ -91,7 +91,7 @@ static void large_open_work(void *arg)
 
 /* --- worker: one segment --- */
 
-/* Whether one of s's blocks begins, or its last one ends, at pos. *next: the block from there. */
+/* Whether one of s's blocks begins at pos, or its last one ends there. *next: the block that begins there. */
 static bool has_cut(const struct segment *s, int64_t pos, uint32_t *next)
 {
 	int64_t at = s->first;
@@ -112,6 +112,8 @@ static void add_block(struct blocklist *list, uint32_t *cap, const struct block 
 	list->b[list->n++] = *b;
 }
 
+/* Runs up to `begin` first, which makes the cuts true, and keeps blocks from there on. A repair (stop is not NULL)
+ * ends as soon as one of its cuts is one of stop's. */
 static void cut_segment(struct segment *s, struct cutter *c)
 {
 	struct block b;
@@ -171,7 +173,7 @@ static void free_large(struct hash_large *l)
 	free(l);
 }
 
-/* All is stitched, or it failed and every job is back. */
+/* Everything is stitched, or it failed and every job is back. */
 static void large_finish(struct hash_large *l)
 {
 	struct hash *h = l->hash;
@@ -224,7 +226,7 @@ static void append_blocks(struct hash_large *l, const struct blocklist *list, ui
 		add_block(&f->blocks, &l->cap, &list->b[i]);
 }
 
-/* The guess was wrong: cut again from where a block truly begins, until the cuts agree. */
+/* The guess was wrong: cuts again from where a block truly begins, until the cuts agree. */
 static void repair_segment(struct hash_large *l, const struct segment *s)
 {
 	struct segment *r = MEM_NEW(struct segment);
@@ -264,7 +266,7 @@ static void segment_repaired(struct hash_large *l, struct segment *r)
 
 	append_blocks(l, &r->blocks, 0);
 	l->pos = r->last;
-	/* They never agreed: the repair did the whole segment. */
+	/* They never agreed: the repair cut the whole segment. */
 	if (l->pos >= s->end && !has_cut(s, l->pos, &from)) {
 		blocklist_clear(&s->blocks);
 		s->first = s->last = l->pos;
@@ -307,7 +309,7 @@ static void segment_done(void *arg)
 		hash_large_pump(h);
 }
 
-/* As many segments as the data would make: holes cost nothing to cut, and a job for each piece of them would. */
+/* As many segments as the data needs: holes cost nothing to cut, but a job for each piece of them would. */
 static void divide_file(struct hash_large *l)
 {
 	int64_t size = l->file->st.size, blocks = INT64_C(1) << l->file->chunk_log2, most;
@@ -320,6 +322,7 @@ static void divide_file(struct hash_large *l)
 	l->segments = mem_calloc((size_t)l->nsegments + 1, sizeof(struct segment *));
 }
 
+/* A file that would need more blocks than a record may have is refused before anything is read. */
 static void large_opened(void *arg)
 {
 	struct hash_large *l = arg;
@@ -362,7 +365,8 @@ static void start_open(struct hash_large *l)
 static void start_segment(struct hash_large *l)
 {
 	struct segment *s = MEM_NEW(struct segment);
-	/* Enough for six of seven guesses to come right in noise; more costs more than the repairs it saves. */
+	/* Enough for six of seven guesses to come right in random bytes; more would cost more than the repairs it
+	 * saves. */
 	int64_t before = (int64_t)chunk_max(l->file->chunk_log2) / 2;
 
 	s->begin = l->segment_size * l->next_segment;

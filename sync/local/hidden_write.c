@@ -1,6 +1,6 @@
-/* Files that were written to and then moved, by their user or an installer, before anybody looked. A write in the same tick of the
- * clock as the one before it can leave size and time as they were; at its new place such a file would pass for what a row
- * says. Kept by the path of that row, until nothing is left to look at. */
+/* Writes that a rename may hide. A write in the same tick of the clock as the one before it can leave size and
+ * times as they were. If the file is then moved before a scan has checked it, it looks like what its row says at
+ * its new path. So such paths are noted, by the path of that row, until nothing is left to check. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ struct hidden_write {
 	char path[];
 };
 
-/* What is at or below `from` is noted at or below `first`. */
+/* What is known at or below `from` is noted at or below `first`. */
 struct hidden_move {
 	struct local *l;
 	const char *from, *first;

@@ -12,9 +12,9 @@
  *   recheck, root, full   what is checked again, whether the share is there, when to scan everything
  *   scan           which job goes out next
  *   verify         re-reads what the rows say is here
- *   local          the public calls, the watch's events, the end of each turn
- * Nobody else includes this header. Everything runs on the loop's thread; workers get jobs that own copies. A function that meets an
- * error of the index or of the share calls local_fail(), after which l->error is set and nothing more is judged in this turn. */
+ *   local          the public calls, the watch's events, the end of each turn Nobody else includes this header.
+ *   Everything runs on the loop's thread; workers get jobs that own copies. A function that meets an error of the
+ *   index or of the share calls local_fail(), after which l->error is set and nothing more is judged in this turn. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 
@@ -149,14 +149,14 @@ struct local {
 };
 
 /* --- row_meta.c: pure --- */
-/* The mode and mtime to record for what is on disk (st) where `row` was (NULL or a tombstone: nothing was). A disk may keep less than it was
- * given: as long as it shows what it kept of the row's mode or mtime, the row's value stands, so that the disk's loss is nobody's
- * change. */
+/* The mode and mtime to record for what is on disk (st) where `row` was (NULL or a tombstone: nothing was). A disk
+ * may keep less than it was given: as long as it shows what it kept of the row's mode or mtime, the row's value
+ * stands, so that the disk's loss is nobody's change. */
 uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum record_kind kind,
                        const struct fs_stat *st);
 int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const struct fs_stat *st);
-/* Whether a time equals another one, or is that one with its finer part lost: some disks keep the finer part only as long as the
- * file is in memory. */
+/* Whether a time equals another one, or is that one with its finer part lost: some disks keep the finer part only
+ * as long as the file is in memory. */
 bool row_meta_is_coarser(int64_t ns, int64_t of_ns);
 /* What a row keeps of st to know the file again. */
 struct seen row_meta_seen(const struct fs_stat *st);
@@ -169,7 +169,8 @@ void local_ref(struct local *l);
 void local_unref(struct local *l); /* the last one frees */
 /* Makes another turn of the loop come by itself. */
 void local_wake(struct local *l);
-/* The share cannot be used: nothing more is judged, and the end of the turn drops all that is under way. Takes `why` over. */
+/* The share cannot be used: nothing more is judged, and the end of the turn drops all that is under way. Takes
+ * `why` over. */
 void local_fail(struct local *l, char *why);
 /* The index refused to read or write: fails, since the rows are not what the scan took them for. */
 void local_unwritten(struct local *l);
@@ -177,21 +178,22 @@ void local_unwritten(struct local *l);
 void local_set_text(char **slot, char *text);
 /* The limit /proc/sys/fs/inotify/<name>, which an admin can raise; 0 when it cannot be read. */
 int64_t local_watch_limit(const char *name);
-/* Whether the watch's events of this path are left out: by the ignore rules, or since it is lanyard's own. The rules' own file is not,
- * whatever the rules say. */
+/* Whether the watch's events of this path are left out: by the ignore rules, or since it is lanyard's own. The
+ * rules' own file is not, whatever the rules say. */
 bool local_is_left_out(const struct local *l, const char *path, bool is_dir);
 /* Passes an event of the watch to the debouncer, unless the path is left out. */
 void local_event(struct local *l, const char *path, enum debounce_event event);
 /* Has the path checked as soon as possible, whatever the rules say of it. */
 void local_check_again(struct local *l, const char *path);
-/* True while an install batch works at the path: what is there so far is not the user's doing, and the path is checked again
- * DEBOUNCE_BUSY_MS later. */
+/* True while an install batch works at the path: what is there so far is not the user's doing, and the path is
+ * checked again DEBOUNCE_BUSY_MS later. */
 bool local_is_installing(struct local *l, const char *path);
 /* True when the path is longer than a record may name; notes the problem. */
 bool local_refuse_long(struct local *l, const char *path);
 
 /* --- scan_state.c --- */
-/* A walk, a check, a hash or a probe for the rules is queued or under way. Files that the debouncer waits for do not count. */
+/* A walk, a check, a hash or a probe for the rules is queued or under way. Files that the debouncer waits for do
+ * not count. */
 bool scan_is_busy(const struct local *l);
 /* Not busy, and the debouncer waits for nothing. */
 bool scan_idle(const struct local *l);
@@ -201,41 +203,44 @@ int64_t scan_pending(const struct local *l);
 /* --- hidden_write.c --- */
 /* The path was written to, and is gone from there or being installed over: nobody can check it now. */
 void hidden_write_note(struct local *l, const char *path);
-/* `from` was renamed before any scan saw it. `first` is the oldest name in the chain of renames: the path at which its index row is,
- * or would be. _tree_: `from` is a folder, and all below it moved along. */
+/* `from` was renamed before any scan saw it. `first` is the oldest name in the chain of renames: the path at which
+ * its index row is, or would be. _tree_: `from` is a folder, and all below it moved along. */
 void hidden_write_moved(struct local *l, const char *from, const char *first);
 void hidden_write_tree_moved(struct local *l, const char *from, const char *first);
-/* True if the file at `path` may have been written to since its row was recorded. before: the path it was moved from, whose row
- * counts as well; NULL if it was not moved. */
+/* True if the file at `path` may have been written to since its row was recorded. before: the path it was moved
+ * from, whose row counts as well; NULL if it was not moved. */
 bool hidden_write_possible(const struct local *l, const char *path, const char *before);
 /* Nothing is left to check: forgets all of it. */
 void hidden_write_forget(struct local *l);
 
 /* --- adopt.c --- */
-/* Records what a scan found on disk (r: the disk's metadata with the old row's version). This is normally a local change. If a peer
- * already offers the same content, or a run that crashed was installing it, the row takes that version, plus a local change if only
- * mode or mtime differ. blocks, result: as index_put_change's. */
+/* Records what a scan found on disk (r: the disk's metadata with the old row's version). This is normally a local
+ * change. If a peer already offers the same content, or a run that crashed was installing it, the row takes that
+ * version, plus a local change if only mode or mtime differ. blocks, result: as index_put_change's. */
 int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks);
 /* Whether a previous run was deleting the path when it ended: no accident of a user then. */
 bool adopt_was_deleting(const struct local *l, const char *path);
-/* The log2 of the block size by which a previous run cut a file of this size that it was installing here, or by which the row's
- * (NULL: none) was cut, so that it is cut in the same places again; 0: not known. */
+/* The log2 of the block size by which a previous run cut a file of this size that it was installing here, or by
+ * which the row's (NULL: none) was cut, so that it is cut in the same places again; 0: not known. */
 uint8_t adopt_chunk_log2(const struct local *l, const char *path, int64_t size, const struct record *row);
 
 /* --- change_row.c --- */
-/* Reads the path's row into *fresh, which the caller clears when the result is true. False: the row is newer than seq, the index's
- * number when the check was made, so that check must not judge it (the path is checked again); or the index failed. */
+/* Reads the path's row into *fresh, which the caller clears when the result is true. False: the row is newer than
+ * seq, the index's number when the check was made, so that check must not judge it (the path is checked again); or
+ * the index failed. */
 bool change_row_fresh(struct local *l, const char *path, uint64_t seq, struct record *fresh);
-/* Writes r and reports it by c.changed. -1: the index refused it, which is a problem of the path, or fails everything. */
+/* Writes r and reports it by c.changed. -1: the index refused it, which is a problem of the path, or fails
+ * everything. */
 int change_row_write(struct local *l, struct record *r, const struct blocklist *blocks);
 /* The row is right, and st is what its content looks like now. Only for a caller that has just read the content. */
 void change_row_touch(struct local *l, const char *path, const struct fs_stat *st);
-/* Makes r, which keeps its path and version, a record of what is on disk (st), without content or target. same: r will get the content
- * or target that it had. was: the row of what is on disk, which is r itself or the row of the path it was moved from. */
+/* Makes r, which keeps its path and version, a record of what is on disk (st), without content or target. same: r
+ * will get the content or target that it had. was: the row of what is on disk, which is r itself or the row of the
+ * path it was moved from. */
 void change_row_fill(const struct local *l, struct record *r, const struct record *was, enum record_kind kind,
                      const struct fs_stat *st, bool same);
-/* The path was checked once more, and the share after it. there: as check.before. If nothing is there and the row says otherwise, the
- * row becomes a tombstone. */
+/* The path was checked once more, and the share after it. there: as check.before. If nothing is there and the row
+ * says otherwise, the row becomes a tombstone. */
 void change_row_gone(struct local *l, const char *path, int there);
 
 /* --- gone.c: what is absent, until it becomes a tombstone --- */
@@ -265,8 +270,8 @@ bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, con
                void *arg);
 
 /* --- change_hash.c --- */
-/* Queues the file to be hashed. row (may be NULL): what is known of it. row_seq: the row's number (0: none); if another one is there when
- * the file is hashed, the result does not count. full: found by the full scan. */
+/* Queues the file to be hashed. row (may be NULL): what is known of it. row_seq: the row's number (0: none); if
+ * another one is there when the file is hashed, the result does not count. full: found by the full scan. */
 void change_hash_send(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full);
 /* If the file is being hashed, keeps the hint until that is over, and returns true. */
 bool change_hash_defer(struct local *l, const char *path, const struct scan_hint *hint);
@@ -276,8 +281,9 @@ bool change_hash_done(struct local *l, struct hash_file *f);
 void change_hash_drop(struct hash_file *f);
 
 /* --- change.c --- */
-/* Compares a check with the path's row (NULL: none): writes a row, sends the file to be hashed, or leaves everything as it is. hint: what
- * asked for the check; NULL: the walk m did. seq: the index's number when the check was made. */
+/* Compares a check with the path's row (NULL: none): writes a row, sends the file to be hashed, or leaves
+ * everything as it is. hint: what asked for the check; NULL: the walk m did. seq: the index's number when the check
+ * was made. */
 void change_found(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                   const struct walk_merge *m, uint64_t seq);
 
@@ -300,9 +306,9 @@ void scan_queue_move(struct local *l, const char *from, const char *to, bool is_
 void scan_queue_drop(struct local *l, bool moves_too);
 
 /* --- walk_merge.c --- */
-/* Merges the checks of one step with the rows up to the last of them; at the end of the walk, with all rows. seq: the index's number
- * when the step began. *at: the check to go on with, 0 at first. False: the slice of this turn is used up; call it again in the
- * next one. */
+/* Merges the checks of one step with the rows up to the last of them; at the end of the walk, with all rows. seq:
+ * the index's number when the step began. *at: the check to go on with, 0 at first. False: the slice of this turn
+ * is used up; call it again in the next one. */
 bool walk_merge_batch(struct local *l, struct walk_merge *m, const struct walk_batch *b, size_t *at, uint64_t seq);
 /* The same for single paths. hints[check.tag] is what asked for each check. */
 void walk_merge_hints(struct local *l, const struct walk_batch *b, const struct scan_hint *hints, uint64_t seq);
@@ -315,8 +321,8 @@ void recheck_due(void *arg);
 void recheck_mounts(struct local *l);
 
 /* --- root.c --- */
-/* Has a worker probe whether the share is there (local_fail() when it is not) and read its rules; and if `mounts`, looks for what was mounted
- * in it. Does nothing while the share is known not to be there. */
+/* Has a worker probe whether the share is there (local_fail() when it is not) and read its rules; and if `mounts`,
+ * looks for what was mounted in it. Does nothing while the share is known not to be there. */
 void root_ask(struct local *l, bool mounts);
 /* The result of root_ask() is still to come. */
 bool root_asked(const struct local *l);

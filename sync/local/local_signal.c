@@ -1,5 +1,6 @@
-/* What every part of a struct local can ask for: that it lives on, another turn, a check of a path, a full scan, the end of it all after a
- * failure. Nothing here does any of that: local.c, scan.c and root.c find it noted at the end of the turn. */
+/* What every part of a struct local can ask for: that it lives on, another turn, a check of a path, a full scan,
+ * the end of it all after a failure. Nothing here does any of that: local.c, scan.c and root.c find it noted at the
+ * end of the turn. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

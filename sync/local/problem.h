@@ -1,5 +1,5 @@
-/* What in the share cannot be synced, each path with its reason and since when. Bounded: above PROBLEM_MAX only counted.
- * The loop's thread. */
+/* What in the share cannot be synced, each path with its reason and since when. Bounded: above PROBLEM_MAX only
+ * counted. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_PROBLEM_H
 #define LANYARD_SYNC_LOCAL_PROBLEM_H
 
@@ -16,14 +16,16 @@ enum { PROBLEM_MAX = 10000 };
 /* share: whose they are, for the log; must outlive them. */
 struct problem_set *problem_new(const struct share *share);
 void problem_free(struct problem_set *p);
-/* PARTLY is synced but for something of it, which the reason names; SKIPPED is never synced, by its nature; COVERED not as long as something is mounted there. FAILING should be, and will be
- * when its cause goes away: until then the share is not in sync. */
+/* PARTLY is synced but for something of it, which the reason names; SKIPPED is never synced, by its nature; COVERED
+ * not as long as something is mounted there. FAILING should be, and will be when its cause goes away: until then
+ * the share is not in sync. */
 enum problem_kind { PROBLEM_PARTLY, PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FAILING };
 /* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
 void problem_add(struct problem_set *p, const char *path, enum problem_kind kind, const char *reason, uint64_t walk_no);
 /* The same, for an errno of looking at it or reading it. */
 void problem_add_errno(struct problem_set *p, const char *path, int error, uint64_t walk_no);
-/* The same for what was seen (st), and could not be read: a permission is named with its owner and with what gives it. */
+/* The same for what was seen (st), and could not be read: a permission is named with its owner and with what gives
+ * it. */
 void problem_add_unread(struct problem_set *p, const char *path, int error, const struct fs_stat *st, uint64_t walk_no);
 /* It has none. Cheap when there are no problems at all. */
 void problem_clear(struct problem_set *p, const char *path);

@@ -1,6 +1,6 @@
-/* Looking again at what could not be read: no event tells when its cause is gone. What fails is looked at with growing patience;
- * what something is mounted over, once more at first, and whenever the mounts have changed. Nor does an event tell that
- * something is mounted: that is seen when it is asked how the share is. */
+/* Looking again at what could not be read: no event tells when its cause is gone. What fails is looked at with
+ * growing patience; what something is mounted over, once more at first, and whenever the mounts have changed. Nor
+ * does an event tell that something is mounted: that is seen when it is asked how the share is. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ enum {
 	MOUNTS_MAX = 4 << 20, /* of the table of mounts; a longer one counts as changed each time */
 };
 
-/* Whether the table of mounts is not the one that `known` is the digest of, which becomes this one's. text: the table, fresh;
- * NULL: it cannot be read, and counts as changed. */
+/* Whether the table of mounts is not the one that `known` is the digest of, which becomes this one's. text: the
+ * table, fresh; NULL: it cannot be read, and counts as changed. */
 static bool mounts_changed(uint8_t known[SHA256_SIZE], char **text)
 {
 	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,8 +91,8 @@ void recheck_mounts(struct local *l)
 	free(text);
 }
 
-/* The wait begins anew only when a whole one has passed without a problem, so that one that comes and goes is not read over and
- * over. */
+/* The wait begins anew only when a whole one has passed without a problem, so that one that comes and goes is not
+ * read over and over. */
 void recheck_due(void *arg)
 {
 	struct local *l = arg;

@@ -1,5 +1,6 @@
-/* Whether the share is there, asked of a worker, since a disk need not answer; and its rules, read anew by the same look. A
- * share that is not there is looked for every few seconds, and opened anew when it is back. See local_internal.h. */
+/* Whether the share is there, asked of a worker, since a disk need not answer; and its rules, read anew by the same
+ * look. A share that is not there is looked for every few seconds, and opened anew when it is back. See
+ * local_internal.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* What is told of modes and times: what was asked of the disk, as long as it shows what it kept of that (struct seen). Pure. */
+/* What is told of modes and times: what was asked of the disk, as long as it shows what it kept of that (struct
+ * seen). Pure. */
 #include <stddef.h>
 
 #include "sync/local/local_internal.h"

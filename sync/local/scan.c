@@ -1,5 +1,5 @@
-/* What to look at next: single paths that are due, then subtrees, and the full scan in turn with them. One job is out at
- * a time and results are merged in their order, so a later look is never overruled by an earlier one. */
+/* What to look at next: single paths that are due, then subtrees, and the full scan in turn with them. One job is
+ * out at a time and results are merged in their order, so a later look is never overruled by an earlier one. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -258,8 +258,8 @@ static void begin_full(struct local *l)
 	submit_step(l, m);
 }
 
-/* Whether there is room for one more job: one is out or being merged ahead of it, at most. Behind single paths nothing is
- * begun before they are merged: what is found out of a writer must not come after later hints of it. */
+/* Whether there is room for one more job: one is out or being merged ahead of it, at most. Behind single paths
+ * nothing is begun before they are merged: what is found out of a writer must not come after later hints of it. */
 static bool may_submit(const struct local *l)
 {
 	const struct scan *s = &l->scan;

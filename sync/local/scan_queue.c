@@ -1,5 +1,5 @@
-/* The walks that are to come, and the files that were renamed and wait to be checked. Both are bounded: above that, a full scan or plain
- * hints take their place. */
+/* The walks that are to come, and the files that were renamed and wait to be checked. Both are bounded: above that,
+ * a full scan or plain hints take their place. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>

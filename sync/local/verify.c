@@ -1,6 +1,6 @@
-/* Re-reading what the rows say is here: bytes that changed although size, mtime and ctime did not have rotted. One job at
- * a time, so that it never takes more than one core from the rest; a scrub also rests between them. See local_verify and
- * local_scrub in local.h. */
+/* Re-reading what the rows say is here: bytes that changed although size, mtime and ctime did not have rotted. One
+ * job at a time, so that it never takes more than one core from the rest; a scrub also rests between them. See
+ * local_verify and local_scrub in local.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Looking at the disk, for workers: at single paths, or at a whole subtree in the order of the index. One step fills one
- * batch and takes some milliseconds; the loop merges it with the rows while the next step runs. */
+/* Looking at the disk, for workers: at single paths, or at a whole subtree in the order of the index. One step
+ * fills one batch and takes some milliseconds; the loop merges it with the rows while the next step runs. */
 #ifndef LANYARD_SYNC_LOCAL_WALK_H
 #define LANYARD_SYNC_LOCAL_WALK_H
 
@@ -44,8 +44,8 @@ struct check *walk_batch_add(struct walk_batch *b);
 enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 
 struct walk;
-/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone; `from`: where that was before, NULL:
- * not known to be moved. ig is held until the end. */
+/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone; `from`: where that was
+ * before, NULL: not known to be moved. ig is held until the end. */
 struct walk *walk_new(struct share_handle *g, const char *under, const char *from, bool shallow, struct ignore *ig);
 void walk_free(struct walk *w);
 /* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */

@@ -1,5 +1,5 @@
-/* What a walk saw, merged with the rows in the same order: what has no row is new, what has no look is gone, and what has
- * both is compared. One row and one batch in memory, however large the share. */
+/* What a walk saw, merged with the rows in the same order: what has no row is new, what has no look is gone, and
+ * what has both is compared. One row and one batch in memory, however large the share. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +85,8 @@ static bool needs_walk(const struct local *l, const struct check *k, const struc
 	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) || problem_under(l->problems, k->path);
 }
 
-/* Something else stands where a folder was, whose rows have not gone yet: they go first, so that nobody has to put it over a
- * folder that is not empty, and are judged like all that go. */
+/* Something else stands where a folder was, whose rows have not gone yet: they go first, so that nobody has to put
+ * it over a folder that is not empty, and are judged like all that go. */
 static bool comes_too_early(struct local *l, const struct walk_merge *m, const struct check *k,
                             const struct record *row)
 {

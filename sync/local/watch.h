@@ -1,5 +1,5 @@
-/* inotify over a whole tree: which folder each watch means, renames paired, and every loss told. What it tells are hints
- * where to look, never what is there. The loop's thread, but for watch_add. */
+/* inotify over a whole tree: which folder each watch means, renames paired, and every loss told. What it tells are
+ * hints where to look, never what is there. The loop's thread, but for watch_add. */
 #ifndef LANYARD_SYNC_LOCAL_WATCH_H
 #define LANYARD_SYNC_LOCAL_WATCH_H
 
@@ -29,7 +29,8 @@ struct watch_ops {
 
 enum { WATCH_PAIR_MS = 10 }; /* how long the first half of a rename waits for the second */
 
-/* inotify: from watch_open(), stays the caller's and must outlive the watch. NULL and errno when it cannot be polled. */
+/* inotify: from watch_open(), stays the caller's and must outlive the watch. NULL and errno when it cannot be
+ * polled. */
 struct watch *watch_new(struct loop *loop, int inotify, const struct watch_ops *ops, void *arg);
 void watch_free(struct watch *w);
 /* A new inotify descriptor, or -1 with errno. */

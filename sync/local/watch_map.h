@@ -1,5 +1,5 @@
-/* Which folder each inotify watch means: a tree of names, so that moving a folder moves all below it in one step, and so
- * that fifty thousand folders cost a few megabytes. The loop's thread. */
+/* Which folder each inotify watch means: a tree of names, so that moving a folder moves all below it in one step,
+ * and so that fifty thousand folders cost a few megabytes. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_WATCH_MAP_H
 #define LANYARD_SYNC_LOCAL_WATCH_MAP_H
 
