@@ -235,13 +235,14 @@ check-scripts:
 	$(Q)scripts/check-arrows --self-test
 	$(Q)scripts/check-arrows
 	$(Q)scripts/check-names --self-test
+	$(Q)scripts/check-words --self-test
 	$(Q)scripts/check-units
 	$(Q)scripts/check-shells
 
 check-format:
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
 
-# A file that passed is looked at again when it or a header that it includes has changed, which its object file tells. One file per
+# A file that passed is checked again when it or a header that it includes has changed, which its object file tells. One file per
 # run: clang-tidy 14 carries state of its va_list check from one file into the next.
 TIDY      := $(ALL_SRC:%.c=$(B)/tidy/%.ok)
 tidy: $(B)/tidy/cppcheck.ok
