@@ -138,7 +138,7 @@ static void end_unanswered(struct talk *t)
 	struct session *s = t->session;
 
 	if (s->talks == t && !t->next && !s->link->trusted)
-		peers_session_ended(s, "it asks to join, and we are not a member");
+		session_ended(s, "it asks to join, and we are not a member");
 }
 
 void admit_request_in(struct talk *t, const struct msg_bytes *request)

@@ -64,7 +64,7 @@ static void mirror_free(struct mirror *m)
 static void mirror_hello(struct mirror *m)
 {
 	size_t n;
-	uint8_t *body = session_run_hello(m->peers, &n);
+	uint8_t *body = session_hello_run(m->peers, &n);
 
 	link_send(m->link, LINK_CONTROL, FRAME_HELLO, NULL, 0, body, n);
 }

@@ -105,7 +105,7 @@ static bool wanted(struct peers *p, const struct dial *d)
 		return false;
 	if (!d->agent)
 		return !is_connected(p, d);
-	return !agent_id_equal(&d->agent->id, identity_id(p->config.self)) && !peers_session_of(p, &d->agent->id);
+	return !agent_id_equal(&d->agent->id, identity_id(p->config.self)) && !session_of(p, &d->agent->id);
 }
 
 static bool spend_token(struct dialler *l, int64_t now)
@@ -235,10 +235,10 @@ static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind ki
 {
 	if (d->pending || (d->kind == DIAL_PROVEN && (d->named || now - d->proved_ms < BELIEVED_MS)))
 		return false;
-	if (!d->agent || peers_session_of(p, &d->agent->id))
+	if (!d->agent || session_of(p, &d->agent->id))
 		return true;
 	/* Or it would hide the address of one who is away behind the name of one who is here. */
-	return kind <= d->kind && !peers_session_of(p, id);
+	return kind <= d->kind && !session_of(p, id);
 }
 
 static struct dial *note(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr,

@@ -227,9 +227,9 @@ void gossip_tick(struct session *s)
 {
 	struct talk *t, *o;
 
-	if (!s->own_news)
+	if (!s->own_changed)
 		return;
-	s->own_news = false;
+	s->own_changed = false;
 	DL_FOREACH(s->talks, t)
 		DL_FOREACH2(t->group->talks, o, group_next)
 			if (t->up && o->up && o != t)
@@ -248,7 +248,7 @@ static void note_own(struct session *s, const struct sockaddr_storage *addrs, si
 		return;
 	memcpy(s->own, addrs, n * sizeof(*addrs));
 	s->nown = n;
-	s->own_news = true; /* others hear of it at the next tick, however often it changes until then */
+	s->own_changed = true; /* others hear of it at the next tick, however often it changes until then */
 }
 
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)

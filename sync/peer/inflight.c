@@ -9,8 +9,6 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
 
-enum { FAULTS_MAX = 3 };
-
 static void remember(struct talk *t, uint32_t request, uint32_t len)
 {
 	struct inflight *a = MEM_NEW(struct inflight);
@@ -44,39 +42,13 @@ static struct talk *answered(struct session *s, uint32_t request, uint32_t *len)
 	return t;
 }
 
-static struct talk *up(struct peer_group *g, uint64_t peer)
+size_t inflight_room(const struct talk *t)
 {
-	struct talk *t = talk_of_peer(g, peer);
-
-	return t && t->up ? t : NULL;
+	return t->inflight_bytes < INFLIGHT_WINDOW ? INFLIGHT_WINDOW - t->inflight_bytes : 0;
 }
 
-bool peer_group_connected(struct peer_group *g, uint64_t peer)
+void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n)
 {
-	return up(g, peer) != NULL;
-}
-
-uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer)
-{
-	const struct talk *t = up(g, peer);
-
-	return t ? t->session->link->bytes_in : 0;
-}
-
-size_t peer_group_room(struct peer_group *g, uint64_t peer)
-{
-	struct talk *t = up(g, peer);
-
-	return t && t->inflight_bytes < INFLIGHT_WINDOW ? INFLIGHT_WINDOW - t->inflight_bytes : 0;
-}
-
-int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
-                   size_t n)
-{
-	struct talk *t = up(g, peer);
-
-	if (!t)
-		return -1;
 	for (size_t i = 0; i < n; i++)
 		remember(t, wants[i].request, wants[i].len);
 	while (n > 0) {
@@ -91,34 +63,25 @@ int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c,
 		wants += m.nwants;
 		n -= m.nwants;
 	}
-	return 0;
 }
 
-int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
+void inflight_get_list(struct talk *t, uint32_t request, const struct content *c, uint32_t first)
 {
-	struct talk *t = up(g, peer);
-	size_t n;
-
-	if (!t)
-		return -1;
 	struct msg_list_get m = { .channel = (uint32_t)t->my_channel,
 		                  .request = request,
 		                  .first = first,
 		                  .content = *c };
+	size_t n;
 	uint8_t *body = msg_list_get_encode(&m, &n);
 
 	remember(t, request, 0);
 	session_send(t->session, FRAME_LIST_GET, body, n);
-	return 0;
 }
 
-void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
+void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
 {
-	struct talk *t = up(g, peer);
 	size_t size;
 
-	if (!t)
-		return;
 	for (size_t i = 0; i < n; i++) {
 		struct inflight *a;
 
@@ -134,25 +97,6 @@ void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requ
 		requests += m.n;
 		n -= m.n;
 	}
-}
-
-/* Ending the connection here would pull it from under the frame being handled: it is left to the next tick. */
-void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what)
-{
-	struct talk *t = talk_of_peer(g, peer);
-	char *name = log_escape(path, strlen(path));
-
-	if (t) {
-		if (log_allow(t->session->link->address, 5))
-			log_about(LOG_WARN,
-			          &(struct log_about){ .group = roster_name(g->config.roster),
-			                               .peer = t->session->id_text,
-			                               .file = path },
-			          "%s: misbehaved: %s: %s", t->session->link->address, name, what);
-		if (++t->faults >= FAULTS_MAX)
-			t->session->condemned = "misbehaved too often";
-	}
-	free(name);
 }
 
 /* --- answers --- */
@@ -188,7 +132,7 @@ static void unpacked(void *arg)
 		struct slab plain = { .p = j->out, .n = j->out ? j->plain_len : 0, .base = j->out };
 
 		if (!j->out)
-			peer_group_misbehaved(g, s->peer, "", "a block that does not decompress");
+			talk_misbehaved(t, "", "a block that does not decompress");
 		g->config.hooks->block(g->config.arg, s->peer, j->request, &plain);
 		j->out = NULL;
 	}
@@ -220,7 +164,7 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 		return;
 	g = t->group;
 	if (b->flags != MSG_BLOCK_NONE && b->plain_len != len) {
-		peer_group_misbehaved(g, s->peer, "", "a block of a different length than requested");
+		talk_misbehaved(t, "", "a block of a different length than requested");
 		g->config.hooks->block(g->config.arg, s->peer, b->request, &none);
 	} else if (b->flags == MSG_BLOCK_ZSTD) {
 		struct unpack_job *j = MEM_NEW(struct unpack_job);

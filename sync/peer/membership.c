@@ -56,5 +56,5 @@ void membership_refuse(struct talk *t, const char *reason)
 		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
 	talk_close(t, reason);
 	if (last && !s->link->trusted)
-		peers_session_ended(s, reason);
+		session_ended(s, reason);
 }

@@ -104,38 +104,35 @@ static void doubt_all(struct peer_group *g)
 	free(peers);
 }
 
-/* Goes on under a new epoch; false when there is none. */
-static bool begin_anew(struct talk *t, const char *why)
+/* Our index went back: it continues under a new epoch, and all talks about the group must open again. False when it cannot be written. */
+static bool begin_epoch(struct talk *t)
 {
 	struct peer_group *g = t->group;
 	uint64_t epoch = index_epoch(g->config.index);
 	const struct log_about about = talk_about(t);
 
-	log_about(LOG_WARN, &about, "%s: %s; starting a new epoch", t->session->link->address, why);
+	log_about(
+		LOG_WARN, &about,
+		"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a new epoch",
+		t->session->link->address);
 	index_new_epoch(g->config.index);
 	if (index_epoch(g->config.index) == epoch)
 		return false;
 	doubt_all(g);
-	peer_group_reopen(g, "reopening with a new epoch");
 	return true;
 }
 
-/* What it once said it may have deleted and forgotten since: it is to say again what it has, which it does when we open the group
- * with it anew. */
+/* A peer that was away for too long may have deleted and forgotten what it once announced: it is to announce all of it again, which it
+ * does when the talk opens again. */
 static void hear_all_again(struct talk *t)
 {
-	struct peer_group *g = t->group;
-	struct session *s = t->session;
 	const struct log_about about = talk_about(t);
 
 	if (log_allow("forgotten", 5))
 		log_about(LOG_INFO, &about,
-		          "%s: has forgotten deletions that this agent never received; both send each "
-		          "other all rows again",
-		          s->link->address);
-	news_in_forget(g, s->peer);
-	talk_close(t, "reopening to receive all rows again");
-	session_offer(s, g);
+		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
+		          t->session->link->address);
+	news_in_forget(t->group, t->session->peer);
 }
 
 /* It knows numbers of ours that we never told, and cannot show that we did. */
@@ -143,7 +140,7 @@ static bool claims_too_much(const struct talk *t, const struct msg_index_hello *
 {
 	const struct log_about about = talk_about(t);
 
-	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= news_out_told(t))
+	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= numbers_told(t))
 		return false;
 	if (log_allow("claims", 5))
 		log_about(LOG_WARN, &about,
@@ -169,29 +166,30 @@ static void come_up(struct talk *t, const struct index_peer *p)
 		s->peers->config.connected(s->peers->config.arg, &s->id, g);
 	g->config.hooks->up(g->config.arg, s->peer);
 	gossip_up(t);
-	peer_group_progress(g);
+	g->progress = true;
 	g->config.hooks->state(g->config.arg);
 	news_out_kick(t);
 }
 
-void news_in_hello(struct talk *t, const struct msg_index_hello *m)
+enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 {
 	struct peer_group *g = t->group;
 	struct index_peer p;
 	bool away;
 
 	if (!t->hello_sent || !t->open_in || t->up)
-		return;
+		return NEWS_IN_GOES_ON;
 	if (m->have_epoch == index_epoch(g->config.index) && numbers_went_back(t, m)) {
-		if (!begin_anew(t, "knows later changes of ours than we do: the index was restored from an older copy"))
-			peers_session_ended(t->session, "our index cannot be written");
-		return;
+		if (begin_epoch(t))
+			return NEWS_IN_GROUP_AGAIN;
+		session_ended(t->session, "our index cannot be written");
+		return NEWS_IN_GOES_ON;
 	}
 	load(t, &p);
 	away = is_writer(t) && away_too_long(t, m, &p);
 	if (away && p.received > 0) {
 		hear_all_again(t);
-		return;
+		return NEWS_IN_TALK_AGAIN;
 	}
 	t->their_epoch = m->epoch;
 	if (p.epoch != m->epoch)
@@ -205,13 +203,14 @@ void news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	p.settled = t->settled;
 	p.settled_epoch = index_epoch(g->config.index);
 	come_up(t, &p);
+	return NEWS_IN_GOES_ON;
 }
 
 /* A record that is not taken, and that no honest member sends. */
 static void refuse(struct talk *t, const struct msg_record *m, const char *why)
 {
 	index_passed_over(t->group->config.index, t->their_epoch, m->record.seq);
-	peer_group_misbehaved(t->group, t->session->peer, m->record.path, why);
+	talk_misbehaved(t, m->record.path, why);
 }
 
 /* Whether the version is one that can come about from ours. Nearly all are told by their counters alone. */
@@ -281,7 +280,7 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 		if (log_allow("left out", 5))
 			log_about(LOG_WARN, &about, "%s: skipped numbers %llu to %llu of its news", s->link->address,
 			          (unsigned long long)t->cursor + 1, (unsigned long long)m->after);
-		peers_session_ended(s, "skipped some of its news");
+		session_ended(s, "skipped some of its news");
 		return;
 	}
 	for (size_t i = 0; i < m->nrecords; i++)
@@ -292,7 +291,7 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	if (t->cursor > t->their_last)
 		t->their_last = t->cursor;
 	g->config.hooks->records_end(g->config.arg, peer);
-	peer_group_progress(g);
+	g->progress = true;
 	g->config.hooks->state(g->config.arg);
 }
 

@@ -147,41 +147,6 @@ static void add_lists(struct batch *b)
 	}
 }
 
-static void note_told(struct talk *t, uint64_t upto)
-{
-	struct peer_group *g = t->group;
-	uint64_t peer = t->session->peer;
-	struct told *told;
-
-	HASH_FIND(hh, g->told, &peer, sizeof(peer), told);
-	if (!told) {
-		told = MEM_NEW(struct told);
-		told->peer = peer;
-		HASH_ADD(hh, g->told, peer, sizeof(told->peer), told);
-	}
-	if (upto > told->upto)
-		told->upto = upto;
-}
-
-uint64_t news_out_told(const struct talk *t)
-{
-	const struct peer_group *g = t->group;
-	struct told *told;
-
-	HASH_FIND(hh, g->told, &t->session->peer, sizeof(t->session->peer), told);
-	return told && told->upto > g->opened ? told->upto : g->opened;
-}
-
-void news_out_forget_told(struct peer_group *g)
-{
-	struct told *told, *next;
-
-	HASH_ITER(hh, g->told, told, next) {
-		HASH_DEL(g->told, told);
-		free(told);
-	}
-}
-
 static void send_batch(struct talk *t, struct batch *b)
 {
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
@@ -203,7 +168,7 @@ static void send_batch(struct talk *t, struct batch *b)
 		DL_APPEND(t->unacked_list, u);
 	}
 	t->sent = b->upto;
-	note_told(t, b->upto);
+	numbers_note_told(t, b->upto);
 	t->group->counters.records_sent += b->n;
 	session_send(t->session, FRAME_NEWS, body, size);
 }
@@ -236,7 +201,7 @@ static struct batch *gather(struct talk *t)
 	b->committed = g->committed;
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));
 	b->peer = t->session->peer;
-	b->anew = t->anew;
+	b->anew = t->resend_upto;
 	b->inlines = !t->no_inline;
 	b->index = g->config.index;
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, take, b);
@@ -331,7 +296,7 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
 	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the
 	 * number that it would have acknowledged. */
-	t->anew = (uint64_t)anew > t->group->committed ? (uint64_t)anew : t->group->committed;
+	t->resend_upto = (uint64_t)anew > t->group->committed ? (uint64_t)anew : t->group->committed;
 }
 
 void news_out_ack(struct talk *t, const struct msg_news_ack *m)
@@ -346,7 +311,7 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 	if (t->retell > 0 && m->received > t->retell)
 		told_again(t);
 	if (m->settled > t->settled)
-		peer_group_progress(g); /* to be stored */
+		g->progress = true; /* to be stored */
 	t->settled = m->settled;
 	DL_FOREACH_SAFE(t->unacked_list, u, next) {
 		if (u->upto > t->acked)

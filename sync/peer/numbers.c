@@ -2,9 +2,11 @@
  * went back: it may have given them again, and must begin a new epoch, which all members then have to be told. That is much
  * to do for a claim. So each NEWS carries our signature of the number that it ends with; the receiver keeps the last, and
  * shows it when it says how far it has our rows. Whoever shows none is told all our rows anew, alone. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "sync/peer/peers_internal.h"
 
 enum { PREFIX = 17, STATEMENT_LEN = PREFIX + 32 + 8 + 8 };
@@ -62,8 +64,45 @@ bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m)
 	const struct peer_group *g = t->group;
 	uint8_t bytes[STATEMENT_LEN];
 
-	if (m->signature.n != SIGNATURE_LEN || m->shown <= news_out_told(t))
+	if (m->signature.n != SIGNATURE_LEN || m->shown <= numbers_told(t))
 		return false;
 	statement(bytes, g, m->have_epoch, m->shown);
 	return identity_verify(identity_public_key(g->peers->config.self), bytes, sizeof(bytes), m->signature.p) == 0;
+}
+
+/* --- how far each was told --- */
+
+void numbers_note_told(struct talk *t, uint64_t upto)
+{
+	struct peer_group *g = t->group;
+	uint64_t peer = t->session->peer;
+	struct numbers_told *told;
+
+	HASH_FIND(hh, g->told, &peer, sizeof(peer), told);
+	if (!told) {
+		told = MEM_NEW(struct numbers_told);
+		told->peer = peer;
+		HASH_ADD(hh, g->told, peer, sizeof(told->peer), told);
+	}
+	if (upto > told->upto)
+		told->upto = upto;
+}
+
+uint64_t numbers_told(const struct talk *t)
+{
+	const struct peer_group *g = t->group;
+	struct numbers_told *told;
+
+	HASH_FIND(hh, g->told, &t->session->peer, sizeof(t->session->peer), told);
+	return told && told->upto > g->seq_at_open ? told->upto : g->seq_at_open;
+}
+
+void numbers_forget_told(struct peer_group *g)
+{
+	struct numbers_told *told, *next;
+
+	HASH_ITER(hh, g->told, told, next) {
+		HASH_DEL(g->told, told);
+		free(told);
+	}
 }

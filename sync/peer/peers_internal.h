@@ -1,9 +1,10 @@
-/* Shared by the files of sync/peer; nobody else includes it. Who holds what:
+/* Shared by the files of sync/peer; nobody else but tests includes it. Everything is on the loop's thread.
  *
- *   peers     one a process: sessions, dial table, groups
- *   session   one a connection: the link, and a talk for each group that both sides know
+ *   peers     one per process: sessions, dial table, groups
+ *   session   one per connection: the link, and a talk for each group that both sides know
  *   talk      one group on one session: membership shown, index hello, news out, news in, blocks both ways
- */
+ *
+ * A call of these files may end the talk or the session that it is given where it says so; then neither may be touched afterwards. */
 #ifndef LANYARD_SYNC_PEER_PEERS_INTERNAL_H
 #define LANYARD_SYNC_PEER_PEERS_INTERNAL_H
 
@@ -18,6 +19,7 @@
 #include "sync/wire/msg.h"
 
 enum {
+	SESSION_PROTOCOL = 1, /* the version in hello */
 	PEERS_MAX_SESSIONS = 256,
 	GOSSIP_OWN_MAX = 8, /* addresses of its own that an agent tells */
 	PEERS_TICK_MS = 2500,
@@ -40,8 +42,8 @@ enum {
 	SEND_QUEUED_MAX =
 		2 << 20, /* no more news while this many bytes of control wait for the network, at one connection */
 	SEND_QUEUED_ALL = 32 << 20, /* and at all together */
-	PONG_QUEUED_MAX = 64 << 10, /* who has as much to read needs no pong to see that we live */
-	PEERS_STALLED_MS = 30000,   /* who takes nothing of what waits for so long does not read */
+	PONG_QUEUED_MAX = 64 << 10, /* a peer with this much left to read sees that we are alive without a pong */
+	PEERS_STALLED_MS = 30000,   /* a peer that takes nothing of what waits for this long does not read */
 };
 
 struct session;
@@ -53,8 +55,8 @@ struct peer_group {
 	struct peer_group_config config;
 	struct talk *talks;             /* every session's talk about this group (list by group_next) */
 	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
-	uint64_t opened;                /* the last one that may have been given before the index was opened */
-	struct told *told;              /* who was told more since then (hash) */
+	uint64_t seq_at_open;           /* the last one that may have been given before the index was opened */
+	struct numbers_told *told;      /* peers that were sent more since then (hash) */
 	struct index_shown signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
@@ -63,7 +65,7 @@ struct peer_group {
 	struct admit_join *join;     /* NULL: we are a member */
 	struct roster_in *roster_in; /* what others show, on its way */
 	struct peer_counters counters;
-	char lacks[128]; /* what peer_group_lacks() said last */
+	char lacks[128]; /* the last answer of peer_group_lacks() */
 };
 
 /* A block that a peer asked for and that is not sent yet. */
@@ -83,7 +85,7 @@ struct serve_list {
 	uint32_t request, first;
 };
 
-/* A block asked of a peer. */
+/* A block or list that we asked a peer for. */
 struct inflight {
 	uint32_t request;
 	uint32_t len; /* 0: a list */
@@ -91,8 +93,8 @@ struct inflight {
 	UT_hash_handle hh;
 };
 
-/* How far a peer was told our numbers since the index was opened. */
-struct told {
+/* How far our rows were sent to a peer since the index was opened. */
+struct numbers_told {
 	uint64_t peer, upto;
 	UT_hash_handle hh;
 };
@@ -113,19 +115,20 @@ struct talk {
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
-	uint64_t anew;           /* rows of ours up to this are told even if they came from the peer itself */
-	uint64_t retell;         /* rows are told again, until a number above this is acknowledged; 0: they are not */
+	uint64_t resend_upto;    /* rows of ours up to this are sent even if they came from the peer itself */
+	uint64_t retell; /* all rows are sent again, until a number above this is acknowledged; 0: they are not */
 	bool no_inline;
 	bool reading;   /* a worker reads files for the next message */
 	size_t unacked; /* bytes of messages not yet acknowledged */
 	struct news_unacked *unacked_list;
 	/* news in */
-	uint64_t their_epoch, their_last;     /* last: the greatest number they have spoken of */
-	uint64_t cursor;                      /* their rows up to this were given to the hooks */
+	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
+	uint64_t cursor;                  /* their rows up to this were given to the hooks, or left out by the rules */
 	uint64_t told_received, told_settled; /* as last acknowledged */
 	struct index_shown shown;             /* what they have signed of their numbers */
 	bool shown_due;                       /* not stored yet */
-	/* Their rows that we have settled: as committed, as committed when the sync that is under way began, safe. */
+	/* Three marks on the peer's sequence: up to where its rows are settled here as committed; covered by the sync of the index that is
+	 * under way; safe on the disk, so that they may be acknowledged. */
 	uint64_t settled_now, settled_syncing, settled_safe;
 	/* blocks in */
 	size_t inflight_bytes; /* bytes in flight */
@@ -150,7 +153,7 @@ struct session {
 	uint16_t listen_port;
 	struct sockaddr_storage own[GOSSIP_OWN_MAX]; /* addresses that it says it has */
 	size_t nown;
-	bool own_news; /* they are to be passed on */
+	bool own_changed; /* they are to be passed on at the next tick */
 	int64_t born_ms, since_s;
 	bool hello_in, hello_sent;
 	bool name_sent;                                    /* our name: to members only */
@@ -166,8 +169,8 @@ struct session {
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
 	int idle;              /* ticks without a group in common */
-	int jobs;              /* at workers, holding a pointer to this: freed only at 0 */
-	const char *condemned; /* why the next tick ends it; NULL: it does not */
+	int jobs;              /* at workers, each with a pointer to this: freed only at 0 */
+	const char *condemned; /* why the next tick ends it; NULL: it stays */
 	bool closed;
 };
 
@@ -189,19 +192,128 @@ struct peers {
 	struct runs *runs;
 };
 
-/* peers.c */
-/* The same identity runs elsewhere too: this one is to stop. */
-void peers_refuse_copied(struct session *s);
-/* Closes the group's talks and opens them anew. */
-void peer_group_reopen(struct peer_group *g, const char *reason);
-void peers_session_ended(struct session *s, const char *reason);
-void peers_refuse(struct session *s, const char *reason);
+/* --- from here on in the order of the files: each calls only those above it --- */
 
-/* slots.c */
-/* Of a group of ours, as far as we know. */
+/* session.c: one connection */
+struct session *session_of(struct peers *p, const struct agent_id *id);
+/* body is taken over. What cannot be queued ends the connection at the next tick. */
+void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n);
+/* Whether more news may be queued: not while much waits for a peer that does not take it. */
+bool session_has_room(const struct session *s);
+/* Continues in the next turn with what the peer waits for: blocks, lists, news, the roster. */
+void session_go_on(struct session *s);
+/* A worker's job that s->jobs counts is back; frees s when it has ended and this was the last. */
+void session_job_done(struct session *s);
+
+/* talk.c: one group on it. The first three return NULL when there is none, or it has ended. */
+struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
+struct talk *talk_of_serial(struct session *s, uint64_t serial);
+struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
+/* For the log: which group, and who. Good as long as the talk. */
+struct log_about talk_about(const struct talk *t);
+/* Logged; the third time ends the connection at the next tick. path: "" when it is about none. */
+void talk_misbehaved(struct talk *t, const char *path, const char *what);
+
+/* inflight.c: blocks and lists that we asked for */
+/* Bytes that may be asked for now. */
+size_t inflight_room(const struct talk *t);
+void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n);
+void inflight_get_list(struct talk *t, uint32_t request, const struct content *c, uint32_t first);
+void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n);
+void inflight_block_in(struct session *s, const struct msg_block *b);
+void inflight_list_in(struct session *s, const struct msg_list *m);
+/* Forgets all requests of the talk; nothing is sent. */
+void inflight_stop(struct talk *t);
+
+/* numbers.c: our sequence numbers, as peers know them */
+/* Ours, of a number that is sent; good until the next call. */
+const uint8_t *numbers_signature(struct peer_group *g, uint64_t number);
+/* The peer's: kept with the talk, in the index, and shown to it in our hello, whose have_epoch is set. */
+void numbers_keep(struct talk *t, const struct msg_news *m);
+void numbers_store(struct talk *t);
+void numbers_show(struct talk *t, struct msg_index_hello *m);
+/* Whether it shows that we sent a number which this index has not sent yet. m is about our present epoch. */
+bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m);
+/* Our rows up to this number were sent to the peer. */
+void numbers_note_told(struct talk *t, uint64_t upto);
+/* The greatest of our numbers that the peer can know. */
+uint64_t numbers_told(const struct talk *t);
+void numbers_forget_told(struct peer_group *g);
+
+/* news_out.c: our rows, sent */
+/* all: sends all our rows, whatever the peer says that it has. */
+void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all);
+/* The peer has begun a new epoch: our rows up to now are sent to it even if they came from it. */
+void news_out_tell_all(struct talk *t);
+/* Sends as much as there is room for. */
+void news_out_kick(struct talk *t);
+void news_out_ack(struct talk *t, const struct msg_news_ack *m);
+void news_out_stop(struct talk *t);
+
+/* serve.c: blocks and lists that the peer asked for */
+void serve_get(struct talk *t, const struct msg_get *m);
+void serve_list(struct talk *t, const struct msg_list_get *m);
+void serve_cancel(struct session *s, const struct msg_cancel *m);
+/* Continues, as far as there is room. */
+void serve_more(struct talk *t);
+void serve_stop(struct talk *t);
+
+/* talk_end.c */
+/* The talk is freed; the peer is not told. */
+void talk_end(struct talk *t, const char *reason);
+/* Tells the peer, then as talk_end(). */
+void talk_close(struct talk *t, const char *reason);
+
+/* dial.c */
+struct dial;
+
+void dial_new(struct peers *p);
+/* After tls_free(). */
+void dial_free(struct peers *p);
+/* By discovery or the admin; claimed_id is NULL for the admin's. */
+void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
+/* A member says that this member is there. */
+void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr);
+/* TLS is up, and found this agent there. */
+void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
+/* d may be gone afterwards. */
+void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
+/* The agent has shown that it is a member: its addresses are tried without delay from now on, and the one where we reached it is proven. */
+void dial_proved(struct peers *p, const struct agent_id *id);
+/* The connection to this agent is gone: tries its addresses again. */
+void dial_lost(struct peers *p, const struct agent_id *id);
+void dial_all_now(struct peers *p);
+
+/* gossip.c: addresses of members */
+void gossip_up(struct talk *t);
+/* This host's addresses have changed. */
+void gossip_own_changed(struct peers *p);
+/* Passes on what the peer said of its own addresses since the last time. */
+void gossip_tick(struct session *s);
+void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
+
+/* session_end.c. Each ends all talks and the link; s is freed at once, or by its last job. */
+/* Tells nobody. */
+void session_drop(struct session *s);
+/* The connection failed, or the other side ended it: its addresses are tried again. */
+void session_ended(struct session *s, const char *reason);
+/* The other side has no business here: tells it why, and does not look for it again. */
+void session_refuse(struct session *s, const char *reason);
+void session_refuse_with(struct session *s, const struct msg_bye *m);
+
+/* slots.c: how many connections there may be */
+/* In one of our groups, as far as we know. */
 bool slots_is_member(struct peers *p, const struct agent_id *id);
 /* Whether one more session may be made over this link; may end one of a stranger's for it. */
 bool slots_take(struct peers *p, const struct link *link);
+
+/* session_hello.c: what we say of ourselves */
+/* Offers the groups, each on a channel of its own. */
+void session_hello_send(struct session *s, struct peer_group *const *groups, size_t n);
+/* The body of a hello that offers no group; the caller frees it. */
+uint8_t *session_hello_run(struct peers *p, size_t *n);
+/* The peer has shown a membership: it may send long frames, and learns our name. */
+void session_trust(struct session *s);
 
 /* copied_home.c */
 /* Takes over a link to our own identity, says hello on it and closes it once both know whether they are one run. */
@@ -218,69 +330,52 @@ void copied_home_evidence(const struct session *s, struct msg_run_proof *m);
 void copied_home_told(struct session *s, const struct msg_run_proof *evidence);
 void copied_home_free_all(struct peers *p);
 
-/* dial.c */
-struct dial;
+/* news_in.c: the peer's rows */
+void news_in_send_hello(struct talk *t);
+enum news_in_next {
+	NEWS_IN_GOES_ON,
+	NEWS_IN_TALK_AGAIN,  /* the talk is to be closed and opened again */
+	NEWS_IN_GROUP_AGAIN, /* so are all talks about the group */
+};
+/* May end the session. */
+enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m);
+/* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk comes up. */
+void news_in_forget(struct peer_group *g, uint64_t peer);
+/* May end the session. */
+void news_in_message(struct talk *t, const struct msg_news *m);
+/* Before the commit: stores how far we have the peer's rows, and it ours. */
+void news_in_store(struct talk *t);
+/* After it: tells the peer. */
+void news_in_acknowledge(struct talk *t);
+/* Sets settled_now. */
+void news_in_settle(struct talk *t);
 
-void dial_new(struct peers *p);
-/* After tls_free(). */
-void dial_free(struct peers *p);
-/* By discovery or the admin; claimed_id is NULL for the admin's. */
-void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
-/* A member says that this member is there. */
-void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr);
-/* TLS is up, and found this agent there. */
-void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
-/* d may be gone afterwards. */
-void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
-/* The agent has shown that it is a member: no patience is owed to its addresses any more, and the one where we reached it is proven. */
-void dial_proved(struct peers *p, const struct agent_id *id);
-/* The connection to this agent is gone: try its addresses again. */
-void dial_lost(struct peers *p, const struct agent_id *id);
-void dial_all_now(struct peers *p);
-struct session *peers_session_of(struct peers *p, const struct agent_id *id);
+/* roster_in.c: what others show of the roster, on its way to a worker and into it. One `roster_in` per group. */
+struct roster_in_events {
+	/* Entries were put into the roster and are not judged yet. Talks may end. */
+	void (*entries)(struct peer_group *g);
+	/* Answers roster_in_open(): the credential is in the roster, and judged. digest: of the peer's roster; NULL: none. May end the talk. */
+	void (*credential)(struct talk *t, const uint8_t *digest);
+	/* Answers roster_in_join(). good: the signatures hold. May end the talk. */
+	void (*request)(struct talk *t, const uint8_t *request, size_t n, bool good);
+};
+struct roster_in *roster_in_new(struct peer_group *g, const struct roster_in_events *events);
+void roster_in_free(struct roster_in *in);
+void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n);
+void roster_in_open(struct talk *t, const struct msg_group_open *m);
+void roster_in_join(struct talk *t, const struct msg_bytes *request);
 
-/* session.c */
-struct session *session_new(struct peers *p, struct link *link);
-/* The peer has shown a membership: it may send long frames, and learns our name. */
-void session_trust(struct session *s);
-/* A hello that offers no group. */
-uint8_t *session_run_hello(struct peers *p, size_t *n);
-/* Ends every talk and the link; tells nobody. Frees when no worker holds it any more. */
-void session_close(struct session *s);
-void session_job_done(struct session *s);
-void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n);
-/* Sends the group's tag as a further channel. */
-void session_offer(struct session *s, struct peer_group *g);
-void session_tick(struct session *s, int64_t now_ms);
-/* Goes on in the next turn with what the peer waits for: blocks, lists, news, the roster. */
-void session_go_on(struct session *s);
-/* Whether more news may be queued: not while much waits for a peer that does not take it. */
-bool session_has_room(const struct session *s);
-
-/* talk.c: membership */
-struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel);
-void talk_free(struct talk *t, const char *reason);
-/* Tells the other side, then as talk_free. */
-void talk_close(struct talk *t, const char *reason);
-/* The other side has closed it. */
-void talk_closed_by_peer(struct talk *t, const char *reason);
-struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
-/* NULL when it has ended. */
-struct talk *talk_of_serial(struct session *s, uint64_t serial);
-/* For the log: which group, and who. */
-struct log_about talk_about(const struct talk *t);
-struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
-void talk_begin(struct talk *t);
-void talk_open_in(struct talk *t, const struct msg_group_open *m);
-/* The credential was looked at; digest of the peer's roster, NULL: none. It may end the talk. */
-void talk_opened(struct talk *t, const uint8_t *digest);
-/* The request to join was looked at. */
-void talk_asked(struct talk *t, const uint8_t *request, size_t n, bool good);
-/* Judges what was put into the roster, and passes on what counts now. Talks may end. */
-void talk_roster_settle(struct peer_group *g);
-void talk_roster_in(struct talk *t, const struct msg_roster *m);
-/* The roster changed: talks with those who are members no longer end, others may begin. */
-void talk_members_changed(struct peer_group *g);
+/* roster_out.c: the roster for others */
+struct roster_entries {
+	struct msg_bytes *e; /* owned; the bytes are the roster's */
+	size_t n, max;
+};
+/* For roster_credential() and roster_entries(); arg: struct roster_entries. */
+bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
+/* The whole roster, now or when there is room. */
+void roster_out_all(struct talk *t);
+/* Entries that came to count since the last call: to everybody except the peer that brought them. */
+void roster_out_news(struct peer_group *g);
 
 /* membership.c: what is shown when a talk opens */
 /* Sends GROUP_OPEN with what base says; the channels are filled in. */
@@ -310,79 +405,32 @@ void admit_request_in(struct talk *t, const struct msg_bytes *request);
 /* Answers a request. good: its signatures hold. True when the roster has a new member; otherwise t may be gone. */
 bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good);
 
-/* roster_out.c: the roster for others */
-struct roster_entries {
-	struct msg_bytes *e; /* owned; the bytes are the roster's */
-	size_t n, max;
-};
-/* For roster_credential() and roster_entries(); arg: struct roster_entries. */
-bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
-/* The whole roster, now or when there is room. */
-void roster_out_all(struct talk *t);
-/* Entries that came to count since the last call: to everybody except the peer that brought them. */
-void roster_out_news(struct peer_group *g);
+/* talk_open.c */
+/* A talk about this group that the session has already is ended. */
+struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel);
+/* Shows what we have to show, if the peer may see it. */
+void talk_begin(struct talk *t);
+/* The peer has opened it. May end the talk, and the session. */
+void talk_open_in(struct talk *t, const struct msg_group_open *m);
+/* The peer's credential was looked at; digest: of its roster; NULL: none. May end the talk. */
+void talk_opened(struct talk *t, const uint8_t *digest);
+void talk_roster_in(struct talk *t, const struct msg_roster *m);
+/* The other side has closed it. */
+void talk_closed_by_peer(struct talk *t, const char *reason);
 
-/* roster_in.c: entries on their way into the roster. in: one of each group */
-struct roster_in *roster_in_new(struct peer_group *g);
-void roster_in_free(struct roster_in *in);
-void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n);
-/* Ends in talk_opened(). */
-void roster_in_open(struct talk *t, const struct msg_group_open *m);
-/* Ends in talk_asked(). */
-void roster_in_join(struct talk *t, const struct msg_bytes *request);
+/* session_offer.c */
+/* Offers the group on one more channel; a talk begins if the peer has offered it already. */
+void session_offer(struct session *s, struct peer_group *g);
+/* The peer offers a group on its next channel: true when it is one of ours, and a talk begins. */
+bool session_offered(struct session *s, const uint8_t tag[MSG_TAG_LEN]);
 
-/* gossip.c: addresses */
-void gossip_up(struct talk *t);
-/* This host's addresses are others now. */
-void gossip_own_changed(struct peers *p);
-/* Passes on what the peer said of its own addresses since the last time. */
-void gossip_tick(struct session *s);
-void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
+/* peer_group.c; see also peers.h */
+/* Closes the group's talks and opens them again. */
+void peer_group_reopen(struct peer_group *g, const char *reason);
 
-/* numbers.c */
-/* Ours, of a number that is told; good until the next call. */
-const uint8_t *numbers_signature(struct peer_group *g, uint64_t number);
-/* The peer's: kept with the talk, in the index, and shown to it in our hello, whose have_epoch is set. */
-void numbers_keep(struct talk *t, const struct msg_news *m);
-void numbers_store(struct talk *t);
-void numbers_show(struct talk *t, struct msg_index_hello *m);
-/* Whether it shows that we told a number which this index has not told yet. m is about our present epoch. */
-bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m);
-
-/* news_out.c */
-/* all: tell it all our rows, whatever it says that it has. */
-void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all);
-/* The peer has begun a new epoch: our rows up to now are told to it even if they came from it. */
-void news_out_tell_all(struct talk *t);
-/* The greatest of our numbers that the peer can know. */
-uint64_t news_out_told(const struct talk *t);
-void news_out_forget_told(struct peer_group *g);
-void news_out_kick(struct talk *t);
-void news_out_ack(struct talk *t, const struct msg_news_ack *m);
-void news_out_stop(struct talk *t);
-
-/* news_in.c */
-void news_in_send_hello(struct talk *t);
-/* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk comes up. */
-void news_in_forget(struct peer_group *g, uint64_t peer);
-void news_in_hello(struct talk *t, const struct msg_index_hello *m);
-void news_in_message(struct talk *t, const struct msg_news *m);
-/* Before the commit: how far we have the peer's rows, and it ours. After it: tells the peer. */
-void news_in_store(struct talk *t);
-/* How much is settled by now. */
-void news_in_settle(struct talk *t);
-void news_in_acknowledge(struct talk *t);
-
-/* serve.c */
-void serve_get(struct talk *t, const struct msg_get *m);
-void serve_list(struct talk *t, const struct msg_list_get *m);
-void serve_cancel(struct session *s, const struct msg_cancel *m);
-void serve_more(struct talk *t);
-void serve_stop(struct talk *t);
-
-/* inflight.c */
-void inflight_block_in(struct session *s, const struct msg_block *b);
-void inflight_list_in(struct session *s, const struct msg_list *m);
-void inflight_stop(struct talk *t);
+/* session_in.c: what comes in */
+struct session *session_new(struct peers *p, struct link *link);
+/* Pings a peer that has been silent. */
+void session_tick(struct session *s, int64_t now_ms);
 
 #endif

@@ -47,6 +47,7 @@ struct bringer {
 
 struct roster_in {
 	struct peer_group *group; /* NULL: it went while a job was out */
+	const struct roster_in_events *events;
 	struct workers *workers;
 	struct group_id id;
 	struct paper *waiting;
@@ -55,11 +56,12 @@ struct roster_in {
 	struct bringer *bringers;
 };
 
-struct roster_in *roster_in_new(struct peer_group *g)
+struct roster_in *roster_in_new(struct peer_group *g, const struct roster_in_events *events)
 {
 	struct roster_in *in = MEM_NEW(struct roster_in);
 
 	in->group = g;
+	in->events = events;
 	in->workers = g->peers->config.workers;
 	in->id = *roster_group(g->config.roster);
 	return in;
@@ -259,9 +261,9 @@ static void answer(struct roster_in *in, const struct paper *p)
 		return;
 	t->opening = false;
 	if (p->kind == PAPER_OPEN)
-		talk_opened(t, p->has_digest ? p->digest : NULL);
+		in->events->credential(t, p->has_digest ? p->digest : NULL);
 	else
-		talk_asked(t, p->entries.p + 4, p->entries.len - 4, p->good[0]);
+		in->events->request(t, p->entries.p + 4, p->entries.len - 4, p->good[0]);
 }
 
 /* Papers in their order; judged before each that needs an answer, and at the end. */
@@ -277,7 +279,7 @@ static void done(void *arg)
 		if (p->kind != PAPER_JOIN)
 			put_paper(in, p);
 		if (p->kind != PAPER_ENTRIES || p->next == NULL)
-			talk_roster_settle(in->group);
+			in->events->entries(in->group);
 		give_back(in, p);
 		answer(in, p);
 	}

@@ -212,7 +212,7 @@ void serve_get(struct talk *t, const struct msg_get *m)
 	struct serve_want *known;
 
 	if (t->nwants + m->nwants > SERVE_MAX_QUEUE) {
-		peer_group_misbehaved(t->group, t->session->peer, "", "requested more blocks than it may at a time");
+		talk_misbehaved(t, "", "requested more blocks than it may at a time");
 		return;
 	}
 	for (size_t i = 0; i < m->nwants; i++) {
@@ -220,7 +220,7 @@ void serve_get(struct talk *t, const struct msg_get *m)
 
 		HASH_FIND(hh, t->session->wants, &key, sizeof(key), known);
 		if (known) {
-			peer_group_misbehaved(t->group, t->session->peer, "", "used the number of a request twice");
+			talk_misbehaved(t, "", "used the number of a request twice");
 			return;
 		}
 		want_new(t, m, i);
@@ -233,8 +233,7 @@ void serve_list(struct talk *t, const struct msg_list_get *m)
 	struct serve_list *l;
 
 	if (t->nlists >= SERVE_MAX_LISTS) {
-		peer_group_misbehaved(t->group, t->session->peer, "",
-		                      "requested more block lists than it may at a time");
+		talk_misbehaved(t, "", "requested more block lists than it may at a time");
 		return;
 	}
 	l = MEM_NEW(struct serve_list);

@@ -65,11 +65,11 @@ bool slots_take(struct peers *p, const struct link *link)
 	struct session *s = least(p, link->address, &n);
 
 	if (!member && n >= MAX_ONE_HOST) {
-		peers_refuse(s, why);
+		session_refuse(s, why);
 		return true;
 	}
 	s = least(p, NULL, &n);
 	if (s && (p->nsessions >= PEERS_MAX_SESSIONS || (!member && n >= MAX_STRANGERS)))
-		peers_refuse(s, why);
+		session_refuse(s, why);
 	return p->nsessions < PEERS_MAX_SESSIONS;
 }

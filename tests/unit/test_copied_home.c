@@ -125,7 +125,7 @@ static void of_two_that_come_in_turns_only_the_copy_is_refused(void **state)
 /* b says to a that it is one of two, and shows this. */
 static void tell(struct msg_run_proof *proof)
 {
-	struct session *s = peers_session_of(b.peers, identity_id(a.self));
+	struct session *s = session_of(b.peers, identity_id(a.self));
 	struct msg_bye m = { .reason = "copied", .copied = true, .proof = *proof };
 	size_t n;
 

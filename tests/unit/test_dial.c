@@ -76,7 +76,7 @@ bool roster_may(const struct roster *r, const struct agent_id *id, enum right ri
 	return right == RIGHT_TAKE_PART && id->b[0] == MEMBER;
 }
 
-struct session *peers_session_of(struct peers *p, const struct agent_id *id)
+struct session *session_of(struct peers *p, const struct agent_id *id)
 {
 	return w.is_connected && agent_id_equal(id, &w.connected) ? (struct session *)p : NULL;
 }

@@ -1,0 +1,347 @@
+/* One group on all connections: offered, paused and ended; what the engine asks of its peers, and tells them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+/* --- who is in the group --- */
+
+static void roster_has_changed(struct peer_group *g)
+{
+	g->config.hooks->roster_changed(g->config.arg);
+}
+
+/* Whether a peer's records count, and whether it may have ours, is settled when a talk comes up. Rows that it announced in the other role
+ * and that are not ours yet are forgotten: it announces them again if it may. */
+static void role_changed(struct talk *t, enum role role)
+{
+	struct session *s = t->session;
+	struct peer_group *g = t->group;
+
+	if (rights_has(role, RIGHT_READ) == rights_has(t->role, RIGHT_READ) &&
+	    rights_has(role, RIGHT_WRITE) == rights_has(t->role, RIGHT_WRITE)) {
+		t->role = role;
+		return;
+	}
+	talk_close(t, "its role has changed");
+	news_in_forget(g, s->peer);
+	session_offer(s, g);
+}
+
+static void members_changed(struct peer_group *g)
+{
+	struct talk *t, *next;
+
+	if (g->config.invite)
+		return;
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+	{
+		enum role role = roster_role(g->config.roster, &t->session->id);
+
+		if (role == t->role)
+			continue;
+		if (!rights_has(role, RIGHT_TAKE_PART))
+			talk_close(t, "no longer a member");
+		else if (t->role == ROLE_NONE)
+			talk_begin(t);
+		else
+			role_changed(t, role);
+	}
+}
+
+void peer_group_roster_changed(struct peer_group *g)
+{
+	roster_out_news(g);
+	members_changed(g);
+}
+
+/* A request to join, whose signatures a worker has looked at. */
+static void on_request(struct talk *t, const uint8_t *request, size_t n, bool good)
+{
+	struct peer_group *g = t->group;
+
+	if (admit_checked(t, request, n, good)) {
+		roster_has_changed(g);
+		peer_group_roster_changed(g);
+	}
+}
+
+/* Entries were put into the roster: judges them, and passes on what counts now. */
+static void on_entries(struct peer_group *g)
+{
+	if (!roster_settle(g->config.roster))
+		return;
+	if (g->config.invite) {
+		admit_join_look(g);
+		return;
+	}
+	roster_has_changed(g);
+	peer_group_roster_changed(g);
+}
+
+static const struct roster_in_events roster_events = { .entries = on_entries,
+	                                               .credential = talk_opened,
+	                                               .request = on_request };
+
+/* --- life --- */
+
+struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config)
+{
+	struct peer_group *g = MEM_NEW(struct peer_group);
+	struct session *s;
+
+	g->peers = p;
+	g->config = *config;
+	g->committed = config->index ? index_seq(config->index) : 0;
+	g->seq_at_open = g->committed;
+	g->commits_safe = config->index ? index_commits(config->index) : 0;
+	g->roster_in = roster_in_new(g, &roster_events);
+	if (config->invite)
+		g->join = admit_join_new(g);
+	DL_APPEND(p->groups, g);
+	DL_FOREACH(p->sessions, s)
+		session_offer(s, g);
+	return g;
+}
+
+static void close_talks(struct peer_group *g, const char *reason)
+{
+	struct talk *t, *next;
+	struct session *s;
+
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+	{
+		/* One who asks to join would take it for the group's answer. */
+		if (rights_has(t->role, RIGHT_TAKE_PART))
+			talk_close(t, reason);
+		else
+			talk_end(t, reason);
+	}
+	DL_FOREACH(g->peers->sessions, s)
+		for (uint32_t i = 0; i < s->nchannels; i++)
+			if (s->channels[i] == g)
+				s->channels[i] = NULL;
+}
+
+void peer_group_free(struct peer_group *g)
+{
+	if (!g)
+		return;
+	close_talks(g, "the group was stopped here");
+	admit_join_free(g->join);
+	numbers_forget_told(g);
+	roster_in_free(g->roster_in);
+	DL_DELETE(g->peers->groups, g);
+	free(g);
+}
+
+void peer_group_reopen(struct peer_group *g, const char *reason)
+{
+	struct session *s;
+
+	close_talks(g, reason);
+	DL_FOREACH(g->peers->sessions, s)
+		session_offer(s, g);
+}
+
+void peer_group_again(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t, *next;
+	struct session *s;
+
+	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
+	{
+		if (!t->up || t->session->peer != peer)
+			continue;
+		s = t->session;
+		talk_close(t, "reopening to receive the rest");
+		session_offer(s, g);
+		return;
+	}
+}
+
+void peer_group_pause(struct peer_group *g, bool paused)
+{
+	if (g->paused == paused)
+		return;
+	g->paused = paused;
+	if (paused)
+		close_talks(g, "paused");
+	else
+		peer_group_reopen(g, "resumed");
+}
+
+void *peer_group_arg(const struct peer_group *g)
+{
+	return g->config.arg;
+}
+
+void peer_group_news(struct peer_group *g)
+{
+	struct talk *t;
+
+	g->committed = index_seq(g->config.index);
+	DL_FOREACH2(g->talks, t, group_next)
+		news_out_kick(t);
+}
+
+void peer_group_progress(struct peer_group *g)
+{
+	g->progress = true;
+}
+
+int peer_group_turn_end(struct peer_group *g)
+{
+	struct talk *t;
+	bool progress = g->progress;
+
+	g->progress = false;
+	if (progress)
+		DL_FOREACH2(g->talks, t, group_next)
+			news_in_store(t);
+	if (index_commit(g->config.index))
+		return -1;
+	if (progress)
+		DL_FOREACH2(g->talks, t, group_next)
+			news_in_acknowledge(t);
+	return 0;
+}
+
+void peer_group_sync_begin(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		/* A commit of the scan's may have settled something as well, and this may be the last sync for long. */
+		news_in_settle(t);
+		t->settled_syncing = t->settled_now;
+	}
+	g->commits_syncing = index_commits(g->config.index);
+}
+
+void peer_group_sync_end(struct peer_group *g)
+{
+	struct talk *t;
+
+	g->commits_safe = g->commits_syncing;
+	DL_FOREACH2(g->talks, t, group_next) {
+		t->settled_safe = t->settled_syncing;
+		news_in_acknowledge(t);
+	}
+}
+
+const char *peer_group_join_note(const struct peer_group *g)
+{
+	return admit_join_note(g->join);
+}
+
+/* --- what fetch asks for --- */
+
+static struct talk *up(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t = talk_of_peer(g, peer);
+
+	return t && t->up ? t : NULL;
+}
+
+bool peer_group_connected(struct peer_group *g, uint64_t peer)
+{
+	return up(g, peer) != NULL;
+}
+
+uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer)
+{
+	const struct talk *t = up(g, peer);
+
+	return t ? t->session->link->bytes_in : 0;
+}
+
+size_t peer_group_room(struct peer_group *g, uint64_t peer)
+{
+	const struct talk *t = up(g, peer);
+
+	return t ? inflight_room(t) : 0;
+}
+
+int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
+                   size_t n)
+{
+	struct talk *t = up(g, peer);
+
+	if (!t)
+		return -1;
+	inflight_get(t, c, wants, n);
+	return 0;
+}
+
+int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
+{
+	struct talk *t = up(g, peer);
+
+	if (!t)
+		return -1;
+	inflight_get_list(t, request, c, first);
+	return 0;
+}
+
+void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
+{
+	struct talk *t = up(g, peer);
+
+	if (t)
+		inflight_cancel(t, requests, n);
+}
+
+void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what)
+{
+	struct talk *t = talk_of_peer(g, peer);
+
+	if (t)
+		talk_misbehaved(t, path, what);
+}
+
+/* --- how far peers are --- */
+
+void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		struct peer_group_peer p = { .peer = t->session->peer, .settled = t->settled };
+
+		p.synced_to_us = t->settled >= g->committed;
+		p.told_all = t->cursor >= t->their_last;
+		if (t->up && !fn(arg, &p))
+			return;
+	}
+}
+
+static const char *lacking(struct peer_group *g, const struct talk *t, const char *what)
+{
+	const char *name = t->session->name;
+
+	(void)snprintf(g->lacks, sizeof(g->lacks), "%.64s %s", name && *name ? name : "a peer", what);
+	return g->lacks;
+}
+
+const char *peer_group_lacks(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next) {
+		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
+			return lacking(g, t, "to say hello");
+		if (t->up && t->cursor < t->their_last)
+			return lacking(g, t, "to send the rest of its news");
+		if (t->up && t->settled < g->committed)
+			return lacking(g, t, "to install our changes");
+	}
+	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
+}
+
+struct peer_counters peer_group_counters(const struct peer_group *g)
+{
+	return g->counters;
+}

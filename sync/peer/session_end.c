@@ -1,0 +1,54 @@
+/* The end of a connection, whoever ends it. Its talks end first, while it can still be asked about; memory that a worker's job holds on to
+ * goes with the last of those jobs. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "sync/peer/peers_internal.h"
+
+void session_drop(struct session *s)
+{
+	struct talk *t, *next;
+
+	DL_DELETE(s->peers->sessions, s);
+	s->peers->nsessions--;
+	s->closed = true;
+	DL_FOREACH_SAFE(s->talks, t, next)
+		talk_end(t, "the connection ended");
+	link_close(s->link);
+	s->link = NULL;
+	loop_timer_free(s->more);
+	s->more = NULL;
+	free(s->name);
+	s->name = NULL;
+	if (s->jobs == 0)
+		free(s);
+}
+
+void session_ended(struct session *s, const char *reason)
+{
+	struct peers *p = s->peers;
+	struct agent_id id = s->id;
+	bool was_member = s->link->trusted;
+
+	if (was_member && p->config.disconnected)
+		p->config.disconnected(p->config.arg, &id, NULL, reason);
+	session_drop(s);
+	dial_lost(p, &id);
+}
+
+void session_refuse_with(struct session *s, const struct msg_bye *m)
+{
+	struct peers *p = s->peers;
+	size_t n;
+	uint8_t *bye = msg_bye_encode(m, &n);
+
+	session_send(s, FRAME_BYE, bye, n);
+	if (p->config.refused)
+		p->config.refused(p->config.arg, &s->id, s->link->address, m->reason);
+	session_drop(s);
+}
+
+void session_refuse(struct session *s, const char *reason)
+{
+	session_refuse_with(s, &(struct msg_bye){ .reason = reason });
+}

@@ -1,0 +1,291 @@
+/* What comes in on one connection: hello, ping, bye, and every other frame on its way to the talk it belongs to. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sync/peer/peers_internal.h"
+
+/* --- hello and bye --- */
+
+static void refuse_copied(struct session *s)
+{
+	struct msg_bye m = { .reason = "two agents with this identity take turns: its home was copied",
+		             .copied = true };
+
+	copied_home_evidence(s, &m.proof);
+	session_refuse_with(s, &m);
+}
+
+static void hello_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_hello m;
+	bool first = !s->hello_in, known = false;
+
+	if (msg_hello_decode(&m, &a, p, n) || s->their_channels + m.ntags > SESSION_MAX_CHANNELS) {
+		msg_free(&a);
+		session_refuse(s, "malformed hello");
+		return;
+	}
+	if (m.version != SESSION_PROTOCOL) {
+		msg_free(&a);
+		session_refuse(s, "speaks another version of the protocol");
+		return;
+	}
+	if (first && slots_is_member(s->peers, &s->id)) {
+		if (copied_home_must_go(s, &m)) {
+			msg_free(&a);
+			refuse_copied(s);
+			return;
+		}
+		copied_home_ask(s);
+	}
+	s->hello_in = true;
+	/* It tells its name when it knows who we are, and once. */
+	if (*m.name || !s->name) {
+		free(s->name);
+		s->name = mem_strdup(m.name);
+	}
+	s->listen_port = (uint16_t)m.listen_port;
+	for (size_t i = 0; i < m.ntags; i++)
+		known |= session_offered(s, m.tags[i]);
+	msg_free(&a);
+	if (first && !known)
+		session_refuse(s, "no group in common");
+}
+
+static void bye_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_bye m;
+	char *text;
+
+	if (msg_bye_decode(&m, &a, p, n))
+		m = (struct msg_bye){ .reason = "" };
+	if (m.copied)
+		copied_home_told(s, &m.proof);
+	text = mem_printf("it said: %s", *m.reason ? m.reason : "bye");
+	msg_free(&a);
+	if (!s->link->trusted && log_allow("bye", 10))
+		log_about(LOG_INFO, &(struct log_about){ .peer = s->id_text }, "%s: closed by the other side, %s",
+		          s->link->address, text);
+	session_ended(s, text);
+	free(text);
+}
+
+/* --- ping --- */
+
+static void ping_in(struct session *s, const uint8_t *p, size_t n)
+{
+	if (s->link->queued_control < PONG_QUEUED_MAX)
+		session_send(s, FRAME_PONG, mem_dup(p, n), n);
+}
+
+static void pong_in(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	uint64_t cookie;
+
+	if (msg_ping_decode(&cookie, &a, p, n) == 0 && cookie == s->ping_cookie && s->ping_ms) {
+		s->rtt_ms = loop_now_ms(s->peers->config.loop) - s->ping_ms;
+		s->ping_ms = 0;
+	}
+	msg_free(&a);
+}
+
+void session_tick(struct session *s, int64_t now_ms)
+{
+	size_t n;
+
+	if (now_ms - s->link->last_in_ms < PEERS_PING_IDLE_MS)
+		return;
+	s->ping_cookie = random_u64();
+	s->ping_ms = now_ms;
+	uint8_t *ping = msg_ping_encode(s->ping_cookie, &n);
+
+	session_send(s, FRAME_PING, ping, n);
+}
+
+/* --- messages of groups --- */
+
+/* Decodes, finds the talk by its channel, and hands it on. A message for a talk that is gone, or not yet up, is dropped: the
+ * two sides need not close in step. */
+#define TALK_MESSAGE(name, needs_up, call)                                      \
+	static int name##_frame(struct session *s, const uint8_t *p, size_t n)  \
+	{                                                                       \
+		struct msg_arena a = { 0 };                                     \
+		struct msg_##name m;                                            \
+		int status = msg_##name##_decode(&m, &a, p, n);                 \
+		struct talk *t = status ? NULL : talk_of_channel(s, m.channel); \
+                                                                                \
+		if (t && (t->up || !(needs_up)))                                \
+			call(t, &m);                                            \
+		msg_free(&a);                                                   \
+		return status;                                                  \
+	}
+
+static void group_close_in(struct talk *t, const struct msg_group_close *m)
+{
+	if (m->your_channel < 0 || m->your_channel == t->my_channel)
+		talk_closed_by_peer(t, m->reason);
+}
+
+/* What it says of our rows or of its own may need the talk, or all talks about the group, to begin again. */
+static void index_hello_in(struct talk *t, const struct msg_index_hello *m)
+{
+	struct session *s = t->session;
+	struct peer_group *g = t->group;
+
+	switch (news_in_hello(t, m)) {
+	case NEWS_IN_GOES_ON:
+		break;
+	case NEWS_IN_TALK_AGAIN:
+		talk_close(t, "opening anew to hear all again");
+		session_offer(s, g);
+		break;
+	case NEWS_IN_GROUP_AGAIN:
+		peer_group_reopen(g, "opening anew with a new epoch");
+		break;
+	}
+}
+
+TALK_MESSAGE(group_open, false, talk_open_in)
+TALK_MESSAGE(group_close, false, group_close_in)
+TALK_MESSAGE(roster, false, talk_roster_in)
+TALK_MESSAGE(index_hello, false, index_hello_in)
+TALK_MESSAGE(news, true, news_in_message)
+TALK_MESSAGE(news_ack, true, news_out_ack)
+TALK_MESSAGE(list_get, true, serve_list)
+TALK_MESSAGE(get, true, serve_get)
+TALK_MESSAGE(addresses, true, gossip_addresses_in)
+
+static int list_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_list m;
+	int status = msg_list_decode(&m, &a, p, n);
+
+	if (status == 0)
+		inflight_list_in(s, &m);
+	msg_free(&a);
+	return status;
+}
+
+static int run_proof_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_run_proof m;
+	int status = msg_run_proof_decode(&m, &a, p, n);
+
+	if (status == 0)
+		copied_home_proof_in(s, &m);
+	msg_free(&a);
+	return status;
+}
+
+static int cancel_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_cancel m;
+	int status = msg_cancel_decode(&m, &a, p, n);
+
+	if (status == 0)
+		serve_cancel(s, &m);
+	msg_free(&a);
+	return status;
+}
+
+static int block_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_block b;
+
+	if (msg_block_decode(&b, p, n))
+		return -1;
+	inflight_block_in(s, &b);
+	return 0;
+}
+
+static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = {
+	[FRAME_GROUP_OPEN] = group_open_frame,
+	[FRAME_GROUP_CLOSE] = group_close_frame,
+	[FRAME_ROSTER] = roster_frame,
+	[FRAME_INDEX_HELLO] = index_hello_frame,
+	[FRAME_NEWS] = news_frame,
+	[FRAME_NEWS_ACK] = news_ack_frame,
+	[FRAME_LIST_GET] = list_get_frame,
+	[FRAME_LIST] = list_frame,
+	[FRAME_GET] = get_frame,
+	[FRAME_BLOCK] = block_frame,
+	[FRAME_CANCEL] = cancel_frame,
+	[FRAME_ADDRESSES] = addresses_frame,
+	[FRAME_RUN_PROOF] = run_proof_frame,
+};
+
+static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
+{
+	struct session *s = arg;
+
+	if (type == FRAME_HELLO)
+		hello_in(s, payload, n);
+	else if (type == FRAME_BYE)
+		bye_in(s, payload, n);
+	else if (!s->hello_in)
+		session_refuse(s, "did not begin with a hello");
+	else if (type == FRAME_PING)
+		ping_in(s, payload, n);
+	else if (type == FRAME_PONG)
+		pong_in(s, payload, n);
+	else if (type < sizeof(handlers) / sizeof(*handlers) && handlers[type] && handlers[type](s, payload, n) &&
+	         !s->closed)
+		session_refuse(s, "sent a malformed message");
+}
+
+static void go_on(void *arg)
+{
+	struct session *s = arg;
+	struct talk *t;
+
+	DL_FOREACH(s->talks, t) {
+		if (t->roster_due)
+			roster_out_all(t);
+		serve_more(t);
+		news_out_kick(t);
+	}
+}
+
+static void on_down(void *arg, const char *reason)
+{
+	struct session *s = arg;
+
+	if (!s->link->trusted && s->peers->config.refused)
+		s->peers->config.refused(s->peers->config.arg, &s->id, s->link->address, reason);
+	session_ended(s, reason);
+}
+
+struct session *session_new(struct peers *p, struct link *link)
+{
+	static const struct link_events events = { .frame = on_frame, .drained = go_on, .down = on_down };
+	struct session *s = MEM_NEW(struct session);
+	struct peer_group *g, *groups[MSG_MAX_TAGS];
+	size_t n = 0;
+
+	s->peers = p;
+	s->link = link;
+	s->id = link->peer;
+	agent_id_text(s->id_text, &link->peer);
+	s->peer = agent_id_short(&link->peer);
+	s->born_ms = loop_now_ms(p->config.loop);
+	s->since_s = clock_wall_s();
+	s->rtt_ms = -1;
+	s->secret = (uint32_t)random_u64();
+	s->more = loop_timer_new(p->config.loop, go_on, s);
+	link_listen(link, &events, s);
+	DL_FOREACH(p->groups, g)
+		if (!g->paused && n < MSG_MAX_TAGS)
+			groups[n++] = g;
+	session_hello_send(s, groups, n);
+	return s;
+}

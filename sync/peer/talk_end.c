@@ -1,0 +1,38 @@
+/* The end of a talk, whoever ends it: what either side had asked for is forgotten. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "sync/peer/peers_internal.h"
+
+void talk_end(struct talk *t, const char *reason)
+{
+	struct session *s = t->session;
+	struct peer_group *g = t->group;
+	bool was_up = t->up;
+
+	t->up = false;
+	DL_DELETE(s->talks, t);
+	DL_DELETE2(g->talks, t, group_prev, group_next);
+	news_out_stop(t);
+	serve_stop(t);
+	inflight_stop(t);
+	if (was_up) {
+		g->config.hooks->down(g->config.arg, s->peer);
+		if (s->peers->config.disconnected)
+			s->peers->config.disconnected(s->peers->config.arg, &s->id, g, reason);
+		g->config.hooks->state(g->config.arg);
+	}
+	free(t);
+}
+
+void talk_close(struct talk *t, const char *reason)
+{
+	struct msg_group_close m = { .channel = (uint32_t)t->my_channel,
+		                     .your_channel = t->their_channel,
+		                     .reason = reason };
+	size_t n;
+	uint8_t *body = msg_group_close_encode(&m, &n);
+
+	session_send(t->session, FRAME_GROUP_CLOSE, body, n);
+	talk_end(t, reason);
+}
