@@ -1,4 +1,4 @@
-# lanyard: `make help` lists what there is to do. V=1 shows the commands; CC=clang B=build-clang builds beside.
+# lanyard: `make help` lists the targets. V=1 shows the commands; CC=clang B=build-clang builds in another folder.
 VERSION   := 0.1.0
 CC        ?= cc
 B         ?= build
@@ -57,10 +57,10 @@ ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h 
 .PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
-run: ## install what is missing, build, share ./share in a new group (or join one: INVITE=token)
+run: ## install what is missing, build, and share ./share in a new group (INVITE=token joins one)
 	@exec env B='$(B)' scripts/run
 
-help: ## list what there is to do
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 $(B)/lanyardd: $(B)/agent/lanyardd.o $(B)/liblanyard.a
@@ -90,7 +90,7 @@ $(B)/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-# A unit test links against the library and what several tests share; what it does not use is not pulled in.
+# A unit test links against the library and the helpers that several tests share; unused objects are not pulled in.
 $(B)/tests/unit/libhelp.a: $(UNIT_HELP:%.c=$(B)/%.o)
 	$(say) AR $@
 	$(Q)rm -f $@
@@ -102,18 +102,18 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/tests/unit/libhelp.a $(B)/liblanyard.a \
 		$(PKG_LIBS) -lcmocka
 
-# The simulator's own loop, workers, clock, wire and watch stand in for the library's: of an archive only what is still
-# missing is linked.
+# The simulator's own loop, workers, clock, wire and watch replace the library's: the linker takes from an archive only
+# what is still missing.
 SIM_SRC   := $(wildcard tests/sim/*.c)
 $(B)/tests/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/liblanyard.a
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 SEEDS ?= 400
-sim: $(B)/tests/sim/sim ## whole agents in one process and virtual time, from SEEDS seeds (400); build/tests/sim/sim --seed N replays
+sim: $(B)/tests/sim/sim ## run whole agents in one process and virtual time, from SEEDS seeds (400); build/tests/sim/sim --seed N replays
 	@$< --list tests/sim/seeds --seeds $(SEEDS) $(if $(filter 400,$(SEEDS)),--lacks-nothing)
 
-mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and look whether the simulator notices (SEEDS=400 for each)
+mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and see whether the simulator notices (SEEDS=400 for each)
 	@LANYARD_BUILD=$(B) tests/sim/mutants.py --seeds $(SEEDS)
 
 # As many at a time as there are processors; what one says comes whole, when it has ended.
@@ -142,14 +142,14 @@ $(B)/tests/bench/%_bench: tests/bench/%_bench.c $(B)/liblanyard.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
 
 INDEX_ROWS ?= 50000
-index-bench: $(B)/tests/bench/index_bench ## rows per second through the index (INDEX_ROWS, 50000)
+index-bench: $(B)/tests/bench/index_bench ## measure rows per second through the index (INDEX_ROWS, 50000)
 	@$< $(INDEX_ROWS)
 
-link-bench: $(B)/tests/bench/link_bench ## bytes per second through one TLS link on loopback, by size of frame
+link-bench: $(B)/tests/bench/link_bench ## measure bytes per second through one TLS link on loopback, by size of frame
 	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
 
 FUZZ_SECONDS ?= 10
-fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; what it finds stays in build-fuzz/
+fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; findings stay in build-fuzz/
 	+$(Q)$(MAKE) CC=clang B=build-fuzz SAN=fuzzer-no-link,address,undefined fuzz-run
 
 fuzz-run: $(FUZZ_BIN:%=%-fuzzer)
@@ -159,27 +159,27 @@ fuzz-run: $(FUZZ_BIN:%=%-fuzzer)
 			{ cat $(B)/found/$$n.log; exit 1; }; \
 		sed -n "s/^stat::number_of_executed_units: /$$n: runs: /p" $(B)/found/$$n.log; done
 
-asan-unit: ## the unit tests and the fuzz corpus under AddressSanitizer and UBSan
+asan-unit: ## run the unit tests and the fuzz corpus under AddressSanitizer and UBSan
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined unit fuzz-replay
 
-tsan-unit: ## the unit tests under ThreadSanitizer
+tsan-unit: ## run the unit tests under ThreadSanitizer
 	+$(Q)TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread unit
 
 PYTEST    := /usr/bin/python3 -m pytest
 LANES     ?= 2
 SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
-lab-test: all ## the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes)
+lab-test: all ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes)
 	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab
 
-lab-asan: ## the same under AddressSanitizer and UBSan, without the slow ones
+lab-asan: ## run them under AddressSanitizer and UBSan, without the slow ones
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined all
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(SIDE_BY_SIDE) tests/lab -m "not slow"
 
-hostile: all ## a peer that means harm, attack by attack, and what each costs its victim (QUICK=1: the part `make check` runs)
+hostile: all ## run a malicious peer, attack by attack, and measure what each costs its victim (QUICK=1: the subset of `make check`)
 	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/hostile $(if $(QUICK),-m "not slow")
 
-# A library that counts the agent's calls and kills it, lets them fail or swaps files, at any one of them; one whose syncs do nothing;
-# a disk that loses what was not flushed, and one that keeps less of a file than ours do.
+# A library that counts the agent's calls, and at any one of them kills it, lets the call fail or swaps files; a library
+# whose syncs do nothing; a disk that loses what was not flushed, and one that stores less of a file than ours do.
 FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk $(B)/tests/fault/lossy_disk
 $(B)/tests/fault/preload.so: tests/fault/swap.c tests/fault/swap.h
 $(B)/tests/fault/%.so: tests/fault/%.c
@@ -194,29 +194,30 @@ $(B)/tests/fault/%_disk: tests/fault/%_disk.c
 
 fault-lib: $(FAULT_LIB)
 
-fault-test: all fault-lib ## kill and fail the real agent at points all over its work (FAULT=all: at every point; FULL=300)
+fault-test: all fault-lib ## kill the real agent, or let its calls fail, at points all over its work (FAULT=all: at every point; FULL=300)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) LANYARD_FULL=$(FULL) $(SIDE_BY_SIDE) tests/fault
 
-power-test: all fault-lib ## power cuts on disks that lose what was not flushed (SECONDS=600 SEED=1)
+power-test: all fault-lib ## cut the power of disks that lose what was not flushed (SECONDS=600 SEED=1)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_POWER_SECONDS=$(SECONDS) LANYARD_POWER_SEED=$(SEED) $(PYTEST) tests/fault/test_power.py
 
 ON ?= lanyard
-races: all fault-lib ## swap what the agent is about to touch for symlinks and mounts (TRIES=10000 of each random sort)
+races: all fault-lib ## swap files that the agent is about to touch for symlinks and mounts (TRIES=10000 of each random sort)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_RACES=$(TRIES) $(PYTEST) tests/fault/test_races.py -k "not where_a_call_goes"
 
-storms: all ## creations, renames and deletions as fast as the disk goes (OPERATIONS=1000000)
+storms: all ## create, rename and delete files as fast as the disk allows (OPERATIONS=1000000)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_STORM=$(OPERATIONS) $(PYTEST) tests/fault/test_storms.py
 
-oracle: all ## random user actions, kills and cut cables on 3 to 5 agents, every observation explained (SECONDS=600 SEED=1 ON=syncthing)
+oracle: all ## random user actions, kills and cut cables on 3 to 5 agents; every observation must be explained (SECONDS=600 SEED=1 ON=syncthing)
 	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
 	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
 		$(if $(filter syncthing,$(ON)),--go-on)
 
-lab: all ## open a laboratory of hosts with agents, and a shell to play in
+lab: all ## open a network of hosts with agents, and a shell to experiment in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
 
-# On a PATH of what the set-up brings: a test that needs more fails on every machine, not on an empty one only.
-check: ## install what the tests need, and pass all of them
+# With a PATH of nothing but what scripts/setup installs: a test that needs more fails on every machine, not only on an
+# empty one.
+check: ## install what the tests need, and run all of them
 	$(Q)scripts/setup --test
 	$(Q)scripts/bare-path '$(B)/bare-path' --test
 	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint 'all unit fuzz-replay sim' asan-unit tsan-unit \
@@ -262,7 +263,7 @@ $(B)/tidy/cppcheck.ok: $(ALL_SRC) $(ALL_HDR) scripts/cppcheck.cfg
 		--error-exitcode=1 -I. -D_GNU_SOURCE $(ALL_SRC)
 	@touch $@
 
-format: ## rewrite all sources the way lint wants them
+format: ## reformat all sources as lint requires
 	$(Q)clang-format -i $(ALL_SRC) $(ALL_HDR)
 
 compdb: $(GEN_H) ## write compile_commands.json, for clangd and other tools
@@ -276,13 +277,13 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
 
-vm-test: ## the installed service on three virtual machines (HOSTS=netns: quicker; SCENARIO="left power"); see vm-test/README.md
+vm-test: ## test the installed service on three virtual machines (HOSTS=netns: quicker; SCENARIO="left power"); see vm-test/README.md
 	$(Q)scripts/setup $(if $(filter netns,$(HOSTS)),--test,--vm-test)
 	+$(Q)$(MAKE) all
 	+$(Q)B='$(B)' LANYARD_BUILD='$(B)' vm-test/run $(if $(HOSTS),--hosts $(HOSTS)) $(if $(BIG_MB),--big-mb $(BIG_MB)) \
 		$(if $(MANY),--many $(MANY)) $(SCENARIO)
 
-# What belongs to the system beside the two programs. The package sets UNITDIR and ZSHDIR as Debian wants them.
+# Files for the system besides the two programs. The package sets UNITDIR and ZSHDIR as Debian requires.
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
@@ -296,7 +297,7 @@ $(B)/man/lanyard-protocol.7: docs/protocol.md scripts/man-from-md
 
 manuals: $(MANUALS)
 
-# $(call put,FILE,PATH,MODE): one file to its place below DESTDIR.
+# $(call put,FILE,PATH,MODE): installs one file below DESTDIR.
 put = $(Q)install -D -m $(or $(3),644) $(1) '$(DESTDIR)$(2)'
 
 install: all manuals ## install under PREFIX (default /usr/local), below DESTDIR if set
@@ -316,22 +317,22 @@ install: all manuals ## install under PREFIX (default /usr/local), below DESTDIR
 	$(call put,packaging/completion/lanyard.fish,$(PREFIX)/share/fish/vendor_completions.d/lanyard.fish)
 	$(call put,packaging/firewall/firewalld-lanyard.xml,$(PREFIX)/lib/firewalld/services/lanyard.xml)
 	$(call put,packaging/firewall/ufw-lanyard,$(SYSCONFDIR)/ufw/applications.d/lanyard)
-	@# The admin's own settings are never written over.
+	@# The admin's own settings are never overwritten.
 	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/lanyard/lanyard.conf' ] || \
 		install -D -m 644 packaging/lanyard.conf '$(DESTDIR)$(SYSCONFDIR)/lanyard/lanyard.conf'
 
-deb: ## build the Debian package into $(B)/: lanyard_VERSION_ARCH.deb
+deb: ## build the Debian package build/lanyard_VERSION_ARCH.deb
 	$(Q)scripts/setup --deb
 	$(Q)scripts/make-deb '$(B)' '$(VERSION)'
 
-dist: ## build the release tarball of the commit into $(B)/: lanyard-VERSION.tar.xz
+dist: ## build the release tarball of the commit, build/lanyard-VERSION.tar.xz
 	$(Q)scripts/make-dist '$(B)' '$(VERSION)'
 
 deb-test: deb dist ## install, upgrade, remove and purge the package in a booted Debian (systemd-nspawn; root); try the tarball
 	$(Q)tests/package/dist $(B)/lanyard-$(VERSION).tar.xz $(B)/lanyard_$(VERSION)_$$(dpkg --print-architecture).deb
 	$(Q)tests/package/run $(B)/lanyard_$(VERSION)_$$(dpkg --print-architecture).deb
 
-clean: ## remove what was built
+clean: ## remove everything that was built
 	rm -rf build build-*
 
 # Programs of the set-up may end in .d too.
