@@ -25,7 +25,7 @@ bool engine_rules_changed(struct engine *e)
 		return false;
 	index_meta_put(e->index, "ignore rules", now);
 	index_meta_put(e->index, INDEX_META_RETELL, (int64_t)index_seq(e->index));
-	index_pass_over_none(e->index);
+	index_forget_rejected(e->index);
 	roster_members(e->roster, ask_again, e);
 	return true;
 }

@@ -89,7 +89,7 @@ static void tombstones_due(void *arg)
 
 	if (t->upto == 0 && index_totals(e->index).tombstones > 0) {
 		t->upto = old_enough(e);
-		if (t->upto > 0 && index_count_known(e->index) < 0)
+		if (t->upto > 0 && index_confirm_known(e->index) < 0)
 			t->upto = 0;
 	}
 	if (t->upto > 0) {

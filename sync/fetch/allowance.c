@@ -74,7 +74,7 @@ static void note_refused(struct fetch *f, struct fetch_peer *p, const struct rec
 
 	/* What is not taken is not known: nothing may be taken for deleted on the strength of it. */
 	if ((p->passed == 0 || theirs->seq < p->passed) && index_peer_get(f->c.index, p->id, &known) == 0) {
-		(void)index_passed_over(f->c.index, known.epoch, theirs->seq);
+		(void)index_note_rejected(f->c.index, known.epoch, theirs->seq);
 		p->passed = theirs->seq;
 	}
 	if (p->refused++ > 0)

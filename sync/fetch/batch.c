@@ -2,7 +2,7 @@
  * the disk. At most two are out, so that one's sync overlaps with the other's writes; what gathers meanwhile makes the next.
  *
  * The rows to come are noted in the index first, and the job begins when that is committed, a turn later: so whenever we are
- * killed, the next life's scan knows what it finds for what it is (index_left). */
+ * killed, the next life's scan knows what it finds for what it is (index_leftover). */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -146,7 +146,7 @@ static void batch_end(struct fetch *f, struct install_batch *b)
 		install_item_clear(&b->items[i]);
 	}
 	/* In one transaction with the rows, or a later one. */
-	(void)index_placed(f->c.index, b->first_note, b->last_note);
+	(void)index_install_end(f->c.index, b->first_note, b->last_note);
 	fetch_wake(f);
 }
 
@@ -346,7 +346,7 @@ static bool share_is_there(const struct fetch *f)
 /* A note that cannot be made keeps nothing from being installed: the index says by itself that it cannot be written. */
 static void note_row(struct fetch *f, struct install_batch *b, const struct record *r)
 {
-	int64_t note = index_placing(f->c.index, r);
+	int64_t note = index_install_begin(f->c.index, r);
 
 	if (note < 0)
 		return;

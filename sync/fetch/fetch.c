@@ -177,7 +177,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	struct fetch *f = MEM_NEW(struct fetch);
 
 	f->c = *config;
-	f->reserve = index_is_beside(f->c.index, share_dev(f->c.share));
+	f->reserve = index_is_on_disk(f->c.index, share_dev(f->c.share));
 	if (f->c.spare_ms == 0)
 		f->c.spare_ms = FETCH_SPARE_MS;
 	if (f->c.memory == 0)

@@ -306,7 +306,7 @@ static void cleaned(void *arg)
 	free(job);
 	f->cleaning = false;
 	if (!f->dead)
-		index_left_forget(f->c.index);
+		index_leftovers_forget(f->c.index);
 	fetch_wake(f);
 	fetch_job_end(f);
 }
@@ -436,7 +436,7 @@ void parts_clean(struct fetch *f)
 	job->f = f;
 	job->short_id = f->c.short_id;
 	job->group = mem_strdup(share_group(f->c.share));
-	index_left_each(f->c.index, add_left, job);
+	index_leftovers(f->c.index, add_left, job);
 	job->root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
 	job->parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
 	fetch_job_begin(f);

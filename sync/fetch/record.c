@@ -144,7 +144,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 
 	f->heard = true;
 	/* What an earlier life left there has to get its row first, or it would seem to be newer than what is said here. */
-	if (!f->started && index_left(f->c.index, theirs->path) != NULL) {
+	if (!f->started && index_leftover(f->c.index, theirs->path) != NULL) {
 		fetch_remember(f, peer, theirs);
 		return;
 	}

@@ -57,7 +57,7 @@ uint64_t index_commits(const struct index *index);
  * time. 0, or -1 and errno. */
 int index_sync(const struct index *index);
 /* Whether fd is on the disk that the index is on. */
-bool index_is_beside(const struct index *index, uint64_t dev);
+bool index_is_on_disk(const struct index *index, uint64_t dev);
 /* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
 void index_checkpoint(struct index *index);
 /* Bytes in the WAL since the last checkpoint, roughly. */
@@ -153,16 +153,16 @@ uint64_t index_settled(struct index *index, uint64_t peer, uint64_t received);
 /* --- what is being put in its place --- */
 /* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is
  * committed like any write, which has to be before the disk is touched. */
-int64_t index_placing(struct index *index, const struct record *r);
+int64_t index_install_begin(struct index *index, const struct record *r);
 /* Notes first to last are over: their rows are written, or nothing came of them. None for first 0. */
-int index_placed(struct index *index, int64_t first, int64_t last);
+int index_install_end(struct index *index, int64_t first, int64_t last);
 /* What an earlier life was putting at this path when it ended, so that what stands there is not taken for a user's; NULL:
- * nothing. Valid until index_left_forget. */
-const struct record *index_left(const struct index *index, const char *path);
+ * nothing. Valid until index_leftovers_forget. */
+const struct record *index_leftover(const struct index *index, const char *path);
 /* All of that, in any order. */
-void index_left_each(const struct index *index, void (*fn)(void *arg, const struct record *r), void *arg);
+void index_leftovers(const struct index *index, void (*fn)(void *arg, const struct record *r), void *arg);
 /* All there is has been looked at: forgets what earlier lives left. */
-void index_left_forget(struct index *index);
+void index_leftovers_forget(struct index *index);
 
 /* --- how far we and a peer have told each other --- */
 struct index_peer {
@@ -174,12 +174,12 @@ struct index_peer {
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
 /* What the peer has signed of its numbers last: by which it will know that its own index went back. */
-struct index_shown {
+struct index_proof {
 	uint64_t epoch, number;
 	uint8_t signature[64];
 };
-int index_peer_shown(struct index *index, uint64_t peer, struct index_shown *shown); /* zeros when there is none */
-int index_peer_show(struct index *index, uint64_t peer, const struct index_shown *shown);
+int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *shown); /* zeros when there is none */
+int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *shown);
 /* The peers of whom anything was received: how many, or -1. The caller frees *list. */
 int index_peers(struct index *index, uint64_t **list);
 /* Forgets what this peer said and how far it came, but for what it shows to be known: it is a member no longer. 0, -1. */
@@ -188,14 +188,14 @@ int index_peer_forget(struct index *index, uint64_t peer);
 /* --- tombstones (docs/architecture.md): dropped when all members have them; what is remembered instead is up to which number each
  * writer's changes were known here --- */
 /* Notes what is known now: peers' changes as far as they were received and settled, our own up to `shared`, which all
- * members have. It counts after index_count_known. 0, -1. */
+ * members have. It counts after index_confirm_known. 0, -1. */
 int index_note_known(struct index *index, uint64_t shared);
-int index_count_known(struct index *index);
+int index_confirm_known(struct index *index);
 /* Of one peer, whose epoch is about to be another. */
 int index_note_peer(struct index *index, uint64_t peer);
 /* This row of that epoch was not taken: we know of its changes only those before. / All are asked for again. */
-int index_passed_over(struct index *index, uint64_t epoch, uint64_t seq);
-int index_pass_over_none(struct index *index);
+int index_note_rejected(struct index *index, uint64_t epoch, uint64_t seq);
+int index_forget_rejected(struct index *index);
 /* Looks at some rows with *after < number <= upto and drops those tombstones that nothing is wanted of, and whose version is not
  * full (of a folded one it cannot be said whose changes it knows); *after moves on, and is
  * upto at the end. How many were dropped, -1. */

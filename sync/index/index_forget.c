@@ -16,7 +16,7 @@ enum { NAME_MAX_LEN = 32, AT_ONCE = 500 };
 
 static const char floor_name[] = "forgotten";
 
-static const char *name_of(char out[NAME_MAX_LEN], const char *what, uint64_t writer)
+static const char *mark_name(char out[NAME_MAX_LEN], const char *what, uint64_t writer)
 {
 	(void)snprintf(out, NAME_MAX_LEN, "%s %016" PRIx64, what, writer);
 	return out;
@@ -34,7 +34,7 @@ static int note_one(struct index *index, const struct noted *p)
 	char name[NAME_MAX_LEN];
 	int64_t passed;
 
-	if (index_meta_get(index, name_of(name, "passed", p->epoch), &passed) < 0)
+	if (index_meta_get(index, mark_name(name, "passed", p->epoch), &passed) < 0)
 		return -1;
 	/* What is offered and not wanted never gets a row here. If it counted as known, whoever tells of it would be told that it
 	 * was deleted. */
@@ -43,7 +43,7 @@ static int note_one(struct index *index, const struct noted *p)
 		upto = unwanted - 1;
 	if (passed > 0 && (uint64_t)passed <= upto)
 		upto = (uint64_t)passed - 1;
-	return upto == 0 ? 0 : index_meta_put(index, name_of(name, "seen", p->epoch), (int64_t)upto);
+	return upto == 0 ? 0 : index_meta_put(index, mark_name(name, "seen", p->epoch), (int64_t)upto);
 }
 
 int index_note_peer(struct index *index, uint64_t peer)
@@ -110,22 +110,22 @@ int index_note_known(struct index *index, uint64_t shared)
 	for (int i = 0; i < n && rc == 0; i++)
 		rc = note_one(index, &list[i]);
 	if (rc == 0 && shared > 0)
-		rc = index_meta_put(index, name_of(name, "seen", index->epoch), (int64_t)shared);
+		rc = index_meta_put(index, mark_name(name, "seen", index->epoch), (int64_t)shared);
 	free(list);
 	return rc;
 }
 
-int index_passed_over(struct index *index, uint64_t epoch, uint64_t seq)
+int index_note_rejected(struct index *index, uint64_t epoch, uint64_t seq)
 {
 	char name[NAME_MAX_LEN];
 	int64_t first;
 
-	if (seq == 0 || seq > INT64_MAX || index_meta_get(index, name_of(name, "passed", epoch), &first) < 0)
+	if (seq == 0 || seq > INT64_MAX || index_meta_get(index, mark_name(name, "passed", epoch), &first) < 0)
 		return -1;
 	return first > 0 && (uint64_t)first <= seq ? 0 : index_meta_put(index, name, (int64_t)seq);
 }
 
-static int run(struct index *index, enum index_stmt id)
+static int run_write(struct index *index, enum index_stmt id)
 {
 	sqlite3_stmt *s = index_txn_write(index) < 0 ? NULL : index_stmt_take(index, id);
 
@@ -134,9 +134,9 @@ static int run(struct index *index, enum index_stmt id)
 	return index_stmt_run(index, id, s) < 0 ? index_write_failed(index, "write a value") : 0;
 }
 
-int index_pass_over_none(struct index *index)
+int index_forget_rejected(struct index *index)
 {
-	return run(index, STMT_PASSED_CLEAR);
+	return run_write(index, STMT_REJECTED_CLEAR);
 }
 
 bool index_knows(struct index *index, const struct version *v)
@@ -148,7 +148,7 @@ bool index_knows(struct index *index, const struct version *v)
 	if (index_forgotten(index) == 0)
 		return false;
 	for (uint32_t i = 0; i < v->n; i++)
-		if (index_meta_get(index, name_of(name, "known", v->e[i].writer), &upto) <= 0 ||
+		if (index_meta_get(index, mark_name(name, "known", v->e[i].writer), &upto) <= 0 ||
 		    v->e[i].counter > (uint64_t)upto)
 			return false;
 	return v->n > 0;
@@ -178,14 +178,14 @@ static int put_forgotten(struct index *index, uint64_t seq)
 
 /* --- forgetting --- */
 
-struct found {
+struct row_brief {
 	uint64_t seq;
 	bool deleted;
 	bool stays; /* some peer has something else to say of the path, or its version is full */
 };
 
 /* The next rows behind `after`: at most AT_ONCE. -1. */
-static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct found *rows)
+static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct row_brief *rows)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_FORGET);
 	int n = 0, rc = SQLITE_DONE;
@@ -196,9 +196,9 @@ static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct 
 	sqlite3_bind_int64(s, 2, (int64_t)after);
 	sqlite3_bind_int64(s, 3, (int64_t)upto);
 	while (n < AT_ONCE && (rc = sqlite3_step(s)) == SQLITE_ROW)
-		rows[n++] = (struct found){ .seq = (uint64_t)sqlite3_column_int64(s, 0),
-			                    .deleted = sqlite3_column_int(s, 1) != 0,
-			                    .stays = sqlite3_column_int(s, 2) != 0 };
+		rows[n++] = (struct row_brief){ .seq = (uint64_t)sqlite3_column_int64(s, 0),
+			                        .deleted = sqlite3_column_int(s, 1) != 0,
+			                        .stays = sqlite3_column_int(s, 2) != 0 };
 	index_stmt_give(index, STMT_ROW_FORGET, s);
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
 		return n;
@@ -219,14 +219,14 @@ static int drop_tombstone(struct index *index, uint64_t seq)
 	return put_forgotten(index, seq);
 }
 
-int index_count_known(struct index *index)
+int index_confirm_known(struct index *index)
 {
-	return run(index, STMT_KNOWN_COUNT);
+	return run_write(index, STMT_KNOWN_CONFIRM);
 }
 
 int index_forget(struct index *index, uint64_t *after, uint64_t upto)
 {
-	struct found rows[AT_ONCE];
+	struct row_brief rows[AT_ONCE];
 	uint64_t floor = index_forgotten(index);
 	int n = next_rows(index, *after, upto, rows), dropped = 0;
 
@@ -280,7 +280,7 @@ static uint64_t settled_by_any(struct index *index)
 
 /* Changes that nobody was told of, by the old writer's numbers: an index that was rolled back may have given them twice. By the new
  * writer's they are nobody else's. */
-static int write_anew(struct index *index, uint64_t writer, uint64_t above)
+static int renumber_unshared(struct index *index, uint64_t writer, uint64_t above)
 {
 	struct record rows[AT_ONCE];
 	struct unshared u = { .rows = rows };
@@ -318,5 +318,6 @@ void index_new_epoch(struct index *index)
 	if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
 		index->epoch = old;
 	else
-		(void)write_anew(index, old, above); /* a failure was reported, and undoes what is not committed */
+		(void)renumber_unshared(index, old,
+		                        above); /* a failure was reported, and undoes what is not committed */
 }

@@ -7,7 +7,7 @@
  * index_walk.c    rows in order
  * index_offers.c  what peers offer  index_wants.c    what this agent wants of it
  * index_peers.c   peers and small named values
- * index_placing.c what is being put in its place
+ * index_install.c what is being put in its place
  * index_forget.c  tombstones forgotten, new epochs
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
@@ -88,18 +88,18 @@ enum index_stmt {
 	STMT_WANT_PATHS,
 	STMT_WANT_CONTENTS,
 	STMT_WANT_COUNT,
-	STMT_PLACING_INSERT,
-	STMT_PLACING_DELETE,
-	STMT_PLACING_ALL,
+	STMT_INSTALL_INSERT,
+	STMT_INSTALL_DELETE,
+	STMT_INSTALL_ALL,
 	STMT_PEER_GET,
 	STMT_PEER_INSERT,
 	STMT_PEER_UPDATE,
-	STMT_PEER_SHOWN,
-	STMT_PEER_SHOW,
+	STMT_PEER_PROOF_GET,
+	STMT_PEER_PROOF_PUT,
 	STMT_PEER_ALL,
 	STMT_PEER_SETTLED,
-	STMT_KNOWN_COUNT,
-	STMT_PASSED_CLEAR,
+	STMT_KNOWN_CONFIRM,
+	STMT_REJECTED_CLEAR,
 	STMT_META_GET,
 	STMT_META_PUT,
 	STMT_COUNT,
@@ -118,11 +118,11 @@ enum index_txn { INDEX_TXN_NONE, INDEX_TXN_READ, INDEX_TXN_WRITE };
 
 enum index_health {
 	INDEX_HEALTHY,
-	INDEX_FAILED_UNTOLD, /* writes were undone; index_commit has not said so yet */
-	INDEX_FAILED_TOLD,   /* refuses writes until index_commit succeeds */
+	INDEX_FAILED_UNREPORTED, /* writes were undone; index_commit has not said so yet */
+	INDEX_FAILED_REPORTED,   /* refuses writes until index_commit succeeds */
 };
 
-struct index_left;
+struct index_leftover;
 
 struct index {
 	sqlite3 *db;
@@ -158,8 +158,8 @@ struct index {
 
 	int64_t forgotten; /* index_forgotten(); -1: has to be read again */
 
-	struct index_left *left; /* what an earlier life was placing, by path; owned */
-	int64_t left_last;       /* the greatest number of its notes; 0: none */
+	struct index_leftover *leftovers; /* what an earlier life was placing, by path; owned */
+	int64_t leftovers_last;           /* the greatest number of its notes; 0: none */
 
 	bool dead_contents;   /* some list may be unreferenced */
 	int64_t dead_check_s; /* wall clock of the next look at them */
@@ -177,7 +177,7 @@ struct index {
 
 /* --- index_schema.c --- */
 extern const char index_schema_sql[];
-extern const char index_placing_sql[];
+extern const char index_install_sql[];
 /* A statement that the caller gives back; NULL when it cannot be prepared (reported). */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
 void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
@@ -251,10 +251,10 @@ uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
 /* The peer's row number, 0 when it has none (made when `create`), -1. */
 int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
 
-/* --- index_placing.c --- */
+/* --- index_install.c --- */
 /* Reads what an earlier life noted. 0, -1. */
-int index_placing_load(struct index *index);
-void index_placing_free(struct index *index);
+int index_leftovers_load(struct index *index);
+void index_leftovers_free(struct index *index);
 
 /* --- index_walk.c --- */
 /* Lets go of the read transaction; cursors find their place again. */

@@ -18,7 +18,7 @@ struct path_offers {
 	int64_t other;   /* the largest wanted one of all other peers */
 };
 
-static int64_t peer_of(int64_t id)
+static int64_t offer_peer_no(int64_t id)
 {
 	return (id & ~INDEX_UNWANTED) >> INDEX_SEQ_BITS;
 }
@@ -49,7 +49,7 @@ static int offers_of_path(struct index *index, int key_len, int64_t peer_no, str
 		o->n++;
 		o->wanted += is_wanted(id);
 		o->largest = size > o->largest ? size : o->largest;
-		if (peer_of(id) == peer_no)
+		if (offer_peer_no(id) == peer_no)
 			o->mine = id;
 		else
 			o->other = size > o->other ? size : o->other;
@@ -105,7 +105,7 @@ static int offer_forget_number(struct index *index, int64_t id)
 	index_stmt_give(index, STMT_OFFER_KEY, s);
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? 0 : -1;
-	return n < 0 ? -1 : offer_forget_one(index, n, peer_of(id));
+	return n < 0 ? -1 : offer_forget_one(index, n, offer_peer_no(id));
 }
 
 /* SQLITE_DONE, SQLITE_CONSTRAINT when the number is taken, or another error. */
@@ -290,7 +290,7 @@ static int offer_forget_all(struct index *index, int key_len)
 		index_stmt_give(index, STMT_OFFER_SIZES, s);
 		if (rc != SQLITE_ROW)
 			return rc == SQLITE_DONE ? 0 : -1;
-		if (offers_of_path(index, key_len, peer_of(id), &o) < 0 || delete_offer(index, id) < 0)
+		if (offers_of_path(index, key_len, offer_peer_no(id), &o) < 0 || delete_offer(index, id) < 0)
 			return -1;
 		index->now.offered -= o.n == 1;
 		index->now.missing -= is_wanted(id) && o.wanted == 1;

@@ -18,7 +18,7 @@
 enum { CHECK_NS = 250 * 1000 * 1000 }; /* time for a check after an unclean end */
 
 /* What opening the file as it is came to. */
-enum opened { OPENED, OPENED_NEW, OPENED_DAMAGED, OPENED_NEWER, OPENED_FAILED };
+enum index_opened { OPENED, OPENED_NEW, OPENED_DAMAGED, OPENED_NEWER, OPENED_FAILED };
 
 static void configure_sqlite(void)
 {
@@ -42,7 +42,7 @@ static int query_int(struct index *index, const char *sql, int64_t *value)
 	return rc;
 }
 
-static enum opened failure(struct index *index)
+static enum index_opened failure(struct index *index)
 {
 	int rc = sqlite3_errcode(index->db) & 0xff;
 
@@ -103,7 +103,7 @@ static bool schema_fits(struct index *index)
 }
 
 /* A number that stands for the tables' own texts; 0 when they cannot be read. */
-static int64_t schema_sum(struct index *index)
+static int64_t schema_checksum(struct index *index)
 {
 	sqlite3_stmt *s = NULL;
 	uint8_t hash[SHA256_SIZE];
@@ -123,7 +123,7 @@ static int64_t schema_sum(struct index *index)
 
 static int note_schema(struct index *index)
 {
-	char *sql = mem_printf("INSERT OR REPLACE INTO meta VALUES('schema', %" PRId64 ")", schema_sum(index));
+	char *sql = mem_printf("INSERT OR REPLACE INTO meta VALUES('schema', %" PRId64 ")", schema_checksum(index));
 	int rc = index_exec(index, sql);
 
 	free(sql);
@@ -133,7 +133,7 @@ static int note_schema(struct index *index)
 /* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds nothing. */
 static bool schema_is_noted(struct index *index)
 {
-	int64_t sum = schema_sum(index), noted;
+	int64_t sum = schema_checksum(index), noted;
 
 	return sum != 0 && query_int(index, "SELECT value FROM meta WHERE name = 'schema'", &noted) == 0 &&
 	       noted == sum;
@@ -176,15 +176,15 @@ static int make_schema(struct index *index, int64_t version)
 {
 	if (index_exec(index, "BEGIN IMMEDIATE") < 0 ||
 	    (version == 0 ? create_schema(index) : upgrade(index, version)) < 0 ||
-	    index_exec(index, index_placing_sql) < 0 || note_schema(index) < 0)
+	    index_exec(index, index_install_sql) < 0 || note_schema(index) < 0)
 		return -1;
 	return index_exec(index, "COMMIT");
 }
 
-static enum opened open_schema(struct index *index)
+static enum index_opened open_schema(struct index *index)
 {
 	int64_t application, version, tables;
-	enum opened result = OPENED;
+	enum index_opened result = OPENED;
 
 	if (query_int(index, "PRAGMA application_id", &application) < 0 ||
 	    query_int(index, "PRAGMA user_version", &version) < 0 ||
@@ -206,13 +206,13 @@ static enum opened open_schema(struct index *index)
 		return sqlite3_errcode(index->db) == SQLITE_OK ? OPENED_DAMAGED : failure(index);
 	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);
-	if (!schema_fits(index) || index_load_state(index) < 0 || index_placing_load(index) < 0)
+	if (!schema_fits(index) || index_load_state(index) < 0 || index_leftovers_load(index) < 0)
 		return sqlite3_errcode(index->db) == SQLITE_ERROR || index->epoch == 0 ? OPENED_DAMAGED
 		                                                                       : failure(index);
 	return result == OPENED && !index->clean && !looks_sound(index) ? OPENED_DAMAGED : result;
 }
 
-static enum opened open_file(struct index *index)
+static enum index_opened open_file(struct index *index)
 {
 	char *pragmas;
 	int fd, rc;
@@ -254,7 +254,7 @@ static void index_free(struct index *index)
 {
 	index_stmt_finalize_all(index);
 	sqlite3_close(index->db);
-	index_placing_free(index);
+	index_leftovers_free(index);
 	free(index->path);
 	free(index);
 }
@@ -330,9 +330,9 @@ static enum index_status rebuild(struct index **index, const char *dir, char **w
 }
 
 /* A disk that refuses a read may have thought better of it a moment later; an index that is made anew forgets. */
-static enum opened open_in_two_tries(struct index **index, const char *dir)
+static enum index_opened open_in_two_tries(struct index **index, const char *dir)
 {
-	enum opened opened = open_file(*index);
+	enum index_opened opened = open_file(*index);
 
 	if (opened == OPENED_DAMAGED && index_disk_refused(*index)) {
 		index_free(*index);

@@ -100,13 +100,13 @@ int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *
 
 enum { SHOWN_LEN = 8 + 8 + 64 };
 
-int index_peer_shown(struct index *index, uint64_t peer, struct index_shown *shown)
+int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *shown)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_SHOWN);
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_PROOF_GET);
 	const uint8_t *p;
 	int rc;
 
-	*shown = (struct index_shown){ 0 };
+	*shown = (struct index_proof){ 0 };
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, (int64_t)peer);
@@ -119,11 +119,11 @@ int index_peer_shown(struct index *index, uint64_t peer, struct index_shown *sho
 	}
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		rc = index_read_failed(index, "read a peer");
-	index_stmt_give(index, STMT_PEER_SHOWN, s);
+	index_stmt_give(index, STMT_PEER_PROOF_GET, s);
 	return rc < 0 ? -1 : 0;
 }
 
-int index_peer_show(struct index *index, uint64_t peer, const struct index_shown *shown)
+int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *shown)
 {
 	uint8_t bytes[SHOWN_LEN];
 	sqlite3_stmt *s;
@@ -132,7 +132,7 @@ int index_peer_show(struct index *index, uint64_t peer, const struct index_shown
 	if (index_txn_write(index) < 0)
 		return -1;
 	no = index_peer_no(index, peer, true);
-	s = no < 0 ? NULL : index_stmt_take(index, STMT_PEER_SHOW);
+	s = no < 0 ? NULL : index_stmt_take(index, STMT_PEER_PROOF_PUT);
 	if (s == NULL)
 		return -1;
 	put_u64(bytes, shown->epoch);
@@ -140,7 +140,7 @@ int index_peer_show(struct index *index, uint64_t peer, const struct index_shown
 	memcpy(bytes + 16, shown->signature, sizeof(shown->signature));
 	sqlite3_bind_blob(s, 1, bytes, sizeof(bytes), SQLITE_STATIC);
 	sqlite3_bind_int64(s, 2, no);
-	if (index_stmt_run(index, STMT_PEER_SHOW, s) < 0)
+	if (index_stmt_run(index, STMT_PEER_PROOF_PUT, s) < 0)
 		return index_write_failed(index, "write a peer");
 	return 0;
 }

@@ -65,7 +65,7 @@ static int old_row(struct index *index, int key_len, struct old_row *old)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
 }
 
-static void count(struct index_totals *t, const struct record *r, int sign)
+static void add_to_totals(struct index_totals *t, const struct record *r, int sign)
 {
 	if (r->deleted) {
 		t->tombstones += sign;
@@ -123,11 +123,11 @@ static int replace_row(struct index *index, struct record *r, int key_len)
 	if (old.found) {
 		if (delete_row(index, old.seq) < 0)
 			return -1;
-		count(&index->now.totals, &old.r, -1);
+		add_to_totals(&index->now.totals, &old.r, -1);
 	}
 	if (insert_row(index, r, seq, key_len) < 0)
 		return -1;
-	count(&index->now.totals, r, 1);
+	add_to_totals(&index->now.totals, r, 1);
 	index->seq = seq;
 	index->numbered = true;
 	r->seq = seq;
@@ -136,7 +136,7 @@ static int replace_row(struct index *index, struct record *r, int key_len)
 	return 0;
 }
 
-static int put(struct index *index, struct record *r, const struct blocklist *blocks)
+static int row_put(struct index *index, struct record *r, const struct blocklist *blocks)
 {
 	int n;
 
@@ -154,7 +154,7 @@ int index_put(struct index *index, struct record *r, const struct blocklist *blo
 {
 	if (index_txn_write(index) < 0)
 		return -1;
-	return put(index, r, blocks);
+	return row_put(index, r, blocks);
 }
 
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id)
@@ -175,7 +175,7 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 	r->modified_by = short_id;
 	if (r->via != short_id)
 		r->via = 0;
-	return put(index, r, blocks);
+	return row_put(index, r, blocks);
 }
 
 int index_touch(struct index *index, const char *path, const struct seen *seen)

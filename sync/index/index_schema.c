@@ -37,7 +37,7 @@ const char index_schema_sql[] =
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
 /* An index of before may lack it. */
-const char index_placing_sql[] =
+const char index_install_sql[] =
 	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
@@ -111,21 +111,21 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_WANT_CONTENTS] =
 		"SELECT id, size, nblocks, root FROM wanted WHERE id > ? AND id < " UNWANTED " ORDER BY id",
 	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
-	[STMT_PLACING_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
+	[STMT_INSTALL_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
 				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[STMT_PLACING_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
-	[STMT_PLACING_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
+	[STMT_INSTALL_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
+	[STMT_INSTALL_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
 	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
 	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
 	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",
-	[STMT_PEER_SHOWN] = "SELECT shown FROM peers WHERE short = ?",
-	[STMT_PEER_SHOW] = "UPDATE peers SET shown = ? WHERE no = ?",
+	[STMT_PEER_PROOF_GET] = "SELECT shown FROM peers WHERE short = ?",
+	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
 	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",
 	[STMT_PEER_SETTLED] = "SELECT coalesce(max(settled), 0) FROM peers WHERE settled_epoch = ?",
-	[STMT_KNOWN_COUNT] =
+	[STMT_KNOWN_CONFIRM] =
 		"INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta WHERE name GLOB 'seen *'"
 		" ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
-	[STMT_PASSED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
+	[STMT_REJECTED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[STMT_META_PUT] =
 		"INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
@@ -237,7 +237,7 @@ static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct versi
 
 /* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the file are not in
  * it: they change by themselves, and do no harm. */
-static int64_t row_sum(const struct record *r)
+static int64_t row_checksum(const struct record *r)
 {
 	const struct version *versions[] = { &r->version, &r->base, &r->mode_base };
 	const char *texts[] = { r->path, r->target != NULL ? r->target : "" };
@@ -294,7 +294,7 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
 	bind_base(s, first + 11, index->base, &r->base);
 	bind_base(s, first + 12, index->mode_base, &r->mode_base);
-	sqlite3_bind_int64(s, first + 13, row_sum(&kept));
+	sqlite3_bind_int64(s, first + 13, row_checksum(&kept));
 }
 
 static int read_version(sqlite3_stmt *s, int column, struct version *v)
@@ -344,7 +344,8 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 			memcpy(r->target, target, (size_t)sqlite3_column_bytes(s, first + 8));
 	}
 	/* Rows of before there were sums have none. */
-	if (sqlite3_column_type(s, first + 13) != SQLITE_NULL && sqlite3_column_int64(s, first + 13) != row_sum(r)) {
+	if (sqlite3_column_type(s, first + 13) != SQLITE_NULL &&
+	    sqlite3_column_int64(s, first + 13) != row_checksum(r)) {
 		record_clear(r);
 		return -1;
 	}

@@ -91,7 +91,7 @@ int index_found_damage(struct index *index, const char *what)
 		log_error("%s is damaged (%s); it is rebuilt at the next start", index->path, what);
 	roll_back(index);
 	index->damaged = true;
-	index->health = INDEX_FAILED_UNTOLD;
+	index->health = INDEX_FAILED_UNREPORTED;
 	errno = EIO;
 	return -1;
 }
@@ -120,13 +120,13 @@ int index_write_failed(struct index *index, const char *what)
 	index->full = error == ENOSPC || error == EDQUOT;
 	roll_back(index);
 	if (index->health == INDEX_HEALTHY)
-		index->health = INDEX_FAILED_UNTOLD;
+		index->health = INDEX_FAILED_UNREPORTED;
 	errno = error;
 	return -1;
 }
 
 /* A statement without bindings or results. */
-static int run(struct index *index, enum index_stmt id)
+static int txn_run(struct index *index, enum index_stmt id)
 {
 	sqlite3_stmt *s = index_stmt_take(index, id);
 
@@ -136,7 +136,7 @@ static int run(struct index *index, enum index_stmt id)
 void index_txn_read(struct index *index)
 {
 	/* Where this fails the statement will, and says why. */
-	if (!index->opening && run(index, STMT_BEGIN_READ) == 0)
+	if (!index->opening && txn_run(index, STMT_BEGIN_READ) == 0)
 		index->txn = INDEX_TXN_READ;
 }
 
@@ -145,18 +145,18 @@ static void end_read(struct index *index)
 {
 	index_cursors_pause(index);
 	if (index->txn == INDEX_TXN_READ) {
-		run(index, STMT_COMMIT);
+		txn_run(index, STMT_COMMIT);
 		index->txn = INDEX_TXN_NONE;
 	}
 }
 
 /* The only other connection is a checkpoint's, which holds the write lock for a moment. SQLite's own busy handler is not asked
  * while one of our reads is open, so the waiting is done here. */
-static int begin(struct index *index)
+static int txn_begin(struct index *index)
 {
 	end_read(index);
 	for (int i = 0; i < BUSY_TRIES; i++) {
-		if (run(index, STMT_BEGIN) == 0) {
+		if (txn_run(index, STMT_BEGIN) == 0) {
 			index->txn = INDEX_TXN_WRITE;
 			return 0;
 		}
@@ -174,7 +174,7 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean)
 
 	end_read(index); /* the mode cannot change within a transaction */
 	/* A commit in FULL mode syncs the whole WAL, so everything committed before is on disk too. */
-	if (index_exec(index, "PRAGMA synchronous = FULL") < 0 || begin(index) < 0)
+	if (index_exec(index, "PRAGMA synchronous = FULL") < 0 || txn_begin(index) < 0)
 		goto back_to_normal;
 	s = index_stmt_take(index, STMT_STATE_NUMBERS);
 	if (s == NULL)
@@ -182,7 +182,7 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean)
 	sqlite3_bind_int64(s, 1, (int64_t)index->epoch);
 	sqlite3_bind_int64(s, 2, (int64_t)reserved);
 	sqlite3_bind_int(s, 3, clean);
-	if (index_stmt_run(index, STMT_STATE_NUMBERS, s) < 0 || run(index, STMT_COMMIT) < 0)
+	if (index_stmt_run(index, STMT_STATE_NUMBERS, s) < 0 || txn_run(index, STMT_COMMIT) < 0)
 		goto back_to_normal;
 	index->txn = INDEX_TXN_NONE;
 	index->reserved = reserved;
@@ -203,7 +203,7 @@ static int txn_open(struct index *index)
 		if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
 			return -1;
 	}
-	if (begin(index) < 0)
+	if (txn_begin(index) < 0)
 		return index_write_failed(index, "begin");
 	index->writes = 0;
 	return 0;
@@ -249,7 +249,7 @@ int index_txn_commit(struct index *index)
 	if (memcmp(&index->now, &index->committed, sizeof(index->now)) != 0 && save_counters(index) < 0)
 		return index_write_failed(index, "write");
 	index_cursors_pause(index);
-	if (run(index, STMT_COMMIT) < 0)
+	if (txn_run(index, STMT_COMMIT) < 0)
 		return index_write_failed(index, "commit");
 	index->txn = INDEX_TXN_NONE;
 	index->committed = index->now;
@@ -262,7 +262,7 @@ int index_txn_commit(struct index *index)
 }
 
 /* A small write would fit long before a real one does, so a full disk has to have some room again. */
-static bool has_room(struct index *index)
+static bool has_disk_space(struct index *index)
 {
 	struct statvfs v;
 
@@ -271,9 +271,9 @@ static bool has_room(struct index *index)
 	return (uint64_t)v.f_bavail * v.f_frsize >= ROOM_AGAIN;
 }
 
-static int try_again(struct index *index)
+static int recover(struct index *index)
 {
-	if (!has_room(index)) {
+	if (!has_disk_space(index)) {
 		errno = ENOSPC;
 		return -1;
 	}
@@ -292,11 +292,11 @@ int index_commit(struct index *index)
 		return -1;
 	}
 	end_read(index);
-	if (index->health == INDEX_FAILED_TOLD)
-		return try_again(index);
+	if (index->health == INDEX_FAILED_REPORTED)
+		return recover(index);
 	if (index->health == INDEX_HEALTHY && (index->txn != INDEX_TXN_WRITE || index_txn_commit(index) == 0))
 		return 0;
-	index->health = INDEX_FAILED_TOLD;
+	index->health = INDEX_FAILED_REPORTED;
 	return -1;
 }
 
@@ -415,7 +415,7 @@ int index_sync(const struct index *index)
 	return rc;
 }
 
-bool index_is_beside(const struct index *index, uint64_t dev)
+bool index_is_on_disk(const struct index *index, uint64_t dev)
 {
 	struct stat st;
 

@@ -46,7 +46,7 @@ static bool consider_offer(void *arg, uint64_t peer, const struct record *said)
  * making a new one. Returns true when mode and mtime match too, so that r is exactly that peer's version. */
 static bool take_version(struct local *l, struct record *r)
 {
-	const struct record *left = index_left(l->c.index, r->path);
+	const struct record *left = index_leftover(l->c.index, r->path);
 	struct adopt_claims w = { .now = r };
 	bool whole = false;
 
@@ -87,14 +87,14 @@ int adopt_write(struct local *l, struct record *r, const struct blocklist *block
 
 bool adopt_was_deleting(const struct local *l, const char *path)
 {
-	const struct record *left = index_left(l->c.index, path);
+	const struct record *left = index_leftover(l->c.index, path);
 
 	return left != NULL && left->deleted;
 }
 
 uint8_t adopt_chunk_log2(const struct local *l, const char *path, int64_t size, const struct record *row)
 {
-	const struct record *left = index_left(l->c.index, path);
+	const struct record *left = index_leftover(l->c.index, path);
 
 	if (left != NULL && !left->deleted && left->kind == RECORD_FILE && left->content.size == size)
 		return left->chunk_log2;

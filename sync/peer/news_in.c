@@ -209,7 +209,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 /* A record that is not taken, and that no honest member sends. */
 static void refuse(struct talk *t, const struct msg_record *m, const char *why)
 {
-	index_passed_over(t->group->config.index, t->their_epoch, m->record.seq);
+	index_note_rejected(t->group->config.index, t->their_epoch, m->record.seq);
 	talk_misbehaved(t, m->record.path, why);
 }
 
@@ -235,7 +235,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 
 	if (verdict == PATH_RULES) {
 		/* Version 0.1.0 told them; whoever obeys another's rules may be made to take nothing. */
-		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
+		index_note_rejected(g->config.index, t->their_epoch, m->record.seq);
 		return;
 	}
 	if (verdict != PATH_OK) {
@@ -252,7 +252,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	}
 	if (!g->config.hooks->accepts(g->config.arg, path, m->record.kind == RECORD_DIR)) {
 		g->counters.records_ignored++;
-		index_passed_over(g->config.index, t->their_epoch, m->record.seq);
+		index_note_rejected(g->config.index, t->their_epoch, m->record.seq);
 		return;
 	}
 	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {

@@ -21,7 +21,7 @@ static void statement(uint8_t out[STATEMENT_LEN], const struct peer_group *g, ui
 
 const uint8_t *numbers_signature(struct peer_group *g, uint64_t number)
 {
-	struct index_shown *last = &g->signed_last;
+	struct index_proof *last = &g->signed_last;
 	uint64_t epoch = index_epoch(g->config.index);
 	uint8_t bytes[STATEMENT_LEN];
 
@@ -39,20 +39,20 @@ void numbers_keep(struct talk *t, const struct msg_news *m)
 {
 	if (m->signature.n != sizeof(t->shown.signature) || m->upto < t->cursor)
 		return;
-	t->shown = (struct index_shown){ .epoch = t->their_epoch, .number = m->upto };
+	t->shown = (struct index_proof){ .epoch = t->their_epoch, .number = m->upto };
 	memcpy(t->shown.signature, m->signature.p, sizeof(t->shown.signature));
 	t->shown_due = true;
 }
 
 void numbers_store(struct talk *t)
 {
-	if (t->shown_due && index_peer_show(t->group->config.index, t->session->peer, &t->shown) == 0)
+	if (t->shown_due && index_peer_proof_put(t->group->config.index, t->session->peer, &t->shown) == 0)
 		t->shown_due = false;
 }
 
 void numbers_show(struct talk *t, struct msg_index_hello *m)
 {
-	if (index_peer_shown(t->group->config.index, t->session->peer, &t->shown) < 0 || t->shown.number == 0 ||
+	if (index_peer_proof_get(t->group->config.index, t->session->peer, &t->shown) < 0 || t->shown.number == 0 ||
 	    t->shown.epoch != m->have_epoch)
 		return;
 	m->shown = t->shown.number;

@@ -57,7 +57,7 @@ struct peer_group {
 	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
 	uint64_t seq_at_open;           /* the last one that may have been given before the index was opened */
 	struct numbers_told *told;      /* peers that were sent more since then (hash) */
-	struct index_shown signed_last; /* by numbers_signature() */
+	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
 		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
@@ -125,7 +125,7 @@ struct talk {
 	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
 	uint64_t cursor;                  /* their rows up to this were given to the hooks, or left out by the rules */
 	uint64_t told_received, told_settled; /* as last acknowledged */
-	struct index_shown shown;             /* what they have signed of their numbers */
+	struct index_proof shown;             /* what they have signed of their numbers */
 	bool shown_due;                       /* not stored yet */
 	/* Three marks on the peer's sequence: up to where its rows are settled here as committed; covered by the sync of the index that is
 	 * under way; safe on the disk, so that they may be acknowledged. */

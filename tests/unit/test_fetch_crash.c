@@ -136,14 +136,14 @@ static void live_on(void (*what)(void))
 	world_open(dir);
 	/* So that the scan at start knows what it finds, wherever the last life ended. */
 	if (died)
-		assert_non_null(index_left(w->index, "e"));
+		assert_non_null(index_leftover(w->index, "e"));
 	scan_path("e");
 	peer_of(ANNA)->seq = 1;
 	what();
 	assert_true(run());
 	RUN_UNTIL(parts_left() == 0);
 	/* All of the last life was dealt with. */
-	assert_null(index_left(w->index, "e"));
+	assert_null(index_leftover(w->index, "e"));
 }
 
 static bool is_big(void)

@@ -23,7 +23,7 @@ static void delete_and_forget(const char *path)
 	p.received = peer_of(ANNA)->seq;
 	assert_int_equal(index_peer_put(w->index, ANNA, &p), 0);
 	assert_int_equal(index_note_known(w->index, 0), 0);
-	assert_int_equal(index_count_known(w->index), 0);
+	assert_int_equal(index_confirm_known(w->index), 0);
 	assert_int_equal(index_forget(w->index, &at, index_seq(w->index)), 1);
 	assert_int_equal(index_totals(w->index).tombstones, 0);
 }

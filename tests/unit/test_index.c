@@ -384,7 +384,7 @@ static void callbacks_may_use_the_index(void **state)
 static void peers_and_values_are_remembered(void **state)
 {
 	struct index_peer p = { UINT64_MAX, 2, 3, UINT64_MAX - 1 }, got;
-	struct index_shown shown = { .epoch = UINT64_MAX, .number = 7, .signature = { 1, 2, 3 } }, kept;
+	struct index_proof shown = { .epoch = UINT64_MAX, .number = 7, .signature = { 1, 2, 3 } }, kept;
 	int64_t v;
 
 	(void)state;
@@ -393,16 +393,16 @@ static void peers_and_values_are_remembered(void **state)
 	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
 	p.received = 20;
 	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
-	assert_int_equal(index_peer_shown(ix, UINT64_MAX, &kept), 0);
+	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
 	assert_int_equal(kept.number, 0);
-	assert_int_equal(index_peer_show(ix, UINT64_MAX, &shown), 0);
+	assert_int_equal(index_peer_proof_put(ix, UINT64_MAX, &shown), 0);
 	assert_int_equal(index_meta_get(ix, "x", &v), 0);
 	assert_int_equal(index_meta_put(ix, "x", -5), 0);
 	assert_int_equal(index_meta_put(ix, "x", -6), 0);
 	reopen();
 	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
 	assert_memory_equal(&got, &p, sizeof(p));
-	assert_int_equal(index_peer_shown(ix, UINT64_MAX, &kept), 0);
+	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
 	assert_memory_equal(&kept, &shown, sizeof(kept));
 	assert_int_equal(index_peer_get(ix, 1, &got), 0);
 	assert_int_equal(got.received, 0);

@@ -234,7 +234,7 @@ static void check_upgrade(int schema)
 
 	fill(ix, 10);
 	assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
-	assert_true(index_placing(ix, &r) > 0);
+	assert_true(index_install_begin(ix, &r) > 0);
 	record_clear(&r);
 	index_close(ix);
 	go_back_to(schema, path);
@@ -244,7 +244,7 @@ static void check_upgrade(int schema)
 		assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
 		assert_int_equal(record_kept_mode(&r), r.mode);
 		record_clear(&r);
-		assert_int_equal(index_left(ix, "folder-3/file-3") != NULL, schema > 1);
+		assert_int_equal(index_leftover(ix, "folder-3/file-3") != NULL, schema > 1);
 		index_close(ix);
 	}
 	assert_int_equal(unlink(path), 0);

@@ -113,7 +113,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	put("a", true);
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_false(knows(1000, 50)); /* nothing was forgotten yet */
 	assert_int_equal(forget(1), 1);
 	assert_true(knows(1000, 50));
@@ -130,7 +130,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	record_clear(&r);
 	assert_int_equal(index_note_peer(ix, PEER), 0);
 	assert_false(knows(1000, 51));
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_true(knows(1000, 70));
 	assert_false(knows(1000, 71)); /* wanted: not here */
 
@@ -138,7 +138,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	p.received = 3;
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_true(knows(1000, 70));
 }
 
@@ -150,17 +150,17 @@ static void knowing_ends_at_the_first_row_that_was_not_taken(void **state)
 	(void)state;
 	put("a", true);
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
-	assert_int_equal(index_passed_over(ix, 1000, 30), 0);
-	assert_int_equal(index_passed_over(ix, 1000, 20), 0);
-	assert_int_equal(index_passed_over(ix, 1000, 40), 0);
+	assert_int_equal(index_note_rejected(ix, 1000, 30), 0);
+	assert_int_equal(index_note_rejected(ix, 1000, 20), 0);
+	assert_int_equal(index_note_rejected(ix, 1000, 40), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_int_equal(forget(1), 1);
 	assert_true(knows(1000, 19));
 	assert_false(knows(1000, 20));
-	assert_int_equal(index_pass_over_none(ix), 0);
+	assert_int_equal(index_forget_rejected(ix), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_true(knows(1000, 50));
 }
 

@@ -273,7 +273,7 @@ static void unwanted_offers_do_not_keep_tombstones(void **state)
 	assert_int_equal(index_peer_put(ix, 1, &p), 0);
 	assert_int_equal(index_put_change(ix, &gone, NULL, 1), 0);
 	assert_int_equal(index_note_known(ix, index_seq(ix)), 0);
-	assert_int_equal(index_count_known(ix), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
 	assert_int_equal(index_forget(ix, &after, index_seq(ix)), 1);
 	assert_int_equal(index_totals(ix).tombstones, 0);
 	version_bump(&late, 77, 4);

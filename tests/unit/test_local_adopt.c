@@ -38,11 +38,11 @@ static void killed_while_placing(struct record *r)
 	struct record also = { 0 };
 
 	record_copy(&also, r);
-	assert_true(index_placing(ix, r) > 0);
+	assert_true(index_install_begin(ix, r) > 0);
 	index_close(ix);
 	open_index();
 	record_clear(r);
-	assert_non_null(index_left(ix, also.path));
+	assert_non_null(index_leftover(ix, also.path));
 	record_clear(&also);
 }
 
@@ -222,7 +222,7 @@ static void test_what_a_killed_installer_deleted_is_not_held(void **state)
 		r = get_row(name);
 		r.deleted = true;
 		assert_int_equal(version_bump(&r.version, ANNAS_EPOCH, (uint64_t)i + 1), 0);
-		assert_true(index_placing(ix, &r) > 0);
+		assert_true(index_install_begin(ix, &r) > 0);
 		assert_int_equal(unlinkat(root, name, 0), 0);
 		record_clear(&r);
 	}
