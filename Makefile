@@ -235,6 +235,8 @@ lint: check-scripts check-format tidy ## formatting, clang-tidy, cppcheck, arrow
 check-scripts:
 	$(Q)scripts/check-arrows --self-test
 	$(Q)scripts/check-arrows
+	$(Q)scripts/check-api --self-test
+	$(Q)scripts/check-api
 	$(Q)scripts/check-names --self-test
 	$(Q)scripts/check-words --self-test
 	$(Q)scripts/check-units

@@ -55,7 +55,7 @@ int cmd_help(struct cli *cli, int argc, char **argv)
 	puts("\n  --home DIR  the agent's home (default: $LANYARD_HOME, else /var/lib/lanyard for root,\n"
 	     "              else $XDG_STATE_HOME/lanyard)\n"
 	     "  --json      print one JSON document, or one per line for streams\n\n"
-	     "exit code: 0 done, 1 refused, or no, 2 usage, 3 no agent");
+	     "exit status: 0 done, 1 refused, or the answer is no, 2 usage error, 3 no agent");
 	return CLI_DONE;
 }
 
