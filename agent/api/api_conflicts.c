@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 
 enum { LOOKED_A_PIECE = 4096 };
 

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
-#include "sync/versions/kept.h"
+#include "sync/plan/conflict.h"
+#include "sync/versions/version_store.h"
 
 enum { COPIES_MAX = 1000 };
 
@@ -57,10 +57,10 @@ static int resolve_copy(struct resolve *r, const char *copy)
 	int rc;
 
 	if (r->keep != KEEP_BOTH)
-		return copy == r->winner ? kept_replace(r->disk.handle->root, copy, r->path)
-		                         : kept_away(r->disk.handle->root, copy);
+		return copy == r->winner ? version_store_replace(r->disk.handle->root, copy, r->path)
+		                         : version_store_retire(r->disk.handle->root, copy);
 	plain = plain_name(copy);
-	rc = kept_rename(r->disk.handle->root, copy, plain);
+	rc = version_store_rename(r->disk.handle->root, copy, plain);
 	free(plain);
 	return rc;
 }

@@ -14,7 +14,7 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 struct versions {
 	struct api_disk_job disk;
@@ -22,7 +22,7 @@ struct versions {
 	char *to;     /* of a restore; NULL: path */
 	char *wanted; /* the beginning of an id; NULL: the newest */
 	bool restore;
-	struct kept_list list;
+	struct kept_versions list;
 	int error;      /* errno; 0: none */
 	size_t matches; /* of `wanted` */
 	size_t chosen;
@@ -32,7 +32,7 @@ static void versions_free(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
-	kept_list_clear(&v->list);
+	kept_versions_clear(&v->list);
 	free(v->path);
 	free(v->to);
 	free(v->wanted);
@@ -58,14 +58,14 @@ static void versions_work(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
-	if (kept_list(d->handle->root, v->path, &v->list) < 0) {
+	if (version_store_list(d->handle->root, v->path, &v->list) < 0) {
 		v->error = errno;
 		return;
 	}
 	if (!v->restore)
 		return;
 	versions_choose(v);
-	if (v->matches == 1 && kept_restore(d->handle->root, v->path, &v->list.v[v->chosen], v->to) < 0)
+	if (v->matches == 1 && version_store_restore(d->handle->root, v->path, &v->list.v[v->chosen], v->to) < 0)
 		v->error = errno;
 }
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 enum { SOON_MS = 2000, OFTEN_MS = 3600 * 1000, GAP_FACTOR = 100 };
 
@@ -28,7 +28,7 @@ struct thin_job {
 	int root; /* the job's own */
 	int64_t max_age_ns;
 	int percent;
-	struct kept_thinned out;
+	struct version_store_thinned out;
 	int64_t took_ms;
 	int error; /* errno; 0: none */
 };
@@ -38,7 +38,7 @@ static void thin_work(void *arg)
 	struct thin_job *t = arg;
 	int64_t start = clock_mono_ns();
 
-	if (t->root < 0 || kept_thin(t->root, clock_wall_ns(), t->max_age_ns, t->percent, &t->out) < 0)
+	if (t->root < 0 || version_store_thin(t->root, clock_wall_ns(), t->max_age_ns, t->percent, &t->out) < 0)
 		t->error = errno;
 	if (t->root >= 0)
 		close(t->root);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/plan/conflict.h"
 #include "sync/plan/path.h"
 
 enum { ROWS_MAX = 1000, NAMES_TRIED = 100 };

@@ -30,7 +30,7 @@ struct guard *guard_new(struct fetch *f)
 void guard_author_free(struct guard *g, struct author *a)
 {
 	HASH_DEL(g->authors, a);
-	toll_free(a->toll);
+	losses_free(a->losses);
 	free(a);
 }
 
@@ -88,7 +88,7 @@ static struct author *author_get(struct fetch *f, struct who who)
 			guard_author_free(g, g->authors);
 		a = MEM_NEW(struct author);
 		a->who = who;
-		a->toll = toll_new();
+		a->losses = losses_new();
 	} else {
 		HASH_DEL(g->authors, a);
 	}
@@ -159,7 +159,7 @@ static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 	if (t->ours.modified_by != t->want.modified_by)
 		return t->ours.via != t->peer && age_ns >= 0 && age_ns / 1000000 < BURST_WINDOW_MS;
 	a = guard_author(f->guard, guard_author_of(t));
-	return a != NULL && toll_is_own(a->toll, path, fetch_now(f));
+	return a != NULL && losses_has_made(a->losses, path, fetch_now(f));
 }
 
 /* Its author took away what was here before, within the hour, and that is counted: now it takes away its own. So who puts back what
@@ -168,7 +168,8 @@ static bool is_taken_already(struct fetch *f, const struct ticket *t, uint64_t p
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
 
-	return t->ours.modified_by == t->want.modified_by && a != NULL && toll_has_taken(a->toll, path, fetch_now(f));
+	return t->ours.modified_by == t->want.modified_by && a != NULL &&
+	       losses_has_done(a->losses, path, fetch_now(f));
 }
 
 /* One more loss; whether they are a burst by now. */
@@ -179,8 +180,8 @@ static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 	struct author *a = author_get(f, who);
 
 	most = burst_most(&f->guard->most, there, now);
-	toll_add(a->toll, path, own, now);
-	lost = toll_count(a->toll, most - there + (int64_t)f->count[TICKET_DELETE], now);
+	losses_add(a->losses, path, own, now);
+	lost = losses_count(a->losses, most - there + (int64_t)f->count[TICKET_DELETE], now);
 	/* Members that were away are told by one member what many did meanwhile. */
 	if (who.brings && lost * BROUGHT_OF < most * BROUGHT_PARTS)
 		return false;
@@ -265,7 +266,7 @@ static bool is_one_of_few(struct fetch *f, const struct ticket *t)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
 
-	return !t->loss || a == NULL || toll_count(a->toll, INT64_MAX, fetch_now(f)) < BURST_MIN;
+	return !t->loss || a == NULL || losses_count(a->losses, INT64_MAX, fetch_now(f)) < BURST_MIN;
 }
 
 int64_t guard_due(const struct fetch *f)
@@ -332,9 +333,9 @@ void guard_forget(struct fetch *f, struct ticket *t)
 	uint64_t path = a != NULL || b != NULL ? guard_hash(f->guard, t->want.path) : 0;
 
 	if (a != NULL)
-		toll_drop(a->toll, path);
+		losses_cancel(a->losses, path);
 	if (b != NULL)
-		toll_drop(b->toll, path);
+		losses_cancel(b->losses, path);
 	t->weighed = false;
 	t->loss = false;
 	t->passed = false;
@@ -379,7 +380,7 @@ static void note_taken(struct fetch *f, const struct ticket *t)
 	struct author *a = guard_author(f->guard, guard_author_of(t));
 
 	if (a != NULL && record_is_live(&t->merged))
-		toll_took(a->toll, guard_hash(f->guard, t->want.path));
+		losses_done(a->losses, guard_hash(f->guard, t->want.path));
 }
 
 void guard_installed(struct fetch *f, struct ticket *t)
@@ -398,7 +399,8 @@ void guard_installed(struct fetch *f, struct ticket *t)
 		index_by_content(f->c.index, &t->merged.content, note_other, &o);
 	/* What was here under another name already is nobody's own; and what is held there may only have moved here. */
 	if (!o.any && t->from == NULL)
-		toll_made(author_get(f, guard_author_of(t))->toll, guard_hash(f->guard, t->want.path), fetch_now(f));
+		losses_note_made(author_get(f, guard_author_of(t))->losses, guard_hash(f->guard, t->want.path),
+		                 fetch_now(f));
 	if (o.held != NULL)
 		weigh_again(f, o.held);
 	free(o.held);

@@ -225,7 +225,7 @@ void guard_judges(struct fetch *f, const char *path)
 		free(p);
 		a = guard_author(g, h->who);
 		if (a != NULL)
-			toll_drop(a->toll, hash);
+			losses_cancel(a->losses, hash);
 		fetch_wake(f);
 	}
 }

@@ -4,7 +4,7 @@
 
 #include "sync/fetch/fetch_internal.h"
 #include "sync/plan/burst.h"
-#include "sync/plan/toll.h"
+#include "sync/plan/losses.h"
 
 enum { HOLDS_MAX = 8 }; /* members held at a time; the last place is for all others */
 
@@ -16,7 +16,7 @@ struct who {
 
 struct author {
 	struct who who;
-	struct toll *toll; /* owned */
+	struct losses *losses; /* owned */
 	int64_t used_ms;
 	UT_hash_handle hh;
 };

@@ -16,7 +16,8 @@
 #include "base/mem.h"
 #include "sync/fetch/part_map.h"
 #include "sync/install/swap.h"
-#include "sync/versions/kept.h"
+#include "sync/plan/conflict.h"
+#include "sync/versions/version_store.h"
 
 enum { TRIES_MAX = 1000, FOUND_MAX = 4096, MAP_MAX = 40 << 20, FILE_NAME = PART_NAME + 8, JUDGE_TURN = 4096 };
 
@@ -56,7 +57,7 @@ static void keep(struct clean_job *job, const char *name, const struct swap *s)
 {
 	char *shown = log_escape(name, strlen(name));
 
-	if (kept_move_tagged(job->root, job->parts, name, &s->tag) < 0)
+	if (version_store_move_tagged(job->root, job->parts, name, &s->tag) < 0)
 		log_about(LOG_WARN, &(struct log_about){ .group = job->group },
 		          "the file that was replaced before a crash is .lanyard/parts/%s and could not "
 		          "be moved to %s: %s",

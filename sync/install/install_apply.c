@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "sync/install/swap.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 /* The name in parts/ for what comes out of the item's path. exchanged: the new thing, which it changes places with, has it
  * first. */
@@ -84,15 +84,15 @@ static int take_back(struct install_job *job, struct install_item *item, struct 
  * it may be what a user wrote a moment ago, and stands where even a crash does not make an old version of it. *out: where it
  * is, to be closed. */
 static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                    struct kept_place *out)
+                    struct version_place *out)
 {
 	char swap[SWAP_NAME_MAX];
 	struct fs_stat st;
 
-	*out = KEPT_PLACE_NONE;
+	*out = VERSION_PLACE_NONE;
 	name_swap(job, item, false, swap);
 	install_hook(STEP_LOOKED, item->want->path);
-	if (kept_place_new(job->root, item->want->path, &item->hands, out) < 0)
+	if (version_store_place(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	while (fs_rename_into(d->fd, name, job->parts, swap) < 0) {
 		if (folders_unlock(d))
@@ -105,7 +105,7 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 		return install_fail(item, INSTALL_ERROR, errno);
 	if (!install_came_out_same(&st, item->ours))
 		return take_back(job, item, d, name, swap, &st, INSTALL_CHANGED);
-	if (kept_move(out, job->parts, swap) < 0)
+	if (version_store_move(out, job->parts, swap) < 0)
 		return take_back(job, item, d, name, swap, &st, INSTALL_ERROR);
 	job->kept++;
 	return 0;
@@ -114,11 +114,11 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 /* For file systems that cannot exchange: out with the old, in with the new. */
 static void replace_by_steps(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	struct kept_place out;
+	struct version_place out;
 
 	if (take_out(job, item, d, name, &out) == 0 && put_new(job, item, d, name) < 0 && item->result == INSTALL_ERROR)
 		(void)fs_rename_noreplace(out.fd, out.name, d->fd, name);
-	kept_place_close(&out);
+	version_store_place_close(&out);
 }
 
 /* The old could not be kept: it changes places with the new again, which waits. Whatever a user wrote in between is kept. */
@@ -148,7 +148,7 @@ static void put_back(struct install_job *job, struct install_item *item, struct 
 
 /* What came out of the share goes to its place among the versions. */
 static void keep_old(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                     const char *swap, const char *temp, struct kept_place *place)
+                     const char *swap, const char *temp, struct version_place *place)
 {
 	struct fs_stat st;
 
@@ -156,7 +156,7 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 		return;
 	if (!install_came_out_same(&st, item->ours))
 		(void)install_keep_stranger(job, item, d, job->parts, swap, &st);
-	else if (kept_move(place, job->parts, swap) == 0)
+	else if (version_store_move(place, job->parts, swap) == 0)
 		job->kept++;
 	else
 		put_back(job, item, d, name, swap, temp);
@@ -165,12 +165,12 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 static void replace(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	char swap[SWAP_NAME_MAX], temp[sizeof(item->temp)];
-	struct kept_place place;
+	struct version_place place;
 	int error;
 
 	memcpy(temp, item->temp, sizeof(temp));
 	name_swap(job, item, true, swap);
-	if (kept_place_new(job->root, item->want->path, &item->hands, &place) < 0 ||
+	if (version_store_place(job->root, item->want->path, &item->hands, &place) < 0 ||
 	    renameat(job->parts, temp, job->parts, swap) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		goto close_place;
@@ -191,7 +191,7 @@ static void replace(struct install_job *job, struct install_item *item, struct f
 	look_at_placed(item, d, name);
 	keep_old(job, item, d, name, swap, temp, &place);
 close_place:
-	kept_place_close(&place);
+	version_store_place_close(&place);
 }
 
 /* A file or symlink comes in place of a folder, which must be empty by now. */
@@ -273,7 +273,7 @@ static void make_dir(struct install_job *job, struct install_item *item, struct 
 /* A folder that is there already is as good as a new one: it has no content of its own, only a mode. */
 static void apply_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	struct kept_place out;
+	struct version_place out;
 	struct fs_stat st;
 
 	if (fs_stat_at(d->fd, name, &st) < 0) {
@@ -306,7 +306,7 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		if (item->result == INSTALL_ERROR)
 			(void)fs_rename_noreplace(out.fd, out.name, d->fd, name);
 	}
-	kept_place_close(&out);
+	version_store_place_close(&out);
 }
 
 /* Where a file cannot be set by itself, one of ours takes its place. False: it has to be set where it is. */
@@ -349,7 +349,7 @@ void install_delete(struct install_job *job, struct install_item *item)
 {
 	const char *name;
 	struct folder *d = folders_open(job->folders, item->want->path, false, &name);
-	struct kept_place out;
+	struct version_place out;
 	struct fs_stat st;
 
 	/* A folder above that is gone took it along. */
@@ -368,7 +368,7 @@ void install_delete(struct install_job *job, struct install_item *item)
 	}
 	if (item->ours->kind != RECORD_DIR) {
 		(void)take_out(job, item, d, name, &out);
-		kept_place_close(&out);
+		version_store_place_close(&out);
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);

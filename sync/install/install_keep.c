@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 #include "sync/plan/path.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };
 
@@ -169,19 +169,20 @@ static void bound_copies(struct install_job *job, struct install_item *item, str
 	size_t moved = 0;
 
 	for (size_t i = 0; i < c.n; i++) {
-		struct kept_place place = KEPT_PLACE_NONE;
+		struct version_place place = VERSION_PLACE_NONE;
 		char *path = path_join(cd->path, c.name[i]);
 		struct fs_stat st;
 
 		if (c.n - i >= CONFLICTS_MAX && moved < INSTALL_NAMES && fs_stat_at(cd->fd, c.name[i], &st) == 0 &&
-		    (st.kind == S_IFREG || st.kind == S_IFLNK) && kept_place_new(job->root, path, NULL, &place) == 0 &&
-		    kept_move(&place, cd->fd, c.name[i]) == 0) {
+		    (st.kind == S_IFREG || st.kind == S_IFLNK) &&
+		    version_store_place(job->root, path, NULL, &place) == 0 &&
+		    version_store_move(&place, cd->fd, c.name[i]) == 0) {
 			job->kept++;
 			cd->dirty = true;
 			item->names[moved++] = path;
 			path = NULL;
 		}
-		kept_place_close(&place);
+		version_store_place_close(&place);
 		free(path);
 		free(c.name[i]);
 	}

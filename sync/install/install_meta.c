@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "sync/share/reserve.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 /* The mode as this share shows it. */
 static uint32_t shown(const struct install_job *job, const struct record *want)
@@ -108,7 +108,7 @@ static int copy_into(struct install_job *job, struct install_item *item, int fro
 	struct fs_stat st;
 
 	if (fs_stat_fd(from, &st) < 0 || !install_look_same(&st, item->ours) ||
-	    (job->reserve && reserve_check(job->parts, st.size) < 0) || kept_copy_bytes(from, fd) < 0 ||
+	    (job->reserve && reserve_check(job->parts, st.size) < 0) || version_store_copy_bytes(from, fd) < 0 ||
 	    install_give_meta(job, fd, item->want) < 0 || fsync(fd) < 0 || fs_stat_fd(fd, &item->made) < 0)
 		return -1;
 	return item->made.size == st.size && fs_stat_fd(from, &st) == 0 && install_look_same(&st, item->ours) ? 0 : -1;

@@ -1,5 +1,5 @@
 /* Whether losses look like an accident, or an attack: a large part of the share gone, replaced or emptied within an hour.
- * One rule for what is deleted here (struct burst) and for what each member's changes would take away here (toll.h).
+ * One rule for what is deleted here (struct burst) and for what each member's changes would take away here (losses.h).
  *
  * Of deletions here only how much the share shrinks counts, so a moved tree, whose files are there again under other names,
  * is no burst, nor is a storm that makes as much as it removes. Pure: the caller brings the counts and the time. */

@@ -66,7 +66,7 @@ static int digits(const char **p, int n)
 }
 
 /* The id that p begins with; *end is what follows it. */
-static int read_id(const char *p, int64_t *at_ns, const char **end)
+static int read_kept_id(const char *p, int64_t *at_ns, const char **end)
 {
 	char again[KEPT_ID_MAX];
 	const char *start = p;
@@ -100,7 +100,7 @@ int kept_id_parse(const char *text, int64_t *at_ns)
 {
 	const char *end;
 
-	return read_id(text, at_ns, &end) == 0 && *end == '\0' ? 0 : -1;
+	return read_kept_id(text, at_ns, &end) == 0 && *end == '\0' ? 0 : -1;
 }
 
 /* What fits of a name: its end, which has the extension, not begun within a UTF-8 sequence where that can be helped. */
@@ -184,7 +184,7 @@ int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, stru
 		return -1;
 	memcpy(tag->hex, name, KEPT_TAG);
 	tag->hex[KEPT_TAG] = '\0';
-	if (read_id(name + KEPT_TAG + 1, at_ns, &end) < 0)
+	if (read_kept_id(name + KEPT_TAG + 1, at_ns, &end) < 0)
 		return -1;
 	read_hands(&end, &found);
 	if (hands != NULL)

@@ -70,7 +70,7 @@ void kept_policy_thin(struct kept_item *v, size_t n, int64_t now_ns, int64_t max
 	}
 }
 
-static int newest_first(const void *pa, const void *pb)
+static int items_newest_first(const void *pa, const void *pb)
 {
 	const struct kept_item *a = pa, *b = pb;
 
@@ -83,7 +83,7 @@ int64_t kept_policy_cutoff(struct kept_item *v, size_t n, int64_t max_bytes, siz
 	size_t count = 0;
 
 	if (n > 1)
-		qsort(v, n, sizeof(*v), newest_first);
+		qsort(v, n, sizeof(*v), items_newest_first);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].spared)
 			left = v[i].size < left ? left - v[i].size : 0;

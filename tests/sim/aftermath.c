@@ -13,7 +13,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/fetch/part_map.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 #include "tests/sim/host.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/oracle.h"

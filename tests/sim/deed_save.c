@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
-#include "sync/versions/kept.h"
+#include "sync/plan/conflict.h"
+#include "sync/versions/version_store.h"
 #include "tests/sim/deed_internal.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
@@ -175,18 +175,18 @@ void deed_restore(struct act *a)
 
 	for (int i = 0; i < RESTORE_TRIES && !done && host_runs(a->h); i++) {
 		char *path = act_path(a, false);
-		struct kept_list l = { 0 };
+		struct kept_versions l = { 0 };
 
-		if (kept_list(root, path, &l) == 0 && l.n > 0)
+		if (version_store_list(root, path, &l) == 0 && l.n > 0)
 			oracle_loses(a->h, path);
-		if (l.n > 0 && kept_restore(root, path, &l.v[sim_below(&a->luck, l.n)], path) == 0) {
+		if (l.n > 0 && version_store_restore(root, path, &l.v[sim_below(&a->luck, l.n)], path) == 0) {
 			done = true;
 			tally_add(TALLY_RESTORED);
 			act_say(a, "restores", path);
 			oracle_wrote(a->h, path);
 			sim_watch_change(a->h->number, SIM_WRITTEN, path);
 		}
-		kept_list_clear(&l);
+		kept_versions_clear(&l);
 		free(path);
 	}
 	close(root);
@@ -204,7 +204,7 @@ void deed_resolve(struct act *a)
 		if (!of)
 			continue;
 		oracle_loses(a->h, way == 0 ? copy : of);
-		if ((way == 0 ? kept_away(root, copy) : kept_replace(root, copy, of)) == 0) {
+		if ((way == 0 ? version_store_retire(root, copy) : version_store_replace(root, copy, of)) == 0) {
 			tally_add(TALLY_RESOLVED);
 			act_say(a, "resolves", copy);
 			sim_watch_change(a->h->number, SIM_GONE, copy);

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tree.h"

@@ -8,7 +8,7 @@
 
 #include "sync/install/install_job.h"
 #include "sync/fetch/reason.h"
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 static bool no_exchange, no_keeping;
 
@@ -246,10 +246,10 @@ static void without_exchange_everything_works(void **state)
 static void versions_of_e(char *out, size_t max)
 {
 	struct kept_tag tag = kept_tag_of("e");
-	struct kept_list l;
+	struct kept_versions l;
 
 	out[0] = '\0';
-	assert_int_equal(kept_list(w->root, "e", &l), 0);
+	assert_int_equal(version_store_list(w->root, "e", &l), 0);
 	for (size_t i = 0; i < l.n; i++) {
 		char path[100 + KEPT_NAME_MAX], *text;
 		size_t n = 0;
@@ -261,7 +261,7 @@ static void versions_of_e(char *out, size_t max)
 		         i + 1 < l.n ? "," : "");
 		free(text);
 	}
-	kept_list_clear(&l);
+	kept_versions_clear(&l);
 }
 
 static void what_cannot_be_kept_waits_and_stays(void **state)
@@ -299,7 +299,7 @@ static void what_is_replaced_is_kept_as_it_was(void **state)
 {
 	char versions[500];
 	struct fs_stat before;
-	struct kept_list l;
+	struct kept_versions l;
 
 	(void)state;
 	begin_dir();
@@ -315,9 +315,9 @@ static void what_is_replaced_is_kept_as_it_was(void **state)
 	assert_true(run());
 	versions_of_e(versions, sizeof(versions));
 	assert_string_equal(versions, "(big),version two,version one");
-	assert_int_equal(kept_list(w->root, "e", &l), 0);
+	assert_int_equal(version_store_list(w->root, "e", &l), 0);
 	assert_true(l.v[2].st.ino == before.ino && l.v[2].st.mtime_ns == before.mtime_ns);
-	kept_list_clear(&l);
+	kept_versions_clear(&l);
 	world_close();
 }
 

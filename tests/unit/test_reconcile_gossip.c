@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sync/plan/conflict.h"
 #include "sync/plan/reconcile.h"
 
 enum { MEMBERS = 4, ROWS_MAX = 64, CONTENTS_MAX = 400 };

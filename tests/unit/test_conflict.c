@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 
 static char *name_for(const char *path, int64_t mtime_s, unsigned try)
 {

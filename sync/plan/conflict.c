@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "sync/plan/reconcile.h"
+#include "sync/plan/conflict.h"
 
 enum {
 	EXT_MAX = 32, /* a longer "extension" is part of the stem, or nothing would be left to shorten */

@@ -1,6 +1,6 @@
-/* Removing versions that are not to stay: see kept.h. One folder of .lanyard/versions/ at a time, since all versions of a
+/* Removing versions that are not to stay: see version_store.h. One folder of .lanyard/versions/ at a time, since all versions of a
  * path are in one; of the whole only times and sizes are held. */
-#include "sync/versions/kept.h"
+#include "sync/versions/version_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,13 +18,13 @@
 
 enum { SHARDS = 256 };
 
-struct found {
+struct thin_file {
 	struct kept_tag tag;
 	struct kept_item item;
 	char *name; /* owned */
 };
 
-struct thinning {
+struct thin_pass {
 	int root;
 	int64_t now_ns, max_age_ns;
 	int64_t cutoff_ns;       /* what was kept before goes */
@@ -37,7 +37,7 @@ struct thinning {
 
 static int by_tag_newest_first(const void *pa, const void *pb)
 {
-	const struct found *a = pa, *b = pb;
+	const struct thin_file *a = pa, *b = pb;
 	int c = strcmp(a->tag.hex, b->tag.hex);
 
 	return c != 0 ? c : (a->item.at_ns < b->item.at_ns) - (a->item.at_ns > b->item.at_ns);
@@ -54,11 +54,11 @@ static void clean_copy(int fd, const char *name, int64_t now_ns)
 }
 
 /* All versions in a folder, by path, the newest first. */
-static struct found *read_folder(int fd, int64_t now_ns, size_t *n)
+static struct thin_file *read_folder(int fd, int64_t now_ns, size_t *n)
 {
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-	struct found *list = NULL, one;
+	struct thin_file *list = NULL, one;
 	struct dirent *e;
 	struct fs_stat st;
 	size_t room = 0;
@@ -70,7 +70,7 @@ static struct found *read_folder(int fd, int64_t now_ns, size_t *n)
 		return NULL;
 	}
 	while ((e = readdir(dir)) != NULL) {
-		one = (struct found){ 0 };
+		one = (struct thin_file){ 0 };
 		if (kept_name_parse(e->d_name, &one.tag, &one.item.at_ns, &one.item.hands) < 0) {
 			clean_copy(fd, e->d_name, now_ns);
 			continue;
@@ -92,7 +92,7 @@ static struct found *read_folder(int fd, int64_t now_ns, size_t *n)
 }
 
 /* Lets the policy judge each path's versions. */
-static void judge(struct thinning *t, struct found *list, size_t n)
+static void thin_judge(struct thin_pass *t, struct thin_file *list, size_t n)
 {
 	struct kept_item *items = mem_calloc(n, sizeof(*items));
 
@@ -115,7 +115,7 @@ static void judge(struct thinning *t, struct found *list, size_t n)
 	free(items);
 }
 
-static void note_stays(struct thinning *t, const struct kept_item *item)
+static void note_stays(struct thin_pass *t, const struct kept_item *item)
 {
 	if (t->n == t->room) {
 		t->room = t->room * 2 + 256;
@@ -126,11 +126,11 @@ static void note_stays(struct thinning *t, const struct kept_item *item)
 	t->spared += item->spared ? item->size : 0;
 }
 
-static void thin_folder(struct thinning *t, unsigned number)
+static void thin_folder(struct thin_pass *t, unsigned number)
 {
 	static const char digits[] = "0123456789abcdef";
 	char path[] = KEPT_FOLDER "/00";
-	struct found *list;
+	struct thin_file *list;
 	size_t n;
 	int fd;
 
@@ -140,7 +140,7 @@ static void thin_folder(struct thinning *t, unsigned number)
 	if (fd < 0)
 		return;
 	list = read_folder(fd, t->now_ns, &n);
-	judge(t, list, n);
+	thin_judge(t, list, n);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].item.drop && unlinkat(fd, list[i].name, 0) == 0)
 			t->dropped++;
@@ -152,7 +152,7 @@ static void thin_folder(struct thinning *t, unsigned number)
 	close(fd);
 }
 
-static void thin_all(struct thinning *t)
+static void thin_all(struct thin_pass *t)
 {
 	t->n = 0;
 	t->bytes = 0;
@@ -161,13 +161,14 @@ static void thin_all(struct thinning *t)
 		thin_folder(t, i);
 }
 
-int kept_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent, struct kept_thinned *out)
+int version_store_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent,
+                       struct version_store_thinned *out)
 {
-	struct thinning t = { .root = root, .now_ns = now_ns, .max_age_ns = max_age_ns, .cutoff_ns = INT64_MIN };
+	struct thin_pass t = { .root = root, .now_ns = now_ns, .max_age_ns = max_age_ns, .cutoff_ns = INT64_MIN };
 	int64_t unit, budget;
 	struct statvfs disk;
 
-	*out = (struct kept_thinned){ 0 };
+	*out = (struct version_store_thinned){ 0 };
 	thin_all(&t);
 	if (fstatvfs(root, &disk) < 0) {
 		free(t.stays);
@@ -179,10 +180,10 @@ int kept_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent, st
 	t.cutoff_ns = kept_policy_cutoff(t.stays, t.n, budget, KEPT_IN_ALL);
 	if (t.cutoff_ns != INT64_MIN)
 		thin_all(&t);
-	*out = (struct kept_thinned){ .files = (int64_t)t.n,
-		                      .bytes = t.bytes,
-		                      .dropped = t.dropped,
-		                      .room = budget > t.spared ? budget - t.spared : 0 };
+	*out = (struct version_store_thinned){ .files = (int64_t)t.n,
+		                               .bytes = t.bytes,
+		                               .dropped = t.dropped,
+		                               .room = budget > t.spared ? budget - t.spared : 0 };
 	free(t.stays);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* Versions on disk: keeping, finding, restoring. See kept.h; what goes again is in kept_thin.c. */
-#include "sync/versions/kept.h"
+/* Versions on disk: keeping, finding, restoring. See version_store.h; what goes again is in version_store_thin.c. */
+#include "sync/versions/version_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum { TRIES_MAX = 1000, COPY_PIECE = 1 << 20, COPY_STEP = 256 << 20, ID_LENGTH = KEPT_ID_MAX - 1 };
 
-void kept_place_close(struct kept_place *p)
+void version_store_place_close(struct version_place *p)
 {
 	fs_close_keep_errno(p->fd);
 	p->fd = -1;
@@ -39,14 +39,14 @@ static int open_shard(int root, const struct kept_tag *tag, bool create)
 }
 
 static int place_new(int root, const struct kept_tag *tag, const struct kept_hands *hands, const char *path,
-                     struct kept_place *p)
+                     struct version_place *p)
 {
 	p->fd = open_shard(root, tag, true);
 	kept_name_format(p->name, tag, clock_wall_ns(), hands, path);
 	return p->fd < 0 ? -1 : 0;
 }
 
-int kept_place_new(int root, const char *path, const struct kept_hands *hands, struct kept_place *p)
+int version_store_place(int root, const char *path, const struct kept_hands *hands, struct version_place *p)
 {
 	struct kept_tag tag = kept_tag_of(path);
 
@@ -54,7 +54,7 @@ int kept_place_new(int root, const char *path, const struct kept_hands *hands, s
 }
 
 /* The same name, a nanosecond later. */
-static void place_next(struct kept_place *p)
+static void place_next(struct version_place *p)
 {
 	char id[KEPT_ID_MAX];
 	struct kept_tag tag;
@@ -65,7 +65,7 @@ static void place_next(struct kept_place *p)
 	memcpy(p->name + KEPT_TAG + 1, id, ID_LENGTH);
 }
 
-int kept_move(struct kept_place *p, int dirfd, const char *name)
+int version_store_move(struct version_place *p, int dirfd, const char *name)
 {
 	for (int try = 0; try < TRIES_MAX; try++) {
 		if (fs_rename_into(dirfd, name, p->fd, p->name) == 0)
@@ -78,27 +78,27 @@ int kept_move(struct kept_place *p, int dirfd, const char *name)
 	return -1;
 }
 
-int kept_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag)
+int version_store_move_tagged(int root, int dirfd, const char *name, const struct kept_tag *tag)
 {
-	struct kept_place p;
+	struct version_place p;
 	int rc = place_new(root, tag, NULL, NULL, &p);
 
 	if (rc == 0)
-		rc = kept_move(&p, dirfd, name);
-	kept_place_close(&p);
+		rc = version_store_move(&p, dirfd, name);
+	version_store_place_close(&p);
 	return rc;
 }
 
 /* --- finding --- */
 
-static int newest_first(const void *pa, const void *pb)
+static int kept_newest_first(const void *pa, const void *pb)
 {
 	const struct kept_version *a = pa, *b = pb;
 
 	return (a->at_ns < b->at_ns) - (a->at_ns > b->at_ns);
 }
 
-static void take(struct kept_list *l, int fd, const char *name, int64_t at_ns)
+static void add_version(struct kept_versions *l, int fd, const char *name, int64_t at_ns)
 {
 	struct fs_stat st;
 
@@ -108,7 +108,7 @@ static void take(struct kept_list *l, int fd, const char *name, int64_t at_ns)
 	l->v[l->n++] = (struct kept_version){ .at_ns = at_ns, .name = mem_strdup(name), .st = st };
 }
 
-int kept_list(int root, const char *path, struct kept_list *l)
+int version_store_list(int root, const char *path, struct kept_versions *l)
 {
 	struct kept_tag tag = kept_tag_of(path), other;
 	int fd = open_shard(root, &tag, false);
@@ -116,27 +116,27 @@ int kept_list(int root, const char *path, struct kept_list *l)
 	struct dirent *e;
 	int64_t at_ns;
 
-	*l = (struct kept_list){ 0 };
+	*l = (struct kept_versions){ 0 };
 	if (dir == NULL) {
 		fs_close_keep_errno(fd);
 		return errno == ENOENT ? 0 : -1;
 	}
 	while ((e = readdir(dir)) != NULL) {
 		if (kept_name_parse(e->d_name, &other, &at_ns, NULL) == 0 && strcmp(tag.hex, other.hex) == 0)
-			take(l, fd, e->d_name, at_ns);
+			add_version(l, fd, e->d_name, at_ns);
 	}
 	closedir(dir);
 	if (l->n > 1)
-		qsort(l->v, l->n, sizeof(*l->v), newest_first);
+		qsort(l->v, l->n, sizeof(*l->v), kept_newest_first);
 	return 0;
 }
 
-void kept_list_clear(struct kept_list *l)
+void kept_versions_clear(struct kept_versions *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].name);
 	free(l->v);
-	*l = (struct kept_list){ 0 };
+	*l = (struct kept_versions){ 0 };
 }
 
 /* --- a user's changes --- */
@@ -174,7 +174,7 @@ static int copy_data(int from, int to, int64_t at, int64_t end)
 }
 
 /* Holes stay holes. */
-int kept_copy_bytes(int from, int to)
+int version_store_copy_bytes(int from, int to)
 {
 	struct fs_stat st;
 	int64_t at = 0;
@@ -197,7 +197,8 @@ static int copy_file(int shard, const struct kept_version *v, int dirfd, const c
 	int fd = from >= 0 ? fs_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) : -1;
 	int rc = -1;
 
-	if (fd >= 0 && kept_copy_bytes(from, fd) == 0 && (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
+	if (fd >= 0 && version_store_copy_bytes(from, fd) == 0 &&
+	    (fs_set_mode_fd(fd, v->st.mode) == 0 || fs_lacks(errno)) &&
 	    (fs_set_mtime_fd(fd, v->st.mtime_ns) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
 	fs_close_keep_errno(from);
@@ -216,7 +217,7 @@ static int copy_symlink(int shard, const struct kept_version *v, int dirfd, cons
 	return rc;
 }
 
-static char *parent_of(const char *path)
+static char *parent_path(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -226,7 +227,7 @@ static char *parent_of(const char *path)
 /* Opens the folder of a path that is to come, which is made when it is missing. */
 static int open_parent(int root, const char *path, const char **name)
 {
-	char *parent = parent_of(path);
+	char *parent = parent_path(path);
 	int fd = parent[0] == '\0' || fs_mkdirs(root, parent, 0777) == 0 ? fs_open_parent(root, path, name) : -1;
 
 	free(parent);
@@ -235,9 +236,9 @@ static int open_parent(int root, const char *path, const char **name)
 
 /* What is at from changes places with what is at dirfd/name; where nothing is, it goes there. What comes out is at from's
  * place then: a version already. 1: something came out; 0: nothing; -1 and errno. */
-static int put(int root, const struct kept_place *from, int dirfd, const char *name, const char *path)
+static int exchange(int root, const struct version_place *from, int dirfd, const char *name, const char *path)
 {
-	struct kept_place old;
+	struct version_place old;
 	struct fs_stat st;
 	int rc;
 
@@ -253,41 +254,41 @@ static int put(int root, const struct kept_place *from, int dirfd, const char *n
 		return 1;
 	if (errno != EOPNOTSUPP)
 		return -1;
-	rc = kept_place_new(root, path, NULL, &old);
+	rc = version_store_place(root, path, NULL, &old);
 	if (rc == 0)
-		rc = kept_move(&old, dirfd, name);
-	kept_place_close(&old);
+		rc = version_store_move(&old, dirfd, name);
+	version_store_place_close(&old);
 	return rc == 0 ? fs_rename_noreplace(from->fd, from->name, dirfd, name) : -1;
 }
 
 /* A copy of v, at a place that a version of `to` may have, and only once it is whole. */
 static int copy_version(int root, const char *path, const struct kept_version *v, const char *to,
-                        struct kept_place *copy)
+                        struct version_place *copy)
 {
 	struct kept_tag tag = kept_tag_of(path);
 	int shard = open_shard(root, &tag, false), rc = -1, saved_errno;
 	char temp[40];
 
 	(void)snprintf(temp, sizeof(temp), KEPT_COPY_PREFIX "%016" PRIx64, random_u64());
-	if (shard >= 0 && kept_place_new(root, to, NULL, copy) == 0) {
+	if (shard >= 0 && version_store_place(root, to, NULL, copy) == 0) {
 		rc = v->st.kind == S_IFLNK ? copy_symlink(shard, v, copy->fd, temp)
 		                           : copy_file(shard, v, copy->fd, temp);
 		if (rc == 0)
-			rc = kept_move(copy, copy->fd, temp);
+			rc = version_store_move(copy, copy->fd, temp);
 		if (rc < 0) {
 			saved_errno = errno;
 			unlinkat(copy->fd, temp, 0);
 			errno = saved_errno;
-			kept_place_close(copy);
+			version_store_place_close(copy);
 		}
 	}
 	fs_close_keep_errno(shard);
 	return rc;
 }
 
-int kept_restore(int root, const char *path, const struct kept_version *v, const char *to)
+int version_store_restore(int root, const char *path, const struct kept_version *v, const char *to)
 {
-	struct kept_place copy = KEPT_PLACE_NONE;
+	struct version_place copy = VERSION_PLACE_NONE;
 	const char *name;
 	int dirfd, rc = -1;
 
@@ -295,7 +296,7 @@ int kept_restore(int root, const char *path, const struct kept_version *v, const
 		return -1;
 	dirfd = open_parent(root, to, &name);
 	if (dirfd >= 0)
-		rc = put(root, &copy, dirfd, name, to);
+		rc = exchange(root, &copy, dirfd, name, to);
 	if (rc < 0) {
 		int saved_errno = errno;
 
@@ -305,7 +306,7 @@ int kept_restore(int root, const char *path, const struct kept_version *v, const
 		rc = fs_sync_dir(dirfd);
 	}
 	fs_close_keep_errno(dirfd);
-	kept_place_close(&copy);
+	version_store_place_close(&copy);
 	return rc;
 }
 
@@ -326,23 +327,23 @@ static int open_parent_of_file(int root, const char *path, const char **name)
 	return -1;
 }
 
-int kept_away(int root, const char *path)
+int version_store_retire(int root, const char *path)
 {
-	struct kept_place p = KEPT_PLACE_NONE;
+	struct version_place p = VERSION_PLACE_NONE;
 	const char *name;
 	int dirfd = open_parent_of_file(root, path, &name), rc = -1;
 
 	if (dirfd < 0)
 		return -1;
-	if (kept_place_new(root, path, NULL, &p) == 0 && kept_move(&p, dirfd, name) == 0)
+	if (version_store_place(root, path, NULL, &p) == 0 && version_store_move(&p, dirfd, name) == 0)
 		rc = fs_sync_dir(dirfd);
-	kept_place_close(&p);
+	version_store_place_close(&p);
 	fs_close_keep_errno(dirfd);
 	return rc;
 }
 
 /* Where a file stands, in the form of a place. */
-static int place_of_file(int root, const char *path, struct kept_place *p)
+static int place_of_file(int root, const char *path, struct version_place *p)
 {
 	const char *name = NULL;
 
@@ -352,9 +353,9 @@ static int place_of_file(int root, const char *path, struct kept_place *p)
 	return p->fd < 0 ? -1 : 0;
 }
 
-int kept_replace(int root, const char *from, const char *to)
+int version_store_replace(int root, const char *from, const char *to)
 {
-	struct kept_place file, old = KEPT_PLACE_NONE;
+	struct version_place file, old = VERSION_PLACE_NONE;
 	const char *name;
 	int dirfd, rc = -1;
 
@@ -362,19 +363,19 @@ int kept_replace(int root, const char *from, const char *to)
 		return -1;
 	dirfd = open_parent(root, to, &name);
 	/* First the place, so that what comes out can be kept. */
-	if (dirfd >= 0 && kept_place_new(root, to, NULL, &old) == 0)
-		rc = put(root, &file, dirfd, name, to);
+	if (dirfd >= 0 && version_store_place(root, to, NULL, &old) == 0)
+		rc = exchange(root, &file, dirfd, name, to);
 	if (rc > 0)
-		rc = kept_move(&old, file.fd, file.name);
+		rc = version_store_move(&old, file.fd, file.name);
 	if (rc == 0)
 		rc = fs_sync_dir(dirfd) < 0 || fs_sync_dir(file.fd) < 0 ? -1 : 0;
-	kept_place_close(&old);
+	version_store_place_close(&old);
 	fs_close_keep_errno(dirfd);
-	kept_place_close(&file);
+	version_store_place_close(&file);
 	return rc;
 }
 
-int kept_rename(int root, const char *from, const char *to)
+int version_store_rename(int root, const char *from, const char *to)
 {
 	const char *name, *new_name;
 	int dirfd = open_parent_of_file(root, from, &name);
