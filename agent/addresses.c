@@ -59,7 +59,7 @@ void addresses_free(struct addresses *a)
 	free(a);
 }
 
-static bool is_open(const struct addresses *a, const struct host_addr *addr)
+static bool is_listened_on(const struct addresses *a, const struct host_addr *addr)
 {
 	return !a->one || (addr->family == a->only.family && memcmp(addr->ip, a->only.ip, sizeof(addr->ip)) == 0);
 }
@@ -73,7 +73,7 @@ size_t addresses_list(const struct addresses *a, struct sockaddr_storage *out, s
 		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)a->port) };
 		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = in.sin_port };
 
-		if (!is_open(a, &list[i]))
+		if (!is_listened_on(a, &list[i]))
 			continue;
 		memset(&out[n], 0, sizeof(out[n]));
 		if (list[i].family == AF_INET) {
@@ -99,7 +99,8 @@ size_t addresses_hints(const struct addresses *a, char out[][INVITE_ADDRESS_MAX]
 		for (size_t i = 0; i < all && n < max; i++) {
 			char host[INET6_ADDRSTRLEN];
 
-			if (list[i].family != families[f] || host_addr_link_local(&list[i]) || !is_open(a, &list[i]))
+			if (list[i].family != families[f] || host_addr_link_local(&list[i]) ||
+			    !is_listened_on(a, &list[i]))
 				continue;
 			inet_ntop(families[f], list[i].ip, host, sizeof(host));
 			(void)snprintf(out[n++], INVITE_ADDRESS_MAX, families[f] == AF_INET ? "%s:%d" : "[%s]:%d", host,

@@ -48,19 +48,34 @@ struct agent {
 	size_t nseen;
 };
 
-/* See struct engine_context. */
-char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path);
-/* The engine has come to its end. arg: the agent. */
-void agent_ended(void *arg, struct engine *e);
+/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups and agent_peers, agent. */
+
+/* --- agent_list.c --- */
+
 /* One more group; takes the engine. */
 void agent_add_group(struct agent *a, struct engine *e);
-/* Tells discovery which groups this agent is in. arg: the agent. */
+/* For engine_context.changed. Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
 
-/* agent_peers.c: opens a->peers, and listens. -1 with *why. */
-int agent_open_peers(struct agent *a, const struct agent_config *config, char **why);
+/* --- agent_discovery.c --- */
 
-/* agent.c: as in struct peers_config. */
+void agent_open_discovery(struct agent *a, const struct agent_config *config);
+void agent_close_discovery(struct agent *a);
+
+/* --- agent_copied.c: for peers_config.copied_home. --- */
+
 void agent_copied_home(void *arg, const struct agent_id *peer, const char *address, bool yield);
+
+/* --- agent_groups.c --- */
+
+/* For engine_context.share_is_free. */
+char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path);
+/* For engine_context.ended. arg: the agent. */
+void agent_ended(void *arg, struct engine *e);
+
+/* --- agent_peers.c --- */
+
+/* Opens a->peers, and listens. -1 with *why. */
+int agent_open_peers(struct agent *a, const struct agent_config *config, char **why);
 
 #endif

@@ -87,7 +87,7 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 
 /* --- what they are told --- */
 
-static size_t own_addresses(void *arg, struct sockaddr_storage *out, size_t max)
+static size_t list_own_addresses(void *arg, struct sockaddr_storage *out, size_t max)
 {
 	const struct agent *a = arg;
 
@@ -127,7 +127,7 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 	                                             .refused = on_refused,
 	                                             .copied_home = agent_copied_home,
 	                                             .moved = a->machine.moved,
-	                                             .addresses = own_addresses,
+	                                             .addresses = list_own_addresses,
 	                                             .arg = a },
 	                     why);
 	if (!a->peers)

@@ -310,7 +310,7 @@ static int start_control(struct program *p)
 	return p->readers == NULL ? complain(why) : 0;
 }
 
-static void run(struct program *p)
+static void run_program(struct program *p)
 {
 	char id[ID_TEXT_MAX];
 
@@ -322,7 +322,7 @@ static void run(struct program *p)
 	loop_run(p->loop);
 }
 
-static void stop(struct program *p)
+static void stop_program(struct program *p)
 {
 	control_free(p->readers);
 	control_free(p->control);
@@ -385,7 +385,7 @@ static int serve(struct program *p)
 
 	if ((status = open_home(p)) == 0 && (status = read_config(p)) == 0 && (status = start_loop(p)) == 0 &&
 	    (status = start_agent(p)) == 0 && (status = start_control(p)) == 0)
-		run(p);
+		run_program(p);
 	return status;
 }
 
@@ -397,6 +397,6 @@ int main(int argc, char **argv)
 	prepare_process();
 	if (parse_options(&p, argc, argv, &status) == 0)
 		status = p.options.check_config ? check_config(&p) : serve(&p);
-	stop(&p);
+	stop_program(&p);
 	return status;
 }

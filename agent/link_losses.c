@@ -24,7 +24,7 @@ struct link_losses *link_losses_new(void)
 	return MEM_NEW(struct link_losses);
 }
 
-static void forget(struct link_losses *l, struct lost_agent *a)
+static void forget_agent(struct link_losses *l, struct lost_agent *a)
 {
 	HASH_DEL(l->agents, a);
 	free(a->reason);
@@ -38,7 +38,7 @@ void link_losses_free(struct link_losses *l)
 	if (l == NULL)
 		return;
 	HASH_ITER(hh, l->agents, a, next)
-		forget(l, a);
+		forget_agent(l, a);
 	free(l);
 }
 
@@ -54,7 +54,7 @@ void link_losses_note(struct link_losses *l, const struct agent_id *id, const ch
 		HASH_DEL(l->agents, a);
 	} else {
 		if (HASH_COUNT(l->agents) >= LINK_LOSSES_AGENTS_MAX)
-			forget(l, l->agents);
+			forget_agent(l, l->agents);
 		a = MEM_NEW(struct lost_agent);
 		a->id = *id;
 	}

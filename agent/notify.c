@@ -20,7 +20,7 @@ struct notify {
 	struct loop_timer *watchdog; /* NULL: none is wanted */
 };
 
-static void tell(struct notify *n, const char *message)
+static void send_message(struct notify *n, const char *message)
 {
 	/* A manager that does not listen is its own problem; ours is to go on. */
 	if (n->fd >= 0)
@@ -29,7 +29,7 @@ static void tell(struct notify *n, const char *message)
 
 static void pat_watchdog(void *arg)
 {
-	tell(arg, "WATCHDOG=1");
+	send_message(arg, "WATCHDOG=1");
 }
 
 static void start_watchdog(struct notify *n, struct loop *loop)
@@ -81,26 +81,26 @@ void notify_free(struct notify *n)
 
 void notify_ready(struct notify *n)
 {
-	tell(n, "READY=1");
+	send_message(n, "READY=1");
 }
 
 void notify_reloading(struct notify *n)
 {
 	char *text = mem_printf("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ns() / 1000);
 
-	tell(n, text);
+	send_message(n, text);
 	free(text);
 }
 
 void notify_stopping(struct notify *n)
 {
-	tell(n, "STOPPING=1");
+	send_message(n, "STOPPING=1");
 }
 
 void notify_status(struct notify *n, const char *text)
 {
 	char *message = mem_printf("STATUS=%.*s", (int)strcspn(text, "\n"), text);
 
-	tell(n, message);
+	send_message(n, message);
 	free(message);
 }

@@ -30,7 +30,7 @@ static void add_part(char **text, char *part)
 	free(before);
 }
 
-static char *count(int64_t n, const char *what)
+static char *count_text(int64_t n, const char *what)
 {
 	return mem_printf("%" PRId64 " %s%s", n, what, n == 1 ? "" : "s");
 }
@@ -41,7 +41,7 @@ char *status_line_text(const struct status_line_facts *f)
 
 	if (f->groups == 0)
 		return mem_strdup("not in a group yet: lanyard create, or lanyard join");
-	add_part(&text, f->peers == 0 ? mem_strdup("no peers") : count((int64_t)f->peers, "peer"));
+	add_part(&text, f->peers == 0 ? mem_strdup("no peers") : count_text((int64_t)f->peers, "peer"));
 	if (f->files > 0)
 		add_part(&text, mem_printf("%" PRId64 " file%s to go", f->files, f->files == 1 ? "" : "s"));
 	else if (f->scanning > 0)
@@ -87,7 +87,7 @@ static bool add_peer(void *arg, const struct peer_connection *c)
 	return true;
 }
 
-static void tell(void *arg)
+static void status_due(void *arg)
 {
 	struct status_line *s = arg;
 	struct status_line_facts facts = { 0 };
@@ -127,9 +127,9 @@ struct status_line *status_line_new(struct loop *loop, struct agent *agent, stru
 	s->agent = agent;
 	s->notify = notify;
 	s->events = events;
-	s->timer = loop_timer_new(loop, tell, s);
+	s->timer = loop_timer_new(loop, status_due, s);
 	s->listener = events_listen(events, on_event, s);
-	tell(s);
+	status_due(s);
 	return s;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-static const struct args_option *find(const struct args_option *o, const char *name, size_t len)
+static const struct args_option *find_option(const struct args_option *o, const char *name, size_t len)
 {
 	while (o->kind != ARGS_END) {
 		if (o->kind == ARGS_MORE) {
@@ -22,7 +22,7 @@ static const struct args_option *find(const struct args_option *o, const char *n
 	return NULL;
 }
 
-static int store(const struct args_option *o, const char *value, char **why)
+static int store_option(const struct args_option *o, const char *value, char **why)
 {
 	struct args_list *list = o->to;
 	const char **text = o->to;
@@ -56,7 +56,7 @@ static int parse_option(const struct args_option *options, int argc, char **argv
 
 	/* "-h" and "--home", but neither "-home" nor "--h". */
 	if (len > 0 && name - argv[0] == (len == 1 ? 1 : 2))
-		o = find(options, name, len);
+		o = find_option(options, name, len);
 	if (o == NULL) {
 		*why = mem_printf("unknown option '%s'", argv[0]);
 		return -1;
@@ -73,7 +73,7 @@ static int parse_option(const struct args_option *options, int argc, char **argv
 		value = argv[1];
 		used = 2;
 	}
-	return store(o, value, why) < 0 ? -1 : used;
+	return store_option(o, value, why) < 0 ? -1 : used;
 }
 
 int args_parse(const struct args_option *options, bool stop, int argc, char **argv, char **why)

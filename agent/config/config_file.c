@@ -116,7 +116,7 @@ static char *next_line(char *buf, int size, void *arg)
 	return buf;
 }
 
-static int take(void *arg, const char *section, const char *name, const char *value)
+static int take_setting(void *arg, const char *section, const char *name, const char *value)
 {
 	struct parse *p = arg;
 	const struct config_key *key;
@@ -146,7 +146,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	int line;
 
 	c->nfiles++;
-	bad = ini_parse_stream(next_line, &p, take, &p);
+	bad = ini_parse_stream(next_line, &p, take_setting, &p);
 	line = p.line;
 	/* inih goes on after what it cannot read itself, so its mistake may be above ours. */
 	if (bad != 0 && (p.why == NULL || bad < p.line)) {
@@ -162,7 +162,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 }
 
 /* Nothing that is wrong with the settings. */
-static bool is_passing(int error)
+static bool may_pass(int error)
 {
 	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR ||
 	       error == EAGAIN;
@@ -209,7 +209,7 @@ static int load_file(struct config *c, const char *path, bool absent_ok, char **
 	int rc;
 
 	if (text == NULL && *why != NULL)
-		c->unread = is_passing(errno);
+		c->unread = may_pass(errno);
 	if (text == NULL)
 		return *why != NULL ? -1 : 0;
 	rc = config_parse(c, path, text, n, why);
@@ -239,7 +239,7 @@ static int load_drop_ins(struct config *c, const char *dir, char **why)
 
 	if (n < 0 && errno == ENOENT)
 		return 0;
-	c->unread = n < 0 && is_passing(errno);
+	c->unread = n < 0 && may_pass(errno);
 	if (n < 0 || n > CONFIG_MAX_DROP_INS) {
 		*why = n < 0 ? mem_printf("%s: cannot be read: %s", dir, strerror(errno))
 		             : mem_printf("%s: has more than %d files that end in .conf", dir, CONFIG_MAX_DROP_INS);

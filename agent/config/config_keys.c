@@ -26,7 +26,7 @@ static const int64_t memory_max = INT64_C(16) << 30;
 
 /* --- each setting: 0, or -1 when the value is not accepted --- */
 
-static void replace(char **text, const char *value)
+static void replace_text(char **text, const char *value)
 {
 	free(*text);
 	*text = mem_strdup(value);
@@ -57,7 +57,7 @@ static int set_listen(void *target, const char *value)
 
 	if (check_address(value, false, 0) < 0)
 		return -1;
-	replace(&c->listen, value);
+	replace_text(&c->listen, value);
 	c->listen_set = true;
 	return 0;
 }
@@ -215,7 +215,7 @@ static int set_name(void *target, const char *value)
 	free(shown);
 	if (len == 0 || len > MEMBER_NAME_MAX || !plain)
 		return -1;
-	replace(&c->name, value);
+	replace_text(&c->name, value);
 	return 0;
 }
 
@@ -283,7 +283,7 @@ static int set_invite_credential(void *target, const char *value)
 	}
 	if (len == 0 || len > MAX_CREDENTIAL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
 		return -1;
-	replace(&g->invite_credential, value);
+	replace_text(&g->invite_credential, value);
 	return 0;
 }
 

@@ -47,7 +47,7 @@ struct wanted {
 	size_t n;
 };
 
-static bool add_wanted(void *arg, uint64_t peer, const struct record *r)
+static bool add_offer(void *arg, uint64_t peer, const struct record *r)
 {
 	struct wanted *w = arg;
 
@@ -104,7 +104,7 @@ static bool tell_missing(struct engine *e, const char *path, engine_file_fn *fn,
 	struct wanted w = { 0 };
 	bool more = true;
 
-	index_offers(e->index, path, add_wanted, &w);
+	index_offers(e->index, path, add_offer, &w);
 	if (w.newest.path)
 		more = fn(arg, &w.newest, false, w.has, w.n);
 	record_clear(&w.newest);

@@ -49,7 +49,7 @@ struct engine {
 	struct loop_timer *retry; /* runs while it is to be started again */
 
 	struct workers *workers; /* for what touches its share */
-	struct engine_opening *opening;
+	struct engine_open *opening;
 	struct roster *roster;
 	struct index *index;
 	struct share *share, *last_share;

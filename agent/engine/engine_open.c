@@ -11,7 +11,7 @@
 
 /* Two jobs: what the share's path is, which must not be in another share; then the opening. Once the engine does not point here
  * any more, the job that is out only frees it. */
-struct engine_opening {
+struct engine_open {
 	struct engine *e;
 	char *path;                  /* owned */
 	struct real_path *real_path; /* out, of the first; NULL: the path cannot be followed */
@@ -31,19 +31,19 @@ const struct real_path *engine_real_path(const struct engine *e)
 
 static void real_path_work(void *arg)
 {
-	struct engine_opening *o = arg;
+	struct engine_open *o = arg;
 
 	o->real_path = real_path_of(o->path);
 }
 
 static void open_work(void *arg)
 {
-	struct engine_opening *o = arg;
+	struct engine_open *o = arg;
 
 	o->share = share_open(o->path, o->create, !o->create, o->marker, &o->why);
 }
 
-static void free_opening(struct engine_opening *o)
+static void free_opening(struct engine_open *o)
 {
 	real_path_free(o->real_path);
 	share_free(o->share);
@@ -53,7 +53,7 @@ static void free_opening(struct engine_opening *o)
 }
 
 /* Whether the engine still wants it; if not, it is freed. */
-static bool is_wanted(struct engine_opening *o)
+static bool opening_is_wanted(struct engine_open *o)
 {
 	struct engine *e = o->e;
 
@@ -75,7 +75,7 @@ static void share_opened(void *arg);
 
 static void open_share(struct engine *e, bool create)
 {
-	struct engine_opening *o = MEM_NEW(struct engine_opening);
+	struct engine_open *o = MEM_NEW(struct engine_open);
 
 	o->e = e;
 	o->path = mem_strdup(e->share_path);
@@ -97,11 +97,11 @@ static void start_joining(struct engine *e);
 
 static void path_followed(void *arg)
 {
-	struct engine_opening *o = arg;
+	struct engine_open *o = arg;
 	struct engine *e = o->e;
 	char *why = NULL;
 
-	if (!is_wanted(o))
+	if (!opening_is_wanted(o))
 		return;
 	if (e->context->share_is_free)
 		why = e->context->share_is_free(e->context->arg, e, o->real_path);
@@ -123,10 +123,10 @@ static void path_followed(void *arg)
 
 static void share_opened(void *arg)
 {
-	struct engine_opening *o = arg;
+	struct engine_open *o = arg;
 	struct engine *e = o->e;
 
-	if (!is_wanted(o))
+	if (!opening_is_wanted(o))
 		return;
 	e->opening = NULL;
 	e->share = o->share;

@@ -34,7 +34,7 @@ static bool has_reason(void *arg, const struct fetch_download *d)
 	return !*found;
 }
 
-static enum engine_state judge(struct engine *e, const struct engine_status *s)
+static enum engine_state public_state(struct engine *e, const struct engine_status *s)
 {
 	bool waits = false;
 
@@ -54,7 +54,7 @@ static enum engine_state judge(struct engine *e, const struct engine_status *s)
 }
 
 /* The first thing that in_sync lacks, in the order in which a change travels. */
-static const char *lacking(struct engine *e, const struct engine_status *s)
+static const char *first_lack(struct engine *e, const struct engine_status *s)
 {
 	if (s->error)
 		return "the error to be resolved";
@@ -97,12 +97,12 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
-		s->waits_for = lacking(e, s);
+		s->waits_for = first_lack(e, s);
 		s->in_sync = s->waits_for == NULL;
 	}
 	if (e->phase == PHASE_JOINING)
 		s->waits_for = peer_group_join_note(e->peers);
-	s->state = judge(e, s);
+	s->state = public_state(e, s);
 }
 
 enum { ID_SHOWN = 7, WHO_MAX = 160, REASON_MAX = 400 };

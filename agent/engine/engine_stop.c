@@ -158,7 +158,7 @@ struct removal {
 	int error; /* errno; 0: removed */
 };
 
-static void remove_work(void *arg)
+static void removal_work(void *arg)
 {
 	struct removal *r = arg;
 
@@ -197,7 +197,7 @@ static void remove_traces(struct engine *e)
 	}
 	r = MEM_NEW(struct removal);
 	*r = (struct removal){ .e = e, .root = share_root(e->last_share) };
-	workers_submit(e->workers, WORKERS_QUICK, remove_work, removal_done, r);
+	workers_submit(e->workers, WORKERS_QUICK, removal_work, removal_done, r);
 }
 
 static void leave_begins(void *arg)

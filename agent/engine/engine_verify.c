@@ -46,7 +46,7 @@ static void verify_rotten(void *arg, const struct record *r)
 		fetch_repair(e->fetch, r->path);
 }
 
-static void verify_done(void *arg, int64_t files, int64_t bytes, int64_t n)
+static void verify_ended(void *arg, int64_t files, int64_t bytes, int64_t n)
 {
 	struct engine *e = arg;
 
@@ -66,7 +66,7 @@ int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const str
 	v->fn = fn;
 	v->done = done;
 	v->arg = arg;
-	v->verifying = local_verify(e->local, verify_rotten, verify_done, e) == 0;
+	v->verifying = local_verify(e->local, verify_rotten, verify_ended, e) == 0;
 	if (!v->verifying)
 		return -1;
 	v->scrubbing = false; /* it goes on later */
