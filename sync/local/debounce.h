@@ -10,14 +10,14 @@
 struct debounce;
 
 enum debounce_event {
-	DEBOUNCE_NOW,     /* moved, deleted, asked for: check at once */
-	DEBOUNCE_CLOSED,  /* a writer closed it: at once */
-	DEBOUNCE_FRESH,   /* a name appeared: at once, to see what it is */
-	DEBOUNCE_ATTRIB,  /* mode or times: at once, unless it waits for a writer */
-	DEBOUNCE_CREATED, /* a fresh name is a file that its writer may still have open; in DEBOUNCE_CREATED_MS */
-	DEBOUNCE_MODIFIED, /* written to, or only its mtime was set: at once, to see which; a path that waits, waits longer */
-	DEBOUNCE_WRITING, /* a check or a read found a writer at work: when it has been quiet for its patience */
-	DEBOUNCE_BUSY,    /* an installer works on it: in DEBOUNCE_BUSY_MS */
+	DEBOUNCE_NOW,      /* moved, deleted, asked for: check at once */
+	DEBOUNCE_CLOSED,   /* a writer closed it: at once */
+	DEBOUNCE_FRESH,    /* a name appeared: at once, to see what it is */
+	DEBOUNCE_ATTRIB,   /* mode or times: at once, unless it waits for a writer */
+	DEBOUNCE_CREATED,  /* a fresh name is a file that its writer may still have open; in DEBOUNCE_CREATED_MS */
+	DEBOUNCE_MODIFIED, /* written to, or its mtime was set: at once, to see which; if it waits, it waits longer */
+	DEBOUNCE_WRITING,  /* a check or a read found a writer at work: when it has been quiet for its patience */
+	DEBOUNCE_BUSY,     /* an installer works on it: in DEBOUNCE_BUSY_MS */
 };
 
 enum {

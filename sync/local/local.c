@@ -1,4 +1,5 @@
-/* The life of one share's watching: begun, kept going, begun anew after what went wrong is gone. See local.h. */
+/* How one share is watched: begun, kept going turn by turn, and begun again when what went wrong is over. Here the
+ * watch, the hash and the root probe report to the scan. See local.h. */
 #include "sync/local/local.h"
 
 #include <errno.h>
@@ -88,7 +89,7 @@ static const struct hash_ops hash_ops = {
 	.drop = change_hash_drop,
 };
 
-/* --- begin and begin anew --- */
+/* --- begin and begin again --- */
 
 static void begin_watch(struct local *l)
 {
@@ -142,7 +143,7 @@ static void local_begin(struct local *l)
 	}
 	begin_watch(l);
 	l->scan.full_wanted = true;
-	/* Nothing says yet that the folder which was opened is still in its place. */
+	/* Nothing says yet that the folder that was opened is still at the share's path. */
 	root_ask(l, false);
 }
 
@@ -163,7 +164,8 @@ static void report_state(struct local *l)
 		l->c.state(l->c.arg);
 }
 
-/* The end of each turn of the loop: what it has gathered goes out. */
+/* The end of each turn of the loop. What failed is dropped first; then what has become due goes to the workers; the
+ * timers and the report come last, since they depend on all of that. */
 static void local_turn(void *arg)
 {
 	struct local *l = arg;
@@ -223,6 +225,7 @@ struct local *local_new(const struct local_config *config)
 	return l;
 }
 
+/* Jobs that are out hold references and find `freed` set: the last one to come back frees the struct. */
 void local_free(struct local *l)
 {
 	if (l == NULL)
@@ -249,7 +252,7 @@ void local_start(struct local *l)
 {
 	l->started = true;
 	local_begin(l);
-	/* So that the next turn comes by itself. */
+	/* Makes the first turn come by itself. */
 	local_wake(l);
 }
 

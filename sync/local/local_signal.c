@@ -1,6 +1,6 @@
-/* What every part of a struct local can ask for: that it lives on, another turn, a check of a path, a full scan,
- * the end of it all after a failure. Nothing here does any of that: local.c, scan.c and root.c find it noted at the
- * end of the turn. */
+/* What every part of a struct local can ask for: that it stays allocated, another turn, a check of a path, a full
+ * scan, or the end of everything after a failure. None of it happens here: local.c, scan.c and root.c find the
+ * request at the end of the turn. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,8 @@ void local_unwritten(struct local *l)
 	local_fail(l, mem_printf("%s: the index cannot be read or written", share_path(l->c.share)));
 }
 
-/* The rules' own file is looked at even where the rules leave it out. What is lanyard's own, only a walk lists. */
+/* The rules' own file is checked even if the rules leave it out. lanyard's own files appear in full scans only, as
+ * problems if they are another share's. */
 bool local_is_left_out(const struct local *l, const char *path, bool is_dir)
 {
 	enum path_verdict verdict = path_check(path, strlen(path));
@@ -75,7 +76,7 @@ void local_check_again(struct local *l, const char *path)
 	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
 
-/* An installer is at work there: what it left so far is not the user's doing. */
+/* What an installer left so far is not the user's doing. */
 bool local_is_installing(struct local *l, const char *path)
 {
 	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
@@ -94,7 +95,7 @@ bool local_refuse_long(struct local *l, const char *path)
 
 void local_rescan(struct local *l)
 {
-	/* What keeps it from scanning may be gone by now. */
+	/* What kept it from scanning may be over by now. */
 	if (l->error != NULL && !l->failed)
 		loop_timer_start(l->retry_timer, 0, 0);
 	if (l->handle == NULL)

@@ -1,4 +1,5 @@
-/* Problems by path: see problem.h. */
+/* Problems by path, each with the number of the walk that saw it last, so that the end of a walk can sweep those it
+ * did not see again. See problem.h. */
 #include "sync/local/problem.h"
 
 #include <errno.h>
@@ -28,9 +29,9 @@ struct problem {
 struct problem_set {
 	const struct share *share;
 	struct problem *all;
-	int64_t more;    /* those that found no room since the last recount */
-	int64_t failing; /* of all */
-	int64_t covered; /* of all */
+	int64_t more;    /* those that found no place since the last recount */
+	int64_t failing; /* how many of `all` */
+	int64_t covered; /* how many of `all` */
 };
 
 struct problem_set *problem_new(const struct share *share)
@@ -62,6 +63,8 @@ void problem_free(struct problem_set *p)
 	free(p);
 }
 
+/* A path has one problem at a time. The same reason again only renews the walk's number: since_s and the log line
+ * are the first one's. */
 void problem_add(struct problem_set *p, const char *path, enum problem_kind kind, const char *reason, uint64_t walk_no)
 {
 	struct problem *x;
@@ -115,6 +118,7 @@ void problem_add_errno(struct problem_set *p, const char *path, int error, uint6
 	problem_add(p, path, kind, error_text(error), walk_no);
 }
 
+/* For a permission, says what would give it: the agent's user can change its own files, others have to let it in. */
 void problem_add_unread(struct problem_set *p, const char *path, int error, const struct fs_stat *st, uint64_t walk_no)
 {
 	const char *bits = st->kind == S_IFDIR ? "rwx" : "rw";

@@ -1,5 +1,5 @@
-/* What in the share cannot be synced, each path with its reason and since when. Bounded: above PROBLEM_MAX only
- * counted. The loop's thread. */
+/* What in the share cannot be synced: each path with its reason and since when. Bounded: above PROBLEM_MAX,
+ * problems are only counted. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_PROBLEM_H
 #define LANYARD_SYNC_LOCAL_PROBLEM_H
 
@@ -13,41 +13,42 @@ struct problem_set;
 
 enum { PROBLEM_MAX = 10000 };
 
-/* share: whose they are, for the log; must outlive them. */
+/* share: for the log; it must outlive the set. */
 struct problem_set *problem_new(const struct share *share);
 void problem_free(struct problem_set *p);
-/* PARTLY is synced but for something of it, which the reason names; SKIPPED is never synced, by its nature; COVERED
- * not as long as something is mounted there. FAILING should be, and will be when its cause goes away: until then
- * the share is not in sync. */
+/* PARTLY: synced, except for something that the reason names. SKIPPED: never synced, by its nature. COVERED: not
+ * synced as long as something is mounted there. FAILING: should be synced, and will be when the cause is gone;
+ * until then the share is not in sync. */
 enum problem_kind { PROBLEM_PARTLY, PROBLEM_SKIPPED, PROBLEM_COVERED, PROBLEM_FAILING };
-/* The path has this problem, as far as the look number `look` saw. Logged when it is new, within limits. */
+/* The path has this problem, as the walk walk_no saw. Logged when it is new, within limits. */
 void problem_add(struct problem_set *p, const char *path, enum problem_kind kind, const char *reason, uint64_t walk_no);
-/* The same, for an errno of looking at it or reading it. */
+/* The same, for an errno of checking or reading it. */
 void problem_add_errno(struct problem_set *p, const char *path, int error, uint64_t walk_no);
-/* The same for what was seen (st), and could not be read: a permission is named with its owner and with what gives
- * it. */
+/* The same for what was seen (st) but could not be read: a missing permission is reported with the owner, and with
+ * what would give it. */
 void problem_add_unread(struct problem_set *p, const char *path, int error, const struct fs_stat *st, uint64_t walk_no);
-/* It has none. Cheap when there are no problems at all. */
+/* The path has none. Cheap when there are no problems at all. */
 void problem_clear(struct problem_set *p, const char *path);
-/* The path is looked at or read, and is what its row says: it has none, but for what st has that no record can hold. */
+/* The path was checked or read, and is what its row says: it has no problem, unless st has something that no record
+ * can hold. */
 void problem_settled(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no);
-/* It may still have it. */
+/* The path may still have its problem. */
 void problem_keep(struct problem_set *p, const char *path, uint64_t walk_no);
-/* A walk of what is at and below `under` is over: what was last seen by a look before `look` is gone. */
+/* A walk of `under` and everything below is over: problems that only walks before walk_no saw are gone. */
 void problem_sweep(struct problem_set *p, const char *under, uint64_t walk_no);
-/* A walk of everything begins: what could only be counted is counted anew. */
+/* A full scan begins: problems that are only counted are counted again. */
 void problem_recount(struct problem_set *p);
-/* Whether the path, or any below it, has one. */
+/* Whether the path, or one below it, has a problem. */
 bool problem_under(const struct problem_set *p, const char *path);
 int64_t problem_count(const struct problem_set *p);
-/* Those that are FAILING. */
+/* How many are FAILING. */
 int64_t problem_failing(const struct problem_set *p);
-/* Those that are COVERED or FAILING. */
+/* How many are COVERED or FAILING. */
 int64_t problem_passing(const struct problem_set *p);
-/* Calls fn for each of one kind. fn may not change problems. */
+/* Calls fn for each of one kind. fn may not change the set. */
 void problem_each_of(const struct problem_set *p, enum problem_kind kind, void (*fn)(void *arg, const char *path),
                      void *arg);
-/* false when fn returned false. */
+/* Calls fn for each until it returns false; false then. */
 bool problem_each(const struct problem_set *p,
                   bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s), void *arg);
 

@@ -1,6 +1,6 @@
-/* Looking again at what could not be read: no event tells when its cause is gone. What fails is looked at with
- * growing patience; what something is mounted over, once more at first, and whenever the mounts have changed. Nor
- * does an event tell that something is mounted: that is seen when it is asked how the share is. */
+/* Checks again what could not be read, since no event tells when the cause is gone. Failing paths are checked with
+ * growing intervals; paths that something is mounted over are checked once more at first, and whenever the mounts
+ * have changed. No event tells of a mount either: root_ask() looks for new ones. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,13 +13,13 @@
 #include "sync/local/local_internal.h"
 
 enum {
-	PROBLEM_MS = 1000, /* until the first look; twice as long each time */
+	PROBLEM_MS = 1000, /* until the first check; doubled each time */
 	PROBLEM_MAX_MS = 30000,
-	MOUNTS_MAX = 4 << 20, /* of the table of mounts; a longer one counts as changed each time */
+	MOUNTS_MAX = 4 << 20, /* bytes of the mount table; a longer one counts as changed each time */
 };
 
-/* Whether the table of mounts is not the one that `known` is the digest of, which becomes this one's. text: the
- * table, fresh; NULL: it cannot be read, and counts as changed. */
+/* Whether the mount table differs from the one that `known` is the digest of; `known` becomes the digest of this
+ * one. text: the table, which the caller frees; NULL: it cannot be read, and counts as changed. */
 static bool mounts_changed(uint8_t known[SHA256_SIZE], char **text)
 {
 	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -37,7 +37,7 @@ static bool mounts_changed(uint8_t known[SHA256_SIZE], char **text)
 	return !same;
 }
 
-/* The fifth word of a line of the table, in place, its \040 and the like undone; NULL: there is none. */
+/* The fifth word of a line of the table, in place, with \040 and the like undone; NULL: there is none. */
 static char *mount_point(char *line)
 {
 	char *from = line, *to;
@@ -77,7 +77,7 @@ void recheck_mounts(struct local *l)
 		return;
 	}
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", share_root(l->c.share));
-	/* The kernel knows by heart where that is; no disk is asked. */
+	/* The kernel has the answer in memory: no disk is asked. */
 	n = readlink(link, root, sizeof(root));
 	rest = text;
 	for (char *line = strsep(&rest, "\n"); n > 1 && line != NULL; line = strsep(&rest, "\n")) {
@@ -91,8 +91,8 @@ void recheck_mounts(struct local *l)
 	free(text);
 }
 
-/* The wait begins anew only when a whole one has passed without a problem, so that one that comes and goes is not
- * read over and over. */
+/* The interval begins again only when a whole one has passed without a problem, so that a file whose problem comes
+ * and goes is not read over and over. */
 void recheck_due(void *arg)
 {
 	struct local *l = arg;
@@ -112,7 +112,7 @@ void recheck_due(void *arg)
 	loop_timer_start(l->problem_timer, l->problem_wait_ms, 0);
 }
 
-/* Descriptors run out and are free again, a disk errs once, another is unmounted: no event tells of it. */
+/* Descriptors run out and are free again, a disk fails once, a file system is unmounted: no event tells of it. */
 void recheck_plan(struct local *l)
 {
 	if (l->problem_wait_ms != 0 || l->error != NULL || problem_passing(l->problems) == 0)

@@ -1,5 +1,5 @@
-/* Whether the share is there, asked of a worker, since a disk need not answer; and its rules, read anew by the same
- * look. A share that is not there is looked for every few seconds, and opened anew when it is back. See
+/* Whether the share is there. A worker asks, since a disk need not answer, and reads the ignore rules at the same
+ * time. A share that is not there is probed every few seconds, and opened again when it is back. See
  * local_internal.h. */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@ enum { RETRY_MS = 5000 };
 struct root_probe {
 	struct local *local;
 	struct share_handle *handle;
-	bool reopen; /* the share is not there, as far as is known: opened anew when it is another one by now */
-	/* What was found. */
+	bool reopen; /* the share is not there, as far as is known: if another folder stands there by now, opens that */
+	/* The result: */
 	char *why;                 /* owned; NULL: it is there */
-	struct share *again;       /* opened anew; NULL: it is the same */
+	struct share *again;       /* the share, opened again; NULL: it is the same one */
 	struct share_rules *rules; /* NULL: not read */
 	int access_error;          /* errno; 0: the agent may read and write it */
 };
@@ -84,7 +84,7 @@ static void take_rules(struct local *l, struct root_probe *k)
 	local_rescan(l);
 }
 
-/* It could not be used, and perhaps it can be now. */
+/* The share could not be used; perhaps it can be now. */
 static void take_reopened(struct local *l, struct root_probe *k)
 {
 	if (k->why == NULL && k->again != NULL) {
@@ -107,7 +107,7 @@ static void root_probed(void *arg)
 	struct local *l = k->local;
 
 	if (l->root.out != k) {
-		/* Freed, or what was seen then does not count any more. */
+		/* Freed, or reset: the result does not count any more. */
 		root_probe_free(k);
 		local_unref(l);
 		return;
@@ -153,10 +153,10 @@ void root_retry(void *arg)
 {
 	struct local *l = arg;
 
-	/* A disk that does not answer is not asked again and again. */
+	/* A disk that does not answer is asked only once. */
 	if (l->root.out != NULL && l->root.out->reopen)
 		return;
-	/* A look that is still out is of the share as it was: it does not count. */
+	/* A probe that is still out is of the share as it was: it does not count. */
 	root_reset(l);
 	root_submit(l, true);
 }

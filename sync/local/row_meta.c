@@ -1,5 +1,5 @@
-/* What is told of modes and times: what was asked of the disk, as long as it shows what it kept of that (struct
- * seen). Pure. */
+/* The mode and mtime to record for what is on disk, given what the disk may have kept of the row's (struct seen),
+ * and whether a file is still the one that was seen. Pure. */
 #include <stddef.h>
 
 #include "sync/local/local_internal.h"
@@ -20,7 +20,7 @@ uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum r
 {
 	if (kind == RECORD_SYMLINK)
 		return 0;
-	/* What it shows is the mount's, and another when that is. */
+	/* The modes it shows are the mount's, and change with the mount. */
 	if (disk->no_modes)
 		return record_is(row, kind) ? row->mode : disk_mode_default(kind);
 	return record_is(row, kind) && record_kept_mode(row) == st->mode ? row->mode
@@ -32,7 +32,7 @@ int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const st
 	if (kind == RECORD_DIR)
 		return 0;
 	if (record_is(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
-	                             /* The ctime says that nobody set it since. */
+	                             /* The ctime says that nobody has set the mtime since. */
 	                             (row->seen.ino != 0 && row_meta_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
 	                              row_meta_is_coarser(st->ctime_ns, row->seen.ctime_ns))))
 		return row->mtime_ns;

@@ -1,5 +1,5 @@
-/* What to look at next: single paths that are due, then subtrees, and the full scan in turn with them. One job is
- * out at a time and results are merged in their order, so a later look is never overruled by an earlier one. */
+/* What to check next: single paths that are due, then subtrees, and the full scan alternately with them. One job is
+ * out at a time, and results are merged in their order, so that a later check is never overruled by an earlier one. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -9,9 +9,7 @@
 #include "sync/plan/path.h"
 
 enum {
-	HASH_BACKLOG = 4096, /* files waiting to be hashed: no more are looked for until they are fewer */
-	MOVES_MAX = 20000,
-	QUEUE_MAX = 20000, /* walks waiting: above that, a full scan does it all */
+	HASH_BACKLOG = 4096, /* files waiting to be hashed: nothing more is checked until they are fewer */
 };
 
 /* One job: a step of a walk, or single paths. */
@@ -20,18 +18,16 @@ struct scan_job {
 	struct share_handle *handle;
 	struct ignore *ignore;
 	struct walk_merge *merge; /* NULL: single paths, or dropped */
-	struct walk *walk;        /* the merge's, or when dropped the job's own */
+	struct walk *walk;        /* the merge's; the job's own when it was dropped */
 	struct scan_hint *hints;  /* owned */
 	struct walk_path *paths;  /* owned */
 	size_t n;
 	uint64_t seq;
 	struct walk_batch batch;
-	char *why;                    /* owned; the share was not there when all was looked at: no look counts */
-	size_t at;                    /* the look to go on with */
+	char *why;                    /* owned; the share was not there at the end, so no check counts; NULL: it was */
+	size_t at;                    /* the check to go on with */
 	struct scan_job *prev, *next; /* in scan.ready */
 };
-
-/* --- queueing --- */
 
 /* --- jobs --- */
 
@@ -64,7 +60,7 @@ static void scan_job_work(void *arg)
 		walk_step(job->walk, &job->batch);
 	else
 		walk_check(job->handle, job->ignore, job->paths, job->n, &job->batch);
-	/* Behind the looks: what was absent in a share that is there now was absent. */
+	/* After the checks: what was absent in a share that is there now, was absent. */
 	(void)share_handle_check(job->handle, &job->why);
 }
 
@@ -131,7 +127,7 @@ static void scan_job_done(void *arg)
 	struct local *l = job->local;
 
 	if (l->scan.out != job) {
-		/* Freed or begun anew meanwhile: what was seen then does not count. */
+		/* Freed or reset meanwhile: these checks do not count. */
 		walk_free(job->walk);
 		scan_job_free(job);
 		local_unref(l);
@@ -144,7 +140,7 @@ static void scan_job_done(void *arg)
 		job->merge->walked = job->batch.end;
 	if (job->merge != NULL && job->merge->full)
 		l->scan.full_ignored += (int64_t)job->batch.ignored;
-	/* The next job goes out first, so that the worker looks while the rows are merged. */
+	/* The next job goes out first, so that the worker checks while the rows are merged. */
 	scan_pump(l);
 	scan_merge(l);
 	local_unref(l);
@@ -184,6 +180,8 @@ static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce
 	job->n++;
 }
 
+/* Renames first, each as a pair with the new path in front, so that its row can be made of the old path's row
+ * before that becomes a tombstone. */
 static void submit_hints(struct local *l)
 {
 	struct scan_job *job = MEM_NEW(struct scan_job);
@@ -231,7 +229,7 @@ static void begin_full(struct local *l)
 {
 	struct walk_merge *m;
 
-	/* By the rules as they are now. */
+	/* Begins with the rules as they are now. */
 	if (!l->root.rules_fresh) {
 		if (!root_asked(l))
 			root_ask(l, false);
@@ -243,7 +241,7 @@ static void begin_full(struct local *l)
 	m->full = true;
 	scan_begin(l, m);
 	problem_keep(l->problems, SHARE_IGNORE_FILE, m->walk_no);
-	/* Whatever it was to begin is begun; the end plans the next. */
+	/* Whatever the timer was to begin has begun; the end of the scan plans the next one. */
 	loop_timer_stop(l->rescan_timer);
 	scan_queue_drop(l, false);
 	problem_recount(l->problems);
@@ -258,8 +256,8 @@ static void begin_full(struct local *l)
 	submit_step(l, m);
 }
 
-/* Whether there is room for one more job: one is out or being merged ahead of it, at most. Behind single paths
- * nothing is begun before they are merged: what is found out of a writer must not come after later hints of it. */
+/* Whether one more job may go out: at most one is out, and at most one is being merged ahead of it. After single
+ * paths, nothing begins before they are merged: what they say of a writer must not come after later hints of it. */
 static bool may_submit(const struct local *l)
 {
 	const struct scan *s = &l->scan;
@@ -269,6 +267,8 @@ static bool may_submit(const struct local *l)
 	return s->ready == NULL || (s->ready->next == NULL && s->ready->merge != NULL);
 }
 
+/* The full scan and everything else take turns while both have something to do. Of the rest, single paths come
+ * before subtrees: they are what users wait for. */
 void scan_pump(struct local *l)
 {
 	struct scan *s = &l->scan;
@@ -293,8 +293,6 @@ void scan_pump(struct local *l)
 	else if (s->full == NULL && !s->full_ended && s->full_wanted)
 		begin_full(l);
 }
-
-/* --- the whole --- */
 
 void scan_reset(struct local *l)
 {

@@ -1,5 +1,5 @@
-/* The walks that are to come, and the files that were renamed and wait to be checked. Both are bounded: above that,
- * a full scan or plain hints take their place. */
+/* Walks that are queued, and files that were renamed and wait to be checked. Both lists are bounded: above that, a
+ * full scan or plain hints take their place. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -9,7 +9,7 @@
 
 enum {
 	MOVES_MAX = 20000,
-	QUEUE_MAX = 20000, /* walks waiting: above that, a full scan does it all */
+	QUEUE_MAX = 20000, /* queued walks; above that, a full scan replaces them all */
 };
 
 void scan_queue_drop(struct local *l, bool moves_too)
@@ -25,7 +25,7 @@ void scan_queue_drop(struct local *l, bool moves_too)
 	}
 }
 
-/* Whether a queued walk will come by anyway. */
+/* Whether a queued walk passes the path anyway. */
 static bool covered(const struct local *l, const char *path)
 {
 	char *above = mem_strdup(path);
@@ -46,7 +46,7 @@ static void enqueue(struct local *l, const char *path, const char *from, bool sh
 {
 	struct walk_merge *m;
 
-	/* A full scan that is about to begin comes by anyway, but knows nothing of moves. */
+	/* A full scan that is about to begin passes it anyway, but knows nothing of moves. */
 	if (l->handle == NULL || (l->scan.full_wanted && from == NULL))
 		return;
 	HASH_FIND_STR(l->scan.queue, path, m);
@@ -77,7 +77,8 @@ void scan_queue_folder(struct local *l, const char *path)
 	enqueue(l, path, NULL, true);
 }
 
-/* A folder renamed again before anybody looked: its rows are still under its first name. *first: that name, fresh. */
+/* A folder that was renamed again before it was checked: its rows are still under its first name. *first: that
+ * name, which the caller frees. */
 static bool moved_before(struct local *l, const char *from, char **first)
 {
 	struct walk_merge *m;
@@ -100,7 +101,7 @@ static void move_tree(struct local *l, const char *from, const char *to)
 	hidden_write_tree_moved(l, from, again ? first : from);
 	if (again && strcmp(first, to) != 0) {
 		scan_queue_tree(l, to, first);
-		/* Its tombstones come behind the rows that are made of its rows. */
+		/* Its tombstones come after the rows that are made of its rows. */
 		HASH_FIND_STR(l->scan.queue, first, m);
 		if (m != NULL) {
 			HASH_DEL(l->scan.queue, m);
@@ -113,7 +114,7 @@ static void move_tree(struct local *l, const char *from, const char *to)
 	free(first);
 }
 
-/* The new place is looked at first: its rows are written from those of the old one, which then become tombstones. */
+/* The new path is checked first: its rows are made of those of the old one, which then become tombstones. */
 void scan_queue_move(struct local *l, const char *from, const char *to, bool is_dir)
 {
 	struct scan_move *last = l->scan.moves != NULL ? l->scan.moves->prev : NULL;
@@ -123,13 +124,13 @@ void scan_queue_move(struct local *l, const char *from, const char *to, bool is_
 		move_tree(l, from, to);
 		return;
 	}
-	/* Not worth keeping so many in pairs: as hints they are bounded. */
+	/* So many are not worth keeping as pairs; hints are bounded by the debouncer. */
 	if (l->scan.nmoves == MOVES_MAX) {
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
 		return;
 	}
-	/* Renamed twice before anybody looked: the row is still under the first name. */
+	/* Renamed twice before it was checked: the row is still under the first name. */
 	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
 		hidden_write_moved(l, from, last->from);
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);

@@ -1,6 +1,6 @@
-/* Re-reading what the rows say is here: bytes that changed although size, mtime and ctime did not have rotted. One
- * job at a time, so that it never takes more than one core from the rest; a scrub also rests between them. See
- * local_verify and local_scrub in local.h. */
+/* Re-reads the files that the rows say are here. Bytes that changed although size, mtime and ctime did not have
+ * rotted. One job at a time, so that it takes at most one core from the rest; a scrub also pauses between jobs. See
+ * local_verify() and local_scrub() in local.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +24,10 @@ enum verify_verdict { VERDICT_NONE, VERDICT_SAME, VERDICT_ROTTEN, VERDICT_CHANGE
 
 struct verify_item {
 	struct record row;
-	struct blocklist blocks; /* at least one, but for an empty file */
+	struct blocklist blocks; /* at least one, except for an empty file */
 	int fd;                  /* -1: not open */
 	uint32_t next_block;
-	int64_t pos; /* where it begins */
+	int64_t pos; /* where that block begins */
 	bool rotten;
 	enum verify_verdict verdict;
 	int error; /* UNREAD */
@@ -36,9 +36,9 @@ struct verify_item {
 struct verify {
 	struct workers *workers;
 	struct share_handle *handle;
-	struct local *local;         /* NULL: freed meanwhile */
-	struct index_cursor *cursor; /* a scrub: NULL */
-	struct loop_timer *rest;     /* runs instead of a job; NULL: no scrub */
+	struct local *local;         /* NULL: freed while a job was out */
+	struct index_cursor *cursor; /* NULL: a scrub */
+	struct loop_timer *rest;     /* the pause between jobs; NULL: not a scrub */
 	int64_t bytes_per_s;         /* of a scrub */
 	uint64_t after;              /* a scrub: the last row taken */
 	void (*reached)(void *arg, uint64_t seq);
@@ -87,14 +87,14 @@ static void open_item(struct verify *v, struct verify_item *it)
 		verify_conclude(it, VERDICT_CHANGED, 0);
 }
 
-/* What was a hole and still is one needs no reading. */
+/* A hole that is still a hole needs no reading. */
 static bool is_hole(const struct verify_item *it, const struct block *b)
 {
 	return zeros_block(b) && it->row.seen.size - it->pos >= b->len &&
 	       fs_next_data(it->fd, it->pos) - it->pos >= b->len;
 }
 
-/* The bytes that were read; -1 with errno. */
+/* Reads the next block and compares its hash. Returns the bytes that were read; -1 with errno. */
 static int64_t verify_read_block(struct verify_item *it, uint8_t *buf, struct sha256_stream *sha)
 {
 	const struct block *b = &it->blocks.b[it->next_block++];
@@ -124,6 +124,8 @@ static int64_t verify_read_block(struct verify_item *it, uint8_t *buf, struct sh
 	return b->len;
 }
 
+/* A file is only judged if it looked like its row both before its first block was read and after the last one:
+ * otherwise it changed, and the scan is told. */
 static void verify_work(void *arg)
 {
 	struct verify *v = arg;
@@ -182,7 +184,7 @@ static void verify_free_all(struct verify *v)
 	free(v);
 }
 
-/* What the bytes should be. False: the index cannot tell. */
+/* The blocks that the file should have. False: the index cannot tell. */
 static bool fill_blocks(struct index *index, struct verify_item *it)
 {
 	const struct content *c = &it->row.content;
@@ -203,7 +205,7 @@ static const char *group_of(const struct verify *v)
 	return share_group(v->local->c.share);
 }
 
-/* Takes the row. */
+/* Adds the row, which it takes over, to the items, if it is of a file. */
 static void add_row(struct verify *v, struct record *row)
 {
 	struct verify_item *it = &v->items[v->n];
@@ -259,7 +261,7 @@ static void verify_judge(struct verify *v, const struct verify_item *it)
 	v->bytes += it->row.content.size;
 	if (it->verdict != VERDICT_ROTTEN)
 		return;
-	/* Unless the row was written anew since. */
+	/* Not if the row was written again since. */
 	if (index_get(v->local->c.index, it->row.path, &now) > 0 && now.seq == it->row.seq) {
 		v->rotten++;
 		log_about(LOG_ERROR, &(struct log_about){ .group = group_of(v), .file = it->row.path },

@@ -1,4 +1,4 @@
-/* Walking a subtree in steps: see walk.h. */
+/* Walks a subtree in steps, depth first and in the order of the index, and checks single paths: see walk.h. */
 #include "sync/local/walk.h"
 
 #include <dirent.h>
@@ -21,7 +21,7 @@
 enum {
 	TEXT_BLOCK = 64 << 10,
 	TEXT_MAX = 512 << 10, /* of one batch, roughly */
-	OPEN_MAX = 32,        /* folders of one walk open at a time; those above are opened again when needed */
+	OPEN_MAX = 32,        /* folders of a walk open at a time; those above are opened again when needed */
 	READ_SIZE = 32 << 10,
 	CLOCK_EVERY = 16,
 };
@@ -77,9 +77,9 @@ void walk_batch_clear(struct walk_batch *b)
 	*b = (struct walk_batch){ 0 };
 }
 
-/* --- one look --- */
+/* --- one check --- */
 
-/* statx, since only it tells where another file system is mounted, a bind mount of the same one included. */
+/* statx, since only it tells where another file system is mounted, including bind mounts of the same one. */
 static int stat_entry(int dirfd, const char *name, struct check *l, bool *mounted)
 {
 	struct statx x;
@@ -102,7 +102,7 @@ static int stat_entry(int dirfd, const char *name, struct check *l, bool *mounte
 	return 0;
 }
 
-/* What is lanyard's own, or this machine's, and never told. */
+/* lanyard's own files, and this machine's rules: never announced. */
 static bool is_kept_here(const char *path)
 {
 	enum path_verdict verdict = path_check(path, strlen(path));
@@ -124,7 +124,7 @@ static void check_entry(const struct share_handle *g, int dirfd, const char *nam
 		if (target != NULL)
 			l->target = walk_batch_text(b, target, strlen(target));
 		else if (errno == ENOENT || errno == EINVAL)
-			l->st.kind = 0; /* replaced meanwhile: its own event brings the next look */
+			l->st.kind = 0; /* replaced meanwhile: its own event brings the next check */
 		else
 			l->error = errno;
 		free(target);
@@ -192,10 +192,10 @@ void walk_check(const struct share_handle *g, const struct ignore *ig, const str
 struct walk_frame {
 	int fd;           /* -1: closed for a while */
 	size_t path_len;  /* of the folder, in walk.path */
-	char *names;      /* owned; NUL-terminated, one behind another */
+	char *names;      /* owned; NUL-terminated, one after another */
 	uint32_t *sorted; /* owned; offsets into names */
 	uint32_t n;
-	uint32_t next; /* to look at */
+	uint32_t next; /* the next one to check */
 };
 
 struct walk {
@@ -205,7 +205,7 @@ struct walk {
 	size_t under_len; /* of what the walk began at */
 	bool shallow;
 	bool started;
-	char path[RECORD_PATH_MAX + RECORD_NAME_MAX + 2]; /* of the entry being looked at; the start's before that */
+	char path[RECORD_PATH_MAX + RECORD_NAME_MAX + 2]; /* of the entry being checked; before that, the start's */
 	struct walk_frame *frames;
 	size_t depth;
 	size_t cap;
@@ -264,13 +264,13 @@ static void keep_name(struct walk *w, const char *name)
 	w->names_size += n;
 }
 
-/* This share's own; others are listed. */
+/* This share's own; those of other shares are listed as problems. */
 static bool is_ours(const char *name, size_t path_len)
 {
 	return path_len == 0 && (strcmp(name, ".lanyard") == 0 || strcmp(name, SHARE_IGNORE_FILE) == 0);
 }
 
-/* All names of an open folder. -1 with errno. */
+/* Reads all names of an open folder. -1 with errno. */
 static int read_names(struct walk *w, int fd, size_t path_len, uint32_t *count)
 {
 	ssize_t n;
@@ -327,7 +327,7 @@ static void push_frame(struct walk *w, int fd, size_t path_len, uint32_t count)
 		w->cap = w->cap * 2 + 16;
 		w->frames = mem_realloc(w->frames, w->cap, sizeof(w->frames[0]));
 	}
-	/* The walk comes back to the top only at the end of all below, so the top ones can be closed. */
+	/* The walk comes back to the upper folders only after everything below them, so those can be closed. */
 	if (w->depth >= OPEN_MAX && w->frames[w->depth - OPEN_MAX].fd >= 0) {
 		close(w->frames[w->depth - OPEN_MAX].fd);
 		w->frames[w->depth - OPEN_MAX].fd = -1;
@@ -335,8 +335,8 @@ static void push_frame(struct walk *w, int fd, size_t path_len, uint32_t count)
 	w->frames[w->depth++] = f;
 }
 
-/* Goes into the folder `name` of dirfd, whose whole path is w->path. The watch comes first: what appears while the
- * names are read is then either among them or announced. */
+/* Enters the folder `name` of dirfd, whose whole path is w->path. The watch comes first: what appears while the
+ * names are read is then either among them or announced by an event. */
 static void enter(struct walk *w, int dirfd, const char *name, struct check *l)
 {
 	size_t path_len = strlen(w->path);
@@ -357,7 +357,7 @@ static void enter(struct walk *w, int dirfd, const char *name, struct check *l)
 	push_frame(w, fd, path_len, count);
 }
 
-/* A file of a tree that was moved: of its folders nothing is taken over. */
+/* Only of files: a folder's row takes nothing over from where it was. */
 static void check_where_it_was(const struct walk *w, struct check *l)
 {
 	char *before;
@@ -369,7 +369,7 @@ static void check_where_it_was(const struct walk *w, struct check *l)
 	free(before);
 }
 
-/* The start: the root itself, or the path a walk begins at. */
+/* The start of the walk: the root itself, or the path `under`. */
 static void walk_start(struct walk *w, struct walk_batch *b)
 {
 	const char *name = ".";
@@ -416,7 +416,7 @@ static int top_fd(struct walk *w)
 	return f->fd;
 }
 
-/* Looks at the next entry of the top frame. */
+/* Checks the next entry of the top frame, and enters it if it is a folder. */
 static void walk_next(struct walk *w, struct walk_batch *b, int dirfd)
 {
 	struct walk_frame *f = &w->frames[w->depth - 1];
@@ -458,7 +458,7 @@ void walk_step(struct walk *w, struct walk_batch *b)
 		struct walk_frame *f = &w->frames[w->depth - 1];
 		int dirfd = f->next < f->n ? top_fd(w) : -1;
 
-		/* Through, or moved away meanwhile, of which its event tells. */
+		/* All entries are done, or the folder was moved away meanwhile, of which an event tells. */
 		if (dirfd < 0)
 			pop_frame(w);
 		else

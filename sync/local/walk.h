@@ -1,5 +1,5 @@
-/* Looking at the disk, for workers: at single paths, or at a whole subtree in the order of the index. One step
- * fills one batch and takes some milliseconds; the loop merges it with the rows while the next step runs. */
+/* Checks paths on the disk, in workers: single paths, or a whole subtree in the order of the index. One step fills
+ * one batch and takes some milliseconds; the loop merges it with the rows while the next step runs. */
 #ifndef LANYARD_SYNC_LOCAL_WALK_H
 #define LANYARD_SYNC_LOCAL_WALK_H
 
@@ -10,19 +10,20 @@
 #include "sync/share/share_handle.h"
 #include "sync/share/ignore.h"
 
-/* What a look saw of one path. */
+/* What a check found at one path. */
 struct check {
 	const char *path;   /* the batch's */
 	const char *target; /* symlinks: the batch's; NULL otherwise */
 	struct fs_stat st;  /* kind 0: absent */
-	int error;    /* errno: it could not be looked at (kind 0), or it is a folder that could not be read, or with
-	                       EXDEV, another file system; ENAMETOOLONG: a name that cannot be */
-	int wd;       /* folders that were entered: the watch, or -errno; 0: none was asked for */
-	bool moved;   /* it was somewhere else before, and this is what is there now: */
-	int before;   /* 0: nothing any more; -1: something; or errno */
-	int tag;      /* of walk_look(): the caller's */
-	bool ignored; /* of walk_look(): by the rules, or since it is lanyard's own */
-	bool ours;    /* of a walk: lanyard's own folder, of another share: not entered, whatever it is */
+	/* errno: it could not be checked (kind 0), or is a folder that could not be read, or is another file system
+	 * (EXDEV), or has a name that cannot be synced (ENAMETOOLONG) */
+	int error;
+	int wd;       /* folders that were entered: the watch number, or -errno; 0: none was asked for */
+	bool moved;   /* it was moved here, and this is what is at its old path now: */
+	int before;   /* 0: nothing; -1: something; or an errno */
+	int tag;      /* of walk_check(): the caller's */
+	bool ignored; /* of walk_check(): by the rules, or since it is lanyard's own */
+	bool ours;    /* of a walk: lanyard's own folder, of another share: never entered */
 };
 
 struct walk_text;
@@ -30,28 +31,29 @@ struct walk_batch {
 	struct check *checks; /* owned */
 	size_t n;
 	size_t cap;
-	struct walk_text *text; /* owned: what the looks point to */
+	struct walk_text *text; /* owned: what the checks point to */
 	size_t text_size;
-	size_t ignored; /* entries that the rules left out, what is in them not counted */
-	bool end;       /* of the walk */
-	int error;      /* errno: the walk's start could not be looked at; nothing is known of it or below */
+	size_t ignored; /* entries that the rules left out; what is in them is not counted */
+	bool end;       /* the walk is over */
+	int error;      /* errno: the walk's start could not be checked; nothing is known of it or below */
 };
 void walk_batch_clear(struct walk_batch *b);
-/* n bytes and a NUL of the batch's. */
+/* n bytes and a NUL, which belong to the batch. */
 char *walk_batch_text(struct walk_batch *b, const char *p, size_t n);
 struct check *walk_batch_add(struct walk_batch *b);
 
 enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 
 struct walk;
-/* A walk of what is at and below `under`, or when `shallow`, of that and its entries alone; `from`: where that was
- * before, NULL: not known to be moved. ig is held until the end. */
+/* A walk of `under` and everything below it; if `shallow`, of `under` and its entries only. from: where `under` was
+ * before; NULL: not known to be moved. Keeps a reference to ig and g. */
 struct walk *walk_new(struct share_handle *g, const char *under, const char *from, bool shallow, struct ignore *ig);
 void walk_free(struct walk *w);
-/* Worker: looks at the next paths, in the order of path_compare. What is ignored is left out. b is empty before. */
+/* Worker: checks the next paths, in the order of path_compare(), and leaves out what the rules ignore. b must be
+ * empty. */
 void walk_step(struct walk *w, struct walk_batch *b);
 
-/* Worker: looks at single paths, one look each, in their order. Nothing is entered, nothing watched. */
+/* Worker: checks single paths, each once, in their order. Enters and watches nothing. */
 struct walk_path {
 	const char *path;
 	const char *from; /* where it was before; NULL: not known to be moved */
@@ -59,7 +61,7 @@ struct walk_path {
 };
 void walk_check(const struct share_handle *g, const struct ignore *ig, const struct walk_path *paths, size_t n,
                 struct walk_batch *b);
-/* Worker: what is at a path that nothing should be at any more: as look.before. */
+/* Worker: what is at a path where nothing should be any more: as check.before. */
 int walk_absent(const struct share_handle *g, const char *path);
 
 #endif

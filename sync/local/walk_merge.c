@@ -1,5 +1,6 @@
-/* What a walk saw, merged with the rows in the same order: what has no row is new, what has no look is gone, and
- * what has both is compared. One row and one batch in memory, however large the share. */
+/* Merges what a walk saw with the rows, which come in the same order: a path without a row is new, a row without a
+ * path is gone, and where both are there, they are compared. One row and one batch are in memory, however large the
+ * share. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,9 @@
 #include "sync/local/local_internal.h"
 #include "sync/plan/path.h"
 
-/* The loop has other things to do: what takes longer goes on in the next turn. */
+/* The loop has other things to do: a merge that takes longer goes on in the next turn. */
 #define MERGE_SLICE_NS (INT64_C(10) * 1000000)
 enum { CLOCK_EVERY = 16 };
-
-/* --- rows --- */
 
 /* --- absent --- */
 
@@ -24,7 +23,7 @@ static void set_skip(char **slot, const char *path)
 	*slot = path != NULL ? mem_strdup(path) : NULL;
 }
 
-/* Folders that hold nothing any more that is still to come: deepest first, as one would remove them. */
+/* Finishes the absent folders that the walk has passed, deepest first (the order that rmdir needs). */
 static void end_folders(struct local *l, struct walk_merge *m, const char *next)
 {
 	while (m->nfolders > 0) {
@@ -40,7 +39,7 @@ static void end_folders(struct local *l, struct walk_merge *m, const char *next)
 
 static void walk_merge_absent(struct local *l, struct walk_merge *m, struct record *row)
 {
-	/* Version 0.1.0 had rows of what is lanyard's own, and of the ignore rules: they are let be. */
+	/* Version 0.1.0 had rows of lanyard's own files, and of the ignore rules: they stay as they are. */
 	if (row->deleted || path_check(row->path, strlen(row->path)) != PATH_OK ||
 	    (m->skip != NULL && path_is_under(row->path, m->skip)) ||
 	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
@@ -49,7 +48,7 @@ static void walk_merge_absent(struct local *l, struct walk_merge *m, struct reco
 		gone_add(l, row);
 		return;
 	}
-	/* A shallow walk passes over the rows below. */
+	/* A shallow walk passes over the rows below, so another walk has to find what is gone there. */
 	if (m->shallow && strcmp(row->path, m->under) != 0) {
 		scan_queue_tree(l, row->path, NULL);
 		return;
@@ -59,21 +58,21 @@ static void walk_merge_absent(struct local *l, struct walk_merge *m, struct reco
 		m->folders = mem_realloc(m->folders, m->cap_folders, sizeof(*row));
 	}
 	m->folders[m->nfolders++] = *row;
-	/* The row is the list's now. */
+	/* The row belongs to the list now. */
 	*row = (struct record){ 0 };
 	m->have_row = false;
 }
 
 /* --- present --- */
 
-/* Whether the rows below this path are to be left alone, since it could not be looked into. */
+/* Whether the rows below this path must be left alone, since nobody could look into it. */
 static bool is_closed(const struct check *k)
 {
 	return k->ours || (k->error != 0 && (k->st.kind == 0 || k->st.kind == S_IFDIR));
 }
 
-/* Whether a look at this path alone does not do: what was in a folder that is none any more, what is in one that is not
- * known yet, and what had problems in one whose mode may have changed. */
+/* True if a single lstat is not enough and the subtree must be walked: a folder became a non-folder, a folder is
+ * new or not watched, or paths below it had errors that a mode change may have cured. */
 static bool needs_walk(const struct local *l, const struct check *k, const struct record *row)
 {
 	bool was_dir = row != NULL && !row->deleted && row->kind == RECORD_DIR;
@@ -85,8 +84,8 @@ static bool needs_walk(const struct local *l, const struct check *k, const struc
 	return !was_dir || (l->watch != NULL && !watch_knows(l->watch, k->path)) || problem_under(l->problems, k->path);
 }
 
-/* Something else stands where a folder was, whose rows have not gone yet: they go first, so that nobody has to put
- * it over a folder that is not empty, and are judged like all that go. */
+/* True if something else stands where a folder was whose rows have not gone yet. They go first, so that no peer has
+ * to install it over a folder that is not empty, and are judged like everything that is gone. */
 static bool comes_too_early(struct local *l, const struct walk_merge *m, const struct check *k,
                             const struct record *row)
 {
@@ -127,7 +126,8 @@ static void walk_merge_found(struct local *l, struct walk_merge *m, const struct
 		change_found(l, k, row, NULL, m, seq);
 }
 
-/* One step: the next look, or a row that comes before it (NULL: before the end). False: there is none. */
+/* One step: the next check, or a row that comes before it (k is NULL: all rows to the end). Returns true if it was
+ * a row, so that the check is still to come. */
 static bool walk_merge_one(struct local *l, struct walk_merge *m, const struct check *k, uint64_t seq)
 {
 	struct record *row = walk_merge_next_row(l, m);
@@ -154,7 +154,7 @@ bool walk_merge_batch(struct local *l, struct walk_merge *m, const struct walk_b
 		return true;
 	}
 	if (b->error != 0) {
-		/* Nothing can be said of any of it. */
+		/* Nothing is known of any of it. */
 		problem_add_errno(l->problems, m->under, b->error, m->walk_no);
 		return true;
 	}
@@ -187,7 +187,7 @@ static void walk_merge_hint(struct local *l, const struct check *k, const struct
 		problem_clear(l->problems, k->path);
 		return;
 	}
-	/* Also where nothing seems to have changed: what was installed may be gone again before its row is written. */
+	/* Also if nothing seems to have changed: what was installed may be gone again before its row is written. */
 	if (local_is_installing(l, k->path)) {
 		if (h->hint.content || hidden_write_possible(l, k->path, h->from))
 			hidden_write_note(l, k->path);

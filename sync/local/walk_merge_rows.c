@@ -1,4 +1,5 @@
-/* The rows that a walk is merged with, one after another. */
+/* The rows that a walk is merged with, one after another in the order of path_compare(). A shallow walk gets only
+ * the folder's row and those of its entries. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,8 @@ void walk_merge_drop_row(struct walk_merge *m)
 	m->have_row = false;
 }
 
-/* A shallow walk does not look below the folder's entries, so their rows are passed over: by a new cursor, since
- * there may be many. "\x01" is the first byte that sorts above '/'. */
+/* Passes over the rows below an entry by a new cursor, since there may be many of them. "\x01" is the first byte
+ * that sorts above '/'. */
 static void pass_below(struct local *l, struct walk_merge *m, size_t child_len)
 {
 	char *behind = mem_printf("%.*s\x01", (int)child_len, m->row.path);
@@ -51,7 +52,6 @@ static void pass_below(struct local *l, struct walk_merge *m, size_t child_len)
 	free(behind);
 }
 
-/* The next row, or NULL at the end. */
 struct record *walk_merge_next_row(struct local *l, struct walk_merge *m)
 {
 	size_t n = strlen(m->under);

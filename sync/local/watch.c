@@ -1,5 +1,5 @@
-/* Events of one inotify descriptor: read, resolved to paths, paired, told. See watch.h; the map from watch numbers to
- * folders is in watch_map.c. */
+/* Reads the events of one inotify descriptor, turns watch numbers into paths (watch_map.c), and pairs the two
+ * halves of a rename. See watch.h. */
 #include "sync/local/watch.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ enum {
 	MASK = IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MODIFY |
 	       IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
 	READ_SIZE = 64 << 10,
-	READS_A_TURN = 16, /* so that a flood of events leaves room for the rest of the loop */
+	READS_A_TURN = 16, /* so that a flood of events leaves time for the rest of the loop */
 };
 
 /* The first half of a rename. */
@@ -82,7 +82,7 @@ bool watch_idle(const struct watch *w)
 
 /* --- renames --- */
 
-/* It did not come back: for the share it is gone, and what happens to it elsewhere does not matter. */
+/* Nothing came back into the share: it is gone, and what happens to it elsewhere does not matter. */
 static void half_expired(struct watch *w, struct half *h)
 {
 	DL_DELETE(w->halves, h);
@@ -122,7 +122,7 @@ static void moved_to(struct watch *w, const char *path, const struct inotify_eve
 		if (h->cookie == e->cookie)
 			break;
 	if (h == NULL) {
-		/* From outside of the tree, or of a folder that is not watched. */
+		/* It came from outside of the share, or from a folder that is not watched. */
 		if (is_dir)
 			w->ops.tree(w->arg, path);
 		else
@@ -160,6 +160,8 @@ static void entry_event(struct watch *w, const char *path, const struct inotify_
 		w->ops.hint(w->arg, path, DEBOUNCE_ATTRIB);
 }
 
+/* An event without a name is of the watched folder itself. Only the root's matter: for other folders, the folder
+ * above has told the same by name. */
 static void watch_event(struct watch *w, const struct inotify_event *e)
 {
 	char path[PATH_MAX + NAME_MAX + 2];
@@ -194,6 +196,7 @@ static void watch_event(struct watch *w, const struct inotify_event *e)
 	entry_event(w, path, e);
 }
 
+/* Stops when the queue is nearly empty: the kernel wakes the loop again for more. */
 static void watch_readable(void *arg, int events)
 {
 	struct watch *w = arg;

@@ -1,4 +1,6 @@
-/* The tree of watched folders: see watch_map.h. */
+/* The tree of watched folders, hashed by watch number and by parent and name. A folder that has left the tree stays
+ * as a node of its own until the kernel confirms that its watch is removed, since events of it may still be queued.
+ * See watch_map.h. */
 #include "sync/local/watch_map.h"
 
 #include <stdlib.h>
@@ -13,14 +15,14 @@ enum { MISSED_MAX = 10000 };
 
 struct node;
 
-/* What a node is found by from above: hashed as one run of bytes. */
+/* The key by which a node is found from its parent, hashed as one run of bytes. */
 struct node_key {
 	struct node *parent;
 	char name[];
 };
 
 struct node {
-	int wd;               /* -1: not watched, only on the way to some that are */
+	int wd;               /* -1: not watched, only on the path to some that are */
 	bool gone;            /* left the tree; lives until the kernel says that the watch is removed */
 	struct node_key *key; /* owned; NULL for the root, and when gone */
 	struct node *children;
@@ -29,7 +31,7 @@ struct node {
 	UT_hash_handle by_key;
 };
 
-/* A watch number heard of before its folder was known. */
+/* A watch number of which an event came before its folder was known. */
 struct missed {
 	int wd;
 	bool removed; /* the kernel removed it meanwhile */
@@ -116,7 +118,7 @@ static struct node *find_wd(const struct watch_map *m, int wd)
 	return n;
 }
 
-/* The node of a path; with `make`, the missing ones are made. */
+/* The node of a path; with `make`, missing nodes are made. */
 static struct node *find_path(struct watch_map *m, const char *path, bool make)
 {
 	struct node *n = m->root;
@@ -140,7 +142,7 @@ static struct node *find_path(struct watch_map *m, const char *path, bool make)
 	return n;
 }
 
-/* Frees the node, and those above it, as long as nothing needs them. */
+/* Frees the node, and those above it, up to one that is still needed. */
 static void prune(struct watch_map *m, struct node *n)
 {
 	while (n != NULL && n != m->root && n->wd < 0 && n->children == NULL) {
@@ -168,6 +170,7 @@ size_t watch_map_count(const struct watch_map *m)
 	return HASH_CNT(by_wd, m->by_wd);
 }
 
+/* Built from the end, since the nodes lead upwards: the length first, then the names. */
 ssize_t watch_map_path(const struct watch_map *m, int wd, char *path, size_t size)
 {
 	const struct node *n = find_wd(m, wd);
@@ -225,6 +228,7 @@ bool watch_map_miss(struct watch_map *m, int wd)
 	return remember_missed(m, wd, false);
 }
 
+/* If the kernel has removed the watch before this call, the folder is not watched, and its events count as missed. */
 bool watch_map_put(struct watch_map *m, const char *path, int wd)
 {
 	struct missed *x = find_missed(m, wd);
@@ -254,7 +258,7 @@ void watch_map_forget(struct watch_map *m, int wd)
 	struct node *n = find_wd(m, wd);
 
 	if (n == NULL) {
-		/* Removed before the walk that added it has told where it was. */
+		/* Removed before the walk that added it has reported its path. */
 		remember_missed(m, wd, true);
 		return;
 	}
@@ -265,7 +269,7 @@ void watch_map_forget(struct watch_map *m, int wd)
 		prune(m, n);
 }
 
-/* Removes the watches of n and below. n is detached already, or a child of such a one. */
+/* Removes the watches of n and of everything below. n is detached already, or is a child of such a node. */
 static void drop_node(struct watch_map *m, int inotify, struct node *n)
 {
 	struct node *child;
@@ -275,7 +279,7 @@ static void drop_node(struct watch_map *m, int inotify, struct node *n)
 		detach(m, child);
 		drop_node(m, inotify, child);
 	}
-	/* A failed removal means that the kernel was faster; its word is in the queue all the same. */
+	/* A failed removal means that the kernel was faster; its confirmation is in the queue all the same. */
 	if (n->wd >= 0 && inotify >= 0)
 		(void)inotify_rm_watch(inotify, n->wd);
 	if (n->wd >= 0 && inotify >= 0)
@@ -297,8 +301,8 @@ void watch_map_drop(struct watch_map *m, int inotify, const char *path)
 	prune(m, parent);
 }
 
-/* While a walk's words are behind the events, a name may still mean the folder that had it before; so a folder may seem
- * to move into itself. */
+/* Walks report later than events: a name may still mean the folder that had it before. So a folder may seem to move
+ * into itself. */
 static bool is_within(const struct node *n, const struct node *above)
 {
 	while (n != NULL && n != above)
@@ -306,6 +310,7 @@ static bool is_within(const struct node *n, const struct node *above)
 	return n == above;
 }
 
+/* What stood at `to` goes first: the kernel has replaced it. */
 void watch_map_move(struct watch_map *m, int inotify, const char *from, const char *to)
 {
 	const char *slash = strrchr(to, '/');
@@ -340,7 +345,7 @@ void watch_map_free(struct watch_map *m)
 
 	if (m == NULL)
 		return;
-	/* Those that have left the tree are found by their number alone. */
+	/* Nodes that have left the tree are found only by their number. */
 	HASH_ITER(by_wd, m->by_wd, n, n_next) {
 		HASH_DELETE(by_wd, m->by_wd, n);
 		n->wd = -1;
