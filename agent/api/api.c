@@ -41,7 +41,7 @@ void api_free(struct api *api)
 	free(api);
 }
 
-/* Whether path fits; *star and *len become what the pattern's `*` stands for. */
+/* True if path matches; *star and *len are then the text that the pattern's `*` stands for. */
 static bool path_matches(const char *pattern, const char *path, const char **star, size_t *len)
 {
 	while (*pattern != '\0') {

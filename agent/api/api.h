@@ -1,5 +1,5 @@
-/* What the control socket offers: a table of requests (method, path, handler) over the agent's functions. docs: the
- * table in api.c. Names of files are text as in escape.h, both ways. The loop's thread. */
+/* The HTTP API of the control socket: finds the handler of each request in the table of api_routes.h. docs/api.md
+ * describes the routes. Names of files are escaped (escape.h) in requests and answers. The loop's thread. */
 #ifndef LANYARD_AGENT_API_H
 #define LANYARD_AGENT_API_H
 
@@ -8,14 +8,14 @@
 
 struct api;
 
-/* name of this host, and where it listens, as the settings have it; copied. */
+/* name: of this host; listen: where it listens, as the settings say it. Both are copied. */
 struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name,
                     const char *listen);
-/* After control_free() and after agent_free(), which may still report a verification that was under way. */
+/* Call it after control_free(), and after agent_free(), which may still report a verification. */
 void api_free(struct api *api);
 /* For control_new(); arg is the api. */
 void api_handle(void *arg, struct control_call *call);
-/* The same for those who may only look: how things are, and who is connected. */
+/* The same for readers: they get the routes with API_READER, and 403 for all others. */
 void api_handle_reader(void *arg, struct control_call *call);
 
 #endif

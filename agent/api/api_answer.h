@@ -1,4 +1,4 @@
-/* What handlers put into their answers. */
+/* Parts of answers that several handlers share. */
 #ifndef LANYARD_AGENT_API_ANSWER_H
 #define LANYARD_AGENT_API_ANSWER_H
 

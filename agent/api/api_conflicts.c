@@ -1,5 +1,5 @@
-/* Conflict copies that wait to be settled: found by their names in the index, a piece of it at a time, since there may be
- * millions of rows and few copies. */
+/* conflicts: lists the conflict copies that nobody has resolved yet. They are found by their names in the index,
+ * some rows per turn of the loop, since there may be millions of rows and few copies. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_conflicts.h"
 #include "agent/api/api_request.h"
@@ -16,14 +16,14 @@ enum { LOOKED_A_PIECE = 4096 };
 struct conflicts {
 	struct api *api;
 	struct control_call *call;
-	struct loop_timer *timer; /* goes on in the next turn, when a piece held nothing */
+	struct loop_timer *timer; /* continues in the next turn if a piece had no copy */
 	struct group_id *groups;  /* owned */
 	size_t n, at;
 	char *after; /* in this group; owned; NULL: at its start */
 	bool begun, any, ended;
 };
 
-/* One side of a conflict. r: its row. */
+/* The JSON of one side of a conflict, from its row. */
 static json_t *conflict_side(struct engine *e, const struct record *r, bool mine)
 {
 	struct roster_member member;
@@ -37,8 +37,8 @@ static json_t *conflict_side(struct engine *e, const struct record *r, bool mine
 
 enum { LONG_NAMES_MAX = 1000 };
 
-/* The one live row that this copy with a shortened name can be of, which is near, since it begins like the copy. NULL when there is
- * none, or more than one: nobody's content must be taken for another's. */
+/* The path that a copy with a shortened name belongs to. It begins like the copy, so it is near it in the index.
+ * NULL if no live row fits, or more than one: a copy must not be attributed to the wrong file. */
 static char *find_long(struct index *index, const char *copy, const char *mark)
 {
 	char *stem = mem_printf("%.*s", (int)(mark - copy) - (int)strlen(".conflict-"), copy), *of = NULL;
@@ -90,7 +90,7 @@ static void add_copy(struct conflicts *c, struct engine *e, const struct record 
 	free(of);
 }
 
-/* Looks at some rows of the group; false when it has no more. */
+/* Appends the copies among the next rows of the group; false when the group has no more rows. */
 static bool conflicts_piece(struct conflicts *c, struct engine *e, struct bytes *out)
 {
 	struct index_cursor *cursor = index_walk_from(engine_index(e), "", c->after != NULL ? c->after : "");

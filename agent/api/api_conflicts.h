@@ -1,4 +1,4 @@
-/* What conflict copies are copies of. */
+/* Finds the path that a conflict copy belongs to. */
 #ifndef LANYARD_AGENT_API_CONFLICTS_H
 #define LANYARD_AGENT_API_CONFLICTS_H
 

@@ -1,4 +1,4 @@
-/* Calls whose work a worker does, since it touches a share's disk, which may hang. */
+/* A call whose work is done by a worker, since it touches a share's disk, which may hang. */
 #ifndef LANYARD_AGENT_API_DISK_JOB_H
 #define LANYARD_AGENT_API_DISK_JOB_H
 

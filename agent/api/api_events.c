@@ -1,4 +1,4 @@
-/* Events as lines of JSON: those still held, and with ?follow=1 those to come. */
+/* events: the remembered events as lines of JSON, and with ?follow=1 new ones as they happen. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -11,9 +11,9 @@ struct follower {
 	struct api *api;
 	struct control_call *call;
 	uint64_t last;                    /* number of the last event sent, or passed over */
-	bool tell_lost;                   /* whether a gap behind `last` is told */
+	bool tell_lost;                   /* report a gap behind `last` as lost events */
 	struct events_listener *listener; /* NULL: does not follow */
-	struct bytes *out;                /* the piece that is being made */
+	struct bytes *out;                /* the piece that is being written */
 };
 
 static void event_put(json_t *line, const char *key, json_t *value)
@@ -42,7 +42,7 @@ static void add_event(void *arg, const struct event *event)
 	struct follower *f = arg;
 
 	if (f->out->len >= CONTROL_PIECE)
-		return; /* it is still held when the next piece is made, or told as lost */
+		return; /* the next piece has it, or reports it as lost */
 	if (f->tell_lost && event->number > f->last + 1) {
 		char *reason = mem_printf("%llu events were lost: they were read too slowly",
 		                          (unsigned long long)(event->number - f->last - 1));

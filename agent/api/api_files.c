@@ -1,5 +1,5 @@
-/* The files of a group. There may be millions, so they are read from the index and sent in pieces: as one document, or
- * one file a line (?lines=1). */
+/* files: lists the files of a group. There may be millions, so they are read from the index and sent in pieces: as
+ * one document, or with ?lines=1 one file per line. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -24,12 +24,12 @@ struct member_text {
 struct files {
 	struct api *api;
 	struct group_id group;
-	char *under; /* "": all; owned */
+	char *under; /* a path; "": all files; owned */
 	char *after; /* the last path sent; NULL: none yet; owned */
 	bool lines;
 	bool ended;
 	struct member_text *members;
-	/* of the piece that is being made */
+	/* about the piece that is being written */
 	struct bytes *out;
 	int count;
 	bool stopped;
@@ -97,7 +97,8 @@ static enum control_more more_files(void *state, struct bytes *out)
 
 	if (f->ended)
 		return CONTROL_END;
-	/* The group was left, or its share lost, while we sent: half a list must not look like a whole one. */
+	/* The group was left or its share lost meanwhile. Cut the connection, so that half a list does not look
+	 * like a complete one. */
 	if (e == NULL || engine_index(e) == NULL)
 		return CONTROL_BROKEN;
 	if (!f->lines && f->after == NULL)
@@ -106,7 +107,7 @@ static enum control_more more_files(void *state, struct bytes *out)
 	f->out = out;
 	f->count = 0;
 	f->stopped = false;
-	from = mem_strdup(f->after); /* add_file() moves f->after on */
+	from = mem_strdup(f->after); /* add_file() replaces f->after */
 	engine_files(e, f->under, from, add_file, &context);
 	free(from);
 	f->ended = !f->stopped;

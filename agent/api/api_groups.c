@@ -1,4 +1,4 @@
-/* The groups and who belongs to them: found, invite, join, leave, members, pause, resume. */
+/* groups, members, create, invite, join, leave, pause, resume. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -17,7 +17,7 @@ enum {
 	EXPIRES_MAX = 366 * 86400,
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
-	DISK_S = 10, /* that a share's disk is waited for */
+	DISK_S = 10, /* to wait for a share's disk */
 };
 
 static json_t *group_json(struct engine *e)
@@ -101,7 +101,7 @@ void api_members(struct api *api, struct control_call *call)
 
 /* --- found, invite, leave --- */
 
-/* The share's path out of the body, decoded; NULL: answered. Fresh. */
+/* The share's path in the body, unescaped, fresh; NULL: it is not valid, and the call is answered. */
 static char *body_share(struct control_call *call)
 {
 	const char *text;
@@ -117,7 +117,7 @@ static char *body_share(struct control_call *call)
 	return NULL;
 }
 
-/* The share is a worker's to open: whether the group is good shows a moment later. */
+/* A worker opens the share, so it turns out a moment later whether the group can be founded there. */
 static bool check_founded(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	struct engine *e = api_engine_by_id(api, state);
@@ -214,7 +214,7 @@ static void left_late(struct api *api, struct control_call *call, void *state)
 	control_reply(call, 200, json_loads(l->answer, 0, NULL));
 }
 
-/* Who joins again right afterwards finds nothing of it. */
+/* Answers only when nothing is left of the group, so that it can be joined again at once. */
 static bool check_left(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	const struct leaving *l = state;
@@ -306,7 +306,7 @@ static bool check_joined(struct api *api, struct control_call *call, void *state
 	engine_status(e, &s);
 	if (engine_opening(e) || (s.state == ENGINE_JOINING && s.error == NULL))
 		return false;
-	/* Its share cannot be where it was to be: nothing was begun. */
+	/* Its share cannot be used, so the join was never started: undo it. */
 	if (engine_is_attempt(e)) {
 		agent_unfound(api->agent, e, &why);
 		api_refuse(call, &why);

@@ -1,4 +1,4 @@
-/* What an API keeps between requests: shared by the api*.c of this folder, and by nobody else. */
+/* The state of an API between requests, shared by the api*.c files of this folder. */
 #ifndef LANYARD_AGENT_API_INTERNAL_H
 #define LANYARD_AGENT_API_INTERNAL_H
 
@@ -9,7 +9,7 @@ struct api {
 	struct agent *agent;
 	struct events *events;
 	char *name;                    /* of this host; owned */
-	char *listen;                  /* as the settings have it; owned */
+	char *listen;                  /* as the settings say it; owned */
 	struct api_waiter *waiters;    /* api_waiter.c */
 	struct loop_hook *turn_hook;   /* while there are waiters */
 	struct loop_timer *turn_timer; /* while there are waiters */

@@ -1,4 +1,4 @@
-/* What handlers read out of a request. A function that fails has answered the call: the handler just returns. */
+/* Reading the parameters of a request. A function that fails has answered the call, so the handler just returns. */
 #ifndef LANYARD_AGENT_API_REQUEST_H
 #define LANYARD_AGENT_API_REQUEST_H
 

@@ -1,5 +1,5 @@
-/* Settling a conflict: what is not to stay becomes a version, so nothing is lost by a wrong word. All of it are ordinary
- * local changes, which the scan finds and the others learn of. */
+/* resolve: the side that does not stay becomes a kept version, so a wrong choice loses nothing. All steps are
+ * ordinary local changes: the scan finds them, and the other members get them as news. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_conflicts.h"
 #include "agent/api/api_disk_job.h"
@@ -22,10 +22,10 @@ enum keep { KEEP_MINE, KEEP_THEIRS, KEEP_BOTH };
 struct resolve {
 	struct api_disk_job disk;
 	enum keep keep;
-	char *path;    /* what was in conflict; owned */
+	char *path;    /* the path that was in conflict; owned */
 	char **copies; /* owned, each too */
 	size_t n;
-	char *winner; /* of the copies: takes the path's place; NULL: what is there stays; not owned */
+	char *winner; /* the copy that replaces the path; NULL: the path stays as it is; not owned */
 	size_t resolved;
 	int error;
 	char *failed; /* the copy that error is about; not owned */
@@ -112,7 +112,8 @@ static void find_copies(struct resolve *r, struct engine *e)
 	size_t len = (size_t)(conflict_mark(first) - first);
 	struct index_cursor *c;
 
-	/* A long name is shortened by more or less, as its mark is long: what all have in common is what the longest leaves. */
+	/* The longer the mark, the more of a long name it displaces. The prefix that all copies share is what the
+	 * longest mark leaves. */
 	if (conflict_is_shortened(first))
 		len -= strlen(".conflict-");
 	first[len] = '\0';
@@ -135,7 +136,7 @@ static void find_copies(struct resolve *r, struct engine *e)
 	free(first);
 }
 
-/* Which side stays: sets winner. -1 with *why when there is none of that kind. */
+/* Chooses the side that stays and sets winner. -1 with *why if there is no such side. */
 static int resolve_choose(struct resolve *r, struct engine *e, const char **why)
 {
 	bool want_mine = r->keep == KEEP_MINE;
@@ -177,7 +178,8 @@ static int read_keep(struct control_call *call, enum keep *keep)
 	return -1;
 }
 
-/* What the call is about: one copy, or all copies of a path. */
+/* Fills in the copies to resolve: `path` itself if it is a copy, else all copies of it. Takes path. -1: there is no
+ * conflict. */
 static int resolve_find(struct resolve *r, struct engine *e, char *path)
 {
 	struct record row = { 0 };

@@ -1,4 +1,4 @@
-/* How things are: status, peers, downloads. Each is one small document. */
+/* status, peers, downloads: each answers with one small document. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_waiter.h"
@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-	MAX_PROBLEMS = 1000, /* listed a group */
-	PROBE_S = 1,         /* that status waits for disks */
+	MAX_PROBLEMS = 1000, /* listed per group */
+	PROBE_S = 1,         /* to wait for disks */
 };
 
 static bool status_problem(void *arg, const struct engine_problem *p)
@@ -110,7 +110,7 @@ static bool has_probed(void *arg, struct engine *e)
 	return *all;
 }
 
-/* That a share is still there no event tells: it is looked at. */
+/* No event tells that a share has vanished, so status first has each engine check its share. */
 static bool check_status(struct api *api, struct control_call *call, void *state, bool *again)
 {
 	bool all = true;
@@ -123,7 +123,7 @@ static bool check_status(struct api *api, struct control_call *call, void *state
 	return all;
 }
 
-/* A disk that takes longer is a slow one, or does not answer: the others are told of all the same. */
+/* A disk is slow or does not answer: report what is known. */
 static void status_expired(struct api *api, struct control_call *call, void *state)
 {
 	(void)state;
@@ -143,7 +143,7 @@ struct peer_names {
 	json_t *groups;
 };
 
-/* A connection knows its groups by their wire's side; their names are the engines'. */
+/* Adds the group's name if the connection has it: a connection knows only the struct peer_group. */
 static bool peers_add_group(void *arg, struct engine *e)
 {
 	struct peer_names *p = arg;

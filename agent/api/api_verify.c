@@ -1,4 +1,5 @@
-/* Re-hashing a whole share, on request. The answer comes when it is done; a client that goes away does not stop it. */
+/* verify: reads all files of a share again and compares their checksums. It answers when that is done, and
+ * continues if the client goes away. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -9,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_LISTED = 10000 }; /* rotten files; all are counted */
+enum { MAX_LISTED = 10000 }; /* rotten files that are listed; all are counted */
 
 struct api_verify {
 	struct api *api;

@@ -1,4 +1,4 @@
-/* Verifications that are under way. */
+/* Ends verifications that are in progress. */
 #ifndef LANYARD_AGENT_API_VERIFY_H
 #define LANYARD_AGENT_API_VERIFY_H
 

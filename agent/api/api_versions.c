@@ -1,4 +1,5 @@
-/* What was kept of a path, and bringing it back. Both are disk, so a worker does them. */
+/* versions, restore: list the kept versions of a path, and copy one back into the share. Both touch the disk, so a
+ * worker does them. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_disk_job.h"
 #include "agent/api/api_request.h"
@@ -110,7 +111,7 @@ static void versions_done(struct api_disk_job *d, struct engine *e)
 {
 	struct versions *v = (struct versions *)d;
 
-	/* The folders above may be new. */
+	/* The restore may have created folders above the path. */
 	for (char *slash = v->to; e != NULL && v->restore && (slash = strchr(slash, '/')) != NULL; slash++) {
 		*slash = '\0';
 		engine_hint(e, v->to);

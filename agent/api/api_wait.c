@@ -21,15 +21,15 @@ enum {
 struct wait_for {
 	bool one; /* group is set; otherwise all groups */
 	struct group_id group;
-	int64_t peers;       /* at least so many connected in each group */
-	bool probing;        /* whether the shares are there is being checked, before it may be called true */
-	uint64_t true_since; /* turn at which it first held, plus one; 0: it did not hold when last looked at */
+	int64_t peers;       /* at least that many connected in each group */
+	bool probing;        /* the engines check their shares; until they have, the answer is not true */
+	uint64_t true_since; /* turn in which it was first true, plus one; 0: it was false at the last check */
 };
 
 struct wait_verdict {
 	const struct wait_for *wait;
-	size_t groups; /* looked at; 0: there is nothing to wait for */
-	char *missing; /* of the first group that is not as wanted; owned */
+	size_t groups; /* that were judged; 0: there is nothing to wait for */
+	char *missing; /* what the first group lacks; NULL: no group lacks anything; owned */
 };
 
 static bool wait_judge_group(void *arg, struct engine *e)
@@ -115,7 +115,7 @@ static bool check_in_sync(struct api *api, struct control_call *call, void *stat
 	}
 	if (wait->true_since == 0)
 		wait->true_since = api->turn + 1;
-	/* The turn in which it first held, and a whole one after it, have ended. */
+	/* The turn in which it was first true and a whole turn after it have ended. */
 	if (api->turn + 1 >= wait->true_since + 2) {
 		control_reply(call, 200, json_pack("{s:b}", "in_sync", 1));
 		return true;

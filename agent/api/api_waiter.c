@@ -8,7 +8,7 @@
 
 enum {
 	CHECK_EVERY = 10, /* ms between checks while the loop is busy */
-	GRACE = 50,       /* ms; so that a timeout of 0 has the turns that a check needs */
+	GRACE = 50,       /* ms; gives a timeout of 0 the turns that a check needs */
 };
 
 struct api_waiter {
@@ -18,7 +18,7 @@ struct api_waiter {
 	api_wait_expire *expire;
 	void *state;                /* owned */
 	struct loop_timer *timeout; /* NULL: for ever */
-	bool again;                 /* wants the next turn at once */
+	bool again;                 /* do not wait for an event before the next turn */
 	struct api_waiter *prev;
 	struct api_waiter *next;
 };
@@ -52,7 +52,7 @@ static void waiter_timed_out(void *arg)
 	waiter_free(w);
 }
 
-/* True when the waiter is done with, and freed. */
+/* True when the call was answered and the waiter is freed. */
 static bool waiter_check(struct api_waiter *w)
 {
 	w->again = false;
@@ -65,7 +65,8 @@ static bool waiter_check(struct api_waiter *w)
 	return true;
 }
 
-/* Whatever changes a state happens in some turn of the loop, so the end of each is when to check. */
+/* States change only within turns of the loop, so the end of a turn is the time to check. A busy loop has thousands
+ * of turns per second; then all waiters are checked every CHECK_EVERY. */
 static void waiters_turn_ended(void *arg)
 {
 	struct api *api = arg;
@@ -87,7 +88,7 @@ static void waiters_turn_ended(void *arg)
 
 static void waiter_tick(void *arg)
 {
-	(void)arg; /* the timer is there so that a turn comes: its end checks */
+	(void)arg; /* the timer only causes a turn; the hook at its end checks */
 }
 
 void api_wait_until(struct api *api, struct control_call *call, int64_t timeout_s, api_wait_check *check,

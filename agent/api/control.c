@@ -26,10 +26,12 @@
 #include "base/mem.h"
 
 enum {
-	MAX_BUSY = 64,         /* calls under way: most of them wait, or follow events */
-	MAX_BODY = 64 << 10,   /* bytes */
-	MAX_DISCARD = 1 << 20, /* bytes of a too long body that are read to answer it; then it is cut */
-	REQUEST_TIMEOUT = 60,  /* s */
+	MAX_BUSY = 64,       /* calls in progress: most of them wait, or follow events */
+	MAX_BODY = 64 << 10, /* bytes */
+	MAX_DISCARD =
+		1
+		<< 20, /* bytes of an oversized body that are read so that it can be answered; beyond, the connection is cut */
+	REQUEST_TIMEOUT = 60, /* s */
 	BACKLOG = 64,
 	MAX_CONNECTIONS = CONTROL_MAX_IDLE + MAX_BUSY + BACKLOG,
 };
@@ -104,7 +106,7 @@ static void resume(struct control_inside *in)
 	if (in->watch != NULL)
 		loop_io_want(in->watch, 0);
 	MHD_resume_connection(in->connection);
-	/* With external polling nobody but us runs what was resumed. */
+	/* With external polling, libmicrohttpd does not run a resumed call by itself. */
 	in->control->resumed = true;
 	if (!in->control->stopping)
 		loop_timer_start(in->control->timer, 0, 0);
@@ -119,7 +121,8 @@ static void client_spoke(void *arg, int events)
 	ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n > 0) {
-		/* Another request sent ahead: it waits for this one's answer, and we must not spin on it. */
+		/* The client has sent its next request already. It waits for this answer; watching the descriptor
+		 * would spin. */
 		loop_io_want(in->watch, 0);
 	} else if (n == 0 || (events & LOOP_ERROR) != 0 || (errno != EAGAIN && errno != EINTR)) {
 		in->broken = true;
@@ -322,7 +325,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*data_size = 0;
 		return in->discarded > MAX_DISCARD ? MHD_NO : MHD_YES;
 	}
-	/* A call that is resumed without an answer has lost its client, or its agent. */
+	/* A call that is resumed without an answer has lost its client, or the agent stops. */
 	if (in->handed && !in->answered)
 		return MHD_NO;
 	if (!in->handed)
@@ -372,7 +375,7 @@ static int listen_in(const struct control_door *door)
 	if (fd < 0)
 		return -1;
 	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", door->dirfd, door->name);
-	/* Whoever holds the home's lock is the only agent here: what is there is stale. */
+	/* This agent holds the home's lock, so a socket that is there is stale. */
 	if (unlinkat(door->dirfd, door->name, 0) < 0 && errno != ENOENT)
 		goto close_fd;
 	old_mask = umask(0777 & ~door->mode);

@@ -1,7 +1,7 @@
-/* The control socket: HTTP/1.1 and JSON on a Unix socket (mode 0600), for the command line and for curl. This is the
- * only door to libmicrohttpd (with control_clients.h); it knows no requests, it hands each to a handler, on the loop's thread,
- * once its body is here. It has no threads of its own. Bounds: 32 clients that have not asked yet, 64 calls under way,
- * 64 KiB a body, 60 s for a request to arrive. */
+/* The control socket: HTTP/1.1 and JSON on a Unix socket, for the command line and for curl. With control_clients.h
+ * this is the only door to libmicrohttpd. It does not know the routes: it hands each request to a handler, on the
+ * loop's thread, once the body has arrived. It has no threads of its own. Bounds: 32 clients that have not sent a
+ * request yet, 64 calls in progress, 64 KiB per body, 60 s for a request to arrive. */
 #ifndef LANYARD_AGENT_CONTROL_H
 #define LANYARD_AGENT_CONTROL_H
 
@@ -17,7 +17,7 @@ struct control;
 struct control_call {
 	char *method; /* owned, like path */
 	char *path;   /* decoded, without the query */
-	char *group;  /* the path's variable part; owned; NULL when it has none. Set by whoever reads the path */
+	char *group;  /* the path's variable part; owned; NULL without one. Set by api.c */
 	json_t *body; /* an object, empty when there was no body; owned */
 	struct control_inside *inside;
 };
@@ -47,11 +47,13 @@ void control_reply(struct control_call *call, unsigned int status, json_t *docum
 void control_fail(struct control_call *call, unsigned int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The answer comes later, by the two above. gone(state): the client went away before; it wants no answer any more. */
+/* The answer comes later, by one of the two functions above. gone(state): the client went away first; do not
+ * answer. */
 void control_defer(struct control_call *call, void (*gone)(void *state), void *state);
 
-/* The answer comes in pieces (200, chunked). more() appends to out (bounded at CONTROL_PIECE_MAX; it should stop near
- * CONTROL_PIECE) whenever what it gave before is on its way. end(state) is called once, when the call ends. */
+/* The answer comes in pieces (200, chunked). more() appends to out whenever the piece before has been sent; it
+ * should stop near CONTROL_PIECE, and out is bounded at CONTROL_PIECE_MAX. end(state) is called once, when the call
+ * ends. */
 enum control_more { CONTROL_MORE, CONTROL_WAIT, CONTROL_END, CONTROL_BROKEN };
 enum { CONTROL_PIECE = 64 << 10, CONTROL_PIECE_MAX = 1 << 20 };
 struct control_stream {
@@ -63,8 +65,7 @@ struct control_stream {
 void control_stream(struct control_call *call, const struct control_stream *stream, void *state);
 void control_wake(struct control_call *call);
 
-/* Appends the document as one line of ASCII JSON, and tail behind it. The document stays the caller's. -1 when it did
- * not fit. */
+/* Appends the document as one line of ASCII JSON, then tail. The document stays the caller's. -1 if it did not fit. */
 int control_append(struct bytes *out, const json_t *document, const char *tail);
 
 #endif

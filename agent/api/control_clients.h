@@ -1,5 +1,6 @@
-/* The control socket's connections that have asked for nothing yet: half-open ones, and those between two requests. They are
- * bounded by themselves, so that they cannot hold the places of others; the oldest makes room. The loop's thread. */
+/* The control socket's connections that have not sent a whole request: half-open ones, and those between two
+ * requests. They have a bound of their own, so that they cannot take the slots of calls in progress; at the bound,
+ * the oldest is closed. The loop's thread. */
 #ifndef LANYARD_AGENT_CONTROL_CLIENTS_H
 #define LANYARD_AGENT_CONTROL_CLIENTS_H
 
@@ -16,7 +17,7 @@ struct control_clients {
 /* For MHD_OPTION_NOTIFY_CONNECTION, with the struct as its argument. */
 void control_clients_notify(void *clients, struct MHD_Connection *connection, void **slot,
                             enum MHD_ConnectionNotificationCode code);
-/* It has made a whole request; that has been answered. */
+/* The connection has sent a whole request; the request has been answered. */
 void control_clients_busy(struct control_clients *clients, struct MHD_Connection *connection);
 void control_clients_idle(struct control_clients *clients, struct MHD_Connection *connection);
 

@@ -1,4 +1,4 @@
-/* What the commands share: see cli.h. */
+/* See cli.h. */
 #include "agent/cli/cli.h"
 
 #include <stdarg.h>

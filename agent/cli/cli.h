@@ -20,9 +20,9 @@ struct cli {
 	char *home;              /* the home it means; owned */
 	const struct cli_command *command;
 	struct http *http; /* NULL until the first request */
-	bool others;       /* the agent that is asked is the system's, which we may only look at */
+	bool others;       /* the system's agent answers, through its socket for readers */
 	bool terminal;     /* stdout is one */
-	bool color;        /* and takes colours (NO_COLOR, TERM=dumb) */
+	bool color;        /* stdout shows colours (terminal, NO_COLOR, TERM=dumb) */
 };
 
 /* A row of the table in commands.h. */
@@ -33,15 +33,16 @@ struct cli_command {
 	const char *summary;
 };
 
-/* The command's own options (a table that ends with ARGS_END), the general ones, and min to max other words, which are
- * moved to the front of argv. Returns their number, or -1 when the message is out: return CLI_USAGE then. */
+/* Parses the command's own options (a table that ends with ARGS_END), the general ones, and min to max other words,
+ * which are moved to the front of argv. Returns the number of words, or -1 after printing a message: return
+ * CLI_USAGE then. */
 int cli_args(struct cli *cli, struct args_option *own, int min, int max, int argc, char **argv);
 /* A message and the command's usage on stderr. Returns CLI_USAGE. */
 int cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "lanyard: ..." on stderr, made safe for terminals. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* A text of a document made safe for terminals; "" when it is none. Fresh. */
+/* A string in a document, made safe for terminals; "" if it is missing or not a string. Fresh. */
 char *cli_text(const json_t *document, const char *key);
 int64_t cli_number(const json_t *document, const char *key);
 bool cli_flag(const json_t *document, const char *key);

@@ -1,4 +1,4 @@
-/* conflicts, resolve. */
+/* conflicts, resolve: list conflict copies, and choose which side stays. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>

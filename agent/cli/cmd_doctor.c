@@ -1,4 +1,4 @@
-/* doctor: goes through all that can hinder, with an agent or without one, and says what to do. */
+/* doctor: runs all checks, with an agent or without one, and says how to fix what is wrong. */
 #include "agent/cli/doctor.h"
 
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
-enum { LOST_OFTEN = 3 }; /* connections to one member, within a quarter of an hour */
+enum { LOST_OFTEN = 3 }; /* connections to one member, within link_losses.h's period */
 
-/* A text of the agent's with its escapes undone, for looking at the disk. Fresh. */
+/* A name from the agent, unescaped, for use as a path. Fresh. */
 static char *raw_text(const json_t *document, const char *key)
 {
 	const char *text = json_string_value(json_object_get(document, key));
@@ -22,7 +22,7 @@ static char *raw_text(const json_t *document, const char *key)
 	return raw != NULL ? raw : mem_strdup("");
 }
 
-/* What is not this user's to see is said once, and nothing is guessed from it. */
+/* Says once what this user may not see; nothing is concluded from that. */
 static void check_systems(struct doctor *d)
 {
 	if (d->status != NULL)
@@ -85,7 +85,8 @@ static void check_copied(struct doctor *d)
 		doctor_found(d, "identity", DOCTOR_BAD, mem_strdup(copied), NULL);
 }
 
-/* A link that comes back by itself each time looks like one that is there. Lost once or twice is a restart. */
+/* A link that keeps breaking and coming back looks healthy at any one moment. Losing it once or twice is just a
+ * restart. */
 static void check_link(struct doctor *d, const json_t *lost)
 {
 	char *name = cli_text(lost, "name");

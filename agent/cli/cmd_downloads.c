@@ -1,4 +1,4 @@
-/* downloads: one line each, or with --watch progress bars on a terminal and plain lines elsewhere. */
+/* downloads: one line per download; with --watch, progress bars on a terminal and changed lines elsewhere. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -98,11 +98,12 @@ static int downloads_once(struct cli *cli)
 
 /* --- bars on a terminal --- */
 
-/* "[D] [group] path   [######      ] 42%  118 MB/s  eta 12s" in exactly the terminal's width, or less. */
+/* "[D] [group] path   [######      ] 42%  118 MB/s  eta 12s", at most as wide as the terminal. The name gets what
+ * bar and numbers leave. */
 static char *bar_line(struct cli *cli, const struct download_line *d, size_t columns)
 {
 	char *text = d->complete ? mem_strdup("") : progress(d);
-	/* As wide as most of them, so that the bars of several lines stand below each other. */
+	/* Padded to the usual width, so that the bars of several lines are aligned. */
 	char *how = mem_printf("%-*s", d->complete || d->reason[0] != '\0' ? 0 : USUAL, text);
 	char *name = mem_printf("[%s] %s", d->group, d->path);
 	size_t bar = !d->complete && d->reason[0] == '\0' && columns >= 60 ? BAR : 0;
@@ -151,7 +152,7 @@ static void downloads_draw(struct cli *cli, struct screen *screen, const json_t 
 
 /* --- lines elsewhere --- */
 
-/* What was said last of a download, by its name. */
+/* The line that was last printed for a download. */
 struct printed {
 	char *name; /* owned; the key */
 	char *line; /* owned */
@@ -169,7 +170,7 @@ static void printed_forget(struct printed **all, struct printed *s)
 
 static void printed_update(struct printed **all, const struct download_line *d)
 {
-	/* A path may be there twice: completed a while ago, and under way again. */
+	/* A path can be listed twice: completed a while ago, and in progress again. */
 	char *name = mem_printf("%c%s/%s", d->complete ? 'C' : 'D', d->group, d->path);
 	char *line = plain_line(d);
 	struct printed *s;

@@ -1,4 +1,4 @@
-/* events: what the agent holds, and with --follow what is to come. */
+/* events: the events that the agent remembers, and with --follow new ones. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>

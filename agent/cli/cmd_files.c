@@ -1,4 +1,4 @@
-/* files, verify. */
+/* files, verify: list a group's files, and check them for rot. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -94,7 +94,7 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
 		cli_print_json(document);
 	else
 		print_verified(document);
-	/* What has rotted and is not mended is "not so". */
+	/* Exit 1 says that rot was found and not repaired. */
 	if (cli_number(document, "rotten_count") > 0 && !repair)
 		rc = CLI_REFUSED;
 	json_decref(document);

@@ -1,4 +1,4 @@
-/* leave, members, groups, pause, resume, release. */
+/* leave, members, groups, pause, resume, release: a group and its members. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -9,7 +9,8 @@
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
-/* A command that names a group, and nothing else. What it has done is in *document; NULL when it is not to be shown. */
+/* Runs a command whose only argument is a group. *document is the answer, or NULL if it failed or was printed as
+ * JSON already. */
 static int one_group(struct cli *cli, const char *verb, int argc, char **argv, json_t **document)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };

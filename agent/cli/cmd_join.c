@@ -10,7 +10,8 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
-/* A share as the agent wants it: absolute, as text. The folder need not be there. NULL when the message is out. */
+/* The share's path as the agent expects it: absolute and escaped. The folder need not exist. NULL after printing a
+ * message. */
 static char *share_text(const char *dir)
 {
 	char *real = realpath(dir, NULL);
@@ -37,7 +38,7 @@ static char *share_text(const char *dir)
 	return text;
 }
 
-/* What create and join have brought about. */
+/* Prints the group that create or join has made. */
 static void print_group(struct cli *cli, const json_t *document, const char *did)
 {
 	char *name = cli_text(document, "group");

@@ -1,4 +1,4 @@
-/* status, peers, wait. */
+/* status, peers, wait: the state of the agent, once, continuously, or until it is in sync. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static void free_lines(struct lines *l)
 
 /* --- status --- */
 
-/* count: of all that there are. */
+/* Adds the first problems; count: of all there are. */
 static void status_add_problems(struct lines *l, const json_t *problems, int64_t count)
 {
 	size_t n = json_array_size(problems);
@@ -59,7 +59,7 @@ static void status_add_problems(struct lines *l, const json_t *problems, int64_t
 		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
 }
 
-/* A burst that is held: who, how many, since when, and what to do. */
+/* Adds a held burst: whose, how many files, since when, and what to do. */
 static void status_add_hold(struct lines *l, const char *group, const json_t *hold)
 {
 	char *by = cli_text(hold, "by");
@@ -160,7 +160,7 @@ static void print_lines(const struct lines *l)
 		puts(l->v[i]);
 }
 
-/* Cuts at the terminal's edge. Lines with colours are left alone: their codes must stay whole, and they are short. */
+/* Cuts lines at the terminal's edge, except coloured ones, whose codes must stay whole. These are short. */
 static void fit_lines(struct lines *l)
 {
 	size_t columns;

@@ -1,4 +1,4 @@
-/* versions, restore. */
+/* versions, restore: list kept versions, and bring one back. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ int cmd_versions(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
-/* Where the restored file is and what it is. */
+/* Prints where the restored file is, and its version. */
 static void print_restored(const json_t *document)
 {
 	char *version = cli_text(document, "version");

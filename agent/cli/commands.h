@@ -5,7 +5,7 @@
 
 struct cli;
 
-/* argv: the words after the command's name. Returns the process's exit code (enum cli_exit). */
+/* Runs a command. argv: the words after its name. Returns the process's exit status (enum cli_exit). */
 typedef int cli_run(struct cli *cli, int argc, char **argv);
 
 /* ROW(name, function, arguments, summary), in the order in which `help` lists them. */

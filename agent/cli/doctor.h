@@ -1,4 +1,4 @@
-/* What the doctor's checks share: findings are gathered in a list, and printed at the end. */
+/* The doctor's checks. They add findings to a list, which cmd_doctor.c prints at the end. */
 #ifndef LANYARD_AGENT_CLI_DOCTOR_H
 #define LANYARD_AGENT_CLI_DOCTOR_H
 
@@ -7,25 +7,26 @@
 
 struct doctor {
 	json_t *findings;     /* array of {"check", "state", "text", "cure"} */
-	const json_t *status; /* what the agent says; NULL when none runs */
+	const json_t *status; /* the agent's status; NULL when no agent answers */
 	const char *home;
 };
 
 enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_BAD };
 
-/* cure: what to do; NULL when nothing. text and cure are fresh and taken over. */
+/* Adds a finding. cure: what to do about it; NULL: nothing. Takes over text and cure (fresh memory). */
 void doctor_found(struct doctor *d, const char *check, enum doctor_state state, char *text, char *cure);
 
-/* The host's side; each finds at least one thing, or has nothing to look at. */
+/* Checks of the host. Each adds at least one finding, unless it does not apply. */
 void doctor_check_home(struct doctor *d);
 void doctor_check_network(struct doctor *d);
 void doctor_check_port(struct doctor *d);
 void doctor_check_inotify(struct doctor *d);
 void doctor_check_clock(struct doctor *d);
 void doctor_check_disk(struct doctor *d, const char *what, const char *path);
-/* group: what the agent says of it. */
+/* group: its entry in the agent's status. */
 void doctor_check_share(struct doctor *d, const json_t *group, const char *name, const char *path);
-/* Mistakes in the settings, while they can be read; groups that they name and the agent is not in; when no agent runs, whether somebody else has its port. */
+/* Mistakes in the settings; groups that they name and the agent is not in; if no agent runs, whether another
+ * program uses its port. */
 void doctor_check_settings(struct doctor *d);
 
 #endif

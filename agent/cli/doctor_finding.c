@@ -1,4 +1,4 @@
-/* The list of findings that the doctor's checks fill: see doctor.h. */
+/* See doctor.h: the list of findings. */
 #include "agent/cli/doctor.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 static const char *const state_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_BAD] = "bad" };
 
-/* As valid UTF-8, whatever bytes a path in it has. Takes the text over. */
+/* A JSON string of the text, made valid UTF-8. Takes the text over. */
 static json_t *finding_text(char *text)
 {
 	char *safe = text != NULL ? escape_message(text) : NULL;

@@ -1,4 +1,4 @@
-/* What can hinder on this host, whether an agent runs or not: home, network, port, inotify, clock, disk, shares. */
+/* See doctor.h: checks of this host, whether an agent runs or not: home, settings, inotify, clock, disk, shares. */
 #include "agent/cli/doctor.h"
 
 #include <arpa/inet.h>
@@ -32,7 +32,8 @@ enum {
 };
 
 static const int64_t enough_bytes = 256 << 20;
-/* No clock of a host that runs this is earlier: 2024-01-01; nor earlier than this program, as it was installed. */
+/* 2024-01-01: before this program existed. The clock must not read an earlier time, nor one before the program was
+ * installed. */
 static const int64_t earliest = 1704067200;
 static const int64_t ten_years = INT64_C(3653) * 86400;
 
@@ -243,7 +244,7 @@ static bool is_in(const struct doctor *d, const char *name)
 	return found;
 }
 
-/* Groups that the settings name and the agent could not join: nothing else tells of them but its log. */
+/* Groups that the settings name and the agent could not join. Except for this, only its log mentions them. */
 static void check_declared(struct doctor *d, const struct config *c)
 {
 	for (size_t i = 0; i < c->ngroups; i++) {
@@ -309,7 +310,7 @@ static int64_t sysctl_read(const char *path)
 void doctor_check_inotify(struct doctor *d)
 {
 	int64_t watches = sysctl_read("/proc/sys/fs/inotify/max_user_watches");
-	int64_t here = sysctl_read("/proc/sys/user/max_inotify_watches"); /* of a container, as a rule */
+	int64_t here = sysctl_read("/proc/sys/user/max_inotify_watches"); /* usually a container's */
 	const char *sysctl = "fs.inotify.max_user_watches";
 	int64_t needed = 0;
 	json_t *group;
@@ -395,7 +396,7 @@ void doctor_check_disk(struct doctor *d, const char *what, const char *path)
 	free(check);
 }
 
-/* The agent may be another user than we are, and the service manager may let it see and write less. */
+/* The agent may run as another user, and the service manager may restrict what it can see and write. */
 static void agents_share(struct doctor *d, const char *check, const char *path, const char *problem)
 {
 	static const char manual[] =

@@ -1,4 +1,4 @@
-/* Numbers and columns for people: see format.h. */
+/* See format.h. */
 #include "agent/cli/format.h"
 
 #include <stdbool.h>
@@ -70,7 +70,7 @@ static size_t character(const char *text, size_t *columns)
 	int w;
 
 	*columns = 1;
-	/* Outside a UTF-8 locale each byte is taken for a column. */
+	/* Outside a UTF-8 locale, each byte counts as a column. */
 	if (n == 0 || n == (size_t)-1 || n == (size_t)-2)
 		return 1;
 	w = wcwidth(wide);

@@ -1,4 +1,4 @@
-/* Numbers and columns for people. Pure, except table_print(). */
+/* Numbers and columns for display; table_print() is the only function that prints. */
 #ifndef LANYARD_AGENT_CLI_FORMAT_H
 #define LANYARD_AGENT_CLI_FORMAT_H
 

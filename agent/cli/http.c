@@ -1,4 +1,4 @@
-/* Requests over the control socket: see http.h. */
+/* See http.h. */
 #include "agent/cli/http.h"
 
 #include <curl/curl.h>
@@ -19,10 +19,10 @@ enum { MAX_DOCUMENT = 256 << 20, MAX_LINE = 4 << 20 };
 
 struct http {
 	CURL *curl;
-	int home_fd; /* the socket is reached through it: its own path may be too long for one; -1: not through it */
+	int home_fd; /* the home, by which the socket is opened: its path may be too long for an address; -1: not used */
 };
 
-/* Where the system's agent answers those who may only look. */
+/* The socket of the system's agent for readers. */
 static const char system_socket[] = "/run/lanyard/status.sock";
 
 /* One request to the agent, and its answer as it arrives. */
@@ -57,7 +57,7 @@ static bool has_own(const struct cli *cli)
 	return has;
 }
 
-/* Nobody said whose agent is meant: who has none of his own means the system's. */
+/* Neither --home nor LANYARD_HOME names an agent, and this user has none of his own: he means the system's agent. */
 static bool means_systems(const struct cli *cli)
 {
 	const char *home = getenv("LANYARD_HOME");
@@ -97,7 +97,7 @@ static struct http *new_http(int home_fd, const char *path)
 	return http;
 }
 
-/* Whether somebody listens there, and lets us in. */
+/* True if a program listens there and accepts us. */
 static bool answers(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -173,7 +173,7 @@ static long response_code(struct http *http)
 	return code;
 }
 
-/* Hands on the whole lines that are there. */
+/* Passes the complete lines received so far to the callback. False: it wants no more. */
 static bool give_lines(struct http_request *r)
 {
 	size_t start = 0;

@@ -14,23 +14,25 @@ char *http_encode(const char *bytes);
 /* "/groups/NAME" and `rest`, with the name encoded. Fresh. */
 char *http_group_path(const char *group, const char *rest);
 
-/* Asks, and gives the answer's document (the caller's). path: with query, after "/v1". */
+/* Sends a request and returns the answer's document, which is the caller's. path: what follows "/v1", with the
+ * query. */
 int http_get(struct cli *cli, const char *path, json_t **document);
-/* body is taken over; NULL: none. */
+/* Takes body over; NULL: empty. */
 int http_post(struct cli *cli, const char *path, json_t *body, json_t **document);
 /* Whether an agent answers: like http_get(), but silent. */
 int http_probe(struct cli *cli, const char *path, json_t **document);
 
-/* Gives each line of the answer, without its newline and NUL-terminated, as it comes. fn returns false to stop. */
+/* Calls fn for each line of the answer as it arrives, without its newline and NUL-terminated. fn returns false to
+ * stop. */
 typedef bool http_line_fn(void *arg, const char *line, size_t n);
 int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg);
-/* The answer as it is, to stdout. */
+/* Copies the answer to stdout as it is. */
 int http_copy(struct cli *cli, const char *path);
 
-/* Whether the agent that is meant is the system's, which this user may look at, or not even that: its home and settings are
- * not this user's. After a request or a probe. */
+/* True if the command is meant for the system's agent, whose home and settings this user may not read. Valid after
+ * a request or a probe. */
 bool http_is_systems(const struct cli *cli);
-/* The home that the options and the environment mean; NULL when none (the message is out). Stays the cli's. */
+/* The home that the options and the environment name; NULL after printing a message. It stays the cli's. */
 const char *http_home(struct cli *cli);
 
 #endif

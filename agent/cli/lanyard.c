@@ -1,4 +1,4 @@
-/* lanyard: the table of commands. */
+/* The main() of `lanyard`: finds the command in the table of commands.h and runs it. */
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ int cmd_version(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-/* `lanyard COMMAND --help` works like `lanyard help COMMAND`, wherever it stands. */
+/* `lanyard COMMAND ... --help` works like `lanyard help COMMAND`, wherever the option stands. */
 static bool asks_help(int argc, char **argv)
 {
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 	status = run_command(&cli, argc > 0 ? argc - 1 : 0, argv + 1);
 	http_free(cli.http);
 	free(cli.home);
-	/* What could not be written has not been said. */
+	/* Output that could not be written is a failure, whatever the command returned. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cli_error("cannot write to stdout");
 		return status == CLI_DONE ? CLI_REFUSED : status;

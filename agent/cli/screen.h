@@ -1,5 +1,5 @@
-/* A block of lines that is drawn again in place on a terminal, until Ctrl-C. Nothing of the terminal is changed for
- * long: no mode, no cursor, so there is nothing to restore but the place of the prompt. */
+/* A block of lines that is redrawn in place on a terminal until Ctrl-C. The terminal's modes and cursor are not
+ * changed, so nothing has to be restored except the position of the prompt. */
 #ifndef LANYARD_AGENT_CLI_SCREEN_H
 #define LANYARD_AGENT_CLI_SCREEN_H
 
@@ -14,8 +14,8 @@ struct screen {
 void screen_begin(struct screen *s);
 /* Columns and rows that may be used. */
 void screen_size(size_t *columns, size_t *rows);
-/* Draws n lines over the last ones; those that do not fit are counted in the last row. The lines are safe and short
- * enough (screen_size). */
+/* Draws n lines over the previous ones. If they do not fit, the last row says how many are missing. The lines must
+ * be safe for terminals and short enough (screen_size). */
 void screen_draw(struct screen *s, char *const *lines, size_t n);
 /* False when it is time to end. */
 bool screen_sleep(int ms);
