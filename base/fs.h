@@ -87,6 +87,9 @@ int fs_mkdirs(int dirfd, const char *path, mode_t mode);
 /* Removes a file or a whole folder beneath dirfd, following nothing, however deep it goes. Absent is success. */
 int fs_remove_tree(int dirfd, const char *path);
 
+/* Calls fn for each name in a folder that ends in suffix. A folder that cannot be read has none. */
+void fs_each_name(int dirfd, const char *suffix, void (*fn)(void *arg, const char *name), void *arg);
+
 /* Small files of our own (keys, tokens, config): the whole content, NUL-terminated, at most max bytes (EFBIG). */
 char *fs_read_file(int dirfd, const char *path, size_t max, size_t *len);
 /* Writes a new file of the given mode beside the old one, fsyncs it, renames it over, fsyncs the folder. */

@@ -198,3 +198,24 @@ int fs_remove_tree(int dirfd, const char *path)
 	fs_close_keep_errno(parent);
 	return rc;
 }
+
+void fs_each_name(int dirfd, const char *suffix, void (*fn)(void *arg, const char *name), void *arg)
+{
+	int fd = fs_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	size_t n = strlen(suffix);
+	struct dirent *e;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		size_t len = strlen(e->d_name);
+
+		if (len >= n && strcmp(e->d_name + len - n, suffix) == 0)
+			fn(arg, e->d_name);
+	}
+	closedir(dir);
+}

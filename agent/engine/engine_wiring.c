@@ -68,7 +68,7 @@ static bool local_busy(void *arg, const char *path)
 
 /* --- fetch, and what it asks of peers --- */
 
-static size_t op_room(void *arg, uint64_t peer)
+static size_t op_window(void *arg, uint64_t peer)
 {
 	return peer_group_room(((struct engine *)arg)->peers, peer);
 }
@@ -109,7 +109,7 @@ static void op_again(void *arg, uint64_t peer)
 }
 
 static const struct fetch_ops fetch_ops = {
-	.room = op_room,
+	.window = op_window,
 	.get = op_get,
 	.get_list = op_get_list,
 	.cancel = op_cancel,

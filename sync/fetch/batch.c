@@ -257,7 +257,7 @@ static bool still_ready(struct fetch *f, struct ticket *t)
 		ticket_wait(f, t, REASON_IN_USE);
 		return false;
 	}
-	return t->download == NULL || download_ready(f, t);
+	return t->download == NULL || getting_is_finished(f, t);
 }
 
 static int children_first(const struct ticket *a, const struct ticket *b)

@@ -77,7 +77,7 @@ static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 
 	t->pair = NULL;
 	gone->pair = NULL;
-	f->counters.files_renamed++;
+	f->files_renamed++;
 	judge_installed(f, gone, &never);
 	judge_installed(f, t, seen);
 }
@@ -91,7 +91,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	if (t->download != NULL)
 		download_part_gone(t->download);
 	if (item->op == INSTALL_FILE) {
-		f->counters.files_installed++;
+		f->files_installed++;
 		fetch_completed(f, item->want->path, t->merged.content.size);
 	}
 	if (!rows_hold) {
@@ -100,7 +100,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 		if (t->pair != NULL)
 			route_unpair(f, t);
 		if (t->download != NULL)
-			download_drop(f, t, false);
+			download_drop(t->download, false);
 		ticket_wait(f, t, REASON_CHANGED);
 	} else if (t->aside != NULL) {
 		folder_put_aside(f, t, &item->seen);
@@ -117,8 +117,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 static void bad_bytes(struct fetch *f, struct ticket *t)
 {
 	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent a block whose hash does not match");
-	memmove(t->bad + 1, t->bad, sizeof(t->bad) - sizeof(t->bad[0]));
-	t->bad[0] = t->bytes_from;
+	liars_add(&t->liars, t->bytes_from);
 	free(t->bytes);
 	t->bytes = NULL;
 	ticket_remember(f, t);
@@ -136,7 +135,7 @@ static void no_source(struct fetch *f, struct ticket *t)
 	}
 	if (t->download != NULL) {
 		download_part_gone(t->download);
-		download_drop(f, t, false);
+		download_drop(t->download, false);
 	}
 	t->settled = true;
 	ticket_remember(f, t);

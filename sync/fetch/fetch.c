@@ -63,7 +63,6 @@ static void free_rest(struct fetch *f)
 		free(p->full_path);
 		free(p);
 	}
-	queue_clear(&f->queue);
 	guard_free(f->guard);
 	for (size_t i = 0; i < COMPLETED_MAX; i++)
 		free(f->completed[i].path);
@@ -105,7 +104,7 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 	if (f->list[TICKET_SETTLING] != NULL)
 		due = earlier(due, f->list[TICKET_SETTLING]->since_ms + QUIET_MS);
 	due = earlier(due, guard_due(f));
-	due = earlier(due, download_due(f));
+	due = earlier(due, get_due(f->get));
 	/* More is to be done at once, but others have their turn first. */
 	return f->dirty ? fetch_now(f) : due;
 }
@@ -113,11 +112,10 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 /* What an earlier life had begun may be wanted no longer by the time its turn would have come. */
 static void clean_again(struct fetch *f)
 {
-	if (!f->parts_kept || f->paused || !fetch_idle(f) || f->dying != NULL || !parts_judged(f))
+	if (!f->parts_kept || f->paused || !fetch_idle(f) || get_is_ending(f->get) || !leftovers_can_be_judged(f))
 		return;
 	f->parts_kept = false;
-	f->cleaning = true;
-	parts_clean(f);
+	leftovers_clean(f);
 }
 
 static void tell(struct fetch *f)
@@ -147,17 +145,18 @@ static void end_of_turn(void *arg)
 	if (f->heard)
 		f->last_record_ms = fetch_now(f);
 	f->heard = false;
-	parts_pump(f);
+	leftovers_pump(f);
 	wanted_fill(f);
 	route_settled(f);
 	if (f->count[TICKET_WAITING] > 0)
 		waiting = ticket_run_due(f);
 	route_fresh(f);
 	guard_turn(f);
-	download_pump(f);
+	getting_start(f);
+	get_pump(f->get);
 	batch_pump(f);
 	route_fresh(f);
-	waiting = earlier(waiting, earlier(spare_run(f), allowance_turn(f)));
+	waiting = earlier(waiting, earlier(get_run_spares(f->get), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
 	tell(f);
@@ -168,7 +167,7 @@ static void timer_fired(void *arg)
 	struct fetch *f = arg;
 
 	f->timer_at_ms = INT64_MAX;
-	download_tick(f);
+	get_tick(f->get);
 	fetch_wake(f);
 }
 
@@ -178,15 +177,12 @@ struct fetch *fetch_new(const struct fetch_config *config)
 
 	f->c = *config;
 	f->reserve = index_is_on_disk(f->c.index, share_dev(f->c.share));
-	if (f->c.spare_ms == 0)
-		f->c.spare_ms = FETCH_SPARE_MS;
-	if (f->c.memory == 0)
-		f->c.memory = FETCH_MEMORY;
 	f->timer_at_ms = INT64_MAX;
 	f->rewalk_ms = INT64_MAX;
 	f->was_idle = true;
 	f->after = mem_strdup("");
 	f->guard = guard_new(f);
+	f->get = getting_new(f);
 	f->hook = loop_hook_new(f->c.loop, end_of_turn, f);
 	f->timer = loop_timer_new(f->c.loop, timer_fired, f);
 	return f;
@@ -205,13 +201,14 @@ void fetch_free(struct fetch *f)
 		if (t->pair != NULL)
 			route_unpair(f, t);
 		if (t->download != NULL)
-			download_drop(f, t, true);
+			download_drop(t->download, true);
 	}
 	while (f->tickets != NULL)
 		ticket_free(f, f->tickets);
 	f->dead = true;
-	parts_stop(f);
-	spare_free_all(f);
+	leftovers_stop(f);
+	get_free(f->get);
+	f->get = NULL;
 	fetch_job_begin(f);
 	fetch_job_end(f);
 }
@@ -232,8 +229,7 @@ void fetch_start(struct fetch *f)
 	if (f->started)
 		return;
 	f->started = true;
-	f->cleaning = true;
-	parts_clean(f);
+	leftovers_clean(f);
 	wanted_restart(f);
 }
 
@@ -255,7 +251,7 @@ void fetch_pause(struct fetch *f, bool paused)
 			continue;
 		ticket_remember(f, t);
 		if (t->state == TICKET_ACTIVE) {
-			download_park(f, t);
+			download_park(t->download);
 			ticket_to(f, t, TICKET_QUEUED);
 		}
 	}
@@ -287,7 +283,7 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	p->unremembered = 0; /* it says all that was not acknowledged again */
 	ticket_retry(f, REASON_NO_SOURCE);
 	ticket_retry(f, REASON_SILENT);
-	f->new_sources = true;
+	get_peer_up(f->get, peer);
 	if (f->sourceless)
 		f->rewalk = true;
 	f->sourceless = false;
@@ -299,8 +295,7 @@ void fetch_peer_down(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
 	p->up = false;
-	download_peer_down(f, p);
-	fetch_wake(f);
+	get_peer_down(f->get, peer);
 }
 
 void fetch_peer_left(struct fetch *f, uint64_t peer)
@@ -363,4 +358,21 @@ bool fetch_idle(const struct fetch *f)
 {
 	return HASH_COUNT(f->tickets) == 0 && index_wants_missing(f->c.index) == 0 && f->batches_out == 0 &&
 	       !f->cleaning;
+}
+
+/* --- answers, and questions of others, which are for sync/get --- */
+
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes)
+{
+	get_take_block(f->get, peer, request, bytes);
+}
+
+void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	get_take_list(f->get, peer, request, first, blocks, n);
+}
+
+struct content_source fetch_source(struct fetch *f)
+{
+	return part_source(f->get);
 }

@@ -29,8 +29,8 @@ struct fetch;
 /* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list,
  * later: never from inside get or get_list. */
 struct fetch_ops {
-	/* Bytes of blocks that may be asked of this peer now (its window less what is in flight); 0 when full or gone. */
-	size_t (*room)(void *arg, uint64_t peer);
+	/* Bytes of blocks that may be requested from this peer now (its window less what is in flight); 0 when full or gone. */
+	size_t (*window)(void *arg, uint64_t peer);
 	int (*get)(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n);
 	/* The list of a content, from block `first` on. */
 	int (*get_list)(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
@@ -125,10 +125,7 @@ void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first
 /* Fetch this row's content again from any peer: its bytes here have rotted. */
 void fetch_repair(struct fetch *f, const char *path);
 
-/* For peers that ask us: a verified block of an unfinished download. 1: fd (the part, stays fetch's, dup it for a
- * worker) and offset hold it; 0: no. */
-int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd);
-/* The same as a source of contents, good as long as f is. */
+/* The parts of downloads, for peers that ask us: each block that was verified can be served at once. Good as long as f is. */
 struct content_source fetch_source(struct fetch *f);
 
 /* Whether an install batch that is out may be changing this path just now. A scan that finds it changed looks again when

@@ -11,7 +11,7 @@
 
 #include "sync/fetch/fetch.h"
 #include "sync/fetch/guard.h"
-#include "sync/fetch/queue.h"
+#include "sync/get/get.h"
 #include "sync/fetch/reason.h"
 #include "sync/plan/reconcile.h"
 #include "sync/versions/kept_name.h"
@@ -24,13 +24,9 @@ enum {
 	SHORT_LISTS_MAX = 65536,   /* blocks of lists that came along with records; those of others are asked for */
 	WAITING_MAX = 1000,        /* tickets that wait with a reason */
 	HELD_MAX = 500,            /* tickets that wait, above which those of a burst are left to the index */
-	BAD_MAX = 4,         /* peers remembered for having sent wrong bytes of one file; the oldest are forgiven */
-	COMPLETED_MAX = 32,  /* downloads remembered for fetch_downloads */
-	ARRIVING_MIN = 4096, /* bytes within REQUEST_TIMEOUT_MS that show that an answer is under way; pings are less */
+	COMPLETED_MAX = 32,        /* downloads remembered for fetch_downloads */
 	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
 	QUIET_MAX_MS = 3000, /* but no longer than this */
-	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
-	TICK_MS = 1000,
 };
 
 enum ticket_state {
@@ -81,7 +77,7 @@ struct ticket {
 	size_t cost;         /* of it in fetch.held_bytes */
 	uint8_t *bytes;      /* the whole content of a small file; owned */
 	uint64_t bytes_from; /* the peer that sent them */
-	uint64_t bad[BAD_MAX];   /* peers that sent wrong bytes for it; 0: none */
+	struct liars liars;  /* peers that sent wrong bytes for it */
 	struct blocklist blocks; /* of its content, when known */
 	struct record *from;     /* a local file with its content, to copy or move; owned */
 	struct ticket *pair;     /* of a move: the deletion; of that deletion: the move */
@@ -100,23 +96,13 @@ struct ticket {
 	UT_hash_handle hh;
 };
 
-struct request;
-
+/* A peer as those who decide see it: what it announced, and how much of that is taken. */
 struct fetch_peer {
 	uint64_t id;
 	bool up;
-	struct ticket *held;      /* by number, the smallest first */
-	uint64_t unremembered;    /* the smallest number that the index could not take; 0: none */
-	struct request *requests; /* oldest first */
-	size_t nrequests;
-	size_t bytes_out;
-	uint64_t arrived; /* as ops->arrived said when last_answer_ms was last moved by it */
-	int64_t answered_ms;
-	int64_t last_answer_ms; /* or part of one */
-	int64_t stalled_ms;     /* not asked before this time */
-	bool silent;            /* it let requests run out: asked for one thing at a time until it answers */
-	int64_t room;           /* while asking: bytes it may still be asked for */
-	int64_t bare, bare_s;   /* bytes that its deletions of what was never here take, as of then; see allowance.c */
+	struct ticket *held;   /* by number, the smallest first */
+	uint64_t unremembered; /* the smallest number that the index could not take; 0: none */
+	int64_t bare, bare_s;  /* bytes that its deletions of what was never here take, as of then; see allowance.c */
 	bool bare_known, bare_unsaved;
 	uint64_t refused;   /* such deletions that found no room, in this life ... */
 	char *refused_path; /* ... the first of them; owned */
@@ -144,8 +130,9 @@ struct fetch {
 	struct loop_timer *timer;
 	int64_t timer_at_ms; /* INT64_MAX: not running */
 	bool started, paused;
-	bool cleaning;             /* parts/ is being looked through: nothing is installed yet */
-	struct clean_job *judging; /* what was found in parts/ is compared with what is wanted; NULL: not just now */
+	bool cleaning; /* parts/ is being looked through: nothing is installed yet */
+	struct leftovers
+		*leftovers; /* found in parts/, and being compared with what is wanted; NULL: none are just now */
 	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
 	bool reserve;    /* the index is on the share's disk: sync/share/reserve.h */
 	bool dead;       /* freed, but for jobs that are out */
@@ -162,7 +149,6 @@ struct fetch {
 	bool rmdirs_sorted;       /* RMDIR's list: what is in a folder before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
-	struct queue queue;       /* of QUEUED tickets */
 	size_t held_bytes;
 	bool heard;             /* a record came in this turn */
 	int64_t last_record_ms; /* the end of the last turn in which one did */
@@ -182,26 +168,14 @@ struct fetch {
 	int64_t share_due_ms, share_gone_ms; /* looked for again; missed since */
 	unsigned share_tries;
 
-	size_t ndownloads, nparked;
-	size_t parked_bytes;           /* of their lists */
-	size_t short_lists;            /* blocks of lists that tickets have */
-	struct download *downloads;    /* of ACTIVE tickets, and with parts that are ready */
-	struct download *hungry_small; /* of one small block that is to be asked for */
-	struct download *hungry;       /* others that have blocks to ask for */
-	struct download *parts;        /* all with parts, dying ones too, by the part's name */
-	struct spare *spares;          /* parts on disk that no path wants, oldest first */
-	struct download *dying;        /* whose ticket is gone, but not their jobs or files */
-	bool new_sources;              /* peers came: downloads look for sources again */
-	bool check_sources;            /* sources went: downloads without any are put aside */
-	struct request *requests;      /* by number */
-	int64_t tick_ms;               /* when downloads were last looked at for what takes too long */
-	size_t bytes_out;
+	struct get *get;    /* gets contents; owned */
+	size_t short_lists; /* blocks of lists that tickets have */
 
 	struct guard *guard; /* owned */
 
 	struct completed completed[COMPLETED_MAX];
 	size_t completed_next;
-	struct fetch_counters counters;
+	uint64_t files_installed, files_renamed;
 };
 
 /* --- fetch.c --- */
@@ -328,52 +302,24 @@ void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen
 /* t's folder is missing, or something else is in its place. */
 void folder_no_parent(struct fetch *f, struct ticket *t, int error);
 
-/* --- parts.c --- */
-/* At start: looks through parts/ and removes what nobody wants. */
-void parts_clean(struct fetch *f);
+/* --- leftovers.c --- */
+/* At start: looks through parts/, finishes what a crash interrupted, and removes what nobody wants. */
+void leftovers_clean(struct fetch *f);
 /* Goes on with that, as much as is good for one turn. */
-void parts_pump(struct fetch *f);
+void leftovers_pump(struct fetch *f);
 /* f is to be freed. */
-void parts_stop(struct fetch *f);
-/* Whether the index has heard of a peer's files at all, so that what it does not want is wanted no more. */
-bool parts_judged(struct fetch *f);
+void leftovers_stop(struct fetch *f);
+/* Whether the index has heard of a peer's files at all, so that what it does not want is not wanted any more. */
+bool leftovers_can_be_judged(struct fetch *f);
 
-/* --- spare.c --- */
-bool spare_is(const struct fetch *f, const char *name);
-/* Removes those whose time has come; returns when the next is due, INT64_MAX: none is. */
-int64_t spare_run(struct fetch *f);
-/* Forgets them; parts_clean of the next life judges them. */
-void spare_free_all(struct fetch *f);
-
-/* --- download.c --- */
-/* Begins to get a QUEUED ticket's content. */
-void download_start(struct fetch *f, struct ticket *t);
-/* Ends a ticket's download. keep: its part stays for another time. */
-void download_drop(struct fetch *f, struct ticket *t, bool keep);
-/* Its ticket waits, or goes back into the queue: what has come of it stays in memory, or on disk at least. */
-void download_park(struct fetch *f, struct ticket *t);
-/* All of it is here and synced. */
-bool download_is_ready(const struct download *d);
-/* Nothing is done with it until the ticket's turn comes in the queue. */
-bool download_is_parked(const struct download *d);
-/* Its part was put in its place, or is not there as it should be: of no use to others. */
-void download_part_gone(struct download *d);
-/* Its part, complete and synced, or NULL. */
-const char *download_part(const struct download *d);
-/* The number of the open part; 0: none. */
-uint64_t download_part_ino(const struct download *d);
-/* Its block list; NULL when it has none of two or more blocks. */
-const struct blocklist *download_list(const struct download *d);
-/* Whether its part's mode and mtime are t's; if not, they are set first, and t comes back when that is done. */
-bool download_ready(struct fetch *f, struct ticket *t);
-/* Everything that downloads can do now. */
-void download_pump(struct fetch *f);
-/* This peer says again that it has something for t's path: it may be asked again. */
-void download_heard(struct fetch *f, struct ticket *t, uint64_t peer);
-void download_progress(const struct download *d, int64_t *done, int64_t *rate);
-/* Once a second while something is under way: rates, and requests that nobody answers. */
-void download_tick(struct fetch *f);
-int64_t download_due(const struct fetch *f);
-void download_peer_down(struct fetch *f, struct fetch_peer *p);
+/* --- getting.c --- */
+/* What sync/get asks of us and reports. */
+struct get *getting_new(struct fetch *f);
+/* Begins to get the contents of QUEUED tickets, as many as may be under way at a time. */
+void getting_start(struct fetch *f);
+/* Whether the part has the mode and mtime of t; if not, it is given them first, and t comes back when that is done. */
+bool getting_is_finished(struct fetch *f, struct ticket *t);
+/* The peer announces that it has something for t's path again: it may be asked again. */
+void getting_announced(struct fetch *f, struct ticket *t, uint64_t peer);
 
 #endif

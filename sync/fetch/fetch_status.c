@@ -77,5 +77,14 @@ void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct f
 
 struct fetch_counters fetch_counters(const struct fetch *f)
 {
-	return f->counters;
+	const struct get_counters g = get_counters(f->get);
+
+	return (struct fetch_counters){ .blocks_received = g.blocks_received,
+		                        .blocks_copied = g.blocks_copied,
+		                        .blocks_resumed = g.blocks_resumed,
+		                        .bytes_received = g.bytes_received,
+		                        .files_installed = f->files_installed,
+		                        .files_renamed = f->files_renamed,
+		                        .blocks_zeros = g.blocks_zeros,
+		                        .parts_taken_over = g.parts_taken_over };
 }

@@ -72,7 +72,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 		return;
 	if (t->state == TICKET_PAIRED)
 		route_unpair(f, t);
-	download_heard(f, t, peer);
+	getting_announced(f, t, peer);
 	t->tries = 0;
 	judge_ticket(f, t);
 }

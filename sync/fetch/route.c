@@ -176,7 +176,7 @@ void route_ticket(struct fetch *f, struct ticket *t)
 	if (t->action == RECONCILE_ADOPT || t->merged.deleted || t->merged.kind != RECORD_FILE ||
 	    t->merged.content.nblocks == 0) {
 		if (t->download != NULL)
-			download_drop(f, t, false);
+			download_drop(t->download, false);
 		go_in_place(f, t);
 		settler = t->state == TICKET_DELETE && t->by_root == ROOT_DELETION && !t->no_move
 		                  ? find_settler(f, &t->ours.content)

@@ -79,7 +79,7 @@ static void leave_state(struct fetch *f, struct ticket *t)
 	if (t->by_root == ROOT_DELETION)
 		root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
-		queue_remove(&f->queue, &t->queued);
+		queue_remove(get_queue(f->get), &t->queued);
 	DL_DELETE(f->list[t->state], t);
 	f->count[t->state]--;
 }
@@ -92,7 +92,7 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state)
 	if (state == TICKET_QUEUED) {
 		const struct content *c = &t->want.content;
 
-		queue_add(&f->queue, &t->queued, c->size, c->nblocks, t->tries);
+		queue_add(get_queue(f->get), &t->queued, c->size, c->nblocks, t->tries);
 	}
 	if (state != TICKET_WAITING && t->reason != REASON_NONE && state != TICKET_FRESH) {
 		t->reason = REASON_NONE;
@@ -178,7 +178,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 	if (t->pair != NULL)
 		route_unpair(f, t);
 	if (t->download != NULL)
-		download_drop(f, t, false);
+		download_drop(t->download, false);
 	guard_forget(f, t);
 	root_remove(f, t);
 	free(t->bytes);
@@ -194,7 +194,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 	t->aside = NULL;
 	t->no_move = false;
 	t->settled = false;
-	memset(t->bad, 0, sizeof(t->bad));
+	t->liars = (struct liars){ 0 };
 }
 
 void ticket_free(struct fetch *f, struct ticket *t)
@@ -216,7 +216,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	if (t->pair != NULL)
 		route_unpair(f, t);
 	if (t->download != NULL)
-		download_park(f, t);
+		download_park(t->download);
 	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
 	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
 		ticket_remember(f, t);
@@ -232,7 +232,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
 			f->rewalk_ms = fetch_now(f) + REWALK_MS;
 		if (t->download != NULL)
-			download_drop(f, t, true);
+			download_drop(t->download, true);
 		ticket_free(f, t);
 		return;
 	}

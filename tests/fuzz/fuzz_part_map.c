@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sync/fetch/part_map.h"
+#include "sync/get/part_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

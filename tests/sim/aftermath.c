@@ -12,7 +12,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "sync/fetch/part_map.h"
+#include "sync/get/part_map.h"
 #include "sync/plan/conflict.h"
 #include "tests/sim/host.h"
 #include "tests/sim/judge.h"

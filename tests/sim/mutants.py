@@ -31,7 +31,7 @@ def edit(path, old, new):
 
 RECONCILE = "sync/plan/reconcile.c"
 APPLY = "sync/install/install_apply.c"
-PART = "sync/fetch/part.c"
+PART = "sync/get/part.c"
 ROW_META = "sync/local/row_meta.c"
 
 MUTANTS = (

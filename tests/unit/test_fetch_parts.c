@@ -181,7 +181,7 @@ static void fetch_half(const char *path, const uint8_t *bytes)
 	peer_of(ANNA)->has_upto = (int64_t)BIG / 2;
 	say_file(ANNA, path, bytes, BIG, false);
 	for (int64_t at = 0; at < (int64_t)BIG / 2; at += CHUNK)
-		RUN_UNTIL(fetch_partial(w->fetch, &c, at, CHUNK, &fd) == 1);
+		RUN_UNTIL(get_partial(w->fetch->get, &c, at, CHUNK, &fd) == 1);
 	peer_of(ANNA)->has_upto = INT64_MAX;
 }
 
@@ -338,8 +338,8 @@ static void zeros_of_an_old_part_are_not_believed(void **state)
 	peer_of(ANNA)->has_upto = 22 * (int64_t)ZEROS;
 	say_holey("holey", bytes);
 	c = w->fetch->tickets->want.content;
-	RUN_UNTIL(fetch_partial(w->fetch, &c, 20 * (int64_t)ZEROS, ZEROS, &fd) == 1 &&
-	          fetch_partial(w->fetch, &c, 21 * (int64_t)ZEROS, ZEROS, &fd) == 1);
+	RUN_UNTIL(get_partial(w->fetch->get, &c, 20 * (int64_t)ZEROS, ZEROS, &fd) == 1 &&
+	          get_partial(w->fetch->get, &c, 21 * (int64_t)ZEROS, ZEROS, &fd) == 1);
 	fetch_end();
 	snprintf(command, sizeof(command),
 	         "printf junk | dd of=$(ls %s/.lanyard/parts/*.part) bs=1 seek=5000000 conv=notrunc status=none",

@@ -1,5 +1,6 @@
 /* Fetch and its peers: several of them, slow, lying and vanishing ones. */
-#include "sync/fetch/download_internal.h"
+#include "sync/fetch/fetch_internal.h"
+#include "sync/get/get_internal.h"
 #include "tests/unit/fetch_world.h"
 
 static const size_t BIG = 8 << 20;
@@ -211,14 +212,14 @@ static void partial_blocks_can_be_served(void **state)
 	peer_of(ANNA)->has_upto = 4 << 20;
 	say_file(ANNA, "partial", bytes, BIG, false);
 	RUN_UNTIL(fetch_counters(w->fetch).blocks_received == 64);
-	RUN_UNTIL(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK, &fd) == 1);
+	RUN_UNTIL(get_partial(w->fetch->get, &c, CHUNK * 3, CHUNK, &fd) == 1);
 	assert_int_equal(fs_pread_full(fd, got, sizeof(got), CHUNK * 3), sizeof(got));
 	assert_memory_equal(got, bytes + CHUNK * 3, sizeof(got));
-	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3 + 1, CHUNK, &fd), 0);
-	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK - 1, &fd), 0);
-	assert_int_equal(fetch_partial(w->fetch, &c, 5 << 20, CHUNK, &fd), 0);
+	assert_int_equal(get_partial(w->fetch->get, &c, CHUNK * 3 + 1, CHUNK, &fd), 0);
+	assert_int_equal(get_partial(w->fetch->get, &c, CHUNK * 3, CHUNK - 1, &fd), 0);
+	assert_int_equal(get_partial(w->fetch->get, &c, 5 << 20, CHUNK, &fd), 0);
 	c.root[0] ^= 1;
-	assert_int_equal(fetch_partial(w->fetch, &c, CHUNK * 3, CHUNK, &fd), 0);
+	assert_int_equal(get_partial(w->fetch->get, &c, CHUNK * 3, CHUNK, &fd), 0);
 	free(bytes);
 }
 
@@ -273,21 +274,21 @@ static void late_and_foreign_answers_are_dropped(void **state)
 static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 {
 	uint8_t *bytes = noise(BIG, 17);
-	struct fetch_peer *p;
+	struct source_peer *p;
 
 	(void)state;
 	peer_of(ANNA)->mute = true;
 	say_file(ANNA, "slow", bytes, BIG, false);
 	RUN_UNTIL(peer_of(ANNA)->lists > 0);
-	p = fetch_peer_get(w->fetch, ANNA);
+	p = get_peer(w->fetch->get, ANNA);
 	assert_non_null(p->requests);
-	p->requests->asked_ms = p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
+	p->requests->asked_ms = p->last_answer_ms = get_now(w->fetch->get) - REQUEST_TIMEOUT_MS;
 	peer_of(ANNA)->arrived = ARRIVING_MIN;
-	request_timeouts(w->fetch);
+	request_timeouts(w->fetch->get);
 	assert_non_null(p->requests);
-	p->last_answer_ms = fetch_now(w->fetch) - REQUEST_TIMEOUT_MS;
+	p->last_answer_ms = get_now(w->fetch->get) - REQUEST_TIMEOUT_MS;
 	peer_of(ANNA)->arrived += ARRIVING_MIN - 1;
-	request_timeouts(w->fetch);
+	request_timeouts(w->fetch->get);
 	assert_null(p->requests);
 	peer_of(ANNA)->mute = false;
 	peer_down(ANNA);
@@ -300,8 +301,8 @@ static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 /* Time passes without an answer to what this peer was asked for last. */
 static void time_passes(uint64_t id, int64_t ms)
 {
-	struct fetch_peer *p = fetch_peer_get(w->fetch, id);
-	struct request *r;
+	struct source_peer *p = get_peer(w->fetch->get, id);
+	struct get_request *r;
 
 	DL_FOREACH(p->requests, r)
 		r->asked_ms -= ms;
@@ -348,7 +349,7 @@ static void what_only_a_silent_member_has_holds_up_nothing_else(void **state)
 	assert_int_equal(peer_of(BERT)->bytes, BIG);
 	/* It answers again: all comes. */
 	peer_of(ANNA)->mute = false;
-	fetch_peer_get(w->fetch, ANNA)->stalled_ms = 0;
+	get_peer(w->fetch->get, ANNA)->stalled_ms = 0;
 	assert_true(run());
 	free(bytes);
 }
@@ -385,18 +386,18 @@ static void what_is_tried_in_vain_takes_no_place_in_the_queue(void **state)
 static void a_member_that_says_everything_but_what_was_asked_is_silent(void **state)
 {
 	uint8_t *bytes = noise(BIG, 22);
-	struct fetch_peer *p;
+	struct source_peer *p;
 
 	(void)state;
 	peer_of(ANNA)->mute = true;
 	say_file(ANNA, "drip", bytes, BIG, false);
 	RUN_UNTIL(peer_of(ANNA)->lists > 0);
-	p = fetch_peer_get(w->fetch, ANNA);
+	p = get_peer(w->fetch->get, ANNA);
 	assert_non_null(p->requests);
 	for (int i = 0; i < 100 && p->requests != NULL; i++) {
 		time_passes(ANNA, REQUEST_TIMEOUT_MS / 2);
 		peer_of(ANNA)->arrived += 4 * ARRIVING_MIN;
-		request_timeouts(w->fetch);
+		request_timeouts(w->fetch->get);
 	}
 	assert_null(p->requests);
 	RUN_UNTIL(w->nproblems > 0);

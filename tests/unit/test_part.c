@@ -15,7 +15,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/fetch/part.h"
+#include "sync/get/part.h"
 #include "base/sparse.h"
 #include "sync/install/swap.h"
 

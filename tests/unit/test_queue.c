@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "sync/fetch/queue.h"
+#include "sync/get/queue.h"
 
 enum { BIG = 100 << 20 };
 

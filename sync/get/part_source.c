@@ -1,12 +1,13 @@
 /* The parts of downloads as a source of contents: every block that was verified is at once there for others, so that members pass
- * a large file on while they still get it. See content_source.h. */
+ * a large file on while they still get it. See get.h and content_source.h. */
+#include "sync/get/get_internal.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "sync/fetch/download_internal.h"
 
 struct part_reading {
 	struct content_reading reading;
@@ -17,10 +18,10 @@ struct part_reading {
 
 static enum content_state part_stat(void *arg, const struct content *c)
 {
-	const struct fetch *f = arg;
+	const struct get *g = arg;
 	const struct download *d;
 
-	DL_FOREACH(f->downloads, d)
+	DL_FOREACH(g->downloads, d)
 		if (d->part >= 0 && content_equal(&d->c, c))
 			return CONTENT_PRESENT;
 	return CONTENT_ABSENT;
@@ -30,17 +31,17 @@ static enum content_state part_stat(void *arg, const struct content *c)
 static struct content_reading *part_open(void *arg, const struct content *c, const struct record *row,
                                          const struct block_want *want)
 {
-	struct fetch *f = arg;
+	struct get *g = arg;
 	struct part_reading *r;
 	int part, fd;
 
-	if (row != NULL || fetch_partial(f, c, want->offset, want->len, &part) != 1)
+	if (row != NULL || get_partial(g, c, want->offset, want->len, &part) != 1)
 		return NULL;
 	fd = fcntl(part, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return NULL;
 	r = MEM_NEW(struct part_reading);
-	r->workers = f->c.workers;
+	r->workers = g->c.workers;
 	r->want = *want;
 	r->fd = fd;
 	return &r->reading;
@@ -72,7 +73,7 @@ static const struct content_source_ops part_ops = {
 	.close = part_close,
 };
 
-struct content_source fetch_source(struct fetch *f)
+struct content_source part_source(struct get *g)
 {
-	return (struct content_source){ .ops = &part_ops, .arg = f };
+	return (struct content_source){ .ops = &part_ops, .arg = g };
 }

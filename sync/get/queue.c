@@ -1,5 +1,5 @@
 /* A heap for each lane: see queue.h. */
-#include "sync/fetch/queue.h"
+#include "sync/get/queue.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

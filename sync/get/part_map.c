@@ -1,5 +1,5 @@
 /* The map's bytes: see part_map.h. */
-#include "sync/fetch/part_map.h"
+#include "sync/get/part_map.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* A download's part: taken up where it is there, begun where its list is known, and otherwise the list is asked for. See
- * download_internal.h. */
-#include "sync/fetch/download_internal.h"
+ * get_internal.h. */
+#include "sync/get/get_internal.h"
 
 #include <fcntl.h>
 
@@ -12,16 +12,16 @@ static void take_up(struct download *d, struct part_job *job)
 	d->map = job->map;
 	d->dirty = job->dirty;
 	d->cloned = job->cloned;
-	d->f->counters.parts_taken_over += job->taken_over;
+	d->g->counters.parts_taken_over += job->taken_over;
 	d->have_at = job->have_at;
 	download_set_list(d, &job->list);
 	d->state = DOWNLOAD_GETTING;
-	d->synced_ms = fetch_now(d->f);
+	d->synced_ms = get_now(d->g);
 	for (uint32_t i = 0; i < d->list.n; i++) {
 		if (job->have[i] == PART_ZEROS) {
 			download_set(d, i, BLOCK_HAVE);
 			d->zeros += d->list.b[i].len;
-			d->f->counters.blocks_zeros++;
+			d->g->counters.blocks_zeros++;
 		} else if (job->have[i] == PART_CLAIMS) {
 			d->state_of[i] = BLOCK_CLAIMED;
 			d->claimed = true;
@@ -31,17 +31,17 @@ static void take_up(struct download *d, struct part_job *job)
 		download_complete(d);
 }
 
-static void opened(void *arg)
+static void part_opened(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
-	struct fetch *f = d->f;
+	struct get *g = d->g;
 
 	if (d->state == DOWNLOAD_DYING) {
 		d->part = job->part; /* closed with it */
 		d->map = job->map;
 	} else if (job->error != 0) {
-		download_fail(d, reason_of_errno(job->error));
+		download_fail_disk(d, job->error);
 	} else if (job->part < 0) {
 		d->state = DOWNLOAD_LISTING;
 		list_ask(d);
@@ -50,14 +50,8 @@ static void opened(void *arg)
 	}
 	download_job_back(d);
 	part_job_free(job);
-	fetch_wake(f);
-	fetch_job_end(f);
-}
-
-static bool note_source(void *arg, const struct record *r)
-{
-	*(char **)arg = mem_strdup(r->path);
-	return false;
+	get_wake(g);
+	get_job_end(g);
 }
 
 void download_open(struct download *d)
@@ -68,14 +62,13 @@ void download_open(struct download *d)
 	job->op = PART_OPEN;
 	job->part = -1;
 	job->map = -1;
-	job->parts = fcntl(share_parts(d->f->c.share), F_DUPFD_CLOEXEC, 0);
-	job->path = mem_strdup(d->t->want.path);
+	job->parts = fcntl(share_parts(d->g->c.share), F_DUPFD_CLOEXEC, 0);
+	job->path = mem_strdup(d->path);
 	job->content = d->c;
 	job->list = d->list;
 	d->list = (struct blocklist){ 0 };
-	if (d->t->settled && !d->t->repair)
-		index_by_content(d->f->c.index, &d->c, note_source, &job->source);
+	job->source = d->g->c.hooks->find_copy(d->g->c.arg, d->owner);
 	if (job->source != NULL)
-		job->root = fcntl(share_root(d->f->c.share), F_DUPFD_CLOEXEC, 0);
-	download_submit(d, job, opened);
+		job->root = fcntl(share_root(d->g->c.share), F_DUPFD_CLOEXEC, 0);
+	download_submit(d, job, part_opened);
 }

@@ -1,5 +1,5 @@
 /* Parts on disk: see part.h. */
-#include "sync/fetch/part.h"
+#include "sync/get/part.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  * Layout, big endian: "LNYMAP1\n", path length 4, path, size 8, block count 4, root 32, list (36 a block), then one byte a block:
  * 1 when it is written, 0 when not. One byte, so that several workers may set theirs without a lock. Blocks of zeros are
  * there from the start: what is not written yet is zero. */
-#ifndef LANYARD_SYNC_FETCH_PART_MAP_H
-#define LANYARD_SYNC_FETCH_PART_MAP_H
+#ifndef LANYARD_SYNC_GET_PART_MAP_H
+#define LANYARD_SYNC_GET_PART_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

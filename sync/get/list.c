@@ -1,6 +1,6 @@
 /* Asking for the list of a content's blocks, piece by piece from one peer, so that it is clear whose list it was. See
- * download_internal.h. */
-#include "sync/fetch/download_internal.h"
+ * get_internal.h. */
+#include "sync/get/get_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum {
 	PIECE_MIN = 64, /* blocks of a piece that does not end the list: fewer are no way to give one */
 };
 
-static void begin_anew(struct download *d)
+static void list_restart(struct download *d)
 {
 	blocklist_clear(&d->list);
 	d->list_cap = 0;
@@ -24,35 +24,35 @@ static void begin_anew(struct download *d)
 
 void list_ask(struct download *d)
 {
-	struct fetch *f = d->f;
-	struct source *s = d->list.n > 0 ? source_find(d, d->list_peer) : NULL;
-	struct request *r;
+	struct get *g = d->g;
+	struct get_source *s = d->list.n > 0 ? source_find(d, d->list_peer) : NULL;
+	struct get_request *r;
 
 	if (d->list_request != 0)
 		return;
-	if (s == NULL || !source_usable(f, s)) {
-		begin_anew(d);
+	if (s == NULL || !source_usable(g, s)) {
+		list_restart(d);
 		s = source_any(d);
 	}
 	if (s == NULL) {
-		f->check_sources = true;
-		fetch_wake(f);
+		g->check_sources = true;
+		get_wake(g);
 		return;
 	}
 	d->list_peer = s->peer;
-	r = request_new(d, fetch_peer_get(f, s->peer), NO_BLOCK, 0);
+	r = request_new(d, get_peer(g, s->peer), NO_BLOCK, 0);
 	d->list_request = r->number;
-	f->c.ops->get_list(f->c.ops_arg, s->peer, r->number, &d->c, d->list.n);
+	g->c.ops.list(g->c.ops_arg, s->peer, r->number, &d->c, d->list.n);
 }
 
 /* Whether somebody else can be asked who was not slow himself lately. */
 static bool has_other(const struct download *d)
 {
 	for (size_t i = 0; i < d->nsources; i++) {
-		const struct source *s = &d->sources[i];
+		const struct get_source *s = &d->sources[i];
 
-		if (s->peer != d->list_peer && source_usable(d->f, s) && fetch_now(d->f) >= s->not_before_ms &&
-		    !fetch_peer_get(d->f, s->peer)->silent)
+		if (s->peer != d->list_peer && source_usable(d->g, s) && get_now(d->g) >= s->not_before_ms &&
+		    !get_peer(d->g, s->peer)->silent)
 			return true;
 	}
 	return false;
@@ -60,27 +60,27 @@ static bool has_other(const struct download *d)
 
 void list_tick(struct download *d)
 {
-	struct fetch *f = d->f;
+	struct get *g = d->g;
 	int64_t patience = SLOW_MS << (d->list_turns < SLOW_TURNS ? d->list_turns : SLOW_TURNS);
-	struct source *s = source_find(d, d->list_peer);
-	struct request *r;
+	struct get_source *s = source_find(d, d->list_peer);
+	struct get_request *r;
 
 	if (d->state != DOWNLOAD_LISTING || d->list_request == 0 || s == NULL || !has_other(d))
 		return;
-	HASH_FIND(hh, f->requests, &d->list_request, sizeof(d->list_request), r);
-	if (r == NULL || fetch_now(f) < r->asked_ms + patience)
+	HASH_FIND(hh, g->requests, &d->list_request, sizeof(d->list_request), r);
+	if (r == NULL || get_now(g) < r->asked_ms + patience)
 		return;
 	source_is_slow(d, s);
 	r->peer->silent |= r->peer->answered_ms < r->asked_ms;
-	f->c.ops->cancel(f->c.ops_arg, s->peer, &r->number, 1);
+	g->c.ops.cancel(g->c.ops_arg, s->peer, &r->number, 1);
 	request_forget(r, false);
 	d->list_turns++;
-	begin_anew(d);
+	list_restart(d);
 	list_ask(d);
 }
 
 /* False when it cannot be a piece of the list. */
-static bool append(struct download *d, const struct blocklist *piece)
+static bool list_append(struct download *d, const struct blocklist *piece)
 {
 	uint32_t left = d->c.nblocks - d->list.n;
 
@@ -104,12 +104,12 @@ static bool is_whole(const struct download *d)
 	return d->list.n == d->c.nblocks;
 }
 
-/* blocks: not NULL. */
+/* A piece goes after what is there, and all of them make the content. */
 static bool take_piece(struct download *d, uint32_t first, const uint8_t *blocks, size_t n)
 {
 	struct blocklist piece = { 0 };
 	struct content c;
-	bool good = first == d->list.n && blocklist_decode(&piece, blocks, n) == 0 && append(d, &piece);
+	bool good = first == d->list.n && blocklist_decode(&piece, blocks, n) == 0 && list_append(d, &piece);
 
 	blocklist_clear(&piece);
 	if (!good || !is_whole(d))
@@ -118,25 +118,11 @@ static bool take_piece(struct download *d, uint32_t first, const uint8_t *blocks
 	return content_equal(&c, &d->c);
 }
 
-void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blocks, size_t n)
 {
-	struct request *r;
-	struct download *d;
-
-	HASH_FIND(hh, f->requests, &request, sizeof(request), r);
-	if (r == NULL || r->peer->id != peer || r->block != NO_BLOCK)
-		return;
-	d = r->d;
-	request_answered(f, r->peer);
-	request_forget(r, false);
-	if (blocks == NULL) {
-		source_has_not(d, peer);
-	} else if (!take_piece(d, first, blocks, n)) {
-		source_lied(d, peer, "sent a block list whose hash does not match");
-		begin_anew(d);
-	} else if (is_whole(d)) {
-		download_open(d);
-		return;
+	if (!take_piece(d, first, blocks, n)) {
+		list_restart(d);
+		return LIST_BAD;
 	}
-	list_ask(d);
+	return is_whole(d) ? LIST_WHOLE : LIST_MORE;
 }

@@ -1,6 +1,6 @@
 /* Blocks by other ways than asking: those in local files, those that were here before, and those that arrived. Each is
- * verified by a worker before it counts. See download_internal.h. */
-#include "sync/fetch/download_internal.h"
+ * verified by a worker before it counts. See get_internal.h. */
+#include "sync/get/get_internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -45,16 +45,16 @@ static void check_complete(struct download *d)
 static void end_job(struct part_job *job)
 {
 	struct download *d = job->d;
-	struct fetch *f = d->f;
+	struct get *g = d->g;
 
 	if (d->state != DOWNLOAD_DYING && job->error != 0)
-		download_fail(d, reason_of_errno(job->error));
+		download_fail_disk(d, job->error);
 	else if (d->state != DOWNLOAD_DYING)
 		check_complete(d);
 	download_job_back(d);
 	part_job_free(job);
-	fetch_wake(f);
-	fetch_job_end(f);
+	get_wake(g);
+	get_job_end(g);
 }
 
 /* --- blocks that arrived --- */
@@ -67,10 +67,10 @@ static void written(void *arg)
 	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
-		d->f->bytes_out -= p->len;
+		d->g->bytes_out -= p->len;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
 		/* On a disk error it is not known which were right. */
-		if (!p->ok && job->error == 0 && d->t != NULL)
+		if (!p->ok && job->error == 0 && d->slot != NULL)
 			source_lied(d, p->peer, "sent a block whose hash does not match");
 	}
 	end_job(job);
@@ -105,9 +105,9 @@ static void verified(void *arg)
 		const struct piece *p = &job->pieces[i];
 
 		if (d->cloned)
-			d->f->counters.blocks_copied += p->ok;
+			d->g->counters.blocks_copied += p->ok;
 		else
-			d->f->counters.blocks_resumed += p->ok;
+			d->g->counters.blocks_resumed += p->ok;
 		if (p->ok)
 			download_set(d, p->block, BLOCK_HAVE);
 		else
@@ -148,19 +148,19 @@ static void scan(struct download *d)
 
 	for (; d->scan_at < d->list.n && looked < SCAN_TURN; d->scan_at++) {
 		const struct block *b = &d->list.b[d->scan_at];
-		struct record r = { 0 };
+		char *path = NULL;
 		int64_t offset;
 		bool found;
 
 		if (d->state_of[d->scan_at] != BLOCK_UNSEEN)
 			continue;
 		looked++;
-		found = index_find_block(d->f->c.index, b->hash, b->len, &r, &offset) > 0;
-		record_clear(&r);
+		found = d->g->c.hooks->find_block(d->g->c.arg, b, &path, &offset);
+		free(path);
 		download_set(d, d->scan_at, found ? BLOCK_LOCAL : BLOCK_NEEDED);
 	}
 	if (d->scan_at < d->list.n)
-		fetch_wake(d->f);
+		get_wake(d->g);
 }
 
 static void copied(void *arg)
@@ -172,32 +172,31 @@ static void copied(void *arg)
 	for (size_t i = 0; i < job->n; i++) {
 		const struct piece *p = &job->pieces[i];
 
-		d->f->counters.blocks_copied += p->ok;
+		d->g->counters.blocks_copied += p->ok;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
 	}
 	end_job(job);
 }
 
-/* The next LOCAL block's file; false when it is not found there any more, or is in another file than the job's. */
+/* Adds the next LOCAL block to the job, unless it is not found any more. False: it is in another file than the job's. */
 static bool copy_next(struct download *d, struct part_job *job)
 {
 	const struct block *b = &d->list.b[d->copy_at];
-	struct record r = { 0 };
+	char *path = NULL;
 	int64_t offset;
 
-	if (index_find_block(d->f->c.index, b->hash, b->len, &r, &offset) <= 0) {
+	if (!d->g->c.hooks->find_block(d->g->c.arg, b, &path, &offset)) {
 		download_set(d, d->copy_at, BLOCK_NEEDED);
 		return true;
 	}
-	if (job->path != NULL && strcmp(job->path, r.path) != 0) {
-		record_clear(&r);
+	if (job->path != NULL && strcmp(job->path, path) != 0) {
+		free(path);
 		return false;
 	}
-	if (job->path == NULL) {
-		job->path = r.path;
-		r.path = NULL;
-	}
-	record_clear(&r);
+	if (job->path == NULL)
+		job->path = path;
+	else
+		free(path);
 	add_piece(d, job, d->copy_at, offset);
 	download_set(d, d->copy_at, BLOCK_BUSY);
 	return true;
@@ -216,7 +215,7 @@ static void copy_local(struct download *d)
 				break;
 			bytes += d->list.b[d->copy_at].len;
 		}
-		job->root = fcntl(share_root(d->f->c.share), F_DUPFD_CLOEXEC, 0);
+		job->root = fcntl(share_root(d->g->c.share), F_DUPFD_CLOEXEC, 0);
 		if (job->n == 0) {
 			part_job_free(job);
 			continue;

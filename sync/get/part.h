@@ -1,16 +1,16 @@
 /* What workers do with parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what it needs,
  * but for the descriptors, which stay open until the download's last job is back. */
-#ifndef LANYARD_SYNC_FETCH_PART_H
-#define LANYARD_SYNC_FETCH_PART_H
+#ifndef LANYARD_SYNC_GET_PART_H
+#define LANYARD_SYNC_GET_PART_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "sync/fetch/part_map.h"
+#include "sync/get/part_map.h"
 
 struct download;
-struct fetch;
+struct get;
 
 /* One block on its way into the part. */
 struct piece {
@@ -41,8 +41,8 @@ enum part_have {
 
 struct part_job {
 	enum part_op op;
-	struct download *d;  /* the caller's, */
-	struct fetch *fetch; /* or this is */
+	struct download *d; /* the caller's, */
+	struct get *get;    /* or this is */
 	char name[PART_NAME + 1];
 	int parts;       /* OPEN, REMOVE: descriptor of parts/, the job's own */
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */

@@ -1,6 +1,6 @@
 /* What others may know of a download: its part, its list, how far it is, and blocks that peers ask us for. See
- * download_internal.h. */
-#include "sync/fetch/download_internal.h"
+ * get_internal.h. */
+#include "sync/get/get_internal.h"
 
 bool download_is_ready(const struct download *d)
 {
@@ -38,11 +38,11 @@ void download_progress(const struct download *d, int64_t *done, int64_t *rate)
 		        (int64_t)(n - 1);
 }
 
-int fetch_partial(struct fetch *f, const struct content *c, int64_t offset, uint32_t len, int *fd)
+int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd)
 {
 	const struct download *d;
 
-	DL_FOREACH(f->downloads, d) {
+	DL_FOREACH(g->downloads, d) {
 		uint32_t low = 0, high = d->list.n;
 
 		if (d->part < 0 || d->state_of == NULL || !content_equal(&d->c, c))

@@ -1,7 +1,7 @@
 /* In which order content is got: small files before big ones, as many at a time as their size allows, first come first
  * served, those that failed before behind those that did not. Pure. */
-#ifndef LANYARD_SYNC_FETCH_QUEUE_H
-#define LANYARD_SYNC_FETCH_QUEUE_H
+#ifndef LANYARD_SYNC_GET_QUEUE_H
+#define LANYARD_SYNC_GET_QUEUE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,230 @@
+/* Between tickets and their downloads: which content is to be got, who may have it, and what became of it. See
+ * fetch_internal.h and sync/get/get.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static void getting_wake(void *arg)
+{
+	fetch_wake(arg);
+}
+
+/* --- what a download asks --- */
+
+struct sources {
+	const struct content *content;
+	void (*add)(void *to, uint64_t peer);
+	void *to;
+};
+
+static bool add_offering(void *arg, uint64_t peer, const struct record *r)
+{
+	struct sources *s = arg;
+
+	if (!r->deleted && r->kind == RECORD_FILE && content_equal(&r->content, s->content))
+		s->add(s->to, peer);
+	return true;
+}
+
+/* Today a source is known by its offer for a path. A content that has rotted here is offered by nobody: anybody has it who
+ * has settled all our rows. */
+static void getting_sources(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to)
+{
+	struct fetch *f = arg;
+	const struct ticket *t = owner;
+	struct sources s = { .content = &t->want.content, .add = add, .to = to };
+	struct fetch_peer *p, *next;
+
+	index_offers(f->c.index, t->want.path, add_offering, &s);
+	if (waiter != NULL)
+		index_offers(f->c.index, waiter, add_offering, &s);
+	if (!t->repair)
+		return;
+	HASH_ITER(hh, f->peers, p, next) {
+		if (p->up && f->c.ops->connected(f->c.ops_arg, p->id))
+			add(to, p->id);
+	}
+}
+
+static bool getting_find_block(void *arg, const struct block *b, char **path, int64_t *offset)
+{
+	struct fetch *f = arg;
+	struct record r = { 0 };
+	bool found = index_find_block(f->c.index, b->hash, b->len, &r, offset) > 0;
+
+	*path = r.path;
+	r.path = NULL;
+	record_clear(&r);
+	return found;
+}
+
+static bool note_path(void *arg, const struct record *r)
+{
+	*(char **)arg = mem_strdup(r->path);
+	return false;
+}
+
+static char *getting_find_copy(void *arg, void *owner)
+{
+	struct fetch *f = arg;
+	const struct ticket *t = owner;
+	char *path = NULL;
+
+	if (t->settled && !t->repair)
+		index_by_content(f->c.index, &t->want.content, note_path, &path);
+	return path;
+}
+
+static void getting_find_list(void *arg, void *owner, struct blocklist *list)
+{
+	struct fetch *f = arg;
+	struct ticket *t = owner;
+
+	if (t->blocks.n == 0) {
+		(void)index_blocks(f->c.index, &t->want.content, list);
+		return;
+	}
+	*list = t->blocks;
+	t->blocks.b = NULL;
+	ticket_drop_blocks(f, t);
+}
+
+/* --- what becomes of it --- */
+
+static void getting_bytes(void *arg, void *owner, uint8_t *bytes, uint64_t peer)
+{
+	struct ticket *t = owner;
+
+	t->bytes = bytes;
+	t->bytes_from = peer;
+	ticket_to(arg, t, TICKET_FRESH);
+}
+
+static void getting_complete(void *arg, void *owner)
+{
+	const struct ticket *t = owner;
+
+	(void)arg;
+	download_finish(t->download, t->merged.mode, t->merged.mtime_ns);
+}
+
+static void getting_ready(void *arg, void *owner)
+{
+	ticket_to(arg, owner, TICKET_PLACE);
+	route_ticket(arg, owner);
+}
+
+static enum reason reason_of(struct get_stop stop)
+{
+	switch (stop.why) {
+	case GET_GOES_ON:
+	case GET_BUSY:
+		return REASON_NONE;
+	case GET_SAME:
+		return REASON_SAME;
+	case GET_NO_SOURCE:
+		return REASON_NO_SOURCE;
+	case GET_NOT_NOW:
+		return REASON_NOT_NOW;
+	case GET_SILENT:
+		return REASON_SILENT;
+	case GET_BAD_SOURCE:
+		return REASON_BAD_SOURCE;
+	case GET_DISK:
+		break;
+	}
+	return reason_of_errno(stop.error);
+}
+
+static void getting_stopped(void *arg, void *owner, struct get_stop stop)
+{
+	ticket_wait(arg, owner, reason_of(stop));
+}
+
+static void getting_again(void *arg, enum get_why why)
+{
+	ticket_retry(arg, reason_of((struct get_stop){ .why = why }));
+}
+
+struct get *getting_new(struct fetch *f)
+{
+	static const struct get_hooks hooks = {
+		.wake = getting_wake,
+		.sources = getting_sources,
+		.find_block = getting_find_block,
+		.find_copy = getting_find_copy,
+		.find_list = getting_find_list,
+		.bytes = getting_bytes,
+		.complete = getting_complete,
+		.ready = getting_ready,
+		.stopped = getting_stopped,
+		.again = getting_again,
+	};
+	const struct fetch_ops *ops = f->c.ops;
+
+	return get_new(&(struct get_config){ .loop = f->c.loop,
+	                                     .workers = f->c.workers,
+	                                     .share = f->c.share,
+	                                     .reserve = f->reserve,
+	                                     .memory = f->c.memory != 0 ? f->c.memory : FETCH_MEMORY,
+	                                     .spare_ms = f->c.spare_ms != 0 ? f->c.spare_ms : FETCH_SPARE_MS,
+	                                     .ops = { .window = ops->window,
+	                                              .blocks = ops->get,
+	                                              .list = ops->get_list,
+	                                              .cancel = ops->cancel,
+	                                              .misbehaved = ops->misbehaved,
+	                                              .arrived = ops->arrived },
+	                                     .ops_arg = f->c.ops_arg,
+	                                     .hooks = &hooks,
+	                                     .arg = f });
+}
+
+/* --- tickets whose turn it is --- */
+
+static void start(struct fetch *f, struct ticket *t)
+{
+	const struct queue_entry lane = t->queued;
+	struct get_stop stop;
+
+	if (t->download == NULL) {
+		const struct download_owner owner = { .owner = t,
+			                              .path = t->want.path,
+			                              .liars = &t->liars,
+			                              .slot = &t->download };
+
+		download_new(f->get, &owner, &t->want.content);
+	}
+	ticket_to(f, t, TICKET_ACTIVE);
+	stop = download_start(t->download, &lane, t->settled);
+	if (stop.why != GET_GOES_ON)
+		ticket_wait(f, t, reason_of(stop));
+}
+
+void getting_start(struct fetch *f)
+{
+	struct queue_entry *e;
+
+	while (f->started && !f->paused && !f->cleaning && (e = queue_take(get_queue(f->get))) != NULL)
+		start(f, (struct ticket *)(void *)((char *)e - offsetof(struct ticket, queued)));
+}
+
+bool getting_is_finished(struct fetch *f, struct ticket *t)
+{
+	if (download_is_finished(t->download, t->merged.mode, t->merged.mtime_ns))
+		return true;
+	ticket_to(f, t, TICKET_ACTIVE);
+	download_finish_again(t->download, t->merged.mode, t->merged.mtime_ns);
+	return false;
+}
+
+void getting_announced(struct fetch *f, struct ticket *t, uint64_t peer)
+{
+	liars_forgive(&t->liars, peer);
+	if (t->download != NULL)
+		download_announced(t->download, peer);
+	get_sources_changed(f->get);
+}

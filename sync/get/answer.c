@@ -1,0 +1,93 @@
+/* What peers answer: blocks, and pieces of block lists. See get.h. */
+#include "sync/get/get_internal.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* The content is one small block: its bytes go to the owner, who verifies them when they are installed. */
+static void small_arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *bytes)
+{
+	struct get *g = d->g;
+	void *owner = d->owner;
+
+	download_set(d, block, BLOCK_HAVE);
+	download_drop(d, false);
+	g->c.hooks->bytes(g->c.arg, owner, bytes, peer);
+}
+
+static void block_arrived(struct download *d, uint32_t block, uint64_t peer, struct slab *bytes)
+{
+	struct piece *p;
+
+	if (d->memory) {
+		small_arrived(d, block, peer, slab_flatten(bytes));
+		return;
+	}
+	download_set(d, block, BLOCK_BUSY);
+	d->g->bytes_out += d->list.b[block].len; /* until it is written */
+	if (d->narrived == d->arrived_cap) {
+		d->arrived_cap = d->arrived_cap * 2 + 8;
+		d->arrived = mem_realloc(d->arrived, d->arrived_cap, sizeof(*d->arrived));
+	}
+	p = &d->arrived[d->narrived++];
+	*p = (struct piece){ .block = block,
+		             .len = d->list.b[block].len,
+		             .offset = d->offset_of[block],
+		             .bytes = *bytes,
+		             .peer = peer };
+	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
+}
+
+void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes)
+{
+	struct get_request *r = request_find(g, peer, request);
+	struct download *d;
+	uint32_t block, len;
+
+	if (r == NULL || r->block == NO_BLOCK) {
+		slab_free(bytes);
+		return;
+	}
+	d = r->d;
+	block = r->block;
+	len = r->len;
+	request_answered(g, r->peer);
+	if (bytes->p != NULL && bytes->n == len) {
+		request_forget(r, false);
+		g->counters.blocks_received++;
+		g->counters.bytes_received += len;
+		block_arrived(d, block, peer, bytes);
+		return;
+	}
+	request_forget(r, true);
+	if (bytes->p != NULL) {
+		source_lied(d, peer, "sent a block of a different length than requested");
+	} else {
+		source_has_not(d, peer);
+	}
+	slab_free(bytes);
+}
+
+void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	struct get_request *r = request_find(g, peer, request);
+	enum list_taken taken = LIST_MORE;
+	struct download *d;
+
+	if (r == NULL || r->block != NO_BLOCK)
+		return;
+	d = r->d;
+	request_answered(g, r->peer);
+	request_forget(r, false);
+	if (blocks == NULL)
+		source_has_not(d, peer);
+	else
+		taken = list_take(d, first, blocks, n);
+	if (taken == LIST_BAD)
+		source_lied(d, peer, "sent a block list whose hash does not match");
+	if (taken == LIST_WHOLE)
+		download_open(d);
+	else
+		list_ask(d);
+}

@@ -1,0 +1,82 @@
+/* What is known of a download and its blocks, kept true to the counts and lists that depend on it. See get_internal.h. */
+#include "sync/get/get_internal.h"
+
+#include "base/mem.h"
+
+void download_set_hungry(struct download *d, bool hungry)
+{
+	struct get *g = d->g;
+	struct download **list = d->memory ? &g->hungry_small : &g->hungry;
+
+	if (hungry == d->hungry)
+		return;
+	d->hungry = hungry;
+	if (hungry)
+		DL_APPEND2(*list, d, hungry_prev, hungry_next);
+	else
+		DL_DELETE2(*list, d, hungry_prev, hungry_next);
+}
+
+void download_set(struct download *d, uint32_t block, enum block_state state)
+{
+	enum block_state old = d->state_of[block];
+
+	if (old == BLOCK_HAVE) {
+		d->have--;
+		d->done -= d->list.b[block].len;
+	}
+	d->needed -= old == BLOCK_NEEDED;
+	d->asked -= old == BLOCK_ASKED;
+	d->state_of[block] = (uint8_t)state;
+	if (state == BLOCK_HAVE) {
+		d->have++;
+		d->done += d->list.b[block].len;
+	}
+	d->needed += state == BLOCK_NEEDED;
+	d->asked += state == BLOCK_ASKED;
+	if (d->state != DOWNLOAD_DYING)
+		download_set_hungry(d, d->needed > 0 && !d->parked);
+	get_wake(d->g);
+}
+
+void download_set_list(struct download *d, struct blocklist *list)
+{
+	int64_t offset = 0;
+
+	blocklist_clear(&d->list);
+	d->list = *list;
+	*list = (struct blocklist){ 0 };
+	d->state_of = mem_calloc(d->list.n, 1);
+	d->offset_of = mem_calloc(d->list.n, sizeof(d->offset_of[0]));
+	for (uint32_t i = 0; i < d->list.n; i++) {
+		d->offset_of[i] = offset;
+		offset += d->list.b[i].len;
+	}
+}
+
+void download_leave_lane(struct download *d)
+{
+	if (d->in_lane)
+		queue_done(&d->g->queue, &d->lane);
+	d->in_lane = false;
+}
+
+void download_leave_lane_if_light(struct download *d)
+{
+	if (d->c.nblocks <= QUEUE_MIDDLE_BLOCKS)
+		download_leave_lane(d);
+}
+
+size_t download_list_bytes(const struct download *d)
+{
+	return (size_t)d->c.nblocks * (sizeof(struct block) + sizeof(d->state_of[0]) + sizeof(d->offset_of[0]));
+}
+
+void download_unpark(struct download *d)
+{
+	if (d->parked) {
+		d->g->nparked--;
+		d->g->parked_bytes -= download_list_bytes(d);
+	}
+	d->parked = false;
+}

@@ -1,0 +1,268 @@
+/* What the files of sync/get share; nobody else includes it. All on the loop's thread; workers see the jobs of part.c only.
+ *
+ * From the lowest to the highest: liars.c, pick.c, queue.c, part_map.c, part.c, parts.c know no downloads; get_state.c;
+ * download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs); list.c; download_open.c;
+ * window.c; blocks.c, download_start.c, answer.c; get.c. */
+#ifndef LANYARD_SYNC_GET_INTERNAL_H
+#define LANYARD_SYNC_GET_INTERNAL_H
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "sync/get/get.h"
+#include "sync/get/part.h"
+#include "sync/get/pick.h"
+
+enum {
+	RATE_SAMPLES = 5,
+	NO_BLOCK = PICK_NONE,
+	ARRIVING_MIN = 4096, /* bytes within REQUEST_TIMEOUT_MS that show that an answer is under way; pings are less */
+	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
+	TICK_MS = 1000,
+};
+
+enum download_state {
+	DOWNLOAD_OPENING, /* a worker opens the part, or finds that the list is missing */
+	DOWNLOAD_LISTING, /* a peer is asked for the list */
+	DOWNLOAD_GETTING,
+	DOWNLOAD_FINISHING, /* all is here: a worker sets mode and mtime, and syncs */
+	DOWNLOAD_READY,
+	DOWNLOAD_DYING,
+};
+
+enum block_state {
+	BLOCK_UNSEEN,  /* not looked for in local files yet */
+	BLOCK_LOCAL,   /* a local file is said to have it */
+	BLOCK_CLAIMED, /* the map says it is here: to be verified */
+	BLOCK_NEEDED,  /* to be requested */
+	BLOCK_ASKED,
+	BLOCK_BUSY, /* a worker verifies and writes it */
+	BLOCK_HAVE,
+};
+
+/* A peer that has the content of one download. */
+struct get_source {
+	uint64_t peer;
+	bool bad;              /* sent wrong bytes, or has it no longer: not asked until it announces something new */
+	int64_t not_before_ms; /* too slow: others are asked until then */
+	uint32_t cursor;       /* the block after the last it was asked for; NO_BLOCK: none yet */
+	uint8_t *have;         /* a bit for each block that it has; owned; NULL: it has all (today each does) */
+};
+
+/* A peer as those who get see it: what it was asked for, and how it answers. */
+struct source_peer {
+	uint64_t id;
+	bool up;
+	struct get_request *requests; /* oldest first */
+	size_t nrequests;
+	size_t bytes_out;
+	uint64_t arrived;       /* as ops.arrived said when last_answer_ms was last moved by it */
+	int64_t answered_ms;    /* when it last answered a request */
+	int64_t last_answer_ms; /* or part of one came */
+	int64_t stalled_ms;     /* not asked before this time */
+	bool silent;            /* it let requests run out: asked for one thing at a time until it answers */
+	int64_t window;         /* while the windows are filled: bytes it may still be asked for */
+	UT_hash_handle hh;
+};
+
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `asked` ASKED; hungry exactly when needed > 0 and neither
+ * parked nor dying; slot points at this download until it is dying, and is NULL from then on. */
+struct download {
+	struct get *g;
+	void *owner;
+	const char *path;       /* the owner's, as the next two */
+	struct liars *liars;    /* the last three are gone with the owner: not to be used when dying */
+	struct download **slot; /* NULL: dying */
+	struct content c;
+	enum download_state state;
+	bool memory;  /* one small block: no part, the bytes go to the owner */
+	bool keep;    /* dying: the part stays */
+	bool in_lane; /* counts in the queue as under way */
+	bool hungry;
+	bool parked; /* its owner waits, or stands in the queue again: nothing is asked for or written */
+	bool full;   /* the disk was, when it was parked */
+	bool gone;   /* its part is a file of the share by now, or of no use */
+	bool spare;  /* dying: the part stays for a while, for another path that wants its content */
+	bool cloned; /* what is claimed comes from a local file */
+	bool dirty;  /* the part was begun in an earlier run */
+	struct queue_entry lane;
+	struct get_source *sources; /* owned */
+	size_t nsources;
+
+	struct blocklist list; /* owned; while LISTING: what has come of it */
+	uint8_t *state_of;     /* enum block_state of each block; owned */
+	int64_t *offset_of;    /* of each block; owned */
+	uint32_t have, needed, asked;
+	uint32_t scan_at;            /* blocks before it were looked for in local files */
+	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
+	int64_t done;                /* bytes of blocks that are HAVE */
+	int64_t zeros;               /* of those: bytes that nobody had to give */
+	bool claimed;                /* the map said that others were here */
+	uint64_t list_peer;          /* who is giving the list */
+	uint32_t list_request;       /* 0: none is out */
+	uint32_t list_cap;           /* while LISTING: blocks that `list` can hold */
+	int64_t list_bytes;          /* while LISTING: what the blocks so far make */
+	unsigned list_turns;         /* sources that were too slow with it */
+
+	char *waiter; /* a path that wants the same content, and waits for this download; owned; NULL: none */
+	UT_hash_handle hh_name;
+	char name[PART_NAME + 1];      /* "": none yet, or in memory; else it is in get.parts by it */
+	char part_file[PART_NAME + 8]; /* name + ".part" */
+	int part, map;                 /* owned; -1: not open */
+	uint64_t part_ino;             /* READY: of the part */
+	int64_t have_at;               /* in the map */
+	uint32_t mode;                 /* as finished */
+	int64_t mtime_ns;
+	int jobs, copy_jobs, verify_jobs; /* out */
+	bool syncing;                     /* a SYNC job is out */
+	int64_t synced_ms;                /* when the last one began, or the part was opened */
+	int64_t synced_done;              /* `done` then */
+	struct piece *arrived;            /* blocks for the next write jobs; owned */
+	size_t narrived, arrived_cap;
+
+	int64_t sample[RATE_SAMPLES]; /* `done` at the last ticks, as a ring */
+	size_t samples;
+	struct download *prev, *next;               /* in get.downloads or get.dying */
+	struct download *hungry_prev, *hungry_next; /* in get.hungry or hungry_small */
+};
+
+struct get_request {
+	uint32_t number;
+	uint32_t block; /* NO_BLOCK: the list */
+	uint32_t len;
+	int64_t asked_ms;
+	struct source_peer *peer;
+	struct download *d;
+	struct get_request *prev, *next; /* in the peer's list */
+	UT_hash_handle hh;
+};
+
+struct get {
+	struct get_config c;
+	bool dead;                     /* freed, except for jobs that are out; no hook is called any more */
+	int jobs;                      /* out */
+	struct source_peer *peers;     /* by id */
+	struct get_request *requests;  /* by number */
+	size_t bytes_out;              /* of blocks requested, or here and not yet written */
+	struct queue queue;            /* the owner's contents whose turn has not come */
+	struct download *downloads;    /* that have an owner */
+	struct download *dying;        /* whose owner is gone, but not their jobs or files */
+	struct download *hungry_small; /* of one small block that is to be requested */
+	struct download *hungry;       /* others that have blocks to request */
+	struct download *parts;        /* all with parts, dying ones too, by the part's name */
+	struct spare *spares;          /* parts on disk that no path wants, oldest first */
+	size_t ndownloads, nparked;
+	size_t parked_bytes; /* of their lists */
+	bool new_sources;    /* peers came: downloads look for sources again */
+	bool check_sources;  /* sources went: downloads without any are put aside */
+	int64_t tick_ms;     /* when downloads were last looked at for what takes too long */
+	struct get_counters counters;
+};
+
+/* --- get_state.c --- */
+/* get_pump() is due at the end of this turn. */
+void get_wake(struct get *g);
+int64_t get_now(const struct get *g);
+/* A job that may outlive get_free() begins / ended; after the latter g may be gone. */
+void get_job_begin(struct get *g);
+void get_job_end(struct get *g);
+/* What could not go on for this reason may be tried again. */
+void get_again(struct get *g, enum get_why why);
+struct source_peer *get_peer(struct get *g, uint64_t id); /* made when new */
+struct get_stop get_why(enum get_why why);
+struct get_stop get_disk(int error);
+
+/* --- download_state.c --- */
+void download_set_hungry(struct download *d, bool hungry);
+/* It does not count as under way any more. */
+void download_leave_lane(struct download *d);
+/* The same when all of it is here; but what has a long list, and so takes much memory still, keeps its place. */
+void download_leave_lane_if_light(struct download *d);
+void download_unpark(struct download *d);
+void download_set(struct download *d, uint32_t block, enum block_state state);
+/* The list is known: blocks get their offsets and states. Takes it over. */
+void download_set_list(struct download *d, struct blocklist *list);
+/* Bytes that its list and what is known of its blocks take. */
+size_t download_list_bytes(const struct download *d);
+
+/* --- download.c --- */
+/* Cannot go on: the owner hears of it, the part stays. d may be gone. */
+void download_fail(struct download *d, struct get_stop stop);
+void download_fail_disk(struct download *d, int error);
+/* All of its blocks are in the part. */
+void download_complete(struct download *d);
+void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
+/* A job is back, d may die now. */
+void download_job_back(struct download *d);
+/* What is here so far is made safe from a power cut, unless that was done lately. */
+void download_sync(struct download *d);
+
+/* --- download_open.c --- */
+/* Sends the OPEN job. */
+void download_open(struct download *d);
+
+/* --- spare.c --- */
+/* Nobody wants this part's path: it is removed after get_config.spare_ms, unless somebody wants its content. */
+void spare_add(struct get *g, const char *name);
+/* A download is about to go on with a part of that name, if there is one. False when it is being removed just now. */
+bool spare_take(struct get *g, const char *name);
+/* The disk is full. */
+void spare_remove_all(struct get *g);
+/* Forgets them; the next run looks through parts/ anyway. */
+void spare_free_all(struct get *g);
+
+/* --- source.c --- */
+/* Asks the owner who may have the content; those that are known already stay as they are. */
+void source_refresh(struct download *d);
+struct get_source *source_find(struct download *d, uint64_t peer);
+/* It does not have the content any more: not asked by this download until it announces something new. */
+void source_has_not(struct download *d, uint64_t peer);
+/* It sent what it should not: remembered as a liar, and not asked until it announces something new. */
+void source_lied(struct download *d, uint64_t peer, const char *what);
+/* Those that had it not are asked again; liars are not. */
+void source_forgive(struct download *d);
+/* It is up, has what we want as far as we know, and answers. */
+bool source_usable(const struct get *g, const struct get_source *s);
+/* The one to be asked first: that was not slow, or the longest ago; NULL: none can be. */
+struct get_source *source_any(struct download *d);
+/* Why none can be. */
+enum get_why source_reason(const struct download *d);
+/* Others are asked for a while. */
+void source_is_slow(struct download *d, struct get_source *s);
+void source_free_all(struct download *d);
+
+/* --- request.c --- */
+struct get_request *request_new(struct download *d, struct source_peer *p, uint32_t block, uint32_t len);
+/* NULL: none is out under this number, or it went to another peer. */
+struct get_request *request_find(struct get *g, uint64_t peer, uint32_t number);
+/* Forgets a request; its block, if any, is NEEDED again when `again`. */
+void request_forget(struct get_request *r, bool again);
+/* Takes back all of a peer's requests, or only those for d (not NULL); the first `skip` of these stay. */
+void request_cancel(struct get *g, struct source_peer *p, const struct download *d, size_t skip);
+/* All of a download's. */
+void request_cancel_download(struct download *d);
+/* Peers that let their requests run out are silent. */
+void request_timeouts(struct get *g);
+/* p gave what it was asked for, or answered that it does not have it. */
+void request_answered(struct get *g, struct source_peer *p);
+
+/* --- window.c --- */
+/* Fills the windows of the peers with requests for what downloads need. */
+void window_fill(struct get *g);
+/* At the end of a download, a source that has nothing to do takes over from one that is slow. */
+void window_steal(struct download *d);
+
+/* --- list.c --- */
+/* Asks a source for the list's next piece, unless that is done already. */
+void list_ask(struct download *d);
+/* Once a second: another source is asked when the one that was does not answer. */
+void list_tick(struct download *d);
+enum list_taken { LIST_MORE, LIST_WHOLE, LIST_BAD };
+/* A piece that came; after LIST_BAD the list begins again. */
+enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blocks, size_t n);
+
+/* --- blocks.c --- */
+/* Looks for blocks in local files, verifies claims, writes what arrived: as much as is good for one turn. */
+void blocks_pump(struct download *d);
+
+#endif

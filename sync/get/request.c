@@ -1,0 +1,137 @@
+/* Requests that are out: their numbers, how they end, and which peers let them run out. See get_internal.h. */
+#include "sync/get/get_internal.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+enum {
+	CANCEL_MAX = 64,    /* requests taken back in one message */
+	STALLED_MS = 30000, /* a peer that did not answer is left alone */
+	/* However much comes from a peer, an answer has to be among it: the largest block at 14 KB/s. */
+	ANSWER_MS = 300000,
+};
+
+struct get_request *request_new(struct download *d, struct source_peer *p, uint32_t block, uint32_t len)
+{
+	struct get *g = d->g;
+	static uint32_t last;
+	struct get_request *r = MEM_NEW(struct get_request), *taken;
+
+	do {
+		r->number = ++last; /* of all groups: they share connections */
+		HASH_FIND(hh, g->requests, &r->number, sizeof(r->number), taken);
+	} while (r->number == 0 || taken != NULL);
+	r->block = block;
+	r->len = len;
+	r->asked_ms = get_now(g);
+	r->peer = p;
+	r->d = d;
+	HASH_ADD(hh, g->requests, number, sizeof(r->number), r);
+	DL_APPEND(p->requests, r);
+	p->nrequests++;
+	p->bytes_out += len;
+	g->bytes_out += len;
+	return r;
+}
+
+struct get_request *request_find(struct get *g, uint64_t peer, uint32_t number)
+{
+	struct get_request *r;
+
+	HASH_FIND(hh, g->requests, &number, sizeof(number), r);
+	return r != NULL && r->peer->id == peer ? r : NULL;
+}
+
+void request_forget(struct get_request *r, bool again)
+{
+	struct get *g = r->d->g;
+
+	HASH_DEL(g->requests, r);
+	DL_DELETE(r->peer->requests, r);
+	r->peer->nrequests--;
+	r->peer->bytes_out -= r->len;
+	g->bytes_out -= r->len;
+	if (r->block == NO_BLOCK)
+		r->d->list_request = 0;
+	else if (again && r->d->state_of[r->block] == BLOCK_ASKED)
+		download_set(r->d, r->block, BLOCK_NEEDED);
+	free(r);
+	get_wake(g);
+}
+
+void request_cancel(struct get *g, struct source_peer *p, const struct download *d, size_t skip)
+{
+	uint32_t numbers[CANCEL_MAX];
+	struct get_request *r, *next;
+	size_t n = 0;
+
+	DL_FOREACH_SAFE(p->requests, r, next) {
+		if (d != NULL && r->d != d)
+			continue;
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		numbers[n++] = r->number;
+		request_forget(r, true);
+		if (n == CANCEL_MAX || next == NULL) {
+			if (p->up)
+				g->c.ops.cancel(g->c.ops_arg, p->id, numbers, n);
+			n = 0;
+		}
+	}
+	if (n > 0 && p->up)
+		g->c.ops.cancel(g->c.ops_arg, p->id, numbers, n);
+}
+
+void request_cancel_download(struct download *d)
+{
+	struct source_peer *p, *next;
+
+	HASH_ITER(hh, d->g->peers, p, next) {
+		if (p->requests != NULL)
+			request_cancel(d->g, p, d, 0);
+	}
+}
+
+void request_answered(struct get *g, struct source_peer *p)
+{
+	p->answered_ms = p->last_answer_ms = get_now(g);
+	if (!p->silent)
+		return;
+	p->silent = false;
+	p->stalled_ms = 0;
+	get_again(g, GET_SILENT);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void request_timeouts(struct get *g)
+{
+	int64_t now = get_now(g);
+	struct source_peer *p, *next;
+
+	HASH_ITER(hh, g->peers, p, next) {
+		uint64_t arrived;
+		int64_t asked;
+
+		if (p->requests == NULL)
+			continue;
+		arrived = g->c.ops.arrived(g->c.ops_arg, p->id);
+		if (arrived < p->arrived || arrived - p->arrived >= ARRIVING_MIN) {
+			p->arrived = arrived;
+			p->last_answer_ms = now;
+		}
+		asked = p->requests->asked_ms;
+		if (now - later(asked, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
+		    now - later(asked, p->answered_ms) < ANSWER_MS)
+			continue;
+		p->stalled_ms = now + STALLED_MS;
+		p->silent = true;
+		request_cancel(g, p, NULL, 0);
+	}
+}
