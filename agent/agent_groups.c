@@ -61,7 +61,7 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 	struct roster *roster;
 	struct engine *e;
 
-	if (!group_name_valid(name)) {
+	if (!roster_name_valid(name)) {
 		*why = mem_printf("%s: not a valid group name: 1 to %d bytes of printable text without '/' or "
 		                  "spaces at the ends",
 		                  name, GROUP_NAME_MAX);

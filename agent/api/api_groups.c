@@ -163,7 +163,7 @@ void api_create(struct api *api, struct control_call *call)
 	if (api_body_text(call, "name", &text) < 0 || api_body_flag(call, "hidden", &hidden) < 0)
 		return;
 	name = text != NULL ? escape_decode(text) : NULL;
-	if (name == NULL || !group_name_valid(name)) {
+	if (name == NULL || !roster_name_valid(name)) {
 		control_fail(call, 400,
 		             "a group's name is 1 to %d bytes of printable UTF-8, without '/' and without "
 		             "spaces at its ends (write a backslash in it as \\\\)",

@@ -104,7 +104,7 @@ struct config_group *config_group(struct config *c, const char *name, const char
 		if (strcmp(c->groups[i].name, name) == 0)
 			return &c->groups[i];
 	}
-	if (!group_name_valid(name)) {
+	if (!roster_name_valid(name)) {
 		shown = log_escape(name, strlen(name));
 		*why = mem_printf("'%s' is not a valid group name: 1 to %d bytes of printable UTF-8 without '/'", shown,
 		                  GROUP_NAME_MAX);

@@ -130,7 +130,7 @@ char *invite_token(const struct invite *invite)
 	return token;
 }
 
-static void take(struct reader *r, void *to, size_t n)
+static void token_take(struct reader *r, void *to, size_t n)
 {
 	const uint8_t *p = reader_take(r, n);
 
@@ -190,16 +190,16 @@ static int read_token(struct invite *invite, const uint8_t *p, size_t n)
 	uint8_t role;
 	uint64_t expires;
 
-	take(&r, invite->group.b, sizeof(invite->group.b));
+	token_take(&r, invite->group.b, sizeof(invite->group.b));
 	role = reader_u8(&r);
 	expires = reader_u64(&r);
 	invite->uses = reader_u32(&r);
-	take(&r, invite->seed, sizeof(invite->seed));
-	take(&r, invite->issuer_key, PUBLIC_KEY_LEN);
-	take(&r, invite->signature, SIGNATURE_LEN);
+	token_take(&r, invite->seed, sizeof(invite->seed));
+	token_take(&r, invite->issuer_key, PUBLIC_KEY_LEN);
+	token_take(&r, invite->signature, SIGNATURE_LEN);
 	take_short(&r, invite->group_name, GROUP_NAME_MAX);
 	if (role < ROLE_MEMBER || role > ROLE_VAULT || expires > (uint64_t)expires_max || invite->uses == 0 ||
-	    invite->uses > INVITE_MAX_USES || !group_name_valid(invite->group_name))
+	    invite->uses > INVITE_MAX_USES || !roster_name_valid(invite->group_name))
 		return -1;
 	invite->role = (enum role)role;
 	invite->expires_s = (int64_t)expires;
@@ -272,7 +272,7 @@ static enum admit judge_request(const struct roster *r, const struct agent_id *p
 /* What the roster says of it. */
 static enum admit judge_bearer(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e)
 {
-	const struct agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
+	const struct roster_agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
 
 	if (roster_may(r, peer, RIGHT_TAKE_PART))
 		return ADMIT_ALREADY;
@@ -310,7 +310,7 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
                         const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], bool checked,
                         int64_t now_s, struct bytes *out)
 {
-	const struct agent *admitter = roster_agent(r, identity_id(self));
+	const struct roster_agent *admitter = roster_agent(r, identity_id(self));
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;

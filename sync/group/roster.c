@@ -21,11 +21,11 @@ struct roster *roster_new(const struct group_id *id)
 	return r;
 }
 
-static void item_remove(struct roster *r, struct item *it);
+static void item_remove(struct roster *r, struct roster_item *it);
 
 void roster_free(struct roster *r)
 {
-	struct item *it, *tmp;
+	struct roster_item *it, *tmp;
 
 	if (r == NULL)
 		return;
@@ -44,7 +44,7 @@ struct roster *roster_found(const struct identity *founder, const char *group_na
 	struct roster *r = NULL;
 	struct group_id id = { { 0 } };
 
-	if (group_name_valid(group_name) &&
+	if (roster_name_valid(group_name) &&
 	    roster_entry_found(&entry, founder, group_name, flags, member_name, now_s) == 0) {
 		sha256(id.b, entry.p, entry.len);
 		r = roster_new(&id);
@@ -57,20 +57,20 @@ struct roster *roster_found(const struct identity *founder, const char *group_na
 
 /* --- the set --- */
 
-struct agent *roster_agent(const struct roster *r, const struct agent_id *id)
+struct roster_agent *roster_agent(const struct roster *r, const struct agent_id *id)
 {
-	struct agent *a;
+	struct roster_agent *a;
 
 	HASH_FIND(hh, r->agents, id->b, sizeof(id->b), a);
 	return a;
 }
 
-static struct agent *agent_hold(struct roster *r, const struct agent_id *id)
+static struct roster_agent *agent_hold(struct roster *r, const struct agent_id *id)
 {
-	struct agent *a = roster_agent(r, id);
+	struct roster_agent *a = roster_agent(r, id);
 
 	if (a == NULL) {
-		a = MEM_NEW(struct agent);
+		a = MEM_NEW(struct roster_agent);
 		a->id = *id;
 		HASH_ADD(hh, r->agents, id.b, sizeof(a->id.b), a);
 	}
@@ -78,7 +78,7 @@ static struct agent *agent_hold(struct roster *r, const struct agent_id *id)
 	return a;
 }
 
-static void agent_release(struct roster *r, struct agent *a)
+static void agent_release(struct roster *r, struct roster_agent *a)
 {
 	if (a == NULL || --a->refs > 0)
 		return;
@@ -86,18 +86,18 @@ static void agent_release(struct roster *r, struct agent *a)
 	free(a);
 }
 
-static struct item *item_find(const struct roster *r, const uint8_t hash[HASH_LEN])
+static struct roster_item *item_find(const struct roster *r, const uint8_t hash[HASH_LEN])
 {
-	struct item *it;
+	struct roster_item *it;
 
 	HASH_FIND(hh, r->items, hash, HASH_LEN, it);
 	return it;
 }
 
 /* A new item, which nobody has judged. */
-static struct item *item_new(struct roster *r, const uint8_t *entry, size_t n, const uint8_t hash[HASH_LEN])
+static struct roster_item *item_new(struct roster *r, const uint8_t *entry, size_t n, const uint8_t hash[HASH_LEN])
 {
-	struct item *it = MEM_NEW(struct item);
+	struct roster_item *it = MEM_NEW(struct roster_item);
 
 	it->bytes = mem_dup(entry, n);
 	it->n = n;
@@ -120,7 +120,7 @@ static struct item *item_new(struct roster *r, const uint8_t *entry, size_t n, c
 	return it;
 }
 
-static void item_remove(struct roster *r, struct item *it)
+static void item_remove(struct roster *r, struct roster_item *it)
 {
 	if (it->valid) {
 		DL_DELETE2(r->valid, it, valid_prev, valid_next);
@@ -142,8 +142,8 @@ static void item_remove(struct roster *r, struct item *it)
  * when e is not that one. Admissions have no number: each is kept for itself. */
 static bool replace_older(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
 {
-	struct agent *a = roster_agent(r, &e->target);
-	struct item *old;
+	struct roster_agent *a = roster_agent(r, &e->target);
+	struct roster_item *old;
 
 	if (a == NULL || e->kind == ENTRY_JOIN)
 		return true;
@@ -180,7 +180,7 @@ enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t 
 {
 	struct roster_entry e;
 	uint8_t hash[HASH_LEN];
-	struct item *it;
+	struct roster_item *it;
 
 	if (roster_entry_parse(&e, entry, n) < 0 || !group_id_equal(&e.group, &r->group))
 		return ROSTER_BAD;
@@ -207,7 +207,7 @@ enum roster_add roster_add(struct roster *r, const uint8_t *entry, size_t n)
 {
 	uint8_t hash[HASH_LEN];
 	enum roster_add rc = ROSTER_BAD;
-	const struct item *it;
+	const struct roster_item *it;
 
 	if (n > ROSTER_ENTRY_MAX)
 		return ROSTER_BAD;
@@ -226,19 +226,19 @@ enum roster_add roster_add(struct roster *r, const uint8_t *entry, size_t n)
 /* --- what does not count --- */
 
 /* Entries of one bringer that never counted. */
-struct bringer {
+struct roster_bringer {
 	uint64_t id; /* key */
 	size_t n;
 	UT_hash_handle hh;
 };
 
-static struct bringer *bringer_of(struct bringer **all, uint64_t id)
+static struct roster_bringer *roster_bringer_of(struct roster_bringer **all, uint64_t id)
 {
-	struct bringer *b;
+	struct roster_bringer *b;
 
 	HASH_FIND(hh, *all, &id, sizeof(id), b);
 	if (b == NULL) {
-		b = MEM_NEW(struct bringer);
+		b = MEM_NEW(struct roster_bringer);
 		b->id = id;
 		HASH_ADD(hh, *all, id, sizeof(b->id), b);
 	}
@@ -247,7 +247,7 @@ static struct bringer *bringer_of(struct bringer **all, uint64_t id)
 
 enum use { COUNTS, WAITS, PAST_WORD, PAST_JOIN };
 
-static enum use use_of(const struct item *it)
+static enum use use_of(const struct roster_item *it)
 {
 	if (it->valid)
 		return COUNTS;
@@ -263,18 +263,18 @@ static void throw_away(struct roster *r)
 	static const size_t max[] = { [WAITS] = ROSTER_MAX_WAITING,
 		                      [PAST_WORD] = ROSTER_MAX_PAST,
 		                      [PAST_JOIN] = ROSTER_MAX_PAST_JOINS };
-	struct bringer *bringers = NULL, *b, *b_tmp;
-	struct item *it, *tmp;
+	struct roster_bringer *bringers = NULL, *b, *b_tmp;
+	struct roster_item *it, *tmp;
 
 	HASH_ITER(hh, r->items, it, tmp) {
 		n[use_of(it)]++;
 		if (use_of(it) == WAITS)
-			bringer_of(&bringers, it->bringer)->n++;
+			roster_bringer_of(&bringers, it->bringer)->n++;
 	}
 	HASH_ITER(hh, r->items, it, tmp) {
 		enum use use = use_of(it);
 
-		b = use == WAITS ? bringer_of(&bringers, it->bringer) : NULL;
+		b = use == WAITS ? roster_bringer_of(&bringers, it->bringer) : NULL;
 		if (use == COUNTS || (n[use] <= max[use] && (b == NULL || b->n <= BRINGER_MAX_WAITING)))
 			continue;
 		n[use]--;
@@ -291,7 +291,7 @@ static void throw_away(struct roster *r)
 bool roster_settle(struct roster *r)
 {
 	bool changed = r->lost;
-	struct item *it, *tmp;
+	struct roster_item *it, *tmp;
 
 	if (!r->put && !r->lost)
 		return false;
@@ -315,7 +315,7 @@ bool roster_is_admission(const uint8_t *entry, size_t n)
 bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n)
 {
 	uint8_t hash[HASH_LEN];
-	const struct item *it;
+	const struct roster_item *it;
 
 	sha256(hash, entry, n);
 	it = item_find(r, hash);
@@ -324,7 +324,7 @@ bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n)
 
 void roster_news(struct roster *r, void (*fn)(void *arg, uint64_t bringer, const uint8_t *entry, size_t n), void *arg)
 {
-	struct item *it;
+	struct roster_item *it;
 
 	DL_FOREACH2(r->valid, it, valid_next) {
 		if (!it->told)
@@ -333,7 +333,7 @@ void roster_news(struct roster *r, void (*fn)(void *arg, uint64_t bringer, const
 	}
 }
 
-static int by_hash(const void *a, const void *b)
+static int items_by_hash(const void *a, const void *b)
 {
 	return memcmp(a, b, HASH_LEN);
 }
@@ -362,7 +362,7 @@ bool roster_sealed(const struct roster *r)
 
 void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
 {
-	struct item *it;
+	struct roster_item *it;
 
 	DL_FOREACH2(r->valid, it, valid_next) {
 		if (!fn(arg, it->bytes, it->n))
@@ -373,23 +373,23 @@ void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t 
 void roster_digest(const struct roster *r, uint8_t digest[32])
 {
 	uint8_t *hashes = mem_calloc(HASH_COUNT(r->items), HASH_LEN);
-	struct item *it;
+	struct roster_item *it;
 	size_t n = 0;
 
 	DL_FOREACH2(r->valid, it, valid_next)
 		memcpy(hashes + n++ * HASH_LEN, it->hash, HASH_LEN);
-	qsort(hashes, n, HASH_LEN, by_hash);
+	qsort(hashes, n, HASH_LEN, items_by_hash);
 	sha256(digest, hashes, n * HASH_LEN);
 	free(hashes);
 }
 
 /* Items still to be looked at, each marked as it is put there, so none comes twice. */
 struct stack {
-	struct item **items;
+	struct roster_item **items;
 	size_t n;
 };
 
-static void stack_put(struct stack *s, struct item *it)
+static void stack_put(struct stack *s, struct roster_item *it)
 {
 	if (it == NULL || it->marked)
 		return;
@@ -398,9 +398,9 @@ static void stack_put(struct stack *s, struct item *it)
 }
 
 /* By what it may admit others. */
-static struct item *stands_by(const struct agent *a)
+static struct roster_item *stands_by(const struct roster_agent *a)
 {
-	struct item *by = roster_judge_standing(a);
+	struct roster_item *by = roster_judge_standing(a);
 
 	return by != NULL ? by : roster_judge_deciding(a);
 }
@@ -410,7 +410,7 @@ void roster_credential(const struct roster *r, const struct agent_id *id,
 {
 	const struct view_member *m = roster_view_find(r, id);
 	struct stack s = { 0 };
-	struct item *it;
+	struct roster_item *it;
 	bool more = true;
 
 	if (m == NULL)

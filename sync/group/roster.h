@@ -30,7 +30,7 @@ enum {
 struct roster;
 
 /* Group names: 1 to GROUP_NAME_MAX bytes of printable UTF-8 without '/', spaces at the ends, or control characters. */
-bool group_name_valid(const char *name);
+bool roster_name_valid(const char *name);
 
 /* Founds a group: signs its first entry, with the founder as owner. member_name: a host name for people, cut to
  * MEMBER_NAME_MAX. now_s: wall clock. NULL when the group's name is not valid. */

@@ -27,7 +27,7 @@ static bool verify(const uint8_t *key, const char *label, size_t label_n, const 
 
 /* --- reading --- */
 
-static void read_id(struct reader *r, struct agent_id *id)
+static void entry_read_id(struct reader *r, struct agent_id *id)
 {
 	const uint8_t *p = reader_take(r, sizeof(id->b));
 
@@ -53,7 +53,7 @@ static int64_t read_time(struct reader *r)
 	return (int64_t)v;
 }
 
-static void read_number(struct reader *r, struct roster_entry *e)
+static void entry_read_number(struct reader *r, struct roster_entry *e)
 {
 	e->number = reader_u64(r);
 	if (e->number == 0 || e->number > number_max)
@@ -80,7 +80,7 @@ static void read_named(struct reader *r, struct roster_entry *e)
 	e->named = reader_take(r, e->nnamed * HASH_LEN);
 }
 
-static void read_role(struct reader *r, struct roster_entry *e, enum role lowest)
+static void entry_read_role(struct reader *r, struct roster_entry *e, enum role lowest)
 {
 	uint8_t role = reader_u8(r);
 
@@ -90,7 +90,7 @@ static void read_role(struct reader *r, struct roster_entry *e, enum role lowest
 		e->role = (enum role)role;
 }
 
-static void read_group(struct reader *r, struct roster_entry *e)
+static void entry_read_group(struct reader *r, struct roster_entry *e)
 {
 	const uint8_t *p = reader_take(r, sizeof(e->group.b));
 
@@ -111,20 +111,20 @@ static void read_found(struct reader *r, struct roster_entry *e)
 	if (r->bad)
 		return;
 	memcpy(name, e->group_name, e->group_name_n);
-	if ((e->flags & ~(ENTRY_HIDDEN | ENTRY_SEALED)) != 0 || !group_name_valid(name))
+	if ((e->flags & ~(ENTRY_HIDDEN | ENTRY_SEALED)) != 0 || !roster_name_valid(name))
 		r->bad = true;
 }
 
 /* What owners say: the signer's number, the date, the digest of its other words. The founder's first word has number 1. */
 static void read_word(struct reader *r, struct roster_entry *e)
 {
-	read_group(r, e);
+	entry_read_group(r, e);
 	if (e->format == 1) {
 		e->time_s = read_time(r);
 		e->number = (uint64_t)e->time_s;
 		return;
 	}
-	read_number(r, e);
+	entry_read_number(r, e);
 	e->time_s = read_time(r);
 	e->words = reader_take(r, HASH_LEN);
 }
@@ -134,11 +134,11 @@ static void read_add(struct reader *r, struct roster_entry *e)
 	static const struct agent_id none;
 
 	read_word(r, e);
-	read_id(r, &e->target);
-	read_role(r, e, ROLE_OWNER);
+	entry_read_id(r, &e->target);
+	entry_read_role(r, e, ROLE_OWNER);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);
 	if (e->format > 1)
-		read_id(r, &e->invite);
+		entry_read_id(r, &e->invite);
 	e->invited = !agent_id_equal(&e->invite, &none);
 	read_named(r, e);
 }
@@ -164,8 +164,8 @@ static void read_request(struct reader *r, struct roster_entry *e)
 {
 	const uint8_t *key, *issuer_key;
 
-	read_group(r, e);
-	read_role(r, e, ROLE_MEMBER); /* no invite makes an owner */
+	entry_read_group(r, e);
+	entry_read_role(r, e, ROLE_MEMBER); /* no invite makes an owner */
 	e->expires_s = read_time(r);
 	e->uses = e->format > 1 ? reader_u32(r) : INVITE_OLD_USES;
 	if (e->uses == 0 || e->uses > INVITE_MAX_USES)
@@ -177,7 +177,7 @@ static void read_request(struct reader *r, struct roster_entry *e)
 	if (e->format > 1)
 		read_key(r, &e->target);
 	else
-		read_id(r, &e->target);
+		entry_read_id(r, &e->target);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);
 	e->binding = reader_take(r, TLS_BINDING_LEN);
 	reader_take(r, SIGNATURE_LEN);
@@ -201,15 +201,15 @@ static void read_join(struct reader *r, struct roster_entry *e)
 static void read_remove(struct reader *r, struct roster_entry *e)
 {
 	read_word(r, e);
-	read_id(r, &e->target);
+	entry_read_id(r, &e->target);
 }
 
 static void read_leave(struct reader *r, struct roster_entry *e)
 {
 	uint8_t flags;
 
-	read_group(r, e);
-	read_number(r, e);
+	entry_read_group(r, e);
+	entry_read_number(r, e);
 	e->time_s = read_time(r);
 	flags = reader_u8(r);
 	e->abandon = flags == 1;
@@ -298,8 +298,8 @@ bool roster_entry_request_signed(const uint8_t *p, size_t n)
 	const uint8_t *issuer_sig, *proof;
 	bool good;
 
-	read_group(&r, &e);
-	read_role(&r, &e, ROLE_MEMBER);
+	entry_read_group(&r, &e);
+	entry_read_role(&r, &e, ROLE_MEMBER);
 	terms.role = e.role;
 	terms.expires_s = read_time(&r);
 	terms.uses = e.format > 1 ? reader_u32(&r) : 0;

@@ -55,7 +55,7 @@ static void load_entries(struct roster *r, struct reader *in, bool proved)
 	roster_news(r, tell_nobody, NULL);
 }
 
-static struct roster *load(const uint8_t *content, size_t n)
+static struct roster *roster_read(const uint8_t *content, size_t n)
 {
 	bool proved = checksum_holds(content, n);
 	bool old = n >= HEAD_LEN && memcmp(content, magic_old, sizeof(magic_old)) == 0;
@@ -87,7 +87,7 @@ struct roster *roster_load(int dirfd, const char *path, char **why)
 		*why = mem_printf("cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	r = load((const uint8_t *)content, n);
+	r = roster_read((const uint8_t *)content, n);
 	free(content);
 	if (r == NULL)
 		*why = mem_printf("%s is damaged: it does not hold its group's founding entry; move it away and join "
@@ -101,7 +101,7 @@ bool roster_is_damaged(const struct roster *r)
 	return r->damaged;
 }
 
-static void save_item(struct bytes *out, const struct item *it)
+static void save_item(struct bytes *out, const struct roster_item *it)
 {
 	bytes_append_u32(out, (uint32_t)it->n);
 	bytes_append(out, it->bytes, it->n);
@@ -111,7 +111,7 @@ int roster_save(const struct roster *r, int dirfd, const char *path)
 {
 	struct bytes out = BYTES_INIT(file_max);
 	uint8_t sum[SHA256_SIZE];
-	struct item *it, *tmp;
+	struct roster_item *it, *tmp;
 	int rc, saved;
 
 	bytes_append(&out, magic, sizeof(magic));

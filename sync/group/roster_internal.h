@@ -112,48 +112,48 @@ void roster_entry_invite_statement(struct bytes *out, const struct invite_terms 
 
 /* --- the set --- */
 
-struct agent;
+struct roster_agent;
 
 /* An entry in the set. Its lists belong to the agents it is about and signed by. */
-struct item {
+struct roster_item {
 	uint8_t hash[HASH_LEN]; /* key */
 	uint8_t *bytes;         /* owned */
 	size_t n;
 	struct roster_entry e; /* leads into bytes */
-	struct agent *target, *signer;
-	struct agent *issuer, *invite; /* NULL when there is no invite, and of an ADD's the issuer */
-	uint64_t bringer;              /* who brought it; 0: nobody in particular */
-	bool valid;                    /* it counts */
-	bool was_valid;                /* it counted at some time */
-	bool settled;                  /* it counted when roster_settle() last looked */
-	bool told;                     /* by roster_news() */
-	bool sure;                     /* JOIN: an owner has added its subject since */
-	bool spared;                   /* made an owner of one that removed its signer, so it counts all the same */
-	bool marked;                   /* by roster_credential(), and while such entries are looked for */
-	struct item *target_prev, *target_next;
-	struct item *signer_prev, *signer_next;
-	struct item *valid_prev, *valid_next; /* in roster.valid */
+	struct roster_agent *target, *signer;
+	struct roster_agent *issuer, *invite; /* NULL when there is no invite, and of an ADD's the issuer */
+	uint64_t bringer;                     /* who brought it; 0: nobody in particular */
+	bool valid;                           /* it counts */
+	bool was_valid;                       /* it counted at some time */
+	bool settled;                         /* it counted when roster_settle() last looked */
+	bool told;                            /* by roster_news() */
+	bool sure;                            /* JOIN: an owner has added its subject since */
+	bool spared; /* made an owner of one that removed its signer, so it counts all the same */
+	bool marked; /* by roster_credential(), and while such entries are looked for */
+	struct roster_item *target_prev, *target_next;
+	struct roster_item *signer_prev, *signer_next;
+	struct roster_item *valid_prev, *valid_next; /* in roster.valid */
 	UT_hash_handle hh;
 };
 
 /* An agent that some entry speaks of; or an invite, by its name. */
-struct agent {
-	struct agent_id id;     /* key */
-	int refs;               /* items that lead here */
-	struct item *about;     /* by target_next: additions and removals, JOINs last */
-	struct item *signed_by; /* by signer_next */
-	struct item *acts_by;   /* the addition by which it had its say as an owner; NULL: it had none */
-	bool silenced;          /* an owner whom a later one removed or demoted: its additions count no more */
-	bool revoked;           /* an invite that was taken back */
-	bool admits;            /* an owner's word makes it one that may honour invites */
-	uint32_t used;          /* an invite: by so many agents */
-	uint32_t njoins;        /* that it signed and that count */
+struct roster_agent {
+	struct agent_id id;            /* key */
+	int refs;                      /* items that lead here */
+	struct roster_item *about;     /* by target_next: additions and removals, JOINs last */
+	struct roster_item *signed_by; /* by signer_next */
+	struct roster_item *acts_by;   /* the addition by which it had its say as an owner; NULL: it had none */
+	bool silenced;                 /* an owner whom a later one removed or demoted: its additions count no more */
+	bool revoked;                  /* an invite that was taken back */
+	bool admits;                   /* an owner's word makes it one that may honour invites */
+	uint32_t used;                 /* an invite: by so many agents */
+	uint32_t njoins;               /* that it signed and that count */
 	UT_hash_handle hh;
 };
 
 struct view_member {
-	struct agent *agent;
-	struct item *by; /* the addition that counts */
+	struct roster_agent *agent;
+	struct roster_item *by; /* the addition that counts */
 	enum role role;
 	char name[MEMBER_NAME_MAX + 1];
 };
@@ -167,14 +167,14 @@ struct view {
 
 struct roster {
 	struct group_id group;
-	struct item *founding; /* NULL: not here yet */
+	struct roster_item *founding; /* NULL: not here yet */
 	char name[GROUP_NAME_MAX + 1];
-	struct item *items;   /* by hash; in the order in which they came */
-	struct agent *agents; /* by ID */
-	struct item *valid;   /* each after what it depends on */
-	struct agent *speakers[ROSTER_MAX_OWNERS];
+	struct roster_item *items;   /* by hash; in the order in which they came */
+	struct roster_agent *agents; /* by ID */
+	struct roster_item *valid;   /* each after what it depends on */
+	struct roster_agent *speakers[ROSTER_MAX_OWNERS];
 	size_t nspeakers; /* owners that have spoken, in that order */
-	struct agent *silenced[ROSTER_MAX_SILENCED];
+	struct roster_agent *silenced[ROSTER_MAX_SILENCED];
 	size_t nsilenced;
 	bool lost;         /* what counted was replaced since roster_settle() last looked */
 	bool put;          /* entries came since then */
@@ -183,33 +183,33 @@ struct roster {
 };
 
 /* roster.c */
-struct agent *roster_agent(const struct roster *r, const struct agent_id *id); /* NULL: nobody speaks of it */
+struct roster_agent *roster_agent(const struct roster *r, const struct agent_id *id); /* NULL: nobody speaks of it */
 /* keep: it counted once. The entry's signatures hold. Judges nothing. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
 
 /* --- roster_words.c --- */
 /* The digest of all words of this signer but the one that is about to be replaced (kind and target; 0 and NULL: none). */
-void roster_words(const struct agent *signer, enum entry_kind kind, const struct agent_id *target,
+void roster_words(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
                   uint8_t digest[HASH_LEN]);
 /* The greatest word of this signer; NULL: it has not said any. */
-const struct item *roster_last_word(const struct agent *signer);
+const struct roster_item *roster_last_word(const struct roster_agent *signer);
 
 /* --- roster_speak.c --- */
 /* Sets what counts of the owners' words, and who is silenced. */
 void roster_speak(struct roster *r);
 
 /* --- roster_judge.c --- */
-void roster_judge_count(struct roster *r, struct item *it);
+void roster_judge_count(struct roster *r, struct roster_item *it);
 /* Looks at all entries anew: sets what counts. */
 void roster_judge(struct roster *r);
 /* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end. NULL. */
-struct item *roster_judge_standing(const struct agent *a);
-struct item *roster_judge_deciding(const struct agent *a);
+struct roster_item *roster_judge_standing(const struct roster_agent *a);
+struct roster_item *roster_judge_deciding(const struct roster_agent *a);
 /* An owner's removal that no addition can override but one that names it: the invited cannot come back. */
-bool roster_judge_removed(const struct agent *a);
+bool roster_judge_removed(const struct roster_agent *a);
 /* Whether a (NULL: nobody) came by this invite, as an entry that counts says. */
-bool roster_judge_came_by(const struct agent *a, const struct agent *invite);
-bool roster_judge_names(const struct item *it, const struct item *other);
+bool roster_judge_came_by(const struct roster_agent *a, const struct roster_agent *invite);
+bool roster_judge_names(const struct roster_item *it, const struct roster_item *other);
 
 /* --- roster_view.c --- */
 const struct view *roster_view(const struct roster *r);
@@ -224,7 +224,7 @@ int roster_sign_add(struct roster *r, const struct identity *self, const struct 
                     const char *member_name, const struct agent_id *invite, int64_t now_s);
 /* At most ENTRY_NAMED_MAX hashes of what must be named for a new addition of a to stand; returns how many. */
 /* The same of its leaves alone. */
-size_t roster_name_leaves(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
-size_t roster_name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
+size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
+size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 
 #endif

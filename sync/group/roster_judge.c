@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "sync/group/roster_internal.h"
 
-bool roster_judge_names(const struct item *it, const struct item *other)
+bool roster_judge_names(const struct roster_item *it, const struct roster_item *other)
 {
 	for (size_t i = 0; i < it->e.nnamed; i++) {
 		if (memcmp(it->e.named + i * HASH_LEN, other->hash, HASH_LEN) == 0)
@@ -27,7 +27,7 @@ bool roster_judge_names(const struct item *it, const struct item *other)
 }
 
 /* Whether `other`, which is about the same agent, defeats the addition `it`. */
-static bool defeats(const struct item *other, const struct item *it, bool leaves)
+static bool defeats(const struct roster_item *other, const struct roster_item *it, bool leaves)
 {
 	if (!other->valid || other == it)
 		return false;
@@ -44,9 +44,9 @@ static bool defeats(const struct item *other, const struct item *it, bool leaves
 }
 
 /* The search ends at the first JOIN, of which there may be many and which defeat nothing. */
-static bool defeated(const struct item *it, bool leaves)
+static bool defeated(const struct roster_item *it, bool leaves)
 {
-	const struct item *other;
+	const struct roster_item *other;
 
 	DL_FOREACH2(it->target->about, other, target_next) {
 		if (other->e.kind == ENTRY_JOIN)
@@ -59,7 +59,7 @@ static bool defeated(const struct item *it, bool leaves)
 
 /* Of two undefeated additions, whether b is the one that counts: an owner's word before an invite's, the lower role, the
  * smaller hash. */
-static bool outranks(const struct item *b, const struct item *a)
+static bool outranks(const struct roster_item *b, const struct roster_item *a)
 {
 	bool a_join = a->e.kind == ENTRY_JOIN, b_join = b->e.kind == ENTRY_JOIN;
 
@@ -70,9 +70,9 @@ static bool outranks(const struct item *b, const struct item *a)
 	return memcmp(b->hash, a->hash, HASH_LEN) < 0;
 }
 
-static struct item *addition(const struct agent *a, bool leaves, bool joins)
+static struct roster_item *addition(const struct roster_agent *a, bool leaves, bool joins)
 {
-	struct item *best = NULL, *it;
+	struct roster_item *best = NULL, *it;
 
 	DL_FOREACH2(a->about, it, target_next) {
 		if (it->e.kind == ENTRY_JOIN && !joins)
@@ -84,19 +84,19 @@ static struct item *addition(const struct agent *a, bool leaves, bool joins)
 	return best;
 }
 
-struct item *roster_judge_standing(const struct agent *a)
+struct roster_item *roster_judge_standing(const struct roster_agent *a)
 {
 	return addition(a, false, false);
 }
 
-struct item *roster_judge_deciding(const struct agent *a)
+struct roster_item *roster_judge_deciding(const struct roster_agent *a)
 {
 	return addition(a, true, true);
 }
 
-bool roster_judge_removed(const struct agent *a)
+bool roster_judge_removed(const struct roster_agent *a)
 {
-	const struct item *it;
+	const struct roster_item *it;
 
 	DL_FOREACH2(a->about, it, target_next) {
 		if (it->valid && it->e.kind == ENTRY_REMOVE)
@@ -105,7 +105,7 @@ bool roster_judge_removed(const struct agent *a)
 	return false;
 }
 
-void roster_judge_count(struct roster *r, struct item *it)
+void roster_judge_count(struct roster *r, struct roster_item *it)
 {
 	it->valid = it->was_valid = true;
 	DL_APPEND2(r->valid, it, valid_prev, valid_next);
@@ -114,9 +114,9 @@ void roster_judge_count(struct roster *r, struct item *it)
 /* --- 3: admissions --- */
 
 /* Whether this agent came by this invite, as is known so far. */
-static bool came_by(const struct agent *a, const struct agent *invite, const struct item *before)
+static bool came_by(const struct roster_agent *a, const struct roster_agent *invite, const struct roster_item *before)
 {
-	const struct item *it;
+	const struct roster_item *it;
 
 	DL_FOREACH2(a->about, it, target_next) {
 		if (it == before)
@@ -127,19 +127,19 @@ static bool came_by(const struct agent *a, const struct agent *invite, const str
 	return false;
 }
 
-bool roster_judge_came_by(const struct agent *a, const struct agent *invite)
+bool roster_judge_came_by(const struct roster_agent *a, const struct roster_agent *invite)
 {
 	return a != NULL && came_by(a, invite, NULL);
 }
 
 /* What owners' words say of invites, and who may honour them. */
-static void prepare(struct roster *r)
+static void joins_prepare(struct roster *r)
 {
-	struct agent *a, *tmp;
-	struct item *it;
+	struct roster_agent *a, *tmp;
+	struct roster_item *it;
 
 	HASH_ITER(hh, r->agents, a, tmp) {
-		const struct item *by = roster_judge_standing(a);
+		const struct roster_item *by = roster_judge_standing(a);
 
 		a->admits = by != NULL && rights_has(by->e.role, RIGHT_ADMIT);
 		DL_FOREACH2(a->about, it, target_next) {
@@ -151,9 +151,9 @@ static void prepare(struct roster *r)
 	}
 }
 
-static int by_claim(const void *a, const void *b)
+static int joins_by_claim(const void *a, const void *b)
 {
-	const struct item *const *x = a, *const *y = b;
+	const struct roster_item *const *x = a, *const *y = b;
 
 	if ((*x)->sure != (*y)->sure)
 		return (*x)->sure ? -1 : 1;
@@ -161,9 +161,9 @@ static int by_claim(const void *a, const void *b)
 }
 
 /* One of an admitter and a subject is enough, unless the subject left since. */
-static bool is_said_twice(const struct item *it)
+static bool is_said_twice(const struct roster_item *it)
 {
-	const struct item *other;
+	const struct roster_item *other;
 
 	DL_FOREACH2(it->target->about, other, target_next) {
 		if (other != it && other->valid && other->e.kind == ENTRY_JOIN && other->signer == it->signer &&
@@ -174,7 +174,7 @@ static bool is_said_twice(const struct item *it)
 	return false;
 }
 
-static bool admit_one(struct roster *r, struct item *it)
+static bool admit_one(struct roster *r, struct roster_item *it)
 {
 	bool again = came_by(it->target, it->invite, NULL);
 
@@ -188,18 +188,18 @@ static bool admit_one(struct roster *r, struct item *it)
 }
 
 /* Whose invite could be honoured, by somebody. */
-static bool is_invited(const struct item *it)
+static bool is_invited(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_JOIN && it->issuer->acts_by != NULL && !it->issuer->silenced && !it->invite->revoked;
 }
 
 /* lanyard 0.1.0 let those admit who came by an invite themselves: each pass, those that stand by the last. */
-static bool pass_on(struct item *const *joins, size_t n)
+static bool pass_on(struct roster_item *const *joins, size_t n)
 {
 	bool more = false;
 
 	for (size_t i = 0; i < n; i++) {
-		struct agent *a = joins[i]->target;
+		struct roster_agent *a = joins[i]->target;
 
 		if (joins[i]->valid && joins[i]->e.format == 1 && rights_has(joins[i]->e.role, RIGHT_ADMIT) &&
 		    !a->admits && !defeated(joins[i], false))
@@ -210,17 +210,17 @@ static bool pass_on(struct item *const *joins, size_t n)
 
 static void admit(struct roster *r)
 {
-	struct item **joins = mem_calloc(HASH_COUNT(r->items), sizeof(joins[0])), *it, *tmp;
+	struct roster_item **joins = mem_calloc(HASH_COUNT(r->items), sizeof(joins[0])), *it, *tmp;
 	size_t n = 0, nold = 0;
 
-	prepare(r);
+	joins_prepare(r);
 	HASH_ITER(hh, r->items, it, tmp) {
 		if (!is_invited(it))
 			continue;
 		it->sure = roster_judge_standing(it->target) != NULL;
 		joins[n++] = it;
 	}
-	qsort(joins, n, sizeof(joins[0]), by_claim);
+	qsort(joins, n, sizeof(joins[0]), joins_by_claim);
 	for (size_t i = 0; i < n; i++)
 		(void)admit_one(r, joins[i]);
 	for (size_t i = 0; i < n; i++) {
@@ -238,7 +238,7 @@ static void admit(struct roster *r)
 
 /* --- 4: leaves --- */
 
-static bool is_owner(const struct item *by)
+static bool is_owner(const struct roster_item *by)
 {
 	return by != NULL && rights_has(by->e.role, RIGHT_OWN);
 }
@@ -254,9 +254,9 @@ static size_t owners_staying(const struct roster *r)
 }
 
 /* Whoever was a member at some time: a leave that came before an addition must not come to count by it. */
-static bool was_added(const struct agent *a)
+static bool was_added(const struct roster_agent *a)
 {
-	const struct item *it;
+	const struct roster_item *it;
 
 	DL_FOREACH2(a->about, it, target_next) {
 		if (it->valid && (it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_JOIN))
@@ -267,10 +267,10 @@ static bool was_added(const struct agent *a)
 
 static void leave(struct roster *r)
 {
-	struct item *it, *tmp;
+	struct roster_item *it, *tmp;
 
 	for (size_t i = r->nspeakers; i-- > 0;) {
-		struct agent *a = r->speakers[i];
+		struct roster_agent *a = r->speakers[i];
 		bool last = is_owner(roster_judge_standing(a)) && owners_staying(r) == 1;
 
 		DL_FOREACH2(a->signed_by, it, signer_next) {
@@ -288,8 +288,8 @@ static void leave(struct roster *r)
 
 void roster_judge(struct roster *r)
 {
-	struct item *it, *tmp;
-	struct agent *a, *a_tmp;
+	struct roster_item *it, *tmp;
+	struct roster_agent *a, *a_tmp;
 
 	r->view->fresh = false;
 	r->valid = NULL;

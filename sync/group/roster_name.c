@@ -21,7 +21,7 @@ static bool is_printable(uint32_t c)
 	return true;
 }
 
-bool group_name_valid(const char *name)
+bool roster_name_valid(const char *name)
 {
 	size_t n = strnlen(name, GROUP_NAME_MAX + 1);
 	const uint8_t *p = (const uint8_t *)name;

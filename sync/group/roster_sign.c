@@ -15,11 +15,11 @@ static int adopt(struct roster *r, struct bytes *entry)
 	return rc == ROSTER_PENDING ? 0 : -1;
 }
 
-static const struct item *word_about(const struct roster *r, const struct agent_id *self, enum entry_kind kind,
-                                     const struct agent_id *target)
+static const struct roster_item *word_about(const struct roster *r, const struct agent_id *self, enum entry_kind kind,
+                                            const struct agent_id *target)
 {
-	const struct agent *a = target != NULL ? roster_agent(r, target) : NULL;
-	const struct item *it;
+	const struct roster_agent *a = target != NULL ? roster_agent(r, target) : NULL;
+	const struct roster_item *it;
 
 	if (a == NULL)
 		return NULL;
@@ -30,9 +30,9 @@ static const struct item *word_about(const struct roster *r, const struct agent_
 	return NULL;
 }
 
-static size_t words_of_kind(const struct agent *a, enum entry_kind kind)
+static size_t words_of_kind(const struct roster_agent *a, enum entry_kind kind)
 {
-	const struct item *it;
+	const struct roster_item *it;
 	size_t n = 0;
 
 	DL_FOREACH2(a->signed_by, it, signer_next)
@@ -44,8 +44,8 @@ int roster_next_word(struct roster *r, const struct identity *self, enum entry_k
                      int64_t now_s, struct word *word)
 {
 	const struct agent_id *id = identity_id(self);
-	const struct agent *a = roster_agent(r, id);
-	const struct item *last = a != NULL ? roster_last_word(a) : NULL;
+	const struct roster_agent *a = roster_agent(r, id);
+	const struct roster_item *last = a != NULL ? roster_last_word(a) : NULL;
 
 	if (a != NULL && word_about(r, id, kind, target) == NULL && words_of_kind(a, kind) >= OWNER_MAX_WORDS)
 		return -1;
@@ -65,7 +65,7 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 	const struct agent_id *id = identity_id(self);
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	uint64_t number = 1;
-	const struct item *it;
+	const struct roster_item *it;
 	int rc;
 
 	if (!roster_may(r, id, RIGHT_TAKE_PART))
@@ -86,24 +86,24 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 
 /* --- additions --- */
 
-static bool is_leave(const struct item *it)
+static bool is_leave(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_LEAVE;
 }
 
-static bool is_removal(const struct item *it)
+static bool is_removal(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_REMOVE;
 }
 
-static bool is_addition(const struct item *it)
+static bool is_addition(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_FOUND;
 }
 
-static size_t name(const struct agent *a, bool (*what)(const struct item *it), uint8_t *named, size_t n)
+static size_t name(const struct roster_agent *a, bool (*what)(const struct roster_item *it), uint8_t *named, size_t n)
 {
-	const struct item *it;
+	const struct roster_item *it;
 
 	if (a == NULL)
 		return n;
@@ -114,13 +114,13 @@ static size_t name(const struct agent *a, bool (*what)(const struct item *it), u
 	return n;
 }
 
-size_t roster_name_leaves(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
+size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
 {
 	return name(a, is_leave, named, 0);
 }
 
 /* Removals first, which nothing else overrides, then what owners said of its role. An invite's word yields by itself. */
-size_t roster_name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
+size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
 {
 	size_t n = name(a, is_removal, named, 0);
 
@@ -131,8 +131,8 @@ size_t roster_name_all(const struct agent *a, uint8_t named[ENTRY_NAMED_MAX * HA
 /* The invite by which id came, as far as self may have to go on saying so: its own word, or an admission that counts. */
 static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
 {
-	const struct item *own = word_about(r, self, ENTRY_ADD, id), *it;
-	const struct agent *a = roster_agent(r, id);
+	const struct roster_item *own = word_about(r, self, ENTRY_ADD, id), *it;
+	const struct roster_agent *a = roster_agent(r, id);
 
 	if (own != NULL && own->e.invited)
 		return &own->e.invite;
@@ -189,10 +189,10 @@ static struct standing standing_of(const struct view_member *m)
 	return s;
 }
 
-static void remember(const struct roster *r, struct before *b)
+static void before_remember(const struct roster *r, struct before *b)
 {
 	const struct view *view = roster_view(r);
-	struct item *it;
+	struct roster_item *it;
 
 	b->members = mem_calloc(view->n, sizeof(b->members[0]));
 	b->n = view->n;
@@ -205,7 +205,7 @@ static void remember(const struct roster *r, struct before *b)
 	}
 }
 
-static void forget(struct before *b)
+static void before_forget(struct before *b)
 {
 	free(b->members);
 	free(b->removed);
@@ -245,7 +245,7 @@ static size_t undone(const struct roster *r, struct before *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->nremoved; i++) {
-		const struct agent *a = roster_agent(r, &b->removed[i]);
+		const struct roster_agent *a = roster_agent(r, &b->removed[i]);
 
 		if (a == NULL || !roster_judge_removed(a))
 			b->removed[n++] = b->removed[i];
@@ -298,12 +298,12 @@ int roster_grant(struct roster *r, const struct identity *self, const struct age
 	if (!roster_may(r, identity_id(self), RIGHT_OWN) || role == ROLE_NONE ||
 	    agent_id_equal(identity_id(self), id) || !roster_has_room(r, id, role))
 		return -1;
-	remember(r, &before);
+	before_remember(r, &before);
 	rc = roster_sign_add(r, self, id, role, member_name, NULL, now_s);
 	roster_settle(r);
 	if (rc == 0)
 		rc = restore(r, self, &before, id, now_s);
-	forget(&before);
+	before_forget(&before);
 	return rc == 0 && roster_role(r, id) == role ? 0 : -1;
 }
 
@@ -317,7 +317,7 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	if (!roster_may(r, identity_id(self), RIGHT_OWN) || !roster_may(r, id, RIGHT_TAKE_PART) ||
 	    agent_id_equal(identity_id(self), id))
 		return -1;
-	remember(r, &before);
+	before_remember(r, &before);
 	invite = invite_of(r, identity_id(self), id);
 	if (invite != NULL)
 		by = *invite;
@@ -328,7 +328,7 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	roster_settle(r);
 	if (rc == 0)
 		rc = restore(r, self, &before, id, now_s);
-	forget(&before);
+	before_forget(&before);
 	return rc == 0 && !roster_may(r, id, RIGHT_TAKE_PART) ? 0 : -1;
 }
 
@@ -340,7 +340,7 @@ static bool is_told_by_owner(const struct view_member *m)
 }
 
 /* So many of those who came by an invite are confirmed that there is still room for what the owner itself may want to say. */
-static size_t may_confirm(const struct agent *self)
+static size_t may_confirm(const struct roster_agent *self)
 {
 	size_t used = words_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_WORDS - OWNER_ROOM_WORDS;
 
@@ -349,7 +349,7 @@ static size_t may_confirm(const struct agent *self)
 
 static size_t confirm(struct roster *r, const struct identity *self, int64_t now_s)
 {
-	const struct agent *a = roster_agent(r, identity_id(self));
+	const struct roster_agent *a = roster_agent(r, identity_id(self));
 	const struct view *view = roster_view(r);
 	struct standing *invited = mem_calloc(view->n + 1, sizeof(invited[0]));
 	size_t n = 0, signed_n = 0, room = may_confirm(a);
@@ -368,10 +368,10 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 
 /* Words of ours that we did not know of, since this home is older than they are: nobody's list of our words would be
  * complete. A revocation of nothing speaks of all of them. */
-static bool is_behind(const struct roster *r, const struct identity *self)
+static bool is_own_word_missing(const struct roster *r, const struct identity *self)
 {
-	const struct agent *a = roster_agent(r, identity_id(self));
-	const struct item *last = roster_last_word(a);
+	const struct roster_agent *a = roster_agent(r, identity_id(self));
+	const struct roster_item *last = roster_last_word(a);
 	uint8_t words[HASH_LEN];
 
 	if (last == NULL || last->e.kind == ENTRY_FOUND)
@@ -390,7 +390,7 @@ bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s
 	if (!roster_may(r, identity_id(self), RIGHT_OWN))
 		return false;
 	said = confirm(r, self, now_s) > 0;
-	if (is_behind(r, self))
+	if (is_own_word_missing(r, self))
 		said |= sign_revocation(r, self, &nothing, now_s) == 0;
 	roster_settle(r);
 	return said;

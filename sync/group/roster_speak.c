@@ -8,12 +8,12 @@
 
 /* --- 1: owners --- */
 
-struct queue {
-	struct agent **a; /* owned */
+struct speak_queue {
+	struct roster_agent **a; /* owned */
 	size_t n, cap;
 };
 
-static void queue_add(struct queue *q, struct agent *a)
+static void queue_add(struct speak_queue *q, struct roster_agent *a)
 {
 	if (q->n == q->cap) {
 		q->cap = q->cap == 0 ? 16 : q->cap * 2;
@@ -22,31 +22,31 @@ static void queue_add(struct queue *q, struct agent *a)
 	q->a[q->n++] = a;
 }
 
-static int by_id(const void *a, const void *b)
+static int speakers_by_id(const void *a, const void *b)
 {
-	const struct agent *const *x = a, *const *y = b;
+	const struct roster_agent *const *x = a, *const *y = b;
 
 	return memcmp((*x)->id.b, (*y)->id.b, sizeof((*x)->id.b));
 }
 
 static int by_kind_and_target(const void *a, const void *b)
 {
-	const struct item *const *x = a, *const *y = b;
+	const struct roster_item *const *x = a, *const *y = b;
 
 	if ((*x)->e.kind != (*y)->e.kind)
 		return (*x)->e.kind < (*y)->e.kind ? -1 : 1;
-	return by_id(&(*x)->target, &(*y)->target);
+	return speakers_by_id(&(*x)->target, &(*y)->target);
 }
 
-static bool is_word(const struct item *it)
+static bool is_word(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
 }
 
 /* What a may say: of each kind no more than so many words, those about the smallest IDs. */
-static struct item **words_of(const struct agent *a, size_t *nwords)
+static struct roster_item **words_of(const struct roster_agent *a, size_t *nwords)
 {
-	struct item **words, *it;
+	struct roster_item **words, *it;
 	size_t n = 0, kept = 0, of_kind = 0;
 
 	DL_FOREACH2(a->signed_by, it, signer_next)
@@ -71,10 +71,10 @@ static struct item **words_of(const struct agent *a, size_t *nwords)
 }
 
 /* Those that it makes owners speak in the next generation. */
-static void speak(struct roster *r, struct agent *a, struct queue *next)
+static void speak(struct roster *r, struct roster_agent *a, struct speak_queue *next)
 {
 	size_t n;
-	struct item **words = words_of(a, &n);
+	struct roster_item **words = words_of(a, &n);
 
 	r->speakers[r->nspeakers++] = a;
 	for (size_t i = 0; i < n; i++) {
@@ -87,7 +87,7 @@ static void speak(struct roster *r, struct agent *a, struct queue *next)
 
 static void nobody_has_spoken(struct roster *r)
 {
-	struct item *it, *tmp;
+	struct roster_item *it, *tmp;
 
 	r->valid = NULL;
 	HASH_ITER(hh, r->items, it, tmp)
@@ -100,15 +100,15 @@ static void nobody_has_spoken(struct roster *r)
 
 static void owners_speak(struct roster *r)
 {
-	struct queue now = { 0 }, next = { 0 }, empty;
+	struct speak_queue now = { 0 }, next = { 0 }, empty;
 
 	nobody_has_spoken(r);
 	queue_add(&now, r->founding->target);
 	while (now.n > 0 && r->nspeakers < ROSTER_MAX_OWNERS) {
-		qsort(now.a, now.n, sizeof(now.a[0]), by_id);
+		qsort(now.a, now.n, sizeof(now.a[0]), speakers_by_id);
 		for (size_t i = 0; i < now.n && r->nspeakers < ROSTER_MAX_OWNERS; i++) {
-			struct agent *a = now.a[i];
-			struct item *by = a->acts_by == NULL ? roster_judge_standing(a) : NULL;
+			struct roster_agent *a = now.a[i];
+			struct roster_item *by = a->acts_by == NULL ? roster_judge_standing(a) : NULL;
 
 			if (by == NULL || !rights_has(by->e.role, RIGHT_OWN))
 				continue;
@@ -127,10 +127,10 @@ static void owners_speak(struct roster *r)
 /* --- 2: silence --- */
 
 /* Marks what x said to make the one who put it down, or those who made that one, an owner. */
-static void mark_chain(struct agent *x, const struct agent *remover)
+static void mark_chain(struct roster_agent *x, const struct roster_agent *remover)
 {
 	for (int hops = 0; remover->acts_by != NULL && hops < ROSTER_MAX_OWNERS; hops++) {
-		struct item *by = remover->acts_by;
+		struct roster_item *by = remover->acts_by;
 
 		if (by->signer == x)
 			by->marked = true;
@@ -140,15 +140,15 @@ static void mark_chain(struct agent *x, const struct agent *remover)
 	}
 }
 
-static bool puts_down(const struct item *it)
+static bool puts_down(const struct roster_item *it)
 {
 	return it->valid && it->signer != it->target && it->signer->acts_by != NULL &&
 	       (it->e.kind == ENTRY_REMOVE || (it->e.kind == ENTRY_ADD && !rights_has(it->e.role, RIGHT_OWN)));
 }
 
-static void mark_chains(struct agent *x)
+static void mark_chains(struct roster_agent *x)
 {
-	struct item *it;
+	struct roster_item *it;
 
 	DL_FOREACH2(x->about, it, target_next) {
 		if (puts_down(it))
@@ -159,9 +159,9 @@ static void mark_chains(struct agent *x)
 static bool silence_one(struct roster *r)
 {
 	for (size_t i = 0; i < r->nspeakers && r->nsilenced < ROSTER_MAX_SILENCED; i++) {
-		struct agent *x = r->speakers[i];
-		const struct item *by = x->silenced ? NULL : roster_judge_standing(x);
-		struct item *it;
+		struct roster_agent *x = r->speakers[i];
+		const struct roster_item *by = x->silenced ? NULL : roster_judge_standing(x);
+		struct roster_item *it;
 
 		if (x->silenced || (by != NULL && rights_has(by->e.role, RIGHT_OWN)))
 			continue;
@@ -182,7 +182,7 @@ static bool silence_one(struct roster *r)
 static bool spare_less(struct roster *r)
 {
 	bool less = false;
-	struct item *it;
+	struct roster_item *it;
 
 	for (size_t i = 0; i < r->nsilenced; i++)
 		mark_chains(r->silenced[i]);

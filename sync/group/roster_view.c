@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "sync/group/roster_internal.h"
 
-static int by_id(const void *a, const void *b)
+static int members_by_id(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;
 
@@ -21,7 +21,7 @@ static int class_of(const struct view_member *m)
 }
 
 /* Who has a place when there are more than places. No date that somebody wrote plays a part. */
-static int by_claim(const void *a, const void *b)
+static int members_by_claim(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;
 
@@ -30,8 +30,8 @@ static int by_claim(const void *a, const void *b)
 	return memcmp(x->by->hash, y->by->hash, HASH_LEN);
 }
 
-/* By short ID, then as by_claim(), but for the hash, which changes with every word about the same agent. */
-static int by_short(const void *a, const void *b)
+/* By short ID, then as members_by_claim(), but for the hash, which changes with every word about the same agent. */
+static int members_by_short(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;
 	uint64_t x_short = agent_id_short(&x->agent->id), y_short = agent_id_short(&y->agent->id);
@@ -40,7 +40,7 @@ static int by_short(const void *a, const void *b)
 		return x_short < y_short ? -1 : 1;
 	if (class_of(x) != class_of(y))
 		return class_of(x) < class_of(y) ? -1 : 1;
-	return by_id(a, b);
+	return members_by_id(a, b);
 }
 
 /* Two agents whose short IDs are the same cannot both be members. An admission is about any ID that its author likes, so the
@@ -49,7 +49,7 @@ static void drop_same_short(struct view *v)
 {
 	size_t kept = 0;
 
-	qsort(v->members, v->n, sizeof(v->members[0]), by_short);
+	qsort(v->members, v->n, sizeof(v->members[0]), members_by_short);
 	for (size_t i = 0; i < v->n; i++) {
 		if (kept > 0 &&
 		    agent_id_short(&v->members[kept - 1].agent->id) == agent_id_short(&v->members[i].agent->id))
@@ -61,13 +61,13 @@ static void drop_same_short(struct view *v)
 
 static void view_fill(const struct roster *r, struct view *v)
 {
-	struct agent *a, *tmp;
+	struct roster_agent *a, *tmp;
 
 	v->members = mem_realloc(v->members, HASH_COUNT(r->agents) + 1, sizeof(v->members[0]));
 	v->n = 0;
 	HASH_ITER(hh, r->agents, a, tmp) {
 		struct view_member *m = &v->members[v->n];
-		struct item *by = roster_judge_deciding(a);
+		struct roster_item *by = roster_judge_deciding(a);
 
 		if (by == NULL)
 			continue;
@@ -80,10 +80,10 @@ static void view_fill(const struct roster *r, struct view *v)
 	}
 	drop_same_short(v);
 	if (v->n > ROSTER_MAX_MEMBERS) {
-		qsort(v->members, v->n, sizeof(v->members[0]), by_claim);
+		qsort(v->members, v->n, sizeof(v->members[0]), members_by_claim);
 		v->n = ROSTER_MAX_MEMBERS;
 	}
-	qsort(v->members, v->n, sizeof(v->members[0]), by_id);
+	qsort(v->members, v->n, sizeof(v->members[0]), members_by_id);
 	v->fresh = true;
 }
 

@@ -7,20 +7,20 @@
 #include "base/sha256.h"
 #include "sync/group/roster_internal.h"
 
-static int by_hash(const void *a, const void *b)
+static int words_by_hash(const void *a, const void *b)
 {
 	return memcmp(a, b, HASH_LEN);
 }
 
-static bool is_word(const struct item *it)
+static bool is_own_word(const struct roster_item *it)
 {
 	return it->e.kind != ENTRY_JOIN && it->e.kind != ENTRY_LEAVE;
 }
 
-void roster_words(const struct agent *signer, enum entry_kind kind, const struct agent_id *target,
+void roster_words(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
                   uint8_t digest[HASH_LEN])
 {
-	const struct item *it;
+	const struct roster_item *it;
 	uint8_t *hashes;
 	size_t n = 0;
 
@@ -29,28 +29,28 @@ void roster_words(const struct agent *signer, enum entry_kind kind, const struct
 	hashes = mem_calloc(n + 1, HASH_LEN);
 	n = 0;
 	DL_FOREACH2(signer->signed_by, it, signer_next) {
-		if (is_word(it) && !(it->e.kind == kind && target != NULL && agent_id_equal(&it->e.target, target)))
+		if (is_own_word(it) && !(it->e.kind == kind && target != NULL && agent_id_equal(&it->e.target, target)))
 			memcpy(hashes + n++ * HASH_LEN, it->hash, HASH_LEN);
 	}
-	qsort(hashes, n, HASH_LEN, by_hash);
+	qsort(hashes, n, HASH_LEN, words_by_hash);
 	sha256(digest, hashes, n * HASH_LEN);
 	free(hashes);
 }
 
-const struct item *roster_last_word(const struct agent *signer)
+const struct roster_item *roster_last_word(const struct roster_agent *signer)
 {
-	const struct item *last = NULL, *it;
+	const struct roster_item *last = NULL, *it;
 
 	DL_FOREACH2(signer->signed_by, it, signer_next) {
-		if (is_word(it) && (last == NULL || it->e.number > last->e.number ||
-		                    (it->e.number == last->e.number && memcmp(it->hash, last->hash, HASH_LEN) > 0)))
+		if (is_own_word(it) && (last == NULL || it->e.number > last->e.number ||
+		                        (it->e.number == last->e.number && memcmp(it->hash, last->hash, HASH_LEN) > 0)))
 			last = it;
 	}
 	return last;
 }
 
 /* Whether all words of a that its last one speaks of are here, and no others. */
-static bool is_complete(const struct agent *a, const struct item *last)
+static bool words_are_complete(const struct roster_agent *a, const struct roster_item *last)
 {
 	uint8_t digest[HASH_LEN];
 
@@ -67,10 +67,10 @@ size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->nspeakers; i++) {
-		const struct agent *a = r->speakers[i];
-		const struct item *last = roster_last_word(a);
+		const struct roster_agent *a = r->speakers[i];
+		const struct roster_item *last = roster_last_word(a);
 
-		if (a->silenced || last == NULL || !is_complete(a, last))
+		if (a->silenced || last == NULL || !words_are_complete(a, last))
 			continue;
 		marks[n++] = (struct roster_mark){ .owner = agent_id_short(&a->id), .number = last->e.number };
 	}
@@ -79,13 +79,13 @@ size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_
 
 static bool shows(const struct roster *r, const struct roster_mark *mark)
 {
-	const struct agent *a, *tmp;
+	const struct roster_agent *a, *tmp;
 
 	for (a = r->agents; a != NULL; a = tmp) {
-		const struct item *last = agent_id_short(&a->id) == mark->owner ? roster_last_word(a) : NULL;
+		const struct roster_item *last = agent_id_short(&a->id) == mark->owner ? roster_last_word(a) : NULL;
 
 		tmp = a->hh.next;
-		if (last != NULL && last->e.number >= mark->number && is_complete(a, last))
+		if (last != NULL && last->e.number >= mark->number && words_are_complete(a, last))
 			return true;
 	}
 	return false;

@@ -21,7 +21,7 @@ static void sign(const struct identity *self, const char *label, size_t label_n,
 	identity_sign(self, in, label_n + n, sig);
 }
 
-static void start(struct bytes *b, enum entry_kind kind)
+static void write_begin(struct bytes *b, enum entry_kind kind)
 {
 	bytes_append_u8(b, kind == ENTRY_FOUND ? FORMAT_FOUND : FORMAT);
 	bytes_append_u8(b, (uint8_t)kind);
@@ -30,7 +30,7 @@ static void start(struct bytes *b, enum entry_kind kind)
 static void start_word(struct bytes *b, enum entry_kind kind, const struct group_id *group, const struct word *word,
                        const struct agent_id *target)
 {
-	start(b, kind);
+	write_begin(b, kind);
 	bytes_append(b, group->b, sizeof(group->b));
 	bytes_append_u64(b, word->number);
 	bytes_append_u64(b, (uint64_t)word->time_s);
@@ -39,7 +39,7 @@ static void start_word(struct bytes *b, enum entry_kind kind, const struct group
 }
 
 /* Cuts between characters: a byte that continues one is never the first to go. */
-static void append_text(struct bytes *b, const char *text, size_t max)
+static void write_text(struct bytes *b, const char *text, size_t max)
 {
 	size_t n = strnlen(text, max + 1);
 
@@ -53,7 +53,7 @@ static void append_text(struct bytes *b, const char *text, size_t max)
 }
 
 /* Closes what was gathered in b with key and signature, and moves it to out. */
-static int finish(struct bytes *out, struct bytes *b, const struct identity *self)
+static int write_end(struct bytes *out, struct bytes *b, const struct identity *self)
 {
 	uint8_t sig[SIGNATURE_LEN];
 	int rc = -1;
@@ -75,13 +75,13 @@ int roster_entry_found(struct bytes *out, const struct identity *founder, const 
 	uint8_t nonce[NONCE_LEN];
 
 	random_bytes(nonce, sizeof(nonce));
-	start(&b, ENTRY_FOUND);
+	write_begin(&b, ENTRY_FOUND);
 	bytes_append_u64(&b, (uint64_t)time_s);
 	bytes_append(&b, nonce, sizeof(nonce));
 	bytes_append_u8(&b, flags);
-	append_text(&b, group_name, GROUP_NAME_MAX);
-	append_text(&b, member_name, MEMBER_NAME_MAX);
-	return finish(out, &b, founder);
+	write_text(&b, group_name, GROUP_NAME_MAX);
+	write_text(&b, member_name, MEMBER_NAME_MAX);
+	return write_end(out, &b, founder);
 }
 
 int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
@@ -92,11 +92,11 @@ int roster_entry_add(struct bytes *out, const struct identity *owner, const stru
 
 	start_word(&b, ENTRY_ADD, group, word, add->target);
 	bytes_append_u8(&b, (uint8_t)add->role);
-	append_text(&b, add->member_name, MEMBER_NAME_MAX);
+	write_text(&b, add->member_name, MEMBER_NAME_MAX);
 	bytes_append(&b, add->invite != NULL ? add->invite->b : none.b, sizeof(none.b));
 	bytes_append_u8(&b, (uint8_t)add->nnamed);
 	bytes_append(&b, add->named, add->nnamed * HASH_LEN);
-	return finish(out, &b, owner);
+	return write_end(out, &b, owner);
 }
 
 int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,
@@ -105,7 +105,7 @@ int roster_entry_remove(struct bytes *out, const struct identity *owner, const s
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
 	start_word(&b, ENTRY_REMOVE, group, word, target);
-	return finish(out, &b, owner);
+	return write_end(out, &b, owner);
 }
 
 int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
@@ -114,7 +114,7 @@ int roster_entry_revoke(struct bytes *out, const struct identity *owner, const s
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
 	start_word(&b, ENTRY_REVOKE, group, word, invite);
-	return finish(out, &b, owner);
+	return write_end(out, &b, owner);
 }
 
 int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
@@ -122,12 +122,12 @@ int roster_entry_leave(struct bytes *out, const struct identity *signer, const s
 {
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	start(&b, ENTRY_LEAVE);
+	write_begin(&b, ENTRY_LEAVE);
 	bytes_append(&b, group->b, sizeof(group->b));
 	bytes_append_u64(&b, number);
 	bytes_append_u64(&b, (uint64_t)time_s);
 	bytes_append_u8(&b, abandon);
-	return finish(out, &b, signer);
+	return write_end(out, &b, signer);
 }
 
 void roster_entry_invite_statement(struct bytes *out, const struct invite_terms *terms, int format)
@@ -152,7 +152,7 @@ int roster_entry_request(struct bytes *out, const struct invite *invite, const s
 	uint8_t sig[SIGNATURE_LEN];
 	int rc;
 
-	start(&b, ENTRY_JOIN);
+	write_begin(&b, ENTRY_JOIN);
 	bytes_append(&b, invite->group.b, sizeof(invite->group.b));
 	bytes_append_u8(&b, (uint8_t)invite->role);
 	bytes_append_u64(&b, (uint64_t)invite->expires_s);
@@ -161,7 +161,7 @@ int roster_entry_request(struct bytes *out, const struct invite *invite, const s
 	bytes_append(&b, invite->issuer_key, PUBLIC_KEY_LEN);
 	bytes_append(&b, invite->signature, SIGNATURE_LEN);
 	bytes_append(&b, identity_public_key(joiner), PUBLIC_KEY_LEN);
-	append_text(&b, member_name, MEMBER_NAME_MAX);
+	write_text(&b, member_name, MEMBER_NAME_MAX);
 	bytes_append(&b, binding, TLS_BINDING_LEN);
 	sign(bearer, proof_label, sizeof(proof_label), b.p, b.len, sig);
 	bytes_append(&b, sig, sizeof(sig));
@@ -180,5 +180,5 @@ int roster_entry_join(struct bytes *out, const struct identity *admitter, const 
 	bytes_append_u64(&b, (uint64_t)time_s);
 	bytes_append_u8(&b, (uint8_t)nnamed);
 	bytes_append(&b, named, nnamed * HASH_LEN);
-	return finish(out, &b, admitter);
+	return write_end(out, &b, admitter);
 }

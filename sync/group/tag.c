@@ -6,8 +6,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-void group_hello_tag(uint8_t tag[GROUP_TAG_LEN], const struct group_id *group, const struct agent_id *sender,
-                     const uint8_t binding[32])
+void tag_hello(uint8_t tag[GROUP_TAG_LEN], const struct group_id *group, const struct agent_id *sender,
+               const uint8_t binding[32])
 {
 	static const char label[] = "lanyard hello";
 	uint8_t text[sizeof(label) - 1 + 32 + 32], mac[EVP_MAX_MD_SIZE];

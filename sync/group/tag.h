@@ -7,7 +7,7 @@
 enum { GROUP_TAG_LEN = 16 };
 
 /* HMAC-SHA256 (RFC 2104), key = group ID, of "lanyard hello" || sender's agent ID || binding, first 16 bytes. */
-void group_hello_tag(uint8_t tag[GROUP_TAG_LEN], const struct group_id *group, const struct agent_id *sender,
-                     const uint8_t binding[32]);
+void tag_hello(uint8_t tag[GROUP_TAG_LEN], const struct group_id *group, const struct agent_id *sender,
+               const uint8_t binding[32]);
 
 #endif

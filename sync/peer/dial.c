@@ -83,7 +83,7 @@ static bool is_member(struct peers *p, const struct agent_id *id)
 }
 
 /* Whether a member that came to us listens there: a named address says nothing of who is behind it. */
-static bool is_connected(struct peers *p, const struct dial *d)
+static bool is_listener_here(struct peers *p, const struct dial *d)
 {
 	char text[TLS_ADDRESS_MAX];
 	struct session *s;
@@ -104,7 +104,7 @@ static bool wanted(struct peers *p, const struct dial *d)
 	if (!p->groups || d->pending)
 		return false;
 	if (!d->agent)
-		return !is_connected(p, d);
+		return !is_listener_here(p, d);
 	return !agent_id_equal(&d->agent->id, identity_id(p->config.self)) && !session_of(p, &d->agent->id);
 }
 
@@ -138,7 +138,7 @@ static bool is_held_back(struct peers *p, const struct dial *d, int64_t now)
 
 /* --- when --- */
 
-static void schedule(struct peers *p, int64_t when)
+static void round_schedule(struct peers *p, int64_t when)
 {
 	struct dialler *l = p->dialler;
 	int64_t now = loop_now_ms(p->config.loop);
@@ -154,7 +154,7 @@ static void schedule(struct peers *p, int64_t when)
 static void set_due(struct peers *p, struct dial *d, int64_t when)
 {
 	d->next_ms = when;
-	schedule(p, when);
+	round_schedule(p, when);
 }
 
 static void wait_longer(struct peers *p, struct dial *d, int64_t now)
@@ -165,7 +165,7 @@ static void wait_longer(struct peers *p, struct dial *d, int64_t now)
 
 /* --- an attempt --- */
 
-static void begin(struct peers *p, struct dial *d, int64_t now)
+static void attempt_begin(struct peers *p, struct dial *d, int64_t now)
 {
 	struct dialler *l = p->dialler;
 
@@ -181,7 +181,7 @@ static void begin(struct peers *p, struct dial *d, int64_t now)
 	}
 }
 
-static void end(struct peers *p, struct dial *d)
+static void attempt_end(struct peers *p, struct dial *d)
 {
 	struct dialler *l = p->dialler;
 
@@ -201,9 +201,9 @@ static void attempt(struct peers *p, struct dial *d, int64_t now)
 		set_due(p, d, now + WAIT_MS + (int64_t)random_below(WAIT_MS));
 		return;
 	}
-	begin(p, d, now);
+	attempt_begin(p, d, now);
 	if (tls_dial(p->tls, (const struct sockaddr *)&d->addr, d->addr_len, answer_ms, d)) {
-		end(p, d);
+		attempt_end(p, d);
 		wait_longer(p, d, now);
 	}
 }
@@ -241,8 +241,8 @@ static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind ki
 	return kind <= d->kind && !session_of(p, id);
 }
 
-static struct dial *note(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr,
-                         int64_t now)
+static struct dial *address_note(struct peers *p, enum dial_kind kind, const struct agent_id *id,
+                                 const struct sockaddr *addr, int64_t now)
 {
 	struct dial_book *b = &p->dialler->book;
 	struct dial *d = dial_book_find(b, addr);
@@ -262,10 +262,10 @@ static struct dial *note(struct peers *p, enum dial_kind kind, const struct agen
 	return d;
 }
 
-static void found(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr)
+static void address_found(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr)
 {
 	int64_t now = loop_now_ms(p->config.loop);
-	struct dial *d = note(p, kind, id, addr, now), *known;
+	struct dial *d = address_note(p, kind, id, addr, now), *known;
 
 	if (!d || !wanted(p, d))
 		return;
@@ -280,12 +280,12 @@ static void found(struct peers *p, enum dial_kind kind, const struct agent_id *i
 
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr)
 {
-	found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr);
+	address_found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr);
 }
 
 void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr)
 {
-	found(p, DIAL_TOLD, id, addr);
+	address_found(p, DIAL_TOLD, id, addr);
 }
 
 /* --- how it went --- */
@@ -300,13 +300,13 @@ static void give_up_others(struct peers *p, const struct agent_id *id)
 	DL_FOREACH2(a->dials, d, agent_next) {
 		d->next_ms = 0;
 		if (d->pending && tls_dial_cancel(p->tls, d))
-			end(p, d);
+			attempt_end(p, d);
 	}
 }
 
 void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id)
 {
-	end(p, d);
+	attempt_end(p, d);
 	d->next_ms = 0;
 	if (!d->agent || !agent_id_equal(&d->agent->id, id))
 		dial_book_renew(&p->dialler->book, d, d->named ? DIAL_PROVEN : DIAL_HEARD, id);
@@ -342,7 +342,7 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 {
 	int64_t now = loop_now_ms(p->config.loop);
 
-	end(p, d);
+	attempt_end(p, d);
 	log_debug("%s: cannot be reached: %s", address, reason);
 	if (refused && p->config.refused)
 		p->config.refused(p->config.arg, d->agent ? &d->agent->id : NULL, address, reason);
@@ -404,5 +404,5 @@ static void dial_due(void *arg)
 		}
 	}
 	if (first)
-		schedule(p, first);
+		round_schedule(p, first);
 }

@@ -74,7 +74,7 @@ void dial_book_forget(struct dial_book *b, struct dial *d)
 }
 
 /* Room for one more of a kind, of the whole book and of one agent. */
-static bool make_room(struct dial_book *b, enum dial_kind kind)
+static bool dial_book_make_room(struct dial_book *b, enum dial_kind kind)
 {
 	struct dial *d, *next;
 
@@ -124,7 +124,7 @@ struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struc
 	struct dial_key key;
 	struct dial *d;
 
-	if (!dial_key_of(&key, addr) || !make_room(b, kind))
+	if (!dial_key_of(&key, addr) || !dial_book_make_room(b, kind))
 		return NULL;
 	if (id && !make_room_of(b, dial_book_agent(b, id), kind))
 		return NULL;
@@ -162,7 +162,7 @@ void dial_book_renew(struct dial_book *b, struct dial *d, enum dial_kind kind, c
 		leave_agent(b, d);
 	/* While it is in neither, so that it does not make room for itself. */
 	if (kind != d->kind)
-		(void)make_room(b, kind);
+		(void)dial_book_make_room(b, kind);
 	if (moves || kind != d->kind)
 		(void)make_room_of(b, id ? dial_book_agent(b, id) : d->agent, kind);
 	set_kind(b, d, kind);

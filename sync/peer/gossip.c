@@ -113,7 +113,7 @@ static uint32_t link_of(const struct session *s)
 	return address_of(s, &addr) ? scope_of(&addr) : 0;
 }
 
-static size_t own_addresses(struct peers *p, struct sockaddr_storage out[GOSSIP_OWN_MAX])
+static size_t gossip_own(struct peers *p, struct sockaddr_storage out[GOSSIP_OWN_MAX])
 {
 	return p->config.addresses ? p->config.addresses(p->config.arg, out, GOSSIP_OWN_MAX) : 0;
 }
@@ -197,7 +197,7 @@ void gossip_up(struct talk *t)
 	struct tale *tale = tale_new(t);
 	struct talk *o;
 
-	tale_add_all(tale, identity_id(p->config.self), own, own_addresses(p, own));
+	tale_add_all(tale, identity_id(p->config.self), own, gossip_own(p, own));
 	DL_FOREACH2(t->group->talks, o, group_next) {
 		if (o == t || !o->up)
 			continue;
@@ -213,7 +213,7 @@ void gossip_up(struct talk *t)
 void gossip_own_changed(struct peers *p)
 {
 	struct sockaddr_storage own[GOSSIP_OWN_MAX];
-	size_t n = own_addresses(p, own);
+	size_t n = gossip_own(p, own);
 	struct peer_group *g;
 	struct talk *t;
 
@@ -255,7 +255,7 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 {
 	struct session *s = t->session;
 	struct sockaddr_storage ours[GOSSIP_OWN_MAX], its[GOSSIP_OWN_MAX], addr;
-	size_t nours = own_addresses(s->peers, ours), nits = 0;
+	size_t nours = gossip_own(s->peers, ours), nits = 0;
 	uint32_t link = link_of(s);
 
 	for (size_t i = 0; i < m->n; i++) {

@@ -9,7 +9,7 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
 
-static void remember(struct talk *t, uint32_t request, uint32_t len)
+static void inflight_remember(struct talk *t, uint32_t request, uint32_t len)
 {
 	struct inflight *a = MEM_NEW(struct inflight);
 
@@ -20,7 +20,7 @@ static void remember(struct talk *t, uint32_t request, uint32_t len)
 	HASH_ADD(hh, t->session->inflight, request, sizeof(a->request), a);
 }
 
-static void forget(struct session *s, struct inflight *a)
+static void inflight_forget(struct session *s, struct inflight *a)
 {
 	a->talk->inflight_bytes -= a->len;
 	HASH_DEL(s->inflight, a);
@@ -28,7 +28,7 @@ static void forget(struct session *s, struct inflight *a)
 }
 
 /* The talk that asked for it, which is then no longer waited for; NULL when nobody did. */
-static struct talk *answered(struct session *s, uint32_t request, uint32_t *len)
+static struct talk *inflight_answered(struct session *s, uint32_t request, uint32_t *len)
 {
 	struct inflight *a;
 	struct talk *t;
@@ -38,7 +38,7 @@ static struct talk *answered(struct session *s, uint32_t request, uint32_t *len)
 		return NULL;
 	t = a->talk;
 	*len = a->len;
-	forget(s, a);
+	inflight_forget(s, a);
 	return t;
 }
 
@@ -50,7 +50,7 @@ size_t inflight_room(const struct talk *t)
 void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		remember(t, wants[i].request, wants[i].len);
+		inflight_remember(t, wants[i].request, wants[i].len);
 	while (n > 0) {
 		struct msg_get m = { .channel = (uint32_t)t->my_channel,
 			             .content = *c,
@@ -74,7 +74,7 @@ void inflight_get_list(struct talk *t, uint32_t request, const struct content *c
 	size_t n;
 	uint8_t *body = msg_list_get_encode(&m, &n);
 
-	remember(t, request, 0);
+	inflight_remember(t, request, 0);
 	session_send(t->session, FRAME_LIST_GET, body, n);
 }
 
@@ -87,7 +87,7 @@ void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
 
 		HASH_FIND(hh, t->session->inflight, &requests[i], sizeof(requests[i]), a);
 		if (a)
-			forget(t->session, a);
+			inflight_forget(t->session, a);
 	}
 	while (n) {
 		struct msg_cancel m = { .requests = requests, .n = n < MSG_MAX_CANCEL ? n : MSG_MAX_CANCEL };
@@ -110,7 +110,7 @@ struct unpack_job {
 	uint8_t *out;
 };
 
-static void unpack(void *arg)
+static void block_unpack(void *arg)
 {
 	struct unpack_job *j = arg;
 
@@ -121,7 +121,7 @@ static void unpack(void *arg)
 	}
 }
 
-static void unpacked(void *arg)
+static void block_unpacked(void *arg)
 {
 	struct unpack_job *j = arg;
 	struct session *s = j->session;
@@ -143,7 +143,7 @@ static void unpacked(void *arg)
 }
 
 /* The payload's bytes beyond the frame event, without a copy where they are many. */
-static struct slab keep(struct session *s, const struct msg_bytes *data)
+static struct slab payload_keep(struct session *s, const struct msg_bytes *data)
 {
 	void *base = link_take(s->link);
 
@@ -156,7 +156,7 @@ static struct slab keep(struct session *s, const struct msg_bytes *data)
 void inflight_block_in(struct session *s, const struct msg_block *b)
 {
 	uint32_t len = 0;
-	struct talk *t = answered(s, b->request, &len);
+	struct talk *t = inflight_answered(s, b->request, &len);
 	struct slab none = { 0 };
 	struct peer_group *g;
 
@@ -173,13 +173,13 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 			                  .talk = t->serial,
 			                  .request = b->request,
 			                  .plain_len = len,
-			                  .in = keep(s, &b->data) };
+			                  .in = payload_keep(s, &b->data) };
 		g->counters.bytes_received += len;
 		s->jobs++;
-		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, unpack,
-		               unpacked, j);
+		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
+		               block_unpack, block_unpacked, j);
 	} else {
-		struct slab bytes = b->flags == MSG_BLOCK_NONE ? none : keep(s, &b->data);
+		struct slab bytes = b->flags == MSG_BLOCK_NONE ? none : payload_keep(s, &b->data);
 
 		g->counters.bytes_received += bytes.n;
 		g->config.hooks->block(g->config.arg, s->peer, b->request, &bytes);
@@ -189,7 +189,7 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 void inflight_list_in(struct session *s, const struct msg_list *m)
 {
 	uint32_t len = 0;
-	struct talk *t = answered(s, m->request, &len);
+	struct talk *t = inflight_answered(s, m->request, &len);
 
 	if (t)
 		t->group->config.hooks->list(t->group->config.arg, s->peer, m->request, m->first,
@@ -202,5 +202,5 @@ void inflight_stop(struct talk *t)
 
 	HASH_ITER(hh, t->session->inflight, a, next)
 		if (a->talk == t)
-			forget(t->session, a);
+			inflight_forget(t->session, a);
 }

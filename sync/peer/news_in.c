@@ -11,7 +11,7 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/plan/path.h"
 
-static void load(struct talk *t, struct index_peer *p)
+static void peer_load(struct talk *t, struct index_peer *p)
 {
 	if (index_peer_get(t->group->config.index, t->session->peer, p) < 0)
 		memset(p, 0, sizeof(*p)); /* logged by the index; asking for everything again is safe */
@@ -24,7 +24,7 @@ void news_in_send_hello(struct talk *t)
 	struct index_peer p;
 	size_t n;
 
-	load(t, &p);
+	peer_load(t, &p);
 	struct msg_index_hello m = { .channel = (uint32_t)t->my_channel,
 		                     .epoch = index_epoch(index),
 		                     .seq = g->committed,
@@ -185,7 +185,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		session_ended(t->session, "our index cannot be written");
 		return NEWS_IN_GOES_ON;
 	}
-	load(t, &p);
+	peer_load(t, &p);
 	away = is_writer(t) && away_too_long(t, m, &p);
 	if (away && p.received > 0) {
 		hear_all_again(t);
@@ -207,7 +207,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 }
 
 /* A record that is not taken, and that no honest member sends. */
-static void refuse(struct talk *t, const struct msg_record *m, const char *why)
+static void record_refuse(struct talk *t, const struct msg_record *m, const char *why)
 {
 	index_note_rejected(t->group->config.index, t->their_epoch, m->record.seq);
 	talk_misbehaved(t, m->record.path, why);
@@ -239,15 +239,15 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	if (verdict != PATH_OK) {
-		refuse(t, m, path_verdict_text(verdict));
+		record_refuse(t, m, path_verdict_text(verdict));
 		return;
 	}
 	if (m->record.seq >= VERSION_PLAIN_MAX) {
-		refuse(t, m, "a sequence number out of range");
+		record_refuse(t, m, "a sequence number out of range");
 		return;
 	}
 	if (!is_near(t, m)) {
-		refuse(t, m, "a version far beyond any announced before");
+		record_refuse(t, m, "a version far beyond any announced before");
 		return;
 	}
 	if (!g->config.hooks->accepts(g->config.arg, path, m->record.kind == RECORD_DIR)) {
@@ -256,7 +256,7 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	if (m->blocks.n && blocklist_decode(&list, m->blocks.p, m->blocks.n)) {
-		refuse(t, m, "an impossible block list");
+		record_refuse(t, m, "an impossible block list");
 		return;
 	}
 	g->counters.records_received++;
@@ -311,7 +311,7 @@ void news_in_store(struct talk *t)
 		return;
 	numbers_store(t);
 	r = received(t);
-	load(t, &p);
+	peer_load(t, &p);
 	if (p.received == r && p.settled == t->settled)
 		return;
 	p.epoch = t->their_epoch;

@@ -19,7 +19,7 @@ struct news_unacked {
 };
 
 /* The rows of one message, and the worker job that reads the files that travel inside. */
-struct batch {
+struct news_batch {
 	struct session *session;
 	uint64_t talk; /* its serial */
 	const struct peer_group *group;
@@ -35,7 +35,7 @@ struct batch {
 	struct index *index;
 };
 
-static void batch_free(struct batch *b)
+static void news_batch_free(struct news_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		union {
@@ -53,14 +53,14 @@ static void batch_free(struct batch *b)
 	free(b);
 }
 
-static bool is_carried(const struct batch *b, const struct record *r)
+static bool is_carried(const struct news_batch *b, const struct record *r)
 {
 	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->via == 0 &&
 	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 
 /* Its bytes are to travel with it. */
-static void carry(struct batch *b, struct msg_record *m)
+static void carry(struct news_batch *b, struct msg_record *m)
 {
 	const struct content *c = &m->record.content;
 	struct block_want want = { .len = (uint32_t)c->size };
@@ -70,7 +70,7 @@ static void carry(struct batch *b, struct msg_record *m)
 	b->carry += (size_t)c->size;
 }
 
-static struct msg_record *batch_add(struct batch *b, const struct record *r)
+static struct msg_record *batch_add(struct news_batch *b, const struct record *r)
 {
 	struct msg_record *m;
 
@@ -87,10 +87,10 @@ static struct msg_record *batch_add(struct batch *b, const struct record *r)
 }
 
 /* index_since's callback: takes a row into the batch. */
-static bool take(void *arg, const struct record *r)
+static bool news_batch_take(void *arg, const struct record *r)
 {
 	const struct peer_group_config *config;
-	struct batch *b = arg;
+	struct news_batch *b = arg;
 	struct msg_record *m;
 
 	if (r->seq > b->committed)
@@ -111,7 +111,7 @@ static bool take(void *arg, const struct record *r)
 /* Worker. A file that is not what its row says any more travels without its bytes. */
 static void read_files(void *arg)
 {
-	struct batch *b = arg;
+	struct news_batch *b = arg;
 
 	for (size_t i = 0; i < b->n; i++) {
 		size_t n = (size_t)b->records[i].record.content.size;
@@ -128,7 +128,7 @@ static void read_files(void *arg)
 }
 
 /* Short block lists go along, so that the peer need not ask for them. */
-static void add_lists(struct batch *b)
+static void add_lists(struct news_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		const struct record *r = &b->records[i].record;
@@ -147,7 +147,7 @@ static void add_lists(struct batch *b)
 	}
 }
 
-static void send_batch(struct talk *t, struct batch *b)
+static void send_batch(struct talk *t, struct news_batch *b)
 {
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
 		              .after = b->after,
@@ -175,7 +175,7 @@ static void send_batch(struct talk *t, struct batch *b)
 
 static void files_read(void *arg)
 {
-	struct batch *b = arg;
+	struct news_batch *b = arg;
 	struct session *s = b->session;
 	struct talk *t = talk_of_serial(s, b->talk);
 
@@ -184,13 +184,13 @@ static void files_read(void *arg)
 		send_batch(t, b);
 		news_out_kick(t);
 	}
-	batch_free(b);
+	news_batch_free(b);
 	session_job_done(s);
 }
 
-static struct batch *gather(struct talk *t)
+static struct news_batch *news_batch_gather(struct talk *t)
 {
-	struct batch *b = MEM_NEW(struct batch);
+	struct news_batch *b = MEM_NEW(struct news_batch);
 	struct peer_group *g = t->group;
 	int n;
 
@@ -204,9 +204,9 @@ static struct batch *gather(struct talk *t)
 	b->anew = t->resend_upto;
 	b->inlines = !t->no_inline;
 	b->index = g->config.index;
-	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, take, b);
+	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
 	if (n < 0) {
-		batch_free(b);
+		news_batch_free(b);
 		return NULL;
 	}
 	if (b->seen < NEWS_BATCH_ROWS && b->carry < NEWS_BATCH_BYTES)
@@ -218,7 +218,7 @@ void news_out_kick(struct talk *t)
 {
 	while (t->up && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed &&
 	       session_has_room(t->session)) {
-		struct batch *b = gather(t);
+		struct news_batch *b = news_batch_gather(t);
 
 		if (!b)
 			return;
@@ -229,7 +229,7 @@ void news_out_kick(struct talk *t)
 			return;
 		}
 		send_batch(t, b);
-		batch_free(b);
+		news_batch_free(b);
 	}
 }
 
@@ -256,7 +256,7 @@ static const char *retold_name(char out[32], const struct talk *t)
 }
 
 /* What was left out when the peer was told of it may be shared by now. */
-static void tell_again(struct talk *t)
+static void retell_begin(struct talk *t)
 {
 	struct index *index = t->group->config.index;
 	int64_t due = 0, done = 0;
@@ -273,7 +273,7 @@ static void tell_again(struct talk *t)
 }
 
 /* A number behind those that are told again is acknowledged: they all came. */
-static void told_again(struct talk *t)
+static void retell_done(struct talk *t)
 {
 	char name[32];
 
@@ -291,7 +291,7 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 	t->settled = same ? theirs->settled : 0;
 	if (all)
 		t->sent = 0; /* what it has acknowledged already it does not acknowledge again */
-	tell_again(t);
+	retell_begin(t);
 	t->no_inline = theirs->no_inline;
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
 	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the
@@ -309,7 +309,7 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 	if (m->received > t->acked)
 		t->acked = m->received;
 	if (t->retell > 0 && m->received > t->retell)
-		told_again(t);
+		retell_done(t);
 	if (m->settled > t->settled)
 		g->progress = true; /* to be stored */
 	t->settled = m->settled;

@@ -58,7 +58,7 @@ void peer_group_roster_changed(struct peer_group *g)
 }
 
 /* A request to join, whose signatures a worker has looked at. */
-static void on_request(struct talk *t, const uint8_t *request, size_t n, bool good)
+static void on_join_request(struct talk *t, const uint8_t *request, size_t n, bool good)
 {
 	struct peer_group *g = t->group;
 
@@ -69,7 +69,7 @@ static void on_request(struct talk *t, const uint8_t *request, size_t n, bool go
 }
 
 /* Entries were put into the roster: judges them, and passes on what counts now. */
-static void on_entries(struct peer_group *g)
+static void on_roster_entries(struct peer_group *g)
 {
 	if (!roster_settle(g->config.roster))
 		return;
@@ -81,9 +81,9 @@ static void on_entries(struct peer_group *g)
 	peer_group_roster_changed(g);
 }
 
-static const struct roster_in_events roster_events = { .entries = on_entries,
+static const struct roster_in_events roster_events = { .entries = on_roster_entries,
 	                                               .credential = talk_opened,
-	                                               .request = on_request };
+	                                               .request = on_join_request };
 
 /* --- life --- */
 
@@ -239,7 +239,7 @@ const char *peer_group_join_note(const struct peer_group *g)
 
 /* --- what fetch asks for --- */
 
-static struct talk *up(struct peer_group *g, uint64_t peer)
+static struct talk *talk_up(struct peer_group *g, uint64_t peer)
 {
 	struct talk *t = talk_of_peer(g, peer);
 
@@ -248,19 +248,19 @@ static struct talk *up(struct peer_group *g, uint64_t peer)
 
 bool peer_group_connected(struct peer_group *g, uint64_t peer)
 {
-	return up(g, peer) != NULL;
+	return talk_up(g, peer) != NULL;
 }
 
 uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer)
 {
-	const struct talk *t = up(g, peer);
+	const struct talk *t = talk_up(g, peer);
 
 	return t ? t->session->link->bytes_in : 0;
 }
 
 size_t peer_group_room(struct peer_group *g, uint64_t peer)
 {
-	const struct talk *t = up(g, peer);
+	const struct talk *t = talk_up(g, peer);
 
 	return t ? inflight_room(t) : 0;
 }
@@ -268,7 +268,7 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer)
 int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n)
 {
-	struct talk *t = up(g, peer);
+	struct talk *t = talk_up(g, peer);
 
 	if (!t)
 		return -1;
@@ -278,7 +278,7 @@ int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c,
 
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
 {
-	struct talk *t = up(g, peer);
+	struct talk *t = talk_up(g, peer);
 
 	if (!t)
 		return -1;
@@ -288,7 +288,7 @@ int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, c
 
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
 {
-	struct talk *t = up(g, peer);
+	struct talk *t = talk_up(g, peer);
 
 	if (t)
 		inflight_cancel(t, requests, n);
@@ -318,7 +318,7 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	}
 }
 
-static const char *lacking(struct peer_group *g, const struct talk *t, const char *what)
+static const char *lacks_text(struct peer_group *g, const struct talk *t, const char *what)
 {
 	const char *name = t->session->name;
 
@@ -332,11 +332,11 @@ const char *peer_group_lacks(struct peer_group *g)
 
 	DL_FOREACH2(g->talks, t, group_next) {
 		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
-			return lacking(g, t, "to say hello");
+			return lacks_text(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
-			return lacking(g, t, "to send the rest of its news");
+			return lacks_text(g, t, "to send the rest of its news");
 		if (t->up && t->settled < g->committed)
-			return lacking(g, t, "to install our changes");
+			return lacks_text(g, t, "to install our changes");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
 }

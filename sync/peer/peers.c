@@ -22,7 +22,7 @@ static bool old_one_stays(struct peers *p, const struct session *old, const stru
 	return old->link->dialed == we_are_smaller;
 }
 
-static void on_up(void *arg, struct link *link, void *dial_arg)
+static void link_up(void *arg, struct link *link, void *dial_arg)
 {
 	struct peers *p = arg;
 	struct session *old;
@@ -65,7 +65,7 @@ static void on_up(void *arg, struct link *link, void *dial_arg)
 	}
 }
 
-static void on_failed(void *arg, void *dial_arg, const char *address, const char *reason, bool refused)
+static void link_failed(void *arg, void *dial_arg, const char *address, const char *reason, bool refused)
 {
 	struct peers *p = arg;
 
@@ -84,7 +84,7 @@ static bool is_stalled(const struct session *s, int64_t now)
 
 /* Liveness: everyone who was silent for too long goes, who is idle is pinged. When this timer itself came late (the
  * process was stopped, the machine slept), silence proves nothing yet. */
-static void on_tick(void *arg)
+static void peers_tick(void *arg)
 {
 	struct peers *p = arg;
 	struct session *s, *next;
@@ -114,7 +114,7 @@ static void on_tick(void *arg)
 
 struct peers *peers_new(const struct peers_config *config, char **why)
 {
-	static const struct tls_events events = { .up = on_up, .failed = on_failed };
+	static const struct tls_events events = { .up = link_up, .failed = link_failed };
 	struct peers *p = MEM_NEW(struct peers);
 
 	p->config = *config;
@@ -129,7 +129,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	}
 	p->upload = rate_new(config->loop);
 	p->download = rate_new(config->loop);
-	p->tick = loop_timer_new(config->loop, on_tick, p);
+	p->tick = loop_timer_new(config->loop, peers_tick, p);
 	dial_new(p);
 	return p;
 }

@@ -54,7 +54,7 @@ static void arm(struct rate *r)
 }
 
 /* Each that waited when this began gets one turn, as long as there is something. */
-static void on_tick(void *arg)
+static void rate_tick(void *arg)
 {
 	struct rate *r = arg;
 	const struct rate_wait *each;
@@ -80,7 +80,7 @@ struct rate *rate_new(struct loop *loop)
 	struct rate *r = MEM_NEW(struct rate);
 
 	r->loop = loop;
-	r->timer = loop_timer_new(loop, on_tick, r);
+	r->timer = loop_timer_new(loop, rate_tick, r);
 	return r;
 }
 

@@ -37,7 +37,7 @@ struct paper {
 };
 
 /* What is left of one peer's allowance. */
-struct bringer {
+struct roster_allowance {
 	uint64_t peer;
 	int64_t spent, at_ms;
 	size_t queued;
@@ -53,7 +53,7 @@ struct roster_in {
 	struct paper *waiting;
 	struct paper *job; /* at a worker */
 	bool busy;         /* a job is out, or its outcome is being told */
-	struct bringer *bringers;
+	struct roster_allowance *bringers;
 };
 
 struct roster_in *roster_in_new(struct peer_group *g, const struct roster_in_events *events)
@@ -78,9 +78,9 @@ static void papers_free(struct paper **list)
 	}
 }
 
-static void in_free(struct roster_in *in)
+static void roster_in_release(struct roster_in *in)
 {
-	struct bringer *b, *tmp;
+	struct roster_allowance *b, *tmp;
 
 	papers_free(&in->waiting);
 	HASH_ITER(hh, in->bringers, b, tmp) {
@@ -96,14 +96,14 @@ void roster_in_free(struct roster_in *in)
 		return;
 	in->group = NULL;
 	if (!in->busy)
-		in_free(in);
+		roster_in_release(in);
 }
 
 /* --- what one may bring --- */
 
 static void forget_idle_bringers(struct roster_in *in)
 {
-	struct bringer *b, *tmp;
+	struct roster_allowance *b, *tmp;
 
 	HASH_ITER(hh, in->bringers, b, tmp) {
 		if (b->queued > 0 || HASH_COUNT(in->bringers) < BRINGERS_MAX)
@@ -113,15 +113,15 @@ static void forget_idle_bringers(struct roster_in *in)
 	}
 }
 
-static struct bringer *bringer_of(struct roster_in *in, uint64_t peer, int64_t now_ms)
+static struct roster_allowance *allowance_of(struct roster_in *in, uint64_t peer, int64_t now_ms)
 {
-	struct bringer *b;
+	struct roster_allowance *b;
 	int64_t back;
 
 	HASH_FIND(hh, in->bringers, &peer, sizeof(peer), b);
 	if (b == NULL) {
 		forget_idle_bringers(in);
-		b = MEM_NEW(struct bringer);
+		b = MEM_NEW(struct roster_allowance);
 		b->peer = peer;
 		b->at_ms = now_ms;
 		HASH_ADD(hh, in->bringers, peer, sizeof(b->peer), b);
@@ -133,7 +133,7 @@ static struct bringer *bringer_of(struct roster_in *in, uint64_t peer, int64_t n
 }
 
 /* Whether the entry is worth a worker's look. */
-static bool is_worth_it(struct talk *t, struct bringer *b, const struct msg_bytes *e)
+static bool is_worth_it(struct talk *t, struct roster_allowance *b, const struct msg_bytes *e)
 {
 	const struct log_about about = talk_about(t);
 	bool known = roster_knows(t->group->config.roster, e->p, e->n);
@@ -167,7 +167,7 @@ static void look_at_paper(struct paper *p, const struct group_id *id)
 	}
 }
 
-static void work(void *arg)
+static void papers_check(void *arg)
 {
 	struct roster_in *in = arg;
 	struct paper *p;
@@ -176,9 +176,9 @@ static void work(void *arg)
 		look_at_paper(p, &in->id);
 }
 
-static void done(void *arg);
+static void papers_checked(void *arg);
 
-static void submit(struct roster_in *in)
+static void papers_submit(struct roster_in *in)
 {
 	struct paper *p, *next;
 	size_t n = 0;
@@ -193,10 +193,11 @@ static void submit(struct roster_in *in)
 		DL_DELETE(in->waiting, p);
 		DL_APPEND(in->job, p);
 	}
-	workers_submit(in->workers, n > JOB_ENTRIES / 8 ? WORKERS_BULK : WORKERS_QUICK, work, done, in);
+	workers_submit(in->workers, n > JOB_ENTRIES / 8 ? WORKERS_BULK : WORKERS_QUICK, papers_check, papers_checked,
+	               in);
 }
 
-static struct talk *talk_of(const struct peer_group *g, uint64_t serial)
+static struct talk *paper_talk(const struct peer_group *g, uint64_t serial)
 {
 	struct talk *t;
 
@@ -222,7 +223,7 @@ static bool is_taken(const struct paper *p, const struct talk *t)
 
 static void put_paper(struct roster_in *in, const struct paper *p)
 {
-	struct talk *t = talk_of(in->group, p->talk);
+	struct talk *t = paper_talk(in->group, p->talk);
 	struct reader r = READER_INIT(p->entries.p, p->entries.len);
 
 	for (size_t i = 0; i < p->n && is_taken(p, t); i++) {
@@ -237,9 +238,9 @@ static void put_paper(struct roster_in *in, const struct paper *p)
 }
 
 /* What counts was worth it. A member's own admissions do not come back: it can make any number, each in another's place. */
-static void give_back(struct roster_in *in, const struct paper *p)
+static void allowance_give_back(struct roster_in *in, const struct paper *p)
 {
-	struct bringer *b = bringer_of(in, p->bringer, loop_now_ms(in->group->peers->config.loop));
+	struct roster_allowance *b = allowance_of(in, p->bringer, loop_now_ms(in->group->peers->config.loop));
 	struct reader r = READER_INIT(p->entries.p, p->entries.len);
 
 	b->queued -= p->size;
@@ -253,9 +254,9 @@ static void give_back(struct roster_in *in, const struct paper *p)
 	}
 }
 
-static void answer(struct roster_in *in, const struct paper *p)
+static void paper_answer(struct roster_in *in, const struct paper *p)
 {
-	struct talk *t = talk_of(in->group, p->talk);
+	struct talk *t = paper_talk(in->group, p->talk);
 
 	if (t == NULL || p->kind == PAPER_ENTRIES)
 		return;
@@ -267,7 +268,7 @@ static void answer(struct roster_in *in, const struct paper *p)
 }
 
 /* Papers in their order; judged before each that needs an answer, and at the end. */
-static void done(void *arg)
+static void papers_checked(void *arg)
 {
 	struct roster_in *in = arg;
 	struct paper *papers = in->job, *p;
@@ -280,15 +281,15 @@ static void done(void *arg)
 			put_paper(in, p);
 		if (p->kind != PAPER_ENTRIES || p->next == NULL)
 			in->events->entries(in->group);
-		give_back(in, p);
-		answer(in, p);
+		allowance_give_back(in, p);
+		paper_answer(in, p);
 	}
 	papers_free(&papers);
 	in->busy = false;
 	if (in->group == NULL)
-		in_free(in);
+		roster_in_release(in);
 	else
-		submit(in);
+		papers_submit(in);
 }
 
 /* --- taking in --- */
@@ -305,7 +306,7 @@ static struct paper *paper_new(const struct talk *t, enum paper_kind kind)
 	return p;
 }
 
-static void add(struct paper *p, struct bringer *b, const struct msg_bytes *e)
+static void paper_add(struct paper *p, struct roster_allowance *b, const struct msg_bytes *e)
 {
 	bytes_append_u32(&p->entries, (uint32_t)e->n);
 	bytes_append(&p->entries, e->p, e->n);
@@ -315,10 +316,10 @@ static void add(struct paper *p, struct bringer *b, const struct msg_bytes *e)
 }
 
 /* Entries, cut into papers; the last one, which may be empty, is returned and not queued yet. */
-static struct paper *take(struct talk *t, enum paper_kind last, const struct msg_bytes *entries, size_t n)
+static struct paper *papers_take(struct talk *t, enum paper_kind last, const struct msg_bytes *entries, size_t n)
 {
 	struct roster_in *in = t->group->roster_in;
-	struct bringer *b = bringer_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
+	struct roster_allowance *b = allowance_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
 	struct paper *p = paper_new(t, last);
 
 	for (size_t i = 0; i < n; i++) {
@@ -329,7 +330,7 @@ static struct paper *take(struct talk *t, enum paper_kind last, const struct msg
 			DL_APPEND(in->waiting, p);
 			p = paper_new(t, last);
 		}
-		add(p, b, &entries[i]);
+		paper_add(p, b, &entries[i]);
 	}
 	return p;
 }
@@ -337,36 +338,36 @@ static struct paper *take(struct talk *t, enum paper_kind last, const struct msg
 void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n)
 {
 	struct roster_in *in = t->group->roster_in;
-	struct paper *p = take(t, PAPER_ENTRIES, entries, n);
+	struct paper *p = papers_take(t, PAPER_ENTRIES, entries, n);
 
 	if (p->n == 0)
 		free(p);
 	else
 		DL_APPEND(in->waiting, p);
-	submit(in);
+	papers_submit(in);
 }
 
 void roster_in_open(struct talk *t, const struct msg_group_open *m)
 {
 	struct roster_in *in = t->group->roster_in;
-	struct paper *p = take(t, PAPER_OPEN, m->credential, m->ncredential);
+	struct paper *p = papers_take(t, PAPER_OPEN, m->credential, m->ncredential);
 
 	p->has_digest = m->roster_digest.n == sizeof(p->digest);
 	if (p->has_digest)
 		memcpy(p->digest, m->roster_digest.p, sizeof(p->digest));
 	t->opening = true;
 	DL_APPEND(in->waiting, p);
-	submit(in);
+	papers_submit(in);
 }
 
 void roster_in_join(struct talk *t, const struct msg_bytes *request)
 {
 	struct roster_in *in = t->group->roster_in;
-	struct bringer *b = bringer_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
+	struct roster_allowance *b = allowance_of(in, t->session->peer, loop_now_ms(in->group->peers->config.loop));
 	struct paper *p = paper_new(t, PAPER_JOIN);
 
-	add(p, b, request);
+	paper_add(p, b, request);
 	t->opening = true;
 	DL_APPEND(in->waiting, p);
-	submit(in);
+	papers_submit(in);
 }

@@ -34,8 +34,8 @@ void session_hello_send(struct session *s, struct peer_group *const *groups, siz
 	hello.listen_port = p->port > 0 ? (uint32_t)p->port : 0;
 	for (size_t i = 0; i < n && s->nchannels < SESSION_MAX_CHANNELS && i < MSG_MAX_TAGS; i++) {
 		s->channels[s->nchannels++] = groups[i];
-		group_hello_tag(tags[hello.ntags++], roster_group(groups[i]->config.roster),
-		                identity_id(p->config.self), s->link->binding);
+		tag_hello(tags[hello.ntags++], roster_group(groups[i]->config.roster), identity_id(p->config.self),
+		          s->link->binding);
 	}
 	if (!s->hello_sent)
 		pad(s, tags, &hello.ntags);

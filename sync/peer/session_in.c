@@ -224,7 +224,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_RUN_PROOF] = run_proof_frame,
 };
 
-static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
+static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
 {
 	struct session *s = arg;
 
@@ -243,7 +243,7 @@ static void on_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
 		session_refuse(s, "sent a malformed message");
 }
 
-static void go_on(void *arg)
+static void session_continue(void *arg)
 {
 	struct session *s = arg;
 	struct talk *t;
@@ -256,7 +256,7 @@ static void go_on(void *arg)
 	}
 }
 
-static void on_down(void *arg, const char *reason)
+static void session_down(void *arg, const char *reason)
 {
 	struct session *s = arg;
 
@@ -267,7 +267,9 @@ static void on_down(void *arg, const char *reason)
 
 struct session *session_new(struct peers *p, struct link *link)
 {
-	static const struct link_events events = { .frame = on_frame, .drained = go_on, .down = on_down };
+	static const struct link_events events = { .frame = session_frame,
+		                                   .drained = session_continue,
+		                                   .down = session_down };
 	struct session *s = MEM_NEW(struct session);
 	struct peer_group *g, *groups[MSG_MAX_TAGS];
 	size_t n = 0;
@@ -281,7 +283,7 @@ struct session *session_new(struct peers *p, struct link *link)
 	s->since_s = clock_wall_s();
 	s->rtt_ms = -1;
 	s->secret = (uint32_t)random_u64();
-	s->more = loop_timer_new(p->config.loop, go_on, s);
+	s->more = loop_timer_new(p->config.loop, session_continue, s);
 	link_listen(link, &events, s);
 	DL_FOREACH(p->groups, g)
 		if (!g->paused && n < MSG_MAX_TAGS)

@@ -22,7 +22,7 @@ static struct peer_group *recognise(struct session *s, const uint8_t tag[MSG_TAG
 	DL_FOREACH(s->peers->groups, g) {
 		if (g->paused)
 			continue;
-		group_hello_tag(expected, roster_group(g->config.roster), &s->id, s->link->binding);
+		tag_hello(expected, roster_group(g->config.roster), &s->id, s->link->binding);
 		if (memcmp(expected, tag, sizeof(expected)) == 0)
 			return g;
 	}

@@ -36,13 +36,13 @@ static bool is_stranger(struct peers *p, const struct session *s)
 }
 
 /* The less, the sooner it goes: who came to us and said nothing first, whom we sought last. */
-static int shown(const struct session *s)
+static int slots_shown(const struct session *s)
 {
 	return (s->link->dialed ? 4 : 0) + (s->talks ? 2 : 0) + (s->hello_in ? 1 : 0);
 }
 
 /* The stranger that is to go, of one host or (NULL) of all; *n: how many there are. The list is in the order of age. */
-static struct session *least(struct peers *p, const char *address, size_t *n)
+static struct session *slots_least(struct peers *p, const char *address, size_t *n)
 {
 	struct session *s, *found = NULL;
 
@@ -51,7 +51,7 @@ static struct session *least(struct peers *p, const char *address, size_t *n)
 		if (!is_stranger(p, s) || (address && !is_same_host(address, s->link->address)))
 			continue;
 		++*n;
-		if (!found || shown(s) < shown(found))
+		if (!found || slots_shown(s) < slots_shown(found))
 			found = s;
 	}
 	return found;
@@ -62,13 +62,13 @@ bool slots_take(struct peers *p, const struct link *link)
 	static const char why[] = "made room for a newcomer: had not proved membership";
 	bool member = slots_is_member(p, &link->peer);
 	size_t n;
-	struct session *s = least(p, link->address, &n);
+	struct session *s = slots_least(p, link->address, &n);
 
 	if (!member && n >= MAX_ONE_HOST) {
 		session_refuse(s, why);
 		return true;
 	}
-	s = least(p, NULL, &n);
+	s = slots_least(p, NULL, &n);
 	if (s && (p->nsessions >= PEERS_MAX_SESSIONS || (!member && n >= MAX_STRANGERS)))
 		session_refuse(s, why);
 	return p->nsessions < PEERS_MAX_SESSIONS;

@@ -300,7 +300,7 @@ static struct handshake *in_the_way(struct tls *t, const struct sockaddr *addr)
 	return oldest;
 }
 
-static void make_room(struct tls *t, const struct sockaddr *addr)
+static void handshakes_make_room(struct tls *t, const struct sockaddr *addr)
 {
 	struct handshake *h = NULL;
 
@@ -317,7 +317,7 @@ static void take_incoming(struct tls *t, int fd, const struct sockaddr *addr, so
 	char address[TLS_ADDRESS_MAX];
 	struct handshake *h;
 
-	make_room(t, addr);
+	handshakes_make_room(t, addr);
 	h = handshake_new(t, fd, false, addr, addr_len);
 	if (h == NULL) {
 		int error = errno;
@@ -332,7 +332,7 @@ static void take_incoming(struct tls *t, int fd, const struct sockaddr *addr, so
 }
 
 /* Failures of one connection that tell nothing about the next. */
-static bool is_passing(int error)
+static bool is_transient(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM || error == ENETDOWN ||
 	       error == EHOSTUNREACH || error == ENETUNREACH || error == EOPNOTSUPP || error == EHOSTDOWN;
@@ -375,7 +375,7 @@ static void on_incoming(void *arg, int events)
 			take_incoming(t, fd, (struct sockaddr *)&addr, addr_len);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
-		} else if (!is_passing(errno)) {
+		} else if (!is_transient(errno)) {
 			pause_listening(t, errno);
 			return;
 		}

@@ -18,7 +18,7 @@ static void parse(const char *text)
 	if (result != INVITE_OK && result != INVITE_BAD_SIGNATURE)
 		return;
 	/* What was understood is a valid invite, and says the same again. */
-	if (!group_name_valid(invite.group_name) || invite.naddresses > INVITE_MAX_ADDRESSES ||
+	if (!roster_name_valid(invite.group_name) || invite.naddresses > INVITE_MAX_ADDRESSES ||
 	    invite.role < ROLE_MEMBER)
 		abort();
 	token = invite_token(&invite);

@@ -223,9 +223,9 @@ static void group_names_are_printable_and_bounded(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_true(group_name_valid(good[i]));
+		assert_true(roster_name_valid(good[i]));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(group_name_valid(bad[i]));
+		assert_false(roster_name_valid(bad[i]));
 }
 
 static void member_names_are_cut_between_characters(void **state)
