@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "sync/install/swap.h"
+#include "sync/share/seen.h"
 #include "sync/versions/version_store.h"
 
 /* The name in parts/ for what comes out of the item's path. exchanged: the new thing, which it changes places with, has it
@@ -46,7 +47,7 @@ static void look_at_placed(struct install_item *item, struct folder *d, const ch
 	if (fs_stat_at(d->fd, name, &st) == 0 && st.kind == item->made.kind && st.ino == item->made.ino &&
 	    (is_dir || (st.size == item->made.size && st.mtime_ns == item->made.mtime_ns)) &&
 	    (!has_mode || st.mode == item->made.mode)) {
-		item->seen = install_seen(&st);
+		item->seen = seen_of(&st);
 	} else {
 		item->seen = install_kept_as(&item->made);
 		item->hint = true;

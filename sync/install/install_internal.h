@@ -17,7 +17,6 @@ int install_fail(struct install_item *item, enum install_result result, int erro
 bool install_look_same(const struct fs_stat *st, const struct record *ours);
 /* Whether st is what the row says was there, as far as a rename leaves it: a new ctime does not count. */
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
-struct seen install_seen(const struct fs_stat *st);
 /* For a thing that no longer is as we made it: only what the disk kept of its mode and mtime. */
 struct seen install_kept_as(const struct fs_stat *made);
 /* S_IFREG and the like. */

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "sync/share/seen.h"
+
 static void (*test_hook)(enum install_step step, const char *path);
 
 void install_set_hook(void (*fn)(enum install_step step, const char *path))
@@ -39,28 +41,16 @@ uint32_t install_kind_bits(enum record_kind kind)
 
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours)
 {
-	const struct seen *seen = &ours->seen;
-
-	if (st->kind != install_kind_bits(ours->kind))
-		return false;
-	return ours->kind == RECORD_DIR ||
-	       (st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);
+	return st->kind == install_kind_bits(ours->kind) &&
+	       (ours->kind == RECORD_DIR || seen_match(&ours->seen, st) != SEEN_OTHER);
 }
 
 bool install_look_same(const struct fs_stat *st, const struct record *ours)
 {
-	if (ours == NULL || ours->deleted)
+	if (!record_is_live(ours))
 		return st->kind == 0;
-	return install_came_out_same(st, ours) && (ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);
-}
-
-struct seen install_seen(const struct fs_stat *st)
-{
-	return (struct seen){ .size = st->size,
-		              .mtime_ns = st->mtime_ns,
-		              .ctime_ns = st->ctime_ns,
-		              .ino = st->ino,
-		              .mode = st->mode };
+	return st->kind == install_kind_bits(ours->kind) &&
+	       (ours->kind == RECORD_DIR || seen_match(&ours->seen, st) == SEEN_SAME);
 }
 
 struct seen install_kept_as(const struct fs_stat *made)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "sync/plan/conflict.h"
 #include "sync/plan/path.h"
+#include "sync/share/seen.h"
 #include "sync/versions/version_store.h"
 
 enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };
@@ -120,7 +121,7 @@ static void look_at_kept(struct install_item *item, struct folder *cd, const cha
 	item->conflict_path = path;
 	if (fs_stat_at(cd->fd, cname, &st) == 0 && install_came_out_same(&st, item->ours) &&
 	    (st.kind == S_IFLNK || st.mode == record_kept_mode(item->ours)))
-		item->conflict_seen = install_seen(&st);
+		item->conflict_seen = seen_of(&st);
 	else
 		item->hint = true;
 }
@@ -256,7 +257,7 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 	}
 	item->seen = install_kept_as(&item->made);
 	if (now.mode == item->made.mode && now.mtime_ns == item->made.mtime_ns)
-		item->seen = install_seen(&now);
+		item->seen = seen_of(&now);
 	else
 		item->hint = true;
 }

@@ -39,12 +39,10 @@ static void found_dir(struct local *l, const struct check *k, const struct recor
 
 static void found_symlink(struct local *l, const struct check *k, const struct record *row, uint64_t seq)
 {
-	struct seen seen = row_meta_seen(&k->st);
-
 	if (!record_is(row, RECORD_SYMLINK) || row->target == NULL || strcmp(row->target, k->target) != 0 ||
 	    row_meta_mtime(row, RECORD_SYMLINK, &k->st) != row->mtime_ns)
 		write_simple(l, k, RECORD_SYMLINK, seq);
-	else if (!row_meta_same_seen(&row->seen, &seen))
+	else if (seen_match(&row->seen, &k->st) != SEEN_SAME)
 		change_row_touch(l, k->path, &k->st);
 }
 
@@ -59,7 +57,7 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 
 	if (local_is_installing(l, k->path) || !change_row_fresh(l, k->path, seq, &r))
 		return 0;
-	if (!record_is(&r, RECORD_FILE) || !row_meta_same_but_ctime(&r.seen, &k->st)) {
+	if (!record_is(&r, RECORD_FILE) || seen_match(&r.seen, &k->st) == SEEN_OTHER) {
 		local_check_again(l, k->path);
 	} else {
 		uint32_t mode = row_meta_mode(share_disk(l->c.share), &r, RECORD_FILE, &k->st);
@@ -109,7 +107,7 @@ static bool take_over(struct local *l, const struct check *k, const char *before
 	bool taken = false;
 
 	if (index_get(l->c.index, before, &old) <= 0 || !record_is(&old, RECORD_FILE) ||
-	    !row_meta_same_but_ctime(&old.seen, &k->st) || old.seq > seq)
+	    seen_match(&old.seen, &k->st) == SEEN_OTHER || old.seq > seq)
 		goto clear_old;
 	taken = true;
 	if (local_is_installing(l, k->path) || !change_row_fresh(l, k->path, seq, &r))
@@ -189,12 +187,11 @@ static void check_other_names(struct local *l, const struct check *k)
 static void found_file(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                        const struct walk_merge *m, uint64_t seq)
 {
-	struct seen seen = row_meta_seen(&k->st);
 	char *before = path_before(k, hint, m);
 	bool written = hidden_write_possible(l, k->path, before);
 
 	if (record_is(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode &&
-	    row_meta_same_seen(&row->seen, &seen) && !may_hide_write(k, hint) && !written) {
+	    seen_match(&row->seen, &k->st) == SEEN_SAME && !may_hide_write(k, hint) && !written) {
 		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
@@ -212,7 +209,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	/* A full scan checks all names anyway. */
 	if (m == NULL || !m->full)
 		check_other_names(l, k);
-	if (record_is(row, RECORD_FILE) && row_meta_same_but_ctime(&row->seen, &k->st) &&
+	if (record_is(row, RECORD_FILE) && seen_match(&row->seen, &k->st) != SEEN_OTHER &&
 	    (hint == NULL || !hint->hint.content) && !written) {
 		found_other_ctime(l, k, row, m, seq);
 		goto free_before;

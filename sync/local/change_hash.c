@@ -54,7 +54,7 @@ static bool note_origin(void *arg, const struct record *r)
 {
 	struct origin *o = arg;
 
-	if (!row_meta_same_but_ctime(&r->seen, &o->f->st) || !content_equal(&r->content, &o->f->content))
+	if (seen_match(&r->seen, &o->f->st) == SEEN_OTHER || !content_equal(&r->content, &o->f->content))
 		return true;
 	record_copy(&o->row, r);
 	return false;
@@ -67,7 +67,7 @@ static void find_origin(struct local *l, struct origin *o, const struct record *
 {
 	const struct fs_stat *st = &o->f->st;
 
-	if (record_is(r, RECORD_FILE) && row_meta_same_but_ctime(&r->seen, st))
+	if (record_is(r, RECORD_FILE) && seen_match(&r->seen, st) != SEEN_OTHER)
 		return;
 	if (index_by_inode(l->c.index, st->ino, note_origin, o) < 0)
 		local_unwritten(l);

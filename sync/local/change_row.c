@@ -54,7 +54,7 @@ int change_row_write(struct local *l, struct record *r, const struct blocklist *
 
 void change_row_touch(struct local *l, const char *path, const struct fs_stat *st)
 {
-	struct seen seen = row_meta_seen(st);
+	struct seen seen = seen_of(st);
 
 	if (index_touch(l->c.index, path, &seen) < 0)
 		local_unwritten(l);
@@ -79,7 +79,7 @@ void change_row_fill(const struct local *l, struct record *r, const struct recor
 	r->mtime_ns = mtime_ns;
 	r->content = (struct content){ 0 };
 	r->chunk_log2 = 0;
-	r->seen = row_meta_seen(st);
+	r->seen = seen_of(st);
 	r->via = 0;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "sync/local/hash_internal.h"
+#include "sync/share/seen.h"
 
 int hash_open(int dirfd, const char *name)
 {
@@ -20,9 +21,17 @@ int hash_open(int dirfd, const char *name)
 
 enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after)
 {
-	if (before->size != after->size || before->mtime_ns != after->mtime_ns)
-		return HASH_CHANGED;
-	return before->ctime_ns == after->ctime_ns ? HASH_DONE : HASH_AGAIN;
+	const struct seen seen = seen_of(before);
+
+	switch (seen_match(&seen, after)) {
+	case SEEN_SAME:
+		return HASH_DONE;
+	case SEEN_ALL_BUT_CTIME:
+		return HASH_AGAIN;
+	case SEEN_OTHER:
+		break;
+	}
+	return HASH_CHANGED;
 }
 
 void hash_fail(struct hash_file *f, int error)

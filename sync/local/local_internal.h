@@ -26,6 +26,7 @@
 #include "sync/local/problem.h"
 #include "sync/local/walk.h"
 #include "sync/local/watch.h"
+#include "sync/share/seen.h"
 
 struct verify;
 struct gone;
@@ -158,11 +159,6 @@ int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const st
 /* Whether a time equals another one, or is that one with its finer part lost: some disks keep the finer part only
  * as long as the file is in memory. */
 bool row_meta_is_coarser(int64_t ns, int64_t of_ns);
-/* What a row keeps of st to know the file again. */
-struct seen row_meta_seen(const struct fs_stat *st);
-bool row_meta_same_seen(const struct seen *a, const struct seen *b);
-/* Whether st shows the file that was seen, except perhaps for its ctime. */
-bool row_meta_same_but_ctime(const struct seen *s, const struct fs_stat *st);
 
 /* --- local_signal.c --- */
 void local_ref(struct local *l);

@@ -38,22 +38,3 @@ int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const st
 		return row->mtime_ns;
 	return st->mtime_ns;
 }
-
-struct seen row_meta_seen(const struct fs_stat *st)
-{
-	return (struct seen){ .size = st->size,
-		              .mtime_ns = st->mtime_ns,
-		              .ctime_ns = st->ctime_ns,
-		              .ino = st->ino,
-		              .mode = st->mode };
-}
-
-bool row_meta_same_seen(const struct seen *a, const struct seen *b)
-{
-	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
-}
-
-bool row_meta_same_but_ctime(const struct seen *s, const struct fs_stat *st)
-{
-	return !seen_is_none(s) && s->ino == st->ino && s->size == st->size && s->mtime_ns == st->mtime_ns;
-}

@@ -56,11 +56,9 @@ struct verify {
 
 static bool as_seen(const struct verify_item *it, int fd)
 {
-	const struct seen *s = &it->row.seen;
 	struct fs_stat st;
 
-	return fs_stat_fd(fd, &st) == 0 && s->ino == st.ino && s->size == st.size && s->mtime_ns == st.mtime_ns &&
-	       s->ctime_ns == st.ctime_ns;
+	return fs_stat_fd(fd, &st) == 0 && seen_match(&it->row.seen, &st) == SEEN_SAME;
 }
 
 static void verify_conclude(struct verify_item *it, enum verify_verdict verdict, int error)

@@ -1,4 +1,5 @@
-/* Whether what is on disk still is what a row says: the one check that all who rely on a row share. Pure, given the stat. */
+/* Whether what is on disk still is what a row says: the one check, for all that rely on a row. Touches no
+ * disk: the caller brings the stat. Any thread. */
 #ifndef LANYARD_SYNC_SHARE_SEEN_H
 #define LANYARD_SYNC_SHARE_SEEN_H
 
