@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/index/index.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"

@@ -13,6 +13,7 @@
 #include "sync/fetch/guard.h"
 #include "sync/get/get.h"
 #include "sync/fetch/reason.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/reconcile.h"
 #include "sync/versions/kept_name.h"
 

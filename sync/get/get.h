@@ -17,6 +17,7 @@
 #include "base/workers.h"
 #include "sync/get/liars.h"
 #include "sync/get/queue.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"

@@ -101,7 +101,7 @@ int part_map_decode(struct part_map *m, const uint8_t *p, size_t n)
 	m->content.size = (int64_t)reader_u64(&r);
 	m->content.nblocks = reader_u32(&r);
 	root = reader_take(&r, ROOT);
-	if (r.bad || m->content.size <= 0 || m->content.nblocks == 0 || m->content.nblocks > RECORD_MAX_BLOCKS ||
+	if (r.bad || m->content.size <= 0 || m->content.nblocks == 0 || m->content.nblocks > CONTENT_MAX_BLOCKS ||
 	    memchr(path, '\0', len) != NULL || reader_left(&r) != (size_t)m->content.nblocks * (ENTRY + 1))
 		goto clear_map;
 	memcpy(m->content.root, root, ROOT);

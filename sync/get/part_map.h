@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 struct part_map {

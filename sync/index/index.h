@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/plan/blocklist.h"
 #include "sync/plan/choose.h"
 #include "sync/plan/record.h"
 

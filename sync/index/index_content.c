@@ -151,7 +151,7 @@ static bool list_fits(const struct content *c, const struct blocklist *l)
 {
 	int64_t size = 0;
 
-	if (l == NULL || l->n != c->nblocks || l->n > RECORD_MAX_BLOCKS)
+	if (l == NULL || l->n != c->nblocks || l->n > CONTENT_MAX_BLOCKS)
 		return false;
 	for (uint32_t i = 0; i < l->n; i++)
 		size += l->b[i].len;

@@ -31,7 +31,7 @@ enum {
 	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
 	INDEX_PAGE = 4096,
 	INDEX_LIST_ROW = 110,     /* blocks in one row of `lists`: just under a page, so no overflow pages */
-	INDEX_LIST_BITS = 14,     /* list row = content << 14 | number; 2^14 * 110 > RECORD_MAX_BLOCKS */
+	INDEX_LIST_BITS = 14,     /* list row = content << 14 | number; 2^14 * 110 > CONTENT_MAX_BLOCKS */
 	INDEX_BLOCK_BITS = 20,    /* position = content << 20 | block number */
 	INDEX_VERSION_ENTRY = 16, /* bytes of one entry of a version */
 	INDEX_SEQ_BITS = 48,      /* offer's ID = peer's row number << 48 | its sequence number, and INDEX_UNWANTED */

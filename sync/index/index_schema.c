@@ -369,7 +369,7 @@ int index_row_read(sqlite3_stmt *s, struct record *r)
 	/* A row of before it was noted: the disk kept what it was asked to, as far as is known. */
 	if (sqlite3_column_type(s, at + 5) != SQLITE_NULL)
 		r->seen.mode = (uint32_t)sqlite3_column_int64(s, at + 5);
-	else if (!seen_is_none(&r->seen))
+	else if (!record_seen_is_none(&r->seen))
 		r->seen.mode = r->mode;
 	return 0;
 }

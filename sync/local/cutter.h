@@ -8,6 +8,7 @@
 
 #include "base/sha256.h"
 #include "sync/local/chunk.h"
+#include "sync/plan/block.h"
 #include "sync/plan/record.h"
 
 enum {

@@ -6,6 +6,7 @@
 
 #include "base/workers.h"
 #include "sync/local/walk.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 struct hash;

@@ -218,7 +218,7 @@ static void append_blocks(struct hash_large *l, const struct blocklist *list, ui
 {
 	struct hash_file *f = l->file;
 
-	if (list->n - from > RECORD_MAX_BLOCKS - f->blocks.n) {
+	if (list->n - from > CONTENT_MAX_BLOCKS - f->blocks.n) {
 		l->error = EFBIG;
 		return;
 	}
@@ -341,7 +341,7 @@ static void large_opened(void *arg)
 	if (l->error == 0) {
 		f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
 		blocks = INT64_C(1) << f->chunk_log2;
-		if (f->st.size / (blocks / 4) > (int64_t)RECORD_MAX_BLOCKS * 16)
+		if (f->st.size / (blocks / 4) > (int64_t)CONTENT_MAX_BLOCKS * 16)
 			l->error = EFBIG;
 	}
 	if (l->error == 0)

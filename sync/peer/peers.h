@@ -18,6 +18,7 @@
 #include "sync/group/invite.h"
 #include "sync/group/roster.h"
 #include "sync/index/index.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"

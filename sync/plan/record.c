@@ -1,4 +1,4 @@
-/* Records and block lists: copying, comparing, and the bytes a block list is named by: see record.h. */
+/* See record.h. */
 #include "sync/plan/record.h"
 
 #include <stdlib.h>
@@ -7,8 +7,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-
-enum { BLOCK_SIZE = 36 }; /* of one encoded entry: length, hash */
 
 void record_clear(struct record *r)
 {
@@ -29,19 +27,19 @@ void record_copy(struct record *to, const struct record *from)
 	version_copy(&to->mode_base, &from->mode_base);
 }
 
-bool seen_is_none(const struct seen *s)
+bool record_seen_is_none(const struct seen *s)
 {
 	return s->size == 0 && s->mtime_ns == 0 && s->ctime_ns == 0 && s->ino == 0 && s->mode == 0;
 }
 
 uint32_t record_kept_mode(const struct record *r)
 {
-	return seen_is_none(&r->seen) ? r->mode : r->seen.mode;
+	return record_seen_is_none(&r->seen) ? r->mode : r->seen.mode;
 }
 
 int64_t record_kept_mtime(const struct record *r)
 {
-	return seen_is_none(&r->seen) ? r->mtime_ns : r->seen.mtime_ns;
+	return record_seen_is_none(&r->seen) ? r->mtime_ns : r->seen.mtime_ns;
 }
 
 bool record_is_live(const struct record *r)
@@ -52,11 +50,6 @@ bool record_is_live(const struct record *r)
 bool record_is(const struct record *r, enum record_kind kind)
 {
 	return record_is_live(r) && r->kind == kind;
-}
-
-bool content_equal(const struct content *a, const struct content *b)
-{
-	return a->size == b->size && a->nblocks == b->nblocks && memcmp(a->root, b->root, sizeof(a->root)) == 0;
 }
 
 bool record_same_content(const struct record *a, const struct record *b)
@@ -162,67 +155,4 @@ int record_bump(struct record *r, uint64_t writer, uint64_t counter, uint64_t fr
 		return -1;
 	check_bases(r);
 	return 0;
-}
-
-void blocklist_clear(struct blocklist *l)
-{
-	free(l->b);
-	*l = (struct blocklist){ 0 };
-}
-
-void blocklist_encode(uint8_t *out, const struct blocklist *l)
-{
-	for (uint32_t i = 0; i < l->n; i++, out += BLOCK_SIZE) {
-		put_u32(out, l->b[i].len);
-		memcpy(out + 4, l->b[i].hash, 32);
-	}
-}
-
-int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n)
-{
-	struct blocklist out = { 0 };
-
-	*l = out;
-	if (n % BLOCK_SIZE != 0 || n / BLOCK_SIZE > RECORD_MAX_BLOCKS)
-		return -1;
-	if (n == 0)
-		return 0;
-	/* Lengths first, so that bad bytes cost no memory. */
-	for (size_t at = 0; at < n; at += BLOCK_SIZE) {
-		uint32_t len = get_u32(p + at);
-
-		if (len == 0 || len > BLOCK_MAX)
-			return -1;
-	}
-	out.n = (uint32_t)(n / BLOCK_SIZE);
-	out.b = mem_calloc(out.n, sizeof(*out.b));
-	for (uint32_t i = 0; i < out.n; i++, p += BLOCK_SIZE) {
-		out.b[i].len = get_u32(p);
-		memcpy(out.b[i].hash, p + 4, 32);
-	}
-	*l = out;
-	return 0;
-}
-
-struct content blocklist_content(const struct blocklist *l)
-{
-	struct content c = { .nblocks = l->n };
-	struct sha256_stream s = { 0 };
-	uint8_t entry[BLOCK_SIZE];
-
-	for (uint32_t i = 0; i < l->n; i++)
-		c.size += l->b[i].len;
-	if (l->n == 1)
-		memcpy(c.root, l->b[0].hash, sizeof(c.root));
-	if (l->n < 2)
-		return c;
-	sha256_begin(&s);
-	for (uint32_t i = 0; i < l->n; i++) {
-		put_u32(entry, l->b[i].len);
-		memcpy(entry + 4, l->b[i].hash, 32);
-		sha256_update(&s, entry, sizeof(entry));
-	}
-	sha256_end(&s, c.root);
-	sha256_free(&s);
-	return c;
 }

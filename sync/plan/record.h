@@ -5,37 +5,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/plan/content.h"
 #include "sync/plan/version.h"
 
 enum record_kind { RECORD_FILE = 1, RECORD_DIR = 2, RECORD_SYMLINK = 3 };
 
 enum {
-	RECORD_PATH_MAX = 4095,      /* bytes of a path, without the NUL */
-	RECORD_NAME_MAX = 255,       /* bytes of one component */
-	BLOCK_MAX = 4 << 20,         /* bytes of the largest block */
-	RECORD_MAX_BLOCKS = 1 << 20, /* blocks of the largest file (about 1 TiB) */
+	RECORD_PATH_MAX = 4095, /* bytes of a path, without the NUL */
+	RECORD_NAME_MAX = 255,  /* bytes of one component */
 	/* Of a mode: never setuid, setgid or sticky, which would give a member the rights of another machine's users. Whatever brings
 	 * a record in (the disk, the wire, the index) leaves them out. */
 	RECORD_MODE = 0777,
-};
-
-/* Names the bytes of a file. root: of an empty file all zero; of one block its SHA-256; of more the SHA-256 of the list
- * (36 bytes a block: length as 32-bit big endian, then its SHA-256). Two contents are equal when all three are. */
-struct content {
-	int64_t size;
-	uint32_t nblocks;
-	uint8_t root[32];
-};
-
-struct block {
-	uint32_t len;
-	uint8_t hash[32];
-};
-
-/* The blocks of one content in order. */
-struct blocklist {
-	uint32_t n;
-	struct block *b; /* owned */
 };
 
 /* What the scan saw of the path when the row was written; a look that still sees this means "unchanged". mode and mtime_ns are
@@ -76,11 +56,10 @@ void record_copy(struct record *to, const struct record *from);
 /* What a look shows of mode and mtime as long as nobody changes them. */
 uint32_t record_kept_mode(const struct record *r);
 int64_t record_kept_mtime(const struct record *r);
-bool seen_is_none(const struct seen *s); /* all zero */
+bool record_seen_is_none(const struct seen *s); /* all zero */
 /* Whether there is something at the path: NULL, a record without a path and a tombstone say there is not. */
 bool record_is_live(const struct record *r);
 bool record_is(const struct record *r, enum record_kind kind); /* live, and of this kind */
-bool content_equal(const struct content *a, const struct content *b);
 /* Same kind, deletion, content or target; mode and mtime may differ. Two tombstones are the same, whatever they were of. */
 bool record_same_content(const struct record *a, const struct record *b);
 /* record_same_content, and mode and mtime too (where they mean something). Versions may differ. */
@@ -97,13 +76,5 @@ void record_join(struct record *r, const struct version *other);
 int record_bump(struct record *r, uint64_t writer, uint64_t counter, uint64_t fresh);
 /* Versions of an older index: VERSION_MAX entries stay. */
 void record_fit(struct record *r);
-
-void blocklist_clear(struct blocklist *l);
-/* 36 bytes a block; out has room for 36 * n. */
-void blocklist_encode(uint8_t *out, const struct blocklist *l);
-/* -1 unless n is a multiple of 36, no length is 0 or above BLOCK_MAX, and at most RECORD_MAX_BLOCKS. */
-int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n);
-/* The content this list makes (computes the root). */
-struct content blocklist_content(const struct blocklist *l);
 
 #endif

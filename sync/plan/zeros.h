@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sync/plan/record.h"
+#include "sync/plan/block.h"
 
 /* SHA-256 of n zero bytes, for the n that holes are cut into: the largest block of each average size. NULL for others. */
 const uint8_t *zeros_hash(size_t n);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 /* What a job fails with, in place of an errno, when what it was to write would take of the reserve. */

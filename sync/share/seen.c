@@ -3,7 +3,7 @@
 
 enum seen_match seen_match(const struct seen *s, const struct fs_stat *st)
 {
-	if (seen_is_none(s) || s->ino != st->ino || s->size != st->size || s->mtime_ns != st->mtime_ns)
+	if (record_seen_is_none(s) || s->ino != st->ino || s->size != st->size || s->mtime_ns != st->mtime_ns)
 		return SEEN_OTHER;
 	return s->ctime_ns == st->ctime_ns ? SEEN_SAME : SEEN_ALL_BUT_CTIME;
 }

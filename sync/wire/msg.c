@@ -139,7 +139,7 @@ static ProtobufCBinaryData *binary_list(const struct msg_bytes *b, size_t n)
 int msg_content_read(struct content *c, uint64_t size, uint32_t nblocks, ProtobufCBinaryData root)
 {
 	memset(c, 0, sizeof(*c));
-	if (size > (uint64_t)RECORD_MAX_BLOCKS * BLOCK_MAX || nblocks > RECORD_MAX_BLOCKS)
+	if (size > (uint64_t)CONTENT_MAX_BLOCKS * BLOCK_MAX || nblocks > CONTENT_MAX_BLOCKS)
 		return -1;
 	if ((nblocks == 0) != (size == 0) || size < nblocks || size > (uint64_t)nblocks * BLOCK_MAX)
 		return -1;

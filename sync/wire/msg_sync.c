@@ -336,7 +336,7 @@ int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, s
 {
 	Lanyard__List *pb = (void *)msg_unpack(&lanyard__list__descriptor, a, p, n);
 
-	if (!pb || pb->first >= RECORD_MAX_BLOCKS || pb->blocks.len % 36 || pb->blocks.len > 36 * (size_t)MSG_LIST_MAX)
+	if (!pb || pb->first >= CONTENT_MAX_BLOCKS || pb->blocks.len % 36 || pb->blocks.len > 36 * (size_t)MSG_LIST_MAX)
 		return -1;
 	*m = (struct msg_list){ .request = pb->request,
 		                .first = pb->first,

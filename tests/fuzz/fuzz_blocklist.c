@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sum += l.b[i].len;
 	}
 	c = blocklist_content(&l);
-	if (c.size != sum || c.nblocks != l.n || l.n > RECORD_MAX_BLOCKS)
+	if (c.size != sum || c.nblocks != l.n || l.n > CONTENT_MAX_BLOCKS)
 		abort();
 	back = malloc(size + 1);
 	if (back == NULL)

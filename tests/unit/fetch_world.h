@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/fetch/fetch.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/conflict.h"
 #include "sync/plan/reconcile.h"
 #include "sync/plan/path.h"

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 static struct record file(const char *path)
@@ -183,7 +184,7 @@ static void bad_lists_are_refused(void **state)
 {
 	struct blocklist l = list_of(2), out;
 	uint8_t bytes[72];
-	size_t many = (size_t)36 * (RECORD_MAX_BLOCKS + 1);
+	size_t many = (size_t)36 * (CONTENT_MAX_BLOCKS + 1);
 	uint8_t *big = mem_calloc(many, 1);
 
 	(void)state;

@@ -1,0 +1,24 @@
+/* Block lists: the names and sizes of a content's blocks, in order. Pure. */
+#ifndef LANYARD_SYNC_PLAN_BLOCKLIST_H
+#define LANYARD_SYNC_PLAN_BLOCKLIST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/plan/block.h"
+#include "sync/plan/content.h"
+
+struct blocklist {
+	uint32_t n;
+	struct block *b; /* owned */
+};
+
+void blocklist_clear(struct blocklist *l);
+/* 36 bytes per block (length as 32-bit big endian, then its SHA-256); out has room for 36 * n. */
+void blocklist_encode(uint8_t *out, const struct blocklist *l);
+/* -1 unless n is a multiple of 36, no length is 0 or above BLOCK_MAX, and there are at most CONTENT_MAX_BLOCKS. */
+int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n);
+/* The content that this list makes: adds up the sizes and computes the root. */
+struct content blocklist_content(const struct blocklist *l);
+
+#endif
