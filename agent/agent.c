@@ -98,7 +98,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	a->loop = loop;
 	a->events = events;
 	a->home = mem_strdup(config->home);
-	a->name = mem_strdup(config->name);
+	a->name = mem_strdup(config->settings->name);
 	a->home_dirfd = open(config->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (a->home_dirfd < 0) {
 		*why = mem_printf("%s: %s", config->home, strerror(errno));
@@ -113,11 +113,11 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		         a->home);
 	a->self = identity_open(a->home_dirfd, why);
 	a->workers = workers_new(loop, config->worker_threads);
-	if (!a->self || agent_open_peers(a, config, why)) {
+	if (!a->self || agent_open_peers(a, config->settings, why)) {
 		(void)agent_free(a);
 		return NULL;
 	}
-	agent_open_discovery(a, config);
+	agent_open_discovery(a, config->settings);
 	a->context = (struct engine_context){ .loop = loop,
 		                              .workers = a->workers,
 		                              .worker_threads = config->worker_threads,
@@ -127,12 +127,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .name = a->name,
 		                              .home = a->home,
 		                              .home_dirfd = a->home_dirfd,
-		                              .rescan_s = config->rescan_s,
-		                              .scrub_s = config->scrub_s,
-		                              .versions_age_s = config->versions_age_s,
-		                              .versions_percent = config->versions_percent,
-		                              .memory = config->memory,
-		                              .tombstones_age_s = config->tombstones_age_s,
+		                              .settings = config->settings,
 		                              .changed = agent_publish,
 		                              .share_is_free = agent_share_is_free,
 		                              .ended = agent_ended,

@@ -1,37 +1,25 @@
 /* The agent: identity, connections, discovery, and an engine for each group. What the control API offers, as functions.
- * Home folder: key.pem, lock, control.sock, groups/<group ID hex>/{group.ini, roster.bin, index.db}. The loop's thread. */
+ * Home folder: key.pem, lock, machine, control.sock, groups/<group ID hex>/{settings, roster.bin, index.db}. The loop's thread. */
 #ifndef LANYARD_AGENT_AGENT_H
 #define LANYARD_AGENT_AGENT_H
 
 #include "agent/engine/engine.h"
 #include "agent/engine/events.h"
 #include "agent/link_losses.h"
+#include "agent/settings.h"
 #include "discovery/discovery.h"
 
 struct agent;
 
 struct agent_config {
-	const char *home;   /* absolute; exists, 0700, locked by the caller */
-	const char *listen; /* "[ADDR:]PORT" */
-	bool listen_or_any; /* any free port where that one is taken */
-	enum discovery_mode discovery;
-	const char *const *static_peers; /* HOST:PORT */
-	size_t nstatic_peers;
-	const char *const *interfaces; /* to be found on; none: all */
-	size_t ninterfaces;
-	const char *name; /* host name, for people */
-	int64_t rescan_s;
-	int64_t scrub_s;          /* time between scrubs; 0: none */
-	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
-	int versions_percent;     /* of the disk that they may fill */
-	int64_t upload, download; /* bytes a second; 0: no limit */
-	size_t memory;            /* bytes of blocks on their way, for each group; 0: the default */
-	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
+	const char *home; /* absolute; exists, 0700, locked by the caller; copied */
+	const struct settings
+		*settings; /* must outlive the agent; agent_add_static() and agent_limit() tell it what changes */
 	int worker_threads;
 };
 
 /* Opens everything; groups whose share or index cannot be opened are in state ENGINE_ERROR, they do not stop the others. NULL with
- * *why (fresh text) when there is no identity or no port. Strings are copied. */
+ * *why (fresh text) when there is no identity or no port. */
 struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why);
 /* False: the disk of a share does not answer. What is known is stored, nothing more can be done: end the process. */
 bool agent_free(struct agent *a);
@@ -43,7 +31,7 @@ void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg);
 
 const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);
-/* One more member outside the local network, as in static_peers; tried from now on. -1: no HOST:PORT. */
+/* One more member outside the local network, as in settings.peers; tried from now on. -1: no HOST:PORT. */
 int agent_add_static(struct agent *a, const char *host_port);
 /* Other limits from now on, as in upload and download. */
 void agent_limit(struct agent *a, int64_t upload, int64_t download);

@@ -71,23 +71,25 @@ static void on_discovery_state(void *arg, const char *backend, const char *probl
 	events_emit(a->events, &(struct event){ .kind = "discovery", .reason = problem ? problem : backend });
 }
 
-void agent_open_discovery(struct agent *a, const struct agent_config *config)
+void agent_open_discovery(struct agent *a, const struct settings *settings)
 {
 	char id[ID_PLAIN_MAX];
 
 	agent_id_plain(id, identity_id(a->self));
-	a->discovery = discovery_new(a->loop, &(struct discovery_config){ .mode = config->discovery,
-	                                                                  .agent_id = id,
-	                                                                  .port = (uint16_t)a->port,
-	                                                                  .interfaces = config->interfaces,
-	                                                                  .ninterfaces = config->ninterfaces,
-	                                                                  .found = on_found,
-	                                                                  .connected = is_peer_connected,
-	                                                                  .state = on_discovery_state,
-	                                                                  .arg = a });
-	for (size_t i = 0; i < config->nstatic_peers; i++)
-		if (discovery_add_static(a->discovery, config->static_peers[i]))
-			log_error("--peer %s: not of the form HOST:PORT", config->static_peers[i]);
+	a->discovery =
+		discovery_new(a->loop,
+	                      &(struct discovery_config){ .mode = settings->discovery,
+	                                                  .agent_id = id,
+	                                                  .port = (uint16_t)a->port,
+	                                                  .interfaces = (const char *const *)settings->interfaces.v,
+	                                                  .ninterfaces = settings->interfaces.n,
+	                                                  .found = on_found,
+	                                                  .connected = is_peer_connected,
+	                                                  .state = on_discovery_state,
+	                                                  .arg = a });
+	for (size_t i = 0; i < settings->peers.n; i++)
+		if (discovery_add_static(a->discovery, settings->peers.v[i]))
+			log_error("--peer %s: not of the form HOST:PORT", settings->peers.v[i]);
 }
 
 void agent_close_discovery(struct agent *a)

@@ -59,7 +59,7 @@ void agent_publish(void *arg);
 
 /* --- agent_discovery.c --- */
 
-void agent_open_discovery(struct agent *a, const struct agent_config *config);
+void agent_open_discovery(struct agent *a, const struct settings *settings);
 void agent_close_discovery(struct agent *a);
 
 /* --- agent_copied.c: for peers_config.copied_home. --- */
@@ -76,6 +76,6 @@ void agent_ended(void *arg, struct engine *e);
 /* --- agent_peers.c --- */
 
 /* Opens a->peers, and listens. -1 with *why. */
-int agent_open_peers(struct agent *a, const struct agent_config *config, char **why);
+int agent_open_peers(struct agent *a, const struct settings *settings, char **why);
 
 #endif

@@ -101,27 +101,29 @@ static void on_moved(void *arg)
 	peers_moved(a->peers);
 }
 
-static void open_addresses(struct agent *a, const struct agent_config *config)
+static void open_addresses(struct agent *a, const struct settings *settings)
 {
-	a->addresses = addresses_new(a->loop, &(struct addresses_config){ .listen = config->listen,
-	                                                                  .port = a->port,
-	                                                                  .interfaces = config->interfaces,
-	                                                                  .ninterfaces = config->ninterfaces,
-	                                                                  .changed = on_moved,
-	                                                                  .arg = a });
+	a->addresses =
+		addresses_new(a->loop,
+	                      &(struct addresses_config){ .listen = settings->listen,
+	                                                  .port = a->port,
+	                                                  .interfaces = (const char *const *)settings->interfaces.v,
+	                                                  .ninterfaces = settings->interfaces.n,
+	                                                  .changed = on_moved,
+	                                                  .arg = a });
 	if (!a->addresses)
 		log_warn("netlink is not available: members and invites get no address of this host: %s",
 		         strerror(errno));
 }
 
-int agent_open_peers(struct agent *a, const struct agent_config *config, char **why)
+int agent_open_peers(struct agent *a, const struct settings *settings, char **why)
 {
 	a->losses = link_losses_new();
 	a->peers = peers_new(&(struct peers_config){ .loop = a->loop,
 	                                             .workers = a->workers,
 	                                             .self = a->self,
 	                                             .name = a->name,
-	                                             .memory = config->memory,
+	                                             .memory = (size_t)settings->memory,
 	                                             .connected = on_connected,
 	                                             .disconnected = on_disconnected,
 	                                             .refused = on_refused,
@@ -132,9 +134,9 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 	                     why);
 	if (!a->peers)
 		return -1;
-	peers_limit(a->peers, config->upload, config->download);
-	a->port = peers_listen(a->peers, config->listen, why);
-	if (a->port < 0 && config->listen_or_any) {
+	peers_limit(a->peers, settings->upload, settings->download);
+	a->port = peers_listen(a->peers, settings->listen, why);
+	if (a->port < 0 && !settings->listen_set) {
 		/* A second agent of this machine: mDNS tells its port as it tells the first one's. */
 		log_info("%s: in use, probably by another agent; listening on a free port instead", *why);
 		free(*why);
@@ -143,7 +145,7 @@ int agent_open_peers(struct agent *a, const struct agent_config *config, char **
 	}
 	if (a->port < 0)
 		return -1;
-	open_addresses(a, config);
+	open_addresses(a, settings);
 	return 0;
 }
 

@@ -104,78 +104,41 @@ static void stop_signal(void *arg, int signum)
 	loop_stop(p->loop);
 }
 
-static bool has_peer(const struct config *c, const char *peer)
+static void report_pending(void *arg, const char *key)
 {
-	for (size_t i = 0; i < c->npeers; i++) {
-		if (strcmp(c->peers[i], peer) == 0)
+	(void)arg;
+	log_warn("settings: %s: change takes effect after a restart", key);
+}
+
+static bool has_peer(const struct settings *s, const char *peer)
+{
+	for (size_t i = 0; i < s->peers.n; i++) {
+		if (strcmp(s->peers.v[i], peer) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* Whether b has all peers of a. */
-static bool peers_within(const struct config *a, const struct config *b)
+/* Applies what takes effect at once, and notes it: p->config stays what the agent runs with, and what the next reload is compared
+ * with. The agent holds on to its settings, so the struct is changed in place. */
+static void apply_settings(struct program *p, const struct config *new)
 {
-	for (size_t i = 0; i < a->npeers; i++) {
-		if (!has_peer(b, a->peers[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool same_interfaces(const struct config *a, const struct config *b)
-{
-	for (size_t i = 0; i < a->ninterfaces && a->ninterfaces == b->ninterfaces; i++) {
-		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
-			return false;
-	}
-	return a->ninterfaces == b->ninterfaces;
-}
-
-/* What was changed but cannot change in a running agent. */
-static void tell_unchanged(const struct config *old, const struct config *new)
-{
-	const struct {
-		const char *key;
-		bool changed;
-	} keys[] = {
-		{ "listen", strcmp(old->listen, new->listen) != 0 },
-		{ "name", strcmp(old->name, new->name) != 0 },
-		{ "interface", !same_interfaces(old, new) },
-		{ "discovery", old->discovery != new->discovery },
-		{ "peer removed", !peers_within(old, new) },
-		{ "rescan-interval", old->rescan_s != new->rescan_s },
-		{ "scrub-interval", old->scrub_s != new->scrub_s },
-		{ "versions-age", old->versions_age_s != new->versions_age_s },
-		{ "memory", old->memory != new->memory },
-		{ "versions-disk", old->versions_percent != new->versions_percent },
-		{ "tombstones-age", old->tombstones_age_s != new->tombstones_age_s },
-	};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (keys[i].changed)
-			log_warn("settings: %s: change takes effect after a restart", keys[i].key);
-	}
-}
-
-/* New groups, new peers, limits of speed and the log level change now. `new` becomes what the next reload is compared with, but for what
- * waits for the next start. */
-static void apply(struct program *p, const struct config *new)
-{
+	struct settings *now = &p->config.settings;
 	char *why = NULL;
 
-	log_set_level(new->log_level);
-	p->config.log_level = new->log_level;
-	agent_limit(p->agent, new->upload, new->download);
-	p->config.upload = new->upload;
-	p->config.download = new->download;
-	for (size_t i = 0; i < new->npeers; i++) {
-		if (has_peer(&p->config, new->peers[i]))
+	now->log_level = new->settings.log_level;
+	log_set_level(now->log_level);
+	now->upload = new->settings.upload;
+	now->download = new->settings.download;
+	agent_limit(p->agent, now->upload, now->download);
+	for (size_t i = 0; i < new->settings.peers.n; i++) {
+		const char *peer = new->settings.peers.v[i];
+
+		if (has_peer(now, peer))
 			continue;
-		/* One over the limit, counted with those that were taken away, waits for the next start. */
-		if (config_set(&p->config, "peer", new->peers[i], &why) < 0 ||
-		    agent_add_static(p->agent, new->peers[i]) < 0)
-			log_warn("settings: the new peer %s takes effect after a restart", new->peers[i]);
+		/* One over the limit, counted with those that were removed, has to wait. */
+		if (config_set(&p->config, "peer", peer, &why) < 0 || agent_add_static(p->agent, peer) < 0)
+			log_warn("settings: the new peer %s takes effect after a restart", peer);
 		free(why);
 		why = NULL;
 	}
@@ -194,8 +157,8 @@ static void reload_signal(void *arg, int signum)
 		log_error("settings: %s; the old settings stay in force", why);
 		free(why);
 	} else {
-		tell_unchanged(&p->config, &new);
-		apply(p, &new);
+		config_pending(&p->config.settings, &new.settings, report_pending, NULL);
+		apply_settings(p, &new);
 		log_info("settings: read again");
 	}
 	config_free(&new);
@@ -222,7 +185,7 @@ static int read_config(struct program *p)
 		complain(why);
 		return p->config.unread ? EXIT_REFUSED : EXIT_CONFIG;
 	}
-	log_set_level(p->config.log_level);
+	log_set_level(p->config.settings.log_level);
 	return 0;
 }
 
@@ -265,22 +228,7 @@ static int start_agent(struct program *p)
 {
 	const struct agent_config config = {
 		.home = p->home.path,
-		.listen = p->config.listen,
-		.listen_or_any = !p->config.listen_set,
-		.discovery = p->config.discovery,
-		.static_peers = (const char *const *)p->config.peers,
-		.nstatic_peers = p->config.npeers,
-		.interfaces = (const char *const *)p->config.interfaces,
-		.ninterfaces = p->config.ninterfaces,
-		.name = p->config.name,
-		.rescan_s = p->config.rescan_s,
-		.scrub_s = p->config.scrub_s,
-		.versions_age_s = p->config.versions_age_s,
-		.versions_percent = p->config.versions_percent,
-		.upload = p->config.upload,
-		.download = p->config.download,
-		.memory = (size_t)p->config.memory,
-		.tombstones_age_s = p->config.tombstones_age_s,
+		.settings = &p->config.settings,
 		.worker_threads = worker_threads(),
 	};
 	char *why = NULL;
@@ -293,7 +241,7 @@ static int start_control(struct program *p)
 {
 	char *why = NULL;
 
-	p->api = api_new(p->loop, p->agent, p->events, p->config.name, p->config.listen);
+	p->api = api_new(p->loop, p->agent, p->events, p->config.settings.name, p->config.settings.listen);
 	if (runtime_open(&p->runtime, &p->home, &why) < 0)
 		return complain(why);
 	p->control =

@@ -274,9 +274,10 @@ void doctor_check_settings(struct doctor *d)
 	} else if (d->status != NULL) {
 		check_declared(d, &c);
 	} else {
-		const char *colon = strrchr(c.listen, ':');
+		const char *colon = strrchr(c.settings.listen, ':');
 
-		if (c.listen_set && args_number(colon != NULL ? colon + 1 : c.listen, 1, 65535, &port) == 0 &&
+		if (c.settings.listen_set &&
+		    args_number(colon != NULL ? colon + 1 : c.settings.listen, 1, 65535, &port) == 0 &&
 		    (listens("/proc/net/tcp", port) > 0 || listens("/proc/net/tcp6", port) > 0))
 			doctor_found(
 				d, "port", DOCTOR_BAD,

@@ -18,15 +18,16 @@ enum {
 
 void config_init(struct config *c, const char *host_name)
 {
-	*c = (struct config){ .discovery = DISCOVERY_AUTO,
-		              .log_level = LOG_INFO,
-		              .rescan_s = RESCAN_DEFAULT,
-		              .scrub_s = SCRUB_DEFAULT,
-		              .versions_age_s = KEPT_AGE_S,
-		              .versions_percent = KEPT_DISK_PERCENT,
-		              .tombstones_age_s = TOMBSTONES_AGE_DEFAULT };
-	c->listen = mem_strdup("4170");
-	c->name = mem_strdup(host_name);
+	*c = (struct config){ 0 };
+	c->settings = (struct settings){ .discovery = DISCOVERY_AUTO,
+		                         .log_level = LOG_INFO,
+		                         .rescan_s = RESCAN_DEFAULT,
+		                         .scrub_s = SCRUB_DEFAULT,
+		                         .versions_age_s = KEPT_AGE_S,
+		                         .versions_percent = KEPT_DISK_PERCENT,
+		                         .tombstones_age_s = TOMBSTONES_AGE_DEFAULT };
+	c->settings.listen = mem_strdup("4170");
+	c->settings.name = mem_strdup(host_name);
 }
 
 static void free_group(struct config_group *g)
@@ -38,19 +39,22 @@ static void free_group(struct config_group *g)
 	free(g->place);
 }
 
+static void free_list(struct settings_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+}
+
 void config_free(struct config *c)
 {
-	for (size_t i = 0; i < c->npeers; i++)
-		free(c->peers[i]);
 	for (size_t i = 0; i < c->ngroups; i++)
 		free_group(&c->groups[i]);
-	for (size_t i = 0; i < c->ninterfaces; i++)
-		free(c->interfaces[i]);
-	free(c->interfaces);
-	free(c->peers);
 	free(c->groups);
-	free(c->name);
-	free(c->listen);
+	free_list(&c->settings.peers);
+	free_list(&c->settings.interfaces);
+	free(c->settings.name);
+	free(c->settings.listen);
 	*c = (struct config){ 0 };
 }
 
@@ -92,7 +96,7 @@ int config_set(struct config *c, const char *key_name, const char *value, char *
 {
 	const struct config_key *key = config_find_key(config_agent_keys, key_name, why);
 
-	return key == NULL ? -1 : config_set_key(key, c, value, why);
+	return key == NULL ? -1 : config_set_key(key, &c->settings, value, why);
 }
 
 struct config_group *config_group(struct config *c, const char *name, const char *file, int line, char **why)
@@ -119,6 +123,67 @@ struct config_group *config_group(struct config *c, const char *name, const char
 	g = &c->groups[c->ngroups++];
 	*g = (struct config_group){ .name = mem_strdup(name), .place = mem_printf("%s:%d", file, line) };
 	return g;
+}
+
+/* --- two of them --- */
+
+static bool has_text(const struct settings_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(list->v[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether all of a is in b. */
+static bool is_within(const struct settings_list *a, const struct settings_list *b)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		if (!has_text(b, a->v[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_same_list(const struct settings_list *a, const struct settings_list *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	}
+	return a->n == b->n;
+}
+
+static bool is_same(const struct config_key *key, const struct settings *a, const struct settings *b)
+{
+	const char *in_a = (const char *)a + key->offset, *in_b = (const char *)b + key->offset;
+
+	switch (key->kind) {
+	case CONFIG_TEXT:
+		return strcmp(*(char *const *)in_a, *(char *const *)in_b) == 0;
+	case CONFIG_LIST:
+		return is_same_list((const struct settings_list *)in_a, (const struct settings_list *)in_b);
+	default:
+		return memcmp(in_a, in_b, key->size) == 0;
+	}
+}
+
+void config_pending(const struct settings *old, const struct settings *new, void (*fn)(void *arg, const char *key),
+                    void *arg)
+{
+	for (const struct config_key *key = config_agent_keys; key->name != NULL; key++) {
+		if (key->effect == CONFIG_AFTER_RESTART && !is_same(key, old, new))
+			fn(arg, key->name);
+		if (key->effect == CONFIG_ADDED_AT_ONCE &&
+		    !is_within((const struct settings_list *)((const char *)old + key->offset),
+		               (const struct settings_list *)((const char *)new + key->offset))) {
+			char *what = mem_printf("%s removed", key->name);
+
+			fn(arg, what);
+			free(what);
+		}
+	}
 }
 
 /* --- the command line --- */

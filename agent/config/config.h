@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 #include "agent/config/options.h"
-#include "base/log.h"
-#include "discovery/discovery.h"
+#include "agent/settings.h"
 
 enum { CONFIG_FILE_MAX = 64 << 10, CONFIG_MAX_PEERS = 64, CONFIG_MAX_GROUPS = 64, CONFIG_MAX_DROP_INS = 256 };
 
@@ -26,22 +25,7 @@ struct config_group {
 
 /* Texts are owned. */
 struct config {
-	char *name;      /* of this host, for people */
-	char *listen;    /* "[ADDR:]PORT" */
-	bool listen_set; /* by somebody: otherwise any free port will do where that one is taken */
-	enum discovery_mode discovery;
-	char **peers; /* HOST:PORT; files and command line add up */
-	size_t npeers;
-	char **interfaces; /* to be found on; none: all */
-	size_t ninterfaces;
-	enum log_level log_level;
-	int64_t rescan_s;
-	int64_t scrub_s;
-	int64_t versions_age_s; /* 0: off */
-	int versions_percent;
-	int64_t upload, download; /* bytes a second; 0: no limit */
-	int64_t memory;           /* bytes; 0: the default */
-	int64_t tombstones_age_s; /* 0: off */
+	struct settings settings;
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */
@@ -56,6 +40,11 @@ void config_free(struct config *c);
  * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "tombstones-age",
  * "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and "interface" add, the others replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
+
+/* fn for each key that differs between the two and takes effect only after a restart; with `peer` only when one was removed, since
+ * a new one takes effect at once. */
+void config_pending(const struct settings *old, const struct settings *new, void (*fn)(void *arg, const char *key),
+                    void *arg);
 
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why);

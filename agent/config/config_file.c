@@ -131,12 +131,12 @@ static int take_setting(void *arg, const char *section, const char *name, const 
 	key = config_find_key(p->keys, name, &p->why);
 	if (key == NULL)
 		return 0;
-	if (!key->repeats && p->given[key - p->keys]) {
+	if (key->kind != CONFIG_LIST && p->given[key - p->keys]) {
 		p->why = mem_printf("%s is given twice", name);
 		return 0;
 	}
 	p->given[key - p->keys] = true;
-	return config_set_key(key, p->group != NULL ? (void *)p->group : p->config, value, &p->why) == 0;
+	return config_set_key(key, p->group != NULL ? (void *)p->group : &p->config->settings, value, &p->why) == 0;
 }
 
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why)

@@ -3,19 +3,32 @@
 #define LANYARD_AGENT_CONFIG_INTERNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "agent/config/config.h"
+
+/* When a change takes effect in an agent that reads its settings again. */
+enum config_effect {
+	CONFIG_AFTER_RESTART,
+	CONFIG_AT_ONCE,
+	CONFIG_ADDED_AT_ONCE, /* one more of a list does, one less only after a restart */
+};
+
+enum config_kind { CONFIG_NUMBER, CONFIG_TEXT, CONFIG_LIST };
 
 struct config_key {
 	const char *name;                            /* NULL ends a table */
 	int (*set)(void *target, const char *value); /* -1: not accepted */
-	bool repeats;
 	const char *accepted;
+	enum config_effect effect;
+	/* Where it is in struct settings; for [agent] alone. */
+	enum config_kind kind; /* a list may be given more than once */
+	size_t offset, size;
 };
 
 enum { CONFIG_MAX_KEYS = 32 };
 
-extern const struct config_key config_agent_keys[]; /* target: struct config */
+extern const struct config_key config_agent_keys[]; /* target: struct settings */
 extern const struct config_key config_group_keys[]; /* target: struct config_group */
 
 extern const char config_path_accepted[];

@@ -6,7 +6,6 @@
 #include "agent/config/args.h"
 #include "agent/config/config_internal.h"
 #include "base/mem.h"
-#include "sync/fetch/fetch.h"
 #include "sync/group/roster.h"
 
 enum {
@@ -32,6 +31,12 @@ static void replace_text(char **text, const char *value)
 	*text = mem_strdup(value);
 }
 
+static void add_text(struct settings_list *list, const char *value)
+{
+	list->v = mem_realloc(list->v, list->n + 1, sizeof(*list->v));
+	list->v[list->n++] = mem_strdup(value);
+}
+
 /* "HOST:PORT" or "[IPv6]:PORT"; without need_host also "PORT" and ":PORT". */
 static int check_address(const char *value, bool need_host, int min_port)
 {
@@ -53,18 +58,18 @@ static int check_address(const char *value, bool need_host, int min_port)
 
 static int set_listen(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 
 	if (check_address(value, false, 0) < 0)
 		return -1;
-	replace_text(&c->listen, value);
-	c->listen_set = true;
+	replace_text(&s->listen, value);
+	s->listen_set = true;
 	return 0;
 }
 
 static int set_discovery(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	static const char *const modes[] = { [DISCOVERY_AUTO] = "auto",
 		                             [DISCOVERY_AVAHI] = "avahi",
 		                             [DISCOVERY_EMBEDDED] = "embedded",
@@ -72,7 +77,7 @@ static int set_discovery(void *target, const char *value)
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(value, modes[i]) == 0) {
-			c->discovery = (enum discovery_mode)i;
+			s->discovery = (enum discovery_mode)i;
 			return 0;
 		}
 	}
@@ -81,86 +86,84 @@ static int set_discovery(void *target, const char *value)
 
 static int set_peer(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 
-	if (c->npeers >= CONFIG_MAX_PEERS || check_address(value, true, 1) < 0)
+	if (s->peers.n >= CONFIG_MAX_PEERS || check_address(value, true, 1) < 0)
 		return -1;
-	c->peers = mem_realloc(c->peers, c->npeers + 1, sizeof(*c->peers));
-	c->peers[c->npeers++] = mem_strdup(value);
+	add_text(&s->peers, value);
 	return 0;
 }
 
 static int set_interface(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	size_t len = strlen(value);
 
 	for (size_t i = 0; i < len; i++) {
 		if (value[i] <= ' ' || value[i] >= 127 || value[i] == '/' || value[i] == ':')
 			return -1;
 	}
-	if (len == 0 || len >= IF_NAMESIZE || c->ninterfaces == DISCOVERY_MAX_INTERFACES)
+	if (len == 0 || len >= IF_NAMESIZE || s->interfaces.n == DISCOVERY_MAX_INTERFACES)
 		return -1;
-	c->interfaces = mem_realloc(c->interfaces, c->ninterfaces + 1, sizeof(*c->interfaces));
-	c->interfaces[c->ninterfaces++] = mem_strdup(value);
+	add_text(&s->interfaces, value);
 	return 0;
 }
 
 static int set_log_level(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 
-	return log_level_parse(value, &c->log_level);
+	return log_level_parse(value, &s->log_level);
 }
 
 static int set_rescan(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	int64_t seconds;
 
 	if (args_duration(value, &seconds) < 0 || seconds < RESCAN_MIN || seconds > RESCAN_MAX)
 		return -1;
-	c->rescan_s = seconds;
+	s->rescan_s = seconds;
 	return 0;
 }
 
 static int set_scrub(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	int64_t seconds = 0;
 
 	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > SCRUB_MAX))
 		return -1;
-	c->scrub_s = seconds;
+	s->scrub_s = seconds;
 	return 0;
 }
 
 static int set_versions_age(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	int64_t seconds = 0;
 
 	if (strcmp(value, "off") != 0 && (args_duration(value, &seconds) < 0 || seconds > VERSIONS_AGE_MAX))
 		return -1;
-	c->versions_age_s = seconds;
+	s->versions_age_s = seconds;
 	return 0;
 }
 
 static int set_tombstones_age(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	int64_t seconds = 0;
 
 	if (strcmp(value, "off") != 0 &&
 	    (args_duration(value, &seconds) < 0 || seconds < 1 || seconds > TOMBSTONES_AGE_MAX))
 		return -1;
-	c->tombstones_age_s = seconds;
+	s->tombstones_age_s = seconds;
 	return 0;
 }
 
 static int set_versions_disk(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	size_t len = strlen(value);
 	char number[4] = "";
 	int64_t percent;
@@ -170,7 +173,7 @@ static int set_versions_disk(void *target, const char *value)
 	memcpy(number, value, len - 1);
 	if (args_number(number, 0, VERSIONS_PERCENT_MAX, &percent) < 0)
 		return -1;
-	c->versions_percent = (int)percent;
+	s->versions_percent = (int)percent;
 	return 0;
 }
 
@@ -186,28 +189,28 @@ static int set_rate(int64_t *rate, const char *value)
 
 static int set_upload(void *target, const char *value)
 {
-	return set_rate(&((struct config *)target)->upload, value);
+	return set_rate(&((struct settings *)target)->upload, value);
 }
 
 static int set_download(void *target, const char *value)
 {
-	return set_rate(&((struct config *)target)->download, value);
+	return set_rate(&((struct settings *)target)->download, value);
 }
 
 static int set_memory(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	int64_t n;
 
-	if (args_size(value, 1024, &n) < 0 || n < FETCH_MEMORY_MIN || n > memory_max)
+	if (args_size(value, 1024, &n) < 0 || n < SETTINGS_MEMORY_MIN || n > memory_max)
 		return -1;
-	c->memory = n;
+	s->memory = n;
 	return 0;
 }
 
 static int set_name(void *target, const char *value)
 {
-	struct config *c = target;
+	struct settings *s = target;
 	size_t len = strlen(value);
 	char *shown = log_escape(value, len);
 	bool plain = strcmp(shown, value) == 0;
@@ -215,7 +218,7 @@ static int set_name(void *target, const char *value)
 	free(shown);
 	if (len == 0 || len > MEMBER_NAME_MAX || !plain)
 		return -1;
-	replace_text(&c->name, value);
+	replace_text(&s->name, value);
 	return 0;
 }
 
@@ -291,30 +294,44 @@ static int set_invite_credential(void *target, const char *value)
 
 static const char rate_accepted[] = "off, or bytes per second: 64K to 100G, as a number with K, M or G (of 1000)";
 
+/* A column of the table: where in struct settings it is. */
+#define AT(kind, field) CONFIG_##kind, offsetof(struct settings, field), sizeof(((struct settings *)0)->field)
+
 const struct config_key config_agent_keys[] = {
-	{ "name", set_name, false, "1 to 64 bytes of printable text without backslashes" },
-	{ "listen", set_listen, false, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535" },
-	{ "discovery", set_discovery, false, "auto, avahi, embedded or off" },
-	{ "peer", set_peer, true, "HOST:PORT, an IPv6 address in brackets, at most 64 of them" },
-	{ "interface", set_interface, true, "the name of a network interface (ip link), at most 16 of them" },
-	{ "log-level", set_log_level, false, "error, warn, info or debug" },
-	{ "rescan-interval", set_rescan, false, "60s to 30d, as a number with s, m, h or d" },
-	{ "scrub-interval", set_scrub, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
-	{ "versions-age", set_versions_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
-	{ "versions-disk", set_versions_disk, false, "0% to 90%" },
-	{ "upload-limit", set_upload, false, rate_accepted },
-	{ "download-limit", set_download, false, rate_accepted },
-	{ "memory", set_memory, false, "8M to 16G, in bytes or with K, M or G (of 1024)" },
-	{ "tombstones-age", set_tombstones_age, false, "off, or 1s to 3650d, as a number with s, m, h or d" },
+	{ "name", set_name, "1 to 64 bytes of printable text without backslashes", CONFIG_AFTER_RESTART,
+	  AT(TEXT, name) },
+	{ "listen", set_listen, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535", CONFIG_AFTER_RESTART,
+	  AT(TEXT, listen) },
+	{ "discovery", set_discovery, "auto, avahi, embedded or off", CONFIG_AFTER_RESTART, AT(NUMBER, discovery) },
+	{ "peer", set_peer, "HOST:PORT, an IPv6 address in brackets, at most 64 of them", CONFIG_ADDED_AT_ONCE,
+	  AT(LIST, peers) },
+	{ "interface", set_interface, "the name of a network interface (ip link), at most 16 of them",
+	  CONFIG_AFTER_RESTART, AT(LIST, interfaces) },
+	{ "log-level", set_log_level, "error, warn, info or debug", CONFIG_AT_ONCE, AT(NUMBER, log_level) },
+	{ "rescan-interval", set_rescan, "60s to 30d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
+	  AT(NUMBER, rescan_s) },
+	{ "scrub-interval", set_scrub, "off, or 1s to 3650d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
+	  AT(NUMBER, scrub_s) },
+	{ "versions-age", set_versions_age, "off, or 1s to 3650d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
+	  AT(NUMBER, versions_age_s) },
+	{ "versions-disk", set_versions_disk, "0% to 90%", CONFIG_AFTER_RESTART, AT(NUMBER, versions_percent) },
+	{ "upload-limit", set_upload, rate_accepted, CONFIG_AT_ONCE, AT(NUMBER, upload) },
+	{ "download-limit", set_download, rate_accepted, CONFIG_AT_ONCE, AT(NUMBER, download) },
+	{ "memory", set_memory, "8M to 16G, in bytes or with K, M or G (of 1024)", CONFIG_AFTER_RESTART,
+	  AT(NUMBER, memory) },
+	{ "tombstones-age", set_tombstones_age, "off, or 1s to 3650d, as a number with s, m, h or d",
+	  CONFIG_AFTER_RESTART, AT(NUMBER, tombstones_age_s) },
 	{ 0 },
 };
 
 const char config_path_accepted[] = "an absolute path other than /, without ..";
 
+/* A group that is here already is left as it is; one that is not is joined at the next reload. */
 const struct config_key config_group_keys[] = {
-	{ "share", set_share, false, config_path_accepted },
-	{ "invite-file", set_invite_file, false, config_path_accepted },
-	{ "invite-credential", set_invite_credential, false,
-	  "the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'" },
+	{ .name = "share", .set = set_share, .accepted = config_path_accepted },
+	{ .name = "invite-file", .set = set_invite_file, .accepted = config_path_accepted },
+	{ .name = "invite-credential",
+	  .set = set_invite_credential,
+	  .accepted = "the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'" },
 	{ 0 },
 };

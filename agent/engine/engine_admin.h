@@ -4,6 +4,7 @@
 #define LANYARD_AGENT_ENGINE_ENGINE_ADMIN_H
 
 #include "agent/engine/engine.h"
+#include "agent/settings.h"
 
 struct real_path;
 
@@ -20,12 +21,7 @@ struct engine_context {
 	int home_dirfd;
 	bool strict; /* for tests: a wrong step between phases ends the process */
 	bool moved;  /* this is the home's first start on this machine: it may be a copy */
-	int64_t rescan_s;
-	int64_t scrub_s;          /* between scrubs; 0: never */
-	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
-	int versions_percent;     /* of the disk that they may fill */
-	size_t memory;            /* of blocks on their way, for each group; 0: the default */
-	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
+	const struct settings *settings;
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
 	/* Whether the engine's share, which is `real_path`, may be there (NULL: it cannot be told where it is): NULL, or why it may

@@ -67,7 +67,7 @@ static uint64_t old_enough(struct engine *e)
 		note_age(e);
 		return 0;
 	}
-	return now - since < e->context->tombstones_age_s ? 0 : settled_by_all(e, (uint64_t)seq);
+	return now - since < e->context->settings->tombstones_age_s ? 0 : settled_by_all(e, (uint64_t)seq);
 }
 
 static void forgetting_ends(struct engine *e)
@@ -84,7 +84,7 @@ static void tombstones_due(void *arg)
 {
 	struct engine *e = arg;
 	struct engine_tombstones *t = e->tombstones;
-	int64_t gap = e->context->tombstones_age_s * 1000 / 4;
+	int64_t gap = e->context->settings->tombstones_age_s * 1000 / 4;
 	int dropped;
 
 	if (t->upto == 0 && index_totals(e->index).tombstones > 0) {
@@ -107,7 +107,7 @@ static void tombstones_due(void *arg)
 
 void engine_tombstones_start(struct engine *e)
 {
-	if (e->context->tombstones_age_s == 0)
+	if (e->context->settings->tombstones_age_s == 0)
 		return;
 	e->tombstones = MEM_NEW(struct engine_tombstones);
 	e->tombstones->timer = loop_timer_new(e->context->loop, tombstones_due, e);

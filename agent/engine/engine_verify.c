@@ -120,7 +120,7 @@ static bool scrub_is_due(struct engine *e, int64_t *after)
 	switch (index_meta_get(e->index, meta_ended, &ended)) {
 	case 1:
 		/* A clock that was set back must not put it off for years. */
-		return ended > now || now - ended >= e->context->scrub_s;
+		return ended > now || now - ended >= e->context->settings->scrub_s;
 	case 0:
 		index_meta_put(e->index, meta_ended, now); /* all that is here was hashed just now */
 		return false;
@@ -143,7 +143,7 @@ static void scrub_look(void *arg)
 
 void engine_verify_start(struct engine *e)
 {
-	int64_t look_s = e->context->scrub_s < SCRUB_LOOK_S ? e->context->scrub_s : SCRUB_LOOK_S;
+	int64_t look_s = e->context->settings->scrub_s < SCRUB_LOOK_S ? e->context->settings->scrub_s : SCRUB_LOOK_S;
 
 	e->verify = MEM_NEW(struct engine_verify);
 	if (look_s <= 0)

@@ -84,8 +84,8 @@ static void thin_begin(void *arg)
 	t = MEM_NEW(struct thin_job);
 	*t = (struct thin_job){ .e = e,
 		                .root = fcntl(share_root(e->share), F_DUPFD_CLOEXEC, 3),
-		                .max_age_ns = e->context->versions_age_s * 1000000000,
-		                .percent = e->context->versions_percent };
+		                .max_age_ns = e->context->settings->versions_age_s * 1000000000,
+		                .percent = e->context->settings->versions_percent };
 	e->versions->thinning = true;
 	workers_submit(e->workers, WORKERS_BULK, thin_work, thin_done, t);
 }

@@ -7,6 +7,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* What an admin may set is what fetch can work with. */
+_Static_assert((int)SETTINGS_MEMORY_MIN >= (int)FETCH_MEMORY_MIN,
+               "the least memory of settings is too little for fetch");
+
 /* --- the local side --- */
 
 static void local_changed(void *arg, const struct record *r)
@@ -137,7 +141,7 @@ static void fetch_repaired(void *arg, const char *path)
 	struct engine *e = arg;
 
 	engine_emit(e, "repaired", path,
-	            e->context->versions_age_s == 0
+	            e->context->settings->versions_age_s == 0
 	                    ? "its content had rotted on this disk"
 	                    : "its content had rotted on this disk: the rotten file is among its "
 	                      "versions");
@@ -252,7 +256,7 @@ struct local *engine_wiring_local(struct engine *e)
 	                                         .share = e->share,
 	                                         .index = e->index,
 	                                         .short_id = self,
-	                                         .rescan_s = c->rescan_s,
+	                                         .rescan_s = c->settings->rescan_s,
 	                                         .changed = local_changed,
 	                                         .busy = local_busy,
 	                                         .state = something_changed,
@@ -272,8 +276,8 @@ struct fetch *engine_wiring_fetch(struct engine *e)
 	                                         .share = e->share,
 	                                         .index = e->index,
 	                                         .short_id = self,
-	                                         .memory = c->memory,
-	                                         .copies_stay = c->versions_age_s == 0,
+	                                         .memory = (size_t)c->settings->memory,
+	                                         .copies_stay = c->settings->versions_age_s == 0,
 	                                         .ops = &fetch_ops,
 	                                         .ops_arg = e,
 	                                         .hint = hint_path,

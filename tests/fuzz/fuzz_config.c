@@ -21,8 +21,8 @@ static void judge_reason(const char *why)
 
 static void judge_settings(const struct config *c)
 {
-	if (c->npeers > CONFIG_MAX_PEERS || c->rescan_s < 60 || strlen(c->name) > 64 || c->listen[0] == '\0' ||
-	    c->ngroups > CONFIG_MAX_GROUPS)
+	if (c->settings.peers.n > CONFIG_MAX_PEERS || c->settings.rescan_s < 60 || strlen(c->settings.name) > 64 ||
+	    c->settings.listen[0] == '\0' || c->ngroups > CONFIG_MAX_GROUPS)
 		abort();
 }
 

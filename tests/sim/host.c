@@ -182,6 +182,11 @@ static void start_in_turn(void *arg)
 	                     &why);
 	if (!h->self || peers_listen(h->peers, "0", &why) < 0)
 		give_up("start");
+	h->settings = (struct settings){ .rescan_s = RESCAN_S,
+		                         .scrub_s = SCRUB_S,
+		                         .versions_age_s = versions_age_s,
+		                         .versions_percent = KEPT_DISK_PERCENT,
+		                         .tombstones_age_s = TOMBSTONES_S };
 	h->context = MEM_NEW(struct engine_context);
 	*h->context = (struct engine_context){ .loop = h->loop,
 		                               .workers = h->workers,
@@ -193,11 +198,7 @@ static void start_in_turn(void *arg)
 		                               .home = h->home,
 		                               .home_dirfd = h->home_dirfd,
 		                               .strict = true,
-		                               .rescan_s = RESCAN_S,
-		                               .scrub_s = SCRUB_S,
-		                               .versions_age_s = versions_age_s,
-		                               .versions_percent = KEPT_DISK_PERCENT,
-		                               .tombstones_age_s = TOMBSTONES_S,
+		                               .settings = &h->settings,
 		                               .changed = nothing_changed,
 		                               .arg = h };
 	fault_shield(-1);

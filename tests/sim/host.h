@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/engine/engine.h"
+#include "agent/settings.h"
 
 enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };
 
@@ -27,6 +28,7 @@ struct host {
 	struct identity *self;
 	struct peers *peers;
 	int home_dirfd;
+	struct settings settings;
 	struct engine_context *context;
 	struct engine *engine;
 	/* Armed: when an installer comes to its `steps`th step from now, it dies, or a deed is done there and then. */

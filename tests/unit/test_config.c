@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/config/config.h"
+#include "agent/config/config_internal.h"
 #include "base/mem.h"
 
 static int parse(struct config *c, const char *text, char **why)
@@ -30,18 +30,18 @@ static void defaults_hold_without_a_setting(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&c, "", &why), 0);
-	assert_string_equal(c.name, "box");
-	assert_string_equal(c.listen, "4170");
-	assert_int_equal(c.discovery, DISCOVERY_AUTO);
-	assert_int_equal(c.npeers, 0);
-	assert_int_equal(c.log_level, LOG_INFO);
-	assert_int_equal(c.rescan_s, 3600);
-	assert_int_equal(c.versions_age_s, 90 * 86400);
-	assert_int_equal(c.versions_percent, 10);
-	assert_int_equal(c.upload, 0);
-	assert_int_equal(c.download, 0);
-	assert_int_equal(c.memory, 0);
-	assert_int_equal(c.tombstones_age_s, 30 * 86400);
+	assert_string_equal(c.settings.name, "box");
+	assert_string_equal(c.settings.listen, "4170");
+	assert_int_equal(c.settings.discovery, DISCOVERY_AUTO);
+	assert_int_equal(c.settings.peers.n, 0);
+	assert_int_equal(c.settings.log_level, LOG_INFO);
+	assert_int_equal(c.settings.rescan_s, 3600);
+	assert_int_equal(c.settings.versions_age_s, 90 * 86400);
+	assert_int_equal(c.settings.versions_percent, 10);
+	assert_int_equal(c.settings.upload, 0);
+	assert_int_equal(c.settings.download, 0);
+	assert_int_equal(c.settings.memory, 0);
+	assert_int_equal(c.settings.tombstones_age_s, 30 * 86400);
 	config_free(&c);
 }
 
@@ -60,23 +60,23 @@ static void every_key_is_read(void **state)
 	              "tombstones-age = 45s\n",
 	              &why),
 		0);
-	assert_string_equal(c.name, "h\xc3\xa9 1");
-	assert_string_equal(c.listen, "[::1]:0");
-	assert_int_equal(c.discovery, DISCOVERY_OFF);
-	assert_int_equal(c.npeers, 2);
-	assert_string_equal(c.peers[0], "a.b:1");
-	assert_string_equal(c.peers[1], "[fe80::1%eth0]:65535");
-	assert_int_equal(c.log_level, LOG_DEBUG);
-	assert_int_equal(c.rescan_s, 7200);
-	assert_int_equal(c.scrub_s, 0);
-	assert_int_equal(c.versions_age_s, 7 * 86400);
-	assert_int_equal(c.versions_percent, 25);
-	assert_int_equal(c.ninterfaces, 2);
-	assert_string_equal(c.interfaces[1], "wl-0.1");
-	assert_int_equal(c.upload, 500000);
-	assert_int_equal(c.download, 12000000);
-	assert_int_equal(c.memory, 16 << 20);
-	assert_int_equal(c.tombstones_age_s, 45);
+	assert_string_equal(c.settings.name, "h\xc3\xa9 1");
+	assert_string_equal(c.settings.listen, "[::1]:0");
+	assert_int_equal(c.settings.discovery, DISCOVERY_OFF);
+	assert_int_equal(c.settings.peers.n, 2);
+	assert_string_equal(c.settings.peers.v[0], "a.b:1");
+	assert_string_equal(c.settings.peers.v[1], "[fe80::1%eth0]:65535");
+	assert_int_equal(c.settings.log_level, LOG_DEBUG);
+	assert_int_equal(c.settings.rescan_s, 7200);
+	assert_int_equal(c.settings.scrub_s, 0);
+	assert_int_equal(c.settings.versions_age_s, 7 * 86400);
+	assert_int_equal(c.settings.versions_percent, 25);
+	assert_int_equal(c.settings.interfaces.n, 2);
+	assert_string_equal(c.settings.interfaces.v[1], "wl-0.1");
+	assert_int_equal(c.settings.upload, 500000);
+	assert_int_equal(c.settings.download, 12000000);
+	assert_int_equal(c.settings.memory, 16 << 20);
+	assert_int_equal(c.settings.tombstones_age_s, 45);
 	config_free(&c);
 }
 
@@ -173,7 +173,7 @@ static void groups_are_read(void **state)
 	assert_null(c.groups[0].invite_credential);
 	assert_string_equal(c.groups[1].name, "b");
 	assert_string_equal(c.groups[1].invite_credential, "invite_b");
-	assert_string_equal(c.name, "x");
+	assert_string_equal(c.settings.name, "x");
 	config_free(&c);
 	free(text);
 }
@@ -288,9 +288,9 @@ static void the_command_line_wins_over_the_file(void **state)
 	(void)state;
 	write_file("lanyard.conf", "[agent]\nlisten = 8\npeer = a:1\nname = filed\n");
 	assert_int_equal(config_load(&c, dir, &o, &why), 0);
-	assert_string_equal(c.listen, "9");
-	assert_string_equal(c.name, "filed");
-	assert_int_equal(c.npeers, 2);
+	assert_string_equal(c.settings.listen, "9");
+	assert_string_equal(c.settings.name, "filed");
+	assert_int_equal(c.settings.peers.n, 2);
 	config_free(&c);
 	o.listen = "nine";
 	assert_int_equal(config_load(&c, dir, &o, &why), -1);
@@ -366,10 +366,10 @@ static void drop_ins_are_read_in_byte_order_after_the_file(void **state)
 	for (int i = 2; i < 5; i++)
 		write_file(names[i], "senseless\n");
 	assert_int_equal(config_load(&c, dir, &o, &why), 0);
-	assert_string_equal(c.name, "file");
-	assert_string_equal(c.listen, "3");
-	assert_int_equal(c.npeers, 2);
-	assert_string_equal(c.peers[0], "a:1");
+	assert_string_equal(c.settings.name, "file");
+	assert_string_equal(c.settings.listen, "3");
+	assert_int_equal(c.settings.peers.n, 2);
+	assert_string_equal(c.settings.peers.v[0], "a:1");
 	assert_int_equal(c.ngroups, 1);
 	assert_string_equal(c.groups[0].share, "/s/late");
 	assert_string_equal(c.groups[0].invite_credential, "i");
@@ -403,7 +403,7 @@ static void drop_ins_stand_without_the_file(void **state)
 	assert_int_equal(mkdir(drop_ins, 0700), 0);
 	write_file("lanyard.conf.d/x.conf", "[agent]\nlisten = 7\n");
 	assert_int_equal(config_load(&c, dir, &o, &why), 0);
-	assert_string_equal(c.listen, "7");
+	assert_string_equal(c.settings.listen, "7");
 	config_free(&c);
 	write_file("lanyard.conf.d/x.conf", "");
 	free(conf);
@@ -458,6 +458,83 @@ static void the_systems_home_has_its_settings_in_etc(void **state)
 	free(own);
 }
 
+/* --- the tables of keys --- */
+
+/* Each key has an entry of its own in the manual page. */
+static void every_key_is_documented(void **state)
+{
+	const struct config_key *const tables[] = { config_agent_keys, config_group_keys };
+	size_t n = 0;
+	char *why = NULL, *page = config_read("docs/man/lanyard.conf.5", 1 << 20, false, &n, &why);
+
+	(void)state;
+	assert_non_null(page); /* unit tests run in the root of the tree */
+	for (size_t t = 0; t < 2; t++) {
+		for (const struct config_key *key = tables[t]; key->name != NULL; key++) {
+			char *entry = mem_printf(".TP\n.B %s\n", key->name);
+
+			if (strstr(page, entry) == NULL)
+				fail_msg("docs/man/lanyard.conf.5 does not describe %s", key->name);
+			free(entry);
+		}
+	}
+	free(page);
+}
+
+static void note_key(void *arg, const char *key)
+{
+	char **all = arg, *before = *all;
+
+	*all = mem_printf("%s%s;", before != NULL ? before : "", key);
+	free(before);
+}
+
+static char *pending(const char *before, const char *after)
+{
+	struct config a, b;
+	char *why, *all = NULL;
+
+	assert_int_equal(parse(&a, before, &why), 0);
+	assert_int_equal(parse(&b, after, &why), 0);
+	config_pending(&a.settings, &b.settings, note_key, &all);
+	config_free(&a);
+	config_free(&b);
+	return all;
+}
+
+/* What a reload says of each key that it cannot apply. */
+static void a_change_is_pending_until_a_restart(void **state)
+{
+	static const struct {
+		const char *before, *after, *pending;
+	} cases[] = {
+		{ "", "", NULL },
+		{ "[agent]\n", "[agent]\nlog-level = debug\nupload-limit = 1M\ndownload-limit = 1M\n", NULL },
+		{ "[agent]\nname = a\n", "[agent]\nname = b\nlisten = 1\n", "name;listen;" },
+		{ "[agent]\n", "[agent]\ndiscovery = off\nmemory = 9M\nversions-disk = 1%\n",
+		  "discovery;versions-disk;memory;" },
+		{ "[agent]\n",
+		  "[agent]\nrescan-interval = 60s\nscrub-interval = off\nversions-age = 1d\ntombstones-age = 1d\n",
+		  "rescan-interval;scrub-interval;versions-age;tombstones-age;" },
+		{ "[agent]\npeer = a:1\n", "[agent]\npeer = b:1\npeer = a:1\n", NULL },
+		{ "[agent]\npeer = b:1\npeer = a:1\n", "[agent]\npeer = a:1\n", "peer removed;" },
+		{ "[agent]\ninterface = a\n", "[agent]\ninterface = a\ninterface = b\n", "interface;" },
+		{ "[agent]\ninterface = a\ninterface = b\n", "[agent]\ninterface = b\ninterface = a\n", "interface;" },
+		{ "[agent]\nlisten = 4170\n", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *all = pending(cases[i].before, cases[i].after);
+
+		if (cases[i].pending == NULL)
+			assert_null(all);
+		else
+			assert_string_equal(all, cases[i].pending);
+		free(all);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +553,8 @@ int main(void)
 		cmocka_unit_test(drop_ins_stand_without_the_file),
 		cmocka_unit_test(what_cannot_be_read_now_is_no_wrong_setting),
 		cmocka_unit_test(the_systems_home_has_its_settings_in_etc),
+		cmocka_unit_test(every_key_is_documented),
+		cmocka_unit_test(a_change_is_pending_until_a_restart),
 	};
 	char *path;
 	int rc;
