@@ -313,6 +313,7 @@ void doctor_check_inotify(struct doctor *d)
 	int64_t watches = sysctl_read("/proc/sys/fs/inotify/max_user_watches");
 	int64_t here = sysctl_read("/proc/sys/user/max_inotify_watches"); /* usually a container's */
 	const char *sysctl = "fs.inotify.max_user_watches";
+	char folders[FORMAT_MAX];
 	int64_t needed = 0;
 	json_t *group;
 	size_t i;
@@ -328,9 +329,9 @@ void doctor_check_inotify(struct doctor *d)
 		             mem_strdup("/proc/sys/fs/inotify/max_user_watches cannot be read"), NULL);
 	else if (watches < needed + SPARE_WATCHES)
 		doctor_found(d, "inotify", DOCTOR_BAD,
-		             mem_printf("%" PRId64 " folders need to be watched, but all programs of this user "
-		                        "together may watch only %" PRId64,
-		                        needed, watches),
+		             mem_printf("%s to be watched, but all programs of this user together may watch only "
+		                        "%" PRId64,
+		                        format_count(folders, needed, "folder needs", "folders need"), watches),
 		             mem_printf("sysctl %s=%" PRId64 ", and put it into /etc/sysctl.d/lanyard.conf", sysctl,
 		                        (needed + SPARE_WATCHES) * 2));
 	else

@@ -1,4 +1,4 @@
-/* Numbers and columns for display; table_print() is the only function that prints. */
+/* Numbers and columns for display. Pure, except that table_print() prints. */
 #ifndef LANYARD_AGENT_CLI_FORMAT_H
 #define LANYARD_AGENT_CLI_FORMAT_H
 

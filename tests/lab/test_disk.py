@@ -37,7 +37,7 @@ def test_a_full_disk_is_waited_out(lab):
     assert re.search("space|full", reason(b, "too-big"))
     not_in_sync(b)
     problem = b.status()["problems"][0]
-    assert 0 <= time.time() - problem["since"] < 60 and "again" in problem["next"]
+    assert 0 <= time.time() - problem["since"] < 60 and "retried" in problem["next"]
     assert re.search(r"too-big: the disk is full \(for \d+s; .*retried in", b.lanyard("status").out.decode())
     assert a.lanyard("wait", "--timeout", "1", "--peers", "1").code == 1
     assert not os.path.exists(b.file("too-big"))

@@ -103,7 +103,7 @@ def test_too_few_watches(lab):
     a = sharing(lab)
     bad = doctor(a, wrap=limited("watches", 20))
     assert set(bad) == {"inotify"}
-    assert "may watch 20" in bad["inotify"]["text"] and "sysctl user.max_inotify_watches=" in bad["inotify"]["cure"]
+    assert "may watch only 20" in bad["inotify"]["text"] and "sysctl user.max_inotify_watches=" in bad["inotify"]["cure"]
 
 
 def test_a_share_that_cannot_be_written(lab):
