@@ -258,13 +258,13 @@ bool invite_request_signed(const uint8_t *request, size_t n)
 }
 
 /* What can be said of a request before the roster is asked. */
-static enum admit judge_request(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e,
-                                const uint8_t binding[TLS_BINDING_LEN], int64_t now_s)
+static enum admit judge_request(const struct roster *r, const struct invite_bearer *bearer,
+                                const struct roster_entry *e, int64_t now_s)
 {
 	if (!group_id_equal(&e->group, roster_group(r)))
 		return ADMIT_WRONG_GROUP;
 	/* Another's request, or one made for another connection, proves nothing of who is here. */
-	if (!agent_id_equal(&e->target, peer) || memcmp(e->binding, binding, TLS_BINDING_LEN) != 0)
+	if (!agent_id_equal(&e->target, bearer->peer) || memcmp(e->binding, bearer->binding, TLS_BINDING_LEN) != 0)
 		return ADMIT_BAD_SIGNATURE;
 	return now_s > e->expires_s ? ADMIT_EXPIRED : ADMIT_OK;
 }
@@ -276,24 +276,27 @@ static enum admit judge_bearer(const struct roster *r, const struct agent_id *pe
 
 	if (roster_may(r, peer, RIGHT_TAKE_PART))
 		return ADMIT_ALREADY;
-	if (known != NULL && roster_judge_removed(known))
+	if (known != NULL && roster_weigh_removed(known))
 		return ADMIT_REMOVED;
 	if (!roster_may(r, &e->issuer, RIGHT_INVITE) || (invite != NULL && invite->revoked))
 		return ADMIT_NO_AUTHORITY;
-	if (invite != NULL && invite->used >= e->uses && !roster_judge_came_by(known, invite))
+	if (invite != NULL && invite->used >= e->uses && (known == NULL || !roster_weigh_came_by(known, invite, NULL)))
 		return ADMIT_USED_UP;
 	return roster_has_room(r, peer, e->role) ? ADMIT_OK : ADMIT_FULL;
 }
 
 /* A member's admission, which names the leave that it supersedes. */
-static int add_join(struct roster *r, const struct identity *self, const struct agent_id *peer, const uint8_t *request,
-                    size_t n, int64_t now_s, struct bytes *out)
+static int add_join(struct roster *r, const struct identity *self, const struct invite_bearer *bearer, int64_t now_s)
 {
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
-	size_t nnamed = roster_name_leaves(roster_agent(r, peer), named);
-	int rc = roster_entry_join(out, self, request, n, named, nnamed, now_s);
+	size_t nnamed = roster_name_leaves(roster_agent(r, bearer->peer), named);
+	int rc = roster_entry_join(&entry, self, bearer->request, bearer->n, named, nnamed, now_s);
 
-	return rc == 0 && roster_add(r, out->p, out->len) == ROSTER_ADDED ? 0 : -1;
+	if (rc == 0)
+		rc = roster_add(r, entry.p, entry.len) == ROSTER_ADDED ? 0 : -1;
+	bytes_free(&entry);
+	return rc;
 }
 
 /* Appends the entry by which peer became a member just now. */
@@ -301,48 +304,41 @@ static void append_entry(const struct roster *r, const struct agent_id *peer, st
 {
 	const struct view_member *m = roster_view_find(r, peer);
 
-	bytes_clear(out);
 	if (m != NULL)
 		bytes_append(out, m->by->bytes, m->by->n);
 }
 
-enum admit invite_admit(struct roster *r, const struct identity *self, const struct agent_id *peer,
-                        const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], bool checked,
+/* Cheap questions first; the roster is asked only about a request whose signatures hold. An owner's own addition is final; a member's
+ * admission counts until an owner decides, and each member has room for a bounded number of them. */
+enum admit invite_admit(struct roster *r, const struct identity *self, const struct invite_bearer *bearer,
                         int64_t now_s, struct bytes *out)
 {
 	const struct roster_agent *admitter = roster_agent(r, identity_id(self));
-	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	bool owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;
 	enum admit answer;
-	bool owner;
 	int rc;
 
-	if (roster_entry_parse_request(&e, request, n) < 0)
+	if (roster_entry_parse_request(&e, bearer->request, bearer->n) < 0)
 		return ADMIT_MALFORMED;
-	answer = judge_request(r, peer, &e, binding, now_s);
-	if (answer == ADMIT_OK && !checked && !roster_entry_request_signed(request, n))
+	answer = judge_request(r, bearer, &e, now_s);
+	if (answer == ADMIT_OK && !bearer->checked && !roster_entry_request_signed(bearer->request, bearer->n))
 		answer = ADMIT_BAD_SIGNATURE;
 	if (answer == ADMIT_OK)
-		answer = judge_bearer(r, peer, &e);
+		answer = judge_bearer(r, bearer->peer, &e);
 	if (answer != ADMIT_OK)
 		return answer;
-	owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	if (admitter == NULL || !admitter->admits || (!owner && admitter->njoins >= ADMITTER_MAX_JOINS))
 		return ADMIT_NOT_HERE;
 	memcpy(name, e.member_name, e.member_name_n);
-	if (owner)
-		rc = roster_sign_add(r, self, peer, e.role, name, &e.invite, now_s);
-	else
-		rc = add_join(r, self, peer, request, n, now_s, &entry);
+	rc = owner ? roster_sign_add(r, self, bearer->peer, e.role, name, &e.invite, now_s)
+	           : add_join(r, self, bearer, now_s);
 	roster_settle(r);
-	if (rc < 0 || !roster_may(r, peer, RIGHT_TAKE_PART))
-		answer = ADMIT_FULL;
-	else
-		append_entry(r, peer, &entry);
-	bytes_append(out, entry.p, answer == ADMIT_OK ? entry.len : 0);
-	bytes_free(&entry);
-	return answer;
+	if (rc < 0 || !roster_may(r, bearer->peer, RIGHT_TAKE_PART))
+		return ADMIT_FULL;
+	append_entry(r, bearer->peer, out);
+	return ADMIT_OK;
 }
 
 static const char *const admit_texts[] = {

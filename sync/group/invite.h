@@ -58,10 +58,17 @@ enum admit {
 	ADMIT_NOT_HERE, /* this member cannot: no owner has confirmed it yet, or it has admitted as many as it may */
 	ADMIT_FULL
 };
-/* A member's answer: checks the request of `peer` (the ID that TLS proved) and adds its entry to the roster, a member's
- * admission or an owner's addition; the entry's bytes are appended to out. checked: invite_request_signed() said so. */
-enum admit invite_admit(struct roster *r, const struct identity *self, const struct agent_id *peer,
-                        const uint8_t *request, size_t n, const uint8_t binding[TLS_BINDING_LEN], bool checked,
+/* A joiner, as it shows itself on a connection. */
+struct invite_bearer {
+	const struct agent_id *peer; /* the ID that TLS proved */
+	const uint8_t *request;      /* n bytes */
+	size_t n;
+	const uint8_t *binding; /* the connection's: TLS_BINDING_LEN bytes */
+	bool checked;           /* invite_request_signed() said so */
+};
+/* A member's answer: checks the request and adds the peer to the roster, by a member's admission or an owner's addition; that entry's
+ * bytes are appended to out. */
+enum admit invite_admit(struct roster *r, const struct identity *self, const struct invite_bearer *bearer,
                         int64_t now_s, struct bytes *out);
 /* Whether it is well-formed and its signatures hold (0.2 ms: for a worker; any thread). */
 bool invite_request_signed(const uint8_t *request, size_t n);

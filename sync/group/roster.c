@@ -400,9 +400,9 @@ static void stack_put(struct stack *s, struct roster_item *it)
 /* By what it may admit others. */
 static struct roster_item *stands_by(const struct roster_agent *a)
 {
-	struct roster_item *by = roster_judge_standing(a);
+	struct roster_item *by = roster_weigh_standing(a);
 
-	return by != NULL ? by : roster_judge_deciding(a);
+	return by != NULL ? by : roster_weigh_deciding(a);
 }
 
 void roster_credential(const struct roster *r, const struct agent_id *id,

@@ -1,8 +1,13 @@
-/* What the files behind roster.h and invite.h share: roster.c (the set, and what it tells), roster_file.c,
- * roster_entry.c and roster_write.c (entries as bytes, read and written), roster_judge.c and roster_speak.c (which
- * entries count), roster_view.c (who is a member), roster_words.c (how complete an owner's words are), roster_sign.c (what
- * this agent signs), roster_name.c.
- * Bytes and rules in prose: docs/roster.md. Nobody else but tests includes this. */
+/* Shared by the files behind roster.h and invite.h; apart from them only tests include it. Bytes and rules in prose: docs/roster.md.
+ *
+ *   roster.c                               the set of entries, and what others are told of it
+ *   roster_file.c                          the set on disk
+ *   roster_entry.c, roster_write.c         entries as bytes, read and written
+ *   roster_weigh.c, _speak.c, _judge.c     which entries count; each of the three calls those before it
+ *   roster_view.c                          who is a member, as a result
+ *   roster_words.c                         how complete an owner's words are
+ *   roster_sign.c                          what this agent signs
+ *   roster_name.c                          which names a group may have */
 #ifndef LANYARD_SYNC_GROUP_ROSTER_INTERNAL_H
 #define LANYARD_SYNC_GROUP_ROSTER_INTERNAL_H
 
@@ -194,22 +199,29 @@ void roster_words(const struct roster_agent *signer, enum entry_kind kind, const
 /* The greatest word of this signer; NULL: it has not said any. */
 const struct roster_item *roster_last_word(const struct roster_agent *signer);
 
+/* --- roster_weigh.c --- */
+/* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end. NULL: none. */
+struct roster_item *roster_weigh_standing(const struct roster_agent *a);
+struct roster_item *roster_weigh_deciding(const struct roster_agent *a);
+/* An owner's removal, which only an addition that names it can override: the invited cannot come back. */
+bool roster_weigh_removed(const struct roster_agent *a);
+/* Whether a came by this invite, as an entry that counts says; before: by one that comes before this one; NULL: by any. */
+bool roster_weigh_came_by(const struct roster_agent *a, const struct roster_agent *invite,
+                          const struct roster_item *before);
+/* Whether the entry names the other: it knows of it, and overrides it. */
+bool roster_weigh_names(const struct roster_item *it, const struct roster_item *other);
+/* Whether an entry that counts defeats this addition. leaves: those that its own agent signed are asked as well. */
+bool roster_weigh_defeated(const struct roster_item *it, bool leaves);
+/* From now on the entry counts. */
+void roster_weigh_count(struct roster *r, struct roster_item *it);
+
 /* --- roster_speak.c --- */
-/* Sets what counts of the owners' words, and who is silenced. */
+/* Sets which of the owners' words count, and who is silenced. */
 void roster_speak(struct roster *r);
 
 /* --- roster_judge.c --- */
-void roster_judge_count(struct roster *r, struct roster_item *it);
-/* Looks at all entries anew: sets what counts. */
+/* Judges all entries again: sets what counts. */
 void roster_judge(struct roster *r);
-/* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end. NULL. */
-struct roster_item *roster_judge_standing(const struct roster_agent *a);
-struct roster_item *roster_judge_deciding(const struct roster_agent *a);
-/* An owner's removal that no addition can override but one that names it: the invited cannot come back. */
-bool roster_judge_removed(const struct roster_agent *a);
-/* Whether a (NULL: nobody) came by this invite, as an entry that counts says. */
-bool roster_judge_came_by(const struct roster_agent *a, const struct roster_agent *invite);
-bool roster_judge_names(const struct roster_item *it, const struct roster_item *other);
 
 /* --- roster_view.c --- */
 const struct view *roster_view(const struct roster *r);

@@ -1,6 +1,7 @@
-/* Which entries count; the first two steps are roster_speak.c's. Everything here is a function of the set of entries alone, never of the order in which they came nor
- * of a date, so all members that hold the same entries judge the same. What does not count keeps nothing else from
- * counting: so it is enough to tell others what counts, and those who were told the same judge the same.
+/* Which entries count. The first two steps are in roster_speak.c; how entries about one agent weigh against one another is in
+ * roster_weigh.c. The outcome is a function of the set of entries alone, never of the order in which they came nor of a date, so all
+ * members that hold the same entries judge the same. An entry that does not count keeps no other from counting. So it is enough to pass
+ * on entries that count, and members that were sent the same entries judge the same.
  *
  * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on; within one
  *    such generation by ID; sixteen at most. Whoever was removed or demoted by one that spoke before does not speak.
@@ -17,120 +18,7 @@
 #include "base/mem.h"
 #include "sync/group/roster_internal.h"
 
-bool roster_judge_names(const struct roster_item *it, const struct roster_item *other)
-{
-	for (size_t i = 0; i < it->e.nnamed; i++) {
-		if (memcmp(it->e.named + i * HASH_LEN, other->hash, HASH_LEN) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether `other`, which is about the same agent, defeats the addition `it`. */
-static bool defeats(const struct roster_item *other, const struct roster_item *it, bool leaves)
-{
-	if (!other->valid || other == it)
-		return false;
-	switch (other->e.kind) {
-	case ENTRY_ADD:
-		return roster_judge_names(other, it);
-	case ENTRY_REMOVE:
-		return it->e.kind != ENTRY_ADD || !roster_judge_names(it, other);
-	case ENTRY_LEAVE:
-		return leaves && !roster_judge_names(it, other);
-	default:
-		return false;
-	}
-}
-
-/* The search ends at the first JOIN, of which there may be many and which defeat nothing. */
-static bool defeated(const struct roster_item *it, bool leaves)
-{
-	const struct roster_item *other;
-
-	DL_FOREACH2(it->target->about, other, target_next) {
-		if (other->e.kind == ENTRY_JOIN)
-			break;
-		if (defeats(other, it, leaves))
-			return true;
-	}
-	return false;
-}
-
-/* Of two undefeated additions, whether b is the one that counts: an owner's word before an invite's, the lower role, the
- * smaller hash. */
-static bool outranks(const struct roster_item *b, const struct roster_item *a)
-{
-	bool a_join = a->e.kind == ENTRY_JOIN, b_join = b->e.kind == ENTRY_JOIN;
-
-	if (a_join != b_join)
-		return a_join;
-	if (a->e.role != b->e.role)
-		return b->e.role > a->e.role;
-	return memcmp(b->hash, a->hash, HASH_LEN) < 0;
-}
-
-static struct roster_item *addition(const struct roster_agent *a, bool leaves, bool joins)
-{
-	struct roster_item *best = NULL, *it;
-
-	DL_FOREACH2(a->about, it, target_next) {
-		if (it->e.kind == ENTRY_JOIN && !joins)
-			break;
-		if (it->valid && (it->e.kind == ENTRY_FOUND || it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_JOIN) &&
-		    !defeated(it, leaves) && (best == NULL || outranks(it, best)))
-			best = it;
-	}
-	return best;
-}
-
-struct roster_item *roster_judge_standing(const struct roster_agent *a)
-{
-	return addition(a, false, false);
-}
-
-struct roster_item *roster_judge_deciding(const struct roster_agent *a)
-{
-	return addition(a, true, true);
-}
-
-bool roster_judge_removed(const struct roster_agent *a)
-{
-	const struct roster_item *it;
-
-	DL_FOREACH2(a->about, it, target_next) {
-		if (it->valid && it->e.kind == ENTRY_REMOVE)
-			return true;
-	}
-	return false;
-}
-
-void roster_judge_count(struct roster *r, struct roster_item *it)
-{
-	it->valid = it->was_valid = true;
-	DL_APPEND2(r->valid, it, valid_prev, valid_next);
-}
-
 /* --- 3: admissions --- */
-
-/* Whether this agent came by this invite, as is known so far. */
-static bool came_by(const struct roster_agent *a, const struct roster_agent *invite, const struct roster_item *before)
-{
-	const struct roster_item *it;
-
-	DL_FOREACH2(a->about, it, target_next) {
-		if (it == before)
-			return false;
-		if (it->valid && it->invite == invite)
-			return true;
-	}
-	return false;
-}
-
-bool roster_judge_came_by(const struct roster_agent *a, const struct roster_agent *invite)
-{
-	return a != NULL && came_by(a, invite, NULL);
-}
 
 /* What owners' words say of invites, and who may honour them. */
 static void joins_prepare(struct roster *r)
@@ -139,13 +27,13 @@ static void joins_prepare(struct roster *r)
 	struct roster_item *it;
 
 	HASH_ITER(hh, r->agents, a, tmp) {
-		const struct roster_item *by = roster_judge_standing(a);
+		const struct roster_item *by = roster_weigh_standing(a);
 
 		a->admits = by != NULL && rights_has(by->e.role, RIGHT_ADMIT);
 		DL_FOREACH2(a->about, it, target_next) {
 			if (it->valid && it->e.kind == ENTRY_REVOKE)
 				a->revoked = true;
-			if (it->valid && it->invite != NULL && !came_by(a, it->invite, it))
+			if (it->valid && it->invite != NULL && !roster_weigh_came_by(a, it->invite, it))
 				it->invite->used++;
 		}
 	}
@@ -176,12 +64,12 @@ static bool is_said_twice(const struct roster_item *it)
 
 static bool admit_one(struct roster *r, struct roster_item *it)
 {
-	bool again = came_by(it->target, it->invite, NULL);
+	bool again = roster_weigh_came_by(it->target, it->invite, NULL);
 
 	if (!it->signer->admits || it->signer->njoins >= ADMITTER_MAX_JOINS ||
 	    (!again && it->invite->used >= it->e.uses) || is_said_twice(it))
 		return false;
-	roster_judge_count(r, it);
+	roster_weigh_count(r, it);
 	it->signer->njoins++;
 	it->invite->used += !again;
 	return true;
@@ -202,7 +90,7 @@ static bool pass_on(struct roster_item *const *joins, size_t n)
 		struct roster_agent *a = joins[i]->target;
 
 		if (joins[i]->valid && joins[i]->e.format == 1 && rights_has(joins[i]->e.role, RIGHT_ADMIT) &&
-		    !a->admits && !defeated(joins[i], false))
+		    !a->admits && !roster_weigh_defeated(joins[i], false))
 			a->admits = more = true;
 	}
 	return more;
@@ -217,7 +105,7 @@ static void admit(struct roster *r)
 	HASH_ITER(hh, r->items, it, tmp) {
 		if (!is_invited(it))
 			continue;
-		it->sure = roster_judge_standing(it->target) != NULL;
+		it->sure = roster_weigh_standing(it->target) != NULL;
 		joins[n++] = it;
 	}
 	qsort(joins, n, sizeof(joins[0]), joins_by_claim);
@@ -249,7 +137,7 @@ static size_t owners_staying(const struct roster *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->nspeakers; i++)
-		n += is_owner(roster_judge_standing(r->speakers[i])) && is_owner(roster_judge_deciding(r->speakers[i]));
+		n += is_owner(roster_weigh_standing(r->speakers[i])) && is_owner(roster_weigh_deciding(r->speakers[i]));
 	return n;
 }
 
@@ -271,16 +159,16 @@ static void leave(struct roster *r)
 
 	for (size_t i = r->nspeakers; i-- > 0;) {
 		struct roster_agent *a = r->speakers[i];
-		bool last = is_owner(roster_judge_standing(a)) && owners_staying(r) == 1;
+		bool last = is_owner(roster_weigh_standing(a)) && owners_staying(r) == 1;
 
 		DL_FOREACH2(a->signed_by, it, signer_next) {
 			if (it->e.kind == ENTRY_LEAVE && (it->e.abandon || !last))
-				roster_judge_count(r, it);
+				roster_weigh_count(r, it);
 		}
 	}
 	HASH_ITER(hh, r->items, it, tmp) {
 		if (it->e.kind == ENTRY_LEAVE && !it->valid && it->signer->acts_by == NULL && was_added(it->signer))
-			roster_judge_count(r, it);
+			roster_weigh_count(r, it);
 	}
 }
 

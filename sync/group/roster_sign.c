@@ -247,7 +247,7 @@ static size_t undone(const struct roster *r, struct before *b)
 	for (size_t i = 0; i < b->nremoved; i++) {
 		const struct roster_agent *a = roster_agent(r, &b->removed[i]);
 
-		if (a == NULL || !roster_judge_removed(a))
+		if (a == NULL || !roster_weigh_removed(a))
 			b->removed[n++] = b->removed[i];
 	}
 	return n;

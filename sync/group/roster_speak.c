@@ -78,7 +78,7 @@ static void speak(struct roster *r, struct roster_agent *a, struct speak_queue *
 
 	r->speakers[r->nspeakers++] = a;
 	for (size_t i = 0; i < n; i++) {
-		roster_judge_count(r, words[i]);
+		roster_weigh_count(r, words[i]);
 		if (words[i]->e.kind == ENTRY_ADD && rights_has(words[i]->e.role, RIGHT_OWN))
 			queue_add(next, words[i]->target);
 	}
@@ -95,7 +95,7 @@ static void nobody_has_spoken(struct roster *r)
 	for (size_t i = 0; i < r->nspeakers; i++)
 		r->speakers[i]->acts_by = NULL;
 	r->nspeakers = 0;
-	roster_judge_count(r, r->founding);
+	roster_weigh_count(r, r->founding);
 }
 
 static void owners_speak(struct roster *r)
@@ -108,7 +108,7 @@ static void owners_speak(struct roster *r)
 		qsort(now.a, now.n, sizeof(now.a[0]), speakers_by_id);
 		for (size_t i = 0; i < now.n && r->nspeakers < ROSTER_MAX_OWNERS; i++) {
 			struct roster_agent *a = now.a[i];
-			struct roster_item *by = a->acts_by == NULL ? roster_judge_standing(a) : NULL;
+			struct roster_item *by = a->acts_by == NULL ? roster_weigh_standing(a) : NULL;
 
 			if (by == NULL || !rights_has(by->e.role, RIGHT_OWN))
 				continue;
@@ -160,7 +160,7 @@ static bool silence_one(struct roster *r)
 {
 	for (size_t i = 0; i < r->nspeakers && r->nsilenced < ROSTER_MAX_SILENCED; i++) {
 		struct roster_agent *x = r->speakers[i];
-		const struct roster_item *by = x->silenced ? NULL : roster_judge_standing(x);
+		const struct roster_item *by = x->silenced ? NULL : roster_weigh_standing(x);
 		struct roster_item *it;
 
 		if (x->silenced || (by != NULL && rights_has(by->e.role, RIGHT_OWN)))

@@ -67,7 +67,7 @@ static void view_fill(const struct roster *r, struct view *v)
 	v->n = 0;
 	HASH_ITER(hh, r->agents, a, tmp) {
 		struct view_member *m = &v->members[v->n];
-		struct roster_item *by = roster_judge_deciding(a);
+		struct roster_item *by = roster_weigh_deciding(a);
 
 		if (by == NULL)
 			continue;

@@ -152,7 +152,11 @@ void admit_request_in(struct talk *t, const struct msg_bytes *request)
 /* We may have been removed while a worker looked at the signatures, so the right to answer is asked for again. */
 bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good)
 {
-	struct peers *p = t->session->peers;
+	const struct invite_bearer bearer = { .peer = &t->session->id,
+		                              .request = request,
+		                              .n = n,
+		                              .binding = t->session->link->binding,
+		                              .checked = good };
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	enum admit a;
 
@@ -160,8 +164,7 @@ bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good)
 		end_unanswered(t);
 		return false;
 	}
-	a = invite_admit(t->group->config.roster, p->config.self, &t->session->id, request, n,
-	                 t->session->link->binding, good, clock_wall_s(), &entry);
+	a = invite_admit(t->group->config.roster, t->session->peers->config.self, &bearer, clock_wall_s(), &entry);
 	bytes_free(&entry);
 	if (a != ADMIT_OK && a != ADMIT_ALREADY) {
 		membership_refuse(t, invite_admit_text(a));

@@ -43,7 +43,12 @@ static void try(const uint8_t *request, size_t n)
 	bool is_good = n == good.len && memcmp(request, good.p, n) == 0;
 	struct roster *r = fresh_roster();
 	struct bytes out = BYTES_INIT(ROSTER_ENTRY_MAX);
-	enum admit answer = invite_admit(r, owner, identity_id(joiner), request, n, binding, false, NOW, &out);
+	enum admit answer = invite_admit(r, owner,
+	                                 &(struct invite_bearer){ .peer = identity_id(joiner),
+	                                                          .request = request,
+	                                                          .n = n,
+	                                                          .binding = binding },
+	                                 NOW, &out);
 
 	if ((answer == ADMIT_OK) != is_good || (out.len > 0) != is_good ||
 	    (roster_role(r, identity_id(joiner)) != ROLE_NONE) != is_good)

@@ -330,7 +330,11 @@ struct roster *admitted(struct roster *founder, struct node *n)
 
 	assert_int_equal(invite_make(&invite, founder, a.self, ROLE_MEMBER, INVITE_USES, clock_wall_s() + 60), 0);
 	assert_int_equal(invite_request(&invite, n->self, "node", binding, &request), 0);
-	assert_int_equal(invite_admit(founder, a.self, identity_id(n->self), request.p, request.len, binding, false,
+	assert_int_equal(invite_admit(founder, a.self,
+	                              &(struct invite_bearer){ .peer = identity_id(n->self),
+	                                                       .request = request.p,
+	                                                       .n = request.len,
+	                                                       .binding = binding },
 	                              clock_wall_s(), &entry),
 	                 ADMIT_OK);
 	roster_entries(founder, copy_entry, r);

@@ -55,10 +55,22 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* What the admitter says to this joiner's request. */
+static enum admit shown(struct bytes *entry, struct roster *r, const struct identity *admitter,
+                        const struct identity *joiner, const uint8_t *request, size_t n, const uint8_t *shown_on,
+                        int64_t now_s)
+{
+	return invite_admit(r, admitter,
+	                    &(struct invite_bearer){ .peer = identity_id(joiner),
+	                                             .request = request,
+	                                             .n = n,
+	                                             .binding = shown_on },
+	                    now_s, entry);
+}
+
 static enum admit admit_as(struct fixture *f, const struct identity *admitter, int64_t now_s)
 {
-	return invite_admit(f->r, admitter, identity_id(f->joiner), f->request.p, f->request.len, binding, false, now_s,
-	                    &f->entry);
+	return shown(&f->entry, f->r, admitter, f->joiner, f->request.p, f->request.len, binding, now_s);
 }
 
 /* --- the token --- */
@@ -224,8 +236,7 @@ static void an_invite_to_another_group_is_refused(void **state)
 	struct fixture *f = *state;
 	struct roster *other = roster_found(f->owner, "pictures", false, false, "host-a", NOW - 100);
 
-	assert_int_equal(invite_admit(other, f->owner, identity_id(f->joiner), f->request.p, f->request.len, binding,
-	                              false, NOW, &f->entry),
+	assert_int_equal(shown(&f->entry, other, f->owner, f->joiner, f->request.p, f->request.len, binding, NOW),
 	                 ADMIT_WRONG_GROUP);
 	roster_free(other);
 }
@@ -238,11 +249,9 @@ static void a_request_holds_for_its_agent_and_connection_only(void **state)
 
 	memcpy(elsewhere, binding, BINDING);
 	elsewhere[0] ^= 1;
-	assert_int_equal(invite_admit(f->r, f->owner, identity_id(thief), f->request.p, f->request.len, binding, false,
-	                              NOW, &f->entry),
+	assert_int_equal(shown(&f->entry, f->r, f->owner, thief, f->request.p, f->request.len, binding, NOW),
 	                 ADMIT_BAD_SIGNATURE);
-	assert_int_equal(invite_admit(f->r, f->owner, identity_id(f->joiner), f->request.p, f->request.len, elsewhere,
-	                              false, NOW, &f->entry),
+	assert_int_equal(shown(&f->entry, f->r, f->owner, f->joiner, f->request.p, f->request.len, elsewhere, NOW),
 	                 ADMIT_BAD_SIGNATURE);
 	identity_free(thief);
 }
@@ -256,8 +265,7 @@ static void every_altered_byte_of_a_request_is_noticed(void **state)
 		assert_int_not_equal(admit_as(f, f->owner, NOW), ADMIT_OK);
 		f->request.p[i] ^= 1;
 	}
-	assert_int_equal(invite_admit(f->r, f->owner, identity_id(f->joiner), f->request.p, f->request.len - 1, binding,
-	                              false, NOW, &f->entry),
+	assert_int_equal(shown(&f->entry, f->r, f->owner, f->joiner, f->request.p, f->request.len - 1, binding, NOW),
 	                 ADMIT_MALFORMED);
 	assert_int_equal(admit_as(f, f->owner, NOW), ADMIT_OK);
 }
@@ -335,8 +343,7 @@ static enum admit admit_another(struct fixture *f, const struct identity *admitt
 	enum admit answer;
 
 	assert_int_equal(invite_request(&f->invite, another, "host-d", binding, &request), 0);
-	answer = invite_admit(f->r, admitter, identity_id(another), request.p, request.len, binding, false, NOW,
-	                      &f->entry);
+	answer = shown(&f->entry, f->r, admitter, another, request.p, request.len, binding, NOW);
 	bytes_free(&request);
 	identity_free(another);
 	return answer;
@@ -362,9 +369,7 @@ static void those_who_came_by_the_same_token_stay(void **state)
 
 	assert_int_equal(admit_as(f, f->member, NOW), ADMIT_OK);
 	assert_int_equal(invite_request(&f->invite, other, "host-d", binding, &request), 0);
-	assert_int_equal(invite_admit(f->r, f->member, identity_id(other), request.p, request.len, binding, false, NOW,
-	                              &f->entry),
-	                 ADMIT_OK);
+	assert_int_equal(shown(&f->entry, f->r, f->member, other, request.p, request.len, binding, NOW), ADMIT_OK);
 	assert_int_equal(roster_remove(f->r, f->owner, identity_id(f->joiner), NOW + 1), 0);
 	assert_int_equal(roster_role(f->r, identity_id(other)), ROLE_MEMBER);
 	bytes_free(&request);
