@@ -239,6 +239,7 @@ check-scripts:
 	$(Q)scripts/check-api
 	$(Q)scripts/check-names --self-test
 	$(Q)scripts/check-words --self-test
+	$(Q)scripts/check-words
 	$(Q)scripts/check-units
 	$(Q)scripts/check-shells
 
