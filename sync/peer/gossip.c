@@ -47,7 +47,7 @@ static bool leads_somewhere(const struct sockaddr_storage *addr)
 	       !IN6_IS_ADDR_V4MAPPED(in6) && !IN6_IS_ADDR_V4COMPAT(in6);
 }
 
-static bool is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
 
@@ -243,7 +243,7 @@ static void note_own(struct session *s, const struct sockaddr_storage *addrs, si
 	bool differs = n != s->nown;
 
 	for (size_t i = 0; i < n && !differs; i++)
-		differs = !is_same(&addrs[i], &s->own[i]);
+		differs = !is_same_address(&addrs[i], &s->own[i]);
 	if (!differs)
 		return;
 	memcpy(s->own, addrs, n * sizeof(*addrs));
@@ -267,7 +267,7 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 		    !read_address(&addr, m->addresses[i].host, m->addresses[i].port, link))
 			continue;
 		for (size_t k = 0; k < nours; k++)
-			ourselves |= is_same(&ours[k], &addr);
+			ourselves |= is_same_address(&ours[k], &addr);
 		if (ourselves)
 			continue;
 		if (agent_id_equal(&id, &s->id) && nits < GOSSIP_OWN_MAX)

@@ -1,5 +1,5 @@
 /* What the files behind tls.h share: tls.c (listening, dialling, handshakes), tls_context.c (what OpenSSL is told, and
- * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_queue.c (frames to be written), tls_link.c (a link that is
+ * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_queue.c (frames to be written), tls_link*.c (a link that is
  * up). Nobody else includes this. */
 #ifndef LANYARD_SYNC_PEER_TLS_INTERNAL_H
 #define LANYARD_SYNC_PEER_TLS_INTERNAL_H

@@ -1,5 +1,5 @@
-/* A link over TLS: frames out of two queues into SSL_write, and out of SSL_read into the owner's hands. Bodies of large
- * frames are never copied on the way out, and once (by OpenSSL) on the way in. */
+/* A link over TLS: frames out of two queues into SSL_write, and the link as a whole. Bodies of large frames are never copied on the way out.
+ * See tls_link_receive.c for the other direction. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -9,92 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/peer/rate.h"
-#include "sync/peer/tls_internal.h"
-#include "sync/wire/codec.h"
+#include "sync/peer/tls_link_internal.h"
 #include "sync/wire/frame.h"
 
 enum {
-	RECORD = 16 << 10,        /* plain bytes of one TLS record */
-	RX_FIRST = LINK_TAKE_MIN, /* the receive buffer until a longer frame is announced */
-	TURN_READ = 1 << 20,      /* bytes read in one turn, so that other links and timers get theirs */
-	TURN_WRITE = 2 << 20,     /* bytes written in one turn */
-	TURN_NS = 5000000,     /* time that frames are handed on in one turn: what they cost, the other side chooses */
-	QUIET_TURNS = 16,      /* turns without a large frame after which the receive buffer is given back */
-	RX_LIMITED = 64 << 10, /* what the kernel may receive ahead of a limit, or a quarter of a second's worth */
-	LAST_WORDS = 8 << 20,  /* bytes written, and bytes thrown away unread, when the link closes */
-	/* What a frame unpacks to beyond so many times its size is paid for from a store that fills again with time: few
-	 * bytes sent must not be much work. */
-	UNPACK_FREE = 16,
-	UNPACK_STORE = 8 << 20, /* above FRAME_MAX_CONTROL, so that any frame is unpacked some time */
-	UNPACK_A_MS = 16 << 10,
+	TURN_WRITE = 2 << 20, /* bytes written in one turn */
+	LAST_WORDS = 8 << 20, /* bytes written, and bytes thrown away unread, when the link closes */
 };
-
-struct tls_link {
-	struct link link; /* first: the part that users see */
-	struct loop *loop;
-	int fd;   /* owned */
-	SSL *ssl; /* owned */
-	struct loop_io *io;
-	struct loop_timer *again; /* reads on in the next turn: SSL holds bytes that no poll tells of */
-
-	struct tls_queue queue;
-	bool bulk_high;     /* queued_bulk was at LINK_BULK_LOW or above, and `drained` is owed */
-	bool control_high;  /* queued_control and LINK_CONTROL_LOW, likewise */
-	bool write_blocked; /* SSL wants to read before it writes on */
-	size_t tried;       /* bytes of an SSL_write that has to be said again, with as many at least; 0: none */
-	struct rate_wait may_write, may_read;
-	bool rx_narrow; /* the kernel was told to receive less ahead */
-
-	uint8_t *rx; /* received, not yet handed on; NULL while idle */
-	size_t rx_n, rx_cap;
-	bool rx_takeable; /* the frame being handed on is large, and all there is in rx */
-	int quiet_turns;
-	bool resting;         /* whole frames are left in rx for `again`, and nothing is read meanwhile */
-	int64_t turn_ends_ns; /* when no more frames are handed on in this turn */
-	int64_t unpack_room;  /* bytes in the store */
-	int64_t unpack_ms;    /* when it was last filled */
-
-	bool listening;
-	bool in_turn;  /* on_ready runs, and will say at its end what to wait for */
-	bool in_event; /* the owner's code runs; freeing must wait */
-	bool is_down;  /* `down` was told */
-	bool closed;
-};
-
-static void link_free(struct tls_link *l)
-{
-	free(l->rx);
-	free(l);
-}
-
-/* Ends an event. False when the owner closed the link inside it: l is gone. */
-static bool event_end(struct tls_link *l)
-{
-	l->in_event = false;
-	if (!l->closed)
-		return true;
-	link_free(l);
-	return false;
-}
-
-/* The end of every failed link. l may be gone afterwards. Always false, for the callers' convenience. */
-static bool drop(struct tls_link *l, const char *reason)
-{
-	l->is_down = true;
-	loop_io_want(l->io, 0);
-	loop_timer_stop(l->again);
-	rate_leave(l->link.rate_out, &l->may_write);
-	rate_leave(l->link.rate_in, &l->may_read);
-	l->in_event = true;
-	l->link.events->down(l->link.arg, reason);
-	event_end(l);
-	return false;
-}
 
 static void want(struct tls_link *l)
 {
@@ -205,215 +128,17 @@ static bool flush(struct tls_link *l)
 
 	if (!write_queued(l, TURN_WRITE, true, &rc)) {
 		tls_context_reason(l->ssl, rc, reason);
-		return drop(l, reason);
+		return tls_link_drop(l, reason);
 	}
 	if (tls_wire_flush(SSL_get_wbio(l->ssl)) < 0)
-		return drop(l, strerror(errno));
+		return tls_link_drop(l, strerror(errno));
 	l->in_turn = false;
 	want(l);
 	if (!has_drained(l))
 		return true;
 	l->in_event = true;
 	l->link.events->drained(l->link.arg);
-	return event_end(l);
-}
-
-/* --- receiving --- */
-
-/* How long the frame has to wait until it may be unpacked; 0: it may, and is paid for. */
-static int64_t unpack_wait(struct tls_link *l, const struct frame *f, const uint8_t *payload)
-{
-	int64_t now = loop_now_ms(l->loop), free_of_charge = (int64_t)f->len * UNPACK_FREE, cost;
-
-	if (f->flags == 0 || f->len < CODEC_PREFIX || get_u32(payload) > frame_max(f->type))
-		return 0;
-	cost = (int64_t)get_u32(payload) - free_of_charge;
-	if (cost <= 0)
-		return 0;
-	l->unpack_room += (now - l->unpack_ms) * UNPACK_A_MS;
-	if (l->unpack_room > UNPACK_STORE)
-		l->unpack_room = UNPACK_STORE;
-	l->unpack_ms = now;
-	if (cost > l->unpack_room)
-		return (cost - l->unpack_room) / UNPACK_A_MS + 1;
-	l->unpack_room -= cost;
-	return 0;
-}
-
-static void rest(struct tls_link *l, int64_t ms)
-{
-	l->resting = true;
-	loop_timer_start(l->again, ms, 0);
-}
-
-/* Hands one frame on. False when l is gone or down. */
-static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *payload, uint32_t limit)
-{
-	size_t max = limit != 0 ? limit : frame_max(f->type);
-	size_t n = f->len;
-	uint8_t *plain = NULL;
-
-	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
-		return drop(l, "it sent a frame with unknown flags");
-	if (f->flags != 0 && !frame_known(f->type))
-		return true; /* skipped as well when it is unpacked */
-	if (f->flags != 0) {
-		plain = codec_decompress(payload, n, max, &n);
-		if (plain == NULL)
-			return drop(l, "it sent a frame whose compression is damaged");
-	}
-	l->link.last_in_ms = loop_now_ms(l->loop);
-	l->rx_takeable = plain == NULL && n >= LINK_TAKE_MIN && payload + n == l->rx + l->rx_n;
-	l->in_event = true;
-	l->link.events->frame(l->link.arg, f->type, plain != NULL ? plain : payload, n);
-	l->rx_takeable = false;
-	free(plain);
-	return event_end(l);
-}
-
-static void *tls_link_take(struct link *link)
-{
-	struct tls_link *l = (struct tls_link *)link;
-	void *base = l->rx;
-
-	if (!l->rx_takeable)
-		return NULL;
-	l->rx_takeable = false;
-	l->rx = NULL;
-	l->rx_n = l->rx_cap = 0;
-	return base;
-}
-
-/* Hands on the whole frames in the buffer, as far as the turn's time goes, and moves the rest to its start. On return *missing says
- * how many bytes the frame at the start still lacks, 0 when its header is not whole. False when l is gone or down. */
-static bool deliver_all(struct tls_link *l, size_t *missing)
-{
-	struct frame f;
-	size_t at = 0, whole;
-	int64_t wait;
-
-	l->resting = false;
-	for (;;) {
-		uint32_t limit = l->link.trusted ? 0 : FRAME_MAX_BEFORE_HELLO;
-		enum frame_status status = frame_read(&f, l->rx + at, l->rx_n - at, limit);
-
-		if (status == FRAME_TOO_LONG)
-			return drop(l, limit != 0 ? "it sent a long frame before it had proved membership"
-			                          : "it sent a frame that exceeds the maximum length");
-		if (status == FRAME_PART)
-			break;
-		wait = unpack_wait(l, &f, l->rx + at + FRAME_HEADER);
-		if (wait > 0 || (at > 0 && clock_mono_ns() >= l->turn_ends_ns)) {
-			rest(l, wait);
-			break;
-		}
-		if (f.len > RX_FIRST)
-			l->quiet_turns = 0;
-		if (!deliver(l, &f, l->rx + at + FRAME_HEADER, limit))
-			return false;
-		if (l->rx == NULL) { /* taken, and it was the last */
-			*missing = 0;
-			return true;
-		}
-		at += FRAME_HEADER + f.len;
-	}
-	l->rx_n -= at;
-	if (at > 0 && l->rx_n > 0)
-		memmove(l->rx, l->rx + at, l->rx_n);
-	whole = l->rx_n >= FRAME_HEADER ? FRAME_HEADER + (size_t)f.len : 0;
-	*missing = whole > l->rx_n ? whole - l->rx_n : 0;
-	return true;
-}
-
-/* Makes room and says how much to read: all there is, but of a large frame not more than its end, so that the next one
- * starts at the buffer's start and nothing has to be moved. */
-static size_t rx_room(struct tls_link *l, size_t missing)
-{
-	size_t cap = l->rx_cap;
-
-	if (cap < RX_FIRST)
-		cap = RX_FIRST;
-	if (missing > cap - l->rx_n)
-		cap = l->rx_n + missing;
-	if (cap != l->rx_cap) {
-		l->rx = mem_realloc(l->rx, cap, 1);
-		l->rx_cap = cap;
-	}
-	return missing > RECORD ? missing : l->rx_cap - l->rx_n;
-}
-
-static void rx_rest(struct tls_link *l)
-{
-	if (l->rx_n != 0 || ++l->quiet_turns < QUIET_TURNS)
-		return;
-	free(l->rx);
-	l->rx = NULL;
-	l->rx_cap = 0;
-}
-
-/* Under a limit, what we do not read waits in the kernel: little of it, or answers to a ping would wait behind it. */
-static void narrow(struct tls_link *l, size_t room)
-{
-	int most = RX_LIMITED;
-
-	if (l->rx_narrow)
-		return;
-	l->rx_narrow = true;
-	if (room > RX_LIMITED / 4)
-		most = room < (1 << 20) ? (int)room * 4 : 4 << 20;
-	setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof(most));
-}
-
-/* How much to read in this turn; 0: nothing until may_read calls. */
-static size_t may_receive(struct tls_link *l)
-{
-	size_t room = rate_room(l->link.rate_in, &l->may_read);
-
-	if (room == 0)
-		return 0;
-	if (room != SIZE_MAX)
-		narrow(l, room);
-	return room < TURN_READ ? room : TURN_READ;
-}
-
-/* One turn's reading, of about `most` bytes. False when l is gone or down. */
-static bool receive(struct tls_link *l, size_t most)
-{
-	char reason[TLS_REASON_MAX];
-	size_t total = 0, missing = 0, n;
-	bool over = most == 0;
-	int rc;
-
-	l->turn_ends_ns = clock_mono_ns() + TURN_NS;
-	if (l->rx_n > 0 && !deliver_all(l, &missing))
-		return false;
-	while (!over && !l->resting) {
-		size_t room = rx_room(l, missing);
-
-		ERR_clear_error();
-		errno = 0;
-		rc = SSL_read_ex(l->ssl, l->rx + l->rx_n, room, &n);
-		if (rc != 1) {
-			int error = SSL_get_error(l->ssl, rc);
-
-			if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
-				break;
-			tls_context_reason(l->ssl, rc, reason);
-			return drop(l, reason);
-		}
-		l->rx_n += n;
-		l->link.bytes_in += n;
-		rate_take(l->link.rate_in, n);
-		l->link.last_in_ms = loop_now_ms(l->loop);
-		total += n;
-		if (!deliver_all(l, &missing))
-			return false;
-		over = total >= most || clock_mono_ns() >= l->turn_ends_ns;
-	}
-	if (over && most > 0 && !l->resting)
-		loop_timer_start(l->again, 0, 0);
-	rx_rest(l);
-	return true;
+	return tls_link_event_end(l);
 }
 
 static void on_ready(struct tls_link *l, int events)
@@ -424,14 +149,14 @@ static void on_ready(struct tls_link *l, int events)
 
 	l->in_turn = true;
 	/* A reset may have come behind words that explain it: they are still to be read. */
-	if ((events & LOOP_ERROR) != 0 && !receive(l, TURN_READ))
+	if ((events & LOOP_ERROR) != 0 && !tls_link_receive(l, TLS_LINK_TURN_READ))
 		return;
-	if (events == LOOP_READ && !receive(l, may_receive(l)))
+	if (events == LOOP_READ && !tls_link_receive(l, tls_link_may_receive(l)))
 		return;
 	if ((events & LOOP_ERROR) != 0) {
 		getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &n);
 		snprintf(reason, sizeof(reason), "%s", error != 0 ? strerror(error) : "connection lost");
-		drop(l, reason);
+		tls_link_drop(l, reason);
 		return;
 	}
 	/* What the owner answered goes out in the same turn. */
@@ -470,7 +195,7 @@ static void tls_link_listen(struct link *link)
 /* Unread bytes would make the kernel send a reset that can overtake our last words. */
 static void discard_unread(int fd)
 {
-	char scrap[RECORD];
+	char scrap[TLS_RECORD];
 	size_t total = 0;
 	ssize_t n;
 
@@ -511,7 +236,7 @@ static void tls_link_close(struct link *link)
 	close(l->fd);
 	l->fd = -1;
 	if (!l->in_event)
-		link_free(l);
+		tls_link_release(l);
 }
 
 static const struct link_ops ops = { .send = tls_link_send,
@@ -530,7 +255,7 @@ struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
 	}
 	l->link.ops = &ops;
 	l->link.last_in_ms = l->link.last_out_ms = l->unpack_ms = loop_now_ms(loop);
-	l->unpack_room = UNPACK_STORE;
+	l->unpack_room = TLS_LINK_UNPACK_STORE;
 	l->loop = loop;
 	l->fd = fd;
 	l->ssl = ssl;
