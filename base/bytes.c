@@ -25,7 +25,8 @@ uint8_t *bytes_extend(struct bytes *b, size_t n)
 {
 	uint8_t *at;
 
-	/* A buffer that once was full takes nothing more, so what it holds has no hole in the middle. */
+	/* Once an append did not fit, the buffer takes nothing more, so that what it holds has no hole in the
+	 * middle. */
 	if (b->full || b->len > b->max || n > b->max - b->len) {
 		b->full = true;
 		return NULL;
@@ -220,7 +221,7 @@ int hex_decode(uint8_t *out, size_t n, const char *text)
 	return text[2 * n] == '\0' ? 0 : -1;
 }
 
-/* Base 32 and base 64 are one and the same walk with 5 or 6 bits a digit. */
+/* Base 32 and base 64 are the same walk, with 5 or 6 bits per digit. */
 static void encode_digits(char *out, const uint8_t *in, size_t n, unsigned bits, const char *digits)
 {
 	uint32_t held = 0;
@@ -243,9 +244,9 @@ static void encode_digits(char *out, const uint8_t *in, size_t n, unsigned bits,
 /* What a walk over digits has gathered so far. */
 struct gather {
 	uint8_t *out;
-	size_t max;    /* room in out */
+	size_t max;    /* space in out */
 	size_t n;      /* bytes written */
-	uint32_t held; /* bits not yet written, nheld of them */
+	uint32_t held; /* the bits that are not written yet, nheld of them */
 	unsigned nheld;
 };
 

@@ -98,7 +98,7 @@ void random_bytes(void *out, size_t n)
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		/* Without the system's generator no key and no nonce is safe, so there is nothing to go on with. */
+		/* Without the system's generator no key and no nonce is safe, so the process cannot continue. */
 		if (got < 0) {
 			perror("lanyard: getrandom");
 			abort();

@@ -1,4 +1,5 @@
-/* Lookups, looks and renames beneath a directory: see fs.h. Folder trees are in fs_tree.c, contents in fs_file.c. */
+/* Lookups, stat calls and renames beneath a directory: see fs.h. Folder trees are in fs_tree.c, contents in
+ * fs_file.c. */
 #include "base/fs.h"
 
 #include <errno.h>
@@ -60,6 +61,7 @@ static int check_name(const char *name)
 	return 0;
 }
 
+/* A last component that the *at calls could not be given ("", ".", ".."), and an absolute path, are EINVAL. */
 int fs_open_parent(int dirfd, const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
@@ -87,7 +89,8 @@ int fs_open_parent(int dirfd, const char *path, const char **name)
 int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd)
 {
 	int64_t all = 0;
-	/* Of a time before 1970 the nanoseconds count upwards: only together do the two fit. */
+	/* Before 1970, the nanoseconds count upwards within a negative second: only the two together fit into 64
+	 * bits. */
 	bool below = s < 0;
 	bool over = __builtin_mul_overflow(below ? s + 1 : s, NS_PER_S, &all) ||
 	            __builtin_add_overflow(all, below ? ns - NS_PER_S : ns, &all);
@@ -138,7 +141,7 @@ int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st)
 		return fs_stat_at(dirfd, path, st);
 	fd = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0) {
-		/* ELOOP: a symlink stands where a parent should be, and a symlink is no directory. */
+		/* ELOOP: a symlink stands where a parent should be, and a symlink is not a directory. */
 		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
 			return -1;
 		*st = (struct fs_stat){ 0 };
@@ -184,7 +187,7 @@ static bool same_file(const struct fs_stat *a, const struct fs_stat *b)
 	return a->kind != 0 && a->kind == b->kind && a->dev == b->dev && a->ino == b->ino;
 }
 
-/* The second half of a rename by links. What is at the old name by now may be another file: it stays. */
+/* The second half of a rename by links. The old name may hold another file by now, which stays. */
 static int unlink_linked(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
 {
 	struct fs_stat old, new;
@@ -214,7 +217,7 @@ static int look_and_rename(int old_dirfd, const char *old_name, int new_dirfd, c
 	return renameat(old_dirfd, old_name, new_dirfd, new_name);
 }
 
-/* Whether a rename with flags, or a link, failed since the disk has no such call. */
+/* Whether a rename with flags, or a link, failed because the disk has no such call. */
 static bool has_no_call(int error)
 {
 	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EPERM || error == EMLINK;
@@ -255,7 +258,8 @@ int fs_sync_dir(int fd)
 		return 0;
 	if (!fs_lacks(errno) && errno != EBADF)
 		return -1;
-	/* The whole file system, where folders alone cannot be synced; what cannot do that either keeps them by itself or not. */
+	/* Syncs the whole file system if folders cannot be synced by themselves. A disk that cannot do that either
+	 * keeps its folders on its own, or does not. */
 	return syncfs(fd) == 0 || fs_lacks(errno) ? 0 : -1;
 }
 
@@ -292,7 +296,8 @@ int fs_set_mtime_fd(int fd, int64_t mtime_ns)
 	return futimens(fd, times);
 }
 
-/* A name as it is, neither a symlink nor a mount followed: a way to change what the calls by name would follow. */
+/* Opens a name as it is, following neither a symlink nor a mount: a way to change what the calls by name would
+ * follow. */
 static int open_as_it_is(int dirfd, const char *name)
 {
 	if (check_name(name) < 0)
@@ -314,7 +319,7 @@ int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 	return rc;
 }
 
-/* What the bits become where `mode` is asked for. */
+/* The mode bits to set when `mode` is asked for. */
 static mode_t whole_mode(const struct fs_stat *st, mode_t mode)
 {
 	return (mode & 0777) | (st->kind == S_IFDIR ? st->special : 0);
@@ -336,7 +341,7 @@ int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 
 	if (fd < 0)
 		return -1;
-	/* fchmod takes no such descriptor; its link in /proc leads to the very file. */
+	/* fchmod refuses an O_PATH descriptor, but its link in /proc leads to the very file. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fs_stat_fd(fd, &st) == 0) {
 		errno = EOPNOTSUPP;

@@ -10,23 +10,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a look at a path saw. kind is S_IFMT's bits, 0 when there is nothing. */
+/* What a path is. kind is S_IFMT's bits, 0 when there is nothing. */
 struct fs_stat {
-	uint32_t kind;    /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
-	uint32_t mode;    /* permission bits, 0777 */
-	uint32_t special; /* setuid, setgid, sticky: 07000. This machine's own: they mean other users on another */
+	uint32_t kind; /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
+	uint32_t mode; /* permission bits, 0777 */
+	uint32_t
+		special; /* setuid, setgid, sticky: 07000. Only of use on this machine: on another they would mean other users */
 	int64_t size;     /* bytes */
-	int64_t mtime_ns; /* since 1970, from 1677-09-21 to 2262-04-11; what is beyond is brought to the nearer end */
+	int64_t mtime_ns; /* since 1970; before 1677-09-21 or after 2262-04-11, the nearest that fits */
 	int64_t ctime_ns;
-	bool odd_mtime; /* it was */
+	bool odd_mtime; /* mtime_ns is such a nearest time */
 	uint64_t ino;
 	uint64_t dev;
 	uint32_t nlink;
 	uint32_t uid; /* of its owner */
 };
 
-/* Seconds and nanoseconds as nanoseconds, brought to the nearer end where 64 bits do not hold them: *odd is true then (may be
- * NULL). Disks hold times of other millennia, and any number can be set. */
+/* Seconds and nanoseconds as nanoseconds. Where 64 bits do not hold them, the nearest time that fits, and *odd (may
+ * be NULL) is true: disks hold times of other millennia, and any number can be set. */
 int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd);
 
 /* O_CLOEXEC and O_NOCTTY are always added. dirfd is the root; path "" or "." is the root itself (directories only).
@@ -36,49 +37,51 @@ int fs_open(int dirfd, const char *path, int flags, mode_t mode);
 void fs_close_keep_errno(int fd);
 /* Opens path's parent; *name points into path at the last component. O_PATH-free: usable for fsync and *at calls. */
 int fs_open_parent(int dirfd, const char *path, const char **name);
-/* Looks at name in dirfd itself, without following a symlink. Absent is success with kind 0.
- * Here and below a `name` is one component: EINVAL for "", ".." or a slash. */
+/* Stats name in dirfd itself, without following a symlink. Absent is success with kind 0. Here and below, a `name`
+ * is one component: EINVAL for "", ".." or a slash. */
 int fs_stat_at(int dirfd, const char *name, struct fs_stat *st);
-/* Looks at a whole path beneath dirfd. A missing parent, or a parent that is no directory (a symlink, say), is
- * "absent" too. */
+/* Stats a whole path beneath dirfd. If a parent is missing or is not a directory (a symlink, say), the path is
+ * absent too. */
 int fs_stat_beneath(int dirfd, const char *path, struct fs_stat *st);
 int fs_stat_fd(int fd, struct fs_stat *st);
 /* Reads a symlink's target into fresh NUL-terminated memory; NULL and errno (ENAMETOOLONG above PATH_MAX). */
 char *fs_readlink_at(int dirfd, const char *name);
 
-/* The first byte from `at` on that may be no hole: `at` itself where the disk does not tell, INT64_MAX when only hole is left. Moves
- * fd's offset. */
+/* The first byte from `at` on that may be data: `at` itself if the disk does not tell, INT64_MAX if only hole is
+ * left. Moves fd's offset. */
 int64_t fs_next_data(int fd, int64_t at);
-/* Whole-buffer reads and writes; EINTR and short counts are continued. pread_full returns bytes read, less than n
- * only at end of file. */
+/* Reads and writes of a whole buffer: EINTR and short counts are continued. pread_full returns the bytes read,
+ * which are less than n only at the end of the file. */
 ssize_t fs_pread_full(int fd, void *buf, size_t n, int64_t offset);
 int fs_pwrite_all(int fd, const void *buf, size_t n, int64_t offset);
 
-/* renameat2 with RENAME_NOREPLACE or RENAME_EXCHANGE. Where the file system has no such call (EINVAL), the second fails with
- * EOPNOTSUPP, and the caller must find another way; the first does the next best thing:
- *   linkat, which refuses a taken name just as well, then unlinkat. Whatever comes to stand at the old name in between is left
- *   there, unless it comes between the last look and the unlinkat; so a name that users write to is best moved to one of ours
- *   first (fs_rename_into), looked at, and moved on from there.
- *   Without hard links, and for folders: a look, then a rename. It would replace what is made between the two; a placeholder
- *   made first would not, but would itself be seen, and pass for an empty file after a crash.
- * What fs_rename_into moves goes to a name that nobody but us makes anything at, so that there a look and a rename do no harm; it
- * never takes what was not looked at from the old name, since that is one rename. */
+/* renameat2 with RENAME_NOREPLACE (the first two) or RENAME_EXCHANGE. Where the file system has no such call (EINVAL),
+ * the exchange fails with EOPNOTSUPP, and the caller must find another way. fs_rename_noreplace then tries the next
+ * best things:
+ * - linkat, which refuses a taken name just as well, then unlinkat. Whatever takes the old name in between stays there,
+ *   unless it comes between the last check and the unlinkat. So a name that users write to is best moved to a name of
+ *   ours first (fs_rename_into), checked, and moved on from there.
+ * - Without hard links, and for folders: a check, then a rename, which would replace what is made between the two. A
+ *   placeholder made first would prevent that, but users would see it, and after a crash it would pass for an empty
+ *   file.
+ * fs_rename_into moves to a name where nobody but us makes anything, so that a check and a rename do no harm there. It
+ * never takes from the old name what it did not check, since that is one rename. */
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
 int fs_rename_into(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name);
 int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b);
 
-/* Whether a call that set a mode or a time, or synced a folder, failed since the disk has no such thing or will not let us,
- * rather than since something is broken: what it was for goes on without. */
+/* Whether a call that set a mode or a time, or synced a folder, failed because the disk has no such thing or does
+ * not let us, rather than because something is broken: the caller can continue without it. */
 bool fs_lacks(int error);
-/* The folder's entries safe from a power cut, as far as the disk can do that. */
+/* Makes the folder's entries safe from a power cut, as far as the disk can do that. */
 int fs_sync_dir(int fd);
 
-/* Nanosecond mtime (atime is left alone) of an open file, or of a name: not of what a symlink there leads to, nor of what
- * is mounted there (EXDEV). */
+/* Sets the mtime in nanoseconds, and leaves atime alone, of an open file, or of a name: not of what a symlink there
+ * leads to, nor of what is mounted there (EXDEV). */
 int fs_set_mtime_fd(int fd, int64_t mtime_ns);
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
-/* The permission bits, 0777, likewise; EOPNOTSUPP for a symlink. The file need be neither readable nor writable. A folder keeps its
- * setgid and sticky bits, which are its owner's policy; a file loses them. */
+/* Sets the permission bits, 0777, of the same; EOPNOTSUPP for a symlink. The file need be neither readable nor
+ * writable. A folder keeps its setgid and sticky bits, which are its owner's policy; a file loses them. */
 int fs_set_mode_at(int dirfd, const char *name, mode_t mode);
 int fs_set_mode_fd(int fd, mode_t mode);
 
@@ -90,7 +93,8 @@ int fs_remove_tree(int dirfd, const char *path);
 /* Calls fn for each name in a folder that ends in suffix. A folder that cannot be read has none. */
 void fs_each_name(int dirfd, const char *suffix, void (*fn)(void *arg, const char *name), void *arg);
 
-/* Small files of our own (keys, tokens, config): the whole content, NUL-terminated, at most max bytes (EFBIG). */
+/* Small files of our own (keys, tokens, config). Reads the whole content, NUL-terminated, at most max bytes
+ * (EFBIG); the caller frees it. */
 char *fs_read_file(int dirfd, const char *path, size_t max, size_t *len);
 /* Writes a new file of the given mode beside the old one, fsyncs it, renames it over, fsyncs the folder. */
 int fs_write_file(int dirfd, const char *path, const void *p, size_t n, mode_t mode);

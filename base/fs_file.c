@@ -67,7 +67,7 @@ static char *read_bounded(int fd, int64_t size, size_t max, size_t *len)
 	size_t used = 0;
 
 	for (;;) {
-		/* One byte more than the cap, to see that there is more. */
+		/* One byte more than the maximum, to notice that there is more. */
 		ssize_t got = fs_pread_full(fd, text + used, cap + 1 - used, (int64_t)used);
 
 		if (got < 0)
@@ -91,7 +91,7 @@ static char *read_bounded(int fd, int64_t size, size_t max, size_t *len)
 
 char *fs_read_file(int dirfd, const char *path, size_t max, size_t *len)
 {
-	/* O_NONBLOCK: a FIFO put where a file should be must not stop us. */
+	/* O_NONBLOCK: a FIFO in place of the file must not block us. */
 	int fd = fs_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0);
 	struct fs_stat st;
 	char *text = NULL;
@@ -120,14 +120,15 @@ static int write_new(int parent, const char *name, const void *p, size_t n, mode
 
 	if (fd < 0)
 		return -1;
-	/* fchmod, since the umask had its say in the mode of open. A disk that has no modes is asked for the bytes all the same: who
-	 * reads a secret looks at its mode. */
+	/* fchmod, since the umask changed the mode given to open(). A disk that has no modes gets the bytes all the
+	 * same: whoever reads a secret checks its mode. */
 	if (fs_pwrite_all(fd, p, n, 0) == 0 && (fchmod(fd, mode) == 0 || fs_lacks(errno)) && fsync(fd) == 0)
 		rc = 0;
 	fs_close_keep_errno(fd);
 	return rc;
 }
 
+/* A crash leaves the old file or the new one: the new one has another name until its bytes are on the disk. */
 int fs_write_file(int dirfd, const char *path, const void *p, size_t n, mode_t mode)
 {
 	const char *name;

@@ -1,4 +1,4 @@
-/* Making and removing folder trees: see fs.h. */
+/* Makes and removes folder trees: see fs.h. */
 #include "base/fs.h"
 
 #include <dirent.h>
@@ -47,7 +47,7 @@ int fs_mkdirs(int dirfd, const char *path, mode_t mode)
 			if (make_one(dirfd, part, mode) < 0)
 				return -1;
 		}
-		/* Somebody else's file or symlink may have come first where we found EEXIST. */
+		/* Where mkdir said EEXIST, somebody else's file or symlink may stand. */
 		fd = fs_open(dirfd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	}
 	if (fd < 0)
@@ -56,14 +56,15 @@ int fs_mkdirs(int dirfd, const char *path, mode_t mode)
 	return 0;
 }
 
-/* One folder on the way down; enough to come back up through ".." and to be sure that it is the same one. */
+/* One folder on the way down: enough to come back up through ".." and be sure that it is the same one. */
 struct tree_level {
 	char *name; /* of the folder below, in this one */
 	uint64_t dev;
 	uint64_t ino;
 };
 
-/* A walk that holds one folder open however deep it goes, since folders may nest deeper than we have descriptors. */
+/* A walk that holds only one folder open, however deep it goes, since folders may nest deeper than there are
+ * descriptors. */
 struct tree_walk {
 	int fd;                   /* the folder we are in; owned */
 	struct tree_level *above; /* depth of them, the top first */
@@ -91,7 +92,7 @@ static int tree_down(struct tree_walk *w, const char *name)
 	return 0;
 }
 
-/* Back to the folder above, which must be the one we came from, and removes the one that is empty now. */
+/* Goes back to the folder above, which must be the one it came from, and removes the folder that is empty now. */
 static int tree_up(struct tree_walk *w)
 {
 	struct tree_level *up = &w->above[w->depth - 1];
@@ -103,7 +104,7 @@ static int tree_up(struct tree_walk *w)
 		return -1;
 	if (fs_stat_fd(fd, &st) < 0 || st.dev != up->dev || st.ino != up->ino) {
 		close(fd);
-		errno = ESTALE; /* moved away meanwhile: what is above now is not ours to touch */
+		errno = ESTALE; /* moved away meanwhile: what is above it now is not ours to touch */
 		return -1;
 	}
 	close(w->fd);
@@ -116,7 +117,7 @@ static int tree_up(struct tree_walk *w)
 	return rc;
 }
 
-/* Removes one entry if it can be done in one step: 1 when it is a folder that is not empty. */
+/* Removes one entry if it can be done in one step. 1: it is a folder that is not empty. */
 static int remove_entry(int fd, const char *name)
 {
 	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
@@ -128,7 +129,8 @@ static int remove_entry(int fd, const char *name)
 	return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
 }
 
-/* Empties the current folder as far as its first folder that is not empty, into which it walks (1). 0: it is empty. */
+/* Empties the current folder. 1: came to a folder that is not empty, and went into it. 0: the current folder is
+ * empty. */
 static int empty_folder(struct tree_walk *w)
 {
 	int copy = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -152,7 +154,8 @@ static int empty_folder(struct tree_walk *w)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		rc = remove_entry(w->fd, e->d_name);
-		/* A folder that its owner may not write to can still be emptied by its owner; it goes away itself. */
+		/* A folder that its owner may not write to can still be emptied by its owner, who may change its
+		 * mode. */
 		if (rc < 0 && errno == EACCES && fchmod(w->fd, 0700) == 0)
 			rc = remove_entry(w->fd, e->d_name);
 		if (rc > 0 && tree_down(w, e->d_name) < 0)

@@ -1,5 +1,5 @@
-/* See journal.h. Every field goes in the protocol's binary form (name, newline, length as 64 bits little endian, bytes,
- * newline), so that no byte in a name can begin another field. */
+/* Entries for journald, see journal.h. Every field goes out in the protocol's binary form (name, newline, length as
+ * 64 bits little endian, bytes, newline), so that no byte in a name can begin another field. */
 #include "base/journal.h"
 
 #include <endian.h>
@@ -24,7 +24,7 @@ static void open_sender(void)
 	sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* -1 when it does not fit. */
+/* Appends a field. -1 when it does not fit. */
 static int add_field(struct bytes *out, const char *name, const char *value)
 {
 	uint64_t len = value != NULL ? strlen(value) : 0;

@@ -19,11 +19,11 @@
 
 enum {
 	MAX_TEXT = 16 * 1024, /* bytes of one message before escaping; the rest is cut off */
-	MAX_CAUSES = 1021,    /* places for the causes that are counted apart */
+	MAX_CAUSES = 1021,    /* places for causes, each counted by itself */
 	MAX_KEYS = 256,       /* keys that log_allow() tells apart */
 };
 
-/* How each level is written: for people, and as syslog(3)'s priority. */
+/* How each level is written: for users, and as syslog(3)'s priority. */
 static const struct {
 	const char *name;
 	int priority;
@@ -124,16 +124,16 @@ static void write_out(enum log_level level, const struct log_about *about, const
 		                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((ns - s * 1000000000) / 1000000),
 		                  levels[level].name, text);
 	}
-	/* When nobody reads stderr there is nobody to tell. */
+	/* If stderr fails there is nowhere left to report it. */
 	do {
 		rc = write(STDERR_FILENO, line, strlen(line));
 	} while (rc < 0 && errno == EINTR);
 	free(line);
 }
 
-/* --- each cause's minute --- */
+/* --- limits per cause --- */
 
-/* A call's format stands for its cause. Formats are constants of this program, so there are only so many. */
+/* A call's format stands for its cause. Formats are constants of this program, so their number is fixed. */
 struct cause {
 	const char *fmt;
 	int64_t since; /* ns; start of this minute */
@@ -142,7 +142,7 @@ struct cause {
 
 static const int64_t gate_minute = 60 * INT64_C(1000000000);
 
-/* Whether one more line of this cause may go out; *left_out: how many did not in the minute that has ended. */
+/* Whether one more line of this cause may go out. *left_out: how many were suppressed in the minute that has ended. */
 static bool cause_allowed(const char *fmt, int most, int *left_out)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -154,7 +154,7 @@ static bool cause_allowed(const char *fmt, int most, int *left_out)
 
 	*left_out = 0;
 	pthread_mutex_lock(&lock);
-	/* There are more places than formats; two that shared one could open it for each other. */
+	/* There are more places than formats; two formats in one place could reset each other's count. */
 	for (size_t i = 1; i < MAX_CAUSES && c->fmt != NULL && c->fmt != fmt; i++)
 		c = &causes[(place + i) % MAX_CAUSES];
 	if (c->fmt != fmt || now < c->since || now - c->since >= gate_minute) {
@@ -262,7 +262,7 @@ static uint64_t key_hash(const char *key)
 
 bool log_allow(const char *key, int burst)
 {
-	/* The last gate is shared by all keys that find no room, so making up new keys opens no new gates. */
+	/* All keys that find no place share the last gate, so making up new keys opens no new gates. */
 	static struct gate gates[MAX_KEYS];
 	static int used;
 	uint64_t hash = key_hash(key);

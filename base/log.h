@@ -1,9 +1,11 @@
-/* One line per event that an admin may want to read: to the journal, with fields, when systemd reads stderr
- * (JOURNAL_STREAM names its device and inode; with <N> priorities to stderr when the journal does not take the entry),
- * with time and level to stderr otherwise. Of one cause, a call's format, at most LOG_A_MINUTE_MAX lines go out in a
- * minute, or LOG_DEBUG_A_MINUTE_MAX of debug, so that nobody on the network can fill the disk; how many were left out
- * is said. Control bytes and invalid UTF-8 in the text are escaped as \xNN, so no name from a disk or a peer can forge
- * a line. Any thread. */
+/* One line per event that an admin may want to read. When systemd reads stderr (JOURNAL_STREAM names its device and
+ * inode), lines go to the journal, with fields, or with <N> priorities to stderr if the journal does not take the
+ * entry. Otherwise they go to stderr with time and level.
+ *
+ * One cause, which is a call's format, may write at most LOG_A_MINUTE_MAX lines per minute (debug:
+ * LOG_DEBUG_A_MINUTE_MAX), so that nobody on the network can fill the disk; the log says how many were suppressed.
+ * Control bytes and invalid UTF-8 in the text are escaped as \xNN, so no name from a disk or a peer can forge a
+ * line. Any thread. */
 #ifndef LANYARD_BASE_LOG_H
 #define LANYARD_BASE_LOG_H
 
@@ -32,7 +34,7 @@ struct log_about {
 
 enum { LOG_A_MINUTE_MAX = 120, LOG_DEBUG_A_MINUTE_MAX = 6000 };
 
-/* Where the journal listens; NULL restores its own place. For tests. */
+/* Where the journal listens; NULL restores the usual place. For tests. */
 void log_set_journal(const char *path);
 
 void log_about(enum log_level level, const struct log_about *about, const char *fmt, ...)

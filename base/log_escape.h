@@ -8,7 +8,8 @@
 /* Escapes n bytes for a terminal or a log: printable UTF-8 stays, the rest becomes \xNN, backslash becomes \\.
  * Returns fresh memory that the caller frees. */
 char *log_escape(const void *bytes, size_t n);
-/* The same into `out`, which has space for 4n + 1 bytes; backslash: false leaves backslashes as they are. Returns the length. */
+/* The same into `out`, which has space for 4n + 1 bytes; backslash: false leaves backslashes as they are. Returns
+ * the length. */
 size_t log_escape_to(char *out, const void *bytes, size_t n, bool backslash);
 
 #endif

@@ -26,7 +26,7 @@ struct loop_io {
 	uv_poll_t uv;
 	loop_io_fn *fn;
 	void *arg;
-	int want; /* what libuv watches now */
+	int want; /* what libuv watches at present */
 };
 
 struct loop_signal {
@@ -82,7 +82,8 @@ void loop_free(struct loop *loop)
 	if (loop == NULL)
 		return;
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
-	/* Lets the close callbacks of what was freed last run. A stop that nobody consumed would cut it short. */
+	/* Lets the close callbacks of everything that was freed last run. A stop that nobody consumed would cut it
+	 * short. */
 	uv_run(&loop->uv, UV_RUN_NOWAIT);
 	uv_run(&loop->uv, UV_RUN_NOWAIT);
 	rc = uv_loop_close(&loop->uv);
@@ -93,7 +94,7 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-/* What waits for the stack to be empty; a task may add further ones. */
+/* Runs the tasks that wait for an empty stack; a task may add further ones. */
 static void loop_run_between(struct loop *loop)
 {
 	while (loop->depth == 0 && loop->between != NULL) {
@@ -194,8 +195,8 @@ void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms)
 		delay_ms = 0;
 	if (repeat_ms < 0)
 		repeat_ms = 0;
-	/* libuv 1.44 goes on firing what is due until nothing is, so a timer that starts itself again with no delay
-	 * would keep descriptors and jobs waiting for ever. Such a timer is started at the end of the turn. */
+	/* libuv 1.44 fires timers until none is due, so a timer that starts itself again with no delay would keep
+	 * descriptors and jobs waiting for ever. Such a timer is started at the end of the turn. */
 	if (delay_ms == 0 && t->loop->in_timer) {
 		uv_timer_stop(&t->uv);
 		if (t->loop->late == NULL)
@@ -205,8 +206,8 @@ void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms)
 		DL_APPEND(t->loop->late, t);
 		return;
 	}
-	/* libuv counts from the time it cached when the turn began, which may be long ago, in whole milliseconds rounded
-	 * down, perhaps of a coarse clock: what is due by that could be up to two of them early. */
+	/* libuv counts from the time it cached when the turn began, which may be long ago, in whole milliseconds
+	 * rounded down, perhaps from a coarse clock: a timer could be up to two of them early. */
 	if (delay_ms > 0) {
 		uv_update_time(&t->loop->uv);
 		delay_ms += (clock_mono_ns() + 999999) / 1000000 - (int64_t)uv_now(&t->loop->uv);
@@ -352,8 +353,8 @@ static void ignore_signal(uv_signal_t *uv, int signum)
 
 void loop_signal_mute(int signum)
 {
-	/* Of a loop that nobody runs: without any handle libuv would give the signal its default meaning back, and between
-	 * that and SIG_IGN it could kill. */
+	/* The handle belongs to a loop that nobody runs. Without any handle, libuv would restore the signal's
+	 * default action, and between that and SIG_IGN the signal could kill the process. */
 	uv_signal_t *uv = MEM_NEW(uv_signal_t);
 
 	if (uv_signal_init(uv_default_loop(), uv) < 0 || uv_signal_start(uv, ignore_signal, signum) < 0)

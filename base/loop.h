@@ -58,8 +58,8 @@ void loop_io_free(struct loop_io *io);
 typedef void loop_signal_fn(void *arg, int signum);
 struct loop_signal *loop_signal_new(struct loop *loop, int signum, loop_signal_fn *fn, void *arg);
 void loop_signal_free(struct loop_signal *s);
-/* From now on signum does nothing where no loop_signal waits for it: a process that is on its way out is not killed by being
- * told so twice. For the rest of the process's life. */
+/* From now on, and until the process ends, signum does nothing where no loop_signal waits for it: a process that is
+ * shutting down is not killed by a second signal. */
 void loop_signal_mute(int signum);
 
 /* Calls fn at the end of every turn, before the loop blocks: the place to commit and flush what the turn gathered.

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ends the process without allocating anything more. abort() leaves a core for whoever wants to know why. */
+/* Ends the process without allocating anything more. abort() leaves a core file for whoever wants to know why. */
 void mem_exhausted(void)
 {
 	static const char line[] = "lanyard: out of memory\n";

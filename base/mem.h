@@ -1,6 +1,6 @@
-/* Memory that is always there: allocation of bounded sizes that ends the process, with one clear line, when the
- * system has none left. Everything lanyard holds is crash-safe, so ending is a correct answer; a half-done
- * operation is not. Sizes from the network are checked against a maximum before they reach these. Any thread. */
+/* Allocation that never fails: it ends the process, with one clear line, when the system has no memory left.
+ * Everything lanyard holds is crash-safe, so ending is a correct answer; a half-done operation is not. Sizes from
+ * the network are checked against a maximum before they reach these. Any thread. */
 #ifndef LANYARD_BASE_MEM_H
 #define LANYARD_BASE_MEM_H
 
@@ -17,7 +17,7 @@ char *mem_strdup(const char *s);
 /* printf into fresh memory; never NULL. */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* For libraries that report it themselves: ends the process as the calls above do when they find no memory. */
+/* For libraries that report a failed allocation: ends the process as the calls above do. */
 void mem_exhausted(void) __attribute__((noreturn));
 
 #define MEM_NEW(type) ((type *)mem_calloc(1, sizeof(type)))

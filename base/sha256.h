@@ -1,4 +1,4 @@
-/* SHA-256, fast for small inputs too: the digest is looked up once and each thread keeps one context. Any thread. */
+/* SHA-256, fast for small inputs too: the algorithm is fetched once, and each thread keeps one context. Any thread. */
 #ifndef LANYARD_BASE_SHA256_H
 #define LANYARD_BASE_SHA256_H
 
@@ -23,7 +23,7 @@ struct sha256_stream {
 	struct evp_md_ctx_st *evp; /* owned; NULL when not begun */
 };
 
-/* Begins anew, whatever the stream did before. */
+/* Begins again, whatever the stream did before. */
 void sha256_begin(struct sha256_stream *s);
 void sha256_update(struct sha256_stream *s, const void *p, size_t n);
 /* The digest of everything since sha256_begin(); the stream has to be begun again, or freed, after it. */

@@ -5,7 +5,7 @@
 #include "base/sha256.h"
 #include "base/sha256_two.h"
 
-/* One of the two inputs under way: first its whole blocks, then what is left of it with the padding. */
+/* One of the two inputs under way: first its whole blocks, then the rest of it with the padding. */
 struct lane {
 	uint32_t h[8];
 	struct sha256_input *input; /* NULL: none */
@@ -48,8 +48,7 @@ static void lane_end(struct lane *l)
 	l->input = NULL;
 }
 
-/* Brings the lane to where it has blocks to be taken, on to the next input if need be; one with none left takes part in
- * no more. */
+/* Advances the lane to the next blocks, in the next input if need be. A lane with no input left takes part no more. */
 static void lane_ready(struct lane *l, struct sha256_input **next, size_t *n)
 {
 	for (;;) {
@@ -90,7 +89,7 @@ static void two_at_a_time(struct sha256_input *next, size_t n)
 		lane_advance(&a, blocks);
 		lane_advance(&b, blocks);
 	}
-	/* The last one is alone: the other half of the unit does the same work for nothing. */
+	/* The last input is alone: the other half of the unit does the same work for nothing. */
 	last = a.input != NULL ? &a : &b;
 	while (last->input != NULL) {
 		sha256_two(last->h, last->p, scrap, last->p, last->blocks);

@@ -8,11 +8,11 @@
 
 static bool is_zero(const uint8_t *p, size_t n)
 {
-	/* Zero when the first byte is and each byte is like the one before it. */
+	/* All zero when the first byte is, and each byte equals the one before it. */
 	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* The length of the run of zero pages at `at`, which is page-aligned in the file; 0 when it is not worth leaving out. */
+/* The length of the run of zero pages at `at`, which is page-aligned in the file; 0: too short to leave out. */
 static size_t zero_run(const uint8_t *p, size_t n, size_t at)
 {
 	size_t end = at;

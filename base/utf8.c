@@ -1,4 +1,4 @@
-/* See utf8.h. */
+/* The decoder, strict as RFC 3629 asks: see utf8.h. */
 #include "base/utf8.h"
 
 size_t utf8_decode(const uint8_t *p, size_t n, uint32_t *code)

@@ -1,5 +1,5 @@
-/* The worker pool on threads of its own: see workers.h. What waits and what is done is under one lock; the loop is woken
- * through libuv's async handle. */
+/* The worker pool, on threads of its own: see workers.h. One lock guards what waits and what is done; libuv's async
+ * handle wakes the loop. */
 #include "base/workers.h"
 
 #include <openssl/crypto.h>
@@ -18,7 +18,7 @@
 enum {
 	MIN_THREADS = 2,
 	MAX_THREADS = 16,
-	IDLE_S = 10, /* without a job, and a thread ends: a pool that has nothing to do costs nothing */
+	IDLE_S = 10, /* a thread without a job for this long ends: a pool that has nothing to do costs nothing */
 	LANES = 2
 };
 
@@ -38,7 +38,7 @@ struct workers {
 	struct loop *loop;
 	uv_async_t wake; /* something is in `back` */
 	int threads_max;
-	/* The loop's thread alone: */
+	/* Only the loop's thread touches: */
 	int pending;        /* submitted, not yet back */
 	struct task *all;   /* the same, oldest first */
 	uint64_t submitted; /* ever */
@@ -48,9 +48,9 @@ struct workers {
 	pthread_cond_t fewer; /* a thread has ended */
 	struct task *waiting[LANES];
 	int nwaiting;
-	struct task *working; /* a thread is at it */
-	struct task *back;    /* worked, to be handed back, oldest first */
-	int threads, idle;    /* there are; of them, without a job */
+	struct task *working; /* a thread works on it */
+	struct task *back;    /* done, to be handed back; oldest first */
+	int threads, idle;    /* threads that exist; of them, those without a job */
 	int bulk_working;
 	bool ending;
 };
@@ -111,11 +111,11 @@ static void *thread(void *arg)
 			work_next(w);
 		else if (!wait_for_more(w))
 			break;
-	/* What OpenSSL keeps for this thread goes now: when the pool is waited for at the program's end, a detached thread may
-	 * come to its own end too late for that. */
+	/* Frees what OpenSSL keeps for this thread now: at the program's end the pool is waited for, but a detached
+	 * thread may end too late for OpenSSL's own cleanup. */
 	OPENSSL_thread_stop();
 	w->threads--;
-	/* The last word to w: whoever frees it waits for the lock. */
+	/* The last access to w: whoever frees it waits for the lock. */
 	pthread_cond_signal(&w->fewer);
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -123,7 +123,7 @@ static void *thread(void *arg)
 
 /* --- on the loop's thread --- */
 
-/* One thread more, when more jobs wait than threads do. Under the lock. */
+/* Adds a thread if more jobs wait than threads do. Under the lock. */
 static void add_thread(struct workers *w)
 {
 	sigset_t all;
@@ -133,7 +133,7 @@ static void add_thread(struct workers *w)
 
 	if (next_lane(w) == LANES || w->nwaiting <= w->idle || w->threads == w->threads_max)
 		return;
-	/* Signals are the loop's. */
+	/* Only the loop's thread handles signals. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&id, NULL, thread, w);
@@ -143,7 +143,7 @@ static void add_thread(struct workers *w)
 		w->threads++;
 		return;
 	}
-	/* Fewer threads do as well; without any, the loop does the work, which is slow and still right. */
+	/* Fewer threads are enough; without any, the loop does the work, which is slow but right. */
 	if (w->threads > 0)
 		return;
 	log_error("cannot start a thread: %s; continuing without it", strerror(rc));
@@ -151,6 +151,8 @@ static void add_thread(struct workers *w)
 		work_next(w);
 }
 
+/* One job at a time and without the lock, since done() may submit more jobs or turn the loop. uv_async may wake the
+ * loop once for many jobs, so it goes on until none is left. */
 static void hand_back(uv_async_t *wake)
 {
 	struct workers *w = wake->data;
@@ -183,7 +185,7 @@ struct workers *workers_new(struct loop *loop, int threads)
 	w->loop = loop;
 	w->threads_max = threads < MIN_THREADS ? MIN_THREADS : threads > MAX_THREADS ? MAX_THREADS : threads;
 	if (uv_async_init(&loop->uv, &w->wake, hand_back) < 0)
-		abort(); /* only without a descriptor, once a loop: at the very start */
+		abort(); /* fails only without a descriptor, when a loop is made: at the very start */
 	w->wake.data = w;
 	uv_unref((uv_handle_t *)&w->wake);
 	(void)pthread_mutex_init(&w->lock, NULL);

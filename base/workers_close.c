@@ -1,4 +1,4 @@
-/* Closing a file of a disk that need not answer: see workers.h. */
+/* Closes a file of a disk that need not answer: see workers.h. */
 #include <stdlib.h>
 #include <unistd.h>
 
