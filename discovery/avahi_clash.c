@@ -1,4 +1,5 @@
-/* One name, two functions: see avahi_clash.h. */
+/* One name, two functions: finds both libraries' avahi_entry_group_free(), and passes each call on to the right
+ * one. See avahi_clash.h. */
 #include "discovery/avahi_clash.h"
 
 #include <avahi-client/client.h>
@@ -22,7 +23,7 @@ static void *core_base; /* where libavahi-core is mapped */
 
 int avahi_entry_group_free(void *first, void *second);
 
-/* The library that holds the function at this address, and its own idea of the clashing name. */
+/* The clashing function of the library that holds `function`; *base: where that library is mapped. */
 static void *find_in_library_of(void *function, void **base)
 {
 	Dl_info info;
@@ -75,8 +76,8 @@ int avahi_clash_prepare(void)
 	return core_free != NULL && client_free != NULL ? 0 : -1;
 }
 
-/* Called by both libraries and by mdns_client.c. Who calls decides whose function is meant; `second` is garbage unless
- * libavahi-core does. */
+/* Called by both libraries and by mdns_client.c. The caller's address decides whose function is meant; `second` is
+ * garbage unless the caller is libavahi-core. */
 int avahi_entry_group_free(void *first, void *second)
 {
 	void *caller = __builtin_extract_return_addr(__builtin_return_address(0));

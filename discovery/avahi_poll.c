@@ -1,5 +1,5 @@
-/* AvahiPoll on base/loop.h: see avahi_poll.h. libdbus makes two watches for one descriptor (to read and to write), a
- * loop only one, so the watches of a descriptor share a source. */
+/* AvahiPoll on base/loop.h: see avahi_poll.h. libdbus makes two watches for one descriptor (to read and to write),
+ * the loop only one, so the watches of a descriptor share a source. */
 #include "discovery/avahi_poll.h"
 
 #include <netinet/in.h>
@@ -13,7 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Errors in a row, with nothing readable between them, after which a descriptor is given up: it would spin. */
+/* Errors in a row, with nothing readable between them, after which a descriptor is given up: the loop would spin on
+ * it. */
 enum { MAX_ERRORS = 100 };
 
 enum { REST_MS = 100 }; /* at least, so that what came meanwhile is read together */
@@ -25,8 +26,8 @@ struct poll_source {
 	int fd;
 	int errors;       /* in a row */
 	bool is_network;  /* IPv4 or IPv6: anybody can make it readable */
-	bool firing;      /* in fire(): freed at its end, not before */
-	AvahiWatch *list; /* while firing, those freed meanwhile included */
+	bool firing;      /* in source_ready(), which frees it at its end */
+	AvahiWatch *list; /* in source_ready(), including those that were freed meanwhile */
 	struct poll_source *prev;
 	struct poll_source *next;
 };
@@ -34,7 +35,7 @@ struct poll_source {
 struct AvahiWatch {
 	struct poll_source *source;
 	AvahiWatchEvent want;
-	AvahiWatchEvent fired; /* what the last callback was told */
+	AvahiWatchEvent fired; /* what the last callback reported */
 	bool is_dead;
 	AvahiWatchCallback fn;
 	void *arg;
@@ -56,12 +57,12 @@ struct avahi_poll {
 	bool (*screen)(void *arg, int fd); /* NULL: none */
 	void *screen_arg;
 	/* The budget; see avahi_poll_set_budget(). */
-	int share;               /* in thousandths of a core; 0: no budget */
-	int64_t most_us;         /* that can be saved up */
+	int share;               /* thousandths of a core; 0: no budget */
+	int64_t most_us;         /* the most that can be saved up */
 	int64_t saved_us;        /* may be below 0 */
-	int64_t saved_ms;        /* when that was reckoned, loop_now_ms() */
-	bool resting;            /* the network is not read */
-	struct loop_timer *rest; /* runs meanwhile; NULL: no budget */
+	int64_t saved_ms;        /* when saved_us was computed, loop_now_ms() */
+	bool resting;            /* the budget is used up, so the network is not read */
+	struct loop_timer *rest; /* the pause; NULL: no budget */
 };
 
 static void update_source(struct poll_source *s)
@@ -79,7 +80,7 @@ static void update_source(struct poll_source *s)
 	loop_io_want(s->io, s->errors < MAX_ERRORS ? events : 0);
 }
 
-/* Stops watching when no live watch is left, and frees what nobody walks through. */
+/* Stops watching when no live watch is left, and frees the source unless source_ready() is going through it. */
 static void retire_source(struct poll_source *s)
 {
 	AvahiWatch *w;
@@ -135,7 +136,8 @@ static void poll_rested(void *arg)
 	update_all(p);
 }
 
-/* A callback has taken so long. What it owes has a bound as well, or one that took very long would make us deaf. */
+/* A callback has taken this long. The debt is bounded too, or one very long callback would make us deaf for as
+ * long. */
 static void spend_time(struct avahi_poll *p, int64_t us)
 {
 	if (p->share == 0)
@@ -166,7 +168,7 @@ static void call_watches(struct poll_source *s, AvahiWatchEvent seen)
 		w->fired = w->want & seen;
 		w->fn(w, s->fd, w->fired, w->arg);
 	}
-	/* What is not of the network is bounded by itself, and must not make us deaf. */
+	/* Descriptors other than network sockets are bounded by themselves, and must not make us deaf. */
 	if (s->is_network)
 		spend_time(s->owner, processor_us(s->owner) - begin_us);
 }
@@ -178,7 +180,7 @@ static void source_ready(void *arg, int events)
 	AvahiWatch *w;
 	AvahiWatch *next;
 
-	/* Avahi looks for nothing but "readable" and reads the error itself, as poll(2) would let it. */
+	/* Avahi checks only for "readable" and reads the error itself, as with poll(2). */
 	if ((events & LOOP_ERROR) != 0) {
 		if (++s->errors == MAX_ERRORS)
 			log_warn("discovery: descriptor %d keeps failing; no longer watching it", s->fd);
@@ -297,11 +299,11 @@ static void timeout_update(AvahiTimeout *t, const struct timeval *tv)
 		loop_timer_stop(t->timer);
 		return;
 	}
-	/* The clock that Avahi itself looks at, whatever tests set base/clock.h to: by another one it would spin. */
+	/* The clock that Avahi itself reads, whatever tests set base/clock.h to: with another one it would spin. */
 	gettimeofday(&now, NULL);
 	now_us = (int64_t)now.tv_sec * 1000000 + now.tv_usec;
 	then_us = (int64_t)tv->tv_sec * 1000000 + tv->tv_usec;
-	/* Rounded up: a timer that fires a little early finds nothing due, and is armed again for no time at all. */
+	/* Rounded up: a timer that fires a little early would find nothing due, and be armed again for 0 ms. */
 	loop_timer_start(t->timer, then_us > now_us ? (then_us - now_us + 999) / 1000 : 0, 0);
 }
 

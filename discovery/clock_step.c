@@ -1,4 +1,5 @@
-/* A timerfd that never fires, but is cancelled whenever CLOCK_REALTIME is set: see clock_step.h. */
+/* A timerfd that never fires, but is cancelled whenever CLOCK_REALTIME is set: see clock_step.h. Sleep is noticed
+ * by comparing the clocks: only one of them stands still. */
 #include "discovery/clock_step.h"
 
 #include <stdint.h>
@@ -16,7 +17,7 @@ struct clock_step {
 	void *arg;
 	int fd;
 	struct loop_io *io;
-	int64_t ahead_ns; /* wall clock minus monotonic clock, which stands still while the host sleeps */
+	int64_t ahead_ns; /* wall clock minus monotonic clock, which stops while the host sleeps */
 };
 
 static int64_t wall_ahead_ns(void)

@@ -1,11 +1,12 @@
-/* Tells when the wall clock was set, or the host was asleep: what was timed by it (libavahi's timers are) is then off, and
- * what was heard may be long out of date. Woken by the kernel, no polling. Loop's thread. */
+/* Reports that the wall clock was set, or that the host was asleep: then whatever is timed by that clock
+ * (libavahi's timers are) is off, and the services that were found may be long out of date. The kernel wakes it; no
+ * polling. Loop's thread. */
 #ifndef LANYARD_DISCOVERY_CLOCK_STEP_H
 #define LANYARD_DISCOVERY_CLOCK_STEP_H
 
 #include "base/loop.h"
 
-enum { CLOCK_STEP_MIN_MS = 1000 }; /* smaller ones are not told */
+enum { CLOCK_STEP_MIN_MS = 1000 }; /* smaller steps are not reported */
 
 struct clock_step;
 

@@ -1,8 +1,8 @@
-/* Which backend serves, and what passes to the agent: see discovery.h.
+/* Which backend serves, and what the agent gets of it: see discovery.h.
  *
- * AUTO keeps asking for avahi-daemon (the client waits for it on D-Bus, it does not poll). Until it serves, and from the
- * moment it does not, the embedded stack does. Both run for a while when the daemon comes, so that others see one of our
- * two announcements at any time and we miss none of theirs. */
+ * AUTO keeps asking for avahi-daemon (the client waits for it on D-Bus and does not poll). Until the daemon serves,
+ * and from the moment it stops, the embedded stack serves. When the daemon comes both run for a while, so that
+ * others always see one of our two announcements and we miss none of theirs. */
 #include "discovery/discovery.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "discovery/static_peers.h"
 
 enum {
-	GRACE_MS = 300,    /* AUTO, at start: that long the daemon may take to answer before we embed */
+	GRACE_MS = 300,    /* AUTO, at start: how long the daemon may take to answer before we embed */
 	OVERLAP_MS = 3000, /* AUTO: both run, after the daemon came */
 	REFRESH_EVERY_MS = 2000,
 	RETRY_MS = 10000, /* after a backend found no descriptors to start with */
@@ -42,10 +42,10 @@ struct discovery {
 	void *arg;
 	struct slot daemon;
 	struct slot embedded;
-	struct loop_timer *switch_timer; /* AUTO: GRACE_MS before embedding, OVERLAP_MS before it ends */
+	struct loop_timer *switch_timer; /* AUTO: GRACE_MS until we embed, OVERLAP_MS until the embedded stack ends */
 	struct loop_timer *retry_timer;
-	struct loop_timer *state_timer; /* tells the state once the turn's changes are over */
-	const char *told_backend;       /* what `state` was told last; NULL for nothing yet */
+	struct loop_timer *state_timer; /* reports the state when the turn's changes are over */
+	const char *told_backend;       /* what `state` was last called with; NULL: not yet */
 	char *told_problem;
 	struct reports *reports;
 	struct static_peers *peers;
@@ -83,7 +83,7 @@ static void slot_state(void *arg, bool serving, const char *problem)
 static void slot_start(struct slot *slot)
 {
 	const struct discovery *d = slot->owner;
-	/* The client runs on a thread of its own, and may not ask. */
+	/* The client runs on a thread of its own, which may not ask. */
 	const struct mdns_events events = { .found = slot_found,
 		                            .wanted = slot == &d->embedded && d->connected != NULL ? slot_wanted : NULL,
 		                            .state = slot_state,
@@ -145,7 +145,7 @@ static void tell_state(void *arg)
 	const char *backend = d->mode == DISCOVERY_OFF ? "off" : slot == &d->daemon ? "avahi" : "embedded";
 	bool same;
 
-	/* AUTO has not chosen yet, or a stack has not told how it fares: it will. */
+	/* AUTO has not chosen yet, or a stack has not reported its state; it will. */
 	if (d->mode != DISCOVERY_OFF && !slot->serving && slot->problem == NULL)
 		return;
 	if (d->mode == DISCOVERY_AUTO && slot == &d->daemon && !slot->serving)
@@ -219,7 +219,7 @@ static void clock_stepped(void *arg)
 	discovery_refresh(d);
 }
 
-/* Lower-case base32 digits, and no more than fit. */
+/* Whether text consists of min to max lower-case base32 digits. */
 static bool is_base32_text(const char *text, size_t min, size_t max)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz234567");

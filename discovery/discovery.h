@@ -1,8 +1,9 @@
-/* Who is out there. One face, three backends behind it: avahi-daemon through libavahi-client (mdns_client.c),
- * libavahi-core embedded in this process (mdns_embedded.c), and addresses the admin named (static_peers.c).
+/* Finds other agents. One interface, three backends behind it: avahi-daemon through libavahi-client
+ * (mdns_client.c), libavahi-core embedded in this process (mdns_embedded.c), and addresses the admin named
+ * (static_peers.c).
  *
- * What comes out is only ever an address to try: an agent ID heard over mDNS is a claim, TLS decides who it is. mDNS tells
- * of arrival promptly but not of departure, so there is no "gone": liveness is the connection's business.
+ * The result is only ever an address to try: an agent ID from mDNS is a claim, TLS decides. mDNS reports arrival
+ * promptly but not departure, so there is no "gone" event: whether a peer is alive is the connection's business.
  * All functions and callbacks: the loop's thread. */
 #ifndef LANYARD_DISCOVERY_DISCOVERY_H
 #define LANYARD_DISCOVERY_DISCOVERY_H
@@ -22,7 +23,7 @@ struct discovery_group {
 	const char *name; /* published in TXT; NULL for a hidden group */
 };
 
-/* Somebody to try. */
+/* An address to try. */
 struct discovery_found {
 	const char *claimed_id;   /* TXT id=, base32 without dashes; NULL for a static address */
 	const char *const *names; /* names of groups from TXT, untrusted bytes, each at most 255 */
@@ -41,24 +42,25 @@ struct discovery_config {
 	 * DISCOVERY_MAX_INTERFACES. Static addresses are reached over any. */
 	const char *const *interfaces;
 	size_t ninterfaces;
-	/* Called for each new (id, address), again when it is announced again after having vanished or changed, and
-	 * at most once a second for the same one. Never for ourselves. */
+	/* Called for each new (id, address); again when the service is announced again after it vanished or
+	 * changed; at most once per second for the same pair. Never for ourselves. */
 	void (*found)(void *arg, const struct discovery_found *found);
-	/* Whether this agent (base32 without dashes) is connected: then nobody is asked where it is. NULL: none is. */
+	/* Whether this agent (base32 without dashes) is connected: then its service is not resolved. NULL: no agent
+	 * is. */
 	bool (*connected)(void *arg, const char *id);
-	/* Once, and again after each change: which backend serves now ("avahi", "embedded", "off"), and what hinders
-	 * it (NULL when nothing does). For `status` and `doctor`. */
+	/* Called once, and after each change: which backend serves now ("avahi", "embedded", "off"), and what
+	 * hinders it (NULL: nothing). For `status` and `doctor`. */
 	void (*state)(void *arg, const char *backend, const char *problem);
 	void *arg;
 };
 
 struct discovery;
 
-/* Never fails for reasons of the network or of D-Bus: what is not there yet is waited for (`state` says so). AUTO uses
- * avahi-daemon while it is there and embeds libavahi-core while it is not; it changes over when the daemon comes or
- * goes. NULL only when the config is senseless. Strings are copied. */
+/* Never fails because of the network or D-Bus: it waits for what is not there yet, and reports that by `state`.
+ * AUTO uses avahi-daemon while it is there and embeds libavahi-core while it is not; it switches over when the
+ * daemon comes or goes. NULL only when the config makes no sense. Strings are copied. */
 struct discovery *discovery_new(struct loop *loop, const struct discovery_config *config);
-/* Says goodbye on the network, frees. */
+/* Withdraws our announcements from the network, and frees. */
 void discovery_free(struct discovery *d);
 
 /* Publishes exactly these groups (one subtype each) and browses exactly their subtypes, from now on; n = 0 publishes
@@ -69,11 +71,11 @@ void discovery_look_for(struct discovery *d, const char *tag);
 /* Also browse every lanyard service, for the names of groups that are not hidden (`groups`); off at start. */
 void discovery_set_browse_all(struct discovery *d, bool on);
 
-/* Reports HOST:PORT (name, IPv4, [IPv6%scope]) through `found` at once and every 30 s, resolving names in the background.
- * -1 when the text is no HOST:PORT. */
+/* Reports HOST:PORT (name, IPv4, [IPv6%scope]) through `found` at once and every 30 s, and resolves names in the
+ * background. -1 when the text is not a HOST:PORT. */
 int discovery_add_static(struct discovery *d, const char *host_port);
 
-/* Ask again at once (a link came up, a peer was lost): browsers are made anew, at most every 2 s. */
+/* Queries again at once (a link came up, a peer was lost): all browsers are made again, at most every 2 s. */
 void discovery_refresh(struct discovery *d);
 
 #endif

@@ -1,4 +1,5 @@
-/* Builds the records: see records.h. Names here consist of digits, letters, '-' and '_', so none needs escaping. */
+/* Builds the records: see dns_records.h. Names here consist of digits, letters, '-' and '_', so none needs
+ * escaping. */
 #include "discovery/dns_records.h"
 
 #include <arpa/nameser.h>
@@ -9,11 +10,11 @@
 #include "base/mem.h"
 
 enum {
-	TTL_HOST = 120,    /* RFC 6762, 10: of records that carry a host's name or address */
-	TTL_SERVICE = 300, /* shorter than its 75 minutes, so that caches soon forget who was killed */
+	TTL_HOST = 120,    /* RFC 6762, 10: of records with a host's name or address */
+	TTL_SERVICE = 300, /* shorter than the RFC's 75 minutes, so that caches soon forget an agent that was killed */
 	TTL_TYPE = 4500,
 	OWN_RECORDS = 4,    /* SRV, TXT, the type's PTR, the PTR that lists the type */
-	MAX_TXT = 900,      /* one packet holds it with all that goes with it */
+	MAX_TXT = 900,      /* one packet holds all of it */
 	MAX_TXT_NAME = 253, /* "g=" and the name in 255 bytes */
 };
 
@@ -28,7 +29,7 @@ static void put_bytes(struct dns_record *r, const void *p, size_t n)
 	r->len = (uint16_t)(r->len + n);
 }
 
-/* A domain name in wire form: labels behind their lengths, and the empty root. */
+/* A domain name in wire form: each label after its length, and the empty root. */
 static void put_name(struct dns_record *r, const char *name)
 {
 	for (;;) {
@@ -70,7 +71,7 @@ static void put_txt(struct dns_record *r, const struct mdns_want *want)
 	}
 }
 
-/* The next record of the list, empty. */
+/* Appends an empty record to the list. */
 static struct dns_record *add_record(struct dns_record *list, size_t *n, uint16_t type, uint32_t ttl)
 {
 	struct dns_record *r = &list[(*n)++];
@@ -133,7 +134,7 @@ static void add_service(struct dns_record *list, size_t *n, int iface, const str
 		list[i].iface = iface;
 }
 
-/* Of several addresses of an interface the first. */
+/* Whether this is the first address of its interface. */
 static bool is_first_of_its_interface(const struct host_addr *addrs, size_t i)
 {
 	for (size_t k = 0; k < i; k++) {

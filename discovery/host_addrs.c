@@ -1,6 +1,6 @@
-/* Follows RTM_NEWADDR, RTM_DELADDR and RTM_NEWLINK: see host_addrs.h. A message only says that something changed; the
- * list is then read anew as a whole, so nothing depends on having seen every message. (Messages are not const here
- * because the kernel's macros are not.) */
+/* Follows RTM_NEWADDR, RTM_DELADDR and RTM_NEWLINK: see host_addrs.h. A message only says that something changed;
+ * then the whole list is read again, so nothing depends on having received every message. (Messages are not const
+ * here because the kernel's macros are not.) */
 #include "discovery/host_addrs.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 enum {
 	SETTLE_MS = 100,        /* from a message to reading the list */
 	RETRY_MS = 1000,        /* after the kernel had no memory for a list */
-	LINKS_MAX = 1024,       /* whose carrier is followed */
+	LINKS_MAX = 1024,       /* interfaces whose carrier is followed */
 	RECV_BYTES = 32 * 1024, /* the kernel never sends more at once to a buffer of this size */
 	IPV4_OF_ONE = 4,        /* addresses of an interface that are listed */
 	IPV6_OF_ONE = 2,        /* and the link-local one */
@@ -38,8 +38,8 @@ struct host_addrs {
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *timer; /* runs from a message until the list is read */
-	bool told;                /* changed() was called */
-	bool link_came_up;        /* not told yet */
+	bool told;                /* changed() has been called */
+	bool link_came_up;        /* not reported yet */
 	bool crowded;
 	struct host_addr now[HOST_ADDRS_MAX];
 	size_t n;
@@ -62,7 +62,7 @@ bool host_addr_link_local(const struct host_addr *addr)
 	return addr->family == AF_INET6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
 }
 
-/* The likeliest interface first, and of each IPv4, then link-local. */
+/* The likeliest interface first, and of each interface IPv4, then link-local. */
 static int compare_addrs(const void *a, const void *b)
 {
 	const struct host_addr *x = a;
@@ -81,7 +81,8 @@ static int compare_addrs(const void *a, const void *b)
 	return memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
-/* A virtual interface that nobody gave an address of its own is as likely one end of a container's as a way to others. */
+/* A virtual interface with only a link-local address is more likely one end of a container's link than a way to
+ * other agents. */
 static bool has_only_link_local(const struct host_addr *list, size_t n, int iface)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -91,7 +92,7 @@ static bool has_only_link_local(const struct host_addr *list, size_t n, int ifac
 	return true;
 }
 
-/* All addresses of the wanted interfaces, sorted. Owned by the caller. */
+/* All addresses of the wanted interfaces, sorted. The caller frees them. */
 static struct host_addr *candidates(const struct host_addrs *h, const struct host_facts *facts, size_t *n)
 {
 	struct host_addr *list = mem_calloc(facts->naddrs + 1, sizeof(*list));
@@ -118,7 +119,7 @@ static struct host_addr *candidates(const struct host_addrs *h, const struct hos
 	return list;
 }
 
-/* Takes the first of them: so many interfaces, so many of each. */
+/* Takes the first HOST_INTERFACES_MAX interfaces, and the first addresses of each. */
 static size_t choose_addrs(struct host_addr out[HOST_ADDRS_MAX], const struct host_addr *list, size_t n, bool *crowded)
 {
 	int interfaces = 0, ipv4 = 0, ipv6 = 0;
@@ -143,7 +144,7 @@ static size_t choose_addrs(struct host_addr out[HOST_ADDRS_MAX], const struct ho
 	return chosen;
 }
 
-/* 1 when the list is another one now, 0, -1. */
+/* Reads the list. 1: it has changed; 0: it has not; -1 and errno. */
 static int read_addrs(struct host_addrs *h)
 {
 	struct host_addr next[HOST_ADDRS_MAX];
@@ -182,7 +183,7 @@ static void addrs_settled(void *arg)
 	h->changed(h->arg);
 }
 
-/* --- what happens --- */
+/* --- events --- */
 
 static void schedule_read(struct host_addrs *h)
 {
@@ -190,6 +191,8 @@ static void schedule_read(struct host_addrs *h)
 		loop_timer_start(h->timer, SETTLE_MS, 0);
 }
 
+/* A carrier that comes back is a reason to announce again even if no address changed: others may have lost us while
+ * it was gone. */
 static void note_link(struct host_addrs *h, struct nlmsghdr *header)
 {
 	struct ifinfomsg *msg = NLMSG_DATA(header);

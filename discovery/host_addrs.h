@@ -1,9 +1,8 @@
-/* The addresses of this host that others on its links may try, followed through netlink: what we publish over mDNS, put into invites
- * and tell members.
- *
- * The likeliest first: of the interface that leads to the rest of the world, of hardware, and last of bridges, which a host of
- * containers has by the dozen. Of each interface: IPv4 addresses, the link-local IPv6 address, which works on the whole link and
- * outlives every renumbering, and up to two others. Never loopback, tentative, deprecated or temporary ones. */
+/* The addresses of this host that other agents on its links may try, followed through netlink: they are published
+ * over mDNS, put into invites and sent to members. The likeliest first: those of the interface that leads to the
+ * rest of the world, then of hardware, and last of bridges, which a host of containers has by the dozen. Of each
+ * interface: IPv4 addresses, the link-local IPv6 address, which works on the whole link and outlives every
+ * renumbering, and up to two others. Never loopback, tentative, deprecated or temporary ones. */
 #ifndef LANYARD_DISCOVERY_HOST_ADDRS_H
 #define LANYARD_DISCOVERY_HOST_ADDRS_H
 
@@ -25,16 +24,16 @@ struct host_addr {
 
 struct host_addrs;
 
-/* wanted: names of the interfaces to look at, whether they are there or not; n = 0: all. Of those that are, the likeliest
- * HOST_INTERFACES_MAX are listed. changed() is called in a later turn: for the first time, when the list has changed, and when a
- * link came up again (others may have lost sight of us meanwhile). Changes within a tenth of a second are told together; it must
- * not free what tells it. NULL and errno when there is no netlink. */
+/* wanted: names of the interfaces to use, whether they are there or not; n = 0: all. Of those that are there, the
+ * likeliest HOST_INTERFACES_MAX are listed. changed() is called in a later turn: once at first, then whenever the
+ * list has changed, and when a link came up again (others may have lost us meanwhile). Changes within a tenth of a
+ * second are reported together. changed() must not free the host_addrs. NULL and errno when there is no netlink. */
 struct host_addrs *host_addrs_new(struct loop *loop, const char *const *wanted, size_t nwanted, loop_fn *changed,
                                   void *arg);
 void host_addrs_free(struct host_addrs *h);
-/* The list, in a fixed order, at once after host_addrs_new() as well. Valid until the loop's next turn. */
+/* The list, in a fixed order; available at once after host_addrs_new(). Valid until the loop's next turn. */
 const struct host_addr *host_addrs_get(const struct host_addrs *h, size_t *n);
-/* There are more interfaces with an address than are listed. */
+/* More interfaces have an address than are listed. */
 bool host_addrs_crowded(const struct host_addrs *h);
 bool host_addr_link_local(const struct host_addr *addr);
 

@@ -1,5 +1,5 @@
-/* Lists of links and addresses, and where the default routes lead: see host_facts.h. (Messages are not const here because the
- * kernel's macros are not.) */
+/* Reads links, addresses, and where the default routes lead: see host_facts.h. (Messages are not const here because
+ * the kernel's macros are not.) */
 #include "discovery/host_facts.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 enum {
-	FACTS_MAX = 4096,       /* links or addresses that are looked at */
+	FACTS_MAX = 4096,       /* links or addresses, at most */
 	RECV_BYTES = 32 * 1024, /* the kernel never sends more at once to a buffer of this size */
 	NROUTES = 2,
 };
@@ -24,7 +24,7 @@ struct reading {
 	int fd;
 	uint32_t seq;
 	struct host_facts *facts;
-	int routes[NROUTES]; /* interfaces that default routes lead to; 0: none */
+	int routes[NROUTES]; /* the interfaces that default routes lead to; 0: none */
 };
 
 struct netlink_request {
@@ -49,7 +49,7 @@ static void add_attribute(struct netlink_request *q, uint16_t type, const void *
 	q->header.nlmsg_len = NLMSG_ALIGN(q->header.nlmsg_len) + RTA_ALIGN(a->rta_len);
 }
 
-/* 1 when the answer is whole, 0 when more is to come, -1. */
+/* Takes one message of an answer. 1: the answer is complete; 0: more is to come; -1 and errno. */
 static int take_answer(struct reading *r, struct nlmsghdr *m, size_t left, uint16_t wanted, read_fn *fn)
 {
 	for (; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
@@ -71,7 +71,7 @@ static int take_answer(struct reading *r, struct nlmsghdr *m, size_t left, uint1
 	return 0;
 }
 
-/* Asks, and gives every message of the wanted type to fn. The answer is there when send() returns. */
+/* Asks, and passes every message of the wanted type to fn. The kernel has the answer ready when send() returns. */
 static int netlink_ask(struct reading *r, struct netlink_request *q, uint16_t wanted, read_fn *fn)
 {
 	_Alignas(struct nlmsghdr) char buf[RECV_BYTES];
@@ -110,8 +110,8 @@ static void read_route(struct reading *r, struct nlmsghdr *header)
 	}
 }
 
-/* Where a packet to far away would go. The addresses are reserved for documentation, and nothing is sent: asking for all routes
- * could bring a million of them. */
+/* Where a packet to a distant host would go. The addresses are reserved for documentation, and nothing is sent: a
+ * list of all routes could have a million entries. */
 static void ask_for_routes(struct reading *r)
 {
 	struct netlink_request q = {
@@ -126,7 +126,7 @@ static void ask_for_routes(struct reading *r)
 	q.body.route = (struct rtmsg){ .rtm_family = AF_INET, .rtm_dst_len = 32 };
 	inet_pton(AF_INET, "203.0.113.1", &far);
 	add_attribute(&q, RTA_DST, &far, sizeof(far));
-	(void)netlink_ask(r, &q, RTM_NEWROUTE, read_route); /* an error is: there is none */
+	(void)netlink_ask(r, &q, RTM_NEWROUTE, read_route); /* an error means that there is none */
 	q6.body.route = (struct rtmsg){ .rtm_family = AF_INET6, .rtm_dst_len = 128 };
 	inet_pton(AF_INET6, "2001:db8::1", &far6);
 	add_attribute(&q6, RTA_DST, &far6, sizeof(far6));
@@ -242,7 +242,7 @@ static int ask_for_addrs(struct reading *r)
 	return netlink_ask(r, &q, RTM_NEWADDR, read_addr);
 }
 
-/* --- all of it --- */
+/* --- everything --- */
 
 int host_facts_read(struct host_facts *f)
 {

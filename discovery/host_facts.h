@@ -1,5 +1,5 @@
-/* What the kernel knows of this host's interfaces and addresses now, asked over netlink. The kernel answers while it is asked, so
- * nothing here waits for anybody. */
+/* The interfaces and addresses that the kernel has now, read over netlink. The kernel answers at once, so nothing
+ * here waits for anybody. */
 #ifndef LANYARD_DISCOVERY_HOST_FACTS_H
 #define LANYARD_DISCOVERY_HOST_FACTS_H
 
@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How likely it is that others are reached over an interface, the likeliest first. A host of containers has a bridge for each of
- * their networks, on which there are none. */
+/* How likely other agents are reached over an interface, the likeliest first. A host of containers has a bridge for
+ * each of their networks, where there are none. */
 enum host_rank {
-	HOST_DEFAULT_ROUTE, /* the way to the rest of the world */
+	HOST_DEFAULT_ROUTE, /* leads to the rest of the world */
 	HOST_HARDWARE,
 	HOST_VIRTUAL, /* veth, VLAN, tunnel, bond... */
 	HOST_BRIDGE,
-	HOST_BRIDGE_PORT, /* whatever comes in there belongs to the bridge */
+	HOST_BRIDGE_PORT, /* part of a bridge, which gets whatever comes in */
 };
 
 struct host_link {

@@ -1,5 +1,5 @@
-/* What the two mDNS backends have in common, seen from discovery.c: a stack is given what to say and what to listen for,
- * and tells what it hears and whether it serves. Private to discovery/. */
+/* The interface of the two mDNS backends, as discovery.c uses it: a stack gets what to announce and what to browse,
+ * and reports what it finds and whether it serves. Private to discovery/. */
 #ifndef LANYARD_DISCOVERY_MDNS_H
 #define LANYARD_DISCOVERY_MDNS_H
 
@@ -27,21 +27,21 @@ struct mdns_group {
 	char name[256]; /* "" when hidden */
 };
 
-/* What to say and what to listen for. */
+/* What to announce and what to browse. */
 struct mdns_want {
 	char agent_id[TXT_ID_LEN + 1];
 	uint16_t port;
-	struct mdns_group groups[MDNS_MAX_GROUPS]; /* said, and listened for */
+	struct mdns_group groups[MDNS_MAX_GROUPS]; /* announced and browsed */
 	size_t ngroups;
-	char look_for[MDNS_TAG_LEN + 1];                   /* also listened for; "" for none */
-	bool browse_all;                                   /* listen for every lanyard service */
-	char interfaces[MDNS_MAX_INTERFACES][IF_NAMESIZE]; /* on these alone, those that are there */
-	size_t ninterfaces;                                /* 0: on all; does not change */
+	char look_for[MDNS_TAG_LEN + 1];                   /* also browsed; "": nothing */
+	bool browse_all;                                   /* browse every lanyard service */
+	char interfaces[MDNS_MAX_INTERFACES][IF_NAMESIZE]; /* on these interfaces only, as far as they are there */
+	size_t ninterfaces;                                /* 0: on all; never changes */
 };
 
 /* A service that was resolved. */
 struct mdns_found {
-	char instance[MDNS_MAX_INSTANCE + 1]; /* its name: another one whenever it is announced anew */
+	char instance[MDNS_MAX_INSTANCE + 1]; /* its name, which is another one in each announcement */
 	struct txt txt;                       /* usable */
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
@@ -50,23 +50,24 @@ struct mdns_found {
 struct mdns_events {
 	/* A service was found, never our own. found is valid during the call. */
 	void (*found)(void *arg, const struct mdns_found *found);
-	/* Whether the agent with this ID is to be resolved when it is seen; NULL: every one is. */
+	/* Whether the agent with this ID is to be resolved when its service is seen; NULL: every agent is. */
 	bool (*wanted)(void *arg, const char *id);
-	/* Whether the stack says and hears what it should, and what hinders it (NULL when nothing does). Called on every
-	 * change. */
+	/* Whether the stack announces and browses what it should, and what hinders it (NULL: nothing). Called on
+	 * every change. */
 	void (*state)(void *arg, bool serving, const char *problem);
 	void *arg;
 };
 
-/* A backend. The functions belong to the loop's thread; events are called on it, never from inside these functions. */
+/* A backend. Its functions belong to the loop's thread; events are called on that thread, never from inside these
+ * functions. */
 struct mdns_backend {
 	/* NULL when the system has no descriptors or threads left. */
 	void *(*start)(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events);
 	/* want is copied. */
 	void (*set)(void *stack, const struct mdns_want *want);
-	/* Everything that is there is heard again. */
+	/* Makes the stack report everything that is there once more. */
 	void (*refresh)(void *stack);
-	/* Says goodbye. */
+	/* Withdraws the announcements, and frees. */
 	void (*stop)(void *stack);
 };
 

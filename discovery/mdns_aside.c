@@ -1,10 +1,9 @@
-/* mdns_client on a thread and a loop of its own. libavahi-client waits for its answers inside the call: 25 s, when
- * avahi-daemon or dbus-daemon hang or systemd is slow to start one of them. On the agent's loop that would silence us for
- * longer than our peers wait before they take us for dead.
+/* mdns_client on a thread and a loop of its own. libavahi-client waits for answers inside its calls: for 25 s, when
+ * avahi-daemon or dbus-daemon hang or systemd is slow to start one of them. On the agent's loop that would silence
+ * us for longer than our peers wait before they take us for dead. A thread that does not take its orders for a
+ * while means the same as a dead daemon, and is reported as such.
  *
- * A thread that does not take its orders for a while says as much as a dead daemon does, and is reported so.
- *
- * The two sides share nothing but this file's struct: what is wanted goes one way, what was heard comes back, both as
+ * The two sides share nothing except this file's struct. Orders go one way and found services come back, both as
  * copies, and an eventfd wakes the other side. */
 #include <errno.h>
 #include <poll.h>
@@ -22,11 +21,11 @@
 #include "discovery/mdns.h"
 
 enum {
-	MAX_NOTES = 256, /* heard and not yet taken over by the loop; more are dropped */
+	MAX_NOTES = 256, /* found services that the loop has not taken over yet; more are dropped */
 	STACK_BYTES = 512 * 1024,
-	GOODBYE_MS = 500, /* that long the end may take; a daemon that hangs is not waited for */
+	GOODBYE_MS = 500, /* how long the end may take; a daemon that hangs is left behind */
 	LOOP_RETRY_MS = 1000,
-	HUNG_MS = 4000, /* orders not taken for so long mean that the daemon does not answer */
+	HUNG_MS = 4000, /* orders that are not taken for this long mean that the daemon does not answer */
 };
 
 struct note {
@@ -36,35 +35,35 @@ struct note {
 };
 
 struct aside {
-	/* The agent's side only. */
+	/* The agent's side: */
 	struct loop_io *io;            /* on to_loop */
 	struct loop_timer *hung_timer; /* runs while orders are out */
-	bool hung;                     /* the last state told is not the daemon's but that it does not answer */
+	bool hung;                     /* the last state reported is that the daemon does not answer */
 	struct mdns_events events;
 	pthread_t thread;
 
-	/* The thread's side only. */
+	/* The thread's side: */
 	struct loop *loop;
 	void *client;
 	struct loop_timer *done_timer;
 	struct mdns_want first; /* what it starts with */
 
-	/* Both: set before the thread starts. */
+	/* Both sides; set before the thread starts: */
 	int to_thread; /* eventfds */
 	int to_loop;
 	pthread_mutex_t lock;
 	pthread_cond_t ended_cond;
 
-	/* Both, under lock. */
-	int refs;     /* sides that may still touch this */
+	/* Both sides, under the lock: */
+	int refs;     /* how many sides still use this struct */
 	bool quit;    /* the agent wants the thread to end */
-	bool ended;   /* the thread has said goodbye */
-	bool ordered; /* there is something to do that the thread has not done yet */
+	bool ended;   /* the thread has withdrawn its announcements */
+	bool ordered; /* there are orders that the thread has not carried out */
 	bool refresh;
-	struct mdns_want *want; /* the latest not yet taken over; NULL for none */
+	struct mdns_want *want; /* the latest orders that were not taken over; NULL: none */
 	struct note *notes;
 	size_t nnotes;
-	bool state_changed; /* the next two are news */
+	bool state_changed; /* the next two fields are new */
 	bool serving;
 	char *problem;
 };
@@ -73,7 +72,7 @@ static void aside_wake(int fd)
 {
 	uint64_t one = 1;
 
-	/* It fails only where nobody has read 2^64 - 1 wake-ups, and then the other side is awake. */
+	/* It fails only if nobody has read 2^64 - 1 wake-ups, and then the other side is awake. */
 	if (write(fd, &one, sizeof(one)) < 0)
 		log_debug("discovery: eventfd: %s", strerror(errno));
 }
@@ -83,10 +82,10 @@ static void aside_clear_wake(int fd)
 	uint64_t count;
 
 	if (read(fd, &count, sizeof(count)) < 0)
-		return; /* nothing there: woken for nothing */
+		return; /* nothing there: a spurious wake-up */
 }
 
-/* Frees all once both sides have let go. */
+/* One side is done with the struct; the second one frees it. */
 static void aside_release(struct aside *a)
 {
 	struct note *note;
@@ -109,7 +108,7 @@ static void aside_release(struct aside *a)
 	free(a);
 }
 
-/* The thread's side. */
+/* --- the thread's side --- */
 
 static void client_found(void *arg, const struct mdns_found *found)
 {
@@ -164,7 +163,7 @@ static void take_orders(void *arg, int events)
 		mdns_client.refresh(a->client);
 	if (quit)
 		loop_stop(a->loop);
-	/* What was ordered is done in a later turn, by timers; so is this, behind them. */
+	/* Orders are carried out in a later turn, by timers; this report comes after them in the same way. */
 	loop_timer_start(a->done_timer, 0, 0);
 }
 
@@ -188,7 +187,7 @@ static bool aside_should_quit(struct aside *a)
 	return quit;
 }
 
-/* The loop and the watch for orders; tried until the system has descriptors for them. NULL when told to quit. */
+/* Makes the loop and the watch for orders; tries until the system has descriptors for them. NULL: told to quit. */
 static struct loop_io *open_loop(struct aside *a)
 {
 	while (!aside_should_quit(a)) {
@@ -207,6 +206,8 @@ static struct loop_io *open_loop(struct aside *a)
 	return NULL;
 }
 
+/* The stack is made, turned until the agent wants an end, and freed here, since all of it belongs to this thread's
+ * loop. The last report is that it is done. */
 static void *aside_run(void *arg)
 {
 	struct aside *a = arg;
@@ -231,7 +232,7 @@ static void *aside_run(void *arg)
 	return NULL;
 }
 
-/* The agent's side. */
+/* --- the agent's side --- */
 
 static void take_news(void *arg, int events)
 {
@@ -287,7 +288,7 @@ static void give_orders(struct aside *a)
 		loop_timer_start(a->hung_timer, HUNG_MS, 0);
 }
 
-/* Signals are the agent's business. */
+/* Only the agent's loop handles signals. */
 static int start_thread(struct aside *a)
 {
 	pthread_attr_t attr;
@@ -368,6 +369,8 @@ static void aside_refresh(void *stack)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* Waits END_MS for the thread to withdraw the announcements. If it hangs in the library until then, it is left
+ * behind, and frees the struct when it comes back. */
 static void aside_free(void *stack)
 {
 	struct aside *a = stack;

@@ -1,11 +1,11 @@
 /* mDNS by the host's avahi-daemon, through libavahi-client and D-Bus. The only file that includes libavahi-client.
  *
- * The daemon may be absent, die and return at any time. AVAHI_CLIENT_NO_FAIL waits for it on D-Bus without polling; it
- * does not help while there is no bus, which is why connecting is tried again with growing patience. What was published
- * and browsed dies with the connection: a session lasts for one connection only.
+ * The daemon may be absent, die and return at any time. AVAHI_CLIENT_NO_FAIL waits for it on D-Bus without polling,
+ * but does not help while there is no bus, so connecting is tried again at growing intervals. Whatever was
+ * published and browsed ends with the connection: a session lasts for one connection only.
  *
- * libavahi-client waits for answers inside its calls, for 25 s when the bus or the daemon hangs. mdns_aside.c keeps that
- * away from the agent's loop. */
+ * libavahi-client waits for answers inside its calls, for 25 s when the bus or the daemon hangs. mdns_aside.c keeps
+ * that away from the agent's loop. */
 #include <arpa/inet.h>
 #include <avahi-client/client.h>
 #include <avahi-client/lookup.h>
@@ -22,7 +22,7 @@
 
 enum {
 	FIRST_RETRY_MS = 1000,
-	NO_BUS_RETRY_MS = 5000, /* at most, while a try costs no more than a failing connect() */
+	NO_BUS_RETRY_MS = 5000, /* at most, as long as a try costs no more than a failing connect() */
 	LAST_RETRY_MS = 30000,
 	STABLE_MS = 5000, /* a connection that ends sooner is followed by a pause */
 };
@@ -33,10 +33,10 @@ struct client {
 	struct mdns_events events;
 	struct avahi_poll *poll;
 	AvahiClient *avahi;           /* NULL while there is no bus */
-	bool connected;               /* avahi has a daemon at the other end */
-	bool lost;                    /* avahi is of no more use */
+	bool connected;               /* a daemon answers avahi */
+	bool lost;                    /* avahi cannot be used any more */
 	struct mdns_session *session; /* while connected */
-	struct loop_timer *timer;     /* settle(): at once after a change of state, or to connect again */
+	struct loop_timer *timer;     /* client_settle(): at once after a change of state, or later to connect again */
 	int64_t retry_ms;
 	int64_t connected_ms; /* when the session began, loop_now_ms() */
 };
@@ -55,7 +55,7 @@ static void client_group_changed(AvahiEntryGroup *group, AvahiEntryGroupState st
 		mdns_session_collision(c->session);
 }
 
-/* For the admin, who may have configured it so. */
+/* An admin may have configured it so: say it in words. */
 static const char *client_reason(const struct client *c)
 {
 	int error = avahi_client_errno(c->avahi);
@@ -68,13 +68,14 @@ static int client_add_record(AvahiEntryGroup *group, const struct dns_record *r)
 {
 	AvahiPublishFlags flags = AVAHI_PUBLISH_USE_MULTICAST;
 
-	/* A host has several addresses by one name. */
+	/* A host has several addresses under one name, so none of them is unique. */
 	if (r->unique)
 		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
 	return avahi_entry_group_add_record(group, r->iface, client_proto_of(r->family), flags, r->name,
 	                                    AVAHI_DNS_CLASS_IN, r->type, r->ttl, r->rdata, r->len);
 }
 
+/* All or nothing: a group with a record missing is taken back. */
 static void *client_publish(void *ctx, const struct dns_record *records, size_t n, const char **why)
 {
 	struct client *c = ctx;
@@ -121,8 +122,8 @@ static void client_browsed(AvahiServiceBrowser *browser, AvahiIfIndex iface, Ava
 		services_remove(mdns_session_services(c->session), iface, proto, name);
 }
 
-/* One for all interfaces, or one for each that is wanted and there. When one comes, its address is news to the session,
- * which makes its browsers anew. */
+/* One browser for all interfaces, or one per wanted interface that is there. When another one comes, its address is
+ * news to the session, which then makes its browsers again. */
 struct browsers {
 	AvahiServiceBrowser *b[MDNS_MAX_INTERFACES];
 	size_t n;
@@ -197,7 +198,7 @@ static void client_unresolve(void *ctx, void *resolver)
 	avahi_service_resolver_free(resolver);
 }
 
-/* Called inside avahi_client_new() for the first time, and anywhere in libavahi-client later, so it only takes a note. */
+/* Called inside avahi_client_new() at first, and anywhere in libavahi-client later, so it only notes the state. */
 static void client_changed(AvahiClient *avahi, AvahiClientState state, void *arg)
 {
 	struct client *c = arg;
@@ -206,7 +207,7 @@ static void client_changed(AvahiClient *avahi, AvahiClientState state, void *arg
 	switch (state) {
 	case AVAHI_CLIENT_S_REGISTERING:
 	case AVAHI_CLIENT_S_RUNNING:
-	case AVAHI_CLIENT_S_COLLISION: /* of the host's own name, which we do not use */
+	case AVAHI_CLIENT_S_COLLISION: /* a collision of the host's own name, which we do not use */
 		c->connected = true;
 		break;
 	case AVAHI_CLIENT_CONNECTING:
@@ -280,7 +281,7 @@ static void start_session(struct client *c)
 	connect_later(c, LAST_RETRY_MS);
 }
 
-/* Brings what we have in line with what client_changed() noted. */
+/* Acts on what client_changed() noted: connects, begins a session, or ends one. */
 static void client_settle(void *arg)
 {
 	struct client *c = arg;

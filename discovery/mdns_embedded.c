@@ -1,8 +1,8 @@
-/* mDNS by libavahi-core in this process: nothing has to run on the host, and it works beside avahi-daemon or another
- * embedded stack. The only file that includes libavahi-core.
+/* mDNS by libavahi-core in this process: nothing has to run on the host, and it works beside avahi-daemon or
+ * another embedded stack. The only file that includes libavahi-core.
  *
- * Its own address records stay off: each of them comes with a reverse PTR, on which two stacks of one host collide for
- * ever. Ours carry none (records.h). */
+ * Its own address records stay off: each of them comes with a reverse PTR, on which two stacks of one host would
+ * collide for ever. Ours have none (dns_records.h). */
 #include <arpa/inet.h>
 #include <avahi-common/error.h>
 #include <avahi-common/malloc.h>
@@ -25,13 +25,13 @@
 enum {
 	FIRST_RETRY_MS = 1000,
 	LAST_RETRY_MS = 30000,
-	CACHE_ENTRIES = 2048, /* of each interface; avahi takes no more */
-	CACHE_CROWDED = 1500, /* records heard, after which the cache may soon be full of what nobody needs */
-	CROWDED_MS = 10000,   /* at least, from one emptying of the cache to the next */
+	CACHE_ENTRIES = 2048, /* cached records per interface; avahi takes no more */
+	CACHE_CROWDED = 1500, /* records received, after which the cache may soon be full of what we do not need */
+	CROWDED_MS = 10000,   /* at least, between two emptyings of the cache */
 	PACKETS_PER_S = 500,  /* read */
 	PACKETS_AT_ONCE = 2000,
-	BUDGET_SHARE = 50, /* thousandths of a core for all that avahi does; a packet may take it some milliseconds */
-	BUDGET_MOST_MS = 1000, /* of work at once, as when many agents come together */
+	BUDGET_SHARE = 50, /* thousandths of a core for everything avahi does; a packet may take it some milliseconds */
+	BUDGET_MOST_MS = 1000, /* of work at once, for instance when many agents come together */
 };
 
 struct embedded {
@@ -39,22 +39,21 @@ struct embedded {
 	struct mdns_want want;
 	struct mdns_events events;
 	struct avahi_poll *poll;
-	AvahiServer *server;          /* NULL while it could not be started */
+	AvahiServer *server;          /* NULL if it could not be started */
 	struct mdns_session *session; /* NULL when server is */
-	struct loop_timer *timer;     /* start(): at once, or after a failure */
+	struct loop_timer *timer;     /* embedded_start(): at once, or again after a failure */
 	int64_t retry_ms;
-	char allowed[HOST_INTERFACES_MAX]
-		    [IF_NAMESIZE];   /* the interfaces that the server uses, where it cannot use all */
-	size_t nallowed;             /* 0: all */
-	int64_t started_ms;          /* when the server was made, loop_now_ms() */
-	struct packet_census census; /* since then */
-	int64_t packets;             /* that may still be read, in thousandths */
-	int64_t packets_ms;          /* when that was reckoned */
+	char allowed[HOST_INTERFACES_MAX][IF_NAMESIZE]; /* the interfaces that the server uses, if it cannot use all */
+	size_t nallowed;                                /* 0: all */
+	int64_t started_ms;                             /* when the server was made, loop_now_ms() */
+	struct packet_census census;                    /* since then */
+	int64_t packets;                                /* packets that may still be read, in thousandths */
+	int64_t packets_ms;                             /* when that was computed */
 };
 
 static void embedded_start(void *arg);
 
-/* Its warnings are about odd packets, and about a second stack on this host, which is as it should be. */
+/* Its warnings are about odd packets, and about a second stack on this host, which is intended. */
 static void take_log(AvahiLogLevel level, const char *text)
 {
 	if (level == AVAHI_LOG_ERROR && log_allow("avahi", 5))
@@ -86,7 +85,7 @@ static int embedded_add_record(struct embedded *e, AvahiSEntryGroup *group, cons
 
 	if (record == NULL)
 		return -1;
-	/* A host has several addresses by one name. */
+	/* A host has several addresses under one name, so none of them is unique. */
 	if (r->unique)
 		flags |= AVAHI_PUBLISH_UNIQUE | AVAHI_PUBLISH_NO_PROBE | AVAHI_PUBLISH_ALLOW_MULTIPLE;
 	if (avahi_rdata_parse(record, r->rdata, r->len) == 0)
@@ -95,6 +94,7 @@ static int embedded_add_record(struct embedded *e, AvahiSEntryGroup *group, cons
 	return rc;
 }
 
+/* All or nothing: a group with a record missing is taken back. */
 static void *embedded_publish(void *ctx, const struct dns_record *records, size_t n, const char **why)
 {
 	struct embedded *e = ctx;
@@ -140,7 +140,7 @@ static void embedded_browsed(AvahiSServiceBrowser *browser, AvahiIfIndex iface, 
 static void *embedded_browse(void *ctx, const char *type, const char **why)
 {
 	struct embedded *e = ctx;
-	/* prepare and start, not new: that one starts what it failed to make. */
+	/* prepare and start, not new: new would start a browser that it failed to make. */
 	AvahiSServiceBrowser *b =
 		avahi_s_service_browser_prepare(e->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, type, MDNS_DOMAIN,
 	                                        AVAHI_LOOKUP_USE_MULTICAST, embedded_browsed, e);
@@ -218,7 +218,7 @@ static void server_changed(AvahiServer *server, AvahiServerState state, void *ar
 		embedded_start_later(e);
 }
 
-/* A flood costs what PACKETS_PER_S cost; of what comes in it, a part is lost like on a bad link. */
+/* A flood costs no more than PACKETS_PER_S; a part of the packets is lost then, like on a bad link. */
 static bool may_read(struct embedded *e)
 {
 	int64_t now = loop_now_ms(e->loop);
@@ -233,8 +233,8 @@ static bool may_read(struct embedded *e)
 	return true;
 }
 
-/* A full cache is deaf: avahi keeps what it holds for as long as its sender said, and tells of nothing new. The only way
- * to empty it is to start again. */
+/* A full cache is deaf: avahi keeps its records for as long as their senders said, and reports nothing new. The
+ * only way to empty it is to start again. */
 static void watch_census(struct embedded *e)
 {
 	int64_t wait = e->started_ms + CROWDED_MS - loop_now_ms(e->loop);
@@ -246,13 +246,13 @@ static void watch_census(struct embedded *e)
 	loop_timer_start(e->timer, wait, 0);
 }
 
-/* Takes away what packet_screen() does not let pass. The netlink socket is read by avahi alone. */
+/* Takes away datagrams that packet_screen() does not let pass. avahi reads the netlink socket by itself. */
 static bool screen_socket(void *arg, int fd)
 {
 	uint8_t packet[PACKET_MAX];
 	struct sockaddr_storage from = { 0 };
 	socklen_t from_len = sizeof(from);
-	/* MSG_TRUNC: the true length, so that one too long does not pass. */
+	/* MSG_TRUNC: returns the true length, so that a packet that is too long does not pass. */
 	struct embedded *e = arg;
 	ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from,
 	                     &from_len);
@@ -276,8 +276,9 @@ static bool is_allowed(const struct embedded *e, const char *name)
 	return false;
 }
 
-/* The kernel lets a socket join the multicast groups of 20 interfaces (igmp_max_memberships), those that avahi comes upon
- * first, whatever they lead to. So where there are many, it is told which. A bridge more or less is no reason to begin anew. */
+/* The kernel lets a socket join the multicast groups of 20 interfaces (igmp_max_memberships); avahi would join the
+ * first ones it finds, whatever they lead to. So if there are many, we say which to use. A bridge more or less is
+ * not a reason to start again. */
 static void interfaces_changed(void *ctx, const struct host_addrs *addrs)
 {
 	struct embedded *e = ctx;

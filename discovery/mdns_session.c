@@ -1,4 +1,4 @@
-/* Saying, browsing, resolving: see mdns_session.h. */
+/* Announces, browses and resolves by one library: see mdns_session.h. */
 #include "discovery/mdns_session.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 enum {
-	SAY_EVERY_MS = 1000, /* at most so often; avahi holds back faster ones anyway */
+	SAY_EVERY_MS = 1000, /* at most this often; avahi holds back faster ones anyway */
 	RETRY_MS = 10000,    /* after the library refused */
 	MAX_SAID = (HOST_ADDRS_MAX + MDNS_MAX_INTERFACES * (4 + MDNS_MAX_GROUPS)) / MDNS_SESSION_MAX_ENTRIES + 1,
 	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
@@ -30,12 +30,12 @@ struct mdns_session {
 	struct host_addrs *addrs;
 	struct services *services;
 	struct loop_timer *say_timer;
-	int64_t said_ms;      /* when we last spoke, loop_now_ms(); 0 for never */
+	int64_t said_ms;      /* when we last announced, loop_now_ms(); 0: never */
 	void *said[MAX_SAID]; /* what is published now */
 	size_t nsaid;
 	struct browser browsers[MAX_BROWSERS];
 	struct loop_timer *browse_timer; /* retries refused browsers */
-	const char *say_problem;         /* NULL for none; a text that stays valid */
+	const char *say_problem;         /* why the library refused; a text that stays valid; NULL: it did not */
 	const char *browse_problem;
 	bool addrs_known;
 };
@@ -45,7 +45,8 @@ struct services *mdns_session_services(struct mdns_session *s)
 	return s->services;
 }
 
-/* The addresses to be told: of each interface one of IPv6 at most, link-local where there is one. Returns how many. */
+/* The addresses to announce: of each interface at most one of IPv6, which is link-local if there is one. Returns
+ * how many. */
 static size_t addresses(const struct mdns_session *s, struct host_addr out[HOST_ADDRS_MAX])
 {
 	size_t all, n = 0;
@@ -79,12 +80,12 @@ static void announce_soon(struct mdns_session *s)
 	int64_t wait = s->said_ms != 0 ? s->said_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
 
 	if (!s->addrs_known)
-		return; /* the addresses will come and ask again */
+		return; /* when addresses come, they ask again */
 	if (!loop_timer_running(s->say_timer) || s->say_problem != NULL)
 		loop_timer_start(s->say_timer, wait, 0);
 }
 
-/* Says everything under a new name, then takes back what was said under the old one. */
+/* Announces everything under a new name, then withdraws what was announced under the old one. */
 static void announce(void *arg)
 {
 	struct mdns_session *s = arg;
@@ -149,7 +150,7 @@ static void stop_browser(struct mdns_session *s, struct browser *b)
 	b->handle = NULL;
 }
 
-/* The types to listen for, each once; returns how many. */
+/* The types to browse, each once; returns how many. */
 static size_t wanted_types(const struct mdns_want *want, char types[MAX_BROWSERS][MAX_TYPE])
 {
 	size_t n = 0;
@@ -181,7 +182,7 @@ static bool has_type(char types[MAX_BROWSERS][MAX_TYPE], size_t n, const char *t
 	return false;
 }
 
-/* Stops the browsers that are wanted no more and gives the new types a free place; the timer starts them. */
+/* Stops the browsers that are not wanted any more, and gives the new types a free place; the timer starts them. */
 static void choose_browsers(struct mdns_session *s)
 {
 	char types[MAX_BROWSERS][MAX_TYPE];
@@ -234,8 +235,8 @@ void mdns_session_refresh(struct mdns_session *s)
 	loop_timer_start(s->browse_timer, 0, 0);
 }
 
-/* Others look for us under the old addresses, or have dropped us while the link was down: let them hear of us anew. And
- * what we know may be out of date in the same way. */
+/* Others have our old addresses, or dropped us while the link was down: we announce again. What we know of them may
+ * be out of date in the same way, so we query again. */
 static void addrs_changed(void *arg)
 {
 	struct mdns_session *s = arg;

@@ -1,4 +1,4 @@
-/* Walks over names and records of a DNS message without keeping anything: see packet_screen.h. */
+/* Goes through the names and records of a DNS message without keeping anything: see packet_screen.h. */
 #include "discovery/packet_screen.h"
 
 #include <arpa/nameser.h>
@@ -9,7 +9,7 @@
 
 enum {
 	MAX_LABEL = 63,
-	MAX_NAME = 255,  /* with all lengths, and the root */
+	MAX_NAME = 255,  /* including all lengths and the root */
 	POINTER = 0xc0,  /* the two top bits of a label's length */
 	RESPONSE = 0x80, /* in the first byte of the flags */
 	INSTANCE_LEN = TXT_ID_LEN + 5,
@@ -20,10 +20,11 @@ struct packet_cursor {
 	size_t n;
 	size_t at;
 	bool about_us; /* a name that concerns lanyard was seen */
-	uint32_t hash; /* of the name skipped last */
+	uint32_t hash; /* hash of the name that was skipped last */
 };
 
-/* "_lanyard", the question which types there are, or an instance or host name made by records_instance(). */
+/* True for "_lanyard", for the question which types there are, and for an instance or host name made by
+ * dns_records_instance(). */
 static bool concerns_us(const uint8_t *label, size_t len)
 {
 	static const char ours[] = "_lanyard";
@@ -37,7 +38,7 @@ static bool concerns_us(const uint8_t *label, size_t len)
 	return len == INSTANCE_LEN && text[TXT_ID_LEN] == '-';
 }
 
-/* FNV-1a; letters count as if they were small. */
+/* FNV-1a; upper-case letters count as lower-case. */
 static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -97,7 +98,7 @@ static uint16_t u16_at(const struct packet_cursor *s, size_t at)
 	return (uint16_t)(s->p[at] << 8 | s->p[at + 1]);
 }
 
-/* Types that lead from one name to another, which nobody has a use for here. */
+/* Types that lead from one name to another, for which there is no use here. */
 static bool redirects(uint16_t type)
 {
 	return type == ns_t_cname || type == ns_t_dname;

@@ -1,4 +1,4 @@
-/* What was reported, and when: see reports.h. */
+/* Remembers which pairs were reported, and when, in their order of arrival: see reports.h. */
 #include "discovery/reports.h"
 
 #include <stdlib.h>
@@ -9,21 +9,22 @@
 #include "base/mem.h"
 
 enum {
-	MAX_HELD = 64,     /* reports that wait for their second to pass; each holds a few KiB */
-	MAX_INSTANCES = 8, /* of one pair that are told apart; names that died unsaid live on in caches for minutes */
+	MAX_HELD = 64, /* reports that wait for their second to be over; each takes a few KiB */
+	MAX_INSTANCES =
+		8, /* names of one pair that are remembered; names that were never withdrawn stay in caches for minutes */
 };
 
 struct report_key {
 	char id[TXT_ID_LEN + 1];
-	struct sockaddr_storage addr; /* zero beyond its length: the key is compared as memory */
+	struct sockaddr_storage addr; /* zero after its length: keys are compared as memory */
 };
 
 struct report {
 	struct report_key key;
 	uint32_t instances[MAX_INSTANCES]; /* hashes of the names under which it was offered, the latest ones */
-	size_t ninstances;                 /* offered so far */
+	size_t ninstances;                 /* names offered so far */
 	int64_t told_ms;
-	struct mdns_found *held; /* to be told at told_ms + REPORTS_SAME_MS; NULL for none */
+	struct mdns_found *held; /* to be reported at told_ms + REPORTS_SAME_MS; NULL: none */
 	UT_hash_handle hh;
 };
 
@@ -125,7 +126,7 @@ static void reports_pass_held(void *arg)
 		loop_timer_start(r->timer, next_ms - now, 0);
 }
 
-/* Whether the pair was not offered under this instance name before, as far as is remembered; from now on it was. */
+/* Whether the pair comes under this instance name for the first time, as far as is remembered; remembers the name. */
 static bool report_is_new_instance(struct report *report, const char *instance)
 {
 	size_t known = report->ninstances < MAX_INSTANCES ? report->ninstances : MAX_INSTANCES;
@@ -151,6 +152,8 @@ static void report_hold(struct reports *r, struct report *report, const struct m
 		loop_timer_start(r->timer, report->told_ms + REPORTS_SAME_MS - loop_now_ms(r->loop), 0);
 }
 
+/* An instance name is drawn for each announcement: a known name is only an echo from another link or a cache, a new
+ * one means that the agent has announced itself again. */
 void reports_offer(struct reports *r, const struct mdns_found *found)
 {
 	struct report_key key;

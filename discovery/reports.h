@@ -1,5 +1,5 @@
-/* The last gate before `found`: what was told a moment ago is not told again, and no network, however busy or hostile,
- * can make us call more than a bounded number of times a second. Loop's thread. */
+/* The last gate before discovery's `found`: a pair is not reported again within a second, and no network, however
+ * busy or hostile, can make us call `found` more than a bounded number of times per second. Loop's thread. */
 #ifndef LANYARD_DISCOVERY_REPORTS_H
 #define LANYARD_DISCOVERY_REPORTS_H
 
@@ -16,9 +16,9 @@ struct reports;
 
 struct reports *reports_new(struct loop *loop, void (*found)(void *arg, const struct mdns_found *found), void *arg);
 void reports_free(struct reports *r);
-/* Calls found now; or, when the same pair was reported less than a second ago and now comes under a new instance name,
- * once that second is over; or not at all (an instance seen through another link or out of a cache, or too many a
- * second). */
+/* Calls found now. If the same pair was reported less than a second ago and now comes under a new instance name,
+ * calls it when that second is over. Does not call it at all for an instance that was seen through another link or
+ * in a cache, or if there were too many calls in this second. */
 void reports_offer(struct reports *r, const struct mdns_found *found);
 
 #endif

@@ -1,4 +1,4 @@
-/* The table of services heard of, and their way from seen to told: see services.h. */
+/* The table of services, and their steps from seen to resolved: see services.h. */
 #include "discovery/services.h"
 
 #include <arpa/inet.h>
@@ -12,19 +12,19 @@
 
 enum {
 	RETRY_MS = 5000,      /* after a failure; the resolver itself has asked for 5 s by then */
-	MAX_TXT_STRINGS = 64, /* of one record that are looked at */
+	MAX_TXT_STRINGS = 64, /* strings of one record that are read */
 };
 
 enum service_state {
-	SERVICE_WAITING, /* for a free resolver, or for its next try */
+	SERVICE_WAITING, /* waits for a free resolver, or for its next try */
 	SERVICE_RESOLVING,
-	SERVICE_DONE, /* told, or given up */
+	SERVICE_DONE, /* resolved, or given up */
 };
 
 struct service_key {
 	AvahiIfIndex iface;
 	AvahiProtocol proto;
-	char name[MDNS_MAX_INSTANCE + 1]; /* padded with zeros: the key is compared as memory */
+	char name[MDNS_MAX_INSTANCE + 1]; /* padded with zeros: keys are compared as memory */
 };
 
 struct service {
@@ -42,7 +42,7 @@ struct services {
 	char own_id[TXT_ID_LEN + 1];
 	struct services_door door;
 	void (*tell)(void *arg, const struct mdns_found *found);
-	bool (*wanted)(void *arg, const char *id); /* NULL: all are */
+	bool (*wanted)(void *arg, const char *id); /* NULL: every agent is wanted */
 	void *arg;
 	struct service *services; /* hash; its order is that of arrival */
 	int resolving;
@@ -121,7 +121,7 @@ static struct service *find_service(struct services *h, AvahiIfIndex iface, Avah
 	return s;
 }
 
-/* An instance is named by its agent's ID and a number. */
+/* The name of an instance is its agent's ID and a number. */
 static bool is_wanted_service(const struct services *h, const struct service *s)
 {
 	char id[TXT_ID_LEN + 1];
@@ -150,8 +150,8 @@ static void start_resolving(struct services *h, struct service *s)
 	h->resolving++;
 }
 
-/* Starts what is due. More services than resolvers means a flood or a very large network: then the order is random, so
- * that nobody's names can keep the others' waiting for ever. */
+/* Starts the resolvers that are due. More services than resolvers mean a flood or a very large network: then the
+ * order is random, so that nobody can keep others waiting for ever by announcing many names. */
 static void resolve_due(void *arg)
 {
 	struct services *h = arg;
@@ -171,7 +171,7 @@ static void resolve_due(void *arg)
 		if (s->due_ms <= now) {
 			uint64_t room = (uint64_t)(SERVICES_MAX_RESOLVING - h->resolving);
 
-			/* Chooses `room` of the `due` that are left, each as likely as the other. */
+			/* Chooses `room` of the `due` that are left, each with the same chance. */
 			if (random_below(due--) < room)
 				start_resolving(h, s);
 		}
@@ -191,7 +191,8 @@ static int64_t spread_ms(const struct services *h)
 	return (int64_t)random_below((uint64_t)(most < SERVICES_SPREAD_MAX ? most : SERVICES_SPREAD_MAX));
 }
 
-/* Not at once: what one packet announces is resolved together, and no library is called inside its own callback. */
+/* Not at once: services that one packet announces are resolved together, and no library is called inside its own
+ * callback. */
 static void resolve_soon(struct services *h)
 {
 	loop_timer_start(h->timer, 0, 0);
@@ -208,6 +209,7 @@ static void want_resolved(struct services *h, struct service *s)
 	resolve_soon(h);
 }
 
+/* A full table forgets its oldest service. A service that is known is resolved again only if a refresh came since. */
 void services_add(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name, const char *type,
                   const char *domain)
 {
@@ -242,7 +244,7 @@ void services_remove(struct services *h, AvahiIfIndex iface, AvahiProtocol proto
 	resolve_soon(h);
 }
 
-/* An address on which somebody else may listen. */
+/* An address where somebody else may listen. */
 static int read_service_address(struct mdns_found *out, AvahiIfIndex iface, const AvahiAddress *addr, uint16_t port)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&out->addr;
@@ -298,7 +300,7 @@ void services_resolved(struct services *h, AvahiIfIndex iface, AvahiProtocol pro
 
 	if (s == NULL || s->state != SERVICE_RESOLVING)
 		return;
-	/* The resolver lends name, addr and txt, and takes them with it: copied first, freed last. */
+	/* The resolver owns name, addr and txt, and they go with it: copied first, freed last. */
 	read_txt(&found.txt, txt);
 	usable = read_service_address(&found, iface, addr, port) == 0 && txt_usable(&found.txt);
 	memcpy(found.instance, s->key.name, sizeof(found.instance));

@@ -1,4 +1,4 @@
-/* Named addresses, reported every 30 s: see static_peers.h. */
+/* Addresses from the settings, reported every 30 s: see static_peers.h. */
 #include "discovery/static_peers.h"
 
 #include <arpa/inet.h>
@@ -18,12 +18,12 @@
 
 enum {
 	MAX_HOST = 253,
-	MAX_ADDRS = 8,   /* of one name that are tried */
+	MAX_ADDRS = 8,   /* addresses of one name that are reported */
 	MAX_RUNNING = 8, /* names resolved at a time */
 	STACK_BYTES = 512 * 1024,
 };
 
-/* One look-up, shared by the loop and its thread; the last one to let go frees it. */
+/* One look-up, shared by the loop and its thread; the second to let go of it frees it. */
 struct lookup {
 	atomic_int refs;
 	int done_fd; /* eventfd: written once the rest is filled in; -1 when numeric */
@@ -40,8 +40,8 @@ struct peer {
 	struct static_peers *owner;
 	char host[MAX_HOST + 1];
 	char port[6];
-	bool numeric;          /* no name: resolved without asking anybody */
-	bool failed;           /* last time; so that it is logged once */
+	bool numeric;          /* an address: resolved without asking anybody */
+	bool failed;           /* the last look-up failed; so that it is logged once */
 	int64_t due_ms;        /* next report */
 	struct lookup *lookup; /* in progress; NULL for none */
 	struct loop_io *io;    /* on its done_fd */
@@ -126,7 +126,7 @@ static void *lookup_thread(void *arg)
 
 	lookup_resolve(l);
 	if (write(l->done_fd, &one, sizeof(one)) != sizeof(one))
-		abort(); /* an eventfd that is written once has room */
+		abort(); /* the write cannot block: an eventfd has space for one */
 	lookup_release(l);
 	return NULL;
 }
@@ -156,7 +156,7 @@ static void lookup_done(void *arg, int events)
 	}
 	atomic_fetch_add(&l->refs, 1);
 	lookup_end(p);
-	loop_timer_start(p->owner->timer, 0, 0); /* others may have waited for a thread */
+	loop_timer_start(p->owner->timer, 0, 0); /* other look-ups may have waited for a thread */
 	report_lookup(p, l);
 	lookup_release(l);
 }
@@ -176,7 +176,7 @@ static struct lookup *lookup_new(const struct peer *p)
 	return NULL;
 }
 
-/* -1 when the system has no thread or descriptor to spare; the next round tries again. */
+/* -1 when the system has no thread or descriptor left; the next round tries again. */
 static int lookup_start(struct peer *p)
 {
 	struct lookup *l = lookup_new(p);
@@ -246,7 +246,7 @@ static void report_due(void *arg)
 	loop_timer_start(s->timer, next_ms - now, 0);
 }
 
-/* Splits HOST:PORT; -1 when it is not one. */
+/* Splits HOST:PORT. -1: the text is not one. */
 static int parse_peer(struct peer *p, const char *text)
 {
 	const char *colon = strrchr(text, ':');
@@ -294,7 +294,7 @@ int static_peers_add(struct static_peers *s, const char *host_port)
 
 	if (parse_peer(&p, host_port) < 0)
 		return -1;
-	/* "10.0.0.256" is no name either. */
+	/* "10.0.0.256" is not a name either. */
 	if (p.numeric && strchr(p.host, ':') == NULL && inet_pton(AF_INET, p.host, &ignored) != 1)
 		return -1;
 	for (size_t i = 0; i < s->n; i++) {

@@ -1,4 +1,4 @@
-/* Reading of our service's TXT strings: see txt.h. */
+/* Reads our service's TXT strings: see txt.h. A malformed value counts as absent. */
 #include "discovery/txt.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ static void txt_read_version(struct txt *txt, const uint8_t *value, size_t n)
 	txt->version = version;
 }
 
-/* An ID is the base32 text of 32 bytes: 51 full digits and one that carries a single bit. */
+/* An ID is the base32 text of 32 bytes: 51 full digits, and one that carries a single bit. */
 static void txt_read_id(struct txt *txt, const uint8_t *value, size_t n)
 {
 	char id[TXT_ID_LEN + 1] = "";
