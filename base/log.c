@@ -184,6 +184,8 @@ static void put_line(enum log_level level, const struct log_about *about, const 
 		write_out(level, about, text);
 }
 
+/* The gate comes before any formatting, so that a flood costs little. errno stays, since callers log in the middle of
+ * a failure. */
 static void __attribute__((format(printf, 3, 0)))
 write_line(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
 {

@@ -18,6 +18,8 @@ static bool printable(uint32_t c)
 	return !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
 }
 
+/* A valid, printable sequence is copied as it is; a valid one that is not printable, or a single invalid byte,
+ * becomes \xNN for each byte. */
 size_t log_escape_to(char *out, const void *bytes, size_t n, bool backslash)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -41,6 +41,8 @@ static void *find_in_library_of(void *function, void **base)
 	return found;
 }
 
+/* Each library is found by a function that only it has. (The unions turn function pointers into addresses, which
+ * ISO C has no cast for.) */
 static void find_clash(void)
 {
 	union {

@@ -50,6 +50,7 @@ static void clock_was_set(void *arg, int events)
 	c->stepped(c->arg);
 }
 
+/* The clocks are compared before the timer is armed, so that no step falls between the two. */
 struct clock_step *clock_step_new(struct loop *loop, loop_fn *stepped, void *arg)
 {
 	struct clock_step *c = MEM_NEW(struct clock_step);

@@ -237,6 +237,8 @@ static void start_backends(void *arg)
 		slot_start(&d->embedded);
 }
 
+/* A backend that cannot start now is retried by retry_timer, so the caller gets a discovery in any case. Nothing is
+ * reported before the loop turns. */
 struct discovery *discovery_new(struct loop *loop, const struct discovery_config *config)
 {
 	struct discovery *d;

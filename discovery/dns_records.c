@@ -144,6 +144,8 @@ static bool is_first_of_its_interface(const struct host_addr *addrs, size_t i)
 	return true;
 }
 
+/* Addresses once, whatever the interfaces; the service's records once for all interfaces, or once per interface
+ * that is wanted. */
 struct dns_record *dns_records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
                                      size_t naddrs, size_t *n)
 {

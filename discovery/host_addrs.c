@@ -264,6 +264,7 @@ static void netlink_readable(void *arg, int events)
 		read_message(h, m);
 }
 
+/* Subscribes before it reads the list for the first time, so that no change falls between the two. */
 struct host_addrs *host_addrs_new(struct loop *loop, const char *const *wanted, size_t nwanted, loop_fn *changed,
                                   void *arg)
 {

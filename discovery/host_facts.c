@@ -158,6 +158,7 @@ static enum host_rank rank_of_kind(struct rtattr *info)
 	return rank;
 }
 
+/* A default route outranks whatever kind of link it leads to. */
 static void facts_read_link(struct reading *r, struct nlmsghdr *header)
 {
 	struct ifinfomsg *msg = NLMSG_DATA(header);

@@ -306,6 +306,7 @@ static int start_thread(struct aside *a)
 	return rc == 0 ? 0 : -1;
 }
 
+/* The thread starts last: from then on both sides hold a reference. */
 static void *aside_new(struct loop *loop, const struct mdns_want *want, const struct mdns_events *events)
 {
 	struct aside *a = MEM_NEW(struct aside);
@@ -369,7 +370,7 @@ static void aside_refresh(void *stack)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* Waits END_MS for the thread to withdraw the announcements. If it hangs in the library until then, it is left
+/* Waits GOODBYE_MS for the thread to withdraw the announcements. If it hangs in the library until then, it is left
  * behind, and frees the struct when it comes back. */
 static void aside_free(void *stack)
 {

@@ -139,6 +139,7 @@ static void client_unbrowse(void *ctx, void *handle)
 	free(all);
 }
 
+/* All or nothing, except for wanted interfaces that are not there: the session browses again when one comes. */
 static void *client_browse(void *ctx, const char *type, const char **why)
 {
 	struct browsers *all = MEM_NEW(struct browsers);
@@ -239,6 +240,7 @@ static void connect_later(struct client *c, int64_t most_ms)
 	c->retry_ms = c->retry_ms * 2 < LAST_RETRY_MS ? c->retry_ms * 2 : LAST_RETRY_MS;
 }
 
+/* Without a bus a try costs nothing, so it is repeated sooner than after other errors. */
 static void connect_avahi(struct client *c)
 {
 	int error = 0;

@@ -303,6 +303,7 @@ static void interfaces_changed(void *ctx, const struct host_addrs *addrs)
 	loop_timer_start(e->timer, 0, 0);
 }
 
+/* Everything that avahi would publish by itself stays off; only our own records go out. */
 static AvahiServer *new_server(struct embedded *e, int *error)
 {
 	AvahiServerConfig config;
@@ -329,6 +330,7 @@ static AvahiServer *new_server(struct embedded *e, int *error)
 	return server;
 }
 
+/* Also starts again: the old server goes first, and with it a full cache. */
 static void embedded_start(void *arg)
 {
 	const struct mdns_session_door door = {

@@ -264,6 +264,7 @@ static bool is_wanted_agent(void *arg, const char *id)
 	return s->events.wanted(s->events.arg, id);
 }
 
+/* Announces and browses by timers, so that nothing is called back before the caller has the session. */
 struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want *want,
                                       const struct mdns_session_door *door, const struct mdns_events *events)
 {

@@ -134,6 +134,8 @@ static void count_census(struct packet_census *census, const uint32_t *hashes, s
 	}
 }
 
+/* A packet that is not well-formed to its last record does not pass, even if it concerns us: avahi would read all
+ * of it. */
 bool packet_screen(const uint8_t *p, size_t n, struct packet_census *census)
 {
 	struct packet_cursor s = { .p = p, .n = n, .at = NS_HFIXEDSZ };

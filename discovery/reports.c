@@ -99,6 +99,7 @@ static void report_pass(struct reports *r, struct report *report, const struct m
 	r->found(r->arg, found);
 }
 
+/* Passes what has waited its second, and runs again when the next one is due. */
 static void reports_pass_held(void *arg)
 {
 	struct reports *r = arg;
