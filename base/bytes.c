@@ -241,7 +241,7 @@ static void encode_digits(char *out, const uint8_t *in, size_t n, unsigned bits,
 	*out = '\0';
 }
 
-/* What a walk over digits has gathered so far. */
+/* The result so far of a walk over digits. */
 struct gather {
 	uint8_t *out;
 	size_t max;    /* space in out */

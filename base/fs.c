@@ -52,7 +52,7 @@ int fs_open(int dirfd, const char *path, int flags, mode_t mode)
 }
 
 /* A name is one component: with a slash or "..", the *at calls would leave the folder they were given. */
-static int check_name(const char *name)
+static int fs_check_name(const char *name)
 {
 	if (name[0] == '\0' || strcmp(name, "..") == 0 || strchr(name, '/') != NULL) {
 		errno = EINVAL;
@@ -69,7 +69,7 @@ int fs_open_parent(int dirfd, const char *path, const char **name)
 	char parent[PATH_MAX];
 	size_t len;
 
-	if (check_name(last) < 0)
+	if (fs_check_name(last) < 0)
 		return -1;
 	if (strcmp(last, ".") == 0 || slash == path) {
 		errno = EINVAL;
@@ -120,7 +120,7 @@ int fs_stat_at(int dirfd, const char *name, struct fs_stat *st)
 {
 	struct stat in;
 
-	if (check_name(name) < 0)
+	if (fs_check_name(name) < 0)
 		return -1;
 	if (fstatat(dirfd, name, &in, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0) {
 		fill_stat(st, &in);
@@ -168,7 +168,7 @@ char *fs_readlink_at(int dirfd, const char *name)
 	ssize_t n;
 	char *out;
 
-	if (check_name(name) < 0)
+	if (fs_check_name(name) < 0)
 		return NULL;
 	n = readlinkat(dirfd, name, target, sizeof(target));
 	if (n < 0)
@@ -225,7 +225,7 @@ static bool has_no_call(int error)
 
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
 {
-	if (check_name(old_name) < 0 || check_name(new_name) < 0)
+	if (fs_check_name(old_name) < 0 || fs_check_name(new_name) < 0)
 		return -1;
 	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
 		return 0;
@@ -238,7 +238,7 @@ int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, cons
 
 int fs_rename_into(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
 {
-	if (check_name(old_name) < 0 || check_name(new_name) < 0)
+	if (fs_check_name(old_name) < 0 || fs_check_name(new_name) < 0)
 		return -1;
 	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
 		return 0;
@@ -265,7 +265,7 @@ int fs_sync_dir(int fd)
 
 int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
 {
-	if (check_name(a) < 0 || check_name(b) < 0)
+	if (fs_check_name(a) < 0 || fs_check_name(b) < 0)
 		return -1;
 	if (renameat2(a_dirfd, a, b_dirfd, b, RENAME_EXCHANGE) == 0)
 		return 0;
@@ -300,7 +300,7 @@ int fs_set_mtime_fd(int fd, int64_t mtime_ns)
  * follow. */
 static int open_as_it_is(int dirfd, const char *name)
 {
-	if (check_name(name) < 0)
+	if (fs_check_name(name) < 0)
 		return -1;
 	return fs_open(dirfd, name, O_PATH | O_NOFOLLOW, 0);
 }

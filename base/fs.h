@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a path is. kind is S_IFMT's bits, 0 when there is nothing. */
+/* The kind, metadata and identity of what is at a path. kind is S_IFMT's bits, 0 when there is nothing. */
 struct fs_stat {
 	uint32_t kind; /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
 	uint32_t mode; /* permission bits, 0777 */
@@ -31,7 +31,7 @@ struct fs_stat {
 int64_t fs_time_ns(int64_t s, int64_t ns, bool *odd);
 
 /* O_CLOEXEC and O_NOCTTY are always added. dirfd is the root; path "" or "." is the root itself (directories only).
- * What may be a FIFO or a device must be opened with O_NONBLOCK. */
+ * Open a path that may be a FIFO or a device with O_NONBLOCK. */
 int fs_open(int dirfd, const char *path, int flags, mode_t mode);
 /* Closes fd unless it is -1, and leaves errno as it was: for the way out of a failure. */
 void fs_close_keep_errno(int fd);

@@ -25,7 +25,7 @@ int log_level_parse(const char *name, enum log_level *level);
  * newline and is escaped. */
 void log_set_sink(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
 
-/* What a line is about, for the journal's fields GROUP, PEER and FILE. NULL or "": nothing. Bytes as they are. */
+/* The subject of a line, for the journal's fields GROUP, PEER and FILE. NULL or "": none. Bytes as they are. */
 struct log_about {
 	const char *group; /* its name */
 	const char *peer;  /* agent ID text */

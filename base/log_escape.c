@@ -1,5 +1,5 @@
-/* Bytes as text that cannot harm a terminal or a log: see log_escape.h. What is not printable UTF-8 becomes \xNN,
- * byte by byte. */
+/* Bytes as text that cannot harm a terminal or a log: see log_escape.h. Bytes other than printable UTF-8 become
+ * \xNN. */
 #include "base/log_escape.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* What loop.c and workers.c share: the libuv loop inside. Nobody else includes this. */
+/* The libuv loop inside, shared by loop.c and workers.c. Nobody else includes this. */
 #ifndef LANYARD_BASE_LOOP_INTERNAL_H
 #define LANYARD_BASE_LOOP_INTERNAL_H
 

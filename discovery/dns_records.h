@@ -1,4 +1,4 @@
-/* What we announce over mDNS, as DNS records: one service instance with its host name and addresses, and a subtype
+/* The DNS records that we announce over mDNS: one service instance with its host name and addresses, and a subtype
  * per group. Both stacks publish exactly these. Pure.
  *
  * The instance name is the agent ID and a number drawn for each announcement, and so is the host name. So we need

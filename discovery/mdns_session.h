@@ -1,7 +1,7 @@
-/* What a stack does while it runs. It announces our records, again whenever groups or addresses change or a name is
- * disputed; it keeps a browser per type that is wanted; it has the services that they see resolved. The library is
- * reached through a table of functions, so the embedded stack and the client differ in nothing else. The thread of
- * the loop given. */
+/* The work of a stack while it runs. It announces our records, again whenever groups or addresses change or a name
+ * is disputed; it keeps a browser per type that is wanted; it has the services that they see resolved. The library
+ * is reached through a table of functions, so the embedded stack and the client differ in nothing else. The thread
+ * of the loop given. */
 #ifndef LANYARD_DISCOVERY_MDNS_SESSION_H
 #define LANYARD_DISCOVERY_MDNS_SESSION_H
 

@@ -1,8 +1,8 @@
-/* Whose version a row takes. What a scan finds on disk is not always the user's doing: a run that crashed between
+/* Whose version a row takes. A file that a scan finds is not always the user's doing: a run that crashed between
  * installing a file and writing its row left it there, or the user has the same content as a peer. Taken for a
  * change of ours, it would be concurrent with everything its owner does next, and come back when its owner deletes
- * it. So if a peer's offer, or what the crashed run noted in the index, describes what is on disk, the row takes
- * that version. plan/reconcile decides whether it may. */
+ * it. So if a peer's offer, or a note of the crashed run in the index, describes the file, the row takes that
+ * version. plan/reconcile decides whether it may. */
 #include <string.h>
 
 #include "base/mem.h"

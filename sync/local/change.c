@@ -161,7 +161,7 @@ struct other_names {
 	int n;
 };
 
-static bool check_name(void *arg, const struct record *r)
+static bool check_other_name(void *arg, const struct record *r)
 {
 	struct other_names *o = arg;
 
@@ -178,7 +178,7 @@ static void check_other_names(struct local *l, const struct check *k)
 
 	if (k->st.nlink < 2)
 		return;
-	if (index_by_inode(l->c.index, k->st.ino, check_name, &o) < 0)
+	if (index_by_inode(l->c.index, k->st.ino, check_other_name, &o) < 0)
 		local_unwritten(l);
 	else if (o.n == NAMES_MAX)
 		local_rescan(l);

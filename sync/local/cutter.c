@@ -59,7 +59,7 @@ static void take_hole(struct cutter *c)
 
 	b->len = (uint32_t)chunk_max(c->avg_log2);
 	memcpy(b->hash, zeros_hash(b->len), SHA256_SIZE);
-	/* What is in the buffer may reach beyond the hole's first bytes. */
+	/* The buffer may reach beyond the hole's first bytes. */
 	c->buf_pos = c->pos + b->len;
 	c->len = 0;
 	c->stream = CHUNK_STREAM_INIT(c->avg_log2);

@@ -203,7 +203,7 @@ int64_t gone_release(struct local *l)
 	g->burst = (struct burst){ 0 };
 	gone_let_go(g);
 	g->more = 0;
-	/* What now stands where a held folder was is not known yet. */
+	/* Something else may stand where a held folder was: the scan finds it. */
 	local_rescan(l);
 	return n;
 }
@@ -276,7 +276,7 @@ static void gone_write(struct local *l, const struct gone_check *k)
 	if (g->paths != NULL && g->paths->judged)
 		return;
 	g->going = false;
-	/* What came meanwhile may be the rest of a burst. */
+	/* Paths that came meanwhile may be the rest of a burst. */
 	if (g->paths != NULL) {
 		g->first_ms = loop_now_ms(l->c.loop);
 		return;

@@ -27,7 +27,7 @@ struct small_job {
 
 /* --- worker --- */
 
-static int read_whole(struct small_job *job, int fd, struct hash_file *f)
+static int small_read_whole(struct small_job *job, int fd, struct hash_file *f)
 {
 	ssize_t n;
 
@@ -48,7 +48,7 @@ static int read_whole(struct small_job *job, int fd, struct hash_file *f)
 }
 
 /* A file of one block has no list: its content names that block. */
-static int read_cut(int fd, struct hash_file *f)
+static int small_read_cut(int fd, struct hash_file *f)
 {
 	struct cutter c;
 	struct block b;
@@ -73,9 +73,9 @@ static int read_cut(int fd, struct hash_file *f)
 	return 0;
 }
 
-/* What counts is the file that was opened, not the one that was checked: its size decides how it is read, and its
- * times before and after the read must agree. */
-static void read_file(struct small_job *job, int dirfd, const char *name, struct hash_file *f)
+/* The file that was opened counts, not the one that was checked: its size decides how it is read, and its times
+ * before and after the read must agree. */
+static void small_read(struct small_job *job, int dirfd, const char *name, struct hash_file *f)
 {
 	struct fs_stat after = { 0 };
 	int fd = hash_open(dirfd, name);
@@ -92,7 +92,7 @@ static void read_file(struct small_job *job, int dirfd, const char *name, struct
 	}
 	if (rc == 0 && f->st.size <= HASH_SMALL_MAX) {
 		f->content = (struct content){ .size = f->st.size };
-		rc = f->st.size <= CHUNK_WHOLE_MAX ? read_whole(job, fd, f) : read_cut(fd, f);
+		rc = f->st.size <= CHUNK_WHOLE_MAX ? small_read_whole(job, fd, f) : small_read_cut(fd, f);
 	}
 	if (rc == 0)
 		rc = fs_stat_fd(fd, &after);
@@ -128,7 +128,7 @@ static void small_work(void *arg)
 			hash_fail(f, errno);
 			open_path = NULL;
 		} else {
-			read_file(job, dirfd, name, f);
+			small_read(job, dirfd, name, f);
 		}
 	}
 	if (dirfd >= 0)

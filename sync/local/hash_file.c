@@ -1,4 +1,4 @@
-/* What hashing small and large files has in common: how a file is opened, what a read of it is worth, and how it
+/* The common part of hashing small and large files: how a file is opened, what a read of it is worth, and how it
  * goes back to the caller. See hash_internal.h. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What hash.c (the public calls, small files), hash_large.c and hash_file.c share; verify.c opens files by it too.
+/* Shared by hash.c (the public calls, small files), hash_large.c and hash_file.c; verify.c opens files by it too.
  * Nobody else includes this. The loop's thread, unless a function says otherwise. */
 #ifndef LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_HASH_INTERNAL_H

@@ -15,7 +15,7 @@ struct hidden_write {
 	char path[];
 };
 
-/* What is known at or below `from` is noted at or below `first`. */
+/* A rename from `from` to somewhere else: writes known at or below `from` are noted at or below `first`. */
 struct hidden_move {
 	struct local *l;
 	const char *from, *first;

@@ -1,6 +1,6 @@
-/* What every part of a struct local can ask for: that it stays allocated, another turn, a check of a path, a full
- * scan, or the end of everything after a failure. None of it happens here: local.c, scan.c and root.c find the
- * request at the end of the turn. */
+/* The requests that every part of a struct local can make: that it stays allocated, another turn, a check of a
+ * path, a full scan, or the end of everything after a failure. None of it happens here: local.c, scan.c and root.c
+ * find the request at the end of the turn. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ void local_check_again(struct local *l, const char *path)
 	debounce_event(l->debounce, loop_now_ms(l->c.loop), path, DEBOUNCE_NOW);
 }
 
-/* What an installer left so far is not the user's doing. */
+/* An installer's unfinished work is not the user's doing. */
 bool local_is_installing(struct local *l, const char *path)
 {
 	if (l->c.busy == NULL || !l->c.busy(l->c.arg, path))
@@ -95,7 +95,7 @@ bool local_refuse_long(struct local *l, const char *path)
 
 void local_rescan(struct local *l)
 {
-	/* What kept it from scanning may be over by now. */
+	/* The cause of the failure may be over by now. */
 	if (l->error != NULL && !l->failed)
 		loop_timer_start(l->retry_timer, 0, 0);
 	if (l->handle == NULL)

@@ -1,4 +1,4 @@
-/* What in the share cannot be synced: each path with its reason and since when. Bounded: above PROBLEM_MAX,
+/* The paths in the share that cannot be synced, each with its reason and since when. Bounded: above PROBLEM_MAX,
  * problems are only counted. The loop's thread. */
 #ifndef LANYARD_SYNC_LOCAL_PROBLEM_H
 #define LANYARD_SYNC_LOCAL_PROBLEM_H

@@ -1,5 +1,6 @@
-/* What to check next: single paths that are due, then subtrees, and the full scan alternately with them. One job is
- * out at a time, and results are merged in their order, so that a later check is never overruled by an earlier one. */
+/* Decides what to check next: single paths that are due, then subtrees, and the full scan alternately with them.
+ * One job is out at a time, and results are merged in their order, so that a later check is never overruled by an
+ * earlier one. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -241,7 +242,7 @@ static void begin_full(struct local *l)
 	m->full = true;
 	scan_begin(l, m);
 	problem_keep(l->problems, SHARE_IGNORE_FILE, m->walk_no);
-	/* Whatever the timer was to begin has begun; the end of the scan plans the next one. */
+	/* The scan that the timer was to begin has begun; its end plans the next one. */
 	loop_timer_stop(l->rescan_timer);
 	scan_queue_drop(l, false);
 	problem_recount(l->problems);

@@ -1,4 +1,4 @@
-/* What the scan has under way or still to do, for those that wait until it is through. */
+/* Tells how much the scan has under way or still to do, for those that wait until it is through. */
 #include "sync/local/local_internal.h"
 
 bool scan_is_busy(const struct local *l)

@@ -10,7 +10,7 @@
 #include "sync/share/share_handle.h"
 #include "sync/share/ignore.h"
 
-/* What a check found at one path. */
+/* The result of checking one path. */
 struct check {
 	const char *path;   /* the batch's */
 	const char *target; /* symlinks: the batch's; NULL otherwise */

@@ -1,5 +1,5 @@
-/* inotify over a whole tree: which folder each watch means, renames paired, and every loss reported. What it
- * reports are hints which path to check, never what is there. The loop's thread, except for watch_add(). */
+/* inotify over a whole tree: which folder each watch means, renames paired, and every loss reported. It reports
+ * hints which path to check, never what is there. The loop's thread, except for watch_add(). */
 #ifndef LANYARD_SYNC_LOCAL_WATCH_H
 #define LANYARD_SYNC_LOCAL_WATCH_H
 

@@ -303,14 +303,14 @@ void watch_map_drop(struct watch_map *m, int inotify, const char *path)
 
 /* Walks report later than events: a name may still mean the folder that had it before. So a folder may seem to move
  * into itself. */
-static bool is_within(const struct node *n, const struct node *above)
+static bool node_is_within(const struct node *n, const struct node *above)
 {
 	while (n != NULL && n != above)
 		n = node_parent(n);
 	return n == above;
 }
 
-/* What stood at `to` goes first: the kernel has replaced it. */
+/* The folder that stood at `to` goes first: the kernel has replaced it. */
 void watch_map_move(struct watch_map *m, int inotify, const char *from, const char *to)
 {
 	const char *slash = strrchr(to, '/');
@@ -327,7 +327,7 @@ void watch_map_move(struct watch_map *m, int inotify, const char *from, const ch
 
 		old_parent = node_parent(n);
 		detach(m, n);
-		if (is_within(parent, n))
+		if (node_is_within(parent, n))
 			drop_node(m, inotify, n);
 		else
 			attach(m, n, parent, name, strlen(name));
