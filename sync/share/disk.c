@@ -1,4 +1,4 @@
-/* Trying a disk: see disk.h. */
+/* Probes a disk, and what it makes of modes and times: see disk.h. */
 #include "sync/share/disk.h"
 
 #include <errno.h>
@@ -19,15 +19,15 @@
 
 enum { NAME_LENGTH = 32, LONG_NAME = 255, SHORT_NAME = 143, MODES = 2 };
 
-/* Nothing in them that a rounding would leave as it is. */
+/* Times that any rounding would change. */
 static const int64_t near_ns = INT64_C(1700000001123456789), far_ns = INT64_C(4000000001123456789);
 static const int64_t steps[] = { 1, 100, 1000, 1000000, 10000000, 1000000000, 2000000000 };
 
-/* A file of ours with a name that nothing else has; closed and removed by end_trial(). */
+/* Our file, under a random name; end_trial() closes and removes it. */
 struct trial {
 	int parts, fd;
 	char name[NAME_LENGTH];  /* of the file */
-	char other[NAME_LENGTH]; /* a free one */
+	char other[NAME_LENGTH]; /* a free name */
 };
 
 static int begin_trial(struct trial *t, int parts)
@@ -35,7 +35,7 @@ static int begin_trial(struct trial *t, int parts)
 	uint64_t id = random_u64();
 
 	t->parts = parts;
-	/* Names that are swept out of parts/ after a crash. */
+	/* Names of this form are removed from parts/ after a crash. */
 	(void)snprintf(t->name, sizeof(t->name), "%016" PRIx64 "-0.new", id);
 	(void)snprintf(t->other, sizeof(t->other), "%016" PRIx64 "-1.new", id);
 	t->fd = fs_open(parts, t->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
@@ -87,32 +87,33 @@ static void try_times(const struct trial *t, struct disk *d)
 	d->no_far_times = st.mtime_ns != round_down(far_ns, d->time_step_ns);
 }
 
-/* Whether it failed since there is no such call. */
-static bool is_none(int rc)
+/* Whether a call failed because the file system does not have it. */
+static bool is_missing(int rc)
 {
 	return rc < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM);
 }
 
+/* Links, renames and symlinks first, then case and the longest name. Each trial leaves t->name where it was and t->other free. */
 static void try_names(const struct trial *t, struct disk *d)
 {
 	char other_case[NAME_LENGTH], *dot, long_name[LONG_NAME + 1];
 	struct statvfs v;
 	struct fs_stat st;
 
-	if (is_none(linkat(t->parts, t->name, t->parts, t->other, 0)))
-		d->no_safe_rename = is_none(renameat2(t->parts, t->name, t->parts, t->other, RENAME_NOREPLACE));
-	/* Back with it, if it went. */
+	if (is_missing(linkat(t->parts, t->name, t->parts, t->other, 0)))
+		d->no_safe_rename = is_missing(renameat2(t->parts, t->name, t->parts, t->other, RENAME_NOREPLACE));
+	/* Undo the rename, in case it succeeded. */
 	(void)renameat(t->parts, t->other, t->parts, t->name);
 	unlinkat(t->parts, t->other, 0);
 	if (symlinkat("to", t->parts, t->other) < 0)
 		d->no_symlinks = fs_lacks(errno);
 	else
-		d->no_exchange = is_none(renameat2(t->parts, t->name, t->parts, t->other, RENAME_EXCHANGE));
+		d->no_exchange = is_missing(renameat2(t->parts, t->name, t->parts, t->other, RENAME_EXCHANGE));
 	memcpy(other_case, t->name, sizeof(other_case));
 	dot = strchr(other_case, '.');
 	memcpy(dot, ".NEW", 5);
 	d->folds_case = fs_stat_at(t->parts, other_case, &st) == 0 && st.kind != 0;
-	/* Some say less, or more, than is true. */
+	/* Some file systems report a length that is too small or too large. */
 	d->name_max = fstatvfs(t->parts, &v) == 0 && v.f_namemax > 0 ? v.f_namemax : LONG_NAME;
 	memset(long_name, 'n', LONG_NAME);
 	long_name[LONG_NAME] = '\0';
@@ -136,7 +137,7 @@ static void try_all(int parts, struct disk *d)
 	end_trial(&t);
 }
 
-/* A call may have failed once for a reason of its own: only what is lacking twice is. */
+/* A call may fail once for an unrelated reason, so only a limit that shows twice counts. */
 void disk_probe(int parts, struct disk *d)
 {
 	struct disk again;
@@ -159,7 +160,7 @@ void disk_probe(int parts, struct disk *d)
 		d->name_max = again.name_max;
 }
 
-/* --- what it makes of things --- */
+/* --- its effect on modes and times --- */
 
 static bool explains_time(const struct disk *d, int64_t asked, int64_t seen)
 {
@@ -202,7 +203,7 @@ uint32_t disk_mode_announced(const struct disk *d, enum record_kind kind, uint32
 	return (mode & 0707) | (mode & 07) << 3;
 }
 
-/* Owner and group may all, and others what they may in the root: umask(2) has no say where there is a default ACL. */
+/* Owner and group may do everything, others what they may do in the root. umask(2) does not apply where there is a default ACL. */
 static int give_default_acl(int root, mode_t mode)
 {
 	char *text = mem_printf("u::rwx,g::rwx,o::%c-%c", (mode & 04) != 0 ? 'r' : '-', (mode & 01) != 0 ? 'x' : '-');
@@ -223,19 +224,19 @@ static bool has_default_acl(int root)
 	return fgetxattr(root, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-/* What is made in parts/ belongs to this group. */
-static bool makes_for(int parts, gid_t group)
+/* Whether files made in parts/ belong to this group. */
+static bool files_belong_to(int parts, gid_t group)
 {
 	struct stat st;
 
 	return fstat(parts, &st) == 0 && ((st.st_mode & S_ISGID) != 0 ? st.st_gid : getegid()) == group;
 }
 
-/* It is older than the share's being shared, perhaps. */
+/* parts/ may date from before the share was shared. */
 static bool give_group(int parts, gid_t group)
 {
-	return makes_for(parts, group) ||
-	       (fchown(parts, (uid_t)-1, group) == 0 && fchmod(parts, S_ISGID | 0700) == 0 && makes_for(parts, group));
+	return files_belong_to(parts, group) || (fchown(parts, (uid_t)-1, group) == 0 &&
+	                                         fchmod(parts, S_ISGID | 0700) == 0 && files_belong_to(parts, group));
 }
 
 void disk_check_shared(int root, int parts, struct disk *d)

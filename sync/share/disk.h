@@ -1,5 +1,5 @@
-/* What the disk under a share cannot do, found out by trying it in .lanyard/parts/: people are told, and what it makes of modes and
- * times is not taken for their doing. Trying is for a worker; the rest is pure. */
+/* The limits of the disk under a share, found by trying in .lanyard/parts/. `status` names them, and a mode or time that the disk changed
+ * is not taken for a user's change. Probing is for a worker; the rest touches no disk. */
 #ifndef LANYARD_SYNC_SHARE_DISK_H
 #define LANYARD_SYNC_SHARE_DISK_H
 
@@ -10,37 +10,37 @@
 #include "sync/plan/record.h"
 
 struct disk {
-	bool no_modes;        /* it shows another mode than was set, or refuses to set one */
-	bool no_times;        /* it refuses to set times, or shows others */
+	bool no_modes;        /* a mode that is set is refused, or reads back differently */
+	bool no_times;        /* the same of times */
 	int64_t time_step_ns; /* times are rounded down to multiples of it; 1: not at all */
-	bool no_far_times;    /* not after January 2038 */
-	bool no_exchange;     /* two names cannot change places in one step */
-	bool no_safe_rename;  /* nor can a rename, or a link, refuse a name that is taken */
+	bool no_far_times;    /* none after January 2038 */
+	bool no_exchange;     /* two names cannot be exchanged in one step */
+	bool no_safe_rename;  /* neither a rename nor a link refuses a name that is taken */
 	bool no_symlinks;
-	bool folds_case;     /* upper and lower case are one name */
+	bool folds_case;     /* names that differ in case only are one name */
 	bool no_folder_sync; /* a folder cannot be synced */
 	size_t name_max;     /* bytes of the longest name */
-	/* Not the disk's, but its share's: several people of the owning group write here (setgid and g+w on the root). So the
-	 * group may do what the owner may with all that comes, and its bits are nobody else's. */
+	/* A property of the share rather than the disk: several people of the owning group write here (setgid and g+w on the
+	 * root). The group may then do what the owner may with every file that is installed, and its bits are not announced. */
 	bool shared;
-	bool no_default_acl; /* shared, but what people make lets the others write only as their umask has it */
-	bool other_group;    /* shared, but what comes is another group's */
+	bool no_default_acl; /* shared, but the umask of whoever makes a file decides whether others may write it */
+	bool other_group;    /* shared, but installed files belong to another group */
 };
 
-/* parts: the folder. What cannot be tried (it is full, say) counts as can. */
+/* Worker. parts: the folder's descriptor. A limit that cannot be tried (the disk is full, say) counts as absent. */
 void disk_probe(int parts, struct disk *d);
-/* Whether what is seen, of the same content, may be what the disk made of what was asked. */
+/* Whether the disk may have turned the mode and mtime that were asked for into those that are seen, of the same content. */
 bool disk_explains(const struct disk *d, const struct record *asked, const struct record *seen);
-/* What a mode that is asked for becomes here / what is told of one that is seen here. d: NULL is a disk that can all. */
+/* The mode that a requested one becomes here / that is announced for one seen here. d: NULL is a disk without limits. */
 uint32_t disk_mode_kept(const struct disk *d, enum record_kind kind, uint32_t mode);
 uint32_t disk_mode_announced(const struct disk *d, enum record_kind kind, uint32_t mode);
-/* Worker. root: whether several people share the folder; if so, that what they make there lets the others write, whatever
- * their umask is (a default ACL, acl(5)), and that what comes, which is made in parts, is their group's, as far as the agent
- * may see to that. Sets shared, no_default_acl and other_group. */
+/* Worker. Sets d->shared from root's mode. A shared folder gets a default ACL (acl(5)), so that each person's files let the others
+ * write whatever the umask, and parts/, where installed files are made, gets the owning group; no_default_acl and other_group
+ * say where the agent may not do that. */
 void disk_check_shared(int root, int parts, struct disk *d);
-/* The mode that is told of what was made on a disk without modes; 0 for symlinks. */
+/* The mode announced for a file or folder that was made on a disk without modes; 0 for symlinks. */
 uint32_t disk_mode_default(enum record_kind kind);
-/* Each lack in words, with what becomes of it, and its cure where there is one; NULL behind the last one. */
+/* The i-th limit in words, with its effect, and the fix where there is one; NULL after the last one. */
 enum { DISK_LACKS_MAX = 12 };
 const char *disk_lack(const struct disk *d, size_t i);
 

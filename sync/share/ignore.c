@@ -1,9 +1,9 @@
 /* gitignore patterns, compiled to tokens: see ignore.h.
  *
- * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of
- * components. A path and all the folders above it are matched in one pass, in which no token meets a byte twice but for stars within
- * one component, which need no more than the last one to go back to. So no pattern and no path can be made slow: the time is bounded
- * by the tokens of all rules, which IGNORE_MAX_COST bounds, times the bytes of the path. */
+ * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of components. A path
+ * and all folders above it are matched in one pass. In that pass no token meets a byte twice, except for a star within one
+ * component, and then matching goes back to the last star only. So no pattern or path can be made slow: the time is bounded by the
+ * tokens of all rules, which IGNORE_MAX_COST bounds, times the bytes of the path. */
 #include "sync/share/ignore_internal.h"
 
 #include <ctype.h>
@@ -12,10 +12,10 @@
 
 #include "base/mem.h"
 
-/* Tokens below 256 are bytes; from TOKEN_SET on they are TOKEN_SET + an index into sets. */
 /* --- parsing --- */
 
-struct source {
+/* What is left of a line to parse. */
+struct pattern_text {
 	const unsigned char *p, *end;
 };
 
@@ -34,8 +34,8 @@ static void set_add(struct byte_set *set, unsigned from, unsigned to)
 		set->bits[c / 64] |= UINT64_C(1) << (c % 64);
 }
 
-/* "[:alpha:]" at s->p, which stands behind "[:". 1: added; 0: no class after all, a plain "["; -1: unknown or unfinished. */
-static int parse_class(struct source *s, struct byte_set *set)
+/* s->p is after the "[:" of "[:alpha:]". 1: added; 0: not a class after all, a plain "["; -1: unknown or unfinished. */
+static int parse_class(struct pattern_text *s, struct byte_set *set)
 {
 	const unsigned char *close = memchr(s->p, ']', (size_t)(s->end - s->p));
 
@@ -57,20 +57,21 @@ static int parse_class(struct source *s, struct byte_set *set)
 	return -1;
 }
 
-/* A byte of a set, escaped or not; -1 at the end. */
-static int set_byte(struct source *s)
+/* The next byte of a set, escaped or not; -1 at the end. */
+static int set_byte(struct pattern_text *s)
 {
 	if (s->p < s->end && *s->p == '\\')
 		s->p++;
 	return s->p < s->end ? *s->p++ : -1;
 }
 
-/* What stands behind "[". A "]" that comes first is a plain byte. -1 when it is not closed. */
-static int parse_set(struct source *s, struct byte_set *set)
+/* s->p is after the "[" of a set. A "]" that comes first is a plain byte; "!" or "^" before that negates the set; "a-z" is a
+ * range, and "[:alpha:]" a class. -1 when the set is not closed. */
+static int parse_set(struct pattern_text *s, struct byte_set *set)
 {
 	bool negated = s->p < s->end && (*s->p == '!' || *s->p == '^');
 	const unsigned char *first = s->p += negated;
-	int last = -1; /* the byte before, from which a range may start */
+	int last = -1; /* the previous byte, which a range may start with; -1: none */
 
 	while (s->p < s->end && (*s->p != ']' || s->p == first)) {
 		if (*s->p == '-' && last > 0 && s->p + 1 < s->end && s->p[1] != ']') {
@@ -112,8 +113,8 @@ static int parse_set(struct source *s, struct byte_set *set)
 	return 0;
 }
 
-/* One token at s->p, which is not at a slash. -1 for what can never match. */
-static int64_t parse_token(struct ignore *ig, struct source *s)
+/* The token at s->p, which is not a slash. -1 for one that can never match. */
+static int64_t parse_token(struct ignore *ig, struct pattern_text *s)
 {
 	unsigned char c = *s->p++;
 	struct byte_set set = { { 0 } };
@@ -142,12 +143,12 @@ static int64_t parse_token(struct ignore *ig, struct source *s)
 }
 
 /* An escaped slash separates like any other. */
-static bool at_slash(const struct source *s)
+static bool at_slash(const struct pattern_text *s)
 {
 	return *s->p == '/' || (*s->p == '\\' && s->p + 1 < s->end && s->p[1] == '/');
 }
 
-static int parse_component(struct ignore *ig, struct source *s)
+static int parse_component(struct ignore *ig, struct pattern_text *s)
 {
 	const unsigned char *start = s->p;
 	struct component *c = &ig->components[ig->ncomponents++];
@@ -165,7 +166,7 @@ static int parse_component(struct ignore *ig, struct source *s)
 	}
 	if (s->p == start)
 		return -1;
-	/* Two or more stars alone between slashes; a single one is a token like others. */
+	/* Only stars between slashes, and at least two: "**". A single star is a token like any other. */
 	if (stars && s->p - start > 1) {
 		ig->ntokens = c->start;
 		return 0;
@@ -174,7 +175,8 @@ static int parse_component(struct ignore *ig, struct source *s)
 	return 0;
 }
 
-static int parse_pattern(struct ignore *ig, struct source *s, struct rule *r)
+/* A slash anywhere but at the end anchors the pattern at the root. On failure the caller takes back what was added to ig. */
+static int parse_pattern(struct ignore *ig, struct pattern_text *s, struct rule *r)
 {
 	if (s->p < s->end && s->end[-1] == '/') {
 		r->dir_only = true;
@@ -199,7 +201,7 @@ static int parse_pattern(struct ignore *ig, struct source *s, struct rule *r)
 	return 0;
 }
 
-/* Spaces at the end count only behind a backslash. */
+/* Trailing spaces do not count, unless a backslash escapes them. */
 static const unsigned char *trim_spaces(const unsigned char *p, const unsigned char *end)
 {
 	const unsigned char *keep = p;
@@ -214,7 +216,8 @@ static const unsigned char *trim_spaces(const unsigned char *p, const unsigned c
 	return keep;
 }
 
-static int parse_line(struct ignore *ig, struct source s)
+/* -1 for a line that means nothing or exceeds a limit; ig is then as it was. An empty line or a comment adds nothing. */
+static int parse_line(struct ignore *ig, struct pattern_text s)
 {
 	uint32_t sets = ig->nsets;
 	uint32_t tokens = ig->ntokens;
@@ -252,7 +255,7 @@ struct ignore *ignore_parse(const char *text, size_t n, int *bad_line)
 	int line = 1;
 	int bad = 0;
 
-	/* A token takes at least one byte of text, a component two (its slash) but for the first of a line. */
+	/* n of each is enough: a token takes at least one byte of text, and so does a component. */
 	ig->refs = 1;
 	ig->rules = mem_calloc(IGNORE_MAX_RULES, sizeof(ig->rules[0]));
 	ig->tokens = mem_calloc(n + 1, sizeof(ig->tokens[0]));
@@ -261,7 +264,7 @@ struct ignore *ignore_parse(const char *text, size_t n, int *bad_line)
 		p += 3;
 	for (; p < end; line++) {
 		const unsigned char *newline = memchr(p, '\n', (size_t)(end - p));
-		struct source s = { p, newline != NULL ? newline : end };
+		struct pattern_text s = { p, newline != NULL ? newline : end };
 
 		if (parse_line(ig, s) < 0 && bad == 0)
 			bad = line;

@@ -1,4 +1,4 @@
-/* The compiled rules, which ignore.c makes and ignore_match.c matches. Nobody else includes this. */
+/* The compiled rules: ignore.c makes them, ignore_match.c matches them. No other file includes this. */
 #ifndef LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
 #define LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
 
@@ -7,6 +7,7 @@
 #include "sync/share/ignore.h"
 
 enum { COMPONENTS_MAX = 1023 }; /* of a pattern */
+/* Below 256: that byte. From TOKEN_SET on: TOKEN_SET + an index into sets. */
 enum { TOKEN_ONE = 256, TOKEN_STAR = 257, TOKEN_SET = 258 };
 
 struct byte_set {

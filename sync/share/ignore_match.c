@@ -1,9 +1,9 @@
-/* A path against all rules: see ignore.c for how long that may take. */
+/* Matches a path against all rules; ignore.c says how long that may take. */
 #include <string.h>
 
 #include "sync/share/ignore_internal.h"
 
-enum { PARTS_MAX = 4096 }; /* components of a path; more than any has */
+enum { PATH_PARTS_MAX = 4096 }; /* components of a path; more than any has */
 
 static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char c)
 {
@@ -14,13 +14,14 @@ static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char
 	return (ig->sets[token - TOKEN_SET].bits[c / 64] >> (c % 64) & 1) != 0;
 }
 
+/* On a mismatch, the last star takes one byte more: earlier ones never need to. */
 static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n)
 {
 	const uint32_t *t = ig->tokens + c->start;
 	const uint32_t *t_end = t + c->n;
 	const unsigned char *p = (const unsigned char *)name;
 	const unsigned char *end = p + n;
-	const uint32_t *star = NULL; /* behind the last star */
+	const uint32_t *star = NULL; /* after the last star */
 	const unsigned char *from = NULL;
 
 	if (c->n == 0)
@@ -45,19 +46,20 @@ static bool component_matches(const struct ignore *ig, const struct component *c
 }
 
 /* A path, cut into its components. */
-struct parts {
+struct path_parts {
 	uint32_t n;
-	uint16_t start[PARTS_MAX], len[PARTS_MAX];
-	uint64_t open[PARTS_MAX / 64]; /* of which no rule has decided yet whether what ends there is ignored */
+	uint16_t start[PATH_PARTS_MAX], len[PATH_PARTS_MAX];
+	uint64_t open[PATH_PARTS_MAX /
+	              64]; /* bit i: no rule has decided yet about the path that ends with component i */
 	uint32_t nopen;
 };
 
-static void cut(struct parts *parts, const char *path)
+static void parts_cut(struct path_parts *parts, const char *path)
 {
 	size_t at = 0;
 
 	parts->n = 0;
-	while (parts->n < PARTS_MAX) {
+	while (parts->n < PATH_PARTS_MAX) {
 		size_t len = strcspn(path + at, "/");
 
 		parts->start[parts->n] = (uint16_t)at;
@@ -69,13 +71,13 @@ static void cut(struct parts *parts, const char *path)
 	}
 }
 
-static bool is_open(const struct parts *parts, uint32_t i)
+static bool is_open(const struct path_parts *parts, uint32_t i)
 {
 	return (parts->open[i / 64] >> (i % 64) & 1) != 0;
 }
 
-/* The rule matches what ends at component i. True: that is ignored, and so is all that is in it. */
-static bool decide(struct parts *parts, const struct rule *r, uint32_t i, bool is_dir)
+/* r matches the path that ends with component i. True: that path is ignored, and so is everything in it. */
+static bool rule_decides(struct path_parts *parts, const struct rule *r, uint32_t i, bool is_dir)
 {
 	if (!is_open(parts, i) || (r->dir_only && i + 1 == parts->n && !is_dir))
 		return false;
@@ -86,19 +88,19 @@ static bool decide(struct parts *parts, const struct rule *r, uint32_t i, bool i
 	return false;
 }
 
-/* Against the last component of each folder above, and of the path. */
-static bool name_decides(const struct ignore *ig, const struct rule *r, struct parts *parts, const char *path,
+/* An unanchored rule: against the name of each folder above, and of the path itself. */
+static bool name_decides(const struct ignore *ig, const struct rule *r, struct path_parts *parts, const char *path,
                          bool is_dir)
 {
 	for (uint32_t i = 0; i < parts->n; i++)
 		if (is_open(parts, i) &&
 		    component_matches(ig, ig->components + r->first, path + parts->start[i], parts->len[i]) &&
-		    decide(parts, r, i, is_dir))
+		    rule_decides(parts, r, i, is_dir))
 			return true;
 	return false;
 }
 
-/* States of a pattern: bit j is set when what was read may be followed by what its component j matches. */
+/* States of a pattern: bit j is set when the path so far may be followed by something that component j matches. */
 struct states {
 	uint64_t bits[COMPONENTS_MAX / 64 + 1];
 };
@@ -118,7 +120,7 @@ static void add_state(const struct ignore *ig, const struct rule *r, struct stat
 	}
 }
 
-/* One component more. False: nothing that follows can match. */
+/* Advances by one component of the path. False: nothing that follows can match. */
 static bool next_states(const struct ignore *ig, const struct rule *r, const struct states *now, struct states *next,
                         const char *name, size_t n)
 {
@@ -142,8 +144,8 @@ static bool next_states(const struct ignore *ig, const struct rule *r, const str
 	return any;
 }
 
-/* Against the whole path of each folder above, and of the path: all of them in one pass. */
-static bool path_decides(const struct ignore *ig, const struct rule *r, struct parts *parts, const char *path,
+/* An anchored rule: against the whole path of each folder above, and the path itself, all in one pass. */
+static bool path_decides(const struct ignore *ig, const struct rule *r, struct path_parts *parts, const char *path,
                          bool is_dir)
 {
 	struct states a, b, *now = &a, *next = &b, *swap;
@@ -153,7 +155,7 @@ static bool path_decides(const struct ignore *ig, const struct rule *r, struct p
 	for (uint32_t i = 0; i < parts->n; i++) {
 		if (!next_states(ig, r, now, next, path + parts->start[i], parts->len[i]))
 			return false;
-		if (has_state(next, r->n) && decide(parts, r, i, is_dir))
+		if (has_state(next, r->n) && rule_decides(parts, r, i, is_dir))
 			return true;
 		swap = now;
 		now = next;
@@ -162,9 +164,9 @@ static bool path_decides(const struct ignore *ig, const struct rule *r, struct p
 	return false;
 }
 
-/* The last rule that matches decides, of each folder and of the path itself; none: not ignored. What lies in an ignored folder cannot
- * be had back by a later "!". */
-static bool is_ignored(const struct ignore *ig, struct parts *parts, const char *path, bool is_dir)
+/* For each folder above and for the path itself, the last rule that matches decides; without one it is not ignored. A later "!" does
+ * not bring back a path below an ignored folder. */
+static bool is_ignored(const struct ignore *ig, struct path_parts *parts, const char *path, bool is_dir)
 {
 	for (uint32_t i = ig->nrules; i-- > 0 && parts->nopen > 0;) {
 		const struct rule *r = &ig->rules[i];
@@ -177,11 +179,11 @@ static bool is_ignored(const struct ignore *ig, struct parts *parts, const char 
 
 bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
 {
-	struct parts parts;
+	struct path_parts parts;
 
 	if (ig == NULL || ig->nrules == 0)
 		return false;
-	cut(&parts, path);
+	parts_cut(&parts, path);
 	memset(parts.open, 0, sizeof(parts.open));
 	parts.open[(parts.n - 1) / 64] = UINT64_C(1) << ((parts.n - 1) % 64);
 	parts.nopen = 1;
@@ -190,11 +192,11 @@ bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
 
 bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
 {
-	struct parts parts;
+	struct path_parts parts;
 
 	if (ig == NULL || ig->nrules == 0)
 		return false;
-	cut(&parts, path);
+	parts_cut(&parts, path);
 	memset(parts.open, 0xff, sizeof(parts.open));
 	parts.nopen = parts.n;
 	return is_ignored(ig, &parts, path, is_dir);

@@ -1,4 +1,4 @@
-/* Room on a disk: see reserve.h. */
+/* See reserve.h. */
 #include "sync/share/reserve.h"
 
 #include <errno.h>

@@ -8,14 +8,14 @@
 
 enum seen_match {
 	SEEN_OTHER, /* another file, or written to: size, mtime or inode differ; or the row has never seen one */
-	/* All but the ctime agrees: the file was renamed, linked or given another mode, or it was written to and its mtime set
-	 * back. Only its bytes tell which. */
+	/* All but the ctime agree: the file was renamed, linked or given another mode, or it was written to and its mtime set back.
+	 * Only its bytes tell which. */
 	SEEN_ALL_BUT_CTIME,
 	SEEN_SAME,
 };
 
 enum seen_match seen_match(const struct seen *s, const struct fs_stat *st);
-/* What a row notes of st. */
+/* st as a row records it. */
 struct seen seen_of(const struct fs_stat *st);
 
 #endif

@@ -39,18 +39,18 @@ struct share {
 struct share_rules {
 	struct ignore *ignore;       /* NULL: none */
 	uint8_t digest[SHA256_SIZE]; /* of their text; zero: none */
-	int bad_line;                /* the first that means nothing; 0: none */
-	int error;                   /* errno: they could not be read */
+	int bad_line;                /* the first invalid one; 0: none */
+	int error;                   /* errno of a failed read; 0: none */
 };
 
-/* What open_folder() yields. */
+/* The result of open_folder(). */
 struct share_opened {
 	int root, parts;
 	struct fs_stat st;
 	struct disk disk;
 };
 
-/* What else an admin should know of this error: a service's sandbox says no in the disk's words. */
+/* A hint to append to an error: when a service's sandbox refuses, errno looks as if the disk did. */
 static const char *cure(const char *path, int error)
 {
 	static const char *const homes[] = { "/home/", "/root/", "/run/user/" };
@@ -87,7 +87,7 @@ static int make_folders(const char *path)
 	return rc;
 }
 
-/* .lanyard/ and .lanyard/parts/, nobody else's to read: parts may hold what the share's own modes would hide. */
+/* Makes .lanyard/ and .lanyard/parts/, unreadable to others: parts may hold content that the share's own modes would hide. */
 static int open_parts(int root)
 {
 	if (mkdirat(root, ".lanyard", 0700) < 0 && errno != EEXIST)
@@ -97,6 +97,7 @@ static int open_parts(int root)
 	return fs_open(root, ".lanyard/parts", O_RDONLY | O_DIRECTORY, 0);
 }
 
+/* The marker is checked before anything is made, and written last, so that a folder which is refused is left as it was. */
 static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct share_opened *o,
                        char **why)
 {
@@ -140,9 +141,9 @@ close_root:
 	return -1;
 }
 
-/* Whether the path, or what there is of it, is on a file system that the kernel makes up: nothing can be kept there, and what
- * the refusals say there leads nobody to the cause. */
-static bool is_made_up(const char *path)
+/* Whether the path, or the part of it that exists, is on a virtual file system. Nothing can be kept there, and its own error messages
+ * do not reveal the cause. */
+static bool is_virtual(const char *path)
 {
 	static const unsigned long kinds[] = { PROC_SUPER_MAGIC,    SYSFS_MAGIC,      CGROUP_SUPER_MAGIC,
 		                               CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,    TRACEFS_MAGIC,
@@ -161,7 +162,7 @@ static bool is_made_up(const char *path)
 	return found;
 }
 
-/* systemd mounts /tmp/systemd-private-.../tmp over /tmp. */
+/* Under PrivateTmp=, systemd mounts /tmp/systemd-private-.../tmp over /tmp. */
 static bool is_private_tmp(const char *path)
 {
 	struct real_path *real_path = real_path_of(path);
@@ -177,7 +178,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	struct share_opened o;
 
 	*why = NULL;
-	if (is_made_up(path)) {
+	if (is_virtual(path)) {
 		*why = mem_printf("%s: is on a virtual file system (such as /proc), which cannot hold a share: "
 		                  "choose a folder on a disk",
 		                  path);
@@ -306,7 +307,7 @@ int share_move(struct share *s, struct share *again, char **why)
 	int rc = -1;
 
 	*why = NULL;
-	/* Under the same numbers, so that nobody holds one that means something else. */
+	/* Under the same numbers, so that a copied number never means another folder. */
 	if (dup3(again->root, s->root, O_CLOEXEC) < 0 || dup3(again->parts, s->parts, O_CLOEXEC) < 0) {
 		*why = mem_printf("%s: %s", s->path, strerror(errno));
 	} else {
@@ -343,7 +344,7 @@ struct share_rules *share_read_rules(int root)
 
 	if (text == NULL)
 		r->error = errno == ENOENT ? 0 : errno;
-	/* An empty file is as good as none. */
+	/* An empty file is the same as none. */
 	if (text != NULL && n > 0) {
 		sha256(r->digest, text, n);
 		r->ignore = ignore_parse(text, n, &r->bad_line);

@@ -1,4 +1,4 @@
-/* Blocks read from files of the share: see share_source.h. */
+/* Finds the files of a content by their rows, and reads blocks from them: see share_source.h. */
 #include "sync/share/share_source.h"
 
 #include <fcntl.h>
@@ -27,8 +27,8 @@ struct file_reading {
 	bool changed;   /* found by the worker: none of the files is what its row says */
 };
 
-/* What was read from fd is the block when the file still is what its row says. Where its ctime alone differs, only the hash
- * tells. */
+/* The bytes that were read from fd are the block if the file is still what its row says. If its ctime alone differs, only the
+ * hash tells. */
 static bool is_block(int fd, const struct record *row, const struct block_want *want, const uint8_t *bytes)
 {
 	uint8_t hash[SHA256_SIZE];
@@ -49,7 +49,7 @@ static bool is_block(int fd, const struct record *row, const struct block_want *
 }
 
 /* The stat comes after the read, so that a write in between is noticed. */
-static bool read_file(const struct file_reading *r, const struct record *row, uint8_t *out)
+static bool read_block_of(const struct file_reading *r, const struct record *row, uint8_t *out)
 {
 	int fd = fs_open(r->handle->root, row->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	bool right;
@@ -63,18 +63,18 @@ static bool read_file(const struct file_reading *r, const struct record *row, ui
 }
 
 /* Worker. */
-static int file_read(struct content_reading *reading, uint8_t *out)
+static int source_read(struct content_reading *reading, uint8_t *out)
 {
 	struct file_reading *r = (struct file_reading *)reading;
 
 	for (size_t i = 0; i < r->nfiles; i++)
-		if (read_file(r, &r->files[i], out))
+		if (read_block_of(r, &r->files[i], out))
 			return 0;
 	r->changed = true;
 	return -1;
 }
 
-static void file_close(struct content_reading *reading)
+static void source_close(struct content_reading *reading)
 {
 	struct file_reading *r = (struct file_reading *)reading;
 
@@ -95,7 +95,7 @@ struct file_lookup {
 	bool given, withheld;
 };
 
-/* index_by_content's callback. What the ignore rules leave out is not shared any more, whatever its row says. */
+/* index_by_content's callback. A file that the ignore rules leave out is not shared any more, whatever its row says. */
 static bool note_file(void *arg, const struct record *row)
 {
 	struct file_lookup *l = arg;
@@ -112,7 +112,7 @@ static bool note_file(void *arg, const struct record *row)
 	return r->nfiles < FILES_MAX;
 }
 
-static enum content_state file_stat(void *arg, const struct content *c)
+static enum content_state source_stat(void *arg, const struct content *c)
 {
 	struct file_lookup l = { .source = arg };
 
@@ -120,8 +120,8 @@ static enum content_state file_stat(void *arg, const struct content *c)
 	return l.given ? CONTENT_PRESENT : l.withheld ? CONTENT_WITHHELD : CONTENT_ABSENT;
 }
 
-static struct content_reading *file_open(void *arg, const struct content *c, const struct record *row,
-                                         const struct block_want *want)
+static struct content_reading *source_open(void *arg, const struct content *c, const struct record *row,
+                                           const struct block_want *want)
 {
 	struct file_reading *r = MEM_NEW(struct file_reading);
 	struct file_lookup l = { .source = arg, .reading = r };
@@ -136,18 +136,18 @@ static struct content_reading *file_open(void *arg, const struct content *c, con
 	r->handle = share_reading_handle(r->source->share);
 	return &r->reading;
 none:
-	file_close(&r->reading);
+	source_close(&r->reading);
 	return NULL;
 }
 
-static const struct content_source_ops file_ops = {
-	.stat = file_stat,
-	.open = file_open,
-	.read = file_read,
-	.close = file_close,
+static const struct content_source_ops source_ops = {
+	.stat = source_stat,
+	.open = source_open,
+	.read = source_read,
+	.close = source_close,
 };
 
 struct content_source share_source(struct share_source *s)
 {
-	return (struct content_source){ .ops = &file_ops, .arg = s };
+	return (struct content_source){ .ops = &source_ops, .arg = s };
 }
