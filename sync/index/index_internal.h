@@ -1,14 +1,20 @@
 /* What the files of this folder share: the struct, the statements, how a record becomes a row. Nobody else includes it.
  *
- * index_open.c    opening, creating, setting aside what is damaged, closing
- * index_schema.c  tables and statements
- * index_txn.c     the open transaction, numbers, failures, checkpoints
- * index_rows.c    our rows          index_content.c  block lists and positions
- * index_walk.c    rows in order
- * index_offers.c  what peers offer  index_wants.c    what this agent wants of it
- * index_peers.c   peers and small named values
- * index_install.c what is being put in its place
- * index_forget.c  tombstones forgotten, new epochs
+ * Each file calls only files above it in this list:
+ *
+ * index_sql.c      the texts of tables and statements
+ * index_codec.c    how a record becomes a row and comes back
+ * index_stmt.c     statements, reading, and what a failure does
+ * index_content.c  block lists and the positions of blocks
+ * index_wal.c      syncing and checkpoints, for workers
+ * index_txn.c      the open transaction and the numbers it gives
+ * index_rows.c     our rows                  index_walk.c   rows in order
+ * index_peers.c    peers, small named values
+ * index_offers.c   what peers offer          index_wants.c  what this agent wants of it
+ * index_install.c  what is being installed, and what an unfinished run left of it
+ * index_forget.c   tombstones forgotten, new epochs
+ * index_schema.c   tables made, upgraded and checked
+ * index_open.c     opening, setting aside what is damaged, closing
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -124,6 +130,19 @@ enum index_health {
 
 struct index_leftover;
 
+/* index_walk.c; here for those that make it let go of its statement. */
+struct index_cursor {
+	struct index *index;
+	sqlite3_stmt *s; /* taken while running; NULL while paused */
+	uint8_t under[RECORD_PATH_MAX];
+	int under_len;                   /* 0: everything */
+	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
+	int at_len;
+	bool begun; /* `at` is the last key given and a 0 */
+	bool ended;
+	struct index_cursor *prev, *next; /* in index->cursors */
+};
+
 struct index {
 	sqlite3 *db;
 	char *path; /* of index.db */
@@ -175,16 +194,48 @@ struct index {
 	uint8_t mode_base[VERSION_MAX * INDEX_VERSION_ENTRY];
 };
 
-/* --- index_schema.c --- */
+/* --- index_sql.c --- */
 extern const char index_schema_sql[];
 extern const char index_install_sql[];
-/* A statement that the caller gives back; NULL when it cannot be prepared (reported). */
+extern const char *const index_sql[STMT_COUNT];
+
+/* --- index_stmt.c --- */
+/* A statement that the caller gives back; NULL when it cannot be prepared (reported). Opens a read transaction unless one is open. */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
 void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
 /* Steps a bound statement that returns no row and gives it back. 0, -1 with nothing reported. */
 int index_stmt_run(struct index *index, enum index_stmt id, sqlite3_stmt *s);
+/* The same of one that has nothing to bind. */
+int index_stmt_run_bare(struct index *index, enum index_stmt id);
 void index_stmt_finalize_all(struct index *index);
+/* PRAGMA-like statements without results. */
+int index_exec(struct index *index, const char *sql);
+/* Gives back the statement that a cursor runs, or all cursors': they find their places again. */
+void index_cursor_pause(struct index_cursor *c);
+void index_cursors_pause(struct index *index);
+/* Reports, undoes the open transaction, refuses writes from now on. Always -1, errno set. */
+int index_write_failed(struct index *index, const char *what);
+/* Reports. Always -1, errno set. */
+int index_read_failed(struct index *index, const char *what);
+/* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */
+int index_found_damage(struct index *index, const char *what);
+/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of late. */
+bool index_disk_refused(struct index *index);
 
+/* --- index_schema.c --- */
+/* A query's only integer. 0, -1 with nothing reported. */
+int index_query_int(struct index *index, const char *sql, int64_t *value);
+/* From no tables (version 0), or those of an older schema, to ours, in one transaction: a process that is killed on the way leaves what
+ * there was. After a failure it ends with the connection. 0, -1. */
+int index_schema_make(struct index *index, int64_t version);
+/* Whether the tables' texts are those that index_schema_make noted. */
+bool index_schema_is_noted(struct index *index);
+/* Whether every statement can be prepared. */
+bool index_schema_fits(struct index *index);
+/* Reads the row of state into *index. 0, -1. */
+int index_load_state(struct index *index);
+
+/* --- index_codec.c --- */
 /* The path's key into index->key; its length, or -1 (ENAMETOOLONG) when there is no such path. */
 int index_key(struct index *index, const char *path);
 /* Bytes of path or key, as the key. */
@@ -205,25 +256,14 @@ bool index_has_root(const struct record *r); /* a live file that is not empty */
 bool index_has_list(const struct record *r); /* a live file of two or more blocks */
 
 /* --- index_txn.c --- */
-/* Before each read: opens a read transaction unless one or more is open. */
-void index_txn_read(struct index *index);
 /* Before each write: opens a transaction (or commits a long one and opens the next). -1 when writes are refused. */
 int index_txn_write(struct index *index);
 /* Commits what is open. */
 int index_txn_commit(struct index *index);
 /* Durably, outside of a transaction: epoch, reserved numbers, clean. */
 int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
-/* Reports, undoes the open transaction, refuses writes from now on. Always -1, errno set. */
-int index_write_failed(struct index *index, const char *what);
-/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of late. */
-bool index_disk_refused(struct index *index);
-/* Reports. Always -1, errno set. */
-int index_read_failed(struct index *index, const char *what);
-/* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */
-int index_found_damage(struct index *index, const char *what);
-int index_load_state(struct index *index);
-/* PRAGMA-like statements without results. */
-int index_exec(struct index *index, const char *sql);
+
+/* --- index_wal.c --- */
 int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames);
 
 /* --- index_content.c --- */
@@ -255,9 +295,5 @@ int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
 /* Reads what an earlier life noted. 0, -1. */
 int index_leftovers_load(struct index *index);
 void index_leftovers_free(struct index *index);
-
-/* --- index_walk.c --- */
-/* Lets go of the read transaction; cursors find their place again. */
-void index_cursors_pause(struct index *index);
 
 #endif

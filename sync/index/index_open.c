@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "sync/index/index_internal.h"
 
 enum { CHECK_NS = 250 * 1000 * 1000 }; /* time for a check after an unclean end */
@@ -27,38 +26,11 @@ static void configure_sqlite(void)
 	sqlite3_initialize();
 }
 
-/* A query's only integer; -1 when it fails. */
-static int query_int(struct index *index, const char *sql, int64_t *value)
-{
-	sqlite3_stmt *s = NULL;
-	int rc = -1;
-
-	if (sqlite3_prepare_v2(index->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-		*value = sqlite3_column_int64(s, 0);
-		rc = 0;
-	}
-	/* finalize repeats the step's error code, which the caller looks at */
-	sqlite3_finalize(s);
-	return rc;
-}
-
 static enum index_opened failure(struct index *index)
 {
 	int rc = sqlite3_errcode(index->db) & 0xff;
 
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? OPENED_DAMAGED : OPENED_FAILED;
-}
-
-static int create_schema(struct index *index)
-{
-	char *sql = mem_printf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;"
-	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0);"
-	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1)",
-	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
-	int rc = index_exec(index, sql);
-
-	free(sql);
-	return rc;
 }
 
 static int past_deadline(void *arg)
@@ -89,106 +61,14 @@ static bool looks_sound(struct index *index)
 	return sound;
 }
 
-/* Every statement can be prepared: the tables are what we think they are. */
-static bool schema_fits(struct index *index)
-{
-	for (int i = 0; i < STMT_COUNT; i++) {
-		sqlite3_stmt *s = index_stmt_take(index, (enum index_stmt)i);
-
-		if (s == NULL)
-			return false;
-		index_stmt_give(index, (enum index_stmt)i, s);
-	}
-	return true;
-}
-
-/* A number that stands for the tables' own texts; 0 when they cannot be read. */
-static int64_t schema_checksum(struct index *index)
-{
-	sqlite3_stmt *s = NULL;
-	uint8_t hash[SHA256_SIZE];
-	int64_t sum = 0;
-
-	if (sqlite3_prepare_v2(index->db,
-	                       "SELECT group_concat(sql, ';') FROM"
-	                       " (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name)",
-	                       -1, &s, NULL) == SQLITE_OK &&
-	    sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) == SQLITE_TEXT) {
-		sha256(hash, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-		sum = index_h8(hash);
-	}
-	sqlite3_finalize(s);
-	return sum;
-}
-
-static int note_schema(struct index *index)
-{
-	char *sql = mem_printf("INSERT OR REPLACE INTO meta VALUES('schema', %" PRId64 ")", schema_checksum(index));
-	int rc = index_exec(index, sql);
-
-	free(sql);
-	return rc;
-}
-
-/* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds nothing. */
-static bool schema_is_noted(struct index *index)
-{
-	int64_t sum = schema_checksum(index), noted;
-
-	return sum != 0 && query_int(index, "SELECT value FROM meta WHERE name = 'schema'", &noted) == 0 &&
-	       noted == sum;
-}
-
-/* What each schema lacked that came after it. */
-static const char *const upgrades[INDEX_SCHEMA] = {
-	[1] = "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
-	[2] = ("ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
-	       "ALTER TABLE files ADD COLUMN sum INTEGER; ALTER TABLE wanted ADD COLUMN sum INTEGER;"),
-	[3] = "ALTER TABLE files ADD COLUMN seen_mode INTEGER;",
-	[4] = "ALTER TABLE peers ADD COLUMN shown BLOB;",
-	[5] = "CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;",
-};
-
-static int upgrade(struct index *index, int64_t version)
-{
-	int64_t placing;
-	char *sql;
-	int rc = 0;
-
-	if (query_int(index, "SELECT count(*) FROM sqlite_schema WHERE name = 'placing'", &placing) < 0)
-		return -1;
-	if (placing != 0 && version < 3)
-		rc = index_exec(index, "ALTER TABLE placing ADD COLUMN mode_base BLOB;"
-		                       "ALTER TABLE placing ADD COLUMN sum INTEGER;");
-	for (; rc == 0 && version < INDEX_SCHEMA; version++)
-		rc = index_exec(index, upgrades[version]);
-	if (rc < 0)
-		return -1;
-	sql = mem_printf("PRAGMA user_version = %d", INDEX_SCHEMA);
-	rc = index_exec(index, sql);
-	free(sql);
-	return rc;
-}
-
-/* From what there is, nothing or the tables of a schema of before, to ours, in one transaction: whoever is killed on the way leaves what
- * there was. After a failure it ends with the connection. */
-static int make_schema(struct index *index, int64_t version)
-{
-	if (index_exec(index, "BEGIN IMMEDIATE") < 0 ||
-	    (version == 0 ? create_schema(index) : upgrade(index, version)) < 0 ||
-	    index_exec(index, index_install_sql) < 0 || note_schema(index) < 0)
-		return -1;
-	return index_exec(index, "COMMIT");
-}
-
 static enum index_opened open_schema(struct index *index)
 {
 	int64_t application, version, tables;
 	enum index_opened result = OPENED;
 
-	if (query_int(index, "PRAGMA application_id", &application) < 0 ||
-	    query_int(index, "PRAGMA user_version", &version) < 0 ||
-	    query_int(index, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
+	if (index_query_int(index, "PRAGMA application_id", &application) < 0 ||
+	    index_query_int(index, "PRAGMA user_version", &version) < 0 ||
+	    index_query_int(index, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
 		return failure(index);
 	if (application != 0 && application != INDEX_APPLICATION_ID)
 		return OPENED_DAMAGED;
@@ -200,13 +80,13 @@ static enum index_opened open_schema(struct index *index)
 		result = OPENED_NEW;
 	else if (application != INDEX_APPLICATION_ID || version < 1)
 		return OPENED_DAMAGED;
-	if (version < INDEX_SCHEMA && make_schema(index, version) < 0)
+	if (version < INDEX_SCHEMA && index_schema_make(index, version) < 0)
 		return failure(index);
-	if (!schema_is_noted(index))
+	if (!index_schema_is_noted(index))
 		return sqlite3_errcode(index->db) == SQLITE_OK ? OPENED_DAMAGED : failure(index);
 	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);
-	if (!schema_fits(index) || index_load_state(index) < 0 || index_leftovers_load(index) < 0)
+	if (!index_schema_fits(index) || index_load_state(index) < 0 || index_leftovers_load(index) < 0)
 		return sqlite3_errcode(index->db) == SQLITE_ERROR || index->epoch == 0 ? OPENED_DAMAGED
 		                                                                       : failure(index);
 	return result == OPENED && !index->clean && !looks_sound(index) ? OPENED_DAMAGED : result;

@@ -8,34 +8,6 @@
 #include "base/mem.h"
 #include "sync/index/index_internal.h"
 
-struct index_cursor {
-	struct index *index;
-	sqlite3_stmt *s; /* taken while running; NULL while paused */
-	uint8_t under[RECORD_PATH_MAX];
-	int under_len;                   /* 0: everything */
-	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
-	int at_len;
-	bool begun; /* `at` is the last key given and a 0 */
-	bool ended;
-	struct index_cursor *prev, *next; /* in index->cursors */
-};
-
-static void pause_cursor(struct index_cursor *c)
-{
-	if (c->s == NULL)
-		return;
-	index_stmt_give(c->index, STMT_ROW_WALK, c->s);
-	c->s = NULL;
-}
-
-void index_cursors_pause(struct index *index)
-{
-	struct index_cursor *c;
-
-	DL_FOREACH(index->cursors, c)
-		pause_cursor(c);
-}
-
 struct index_cursor *index_walk_from(struct index *index, const char *under, const char *from)
 {
 	struct index_cursor *c = MEM_NEW(struct index_cursor);
@@ -106,14 +78,14 @@ int index_next(struct index_cursor *c, struct record *r)
 	if (rc != SQLITE_ROW) {
 		c->ended = true;
 		rc = rc == SQLITE_DONE ? 0 : index_read_failed(c->index, "read rows");
-		pause_cursor(c);
+		index_cursor_pause(c);
 		return rc;
 	}
 	key = sqlite3_column_blob(c->s, 1);
 	n = sqlite3_column_bytes(c->s, 1);
 	if (!within(c, key, n)) {
 		c->ended = true;
-		pause_cursor(c);
+		index_cursor_pause(c);
 		return 0;
 	}
 	if (n > RECORD_PATH_MAX || index_row_read(c->s, r) < 0) {
@@ -133,7 +105,7 @@ void index_cursor_free(struct index_cursor *c)
 {
 	if (c == NULL)
 		return;
-	pause_cursor(c);
+	index_cursor_pause(c);
 	DL_DELETE(c->index->cursors, c);
 	free(c);
 }

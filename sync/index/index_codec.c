@@ -1,0 +1,200 @@
+/* How a record becomes a row of the tables and comes back: the key of its path, its columns, and the checksum over them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/index/index_internal.h"
+
+void index_key_bytes(uint8_t *out, const char *path, size_t n)
+{
+	memcpy(out, path, n);
+	for (uint8_t *p = out; (p = memchr(p, '/', n - (size_t)(p - out))) != NULL; p++)
+		*p = 0;
+}
+
+int index_key(struct index *index, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n == 0 || n > RECORD_PATH_MAX) {
+		errno = n == 0 ? EINVAL : ENAMETOOLONG;
+		return -1;
+	}
+	index_key_bytes(index->key, path, n);
+	return (int)n;
+}
+
+char *index_path(const uint8_t *key, int n)
+{
+	char *path = mem_calloc((size_t)n + 1, 1);
+
+	for (int i = 0; i < n; i++)
+		path[i] = key[i] != 0 ? (char)key[i] : '/';
+	return path;
+}
+
+int64_t index_h8(const uint8_t hash[32])
+{
+	return (int64_t)get_u64(hash);
+}
+
+bool index_has_root(const struct record *r)
+{
+	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 0;
+}
+
+bool index_has_list(const struct record *r)
+{
+	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 1;
+}
+
+/* room outlives the statement's run. */
+static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct version *v)
+{
+	if (v->n > 0)
+		sqlite3_bind_blob(s, at, room, (int)version_encode(room, v), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, at);
+}
+
+/* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the file are not in
+ * it: they change by themselves, and do no harm. */
+static int64_t row_checksum(const struct record *r)
+{
+	const struct version *versions[] = { &r->version, &r->base, &r->mode_base };
+	const char *texts[] = { r->path, r->target != NULL ? r->target : "" };
+	int64_t numbers[] = { r->kind,          r->deleted,         r->mode,       r->mtime_ns,
+		              r->content.size,  r->content.nblocks, r->chunk_log2, (int64_t)r->modified_by,
+		              r->target != NULL };
+	uint8_t all[sizeof(numbers) + sizeof(r->content.root) + 2 * (RECORD_PATH_MAX + 1) +
+	            3 * VERSION_STORED_MAX * INDEX_VERSION_ENTRY];
+	uint8_t hash[SHA256_SIZE];
+	size_t n = sizeof(numbers);
+
+	memcpy(all, numbers, n);
+	memcpy(all + n, r->content.root, sizeof(r->content.root));
+	n += sizeof(r->content.root);
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = strnlen(texts[i], RECORD_PATH_MAX);
+
+		memcpy(all + n, texts[i], len);
+		all[n + len] = '\0';
+		n += len + 1;
+	}
+	for (size_t i = 0; i < 3; i++)
+		n += version_encode(all + n, versions[i]);
+	sha256(hash, all, n);
+	return index_h8(hash);
+}
+
+void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
+{
+	size_t n = version_encode(index->version, &r->version);
+	struct record kept = *r;
+
+	if (r->kind != RECORD_FILE || r->deleted)
+		kept.content = (struct content){ 0 };
+	else if (!index_has_root(r))
+		memset(kept.content.root, 0, sizeof(kept.content.root));
+
+	sqlite3_bind_int(s, first, (int)r->kind);
+	sqlite3_bind_int(s, first + 1, r->deleted);
+	sqlite3_bind_int(s, first + 2, (int)r->mode);
+	sqlite3_bind_int64(s, first + 3, r->mtime_ns);
+	sqlite3_bind_int64(s, first + 4, kept.content.size);
+	sqlite3_bind_int64(s, first + 5, kept.content.nblocks);
+	if (index_has_root(r))
+		sqlite3_bind_blob(s, first + 6, r->content.root, sizeof(r->content.root), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, first + 6);
+	sqlite3_bind_int(s, first + 7, r->chunk_log2);
+	if (r->target != NULL)
+		sqlite3_bind_blob(s, first + 8, r->target, (int)strlen(r->target), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, first + 8);
+	sqlite3_bind_blob(s, first + 9, index->version, (int)n, SQLITE_STATIC);
+	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
+	bind_base(s, first + 11, index->base, &r->base);
+	bind_base(s, first + 12, index->mode_base, &r->mode_base);
+	sqlite3_bind_int64(s, first + 13, row_checksum(&kept));
+}
+
+static int read_version(sqlite3_stmt *s, int column, struct version *v)
+{
+	const void *p = sqlite3_column_blob(s, column);
+
+	return version_decode(v, p, (size_t)sqlite3_column_bytes(s, column));
+}
+
+/* NULL and nothing are the same. */
+static int read_base(sqlite3_stmt *s, int column, struct version *v)
+{
+	return sqlite3_column_type(s, column) == SQLITE_NULL ? 0 : read_version(s, column, v);
+}
+
+int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r)
+{
+	const void *root, *target;
+	int target_type = sqlite3_column_type(s, first + 8);
+
+	*r = (struct record){ 0 };
+	r->kind = (enum record_kind)sqlite3_column_int(s, first);
+	r->deleted = sqlite3_column_int(s, first + 1) != 0;
+	r->mode = (uint32_t)sqlite3_column_int(s, first + 2);
+	r->mtime_ns = sqlite3_column_int64(s, first + 3);
+	r->content.size = sqlite3_column_int64(s, first + 4);
+	r->content.nblocks = (uint32_t)sqlite3_column_int64(s, first + 5);
+	r->chunk_log2 = (uint8_t)sqlite3_column_int(s, first + 7);
+	r->modified_by = (uint64_t)sqlite3_column_int64(s, first + 10);
+	root = sqlite3_column_blob(s, first + 6);
+	if (root != NULL && sqlite3_column_bytes(s, first + 6) == (int)sizeof(r->content.root))
+		memcpy(r->content.root, root, sizeof(r->content.root));
+	else if (r->content.nblocks > 0)
+		return -1;
+	if (r->kind < RECORD_FILE || r->kind > RECORD_SYMLINK || r->content.size < 0)
+		return -1;
+	if (read_version(s, first + 9, &r->version) < 0 || read_base(s, first + 11, &r->base) < 0 ||
+	    read_base(s, first + 12, &r->mode_base) < 0) {
+		record_clear(r);
+		return -1;
+	}
+	r->path = index_path(sqlite3_column_blob(s, key_column), sqlite3_column_bytes(s, key_column));
+	if (target_type != SQLITE_NULL) {
+		target = sqlite3_column_blob(s, first + 8);
+		r->target = mem_calloc((size_t)sqlite3_column_bytes(s, first + 8) + 1, 1);
+		if (target != NULL)
+			memcpy(r->target, target, (size_t)sqlite3_column_bytes(s, first + 8));
+	}
+	/* Rows of before there were sums have none. */
+	if (sqlite3_column_type(s, first + 13) != SQLITE_NULL &&
+	    sqlite3_column_int64(s, first + 13) != row_checksum(r)) {
+		record_clear(r);
+		return -1;
+	}
+	r->mode &= RECORD_MODE; /* version 0.1.0 had more */
+	record_fit(r);
+	return 0;
+}
+
+int index_row_read(sqlite3_stmt *s, struct record *r)
+{
+	int at = 2 + INDEX_RECORD_NCOLUMNS;
+
+	if (index_record_read(s, 1, 2, r) < 0)
+		return -1;
+	r->seq = (uint64_t)sqlite3_column_int64(s, 0);
+	r->via = (uint64_t)sqlite3_column_int64(s, at);
+	r->seen.size = sqlite3_column_int64(s, at + 1);
+	r->seen.mtime_ns = sqlite3_column_int64(s, at + 2);
+	r->seen.ctime_ns = sqlite3_column_int64(s, at + 3);
+	r->seen.ino = (uint64_t)sqlite3_column_int64(s, at + 4);
+	/* A row of before it was noted: the disk kept what it was asked to, as far as is known. */
+	if (sqlite3_column_type(s, at + 5) != SQLITE_NULL)
+		r->seen.mode = (uint32_t)sqlite3_column_int64(s, at + 5);
+	else if (!record_seen_is_none(&r->seen))
+		r->seen.mode = r->mode;
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* The SQL: the tables, and the statements on them. Texts only. */
+#include "sync/index/index_internal.h"
+
+/* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is needed.
+ * h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the whole. */
+const char index_schema_sql[] =
+	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
+	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL);"
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
+	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB);"
+	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
+	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL, seen_mode INTEGER);"
+	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
+	"CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;"
+	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
+	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, dead INTEGER);"
+	"CREATE INDEX content_dead ON content(dead) WHERE dead IS NOT NULL;"
+	"CREATE TABLE lists(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, list BLOB NOT NULL);"
+	"CREATE TABLE positions(h8 INTEGER, position INTEGER, PRIMARY KEY(h8, position)) WITHOUT ROWID;"
+	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER);"
+	"CREATE INDEX wanted_key ON wanted(key, size);";
+
+/* An index of before may lack it. */
+const char index_install_sql[] =
+	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER)";
+
+#define PEER_NO_MASK "16383"
+#define UNWANTED     "4611686018427387904" /* INDEX_UNWANTED */
+
+#define ROW                                                                                                            \
+	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode" \
+	" FROM files "
+
+const char *const index_sql[STMT_COUNT] = {
+	[STMT_BEGIN_READ] = "BEGIN",
+	[STMT_BEGIN] = "BEGIN IMMEDIATE",
+	[STMT_COMMIT] = "COMMIT",
+	[STMT_STATE_GET] =
+		"SELECT epoch, reserved, clean, files, dirs, symlinks, bytes, tombstones, wanted, wanted_bytes,"
+		" EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL) FROM state",
+	[STMT_STATE_COUNTERS] =
+		"UPDATE state SET files = ?, dirs = ?, symlinks = ?, bytes = ?, tombstones = ?, wanted = ?,"
+		" wanted_bytes = ?",
+	[STMT_STATE_NUMBERS] = "UPDATE state SET epoch = ?, reserved = ?, clean = ?",
+	[STMT_ROW_GET] = ROW "WHERE key = ?",
+	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
+	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
+	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
+			    " seen_ctime_ns, seen_ino, seen_mode)"
+			    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_ROW_TOUCH] =
+		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
+		" WHERE key = ?",
+	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_FORGET] =
+		"SELECT seq, deleted, deleted AND (length(version) >= ? OR"
+		" EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
+	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
+	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",
+	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
+	[STMT_CONTENT_GET] = "SELECT id, size, nblocks, dead FROM content WHERE root = ?",
+	[STMT_CONTENT_BY_ID] = "SELECT root FROM content WHERE id = ? AND dead IS NULL",
+	[STMT_CONTENT_INSERT] = "INSERT INTO content(root, size, nblocks) VALUES(?, ?, ?)",
+	[STMT_CONTENT_DEAD] = "UPDATE content SET dead = ? WHERE id = ?",
+	[STMT_CONTENT_NEXT_DEAD] = "SELECT id, dead FROM content WHERE dead IS NOT NULL ORDER BY dead LIMIT 1",
+	[STMT_CONTENT_DELETE] = "DELETE FROM content WHERE id = ?",
+	[STMT_LIST_INSERT] = "INSERT INTO lists(id, offset, list) VALUES(?, ?, ?)",
+	[STMT_LIST_GET] = "SELECT list FROM lists WHERE id >= ? AND id < ? ORDER BY id",
+	[STMT_LIST_ROW] = "SELECT offset, list FROM lists WHERE id = ?",
+	[STMT_LIST_LAST] = "SELECT id, list FROM lists WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+	[STMT_LIST_DELETE] = "DELETE FROM lists WHERE id = ?",
+	[STMT_POSITION_INSERT] = "INSERT OR IGNORE INTO positions(h8, position) VALUES(?, ?)",
+	[STMT_POSITION_FIND] =
+		"SELECT position FROM positions WHERE h8 = ? AND position >= ? ORDER BY position LIMIT 1",
+	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
+	[STMT_OFFER_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
+	[STMT_OFFER_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
+			      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_OFFER_DELETE] = "DELETE FROM wanted WHERE id = ?",
+	[STMT_OFFER_KEY] = "SELECT key FROM wanted WHERE id = ?",
+	[STMT_OFFER_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
+			   " ON p.no = (w.id >> 48) & " PEER_NO_MASK " WHERE w.key = ?",
+	[STMT_OFFER_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
+	[STMT_OFFER_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+	[STMT_OFFER_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
+	[STMT_OFFER_ALL_SIZES] = "SELECT key, size, id FROM wanted ORDER BY key, size",
+	[STMT_OFFER_CHOICES] = "SELECT id, key, deleted FROM wanted WHERE id > ? ORDER BY id",
+	[STMT_OFFER_CHOOSE] = "UPDATE wanted SET id = ?2 WHERE id = ?1",
+	[STMT_OFFER_UNWANTED] = "SELECT 1 FROM wanted WHERE id >= " UNWANTED " LIMIT 1",
+	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? AND id < " UNWANTED " ORDER BY key",
+	[STMT_WANT_CONTENTS] =
+		"SELECT id, size, nblocks, root FROM wanted WHERE id > ? AND id < " UNWANTED " ORDER BY id",
+	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
+	[STMT_INSTALL_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
+				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_INSTALL_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
+	[STMT_INSTALL_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
+	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
+	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
+	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",
+	[STMT_PEER_PROOF_GET] = "SELECT shown FROM peers WHERE short = ?",
+	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
+	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",
+	[STMT_PEER_SETTLED] = "SELECT coalesce(max(settled), 0) FROM peers WHERE settled_epoch = ?",
+	[STMT_KNOWN_CONFIRM] =
+		"INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta WHERE name GLOB 'seen *'"
+		" ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
+	[STMT_REJECTED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
+	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
+	[STMT_META_PUT] =
+		"INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+};
