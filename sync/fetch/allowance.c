@@ -150,6 +150,17 @@ bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct recor
 	return true;
 }
 
+void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
+{
+	struct fetch_peer *p;
+
+	p = fetch_peer_get(f, peer);
+	if (!allowance_is_full(f, p, theirs) && index_offer(f->c.index, peer, theirs) == 0)
+		return;
+	if (p->unremembered == 0 || theirs->seq < p->unremembered)
+		p->unremembered = theirs->seq;
+}
+
 static bool has_room(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t half = most_waiting(f) / 2;

@@ -238,13 +238,13 @@ static bool still_ready(struct fetch *f, struct ticket *t)
 	if (t->pair != NULL && !judge_still_holds(f, t->pair)) {
 		struct ticket *gone = t->pair;
 
-		route_unpair(f, t);
-		judge_ticket(f, gone);
+		ticket_unpair(f, t);
+		route_judge(f, gone);
 		return false;
 	}
 	if (!judge_still_holds(f, t)) {
 		path = mem_strdup(t->want.path);
-		judge_ticket(f, t);
+		route_judge(f, t);
 		t = ticket_find(f, path);
 		free(path);
 		ready = t != NULL && t->state == state && judge_still_holds(f, t);

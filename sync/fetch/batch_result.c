@@ -56,6 +56,32 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 	}
 }
 
+/* Writes the row that t was about. t is freed, or judged again when a peer offers something newer still. */
+static void row_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
+{
+	const struct blocklist *blocks = t->blocks.n > 1 ? &t->blocks : NULL;
+
+	if (t->download != NULL)
+		blocks = download_list(t->download);
+
+	t->merged.seen = *seen;
+	if (judge_put(f, &t->merged, &t->want, t->peer, blocks) < 0) {
+		ticket_wait(f, t, REASON_DISK);
+		return;
+	}
+	guard_installed(f, t);
+	if (f->c.installed != NULL)
+		f->c.installed(f->c.arg, &t->merged);
+	if (t->held && !t->again && !index_is_offered(f->c.index, t->want.path)) {
+		ticket_free(f, t);
+		return;
+	}
+	t->tries = 0;
+	ticket_to(f, t, TICKET_FRESH);
+	ticket_reset(f, t);
+	route_judge(f, t);
+}
+
 /* A row that was rotten on disk is what it says again. */
 static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
@@ -78,8 +104,8 @@ static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 	t->pair = NULL;
 	gone->pair = NULL;
 	f->files_renamed++;
-	judge_installed(f, gone, &never);
-	judge_installed(f, t, seen);
+	row_installed(f, gone, &never);
+	row_installed(f, t, seen);
 }
 
 static void done(struct fetch *f, struct ticket *t, struct install_item *item)
@@ -98,7 +124,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 		/* Somebody wrote our row while the batch was out: judged again, with the file as it is now. */
 		hint(f, t->want.path);
 		if (t->pair != NULL)
-			route_unpair(f, t);
+			ticket_unpair(f, t);
 		if (t->download != NULL)
 			download_drop(t->download, false);
 		ticket_wait(f, t, REASON_CHANGED);
@@ -109,7 +135,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	} else if (t->pair != NULL) {
 		moved(f, t, &item->seen);
 	} else {
-		judge_installed(f, t, &item->seen);
+		row_installed(f, t, &item->seen);
 	}
 }
 
@@ -170,7 +196,7 @@ void batch_result(struct fetch *f, struct ticket *t, struct install_item *item)
 	if (item->result != INSTALL_DONE && t->pair != NULL && item->result != INSTALL_NO_PARENT) {
 		t->no_move = true;
 		t->pair->no_move = true;
-		route_unpair(f, t);
+		ticket_unpair(f, t);
 	}
 	switch (item->result) {
 	case INSTALL_DONE:

@@ -6,78 +6,6 @@
 
 #include "base/mem.h"
 
-void fetch_wake(struct fetch *f)
-{
-	f->dirty = true;
-}
-
-int64_t fetch_now(const struct fetch *f)
-{
-	return loop_now_ms(f->c.loop);
-}
-
-struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id)
-{
-	struct fetch_peer *p;
-
-	HASH_FIND(hh, f->peers, &id, sizeof(id), p);
-	if (p == NULL) {
-		p = MEM_NEW(struct fetch_peer);
-		p->id = id;
-		HASH_ADD(hh, f->peers, id, sizeof(p->id), p);
-	}
-	return p;
-}
-
-void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
-{
-	struct fetch_peer *p;
-
-	p = fetch_peer_get(f, peer);
-	if (!allowance_is_full(f, p, theirs) && index_offer(f->c.index, peer, theirs) == 0)
-		return;
-	if (p->unremembered == 0 || theirs->seq < p->unremembered)
-		p->unremembered = theirs->seq;
-}
-
-bool fetch_peer_is_up(const struct fetch *f, uint64_t id)
-{
-	struct fetch_peer *p;
-
-	HASH_FIND(hh, f->peers, &id, sizeof(id), p);
-	return p != NULL && p->up;
-}
-
-void fetch_job_begin(struct fetch *f)
-{
-	f->jobs++;
-}
-
-static void free_rest(struct fetch *f)
-{
-	struct fetch_peer *p, *next;
-
-	HASH_ITER(hh, f->peers, p, next) {
-		HASH_DEL(f->peers, p);
-		free(p->refused_path);
-		free(p->full_path);
-		free(p);
-	}
-	guard_free(f->guard);
-	for (size_t i = 0; i < COMPLETED_MAX; i++)
-		free(f->completed[i].path);
-	free(f->after);
-	free(f->share_why);
-	free(f);
-}
-
-void fetch_job_end(struct fetch *f)
-{
-	f->jobs--;
-	if (f->dead && f->jobs == 0)
-		free_rest(f);
-}
-
 /* One timer for everything that waits for a time. */
 static void set_timer(struct fetch *f, int64_t due)
 {
@@ -146,10 +74,10 @@ static void end_of_turn(void *arg)
 		f->last_record_ms = fetch_now(f);
 	f->heard = false;
 	leftovers_pump(f);
-	wanted_fill(f);
+	wants_fill(f);
 	route_settled(f);
 	if (f->count[TICKET_WAITING] > 0)
-		waiting = ticket_run_due(f);
+		waiting = route_due(f);
 	route_fresh(f);
 	guard_turn(f);
 	getting_start(f);
@@ -199,7 +127,7 @@ void fetch_free(struct fetch *f)
 	f->paused = true;
 	HASH_ITER(hh, f->tickets, t, next) {
 		if (t->pair != NULL)
-			route_unpair(f, t);
+			ticket_unpair(f, t);
 		if (t->download != NULL)
 			download_drop(t->download, true);
 	}
@@ -209,6 +137,8 @@ void fetch_free(struct fetch *f)
 	leftovers_stop(f);
 	get_free(f->get);
 	f->get = NULL;
+	guard_free(f->guard);
+	f->guard = NULL;
 	fetch_job_begin(f);
 	fetch_job_end(f);
 }
@@ -230,7 +160,7 @@ void fetch_start(struct fetch *f)
 		return;
 	f->started = true;
 	leftovers_clean(f);
-	wanted_restart(f);
+	wants_restart(f);
 }
 
 void fetch_pause(struct fetch *f, bool paused)
@@ -242,7 +172,7 @@ void fetch_pause(struct fetch *f, bool paused)
 	f->paused = paused;
 	fetch_wake(f);
 	if (!paused) {
-		wanted_restart(f);
+		wants_restart(f);
 		return;
 	}
 	/* What is known in memory only would keep its peers from going on. */
@@ -349,15 +279,9 @@ void fetch_repair(struct fetch *f, const char *path)
 	    row.content.nblocks > 0) {
 		t = ticket_new(f, &row, 0);
 		t->repair = true;
-		judge_ticket(f, t);
+		route_judge(f, t);
 	}
 	record_clear(&row);
-}
-
-bool fetch_idle(const struct fetch *f)
-{
-	return HASH_COUNT(f->tickets) == 0 && index_wants_missing(f->c.index) == 0 && f->batches_out == 0 &&
-	       !f->cleaning;
 }
 
 /* --- answers, and questions of others, which are for sync/get --- */

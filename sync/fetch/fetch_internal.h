@@ -179,14 +179,11 @@ struct fetch {
 	uint64_t files_installed, files_renamed;
 };
 
-/* --- fetch.c --- */
+/* --- fetch_state.c --- */
 /* Something is to be done at the end of this turn. */
 void fetch_wake(struct fetch *f);
 int64_t fetch_now(const struct fetch *f);
-/* Puts a peer's record among the wanted. What the index cannot take, on a disk error, is never acknowledged to the peer. */
-void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs);
 struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id); /* made when new */
-bool fetch_peer_is_up(const struct fetch *f, uint64_t id);
 /* A job that may outlive fetch_free begins / ended; after the latter f may be gone. */
 void fetch_job_begin(struct fetch *f);
 void fetch_job_end(struct fetch *f);
@@ -206,23 +203,37 @@ void ticket_unhold(struct fetch *f, struct ticket *t);
 void ticket_remember(struct fetch *f, struct ticket *t);
 /* The list that came along with its record. */
 void ticket_drop_blocks(struct fetch *f, struct ticket *t);
+/* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
+void ticket_retry(struct fetch *f, enum reason reason);
+/* The one that waited for the disk longest is tried in this turn, after a second at least. */
+void ticket_retry_disk(struct fetch *f);
+/* A move is off: both halves go their own ways, at the end of this turn. t: either. */
+void ticket_unpair(struct fetch *f, struct ticket *t);
+/* Whether fewer than `max` tickets are under way, those that wait not counted. */
+bool ticket_below(const struct fetch *f, size_t max);
+/* The same for one of this peer's; a few it may have however many others have. */
+bool ticket_has_slot(struct fetch *f, uint64_t peer, size_t max);
+/* For ticket_end.c: out of the table by root; out of the list of its state. */
+void ticket_root_remove(struct fetch *f, struct ticket *t);
+void ticket_leave_state(struct fetch *f, struct ticket *t);
+
+/* --- ticket_end.c --- */
 /* What was got or decided for it is dropped; what it wants stays. */
 void ticket_reset(struct fetch *f, struct ticket *t);
 /* Not while INSTALLING. */
 void ticket_free(struct fetch *f, struct ticket *t);
 /* Waits with this reason. */
 void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason);
-/* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
-void ticket_retry(struct fetch *f, enum reason reason);
-/* The one that waited for the disk longest is tried in this turn, after a second at least. */
-void ticket_retry_disk(struct fetch *f);
-/* Waiting ones whose time has come are judged again; returns when the next is due, INT64_MAX: none. */
-int64_t ticket_run_due(struct fetch *f);
 
 /* --- judge.c --- */
-/* Reconciles our row with everything known to be wanted of t's path, does what needs no disk, and routes t to what does.
- * t may be gone afterwards. */
-void judge_ticket(struct fetch *f, struct ticket *t);
+enum judged {
+	JUDGED_WORK,    /* the ticket has something to do on disk */
+	JUDGED_AGAIN,   /* a row was written, the rest is to be judged against it */
+	JUDGED_NOTHING, /* nothing is left to do */
+	JUDGED_FAILED,  /* the index cannot be read or written */
+};
+/* Reconciles our row with everything that is offered for t's path, and does what needs no disk. */
+enum judged judge_ticket(struct fetch *f, struct ticket *t);
 /* Whether nothing has to change on disk. ours may be NULL. */
 bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
 /* t is to be done against this row (path NULL: none) with this outcome; both are taken over. */
@@ -243,9 +254,6 @@ void judge_stands(struct fetch *f, struct record *ours, const struct record *the
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether what t was judged against still holds; cheap when no rows but ours were written. */
 bool judge_still_holds(struct fetch *f, struct ticket *t);
-/* Writes the row that t was about, seen as found; forgets what is wanted no more; t is freed, or judged again when a peer
- * has something newer still. */
-void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen);
 /* Writes r, which stems from what `peer` says in `theirs` (NULL: nobody). l: as for index_put. */
 int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
 
@@ -254,6 +262,8 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs);
 /* Whether this record, which has to be remembered, is one too many of the peer's for now. */
 bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs);
+/* Puts a peer's record among the wanted. What the index cannot take, on a disk error, is never acknowledged to the peer. */
+void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs);
 /* At the end of a turn: peers whose backlog has gone tell again. When to look next; INT64_MAX: nobody waits. */
 int64_t allowance_turn(struct fetch *f);
 /* Remembers what the peer has used, once for each message. */
@@ -262,26 +272,24 @@ void allowance_save(struct fetch *f, uint64_t peer);
 /* --- route.c --- */
 /* Sends a judged ticket the way its content and kind demand. */
 void route_ticket(struct fetch *f, struct ticket *t);
+/* Judges t, and routes it or ends it: t may be gone afterwards. */
+void route_judge(struct fetch *f, struct ticket *t);
+/* A ticket for what the index wants of the path; NULL when it wants nothing. */
+struct ticket *route_load(struct fetch *f, const char *path);
+/* Waiting ones whose time has come are judged again; returns when the next is due, INT64_MAX: none. */
+int64_t route_due(struct fetch *f);
 /* FRESH ones: deletions first, so that moves find them. */
 void route_fresh(struct fetch *f);
-/* A move is off: both halves go their own ways, at the end of this turn. t: either. */
-void route_unpair(struct fetch *f, struct ticket *t);
 /* Whether a file with this content has to stay a little longer, since a ticket copies it. */
 bool route_needs_copy(const struct fetch *f, const struct content *c);
 /* SETTLING ones whose time has come. */
 void route_settled(struct fetch *f);
 
-/* --- wanted.c --- */
-/* A ticket for what the index wants of the path; NULL when it wants nothing. */
-struct ticket *wanted_load(struct fetch *f, const char *path);
+/* --- wants.c --- */
 /* Takes more wanted paths from the index as far as there is room. */
-void wanted_fill(struct fetch *f);
+void wants_fill(struct fetch *f);
 /* From the start again. */
-void wanted_restart(struct fetch *f);
-/* Whether there may be `max` tickets, those that wait not counted. */
-bool wanted_room(const struct fetch *f, size_t max);
-/* Likewise for one of this peer's: a few it has room for, whatever others make wait. */
-bool wanted_room_of(struct fetch *f, uint64_t peer, size_t max);
+void wants_restart(struct fetch *f);
 
 /* --- batch.c --- */
 /* Sends batches of what is ready. */

@@ -54,7 +54,7 @@ static bool is_leaving(struct fetch *f, const char *path)
 	struct ticket *t = ticket_find(f, path);
 
 	if (t == NULL && index_is_offered(f->c.index, path))
-		t = wanted_load(f, path);
+		t = route_load(f, path);
 	/* What is held may be known to the index alone. */
 	return t != NULL ? t->merged.deleted : guard_holds(f, path);
 }
@@ -89,7 +89,7 @@ static void bring_back(struct fetch *f, struct ticket *t)
 	record_clear(&r);
 	ticket_to(f, t, TICKET_FRESH);
 	ticket_reset(f, t);
-	judge_ticket(f, t);
+	route_judge(f, t);
 }
 
 /* A file that lost its place to a living folder is kept, under the name a conflict would give it. */

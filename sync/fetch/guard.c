@@ -27,13 +27,6 @@ struct guard *guard_new(struct fetch *f)
 	return g;
 }
 
-void guard_author_free(struct guard *g, struct author *a)
-{
-	HASH_DEL(g->authors, a);
-	losses_free(a->losses);
-	free(a);
-}
-
 void guard_free(struct guard *g)
 {
 	while (g->authors != NULL)
@@ -44,38 +37,6 @@ void guard_free(struct guard *g)
 }
 
 /* --- who, and what --- */
-
-uint64_t guard_hash(const struct guard *g, const char *path)
-{
-	struct sha256_stream s = { 0 };
-	uint8_t key[8], hash[SHA256_SIZE];
-
-	put_u64(key, g->key);
-	sha256_begin(&s);
-	sha256_update(&s, key, sizeof(key));
-	sha256_update(&s, path, strlen(path));
-	sha256_end(&s, hash);
-	sha256_free(&s);
-	return get_u64(hash);
-}
-
-struct who guard_author_of(const struct ticket *t)
-{
-	return (struct who){ .id = t->want.modified_by };
-}
-
-struct who guard_bringer_of(const struct ticket *t)
-{
-	return (struct who){ .id = t->peer, .brings = 1 };
-}
-
-struct author *guard_author(struct guard *g, struct who who)
-{
-	struct author *a;
-
-	HASH_FIND(hh, g->authors, &who, sizeof(who), a);
-	return a;
-}
 
 static struct author *author_get(struct fetch *f, struct who who)
 {
@@ -97,21 +58,6 @@ static struct author *author_get(struct fetch *f, struct who who)
 	return a;
 }
 
-/* What t takes away here has content. */
-static bool takes_away(const struct ticket *t)
-{
-	const struct record *ours = &t->ours;
-
-	return t->action == RECONCILE_TAKE && !t->repair && t->aside == NULL && record_is_live(ours) &&
-	       (ours->kind == RECORD_SYMLINK || (ours->kind == RECORD_FILE && ours->content.size > 0)) &&
-	       !record_same_content(ours, &t->merged);
-}
-
-bool guard_weighs(const struct ticket *t)
-{
-	return !t->passed && takes_away(t);
-}
-
 struct copy {
 	struct fetch *f;
 	const char *path; /* not this one */
@@ -128,7 +74,7 @@ static bool look_at_copy(void *arg, const struct record *r)
 	if (strcmp(r->path, c->path) == 0)
 		return true;
 	t = ticket_find(c->f, r->path);
-	c->stays = (t == NULL || !takes_away(t)) && !guard_holds(c->f, r->path);
+	c->stays = (t == NULL || !guard_takes_away(t)) && !guard_holds(c->f, r->path);
 	return !c->stays && ++c->looked < COPIES_LOOKED;
 }
 
@@ -207,19 +153,6 @@ static void weigh(struct fetch *f, struct ticket *t)
 		guard_hold_new(f, large ? guard_author_of(t) : guard_bringer_of(t));
 }
 
-struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t)
-{
-	uint64_t via = t->ours.via != f->c.short_id ? t->ours.via : 0;
-	struct kept_hands hands = { 0 };
-
-	if (!record_is_live(&t->ours))
-		return hands;
-	hands.wrote = kept_hand(t->ours.modified_by, via);
-	/* Somebody here has said that it may go. */
-	hands.took = t->released ? hands.wrote : kept_hand(t->want.modified_by, t->peer);
-	return hands;
-}
-
 /* A version of it would be spared, but the disk's part for versions is full of such. */
 static bool lacks_room(struct fetch *f, const struct ticket *t)
 {
@@ -232,13 +165,6 @@ static bool lacks_room(struct fetch *f, const struct ticket *t)
 		return true;
 	g->room -= t->ours.content.size;
 	return false;
-}
-
-/* It is weighed again when it has waited; what it takes away stays counted. */
-void guard_waits(struct ticket *t)
-{
-	t->weighed = false;
-	t->loss = false;
 }
 
 /* Sends a ticket that was weighed on, or lets it wait. t may be gone afterwards. */
@@ -316,7 +242,7 @@ void guard_deletions(struct fetch *f)
 	struct ticket *t, *next;
 
 	DL_FOREACH(f->list[TICKET_DELETE], t) {
-		if (!t->weighed && takes_away(t))
+		if (!t->weighed && guard_takes_away(t))
 			weigh(f, t);
 	}
 	guard_begin_holds(f);
@@ -324,22 +250,6 @@ void guard_deletions(struct fetch *f)
 		if (guard_weighs(t))
 			go_on(f, t);
 	}
-}
-
-void guard_forget(struct fetch *f, struct ticket *t)
-{
-	struct author *a = t->loss ? guard_author(f->guard, guard_author_of(t)) : NULL;
-	struct author *b = t->loss ? guard_author(f->guard, guard_bringer_of(t)) : NULL;
-	uint64_t path = a != NULL || b != NULL ? guard_hash(f->guard, t->want.path) : 0;
-
-	if (a != NULL)
-		losses_cancel(a->losses, path);
-	if (b != NULL)
-		losses_cancel(b->losses, path);
-	t->weighed = false;
-	t->loss = false;
-	t->passed = false;
-	t->released = false;
 }
 
 /* The others with the content of one that is new; the first that is held. */
@@ -369,7 +279,7 @@ static void weigh_again(struct fetch *f, const char *path)
 	struct ticket *t = ticket_find(f, path);
 
 	if (t == NULL)
-		(void)wanted_load(f, path);
+		(void)route_load(f, path);
 	else if (t->state == TICKET_WAITING)
 		t->due_ms = 0;
 	fetch_wake(f);

@@ -63,11 +63,6 @@ void guard_forget_paths(struct hold *h)
 	h->more = 0;
 }
 
-bool guard_same(struct who a, struct who b)
-{
-	return a.id == b.id && a.brings == b.brings;
-}
-
 /* The place that t falls under; NULL: none. */
 struct hold *guard_hold_over(struct guard *g, const struct ticket *t)
 {

@@ -1,4 +1,5 @@
-/* What guard.c, which weighs, and guard_hold.c, which holds and releases, share; nobody else includes it. */
+/* What the files of the guard share; nobody else includes it. guard_author.c knows whose losses count, guard_hold.c above it
+ * holds and releases, guard.c above both weighs and sends on. */
 #ifndef LANYARD_SYNC_FETCH_GUARD_INTERNAL_H
 #define LANYARD_SYNC_FETCH_GUARD_INTERNAL_H
 
@@ -52,6 +53,8 @@ void guard_author_free(struct guard *g, struct author *a);
 struct who guard_author_of(const struct ticket *t);
 struct who guard_bringer_of(const struct ticket *t);
 bool guard_same(struct who a, struct who b);
+/* What t takes away here has content. */
+bool guard_takes_away(const struct ticket *t);
 
 /* The place that t falls under; NULL: none. */
 struct hold *guard_hold_over(struct guard *g, const struct ticket *t);

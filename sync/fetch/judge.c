@@ -218,29 +218,22 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 	t->again = false;
 }
 
-enum round {
-	ROUND_WORK,    /* the ticket has something to do on disk */
-	ROUND_AGAIN,   /* a row was written, the rest is to be judged against it */
-	ROUND_NOTHING, /* nothing is left to do */
-	ROUND_FAILED,  /* the index cannot be read or written */
-};
-
-static enum round judge_round(struct fetch *f, struct ticket *t)
+static enum judged judge_round(struct fetch *f, struct ticket *t)
 {
 	struct record ours = { 0 }, merged = { 0 };
 	struct words w = { 0 };
 	enum reconcile action;
-	enum round round;
+	enum judged round;
 	int rc = index_get(f->c.index, t->want.path, &ours);
 
 	if (rc < 0)
-		return ROUND_FAILED;
+		return JUDGED_FAILED;
 	w.ours = rc > 0 ? &ours : NULL;
 	w.disk = share_disk(f->c.share);
 	w.choices = index_choices(f->c.index);
 	gather(f, t, &w);
 	if (w.original.path != NULL) {
-		round = judge_take_original(f, &ours, &w.original) == 0 ? ROUND_AGAIN : ROUND_FAILED;
+		round = judge_take_original(f, &ours, &w.original) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
 		record_clear(&w.original);
 		record_clear(&w.best);
 		record_clear(&ours);
@@ -250,12 +243,12 @@ static enum round judge_round(struct fetch *f, struct ticket *t)
 		(void)judge_put(f, &ours, NULL, 0, NULL);
 	if (w.best.path == NULL) {
 		record_clear(&ours);
-		return ROUND_NOTHING;
+		return JUDGED_NOTHING;
 	}
 	action = reconcile(w.ours, &w.best, &merged);
 	if (judge_at_once(action, w.ours, &merged)) {
 		merged.seen = ours.seen;
-		round = judge_put(f, &merged, &w.best, w.peer, NULL) == 0 ? ROUND_AGAIN : ROUND_FAILED;
+		round = judge_put(f, &merged, &w.best, w.peer, NULL) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
 		record_clear(&merged);
 		record_clear(&w.best);
 		record_clear(&ours);
@@ -263,7 +256,7 @@ static enum round judge_round(struct fetch *f, struct ticket *t)
 	}
 	take_word(f, t, &w);
 	judge_set(f, t, &ours, &merged, action);
-	return ROUND_WORK;
+	return JUDGED_WORK;
 }
 
 /* A repair wants the row's own content, as long as the row is what it was. */
@@ -282,34 +275,16 @@ static bool judge_repair(struct fetch *f, struct ticket *t)
 	return true;
 }
 
-void judge_ticket(struct fetch *f, struct ticket *t)
+enum judged judge_ticket(struct fetch *f, struct ticket *t)
 {
-	enum round result = ROUND_AGAIN;
+	enum judged judged = JUDGED_AGAIN;
 
-	guard_judges(f, t->want.path);
-	if (t->repair) {
-		if (judge_repair(f, t))
-			route_ticket(f, t);
-		else
-			ticket_free(f, t);
-		return;
-	}
-	for (int i = 0; result == ROUND_AGAIN && i < ROUNDS_MAX; i++)
-		result = judge_round(f, t);
-	switch (result) {
-	case ROUND_WORK:
-		route_ticket(f, t);
-		break;
-	case ROUND_AGAIN:
-		ticket_wait(f, t, REASON_CHANGED);
-		break;
-	case ROUND_NOTHING:
-		ticket_free(f, t);
-		break;
-	case ROUND_FAILED:
-		ticket_wait(f, t, REASON_DISK);
-		break;
-	}
+	if (t->repair)
+		return judge_repair(f, t) ? JUDGED_WORK : JUDGED_NOTHING;
+	/* Each round that writes a row leaves less to say; the bound is for a disk that forgets what it was told. */
+	for (int i = 0; judged == JUDGED_AGAIN && i < ROUNDS_MAX; i++)
+		judged = judge_round(f, t);
+	return judged;
 }
 
 bool judge_row_holds(struct fetch *f, struct ticket *t)
@@ -339,29 +314,4 @@ bool judge_row_holds(struct fetch *f, struct ticket *t)
 bool judge_still_holds(struct fetch *f, struct ticket *t)
 {
 	return !t->again && judge_row_holds(f, t);
-}
-
-void judge_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
-{
-	const struct blocklist *blocks = t->blocks.n > 1 ? &t->blocks : NULL;
-
-	if (t->download != NULL)
-		blocks = download_list(t->download);
-
-	t->merged.seen = *seen;
-	if (judge_put(f, &t->merged, &t->want, t->peer, blocks) < 0) {
-		ticket_wait(f, t, REASON_DISK);
-		return;
-	}
-	guard_installed(f, t);
-	if (f->c.installed != NULL)
-		f->c.installed(f->c.arg, &t->merged);
-	if (t->held && !t->again && !index_is_offered(f->c.index, t->want.path)) {
-		ticket_free(f, t);
-		return;
-	}
-	t->tries = 0;
-	ticket_to(f, t, TICKET_FRESH);
-	ticket_reset(f, t);
-	judge_ticket(f, t);
 }

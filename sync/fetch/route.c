@@ -103,7 +103,7 @@ static void load_deletion(struct fetch *f, const char *path)
 
 	if (!index_is_offered(f->c.index, path) || ticket_find(f, path) != NULL)
 		return;
-	gone = wanted_load(f, path);
+	gone = route_load(f, path);
 	if (gone != NULL && gone->state == TICKET_FRESH)
 		route_ticket(f, gone);
 }
@@ -130,7 +130,7 @@ static bool settle(struct fetch *f, struct ticket *t)
 static void queue_up(struct fetch *f, struct ticket *t)
 {
 	ticket_remember(f, t);
-	if (wanted_room_of(f, t->peer, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
+	if (ticket_has_slot(f, t->peer, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);
 		return;
 	}
@@ -188,11 +188,43 @@ void route_ticket(struct fetch *f, struct ticket *t)
 	route_content(f, t);
 }
 
+void route_judge(struct fetch *f, struct ticket *t)
+{
+	guard_judges(f, t->want.path);
+	switch (judge_ticket(f, t)) {
+	case JUDGED_WORK:
+		route_ticket(f, t);
+		break;
+	case JUDGED_AGAIN:
+		ticket_wait(f, t, REASON_CHANGED);
+		break;
+	case JUDGED_NOTHING:
+		ticket_free(f, t);
+		break;
+	case JUDGED_FAILED:
+		ticket_wait(f, t, REASON_DISK);
+		break;
+	}
+}
+
+struct ticket *route_load(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+	struct record want = { 0 };
+
+	if (t != NULL)
+		return t;
+	want.path = mem_strdup(path);
+	t = ticket_new(f, &want, 0);
+	route_judge(f, t);
+	return ticket_find(f, path);
+}
+
 /* What was said of the path while its batch was out has its turn first. */
 static void route_judged(struct fetch *f, struct ticket *t)
 {
 	if (t->again)
-		judge_ticket(f, t);
+		route_judge(f, t);
 	else
 		route_ticket(f, t);
 }
@@ -208,21 +240,6 @@ void route_fresh(struct fetch *f)
 	}
 	while ((t = f->list[TICKET_FRESH]) != NULL)
 		route_judged(f, t);
-}
-
-void route_unpair(struct fetch *f, struct ticket *t)
-{
-	struct ticket *mover = t->merged.deleted ? t->pair : t, *gone = mover->pair;
-
-	mover->pair = NULL;
-	gone->pair = NULL;
-	record_clear(mover->from);
-	free(mover->from);
-	mover->from = NULL;
-	if (gone->state == TICKET_PAIRED)
-		ticket_to(f, gone, TICKET_DELETE);
-	if (mover->state == TICKET_PLACE)
-		ticket_to(f, mover, TICKET_FRESH);
 }
 
 void route_settled(struct fetch *f)
@@ -245,4 +262,25 @@ void route_settled(struct fetch *f)
 			queue_up(f, t);
 		}
 	}
+}
+
+int64_t route_due(struct fetch *f)
+{
+	int64_t now = fetch_now(f), next = INT64_MAX;
+	size_t left = f->count[TICKET_WAITING];
+	struct ticket *t, *after;
+
+	/* What waits again is appended, and not looked at twice. */
+	for (t = f->list[TICKET_WAITING]; t != NULL && left > 0; t = after, left--) {
+		after = t->next;
+		if (t->due_ms <= now) {
+			ticket_to(f, t, TICKET_FRESH);
+			route_judge(f, t);
+		}
+	}
+	DL_FOREACH(f->list[TICKET_WAITING], t) {
+		if (t->due_ms < next)
+			next = t->due_ms;
+	}
+	return next;
 }

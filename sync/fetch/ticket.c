@@ -6,7 +6,10 @@
 
 #include "base/mem.h"
 
-enum { REWALK_MS = 60000, DISK_RETRY_MS = 1000, BRIEF_TRIES = 3 };
+enum {
+	DISK_RETRY_MS = 1000,
+	FEW = 64, /* tickets that each peer may have, however many others have */
+};
 
 struct ticket *ticket_find(const struct fetch *f, const char *path)
 {
@@ -49,7 +52,7 @@ struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer)
 	return t;
 }
 
-static void root_remove(struct fetch *f, struct ticket *t)
+void ticket_root_remove(struct fetch *f, struct ticket *t)
 {
 	if (t->by_root == ROOT_DELETION) {
 		HASH_DELETE(hh_root, f->deletions, t);
@@ -63,21 +66,21 @@ static void root_remove(struct fetch *f, struct ticket *t)
 static void root_add(struct fetch *f, struct ticket *t)
 {
 	if (t->state == TICKET_DELETE && t->ours.kind == RECORD_FILE && t->ours.content.nblocks > 0) {
-		root_remove(f, t);
+		ticket_root_remove(f, t);
 		HASH_ADD(hh_root, f->deletions, ours.content.root, 32, t);
 		t->by_root = ROOT_DELETION;
 	} else if (t->state == TICKET_SETTLING) {
-		root_remove(f, t);
+		ticket_root_remove(f, t);
 		HASH_ADD(hh_root, f->copies, want.content.root, 32, t);
 		t->by_root = ROOT_COPY;
 	}
 }
 
-static void leave_state(struct fetch *f, struct ticket *t)
+void ticket_leave_state(struct fetch *f, struct ticket *t)
 {
 	/* A copy stays one until its content is here. */
 	if (t->by_root == ROOT_DELETION)
-		root_remove(f, t);
+		ticket_root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
 		queue_remove(get_queue(f->get), &t->queued);
 	DL_DELETE(f->list[t->state], t);
@@ -86,7 +89,7 @@ static void leave_state(struct fetch *f, struct ticket *t)
 
 void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state)
 {
-	leave_state(f, t);
+	ticket_leave_state(f, t);
 	list_add(f, t, state);
 	root_add(f, t);
 	if (state == TICKET_QUEUED) {
@@ -173,85 +176,6 @@ void ticket_drop_blocks(struct fetch *f, struct ticket *t)
 	blocklist_clear(&t->blocks);
 }
 
-void ticket_reset(struct fetch *f, struct ticket *t)
-{
-	if (t->pair != NULL)
-		route_unpair(f, t);
-	if (t->download != NULL)
-		download_drop(t->download, false);
-	guard_forget(f, t);
-	root_remove(f, t);
-	free(t->bytes);
-	t->bytes = NULL;
-	ticket_drop_blocks(f, t);
-	if (t->from != NULL)
-		record_clear(t->from);
-	free(t->from);
-	t->from = NULL;
-	if (t->aside != NULL)
-		record_clear(t->aside);
-	free(t->aside);
-	t->aside = NULL;
-	t->no_move = false;
-	t->settled = false;
-	t->liars = (struct liars){ 0 };
-}
-
-void ticket_free(struct fetch *f, struct ticket *t)
-{
-	ticket_reset(f, t);
-	ticket_unhold(f, t);
-	ticket_is_of(f, t, 0);
-	leave_state(f, t);
-	HASH_DEL(f->tickets, t);
-	record_clear(&t->want);
-	record_clear(&t->ours);
-	record_clear(&t->merged);
-	free(t);
-	fetch_wake(f);
-}
-
-void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
-{
-	if (t->pair != NULL)
-		route_unpair(f, t);
-	if (t->download != NULL)
-		download_park(t->download);
-	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
-	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
-		ticket_remember(f, t);
-	if (!t->held) {
-		free(t->bytes);
-		t->bytes = NULL;
-	}
-	if (!t->held && !t->repair &&
-	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
-		/* The index remembers it; it is tried again when its turn comes round. */
-		if (reason == REASON_NO_SOURCE)
-			f->sourceless = true;
-		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
-			f->rewalk_ms = fetch_now(f) + REWALK_MS;
-		if (t->download != NULL)
-			download_drop(t->download, true);
-		ticket_free(f, t);
-		return;
-	}
-	if (t->tries++ == 0)
-		t->failing_ms = fetch_now(f);
-	if (t->reason != reason)
-		f->tell = true;
-	t->reason = reason;
-	ticket_to(f, t, TICKET_WAITING);
-	/* What was to be got from nobody may be wanted by nobody any more. */
-	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0
-	            : reason == REASON_HELD                ? INT64_MAX
-	                                                   : fetch_now(f) + reason_patience_ms(reason, t->tries);
-	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
-		t->reported = reason;
-		f->c.problem(f->c.arg, t->want.path, reason_text(reason));
-	}
-}
-
 void ticket_retry(struct fetch *f, enum reason reason)
 {
 	struct ticket *t;
@@ -279,23 +203,27 @@ void ticket_retry_disk(struct fetch *f)
 	}
 }
 
-int64_t ticket_run_due(struct fetch *f)
+void ticket_unpair(struct fetch *f, struct ticket *t)
 {
-	int64_t now = fetch_now(f), next = INT64_MAX;
-	size_t left = f->count[TICKET_WAITING];
-	struct ticket *t, *after;
+	struct ticket *mover = t->merged.deleted ? t->pair : t, *gone = mover->pair;
 
-	/* What waits again is appended, and not looked at twice. */
-	for (t = f->list[TICKET_WAITING]; t != NULL && left > 0; t = after, left--) {
-		after = t->next;
-		if (t->due_ms <= now) {
-			ticket_to(f, t, TICKET_FRESH);
-			judge_ticket(f, t);
-		}
-	}
-	DL_FOREACH(f->list[TICKET_WAITING], t) {
-		if (t->due_ms < next)
-			next = t->due_ms;
-	}
-	return next;
+	mover->pair = NULL;
+	gone->pair = NULL;
+	record_clear(mover->from);
+	free(mover->from);
+	mover->from = NULL;
+	if (gone->state == TICKET_PAIRED)
+		ticket_to(f, gone, TICKET_DELETE);
+	if (mover->state == TICKET_PLACE)
+		ticket_to(f, mover, TICKET_FRESH);
+}
+
+bool ticket_below(const struct fetch *f, size_t max)
+{
+	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < max;
+}
+
+bool ticket_has_slot(struct fetch *f, uint64_t peer, size_t max)
+{
+	return ticket_below(f, max) || (peer != 0 && fetch_peer_get(f, peer)->tickets <= FEW);
 }

@@ -8,31 +8,7 @@
 
 enum {
 	READ_AT_ONCE = 256,
-	FEW = 64, /* tickets that each peer has room for, however many others have */
 };
-
-bool wanted_room(const struct fetch *f, size_t max)
-{
-	return HASH_COUNT(f->tickets) - f->count[TICKET_WAITING] < max;
-}
-
-bool wanted_room_of(struct fetch *f, uint64_t peer, size_t max)
-{
-	return wanted_room(f, max) || (peer != 0 && fetch_peer_get(f, peer)->tickets <= FEW);
-}
-
-struct ticket *wanted_load(struct fetch *f, const char *path)
-{
-	struct ticket *t = ticket_find(f, path);
-	struct record want = { 0 };
-
-	if (t != NULL)
-		return t;
-	want.path = mem_strdup(path);
-	t = ticket_new(f, &want, 0);
-	judge_ticket(f, t);
-	return ticket_find(f, path);
-}
 
 struct paths {
 	char *p[READ_AT_ONCE];
@@ -60,7 +36,7 @@ static void take_paths(struct fetch *f)
 	index_wants_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
 	for (int i = 0; i < paths.n; i++) {
 		if (accepted(f, paths.p[i]))
-			(void)wanted_load(f, paths.p[i]);
+			(void)route_load(f, paths.p[i]);
 		else
 			index_offer_forget(f->c.index, paths.p[i], 0);
 	}
@@ -75,7 +51,7 @@ static void take_paths(struct fetch *f)
 		free(paths.p[i]);
 }
 
-void wanted_restart(struct fetch *f)
+void wants_restart(struct fetch *f)
 {
 	free(f->after);
 	f->after = mem_strdup("");
@@ -85,14 +61,14 @@ void wanted_restart(struct fetch *f)
 	fetch_wake(f);
 }
 
-void wanted_fill(struct fetch *f)
+void wants_fill(struct fetch *f)
 {
 	if (!f->started || f->paused)
 		return;
 	if (!f->more && (f->rewalk || fetch_now(f) >= f->rewalk_ms))
-		wanted_restart(f);
+		wants_restart(f);
 	/* One helping a turn, so that other things go on in between. */
-	if (f->more && wanted_room(f, WINDOW_MAX / 2)) {
+	if (f->more && ticket_below(f, WINDOW_MAX / 2)) {
 		take_paths(f);
 		if (f->more)
 			fetch_wake(f);

@@ -71,10 +71,10 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
 		return;
 	if (t->state == TICKET_PAIRED)
-		route_unpair(f, t);
+		ticket_unpair(f, t);
 	getting_announced(f, t, peer);
 	t->tries = 0;
-	judge_ticket(f, t);
+	route_judge(f, t);
 }
 
 /* Rows that no disk has to follow. */
@@ -85,7 +85,7 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
 		fetch_remember(f, peer, theirs);
 	else if (index_is_offered(f->c.index, theirs->path))
-		(void)wanted_load(f, theirs->path);
+		(void)route_load(f, theirs->path);
 }
 
 /* A ticket for a record that the disk has to follow. NULL when the index remembers it, for later or because it is not wanted. */
@@ -103,7 +103,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	}
 	if (!hold)
 		fetch_remember(f, peer, theirs);
-	if (!hold && (!f->started || f->paused || !wanted_room_of(f, peer, BURST_MAX))) {
+	if (!hold && (!f->started || f->paused || !ticket_has_slot(f, peer, BURST_MAX))) {
 		f->rewalk = true;
 		return NULL;
 	}

@@ -1,0 +1,88 @@
+/* How a ticket waits, begins again, or ends; what it held is given back. See fetch_internal.h. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { REWALK_MS = 60000, BRIEF_TRIES = 3 };
+
+void ticket_reset(struct fetch *f, struct ticket *t)
+{
+	if (t->pair != NULL)
+		ticket_unpair(f, t);
+	if (t->download != NULL)
+		download_drop(t->download, false);
+	guard_forget(f, t);
+	ticket_root_remove(f, t);
+	free(t->bytes);
+	t->bytes = NULL;
+	ticket_drop_blocks(f, t);
+	if (t->from != NULL)
+		record_clear(t->from);
+	free(t->from);
+	t->from = NULL;
+	if (t->aside != NULL)
+		record_clear(t->aside);
+	free(t->aside);
+	t->aside = NULL;
+	t->no_move = false;
+	t->settled = false;
+	t->liars = (struct liars){ 0 };
+}
+
+void ticket_free(struct fetch *f, struct ticket *t)
+{
+	ticket_reset(f, t);
+	ticket_unhold(f, t);
+	ticket_is_of(f, t, 0);
+	ticket_leave_state(f, t);
+	HASH_DEL(f->tickets, t);
+	record_clear(&t->want);
+	record_clear(&t->ours);
+	record_clear(&t->merged);
+	free(t);
+	fetch_wake(f);
+}
+
+void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
+{
+	if (t->pair != NULL)
+		ticket_unpair(f, t);
+	if (t->download != NULL)
+		download_park(t->download);
+	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
+	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
+		ticket_remember(f, t);
+	if (!t->held) {
+		free(t->bytes);
+		t->bytes = NULL;
+	}
+	if (!t->held && !t->repair &&
+	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
+		/* The index remembers it; it is tried again when its turn comes round. */
+		if (reason == REASON_NO_SOURCE)
+			f->sourceless = true;
+		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
+			f->rewalk_ms = fetch_now(f) + REWALK_MS;
+		if (t->download != NULL)
+			download_drop(t->download, true);
+		ticket_free(f, t);
+		return;
+	}
+	if (t->tries++ == 0)
+		t->failing_ms = fetch_now(f);
+	if (t->reason != reason)
+		f->tell = true;
+	t->reason = reason;
+	ticket_to(f, t, TICKET_WAITING);
+	/* What was to be got from nobody may be wanted by nobody any more. */
+	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0
+	            : reason == REASON_HELD                ? INT64_MAX
+	                                                   : fetch_now(f) + reason_patience_ms(reason, t->tries);
+	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
+		t->reported = reason;
+		f->c.problem(f->c.arg, t->want.path, reason_text(reason));
+	}
+}
