@@ -26,6 +26,7 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(POST, "/v1/pause", api_pause, OWNER, "stop sharing, in all groups")                              \
 	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \
 	ROW(GET, "/v1/conflicts", api_conflicts, OWNER, "the conflict copies of all groups")                 \
+	ROW(GET, "/v1/debug/dump", api_debug_dump, OWNER, "the state of the agent for a bug report")         \
 	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
 	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
 	ROW(GET, "/v1/groups/*/wait", api_wait, OWNER, "answers when the group is in sync")                  \

@@ -70,13 +70,13 @@ int cmd_members(struct cli *cli, int argc, char **argv)
 		bool self = cli_flag(member, "self");
 
 		if (!cli->json)
-			table_row(&table, (char *[]){ cli_text(member, "agent"), cli_text(member, "role"),
-			                              mem_strdup(self                            ? "this agent"
-			                                         : cli_flag(member, "connected") ? "connected"
-			                                                                         : "away"),
-			                              cli_text(member, "name") });
+			format_table_row(&table, (char *[]){ cli_text(member, "agent"), cli_text(member, "role"),
+			                                     mem_strdup(self                            ? "this agent"
+			                                                : cli_flag(member, "connected") ? "connected"
+			                                                                                : "away"),
+			                                     cli_text(member, "name") });
 	}
-	table_print(&table);
+	format_table_print(&table);
 	json_decref(document);
 	return CLI_DONE;
 }
@@ -88,9 +88,9 @@ static void print_groups(const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "groups"), i, group)
-		table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
-		                              cli_text(group, "state"), cli_text(group, "share") });
-	table_print(&table);
+		format_table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
+		                                     cli_text(group, "state"), cli_text(group, "share") });
+	format_table_print(&table);
 	json_array_foreach(json_object_get(document, "seen"), i, group) {
 		char *name = cli_text(group, "group");
 		char *agent = cli_text(group, "agent");

@@ -292,12 +292,13 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 		format_duration(since, (int64_t)time(NULL) - cli_number(peer, "since"));
 		format_bytes(in, cli_number(peer, "rx"));
 		format_bytes(out, cli_number(peer, "tx"));
-		table_row(&table, (char *[]){ cli_text(peer, "agent"), cli_text(peer, "address"),
-		                              mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
-		                              rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
-		                              joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
+		format_table_row(&table,
+		                 (char *[]){ cli_text(peer, "agent"), cli_text(peer, "address"),
+		                             mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
+		                             rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
+		                             joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
 	}
-	table_print(&table);
+	format_table_print(&table);
 	json_decref(document);
 	return CLI_DONE;
 }

@@ -27,9 +27,9 @@ static void print_versions(const json_t *document)
 		cells[2] = mem_strdup(format_bytes(size, cli_number(v, "size")));
 		cells[3] = mem_printf("modified %s", format_time(modified, cli_number(v, "modified")));
 		cells[4] = mem_printf("kept %s", format_time(kept, cli_number(v, "kept")));
-		table_row(&table, cells);
+		format_table_row(&table, cells);
 	}
-	table_print(&table);
+	format_table_print(&table);
 }
 
 int cmd_versions(struct cli *cli, int argc, char **argv)

@@ -1,5 +1,5 @@
 /* The table of commands: a new command is one row here and one file cmd_*.c. The rows become the prototypes of the
- * commands, for the files that define them, and the table that lanyard.c searches and `lanyard help` prints. */
+ * commands, for the files that define them, and the table that cmd_help.c searches and prints. */
 #ifndef LANYARD_AGENT_CLI_COMMANDS_H
 #define LANYARD_AGENT_CLI_COMMANDS_H
 
@@ -31,6 +31,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("restore", cmd_restore, "GROUP PATH [VERSION] [--to PATH]", "bring a version back")                       \
 	ROW("verify", cmd_verify, "GROUP [--repair]", "read every file again and compare checksums")                  \
 	ROW("doctor", cmd_doctor, "", "look for problems on this host, and say what to do")                           \
+	ROW("debug", cmd_debug, "dump [--names]", "print the agent's state as JSON, for a bug report")                \
 	ROW("version", cmd_version, "", "print the version")                                                          \
 	ROW("help", cmd_help, "[COMMAND]", "print this, or a command's usage")
 

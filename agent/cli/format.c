@@ -125,14 +125,14 @@ char *format_cut(const char *text, size_t width)
 	return mem_printf("%.*s...%s", (int)fitting(text, (width - 3) / 2), text, tail);
 }
 
-void table_row(struct table *t, char *const *cells)
+void format_table_row(struct table *t, char *const *cells)
 {
 	t->cell = mem_realloc(t->cell, t->cells + t->columns, sizeof(*t->cell));
 	memcpy(t->cell + t->cells, cells, t->columns * sizeof(*cells));
 	t->cells += t->columns;
 }
 
-void table_print(struct table *t)
+void format_table_print(struct table *t)
 {
 	size_t *width = mem_calloc(t->columns, sizeof(*width));
 

@@ -1,4 +1,4 @@
-/* Numbers and columns for display. Pure, except that table_print() prints. */
+/* Numbers and columns for display. Pure, except that format_table_print() prints. */
 #ifndef LANYARD_AGENT_CLI_FORMAT_H
 #define LANYARD_AGENT_CLI_FORMAT_H
 
@@ -30,8 +30,8 @@ struct table {
 };
 #define TABLE_INIT(n) ((struct table){ .columns = (n) })
 /* Adds a row of `columns` cells, which are taken over (fresh texts). */
-void table_row(struct table *t, char *const *cells);
+void format_table_row(struct table *t, char *const *cells);
 /* Prints it on stdout and empties it. */
-void table_print(struct table *t);
+void format_table_print(struct table *t);
 
 #endif

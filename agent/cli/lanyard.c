@@ -1,4 +1,4 @@
-/* The main() of `lanyard`: finds the command in the table of commands.h and runs it. */
+/* The main() of `lanyard`: finds the command that is asked for and runs it. */
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,75 +6,9 @@
 #include <unistd.h>
 
 #include "agent/cli/cli.h"
+#include "agent/cli/cmd_help.h"
 #include "agent/cli/http.h"
 #include "agent/home.h"
-
-static const struct cli_command commands[] = {
-#define CLI_ROW(name, function, arguments, summary) { name, function, arguments, summary },
-	CLI_COMMANDS(CLI_ROW)
-#undef CLI_ROW
-		{ NULL, NULL, NULL, NULL },
-};
-
-static const struct cli_command *find_command(const char *name)
-{
-	for (const struct cli_command *c = commands; c->name != NULL; c++) {
-		if (strcmp(c->name, name) == 0)
-			return c;
-	}
-	return NULL;
-}
-
-static void print_command(const struct cli_command *c)
-{
-	printf("usage: lanyard [--home DIR] [--json] %s%s%s\n\n%s\n", c->name, c->arguments[0] != '\0' ? " " : "",
-	       c->arguments, c->summary);
-}
-
-int cmd_help(struct cli *cli, int argc, char **argv)
-{
-	struct args_option none[] = { { ARGS_END, NULL, NULL } };
-	int words = argc > 0 ? cli_args(cli, none, 0, 1, argc, argv) : 0;
-	const struct cli_command *command;
-
-	if (words < 0)
-		return CLI_USAGE;
-	if (words == 1) {
-		command = find_command(argv[0]);
-		if (command == NULL)
-			return cli_usage(cli, "unknown command '%s'", argv[0]);
-		print_command(command);
-		return CLI_DONE;
-	}
-	puts("usage: lanyard [--home DIR] [--json] COMMAND\n");
-	for (const struct cli_command *c = commands; c->name != NULL; c++) {
-		int width = printf("  %s %s", c->name, c->arguments);
-
-		printf("%*s%s\n", width < 51 ? 51 - width : 2, "", c->summary);
-	}
-	puts("\n  --home DIR  the agent's home (default: $LANYARD_HOME, else /var/lib/lanyard for root,\n"
-	     "              else $XDG_STATE_HOME/lanyard)\n"
-	     "  --json      print one JSON document, or one per line for streams\n\n"
-	     "exit status: 0 done, 1 refused, or the answer is no, 2 usage error, 3 no agent");
-	return CLI_DONE;
-}
-
-int cmd_version(struct cli *cli, int argc, char **argv)
-{
-	struct args_option none[] = { { ARGS_END, NULL, NULL } };
-	json_t *version;
-
-	if (argc > 0 && cli_args(cli, none, 0, 0, argc, argv) < 0)
-		return CLI_USAGE;
-	if (!cli->json) {
-		puts("lanyard " LANYARD_VERSION);
-		return CLI_DONE;
-	}
-	version = json_pack("{s:s}", "version", LANYARD_VERSION);
-	cli_print_json(version);
-	json_decref(version);
-	return CLI_DONE;
-}
 
 /* `lanyard COMMAND ... --help` works like `lanyard help COMMAND`, wherever the option stands. */
 static bool asks_help(int argc, char **argv)
@@ -106,11 +40,11 @@ static int run_command(struct cli *cli, int argc, char **argv)
 		return cmd_version(cli, 0, NULL);
 	if (at == argc)
 		return cli->help ? cmd_help(cli, 0, NULL) : cli_usage(cli, "no command given");
-	cli->command = find_command(argv[at]);
+	cli->command = cmd_help_find(argv[at]);
 	if (cli->command == NULL)
 		return cli_usage(cli, "unknown command '%s'", argv[at]);
 	if (cli->help || asks_help(argc - at - 1, argv + at + 1)) {
-		print_command(cli->command);
+		cmd_help_print(cli->command);
 		return CLI_DONE;
 	}
 	return cli->command->run(cli, argc - at - 1, argv + at + 1);

@@ -10,7 +10,7 @@
  *   engine_mirror     builds and takes down what a member with a share has
  *   engine_open       STOPPED to RUNNING
  *   engine_stop       to STOPPED, or to the end
- *   engine_status, engine_files
+ *   engine_status, engine_files, engine_dump
  *                     what the engine says of itself
  *   engine            making engines; the end of a turn */
 #ifndef LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H

@@ -34,7 +34,7 @@ _lanyard() {
 	done
 	case $prev in
 	--home | --share) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--role) _lanyard_offer <<<$'owner\nmember\nreader\nvault' && return ;;
+	--role) _lanyard_offer <<<member && return ;;
 	--keep) _lanyard_offer <<<$'mine\ntheirs\nboth' && return ;;
 	--invite | --expires | --timeout | --peers) return ;;
 	esac
@@ -47,7 +47,7 @@ _lanyard() {
 		_lanyard_offer < <(grep -o -- '--[a-z-]*' <<<"$synopsis")
 		return
 	fi
-	# What stands at this place among the words in capitals that are no option's value.
+	# What stands at this place among the words in capitals that are not an option's value.
 	read -ra slots <<<"$(sed 's/\[*--[a-z-]* [A-Z0-9a-z]*\]*//g; s/\[--[a-z-]*\]//g; s/[][]//g' <<<"$synopsis")"
 	((${#slots[@]})) || return
 	slot=${slots[place]:-${slots[${#slots[@]} - 1]:-}}
@@ -57,6 +57,7 @@ _lanyard() {
 	PATH) _lanyard_offer < <(_lanyard_names path "${agent[@]}" --json files "$group") ;;
 	COMMAND) _lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') ;;
 	ROLE) _lanyard_offer <<<$'owner\nmember\nreader\nvault' ;;
+	[a-z]*) ((place == 0)) && _lanyard_offer <<<"$slot" ;; # a word of the command itself
 	DEST | DIR) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }

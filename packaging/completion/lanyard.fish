@@ -45,7 +45,7 @@ complete -c lanyard -f
 complete -c lanyard -l home -r -a '(__fish_complete_directories)' -d "the agent's home"
 complete -c lanyard -l share -r -a '(__fish_complete_directories)' -n 'contains -- --share (__lanyard_options)'
 complete -c lanyard -l keep -x -a 'mine theirs both' -n 'contains -- --keep (__lanyard_options)'
-complete -c lanyard -l role -x -a 'owner member reader vault' -n 'contains -- --role (__lanyard_options)'
+complete -c lanyard -l role -x -a 'member' -n 'contains -- --role (__lanyard_options)'
 complete -c lanyard -n 'test (count (__lanyard_words)) -eq 0' -a '(__lanyard_commands)'
 complete -c lanyard -n 'string match -q -- "-*" (commandline -ct)' -a '(__lanyard_options)'
 complete -c lanyard -n 'test (__lanyard_slot) = GROUP' -a '(__lanyard_names group groups)'
@@ -53,3 +53,5 @@ complete -c lanyard -n 'test (__lanyard_slot) = AGENT' -a '(__lanyard_names agen
 complete -c lanyard -n 'test (__lanyard_slot) = PATH' -a '(__lanyard_names path files (__lanyard_words)[2])'
 complete -c lanyard -n 'test (__lanyard_slot) = ROLE' -a 'owner member reader vault'
 complete -c lanyard -n 'test (__lanyard_slot) = COMMAND' -a '(__lanyard_commands)'
+# A word of the command itself.
+complete -c lanyard -n 'test (count (__lanyard_words)) -eq 1; and string match -qr "^[a-z]" -- (__lanyard_slot)' -a '(__lanyard_slot)'

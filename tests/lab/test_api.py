@@ -142,6 +142,12 @@ def test_every_answer_is_described(lab):
         of = "/groups/*" if where else ""
         assert api.call("POST /v1%s/pause" % of, *where)["paused"] and not api.call("POST /v1%s/resume" % of, *where)["paused"]
 
+    dump = json.dumps([api.call("GET /v1/debug/dump"), api.call("GET /v1/debug/dump", names=0)])
+    for name in ("large", "pics", a.share, a.ip, b.ip, a.name + '"'):
+        assert name not in dump
+    dump = json.dumps(api.call("GET /v1/debug/dump", names=1))
+    assert "large" in dump and a.share in dump and b.ip in dump
+
     made = api.call("POST /v1/groups", status=201, body={"name": "more", "share": a.path("more"), "hidden": True})
     assert api.call("POST /v1/groups/*/leave", made["id"][:8])["share"] == a.path("more")
     b.cli("create", "third", "--share", b.path("third"))
@@ -164,6 +170,7 @@ def test_every_answer_is_described(lab):
     assert other.call("POST /v1/groups/*/release", "pics")["released"] == 60
     until("most of it is held here, too", lambda: a.status("pics")["held"] > 50, 30)
     status = api.call("GET /v1/status")["groups"][0]
+    assert api.call("GET /v1/debug/dump", names=1)["groups"][0]["holds"]
     assert status["holds"][0]["files"] == status["held"] > 50 and b"pipe" in a.problems("pics")
 
     with open(ROUTES, encoding="utf-8") as f:

@@ -83,6 +83,7 @@ def test_bash(a):
     assert bash(a, "lanyard versions pics hol") == ["holiday\\ photo.jpg"]
     assert "--share" in bash(a, "lanyard create --") and "--repair" not in bash(a, "lanyard create --")
     assert bash(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+    assert bash(a, "lanyard debug ") == ["dump"] and bash(a, "lanyard debug dump --") == ["--names"]
 
 
 def test_fish(a):
@@ -93,6 +94,7 @@ def test_fish(a):
     assert fish(a, "lanyard versions pics hol") == ["holiday photo.jpg"]
     assert "--share" in fish(a, "lanyard create --") and "--repair" not in fish(a, "lanyard create --")
     assert fish(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+    assert fish(a, "lanyard debug ") == ["dump"] and "--names" in fish(a, "lanyard debug dump --")
 
 
 def test_zsh(a):
@@ -103,6 +105,7 @@ def test_zsh(a):
                                 ("lanyard wait our", "lanyard wait our\\ music "),
                                 ("lanyard files pics album/", "lanyard files pics album/one "),
                                 ("lanyard versions pics hol", "lanyard versions pics holiday\\ photo.jpg "),
+                                ("lanyard debug d", "lanyard debug dump "), ("lanyard debug dump --n", "lanyard debug dump --names "),
                                 ("lanyard create --sh", "lanyard create --share "),
                                 ("lanyard resolve pics album/one --keep t", "lanyard resolve pics album/one --keep theirs ")):
             assert zsh.complete(line) == completed
