@@ -1,5 +1,5 @@
-/* Where this agent may be reached, as hints for others: in invites, and told to members. Follows the host's interfaces; the `interface`
- * settings and an address to listen on narrow it down. Loop's thread. */
+/* Where this agent may be reached, as hints for others: in invites, and told to members. Follows the host's
+ * interfaces; the `interface` settings and an address to listen on narrow it down. Loop's thread. */
 #ifndef LANYARD_AGENT_ADDRESSES_H
 #define LANYARD_AGENT_ADDRESSES_H
 

@@ -91,6 +91,9 @@ static void load_again(void *arg)
 	agent_publish(a);
 }
 
+/* Connections listen before discovery announces their port, and both are there before a group is loaded, since an
+ * engine may need them at once. The home's machine is stored last: until then the next start is again the first one
+ * here. */
 struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why)
 {
 	struct agent *a = MEM_NEW(struct agent);
@@ -163,6 +166,8 @@ static bool free_engines(struct agent *a)
 	return all;
 }
 
+/* In reverse; discovery goes first, so that it finds nothing for peers that are about to be freed. Where a disk does
+ * not answer nothing more is freed, since jobs still use it. */
 bool agent_free(struct agent *a)
 {
 	if (!a)

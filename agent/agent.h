@@ -1,5 +1,6 @@
-/* The agent: identity, connections, discovery, and an engine for each group. What the control API offers, as functions.
- * Home folder: key.pem, lock, machine, control.sock, groups/<group ID hex>/{settings, roster.bin, index.db}. The loop's thread. */
+/* The agent: identity, connections, discovery, and an engine for each group. What the control API offers, as
+ * functions. Home folder: key.pem, lock, machine, control.sock, groups/<group ID hex>/{settings, roster.bin,
+ * index.db}. The loop's thread. */
 #ifndef LANYARD_AGENT_AGENT_H
 #define LANYARD_AGENT_AGENT_H
 
@@ -18,14 +19,15 @@ struct agent_config {
 	int worker_threads;
 };
 
-/* Opens everything; groups whose share or index cannot be opened are in state ENGINE_ERROR, they do not stop the others. NULL with
- * *why (fresh text) when there is no identity or no port. */
+/* Opens everything; groups whose share or index cannot be opened are in state ENGINE_ERROR, they do not stop the
+ * others. NULL with *why (fresh text) when there is no identity or no port. */
 struct agent *agent_new(struct loop *loop, const struct agent_config *config, struct events *events, char **why);
 /* False: the disk of a share does not answer. What is known is stored, nothing more can be done: end the process. */
 bool agent_free(struct agent *a);
 /* Another agent runs under our identity: where, and what to do; NULL: none is known. */
 const char *agent_copy(const struct agent *a);
-/* Members to whom connections were lost of late, with the name that the roster gives them; the name is valid during the call. */
+/* Members to whom connections were lost of late, with the name that the roster gives them; the name is valid during
+ * the call. */
 typedef void agent_loss_fn(void *arg, const struct link_loss *loss, const char *name);
 void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg);
 
@@ -49,7 +51,8 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
                  char **why);
 /* Fresh text in *token. */
 int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why);
-/* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a full one, or goes to ENGINE_ERROR when a member refused. */
+/* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a full one, or goes to ENGINE_ERROR
+ * when a member refused. */
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why);
 /* Leaves the group: tells the others, forgets it here. The share and its files stay, its .lanyard/ goes. e is freed. */
 int agent_leave(struct agent *a, struct engine *e, char **why);

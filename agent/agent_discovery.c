@@ -1,4 +1,5 @@
-/* Discovery as the agent uses it: found addresses go to the connections, names of groups are remembered for `lanyard groups`. */
+/* Discovery as the agent uses it: found addresses go to the connections, names of groups are remembered for `lanyard
+ * groups`. */
 #include "agent/agent_internal.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum { MAX_SEEN = 256 };
 
 /* --- what others report --- */
 
+/* At most MAX_SEEN: the oldest sighting makes way. Anybody on the network can announce names. */
 static void remember_names(struct agent *a, const struct discovery_found *f)
 {
 	for (size_t i = 0; i < f->nnames; i++) {

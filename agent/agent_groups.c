@@ -54,6 +54,7 @@ static int has_slot(struct agent *a, char **why)
 	return -1;
 }
 
+/* The name must be new here, since commands find a group by its name; elsewhere the same name may be another group. */
 int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
                  char **why)
 {
@@ -99,8 +100,8 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 	return 0;
 }
 
-/* An engine of that group that never became a member's makes way for another attempt. -1 with *why: it is more than that, or its
- * share's disk has not answered yet. */
+/* An engine of that group that never became a member's makes way for another attempt. -1 with *why: it is more than
+ * that, or its share's disk has not answered yet. */
 static int drop_attempt(struct agent *a, const struct group_id *group, char **why)
 {
 	struct agent_group *g = find_group(a->groups, group);
@@ -128,6 +129,7 @@ static int drop_attempt(struct agent *a, const struct group_id *group, char **wh
 	return 0;
 }
 
+/* Everything that can be known to fail is checked before an earlier attempt is dropped for this one. */
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why)
 {
 	static const char *const faults[] = {
@@ -192,8 +194,8 @@ static bool look_for_owner(void *arg, const struct roster_member *m)
 	return !o->another;
 }
 
-/* Then our leaving gives the group up. With another owner it does not, even if that one leaves at the same time: the senior's leave
- * does not count then. */
+/* Then our leaving gives the group up. With another owner it does not, even if that one leaves at the same time: the
+ * senior's leave does not count then. */
 static bool no_other_owner(const struct agent *a, struct engine *e)
 {
 	struct owners o = { .self = identity_id(a->self) };

@@ -48,7 +48,8 @@ struct agent {
 	size_t nseen;
 };
 
-/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups and agent_peers, agent. */
+/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups and agent_peers,
+ * agent. */
 
 /* --- agent_list.c --- */
 

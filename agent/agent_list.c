@@ -44,6 +44,7 @@ static bool id_begins(const struct engine *e, const char *text)
 	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
 }
 
+/* A name that fits goes before the start of an ID, so that no name can be hidden by an ID. */
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 {
 	const struct agent_group *g;

@@ -1,5 +1,5 @@
-/* Which machine a home was last used on: a hash of /etc/machine-id, kept in home/machine. A home that finds itself on another one was
- * moved, or it is a copy. */
+/* Which machine a home was last used on: a hash of /etc/machine-id, kept in home/machine. A home that finds itself on
+ * another one was moved, or it is a copy. */
 #ifndef LANYARD_AGENT_HOME_MACHINE_H
 #define LANYARD_AGENT_HOME_MACHINE_H
 

@@ -119,8 +119,8 @@ static bool has_peer(const struct settings *s, const char *peer)
 	return false;
 }
 
-/* Applies what takes effect at once, and notes it: p->config stays what the agent runs with, and what the next reload is compared
- * with. The agent holds on to its settings, so the struct is changed in place. */
+/* Applies what takes effect at once, and notes it: p->config stays what the agent runs with, and what the next reload
+ * is compared with. The agent holds on to its settings, so the struct is changed in place. */
 static void apply_settings(struct program *p, const struct config *new)
 {
 	struct settings *now = &p->config.settings;

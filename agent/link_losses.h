@@ -1,5 +1,5 @@
-/* How often connections to members were lost of late: what tells a link that flaps from one that is there. Whoever says goodbye is
- * not lost. Pure. */
+/* How often connections to members were lost of late: what tells a link that flaps from one that is there. Whoever
+ * says goodbye is not lost. Pure. */
 #ifndef LANYARD_AGENT_LINK_LOSSES_H
 #define LANYARD_AGENT_LINK_LOSSES_H
 

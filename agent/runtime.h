@@ -1,5 +1,6 @@
-/* The folder the control socket is in: the service manager's runtime folder ($RUNTIME_DIRECTORY, which vanishes with the
- * service), else the home. In the home the socket is found either way: by a symlink, so that `--home` says enough. */
+/* The folder the control socket is in: the service manager's runtime folder ($RUNTIME_DIRECTORY, which vanishes with
+ * the service), else the home. In the home the socket is found either way: by a symlink, so that `--home` says
+ * enough. */
 #ifndef LANYARD_AGENT_RUNTIME_H
 #define LANYARD_AGENT_RUNTIME_H
 

@@ -1,5 +1,5 @@
-/* What an admin can set, as values. agent/config reads them once, at the start; the agent and its engines use this one struct
- * from then on. lanyard.conf(5) says what each means. */
+/* What an admin can set, as values. agent/config reads them once, at the start; the agent and its engines use this
+ * one struct from then on. lanyard.conf(5) says what each means. */
 #ifndef LANYARD_AGENT_SETTINGS_H
 #define LANYARD_AGENT_SETTINGS_H
 

@@ -236,6 +236,13 @@ bool loop_timer_running(const struct loop_timer *t)
 	return t->is_late || uv_is_active((const uv_handle_t *)&t->uv) != 0;
 }
 
+int64_t loop_timer_left_ms(const struct loop_timer *t)
+{
+	if (t == NULL || !loop_timer_running(t))
+		return -1;
+	return t->is_late ? 0 : (int64_t)uv_timer_get_due_in(&t->uv);
+}
+
 static void free_data(uv_handle_t *handle)
 {
 	free(handle->data);

@@ -40,6 +40,8 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
 void loop_timer_start(struct loop_timer *t, int64_t delay_ms, int64_t repeat_ms);
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_running(const struct loop_timer *t);
+/* Milliseconds until it is due; -1 if it does not run, or is NULL. */
+int64_t loop_timer_left_ms(const struct loop_timer *t);
 /* Stops and frees; fn is not called any more. Safe inside fn. */
 void loop_timer_free(struct loop_timer *t);
 

@@ -76,6 +76,7 @@ static int parse_option(const struct args_option *options, int argc, char **argv
 	return store_option(o, value, why) < 0 ? -1 : used;
 }
 
+/* Words that are not options are collected at the front of argv as they come, so that options may stand anywhere. */
 int args_parse(const struct args_option *options, bool stop, int argc, char **argv, char **why)
 {
 	bool ended = false;

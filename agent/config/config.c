@@ -218,6 +218,7 @@ static bool overlap(const char *a, const char *b)
 	return path_is_under(a, b) || path_is_under(b, a);
 }
 
+/* With the groups before it, so that each pair of shares is compared once. */
 static int check_group(const struct config *c, size_t i, const char *home, char **why)
 {
 	const struct config_group *g = &c->groups[i];

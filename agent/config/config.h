@@ -36,13 +36,12 @@ struct config {
 void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
-/* One setting of [agent] by its name in the file ("listen", "discovery", "peer", "log-level", "rescan-interval",
- * "scrub-interval", "versions-age", "versions-disk", "upload-limit", "download-limit", "memory", "tombstones-age",
- * "name"). -1 with *why (fresh text: the value and what is accepted). "peer" and "interface" add, the others replace. */
+/* One setting of [agent] by its name in the file (config_keys.c lists them). -1 with *why (fresh text: the value and
+ * what is accepted). "peer" and "interface" add, the others replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
 
-/* fn for each key that differs between the two and takes effect only after a restart; with `peer` only when one was removed, since
- * a new one takes effect at once. */
+/* fn for each key that differs between the two and takes effect only after a restart; with `peer` only when one was
+ * removed, since a new one takes effect at once. */
 void config_pending(const struct settings *old, const struct settings *new, void (*fn)(void *arg, const char *key),
                     void *arg);
 

@@ -168,6 +168,8 @@ static bool may_pass(int error)
 	       error == EAGAIN;
 }
 
+/* Only a regular file is read, and no more of it than fits: the path comes from an admin, but what is there may be
+ * anything. */
 char *config_read(const char *path, size_t max, bool absent_ok, size_t *n, char **why)
 {
 	struct fs_stat st;
@@ -231,6 +233,7 @@ static int in_byte_order(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* One that cannot be read fails the whole: settings that are half in effect would be worse than the old ones. */
 static int load_drop_ins(struct config *c, const char *dir, char **why)
 {
 	struct dirent **names = NULL;

@@ -1,5 +1,5 @@
-/* See engine.h: making an engine, what it is asked and told, and the end of each turn, which commits the index once and tells peers
- * and listeners what came of the turn. */
+/* See engine.h: making an engine, what it is asked and told, and the end of each turn, which commits the index once
+ * and tells peers and listeners what came of the turn. */
 #include "agent/engine/engine.h"
 
 #include <malloc.h>
@@ -13,8 +13,8 @@
 
 /* --- the end of a turn --- */
 
-/* Rows are committed, acknowledged and synced in this order: what a peer is told of is in the index, and what it is told is settled
- * is on the disk. This goes on while the engine drains, until its parts are freed. */
+/* Rows are committed, acknowledged and synced in this order: what a peer is told of is in the index, and what it is
+ * told is settled is on the disk. This goes on while the engine drains, until its parts are freed. */
 static void turn_end(void *arg)
 {
 	struct engine *e = arg;

@@ -1,5 +1,5 @@
-/* One group on this agent, wired: share, index, local scanner, fetch, and the group's side of the connections. The loop's
- * thread. */
+/* One group on this agent, wired: share, index, local scanner, fetch, and the group's side of the connections. The
+ * loop's thread. */
 #ifndef LANYARD_AGENT_ENGINE_ENGINE_H
 #define LANYARD_AGENT_ENGINE_ENGINE_H
 
@@ -55,9 +55,9 @@ struct engine_problem {
 int64_t engine_problem_count(struct engine *e);
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg);
 
-/* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share. has:
- * the short IDs of members known to have this version (ourselves included). after: begins with the first path behind
- * this one, so that a long list can be read in pieces over many turns; NULL: from the start. */
+/* fn for each live file of the group in walk order under `under`, ours and wanted ones. here: complete in our share.
+ * has: the short IDs of members known to have this version (ourselves included). after: begins with the first path
+ * behind this one, so that a long list can be read in pieces over many turns; NULL: from the start. */
 typedef bool engine_file_fn(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas);
 void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg);
 
@@ -76,8 +76,8 @@ bool engine_opening(const struct engine *e);
 const char *engine_stuck(struct engine *e);
 /* errno: what the agent may not do in the share; 0: nothing, as far as is known. */
 int engine_share_access(const struct engine *e);
-/* A burst that is held: deletions here that nobody is told of, or changes of a member that would take away a large part of the
- * share here (sync/fetch/guard.h). */
+/* A burst that is held: deletions here that nobody is told of, or changes of a member that would take away a large
+ * part of the share here (sync/fetch/guard.h). */
 struct engine_burst {
 	bool here;
 	bool known;         /* `by` is filled; false: several, or no member now */
@@ -97,8 +97,8 @@ int64_t engine_release(struct engine *e);
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 
-/* For what a user asks of the share's disk: the share (NULL while joining or in error); a job at a worker, which holds a
- * duplicate of what it needs of the share; and "look at this path" for what it changed there. */
+/* For what a user asks of the share's disk: the share (NULL while joining or in error); a job at a worker, which
+ * holds a duplicate of what it needs of the share; and "look at this path" for what it changed there. */
 struct share *engine_share(struct engine *e);
 void engine_work(struct engine *e, workers_fn *work, workers_done_fn *done, void *job);
 void engine_hint(struct engine *e, const char *path);

@@ -24,8 +24,8 @@ struct engine_context {
 	const struct settings *settings;
 	/* The engine's membership or state changed: discovery publishes what is to be published now. */
 	void (*changed)(void *arg);
-	/* Whether the engine's share, which is `real_path`, may be there (NULL: it cannot be told where it is): NULL, or why it may
-	 * not, fresh. NULL: it may be anywhere. */
+	/* Whether the engine's share, which is `real_path`, may be there (NULL: it cannot be told where it is): NULL,
+	 * or why it may not, fresh. NULL: it may be anywhere. */
 	char *(*share_is_free)(void *arg, const struct engine *e, const struct real_path *real_path);
 	/* engine_end() has come to its end: e is about to be freed. NULL: nobody minds. */
 	void (*ended)(void *arg, struct engine *e);
@@ -44,16 +44,17 @@ struct engine *engine_join(const struct engine_context *context, const char *tok
 
 /* --- ending --- */
 
-/* Stops and frees; waits for workers that are out, turning the loop: only from loop_between(), when the loop does not run, or
- * when none are. What is stored of the group stays, unless engine_end() has begun. False: the share's disk did not answer for
- * ten seconds; what is known is stored, and nothing is freed: end the process. */
+/* Stops and frees; waits for workers that are out, turning the loop: only from loop_between(), when the loop does not
+ * run, or when none are. What is stored of the group stays, unless engine_end() has begun. False: the share's disk
+ * did not answer for ten seconds; what is known is stored, and nothing is freed: end the process. */
 bool engine_free(struct engine *e);
 /* Removes what is stored of the group below home. */
 void engine_forget(struct engine *e);
-/* For good: stops, forgets, removes the share's .lanyard/, frees; ended() is called when that is done, which takes until the
- * share's disk answers. */
+/* For good: stops, forgets, removes the share's .lanyard/, frees; ended() is called when that is done, which takes
+ * until the share's disk answers. */
 void engine_end(struct engine *e);
-/* Our identity runs elsewhere too: stops until the agent's next start. Takes why. As engine_free(), from loop_between(). */
+/* Our identity runs elsewhere too: stops until the agent's next start. Takes why. As engine_free(), from
+ * loop_between(). */
 void engine_copied(struct engine *e, char *why);
 bool engine_is_copied(const struct engine *e);
 

@@ -1,5 +1,5 @@
-/* The share's disk: whether it answers, whether the share is still there, and the jobs that a user's requests need. A disk can
- * hang for ever, and nothing but the age of the oldest job tells. */
+/* The share's disk: whether it answers, whether the share is still there, and the jobs that a user's requests need. A
+ * disk can hang for ever, and nothing but the age of the oldest job tells. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +18,7 @@ struct engine_disk {
 	char *stuck; /* what was said when it did not answer; NULL: it does */
 };
 
+/* Said once when it begins and once when it ends, whoever asks first. */
 const char *engine_stuck(struct engine *e)
 {
 	struct engine_disk *d = e->disk;
@@ -108,4 +109,12 @@ void engine_hint(struct engine *e, const char *path)
 {
 	if (e->local != NULL)
 		local_hint(e->local, path);
+}
+
+void engine_disk_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	fn(arg, "disk", "stuck_ms", workers_stuck_ms(e->workers));
+	fn(arg, "disk", "jobs", workers_pending(e->workers));
+	fn(arg, "disk", "share_errno", engine_share_access(e));
+	fn(arg, "disk", "next_check_ms", loop_timer_left_ms(e->disk->timer));
 }

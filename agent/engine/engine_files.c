@@ -111,6 +111,8 @@ static bool tell_missing(struct engine *e, const char *path, engine_file_fn *fn,
 	return more;
 }
 
+/* Two ordered lists become one: our rows, and the offers for paths of which we have no live row. Both are read from
+ * the index as they are needed, so that a group of any size takes little memory. */
 void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg)
 {
 	struct holders *h = MEM_NEW(struct holders);

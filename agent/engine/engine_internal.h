@@ -18,6 +18,7 @@
 
 #include "agent/engine/engine_admin.h"
 #include "agent/engine/engine_phase.h"
+#include "base/debug.h"
 #include "sync/share/share_source.h"
 
 /* What is there in which phase:
@@ -103,9 +104,8 @@ void engine_index_lost(struct engine *e);
 int engine_store_save(struct engine *e, char **why);
 int engine_store_load(struct engine *e, char **why);
 
-/* --- parts ---
- * X_new and X_free: with the engine. X_start and X_stop: with the mirror. X_stop drops the part at once; jobs of it that are
- * out find that it is gone. */
+/* --- parts --- X_new and X_free: with the engine. X_start and X_stop: with the mirror. X_stop drops the part at
+ * once; jobs of it that are out find that it is gone. */
 
 void engine_disk_new(struct engine *e);
 void engine_disk_free(struct engine *e);
@@ -135,8 +135,8 @@ void engine_versions_thin(struct engine *e);
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);
 
-/* Whether the ignore rules are others than when the peers' rows were received; these will be asked for again when connections
- * open anew. */
+/* Whether the ignore rules are others than when the peers' rows were received; these will be asked for again when
+ * connections open anew. */
 bool engine_rules_changed(struct engine *e);
 
 /* For fetch_config.burst. */
@@ -161,6 +161,16 @@ void engine_roster_forget_departed(struct engine *e);
 /* Signs what an owner's agent signs by itself: from the next turn on; not any more. */
 void engine_roster_duty(struct engine *e, bool on);
 
+/* --- the state of each part, for engine_dump.c --- */
+
+void engine_disk_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_sync_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_verify_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_versions_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
+
 /* --- engine_wiring.c: made with the hooks that pass on what each reports --- */
 
 extern const struct peer_hooks engine_wiring_peer_hooks;
@@ -180,7 +190,8 @@ void engine_mirror_free(struct engine *e);
 
 /* --- engine_open.c --- */
 
-/* STOPPED to OPENING, and on from there as workers answer; or to STOPPED with the reason. In another phase it does nothing. */
+/* STOPPED to OPENING, and on from there as workers answer; or to STOPPED with the reason. In another phase it does
+ * nothing. */
 void engine_start(struct engine *e);
 /* The timer's: engine_start(), and the agent hears of it. */
 void engine_try_again(void *arg);

@@ -1,6 +1,7 @@
-/* What a member has that keeps a share as a mirror of the group: a scan that finds what is changed here, fetch that gets and
- * installs what is changed elsewhere, the group's side of the connections, and what looks after them in the background. It is
- * built once index and share are there, and taken down in two steps with the return of all jobs between them. */
+/* What a member has that keeps a share as a mirror of the group: a scan that finds what is changed here, fetch that
+ * gets and installs what is changed elsewhere, the group's side of the connections, and what looks after them in the
+ * background. It is built once index and share are there, and taken down in two steps with the return of all jobs
+ * between them. */
 #include "agent/engine/engine_internal.h"
 
 /* What looks after the mirror; started in this order, once the mirror itself is. */

@@ -1,6 +1,6 @@
-/* How an engine gets from STOPPED to RUNNING: its roster and index are read, a worker follows the share's path and then opens the
- * share, and the mirror is built on both. A joiner's path is followed too, and then members are asked to let it in. A step that fails
- * leaves the engine STOPPED with the reason, and stops no other group. */
+/* How an engine gets from STOPPED to RUNNING: its roster and index are read, a worker follows the share's path and
+ * then opens the share, and the mirror is built on both. A joiner's path is followed too, and then members are asked
+ * to let it in. A step that fails leaves the engine STOPPED with the reason, and stops no other group. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "sync/share/real_path.h"
 
-/* Two jobs: what the share's path is, which must not be in another share; then the opening. Once the engine does not point here
- * any more, the job that is out only frees it. */
+/* Two jobs: what the share's path is, which must not be in another share; then the opening. Once the engine does not
+ * point here any more, the job that is out only frees it. */
 struct engine_open {
 	struct engine *e;
 	char *path;                  /* owned */
@@ -95,6 +95,8 @@ static void close_index(struct engine *e)
 
 static void start_joining(struct engine *e);
 
+/* The path is judged before the share is created there, and the place is ours from then on, so that no second engine
+ * that opens meanwhile gets it. A joiner stops here: a share is created for a member only. */
 static void path_followed(void *arg)
 {
 	struct engine_open *o = arg;
@@ -121,6 +123,8 @@ static void path_followed(void *arg)
 	e->context->changed(e->context->arg);
 }
 
+/* Only now are index and share both there. INDEX_META_FRESH ends with the first share that was opened: from then on a
+ * share that is missing is an error and is not created. */
 static void share_opened(void *arg)
 {
 	struct engine_open *o = arg;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 enum engine_phase {
-	PHASE_STOPPED, /* nothing runs: just made, or for the reason in `error`; it is tried again if that may go away */
-	PHASE_OPENING, /* a worker follows the share's path and opens the share; for a joiner it only follows the path */
+	PHASE_STOPPED,  /* nothing runs: just made, or for the reason in `error`; retried if that may go away */
+	PHASE_OPENING,  /* a worker follows the share's path, and for a member opens the share */
 	PHASE_JOINING,  /* asks members to let us in */
 	PHASE_RUNNING,  /* the mirror is there */
 	PHASE_EXCLUDED, /* as RUNNING, but the roster does not have us any more: nobody talks to us about the group */

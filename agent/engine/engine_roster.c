@@ -1,5 +1,5 @@
-/* The group's roster on the disk and in the engine: read and stored, signed where it is our duty, and followed when members come
- * and go. */
+/* The group's roster on the disk and in the engine: read and stored, signed where it is our duty, and followed when
+ * members come and go. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,4 +174,11 @@ void engine_roster_free(struct engine *e)
 	loop_timer_free(e->keeper->save);
 	loop_timer_free(e->keeper->duty);
 	free(e->keeper);
+}
+
+void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	fn(arg, "roster", "unsaved", e->keeper->unsaved);
+	fn(arg, "roster", "next_save_ms", loop_timer_left_ms(e->keeper->save));
+	fn(arg, "roster", "next_duty_ms", loop_timer_left_ms(e->keeper->duty));
 }

@@ -1,7 +1,7 @@
-/* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now, and
- * peers need what was left out towards them: all members are asked for all of their rows again, and told all of ours. That
- * moves rows, not files; what we have already is recognised. The index remembers for which rules it was told, so a change
- * made while the agent was stopped counts too. */
+/* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now,
+ * and peers need what was left out towards them: all members are asked for all of their rows again, and told all of
+ * ours. That moves rows, not files; what we have already is recognised. The index remembers for which rules it was
+ * told, so a change made while the agent was stopped counts too. */
 #include "agent/engine/engine_internal.h"
 
 static bool ask_again(void *arg, const struct roster_member *m)

@@ -77,6 +77,8 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 	return peer_group_lacks(e->peers);
 }
 
+/* An error goes before everything else, the disk's before the scan's before the engine's own. Numbers are those of
+ * the mirror; without it they are 0, and nothing is in sync. */
 void engine_status(struct engine *e, struct engine_status *s)
 {
 	memset(s, 0, sizeof(*s));

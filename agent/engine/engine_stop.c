@@ -1,5 +1,5 @@
-/* How an engine stops: it drains, which ends when all jobs of its workers are back, and then does what its goal says. A disk that
- * does not answer can hold that up for ever; only engine_free() gives up after a while. */
+/* How an engine stops: it drains, which ends when all jobs of its workers are back, and then does what its goal says.
+ * A disk that does not answer can hold that up for ever; only engine_free() gives up after a while. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,4 +234,10 @@ static void reach_goal(struct engine *e)
 	case GOAL_FREE:
 		break;
 	}
+}
+
+void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	fn(arg, "stop", "drained", engine_mirror_is_drained(e));
+	fn(arg, "stop", "next_check_ms", loop_timer_left_ms(e->drain->timer));
 }

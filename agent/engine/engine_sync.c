@@ -1,6 +1,6 @@
-/* The index's file on its disk: soon after each commit a worker syncs it, and peers are told what is settled then; a large WAL is
- * moved into the database. One sync at a time covers whatever was committed meanwhile, and syncs take at most a
- * fifth of the time, or come at most every SYNC_GAP_MAX_MS. */
+/* The index's file on its disk: soon after each commit a worker syncs it, and peers are told what is settled then; a
+ * large WAL is moved into the database. One sync at a time covers whatever was committed meanwhile, and syncs take at
+ * most a fifth of the time, or come at most every SYNC_GAP_MAX_MS. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,4 +129,12 @@ void engine_sync_stop(struct engine *e)
 void engine_sync_begin(struct engine *e)
 {
 	e->sync->upto = 0;
+}
+
+void engine_sync_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	fn(arg, "sync", "syncing", e->sync->syncing);
+	fn(arg, "sync", "checkpointing", e->sync->checkpointing);
+	fn(arg, "sync", "commits_synced", (int64_t)e->sync->upto);
+	fn(arg, "sync", "next_ms", loop_timer_left_ms(e->sync->gap));
 }

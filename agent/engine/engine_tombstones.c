@@ -1,5 +1,5 @@
-/* Tombstones are forgotten when all current members have settled them and they are old enough. Their age is not kept: now and then
- * our number is noted, with the time; what is below it is as old as the note. */
+/* Tombstones are forgotten when all current members have settled them and they are old enough. Their age is not kept:
+ * now and then our number is noted, with the time; what is below it is as old as the note. */
 #include "agent/engine/engine_internal.h"
 
 #include <stdlib.h>
@@ -80,6 +80,7 @@ static void forgetting_ends(struct engine *e)
 	note_age(e);
 }
 
+/* Forgetting goes slice by slice, with other work between them; when it has come to its end, the next age is noted. */
 static void tombstones_due(void *arg)
 {
 	struct engine *e = arg;
@@ -121,4 +122,13 @@ void engine_tombstones_stop(struct engine *e)
 	loop_timer_free(e->tombstones->timer);
 	free(e->tombstones);
 	e->tombstones = NULL;
+}
+
+void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	if (e->tombstones == NULL)
+		return;
+	fn(arg, "tombstones", "at", (int64_t)e->tombstones->at);
+	fn(arg, "tombstones", "upto", (int64_t)e->tombstones->upto);
+	fn(arg, "tombstones", "next_ms", loop_timer_left_ms(e->tombstones->timer));
 }

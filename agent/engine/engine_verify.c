@@ -1,6 +1,6 @@
-/* Re-reading what is here, at a person's word or by itself every so often (the scrub), so that bytes that rotted on the
- * disk are found and mended while a peer still has them. A scrub is slow, goes on after a restart where it was, and gives
- * way to a verify. */
+/* Re-reading what is here, at a person's word or by itself every so often (the scrub), so that bytes that rotted on
+ * the disk are found and mended while a peer still has them. A scrub is slow, goes on after a restart where it was,
+ * and gives way to a verify. */
 #include <stdlib.h>
 
 #include "agent/engine/engine_internal.h"
@@ -159,4 +159,13 @@ void engine_verify_stop(struct engine *e)
 	loop_timer_free(e->verify->timer);
 	free(e->verify);
 	e->verify = NULL;
+}
+
+void engine_verify_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	if (e->verify == NULL)
+		return;
+	fn(arg, "verify", "verifying", e->verify->verifying);
+	fn(arg, "verify", "scrubbing", e->verify->scrubbing);
+	fn(arg, "verify", "next_check_ms", loop_timer_left_ms(e->verify->timer));
 }

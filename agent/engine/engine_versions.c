@@ -1,5 +1,5 @@
-/* The versions of a share are thinned: at the start, soon after new ones were kept or the disk was full, and every hour. Looking through
- * many takes long, so the next look waits a hundred times as long as the last one took. */
+/* The versions of a share are thinned: at the start, soon after new ones were kept or the disk was full, and every
+ * hour. Looking through many takes long, so the next look waits a hundred times as long as the last one took. */
 #include "agent/engine/engine_internal.h"
 
 #include <errno.h>
@@ -120,4 +120,14 @@ void engine_versions_stop(struct engine *e)
 	loop_timer_free(e->versions->timer);
 	free(e->versions);
 	e->versions = NULL;
+}
+
+void engine_versions_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	if (e->versions == NULL)
+		return;
+	fn(arg, "versions", "thinning", e->versions->thinning);
+	fn(arg, "versions", "again", e->versions->again);
+	fn(arg, "versions", "gap_ms", e->versions->gap_ms);
+	fn(arg, "versions", "next_ms", loop_timer_left_ms(e->versions->timer));
 }

@@ -1,5 +1,5 @@
-/* What the parts of one engine report to each other: the local scan, fetch, and the group's side of the connections know
- * nothing of one another; each reports here, and is passed on. */
+/* What the parts of one engine report to each other: the local scan, fetch, and the group's side of the connections
+ * know nothing of one another; each reports here, and is passed on. */
 #include <stdlib.h>
 #include <string.h>
 
