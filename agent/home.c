@@ -21,7 +21,7 @@ static char *absolute(const char *path, char **why)
 		return mem_strdup(path);
 	cwd = getcwd(NULL, 0);
 	if (cwd == NULL) {
-		*why = mem_printf("the current folder is gone (%s); give --home an absolute path", strerror(errno));
+		*why = mem_printf("the current folder was deleted (%s); give --home an absolute path", strerror(errno));
 		return NULL;
 	}
 	full = mem_printf("%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, strncmp(path, "./", 2) == 0 ? path + 2 : path);
@@ -117,7 +117,8 @@ static int lock(struct home *h, char **why)
 		if (n < 0)
 			*why = mem_printf("%s/lock: %s", h->path, strerror(errno));
 		else
-			*why = mem_printf("an agent%s%.*s%s runs on %s already; stop it, or choose another --home",
+			*why = mem_printf("an agent%s%.*s%s is already running on %s; stop it, or choose another "
+			                  "--home",
 			                  n > 0 ? " (process " : "", (int)strcspn(pid, "\n"), pid, n > 0 ? ")" : "",
 			                  h->path);
 		return -1;

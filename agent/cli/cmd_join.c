@@ -25,7 +25,7 @@ static char *share_text(const char *dir)
 	if (real == NULL && dir[0] != '/') {
 		cwd = getcwd(NULL, 0);
 		if (cwd == NULL) {
-			cli_error("the current folder is gone; give --share an absolute path");
+			cli_error("the current folder was deleted; give --share an absolute path");
 			return NULL;
 		}
 		while (strncmp(dir, "./", 2) == 0)

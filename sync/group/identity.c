@@ -51,7 +51,7 @@ static struct identity *from_key(EVP_PKEY *key)
 		return NULL;
 	self = MEM_NEW(struct identity);
 	if (EVP_PKEY_get_raw_public_key(key, self->public_key, &n) != 1 || n != PUBLIC_KEY_LEN)
-		give_up("tell a public key");
+		give_up("read the public key");
 	self->key = key;
 	identity_id_of_key(&self->id, self->public_key);
 	return self;
@@ -207,7 +207,7 @@ void identity_seed(const struct identity *id, uint8_t seed[32])
 	size_t n = SEED_LEN;
 
 	if (EVP_PKEY_get_raw_private_key(id->key, seed, &n) != 1 || n != SEED_LEN)
-		give_up("tell a private key");
+		give_up("read a private key");
 }
 
 void identity_sign(const struct identity *id, const void *p, size_t n, uint8_t sig[SIGNATURE_LEN])

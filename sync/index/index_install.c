@@ -28,7 +28,7 @@ int64_t index_install_begin(struct index *index, const struct record *r)
 	sqlite3_bind_blob(s, 1, index->key, n, SQLITE_STATIC);
 	index_record_bind(index, s, 2, r);
 	if (index_stmt_run(index, STMT_INSTALL_INSERT, s) < 0)
-		return index_write_failed(index, "note what is installed");
+		return index_write_failed(index, "record an installation");
 	return sqlite3_last_insert_rowid(index->db);
 }
 
@@ -43,9 +43,8 @@ static int delete_range(struct index *index, int64_t first, int64_t last)
 		return -1;
 	sqlite3_bind_int64(s, 1, first);
 	sqlite3_bind_int64(s, 2, last);
-	return index_stmt_run(index, STMT_INSTALL_DELETE, s) < 0
-	               ? index_write_failed(index, "forget what was installed")
-	               : 0;
+	return index_stmt_run(index, STMT_INSTALL_DELETE, s) < 0 ? index_write_failed(index, "forget an installation")
+	                                                         : 0;
 }
 
 int index_install_end(struct index *index, int64_t first, int64_t last)

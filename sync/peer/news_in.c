@@ -130,7 +130,8 @@ static void hear_all_again(struct talk *t)
 
 	if (log_allow("forgotten", 5))
 		log_about(LOG_INFO, &about,
-		          "%s: has forgotten deletions that were never heard of here; telling each other all again",
+		          "%s: has forgotten deletions that this agent never received; both send each "
+		          "other all rows again",
 		          t->session->link->address);
 	news_in_forget(t->group, t->session->peer);
 }

@@ -143,11 +143,11 @@ static void index_hello_in(struct talk *t, const struct msg_index_hello *m)
 	case NEWS_IN_GOES_ON:
 		break;
 	case NEWS_IN_TALK_AGAIN:
-		talk_close(t, "opening anew to hear all again");
+		talk_close(t, "reopening to receive all rows again");
 		session_offer(s, g);
 		break;
 	case NEWS_IN_GROUP_AGAIN:
-		peer_group_reopen(g, "opening anew with a new epoch");
+		peer_group_reopen(g, "reopening with a new epoch");
 		break;
 	}
 }

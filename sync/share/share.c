@@ -112,8 +112,9 @@ static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool
 	if (rc < 0)
 		goto close_root;
 	if (rc == 0 && expect_marker) {
-		*why = mem_printf("%s: is not the folder it was (its .lanyard/share is gone): is the disk mounted? "
-		                  "If the folder was emptied on purpose, leave the group and join it again",
+		*why = mem_printf("%s: is not the folder that it was (its .lanyard/share is missing): is the "
+		                  "disk mounted? If the folder was emptied on purpose, leave the group and join "
+		                  "it again",
 		                  path);
 		goto close_root;
 	}
