@@ -105,7 +105,7 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 		if (status == FRAME_TOO_LONG)
 			return tls_link_drop(l, limit != 0 ? "it sent a long frame before it had proved membership"
 			                                   : "it sent a frame that exceeds the maximum length");
-		if (status == FRAME_PART)
+		if (status == FRAME_INCOMPLETE)
 			break;
 		wait = unpack_wait(l, &f, l->rx + at + FRAME_HEADER);
 		if (wait > 0 || (at > 0 && clock_mono_ns() >= l->turn_ends_ns)) {

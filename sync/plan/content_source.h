@@ -1,11 +1,13 @@
-/* Content apart from paths: where a content's bytes can be read, whatever keeps them. Talking serves blocks through this and knows
- * neither files nor paths. A share's files are one source (sync/share/share_source.h), the parts of downloads another
- * (sync/fetch/fetch_source.h); a store of blobs would be a third.
+/* Content apart from paths: where a content's bytes can be read, whatever keeps them. sync/peer serves blocks through
+ * this and knows neither files nor paths. A share's files are one source (sync/share/share_source.h), the parts of
+ * downloads another; a store of blobs would be a third.
  *
- * A reading goes from thread to thread, since a disk may not answer:
- *   stat, open   the loop: decides from rows and maps alone which file to read; touches no disk
- *   read         a worker, at most once: opens, reads and checks that the bytes are still the content's; touches no shared state
- *   close        the loop, once the worker is done: acts on what the worker found */
+ * A reading passes between threads, since a disk may not answer:
+ *   stat, open   loop: decides from rows and maps alone which file to read; touches no disk
+ *   read         worker, at most once: opens, reads, checks that the bytes are still the content's; shares no state
+ *   close        loop, once the worker is done: acts on what the worker found
+ *
+ * Pure: the sources behind it are not. */
 #ifndef LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 #define LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 
@@ -16,9 +18,9 @@
 #include "sync/plan/record.h"
 
 enum content_state {
-	CONTENT_ABSENT,   /* nothing is known of it here */
-	CONTENT_PRESENT,  /* some of it at least can be read */
-	CONTENT_WITHHELD, /* it is here, and not to be given away (ignore rules) */
+	CONTENT_ABSENT,   /* this source does not have it */
+	CONTENT_PRESENT,  /* at least some of its blocks can be read */
+	CONTENT_WITHHELD, /* it is here, but not shared (ignore rules) */
 };
 
 /* One reading. A source makes it the first member of its own struct. */
@@ -28,12 +30,12 @@ struct content_reading {
 
 struct content_source_ops {
 	enum content_state (*stat)(void *arg, const struct content *c);
-	/* NULL when this source does not have the block. row: a row of ours known to have the content, which alone is read then; NULL:
-	 * the source looks for one. Rows and content are copied. */
+	/* NULL if this source does not have the block. row: a row of ours that has the content; only its file is read.
+	 * NULL: the source looks for one. The arguments are copied. */
 	struct content_reading *(*open)(void *arg, const struct content *c, const struct record *row,
 	                                const struct block_want *want);
-	/* want.len bytes to out: 0; -1 when they cannot be had, or may not be the content's any more. Once per reading. The bytes
-	 * are hashed only where the file's metadata leave a doubt: whoever gets them verifies them. */
+	/* Writes want.len bytes to out: 0; -1 if they cannot be read, or the file may have changed. The bytes are
+	 * hashed only where the file's metadata leave a doubt: whoever receives them verifies them. */
 	int (*read)(struct content_reading *r, uint8_t *out);
 	/* Frees the reading. */
 	void (*close)(struct content_reading *r);

@@ -8,8 +8,8 @@
 
 static const char ours[] = ".lanyard", short_ours[] = "lanyar~", rules[] = ".lanyardignore";
 
-/* The length of a code point at p that some file systems leave out when they compare names; 0: it is none of these. As git has
- * it of HFS+: U+200C to 200F, 202A to 202E, 206A to 206F, FEFF. */
+/* The length of a code point at p that some file systems skip when they compare names; 0 for any other. HFS+ skips
+ * these, according to git: U+200C to 200F, 202A to 202E, 206A to 206F, FEFF. */
 static size_t ignorable(const unsigned char *p, size_t n)
 {
 	if (n < 3)
@@ -21,14 +21,14 @@ static size_t ignorable(const unsigned char *p, size_t n)
 	return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
 }
 
-/* The name as the most forgiving file system compares it; its length, or room when it is longer. */
-static size_t fold(char *folded, size_t room, const char *name, size_t n)
+/* The name as the most lenient file system compares it; returns its length, at most max. */
+static size_t fold(char *folded, size_t max, const char *name, size_t n)
 {
 	size_t len = 0, step;
 
 	while (n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '))
 		n--;
-	for (size_t i = 0; i < n && len < room; i += step) {
+	for (size_t i = 0; i < n && len < max; i += step) {
 		char c = name[i];
 
 		step = ignorable((const unsigned char *)name + i, n - i);
@@ -129,7 +129,7 @@ int path_compare(const char *a, const char *b)
 	}
 	ca = (unsigned char)a[i];
 	cb = (unsigned char)b[i];
-	/* The end comes before '/', and '/' before all else: so a folder's content follows the folder at once. */
+	/* The end sorts below '/', and '/' below all other bytes: so a folder's content follows the folder at once. */
 	if (ca == '\0' || cb == '\0')
 		return ca == '\0' ? -1 : 1;
 	if (ca == '/' || cb == '/')

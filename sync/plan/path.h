@@ -11,15 +11,15 @@ enum path_verdict {
 	PATH_DOTS,  /* a component "." or ".." */
 	PATH_NUL,   /* a NUL byte among the n */
 	PATH_LONG,  /* over RECORD_PATH_MAX, or a component over RECORD_NAME_MAX */
-	PATH_RULES, /* the ignore rules of the share, which are each machine's own, by a name as below */
+	PATH_RULES, /* the share's .lanyardignore, by a name as below: each machine has its own */
 	PATH_OURS   /* path_is_ours() of a component: that of this share, or of one that was moved or mounted into it */
 };
 
-/* Whether a name is that of lanyard's own folder, or stands for it on some file system: without regard to case (exFAT, casefold), dots
- * and spaces at the end or to code points that do not show, or in 8.3 form (vfat). Wherever one is, it is never told nor taken:
- * it holds versions of what others deleted, and parts of what they are not to see. */
+/* Whether a name is `.lanyard`, or means it on some file system: in any case (exFAT, casefold), with dots and spaces at
+ * its end, with code points that do not show, or in 8.3 form (vfat). Such a folder is never announced or accepted,
+ * wherever it is: it holds versions of deleted files, and parts of files that not everybody may read. */
 bool path_is_ours(const char *name, size_t n);
-/* Judges n bytes. */
+/* Checks n bytes. */
 enum path_verdict path_check(const char *path, size_t n);
 const char *path_verdict_text(enum path_verdict v);
 /* Order of the index and of every walk: '/' sorts below every other byte. <0, 0, >0. */

@@ -93,7 +93,8 @@ static bool is_missing(int rc)
 	return rc < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM);
 }
 
-/* Links, renames and symlinks first, then case and the longest name. Each trial leaves t->name where it was and t->other free. */
+/* Links, renames and symlinks first, then case and the longest name. Each trial leaves t->name where it was and
+ * t->other free. */
 static void try_names(const struct trial *t, struct disk *d)
 {
 	char other_case[NAME_LENGTH], *dot, long_name[LONG_NAME + 1];
@@ -203,7 +204,8 @@ uint32_t disk_mode_announced(const struct disk *d, enum record_kind kind, uint32
 	return (mode & 0707) | (mode & 07) << 3;
 }
 
-/* Owner and group may do everything, others what they may do in the root. umask(2) does not apply where there is a default ACL. */
+/* Owner and group may do everything, others what they may do in the root. umask(2) does not apply where there is a
+ * default ACL. */
 static int give_default_acl(int root, mode_t mode)
 {
 	char *text = mem_printf("u::rwx,g::rwx,o::%c-%c", (mode & 04) != 0 ? 'r' : '-', (mode & 01) != 0 ? 'x' : '-');

@@ -1,9 +1,9 @@
 /* gitignore patterns, compiled to tokens: see ignore.h.
  *
- * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of components. A path
- * and all folders above it are matched in one pass. In that pass no token meets a byte twice, except for a star within one
- * component, and then matching goes back to the last star only. So no pattern or path can be made slow: the time is bounded by the
- * tokens of all rules, which IGNORE_MAX_COST bounds, times the bytes of the path. */
+ * A pattern is a list of components; a component is a list of tokens, or "**", which stands for any number of
+ * components. A path and all folders above it are matched in one pass. In that pass no token meets a byte twice, except
+ * for a star within one component, and then matching goes back to the last star only. So no pattern or path can be made
+ * slow: the time is bounded by the tokens of all rules, which IGNORE_MAX_COST bounds, times the bytes of the path. */
 #include "sync/share/ignore_internal.h"
 
 #include <ctype.h>
@@ -65,8 +65,8 @@ static int set_byte(struct pattern_text *s)
 	return s->p < s->end ? *s->p++ : -1;
 }
 
-/* s->p is after the "[" of a set. A "]" that comes first is a plain byte; "!" or "^" before that negates the set; "a-z" is a
- * range, and "[:alpha:]" a class. -1 when the set is not closed. */
+/* s->p is after the "[" of a set. A "]" that comes first is a plain byte; "!" or "^" before that negates the set; "a-z"
+ * is a range, and "[:alpha:]" a class. -1 when the set is not closed. */
 static int parse_set(struct pattern_text *s, struct byte_set *set)
 {
 	bool negated = s->p < s->end && (*s->p == '!' || *s->p == '^');
@@ -175,7 +175,8 @@ static int parse_component(struct ignore *ig, struct pattern_text *s)
 	return 0;
 }
 
-/* A slash anywhere but at the end anchors the pattern at the root. On failure the caller takes back what was added to ig. */
+/* A slash anywhere but at the end anchors the pattern at the root. On failure the caller takes back what was added to
+ * ig. */
 static int parse_pattern(struct ignore *ig, struct pattern_text *s, struct rule *r)
 {
 	if (s->p < s->end && s->end[-1] == '/') {
@@ -216,7 +217,8 @@ static const unsigned char *trim_spaces(const unsigned char *p, const unsigned c
 	return keep;
 }
 
-/* -1 for a line that means nothing or exceeds a limit; ig is then as it was. An empty line or a comment adds nothing. */
+/* -1 for a line that means nothing or exceeds a limit; ig is then as it was. An empty line or a comment adds
+ * nothing. */
 static int parse_line(struct ignore *ig, struct pattern_text s)
 {
 	uint32_t sets = ig->nsets;

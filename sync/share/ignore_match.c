@@ -164,8 +164,8 @@ static bool path_decides(const struct ignore *ig, const struct rule *r, struct p
 	return false;
 }
 
-/* For each folder above and for the path itself, the last rule that matches decides; without one it is not ignored. A later "!" does
- * not bring back a path below an ignored folder. */
+/* For each folder above and for the path itself, the last rule that matches decides; without one it is not ignored. A
+ * later "!" does not bring back a path below an ignored folder. */
 static bool is_ignored(const struct ignore *ig, struct path_parts *parts, const char *path, bool is_dir)
 {
 	for (uint32_t i = ig->nrules; i-- > 0 && parts->nopen > 0;) {

@@ -41,7 +41,8 @@ static char *no_slash_at_end(char *path)
 	return path;
 }
 
-/* Resolves the part of the path that exists; *rest is the part that does not. Fresh; NULL when nothing can be resolved. */
+/* Resolves the part of the path that exists; *rest is the part that does not. Fresh; NULL when nothing can be
+ * resolved. */
 static char *resolve_existing(const char *path, const char **rest)
 {
 	size_t n = strlen(path);

@@ -8,8 +8,8 @@
 
 enum seen_match {
 	SEEN_OTHER, /* another file, or written to: size, mtime or inode differ; or the row has never seen one */
-	/* All but the ctime agree: the file was renamed, linked or given another mode, or it was written to and its mtime set back.
-	 * Only its bytes tell which. */
+	/* All but the ctime agree: the file was renamed, linked or given another mode, or it was written to and its
+	 * mtime set back. Only its bytes tell which. */
 	SEEN_ALL_BUT_CTIME,
 	SEEN_SAME,
 };

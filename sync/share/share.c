@@ -87,7 +87,8 @@ static int make_folders(const char *path)
 	return rc;
 }
 
-/* Makes .lanyard/ and .lanyard/parts/, unreadable to others: parts may hold content that the share's own modes would hide. */
+/* Makes .lanyard/ and .lanyard/parts/, unreadable to others: parts may hold content that the share's own modes would
+ * hide. */
 static int open_parts(int root)
 {
 	if (mkdirat(root, ".lanyard", 0700) < 0 && errno != EEXIST)
@@ -97,7 +98,8 @@ static int open_parts(int root)
 	return fs_open(root, ".lanyard/parts", O_RDONLY | O_DIRECTORY, 0);
 }
 
-/* The marker is checked before anything is made, and written last, so that a folder which is refused is left as it was. */
+/* The marker is checked before anything is made, and written last, so that a folder which is refused is left as it
+ * was. */
 static int open_folder(const char *path, const uint8_t marker[MARKER_SIZE], bool expect_marker, struct share_opened *o,
                        char **why)
 {
@@ -142,8 +144,8 @@ close_root:
 	return -1;
 }
 
-/* Whether the path, or the part of it that exists, is on a virtual file system. Nothing can be kept there, and its own error messages
- * do not reveal the cause. */
+/* Whether the path, or the part of it that exists, is on a virtual file system. Nothing can be kept there, and its own
+ * error messages do not reveal the cause. */
 static bool is_virtual(const char *path)
 {
 	static const unsigned long kinds[] = { PROC_SUPER_MAGIC,    SYSFS_MAGIC,      CGROUP_SUPER_MAGIC,

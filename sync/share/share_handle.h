@@ -1,6 +1,6 @@
-/* A worker job's access to a share: its own descriptors, and what the share is recognised by. A job can outlast the share
- * (a disk may hang for ever, as with a dead NFS server), and the handle lives as long as the job. Only workers touch the disk;
- * the loop makes, references and frees handles, none of which touches it. */
+/* A worker job's access to a share: its own descriptors, and what the share is recognised by. A job can outlast the
+ * share (a disk may hang for ever, as with a dead NFS server), and the handle lives as long as the job. Only workers
+ * touch the disk; the loop makes, references and frees handles, none of which touches it. */
 #ifndef LANYARD_SYNC_SHARE_SHARE_HANDLE_H
 #define LANYARD_SYNC_SHARE_SHARE_HANDLE_H
 
@@ -27,9 +27,10 @@ struct share_handle *share_handle_new(const char *path, const uint8_t marker[MAR
 struct share_handle *share_handle_ref(struct share_handle *h);
 void share_handle_free(struct share_handle *h); /* drops one reference; NULL is allowed */
 
-/* Worker. 0 when the path still leads to this very folder with its marker; -1 with *why (fresh) when the folder vanished or was
- * replaced, when something was mounted over it, or when .lanyard/parts was removed (share_open makes it again). While this
- * fails, nothing may be taken for deleted: call it after the checks that a deletion rests on. Cheap. */
+/* Worker. 0 when the path still leads to this very folder with its marker; -1 with *why (fresh) when the folder
+ * vanished or was replaced, when something was mounted over it, or when .lanyard/parts was removed (share_open makes it
+ * again). While this fails, nothing may be taken for deleted: call it after the checks that a deletion rests on.
+ * Cheap. */
 int share_handle_check(const struct share_handle *h, char **why);
 
 #endif

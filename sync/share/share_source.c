@@ -27,8 +27,8 @@ struct file_reading {
 	bool changed;   /* found by the worker: none of the files is what its row says */
 };
 
-/* The bytes that were read from fd are the block if the file is still what its row says. If its ctime alone differs, only the
- * hash tells. */
+/* The bytes that were read from fd are the block if the file is still what its row says. If its ctime alone differs,
+ * only the hash tells. */
 static bool is_block(int fd, const struct record *row, const struct block_want *want, const uint8_t *bytes)
 {
 	uint8_t hash[SHA256_SIZE];

@@ -15,7 +15,7 @@ enum { LEVEL = 1, SAMPLE = 16 << 10, SAMPLE_ABOVE = 64 << 10 };
 struct contexts {
 	ZSTD_CCtx *compress;
 	ZSTD_DCtx *decompress;
-	uint8_t sample[SAMPLE]; /* where a sample is compressed to */
+	uint8_t sample[SAMPLE]; /* for the output of sample_pays() */
 };
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -52,7 +52,7 @@ static struct contexts *contexts_mine(void)
 	return c;
 }
 
-/* What one zstd frame of n plain bytes takes; 0 when it takes more than cap. */
+/* Packs n bytes into one zstd frame; returns its size, 0 if that is more than cap. */
 static size_t pack(uint8_t *out, size_t cap, const void *plain, size_t n)
 {
 	size_t size = ZSTD_compressCCtx(contexts_mine()->compress, out, cap, plain, n, LEVEL);
@@ -60,7 +60,7 @@ static size_t pack(uint8_t *out, size_t cap, const void *plain, size_t n)
 	return ZSTD_isError(size) ? 0 : size;
 }
 
-/* zstd by itself would take several frames in a row, or skippable ones with anything inside. */
+/* Exactly one frame is accepted. zstd itself would accept several in a row, and skippable ones with anything inside. */
 static int unpack(uint8_t *plain, size_t n, const uint8_t *packed, size_t packed_n)
 {
 	static const uint8_t magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
@@ -117,8 +117,8 @@ int codec_block(uint8_t **out, size_t *out_n, const uint8_t *plain, size_t n)
 	size_t size;
 	uint8_t *packed;
 
-	/* Media and archives often begin with a header that would pack well, or have one that does not before a body that
-	 * does; so the middle has its say too. */
+	/* Two samples, since a media file or archive may have a header that packs well before a body that does not, or
+	 * the reverse. */
 	if (n > SAMPLE_ABOVE && !sample_pays(plain + (n - SAMPLE) / 2) && !sample_pays(plain))
 		return 0;
 	packed = mem_realloc(NULL, cap + 1, 1);

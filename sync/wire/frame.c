@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 
-/* What a message of each type can come to within the limits of msg.h, roundly. */
+/* The size of each message at the limits of msg.h, rounded up. */
 static const uint32_t max_of[] = {
 	[FRAME_HELLO] = 16 << 10,
 	[FRAME_BYE] = 1 << 10,
@@ -39,7 +39,7 @@ enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32
 	uint32_t max;
 
 	if (n < FRAME_HEADER)
-		return FRAME_PART;
+		return FRAME_INCOMPLETE;
 	f->len = get_u32(p);
 	f->type = p[4];
 	f->flags = p[5];
@@ -48,7 +48,7 @@ enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32
 		max = limit;
 	if (f->len > max)
 		return FRAME_TOO_LONG;
-	return n - FRAME_HEADER >= f->len ? FRAME_WHOLE : FRAME_PART;
+	return n - FRAME_HEADER >= f->len ? FRAME_WHOLE : FRAME_INCOMPLETE;
 }
 
 void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len)

@@ -1,5 +1,5 @@
-/* Frames: how messages stand in the stream. 4 bytes payload length (big endian), 1 byte type, 1 byte flags, payload.
- * Pure. */
+/* Frames: how messages are delimited in the stream. 4 bytes payload length (big endian), 1 byte type, 1 byte flags,
+ * payload. Pure. */
 #ifndef LANYARD_SYNC_WIRE_FRAME_H
 #define LANYARD_SYNC_WIRE_FRAME_H
 
@@ -9,7 +9,7 @@
 
 enum {
 	FRAME_HEADER = 6,
-	FRAME_MAX_CONTROL = 4 << 20, /* payload bytes of any message but BLOCK, compressed or not; of most far fewer */
+	FRAME_MAX_CONTROL = 4 << 20,       /* payload bytes of any message except BLOCK, compressed or not */
 	FRAME_MAX_BLOCK = (4 << 20) + 64,  /* payload bytes of BLOCK */
 	FRAME_MAX_BEFORE_HELLO = 16 << 10, /* until the peer has proved itself a member of a group */
 	FRAME_FLAG_ZSTD = 1,               /* payload: 4 bytes plain length, then one zstd frame */
@@ -41,14 +41,14 @@ struct frame {
 	uint32_t len;
 };
 
-enum frame_status { FRAME_WHOLE, FRAME_PART, FRAME_TOO_LONG };
-/* Looks at the start of n bytes: WHOLE when the frame (header and payload) is all there; *f is filled as soon as the
- * header is (n >= FRAME_HEADER). limit: FRAME_MAX_BEFORE_HELLO, or 0 for the type's own maximum. TOO_LONG as soon as the
- * header says so. Flags and type are not judged. */
+enum frame_status { FRAME_WHOLE, FRAME_INCOMPLETE, FRAME_TOO_LONG };
+/* Reads the header at the start of n bytes. WHOLE: header and payload are there. *f is filled once the header is there
+ * (n >= FRAME_HEADER), and TOO_LONG is returned as soon as the header says so. limit: FRAME_MAX_BEFORE_HELLO, or 0 for
+ * the type's own maximum. Does not judge flags or type. */
 enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit);
-/* Payload bytes of a type at most, known or not. */
+/* The most payload bytes that a type may have, whether it is known or not. */
 uint32_t frame_max(uint8_t type);
-/* Whether it is one of enum frame_type. */
+/* Whether type is one of enum frame_type. */
 bool frame_known(uint8_t type);
 void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len);
 

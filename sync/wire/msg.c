@@ -36,7 +36,7 @@ void *msg_arena_alloc(void *arena, size_t n)
 			return NULL;
 		fresh->used = 0;
 		fresh->size = size;
-		/* A big piece goes behind the current chunk, whose rest stays in use. */
+		/* A big piece gets its own chunk, behind the current one, whose rest stays in use. */
 		if (c && size != CHUNK_SIZE) {
 			fresh->next = c->next;
 			c->next = fresh;
@@ -97,7 +97,7 @@ ProtobufCBinaryData msg_binary(const void *p, size_t n)
 	return (ProtobufCBinaryData){ .data = u.out, .len = n };
 }
 
-static char *text(const char *s)
+static char *msg_text(const char *s)
 {
 	union {
 		const char *in;
@@ -135,7 +135,7 @@ static ProtobufCBinaryData *binary_list(const struct msg_bytes *b, size_t n)
 	return out;
 }
 
-/* A content as it stands in several messages; -1 when no file can have it. */
+/* The content fields that several messages have; -1 if no file can have such a content. */
 int msg_content_read(struct content *c, uint64_t size, uint32_t nblocks, ProtobufCBinaryData root)
 {
 	memset(c, 0, sizeof(*c));
@@ -168,8 +168,8 @@ uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n)
 	for (size_t i = 0; i < m->ntags; i++)
 		tags[i] = msg_binary(m->tags[i], MSG_TAG_LEN);
 	pb.version = m->version;
-	pb.software = text(m->software);
-	pb.name = text(m->name);
+	pb.software = msg_text(m->software);
+	pb.name = msg_text(m->name);
 	pb.listen_port = m->listen_port;
 	pb.run_id = m->run_id;
 	pb.moved = m->moved;
@@ -245,7 +245,7 @@ uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n)
 	Lanyard__RunProof proof;
 
 	lanyard__bye__init(&pb);
-	pb.reason = text(m->reason);
+	pb.reason = msg_text(m->reason);
 	pb.copied = m->copied;
 	if (m->proof.run_id != 0) {
 		run_proof_fill(&proof, &m->proof);
@@ -325,7 +325,7 @@ uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n)
 
 	lanyard__group_close__init(&pb);
 	pb.channel = m->channel;
-	pb.reason = text(m->reason);
+	pb.reason = msg_text(m->reason);
 	pb.closes = (uint32_t)(m->your_channel + 1);
 	return msg_pack(&pb.base, n);
 }
@@ -377,7 +377,7 @@ uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n)
 	for (size_t i = 0; i < m->n; i++) {
 		lanyard__address__init(&each[i]);
 		each[i].agent = msg_binary(m->addresses[i].agent, 32);
-		each[i].host = text(m->addresses[i].host);
+		each[i].host = msg_text(m->addresses[i].host);
 		each[i].port = m->addresses[i].port;
 		list[i] = &each[i];
 	}

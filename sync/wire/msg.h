@@ -1,7 +1,7 @@
-/* Messages: between the structs the rest of the code uses and the bytes of lanyard.proto. The only door to protobuf-c.
- * Decoding checks what can be checked without knowing the group: lengths of hashes, counts, ranges; paths are bytes
- * here and are judged by path_check later. Decoded structs borrow from the message's memory, which msg_free releases.
- * Pure; any thread. */
+/* Messages: converts between the structs that the rest of the code uses and the bytes of lanyard.proto. The only door
+ * to protobuf-c. Decoding checks all that can be checked without knowing the group: lengths of hashes, counts, ranges.
+ * Paths are bytes here; path_check judges them later. Decoded structs borrow from the arena, which msg_free releases.
+ * Any thread. Pure. */
 #ifndef LANYARD_SYNC_WIRE_MSG_H
 #define LANYARD_SYNC_WIRE_MSG_H
 
@@ -45,13 +45,13 @@ struct msg_hello {
 	uint32_t version;
 	const char *software, *name; /* at most MSG_MAX_TEXT bytes; untrusted */
 	uint32_t listen_port;        /* 0 to 65535 */
-	uint64_t run_id;             /* 0: it says none */
+	uint64_t run_id;             /* 0: none was sent */
 	bool moved;
 	const uint8_t (*tags)[MSG_TAG_LEN];
 	size_t ntags;
 };
 
-/* signature.n = 0: the question. Else SIGNATURE bytes, whose they are is for the receiver to see. */
+/* signature.n = 0: a request for a proof. Otherwise MSG_SIGNATURE_LEN bytes, which the receiver verifies. */
 struct msg_run_proof {
 	uint64_t run_id, other;
 	bool moved;
@@ -74,7 +74,7 @@ struct msg_group_open {
 
 struct msg_group_close {
 	uint32_t channel;
-	int64_t your_channel; /* -1: not said */
+	int64_t your_channel; /* -1: none was sent */
 	const char *reason;
 };
 
@@ -91,7 +91,8 @@ struct msg_index_hello {
 	bool no_inline;
 };
 
-/* One record of a NEWS. record's pointers are borrowed: never record_clear() a decoded one. record.seq is the sender's. */
+/* One record of a NEWS. record's pointers are borrowed: never record_clear() a decoded one. record.seq is the
+ * sender's. */
 struct msg_record {
 	struct record record;
 	struct msg_bytes content; /* p NULL: not carried */
@@ -146,7 +147,7 @@ struct msg_addresses {
 	size_t n;
 };
 
-/* Each encode returns fresh memory of *n bytes; the caller frees. The structs' limits are the caller's to keep. */
+/* Each encode returns fresh memory of *n bytes; the caller frees it, and keeps within the limits of the structs. */
 uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n);
 uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n);
 uint8_t *msg_run_proof_encode(const struct msg_run_proof *m, size_t *n);
@@ -163,7 +164,7 @@ uint8_t *msg_get_encode(const struct msg_get *m, size_t *n);
 uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n);
 uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
 
-/* Each decode returns 0, or -1 when the bytes are no such message within its limits. */
+/* Each decode returns 0, or -1 when the bytes are not such a message within its limits. */
 int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_run_proof_decode(struct msg_run_proof *m, struct msg_arena *a, const uint8_t *p, size_t n);

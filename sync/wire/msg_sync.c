@@ -1,4 +1,4 @@
-/* See msg.h: the messages of index, news and blocks. */
+/* The messages of index, news and blocks: see msg.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 
 /* --- records --- */
 
-/* Writers, then counters; returns what is behind them. */
+/* Writes v's writers, then its counters; returns the end of them. */
 static uint64_t *version_fill(uint64_t *out, const struct version *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
@@ -62,7 +62,7 @@ static uint64_t *version_fill(uint64_t *out, const struct version *v)
 	return out + 2 * (size_t)v->n;
 }
 
-/* vectors has room for version and bases; returns what is behind them. */
+/* vectors: space for the version and both bases; returns the end of what it used. */
 static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
 {
 	const struct record *r = &m->record;
@@ -165,13 +165,13 @@ static int version_read(struct version *v, struct msg_arena *a, const uint64_t *
 	return 0;
 }
 
-static bool is_older(const struct version *v, const struct record *r)
+static bool base_is_older(const struct version *v, const struct record *r)
 {
 	return v->n == 0 || version_compare(v, &r->version) == VERSION_OLDER;
 }
 
-/* A base is an older version of the same path, and a thing of files and symlinks that are there; a mode's is one of files
- * that have the other, too. */
+/* Reads the version and the optional bases, and validates them: `base` only for live files and symlinks, `mode_base`
+ * only for files that have a base; both must be older than the version. */
 static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
 	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
@@ -179,14 +179,14 @@ static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__R
 	    version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
 	                 pb->n_mode_counters))
 		return -1;
-	if (r->version.n == 0 || !is_older(&r->base, r) || !is_older(&r->mode_base, r))
+	if (r->version.n == 0 || !base_is_older(&r->base, r) || !base_is_older(&r->mode_base, r))
 		return -1;
 	if (r->base.n > 0 && (pb->deleted || pb->kind == RECORD_DIR))
 		return -1;
 	return r->mode_base.n > 0 && (r->base.n == 0 || pb->kind != RECORD_FILE) ? -1 : 0;
 }
 
-static int file_read(struct msg_record *m, const Lanyard__Record *pb)
+static int record_read_file(struct msg_record *m, const Lanyard__Record *pb)
 {
 	struct record *r = &m->record;
 
@@ -207,6 +207,7 @@ static int file_read(struct msg_record *m, const Lanyard__Record *pb)
 	return 0;
 }
 
+/* Reads only the fields that mean something for the record's kind; everything else stays zero. */
 static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard__Record *pb)
 {
 	struct record *r = &m->record;
@@ -226,7 +227,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	r->mode = pb->mode & RECORD_MODE;
 	r->mtime_ns = pb->mtime_ns;
 	if (r->kind == RECORD_FILE)
-		return file_read(m, pb);
+		return record_read_file(m, pb);
 	if (r->kind == RECORD_DIR) {
 		r->mtime_ns = 0;
 		return 0;

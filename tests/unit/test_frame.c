@@ -25,7 +25,7 @@ static void a_frame_is_whole_when_its_last_byte_is_there(void **state)
 	(void)state;
 	frame_write_header(bytes, FRAME_PING, 0, 5);
 	for (size_t n = 0; n < sizeof(bytes); n++)
-		assert_int_equal(frame_read(&f, bytes, n, 0), FRAME_PART);
+		assert_int_equal(frame_read(&f, bytes, n, 0), FRAME_INCOMPLETE);
 	assert_int_equal(f.len, 5);
 	assert_int_equal(frame_read(&f, bytes, sizeof(bytes), 0), FRAME_WHOLE);
 	assert_int_equal(f.type, FRAME_PING);
@@ -64,9 +64,9 @@ static void each_type_has_its_maximum(void **state)
 		assert_true(frame_known((uint8_t)type) && frame_max((uint8_t)type) > 0);
 	assert_false(frame_known(0) || frame_known(FRAME_RUN_PROOF + 1) || frame_known(255));
 	assert_int_equal(read_of(FRAME_PING, 65, 0), FRAME_TOO_LONG);
-	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL, 0), FRAME_PART);
+	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL, 0), FRAME_INCOMPLETE);
 	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL + 1, 0), FRAME_TOO_LONG);
-	assert_int_equal(read_of(FRAME_BLOCK, FRAME_MAX_BLOCK, 0), FRAME_PART);
+	assert_int_equal(read_of(FRAME_BLOCK, FRAME_MAX_BLOCK, 0), FRAME_INCOMPLETE);
 	assert_int_equal(read_of(FRAME_BLOCK, FRAME_MAX_BLOCK + 1, 0), FRAME_TOO_LONG);
 	assert_int_equal(read_of(250, UINT32_MAX, 0), FRAME_TOO_LONG);
 }
@@ -74,7 +74,7 @@ static void each_type_has_its_maximum(void **state)
 static void a_limit_lowers_the_maximum_and_never_raises_it(void **state)
 {
 	(void)state;
-	assert_int_equal(read_of(FRAME_HELLO, FRAME_MAX_BEFORE_HELLO, FRAME_MAX_BEFORE_HELLO), FRAME_PART);
+	assert_int_equal(read_of(FRAME_HELLO, FRAME_MAX_BEFORE_HELLO, FRAME_MAX_BEFORE_HELLO), FRAME_INCOMPLETE);
 	assert_int_equal(read_of(FRAME_HELLO, FRAME_MAX_BEFORE_HELLO + 1, FRAME_MAX_BEFORE_HELLO), FRAME_TOO_LONG);
 	assert_int_equal(read_of(FRAME_BLOCK, FRAME_MAX_BEFORE_HELLO + 1, FRAME_MAX_BEFORE_HELLO), FRAME_TOO_LONG);
 	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL + 1, UINT32_MAX), FRAME_TOO_LONG);
