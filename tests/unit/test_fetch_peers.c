@@ -223,6 +223,32 @@ static void partial_blocks_can_be_served(void **state)
 	free(bytes);
 }
 
+static void a_part_is_a_source_of_its_content(void **state)
+{
+	uint8_t *bytes = noise(BIG, 15), *got = mem_calloc(CHUNK, 1);
+	struct content c = contents(bytes, BIG);
+	const struct content_source source = fetch_source(w->fetch);
+	const struct content_sources sources = { .source = &source, .n = 1 };
+	struct block_want want = { .len = CHUNK, .offset = CHUNK * 3 };
+	struct content_reading *r;
+
+	(void)state;
+	peer_of(ANNA)->has_upto = 4 << 20;
+	assert_int_equal(content_stat(&sources, &c), CONTENT_ABSENT);
+	say_file(ANNA, "partial", bytes, BIG, false);
+	RUN_UNTIL((r = content_open(&sources, &c, NULL, &want)) != NULL);
+	assert_int_equal(content_stat(&sources, &c), CONTENT_PRESENT);
+	assert_int_equal(content_read(r, got), 0);
+	content_close(r);
+	assert_memory_equal(got, bytes + CHUNK * 3, CHUNK);
+	/* What was opened and never read is closed as well. */
+	content_close(content_open(&sources, &c, NULL, &want));
+	want.offset = 5 << 20; /* not there yet */
+	assert_null(content_open(&sources, &c, NULL, &want));
+	free(got);
+	free(bytes);
+}
+
 /* Nobody waits for a file that only a departed member had announced. */
 static void words_of_a_departed_member_are_dropped(void **state)
 {
@@ -454,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(local_blocks_are_copied, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(rotten_local_blocks_are_fetched, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_part_is_a_source_of_its_content, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(words_of_a_departed_member_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(a_list_that_one_does_not_give_comes_from_the_other, world_setup,
