@@ -1,8 +1,9 @@
 /* Joining, apart from talking: how an agent that is not in the roster yet comes in.
  *
- * The joiner's side: it shows its invite to every member it reaches, and waits until a roster lets it in that is not older than the invite.
- * Nobody's refusal ends that; only its own clock does, together with a refusal, once the invite has expired.
- * The member's side: it judges what a joiner shows, signs it in and hands it the roster, or refuses. */
+ * The joiner shows its invite to every member it reaches, and waits for a roster that lets it in and is not older
+ * than the invite. No refusal ends that, unless its own clock agrees that the invite has expired.
+ *
+ * The member judges what a joiner shows, signs it in and sends it the roster, or refuses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,8 +90,8 @@ static void join_waits(struct peer_group *g, char *note)
 	g->config.hooks->state(g->config.arg);
 }
 
-/* A roster that lets us in but shows less than the invite's maker knew comes from a member that is behind; or from an agent that was
- * removed since, and would have us for itself. */
+/* A roster that lets us in but shows less than the invite's maker knew comes from a member that is behind; or from
+ * an agent that was removed since, and would have us for itself. */
 void admit_join_look(struct peer_group *g)
 {
 	const struct invite *invite = g->config.invite;
@@ -104,7 +105,8 @@ void admit_join_look(struct peer_group *g)
 		join_waits(g, mem_strdup("a member whose list of members is not older than the invite"));
 }
 
-/* A refusal proves nothing: anybody may say so. But two clocks that have passed the end of the invite are enough. */
+/* A refusal proves nothing: any agent may send one. But two clocks that have passed the end of the invite are
+ * enough. */
 void admit_join_refused(struct talk *t, const char *reason)
 {
 	struct peer_group *g = t->group;
@@ -132,7 +134,7 @@ static bool may_answer(const struct talk *t)
 	       roster_may(g->config.roster, identity_id(t->session->peers->config.self), RIGHT_TAKE_PART);
 }
 
-/* Instead of an answer. t may be gone afterwards. */
+/* Ends the connection without an answer, unless it has another use. t may be gone afterwards. */
 static void end_unanswered(struct talk *t)
 {
 	struct session *s = t->session;
@@ -149,7 +151,7 @@ void admit_request_in(struct talk *t, const struct msg_bytes *request)
 		end_unanswered(t);
 }
 
-/* We may have been removed while a worker looked at the signatures, so the right to answer is asked for again. */
+/* We may have been removed while a worker checked the signatures, so we ask again whether we may answer. */
 bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good)
 {
 	const struct invite_bearer bearer = { .peer = &t->session->id,

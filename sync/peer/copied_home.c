@@ -1,11 +1,13 @@
-/* Two agents with one identity: a home was copied, and both copies run. Each run of an agent draws a random number, its run ID, and sends
- * it in its hello. So an agent that connects to its own identity knows whether it reached itself or a copy; and a third agent, to which
- * both connect, sees one run ID come back after another took its place, again and again. A home that found itself on another
- * machine says so: it is the copy, and the other one continues. Where that cannot be decided, both stop.
+/* Two agents with one identity: a home was copied, and both copies run. Each run of an agent draws a random number,
+ * its run ID, and sends it in its hello. So an agent that connects to its own identity knows whether it reached
+ * itself or a copy; and a third agent, to which both connect, sees one run ID come back after another took its
+ * place, again and again. A home that found itself on another machine says so: it is the copy, and the other one
+ * continues. Where that cannot be decided, both stop.
  *
- * No agent stops because a peer says so. The third agent asks each of the two to sign, with the identity that both have, that it runs
- * at the same time as the other's run ID. An agent believes only such a statement about its own run ID, by its own key and from another
- * run. The number was drawn for this run, so a member can neither make such a statement up nor reuse one from an earlier run. */
+ * No agent stops because a peer says so. The third agent asks each of the two to sign, with the identity that both
+ * have, that it runs at the same time as the other's run ID. An agent believes only such a statement about its own
+ * run ID, by its own key and from another run. The number was drawn for this run, so a member can neither make such
+ * a statement up nor reuse one from an earlier run. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -17,7 +19,8 @@
 enum {
 	MIRRORS_MAX = 16,
 	RUNS_MAX = 1024,
-	/* The hello of a run that has ended may arrive late; it then counts as one return, and the next hello as another. */
+	/* The hello of a run that has ended may arrive late; it then counts as one return, and the next hello as
+	 * another. */
 	RETURNS_TOLD = 5,
 	RETURNS_MS = 60000, /* without a return for this long, earlier ones are forgotten */
 };
@@ -145,6 +148,8 @@ static struct runs *runs_of(struct peers *p, const struct agent_id *id)
 	return l;
 }
 
+/* Of two runs that take turns, the one that connects now is compared with the one before it. A run that comes back
+ * counts; a new run starts the count again, since an agent that restarts draws a new run ID each time. */
 bool copied_home_must_go(struct session *s, const struct msg_hello *hello)
 {
 	struct runs *l;

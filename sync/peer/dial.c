@@ -1,11 +1,11 @@
-/* Addresses to try, and when: each address heard of is dialled unless its agent is connected; failures make it wait, from 0.5 s
- * up to 60 s with a random part, so that a restarted LAN does not dial in step.
+/* Which addresses to dial, and when. Each address that we hear of is dialled unless its agent is connected. After a
+ * failure it waits from 0.5 s up to 60 s, with a random part, so that a LAN that restarts does not dial in step.
  *
- * Anybody on the network can announce any agent at any address, and a member can tell of any. So an address where a member was
- * found is tried first, and nothing holds it back; what is only said is tried a few at a time, of each agent and altogether, and
- * so many a second. Of one agent's addresses the next is begun a moment after the last, since mostly the first one answers, and
- * what is still under way when one has answered is given up: two connections to one agent would only get in each
- * other's way. */
+ * Anybody on the network can announce any agent at any address, and a member can name any. So an address where we
+ * found a member is tried first, and nothing holds it back. Addresses that are only claimed are tried a few at a
+ * time, per agent and in total, and at a bounded rate. The next address of one agent is tried a moment after the
+ * last, since usually the first one answers. Once one has answered, the other attempts at that agent are given up:
+ * two connections to one agent would only get in each other's way. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -22,14 +22,15 @@ enum {
 	AGAIN_MIN_MS = 900, /* between two tries of an address that is announced again and again */
 	AGAIN_MAX_MS = 4000,
 	FORGET_MS = 3600 * 1000,
-	BELIEVED_MS = 600 * 1000, /* so long nobody's word changes who is at an address where we found a member */
-	STAGGER_MS = 250,         /* between two attempts at one agent */
-	WAIT_MS = 250,            /* and as much again at random, before one that was held back asks again */
-	ROUND_MS = 50,            /* between two looks at the whole book */
-	ANSWER_MS = 6000,         /* that TCP may take where a member was found or the admin said */
+	BELIEVED_MS =
+		600 * 1000, /* for this long no claim changes which agent is at an address where we found a member */
+	STAGGER_MS = 250,   /* between two attempts at one agent */
+	WAIT_MS = 250,      /* and up to as much again at random, before one that was held back tries again */
+	ROUND_MS = 50,      /* between two passes over the whole book */
+	ANSWER_MS = 6000,   /* that TCP may take at an address where a member was found or that the admin named */
 	DOUBTED_ANSWER_MS = 3000, /* and elsewhere */
 	AGENT_PENDING_MAX = 4,    /* attempts under way at unproven addresses of one agent */
-	STRANGER_PENDING_MAX = 8, /* at addresses of those who are no members as far as we know */
+	STRANGER_PENDING_MAX = 8, /* at addresses of agents that are not members as far as we know */
 	DOUBTED_PER_S = 16,       /* attempts at unproven addresses */
 	DOUBTED_AT_ONCE = 128,
 };
@@ -40,11 +41,11 @@ struct dialler {
 	struct dial_book book;
 	struct loop_timer *timer;
 	int64_t timer_ms;           /* when it is to fire */
-	int64_t round_ms;           /* when it last did */
+	int64_t round_ms;           /* when it last fired */
 	size_t pending[DIAL_KINDS]; /* attempts under way */
 	size_t strangers;           /* of those */
-	int64_t tokens,
-		tokens_ms; /* attempts at unproven addresses that may be made, in thousandths; when that was reckoned */
+	int64_t tokens;             /* attempts at unproven addresses that may be made, in thousandths */
+	int64_t tokens_ms;          /* when that was computed */
 };
 
 static void dial_due(void *arg);
@@ -71,7 +72,7 @@ void dial_free(struct peers *p)
 
 /* --- whether --- */
 
-/* Only members are worth trying again by ourselves; others come back when they are announced. */
+/* We try only members again by ourselves; others are tried when somebody announces them. */
 static bool is_member(struct peers *p, const struct agent_id *id)
 {
 	struct peer_group *g;
@@ -82,7 +83,8 @@ static bool is_member(struct peers *p, const struct agent_id *id)
 	return false;
 }
 
-/* Whether a member that came to us listens there: a named address says nothing of who is behind it. */
+/* Whether a member that connected to us listens there: an address that the admin named does not say which agent is
+ * behind it. */
 static bool is_listener_here(struct peers *p, const struct dial *d)
 {
 	char text[TLS_ADDRESS_MAX];
@@ -208,7 +210,8 @@ static void attempt(struct peers *p, struct dial *d, int64_t now)
 	}
 }
 
-/* It was heard of: now, unless that was tried a moment ago. What fails again and again waits longer. */
+/* Somebody announced it: tries now, unless it was tried a moment ago. An address that fails again and again waits
+ * longer. */
 static void try_soon(struct peers *p, struct dial *d, int64_t now)
 {
 	int64_t pause = d->kind == DIAL_PROVEN ? 0 : d->patience_ms;
@@ -229,7 +232,7 @@ static void try_soon(struct peers *p, struct dial *d, int64_t now)
 
 /* --- what is heard --- */
 
-/* Whether it is taken from the one who speaks with the weight of `kind` that this agent is at d, of which we thought otherwise. */
+/* Whether a claim with the weight of `kind` that agent id is at d is believed, where we thought otherwise. */
 static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind kind, const struct agent_id *id,
                         int64_t now)
 {
@@ -237,7 +240,7 @@ static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind ki
 		return false;
 	if (!d->agent || session_of(p, &d->agent->id))
 		return true;
-	/* Or it would hide the address of one who is away behind the name of one who is here. */
+	/* A weaker claim would hide the address of an absent member behind the name of one that is here. */
 	return kind <= d->kind && !session_of(p, id);
 }
 
@@ -272,7 +275,7 @@ static void address_found(struct peers *p, enum dial_kind kind, const struct age
 	try_soon(p, d, now);
 	if (!d->agent)
 		return;
-	/* It is back, whatever is true of the address that it is said to have now. */
+	/* The agent is back, whether or not the announced address is true: tries its proven addresses as well. */
 	DL_FOREACH2(d->agent->dials, known, agent_next)
 		if (known->kind == DIAL_PROVEN && known != d && !known->pending)
 			try_soon(p, known, now);
@@ -331,7 +334,8 @@ void dial_proved(struct peers *p, const struct agent_id *id)
 			continue;
 		d->proved_ms = now;
 		if (d->kind != DIAL_PROVEN) {
-			/* It may push out another: the walk begins anew, and does not come here again. */
+			/* It may push out another entry: start the walk again, which does not come here a second
+			 * time. */
 			dial_book_renew(&p->dialler->book, d, DIAL_PROVEN, NULL);
 			next = a->dials;
 		}
@@ -382,6 +386,7 @@ void dial_all_now(struct peers *p)
 
 /* --- the round --- */
 
+/* One pass over the book, which also finds when the next one is due. */
 static void dial_due(void *arg)
 {
 	struct peers *p = arg;

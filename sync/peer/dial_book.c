@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sync/peer/dial_internal.h"
 
-/* Addresses remembered, of all agents and of one. */
+/* How many addresses are remembered: of all agents, and of one. */
 static const size_t most[DIAL_KINDS] = { [DIAL_PROVEN] = 1024, [DIAL_TOLD] = 1024, [DIAL_HEARD] = 512 };
 static const size_t most_of_one[DIAL_KINDS] = { [DIAL_PROVEN] = 16, [DIAL_TOLD] = 16, [DIAL_HEARD] = 8 };
 
@@ -73,7 +73,7 @@ void dial_book_forget(struct dial_book *b, struct dial *d)
 	free(d);
 }
 
-/* Room for one more of a kind, of the whole book and of one agent. */
+/* Makes room for one more of a kind, in the whole book and for one agent. */
 static bool dial_book_make_room(struct dial_book *b, enum dial_kind kind)
 {
 	struct dial *d, *next;
@@ -118,6 +118,7 @@ static void join_agent(struct dial_book *b, struct dial *d, const struct agent_i
 	d->agent = a;
 }
 
+/* Room is made first: where all entries are pending, nothing is added. */
 struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struct agent_id *id,
                            const struct sockaddr *addr)
 {
@@ -160,7 +161,7 @@ void dial_book_renew(struct dial_book *b, struct dial *d, enum dial_kind kind, c
 
 	if (moves)
 		leave_agent(b, d);
-	/* While it is in neither, so that it does not make room for itself. */
+	/* While d is in neither list, so that it is not itself pushed out. */
 	if (kind != d->kind)
 		(void)dial_book_make_room(b, kind);
 	if (moves || kind != d->kind)

@@ -1,7 +1,8 @@
-/* The book of addresses behind dial.c: who is said to be where, and who said so. Nobody else includes this.
+/* The book of addresses behind dial.c: which agent is said to be where, and on whose word. Nobody else includes
+ * this.
  *
- * Every address belongs to one of three kinds, by what speaks for it. Each kind has a list of its own and a bound of its own, so
- * no flood of hearsay pushes out what is known. The loop's thread. */
+ * Every address is of one of three kinds, by what supports it. Each kind has its own list and its own bound, so a
+ * flood of claims cannot push out what is known. The loop's thread. */
 #ifndef LANYARD_SYNC_PEER_DIAL_INTERNAL_H
 #define LANYARD_SYNC_PEER_DIAL_INTERNAL_H
 
@@ -32,11 +33,11 @@ struct dial {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	enum dial_kind kind;
-	struct dial_agent *agent; /* whom we expect there; NULL: nobody in particular */
-	bool named;               /* by the admin: no claim of others changes it */
+	struct dial_agent *agent; /* the agent that we expect there; NULL: none in particular */
+	bool named;               /* by the admin: no claim changes it */
 	bool reached;             /* TLS found that agent there, last time */
-	bool refused;             /* somebody else was, who is no lanyard: perhaps a third party, named to trouble it */
-	bool pending;             /* an attempt is under way */
+	bool refused; /* something other than an agent answered: perhaps a third party that is to be bothered */
+	bool pending; /* an attempt is under way */
 	enum dial_kind pending_kind; /* what it is counted as */
 	bool pending_stranger;
 	int64_t next_ms;          /* when to try next; 0: not by itself */
@@ -44,7 +45,7 @@ struct dial {
 	int64_t last_ms;          /* when it was last tried; 0: never */
 	int64_t heard_ms;         /* when it was last announced, or led to a member */
 	int64_t proved_ms;        /* when it last led to a member */
-	struct dial *prev, *next; /* of its kind, in the order in which they were last heard of */
+	struct dial *prev, *next; /* of its kind, in the order in which they were last announced */
 	struct dial *agent_prev, *agent_next;
 	UT_hash_handle hh;
 };
@@ -68,14 +69,14 @@ struct dial_book {
 /* False when addr is neither IPv4 nor IPv6. */
 bool dial_key_of(struct dial_key *key, const struct sockaddr *addr);
 struct dial *dial_book_find(struct dial_book *b, const struct sockaddr *addr);
-/* A new entry, the latest of its kind; the oldest that is not pending makes room. NULL when all are pending. id: NULL for nobody in
- * particular. addr is not in the book yet. */
+/* A new entry, the latest of its kind; the oldest that is not pending makes room. NULL when all are pending. id:
+ * NULL for no agent in particular. addr must not be in the book yet. */
 struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struct agent_id *id,
                            const struct sockaddr *addr);
-/* It was heard of again, with this to speak for it, and this agent said to be there. */
+/* It was announced again, with this kind of support; id: the agent said to be there; NULL: as before. */
 void dial_book_renew(struct dial_book *b, struct dial *d, enum dial_kind kind, const struct agent_id *id);
 struct dial_agent *dial_book_agent(struct dial_book *b, const struct agent_id *id);
-/* Not while it is pending. */
+/* d must not be pending. */
 void dial_book_forget(struct dial_book *b, struct dial *d);
 void dial_book_clear(struct dial_book *b);
 

@@ -1,9 +1,9 @@
-/* Members' addresses, passed on among members: whoever knows one reaches all. Of each member go around the address where we reached
- * it, or where one that came to us says that it listens, and those that it says it has itself: of a crowd, hardly anybody is
- * reached by everybody else.
+/* Members' addresses, passed on among members, so that one reachable member leads to all. For each member two kinds
+ * of address are passed on: the one where we reached it (or, if it connected to us, where it says that it listens),
+ * and those that it says it has. Both are needed: in a large group hardly anybody is reached by everybody else.
  *
- * A link-local address means something on its link alone. It is told only over a connection on that link, which is itself by
- * link-local addresses, and the receiver takes the link from that connection. */
+ * A link-local address has a meaning on its own link only. It is sent only over a connection on that link, which
+ * itself uses link-local addresses, and the receiver takes the link from that connection. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -51,14 +51,14 @@ static bool is_same_address(const struct sockaddr_storage *a, const struct socka
 {
 	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
 
-	if (a->ss_family != b->ss_family || a4->sin_port != b4->sin_port) /* the port is at one place in both */
+	if (a->ss_family != b->ss_family || a4->sin_port != b4->sin_port) /* the port is at the same place in both */
 		return false;
 	if (a->ss_family == AF_INET)
 		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 	return memcmp(ipv6_of(a), ipv6_of(b), sizeof(struct in6_addr)) == 0 && scope_of(a) == scope_of(b);
 }
 
-/* From what the wire or a link says; scope is for link-local ones. False when it leads nowhere. */
+/* From an address on the wire or of a link; scope is for link-local ones. False when it leads nowhere. */
 static bool read_address(struct sockaddr_storage *out, const char *host, uint32_t port, uint32_t scope)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -89,7 +89,7 @@ static bool address_of(const struct session *s, struct sockaddr_storage *out)
 
 	if (!colon)
 		return false;
-	/* One that came to us did so from a port of the moment. */
+	/* A peer that connected to us did so from an ephemeral port. */
 	port = s->link->dialed ? (uint32_t)strtoul(colon + 1, NULL, 10) : s->listen_port;
 	n = (size_t)(colon - address);
 	if (*address == '[' && n >= 2) {
@@ -105,7 +105,7 @@ static bool address_of(const struct session *s, struct sockaddr_storage *out)
 	return read_address(out, host, port, scope);
 }
 
-/* The link that the connection is on, when it is by link-local addresses; 0. */
+/* The network link of a connection that uses link-local addresses; otherwise 0. */
 static uint32_t link_of(const struct session *s)
 {
 	struct sockaddr_storage addr;
@@ -120,7 +120,7 @@ static size_t gossip_own(struct peers *p, struct sockaddr_storage out[GOSSIP_OWN
 
 /* --- telling --- */
 
-/* What is to be told in one message. */
+/* Addresses to be sent in one message. */
 struct tale {
 	struct talk *to;
 	uint32_t link; /* of `to` */
@@ -188,7 +188,7 @@ static void tell_one(struct talk *to, const struct agent_id *id, const struct so
 	tale_end(tale);
 }
 
-/* t is new: it learns where we are and everyone else is, and everyone else where it was reached. */
+/* t is new: it learns where we and all others are, and the others where it was reached. */
 void gossip_up(struct talk *t)
 {
 	struct peers *p = t->session->peers;
@@ -248,9 +248,11 @@ static void note_own(struct session *s, const struct sockaddr_storage *addrs, si
 		return;
 	memcpy(s->own, addrs, n * sizeof(*addrs));
 	s->nown = n;
-	s->own_changed = true; /* others hear of it at the next tick, however often it changes until then */
+	s->own_changed = true; /* others are told at the next tick, however often it changes until then */
 }
 
+/* A claim about a member is an address to try. Addresses that the peer says it has itself are remembered, to be
+ * passed on. */
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 {
 	struct session *s = t->session;

@@ -1,5 +1,5 @@
-/* Blocks and lists from others: what is asked is remembered until it is answered, so that an answer nobody asked for is nothing
- * but a few wasted bytes, and what is in flight from one peer is bounded. */
+/* Requests in flight: each block or list that we asked for is remembered until it is answered. So an answer that
+ * nobody asked for costs only the bytes it took, and the bytes in flight from one peer are bounded. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -27,7 +27,7 @@ static void inflight_forget(struct session *s, struct inflight *a)
 	free(a);
 }
 
-/* The talk that asked for it, which is then no longer waited for; NULL when nobody did. */
+/* The talk that asked for it, whose request is done then; NULL: nobody asked. */
 static struct talk *inflight_answered(struct session *s, uint32_t request, uint32_t *len)
 {
 	struct inflight *a;
@@ -142,7 +142,7 @@ static void block_unpacked(void *arg)
 	session_job_done(s);
 }
 
-/* The payload's bytes beyond the frame event, without a copy where they are many. */
+/* Keeps the payload's bytes beyond the frame event, without a copy where there are many. */
 static struct slab payload_keep(struct session *s, const struct msg_bytes *data)
 {
 	void *base = link_take(s->link);
@@ -153,6 +153,8 @@ static struct slab payload_keep(struct session *s, const struct msg_bytes *data)
 	            : slab_dup(data->p, data->n);
 }
 
+/* The length is checked before anything is unpacked. The hooks get an answer in every case, an empty one when the
+ * block is unusable: the download then asks another source. */
 void inflight_block_in(struct session *s, const struct msg_block *b)
 {
 	uint32_t len = 0;

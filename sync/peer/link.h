@@ -1,6 +1,6 @@
-/* A link: an ordered, reliable, authenticated stream of frames to one agent. TLS 1.3 over TCP makes them (tls.h); tests and
- * the simulator make them of memory. Sending never blocks: frames queue in two lanes, control before bulk, so a ping
- * never waits behind blocks (only behind the frame being written). Loop's thread. */
+/* A link: an ordered, reliable, authenticated stream of frames to one agent. TLS 1.3 over TCP makes links (tls.h);
+ * tests and the simulator make them in memory. Sending never blocks: frames queue in two lanes, control before
+ * bulk, so that a ping never waits behind blocks (only behind the frame being written). The loop's thread. */
 #ifndef LANYARD_SYNC_PEER_LINK_H
 #define LANYARD_SYNC_PEER_LINK_H
 
@@ -19,10 +19,11 @@ struct link_events {
 	/* One frame, whole: type and n payload bytes, valid only during the call. The handler may close the link
 	 * inside; no event follows a close. */
 	void (*frame)(void *arg, uint8_t type, const uint8_t *payload, size_t n);
-	/* The bulk queue fell below LINK_BULK_LOW, or the control queue below LINK_CONTROL_LOW, after having been at it or above. */
+	/* The bulk queue fell below LINK_BULK_LOW, or the control queue below LINK_CONTROL_LOW, having been at or
+	 * above it. */
 	void (*drained)(void *arg);
-	/* The link ended, by the other side, the network or a malformed frame; reason is for a log. The handler then calls
-	 * link_close(). Not called after link_close(). */
+	/* The link ended, by the other side, the network or a malformed frame; reason is for a log. The handler
+	 * then calls link_close(). Not called after link_close(). */
 	void (*down)(void *arg, const char *reason);
 };
 
@@ -33,7 +34,7 @@ enum {
 };
 
 enum {
-	LINK_TAKE_MIN = 32 << 10, /* payloads of this size and more can mostly be taken */
+	LINK_TAKE_MIN = 32 << 10, /* payloads of at least this size can usually be taken */
 };
 
 struct link_ops {
@@ -41,7 +42,7 @@ struct link_ops {
 	            size_t body_n);
 	void (*close)(struct link *l);
 	void *(*take)(struct link *l);
-	/* events and arg were set: begin to deliver, from the next turn on. NULL where nothing is to be begun. */
+	/* events and arg are set: begin to deliver, from the next turn on. NULL: nothing to begin. */
 	void (*listen)(struct link *l);
 };
 
@@ -66,17 +67,17 @@ struct link {
 
 /* From now on events go here (frames that came earlier are delivered in the next turn). */
 void link_listen(struct link *l, const struct link_events *events, void *arg);
-/* Queues a frame: head (copied) then body (taken over: freed by the link with free(), whatever is returned; may be NULL).
- * Returns 0; -1 when the control queue would pass LINK_CONTROL_MAX (the other side does not read), which the caller
- * answers by closing, and when the payload is longer than its type may be. Frames of one lane arrive in order. Payloads
- * of other types than BLOCK travel compressed where that saves something, which neither side sees. What one turn queues
- * is written together, in the turn after. */
+/* Queues a frame: head (copied), then body (taken over: the link frees it with free(), whatever is returned; may be
+ * NULL). Returns 0, or -1 in two cases: the control queue would exceed LINK_CONTROL_MAX (the other side does not
+ * read), which the caller answers by closing; or the payload is longer than its type may be. Frames of one lane
+ * arrive in order. Payloads of other types than BLOCK travel compressed where that saves something, which neither
+ * side sees. Frames queued in one turn are written together in the next. */
 int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
               size_t body_n);
-/* Inside a `frame` event: gives the allocation that the payload is in to the caller, who frees it with free(), so that large
- * payloads need not be copied. NULL when there is more in it, or when the payload is small: copy it. */
+/* Inside a `frame` event: gives the payload's allocation to the caller, who frees it with free(), so that large
+ * payloads need not be copied. NULL if it holds more than the payload, or the payload is small: copy it then. */
 void *link_take(struct link *l);
-/* Sends what is queued as far as it goes at once, closes, frees. Safe inside events. */
+/* Sends as much of the queue as the socket takes at once, closes, frees. Safe inside events. */
 void link_close(struct link *l);
 
 #endif

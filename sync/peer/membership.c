@@ -1,6 +1,7 @@
-/* What the two sides of a talk show each other before anything else is said. Nothing of the group except the sender's own credential goes
- * out before our roster says that the other side is in the group. Our credential goes only to an agent that our roster knows, or that has
- * shown its own. So two agents that do not know each other yet both wait: they meet through a member that knows them. */
+/* The first thing that the two sides of a talk show each other. Nothing of the group except the sender's own
+ * credential goes out before our roster says that the other side is in the group. Our credential goes only to an
+ * agent that our roster knows, or that has shown its own. So two agents that do not know each other yet both wait:
+ * they meet through a member that knows them. */
 #include <stdlib.h>
 
 #include "sync/peer/peers_internal.h"

@@ -1,6 +1,6 @@
-/* News in: index hello, records handed to the hooks in order, and acknowledgements. What may be acknowledged as received is
- * what a kill -9 in the next instant would not lose: all that was given to the hooks, less what fetch holds in memory only.
- * As settled we acknowledge what not even a power cut would take back: a peer counts on it. */
+/* News in: the index hello, records handed to the hooks in order, and acknowledgements. We acknowledge as received
+ * what a kill -9 in the next instant would not lose: all rows given to the hooks except those that fetch has in
+ * memory only. We acknowledge as settled what even a power cut would not take back, since the peer relies on it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ void news_in_send_hello(struct talk *t)
 		                     .have_seq = p.received,
 		                     .forgotten = index_forgotten(index) };
 
-	/* What may not be safe yet is left to the acknowledgement that follows the next sync. */
+	/* Rows that may not be safe yet are left to the acknowledgement that follows the next sync. */
 	if (index_commits(index) == g->commits_safe)
 		m.settled = index_settled(index, t->session->peer, p.received);
 	numbers_show(t, &m);
@@ -43,16 +43,17 @@ void news_in_send_hello(struct talk *t)
 	session_send(t->session, FRAME_INDEX_HELLO, body, n);
 }
 
-/* Under this name: the deletions that a peer (by its epoch) had forgotten when it began to be told all our rows. */
+/* Name of an index value: the greatest number that the peer, in this epoch of it, had forgotten when it began to
+ * send us all its rows. */
 static const char *met_name(char out[32], uint64_t epoch)
 {
 	(void)snprintf(out, 32, "met %016" PRIx64, epoch);
 	return out;
 }
 
-/* It has forgotten deletions that we were never told of, and would not be told of our rows again by themselves: whoever was away
- * for so long rejoins as new. It is told all our rows, and where it knows that a path is gone it answers with the deletion. That is
- * between the two: anybody can say so. */
+/* True if the peer has forgotten deletions that we never received, and would not be sent our rows again by itself.
+ * A member that was away that long rejoins as new: we send it all our rows, and where it knows that a path is gone
+ * it answers with the deletion. This concerns only the two of us, so any peer may claim it. */
 static bool away_too_long(const struct talk *t, const struct msg_index_hello *m, const struct index_peer *p)
 {
 	struct index *index = t->group->config.index;
@@ -65,8 +66,8 @@ static bool away_too_long(const struct talk *t, const struct msg_index_hello *m,
 	return m->forgotten > (uint64_t)met;
 }
 
-/* From an earlier epoch of a peer nothing counts but what was known of it by then. Rows of ours that came from it may be unknown
- * to it now, and are told again. */
+/* The peer lost its index: nothing of its earlier epoch counts except the changes of it that we know. It may also
+ * have lost rows of ours that came from it, so those are sent again. */
 static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, struct index_peer *p)
 {
 	char name[32];
@@ -92,8 +93,8 @@ void news_in_forget(struct peer_group *g, uint64_t peer)
 	index_peer_put(g->config.index, peer, &(struct index_peer){ .epoch = p.epoch });
 }
 
-/* What anybody ever told is as old as the index is, and who told it may have deleted it and forgotten that since: all say again what
- * they have. */
+/* After our index was lost or rolled back, what it says of any peer is as old as the index. A peer may have deleted
+ * since what it once announced, and forgotten that. So all peers announce their rows again. */
 static void doubt_all(struct peer_group *g)
 {
 	uint64_t *peers;
@@ -104,7 +105,8 @@ static void doubt_all(struct peer_group *g)
 	free(peers);
 }
 
-/* Our index went back: it continues under a new epoch, and all talks about the group must open again. False when it cannot be written. */
+/* Our index went back: it continues under a new epoch, and all talks about the group must open again. False when it
+ * cannot be written. */
 static bool begin_epoch(struct talk *t)
 {
 	struct peer_group *g = t->group;
@@ -122,8 +124,8 @@ static bool begin_epoch(struct talk *t)
 	return true;
 }
 
-/* A peer that was away for too long may have deleted and forgotten what it once announced: it is to announce all of it again, which it
- * does when the talk opens again. */
+/* A peer that was away for too long may have deleted and forgotten what it once announced: it is to announce all of
+ * it again, which it does when the talk opens again. */
 static void hear_all_again(struct talk *t)
 {
 	const struct log_about about = talk_about(t);
@@ -136,7 +138,7 @@ static void hear_all_again(struct talk *t)
 	news_in_forget(t->group, t->session->peer);
 }
 
-/* It knows numbers of ours that we never told, and cannot show that we did. */
+/* The peer claims to know numbers of ours that we never sent, and has no proof of it. */
 static bool claims_too_much(const struct talk *t, const struct msg_index_hello *m)
 {
 	const struct log_about about = talk_about(t);
@@ -157,6 +159,7 @@ static bool is_writer(const struct talk *t)
 	return roster_may(t->group->config.roster, &t->session->id, RIGHT_WRITE);
 }
 
+/* The talk is up: the peer is stored before anybody is told of it. */
 static void come_up(struct talk *t, const struct index_peer *p)
 {
 	struct peer_group *g = t->group;
@@ -207,14 +210,14 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	return NEWS_IN_GOES_ON;
 }
 
-/* A record that is not taken, and that no honest member sends. */
+/* Rejects a record that no honest member sends. */
 static void record_refuse(struct talk *t, const struct msg_record *m, const char *why)
 {
 	index_note_rejected(t->group->config.index, t->their_epoch, m->record.seq);
 	talk_misbehaved(t, m->record.path, why);
 }
 
-/* Whether the version is one that can come about from ours. Nearly all are told by their counters alone. */
+/* Whether the version can have come about from ours. Nearly all are recognised by their counters alone. */
 static bool is_near(const struct talk *t, const struct msg_record *m)
 {
 	const struct version *theirs = &m->record.version;
@@ -235,7 +238,8 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	enum path_verdict verdict = path_check(path, strlen(path));
 
 	if (verdict == PATH_RULES) {
-		/* Version 0.1.0 told them; whoever obeys another's rules may be made to take nothing. */
+		/* Version 0.1.0 sent them. They are not taken: a member that followed another's rules could be made
+		 * to ignore anything. */
 		index_note_rejected(g->config.index, t->their_epoch, m->record.seq);
 		return;
 	}

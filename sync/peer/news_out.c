@@ -1,6 +1,6 @@
-/* News out: our rows in order of their numbers, from where the peer is. A small file that was changed here travels inside its
- * record; a row that became ours from this very peer while connected is not sent back; what is sent and not acknowledged is
- * bounded. */
+/* News out: our rows in the order of their numbers, from where the peer is. A small file that was changed here
+ * travels inside its record. A row that came from this very peer while it was connected is not sent back. The bytes
+ * sent and not yet acknowledged are bounded. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct news_batch {
 	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
-	size_t seen;  /* rows looked at */
+	size_t seen;  /* rows read from the index */
 	uint64_t self, peer, anew;
 	bool inlines;
 	struct index *index;
@@ -98,7 +98,7 @@ static bool news_batch_take(void *arg, const struct record *r)
 	config = &b->group->config;
 	b->seen++;
 	b->upto = r->seq;
-	/* Version 0.1.0 had rows of what is lanyard's own in folders below, and of the ignore rules. */
+	/* Version 0.1.0 had rows for lanyard's own files in folders below, and for the ignore rules. */
 	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
@@ -108,7 +108,7 @@ static bool news_batch_take(void *arg, const struct record *r)
 	return b->carry < NEWS_BATCH_BYTES;
 }
 
-/* Worker. A file that is not what its row says any more travels without its bytes. */
+/* Worker. A file that no longer is what its row says travels without its bytes. */
 static void read_files(void *arg)
 {
 	struct news_batch *b = arg;
@@ -147,6 +147,8 @@ static void add_lists(struct news_batch *b)
 	}
 }
 
+/* A message is remembered as unacknowledged only if its numbers are new to the peer: it does not acknowledge the
+ * others again. */
 static void send_batch(struct talk *t, struct news_batch *b)
 {
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
@@ -210,7 +212,7 @@ static struct news_batch *news_batch_gather(struct talk *t)
 		return NULL;
 	}
 	if (b->seen < NEWS_BATCH_ROWS && b->carry < NEWS_BATCH_BYTES)
-		b->upto = b->committed; /* there is no further row */
+		b->upto = b->committed; /* there are no more rows */
 	return b;
 }
 
@@ -233,7 +235,8 @@ void news_out_kick(struct talk *t)
 	}
 }
 
-/* Under this name: our number up to which rows are told to the peer although they came from it, in an earlier epoch of it. */
+/* Name of an index value: rows up to this number are sent to the peer although they came from it, in an earlier
+ * epoch of it. */
 static const char *anew_name(char out[32], const struct talk *t)
 {
 	(void)snprintf(out, 32, "anew %016" PRIx64, t->session->peer);
@@ -248,14 +251,14 @@ void news_out_tell_all(struct talk *t)
 	index_meta_put(index, anew_name(name, t), (int64_t)index_seq(index));
 }
 
-/* Under this name: the number up to which the peer was told all rows again, since other rules leave other rows out. */
+/* Name of an index value: all rows up to this number were sent to the peer again, after the ignore rules changed. */
 static const char *retold_name(char out[32], const struct talk *t)
 {
 	(void)snprintf(out, 32, "retold %016" PRIx64, t->session->peer);
 	return out;
 }
 
-/* What was left out when the peer was told of it may be shared by now. */
+/* Rows that the ignore rules left out when the peer was sent the others may be shared by now. */
 static void retell_begin(struct talk *t)
 {
 	struct index *index = t->group->config.index;
@@ -267,12 +270,13 @@ static void retell_begin(struct talk *t)
 	t->retell = 0;
 	if (due <= done)
 		return;
-	/* Acknowledged in their order: a number that is new to the peer, and behind them. */
+	/* Messages are acknowledged in order, so this waits for a number that is new to the peer and comes after
+	 * them. */
 	t->retell = (uint64_t)due > t->acked ? (uint64_t)due : t->acked;
 	t->sent = 0;
 }
 
-/* A number behind those that are told again is acknowledged: they all came. */
+/* A number after those that were sent again is acknowledged: they have all arrived. */
 static void retell_done(struct talk *t)
 {
 	char name[32];
@@ -290,12 +294,12 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 	t->sent = t->acked = same ? theirs->have_seq : 0;
 	t->settled = same ? theirs->settled : 0;
 	if (all)
-		t->sent = 0; /* what it has acknowledged already it does not acknowledge again */
+		t->sent = 0; /* rows that it acknowledged already do not count as unacknowledged */
 	retell_begin(t);
 	t->no_inline = theirs->no_inline;
 	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
-	/* Rows from before this connection, too: the peer's end may have been a power cut, which took its row and the
-	 * number that it would have acknowledged. */
+	/* Also rows from before this connection: a power cut may have ended the peer, and taken its row together
+	 * with the number that it would have acknowledged. */
 	t->resend_upto = (uint64_t)anew > t->group->committed ? (uint64_t)anew : t->group->committed;
 }
 

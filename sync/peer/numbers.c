@@ -1,7 +1,8 @@
-/* Our numbers, as peers know them. A peer that knows numbers of ours which this index has given to nobody tells us that the index
- * went back: it may have given them again, and must begin a new epoch, which all members then have to be told. That is much
- * to do for a claim. So each NEWS carries our signature of the number that it ends with; the receiver keeps the last, and
- * shows it when it says how far it has our rows. Whoever shows none is told all our rows anew, alone. */
+/* Our sequence numbers, as peers know them. If a peer knows numbers of ours that this index has not given to any
+ * row, the index was rolled back: it may have given them twice, and must begin a new epoch, which means work for
+ * every member. A mere claim is not enough for that. So each NEWS carries our signature of the number that it ends
+ * with. The receiver keeps the last one, and shows it when it says how far it has our rows. A peer that shows none
+ * is sent all our rows again, and nobody else is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ const uint8_t *numbers_signature(struct peer_group *g, uint64_t number)
 	uint64_t epoch = index_epoch(g->config.index);
 	uint8_t bytes[STATEMENT_LEN];
 
-	/* All who are up are mostly told the same. */
+	/* Most peers that are up are sent the same numbers. */
 	if (last->epoch != epoch || last->number != number) {
 		statement(bytes, g, epoch, number);
 		identity_sign(g->peers->config.self, bytes, sizeof(bytes), last->signature);

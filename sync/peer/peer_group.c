@@ -1,4 +1,5 @@
-/* One group on all connections: offered, paused and ended; what the engine asks of its peers, and tells them. */
+/* One group on all connections: offered, paused and ended; the engine's requests and its news for the group's
+ * peers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -13,8 +14,8 @@ static void roster_has_changed(struct peer_group *g)
 	g->config.hooks->roster_changed(g->config.arg);
 }
 
-/* Whether a peer's records count, and whether it may have ours, is settled when a talk comes up. Rows that it announced in the other role
- * and that are not ours yet are forgotten: it announces them again if it may. */
+/* Whether a peer's records count, and whether it may have ours, is settled when a talk comes up. Rows that it
+ * announced in the other role and that are not ours yet are forgotten: it announces them again if it may. */
 static void role_changed(struct talk *t, enum role role)
 {
 	struct session *s = t->session;
@@ -113,7 +114,7 @@ static void close_talks(struct peer_group *g, const char *reason)
 
 	DL_FOREACH_SAFE2(g->talks, t, next, group_next)
 	{
-		/* One who asks to join would take it for the group's answer. */
+		/* A joiner would take the close for the group's answer. */
 		if (rights_has(t->role, RIGHT_TAKE_PART))
 			talk_close(t, reason);
 		else
@@ -214,7 +215,7 @@ void peer_group_sync_begin(struct peer_group *g)
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
-		/* A commit of the scan's may have settled something as well, and this may be the last sync for long. */
+		/* A commit by the scan may have settled something as well, and the next sync may be far off. */
 		news_in_settle(t);
 		t->settled_syncing = t->settled_now;
 	}

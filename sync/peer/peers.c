@@ -1,4 +1,5 @@
-/* See peers.h: the connections as a whole. */
+/* All connections: which of two to one agent stays, which is dropped when, and the door (peers.h) to what concerns
+ * none in particular. */
 #include "sync/peer/peers.h"
 
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
 
-/* Which of two connections to one agent goes. Those made at once: the one dialled by the smaller ID stays. Otherwise the
- * newer one: the peer would not have dialled if it thought it had one. */
+/* Which of two connections to one agent is closed. If both were made at once, the one that the smaller ID dialled
+ * stays. Otherwise the newer one stays: the peer would not have dialled if it thought that it was connected. */
 static bool old_one_stays(struct peers *p, const struct session *old, const struct link *fresh)
 {
 	const struct agent_id *self = identity_id(p->config.self);
@@ -82,8 +83,8 @@ static bool is_stalled(const struct session *s, int64_t now)
 	return l->queued_control + l->queued_bulk > 0 && now - l->last_out_ms > PEERS_STALLED_MS;
 }
 
-/* Liveness: everyone who was silent for too long goes, who is idle is pinged. When this timer itself came late (the
- * process was stopped, the machine slept), silence proves nothing yet. */
+/* Liveness: a peer that was silent for too long is dropped, an idle one is pinged. When this timer itself came late
+ * (the process was stopped, the machine slept), silence proves nothing yet. */
 static void peers_tick(void *arg)
 {
 	struct peers *p = arg;
@@ -112,6 +113,7 @@ static void peers_tick(void *arg)
 		loop_timer_stop(p->tick);
 }
 
+/* TLS is the one step that can fail, so it comes first. */
 struct peers *peers_new(const struct peers_config *config, char **why)
 {
 	static const struct tls_events events = { .up = link_up, .failed = link_failed };
@@ -134,6 +136,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	return p;
 }
 
+/* Peers are told goodbye while TLS is still there; attempts at addresses end with it. */
 void peers_free(struct peers *p)
 {
 	struct session *s, *next;
@@ -193,6 +196,7 @@ bool peers_connected(struct peers *p, const struct agent_id *id)
 	return s && s->link->trusted;
 }
 
+/* Connections without a group in common, so far, are left out. */
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg)
 {
 	struct session *s;

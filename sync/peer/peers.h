@@ -1,10 +1,11 @@
-/* Talking: connections to other agents, and on each of them the groups both belong to: hello, news out, news in,
- * blocks served and asked for. One `peers` a process, one `peer_group` a group. What arrives is handed on through hooks,
- * so this knows nothing of downloads. The loop's thread.
+/* Connections to other agents, and on each of them the groups that both belong to: hello, news out, news in, blocks
+ * served and requested. One `peers` per process, one `peer_group` per group. Arrivals are handed on through hooks,
+ * so this unit knows nothing of downloads. The loop's thread.
  *
- * Connections: an address heard of (found) is dialled unless its agent is connected; whoever dials first, one connection a
- * pair stays (the one dialled by the smaller agent ID, when two are made at once). Ping when idle for 4 s; a peer silent for
- * 10 s is dropped, 12.5 s at the latest. Lost members are dialled again at their last addresses, 0.5 s to 60 s apart. */
+ * An address that we hear of (found) is dialled unless its agent is connected. Whoever dials first, one connection
+ * per pair stays: the one dialled by the smaller agent ID, when two are made at once. A peer is pinged when idle
+ * for 4 s; one that is silent for 10 s is dropped, after 12.5 s at the latest. Lost members are dialled again at
+ * their last addresses, 0.5 s to 60 s apart. */
 #ifndef LANYARD_SYNC_PEER_PEERS_H
 #define LANYARD_SYNC_PEER_PEERS_H
 
@@ -32,17 +33,18 @@ struct peers_config {
 	const struct identity *self;
 	const char *name; /* our host name, for people */
 	size_t memory;    /* bytes of blocks that may wait to be sent, on all connections together; 0: some for each */
-	/* For `events`. group is NULL where a connection as a whole is meant. address: of the other end, for people. */
+	/* For `events`. group is NULL when the whole connection is meant. address: of the other end, for people. */
 	void (*connected)(void *arg, const struct agent_id *peer, struct peer_group *group);
 	void (*disconnected)(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason);
-	/* Somebody was turned away; reason is for a log. peer is NULL when TLS did not get that far. */
+	/* We turned an agent away; reason is for a log. peer is NULL when TLS did not get that far. */
 	void (*refused)(void *arg, const struct agent_id *peer, const char *address, const char *reason);
-	/* Another agent has our identity: this home was copied. peer: the member that showed the proof; NULL: we met the other one ourselves.
-	 * yield: we are the copy, or nobody can tell which one is: stop sharing, but not during this call. */
+	/* Another agent has our identity: this home was copied. peer: the member that showed the proof; NULL: we
+	 * met the other one ourselves. yield: we are the copy, or nobody can tell which one is: stop sharing, but
+	 * not during this call. */
 	void (*copied_home)(void *arg, const struct agent_id *peer, const char *address, bool yield);
 	bool moved; /* this home was on another machine before */
-	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where they are link-local:
-	 * at most max. They are told to members. NULL: none are. */
+	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where
+	 * they are link-local: at most max. Members are told them. NULL: there are none to tell. */
 	size_t (*addresses)(void *arg, struct sockaddr_storage *out, size_t max);
 	void *arg;
 };
@@ -52,10 +54,11 @@ struct peers *peers_new(const struct peers_config *config, char **why);
 void peers_free(struct peers *p);
 /* Returns the port, -1 with *why. */
 int peers_listen(struct peers *p, const char *listen, char **why);
-/* Bytes a second that all connections together may send and receive, from now on; 0: no limit, as at the start. Control
- * goes before blocks, and waits as well when all is used up. */
+/* Bytes per second that all connections together may send and receive, from now on; 0: no limit, as at the start.
+ * Control frames go before blocks, and wait as well once the limit is used up. */
 void peers_limit(struct peers *p, int64_t upload, int64_t download);
-/* An address to try. claimed_id: whom discovery expects there; NULL: unknown. Ourselves and the connected are ignored. */
+/* An address to try. claimed_id: the agent that discovery expects there; NULL: unknown. Addresses of ourselves and
+ * of connected agents are ignored. */
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
 /* Dial lost members now. */
 void peers_retry_now(struct peers *p);
@@ -70,34 +73,34 @@ struct peer_connection {
 	uint64_t bytes_in, bytes_out;
 	int64_t rtt_ms; /* -1: not measured yet */
 	size_t ngroups;
-	struct peer_group *const *groups; /* those both are members of */
+	struct peer_group *const *groups; /* that both are members of */
 };
 /* Whether there is a connection to this agent that has shown that it is a member. */
 bool peers_connected(struct peers *p, const struct agent_id *id);
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
 
-/* Joining by invite: members are looked for at the token's addresses and at what peers_found brings. The group is passed in
- * with an empty roster; done(arg, 0, NULL) once we are admitted and the roster is here (roster_role(self) is set, and it is
- * no older than the invite), or done(arg, -1, reason) when the invite has expired by our own clock too. Nobody's refusal is
- * believed besides: it goes on trying others, and peer_group_join_note() says why. peer_group_free cancels. */
+/* Joining by invite: members are looked for at the token's addresses and at those that peers_found() brings. The
+ * group is passed in with an empty roster. joined(arg, 0, NULL): we are admitted, and the roster that says so is
+ * here and not older than the invite. joined(arg, -1, reason): the invite has expired by our own clock too. No
+ * other refusal is believed: we try other members, and peer_group_join_note() says why. peer_group_free() cancels. */
 typedef void peers_join_fn(void *arg, int status, const char *reason);
 
 struct peer_hooks {
-	/* A record of a peer (short ID), in order; bytes and blocks as in fetch_record(). */
+	/* A record from a peer (short ID), in order; bytes and blocks as in fetch_record(). */
 	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
 	uint64_t (*held)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
-	/* The peer is a member and its index hello is here / it is gone. */
+	/* The peer's index hello is here / the peer is gone. */
 	void (*up)(void *arg, uint64_t peer);
 	void (*down)(void *arg, uint64_t peer);
 	/* Whether a legal path is shared here: ignore rules leave some out. */
 	bool (*accepts)(void *arg, const char *path, bool is_dir);
 	/* Valid entries were added: save it, and act on who is a member now. */
 	void (*roster_changed)(void *arg);
-	/* What in_sync or progress depends on changed. */
+	/* Something that in_sync or progress depend on has changed. */
 	void (*state)(void *arg);
 };
 
@@ -116,32 +119,33 @@ struct peer_group_config {
 /* Offers the group on all connections, present and to come. Roster, index and sources must outlive it. */
 struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config);
 void peer_group_free(struct peer_group *g);
-/* index has new rows (its on_commit): tell everyone who is up. */
+/* index has new rows (call it from its on_commit): tells all peers that are up. */
 void peer_group_news(struct peer_group *g);
-/* fetch has installed, remembered or dropped something: acknowledge at the end of this turn. */
+/* fetch has installed, stored or dropped something: acknowledges at the end of this turn. */
 void peer_group_progress(struct peer_group *g);
-/* For the owner's end-of-turn hook: stores how far we are with each peer, commits the index, acknowledges what was received; what
- * was settled only when it is safe (next). -1 when the commit failed. */
+/* For the owner's end-of-turn hook: stores how far we are with each peer, commits the index, and acknowledges what
+ * was received. What was settled is acknowledged only once it is safe (next). -1 when the commit failed. */
 int peer_group_turn_end(struct peer_group *g);
-/* A sync of the index begins that will cover all that was committed so far; it has ended well: what was settled when it
- * began is acknowledged, since no power cut takes it back. One at a time. */
+/* A sync of the index begins that will cover everything committed so far / has ended well: what was settled when it
+ * began is acknowledged, since no power cut can take it back now. One at a time. */
 void peer_group_sync_begin(struct peer_group *g);
 void peer_group_sync_end(struct peer_group *g);
-/* The roster has entries of our own making (invite honoured, leave): pass them on. */
+/* The roster has entries of our own making (an invite honoured, a leave): passes them on. */
 void peer_group_roster_changed(struct peer_group *g);
-/* Joining: what keeps us outside, for people, with what members said; NULL: nobody has answered yet. Until the next call. */
+/* Joining: what keeps us outside, for people, with what members said; NULL: nobody has answered yet. Valid until
+ * the next call. */
 const char *peer_group_join_note(const struct peer_group *g);
 /* Stops and restarts sharing: closes the group on all connections, and opens it again. */
 void peer_group_pause(struct peer_group *g, bool paused);
 void *peer_group_arg(const struct peer_group *g);
 
-/* What fetch asks for; see struct fetch_ops. */
+/* Requests of fetch; see struct fetch_ops. */
 size_t peer_group_room(struct peer_group *g, uint64_t peer);
 int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
-/* Opens the group anew with this one peer, which then tells again what was not acknowledged. */
+/* Opens the group again with this one peer, which then sends again what was not acknowledged. */
 void peer_group_again(struct peer_group *g, uint64_t peer);
 /* Logged; the third time ends the connection. */
 void peer_group_misbehaved(struct peer_group *g, uint64_t peer, const char *path, const char *what);
@@ -157,12 +161,12 @@ struct peer_group_peer {
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
-/* What is missing until every connected peer has all of ours and we have heard all of theirs; NULL when nothing is. Text for
- * people with the name that a peer gives itself; good until the next call. */
+/* What is missing until every connected peer has all our rows and we have received all of theirs; NULL: nothing.
+ * Text for people, with the name that a peer gives itself; valid until the next call. */
 const char *peer_group_lacks(struct peer_group *g);
 
 struct peer_counters {
-	uint64_t records_ignored; /* told, and left out by the rules here */
+	uint64_t records_ignored; /* received, and left out by the rules here */
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
 };
 struct peer_counters peer_group_counters(const struct peer_group *g);

@@ -1,10 +1,11 @@
-/* Shared by the files of sync/peer; nobody else but tests includes it. Everything is on the loop's thread.
+/* Shared by the files of sync/peer; apart from them only tests include it. Everything is on the loop's thread.
  *
  *   peers     one per process: sessions, dial table, groups
  *   session   one per connection: the link, and a talk for each group that both sides know
  *   talk      one group on one session: membership shown, index hello, news out, news in, blocks both ways
  *
- * A call of these files may end the talk or the session that it is given where it says so; then neither may be touched afterwards. */
+ * Where a call may end the talk or session that it is given, its comment says so; neither may be touched
+ * afterwards. */
 #ifndef LANYARD_SYNC_PEER_PEERS_INTERNAL_H
 #define LANYARD_SYNC_PEER_PEERS_INTERNAL_H
 
@@ -32,7 +33,7 @@ enum {
 	NEWS_BATCH_ROWS = 500,
 	NEWS_BATCH_BYTES = 1 << 20, /* of files carried in one message */
 	NEWS_INLINE_MAX = 32 << 10, /* files up to this travel inside the news */
-	INFLIGHT_WINDOW = 24 << 20, /* bytes of blocks asked of one peer and not yet here */
+	INFLIGHT_WINDOW = 24 << 20, /* bytes of blocks that one peer was asked for and that are not here yet */
 	SERVE_MAX_QUEUE = 16384,    /* blocks one peer may have asked for */
 	SERVE_MAX_READS = 4,        /* block reads at workers at a time, for each peer */
 	SERVE_QUEUED_MAX =
@@ -63,7 +64,7 @@ struct peer_group {
 		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
 	bool progress;               /* acknowledgements may be due at the end of this turn */
 	struct admit_join *join;     /* NULL: we are a member */
-	struct roster_in *roster_in; /* what others show, on its way */
+	struct roster_in *roster_in; /* entries and requests of others, on their way in */
 	struct peer_counters counters;
 	char lacks[128]; /* the last answer of peer_group_lacks() */
 };
@@ -85,7 +86,7 @@ struct serve_list {
 	uint32_t request, first;
 };
 
-/* A block or list that we asked a peer for. */
+/* A block or list that we requested from a peer. */
 struct inflight {
 	uint32_t request;
 	uint32_t len; /* 0: a list */
@@ -108,7 +109,7 @@ struct talk {
 	uint64_t serial; /* never used twice: how a finished job finds its talk, if it is still there */
 	bool open_sent;  /* we have shown our membership (or our invite) */
 	bool open_in;    /* the peer has opened the group towards us */
-	bool opening;    /* what it showed then is being looked at */
+	bool opening;    /* a worker checks the credential or request that it showed */
 	enum role
 		role; /* the peer's, once it has shown that it is in the group; follows our roster; ROLE_NONE before */
 	bool hello_sent, up; /* index hello sent; received too, hooks.up was called */
@@ -127,8 +128,8 @@ struct talk {
 	uint64_t told_received, told_settled; /* as last acknowledged */
 	struct index_proof shown;             /* what they have signed of their numbers */
 	bool shown_due;                       /* not stored yet */
-	/* Three marks on the peer's sequence: up to where its rows are settled here as committed; covered by the sync of the index that is
-	 * under way; safe on the disk, so that they may be acknowledged. */
+	/* Three marks on the peer's sequence: its rows are settled up to here as committed; as covered by the sync
+	 * of the index that is in progress; as safe on the disk, so that we may acknowledge them. */
 	uint64_t settled_now, settled_syncing, settled_safe;
 	/* blocks in */
 	size_t inflight_bytes; /* bytes in flight */
@@ -164,8 +165,8 @@ struct session {
 	struct talk *talks;
 	struct inflight *inflight; /* by request */
 	struct serve_want *wants;  /* of all talks, by key (hash) */
-	uint32_t secret;           /* of the keys */
-	struct loop_timer *more;   /* goes on with what a turn had no time for */
+	uint32_t secret;           /* in the keys: the peer cannot choose numbers that collide */
+	struct loop_timer *more;   /* continues with what a turn had no time for */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
 	int idle;              /* ticks without a group in common */
@@ -278,7 +279,8 @@ void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr
 void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
 /* d may be gone afterwards. */
 void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
-/* The agent has shown that it is a member: its addresses are tried without delay from now on, and the one where we reached it is proven. */
+/* The agent has shown that it is a member: its addresses are tried without delay from now on, and the one where we
+ * reached it is proven. */
 void dial_proved(struct peers *p, const struct agent_id *id);
 /* The connection to this agent is gone: tries its addresses again. */
 void dial_lost(struct peers *p, const struct agent_id *id);
@@ -325,8 +327,8 @@ void copied_home_ask(struct session *s);
 void copied_home_proof_in(struct session *s, const struct msg_run_proof *m);
 /* The proof that the other agent has signed about this session's run; *m stays empty if there is none. */
 void copied_home_evidence(const struct session *s, struct msg_run_proof *m);
-/* The peer says that our home was copied. evidence: the proof that our copy is said to have signed about this run; believed only if its
- * signature and run ID hold. */
+/* The peer says that our home was copied. evidence: the proof that our copy is said to have signed about this run;
+ * believed only if its signature and run ID hold. */
 void copied_home_told(struct session *s, const struct msg_run_proof *evidence);
 void copied_home_free_all(struct peers *p);
 
@@ -339,7 +341,8 @@ enum news_in_next {
 };
 /* May end the session. */
 enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m);
-/* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk comes up. */
+/* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk
+ * comes up. */
 void news_in_forget(struct peer_group *g, uint64_t peer);
 /* May end the session. */
 void news_in_message(struct talk *t, const struct msg_news *m);
@@ -354,7 +357,8 @@ void news_in_settle(struct talk *t);
 struct roster_in_events {
 	/* Entries were put into the roster and are not judged yet. Talks may end. */
 	void (*entries)(struct peer_group *g);
-	/* Answers roster_in_open(): the credential is in the roster, and judged. digest: of the peer's roster; NULL: none. May end the talk. */
+	/* Answers roster_in_open(): the credential is in the roster, and judged. digest: of the peer's roster;
+	 * NULL: none. May end the talk. */
 	void (*credential)(struct talk *t, const uint8_t *digest);
 	/* Answers roster_in_join(). good: the signatures hold. May end the talk. */
 	void (*request)(struct talk *t, const uint8_t *request, size_t n, bool good);
@@ -412,7 +416,7 @@ struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, i
 void talk_begin(struct talk *t);
 /* The peer has opened it. May end the talk, and the session. */
 void talk_open_in(struct talk *t, const struct msg_group_open *m);
-/* The peer's credential was looked at; digest: of its roster; NULL: none. May end the talk. */
+/* The peer's credential was checked; digest: of its roster; NULL: none. May end the talk. */
 void talk_opened(struct talk *t, const uint8_t *digest);
 void talk_roster_in(struct talk *t, const struct msg_roster *m);
 /* The other side has closed it. */

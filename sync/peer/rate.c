@@ -9,13 +9,13 @@
 enum {
 	BURST_MIN = 2 * RATE_PIECE, /* bytes that may be saved up */
 	BURST_PART = 16,            /* or what comes in a sixteenth of a second */
-	TICK_MS = 5,                /* who waits is not told more often */
+	TICK_MS = 5,                /* no waiting link is called more often */
 	TICK_MAX_MS = 1000,
 };
 
 struct rate {
 	struct loop *loop;
-	struct loop_timer *timer; /* runs while somebody waits */
+	struct loop_timer *timer; /* runs while a link waits */
 	int64_t per_s;            /* 0: no limit */
 	int64_t tokens;           /* bytes; below 0: a debt */
 	int64_t since_ms;         /* when tokens was true */
@@ -36,7 +36,7 @@ static void refill(struct rate *r)
 	/* More than this fills any bucket and pays any debt that a piece can leave. */
 	if (ms > 3600 * 1000)
 		ms = 3600 * 1000;
-	/* What a millisecond brings may be a part of a byte: it is left for later, not lost. */
+	/* The amount for one millisecond may be a fraction of a byte: it is left for later, not lost. */
 	if (ms <= 0 || ms * r->per_s < 1000)
 		return;
 	r->tokens += ms * r->per_s / 1000;
@@ -53,7 +53,7 @@ static void arm(struct rate *r)
 	loop_timer_start(r->timer, ms, 0);
 }
 
-/* Each that waited when this began gets one turn, as long as there is something. */
+/* Each link that was waiting when this began gets one turn, as long as tokens are left. */
 static void rate_tick(void *arg)
 {
 	struct rate *r = arg;
@@ -113,6 +113,8 @@ size_t rate_piece(const struct rate *r)
 	return r->per_s < RATE_SLOW ? RATE_PIECE_SLOW : RATE_PIECE;
 }
 
+/* A link may take some only when no other waits, or when the timer has just called it as the first in the queue.
+ * Its share is what each waiting link would get, but at least one piece. */
 size_t rate_room(struct rate *r, struct rate_wait *w)
 {
 	const struct rate_wait *each;

@@ -1,7 +1,7 @@
-/* Papers: what others show of the roster (entries, credentials, requests to join). Signatures are looked at by a worker, one
- * job at a time for each group and in the order in which the papers came; what they change is judged once for each job, on
- * the loop. What one peer may bring is bounded: what is unknown and turns out not to count uses up its allowance, which
- * comes back slowly. */
+/* What others show of the roster: entries, credentials and requests to join, each a "paper". A worker checks
+ * signatures, one job at a time for each group and in the order in which the papers came. The loop judges once per
+ * job what they change. What one peer may bring is bounded: an entry that is unknown and turns out not to count
+ * uses up the peer's allowance, which comes back slowly. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -14,7 +14,7 @@
 enum {
 	JOB_ENTRIES = 128,    /* of one job: under 40 ms */
 	QUEUED_MAX = 4 << 20, /* bytes that one peer may have waiting */
-	COST_UNKNOWN = 32,    /* of an entry, to be looked at */
+	COST_UNKNOWN = 32,    /* of an entry whose signatures are to be checked */
 	COST_KNOWN = 1,
 	ALLOWANCE = 2048 * COST_UNKNOWN,
 	REFILL_MS = 16, /* for one unit */
@@ -28,7 +28,7 @@ struct paper {
 	enum paper_kind kind;
 	uint64_t talk; /* serial */
 	uint64_t bringer;
-	bool by_member;       /* when it came */
+	bool by_member;       /* its bringer was in the group when the paper came */
 	struct bytes entries; /* each behind its length (4 bytes) */
 	size_t n, size;
 	bool good[JOB_ENTRIES];
@@ -41,18 +41,18 @@ struct roster_allowance {
 	uint64_t peer;
 	int64_t spent, at_ms;
 	size_t queued;
-	bool told; /* the log, that it has spent all */
+	bool told; /* the log was told that it has spent all */
 	UT_hash_handle hh;
 };
 
 struct roster_in {
-	struct peer_group *group; /* NULL: it went while a job was out */
+	struct peer_group *group; /* NULL: it was freed while a job was out */
 	const struct roster_in_events *events;
 	struct workers *workers;
 	struct group_id id;
 	struct paper *waiting;
 	struct paper *job; /* at a worker */
-	bool busy;         /* a job is out, or its outcome is being told */
+	bool busy;         /* a job is out, or its result is being handed on */
 	struct roster_allowance *bringers;
 };
 
@@ -132,7 +132,7 @@ static struct roster_allowance *allowance_of(struct roster_in *in, uint64_t peer
 	return b;
 }
 
-/* Whether the entry is worth a worker's look. */
+/* Whether to have a worker check the entry: not if it is known, nor when its bringer has used up its allowance. */
 static bool is_worth_it(struct talk *t, struct roster_allowance *b, const struct msg_bytes *e)
 {
 	const struct log_about about = talk_about(t);
@@ -215,7 +215,8 @@ static void warn_of(struct talk *t)
 		log_about(LOG_WARN, &about, "%s: sent an invalid roster entry", t->session->link->address);
 }
 
-/* Those of a stranger are not taken in. A member may have said its last, and gone, before they were looked at. */
+/* A stranger's entries are not taken. A member's are, even if it left before they were checked: it may have said
+ * its last. */
 static bool is_taken(const struct paper *p, const struct talk *t)
 {
 	return p->kind == PAPER_OPEN || p->by_member || (t != NULL && rights_has(t->role, RIGHT_TAKE_PART));
@@ -237,7 +238,8 @@ static void put_paper(struct roster_in *in, const struct paper *p)
 	}
 }
 
-/* What counts was worth it. A member's own admissions do not come back: it can make any number, each in another's place. */
+/* Entries that count cost nothing in the end. A member's admissions do: it can make any number of them, each in
+ * another's place. */
 static void allowance_give_back(struct roster_in *in, const struct paper *p)
 {
 	struct roster_allowance *b = allowance_of(in, p->bringer, loop_now_ms(in->group->peers->config.loop));
@@ -267,7 +269,8 @@ static void paper_answer(struct roster_in *in, const struct paper *p)
 		in->events->request(t, p->entries.p + 4, p->entries.len - 4, p->good[0]);
 }
 
-/* Papers in their order; judged before each that needs an answer, and at the end. */
+/* Papers in their order. The roster is judged before each paper that needs an answer, and at the end. A callback
+ * may free the group, so that is asked again each time. */
 static void papers_checked(void *arg)
 {
 	struct roster_in *in = arg;

@@ -1,5 +1,5 @@
-/* The roster on its way to others: all of it, to a peer whose digest differs from ours; and entries that came to count here, to
- * everybody except the peer that brought them. */
+/* The roster on its way to others: all of it, to a peer whose digest differs from ours; and entries that came to
+ * count here, to everybody except the peer that brought them. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -67,7 +67,7 @@ static void collect_news(void *arg, uint64_t bringer, const uint8_t *entry, size
 	l->e[l->n++] = (struct msg_bytes){ .p = entry, .n = n };
 }
 
-/* All that this peer did not bring itself. */
+/* All entries that this peer did not bring itself. */
 static void send_news(struct talk *t, const struct roster_news *news)
 {
 	struct roster_entries list = { 0 };

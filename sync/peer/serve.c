@@ -1,6 +1,7 @@
-/* Blocks for others: what a peer asks for waits in its talk's queue; workers read a few blocks at a time, and reading stops while
- * the network is behind, so that memory stays bounded however much is asked for. Where the bytes are is the content sources'
- * business, and so is whether they still are the content's; the peer verifies them. */
+/* Blocks for others: what a peer asks for waits in its talk's queue; workers read a few blocks at a time, and
+ * reading stops while the network is behind, so that memory stays bounded however much is asked for. Where the
+ * bytes are is the content sources' business, and so is whether they still are the content's; the peer verifies
+ * them. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -19,7 +20,7 @@ struct read_job {
 	uint64_t talk; /* its serial */
 	struct block_want want;
 	struct content_reading *reading;
-	uint8_t *out; /* result, NULL: not to be had */
+	uint8_t *out; /* result; NULL: not available */
 	size_t out_n;
 	uint8_t flags;
 };
@@ -52,6 +53,8 @@ static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t
 	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, sizeof(head), body, n);
 }
 
+/* The loop. Every request gets an answer, "none" if the block could not be read, so that the peer asks another
+ * source at once. */
 static void block_read(void *arg)
 {
 	struct read_job *j = arg;
@@ -165,7 +168,7 @@ static void list_free(struct talk *t, struct serve_list *l)
 	free(l);
 }
 
-/* One a turn, and none while the peer has not taken the last. */
+/* One per turn, and none while the peer has not taken the last. */
 static void more_lists(struct talk *t)
 {
 	struct serve_list *l = t->lists;
@@ -188,7 +191,7 @@ void serve_more(struct talk *t)
 	more_blocks(t);
 }
 
-/* As the hash knows a request: a peer that does not know the secret cannot choose numbers which fall together. */
+/* A request as the hash knows it: a peer that does not know the secret cannot choose numbers that collide. */
 static uint32_t key_of(const struct session *s, uint32_t request)
 {
 	return request ^ s->secret;

@@ -1,5 +1,5 @@
-/* One connection: what is sent on it, and the jobs at workers that hold on to it. The files above this one read what comes in, begin it and
- * end it. */
+/* One connection: what is sent on it, and the workers' jobs that hold a pointer to it. Other files begin it, end
+ * it, and read what comes in. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -21,7 +21,7 @@ void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
 		free(body);
 		return;
 	}
-	/* What was not queued would be missed: the peer must begin anew. */
+	/* The peer would miss a frame that was not queued: it must connect again. */
 	if (link_send(s->link, LINK_CONTROL, type, NULL, 0, body, n) && !s->condemned)
 		s->condemned = "does not read what it is sent";
 }
@@ -32,7 +32,7 @@ bool session_has_room(const struct session *s)
 
 	if (share > SEND_QUEUED_MAX)
 		share = SEND_QUEUED_MAX;
-	/* Going on depends on falling below LINK_CONTROL_LOW. */
+	/* Continuing depends on the queue falling below LINK_CONTROL_LOW, so the limit is never lower. */
 	return s->link->queued_control < (share > LINK_CONTROL_LOW ? share : LINK_CONTROL_LOW);
 }
 

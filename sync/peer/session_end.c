@@ -1,5 +1,5 @@
-/* The end of a connection, whoever ends it. Its talks end first, while it can still be asked about; memory that a worker's job holds on to
- * goes with the last of those jobs. */
+/* The end of a connection, whoever ends it. Its talks end first, while they can still be asked about. The memory
+ * goes with the last job of a worker that has a pointer to it. */
 #include <stdlib.h>
 #include <utlist.h>
 

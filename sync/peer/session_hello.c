@@ -1,11 +1,11 @@
-/* What an agent says of itself on a connection: HELLO, with a tag for each group that it offers there. */
+/* HELLO: what an agent says of itself on a connection, with a tag for each group that it offers there. */
 #include "base/clock.h"
 #include "sync/group/tag.h"
 #include "sync/peer/peers_internal.h"
 
 enum { PAD_TAGS = 8 };
 
-/* Who we are, offering nothing, and nowhere to be reached. */
+/* Who we are, without groups and without a port to reach us at. */
 static struct msg_hello plain_hello(const struct peers *p)
 {
 	return (struct msg_hello){ .version = SESSION_PROTOCOL,
@@ -15,7 +15,7 @@ static struct msg_hello plain_hello(const struct peers *p)
 		                   .moved = p->config.moved };
 }
 
-/* Further tags that stand for nothing: how many groups we are in is nobody's business. */
+/* Adds tags that stand for nothing: how many groups we are in is nobody's business. */
 static void pad(struct session *s, uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN], size_t *n)
 {
 	while ((*n == 0 || *n % PAD_TAGS != 0) && *n < MSG_MAX_TAGS) {
@@ -24,6 +24,8 @@ static void pad(struct session *s, uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN], size
 	}
 }
 
+/* An agent that may be a stranger is not told our name; session_trust() sends it in one more hello. Only the first
+ * hello is padded: later ones show a single group anyway. */
 void session_hello_send(struct session *s, struct peer_group *const *groups, size_t n)
 {
 	uint8_t tags[MSG_MAX_TAGS][MSG_TAG_LEN];

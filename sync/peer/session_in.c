@@ -1,4 +1,5 @@
-/* What comes in on one connection: hello, ping, bye, and every other frame on its way to the talk it belongs to. */
+/* Everything that comes in on one connection: hello, ping, bye, and every other frame on its way to the talk it
+ * belongs to. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -44,7 +45,7 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 		copied_home_ask(s);
 	}
 	s->hello_in = true;
-	/* It tells its name when it knows who we are, and once. */
+	/* It tells us its name once it knows who we are, and only once. */
 	if (*m.name || !s->name) {
 		free(s->name);
 		s->name = mem_strdup(m.name);
@@ -111,8 +112,8 @@ void session_tick(struct session *s, int64_t now_ms)
 
 /* --- messages of groups --- */
 
-/* Decodes, finds the talk by its channel, and hands it on. A message for a talk that is gone, or not yet up, is dropped: the
- * two sides need not close in step. */
+/* A handler for one kind of frame: decodes it, finds the talk by its channel, and calls the talk's function. A
+ * message for a talk that is gone, or not up yet, is dropped: the two sides need not close in step. */
 #define TALK_MESSAGE(name, needs_up, call)                                      \
 	static int name##_frame(struct session *s, const uint8_t *p, size_t n)  \
 	{                                                                       \
@@ -133,7 +134,7 @@ static void group_close_in(struct talk *t, const struct msg_group_close *m)
 		talk_closed_by_peer(t, m->reason);
 }
 
-/* What it says of our rows or of its own may need the talk, or all talks about the group, to begin again. */
+/* What the peer knows of our rows may mean that the talk, or all talks about the group, must open again. */
 static void index_hello_in(struct talk *t, const struct msg_index_hello *m)
 {
 	struct session *s = t->session;
@@ -265,6 +266,7 @@ static void session_down(void *arg, const char *reason)
 	session_ended(s, reason);
 }
 
+/* Both sides say hello at once, without waiting for the other's. */
 struct session *session_new(struct peers *p, struct link *link)
 {
 	static const struct link_events events = { .frame = session_frame,

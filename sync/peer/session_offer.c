@@ -1,4 +1,4 @@
-/* Which group a channel stands for, at either end: where both sides offer one group, a talk about it begins. */
+/* Which group a channel stands for, on either side. Where both sides offer the same group, a talk about it begins. */
 #include <string.h>
 #include <utlist.h>
 
@@ -13,7 +13,7 @@ static int channel_of(const struct session *s, const struct peer_group *g)
 	return -1;
 }
 
-/* The group this tag of the peer stands for; NULL when it is none of ours. */
+/* The group that this tag of the peer stands for; NULL: none of ours. */
 static struct peer_group *recognise(struct session *s, const uint8_t tag[MSG_TAG_LEN])
 {
 	uint8_t expected[GROUP_TAG_LEN];
@@ -35,7 +35,7 @@ void session_offer(struct session *s, struct peer_group *g)
 
 	session_hello_send(s, &g, 1);
 	mine = channel_of(s, g);
-	/* The peer may have offered it long ago; its newest tag counts. */
+	/* The peer may have offered it long ago; its latest tag counts. */
 	for (uint32_t i = s->their_channels; mine >= 0 && i-- > 0;) {
 		if (recognise(s, s->their_tags[i]) == g) {
 			talk_begin(talk_new(s, g, mine, (int)i));

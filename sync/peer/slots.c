@@ -1,6 +1,7 @@
-/* Places: connections are bounded, and who shows no membership cannot hold one that a member needs. TLS has told the other end's
- * ID before it asks for a place: a member gets one as long as members do not fill them all. Strangers, among them everybody who
- * brings an invite, share a few, and fewer from one host; one more takes the place of the oldest that has shown least. */
+/* Connection slots. Their number is bounded, and an agent that shows no membership cannot hold a slot that a member
+ * needs. TLS has proved the other end's ID before it asks for a slot. A member gets one as long as members do not
+ * fill them all. Strangers, among them every bearer of an invite, share a few slots, and fewer per host; a further
+ * one takes the slot of the oldest that has shown least. */
 #include <string.h>
 #include <utlist.h>
 
@@ -21,7 +22,7 @@ bool slots_is_member(struct peers *p, const struct agent_id *id)
 	return false;
 }
 
-/* Addresses as links show them: the same but for the port. */
+/* Addresses as links show them: equal except for the port. */
 static bool is_same_host(const char *a, const char *b)
 {
 	const char *a_port = strrchr(a, ':'), *b_port = strrchr(b, ':');
@@ -35,13 +36,15 @@ static bool is_stranger(struct peers *p, const struct session *s)
 	return !s->link->trusted && !slots_is_member(p, &s->id);
 }
 
-/* The less, the sooner it goes: who came to us and said nothing first, whom we sought last. */
+/* The lower, the sooner it is dropped: first an agent that connected to us and said nothing, last one that we
+ * dialled. */
 static int slots_shown(const struct session *s)
 {
 	return (s->link->dialed ? 4 : 0) + (s->talks ? 2 : 0) + (s->hello_in ? 1 : 0);
 }
 
-/* The stranger that is to go, of one host or (NULL) of all; *n: how many there are. The list is in the order of age. */
+/* The stranger to drop, of one host or (address NULL) of all; *n: how many strangers there are. The list is in the
+ * order of age. */
 static struct session *slots_least(struct peers *p, const char *address, size_t *n)
 {
 	struct session *s, *found = NULL;

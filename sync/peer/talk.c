@@ -1,4 +1,5 @@
-/* One group on one connection: how it is found, and how it is named in the log. */
+/* One group on one connection: how a talk is found, how the log names it, and what follows when the peer
+ * misbehaves. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -43,7 +44,7 @@ struct log_about talk_about(const struct talk *t)
 	return (struct log_about){ .group = roster_name(t->group->config.roster), .peer = t->session->id_text };
 }
 
-/* Ending the connection here would pull it from under the frame being handled: it is left to the next tick. */
+/* Ending the connection here would pull it from under the frame being handled, so the next tick does it. */
 void talk_misbehaved(struct talk *t, const char *path, const char *what)
 {
 	struct session *s = t->session;

@@ -1,4 +1,4 @@
-/* The end of a talk, whoever ends it: what either side had asked for is forgotten. */
+/* The end of a talk, whoever ends it: requests of either side are forgotten. */
 #include <stdlib.h>
 #include <utlist.h>
 

@@ -1,4 +1,4 @@
-/* A talk opens: see membership.c for what each side shows, and admit.c for what a joiner does. */
+/* How a talk opens. See membership.c for what each side shows, and admit.c for what a joiner does. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -10,7 +10,7 @@ struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, i
 {
 	struct talk *t;
 
-	/* A group offered anew takes the place of its old channel. */
+	/* A group that is offered again takes the place of its old channel. */
 	DL_FOREACH(s->talks, t)
 		if (t->group == g)
 			break;
@@ -38,6 +38,7 @@ void talk_begin(struct talk *t)
 	membership_maybe_hello(t);
 }
 
+/* The roster is compared by its digest, so that members in step send each other no entries. */
 void talk_opened(struct talk *t, const uint8_t *digest)
 {
 	struct peer_group *g = t->group;
@@ -60,12 +61,12 @@ void talk_opened(struct talk *t, const uint8_t *digest)
 void talk_open_in(struct talk *t, const struct msg_group_open *m)
 {
 	if (m->your_channel != (uint32_t)t->my_channel || t->open_in)
-		return; /* of an earlier offer; or once more */
+		return; /* for an earlier offer; or a repetition */
 	t->open_in = true;
 	if (m->join.n) {
 		admit_request_in(t, &m->join);
 	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
-		/* It may go on talking at once, and so do we. */
+		/* Both sides may continue at once. */
 		talk_opened(t, m->roster_digest.n == 32 ? m->roster_digest.p : NULL);
 		roster_in_entries(t, m->credential, m->ncredential);
 	} else {
@@ -79,7 +80,7 @@ void talk_roster_in(struct talk *t, const struct msg_roster *m)
 		roster_in_entries(t, m->entries, m->nentries);
 }
 
-/* The peer closed the group towards us. For a joiner that is its answer. */
+/* The peer closed the group towards us. A joiner takes that as its answer. */
 void talk_closed_by_peer(struct talk *t, const char *reason)
 {
 	struct peer_group *g = t->group;

@@ -24,7 +24,7 @@ enum {
 	BACKLOG = 128,
 	ACCEPTS_A_TURN = 32,
 	ACCEPT_PAUSE_MS = 1000, /* after the system had no descriptor or memory for one more */
-	NOT_SENT = 256 << 10,   /* bytes the kernel takes beyond what is under way: what a ping waits behind */
+	NOT_SENT = 256 << 10,   /* bytes that the kernel takes beyond those in flight: a ping waits behind them */
 };
 
 struct handshake {
@@ -32,11 +32,11 @@ struct handshake {
 	struct handshake *prev, *next;
 	int fd;             /* owned; -1 when moved to a link */
 	SSL *ssl;           /* owned; NULL when moved to a link */
-	struct loop_io *io; /* NULL when connect() failed at once: then the timer tells */
+	struct loop_io *io; /* NULL when connect() failed at once: the timer reports it then */
 	struct loop_timer *timer;
 	bool dialed;
 	bool connected;    /* TCP is through */
-	int connect_ms;    /* that it may take; the rest of HANDSHAKE_MS is for TLS. Of a dialled one */
+	int connect_ms;    /* that TCP may take when dialling; the rest of HANDSHAKE_MS is for TLS */
 	bool spoke;        /* something has come */
 	int connect_errno; /* of a connect() that failed at once; 0 */
 	void *dial_arg;
@@ -97,7 +97,7 @@ static void handshake_done(struct handshake *h)
 		handshake_fail(h, reason, true);
 		return;
 	}
-	/* Two watches of one descriptor would be in each other's way. */
+	/* Two watches of one descriptor would interfere with each other. */
 	loop_io_free(h->io);
 	h->io = NULL;
 	l = tls_link_new(t->loop, h->fd, h->ssl);
@@ -126,6 +126,7 @@ static int connect_result(struct handshake *h)
 	return error;
 }
 
+/* One step, as far as the socket goes; the loop calls again when it goes further. */
 static void handshake_step(struct handshake *h)
 {
 	char reason[TLS_REASON_MAX];
@@ -186,7 +187,8 @@ static void set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent, sizeof(not_sent));
 }
 
-/* A handshake over fd, which becomes its own. NULL and errno when it cannot be had; fd is then still the caller's. */
+/* A handshake over fd, which it owns from now on. NULL and errno when there is no memory or watch for it; fd is
+ * then still the caller's. */
 static struct handshake *handshake_new(struct tls *t, int fd, bool dialed, const struct sockaddr *addr,
                                        socklen_t addr_len)
 {
@@ -227,6 +229,7 @@ free_ssl:
 	return NULL;
 }
 
+/* A connect() that fails at once is reported like any other failure: by an event, in a later turn. */
 int tls_dial(struct tls *t, const struct sockaddr *addr, socklen_t addr_len, int connect_ms, void *dial_arg)
 {
 	struct handshake *h;
@@ -283,8 +286,8 @@ static size_t incoming_from(const struct tls *t, const struct sockaddr *addr)
 	return n;
 }
 
-/* The unfinished handshake that a newcomer takes the place of, of one host or (NULL) of all: the oldest that has said nothing
- * yet, or the oldest. Whoever means it says something at once, and is through soon. */
+/* The unfinished handshake whose place a newcomer takes, of one host or (NULL) of all: the oldest that has said
+ * nothing yet, or else the oldest. An honest peer speaks at once, and is through soon. */
 static struct handshake *in_the_way(struct tls *t, const struct sockaddr *addr)
 {
 	struct handshake *h, *oldest = NULL;
@@ -331,14 +334,14 @@ static void take_incoming(struct tls *t, int fd, const struct sockaddr *addr, so
 	loop_io_want(h->io, LOOP_READ);
 }
 
-/* Failures of one connection that tell nothing about the next. */
+/* Failures of one connection that say nothing about the next. */
 static bool is_transient(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM || error == ENETDOWN ||
 	       error == EHOSTUNREACH || error == ENETUNREACH || error == EOPNOTSUPP || error == EHOSTDOWN;
 }
 
-/* Connections wait in the kernel's backlog until there is a descriptor again; a poll would spin meanwhile. */
+/* Until there is a descriptor again, connections wait in the kernel's backlog; polling would spin meanwhile. */
 static void pause_listening(struct tls *t, int error)
 {
 	char reason[TLS_REASON_MAX];
@@ -360,6 +363,7 @@ static void on_resume_listening(void *arg)
 	loop_io_want(t->listen_io, LOOP_READ);
 }
 
+/* Accepts all that wait. A failure of the process itself pauses the listener; one of a single connection does not. */
 static void on_incoming(void *arg, int events)
 {
 	struct tls *t = arg;
@@ -412,6 +416,7 @@ static int bound_port(int fd)
 	return (int)tls_address_port((const struct sockaddr *)&addr);
 }
 
+/* The addresses are tried in turn: the kernel may have no IPv6. */
 int tls_listen(struct tls *t, const char *where, char **why)
 {
 	struct sockaddr_storage addrs[2];

@@ -99,6 +99,7 @@ static int any_address(struct sockaddr_storage out[2], int port)
 	return 2;
 }
 
+/* Brackets tell where an IPv6 address ends, so without them a colon in the address is an error. */
 int tls_address_listen(struct sockaddr_storage out[2], const char *text, char **why)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };

@@ -1,5 +1,5 @@
-/* What OpenSSL is told: TLS 1.3 and nothing older, Ed25519 on both sides, no tickets, no names, no authorities. And what
- * it says when a handshake fails, in words for an admin. */
+/* How OpenSSL is set up: TLS 1.3 and nothing older, Ed25519 on both sides, no tickets, no names, no authorities.
+ * And the reasons of failed handshakes, in words for an admin. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -33,7 +33,7 @@ static bool has_aes(void)
 #endif
 }
 
-/* A certificate as TLS wants one around a key. Nothing in it tells anything: the same name and dates for everybody. */
+/* A certificate, since TLS wants one around a key. It reveals nothing: everybody uses the same name and dates. */
 static X509 *make_certificate(EVP_PKEY *key)
 {
 	X509 *cert = X509_new();
@@ -60,8 +60,8 @@ static bool is_ed25519(X509 *cert)
 	return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519;
 }
 
-/* In place of OpenSSL's whole verification: no chain, no dates, no signature over the certificate. That the other side
- * holds the key is proved by the handshake itself; whether the key may do anything is for the roster. */
+/* In place of OpenSSL's whole verification: no chain, no dates, no signature over the certificate. The handshake
+ * itself proves that the other side holds the key; the roster decides what that key may do. */
 static int verify_certificate(X509_STORE_CTX *store, void *arg)
 {
 	(void)arg;
@@ -184,6 +184,8 @@ static const char *meaning_of(int reason)
 	return NULL;
 }
 
+/* The order matters: a close and an error of the socket are no error of OpenSSL's, whose queue may still hold an
+ * older one. */
 bool tls_context_reason(SSL *ssl, int rc, char reason[TLS_REASON_MAX])
 {
 	int saved_errno = errno;

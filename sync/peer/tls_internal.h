@@ -1,6 +1,6 @@
-/* What the files behind tls.h share: tls.c (listening, dialling, handshakes), tls_context.c (what OpenSSL is told, and
- * what it says), tls_address.c (addresses as text), tls_wire.c (the socket), tls_queue.c (frames to be written), tls_link*.c (a link that is
- * up). Nobody else includes this. */
+/* Shared by the files behind tls.h: tls.c (listening, dialling, handshakes), tls_context.c (how OpenSSL is set up,
+ * and its errors), tls_address.c (addresses as text), tls_wire.c (the socket), tls_queue.c (frames to be written),
+ * tls_link*.c (a link that is up). Nobody else includes this. */
 #ifndef LANYARD_SYNC_PEER_TLS_INTERNAL_H
 #define LANYARD_SYNC_PEER_TLS_INTERNAL_H
 
@@ -9,15 +9,18 @@
 
 #include "sync/peer/tls.h"
 
-enum { TLS_REASON_MAX = 160 };
+enum {
+	TLS_REASON_MAX = 160,
+	TLS_RECORD = 16 << 10, /* plain bytes of one TLS record */
+};
 
 /* --- tls_context.c --- */
 /* For both directions. NULL with *why. */
 SSL_CTX *tls_context_new(const struct identity *self, char **why);
-/* After the handshake: who is there, and the binding. -1 with reason when it is no lanyard agent after all. */
+/* After the handshake: the peer's ID, and the binding. -1 with reason when it is not a lanyard agent after all. */
 int tls_context_peer(SSL *ssl, struct agent_id *peer, uint8_t binding[32], char reason[TLS_REASON_MAX]);
-/* What the last call on ssl, which returned rc, failed of; empties OpenSSL's error queue. Returns whether the other side
- * is at fault in what it said, not the network. */
+/* Why the last call on ssl, which returned rc, failed; empties OpenSSL's error queue. Returns whether the other
+ * side is at fault in what it said, not the network. */
 bool tls_context_reason(SSL *ssl, int rc, char reason[TLS_REASON_MAX]);
 
 /* --- tls_address.c --- */
@@ -57,17 +60,17 @@ struct tls_payload {
 	size_t body_n;
 };
 
-/* Queues a frame, compressed where that pays. Returns its size with header; 0 when that would be over `most`: nothing is
- * queued then. */
+/* Queues a frame, compressed where that pays. Returns its size with header; 0 when that would be over `most`:
+ * nothing is queued then. */
 size_t tls_queue_add(struct tls_queue *q, enum link_lane lane, uint8_t type, const struct tls_payload *payload,
                      size_t most);
 bool tls_queue_empty(const struct tls_queue *q);
-/* The n bytes to write next; NULL when there are none. Until some of them are written it gives the same again, perhaps
+/* The n bytes to write next; NULL: none. Until some of them are written it returns the same bytes again, perhaps
  * with more behind them. */
 const uint8_t *tls_queue_next(struct tls_queue *q, size_t *n);
 /* n bytes of those were written. Returns which lane they were of. */
 enum link_lane tls_queue_wrote(struct tls_queue *q, size_t n);
-/* Forgets bulk frames but the one that has begun. */
+/* Forgets all bulk frames except one that has begun. */
 void tls_queue_drop_bulk(struct tls_queue *q);
 void tls_queue_clear(struct tls_queue *q);
 

@@ -1,5 +1,5 @@
-/* A link over TLS: frames out of two queues into SSL_write, and the link as a whole. Bodies of large frames are never copied on the way out.
- * See tls_link_receive.c for the other direction. */
+/* A link over TLS: frames out of two queues into SSL_write, and the link as a whole. Bodies of large frames are
+ * never copied on the way out. See tls_link_receive.c for the other direction. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -32,6 +32,7 @@ static void want(struct tls_link *l)
 
 /* --- sending --- */
 
+/* The body is freed in every case, so the caller has nothing to undo. */
 static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
                          uint8_t *body, size_t body_n)
 {
@@ -59,7 +60,7 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 	return 0;
 }
 
-/* Of n bytes, how many to write at a time: what SSL_write could not write last time must be there again. */
+/* How many of n bytes to write at a time: bytes that SSL_write could not write last time must be offered again. */
 static size_t limit_piece(const struct tls_link *l, size_t n)
 {
 	size_t piece = rate_piece(l->link.rate_out);
@@ -68,8 +69,8 @@ static size_t limit_piece(const struct tls_link *l, size_t n)
 	return n < piece ? n : piece;
 }
 
-/* Writes until all is written, the socket is full, `most` bytes are out, or (limited) the rate's limit is reached. False,
- * with *rc as SSL_write left it, when the link is broken. */
+/* Writes until all is written, the socket is full, `most` bytes are out, or (limited) the rate's limit is reached.
+ * False, with *rc as SSL_write left it, when the link is broken. */
 static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
 {
 	struct rate *rate = l->link.rate_out;
@@ -80,7 +81,7 @@ static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
 	while (most > 0 && !tls_queue_empty(&l->queue)) {
 		bool slow = limited && rate_limits(rate);
 
-		/* Asked for before a frame begins: while we wait, control may still go first. */
+		/* Asked before a frame begins: while we wait, control may still go first. */
 		if (slow && room == 0 && (room = rate_room(rate, &l->may_write)) == 0)
 			return true;
 		p = tls_queue_next(&l->queue, &n);
@@ -148,7 +149,7 @@ static void on_ready(struct tls_link *l, int events)
 	socklen_t n = sizeof(error);
 
 	l->in_turn = true;
-	/* A reset may have come behind words that explain it: they are still to be read. */
+	/* Before the reset, the peer may have explained itself: read that first. */
 	if ((events & LOOP_ERROR) != 0 && !tls_link_receive(l, TLS_LINK_TURN_READ))
 		return;
 	if (events == LOOP_READ && !tls_link_receive(l, tls_link_may_receive(l)))
@@ -159,7 +160,7 @@ static void on_ready(struct tls_link *l, int events)
 		tls_link_drop(l, reason);
 		return;
 	}
-	/* What the owner answered goes out in the same turn. */
+	/* The owner's answers go out in the same turn. */
 	flush(l);
 }
 
@@ -187,12 +188,12 @@ static void tls_link_listen(struct link *link)
 	if (l->listening || l->closed)
 		return;
 	l->listening = true;
-	/* Frames may have come together with the end of the handshake; no poll would tell of them. */
+	/* Frames may have arrived together with the end of the handshake; no poll would report them. */
 	loop_timer_start(l->again, 0, 0);
 	want(l);
 }
 
-/* Unread bytes would make the kernel send a reset that can overtake our last words. */
+/* With bytes unread the kernel would send a reset, which can overtake our last frames. */
 static void discard_unread(int fd)
 {
 	char scrap[TLS_RECORD];
@@ -203,7 +204,7 @@ static void discard_unread(int fd)
 		total += (size_t)n;
 }
 
-/* Writes what must still be said: the frame under way, then control; no bulk that has not begun. */
+/* Writes what the peer must still get: the frame in progress, then control; no bulk that has not begun. */
 static void last_words(struct tls_link *l)
 {
 	int rc;
@@ -217,6 +218,7 @@ static void last_words(struct tls_link *l)
 	ERR_clear_error();
 }
 
+/* Inside an event the memory stays until the event ends; everything else goes at once. */
 static void tls_link_close(struct link *link)
 {
 	struct tls_link *l = (struct tls_link *)link;

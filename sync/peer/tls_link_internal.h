@@ -1,6 +1,6 @@
-/* Shared by the files of one link over TLS, each of which calls only those above it: tls_link_event.c (how the owner is called, and how a
- * link fails), tls_link_receive.c (frames out of SSL_read), tls_link.c (frames into SSL_write, and the link as a whole). Nobody else
- * includes it. */
+/* Shared by the files of one link over TLS, each of which calls only those above it: tls_link_event.c (how the
+ * owner is called, and how a link fails), tls_link_receive.c (frames out of SSL_read), tls_link.c (frames into
+ * SSL_write, and the link as a whole). Nobody else includes it. */
 #ifndef LANYARD_SYNC_PEER_TLS_LINK_INTERNAL_H
 #define LANYARD_SYNC_PEER_TLS_LINK_INTERNAL_H
 
@@ -10,7 +10,6 @@
 #include "sync/peer/tls_internal.h"
 
 enum {
-	TLS_RECORD = 16 << 10,           /* plain bytes of one TLS record */
 	TLS_LINK_TURN_READ = 1 << 20,    /* bytes read in one turn, so that other links and timers get theirs */
 	TLS_LINK_UNPACK_STORE = 8 << 20, /* above FRAME_MAX_CONTROL, so that any frame is unpacked some time */
 };
@@ -50,7 +49,8 @@ struct tls_link {
 /* --- tls_link_event.c --- */
 /* After the owner was called with in_event set. False when it closed the link meanwhile: l is gone. */
 bool tls_link_event_end(struct tls_link *l);
-/* The end of every link that fails: tells the owner. l may be gone afterwards. Always false, for the callers' convenience. */
+/* The end of every link that fails: tells the owner. l may be gone afterwards. Always false, for the callers'
+ * convenience. */
 bool tls_link_drop(struct tls_link *l, const char *reason);
 /* Frees the memory of a closed link. */
 void tls_link_release(struct tls_link *l);

@@ -1,6 +1,6 @@
-/* The receiving half of a link over TLS: bytes out of SSL_read, whole frames into the owner's hands. A frame's body is copied once, by
- * OpenSSL. What the other side can make us do in one turn is bounded by time, by bytes, and for compressed frames by a store that fills
- * again with time. */
+/* The receiving half of a link over TLS: bytes out of SSL_read, whole frames into the owner's hands. OpenSSL copies
+ * a frame's body once. What the other side can make us do in one turn is bounded by time and by bytes; unpacking of
+ * compressed frames also by a store that refills with time. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -20,7 +20,8 @@ enum {
 	TURN_NS = 5000000, /* time for which frames are handed on in one turn: the other side chooses what they cost */
 	QUIET_TURNS = 16,  /* turns without a large frame after which the receive buffer is given back */
 	RX_LIMITED = 64 << 10, /* what the kernel may receive ahead of a limit, or a quarter of a second's worth */
-	/* What a frame unpacks to beyond this many times its size is paid for from the store: few bytes sent must not be much work. */
+	/* The bytes that a frame unpacks to, beyond this many times its size, are paid for from the store: few
+	 * bytes sent must not cause much work. */
 	UNPACK_FREE = 16,
 	UNPACK_PER_MS = 16 << 10,
 };
@@ -61,7 +62,7 @@ static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *pa
 	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
 		return tls_link_drop(l, "it sent a frame with unknown flags");
 	if (f->flags != 0 && !frame_known(f->type))
-		return true; /* skipped as well when it is unpacked */
+		return true; /* also skipped when it is unpacked */
 	if (f->flags != 0) {
 		plain = codec_decompress(payload, n, max, &n);
 		if (plain == NULL)
@@ -89,8 +90,9 @@ void *tls_link_take(struct link *link)
 	return base;
 }
 
-/* Hands on the whole frames in the buffer, as far as the turn's time goes, and moves the rest to its start. On return *missing says
- * how many bytes the frame at the start still lacks, 0 when its header is not whole. False when l is gone or down. */
+/* Hands on the whole frames in the buffer, as far as the turn's time goes, and moves the rest to its start. On
+ * return *missing says how many bytes the frame at the start still lacks, 0 when its header is not whole. False
+ * when l is gone or down. */
 static bool deliver_all(struct tls_link *l, size_t *missing)
 {
 	struct frame f;
@@ -130,8 +132,8 @@ static bool deliver_all(struct tls_link *l, size_t *missing)
 	return true;
 }
 
-/* Makes room and says how much to read: all there is, but of a large frame not more than its end, so that the next one
- * starts at the buffer's start and nothing has to be moved. */
+/* Makes room, and says how much to read: all there is; but of a large frame not more than its end, so that the next
+ * frame starts at the buffer's start and nothing has to be moved. */
 static size_t rx_room(struct tls_link *l, size_t missing)
 {
 	size_t cap = l->rx_cap;
@@ -156,7 +158,8 @@ static void rx_rest(struct tls_link *l)
 	l->rx_cap = 0;
 }
 
-/* Under a limit, what we do not read waits in the kernel: little of it, or answers to a ping would wait behind it. */
+/* Under a limit, bytes that we do not read wait in the kernel. They must be few, or answers to a ping would wait
+ * behind them. */
 static void narrow(struct tls_link *l, size_t room)
 {
 	int most = RX_LIMITED;

@@ -1,5 +1,5 @@
-/* What a link still has to write: frames in two lanes, control before bulk between frames. Small frames share a piece, a
- * TLS record's worth; bodies of large ones stay where they are. Pure but for memory. */
+/* The frames that a link still has to write, in two lanes: control goes before bulk, between frames. Small frames
+ * share a piece, which is one TLS record's worth; bodies of large ones stay where they are. Pure except for memory. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +8,6 @@
 #include "sync/wire/codec.h"
 #include "sync/wire/frame.h"
 
-enum { RECORD = 16 << 10 }; /* plain bytes of one TLS record */
-
 /* Bytes to be written: whole frames in a row, or one part of a large frame. */
 struct tls_piece {
 	struct tls_piece *next;
@@ -17,7 +15,7 @@ struct tls_piece {
 	size_t n;     /* bytes in p */
 	size_t at;    /* the first that is not written yet */
 	size_t cap;   /* size of p where small frames may follow the others; 0 where nothing may */
-	bool goes_on; /* the frame goes on in the next piece */
+	bool goes_on; /* the frame continues in the next piece */
 };
 
 static struct tls_piece *lane_add(struct tls_lane *lane, uint8_t *p, size_t n, size_t cap)
@@ -68,7 +66,7 @@ static void add_small(struct tls_lane *lane, const uint8_t header[FRAME_HEADER],
 	uint8_t *p;
 
 	if (piece == NULL || piece->cap < piece->n + total)
-		piece = lane_add(lane, mem_realloc(NULL, RECORD, 1), 0, RECORD);
+		piece = lane_add(lane, mem_realloc(NULL, TLS_RECORD, 1), 0, TLS_RECORD);
 	p = piece->p + piece->n;
 	memcpy(p, header, FRAME_HEADER);
 	if (f->head_n > 0)
@@ -79,11 +77,12 @@ static void add_small(struct tls_lane *lane, const uint8_t header[FRAME_HEADER],
 	free(f->body);
 }
 
-/* A large frame's first record carries its header, head and the start of its body; the rest goes from where it is. */
+/* The first record of a large frame carries its header, head and the start of its body; the rest is written from
+ * where it is. */
 static void add_large(struct tls_lane *lane, const uint8_t header[FRAME_HEADER], const struct tls_payload *f)
 {
 	size_t front = FRAME_HEADER + f->head_n;
-	size_t moved = front < RECORD ? RECORD - front : 0;
+	size_t moved = front < TLS_RECORD ? TLS_RECORD - front : 0;
 	struct tls_piece *piece;
 	uint8_t *p;
 
@@ -131,6 +130,7 @@ static uint8_t compress(struct tls_payload *f)
 	return FRAME_FLAG_ZSTD;
 }
 
+/* Compression comes first, since the bound is on what will be sent. The body is freed in every case. */
 size_t tls_queue_add(struct tls_queue *q, enum link_lane lane, uint8_t type, const struct tls_payload *payload,
                      size_t most)
 {
@@ -147,7 +147,7 @@ size_t tls_queue_add(struct tls_queue *q, enum link_lane lane, uint8_t type, con
 		return 0;
 	}
 	frame_write_header(header, type, flags, (uint32_t)(f.head_n + f.body_n));
-	if (total <= RECORD)
+	if (total <= TLS_RECORD)
 		add_small(&q->lanes[lane], header, &f);
 	else
 		add_large(&q->lanes[lane], header, &f);
