@@ -4,12 +4,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/engine/engine_internal.h"
 #include "agent/escape.h"
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
-enum { DOWNLOADS_MAX = 200, PROBLEMS_MAX = 200 };
+enum { DOWNLOADS_MAX = 200, PROBLEMS_MAX = 200, WANTS_MAX = 1000, HASH_SHOWN = 4 };
 
 struct engine_dumping {
 	struct engine *engine;
@@ -45,6 +49,59 @@ static void dump_name(const struct engine_dumping *d, json_t *to, const char *ke
 		json_object_set_new(to, key, dump_text(bytes != NULL ? escape_name(bytes) : NULL));
 }
 
+/* Equal paths have equal hashes for as long as this process runs, and nobody can find the path by trying. */
+static void dump_path(const struct engine_dumping *d, json_t *to, const char *path)
+{
+	static uint8_t key[16];
+	static bool has_key;
+	struct sha256_stream s = { 0 };
+	uint8_t hash[SHA256_SIZE];
+	char hex[HASH_SHOWN * 2 + 1];
+
+	if (!has_key)
+		random_bytes(key, sizeof(key));
+	has_key = true;
+	sha256_begin(&s);
+	sha256_update(&s, key, sizeof(key));
+	sha256_update(&s, path, strlen(path));
+	sha256_end(&s, hash);
+	sha256_free(&s);
+	hex_encode(hex, hash, HASH_SHOWN);
+	json_object_set_new(to, "path_hash", json_string(hex));
+	dump_name(d, to, "path", path);
+}
+
+static void dump_number(void *arg, const char *part, const char *name, int64_t value)
+{
+	json_array_append_new(arg,
+	                      json_pack("{s:s, s:s, s:I}", "part", part, "name", name, "value", (json_int_t)value));
+}
+
+/* What each part says of itself. */
+static json_t *dump_numbers(struct engine *e)
+{
+	json_t *numbers = json_array();
+
+	dump_number(numbers, "engine", "retry_ms", loop_timer_left_ms(e->retry));
+	dump_number(numbers, "engine", "unstored", e->unstored);
+	dump_number(numbers, "engine", "agent_jobs", workers_pending(e->context->workers));
+	engine_disk_debug(e, dump_number, numbers);
+	engine_roster_debug(e, dump_number, numbers);
+	engine_sync_debug(e, dump_number, numbers);
+	engine_verify_debug(e, dump_number, numbers);
+	engine_versions_debug(e, dump_number, numbers);
+	engine_tombstones_debug(e, dump_number, numbers);
+	engine_stop_debug(e, dump_number, numbers);
+	if (e->fetch != NULL)
+		fetch_debug(e->fetch, dump_number, numbers);
+	if (e->index != NULL) {
+		dump_number(numbers, "index", "commits", (int64_t)index_commits(e->index));
+		dump_number(numbers, "index", "wal_bytes", index_wal_bytes(e->index));
+		dump_number(numbers, "index", "damaged", index_damaged(e->index));
+	}
+	return numbers;
+}
+
 static void dump_message(const struct engine_dumping *d, json_t *to, const char *key, const char *bytes)
 {
 	if (d->names)
@@ -72,15 +129,21 @@ static json_t *dump_local(const struct local *l)
 	                 (json_int_t)local_failing(l), "held", (json_int_t)local_held(l, NULL));
 }
 
+/* Reasons are fixed texts, except one that names the share. */
+static const char *dump_reason(const struct engine_dumping *d, const char *reason)
+{
+	return reason != NULL && !d->names && strchr(reason, '/') != NULL ? NULL : reason;
+}
+
 static bool dump_download(void *arg, const struct fetch_download *f)
 {
 	const struct engine_dumping *d = arg;
-	json_t *download =
-		json_pack("{s:b, s:I, s:I, s:I, s:s?, s:I, s:I}", "complete", (int)f->complete, "done",
-	                  (json_int_t)f->done, "size", (json_int_t)f->size, "rate", (json_int_t)f->rate, "reason",
-	                  f->reason, "since", (json_int_t)f->since_s, "retry_s", (json_int_t)f->retry_s);
+	json_t *download = json_pack("{s:b, s:I, s:I, s:I, s:s?, s:I, s:I}", "complete", (int)f->complete, "done",
+	                             (json_int_t)f->done, "size", (json_int_t)f->size, "rate", (json_int_t)f->rate,
+	                             "reason", dump_reason(d, f->reason), "since", (json_int_t)f->since_s, "retry_s",
+	                             (json_int_t)f->retry_s);
 
-	dump_name(d, download, "path", f->path);
+	dump_path(d, download, f->path);
 	json_array_append_new(d->array, download);
 	return json_array_size(d->array) < DOWNLOADS_MAX;
 }
@@ -114,6 +177,14 @@ static bool dump_member(void *arg, const struct roster_member *m)
 	member = json_pack("{s:s, s:s, s:b}", "agent", id, "role", role_name(m->role), "self",
 	                   (int)(short_id == engine_self(e)));
 	dump_name(d, member, "name", m->name);
+	if (e->peers != NULL && e->index != NULL) {
+		json_t *numbers = json_array();
+
+		peer_group_debug(e->peers, short_id, dump_number, numbers);
+		dump_number(numbers, "in", "window_bytes", (int64_t)peer_group_room(e->peers, short_id));
+		dump_number(numbers, "in", "wants", index_wants_of(e->index, short_id, WANTS_MAX));
+		json_object_set_new(member, "numbers", numbers);
+	}
 	if (e->peers != NULL)
 		json_object_set_new(member, "connected", json_boolean(peer_group_connected(e->peers, short_id)));
 	if (e->index != NULL && index_peer_get(e->index, short_id, &p) == 0) {
@@ -143,7 +214,7 @@ static bool dump_problem(void *arg, const struct engine_problem *p)
 	const struct engine_dumping *d = arg;
 	json_t *problem = json_pack("{s:I, s:s}", "since", (json_int_t)p->since_s, "next", p->next);
 
-	dump_name(d, problem, "path", p->path);
+	dump_path(d, problem, p->path);
 	dump_message(d, problem, "reason", p->reason);
 	json_array_append_new(d->array, problem);
 	return true;
@@ -183,6 +254,9 @@ json_t *engine_dump(struct engine *e, bool names)
 	                 (int)s.in_sync, "dirty", (int)e->dirty, "has_error", (int)(s.error != NULL), "jobs",
 	                 (json_int_t)(e->workers != NULL ? workers_pending(e->workers) : 0), "jobs_stuck_ms",
 	                 (json_int_t)(e->workers != NULL ? workers_stuck_ms(e->workers) : 0));
+	json_object_set_new(dump, "goal",
+	                    e->phase == PHASE_DRAINING ? json_string(engine_goal_name(e->goal)) : json_null());
+	json_object_set_new(dump, "numbers", dump_numbers(e));
 	dump_message(&d, dump, "error", s.error);
 	dump_message(&d, dump, "waits_for", s.waits_for);
 	if (e->roster != NULL)

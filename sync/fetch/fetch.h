@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/debug.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "base/workers.h"
@@ -179,5 +180,7 @@ struct fetch_counters {
 	uint64_t parts_taken_over; /* begun for another path */
 };
 struct fetch_counters fetch_counters(const struct fetch *f);
+/* Queues and timers, for a bug report. */
+void fetch_debug(const struct fetch *f, debug_fn *fn, void *arg);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/debug.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "base/workers.h"
@@ -170,5 +171,7 @@ struct peer_counters {
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
 };
 struct peer_counters peer_group_counters(const struct peer_group *g);
+/* Numbers and queues of one connected peer, for a bug report. */
+void peer_group_debug(const struct peer_group *g, uint64_t peer, debug_fn *fn, void *arg);
 
 #endif

@@ -143,7 +143,7 @@ def test_every_answer_is_described(lab):
         assert api.call("POST /v1%s/pause" % of, *where)["paused"] and not api.call("POST /v1%s/resume" % of, *where)["paused"]
 
     dump = json.dumps([api.call("GET /v1/debug/dump"), api.call("GET /v1/debug/dump", names=0)])
-    for name in ("large", "pics", a.share, a.ip, b.ip, a.name + '"'):
+    for name in ("large", "pics", a.share, a.ip, b.ip, '"%s"' % a.name):
         assert name not in dump
     dump = json.dumps(api.call("GET /v1/debug/dump", names=1))
     assert "large" in dump and a.share in dump and b.ip in dump
