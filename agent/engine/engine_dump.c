@@ -155,7 +155,7 @@ static json_t *dump_fetch(struct engine *e, bool names)
 
 	fetch_downloads(e->fetch, dump_download, &d);
 	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "idle", (int)fetch_idle(e->fetch),
-	                 "unstored_bytes", (json_int_t)fetch_held_bytes(e->fetch), "blocks_received",
+	                 "unstored_bytes", (json_int_t)fetch_unstored_bytes(e->fetch), "blocks_received",
 	                 (json_int_t)c.blocks_received, "blocks_copied", (json_int_t)c.blocks_copied, "blocks_resumed",
 	                 (json_int_t)c.blocks_resumed, "blocks_zeros", (json_int_t)c.blocks_zeros, "bytes_received",
 	                 (json_int_t)c.bytes_received, "files_installed", (json_int_t)c.files_installed,

@@ -151,8 +151,8 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 
 	if (!d->reason)
 		return true;
-	if (d->told_by) {
-		name_member(list->engine, d->told_by, who, sizeof(who));
+	if (d->offered_by) {
+		name_member(list->engine, d->offered_by, who, sizeof(who));
 		(void)snprintf(reason, sizeof(reason), "%s; announced by %s", d->reason, who);
 		p.reason = reason;
 	}

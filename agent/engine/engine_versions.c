@@ -58,7 +58,7 @@ static void thin_done(void *arg)
 		           strerror(t->error));
 	else if (e->fetch != NULL)
 		/* Where no part of the disk is theirs, none of them is spared. */
-		fetch_versions_room(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.room : INT64_MAX);
+		fetch_versions_budget(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.room : INT64_MAX);
 	if (t->out.dropped > 0)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
 		          (long long)t->out.files);

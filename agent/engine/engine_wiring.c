@@ -198,7 +198,7 @@ static void peer_records_end(void *arg, uint64_t peer)
 
 static uint64_t peer_held(void *arg, uint64_t peer)
 {
-	return fetch_held(((struct engine *)arg)->fetch, peer);
+	return fetch_unstored(((struct engine *)arg)->fetch, peer);
 }
 
 static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)

@@ -16,37 +16,37 @@
 #include "base/mem.h"
 
 enum {
-	ROW_COST = 256,     /* bytes of the index that a row takes, beside its path and version */
-	ROOM_MIN = 8 << 20, /* bytes for anybody */
-	BACKLOG_EACH = 4,   /* paths that may wait, for each row of the share that lives */
-	FULL_LOOK_MS = 500,
-	ROOM_EACH = 2 << 10, /* and for each row of the share that lives */
+	ROW_COST = 256,          /* bytes of the index that a row takes, beside its path and version */
+	ALLOWANCE_MIN = 8 << 20, /* bytes for anybody */
+	BACKLOG_EACH = 4,        /* paths that may wait, for each row of the share that lives */
+	FULL_CHECK_MS = 500,
+	ALLOWANCE_EACH = 2 << 10, /* and for each row of the share that lives */
 	NAME_LEN = 40,
 };
 
-static const int64_t ROOM_BACK_S = INT64_C(30) * 86400; /* as tombstones-age is by default */
+static const int64_t ALLOWANCE_BACK_S = INT64_C(30) * 86400; /* as tombstones-age is by default */
 
-static const char *name_of(char out[NAME_LEN], const char *what, uint64_t peer)
+static const char *meta_name(char out[NAME_LEN], const char *what, uint64_t peer)
 {
 	(void)snprintf(out, NAME_LEN, "%s %016" PRIx64, what, peer);
 	return out;
 }
 
-static int64_t room(const struct fetch *f)
+static int64_t allowance_size(const struct fetch *f)
 {
 	const struct index_totals t = index_totals(f->c.index);
 
-	return ROOM_MIN + ROOM_EACH * (t.files + t.dirs + t.symlinks);
+	return ALLOWANCE_MIN + ALLOWANCE_EACH * (t.files + t.dirs + t.symlinks);
 }
 
-static void load(struct fetch *f, struct fetch_peer *p)
+static void allowance_load(struct fetch *f, struct fetch_peer *p)
 {
 	char name[NAME_LEN];
 
 	if (p->bare_known)
 		return;
-	if (index_meta_get(f->c.index, name_of(name, "bare", p->id), &p->bare) < 0 ||
-	    index_meta_get(f->c.index, name_of(name, "bare since", p->id), &p->bare_s) < 0)
+	if (index_meta_get(f->c.index, meta_name(name, "bare", p->id), &p->bare) < 0 ||
+	    index_meta_get(f->c.index, meta_name(name, "bare since", p->id), &p->bare_s) < 0)
 		return;
 	if (p->bare_s == 0)
 		p->bare_s = clock_wall_s();
@@ -54,46 +54,48 @@ static void load(struct fetch *f, struct fetch_peer *p)
 }
 
 /* What has come back since; a clock that goes backwards gives nothing back. */
-static void give_back(struct fetch_peer *p, int64_t all)
+static void allowance_regain(struct fetch_peer *p, int64_t all)
 {
 	int64_t now = clock_wall_s(), passed = now - p->bare_s;
 
 	p->bare_s = now;
 	if (passed <= 0)
 		return;
-	if (passed > ROOM_BACK_S)
-		passed = ROOM_BACK_S;
-	p->bare -= all / ROOM_BACK_S * passed + all % ROOM_BACK_S * passed / ROOM_BACK_S;
+	if (passed > ALLOWANCE_BACK_S)
+		passed = ALLOWANCE_BACK_S;
+	p->bare -= all / ALLOWANCE_BACK_S * passed + all % ALLOWANCE_BACK_S * passed / ALLOWANCE_BACK_S;
 	if (p->bare < 0)
 		p->bare = 0;
 }
 
-static void note_refused(struct fetch *f, struct fetch_peer *p, const struct record *theirs)
+static void allowance_refused(struct fetch *f, struct fetch_peer *p, const struct record *theirs)
 {
 	struct index_peer known;
 
 	/* What is not taken is not known: nothing may be taken for deleted on the strength of it. */
-	if ((p->passed == 0 || theirs->seq < p->passed) && index_peer_get(f->c.index, p->id, &known) == 0) {
+	if ((p->first_rejected == 0 || theirs->seq < p->first_rejected) &&
+	    index_peer_get(f->c.index, p->id, &known) == 0) {
 		(void)index_note_rejected(f->c.index, known.epoch, theirs->seq);
-		p->passed = theirs->seq;
+		p->first_rejected = theirs->seq;
 	}
 	if (p->refused++ > 0)
 		return;
 	p->refused_path = mem_strdup(theirs->path);
 	p->refused_s = clock_wall_s();
-	f->tell = true;
+	f->state_changed = true;
 }
 
 bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	struct fetch_peer *p = fetch_peer_get(f, peer);
-	int64_t cost = ROW_COST + 2 * (int64_t)strlen(theirs->path) + 16 * (int64_t)theirs->version.n, all = room(f);
+	int64_t cost = ROW_COST + 2 * (int64_t)strlen(theirs->path) + 16 * (int64_t)theirs->version.n,
+		all = allowance_size(f);
 
-	load(f, p);
+	allowance_load(f, p);
 	if (p->bare + cost > all)
-		give_back(p, all);
+		allowance_regain(p, all);
 	if (p->bare + cost > all) {
-		note_refused(f, p, theirs);
+		allowance_refused(f, p, theirs);
 		return false;
 	}
 	p->bare += cost;
@@ -108,8 +110,8 @@ void allowance_save(struct fetch *f, uint64_t peer)
 
 	if (!p->bare_unsaved)
 		return;
-	(void)index_meta_put(f->c.index, name_of(name, "bare", peer), p->bare);
-	(void)index_meta_put(f->c.index, name_of(name, "bare since", peer), p->bare_s);
+	(void)index_meta_put(f->c.index, meta_name(name, "bare", peer), p->bare);
+	(void)index_meta_put(f->c.index, meta_name(name, "bare since", peer), p->bare_s);
 	p->bare_unsaved = false;
 }
 
@@ -123,7 +125,7 @@ static int64_t most_waiting(const struct fetch *f)
 }
 
 /* Counting takes long where much waits: it is done when so many were remembered since the last time that it may be full. */
-static bool has_filled(struct fetch *f, struct fetch_peer *p)
+static bool backlog_is_full(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t most = most_waiting(f);
 
@@ -135,33 +137,33 @@ static bool has_filled(struct fetch *f, struct fetch_peer *p)
 
 bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs)
 {
-	if (!p->full && !has_filled(f, p))
+	if (!p->full && !backlog_is_full(f, p))
 		return false;
 	if (!p->full) {
 		p->full = true;
 		p->full_count = 0;
 		p->full_path = mem_strdup(theirs->path);
 		p->full_s = clock_wall_s();
-		f->full_due_ms = fetch_now(f) + FULL_LOOK_MS;
-		f->tell = true;
+		f->full_due_ms = fetch_now(f) + FULL_CHECK_MS;
+		f->state_changed = true;
 		fetch_wake(f);
 	}
 	p->full_count++;
 	return true;
 }
 
-void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs)
+void allowance_store_offer(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	struct fetch_peer *p;
 
 	p = fetch_peer_get(f, peer);
 	if (!allowance_is_full(f, p, theirs) && index_offer(f->c.index, peer, theirs) == 0)
 		return;
-	if (p->unremembered == 0 || theirs->seq < p->unremembered)
-		p->unremembered = theirs->seq;
+	if (p->unstorable == 0 || theirs->seq < p->unstorable)
+		p->unstorable = theirs->seq;
 }
 
-static bool has_room(struct fetch *f, struct fetch_peer *p)
+static bool backlog_is_half(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t half = most_waiting(f) / 2;
 
@@ -169,12 +171,12 @@ static bool has_room(struct fetch *f, struct fetch_peer *p)
 	return p->backlog < half;
 }
 
-static void hear_again(struct fetch *f, struct fetch_peer *p)
+static void backlog_resume(struct fetch *f, struct fetch_peer *p)
 {
 	p->full = false;
 	free(p->full_path);
 	p->full_path = NULL;
-	f->tell = true;
+	f->state_changed = true;
 	if (p->up)
 		f->c.ops->again(f->c.ops_arg, p->id);
 }
@@ -189,11 +191,11 @@ int64_t allowance_turn(struct fetch *f)
 	if (fetch_now(f) < f->full_due_ms)
 		return f->full_due_ms;
 	HASH_ITER(hh, f->peers, p, next) {
-		if (p->full && has_room(f, p))
-			hear_again(f, p);
+		if (p->full && backlog_is_half(f, p))
+			backlog_resume(f, p);
 		any |= p->full;
 	}
-	f->full_due_ms = any ? fetch_now(f) + FULL_LOOK_MS : 0;
+	f->full_due_ms = any ? fetch_now(f) + FULL_CHECK_MS : 0;
 	return any ? f->full_due_ms : INT64_MAX;
 }
 

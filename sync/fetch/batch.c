@@ -56,7 +56,7 @@ static void batch_free(struct install_batch *b)
 	free(b);
 }
 
-static void run(void *arg)
+static void batch_work(void *arg)
 {
 	struct install_batch *b = arg;
 
@@ -114,7 +114,7 @@ static void note_share(struct fetch *f, struct install_batch *b)
 	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
 
 	if ((f->share_why == NULL) != (b->job.share_why == NULL))
-		f->tell = true;
+		f->state_changed = true;
 	free(f->share_why);
 	f->share_why = b->job.share_why;
 	b->job.share_why = NULL;
@@ -150,7 +150,7 @@ static void batch_end(struct fetch *f, struct install_batch *b)
 	fetch_wake(f);
 }
 
-static void ran(void *arg)
+static void batch_done(void *arg)
 {
 	struct install_batch *b = arg;
 	struct fetch *f = b->f;
@@ -166,7 +166,7 @@ static void sync_notes(const void *index)
 	(void)index_sync(index);
 }
 
-static void send(struct fetch *f, struct install_batch *b)
+static void batch_submit(struct fetch *f, struct install_batch *b)
 {
 	b->job.handle = share_handle_of(f->c.share);
 	b->job.id = random_u64();
@@ -184,7 +184,7 @@ static void send(struct fetch *f, struct install_batch *b)
 	b->job.syncfs_ns = f->syncfs_ns;
 	b->sent = true;
 	fetch_job_begin(f);
-	workers_submit(f->c.workers, WORKERS_QUICK, run, ran, b);
+	workers_submit(f->c.workers, WORKERS_QUICK, batch_work, batch_done, b);
 }
 
 static enum install_op op_of(const struct ticket *t)
@@ -200,7 +200,7 @@ static enum install_op op_of(const struct ticket *t)
 	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
 }
 
-static void add(struct fetch *f, struct install_batch *b, struct ticket *t)
+static void batch_add(struct fetch *f, struct install_batch *b, struct ticket *t)
 {
 	struct install_item *item = &b->items[b->n];
 
@@ -223,31 +223,31 @@ static void add(struct fetch *f, struct install_batch *b, struct ticket *t)
 	ticket_to(f, t, TICKET_INSTALLING);
 }
 
-static bool is_full(const struct install_batch *b)
+static bool batch_is_full(const struct install_batch *b)
 {
 	return b->n == b->max || b->bytes >= BATCH_BYTES;
 }
 
 /* Judges again what has to be; true when t is ready as it stands. */
-static bool still_ready(struct fetch *f, struct ticket *t)
+static bool is_still_ready(struct fetch *f, struct ticket *t)
 {
 	enum ticket_state state = t->state;
 	char *path;
 	bool ready;
 
-	if (t->pair != NULL && !judge_still_holds(f, t->pair)) {
+	if (t->pair != NULL && !judge_is_current(f, t->pair)) {
 		struct ticket *gone = t->pair;
 
 		ticket_unpair(f, t);
 		route_judge(f, gone);
 		return false;
 	}
-	if (!judge_still_holds(f, t)) {
+	if (!judge_is_current(f, t)) {
 		path = mem_strdup(t->want.path);
 		route_judge(f, t);
 		t = ticket_find(f, path);
 		free(path);
-		ready = t != NULL && t->state == state && judge_still_holds(f, t);
+		ready = t != NULL && t->state == state && judge_is_current(f, t);
 		if (!ready)
 			return false;
 	}
@@ -287,17 +287,17 @@ static bool folder_is_out(const struct fetch *f, const struct install_batch *b, 
 	       !folder->merged.deleted && (folder->item < b->items || folder->item >= b->items + b->n);
 }
 
-static void add_all(struct fetch *f, struct install_batch *b, enum ticket_state state)
+static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_state state)
 {
 	struct ticket *t;
 	size_t left = f->count[state];
 
 	/* Judging may send one to the end of this very list. */
-	while (left-- > 0 && !is_full(b) && (t = f->list[state]) != NULL) {
+	while (left-- > 0 && !batch_is_full(b) && (t = f->list[state]) != NULL) {
 		if (state == TICKET_PLACE && folder_is_out(f, b, t))
 			return;
-		if (still_ready(f, t))
-			add(f, b, t);
+		if (is_still_ready(f, t))
+			batch_add(f, b, t);
 		else if (f->list[state] == t)
 			ticket_to(f, t, state);
 	}
@@ -338,7 +338,7 @@ int64_t batch_due(const struct fetch *f)
 }
 
 /* When it was not there lately, only now and then a batch finds out whether it is again. */
-static bool share_is_there(const struct fetch *f)
+static bool share_may_be_there(const struct fetch *f)
 {
 	return f->share_why == NULL || (fetch_now(f) >= f->share_due_ms && f->batches_out == 0);
 }
@@ -368,7 +368,7 @@ static void note_rows(struct fetch *f, struct install_batch *b)
 	}
 }
 
-static void prepare(struct fetch *f, struct install_batch *b)
+static void batch_prepare(struct fetch *f, struct install_batch *b)
 {
 	b->f = f;
 	note_rows(f, b);
@@ -384,7 +384,7 @@ void batch_send(struct fetch *f)
 
 	DL_FOREACH(f->batches, b) {
 		if (!b->sent)
-			send(f, b);
+			batch_submit(f, b);
 	}
 }
 
@@ -398,22 +398,22 @@ void batch_pump(struct fetch *f)
 
 		if (f->count[TICKET_PLACE] == 0 && !deletions && now < rmdirs_due(f))
 			return;
-		if (!share_is_there(f))
+		if (!share_may_be_there(f))
 			return;
 		if (deletions)
 			guard_deletions(f);
 		b = batch_new(f);
-		add_all(f, b, TICKET_PLACE);
+		batch_add_all(f, b, TICKET_PLACE);
 		if (deletions)
-			add_all(f, b, TICKET_DELETE);
+			batch_add_all(f, b, TICKET_DELETE);
 		if (now >= rmdirs_due(f)) {
 			sort_rmdirs(f);
-			add_all(f, b, TICKET_RMDIR);
+			batch_add_all(f, b, TICKET_RMDIR);
 		}
 		if (b->n == 0) {
 			batch_free(b);
 			return;
 		}
-		prepare(f, b);
+		batch_prepare(f, b);
 	}
 }

@@ -12,7 +12,7 @@
 
 static const struct seen never;
 
-static void hint(struct fetch *f, const char *path)
+static void result_hint(struct fetch *f, const char *path)
 {
 	if (f->c.hint != NULL)
 		f->c.hint(f->c.arg, path);
@@ -38,21 +38,21 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 		if (item->conflict_seen.ino != 0)
 			put_conflict_row(f, t, item);
 		else
-			hint(f, item->conflict_path);
+			result_hint(f, item->conflict_path);
 		if (f->c.conflict != NULL)
 			f->c.conflict(f->c.arg, item->conflict_path, t->want.path);
 	}
 	for (size_t i = 0; item->result != INSTALL_NOT_EMPTY && i < INSTALL_NAMES && item->names[i] != NULL; i++)
-		hint(f, item->names[i]);
+		result_hint(f, item->names[i]);
 	if (item->kept_path != NULL) {
-		hint(f, item->kept_path);
+		result_hint(f, item->kept_path);
 		if (f->c.conflict != NULL)
 			f->c.conflict(f->c.arg, item->kept_path, t->want.path);
 	}
 	if (item->hint || item->result == INSTALL_CHANGED) {
-		hint(f, t->aside != NULL ? t->aside->path : t->want.path);
+		result_hint(f, t->aside != NULL ? t->aside->path : t->want.path);
 		if (t->from != NULL)
-			hint(f, t->from->path);
+			result_hint(f, t->from->path);
 	}
 }
 
@@ -72,7 +72,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 	guard_installed(f, t);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
-	if (t->held && !t->again && !index_is_offered(f->c.index, t->want.path)) {
+	if (t->unstored && !t->rejudge && !index_is_offered(f->c.index, t->want.path)) {
 		ticket_free(f, t);
 		return;
 	}
@@ -83,7 +83,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 }
 
 /* A row that was rotten on disk is what it says again. */
-static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
+static void file_repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	index_touch(f->c.index, t->want.path, seen);
 	log_about(LOG_WARN, &(struct log_about){ .group = share_group(f->c.share), .file = t->want.path },
@@ -97,7 +97,7 @@ static void repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 }
 
 /* Both rows of a move. */
-static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
+static void file_moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	struct ticket *gone = t->pair;
 
@@ -108,12 +108,12 @@ static void moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 	row_installed(f, t, seen);
 }
 
-static void done(struct fetch *f, struct ticket *t, struct install_item *item)
+static void item_done(struct fetch *f, struct ticket *t, struct install_item *item)
 {
-	bool rows_hold = judge_row_holds(f, t) && (t->pair == NULL || judge_row_holds(f, t->pair));
+	bool rows_hold = judge_row_is_current(f, t) && (t->pair == NULL || judge_row_is_current(f, t->pair));
 
 	if (item->away)
-		hint(f, item->want->path);
+		result_hint(f, item->want->path);
 	if (t->download != NULL)
 		download_part_gone(t->download);
 	if (item->op == INSTALL_FILE) {
@@ -122,7 +122,7 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	}
 	if (!rows_hold) {
 		/* Somebody wrote our row while the batch was out: judged again, with the file as it is now. */
-		hint(f, t->want.path);
+		result_hint(f, t->want.path);
 		if (t->pair != NULL)
 			ticket_unpair(f, t);
 		if (t->download != NULL)
@@ -131,30 +131,30 @@ static void done(struct fetch *f, struct ticket *t, struct install_item *item)
 	} else if (t->aside != NULL) {
 		folder_put_aside(f, t, &item->seen);
 	} else if (t->repair) {
-		repaired(f, t, &item->seen);
+		file_repaired(f, t, &item->seen);
 	} else if (t->pair != NULL) {
-		moved(f, t, &item->seen);
+		file_moved(f, t, &item->seen);
 	} else {
 		row_installed(f, t, &item->seen);
 	}
 }
 
 /* The bytes were not those of the content: their sender is not asked again. */
-static void bad_bytes(struct fetch *f, struct ticket *t)
+static void item_bad_bytes(struct fetch *f, struct ticket *t)
 {
 	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent a block whose hash does not match");
 	liars_add(&t->liars, t->bytes_from);
 	free(t->bytes);
 	t->bytes = NULL;
-	ticket_remember(f, t);
+	ticket_store(f, t);
 	ticket_to(f, t, TICKET_FRESH);
 }
 
 /* What was to be copied, or the part, is not there as it should be. */
-static void no_source(struct fetch *f, struct ticket *t)
+static void item_no_source(struct fetch *f, struct ticket *t)
 {
 	if (t->from != NULL) {
-		hint(f, t->from->path);
+		result_hint(f, t->from->path);
 		record_clear(t->from);
 		free(t->from);
 		t->from = NULL;
@@ -163,17 +163,17 @@ static void no_source(struct fetch *f, struct ticket *t)
 		download_part_gone(t->download);
 		download_drop(t->download, false);
 	}
-	t->settled = true;
-	ticket_remember(f, t);
+	t->awaited = true;
+	ticket_store(f, t);
 	ticket_to(f, t, TICKET_FRESH);
 }
 
-static void failed(struct fetch *f, struct ticket *t, const struct install_item *item)
+static void item_failed(struct fetch *f, struct ticket *t, const struct install_item *item)
 {
 	bool name = item->error == EINVAL || item->error == ENAMETOOLONG || item->error == EILSEQ;
 
 	if (t->download != NULL && item->error == ENOENT) {
-		no_source(f, t);
+		item_no_source(f, t);
 		return;
 	}
 	if (reason_of_errno(item->error) == REASON_DISK || name) {
@@ -200,7 +200,7 @@ void batch_result(struct fetch *f, struct ticket *t, struct install_item *item)
 	}
 	switch (item->result) {
 	case INSTALL_DONE:
-		done(f, t, item);
+		item_done(f, t, item);
 		break;
 	case INSTALL_NO_SHARE: /* batch.c's: nothing came of it */
 		break;
@@ -214,13 +214,13 @@ void batch_result(struct fetch *f, struct ticket *t, struct install_item *item)
 		folder_not_empty(f, t, item);
 		break;
 	case INSTALL_BAD_BYTES:
-		bad_bytes(f, t);
+		item_bad_bytes(f, t);
 		break;
 	case INSTALL_NO_SOURCE:
-		no_source(f, t);
+		item_no_source(f, t);
 		break;
 	case INSTALL_ERROR:
-		failed(f, t, item);
+		item_failed(f, t, item);
 		break;
 	}
 }

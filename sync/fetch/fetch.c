@@ -29,8 +29,8 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 {
 	int64_t due = earlier(waiting, earlier(batch_due(f), f->rewalk_ms));
 
-	if (f->list[TICKET_SETTLING] != NULL)
-		due = earlier(due, f->list[TICKET_SETTLING]->since_ms + QUIET_MS);
+	if (f->list[TICKET_AWAIT_MOVE] != NULL)
+		due = earlier(due, f->list[TICKET_AWAIT_MOVE]->since_ms + QUIET_MS);
 	due = earlier(due, guard_due(f));
 	due = earlier(due, get_due(f->get));
 	/* More is to be done at once, but others have their turn first. */
@@ -46,16 +46,16 @@ static void clean_again(struct fetch *f)
 	leftovers_clean(f);
 }
 
-static void tell(struct fetch *f)
+static void report_state(struct fetch *f)
 {
 	bool idle = fetch_idle(f);
 
 	if (idle != f->was_idle)
-		f->tell = true;
+		f->state_changed = true;
 	f->was_idle = idle;
-	if (!f->tell)
+	if (!f->state_changed)
 		return;
-	f->tell = false;
+	f->state_changed = false;
 	if (f->c.state != NULL)
 		f->c.state(f->c.arg);
 }
@@ -67,15 +67,15 @@ static void end_of_turn(void *arg)
 
 	if (f->stopping)
 		batch_send(f);
-	if (f->stopping || (!f->dirty && !f->heard))
+	if (f->stopping || (!f->dirty && !f->record_came))
 		return;
 	f->dirty = false;
-	if (f->heard)
+	if (f->record_came)
 		f->last_record_ms = fetch_now(f);
-	f->heard = false;
+	f->record_came = false;
 	leftovers_pump(f);
 	wants_fill(f);
-	route_settled(f);
+	route_awaited(f);
 	if (f->count[TICKET_WAITING] > 0)
 		waiting = route_due(f);
 	route_fresh(f);
@@ -87,7 +87,7 @@ static void end_of_turn(void *arg)
 	waiting = earlier(waiting, earlier(get_run_spares(f->get), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
-	tell(f);
+	report_state(f);
 }
 
 static void timer_fired(void *arg)
@@ -179,7 +179,7 @@ void fetch_pause(struct fetch *f, bool paused)
 	HASH_ITER(hh, f->tickets, t, next) {
 		if (t->state == TICKET_INSTALLING)
 			continue;
-		ticket_remember(f, t);
+		ticket_store(f, t);
 		if (t->state == TICKET_ACTIVE) {
 			download_park(t->download);
 			ticket_to(f, t, TICKET_QUEUED);
@@ -187,21 +187,21 @@ void fetch_pause(struct fetch *f, bool paused)
 	}
 }
 
-uint64_t fetch_held(const struct fetch *f, uint64_t peer)
+uint64_t fetch_unstored(const struct fetch *f, uint64_t peer)
 {
 	struct fetch_peer *p;
 
 	HASH_FIND(hh, f->peers, &peer, sizeof(peer), p);
 	if (p == NULL)
 		return 0;
-	if (p->held == NULL || (p->unremembered != 0 && p->unremembered < p->held->held_seq))
-		return p->unremembered;
-	return p->held->held_seq;
+	if (p->unstored == NULL || (p->unstorable != 0 && p->unstorable < p->unstored->unstored_seq))
+		return p->unstorable;
+	return p->unstored->unstored_seq;
 }
 
-size_t fetch_held_bytes(const struct fetch *f)
+size_t fetch_unstored_bytes(const struct fetch *f)
 {
-	return f->held_bytes;
+	return f->unstored_bytes;
 }
 
 void fetch_peer_up(struct fetch *f, uint64_t peer)
@@ -209,8 +209,8 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
 	p->up = true;
-	p->passed = 0;
-	p->unremembered = 0; /* it says all that was not acknowledged again */
+	p->first_rejected = 0;
+	p->unstorable = 0; /* it says all that was not acknowledged again */
 	ticket_retry(f, REASON_NO_SOURCE);
 	ticket_retry(f, REASON_SILENT);
 	get_peer_up(f->get, peer);
@@ -233,10 +233,10 @@ void fetch_peer_left(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 	struct ticket *t, *next;
 
-	DL_FOREACH_SAFE2(p->held, t, next, held_next)
+	DL_FOREACH_SAFE2(p->unstored, t, next, unstored_next)
 	{
-		ticket_unhold(f, t);
-		t->again = true;
+		ticket_set_stored(f, t);
+		t->rejudge = true;
 	}
 	ticket_retry(f, REASON_NO_SOURCE);
 }

@@ -2,7 +2,7 @@
  * group. Reads and writes the index, asks peers through `ops`, leaves the disk to workers. The loop's thread.
  *
  * A record from a peer is judged by reconcile against our row: what changes only rows is done at once; a small file whose
- * bytes came along goes straight into the next install batch, kept in memory until then (fetch_held tells the
+ * bytes came along goes straight into the next install batch, kept in memory until then (fetch_unstored tells the
  * connection which numbers may not be acknowledged yet); everything else is remembered in the index as wanted and becomes
  * a ticket. One path has one ticket under way at a time.
  *
@@ -109,9 +109,9 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 /* All of one NEWS message was given: deletions and moves in it may now be judged together. */
 void fetch_records_end(struct fetch *f, uint64_t peer);
 /* The smallest number of this peer that is known in memory only, 0: none. Everything below it is remembered. */
-uint64_t fetch_held(const struct fetch *f, uint64_t peer);
+uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
-size_t fetch_held_bytes(const struct fetch *f);
+size_t fetch_unstored_bytes(const struct fetch *f);
 
 /* A connected peer may be asked from now on / no longer; what was asked of it is asked of others. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
@@ -146,7 +146,7 @@ void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetc
 int64_t fetch_release(struct fetch *f);
 /* Bytes of versions that may still come and be spared when versions are thinned; INT64_MAX, as at the start: any. What would need
  * more waits. */
-void fetch_versions_room(struct fetch *f, int64_t bytes);
+void fetch_versions_budget(struct fetch *f, int64_t bytes);
 
 struct fetch_download {
 	const char *path;
@@ -156,7 +156,7 @@ struct fetch_download {
 	int64_t finished_s; /* wall clock, when complete */
 	const char *reason; /* why it waits; NULL when it does not */
 	uint64_t
-		told_by; /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
+		offered_by; /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
 	int64_t since_s; /* wall clock, with a reason: it has waited, and been tried again, since then */
 	int64_t retry_s; /* seconds until it is tried again; -1: when a member that has it connects; -2: when it is released */
 };

@@ -18,14 +18,14 @@
 #include "sync/versions/kept_name.h"
 
 enum {
-	HELD_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
-	HELD_BARE_MAX = 8 << 20,   /* likewise, for records that lose nothing by it */
-	WINDOW_MAX = 2048,         /* tickets taken from the index at a time */
-	BURST_MAX = 16384,         /* tickets that records may make, until it is clear that they are no moves */
-	SHORT_LISTS_MAX = 65536,   /* blocks of lists that came along with records; those of others are asked for */
-	WAITING_MAX = 1000,        /* tickets that wait with a reason */
-	HELD_MAX = 500,            /* tickets that wait, above which those of a burst are left to the index */
-	COMPLETED_MAX = 32,        /* downloads remembered for fetch_downloads */
+	UNSTORED_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
+	UNSTORED_BARE_MAX = 8 << 20,   /* likewise, for records that lose nothing by it */
+	WINDOW_MAX = 2048,             /* tickets taken from the index at a time */
+	BURST_MAX = 16384,             /* tickets that records may make, until it is clear that they are no moves */
+	SHORT_LISTS_MAX = 65536,       /* blocks of lists that came along with records; those of others are asked for */
+	WAITING_MAX = 1000,            /* tickets that wait with a reason */
+	HELD_MAX = 500,                /* tickets that wait, above which those of a burst are left to the index */
+	COMPLETED_MAX = 32,            /* downloads remembered for fetch_downloads */
 	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
 	QUIET_MAX_MS = 3000, /* but no longer than this */
 };
@@ -33,7 +33,7 @@ enum {
 enum ticket_state {
 	TICKET_FRESH,      /* came in this message */
 	TICKET_LOSS,       /* would take away what is here: a short wait until it is clear that it is no burst */
-	TICKET_SETTLING,   /* a local file has its content, and may be on its way here: a short wait for a move */
+	TICKET_AWAIT_MOVE, /* a local file has its content, and may be on its way here: a short wait for a move */
 	TICKET_QUEUED,     /* its content has to be got */
 	TICKET_ACTIVE,     /* is being got: has a download */
 	TICKET_PLACE,      /* ready to be put in its place */
@@ -52,7 +52,7 @@ enum ticket_root {
 	ROOT_COPY,     /* in fetch.copies: a file here has what it wants */
 };
 
-/* A wanted path. Invariants: in the table by path and in the list of its state; `held` exactly when its record is not
+/* A wanted path. Invariants: in the table by path and in the list of its state; `unstored` exactly when its record is not
  * among the index's wanted ones (and no repair); `download` exactly when ACTIVE, or PLACE and INSTALLING with a part. */
 struct ticket {
 	struct record want;   /* what the peer has; want.path names the ticket */
@@ -62,23 +62,23 @@ struct ticket {
 	uint64_t peer;  /* whose record it is: short ID */
 	uint64_t stamp; /* fetch.foreign when it was judged */
 	enum ticket_state state;
-	bool held;     /* known in memory only: counts in fetch_held */
-	bool again;    /* something newer is known: judge before installing */
+	bool unstored; /* known in memory only: counts in fetch_unstored */
+	bool rejudge;  /* something newer is known: judge before installing */
 	bool repair;   /* the row's own content, fetched again */
 	bool no_move;  /* a move was tried and failed */
-	bool settled;  /* waited for a move already */
+	bool awaited;  /* waited for a move already */
 	bool weighed;  /* by the guard (guard.h), and ... */
 	bool loss;     /* ... counted as a loss */
 	bool passed;   /* it may take away what is here */
 	bool released; /* somebody here said so */
 	bool mkdirs;   /* its missing folders may be made */
 	struct record
-		*aside;      /* a folder that has to live stands in its place: it goes here, its conflict name; owned */
-	uint64_t held_seq;   /* its number, while held */
-	size_t cost;         /* of it in fetch.held_bytes */
-	uint8_t *bytes;      /* the whole content of a small file; owned */
-	uint64_t bytes_from; /* the peer that sent them */
-	struct liars liars;  /* peers that sent wrong bytes for it */
+		*aside; /* a folder that has to live stands in its place: it goes here, its conflict name; owned */
+	uint64_t unstored_seq;   /* its number, while held */
+	size_t cost;             /* of it in fetch.unstored_bytes */
+	uint8_t *bytes;          /* the whole content of a small file; owned */
+	uint64_t bytes_from;     /* the peer that sent them */
+	struct liars liars;      /* peers that sent wrong bytes for it */
 	struct blocklist blocks; /* of its content, when known */
 	struct record *from;     /* a local file with its content, to copy or move; owned */
 	struct ticket *pair;     /* of a move: the deletion; of that deletion: the move */
@@ -90,8 +90,8 @@ struct ticket {
 	int64_t failing_ms; /* the first of these tries */
 	int64_t since_ms,
 		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
-	struct ticket *prev, *next;           /* in its state's list */
-	struct ticket *held_prev, *held_next; /* in its peer's list */
+	struct ticket *prev, *next;                   /* in its state's list */
+	struct ticket *unstored_prev, *unstored_next; /* in its peer's list */
 	enum ticket_root by_root;
 	UT_hash_handle hh_root;
 	UT_hash_handle hh;
@@ -101,9 +101,9 @@ struct ticket {
 struct fetch_peer {
 	uint64_t id;
 	bool up;
-	struct ticket *held;   /* by number, the smallest first */
-	uint64_t unremembered; /* the smallest number that the index could not take; 0: none */
-	int64_t bare, bare_s;  /* bytes that its deletions of what was never here take, as of then; see allowance.c */
+	struct ticket *unstored; /* by number, the smallest first */
+	uint64_t unstorable;     /* the smallest number that the index could not take; 0: none */
+	int64_t bare, bare_s;    /* bytes that its deletions of what was never here take, as of then; see allowance.c */
 	bool bare_known, bare_unsaved;
 	uint64_t refused;   /* such deletions that found no room, in this life ... */
 	char *refused_path; /* ... the first of them; owned */
@@ -114,7 +114,7 @@ struct fetch_peer {
 	char *full_path; /* the first of that; owned */
 	uint64_t full_count;
 	int64_t full_s;
-	uint64_t passed; /* the number of the first since it came up; 0: none */
+	uint64_t first_rejected; /* the number of the first since it came up; 0: none */
 	UT_hash_handle hh;
 };
 
@@ -138,7 +138,7 @@ struct fetch {
 	bool reserve;    /* the index is on the share's disk: sync/share/reserve.h */
 	bool dead;       /* freed, but for jobs that are out */
 	bool dirty;      /* something is to be done at the end of this turn */
-	bool tell;       /* config.state is due */
+	bool state_changed; /* config.state is due */
 	bool was_idle;
 	int jobs; /* out, of any kind */
 
@@ -150,8 +150,8 @@ struct fetch {
 	bool rmdirs_sorted;       /* RMDIR's list: what is in a folder before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
-	size_t held_bytes;
-	bool heard;             /* a record came in this turn */
+	size_t unstored_bytes;
+	bool record_came;       /* a record came in this turn */
 	int64_t last_record_ms; /* the end of the last turn in which one did */
 	uint64_t puts;          /* rows written by us */
 
@@ -196,11 +196,11 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state);
 /* It is this peer's word that it is about from now on; 0: nobody's. */
 void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer);
 /* Its record is in memory only from now on. */
-void ticket_hold(struct fetch *f, struct ticket *t);
+void ticket_set_unstored(struct fetch *f, struct ticket *t);
 /* Its row is written, or its record is among the wanted now. */
-void ticket_unhold(struct fetch *f, struct ticket *t);
+void ticket_set_stored(struct fetch *f, struct ticket *t);
 /* Puts a held record among the index's wanted, and forgets its bytes unless it is about to be installed. */
-void ticket_remember(struct fetch *f, struct ticket *t);
+void ticket_store(struct fetch *f, struct ticket *t);
 /* The list that came along with its record. */
 void ticket_drop_blocks(struct fetch *f, struct ticket *t);
 /* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
@@ -242,18 +242,18 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether ours, concurrent with theirs, says of a file that both have only what this disk makes of the mode and time that theirs
  * says: a member that came with its own copy of the files on such a disk, or lost its index, has no say in them. */
-bool judge_is_picture(const struct disk *disk, const struct record *ours, const struct record *theirs);
+bool judge_is_degraded(const struct disk *disk, const struct record *ours, const struct record *theirs);
 /* Then theirs becomes ours, as a change of ours, so that what ours said before is over everywhere. 0, -1. */
 int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs);
 /* Whether t's row is still the one it was judged against. */
-bool judge_row_holds(struct fetch *f, struct ticket *t);
+bool judge_row_is_current(struct fetch *f, struct ticket *t);
 /* Where ours wins against what a peer said, and the peer has to act, ours is told again: the peer may have judged and forgotten
  * it while what it had then won, and have changed that since. Only winners are told again, so telling ends. */
-void judge_stands(struct fetch *f, struct record *ours, const struct record *theirs);
+void judge_retell(struct fetch *f, struct record *ours, const struct record *theirs);
 /* A local change of ours, which r becomes the row of. l: as for index_put. */
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether what t was judged against still holds; cheap when no rows but ours were written. */
-bool judge_still_holds(struct fetch *f, struct ticket *t);
+bool judge_is_current(struct fetch *f, struct ticket *t);
 /* Writes r, which stems from what `peer` says in `theirs` (NULL: nobody). l: as for index_put. */
 int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
 
@@ -263,7 +263,7 @@ bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs)
 /* Whether this record, which has to be remembered, is one too many of the peer's for now. */
 bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs);
 /* Puts a peer's record among the wanted. What the index cannot take, on a disk error, is never acknowledged to the peer. */
-void fetch_remember(struct fetch *f, uint64_t peer, const struct record *theirs);
+void allowance_store_offer(struct fetch *f, uint64_t peer, const struct record *theirs);
 /* At the end of a turn: peers whose backlog has gone tell again. When to look next; INT64_MAX: nobody waits. */
 int64_t allowance_turn(struct fetch *f);
 /* Remembers what the peer has used, once for each message. */
@@ -282,8 +282,8 @@ int64_t route_due(struct fetch *f);
 void route_fresh(struct fetch *f);
 /* Whether a file with this content has to stay a little longer, since a ticket copies it. */
 bool route_needs_copy(const struct fetch *f, const struct content *c);
-/* SETTLING ones whose time has come. */
-void route_settled(struct fetch *f);
+/* AWAIT_MOVE ones whose time has come. */
+void route_awaited(struct fetch *f);
 
 /* --- wants.c --- */
 /* Takes more wanted paths from the index as far as there is room. */

@@ -44,7 +44,7 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 
 /* The peer once had our version, and now has an older one: it has forgotten a deletion, and took up what was deleted from one
  * who was away for too long. It is told again. */
-static void tell_again(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
+static void resend_deletion(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
 {
 	struct index_peer p;
 
@@ -58,15 +58,15 @@ static void tell_again(struct fetch *f, uint64_t peer, const struct record *thei
 /* A record for a path that is being dealt with: it is remembered, and judged before anything is installed. */
 static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs)
 {
-	bool known = t->held && t->peer == peer &&
+	bool known = t->unstored && t->peer == peer &&
 	             version_compare(&t->want.version, &theirs->version) == VERSION_EQUAL &&
 	             record_same(&t->want, theirs);
 
 	if (known)
 		return;
 	if (!was_forgotten(f, theirs))
-		fetch_remember(f, peer, theirs);
-	t->again = true;
+		allowance_store_offer(f, peer, theirs);
+	t->rejudge = true;
 	/* What a batch that is out works on stays as it is until it is back; what came meanwhile is judged then. */
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
 		return;
@@ -83,7 +83,7 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 {
 	merged->seen = ours->seen;
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
-		fetch_remember(f, peer, theirs);
+		allowance_store_offer(f, peer, theirs);
 	else if (index_is_offered(f->c.index, theirs->path))
 		(void)route_load(f, theirs->path);
 }
@@ -92,17 +92,18 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
-	bool hold = f->started && !f->paused && f->held_bytes < (bytes != NULL ? HELD_BYTES_MAX : HELD_BARE_MAX) &&
+	bool hold = f->started && !f->paused &&
+	            f->unstored_bytes < (bytes != NULL ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
 	            (only_meta || is_complete(theirs, bytes));
 	struct record want;
 	struct ticket *t;
 
 	if (choose(index_choices(f->c.index), theirs) == CHOICE_LEAVE) {
-		fetch_remember(f, peer, theirs);
+		allowance_store_offer(f, peer, theirs);
 		return NULL;
 	}
 	if (!hold)
-		fetch_remember(f, peer, theirs);
+		allowance_store_offer(f, peer, theirs);
 	if (!hold && (!f->started || f->paused || !ticket_has_slot(f, peer, BURST_MAX))) {
 		f->rewalk = true;
 		return NULL;
@@ -113,7 +114,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 		if (bytes != NULL)
 			t->bytes = mem_dup(bytes, (size_t)theirs->content.size);
 		t->bytes_from = peer;
-		ticket_hold(f, t);
+		ticket_set_unstored(f, t);
 	}
 	return t;
 }
@@ -142,10 +143,10 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	enum reconcile action;
 	bool known;
 
-	f->heard = true;
+	f->record_came = true;
 	/* What an earlier life left there has to get its row first, or it would seem to be newer than what is said here. */
 	if (!f->started && index_leftover(f->c.index, theirs->path) != NULL) {
-		fetch_remember(f, peer, theirs);
+		allowance_store_offer(f, peer, theirs);
 		return;
 	}
 	if (t != NULL) {
@@ -156,17 +157,17 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		return;
 	guard_judges(f, theirs->path);
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
-	if (known && judge_is_picture(share_disk(f->c.share), &ours, theirs)) {
+	if (known && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)
-			fetch_remember(f, peer, theirs);
+			allowance_store_offer(f, peer, theirs);
 		record_clear(&ours);
 		return;
 	}
 	action = reconcile(known ? &ours : NULL, theirs, &merged);
 	if (action == RECONCILE_NOTHING) {
 		if (known) {
-			tell_again(f, peer, theirs, &ours);
-			judge_stands(f, &ours, theirs);
+			resend_deletion(f, peer, theirs, &ours);
+			judge_retell(f, &ours, theirs);
 		}
 		index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (!known && theirs->deleted && !allowance_take(f, peer, theirs)) {

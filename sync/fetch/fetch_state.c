@@ -33,7 +33,7 @@ void fetch_job_begin(struct fetch *f)
 	f->jobs++;
 }
 
-static void free_rest(struct fetch *f)
+static void fetch_free_rest(struct fetch *f)
 {
 	struct fetch_peer *p, *next;
 
@@ -54,7 +54,7 @@ void fetch_job_end(struct fetch *f)
 {
 	f->jobs--;
 	if (f->dead && f->jobs == 0)
-		free_rest(f);
+		fetch_free_rest(f);
 }
 
 bool fetch_idle(const struct fetch *f)

@@ -39,7 +39,7 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 	else if (t->state == TICKET_INSTALLING)
 		d.done = d.size;
 	if (reason_is_source(t->reason))
-		d.told_by = t->peer;
+		d.offered_by = t->peer;
 	if (d.reason != NULL) {
 		show_wait(f, &d, t->failing_ms, t->due_ms);
 		if (t->reason == REASON_HELD)
@@ -51,9 +51,9 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
 {
-	static const enum ticket_state order[] = { TICKET_ACTIVE,   TICKET_INSTALLING, TICKET_PLACE,
-		                                   TICKET_SETTLING, TICKET_LOSS,       TICKET_DELETE,
-		                                   TICKET_RMDIR,    TICKET_QUEUED,     TICKET_WAITING };
+	static const enum ticket_state order[] = { TICKET_ACTIVE,     TICKET_INSTALLING, TICKET_PLACE,
+		                                   TICKET_AWAIT_MOVE, TICKET_LOSS,       TICKET_DELETE,
+		                                   TICKET_RMDIR,      TICKET_QUEUED,     TICKET_WAITING };
 	const struct ticket *t;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {

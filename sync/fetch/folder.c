@@ -62,7 +62,7 @@ static bool is_leaving(struct fetch *f, const char *path)
 enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };
 
 /* What the index says is in the folder: the first that counts. When what leaves has left, we are asked again. */
-static enum inside look_inside(struct fetch *f, const char *path)
+static enum inside check_inside(struct fetch *f, const char *path)
 {
 	struct index_cursor *c = index_walk(f->c.index, path);
 	enum inside inside = INSIDE_UNKNOWN;
@@ -78,7 +78,7 @@ static enum inside look_inside(struct fetch *f, const char *path)
 }
 
 /* What lives in a folder keeps it alive, for everyone: our row becomes newer than the deletion. */
-static void bring_back(struct fetch *f, struct ticket *t)
+static void folder_revive(struct fetch *f, struct ticket *t)
 {
 	struct record r = { 0 };
 
@@ -93,7 +93,7 @@ static void bring_back(struct fetch *f, struct ticket *t)
 }
 
 /* A file that lost its place to a living folder is kept, under the name a conflict would give it. */
-static void put_aside(struct fetch *f, struct ticket *t)
+static void folder_rename_file(struct fetch *f, struct ticket *t)
 {
 	for (unsigned try = 0; try < NAMES_TRIED; try++) {
 		struct record there = { 0 };
@@ -104,7 +104,7 @@ static void put_aside(struct fetch *f, struct ticket *t)
 		record_clear(&there);
 		if (same) {
 			free(path);
-			bring_back(f, t);
+			folder_revive(f, t);
 			return;
 		}
 		if (!taken) {
@@ -130,7 +130,7 @@ void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen
 	if (f->c.conflict != NULL)
 		f->c.conflict(f->c.arg, r.path, t->want.path);
 	record_clear(&r);
-	bring_back(f, t);
+	folder_revive(f, t);
 }
 
 /* Things that no row tells of: the scan looks at those that count. */
@@ -147,12 +147,12 @@ static void hint_names(struct fetch *f, const struct ticket *t, const struct ins
 
 void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *item)
 {
-	switch (look_inside(f, t->want.path)) {
+	switch (check_inside(f, t->want.path)) {
 	case INSIDE_LIVING:
 		if (t->merged.deleted)
-			bring_back(f, t);
+			folder_revive(f, t);
 		else
-			put_aside(f, t);
+			folder_rename_file(f, t);
 		return;
 	case INSIDE_LEAVING:
 		ticket_wait(f, t, REASON_CHILDREN);

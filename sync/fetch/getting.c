@@ -62,7 +62,7 @@ static bool getting_find_block(void *arg, const struct block *b, char **path, in
 	return found;
 }
 
-static bool note_path(void *arg, const struct record *r)
+static bool note_copy(void *arg, const struct record *r)
 {
 	*(char **)arg = mem_strdup(r->path);
 	return false;
@@ -74,8 +74,8 @@ static char *getting_find_copy(void *arg, void *owner)
 	const struct ticket *t = owner;
 	char *path = NULL;
 
-	if (t->settled && !t->repair)
-		index_by_content(f->c.index, &t->want.content, note_path, &path);
+	if (t->awaited && !t->repair)
+		index_by_content(f->c.index, &t->want.content, note_copy, &path);
 	return path;
 }
 
@@ -118,7 +118,7 @@ static void getting_ready(void *arg, void *owner)
 	route_ticket(arg, owner);
 }
 
-static enum reason reason_of(struct get_stop stop)
+static enum reason reason_of_stop(struct get_stop stop)
 {
 	switch (stop.why) {
 	case GET_GOES_ON:
@@ -142,12 +142,12 @@ static enum reason reason_of(struct get_stop stop)
 
 static void getting_stopped(void *arg, void *owner, struct get_stop stop)
 {
-	ticket_wait(arg, owner, reason_of(stop));
+	ticket_wait(arg, owner, reason_of_stop(stop));
 }
 
 static void getting_again(void *arg, enum get_why why)
 {
-	ticket_retry(arg, reason_of((struct get_stop){ .why = why }));
+	ticket_retry(arg, reason_of_stop((struct get_stop){ .why = why }));
 }
 
 struct get *getting_new(struct fetch *f)
@@ -185,7 +185,7 @@ struct get *getting_new(struct fetch *f)
 
 /* --- tickets whose turn it is --- */
 
-static void start(struct fetch *f, struct ticket *t)
+static void getting_begin(struct fetch *f, struct ticket *t)
 {
 	const struct queue_entry lane = t->queued;
 	struct get_stop stop;
@@ -199,9 +199,9 @@ static void start(struct fetch *f, struct ticket *t)
 		download_new(f->get, &owner, &t->want.content);
 	}
 	ticket_to(f, t, TICKET_ACTIVE);
-	stop = download_start(t->download, &lane, t->settled);
+	stop = download_start(t->download, &lane, t->awaited);
 	if (stop.why != GET_GOES_ON)
-		ticket_wait(f, t, reason_of(stop));
+		ticket_wait(f, t, reason_of_stop(stop));
 }
 
 void getting_start(struct fetch *f)
@@ -209,7 +209,7 @@ void getting_start(struct fetch *f)
 	struct queue_entry *e;
 
 	while (f->started && !f->paused && !f->cleaning && (e = queue_take(get_queue(f->get))) != NULL)
-		start(f, (struct ticket *)(void *)((char *)e - offsetof(struct ticket, queued)));
+		getting_begin(f, (struct ticket *)(void *)((char *)e - offsetof(struct ticket, queued)));
 }
 
 bool getting_is_finished(struct fetch *f, struct ticket *t)

@@ -22,7 +22,7 @@ struct guard *guard_new(struct fetch *f)
 	struct guard *g = MEM_NEW(struct guard);
 
 	g->key = random_u64();
-	g->room = INT64_MAX;
+	g->versions_budget = INT64_MAX;
 	guard_load_holds(f, g);
 	return g;
 }
@@ -66,7 +66,7 @@ struct copy {
 };
 
 /* A file that is itself on its way out keeps nothing. */
-static bool look_at_copy(void *arg, const struct record *r)
+static bool check_copy(void *arg, const struct record *r)
 {
 	struct copy *c = arg;
 	const struct ticket *t;
@@ -91,7 +91,7 @@ static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 	HASH_FIND(hh_root, f->copies, t->ours.content.root, 32, other);
 	if (other != NULL && other != t)
 		return true;
-	index_by_content(f->c.index, &t->ours.content, look_at_copy, &c);
+	index_by_content(f->c.index, &t->ours.content, check_copy, &c);
 	return c.stays;
 }
 
@@ -134,7 +134,7 @@ static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 	return burst_is_large(lost, most);
 }
 
-static void weigh(struct fetch *f, struct ticket *t)
+static void guard_weigh(struct fetch *f, struct ticket *t)
 {
 	uint64_t path = guard_hash(f->guard, t->want.path);
 	struct hold *h = guard_hold_over(f->guard, t);
@@ -154,28 +154,28 @@ static void weigh(struct fetch *f, struct ticket *t)
 }
 
 /* A version of it would be spared, but the disk's part for versions is full of such. */
-static bool lacks_room(struct fetch *f, const struct ticket *t)
+static bool lacks_budget(struct fetch *f, const struct ticket *t)
 {
 	struct guard *g = f->guard;
 	struct kept_hands hands = guard_hands(f, t);
 
-	if (!t->loss || g->room == INT64_MAX || !kept_is_foreign(&hands))
+	if (!t->loss || g->versions_budget == INT64_MAX || !kept_is_foreign(&hands))
 		return false;
-	if (t->ours.content.size > g->room)
+	if (t->ours.content.size > g->versions_budget)
 		return true;
-	g->room -= t->ours.content.size;
+	g->versions_budget -= t->ours.content.size;
 	return false;
 }
 
 /* Sends a ticket that was weighed on, or lets it wait. t may be gone afterwards. */
-static void go_on(struct fetch *f, struct ticket *t)
+static void guard_go_on(struct fetch *f, struct ticket *t)
 {
 	struct hold *h = t->loss ? guard_hold_over(f->guard, t) : NULL;
 
 	t->released |= f->guard->pass_until_s > clock_wall_s();
 	if (h != NULL && h->until_s == 0) {
 		guard_hold_ticket(f, h, t);
-	} else if (lacks_room(f, t)) {
+	} else if (lacks_budget(f, t)) {
 		if (f->c.versions != NULL)
 			f->c.versions(f->c.arg);
 		guard_waits(t);
@@ -223,7 +223,7 @@ void guard_turn(struct fetch *f)
 	struct ticket *t, *next, *first = first_unweighed(f);
 
 	for (t = first; t != NULL; t = t->next)
-		weigh(f, t);
+		guard_weigh(f, t);
 	/* A hold that begins takes tickets out of the list. */
 	if (f->guard->begins || fetch_now(f) >= guard_due(f)) {
 		guard_begin_holds(f);
@@ -232,7 +232,7 @@ void guard_turn(struct fetch *f)
 	for (t = first; t != NULL; t = next) {
 		next = t->next;
 		if (fetch_now(f) >= guard_due(f) || is_one_of_few(f, t))
-			go_on(f, t);
+			guard_go_on(f, t);
 	}
 	guard_end_holds(f);
 }
@@ -243,12 +243,12 @@ void guard_deletions(struct fetch *f)
 
 	DL_FOREACH(f->list[TICKET_DELETE], t) {
 		if (!t->weighed && guard_takes_away(t))
-			weigh(f, t);
+			guard_weigh(f, t);
 	}
 	guard_begin_holds(f);
 	DL_FOREACH_SAFE(f->list[TICKET_DELETE], t, next) {
 		if (guard_weighs(t))
-			go_on(f, t);
+			guard_go_on(f, t);
 	}
 }
 

@@ -21,7 +21,7 @@ static char *meta_name(char name[40], int place, const char *what)
 	return name;
 }
 
-static void store(struct fetch *f, const struct hold *h)
+static void hold_store(struct fetch *f, const struct hold *h)
 {
 	int place = (int)(h - f->guard->holds);
 	char name[40];
@@ -32,7 +32,7 @@ static void store(struct fetch *f, const struct hold *h)
 	(void)index_meta_put(f->c.index, meta_name(name, place, "until"), h->until_s);
 }
 
-static void load(struct fetch *f, struct hold *h, int place)
+static void hold_load(struct fetch *f, struct hold *h, int place)
 {
 	char name[40];
 	int64_t by = 0, brings = 0;
@@ -43,13 +43,13 @@ static void load(struct fetch *f, struct hold *h, int place)
 	(void)index_meta_get(f->c.index, meta_name(name, place, "brings"), &brings);
 	(void)index_meta_get(f->c.index, meta_name(name, place, "until"), &h->until_s);
 	h->who = (struct who){ .id = (uint64_t)by, .brings = (uint64_t)brings };
-	h->told = true;
+	h->reported = true;
 }
 
 void guard_load_holds(struct fetch *f, struct guard *g)
 {
 	for (int i = 0; i < HOLDS_MAX; i++)
-		load(f, &g->holds[i], i);
+		hold_load(f, &g->holds[i], i);
 }
 
 void guard_forget_paths(struct hold *h)
@@ -95,7 +95,7 @@ void guard_hold_new(struct fetch *f, struct who who)
 	struct hold *h = place_for(f->guard, who);
 
 	h->since_s = clock_wall_s();
-	store(f, h);
+	hold_store(f, h);
 	f->guard->begins = true;
 }
 
@@ -113,7 +113,7 @@ void guard_hold_ticket(struct fetch *f, struct hold *h, struct ticket *t)
 	} else if (p == NULL) {
 		h->more++;
 	}
-	f->tell = true;
+	f->state_changed = true;
 	guard_waits(t);
 	ticket_wait(f, t, REASON_HELD);
 }
@@ -124,7 +124,7 @@ static void hold_rest(struct fetch *f, struct hold *h)
 	struct ticket *t, *next;
 
 	HASH_ITER(hh, f->tickets, t, next) {
-		bool waits = t->state == TICKET_SETTLING || t->state == TICKET_QUEUED || t->state == TICKET_ACTIVE ||
+		bool waits = t->state == TICKET_AWAIT_MOVE || t->state == TICKET_QUEUED || t->state == TICKET_ACTIVE ||
 		             t->state == TICKET_PLACE || t->state == TICKET_LOSS || t->state == TICKET_DELETE;
 
 		if (waits && t->loss && t->pair == NULL && guard_hold_over(f->guard, t) == h)
@@ -149,9 +149,9 @@ void guard_begin_holds(struct fetch *f)
 		struct hold *h = &f->guard->holds[i];
 		struct fetch_burst b;
 
-		if (h->since_s == 0 || h->until_s != 0 || h->told)
+		if (h->since_s == 0 || h->until_s != 0 || h->reported)
 			continue;
-		h->told = true;
+		h->reported = true;
 		hold_rest(f, h);
 		b = burst_of(h);
 		if (f->c.burst != NULL)
@@ -159,12 +159,12 @@ void guard_begin_holds(struct fetch *f)
 	}
 }
 
-static void end(struct fetch *f, struct hold *h)
+static void hold_end(struct fetch *f, struct hold *h)
 {
 	guard_forget_paths(h);
 	*h = (struct hold){ 0 };
-	store(f, h);
-	f->tell = true;
+	hold_store(f, h);
+	f->state_changed = true;
 }
 
 /* All that peers want gone here has been weighed. */
@@ -186,7 +186,7 @@ void guard_end_holds(struct fetch *f)
 				continue;
 			/* What was released is no measure of what comes. */
 			f->guard->most = (struct burst){ 0 };
-			end(f, h);
+			hold_end(f, h);
 		} else if (h->paths == NULL && all_weighed(f)) {
 			/* Those that found no room are found again. */
 			f->rewalk = h->more > 0;
@@ -194,7 +194,7 @@ void guard_end_holds(struct fetch *f)
 			if (f->rewalk)
 				fetch_wake(f);
 			else
-				end(f, h);
+				hold_end(f, h);
 		}
 	}
 }
@@ -281,7 +281,7 @@ int64_t fetch_release(struct fetch *f)
 		n += burst_of(h).files;
 		guard_forget_paths(h);
 		h->until_s = clock_wall_s() + RELEASED_S;
-		store(f, h);
+		hold_store(f, h);
 		if (a != NULL)
 			guard_author_free(f->guard, a);
 	}
@@ -290,14 +290,14 @@ int64_t fetch_release(struct fetch *f)
 	ticket_retry(f, REASON_HELD);
 	ticket_retry(f, REASON_UNKEPT);
 	f->rewalk = true;
-	f->tell = true;
+	f->state_changed = true;
 	fetch_wake(f);
 	return n;
 }
 
-void fetch_versions_room(struct fetch *f, int64_t bytes)
+void fetch_versions_budget(struct fetch *f, int64_t bytes)
 {
-	f->guard->room = bytes;
+	f->guard->versions_budget = bytes;
 	ticket_retry(f, REASON_UNKEPT);
 	fetch_wake(f);
 }

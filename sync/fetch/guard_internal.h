@@ -33,8 +33,8 @@ struct hold {
 	int64_t since_s; /* wall clock; 0: a free place */
 	int64_t until_s; /* wall clock: released, they go through until then; 0: held */
 	struct held_path *paths;
-	int64_t more; /* that found no room among paths */
-	bool told;    /* config.burst was called */
+	int64_t more;  /* that found no room among paths */
+	bool reported; /* config.burst was called */
 };
 
 struct guard {
@@ -42,9 +42,9 @@ struct guard {
 	struct author *authors;
 	struct burst most; /* files that were here */
 	struct hold holds[HOLDS_MAX];
-	int64_t room;         /* bytes of versions that may still come and be spared */
-	int64_t pass_until_s; /* wall clock: what waits for room goes through until then, unspared */
-	bool begins;          /* a hold is new */
+	int64_t versions_budget; /* bytes of versions that may still come and be spared */
+	int64_t pass_until_s;    /* wall clock: what waits for room goes through until then, unspared */
+	bool begins;             /* a hold is new */
 };
 
 uint64_t guard_hash(const struct guard *g, const char *path);

@@ -10,7 +10,7 @@ enum {
 };
 
 /* Everything said about one path, boiled down. */
-struct words {
+struct judged_offers {
 	const struct record *ours; /* NULL: no row */
 	struct record best;        /* the word that wins; path NULL: none has anything for us */
 	uint64_t peer;             /* whose it is */
@@ -20,13 +20,13 @@ struct words {
 	const struct disk *disk;
 	const struct choices *choices;
 	struct record original;  /* what ours is this disk's picture of; path NULL: of nothing that was said */
-	bool stands;             /* ours wins against a word that has nothing for us: see judge_stands */
+	bool retell;             /* ours wins against a word that has nothing for us: see judge_retell */
 	uint64_t drop[DROP_MAX]; /* peers whose words tell us nothing new */
 	size_t ndrop;
 };
 
 /* Numbers that others than us gave to rows: as long as this stays, what was judged holds. */
-static uint64_t foreign(const struct fetch *f)
+static uint64_t foreign_puts(const struct fetch *f)
 {
 	return index_seq(f->c.index) - f->puts;
 }
@@ -41,7 +41,7 @@ static bool beats(const struct record *best, const struct record *r)
 	return action == RECONCILE_TAKE || action == RECONCILE_CONFLICT || newer;
 }
 
-bool judge_is_picture(const struct disk *disk, const struct record *ours, const struct record *theirs)
+bool judge_is_degraded(const struct disk *disk, const struct record *ours, const struct record *theirs)
 {
 	if (ours == NULL || ours->deleted || record_same(ours, theirs) || !disk_explains(disk, theirs, ours) ||
 	    version_compare(&theirs->version, &ours->version) != VERSION_CONCURRENT)
@@ -66,52 +66,52 @@ int judge_take_original(struct fetch *f, const struct record *ours, const struct
 }
 
 /* True when this word has something for us. */
-static bool weigh(struct words *w, uint64_t peer, const struct record *r, bool own)
+static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct record *r, bool own)
 {
 	struct record merged = { 0 };
 	enum reconcile action;
 
-	if (w->original.path == NULL && judge_is_picture(w->disk, w->ours, r))
-		record_copy(&w->original, r);
-	action = reconcile(w->ours, r, &merged);
+	if (o->original.path == NULL && judge_is_degraded(o->disk, o->ours, r))
+		record_copy(&o->original, r);
+	action = reconcile(o->ours, r, &merged);
 
 	record_clear(&merged);
 	if (action == RECONCILE_NOTHING) {
-		w->stands |= w->ours != NULL && reconcile_stands(w->ours, r);
+		o->retell |= o->ours != NULL && reconcile_stands(o->ours, r);
 		return false;
 	}
 	/* What is not wanted has something for us, and is not to be acted on. */
-	if (choose(w->choices, r) == CHOICE_LEAVE)
+	if (choose(o->choices, r) == CHOICE_LEAVE)
 		return true;
-	if (w->best.path != NULL && !beats(&w->best, r))
+	if (o->best.path != NULL && !beats(&o->best, r))
 		return true;
-	record_clear(&w->best);
-	record_copy(&w->best, r);
-	w->peer = peer;
-	w->best_is_own = own;
+	record_clear(&o->best);
+	record_copy(&o->best, r);
+	o->peer = peer;
+	o->best_is_own = own;
 	return true;
 }
 
-static bool weigh_wanted(void *arg, uint64_t peer, const struct record *r)
+static bool weigh_stored(void *arg, uint64_t peer, const struct record *r)
 {
-	struct words *w = arg;
+	struct judged_offers *o = arg;
 
-	if (peer == w->own_peer)
-		w->own_superseded = true;
-	if (!weigh(w, peer, r, false) && w->ndrop < DROP_MAX)
-		w->drop[w->ndrop++] = peer;
+	if (peer == o->own_peer)
+		o->own_superseded = true;
+	if (!weigh_offer(o, peer, r, false) && o->ndrop < DROP_MAX)
+		o->drop[o->ndrop++] = peer;
 	return true;
 }
 
-static void gather(struct fetch *f, struct ticket *t, struct words *w)
+static void gather_offers(struct fetch *f, struct ticket *t, struct judged_offers *o)
 {
-	if (t->held)
-		w->own_peer = t->peer;
-	index_offers(f->c.index, t->want.path, weigh_wanted, w);
-	if (t->held && !w->own_superseded)
-		(void)weigh(w, t->peer, &t->want, true);
-	for (size_t i = 0; i < w->ndrop; i++)
-		index_offer_forget(f->c.index, t->want.path, w->drop[i]);
+	if (t->unstored)
+		o->own_peer = t->peer;
+	index_offers(f->c.index, t->want.path, weigh_stored, o);
+	if (t->unstored && !o->own_superseded)
+		(void)weigh_offer(o, t->peer, &t->want, true);
+	for (size_t i = 0; i < o->ndrop; i++)
+		index_offer_forget(f->c.index, t->want.path, o->drop[i]);
 }
 
 static bool same_meta(const struct record *a, const struct record *b)
@@ -144,7 +144,7 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 	return rc;
 }
 
-void judge_stands(struct fetch *f, struct record *ours, const struct record *theirs)
+void judge_retell(struct fetch *f, struct record *ours, const struct record *theirs)
 {
 	if (reconcile_stands(ours, theirs))
 		(void)judge_put(f, ours, NULL, 0, NULL);
@@ -174,31 +174,31 @@ void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l
 }
 
 /* The new best word becomes what the ticket is about. */
-static void take_word(struct fetch *f, struct ticket *t, struct words *w)
+static void take_offer(struct fetch *f, struct ticket *t, struct judged_offers *o)
 {
 	char *path = t->want.path;
 
-	if (!record_same_content(&t->want, &w->best))
+	if (!record_same_content(&t->want, &o->best))
 		ticket_reset(f, t);
-	if (t->held && !w->best_is_own) {
+	if (t->unstored && !o->best_is_own) {
 		/* Our own word lost to another: it is remembered like all others, or superseded already. */
-		if (w->own_superseded)
-			ticket_unhold(f, t);
+		if (o->own_superseded)
+			ticket_set_stored(f, t);
 		else
-			ticket_remember(f, t);
+			ticket_store(f, t);
 	}
-	if (!w->best_is_own) {
+	if (!o->best_is_own) {
 		/* The path's memory is the ticket's name in the table. */
 		t->want.path = NULL;
 		record_clear(&t->want);
-		free(w->best.path);
-		t->want = w->best;
+		free(o->best.path);
+		t->want = o->best;
 		t->want.path = path;
-		w->best = (struct record){ 0 };
-		if (!t->held)
-			ticket_is_of(f, t, w->peer);
+		o->best = (struct record){ 0 };
+		if (!t->unstored)
+			ticket_is_of(f, t, o->peer);
 	}
-	record_clear(&w->best);
+	record_clear(&o->best);
 }
 
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action)
@@ -214,47 +214,47 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 		record_clear(t->aside);
 	free(t->aside);
 	t->aside = NULL;
-	t->stamp = foreign(f);
-	t->again = false;
+	t->stamp = foreign_puts(f);
+	t->rejudge = false;
 }
 
 static enum judged judge_round(struct fetch *f, struct ticket *t)
 {
 	struct record ours = { 0 }, merged = { 0 };
-	struct words w = { 0 };
+	struct judged_offers o = { 0 };
 	enum reconcile action;
 	enum judged round;
 	int rc = index_get(f->c.index, t->want.path, &ours);
 
 	if (rc < 0)
 		return JUDGED_FAILED;
-	w.ours = rc > 0 ? &ours : NULL;
-	w.disk = share_disk(f->c.share);
-	w.choices = index_choices(f->c.index);
-	gather(f, t, &w);
-	if (w.original.path != NULL) {
-		round = judge_take_original(f, &ours, &w.original) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
-		record_clear(&w.original);
-		record_clear(&w.best);
+	o.ours = rc > 0 ? &ours : NULL;
+	o.disk = share_disk(f->c.share);
+	o.choices = index_choices(f->c.index);
+	gather_offers(f, t, &o);
+	if (o.original.path != NULL) {
+		round = judge_take_original(f, &ours, &o.original) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
+		record_clear(&o.original);
+		record_clear(&o.best);
 		record_clear(&ours);
 		return round;
 	}
-	if (w.stands)
+	if (o.retell)
 		(void)judge_put(f, &ours, NULL, 0, NULL);
-	if (w.best.path == NULL) {
+	if (o.best.path == NULL) {
 		record_clear(&ours);
 		return JUDGED_NOTHING;
 	}
-	action = reconcile(w.ours, &w.best, &merged);
-	if (judge_at_once(action, w.ours, &merged)) {
+	action = reconcile(o.ours, &o.best, &merged);
+	if (judge_at_once(action, o.ours, &merged)) {
 		merged.seen = ours.seen;
-		round = judge_put(f, &merged, &w.best, w.peer, NULL) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
+		round = judge_put(f, &merged, &o.best, o.peer, NULL) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
 		record_clear(&merged);
-		record_clear(&w.best);
+		record_clear(&o.best);
 		record_clear(&ours);
 		return round;
 	}
-	take_word(f, t, &w);
+	take_offer(f, t, &o);
 	judge_set(f, t, &ours, &merged, action);
 	return JUDGED_WORK;
 }
@@ -287,13 +287,13 @@ enum judged judge_ticket(struct fetch *f, struct ticket *t)
 	return judged;
 }
 
-bool judge_row_holds(struct fetch *f, struct ticket *t)
+bool judge_row_is_current(struct fetch *f, struct ticket *t)
 {
 	struct record now = { 0 };
 	bool same;
 	int rc;
 
-	if (t->stamp == foreign(f))
+	if (t->stamp == foreign_puts(f))
 		return true;
 	rc = index_get(f->c.index, t->want.path, &now);
 	if (rc < 0)
@@ -304,14 +304,14 @@ bool judge_row_holds(struct fetch *f, struct ticket *t)
 		same = t->ours.path != NULL && version_compare(&now.version, &t->ours.version) == VERSION_EQUAL &&
 		       record_same(&now, &t->ours);
 	if (same) {
-		t->stamp = foreign(f);
+		t->stamp = foreign_puts(f);
 		t->ours.seen = now.seen;
 	}
 	record_clear(&now);
 	return same;
 }
 
-bool judge_still_holds(struct fetch *f, struct ticket *t)
+bool judge_is_current(struct fetch *f, struct ticket *t)
 {
-	return !t->again && judge_row_holds(f, t);
+	return !t->rejudge && judge_row_is_current(f, t);
 }

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 /* A live folder of ours has to go first. */
-static bool frees_a_folder(const struct ticket *t)
+static bool ticket_frees_folder(const struct ticket *t)
 {
 	return record_is_live(&t->ours) && t->ours.kind == RECORD_DIR &&
 	       (t->merged.deleted || t->merged.kind != RECORD_DIR);
@@ -23,13 +23,13 @@ static bool needs_content(const struct ticket *t)
 /* Content is here, or none is needed. */
 static void go_in_place(struct fetch *f, struct ticket *t)
 {
-	if (frees_a_folder(t))
+	if (ticket_frees_folder(t))
 		ticket_to(f, t, TICKET_RMDIR);
 	else
 		ticket_to(f, t, t->merged.deleted ? TICKET_DELETE : TICKET_PLACE);
 }
 
-static void set_from(struct ticket *t, const struct record *row)
+static void set_copy_from(struct ticket *t, const struct record *row)
 {
 	if (t->from != NULL)
 		record_clear(t->from);
@@ -45,9 +45,9 @@ static bool may_move(const struct ticket *t)
 }
 
 /* The file that `gone` deletes becomes the one that t wants. */
-static void pair(struct fetch *f, struct ticket *t, struct ticket *gone)
+static void route_pair(struct fetch *f, struct ticket *t, struct ticket *gone)
 {
-	set_from(t, &gone->ours);
+	set_copy_from(t, &gone->ours);
 	ticket_to(f, gone, TICKET_PAIRED);
 	t->pair = gone;
 	gone->pair = t;
@@ -62,12 +62,13 @@ static struct ticket *find_deletion(struct fetch *f, const struct content *c)
 	return t != NULL && !t->no_move && content_equal(&t->ours.content, c) ? t : NULL;
 }
 
-static struct ticket *find_settler(struct fetch *f, const struct content *c)
+static struct ticket *find_awaiting(struct fetch *f, const struct content *c)
 {
 	struct ticket *t;
 
 	HASH_FIND(hh_root, f->copies, c->root, 32, t);
-	return t != NULL && t->state == TICKET_SETTLING && may_move(t) && content_equal(&t->want.content, c) ? t : NULL;
+	return t != NULL && t->state == TICKET_AWAIT_MOVE && may_move(t) && content_equal(&t->want.content, c) ? t
+	                                                                                                       : NULL;
 }
 
 bool route_needs_copy(const struct fetch *f, const struct content *c)
@@ -109,17 +110,17 @@ static void load_deletion(struct fetch *f, const char *path)
 }
 
 /* True when a local file has the content: t then waits a moment, for the news that the file moves. */
-static bool settle(struct fetch *f, struct ticket *t)
+static bool await_move(struct fetch *f, struct ticket *t)
 {
 	struct local_copy copy = { .path = t->want.path };
 
-	if (t->settled || t->repair)
+	if (t->awaited || t->repair)
 		return false;
 	index_by_content(f->c.index, &t->want.content, note_copy, &copy);
 	if (!copy.found)
 		return false;
 	load_deletion(f, copy.row.path);
-	ticket_to(f, t, TICKET_SETTLING);
+	ticket_to(f, t, TICKET_AWAIT_MOVE);
 	record_clear(&copy.row);
 	return true;
 }
@@ -129,8 +130,8 @@ static bool settle(struct fetch *f, struct ticket *t)
  * content, because ours changed meanwhile. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
-	ticket_remember(f, t);
-	if (ticket_has_slot(f, t->peer, WINDOW_MAX) || t->held || t->repair || t->download != NULL) {
+	ticket_store(f, t);
+	if (ticket_has_slot(f, t->peer, WINDOW_MAX) || t->unstored || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);
 		return;
 	}
@@ -144,7 +145,7 @@ static void route_content(struct fetch *f, struct ticket *t)
 	struct ticket *gone = may_move(t) ? find_deletion(f, &t->want.content) : NULL;
 
 	if (gone != NULL) {
-		pair(f, t, gone);
+		route_pair(f, t, gone);
 		return;
 	}
 	if (!needs_content(t)) {
@@ -157,13 +158,13 @@ static void route_content(struct fetch *f, struct ticket *t)
 		go_in_place(f, t);
 	else if (t->download != NULL && !download_is_parked(t->download))
 		ticket_to(f, t, TICKET_ACTIVE); /* it was weighed anew meanwhile: begun again, it would be two */
-	else if (t->download != NULL || !settle(f, t))
+	else if (t->download != NULL || !await_move(f, t))
 		queue_up(f, t);
 }
 
 void route_ticket(struct fetch *f, struct ticket *t)
 {
-	struct ticket *settler;
+	struct ticket *awaiting;
 
 	if (t->pair != NULL) {
 		ticket_to(f, t, t->merged.deleted ? TICKET_PAIRED : TICKET_PLACE);
@@ -178,11 +179,11 @@ void route_ticket(struct fetch *f, struct ticket *t)
 		if (t->download != NULL)
 			download_drop(t->download, false);
 		go_in_place(f, t);
-		settler = t->state == TICKET_DELETE && t->by_root == ROOT_DELETION && !t->no_move
-		                  ? find_settler(f, &t->ours.content)
-		                  : NULL;
-		if (settler != NULL)
-			pair(f, settler, t);
+		awaiting = t->state == TICKET_DELETE && t->by_root == ROOT_DELETION && !t->no_move
+		                   ? find_awaiting(f, &t->ours.content)
+		                   : NULL;
+		if (awaiting != NULL)
+			route_pair(f, awaiting, t);
 		return;
 	}
 	route_content(f, t);
@@ -223,7 +224,7 @@ struct ticket *route_load(struct fetch *f, const char *path)
 /* What was said of the path while its batch was out has its turn first. */
 static void route_judged(struct fetch *f, struct ticket *t)
 {
-	if (t->again)
+	if (t->rejudge)
 		route_judge(f, t);
 	else
 		route_ticket(f, t);
@@ -242,20 +243,20 @@ void route_fresh(struct fetch *f)
 		route_judged(f, t);
 }
 
-void route_settled(struct fetch *f)
+void route_awaited(struct fetch *f)
 {
 	int64_t now = fetch_now(f);
 	struct ticket *t;
 
-	while ((t = f->list[TICKET_SETTLING]) != NULL && now - t->since_ms >= QUIET_MS) {
+	while ((t = f->list[TICKET_AWAIT_MOVE]) != NULL && now - t->since_ms >= QUIET_MS) {
 		struct local_copy copy = { .path = t->want.path };
 
-		t->settled = true;
+		t->awaited = true;
 		/* A small file is copied whole; of a big one the download finds the blocks. */
 		if (t->want.content.nblocks == 1)
 			index_by_content(f->c.index, &t->want.content, note_copy, &copy);
 		if (copy.found) {
-			set_from(t, &copy.row);
+			set_copy_from(t, &copy.row);
 			record_clear(&copy.row);
 			go_in_place(f, t);
 		} else {

@@ -69,7 +69,7 @@ static void root_add(struct fetch *f, struct ticket *t)
 		ticket_root_remove(f, t);
 		HASH_ADD(hh_root, f->deletions, ours.content.root, 32, t);
 		t->by_root = ROOT_DELETION;
-	} else if (t->state == TICKET_SETTLING) {
+	} else if (t->state == TICKET_AWAIT_MOVE) {
 		ticket_root_remove(f, t);
 		HASH_ADD(hh_root, f->copies, want.content.root, 32, t);
 		t->by_root = ROOT_COPY;
@@ -99,40 +99,41 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state)
 	}
 	if (state != TICKET_WAITING && t->reason != REASON_NONE && state != TICKET_FRESH) {
 		t->reason = REASON_NONE;
-		f->tell = true;
+		f->state_changed = true;
 	}
 	fetch_wake(f);
 }
 
-void ticket_hold(struct fetch *f, struct ticket *t)
+void ticket_set_unstored(struct fetch *f, struct ticket *t)
 {
 	struct fetch_peer *p = fetch_peer_get(f, t->peer);
-	struct ticket *after = p->held != NULL ? p->held->held_prev : NULL; /* the last: utlist's head points there */
+	struct ticket *after =
+		p->unstored != NULL ? p->unstored->unstored_prev : NULL; /* the last: utlist's head points there */
 
-	t->held = true;
-	t->held_seq = t->want.seq;
+	t->unstored = true;
+	t->unstored_seq = t->want.seq;
 	t->cost = sizeof(*t) + strlen(t->want.path) + (t->bytes != NULL ? (size_t)t->want.content.size : 0);
-	f->held_bytes += t->cost;
+	f->unstored_bytes += t->cost;
 	/* Numbers come in order but for a peer that begins anew. */
-	while (after != NULL && after->held_seq > t->held_seq)
-		after = after != p->held ? after->held_prev : NULL;
+	while (after != NULL && after->unstored_seq > t->unstored_seq)
+		after = after != p->unstored ? after->unstored_prev : NULL;
 	if (after == NULL)
-		DL_PREPEND2(p->held, t, held_prev, held_next);
+		DL_PREPEND2(p->unstored, t, unstored_prev, unstored_next);
 	else
-		DL_APPEND_ELEM2(p->held, after, t, held_prev, held_next);
+		DL_APPEND_ELEM2(p->unstored, after, t, unstored_prev, unstored_next);
 }
 
-void ticket_unhold(struct fetch *f, struct ticket *t)
+void ticket_set_stored(struct fetch *f, struct ticket *t)
 {
 	struct fetch_peer *p;
 
-	if (!t->held)
+	if (!t->unstored)
 		return;
 	p = fetch_peer_get(f, t->peer);
-	DL_DELETE2(p->held, t, held_prev, held_next);
-	f->held_bytes -= t->cost;
-	t->held = false;
-	f->tell = true;
+	DL_DELETE2(p->unstored, t, unstored_prev, unstored_next);
+	f->unstored_bytes -= t->cost;
+	t->unstored = false;
+	f->state_changed = true;
 }
 
 /* A word in the index about a ticket's path. */
@@ -158,16 +159,16 @@ static bool is_outdated(struct fetch *f, const struct ticket *t)
 	return l.found;
 }
 
-void ticket_remember(struct fetch *f, struct ticket *t)
+void ticket_store(struct fetch *f, struct ticket *t)
 {
-	if (!t->held)
+	if (!t->unstored)
 		return;
 	/* A disk error is the index's to report; the record then stays held, and is sent again by its peer one day. One that
 	 * finds no room stays held too, and that is bounded. */
 	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
 		return;
 	if (is_outdated(f, t) || index_offer(f->c.index, t->peer, &t->want) == 0)
-		ticket_unhold(f, t);
+		ticket_set_stored(f, t);
 }
 
 void ticket_drop_blocks(struct fetch *f, struct ticket *t)

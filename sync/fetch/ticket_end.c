@@ -28,14 +28,14 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 	free(t->aside);
 	t->aside = NULL;
 	t->no_move = false;
-	t->settled = false;
+	t->awaited = false;
 	t->liars = (struct liars){ 0 };
 }
 
 void ticket_free(struct fetch *f, struct ticket *t)
 {
 	ticket_reset(f, t);
-	ticket_unhold(f, t);
+	ticket_set_stored(f, t);
 	ticket_is_of(f, t, 0);
 	ticket_leave_state(f, t);
 	HASH_DEL(f->tickets, t);
@@ -54,12 +54,12 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		download_park(t->download);
 	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
 	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
-		ticket_remember(f, t);
-	if (!t->held) {
+		ticket_store(f, t);
+	if (!t->unstored) {
 		free(t->bytes);
 		t->bytes = NULL;
 	}
-	if (!t->held && !t->repair &&
+	if (!t->unstored && !t->repair &&
 	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
 		/* The index remembers it; it is tried again when its turn comes round. */
 		if (reason == REASON_NO_SOURCE)
@@ -74,13 +74,13 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	if (t->tries++ == 0)
 		t->failing_ms = fetch_now(f);
 	if (t->reason != reason)
-		f->tell = true;
+		f->state_changed = true;
 	t->reason = reason;
 	ticket_to(f, t, TICKET_WAITING);
 	/* What was to be got from nobody may be wanted by nobody any more. */
-	t->due_ms = t->again && reason == REASON_NO_SOURCE ? 0
-	            : reason == REASON_HELD                ? INT64_MAX
-	                                                   : fetch_now(f) + reason_patience_ms(reason, t->tries);
+	t->due_ms = t->rejudge && reason == REASON_NO_SOURCE ? 0
+	            : reason == REASON_HELD                  ? INT64_MAX
+	                                                     : fetch_now(f) + reason_patience_ms(reason, t->tries);
 	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
 		t->reported = reason;
 		f->c.problem(f->c.arg, t->want.path, reason_text(reason));

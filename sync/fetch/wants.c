@@ -15,7 +15,7 @@ struct paths {
 	int n;
 };
 
-static bool note_path(void *arg, const char *path)
+static bool wants_note_path(void *arg, const char *path)
 {
 	struct paths *paths = arg;
 
@@ -29,11 +29,11 @@ static bool accepted(const struct fetch *f, const char *path)
 	return share_accepts(f->c.share, path, false) || share_accepts(f->c.share, path, true);
 }
 
-static void take_paths(struct fetch *f)
+static void wants_take(struct fetch *f)
 {
 	struct paths paths = { .n = 0 };
 
-	index_wants_paths(f->c.index, f->after, READ_AT_ONCE, note_path, &paths);
+	index_wants_paths(f->c.index, f->after, READ_AT_ONCE, wants_note_path, &paths);
 	for (int i = 0; i < paths.n; i++) {
 		if (accepted(f, paths.p[i]))
 			(void)route_load(f, paths.p[i]);
@@ -69,7 +69,7 @@ void wants_fill(struct fetch *f)
 		wants_restart(f);
 	/* One helping a turn, so that other things go on in between. */
 	if (f->more && ticket_below(f, WINDOW_MAX / 2)) {
-		take_paths(f);
+		wants_take(f);
 		if (f->more)
 			fetch_wake(f);
 	}

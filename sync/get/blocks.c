@@ -42,7 +42,7 @@ static void check_complete(struct download *d)
 		download_complete(d);
 }
 
-static void end_job(struct part_job *job)
+static void blocks_end_job(struct part_job *job)
 {
 	struct download *d = job->d;
 	struct get *g = d->g;
@@ -59,7 +59,7 @@ static void end_job(struct part_job *job)
 
 /* --- blocks that arrived --- */
 
-static void written(void *arg)
+static void blocks_written(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
@@ -73,7 +73,7 @@ static void written(void *arg)
 		if (!p->ok && job->error == 0 && d->slot != NULL)
 			source_lied(d, p->peer, "sent a block whose hash does not match");
 	}
-	end_job(job);
+	blocks_end_job(job);
 }
 
 static void write_arrived(struct download *d)
@@ -88,14 +88,14 @@ static void write_arrived(struct download *d)
 			bytes += d->arrived[at].len;
 			job->pieces[job->n++] = d->arrived[at++];
 		}
-		download_submit(d, job, written);
+		download_submit(d, job, blocks_written);
 	}
 	d->narrived = 0;
 }
 
 /* --- blocks that the map claims --- */
 
-static void verified(void *arg)
+static void blocks_verified(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
@@ -113,7 +113,7 @@ static void verified(void *arg)
 		else
 			download_set(d, p->block, p->block < d->scan_at ? BLOCK_NEEDED : BLOCK_UNSEEN);
 	}
-	end_job(job);
+	blocks_end_job(job);
 }
 
 static void verify_claims(struct download *d)
@@ -136,13 +136,13 @@ static void verify_claims(struct download *d)
 		if (job == NULL)
 			return;
 		d->verify_jobs++;
-		download_submit(d, job, verified);
+		download_submit(d, job, blocks_verified);
 	}
 }
 
 /* --- blocks in local files --- */
 
-static void scan(struct download *d)
+static void scan_local(struct download *d)
 {
 	int looked = 0;
 
@@ -163,7 +163,7 @@ static void scan(struct download *d)
 		get_wake(d->g);
 }
 
-static void copied(void *arg)
+static void blocks_copied(void *arg)
 {
 	struct part_job *job = arg;
 	struct download *d = job->d;
@@ -175,7 +175,7 @@ static void copied(void *arg)
 		d->g->counters.blocks_copied += p->ok;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
 	}
-	end_job(job);
+	blocks_end_job(job);
 }
 
 /* Adds the next LOCAL block to the job, unless it is not found any more. False: it is in another file than the job's. */
@@ -221,7 +221,7 @@ static void copy_local(struct download *d)
 			continue;
 		}
 		d->copy_jobs++;
-		download_submit(d, job, copied);
+		download_submit(d, job, blocks_copied);
 	}
 }
 
@@ -232,7 +232,7 @@ void blocks_pump(struct download *d)
 	if (d->state != DOWNLOAD_GETTING)
 		return;
 	if (d->scan_at < d->list.n)
-		scan(d);
+		scan_local(d);
 	verify_claims(d);
 	copy_local(d);
 	/* Two are hashed in little more time than one: the first waits for the next, if there is one under way. */

@@ -21,7 +21,7 @@ void get_job_begin(struct get *g)
 	g->jobs++;
 }
 
-static void free_rest(struct get *g)
+static void get_free_rest(struct get *g)
 {
 	struct source_peer *p, *next;
 
@@ -37,7 +37,7 @@ void get_job_end(struct get *g)
 {
 	g->jobs--;
 	if (g->dead && g->jobs == 0)
-		free_rest(g);
+		get_free_rest(g);
 }
 
 void get_again(struct get *g, enum get_why why)

@@ -210,7 +210,7 @@ static bool fits(struct part_job *job)
 	return false;
 }
 
-static void give_up(struct part_job *job, bool is_new)
+static void close_unfit(struct part_job *job, bool is_new)
 {
 	close(job->part);
 	close(job->map);
@@ -235,7 +235,7 @@ static void open_part(struct part_job *job)
 	if (job->part >= 0)
 		make_zeros(job);
 	if (job->part >= 0 && !fits(job))
-		give_up(job, is_new);
+		close_unfit(job, is_new);
 }
 
 /* Room for the largest piece. */
@@ -257,7 +257,7 @@ static bool is_right(const struct piece *p, const uint8_t *bytes)
 }
 
 /* The block first, then its claim: never the other way round. */
-static int store(struct part_job *job, struct piece *p, const uint8_t *bytes)
+static int piece_store(struct part_job *job, struct piece *p, const uint8_t *bytes)
 {
 	static const uint8_t one = 1;
 
@@ -297,7 +297,7 @@ static void write_pieces(struct part_job *job)
 	for (size_t i = 0; i < job->n && job->error == 0; i++) {
 		struct piece *p = &job->pieces[i];
 
-		if (memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && store(job, p, p->bytes.p) < 0)
+		if (memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0)
 			job->error = errno;
 		slab_free(&p->bytes);
 	}
@@ -319,7 +319,7 @@ static void copy_pieces(struct part_job *job)
 
 		if (fs_pread_full(fd, buffer, p->len, p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))
 			continue;
-		if (store(job, p, buffer) < 0) {
+		if (piece_store(job, p, buffer) < 0) {
 			job->error = errno;
 			break;
 		}
@@ -330,7 +330,7 @@ static void copy_pieces(struct part_job *job)
 }
 
 /* Others write to the disk, too. */
-static bool has_room(struct part_job *job)
+static bool pieces_fit(struct part_job *job)
 {
 	int64_t bytes = 0;
 
@@ -359,7 +359,7 @@ static void verify_pieces(struct part_job *job)
 	free(buffer);
 }
 
-static void finish(struct part_job *job)
+static void finish_part(struct part_job *job)
 {
 	struct fs_stat st;
 	bool failed = (fs_set_mode_fd(job->part, job->shown) < 0 && !fs_lacks(errno)) ||
@@ -378,11 +378,11 @@ void part_job_run(struct part_job *job)
 		open_part(job);
 		break;
 	case PART_WRITE:
-		if (has_room(job))
+		if (pieces_fit(job))
 			write_pieces(job);
 		break;
 	case PART_COPY:
-		if (has_room(job))
+		if (pieces_fit(job))
 			copy_pieces(job);
 		break;
 	case PART_VERIFY:
@@ -393,7 +393,7 @@ void part_job_run(struct part_job *job)
 			job->error = errno;
 		break;
 	case PART_FINISH:
-		finish(job);
+		finish_part(job);
 		break;
 	case PART_REMOVE:
 		remove_files(job);

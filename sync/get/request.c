@@ -105,7 +105,7 @@ void request_answered(struct get *g, struct source_peer *p)
 	get_again(g, GET_SILENT);
 }
 
-static int64_t later(int64_t a, int64_t b)
+static int64_t later_ms(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
@@ -127,8 +127,8 @@ void request_timeouts(struct get *g)
 			p->last_answer_ms = now;
 		}
 		asked = p->requests->asked_ms;
-		if (now - later(asked, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
-		    now - later(asked, p->answered_ms) < ANSWER_MS)
+		if (now - later_ms(asked, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
+		    now - later_ms(asked, p->answered_ms) < ANSWER_MS)
 			continue;
 		p->stalled_ms = now + STALLED_MS;
 		p->silent = true;

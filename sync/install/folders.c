@@ -23,7 +23,7 @@ static void close_folder(struct folders *c, struct folder *d)
 	*d = (struct folder){ .fd = -1 };
 }
 
-static struct folder *find(struct folders *c, const char *path, size_t len)
+static struct folder *folders_find(struct folders *c, const char *path, size_t len)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->f[i].fd >= 0 && c->f[i].len == len && memcmp(c->f[i].path, path, len) == 0)
@@ -33,7 +33,7 @@ static struct folder *find(struct folders *c, const char *path, size_t len)
 }
 
 /* A free place, or that of the folder that was not asked for the longest. */
-static struct folder *place(struct folders *c)
+static struct folder *folders_slot(struct folders *c)
 {
 	struct folder *oldest = &c->f[0];
 
@@ -53,7 +53,7 @@ struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, co
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-	struct folder *d = find(c, path, len);
+	struct folder *d = folders_find(c, path, len);
 	char parent[PATH_MAX];
 	int fd;
 
@@ -72,7 +72,7 @@ struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, co
 		}
 		if (fd < 0)
 			return NULL;
-		d = place(c);
+		d = folders_slot(c);
 		*d = (struct folder){ .path = mem_strdup(parent), .len = len, .fd = fd };
 	}
 	d->used = ++c->clock;

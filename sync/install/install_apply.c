@@ -36,7 +36,7 @@ static void name_swap(struct install_job *job, struct install_item *item, bool e
 
 /* Looks at what now stands at the item's path, which we have just put there. Whatever comes later, the scan will see
  * that it differs from this. */
-static void look_at_placed(struct install_item *item, struct folder *d, const char *name)
+static void check_placed(struct install_item *item, struct folder *d, const char *name)
 {
 	const struct record *want = item->want;
 	bool is_dir = want->kind == RECORD_DIR, has_mode = want->kind != RECORD_SYMLINK;
@@ -65,7 +65,7 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 		return install_fail(item, errno == EEXIST ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
 	item->temp[0] = '\0';
-	look_at_placed(item, d, name);
+	check_placed(item, d, name);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 		put_back(job, item, d, name, swap, temp);
 }
 
-static void replace(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
+static void exchange_file(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	char swap[SWAP_NAME_MAX], temp[sizeof(item->temp)];
 	struct version_place place;
@@ -189,7 +189,7 @@ static void replace(struct install_job *job, struct install_item *item, struct f
 	}
 	item->temp[0] = '\0';
 	install_hook(STEP_SWAPPED, item->want->path);
-	look_at_placed(item, d, name);
+	check_placed(item, d, name);
 	keep_old(job, item, d, name, swap, temp, &place);
 close_place:
 	version_store_place_close(&place);
@@ -229,7 +229,7 @@ static void apply_new(struct install_job *job, struct install_item *item, struct
 	if (kept > 0)
 		(void)put_new(job, item, d, name);
 	else if (kept == 0)
-		replace(job, item, d, name);
+		exchange_file(job, item, d, name);
 }
 
 /* Sets a folder's mode through its own descriptor, so that nothing is followed. */
@@ -264,7 +264,7 @@ static void make_dir(struct install_job *job, struct install_item *item, struct 
 	}
 	d->dirty = true;
 	if (set_dir_mode(job, item, d, name) == 0)
-		look_at_placed(item, d, name);
+		check_placed(item, d, name);
 	else
 		install_fail(item,
 		             errno == ENOTDIR || errno == ELOOP || errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR,
@@ -315,7 +315,7 @@ static bool put_copy(struct install_job *job, struct install_item *item, struct 
 {
 	if (item->want->kind != RECORD_FILE || install_copy_as_ours(job, item, d, name) < 0)
 		return false;
-	replace(job, item, d, name);
+	exchange_file(job, item, d, name);
 	return true;
 }
 
@@ -343,7 +343,7 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 	}
 	/* Not reached through a descriptor of its own, which an unreadable file would not give. */
 	job->sync_all = true;
-	look_at_placed(item, d, name);
+	check_placed(item, d, name);
 }
 
 void install_delete(struct install_job *job, struct install_item *item)

@@ -16,7 +16,7 @@
 /* From here on one syncfs costs less than a sync for each. */
 enum { MANY = 16 };
 
-static bool frees_a_folder(const struct install_item *item)
+static bool item_frees_folder(const struct install_item *item)
 {
 	const struct record *ours = item->ours;
 	bool folder = ours != NULL && !ours->deleted && ours->kind == RECORD_DIR;
@@ -25,18 +25,18 @@ static bool frees_a_folder(const struct install_item *item)
 }
 
 /* What makes things first, then what removes files, then what removes folders. */
-static int stage(const struct install_item *item)
+static int item_stage(const struct install_item *item)
 {
-	if (frees_a_folder(item))
+	if (item_frees_folder(item))
 		return 2;
 	return item->op == INSTALL_DELETE;
 }
 
 /* Folders before what is in them; when they go, after. */
-static int compare(const void *pa, const void *pb)
+static int by_stage(const void *pa, const void *pb)
 {
 	const struct install_item *a = *(struct install_item *const *)pa, *b = *(struct install_item *const *)pb;
-	int sa = stage(a), sb = stage(b);
+	int sa = item_stage(a), sb = item_stage(b);
 
 	if (sa != sb)
 		return sa - sb;
@@ -163,7 +163,7 @@ static size_t new_folders(const struct install_job *job)
 }
 
 /* What a user took away before its row is written: a walk that has come by since had nothing to miss there. */
-static void look_once_more(struct install_job *job)
+static void check_once_more(struct install_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
 		struct install_item *item = job->items[i];
@@ -174,7 +174,7 @@ static void look_once_more(struct install_job *job)
 	}
 }
 
-static bool share_is_there(struct install_job *job)
+static bool job_share_is_there(struct install_job *job)
 {
 	bool there = job->handle != NULL && share_handle_check(job->handle, &job->share_why) == 0;
 
@@ -189,19 +189,19 @@ void install_job_run(struct install_job *job)
 {
 	struct folders folders = { 0 };
 
-	if (!share_is_there(job))
+	if (!job_share_is_there(job))
 		return;
 	job->root = job->handle->root;
 	job->parts = job->handle->parts;
 	folders.root = job->root;
 	job->folders = &folders;
 	job->sync_all = new_folders(job) >= MANY;
-	qsort(job->items, job->n, sizeof(job->items[0]), compare);
+	qsort(job->items, job->n, sizeof(job->items[0]), by_stage);
 	write_all(job);
 	make_notes_safe(job);
 	apply_all(job);
 	sync_folders(job);
-	look_once_more(job);
+	check_once_more(job);
 	folders_close(&folders);
 	job->folders = NULL;
 }

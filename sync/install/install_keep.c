@@ -114,7 +114,7 @@ static bool same_things(struct folder *da, const char *a, struct folder *db, con
 }
 
 /* Ours stands at its conflict name now: is it what the row said, to the byte as far as one can see? */
-static void look_at_kept(struct install_item *item, struct folder *cd, const char *cname, char *path)
+static void check_kept(struct install_item *item, struct folder *cd, const char *cname, char *path)
 {
 	struct fs_stat st;
 
@@ -207,7 +207,7 @@ int install_keep_ours(struct install_job *job, struct install_item *item, struct
 			}
 			d->dirty = true;
 			cd->dirty = true;
-			look_at_kept(item, cd, cname, path);
+			check_kept(item, cd, cname, path);
 			if (!job->copies_stay)
 				bound_copies(job, item, cd, cname);
 			return 1;

@@ -53,9 +53,8 @@ MUTANTS = (
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
         edit(APPLY, "else if (version_store_move(place, job->parts, swap) == 0)", "else if (unlinkat(job->parts, swap, 0) == 0)")]),
     Mutant("an install does not check what stands in its way", "P2", [
-        edit("sync/install/install_item.c",
-             "(st->ino == seen->ino && st->size == seen->size && st->mtime_ns == seen->mtime_ns);", "seen != NULL;"),
-        edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || st->ctime_ns == ours->seen.ctime_ns);", "true;")]),
+        edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) != SEEN_OTHER);", "true;"),
+        edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) == SEEN_SAME);", "true;")]),
     Mutant("every fourth tombstone is not written", "P3", [
         edit("sync/local/change_row.c", "\telse\n\t\twrite_tombstone(l, &fresh);", "\telse if (fresh.seq % 4 != 0)\n\t\twrite_tombstone(l, &fresh);")]),
     Mutant("what a disk makes of modes is told", "P3", [
@@ -67,8 +66,8 @@ MUTANTS = (
         edit("sync/index/index_forget.c", "return v->n > 0;", "return false;")],
         "nobody checks that what was deleted stays away"),
     Mutant("blocks that arrive are not verified", "P1", [
-        edit(PART, "memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && store(job, p, p->bytes.p) < 0",
-             "store(job, p, p->bytes.p) < 0")],
+        edit(PART, "memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0",
+             "piece_store(job, p, p->bytes.p) < 0")],
         "nobody lies there; tests/unit/test_part.c has blocks that do"),
     Mutant("blocks of local files are not verified", "P1", [
         edit(PART, "p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))", "p->from_offset) != (ssize_t)p->len)")],

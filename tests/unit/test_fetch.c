@@ -7,13 +7,13 @@ static void small_file_with_bytes_is_installed(void **state)
 
 	(void)state;
 	say_text(ANNA, "hello.txt", "hello, world\n");
-	assert_int_equal(fetch_held(w->fetch, ANNA), 1);
-	assert_true(fetch_held_bytes(w->fetch) > 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 1);
+	assert_true(fetch_unstored_bytes(w->fetch) > 0);
 	assert_true(run());
 	assert_text("hello.txt", "hello, world\n");
 	assert_row_is_true("hello.txt");
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
-	assert_int_equal(fetch_held_bytes(w->fetch), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored_bytes(w->fetch), 0);
 	assert_int_equal(index_get(w->index, "hello.txt", &r), 1);
 	assert_int_equal(r.via, ANNA);
 	record_clear(&r);
@@ -54,7 +54,7 @@ static void big_file_is_fetched(void **state)
 
 	(void)state;
 	say_file(ANNA, "big", bytes, n, false);
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_int_equal(index_wants_missing(w->index), 1);
 	assert_true(run());
 	assert_bytes("big", bytes, n);
@@ -88,7 +88,7 @@ static void small_file_without_bytes_is_asked_for(void **state)
 {
 	(void)state;
 	say_file(ANNA, "a", "asked", 5, false);
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_true(run());
 	assert_text("a", "asked");
 	assert_row_is_true("a");
@@ -271,7 +271,7 @@ static void deletions_come_after_their_content(void **state)
 	assert_row_is_true("d");
 	assert_row_is_true("d/e/f");
 	assert_int_equal(parts_left(), 0);
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 }
 
 static void tombstones_of_the_unknown_are_rows_at_once(void **state)
@@ -377,7 +377,7 @@ static void paused_remembers_and_resumes(void **state)
 	turn();
 	fetch_pause(w->fetch, true);
 	say_text(ANNA, "small", "x");
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_false(run_ms(200));
 	assert_false(is_there("small"));
 	assert_false(is_there("before"));

@@ -132,7 +132,7 @@ static void make_files(void)
 
 static void tell_files(void)
 {
-	uint64_t first = fetch_held(w->fetch, ANNA);
+	uint64_t first = fetch_unstored(w->fetch, ANNA);
 
 	for (int i = 0; i < FILES; i++) {
 		if (files[i].seq >= first)
@@ -158,7 +158,7 @@ static void more_than_waits_is_told_again_when_there_is_room(void **state)
 	fetch_refusals(w->fetch, note_refusal, NULL);
 	assert_int_equal(refused_by, ANNA);
 	assert_in_range(refused, FILES - BACKLOG, FILES);
-	assert_in_range(fetch_held(w->fetch, ANNA), files[1].seq, files[BACKLOG].seq);
+	assert_in_range(fetch_unstored(w->fetch, ANNA), files[1].seq, files[BACKLOG].seq);
 	assert_int_equal(w->told_again, 0);
 	peer_of(ANNA)->mute = false;
 	while (index_totals(w->index).files < FILES) {
@@ -169,7 +169,7 @@ static void more_than_waits_is_told_again_when_there_is_room(void **state)
 		RUN_UNTIL(w->told_again == ANNA || index_totals(w->index).files == FILES);
 	}
 	assert_true(run());
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_text("f149", "content 149");
 	for (int i = 0; i < FILES; i++)
 		record_clear(&files[i]);

@@ -320,14 +320,14 @@ static void without_room_for_versions_a_deletion_waits(void **state)
 {
 	(void)state;
 	fill(3);
-	fetch_versions_room(w->fetch, 5);
+	fetch_versions_budget(w->fetch, 5);
 	for (int i = 0; i < 3; i++)
 		say_gone(ANNA, path_of(i));
 	assert_false(run_ms(500));
 	assert_int_equal(there(3), 2);
 	assert_non_null(strstr(w->problem, "old versions"));
 	/* There is room again. */
-	fetch_versions_room(w->fetch, 3);
+	fetch_versions_budget(w->fetch, 3);
 	RUN_UNTIL(there(3) == 1);
 	assert_int_equal(fetch_release(w->fetch), 1);
 	assert_true(run());

@@ -226,7 +226,7 @@ static void newer_news_while_installing_wins(void **state)
 	assert_true(run());
 	assert_text("v", "29");
 	assert_row_is_true("v");
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_int_equal(w->nconflicts, 0);
 }
 

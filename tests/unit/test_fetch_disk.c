@@ -121,7 +121,7 @@ static void full_disk_waits_and_goes_on(void **state)
 	RUN_UNTIL(w->nproblems == 2);
 	assert_string_equal(w->problem, reason_text(REASON_FULL));
 	/* Nothing is known in memory only while we wait. */
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_false(run_ms(200));
 	assert_false(is_there("small"));
 	free_disk();

@@ -97,7 +97,7 @@ static void lie_in_a_small_file_is_found_out(void **state)
 	RUN_UNTIL(w->misbehaved > 0);
 	assert_int_equal(w->liar, ANNA);
 	assert_false(is_there("s"));
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_int_equal(index_wants_missing(w->index), 1);
 	have(BERT, &other, "right", 5, CHUNK);
 	peer_up(BERT);
@@ -463,7 +463,7 @@ static void no_peer_no_busy_loop(void **state)
 	say_file(ANNA, "nowhere", "x", 1, false);
 	assert_false(run_ms(100));
 	assert_false(fetch_idle(w->fetch));
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 }
 
 int main(void)

@@ -296,7 +296,7 @@ static void folder_of_ignored_files_stays_with_a_reason(void **state)
 	RUN_UNTIL(w->nproblems == 1);
 	assert_true(is_there("d/a.o"));
 	assert_false(fetch_idle(w->fetch));
-	assert_int_equal(fetch_held(w->fetch, ANNA), 0);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
 	assert_int_equal(unlinkat(w->root, "d/a.o", 0), 0);
 	assert_true(run());
 	assert_false(is_there("d"));
