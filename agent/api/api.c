@@ -59,6 +59,8 @@ static bool path_matches(const char *pattern, const char *path, const char **sta
 	return *path == '\0';
 }
 
+/* A path that fits a route with another method is 405, not 404: the caller has the right place. Rights are asked
+ * only once the route is known, so a reader learns which routes exist, and nothing else. */
 static void api_dispatch(struct api *api, struct control_call *call, bool is_reader)
 {
 	const char *other_method = NULL;

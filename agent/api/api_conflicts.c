@@ -118,6 +118,8 @@ static void conflicts_next_turn(void *arg)
 	control_wake(((struct conflicts *)arg)->call);
 }
 
+/* Goes through the groups one after the other. A piece without copies gives way to other work for a turn, so that
+ * millions of rows do not hold up the loop. */
 static enum control_more more_conflicts(void *state, struct bytes *out)
 {
 	struct conflicts *c = state;

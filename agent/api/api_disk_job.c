@@ -35,6 +35,7 @@ static void disk_job_done(void *job)
 	d->free(d);
 }
 
+/* A disk that does not answer is refused at once: the job would only wait behind those that hang already. */
 void api_disk_job_run(struct api *api, struct control_call *call, struct engine *e, struct api_disk_job *d)
 {
 	struct share *share = engine_share(e);

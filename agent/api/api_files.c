@@ -62,6 +62,7 @@ struct file_context {
 	const struct roster *roster;
 };
 
+/* Stops the walk when the piece is full; f->after is where the next piece begins. */
 static bool add_file(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas)
 {
 	struct file_context *context = arg;
@@ -144,6 +145,7 @@ static bool note_any(void *arg, const struct record *r, bool here, const uint64_
 static const struct control_stream document = { "application/json", more_files, files_end };
 static const struct control_stream line_by_line = { "application/x-ndjson", more_files, files_end };
 
+/* Everything that can be refused is refused before the stream begins, since its status is 200 from then on. */
 void api_files(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);

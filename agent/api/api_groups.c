@@ -151,6 +151,8 @@ static void founded_late(struct api *api, struct control_call *call, void *state
 	api_refuse(call, &why);
 }
 
+/* The answer waits until the share is open, so that 201 means a group that works, and a share that cannot be used
+ * leaves no group behind. */
 void api_create(struct api *api, struct control_call *call)
 {
 	const char *text;
@@ -226,6 +228,7 @@ static bool check_left(struct api *api, struct control_call *call, void *state, 
 	return true;
 }
 
+/* Keeps the answer as text: the engine it is about is gone before the answer is sent. */
 void api_leave(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
@@ -336,6 +339,7 @@ static void join_expired(struct api *api, struct control_call *call, void *state
 	             "here?");
 }
 
+/* 201 only once a member has admitted us. After the timeout the attempt continues; `leave` ends it. */
 void api_join(struct api *api, struct control_call *call)
 {
 	int64_t timeout = JOIN_TIMEOUT_DEFAULT;

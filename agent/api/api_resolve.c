@@ -79,6 +79,7 @@ static void resolve_work(struct api_disk_job *d)
 	}
 }
 
+/* Hints every path that the worker may have changed, also after an error: some of the copies may be done. */
 static void resolve_done(struct api_disk_job *d, struct engine *e)
 {
 	struct resolve *r = (struct resolve *)d;
@@ -198,6 +199,8 @@ static int resolve_find(struct resolve *r, struct engine *e, char *path)
 	return live ? 0 : -1;
 }
 
+/* Decides on the loop, from the index, which side stays; the worker then only renames. A copy that changes in
+ * between is renamed as it is, and becomes a version, so nothing is lost. */
 void api_resolve(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);

@@ -76,6 +76,7 @@ static void verify_done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
 	api_verify_free(v);
 }
 
+/* The call is registered before the engine begins, since a small share may be done at once. */
 void api_verify(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);

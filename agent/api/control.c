@@ -195,6 +195,8 @@ void control_defer(struct control_call *call, void (*gone)(void *state), void *s
 	suspend(in);
 }
 
+/* Called by libmicrohttpd for the next bytes. A stream that has none suspends the call until control_wake(); `woken`
+ * closes the gap in which it was woken while more() was running. */
 static ssize_t give_piece(void *arg, uint64_t pos, char *buf, size_t max)
 {
 	struct control_inside *in = arg;
@@ -266,6 +268,8 @@ const char *control_query(struct control_call *call, const char *key)
 	return MHD_lookup_connection_value(call->inside->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
+/* The body is complete: counts the call, checks the body's bounds and that it is a JSON object, and hands it to the
+ * handler. */
 static void hand_over(struct control_inside *in)
 {
 	json_error_t error = { 0 };
@@ -333,6 +337,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return in->broken ? MHD_NO : MHD_YES;
 }
 
+/* The one place where a call ends, whatever ended it. A deferred call that was not answered tells its owner by
+ * gone(), a stream by end(). */
 static void on_completed(void *arg, struct MHD_Connection *connection, void **slot,
                          enum MHD_RequestTerminationCode code)
 {
@@ -401,6 +407,7 @@ static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *
 	log_debug("control: %s", text);
 }
 
+/* libmicrohttpd takes over the listening descriptor once the daemon runs; until then it is ours to close. */
 struct control *control_new(struct loop *loop, const struct control_door *door, control_handler *handler, void *arg,
                             char **why)
 {

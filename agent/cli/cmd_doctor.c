@@ -177,6 +177,8 @@ static size_t print_findings(struct cli *cli, const json_t *findings)
 	return bad;
 }
 
+/* The order is that of the causes: agent, settings, home, then the network, then each group, whose problems often
+ * follow from those above. What a user may not see of the system's agent is left out. */
 int cmd_doctor(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };

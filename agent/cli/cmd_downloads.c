@@ -212,6 +212,8 @@ static void printed_update_all(struct printed **all, const json_t *downloads)
 	}
 }
 
+/* On a terminal, draws everything again; elsewhere prints only lines that have changed, so that a log of it stays
+ * readable. */
 static int downloads_watch(struct cli *cli)
 {
 	bool bars = cli->terminal && !cli->json;

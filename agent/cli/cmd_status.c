@@ -186,6 +186,7 @@ static bool same_lines(const struct lines *a, const struct lines *b)
 	return true;
 }
 
+/* On a terminal, draws everything again; elsewhere prints all lines whenever one has changed. */
 static int watch_status(struct cli *cli)
 {
 	bool draw = cli->terminal && !cli->json;

@@ -28,5 +28,7 @@ void doctor_check_share(struct doctor *d, const json_t *group, const char *name,
 /* Mistakes in the settings; groups that they name and the agent is not in; if no agent runs, whether another
  * program uses its port. */
 void doctor_check_settings(struct doctor *d);
+/* 1: a program listens on this port, by /proc/net/tcp or tcp6 (file); 0: none does; -1: the file cannot be read. */
+int doctor_port_state(const char *file, int64_t port);
 
 #endif

@@ -111,6 +111,8 @@ static bool answers(const char *path)
 	return yes;
 }
 
+/* The caller's own agent comes first. Only a user who has none, and has named none, is sent to the system's socket
+ * for readers. */
 static int open_http(struct cli *cli, bool silent)
 {
 	char path[64];
@@ -207,6 +209,8 @@ static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* Turns what curl and the agent said into an exit status, and says it unless silent. An answer that was cut off is
+ * an agent that went away. */
 static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bool silent)
 {
 	json_t *error;

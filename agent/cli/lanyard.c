@@ -20,6 +20,7 @@ static bool asks_help(int argc, char **argv)
 	return false;
 }
 
+/* General options may stand before the command or after it; the command parses those after it. */
 static int run_command(struct cli *cli, int argc, char **argv)
 {
 	bool version = false;
