@@ -22,7 +22,7 @@ enum {
 };
 
 /* Whether "a, b, c" has name. */
-static bool is_listed(const char *names, const char *name)
+static bool interface_listed(const char *names, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -54,7 +54,7 @@ void doctor_check_network(struct doctor *d)
 		if ((i->ifa_flags & needed) != needed || (i->ifa_flags & IFF_LOOPBACK) != 0 || i->ifa_addr == NULL ||
 		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
 			continue;
-		if (is_listed(names, i->ifa_name))
+		if (interface_listed(names, i->ifa_name))
 			continue;
 		longer = mem_printf("%s%s%s", names, names[0] != '\0' ? ", " : "", i->ifa_name);
 		free(names);
