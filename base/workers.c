@@ -111,7 +111,7 @@ static void *thread(void *arg)
 			work_next(w);
 		else if (!wait_for_more(w))
 			break;
-	/* Frees what OpenSSL keeps for this thread now: at the program's end the pool is waited for, but a detached
+	/* Frees what OpenSSL keeps for this thread now: at its end the program waits for the pool, but a detached
 	 * thread may end too late for OpenSSL's own cleanup. */
 	OPENSSL_thread_stop();
 	w->threads--;

@@ -124,7 +124,7 @@ void scan_queue_move(struct local *l, const char *from, const char *to, bool is_
 		move_tree(l, from, to);
 		return;
 	}
-	/* So many are not worth keeping as pairs; hints are bounded by the debouncer. */
+	/* That many are not worth keeping as pairs; hints are bounded by the debouncer. */
 	if (l->scan.nmoves == MOVES_MAX) {
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
 		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
