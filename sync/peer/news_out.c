@@ -1,6 +1,6 @@
-/* News out: our rows in the order of their numbers, from where the peer is. A small file that was changed here
- * travels inside its record. A row that came from this very peer while it was connected is not sent back. The bytes
- * sent and not yet acknowledged are bounded. */
+/* Sends our rows to a peer, in the order of their numbers, from where the peer is. A small file that was changed here
+ * travels inside its record. A row that came from this very peer during the connection is not sent back. The bytes that
+ * are sent and not acknowledged are bounded. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +23,16 @@ struct news_batch {
 	struct session *session;
 	uint64_t talk; /* its serial */
 	const struct peer_group *group;
-	uint64_t after, upto, committed;
-	uint64_t older;                    /* rows up to this number are from before the connection */
-	struct msg_record *records;        /* own their record and their content.p */
+	uint64_t after, upto;              /* numbers that the message covers: after < number <= upto */
+	uint64_t committed;                /* our last number that is committed: no row beyond it is sent */
+	uint64_t resend_upto;              /* rows up to it are sent even if they came from the peer */
+	uint64_t self, peer;               /* short IDs */
+	bool inlines;                      /* files may travel inside */
+	struct msg_record *records;        /* own their record, content.p and blocks.p */
 	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
-	size_t seen;  /* rows read from the index */
-	uint64_t self, peer, anew;
-	bool inlines;
-	struct index *index;
+	size_t seen;  /* rows considered */
 };
 
 static void news_batch_free(struct news_batch *b)
@@ -53,19 +53,20 @@ static void news_batch_free(struct news_batch *b)
 	free(b);
 }
 
+/* Only changes made here: a row that came from a peer is known to others too, and they may have its content. */
 static bool is_carried(const struct news_batch *b, const struct record *r)
 {
 	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->via == 0 &&
 	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 
-/* Its bytes are to travel with it. */
-static void carry(struct news_batch *b, struct msg_record *m)
+/* Opens the file that is to travel inside m. */
+static void carry_file(struct news_batch *b, struct msg_record *m)
 {
 	const struct content *c = &m->record.content;
 	struct block_want want = { .len = (uint32_t)c->size };
 
-	memcpy(want.hash, c->root, sizeof(want.hash)); /* of a content of one block, its hash */
+	memcpy(want.hash, c->root, sizeof(want.hash)); /* the root of a single block is its hash */
 	b->readings[m - b->records] = content_open(&b->group->config.sources, c, &m->record, &want);
 	b->carry += (size_t)c->size;
 }
@@ -86,7 +87,7 @@ static struct msg_record *batch_add(struct news_batch *b, const struct record *r
 	return m;
 }
 
-/* index_since's callback: takes a row into the batch. */
+/* index_since's callback: adds a row to the batch. The number of a row that is left out still counts as covered. */
 static bool news_batch_take(void *arg, const struct record *r)
 {
 	const struct peer_group_config *config;
@@ -98,17 +99,17 @@ static bool news_batch_take(void *arg, const struct record *r)
 	config = &b->group->config;
 	b->seen++;
 	b->upto = r->seq;
-	/* Version 0.1.0 had rows for lanyard's own files in folders below, and for the ignore rules. */
-	if ((r->via == b->peer && r->seq > b->anew) || path_check(r->path, strlen(r->path)) != PATH_OK ||
+	/* An index of version 0.1.0 may have rows of .lanyard in a subfolder, and of .lanyardignore. */
+	if ((r->via == b->peer && r->seq > b->resend_upto) || path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
 	m = batch_add(b, r);
 	if (is_carried(b, r))
-		carry(b, m);
+		carry_file(b, m);
 	return b->carry < NEWS_BATCH_BYTES;
 }
 
-/* Worker. A file that no longer is what its row says travels without its bytes. */
+/* Worker. The record of a file that is not what its row says any more travels without bytes. */
 static void read_files(void *arg)
 {
 	struct news_batch *b = arg;
@@ -127,7 +128,7 @@ static void read_files(void *arg)
 	}
 }
 
-/* Short block lists go along, so that the peer need not ask for them. */
+/* Short block lists travel with their record, so that the peer need not request them. */
 static void add_lists(struct news_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
@@ -137,7 +138,7 @@ static void add_lists(struct news_batch *b)
 		if (r->kind != RECORD_FILE || r->deleted || r->content.nblocks < 2 ||
 		    r->content.nblocks > MSG_BLOCKS_INLINE_MAX || r->modified_by != b->self)
 			continue;
-		if (index_blocks(b->index, &r->content, &list) != 1)
+		if (index_blocks(b->group->config.index, &r->content, &list) != 1)
 			continue;
 		uint8_t *p = mem_calloc(list.n, 36);
 
@@ -147,8 +148,8 @@ static void add_lists(struct news_batch *b)
 	}
 }
 
-/* A message is remembered as unacknowledged only if its numbers are new to the peer: it does not acknowledge the
- * others again. */
+/* The number of the last row sent is noted as sent before the message leaves, and the message counts against the window
+ * until the peer acknowledges that number. */
 static void send_batch(struct talk *t, struct news_batch *b)
 {
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
@@ -190,6 +191,8 @@ static void files_read(void *arg)
 	session_job_done(s);
 }
 
+/* Collects the next rows; NULL if the index does not answer. The batch ends at NEWS_BATCH_ROWS rows or NEWS_BATCH_BYTES
+ * of files; if neither bound is met there are no further rows, and it covers all numbers that are committed. */
 static struct news_batch *news_batch_gather(struct talk *t)
 {
 	struct news_batch *b = MEM_NEW(struct news_batch);
@@ -203,16 +206,15 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	b->committed = g->committed;
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));
 	b->peer = t->session->peer;
-	b->anew = t->resend_upto;
+	b->resend_upto = t->resend_upto;
 	b->inlines = !t->no_inline;
-	b->index = g->config.index;
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
 	if (n < 0) {
 		news_batch_free(b);
 		return NULL;
 	}
 	if (b->seen < NEWS_BATCH_ROWS && b->carry < NEWS_BATCH_BYTES)
-		b->upto = b->committed; /* there are no more rows */
+		b->upto = b->committed;
 	return b;
 }
 
@@ -235,9 +237,9 @@ void news_out_kick(struct talk *t)
 	}
 }
 
-/* Name of an index value: rows up to this number are sent to the peer although they came from it, in an earlier
- * epoch of it. */
-static const char *anew_name(char out[32], const struct talk *t)
+/* The key in the index of our number up to which rows are sent to the peer although they came from it, in an earlier
+ * epoch of its index. */
+static const char *resend_key(char out[32], const struct talk *t)
 {
 	(void)snprintf(out, 32, "anew %016" PRIx64, t->session->peer);
 	return out;
@@ -248,17 +250,18 @@ void news_out_tell_all(struct talk *t)
 	struct index *index = t->group->config.index;
 	char name[32];
 
-	index_meta_put(index, anew_name(name, t), (int64_t)index_seq(index));
+	index_meta_put(index, resend_key(name, t), (int64_t)index_seq(index));
 }
 
-/* Name of an index value: all rows up to this number were sent to the peer again, after the ignore rules changed. */
-static const char *retold_name(char out[32], const struct talk *t)
+/* The key of the number up to which all rows were sent to the peer again, after a change of the ignore rules. */
+static const char *retold_key(char out[32], const struct talk *t)
 {
 	(void)snprintf(out, 32, "retold %016" PRIx64, t->session->peer);
 	return out;
 }
 
-/* Rows that the ignore rules left out when the peer was sent the others may be shared by now. */
+/* If the ignore rules have changed since all rows were sent to this peer, sends all of them again: a row that was left
+ * out then may be shared now. */
 static void retell_begin(struct talk *t)
 {
 	struct index *index = t->group->config.index;
@@ -266,22 +269,22 @@ static void retell_begin(struct talk *t)
 	char name[32];
 
 	index_meta_get(index, INDEX_META_RETELL, &due);
-	index_meta_get(index, retold_name(name, t), &done);
+	index_meta_get(index, retold_key(name, t), &done);
 	t->retell = 0;
 	if (due <= done)
 		return;
-	/* Messages are acknowledged in order, so this waits for a number that is new to the peer and comes after
-	 * them. */
+	/* Acknowledgements come in order, so that of a later number, which is new to the peer, covers all these
+	 * rows. */
 	t->retell = (uint64_t)due > t->acked ? (uint64_t)due : t->acked;
 	t->sent = 0;
 }
 
-/* A number after those that were sent again is acknowledged: they have all arrived. */
+/* The peer has acknowledged a number after t->retell, so all rows that were sent again have arrived. */
 static void retell_done(struct talk *t)
 {
 	char name[32];
 
-	(void)index_meta_put(t->group->config.index, retold_name(name, t), (int64_t)t->retell);
+	(void)index_meta_put(t->group->config.index, retold_key(name, t), (int64_t)t->retell);
 	t->retell = 0;
 }
 
@@ -289,18 +292,18 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 {
 	bool same = theirs->have_epoch == index_epoch(t->group->config.index);
 	char name[32];
-	int64_t anew;
+	int64_t resend;
 
 	t->sent = t->acked = same ? theirs->have_seq : 0;
 	t->settled = same ? theirs->settled : 0;
 	if (all)
-		t->sent = 0; /* rows that it acknowledged already do not count as unacknowledged */
+		t->sent = 0; /* but t->acked stays: the peer does not acknowledge again what it has acknowledged */
 	retell_begin(t);
 	t->no_inline = theirs->no_inline;
-	index_meta_get(t->group->config.index, anew_name(name, t), &anew);
-	/* Also rows from before this connection: a power cut may have ended the peer, and taken its row together
-	 * with the number that it would have acknowledged. */
-	t->resend_upto = (uint64_t)anew > t->group->committed ? (uint64_t)anew : t->group->committed;
+	index_meta_get(t->group->config.index, resend_key(name, t), &resend);
+	/* Rows that came from the peer before this connection are sent too: a power cut may have taken the peer's row
+	 * and its note of the number. */
+	t->resend_upto = (uint64_t)resend > t->group->committed ? (uint64_t)resend : t->group->committed;
 }
 
 void news_out_ack(struct talk *t, const struct msg_news_ack *m)
@@ -315,7 +318,7 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 	if (t->retell > 0 && m->received > t->retell)
 		retell_done(t);
 	if (m->settled > t->settled)
-		g->progress = true; /* to be stored */
+		g->progress = true; /* stored at the end of the turn */
 	t->settled = m->settled;
 	DL_FOREACH_SAFE(t->unacked_list, u, next) {
 		if (u->upto > t->acked)

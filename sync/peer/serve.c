@@ -1,7 +1,6 @@
-/* Blocks for others: what a peer asks for waits in its talk's queue; workers read a few blocks at a time, and
- * reading stops while the network is behind, so that memory stays bounded however much is asked for. Where the
- * bytes are is the content sources' business, and so is whether they still are the content's; the peer verifies
- * them. */
+/* Serves blocks and block lists to a peer. Its requests wait in the talk's queue; workers read a few blocks at a time,
+ * and reading stops while the network is behind, so that memory stays bounded however much is requested. The content
+ * sources find the bytes and check that they are still the content's; the peer verifies them. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -10,8 +9,8 @@
 #include "sync/wire/codec.h"
 
 enum {
-	LOOKUPS_PER_TURN = 32, /* blocks looked up in one turn of a connection */
-	LIST_PART = 16384,     /* blocks of a list in one answer */
+	LOOKUPS_PER_TURN = 32,   /* of blocks, for one talk */
+	LIST_BLOCKS_MAX = 16384, /* in one LIST */
 };
 
 /* One block being read. */
@@ -20,12 +19,12 @@ struct read_job {
 	uint64_t talk; /* its serial */
 	struct block_want want;
 	struct content_reading *reading;
-	uint8_t *out; /* result; NULL: not available */
+	uint8_t *out; /* the result; NULL: not available */
 	size_t out_n;
 	uint8_t flags;
 };
 
-/* Worker. Compressed here, where it pays. */
+/* Worker. Also compresses the block if that pays. */
 static void read_block(void *arg)
 {
 	struct read_job *j = arg;
@@ -80,7 +79,8 @@ static void block_read(void *arg)
 	session_job_done(s);
 }
 
-/* How much one connection may have waiting. More than LINK_BULK_LOW, since going on depends on falling below that. */
+/* The bytes of blocks that may wait at one connection. Above LINK_BULK_LOW, since the link asks for more when it falls
+ * below that. */
 static size_t queued_max(const struct peers *p)
 {
 	size_t all = p->config.memory ? p->config.memory : SERVE_QUEUED_ALL;
@@ -115,7 +115,7 @@ static void begin_read(struct talk *t, const struct serve_want *w, struct conten
 	               read_block, block_read, j);
 }
 
-/* In one turn a few: each is a lookup, and the peer chooses how many it asks for. */
+/* Takes requests in order, a few per turn: each costs a lookup, and the peer chooses how many there are. */
 static void more_blocks(struct talk *t)
 {
 	size_t most = queued_max(t->session->peers);
@@ -148,7 +148,7 @@ static void send_list(struct talk *t, const struct serve_list *l)
 	size_t n;
 
 	if (content_stat(&t->group->config.sources, &l->content) != CONTENT_WITHHELD &&
-	    index_blocks_part(t->group->config.index, &l->content, l->first, LIST_PART, &list) == 1) {
+	    index_blocks_part(t->group->config.index, &l->content, l->first, LIST_BLOCKS_MAX, &list) == 1) {
 		p = mem_calloc(list.n, 36);
 		blocklist_encode(p, &list);
 		answer.blocks = (struct msg_bytes){ .p = p, .n = 36 * (size_t)list.n };
@@ -168,7 +168,7 @@ static void list_free(struct talk *t, struct serve_list *l)
 	free(l);
 }
 
-/* One per turn, and none while the peer has not taken the last. */
+/* One per turn, and none while the last one still waits to be sent. */
 static void more_lists(struct talk *t)
 {
 	struct serve_list *l = t->lists;
@@ -181,7 +181,7 @@ static void more_lists(struct talk *t)
 		session_go_on(t->session);
 }
 
-/* --- what a peer asks for --- */
+/* --- requests --- */
 
 void serve_more(struct talk *t)
 {
@@ -191,7 +191,7 @@ void serve_more(struct talk *t)
 	more_blocks(t);
 }
 
-/* A request as the hash knows it: a peer that does not know the secret cannot choose numbers that collide. */
+/* The key of a request in session.wants. A peer that does not know the secret cannot choose numbers that collide. */
 static uint32_t key_of(const struct session *s, uint32_t request)
 {
 	return request ^ s->secret;
