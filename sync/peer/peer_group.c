@@ -169,7 +169,7 @@ void peer_group_pause(struct peer_group *g, bool paused)
 		return;
 	g->paused = paused;
 	if (paused)
-		close_talks(g, "paused");
+		close_talks(g, "the group is paused or stopping");
 	else
 		peer_group_reopen(g, "resumed");
 }
