@@ -1,13 +1,17 @@
-/* The index of one group: our rows (one record per path, tombstones included), what peers offer that we do not have yet and what of
- * it this agent wants, block positions, and how far each peer and we have told each other. One SQLite file in WAL mode,
- * index.db in the group's home folder; this folder is the only door to SQLite. The loop's thread only.
+/* The index of one group: our rows (one record per path, tombstones included), what peers offer that we do not have yet
+ * and what of it this agent wants, the positions of blocks, and how far each peer and we have announced our rows to
+ * each other. One SQLite file in WAL mode, index.db in the group's home folder; this folder is the only door to SQLite.
+ * For the loop's thread, except where a function says otherwise.
  *
- * Writes gather in one open transaction, which the end of the loop's turn commits (index_commit(), called by a loop hook
- * of the owner, or earlier by itself after 2,000 writes); news are sent from on_commit, so never before their row is
- * committed. Commits do not fsync (synchronous=NORMAL): the owner has index_sync() done by a worker soon after, and nothing is
- * acknowledged to a peer before. What keeps a power cut from reusing a number is that numbers are reserved durably in advance,
- * 65,536 at a time, and skipped after an unclean end.
- * Reads see uncommitted writes. Callbacks may read and write the index, but not close it. */
+ * Writes gather in one open transaction. The owner commits it at the end of each turn of the loop (index_commit());
+ * after 2,000 writes the index commits by itself. News are sent from on_commit, so never before their rows are
+ * committed. A commit does not fsync (synchronous=NORMAL): the owner lets a worker call index_sync() soon afterwards,
+ * and acknowledges nothing to a peer before that. A power cut cannot make us use a number twice: numbers are reserved
+ * durably, 65,536 at a time, before any of them is given, and those that were reserved are skipped after an unclean
+ * end.
+ *
+ * Reads see uncommitted writes. Callbacks may read and write the index, but not close it. Functions that return an int
+ * return -1 after an error, which the index has logged, unless they say otherwise. */
 #ifndef LANYARD_SYNC_INDEX_INDEX_H
 #define LANYARD_SYNC_INDEX_INDEX_H
 
@@ -22,197 +26,217 @@ struct index;
 
 enum index_status {
 	INDEX_OK,
-	INDEX_NEW,     /* there was none: created */
-	INDEX_REBUILT, /* it was damaged: kept as index.db.damaged-<time>, a new one was created */
-	INDEX_NEWER,   /* made by a newer lanyard: left alone, nothing opened */
+	INDEX_NEW,     /* there was no index: it was created */
+	INDEX_REBUILT, /* it was damaged and is kept as index.db.damaged-<time>; a new one was created */
+	INDEX_NEWER,   /* a newer lanyard made it: nothing was changed or opened */
 	INDEX_FAILED,  /* cannot be opened or created; errno and *why say why */
 };
 
 /* Opens or creates index.db in the folder `dir` (absolute path). *out is NULL for NEWER and FAILED. why: fresh text for
- * an admin when the status is not OK or NEW; the caller frees. */
+ * an admin if the status is not OK or NEW; the caller frees it. */
 enum index_status index_open(struct index **out, const char *dir, char **why);
-/* Commits, checkpoints, marks the end as clean, frees. */
+/* Commits, checkpoints, marks the end as clean and frees. NULL is allowed. */
 void index_close(struct index *index);
 
-/* Our writer number in version vectors, new for every new index. Also the epoch of our sequence numbers. */
+/* Our epoch: it numbers our rows and is our writer in version vectors. Each new index begins another. */
 uint64_t index_epoch(const struct index *index);
-/* Starts a new epoch (a peer knows later numbers of ours than we do: the index was rolled back). Rows stay; changes of ours that no
- * peer has settled become changes of the new writer. */
+/* Begins another epoch, since a peer knows later numbers of ours than we do: the index was rolled back. The rows stay.
+ * Our changes that no peer has settled become changes of the new writer. */
 void index_new_epoch(struct index *index);
-/* The greatest sequence number given to a row so far; 0 when none. After an unclean end: the greatest that may have been. */
+/* The greatest sequence number that a row was given so far, or may have been given before an unclean end; 0: none. */
 uint64_t index_seq(const struct index *index);
 
-/* 0, or -1 after a disk error, which was logged once; the index then refuses writes until index_commit succeeds. Every failure
- * is told by at least one -1 of index_commit, also one that a put met. What was written since the last commit is undone
- * then: the owner drops its connections (what they were told to have received is gone too), rescans, and tries
- * index_commit again now and then. After a full disk it succeeds once 4 MiB are free. */
+/* 0, or -1 after a disk error, which was logged once; the index then refuses writes until index_commit() succeeds. Each
+ * failure, also that of a put, makes at least one index_commit() return -1. What was written since the last commit is
+ * undone then: the owner drops its connections (what peers were told that we have received is gone too), rescans, and
+ * calls index_commit() again from time to time. After a full disk it succeeds once 4 MiB are free. */
 int index_commit(struct index *index);
-/* The file was found to contradict itself (logged once): everything fails until it is closed and opened again, which sets
- * it aside and gives INDEX_REBUILT. */
+/* True once the file was found to contradict itself (logged once). All functions fail then until the index is closed
+ * and opened again, which sets the file aside and returns INDEX_REBUILT. */
 bool index_damaged(const struct index *index);
-/* fn(arg) after each commit that gave new sequence numbers. One listener. */
+/* Calls fn(arg) after each commit of rows with new sequence numbers. There is one listener. */
 void index_on_commit(struct index *index, void (*fn)(void *arg), void *arg);
-/* How many commits that wrote something there were. */
+/* How many commits have written something. */
 uint64_t index_commits(const struct index *index);
-/* Makes what was committed before the call safe from a power cut; slow (fdatasync): for a worker thread, which may call it at any
- * time. 0, or -1 and errno. */
+/* Makes what was committed before the call safe from a power cut. Slow (fdatasync): for a worker thread, at any time.
+ * 0, or -1 and errno, with nothing logged. */
 int index_sync(const struct index *index);
-/* Whether fd is on the disk that the index is on. */
+/* Whether the index is on the file system with this device number. */
 bool index_is_on_disk(const struct index *index, uint64_t dev);
-/* Moves the WAL into the database; slow (fsync): for a worker thread, which may call it at any time. */
+/* Moves the WAL into the database. Slow (fsync): for a worker thread, at any time. */
 void index_checkpoint(struct index *index);
-/* Bytes in the WAL since the last checkpoint, roughly. */
+/* About how many bytes the WAL holds that no checkpoint has moved. */
 int64_t index_wal_bytes(const struct index *index);
 
 /* --- our rows --- */
-/* 1 and *r filled (the caller clears it), 0 when there is none, -1 on error. */
+/* The row of a path: 1 and *r, which the caller clears; 0: it has none; -1. */
 int index_get(struct index *index, const char *path, struct record *r);
-/* Inserts or replaces the row; gives it the next number (r->seq is set). blocks: the list of a file of two or more blocks
- * whose content may be new to the index; NULL when the index has it or none is needed (a list stays for at least a minute
- * after its last row went, so that a move may come as a deletion first). -1 and EINVAL, with nothing written, when such a
- * list is neither known nor given, or does not fit the content. */
+/* Inserts or replaces the row and sets r->seq to the next number. blocks: the list of a file of two or more blocks
+ * whose content may be new to the index; NULL if the index has it or the file needs none. A list stays for at least a
+ * minute after its last row, since the deletion may arrive first when a file moves. -1 and EINVAL, with nothing
+ * written, if such a list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
-/* A local change: like index_put, after bumping r->version with our epoch and the new number; sets modified_by, and via = 0.
- * -1 and EOVERFLOW when there is no version beyond r's: that is this path's trouble, and the index is in order. */
+/* A local change: bumps r->version with our epoch and the next number, sets modified_by and via = 0, then does what
+ * index_put() does. -1 and EOVERFLOW if no version is greater than r's: that concerns this path alone, and the index is
+ * in order. */
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
-/* Updates only `seen` of the row (a look found the same content with another inode or ctime). No new number. */
+/* Updates only `seen` of the row, whose file has the same content under another inode number or ctime. Gives no new
+ * number. */
 int index_touch(struct index *index, const char *path, const struct seen *seen);
-/* Rows of a content: calls fn for live files with it until fn returns false. 0, -1. None for the empty content. */
+/* Calls fn with the row of each live file that has this content, until fn returns false. None has the empty content. 0,
+ * -1. */
 int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
                      void *arg);
-/* Rows of live files that were last seen with this inode number, the names of one file by all that is known: calls fn until it returns
- * false. 0, -1. */
+/* Calls fn with the row of each live file that was last seen with this inode number, until fn returns false: as far as
+ * we know these are the names of one file. 0, -1. */
 int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, const struct record *r), void *arg);
-/* The list of a content of two or more blocks: 1 / 0 / -1. For one block make it from the content itself. */
+/* The list of a content of two or more blocks: 1 and *list; 0: not known; -1. A content of one block is its own
+ * list. */
 int index_blocks(struct index *index, const struct content *c, struct blocklist *list);
-/* The same of its blocks from `first` on, at most `most` of them and at least one; 0 as well when it has no so many. */
+/* The part of the list from block `first` on: at least one block and at most `most`. 0 also if the content has no block
+ * `first`. */
 int index_blocks_part(struct index *index, const struct content *c, uint32_t first, uint32_t most,
                       struct blocklist *list);
-/* Where a block with this hash and length is said to be in a live local file: 1 and *r and *offset, 0, -1. The bytes must
- * be verified. */
+/* A live file of ours that should have a block with this hash and length: 1 with its row in *r and where in it in
+ * *offset; 0; -1. The file may have changed since, so the caller verifies the bytes. */
 int index_find_block(struct index *index, const uint8_t hash[32], uint32_t len, struct record *r, int64_t *offset);
-/* Totals of live rows: kept up to date, no scan. */
+/* Totals of live rows, and how many tombstones there are. Kept up to date with each write. */
 struct index_totals {
 	int64_t files, dirs, symlinks, bytes, tombstones;
 };
 struct index_totals index_totals(const struct index *index);
 
-/* Rows at and below a folder ("" is all) in memcmp order of the path with '/' sorting below every other byte, which is
- * the order of a walk that visits a folder's entries sorted by name, each folder before its content. Tombstones
- * included. The cursor sees changes made meanwhile or not; it is never invalid. */
+/* Rows at and below a folder ("" is the whole share), tombstones included, in walk order: that of memcmp() on paths in
+ * which '/' sorts below every other byte, so each folder comes before what it contains. A cursor may or may not see
+ * changes that are made meanwhile, and stays valid. */
 struct index_cursor;
 struct index_cursor *index_walk(struct index *index, const char *under);
-/* Like index_walk, starting at the first path >= from in that order. */
+/* Like index_walk(), beginning with the first path that is not before `from`. */
 struct index_cursor *index_walk_from(struct index *index, const char *under, const char *from);
-/* 1 and *r (cleared by the caller), 0 at the end, -1. */
+/* The next row: 1 and *r, which the caller clears; 0 at the end; -1. */
 int index_next(struct index_cursor *c, struct record *r);
+/* NULL is allowed. */
 void index_cursor_free(struct index_cursor *c);
-/* Rows with seq > after, in that order, at most max, none that fn adds; fn returns false to stop early. Returns the number given or -1. */
+/* Calls fn with at most max rows whose seq is above `after`, by ascending seq, until fn returns false; rows that fn
+ * writes are not among them. Returns how many, or -1. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
 
-/* --- offers: what peers have that our rows do not include yet, wanted or not. One for each (path, peer); written when a record
- * arrives, before its number is acknowledged; deleted when our row has come to equal or pass it --- */
-/* Inserts or replaces. peer: short ID. theirs->seq is the peer's number: -1 and ERANGE unless it is 1 to 2^48 - 1. */
+/* --- offers: records of peers that our rows do not include yet, wanted or not. Each (path, peer) has at most one. The
+ * owner writes it when the record arrives, before it acknowledges the record's number, and deletes it once our row
+ * includes it. --- */
+/* Inserts or replaces the peer's offer. peer: short ID. -1 and ERANGE unless theirs->seq, the peer's number, is 1 to
+ * 2^48 - 1. */
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs);
-/* All peers' offers for a path, in any order, with the peer's seq. 0, -1. */
+/* Calls fn with each peer's offer for a path, in any order, until fn returns false; r->seq is the peer's number. 0,
+ * -1. */
 int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg);
-/* Whether any peer offers something for the path. True when that cannot be read. */
+/* Whether any peer offers something for the path. True if that cannot be read. */
 bool index_is_offered(struct index *index, const char *path);
-/* Distinct paths after `after` ("" first) for which there is an offer, in walk order, at most max. fn gets one path. Returns the
- * number given or -1. */
+/* Calls fn with at most max of the paths behind `after` ("": from the first on) for which there are offers, each once,
+ * in walk order, until fn returns false. Returns how many, or -1. */
 int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg);
-/* Forgets what `peer` offers for path (peer 0: what all peers do). */
+/* Deletes the offer of `peer` for path (peer 0: those of all peers). 0, -1. */
 int index_offer_forget(struct index *index, const char *path, uint64_t peer);
-/* Forgets all that a peer offers (its epoch changed, or it left the group). */
+/* Deletes all offers of a peer: its epoch has changed, or it has left the group. 0, -1. */
 int index_offers_forget_peer(struct index *index, uint64_t peer);
 
-/* --- wants: the offers that this agent has chosen to have (sync/plan/choose.h). An index that was just opened is a mirror's: it wants
- * all of them --- */
-/* From now on `choices`, which stays the caller's and has to outlive its use here, decides what is wanted; what is offered already
- * is judged again. Call it again when its content has changed. 0, -1. */
+/* --- wants: the offers that this agent has chosen to have (sync/plan/choose.h). An index that was just opened is that
+ * of a mirror, which wants all of them. --- */
+/* From now on `choices` decides what is wanted; existing offers are judged again. It stays the caller's, and the index
+ * uses it until the next call or index_close(). To be called again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
 const struct choices *index_choices(const struct index *index);
-/* Like index_offers_paths, of the paths for which something is wanted. */
+/* Like index_offers_paths(), for the paths of which an offer is wanted. */
 int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                       void *arg);
-/* The contents of wanted files, in the order of their rows: from behind *after (0 first) on, which moves on, at most max rows.
- * How many rows it looked at, files or not; -1. */
+/* Calls fn with the contents of wanted files, until fn returns false. Reads at most max offers behind *after (0: from
+ * the first on), which it moves to the last one. Returns how many it has read, files or not; -1. */
 int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
                          void *arg);
-/* How many paths have an offer that is wanted: 0 means that nothing we want is missing. Kept up to date, no scan. */
+/* How many paths have an offer that is wanted; 0: nothing that we want is missing. Kept up to date with each write. */
 int64_t index_wants_missing(const struct index *index);
-/* The sum of their sizes; where peers differ, the largest. */
+/* The sum of their sizes: of each path the largest that is wanted. */
 int64_t index_wants_missing_bytes(const struct index *index);
-/* How many offers of this peer are wanted; counted, to `most` at most. */
+/* How many offers of this peer are wanted; counts them, to `most` at most. */
 int64_t index_wants_of(struct index *index, uint64_t peer, int64_t most);
-/* Up to which of its numbers we have settled what the peer has told us: each row up to there is stored (of the peer's rows all
- * up to `received` are, as rows or as offers), and what we want of them is installed. */
+/* What "settled" means, as we acknowledge it to a peer: the number up to which each of its rows is stored here, as a
+ * row or as an offer, and what we want of them is installed. received: the number up to which they are stored. */
 uint64_t index_settled(struct index *index, uint64_t peer, uint64_t received);
 
-/* --- what is being put in its place --- */
-/* Notes that our row of r->path is about to become r, whose file is on its way to the disk. The note's number, or -1. It is
- * committed like any write, which has to be before the disk is touched. */
+/* --- installs: a row to come is noted before the disk is touched, so that the next run knows what it finds there
+ * --- */
+/* Notes that the row of r->path is about to become r, whose file is about to be installed. Returns the note's number,
+ * or -1. The caller commits before it touches the disk. */
 int64_t index_install_begin(struct index *index, const struct record *r);
-/* Notes first to last are over: their rows are written, or nothing came of them. None for first 0. */
+/* Deletes the notes first to last: their rows are written, or nothing was installed. first 0: there are none. 0, -1. */
 int index_install_end(struct index *index, int64_t first, int64_t last);
-/* What an earlier life was putting at this path when it ended, so that what stands there is not taken for a user's; NULL:
- * nothing. Valid until index_leftovers_forget. */
+/* What a previous run was installing at this path when it ended, so that the file there is not taken for a user's
+ * change; NULL: nothing. Valid until index_leftovers_forget(). */
 const struct record *index_leftover(const struct index *index, const char *path);
-/* All of that, in any order. */
+/* Calls fn with each of these, in any order. */
 void index_leftovers(const struct index *index, void (*fn)(void *arg, const struct record *r), void *arg);
-/* All there is has been looked at: forgets what earlier lives left. */
+/* Deletes them all, once a scan has seen what is there. */
 void index_leftovers_forget(struct index *index);
 
-/* --- how far we and a peer have told each other --- */
+/* --- peers: how far a peer and we have announced our rows to each other --- */
 struct index_peer {
-	uint64_t epoch;         /* of the peer's numbers; 0: never met */
-	uint64_t received;      /* of its rows we have all up to this one, as rows or as wanted */
-	uint64_t settled;       /* it has installed (or passed) all of our rows up to this one ... */
-	uint64_t settled_epoch; /* ... of this epoch of ours */
+	uint64_t epoch;         /* of the peer's numbers; 0: we have never met */
+	uint64_t received;      /* we have all of its rows up to this one, as rows or as offers */
+	uint64_t settled;       /* it has settled all of our rows up to this one ... */
+	uint64_t settled_epoch; /* ... in this epoch of ours */
 };
-int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p); /* zeros when unknown */
+/* Zeros when the peer is unknown. 0, -1. */
+int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p);
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
-/* What the peer has signed of its numbers last: by which it will know that its own index went back. */
+/* An epoch proof: what the peer last signed of its own numbers. If it is rolled back, we show it the proof. */
 struct index_proof {
 	uint64_t epoch, number;
 	uint8_t signature[64];
 };
-int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *shown); /* zeros when there is none */
-int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *shown);
-/* The peers of whom anything was received: how many, or -1. The caller frees *list. */
+/* Zeros when there is none. 0, -1. */
+int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *proof);
+int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *proof);
+/* The peers that we have received anything from: how many, or -1. The caller frees *list. */
 int index_peers(struct index *index, uint64_t **list);
-/* Forgets what this peer said and how far it came, but for what it shows to be known: it is a member no longer. 0, -1. */
+/* Deletes the offers and numbers of a peer that is not a member any more, after index_note_peer(). 0, -1. */
 int index_peer_forget(struct index *index, uint64_t peer);
 
-/* --- tombstones (docs/architecture.md): dropped when all members have them; what is remembered instead is up to which number each
- * writer's changes were known here --- */
-/* Notes what is known now: peers' changes as far as they were received and settled, our own up to `shared`, which all
- * members have. It counts after index_confirm_known. 0, -1. */
+/* --- forgetting tombstones: one goes when all members have settled it (docs/architecture.md). In its place we
+ * remember, for each writer, the number up to which all its changes were known here: a record without a row that tells
+ * of nothing else is one that was deleted and forgotten. --- */
+/* Notes up to which number we know each peer's changes now, as far as we have received and settled them, and our own,
+ * up to `shared`, which all members have settled. The notes count after index_confirm_known(). 0, -1. */
 int index_note_known(struct index *index, uint64_t shared);
-int index_confirm_known(struct index *index);
-/* Of one peer, whose epoch is about to be another. */
+/* The same for one peer alone, whose epoch is about to change. 0, -1. */
 int index_note_peer(struct index *index, uint64_t peer);
-/* This row of that epoch was not taken: we know of its changes only those before. / All are asked for again. */
+/* From now on what was noted counts as known. To be called before tombstones are forgotten on the strength of it. 0,
+ * -1. */
+int index_confirm_known(struct index *index);
+/* We have not taken row `seq` of this epoch, so what we know of the epoch's changes ends before it. 0, -1. */
 int index_note_rejected(struct index *index, uint64_t epoch, uint64_t seq);
+/* Deletes all notes of rejected rows: peers are about to send those rows again. 0, -1. */
 int index_forget_rejected(struct index *index);
-/* Looks at some rows with *after < number <= upto and drops those tombstones that nothing is wanted of, and whose version is not
- * full (of a folded one it cannot be said whose changes it knows); *after moves on, and is
- * upto at the end. How many were dropped, -1. */
+/* Reads some rows with *after < number <= upto and drops the tombstones among them, except those of a path that is
+ * offered, and those whose version is full: of a folded version nobody can say whose changes it knows. Moves *after on;
+ * it is upto at the end. Returns how many it has dropped, or -1. */
 int index_forget(struct index *index, uint64_t *after, uint64_t upto);
-/* The greatest number a dropped tombstone had; 0: none was ever dropped. */
+/* The greatest number of a tombstone that was dropped; 0: none was. */
 uint64_t index_forgotten(struct index *index);
-/* Whether tombstones were dropped, and all changes this version tells of were known here: if its path has no row, it was
- * deleted. */
+/* Whether all changes that v tells of were known here when tombstones were dropped. If so, and v's path has no row, it
+ * was deleted. */
 bool index_knows(struct index *index, const struct version *v);
 
-/* Small named values (schema "meta"): 1 / 0 / -1. */
+/* --- small named values --- */
+/* 1 and *value; 0: there is none, and *value is 0; -1. */
 int index_meta_get(struct index *index, const char *key, int64_t *value);
 int index_meta_put(struct index *index, const char *key, int64_t value);
-/* 1 from the moment an index was created until its owner says 0: its share may not have been made yet. */
+/* Name of a value that is 1 from the creation of an index until its owner sets it to 0: the share may not have been
+ * made yet. */
 #define INDEX_META_FRESH "fresh"
-/* Members are told all rows up to this number of ours again: what the rules left out when they were told may be shared now. */
+/* Name of a value: we announce all rows up to this number of ours again, since ignore rules that kept some of them back
+ * have changed. */
 #define INDEX_META_RETELL "retell"
 
 #endif

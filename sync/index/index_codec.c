@@ -1,4 +1,5 @@
-/* How a record becomes a row of the tables and comes back: the key of its path, its columns, and the checksum over them. */
+/* How a record becomes a row of the tables and comes back: the key of its path, its columns, and the checksum over
+ * them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,8 @@ static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct versi
 		sqlite3_bind_null(s, at);
 }
 
-/* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the file are not in
- * it: they change by themselves, and do no harm. */
+/* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the
+ * file are not in it: they change by themselves, and do no harm. */
 static int64_t row_checksum(const struct record *r)
 {
 	const struct version *versions[] = { &r->version, &r->base, &r->mode_base };

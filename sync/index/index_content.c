@@ -1,8 +1,8 @@
 /* Block lists of contents of two or more blocks, where in them a block is, and their end.
  *
- * A list is cut into rows just under a page, each with the offset of its first block, so that one block of a huge file is found
- * without reading its whole list. A list that no row refers to any more is kept for a while, because a move is a
- * deletion and an arrival in either order, and then deleted a few rows a commit. */
+ * A list is cut into rows just under a page, each with the offset of its first block, so that one block of a huge file
+ * is found without reading its whole list. A list that no row refers to any more is kept for a while, because a move is
+ * a deletion and an arrival in either order, and then deleted a few rows a commit. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,8 +279,8 @@ int index_content_sweep(struct index *index)
 	return 0;
 }
 
-/* Reads the blocks from that row of the content's list on into list, which has room for n and is full then. 1, or -1 with
- * nothing reported. */
+/* Reads the blocks from that row of the content's list on into list, which has room for n and is full then. 1, or -1
+ * with nothing reported. */
 static int read_list(struct index *index, int64_t first_row, uint32_t n, struct blocklist *list)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_LIST_GET);

@@ -1,7 +1,7 @@
-/* Forgetting tombstones, and what has to be remembered instead: a number for each writer, up to which all its changes were known
- * here. A record that only tells of such changes, of a path that has no row, was deleted and forgotten. The numbers
- * are small named values: "seen <writer>" as of the last noting, "known <writer>" once they count, and
- * "passed <writer>" for the first row of that epoch that was not taken, where knowing ends. */
+/* Forgetting tombstones, and what has to be remembered instead: a number for each writer, up to which all its changes
+ * were known here. A record that only tells of such changes, of a path that has no row, was deleted and forgotten. The
+ * numbers are small named values: "seen <writer>" as of the last noting, "known <writer>" once they count, and "passed
+ * <writer>" for the first row of that epoch that was not taken, where knowing ends. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,8 +36,8 @@ static int note_one(struct index *index, const struct noted *p)
 
 	if (index_meta_get(index, mark_name(name, "passed", p->epoch), &passed) < 0)
 		return -1;
-	/* What is offered and not wanted never gets a row here. If it counted as known, whoever tells of it would be told that it
-	 * was deleted. */
+	/* What is offered and not wanted never gets a row here. If it counted as known, whoever tells of it would be
+	 * told that it was deleted. */
 	unwanted = index_offers_min_seq(index, p->peer, false);
 	if (unwanted > 0 && unwanted <= upto)
 		upto = unwanted - 1;
@@ -278,8 +278,8 @@ static uint64_t settled_by_any(struct index *index)
 	return settled;
 }
 
-/* Changes that nobody was told of, by the old writer's numbers: an index that was rolled back may have given them twice. By the new
- * writer's they are nobody else's. */
+/* Changes that nobody was told of, by the old writer's numbers: an index that was rolled back may have given them
+ * twice. By the new writer's they are nobody else's. */
 static int renumber_unshared(struct index *index, uint64_t writer, uint64_t above)
 {
 	struct record rows[AT_ONCE];

@@ -1,5 +1,6 @@
-/* What is being put in its place: rows to come, noted before the disk is touched. Where a life ends between the disk and the
- * row, the next one reads here what it is that stands there. Few at a time, so what an earlier life left is held in memory. */
+/* What is being put in its place: rows to come, noted before the disk is touched. Where a life ends between the disk
+ * and the row, the next one reads here what it is that stands there. Few at a time, so what an earlier life left is
+ * held in memory. */
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>

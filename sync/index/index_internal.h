@@ -119,7 +119,8 @@ struct index_counters {
 	int64_t missing_bytes; /* ... and the sum of their sizes: of each path the largest that is wanted */
 };
 
-/* What is open. A read transaction spares every single look-up SQLite's locking, and lasts until the end of the turn. */
+/* What is open. A read transaction spares every single look-up SQLite's locking, and lasts until the end of the
+ * turn. */
 enum index_txn { INDEX_TXN_NONE, INDEX_TXN_READ, INDEX_TXN_WRITE };
 
 enum index_health {
@@ -200,7 +201,8 @@ extern const char index_install_sql[];
 extern const char *const index_sql[STMT_COUNT];
 
 /* --- index_stmt.c --- */
-/* A statement that the caller gives back; NULL when it cannot be prepared (reported). Opens a read transaction unless one is open. */
+/* A statement that the caller gives back; NULL when it cannot be prepared (reported). Opens a read transaction unless
+ * one is open. */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
 void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
 /* Steps a bound statement that returns no row and gives it back. 0, -1 with nothing reported. */
@@ -219,14 +221,15 @@ int index_write_failed(struct index *index, const char *what);
 int index_read_failed(struct index *index, const char *what);
 /* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */
 int index_found_damage(struct index *index, const char *what);
-/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of late. */
+/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of
+ * late. */
 bool index_disk_refused(struct index *index);
 
 /* --- index_schema.c --- */
 /* A query's only integer. 0, -1 with nothing reported. */
 int index_query_int(struct index *index, const char *sql, int64_t *value);
-/* From no tables (version 0), or those of an older schema, to ours, in one transaction: a process that is killed on the way leaves what
- * there was. After a failure it ends with the connection. 0, -1. */
+/* From no tables (version 0), or those of an older schema, to ours, in one transaction: a process that is killed on the
+ * way leaves what there was. After a failure it ends with the connection. 0, -1. */
 int index_schema_make(struct index *index, int64_t version);
 /* Whether the tables' texts are those that index_schema_make noted. */
 bool index_schema_is_noted(struct index *index);
@@ -267,8 +270,8 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
 int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames);
 
 /* --- index_content.c --- */
-/* A row with this content is about to be written: its list is there afterwards. -1: failed, or (EINVAL, nothing written)
- * the list is neither known nor given. */
+/* A row with this content is about to be written: its list is there afterwards. -1: failed, or (EINVAL, nothing
+ * written) the list is neither known nor given. */
 int index_content_keep(struct index *index, const struct content *c, const struct blocklist *blocks);
 /* A row with this content is gone: remembers the list for deletion unless another row has it. */
 int index_content_release(struct index *index, const struct content *c);
@@ -283,8 +286,8 @@ int index_offers_each_path(struct index *index, enum index_stmt id, const char *
                            bool (*fn)(void *arg, const char *path), void *arg);
 /* Counts offers and wants from the table. 0, -1 with nothing reported. */
 int index_offers_recount(struct index *index);
-/* The smallest number among the peer's offers that are wanted (or not); 0: none; 1 when that cannot be read, so that nothing
- * of it counts as settled or known. */
+/* The smallest number among the peer's offers that are wanted (or not); 0: none; 1 when that cannot be read, so that
+ * nothing of it counts as settled or known. */
 uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
 
 /* --- index_peers.c --- */

@@ -1,8 +1,8 @@
-/* The offers: what peers have that our rows do not include yet, whether this agent wants it (index_wants.c) or not. An offer's
- * ID is made of the choice, the peer's row number and the peer's sequence number. So what is wanted of a peer is one range of
- * IDs and what is not is another, and the smallest wanted number of a peer is one look-up. The index on (key, size) answers how
- * many offers a path has and how large the wanted ones are without touching the rows. In the file the table is called
- * "wanted". */
+/* The offers: what peers have that our rows do not include yet, whether this agent wants it (index_wants.c) or not. An
+ * offer's ID is made of the choice, the peer's row number and the peer's sequence number. So what is wanted of a peer
+ * is one range of IDs and what is not is another, and the smallest wanted number of a peer is one look-up. The index on
+ * (key, size) answers how many offers a path has and how large the wanted ones are without touching the rows. In the
+ * file the table is called "wanted". */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -163,8 +163,8 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 
 	if (index_txn_write(index) < 0)
 		return -1;
-	/* A peer may claim (by malice, or because this index is an old copy) a later number of ours than this one. A writer that
-	 * nobody has heard of keeps the change newer than the claim and unlike anything said before. */
+	/* A peer may claim (by malice, or because this index is an old copy) a later number of ours than this one. A
+	 * writer that nobody has heard of keeps the change newer than the claim and unlike anything said before. */
 	writer = index->epoch;
 	while (version_counter(&r->version, writer) > index->seq)
 		writer = random_u64();
@@ -231,7 +231,8 @@ give:
 	return n;
 }
 
-/* Calls fn for the rows of s, bound and of id, until it returns false; c: only those of this content, NULL: all. 0, -1. */
+/* Calls fn for the rows of s, bound and of id, until it returns false; c: only those of this content, NULL: all. 0,
+ * -1. */
 static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
                     bool (*fn)(void *arg, const struct record *r), void *arg)
 {

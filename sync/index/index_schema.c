@@ -1,4 +1,5 @@
-/* The tables: made, brought from an older schema to ours, and checked for being what was made. And the one row of state. */
+/* The tables: made, brought from an older schema to ours, and checked for being what was made. And the one row of
+ * state. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,8 @@ static int note_schema(struct index *index)
 	return rc;
 }
 
-/* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds nothing. */
+/* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds
+ * nothing. */
 bool index_schema_is_noted(struct index *index)
 {
 	int64_t sum = schema_checksum(index), noted;
@@ -116,8 +118,8 @@ static int upgrade(struct index *index, int64_t version)
 	return rc;
 }
 
-/* From what there is, nothing or the tables of a schema of before, to ours, in one transaction: whoever is killed on the way leaves what
- * there was. After a failure it ends with the connection. */
+/* From what there is, nothing or the tables of a schema of before, to ours, in one transaction: whoever is killed on
+ * the way leaves what there was. After a failure it ends with the connection. */
 int index_schema_make(struct index *index, int64_t version)
 {
 	if (index_exec(index, "BEGIN IMMEDIATE") < 0 ||

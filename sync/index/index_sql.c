@@ -1,8 +1,8 @@
 /* The SQL: the tables, and the statements on them. Texts only. */
 #include "sync/index/index_internal.h"
 
-/* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is needed.
- * h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the whole. */
+/* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is
+ * needed. h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the whole. */
 const char index_schema_sql[] =
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
 	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"

@@ -1,5 +1,6 @@
-/* Statements, the read transaction that they run in, and what happens when one fails: it is reported, the open transaction is undone, and
- * writes are refused until index_commit() (index_txn.c) has told the owner; or the file turns out to be damaged, and everything is. */
+/* Statements, the read transaction that they run in, and what happens when one fails: it is reported, the open
+ * transaction is undone, and writes are refused until index_commit() (index_txn.c) has told the owner; or the file
+ * turns out to be damaged, and everything is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* The open transaction: what it gathers, the numbers it may give, how it ends, and what happens when it cannot. Also moving
- * the WAL into the database. */
+/* The open transaction: what it gathers, the numbers it may give, how it ends, and what happens when it cannot. Also
+ * moving the WAL into the database. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,8 +28,8 @@ static void end_read(struct index *index)
 	}
 }
 
-/* The only other connection is a checkpoint's, which holds the write lock for a moment. SQLite's own busy handler is not asked
- * while one of our reads is open, so the waiting is done here. */
+/* The only other connection is a checkpoint's, which holds the write lock for a moment. SQLite's own busy handler is
+ * not asked while one of our reads is open, so the waiting is done here. */
 static int txn_begin(struct index *index)
 {
 	end_read(index);

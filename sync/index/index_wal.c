@@ -1,5 +1,5 @@
-/* The write-ahead log: what a worker does to make commits safe and to move them into the database, and how much there is to move. See
- * index.h for the threads. */
+/* The write-ahead log: what a worker does to make commits safe and to move them into the database, and how much there
+ * is to move. See index.h for the threads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,8 +36,8 @@ int64_t index_wal_bytes(const struct index *index)
 	return frames > 0 ? (int64_t)frames * INDEX_PAGE : 0;
 }
 
-/* What a checkpoint has moved out of the WAL meanwhile was synced by it. SQLite keeps its locks on other files, so that no lock is
- * lost by closing this one. */
+/* What a checkpoint has moved out of the WAL meanwhile was synced by it. SQLite keeps its locks on other files, so that
+ * no lock is lost by closing this one. */
 int index_sync(const struct index *index)
 {
 	char *path = mem_printf("%s-wal", index->path);
@@ -60,8 +60,8 @@ bool index_is_on_disk(const struct index *index, uint64_t dev)
 	return stat(index->path, &st) == 0 && st.st_dev == dev;
 }
 
-/* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction finds
- * everything moved. Under steady writing that may not happen, so a large WAL is emptied by FULL, which holds the
+/* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction
+ * finds everything moved. Under steady writing that may not happen, so a large WAL is emptied by FULL, which holds the
  * writer for the last few frames. */
 void index_checkpoint(struct index *index)
 {

@@ -1,5 +1,5 @@
-/* Our rows in the order of a walk. A cursor steps one statement for as long as it can, and finds its place again by its last key
- * when a commit has made it let go (an open read would keep the WAL from ever beginning anew). */
+/* Our rows in the order of a walk. A cursor steps one statement for as long as it can, and finds its place again by its
+ * last key when a commit has made it let go (an open read would keep the WAL from ever beginning anew). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
-/* The wants: which of the offers this agent has chosen to have. The choice (sync/plan/choose.h) is made when an offer is written,
- * and again for all of them when what was chosen changes; index_offers.c says how an offer carries it. What is offered and not
- * wanted is remembered, and nobody waits for it: it counts neither as missing nor against what is settled. */
+/* The wants: which of the offers this agent has chosen to have. The choice (sync/plan/choose.h) is made when an offer
+ * is written, and again for all of them when what was chosen changes; index_offers.c says how an offer carries it. What
+ * is offered and not wanted is remembered, and nobody waits for it: it counts neither as missing nor against what is
+ * settled. */
 #include <string.h>
 
 #include "sync/index/index_internal.h"
@@ -49,8 +50,8 @@ int index_choose(struct index *index, const struct choices *choices)
 	int64_t id;
 
 	index->choices = choices;
-	/* For a mirror only those count that were not wanted before; usually there are none. An offer that is changed to "not
-	 * wanted" comes round again, and stays as it is then. */
+	/* For a mirror only those count that were not wanted before; usually there are none. An offer that is changed
+	 * to "not wanted" comes round again, and stays as it is then. */
 	id = next_to_change(index, choices->mode == CHOOSE_MIRROR ? INDEX_UNWANTED - 1 : 0);
 	if (id == 0)
 		return 0;

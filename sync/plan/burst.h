@@ -1,8 +1,10 @@
-/* Whether losses look like an accident, or an attack: a large part of the share gone, replaced or emptied within an hour.
- * One rule for what is deleted here (struct burst) and for what each member's changes would take away here (losses.h).
+/* Whether losses look like an accident, or an attack: a large part of the share gone, replaced or emptied within an
+ * hour. One rule for what is deleted here (struct burst) and for what each member's changes would take away here
+ * (losses.h).
  *
- * Of deletions here only how much the share shrinks counts, so a moved tree, whose files are there again under other names,
- * is no burst, nor is a storm that makes as much as it removes. Pure: the caller brings the counts and the time. */
+ * Of deletions here only how much the share shrinks counts, so a moved tree, whose files are there again under other
+ * names, is no burst, nor is a storm that makes as much as it removes. Pure: the caller brings the counts and the
+ * time. */
 #ifndef LANYARD_SYNC_PLAN_BURST_H
 #define LANYARD_SYNC_PLAN_BURST_H
 
@@ -31,8 +33,8 @@ struct burst {
 
 /* Notes how many files there are, and says the most there were within the window. */
 int64_t burst_most(struct burst *b, int64_t there, int64_t now_ms);
-/* About to delete `going` of `there` files and symlinks (those included). calm: how many there were when all was quiet last.
- * False: let them go. True: hold them; asking again with the same counts gives the same answer. What peers delete
+/* About to delete `going` of `there` files and symlinks (those included). calm: how many there were when all was quiet
+ * last. False: let them go. True: hold them; asking again with the same counts gives the same answer. What peers delete
  * meanwhile is not counted: it is judged by itself. */
 bool burst_holds(struct burst *b, int64_t calm, int64_t there, int64_t going, int64_t now_ms);
 

@@ -1,7 +1,7 @@
-/* Whether this agent wants what a peer offers for a path: the decision, and nothing else. A mirror wants everything. Where a group
- * is on demand, the pins decide: the last one that is at the offered path or above it, and what no pin covers is left with
- * the peers. Deletions are always wanted: they need no content, and peers that do not know of one would bring the file back.
- * Pure. */
+/* Whether this agent wants what a peer offers for a path: the decision, and nothing else. A mirror wants everything.
+ * Where a group is on demand, the pins decide: the last one that is at the offered path or above it, and what no pin
+ * covers is left with the peers. Deletions are always wanted: they need no content, and peers that do not know of one
+ * would bring the file back. Pure. */
 #ifndef LANYARD_SYNC_PLAN_CHOOSE_H
 #define LANYARD_SYNC_PLAN_CHOOSE_H
 

@@ -1,5 +1,5 @@
-/* The names of conflict copies: the content that lost a conflict is kept under one, beside the path. The name says of which path,
- * when and by whom; it is the same on every member. Pure. */
+/* The names of conflict copies: the content that lost a conflict is kept under one, beside the path. The name says of
+ * which path, when and by whom; it is the same on every member. Pure. */
 #ifndef LANYARD_SYNC_PLAN_CONFLICT_H
 #define LANYARD_SYNC_PLAN_CONFLICT_H
 
@@ -8,10 +8,10 @@
 
 #include "sync/plan/record.h"
 
-/* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of deletions
- * and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try above 0
- * adds "-<try>" behind the agent, for a name that is taken. By shortening the stem the whole name stays
- * as short as the path's own, or else within 143 bytes, which the disks hold that hold least; and the path within
+/* "dir/name.conflict-20261121-070612-abcdefgh.ext" for a losing record: date and time are its mtime in UTC (of
+ * deletions and folders: none needed), agent the first 8 base32 digits of modified_by. The same on every member. A try
+ * above 0 adds "-<try>" behind the agent, for a name that is taken. By shortening the stem the whole name stays as
+ * short as the path's own, or else within 143 bytes, which the disks hold that hold least; and the path within
  * RECORD_PATH_MAX, if need be by moving up to a folder with room. Fresh memory. */
 char *conflict_name(const struct record *loser, unsigned try);
 /* Whether the last component looks like a conflict copy's name. */

@@ -7,8 +7,8 @@
 
 enum { CONTENT_MAX_BLOCKS = 1 << 20 }; /* blocks of the largest file (about 1 TiB) */
 
-/* root: of an empty file all zero; of one block its SHA-256; of more the SHA-256 of the encoded block list (blocklist.h). Two contents
- * are equal when all three are. */
+/* root: of an empty file all zero; of one block its SHA-256; of more the SHA-256 of the encoded block list
+ * (blocklist.h). Two contents are equal when all three are. */
 struct content {
 	int64_t size;
 	uint32_t nblocks;

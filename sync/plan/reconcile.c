@@ -1,10 +1,10 @@
 /* The decision about one path: see reconcile.h.
  *
- * Why all members end alike: rank() orders any two records totally, whatever their versions; a member only ever moves to a
- * greater version, or at an equal version to a greater rank; and it moves whenever a peer's record is greater in
- * that sense. Versions are bounded by the join of all changes made, so moving ends, and it can only end when all
- * rows are the same. Equal versions with different content do arise (two losers of one conflict can be beaten by
- * different winners and still join to the same vector); rank decides there too. */
+ * Why all members end alike: rank() orders any two records totally, whatever their versions; a member only ever moves
+ * to a greater version, or at an equal version to a greater rank; and it moves whenever a peer's record is greater in
+ * that sense. Versions are bounded by the join of all changes made, so moving ends, and it can only end when all rows
+ * are the same. Equal versions with different content do arise (two losers of one conflict can be beaten by different
+ * winners and still join to the same vector); rank decides there too. */
 #include "sync/plan/reconcile.h"
 
 #include <string.h>
@@ -96,8 +96,8 @@ static bool knows(const struct record *other, const struct version *v)
 	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
-/* r's content was known to whoever made other, a concurrent version of the same kind: since then r has only seen changes of
- * mode or mtime. */
+/* r's content was known to whoever made other, a concurrent version of the same kind: since then r has only seen
+ * changes of mode or mtime. */
 static bool content_known(const struct record *r, const struct record *other)
 {
 	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->base);
@@ -120,8 +120,8 @@ static void merge(struct record *merged, const struct record *winner, const stru
 		record_join(merged, &other->version);
 }
 
-/* merged's mode becomes that of one of the two it is made of, with the version that it is from, as long as that is known to be
- * older. */
+/* merged's mode becomes that of one of the two it is made of, with the version that it is from, as long as that is
+ * known to be older. */
 static void take_mode(struct record *merged, const struct record *from)
 {
 	const struct version *since = from->mode_base.n > 0 ? &from->mode_base : &from->version;
@@ -182,7 +182,8 @@ static enum reconcile decide(const struct record *ours, const struct record *the
 	winner = theirs_wins ? theirs : ours;
 	loser = theirs_wins ? ours : theirs;
 	merge(merged, winner, loser);
-	/* The winner's mtime; but the mode of the other, when it alone has set it since the winner's was known to it. */
+	/* The winner's mtime; but the mode of the other, when it alone has set it since the winner's was known to
+	 * it. */
 	if (same && order == VERSION_CONCURRENT && mode_known(winner, loser) && !mode_known(loser, winner))
 		take_mode(merged, loser);
 	return result;

@@ -25,9 +25,9 @@ enum reconcile {
 
 /* ours: NULL when we have no row (a deletion of what we never had is ADOPT: only the row is written). When ours wins
  * against content, the answer is NOTHING and the versions stay apart until the loser's holder has made the conflict
- * copy and sends the joined version. NOTHING too when our row would be what it is. merged (a cleared record) is filled for
- * ADOPT, KEEP, TAKE and CONFLICT: what our row will be; the caller clears it. Rows' seq, via and seen are not looked at;
- * merged's are 0. */
+ * copy and sends the joined version. NOTHING too when our row would be what it is. merged (a cleared record) is filled
+ * for ADOPT, KEEP, TAKE and CONFLICT: what our row will be; the caller clears it. Rows' seq, via and seen are not
+ * looked at; merged's are 0. */
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged);
 
 /* Whether ours and theirs are in conflict and ours wins, so that nothing is to be done here, if only the loser's

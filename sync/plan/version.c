@@ -138,7 +138,8 @@ static enum version_order compare_entries(const struct version *a, const struct 
 	return b_more ? VERSION_OLDER : VERSION_EQUAL;
 }
 
-/* The writer number that says "knew all of v". Whoever makes one up says no more than he could by listing v's entries. */
+/* The writer number that says "knew all of v". Whoever makes one up says no more than he could by listing v's
+ * entries. */
 static uint64_t mark_of(const struct version *v)
 {
 	uint8_t bytes[VERSION_MAX * ENTRY_SIZE], hash[SHA256_SIZE];
@@ -159,8 +160,8 @@ static bool adds_nothing(const struct version *a, const struct version *b)
 	return true;
 }
 
-/* b goes on from a, and has lost some of its entries. Without the first condition a made-up mark could lead down and round in
- * circles; with it, members only ever go up. */
+/* b goes on from a, and has lost some of its entries. Without the first condition a made-up mark could lead down and
+ * round in circles; with it, members only ever go up. */
 static bool was_folded_into(const struct version *a, const struct version *b)
 {
 	return adds_nothing(a, b) && version_counter(b, mark_of(a)) > 0;
@@ -235,7 +236,8 @@ static void set_counter(struct version *v, uint64_t writer, uint64_t counter)
 	v->n++;
 }
 
-/* As great as the greatest, so that it outlives most; no greater, so that it is the same in whatever order things are joined. */
+/* As great as the greatest, so that it outlives most; no greater, so that it is the same in whatever order things are
+ * joined. */
 void version_stamp(struct version *v, uint64_t content)
 {
 	uint64_t counter = 0;

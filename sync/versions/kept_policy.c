@@ -25,7 +25,8 @@ static int64_t step_of(int64_t age)
 	return s->every;
 }
 
-/* From the oldest on, so that whoever comes with many names has no place left rather than those who were there before. */
+/* From the oldest on, so that whoever comes with many names has no place left rather than those who were there
+ * before. */
 static void spare_last_ones(struct kept_item *v, size_t n)
 {
 	struct kept_item *last[KEPT_AUTHORS];

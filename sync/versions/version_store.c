@@ -234,8 +234,8 @@ static int open_parent(int root, const char *path, const char **name)
 	return fd;
 }
 
-/* What is at from changes places with what is at dirfd/name; where nothing is, it goes there. What comes out is at from's
- * place then: a version already. 1: something came out; 0: nothing; -1 and errno. */
+/* What is at from changes places with what is at dirfd/name; where nothing is, it goes there. What comes out is at
+ * from's place then: a version already. 1: something came out; 0: nothing; -1 and errno. */
 static int exchange(int root, const struct version_place *from, int dirfd, const char *name, const char *path)
 {
 	struct version_place old;

@@ -1,5 +1,5 @@
-/* Versions on disk: .lanyard/versions/ of a share, so always on the file system of what is kept. Keeping is one rename, so
- * a crash finds the content at its old name or at its new one, and nothing is copied. Paths are relative to root, a
+/* Versions on disk: .lanyard/versions/ of a share, so always on the file system of what is kept. Keeping is one rename,
+ * so a crash finds the content at its old name or at its new one, and nothing is copied. Paths are relative to root, a
  * descriptor of the share; every step goes beneath it and follows nothing. For worker threads: all of it is disk. */
 #ifndef LANYARD_SYNC_VERSIONS_VERSION_STORE_H
 #define LANYARD_SYNC_VERSIONS_VERSION_STORE_H
@@ -21,11 +21,11 @@ struct version_place {
 #define VERSION_PLACE_NONE ((struct version_place){ .fd = -1 })
 void version_store_place_close(struct version_place *p);
 
-/* A place for a version of `path` that is kept now; folders are made as needed. hands: whose content it is, and who takes it
- * away; NULL: not known. 0, or -1 and errno. */
+/* A place for a version of `path` that is kept now; folders are made as needed. hands: whose content it is, and who
+ * takes it away; NULL: not known. 0, or -1 and errno. */
 int version_store_place(int root, const char *path, const struct kept_hands *hands, struct version_place *p);
-/* Moves what stands at dirfd/name (no folder) to the place; when that is taken, to the next free one. 0, or -1 and errno: then
- * nothing was moved. */
+/* Moves what stands at dirfd/name (no folder) to the place; when that is taken, to the next free one. 0, or -1 and
+ * errno: then nothing was moved. */
 int version_store_move(struct version_place *p, int dirfd, const char *name);
 /* The whole content of one open file into another, empty one. 0, or -1 and errno. */
 int version_store_copy_bytes(int from, int to);
@@ -55,8 +55,8 @@ int version_store_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_pe
 
 /* --- changes a user asks for: ordinary local changes, which the scan finds. What they replace is kept too. --- */
 
-/* Puts a copy of v, a version of `path`, at `to`; missing folders above it are made. 0, or -1 and errno (EISDIR: a folder is
- * there). */
+/* Puts a copy of v, a version of `path`, at `to`; missing folders above it are made. 0, or -1 and errno (EISDIR: a
+ * folder is there). */
 int version_store_restore(int root, const char *path, const struct kept_version *v, const char *to);
 /* The file at path becomes a version. 0, or -1 and errno. */
 int version_store_retire(int root, const char *path);

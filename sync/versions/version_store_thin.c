@@ -1,5 +1,5 @@
-/* Removing versions that are not to stay: see version_store.h. One folder of .lanyard/versions/ at a time, since all versions of a
- * path are in one; of the whole only times and sizes are held. */
+/* Removing versions that are not to stay: see version_store.h. One folder of .lanyard/versions/ at a time, since all
+ * versions of a path are in one; of the whole only times and sizes are held. */
 #include "sync/versions/version_store.h"
 
 #include <dirent.h>
