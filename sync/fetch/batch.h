@@ -5,7 +5,7 @@
 #include "sync/fetch/fetch_internal.h"
 #include "sync/install/install_job.h"
 
-/* What became of an INSTALLING ticket: rows, or another way. t may be gone afterwards. */
+/* A batch is back: writes the row of an INSTALLING ticket, or sends it another way. t may be gone afterwards. */
 void batch_result(struct fetch *f, struct ticket *t, struct install_item *item);
 
 #endif

@@ -1,13 +1,14 @@
-/* Getting: what peers have and we want becomes tickets, tickets become verified parts, parts become files. One for each
- * group. Reads and writes the index, asks peers through `ops`, leaves the disk to workers. The loop's thread.
+/* What peers offer and this agent wants becomes tickets; tickets become complete contents (sync/get) and then files
+ * (sync/install). One for each group. It decides: it reads and writes the index, reaches peers through `ops`, and leaves
+ * the disk to workers. The loop's thread.
  *
- * A record from a peer is judged by reconcile against our row: what changes only rows is done at once; a small file whose
- * bytes came along goes straight into the next install batch, kept in memory until then (fetch_unstored tells the
- * connection which numbers may not be acknowledged yet); everything else is remembered in the index as wanted and becomes
- * a ticket. One path has one ticket under way at a time.
+ * A peer's record is reconciled with our row. A change of rows alone is made at once. A small file whose bytes came along goes
+ * straight into the next batch of installs and stays in memory until then (fetch_unstored() tells the connection which sequence
+ * numbers may not be acknowledged yet). Any other record is stored in the index as an offer and becomes a ticket. One path
+ * has one ticket at a time.
  *
  * Commit order, never shortened: part opened exclusively beneath the share -> write -> verify -> fsync
- * -> look again at the target -> rename -> fsync folder -> index row -> (commit) -> tell others. What the rename
+ * -> check the target again -> rename -> fsync the folder -> index row -> (commit) -> news to others. What the rename
  * replaces becomes a version. */
 #ifndef LANYARD_SYNC_FETCH_FETCH_H
 #define LANYARD_SYNC_FETCH_FETCH_H
@@ -39,11 +40,11 @@ struct fetch_ops {
 	void (*cancel)(void *arg, uint64_t peer, const uint32_t *requests, size_t n);
 	/* The peer sent what it should not have: logged once there; repeated, it ends the connection. */
 	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
-	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for what we lost. */
+	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for content that we lost. */
 	bool (*connected)(void *arg, uint64_t peer);
 	/* Bytes that have come from this peer so far, whatever they are: a block may take longer than our patience. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
-	/* There is room for what the peer told and was not acknowledged: it is to tell it again. */
+	/* The peer is asked to send all again that was not acknowledged: more offers of it can be stored now. */
 	void (*again)(void *arg, uint64_t peer);
 };
 
@@ -54,8 +55,8 @@ enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20, FETCH_SPARE_MS = 600
 
 /* Changes that would take away a large part of the share, and are held. */
 struct fetch_burst {
-	uint64_t by;     /* short ID of the member that made them; 0: several */
-	bool brings;     /* they are said to be by several others, and came from this one */
+	uint64_t by;     /* short ID of the member that made or brought them; 0: several members */
+	bool brings;     /* their records name other authors, and came from this member */
 	int64_t files;   /* deleted, replaced or emptied by them, if they were let go */
 	int64_t since_s; /* wall clock */
 };
@@ -66,60 +67,60 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
-	int64_t spare_ms; /* a part whose path is wanted no more stays so long for another path; 0: FETCH_SPARE_MS */
-	int64_t backlog;  /* paths that one peer may make wait at least; 0: FETCH_BACKLOG */
-	size_t memory;    /* bytes of blocks asked for, or here and not yet written, at most; 0: FETCH_MEMORY */
+	int64_t spare_ms; /* how long a part stays for another path when its own is not wanted any more; 0: FETCH_SPARE_MS */
+	int64_t backlog; /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
+	size_t memory;   /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
 	bool copies_stay;
 	const struct fetch_ops *ops;
 	void *ops_arg;
-	/* Look at this path: something is not as our row says. (local_hint) */
+	/* Something at this path is not as our row says: the scan checks it. (local_hint) */
 	void (*hint)(void *arg, const char *path);
 	/* For `events`: installed, deleted, conflict (path: the copy's name; of: the path in conflict). */
 	void (*installed)(void *arg, const struct record *r);
 	void (*conflict)(void *arg, const char *path, const char *of);
-	/* What had rotted here is what its row says again; what stood there is kept like all that is replaced. */
+	/* A file that had rotted is what its row says again; the rotten one was kept like any file that is replaced. */
 	void (*repaired)(void *arg, const char *path);
 	void (*problem)(void *arg, const char *path, const char *reason);
-	/* Versions were kept (sync/versions), or the disk has no room for more: time to thin them. NULL: nobody does. */
+	/* Versions were kept (sync/versions), or the disk has no space for more: time to thin them. NULL: nobody does. */
 	void (*versions)(void *arg);
-	/* A member's changes are held from now on. NULL: nobody minds. */
+	/* A member's changes are held from now on. May be NULL. */
 	void (*burst)(void *arg, const struct fetch_burst *b);
-	/* Idle became busy or the reverse; held numbers went down; a ticket's reason changed. */
+	/* Idle became busy or the reverse; fewer records are unstored; a ticket's reason changed. */
 	void (*state)(void *arg);
 	void *arg;
 };
 
 struct fetch *fetch_new(const struct fetch_config *config);
-/* Begins nothing from now on; stopped: the rows of all that was being installed are written, so that a clean stop leaves
- * nothing half said. A disk that does not answer may keep that from coming. */
+/* Begins nothing from now on. Stopped: the rows of all that was being installed are written, so that a clean stop leaves no
+ * file without its row. While a disk does not answer, that may not come. */
 void fetch_stop(struct fetch *f);
 bool fetch_stopped(const struct fetch *f);
 /* Once it is stopped; drops the rest. Parts stay for the next start. */
 void fetch_free(struct fetch *f);
-/* Takes up what the index still wants; resumes parts; removes parts that nobody wants. */
+/* Makes tickets of what the index still wants; resumes parts, and removes those that nobody wants. */
 void fetch_start(struct fetch *f);
 /* Nothing new is begun while paused; what is under way is finished or cancelled. */
 void fetch_pause(struct fetch *f, bool paused);
 
-/* A record of a peer, in the order of its numbers. bytes: the content of a small file, or NULL; copied. blocks: a
- * short list, or NULL. The path has passed path_check and share_accepts. */
+/* A record of a peer, in the order of its sequence numbers. bytes: the content of a small file, or NULL; copied. blocks: a
+ * short block list, or NULL. The path has passed path_check and share_accepts. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks);
-/* All of one NEWS message was given: deletions and moves in it may now be judged together. */
+/* The NEWS message is complete: deletions and moves in it may now be judged together. */
 void fetch_records_end(struct fetch *f, uint64_t peer);
-/* The smallest number of this peer that is known in memory only, 0: none. Everything below it is remembered. */
+/* The smallest sequence number of this peer whose record is in memory only, 0: none. All records below it are stored. */
 uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
 size_t fetch_unstored_bytes(const struct fetch *f);
 
-/* A connected peer may be asked from now on / no longer; what was asked of it is asked of others. */
+/* A connected peer may be asked from now on / no longer; what was requested from it is requested from others. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
-/* The peer is no member any more, and the index has forgotten its words: what it alone had is soon not waited for. */
+/* The peer is not a member any more, and the index has forgotten its offers: tickets for them end soon. */
 void fetch_peer_left(struct fetch *f, uint64_t peer);
 
-/* Answers. *bytes is taken over; none when the peer has it no longer. An answer nobody waits for is dropped. */
+/* Answers. *bytes is taken over; none when the peer does not have it any more. An answer to no request is dropped. */
 void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
@@ -130,45 +131,45 @@ void fetch_repair(struct fetch *f, const char *path);
 /* The parts of downloads, for peers that ask us: each block that was verified can be served at once. Good as long as f is. */
 struct content_source fetch_source(struct fetch *f);
 
-/* Whether an install batch that is out may be changing this path just now. A scan that finds it changed looks again when
- * the batch is back (local_config.busy): what it saw may be a file whose row is not written yet. */
+/* Whether a batch that is out may be changing this path just now. A scan that finds the path changed checks it again when
+ * the batch is back (local_config.busy): it may have seen a file whose row is not written yet. */
 bool fetch_installing(const struct fetch *f, const char *path);
 /* A scan wrote this path's row: a ticket that waited for it is judged again at once. */
 void fetch_row_changed(struct fetch *f, const char *path);
 
-/* Nothing wanted, nothing held, nothing being installed. */
+/* Nothing is wanted, unstored or being installed. */
 bool fetch_idle(const struct fetch *f);
 
-/* Bursts that are held (guard.h): they are wanted, so that nothing is in sync, and end by themselves when their author takes
- * them back. */
+/* Bursts that are held (guard.h). Their changes are still wanted, so that the group is not in sync; a hold ends by itself when
+ * the author undoes them. */
 void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg);
-/* They are no accident: they go through, and so does what waits for room among the versions. How many files that are. */
+/* The holds were not accidents: they go through, and so do changes that wait for space among the versions. Returns how many
+ * files that are. */
 int64_t fetch_release(struct fetch *f);
-/* Bytes of versions that may still come and be spared when versions are thinned; INT64_MAX, as at the start: any. What would need
- * more waits. */
+/* Bytes of versions that may still be added and are spared when versions are thinned; INT64_MAX, as at the start: any number.
+ * A change that would need more waits. */
 void fetch_versions_budget(struct fetch *f, int64_t bytes);
 
 struct fetch_download {
 	const char *path;
-	int64_t done, size; /* bytes verified, of */
-	int64_t rate;       /* bytes a second, over the last seconds */
-	bool complete;      /* one of the last 32 completed */
-	int64_t finished_s; /* wall clock, when complete */
-	const char *reason; /* why it waits; NULL when it does not */
-	uint64_t
-		offered_by; /* short ID of whose word it is, where that matters: nobody gives its content; 0: it does not */
-	int64_t since_s; /* wall clock, with a reason: it has waited, and been tried again, since then */
+	int64_t done, size;  /* bytes verified, of */
+	int64_t rate;        /* bytes per second, over the last seconds */
+	bool complete;       /* one of the last 32 completed */
+	int64_t finished_s;  /* wall clock, when complete */
+	const char *reason;  /* why it waits; NULL when it does not */
+	uint64_t offered_by; /* short ID of the member that offers it, when no member gives the content; else 0 */
+	int64_t since_s;     /* wall clock, with a reason: it has waited since then, however often it was tried */
 	int64_t retry_s; /* seconds until it is tried again; -1: when a member that has it connects; -2: when it is released */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
 
-/* What a peer has told more of than is taken. */
+/* A peer announced more than is accepted. */
 struct fetch_refusal {
 	uint64_t peer; /* short ID */
-	bool later; /* of what has to be got: it is heard when what waits has become less; otherwise deletions of paths
-	                     that were never here, which are not kept */
-	const char *path; /* of the first */
+	bool later; /* offers, which are accepted later, when fewer wait; else deletions of paths that were never here, which
+	               are not kept */
+	const char *path; /* of the first that was refused */
 	uint64_t count;
 	int64_t since_s; /* wall clock */
 };
@@ -176,7 +177,7 @@ void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fe
 
 struct fetch_counters {
 	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received, files_installed, files_renamed;
-	uint64_t blocks_zeros;     /* that came from nobody */
+	uint64_t blocks_zeros;     /* that no peer had to send */
 	uint64_t parts_taken_over; /* begun for another path */
 };
 struct fetch_counters fetch_counters(const struct fetch *f);

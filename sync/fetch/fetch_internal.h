@@ -1,8 +1,12 @@
-/* What the files of fetch/ share; nobody else includes it.
+/* What the files of sync/fetch share; nobody else includes it.
  *
- * The life of a ticket: born in record.c (a peer's record) or wanted.c (the index), judged by judge.c, routed by route.c into
- * one of the states below, its content got by download*.c, put in its place by batch.c, and settled in judge.c.
- * Everything runs on the loop's thread; workers see install_job and the jobs of part.c only. */
+ * The life of a ticket: fetch_record.c (a peer's record) or wants.c (the index) makes it, judge.c decides what has to be done,
+ * route.c sends it into one of the states below, getting.c has its content got by sync/get, batch.c has it installed by
+ * sync/install, and batch_result.c writes the row.
+ *
+ * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c, ticket.c; guard_author.c;
+ * ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; batch_result.c; batch.c; leftovers.c,
+ * fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
 
@@ -18,29 +22,29 @@
 #include "sync/versions/kept_name.h"
 
 enum {
-	UNSTORED_BYTES_MAX = 64 << 20, /* above it records are remembered in the index without their bytes */
-	UNSTORED_BARE_MAX = 8 << 20,   /* likewise, for records that lose nothing by it */
+	UNSTORED_BYTES_MAX = 64 << 20, /* above it records are stored in the index, without their bytes */
+	UNSTORED_BARE_MAX = 8 << 20,   /* the same for records that lose nothing by it */
 	WINDOW_MAX = 2048,             /* tickets taken from the index at a time */
-	BURST_MAX = 16384,             /* tickets that records may make, until it is clear that they are no moves */
-	SHORT_LISTS_MAX = 65536,       /* blocks of lists that came along with records; those of others are asked for */
+	BURST_MAX = 16384,             /* tickets that records may make, until it is clear that they are not moves */
+	SHORT_LISTS_MAX = 65536,       /* blocks of lists that came along with records; other lists are requested */
 	WAITING_MAX = 1000,            /* tickets that wait with a reason */
-	HELD_MAX = 500,                /* tickets that wait, above which those of a burst are left to the index */
-	COMPLETED_MAX = 32,            /* downloads remembered for fetch_downloads */
+	HELD_MAX = 500,                /* tickets that wait, above which those that are held are left to the index */
+	COMPLETED_MAX = 32,            /* completed downloads that fetch_downloads() shows */
 	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
 	QUIET_MAX_MS = 3000, /* but no longer than this */
 };
 
 enum ticket_state {
-	TICKET_FRESH,      /* came in this message */
-	TICKET_LOSS,       /* would take away what is here: a short wait until it is clear that it is no burst */
-	TICKET_AWAIT_MOVE, /* a local file has its content, and may be on its way here: a short wait for a move */
+	TICKET_FRESH, /* came in this message */
+	TICKET_LOSS,  /* would take content away here: a short wait until it is clear that it is not part of a burst */
+	TICKET_AWAIT_MOVE, /* a local file has its content and may have moved here: a short wait for the news of that */
 	TICKET_QUEUED,     /* its content has to be got */
 	TICKET_ACTIVE,     /* is being got: has a download */
 	TICKET_PLACE,      /* ready to be put in its place */
 	TICKET_DELETE,     /* a file or symlink to be removed */
 	TICKET_RMDIR,      /* a folder to be removed, or to make way */
 	TICKET_PAIRED,     /* a deletion that a move will do */
-	TICKET_INSTALLING, /* in a batch that is out; nothing of it may change */
+	TICKET_INSTALLING, /* in a batch that is out; the ticket may not change */
 	TICKET_WAITING,    /* for its reason to go away */
 	TICKET_STATES,
 };
@@ -52,32 +56,32 @@ enum ticket_root {
 	ROOT_COPY,     /* in fetch.copies: a file here has what it wants */
 };
 
-/* A wanted path. Invariants: in the table by path and in the list of its state; `unstored` exactly when its record is not
- * among the index's wanted ones (and no repair); `download` exactly when ACTIVE, or PLACE and INSTALLING with a part. */
+/* One offered version of a path that is worked on. Invariants: in the table by path and in the list of its state; `unstored`
+ * exactly when its record is not among the index's offers (and it is not a repair); `download` exactly when ACTIVE, or PLACE
+ * and INSTALLING with a part. */
 struct ticket {
-	struct record want;   /* what the peer has; want.path names the ticket */
+	struct record want;   /* what the peer offers; want.path names the ticket */
 	struct record ours;   /* the row it was judged against; path NULL: there was none */
 	struct record merged; /* what our row will be */
 	enum reconcile action;
 	uint64_t peer;  /* whose record it is: short ID */
-	uint64_t stamp; /* fetch.foreign when it was judged */
+	uint64_t stamp; /* foreign_puts() of judge.c when it was judged */
 	enum ticket_state state;
-	bool unstored; /* known in memory only: counts in fetch_unstored */
-	bool rejudge;  /* something newer is known: judge before installing */
-	bool repair;   /* the row's own content, fetched again */
-	bool no_move;  /* a move was tried and failed */
-	bool awaited;  /* waited for a move already */
-	bool weighed;  /* by the guard (guard.h), and ... */
-	bool loss;     /* ... counted as a loss */
-	bool passed;   /* it may take away what is here */
-	bool released; /* somebody here said so */
-	bool mkdirs;   /* its missing folders may be made */
-	struct record
-		*aside; /* a folder that has to live stands in its place: it goes here, its conflict name; owned */
-	uint64_t unstored_seq;   /* its number, while held */
+	bool unstored;           /* known in memory only: counts in fetch_unstored */
+	bool rejudge;            /* something newer is offered: judge again before installing */
+	bool repair;             /* the row's own content is downloaded again */
+	bool no_move;            /* a move was tried and failed */
+	bool awaited;            /* has waited for a move already, or a local copy was found */
+	bool weighed;            /* by the guard (guard.h), and ... */
+	bool loss;               /* ... counted as a loss */
+	bool passed;             /* it may take away what is here */
+	bool released;           /* since the admin released it */
+	bool mkdirs;             /* its missing folders may be made */
+	struct record *aside;    /* its conflict name: a folder that has to stay stands in its place; owned */
+	uint64_t unstored_seq;   /* its sequence number, while unstored */
 	size_t cost;             /* of it in fetch.unstored_bytes */
 	uint8_t *bytes;          /* the whole content of a small file; owned */
-	uint64_t bytes_from;     /* the peer that sent them */
+	uint64_t bytes_from;     /* the peer that sent bytes */
 	struct liars liars;      /* peers that sent wrong bytes for it */
 	struct blocklist blocks; /* of its content, when known */
 	struct record *from;     /* a local file with its content, to copy or move; owned */
@@ -86,7 +90,7 @@ struct ticket {
 	struct install_item *item; /* while INSTALLING; the batch's */
 	struct queue_entry queued;
 	enum reason reason, reported;
-	unsigned tries;     /* since something last went well */
+	unsigned tries;     /* since it last succeeded at something */
 	int64_t failing_ms; /* the first of these tries */
 	int64_t since_ms,
 		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
@@ -97,24 +101,25 @@ struct ticket {
 	UT_hash_handle hh;
 };
 
-/* A peer as those who decide see it: what it announced, and how much of that is taken. */
+/* A peer as the deciding side sees it: what it announced, and how much of that is accepted. */
 struct fetch_peer {
 	uint64_t id;
 	bool up;
 	struct ticket *unstored; /* by number, the smallest first */
-	uint64_t unstorable;     /* the smallest number that the index could not take; 0: none */
-	int64_t bare, bare_s;    /* bytes that its deletions of what was never here take, as of then; see allowance.c */
+	uint64_t unstorable;     /* the smallest sequence number whose record the index could not store; 0: none */
+	int64_t bare,
+		bare_s; /* bytes that its deletions of paths that were never here take, as of bare_s; see allowance.c */
 	bool bare_known, bare_unsaved;
-	uint64_t refused;   /* such deletions that found no room, in this life ... */
+	uint64_t refused;   /* such deletions above its allowance, in this run ... */
 	char *refused_path; /* ... the first of them; owned */
 	int64_t refused_s;
-	size_t tickets;  /* that are about its word */
-	int64_t backlog; /* what waits of it, or may have come to wait since that was counted */
-	bool full;       /* nothing more of it is remembered for now; what it tells is not acknowledged */
+	size_t tickets;  /* for offers of this peer */
+	int64_t backlog; /* its stored offers when they were last counted, and those that came since */
+	bool full;       /* no more offers of it are stored for now, and its news is not acknowledged */
 	char *full_path; /* the first of that; owned */
 	uint64_t full_count;
 	int64_t full_s;
-	uint64_t first_rejected; /* the number of the first since it came up; 0: none */
+	uint64_t first_rejected; /* the sequence number of the first that was refused since it came up; 0: none */
 	UT_hash_handle hh;
 };
 
@@ -131,23 +136,23 @@ struct fetch {
 	struct loop_timer *timer;
 	int64_t timer_at_ms; /* INT64_MAX: not running */
 	bool started, paused;
-	bool cleaning; /* parts/ is being looked through: nothing is installed yet */
+	bool cleaning; /* the leftovers in parts/ are being dealt with: nothing is installed yet */
 	struct leftovers
 		*leftovers; /* found in parts/, and being compared with what is wanted; NULL: none are just now */
-	bool parts_kept; /* an earlier life's parts were left there: to be looked through again when nothing is wanted */
+	bool parts_kept; /* some of an earlier run's parts were left there: to be judged again when nothing is wanted */
 	bool reserve;    /* the index is on the share's disk: sync/share/reserve.h */
-	bool dead;       /* freed, but for jobs that are out */
+	bool dead;       /* freed, except for jobs that are out */
 	bool dirty;      /* something is to be done at the end of this turn */
 	bool state_changed; /* config.state is due */
 	bool was_idle;
 	int jobs; /* out, of any kind */
 
 	struct fetch_peer *peers; /* by id */
-	int64_t full_due_ms;      /* when backlogs are looked at again; 0: none is full */
+	int64_t full_due_ms;      /* when backlogs are counted again; 0: none is full */
 	struct ticket *tickets;   /* by path */
 	struct ticket *list[TICKET_STATES];
 	size_t count[TICKET_STATES];
-	bool rmdirs_sorted;       /* RMDIR's list: what is in a folder before it */
+	bool rmdirs_sorted;       /* RMDIR's list is sorted: a folder's contents before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
 	size_t unstored_bytes;
@@ -155,18 +160,18 @@ struct fetch {
 	int64_t last_record_ms; /* the end of the last turn in which one did */
 	uint64_t puts;          /* rows written by us */
 
-	char *after;       /* the walk through wanted paths came this far; owned */
+	char *after;       /* how far the walk through wanted paths came; owned */
 	bool more;         /* there may be wanted paths behind it */
 	bool rewalk;       /* and before it */
-	bool sourceless;   /* some found no place for want of a source: looked at again when a peer comes */
-	int64_t rewalk_ms; /* when paths that found no place are looked at again; INT64_MAX: none did */
+	bool sourceless;   /* some tickets without a source were dropped: the walk begins again when a peer comes up */
+	int64_t rewalk_ms; /* when the walk begins again for tickets that were dropped; INT64_MAX: none was */
 
 	struct install_batch *batches; /* that are out */
 	int batches_out;
 	int64_t fsync_ns, syncfs_ns;         /* what they took lately; 0: not known */
 	bool stopping;                       /* nothing is begun any more */
 	char *share_why;                     /* the share is not there; owned; NULL: it is */
-	int64_t share_due_ms, share_gone_ms; /* looked for again; missed since */
+	int64_t share_due_ms, share_gone_ms; /* when a batch tries it again; when it was first missed */
 	unsigned share_tries;
 
 	struct get *get;    /* gets contents; owned */
@@ -193,21 +198,21 @@ struct ticket *ticket_find(const struct fetch *f, const char *path);
 /* Takes the record over. FRESH. */
 struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer);
 void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state);
-/* It is this peer's word that it is about from now on; 0: nobody's. */
+/* It works on this peer's offer from now on; 0: on nobody's. */
 void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer);
 /* Its record is in memory only from now on. */
 void ticket_set_unstored(struct fetch *f, struct ticket *t);
-/* Its row is written, or its record is among the wanted now. */
+/* Its row is written, or its record is among the index's offers now. */
 void ticket_set_stored(struct fetch *f, struct ticket *t);
-/* Puts a held record among the index's wanted, and forgets its bytes unless it is about to be installed. */
+/* Stores an unstored record among the index's offers. If that fails or would be too much of its peer, it stays unstored. */
 void ticket_store(struct fetch *f, struct ticket *t);
-/* The list that came along with its record. */
+/* Frees the block list that came along with its record. */
 void ticket_drop_blocks(struct fetch *f, struct ticket *t);
 /* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
 void ticket_retry(struct fetch *f, enum reason reason);
-/* The one that waited for the disk longest is tried in this turn, after a second at least. */
+/* The one that has waited longest for the disk, and for at least a second, is tried in this turn. */
 void ticket_retry_disk(struct fetch *f);
-/* A move is off: both halves go their own ways, at the end of this turn. t: either. */
+/* A move is given up: both halves go their own ways, at the end of this turn. t: either. */
 void ticket_unpair(struct fetch *f, struct ticket *t);
 /* Whether fewer than `max` tickets are under way, those that wait not counted. */
 bool ticket_below(const struct fetch *f, size_t max);
@@ -218,17 +223,18 @@ void ticket_root_remove(struct fetch *f, struct ticket *t);
 void ticket_leave_state(struct fetch *f, struct ticket *t);
 
 /* --- ticket_end.c --- */
-/* What was got or decided for it is dropped; what it wants stays. */
+/* Drops all that was got or decided for it, except what it wants. */
 void ticket_reset(struct fetch *f, struct ticket *t);
-/* Not while INSTALLING. */
+/* Also ends its download. Not while INSTALLING. */
 void ticket_free(struct fetch *f, struct ticket *t);
-/* Waits with this reason. */
+/* Waits with this reason, until route_due() or ticket_retry(). t may be gone afterwards: above a bound, waiting is left to the
+ * index. */
 void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason);
 
 /* --- judge.c --- */
 enum judged {
 	JUDGED_WORK,    /* the ticket has something to do on disk */
-	JUDGED_AGAIN,   /* a row was written, the rest is to be judged against it */
+	JUDGED_AGAIN,   /* a row was written, and the rest has to be judged against it */
 	JUDGED_NOTHING, /* nothing is left to do */
 	JUDGED_FAILED,  /* the index cannot be read or written */
 };
@@ -236,37 +242,37 @@ enum judged {
 enum judged judge_ticket(struct fetch *f, struct ticket *t);
 /* Whether nothing has to change on disk. ours may be NULL. */
 bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
-/* t is to be done against this row (path NULL: none) with this outcome; both are taken over. */
+/* t is to bring this row (path NULL: none) to `merged`; both are taken over. */
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
-/* A file that was kept under another name becomes a row, as a local change of whatever row that name had. */
+/* Writes the row of a file that was kept under another name, as a local change of whatever row that name had. */
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
-/* Whether ours, concurrent with theirs, says of a file that both have only what this disk makes of the mode and time that theirs
- * says: a member that came with its own copy of the files on such a disk, or lost its index, has no say in them. */
+/* Whether ours, concurrent with theirs, differs from it only in what this disk makes of mode and time. So it is on a member that
+ * came with its own copy of the files on such a disk, or lost its index; its mode and time are not to win. */
 bool judge_is_degraded(const struct disk *disk, const struct record *ours, const struct record *theirs);
-/* Then theirs becomes ours, as a change of ours, so that what ours said before is over everywhere. 0, -1. */
+/* Then our row takes theirs, as a change of ours, so that it replaces our old row everywhere. 0, -1. */
 int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs);
 /* Whether t's row is still the one it was judged against. */
 bool judge_row_is_current(struct fetch *f, struct ticket *t);
-/* Where ours wins against what a peer said, and the peer has to act, ours is told again: the peer may have judged and forgotten
- * it while what it had then won, and have changed that since. Only winners are told again, so telling ends. */
+/* If ours wins against theirs, and the peer has to act on that, our row is sent again: the peer may have judged and forgotten it
+ * at a time when its own version won, and may have changed that since. Only winners are sent again, so this ends. */
 void judge_retell(struct fetch *f, struct record *ours, const struct record *theirs);
-/* A local change of ours, which r becomes the row of. l: as for index_put. */
+/* Writes r as a local change of ours. l: as for index_put. 0, -1. */
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
-/* Whether what t was judged against still holds; cheap when no rows but ours were written. */
+/* Whether the verdict on t is still good; cheap when only we have written rows. */
 bool judge_is_current(struct fetch *f, struct ticket *t);
-/* Writes r, which stems from what `peer` says in `theirs` (NULL: nobody). l: as for index_put. */
+/* Writes r, which follows from what `peer` offers in `theirs` (NULL: from no offer). l: as for index_put. 0, -1. */
 int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
 
 /* --- allowance.c --- */
-/* Whether this deletion of what was never here, brought by peer, is to be kept. */
+/* Whether this deletion of a path that was never here is within the allowance of the peer that brings it. */
 bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs);
-/* Whether this record, which has to be remembered, is one too many of the peer's for now. */
+/* Whether the peer has so many offers stored that this one is not stored for now. */
 bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs);
-/* Puts a peer's record among the wanted. What the index cannot take, on a disk error, is never acknowledged to the peer. */
+/* Stores a peer's record among the index's offers. A record that cannot be stored is not acknowledged to the peer. */
 void allowance_store_offer(struct fetch *f, uint64_t peer, const struct record *theirs);
-/* At the end of a turn: peers whose backlog has gone tell again. When to look next; INT64_MAX: nobody waits. */
+/* At the end of a turn: peers whose backlog has shrunk are asked to send again. Returns when to look next; INT64_MAX: no peer waits. */
 int64_t allowance_turn(struct fetch *f);
-/* Remembers what the peer has used, once for each message. */
+/* Stores how much of its allowance the peer has used, once per message. */
 void allowance_save(struct fetch *f, uint64_t peer);
 
 /* --- route.c --- */
@@ -274,7 +280,7 @@ void allowance_save(struct fetch *f, uint64_t peer);
 void route_ticket(struct fetch *f, struct ticket *t);
 /* Judges t, and routes it or ends it: t may be gone afterwards. */
 void route_judge(struct fetch *f, struct ticket *t);
-/* A ticket for what the index wants of the path; NULL when it wants nothing. */
+/* The ticket for this path, made of what the index wants if there is none; NULL when nothing is wanted. */
 struct ticket *route_load(struct fetch *f, const char *path);
 /* Waiting ones whose time has come are judged again; returns when the next is due, INT64_MAX: none. */
 int64_t route_due(struct fetch *f);
@@ -286,27 +292,27 @@ bool route_needs_copy(const struct fetch *f, const struct content *c);
 void route_awaited(struct fetch *f);
 
 /* --- wants.c --- */
-/* Takes more wanted paths from the index as far as there is room. */
+/* Makes tickets of more wanted paths of the index, as far as there may be more. */
 void wants_fill(struct fetch *f);
-/* From the start again. */
+/* The walk through wanted paths begins again. */
 void wants_restart(struct fetch *f);
 
 /* --- batch.c --- */
-/* Sends batches of what is ready. */
+/* Hands what is ready to workers, in batches. */
 void batch_pump(struct fetch *f);
-/* When deletions that keep quiet, or the share, want to be looked at again; INT64_MAX: never. */
+/* When batch_pump() is due, for deletions that wait for the news to pause, or for a share that is missing; INT64_MAX: never. */
 int64_t batch_due(const struct fetch *f);
-/* Sends batches whose notes are committed: the first thing of a pump, and all that is done while stopping. */
+/* Submits batches whose notes are committed: first in each pump, and alone while stopping. */
 void batch_send(struct fetch *f);
 /* --- fetch_status.c --- */
-/* For fetch_downloads: this one is done. */
+/* fetch_downloads() shows this file as completed. */
 void fetch_completed(struct fetch *f, const char *path, int64_t size);
 
 /* --- folder.c --- */
-/* The folder in t's way is not empty: it has to live, or waits for what is in it. */
+/* The folder in t's way is not empty: it stays, or t waits for what is in it to go. */
 struct install_item;
 void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *item);
-/* t's file was put aside: the folder in its place is brought back to life. */
+/* t's file was installed under its conflict name: the folder in its place stays, for everybody. */
 void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen);
 /* t's folder is missing, or something else is in its place. */
 void folder_no_parent(struct fetch *f, struct ticket *t, int error);
@@ -322,7 +328,7 @@ void leftovers_stop(struct fetch *f);
 bool leftovers_can_be_judged(struct fetch *f);
 
 /* --- getting.c --- */
-/* What sync/get asks of us and reports. */
+/* Makes the sync/get of this group, with the hooks by which it asks us and reports. */
 struct get *getting_new(struct fetch *f);
 /* Begins to get the contents of QUEUED tickets, as many as may be under way at a time. */
 void getting_start(struct fetch *f);

@@ -1,4 +1,4 @@
-/* Why a ticket waits, in words an admin can act on, and how patient it is. Pure. */
+/* Why a ticket waits, in words that an admin can act on, and how soon it is tried again. Pure. */
 #ifndef LANYARD_SYNC_FETCH_REASON_H
 #define LANYARD_SYNC_FETCH_REASON_H
 
@@ -7,7 +7,7 @@
 
 enum reason {
 	REASON_NONE,
-	REASON_CHANGED,    /* the file here is not what its row says: the scan looks at it */
+	REASON_CHANGED,    /* the file here is not what its row says: the scan checks it */
 	REASON_PARENT,     /* its folder is not known yet */
 	REASON_IN_THE_WAY, /* something else is in its folder's place */
 	REASON_NOT_EMPTY,  /* the folder to be removed holds what is not shared */
@@ -18,8 +18,8 @@ enum reason {
 	REASON_NOT_NOW,
 	REASON_SILENT,     /* those who have it do not answer */
 	REASON_BAD_SOURCE, /* those who have it sent something else */
-	REASON_HELD,       /* one of many losses by one member (guard.h) */
-	REASON_UNKEPT,     /* it takes away what a version could not be kept of */
+	REASON_HELD,       /* one of many losses by one member: see guard.h */
+	REASON_UNKEPT,     /* it takes content away, and there is no space to keep a version of that */
 	REASON_FULL,
 	REASON_RESERVED, /* what is free on the disk is kept for the index */
 	REASON_QUOTA,
@@ -27,7 +27,7 @@ enum reason {
 	REASON_DENIED,
 	REASON_NAME,
 	REASON_CASE, /* another of its names differs in upper and lower case alone, which the disk cannot tell apart */
-	REASON_SYMLINK, /* the disk has none */
+	REASON_SYMLINK, /* the disk has no symlinks */
 	REASON_TOO_BIG,
 	REASON_OTHER_DISK,
 	REASON_FILES,
@@ -40,11 +40,11 @@ const char *reason_text(enum reason r);
 enum reason reason_of_errno(int error);
 /* Milliseconds until the next try, after `tries` that failed. */
 int64_t reason_patience_ms(enum reason r, unsigned tries);
-/* Whether an admin should hear of it (config.problem), rather than that it passes by itself. */
+/* Whether an admin should hear of it (config.problem); else it passes by itself. */
 bool reason_is_problem(enum reason r);
-/* Whether it lies with those who have it, or say so. */
+/* Whether the cause lies with the members that have the content, or claim to. */
 bool reason_is_source(enum reason r);
-/* Whether another ticket's success is a sign that it went away. */
+/* Whether another ticket's success is a sign that the cause is gone. */
 bool reason_is_disk(enum reason r);
 
 #endif
