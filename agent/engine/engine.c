@@ -1,5 +1,5 @@
-/* See engine.h: making an engine, what it is asked and told, and the end of each turn, which commits the index once
- * and tells peers and listeners what came of the turn. */
+/* See engine.h: construction, queries and commands, and the end of each turn, which commits the index once and
+ * informs peers and listeners of the result. */
 #include "agent/engine/engine.h"
 
 #include <malloc.h>
@@ -13,8 +13,8 @@
 
 /* --- the end of a turn --- */
 
-/* Rows are committed, acknowledged and synced in this order: what a peer is told of is in the index, and what it is
- * told is settled is on the disk. This goes on while the engine drains, until its parts are freed. */
+/* Commits before it acknowledges and syncs, so that every row that is announced is in the index and every row that is
+ * acknowledged as settled is on the disk. This continues while the engine drains, until the mirror is freed. */
 static void turn_end(void *arg)
 {
 	struct engine *e = arg;
@@ -118,7 +118,7 @@ struct engine *engine_load(const struct engine_context *context, const char *gro
 	return e;
 }
 
-/* --- what it is asked --- */
+/* --- queries --- */
 
 const struct group_id *engine_group(const struct engine *e)
 {
@@ -190,7 +190,7 @@ bool engine_is_announced(const struct engine *e)
 	return e->index != NULL && e->error == NULL && !e->paused;
 }
 
-/* --- what it is told to do --- */
+/* --- commands --- */
 
 void engine_pause(struct engine *e, bool paused)
 {

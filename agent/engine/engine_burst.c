@@ -1,4 +1,4 @@
-/* Bursts that are held, here and of what members changed: who, how much, since when; and letting them go. */
+/* Held bursts, of this share and of members' changes: author, size and time, and their release. */
 #include <stdlib.h>
 #include <string.h>
 

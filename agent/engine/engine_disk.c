@@ -1,5 +1,5 @@
-/* The share's disk: whether it answers, whether the share is still there, and the jobs that a user's requests need. A
- * disk can hang for ever, and nothing but the age of the oldest job tells. */
+/* The share's disk: whether it answers, whether the share is still there, and jobs for requests. A disk can hang for
+ * ever; the only sign is the age of the oldest job. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,10 +15,10 @@ enum {
 
 struct engine_disk {
 	struct loop_timer *timer;
-	char *stuck; /* what was said when it did not answer; NULL: it does */
+	char *stuck; /* the message of when it stopped answering; NULL: it answers */
 };
 
-/* Said once when it begins and once when it ends, whoever asks first. */
+/* Logs the begin and the end of a hang once each, at the first call that notices it. */
 const char *engine_stuck(struct engine *e)
 {
 	struct engine_disk *d = e->disk;
@@ -77,7 +77,7 @@ void engine_disk_watch(struct engine *e, bool on)
 		loop_timer_stop(e->disk->timer);
 }
 
-/* --- what a user asks for --- */
+/* --- requests --- */
 
 void engine_look(struct engine *e)
 {

@@ -1,11 +1,11 @@
-/* The files of a group, ours and those that members offer: see engine_files() in engine.h. */
+/* The list of a group's files, ours and those that members offer: see engine_files() in engine.h. */
 #include <stdlib.h>
 
 #include "agent/engine/engine_internal.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
 
-/* How far each member has our rows: who has a file is told by its row's number. */
+/* How far each member has settled our rows: a member has a file if its row's number is not above that. */
 struct holders {
 	struct index *index;
 	uint64_t epoch, self;

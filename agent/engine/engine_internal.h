@@ -1,18 +1,18 @@
-/* What the files of an engine share. Each file calls only those above it in this list:
+/* The state of an engine, shared by the files of this folder. Each file calls only those above it in this list:
  *
  *   engine_phase      which phase may follow which
  *   engine_report     phases entered; what is logged and emitted about the group
- *   engine_store      the group's settings below the home
- *   engine_disk       whether the share's disk answers; what a user asks of it
+ *   engine_store      the group's settings in the home
+ *   engine_disk       whether the share's disk answers; requests that need it
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_roster
  *                     the parts: each owns a struct engine_x, and starts and stops it
- *   engine_wiring     what scan, fetch and peers report to each other
- *   engine_mirror     builds and takes down what a member with a share has
+ *   engine_wiring     passes on what scan, fetch and peers report
+ *   engine_mirror     builds and takes down everything that works on a share
  *   engine_open       STOPPED to RUNNING
  *   engine_stop       to STOPPED, or to the end
  *   engine_status, engine_files, engine_dump
- *                     what the engine says of itself
- *   engine            making engines; the end of a turn */
+ *                     reports for users
+ *   engine            construction; commands; the end of a turn */
 #ifndef LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 #define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
@@ -41,15 +41,15 @@ struct engine {
 	bool paused;
 	char *token;          /* the invite we join by; NULL: a member */
 	struct invite invite; /* parsed token */
-	bool unstored;        /* joined, and that is still to be written down */
+	bool unstored;        /* joined, but that is not stored yet */
 
 	enum engine_phase phase;  /* set by engine_enter() */
 	enum engine_goal goal;    /* of DRAINING */
 	bool left;                /* engine_end() was called: what is stored of the group goes, too */
-	char *error;              /* why it does not run, or exchanges nothing; NULL: it does, or is about to */
+	char *error;              /* why it does not run or does not exchange anything; NULL: it does, or is about to */
 	struct loop_timer *retry; /* runs while it is to be started again */
 
-	struct workers *workers; /* for what touches its share */
+	struct workers *workers; /* for jobs that touch its share */
 	struct engine_open *opening;
 	struct roster *roster;
 	struct index *index;
@@ -71,9 +71,9 @@ struct engine {
 	struct engine_versions *versions;
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
 
-	struct loop_hook *hook; /* end of turn: commit, acknowledge, say what changed */
+	struct loop_hook *hook; /* at the end of each turn: commit, acknowledge, emit what changed */
 	bool dirty;             /* what in_sync depends on may have changed */
-	bool in_sync;           /* as last said */
+	bool in_sync;           /* as last emitted */
 };
 
 static inline bool engine_has_mirror(const struct engine *e)
@@ -81,14 +81,14 @@ static inline bool engine_has_mirror(const struct engine *e)
 	return e->local != NULL;
 }
 
-/* A line in the log with the group's name as a field. */
+/* Logs a line with the group's name as a field. */
 #define engine_log(e, level, ...) log_about(level, &(struct log_about){ .group = engine_name(e) }, __VA_ARGS__)
 
 /* --- engine_report.c --- */
 
 /* A phase that may not follow is logged, and ends the process in tests (engine_context.strict). */
 void engine_enter(struct engine *e, enum engine_phase to);
-/* Logs and emits why it does not run or exchanges nothing, and keeps it as the error. Takes why. */
+/* Logs and emits why it does not run or does not exchange anything, and keeps it as the error. Takes why. */
 void engine_report(struct engine *e, char *why);
 /* STOPPED, for a reason that only a person can change. Takes why. */
 void engine_fail(struct engine *e, char *why);
@@ -96,7 +96,7 @@ void engine_fail(struct engine *e, char *why);
 void engine_fail_for_now(struct engine *e, char *why);
 /* Starts it again in a while. */
 void engine_retry_later(struct engine *e);
-/* The index lost what was written since its last commit, or is damaged: RUNNING becomes LOST. */
+/* The index lost rows that it had not committed, or is damaged: RUNNING or EXCLUDED becomes LOST. */
 void engine_index_lost(struct engine *e);
 
 /* --- engine_store.c: home/groups/<hex>/settings --- */
@@ -109,34 +109,34 @@ int engine_store_load(struct engine *e, char **why);
 
 void engine_disk_new(struct engine *e);
 void engine_disk_free(struct engine *e);
-/* Checks every now and then whether the disk answers and the share is there. */
+/* Checks periodically whether the disk answers and the share is there. */
 void engine_disk_watch(struct engine *e, bool on);
 
 void engine_sync_new(struct engine *e);
 void engine_sync_free(struct engine *e);
 /* At the end of a turn: starts what is due for the index's file. */
 void engine_sync_turn(struct engine *e);
-/* Another index was opened: all of it is due. */
+/* Another index was opened: none of it is synced yet. */
 void engine_sync_begin(struct engine *e);
-/* The engine drains. */
+/* No sync is started by the timer any more. */
 void engine_sync_stop(struct engine *e);
 
 /* Scrubs from now on; drops a verify or scrub that is running (its done is not called). */
 void engine_verify_start(struct engine *e);
 void engine_verify_stop(struct engine *e);
 
-/* Versions are thinned from now on, at once and then every now and then. */
+/* Thins kept versions at once and then periodically. */
 void engine_versions_start(struct engine *e);
 void engine_versions_stop(struct engine *e);
-/* There are more of them: soon. */
+/* There are more of them: thins soon. */
 void engine_versions_thin(struct engine *e);
 
-/* Deletions that all members have are forgotten after a while. */
+/* Forgets tombstones that all members have, once they are old enough. */
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);
 
-/* Whether the ignore rules are others than when the peers' rows were received; these will be asked for again when
- * connections open anew. */
+/* True if the ignore rules differ from those under which the peers' rows were received. Then all rows are exchanged
+ * again, as soon as the connections of the group are opened again. */
 bool engine_rules_changed(struct engine *e);
 
 /* For fetch_config.burst. */
@@ -146,19 +146,19 @@ void engine_burst_begins(void *arg, const struct fetch_burst *b);
 
 void engine_roster_new(struct engine *e);
 void engine_roster_free(struct engine *e);
-/* -1: it could not be read; the engine has failed, and tries again. */
+/* -1: it could not be read; the engine is STOPPED, and tries again. */
 int engine_roster_load(struct engine *e);
-/* A member from now on, and after a restart: stores that. -1 as above. */
+/* Stores that this agent is a member now. -1 as above. */
 int engine_roster_joined(struct engine *e);
-/* At once; when that fails, again in a while. */
+/* Saves at once; if that fails, again after a while. */
 void engine_roster_save(struct engine *e);
-/* Stores what is still to be stored: the engine stops. */
+/* Saves if a save is still due: the engine stops. */
 void engine_roster_flush(struct engine *e);
-/* Peers changed it, any number of times: it is stored once a second, and we may be excluded. */
+/* Peers changed it, perhaps very often: it is saved at most once per second. RUNNING may become EXCLUDED. */
 void engine_roster_told(struct engine *e);
 /* Drops what peers offered that are not members any more, so that nothing waits for files that they alone had. */
 void engine_roster_forget_departed(struct engine *e);
-/* Signs what an owner's agent signs by itself: from the next turn on; not any more. */
+/* Signs what an owner's agent signs without being asked: from the next turn on, or not any more. */
 void engine_roster_duty(struct engine *e, bool on);
 
 /* --- the state of each part, for engine_dump.c --- */
@@ -171,7 +171,7 @@ void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 
-/* --- engine_wiring.c: made with the hooks that pass on what each reports --- */
+/* --- engine_wiring.c: constructors, with the hooks through which each reports --- */
 
 extern const struct peer_hooks engine_wiring_peer_hooks;
 struct local *engine_wiring_local(struct engine *e);
@@ -180,9 +180,9 @@ struct peer_group *engine_wiring_peers(struct engine *e);
 
 /* --- engine_mirror.c --- */
 
-/* Index and share are there: builds the rest and starts it. */
+/* Index and share are open: builds the rest and starts it. */
 void engine_mirror_start(struct engine *e);
-/* Begins nothing more. What is being installed comes to its end, and its rows are written. */
+/* Starts nothing new. Batches that are being installed are completed, and their rows are written. */
 void engine_mirror_stop(struct engine *e);
 bool engine_mirror_is_drained(const struct engine *e);
 /* Drained: frees and closes everything, and the share too unless the group was left. */
@@ -193,9 +193,9 @@ void engine_mirror_free(struct engine *e);
 /* STOPPED to OPENING, and on from there as workers answer; or to STOPPED with the reason. In another phase it does
  * nothing. */
 void engine_start(struct engine *e);
-/* The timer's: engine_start(), and the agent hears of it. */
+/* For the retry timer: engine_start(), then context.changed. */
 void engine_try_again(void *arg);
-/* What is being opened is not wanted any more. */
+/* The share that a worker is opening is not wanted any more. */
 void engine_open_drop(struct engine *e);
 
 /* --- engine_stop.c --- */

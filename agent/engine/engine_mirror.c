@@ -1,20 +1,20 @@
-/* What a member has that keeps a share as a mirror of the group: a scan that finds what is changed here, fetch that
- * gets and installs what is changed elsewhere, the group's side of the connections, and what looks after them in the
- * background. It is built once index and share are there, and taken down in two steps with the return of all jobs
- * between them. */
+/* The mirror: everything that keeps a share identical with the rest of the group. Local scans, fetch, and the group's
+ * side of the connections, with the background work on them. It is built once index and share are open, and taken
+ * down in two steps: nothing new is started, and when all jobs are back it is freed. An engine that keeps something
+ * other than a share would build it here in place of a mirror. */
 #include "agent/engine/engine_internal.h"
 
-/* What looks after the mirror; started in this order, once the mirror itself is. */
+/* Background work on the mirror, in the order in which it is started. */
 static const struct {
 	void (*start)(struct engine *e);
 	void (*stop)(struct engine *e);
-} caretakers[] = {
+} background[] = {
 	{ engine_verify_start, engine_verify_stop },
 	{ engine_versions_start, engine_versions_stop },
 	{ engine_tombstones_start, engine_tombstones_stop },
 };
 
-enum { CARETAKERS = sizeof(caretakers) / sizeof(caretakers[0]) };
+enum { BACKGROUND = sizeof(background) / sizeof(background[0]) };
 
 static void index_committed(void *arg)
 {
@@ -34,8 +34,8 @@ void engine_mirror_start(struct engine *e)
 	engine_rules_changed(e);
 	local_start(e->local);
 	engine_roster_duty(e, true);
-	for (size_t i = 0; i < CARETAKERS; i++)
-		caretakers[i].start(e);
+	for (size_t i = 0; i < BACKGROUND; i++)
+		background[i].start(e);
 	if (e->paused) {
 		fetch_pause(e->fetch, true);
 		peer_group_pause(e->peers, true);
@@ -49,9 +49,9 @@ void engine_mirror_stop(struct engine *e)
 
 	engine_sync_stop(e);
 	engine_roster_duty(e, false);
-	for (size_t i = 0; i < CARETAKERS; i++)
-		caretakers[i].stop(e);
-	/* The talks end first, so that no peer calls into what goes. */
+	for (size_t i = 0; i < BACKGROUND; i++)
+		background[i].stop(e);
+	/* Connections first, so that no peer calls into a part that is being taken down. */
 	if (e->peers && e->index)
 		peer_group_pause(e->peers, true);
 	e->local = NULL;
@@ -71,7 +71,7 @@ void engine_mirror_free(struct engine *e)
 
 	e->fetch = NULL;
 	fetch_free(fetch);
-	/* What was to be closed, and jobs that have the index's file. */
+	/* Descriptors that wait to be closed, and jobs that use the index's file. */
 	workers_flush(e->workers);
 	if (e->index)
 		workers_flush(e->context->workers);
@@ -79,7 +79,8 @@ void engine_mirror_free(struct engine *e)
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;
-	/* One that is left keeps its place until its .lanyard/ is gone, so that nobody else's there is taken for it. */
+	/* A share that is left stays open until its .lanyard/ is gone, so that no other group can use the folder
+	 * before. */
 	if (e->left && e->last_share == NULL)
 		e->last_share = e->share;
 	else

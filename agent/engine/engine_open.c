@@ -1,6 +1,6 @@
-/* How an engine gets from STOPPED to RUNNING: its roster and index are read, a worker follows the share's path and
- * then opens the share, and the mirror is built on both. A joiner's path is followed too, and then members are asked
- * to let it in. A step that fails leaves the engine STOPPED with the reason, and stops no other group. */
+/* How an engine gets from STOPPED to RUNNING: it reads roster and index, a worker follows the share's path and then
+ * opens the share, and the mirror is built. A joiner follows the path only, and then asks members to admit it. If a
+ * step fails, the engine is STOPPED with the reason; other groups are not affected. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,16 +9,16 @@
 #include "base/mem.h"
 #include "sync/share/real_path.h"
 
-/* Two jobs: what the share's path is, which must not be in another share; then the opening. Once the engine does not
- * point here any more, the job that is out only frees it. */
+/* Two jobs in a row: following the share's path, which must not overlap another share; then opening the share. If the
+ * engine does not point here any more when a job returns, it frees this and does nothing else. */
 struct engine_open {
 	struct engine *e;
 	char *path;                  /* owned */
-	struct real_path *real_path; /* out, of the first; NULL: the path cannot be followed */
+	struct real_path *real_path; /* result of the first; NULL: the path cannot be followed */
 	bool create;
 	uint8_t marker[32];
-	bool free_there;     /* nobody else's share is there: it is ours from then on */
-	struct share *share; /* out, of the second; NULL: why */
+	bool free_there;     /* no other share is there: the path is ours from then on */
+	struct share *share; /* result of the second; NULL: `why` says why */
 	char *why;           /* owned */
 };
 
@@ -52,7 +52,7 @@ static void free_opening(struct engine_open *o)
 	free(o);
 }
 
-/* Whether the engine still wants it; if not, it is freed. */
+/* False, and freed, if the engine does not want it any more. */
 static bool opening_is_wanted(struct engine_open *o)
 {
 	struct engine *e = o->e;
@@ -95,8 +95,8 @@ static void close_index(struct engine *e)
 
 static void start_joining(struct engine *e);
 
-/* The path is judged before the share is created there, and the place is ours from then on, so that no second engine
- * that opens meanwhile gets it. A joiner stops here: a share is created for a member only. */
+/* Checks the path before a share is created there, and reserves it, so that no other engine takes it in the meantime.
+ * A joiner goes on without a share: only a member gets one. */
 static void path_followed(void *arg)
 {
 	struct engine_open *o = arg;
@@ -123,8 +123,8 @@ static void path_followed(void *arg)
 	e->context->changed(e->context->arg);
 }
 
-/* Only now are index and share both there. INDEX_META_FRESH ends with the first share that was opened: from then on a
- * share that is missing is an error and is not created. */
+/* Index and share are both open now. The first success clears INDEX_META_FRESH: from then on a missing share is an
+ * error, and is not created. */
 static void share_opened(void *arg)
 {
 	struct engine_open *o = arg;
@@ -195,9 +195,9 @@ static void start_member(struct engine *e)
 	}
 	if (open_index(e))
 		return;
-	/* The last start may have come as far as the index and no further. */
+	/* An earlier start may have created the index and failed at the share. */
 	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
-	/* The numbers of what may be a copy are not those of the other one. */
+	/* A copy of this home may use the same numbers, so this one takes another epoch. */
 	if (c->moved && fresh == 0)
 		index_new_epoch(e->index);
 	engine_disk_watch(e, true);
@@ -233,7 +233,7 @@ static void joined(void *arg, int status, const char *reason)
 	free(e->token);
 	e->token = NULL;
 	if (e->phase != PHASE_JOINING)
-		return; /* the group was left meanwhile, or the engine stops */
+		return; /* the group was left in the meantime, or the engine stops */
 	if (status) {
 		engine_forget(e);
 		engine_fail(e, mem_printf("the invite was refused: %s", reason));

@@ -3,7 +3,8 @@
 
 #define BIT(p) (1U << (p))
 
-/* Leaving and draining may begin at any time; only a drained engine stops, is removed, or stays a copy. */
+/* Almost every phase may be followed by LEAVING and DRAINING. What follows a mirror (STOPPED, COPIED, REMOVING) comes
+ * only after DRAINING. */
 static const struct {
 	const char *name;
 	unsigned next;

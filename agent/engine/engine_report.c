@@ -1,4 +1,4 @@
-/* Which phase the engine enters, and what is logged and emitted about its group. */
+/* Changes of phase, and what is logged and emitted about the group. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +64,7 @@ void engine_retry_later(struct engine *e)
 void engine_index_lost(struct engine *e)
 {
 	if (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED)
-		return; /* known, or it stops anyway */
+		return; /* known already, or it stops anyway */
 	engine_report(e, mem_strdup(index_damaged(e->index)
 	                                    ? "the index is damaged and is being rebuilt"
 	                                    : "the index cannot be written (is the disk of the agent's home full?): "

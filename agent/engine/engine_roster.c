@@ -1,5 +1,4 @@
-/* The group's roster on the disk and in the engine: read and stored, signed where it is our duty, and followed when
- * members come and go. */
+/* The group's roster: loading and saving it, signing what is this agent's duty, and following changes of membership. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +11,10 @@
 enum { DUTY_MS = 50, SAVE_MS = 1000, SAVE_AGAIN_MS = 5000 };
 
 struct engine_keeper {
-	struct loop_timer *save; /* runs while what is new of the roster is still to be stored */
-	bool unsaved;            /* the last time it could not be */
-	int64_t saved_ms;        /* when it was stored last; 0: not yet */
-	struct loop_timer *duty; /* runs while an owner's agent may have to sign something */
+	struct loop_timer *save; /* runs while a changed roster is not saved yet */
+	bool unsaved;            /* the last save failed */
+	int64_t saved_ms;        /* time of the last save; 0: none */
+	struct loop_timer *duty; /* runs while there may be something for an owner's agent to sign */
 };
 
 struct roster *engine_roster(struct engine *e)
@@ -30,7 +29,7 @@ static char *roster_path(const struct engine *e)
 	return mem_printf("%s/roster.bin", e->dir);
 }
 
-/* What a disk refused once it may give the next time. */
+/* A disk that refused once may succeed the next time. */
 int engine_roster_load(struct engine *e)
 {
 	char *path = roster_path(e), *why = NULL;
@@ -43,7 +42,7 @@ int engine_roster_load(struct engine *e)
 	return -1;
 }
 
-/* The roster first, since without an invite there must be one. */
+/* The roster before the settings without the invite, since a group without an invite must have a roster. */
 int engine_roster_joined(struct engine *e)
 {
 	char *path = roster_path(e), *why = NULL;
@@ -70,7 +69,7 @@ void engine_roster_save(struct engine *e)
 		           engine_name(e), e->context->home, path, strerror(errno));
 	free(path);
 	loop_timer_stop(k->save);
-	if (failed) /* a removal that nobody else has heard of would be undone by a restart */
+	if (failed) /* otherwise a restart would undo a removal that no peer has received yet */
 		loop_timer_start(k->save, SAVE_AGAIN_MS, 0);
 	k->unsaved = failed;
 	k->saved_ms = loop_now_ms(e->context->loop);
@@ -127,7 +126,7 @@ void engine_roster_changed(struct engine *e)
 void engine_roster_told(struct engine *e)
 {
 	if (e->token)
-		return; /* stored when it is complete */
+		return; /* saved when it is complete */
 	save_later(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	if (e->index)

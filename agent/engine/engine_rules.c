@@ -1,7 +1,7 @@
-/* When the ignore rules change, what peers told of paths that were ignored then, and was passed over, is needed now,
- * and peers need what was left out towards them: all members are asked for all of their rows again, and told all of
- * ours. That moves rows, not files; what we have already is recognised. The index remembers for which rules it was
- * told, so a change made while the agent was stopped counts too. */
+/* Changes of the ignore rules. Rows of paths that were ignored before were neither taken from peers nor sent to them,
+ * so all members are asked for all their rows again, and get all of ours. That transfers rows, not files. The index
+ * remembers the rules under which rows were received, so a change that was made while the agent was stopped counts
+ * too. */
 #include "agent/engine/engine_internal.h"
 
 static bool ask_again(void *arg, const struct roster_member *m)

@@ -1,4 +1,4 @@
-/* See engine.h: what an engine tells, and what it does when asked. */
+/* The state of an engine for users: see engine.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static enum engine_state public_state(struct engine *e, const struct engine_stat
 	                                                                               : ENGINE_SYNCING;
 }
 
-/* The first thing that in_sync lacks, in the order in which a change travels. */
+/* The first thing that is missing for in_sync, in the order in which a change travels. */
 static const char *first_lack(struct engine *e, const struct engine_status *s)
 {
 	if (s->error)
@@ -77,8 +77,8 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 	return peer_group_lacks(e->peers);
 }
 
-/* An error goes before everything else, the disk's before the scan's before the engine's own. Numbers are those of
- * the mirror; without it they are 0, and nothing is in sync. */
+/* Of several errors the disk's hides the engine's, which hides the scan's. The numbers are those of the mirror;
+ * without one they are 0 and the group is not in sync. */
 void engine_status(struct engine *e, struct engine_status *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -129,7 +129,7 @@ static bool local_problem(void *arg, const struct local_problem *l)
 	return tell_problem(arg, &p);
 }
 
-/* Who that is, for people: the name he gives himself, and the beginning of his agent ID. */
+/* How a member is shown to users: the beginning of its agent ID, and the name it gives itself. */
 static void name_member(const struct engine *e, uint64_t member, char *out, size_t max)
 {
 	struct roster_member m;

@@ -1,5 +1,5 @@
-/* How an engine stops: it drains, which ends when all jobs of its workers are back, and then does what its goal says.
- * A disk that does not answer can hold that up for ever; only engine_free() gives up after a while. */
+/* How an engine stops: it drains until all jobs of its workers are back, and then does what its goal says. A disk
+ * that does not answer can delay that for ever; only engine_free() gives up after a while. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum {
 
 struct engine_drain {
 	struct loop_timer *timer; /* runs while jobs are out */
-	bool between;             /* drained() will be called between two turns */
+	bool between;             /* drained() will be called by loop_between() */
 };
 
 /* --- draining --- */
@@ -40,7 +40,7 @@ static void drained(void *arg)
 		loop_timer_start(e->drain->timer, DRAIN_MS, 0);
 		return;
 	}
-	/* engine_free() goes on by itself; and a goal is reached once. */
+	/* engine_free() waits for this by itself; and a goal is reached once. */
 	if (e->phase != PHASE_DRAINING || e->goal == GOAL_FREE)
 		return;
 	engine_mirror_free(e);
@@ -59,7 +59,7 @@ static void drain_due(void *arg)
 	}
 }
 
-/* Stops, and goes on to the goal when that is done: now, or when all jobs are back. From loop_between(). */
+/* Stops; the goal is reached at once, or when all jobs are back. Only from loop_between(). */
 static void drain(struct engine *e, enum engine_goal goal)
 {
 	stop_begins(e);
@@ -74,7 +74,7 @@ void engine_stop_new(struct engine *e)
 	e->drain->timer = loop_timer_new(e->context->loop, drain_due, e);
 }
 
-/* --- to begin again --- */
+/* --- restart --- */
 
 void engine_restart(void *arg)
 {
@@ -93,14 +93,15 @@ bool engine_is_copied(const struct engine *e)
 
 void engine_copied(struct engine *e, char *why)
 {
-	/* Both may have used the same numbers: when this one is started again, they are nobody's. */
+	/* Both copies may have used the same numbers. With a new epoch, none of them is used again by the one that is
+	 * restarted. */
 	if (e->index)
 		index_new_epoch(e->index);
 	drain(e, GOAL_COPIED);
 	engine_report(e, why);
 }
 
-/* --- for good --- */
+/* --- the end --- */
 
 static void free_all(struct engine *e)
 {
@@ -130,7 +131,7 @@ bool engine_free(struct engine *e)
 	stop_begins(e);
 	engine_enter(e, PHASE_DRAINING);
 	e->goal = GOAL_FREE;
-	/* Long enough for a slow disk; but one that has not answered for long will not now. */
+	/* Long enough for a slow disk; one that is stuck already will not answer now. */
 	until = loop_now_ms(e->context->loop) + (engine_stuck(e) ? 0 : DRAIN_MAX_MS);
 	loop_timer_start(e->drain->timer, DRAIN_MS, 0);
 	while ((!engine_mirror_is_drained(e) || e->drain->between) && loop_now_ms(e->context->loop) <= until)
@@ -144,14 +145,14 @@ bool engine_free(struct engine *e)
 		return false;
 	}
 	engine_mirror_free(e);
-	/* What was left does not come back at the next start. */
+	/* A group that was left must not come back at the next start. */
 	if (e->left)
 		engine_forget(e);
 	free_all(e);
 	return true;
 }
 
-/* The share's .lanyard/, which is nothing without its group. */
+/* Removal of the share's .lanyard/, which is useless without its group. */
 struct removal {
 	struct engine *e;
 	int root;  /* the engine's */
@@ -182,7 +183,7 @@ static void removal_done(void *arg)
 	if (r->error)
 		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, strerror(r->error));
 	free(r);
-	if (e->phase == PHASE_REMOVING) /* else engine_free() waits for this job */
+	if (e->phase == PHASE_REMOVING) /* otherwise engine_free() waits for this job */
 		loop_between(e->context->loop, end_and_free, e);
 }
 
@@ -212,7 +213,7 @@ void engine_end(struct engine *e)
 	loop_between(e->context->loop, leave_begins, e);
 }
 
-/* --- and then --- */
+/* --- goals --- */
 
 static void reach_goal(struct engine *e)
 {

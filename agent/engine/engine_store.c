@@ -1,5 +1,5 @@
-/* What is kept of a group beside its roster and index: groups/<hex>/settings below home, one "key value" a line. Values
- * are bytes up to the end of the line (a share's path may hold anything but a newline). */
+/* A group's settings: groups/<hex>/settings in the home, one "key value" per line. A value is bytes up to the end of
+ * the line; a share's path may contain any byte except a newline. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

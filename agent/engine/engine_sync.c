@@ -1,6 +1,6 @@
-/* The index's file on its disk: soon after each commit a worker syncs it, and peers are told what is settled then; a
- * large WAL is moved into the database. One sync at a time covers whatever was committed meanwhile, and syncs take at
- * most a fifth of the time, or come at most every SYNC_GAP_MAX_MS. */
+/* Syncing the index's file: soon after each commit a worker syncs it, and only then are rows acknowledged to peers as
+ * settled. A large WAL is moved into the database. One sync runs at a time and covers all commits before it. Syncs
+ * take at most a fifth of the time, except that the gap between two is at most SYNC_GAP_MAX_MS. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 enum { CHECKPOINT_BYTES = 4 << 20, SYNC_GAP_MAX_MS = 100, SYNC_SHARE = 4 };
 
 struct engine_sync {
-	bool checkpointing, syncing; /* a worker is at it */
-	uint64_t upto;               /* commits that are safe, or will be when the sync that is under way is done */
+	bool checkpointing, syncing; /* a worker does it now */
+	uint64_t upto;               /* commits that are synced, or will be when the running sync is done */
 	struct loop_timer *gap;      /* runs while the next sync has to wait */
 };
 
@@ -55,7 +55,7 @@ static void sync_done(void *arg)
 	int64_t gap = j->took_ns * SYNC_SHARE / 1000000;
 
 	e->sync->syncing = false;
-	/* While the engine stops there is nobody left to tell. */
+	/* The engine is stopping: there is no peer left to acknowledge to. */
 	if (e->fetch == NULL || e->index != j->index) {
 		free(j);
 		return;
@@ -80,7 +80,7 @@ static void submit_sync(struct engine *e, workers_fn *work, workers_done_fn *don
 	workers_submit(e->context->workers, WORKERS_QUICK, work, done, j);
 }
 
-/* Of an index that lost rows nothing more is promised to anybody. */
+/* Rows of an index that lost some are not acknowledged any more. */
 static bool is_lost(const struct engine *e)
 {
 	return e->phase == PHASE_LOST ||

@@ -1,5 +1,5 @@
-/* Tombstones are forgotten when all current members have settled them and they are old enough. Their age is not kept:
- * now and then our number is noted, with the time; what is below it is as old as the note. */
+/* Forgets tombstones that all current members have settled and that are old enough. Their age is not stored: our
+ * sequence number is noted periodically with the time, and everything below it is at least as old as that note. */
 #include "agent/engine/engine_internal.h"
 
 #include <stdlib.h>
@@ -14,13 +14,13 @@ static const char note_seq[] = "tombstones below", note_s[] = "tombstones below 
 
 struct engine_tombstones {
 	struct loop_timer *timer;
-	uint64_t at, upto; /* forgetting has come so far, and goes on to; 0: not under way */
+	uint64_t at, upto; /* forgetting has reached `at` and will reach `upto`; 0: it is not running */
 	int64_t dropped;
 };
 
 struct settled_by_all {
 	const struct engine *e;
-	uint64_t upto; /* our numbers that all other members have settled */
+	uint64_t upto; /* all other members have settled our numbers up to this */
 };
 
 static bool least_settled(void *arg, const struct roster_member *m)
@@ -56,7 +56,7 @@ static void note_age(struct engine *e)
 		index_meta_put(e->index, note_s, clock_wall_s());
 }
 
-/* What was noted so long ago is old enough: the number up to which tombstones may go; 0: none may. */
+/* The number up to which tombstones are old enough and settled by all; 0: none are. */
 static uint64_t old_enough(struct engine *e)
 {
 	int64_t seq = 0, since = 0, now = clock_wall_s();
@@ -80,7 +80,7 @@ static void forgetting_ends(struct engine *e)
 	note_age(e);
 }
 
-/* Forgetting goes slice by slice, with other work between them; when it has come to its end, the next age is noted. */
+/* Forgets one slice per call, so that other work gets its turn; after the last slice the next age is noted. */
 static void tombstones_due(void *arg)
 {
 	struct engine *e = arg;

@@ -1,6 +1,6 @@
-/* Re-reading what is here, at a person's word or by itself every so often (the scrub), so that bytes that rotted on
- * the disk are found and mended while a peer still has them. A scrub is slow, goes on after a restart where it was,
- * and gives way to a verify. */
+/* Reads files again, by command (verify) or periodically in the background (scrub), so that content that rotted on
+ * the disk is found and repaired while a peer still has it. A scrub is slow, resumes after a restart, and is
+ * interrupted by a verify. */
 #include <stdlib.h>
 
 #include "agent/engine/engine_internal.h"
@@ -9,18 +9,18 @@
 #include "base/mem.h"
 
 enum {
-	SCRUB_BYTES_PER_S = 8 << 20, /* what an idle disk and processor do not notice */
+	SCRUB_BYTES_PER_S = 8 << 20, /* little for an idle disk and processor */
 	SCRUB_LOOK_S = 600,
-	SCRUB_SAVE_S = 60, /* a write to the index a minute, at most */
+	SCRUB_SAVE_S = 60, /* at most one write to the index per minute */
 };
 
-/* In the index: how far the scrub came (0: none is under way), and when the last one ended. */
+/* In the index: how far the scrub has come (0: none is running), and when the last one ended. */
 static const char meta_seq[] = "scrub_seq", meta_ended[] = "scrub_ended_s";
 
 /* --- verify --- */
 
 struct engine_verify {
-	struct loop_timer *timer; /* checks whether a scrub is due; NULL: none ever is */
+	struct loop_timer *timer; /* checks whether a scrub is due; NULL: scrubs are off */
 	bool scrubbing;
 	int64_t saved_s; /* monotonic: when it was noted how far the scrub came */
 	/* A verify that a user asked for. */
@@ -50,7 +50,7 @@ static void verify_ended(void *arg, int64_t files, int64_t bytes, int64_t n)
 {
 	struct engine *e = arg;
 
-	/* What it calls may ask for the next one. */
+	/* `done` may start the next one. */
 	e->verify->verifying = false;
 	e->verify->done(e->verify->arg, files, bytes, n);
 }
@@ -69,7 +69,7 @@ int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const str
 	v->verifying = local_verify(e->local, verify_rotten, verify_ended, e) == 0;
 	if (!v->verifying)
 		return -1;
-	v->scrubbing = false; /* it goes on later */
+	v->scrubbing = false; /* the scrub resumes later */
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static bool scrub_is_due(struct engine *e, int64_t *after)
 		return true;
 	switch (index_meta_get(e->index, meta_ended, &ended)) {
 	case 1:
-		/* A clock that was set back must not put it off for years. */
+		/* A clock that was set back must not delay it for years. */
 		return ended > now || now - ended >= e->context->settings->scrub_s;
 	case 0:
 		index_meta_put(e->index, meta_ended, now); /* all that is here was hashed just now */

@@ -1,5 +1,6 @@
-/* The versions of a share are thinned: at the start, soon after new ones were kept or the disk was full, and every
- * hour. Looking through many takes long, so the next look waits a hundred times as long as the last one took. */
+/* Thins a share's kept versions: at the start, soon after new ones were kept or the disk was full, and every hour.
+ * With many versions that takes long, so the next time comes no sooner than after a hundred times as long as the last
+ * one took. */
 #include "agent/engine/engine_internal.h"
 
 #include <errno.h>
@@ -17,10 +18,10 @@ enum { SOON_MS = 2000, OFTEN_MS = 3600 * 1000, GAP_FACTOR = 100 };
 
 struct engine_versions {
 	struct loop_timer *timer;
-	int64_t gap_ms; /* to the next one, when it is asked for */
-	bool soon;      /* the timer runs for that gap */
-	bool thinning;  /* a worker is at it */
-	bool again;     /* there were more meanwhile */
+	int64_t gap_ms; /* from a request to the next thinning */
+	bool soon;      /* the timer runs for that request */
+	bool thinning;  /* a worker does it now */
+	bool again;     /* it was requested again in the meantime */
 };
 
 struct thin_job {
@@ -57,7 +58,7 @@ static void thin_done(void *arg)
 		engine_log(e, LOG_WARN, "group %s: versions could not be thinned: %s", engine_name(e),
 		           strerror(t->error));
 	else if (e->fetch != NULL)
-		/* Where no part of the disk is theirs, none of them is spared. */
+		/* If versions are not kept, there are no protected ones, and no limit for them. */
 		fetch_versions_budget(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.room : INT64_MAX);
 	if (t->out.dropped > 0)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
@@ -108,7 +109,7 @@ void engine_versions_start(struct engine *e)
 {
 	e->versions = MEM_NEW(struct engine_versions);
 	e->versions->timer = loop_timer_new(e->context->loop, thin_begin, e);
-	/* At once: how much room there is for more has to be known. */
+	/* At once, since fetch has to know how much space is left for more. */
 	engine_versions_thin(e);
 	e->versions->gap_ms = SOON_MS;
 }

@@ -1,5 +1,5 @@
-/* What the parts of one engine report to each other: the local scan, fetch, and the group's side of the connections
- * know nothing of one another; each reports here, and is passed on. */
+/* The hooks of an engine's parts. The local scan, fetch, and the group's side of the connections do not know one
+ * another; each reports here, and this file passes it on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* What an admin may set is what fetch can work with. */
+/* Every setting that is accepted must be enough for fetch. */
 _Static_assert((int)SETTINGS_MEMORY_MIN >= (int)FETCH_MEMORY_MIN,
                "the least memory of settings is too little for fetch");
 
@@ -46,7 +46,7 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
 
 	e->scanned = true;
-	/* Not before what is here is known: a crash may have left a file in its place and no row of it. */
+	/* Not before the first scan has ended: a crash may have left an installed file without its row. */
 	fetch_start(e->fetch);
 	e->dirty = true;
 	engine_emit(e, "scan-finished", NULL, text);

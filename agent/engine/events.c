@@ -1,4 +1,4 @@
-/* What happened, as a ring of the last events and a list of listeners: see events.h. */
+/* A ring of the last events and a list of listeners: see events.h. */
 #include "agent/engine/events.h"
 
 #include <stdbool.h>
@@ -17,8 +17,8 @@ struct events_listener {
 	struct events_listener *next;
 };
 
-/* One held event; its strings are owned. */
-struct held {
+/* One event of the ring; its strings are owned. */
+struct ring_event {
 	char *kind;
 	char *group;
 	char *path;
@@ -28,7 +28,7 @@ struct held {
 };
 
 struct events {
-	struct held ring[RING_SIZE];       /* event N is at N % RING_SIZE */
+	struct ring_event ring[RING_SIZE]; /* event N is at N % RING_SIZE */
 	uint64_t last;                     /* number of the newest; 0: none yet */
 	struct events_listener *listeners; /* in the order they came */
 	int emitting;                      /* depth of emits under way: a listener may emit in turn */
@@ -39,19 +39,19 @@ struct events *events_new(void)
 	return MEM_NEW(struct events);
 }
 
-static void held_clear(struct held *h)
+static void ring_clear(struct ring_event *h)
 {
 	free(h->kind);
 	free(h->group);
 	free(h->path);
 	free(h->peer);
 	free(h->reason);
-	*h = (struct held){ 0 };
+	*h = (struct ring_event){ 0 };
 }
 
-static struct event held_event(const struct events *e, uint64_t number)
+static struct event event_of_ring(const struct events *e, uint64_t number)
 {
-	const struct held *h = &e->ring[number % RING_SIZE];
+	const struct ring_event *h = &e->ring[number % RING_SIZE];
 
 	return (struct event){ .number = number,
 		               .time_ns = h->time_ns,
@@ -78,19 +78,19 @@ static void sweep(struct events *e)
 void events_emit(struct events *e, const struct event *event)
 {
 	struct event now = *event;
-	struct held *h;
+	struct ring_event *h;
 	struct events_listener *l;
 
 	now.number = ++e->last;
 	now.time_ns = clock_wall_ns();
 	h = &e->ring[now.number % RING_SIZE];
-	held_clear(h);
-	*h = (struct held){ .kind = mem_strdup(now.kind),
-		            .group = mem_strdup(now.group),
-		            .path = mem_strdup(now.path),
-		            .peer = mem_strdup(now.peer),
-		            .reason = mem_strdup(now.reason),
-		            .time_ns = now.time_ns };
+	ring_clear(h);
+	*h = (struct ring_event){ .kind = mem_strdup(now.kind),
+		                  .group = mem_strdup(now.group),
+		                  .path = mem_strdup(now.path),
+		                  .peer = mem_strdup(now.peer),
+		                  .reason = mem_strdup(now.reason),
+		                  .time_ns = now.time_ns };
 
 	/* Listeners get the caller's strings: the ring's may be replaced by what they emit themselves. */
 	e->emitting++;
@@ -135,7 +135,7 @@ uint64_t events_replay(struct events *e, uint64_t number, events_fn *fn, void *a
 		first = oldest;
 	}
 	for (uint64_t i = first; i <= last; i++) {
-		struct event event = held_event(e, i);
+		struct event event = event_of_ring(e, i);
 
 		fn(arg, &event);
 	}
@@ -150,7 +150,7 @@ void events_free(struct events *e)
 	if (e == NULL)
 		return;
 	for (size_t i = 0; i < RING_SIZE; i++)
-		held_clear(&e->ring[i]);
+		ring_clear(&e->ring[i]);
 	DL_FOREACH_SAFE(e->listeners, l, next)
 		free(l);
 	free(e);

@@ -1,5 +1,5 @@
-/* What happened, as a stream: `lanyard events` and `wait` read it. Emitting never blocks and never fails; a reader that
- * does not keep up misses the oldest (the ring holds the last 1,024) and is told so. The loop's thread. */
+/* The stream of events that `lanyard events` and `wait` read. Emitting never blocks and never fails. A reader that
+ * does not keep up loses the oldest (the ring has the last 1,024) and learns how many. The loop's thread. */
 #ifndef LANYARD_AGENT_ENGINE_EVENTS_H
 #define LANYARD_AGENT_ENGINE_EVENTS_H
 
@@ -29,7 +29,8 @@ typedef void events_fn(void *arg, const struct event *event);
 struct events_listener;
 struct events_listener *events_listen(struct events *e, events_fn *fn, void *arg);
 void events_unlisten(struct events *e, struct events_listener *l);
-/* The ones after `number` that are still held, oldest first; fn gets each. Returns how many were lost before them. */
+/* Calls fn for each event after `number` that is still in the ring, oldest first. Returns how many were lost before
+ * them. */
 uint64_t events_replay(struct events *e, uint64_t number, events_fn *fn, void *arg);
 
 #endif
