@@ -38,7 +38,7 @@ int agent_id_parse(struct agent_id *id, const char *text)
 		return -1;
 	if (base32_decode(parsed.b, sizeof(parsed.b), text) != (int)sizeof(parsed.b))
 		return -1;
-	/* The decoder lets dashes stand anywhere; we let them stand only where we print them. */
+	/* The decoder accepts dashes anywhere; we accept them only where we print them. */
 	if (len == DIGITS)
 		agent_id_plain(form, &parsed);
 	else

@@ -21,7 +21,8 @@ void agent_id_plain(char out[ID_PLAIN_MAX], const struct agent_id *id);
 /* Accepts both forms, any case. -1 for anything else. */
 int agent_id_parse(struct agent_id *id, const char *text);
 bool agent_id_equal(const struct agent_id *a, const struct agent_id *b);
-/* The first 8 bytes, big endian: how records and the index name an agent. A roster never holds two members with the same. */
+/* The first 8 bytes, big endian: how records and the index name an agent. A roster never holds two members with the
+ * same. */
 uint64_t agent_id_short(const struct agent_id *id);
 /* The first 8 base32 digits of a short ID, for logs and conflict names. */
 void short_id_text(char out[9], uint64_t short_id);

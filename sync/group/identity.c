@@ -29,7 +29,7 @@ struct identity {
 	struct agent_id id;
 };
 
-/* Only for what cannot fail but for lack of memory. */
+/* Only for calls that cannot fail except for lack of memory. */
 static void __attribute__((noreturn)) give_up(const char *what)
 {
 	log_error("identity: OpenSSL cannot %s: %s", what, ERR_reason_error_string(ERR_peek_error()));
@@ -41,7 +41,7 @@ void identity_id_of_key(struct agent_id *id, const uint8_t public_key[PUBLIC_KEY
 	sha256(id->b, public_key, PUBLIC_KEY_LEN);
 }
 
-/* Takes key over. NULL when it is no Ed25519 key; the key is then still the caller's. */
+/* Takes key over. NULL when it is not an Ed25519 key; the key is then still the caller's. */
 static struct identity *from_key(EVP_PKEY *key)
 {
 	struct identity *self;
@@ -85,6 +85,8 @@ void identity_free(struct identity *id)
 	free(id);
 }
 
+/* The file is written before the key is used: an agent that could not store its key would have another identity at
+ * its next start. */
 static struct identity *make_file(int home_dirfd, char **why)
 {
 	struct identity *self = identity_new();
@@ -110,7 +112,7 @@ static struct identity *make_file(int home_dirfd, char **why)
 	return NULL;
 }
 
-/* Never asks on a terminal for a passphrase, which is what OpenSSL does by itself. */
+/* Never asks for a passphrase on a terminal, which OpenSSL does by default. */
 static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;
@@ -141,7 +143,7 @@ static struct identity *from_pem(const char *text, size_t n, char **why)
 	return self;
 }
 
-/* The mode is looked at on the open file, so it cannot be another one that is read. */
+/* Checks the mode of the open file, so that no other file can be the one that is read. */
 static struct identity *from_file(int fd, char **why)
 {
 	char text[KEY_FILE_MAX];

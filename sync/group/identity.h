@@ -1,4 +1,5 @@
-/* Who this agent is: an Ed25519 key pair, made on first start and kept in the home folder as key.pem, mode 0600. */
+/* The agent's identity: an Ed25519 key pair, made on the first start and kept in the home folder as key.pem, mode
+ * 0600. */
 #ifndef LANYARD_SYNC_GROUP_IDENTITY_H
 #define LANYARD_SYNC_GROUP_IDENTITY_H
 
@@ -12,10 +13,10 @@ enum { SIGNATURE_LEN = 64, PUBLIC_KEY_LEN = 32 };
 struct identity;
 struct evp_pkey_st;
 
-/* Reads home's key.pem, or makes it when there is none. NULL with *why (fresh text that names file and cure) when it
- * cannot be read, is no Ed25519 key, or others may read it (mode must be 0600 or less). */
+/* Reads home's key.pem, or makes it when there is none. NULL with *why (fresh text that names the file and the
+ * cure) when it cannot be read, is not an Ed25519 key, or others may read it (the mode must be 0600 or less). */
 struct identity *identity_open(int home_dirfd, char **why);
-/* A fresh one that lives in memory only (tests, invites). */
+/* A fresh one, in memory only (tests, invites). */
 struct identity *identity_new(void);
 /* From a 32-byte private seed (invites). */
 struct identity *identity_from_seed(const uint8_t seed[32]);

@@ -1,5 +1,5 @@
-/* Invites: the token as text, the bearer's request, the member's answer. See invite.h; the bytes of request and entry
- * are roster_entry.c's. */
+/* Invites: the token as text, the bearer's request, the member's answer. See invite.h; roster_entry.c knows the
+ * bytes of request and entry. */
 #include "sync/group/invite.h"
 
 #include <openssl/crypto.h>
@@ -17,7 +17,7 @@ enum { PREFIX_LEN = sizeof(prefix) - 1, CHECKSUM_LEN = 4, TOKEN_BYTES_MAX = (INV
 
 static const int64_t expires_max = (int64_t)1 << 40;
 
-/* What the issuer signs. */
+/* The bytes that the issuer signs. */
 static void state(struct bytes *out, const struct invite *invite, const struct identity *bearer)
 {
 	roster_entry_invite_statement(out,
@@ -43,6 +43,8 @@ static bool signature_holds(const struct invite *invite)
 	return holds;
 }
 
+/* The key pair in the token is made for this invite alone: its bearer signs with it, so the owner's key never
+ * leaves home. */
 int invite_make(struct invite *invite, const struct roster *r, const struct identity *self, enum role role,
                 uint32_t uses, int64_t expires_s)
 {
@@ -105,6 +107,7 @@ static void append_marks(struct bytes *b, const struct invite *invite)
 	}
 }
 
+/* Group, role, expiry and uses in the order in which the issuer signed them; hints that may be left out come last. */
 char *invite_token(const struct invite *invite)
 {
 	struct bytes b = BYTES_INIT(TOKEN_BYTES_MAX);
@@ -184,6 +187,7 @@ static int read_marks(struct invite *invite, struct reader *r)
 	return 0;
 }
 
+/* Every bound that invite_make() keeps is checked here too, since anybody can write a token. */
 static int read_token(struct invite *invite, const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p, n);
@@ -213,6 +217,7 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* The checksum comes before the fields, so that a damaged token is not taken for one of another version. */
 enum invite_parse invite_parse(struct invite *invite, const char *text)
 {
 	uint8_t bytes[TOKEN_BYTES_MAX];
@@ -257,19 +262,19 @@ bool invite_request_signed(const uint8_t *request, size_t n)
 	return roster_entry_parse_request(&e, request, n) == 0 && roster_entry_request_signed(request, n);
 }
 
-/* What can be said of a request before the roster is asked. */
+/* Checks that need no roster. */
 static enum admit judge_request(const struct roster *r, const struct invite_bearer *bearer,
                                 const struct roster_entry *e, int64_t now_s)
 {
 	if (!group_id_equal(&e->group, roster_group(r)))
 		return ADMIT_WRONG_GROUP;
-	/* Another's request, or one made for another connection, proves nothing of who is here. */
+	/* A request that another agent made, or for another connection, does not prove who is here. */
 	if (!agent_id_equal(&e->target, bearer->peer) || memcmp(e->binding, bearer->binding, TLS_BINDING_LEN) != 0)
 		return ADMIT_BAD_SIGNATURE;
 	return now_s > e->expires_s ? ADMIT_EXPIRED : ADMIT_OK;
 }
 
-/* What the roster says of it. */
+/* Checks against the roster. */
 static enum admit judge_bearer(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e)
 {
 	const struct roster_agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
@@ -308,8 +313,8 @@ static void append_entry(const struct roster *r, const struct agent_id *peer, st
 		bytes_append(out, m->by->bytes, m->by->n);
 }
 
-/* Cheap questions first; the roster is asked only about a request whose signatures hold. An owner's own addition is final; a member's
- * admission counts until an owner decides, and each member has room for a bounded number of them. */
+/* Cheap questions first; the roster is asked only about a request whose signatures hold. An owner's own addition is
+ * final; a member's admission counts until an owner decides, and each member has room for a bounded number of them. */
 enum admit invite_admit(struct roster *r, const struct identity *self, const struct invite_bearer *bearer,
                         int64_t now_s, struct bytes *out)
 {

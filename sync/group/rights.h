@@ -1,9 +1,10 @@
-/* What each role may do. Pure: one table answers every such question, so that a role is given or denied a right in one place. Ask for the
- * right, never for the role: rights_has(), or roster_may() where an agent ID is at hand.
+/* What each role may do. Pure: one table answers every such question, so that a role is given or denied a right in
+ * one place. Ask for the right, never for the role: rights_has(), or roster_may() where an agent ID is at hand.
  *
- * A record is judged by the role of the peer that brings it, as the roster stands at that moment; that peer vouches for it. The role of
- * its author is not asked: a member that took a record before its author was demoted or removed keeps it, and one that refused it
- * afterwards would never be identical again. A reader's own record stays out all the same, since no member takes it to forward it. */
+ * A record is judged by the role of the peer that brings it, as the roster stands at that moment; that peer vouches
+ * for it. The role of its author is not asked: a member that took a record before its author was demoted or removed
+ * keeps it, and one that refused it afterwards would never be identical again. A reader's own record stays out all
+ * the same, since no member takes it to forward it. */
 #ifndef LANYARD_SYNC_GROUP_RIGHTS_H
 #define LANYARD_SYNC_GROUP_RIGHTS_H
 

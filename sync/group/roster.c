@@ -1,5 +1,5 @@
-/* The set of a group's entries: adding, throwing away, and what it tells. See roster.h; what counts is judged in
- * roster_judge.c. */
+/* The set of a group's entries: adding, dropping, and what others are told of it. See roster.h; roster_judge.c
+ * decides which entries count. */
 #include "sync/group/roster.h"
 
 #include <stdlib.h>
@@ -94,7 +94,7 @@ static struct roster_item *item_find(const struct roster *r, const uint8_t hash[
 	return it;
 }
 
-/* A new item, which nobody has judged. */
+/* A new entry of the set, not judged yet. */
 static struct roster_item *item_new(struct roster *r, const uint8_t *entry, size_t n, const uint8_t hash[HASH_LEN])
 {
 	struct roster_item *it = MEM_NEW(struct roster_item);
@@ -110,7 +110,8 @@ static struct roster_item *item_new(struct roster *r, const uint8_t *entry, size
 		it->invite = agent_hold(r, &it->e.invite);
 	if (it->e.kind == ENTRY_JOIN)
 		it->issuer = agent_hold(r, &it->e.issuer);
-	/* A search for what defeats an addition ends at the first JOIN, of which there may be many. */
+	/* JOINs come last: a search for what defeats an addition ends at the first of them, since there may be
+	 * many. */
 	if (it->e.kind == ENTRY_JOIN)
 		DL_APPEND2(it->target->about, it, target_prev, target_next);
 	else
@@ -138,8 +139,8 @@ static void item_remove(struct roster *r, struct roster_item *it)
 	free(it);
 }
 
-/* Of one signer, kind and subject only the word with the greatest number is kept: what is older cannot be brought back. False
- * when e is not that one. Admissions have no number: each is kept for itself. */
+/* Of one signer, kind and subject only the entry with the greatest number is kept, so that an older one cannot be
+ * brought back. False when e is not that one. Admissions have no number: each is kept. */
 static bool replace_older(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
 {
 	struct roster_agent *a = roster_agent(r, &e->target);
@@ -176,6 +177,8 @@ bool roster_knows(const struct roster *r, const uint8_t *entry, size_t n)
 	return item_find(r, hash) != NULL;
 }
 
+/* An older word of the same signer about the same subject is dropped here, so the set does not grow with
+ * repetition. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep)
 {
 	struct roster_entry e;
@@ -256,7 +259,7 @@ static enum use use_of(const struct roster_item *it)
 	return it->e.kind == ENTRY_JOIN || it->e.kind == ENTRY_LEAVE ? PAST_JOIN : PAST_WORD;
 }
 
-/* The oldest of what does not count goes first; items are in the order in which they came. */
+/* Of the entries that do not count the oldest goes first; the hash keeps them in the order in which they came. */
 static void throw_away(struct roster *r)
 {
 	size_t n[] = { 0, 0, 0, 0 };
@@ -383,7 +386,7 @@ void roster_digest(const struct roster *r, uint8_t digest[32])
 	free(hashes);
 }
 
-/* Items still to be looked at, each marked as it is put there, so none comes twice. */
+/* Entries still to be visited. Each is marked when it is put there, so none comes twice. */
 struct stack {
 	struct roster_item **items;
 	size_t n;
@@ -397,7 +400,7 @@ static void stack_put(struct stack *s, struct roster_item *it)
 	s->items[s->n++] = it;
 }
 
-/* By what it may admit others. */
+/* The addition by which it may admit others. */
 static struct roster_item *stands_by(const struct roster_agent *a)
 {
 	struct roster_item *by = roster_weigh_standing(a);
@@ -405,6 +408,8 @@ static struct roster_item *stands_by(const struct roster_agent *a)
 	return by != NULL ? by : roster_weigh_deciding(a);
 }
 
+/* Follows authority from the member back to the founder, marks what it passes, and passes on the marked entries in
+ * the order of roster.valid, in which each comes after those that it depends on. */
 void roster_credential(const struct roster *r, const struct agent_id *id,
                        bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
 {

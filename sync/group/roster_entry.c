@@ -1,5 +1,5 @@
-/* Entries as bytes, read: what is in them, in which order, and who signed what. docs/roster.md tells the same in prose;
- * roster_write.c writes them. */
+/* Entries as bytes, read: the fields, their order, and who signed which of them. docs/roster.md says the same in
+ * prose; roster_write.c writes them. */
 #include <string.h>
 
 #include "base/sha256.h"
@@ -10,8 +10,8 @@ enum { SIGNED_TAIL = PUBLIC_KEY_LEN + SIGNATURE_LEN };
 static const int64_t time_max = (int64_t)1 << 40;
 static const uint64_t number_max = (uint64_t)1 << 62;
 
-/* What stands before the bytes that are signed, so that a signature for one purpose is none for another. The NUL is
- * part of it. */
+/* Prefixes of the bytes that are signed, so that a signature for one purpose is worth nothing for another. The NUL
+ * is part of them. */
 static const char entry_label[] = "lanyard roster entry 1";
 static const char proof_label[] = "lanyard join 1";
 
@@ -35,7 +35,7 @@ static void entry_read_id(struct reader *r, struct agent_id *id)
 		memcpy(id->b, p, sizeof(id->b));
 }
 
-/* Of a public key: whose it is. */
+/* The ID of the agent whose public key this is. */
 static void read_key(struct reader *r, struct agent_id *id)
 {
 	const uint8_t *p = reader_take(r, PUBLIC_KEY_LEN);
@@ -60,7 +60,7 @@ static void entry_read_number(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
-/* A length byte and so many bytes without NUL. */
+/* A length byte and that many bytes, without NUL. */
 static const uint8_t *read_text(struct reader *r, size_t max, size_t *n)
 {
 	const uint8_t *p;
@@ -115,7 +115,8 @@ static void read_found(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
-/* What owners say: the signer's number, the date, the digest of its other words. The founder's first word has number 1. */
+/* The common part of owners' words: the signer's number, the date, the digest of its other words. The founder's
+ * first word has number 1. */
 static void read_word(struct reader *r, struct roster_entry *e)
 {
 	entry_read_group(r, e);
@@ -165,7 +166,7 @@ static void read_request(struct reader *r, struct roster_entry *e)
 	const uint8_t *key, *issuer_key;
 
 	entry_read_group(r, e);
-	entry_read_role(r, e, ROLE_MEMBER); /* no invite makes an owner */
+	entry_read_role(r, e, ROLE_MEMBER); /* an invite cannot make an owner */
 	e->expires_s = read_time(r);
 	e->uses = e->format > 1 ? reader_u32(r) : INVITE_OLD_USES;
 	if (e->uses == 0 || e->uses > INVITE_MAX_USES)
@@ -173,7 +174,7 @@ static void read_request(struct reader *r, struct roster_entry *e)
 	key = reader_take(r, PUBLIC_KEY_LEN);
 	issuer_key = reader_take(r, PUBLIC_KEY_LEN);
 	reader_take(r, SIGNATURE_LEN);
-	/* A key, so that nobody can make up an ID that begins like another's. */
+	/* A key instead of an ID, so that nobody can make up an ID that begins like another's. */
 	if (e->format > 1)
 		read_key(r, &e->target);
 	else
@@ -239,7 +240,7 @@ static int read_start(struct reader *r, struct roster_entry *e)
 	return 0;
 }
 
-/* What an entry says of its own signer. */
+/* Fields that describe the entry's own signer. */
 static int about_itself(struct roster_entry *e)
 {
 	bool self = agent_id_equal(&e->target, &e->signer);
@@ -288,7 +289,7 @@ int roster_entry_parse_request(struct roster_entry *e, const uint8_t *p, size_t 
 
 /* --- signatures --- */
 
-/* Where a request's signed parts are: a walk over bytes that are known to be well-formed. */
+/* Offsets of a request's signed parts, in bytes that are known to be well-formed. */
 bool roster_entry_request_signed(const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p + 2, n - 2);
@@ -319,7 +320,7 @@ bool roster_entry_request_signed(const uint8_t *p, size_t n)
 	return good;
 }
 
-/* Where the request inside a JOIN entry ends. */
+/* The offset at which the request inside a JOIN entry ends. */
 static size_t request_len(const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p + 2, n - 2);

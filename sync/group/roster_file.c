@@ -1,10 +1,10 @@
 /* The file of a roster: roster.bin, in the group's home folder.
  *
- *     magic, group ID, entries behind their lengths (4 bytes), SHA-256 of all before it
+ *     magic, group ID, entries behind their lengths (4 bytes), SHA-256 of everything before it
  *
- * An entry's signatures were looked at before it came in, so they are taken for good while the checksum holds: a home that
- * others write to holds the agent's key as well. Where it does not hold, and in a file of lanyard 0.1.0, which has none, each
- * entry has to prove itself. */
+ * An entry's signatures were checked before it came in, so they need no check while the checksum holds: whoever can
+ * write to the home has the agent's key as well. Where the checksum does not hold, and in a file of lanyard 0.1.0,
+ * which has none, each entry has to prove itself. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +24,12 @@ static const size_t file_max = (size_t)256 << 20;
 
 static bool checksum_holds(const uint8_t *content, size_t n)
 {
-	uint8_t sum[SHA256_SIZE];
+	uint8_t checksum[SHA256_SIZE];
 
 	if (n < HEAD_LEN + SHA256_SIZE || memcmp(content, magic, sizeof(magic)) != 0)
 		return false;
-	sha256(sum, content, n - SHA256_SIZE);
-	return memcmp(sum, content + n - SHA256_SIZE, SHA256_SIZE) == 0;
+	sha256(checksum, content, n - SHA256_SIZE);
+	return memcmp(checksum, content + n - SHA256_SIZE, SHA256_SIZE) == 0;
 }
 
 static void tell_nobody(void *arg, uint64_t bringer, const uint8_t *entry, size_t n)
@@ -40,7 +40,7 @@ static void tell_nobody(void *arg, uint64_t bringer, const uint8_t *entry, size_
 	(void)n;
 }
 
-/* Nothing but entries is left to read. */
+/* Only entries are left to read. */
 static void load_entries(struct roster *r, struct reader *in, bool proved)
 {
 	while (!in->bad && reader_left(in) > 0) {
@@ -55,6 +55,7 @@ static void load_entries(struct roster *r, struct reader *in, bool proved)
 	roster_news(r, tell_nobody, NULL);
 }
 
+/* A damaged file is still read: entries that prove themselves are better than no membership. */
 static struct roster *roster_read(const uint8_t *content, size_t n)
 {
 	bool proved = checksum_holds(content, n);
@@ -107,10 +108,12 @@ static void save_item(struct bytes *out, const struct roster_item *it)
 	bytes_append(out, it->bytes, it->n);
 }
 
+/* Entries that count, in an order that lets each be judged when it is read, and those that once did: they may count
+ * again. */
 int roster_save(const struct roster *r, int dirfd, const char *path)
 {
 	struct bytes out = BYTES_INIT(file_max);
-	uint8_t sum[SHA256_SIZE];
+	uint8_t checksum[SHA256_SIZE];
 	struct roster_item *it, *tmp;
 	int rc, saved;
 
@@ -122,8 +125,8 @@ int roster_save(const struct roster *r, int dirfd, const char *path)
 		if (it->was_valid && !it->valid)
 			save_item(&out, it);
 	}
-	sha256(sum, out.p, out.len);
-	bytes_append(&out, sum, sizeof(sum));
+	sha256(checksum, out.p, out.len);
+	bytes_append(&out, checksum, sizeof(checksum));
 	rc = fs_write_file(dirfd, path, out.p, out.len, 0600);
 	saved = errno;
 	bytes_free(&out);

@@ -1,4 +1,5 @@
-/* Shared by the files behind roster.h and invite.h; apart from them only tests include it. Bytes and rules in prose: docs/roster.md.
+/* Shared by the files behind roster.h and invite.h; apart from them only tests include it. Bytes and rules in
+ * prose: docs/roster.md.
  *
  *   roster.c                               the set of entries, and what others are told of it
  *   roster_file.c                          the set on disk
@@ -20,17 +21,17 @@ enum {
 	HASH_LEN = 32,
 	NONCE_LEN = 16,
 	ENTRY_NAMED_MAX = 32, /* other entries that one names */
-	/* Bounds of what counts, each signer's own, so that nobody fills what another needs. */
+	/* Bounds of entries that count, each signer's own, so that no signer fills what another needs. */
 	OWNER_MAX_WORDS = 2048,   /* of each kind, an owner's */
-	OWNER_ROOM_WORDS = 512,   /* of these, what its agent leaves to its owner's own acts */
+	OWNER_ROOM_WORDS = 512,   /* of these, how many its agent leaves to its owner's own acts */
 	ROSTER_MAX_SILENCED = 32, /* owners, before the judgement ends */
 	ADMITTER_MAX_JOINS = 64,  /* a member's */
 	INVITE_OLD_USES = 100,    /* of an invite that does not say */
-	/* Bounds of what does not count. */
-	BRINGER_MAX_WAITING = 64,    /* that never did, of one bringer */
+	/* Bounds of entries that do not count. */
+	BRINGER_MAX_WAITING = 64,    /* that never counted, of one bringer */
 	ROSTER_MAX_WAITING = 1024,   /* of all */
-	ROSTER_MAX_PAST = 4096,      /* owners' words that once did */
-	ROSTER_MAX_PAST_JOINS = 512, /* what others signed that once did */
+	ROSTER_MAX_PAST = 4096,      /* owners' words that once counted */
+	ROSTER_MAX_PAST_JOINS = 512, /* entries of other signers that once counted */
 };
 
 /* --- roster_entry.c, roster_write.c: entries as bytes. Pure. --- */
@@ -46,8 +47,8 @@ struct roster_entry {
 	uint64_t number;            /* ADD, REMOVE, LEAVE, REVOKE: of the signer's acts; format 1: its date */
 	const uint8_t *words;       /* ADD, REMOVE, REVOKE: the signer's words; NULL in format 1 */
 	int64_t time_s;             /* for people; JOIN: when it was admitted */
-	struct agent_id target;     /* whom it is about; REVOKE: the invite */
-	struct agent_id signer;     /* JOIN: who admitted */
+	struct agent_id target;     /* the agent it is about; REVOKE: the invite */
+	struct agent_id signer;     /* JOIN: the agent that admitted */
 	enum role role;             /* FOUND: owner; JOIN: the invite's; REMOVE, LEAVE, REVOKE: none */
 	const uint8_t *member_name; /* FOUND, ADD, JOIN */
 	size_t member_name_n;
@@ -65,15 +66,15 @@ struct roster_entry {
 	const uint8_t *binding; /* JOIN: of the connection it came by */
 };
 
-/* -1 unless the bytes are exactly one well-formed entry. Signatures are not looked at. */
+/* -1 unless the bytes are exactly one well-formed entry. Does not check signatures. */
 int roster_entry_parse(struct roster_entry *e, const uint8_t *p, size_t n);
 /* Whether all signatures of a well-formed entry hold. */
 bool roster_entry_signed(const uint8_t *p, size_t n);
-/* A joiner's request is a JOIN entry up to and including the proof. The same two questions of it. */
+/* A joiner's request is a JOIN entry up to and including the proof. The same two functions for it. */
 int roster_entry_parse_request(struct roster_entry *e, const uint8_t *p, size_t n);
 bool roster_entry_request_signed(const uint8_t *p, size_t n);
 
-/* What an owner signs of its own accord, apart from whom it is about. */
+/* The owner's part of an entry that an owner signs. */
 struct word {
 	uint64_t number;
 	uint8_t words[HASH_LEN];
@@ -105,7 +106,7 @@ int roster_entry_request(struct bytes *out, const struct invite *invite, const s
 /* request: n bytes of a well-formed one. */
 int roster_entry_join(struct bytes *out, const struct identity *admitter, const uint8_t *request, size_t n,
                       const uint8_t *named, size_t nnamed, int64_t time_s);
-/* The bytes an invite's issuer signs; appends them to out. format 1: as lanyard 0.1.0 signed, without uses. */
+/* Appends the bytes that an invite's issuer signs to out. format 1: as lanyard 0.1.0 signed them, without uses. */
 struct invite_terms {
 	const struct group_id *group;
 	enum role role;
@@ -127,14 +128,14 @@ struct roster_item {
 	struct roster_entry e; /* leads into bytes */
 	struct roster_agent *target, *signer;
 	struct roster_agent *issuer, *invite; /* NULL when there is no invite, and of an ADD's the issuer */
-	uint64_t bringer;                     /* who brought it; 0: nobody in particular */
+	uint64_t bringer;                     /* the peer that brought it; 0: none */
 	bool valid;                           /* it counts */
 	bool was_valid;                       /* it counted at some time */
-	bool settled;                         /* it counted when roster_settle() last looked */
-	bool told;                            /* by roster_news() */
+	bool settled;                         /* it counted at the last roster_settle() */
+	bool told;                            /* roster_news() has passed it on */
 	bool sure;                            /* JOIN: an owner has added its subject since */
-	bool spared; /* made an owner of one that removed its signer, so it counts all the same */
-	bool marked; /* by roster_credential(), and while such entries are looked for */
+	bool spared; /* it made an owner of the agent that removed its signer, so it counts all the same */
+	bool marked; /* a mark for searches: roster_credential(), and chains in roster_speak.c */
 	struct roster_item *target_prev, *target_next;
 	struct roster_item *signer_prev, *signer_next;
 	struct roster_item *valid_prev, *valid_next; /* in roster.valid */
@@ -144,14 +145,14 @@ struct roster_item {
 /* An agent that some entry speaks of; or an invite, by its name. */
 struct roster_agent {
 	struct agent_id id;            /* key */
-	int refs;                      /* items that lead here */
+	int refs;                      /* entries that refer to it */
 	struct roster_item *about;     /* by target_next: additions and removals, JOINs last */
 	struct roster_item *signed_by; /* by signer_next */
-	struct roster_item *acts_by;   /* the addition by which it had its say as an owner; NULL: it had none */
+	struct roster_item *acts_by;   /* the addition by which it spoke as an owner; NULL: it did not speak */
 	bool silenced;                 /* an owner whom a later one removed or demoted: its additions count no more */
 	bool revoked;                  /* an invite that was taken back */
-	bool admits;                   /* an owner's word makes it one that may honour invites */
-	uint32_t used;                 /* an invite: by so many agents */
+	bool admits;                   /* by an owner's word it may honour invites */
+	uint32_t used;                 /* an invite: how many agents used it */
 	uint32_t njoins;               /* that it signed and that count */
 	UT_hash_handle hh;
 };
@@ -163,7 +164,7 @@ struct view_member {
 	char name[MEMBER_NAME_MAX + 1];
 };
 
-/* Who is a member, made when asked for after a change. */
+/* The members, computed when asked for after a change. */
 struct view {
 	bool fresh;
 	struct view_member *members; /* owned; sorted by ID */
@@ -181,31 +182,34 @@ struct roster {
 	size_t nspeakers; /* owners that have spoken, in that order */
 	struct roster_agent *silenced[ROSTER_MAX_SILENCED];
 	size_t nsilenced;
-	bool lost;         /* what counted was replaced since roster_settle() last looked */
-	bool put;          /* entries came since then */
+	bool lost;         /* an entry that counted was replaced since the last roster_settle() */
+	bool put;          /* entries were put since then */
 	bool damaged;      /* its file was */
 	struct view *view; /* owned */
 };
 
 /* roster.c */
-struct roster_agent *roster_agent(const struct roster *r, const struct agent_id *id); /* NULL: nobody speaks of it */
-/* keep: it counted once. The entry's signatures hold. Judges nothing. */
+struct roster_agent *roster_agent(const struct roster *r,
+                                  const struct agent_id *id); /* NULL: no entry is about it, or by it */
+/* keep: it counted once. The entry's signatures hold. Does not judge. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
 
 /* --- roster_words.c --- */
-/* The digest of all words of this signer but the one that is about to be replaced (kind and target; 0 and NULL: none). */
+/* The digest of all words of this signer except the one about to be replaced (kind and target; 0 and NULL: none). */
 void roster_words(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
                   uint8_t digest[HASH_LEN]);
 /* The greatest word of this signer; NULL: it has not said any. */
 const struct roster_item *roster_last_word(const struct roster_agent *signer);
 
 /* --- roster_weigh.c --- */
-/* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end. NULL: none. */
+/* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end.
+ * NULL: none. */
 struct roster_item *roster_weigh_standing(const struct roster_agent *a);
 struct roster_item *roster_weigh_deciding(const struct roster_agent *a);
 /* An owner's removal, which only an addition that names it can override: the invited cannot come back. */
 bool roster_weigh_removed(const struct roster_agent *a);
-/* Whether a came by this invite, as an entry that counts says; before: by one that comes before this one; NULL: by any. */
+/* Whether a came by this invite, as an entry that counts says; before: by one that comes before this one; NULL: by
+ * any. */
 bool roster_weigh_came_by(const struct roster_agent *a, const struct roster_agent *invite,
                           const struct roster_item *before);
 /* Whether the entry names the other: it knows of it, and overrides it. */
@@ -228,14 +232,17 @@ const struct view *roster_view(const struct roster *r);
 const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id);
 
 /* --- roster_sign.c --- */
-/* The next word of self: number, digest, date. kind and target: which of its words this one replaces. -1: none is left. */
+/* The next word of self: number, digest, date. kind and target: which of its words this one replaces. -1: none is
+ * left. */
 int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
                      int64_t now_s, struct word *word);
-/* Puts it into the roster; roster_settle() is to follow. invite: by which it came; NULL: as it was said before. */
+/* Signs an addition and puts it into the roster; roster_settle() must follow. invite: by which the agent came;
+ * NULL: as was said before. */
 int roster_sign_add(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
                     const char *member_name, const struct agent_id *invite, int64_t now_s);
-/* At most ENTRY_NAMED_MAX hashes of what must be named for a new addition of a to stand; returns how many. */
-/* The same of its leaves alone. */
+/* Collects the hashes of entries that a new addition of a must name to stand, at most ENTRY_NAMED_MAX; returns how
+ * many. */
+/* The same of its leaves only. */
 size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 

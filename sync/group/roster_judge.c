@@ -1,7 +1,8 @@
-/* Which entries count. The first two steps are in roster_speak.c; how entries about one agent weigh against one another is in
- * roster_weigh.c. The outcome is a function of the set of entries alone, never of the order in which they came nor of a date, so all
- * members that hold the same entries judge the same. An entry that does not count keeps no other from counting. So it is enough to pass
- * on entries that count, and members that were sent the same entries judge the same.
+/* Which entries count. The first two steps are in roster_speak.c; how entries about one agent weigh against one
+ * another is in roster_weigh.c. The outcome is a function of the set of entries alone, never of the order in which
+ * they came nor of a date, so all members that hold the same entries judge the same. An entry that does not count
+ * keeps no other from counting. So it is enough to pass on entries that count, and members that were sent the same
+ * entries judge the same.
  *
  * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on; within one
  *    such generation by ID; sixteen at most. Whoever was removed or demoted by one that spoke before does not speak.
@@ -20,7 +21,7 @@
 
 /* --- 3: admissions --- */
 
-/* What owners' words say of invites, and who may honour them. */
+/* Notes which invites the owners' words revoke or use up, and who may honour them. */
 static void joins_prepare(struct roster *r)
 {
 	struct roster_agent *a, *tmp;
@@ -48,7 +49,7 @@ static int joins_by_claim(const void *a, const void *b)
 	return memcmp((*x)->hash, (*y)->hash, HASH_LEN);
 }
 
-/* One of an admitter and a subject is enough, unless the subject left since. */
+/* One admission per admitter and subject is enough, unless the subject left since. */
 static bool is_said_twice(const struct roster_item *it)
 {
 	const struct roster_item *other;
@@ -75,13 +76,14 @@ static bool admit_one(struct roster *r, struct roster_item *it)
 	return true;
 }
 
-/* Whose invite could be honoured, by somebody. */
+/* A JOIN whose invite some member could honour. */
 static bool is_invited(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_JOIN && it->issuer->acts_by != NULL && !it->issuer->silenced && !it->invite->revoked;
 }
 
-/* lanyard 0.1.0 let those admit who came by an invite themselves: each pass, those that stand by the last. */
+/* In lanyard 0.1.0 an agent that came by an invite could admit others itself: each pass adds those that stand by
+ * the last pass. */
 static bool pass_on(struct roster_item *const *joins, size_t n)
 {
 	bool more = false;
@@ -96,6 +98,8 @@ static bool pass_on(struct roster_item *const *joins, size_t n)
 	return more;
 }
 
+/* All JOINs are tried once, in an order that all members share. Those of lanyard 0.1.0 are then tried again until a
+ * pass admits nobody new. */
 static void admit(struct roster *r)
 {
 	struct roster_item **joins = mem_calloc(HASH_COUNT(r->items), sizeof(joins[0])), *it, *tmp;
@@ -131,7 +135,7 @@ static bool is_owner(const struct roster_item *by)
 	return by != NULL && rights_has(by->e.role, RIGHT_OWN);
 }
 
-/* Owners that would be left if all leaves counted. */
+/* How many owners would be left if all leaves counted. */
 static size_t owners_staying(const struct roster *r)
 {
 	size_t n = 0;
@@ -141,7 +145,7 @@ static size_t owners_staying(const struct roster *r)
 	return n;
 }
 
-/* Whoever was a member at some time: a leave that came before an addition must not come to count by it. */
+/* True if a was a member at some time: a leave that came before an addition must not come to count by it. */
 static bool was_added(const struct roster_agent *a)
 {
 	const struct roster_item *it;
@@ -174,6 +178,7 @@ static void leave(struct roster *r)
 
 /* --- all --- */
 
+/* Starts from nothing: which entries counted before has no influence. */
 void roster_judge(struct roster *r)
 {
 	struct roster_item *it, *tmp;

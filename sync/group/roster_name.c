@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "sync/group/roster.h"
 
-/* What shows as nothing, or changes how its neighbours show, lets one name pass for another. */
+/* Characters that show as nothing, or that change how their neighbours show, let one name pass for another. */
 static bool is_printable(uint32_t c)
 {
 	static const uint32_t hidden[][2] = {

@@ -1,4 +1,4 @@
-/* What this agent signs into a roster: its own leave, and as an owner additions and removals. */
+/* Everything that this agent signs into a roster: its own leave; and as an owner, additions and removals. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sync/group/roster_internal.h"
 
-/* Puts an entry that was just built into the roster, where roster_settle() is still to judge it; empties it. */
+/* Puts a freshly built entry into the roster, where roster_settle() has yet to judge it; empties it. */
 static int adopt(struct roster *r, struct bytes *entry)
 {
 	enum roster_add rc = roster_put(r, 0, entry->p, entry->len);
@@ -60,6 +60,7 @@ int roster_next_word(struct roster *r, const struct identity *self, enum entry_k
 
 /* --- leaving --- */
 
+/* The number is above all that we signed. After the judgement we must be out, or the leave did not count. */
 int roster_leave(struct roster *r, const struct identity *self, bool abandon, int64_t now_s, struct bytes *out)
 {
 	const struct agent_id *id = identity_id(self);
@@ -119,7 +120,8 @@ size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAME
 	return name(a, is_leave, named, 0);
 }
 
-/* Removals first, which nothing else overrides, then what owners said of its role. An invite's word yields by itself. */
+/* Removals first, since nothing else overrides them, then what owners said of its role. An invite's word yields by
+ * itself. */
 size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
 {
 	size_t n = name(a, is_removal, named, 0);
@@ -128,7 +130,7 @@ size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_M
 	return name(a, is_addition, named, n);
 }
 
-/* The invite by which id came, as far as self may have to go on saying so: its own word, or an admission that counts. */
+/* The invite by which id came, if self has to keep saying so: from its own word, or from an admission that counts. */
 static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
 {
 	const struct roster_item *own = word_about(r, self, ENTRY_ADD, id), *it;
@@ -173,7 +175,7 @@ struct standing {
 	char name[MEMBER_NAME_MAX + 1];
 };
 
-/* What must still be so after somebody was removed or put down. */
+/* Members and removals that must still stand after an owner was removed or demoted. */
 struct before {
 	struct standing *members; /* owned */
 	size_t n;
@@ -239,7 +241,7 @@ static int sign_revocation(struct roster *r, const struct identity *self, const 
 	return rc;
 }
 
-/* Of removals: those that nobody's word stands for any more. */
+/* Reduces the list of removals to those that no entry stands for any more. */
 static size_t undone(const struct roster *r, struct before *b)
 {
 	size_t n = 0;
@@ -253,7 +255,7 @@ static size_t undone(const struct roster *r, struct before *b)
 	return n;
 }
 
-/* Of members: those that are not what they were, but for self and the one it is about. */
+/* Reduces the list of members to those whose role has changed, except self and the subject. */
 static size_t displaced(const struct roster *r, struct before *b, const struct agent_id *self,
                         const struct agent_id *subject)
 {
@@ -269,7 +271,8 @@ static size_t displaced(const struct roster *r, struct before *b, const struct a
 	return n;
 }
 
-/* Signs anew what stood only by the word of the one who was removed or put down. */
+/* Signs again what stood only by the word of the owner that was removed or demoted. Removals first: they may take
+ * members with them. */
 static int restore(struct roster *r, const struct identity *self, struct before *b, const struct agent_id *subject,
                    int64_t now_s)
 {
@@ -322,7 +325,7 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	if (invite != NULL)
 		by = *invite;
 	rc = sign_removal(r, self, id, now_s);
-	/* It still holds the token by which it came, and would come back by it under another name. */
+	/* It still has the token by which it came, and could return by it under another name. */
 	if (rc == 0 && invite != NULL)
 		rc = sign_revocation(r, self, &by, now_s);
 	roster_settle(r);
@@ -339,7 +342,7 @@ static bool is_told_by_owner(const struct view_member *m)
 	return m->by->e.kind != ENTRY_JOIN;
 }
 
-/* So many of those who came by an invite are confirmed that there is still room for what the owner itself may want to say. */
+/* How many agents that came by an invite may be confirmed, so that enough words are left for the owner's own acts. */
 static size_t may_confirm(const struct roster_agent *self)
 {
 	size_t used = words_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_WORDS - OWNER_ROOM_WORDS;
@@ -366,8 +369,8 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 	return signed_n;
 }
 
-/* Words of ours that we did not know of, since this home is older than they are: nobody's list of our words would be
- * complete. A revocation of nothing speaks of all of them. */
+/* Whether there are words of ours that this home does not know, since it is older than they are. Then no list of
+ * our words would be complete; a revocation of nothing covers all of them. */
 static bool is_own_word_missing(const struct roster *r, const struct identity *self)
 {
 	const struct roster_agent *a = roster_agent(r, identity_id(self));

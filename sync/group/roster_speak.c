@@ -1,4 +1,4 @@
-/* Which owners have their say, and whose additions count no more: the first two steps of roster_judge.c. */
+/* Which owners are heard, and whose additions no longer count: the first two steps of roster_judge.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -43,7 +43,7 @@ static bool is_word(const struct roster_item *it)
 	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
 }
 
-/* What a may say: of each kind no more than so many words, those about the smallest IDs. */
+/* The words of a that count: per kind a bounded number, those about the smallest IDs. */
 static struct roster_item **words_of(const struct roster_agent *a, size_t *nwords)
 {
 	struct roster_item **words, *it;
@@ -70,7 +70,7 @@ static struct roster_item **words_of(const struct roster_agent *a, size_t *nword
 	return words;
 }
 
-/* Those that it makes owners speak in the next generation. */
+/* The owners that it makes speak in the next generation. */
 static void speak(struct roster *r, struct roster_agent *a, struct speak_queue *next)
 {
 	size_t n;
@@ -98,6 +98,8 @@ static void nobody_has_spoken(struct roster *r)
 	roster_weigh_count(r, r->founding);
 }
 
+/* By generations, each in the order of IDs, so that all members hear owners in the same order. An owner that was
+ * removed or demoted by one heard before it is not heard. */
 static void owners_speak(struct roster *r)
 {
 	struct speak_queue now = { 0 }, next = { 0 }, empty;
@@ -126,7 +128,7 @@ static void owners_speak(struct roster *r)
 
 /* --- 2: silence --- */
 
-/* Marks what x said to make the one who put it down, or those who made that one, an owner. */
+/* Marks those words of x that made its remover an owner, or those who made that remover one. */
 static void mark_chain(struct roster_agent *x, const struct roster_agent *remover)
 {
 	for (int hops = 0; remover->acts_by != NULL && hops < ROSTER_MAX_OWNERS; hops++) {
@@ -177,8 +179,9 @@ static bool silence_one(struct roster *r)
 	return false;
 }
 
-/* Spares no longer what made those owners whose word against the silenced does not count itself any more. Whether there was
- * any: then all must speak again. What is spared only becomes less, so this ends. */
+/* An addition of a silenced owner is spared only while it leads to a word that counts against that owner. Drops the
+ * others from the spared; true if there were any: then all must speak again. This ends, since the spared only
+ * become fewer. */
 static bool spare_less(struct roster *r)
 {
 	bool less = false;
@@ -196,7 +199,7 @@ static bool spare_less(struct roster *r)
 	return less;
 }
 
-/* Until nobody is to be silenced. */
+/* Repeats until no further owner is to be silenced. */
 void roster_speak(struct roster *r)
 {
 	do {

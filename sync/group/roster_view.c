@@ -1,4 +1,4 @@
-/* Who is a member: everybody with an addition that nothing defeats, as far as there are places. */
+/* The members: every agent with an addition that nothing defeats, as far as there is room. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static int members_by_id(const void *a, const void *b)
 	return memcmp(x->agent->id.b, y->agent->id.b, sizeof(x->agent->id.b));
 }
 
-/* 0: owners; 1: those whom an owner's word made members; 2: the invited, whom no owner has confirmed. */
+/* 0: owners; 1: members by an owner's word; 2: the invited, whom no owner has confirmed. */
 static int class_of(const struct view_member *m)
 {
 	if (rights_has(m->role, RIGHT_OWN))
@@ -20,7 +20,8 @@ static int class_of(const struct view_member *m)
 	return m->by->e.kind == ENTRY_JOIN ? 2 : 1;
 }
 
-/* Who has a place when there are more than places. No date that somebody wrote plays a part. */
+/* The order in which members get the places when there are too few. Dates play no part, since their authors choose
+ * them. */
 static int members_by_claim(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;
@@ -30,7 +31,7 @@ static int members_by_claim(const void *a, const void *b)
 	return memcmp(x->by->hash, y->by->hash, HASH_LEN);
 }
 
-/* By short ID, then as members_by_claim(), but for the hash, which changes with every word about the same agent. */
+/* By short ID, then as members_by_claim(), except for the hash, which changes with every word about the same agent. */
 static int members_by_short(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;
@@ -43,8 +44,8 @@ static int members_by_short(const void *a, const void *b)
 	return members_by_id(a, b);
 }
 
-/* Two agents whose short IDs are the same cannot both be members. An admission is about any ID that its author likes, so the
- * confirmed one is. */
+/* Two agents with the same short ID cannot both be members. An admission can be about any ID that its author makes
+ * up, so the confirmed agent is the member. */
 static void drop_same_short(struct view *v)
 {
 	size_t kept = 0;
@@ -59,6 +60,7 @@ static void drop_same_short(struct view *v)
 	v->n = kept;
 }
 
+/* Short IDs are made unique before the bound is applied, so that doubles take nobody's place. */
 static void view_fill(const struct roster *r, struct view *v)
 {
 	struct roster_agent *a, *tmp;

@@ -1,5 +1,6 @@
-/* Entries about one agent, weighed against one another: which addition stands, and what defeats it. Only entries that count so far are
- * asked, so the steps of the judgement (roster_speak.c, then roster_judge.c) see what those before them have settled. */
+/* Entries about one agent, weighed against one another: which addition stands, and what defeats it. Only entries
+ * that count so far are asked, so the steps of the judgement (roster_speak.c, then roster_judge.c) see what those
+ * before them have settled. */
 #include <string.h>
 #include <utlist.h>
 
@@ -45,8 +46,8 @@ bool roster_weigh_defeated(const struct roster_item *it, bool leaves)
 	return false;
 }
 
-/* Of two undefeated additions, whether b is the one that counts: an owner's word before an invite's, the lower role, the
- * smaller hash. */
+/* Of two undefeated additions, whether b is the one that counts: an owner's word before an invite's, the lower
+ * role, the smaller hash. */
 static bool outranks(const struct roster_item *b, const struct roster_item *a)
 {
 	bool a_join = a->e.kind == ENTRY_JOIN, b_join = b->e.kind == ENTRY_JOIN;

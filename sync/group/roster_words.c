@@ -1,4 +1,4 @@
-/* An owner's words: the last of them speaks of all others, so that what is missing is noticed. */
+/* An owner's words: the last of them covers all others, so that a missing one is noticed. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -49,7 +49,7 @@ const struct roster_item *roster_last_word(const struct roster_agent *signer)
 	return last;
 }
 
-/* Whether all words of a that its last one speaks of are here, and no others. */
+/* Whether exactly the words of a that its last one covers are here. */
 static bool words_are_complete(const struct roster_agent *a, const struct roster_item *last)
 {
 	uint8_t digest[HASH_LEN];

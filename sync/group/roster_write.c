@@ -144,6 +144,8 @@ void roster_entry_invite_statement(struct bytes *out, const struct invite_terms 
 	bytes_append(out, terms->issuer_key, PUBLIC_KEY_LEN);
 }
 
+/* The throw-away key signs everything before the signature, the connection's binding included, so the request is
+ * worth nothing elsewhere. */
 int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
                          const char *member_name, const uint8_t binding[TLS_BINDING_LEN])
 {

@@ -1,4 +1,5 @@
-/* What a hello says of a group: a tag that only one who knows the group's ID can tell, different on every connection. */
+/* The tag by which a hello offers a group: only an agent that knows the group's ID can tell, and it differs on
+ * every connection. */
 #ifndef LANYARD_SYNC_GROUP_TAG_H
 #define LANYARD_SYNC_GROUP_TAG_H
 
