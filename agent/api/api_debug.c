@@ -1,5 +1,5 @@
-/* debug/dump: the state of the whole agent for a bug report. It holds no content, and names only when they are asked for:
- * of files and folders, of groups and members, and addresses. IDs stay, so that two reports can be compared. */
+/* debug/dump: the state of the whole agent for a bug report. It holds no content, and names only when they are asked
+ * for: of files and folders, of groups and members, and addresses. IDs stay, so that two reports can be compared. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"

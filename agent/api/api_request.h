@@ -8,8 +8,8 @@
 struct engine *api_engine(struct api *api, struct control_call *call);
 /* By ID, without an answer: NULL when this agent is not in the group (any more). */
 struct engine *api_engine_by_id(struct api *api, const struct group_id *id);
-/* Fields of the body; one that is absent or null leaves NULL or the caller's default. -1: it has the wrong type or is out
- * of range (400). */
+/* Fields of the body; one that is absent or null leaves NULL or the caller's default. -1: it has the wrong type or is
+ * out of range (400). */
 int api_body_text(struct control_call *call, const char *key, const char **text);
 int api_body_path(struct control_call *call, const char *key, char **path); /* of a path in a share, unescaped; fresh */
 int api_body_flag(struct control_call *call, const char *key, bool *flag);

@@ -42,7 +42,8 @@ static void resolve_free(struct api_disk_job *d)
 	free(r);
 }
 
-/* "doc.conflict-20261121-070612-abcdefgh.txt" becomes "doc.kept-20261121-070612-abcdefgh.txt": a file like any other. */
+/* "doc.conflict-20261121-070612-abcdefgh.txt" becomes "doc.kept-20261121-070612-abcdefgh.txt": a file like any
+ * other. */
 static char *plain_name(const char *copy)
 {
 	static const char infix[] = ".conflict-";

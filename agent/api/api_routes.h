@@ -12,8 +12,8 @@ typedef void api_fn(struct api *api, struct control_call *call);
 /* OWNER: whoever may open the home's control socket. READER: whoever may open the status socket, too. */
 enum api_rights { API_OWNER, API_READER };
 
-/* ROW(method, path, handler, rights, summary). `*` in a path stands for a group: its name, or the start of its ID in hex;
- * a handler finds it with api_engine(). */
+/* ROW(method, path, handler, rights, summary). `*` in a path stands for a group: its name, or the start of its ID in
+ * hex; a handler finds it with api_engine(). */
 #define API_ROUTES(ROW)                                                                                      \
 	ROW(GET, "/v1/status", api_status, READER, "the state of the agent and of every group")              \
 	ROW(GET, "/v1/peers", api_peers, READER, "who is connected")                                         \

@@ -48,17 +48,19 @@ static bool status_group(void *arg, struct engine *e)
 	engine_status(e, &s);
 	engine_bursts(e, status_hold, holds);
 	engine_problems(e, MAX_PROBLEMS, status_problem, problems);
-	group = json_pack(
-		"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-		"group", api_name(engine_name(e)), "id", api_group_id(e), "share", api_name(engine_share_path(e)),
-		"state", engine_state_name(s.state), "error", api_message(s.error), "in_sync", (int)s.in_sync,
-		"waits_for", api_message(s.waits_for), "files", (json_int_t)s.totals.files, "dirs",
-		(json_int_t)s.totals.dirs, "bytes", (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted",
-		(json_int_t)s.wanted, "wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending,
-		"held", (json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
-		(json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s), "share_problem",
-		api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL), "disk_lacks",
-		api_disk_lacks(e));
+	group = json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+	                  "s:o, s:o, s:o, s:o}",
+	                  "group", api_name(engine_name(e)), "id", api_group_id(e), "share",
+	                  api_name(engine_share_path(e)), "state", engine_state_name(s.state), "error",
+	                  api_message(s.error), "in_sync", (int)s.in_sync, "waits_for", api_message(s.waits_for),
+	                  "files", (json_int_t)s.totals.files, "dirs", (json_int_t)s.totals.dirs, "bytes",
+	                  (json_int_t)s.totals.bytes, "peers", (json_int_t)s.peers, "wanted", (json_int_t)s.wanted,
+	                  "wanted_bytes", (json_int_t)s.wanted_bytes, "pending", (json_int_t)s.pending, "held",
+	                  (json_int_t)s.held, "tombstones", (json_int_t)s.totals.tombstones, "problem_count",
+	                  (json_int_t)engine_problem_count(e), "problems", problems, "counters", counters(&s),
+	                  "share_problem",
+	                  api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL),
+	                  "disk_lacks", api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_array_append_new(arg, group);

@@ -19,7 +19,7 @@ enum { MAX_DOCUMENT = 256 << 20, MAX_LINE = 4 << 20 };
 
 struct http {
 	CURL *curl;
-	int home_fd; /* the home, by which the socket is opened: its path may be too long for an address; -1: not used */
+	int home_fd; /* of the home: the path of its socket may be too long for an address; -1: not used */
 };
 
 /* The socket of the system's agent for readers. */
