@@ -1,5 +1,5 @@
-/* The parts of downloads as a source of contents: every block that was verified is at once there for others, so that members pass
- * a large file on while they still get it. See get.h and content_source.h. */
+/* The parts of downloads as a source of contents: every block that was verified is at once there for others, so that
+ * members pass a large file on while they still get it. See get.h and content_source.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* Any bytes as a block list: refused, or within all limits and the same bytes again. */
+/* Any bytes as a block list: refused, or within all limits and encoded to the same bytes again. */
 #include <stdlib.h>
 #include <string.h>
 

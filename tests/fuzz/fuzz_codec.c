@@ -1,5 +1,5 @@
-/* What peers send as compressed, and that what we compress comes back. First byte: which of these. Blocks: two bytes more
- * are the length that the receiver expects. */
+/* Unpacks what peers send as compressed, and checks that what we compress unpacks again. First byte: which of these.
+ * For blocks, two more bytes are the length that the receiver expects. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* The settings file: any bytes are either settings within their bounds, or refused with a place and a reason that holds
- * no control codes. */
+/* The settings file: any bytes are either settings within their bounds, or refused with a place and a reason without
+ * control codes. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A stream of frames, read the way a link does. First byte: whether the peer is still a stranger. */
+/* A stream of frames, read as a link reads it. First byte: whether the peer is still a stranger. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* An ignore file of any bytes, matched with its own lines as paths: no rule may read outside of itself, or be slow. */
+/* An ignore file of any bytes, matched with its own lines as paths: no rule may read outside itself, or be slow. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(path, data + at, n < PATH_LIMIT ? n : PATH_LIMIT);
 		path[n < PATH_LIMIT ? n : PATH_LIMIT] = '\0';
-		/* What matches as an entry is ignored with its folders too. */
+		/* A path that matches as an entry is also ignored when its folders are considered. */
 		if (ignore_match_entry(ig, path, true) && !ignore_match(ig, path, true))
 			abort();
 		(void)ignore_match(ig, path, false);

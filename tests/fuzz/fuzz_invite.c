@@ -1,5 +1,5 @@
-/* Tokens. First byte odd: the rest is the text. Even: the rest is what a token holds, put into one with a good checksum,
- * which no search would guess. */
+/* Tokens. First byte odd: the rest is the text. Even: the rest is the content of a token, wrapped with a valid
+ * checksum, which a fuzzer would not guess. */
 #include <stdlib.h>
 #include <string.h>
 

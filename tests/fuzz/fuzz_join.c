@@ -1,5 +1,5 @@
-/* Requests to join. First byte odd: the rest is the request. Even: the rest are changes (offset, byte) to a good one, of
- * which none may be admitted. */
+/* Join requests. First byte odd: the rest is the request. Even: the rest are changes (offset, byte) to a valid one;
+ * none of the results may be admitted. */
 #include <stdlib.h>
 #include <string.h>
 

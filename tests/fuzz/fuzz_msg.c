@@ -1,4 +1,5 @@
-/* Every message decoder on any bytes; the first byte picks the message. What decodes is encoded again and must decode. */
+/* Every message decoder on any bytes; the first byte picks the message. A message that decodes must decode again after
+ * it was encoded. */
 #include <stdlib.h>
 
 #include "sync/wire/msg.h"

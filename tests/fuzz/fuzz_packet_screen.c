@@ -1,5 +1,5 @@
-/* Any bytes as an mDNS packet: looked at without a step beyond its end; and since names lead backwards only, what passes
- * passes with more bytes behind it too. */
+/* Any bytes as an mDNS packet: no read beyond its end. Names refer backwards only, so a packet that passes also passes
+ * with more bytes after it. */
 #include <stdlib.h>
 #include <string.h>
 

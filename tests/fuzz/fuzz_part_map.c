@@ -1,4 +1,4 @@
-/* Any bytes as the map of a part: refused, or a map that encodes to the same bytes except for what it claims to have. */
+/* Any bytes as a part map: refused, or a map that encodes to the same bytes except for the blocks it claims to have. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Any bytes as a path: what is taken has no way out, and the order of two paths is an order. */
+/* Any bytes as a path: a path that is accepted cannot leave the share, and the order of two paths is consistent. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

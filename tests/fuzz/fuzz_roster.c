@@ -1,5 +1,5 @@
-/* Roster entries. First byte odd: the rest is one entry. Even: every six bytes are an instruction to sign one, any agent
- * saying anything; the entries must be judged the same whatever order they come in. */
+/* Roster entries. First byte odd: the rest is one entry. Even: every six bytes are an instruction to sign an entry, by
+ * any agent, about anything; the verdict on the entries must not depend on their order. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,8 +119,8 @@ static bool put_told(void *arg, const uint8_t *entry, size_t n)
 	return true;
 }
 
-/* Adds all entries, from the one at `from` in steps of `step`, and judges step by step; then all at once; then what counts,
- * told to another. */
+/* Adds all entries, from the one at `from` in steps of `step`, and judges step by step; then all at once; then what
+ * counts, told to another. */
 static void judge(struct verdict *v, const struct bytes *entries, size_t n, size_t from, size_t step)
 {
 	struct roster *r = roster_new(&group), *other = roster_new(&group);

@@ -1,5 +1,5 @@
-/* Any bytes as the strings of a TXT record, each behind its length as on the wire: whatever they say, what is read of
- * them is within its limits. */
+/* Any bytes as the strings of a TXT record, each after its length, as on the wire: the values that are read are always
+ * within their limits. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Any bytes as a version vector: refused, or well-formed and the same bytes again. */
+/* Any bytes as a version vector: refused, or well-formed and encoded to the same bytes again. */
 #include <stdlib.h>
 #include <string.h>
 

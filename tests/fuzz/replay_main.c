@@ -1,5 +1,5 @@
-/* Stands in for libFuzzer where there is only a compiler: runs a fuzz target once over every file of a corpus folder, in
- * the order of their names. Fails when there is none, so that a corpus cannot vanish unnoticed. */
+/* Stands in for libFuzzer where there is only a compiler: runs a fuzz target once on every file of a corpus folder, in
+ * the order of their names. Fails if there are none, so that a corpus cannot vanish unnoticed. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>

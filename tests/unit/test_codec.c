@@ -1,4 +1,4 @@
-/* Compression: what comes back is what went in, exactly so long, or nothing. */
+/* Compression: unpacking gives exactly the bytes that were packed, or nothing. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +105,7 @@ static void cut_lengthened_or_strange_frames_are_refused(void **state)
 	for (size_t cut = 0; cut < n; cut++)
 		assert_null(codec_decompress(out, cut, BIG, &back_n));
 	assert_null(codec_decompress(out, n + 1, BIG, &back_n));
-	/* A second frame behind the first, which zstd by itself would take. */
+	/* A second frame after the first, which zstd itself would accept. */
 	memcpy(out + n, out + CODEC_PREFIX, n - CODEC_PREFIX);
 	put_u32(out, 10000);
 	assert_null(codec_decompress(out, n + n - CODEC_PREFIX, BIG, &back_n));
@@ -159,7 +159,7 @@ static void a_header_that_packs_does_not_hide_a_body_that_does_not(void **state)
 	(void)state;
 	memset(plain, 0, 32 << 10);
 	assert_int_equal(codec_block(&packed, &packed_n, plain, BIG), 0);
-	/* And the other way round. */
+	/* And the reverse. */
 	free(plain);
 	plain = text(BIG);
 	random_bytes(plain, 32 << 10);

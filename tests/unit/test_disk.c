@@ -1,5 +1,5 @@
-/* Proves that a disk that keeps all is said to lack nothing, and what a lack makes of modes and times. Disks that do lack something are in
- * tests/fault/test_lossy.py. */
+/* Proves that a disk without limits is reported as such, and what each limit does to modes and times. Real disks with
+ * limits are in tests/fault/test_lossy.py. */
 #include "tests/unit/fs_dirs.h"
 
 #include <dirent.h>
@@ -66,7 +66,7 @@ static void lacks_explain_what_they_make_and_no_more(void **state)
 	asked.mtime_ns = INT64_C(4000000000) * 1000000000;
 	assert_true(disk_explains(&near, &asked, &seen));
 	assert_false(disk_explains(&seconds, &asked, &seen));
-	/* Another content is another thing. */
+	/* No disk explains another content. */
 	seen = asked;
 	seen.content.size = 1;
 	assert_false(disk_explains(&none, &asked, &seen));
@@ -103,7 +103,7 @@ static void a_share_of_several_people_gives_the_group_what_the_owner_has(void **
 	assert_int_equal(disk_mode_kept(&shared, RECORD_FILE, 0600), 0660);
 	assert_int_equal(disk_mode_kept(&shared, RECORD_DIR, 0755), 0775);
 	assert_int_equal(disk_mode_kept(&shared, RECORD_SYMLINK, 0), 0);
-	/* What people make there is told as one person's would be. */
+	/* The group bits of a shared folder are not announced. */
 	assert_int_equal(disk_mode_announced(&own, RECORD_FILE, 0664), 0664);
 	assert_int_equal(disk_mode_announced(&shared, RECORD_FILE, 0664), 0644);
 	assert_int_equal(disk_mode_announced(&shared, RECORD_FILE, 0660), 0600);

@@ -1,4 +1,5 @@
-/* Frame headers: what is written is read, and what is too long is refused as soon as its header says so. */
+/* Frame headers: what is written is read back, and a frame that is too long is refused as soon as its header says
+ * so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Proves that .lanyardignore means what gitignore(5) says; where git is there, it is asked the same of many made-up
- * rules and paths. */
+/* Proves that .lanyardignore means what gitignore(5) says; if git is installed, its answers to many random rules and
+ * paths are compared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Messages survive the trip through their bytes, and what breaks a limit is refused. */
+/* Every message survives encoding and decoding, and one that breaks a limit is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Proves which paths a share takes, and that their order is the order of a walk. */
+/* Proves which paths a share accepts, and that their order is the order of a walk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +64,7 @@ static void test_refuses_tricks(void **state)
 	assert_int_equal(check("a/./b"), PATH_DOTS);
 	assert_int_equal(check(".lanyard"), PATH_OURS);
 	assert_int_equal(check(".lanyard/parts/x"), PATH_OURS);
-	/* Of any depth, and by what the disks of some take for the same name. */
+	/* At any depth, and by every name that some file system takes for the same. */
 	assert_int_equal(check("a/.lanyard"), PATH_OURS);
 	assert_int_equal(check("a/b/.lanyard/versions/x"), PATH_OURS);
 	assert_int_equal(check(".Lanyard"), PATH_OURS);
@@ -74,7 +74,7 @@ static void test_refuses_tricks(void **state)
 	assert_int_equal(check(".lan\xe2\x80\x8dyard/share"), PATH_OURS);
 	assert_int_equal(check("\xef\xbb\xbf.lanyard"), PATH_OURS);
 	assert_int_equal(check("LANYAR~1/share"), PATH_OURS);
-	/* The ignore rules at the top are each machine's own. */
+	/* Each machine has its own ignore rules at the top. */
 	assert_int_equal(check(".lanyardignore"), PATH_RULES);
 	assert_int_equal(check(".LanyardIgnore."), PATH_RULES);
 	assert_int_equal(path_check("a\0b", 3), PATH_NUL);
@@ -103,7 +103,7 @@ static int by_path(const void *a, const void *b)
 
 static void test_order_is_that_of_a_walk(void **state)
 {
-	/* A folder, then all in it, then its next sibling, siblings by bytes. */
+	/* A folder, then everything in it, then its next sibling; siblings in the order of their bytes. */
 	static const char *const walk[] = {
 		"", "a", "a/b", "a/b/c", "a/b\x01", "a/\xff", "a\x01", "a ", "a-b", "a-b/x", "a.b", "ab", "b", "\xff",
 	};

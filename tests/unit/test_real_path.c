@@ -1,4 +1,5 @@
-/* Proves that two paths are known to overlap by what they are: through symlinks, bind mounts, and folders that are not made yet. */
+/* Proves that two paths overlap if the folders they lead to do: through symlinks, bind mounts, and folders that do not
+ * exist yet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Proves that a share is known by its marker, and that a folder that vanished, was replaced or emptied is told from one
- * whose files were deleted. */
+/* Proves that a share is recognised by its marker, and that a folder which vanished, was replaced or was emptied is not
+ * taken for one whose files were deleted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ static struct share *open_share(bool create, bool expect_marker, const uint8_t m
 	return share_open(path, create, expect_marker, m, &why);
 }
 
-/* What the last one said. */
+/* The reason that the last call gave. */
 static void forget_why(void)
 {
 	free(why);

@@ -1,5 +1,5 @@
-/* Proves that a share gives away the bytes of a content only from files that still are what their rows say, whatever a user does to
- * them meanwhile, and never what ignore rules leave out. */
+/* Proves that a share gives out the bytes of a content only from files that still are what their rows say, whatever a
+ * user does to them meanwhile, and never from files that ignore rules leave out. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
