@@ -181,7 +181,7 @@ hostile: all ## run a malicious peer, attack by attack, and measure what each co
 # A library that counts the agent's calls, and at any one of them kills it, lets the call fail or swaps files; a library
 # whose syncs do nothing; a disk that loses what was not flushed, and one that stores less of a file than ours do.
 FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk $(B)/tests/fault/lossy_disk
-$(B)/tests/fault/preload.so: tests/fault/swap.c tests/fault/swap.h
+$(B)/tests/fault/preload.so: tests/fault/point.c tests/fault/point.h tests/fault/swap.c tests/fault/swap.h
 $(B)/tests/fault/%.so: tests/fault/%.c
 	$(say) CC $@
 	@mkdir -p $(@D)
