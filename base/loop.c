@@ -365,7 +365,7 @@ void loop_signal_mute(int signum)
 	uv_signal_t *uv = MEM_NEW(uv_signal_t);
 
 	if (uv_signal_init(uv_default_loop(), uv) < 0 || uv_signal_start(uv, ignore_signal, signum) < 0)
-		log_warn("signal %d cannot be muted: %s", signum, strerror(errno));
+		log_warn("signal %d cannot be ignored: %s", signum, strerror(errno));
 }
 
 struct loop_hook *loop_hook_new(struct loop *loop, loop_fn *fn, void *arg)

@@ -26,12 +26,10 @@
 #include "base/mem.h"
 
 enum {
-	MAX_BUSY = 64,       /* calls in progress: most of them wait, or follow events */
-	MAX_BODY = 64 << 10, /* bytes */
-	MAX_DISCARD =
-		1
-		<< 20, /* bytes of an oversized body that are read so that it can be answered; beyond, the connection is cut */
-	REQUEST_TIMEOUT = 60, /* s */
+	MAX_BUSY = 64,         /* calls in progress: most of them wait, or follow events */
+	MAX_BODY = 64 << 10,   /* bytes */
+	MAX_DISCARD = 1 << 20, /* bytes of an oversized body that are read, to answer it; then it is cut */
+	REQUEST_TIMEOUT = 60,  /* s */
 	BACKLOG = 64,
 	MAX_CONNECTIONS = CONTROL_MAX_IDLE + MAX_BUSY + BACKLOG,
 };

@@ -161,7 +161,7 @@ static bool fetch_reason(void *arg, const struct fetch_download *d)
 	else if (d->retry_s < 0)
 		(void)snprintf(p.next, sizeof(p.next), "continues when a member that has it connects");
 	else if (d->retry_s == 0)
-		(void)snprintf(p.next, sizeof(p.next), "is being retried now");
+		(void)snprintf(p.next, sizeof(p.next), "being retried now");
 	else
 		(void)snprintf(p.next, sizeof(p.next), "retried in %lld s", (long long)d->retry_s);
 	return tell_problem(arg, &p);

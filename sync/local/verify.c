@@ -263,7 +263,7 @@ static void verify_judge(struct verify *v, const struct verify_item *it)
 	if (index_get(v->local->c.index, it->row.path, &now) > 0 && now.seq == it->row.seq) {
 		v->rotten++;
 		log_about(LOG_ERROR, &(struct log_about){ .group = group_of(v), .file = it->row.path },
-		          "%s: its bytes have changed although nobody wrote to it", it->row.path);
+		          "%s: its content has changed although nobody wrote to it", it->row.path);
 		v->fn(v->arg, &it->row);
 	}
 	record_clear(&now);
