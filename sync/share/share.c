@@ -175,6 +175,8 @@ static bool is_private_tmp(const char *path)
 	return found;
 }
 
+/* Folders that are refused whatever is in them come first; then missing ones are made; open_folder() decides about the
+ * rest. */
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why)
 {
 	struct share *s;
@@ -382,6 +384,7 @@ static void note_problem(struct share *s, const struct share_rules *r)
 		                          r->bad_line);
 }
 
+/* A failed read keeps the old rules: with none in force, files that they leave out would be shared. */
 bool share_take_rules(struct share *s, struct share_rules *r)
 {
 	const struct log_about about = { .group = s->group, .file = SHARE_IGNORE_FILE };

@@ -101,6 +101,8 @@ static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, ui
 	return end;
 }
 
+/* protobuf-c wants an array of pointers, and each record's vectors as arrays: one allocation for each kind, shared
+ * out. */
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 {
 	Lanyard__News pb;
@@ -239,6 +241,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	return r->target ? 0 : -1;
 }
 
+/* Numbers must ascend within (after, upto], so that acknowledging upto acknowledges every record. */
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n)
 {
 	Lanyard__News *pb = (void *)msg_unpack(&lanyard__news__descriptor, a, p, n);
