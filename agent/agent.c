@@ -1,4 +1,4 @@
-/* See agent.h. */
+/* Starting and stopping the agent: see agent.h. */
 #include "agent/agent_internal.h"
 
 #include <dirent.h>
@@ -34,7 +34,7 @@ static bool is_loaded(const struct agent *a, const char *group_hex)
 	return false;
 }
 
-/* One group that cannot be read, or not now, does not stop the others. */
+/* A group that cannot be read does not affect the others, and is tried again. */
 static void load_group(struct agent *a, const char *group_hex)
 {
 	char *why = NULL;
@@ -50,7 +50,7 @@ static void load_group(struct agent *a, const char *group_hex)
 	free(why);
 }
 
-/* Those that are not yet. An agent that cannot know its groups is none: -1 with *why. */
+/* Loads the groups that are not loaded yet. -1 with *why: the list of groups cannot be read. */
 static int load_groups(struct agent *a, char **why)
 {
 	int fd = fs_open(a->home_dirfd, "groups", O_RDONLY | O_DIRECTORY, 0);
@@ -147,13 +147,13 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	return a;
 }
 
-/* Those whose disks answer. */
+/* False: the disk of one or more of them does not answer. */
 static bool free_engines(struct agent *a)
 {
 	struct agent_group **const lists[] = { &a->leaving, &a->groups };
 	bool all = true;
 
-	/* Those that are being left end as they would have, except that a share's .lanyard/ may stay. */
+	/* Groups that are being left are forgotten all the same, but the .lanyard/ of their shares may stay. */
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		while (*lists[i] != NULL) {
 			struct agent_group *g = *lists[i];
@@ -166,8 +166,8 @@ static bool free_engines(struct agent *a)
 	return all;
 }
 
-/* In reverse; discovery goes first, so that it finds nothing for peers that are about to be freed. Where a disk does
- * not answer nothing more is freed, since jobs still use it. */
+/* In reverse order. Discovery first, so that it reports nothing to peers that are being freed. If a disk does not
+ * answer, nothing more is freed, since jobs still use it. */
 bool agent_free(struct agent *a)
 {
 	if (!a)
@@ -193,7 +193,7 @@ bool agent_free(struct agent *a)
 	return true;
 }
 
-/* --- what there is --- */
+/* --- queries --- */
 
 const struct agent_id *agent_self(const struct agent *a)
 {

@@ -1,5 +1,5 @@
-/* A copy of this home that runs elsewhere under the same identity: what the user reads about it, and that the groups
- * of the one that yields stop. */
+/* A copy of this home runs elsewhere under the same identity: reports that to the user, and stops the groups of the
+ * copy that yields. */
 #include "agent/agent_internal.h"
 
 #include <stdlib.h>
@@ -27,8 +27,8 @@ static void stop_sharing(void *arg)
 	agent_publish(a);
 }
 
-/* yield: the other copy stays, so this one stops sharing, between two turns, as the call comes from a connection that
- * this ends. A member that says so is believed for the groups it belongs to. */
+/* yield: the other copy stays, and this one stops its groups. It does so between two turns, since the call comes from
+ * a connection that this closes. A member is believed about the groups that it belongs to. */
 void agent_copied_home(void *arg, const struct agent_id *peer, const char *address, bool yield)
 {
 	struct agent *a = arg;

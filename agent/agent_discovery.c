@@ -1,5 +1,5 @@
-/* Discovery as the agent uses it: found addresses go to the connections, names of groups are remembered for `lanyard
- * groups`. */
+/* The agent's side of discovery: passes found addresses on to the connections, and remembers names of groups for
+ * `lanyard groups`. */
 #include "agent/agent_internal.h"
 
 #include <stdlib.h>
@@ -11,9 +11,7 @@
 
 enum { MAX_SEEN = 256 };
 
-/* --- what others report --- */
-
-/* At most MAX_SEEN: the oldest sighting makes way. Anybody on the network can announce names. */
+/* At most MAX_SEEN, since anybody on the network can announce names; the oldest is forgotten. */
 static void remember_names(struct agent *a, const struct discovery_found *f)
 {
 	for (size_t i = 0; i < f->nnames; i++) {

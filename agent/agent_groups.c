@@ -1,4 +1,4 @@
-/* Groups founded, joined and left, and invitations to them: see agent.h. */
+/* Founding, joining and leaving groups, and invites: see agent.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "sync/share/real_path.h"
 
-/* One folder must not be in two groups, nor a share hold the agent's own keys. */
+/* A folder must not be in two groups, and a share must not contain the agent's own keys. */
 char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path)
 {
 	const struct agent *a = arg;
@@ -100,8 +100,8 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 	return 0;
 }
 
-/* An engine of that group that never became a member's makes way for another attempt. -1 with *why: it is more than
- * that, or its share's disk has not answered yet. */
+/* Removes an attempt to join the group that is unfinished or failed, to make place for another one. -1 with *why:
+ * this agent is a member, or the attempt still uses the share's disk. */
 static int drop_attempt(struct agent *a, const struct group_id *group, char **why)
 {
 	struct agent_group *g = find_group(a->groups, group);
@@ -129,7 +129,7 @@ static int drop_attempt(struct agent *a, const struct group_id *group, char **wh
 	return 0;
 }
 
-/* Everything that can be known to fail is checked before an earlier attempt is dropped for this one. */
+/* Checks everything it can before it drops an earlier attempt. */
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why)
 {
 	static const char *const faults[] = {
@@ -194,8 +194,8 @@ static bool look_for_owner(void *arg, const struct roster_member *m)
 	return !o->another;
 }
 
-/* Then our leaving gives the group up. With another owner it does not, even if that one leaves at the same time: the
- * senior's leave does not count then. */
+/* Without another owner, our leaving dissolves the group. With one it does not, even if both leave at the same time:
+ * the senior owner's leaving does not count then. */
 static bool no_other_owner(const struct agent *a, struct engine *e)
 {
 	struct owners o = { .self = identity_id(a->self) };

@@ -1,4 +1,4 @@
-/* What the agent*.c share. */
+/* The state of an agent, shared by the agent*.c files. */
 #ifndef LANYARD_AGENT_AGENT_INTERNAL_H
 #define LANYARD_AGENT_AGENT_INTERNAL_H
 
@@ -15,7 +15,7 @@ struct agent_group {
 	struct engine *engine;
 };
 
-/* A group's name that somebody announces. */
+/* A name of a group that an agent announces on the network. */
 struct sighting {
 	struct sighting *prev, *next;
 	char *name;
@@ -31,19 +31,19 @@ struct agent {
 	struct discovery *discovery;
 	struct addresses *addresses; /* NULL without netlink */
 	struct link_losses *losses;
-	char *backend, *problem; /* as discovery says */
+	char *backend, *problem; /* as discovery reports them */
 	int port;
 	char *home, *name;
 	struct home_machine machine;
-	char *copy;                /* where a copy of this home runs, and what to do; NULL: none is known */
-	bool copied_seen;          /* agent_copied() is due */
-	struct agent_id copied_by; /* the member that said so; all zero: we saw it */
+	char *copy;                /* see agent_copy() */
+	bool copied_seen;          /* groups are to be stopped between two turns */
+	struct agent_id copied_by; /* the member that reported the copy; all zero: we found it ourselves */
 	int home_dirfd;
 	struct real_path *home_real_path;
 	struct engine_context context;
 	struct agent_group *groups;
-	struct agent_group *leaving;   /* left: they go when their disks have answered */
-	struct loop_timer *load_timer; /* runs while a group's settings could not be read */
+	struct agent_group *leaving;   /* left, but their disks have not answered yet */
+	struct loop_timer *load_timer; /* runs while the settings of a group cannot be read */
 	struct sighting *seen;
 	size_t nseen;
 };

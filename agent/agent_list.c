@@ -1,4 +1,4 @@
-/* The agent's groups: listed, found by name, and announced on the network. */
+/* The list of the agent's groups: finds them by name, and announces them on the network. */
 #include "agent/agent_internal.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static bool id_begins(const struct engine *e, const char *text)
 	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
 }
 
-/* A name that fits goes before the start of an ID, so that no name can be hidden by an ID. */
+/* A matching name is preferred to the start of an ID, so that an ID cannot hide a name. */
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 {
 	const struct agent_group *g;
@@ -73,7 +73,7 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 	return NULL;
 }
 
-/* What is published: groups we are a member of and that run. */
+/* Announces the groups that we are a member of and that run. */
 void agent_publish(void *arg)
 {
 	struct agent *a = arg;

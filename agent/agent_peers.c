@@ -1,4 +1,4 @@
-/* The agent and its connections: what they report, what they are told of this host, and how they are opened. */
+/* The agent's connections: opening them, logging and emitting their events, and giving them this host's addresses. */
 #include "agent/agent_internal.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { COMINGS_LOGGED = 20 }; /* of one peer, in a minute */
+enum { COMINGS_LOGGED = 20 }; /* of one peer per minute */
 
-/* --- what they report --- */
+/* --- events --- */
 
 static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, struct peer_group *group,
                       const char *reason)
@@ -29,7 +29,7 @@ static void emit_peer(struct agent *a, const char *kind, const struct agent_id *
 	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
 }
 
-/* A member that comes and goes does not fill the log; the events have all of it. */
+/* A member that connects and disconnects all the time must not fill the log; the events have everything. */
 static bool may_log(const char *what, const char *peer)
 {
 	char key[ID_TEXT_MAX + 8];
@@ -56,7 +56,7 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 
 	if (!group) {
 		link_losses_note(a->losses, peer, reason, loop_now_ms(a->loop));
-		return; /* said for each of its groups */
+		return; /* logged for each of its groups below */
 	}
 	agent_id_text(text, peer);
 	if (may_log("goes", text))
@@ -72,7 +72,7 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	char text[ID_TEXT_MAX] = "somebody";
 	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
 
-	/* Once a minute for each address and reason, whatever port it came from. */
+	/* Once per minute for each address and reason, whatever the port. */
 	colon = strrchr(key, ':');
 	if (colon && *address != '[')
 		*colon = 0;
@@ -85,7 +85,7 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	free(key);
 }
 
-/* --- what they are told --- */
+/* --- addresses --- */
 
 static size_t list_own_addresses(void *arg, struct sockaddr_storage *out, size_t max)
 {
@@ -137,7 +137,7 @@ int agent_open_peers(struct agent *a, const struct settings *settings, char **wh
 	peers_limit(a->peers, settings->upload, settings->download);
 	a->port = peers_listen(a->peers, settings->listen, why);
 	if (a->port < 0 && !settings->listen_set) {
-		/* A second agent of this machine: mDNS tells its port as it tells the first one's. */
+		/* Probably a second agent on this host. Members find its port by mDNS, so any will do. */
 		log_info("%s: in use, probably by another agent; listening on a free port instead", *why);
 		free(*why);
 		*why = NULL;

@@ -11,7 +11,7 @@
 
 enum { INVITE_FILE_MAX = 4096 };
 
-/* Where the group's invite is. NULL when none is named, or ($CREDENTIALS_DIRECTORY is not set) it is not for us. */
+/* The path of the group's invite. NULL: none is named, or it is a credential and $CREDENTIALS_DIRECTORY is not set. */
 static char *invite_place(const struct config_group *g)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
@@ -38,7 +38,7 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 
 	if (token == NULL)
 		return NULL;
-	/* Without the newline at its end it can be compared with the one that is stored. */
+	/* Without the newline at its end, so that it can be compared with the stored one. */
 	while (n > 0 && strchr(" \t\r\n", token[n - 1]) != NULL)
 		token[--n] = '\0';
 	parsed = strlen(token) == n ? invite_parse(invite, token) : INVITE_NOT_A_TOKEN;
@@ -76,7 +76,7 @@ int declared_groups_check(const struct config *c, char **why)
 	return 0;
 }
 
-/* An attempt to join that has not come to an end, or that was refused: nothing is lost when it begins anew. */
+/* An attempt to join that is unfinished or was refused: nothing is lost if it is started again. */
 static bool is_attempt(struct engine *e)
 {
 	const struct roster *roster = engine_roster(e);
@@ -152,7 +152,7 @@ void declared_groups_join(struct agent *a, const struct config *c)
 			tell_moved(g, here);
 			continue;
 		}
-		why = join_declared(a, g, here); /* which may end here */
+		why = join_declared(a, g, here); /* which may free `here` */
 		if (why != NULL)
 			log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name,
 			          g->place, why);

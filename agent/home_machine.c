@@ -22,7 +22,7 @@ static bool own_hash(char hex[2 * HASH_BYTES + 1])
 {
 	char id[ID_MAX + 1], salted[sizeof(salt) + ID_MAX];
 	uint8_t hash[32];
-	/* Not beneath a folder as all else is: early in a boot something is mounted over it. */
+	/* Opened by its absolute path, unlike everything else: early in a boot something is mounted over it. */
 	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, id, ID_MAX);
 

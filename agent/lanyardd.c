@@ -1,4 +1,4 @@
-/* lanyardd: main() is a list. Options, home, config, start, run, stop in reverse. */
+/* lanyardd: parse options, open the home, read the settings, start everything, run, stop in reverse order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* 78 is EX_CONFIG of sysexits(3): the unit's RestartPreventExitStatus= knows it. */
+/* 78 is EX_CONFIG of sysexits(3): the unit names it in RestartPreventExitStatus=. */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78, MAX_FILES = 1 << 20 };
 
 /* Everything that main() starts; NULL or zero until then. */
@@ -42,8 +42,8 @@ struct program {
 	struct status_line *status_line;
 	struct api *api;
 	struct control *control;
-	struct control *readers; /* NULL: nobody but this user asks */
-	bool stopping;           /* a signal said so */
+	struct control *readers; /* NULL: only this user may ask */
+	bool stopping;           /* after a signal */
 };
 
 static int complain(char *why)
@@ -55,11 +55,12 @@ static int complain(char *why)
 
 /* --- the process --- */
 
-/* What is inherited must change nothing: descriptors 0 to 2 are there, modes are ours, a closed pipe is an error. */
+/* Nothing that is inherited may change the program's behavior: descriptors 0 to 2 are open, the umask is known, a
+ * closed pipe is an error. */
 static void prepare_process(void)
 {
-	/* Blocks of up to 4 MiB come and go thousands of times a second: from the heap, whose pages are warm, not from
-	 * fresh mappings. What is not needed any more goes back when a group comes in sync. */
+	/* Blocks of up to 4 MiB are allocated and freed thousands of times per second: use the heap, whose pages are
+	 * warm, and not fresh mappings. Unused memory is given back when a group comes in sync. */
 	mallopt(M_MMAP_THRESHOLD, 8 << 20);
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_ARENA_MAX, 2);
@@ -82,7 +83,7 @@ static void prepare_process(void)
 	}
 }
 
-/* Two threads more than processors: one is kept for quick jobs, one waits for the disk. */
+/* Two more threads than processors: one is reserved for quick jobs, one waits for the disk. */
 static int worker_threads(void)
 {
 	cpu_set_t set;
@@ -189,7 +190,7 @@ static int read_config(struct program *p)
 	return 0;
 }
 
-/* --check-config: touches nothing, and does not mind an agent that runs. */
+/* --check-config: changes nothing, and is safe while an agent is running. */
 static int check_config(struct program *p)
 {
 	char *why = NULL;
@@ -251,7 +252,7 @@ static int start_control(struct program *p)
 		return complain(why);
 	if (!p->runtime.named)
 		return 0;
-	/* For the people whose files these are: they may look, and change nothing. */
+	/* For the users whose files these are: read-only. */
 	p->readers =
 		control_new(p->loop, &(struct control_door){ p->runtime.dirfd, p->runtime.path, "status.sock", 0660 },
 	                    api_handle_reader, p->api, &why);
@@ -276,15 +277,16 @@ static void stop_program(struct program *p)
 	control_free(p->control);
 	status_line_free(p->status_line);
 	if (!agent_free(p->agent)) {
-		/* Threads wait in the kernel for ever; what counts is stored, as it would be before a power cut. */
+		/* Worker threads hang in the kernel; everything that matters is stored, as it would be before a power
+		 * cut. */
 		runtime_close(&p->runtime);
 		home_close(&p->home);
 		_exit(0);
 	}
-	api_free(p->api); /* after the agent, which may still report to it */
+	api_free(p->api); /* after the agent, which may still call it */
 	events_free(p->events);
 	notify_free(p->notify);
-	/* A second Ctrl-C must not spoil the last steps. */
+	/* A second Ctrl-C must not interrupt the last steps. */
 	loop_signal_mute(SIGHUP);
 	loop_signal_mute(SIGINT);
 	loop_signal_mute(SIGTERM);
@@ -305,7 +307,7 @@ static int usage(char *why)
 	return EXIT_USAGE;
 }
 
-/* 0: go on. Otherwise the process ends with *status. */
+/* 0: continue. Otherwise the process ends with *status. */
 static int parse_options(struct program *p, int argc, char **argv, int *status)
 {
 	struct config config;

@@ -1,4 +1,4 @@
-/* A ring of times for each agent: see link_losses.h. */
+/* A ring of times per agent: see link_losses.h. */
 #include "agent/link_losses.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 struct lost_agent {
 	struct agent_id id;
 	int64_t at_ms[LINK_LOSSES_COUNT_MAX];
-	size_t n; /* noted ever; the latest are kept */
+	size_t n; /* noted in all; the latest LINK_LOSSES_COUNT_MAX are kept */
 	char *reason;
 	UT_hash_handle hh;
 };
@@ -46,7 +46,7 @@ void link_losses_note(struct link_losses *l, const struct agent_id *id, const ch
 {
 	struct lost_agent *a;
 
-	/* Its own last words. */
+	/* The peer closed the connection and said why: not a loss. */
 	if (strncmp(reason, "it said", 7) == 0)
 		return;
 	HASH_FIND(hh, l->agents, id, sizeof(*id), a);

@@ -1,5 +1,5 @@
-/* How often connections to members were lost of late: what tells a link that flaps from one that is there. Whoever
- * says goodbye is not lost. Pure. */
+/* How often connections to members were lost recently, which tells a flapping link from a stable one. A peer that
+ * says why it closes is not lost. Pure. */
 #ifndef LANYARD_AGENT_LINK_LOSSES_H
 #define LANYARD_AGENT_LINK_LOSSES_H
 
@@ -10,8 +10,8 @@
 #include "sync/group/id.h"
 
 enum {
-	LINK_LOSSES_AGENTS_MAX = 256, /* remembered; who was lost longest ago is forgotten first */
-	LINK_LOSSES_COUNT_MAX = 32,   /* of one agent that are counted */
+	LINK_LOSSES_AGENTS_MAX = 256, /* the one that was lost longest ago is forgotten first */
+	LINK_LOSSES_COUNT_MAX = 32,   /* counted per agent */
 	LINK_LOSSES_WITHIN_MS = 15 * 60 * 1000,
 };
 
@@ -25,9 +25,9 @@ struct link_loss {
 
 struct link_losses *link_losses_new(void);
 void link_losses_free(struct link_losses *l);
-/* reason: as peers_config.disconnected has it. */
+/* reason: as in peers_config.disconnected. */
 void link_losses_note(struct link_losses *l, const struct agent_id *id, const char *reason, int64_t now_ms);
-/* Every agent that was lost of late. */
+/* Calls fn for each agent that was lost within LINK_LOSSES_WITHIN_MS. */
 void link_losses_each(const struct link_losses *l, int64_t now_ms, void (*fn)(void *arg, const struct link_loss *loss),
                       void *arg);
 

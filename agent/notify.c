@@ -14,15 +14,15 @@
 #include "base/mem.h"
 
 struct notify {
-	int fd; /* -1: nobody to tell */
+	int fd; /* -1: no service manager */
 	struct sockaddr_un to;
 	socklen_t to_len;
-	struct loop_timer *watchdog; /* NULL: none is wanted */
+	struct loop_timer *watchdog; /* NULL: not requested */
 };
 
 static void send_message(struct notify *n, const char *message)
 {
-	/* A manager that does not listen is its own problem; ours is to go on. */
+	/* A manager that does not read its socket must not stop the agent. */
 	if (n->fd >= 0)
 		(void)!sendto(n->fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&n->to, n->to_len);
 }

@@ -1,5 +1,5 @@
-/* Telling the service manager how we are: sd_notify(3)'s protocol, one datagram a message to $NOTIFY_SOCKET. Without a
- * service manager all of it does nothing. The loop's thread. */
+/* Notifies the service manager by sd_notify(3)'s protocol: one datagram per message to $NOTIFY_SOCKET. Does nothing
+ * without a service manager. The loop's thread. */
 #ifndef LANYARD_AGENT_NOTIFY_H
 #define LANYARD_AGENT_NOTIFY_H
 
@@ -7,7 +7,7 @@
 
 struct notify;
 
-/* Takes the variables out of the environment; answers the watchdog, when there is one, from a timer of the loop. */
+/* Removes the variables from the environment. Answers the watchdog, if there is one, by a timer of the loop. */
 struct notify *notify_new(struct loop *loop);
 void notify_free(struct notify *n);
 void notify_ready(struct notify *n);

@@ -1,4 +1,4 @@
-/* See runtime.h. */
+/* Finding and opening the runtime folder: see runtime.h. */
 #include "agent/runtime.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 static const char socket_name[] = "control.sock";
 
-/* The one folder that is named; a list of several is nothing we could choose from. */
+/* The folder that is named, if it is a single one. */
 static const char *named_folder(void)
 {
 	const char *dir = getenv("RUNTIME_DIRECTORY");
@@ -19,7 +19,7 @@ static const char *named_folder(void)
 	return dir != NULL && dir[0] == '/' && strchr(dir, ':') == NULL ? dir : NULL;
 }
 
-/* Whoever holds the home's lock may replace what an earlier agent left. */
+/* We hold the home's lock, so what is there was left by an earlier run. */
 static int link_socket(const struct runtime *r, const struct home *home)
 {
 	char *target = mem_printf("%s/%s", r->path, socket_name);

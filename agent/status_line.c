@@ -1,4 +1,4 @@
-/* See status_line.h. */
+/* Composing and sending the status line: see status_line.h. */
 #include "agent/status_line.h"
 
 #include <inttypes.h>
@@ -15,10 +15,10 @@ struct status_line {
 	struct events *events;
 	struct events_listener *listener;
 	struct loop_timer *timer; /* runs while the line may have changed */
-	char *told;               /* the line as last told; NULL: none yet */
+	char *told;               /* the line as last sent; NULL: none yet */
 };
 
-/* --- the line --- */
+/* --- text --- */
 
 static void add_part(char **text, char *part)
 {
@@ -59,7 +59,7 @@ char *status_line_text(const struct status_line_facts *f)
 	return text;
 }
 
-/* --- its facts --- */
+/* --- facts --- */
 
 static bool add_group(void *arg, struct engine *e)
 {
@@ -96,7 +96,7 @@ static void status_due(void *arg)
 	agent_engines(s->agent, add_group, &facts);
 	peers_each(agent_peers(s->agent), add_peer, &facts.peers);
 	text = status_line_text(&facts);
-	/* No event tells how far a transfer is. */
+	/* Progress of a transfer makes no events. */
 	if (facts.files > 0 || facts.scanning > 0)
 		loop_timer_start(s->timer, AGAIN_MS, 0);
 	if (s->told != NULL && strcmp(s->told, text) == 0) {

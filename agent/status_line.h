@@ -1,5 +1,5 @@
-/* How the agent is, in one line for `systemctl status`: "3 peers, 12 files to go". Told to the service manager when it
- * has changed, at most twice a second. The loop's thread. */
+/* The agent's state in one line for `systemctl status`: "3 peers, 12 files to go". Sent to the service manager when
+ * it has changed, at most twice per second. The loop's thread. */
 #ifndef LANYARD_AGENT_STATUS_LINE_H
 #define LANYARD_AGENT_STATUS_LINE_H
 
@@ -13,12 +13,12 @@ struct status_line *status_line_new(struct loop *loop, struct agent *agent, stru
                                     struct notify *notify);
 void status_line_free(struct status_line *s);
 
-/* What the line says, from what there is; for tests as well. Names are the groups'. */
+/* The facts that the line is made of. */
 struct status_line_facts {
 	size_t groups;
 	size_t peers;
 	size_t joining, paused, failed;
-	size_t scanning;     /* or otherwise busy with what is here */
+	size_t scanning;     /* or otherwise busy with local files */
 	int64_t files;       /* to go */
 	const char *problem; /* the first failed group's error; NULL */
 	const char *name;    /* and its name */

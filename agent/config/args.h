@@ -1,5 +1,5 @@
 /* Command lines from tables: long options with or without a value, anywhere among the other words, "--" ends them.
- * Also the kinds of values that appear in more than one place: numbers, durations and sizes. Pure. */
+ * Also parses the values that several places use: numbers, durations and sizes. Pure. */
 #ifndef LANYARD_AGENT_ARGS_H
 #define LANYARD_AGENT_ARGS_H
 
@@ -11,7 +11,7 @@ enum args_kind {
 	ARGS_END,  /* ends a table */
 	ARGS_FLAG, /* to: bool; "--name" */
 	ARGS_TEXT, /* to: const char *; "--name VALUE" or "--name=VALUE"; twice is an error */
-	ARGS_LIST, /* to: struct args_list; may come again */
+	ARGS_LIST, /* to: struct args_list; may be repeated */
 	ARGS_MORE  /* to: another table, looked through after this one; ends a table */
 };
 
@@ -28,7 +28,7 @@ struct args_list {
 };
 
 /* Fills in what the options say and moves the other words to the front of argv. Returns how many these are, -1 with
- * *why (fresh text). With `stop` it ends before the first word that is no option, and returns its place in argv
+ * *why (fresh text). With `stop` it stops before the first word that is not an option, and returns its index in argv
  * (argc: none). argv[0] is the first word, not the program's name. */
 int args_parse(const struct args_option *options, bool stop, int argc, char **argv, char **why);
 

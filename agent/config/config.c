@@ -1,4 +1,5 @@
-/* The settings as a whole: see config.h. What each may be: config_keys.c. */
+/* Settings from defaults and the command line, and checks across settings: see config.h. config_keys.c has the single
+ * keys. */
 #include "agent/config/config.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* The agent's settings: defaults, then the settings file and its drop-ins (INI), then the command line. A setting that
- * means nothing is an error that names file, line, value, and what is accepted; nothing is guessed or skipped. Nothing
- * here writes. config.c and config_keys.c are pure; config_file.c reads, and is the door to inih. */
+/* The agent's settings: defaults, then the settings file and its drop-ins (INI), then the command line. An invalid
+ * setting is an error that names file, line, value and what is accepted; nothing is guessed or skipped. Nothing here
+ * writes. config.c and config_keys.c are pure; config_file.c reads, and is the door to inih. */
 #ifndef LANYARD_AGENT_CONFIG_H
 #define LANYARD_AGENT_CONFIG_H
 
@@ -48,11 +48,11 @@ void config_pending(const struct settings *old, const struct settings *new, void
 /* n bytes of a file, which is called `file` in messages. -1 with *why; c may be half changed then. */
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why);
 
-/* What the options say, onto c. -1 with *why: a mistake on the command line. */
+/* Applies the command line to c. -1 with *why: it has a mistake. */
 int config_options(struct config *c, const struct options *o, char **why);
 
-/* What shows only when all is read: groups without a share, shares within one another or the home (NULL: any). -1
- * with *why. */
+/* Checks that need all settings: groups without a share, shares that overlap one another or the home (NULL: not
+ * checked). -1 with *why. */
 int config_check(const struct config *c, const char *home, char **why);
 
 /* Where the settings are without --config: /etc/lanyard/lanyard.conf for the system's home (/var/lib/lanyard), else

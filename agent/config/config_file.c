@@ -19,7 +19,7 @@ enum { MAX_LINE = 190 /* bytes; inih cuts longer ones into two */ };
 
 /* --- one file --- */
 
-/* What inih's callbacks share: the text, and where in it we are. */
+/* The state of inih's callbacks: the text, and the position in it. */
 struct parse {
 	struct config *config;
 	const char *file; /* for messages */
@@ -47,7 +47,7 @@ static char *enter_group(struct parse *p, const char *name)
 	return NULL;
 }
 
-/* inih would cut long names of sections, and say nothing of a section without settings. NULL, or what is wrong. */
+/* inih would truncate long section names, and does not report a section without settings. NULL, or what is wrong. */
 static char *enter_section(struct parse *p, const char *name)
 {
 	static const char group[] = "group ";
@@ -148,7 +148,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	c->nfiles++;
 	bad = ini_parse_stream(next_line, &p, take_setting, &p);
 	line = p.line;
-	/* inih goes on after what it cannot read itself, so its mistake may be above ours. */
+	/* inih continues after a line that it cannot read, so its mistake may be above ours. */
 	if (bad != 0 && (p.why == NULL || bad < p.line)) {
 		free(p.why);
 		p.why = mem_printf("%s", bad < 0 ? "no memory left" : "neither a [section] nor key = value");
@@ -161,7 +161,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	return -1;
 }
 
-/* Nothing that is wrong with the settings. */
+/* Errors that may go away, and are not mistakes in the settings. */
 static bool may_pass(int error)
 {
 	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR ||
@@ -233,7 +233,7 @@ static int in_byte_order(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* One that cannot be read fails the whole: settings that are half in effect would be worse than the old ones. */
+/* If one cannot be read, all fail: settings that are half in effect would be worse than the old ones. */
 static int load_drop_ins(struct config *c, const char *dir, char **why)
 {
 	struct dirent **names = NULL;

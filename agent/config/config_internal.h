@@ -1,4 +1,4 @@
-/* What config.c, config_keys.c and config_file.c share: the tables of keys. Nobody else includes this. */
+/* The tables of keys, shared by the config*.c files. */
 #ifndef LANYARD_AGENT_CONFIG_INTERNAL_H
 #define LANYARD_AGENT_CONFIG_INTERNAL_H
 
@@ -11,7 +11,7 @@
 enum config_effect {
 	CONFIG_AFTER_RESTART,
 	CONFIG_AT_ONCE,
-	CONFIG_ADDED_AT_ONCE, /* one more of a list does, one less only after a restart */
+	CONFIG_ADDED_AT_ONCE, /* an added entry at once, a removed one after a restart */
 };
 
 enum config_kind { CONFIG_NUMBER, CONFIG_TEXT, CONFIG_LIST };
@@ -22,7 +22,7 @@ struct config_key {
 	const char *accepted;
 	enum config_effect effect;
 	/* Where it is in struct settings; for [agent] alone. */
-	enum config_kind kind; /* a list may be given more than once */
+	enum config_kind kind; /* a list may be repeated */
 	size_t offset, size;
 };
 

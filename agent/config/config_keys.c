@@ -1,4 +1,4 @@
-/* What each setting may be: the tables of keys of config_internal.h. */
+/* The tables of keys, and the check of each value. */
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,7 +279,7 @@ static int set_invite_credential(void *target, const char *value)
 	struct config_group *g = target;
 	size_t len = strlen(value);
 
-	/* What systemd accepts as the name of a credential: one component of a path, and no surprises. */
+	/* A name of a credential as systemd accepts it: one path component in plain ASCII. */
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p <= ' ' || *p >= 127 || *p == '/' || *p == ':')
 			return -1;
@@ -294,7 +294,7 @@ static int set_invite_credential(void *target, const char *value)
 
 static const char rate_accepted[] = "off, or bytes per second: 64K to 100G, as a number with K, M or G (of 1000)";
 
-/* A column of the table: where in struct settings it is. */
+/* The last three columns of the table: the kind, and where it is in struct settings. */
 #define AT(kind, field) CONFIG_##kind, offsetof(struct settings, field), sizeof(((struct settings *)0)->field)
 
 const struct config_key config_agent_keys[] = {

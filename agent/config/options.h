@@ -1,4 +1,4 @@
-/* The command line of lanyardd. Pure but for the text that --help and --version print. */
+/* The command line of lanyardd. Pure. */
 #ifndef LANYARD_AGENT_OPTIONS_H
 #define LANYARD_AGENT_OPTIONS_H
 
