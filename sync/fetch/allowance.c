@@ -1,10 +1,12 @@
-/* How much one member may tell. Of what has to be got only so much waits as the share's own size makes likely: nobody fills the index
- * with files that never come. What is beyond is not acknowledged, and told again when half of what waits is here.
+/* How much of what one member announces is stored. See fetch_internal.h.
  *
- * The deletion of a path that was never here changes no tree; it is kept for those who
- * may still have the file, and told on. Each member that brings them has room for so many as the share's own size makes
- * likely, whoever wrote them: it could name any author. What is beyond is not kept, and the member that has it tells it to those who
- * need it. The room comes back in the time after which deletions are forgotten. See fetch_internal.h. */
+ * Offers: the share's own size bounds how many of each member's wait, so that no member can fill the index with files that never
+ * come. Offers beyond the bound are not acknowledged, and the member is asked to send them again when half of them are done.
+ *
+ * Deletions of paths that were never here: they change no tree, and are kept and passed on for members that may still have the
+ * file. The share's size bounds those too, per member that brings them, since a record could name any author. Deletions beyond
+ * the allowance are not kept: the member that has them sends them to those who need them. Used allowance comes back in the
+ * time after which deletions are forgotten. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <inttypes.h>
@@ -16,11 +18,11 @@
 #include "base/mem.h"
 
 enum {
-	ROW_COST = 256,          /* bytes of the index that a row takes, beside its path and version */
-	ALLOWANCE_MIN = 8 << 20, /* bytes for anybody */
-	BACKLOG_EACH = 4,        /* paths that may wait, for each row of the share that lives */
+	ROW_COST = 256,          /* bytes that a row takes in the index, without its path and version */
+	ALLOWANCE_MIN = 8 << 20, /* bytes for each member */
+	BACKLOG_EACH = 4,        /* offers that may wait, per live row of the share */
 	FULL_CHECK_MS = 500,
-	ALLOWANCE_EACH = 2 << 10, /* and for each row of the share that lives */
+	ALLOWANCE_EACH = 2 << 10, /* bytes more per live row of the share */
 	NAME_LEN = 40,
 };
 
@@ -53,7 +55,7 @@ static void allowance_load(struct fetch *f, struct fetch_peer *p)
 	p->bare_known = true;
 }
 
-/* What has come back since; a clock that goes backwards gives nothing back. */
+/* The allowance that has come back since it was last used. A clock that goes backwards gives nothing back. */
 static void allowance_regain(struct fetch_peer *p, int64_t all)
 {
 	int64_t now = clock_wall_s(), passed = now - p->bare_s;
@@ -72,7 +74,7 @@ static void allowance_refused(struct fetch *f, struct fetch_peer *p, const struc
 {
 	struct index_peer known;
 
-	/* What is not taken is not known: nothing may be taken for deleted on the strength of it. */
+	/* We do not know what was rejected, so no path may be taken for deleted because we know "all" of this peer. */
 	if ((p->first_rejected == 0 || theirs->seq < p->first_rejected) &&
 	    index_peer_get(f->c.index, p->id, &known) == 0) {
 		(void)index_note_rejected(f->c.index, known.epoch, theirs->seq);
@@ -115,7 +117,7 @@ void allowance_save(struct fetch *f, uint64_t peer)
 	p->bare_unsaved = false;
 }
 
-/* --- what has to be got, and waits --- */
+/* --- offers that wait --- */
 
 static int64_t most_waiting(const struct fetch *f)
 {
@@ -124,7 +126,7 @@ static int64_t most_waiting(const struct fetch *f)
 	return (f->c.backlog > 0 ? f->c.backlog : FETCH_BACKLOG) + BACKLOG_EACH * (t.files + t.dirs + t.symlinks);
 }
 
-/* Counting takes long where much waits: it is done when so many were remembered since the last time that it may be full. */
+/* Counting takes long when many offers wait, so it is only done when enough came since the last count to reach the bound. */
 static bool backlog_is_full(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t most = most_waiting(f);
@@ -199,7 +201,7 @@ int64_t allowance_turn(struct fetch *f)
 	return any ? f->full_due_ms : INT64_MAX;
 }
 
-/* --- for people --- */
+/* --- for status --- */
 
 void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_refusal *r), void *arg)
 {

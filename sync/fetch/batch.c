@@ -1,8 +1,9 @@
-/* Batches: ready tickets go to a worker as an install job, and come back as rows. See install_job.h for what is done to
- * the disk. At most two are out, so that one's sync overlaps with the other's writes; what gathers meanwhile makes the next.
+/* Batches: ready tickets go to a worker as an install job and come back as rows. See install_job.h for what the job does to
+ * the disk. At most two are out, so that the sync of one overlaps with the writes of the other; tickets that become ready
+ * meanwhile make the next.
  *
- * The rows to come are noted in the index first, and the job begins when that is committed, a turn later: so whenever we are
- * killed, the next life's scan knows what it finds for what it is (index_leftover). */
+ * The rows to come are noted in the index first, and the job begins when that is committed, a turn later. So whenever we are
+ * killed, the scan of the next run can tell our half-finished install from a user's edit (index_leftover). */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@ enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_M
 struct install_batch {
 	struct fetch *f;
 	struct install_job job;
-	char *group;                /* owned: the job's */
-	struct install_item *items; /* owned, as the next two; room for `max` of each */
+	char *group;                /* owned; the job uses it */
+	struct install_item *items; /* owned, as the next two; `max` of each */
 	struct install_item **order;
 	struct ticket **tickets;
 	size_t n, max;
@@ -63,7 +64,7 @@ static void batch_work(void *arg)
 	install_job_run(&b->job);
 }
 
-/* What others waited for may have come about. */
+/* Tickets may have waited for what this batch did. */
 static void retry_after(struct fetch *f, const struct install_batch *b)
 {
 	bool any = false, folders = false, deleted = false;
@@ -97,7 +98,7 @@ static void note_costs(struct fetch *f, const struct install_job *job)
 	if (job->syncfs_ns != 0)
 		f->syncfs_ns = average(f->syncfs_ns, job->syncfs_ns);
 	else
-		f->syncfs_ns -= f->syncfs_ns / 8; /* it is tried again before long */
+		f->syncfs_ns -= f->syncfs_ns / 8; /* so that a syncfs is tried again before long */
 }
 
 /* Where a ticket stood before it was taken into a batch. */
@@ -108,7 +109,7 @@ static enum ticket_state ready_state(const struct ticket *t)
 	return t->ours.kind == RECORD_DIR ? TICKET_RMDIR : TICKET_DELETE;
 }
 
-/* The job looked whether the share is there before it touched anything. */
+/* The job checked that the share is there before it touched anything. When it was not, batches try it with growing patience. */
 static void note_share(struct fetch *f, struct install_batch *b)
 {
 	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
@@ -145,7 +146,7 @@ static void batch_end(struct fetch *f, struct install_batch *b)
 			batch_result(f, b->tickets[i], &b->items[i]);
 		install_item_clear(&b->items[i]);
 	}
-	/* In one transaction with the rows, or a later one. */
+	/* Commits with the rows, or later. */
 	(void)index_install_end(f->c.index, b->first_note, b->last_note);
 	fetch_wake(f);
 }
@@ -160,7 +161,7 @@ static void batch_done(void *arg)
 	fetch_job_end(f);
 }
 
-/* A failure keeps nothing from being installed: the index reports it by itself. */
+/* A failure does not stop the install: the index reports it by itself. */
 static void sync_notes(const void *index)
 {
 	(void)index_sync(index);
@@ -200,6 +201,7 @@ static enum install_op op_of(const struct ticket *t)
 	return t->merged.kind == RECORD_SYMLINK ? INSTALL_SYMLINK : INSTALL_FILE;
 }
 
+/* From now on nothing of t may change: the job reads its records until the batch is back. */
 static void batch_add(struct fetch *f, struct install_batch *b, struct ticket *t)
 {
 	struct install_item *item = &b->items[b->n];
@@ -228,7 +230,7 @@ static bool batch_is_full(const struct install_batch *b)
 	return b->n == b->max || b->bytes >= BATCH_BYTES;
 }
 
-/* Judges again what has to be; true when t is ready as it stands. */
+/* Judges again if something changed since; true when t is ready as it stands. If not, t may have another state, or be gone. */
 static bool is_still_ready(struct fetch *f, struct ticket *t)
 {
 	enum ticket_state state = t->state;
@@ -265,7 +267,8 @@ static int children_first(const struct ticket *a, const struct ticket *b)
 	return path_compare(b->want.path, a->want.path);
 }
 
-/* What is in a folder goes before it, across batches too: a nest would be tried from its outside in, again and again. */
+/* The contents of a folder go before it, across batches too; else a nest of folders would be tried from the outside, again and
+ * again. */
 static void sort_rmdirs(struct fetch *f)
 {
 	if (!f->rmdirs_sorted)
@@ -273,8 +276,8 @@ static void sort_rmdirs(struct fetch *f)
 	f->rmdirs_sorted = true;
 }
 
-/* Its folder is being made by a batch that is out already. To make the folder for it would be quicker, and the scan would take
- * it for the user's until its own row is written. */
+/* Whether a batch that is out is making t's folder. This batch could make it too (mkdirs), but a scan would take the folder for
+ * the user's own until its row is written. */
 static bool folder_is_out(const struct fetch *f, const struct install_batch *b, const struct ticket *t)
 {
 	const char *path = t->want.path, *slash = strrchr(path, '/');
@@ -303,7 +306,7 @@ static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_
 	}
 }
 
-/* When deletions may be done: their news must have paused, since a move is a deletion and an arrival. */
+/* When deletions may be done: news must have paused, since a deletion may be half of a move whose other half is still to come. */
 static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
 {
 	const struct ticket *t = f->list[state];
@@ -315,7 +318,7 @@ static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
 	return due < t->since_ms + QUIET_MAX_MS ? due : t->since_ms + QUIET_MAX_MS;
 }
 
-/* Folders go when nothing that may still leave them is under way, or when that takes too long. */
+/* Folders go when no ticket is under way that may still empty them, or when that takes too long. */
 static int64_t rmdirs_due(const struct fetch *f)
 {
 	const struct ticket *t = f->list[TICKET_RMDIR];
@@ -337,13 +340,13 @@ int64_t batch_due(const struct fetch *f)
 	return rmdirs < due ? rmdirs : due;
 }
 
-/* When it was not there lately, only now and then a batch finds out whether it is again. */
+/* While the share is missing, only one batch at a time finds out whether it is back, now and then. */
 static bool share_may_be_there(const struct fetch *f)
 {
 	return f->share_why == NULL || (fetch_now(f) >= f->share_due_ms && f->batches_out == 0);
 }
 
-/* A note that cannot be made keeps nothing from being installed: the index says by itself that it cannot be written. */
+/* A note that cannot be made does not stop the install: the index reports by itself that it cannot be written. */
 static void note_row(struct fetch *f, struct install_batch *b, const struct record *r)
 {
 	int64_t note = index_install_begin(f->c.index, r);
@@ -355,7 +358,7 @@ static void note_row(struct fetch *f, struct install_batch *b, const struct reco
 		b->first_note = note;
 }
 
-/* What is put aside, or mended, is what our row says already. */
+/* Not for a file that goes to its conflict name or is repaired: our row already says what will stand there. */
 static void note_rows(struct fetch *f, struct install_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
@@ -377,7 +380,7 @@ static void batch_prepare(struct fetch *f, struct install_batch *b)
 	fetch_wake(f);
 }
 
-/* What was noted in an earlier turn is committed by now. */
+/* Notes of an earlier turn are committed by now. */
 void batch_send(struct fetch *f)
 {
 	struct install_batch *b;
@@ -388,6 +391,8 @@ void batch_send(struct fetch *f)
 	}
 }
 
+/* New files first, then deletions when the news has paused, then folders when they may be empty. A batch of what is ready now
+ * is made even if it is small: the one that is out holds up the next anyway. */
 void batch_pump(struct fetch *f)
 {
 	batch_send(f);

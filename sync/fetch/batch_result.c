@@ -1,4 +1,4 @@
-/* What a batch brings back becomes rows, or another try. See install.h. */
+/* A batch is back: each of its tickets gets its row, waits, or takes another way. See batch.h. */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static void result_hint(struct fetch *f, const char *path)
 		f->c.hint(f->c.arg, path);
 }
 
-/* Our content was kept under another name: a new local file, whose content is known. */
+/* Our content was kept under its conflict name: a new local file, whose content is known. */
 static void put_conflict_row(struct fetch *f, struct ticket *t, struct install_item *item)
 {
 	struct record r = { 0 };
@@ -31,7 +31,7 @@ static void put_conflict_row(struct fetch *f, struct ticket *t, struct install_i
 	record_clear(&r);
 }
 
-/* Files that are not what they were: the scan has to know, whatever became of the rest. */
+/* Reports the files that the job moved or found changed: the scan has to check them, whatever the result is. */
 static void note_kept(struct fetch *f, struct ticket *t, struct install_item *item)
 {
 	if (item->conflict_path != NULL) {
@@ -56,7 +56,7 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 	}
 }
 
-/* Writes the row that t was about. t is freed, or judged again when a peer offers something newer still. */
+/* Writes the row that t was about. t is freed, or judged again if a peer offers something newer. */
 static void row_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	const struct blocklist *blocks = t->blocks.n > 1 ? &t->blocks : NULL;
@@ -82,7 +82,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 	route_judge(f, t);
 }
 
-/* A row that was rotten on disk is what it says again. */
+/* The file that had rotted is what its row says again. */
 static void file_repaired(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	index_touch(f->c.index, t->want.path, seen);
@@ -96,7 +96,7 @@ static void file_repaired(struct fetch *f, struct ticket *t, const struct seen *
 	ticket_free(f, t);
 }
 
-/* Both rows of a move. */
+/* Writes both rows of a move. */
 static void file_moved(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
 	struct ticket *gone = t->pair;
@@ -121,7 +121,7 @@ static void item_done(struct fetch *f, struct ticket *t, struct install_item *it
 		fetch_completed(f, item->want->path, t->merged.content.size);
 	}
 	if (!rows_hold) {
-		/* Somebody wrote our row while the batch was out: judged again, with the file as it is now. */
+		/* The scan wrote our row while the batch was out: t is judged again, with the file as it is now. */
 		result_hint(f, t->want.path);
 		if (t->pair != NULL)
 			ticket_unpair(f, t);
@@ -139,7 +139,7 @@ static void item_done(struct fetch *f, struct ticket *t, struct install_item *it
 	}
 }
 
-/* The bytes were not those of the content: their sender is not asked again. */
+/* The bytes do not have the hash of the content: their sender is not asked again for this ticket. */
 static void item_bad_bytes(struct fetch *f, struct ticket *t)
 {
 	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent a block whose hash does not match");
@@ -150,7 +150,7 @@ static void item_bad_bytes(struct fetch *f, struct ticket *t)
 	ticket_to(f, t, TICKET_FRESH);
 }
 
-/* What was to be copied, or the part, is not there as it should be. */
+/* The local file that was to be copied, or the part, is not what it should be: the content has to be got another way. */
 static void item_no_source(struct fetch *f, struct ticket *t)
 {
 	if (t->from != NULL) {
@@ -168,6 +168,7 @@ static void item_no_source(struct fetch *f, struct ticket *t)
 	ticket_to(f, t, TICKET_FRESH);
 }
 
+/* The disk refused. A part that is gone is got again; errors that point at the disk or at the name are logged. */
 static void item_failed(struct fetch *f, struct ticket *t, const struct install_item *item)
 {
 	bool name = item->error == EINVAL || item->error == ENAMETOOLONG || item->error == EILSEQ;
@@ -202,7 +203,7 @@ void batch_result(struct fetch *f, struct ticket *t, struct install_item *item)
 	case INSTALL_DONE:
 		item_done(f, t, item);
 		break;
-	case INSTALL_NO_SHARE: /* batch.c's: nothing came of it */
+	case INSTALL_NO_SHARE: /* batch.c keeps these */
 		break;
 	case INSTALL_CHANGED:
 		ticket_wait(f, t, REASON_CHANGED);

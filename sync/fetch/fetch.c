@@ -1,4 +1,4 @@
-/* The door: peers, start and stop, and what is done at the end of each turn. See fetch.h and fetch_internal.h. */
+/* The door: start and stop, peers, and the order of work at the end of each turn. See fetch.h and fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-/* One timer for everything that waits for a time. */
+/* One timer for all that waits for a time. */
 static void set_timer(struct fetch *f, int64_t due)
 {
 	int64_t now = fetch_now(f);
@@ -33,11 +33,11 @@ static int64_t next_due(struct fetch *f, int64_t waiting)
 		due = earlier(due, f->list[TICKET_AWAIT_MOVE]->since_ms + QUIET_MS);
 	due = earlier(due, guard_due(f));
 	due = earlier(due, get_due(f->get));
-	/* More is to be done at once, but others have their turn first. */
+	/* There is more to do at once, but other parts of the agent get their turn first. */
 	return f->dirty ? fetch_now(f) : due;
 }
 
-/* What an earlier life had begun may be wanted no longer by the time its turn would have come. */
+/* Parts left by an earlier run may not be wanted any more: they are judged again once nothing is pending. */
 static void clean_again(struct fetch *f)
 {
 	if (!f->parts_kept || f->paused || !fetch_idle(f) || get_is_ending(f->get) || !leftovers_can_be_judged(f))
@@ -60,6 +60,8 @@ static void report_state(struct fetch *f)
 		f->c.state(f->c.arg);
 }
 
+/* The order matters: what is known is judged and routed before contents are got, and contents come before batches, so that a
+ * batch takes all that became ready in this turn. While stopping only batches that were prepared are sent. */
 static void end_of_turn(void *arg)
 {
 	struct fetch *f = arg;
@@ -116,6 +118,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	return f;
 }
 
+/* Downloads first, while their tickets are there; then tickets; then sync/get, whose jobs come back to nobody. */
 void fetch_free(struct fetch *f)
 {
 	struct ticket *t, *next;
@@ -175,7 +178,7 @@ void fetch_pause(struct fetch *f, bool paused)
 		wants_restart(f);
 		return;
 	}
-	/* What is known in memory only would keep its peers from going on. */
+	/* While records are unstored, their peers' news is not acknowledged. */
 	HASH_ITER(hh, f->tickets, t, next) {
 		if (t->state == TICKET_INSTALLING)
 			continue;
@@ -210,7 +213,7 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 
 	p->up = true;
 	p->first_rejected = 0;
-	p->unstorable = 0; /* it says all that was not acknowledged again */
+	p->unstorable = 0; /* it sends all again that was not acknowledged */
 	ticket_retry(f, REASON_NO_SOURCE);
 	ticket_retry(f, REASON_SILENT);
 	get_peer_up(f->get, peer);
@@ -248,7 +251,7 @@ bool fetch_installing(const struct fetch *f, const char *path)
 
 	if (t != NULL && (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING)))
 		return true;
-	/* A folder's mode may be opened up for a moment while something in it is replaced. */
+	/* A folder may be made writable for a moment while something in it is replaced. */
 	DL_FOREACH(f->list[TICKET_INSTALLING], t) {
 		if (strncmp(t->want.path, path, len) == 0 && t->want.path[len] == '/' &&
 		    strchr(t->want.path + len + 1, '/') == NULL)
@@ -267,7 +270,7 @@ void fetch_row_changed(struct fetch *f, const char *path)
 	fetch_wake(f);
 }
 
-/* A row's own content, from anybody who has all that we have. */
+/* The row's own content is downloaded from any peer that has settled all our rows. */
 void fetch_repair(struct fetch *f, const char *path)
 {
 	struct ticket *t = ticket_find(f, path);
@@ -284,7 +287,7 @@ void fetch_repair(struct fetch *f, const char *path)
 	record_clear(&row);
 }
 
-/* --- answers, and questions of others, which are for sync/get --- */
+/* --- passed on to sync/get --- */
 
 void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes)
 {

@@ -1,4 +1,4 @@
-/* Records as they come from peers: what changes only rows is done at once, the rest becomes tickets. See fetch.h. */
+/* Records as they come from peers: changes of rows alone are made at once, other records become tickets. See fetch.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-/* Everything but content that has to be got: the whole record is here. */
+/* No content has to be got: there is none, or its bytes came along. */
 static bool is_complete(const struct record *r, const uint8_t *bytes)
 {
 	return r->deleted || r->kind != RECORD_FILE || r->content.nblocks == 0 || bytes != NULL;
@@ -18,8 +18,8 @@ static bool bytes_fit(const struct record *r, const uint8_t *bytes, size_t n)
 	       (int64_t)n == r->content.size;
 }
 
-/* A path that was known here, deleted, and whose tombstone was forgotten: whoever still has it was away for too long. It is told of
- * the deletion again, by a version that knows what it says. */
+/* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too long. Then
+ * the deletion is written again, with a version that includes theirs, so that it reaches that member. */
 static bool was_forgotten(struct fetch *f, const struct record *theirs)
 {
 	struct record ours = { 0 }, r = { .kind = theirs->kind, .deleted = true };
@@ -42,8 +42,8 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 	return gone;
 }
 
-/* The peer once had our version, and now has an older one: it has forgotten a deletion, and took up what was deleted from one
- * who was away for too long. It is told again. */
+/* The peer once settled our row and now has an older version: it forgot the deletion, and took the file from a member that was
+ * away for too long. Our row is sent again. */
 static void resend_deletion(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
 {
 	struct index_peer p;
@@ -55,7 +55,7 @@ static void resend_deletion(struct fetch *f, uint64_t peer, const struct record 
 	(void)judge_put(f, ours, NULL, 0, NULL);
 }
 
-/* A record for a path that is being dealt with: it is remembered, and judged before anything is installed. */
+/* A record for a path that has a ticket: it is stored, and judged before anything is installed. */
 static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs)
 {
 	bool known = t->unstored && t->peer == peer &&
@@ -67,7 +67,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	if (!was_forgotten(f, theirs))
 		allowance_store_offer(f, peer, theirs);
 	t->rejudge = true;
-	/* What a batch that is out works on stays as it is until it is back; what came meanwhile is judged then. */
+	/* A ticket in a batch that is out may not change: the record is judged when the batch is back. */
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
 		return;
 	if (t->state == TICKET_PAIRED)
@@ -77,7 +77,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	route_judge(f, t);
 }
 
-/* Rows that no disk has to follow. */
+/* Only our row changes, not the disk. */
 static void record_at_once(struct fetch *f, uint64_t peer, const struct record *theirs, const struct record *ours,
                            struct record *merged)
 {
@@ -88,7 +88,7 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 		(void)route_load(f, theirs->path);
 }
 
-/* A ticket for a record that the disk has to follow. NULL when the index remembers it, for later or because it is not wanted. */
+/* A ticket for a record that changes the disk. NULL: it is only stored in the index, for later or because it is not wanted. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
@@ -119,7 +119,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	return t;
 }
 
-/* A short list that came along spares asking for it. */
+/* A short list that came along need not be requested. */
 static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklist *blocks)
 {
 	struct content c;
@@ -135,6 +135,8 @@ static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklis
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
 
+/* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our disk made of
+ * their version; then reconcile decides. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks)
 {
@@ -144,7 +146,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	bool known;
 
 	f->record_came = true;
-	/* What an earlier life left there has to get its row first, or it would seem to be newer than what is said here. */
+	/* A leftover of the earlier run has to get its row first, or it would seem newer than this record. */
 	if (!f->started && index_leftover(f->c.index, theirs->path) != NULL) {
 		allowance_store_offer(f, peer, theirs);
 		return;

@@ -1,4 +1,4 @@
-/* What all of sync/fetch stands on: the turn, the clock, jobs that are out, the table of peers. See fetch_internal.h. */
+/* The base of sync/fetch: the turn, the clock, jobs that are out, the table of peers. See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>

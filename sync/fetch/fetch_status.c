@@ -1,4 +1,4 @@
-/* What is under way, waits, and was done last, for people. See fetch.h. */
+/* What is under way, what waits and why, and what was completed last, for status. See fetch.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -49,6 +49,7 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 	return fn(arg, &d);
 }
 
+/* Those that are nearest to their end first, so that a list cut short shows what is going on. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
 {
 	static const enum ticket_state order[] = { TICKET_ACTIVE,     TICKET_INSTALLING, TICKET_PLACE,

@@ -1,4 +1,4 @@
-/* Folders in the way: missing ones above a file, and ones that should go but are not empty. See fetch_internal.h. */
+/* Trouble with folders: one that is missing above a file, and one that should go but is not empty. See fetch_internal.h. */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ void folder_no_parent(struct fetch *f, struct ticket *t, int error)
 			f->c.hint(f->c.arg, parent);
 		ticket_wait(f, t, REASON_IN_THE_WAY);
 	} else if (!t->mkdirs && (t->tries > 0 || is_known(f, parent))) {
-		/* The folder's own record follows, or the scan will find it to live on. */
+		/* The folder's own record will come, or the scan will find that the folder stays. */
 		t->mkdirs = true;
 		ticket_to(f, t, TICKET_FRESH);
 	} else {
@@ -48,20 +48,20 @@ void folder_no_parent(struct fetch *f, struct ticket *t, int error)
 	free(parent);
 }
 
-/* Whether this live row is about to go: deleted by a peer, or moved away. */
+/* Whether the file of this live row is about to go: a peer deleted it or moved it away. */
 static bool is_leaving(struct fetch *f, const char *path)
 {
 	struct ticket *t = ticket_find(f, path);
 
 	if (t == NULL && index_is_offered(f->c.index, path))
 		t = route_load(f, path);
-	/* What is held may be known to the index alone. */
+	/* A held deletion may have no ticket, only an offer in the index. */
 	return t != NULL ? t->merged.deleted : guard_holds(f, path);
 }
 
 enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };
 
-/* What the index says is in the folder: the first that counts. When what leaves has left, we are asked again. */
+/* What is in the folder, by our rows: the first live one decides. When all that is leaving has left, we come here again. */
 static enum inside check_inside(struct fetch *f, const char *path)
 {
 	struct index_cursor *c = index_walk(f->c.index, path);
@@ -77,7 +77,7 @@ static enum inside check_inside(struct fetch *f, const char *path)
 	return inside;
 }
 
-/* What lives in a folder keeps it alive, for everyone: our row becomes newer than the deletion. */
+/* Files in a folder keep it, for everybody: our row of the folder becomes newer than its deletion. */
 static void folder_revive(struct fetch *f, struct ticket *t)
 {
 	struct record r = { 0 };
@@ -92,7 +92,7 @@ static void folder_revive(struct fetch *f, struct ticket *t)
 	route_judge(f, t);
 }
 
-/* A file that lost its place to a living folder is kept, under the name a conflict would give it. */
+/* A file whose path a folder keeps goes to the name that a conflict would give it. */
 static void folder_rename_file(struct fetch *f, struct ticket *t)
 {
 	for (unsigned try = 0; try < NAMES_TRIED; try++) {
@@ -133,7 +133,7 @@ void folder_put_aside(struct fetch *f, struct ticket *t, const struct seen *seen
 	folder_revive(f, t);
 }
 
-/* Things that no row tells of: the scan looks at those that count. */
+/* The folder has entries without a row: the scan checks those that are shared. */
 static void hint_names(struct fetch *f, const struct ticket *t, const struct install_item *item)
 {
 	for (size_t i = 0; i < INSTALL_NAMES && item->names[i] != NULL; i++) {

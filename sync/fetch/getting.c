@@ -1,4 +1,4 @@
-/* Between tickets and their downloads: which content is to be got, who may have it, and what became of it. See
+/* Between tickets and their downloads: which content is got next, which peers may have it, and what became of it. See
  * fetch_internal.h and sync/get/get.h. */
 #include "sync/fetch/fetch_internal.h"
 
@@ -30,8 +30,8 @@ static bool add_offering(void *arg, uint64_t peer, const struct record *r)
 	return true;
 }
 
-/* Today a source is known by its offer for a path. A content that has rotted here is offered by nobody: anybody has it who
- * has settled all our rows. */
+/* A source is found by its offer for a path. No peer offers content that has rotted here; peers that have settled all our
+ * rows have it. */
 static void getting_sources(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to)
 {
 	struct fetch *f = arg;
@@ -118,6 +118,7 @@ static void getting_ready(void *arg, void *owner)
 	route_ticket(arg, owner);
 }
 
+/* GET_BUSY passes in a moment, and is no reason that an admin would want to read. */
 static enum reason reason_of_stop(struct get_stop stop)
 {
 	switch (stop.why) {
@@ -150,6 +151,7 @@ static void getting_again(void *arg, enum get_why why)
 	ticket_retry(arg, reason_of_stop((struct get_stop){ .why = why }));
 }
 
+/* Hooks and operations are the same for all groups; only their arguments differ. */
 struct get *getting_new(struct fetch *f)
 {
 	static const struct get_hooks hooks = {

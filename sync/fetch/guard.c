@@ -1,4 +1,4 @@
-/* See guard.h: what counts as a loss, whose it is, and what becomes of it. */
+/* Weighs tickets, and sends each on or has it held. See guard.h. */
 #include "sync/fetch/guard_internal.h"
 
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "base/sha256.h"
 
 enum {
-	AUTHORS_MAX = 64,  /* whose losses are counted at a time; the one that was longest quiet goes */
-	COPIES_LOOKED = 8, /* files with the same content that are looked at */
-	/* Of what others are said to have done, a member may bring less than so many of so many parts of the share. */
+	AUTHORS_MAX = 64,  /* members whose losses are counted at a time; the one that was quiet longest is dropped */
+	COPIES_LOOKED = 8, /* files with the same content that are checked */
+	/* The losses by other authors that one member brings must stay below three quarters of the share. */
 	BROUGHT_PARTS = 3,
 	BROUGHT_OF = 4,
 };
@@ -36,7 +36,7 @@ void guard_free(struct guard *g)
 	free(g);
 }
 
-/* --- who, and what --- */
+/* --- is it a loss, and whose --- */
 
 static struct author *author_get(struct fetch *f, struct who who)
 {
@@ -44,7 +44,7 @@ static struct author *author_get(struct fetch *f, struct who who)
 	struct author *a = guard_author(g, who);
 
 	if (a == NULL) {
-		/* The one that was longest quiet is first. */
+		/* The first is the one that was quiet longest. */
 		if (HASH_COUNT(g->authors) >= AUTHORS_MAX)
 			guard_author_free(g, g->authors);
 		a = MEM_NEW(struct author);
@@ -65,7 +65,7 @@ struct copy {
 	bool stays;
 };
 
-/* A file that is itself on its way out keeps nothing. */
+/* A file that is itself about to go does not count. */
 static bool check_copy(void *arg, const struct record *r)
 {
 	struct copy *c = arg;
@@ -78,7 +78,7 @@ static bool check_copy(void *arg, const struct record *r)
 	return !c->stays && ++c->looked < COPIES_LOOKED;
 }
 
-/* Its content is here under another name too, or about to be: it only moves. */
+/* The content is here under another name too, or about to be: it only moves. */
 static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 {
 	struct copy c = { .f = f, .path = t->want.path };
@@ -95,8 +95,8 @@ static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 	return c.stays;
 }
 
-/* Made within the hour, by whoever deletes it now or by somebody else who had no hand in that: files come and go where one
- * member puts them and another takes them. */
+/* The file was made within the hour, either by its deleter or by another member that has nothing to do with the deletion: in
+ * some shares one member puts files and another takes them away. */
 static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 {
 	int64_t age_ns = clock_wall_ns() - t->ours.seen.ctime_ns;
@@ -108,8 +108,8 @@ static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 	return a != NULL && losses_has_made(a->losses, path, fetch_now(f));
 }
 
-/* Its author took away what was here before, within the hour, and that is counted: now it takes away its own. So who puts back what
- * went before the rest was held is not held for that. */
+/* The author took away what was here before, within the hour, and that was counted; now it replaces its own. So a member that
+ * puts back what went before the rest was held is not held for that. */
 static bool is_taken_already(struct fetch *f, const struct ticket *t, uint64_t path)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
@@ -118,7 +118,7 @@ static bool is_taken_already(struct fetch *f, const struct ticket *t, uint64_t p
 	       losses_has_done(a->losses, path, fetch_now(f));
 }
 
-/* One more loss; whether they are a burst by now. */
+/* Counts one more loss. True if the losses are a burst by now. */
 static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 {
 	struct index_totals totals = index_totals(f->c.index);
@@ -128,7 +128,7 @@ static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 	most = burst_most(&f->guard->most, there, now);
 	losses_add(a->losses, path, own, now);
 	lost = losses_count(a->losses, most - there + (int64_t)f->count[TICKET_DELETE], now);
-	/* Members that were away are told by one member what many did meanwhile. */
+	/* A member that was away hears from one member what many did meanwhile, so brought losses need a higher number. */
 	if (who.brings && lost * BROUGHT_OF < most * BROUGHT_PARTS)
 		return false;
 	return burst_is_large(lost, most);
@@ -153,7 +153,7 @@ static void guard_weigh(struct fetch *f, struct ticket *t)
 		guard_hold_new(f, large ? guard_author_of(t) : guard_bringer_of(t));
 }
 
-/* A version of it would be spared, but the disk's part for versions is full of such. */
+/* A version of it would be spared when versions are thinned, but the budget for such versions is used up. */
 static bool lacks_budget(struct fetch *f, const struct ticket *t)
 {
 	struct guard *g = f->guard;
@@ -167,7 +167,7 @@ static bool lacks_budget(struct fetch *f, const struct ticket *t)
 	return false;
 }
 
-/* Sends a ticket that was weighed on, or lets it wait. t may be gone afterwards. */
+/* Sends a weighed ticket on, or lets it wait. t may be gone afterwards. */
 static void guard_go_on(struct fetch *f, struct ticket *t)
 {
 	struct hold *h = t->loss ? guard_hold_over(f->guard, t) : NULL;
@@ -187,7 +187,7 @@ static void guard_go_on(struct fetch *f, struct ticket *t)
 	}
 }
 
-/* A few go on at once. With more by the same author it is waited until the news pause, so that a burst is seen as a whole. */
+/* A few losses go on at once. More by the same author wait until the news pauses, so that a burst is seen as a whole. */
 static bool is_one_of_few(struct fetch *f, const struct ticket *t)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
@@ -206,7 +206,7 @@ int64_t guard_due(const struct fetch *f)
 	return due < t->since_ms + QUIET_MAX_MS ? due : t->since_ms + QUIET_MAX_MS;
 }
 
-/* Those that came since the last time are at the end. */
+/* Tickets that came since the last time are at the end of the list. */
 static struct ticket *first_unweighed(struct fetch *f)
 {
 	struct ticket *head = f->list[TICKET_LOSS], *t = head != NULL ? head->prev : NULL;
@@ -224,7 +224,7 @@ void guard_turn(struct fetch *f)
 
 	for (t = first; t != NULL; t = t->next)
 		guard_weigh(f, t);
-	/* A hold that begins takes tickets out of the list. */
+	/* A new hold takes tickets out of the list. */
 	if (f->guard->begins || fetch_now(f) >= guard_due(f)) {
 		guard_begin_holds(f);
 		first = f->list[TICKET_LOSS];
@@ -252,10 +252,10 @@ void guard_deletions(struct fetch *f)
 	}
 }
 
-/* The others with the content of one that is new; the first that is held. */
+/* Other files with the content of a new one, and the first of them that is held. */
 struct others {
 	struct fetch *f;
-	const char *path; /* of the new one */
+	const char *path; /* the new file's */
 	bool any;
 	int looked;
 	char *held; /* owned */
@@ -273,7 +273,7 @@ static bool note_other(void *arg, const struct record *r)
 	return o->held == NULL && ++o->looked < COPIES_LOOKED;
 }
 
-/* A path that is held is looked at again. */
+/* A held path is judged again. */
 static void weigh_again(struct fetch *f, const char *path)
 {
 	struct ticket *t = ticket_find(f, path);
@@ -299,7 +299,7 @@ void guard_installed(struct fetch *f, struct ticket *t)
 	bool made =
 		!record_is_live(&t->ours) && record_is_live(&t->merged) && t->merged.kind != RECORD_DIR && !t->repair;
 
-	/* What it took away is lost. */
+	/* The loss has happened. */
 	if (t->loss)
 		note_taken(f, t);
 	t->loss = false;
@@ -307,7 +307,7 @@ void guard_installed(struct fetch *f, struct ticket *t)
 		return;
 	if (t->merged.kind == RECORD_FILE)
 		index_by_content(f->c.index, &t->merged.content, note_other, &o);
-	/* What was here under another name already is nobody's own; and what is held there may only have moved here. */
+	/* A content that was here under another name already is not its author's own, and a held file with it may have moved here. */
 	if (!o.any && t->from == NULL)
 		losses_note_made(author_get(f, guard_author_of(t))->losses, guard_hash(f->guard, t->want.path),
 		                 fetch_now(f));

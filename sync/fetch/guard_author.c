@@ -1,4 +1,4 @@
-/* Whose losses count, and what of a ticket is one: the lowest part of the guard. See guard.h. */
+/* Whose losses are counted, and whether a ticket is one: the lowest part of the guard. See guard.h. */
 #include "sync/fetch/guard_internal.h"
 
 #include <stdlib.h>
@@ -51,7 +51,6 @@ bool guard_same(struct who a, struct who b)
 	return a.id == b.id && a.brings == b.brings;
 }
 
-/* What t takes away here has content. */
 bool guard_takes_away(const struct ticket *t)
 {
 	const struct record *ours = &t->ours;
@@ -74,12 +73,11 @@ struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t)
 	if (!record_is_live(&t->ours))
 		return hands;
 	hands.wrote = kept_hand(t->ours.modified_by, via);
-	/* Somebody here has said that it may go. */
+	/* The admin here released it: no version is spared for that. */
 	hands.took = t->released ? hands.wrote : kept_hand(t->want.modified_by, t->peer);
 	return hands;
 }
 
-/* It is weighed again when it has waited; what it takes away stays counted. */
 void guard_waits(struct ticket *t)
 {
 	t->weighed = false;

@@ -1,4 +1,4 @@
-/* See guard.h: who is held, what of his, until when; remembered over a restart. */
+/* Whose changes are held, which paths, and until when; stored in the index across a restart. See guard.h. */
 #include "sync/fetch/guard_internal.h"
 
 #include <stdio.h>
@@ -9,11 +9,11 @@
 #include "base/mem.h"
 
 enum {
-	PATHS_MAX = 100000, /* of one hold that are remembered one by one */
-	RELEASED_S = 3600,  /* what is released goes through so long, if it is not done before */
+	PATHS_MAX = 100000, /* paths that one hold knows one by one; more are only counted */
+	RELEASED_S = 3600,  /* released changes go through for this long, if they are not done earlier */
 };
 
-/* --- remembered over a restart --- */
+/* --- stored across a restart --- */
 
 static char *meta_name(char name[40], int place, const char *what)
 {
@@ -63,7 +63,6 @@ void guard_forget_paths(struct hold *h)
 	h->more = 0;
 }
 
-/* The place that t falls under; NULL: none. */
 struct hold *guard_hold_over(struct guard *g, const struct ticket *t)
 {
 	struct who author = guard_author_of(t), bringer = guard_bringer_of(t);
@@ -78,7 +77,7 @@ struct hold *guard_hold_over(struct guard *g, const struct ticket *t)
 	return NULL;
 }
 
-/* A free place, or the last one, which holds everybody. */
+/* A free hold, or the last one, which is for all other members. */
 static struct hold *place_for(struct guard *g, struct who who)
 {
 	struct hold *h = g->holds;
@@ -99,7 +98,6 @@ void guard_hold_new(struct fetch *f, struct who who)
 	f->guard->begins = true;
 }
 
-/* Remembers its path, and lets it wait. t may be gone afterwards. */
 void guard_hold_ticket(struct fetch *f, struct hold *h, struct ticket *t)
 {
 	uint64_t path = guard_hash(f->guard, t->want.path);
@@ -118,7 +116,7 @@ void guard_hold_ticket(struct fetch *f, struct hold *h, struct ticket *t)
 	ticket_wait(f, t, REASON_HELD);
 }
 
-/* What was weighed before it was known to be one of many. */
+/* Tickets that were weighed before the burst was recognized are held too. */
 static void hold_rest(struct fetch *f, struct hold *h)
 {
 	struct ticket *t, *next;
@@ -167,7 +165,7 @@ static void hold_end(struct fetch *f, struct hold *h)
 	f->state_changed = true;
 }
 
-/* All that peers want gone here has been weighed. */
+/* All losses that peers offer have been weighed. */
 static bool all_weighed(const struct fetch *f)
 {
 	return f->started && !f->paused && !f->more && !f->rewalk && f->count[TICKET_FRESH] == 0 &&
@@ -184,11 +182,11 @@ void guard_end_holds(struct fetch *f)
 		if (h->until_s != 0) {
 			if (!fetch_idle(f) && clock_wall_s() < h->until_s)
 				continue;
-			/* What was released is no measure of what comes. */
+			/* A released burst is not a measure for the next. */
 			f->guard->most = (struct burst){ 0 };
 			hold_end(f, h);
 		} else if (h->paths == NULL && all_weighed(f)) {
-			/* Those that found no room are found again. */
+			/* Paths that were only counted are found again by a walk. */
 			f->rewalk = h->more > 0;
 			h->more = 0;
 			if (f->rewalk)
@@ -199,6 +197,7 @@ void guard_end_holds(struct fetch *f)
 	}
 }
 
+/* A path is in at most a few holds; its loss is taken back with it, since it will be counted again if it is still one. */
 void guard_judges(struct fetch *f, const char *path)
 {
 	struct guard *g = f->guard;
@@ -242,7 +241,7 @@ bool guard_holds(const struct fetch *f, const char *path)
 	return p != NULL;
 }
 
-/* --- asked from outside --- */
+/* --- for status and the admin --- */
 
 void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg)
 {
@@ -255,7 +254,7 @@ void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetc
 	}
 }
 
-/* What waits for room among the versions goes without being spared there. */
+/* Changes that wait for the budget of versions go through, and their versions are not spared. */
 static int64_t release_unkept(struct fetch *f)
 {
 	const struct ticket *t;
@@ -268,6 +267,7 @@ static int64_t release_unkept(struct fetch *f)
 	return n;
 }
 
+/* A release forgets the paths and the author's losses: they would make the next change a burst again. */
 int64_t fetch_release(struct fetch *f)
 {
 	int64_t n = release_unkept(f);

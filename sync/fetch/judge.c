@@ -1,31 +1,33 @@
-/* What is to be done about a path: every peer's word on it against our row. What changes only rows is done here. */
+/* What has to be done about a path: every peer's offer for it against our row. Changes of rows alone are made here. See
+ * fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	DROP_MAX = 64, /* peers whose word is forgotten at a time */
+	DROP_MAX = 64, /* offers that are forgotten at a time */
 	ROUNDS_MAX = 16,
 };
 
-/* Everything said about one path, boiled down. */
+/* All offers for one path, weighed against each other. */
 struct judged_offers {
 	const struct record *ours; /* NULL: no row */
-	struct record best;        /* the word that wins; path NULL: none has anything for us */
+	struct record best;        /* the offer that wins; path NULL: none has anything for us */
 	uint64_t peer;             /* whose it is */
-	bool best_is_own;          /* it is the ticket's own, held one */
-	uint64_t own_peer;         /* whose word the ticket holds; 0: none */
-	bool own_superseded;       /* that peer has said something newer */
+	bool best_is_own;          /* it is the ticket's own, unstored one */
+	uint64_t own_peer;         /* whose offer the ticket's unstored record is; 0: it has none */
+	bool own_superseded;       /* that peer offers something newer */
 	const struct disk *disk;
 	const struct choices *choices;
-	struct record original;  /* what ours is this disk's picture of; path NULL: of nothing that was said */
-	bool retell;             /* ours wins against a word that has nothing for us: see judge_retell */
-	uint64_t drop[DROP_MAX]; /* peers whose words tell us nothing new */
+	struct record
+		original; /* the offer that ours differs from only by what this disk makes of it; path NULL: none */
+	bool retell;      /* ours wins against an offer that has nothing for us: see judge_retell */
+	uint64_t drop[DROP_MAX]; /* peers whose offers have nothing for us */
 	size_t ndrop;
 };
 
-/* Numbers that others than us gave to rows: as long as this stays, what was judged holds. */
+/* Counts rows that others than us wrote: while it stays the same, verdicts are good. */
 static uint64_t foreign_puts(const struct fetch *f)
 {
 	return index_seq(f->c.index) - f->puts;
@@ -46,8 +48,8 @@ bool judge_is_degraded(const struct disk *disk, const struct record *ours, const
 	if (ours == NULL || ours->deleted || record_same(ours, theirs) || !disk_explains(disk, theirs, ours) ||
 	    version_compare(&theirs->version, &ours->version) != VERSION_CONCURRENT)
 		return false;
-	/* What somebody set elsewhere, and came here as it was asked, is no picture: two members with such disks would take each
-	 * other's for ever. */
+	/* A mode or time that a user set elsewhere, and that this disk could keep, does not count as the disk's doing: two members with
+ * such disks would take over each other's for ever. */
 	return (ours->mode == theirs->mode || ours->mode == disk_mode_default(ours->kind)) &&
 	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_kept_mtime(ours));
 }
@@ -65,7 +67,7 @@ int judge_take_original(struct fetch *f, const struct record *ours, const struct
 	return rc;
 }
 
-/* True when this word has something for us. */
+/* True when this offer has something for us. */
 static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct record *r, bool own)
 {
 	struct record merged = { 0 };
@@ -80,7 +82,7 @@ static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct rec
 		o->retell |= o->ours != NULL && reconcile_stands(o->ours, r);
 		return false;
 	}
-	/* What is not wanted has something for us, and is not to be acted on. */
+	/* An offer that is not wanted stays, and is not acted on. */
 	if (choose(o->choices, r) == CHOICE_LEAVE)
 		return true;
 	if (o->best.path != NULL && !beats(&o->best, r))
@@ -167,13 +169,13 @@ void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l
 	record_clear_base(r);
 	if (index_get(f->c.index, r->path, &there) > 0)
 		version_copy(&r->version, &there.version);
-	/* The scan may have been quicker. */
+	/* Unless the scan has written it first. */
 	if (there.path == NULL || !record_same(&there, r))
 		(void)judge_put_change(f, r, l);
 	record_clear(&there);
 }
 
-/* The new best word becomes what the ticket is about. */
+/* The ticket works on the best offer from now on. */
 static void take_offer(struct fetch *f, struct ticket *t, struct judged_offers *o)
 {
 	char *path = t->want.path;
@@ -181,14 +183,14 @@ static void take_offer(struct fetch *f, struct ticket *t, struct judged_offers *
 	if (!record_same_content(&t->want, &o->best))
 		ticket_reset(f, t);
 	if (t->unstored && !o->best_is_own) {
-		/* Our own word lost to another: it is remembered like all others, or superseded already. */
+		/* The ticket's own record lost: it is stored like all others, unless it is superseded already. */
 		if (o->own_superseded)
 			ticket_set_stored(f, t);
 		else
 			ticket_store(f, t);
 	}
 	if (!o->best_is_own) {
-		/* The path's memory is the ticket's name in the table. */
+		/* The table of tickets uses the memory of the path as its key. */
 		t->want.path = NULL;
 		record_clear(&t->want);
 		free(o->best.path);
@@ -218,6 +220,8 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 	t->rejudge = false;
 }
 
+/* First the offer that our disk only degraded, which becomes our row; then what our row must tell again; then the best offer: a
+ * change of rows alone is made here, anything else becomes the ticket's work. */
 static enum judged judge_round(struct fetch *f, struct ticket *t)
 {
 	struct record ours = { 0 }, merged = { 0 };
@@ -259,7 +263,7 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 	return JUDGED_WORK;
 }
 
-/* A repair wants the row's own content, as long as the row is what it was. */
+/* A repair wants the row's own content, as long as the row has not changed. */
 static bool judge_repair(struct fetch *f, struct ticket *t)
 {
 	struct record ours = { 0 }, merged = { 0 };
@@ -281,12 +285,13 @@ enum judged judge_ticket(struct fetch *f, struct ticket *t)
 
 	if (t->repair)
 		return judge_repair(f, t) ? JUDGED_WORK : JUDGED_NOTHING;
-	/* Each round that writes a row leaves less to say; the bound is for a disk that forgets what it was told. */
+	/* Each round that writes a row leaves fewer offers; the bound is for an index that loses what was written. */
 	for (int i = 0; judged == JUDGED_AGAIN && i < ROUNDS_MAX; i++)
 		judged = judge_round(f, t);
 	return judged;
 }
 
+/* If others wrote rows since, our row is read and compared; when it is unchanged, the verdict is good for another while. */
 bool judge_row_is_current(struct fetch *f, struct ticket *t)
 {
 	struct record now = { 0 };

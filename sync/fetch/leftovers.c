@@ -1,5 +1,7 @@
-/* What an earlier run left in parts/, at the start: interrupted installs are dealt with (sync/install/recover.h), and unfinished
- * downloads that are still wanted stay (sync/get/parts.h). See fetch_internal.h. */
+/* What an earlier run left in parts/, at the start. Interrupted installs are finished or undone (sync/install/recover.h);
+ * unfinished downloads stay if they are still wanted (sync/get/parts.h). See fetch_internal.h.
+ *
+ * A worker looks through parts/; the loop compares what it found with the index, a piece per turn; a worker removes the rest. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <fcntl.h>
@@ -18,8 +20,8 @@ struct leftovers {
 	char *group; /* recover.group; owned */
 	struct recover recover;
 	struct parts parts;
-	struct found_part *by_root; /* one of each content: those that no record of their own path wants */
-	uint64_t after;             /* wanted records up to this one were compared with them */
+	struct found_part *by_root; /* one of each content that no offer for its own path has */
+	uint64_t after;             /* wanted contents up to this one were compared with them */
 };
 
 static void leftovers_work(void *arg)
@@ -77,6 +79,8 @@ bool leftovers_can_be_judged(struct fetch *f)
 	return n != 0;
 }
 
+/* Reports the files that were put back into the share; then a part is wanted if an offer for its own path has its content, or, as
+ * leftovers_pump() finds out, an offer for any path. */
 static void leftovers_found(void *arg)
 {
 	struct leftovers *l = arg;
@@ -119,7 +123,7 @@ static bool mark_wanted(void *arg, const struct content *c)
 	return true;
 }
 
-/* All that is wanted was looked through. */
+/* All wanted contents were compared. */
 static void leftovers_judged(struct leftovers *l)
 {
 	struct fetch *f = l->f;
@@ -149,7 +153,7 @@ void leftovers_pump(struct fetch *f)
 		return;
 	if (l->by_root != NULL)
 		n = index_wants_contents(f->c.index, &l->after, JUDGE_TURN, mark_wanted, l);
-	/* What cannot be known is kept. */
+	/* When the index cannot be read, all are kept. */
 	for (size_t i = 0; n < 0 && i < l->parts.n; i++)
 		l->parts.found[i].wanted = true;
 	if (n == JUDGE_TURN)

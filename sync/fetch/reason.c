@@ -10,7 +10,7 @@ enum { PATIENCE_MAX_MS = 60000 };
 
 static const struct {
 	const char *text;
-	int64_t first_ms; /* until the first try again */
+	int64_t first_ms; /* until it is first tried again */
 	bool problem, disk;
 } table[REASON_COUNT] = {
 	[REASON_NONE] = { NULL, 50, false, false },
@@ -60,7 +60,7 @@ const char *reason_text(enum reason r)
 enum reason reason_of_errno(int error)
 {
 	switch (error) {
-	case ENOENT: /* removed beneath our hands */
+	case ENOENT: /* somebody removed the folder meanwhile */
 		return REASON_PARENT;
 	case ENOSPC:
 		return REASON_FULL;
@@ -79,7 +79,7 @@ enum reason reason_of_errno(int error)
 		return REASON_NAME;
 	case ENOTUNIQ:
 		return REASON_CASE;
-	case EOPNOTSUPP: /* of what is installed nothing else is that a disk may not have */
+	case EOPNOTSUPP: /* a disk that lacks what an install needs lacks symlinks */
 		return REASON_SYMLINK;
 	case EFBIG:
 		return REASON_TOO_BIG;

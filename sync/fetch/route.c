@@ -1,4 +1,4 @@
-/* Which way a judged ticket goes: straight to its place, into the queue for content, or together with a deletion as a move.
+/* Which way a judged ticket goes: straight to its place, into the queue for its content, or together with a deletion as a move.
  * See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-/* A live folder of ours has to go first. */
+/* A folder of ours has to go first. */
 static bool ticket_frees_folder(const struct ticket *t)
 {
 	return record_is_live(&t->ours) && t->ours.kind == RECORD_DIR &&
@@ -20,7 +20,7 @@ static bool needs_content(const struct ticket *t)
 	       t->merged.content.nblocks > 0 && t->bytes == NULL && t->from == NULL && t->pair == NULL;
 }
 
-/* Content is here, or none is needed. */
+/* The content is here, or none is needed. */
 static void go_in_place(struct fetch *f, struct ticket *t)
 {
 	if (ticket_frees_folder(t))
@@ -76,7 +76,7 @@ bool route_needs_copy(const struct fetch *f, const struct content *c)
 	struct ticket *t;
 
 	HASH_FIND(hh_root, f->copies, c->root, 32, t);
-	/* One that waits does not hold up others: what it waits for may be the room they make. */
+	/* A ticket that waits does not hold up others: it may wait for the space that they free. */
 	return t != NULL && t->state != TICKET_WAITING && t->pair == NULL && content_equal(&t->want.content, c);
 }
 
@@ -97,7 +97,7 @@ static bool note_copy(void *arg, const struct record *r)
 	return false;
 }
 
-/* The deletion of a local file may be known to the index only. */
+/* The deletion of a local file may be an offer in the index, without a ticket. */
 static void load_deletion(struct fetch *f, const char *path)
 {
 	struct ticket *gone;
@@ -109,7 +109,7 @@ static void load_deletion(struct fetch *f, const char *path)
 		route_ticket(f, gone);
 }
 
-/* True when a local file has the content: t then waits a moment, for the news that the file moves. */
+/* True when a local file has the content: t then waits a moment, since news may say that the file moved. */
 static bool await_move(struct fetch *f, struct ticket *t)
 {
 	struct local_copy copy = { .path = t->want.path };
@@ -125,9 +125,9 @@ static bool await_move(struct fetch *f, struct ticket *t)
 	return true;
 }
 
-/* Its turn comes in the queue, or, where too many are in it, when the index is looked through again. Sources are looked for
- * in the index, so what was only held until now is remembered there: a change of mode or mtime that came to need its
- * content, because ours changed meanwhile. */
+/* Its turn comes in the queue, or, if too many tickets are under way, when the walk through the index begins again. Sources are
+ * found by offers in the index, so an unstored record is stored first: a change of mode or mtime whose content became needed
+ * because our file changed meanwhile. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
 	ticket_store(f, t);
@@ -139,7 +139,7 @@ static void queue_up(struct fetch *f, struct ticket *t)
 	ticket_free(f, t);
 }
 
-/* t's content is wanted: by moving, by copying, or from peers. */
+/* t needs its content: by moving a file, by copying one, or from peers. */
 static void route_content(struct fetch *f, struct ticket *t)
 {
 	struct ticket *gone = may_move(t) ? find_deletion(f, &t->want.content) : NULL;
@@ -157,11 +157,15 @@ static void route_content(struct fetch *f, struct ticket *t)
 	if (t->download != NULL && download_is_ready(t->download))
 		go_in_place(f, t);
 	else if (t->download != NULL && !download_is_parked(t->download))
-		ticket_to(f, t, TICKET_ACTIVE); /* it was weighed anew meanwhile: begun again, it would be two */
+		ticket_to(
+			f, t,
+			TICKET_ACTIVE); /* it was weighed again meanwhile; begun again, there would be two downloads */
 	else if (t->download != NULL || !await_move(f, t))
 		queue_up(f, t);
 }
 
+/* A pair stays a pair; a loss is weighed by the guard first; what needs no content goes to its place; the rest is for
+ * route_content(). */
 void route_ticket(struct fetch *f, struct ticket *t)
 {
 	struct ticket *awaiting;
@@ -221,7 +225,7 @@ struct ticket *route_load(struct fetch *f, const char *path)
 	return ticket_find(f, path);
 }
 
-/* What was said of the path while its batch was out has its turn first. */
+/* Offers that came while its batch was out are judged first. */
 static void route_judged(struct fetch *f, struct ticket *t)
 {
 	if (t->rejudge)
@@ -234,7 +238,7 @@ void route_fresh(struct fetch *f)
 {
 	struct ticket *t, *next;
 
-	/* A ticket made on the way, for a deletion that only the index knew, is routed by who made it. */
+	/* load_deletion() may add a ticket to this list meanwhile; it routes that itself. */
 	DL_FOREACH_SAFE(f->list[TICKET_FRESH], t, next) {
 		if (t->merged.deleted)
 			route_judged(f, t);
@@ -252,7 +256,7 @@ void route_awaited(struct fetch *f)
 		struct local_copy copy = { .path = t->want.path };
 
 		t->awaited = true;
-		/* A small file is copied whole; of a big one the download finds the blocks. */
+		/* A file of one block is copied whole; of a larger one the download finds the blocks. */
 		if (t->want.content.nblocks == 1)
 			index_by_content(f->c.index, &t->want.content, note_copy, &copy);
 		if (copy.found) {
@@ -271,7 +275,7 @@ int64_t route_due(struct fetch *f)
 	size_t left = f->count[TICKET_WAITING];
 	struct ticket *t, *after;
 
-	/* What waits again is appended, and not looked at twice. */
+	/* A ticket that waits again is appended, and not tried twice. */
 	for (t = f->list[TICKET_WAITING]; t != NULL && left > 0; t = after, left--) {
 		after = t->next;
 		if (t->due_ms <= now) {

@@ -1,4 +1,4 @@
-/* Tickets: one wanted path each, in the table by path and in the list of its state. See fetch_internal.h. */
+/* Tickets: one for each path that is worked on, in the table by path and in the list of its state. See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static void root_add(struct fetch *f, struct ticket *t)
 
 void ticket_leave_state(struct fetch *f, struct ticket *t)
 {
-	/* A copy stays one until its content is here. */
+	/* A ticket whose content is copied stays in `copies` until the content is here. */
 	if (t->by_root == ROOT_DELETION)
 		ticket_root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
@@ -114,7 +114,7 @@ void ticket_set_unstored(struct fetch *f, struct ticket *t)
 	t->unstored_seq = t->want.seq;
 	t->cost = sizeof(*t) + strlen(t->want.path) + (t->bytes != NULL ? (size_t)t->want.content.size : 0);
 	f->unstored_bytes += t->cost;
-	/* Numbers come in order but for a peer that begins anew. */
+	/* Sequence numbers come in order, unless a peer begins again. */
 	while (after != NULL && after->unstored_seq > t->unstored_seq)
 		after = after != p->unstored ? after->unstored_prev : NULL;
 	if (after == NULL)
@@ -136,7 +136,7 @@ void ticket_set_stored(struct fetch *f, struct ticket *t)
 	f->state_changed = true;
 }
 
-/* A word in the index about a ticket's path. */
+/* An offer in the index for a ticket's path. */
 struct later {
 	const struct ticket *t;
 	bool found;
@@ -150,7 +150,7 @@ static bool is_later(void *arg, uint64_t peer, const struct record *r)
 	return !l->found;
 }
 
-/* Whether the peer has said something newer, while what it said first was being installed. */
+/* Whether the peer has offered something newer meanwhile. */
 static bool is_outdated(struct fetch *f, const struct ticket *t)
 {
 	struct later l = { .t = t };
@@ -163,8 +163,8 @@ void ticket_store(struct fetch *f, struct ticket *t)
 {
 	if (!t->unstored)
 		return;
-	/* A disk error is the index's to report; the record then stays held, and is sent again by its peer one day. One that
-	 * finds no room stays held too, and that is bounded. */
+	/* The index reports disk errors itself; the record stays unstored, and its peer sends it again one day. A record above its
+ * peer's bound stays unstored too; their number is bounded as well. */
 	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
 		return;
 	if (is_outdated(f, t) || index_offer(f->c.index, t->peer, &t->want) == 0)

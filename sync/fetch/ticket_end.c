@@ -1,4 +1,4 @@
-/* How a ticket waits, begins again, or ends; what it held is given back. See fetch_internal.h. */
+/* How a ticket waits, begins again, or ends, and gives back all that it had. See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 enum { REWALK_MS = 60000, BRIEF_TRIES = 3 };
 
+/* A move is given up and the download dropped before the records they use go. */
 void ticket_reset(struct fetch *f, struct ticket *t)
 {
 	if (t->pair != NULL)
@@ -46,13 +47,14 @@ void ticket_free(struct fetch *f, struct ticket *t)
 	fetch_wake(f);
 }
 
+/* Above a bound the ticket is not kept, since the index has its offer; what is unstored or a repair is kept always. */
 void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 {
 	if (t->pair != NULL)
 		ticket_unpair(f, t);
 	if (t->download != NULL)
 		download_park(t->download);
-	/* What passes in a moment, as a rule, need not cost the bytes that came along. */
+	/* These usually pass in a moment, and should not cost the bytes that came along. */
 	if ((reason != REASON_PARENT && reason != REASON_CHANGED) || t->tries >= BRIEF_TRIES)
 		ticket_store(f, t);
 	if (!t->unstored) {
@@ -61,7 +63,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	}
 	if (!t->unstored && !t->repair &&
 	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
-		/* The index remembers it; it is tried again when its turn comes round. */
+		/* The index has the offer; the walk finds it again. */
 		if (reason == REASON_NO_SOURCE)
 			f->sourceless = true;
 		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
@@ -77,7 +79,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 		f->state_changed = true;
 	t->reason = reason;
 	ticket_to(f, t, TICKET_WAITING);
-	/* What was to be got from nobody may be wanted by nobody any more. */
+	/* The offer that no connected peer could serve may be gone by now. */
 	t->due_ms = t->rejudge && reason == REASON_NO_SOURCE ? 0
 	            : reason == REASON_HELD                  ? INT64_MAX
 	                                                     : fetch_now(f) + reason_patience_ms(reason, t->tries);

@@ -1,4 +1,4 @@
-/* Tickets from the index's wanted rows: a window of them at a time, however many are wanted. See fetch_internal.h. */
+/* Tickets for the paths that the index wants: a window of them at a time, however many are wanted. See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -23,12 +23,13 @@ static bool wants_note_path(void *arg, const char *path)
 	return paths->n < READ_AT_ONCE;
 }
 
-/* A kind is not known yet: a path counts when it would as a file or as a folder. */
+/* The kind is not known yet: the path is accepted if it would be as a file or as a folder. */
 static bool accepted(const struct fetch *f, const char *path)
 {
 	return share_accepts(f->c.share, path, false) || share_accepts(f->c.share, path, true);
 }
 
+/* Makes tickets of the next wanted paths. Offers for paths that are not shared here any more are forgotten. */
 static void wants_take(struct fetch *f)
 {
 	struct paths paths = { .n = 0 };
@@ -67,7 +68,7 @@ void wants_fill(struct fetch *f)
 		return;
 	if (!f->more && (f->rewalk || fetch_now(f) >= f->rewalk_ms))
 		wants_restart(f);
-	/* One helping a turn, so that other things go on in between. */
+	/* One piece per turn, so that other work goes on in between. */
 	if (f->more && ticket_below(f, WINDOW_MAX / 2)) {
 		wants_take(f);
 		if (f->more)
