@@ -17,109 +17,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/index/index.h"
-#include "tests/unit/index_dir.h"
-
-enum { ME = 77 };
-
-static struct index *ix;
-
-static void open_index(enum index_status want)
-{
-	char *why;
-
-	assert_int_equal(index_open(&ix, dir, &why), want);
-	assert_null(why);
-	assert_non_null(ix);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	assert_int_equal(make_dir(), 0);
-	open_index(INDEX_NEW);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	log_set_sink(NULL, NULL);
-	index_close(ix);
-	ix = NULL;
-	return remove_dir();
-}
-
-static void reopen(void)
-{
-	index_close(ix);
-	open_index(INDEX_OK);
-}
-
-/* A file of one block that holds nothing but its number. */
-static struct record file(const char *path, uint32_t content)
-{
-	struct record r = { .path = mem_strdup(path),
-		            .kind = RECORD_FILE,
-		            .mode = 0640,
-		            .mtime_ns = 1000 + content,
-		            .content = { .size = 100 + content, .nblocks = 1 } };
-
-	sha256(r.content.root, &content, sizeof(content));
-	return r;
-}
-
-static void put(const char *path, uint32_t content)
-{
-	struct record r = file(path, content);
-
-	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
-	record_clear(&r);
-}
-
-static void put_deleted(const char *path)
-{
-	struct record r;
-
-	assert_int_equal(index_get(ix, path, &r), 1);
-	r.deleted = true;
-	assert_int_equal(index_put_change(ix, &r, NULL, ME), 0);
-	record_clear(&r);
-}
-
-/* Field by field: what lies between them is nobody's. */
-static void assert_same_seen(const struct seen *a, const struct seen *b)
-{
-	assert_int_equal(a->size, b->size);
-	assert_int_equal(a->mtime_ns, b->mtime_ns);
-	assert_int_equal(a->ctime_ns, b->ctime_ns);
-	assert_int_equal(a->ino, b->ino);
-	assert_int_equal(a->mode, b->mode);
-}
-
-static void check_record(const struct record *a, const struct record *b)
-{
-	assert_string_equal(a->path, b->path);
-	assert_true(record_same(a, b));
-	assert_int_equal(a->kind, b->kind);
-	assert_int_equal(a->deleted, b->deleted);
-	assert_int_equal(version_compare(&a->version, &b->version), VERSION_EQUAL);
-	assert_int_equal(version_compare(&a->base, &b->base), VERSION_EQUAL);
-	assert_int_equal(version_compare(&a->mode_base, &b->mode_base), VERSION_EQUAL);
-	assert_int_equal(a->chunk_log2, b->chunk_log2);
-	assert_int_equal(a->modified_by, b->modified_by);
-	assert_int_equal(a->seq, b->seq);
-	assert_int_equal(a->via, b->via);
-	assert_same_seen(&a->seen, &b->seen);
-}
-
-static void check_row(const struct record *want)
-{
-	struct record r;
-
-	assert_int_equal(index_get(ix, want->path, &r), 1);
-	check_record(&r, want);
-	record_clear(&r);
-}
+#include "tests/unit/index_rows.h"
 
 static void a_new_index_is_empty(void **state)
 {
@@ -381,94 +279,6 @@ static void callbacks_may_use_the_index(void **state)
 	assert_int_equal(index_seq(ix), 6);
 }
 
-static void peers_and_values_are_remembered(void **state)
-{
-	struct index_peer p = { UINT64_MAX, 2, 3, UINT64_MAX - 1 }, got;
-	struct index_proof shown = { .epoch = UINT64_MAX, .number = 7, .signature = { 1, 2, 3 } }, kept;
-	int64_t v;
-
-	(void)state;
-	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
-	assert_int_equal(got.epoch, 0);
-	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
-	p.received = 20;
-	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
-	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
-	assert_int_equal(kept.number, 0);
-	assert_int_equal(index_peer_proof_put(ix, UINT64_MAX, &shown), 0);
-	assert_int_equal(index_meta_get(ix, "x", &v), 0);
-	assert_int_equal(index_meta_put(ix, "x", -5), 0);
-	assert_int_equal(index_meta_put(ix, "x", -6), 0);
-	reopen();
-	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
-	assert_memory_equal(&got, &p, sizeof(p));
-	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
-	assert_memory_equal(&kept, &shown, sizeof(kept));
-	assert_int_equal(index_peer_get(ix, 1, &got), 0);
-	assert_int_equal(got.received, 0);
-	assert_int_equal(index_meta_get(ix, "x", &v), 1);
-	assert_int_equal(v, -6);
-}
-
-/* The peer has installed our rows up to this number. */
-static void settled(uint64_t peer, uint64_t upto)
-{
-	struct index_peer p;
-
-	assert_int_equal(index_peer_get(ix, peer, &p), 0);
-	p.settled = upto;
-	p.settled_epoch = index_epoch(ix);
-	assert_int_equal(index_peer_put(ix, peer, &p), 0);
-}
-
-/* Rows that no peer was sent may have been written under numbers that the index used before it was rolled back. */
-static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
-{
-	uint64_t epoch = index_epoch(ix), fresh, number;
-	char path[24];
-	struct record r;
-
-	(void)state;
-	for (int i = 0; i < 1200; i++) {
-		snprintf(path, sizeof(path), "file-%d", i);
-		put(path, (uint32_t)i);
-	}
-	settled(5, 3);
-	settled(6, 2);
-	index_new_epoch(ix);
-	fresh = index_epoch(ix);
-	assert_int_equal(index_totals(ix).files, 1200);
-	for (int i = 0; i < 1200; i++) {
-		snprintf(path, sizeof(path), "file-%d", i);
-		assert_int_equal(index_get(ix, path, &r), 1);
-		number = version_counter(&r.version, fresh);
-		assert_int_equal(version_counter(&r.version, epoch), i + 1);
-		assert_int_equal(number, i < 3 ? 0 : r.seq);
-		record_clear(&r);
-	}
-	assert_int_equal(index_seq(ix), 1200 + 1197);
-}
-
-static void a_new_epoch_keeps_the_rows(void **state)
-{
-	uint64_t epoch = index_epoch(ix), fresh;
-	struct record r;
-
-	(void)state;
-	put("a", 1);
-	settled(5, 1);
-	index_new_epoch(ix);
-	fresh = index_epoch(ix);
-	assert_true(fresh != epoch && fresh != 0);
-	reopen();
-	assert_true(index_epoch(ix) == fresh);
-	assert_int_equal(index_get(ix, "a", &r), 1);
-	assert_int_equal(r.seq, 1);
-	record_clear(&r);
-	put("b", 1);
-	assert_int_equal(index_seq(ix), 2);
-}
-
 static void the_wal_is_measured_and_moved(void **state)
 {
 	int64_t peak = 0;
@@ -510,9 +320,6 @@ int main(void)
 		T(totals_follow),
 		T(news_are_rows_since_a_number),
 		T(callbacks_may_use_the_index),
-		T(peers_and_values_are_remembered),
-		T(a_new_epoch_keeps_the_rows),
-		T(a_new_epoch_writes_anew_what_no_peer_has),
 		T(the_wal_is_measured_and_moved),
 	};
 

@@ -1,0 +1,120 @@
+/* What the index keeps of peers, and what a new epoch does with our rows. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/index/index.h"
+#include "tests/unit/index_rows.h"
+
+static void peers_and_values_are_remembered(void **state)
+{
+	struct index_peer p = { UINT64_MAX, 2, 3, UINT64_MAX - 1 }, got;
+	struct index_proof shown = { .epoch = UINT64_MAX, .number = 7, .signature = { 1, 2, 3 } }, kept;
+	int64_t v;
+
+	(void)state;
+	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
+	assert_int_equal(got.epoch, 0);
+	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
+	p.received = 20;
+	assert_int_equal(index_peer_put(ix, UINT64_MAX, &p), 0);
+	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
+	assert_int_equal(kept.number, 0);
+	assert_int_equal(index_peer_proof_put(ix, UINT64_MAX, &shown), 0);
+	assert_int_equal(index_meta_get(ix, "x", &v), 0);
+	assert_int_equal(index_meta_put(ix, "x", -5), 0);
+	assert_int_equal(index_meta_put(ix, "x", -6), 0);
+	reopen();
+	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
+	assert_memory_equal(&got, &p, sizeof(p));
+	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
+	assert_memory_equal(&kept, &shown, sizeof(kept));
+	assert_int_equal(index_peer_get(ix, 1, &got), 0);
+	assert_int_equal(got.received, 0);
+	assert_int_equal(index_meta_get(ix, "x", &v), 1);
+	assert_int_equal(v, -6);
+}
+
+/* The peer has installed our rows up to this number. */
+static void settled(uint64_t peer, uint64_t upto)
+{
+	struct index_peer p;
+
+	assert_int_equal(index_peer_get(ix, peer, &p), 0);
+	p.settled = upto;
+	p.settled_epoch = index_epoch(ix);
+	assert_int_equal(index_peer_put(ix, peer, &p), 0);
+}
+
+/* Rows that no peer was sent may have been written under numbers that the index used before it was rolled back. */
+static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
+{
+	uint64_t epoch = index_epoch(ix), fresh, number;
+	char path[24];
+	struct record r;
+
+	(void)state;
+	for (int i = 0; i < 1200; i++) {
+		snprintf(path, sizeof(path), "file-%d", i);
+		put(path, (uint32_t)i);
+	}
+	settled(5, 3);
+	settled(6, 2);
+	index_new_epoch(ix);
+	fresh = index_epoch(ix);
+	assert_int_equal(index_totals(ix).files, 1200);
+	for (int i = 0; i < 1200; i++) {
+		snprintf(path, sizeof(path), "file-%d", i);
+		assert_int_equal(index_get(ix, path, &r), 1);
+		number = version_counter(&r.version, fresh);
+		assert_int_equal(version_counter(&r.version, epoch), i + 1);
+		assert_int_equal(number, i < 3 ? 0 : r.seq);
+		record_clear(&r);
+	}
+	assert_int_equal(index_seq(ix), 1200 + 1197);
+}
+
+static void a_new_epoch_keeps_the_rows(void **state)
+{
+	uint64_t epoch = index_epoch(ix), fresh;
+	struct record r;
+
+	(void)state;
+	put("a", 1);
+	settled(5, 1);
+	index_new_epoch(ix);
+	fresh = index_epoch(ix);
+	assert_true(fresh != epoch && fresh != 0);
+	reopen();
+	assert_true(index_epoch(ix) == fresh);
+	assert_int_equal(index_get(ix, "a", &r), 1);
+	assert_int_equal(r.seq, 1);
+	record_clear(&r);
+	put("b", 1);
+	assert_int_equal(index_seq(ix), 2);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(peers_and_values_are_remembered),
+		T(a_new_epoch_keeps_the_rows),
+		T(a_new_epoch_writes_anew_what_no_peer_has),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
