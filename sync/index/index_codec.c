@@ -52,7 +52,7 @@ bool index_has_list(const struct record *r)
 	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 1;
 }
 
-/* room outlives the statement's run. */
+/* room has to stay as it is until the statement has run. */
 static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct version *v)
 {
 	if (v->n > 0)
@@ -61,8 +61,8 @@ static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct versi
 		sqlite3_bind_null(s, at);
 }
 
-/* Over all that a row says of r; a bit that flips in it shows nowhere else. The row's number and what was seen of the
- * file are not in it: they change by themselves, and do no harm. */
+/* Over all columns that make the record: nothing else would show a bit that flips in them. Its number and `seen` are
+ * left out: they change without the record, and a wrong one does no harm. */
 static int64_t row_checksum(const struct record *r)
 {
 	const struct version *versions[] = { &r->version, &r->base, &r->mode_base };
@@ -91,22 +91,23 @@ static int64_t row_checksum(const struct record *r)
 	return index_h8(hash);
 }
 
+/* Fields that mean nothing for the kind are stored as zeros, so that equal records have equal rows and checksums. */
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
 {
 	size_t n = version_encode(index->version, &r->version);
-	struct record kept = *r;
+	struct record stored = *r;
 
 	if (r->kind != RECORD_FILE || r->deleted)
-		kept.content = (struct content){ 0 };
+		stored.content = (struct content){ 0 };
 	else if (!index_has_root(r))
-		memset(kept.content.root, 0, sizeof(kept.content.root));
+		memset(stored.content.root, 0, sizeof(stored.content.root));
 
 	sqlite3_bind_int(s, first, (int)r->kind);
 	sqlite3_bind_int(s, first + 1, r->deleted);
 	sqlite3_bind_int(s, first + 2, (int)r->mode);
 	sqlite3_bind_int64(s, first + 3, r->mtime_ns);
-	sqlite3_bind_int64(s, first + 4, kept.content.size);
-	sqlite3_bind_int64(s, first + 5, kept.content.nblocks);
+	sqlite3_bind_int64(s, first + 4, stored.content.size);
+	sqlite3_bind_int64(s, first + 5, stored.content.nblocks);
 	if (index_has_root(r))
 		sqlite3_bind_blob(s, first + 6, r->content.root, sizeof(r->content.root), SQLITE_STATIC);
 	else
@@ -120,7 +121,7 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 	sqlite3_bind_int64(s, first + 10, (int64_t)r->modified_by);
 	bind_base(s, first + 11, index->base, &r->base);
 	bind_base(s, first + 12, index->mode_base, &r->mode_base);
-	sqlite3_bind_int64(s, first + 13, row_checksum(&kept));
+	sqlite3_bind_int64(s, first + 13, row_checksum(&stored));
 }
 
 static int read_version(sqlite3_stmt *s, int column, struct version *v)
@@ -130,12 +131,14 @@ static int read_version(sqlite3_stmt *s, int column, struct version *v)
 	return version_decode(v, p, (size_t)sqlite3_column_bytes(s, column));
 }
 
-/* NULL and nothing are the same. */
+/* NULL means that there is no base. */
 static int read_base(sqlite3_stmt *s, int column, struct version *v)
 {
 	return sqlite3_column_type(s, column) == SQLITE_NULL ? 0 : read_version(s, column, v);
 }
 
+/* Trusts nothing that it reads: a file that others can write, or a bad disk, may hold anything. The checksum comes
+ * last, since it is computed over the record as it was read. */
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r)
 {
 	const void *root, *target;
@@ -169,13 +172,13 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 		if (target != NULL)
 			memcpy(r->target, target, (size_t)sqlite3_column_bytes(s, first + 8));
 	}
-	/* Rows of before there were sums have none. */
+	/* Rows that an older lanyard wrote may have no checksum. */
 	if (sqlite3_column_type(s, first + 13) != SQLITE_NULL &&
 	    sqlite3_column_int64(s, first + 13) != row_checksum(r)) {
 		record_clear(r);
 		return -1;
 	}
-	r->mode &= RECORD_MODE; /* version 0.1.0 had more */
+	r->mode &= RECORD_MODE; /* version 0.1.0 stored more bits */
 	record_fit(r);
 	return 0;
 }
@@ -192,7 +195,8 @@ int index_row_read(sqlite3_stmt *s, struct record *r)
 	r->seen.mtime_ns = sqlite3_column_int64(s, at + 2);
 	r->seen.ctime_ns = sqlite3_column_int64(s, at + 3);
 	r->seen.ino = (uint64_t)sqlite3_column_int64(s, at + 4);
-	/* A row of before it was noted: the disk kept what it was asked to, as far as is known. */
+	/* Rows of an older lanyard do not have it: as far as we know the disk has kept the mode that it was asked to
+	 * set. */
 	if (sqlite3_column_type(s, at + 5) != SQLITE_NULL)
 		r->seen.mode = (uint32_t)sqlite3_column_int64(s, at + 5);
 	else if (!record_seen_is_none(&r->seen))

@@ -1,6 +1,5 @@
-/* What is being put in its place: rows to come, noted before the disk is touched. Where a life ends between the disk
- * and the row, the next one reads here what it is that stands there. Few at a time, so what an earlier life left is
- * held in memory. */
+/* Installs: a row to come is noted before the disk is touched. If the run ends between the disk and the row, the next
+ * run reads here what the file at that path is. These leftovers are few, so they are held in memory. */
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -8,7 +7,7 @@
 #include "base/mem.h"
 #include "sync/index/index_internal.h"
 
-enum { LEFT_MAX = 1 << 14 }; /* far more than an installer has under way */
+enum { LEFTOVERS_MAX = 1 << 14 }; /* far more than can be installed at a time */
 
 struct index_leftover {
 	struct record r;
@@ -53,7 +52,7 @@ int index_install_end(struct index *index, int64_t first, int64_t last)
 	return first > 0 && first <= last ? delete_range(index, first, last) : 0;
 }
 
-/* --- what an earlier life left --- */
+/* --- leftovers of a previous run --- */
 
 static void leftover_add(struct index *index, const struct record *r)
 {
@@ -70,16 +69,16 @@ int index_leftovers_load(struct index *index)
 
 	if (s == NULL)
 		return -1;
-	while (HASH_COUNT(index->leftovers) < LEFT_MAX && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+	while (HASH_COUNT(index->leftovers) < LEFTOVERS_MAX && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct record r;
 		struct index_leftover *same = NULL;
 
 		index->leftovers_last = sqlite3_column_int64(s, 0);
-		/* A note is a help, nothing more: one that cannot be read is none. */
+		/* A note only helps: we can do without one that cannot be read. */
 		if (sqlite3_column_bytes(s, 1) > RECORD_PATH_MAX || index_record_read(s, 1, 2, &r) < 0)
 			continue;
 		HASH_FIND_STR(index->leftovers, r.path, same);
-		/* The later one is behind in the order of the table. */
+		/* The table is in the order of writing, so this note is the later one. */
 		if (same != NULL) {
 			HASH_DEL(index->leftovers, same);
 			record_clear(&same->r);

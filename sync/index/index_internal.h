@@ -1,20 +1,15 @@
-/* What the files of this folder share: the struct, the statements, how a record becomes a row. Nobody else includes it.
+/* Shared by the files of this folder: the struct, the statements, and how a record becomes a row. No other folder
+ * includes it.
  *
  * Each file calls only files above it in this list:
  *
- * index_sql.c      the texts of tables and statements
- * index_codec.c    how a record becomes a row and comes back
- * index_stmt.c     statements, reading, and what a failure does
- * index_content.c  block lists and the positions of blocks
- * index_wal.c      syncing and checkpoints, for workers
- * index_txn.c      the open transaction and the numbers it gives
- * index_rows.c     our rows                  index_walk.c   rows in order
- * index_peers.c    peers, small named values
- * index_offers.c   what peers offer          index_wants.c  what this agent wants of it
- * index_install.c  what is being installed, and what an unfinished run left of it
- * index_forget.c   tombstones forgotten, new epochs
- * index_schema.c   tables made, upgraded and checked
- * index_open.c     opening, setting aside what is damaged, closing
+ * index_sql.c      the texts of tables and statements index_codec.c    how a record becomes a row and comes back
+ * index_stmt.c     statements, reading, and what a failure does index_content.c  block lists and the positions of
+ * blocks index_wal.c      syncing and checkpoints, for workers index_txn.c      the open transaction and the numbers it
+ * gives index_rows.c     our rows                  index_walk.c   rows in order index_peers.c    peers, small named
+ * values index_offers.c   what peers offer          index_wants.c  what this agent wants of it index_install.c  what is
+ * being installed, and what an unfinished run left of it index_forget.c   tombstones forgotten, new epochs
+ * index_schema.c   tables made, upgraded and checked index_open.c     opening, setting aside what is damaged, closing
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -46,7 +41,7 @@ enum {
 /* Set in the ID of an offer that this agent does not want. */
 #define INDEX_UNWANTED (INT64_C(1) << 62)
 
-/* SQL texts are in index_schema.c, in this order. */
+/* Their texts are in index_sql.c. */
 enum index_stmt {
 	STMT_BEGIN_READ,
 	STMT_BEGIN,
@@ -111,7 +106,7 @@ enum index_stmt {
 	STMT_COUNT,
 };
 
-/* Kept in the `state` row, written by the commit that changes them. */
+/* Stored in the row of state by the commit that changes them. */
 struct index_counters {
 	struct index_totals totals;
 	int64_t offered;       /* paths for which there is an offer; not stored */
@@ -119,19 +114,19 @@ struct index_counters {
 	int64_t missing_bytes; /* ... and the sum of their sizes: of each path the largest that is wanted */
 };
 
-/* What is open. A read transaction spares every single look-up SQLite's locking, and lasts until the end of the
- * turn. */
+/* The open transaction. One for reading lasts until the end of the turn, so that SQLite need not lock for every single
+ * look-up. */
 enum index_txn { INDEX_TXN_NONE, INDEX_TXN_READ, INDEX_TXN_WRITE };
 
 enum index_health {
 	INDEX_HEALTHY,
-	INDEX_FAILED_UNREPORTED, /* writes were undone; index_commit has not said so yet */
-	INDEX_FAILED_REPORTED,   /* refuses writes until index_commit succeeds */
+	INDEX_FAILED_UNREPORTED, /* writes were undone; index_commit() has not returned -1 for it yet */
+	INDEX_FAILED_REPORTED,   /* writes are refused until index_commit() succeeds */
 };
 
 struct index_leftover;
 
-/* index_walk.c; here for those that make it let go of its statement. */
+/* A walk over rows (index_walk.c). It is here since a commit takes the statement away from every cursor. */
 struct index_cursor {
 	struct index *index;
 	sqlite3_stmt *s; /* taken while running; NULL while paused */
@@ -139,7 +134,7 @@ struct index_cursor {
 	int under_len;                   /* 0: everything */
 	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
 	int at_len;
-	bool begun; /* `at` is the last key given and a 0 */
+	bool begun; /* `at` is the last key given, and a 0 */
 	bool ended;
 	struct index_cursor *prev, *next; /* in index->cursors */
 };
@@ -152,44 +147,44 @@ struct index {
 
 	uint64_t epoch;
 	uint64_t seq;      /* last number given */
-	uint64_t reserved; /* numbers up to this may be given: on disk for certain */
-	bool clean;        /* on disk it says: nothing written since a clean end */
+	uint64_t reserved; /* numbers up to this may be given: durably reserved */
+	bool clean;        /* the file says that nothing was written since a clean end */
 
 	enum index_txn txn;
-	int writes;    /* in the open transaction */
-	bool numbered; /* it gave new numbers */
+	int writes;    /* of the open transaction */
+	bool numbered; /* the open transaction has given new numbers */
 	struct index_counters now;
-	struct index_counters committed; /* as of the last commit; what a rollback goes back to */
+	struct index_counters committed; /* as of the last commit; a rollback restores them */
 
 	enum index_health health;
 	bool full;          /* the failure was a full disk */
-	bool damaged;       /* refuses everything */
-	bool opening;       /* index_open() reports by itself */
-	int64_t doubted_ns; /* when what looked like damage was last put down to the disk; 0: never */
+	bool damaged;       /* everything is refused */
+	bool opening;       /* index_open() reports failures itself */
+	int64_t doubted_ns; /* when apparent damage was last blamed on the disk; 0: never */
 
-	const struct choices *choices; /* what this agent wants; not ours */
+	const struct choices *choices; /* what this agent wants; never NULL; the caller's */
 
 	void (*on_commit)(void *arg);
 	void *on_commit_arg;
 	struct index_cursor *cursors; /* open ones */
 
-	uint64_t peer;   /* short ID last looked up ... */
-	int64_t peer_no; /* ... and its row; 0: none */
+	uint64_t peer;   /* the short ID that was last looked up ... */
+	int64_t peer_no; /* ... and the number of its row; 0: none */
 
-	int64_t forgotten; /* index_forgotten(); -1: has to be read again */
+	int64_t forgotten; /* index_forgotten(); -1: not read yet, or stale */
 
-	struct index_leftover *leftovers; /* what an earlier life was placing, by path; owned */
-	int64_t leftovers_last;           /* the greatest number of its notes; 0: none */
+	struct index_leftover *leftovers; /* what a previous run was installing, by path; owned */
+	int64_t leftovers_last;           /* the greatest number of those notes; 0: none */
 
-	bool dead_contents;   /* some list may be unreferenced */
-	int64_t dead_check_s; /* wall clock of the next look at them */
+	bool dead_contents;   /* some block list may be unreferenced */
+	int64_t dead_check_s; /* wall clock of the next check for them */
 
 	uint64_t commits;
-	atomic_int wal_frames;          /* in the WAL after our last commit */
-	atomic_int checkpointed_frames; /* of those, moved into the database */
-	atomic_bool checkpoint_failed;  /* said so already */
+	atomic_int wal_frames;          /* frames in the WAL after our last commit */
+	atomic_int checkpointed_frames; /* of these, those that are in the database too */
+	atomic_bool checkpoint_failed;  /* and was logged */
 
-	uint8_t key[RECORD_PATH_MAX + 1];                   /* scratch of one call, never across a callback */
+	uint8_t key[RECORD_PATH_MAX + 1];                   /* scratch space within one call, never across a callback */
 	uint8_t version[VERSION_MAX * INDEX_VERSION_ENTRY]; /* the same */
 	uint8_t base[VERSION_MAX * INDEX_VERSION_ENTRY];    /* the same */
 	uint8_t mode_base[VERSION_MAX * INDEX_VERSION_ENTRY];
@@ -201,101 +196,112 @@ extern const char index_install_sql[];
 extern const char *const index_sql[STMT_COUNT];
 
 /* --- index_stmt.c --- */
-/* A statement that the caller gives back; NULL when it cannot be prepared (reported). Opens a read transaction unless
- * one is open. */
+/* A statement, for the caller to bind, step and give back; NULL (reported) if it cannot be prepared. If it is in use
+ * further up the stack, a private copy. Opens a read transaction unless a transaction is open. */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id);
+/* Ends a statement's run. */
 void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
 /* Steps a bound statement that returns no row and gives it back. 0, -1 with nothing reported. */
 int index_stmt_run(struct index *index, enum index_stmt id, sqlite3_stmt *s);
-/* The same of one that has nothing to bind. */
+/* The same for a statement without parameters. */
 int index_stmt_run_bare(struct index *index, enum index_stmt id);
 void index_stmt_finalize_all(struct index *index);
-/* PRAGMA-like statements without results. */
+/* Runs SQL that returns no rows. 0, -1 with nothing reported. */
 int index_exec(struct index *index, const char *sql);
-/* Gives back the statement that a cursor runs, or all cursors': they find their places again. */
+/* Gives back the statement that the cursor runs. The cursor finds its place again by its last key. */
 void index_cursor_pause(struct index_cursor *c);
+/* The same for all open cursors: an open statement would keep a transaction from ending. */
 void index_cursors_pause(struct index *index);
-/* Reports, undoes the open transaction, refuses writes from now on. Always -1, errno set. */
+/* A write failed: logs it, undoes the open transaction and refuses writes from now on. Always -1, with errno set. */
 int index_write_failed(struct index *index, const char *what);
-/* Reports. Always -1, errno set. */
+/* A read failed: logs it. Always -1, with errno set. */
 int index_read_failed(struct index *index, const char *what);
-/* The file contradicts itself: reported, to be rebuilt at the next open. Always -1, errno set. */
+/* The file contradicts itself: logs it, marks the file to be rebuilt when it is opened next, and refuses everything
+ * from now on. Always -1, with errno set. */
 int index_found_damage(struct index *index, const char *what);
-/* SQLite calls it damage as well when the disk refuses a read (SQLITE_IOERR_CORRUPTFS): whether one was refused of
- * late. */
+/* Whether the disk has refused the last read: SQLite reports that as damage too (SQLITE_IOERR_CORRUPTFS). */
 bool index_disk_refused(struct index *index);
 
 /* --- index_schema.c --- */
-/* A query's only integer. 0, -1 with nothing reported. */
+/* The only integer that a query returns. 0, -1 with nothing reported. */
 int index_query_int(struct index *index, const char *sql, int64_t *value);
-/* From no tables (version 0), or those of an older schema, to ours, in one transaction: a process that is killed on the
- * way leaves what there was. After a failure it ends with the connection. 0, -1. */
+/* Makes our tables from nothing (version 0) or from those of an older schema, in one transaction: a process that is
+ * killed meanwhile leaves the file as it was. After a failure the transaction ends when the connection is closed. 0,
+ * -1. */
 int index_schema_make(struct index *index, int64_t version);
-/* Whether the tables' texts are those that index_schema_make noted. */
+/* Whether the tables have the definitions that index_schema_make() has noted. */
 bool index_schema_is_noted(struct index *index);
-/* Whether every statement can be prepared. */
+/* Whether every statement can be prepared, as it can if the tables are ours. */
 bool index_schema_fits(struct index *index);
 /* Reads the row of state into *index. 0, -1. */
 int index_load_state(struct index *index);
 
 /* --- index_codec.c --- */
-/* The path's key into index->key; its length, or -1 (ENAMETOOLONG) when there is no such path. */
+/* Writes the path's key to index->key. Returns its length, or -1 with EINVAL or ENAMETOOLONG if it cannot be a path. */
 int index_key(struct index *index, const char *path);
-/* Bytes of path or key, as the key. */
+/* Writes n bytes of a path as those of a key. */
 void index_key_bytes(uint8_t *out, const char *path, size_t n);
+/* The path of a key: fresh memory. */
 char *index_path(const uint8_t *key, int n);
-/* The fourteen columns that rows and wanted rows share. */
+/* The fourteen columns that rows, offers and notes of installs share. */
 #define INDEX_RECORD_COLUMNS                                                                                   \
 	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by, base, " \
 	"mode_base, sum"
 enum { INDEX_RECORD_NCOLUMNS = 14 };
+/* Binds them from parameter `first` on; r and index's scratch space must stay as they are until the statement has
+ * run. */
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r);
-/* Reads key (one column), then the shared ones; everything else is zero. -1 when they are no record. */
+/* Reads the key and the shared columns; everything else in *r is 0. -1 if they are not a record, or the checksum
+ * differs. */
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r);
-/* A whole row of `files` as STMT_ROW_GET and its kin select it. */
+/* Reads a whole row as the STMT_ROW_ statements select it. 0, -1. */
 int index_row_read(sqlite3_stmt *s, struct record *r);
+/* The first 8 bytes of a hash, by which rows and blocks are found. */
 int64_t index_h8(const uint8_t hash[32]);
 bool index_has_root(const struct record *r); /* a live file that is not empty */
 bool index_has_list(const struct record *r); /* a live file of two or more blocks */
 
 /* --- index_txn.c --- */
-/* Before each write: opens a transaction (or commits a long one and opens the next). -1 when writes are refused. */
+/* To be called before each write: opens a transaction, or commits one that has grown long and opens the next. -1 if
+ * writes are refused. */
 int index_txn_write(struct index *index);
-/* Commits what is open. */
+/* Commits the open transaction and calls the listener. 0, -1. */
 int index_txn_commit(struct index *index);
-/* Durably, outside of a transaction: epoch, reserved numbers, clean. */
+/* Writes epoch, reserved numbers and the clean mark durably, in a transaction of their own. 0, -1. */
 int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
 
 /* --- index_wal.c --- */
+/* SQLite calls it after each commit. */
 int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames);
 
 /* --- index_content.c --- */
-/* A row with this content is about to be written: its list is there afterwards. -1: failed, or (EINVAL, nothing
- * written) the list is neither known nor given. */
+/* To be called before a row with this content is written: makes sure that its block list is stored. -1 after a failure,
+ * or with EINVAL and nothing written if the list is neither known nor given. */
 int index_content_keep(struct index *index, const struct content *c, const struct blocklist *blocks);
-/* A row with this content is gone: remembers the list for deletion unless another row has it. */
+/* To be called after a row with this content was deleted: marks its list as unreferenced unless another row has the
+ * content. 0, -1 with nothing reported. */
 int index_content_release(struct index *index, const struct content *c);
-/* Deletes some lists that have been unreferenced for a while; in the open transaction. */
+/* Deletes a few rows of lists that have been unreferenced for a minute, in the open transaction. 0, -1. */
 int index_content_sweep(struct index *index);
 
 /* --- index_offers.c --- */
-/* The ID below which no wanted (or unwanted) offer of the peer is. The next peer's ends the range. */
+/* Where the range of the peer's wanted (or unwanted) offers begins; it ends where that of peer_no + 1 begins. */
 int64_t index_offer_first_id(int64_t peer_no, bool wanted);
-/* index_offers_paths() by either of the two statements that select keys. */
+/* index_offers_paths() with STMT_OFFER_PATHS or STMT_WANT_PATHS. */
 int index_offers_each_path(struct index *index, enum index_stmt id, const char *after, int max,
                            bool (*fn)(void *arg, const char *path), void *arg);
-/* Counts offers and wants from the table. 0, -1 with nothing reported. */
+/* Counts all offers and wants from the table. 0, -1 with nothing reported. */
 int index_offers_recount(struct index *index);
-/* The smallest number among the peer's offers that are wanted (or not); 0: none; 1 when that cannot be read, so that
- * nothing of it counts as settled or known. */
+/* The smallest number among the peer's wanted (or unwanted) offers; 0: it has none; 1 if that cannot be read, so that
+ * none of its rows counts as settled or known. */
 uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
 
 /* --- index_peers.c --- */
-/* The peer's row number, 0 when it has none (made when `create`), -1. */
+/* The number of the peer's row, which is made if `create`; 0: it has none; -1. */
 int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
 
 /* --- index_install.c --- */
-/* Reads what an earlier life noted. 0, -1. */
+/* Reads what a previous run has noted. 0, -1. */
 int index_leftovers_load(struct index *index);
 void index_leftovers_free(struct index *index);
 

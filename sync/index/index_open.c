@@ -1,4 +1,5 @@
-/* Opening: what is there is used, what is damaged is set aside, what is newer is left alone. And closing. */
+/* Opening and closing. An index in order is used, a damaged one is set aside and a new one begun, one of a newer
+ * lanyard is left alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,12 +17,12 @@
 
 enum { CHECK_NS = 250 * 1000 * 1000 }; /* time for a check after an unclean end */
 
-/* What opening the file as it is came to. */
+/* The result of opening the file as it is. */
 enum index_opened { OPENED, OPENED_NEW, OPENED_DAMAGED, OPENED_NEWER, OPENED_FAILED };
 
 static void configure_sqlite(void)
 {
-	/* Counting every allocation under a lock is not needed; this has to come before SQLite's first use. */
+	/* We do not need SQLite to count each allocation under a lock. This has to come before its first use. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_initialize();
 }
@@ -40,7 +41,7 @@ static int past_deadline(void *arg)
 	return clock_mono_ns() > *deadline;
 }
 
-/* As much of a check as its time allows; one that ran out of time found nothing. */
+/* Checks as much as its time allows; what it did not get to counts as sound. */
 static bool looks_sound(struct index *index)
 {
 	int64_t deadline = clock_mono_ns() + CHECK_NS;
@@ -61,6 +62,7 @@ static bool looks_sound(struct index *index)
 	return sound;
 }
 
+/* The order of the checks matters: nothing is written to a file before it is known to be ours and not newer. */
 static enum index_opened open_schema(struct index *index)
 {
 	int64_t application, version, tables;
@@ -97,7 +99,7 @@ static enum index_opened open_file(struct index *index)
 	char *pragmas;
 	int fd, rc;
 
-	/* Made here for its mode, which SQLite gives its other files too. */
+	/* We create it for the sake of its mode, which SQLite gives its other files too. */
 	fd = open(index->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return OPENED_FAILED;
@@ -129,7 +131,7 @@ static struct index *index_new(const char *dir)
 	return index;
 }
 
-/* Frees without another word to the disk than SQLite's own. */
+/* Frees; only SQLite itself still writes. */
 static void index_free(struct index *index)
 {
 	index_stmt_finalize_all(index);
@@ -139,7 +141,7 @@ static void index_free(struct index *index)
 	free(index);
 }
 
-/* Moves the file and its WAL to names that nobody uses, for whoever wants to look. */
+/* Moves the file and its WAL to unused names, where an admin can examine them. */
 static int set_aside(const char *path, char **aside)
 {
 	char *wal = mem_printf("%s-wal", path), *shm = mem_printf("%s-shm", path),
@@ -151,7 +153,7 @@ static int set_aside(const char *path, char **aside)
 	wal_aside = mem_printf("%s-wal", *aside);
 	rc = rename(path, *aside);
 	if (rc == 0) {
-		/* Without its WAL a new file must not start; an old WAL must not be taken for the new file's. */
+		/* A new file must not begin while the old WAL has its name: SQLite would replay it. */
 		if (rename(wal, wal_aside) < 0 && errno != ENOENT)
 			rc = -1;
 		unlink(shm);
@@ -185,7 +187,7 @@ static char *open_error(struct index *index)
 	                  error != 0 ? strerror(error) : "");
 }
 
-/* A damaged file is set aside and a new one begun. */
+/* Sets a damaged file aside and begins a new one. */
 static enum index_status rebuild(struct index **index, const char *dir, char **why)
 {
 	struct index *fresh;
@@ -209,7 +211,7 @@ static enum index_status rebuild(struct index **index, const char *dir, char **w
 	return INDEX_REBUILT;
 }
 
-/* A disk that refuses a read may have thought better of it a moment later; an index that is made anew forgets. */
+/* A disk that has refused a read may serve it a moment later, and rebuilding an index loses much: so we try twice. */
 static enum index_opened open_in_two_tries(struct index **index, const char *dir)
 {
 	enum index_opened opened = open_file(*index);
@@ -222,6 +224,7 @@ static enum index_opened open_in_two_tries(struct index **index, const char *dir
 	return opened;
 }
 
+/* A file that a previous run marked as damaged is not even tried. */
 enum index_status index_open(struct index **out, const char *dir, char **why)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -267,6 +270,6 @@ void index_close(struct index *index)
 	index->on_commit = NULL;
 	if (index_commit(index) == 0 && !index->clean)
 		index_txn_save_numbers(index, index->seq, true);
-	/* The last connection moves what is left of the WAL and deletes it. */
+	/* As the last connection closes, SQLite moves the rest of the WAL into the database and deletes it. */
 	index_free(index);
 }

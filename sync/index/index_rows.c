@@ -1,17 +1,18 @@
-/* Our rows: one record a path, newest number last. */
+/* Our rows: one record per path. A row that changes is deleted and inserted again with the next number. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "sync/index/index_internal.h"
 
-/* What a row's replacement has to know of it. */
+/* A row that is about to be replaced. */
 struct old_row {
 	bool found;
 	uint64_t seq;
 	struct record r; /* kind, deleted, content only; owns nothing */
 };
 
+/* A path that cannot be has no row, which is not an error. */
 int index_get(struct index *index, const char *path, struct record *r)
 {
 	int n = index_key(index, path), rc;
@@ -39,6 +40,7 @@ int index_get(struct index *index, const char *path, struct record *r)
 	return rc;
 }
 
+/* Reads as much of a row as its replacement has to know. 0, found or not; -1. */
 static int old_row(struct index *index, int key_len, struct old_row *old)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_OLD);
@@ -163,8 +165,9 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 
 	if (index_txn_write(index) < 0)
 		return -1;
-	/* A peer may claim (by malice, or because this index is an old copy) a later number of ours than this one. A
-	 * writer that nobody has heard of keeps the change newer than the claim and unlike anything said before. */
+	/* A peer may claim (by malice, or since this index is an old copy) to know a later number of ours than this
+	 * one. A writer that nobody has heard of makes the change newer than the claim, and different from anything
+	 * announced before. */
 	writer = index->epoch;
 	while (version_counter(&r->version, writer) > index->seq)
 		writer = random_u64();
@@ -202,6 +205,7 @@ int index_touch(struct index *index, const char *path, const struct seen *seen)
 	return 0;
 }
 
+/* Stops at the last number that was given before the call, or a callback that writes rows would go on for ever. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_SINCE);
@@ -212,7 +216,7 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, after > INT64_MAX ? INT64_MAX : (int64_t)after);
-	sqlite3_bind_int64(s, 2, (int64_t)index->seq); /* not what fn adds */
+	sqlite3_bind_int64(s, 2, (int64_t)index->seq); /* without what fn adds */
 	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (index_row_read(s, &r) < 0) {
 			record_clear(&r);
@@ -231,8 +235,8 @@ give:
 	return n;
 }
 
-/* Calls fn for the rows of s, bound and of id, until it returns false; c: only those of this content, NULL: all. 0,
- * -1. */
+/* Calls fn with the rows that s, a bound statement `id`, returns, until fn returns false. c: only those with this
+ * content; NULL: all. Gives s back. 0, -1. */
 static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
                     bool (*fn)(void *arg, const struct record *r), void *arg)
 {
@@ -247,7 +251,7 @@ static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, co
 			rc = index_found_damage(index, "a row is malformed");
 			goto give;
 		}
-		if ((c == NULL || content_equal(&r.content, c)) && r.seq <= last) /* not what fn adds */
+		if ((c == NULL || content_equal(&r.content, c)) && r.seq <= last) /* without what fn adds */
 			more = fn(arg, &r);
 		record_clear(&r);
 	}

@@ -1,5 +1,5 @@
-/* The tables: made, brought from an older schema to ours, and checked for being what was made. And the one row of
- * state. */
+/* The tables: creating them, upgrading those of an older schema, and checking that nothing has changed their
+ * definitions. And reading the row of state. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "base/sha256.h"
 #include "sync/index/index_internal.h"
 
-/* A query's only integer; -1 when it fails. */
 int index_query_int(struct index *index, const char *sql, int64_t *value)
 {
 	sqlite3_stmt *s = NULL;
@@ -19,7 +18,7 @@ int index_query_int(struct index *index, const char *sql, int64_t *value)
 		*value = sqlite3_column_int64(s, 0);
 		rc = 0;
 	}
-	/* finalize repeats the step's error code, which the caller looks at */
+	/* sqlite3_finalize() leaves the error code of the step for the caller to check */
 	sqlite3_finalize(s);
 	return rc;
 }
@@ -36,7 +35,6 @@ static int create_schema(struct index *index)
 	return rc;
 }
 
-/* Every statement can be prepared: the tables are what we think they are. */
 bool index_schema_fits(struct index *index)
 {
 	for (int i = 0; i < STMT_COUNT; i++) {
@@ -49,7 +47,7 @@ bool index_schema_fits(struct index *index)
 	return true;
 }
 
-/* A number that stands for the tables' own texts; 0 when they cannot be read. */
+/* A checksum over the definitions of tables and indexes; 0 if they cannot be read. */
 static int64_t schema_checksum(struct index *index)
 {
 	sqlite3_stmt *s = NULL;
@@ -77,8 +75,8 @@ static int note_schema(struct index *index)
 	return rc;
 }
 
-/* A bit that flips in a table's text makes it another table, with which all statements may work, and quick_check finds
- * nothing. */
+/* A bit that flips in a definition makes it another table. All statements may still work with that, and quick_check
+ * finds nothing. */
 bool index_schema_is_noted(struct index *index)
 {
 	int64_t sum = schema_checksum(index), noted;
@@ -87,7 +85,7 @@ bool index_schema_is_noted(struct index *index)
 	       noted == sum;
 }
 
-/* What each schema lacked that came after it. */
+/* From each schema to the next. */
 static const char *const upgrades[INDEX_SCHEMA] = {
 	[1] = "ALTER TABLE files ADD COLUMN base BLOB; ALTER TABLE wanted ADD COLUMN base BLOB;",
 	[2] = ("ALTER TABLE files ADD COLUMN mode_base BLOB; ALTER TABLE wanted ADD COLUMN mode_base BLOB;"
@@ -118,8 +116,6 @@ static int upgrade(struct index *index, int64_t version)
 	return rc;
 }
 
-/* From what there is, nothing or the tables of a schema of before, to ours, in one transaction: whoever is killed on
- * the way leaves what there was. After a failure it ends with the connection. */
 int index_schema_make(struct index *index, int64_t version)
 {
 	if (index_exec(index, "BEGIN IMMEDIATE") < 0 ||
@@ -129,7 +125,7 @@ int index_schema_make(struct index *index, int64_t version)
 	return index_exec(index, "COMMIT");
 }
 
-/* Only the counts of what is wanted are stored: usually all that is offered is. */
+/* The row of state counts only the wanted offers. Usually all are, and nothing has to be counted. */
 static int count_offered(struct index *index)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_UNWANTED);
@@ -143,6 +139,7 @@ static int count_offered(struct index *index)
 	return rc == SQLITE_ROW ? index_offers_recount(index) : rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* Everything that index->now holds is set here; only then does `committed` follow. */
 int index_load_state(struct index *index)
 {
 	struct index_totals *t = &index->now.totals;
@@ -167,7 +164,8 @@ int index_load_state(struct index *index)
 	index->now.missing = sqlite3_column_int64(s, 8);
 	index->now.missing_bytes = sqlite3_column_int64(s, 9);
 	index->dead_contents = sqlite3_column_int(s, 10) != 0;
-	/* A clean end stored the exact number; after any other all that were reserved may have been given. */
+	/* A clean end has stored the last number that was given. After an unclean one, all that were reserved may have
+	 * been. */
 	index->seq = index->reserved;
 	index_stmt_give(index, STMT_STATE_GET, s);
 	if (count_offered(index) < 0)

@@ -1,6 +1,6 @@
-/* Statements, the read transaction that they run in, and what happens when one fails: it is reported, the open
- * transaction is undone, and writes are refused until index_commit() (index_txn.c) has told the owner; or the file
- * turns out to be damaged, and everything is. */
+/* Statements, the read transaction that they run in, and failures. After a failed write the open transaction is undone,
+ * and writes are refused until index_commit() (index_txn.c) has returned -1 once and then succeeded. Once the file
+ * proves to be damaged, everything is refused until it is opened again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -93,17 +93,18 @@ static bool is_damage(struct index *index)
 	int rc = sqlite3_errcode(index->db) & 0xff;
 	int64_t now = clock_mono_ns();
 
-	/* It may pass: a damaged index is made anew, and that forgets too much to do it for nothing. */
+	/* A disk error may pass. Rebuilding a damaged index loses much, so damage must be certain. */
 	if (rc == SQLITE_CORRUPT && index_disk_refused(index) &&
 	    (index->doubted_ns == 0 || now - index->doubted_ns > DOUBT_NS)) {
 		index->doubted_ns = now;
 		return false;
 	}
-	/* No row that we write breaks a rule of the tables while they are what we wrote. */
+	/* We never violate our own constraints, so SQLITE_CONSTRAINT means that the schema on disk is not ours any
+	 * more. */
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_CONSTRAINT;
 }
 
-/* Undoes the open transaction, in memory too. Numbers it gave are not given again. */
+/* Undoes the open transaction, in memory too. The numbers that it gave are not given again. */
 static void roll_back(struct index *index)
 {
 	index_cursors_pause(index);
@@ -201,7 +202,7 @@ int index_stmt_run_bare(struct index *index, enum index_stmt id)
 
 static void begin_read(struct index *index)
 {
-	/* Where this fails the statement will, and says why. */
+	/* If this fails, so does the statement, which then reports it. */
 	if (!index->opening && index_stmt_run_bare(index, STMT_BEGIN_READ) == 0)
 		index->txn = INDEX_TXN_READ;
 }

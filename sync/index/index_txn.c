@@ -1,5 +1,6 @@
-/* The open transaction: what it gathers, the numbers it may give, how it ends, and what happens when it cannot. Also
- * moving the WAL into the database. */
+/* The open transaction: it begins with more numbers reserved durably than it can give, it ends with a commit that calls
+ * the listener, and after a failure it is opened again once the disk takes writes. And what the index has to say of
+ * itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ enum {
 	ROOM_AGAIN = 4 << 20, /* free bytes before writing is tried again after a full disk */
 };
 
-/* Lets go of what was read, so that the WAL can begin anew. */
+/* Ends reading: SQLite cannot begin the WAL at its start again while a read is open. */
 static void end_read(struct index *index)
 {
 	index_cursors_pause(index);
@@ -28,8 +29,8 @@ static void end_read(struct index *index)
 	}
 }
 
-/* The only other connection is a checkpoint's, which holds the write lock for a moment. SQLite's own busy handler is
- * not asked while one of our reads is open, so the waiting is done here. */
+/* A checkpoint, the only other connection, may hold the write lock for a moment. SQLite does not call its busy handler
+ * while one of our reads is open, so we wait here. */
 static int txn_begin(struct index *index)
 {
 	end_read(index);
@@ -50,8 +51,8 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean)
 	sqlite3_stmt *s;
 	int rc = -1;
 
-	end_read(index); /* the mode cannot change within a transaction */
-	/* A commit in FULL mode syncs the whole WAL, so everything committed before is on disk too. */
+	end_read(index); /* SQLite changes the mode only outside of a transaction */
+	/* A commit in FULL mode syncs the whole WAL, and so makes all earlier commits durable too. */
 	if (index_exec(index, "PRAGMA synchronous = FULL") < 0 || txn_begin(index) < 0)
 		goto back_to_normal;
 	s = index_stmt_take(index, STMT_STATE_NUMBERS);
@@ -74,7 +75,7 @@ back_to_normal:
 	return rc;
 }
 
-/* Every transaction starts with more numbers reserved than it can use. */
+/* Reserves first: no number may be given before it is reserved durably, or a power cut could make us give it twice. */
 static int txn_open(struct index *index)
 {
 	if (index->clean || index->reserved - index->seq <= INDEX_TXN_WRITES) {
@@ -139,7 +140,7 @@ int index_txn_commit(struct index *index)
 	return 0;
 }
 
-/* A small write would fit long before a real one does, so a full disk has to have some room again. */
+/* After a full disk a small write succeeds long before a real one would, so there has to be some space first. */
 static bool has_disk_space(struct index *index)
 {
 	struct statvfs v;

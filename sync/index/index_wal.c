@@ -1,5 +1,5 @@
-/* The write-ahead log: what a worker does to make commits safe and to move them into the database, and how much there
- * is to move. See index.h for the threads. */
+/* The write-ahead log: a worker syncs it to make commits durable, and moves it into the database by checkpoints. Only
+ * index_wal_hook() and index_wal_bytes() run on the loop; the numbers that both sides use are atomic. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames)
 
 	(void)db;
 	(void)name;
-	/* Fewer than before: the WAL began anew. */
+	/* Fewer than before: SQLite has begun the WAL at its start again. */
 	if (frames < atomic_load(&index->wal_frames))
 		atomic_store(&index->checkpointed_frames, 0);
 	atomic_store(&index->wal_frames, frames);
@@ -36,8 +36,8 @@ int64_t index_wal_bytes(const struct index *index)
 	return frames > 0 ? (int64_t)frames * INDEX_PAGE : 0;
 }
 
-/* What a checkpoint has moved out of the WAL meanwhile was synced by it. SQLite keeps its locks on other files, so that
- * no lock is lost by closing this one. */
+/* Syncs the WAL alone: what a checkpoint has moved out of it meanwhile, that checkpoint has synced. Closing this
+ * descriptor loses no lock, since SQLite has its locks on other files. */
 int index_sync(const struct index *index)
 {
 	char *path = mem_printf("%s-wal", index->path);
@@ -60,9 +60,9 @@ bool index_is_on_disk(const struct index *index, uint64_t dev)
 	return stat(index->path, &st) == 0 && st.st_dev == dev;
 }
 
-/* PASSIVE never makes the writer wait, and a few rounds nearly catch up with it; the WAL begins anew once a transaction
- * finds everything moved. Under steady writing that may not happen, so a large WAL is emptied by FULL, which holds the
- * writer for the last few frames. */
+/* PASSIVE checkpoints never make the writer wait, and after a few rounds one has nearly caught up with it. SQLite
+ * begins the WAL at its start again once a transaction finds everything moved. Under steady writing that may never
+ * happen, so FULL, which stops the writer for the last few frames, empties a WAL that has grown large. */
 void index_checkpoint(struct index *index)
 {
 	sqlite3 *db = NULL;
