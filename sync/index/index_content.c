@@ -1,8 +1,8 @@
-/* Block lists of contents of two or more blocks, where in them a block is, and their end.
+/* Block lists of contents of two or more blocks, the positions of blocks in them, and the deletion of lists.
  *
- * A list is cut into rows just under a page, each with the offset of its first block, so that one block of a huge file
- * is found without reading its whole list. A list that no row refers to any more is kept for a while, because a move is
- * a deletion and an arrival in either order, and then deleted a few rows a commit. */
+ * A list is cut into rows of just under a page, each with the offset of its first block, so that one block of a huge
+ * file can be found without reading the whole list. A move is a deletion and an arrival in either order, so a list that
+ * no row refers to is kept for a while; then each commit deletes a few of its rows. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +14,12 @@
 enum {
 	ENTRY = 36,         /* bytes of one block in a list */
 	KEEP_S = 60,        /* how long an unreferenced list is kept */
-	CHECK_S = 5,        /* how often they are looked at */
+	CHECK_S = 5,        /* how often unreferenced lists are checked */
 	SWEEP_ROWS = 20,    /* list rows deleted by one commit */
 	FIND_CONTENTS = 16, /* contents tried for one block */
 };
 
-enum { DISMANTLING = 0 }; /* content.dead while its rows are being deleted */
+enum { DISMANTLING = 0 }; /* value of content.dead while the list's rows are being deleted */
 
 struct content_row {
 	int64_t id;
@@ -40,7 +40,7 @@ static int content_find(struct index *index, const struct content *c, struct con
 		row->id = sqlite3_column_int64(s, 0);
 		row->dead = sqlite3_column_type(s, 3) != SQLITE_NULL;
 		row->dismantling = row->dead && sqlite3_column_int64(s, 3) == DISMANTLING;
-		/* A root is a hash of all of it: the same root with another size is somebody's invention. */
+		/* The root is a hash over the whole list: with another size it must be invented. */
 		rc = sqlite3_column_int64(s, 1) == c->size && sqlite3_column_int64(s, 2) == c->nblocks;
 	} else {
 		rc = rc == SQLITE_DONE ? 0 : -1;
@@ -63,7 +63,7 @@ static int set_dead(struct index *index, int64_t id, bool dead, int64_t since)
 	return index_stmt_run(index, STMT_CONTENT_DEAD, s);
 }
 
-/* Runs a statement that takes two integers. */
+/* Runs a statement with one or two integers. 0, -1 with nothing reported. */
 static int run2(struct index *index, enum index_stmt id, int64_t a, int64_t b)
 {
 	sqlite3_stmt *s = index_stmt_take(index, id);
@@ -90,7 +90,7 @@ static int compare_positions(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* In the order of their key, which spares the disk; of equal blocks in one content the first is enough. */
+/* Inserts in the order of the key, which writes fewer pages. Of equal blocks in one content the first is enough. */
 static int add_positions(struct index *index, int64_t id, const struct blocklist *l)
 {
 	struct position *p = mem_calloc(l->n, sizeof(*p));
@@ -121,6 +121,7 @@ static int add_list_row(struct index *index, int64_t id, int64_t offset, const s
 	return index_stmt_run(index, STMT_LIST_INSERT, s);
 }
 
+/* The caller has checked that the list fits the content. 0, -1 with nothing reported. */
 static int content_add(struct index *index, const struct content *c, const struct blocklist *l)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_CONTENT_INSERT);
@@ -158,7 +159,7 @@ static bool list_fits(const struct content *c, const struct blocklist *l)
 	return size == c->size;
 }
 
-/* Deletes up to `rows` list rows, and the content once none is left. 1: gone, 0: not yet, -1. */
+/* Deletes up to `rows` rows of a list, and the content once none is left. 1: it is gone; 0: not yet; -1. */
 static int dismantle(struct index *index, int64_t id, int rows)
 {
 	while (rows-- > 0) {
@@ -195,6 +196,7 @@ static int dismantle(struct index *index, int64_t id, int rows)
 	return 0;
 }
 
+/* A list that is being deleted is deleted to its end and written again, for which the caller must have it. */
 int index_content_keep(struct index *index, const struct content *c, const struct blocklist *blocks)
 {
 	struct content_row row = { 0 };
@@ -255,7 +257,7 @@ int index_content_sweep(struct index *index)
 	if (!index->dead_contents)
 		return 0;
 	now = clock_wall_s();
-	/* A clock set back must not stop the sweep for long. */
+	/* If the clock was set back, that must not stop the sweep for long. */
 	if (now < index->dead_check_s && index->dead_check_s - now <= CHECK_S)
 		return 0;
 	s = index_stmt_take(index, STMT_CONTENT_NEXT_DEAD);
@@ -279,8 +281,7 @@ int index_content_sweep(struct index *index)
 	return 0;
 }
 
-/* Reads the blocks from that row of the content's list on into list, which has room for n and is full then. 1, or -1
- * with nothing reported. */
+/* Reads n blocks, from that row of a list on, into list, which has space for them. 1, -1. */
 static int read_list(struct index *index, int64_t first_row, uint32_t n, struct blocklist *list)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_LIST_GET);
@@ -323,7 +324,7 @@ int index_blocks_part(struct index *index, const struct content *c, uint32_t fir
 		return index_read_failed(index, "read a block list");
 	if (rc == 0 || row.dismantling)
 		return 0;
-	/* Whole rows, as far as the last block that is asked for. */
+	/* Whole rows, to the one with the last block that is asked for. */
 	n = c->nblocks - (first - before);
 	if (most < n - before)
 		n = (before + most + INDEX_LIST_ROW - 1) / INDEX_LIST_ROW * INDEX_LIST_ROW;
@@ -347,7 +348,7 @@ int index_blocks(struct index *index, const struct content *c, struct blocklist 
 	return index_blocks_part(index, c, 0, UINT32_MAX, list);
 }
 
-/* The first live file with this root. 1, 0, -1. */
+/* The row of a live file with this root. 1, 0, -1. */
 static int live_file(struct index *index, const uint8_t root[32], struct record *r)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_BY_ROOT);
@@ -371,7 +372,7 @@ static int live_file(struct index *index, const uint8_t root[32], struct record 
 	return rc;
 }
 
-/* Whether block `at` of a content is the one meant, and where it begins. 1, 0, -1. */
+/* Whether block `at` of a content has this hash and length (h8 alone is not enough), and where it begins. 1, 0, -1. */
 static int check_position(struct index *index, int64_t id, uint32_t at, const uint8_t hash[32], uint32_t len,
                           int64_t *offset)
 {
@@ -398,7 +399,7 @@ static int check_position(struct index *index, int64_t id, uint32_t at, const ui
 	return rc;
 }
 
-/* The first position of h8 from `from` on. 1, 0, -1. */
+/* The first position of a block with this h8 that is not below `from`. 1, 0, -1. */
 static int next_position(struct index *index, int64_t h8, int64_t from, int64_t *position)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_POSITION_FIND);
@@ -416,7 +417,7 @@ static int next_position(struct index *index, int64_t h8, int64_t from, int64_t 
 	return rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a position");
 }
 
-/* The root of a content that some row refers to. 1, 0, -1. */
+/* The root of a content that a row refers to. 1, 0, -1. */
 static int live_root(struct index *index, int64_t id, uint8_t root[32])
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_CONTENT_BY_ID);
@@ -436,13 +437,14 @@ static int live_root(struct index *index, int64_t id, uint8_t root[32])
 	return rc;
 }
 
+/* Tries a bounded number of contents: a block of zeros, say, may be in thousands. */
 int index_find_block(struct index *index, const uint8_t hash[32], uint32_t len, struct record *r, int64_t *offset)
 {
 	int64_t from = 0, position;
 	uint8_t root[32];
 	int rc;
 
-	/* A file of one block is named by it. */
+	/* The root of a file of one block is that block's hash. */
 	*r = (struct record){ 0 };
 	*offset = 0;
 	rc = live_file(index, hash, r);

@@ -1,7 +1,8 @@
-/* Forgetting tombstones, and what has to be remembered instead: a number for each writer, up to which all its changes
- * were known here. A record that only tells of such changes, of a path that has no row, was deleted and forgotten. The
- * numbers are small named values: "seen <writer>" as of the last noting, "known <writer>" once they count, and "passed
- * <writer>" for the first row of that epoch that was not taken, where knowing ends. */
+/* Forgetting tombstones, and new epochs. In place of the tombstones we remember, for each writer, the number up to
+ * which all its changes were known here: if a record tells of such changes alone, and its path has no row, it was
+ * deleted and forgotten. Three small named values hold these numbers: "seen <writer>" is what was noted last, "known
+ * <writer>" what counts, and "passed <writer>" the first row of that epoch that we have rejected, before which knowing
+ * ends. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct noted {
 	uint64_t peer, epoch, received;
 };
 
+/* Never notes less than it did before: index_confirm_known() keeps the greater number. */
 static int note_one(struct index *index, const struct noted *p)
 {
 	uint64_t upto = index_settled(index, p->peer, p->received), unwanted;
@@ -36,8 +38,8 @@ static int note_one(struct index *index, const struct noted *p)
 
 	if (index_meta_get(index, mark_name(name, "passed", p->epoch), &passed) < 0)
 		return -1;
-	/* What is offered and not wanted never gets a row here. If it counted as known, whoever tells of it would be
-	 * told that it was deleted. */
+	/* An unwanted offer never becomes a row. If its change counted as known, we would tell members that announce it
+	 * that the path was deleted. */
 	unwanted = index_offers_min_seq(index, p->peer, false);
 	if (unwanted > 0 && unwanted <= upto)
 		upto = unwanted - 1;
@@ -57,7 +59,7 @@ int index_note_peer(struct index *index, uint64_t peer)
 	               : note_one(index, &(struct noted){ .peer = peer, .epoch = p.epoch, .received = p.received });
 }
 
-/* All peers of whom anything was received; -1. The caller frees *list. */
+/* The peers that we have received anything from: how many, or -1. The caller frees *list. */
 static int all_peers(struct index *index, struct noted **list)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_ALL);
@@ -144,7 +146,7 @@ bool index_knows(struct index *index, const struct version *v)
 	char name[NAME_MAX_LEN];
 	int64_t upto;
 
-	/* Asked for every path without a row, of which a new member has nothing else. */
+	/* This is asked for every path without a row, and a new member has nothing else. */
 	if (index_forgotten(index) == 0)
 		return false;
 	for (uint32_t i = 0; i < v->n; i++)
@@ -181,10 +183,10 @@ static int put_forgotten(struct index *index, uint64_t seq)
 struct row_brief {
 	uint64_t seq;
 	bool deleted;
-	bool stays; /* some peer has something else to say of the path, or its version is full */
+	bool stays; /* the path is offered, or the version is full */
 };
 
-/* The next rows behind `after`: at most AT_ONCE. -1. */
+/* The next rows behind `after`, at most AT_ONCE: how many, or -1. */
 static int next_rows(struct index *index, uint64_t after, uint64_t upto, struct row_brief *rows)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_FORGET);
@@ -224,6 +226,7 @@ int index_confirm_known(struct index *index)
 	return run_write(index, STMT_KNOWN_CONFIRM);
 }
 
+/* Reads AT_ONCE rows at a time, so that no turn of the loop takes long. */
 int index_forget(struct index *index, uint64_t *after, uint64_t upto)
 {
 	struct row_brief rows[AT_ONCE];
@@ -239,7 +242,7 @@ int index_forget(struct index *index, uint64_t *after, uint64_t upto)
 	}
 	if (n < 0)
 		return -1;
-	/* A later round may drop one that was left behind. */
+	/* A later round may drop a tombstone with a smaller number, but the greatest stays noted. */
 	if (dropped > 0 && floor > index_forgotten(index) && put_forgotten(index, floor) < 0)
 		return -1;
 	*after = n == AT_ONCE ? rows[n - 1].seq : upto;
@@ -263,7 +266,7 @@ static bool note_unshared(void *arg, const struct record *r)
 	return true;
 }
 
-/* The greatest number of ours that any peer has settled. */
+/* The greatest number of ours that any peer has settled; 0: none, or it cannot be read. */
 static uint64_t settled_by_any(struct index *index)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_SETTLED);
@@ -278,8 +281,8 @@ static uint64_t settled_by_any(struct index *index)
 	return settled;
 }
 
-/* Changes that nobody was told of, by the old writer's numbers: an index that was rolled back may have given them
- * twice. By the new writer's they are nobody else's. */
+/* Re-numbers our unshared changes under the new writer. If the index was rolled back, the old writer may have used
+ * these numbers twice; the new writer's are unique. */
 static int renumber_unshared(struct index *index, uint64_t writer, uint64_t above)
 {
 	struct record rows[AT_ONCE];
@@ -295,7 +298,7 @@ static int renumber_unshared(struct index *index, uint64_t writer, uint64_t abov
 			struct record *r = &rows[i];
 
 			at = r->seq;
-			/* A row that has no next version stays as it is. */
+			/* A row without a greater version stays as it is. */
 			if (rc == 0 && at <= end && version_counter(&r->version, writer) > above &&
 			    index_put_change(index, r, NULL, r->modified_by) < 0 && errno != EOVERFLOW)
 				rc = -1;
@@ -305,6 +308,7 @@ static int renumber_unshared(struct index *index, uint64_t writer, uint64_t abov
 	return rc;
 }
 
+/* The epoch is durable before any row is renumbered: rows of an epoch that is not on disk would be those of nobody. */
 void index_new_epoch(struct index *index)
 {
 	uint64_t old = index->epoch, above;
@@ -318,6 +322,5 @@ void index_new_epoch(struct index *index)
 	if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
 		index->epoch = old;
 	else
-		(void)renumber_unshared(index, old,
-		                        above); /* a failure was reported, and undoes what is not committed */
+		(void)renumber_unshared(index, old, above); /* a failure was logged, and undoes the open transaction */
 }

@@ -1,8 +1,9 @@
-/* The offers: what peers have that our rows do not include yet, whether this agent wants it (index_wants.c) or not. An
- * offer's ID is made of the choice, the peer's row number and the peer's sequence number. So what is wanted of a peer
- * is one range of IDs and what is not is another, and the smallest wanted number of a peer is one look-up. The index on
- * (key, size) answers how many offers a path has and how large the wanted ones are without touching the rows. In the
- * file the table is called "wanted". */
+/* The offers: records of peers that our rows do not include yet, whether this agent wants them (index_wants.c) or not.
+ *
+ * An offer's ID consists of the choice, the number of the peer's row, and the peer's sequence number. So a peer's
+ * wanted offers are one range of IDs and its unwanted ones another, and its smallest wanted number is one look-up. The
+ * index on (key, size) tells how many offers a path has, and how large the wanted ones are, without reading the rows.
+ * In the file the table is called "wanted". */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,10 @@
 /* All offers for one path. */
 struct path_offers {
 	int n;
-	int wanted;      /* of these */
-	int64_t largest; /* size of the wanted ones */
-	int64_t mine;    /* ID of the one peer's offer; 0: it has none */
-	int64_t other;   /* the largest wanted one of all other peers */
+	int wanted;      /* how many of these are wanted */
+	int64_t largest; /* size of the largest wanted one */
+	int64_t mine;    /* ID of the offer of the peer in question; 0: it has none */
+	int64_t other;   /* size of the largest wanted one of another peer */
 };
 
 static int64_t offer_peer_no(int64_t id)
@@ -33,7 +34,8 @@ int64_t index_offer_first_id(int64_t peer_no, bool wanted)
 	return peer_no << INDEX_SEQ_BITS | (wanted ? 0 : INDEX_UNWANTED);
 }
 
-/* The offers for the path whose key is in index->key. peer_no 0: all are others'. 0, -1. */
+/* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; 0: none. 0, -1 with nothing
+ * reported. */
 static int offers_of_path(struct index *index, int key_len, int64_t peer_no, struct path_offers *o)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);
@@ -68,7 +70,7 @@ static int delete_offer(struct index *index, int64_t id)
 	return index_stmt_run(index, STMT_OFFER_DELETE, s);
 }
 
-/* One peer's offer for the path whose key is in index->key. */
+/* Deletes one peer's offer for the path whose key is in index->key. 0, -1 with nothing reported. */
 static int offer_forget_one(struct index *index, int key_len, int64_t peer_no)
 {
 	struct path_offers o;
@@ -85,7 +87,8 @@ static int offer_forget_one(struct index *index, int key_len, int64_t peer_no)
 	return 0;
 }
 
-/* Two paths under one number: no honest peer says that. What it said last counts. Overwrites index->key. */
+/* Deletes the offer with this ID, if there is one. No honest peer gives one number to two paths; the later record
+ * counts. Overwrites index->key. */
 static int offer_forget_number(struct index *index, int64_t id)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_KEY);
@@ -108,7 +111,7 @@ static int offer_forget_number(struct index *index, int64_t id)
 	return n < 0 ? -1 : offer_forget_one(index, n, offer_peer_no(id));
 }
 
-/* SQLITE_DONE, SQLITE_CONSTRAINT when the number is taken, or another error. */
+/* SQLITE_DONE, SQLITE_CONSTRAINT if the ID is taken, or another error. */
 static int insert_offer(struct index *index, int64_t id, const struct record *r, int key_len)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_INSERT);
@@ -124,7 +127,7 @@ static int insert_offer(struct index *index, int64_t id, const struct record *r,
 	return rc & 0xff;
 }
 
-/* Makes room for the number, whose offer is in index->key before and afterwards. */
+/* Deletes any other offer with the number of this ID, wanted or not. index->key is the path's again afterwards. */
 static int free_number(struct index *index, int64_t id, const char *path, int *key_len)
 {
 	if (offer_forget_number(index, id) < 0 || offer_forget_number(index, id ^ INDEX_UNWANTED) < 0)
@@ -133,7 +136,7 @@ static int free_number(struct index *index, int64_t id, const char *path, int *k
 	return *key_len < 0 ? -1 : 0;
 }
 
-/* The order matters: the peer's older offer for the path goes first, since the new one may have its number. */
+/* The peer's older offer for the path goes first: a peer that announces a row again may give it the same number. */
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 {
 	int64_t no, id, size = theirs->kind == RECORD_FILE && !theirs->deleted ? theirs->content.size : 0;
@@ -154,7 +157,7 @@ int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 	id = index_offer_first_id(no, wanted) | (int64_t)theirs->seq;
 	if (offers_of_path(index, n, no, &o) < 0 || (o.mine != 0 && delete_offer(index, o.mine) < 0))
 		return index_write_failed(index, "write an offer");
-	/* A mirror has no unwanted offers, so a clash shows in the insertion. */
+	/* A mirror has only wanted offers, so a taken number shows when the offer is inserted. */
 	if (index->choices->mode != CHOOSE_MIRROR && free_number(index, id, theirs->path, &n) < 0)
 		return index_write_failed(index, "write an offer");
 	rc = insert_offer(index, id, theirs, n);
@@ -192,6 +195,7 @@ bool index_is_offered(struct index *index, const char *path)
 	return rc != SQLITE_DONE;
 }
 
+/* Most of the time nothing is offered, and then nothing is looked up. The key is copied: fn may use the index. */
 int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg)
 {
@@ -224,6 +228,7 @@ give:
 	return rc;
 }
 
+/* The table has a row for each peer, so a path may come several times in succession. */
 int index_offers_each_path(struct index *index, enum index_stmt id, const char *after, int max,
                            bool (*fn)(void *arg, const char *path), void *arg)
 {
@@ -272,7 +277,7 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 	return index->now.offered == 0 ? 0 : index_offers_each_path(index, STMT_OFFER_PATHS, after, max, fn, arg);
 }
 
-/* All offers for the path, one after the other. */
+/* Deletes all offers for the path whose key is in index->key. 0, -1 with nothing reported. */
 static int offer_forget_all(struct index *index, int key_len)
 {
 	struct path_offers o;
@@ -349,7 +354,7 @@ int index_offers_recount(struct index *index)
 		last_len = n;
 		if (is_wanted(sqlite3_column_int64(s, 2))) {
 			missing = true;
-			largest = sqlite3_column_int64(s, 1); /* ascending: the last of a key is its largest */
+			largest = sqlite3_column_int64(s, 1); /* ascending: a key's last one is the largest */
 		}
 	}
 	now->missing += missing;
@@ -377,7 +382,7 @@ int index_offers_forget_peer(struct index *index, uint64_t peer)
 		return no < 0 ? -1 : 0;
 	if (index_txn_write(index) < 0)
 		return -1;
-	/* Counting all that is left is cheaper than keeping count of each that goes. */
+	/* Counting what remains is cheaper than adjusting the counts for each offer that goes. */
 	if (forget_range(index, no, true) < 0 || forget_range(index, no, false) < 0 || index_offers_recount(index) < 0)
 		return index_write_failed(index, "delete offers");
 	return 0;

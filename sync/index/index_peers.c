@@ -1,4 +1,4 @@
-/* How far each peer and we have told each other, and small named values. */
+/* How far each peer and we have announced our rows to each other, the epoch proofs of peers, and small named values. */
 #include <errno.h>
 #include <string.h>
 
@@ -98,24 +98,24 @@ int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *
 	return 0;
 }
 
-enum { SHOWN_LEN = 8 + 8 + 64 };
+enum { PROOF_LEN = 8 + 8 + 64 };
 
-int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *shown)
+int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof *proof)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_PROOF_GET);
 	const uint8_t *p;
 	int rc;
 
-	*shown = (struct index_proof){ 0 };
+	*proof = (struct index_proof){ 0 };
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, (int64_t)peer);
 	rc = sqlite3_step(s);
 	p = rc == SQLITE_ROW ? sqlite3_column_blob(s, 0) : NULL;
-	if (p != NULL && sqlite3_column_bytes(s, 0) == SHOWN_LEN) {
-		shown->epoch = get_u64(p);
-		shown->number = get_u64(p + 8);
-		memcpy(shown->signature, p + 16, sizeof(shown->signature));
+	if (p != NULL && sqlite3_column_bytes(s, 0) == PROOF_LEN) {
+		proof->epoch = get_u64(p);
+		proof->number = get_u64(p + 8);
+		memcpy(proof->signature, p + 16, sizeof(proof->signature));
 	}
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		rc = index_read_failed(index, "read a peer");
@@ -123,9 +123,9 @@ int index_peer_proof_get(struct index *index, uint64_t peer, struct index_proof 
 	return rc < 0 ? -1 : 0;
 }
 
-int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *shown)
+int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_proof *proof)
 {
-	uint8_t bytes[SHOWN_LEN];
+	uint8_t bytes[PROOF_LEN];
 	sqlite3_stmt *s;
 	int64_t no;
 
@@ -135,9 +135,9 @@ int index_peer_proof_put(struct index *index, uint64_t peer, const struct index_
 	s = no < 0 ? NULL : index_stmt_take(index, STMT_PEER_PROOF_PUT);
 	if (s == NULL)
 		return -1;
-	put_u64(bytes, shown->epoch);
-	put_u64(bytes + 8, shown->number);
-	memcpy(bytes + 16, shown->signature, sizeof(shown->signature));
+	put_u64(bytes, proof->epoch);
+	put_u64(bytes + 8, proof->number);
+	memcpy(bytes + 16, proof->signature, sizeof(proof->signature));
 	sqlite3_bind_blob(s, 1, bytes, sizeof(bytes), SQLITE_STATIC);
 	sqlite3_bind_int64(s, 2, no);
 	if (index_stmt_run(index, STMT_PEER_PROOF_PUT, s) < 0)

@@ -1,8 +1,9 @@
 /* The SQL: the tables, and the statements on them. Texts only. */
 #include "sync/index/index_internal.h"
 
-/* The sequence number is the rowid: new rows are appended, rows since a number are one range, and no third index is
- * needed. h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the whole. */
+/* The sequence number of a row is its rowid: new rows are appended, rows since a number are one range, and no third
+ * index is needed. h8 is the first 8 bytes of a hash as an integer: a short index key that is nearly as good as the
+ * whole. */
 const char index_schema_sql[] =
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
 	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
@@ -13,8 +14,10 @@ const char index_schema_sql[] =
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL, seen_size INTEGER NOT NULL,"
-	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL, seen_mode INTEGER);"
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL,"
+	" seen_size INTEGER NOT NULL,"
+	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL,"
+	" seen_mode INTEGER);"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	"CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
@@ -29,7 +32,7 @@ const char index_schema_sql[] =
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER);"
 	"CREATE INDEX wanted_key ON wanted(key, size);";
 
-/* An index of before may lack it. */
+/* An index of an older lanyard may lack this table. */
 const char index_install_sql[] =
 	"CREATE TABLE IF NOT EXISTS placing(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
@@ -64,9 +67,9 @@ const char *const index_sql[STMT_COUNT] = {
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
 		" WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
-	[STMT_ROW_FORGET] =
-		"SELECT seq, deleted, deleted AND (length(version) >= ? OR"
-		" EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_FORGET] = "SELECT seq, deleted, deleted AND (length(version) >= ? OR"
+			    " EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files"
+			    " WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
 	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",
@@ -115,9 +118,9 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
 	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",
 	[STMT_PEER_SETTLED] = "SELECT coalesce(max(settled), 0) FROM peers WHERE settled_epoch = ?",
-	[STMT_KNOWN_CONFIRM] =
-		"INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta WHERE name GLOB 'seen *'"
-		" ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
+	[STMT_KNOWN_CONFIRM] = "INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta"
+			       " WHERE name GLOB 'seen *'"
+			       " ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
 	[STMT_REJECTED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[STMT_META_PUT] =

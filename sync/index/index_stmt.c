@@ -167,6 +167,8 @@ int index_write_failed(struct index *index, const char *what)
 
 static void begin_read(struct index *index);
 
+/* Statements are prepared once and kept. A callback that uses the one its caller is stepping gets a copy, which
+ * index_stmt_give() finalizes. */
 sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id)
 {
 	sqlite3_stmt *s = NULL;

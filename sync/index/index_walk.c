@@ -1,5 +1,5 @@
-/* Our rows in the order of a walk. A cursor steps one statement for as long as it can, and finds its place again by its
- * last key when a commit has made it let go (an open read would keep the WAL from ever beginning anew). */
+/* Our rows in walk order. A cursor steps one statement until a commit takes that away, since SQLite cannot begin the
+ * WAL at its start again while a read is open; then it finds its place again by its last key. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ struct index_cursor *index_walk_from(struct index *index, const char *under, con
 
 	c->index = index;
 	DL_APPEND(index->cursors, c);
-	/* Above the longest path there is nothing. */
+	/* No path is longer. */
 	if (under_len > RECORD_PATH_MAX || from_len > RECORD_PATH_MAX) {
 		c->ended = true;
 		return c;
@@ -38,7 +38,7 @@ struct index_cursor *index_walk(struct index *index, const char *under)
 	return index_walk_from(index, under, "");
 }
 
-/* At or below the folder that is walked. */
+/* Whether the key is at or below the folder that is walked. */
 static bool within(const struct index_cursor *c, const uint8_t *key, int n)
 {
 	if (c->under_len == 0)
@@ -47,7 +47,8 @@ static bool within(const struct index_cursor *c, const uint8_t *key, int n)
 	       (n == c->under_len || key[c->under_len] == 0);
 }
 
-/* The row given last, once more: a change made meanwhile moved it behind the statement's place. */
+/* Whether this is the row that was given last: a change made meanwhile may have moved it behind the statement's
+ * place. */
 static bool is_last(const struct index_cursor *c, const uint8_t *key, int n)
 {
 	return c->begun && n == c->at_len - 1 && memcmp(key, c->at, (size_t)n) == 0;
@@ -93,7 +94,7 @@ int index_next(struct index_cursor *c, struct record *r)
 		c->ended = true;
 		return index_found_damage(c->index, "a row is malformed");
 	}
-	/* The smallest key above this one is this one and a 0. */
+	/* No key is between this one and this one with a 0 added. */
 	memcpy(c->at, key, (size_t)n);
 	c->at[n] = 0;
 	c->at_len = n + 1;

@@ -1,7 +1,6 @@
-/* The wants: which of the offers this agent has chosen to have. The choice (sync/plan/choose.h) is made when an offer
- * is written, and again for all of them when what was chosen changes; index_offers.c says how an offer carries it. What
- * is offered and not wanted is remembered, and nobody waits for it: it counts neither as missing nor against what is
- * settled. */
+/* The wants: the offers that this agent has chosen to have. choose() (sync/plan/choose.h) decides when an offer is
+ * written, and again for all offers when the choices change; index_offers.c says how an offer carries the answer. An
+ * unwanted offer stays stored, but nobody waits for it: it is not missing, and its row counts as settled. */
 #include <string.h>
 
 #include "sync/index/index_internal.h"
@@ -11,7 +10,8 @@ const struct choices *index_choices(const struct index *index)
 	return index->choices;
 }
 
-/* The first offer behind `after` on which the choice is another now: its ID; 0: none is left; -1. */
+/* The ID of the first offer behind `after` that is wanted now and was not before, or the reverse; 0: there is none;
+ * -1. */
 static int64_t next_to_change(struct index *index, int64_t after)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CHOICES);
@@ -50,8 +50,9 @@ int index_choose(struct index *index, const struct choices *choices)
 	int64_t id;
 
 	index->choices = choices;
-	/* For a mirror only those count that were not wanted before; usually there are none. An offer that is changed
-	 * to "not wanted" comes round again, and stays as it is then. */
+	/* For a mirror only the unwanted ones can change, and usually there are none. An offer that becomes unwanted
+	 * moves to a greater ID, so it is read once more, and stays. All changes are one transaction: half of them
+	 * would leave the counts wrong. */
 	id = next_to_change(index, choices->mode == CHOOSE_MIRROR ? INDEX_UNWANTED - 1 : 0);
 	if (id == 0)
 		return 0;
@@ -70,6 +71,7 @@ int index_wants_paths(struct index *index, const char *after, int max, bool (*fn
 	return index->now.missing == 0 ? 0 : index_offers_each_path(index, STMT_WANT_PATHS, after, max, fn, arg);
 }
 
+/* Counts what is not a file too, so that one call never reads more than max rows. */
 int index_wants_contents(struct index *index, uint64_t *after, int max, bool (*fn)(void *arg, const struct content *c),
                          void *arg)
 {
