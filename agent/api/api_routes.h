@@ -21,7 +21,7 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
 	ROW(GET, "/v1/wait", api_wait, OWNER, "answers when all groups are in sync")                         \
 	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \
-	ROW(POST, "/v1/groups", api_create, OWNER, "found a group")                                          \
+	ROW(POST, "/v1/groups", api_create, OWNER, "create a group")                                         \
 	ROW(POST, "/v1/join", api_join, OWNER, "join a group by a token")                                    \
 	ROW(POST, "/v1/pause", api_pause, OWNER, "stop sharing, in all groups")                              \
 	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \

@@ -82,7 +82,7 @@ int cmd_create(struct cli *cli, int argc, char **argv)
 	rc = http_post(cli, "/groups", body, &document);
 	if (rc != CLI_DONE)
 		return rc;
-	print_group(cli, document, "founded");
+	print_group(cli, document, "created");
 	json_decref(document);
 	return CLI_DONE;
 }

@@ -146,7 +146,7 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		status_add_group(cli, l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0)
-		add_line(l, mem_strdup("not in a group yet: `lanyard create` founds one, `lanyard join` joins one"));
+		add_line(l, mem_strdup("not in a group yet: `lanyard create` creates one, `lanyard join` joins one"));
 	free(agent);
 	free(name);
 	free(version);

@@ -10,7 +10,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 
 /* ROW(name, function, arguments, summary), in the order in which `help` lists them. */
 #define CLI_COMMANDS(ROW)                                                                                             \
-	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden]", "found a group (share: ./share)")                 \
+	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden]", "create a group (share: ./share)")                \
 	ROW("invite", cmd_invite, "GROUP [--expires 24h] [--role member]", "print a token that lets its bearer join") \
 	ROW("join", cmd_join, "--invite TOKEN [--share DIR] [--timeout S]", "join a group by a token")                \
 	ROW("leave", cmd_leave, "GROUP", "leave a group; the share stays")                                            \

@@ -333,3 +333,18 @@ def test_no_color_is_honoured(lab):
     assert b"pics" in read_terminal(a, "status", until=rb"pics", seconds=5)
     got = a.lanyard("status", env={"NO_COLOR": "1", "TERM": "xterm"})
     assert b"\x1b" not in got.out
+
+
+def test_the_documents_list_every_command(lab):
+    """README has each command with its arguments, the man page each command and each option."""
+    usage = lab.host("a").run(os.path.join(agents.BUILD, "lanyard"), "help").stdout.decode()
+    with open(os.path.join(netlab.ROOT, "README.md"), encoding="utf-8") as f:
+        readme = set(re.findall(r"`([^`\n]+)`", f.read().replace("\\|", "|")))
+    with open(os.path.join(netlab.ROOT, "docs", "man", "lanyard.1"), encoding="utf-8") as f:
+        heads = re.findall(r"^\.TP\n(.*)", re.sub(r"\\f.|[\\\"]", "", f.read()), re.M)
+    rows = re.findall(r"^  ([a-z].*?)  ", usage, re.M)
+    assert len(rows) > 20
+    for row in rows:
+        name = row.split()[0]
+        assert row in readme, row
+        assert any(re.search(r"(^|[ ,.])%s\b" % name, head) and all(o in head for o in re.findall("--[a-z-]+", row)) for head in heads), row
