@@ -277,7 +277,7 @@ static enum admit judge_request(const struct roster *r, const struct invite_bear
 /* Checks against the roster. */
 static enum admit judge_bearer(const struct roster *r, const struct agent_id *peer, const struct roster_entry *e)
 {
-	const struct roster_agent *known = roster_agent(r, peer), *invite = roster_agent(r, &e->invite);
+	const struct roster_agent *known = roster_agent_find(r, peer), *invite = roster_agent_find(r, &e->invite);
 
 	if (roster_may(r, peer, RIGHT_TAKE_PART))
 		return ADMIT_ALREADY;
@@ -295,7 +295,7 @@ static int add_join(struct roster *r, const struct identity *self, const struct 
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
-	size_t nnamed = roster_name_leaves(roster_agent(r, bearer->peer), named);
+	size_t nnamed = roster_name_leaves(roster_agent_find(r, bearer->peer), named);
 	int rc = roster_entry_join(&entry, self, bearer->request, bearer->n, named, nnamed, now_s);
 
 	if (rc == 0)
@@ -318,7 +318,7 @@ static void append_entry(const struct roster *r, const struct agent_id *peer, st
 enum admit invite_admit(struct roster *r, const struct identity *self, const struct invite_bearer *bearer,
                         int64_t now_s, struct bytes *out)
 {
-	const struct roster_agent *admitter = roster_agent(r, identity_id(self));
+	const struct roster_agent *admitter = roster_agent_find(r, identity_id(self));
 	bool owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;

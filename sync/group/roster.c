@@ -57,7 +57,7 @@ struct roster *roster_found(const struct identity *founder, const char *group_na
 
 /* --- the set --- */
 
-struct roster_agent *roster_agent(const struct roster *r, const struct agent_id *id)
+struct roster_agent *roster_agent_find(const struct roster *r, const struct agent_id *id)
 {
 	struct roster_agent *a;
 
@@ -67,7 +67,7 @@ struct roster_agent *roster_agent(const struct roster *r, const struct agent_id 
 
 static struct roster_agent *agent_hold(struct roster *r, const struct agent_id *id)
 {
-	struct roster_agent *a = roster_agent(r, id);
+	struct roster_agent *a = roster_agent_find(r, id);
 
 	if (a == NULL) {
 		a = MEM_NEW(struct roster_agent);
@@ -143,7 +143,7 @@ static void item_remove(struct roster *r, struct roster_item *it)
  * brought back. False when e is not that one. Admissions have no number: each is kept. */
 static bool replace_older(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
 {
-	struct roster_agent *a = roster_agent(r, &e->target);
+	struct roster_agent *a = roster_agent_find(r, &e->target);
 	struct roster_item *old;
 
 	if (a == NULL || e->kind == ENTRY_JOIN)

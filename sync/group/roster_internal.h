@@ -189,8 +189,8 @@ struct roster {
 };
 
 /* roster.c */
-struct roster_agent *roster_agent(const struct roster *r,
-                                  const struct agent_id *id); /* NULL: no entry is about it, or by it */
+struct roster_agent *roster_agent_find(const struct roster *r,
+                                       const struct agent_id *id); /* NULL: no entry is about it, or by it */
 /* keep: it counted once. The entry's signatures hold. Does not judge. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
 

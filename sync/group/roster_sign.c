@@ -18,7 +18,7 @@ static int adopt(struct roster *r, struct bytes *entry)
 static const struct roster_item *word_about(const struct roster *r, const struct agent_id *self, enum entry_kind kind,
                                             const struct agent_id *target)
 {
-	const struct roster_agent *a = target != NULL ? roster_agent(r, target) : NULL;
+	const struct roster_agent *a = target != NULL ? roster_agent_find(r, target) : NULL;
 	const struct roster_item *it;
 
 	if (a == NULL)
@@ -44,7 +44,7 @@ int roster_next_word(struct roster *r, const struct identity *self, enum entry_k
                      int64_t now_s, struct word *word)
 {
 	const struct agent_id *id = identity_id(self);
-	const struct roster_agent *a = roster_agent(r, id);
+	const struct roster_agent *a = roster_agent_find(r, id);
 	const struct roster_item *last = a != NULL ? roster_last_word(a) : NULL;
 
 	if (a != NULL && word_about(r, id, kind, target) == NULL && words_of_kind(a, kind) >= OWNER_MAX_WORDS)
@@ -71,7 +71,7 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 
 	if (!roster_may(r, id, RIGHT_TAKE_PART))
 		return -1;
-	DL_FOREACH2(roster_agent(r, id)->signed_by, it, signer_next) {
+	DL_FOREACH2(roster_agent_find(r, id)->signed_by, it, signer_next) {
 		if (it->e.number >= number)
 			number = it->e.number + 1;
 	}
@@ -134,7 +134,7 @@ size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_M
 static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
 {
 	const struct roster_item *own = word_about(r, self, ENTRY_ADD, id), *it;
-	const struct roster_agent *a = roster_agent(r, id);
+	const struct roster_agent *a = roster_agent_find(r, id);
 
 	if (own != NULL && own->e.invited)
 		return &own->e.invite;
@@ -156,7 +156,7 @@ int roster_sign_add(struct roster *r, const struct identity *self, const struct 
 	struct word word;
 	int rc = roster_next_word(r, self, ENTRY_ADD, id, now_s, &word);
 
-	add.nnamed = roster_name_all(roster_agent(r, id), named);
+	add.nnamed = roster_name_all(roster_agent_find(r, id), named);
 	add.invite = invite != NULL ? invite : invite_of(r, identity_id(self), id);
 	if (rc == 0)
 		rc = roster_entry_add(&entry, self, &r->group, &word, &add);
@@ -247,7 +247,7 @@ static size_t undone(const struct roster *r, struct before *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->nremoved; i++) {
-		const struct roster_agent *a = roster_agent(r, &b->removed[i]);
+		const struct roster_agent *a = roster_agent_find(r, &b->removed[i]);
 
 		if (a == NULL || !roster_weigh_removed(a))
 			b->removed[n++] = b->removed[i];
@@ -352,7 +352,7 @@ static size_t may_confirm(const struct roster_agent *self)
 
 static size_t confirm(struct roster *r, const struct identity *self, int64_t now_s)
 {
-	const struct roster_agent *a = roster_agent(r, identity_id(self));
+	const struct roster_agent *a = roster_agent_find(r, identity_id(self));
 	const struct view *view = roster_view(r);
 	struct standing *invited = mem_calloc(view->n + 1, sizeof(invited[0]));
 	size_t n = 0, signed_n = 0, room = may_confirm(a);
@@ -373,7 +373,7 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
  * our words would be complete; a revocation of nothing covers all of them. */
 static bool is_own_word_missing(const struct roster *r, const struct identity *self)
 {
-	const struct roster_agent *a = roster_agent(r, identity_id(self));
+	const struct roster_agent *a = roster_agent_find(r, identity_id(self));
 	const struct roster_item *last = roster_last_word(a);
 	uint8_t words[HASH_LEN];
 

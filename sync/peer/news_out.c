@@ -71,7 +71,7 @@ static void carry_file(struct news_batch *b, struct msg_record *m)
 	b->carry += (size_t)c->size;
 }
 
-static struct msg_record *batch_add(struct news_batch *b, const struct record *r)
+static struct msg_record *news_batch_add(struct news_batch *b, const struct record *r)
 {
 	struct msg_record *m;
 
@@ -103,7 +103,7 @@ static bool news_batch_take(void *arg, const struct record *r)
 	if ((r->via == b->peer && r->seq > b->resend_upto) || path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
-	m = batch_add(b, r);
+	m = news_batch_add(b, r);
 	if (is_carried(b, r))
 		carry_file(b, m);
 	return b->carry < NEWS_BATCH_BYTES;

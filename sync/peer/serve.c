@@ -101,7 +101,7 @@ static void want_free(struct serve_want *w)
 	free(w);
 }
 
-static void begin_read(struct talk *t, const struct serve_want *w, struct content_reading *reading)
+static void serve_begin_read(struct talk *t, const struct serve_want *w, struct content_reading *reading)
 {
 	struct read_job *j = MEM_NEW(struct read_job);
 
@@ -131,7 +131,7 @@ static void more_blocks(struct talk *t)
 		}
 		reading = content_open(&t->group->config.sources, &w->content, NULL, &w->want);
 		if (reading)
-			begin_read(t, w, reading);
+			serve_begin_read(t, w, reading);
 		else
 			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
 		want_free(w);
