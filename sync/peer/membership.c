@@ -22,7 +22,7 @@ void membership_send_open(struct talk *t, const struct msg_group_open *base)
 void membership_show(struct talk *t)
 {
 	struct roster *r = t->group->config.roster;
-	struct roster_entries list = { 0 };
+	struct roster_out_list list = { 0 };
 	uint8_t digest[32];
 
 	roster_digest(r, digest);

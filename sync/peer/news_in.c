@@ -76,7 +76,7 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 
 	if (p->epoch != 0) {
 		index_note_peer(index, peer);
-		news_out_tell_all(t);
+		news_out_resend_all(t);
 	}
 	index_offers_forget_peer(index, peer);
 	index_meta_put(index, met_name(name, m->epoch), (int64_t)m->forgotten);
@@ -143,7 +143,7 @@ static bool claims_too_much(const struct talk *t, const struct msg_index_hello *
 {
 	const struct log_about about = talk_about(t);
 
-	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= numbers_told(t))
+	if (m->have_epoch != index_epoch(t->group->config.index) || m->have_seq <= numbers_sent(t))
 		return false;
 	if (log_allow("claims", 5))
 		log_about(LOG_WARN, &about,
@@ -198,8 +198,8 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	t->their_epoch = m->epoch;
 	if (p.epoch != m->epoch)
 		new_epoch_of_peer(t, m, &p);
-	t->cursor = t->told_received = p.received;
-	t->settled_now = t->settled_syncing = t->settled_safe = t->told_settled = 0;
+	t->cursor = t->acked_received = p.received;
+	t->settled_now = t->settled_syncing = t->settled_safe = t->acked_settled = 0;
 	/* Of a peer that may not write we expect nothing, so nothing of it is missing. */
 	t->their_last = is_writer(t) && m->seq > p.received ? m->seq : p.received;
 	t->up = true;
@@ -342,10 +342,10 @@ void news_in_acknowledge(struct talk *t)
 	news_in_settle(t);
 	m.received = received(t);
 	m.settled = t->settled_now < t->settled_safe ? t->settled_now : t->settled_safe;
-	if (m.received == t->told_received && m.settled == t->told_settled)
+	if (m.received == t->acked_received && m.settled == t->acked_settled)
 		return;
-	t->told_received = m.received;
-	t->told_settled = m.settled;
+	t->acked_received = m.received;
+	t->acked_settled = m.settled;
 	uint8_t *body = msg_news_ack_encode(&m, &n);
 
 	session_send(t->session, FRAME_NEWS_ACK, body, n);

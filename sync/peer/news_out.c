@@ -171,7 +171,7 @@ static void send_batch(struct talk *t, struct news_batch *b)
 		DL_APPEND(t->unacked_list, u);
 	}
 	t->sent = b->upto;
-	numbers_note_told(t, b->upto);
+	numbers_note_sent(t, b->upto);
 	t->group->counters.records_sent += b->n;
 	session_send(t->session, FRAME_NEWS, body, size);
 }
@@ -245,7 +245,7 @@ static const char *resend_key(char out[32], const struct talk *t)
 	return out;
 }
 
-void news_out_tell_all(struct talk *t)
+void news_out_resend_all(struct talk *t)
 {
 	struct index *index = t->group->config.index;
 	char name[32];

@@ -65,45 +65,45 @@ bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m)
 	const struct peer_group *g = t->group;
 	uint8_t bytes[STATEMENT_LEN];
 
-	if (m->signature.n != SIGNATURE_LEN || m->shown <= numbers_told(t))
+	if (m->signature.n != SIGNATURE_LEN || m->shown <= numbers_sent(t))
 		return false;
 	statement(bytes, g, m->have_epoch, m->shown);
 	return identity_verify(identity_public_key(g->peers->config.self), bytes, sizeof(bytes), m->signature.p) == 0;
 }
 
-/* --- how far each was told --- */
+/* --- how far our rows were sent to each peer --- */
 
-void numbers_note_told(struct talk *t, uint64_t upto)
+void numbers_note_sent(struct talk *t, uint64_t upto)
 {
 	struct peer_group *g = t->group;
 	uint64_t peer = t->session->peer;
-	struct numbers_told *told;
+	struct numbers_peer *sent;
 
-	HASH_FIND(hh, g->told, &peer, sizeof(peer), told);
-	if (!told) {
-		told = MEM_NEW(struct numbers_told);
-		told->peer = peer;
-		HASH_ADD(hh, g->told, peer, sizeof(told->peer), told);
+	HASH_FIND(hh, g->sent, &peer, sizeof(peer), sent);
+	if (!sent) {
+		sent = MEM_NEW(struct numbers_peer);
+		sent->peer = peer;
+		HASH_ADD(hh, g->sent, peer, sizeof(sent->peer), sent);
 	}
-	if (upto > told->upto)
-		told->upto = upto;
+	if (upto > sent->upto)
+		sent->upto = upto;
 }
 
-uint64_t numbers_told(const struct talk *t)
+uint64_t numbers_sent(const struct talk *t)
 {
 	const struct peer_group *g = t->group;
-	struct numbers_told *told;
+	struct numbers_peer *sent;
 
-	HASH_FIND(hh, g->told, &t->session->peer, sizeof(t->session->peer), told);
-	return told && told->upto > g->seq_at_open ? told->upto : g->seq_at_open;
+	HASH_FIND(hh, g->sent, &t->session->peer, sizeof(t->session->peer), sent);
+	return sent && sent->upto > g->seq_at_open ? sent->upto : g->seq_at_open;
 }
 
-void numbers_forget_told(struct peer_group *g)
+void numbers_forget_sent(struct peer_group *g)
 {
-	struct numbers_told *told, *next;
+	struct numbers_peer *sent, *next;
 
-	HASH_ITER(hh, g->told, told, next) {
-		HASH_DEL(g->told, told);
-		free(told);
+	HASH_ITER(hh, g->sent, sent, next) {
+		HASH_DEL(g->sent, sent);
+		free(sent);
 	}
 }

@@ -132,7 +132,7 @@ void peer_group_free(struct peer_group *g)
 		return;
 	close_talks(g, "the group was stopped here");
 	admit_join_free(g->join);
-	numbers_forget_told(g);
+	numbers_forget_sent(g);
 	roster_in_free(g->roster_in);
 	DL_DELETE(g->peers->groups, g);
 	free(g);
@@ -312,8 +312,6 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	DL_FOREACH2(g->talks, t, group_next) {
 		struct peer_group_peer p = { .peer = t->session->peer, .settled = t->settled };
 
-		p.synced_to_us = t->settled >= g->committed;
-		p.told_all = t->cursor >= t->their_last;
 		if (t->up && !fn(arg, &p))
 			return;
 	}

@@ -23,7 +23,7 @@ void peer_group_debug(const struct peer_group *g, uint64_t peer, debug_fn *fn, v
 		fn(arg, "in", "seen", (int64_t)t->cursor);
 		fn(arg, "in", "settled", (int64_t)t->settled_now);
 		fn(arg, "in", "settled_safe", (int64_t)t->settled_safe);
-		fn(arg, "in", "acknowledged", (int64_t)t->told_settled);
+		fn(arg, "in", "acknowledged", (int64_t)t->acked_settled);
 		fn(arg, "in", "requested_bytes", (int64_t)t->inflight_bytes);
 		fn(arg, "in", "faults", t->faults);
 	}

@@ -156,9 +156,7 @@ uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer);
 
 struct peer_group_peer {
 	uint64_t peer;
-	bool synced_to_us; /* its settled number is our last: it has all we have */
-	bool told_all;     /* all its rows have arrived here (its announced last number is received) */
-	uint64_t settled;  /* of our numbers */
+	uint64_t settled; /* of our numbers */
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);

@@ -57,7 +57,7 @@ struct peer_group {
 	struct talk *talks;             /* every session's talk about this group (list by group_next) */
 	uint64_t committed;             /* our last sequence number that is committed: news go up to here */
 	uint64_t seq_at_open;           /* the last one that may have been given before the index was opened */
-	struct numbers_told *told;      /* peers that were sent more since then (hash) */
+	struct numbers_peer *sent;      /* peers that were sent more since then (hash) */
 	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
 	uint64_t commits_syncing,
@@ -95,7 +95,7 @@ struct inflight {
 };
 
 /* How far our rows were sent to a peer since the index was opened. */
-struct numbers_told {
+struct numbers_peer {
 	uint64_t peer, upto;
 	UT_hash_handle hh;
 };
@@ -125,9 +125,9 @@ struct talk {
 	/* news in */
 	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
 	uint64_t cursor;                  /* their rows up to this were given to the hooks, or left out by the rules */
-	uint64_t told_received, told_settled; /* as last acknowledged */
-	struct index_proof shown;             /* what they have signed of their numbers */
-	bool shown_due;                       /* not stored yet */
+	uint64_t acked_received, acked_settled; /* as last acknowledged */
+	struct index_proof shown;               /* what they have signed of their numbers */
+	bool shown_due;                         /* not stored yet */
 	/* Three marks on the peer's sequence: its rows are settled up to here as committed; as covered by the sync
 	 * of the index that is in progress; as safe on the disk, so that we may acknowledge them. */
 	uint64_t settled_now, settled_syncing, settled_safe;
@@ -236,16 +236,16 @@ void numbers_show(struct talk *t, struct msg_index_hello *m);
 /* Whether it shows that we sent a number which this index has not sent yet. m is about our present epoch. */
 bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m);
 /* Our rows up to this number were sent to the peer. */
-void numbers_note_told(struct talk *t, uint64_t upto);
+void numbers_note_sent(struct talk *t, uint64_t upto);
 /* The greatest of our numbers that the peer can know. */
-uint64_t numbers_told(const struct talk *t);
-void numbers_forget_told(struct peer_group *g);
+uint64_t numbers_sent(const struct talk *t);
+void numbers_forget_sent(struct peer_group *g);
 
 /* news_out.c: our rows, sent */
 /* all: sends all our rows, whatever the peer says that it has. */
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all);
 /* The peer has begun a new epoch: our rows up to now are sent to it even if they came from it. */
-void news_out_tell_all(struct talk *t);
+void news_out_resend_all(struct talk *t);
 /* Sends as much as there is room for. */
 void news_out_kick(struct talk *t);
 void news_out_ack(struct talk *t, const struct msg_news_ack *m);
@@ -253,7 +253,7 @@ void news_out_stop(struct talk *t);
 
 /* serve.c: blocks and lists that the peer asked for */
 void serve_get(struct talk *t, const struct msg_get *m);
-void serve_list(struct talk *t, const struct msg_list_get *m);
+void serve_get_list(struct talk *t, const struct msg_list_get *m);
 void serve_cancel(struct session *s, const struct msg_cancel *m);
 /* Continues, as far as there is room. */
 void serve_more(struct talk *t);
@@ -370,11 +370,11 @@ void roster_in_open(struct talk *t, const struct msg_group_open *m);
 void roster_in_join(struct talk *t, const struct msg_bytes *request);
 
 /* roster_out.c: the roster for others */
-struct roster_entries {
+struct roster_out_list {
 	struct msg_bytes *e; /* owned; the bytes are the roster's */
 	size_t n, max;
 };
-/* For roster_credential() and roster_entries(); arg: struct roster_entries. */
+/* For roster_credential() and roster_entries(); arg: struct roster_out_list. */
 bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
 /* The whole roster, now or when there is room. */
 void roster_out_all(struct talk *t);

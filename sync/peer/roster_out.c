@@ -8,7 +8,7 @@
 
 bool roster_out_collect(void *arg, const uint8_t *entry, size_t n)
 {
-	struct roster_entries *l = arg;
+	struct roster_out_list *l = arg;
 
 	if (l->n == l->max) {
 		l->max = l->max ? 2 * l->max : 16;
@@ -19,7 +19,7 @@ bool roster_out_collect(void *arg, const uint8_t *entry, size_t n)
 }
 
 /* In messages that are well below the bound of a control frame. */
-static void send_entries(struct talk *t, const struct roster_entries *list)
+static void send_entries(struct talk *t, const struct roster_out_list *list)
 {
 	for (size_t i = 0; i < list->n;) {
 		struct msg_roster m = { .channel = (uint32_t)t->my_channel, .entries = list->e + i };
@@ -36,7 +36,7 @@ static void send_entries(struct talk *t, const struct roster_entries *list)
 
 void roster_out_all(struct talk *t)
 {
-	struct roster_entries list = { 0 };
+	struct roster_out_list list = { 0 };
 
 	/* However often it is due: once, when there is room. */
 	t->roster_due = !session_has_room(t->session);
@@ -48,7 +48,7 @@ void roster_out_all(struct talk *t)
 }
 
 /* Entries that came to count, each with who brought it. */
-struct roster_news {
+struct roster_out_fresh {
 	struct msg_bytes *e;
 	uint64_t *bringers;
 	size_t n, max;
@@ -56,7 +56,7 @@ struct roster_news {
 
 static void collect_news(void *arg, uint64_t bringer, const uint8_t *entry, size_t n)
 {
-	struct roster_news *l = arg;
+	struct roster_out_fresh *l = arg;
 
 	if (l->n == l->max) {
 		l->max = l->max ? 2 * l->max : 16;
@@ -68,9 +68,9 @@ static void collect_news(void *arg, uint64_t bringer, const uint8_t *entry, size
 }
 
 /* All entries that this peer did not bring itself. */
-static void send_news(struct talk *t, const struct roster_news *news)
+static void send_news(struct talk *t, const struct roster_out_fresh *news)
 {
-	struct roster_entries list = { 0 };
+	struct roster_out_list list = { 0 };
 
 	for (size_t i = 0; i < news->n; i++)
 		if (news->bringers[i] != t->session->peer)
@@ -81,7 +81,7 @@ static void send_news(struct talk *t, const struct roster_news *news)
 
 void roster_out_news(struct peer_group *g)
 {
-	struct roster_news news = { 0 };
+	struct roster_out_fresh news = { 0 };
 	struct talk *t;
 
 	if (g->config.invite)

@@ -231,7 +231,7 @@ void serve_get(struct talk *t, const struct msg_get *m)
 	serve_more(t);
 }
 
-void serve_list(struct talk *t, const struct msg_list_get *m)
+void serve_get_list(struct talk *t, const struct msg_list_get *m)
 {
 	struct serve_list *l;
 

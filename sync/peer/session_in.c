@@ -159,7 +159,7 @@ TALK_MESSAGE(roster, false, talk_roster_in)
 TALK_MESSAGE(index_hello, false, index_hello_in)
 TALK_MESSAGE(news, true, news_in_message)
 TALK_MESSAGE(news_ack, true, news_out_ack)
-TALK_MESSAGE(list_get, true, serve_list)
+TALK_MESSAGE(list_get, true, serve_get_list)
 TALK_MESSAGE(get, true, serve_get)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 
