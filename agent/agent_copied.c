@@ -20,7 +20,7 @@ static void stop_sharing(void *arg)
 	DL_FOREACH(a->groups, g) {
 		const struct roster *roster = engine_roster(g->engine);
 
-		if (!engine_is_copied(g->engine) && !engine_is_attempt(g->engine) && roster != NULL &&
+		if (!engine_is_copied(g->engine) && !engine_is_joiner(g->engine) && roster != NULL &&
 		    (all || roster_may(roster, &a->copied_by, RIGHT_TAKE_PART)))
 			engine_copied(g->engine, mem_strdup(a->copy));
 	}

@@ -90,7 +90,7 @@ int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role
 {
 	struct invite invite;
 
-	if (engine_roster(e) == NULL || engine_is_attempt(e) || engine_error(e) != NULL ||
+	if (engine_roster(e) == NULL || engine_is_joiner(e) || engine_error(e) != NULL ||
 	    invite_make(&invite, engine_roster(e), a->self, role, INVITE_USES, clock_wall_s() + expires_s)) {
 		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
 		return -1;
@@ -110,7 +110,7 @@ static int drop_attempt(struct agent *a, const struct group_id *group, char **wh
 	if (g == NULL)
 		return 0;
 	e = g->engine;
-	if (engine_error(e) == NULL && !engine_is_attempt(e)) {
+	if (engine_error(e) == NULL && !engine_is_joiner(e)) {
 		*why = mem_printf("this agent is a member of group %s already", engine_name(e));
 		return -1;
 	}
@@ -186,7 +186,7 @@ struct owners {
 	bool another;
 };
 
-static bool look_for_owner(void *arg, const struct roster_member *m)
+static bool note_owner(void *arg, const struct roster_member *m)
 {
 	struct owners *o = arg;
 
@@ -200,7 +200,7 @@ static bool no_other_owner(const struct agent *a, struct engine *e)
 {
 	struct owners o = { .self = identity_id(a->self) };
 
-	roster_members(engine_roster(e), look_for_owner, &o);
+	roster_members(engine_roster(e), note_owner, &o);
 	return !o.another;
 }
 
@@ -210,7 +210,7 @@ int agent_leave(struct agent *a, struct engine *e, char **why)
 
 	struct roster *roster = engine_roster(e);
 
-	if (roster != NULL && !engine_is_attempt(e) && roster_may(roster, identity_id(a->self), RIGHT_TAKE_PART)) {
+	if (roster != NULL && !engine_is_joiner(e) && roster_may(roster, identity_id(a->self), RIGHT_TAKE_PART)) {
 		if (roster_leave(roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
 			*why = mem_printf("group %s: the roster is full", engine_name(e));
 			return -1;

@@ -85,7 +85,7 @@ void agent_publish(void *arg)
 	DL_FOREACH(a->groups, g) {
 		struct engine *e = g->engine;
 
-		if (engine_is_attempt(e))
+		if (engine_is_joiner(e))
 			group_id_tag(joining, engine_group(e));
 		if (!engine_is_announced(e) || n == AGENT_MAX_GROUPS)
 			continue;

@@ -81,7 +81,7 @@ static bool is_attempt(struct engine *e)
 {
 	const struct roster *roster = engine_roster(e);
 
-	return engine_is_attempt(e) || (engine_index(e) == NULL && (roster == NULL || *roster_name(roster) == '\0'));
+	return engine_is_joiner(e) || (engine_index(e) == NULL && (roster == NULL || *roster_name(roster) == '\0'));
 }
 
 struct engine_of_name {

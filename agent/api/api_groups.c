@@ -310,7 +310,7 @@ static bool check_joined(struct api *api, struct control_call *call, void *state
 	if (engine_opening(e) || (s.state == ENGINE_JOINING && s.error == NULL))
 		return false;
 	/* Its share cannot be used, so the join was never started: undo it. */
-	if (engine_is_attempt(e)) {
+	if (engine_is_joiner(e)) {
 		agent_unfound(api->agent, e, &why);
 		api_refuse(call, &why);
 	} else if (s.state == ENGINE_ERROR)

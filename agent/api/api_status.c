@@ -100,7 +100,7 @@ static void reply_status(struct api *api, struct control_call *call)
 static bool begin_probe(void *arg, struct engine *e)
 {
 	(void)arg;
-	engine_look(e);
+	engine_check_share(e);
 	return true;
 }
 
@@ -108,7 +108,7 @@ static bool has_probed(void *arg, struct engine *e)
 {
 	bool *all = arg;
 
-	*all = engine_looked(e);
+	*all = engine_share_checked(e);
 	return *all;
 }
 

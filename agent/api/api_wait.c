@@ -58,7 +58,7 @@ static bool share_probe(void *arg, struct engine *e)
 	struct wait_for *wait = arg;
 
 	if (!wait->one || group_id_equal(engine_group(e), &wait->group))
-		engine_look(e);
+		engine_check_share(e);
 	return true;
 }
 
@@ -72,7 +72,7 @@ static bool is_probing(void *arg, struct engine *e)
 	struct share_probes *probes = arg;
 
 	if (!probes->wait->one || group_id_equal(engine_group(e), &probes->wait->group))
-		probes->under_way = !engine_looked(e);
+		probes->under_way = !engine_share_checked(e);
 	return !probes->under_way;
 }
 

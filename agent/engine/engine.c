@@ -165,7 +165,7 @@ bool engine_paused(const struct engine *e)
 	return e->paused;
 }
 
-bool engine_is_attempt(const struct engine *e)
+bool engine_is_joiner(const struct engine *e)
 {
 	return e->token != NULL;
 }

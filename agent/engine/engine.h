@@ -66,12 +66,12 @@ void engine_pause(struct engine *e, bool paused); /* also after a restart */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
 /* Has a worker check whether the share is there and what is mounted in it, so that the next status also holds for a
- * disk that came or went a moment ago. engine_looked(): the answer is there, or the disk is stuck and it will not
+ * disk that came or went a moment ago. engine_share_checked(): the answer is there, or the disk is stuck and it will not
  * come soon. */
-void engine_look(struct engine *e);
-bool engine_looked(struct engine *e);
+void engine_check_share(struct engine *e);
+bool engine_share_checked(struct engine *e);
 /* It holds an invite that no member has honoured yet. */
-bool engine_is_attempt(const struct engine *e);
+bool engine_is_joiner(const struct engine *e);
 /* A worker is still opening the share; only then it shows whether engine_found() succeeded. */
 bool engine_opening(const struct engine *e);
 /* The message for a disk that does not answer; NULL: it answers. */

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 enum {
-	LOOK_MS = 10000,
+	CHECK_MS = 10000,
 	STUCK_MS = 10000, /* for one job: far more than a slow disk takes */
 };
 
@@ -45,7 +45,7 @@ const char *engine_stuck(struct engine *e)
 	return d->stuck;
 }
 
-static void disk_look(void *arg)
+static void disk_due(void *arg)
 {
 	struct engine *e = arg;
 	bool was = e->disk->stuck != NULL;
@@ -59,7 +59,7 @@ static void disk_look(void *arg)
 void engine_disk_new(struct engine *e)
 {
 	e->disk = MEM_NEW(struct engine_disk);
-	e->disk->timer = loop_timer_new(e->context->loop, disk_look, e);
+	e->disk->timer = loop_timer_new(e->context->loop, disk_due, e);
 }
 
 void engine_disk_free(struct engine *e)
@@ -72,20 +72,20 @@ void engine_disk_free(struct engine *e)
 void engine_disk_watch(struct engine *e, bool on)
 {
 	if (on)
-		loop_timer_start(e->disk->timer, LOOK_MS, LOOK_MS);
+		loop_timer_start(e->disk->timer, CHECK_MS, CHECK_MS);
 	else
 		loop_timer_stop(e->disk->timer);
 }
 
 /* --- requests --- */
 
-void engine_look(struct engine *e)
+void engine_check_share(struct engine *e)
 {
 	if (e->local)
 		local_check_share(e->local, true);
 }
 
-bool engine_looked(struct engine *e)
+bool engine_share_checked(struct engine *e)
 {
 	return !e->local || local_share_checked(e->local) || engine_stuck(e);
 }

@@ -10,7 +10,7 @@
 
 enum {
 	SCRUB_BYTES_PER_S = 8 << 20, /* little for an idle disk and processor */
-	SCRUB_LOOK_S = 600,
+	SCRUB_CHECK_S = 600,
 	SCRUB_SAVE_S = 60, /* at most one write to the index per minute */
 };
 
@@ -129,7 +129,7 @@ static bool scrub_is_due(struct engine *e, int64_t *after)
 	}
 }
 
-static void scrub_look(void *arg)
+static void scrub_due(void *arg)
 {
 	struct engine *e = arg;
 	struct engine_verify *v = e->verify;
@@ -143,13 +143,13 @@ static void scrub_look(void *arg)
 
 void engine_verify_start(struct engine *e)
 {
-	int64_t look_s = e->context->settings->scrub_s < SCRUB_LOOK_S ? e->context->settings->scrub_s : SCRUB_LOOK_S;
+	int64_t check_s = e->context->settings->scrub_s < SCRUB_CHECK_S ? e->context->settings->scrub_s : SCRUB_CHECK_S;
 
 	e->verify = MEM_NEW(struct engine_verify);
-	if (look_s <= 0)
+	if (check_s <= 0)
 		return;
-	e->verify->timer = loop_timer_new(e->context->loop, scrub_look, e);
-	loop_timer_start(e->verify->timer, look_s * 1000, look_s * 1000);
+	e->verify->timer = loop_timer_new(e->context->loop, scrub_due, e);
+	loop_timer_start(e->verify->timer, check_s * 1000, check_s * 1000);
 }
 
 void engine_verify_stop(struct engine *e)
