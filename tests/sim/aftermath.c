@@ -1,5 +1,5 @@
-/* What is done to members that are in sync, when nothing else is under way, so that it can be said exactly what has to come
- * of it. See judge.h. */
+/* The aftermath: things done to members that are in sync while nothing else is under way, so that their result is
+ * known exactly. See judge.h. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,14 +27,14 @@ enum {
 	OVERWRITE_PERCENT = 8,
 	RESUME_PERCENT = 12,
 	STOP_PERCENT = 10,
-	FILES = 60,           /* enough for a burst of deletions to be held, ... */
-	HELD_MIN = 30,        /* ... although the first may have gone before it was one */
-	HELD_S = 40,          /* virtual: by then it is held, and known to be */
+	FILES = 60,           /* enough for a burst that is held, ... */
+	HELD_MIN = 30,        /* ... although the first ones may have gone before it was one */
+	HELD_S = 40,          /* virtual: by then it is held, and reported */
 	LARGE = 4 << 20,      /* bytes */
-	BLOCKS_MIN = 3,       /* arrived before an interruption */
-	TRIES = 4000,         /* looks at it, ... */
-	TRY_MS = 5,           /* ... that far apart */
-	DESCRIPTORS_MAX = 64, /* P6: of a host at rest */
+	BLOCKS_MIN = 3,       /* that arrive before an interruption */
+	TRIES = 4000,         /* checks of it, ... */
+	TRY_MS = 5,           /* ... this far apart */
+	DESCRIPTORS_MAX = 64, /* P6: descriptors of a host at rest */
 };
 
 static struct host *any_member(uint64_t *luck, const struct host *but)
@@ -74,8 +74,8 @@ static bool is_conflict(const char *line)
 	return is;
 }
 
-/* Nothing that was there is gone or others. An older index may still wait for what the others have replaced since, and take it from
- * a file here before it meets them: that is the user's own work in its place set aside once more. */
+/* Everything that was there is still there, unchanged. An older index may still want what the others have replaced
+ * since, and take it from a file here before it meets them: then the user's own content is set aside once more. */
 static bool is_as_before(const char *before, const char *after, bool old)
 {
 	if (!old)
@@ -102,7 +102,7 @@ static char *harm(uint64_t *luck)
 	if (home_harm(h, what, sim_next(luck)))
 		tally_add(TALLY_AFTERMATH);
 	host_start(h);
-	host_pause(h, false); /* as an older home may have been */
+	host_pause(h, false); /* as an older home may have had it */
 	why = judge_converges();
 	after = oracle_snapshot(h);
 	if (!why && !is_as_before(before, after, what == HOME_INDEX_OLD || what == HOME_OLD))
@@ -188,7 +188,7 @@ static size_t files_below(const struct host *h, const char *folder)
 	return n;
 }
 
-/* What came before it was half of all that there is may have been done. */
+/* Changes that came before the burst was half of everything may have been carried out. */
 static int held_min(const struct host *h)
 {
 	size_t there = files_below(h, "");
@@ -203,12 +203,12 @@ static void release_in_turn(void *arg)
 	tally_count(TALLY_RELEASED, engine_release(h->engine) > 0);
 }
 
-/* Why what h did at once is not held at another host; NULL: it is. */
+/* Why another host does not hold what h did at once; NULL: all hold it. */
 static char *burst_passed(const struct script *script, const struct host *h, struct host *other, const char *did)
 {
 	struct engine_status s;
 
-	/* Whoever stands between the two holds it, and tells nobody. */
+	/* A host between the two holds it, and passes nothing on. */
 	if (script->line)
 		return NULL;
 	host_status(other, &s);
@@ -304,7 +304,7 @@ static char *overwrite(const struct script *s, uint64_t *luck)
 
 /* --- a large download is interrupted: what was verified is not fetched again --- */
 
-/* Blocks that the maps of a host's parts claim. */
+/* The number of blocks that the part maps of a host claim. */
 static uint32_t claimed(const struct host *h)
 {
 	char *parts = mem_printf("%s/.lanyard/parts", h->share);
@@ -417,7 +417,7 @@ char *aftermath(const struct script *s)
 
 	if (sim_chance(&luck, HARM_PERCENT))
 		why = harm(&luck);
-	/* What no hint tells of is found one by one, by and by. */
+	/* Changes without a hint are found one by one, by full scans. */
 	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, EMPTY_PERCENT))
 		why = empty(s, &luck);
 	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, OVERWRITE_PERCENT))

@@ -1,5 +1,6 @@
-/* See fault.h. The program's own definitions come before libc's, for the shared libraries as well; SQLite asks for the
- * ones with 64 in their names, the product for the others, so what is known of whose call it is. */
+/* Stands in for libc's calls and lets them fail: see fault.h. The program's own definitions come before libc's, for
+ * the shared libraries as well. SQLite calls the functions with 64 in their names and the product the others, which
+ * tells whose call it is. */
 #undef _FORTIFY_SOURCE
 #include "tests/sim/fault.h"
 
@@ -27,10 +28,10 @@ enum class { OPEN, CREATE, READ, WRITE, SYNC, NAME, UNLINK, META, LOOK, CLASSES 
 enum { ALL = (1 << CLASSES) - 1, HALF = -1 };
 
 static struct fault {
-	unsigned once; /* classes of the one call; 0: none */
-	int after;     /* calls of these classes until then */
-	int error;     /* HALF: it does half */
-	int64_t until; /* of what lasts; virtual */
+	unsigned once; /* the classes of calls that the fault may hit; 0: none is armed */
+	int after;     /* calls of these classes until it hits */
+	int error;     /* HALF: the call does half of its work; else an errno */
+	int64_t until; /* a lasting fault's end, virtual */
 	unsigned lasting;
 	int lasting_error;
 	unsigned percent;
@@ -55,7 +56,7 @@ bool fault_shielded(void)
 	return shield > 0;
 }
 
-/* What can go wrong with a call, once. */
+/* The faults that hit one call. */
 static const struct {
 	unsigned classes;
 	int error;
@@ -138,7 +139,7 @@ static void count(enum class class, int error, bool sqlite)
 		tally_add(TALLY_FAULT_SQLITE);
 }
 
-/* Whose code runs; NULL: none, or nothing may fail. */
+/* The host whose code runs; NULL: none, or nothing may fail. */
 static struct fault *armed(void)
 {
 	int host = sim_running_host();
@@ -146,7 +147,7 @@ static struct fault *armed(void)
 	return host < 0 || shield > 0 ? NULL : &faults[host];
 }
 
-/* 0: all is well; HALF; or an errno. may_be_half: such a call can do half of what it was asked. */
+/* How this call ends: 0: well; HALF; or an errno. may_be_half: the call can do half of what it was asked. */
 static int judge(enum class class, bool sqlite, bool may_be_half)
 {
 	struct fault *f = armed();
@@ -168,7 +169,7 @@ static int judge(enum class class, bool sqlite, bool may_be_half)
 	return error;
 }
 
-/* True with errno: the call is not made. */
+/* True, with errno: the call is not made. */
 static bool refuses(enum class class, bool sqlite)
 {
 	int error = judge(class, sqlite, false);
@@ -178,7 +179,7 @@ static bool refuses(enum class class, bool sqlite)
 	return error > 0;
 }
 
-/* How much of n is to be done; -1: nothing, with errno. */
+/* How many of n bytes are to be done; -1, with errno: none. */
 static ssize_t part_of(enum class class, bool sqlite, size_t n)
 {
 	int error = judge(class, sqlite, n > 1 && !(sqlite && class == READ));
@@ -216,7 +217,7 @@ static mode_t kept_mode(mode_t mode)
 	return FAULT_MARK_MODE;
 }
 
-/* The mtime alone is ever set. */
+/* Only the mtime is ever set. */
 static void keep_times(struct timespec kept[2], const struct timespec times[2])
 {
 	kept[0] = times[0];
@@ -291,7 +292,7 @@ int openat(int dirfd, const char *path, int flags, ...)
 	return refuses((flags & O_CREAT) != 0 ? CREATE : OPEN, false) ? -1 : real(dirfd, path, flags, mode);
 }
 
-/* openat2 has no other name. */
+/* openat2 has no wrapper in libc. */
 long syscall(long number, ...)
 {
 	REAL(long, syscall, long, ...);
@@ -348,7 +349,7 @@ ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t
 	return most < 0 ? -1 : real(in, in_at, out, out_at, (size_t)most, flags);
 }
 
-/* `first`: the descriptor that it is about, or what its path is relative to. */
+/* `first`: the descriptor that the call is about, or that its path is relative to. */
 #define PLAIN(name, class, sqlite, first, params, args)         \
 	int name params                                         \
 	{                                                       \
@@ -462,7 +463,7 @@ ssize_t getdents64(int fd, void *buf, size_t n)
 	return real(fd, buf, n);
 }
 
-/* A disk is told of the closing of a file, and may not answer; nobody is asked when it is a folder. */
+/* Closing a file involves its disk, which may not answer; closing a folder does not. */
 int close(int fd)
 {
 	REAL(int, close, int);

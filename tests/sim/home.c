@@ -1,5 +1,6 @@
-/* The home folders of hosts that do not run, and what befalls them: a copy is taken and put back, the index is lost, is
- * older, is damaged. See host.h. A crash goes on in a copy of the home as it is at that moment. */
+/* The home folders of hosts that do not run, and the harm that comes to them: a copy is taken and put back; the
+ * index is lost, is older, or is damaged. See host.h. A host that crashed goes on in a copy of its home as it was
+ * at that moment. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static void copy_file(const char *from, const char *to)
 	close(out);
 }
 
-/* SQLite's shared memory is left behind: it is rebuilt from the log. */
+/* SQLite's shared memory is not copied: SQLite rebuilds it from the log. */
 static bool is_shared_memory(const char *name)
 {
 	size_t n = strlen(name);
@@ -162,7 +163,7 @@ static void flip(int fd, off_t size, uint64_t *luck)
 		give_up("pwrite");
 }
 
-/* Whole pages of noise, as a bad disk gives them, or single bits; or the end is missing. */
+/* Whole pages of noise, as a bad disk returns them, or single bits; or the end is missing. */
 static bool damage_index(const struct host *h, bool cut, uint64_t luck)
 {
 	char *path = index_file(h->home, sim_chance(&luck, 30) ? "-wal" : "");

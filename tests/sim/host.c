@@ -1,4 +1,4 @@
-/* See host.h. A crash abandons everything in memory. */
+/* Starts, stops and crashes the hosts: see host.h. A crash abandons everything in memory. */
 #include "tests/sim/host.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,8 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 
-/* A stream of its own, so that seeds from before this was a choice do what they did; with this one 5109 keeps none. */
+/* A stream of its own, so that seeds from before this choice existed do what they did; with this one, 5109 keeps no
+ * versions. */
 #define VERSIONS_SALT UINT64_C(7)
 #define DISKS_SALT    UINT64_C(77)
 
@@ -30,7 +31,7 @@ struct host hosts_all[SIM_HOSTS];
 int hosts_n;
 
 static char group_hex[65];
-static int64_t versions_age_s; /* one for all; 0: no versions are kept */
+static int64_t versions_age_s; /* the same for all hosts; 0: no versions are kept */
 static void (*on_step)(struct host *h, const char *path);
 
 static void give_up(const char *what)
@@ -85,7 +86,7 @@ char *home_group_dir(void)
 	return mem_printf("groups/%s", group_hex);
 }
 
-/* Host 0 is what the others are compared with. */
+/* The others are compared with host 0. */
 static void choose_disk(struct host *h, uint64_t *luck)
 {
 	static const unsigned disks[] = {
@@ -168,7 +169,7 @@ static void start_in_turn(void *arg)
 	struct host *h = arg;
 	char *why = NULL;
 
-	fault_shield(1); /* what an agent does before its groups, and may refuse to go on without */
+	fault_shield(1); /* the steps of an agent before its groups; without them it may refuse to start */
 	h->home_dirfd = open_dir(h->home);
 	h->self = identity_open(h->home_dirfd, &why);
 	h->workers = workers_new(h->loop, 4);
@@ -218,7 +219,7 @@ void host_start(struct host *h)
 	sim_trace("host %d starts", h->number);
 	tally_count(TALLY_CLOCK_WRONG, h->skew_ns != 0);
 	h->life++;
-	h->die_steps = h->deed_steps = 0;
+	h->die_steps = h->action_steps = 0;
 	h->loop = loop_new();
 	sim_loop_set_host(h->loop, h->number, h->skew_ns);
 	sim_turn(h->loop, start_in_turn, h);
@@ -226,7 +227,7 @@ void host_start(struct host *h)
 		host_discover(h);
 		return;
 	}
-	/* A call failed that it cannot start without: it says so and ends, and is started again. */
+	/* A call that it needs to start failed: it reports that and ends, and is started again. */
 	sim_trace("host %d refuses to start", h->number);
 	host_stop(h);
 	sim_at(NULL, AGAIN_S * SIM_S, start_again, h);
@@ -374,7 +375,7 @@ static void step(enum install_step what, const char *path)
 		sim_trace("host %d dies at step %d of %s", number, (int)what, path);
 		sim_die_here();
 	}
-	if (comes(&h->deed_steps)) {
+	if (comes(&h->action_steps)) {
 		sim_trace("host %d at step %d of %s:", number, (int)what, path);
 		tally_add((enum tally)(TALLY_RACE_WRITTEN + (int)what));
 		fault_shield(1);

@@ -1,5 +1,5 @@
-/* The simulated hosts: each an agent with one group, made of the product's own parts as agent/agent.c makes it. It can be
- * stopped, crash, and come back with what its disk holds. */
+/* The simulated hosts: each an agent with one group, made of the product's own parts as agent/agent.c makes it. It
+ * can be stopped, crash, and come back with what its disk holds. */
 #ifndef LANYARD_TESTS_SIM_HOST_H
 #define LANYARD_TESTS_SIM_HOST_H
 
@@ -13,15 +13,15 @@ enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };
 
 struct host {
 	int number;
-	enum host_place place; /* in the group; OUTSIDE: never was in it */
+	enum host_place place; /* in the group; OUTSIDE: it never was */
 	struct agent_id id;
 	char *home, *share; /* absolute */
 	char *saved;        /* an older copy of home; NULL: none */
-	bool emptied;       /* leaving: the folder is to be emptied too */
+	bool emptied;       /* leaving: its folder will be emptied too */
 	int life;           /* counts the starts */
 	int64_t skew_ns;
-	unsigned lacks; /* its disk: enum fault_lack */
-	bool told_by_disk; /* something happened after which what its disk shows may be told: no other has a say any more */
+	unsigned lacks;    /* its disk: enum fault_lack */
+	bool told_by_disk; /* since then, what its disk shows may be announced: nothing else is known */
 	struct loop *loop; /* NULL: not running */
 	struct workers *workers;
 	struct events *events;
@@ -31,15 +31,17 @@ struct host {
 	struct settings settings;
 	struct engine_context *context;
 	struct engine *engine;
-	/* Armed: when an installer comes to its `steps`th step from now, it dies, or a deed is done there and then. */
-	int die_steps, deed_steps; /* 0: not armed */
-	uint64_t deed_luck;
+	/* Armed: when an installer reaches its `steps`th step from now, the host dies, or a user acts at that
+	 * moment. */
+	int die_steps, action_steps; /* 0: not armed */
+	uint64_t action_luck;
 };
 
 extern struct host hosts_all[];
 extern int hosts_n;
 
-/* n hosts below the folder `base`, the first `members` of them in one group; none is running. lossy: some may be on disks that lack something. */
+/* n hosts below the folder `base`, the first `members` of them in one group; none runs yet. lossy: some may have
+ * disks that lack something. */
 void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stream);
 void host_start(struct host *h);
 void host_stop(struct host *h);
@@ -47,36 +49,37 @@ void host_pause(struct host *h, bool paused);
 void host_crash(struct host *h, bool silent);
 bool host_runs(const struct host *h);
 void host_status(struct host *h, struct engine_status *s);
-/* Its wall clock jumps. */
+/* Makes its wall clock jump. */
 void host_clock(struct host *h, int64_t by_ns);
 /* Calls fn(h) in a turn of its loop, when it runs and has an engine. */
 void host_turn(struct host *h, loop_fn *fn);
 int hosts_members(void);
 
 /* --- membership.c --- */
-/* One that is outside, or left, comes (again) by an invite of host 0. False: not possible now. */
+/* A host that is outside, or left, joins (again) by an invite of host 0. False: not possible now. */
 bool host_join(struct host *h);
-/* Ends its process too. empties: the user removes the folder's files afterwards. */
+/* Also ends its process. empties: the user removes the folder's files afterwards. */
 bool host_leave(struct host *h, bool empties);
 /* Host 0 removes it. */
 bool host_remove(struct host *h);
-/* When all is quiet: who says otherwise of the members than another one, or than is so; NULL: nobody. Fresh. */
+/* When all is quiet: which host sees the members differently from another one, or from what is true; NULL: none.
+ * The caller frees the text. */
 char *hosts_disagree_on_members(void);
 
 /* --- home.c: of hosts that do not run --- */
 enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };
-/* What crashed goes on in a copy of its home as it is now: SQLite still has the old one open. */
+/* A host that crashed goes on in a copy of its home as it is now, since SQLite still has the old one open. */
 void home_move(struct host *h);
-/* Takes a copy for later; of one that runs too. */
+/* Takes a copy for later; the host may run. */
 void home_save(struct host *h);
-/* False: there is nothing to do it to. */
+/* False: there is nothing to harm. */
 bool home_harm(struct host *h, enum home_harm what, uint64_t luck);
 /* "groups/<hex>" below a home. Fresh. */
 char *home_group_dir(void);
 
-/* Tells it where the others are. */
+/* Gives it the addresses of the others. */
 void host_discover(struct host *h);
-/* What to do at an armed step. */
+/* Sets what to do at an armed step. */
 void hosts_on_step(void (*fn)(struct host *h, const char *path));
 
 #endif

@@ -1,4 +1,4 @@
-/* See judge.h. */
+/* Checks the promises: see judge.h. */
 #include "tests/sim/judge.h"
 
 #include <inttypes.h>
@@ -15,12 +15,12 @@
 #include "tests/sim/tree.h"
 
 enum {
-	TORN_S = 10,   /* virtual: between two looks at all content */
-	SCAN_S = 50,   /* virtual: a slow scan of everybody, which finds what no hint told of */
+	TORN_S = 10,   /* virtual: between two comparisons of all content */
+	SCAN_S = 50,   /* virtual: a slow scan of every host, which finds what no hint told of */
 	QUIET_S = 900, /* virtual: by then all must be identical */
 	STEP_S = 5,
-	SILENT_S = 100, /* virtual: two slow scans of everybody */
-	/* P6: what may wait on one way of a connection at the most. */
+	SILENT_S = 100, /* virtual: two slow scans of every host */
+	/* P6: the most that may wait on one way of a connection. */
 	CONTROL_MAX = 8 << 20,
 	BULK_MAX = 24 << 20,
 };
@@ -59,7 +59,7 @@ bool judge_all_in_sync(void)
 	return true;
 }
 
-/* Where somebody's disk had the only say, what it showed is rightly told. */
+/* If only the disk's word is left at some host, what it showed may be announced. */
 static char *disk_told(void)
 {
 	char *why = NULL;
@@ -121,7 +121,7 @@ static char *torn(void)
 
 /* --- while it plays --- */
 
-/* Whether every member that says in sync has to be right about it: each is connected to each, and hears of every change. */
+/* Whether every member that says in sync must be right: each is connected to each, and hears of every change. */
 static bool must_be_honest(const struct script *s)
 {
 	if (s->era == 1 || s->line || s->loss > 0 || hosts_members() < 2)
@@ -168,7 +168,7 @@ static void release(void *arg)
 	tally_count(TALLY_RELEASED, engine_release(h->engine) > 0);
 }
 
-/* Whoever looks after a host says of what is held there that it is meant. */
+/* The host's admin says that what is held there is meant. */
 static void release_all(void)
 {
 	for (int i = 0; i < hosts_n; i++) {
@@ -210,7 +210,7 @@ static char *stays_silent(void)
 	char *why;
 
 	sim_run(SILENT_S * SIM_S);
-	for (int i = 0; i < 20 && !judge_all_in_sync(); i++) /* somebody may just be scanning */
+	for (int i = 0; i < 20 && !judge_all_in_sync(); i++) /* a scan may be running */
 		sim_run(SIM_S / 4);
 	why = not_in_sync();
 	if (!why)
@@ -233,8 +233,8 @@ static char *left_part(int i)
 	return why;
 }
 
-/* P6: what nobody needs is not left on the disk, at the latest after a restart (a call to remove it may have failed), and
- * queues have an end. */
+/* P6: parts that nothing needs do not stay on the disk, at the latest after a restart (a call to remove one may
+ * have failed), and queues are bounded. */
 static char *unbounded(const struct script *s)
 {
 	struct sim_wire_peaks wire = sim_wire_peaks();

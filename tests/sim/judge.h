@@ -1,5 +1,5 @@
-/* The judge: looks at all hosts while a script plays and when it is over, and says what promise is broken. Each function
- * returns NULL, or fresh text. */
+/* The judge: examines all hosts while a script plays and when it is over, and says which promise is broken. Each
+ * function returns NULL, or fresh text. */
 #ifndef LANYARD_TESTS_SIM_JUDGE_H
 #define LANYARD_TESTS_SIM_JUDGE_H
 
@@ -8,28 +8,28 @@
 
 #include "tests/sim/script.h"
 
-/* While it plays: nothing torn (P1), nobody says in sync who is not (P9). */
+/* While the script plays: no file is torn (P1), and no host says in sync that is not (P9). */
 char *judge_meanwhile(const struct script *s);
-/* Everybody runs and may talk: all comes to rest, identical, with nothing lost or left behind; then the aftermath. */
+/* When the script is over and all hosts run and reach one another: everything comes to rest, identical, with
+ * nothing lost or left behind; then the aftermath. */
 char *judge_end(const struct script *s);
 
-/* The most that ever was, over all runs (P6). */
+/* The highest numbers of all runs (P6). */
 struct judge_peaks {
 	size_t control, bulk; /* bytes waiting on one way of a connection */
-	int descriptors;      /* of one host at rest */
+	int descriptors;      /* descriptors of one host at rest */
 };
 void judge_peaks_into(struct judge_peaks *peaks);
 
 /* --- between judge.c and aftermath.c --- */
-/* Until all members are identical, in sync and silent; at most for a while. */
+/* Runs until all members are identical, in sync and silent; for a bounded time. */
 char *judge_converges(void);
 char *judge_differ(void);
 bool judge_all_in_sync(void);
-/* How many are open for one host at rest. */
+/* How many descriptors are open for one host at rest. */
 void judge_descriptors(int n);
 
-/* What is done to members that are in sync: an index is harmed, a folder is emptied, a large download is interrupted, all
- * are stopped. */
+/* The aftermath: an index is harmed, a folder is emptied, a large download is interrupted, all are stopped. */
 char *aftermath(const struct script *s);
 
 #endif

@@ -1,9 +1,10 @@
-/* The simulator's command line: runs seeds, each in a process of its own, so that whatever a crash leaves behind is gone
- * with it, and tells which failed. A failing one is shortened by leaving deeds out as long as it still fails.
+/* The simulator's command line: runs seeds, each in a process of its own, so that whatever a crash leaves behind is
+ * gone with it, and tells which failed. A failing one is shortened by leaving actions out as long as it still
+ * fails.
  *
- * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
- * sim --list FILE                                the seeds in a file, each twice: it has to do the same
- * sim --seed N [--era E] [--keep I,J,...] [-v]   one of them, of its deeds only these; -v: everything that happens
+ * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ... sim --list FILE                               
+ * the seeds in a file, each twice: it has to do the same sim --seed N [--era E] [--keep I,J,...] [-v]   one of
+ * them, of its actions only these; -v: everything that happens
  *
  * -v with --seeds: how often each thing happened. --lacks-nothing: fails when one never did. */
 #include <getopt.h>
@@ -23,7 +24,7 @@
 #include "base/mem.h"
 #include "tests/sim/host.h"
 #include "tests/sim/judge.h"
-#include "tests/sim/liar.h"
+#include "tests/sim/forger.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
@@ -33,15 +34,15 @@
 #include <fcntl.h>
 
 enum {
-	LOOK_S = 2,      /* virtual: between two looks of the judge */
+	LOOK_S = 2,      /* virtual: between two checks by the judge */
 	RUN_MAX_S = 120, /* real: a run that takes longer hangs */
 };
 
-/* What the runs tell the parent. */
+/* What the runs report to the parent. */
 struct report {
-	uint64_t tally[TALLY_KINDS], did[DEED_KINDS];
+	uint64_t tally[TALLY_KINDS], did[ACTION_KINDS];
 	struct judge_peaks peaks;
-	uint64_t runs, failed, deeds, events, frames, starts, conflicts;
+	uint64_t runs, failed, actions, events, frames, starts, conflicts;
 	uint64_t digest;
 	char why[4096];
 };
@@ -50,7 +51,7 @@ static struct report *report;
 static bool verbose; /* the table at the end */
 static bool tracing; /* everything */
 static int era = SCRIPT_ERA;
-static const char *keep; /* numbers of deeds; NULL: all */
+static const char *keep; /* the numbers of the actions to do; NULL: all */
 static const char *base_dir;
 
 static bool fails(char *why)
@@ -93,7 +94,7 @@ static bool print_problem(void *arg, const struct engine_problem *p)
 	return true;
 }
 
-/* For people: what each agent says of itself in the end. */
+/* For the reader: what each agent says of itself at the end. */
 static void print_states(void)
 {
 	for (int i = 0; i < hosts_n; i++) {
@@ -112,12 +113,12 @@ static void play(struct script *s)
 {
 	char *why = NULL;
 
-	fate_schedule(s);
+	trouble_schedule(s);
 	for (int64_t at = 0; at < s->length_ns && !why; at += LOOK_S * SIM_S) {
 		sim_run(LOOK_S * SIM_S);
 		why = judge_meanwhile(s);
 	}
-	fate_ends();
+	trouble_end();
 	if (!why)
 		why = judge_end(s);
 	fails(why);
@@ -135,13 +136,13 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 	if (!tracing)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
-	liar_begin(seed, s->era < LIAR_ERA ? 0 : s->nhosts);
+	forger_begin(seed, s->era < FORGER_ERA ? 0 : s->nhosts);
 	hosts_make(base, s->nhosts, s->members, s->era > 2, &stream);
 	play(s);
 	outside_is_untouched(base);
 	print_states();
 	for (size_t i = 0; i < s->n; i++)
-		report->deeds += !s->deeds[i].dropped;
+		report->actions += !s->actions[i].dropped;
 	for (int i = 0; i < hosts_n; i++)
 		report->starts += (uint64_t)hosts_all[i].life;
 	report->conflicts += oracle_conflicts(&hosts_all[0]);
@@ -150,7 +151,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 	report->digest = sim_trace_digest();
 }
 
-/* In a process of its own. True when all promises held; report->why says which did not. */
+/* Plays a seed in a process of its own. True when all promises held; report->why says which did not. */
 static bool run_apart(struct script *s, uint64_t seed)
 {
 	char *base = mem_printf("%s/lanyard-sim-XXXXXX", base_dir);
@@ -188,7 +189,7 @@ static bool run_apart(struct script *s, uint64_t seed)
 
 /* --- shortening --- */
 
-/* Leaves out runs of deeds, long ones first, as long as it fails without them. */
+/* Leaves out runs of actions, long ones first, as long as the seed fails without them. */
 static void shrink(struct script *s, uint64_t seed)
 {
 	char why[sizeof(report->why)];
@@ -199,12 +200,12 @@ static void shrink(struct script *s, uint64_t seed)
 			bool *before = mem_calloc(len, sizeof(*before));
 
 			for (size_t i = 0; i < len; i++) {
-				before[i] = s->deeds[at + i].dropped;
-				s->deeds[at + i].dropped = true;
+				before[i] = s->actions[at + i].dropped;
+				s->actions[at + i].dropped = true;
 			}
 			if (run_apart(s, seed))
 				for (size_t i = 0; i < len; i++)
-					s->deeds[at + i].dropped = before[i];
+					s->actions[at + i].dropped = before[i];
 			else
 				memcpy(why, report->why, sizeof(why));
 			free(before);
@@ -219,7 +220,7 @@ static void print_replay(const struct script *s, uint64_t seed)
 
 	fprintf(stderr, "  sim -v --seed %" PRIu64 " --era %d --keep ", seed, s->era);
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->deeds[i].dropped)
+		if (s->actions[i].dropped)
 			continue;
 		fprintf(stderr, "%s%zu", comma, i);
 		comma = ",";
@@ -227,11 +228,11 @@ static void print_replay(const struct script *s, uint64_t seed)
 	fprintf(stderr, "\n");
 }
 
-/* All deeds but those whose numbers are in the text are left out. */
+/* Leaves out all actions except those whose numbers are in the text. */
 static void keep_only(struct script *s, const char *text)
 {
 	for (size_t i = 0; i < s->n; i++)
-		s->deeds[i].dropped = true;
+		s->actions[i].dropped = true;
 	while (*text) {
 		char *end;
 		size_t i = strtoul(text, &end, 10);
@@ -239,7 +240,7 @@ static void keep_only(struct script *s, const char *text)
 		if (end == text)
 			return;
 		if (i < s->n)
-			s->deeds[i].dropped = false;
+			s->actions[i].dropped = false;
 		text = *end == ',' ? end + 1 : end;
 	}
 }
@@ -265,7 +266,7 @@ static void run_one(uint64_t seed, bool shrinks)
 			print_replay(&s, seed);
 		}
 	}
-	free(s.deeds);
+	free(s.actions);
 }
 
 static void run_twice(uint64_t seed, int of_era, bool shrinks)
@@ -283,7 +284,7 @@ static void run_twice(uint64_t seed, int of_era, bool shrinks)
 	        report->digest);
 }
 
-/* One seed a line, with its era (SEED@ERA); what follows it on the line is for people. */
+/* One seed per line, with its era (SEED@ERA); the rest of the line is for the reader. */
 static int run_list(const char *path, bool shrinks)
 {
 	FILE *f = fopen(path, "re");
@@ -307,29 +308,29 @@ static int run_list(const char *path, bool shrinks)
 
 static void summary(void)
 {
-	printf("sim: %" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " deeds, %" PRIu64 " starts, %" PRIu64
+	printf("sim: %" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " actions, %" PRIu64 " starts, %" PRIu64
 	       " frames, %" PRIu64 " events, %" PRIu64 " conflict copies\n",
-	       report->runs, report->failed, report->deeds, report->starts, report->frames, report->events,
+	       report->runs, report->failed, report->actions, report->starts, report->frames, report->events,
 	       report->conflicts);
 	if (!verbose || tracing)
 		return;
-	for (int i = 0; i < DEED_KINDS; i++)
+	for (int i = 0; i < ACTION_KINDS; i++)
 		if (report->did[i] > 0)
-			printf("  %10" PRIu64 " deeds: %s\n", report->did[i], deed_name((enum deed_kind)i));
+			printf("  %10" PRIu64 " actions: %s\n", report->did[i], action_name((enum action_kind)i));
 	tally_print(report->tally);
 	printf("  at most: %zu bytes of control and %zu of bulk on one way, %d descriptors of a host\n",
 	       report->peaks.control, report->peaks.bulk, report->peaks.descriptors);
 }
 
-/* What is not exercised proves nothing. */
+/* A thing that is not exercised is not tested. */
 static bool lacks(void)
 {
 	bool lacking = tally_lacks(report->tally);
 
-	for (int i = 0; i < DEED_PARTITION; i++) {
+	for (int i = 0; i < ACTION_PARTITION; i++) {
 		if (report->did[i] > 0)
 			continue;
-		fprintf(stderr, "sim: never happened: a user %s\n", deed_name((enum deed_kind)i));
+		fprintf(stderr, "sim: never happened: a user %s\n", action_name((enum action_kind)i));
 		lacking = true;
 	}
 	return lacking;
@@ -380,7 +381,7 @@ int main(int argc, char **argv)
 	if (report == MAP_FAILED)
 		return 1;
 	tally_into(report->tally);
-	deed_counts = report->did;
+	action_counts = report->did;
 	if (list && run_list(list, shrinks))
 		return 1;
 	for (uint64_t seed = first; seed < first + n; seed++)

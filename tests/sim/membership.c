@@ -1,5 +1,5 @@
-/* Members come, leave and are removed while all goes on: see host.h. Host 0 founded the group, signs invites and removes;
- * it stays. */
+/* Members join, leave and are removed while everything goes on: see host.h. Host 0 founded the group, signs invites
+ * and removes members; it stays. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
 
-/* Clocks here are wrong by years, and an invite's end is judged by them. */
+/* Clocks here are wrong by years, and hosts judge an invite's end by them. */
 #define INVITE_S (INT64_C(50) * 365 * 86400)
 
 enum { LEAVING_S = 2 };
@@ -74,7 +74,8 @@ bool host_join(struct host *h)
 
 /* --- leaving --- */
 
-/* Whether all members can hear of it: who is off then, and meets nobody later, cannot know what not to wait for. */
+/* Whether all members can hear of it: a member that is off then, and meets nobody later, cannot know for what not
+ * to wait. */
 static bool is_heard(struct host *h)
 {
 	for (int i = 0; i < hosts_n; i++) {
@@ -102,7 +103,7 @@ static void leave_in_turn(void *arg)
 	engine_end(e);
 }
 
-/* The user has no use for the folder any more. */
+/* The user does not want the folder any more. */
 static void empty_folder(const struct host *h)
 {
 	struct tree t;
@@ -136,7 +137,7 @@ bool host_leave(struct host *h, bool empties)
 		return false;
 	sim_trace("host %d leaves%s", h->number, empties ? " and forgets the folder" : "");
 	tally_add(empties ? TALLY_LEFT_FORGETS : TALLY_LEFT_KEEPS);
-	/* What it kept of others goes with .lanyard/. */
+	/* The versions that it kept are lost with .lanyard/. */
 	oracle_gives_up_versions(h);
 	h->place = HOST_LEFT;
 	sim_wire_mute(h->number, true);
@@ -176,7 +177,7 @@ bool host_remove(struct host *h)
 	sim_trace("host %d is removed", h->number);
 	tally_add(TALLY_REMOVED);
 	h->place = HOST_REMOVED;
-	/* With an older home nobody might know of it: it would not have been done. */
+	/* With an older home, no host might know of it: it would not have happened. */
 	free(owner->saved);
 	owner->saved = NULL;
 	sim_wire_mute(h->number, true);
@@ -193,7 +194,7 @@ static const struct host *host_of(const struct agent_id *id)
 	return NULL;
 }
 
-/* Those who left may have said so to one who stopped before it came. */
+/* A member that left may have said so to one that stopped before it could pass it on. */
 static bool count_member(void *arg, const struct roster_member *m)
 {
 	const struct host *h = host_of(&m->id);

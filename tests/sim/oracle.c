@@ -1,4 +1,4 @@
-/* See oracle.h. */
+/* Keeps every byte string that users wrote, by its hash, and what became of it: see oracle.h. */
 #include "tests/sim/oracle.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ struct text {
 	uint8_t hash[32];
 	size_t size;
 	char *where;     /* "host 1: a/b at 3.200" */
-	bool superseded; /* by somebody who had it */
+	bool superseded; /* by a user who had it */
 	bool found;
 	UT_hash_handle hh;
 };

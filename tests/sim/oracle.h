@@ -1,5 +1,6 @@
-/* Who checks: knows every byte string that users wrote, and which of them a user who had it has replaced or deleted since.
- * Everything else must be found in the end (P2), nothing else may ever be seen (P1), and all trees must be identical (P3). */
+/* The oracle: knows every byte string that users wrote, and which of them a user who had it has replaced or deleted
+ * since. Everything else must be found at the end (P2), nothing else may ever be seen (P1), and all trees must be
+ * identical (P3). */
 #ifndef LANYARD_TESTS_SIM_ORACLE_H
 #define LANYARD_TESTS_SIM_ORACLE_H
 
@@ -9,10 +10,10 @@
 
 /* A user wrote what is at this path now. */
 void oracle_wrote(const struct host *h, const char *path);
-/* A user is about to replace or delete what is at this path (files below a folder are told one by one). */
+/* A user is about to replace or delete what is at this path (files below a folder are reported one by one). */
 void oracle_loses(const struct host *h, const char *path);
 
-/* From here on versions may be dropped, because days went by: what is in one now has been kept. */
+/* From now on versions may be dropped, because days went by: those that exist now have been kept long enough. */
 void oracle_keeps_versions(void);
 /* The user gives up what this host has kept. */
 void oracle_gives_up_versions(const struct host *h);
@@ -21,9 +22,9 @@ void oracle_gives_up_versions(const struct host *h);
 char *oracle_torn(const struct host *h);
 char *oracle_differ(const struct host *a, const struct host *b);
 char *oracle_lost(void);
-/* What a disk that lacks something made of a mode or time is the tree's at a host whose disk lacks nothing. */
+/* Whether a mode or time that a lossy disk made is in the tree of a host whose disk lacks nothing. */
 char *oracle_disk_told(const struct host *h);
-/* The tree as text: a line for each path, with what it holds. Fresh. */
+/* The tree as text: one line per path, with its content. The caller frees it. */
 char *oracle_snapshot(const struct host *h);
 size_t oracle_conflicts(const struct host *h); /* conflict copies in its tree */
 

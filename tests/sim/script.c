@@ -1,4 +1,4 @@
-/* See script.h. */
+/* Draws a script from a seed, and prints it: see script.h. */
 #include "tests/sim/script.h"
 
 #include <stdio.h>
@@ -8,64 +8,64 @@
 #include "tests/sim/host.h"
 #include "tests/sim/sim.h"
 
-enum { DEEDS_MIN = 10, DEEDS_MAX = 70, BURST_PERCENT = 60 };
+enum { ACTIONS_MIN = 10, ACTIONS_MAX = 70, BURST_PERCENT = 60 };
 
 static const struct {
 	const char *name;
 	unsigned first; /* weight in the first era */
 	unsigned second;
 	unsigned now;
-} kinds[DEED_KINDS] = {
-	[DEED_WRITE] = { "writes", 22, 22, 22 },
-	[DEED_APPEND] = { "appends", 6, 6, 6 },
-	[DEED_TRUNCATE] = { "truncates", 3, 3, 3 },
-	[DEED_REPLACE] = { "replaces", 8, 8, 8 },
-	[DEED_DELETE] = { "deletes", 10, 10, 10 },
-	[DEED_MKDIR] = { "makes folder", 6, 6, 6 },
-	[DEED_RMDIR] = { "removes folder", 2, 2, 2 },
-	[DEED_RMTREE] = { "removes tree", 2, 2, 2 },
-	[DEED_MOVE] = { "moves", 9, 9, 9 },
-	[DEED_COPY] = { "copies", 3, 3, 3 },
-	[DEED_CHMOD] = { "chmods", 4, 4, 4 },
-	[DEED_TOUCH] = { "touches", 3, 3, 3 },
-	[DEED_SYMLINK] = { "links", 3, 3, 3 },
-	[DEED_EDITOR] = { "edits", 5, 5, 5 },
-	[DEED_SWAP_KIND] = { "swaps kind", 2, 2, 2 },
-	[DEED_PARTITION] = { "is cut off from", 4, 4, 4 },
-	[DEED_HEAL] = { "reaches everybody again", 6, 6, 6 },
-	[DEED_CUT] = { "loses the connection to", 4, 4, 4 },
-	[DEED_CRASH] = { "crashes", 4, 4, 4 },
-	[DEED_CRASH_AT_STEP] = { "is to crash in an install", 4, 4, 4 },
-	[DEED_RACE_AT_STEP] = { "is to be raced in an install", 4, 4, 4 },
-	[DEED_STOP] = { "stops", 3, 3, 3 },
-	[DEED_START] = { "starts", 10, 10, 10 },
-	[DEED_OVERFLOW] = { "loses events", 1, 1, 1 },
-	[DEED_PAUSE] = { "pauses or resumes", 2, 2, 2 },
-	[DEED_PATCH] = { "patches", 0, 4, 4 },
-	[DEED_SPARSE] = { "writes with holes", 0, 1, 1 },
-	[DEED_LARGE] = { "writes much", 0, 1, 1 },
-	[DEED_SAVE] = { "saves", 0, 5, 5 },
-	[DEED_RESTORE] = { "restores", 0, 3, 3 },
-	[DEED_RESOLVE] = { "resolves", 0, 3, 3 },
-	[DEED_HIDE] = { "writes in secret", 0, 0, 3 },
-	[DEED_ODD_TIME] = { "sets an odd time of", 0, 0, 2 },
-	[DEED_LINK] = { "makes another name of", 0, 0, 4 },
-	[DEED_RESCAN] = { "is told to scan", 0, 1, 1 },
-	[DEED_VERIFY] = { "is told to verify", 0, 1, 1 },
-	[DEED_RELEASE] = { "is told to release", 0, 1, 1 },
-	[DEED_FAULT] = { "has a call that fails", 0, 7, 7 },
-	[DEED_FAULT_LASTS] = { "has calls that fail for a while", 0, 3, 3 },
-	[DEED_HARM] = { "comes back with harm to its home", 0, 3, 3 },
-	[DEED_SAVE_HOME] = { "is backed up", 0, 3, 3 },
-	[DEED_ABSENCE] = { "is away for days", 0, 2, 2 },
-	[DEED_CLOCK] = { "has its clock moved", 0, 2, 2 },
-	[DEED_JOIN] = { "joins", 0, 4, 4 },
-	[DEED_LEAVE] = { "leaves", 0, 1, 1 },
-	[DEED_REMOVE] = { "is removed", 0, 1, 1 },
-	[DEED_SILENT] = { "answers nothing that it is asked for", 0, 0, 3 },
+} kinds[ACTION_KINDS] = {
+	[ACTION_WRITE] = { "writes", 22, 22, 22 },
+	[ACTION_APPEND] = { "appends", 6, 6, 6 },
+	[ACTION_TRUNCATE] = { "truncates", 3, 3, 3 },
+	[ACTION_REPLACE] = { "replaces", 8, 8, 8 },
+	[ACTION_DELETE] = { "deletes", 10, 10, 10 },
+	[ACTION_MKDIR] = { "makes folder", 6, 6, 6 },
+	[ACTION_RMDIR] = { "removes folder", 2, 2, 2 },
+	[ACTION_RMTREE] = { "removes tree", 2, 2, 2 },
+	[ACTION_MOVE] = { "moves", 9, 9, 9 },
+	[ACTION_COPY] = { "copies", 3, 3, 3 },
+	[ACTION_CHMOD] = { "chmods", 4, 4, 4 },
+	[ACTION_TOUCH] = { "touches", 3, 3, 3 },
+	[ACTION_SYMLINK] = { "links", 3, 3, 3 },
+	[ACTION_EDITOR] = { "edits", 5, 5, 5 },
+	[ACTION_SWAP_KIND] = { "swaps kind", 2, 2, 2 },
+	[ACTION_PARTITION] = { "is cut off from", 4, 4, 4 },
+	[ACTION_HEAL] = { "reaches everybody again", 6, 6, 6 },
+	[ACTION_CUT] = { "loses the connection to", 4, 4, 4 },
+	[ACTION_CRASH] = { "crashes", 4, 4, 4 },
+	[ACTION_CRASH_AT_STEP] = { "is to crash in an install", 4, 4, 4 },
+	[ACTION_RACE_AT_STEP] = { "is to be raced in an install", 4, 4, 4 },
+	[ACTION_STOP] = { "stops", 3, 3, 3 },
+	[ACTION_START] = { "starts", 10, 10, 10 },
+	[ACTION_OVERFLOW] = { "loses events", 1, 1, 1 },
+	[ACTION_PAUSE] = { "pauses or resumes", 2, 2, 2 },
+	[ACTION_PATCH] = { "patches", 0, 4, 4 },
+	[ACTION_SPARSE] = { "writes with holes", 0, 1, 1 },
+	[ACTION_LARGE] = { "writes much", 0, 1, 1 },
+	[ACTION_SAVE] = { "saves", 0, 5, 5 },
+	[ACTION_RESTORE] = { "restores", 0, 3, 3 },
+	[ACTION_RESOLVE] = { "resolves", 0, 3, 3 },
+	[ACTION_HIDE] = { "writes in secret", 0, 0, 3 },
+	[ACTION_ODD_TIME] = { "sets an odd time of", 0, 0, 2 },
+	[ACTION_LINK] = { "makes another name of", 0, 0, 4 },
+	[ACTION_RESCAN] = { "is told to scan", 0, 1, 1 },
+	[ACTION_VERIFY] = { "is told to verify", 0, 1, 1 },
+	[ACTION_RELEASE] = { "is told to release", 0, 1, 1 },
+	[ACTION_FAULT] = { "has a call that fails", 0, 7, 7 },
+	[ACTION_FAULT_LASTS] = { "has calls that fail for a while", 0, 3, 3 },
+	[ACTION_HARM] = { "comes back with harm to its home", 0, 3, 3 },
+	[ACTION_SAVE_HOME] = { "is backed up", 0, 3, 3 },
+	[ACTION_ABSENCE] = { "is away for days", 0, 2, 2 },
+	[ACTION_CLOCK] = { "has its clock moved", 0, 2, 2 },
+	[ACTION_JOIN] = { "joins", 0, 4, 4 },
+	[ACTION_LEAVE] = { "leaves", 0, 1, 1 },
+	[ACTION_REMOVE] = { "is removed", 0, 1, 1 },
+	[ACTION_SILENT] = { "answers nothing that it is asked for", 0, 0, 3 },
 };
 
-const char *deed_name(enum deed_kind kind)
+const char *action_name(enum action_kind kind)
 {
 	return kinds[kind].name;
 }
@@ -75,19 +75,19 @@ static unsigned weight(int kind, int era)
 	return era == 1 ? kinds[kind].first : era == 2 ? kinds[kind].second : kinds[kind].now;
 }
 
-static enum deed_kind any_kind(uint64_t *stream, int era)
+static enum action_kind any_kind(uint64_t *stream, int era)
 {
 	unsigned sum = 0, at;
 
-	for (int i = 0; i < DEED_KINDS; i++)
+	for (int i = 0; i < ACTION_KINDS; i++)
 		sum += weight(i, era);
 	at = (unsigned)sim_below(stream, sum);
-	for (int i = 0; i < DEED_KINDS; i++) {
+	for (int i = 0; i < ACTION_KINDS; i++) {
 		if (at < weight(i, era))
-			return (enum deed_kind)i;
+			return (enum action_kind)i;
 		at -= weight(i, era);
 	}
-	return DEED_WRITE;
+	return ACTION_WRITE;
 }
 
 void script_make(struct script *s, uint64_t seed, int era)
@@ -100,10 +100,10 @@ void script_make(struct script *s, uint64_t seed, int era)
 	s->members = s->nhosts;
 	if (era > 1 && sim_chance(&stream, 30))
 		s->nhosts++;
-	s->n = DEEDS_MIN + sim_below(&stream, DEEDS_MAX - DEEDS_MIN);
-	s->deeds = mem_calloc(s->n, sizeof(s->deeds[0]));
+	s->n = ACTIONS_MIN + sim_below(&stream, ACTIONS_MAX - ACTIONS_MIN);
+	s->actions = mem_calloc(s->n, sizeof(s->actions[0]));
 	for (size_t i = 0; i < s->n; i++) {
-		struct deed *d = &s->deeds[i];
+		struct action *d = &s->actions[i];
 
 		at += (int64_t)sim_below(&stream, sim_chance(&stream, BURST_PERCENT) ? 60 : 4000) * SIM_MS;
 		d->at_ns = at;
@@ -121,12 +121,12 @@ void script_print(const struct script *s)
 	fprintf(stderr, "  %d hosts%s, %d of them members, %u %% of the hints get lost\n", s->nhosts,
 	        s->line ? " in a line" : "", s->members, s->loss);
 	for (size_t i = 0; i < s->n; i++) {
-		const struct deed *d = &s->deeds[i];
+		const struct action *d = &s->actions[i];
 
 		if (d->dropped)
 			continue;
-		fprintf(stderr, "  %8.3f host %d %s", (double)d->at_ns / 1e9, d->host, deed_name(d->kind));
-		if (d->kind == DEED_PARTITION || d->kind == DEED_CUT)
+		fprintf(stderr, "  %8.3f host %d %s", (double)d->at_ns / 1e9, d->host, action_name(d->kind));
+		if (d->kind == ACTION_PARTITION || d->kind == ACTION_CUT)
 			fprintf(stderr, " %d", d->other);
 		fprintf(stderr, "\n");
 	}

@@ -1,5 +1,6 @@
-/* What users do and what befalls the hosts, made from the seed beforehand: a list that can be printed, and shortened by
- * leaving things out. Each deed has its own stream of chance for what it finds when its time comes. */
+/* A script: what users do and what happens to the hosts, drawn from the seed in advance as a list that can be
+ * printed, and shortened by leaving things out. Each action has its own stream of chance for what it finds when its
+ * time comes. */
 #ifndef LANYARD_TESTS_SIM_SCRIPT_H
 #define LANYARD_TESTS_SIM_SCRIPT_H
 
@@ -7,94 +8,94 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum deed_kind {
-	/* of users: deed.c */
-	DEED_WRITE,
-	DEED_APPEND,
-	DEED_TRUNCATE,
-	DEED_REPLACE,
-	DEED_DELETE,
-	DEED_MKDIR,
-	DEED_RMDIR,
-	DEED_RMTREE,
-	DEED_MOVE,
-	DEED_COPY,
-	DEED_CHMOD,
-	DEED_TOUCH,
-	DEED_SYMLINK,
-	DEED_EDITOR,
-	DEED_SWAP_KIND,
-	DEED_PATCH,
-	DEED_SPARSE,
-	DEED_LARGE,
-	DEED_SAVE,
-	DEED_RESTORE,
-	DEED_RESOLVE,
-	DEED_HIDE,
-	DEED_ODD_TIME,
-	DEED_LINK,
-	/* of fate: fate.c */
-	DEED_PARTITION,
-	DEED_HEAL,
-	DEED_CUT,
-	DEED_CRASH,
-	DEED_CRASH_AT_STEP,
-	DEED_RACE_AT_STEP,
-	DEED_STOP,
-	DEED_START,
-	DEED_OVERFLOW,
-	DEED_PAUSE,
-	DEED_RESCAN,
-	DEED_VERIFY,
-	DEED_RELEASE,
-	DEED_FAULT,
-	DEED_FAULT_LASTS,
-	DEED_HARM,
-	DEED_SAVE_HOME,
-	DEED_ABSENCE,
-	DEED_CLOCK,
-	DEED_JOIN,
-	DEED_LEAVE,
-	DEED_REMOVE,
-	DEED_SILENT,
-	DEED_KINDS
+enum action_kind {
+	/* of users: action.c */
+	ACTION_WRITE,
+	ACTION_APPEND,
+	ACTION_TRUNCATE,
+	ACTION_REPLACE,
+	ACTION_DELETE,
+	ACTION_MKDIR,
+	ACTION_RMDIR,
+	ACTION_RMTREE,
+	ACTION_MOVE,
+	ACTION_COPY,
+	ACTION_CHMOD,
+	ACTION_TOUCH,
+	ACTION_SYMLINK,
+	ACTION_EDITOR,
+	ACTION_SWAP_KIND,
+	ACTION_PATCH,
+	ACTION_SPARSE,
+	ACTION_LARGE,
+	ACTION_SAVE,
+	ACTION_RESTORE,
+	ACTION_RESOLVE,
+	ACTION_HIDE,
+	ACTION_ODD_TIME,
+	ACTION_LINK,
+	/* of trouble: trouble.c */
+	ACTION_PARTITION,
+	ACTION_HEAL,
+	ACTION_CUT,
+	ACTION_CRASH,
+	ACTION_CRASH_AT_STEP,
+	ACTION_RACE_AT_STEP,
+	ACTION_STOP,
+	ACTION_START,
+	ACTION_OVERFLOW,
+	ACTION_PAUSE,
+	ACTION_RESCAN,
+	ACTION_VERIFY,
+	ACTION_RELEASE,
+	ACTION_FAULT,
+	ACTION_FAULT_LASTS,
+	ACTION_HARM,
+	ACTION_SAVE_HOME,
+	ACTION_ABSENCE,
+	ACTION_CLOCK,
+	ACTION_JOIN,
+	ACTION_LEAVE,
+	ACTION_REMOVE,
+	ACTION_SILENT,
+	ACTION_KINDS
 };
 
-struct deed {
+struct action {
 	int64_t at_ns;
-	enum deed_kind kind;
+	enum action_kind kind;
 	int host, other;
 	uint64_t luck;
 	bool dropped;
 };
 
 struct script {
-	struct deed *deeds;
+	struct action *actions;
 	size_t n;
-	int era;     /* which list of kinds made it: seeds that found something go on meaning what they meant */
+	int era;     /* which list of kinds it was drawn from: seeds that found something keep their meaning */
 	int nhosts;  /* of these ... */
 	int members; /* ... are members from the beginning */
 	bool line;   /* each host reaches only its neighbours */
 	unsigned loss;
 	int64_t length_ns;
-	uint64_t aftermath; /* chance of what is done when it is over */
+	uint64_t aftermath; /* chance for the aftermath */
 };
 
-const char *deed_name(enum deed_kind kind);
-enum { SCRIPT_ERA = 3 }; /* the present one */
+const char *action_name(enum action_kind kind);
+enum { SCRIPT_ERA = 3 }; /* the current one */
 void script_make(struct script *s, uint64_t seed, int era);
 void script_print(const struct script *s);
 
-/* --- fate.c --- */
-/* All deeds become events. */
-void fate_schedule(struct script *s);
-/* The end of all trouble: everybody runs, and reaches whom he may. */
-void fate_ends(void);
+/* --- trouble.c --- */
+/* Makes an event of each action. */
+void trouble_schedule(struct script *s);
+/* The end of all trouble: every host runs, and reaches those it may. */
+void trouble_end(void);
 
-/* deed.c: a user's deed in the share of a host, whether its agent runs or not. path: the one to do it to, NULL: any. */
+/* action.c: a user acts in the share of a host, whether its agent runs or not. path: where; NULL: anywhere. */
 struct host;
-void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *path);
-/* How often each kind was done to something. */
-extern uint64_t *deed_counts;
+void action_do(struct host *h, enum action_kind kind, uint64_t luck, const char *path);
+/* How often each kind had an effect. */
+extern uint64_t *action_counts;
 
 #endif

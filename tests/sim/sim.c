@@ -1,5 +1,5 @@
-/* Virtual time and chance: see sim.h. Also stands in for base/clock.c: the wall clock is virtual time plus the skew of
- * the host whose code runs, and random bytes come from the seed. */
+/* Virtual time and chance: see sim.h. Also stands in for base/clock.c: the wall clock is virtual time plus the skew
+ * of the host whose code runs, and random bytes come from the seed. */
 #include "tests/sim/sim.h"
 
 #include <setjmp.h>
@@ -12,11 +12,11 @@
 #include "base/mem.h"
 #include "tests/sim/sim_internal.h"
 
-/* 2026-01-01, and something for the monotonic clock that is not the beginning of all. */
+/* 2026-01-01, and a value for the monotonic clock that is not 0. */
 #define WALL_START  (INT64_C(1767225600) * SIM_S)
 #define MONO_START  (1000 * SIM_S)
-#define EVENT_COST  (5 * SIM_US) /* so that time always goes on, whatever is started with no delay */
-#define SPIN_EVENTS 2000000      /* in one second of virtual time: something turns in circles */
+#define EVENT_COST  (5 * SIM_US) /* so that time advances even if everything is started with no delay */
+#define SPIN_EVENTS 2000000      /* events in one second of virtual time: above that, something goes round in circles */
 
 enum { BATCH_PERCENT = 40 };
 
@@ -31,13 +31,13 @@ struct sim_event {
 
 static struct {
 	int64_t now;
-	int64_t slept; /* of the wall clocks only */
+	int64_t slept; /* added to the wall clocks only */
 	uint64_t serial, done;
 	struct sim_event **heap;
 	size_t n, max;
 	uint64_t luck, product; /* streams */
-	struct loop *running;   /* whose code runs; NULL: nobody's */
-	jmp_buf *death;         /* where sim_die_here() goes */
+	struct loop *running;   /* the agent whose code runs; NULL: none's */
+	jmp_buf *death;         /* where sim_die_here() jumps to */
 	void (*on_death)(int host);
 	uint64_t digest;
 	bool show;
@@ -151,7 +151,7 @@ void sim_cancel(struct sim_event *e)
 
 /* --- running --- */
 
-/* The next event that is still to happen and due by `until`; NULL: none. */
+/* The next event that was not cancelled and is due by `until`; NULL: none. */
 static struct sim_event *due(int64_t until)
 {
 	while (sim.n > 0) {
@@ -187,7 +187,7 @@ static void watch_for_circles(void)
 	}
 }
 
-/* One event, and those of the same agent that its turn catches as well. */
+/* Runs one event, and those of the same agent that its turn catches as well. */
 static void step(struct sim_event *first)
 {
 	struct loop *loop = first->loop;
@@ -296,7 +296,7 @@ void sim_begin(uint64_t seed)
 
 /* --- the trace --- */
 
-/* The folder of the run has another name each time. */
+/* The folder of the run has another name each time, so it is left out. */
 static void hide_base(char *text)
 {
 	static const char base[] = "/lanyard-sim-";

@@ -1,5 +1,5 @@
-/* Stands in for base/loop.c: timers of virtual time and hooks; there are no descriptors to wait for. A turn is one event,
- * or several that were due, then the hooks, then what waits for the stack to be empty. */
+/* Stands in for base/loop.c: timers in virtual time, and hooks; there are no descriptors to wait for. A turn is one
+ * event, or several that were due, then the hooks, then the tasks that wait for the stack to be empty. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "tests/sim/sim_internal.h"
 
-enum { LATE_MAX_US = 1500 }; /* a timer is never early, and mostly a little late */
+enum { LATE_MAX_US = 1500 }; /* timers are never early, and mostly a little late */
 
 struct loop_timer {
 	struct loop *loop;
@@ -33,7 +33,7 @@ struct loop *loop_new(void)
 	return loop;
 }
 
-/* Events that were not cancelled may still name it: it only dies. */
+/* Events that were not cancelled may still refer to it: it only dies. */
 void loop_free(struct loop *loop)
 {
 	if (loop != NULL)
@@ -134,7 +134,7 @@ bool loop_timer_running(const struct loop_timer *t)
 
 int64_t loop_timer_left_ms(const struct loop_timer *t)
 {
-	return t != NULL && t->due != NULL ? 0 : -1; /* for reports only, and nobody asks for one here */
+	return t != NULL && t->due != NULL ? 0 : -1; /* only for reports, and nobody asks for one here */
 }
 
 void loop_timer_free(struct loop_timer *t)
@@ -181,7 +181,7 @@ void loop_stop(struct loop *loop)
 	loop->stopped = true;
 }
 
-/* Whoever waits for jobs: they are done, and come back, here and now. */
+/* The caller waits for its jobs: they are done, and come back, here and now. */
 bool loop_turn(struct loop *loop, bool wait)
 {
 	(void)wait;

@@ -1,5 +1,5 @@
-/* Stands in for sync/local/watch.c: hints come from the simulator, which knows what it did to a share. As with inotify
- * they say only where to look; here they also come late, twice, or never. */
+/* Stands in for sync/local/watch.c: hints come from the simulator, which knows what it did to a share. As with
+ * inotify they only say which path to check; here they also come late, twice, or never. */
 #include "sync/local/watch.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ struct watch {
 	struct watch_ops ops;
 	void *arg;
 	int pending;
-	struct hint *hints; /* on their way */
+	struct hint *hints; /* hints on their way */
 };
 
 struct hint {
@@ -32,7 +32,7 @@ struct hint {
 	char *path, *to;
 };
 
-static struct watch *watches[SIM_HOSTS]; /* the living one of each host; NULL: it sees nothing */
+static struct watch *watches[SIM_HOSTS]; /* the current watch of each host; NULL: it sees nothing */
 static bool blind[SIM_HOSTS];
 static unsigned loss;
 
@@ -229,7 +229,7 @@ void sim_watch_moved(int host, const char *from, const char *to, bool is_dir)
 {
 	struct hint h = { .kind = HINT_MOVED, .is_dir = is_dir };
 
-	/* Sometimes the two halves do not find each other. */
+	/* Sometimes the two halves of a move do not find each other. */
 	if (sim_chance(sim_luck(), 20)) {
 		tally_add(TALLY_HINT_HALVES);
 		send_path(host, from, DEBOUNCE_NOW);

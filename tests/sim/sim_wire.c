@@ -1,6 +1,7 @@
-/* Stands in for sync/peer/tls.c: links of memory between the simulated hosts. Frames of a lane arrive in order, after a
- * delay, control before bulk; a partition holds them up, a cut or a crash lets some of them arrive and loses the rest, so
- * that a frame may be lost in its middle. Host n has the address 10.0.0.(n+1) and the port 7000 + n. */
+/* Stands in for sync/peer/tls.c: links of memory between the simulated hosts. Frames of a lane arrive in order,
+ * after a delay, control before bulk; a partition holds them up, a cut or a crash lets some of them arrive and
+ * loses the rest, so that a frame may be lost in its middle. Host n has the address 10.0.0.(n+1) and the port 7000
+ * + n. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "base/mem.h"
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
-#include "tests/sim/liar.h"
+#include "tests/sim/forger.h"
 #include "tests/sim/sim_internal.h"
 #include "tests/sim/tally.h"
 
@@ -40,11 +41,11 @@ struct end {
 	struct loop *loop;
 	int host;
 	struct packet *out[2];  /* by lane: sent and not yet arrived */
-	struct sim_event *pump; /* brings the next of `out` to the other end; NULL: nothing to bring */
-	bool out_ended;         /* behind what is in `out` comes the end */
+	struct sim_event *pump; /* brings the next frame of `out` to the other end; NULL: there is none */
+	bool out_ended;         /* after the frames in `out` comes the end */
 	bool bulk_high, control_high;
 	bool listening, closed, told_down;
-	struct packet *arriving; /* in the owner's hands */
+	struct packet *arriving; /* the owner has it */
 };
 
 struct tls {
@@ -70,7 +71,7 @@ static struct tls *hosts[SIM_HOSTS];
 static bool muted[SIM_HOSTS];
 static int64_t silent_until[SIM_HOSTS];
 static bool walled[SIM_HOSTS][SIM_HOSTS];
-static struct end **ends; /* all that ever were */
+static struct end **ends; /* all links that ever were */
 static size_t nends;
 static uint64_t talk, sent;
 static uint64_t latest[SIM_HOSTS]; /* the greatest serial that arrived there */
@@ -185,7 +186,7 @@ static void took_off(struct end *from, int lane, size_t n)
 
 static void pump(void *arg);
 
-/* In a turn of the one who receives. */
+/* Runs in a turn of the receiver. */
 static void pump_later(struct end *from, int64_t ns)
 {
 	if (from->pump == NULL && (from->out[0] != NULL || from->out[1] != NULL || from->out_ended))
@@ -231,7 +232,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		return 0;
 	}
 	if (type == FRAME_NEWS && head_n == 0)
-		body = liar_news(e->host, body, &body_n);
+		body = forger_news(e->host, body, &body_n);
 	n = head_n + body_n;
 	total = n + FRAME_HEADER;
 	if (n > frame_max(type) || (lane == LINK_CONTROL && link->queued_control + total > LINK_CONTROL_MAX)) {
@@ -283,7 +284,7 @@ static void end_listen(struct link *link)
 	((struct end *)link)->listening = true;
 }
 
-/* What was sent and not yet arrived: of it all but the first `keep` frames get lost, then comes the end. */
+/* Of the frames that were sent and have not arrived, all except the first `keep` get lost; then comes the end. */
 static void cut_off(struct end *e, size_t keep)
 {
 	for (int lane = 0; lane < 2; lane++) {

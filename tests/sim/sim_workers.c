@@ -1,5 +1,5 @@
-/* Stands in for base/workers.c: a job is done at one moment and handed back at a later one, both chosen by the seed.
- * Jobs of one lane start in their order; they come back in any. */
+/* Stands in for base/workers.c: a job is done at one moment and handed back at a later one, both chosen by the
+ * seed. Jobs of one lane start in order; they come back in any order. */
 #include "base/workers.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct task {
 	workers_done_fn *done;
 	void *job;
 	bool worked;
-	struct sim_event *due; /* of the work, then of the handing back */
+	struct sim_event *due; /* the event of the work, then of the handing back */
 	struct task *prev, *next;
 };
 

@@ -1,4 +1,4 @@
-/* See tally.h. */
+/* Counts what happened in all runs: see tally.h. */
 #include "tests/sim/tally.h"
 
 #include <inttypes.h>

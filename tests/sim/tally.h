@@ -1,6 +1,6 @@
-/* How often each thing that a run is meant to exercise really happened. The counts stand in memory that all runs of one
- * command share; the summary prints them, and a thing that never happened over the fixed seeds fails the command: what is
- * not exercised proves nothing. */
+/* How often each thing that runs are meant to exercise really happened. The counts are in memory that all runs of
+ * one command share. The summary prints them, and the command fails if one never happened over the fixed seeds: a
+ * thing that is not exercised is not tested. */
 #ifndef LANYARD_TESTS_SIM_TALLY_H
 #define LANYARD_TESTS_SIM_TALLY_H
 
@@ -15,21 +15,21 @@
 	X(SILENT_CRASH, "crashes nobody heard of")                           \
 	X(LOUD_CRASH, "crashes heard of")                                    \
 	X(CRASH_JOBS_OUT, "crashes with jobs out")                           \
-	X(CRASH_WRITTEN, "crashes behind a written part")                    \
-	X(CRASH_LOOKED, "crashes behind the second look")                    \
-	X(CRASH_SWAPPED, "crashes behind an exchange")                       \
+	X(CRASH_WRITTEN, "crashes after a written part")                     \
+	X(CRASH_LOOKED, "crashes after the second check")                    \
+	X(CRASH_SWAPPED, "crashes after an exchange")                        \
 	X(CRASH_PLACED, "crashes between a rename and its row")              \
-	X(RACE_WRITTEN, "users' deeds behind a written part")                \
-	X(RACE_LOOKED, "users' deeds behind the second look")                \
-	X(RACE_SWAPPED, "users' deeds behind an exchange")                   \
-	X(RACE_PLACED, "users' deeds between a rename and its row")          \
+	X(RACE_WRITTEN, "user actions after a written part")                 \
+	X(RACE_LOOKED, "user actions after the second check")                \
+	X(RACE_SWAPPED, "user actions after an exchange")                    \
+	X(RACE_PLACED, "user actions between a rename and its row")          \
 	X(JOB_OVERTAKES, "jobs that came back before older ones")            \
 	X(JOB_SLOW, "slow jobs")                                             \
 	X(HINT_LOST, "hints lost")                                           \
 	X(HINT_TWICE, "hints repeated")                                      \
 	X(HINT_LATE, "hints late")                                           \
 	X(HINT_HALVES, "moves seen as two halves")                           \
-	X(OVERFLOW, "watches overflown")                                     \
+	X(OVERFLOW, "watches overflowed")                                    \
 	X(BLIND, "starts without a watch")                                   \
 	X(CLOCK_WRONG, "starts with a wrong clock")                          \
 	X(CLOCK_JUMP, "clocks that jumped an hour")                          \
@@ -49,13 +49,13 @@
 	X(FAULT_SYNC, "failed fsyncs")                                       \
 	X(FAULT_NAME, "failed renames, mkdirs, links and unlinks")           \
 	X(FAULT_META, "failed chmods and utimens")                           \
-	X(FAULT_LOOK, "failed looks")                                        \
+	X(FAULT_LOOK, "failed stats")                                        \
 	X(FAULT_SQLITE, "failed calls of SQLite")                            \
-	X(LACKED, "calls refused by a disk that knows no such thing")        \
+	X(LACKED, "calls refused by a disk that lacks the call")             \
 	X(MODE_LOST, "modes that a disk did not keep")                       \
 	X(TIME_LOST, "times that a disk did not keep")                       \
 	X(LOSSY, "hosts on disks that lack something")                       \
-	X(LOSSY_JUDGED, "trees searched for what another disk made")         \
+	X(LOSSY_JUDGED, "trees searched for the marks of lossy disks")       \
 	X(INDEX_LOST, "indexes lost")                                        \
 	X(INDEX_OLD, "indexes restored from an older copy")                  \
 	X(INDEX_DAMAGED, "indexes with bits flipped")                        \
@@ -75,10 +75,10 @@
 	X(RESUMED, "downloads resumed with verified blocks")                 \
 	X(ZEROS, "blocks of zeros that came from nobody")                    \
 	X(UNANSWERED, "answers that a silent member kept to itself")         \
-	X(CROWD, "records told as a crowd's by a member that lies")          \
-	X(NEVER_WAS, "deletions told of what never was")                     \
-	X(FULL, "records told whose version is full")                        \
-	X(HONEST, "moments at which all said in sync, and were")             \
+	X(CROWD, "records that a forger gave a crowd")                       \
+	X(NEVER_WAS, "deletions of paths that never existed")                \
+	X(FULL, "records sent with a full version")                          \
+	X(HONEST, "moments at which all said in sync and were")              \
 	X(AFTERMATH, "indexes lost, old or damaged when all was quiet")
 
 enum tally {
@@ -94,7 +94,7 @@ void tally_add(enum tally what);
 void tally_count(enum tally what, uint64_t n);
 /* One line each, to stdout. */
 void tally_print(const uint64_t counts[TALLY_KINDS]);
-/* Says on stderr which never happened; whether there is one. */
+/* Reports on stderr those that never happened; true if there is one. */
 bool tally_lacks(const uint64_t counts[TALLY_KINDS]);
 
 #endif

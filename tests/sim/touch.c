@@ -1,4 +1,4 @@
-/* See touch.h. */
+/* Notes the first call on the loop's thread that touches a share: see touch.h. */
 #include "tests/sim/touch.h"
 
 #include <fcntl.h>
@@ -63,7 +63,7 @@ void touch_path(const char *call, int dirfd, const char *path)
 		touch_fd(call, dirfd);
 }
 
-/* Asked of the kernel itself: libc's functions are fault.c's here. */
+/* Asks the kernel directly: libc's functions are fault.c's here. */
 static bool is_regular(int fd)
 {
 	struct statx st;

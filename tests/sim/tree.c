@@ -1,4 +1,4 @@
-/* See tree.h. */
+/* Reads a share's tree: see tree.h. */
 #include "tests/sim/tree.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* What befalls the hosts while users do their deeds: see script.h. */
+/* What happens to the hosts while users act: see script.h. */
 #include <stdlib.h>
 
 #include "tests/sim/fault.h"
@@ -15,7 +15,7 @@ enum { LASTS_MAX_S = 40, DAYS_MAX = 12, YEARS_MAX = 10, AWAY_MAX_S = 60, SILENT_
 
 static const struct script *playing;
 
-/* A line that somebody left has no middle. */
+/* If a host has left, the line has no middle any more. */
 static bool may_reach(int a, int b)
 {
 	return !playing->line || hosts_members() < hosts_n || a - b == 1 || b - a == 1;
@@ -43,17 +43,17 @@ static void on_death(int host)
 
 static void race(struct host *h, const char *path)
 {
-	static const enum deed_kind dirty[] = { DEED_WRITE,  DEED_APPEND,  DEED_REPLACE, DEED_DELETE,
-		                                DEED_EDITOR, DEED_SYMLINK, DEED_CHMOD,   DEED_SWAP_KIND };
-	uint64_t luck = h->deed_luck;
-	enum deed_kind kind = dirty[sim_below(&luck, sizeof(dirty) / sizeof(dirty[0]))];
+	static const enum action_kind dirty[] = { ACTION_WRITE,  ACTION_APPEND,  ACTION_REPLACE, ACTION_DELETE,
+		                                  ACTION_EDITOR, ACTION_SYMLINK, ACTION_CHMOD,   ACTION_SWAP_KIND };
+	uint64_t luck = h->action_luck;
+	enum action_kind kind = dirty[sim_below(&luck, sizeof(dirty) / sizeof(dirty[0]))];
 
-	deed_do(h, kind, luck, path);
+	action_do(h, kind, luck, path);
 }
 
 /* --- of a home, of a clock, of a member --- */
 
-/* It stops or crashes, its home comes to harm, and it starts. */
+/* Stops or crashes the host, harms its home, and starts it again. */
 static void harm(struct host *h, uint64_t luck)
 {
 	enum home_harm what = (enum home_harm)sim_below(&luck, HOME_HARMS);
@@ -68,7 +68,8 @@ static void harm(struct host *h, uint64_t luck)
 	sim_at(NULL, (int64_t)sim_below(&luck, 3000) * SIM_MS, restart, h);
 }
 
-/* Days go by for everybody; others may be stopped as well, and what users do meanwhile it learns when it is back. */
+/* Lets days go by for everybody. Other hosts may be stopped as well; the host learns what users did meanwhile when
+ * it is back. */
 static void away(struct host *h, uint64_t luck)
 {
 	if (h->place != HOST_MEMBER)
@@ -84,7 +85,7 @@ static void move_clock(struct host *h, uint64_t luck)
 {
 	int64_t by = HOUR;
 
-	/* Versions have an age. */
+	/* Kept versions have an age, which the clock decides. */
 	oracle_keeps_versions();
 	tally_add(TALLY_CLOCK_JUMP);
 	if (sim_chance(&luck, 30)) {
@@ -121,53 +122,53 @@ static void verify_in_turn(void *arg)
 	(void)engine_verify(h->engine, true, NULL, verified, h);
 }
 
-/* True: it was one of these. */
-static bool befall_more(const struct deed *d)
+/* True: the action was one of these. */
+static bool befall_more(const struct action *d)
 {
 	struct host *h = &hosts_all[d->host];
 	uint64_t luck = d->luck;
 
 	switch (d->kind) {
-	case DEED_RESCAN:
+	case ACTION_RESCAN:
 		host_turn(h, rescan_in_turn);
 		return true;
-	case DEED_VERIFY:
+	case ACTION_VERIFY:
 		host_turn(h, verify_in_turn);
 		return true;
-	case DEED_RELEASE:
+	case ACTION_RELEASE:
 		host_turn(h, release_in_turn);
 		return true;
-	case DEED_FAULT:
+	case ACTION_FAULT:
 		fault_once(d->host, luck);
 		return true;
-	case DEED_FAULT_LASTS:
+	case ACTION_FAULT_LASTS:
 		fault_for(d->host, (enum fault_lasting)sim_below(&luck, FAULT_LASTING_KINDS),
 		          (int64_t)(1 + sim_below(&luck, LASTS_MAX_S)) * SIM_S, sim_next(&luck));
 		return true;
-	case DEED_HARM:
+	case ACTION_HARM:
 		harm(h, luck);
 		return true;
-	case DEED_SAVE_HOME:
+	case ACTION_SAVE_HOME:
 		if (h->place == HOST_MEMBER)
 			home_save(h);
 		return true;
-	case DEED_ABSENCE:
+	case ACTION_ABSENCE:
 		away(h, luck);
 		return true;
-	case DEED_CLOCK:
+	case ACTION_CLOCK:
 		move_clock(h, luck);
 		return true;
-	case DEED_JOIN:
+	case ACTION_JOIN:
 		for (int i = 0; i < hosts_n && !host_join(&hosts_all[(d->host + i) % hosts_n]); i++)
 			;
 		return true;
-	case DEED_LEAVE:
+	case ACTION_LEAVE:
 		(void)host_leave(h, sim_chance(&luck, 50));
 		return true;
-	case DEED_REMOVE:
+	case ACTION_REMOVE:
 		(void)host_remove(h);
 		return true;
-	case DEED_SILENT:
+	case ACTION_SILENT:
 		sim_wire_silence(d->host, (int64_t)(1 + sim_below(&luck, SILENT_MAX_S)) * SIM_S);
 		return true;
 	default:
@@ -175,80 +176,81 @@ static bool befall_more(const struct deed *d)
 	}
 }
 
-/* What leaves a disk's word the only one: an index that is lost, or a file that comes out of the versions there, or by a name that
- * nobody saw it get. Of whoever comes with his own files, and of races, the same can be said. */
-static bool leaves_only_the_disk(enum deed_kind kind)
+/* Whether after this only the disk can tell what a file's mode and time are: an index is lost, or a file comes out
+ * of the kept versions, or gets a name that nobody saw it get. The same goes for a host that joins with its own
+ * files, and for races. */
+static bool leaves_only_the_disk(enum action_kind kind)
 {
 	switch (kind) {
-	case DEED_HARM:
-	case DEED_RESTORE:
-	case DEED_RESOLVE:
-	case DEED_ABSENCE:
-	case DEED_JOIN:
-	case DEED_LEAVE:
-	case DEED_REMOVE:
-	case DEED_RACE_AT_STEP:
+	case ACTION_HARM:
+	case ACTION_RESTORE:
+	case ACTION_RESOLVE:
+	case ACTION_ABSENCE:
+	case ACTION_JOIN:
+	case ACTION_LEAVE:
+	case ACTION_REMOVE:
+	case ACTION_RACE_AT_STEP:
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void befall(const struct deed *d)
+static void befall(const struct action *d)
 {
 	struct host *h = &hosts_all[d->host];
 	uint64_t luck = d->luck;
 
 	switch (d->kind) {
-	case DEED_PARTITION:
+	case ACTION_PARTITION:
 		sim_wire_reach(d->host, d->other, false);
 		break;
-	case DEED_HEAL:
+	case ACTION_HEAL:
 		heal(d->host);
 		break;
-	case DEED_CUT:
+	case ACTION_CUT:
 		sim_wire_cut(d->host, d->other);
 		break;
-	case DEED_CRASH:
+	case ACTION_CRASH:
 		if (host_runs(h))
 			on_death(d->host);
 		break;
-	case DEED_CRASH_AT_STEP:
+	case ACTION_CRASH_AT_STEP:
 		h->die_steps = 1 + (int)sim_below(&luck, 6);
 		break;
-	case DEED_RACE_AT_STEP:
-		h->deed_steps = 1 + (int)sim_below(&luck, 6);
-		h->deed_luck = sim_next(&luck);
+	case ACTION_RACE_AT_STEP:
+		h->action_steps = 1 + (int)sim_below(&luck, 6);
+		h->action_luck = sim_next(&luck);
 		break;
-	case DEED_STOP:
+	case ACTION_STOP:
 		host_stop(h);
 		break;
-	case DEED_START:
+	case ACTION_START:
 		host_start(h);
 		break;
-	case DEED_OVERFLOW:
+	case ACTION_OVERFLOW:
 		sim_watch_overflow(d->host);
 		break;
-	case DEED_PAUSE:
+	case ACTION_PAUSE:
 		host_pause(h, sim_chance(&luck, 50));
 		break;
 	default:
 		if (!befall_more(d))
-			deed_do(h, d->kind, d->luck, NULL);
+			action_do(h, d->kind, d->luck, NULL);
 		break;
 	}
 }
 
 static void come_true(void *arg)
 {
-	const struct deed *d = arg;
+	const struct action *d = arg;
 
 	if (d->dropped)
 		return;
 	if (hosts_all[d->host].lacks != 0 && leaves_only_the_disk(d->kind))
 		hosts_all[d->host].told_by_disk = true;
-	if (d->kind >= DEED_PARTITION)
-		sim_trace("host %d %s (%d)", d->host, deed_name(d->kind), d->other);
+	if (d->kind >= ACTION_PARTITION)
+		sim_trace("host %d %s (%d)", d->host, action_name(d->kind), d->other);
 	befall(d);
 }
 
@@ -259,7 +261,7 @@ static void discover(void *arg)
 	sim_at(NULL, 3 * SIM_S, discover, arg);
 }
 
-void fate_schedule(struct script *s)
+void trouble_schedule(struct script *s)
 {
 	playing = s;
 	sim_on_death(on_death);
@@ -271,7 +273,7 @@ void fate_schedule(struct script *s)
 	}
 	sim_at(NULL, SIM_S, discover, NULL);
 	for (size_t i = 0; i < s->n; i++)
-		sim_at(NULL, s->deeds[i].at_ns, come_true, &s->deeds[i]);
+		sim_at(NULL, s->actions[i].at_ns, come_true, &s->actions[i]);
 }
 
 static void come_to_rest(void *arg)
@@ -281,13 +283,13 @@ static void come_to_rest(void *arg)
 	fault_end(h->number);
 	sim_wire_silence(h->number, 0);
 	heal(h->number);
-	h->die_steps = h->deed_steps = 0;
+	h->die_steps = h->action_steps = 0;
 	host_start(h);
 	host_pause(h, false);
 	host_turn(h, release_in_turn);
 }
 
-void fate_ends(void)
+void trouble_end(void)
 {
 	for (int i = 0; i < hosts_n; i++)
 		sim_at(NULL, 0, come_to_rest, &hosts_all[i]);

@@ -1,4 +1,5 @@
-/* Files of more than a few bytes, how programs save, and what the command line does to a share: see script.h. */
+/* Actions on larger files, the ways in which programs save, and what the command line does to a share: see
+ * script.h. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "base/mem.h"
 #include "sync/plan/conflict.h"
 #include "sync/versions/version_store.h"
-#include "tests/sim/deed_internal.h"
+#include "tests/sim/action_internal.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
@@ -21,8 +22,8 @@ enum {
 	RESTORE_TRIES = 12,
 };
 
-/* In the middle of what is there, without a new length. */
-void deed_patch(struct act *a)
+/* Overwrites some bytes in the middle, in the same size. */
+void action_patch(struct act *a)
 {
 	const char *path = act_any(a, S_IFREG);
 	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
@@ -50,8 +51,8 @@ void deed_patch(struct act *a)
 	sim_watch_change(a->h->number, SIM_WRITTEN, path);
 }
 
-/* Holes and a little data: bytes of a file of megabytes. */
-void deed_sparse(struct act *a)
+/* A file of megabytes that consists of holes and a few bytes. */
+void action_sparse(struct act *a)
 {
 	char *path = act_path(a, false);
 	size_t n = SPARSE_MIN + sim_below(&a->luck, SPARSE_MORE), m;
@@ -65,8 +66,8 @@ void deed_sparse(struct act *a)
 	free(path);
 }
 
-/* Many blocks. */
-void deed_large(struct act *a)
+/* A file of many blocks. */
+void action_large(struct act *a)
 {
 	char *path = act_path(a, false);
 	size_t n = LARGE_MIN + sim_below(&a->luck, LARGE_MORE);
@@ -95,7 +96,7 @@ static void remove_file(struct act *a, const char *path)
 	free(f);
 }
 
-/* emacs: a copy as a backup, then in place. */
+/* emacs: copies the file as a backup, then writes in place. */
 static void save_emacs(struct act *a, const char *path, const uint8_t *bytes, size_t n)
 {
 	char *backup = mem_printf("%s~", path);
@@ -109,7 +110,7 @@ static void save_emacs(struct act *a, const char *path, const uint8_t *bytes, si
 	free(backup);
 }
 
-/* An office: a lock beside it, a new file, a rename, the lock goes. */
+/* An office program: makes a lock beside the file, writes a new file, renames it, and removes the lock. */
 static void save_office(struct act *a, const char *path, const uint8_t *bytes, size_t n)
 {
 	const char *slash = strrchr(path, '/');
@@ -125,7 +126,7 @@ static void save_office(struct act *a, const char *path, const uint8_t *bytes, s
 	free(temp);
 }
 
-/* git: NAME.lock is made, written, and renamed. */
+/* git: makes NAME.lock, writes it, and renames it. */
 static void save_git(struct act *a, const char *path, const uint8_t *bytes, size_t n)
 {
 	char *lock = mem_printf("%s.lock", path);
@@ -135,7 +136,7 @@ static void save_git(struct act *a, const char *path, const uint8_t *bytes, size
 	free(lock);
 }
 
-/* A database: its journal is written, the file in place, the journal goes. */
+/* A database: writes its journal, then the file in place, and removes the journal. */
 static void save_database(struct act *a, const char *path, const uint8_t *bytes, size_t n)
 {
 	char *journal = mem_printf("%s-journal", path);
@@ -146,7 +147,7 @@ static void save_database(struct act *a, const char *path, const uint8_t *bytes,
 	free(journal);
 }
 
-void deed_save(struct act *a)
+void action_save(struct act *a)
 {
 	static void (*const ways[])(struct act * a, const char *path, const uint8_t *bytes, size_t n) = {
 		save_emacs,
@@ -168,7 +169,7 @@ void deed_save(struct act *a)
 
 /* --- what the command line does to a share --- */
 
-void deed_restore(struct act *a)
+void action_restore(struct act *a)
 {
 	int root = open(a->h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool done = false;
@@ -192,7 +193,7 @@ void deed_restore(struct act *a)
 	close(root);
 }
 
-void deed_resolve(struct act *a)
+void action_resolve(struct act *a)
 {
 	int root = open(a->h->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint64_t way = sim_below(&a->luck, 2);

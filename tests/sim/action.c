@@ -1,5 +1,5 @@
-/* What users do to files: see script.h. Each deed tells the oracle what it knowingly replaces, and what it wrote; and the
- * host's watch, as inotify would. Times of files are virtual. */
+/* What users do to files: see script.h. Each action tells the oracle what it knowingly replaces and what it wrote,
+ * and sends the host's watch the events that inotify would. Times of files are virtual. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/sim/deed_internal.h"
+#include "tests/sim/action_internal.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 
@@ -19,8 +19,8 @@ enum {
 	HOLE = 4096,
 };
 
-uint64_t *deed_counts;
-static bool acted; /* the deed under way did something */
+uint64_t *action_counts;
+static bool acted; /* the action under way changed something */
 
 char *act_full(const struct act *a, const char *path)
 {
@@ -64,7 +64,8 @@ static int depth(const char *path)
 	return n;
 }
 
-/* A name in a folder that exists; perhaps taken. Few names, so that they meet. Fresh. */
+/* A name in a folder that exists; it may be taken. There are only a few names, so that users meet at them. The
+ * caller frees it. */
 char *act_path(struct act *a, bool folder)
 {
 	static const char *const files[] = { "a", "b", "c.txt", "d" }, *const dirs[] = { "x", "y" };
@@ -125,7 +126,7 @@ void act_say(const struct act *a, const char *what, const char *path)
 	sim_trace("host %d %s %s%s", a->h->number, what, path, host_runs(a->h) ? "" : " (agent off)");
 }
 
-/* Writes what is not zero. */
+/* Writes only the bytes that are not zero. */
 static void write_data(int fd, const uint8_t *bytes, size_t n)
 {
 	static const uint8_t zeros[HOLE];
@@ -170,7 +171,7 @@ static bool put_as(struct act *a, const char *path, int flags, const uint8_t *by
 	return true;
 }
 
-/* Writes n bytes at the end, or instead, of a regular file or of nothing. */
+/* Writes n bytes to a regular file, or to a new one: at its end, or in place of its content. */
 bool act_put(struct act *a, const char *path, int flags, const uint8_t *bytes, size_t n)
 {
 	return put_as(a, path, flags, bytes, n, false);
@@ -181,7 +182,7 @@ bool act_put_holes(struct act *a, const char *path, const uint8_t *bytes, size_t
 	return put_as(a, path, O_TRUNC, bytes, n, true);
 }
 
-/* The tree below, and the path itself. */
+/* Removes everything below, and the path itself. */
 static void lose_all(struct act *a, const char *path)
 {
 	size_t n = strlen(path);
@@ -211,7 +212,7 @@ void act_move(struct act *a, const char *from, const char *to)
 	free(t);
 }
 
-/* --- deeds --- */
+/* --- actions --- */
 
 static void do_write(struct act *a)
 {
@@ -273,7 +274,7 @@ static void do_replace(struct act *a)
 	free(temp);
 }
 
-/* As vim does: the old one steps aside, the new one is written, the old one goes. */
+/* As vim does: it moves the old file aside, writes the new one, and removes the old one. */
 static void do_edit(struct act *a)
 {
 	const char *path = act_any(a, S_IFREG);
@@ -454,27 +455,27 @@ static void do_swap_kind(struct act *a)
 	free(f);
 }
 
-void deed_do(struct host *h, enum deed_kind kind, uint64_t luck, const char *path)
+void action_do(struct host *h, enum action_kind kind, uint64_t luck, const char *path)
 {
 	struct act a = { .h = h, .luck = luck, .path = path };
-	static void (*const deeds[])(struct act * a) = {
-		[DEED_WRITE] = do_write,         [DEED_APPEND] = do_append,   [DEED_TRUNCATE] = do_truncate,
-		[DEED_REPLACE] = do_replace,     [DEED_DELETE] = do_delete,   [DEED_MKDIR] = do_mkdir,
-		[DEED_MOVE] = do_move,           [DEED_COPY] = do_copy,       [DEED_CHMOD] = do_chmod,
-		[DEED_TOUCH] = do_touch,         [DEED_SYMLINK] = do_symlink, [DEED_EDITOR] = do_edit,
-		[DEED_SWAP_KIND] = do_swap_kind, [DEED_PATCH] = deed_patch,   [DEED_SPARSE] = deed_sparse,
-		[DEED_LARGE] = deed_large,       [DEED_SAVE] = deed_save,     [DEED_RESTORE] = deed_restore,
-		[DEED_RESOLVE] = deed_resolve,   [DEED_HIDE] = deed_hide,     [DEED_ODD_TIME] = deed_odd_time,
-		[DEED_LINK] = deed_link,
+	static void (*const actions[])(struct act * a) = {
+		[ACTION_WRITE] = do_write,         [ACTION_APPEND] = do_append,   [ACTION_TRUNCATE] = do_truncate,
+		[ACTION_REPLACE] = do_replace,     [ACTION_DELETE] = do_delete,   [ACTION_MKDIR] = do_mkdir,
+		[ACTION_MOVE] = do_move,           [ACTION_COPY] = do_copy,       [ACTION_CHMOD] = do_chmod,
+		[ACTION_TOUCH] = do_touch,         [ACTION_SYMLINK] = do_symlink, [ACTION_EDITOR] = do_edit,
+		[ACTION_SWAP_KIND] = do_swap_kind, [ACTION_PATCH] = action_patch, [ACTION_SPARSE] = action_sparse,
+		[ACTION_LARGE] = action_large,     [ACTION_SAVE] = action_save,   [ACTION_RESTORE] = action_restore,
+		[ACTION_RESOLVE] = action_resolve, [ACTION_HIDE] = action_hide,   [ACTION_ODD_TIME] = action_odd_time,
+		[ACTION_LINK] = action_link,
 	};
 
 	tree_read(&a.tree, h->share, "");
 	acted = false;
-	if (kind == DEED_RMDIR || kind == DEED_RMTREE)
-		do_rmdir(&a, kind == DEED_RMTREE);
+	if (kind == ACTION_RMDIR || kind == ACTION_RMTREE)
+		do_rmdir(&a, kind == ACTION_RMTREE);
 	else
-		deeds[kind](&a);
-	if (acted && deed_counts)
-		deed_counts[kind]++;
+		actions[kind](&a);
+	if (acted && action_counts)
+		action_counts[kind]++;
 	tree_free(&a.tree);
 }

@@ -1,5 +1,5 @@
-/* See liar.h. */
-#include "tests/sim/liar.h"
+/* Rewrites NEWS messages of one host on their way: see forger.h. */
+#include "tests/sim/forger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +10,18 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 
-enum { LIAR_PERCENT = 12, NEVER_PERCENT = 20, NEVER_PATHS = 5, CROWD = VERSION_MAX - 3, NONE = -1 };
+enum { FORGER_PERCENT = 12, NEVER_PERCENT = 20, NEVER_PATHS = 5, CROWD = VERSION_MAX - 3, NONE = -1 };
 
-static int liar = NONE;
+static int forger = NONE;
 static uint64_t luck;
 
-void liar_begin(uint64_t seed, int nhosts)
+void forger_begin(uint64_t seed, int nhosts)
 {
 	luck = seed ^ 0x6c696172;
-	liar = nhosts > 0 && sim_chance(&luck, LIAR_PERCENT) ? (int)sim_below(&luck, (uint64_t)nhosts) : NONE;
+	forger = nhosts > 0 && sim_chance(&luck, FORGER_PERCENT) ? (int)sim_below(&luck, (uint64_t)nhosts) : NONE;
 }
 
-/* The same for a path whenever it is told, as if the crowd had been there before anybody here. */
+/* The same crowd for a path each time, as if it had been there before anybody here. */
 static bool add_crowd(struct record *r)
 {
 	uint64_t stream = 0x63726f7764;
@@ -37,11 +37,11 @@ static bool add_crowd(struct record *r)
 
 		(void)version_bump(&v, writer, 1 + sim_below(&stream, 1000));
 	}
-	r->version = v; /* what was there is the arena's */
+	r->version = v; /* the old version belongs to the arena */
 	return true;
 }
 
-/* A deletion of what never was, behind all records, where there is a number left for it. */
+/* Adds a deletion of a path that never existed after all records, if there is a number left for it. */
 static bool add_never(const struct msg_news *m, struct msg_record *all, char *path, size_t max)
 {
 	uint64_t last = m->nrecords > 0 ? all[m->nrecords - 1].record.seq : m->after;
@@ -89,17 +89,17 @@ static uint8_t *lie(struct msg_news *m, size_t *n)
 	return out;
 }
 
-uint8_t *liar_news(int host, uint8_t *body, size_t *n)
+uint8_t *forger_news(int host, uint8_t *body, size_t *n)
 {
 	struct msg_arena arena = { 0 };
 	struct msg_news m;
 	uint8_t *out = body;
 
-	if (liar == NONE)
+	if (forger == NONE)
 		return body;
 	if (msg_news_decode(&m, &arena, body, *n) == 0) {
 		count_full(&m);
-		if (host == liar) {
+		if (host == forger) {
 			out = lie(&m, n);
 			free(body);
 		}

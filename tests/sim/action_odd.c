@@ -1,4 +1,4 @@
-/* What few programs do to files, and some users' only one: see script.h. */
+/* Odd actions, which only few programs or users do: see script.h. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "tests/sim/deed_internal.h"
+#include "tests/sim/action_internal.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 
-/* A write after which the ctime alone is another. Where the kernel's clock for files has not ticked since, it is set again
- * until it has: what nobody could see is not asked for. */
+/* A write after which only the ctime differs. If the kernel's clock for files has not ticked since, sets the time
+ * again until it has: nobody could notice otherwise, and the simulator asks for nothing impossible. */
 static void write_hidden(int fd, const uint8_t *bytes, size_t n)
 {
 	struct stat before, st;
@@ -24,8 +24,9 @@ static void write_hidden(int fd, const uint8_t *bytes, size_t n)
 	} while (st.st_ctim.tv_sec == before.st_ctim.tv_sec && st.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
 }
 
-/* In place, of the same size, the mtime set back. Through a mapping there is no word of the write itself. */
-void deed_hide(struct act *a)
+/* Writes in place and in the same size, and sets the mtime back. Through a mapping there is no event of the write
+ * itself. */
+void action_hide(struct act *a)
 {
 	const char *path = act_any(a, S_IFREG);
 	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
@@ -53,14 +54,15 @@ void deed_hide(struct act *a)
 	sim_watch_change(a->h->number, SIM_ATTRIB, path);
 }
 
-/* Of another millennium, or at the ends of what can be told. */
-void deed_odd_time(struct act *a)
+/* An mtime of another millennium, or at the ends of what a record can hold. */
+void action_odd_time(struct act *a)
 {
 	static const struct timespec odd[] = {
-		{ .tv_sec = INT64_C(10413792000) },                       /* 2300 */
-		{ .tv_sec = INT64_C(-11676096000), .tv_nsec = 1 },        /* 1600 */
-		{ .tv_sec = INT64_C(884541340800), .tv_nsec = 5 },        /* 30000 */
-		{ .tv_sec = INT64_C(9223372036), .tv_nsec = 854775807 },  /* the last nanosecond that can be told */
+		{ .tv_sec = INT64_C(10413792000) },                /* 2300 */
+		{ .tv_sec = INT64_C(-11676096000), .tv_nsec = 1 }, /* 1600 */
+		{ .tv_sec = INT64_C(884541340800), .tv_nsec = 5 }, /* 30000 */
+		{ .tv_sec = INT64_C(9223372036),
+		  .tv_nsec = 854775807 }, /* the last nanosecond that a record can hold */
 		{ .tv_sec = INT64_C(-9223372037), .tv_nsec = 145224192 }, /* and the first */
 		{ .tv_sec = -1, .tv_nsec = 999999999 },
 	};
@@ -79,8 +81,9 @@ void deed_odd_time(struct act *a)
 	free(f);
 }
 
-/* Another name of one file: what is written in place, at once or later, is written to both, and an event tells of one. */
-void deed_link(struct act *a)
+/* Gives a file another name: a write in place, now or later, changes both, and there is an event of only one of
+ * them. */
+void action_link(struct act *a)
 {
 	const char *path = act_any(a, S_IFREG);
 	const struct leaf *leaf = path ? act_leaf(a, path) : NULL;
