@@ -74,7 +74,7 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 		return "files from other members";
 	if (!fetch_idle(e->fetch))
 		return "files to be installed";
-	return peer_group_lacks(e->peers);
+	return peer_group_missing(e->peers);
 }
 
 /* Of several errors the disk's hides the engine's, which hides the scan's. The numbers are those of the mirror;

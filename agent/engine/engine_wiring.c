@@ -196,7 +196,7 @@ static void peer_records_end(void *arg, uint64_t peer)
 	fetch_records_end(((struct engine *)arg)->fetch, peer);
 }
 
-static uint64_t peer_held(void *arg, uint64_t peer)
+static uint64_t peer_unstored(void *arg, uint64_t peer)
 {
 	return fetch_unstored(((struct engine *)arg)->fetch, peer);
 }
@@ -234,7 +234,7 @@ static void peer_roster_changed(void *arg)
 const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.records_end = peer_records_end,
-	.held = peer_held,
+	.unstored = peer_unstored,
 	.block = peer_block,
 	.list = peer_list,
 	.accepts = peer_accepts,

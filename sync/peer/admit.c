@@ -92,7 +92,7 @@ static void join_waits(struct peer_group *g, char *note)
 
 /* A roster that lets us in but shows less than the invite's maker knew comes from a member that is behind; or from
  * an agent that was removed since, and would have us for itself. */
-void admit_join_look(struct peer_group *g)
+void admit_join_check(struct peer_group *g)
 {
 	const struct invite *invite = g->config.invite;
 	struct roster *r = g->config.roster;

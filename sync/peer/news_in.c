@@ -302,9 +302,9 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 
 static uint64_t received(const struct talk *t)
 {
-	uint64_t held = t->group->config.hooks->held(t->group->config.arg, t->session->peer);
+	uint64_t unstored = t->group->config.hooks->unstored(t->group->config.arg, t->session->peer);
 
-	return held && held <= t->cursor ? held - 1 : t->cursor;
+	return unstored && unstored <= t->cursor ? unstored - 1 : t->cursor;
 }
 
 void news_in_store(struct talk *t)

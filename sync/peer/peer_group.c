@@ -75,7 +75,7 @@ static void on_roster_entries(struct peer_group *g)
 	if (!roster_settle(g->config.roster))
 		return;
 	if (g->config.invite) {
-		admit_join_look(g);
+		admit_join_check(g);
 		return;
 	}
 	roster_has_changed(g);
@@ -317,25 +317,25 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	}
 }
 
-static const char *lacks_text(struct peer_group *g, const struct talk *t, const char *what)
+static const char *missing_text(struct peer_group *g, const struct talk *t, const char *what)
 {
 	const char *name = t->session->name;
 
-	(void)snprintf(g->lacks, sizeof(g->lacks), "%.64s %s", name && *name ? name : "a peer", what);
-	return g->lacks;
+	(void)snprintf(g->missing, sizeof(g->missing), "%.64s %s", name && *name ? name : "a peer", what);
+	return g->missing;
 }
 
-const char *peer_group_lacks(struct peer_group *g)
+const char *peer_group_missing(struct peer_group *g)
 {
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
 		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
-			return lacks_text(g, t, "to say hello");
+			return missing_text(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
-			return lacks_text(g, t, "to send the rest of its news");
+			return missing_text(g, t, "to send the rest of its news");
 		if (t->up && t->settled < g->committed)
-			return lacks_text(g, t, "to install our changes");
+			return missing_text(g, t, "to install our changes");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
 }

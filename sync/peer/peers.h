@@ -91,7 +91,8 @@ struct peer_hooks {
 	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
-	uint64_t (*held)(void *arg, uint64_t peer);
+	/* The least of the peer's sequence numbers that was handed over and is in memory only, so it must not be acknowledged; 0: none. */
+	uint64_t (*unstored)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 	/* The peer's index hello is here / the peer is gone. */
@@ -162,7 +163,7 @@ struct peer_group_peer {
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
 /* What is missing until every connected peer has all our rows and we have received all of theirs; NULL: nothing.
  * Text for people, with the name that a peer gives itself; valid until the next call. */
-const char *peer_group_lacks(struct peer_group *g);
+const char *peer_group_missing(struct peer_group *g);
 
 struct peer_counters {
 	uint64_t records_ignored; /* received, and left out by the rules here */

@@ -66,7 +66,7 @@ struct peer_group {
 	struct admit_join *join;     /* NULL: we are a member */
 	struct roster_in *roster_in; /* entries and requests of others, on their way in */
 	struct peer_counters counters;
-	char lacks[128]; /* the last answer of peer_group_lacks() */
+	char missing[128]; /* the last answer of peer_group_missing() */
 };
 
 /* A block that a peer asked for and that is not sent yet. */
@@ -401,7 +401,7 @@ const char *admit_join_note(const struct admit_join *j);
 /* Opens the talk with our request to join. */
 void admit_show_invite(struct talk *t);
 /* Joining: the roster has changed, and may let us in by now. */
-void admit_join_look(struct peer_group *g);
+void admit_join_check(struct peer_group *g);
 /* Joining: this peer turned us away. */
 void admit_join_refused(struct talk *t, const char *reason);
 /* A request to join, to be answered by admit_checked(), or by nothing when we are not a member. May end the session. */

@@ -155,7 +155,7 @@ static bool is_worth_it(struct talk *t, struct roster_allowance *b, const struct
 
 /* --- jobs --- */
 
-static void look_at_paper(struct paper *p, const struct group_id *id)
+static void paper_check(struct paper *p, const struct group_id *id)
 {
 	struct reader r = READER_INIT(p->entries.p, p->entries.len);
 
@@ -173,7 +173,7 @@ static void papers_check(void *arg)
 	struct paper *p;
 
 	DL_FOREACH(in->job, p)
-		look_at_paper(p, &in->id);
+		paper_check(p, &in->id);
 }
 
 static void papers_checked(void *arg);

@@ -76,14 +76,15 @@ MUTANTS = (
         edit(PART, "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) == (ssize_t)p->len && is_right(p, buffer);",
              "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) < 0;")]),
     Mutant("records are acknowledged before they are dealt with", "P3", [
-        edit("sync/peer/news_in.c", "return held && held <= t->cursor ? held - 1 : t->cursor;", "return held ? t->cursor : t->cursor;")]),
+        edit("sync/peer/news_in.c", "return unstored && unstored <= t->cursor ? unstored - 1 : t->cursor;",
+             "return unstored ? t->cursor : t->cursor;")]),
     Mutant("numbers of an index that is lost count for the new one", "P3", [
         edit("sync/peer/news_out.c", "bool same = theirs->have_epoch == index_epoch(t->group->config.index);",
              "bool same = theirs->have_epoch != 0;")]),
     Mutant("what is wanted is forgotten at the end", "P3", [
         edit("sync/fetch/wants.c", "f->more = index_wants_missing(f->c.index) > 0;", "f->more = false;")]),
     Mutant("in sync is said without asking what the others have", "P9", [
-        edit("agent/engine/engine_status.c", "return peer_group_lacks(e->peers);", "return NULL;")]),
+        edit("agent/engine/engine_status.c", "return peer_group_missing(e->peers);", "return NULL;")]),
 )
 
 

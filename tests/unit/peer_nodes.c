@@ -40,7 +40,7 @@ static void on_records_end(void *arg, uint64_t peer)
 	(void)peer;
 }
 
-static uint64_t on_held(void *arg, uint64_t peer)
+static uint64_t on_unstored(void *arg, uint64_t peer)
 {
 	(void)arg;
 	(void)peer;
@@ -101,7 +101,7 @@ static void nothing(void *arg)
 const struct peer_hooks node_hooks = {
 	.record = on_record,
 	.records_end = on_records_end,
-	.held = on_held,
+	.unstored = on_unstored,
 	.block = on_block,
 	.list = on_list,
 	.accepts = on_accepts,

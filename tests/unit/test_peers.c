@@ -15,10 +15,10 @@ static void news_reach_the_other_and_settle(void **state)
 	pair();
 	put_file(&a, "before", "was here before", NULL);
 	dial(&a, &b);
-	UNTIL(b.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(b.records == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	assert_int_equal(b.carried, 1);
 	put_file(&a, "after", "came later", NULL);
-	UNTIL(b.records == 2 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(b.records == 2 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	assert_int_equal(index_get(b.index, "after", &row), 1);
 	record_clear(&row);
 	/* What came from A is not sent back to A. */
@@ -34,9 +34,9 @@ static void what_settles_without_a_word_from_fetch_is_acknowledged(void **state)
 	put_file(&a, "file", "there already", NULL);
 	dial(&a, &b);
 	UNTIL(index_wants_missing(b.index) == 1 && index_commits(b.index) == b.synced);
-	assert_non_null(strstr(peer_group_lacks(a.group), "to install our changes"));
+	assert_non_null(strstr(peer_group_missing(a.group), "to install our changes"));
 	assert_int_equal(index_offer_forget(b.index, "file", agent_id_short(identity_id(a.self))), 0);
-	UNTIL(!peer_group_lacks(a.group));
+	UNTIL(!peer_group_missing(a.group));
 }
 
 static void a_reconnect_sends_nothing_again(void **state)
@@ -45,11 +45,11 @@ static void a_reconnect_sends_nothing_again(void **state)
 	pair();
 	put_file(&a, "file", "once", NULL);
 	dial(&a, &b);
-	UNTIL(b.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(b.records == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	peer_group_pause(a.group, true);
 	UNTIL(a.up == 0 && b.up == 0);
 	peer_group_pause(a.group, false);
-	UNTIL(a.up == 1 && b.up == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(a.up == 1 && b.up == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	assert_int_equal(b.records, 1);
 	assert_int_equal(peer_group_counters(a.group).records_sent, 1);
 }
@@ -63,13 +63,13 @@ static void a_peer_that_is_to_tell_again_does(void **state)
 	pair();
 	put_file(&a, "file", "once", NULL);
 	dial(&a, &b);
-	UNTIL(b.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(b.records == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	ups = b.ups;
 	peer_group_again(b.group, agent_id_short(identity_id(a.self)));
-	UNTIL(b.ups > ups && a.up == 1 && b.up == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(b.ups > ups && a.up == 1 && b.up == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	assert_int_equal(b.records, 1);
 	put_file(&a, "other", "news", NULL);
-	UNTIL(b.records == 2 && !peer_group_lacks(a.group));
+	UNTIL(b.records == 2 && !peer_group_missing(a.group));
 	assert_int_equal(connections(&a), 1);
 }
 
@@ -81,7 +81,7 @@ static void two_that_dial_at_once_keep_one_connection(void **state)
 	dial(&b, &a);
 	UNTIL(a.up == 1 && b.up == 1);
 	put_file(&a, "file", "proves that it is the same one", NULL);
-	UNTIL(b.records == 1 && !peer_group_lacks(a.group));
+	UNTIL(b.records == 1 && !peer_group_missing(a.group));
 	assert_int_equal(connections(&a), 1);
 	assert_int_equal(connections(&b), 1);
 }
@@ -164,7 +164,7 @@ static void a_reader_reads_and_is_not_believed(void **state)
 	assert_memory_equal(b.block, "for all", 7);
 	assert_int_equal(a.records, 0);
 	/* The group is in sync without what the reader has. */
-	UNTIL(!peer_group_lacks(a.group));
+	UNTIL(!peer_group_missing(a.group));
 }
 
 static void no_record_reaches_a_member_through_a_reader(void **state)
@@ -202,7 +202,7 @@ static void a_reader_s_record_reaches_nobody_through_a_member(void **state)
 	wait_until_heard(&c, &b, &content);
 	node_member(&a, r);
 	dial(&a, &b);
-	UNTIL(a.records == 1 && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(a.records == 1 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	assert_int_equal(b.records, 0);
 }
 
@@ -234,7 +234,7 @@ static void a_role_that_changes_counts_at_once(void **state)
 	/* What it said as a reader was not acknowledged, so it says it again. */
 	roster_grant(r, a.self, identity_id(b.self), ROLE_MEMBER, "node", clock_wall_s());
 	peer_group_roster_changed(a.group);
-	UNTIL(has(&a, "first") && !peer_group_lacks(a.group) && !peer_group_lacks(b.group));
+	UNTIL(has(&a, "first") && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	ups = b.ups;
 	roster_grant(r, a.self, identity_id(b.self), ROLE_READER, "node", clock_wall_s());
 	peer_group_roster_changed(a.group);
