@@ -51,7 +51,7 @@ bool judge_is_degraded(const struct disk *disk, const struct record *ours, const
 	/* A mode or time that a user set elsewhere, and that this disk could keep, does not count as the disk's doing: two members with
  * such disks would take over each other's for ever. */
 	return (ours->mode == theirs->mode || ours->mode == disk_mode_default(ours->kind)) &&
-	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_kept_mtime(ours));
+	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_disk_mtime(ours));
 }
 
 int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs)
@@ -79,7 +79,7 @@ static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct rec
 
 	record_clear(&merged);
 	if (action == RECONCILE_NOTHING) {
-		o->retell |= o->ours != NULL && reconcile_stands(o->ours, r);
+		o->retell |= o->ours != NULL && reconcile_must_retell(o->ours, r);
 		return false;
 	}
 	/* An offer that is not wanted stays, and is not acted on. */
@@ -148,7 +148,7 @@ int judge_put(struct fetch *f, struct record *r, const struct record *theirs, ui
 
 void judge_retell(struct fetch *f, struct record *ours, const struct record *theirs)
 {
-	if (reconcile_stands(ours, theirs))
+	if (reconcile_must_retell(ours, theirs))
 		(void)judge_put(f, ours, NULL, 0, NULL);
 }
 

@@ -282,7 +282,7 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 		return;
 	}
 	if (st.kind == S_IFDIR && record_is_live(item->ours) && item->ours->kind == RECORD_DIR &&
-	    st.mode != record_kept_mode(item->ours)) {
+	    st.mode != record_disk_mode(item->ours)) {
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}

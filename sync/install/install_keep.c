@@ -120,7 +120,7 @@ static void check_kept(struct install_item *item, struct folder *cd, const char 
 
 	item->conflict_path = path;
 	if (fs_stat_at(cd->fd, cname, &st) == 0 && install_came_out_same(&st, item->ours) &&
-	    (st.kind == S_IFLNK || st.mode == record_kept_mode(item->ours)))
+	    (st.kind == S_IFLNK || st.mode == record_disk_mode(item->ours)))
 		item->conflict_seen = seen_of(&st);
 	else
 		item->hint = true;
@@ -239,9 +239,9 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 	struct fs_stat now = *st;
 
 	item->made = *st;
-	if (!follow && st->mode != record_kept_mode(from)) {
+	if (!follow && st->mode != record_disk_mode(from)) {
 		/* A user changed it a moment ago. */
-		item->made.mode = record_kept_mode(from);
+		item->made.mode = record_disk_mode(from);
 	} else if (follow && (st->mode != disk_mode_kept(job->handle->disk, want->kind, want->mode) ||
 	                      st->mtime_ns != want->mtime_ns)) {
 		job->sync_all = true;

@@ -33,7 +33,7 @@ static void found_dir(struct local *l, const struct check *k, const struct recor
 {
 	if (!record_is(row, RECORD_DIR) || row_meta_mode(share_disk(l->c.share), row, RECORD_DIR, &k->st) != row->mode)
 		write_simple(l, k, RECORD_DIR, seq);
-	else if (record_kept_mode(row) != k->st.mode)
+	else if (record_disk_mode(row) != k->st.mode)
 		change_row_touch(l, k->path, &k->st);
 }
 
@@ -190,7 +190,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	char *before = path_before(k, hint, m);
 	bool written = hidden_write_possible(l, k->path, before);
 
-	if (record_is(row, RECORD_FILE) && record_kept_mode(row) == k->st.mode &&
+	if (record_is(row, RECORD_FILE) && record_disk_mode(row) == k->st.mode &&
 	    seen_match(&row->seen, &k->st) == SEEN_SAME && !may_hide_write(k, hint) && !written) {
 		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;

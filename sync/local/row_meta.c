@@ -23,7 +23,7 @@ uint32_t row_meta_mode(const struct disk *disk, const struct record *row, enum r
 	/* The modes it shows are the mount's, and change with the mount. */
 	if (disk->no_modes)
 		return record_is(row, kind) ? row->mode : disk_mode_default(kind);
-	return record_is(row, kind) && record_kept_mode(row) == st->mode ? row->mode
+	return record_is(row, kind) && record_disk_mode(row) == st->mode ? row->mode
 	                                                                 : disk_mode_announced(disk, kind, st->mode);
 }
 
@@ -31,7 +31,7 @@ int64_t row_meta_mtime(const struct record *row, enum record_kind kind, const st
 {
 	if (kind == RECORD_DIR)
 		return 0;
-	if (record_is(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||
+	if (record_is(row, kind) && (record_disk_mtime(row) == st->mtime_ns ||
 	                             /* The ctime says that nobody has set the mtime since. */
 	                             (row->seen.ino != 0 && row_meta_is_coarser(st->mtime_ns, row->seen.mtime_ns) &&
 	                              row_meta_is_coarser(st->ctime_ns, row->seen.ctime_ns))))

@@ -6,7 +6,7 @@ bool burst_is_large(int64_t lost, int64_t of)
 	return lost >= BURST_MIN && lost >= (of + BURST_PART - 1) / BURST_PART;
 }
 
-/* The slot of now; older ones than the window are forgotten. */
+/* The slot of now_ms. Empties those that are older than the window. */
 static struct burst_slot *slot_of(struct burst *b, int64_t now_ms)
 {
 	int64_t number = now_ms / BURST_SLOT_MS + 1;

@@ -1,4 +1,4 @@
-/* Names of conflict copies: the same on every member, recognisable, and never longer than a name or a path may be. */
+/* See conflict.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +9,16 @@
 #include "sync/plan/conflict.h"
 
 enum {
-	EXT_MAX = 32, /* a longer "extension" is part of the stem, or nothing would be left to shorten */
-	SHORT_NAME =
-		143, /* bytes of a name on the disks that hold least; a copy's name is longer only where its path's is */
+	EXT_MAX = 32,     /* a longer "extension" counts as part of the stem, which can be shortened */
+	SHORT_NAME = 143, /* bytes of a name that every disk holds; longer only where the path's own is */
 	AGENT_DIGITS = 8, /* of modified_by */
-	MARK_AGENT = 16,  /* where it begins in a mark */
+	MARK_AGENT = 16,  /* where the agent's digits begin in a mark */
 	MARK_MAX = 64,    /* ".conflict-YYYYYY-HHMMSS-agent-try" */
 };
 
 static const char infix[] = ".conflict-";
 
-/* ".conflict-20261121-070612-abcdefgh", with "-<try>" when that is not 0. */
+/* ".conflict-20261121-070612-abcdefgh", and "-<try>" if that is not 0. */
 static void format_mark(char out[MARK_MAX], const struct record *loser, unsigned try)
 {
 	time_t s = (time_t)(loser->mtime_ns / 1000000000 - (loser->mtime_ns % 1000000000 < 0));
@@ -37,7 +36,7 @@ static void format_mark(char out[MARK_MAX], const struct record *loser, unsigned
 		snprintf(out + n, MARK_MAX - (size_t)n, "-%u", try);
 }
 
-/* Where the extension begins: the last dot, unless it leads the name, ends it, or what follows is too long. */
+/* Where the extension begins: at the last dot, unless the name begins or ends with it, or the extension is too long. */
 static size_t stem_length(const char *name, size_t len)
 {
 	const char *dot = memrchr(name, '.', len);
@@ -47,7 +46,7 @@ static size_t stem_length(const char *name, size_t len)
 	return (size_t)(dot - name);
 }
 
-/* At most `max` bytes of the stem, not cut within a UTF-8 sequence where that can be helped. */
+/* At most `max` bytes of the stem; in a valid name no UTF-8 sequence is cut. */
 static size_t shorten(const char *stem, size_t len, size_t max)
 {
 	size_t at = max;
@@ -59,7 +58,7 @@ static size_t shorten(const char *stem, size_t len, size_t max)
 	return ((unsigned char)stem[at] & 0xc0) == 0x80 ? max : at;
 }
 
-/* path's name with the mark before its extension. */
+/* The path with the mark before its extension, shortened as conflict.h says. */
 static char *marked(const char *path, const char *mark)
 {
 	const char *slash = strrchr(path, '/');
@@ -67,7 +66,7 @@ static char *marked(const char *path, const char *mark)
 	size_t dir = (size_t)(name - path), len = strlen(name); /* dir counts its slash */
 	size_t stem = stem_length(name, len), ext = len - stem, fixed = strlen(mark) + ext, room;
 
-	/* A folder so deep that no name fits: the nearest folder above that has room. */
+	/* If no name fits below a folder so deep: the nearest folder above it in which one does. */
 	while (dir > 0 && dir + fixed + 1 > RECORD_PATH_MAX) {
 		const char *up = dir > 1 ? memrchr(path, '/', dir - 1) : NULL;
 
@@ -88,7 +87,7 @@ char *conflict_name(const struct record *loser, unsigned try)
 	return marked(loser->path, mark);
 }
 
-/* n characters that all pass. */
+/* Whether the next n characters pass; *p moves behind them. */
 static bool run_of(const char **p, int n, int (*pass)(int c))
 {
 	for (int i = 0; i < n; i++, (*p)++) {
@@ -108,7 +107,7 @@ static int is_base32(int c)
 	return (c >= 'a' && c <= 'z') || (c >= '2' && c <= '7');
 }
 
-/* What follows the infix: date, time, agent, perhaps a try, then the end or an extension. */
+/* Whether p is date, time and agent, perhaps a try, and then the end or an extension. */
 static bool is_mark(const char *p)
 {
 	if (!run_of(&p, 8, is_digit) || *p++ != '-' || !run_of(&p, 6, is_digit) || *p++ != '-' ||

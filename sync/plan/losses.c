@@ -8,9 +8,9 @@
 #include "sync/plan/burst.h"
 
 enum losses_kind {
-	MADE,   /* by the author itself, and there */
-	UNMADE, /* deleted by it, too */
-	LOST,
+	MADE,   /* the author made it, and it is there */
+	UNMADE, /* the author made and deleted it */
+	LOST,   /* the author took away what another made */
 	KINDS
 };
 
@@ -18,14 +18,15 @@ struct losses_path {
 	uint64_t path;
 	int64_t at_ms;
 	enum losses_kind kind;
-	bool done; /* LOST, and the author's content is there */
+	bool done; /* LOST: it has happened */
 	UT_hash_handle hh;
 };
 
 struct losses {
 	struct losses_path *all; /* in the order of their times */
 	int64_t n[KINDS];
-	unsigned thinned; /* paths whose lowest bits, so many, are not all zero stand for nothing here */
+	unsigned
+		thinned; /* only paths whose lowest `thinned` bits are 0 are remembered; each stands for 2^thinned paths */
 };
 
 struct losses *losses_new(void)
@@ -103,7 +104,7 @@ void losses_note_made(struct losses *l, uint64_t path, int64_t now_ms)
 {
 	const struct losses_path *before = losses_find(l, path);
 
-	/* What it took away there before is still lost. */
+	/* What the author took away there before stays lost. */
 	if (before == NULL || before->kind != LOST)
 		losses_note(l, path, MADE, now_ms);
 }

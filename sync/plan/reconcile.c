@@ -1,10 +1,10 @@
 /* The decision about one path: see reconcile.h.
  *
- * Why all members end alike: rank() orders any two records totally, whatever their versions; a member only ever moves
- * to a greater version, or at an equal version to a greater rank; and it moves whenever a peer's record is greater in
- * that sense. Versions are bounded by the join of all changes made, so moving ends, and it can only end when all rows
- * are the same. Equal versions with different content do arise (two losers of one conflict can be beaten by different
- * winners and still join to the same vector); rank decides there too. */
+ * Why all members end with the same rows: rank() orders any two records totally, whatever their versions; a member only
+ * moves to a greater version, or at an equal version to a greater rank, and it does so whenever a peer's record is
+ * greater in that sense. Versions are bounded by the join of all changes that were made, so the moving ends, and it can
+ * only end when all rows are the same. Equal versions with different content do arise (two losers of one conflict can
+ * be beaten by different winners and still join to the same vector); rank decides there too. */
 #include "sync/plan/reconcile.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static int compare_u64(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-/* A folder beats a file, a file beats a symlink: a folder's content hangs on it. */
+/* A folder comes first, since everything in it depends on it. */
 static int kind_rank(enum record_kind kind)
 {
 	switch (kind) {
@@ -33,7 +33,7 @@ static int kind_rank(enum record_kind kind)
 	return 0;
 }
 
-/* What is there, for two of a kind. */
+/* The order of two records of one kind by what is at the path. */
 static int content_rank(const struct record *a, const struct record *b)
 {
 	int c;
@@ -65,7 +65,7 @@ static int compare_base(const struct version *a, const struct version *b)
 	return c;
 }
 
-/* Above 0 when a beats b. 0 only when they agree in everything that is decided here. */
+/* Above 0 if a beats b. 0 only if they agree in everything that reconciling decides. */
 static int rank(const struct record *a, const struct record *b)
 {
 	int c = (int)b->deleted - (int)a->deleted;
@@ -85,7 +85,7 @@ static int rank(const struct record *a, const struct record *b)
 	return c;
 }
 
-/* v, unless it is empty, was known to whoever made other. */
+/* Whether the agent that made `other` knew v; false if v is empty. */
 static bool knows(const struct record *other, const struct version *v)
 {
 	enum version_order order;
@@ -96,20 +96,20 @@ static bool knows(const struct record *other, const struct version *v)
 	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
-/* r's content was known to whoever made other, a concurrent version of the same kind: since then r has only seen
- * changes of mode or mtime. */
+/* Whether the agent that made `other`, a concurrent version of the same kind, knew r's content. Then only mode or mtime
+ * of r have changed since. */
 static bool content_known(const struct record *r, const struct record *other)
 {
 	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->base);
 }
 
-/* So was r's mode: whatever other's mode is, it is r's or came after it. */
+/* Whether it knew r's mode too. Then other's mode is the same, or was set after it. */
 static bool mode_known(const struct record *r, const struct record *other)
 {
 	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->mode_base);
 }
 
-/* merged := winner, knowing what `other` knows too (NULL: nothing). */
+/* merged becomes the winner, with a version that knows what `other` knows as well (NULL: nothing more). */
 static void merge(struct record *merged, const struct record *winner, const struct record *other)
 {
 	record_copy(merged, winner);
@@ -120,8 +120,8 @@ static void merge(struct record *merged, const struct record *winner, const stru
 		record_join(merged, &other->version);
 }
 
-/* merged's mode becomes that of one of the two it is made of, with the version that it is from, as long as that is
- * known to be older. */
+/* merged takes the mode of `from`, one of the two records that it is made of, and as its base the version that set this
+ * mode, if that is known to be older than merged's. */
 static void take_mode(struct record *merged, const struct record *from)
 {
 	const struct version *since = from->mode_base.n > 0 ? &from->mode_base : &from->version;
@@ -132,7 +132,8 @@ static void take_mode(struct record *merged, const struct record *from)
 		version_copy(&merged->mode_base, since);
 }
 
-/* One changed the content, the other mode or mtime alone: the new content, and the mode of whoever set it. */
+/* One side changed the content, the other one mode or mtime alone: the new content, with the mode of the side that set
+ * it. */
 static enum reconcile merge_meta(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	bool take = content_known(ours, theirs);
@@ -144,7 +145,9 @@ static enum reconcile merge_meta(const struct record *ours, const struct record 
 	return take ? RECONCILE_TAKE : RECONCILE_ADOPT;
 }
 
-static enum reconcile decide(const struct record *ours, const struct record *theirs, struct record *merged)
+/* In the order that reconcile.h gives. Between the steps holds: after the first, the versions are equal or concurrent;
+ * after merge_meta(), neither side alone knew the other's content, so rank() decides. */
+static enum reconcile decide_path(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	enum version_order order;
 	const struct record *winner, *loser;
@@ -182,14 +185,13 @@ static enum reconcile decide(const struct record *ours, const struct record *the
 	winner = theirs_wins ? theirs : ours;
 	loser = theirs_wins ? ours : theirs;
 	merge(merged, winner, loser);
-	/* The winner's mtime; but the mode of the other, when it alone has set it since the winner's was known to
-	 * it. */
+	/* The winner's mtime. But the loser's mode, if the loser alone has set it since it knew the winner's. */
 	if (same && order == VERSION_CONCURRENT && mode_known(winner, loser) && !mode_known(loser, winner))
 		take_mode(merged, loser);
 	return result;
 }
 
-/* The row would be what it is. A folded version may be all that comes of joining it with what it is concurrent with. */
+/* Whether the row would become what it is. Joining a folded version with a concurrent one may change nothing. */
 static bool is_the_same(const struct record *row, const struct record *merged)
 {
 	return version_compare(&row->version, &merged->version) == VERSION_EQUAL && record_same(row, merged) &&
@@ -198,7 +200,7 @@ static bool is_the_same(const struct record *row, const struct record *merged)
 
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged)
 {
-	enum reconcile result = decide(ours, theirs, merged);
+	enum reconcile result = decide_path(ours, theirs, merged);
 
 	if (result == RECONCILE_NOTHING || ours == NULL || !is_the_same(ours, merged))
 		return result;
@@ -206,7 +208,7 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 	return RECONCILE_NOTHING;
 }
 
-bool reconcile_stands(const struct record *ours, const struct record *theirs)
+bool reconcile_must_retell(const struct record *ours, const struct record *theirs)
 {
 	return !ours->deleted && !theirs->deleted &&
 	       version_compare(&theirs->version, &ours->version) == VERSION_CONCURRENT &&

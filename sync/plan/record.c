@@ -32,12 +32,12 @@ bool record_seen_is_none(const struct seen *s)
 	return s->size == 0 && s->mtime_ns == 0 && s->ctime_ns == 0 && s->ino == 0 && s->mode == 0;
 }
 
-uint32_t record_kept_mode(const struct record *r)
+uint32_t record_disk_mode(const struct record *r)
 {
 	return record_seen_is_none(&r->seen) ? r->mode : r->seen.mode;
 }
 
-int64_t record_kept_mtime(const struct record *r)
+int64_t record_disk_mtime(const struct record *r)
 {
 	return record_seen_is_none(&r->seen) ? r->mtime_ns : r->seen.mtime_ns;
 }
@@ -95,21 +95,21 @@ void record_keep_base(struct record *r, uint32_t mode)
 		version_copy(&r->mode_base, &r->version);
 }
 
-static bool is_older(const struct version *v, const struct version *than)
+static bool base_is_older(const struct version *v, const struct version *than)
 {
 	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
 }
 
-/* Folding may have taken what shows that a base is older. */
+/* Folding may have removed the entries that show that a base is older. */
 static void check_bases(struct record *r)
 {
-	if (!is_older(&r->base, &r->version))
+	if (!base_is_older(&r->base, &r->version))
 		record_clear_base(r);
-	else if (!is_older(&r->mode_base, &r->version))
+	else if (!base_is_older(&r->mode_base, &r->version))
 		version_clear(&r->mode_base);
 }
 
-/* A number for what record_same_content compares. */
+/* A number that stands for all that record_same_content() compares. */
 static uint64_t content_number(const struct record *r)
 {
 	struct sha256_stream s = { 0 };

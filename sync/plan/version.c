@@ -1,4 +1,4 @@
-/* Version vectors as sorted arrays: see version.h. All of it walks two sorted lists side by side. */
+/* See version.h. Most functions walk two sorted arrays side by side. */
 #include "sync/plan/version.h"
 
 #include <stdlib.h>
@@ -77,7 +77,7 @@ static int greatest_first(const void *a, const void *b)
 	return -compare_rank(a, b);
 }
 
-/* The lowest entry in rank; v has some. */
+/* The entry of the lowest rank; v is not empty. */
 static const struct version_entry *lowest(const struct version *v)
 {
 	const struct version_entry *low = &v->e[0];
@@ -109,7 +109,7 @@ void version_fit(struct version *v)
 
 /* --- order --- */
 
-/* By the entries alone. */
+/* Compares the entries alone, without marks. */
 static enum version_order compare_entries(const struct version *a, const struct version *b)
 {
 	uint32_t i = 0, j = 0;
@@ -138,7 +138,7 @@ static enum version_order compare_entries(const struct version *a, const struct 
 	return b_more ? VERSION_OLDER : VERSION_EQUAL;
 }
 
-/* The writer number that says "knew all of v". Whoever makes one up says no more than he could by listing v's
+/* The writer that stands for "knows all of v". An agent that invents one claims no more than it could by listing v's
  * entries. */
 static uint64_t mark_of(const struct version *v)
 {
@@ -148,7 +148,7 @@ static uint64_t mark_of(const struct version *v)
 	return get_u64(hash);
 }
 
-/* Joining a to b would change nothing in b, a full one. */
+/* Whether joining a to b, a full vector, would change nothing in b. */
 static bool adds_nothing(const struct version *a, const struct version *b)
 {
 	const struct version_entry *floor = lowest(b);
@@ -160,8 +160,8 @@ static bool adds_nothing(const struct version *a, const struct version *b)
 	return true;
 }
 
-/* b goes on from a, and has lost some of its entries. Without the first condition a made-up mark could lead down and
- * round in circles; with it, members only ever go up. */
+/* Whether b is a change on top of a that has lost some of a's entries. The first condition is what makes members only
+ * move up: without it a made-up mark could lead them down, and round in circles. */
 static bool was_folded_into(const struct version *a, const struct version *b)
 {
 	return adds_nothing(a, b) && version_counter(b, mark_of(a)) > 0;
@@ -180,7 +180,7 @@ enum version_order version_compare(const struct version *a, const struct version
 
 /* --- going on --- */
 
-/* How many writers both know together. */
+/* How many writers have an entry in a or b. */
 static uint32_t union_size(const struct version *a, const struct version *b)
 {
 	uint32_t i = 0, j = 0, n = 0;
@@ -195,6 +195,7 @@ static uint32_t union_size(const struct version *a, const struct version *b)
 	return n + (a->n - i) + (b->n - j);
 }
 
+/* Merges two sorted lists; of a writer in both the greater counter counts. */
 bool version_join(struct version *to, const struct version *other)
 {
 	uint32_t n = union_size(to, other), i = 0, j = 0;
@@ -221,7 +222,7 @@ bool version_join(struct version *to, const struct version *other)
 	return n > VERSION_MAX;
 }
 
-/* Whatever is there of writer is less. */
+/* counter is greater than the writer's present one. */
 static void set_counter(struct version *v, uint64_t writer, uint64_t counter)
 {
 	uint32_t at = lower_bound(v, writer);
@@ -236,8 +237,8 @@ static void set_counter(struct version *v, uint64_t writer, uint64_t counter)
 	v->n++;
 }
 
-/* As great as the greatest, so that it outlives most; no greater, so that it is the same in whatever order things are
- * joined. */
+/* The stamp is as great as the greatest counter, so that it outlives most entries; and not greater, so that it is the
+ * same in whatever order versions are joined. */
 void version_stamp(struct version *v, uint64_t content)
 {
 	uint64_t counter = 0;
@@ -261,7 +262,7 @@ int version_bump(struct version *v, uint64_t writer, uint64_t counter)
 	return 0;
 }
 
-/* Both entries are above all others, and so outlive the next changes. */
+/* Both new entries are above all others, so they outlive the next changes. */
 int version_fold(struct version *v, uint64_t fresh)
 {
 	uint64_t counter = version_greatest(v), mark = mark_of(v);
@@ -283,6 +284,7 @@ size_t version_encode(uint8_t *out, const struct version *v)
 	return (size_t)v->n * ENTRY_SIZE;
 }
 
+/* The length is checked before anything is allocated: the bytes come from outside. */
 int version_decode(struct version *v, const uint8_t *p, size_t n)
 {
 	struct version out = { 0 };

@@ -1,4 +1,4 @@
-/* A table of hashes: see zeros.h. */
+/* See zeros.h. */
 #include "sync/plan/zeros.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Blocks of zeros: what holes are cut into. Their hashes are known, so nobody reads, hashes, asks for or writes them.
+/* Blocks of zeros, into which holes are cut. Their hashes are known, so nobody reads, hashes, requests or writes them.
  * Pure. */
 #ifndef LANYARD_SYNC_PLAN_ZEROS_H
 #define LANYARD_SYNC_PLAN_ZEROS_H
@@ -9,10 +9,10 @@
 
 #include "sync/plan/block.h"
 
-/* SHA-256 of n zero bytes, for the n that holes are cut into: the largest block of each average size. NULL for
- * others. */
+/* The SHA-256 of n zero bytes, for each n into which holes are cut: the largest block of each average size. NULL for
+ * any other n. */
 const uint8_t *zeros_hash(size_t n);
-/* Whether it is such a block. False for a file's last zeros, which are fewer: they travel like other bytes. */
+/* Whether b is such a block. The last zeros of a file are fewer: they are sent like other bytes. */
 bool zeros_block(const struct block *b);
 
 #endif

@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("what a disk makes of modes is told", "P3", [
         edit(ROW_META, "return record_is(row, kind) ? row->mode : disk_mode_default(kind);", "return st->mode;")]),
     Mutant("what a disk makes of times is told", "P3", [
-        edit(ROW_META, "\tif (record_is(row, kind) && (record_kept_mtime(row) == st->mtime_ns ||", "\tif (row == NULL && (record_kept_mtime(row) == st->mtime_ns ||")]),
+        edit(ROW_META, "\tif (record_is(row, kind) && (record_disk_mtime(row) == st->mtime_ns ||", "\tif (row == NULL && (record_disk_mtime(row) == st->mtime_ns ||")]),
     Mutant("a burst of deletions is not held", "P2", [edit("sync/plan/burst.c", "return true;", "return false;")]),
     Mutant("deletions that were forgotten are not known any more", "P3", [
         edit("sync/index/index_forget.c", "return v->n > 0;", "return false;")],

@@ -242,7 +242,7 @@ static void check_upgrade(int schema)
 		ix = open_index(INDEX_OK);
 		assert_int_equal(index_totals(ix).dirs, 10);
 		assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
-		assert_int_equal(record_kept_mode(&r), r.mode);
+		assert_int_equal(record_disk_mode(&r), r.mode);
 		record_clear(&r);
 		assert_int_equal(index_leftover(ix, "folder-3/file-3") != NULL, schema > 1);
 		index_close(ix);

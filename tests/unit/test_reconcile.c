@@ -361,7 +361,7 @@ static void clocks_decide_nothing_but_winners(void **state)
 
 static void check_stands(struct record ours, struct record theirs, bool expected)
 {
-	assert_int_equal(reconcile_stands(&ours, &theirs), expected);
+	assert_int_equal(reconcile_must_retell(&ours, &theirs), expected);
 	record_clear(&ours);
 	record_clear(&theirs);
 }
