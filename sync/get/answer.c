@@ -39,6 +39,8 @@ static void block_arrived(struct download *d, uint32_t block, uint64_t peer, str
 	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
 }
 
+/* The peer answered, so it is not silent, whatever it sent. A block of the wrong length is a lie; no block means that the peer does
+ * not have it any more. */
 void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct get_request *r = request_find(g, peer, request);
@@ -69,6 +71,7 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab 
 	slab_free(bytes);
 }
 
+/* A whole list opens the part; else the next piece is requested, or the list begins again at another source. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
 {
 	struct get_request *r = request_find(g, peer, request);

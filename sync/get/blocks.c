@@ -1,5 +1,5 @@
-/* Blocks by other ways than asking: those in local files, those that were here before, and those that arrived. Each is
- * verified by a worker before it counts. See get_internal.h. */
+/* Blocks on their way into the part: those that arrived, those that the map claims, and those in local files. A worker verifies
+ * each before it counts. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 enum {
-	SCAN_TURN = 512, /* blocks looked for in the index in one turn */
-	JOBS_MAX = 2,    /* of a kind, out at a time for one download */
+	SCAN_TURN = 512, /* blocks looked up in local files per turn */
+	JOBS_MAX = 2,    /* of one kind, out at a time for one download */
 	JOB_PIECES = 256,
 	JOB_BYTES = 8 << 20, /* a few milliseconds of hashing */
 	WRITE_BYTES = 4 << 20,
@@ -69,7 +69,7 @@ static void blocks_written(void *arg)
 
 		d->g->bytes_out -= p->len;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
-		/* On a disk error it is not known which were right. */
+		/* After a disk error we do not know which were right. */
 		if (!p->ok && job->error == 0 && d->slot != NULL)
 			source_lied(d, p->peer, "sent a block whose hash does not match");
 	}
@@ -116,6 +116,7 @@ static void blocks_verified(void *arg)
 	blocks_end_job(job);
 }
 
+/* In jobs of a bounded size, so that a finished one lets the next begin while others hash. */
 static void verify_claims(struct download *d)
 {
 	while (d->verify_jobs < JOBS_MAX && d->verify_at < d->list.n) {
@@ -202,6 +203,7 @@ static bool copy_next(struct download *d, struct part_job *job)
 	return true;
 }
 
+/* Blocks that lie in one file go in one job, since the job opens the file. */
 static void copy_local(struct download *d)
 {
 	while (d->copy_jobs < JOBS_MAX && d->copy_at < d->scan_at) {
@@ -235,7 +237,7 @@ void blocks_pump(struct download *d)
 		scan_local(d);
 	verify_claims(d);
 	copy_local(d);
-	/* Two are hashed in little more time than one: the first waits for the next, if there is one under way. */
+	/* Two blocks are hashed in little more time than one: the first waits for the next, if one is under way. */
 	if (d->narrived > 1 || (d->narrived > 0 && d->asked == 0))
 		write_arrived(d);
 }

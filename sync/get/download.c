@@ -14,8 +14,9 @@
 #include "sync/share/reserve.h"
 
 enum {
-	PARKED_MAX = 32,            /* downloads that keep their descriptors and lists while they wait */
-	PARKED_BYTES_MAX = 8 << 20, /* of lists; others begin with what their maps say, and read their parts again */
+	PARKED_MAX = 32, /* downloads that keep their descriptors and lists while they wait */
+	PARKED_BYTES_MAX =
+		8 << 20, /* of their lists; other downloads are dropped and read their maps and parts again */
 };
 
 /* --- end --- */
@@ -80,7 +81,7 @@ static void download_die(struct download *d)
 	workers_submit(g->c.workers, WORKERS_QUICK, part_work, part_removed, job);
 }
 
-/* Nothing is under way any more but jobs that are out. */
+/* From here on only jobs that are out are under way. */
 static void download_stop(struct download *d)
 {
 	download_leave_lane(d);
@@ -104,7 +105,7 @@ void download_drop(struct download *d, bool keep)
 	struct get *g = d->g;
 
 	download_unpark(d);
-	/* A part that nothing has come into is nothing but its list, which is asked for again. */
+	/* A part into which nothing has come is not kept; its list will be requested again. */
 	if (!g->dead && d->part >= 0 && is_bare(d))
 		keep = false;
 	else if (!g->dead && d->part >= 0 && !keep && !d->gone) {
@@ -197,14 +198,14 @@ static void part_synced(void *arg)
 	if (d->state == DOWNLOAD_GETTING && job->error != 0)
 		download_fail_disk(d, job->error);
 	else if (d->state == DOWNLOAD_GETTING && !d->parked && d->have == d->list.n)
-		download_complete(d); /* it was taken up again meanwhile, and could not go on while a job was out */
+		download_complete(d); /* it was unparked meanwhile, and could not go on while this job was out */
 	download_job_back(d);
 	part_job_free(job);
 	get_wake(g);
 	get_job_end(g);
 }
 
-/* What is here so far is made safe now and then; quick downloads end before it is due the first time. */
+/* Quick downloads end before this is due for the first time. */
 void download_sync(struct download *d)
 {
 	struct part_job *job;
@@ -219,6 +220,7 @@ void download_sync(struct download *d)
 	download_submit(d, job, part_synced);
 }
 
+/* An error leaves all blocks where they are: it is finished again when the ticket has waited. */
 static void part_finished(void *arg)
 {
 	struct part_job *job = arg;
@@ -271,7 +273,7 @@ bool download_is_finished(const struct download *d, uint32_t mode, int64_t mtime
 
 void download_finish_again(struct download *d, uint32_t mode, int64_t mtime_ns)
 {
-	/* It may have waited for its place since, and what is parked would never be taken up again. */
+	/* Its ticket may have waited, and a parked download would not be taken up again. */
 	download_unpark(d);
 	if (d->state == DOWNLOAD_READY)
 		download_finish(d, mode, mtime_ns);

@@ -1,11 +1,12 @@
-/* A download's part: taken up where it is there, begun where its list is known, and otherwise the list is asked for. See
- * get_internal.h. */
+/* The opening of a download's part. An old part that fits is taken up; a new one is begun if the block list is known; else the list
+ * is requested first. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>
 
 #include "base/mem.h"
 
+/* What the map claims is verified before it counts; blocks of zeros are there already. */
 static void take_up(struct download *d, struct part_job *job)
 {
 	d->part = job->part;
@@ -38,7 +39,7 @@ static void part_opened(void *arg)
 	struct get *g = d->g;
 
 	if (d->state == DOWNLOAD_DYING) {
-		d->part = job->part; /* closed with it */
+		d->part = job->part; /* download.c closes them when it dies */
 		d->map = job->map;
 	} else if (job->error != 0) {
 		download_fail_disk(d, job->error);

@@ -1,5 +1,4 @@
-/* What others may know of a download: its part, its list, how far it is, and blocks that peers ask us for. See
- * get_internal.h. */
+/* What others may know of a download: its part, its list, how far it is, and blocks for peers that ask us. See get.h. */
 #include "sync/get/get_internal.h"
 
 bool download_is_ready(const struct download *d)
@@ -38,6 +37,7 @@ void download_progress(const struct download *d, int64_t *done, int64_t *rate)
 		        (int64_t)(n - 1);
 }
 
+/* Finds the block by its offset. Only blocks that were verified are given. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd)
 {
 	const struct download *d;

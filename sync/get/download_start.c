@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "sync/share/reserve.h"
 
-enum { FREE_MIN = 1 << 20 }; /* bytes that must be free before a download is tried again that found none */
+enum { FREE_MIN = 1 << 20 }; /* bytes that must be free before a download goes on that the full disk stopped */
 
 static struct download *part_holder(const struct get *g, const char *name)
 {
@@ -139,7 +139,7 @@ static struct get_stop check_disk(const struct download *d)
 	return get_why(GET_GOES_ON);
 }
 
-/* On from where it was. */
+/* Goes on where it was parked, unless the disk is still full. */
 static struct get_stop start_parked(struct download *d)
 {
 	struct get_stop stop = d->full ? check_disk(d) : get_why(GET_GOES_ON);

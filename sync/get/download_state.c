@@ -1,4 +1,4 @@
-/* What is known of a download and its blocks, kept true to the counts and lists that depend on it. See get_internal.h. */
+/* The states of a download's blocks, and the counts and lists that follow from them. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include "base/mem.h"
@@ -17,6 +17,7 @@ void download_set_hungry(struct download *d, bool hungry)
 		DL_DELETE2(*list, d, hungry_prev, hungry_next);
 }
 
+/* Every change of a block's state comes through here, which keeps the invariants of struct download. */
 void download_set(struct download *d, uint32_t block, enum block_state state)
 {
 	enum block_state old = d->state_of[block];

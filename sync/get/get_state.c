@@ -1,4 +1,4 @@
-/* What all of sync/get stands on: the turn, the clock, jobs that are out, and the table of peers. See get_internal.h. */
+/* The base of sync/get: the turn, the clock, jobs that are out, and the table of peers. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Asking for the list of a content's blocks, piece by piece from one peer, so that it is clear whose list it was. See
+/* The block list of a content: requested piece by piece from one peer, so that we know whose list it was when it is wrong. See
  * get_internal.h. */
 #include "sync/get/get_internal.h"
 
@@ -9,9 +9,10 @@
 
 enum {
 	SLOW_MS =
-		2000, /* without a piece another source is asked; twice as long after each, since all may be far away */
+		2000, /* without a piece, until another source is asked; doubles with each, since all may be far away */
 	SLOW_TURNS = 5,
-	PIECE_MIN = 64, /* blocks of a piece that does not end the list: fewer are no way to give one */
+	PIECE_MIN =
+		64, /* blocks of a piece that does not end the list: with fewer, a peer could make us ask without end */
 };
 
 static void list_restart(struct download *d)
@@ -22,6 +23,7 @@ static void list_restart(struct download *d)
 	d->list_peer = 0;
 }
 
+/* The peer that began the list goes on with it; if it cannot, another one begins again. */
 void list_ask(struct download *d)
 {
 	struct get *g = d->g;
@@ -45,7 +47,7 @@ void list_ask(struct download *d)
 	g->c.ops.list(g->c.ops_arg, s->peer, r->number, &d->c, d->list.n);
 }
 
-/* Whether somebody else can be asked who was not slow himself lately. */
+/* Whether another source can be asked that was not slow itself lately. */
 static bool has_other(const struct download *d)
 {
 	for (size_t i = 0; i < d->nsources; i++) {
@@ -79,7 +81,7 @@ void list_tick(struct download *d)
 	list_ask(d);
 }
 
-/* False when it cannot be a piece of the list. */
+/* False if this cannot be a piece of the list. */
 static bool list_append(struct download *d, const struct blocklist *piece)
 {
 	uint32_t left = d->c.nblocks - d->list.n;
@@ -104,7 +106,7 @@ static bool is_whole(const struct download *d)
 	return d->list.n == d->c.nblocks;
 }
 
-/* A piece goes after what is there, and all of them make the content. */
+/* Each piece continues the last; together their hash is the content's root. */
 static bool take_piece(struct download *d, uint32_t first, const uint8_t *blocks, size_t n)
 {
 	struct blocklist piece = { 0 };

@@ -1,4 +1,4 @@
-/* Parts on disk: see part.h. */
+/* Parts on the disk: see part.h. */
 #include "sync/get/part.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static int open_plain(int dir, const char *name, int flags)
 	int fd = fs_open(dir, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600);
 	struct fs_stat st;
 
-	/* A part that was finished, but not installed, may have a mode that keeps even its owner out. */
+	/* A part that was finished but not installed may have a mode that keeps even its owner out. */
 	if (fd < 0 && errno == EACCES && fs_set_mode_at(dir, name, 0600) == 0)
 		fd = fs_open(dir, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd >= 0 && (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG)) {
@@ -41,10 +41,10 @@ static int open_plain(int dir, const char *name, int flags)
 	return fd;
 }
 
-/* The map that is there, if it is one of this content. */
+/* Reads the map, if it is a map of this content. */
 static int read_map(struct part_job *job, int fd, struct part_map *m)
 {
-	/* The list's length follows from the content, so no map is read that could not be right; its path may be another. */
+	/* The size of a map follows from the content, except for the path; a file of another size is not read. */
 	size_t least = part_map_size("", &job->content);
 	struct fs_stat st;
 	uint8_t *p;
@@ -64,7 +64,7 @@ static int read_map(struct part_job *job, int fd, struct part_map *m)
 	return rc;
 }
 
-/* 0 when an earlier part goes on; -1 when there is none that fits. */
+/* 0: an earlier part is taken up; -1: there is none that fits. */
 static int open_old(struct part_job *job)
 {
 	char name[FILE_NAME];
@@ -101,7 +101,7 @@ static void remove_files(struct part_job *job)
 {
 	char name[FILE_NAME];
 
-	/* A folder that somebody put there, even, or this content could never come. */
+	/* Even a folder that somebody put there, or this content could never come. */
 	file_name(name, job, ".map");
 	(void)fs_remove_tree(job->parts, name);
 	file_name(name, job, ".part");
@@ -121,6 +121,7 @@ static int write_map(struct part_job *job)
 	return rc;
 }
 
+/* The files are new and nobody else's (O_EXCL). On an error neither is left. */
 static void open_new(struct part_job *job)
 {
 	char name[FILE_NAME];
@@ -152,8 +153,8 @@ failed:
 	remove_files(job);
 }
 
-/* Where the disk can share blocks between files, a copy of a whole file costs neither time nor room. It may have rotted, so
- * it counts as no more than claimed. */
+/* On a disk that can share blocks between files, a copy of a whole file costs neither time nor space. The file may have rotted,
+ * so its blocks are only claimed. */
 static void clone_source(struct part_job *job)
 {
 	int fd = fs_open(job->root, job->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -170,8 +171,8 @@ static void clone_source(struct part_job *job)
 	close(fd);
 }
 
-/* Blocks of zeros come from nobody: what is not written yet is zero, and what an earlier life wrote there, or a clone has, is
- * made a hole. Where the disk cannot do that, they are verified or fetched like others. */
+/* Blocks of zeros need not be sent: what is not written yet is zero, and what an earlier run wrote there, or a clone contains,
+ * becomes a hole. On a disk that has no holes, these blocks are verified or requested like others. */
 static void make_zeros(struct part_job *job)
 {
 	int64_t start = 0, end;
@@ -196,7 +197,7 @@ static bool is_claimed(const void *arg, uint32_t block)
 	return have[block] != 0;
 }
 
-/* What the disk cannot hold whole is not begun, and not gone on with. */
+/* A content that does not fit on the disk is neither begun nor continued. */
 static bool fits(struct part_job *job)
 {
 	int64_t needed;
@@ -238,7 +239,7 @@ static void open_part(struct part_job *job)
 		close_unfit(job, is_new);
 }
 
-/* Room for the largest piece. */
+/* As large as the largest piece. */
 static uint8_t *piece_buffer(const struct part_job *job)
 {
 	uint32_t largest = 1;
@@ -268,7 +269,7 @@ static int piece_store(struct part_job *job, struct piece *p, const uint8_t *byt
 	return 0;
 }
 
-/* Starts writing back what was written, so that the last fsync finds little left to do. */
+/* The kernel begins to write back now, so that the last fsync has little left to do. */
 static void write_back(struct part_job *job)
 {
 	int64_t start = 0, end = 0;
@@ -306,6 +307,7 @@ static void write_pieces(struct part_job *job)
 		write_back(job);
 }
 
+/* A piece that is not what the index said of that file stays `not ok`, and is requested from peers. */
 static void copy_pieces(struct part_job *job)
 {
 	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -329,7 +331,7 @@ static void copy_pieces(struct part_job *job)
 	close(fd);
 }
 
-/* Others write to the disk, too. */
+/* Other programs write to the disk too, so each job checks the reserve. */
 static bool pieces_fit(struct part_job *job)
 {
 	int64_t bytes = 0;
@@ -371,6 +373,7 @@ static void finish_part(struct part_job *job)
 		job->ino = st.ino;
 }
 
+/* Pieces are written before the map says so, in every operation. */
 void part_job_run(struct part_job *job)
 {
 	switch (job->op) {

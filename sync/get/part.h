@@ -1,5 +1,5 @@
-/* What workers do with parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what it needs,
- * but for the descriptors, which stay open until the download's last job is back. */
+/* The jobs of workers on parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what it needs,
+ * except the descriptors, which stay open until the download's last job is back. */
 #ifndef LANYARD_SYNC_GET_PART_H
 #define LANYARD_SYNC_GET_PART_H
 
@@ -24,11 +24,11 @@ struct piece {
 };
 
 enum part_op {
-	PART_OPEN, /* takes up what is there, when it fits the content; otherwise begins anew, when the list is known */
+	PART_OPEN,   /* takes up a part that fits the content; else begins one, if the list is known */
 	PART_WRITE,  /* verifies and writes pieces */
 	PART_COPY,   /* reads pieces from a local file, verifies and writes those that are right */
 	PART_VERIFY, /* reads pieces from the part itself; wrong ones are cleared */
-	PART_SYNC,   /* what was written and claimed so far survives a power cut from now on */
+	PART_SYNC,   /* blocks and claims so far survive a power cut from now on */
 	PART_FINISH, /* mode, mtime, fsync */
 	PART_REMOVE,
 };
@@ -41,25 +41,25 @@ enum part_have {
 
 struct part_job {
 	enum part_op op;
-	struct download *d; /* the caller's, */
-	struct get *get;    /* or this is */
+	struct download *d; /* the caller's: this one, */
+	struct get *get;    /* or this one is NULL */
 	char name[PART_NAME + 1];
 	int parts;       /* OPEN, REMOVE: descriptor of parts/, the job's own */
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */
 	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
 	int64_t have_at; /* of the map's first byte of claims; OPEN: out */
 	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (sync/share/reserve.h) */
-	bool dirty;      /* bytes that are not known to be zero may stand in the part */
+	bool dirty;      /* the part may contain bytes that are not known to be zero */
 	char *path;      /* OPEN: the file's, for a new map; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
 	bool taken_over; /* OPEN: out: the part was begun for another path */
-	bool cloned;     /* OPEN: out: it was: all is claimed, and to be verified */
+	bool cloned;     /* OPEN: out: source was cloned: all blocks are claimed */
 	struct content content; /* OPEN */
 	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
 	uint8_t *have;          /* OPEN: out: enum part_have of each block; NULL: no part; owned */
 	struct piece *pieces;   /* owned */
 	size_t n;
-	uint32_t mode; /* FINISH, as the next three: what is wanted, and how the share shows that */
+	uint32_t mode; /* FINISH: the mode that is wanted, */
 	uint32_t shown;
 	uint64_t ino; /* out: of the part */
 	int64_t mtime_ns;

@@ -27,7 +27,7 @@ static enum content_state part_stat(void *arg, const struct content *c)
 	return CONTENT_ABSENT;
 }
 
-/* A row names a file that is here whole, which is not a part's. */
+/* With a row a complete file is asked for, which a part is not. */
 static struct content_reading *part_open(void *arg, const struct content *c, const struct record *row,
                                          const struct block_want *want)
 {
@@ -47,7 +47,7 @@ static struct content_reading *part_open(void *arg, const struct content *c, con
 	return &r->reading;
 }
 
-/* Worker. Closes the part as well: its disk is told of that, and need not answer. */
+/* Worker. Closes the descriptor as well, since the disk may not answer. */
 static int part_read(struct content_reading *reading, uint8_t *out)
 {
 	struct part_reading *r = (struct part_reading *)reading;

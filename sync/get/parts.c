@@ -1,4 +1,4 @@
-/* Unfinished downloads on the disk: see parts.h. */
+/* Unfinished downloads of an earlier run: see parts.h. */
 #include "sync/get/parts.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void remove_part(const struct parts *p, const char *base)
 	unlinkat(p->dir, name, 0);
 }
 
-/* Which file this part will be, as its map says; false when it is none. */
+/* The content and path of a part, by its map; false when the map is damaged or of another content. */
 static bool read_part_map(const struct parts *p, const char *name, struct found_part *found)
 {
 	struct part_map m;
@@ -42,7 +42,7 @@ static bool read_part_map(const struct parts *p, const char *name, struct found_
 	return good;
 }
 
-/* A map without a part: a crash came between the rename into the share and the map's removal. */
+/* Without a part, a crash came between the rename into the share and the removal of the map. */
 static bool has_part(const struct parts *p, const char *base)
 {
 	char part[FILE_NAME];
@@ -68,7 +68,7 @@ static void find_map(void *arg, const char *name)
 	p->found[p->n++] = found;
 }
 
-/* A part whose map is missing is of no use. */
+/* A part without a map is of no use. */
 static void find_part(void *arg, const char *name)
 {
 	const struct parts *p = arg;

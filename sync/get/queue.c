@@ -1,4 +1,4 @@
-/* A heap for each lane: see queue.h. */
+/* A heap per lane: see queue.h. */
 #include "sync/get/queue.h"
 
 #include <stdbool.h>
@@ -67,7 +67,7 @@ void queue_clear(struct queue *q)
 	*q = (struct queue){ 0 };
 }
 
-/* What needs a part is never as cheap as a small file. */
+/* A content that needs a part is never as cheap as a small file. */
 static enum queue_lane lane_of(int64_t size, uint32_t nblocks)
 {
 	if (nblocks > QUEUE_BIG_BLOCKS)

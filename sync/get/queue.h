@@ -1,5 +1,5 @@
-/* In which order content is got: small files before big ones, as many at a time as their size allows, first come first
- * served, those that failed before behind those that did not. Pure. */
+/* The order in which contents are got: small files before big ones, as many at a time as their size allows, first come first
+ * served, and those that failed before behind those that did not. Pure. */
 #ifndef LANYARD_SYNC_GET_QUEUE_H
 #define LANYARD_SYNC_GET_QUEUE_H
 
@@ -15,12 +15,12 @@ enum {
 	QUEUE_MIDDLE_AT_ONCE = 16,
 	QUEUE_BIG_AT_ONCE = 4,
 	QUEUE_HUGE_AT_ONCE = 1,
-	/* Lists are kept in memory, so what has a long one counts as larger, whatever its size is said to be. */
+	/* Lists are kept in memory, so a content with a long list counts as larger, whatever its size is said to be. */
 	QUEUE_MIDDLE_BLOCKS = 4096,
 	QUEUE_BIG_BLOCKS = 45000, /* 45 GB and more, as files are cut; 2 MB of memory */
 };
 
-/* Embedded in what is queued; the queue's while in it. */
+/* Embedded in what is queued; belongs to the queue while it is in it. */
 struct queue_entry {
 	enum queue_lane lane;
 	unsigned tries;
@@ -38,11 +38,11 @@ struct queue {
 /* Zeroed memory is an empty queue. */
 void queue_clear(struct queue *q);
 void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries);
-/* Takes an entry out that waits in it; nothing when it does not. */
+/* Takes an entry out, if it is in the queue. */
 void queue_remove(struct queue *q, struct queue_entry *e);
-/* The next that may begin, which counts as under way from now on; NULL when there is none or enough is under way. */
+/* The next that may begin; it counts as under way from now on. NULL: the queue is empty, or enough is under way. */
 struct queue_entry *queue_take(struct queue *q);
-/* One that was taken is done. */
+/* An entry that was taken is not under way any more. */
 void queue_done(struct queue *q, const struct queue_entry *e);
 size_t queue_length(const struct queue *q);
 

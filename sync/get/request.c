@@ -8,7 +8,7 @@
 enum {
 	CANCEL_MAX = 64,    /* requests taken back in one message */
 	STALLED_MS = 30000, /* a peer that did not answer is left alone */
-	/* However much comes from a peer, an answer has to be among it: the largest block at 14 KB/s. */
+	/* However much comes from a peer, an answer has to be part of it by then: the largest block at 14 KB/s. */
 	ANSWER_MS = 300000,
 };
 
@@ -19,7 +19,7 @@ struct get_request *request_new(struct download *d, struct source_peer *p, uint3
 	struct get_request *r = MEM_NEW(struct get_request), *taken;
 
 	do {
-		r->number = ++last; /* of all groups: they share connections */
+		r->number = ++last; /* unique in all groups, which share connections */
 		HASH_FIND(hh, g->requests, &r->number, sizeof(r->number), taken);
 	} while (r->number == 0 || taken != NULL);
 	r->block = block;
@@ -60,6 +60,7 @@ void request_forget(struct get_request *r, bool again)
 	get_wake(g);
 }
 
+/* In messages of a bounded size. A peer that is gone needs none. */
 void request_cancel(struct get *g, struct source_peer *p, const struct download *d, size_t skip)
 {
 	uint32_t numbers[CANCEL_MAX];
@@ -110,6 +111,8 @@ static int64_t later_ms(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* A peer is silent when neither an answer nor the bytes of one under way came for REQUEST_TIMEOUT_MS. Other traffic buys it no more
+ * than ANSWER_MS. */
 void request_timeouts(struct get *g)
 {
 	int64_t now = get_now(g);

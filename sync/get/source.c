@@ -82,7 +82,7 @@ bool source_usable(const struct get *g, const struct get_source *s)
 	return !s->bad && p != NULL && p->up && !is_silent(g, p);
 }
 
-/* What owes an answer is asked last. */
+/* A source that owes an answer is asked last. */
 static bool is_better(struct get *g, const struct get_source *a, const struct get_source *b)
 {
 	bool a_silent = get_peer(g, a->peer)->silent, b_silent = get_peer(g, b->peer)->silent;

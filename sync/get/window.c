@@ -5,7 +5,7 @@
 
 enum {
 	WANTS_MAX = 64, /* in one message */
-	/* To one peer, however small the blocks of a list are said to be; half of what the protocol lets it be asked for. */
+	/* To one peer, however small the blocks of a list are said to be; half of what the protocol allows. */
 	REQUESTS_MAX = 8192,
 	SLOW_MS = 2000, /* without the answer to its oldest request a peer is slow */
 };
@@ -47,12 +47,12 @@ void window_steal(struct download *d)
 	}
 	if (!idle || slowest == NULL)
 		return;
-	/* What was asked first is most likely on its way. */
+	/* The oldest requests are most likely being answered. */
 	source_is_slow(d, slowest);
 	request_cancel(g, get_peer(g, slowest->peer), d, most / 2);
 }
 
-/* What s is asked for next is picked from this. Other sources keep their runs while this one is asked. */
+/* The input for the choice of what s is asked for. Other sources do not move while this one is asked. */
 static struct pick pick_of(const struct download *d, const struct get_source *s)
 {
 	struct pick pick = { .state = d->state_of,
@@ -107,7 +107,7 @@ static struct source_peer *askable_peer(const struct download *d, const struct g
 	return source_usable(d->g, s) && p->window > 0 && get_now(d->g) >= s->not_before_ms ? p : NULL;
 }
 
-/* One block: of the peer with the largest window. */
+/* A single block is requested from the peer with the largest window. */
 static void ask_small(struct download *d)
 {
 	struct get_source *best = NULL;
@@ -135,6 +135,8 @@ static void ask_all(struct download *d)
 	}
 }
 
+/* Windows are read once per turn and counted down from there. Small contents come first. A silent peer with nothing requested may be
+ * asked for one thing. */
 void window_fill(struct get *g)
 {
 	struct download *d, *next_d;

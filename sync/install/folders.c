@@ -1,4 +1,4 @@
-/* The folders a batch works in, opened once each: see folders.h. Paths of a batch come sorted, so a few are enough. */
+/* Open folders: see folders.h. The paths of a batch come sorted, so a few folders are enough. */
 #include "sync/install/folders.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static struct folder *folders_find(struct folders *c, const char *path, size_t l
 	return NULL;
 }
 
-/* A free place, or that of the folder that was not asked for the longest. */
+/* A free slot, or that of the folder that was used least recently. */
 static struct folder *folders_slot(struct folders *c)
 {
 	struct folder *oldest = &c->f[0];
@@ -49,6 +49,7 @@ static struct folder *folders_slot(struct folders *c)
 	return oldest;
 }
 
+/* A folder that has to be opened may take the slot of another one, which is closed. */
 struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name)
 {
 	const char *slash = strrchr(path, '/');
@@ -88,7 +89,7 @@ void folders_forget(struct folders *c, const char *path)
 
 		if (d->fd >= 0 && d->len >= len && memcmp(d->path, path, len) == 0 &&
 		    (d->len == len || d->path[len] == '/')) {
-			d->dirty = false; /* what was in it is gone with it */
+			d->dirty = false; /* its entries are gone with it */
 			close_folder(c, d);
 		}
 	}

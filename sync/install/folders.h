@@ -10,11 +10,11 @@
 struct folder {
 	char *path; /* owned; "" is the root */
 	size_t len;
-	int fd;        /* -1: a free place */
+	int fd;        /* -1: a free slot */
 	bool dirty;    /* to be synced */
 	bool unlocked; /* u+rwx was added; mode is what it had */
 	uint32_t mode;
-	uint64_t used; /* when it was last asked for */
+	uint64_t used; /* when it was last opened, by folders.clock */
 };
 
 enum { FOLDERS_MAX = 32 };
@@ -23,13 +23,13 @@ struct folders {
 	struct folder f[FOLDERS_MAX];
 	size_t n;
 	uint64_t clock;
-	bool lost; /* one that was to be synced was not */
+	bool lost; /* a folder was closed that still had to be synced */
 };
 
 /* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX asked
  * for stay valid. */
 struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
-/* Drops a folder that is being removed or replaced, and what is beneath it. */
+/* Closes a folder that is being removed or replaced, and all beneath it. */
 void folders_forget(struct folders *c, const char *path);
 /* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps
  * errno. */

@@ -1,4 +1,4 @@
-/* Putting one new thing in its place: look again at the target, rename, look at what came out. See install_internal.h. */
+/* The step that changes the share: check the target again, rename, check what came out. See install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "sync/share/seen.h"
 #include "sync/versions/version_store.h"
 
-/* The name in parts/ for what comes out of the item's path. exchanged: the new thing, which it changes places with, has it
- * first. */
+/* The name in parts/ for the old thing that comes out of the item's path. exchanged: the new thing has this name first, and changes
+ * places with the old one. */
 static void name_swap(struct install_job *job, struct install_item *item, bool exchanged, char name[SWAP_NAME_MAX])
 {
 	const struct record *ours = item->ours;
@@ -34,8 +34,7 @@ static void name_swap(struct install_job *job, struct install_item *item, bool e
 	swap_name(name, &s);
 }
 
-/* Looks at what now stands at the item's path, which we have just put there. Whatever comes later, the scan will see
- * that it differs from this. */
+/* Checks what we have just put at the item's path, for the row. The scan will see whatever differs from this later. */
 static void check_placed(struct install_item *item, struct folder *d, const char *name)
 {
 	const struct record *want = item->want;
@@ -55,7 +54,7 @@ static void check_placed(struct install_item *item, struct folder *d, const char
 	item->result = INSTALL_DONE;
 }
 
-/* The new thing goes where nothing should be; the rename itself is the look. */
+/* The new thing goes where nothing should be; the rename itself checks that. */
 static int put_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	install_hook(STEP_LOOKED, item->want->path);
@@ -69,50 +68,57 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 	return 0;
 }
 
-/* What came out goes back to its name, or, where that is taken by now, beside it. */
+/* An old thing on its way out of the share. */
+struct outgoing {
+	char swap[SWAP_NAME_MAX];                            /* its name in parts/ */
+	char temp[sizeof(((struct install_item *)0)->temp)]; /* the name of the new thing there */
+	struct fs_stat st;                                   /* the old thing's */
+	struct version_place place;                          /* where it is to go */
+};
+
+/* The thing that came out goes back to its name, or to a conflict name if that is taken by now. */
 static int take_back(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                     const char *swap, const struct fs_stat *st, enum install_result result)
+                     const struct outgoing *o, enum install_result result)
 {
 	int error = errno;
 
 	item->hint = true;
-	if (fs_rename_noreplace(job->parts, swap, d->fd, name) < 0)
-		(void)install_keep_stranger(job, item, d, job->parts, swap, st);
+	if (fs_rename_noreplace(job->parts, o->swap, d->fd, name) < 0)
+		(void)install_keep_stranger(job, item, d, o->swap, &o->st);
 	return install_fail(item, result, error);
 }
 
-/* What stands at name becomes a version, if it is what the row says; if not, it goes back. Not at once: until it was looked at
- * it may be what a user wrote a moment ago, and stands where even a crash does not make an old version of it. *out: where it
- * is, to be closed. */
+/* Makes a version of the thing at name, if it is what the row says; else it goes back. It goes to parts/ first: until it is checked
+ * it may be what a user wrote a moment ago, and after a crash a version might be all that is left of it. *out: where it is; the
+ * caller closes it. */
 static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
                     struct version_place *out)
 {
-	char swap[SWAP_NAME_MAX];
-	struct fs_stat st;
+	struct outgoing o = { .temp = "" };
 
 	*out = VERSION_PLACE_NONE;
-	name_swap(job, item, false, swap);
+	name_swap(job, item, false, o.swap);
 	install_hook(STEP_LOOKED, item->want->path);
 	if (version_store_place(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	while (fs_rename_into(d->fd, name, job->parts, swap) < 0) {
+	while (fs_rename_into(d->fd, name, job->parts, o.swap) < 0) {
 		if (folders_unlock(d))
 			continue;
 		return install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
 	d->dirty = true;
 	install_hook(STEP_SWAPPED, item->want->path);
-	if (fs_stat_at(job->parts, swap, &st) < 0)
+	if (fs_stat_at(job->parts, o.swap, &o.st) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	if (!install_came_out_same(&st, item->ours))
-		return take_back(job, item, d, name, swap, &st, INSTALL_CHANGED);
-	if (version_store_move(out, job->parts, swap) < 0)
-		return take_back(job, item, d, name, swap, &st, INSTALL_ERROR);
+	if (!install_came_out_same(&o.st, item->ours))
+		return take_back(job, item, d, name, &o, INSTALL_CHANGED);
+	if (version_store_move(out, job->parts, o.swap) < 0)
+		return take_back(job, item, d, name, &o, INSTALL_ERROR);
 	job->kept++;
 	return 0;
 }
 
-/* For file systems that cannot exchange: out with the old, in with the new. */
+/* For file systems that cannot exchange: the old thing goes out, then the new one in. */
 static void replace_by_steps(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct version_place out;
@@ -122,66 +128,65 @@ static void replace_by_steps(struct install_job *job, struct install_item *item,
 	version_store_place_close(&out);
 }
 
-/* The old could not be kept: it changes places with the new again, which waits. Whatever a user wrote in between is kept. */
+/* The old thing could not be kept: it changes places with the new one again, and the item waits. What a user wrote in between is kept. */
 static void put_back(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                     const char *swap, const char *temp)
+                     const struct outgoing *o)
 {
 	struct fs_stat st;
 	int error = errno;
 
-	if (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
-		/* It stays in parts/ until the next start, which makes a version of it. */
+	if (fs_rename_exchange(job->parts, o->swap, d->fd, name) < 0) {
+		/* It stays in parts/ until the next start makes a version of it. */
 		log_about(LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
-		          "the replaced file could not be kept as a version yet: it is .lanyard/parts/%s (%s)", swap,
+		          "the replaced file could not be kept as a version yet: it is .lanyard/parts/%s (%s)", o->swap,
 		          strerror(error));
 		return;
 	}
 	item->seen = (struct seen){ 0 };
 	item->hint = true;
 	install_fail(item, INSTALL_ERROR, error);
-	if (fs_stat_at(job->parts, swap, &st) < 0)
+	if (fs_stat_at(job->parts, o->swap, &st) < 0)
 		return;
 	if (st.ino != item->made.ino || st.size != item->made.size || st.mtime_ns != item->made.mtime_ns)
-		(void)install_keep_stranger(job, item, d, job->parts, swap, &st);
-	else if (renameat(job->parts, swap, job->parts, temp) == 0)
-		(void)snprintf(item->temp, sizeof(item->temp), "%s", temp);
+		(void)install_keep_stranger(job, item, d, o->swap, &st);
+	else if (renameat(job->parts, o->swap, job->parts, o->temp) == 0)
+		(void)snprintf(item->temp, sizeof(item->temp), "%s", o->temp);
 }
 
-/* What came out of the share goes to its place among the versions. */
+/* The old thing becomes a version, if it is what the row says; else it is a stranger, and stays in the share. */
 static void keep_old(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
-                     const char *swap, const char *temp, struct version_place *place)
+                     struct outgoing *o)
 {
-	struct fs_stat st;
-
-	if (fs_stat_at(job->parts, swap, &st) < 0)
+	if (fs_stat_at(job->parts, o->swap, &o->st) < 0)
 		return;
-	if (!install_came_out_same(&st, item->ours))
-		(void)install_keep_stranger(job, item, d, job->parts, swap, &st);
-	else if (version_store_move(place, job->parts, swap) == 0)
+	if (!install_came_out_same(&o->st, item->ours))
+		(void)install_keep_stranger(job, item, d, o->swap, &o->st);
+	else if (version_store_move(&o->place, job->parts, o->swap) == 0)
 		job->kept++;
 	else
-		put_back(job, item, d, name, swap, temp);
+		put_back(job, item, d, name, o);
 }
 
+/* The new thing takes the name that says what should come out, the two change places, and what came out is checked. Where the file
+ * system cannot exchange, it goes by steps. */
 static void exchange_file(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
-	char swap[SWAP_NAME_MAX], temp[sizeof(item->temp)];
-	struct version_place place;
+	struct outgoing o;
 	int error;
 
-	memcpy(temp, item->temp, sizeof(temp));
-	name_swap(job, item, true, swap);
-	if (version_store_place(job->root, item->want->path, &item->hands, &place) < 0 ||
-	    renameat(job->parts, temp, job->parts, swap) < 0) {
+	memcpy(o.temp, item->temp, sizeof(o.temp));
+	name_swap(job, item, true, o.swap);
+	if (version_store_place(job->root, item->want->path, &item->hands, &o.place) < 0 ||
+	    renameat(job->parts, o.temp, job->parts, o.swap) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		goto close_place;
 	}
 	install_hook(STEP_LOOKED, item->want->path);
-	while (fs_rename_exchange(job->parts, swap, d->fd, name) < 0) {
+	while (fs_rename_exchange(job->parts, o.swap, d->fd, name) < 0) {
 		if (folders_unlock(d))
 			continue;
 		error = errno;
-		if (renameat(job->parts, swap, job->parts, temp) == 0 && error == EOPNOTSUPP)
+		if (renameat(job->parts, o.swap, job->parts, o.temp) == 0 && error == EOPNOTSUPP)
 			replace_by_steps(job, item, d, name);
 		else
 			install_fail(item, error == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, error);
@@ -190,12 +195,12 @@ static void exchange_file(struct install_job *job, struct install_item *item, st
 	item->temp[0] = '\0';
 	install_hook(STEP_SWAPPED, item->want->path);
 	check_placed(item, d, name);
-	keep_old(job, item, d, name, swap, temp, &place);
+	keep_old(job, item, d, name, &o);
 close_place:
-	version_store_place_close(&place);
+	version_store_place_close(&o.place);
 }
 
-/* A file or symlink comes in place of a folder, which must be empty by now. */
+/* A file or symlink replaces a folder, which must be empty by now. */
 static void replace_folder(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	install_delete(job, item);
@@ -203,6 +208,8 @@ static void replace_folder(struct install_job *job, struct install_item *item, s
 		(void)put_new(job, item, d, name);
 }
 
+/* Nothing there: put it. A folder: it has to be empty. A file: it has to be what the row says; in a conflict it keeps its content
+ * under the conflict name, else it becomes a version. */
 static void apply_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct fs_stat st;
@@ -239,7 +246,7 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	int rc;
 
 	if (fd < 0 && errno == EACCES) {
-		/* Its owner need not be able to read it. */
+		/* A folder may be unreadable for its owner. */
 		job->sync_all = true;
 		return install_set_meta(job, d, name, item->want) == 0 ? fs_stat_at(d->fd, name, &item->made) : -1;
 	}
@@ -271,7 +278,7 @@ static void make_dir(struct install_job *job, struct install_item *item, struct 
 		             errno);
 }
 
-/* A folder that is there already is as good as a new one: it has no content of its own, only a mode. */
+/* A folder that is there already is as good as a new one: apart from its mode it has no content of its own. */
 static void apply_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct version_place out;
@@ -310,7 +317,8 @@ static void apply_dir(struct install_job *job, struct install_item *item, struct
 	version_store_place_close(&out);
 }
 
-/* Where a file cannot be set by itself, one of ours takes its place. False: it has to be set where it is. */
+/* A copy of ours replaces a file whose mode or time cannot be set. False: it could not be copied, and has to be
+ * set where it is. */
 static bool put_copy(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	if (item->want->kind != RECORD_FILE || install_copy_as_ours(job, item, d, name) < 0)
@@ -332,16 +340,16 @@ static void apply_meta(struct install_job *job, struct install_item *item, struc
 		return;
 	}
 	install_hook(STEP_LOOKED, item->want->path);
-	/* Its other names are files of their own at the others: nobody there said anything of them. */
+	/* At other members its hard links are separate files, whose mode nobody has changed. */
 	if (st.nlink > 1 && put_copy(job, item, d, name))
 		return;
 	if (install_change_meta(job, d, name, item->want, &st, &item->made) < 0) {
-		if (errno == EPERM && put_copy(job, item, d, name)) /* somebody else's file */
+		if (errno == EPERM && put_copy(job, item, d, name)) /* another user's file */
 			return;
 		install_fail(item, errno == ENOENT ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 		return;
 	}
-	/* Not reached through a descriptor of its own, which an unreadable file would not give. */
+	/* There is no descriptor to sync: an unreadable file could not be opened. */
 	job->sync_all = true;
 	check_placed(item, d, name);
 }
@@ -353,7 +361,7 @@ void install_delete(struct install_job *job, struct install_item *item)
 	struct version_place out;
 	struct fs_stat st;
 
-	/* A folder above that is gone took it along. */
+	/* Done as well if a folder above it is gone. */
 	item->result = INSTALL_DONE;
 	if (d == NULL && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return;
@@ -397,7 +405,7 @@ void install_apply(struct install_job *job, struct install_item *item)
 		install_delete(job, item);
 		return;
 	}
-	/* Put there, it would be taken for the other one, and that for it: for everybody. */
+	/* The scan would take each of the two for the other, and tell everybody. */
 	if (job->folds_case && !record_is_live(item->ours) && install_meets_other_case(job, item->want->path)) {
 		install_fail(item, INSTALL_ERROR, ENOTUNIQ);
 		return;

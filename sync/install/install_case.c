@@ -1,4 +1,4 @@
-/* Names on disks that take upper and lower case for one: see install_internal.h. Slow, and only for such disks. */
+/* Names on disks that do not distinguish upper and lower case. Slow, and used on such disks only. See install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <dirent.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether the folder's own list has this very name. */
+/* Whether the folder lists exactly this name. */
 static bool is_listed(int fd, const char *name)
 {
 	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -44,7 +44,7 @@ bool install_meets_other_case(struct install_job *job, const char *path)
 		fd = fs_open_parent(job->root, end != NULL ? part : path, &name);
 		if (fd < 0)
 			return false;
-		/* What is not there yet has nothing below it either. */
+		/* Below a name that is not there yet there is nothing either. */
 		if (fs_stat_at(fd, name, &st) < 0 || st.kind == 0)
 			end = NULL;
 		else

@@ -1,5 +1,4 @@
-/* What the steps of an item share: its failure, the tests' hook, and whether what stands there is what a row says. See
- * install_internal.h. */
+/* Used by all steps of an item: its failure, the tests' hook, and whether a thing is what a row says. See install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* A batch from beginning to end: write all, sync, look and rename each, sync the folders. See install_job.h. */
+/* A batch from beginning to end: write all, sync, check and rename each, sync the folders. See install_job.h. */
 #include "sync/install/install_internal.h"
 
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "sync/plan/path.h"
 
-/* From here on one syncfs costs less than a sync for each. */
+/* From this number on, one syncfs usually costs less than a sync of each. */
 enum { MANY = 16 };
 
 static bool item_frees_folder(const struct install_item *item)
@@ -24,7 +24,7 @@ static bool item_frees_folder(const struct install_item *item)
 	return folder && item->op != INSTALL_DIR && item->op != INSTALL_META;
 }
 
-/* What makes things first, then what removes files, then what removes folders. */
+/* Items that make things first, then those that remove files, then those that remove folders. */
 static int item_stage(const struct install_item *item)
 {
 	if (item_frees_folder(item))
@@ -32,7 +32,7 @@ static int item_stage(const struct install_item *item)
 	return item->op == INSTALL_DELETE;
 }
 
-/* Folders before what is in them; when they go, after. */
+/* Folders before their contents; when they are removed, after. */
 static int by_stage(const void *pa, const void *pb)
 {
 	const struct install_item *a = *(struct install_item *const *)pa, *b = *(struct install_item *const *)pb;
@@ -74,7 +74,7 @@ static void sync_written(struct install_job *job)
 	job->syncfs_ns = clock_mono_ns() - start;
 }
 
-/* All new files, complete and durable, in parts/. */
+/* Writes all new files into parts/, complete and durable. */
 static void write_all(struct install_job *job)
 {
 	size_t files = 0;
@@ -97,15 +97,15 @@ static void write_all(struct install_job *job)
 		sync_written(job);
 }
 
-/* What stands at its place after a power cut would pass for the user's own if the notes that say whose it is were lost. A syncfs of
- * the disk has taken them along. A failure keeps nothing from being installed: the index's owner finds it as well. */
+/* If a power cut took the notes but not the renames, the scan would take our files for the user's own. A syncfs of the same disk has
+ * synced the notes too. A failure does not stop the install: the index reports it by itself. */
 static void make_notes_safe(struct install_job *job)
 {
 	if (job->sync_notes != NULL && !(job->reserve && job->syncfs_ns != 0))
 		job->sync_notes(job->notes);
 }
 
-/* Some of what is in a folder that should be empty, so that the scan can be told to look at it. */
+/* Some entries of a folder that should be empty, so that the scan can check them. */
 static void list_names(struct install_job *job, struct install_item *item)
 {
 	int fd = fs_open(job->root, item->want->path, O_RDONLY | O_DIRECTORY, 0);
@@ -140,7 +140,7 @@ static void apply_all(struct install_job *job)
 	}
 }
 
-/* Every rename durable, so that rows may say so. */
+/* Makes every rename durable, so that rows may say so. */
 static void sync_folders(struct install_job *job)
 {
 	int rc;
@@ -162,7 +162,8 @@ static size_t new_folders(const struct install_job *job)
 	return n;
 }
 
-/* What a user took away before its row is written: a walk that has come by since had nothing to miss there. */
+/* A user may delete the file between our rename and our row. A scan that ran in that gap had no row to compare with, so it noticed
+ * nothing, and the next full scan may be an hour away. So we check now, and the path is hinted if it is gone. */
 static void check_once_more(struct install_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {

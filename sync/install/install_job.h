@@ -1,22 +1,22 @@
 /* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets,
  * downloads nor the index.
  *
- * The commit order, for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
- * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is looked at again;
- * then one rename puts the new in its place, and what came out is looked at; then the folders are synced. The rows are
- * the loop's thread's business, when the job is back. Few files are synced one by one, many by one syncfs, unless that
+ * The commit order for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
+ * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is checked again;
+ * then one rename puts the new thing in its place, and the old one that came out is checked; then the folders are synced. The
+ * loop's thread writes the rows when the job is back. A few files are synced one by one, many by one syncfs, unless that
  * has to wait for much that others wrote.
  *
- * What is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an
- * exchange and a rename. What cannot be kept is put back and waits. Those renames need no sync of their own: on a file
- * system that keeps a rename whole, the old content is at one of the names that are looked at after a crash.
+ * A file that is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an
+ * exchange and a rename. A file that cannot be kept is put back, and the item waits. Those renames need no sync of their own: on
+ * a file system that keeps a rename whole, the old content is at one of the names that recover.h checks after a crash.
  *
- * A target that is not what the row says is left alone (INSTALL_CHANGED), and what the exchange brings out unexpected
- * is kept under a conflict name. While something of the user's may stand in parts/, it has a name that says what it
- * should be (swap.h), so that not even a crash in between makes it look like rubbish.
+ * A target that is not what the row says is left alone (INSTALL_CHANGED), and anything unexpected that the exchange brings out
+ * is kept under a conflict name. While a user's file may stand in parts/, its name there says what it should be (swap.h), so that
+ * even a crash in between does not make it look like rubbish.
  *
- * Of one path at most CONFLICTS_MAX conflict copies stand in the share: with one more, the oldest becomes a version.
- * But not where no versions are kept, so that it never becomes nothing. */
+ * One path has at most CONFLICTS_MAX conflict copies in the share: with one more, the oldest becomes a version. But not where no
+ * versions are kept, since it would be lost. */
 #ifndef LANYARD_SYNC_INSTALL_JOB_H
 #define LANYARD_SYNC_INSTALL_JOB_H
 
@@ -34,7 +34,7 @@ enum install_op {
 	INSTALL_FILE,
 	INSTALL_SYMLINK,
 	INSTALL_DIR,
-	INSTALL_META,   /* what is there stays; its mode and mtime become want's */
+	INSTALL_META,   /* the thing stays; it gets the mode and mtime of want */
 	INSTALL_MOVE,   /* the file at from->path becomes want->path */
 	INSTALL_DELETE, /* file or symlink; of a folder only when it is empty */
 };
@@ -43,7 +43,7 @@ enum install_result {
 	INSTALL_DONE,
 	INSTALL_CHANGED,   /* the target (a move: the source) is not what its row says; nothing was done there */
 	INSTALL_NO_PARENT, /* its folder is missing (error ENOENT), or something else is in its place */
-	INSTALL_NOT_EMPTY, /* a folder has to go and is not empty; names has some of its entries */
+	INSTALL_NOT_EMPTY, /* a folder that has to go is not empty; names has some of its entries */
 	INSTALL_BAD_BYTES, /* the bytes do not have the content's hash */
 	INSTALL_NO_SHARE,  /* the share is not there: nothing was done at all */
 	INSTALL_NO_SOURCE, /* the local file to copy from is not what its row says */
@@ -53,7 +53,7 @@ enum install_result {
 enum { INSTALL_NAMES = 16, CONFLICTS_MAX = 10 };
 
 struct install_item {
-	/* What to do. The records are the caller's and outlive the job. */
+	/* The order. The records are the caller's and outlive the job. */
 	enum install_op op;
 	const struct record *want; /* what shall be at want->path */
 	const struct record *ours; /* our row: what should be there now; NULL or a tombstone: nothing */
@@ -63,18 +63,18 @@ struct install_item {
 	uint64_t part_ino;         /* of the part that was verified */
 	bool conflict;             /* ours is kept under its conflict name first */
 	bool mkdirs;               /* missing folders above may be made */
-	struct kept_hands hands;   /* of a version that is made of ours */
+	struct kept_hands hands;   /* for a version that is made of ours */
 
-	/* What came of it. */
+	/* The result. */
 	enum install_result result;
 	int error; /* errno, or RESERVE_REACHED */
 	struct seen
-		seen; /* of what is there now; only what the disk kept of mode and mtime when it was changed again already */
-	bool away;                 /* a user took it away again at once: no walk may come by there for long */
-	bool hint;                 /* the path (or what was moved aside) should be looked at by the scan */
-	char *conflict_path;       /* where ours was kept, owned; NULL: not, or an equal copy was there already */
-	struct seen conflict_seen; /* of it; zero when it is not what the row said */
-	char *kept_path;           /* where something unexpected was kept, owned */
+		seen; /* of the thing that is there now; only what the disk kept of mode and mtime if it was changed again already */
+	bool away;           /* a user took it away again at once, and no scan may come by for a long time */
+	bool hint;           /* the scan should check the path, or the file that was moved aside */
+	char *conflict_path; /* where ours was kept, owned; NULL: it was not, or an identical copy was there already */
+	struct seen conflict_seen; /* of that copy; zero if it is not what the row said */
+	char *kept_path;           /* where an unexpected file was kept, owned */
 	char *names
 		[INSTALL_NAMES]; /* NOT_EMPTY: entries of the folder; else paths of conflict copies that became versions; owned */
 
@@ -91,7 +91,7 @@ struct install_job {
 	struct install_item **items;
 	size_t n;
 	bool copies_stay; /* conflict copies never become versions, however many there are */
-	bool folds_case;  /* the disk takes upper and lower case for one name */
+	bool folds_case;  /* the disk does not distinguish upper and lower case */
 	bool reserve;     /* a reserve stays free on the disk (sync/share/reserve.h): the index is on it too */
 	/* Makes the caller's notes of the rows to come safe from a power cut; called by the worker. NULL: there are none. */
 	void (*sync_notes)(const void *arg);
@@ -111,7 +111,7 @@ struct install_job {
 
 /* Does everything, in order; sorts job->items. Any thread. */
 void install_job_run(struct install_job *job);
-/* Frees what came of an item. */
+/* Frees the result of an item. */
 void install_item_clear(struct install_item *item);
 
 /* For tests: called between the steps of an item, on the worker. NULL: no hook. */

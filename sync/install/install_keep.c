@@ -1,4 +1,4 @@
-/* Keeping what must not be lost: our own content under its conflict name, strangers, and files that only move. See
+/* Keeps what must not be lost: our own content under its conflict name, strangers, and files that only move. See
  * install_internal.h. */
 #include "sync/install/install_internal.h"
 
@@ -19,8 +19,9 @@
 
 enum { TRIES_MAX = 1000, COMPARE_PIECE = 256 << 10 };
 
-int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, int dirfd,
-                          const char *from, const struct fs_stat *st)
+/* The first free conflict name. If there is none, or the rename fails, it stays where it is, and the log says where. */
+int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *from,
+                          const struct fs_stat *st)
 {
 	struct record loser = { .path = item->want->path, .mtime_ns = st->mtime_ns, .modified_by = job->short_id };
 	char *shown;
@@ -29,7 +30,7 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 		char *path = conflict_name(&loser, try);
 		const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
-		if (fs_rename_noreplace(dirfd, from, d->fd, name) == 0) {
+		if (fs_rename_noreplace(job->parts, from, d->fd, name) == 0) {
 			d->dirty = true;
 			item->hint = true;
 			free(item->kept_path);
@@ -43,13 +44,13 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 	shown = log_escape(item->want->path, strlen(item->want->path));
 	log_about(LOG_WARN, &(struct log_about){ .group = job->group, .file = item->want->path },
 	          "a file that appeared at %s while it was being replaced could not be put back: "
-	          "it is in .lanyard/%s/, as %s (%s)",
-	          shown, dirfd == job->parts ? "parts" : "versions", from, strerror(errno));
+	          "it is in .lanyard/parts/, as %s (%s)",
+	          shown, from, strerror(errno));
 	free(shown);
 	return -1;
 }
 
-/* Where one of two files is no hole any more; INT64_MAX: both are to their end. */
+/* Where the holes of both files end; INT64_MAX: both are holes to their end. */
 static int64_t past_holes(int a, int b, int64_t at)
 {
 	int64_t da = fs_next_data(a, at), db = fs_next_data(b, at);
@@ -57,7 +58,7 @@ static int64_t past_holes(int a, int b, int64_t at)
 	return da < db ? da : db;
 }
 
-/* Of two files of one size. */
+/* For two files of one size. */
 static bool same_bytes(int a, int b)
 {
 	uint8_t *pa = mem_calloc(COMPARE_PIECE, 1), *pb = mem_calloc(COMPARE_PIECE, 1);
@@ -91,7 +92,7 @@ static bool same_files(struct folder *da, const char *a, struct folder *db, cons
 	return same;
 }
 
-/* Whether a taken conflict name holds what ours holds, so that ours need not be kept twice. */
+/* Whether the thing at a taken conflict name has the content of ours, so that it need not be kept twice. */
 static bool same_things(struct folder *da, const char *a, struct folder *db, const char *b)
 {
 	struct fs_stat sa, sb;
@@ -113,7 +114,7 @@ static bool same_things(struct folder *da, const char *a, struct folder *db, con
 	return same;
 }
 
-/* Ours stands at its conflict name now: is it what the row said, to the byte as far as one can see? */
+/* Ours stands at its conflict name now. If it is what the row said, its row can be written; else the scan has to check it. */
 static void check_kept(struct install_item *item, struct folder *cd, const char *cname, char *path)
 {
 	struct fs_stat st;
@@ -136,7 +137,7 @@ static int by_mark(const void *pa, const void *pb)
 	return strcmp(conflict_mark(*(char *const *)pa), conflict_mark(*(char *const *)pb));
 }
 
-/* The conflict copies of what cname is one of, in its folder, cname left out, the oldest first. */
+/* Lists the other conflict copies of the same file in this folder (all but cname), oldest first. */
 static struct copies other_copies(struct folder *cd, const char *cname)
 {
 	int fd = openat(cd->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -163,7 +164,7 @@ static struct copies other_copies(struct folder *cd, const char *cname)
 	return c;
 }
 
-/* A storm of conflicts: the oldest copies become versions. The scan finds them gone, and says so to the others. */
+/* In a storm of conflicts the oldest copies become versions. The scan notices that they are gone, and others are told. */
 static void bound_copies(struct install_job *job, struct install_item *item, struct folder *cd, const char *cname)
 {
 	struct copies c = other_copies(cd, cname);
@@ -190,6 +191,7 @@ static void bound_copies(struct install_job *job, struct install_item *item, str
 	free(c.name);
 }
 
+/* The first conflict name that is free, or that an identical copy has already. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	install_hook(STEP_LOOKED, item->want->path);
@@ -230,7 +232,7 @@ static bool changes_meta(const struct install_item *item)
 	return item->want->mode != item->from->mode || item->want->mtime_ns != item->from->mtime_ns;
 }
 
-/* What moved is at its new place; its mode and mtime may have to follow. */
+/* The file is at its new place; its mode and mtime may have to follow. */
 static void finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
                         struct fs_stat *st)
 {
@@ -247,8 +249,8 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 		job->sync_all = true;
 		if (install_change_meta(job, to, name, want, st, &item->made) < 0 ||
 		    fs_stat_at(to->fd, name, &now) < 0) {
-			/* It is where it belongs with the right content: the scan says what its mode and mtime are. What
-			 * could not be set, since another owns it, is no change of his. */
+			/* The file is where it belongs, with the right content; the scan finds out its mode and mtime. If they could
+			 * not be set because another user owns the file, that is not a change by that user. */
 			if (errno == EPERM)
 				item->seen = install_kept_as(st);
 			item->hint = true;
@@ -274,7 +276,7 @@ void install_move(struct install_job *job, struct install_item *item)
 		install_fail(item, INSTALL_CHANGED, errno);
 		return;
 	}
-	/* Set of one of its names, they would be set of all: a copy is made. */
+	/* They would be set for all its hard links: the file is copied instead. */
 	if (st.nlink > 1 && changes_meta(item)) {
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
@@ -290,7 +292,7 @@ void install_move(struct install_job *job, struct install_item *item)
 	to->dirty = true;
 	install_hook(STEP_SWAPPED, item->want->path);
 	if (fs_stat_at(to->fd, name, &st) < 0 || !install_came_out_same(&st, item->from)) {
-		/* Something else was moved: back with it. Where that cannot be, the scan finds it at its new name. */
+		/* We moved something else: it goes back. If it cannot, the scan finds it at its new name. */
 		item->hint = true;
 		(void)fs_rename_noreplace(to->fd, name, from->fd, from_name);
 		install_fail(item, INSTALL_CHANGED, 0);

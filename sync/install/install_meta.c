@@ -1,6 +1,6 @@
-/* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; that keeps no content from
- * coming. What the disk made of them goes into the row beside what was asked (struct seen), so that a look which finds it so
- * is not taken for a user's change. */
+/* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; content is installed all the
+ * same. The row keeps what the disk made of them (struct seen) next to what was asked for, so that a scan does not take it
+ * for a user's change. See install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "sync/share/reserve.h"
 #include "sync/versions/version_store.h"
 
-/* The mode as this share shows it. */
+/* The mode as this disk will show it. */
 static uint32_t shown(const struct install_job *job, const struct record *want)
 {
 	return disk_mode_kept(job->handle->disk, want->kind, want->mode);
@@ -30,7 +30,7 @@ int install_set_meta(const struct install_job *job, struct folder *d, const char
 {
 	int error = 0;
 
-	/* Both leave a symlink or a mount alone that came a moment ago. */
+	/* Neither call follows a symlink or a mount that appeared a moment ago. */
 	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, shown(job, want)) < 0) {
 		if (folders_unlock(d))
 			continue;
@@ -43,7 +43,7 @@ int install_set_meta(const struct install_job *job, struct folder *d, const char
 	return error == 0 ? 0 : -1;
 }
 
-/* What the disk makes of a mode and mtime, tried in parts/, where no user is. */
+/* Finds out what the disk makes of a mode and mtime, in parts/, where no user interferes. */
 static int try_meta(struct install_job *job, const struct record *want, struct fs_stat *made)
 {
 	char name[40];
@@ -59,7 +59,7 @@ static int try_meta(struct install_job *job, const struct record *want, struct f
 	return rc;
 }
 
-/* Whether the disk made this of the mode that was wanted. */
+/* Whether this mode is what the disk makes of the one that was wanted. */
 static bool is_kept_mode(uint32_t mode, uint32_t want, uint32_t before, uint32_t tried)
 {
 	return mode == want || (tried != want && (mode == tried || mode == before));
@@ -90,7 +90,7 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 		errno = error != 0 ? error : errno;
 		return -1;
 	}
-	/* The disk can, only not with this one: it is somebody else's. */
+	/* The disk can keep them, but not on this file: another user owns it. */
 	if (error != 0 && tried.mode == mode && tried.mtime_ns == want->mtime_ns) {
 		errno = EPERM;
 		return -1;
@@ -102,7 +102,7 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 	return 0;
 }
 
-/* from, as the row says it is from the first byte to the last. */
+/* Copies `from`, which must be what the row says before and after. */
 static int copy_into(struct install_job *job, struct install_item *item, int from, int fd)
 {
 	struct fs_stat st;
@@ -114,6 +114,7 @@ static int copy_into(struct install_job *job, struct install_item *item, int fro
 	return item->made.size == st.size && fs_stat_fd(from, &st) == 0 && install_look_same(&st, item->ours) ? 0 : -1;
 }
 
+/* On any failure nothing is left in parts/. */
 int install_copy_as_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	int from = fs_open(d->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0), fd = -1, rc = -1;

@@ -1,4 +1,5 @@
-/* Making the new file or symlink of an item in parts/: written, verified, its mode and mtime set. See install_internal.h. */
+/* Makes the new file or symlink of an item in parts/: writes and verifies it, and sets its mode and mtime. See
+ * install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "sync/share/reserve.h"
 #include "base/sparse.h"
 
-/* Reads a local file that should hold the content into fresh memory. NULL when it does not look as its row says. */
+/* Reads a local file that should have the content into fresh memory. NULL when its size is another. */
 static uint8_t *read_source(struct install_job *job, const struct record *from, const struct content *c)
 {
 	int fd = fs_open(job->root, from->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -54,16 +55,17 @@ static int fill_file(struct install_job *job, struct install_item *item, int fd,
 	if (want->content.size > 0) {
 		if (sparse_write(fd, bytes, (size_t)want->content.size, 0, false) < 0)
 			return -1;
-		/* The end may have been left out. */
+		/* A hole at the end was left out. */
 		if (want->content.size >= SPARSE_MIN && ftruncate(fd, want->content.size) < 0)
 			return -1;
 	}
-	/* What the disk cannot keep of them keeps no content from coming. */
+	/* If the disk cannot keep them, the content is installed all the same. */
 	if (install_give_meta(job, fd, want) < 0 || (sync && sync_file(job, fd) < 0))
 		return -1;
 	return fs_stat_fd(fd, &item->made);
 }
 
+/* The hash is checked before a byte is written. */
 static int write_file(struct install_job *job, struct install_item *item, const uint8_t *bytes, bool sync)
 {
 	uint8_t hash[32];
@@ -90,7 +92,7 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 
 static int write_symlink(struct install_job *job, struct install_item *item)
 {
-	/* EPERM means "none here", as our own folder takes all else. */
+	/* EPERM means that the disk has no symlinks, since the folder is ours. */
 	if (symlinkat(item->want->target, job->parts, item->temp) < 0)
 		return install_fail(item, INSTALL_ERROR, errno == EPERM || errno == ENOSYS ? EOPNOTSUPP : errno);
 	if ((fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 && !fs_lacks(errno)) ||
@@ -111,7 +113,7 @@ int install_write(struct install_job *job, struct install_item *item, uint32_t n
 		(void)snprintf(item->temp, sizeof(item->temp), "%s", item->part);
 		if (fs_stat_at(job->parts, item->part, &item->made) < 0)
 			return install_fail(item, INSTALL_ERROR, errno);
-		/* Something else may have come to stand there since it was verified. */
+		/* Somebody may have put another file there since it was verified. */
 		if (item->made.kind != S_IFREG || item->made.size != item->want->content.size ||
 		    item->made.ino != item->part_ino)
 			return install_fail(item, INSTALL_NO_SOURCE, 0);

@@ -16,7 +16,7 @@
 
 enum { TRIES_MAX = 1000, PART_FILE = 40 };
 
-/* What came out of the share before a crash becomes a version of its path, as it would have. */
+/* A file that came out of the share before the crash becomes a version of its path, as it would have. */
 static void recover_version(struct recover *r, const char *name, const struct swap *s)
 {
 	char *shown = log_escape(name, strlen(name));
@@ -29,7 +29,7 @@ static void recover_version(struct recover *r, const char *name, const struct sw
 	free(shown);
 }
 
-/* The path that a swap's name has only the tag of; NULL when nothing was noted of it. */
+/* The path whose tag the name has; NULL when it was not noted. */
 static const char *path_of(const struct recover *r, const struct kept_tag *tag)
 {
 	for (size_t i = 0; i < r->nleft; i++) {
@@ -41,7 +41,7 @@ static const char *path_of(const struct recover *r, const struct kept_tag *tag)
 	return NULL;
 }
 
-/* -1 and errno. */
+/* Durable when it returns 0; -1 and errno. */
 static int move_into_share(struct recover *r, const char *from, const char *path)
 {
 	const char *name;
@@ -58,7 +58,8 @@ static int move_into_share(struct recover *r, const char *from, const char *path
 	return rc;
 }
 
-/* To the first free one of: path itself, unless it is not to be had, and its conflict names. NULL and errno. */
+/* Moves it to path itself if `itself` and it is free, else to the first free conflict name of path. Returns the name, owned, or NULL
+ * and errno. */
 static char *return_as(struct recover *r, const char *from, const char *path, bool itself, int64_t mtime_ns)
 {
 	char *copy = itself ? mem_strdup(path) : NULL;
@@ -85,12 +86,14 @@ static char *return_as(struct recover *r, const char *from, const char *path, bo
 	return copy;
 }
 
+/* A file that somebody wrote while it was replaced or deleted, before the crash. No row knows it, and a version must not be all that
+ * is left of it, since versions are thinned. So it goes back to its path, or becomes a conflict copy. */
 static void recover_stranger(struct recover *r, const char *name, const struct swap *s, const struct fs_stat *st)
 {
 	const char *of = path_of(r, &s->tag);
 	char *path = of != NULL ? return_as(r, name, of, true, st->mtime_ns) : NULL, *shown;
 
-	/* Its folder is gone, or what was noted is lost. */
+	/* Its folder is gone, or the note is lost. */
 	if (path == NULL)
 		path = return_as(r, name, "recovered", false, st->mtime_ns);
 	if (path == NULL) {
@@ -111,6 +114,7 @@ static void recover_stranger(struct recover *r, const char *name, const struct s
 	r->kept[r->nkept++] = mem_strdup(of != NULL ? of : path);
 }
 
+/* By its name: the old thing becomes a version; the new one goes back to being a part, or goes; anything else is a user's. */
 static void recover_swap(void *arg, const char *name)
 {
 	struct recover *r = arg;

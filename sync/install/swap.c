@@ -1,4 +1,4 @@
-/* Names of things on their way out of the share: see swap.h. Pure. */
+/* Names of things on their way out of the share: see swap.h. */
 #include "sync/install/swap.h"
 
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 
 static const char suffix[] = ".swap";
 
-/* Of numbers and of the 32 hex digits of tag and part, two numbers each. Five bits a digit, since some disks hold no name above 143
- * bytes, and in one case, since to some both are the same. */
+/* Five bits per digit, since some disks cannot hold a name above 143 bytes; only lower case, since some do not distinguish. The 32
+ * hex digits of tag and part are written as two numbers each. */
 static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 
 enum { BEGIN = 'z', NUMBERS = 7, HALF = 16 };
@@ -59,7 +59,7 @@ void swap_name(char out[SWAP_NAME_MAX], const struct swap *s)
 	memcpy(p - 1, suffix, sizeof(suffix));
 }
 
-/* Digits of `bits` each, up to a '-' or the suffix; NULL when they are none. */
+/* Digits of `bits` each, up to a '-' or the suffix; NULL when they are not. */
 static const char *read_number(const char *p, unsigned bits, uint64_t *v)
 {
 	const char *start = p, *digit;
@@ -85,7 +85,7 @@ static const char *read_hash(const char *p, char hex[2 * HALF + 1])
 	return p;
 }
 
-/* Lanyard 0.1.0 wrote all of it in hex, which has no BEGIN; the part's name is "0" for none. */
+/* Version 0.1.0 wrote all of it in hex, without BEGIN; "0" stands for no part. */
 static const char *read_old_hashes(struct swap *s, const char *p)
 {
 	const char *end = strstr(p, suffix);
@@ -101,6 +101,7 @@ static const char *read_old_hashes(struct swap *s, const char *p)
 	return end;
 }
 
+/* A name of ours only if each piece reads to its end and nothing follows the suffix. */
 int swap_parse(struct swap *s, const char *name)
 {
 	bool old = name[0] != BEGIN;

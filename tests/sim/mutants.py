@@ -51,7 +51,7 @@ MUTANTS = (
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", "")]),
     Mutant("of a conflict nothing is kept", "P2", [
         edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
-        edit(APPLY, "else if (version_store_move(place, job->parts, swap) == 0)", "else if (unlinkat(job->parts, swap, 0) == 0)")]),
+        edit(APPLY, "else if (version_store_move(&o->place, job->parts, o->swap) == 0)", "else if (unlinkat(job->parts, o->swap, 0) == 0)")]),
     Mutant("an install does not check what stands in its way", "P2", [
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) != SEEN_OTHER);", "true;"),
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) == SEEN_SAME);", "true;")]),
