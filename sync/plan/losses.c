@@ -25,8 +25,7 @@ struct losses_path {
 struct losses {
 	struct losses_path *all; /* in the order of their times */
 	int64_t n[KINDS];
-	unsigned
-		thinned; /* only paths whose lowest `thinned` bits are 0 are remembered; each stands for 2^thinned paths */
+	unsigned thinned; /* remembers paths whose lowest `thinned` bits are 0; each stands for 2^thinned */
 };
 
 struct losses *losses_new(void)

@@ -5,7 +5,7 @@
  *   1. A version that knows the other one wins.
  *   2. Concurrent versions of equal content merge, with the later mtime.
  *   3. New content on one side and a new mode or mtime on the other merge into the new content with its mtime.
- *   4. An edit beats a deletion; a folder beats a file or symlink, and a file a symlink; between two of a kind the later
+ *   4. An edit beats a deletion; a folder beats a file or symlink, and a file a symlink; of two of a kind the later
  *      mtime wins, then the greater root (or target), then the greater modified_by.
  * In 2 and 3 the mode is the one that was set since the other side last knew the mode. If both sides have set it, it is
  * the winner's in 2, and in 3 that of the side that did not write.

@@ -1,4 +1,4 @@
-/* Names of kept versions: see kept_name.h. */
+/* See kept_name.h. */
 #include "sync/versions/kept_name.h"
 
 #include <inttypes.h>
@@ -65,7 +65,7 @@ static int digits(const char **p, int n)
 	return v;
 }
 
-/* The id that p begins with; *end is what follows it. */
+/* Reads the ID that p begins with; *end is what follows it. */
 static int read_kept_id(const char *p, int64_t *at_ns, const char **end)
 {
 	char again[KEPT_ID_MAX];
@@ -82,7 +82,7 @@ static int read_kept_id(const char *p, int64_t *at_ns, const char **end)
 		if (v[i] < 0)
 			return -1;
 	}
-	/* No month is so long that it leads out of what nanoseconds can count. */
+	/* Such years keep the time within 64 bits of nanoseconds. Days beyond the end of a month show below. */
 	if (v[0] < 1970 || v[0] > 2261 || v[1] > 12 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 59)
 		return -1;
 	tm = (struct tm){ .tm_year = v[0] - 1900, .tm_mon = v[1] - 1, .tm_mday = v[2] };
@@ -91,7 +91,7 @@ static int read_kept_id(const char *p, int64_t *at_ns, const char **end)
 	tm.tm_sec = v[5];
 	*at_ns = (int64_t)timegm(&tm) * ns_per_s + v[6];
 	*end = p;
-	/* The 31st of February is no day. */
+	/* timegm() accepts the 31st of February; written again it is another day. */
 	kept_id_format(again, *at_ns);
 	return strncmp(again, start, KEPT_ID_MAX - 1) == 0 ? 0 : -1;
 }
@@ -103,7 +103,7 @@ int kept_id_parse(const char *text, int64_t *at_ns)
 	return read_kept_id(text, at_ns, &end) == 0 && *end == '\0' ? 0 : -1;
 }
 
-/* What fits of a name: its end, which has the extension, not begun within a UTF-8 sequence where that can be helped. */
+/* As much of the end of a name as fits, since that has the extension. In a valid name no UTF-8 sequence is cut. */
 static const char *tail_that_fits(const char *name, size_t room)
 {
 	size_t len = strlen(name);
@@ -143,7 +143,7 @@ static uint32_t read_hand(const char *p)
 	return hex_decode(b, sizeof(b), text) == 0 ? get_u32(b) : 0;
 }
 
-/* The hands that *p begins with, if any; *p moves behind them. */
+/* Reads the hands that *p begins with, if any; *p moves behind them. */
 static void read_hands(const char **p, struct kept_hands *hands)
 {
 	const char *digits = *p + 1;
@@ -157,7 +157,7 @@ static void read_hands(const char **p, struct kept_hands *hands)
 
 int kept_name_shorten(char name[KEPT_NAME_MAX])
 {
-	char *end = name + KEPT_TAG + KEPT_ID_MAX; /* of tag, '-' and id */
+	char *end = name + KEPT_TAG + KEPT_ID_MAX; /* of tag, '-' and ID */
 	struct kept_hands hands;
 	const char *behind = end, *rest;
 
@@ -165,7 +165,7 @@ int kept_name_shorten(char name[KEPT_NAME_MAX])
 	end += behind - end;
 	if (*end == '\0')
 		return -1;
-	/* To what the disks hold that hold least, then to nothing. */
+	/* First to what every disk can hold, then to nothing. */
 	if (strlen(name) > SHORT_NAME) {
 		rest = tail_that_fits(end + 1, SHORT_NAME - (size_t)(end + 1 - name));
 		memmove(end + 1, rest, strlen(rest) + 1);

@@ -1,4 +1,4 @@
-/* Which kept versions stay: see kept_policy.h. */
+/* See kept_policy.h. */
 #include "sync/versions/kept_policy.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static int64_t step_of(int64_t age)
 	return s->every;
 }
 
-/* From the oldest on, so that whoever comes with many names has no place left rather than those who were there
+/* From the oldest on: a member that comes with many names finds no place left, in place of the authors that were there
  * before. */
 static void spare_last_ones(struct kept_item *v, size_t n)
 {
@@ -53,7 +53,7 @@ static void spare_last_ones(struct kept_item *v, size_t n)
 
 void kept_policy_thin(struct kept_item *v, size_t n, int64_t now_ns, int64_t max_age_ns)
 {
-	const struct kept_item *last = NULL; /* that stays */
+	const struct kept_item *last = NULL; /* the last one that stays */
 	size_t stay = 0;
 
 	spare_last_ones(v, n);
@@ -78,6 +78,7 @@ static int items_newest_first(const void *pa, const void *pb)
 	return (a->at_ns < b->at_ns) - (a->at_ns > b->at_ns);
 }
 
+/* Spared versions take their space first, whatever their age; the others share what is left, the newest first. */
 int64_t kept_policy_cutoff(struct kept_item *v, size_t n, int64_t max_bytes, size_t max_count)
 {
 	int64_t left = max_bytes > 0 ? max_bytes : 0;

@@ -1,4 +1,4 @@
-/* Versions on disk: keeping, finding, restoring. See version_store.h; what goes again is in version_store_thin.c. */
+/* Keeping, finding and restoring versions: see version_store.h. version_store_thin.c removes them. */
 #include "sync/versions/version_store.h"
 
 #include <dirent.h>
@@ -25,7 +25,7 @@ void version_store_place_close(struct version_place *p)
 
 /* --- keeping --- */
 
-/* The folder of a tag. -1 and errno. */
+/* Opens the folder that has the versions of a tag. -1 and errno. */
 static int open_shard(int root, const struct kept_tag *tag, bool create)
 {
 	char path[sizeof(KEPT_FOLDER) + 4];
@@ -139,7 +139,7 @@ void kept_versions_clear(struct kept_versions *l)
 	*l = (struct kept_versions){ 0 };
 }
 
-/* --- a user's changes --- */
+/* --- what a user asks for --- */
 
 static int copy_by_hand(int from, int to, int64_t at, int64_t end)
 {
@@ -157,7 +157,7 @@ static int copy_by_hand(int from, int to, int64_t at, int64_t end)
 	return rc;
 }
 
-/* Shares the blocks where the disk can. */
+/* Shares the blocks if the file system can. */
 static int copy_data(int from, int to, int64_t at, int64_t end)
 {
 	off_t in = at, out = at;
@@ -173,7 +173,7 @@ static int copy_data(int from, int to, int64_t at, int64_t end)
 	return n < 0 ? -1 : 0;
 }
 
-/* Holes stay holes. */
+/* A hole in the file is a hole in the copy. */
 int version_store_copy_bytes(int from, int to)
 {
 	struct fs_stat st;
@@ -224,7 +224,7 @@ static char *parent_path(const char *path)
 	return slash != NULL ? mem_printf("%.*s", (int)(slash - path), path) : mem_strdup("");
 }
 
-/* Opens the folder of a path that is to come, which is made when it is missing. */
+/* Opens the folder of a path that is about to be made; makes the folder if it is missing. */
 static int open_parent(int root, const char *path, const char **name)
 {
 	char *parent = parent_path(path);
@@ -234,8 +234,9 @@ static int open_parent(int root, const char *path, const char **name)
 	return fd;
 }
 
-/* What is at from changes places with what is at dirfd/name; where nothing is, it goes there. What comes out is at
- * from's place then: a version already. 1: something came out; 0: nothing; -1 and errno. */
+/* Exchanges `from` with dirfd/name, so that the replaced file is at from's place, where it is a version; a plain rename
+ * if the name is free. A disk that cannot exchange needs two renames: the old file is kept first, so a crash in between
+ * leaves none at the path but loses nothing. Returns 1 if something was exchanged, 0 if not, -1 and errno. */
 static int exchange(int root, const struct version_place *from, int dirfd, const char *name, const char *path)
 {
 	struct version_place old;
@@ -261,7 +262,8 @@ static int exchange(int root, const struct version_place *from, int dirfd, const
 	return rc == 0 ? fs_rename_noreplace(from->fd, from->name, dirfd, name) : -1;
 }
 
-/* A copy of v, at a place that a version of `to` may have, and only once it is whole. */
+/* Copies v to a place for a version of `to`. The copy gets its place only once it is complete, so a crash leaves no
+ * half version. */
 static int copy_version(int root, const char *path, const struct kept_version *v, const char *to,
                         struct version_place *copy)
 {
@@ -310,7 +312,7 @@ int version_store_restore(int root, const char *path, const struct kept_version 
 	return rc;
 }
 
-/* Opens the folder of a file or symlink that is there. */
+/* Opens the folder of an existing file or symlink. */
 static int open_parent_of_file(int root, const char *path, const char **name)
 {
 	int dirfd = fs_open_parent(root, path, name);
@@ -342,7 +344,7 @@ int version_store_retire(int root, const char *path)
 	return rc;
 }
 
-/* Where a file stands, in the form of a place. */
+/* The place where a file is. */
 static int place_of_file(int root, const char *path, struct version_place *p)
 {
 	const char *name = NULL;
@@ -362,7 +364,7 @@ int version_store_replace(int root, const char *from, const char *to)
 	if (place_of_file(root, from, &file) < 0)
 		return -1;
 	dirfd = open_parent(root, to, &name);
-	/* First the place, so that what comes out can be kept. */
+	/* The place comes first: without it the replaced file could not be kept. */
 	if (dirfd >= 0 && version_store_place(root, to, NULL, &old) == 0)
 		rc = exchange(root, &file, dirfd, name, to);
 	if (rc > 0)

@@ -1,5 +1,5 @@
-/* Removing versions that are not to stay: see version_store.h. One folder of .lanyard/versions/ at a time, since all
- * versions of a path are in one; of the whole only times and sizes are held. */
+/* Removing versions: see version_store.h. All versions of a path are in one folder of .lanyard/versions/, so the policy
+ * judges one folder at a time; of the whole store only times and sizes are in memory. */
 #include "sync/versions/version_store.h"
 
 #include <dirent.h>
@@ -27,11 +27,11 @@ struct thin_file {
 struct thin_pass {
 	int root;
 	int64_t now_ns, max_age_ns;
-	int64_t cutoff_ns;       /* what was kept before goes */
+	int64_t cutoff_ns;       /* versions that were kept before it go, unless they are spared */
 	struct kept_item *stays; /* owned; of all folders */
 	size_t n, room;
 	int64_t bytes;
-	int64_t spared; /* bytes of those that room does not take away */
+	int64_t spared; /* bytes of the spared ones, which a full disk does not remove */
 	int64_t dropped;
 };
 
@@ -43,7 +43,7 @@ static int by_tag_newest_first(const void *pa, const void *pb)
 	return c != 0 ? c : (a->item.at_ns < b->item.at_ns) - (a->item.at_ns > b->item.at_ns);
 }
 
-/* What a restore left half copied a day ago goes. */
+/* Removes the unfinished copy of a restore that ended a day ago or earlier. */
 static void clean_copy(int fd, const char *name, int64_t now_ns)
 {
 	struct fs_stat st;
@@ -53,7 +53,7 @@ static void clean_copy(int fd, const char *name, int64_t now_ns)
 		unlinkat(fd, name, 0);
 }
 
-/* All versions in a folder, by path, the newest first. */
+/* All versions in a folder, by tag, the newest first. */
 static struct thin_file *read_folder(int fd, int64_t now_ns, size_t *n)
 {
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,7 +91,7 @@ static struct thin_file *read_folder(int fd, int64_t now_ns, size_t *n)
 	return list;
 }
 
-/* Lets the policy judge each path's versions. */
+/* Lets the policy judge the versions of each path. */
 static void thin_judge(struct thin_pass *t, struct thin_file *list, size_t n)
 {
 	struct kept_item *items = mem_calloc(n, sizeof(*items));
@@ -126,6 +126,7 @@ static void note_stays(struct thin_pass *t, const struct kept_item *item)
 	t->spared += item->spared ? item->size : 0;
 }
 
+/* A version that cannot be removed stays, and counts. */
 static void thin_folder(struct thin_pass *t, unsigned number)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -161,6 +162,8 @@ static void thin_all(struct thin_pass *t)
 		thin_folder(t, i);
 }
 
+/* Two passes: the first one thins by age and number and counts what stays; if that is too much for the disk, the second
+ * one removes what is older than the cutoff. */
 int version_store_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_percent,
                        struct version_store_thinned *out)
 {
