@@ -55,6 +55,8 @@ static void verify_ended(void *arg, int64_t files, int64_t bytes, int64_t n)
 	e->verify->done(e->verify->arg, files, bytes, n);
 }
 
+static const struct local_verify_ops verify_ops = { .rotten = verify_rotten, .done = verify_ended };
+
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
 {
@@ -66,7 +68,7 @@ int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const str
 	v->fn = fn;
 	v->done = done;
 	v->arg = arg;
-	v->verifying = local_verify(e->local, verify_rotten, verify_ended, e) == 0;
+	v->verifying = local_verify(e->local, &verify_ops, e) == 0;
 	if (!v->verifying)
 		return -1;
 	v->scrubbing = false; /* the scrub resumes later */
@@ -108,6 +110,12 @@ static void scrub_done(void *arg, int64_t files, int64_t bytes, int64_t n)
 	engine_emit(e, "scrubbed", NULL, NULL);
 }
 
+static const struct local_verify_ops scrub_ops = {
+	.rotten = scrub_rotten,
+	.reached = scrub_reached,
+	.done = scrub_done,
+};
+
 /* Whether it is time, and where to begin. */
 static bool scrub_is_due(struct engine *e, int64_t *after)
 {
@@ -137,8 +145,7 @@ static void scrub_due(void *arg)
 
 	if (v->verifying || v->scrubbing || e->paused || !e->scanned || !scrub_is_due(e, &after))
 		return;
-	v->scrubbing = local_scrub(e->local, (uint64_t)after, SCRUB_BYTES_PER_S, scrub_rotten, scrub_reached,
-	                           scrub_done, e) == 0;
+	v->scrubbing = local_scrub(e->local, (uint64_t)after, SCRUB_BYTES_PER_S, &scrub_ops, e) == 0;
 }
 
 void engine_verify_start(struct engine *e)

@@ -83,15 +83,21 @@ int64_t local_held(const struct local *l, int64_t *since_s);
 int64_t local_release(struct local *l);
 const char *local_error(const struct local *l); /* why LOCAL_ERROR; NULL otherwise */
 
-/* Re-reads every file against its row. Calls fn for each file whose bytes changed although size, mtime and ctime
- * did not (rot), then done(arg, files read, bytes read, rotten). One at a time: -1 when one is running. A running
- * scrub ends, without its done being called. */
-int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
-                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
-/* The same slowly, at bytes_per_s on average, for the rows with seq > after, in that order. reached(arg, seq): all
- * rows up to this one were read, and a later scrub can go on after it. -1 when a scrub or a verify is running. */
-int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)(void *arg, const struct record *r),
-                void (*reached)(void *arg, uint64_t seq),
-                void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
+/* The results of a verify or a scrub. */
+struct local_verify_ops {
+	/* The file's bytes changed although size, mtime and ctime did not. */
+	void (*rotten)(void *arg, const struct record *r);
+	/* Scrubs only: all rows up to this number were read, and a later scrub can go on after it. */
+	void (*reached)(void *arg, uint64_t seq);
+	/* It is over; how many files and bytes were read, and how many files are rotten. */
+	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
+};
+
+/* Re-reads every file against its row. ops is kept by reference. One at a time: -1 when one is running. A running scrub
+ * ends, without its done being called. */
+int local_verify(struct local *l, const struct local_verify_ops *ops, void *arg);
+/* The same slowly, at bytes_per_s on average, for the rows with seq > after, in that order. -1 when a scrub or a verify
+ * is running. */
+int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, const struct local_verify_ops *ops, void *arg);
 
 #endif

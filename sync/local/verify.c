@@ -41,14 +41,12 @@ struct verify {
 	struct loop_timer *rest;     /* the pause between jobs; NULL: not a scrub */
 	int64_t bytes_per_s;         /* of a scrub */
 	uint64_t after;              /* a scrub: the last row taken */
-	void (*reached)(void *arg, uint64_t seq);
-	int64_t step_bytes; /* read by the last job */
+	int64_t step_bytes;          /* read by the last job */
 	struct verify_item items[BATCH_FILES];
 	size_t n;
 	size_t at; /* the item being read */
 	int64_t files, bytes, rotten;
-	void (*fn)(void *arg, const struct record *r);
-	void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten);
+	const struct local_verify_ops *ops;
 	void *arg;
 };
 
@@ -264,7 +262,7 @@ static void verify_judge(struct verify *v, const struct verify_item *it)
 		v->rotten++;
 		log_about(LOG_ERROR, &(struct log_about){ .group = group_of(v), .file = it->row.path },
 		          "%s: its content has changed although nobody wrote to it", it->row.path);
-		v->fn(v->arg, &it->row);
+		v->ops->rotten(v->arg, &it->row);
 	}
 	record_clear(&now);
 }
@@ -282,13 +280,13 @@ static void verify_go_on(struct verify *v)
 {
 	if (v->at == v->n) {
 		clear_items(v);
-		if (v->reached != NULL)
-			v->reached(v->arg, v->after);
+		if (v->rest != NULL)
+			v->ops->reached(v->arg, v->after);
 		verify_gather(v);
 	}
 	if (v->n == 0) {
 		v->local->verify = NULL;
-		v->done(v->arg, v->files, v->bytes, v->rotten);
+		v->ops->done(v->arg, v->files, v->bytes, v->rotten);
 		verify_free_all(v);
 	} else if (v->rest != NULL) {
 		loop_timer_start(v->rest, v->step_bytes * 1000 / v->bytes_per_s, 0);
@@ -325,47 +323,41 @@ void verify_free(struct verify *v)
 	v->local = NULL;
 }
 
-static struct verify *verify_new(struct local *l, void (*fn)(void *arg, const struct record *r),
-                                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+static struct verify *verify_new(struct local *l, const struct local_verify_ops *ops, void *arg)
 {
 	struct verify *v = MEM_NEW(struct verify);
 
 	v->workers = l->c.workers;
 	v->handle = share_handle_ref(l->handle);
 	v->local = l;
-	v->fn = fn;
-	v->done = done;
+	v->ops = ops;
 	v->arg = arg;
 	l->verify = v;
 	return v;
 }
 
-int local_verify(struct local *l, void (*fn)(void *arg, const struct record *r),
-                 void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+int local_verify(struct local *l, const struct local_verify_ops *ops, void *arg)
 {
 	struct verify *v;
 
 	if (l->handle == NULL || (l->verify != NULL && l->verify->rest == NULL))
 		return -1;
 	verify_free(l->verify); /* a scrub */
-	v = verify_new(l, fn, done, arg);
+	v = verify_new(l, ops, arg);
 	v->cursor = index_walk(l->c.index, "");
 	verify_submit(v);
 	return 0;
 }
 
-int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, void (*fn)(void *arg, const struct record *r),
-                void (*reached)(void *arg, uint64_t seq),
-                void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg)
+int local_scrub(struct local *l, uint64_t after, int64_t bytes_per_s, const struct local_verify_ops *ops, void *arg)
 {
 	struct verify *v;
 
 	if (l->handle == NULL || l->verify != NULL)
 		return -1;
-	v = verify_new(l, fn, done, arg);
+	v = verify_new(l, ops, arg);
 	v->after = after;
 	v->bytes_per_s = bytes_per_s;
-	v->reached = reached;
 	v->rest = loop_timer_new(l->c.loop, verify_submit, v);
 	loop_timer_start(v->rest, 0, 0);
 	return 0;

@@ -28,10 +28,12 @@ static bool is_verified(void)
 	return verify_done;
 }
 
+static const struct local_verify_ops verify_ops = { .rotten = on_rotten, .done = on_verified };
+
 static bool finds_rot(void)
 {
 	any_rotten = verify_done = false;
-	assert_int_equal(local_verify(local, on_rotten, on_verified, NULL), 0);
+	assert_int_equal(local_verify(local, &verify_ops, NULL), 0);
 	until(is_verified);
 	until_idle();
 	return any_rotten;

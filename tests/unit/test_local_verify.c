@@ -27,15 +27,6 @@ static bool is_verified(void)
 	return verify_done;
 }
 
-static void verify(void)
-{
-	verify_done = false;
-	rotten_path[0] = '\0';
-	assert_int_equal(local_verify(local, on_rotten, on_verified, NULL), 0);
-	assert_int_equal(local_verify(local, on_rotten, on_verified, NULL), -1);
-	until(is_verified);
-}
-
 static uint64_t scrubbed_to;
 
 static void on_reached(void *arg, uint64_t seq)
@@ -45,13 +36,24 @@ static void on_reached(void *arg, uint64_t seq)
 	scrubbed_to = seq;
 }
 
+static const struct local_verify_ops verify_ops = { .rotten = on_rotten, .reached = on_reached, .done = on_verified };
+
+static void verify(void)
+{
+	verify_done = false;
+	rotten_path[0] = '\0';
+	assert_int_equal(local_verify(local, &verify_ops, NULL), 0);
+	assert_int_equal(local_verify(local, &verify_ops, NULL), -1);
+	until(is_verified);
+}
+
 static void scrub(uint64_t after, int64_t bytes_per_s)
 {
 	verify_done = false;
 	rotten_path[0] = '\0';
 	scrubbed_to = after;
-	assert_int_equal(local_scrub(local, after, bytes_per_s, on_rotten, on_reached, on_verified, NULL), 0);
-	assert_int_equal(local_scrub(local, after, bytes_per_s, on_rotten, on_reached, on_verified, NULL), -1);
+	assert_int_equal(local_scrub(local, after, bytes_per_s, &verify_ops, NULL), 0);
+	assert_int_equal(local_scrub(local, after, bytes_per_s, &verify_ops, NULL), -1);
 }
 
 enum { ZEROS = 16 << 20 };
@@ -143,7 +145,7 @@ static void test_freeing_while_jobs_are_out_is_safe(void **state)
 		for (int k = 0; k < i && local_state(local) != LOCAL_WATCHING; k++)
 			(void)loop_turn(loop, true);
 		if (local_state(local) == LOCAL_WATCHING || i % 2 == 0)
-			(void)local_verify(local, on_rotten, on_verified, NULL);
+			(void)local_verify(local, &verify_ops, NULL);
 		stop_local();
 	}
 	start_local();
