@@ -2,8 +2,8 @@
 #include "sync/share/share_source.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"

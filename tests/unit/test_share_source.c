@@ -24,7 +24,7 @@
 static const uint8_t marker[32] = { 1 };
 static const char text[] = "the bytes of the file";
 
-static char dir[] = "/tmp/lanyard-test-source-XXXXXX", *share_dir;
+static char dir[64], *share_dir;
 static struct share *share;
 static struct index *rows;
 static struct share_source files;
@@ -43,7 +43,7 @@ static int setup(void **state)
 	char *why = NULL;
 
 	(void)state;
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	(void)snprintf(dir, sizeof(dir), "/tmp/lanyard-test-source-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	share_dir = mem_printf("%s/share", dir);
 	assert_int_equal(index_open(&rows, dir, &why), INDEX_NEW);
