@@ -33,7 +33,7 @@ static void versions_free(struct api_disk_job *d)
 {
 	struct versions *v = (struct versions *)d;
 
-	kept_versions_clear(&v->list);
+	version_store_list_clear(&v->list);
 	free(v->path);
 	free(v->to);
 	free(v->wanted);

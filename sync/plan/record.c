@@ -95,7 +95,7 @@ void record_keep_base(struct record *r, uint32_t mode)
 		version_copy(&r->mode_base, &r->version);
 }
 
-static bool base_is_older(const struct version *v, const struct version *than)
+static bool is_older_base(const struct version *v, const struct version *than)
 {
 	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
 }
@@ -103,9 +103,9 @@ static bool base_is_older(const struct version *v, const struct version *than)
 /* Folding may have removed the entries that show that a base is older. */
 static void check_bases(struct record *r)
 {
-	if (!base_is_older(&r->base, &r->version))
+	if (!is_older_base(&r->base, &r->version))
 		record_clear_base(r);
-	else if (!base_is_older(&r->mode_base, &r->version))
+	else if (!is_older_base(&r->mode_base, &r->version))
 		version_clear(&r->mode_base);
 }
 

@@ -131,7 +131,7 @@ int version_store_list(int root, const char *path, struct kept_versions *l)
 	return 0;
 }
 
-void kept_versions_clear(struct kept_versions *l)
+void version_store_list_clear(struct kept_versions *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].name);

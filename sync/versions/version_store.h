@@ -45,7 +45,7 @@ struct kept_versions {
 };
 /* The versions of a path, the newest first. */
 int version_store_list(int root, const char *path, struct kept_versions *l);
-void kept_versions_clear(struct kept_versions *l);
+void version_store_list_clear(struct kept_versions *l);
 
 /* --- thinning --- */
 

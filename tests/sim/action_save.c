@@ -187,7 +187,7 @@ void action_restore(struct act *a)
 			oracle_wrote(a->h, path);
 			sim_watch_change(a->h->number, SIM_WRITTEN, path);
 		}
-		kept_versions_clear(&l);
+		version_store_list_clear(&l);
 		free(path);
 	}
 	close(root);

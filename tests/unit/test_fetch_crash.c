@@ -261,7 +261,7 @@ static void versions_of_e(char *out, size_t max)
 		         i + 1 < l.n ? "," : "");
 		free(text);
 	}
-	kept_versions_clear(&l);
+	version_store_list_clear(&l);
 }
 
 static void what_cannot_be_kept_waits_and_stays(void **state)
@@ -317,7 +317,7 @@ static void what_is_replaced_is_kept_as_it_was(void **state)
 	assert_string_equal(versions, "(big),version two,version one");
 	assert_int_equal(version_store_list(w->root, "e", &l), 0);
 	assert_true(l.v[2].st.ino == before.ino && l.v[2].st.mtime_ns == before.mtime_ns);
-	kept_versions_clear(&l);
+	version_store_list_clear(&l);
 	world_close();
 }
 
