@@ -1,12 +1,13 @@
 /* How much of what one member announces is stored. See fetch_internal.h.
  *
- * Offers: the share's own size bounds how many of each member's wait, so that no member can fill the index with files that never
- * come. Offers beyond the bound are not acknowledged, and the member is asked to send them again when half of them are done.
+ * Offers: the share's own size bounds how many of each member's wait, so that no member can fill the index with files
+ * that never come. Offers beyond the bound are not acknowledged, and the member is asked to send them again when half
+ * of them are done.
  *
- * Deletions of paths that were never here: they change no tree, and are kept and passed on for members that may still have the
- * file. The share's size bounds those too, per member that brings them, since a record could name any author. Deletions beyond
- * the allowance are not kept: the member that has them sends them to those who need them. Used allowance comes back in the
- * time after which deletions are forgotten. */
+ * Deletions of paths that were never here: they change no tree, and are kept and passed on for members that may still
+ * have the file. The share's size bounds those too, per member that brings them, since a record could name any author.
+ * Deletions beyond the allowance are not kept: the member that has them sends them to those who need them. Used
+ * allowance comes back in the time after which deletions are forgotten. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <inttypes.h>
@@ -126,7 +127,8 @@ static int64_t most_waiting(const struct fetch *f)
 	return (f->c.backlog > 0 ? f->c.backlog : FETCH_BACKLOG) + BACKLOG_EACH * (t.files + t.dirs + t.symlinks);
 }
 
-/* Counting takes long when many offers wait, so it is only done when enough came since the last count to reach the bound. */
+/* Counting takes long when many offers wait, so it is only done when enough came since the last count to reach the
+ * bound. */
 static bool backlog_is_full(struct fetch *f, struct fetch_peer *p)
 {
 	int64_t most = most_waiting(f);

@@ -1,9 +1,9 @@
-/* Batches: ready tickets go to a worker as an install job and come back as rows. See install_job.h for what the job does to
- * the disk. At most two are out, so that the sync of one overlaps with the writes of the other; tickets that become ready
- * meanwhile make the next.
+/* Batches: ready tickets go to a worker as an install job and come back as rows. See install_job.h for what the job
+ * does to the disk. At most two are out, so that the sync of one overlaps with the writes of the other; tickets that
+ * become ready meanwhile make the next.
  *
- * The rows to come are noted in the index first, and the job begins when that is committed, a turn later. So whenever we are
- * killed, the scan of the next run can tell our half-finished install from a user's edit (index_leftover). */
+ * The rows to come are noted in the index first, and the job begins when that is committed, a turn later. So whenever
+ * we are killed, the scan of the next run can tell our half-finished install from a user's edit (index_leftover). */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -109,7 +109,8 @@ static enum ticket_state ready_state(const struct ticket *t)
 	return t->ours.kind == RECORD_DIR ? TICKET_RMDIR : TICKET_DELETE;
 }
 
-/* The job checked that the share is there before it touched anything. When it was not, batches try it with growing patience. */
+/* The job checked that the share is there before it touched anything. When it was not, batches try it with growing
+ * patience. */
 static void note_share(struct fetch *f, struct install_batch *b)
 {
 	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
@@ -230,7 +231,8 @@ static bool batch_is_full(const struct install_batch *b)
 	return b->n == b->max || b->bytes >= BATCH_BYTES;
 }
 
-/* Judges again if something changed since; true when t is ready as it stands. If not, t may have another state, or be gone. */
+/* Judges again if something changed since; true when t is ready as it stands. If not, t may have another state, or be
+ * gone. */
 static bool is_still_ready(struct fetch *f, struct ticket *t)
 {
 	enum ticket_state state = t->state;
@@ -267,8 +269,8 @@ static int children_first(const struct ticket *a, const struct ticket *b)
 	return path_compare(b->want.path, a->want.path);
 }
 
-/* The contents of a folder go before it, across batches too; else a nest of folders would be tried from the outside, again and
- * again. */
+/* The contents of a folder go before it, across batches too; else a nest of folders would be tried from the outside,
+ * again and again. */
 static void sort_rmdirs(struct fetch *f)
 {
 	if (!f->rmdirs_sorted)
@@ -276,8 +278,8 @@ static void sort_rmdirs(struct fetch *f)
 	f->rmdirs_sorted = true;
 }
 
-/* Whether a batch that is out is making t's folder. This batch could make it too (mkdirs), but a scan would take the folder for
- * the user's own until its row is written. */
+/* Whether a batch that is out is making t's folder. This batch could make it too (mkdirs), but a scan would take the
+ * folder for the user's own until its row is written. */
 static bool folder_is_out(const struct fetch *f, const struct install_batch *b, const struct ticket *t)
 {
 	const char *path = t->want.path, *slash = strrchr(path, '/');
@@ -306,7 +308,8 @@ static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_
 	}
 }
 
-/* When deletions may be done: news must have paused, since a deletion may be half of a move whose other half is still to come. */
+/* When deletions may be done: news must have paused, since a deletion may be half of a move whose other half is still
+ * to come. */
 static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
 {
 	const struct ticket *t = f->list[state];
@@ -391,8 +394,8 @@ void batch_send(struct fetch *f)
 	}
 }
 
-/* New files first, then deletions when the news has paused, then folders when they may be empty. A batch of what is ready now
- * is made even if it is small: the one that is out holds up the next anyway. */
+/* New files first, then deletions when the news has paused, then folders when they may be empty. A batch of what is
+ * ready now is made even if it is small: the one that is out holds up the next anyway. */
 void batch_pump(struct fetch *f)
 {
 	batch_send(f);

@@ -150,7 +150,8 @@ static void item_bad_bytes(struct fetch *f, struct ticket *t)
 	ticket_to(f, t, TICKET_FRESH);
 }
 
-/* The local file that was to be copied, or the part, is not what it should be: the content has to be got another way. */
+/* The local file that was to be copied, or the part, is not what it should be: the content has to be got another
+ * way. */
 static void item_no_source(struct fetch *f, struct ticket *t)
 {
 	if (t->from != NULL) {

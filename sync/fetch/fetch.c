@@ -60,8 +60,8 @@ static void report_state(struct fetch *f)
 		f->c.state(f->c.arg);
 }
 
-/* The order matters: what is known is judged and routed before contents are got, and contents come before batches, so that a
- * batch takes all that became ready in this turn. While stopping only batches that were prepared are sent. */
+/* The order matters: what is known is judged and routed before contents are got, and contents come before batches, so
+ * that a batch takes all that became ready in this turn. While stopping only batches that were prepared are sent. */
 static void end_of_turn(void *arg)
 {
 	struct fetch *f = arg;

@@ -1,15 +1,15 @@
-/* What peers offer and this agent wants becomes tickets; tickets become complete contents (sync/get) and then files
- * (sync/install). One for each group. It decides: it reads and writes the index, reaches peers through `ops`, and leaves
- * the disk to workers. The loop's thread.
+/* Whatever peers offer and this agent wants becomes a ticket; tickets become complete contents (sync/get) and then
+ * files (sync/install). One for each group. It decides: it reads and writes the index, reaches peers through `ops`,
+ * and leaves the disk to workers. The loop's thread.
  *
- * A peer's record is reconciled with our row. A change of rows alone is made at once. A small file whose bytes came along goes
- * straight into the next batch of installs and stays in memory until then (fetch_unstored() tells the connection which sequence
- * numbers may not be acknowledged yet). Any other record is stored in the index as an offer and becomes a ticket. One path
- * has one ticket at a time.
+ * A peer's record is reconciled with our row. A change of rows alone is made at once. A small file whose bytes came
+ * along goes straight into the next batch of installs and stays in memory until then (fetch_unstored() tells the
+ * connection which sequence numbers may not be acknowledged yet). Any other record is stored in the index as an offer
+ * and becomes a ticket. One path has one ticket at a time.
  *
- * Commit order, never shortened: part opened exclusively beneath the share -> write -> verify -> fsync
- * -> check the target again -> rename -> fsync the folder -> index row -> (commit) -> news to others. What the rename
- * replaces becomes a version. */
+ * Commit order, never shortened: part opened exclusively beneath the share -> write -> verify -> fsync -> check the
+ * target again -> rename -> fsync the folder -> index row -> (commit) -> news to others. What the rename replaces
+ * becomes a version. */
 #ifndef LANYARD_SYNC_FETCH_FETCH_H
 #define LANYARD_SYNC_FETCH_FETCH_H
 
@@ -32,7 +32,8 @@ struct fetch;
 /* How fetch reaches the peers of this group; peers are short IDs. Answers come through fetch_block, fetch_list,
  * later: never from inside get or get_list. */
 struct fetch_ops {
-	/* Bytes of blocks that may be requested from this peer now (its window less what is in flight); 0 when full or gone. */
+	/* Bytes of blocks that may be requested from this peer now (its window less what is in flight); 0 when full or
+	 * gone. */
 	size_t (*window)(void *arg, uint64_t peer);
 	int (*get)(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n);
 	/* The list of a content, from block `first` on. */
@@ -40,7 +41,8 @@ struct fetch_ops {
 	void (*cancel)(void *arg, uint64_t peer, const uint32_t *requests, size_t n);
 	/* The peer sent what it should not have: logged once there; repeated, it ends the connection. */
 	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
-	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for content that we lost. */
+	/* Whether the peer is connected, and has all of our rows' content (it settled them): a source for content that
+	 * we lost. */
 	bool (*connected)(void *arg, uint64_t peer);
 	/* Bytes that have come from this peer so far, whatever they are: a block may take longer than our patience. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
@@ -67,9 +69,9 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
-	int64_t spare_ms; /* how long a part stays for another path when its own is not wanted any more; 0: FETCH_SPARE_MS */
-	int64_t backlog; /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
-	size_t memory;   /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
+	int64_t spare_ms; /* how long a part stays that its path does not want any more; 0: FETCH_SPARE_MS */
+	int64_t backlog;  /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
+	size_t memory;    /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
 	bool copies_stay;
 	const struct fetch_ops *ops;
@@ -82,7 +84,8 @@ struct fetch_config {
 	/* A file that had rotted is what its row says again; the rotten one was kept like any file that is replaced. */
 	void (*repaired)(void *arg, const char *path);
 	void (*problem)(void *arg, const char *path, const char *reason);
-	/* Versions were kept (sync/versions), or the disk has no space for more: time to thin them. NULL: nobody does. */
+	/* Versions were kept (sync/versions), or the disk has no space for more: time to thin them. NULL: nobody
+	 * does. */
 	void (*versions)(void *arg);
 	/* A member's changes are held from now on. May be NULL. */
 	void (*burst)(void *arg, const struct fetch_burst *b);
@@ -92,8 +95,8 @@ struct fetch_config {
 };
 
 struct fetch *fetch_new(const struct fetch_config *config);
-/* Begins nothing from now on. Stopped: the rows of all that was being installed are written, so that a clean stop leaves no
- * file without its row. While a disk does not answer, that may not come. */
+/* Begins nothing from now on. Stopped: the rows of all that was being installed are written, so that a clean stop
+ * leaves no file without its row. While a disk does not answer, that may not come. */
 void fetch_stop(struct fetch *f);
 bool fetch_stopped(const struct fetch *f);
 /* Once it is stopped; drops the rest. Parts stay for the next start. */
@@ -103,13 +106,14 @@ void fetch_start(struct fetch *f);
 /* Nothing new is begun while paused; what is under way is finished or cancelled. */
 void fetch_pause(struct fetch *f, bool paused);
 
-/* A record of a peer, in the order of its sequence numbers. bytes: the content of a small file, or NULL; copied. blocks: a
- * short block list, or NULL. The path has passed path_check and share_accepts. */
+/* A record of a peer, in the order of its sequence numbers. bytes: the content of a small file, or NULL; copied.
+ * blocks: a short block list, or NULL. The path has passed path_check and share_accepts. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks);
 /* The NEWS message is complete: deletions and moves in it may now be judged together. */
 void fetch_records_end(struct fetch *f, uint64_t peer);
-/* The smallest sequence number of this peer whose record is in memory only, 0: none. All records below it are stored. */
+/* The smallest sequence number of this peer whose record is in memory only, 0: none. All records below it are
+ * stored. */
 uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
 size_t fetch_unstored_bytes(const struct fetch *f);
@@ -128,11 +132,12 @@ void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first
 /* Fetch this row's content again from any peer: its bytes here have rotted. */
 void fetch_repair(struct fetch *f, const char *path);
 
-/* The parts of downloads, for peers that ask us: each block that was verified can be served at once. Good as long as f is. */
+/* The parts of downloads, for peers that ask us: each block that was verified can be served at once. Good as long as f
+ * is. */
 struct content_source fetch_source(struct fetch *f);
 
-/* Whether a batch that is out may be changing this path just now. A scan that finds the path changed checks it again when
- * the batch is back (local_config.busy): it may have seen a file whose row is not written yet. */
+/* Whether a batch that is out may be changing this path just now. A scan that finds the path changed checks it again
+ * when the batch is back (local_config.busy): it may have seen a file whose row is not written yet. */
 bool fetch_installing(const struct fetch *f, const char *path);
 /* A scan wrote this path's row: a ticket that waited for it is judged again at once. */
 void fetch_row_changed(struct fetch *f, const char *path);
@@ -140,14 +145,14 @@ void fetch_row_changed(struct fetch *f, const char *path);
 /* Nothing is wanted, unstored or being installed. */
 bool fetch_idle(const struct fetch *f);
 
-/* Bursts that are held (guard.h). Their changes are still wanted, so that the group is not in sync; a hold ends by itself when
- * the author undoes them. */
+/* Bursts that are held (guard.h). Their changes are still wanted, so that the group is not in sync; a hold ends by
+ * itself when the author undoes them. */
 void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg);
-/* The holds were not accidents: they go through, and so do changes that wait for space among the versions. Returns how many
- * files that are. */
+/* The holds were not accidents: they go through, and so do changes that wait for space among the versions. Returns how
+ * many files that are. */
 int64_t fetch_release(struct fetch *f);
-/* Bytes of versions that may still be added and are spared when versions are thinned; INT64_MAX, as at the start: any number.
- * A change that would need more waits. */
+/* Bytes of versions that may still be added and are spared when versions are thinned; INT64_MAX, as at the start: any
+ * number. A change that would need more waits. */
 void fetch_versions_budget(struct fetch *f, int64_t bytes);
 
 struct fetch_download {
@@ -159,7 +164,7 @@ struct fetch_download {
 	const char *reason;  /* why it waits; NULL when it does not */
 	uint64_t offered_by; /* short ID of the member that offers it, when no member gives the content; else 0 */
 	int64_t since_s;     /* wall clock, with a reason: it has waited since then, however often it was tried */
-	int64_t retry_s; /* seconds until it is tried again; -1: when a member that has it connects; -2: when it is released */
+	int64_t retry_s; /* seconds until the next try; -1: when a member that has it connects; -2: when it is released */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
@@ -167,8 +172,9 @@ void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct f
 /* A peer announced more than is accepted. */
 struct fetch_refusal {
 	uint64_t peer; /* short ID */
-	bool later; /* offers, which are accepted later, when fewer wait; else deletions of paths that were never here, which
-	               are not kept */
+	/* Offers, which are accepted later, when fewer wait; else deletions of paths that were never here, which are
+	 * not kept. */
+	bool later;
 	const char *path; /* of the first that was refused */
 	uint64_t count;
 	int64_t since_s; /* wall clock */

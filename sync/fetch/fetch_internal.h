@@ -1,12 +1,12 @@
-/* What the files of sync/fetch share; nobody else includes it.
+/* Shared by the files of sync/fetch; nobody else includes it.
  *
- * The life of a ticket: fetch_record.c (a peer's record) or wants.c (the index) makes it, judge.c decides what has to be done,
- * route.c sends it into one of the states below, getting.c has its content got by sync/get, batch.c has it installed by
- * sync/install, and batch_result.c writes the row.
+ * The life of a ticket: fetch_record.c (a peer's record) or wants.c (the index) makes it, judge.c decides what has to
+ * be done, route.c sends it into one of the states below, getting.c has its content got by sync/get, batch.c has it
+ * installed by sync/install, and batch_result.c writes the row.
  *
- * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c, ticket.c; guard_author.c;
- * ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; batch_result.c; batch.c; leftovers.c,
- * fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's thread. */
+ * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c, ticket.c;
+ * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; batch_result.c;
+ * batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
 
@@ -49,16 +49,16 @@ enum ticket_state {
 	TICKET_STATES,
 };
 
-/* Where a ticket stands by the root of its content. */
+/* The table by the root of a content in which a ticket is. */
 enum ticket_root {
 	ROOT_NONE,
 	ROOT_DELETION, /* in fetch.deletions: a file here that is to go */
 	ROOT_COPY,     /* in fetch.copies: a file here has what it wants */
 };
 
-/* One offered version of a path that is worked on. Invariants: in the table by path and in the list of its state; `unstored`
- * exactly when its record is not among the index's offers (and it is not a repair); `download` exactly when ACTIVE, or PLACE
- * and INSTALLING with a part. */
+/* One offered version of a path that is worked on. Invariants: in the table by path and in the list of its state;
+ * `unstored` exactly when its record is not among the index's offers (and it is not a repair); `download` exactly when
+ * ACTIVE, or PLACE and INSTALLING with a part. */
 struct ticket {
 	struct record want;   /* what the peer offers; want.path names the ticket */
 	struct record ours;   /* the row it was judged against; path NULL: there was none */
@@ -204,7 +204,8 @@ void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer);
 void ticket_set_unstored(struct fetch *f, struct ticket *t);
 /* Its row is written, or its record is among the index's offers now. */
 void ticket_set_stored(struct fetch *f, struct ticket *t);
-/* Stores an unstored record among the index's offers. If that fails or would be too much of its peer, it stays unstored. */
+/* Stores an unstored record among the index's offers. If that fails or would be too much of its peer, it stays
+ * unstored. */
 void ticket_store(struct fetch *f, struct ticket *t);
 /* Frees the block list that came along with its record. */
 void ticket_drop_blocks(struct fetch *f, struct ticket *t);
@@ -227,8 +228,8 @@ void ticket_leave_state(struct fetch *f, struct ticket *t);
 void ticket_reset(struct fetch *f, struct ticket *t);
 /* Also ends its download. Not while INSTALLING. */
 void ticket_free(struct fetch *f, struct ticket *t);
-/* Waits with this reason, until route_due() or ticket_retry(). t may be gone afterwards: above a bound, waiting is left to the
- * index. */
+/* Waits with this reason, until route_due() or ticket_retry(). t may be gone afterwards: above a bound, waiting is
+ * left to the index. */
 void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason);
 
 /* --- judge.c --- */
@@ -246,15 +247,17 @@ bool judge_at_once(enum reconcile action, const struct record *ours, const struc
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
 /* Writes the row of a file that was kept under another name, as a local change of whatever row that name had. */
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
-/* Whether ours, concurrent with theirs, differs from it only in what this disk makes of mode and time. So it is on a member that
- * came with its own copy of the files on such a disk, or lost its index; its mode and time are not to win. */
+/* Whether ours, concurrent with theirs, differs from it only in what this disk makes of mode and time. So it is on
+ * a member that came with its own copy of the files on such a disk, or lost its index; its mode and time are not to
+ * win. */
 bool judge_is_degraded(const struct disk *disk, const struct record *ours, const struct record *theirs);
 /* Then our row takes theirs, as a change of ours, so that it replaces our old row everywhere. 0, -1. */
 int judge_take_original(struct fetch *f, const struct record *ours, const struct record *theirs);
 /* Whether t's row is still the one it was judged against. */
 bool judge_row_is_current(struct fetch *f, struct ticket *t);
-/* If ours wins against theirs, and the peer has to act on that, our row is sent again: the peer may have judged and forgotten it
- * at a time when its own version won, and may have changed that since. Only winners are sent again, so this ends. */
+/* If ours wins against theirs, and the peer has to act on that, our row is sent again: the peer may have judged and
+ * forgotten it at a time when its own version won, and may have changed that since. Only winners are sent again, so
+ * this ends. */
 void judge_retell(struct fetch *f, struct record *ours, const struct record *theirs);
 /* Writes r as a local change of ours. l: as for index_put. 0, -1. */
 int judge_put_change(struct fetch *f, struct record *r, const struct blocklist *l);
@@ -270,7 +273,8 @@ bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs)
 bool allowance_is_full(struct fetch *f, struct fetch_peer *p, const struct record *theirs);
 /* Stores a peer's record among the index's offers. A record that cannot be stored is not acknowledged to the peer. */
 void allowance_store_offer(struct fetch *f, uint64_t peer, const struct record *theirs);
-/* At the end of a turn: peers whose backlog has shrunk are asked to send again. Returns when to look next; INT64_MAX: no peer waits. */
+/* At the end of a turn: peers whose backlog has shrunk are asked to send again. Returns when to look next; INT64_MAX:
+ * no peer waits. */
 int64_t allowance_turn(struct fetch *f);
 /* Stores how much of its allowance the peer has used, once per message. */
 void allowance_save(struct fetch *f, uint64_t peer);
@@ -300,7 +304,8 @@ void wants_restart(struct fetch *f);
 /* --- batch.c --- */
 /* Hands what is ready to workers, in batches. */
 void batch_pump(struct fetch *f);
-/* When batch_pump() is due, for deletions that wait for the news to pause, or for a share that is missing; INT64_MAX: never. */
+/* When batch_pump() is due, for deletions that wait for the news to pause, or for a share that is missing; INT64_MAX:
+ * never. */
 int64_t batch_due(const struct fetch *f);
 /* Submits batches whose notes are committed: first in each pump, and alone while stopping. */
 void batch_send(struct fetch *f);

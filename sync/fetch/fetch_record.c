@@ -1,4 +1,5 @@
-/* Records as they come from peers: changes of rows alone are made at once, other records become tickets. See fetch.h. */
+/* Records as they come from peers: changes of rows alone are made at once, other records become tickets. See
+ * fetch.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static bool bytes_fit(const struct record *r, const uint8_t *bytes, size_t n)
 	       (int64_t)n == r->content.size;
 }
 
-/* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too long. Then
- * the deletion is written again, with a version that includes theirs, so that it reaches that member. */
+/* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too
+ * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. */
 static bool was_forgotten(struct fetch *f, const struct record *theirs)
 {
 	struct record ours = { 0 }, r = { .kind = theirs->kind, .deleted = true };
@@ -42,8 +43,8 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 	return gone;
 }
 
-/* The peer once settled our row and now has an older version: it forgot the deletion, and took the file from a member that was
- * away for too long. Our row is sent again. */
+/* The peer once settled our row and now has an older version: it forgot the deletion, and took the file from a member
+ * that was away for too long. Our row is sent again. */
 static void resend_deletion(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
 {
 	struct index_peer p;
@@ -88,7 +89,8 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 		(void)route_load(f, theirs->path);
 }
 
-/* A ticket for a record that changes the disk. NULL: it is only stored in the index, for later or because it is not wanted. */
+/* A ticket for a record that changes the disk. NULL: it is only stored in the index, for later or because it is not
+ * wanted. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
@@ -135,8 +137,8 @@ static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklis
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
 
-/* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our disk made of
- * their version; then reconcile decides. */
+/* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our
+ * disk made of their version; then reconcile decides. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks)
 {

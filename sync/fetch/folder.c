@@ -1,4 +1,5 @@
-/* Trouble with folders: one that is missing above a file, and one that should go but is not empty. See fetch_internal.h. */
+/* Trouble with folders: one that is missing above a file, and one that should go but is not empty. See
+ * fetch_internal.h. */
 #include "sync/fetch/batch.h"
 
 #include <errno.h>
@@ -61,7 +62,8 @@ static bool is_leaving(struct fetch *f, const char *path)
 
 enum inside { INSIDE_UNKNOWN, INSIDE_LEAVING, INSIDE_LIVING };
 
-/* What is in the folder, by our rows: the first live one decides. When all that is leaving has left, we come here again. */
+/* Looks for live rows in the folder; the first one decides. When all that is leaving has left, we come here
+ * again. */
 static enum inside check_inside(struct fetch *f, const char *path)
 {
 	struct index_cursor *c = index_walk(f->c.index, path);

@@ -30,8 +30,8 @@ static bool add_offering(void *arg, uint64_t peer, const struct record *r)
 	return true;
 }
 
-/* A source is found by its offer for a path. No peer offers content that has rotted here; peers that have settled all our
- * rows have it. */
+/* A source is found by its offer for a path. No peer offers content that has rotted here; peers that have settled all
+ * our rows have it. */
 static void getting_sources(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to)
 {
 	struct fetch *f = arg;

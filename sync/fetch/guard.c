@@ -95,8 +95,8 @@ static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 	return c.stays;
 }
 
-/* The file was made within the hour, either by its deleter or by another member that has nothing to do with the deletion: in
- * some shares one member puts files and another takes them away. */
+/* The file was made within the hour, either by its deleter or by another member that has nothing to do with the
+ * deletion: in some shares one member puts files and another takes them away. */
 static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 {
 	int64_t age_ns = clock_wall_ns() - t->ours.seen.ctime_ns;
@@ -108,8 +108,8 @@ static bool is_young(struct fetch *f, const struct ticket *t, uint64_t path)
 	return a != NULL && losses_has_made(a->losses, path, fetch_now(f));
 }
 
-/* The author took away what was here before, within the hour, and that was counted; now it replaces its own. So a member that
- * puts back what went before the rest was held is not held for that. */
+/* The author took away what was here before, within the hour, and that was counted; now it replaces its own. So a
+ * member that puts back what went before the rest was held is not held for that. */
 static bool is_taken_already(struct fetch *f, const struct ticket *t, uint64_t path)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
@@ -128,7 +128,8 @@ static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 	most = burst_most(&f->guard->most, there, now);
 	losses_add(a->losses, path, own, now);
 	lost = losses_count(a->losses, most - there + (int64_t)f->count[TICKET_DELETE], now);
-	/* A member that was away hears from one member what many did meanwhile, so brought losses need a higher number. */
+	/* A member that was away hears from one member what many did meanwhile, so brought losses need a higher
+	 * number. */
 	if (who.brings && lost * BROUGHT_OF < most * BROUGHT_PARTS)
 		return false;
 	return burst_is_large(lost, most);
@@ -187,7 +188,8 @@ static void guard_go_on(struct fetch *f, struct ticket *t)
 	}
 }
 
-/* A few losses go on at once. More by the same author wait until the news pauses, so that a burst is seen as a whole. */
+/* A few losses go on at once. More by the same author wait until the news pauses, so that a burst is seen as a
+ * whole. */
 static bool is_one_of_few(struct fetch *f, const struct ticket *t)
 {
 	struct author *a = guard_author(f->guard, guard_author_of(t));
@@ -307,7 +309,8 @@ void guard_installed(struct fetch *f, struct ticket *t)
 		return;
 	if (t->merged.kind == RECORD_FILE)
 		index_by_content(f->c.index, &t->merged.content, note_other, &o);
-	/* A content that was here under another name already is not its author's own, and a held file with it may have moved here. */
+	/* A content that was here under another name already is not its author's own, and a held file with it may have
+	 * moved here. */
 	if (!o.any && t->from == NULL)
 		losses_note_made(author_get(f, guard_author_of(t))->losses, guard_hash(f->guard, t->want.path),
 		                 fetch_now(f));

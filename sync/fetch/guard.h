@@ -1,8 +1,8 @@
-/* Guards the files here against a burst. A peer's change that would delete, replace or empty a file is weighed first: it counts as
- * a loss by its author, and by the member that brings it if that is another one, since a record only claims its author. When
- * the losses by one member within an hour are a large part of the share (sync/plan/burst.h), all of them that are not done
- * yet are held. They wait for `lanyard release`, or until the author undoes them. The index remembers across a restart
- * whose changes are held. See fetch_internal.h. */
+/* Guards the files here against a burst. A peer's change that would delete, replace or empty a file is weighed first:
+ * it counts as a loss by its author, and by the member that brings it if that is another one, since a record only
+ * claims its author. When the losses by one member within an hour are a large part of the share (sync/plan/burst.h),
+ * all of them that are not done yet are held. They wait for `lanyard release`, or until the author undoes them. The
+ * index remembers across a restart whose changes are held. See fetch_internal.h. */
 #ifndef LANYARD_SYNC_FETCH_GUARD_H
 #define LANYARD_SYNC_FETCH_GUARD_H
 

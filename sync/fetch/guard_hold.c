@@ -197,7 +197,8 @@ void guard_end_holds(struct fetch *f)
 	}
 }
 
-/* A path is in at most a few holds; its loss is taken back with it, since it will be counted again if it is still one. */
+/* A path is in at most a few holds; its loss is taken back with it, since it will be counted again if it is still
+ * one. */
 void guard_judges(struct fetch *f, const char *path)
 {
 	struct guard *g = f->guard;

@@ -1,5 +1,5 @@
-/* What the files of the guard share; nobody else includes it. guard_author.c knows whose losses count, guard_hold.c above it
- * holds and releases, guard.c above both weighs and sends on. */
+/* Shared by the files of the guard; nobody else includes it. guard_author.c knows whose losses count, guard_hold.c
+ * above it holds and releases, guard.c above both weighs and sends on. */
 #ifndef LANYARD_SYNC_FETCH_GUARD_INTERNAL_H
 #define LANYARD_SYNC_FETCH_GUARD_INTERNAL_H
 

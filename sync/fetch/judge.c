@@ -1,4 +1,4 @@
-/* What has to be done about a path: every peer's offer for it against our row. Changes of rows alone are made here. See
+/* The verdict on a path: every peer's offer for it against our row. Changes of rows alone are made here. See
  * fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
@@ -48,8 +48,8 @@ bool judge_is_degraded(const struct disk *disk, const struct record *ours, const
 	if (ours == NULL || ours->deleted || record_same(ours, theirs) || !disk_explains(disk, theirs, ours) ||
 	    version_compare(&theirs->version, &ours->version) != VERSION_CONCURRENT)
 		return false;
-	/* A mode or time that a user set elsewhere, and that this disk could keep, does not count as the disk's doing: two members with
- * such disks would take over each other's for ever. */
+	/* A mode or time that a user set elsewhere, and that this disk could keep, does not count as the disk's doing:
+	 * two members with such disks would take over each other's for ever. */
 	return (ours->mode == theirs->mode || ours->mode == disk_mode_default(ours->kind)) &&
 	       (ours->mtime_ns == theirs->mtime_ns || ours->mtime_ns == record_disk_mtime(ours));
 }
@@ -220,8 +220,8 @@ void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct re
 	t->rejudge = false;
 }
 
-/* First the offer that our disk only degraded, which becomes our row; then what our row must tell again; then the best offer: a
- * change of rows alone is made here, anything else becomes the ticket's work. */
+/* First the offer that our disk only degraded, which becomes our row; then what our row must tell again; then the best
+ * offer: a change of rows alone is made here, anything else becomes the ticket's work. */
 static enum judged judge_round(struct fetch *f, struct ticket *t)
 {
 	struct record ours = { 0 }, merged = { 0 };
@@ -291,7 +291,8 @@ enum judged judge_ticket(struct fetch *f, struct ticket *t)
 	return judged;
 }
 
-/* If others wrote rows since, our row is read and compared; when it is unchanged, the verdict is good for another while. */
+/* If others wrote rows since, our row is read and compared; when it is unchanged, the verdict is good for another
+ * while. */
 bool judge_row_is_current(struct fetch *f, struct ticket *t)
 {
 	struct record now = { 0 };

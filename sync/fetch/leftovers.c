@@ -1,7 +1,9 @@
-/* What an earlier run left in parts/, at the start. Interrupted installs are finished or undone (sync/install/recover.h);
- * unfinished downloads stay if they are still wanted (sync/get/parts.h). See fetch_internal.h.
+/* The leftovers of an earlier run in parts/, at the start. Interrupted installs are finished or undone
+ * (sync/install/recover.h); unfinished downloads stay if they are still wanted (sync/get/parts.h). See
+ * fetch_internal.h.
  *
- * A worker looks through parts/; the loop compares what it found with the index, a piece per turn; a worker removes the rest. */
+ * A worker looks through parts/; the loop compares what it found with the index, a piece per turn; a worker removes
+ * the rest. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <fcntl.h>
@@ -79,8 +81,8 @@ bool leftovers_can_be_judged(struct fetch *f)
 	return n != 0;
 }
 
-/* Reports the files that were put back into the share; then a part is wanted if an offer for its own path has its content, or, as
- * leftovers_pump() finds out, an offer for any path. */
+/* Reports the files that were put back into the share; then a part is wanted if an offer for its own path has its
+ * content, or, as leftovers_pump() finds out, an offer for any path. */
 static void leftovers_found(void *arg)
 {
 	struct leftovers *l = arg;

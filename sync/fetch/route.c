@@ -1,5 +1,5 @@
-/* Which way a judged ticket goes: straight to its place, into the queue for its content, or together with a deletion as a move.
- * See fetch_internal.h. */
+/* Which way a judged ticket goes: straight to its place, into the queue for its content, or together with a deletion
+ * as a move. See fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -125,9 +125,9 @@ static bool await_move(struct fetch *f, struct ticket *t)
 	return true;
 }
 
-/* Its turn comes in the queue, or, if too many tickets are under way, when the walk through the index begins again. Sources are
- * found by offers in the index, so an unstored record is stored first: a change of mode or mtime whose content became needed
- * because our file changed meanwhile. */
+/* Its turn comes in the queue, or, if too many tickets are under way, when the walk through the index begins again.
+ * Sources are found by offers in the index, so an unstored record is stored first: a change of mode or mtime whose
+ * content became needed because our file changed meanwhile. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
 	ticket_store(f, t);

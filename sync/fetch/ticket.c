@@ -1,4 +1,5 @@
-/* Tickets: one for each path that is worked on, in the table by path and in the list of its state. See fetch_internal.h. */
+/* Tickets: one for each path that is worked on, in the table by path and in the list of its state. See
+ * fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
@@ -163,8 +164,8 @@ void ticket_store(struct fetch *f, struct ticket *t)
 {
 	if (!t->unstored)
 		return;
-	/* The index reports disk errors itself; the record stays unstored, and its peer sends it again one day. A record above its
- * peer's bound stays unstored too; their number is bounded as well. */
+	/* The index reports disk errors itself; the record stays unstored, and its peer sends it again one day. A
+	 * record above its peer's bound stays unstored too; their number is bounded as well. */
 	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
 		return;
 	if (is_outdated(f, t) || index_offer(f->c.index, t->peer, &t->want) == 0)

@@ -1,4 +1,5 @@
-/* Tickets for the paths that the index wants: a window of them at a time, however many are wanted. See fetch_internal.h. */
+/* Tickets for the paths that the index wants: a window of them at a time, however many are wanted. See
+ * fetch_internal.h. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What peers answer: blocks, and pieces of block lists. See get.h. */
+/* The answers of peers: blocks, and pieces of block lists. See get.h. */
 #include "sync/get/get_internal.h"
 
 #include <string.h>
@@ -39,8 +39,8 @@ static void block_arrived(struct download *d, uint32_t block, uint64_t peer, str
 	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
 }
 
-/* The peer answered, so it is not silent, whatever it sent. A block of the wrong length is a lie; no block means that the peer does
- * not have it any more. */
+/* The peer answered, so it is not silent, whatever it sent. A block of the wrong length is a lie; no block means that
+ * the peer does not have it any more. */
 void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct get_request *r = request_find(g, peer, request);

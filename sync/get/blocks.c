@@ -1,5 +1,5 @@
-/* Blocks on their way into the part: those that arrived, those that the map claims, and those in local files. A worker verifies
- * each before it counts. See get_internal.h. */
+/* Blocks on their way into the part: those that arrived, those that the map claims, and those in local files. A worker
+ * verifies each before it counts. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>
@@ -179,7 +179,8 @@ static void blocks_copied(void *arg)
 	blocks_end_job(job);
 }
 
-/* Adds the next LOCAL block to the job, unless it is not found any more. False: it is in another file than the job's. */
+/* Adds the next LOCAL block to the job, unless it is not found any more. False: it is in another file than the
+ * job's. */
 static bool copy_next(struct download *d, struct part_job *job)
 {
 	const struct block *b = &d->list.b[d->copy_at];

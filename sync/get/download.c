@@ -1,7 +1,7 @@
 /* A download's jobs, its completion and its end. See get_internal.h.
  *
- * A download that ends is `dying` until its last job is back: only then are its descriptors closed and its part removed,
- * kept, or made a spare. */
+ * A download that ends is `dying` until its last job is back: only then are its descriptors closed and its part
+ * removed, kept, or made a spare. */
 #include "sync/get/get_internal.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
-/* The opening of a download's part. An old part that fits is taken up; a new one is begun if the block list is known; else the list
- * is requested first. See get_internal.h. */
+/* The opening of a download's part. An old part that fits is taken up; a new one is begun if the block list is known;
+ * else the list is requested first. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>
 
 #include "base/mem.h"
 
-/* What the map claims is verified before it counts; blocks of zeros are there already. */
+/* A block that the map claims is verified before it counts; blocks of zeros are there already. */
 static void take_up(struct download *d, struct part_job *job)
 {
 	d->part = job->part;

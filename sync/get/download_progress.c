@@ -1,4 +1,5 @@
-/* What others may know of a download: its part, its list, how far it is, and blocks for peers that ask us. See get.h. */
+/* Questions about a download: its part, its list, how far it is, and blocks for peers that ask us. See
+ * get.h. */
 #include "sync/get/get_internal.h"
 
 bool download_is_ready(const struct download *d)

@@ -20,8 +20,8 @@ static struct download *part_holder(const struct get *g, const char *name)
 	return d;
 }
 
-/* The same content is on its way for another path: d's path waits for that download, and then copies the file, or goes on with
- * the part if the other path was only a file's earlier name. */
+/* The same content is on its way for another path: d's path waits for that download, and then copies the file, or goes
+ * on with the part if the other path was only a file's earlier name. */
 static bool wait_for(struct download *other, const struct download *d)
 {
 	if (other->waiter != NULL && strcmp(other->waiter, d->path) != 0)
@@ -160,8 +160,8 @@ static struct get_stop start_parked(struct download *d)
 	return stop;
 }
 
-/* A download that has a source, or needs none any more, goes on or begins. Without a source only that is begun which a local
- * file may have. */
+/* A download that has a source, or needs none any more, goes on or begins. Without a source only that is begun which a
+ * local file may have. */
 struct get_stop download_start(struct download *d, const struct queue_entry *lane, bool has_copy)
 {
 	d->lane = *lane;

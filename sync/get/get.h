@@ -1,11 +1,11 @@
-/* Getting contents: from the peers that have them, from local files, from what an interrupted download left. One `get` for each
- * group, one `download` for each content on its way. It knows neither what is offered nor where a content will go: its owner
- * (sync/fetch) hands it contents, tells it who may have them, and learns through hooks what became of them. The loop's
- * thread; the disk is left to workers.
+/* Getting contents: from the peers that have them, from local files, from what an interrupted download left. One `get`
+ * for each group, one `download` for each content on its way. It knows neither what is offered nor where a content
+ * will go: its owner (sync/fetch) hands it contents, tells it who may have them, and learns through hooks what became
+ * of them. The loop's thread; the disk is left to workers.
  *
- * A content of one small block stays in memory. Any other is assembled in a part below .lanyard/parts/ (part.h): blocks that a
- * local file has are copied, the others are requested from several sources at a time; a worker verifies each before it
- * counts. */
+ * A content of one small block stays in memory. Any other is assembled in a part below .lanyard/parts/ (part.h):
+ * blocks that a local file has are copied, the others are requested from several sources at a time; a worker verifies
+ * each before it counts. */
 #ifndef LANYARD_SYNC_GET_GET_H
 #define LANYARD_SYNC_GET_GET_H
 
@@ -43,8 +43,8 @@ struct get_stop {
 	int error; /* GET_DISK: errno, or RESERVE_REACHED */
 };
 
-/* How peers are reached; they are short IDs. Answers come through get_take_block() and get_take_list(), later: never from
- * inside blocks or list. */
+/* How peers are reached; they are short IDs. Answers come through get_take_block() and get_take_list(), later: never
+ * from inside blocks or list. */
 struct get_ops {
 	/* Bytes of blocks that may be requested from this peer now; 0 when its window is full, or it is gone. */
 	size_t (*window)(void *arg, uint64_t peer);
@@ -58,13 +58,13 @@ struct get_ops {
 	uint64_t (*arrived)(void *arg, uint64_t peer);
 };
 
-/* What the owner is asked and told. `owner` is what download_new() was given. */
+/* How the owner is asked and learns of results. `owner` is what download_new() was given. */
 struct get_hooks {
 	/* Something is to be done at the end of this turn: get_pump(). */
 	void (*wake)(void *arg);
 
-	/* Calls add for each peer that may have the content of owner's download. waiter: another path that wants the same content,
-	 * or NULL: those that offer it there count too. */
+	/* Calls add for each peer that may have the content of owner's download. waiter: another path that wants the
+	 * same content, or NULL: those that offer it there count too. */
 	void (*sources)(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to);
 	/* A local file that has this block, and where. *path is the caller's to free. */
 	bool (*find_block)(void *arg, const struct block *b, char **path, int64_t *offset);
@@ -81,7 +81,7 @@ struct get_hooks {
 	void (*ready)(void *arg, void *owner);
 	/* The download cannot go on; it is the owner's to park or drop. */
 	void (*stopped)(void *arg, void *owner, struct get_stop stop);
-	/* What could not go on for this reason may be tried again. */
+	/* Downloads that could not go on for this reason may be tried again. */
 	void (*again)(void *arg, enum get_why why);
 };
 
@@ -128,12 +128,13 @@ struct queue *get_queue(struct get *g);
 bool get_is_ending(const struct get *g);
 struct get_counters get_counters(const struct get *g);
 
-/* Answers. *bytes is taken over; none when the peer has it no longer. An answer to a request that is not out is dropped. */
+/* Answers. *bytes is taken over; none when the peer has it no longer. An answer to a request that is not out is
+ * dropped. */
 void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
-/* A verified block of a download that is under way. 1: fd (the part: get's own, dup it for a worker) and offset hold it;
- * 0: none does. */
+/* A verified block of a download that is under way. 1: fd (the part: get's own, dup it for a worker) and offset hold
+ * it; 0: none does. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd);
 /* The same as a source of contents, good as long as g is. */
 struct content_source part_source(struct get *g);
@@ -150,12 +151,14 @@ struct download_owner {
 	struct download **slot; /* where the owner keeps the download; NULL when it is gone */
 };
 struct download *download_new(struct get *g, const struct download_owner *o, const struct content *c);
-/* Its turn in the queue has come: it begins, or goes on where it was parked. lane: as it stood in the queue. has_copy: a local
- * file has the content, so that no source is needed to begin. If it cannot go on, the owner decides what becomes of it. */
+/* Its turn in the queue has come: it begins, or goes on where it was parked. lane: as it stood in the queue. has_copy:
+ * a local file has the content, so that no source is needed to begin. If it cannot go on, the owner decides what
+ * becomes of it. */
 struct get_stop download_start(struct download *d, const struct queue_entry *lane, bool has_copy);
 /* Ends it. keep: its part stays for another time. */
 void download_drop(struct download *d, bool keep);
-/* Its owner waits, or stands in the queue again: what has come of it stays in memory, or on disk at least (it is dropped). */
+/* Its owner waits, or stands in the queue again: what has come of it stays in memory, or on disk at least (it is
+ * dropped). */
 void download_park(struct download *d);
 /* Its part was put in its place, or is not there as it should be: of no use to others. */
 void download_part_gone(struct download *d);

@@ -1,8 +1,9 @@
-/* What the files of sync/get share; nobody else includes it. All on the loop's thread; workers see the jobs of part.c only.
+/* Shared by the files of sync/get; nobody else includes it. All on the loop's thread; workers see the jobs of part.c
+ * only.
  *
- * From the lowest to the highest: liars.c, pick.c, queue.c, part_map.c, part.c, parts.c know no downloads; get_state.c;
- * download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs); list.c; download_open.c;
- * window.c; blocks.c, download_start.c, answer.c; get.c. */
+ * From the lowest to the highest: liars.c, pick.c, queue.c, part_map.c, part.c, parts.c know no downloads;
+ * get_state.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs); list.c;
+ * download_open.c; window.c; blocks.c, download_start.c, answer.c; get.c. */
 #ifndef LANYARD_SYNC_GET_INTERNAL_H
 #define LANYARD_SYNC_GET_INTERNAL_H
 
@@ -166,7 +167,7 @@ int64_t get_now(const struct get *g);
 /* A job that may outlive get_free() begins / ended; after the latter g may be gone. */
 void get_job_begin(struct get *g);
 void get_job_end(struct get *g);
-/* What could not go on for this reason may be tried again. */
+/* Downloads that could not go on for this reason may be tried again. */
 void get_again(struct get *g, enum get_why why);
 struct source_peer *get_peer(struct get *g, uint64_t id); /* made when new */
 struct get_stop get_why(enum get_why why);
@@ -194,7 +195,7 @@ void download_complete(struct download *d);
 void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
 /* A job is back, d may die now. */
 void download_job_back(struct download *d);
-/* What is here so far is made safe from a power cut, unless that was done lately. */
+/* Makes what is here so far safe from a power cut, unless that was done lately. */
 void download_sync(struct download *d);
 
 /* --- download_open.c --- */

@@ -1,4 +1,4 @@
-/* Who sent something else: see liars.h. */
+/* Peers that sent something else: see liars.h. */
 #include "sync/get/liars.h"
 
 #include <string.h>

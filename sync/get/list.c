@@ -1,5 +1,5 @@
-/* The block list of a content: requested piece by piece from one peer, so that we know whose list it was when it is wrong. See
- * get_internal.h. */
+/* The block list of a content: requested piece by piece from one peer, so that we know whose list it was when it is
+ * wrong. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <stdlib.h>

@@ -153,8 +153,8 @@ failed:
 	remove_files(job);
 }
 
-/* On a disk that can share blocks between files, a copy of a whole file costs neither time nor space. The file may have rotted,
- * so its blocks are only claimed. */
+/* On a disk that can share blocks between files, a copy of a whole file costs neither time nor space. The file may
+ * have rotted, so its blocks are only claimed. */
 static void clone_source(struct part_job *job)
 {
 	int fd = fs_open(job->root, job->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -171,8 +171,8 @@ static void clone_source(struct part_job *job)
 	close(fd);
 }
 
-/* Blocks of zeros need not be sent: what is not written yet is zero, and what an earlier run wrote there, or a clone contains,
- * becomes a hole. On a disk that has no holes, these blocks are verified or requested like others. */
+/* Blocks of zeros need not be sent: what is not written yet is zero, and what an earlier run wrote there, or a clone
+ * contains, becomes a hole. On a disk that has no holes, these blocks are verified or requested like others. */
 static void make_zeros(struct part_job *job)
 {
 	int64_t start = 0, end;

@@ -1,5 +1,5 @@
-/* The jobs of workers on parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what it needs,
- * except the descriptors, which stay open until the download's last job is back. */
+/* The jobs of workers on parts: open, write blocks, verify claims, finish, remove. Each job has its own copy of what
+ * it needs, except the descriptors, which stay open until the download's last job is back. */
 #ifndef LANYARD_SYNC_GET_PART_H
 #define LANYARD_SYNC_GET_PART_H
 

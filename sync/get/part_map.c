@@ -84,7 +84,8 @@ static int decode_have(struct part_map *m, const uint8_t *p)
 	return 0;
 }
 
-/* Every length is checked against the content's before anything is copied, and the list has to have the content's root. */
+/* Every length is checked against the content's before anything is copied, and the list has to have the content's
+ * root. */
 int part_map_decode(struct part_map *m, const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p, n);

@@ -1,4 +1,5 @@
-/* The unfinished downloads that an earlier run left in parts/. Which of them are still wanted is the caller's to say. */
+/* The unfinished downloads that an earlier run left in parts/. Which of them are still wanted is the caller's to
+ * say. */
 #ifndef LANYARD_SYNC_GET_PARTS_H
 #define LANYARD_SYNC_GET_PARTS_H
 

@@ -1,7 +1,7 @@
 /* Which block of a content is requested from a source next: data in, a number out. Pure.
  *
- * Each source works on a run of its own: it goes on after the block it was asked for last, and where that leads into another
- * source's run, or to the end, it begins in the largest gap. */
+ * Each source works on a run of its own: it goes on after the block it was asked for last, and where that leads into
+ * another source's run, or to the end, it begins in the largest gap. */
 #ifndef LANYARD_SYNC_GET_PICK_H
 #define LANYARD_SYNC_GET_PICK_H
 

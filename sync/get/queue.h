@@ -1,5 +1,5 @@
-/* The order in which contents are got: small files before big ones, as many at a time as their size allows, first come first
- * served, and those that failed before behind those that did not. Pure. */
+/* The order in which contents are got: small files before big ones, as many at a time as their size allows, first come
+ * first served, and those that failed before behind those that did not. Pure. */
 #ifndef LANYARD_SYNC_GET_QUEUE_H
 #define LANYARD_SYNC_GET_QUEUE_H
 

@@ -111,8 +111,8 @@ static int64_t later_ms(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* A peer is silent when neither an answer nor the bytes of one under way came for REQUEST_TIMEOUT_MS. Other traffic buys it no more
- * than ANSWER_MS. */
+/* A peer is silent when neither an answer nor the bytes of one under way came for REQUEST_TIMEOUT_MS. Other traffic
+ * buys it no more than ANSWER_MS. */
 void request_timeouts(struct get *g)
 {
 	int64_t now = get_now(g);

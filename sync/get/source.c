@@ -67,8 +67,8 @@ void source_forgive(struct download *d)
 		d->sources[i].bad = liars_has(d->liars, d->sources[i].peer);
 }
 
-/* A member that does not answer must not hold up what others have: it is left alone for a while, and then asked for one thing
- * only, so that it can keep no more than that from coming. */
+/* A member that does not answer must not hold up what others have: it is left alone for a while, and then asked for
+ * one thing only, so that it can keep no more than that from coming. */
 static bool is_silent(const struct get *g, const struct source_peer *p)
 {
 	return get_now(g) < p->stalled_ms || (p->silent && p->requests != NULL);

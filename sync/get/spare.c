@@ -1,5 +1,5 @@
-/* Spare parts: no path wants them at present, but one may soon. A file that is renamed while it is downloaded is deleted first and
- * has another path in the next news. So a spare part stays for a while. See get_internal.h. */
+/* Spare parts: no path wants them at present, but one may soon. A file that is renamed while it is downloaded is
+ * deleted first and has another path in the next news. So a spare part stays for a while. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
 #include <fcntl.h>

@@ -135,8 +135,8 @@ static void ask_all(struct download *d)
 	}
 }
 
-/* Windows are read once per turn and counted down from there. Small contents come first. A silent peer with nothing requested may be
- * asked for one thing. */
+/* Windows are read once per turn and counted down from there. Small contents come first. A silent peer with nothing
+ * requested may be asked for one thing. */
 void window_fill(struct get *g)
 {
 	struct download *d, *next_d;

@@ -26,8 +26,8 @@ struct folders {
 	bool lost; /* a folder was closed that still had to be synced */
 };
 
-/* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX asked
- * for stay valid. */
+/* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX
+ * asked for stay valid. */
 struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
 /* Closes a folder that is being removed or replaced, and all beneath it. */
 void folders_forget(struct folders *c, const char *path);

@@ -13,8 +13,8 @@
 #include "sync/share/seen.h"
 #include "sync/versions/version_store.h"
 
-/* The name in parts/ for the old thing that comes out of the item's path. exchanged: the new thing has this name first, and changes
- * places with the old one. */
+/* The name in parts/ for the old thing that comes out of the item's path. exchanged: the new thing has this name
+ * first, and changes places with the old one. */
 static void name_swap(struct install_job *job, struct install_item *item, bool exchanged, char name[SWAP_NAME_MAX])
 {
 	const struct record *ours = item->ours;
@@ -88,9 +88,9 @@ static int take_back(struct install_job *job, struct install_item *item, struct 
 	return install_fail(item, result, error);
 }
 
-/* Makes a version of the thing at name, if it is what the row says; else it goes back. It goes to parts/ first: until it is checked
- * it may be what a user wrote a moment ago, and after a crash a version might be all that is left of it. *out: where it is; the
- * caller closes it. */
+/* Makes a version of the thing at name, if it is what the row says; else it goes back. It goes to parts/ first: until
+ * it is checked it may be what a user wrote a moment ago, and after a crash a version might be all that is left of it.
+ * *out: where it is; the caller closes it. */
 static int take_out(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
                     struct version_place *out)
 {
@@ -128,7 +128,8 @@ static void replace_by_steps(struct install_job *job, struct install_item *item,
 	version_store_place_close(&out);
 }
 
-/* The old thing could not be kept: it changes places with the new one again, and the item waits. What a user wrote in between is kept. */
+/* The old thing could not be kept: it changes places with the new one again, and the item waits. What a user wrote in
+ * between is kept. */
 static void put_back(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
                      const struct outgoing *o)
 {
@@ -167,8 +168,8 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 		put_back(job, item, d, name, o);
 }
 
-/* The new thing takes the name that says what should come out, the two change places, and what came out is checked. Where the file
- * system cannot exchange, it goes by steps. */
+/* The new thing takes the name that says what should come out, the two change places, and what came out is checked.
+ * Where the file system cannot exchange, it goes by steps. */
 static void exchange_file(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct outgoing o;
@@ -208,8 +209,8 @@ static void replace_folder(struct install_job *job, struct install_item *item, s
 		(void)put_new(job, item, d, name);
 }
 
-/* Nothing there: put it. A folder: it has to be empty. A file: it has to be what the row says; in a conflict it keeps its content
- * under the conflict name, else it becomes a version. */
+/* Nothing there: put it. A folder: it has to be empty. A file: it has to be what the row says; in a conflict it keeps
+ * its content under the conflict name, else it becomes a version. */
 static void apply_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct fs_stat st;

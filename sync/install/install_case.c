@@ -1,4 +1,5 @@
-/* Names on disks that do not distinguish upper and lower case. Slow, and used on such disks only. See install_internal.h. */
+/* Names on disks that do not distinguish upper and lower case. Slow, and used on such disks only. See
+ * install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <dirent.h>

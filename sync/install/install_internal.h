@@ -1,7 +1,7 @@
 /* Shared by the files of sync/install; nobody else includes it. Everything here runs on the batch's worker.
  *
- * From the lowest to the highest: install_item.c, folders.c and swap.c; install_meta.c and install_case.c; install_write.c
- * and install_keep.c; install_apply.c; install_job.c. */
+ * From the lowest to the highest: install_item.c, folders.c and swap.c; install_meta.c and install_case.c;
+ * install_write.c and install_keep.c; install_apply.c; install_job.c. */
 #ifndef LANYARD_SYNC_INSTALL_INTERNAL_H
 #define LANYARD_SYNC_INSTALL_INTERNAL_H
 
@@ -33,20 +33,22 @@ bool install_meets_other_case(struct install_job *job, const char *path);
 /* Moves `from` in parts/, which is *st, to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
 int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *from,
                           const struct fs_stat *st);
-/* Renames ours to its conflict name. 1: it is there now; 0: an identical copy was there already; -1 with result and error. */
+/* Renames ours to its conflict name. 1: it is there now; 0: an identical copy was there already; -1 with result and
+ * error. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 
 /* --- install_meta.c: modes and times, which not every disk keeps --- */
-/* Gives a new file of ours the mode and mtime of want, as far as the disk can. -1 and errno when something is broken. */
+/* Gives a new file of ours the mode and mtime of want, as far as the disk can. -1 and errno when something is
+ * broken. */
 int install_give_meta(const struct install_job *job, int fd, const struct record *want);
 /* Gives name the mode and mtime of want, each even if the other fails. -1 and errno of the first that failed. */
 int install_set_meta(const struct install_job *job, struct folder *d, const char *name, const struct record *want);
-/* The same for a thing that was *before a moment ago, and checks it: *made is what the disk kept of them or, if a user has changed
- * them since, what it should have kept. -1 and errno: EPERM when another user owns it. */
+/* The same for a thing that was *before a moment ago, and checks it: *made is what the disk kept of them or, if a user
+ * has changed them since, what it should have kept. -1 and errno: EPERM when another user owns it. */
 int install_change_meta(struct install_job *job, struct folder *d, const char *name, const struct record *want,
                         const struct fs_stat *before, struct fs_stat *made);
-/* Copies the file at name to parts/ as item->temp and made, with the mode and mtime of want, if it is what the row says: another
- * user's file cannot be set, but it can be replaced. -1 and errno EPERM when that cannot be done. */
+/* Copies the file at name to parts/ as item->temp and made, with the mode and mtime of want, if it is what the row
+ * says: another user's file cannot be set, but it can be replaced. -1 and errno EPERM when that cannot be done. */
 int install_copy_as_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* Used by all steps of an item: its failure, the tests' hook, and whether a thing is what a row says. See install_internal.h. */
+/* Used by all steps of an item: its failure, the tests' hook, and whether a thing is what a row says. See
+ * install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <sys/stat.h>

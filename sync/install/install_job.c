@@ -97,8 +97,8 @@ static void write_all(struct install_job *job)
 		sync_written(job);
 }
 
-/* If a power cut took the notes but not the renames, the scan would take our files for the user's own. A syncfs of the same disk has
- * synced the notes too. A failure does not stop the install: the index reports it by itself. */
+/* If a power cut took the notes but not the renames, the scan would take our files for the user's own. A syncfs of the
+ * same disk has synced the notes too. A failure does not stop the install: the index reports it by itself. */
 static void make_notes_safe(struct install_job *job)
 {
 	if (job->sync_notes != NULL && !(job->reserve && job->syncfs_ns != 0))
@@ -162,8 +162,9 @@ static size_t new_folders(const struct install_job *job)
 	return n;
 }
 
-/* A user may delete the file between our rename and our row. A scan that ran in that gap had no row to compare with, so it noticed
- * nothing, and the next full scan may be an hour away. So we check now, and the path is hinted if it is gone. */
+/* A user may delete the file between our rename and our row. A scan that ran in that gap had no row to compare with,
+ * so it noticed nothing, and the next full scan may be an hour away. So we check now, and the path is hinted if it is
+ * gone. */
 static void check_once_more(struct install_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {

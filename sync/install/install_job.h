@@ -3,20 +3,21 @@
  *
  * The commit order for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
  * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is checked again;
- * then one rename puts the new thing in its place, and the old one that came out is checked; then the folders are synced. The
- * loop's thread writes the rows when the job is back. A few files are synced one by one, many by one syncfs, unless that
- * has to wait for much that others wrote.
+ * then one rename puts the new thing in its place, and the old one that came out is checked; then the folders are
+ * synced. The loop's thread writes the rows when the job is back. A few files are synced one by one, many by one
+ * syncfs, unless that has to wait for much that others wrote.
  *
- * A file that is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement an
- * exchange and a rename. A file that cannot be kept is put back, and the item waits. Those renames need no sync of their own: on
- * a file system that keeps a rename whole, the old content is at one of the names that recover.h checks after a crash.
+ * A file that is replaced or deleted becomes a version (sync/versions): a deletion is a rename to there, a replacement
+ * an exchange and a rename. A file that cannot be kept is put back, and the item waits. Those renames need no sync of
+ * their own: on a file system that keeps a rename whole, the old content is at one of the names that recover.h checks
+ * after a crash.
  *
- * A target that is not what the row says is left alone (INSTALL_CHANGED), and anything unexpected that the exchange brings out
- * is kept under a conflict name. While a user's file may stand in parts/, its name there says what it should be (swap.h), so that
- * even a crash in between does not make it look like rubbish.
+ * A target that is not what the row says is left alone (INSTALL_CHANGED), and anything unexpected that the exchange
+ * brings out is kept under a conflict name. While a user's file may stand in parts/, its name there says what it
+ * should be (swap.h), so that even a crash in between does not make it look like rubbish.
  *
- * One path has at most CONFLICTS_MAX conflict copies in the share: with one more, the oldest becomes a version. But not where no
- * versions are kept, since it would be lost. */
+ * One path has at most CONFLICTS_MAX conflict copies in the share: with one more, the oldest becomes a version. But
+ * not where no versions are kept, since it would be lost. */
 #ifndef LANYARD_SYNC_INSTALL_JOB_H
 #define LANYARD_SYNC_INSTALL_JOB_H
 
@@ -68,15 +69,15 @@ struct install_item {
 	/* The result. */
 	enum install_result result;
 	int error; /* errno, or RESERVE_REACHED */
-	struct seen
-		seen; /* of the thing that is there now; only what the disk kept of mode and mtime if it was changed again already */
+	/* Of the thing that is there now; only what the disk kept of mode and mtime if it was changed again already. */
+	struct seen seen;
 	bool away;           /* a user took it away again at once, and no scan may come by for a long time */
 	bool hint;           /* the scan should check the path, or the file that was moved aside */
 	char *conflict_path; /* where ours was kept, owned; NULL: it was not, or an identical copy was there already */
 	struct seen conflict_seen; /* of that copy; zero if it is not what the row said */
 	char *kept_path;           /* where an unexpected file was kept, owned */
-	char *names
-		[INSTALL_NAMES]; /* NOT_EMPTY: entries of the folder; else paths of conflict copies that became versions; owned */
+	/* NOT_EMPTY: entries of the folder; else paths of conflict copies that became versions; owned. */
+	char *names[INSTALL_NAMES];
 
 	/* The worker's. */
 	char temp[40];       /* name of the new thing in parts/; "" when none */
@@ -93,11 +94,12 @@ struct install_job {
 	bool copies_stay; /* conflict copies never become versions, however many there are */
 	bool folds_case;  /* the disk does not distinguish upper and lower case */
 	bool reserve;     /* a reserve stays free on the disk (sync/share/reserve.h): the index is on it too */
-	/* Makes the caller's notes of the rows to come safe from a power cut; called by the worker. NULL: there are none. */
+	/* Makes the caller's notes of the rows to come safe from a power cut; called by the worker. NULL: there are
+	 * none. */
 	void (*sync_notes)(const void *arg);
 	const void *notes;
-	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon with;
-	 * out: what was measured, 0 when it was not done. */
+	/* Nanoseconds that one fsync of a small file, and one syncfs, took lately; 0: not known. In: what to reckon
+	 * with; out: what was measured, 0 when it was not done. */
 	int64_t fsync_ns, syncfs_ns;
 
 	/* The worker's. */

@@ -114,7 +114,8 @@ static bool same_things(struct folder *da, const char *a, struct folder *db, con
 	return same;
 }
 
-/* Ours stands at its conflict name now. If it is what the row said, its row can be written; else the scan has to check it. */
+/* Ours stands at its conflict name now. If it is what the row said, its row can be written; else the scan has to check
+ * it. */
 static void check_kept(struct install_item *item, struct folder *cd, const char *cname, char *path)
 {
 	struct fs_stat st;
@@ -164,7 +165,8 @@ static struct copies other_copies(struct folder *cd, const char *cname)
 	return c;
 }
 
-/* In a storm of conflicts the oldest copies become versions. The scan notices that they are gone, and others are told. */
+/* In a storm of conflicts the oldest copies become versions. The scan notices that they are gone, and others are
+ * told. */
 static void bound_copies(struct install_job *job, struct install_item *item, struct folder *cd, const char *cname)
 {
 	struct copies c = other_copies(cd, cname);
@@ -249,8 +251,9 @@ static void finish_move(struct install_job *job, struct install_item *item, stru
 		job->sync_all = true;
 		if (install_change_meta(job, to, name, want, st, &item->made) < 0 ||
 		    fs_stat_at(to->fd, name, &now) < 0) {
-			/* The file is where it belongs, with the right content; the scan finds out its mode and mtime. If they could
-			 * not be set because another user owns the file, that is not a change by that user. */
+			/* The file is where it belongs, with the right content; the scan finds out its mode and mtime.
+			 * If they could not be set because another user owns the file, that is not a change by that
+			 * user. */
 			if (errno == EPERM)
 				item->seen = install_kept_as(st);
 			item->hint = true;

@@ -1,6 +1,6 @@
-/* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; content is installed all the
- * same. The row keeps what the disk made of them (struct seen) next to what was asked for, so that a scan does not take it
- * for a user's change. See install_internal.h. */
+/* Modes and times of what is installed. Some disks keep none, or coarser ones, or refuse to set them; content is
+ * installed all the same. The row keeps what the disk made of them (struct seen) next to what was asked for, so that a
+ * scan does not take it for a user's change. See install_internal.h. */
 #include "sync/install/install_internal.h"
 
 #include <errno.h>

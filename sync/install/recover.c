@@ -58,8 +58,8 @@ static int move_into_share(struct recover *r, const char *from, const char *path
 	return rc;
 }
 
-/* Moves it to path itself if `itself` and it is free, else to the first free conflict name of path. Returns the name, owned, or NULL
- * and errno. */
+/* Moves it to path itself if `itself` and it is free, else to the first free conflict name of path. Returns the name,
+ * owned, or NULL and errno. */
 static char *return_as(struct recover *r, const char *from, const char *path, bool itself, int64_t mtime_ns)
 {
 	char *copy = itself ? mem_strdup(path) : NULL;
@@ -86,8 +86,9 @@ static char *return_as(struct recover *r, const char *from, const char *path, bo
 	return copy;
 }
 
-/* A file that somebody wrote while it was replaced or deleted, before the crash. No row knows it, and a version must not be all that
- * is left of it, since versions are thinned. So it goes back to its path, or becomes a conflict copy. */
+/* A file that somebody wrote while it was replaced or deleted, before the crash. No row knows it, and a version
+ * must not be all that is left of it, since versions are thinned. So it goes back to its path, or becomes a
+ * conflict copy. */
 static void recover_stranger(struct recover *r, const char *name, const struct swap *s, const struct fs_stat *st)
 {
 	const char *of = path_of(r, &s->tag);
@@ -114,7 +115,8 @@ static void recover_stranger(struct recover *r, const char *name, const struct s
 	r->kept[r->nkept++] = mem_strdup(of != NULL ? of : path);
 }
 
-/* By its name: the old thing becomes a version; the new one goes back to being a part, or goes; anything else is a user's. */
+/* By its name: the old thing becomes a version; the new one goes back to being a part, or goes; anything else is a
+ * user's. */
 static void recover_swap(void *arg, const char *name)
 {
 	struct recover *r = arg;

@@ -1,6 +1,6 @@
-/* What an earlier run left in parts/ in the middle of an install, at the start. New things that were not installed go; what
- * came out of the share goes to the versions. But what a user wrote at the last moment, which no row knows yet, goes
- * back into the share, as a conflict copy where its name is taken. See swap.h. */
+/* At the start: an earlier run may have left things in parts/ in the middle of an install. New things that were not
+ * installed go; what came out of the share goes to the versions. But what a user wrote at the last moment, which no
+ * row knows yet, goes back into the share, as a conflict copy where its name is taken. See swap.h. */
 #ifndef LANYARD_SYNC_INSTALL_RECOVER_H
 #define LANYARD_SYNC_INSTALL_RECOVER_H
 

@@ -9,8 +9,8 @@
 
 static const char suffix[] = ".swap";
 
-/* Five bits per digit, since some disks cannot hold a name above 143 bytes; only lower case, since some do not distinguish. The 32
- * hex digits of tag and part are written as two numbers each. */
+/* Five bits per digit, since some disks cannot hold a name above 143 bytes; only lower case, since some do not
+ * distinguish. The 32 hex digits of tag and part are written as two numbers each. */
 static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 
 enum { BEGIN = 'z', NUMBERS = 7, HALF = 16 };
