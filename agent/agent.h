@@ -5,12 +5,14 @@
 #define LANYARD_AGENT_AGENT_H
 
 #include "agent/engine/engine.h"
-#include "agent/engine/events.h"
 #include "agent/link_losses.h"
 #include "agent/settings.h"
-#include "discovery/discovery.h"
+#include "sync/group/roster.h"
 
 struct agent;
+struct events;
+struct loop;
+struct peers;
 
 struct agent_config {
 	const char *home; /* absolute; exists, 0700, locked by the caller; copied */

@@ -5,7 +5,10 @@
 #include "agent/agent.h"
 #include "agent/home_machine.h"
 #include "agent/engine/engine_admin.h"
+#include "agent/engine/events.h"
 #include "base/loop.h"
+#include "discovery/discovery.h"
+#include "sync/peer/peers.h"
 
 enum { AGENT_MAX_GROUPS = 64 };
 

@@ -17,6 +17,7 @@
 #include "agent/confine.h"
 #include "agent/api/control.h"
 #include "agent/declared_groups.h"
+#include "agent/engine/events.h"
 #include "agent/home.h"
 #include "agent/notify.h"
 #include "agent/config/options.h"

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_status.h"
+#include "agent/engine/events.h"
 #include "base/mem.h"
+#include "sync/peer/peers.h"
 
 enum { SOON_MS = 500, AGAIN_MS = 2000 };
 

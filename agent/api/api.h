@@ -3,10 +3,12 @@
 #ifndef LANYARD_AGENT_API_H
 #define LANYARD_AGENT_API_H
 
-#include "agent/agent.h"
 #include "agent/api/control.h"
 
+struct agent;
 struct api;
+struct events;
+struct loop;
 
 /* name: of this host; listen: where it listens, as the settings say it. Both are copied. */
 struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name,

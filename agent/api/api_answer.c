@@ -5,6 +5,7 @@
 
 #include "agent/escape.h"
 #include "base/bytes.h"
+#include "sync/share/share.h"
 
 void api_refuse(struct control_call *call, char **why)
 {

@@ -3,6 +3,7 @@
 #define LANYARD_AGENT_API_ANSWER_H
 
 #include "agent/api/api.h"
+#include "agent/engine/engine.h"
 
 /* Answers 409 with *why, which is freed and becomes NULL. */
 void api_refuse(struct control_call *call, char **why);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/index/index.h"
 #include "sync/plan/conflict.h"
 
 enum { LOOKED_A_PIECE = 4096 };

@@ -6,6 +6,7 @@
 
 #include "agent/engine/engine_dump.h"
 #include "base/clock.h"
+#include "sync/peer/peers.h"
 
 struct dump_list {
 	struct api *api;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/api/api_request.h"
+#include "sync/share/share.h"
 
 static void disk_job_client_gone(void *state)
 {

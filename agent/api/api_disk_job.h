@@ -3,6 +3,7 @@
 #define LANYARD_AGENT_API_DISK_JOB_H
 
 #include "agent/api/api_internal.h"
+#include "sync/share/share_handle.h"
 
 /* Embedded, as the first member, in the struct of the call. */
 struct api_disk_job {

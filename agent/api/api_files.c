@@ -11,6 +11,7 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
+#include "sync/plan/record.h"
 
 enum { FILES_A_PIECE = 512 };
 

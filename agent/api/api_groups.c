@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_status.h"
 #include "agent/escape.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sync/peer/peers.h"
 
 enum {
 	EXPIRES_DEFAULT = 24 * 3600, /* s */

@@ -2,7 +2,10 @@
 #ifndef LANYARD_AGENT_API_INTERNAL_H
 #define LANYARD_AGENT_API_INTERNAL_H
 
+#include "agent/agent.h"
 #include "agent/api/api.h"
+#include "agent/engine/events.h"
+#include "base/loop.h"
 
 struct api {
 	struct loop *loop;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/index/index.h"
 #include "sync/plan/conflict.h"
 #include "sync/versions/version_store.h"
 

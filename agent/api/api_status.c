@@ -2,6 +2,9 @@
 #include "agent/api/api_answer.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_waiter.h"
+#include "agent/engine/engine_status.h"
+#include "sync/fetch/fetch.h"
+#include "sync/peer/peers.h"
 
 #include <string.h>
 

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
+#include "sync/plan/record.h"
 
 enum { MAX_LISTED = 10000 }; /* rotten files that are listed; all are counted */
 

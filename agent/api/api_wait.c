@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_status.h"
 #include "base/mem.h"
 
 enum {

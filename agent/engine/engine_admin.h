@@ -6,6 +6,11 @@
 #include "agent/engine/engine.h"
 #include "agent/settings.h"
 
+struct events;
+struct identity;
+struct invite;
+struct loop;
+struct peers;
 struct real_path;
 
 /* What all engines of an agent share; outlives them. */

@@ -17,8 +17,11 @@
 #define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
 #include "agent/engine/engine_admin.h"
+#include "agent/engine/engine_status.h"
+#include "agent/engine/events.h"
 #include "agent/engine/engine_phase.h"
 #include "base/debug.h"
+#include "sync/local/local.h"
 #include "sync/share/share_source.h"
 
 /* What is there in which phase:

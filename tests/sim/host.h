@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "agent/engine/engine.h"
+#include "agent/engine/engine_status.h"
+#include "agent/engine/events.h"
 #include "agent/settings.h"
 
 enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };

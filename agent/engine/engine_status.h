@@ -1,0 +1,48 @@
+/* The state of an engine for users: one word, the numbers, and the paths that cannot be synced. The loop's thread. */
+#ifndef LANYARD_AGENT_ENGINE_ENGINE_STATUS_H
+#define LANYARD_AGENT_ENGINE_ENGINE_STATUS_H
+
+#include "agent/engine/engine.h"
+#include "sync/fetch/fetch.h"
+#include "sync/index/index.h"
+#include "sync/peer/peers.h"
+
+enum engine_state {
+	ENGINE_JOINING,
+	ENGINE_SCANNING,
+	ENGINE_SYNCING,
+	ENGINE_IN_SYNC,
+	ENGINE_WAITING,
+	ENGINE_PAUSED,
+	ENGINE_ERROR
+};
+const char *engine_state_name(
+	enum engine_state s); /* "joining", "scanning", "syncing", "in-sync", "waiting", "paused", "error" */
+
+struct engine_status {
+	enum engine_state state;
+	bool in_sync; /* scanned and idle here, nothing wanted is missing, each connected peer settled all our rows */
+	const char *error;     /* ENGINE_ERROR: why */
+	const char *waits_for; /* what is missing for in_sync; NULL when in sync */
+	struct index_totals totals;
+	int64_t wanted, wanted_bytes;
+	int64_t pending; /* local hints and hashes */
+	int64_t ignored; /* paths here that the ignore rules leave out */
+	int64_t held;    /* files of bursts that wait for engine_release, see engine_bursts */
+	size_t peers;    /* connected in this group */
+	struct fetch_counters fetch;
+	struct peer_counters peer;
+};
+
+void engine_status(struct engine *e, struct engine_status *s);
+
+struct engine_problem {
+	const char *path, *reason;
+	int64_t since_s; /* wall clock */
+	char next[64];   /* what happens next, for people */
+};
+/* Paths that cannot be synced now, those of the scan and those of fetch. At most max. */
+int64_t engine_problem_count(struct engine *e);
+void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg);
+
+#endif
