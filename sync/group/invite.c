@@ -322,6 +322,7 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
 	bool owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;
+	struct word_add add = { .target = bearer->peer, .member_name = name, .invite = &e.invite };
 	enum admit answer;
 	int rc;
 
@@ -337,8 +338,8 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
 	if (admitter == NULL || !admitter->admits || (!owner && admitter->njoins >= ADMITTER_MAX_JOINS))
 		return ADMIT_NOT_HERE;
 	memcpy(name, e.member_name, e.member_name_n);
-	rc = owner ? roster_sign_add(r, self, bearer->peer, e.role, name, &e.invite, now_s)
-	           : add_join(r, self, bearer, now_s);
+	add.role = e.role;
+	rc = owner ? roster_sign_add(r, self, &add, now_s) : add_join(r, self, bearer, now_s);
 	roster_settle(r);
 	if (rc < 0 || !roster_may(r, bearer->peer, RIGHT_TAKE_PART))
 		return ADMIT_FULL;

@@ -236,10 +236,9 @@ const struct view_member *roster_view_find(const struct roster *r, const struct 
  * left. */
 int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
                      int64_t now_s, struct word *word);
-/* Signs an addition and puts it into the roster; roster_settle() must follow. invite: by which the agent came;
- * NULL: as was said before. */
-int roster_sign_add(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
-                    const char *member_name, const struct agent_id *invite, int64_t now_s);
+/* Signs an addition and puts it into the roster; roster_settle() must follow. what->named is filled in.
+ * what->invite: by which the agent came; NULL: as was said before. */
+int roster_sign_add(struct roster *r, const struct identity *self, const struct word_add *what, int64_t now_s);
 /* Collects the hashes of entries that a new addition of a must name to stand, at most ENTRY_NAMED_MAX; returns how
  * many. */
 /* The same of its leaves only. */

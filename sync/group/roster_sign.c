@@ -147,17 +147,18 @@ static const struct agent_id *invite_of(const struct roster *r, const struct age
 	return NULL;
 }
 
-int roster_sign_add(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
-                    const char *member_name, const struct agent_id *invite, int64_t now_s)
+int roster_sign_add(struct roster *r, const struct identity *self, const struct word_add *what, int64_t now_s)
 {
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
-	struct word_add add = { .target = id, .role = role, .member_name = member_name, .named = named };
+	struct word_add add = *what;
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct word word;
-	int rc = roster_next_word(r, self, ENTRY_ADD, id, now_s, &word);
+	int rc = roster_next_word(r, self, ENTRY_ADD, add.target, now_s, &word);
 
-	add.nnamed = roster_name_all(roster_agent_find(r, id), named);
-	add.invite = invite != NULL ? invite : invite_of(r, identity_id(self), id);
+	add.named = named;
+	add.nnamed = roster_name_all(roster_agent_find(r, add.target), named);
+	if (add.invite == NULL)
+		add.invite = invite_of(r, identity_id(self), add.target);
 	if (rc == 0)
 		rc = roster_entry_add(&entry, self, &r->group, &word, &add);
 	if (rc == 0)
@@ -286,7 +287,9 @@ static int restore(struct roster *r, const struct identity *self, struct before 
 	for (size_t i = 0; i < b->n; i++) {
 		const struct standing *m = &b->members[i];
 
-		rc |= roster_sign_add(r, self, &m->id, m->role, m->name, NULL, now_s);
+		rc |= roster_sign_add(r, self,
+		                      &(struct word_add){ .target = &m->id, .role = m->role, .member_name = m->name },
+		                      now_s);
 	}
 	roster_settle(r);
 	return rc;
@@ -302,7 +305,8 @@ int roster_grant(struct roster *r, const struct identity *self, const struct age
 	    agent_id_equal(identity_id(self), id) || !roster_has_room(r, id, role))
 		return -1;
 	before_remember(r, &before);
-	rc = roster_sign_add(r, self, id, role, member_name, NULL, now_s);
+	rc = roster_sign_add(r, self, &(struct word_add){ .target = id, .role = role, .member_name = member_name },
+	                     now_s);
 	roster_settle(r);
 	if (rc == 0)
 		rc = restore(r, self, &before, id, now_s);
@@ -361,9 +365,13 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 		if (!is_told_by_owner(&view->members[i]))
 			invited[n++] = standing_of(&view->members[i]);
 	}
-	for (size_t i = 0; i < n; i++)
-		signed_n +=
-			roster_sign_add(r, self, &invited[i].id, invited[i].role, invited[i].name, NULL, now_s) == 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct word_add add = { .target = &invited[i].id,
+			                      .role = invited[i].role,
+			                      .member_name = invited[i].name };
+
+		signed_n += roster_sign_add(r, self, &add, now_s) == 0;
+	}
 	free(invited);
 	roster_settle(r);
 	return signed_n;
