@@ -21,7 +21,7 @@
 #include <uthash.h>
 
 #include "sync/local/debounce.h"
-#include "sync/local/hash.h"
+#include "sync/hash/hash.h"
 #include "sync/local/local.h"
 #include "sync/local/problem.h"
 #include "sync/local/walk.h"

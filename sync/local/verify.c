@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/local/hash_internal.h"
+#include "sync/hash/hash.h"
 #include "sync/local/local_internal.h"
 #include "sync/plan/zeros.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LOG2_MIN = 18, LOG2_MAX = 22 }; /* 256 KiB to 4 MiB: four times the averages of sync/local/chunk.h */
+enum { LOG2_MIN = 18, LOG2_MAX = 22 }; /* 256 KiB to 4 MiB: four times the averages of sync/hash/chunk.h */
 
 static const uint8_t table[LOG2_MAX - LOG2_MIN + 1][32] = {
 	{ 0x8a, 0x39, 0xd2, 0xab, 0xd3, 0x99, 0x9a, 0xb7, 0x3c, 0x34, 0xdb, 0x24, 0x76, 0x84, 0x9c, 0xdd,

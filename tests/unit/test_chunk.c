@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/local/chunk.h"
+#include "sync/hash/chunk.h"
 #include "sync/plan/zeros.h"
 #include "tests/unit/noise.h"
 

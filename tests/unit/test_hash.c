@@ -17,10 +17,10 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/local/chunk.h"
-#include "sync/local/cutter.h"
+#include "sync/hash/chunk.h"
+#include "sync/hash/cutter.h"
 #include "sync/plan/zeros.h"
-#include "sync/local/hash.h"
+#include "sync/hash/hash.h"
 #include "tests/unit/noise.h"
 
 static char dir_path[32];

@@ -1,5 +1,5 @@
 /* The public calls of hash.h, and the hashing of small files, many to a job. */
-#include "sync/local/hash.h"
+#include "sync/hash/hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "sync/local/cutter.h"
-#include "sync/local/hash_internal.h"
+#include "sync/hash/cutter.h"
+#include "sync/hash/hash_internal.h"
 
 enum {
 	JOB_FILES = 64,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "sync/local/hash_internal.h"
+#include "sync/hash/hash_internal.h"
 #include "sync/share/seen.h"
 
 int hash_open(int dirfd, const char *name)

@@ -13,8 +13,8 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "sync/local/cutter.h"
-#include "sync/local/hash_internal.h"
+#include "sync/hash/cutter.h"
+#include "sync/hash/hash_internal.h"
 
 enum {
 	JOBS_OUT = 4,

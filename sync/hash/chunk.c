@@ -2,7 +2,7 @@
  *
  * Every agent must cut in the same places, or equal files would share no blocks: table, masks and sizes are part of
  * the protocol. */
-#include "sync/local/chunk.h"
+#include "sync/hash/chunk.h"
 
 /* A byte's bits reach the top of the hash, and leave it 64 bytes later. */
 enum { WINDOW = 64 };

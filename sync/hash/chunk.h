@@ -1,7 +1,7 @@
 /* Content-defined cutting (FastCDC, Xia et al., USENIX ATC 2016, with normalised sizes): an insertion moves only
  * the cuts next to it. Pure; any thread. */
-#ifndef LANYARD_SYNC_LOCAL_CHUNK_H
-#define LANYARD_SYNC_LOCAL_CHUNK_H
+#ifndef LANYARD_SYNC_HASH_CHUNK_H
+#define LANYARD_SYNC_HASH_CHUNK_H
 
 #include <stdbool.h>
 #include <stddef.h>

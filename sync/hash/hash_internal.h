@@ -1,9 +1,9 @@
-/* Shared by hash.c (the public calls, small files), hash_large.c and hash_file.c; verify.c opens files by it too.
- * Nobody else includes this. The loop's thread, unless a function says otherwise. */
-#ifndef LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
-#define LANYARD_SYNC_LOCAL_HASH_INTERNAL_H
+/* Shared by hash.c (the public calls, small files), hash_large.c and hash_file.c. Nobody else includes this. The loop's
+ * thread, unless a function says otherwise. */
+#ifndef LANYARD_SYNC_HASH_HASH_INTERNAL_H
+#define LANYARD_SYNC_HASH_HASH_INTERNAL_H
 
-#include "sync/local/hash.h"
+#include "sync/hash/hash.h"
 
 struct hash_large;
 
@@ -22,9 +22,6 @@ struct hash {
 };
 
 /* --- hash_file.c --- */
-/* Worker: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1
- * and errno. */
-int hash_open(int dirfd, const char *name);
 /* Any thread: what became of a file that was `before` when it was opened and is `after` now that it has been read. */
 enum hash_status hash_compare(const struct fs_stat *before, const struct fs_stat *after);
 /* Any thread: sets the status of a file whose open or read failed with this errno. */

@@ -1,6 +1,6 @@
 /* Cuts a file's bytes into blocks and hashes them, a buffer at a time, so that the hashing can run several blocks
  * side by side; passes over holes. See cutter.h. */
-#include "sync/local/cutter.h"
+#include "sync/hash/cutter.h"
 
 #include <errno.h>
 #include <stdlib.h>

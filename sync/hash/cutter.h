@@ -1,13 +1,13 @@
 /* Reads an open file block by block: cut by content, each block hashed. Works on one range at a time, so that several
  * can share a file. For workers. */
-#ifndef LANYARD_SYNC_LOCAL_CUTTER_H
-#define LANYARD_SYNC_LOCAL_CUTTER_H
+#ifndef LANYARD_SYNC_HASH_CUTTER_H
+#define LANYARD_SYNC_HASH_CUTTER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/sha256.h"
-#include "sync/local/chunk.h"
+#include "sync/hash/chunk.h"
 #include "sync/plan/block.h"
 #include "sync/plan/record.h"
 

@@ -1,13 +1,14 @@
 /* From a path to the content it holds: read, cut, hashed, and known not to have changed meanwhile. Small files go
  * many to a job. A large one is cut in segments by several jobs at once, with the result of cutting it from front
  * to back. The loop's thread; workers do the work. */
-#ifndef LANYARD_SYNC_LOCAL_HASH_H
-#define LANYARD_SYNC_LOCAL_HASH_H
+#ifndef LANYARD_SYNC_HASH_HASH_H
+#define LANYARD_SYNC_HASH_HASH_H
 
+#include "base/fs.h"
 #include "base/workers.h"
-#include "sync/local/walk.h"
 #include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
+#include "sync/share/share_handle.h"
 
 struct hash;
 
@@ -53,5 +54,9 @@ void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f);
 void hash_pump(struct hash *h);
 /* Files that were added and are not done. */
 size_t hash_pending(const struct hash *h);
+
+/* Any thread: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1 and
+ * errno. */
+int hash_open(int dirfd, const char *name);
 
 #endif
