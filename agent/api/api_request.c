@@ -6,7 +6,6 @@
 
 #include "agent/config/args.h"
 #include "agent/escape.h"
-#include "base/mem.h"
 #include "sync/plan/path.h"
 
 struct engine *api_engine(struct api *api, struct control_call *call)

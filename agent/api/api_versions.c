@@ -6,11 +6,9 @@
 #include "agent/api/api_routes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/escape.h"
 #include "base/mem.h"

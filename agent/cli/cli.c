@@ -4,10 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/escape.h"
-#include "base/mem.h"
 
 static void __attribute__((format(printf, 1, 0))) complain(const char *fmt, va_list ap)
 {

@@ -7,7 +7,6 @@
 
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
-#include "agent/escape.h"
 #include "base/mem.h"
 
 static void print_versions(const json_t *document)

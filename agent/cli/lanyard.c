@@ -8,7 +8,6 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/cmd_help.h"
 #include "agent/cli/http.h"
-#include "agent/home.h"
 
 /* `lanyard COMMAND ... --help` works like `lanyard help COMMAND`, wherever the option stands. */
 static bool asks_help(int argc, char **argv)
