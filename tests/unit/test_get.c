@@ -1,0 +1,499 @@
+/* Getting contents without tickets, index or a group: peers and an owner that are made of memory. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/get/get_internal.h"
+#include "tests/unit/noise.h"
+
+enum { PEERS = 3, BLOCK = 64 << 10, BLOCKS = 48, ANSWERS_MAX = 4096 };
+
+static const size_t SIZE = (size_t)BLOCK * BLOCKS;
+
+struct peer_answer {
+	uint64_t peer;
+	uint32_t request;
+	bool is_list;
+	uint32_t first;
+	int64_t offset;
+	uint32_t len;
+};
+
+static struct {
+	char dir[64];
+	struct loop *loop;
+	struct workers *workers;
+	struct loop_timer *tick;
+	struct share *share;
+	struct get *get;
+	bool woken;
+
+	uint8_t *bytes; /* of the content, which all peers have */
+	struct content content;
+	struct blocklist list;
+	bool list_known;
+	uint64_t offers[PEERS]; /* peers that the owner names as sources; 0: none */
+	uint64_t liar;
+
+	struct peer_answer answers[ANSWERS_MAX];
+	size_t nanswers;
+	unsigned blocks_of[PEERS + 1], lists_of[PEERS + 1]; /* requested from each peer, by ID */
+	uint32_t lowest_of[PEERS + 1], highest_of[PEERS + 1];
+
+	struct liars liars;
+	struct download *download;
+	bool complete, ready;
+	struct get_stop stop;
+	uint8_t *got;
+} w;
+
+/* --- peers --- */
+
+static size_t op_window(void *arg, uint64_t peer)
+{
+	size_t out = 0;
+
+	(void)arg;
+	for (size_t i = 0; i < w.nanswers; i++)
+		out += w.answers[i].peer == peer ? w.answers[i].len : 0;
+	return out < 4 * BLOCK ? 4 * BLOCK - out : 0;
+}
+
+static int op_blocks(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n)
+{
+	(void)arg;
+	assert_true(content_equal(c, &w.content));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t block = (uint32_t)(wants[i].offset / BLOCK);
+
+		w.answers[w.nanswers++] = (struct peer_answer){ .peer = peer,
+			                                        .request = wants[i].request,
+			                                        .offset = wants[i].offset,
+			                                        .len = wants[i].len };
+		if (w.blocks_of[peer]++ == 0 || block < w.lowest_of[peer])
+			w.lowest_of[peer] = block;
+		if (block > w.highest_of[peer])
+			w.highest_of[peer] = block;
+	}
+	return 0;
+}
+
+static int op_list(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
+{
+	(void)arg;
+	(void)c;
+	w.lists_of[peer]++;
+	w.answers[w.nanswers++] =
+		(struct peer_answer){ .peer = peer, .request = request, .is_list = true, .first = first };
+	return 0;
+}
+
+static void op_cancel(void *arg, uint64_t peer, const uint32_t *requests, size_t n)
+{
+	(void)arg;
+	(void)peer;
+	(void)requests;
+	(void)n;
+}
+
+static void op_misbehaved(void *arg, uint64_t peer, const char *path, const char *what)
+{
+	(void)arg;
+	(void)what;
+	assert_string_equal(path, "file");
+	assert_int_equal(peer, w.liar);
+}
+
+static uint64_t op_arrived(void *arg, uint64_t peer)
+{
+	(void)arg;
+	(void)peer;
+	return 0;
+}
+
+static void give_answers(void)
+{
+	struct peer_answer now[ANSWERS_MAX];
+	size_t n = w.nanswers;
+
+	memcpy(now, w.answers, n * sizeof(now[0]));
+	w.nanswers = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct peer_answer *a = &now[i];
+		struct slab s;
+
+		if (a->is_list) {
+			uint8_t *encoded = mem_calloc(w.list.n, 36);
+
+			blocklist_encode(encoded, &w.list);
+			get_take_list(w.get, a->peer, a->request, a->first, encoded, (size_t)w.list.n * 36);
+			free(encoded);
+			continue;
+		}
+		s = slab_dup(w.bytes + a->offset, a->len);
+		if (a->peer == w.liar)
+			s.p[0] ^= 1;
+		get_take_block(w.get, a->peer, a->request, &s);
+	}
+}
+
+/* --- the owner --- */
+
+static void on_wake(void *arg)
+{
+	(void)arg;
+	w.woken = true;
+}
+
+static void on_sources(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to)
+{
+	(void)arg;
+	(void)waiter;
+	assert_ptr_equal(owner, &w);
+	for (size_t i = 0; i < PEERS; i++) {
+		if (w.offers[i] != 0)
+			add(to, w.offers[i]);
+	}
+}
+
+static bool on_find_block(void *arg, const struct block *b, char **path, int64_t *offset)
+{
+	(void)arg;
+	(void)b;
+	(void)path;
+	(void)offset;
+	return false;
+}
+
+static char *on_find_copy(void *arg, void *owner)
+{
+	(void)arg;
+	(void)owner;
+	return NULL;
+}
+
+static void on_find_list(void *arg, void *owner, struct blocklist *list)
+{
+	(void)arg;
+	(void)owner;
+	if (!w.list_known)
+		return;
+	list->n = w.list.n;
+	list->b = mem_dup(w.list.b, w.list.n * sizeof(w.list.b[0]));
+}
+
+static void on_bytes(void *arg, void *owner, uint8_t *bytes, uint64_t peer)
+{
+	(void)arg;
+	(void)owner;
+	assert_int_not_equal(peer, 0);
+	w.got = bytes;
+}
+
+static void on_complete(void *arg, void *owner)
+{
+	(void)arg;
+	(void)owner;
+	w.complete = true;
+	download_finish(w.download, 0640, 1234567890);
+}
+
+static void on_ready(void *arg, void *owner)
+{
+	(void)arg;
+	(void)owner;
+	w.ready = true;
+}
+
+static void on_stopped(void *arg, void *owner, struct get_stop stop)
+{
+	(void)arg;
+	(void)owner;
+	w.stop = stop;
+	download_park(w.download);
+}
+
+static void on_again(void *arg, enum get_why why)
+{
+	(void)arg;
+	(void)why;
+}
+
+/* --- the world --- */
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void content_of(size_t size, size_t block)
+{
+	free(w.bytes);
+	blocklist_clear(&w.list);
+	w.bytes = noise(size, 5);
+	w.list.n = (uint32_t)((size + block - 1) / block);
+	w.list.b = mem_calloc(w.list.n, sizeof(w.list.b[0]));
+	for (uint32_t i = 0; i < w.list.n; i++) {
+		size_t at = (size_t)i * block;
+
+		w.list.b[i].len = (uint32_t)(size - at < block ? size - at : block);
+		sha256(w.list.b[i].hash, w.bytes + at, w.list.b[i].len);
+	}
+	w.content = blocklist_content(&w.list);
+}
+
+static int setup(void **state)
+{
+	static const struct get_hooks hooks = {
+		.wake = on_wake,
+		.sources = on_sources,
+		.find_block = on_find_block,
+		.find_copy = on_find_copy,
+		.find_list = on_find_list,
+		.bytes = on_bytes,
+		.complete = on_complete,
+		.ready = on_ready,
+		.stopped = on_stopped,
+		.again = on_again,
+	};
+	uint8_t marker[32] = { 1, 2, 3 };
+	char *why = NULL;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	snprintf(w.dir, sizeof(w.dir), "/tmp/test-get-XXXXXX");
+	assert_non_null(mkdtemp(w.dir));
+	w.loop = loop_new();
+	w.workers = workers_new(w.loop, 2);
+	w.tick = loop_timer_new(w.loop, nothing, NULL);
+	loop_timer_start(w.tick, 1, 1);
+	w.share = share_open(w.dir, true, false, marker, &why);
+	assert_non_null(w.share);
+	w.get = get_new(&(struct get_config){ .loop = w.loop,
+	                                      .workers = w.workers,
+	                                      .share = w.share,
+	                                      .memory = 64 << 20,
+	                                      .spare_ms = 60000,
+	                                      .ops = { .window = op_window,
+	                                               .blocks = op_blocks,
+	                                               .list = op_list,
+	                                               .cancel = op_cancel,
+	                                               .misbehaved = op_misbehaved,
+	                                               .arrived = op_arrived },
+	                                      .hooks = &hooks });
+	w.list_known = true;
+	content_of(SIZE, BLOCK);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	if (w.download != NULL)
+		download_drop(w.download, true);
+	get_free(w.get);
+	while (workers_pending(w.workers) > 0)
+		loop_turn(w.loop, true);
+	share_free(w.share);
+	loop_timer_free(w.tick);
+	workers_free(w.workers);
+	loop_free(w.loop);
+	free(w.bytes);
+	free(w.got);
+	blocklist_clear(&w.list);
+	(void)fs_remove_tree(fd, w.dir + 5);
+	close(fd);
+	return 0;
+}
+
+static void turn(void)
+{
+	loop_turn(w.loop, true);
+	give_answers();
+	get_tick(w.get);
+	if (w.woken) {
+		w.woken = false;
+		get_pump(w.get);
+	}
+}
+
+#define RUN_UNTIL(condition)                                  \
+	do {                                                  \
+		int64_t end_ = clock_mono_ns() + 10000000000; \
+		while (!(condition)) {                        \
+			assert_true(clock_mono_ns() < end_);  \
+			turn();                               \
+		}                                             \
+	} while (0)
+
+static struct get_stop begin(void)
+{
+	const struct download_owner owner = { .owner = &w, .path = "file", .liars = &w.liars, .slot = &w.download };
+	struct queue_entry queued, *e;
+
+	queue_add(get_queue(w.get), &queued, w.content.size, w.content.nblocks, 0);
+	e = queue_take(get_queue(w.get));
+	assert_ptr_equal(e, &queued);
+	if (w.download == NULL)
+		download_new(w.get, &owner, &w.content);
+	w.woken = true;
+	return download_start(w.download, e, false);
+}
+
+static void offer(uint64_t peer)
+{
+	w.offers[peer - 1] = peer;
+	get_peer_up(w.get, peer);
+}
+
+static void assert_part(void)
+{
+	uint8_t *read = mem_calloc(SIZE, 1);
+	int fd = openat(share_parts(w.share), download_part(w.download), O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_int_equal(st.st_ino, download_part_ino(w.download));
+	assert_int_equal(fs_pread_full(fd, read, SIZE, 0), (ssize_t)SIZE);
+	assert_memory_equal(read, w.bytes, SIZE);
+	close(fd);
+	free(read);
+}
+
+/* --- tests --- */
+
+static void a_content_comes_from_several_sources(void **state)
+{
+	(void)state;
+	offer(1);
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_true(w.complete);
+	assert_true(w.blocks_of[1] > 0 && w.blocks_of[2] > 0);
+	assert_int_equal(w.blocks_of[1] + w.blocks_of[2], BLOCKS);
+	assert_int_equal(get_counters(w.get).blocks_received, BLOCKS);
+	assert_true(download_is_finished(w.download, 0640, 1234567890));
+	assert_part();
+}
+
+static void a_list_that_is_not_known_is_requested(void **state)
+{
+	(void)state;
+	w.list_known = false;
+	offer(3);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.lists_of[3], 1);
+	assert_part();
+}
+
+static void a_small_content_stays_in_memory(void **state)
+{
+	(void)state;
+	content_of(1000, BLOCK);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.got != NULL);
+	assert_memory_equal(w.got, w.bytes, 1000);
+	assert_null(w.download);
+}
+
+static void without_a_source_nothing_begins(void **state)
+{
+	(void)state;
+	assert_int_equal(begin().why, GET_NO_SOURCE);
+	download_park(w.download);
+	/* It has nothing, so nothing is kept of it. */
+	assert_null(w.download);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+}
+
+static void a_source_that_lies_is_remembered(void **state)
+{
+	(void)state;
+	w.liar = 2;
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.stop.why == GET_BAD_SOURCE);
+	assert_true(liars_has(&w.liars, 2));
+	/* Another one gives it. */
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_part();
+}
+
+/* Two sources have a part of the blocks each, as their maps say. */
+static void a_source_is_asked_only_for_blocks_that_it_has(void **state)
+{
+	(void)state;
+	offer(1);
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	for (uint64_t peer = 1; peer <= 2; peer++) {
+		uint8_t *have = mem_calloc(BLOCKS / 8, 1);
+
+		memset(have + (peer == 1 ? 0 : BLOCKS / 16), 0xff, BLOCKS / 16);
+		source_find(w.download, peer)->have = have;
+	}
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.blocks_of[1], BLOCKS / 2);
+	assert_int_equal(w.highest_of[1], BLOCKS / 2 - 1);
+	assert_int_equal(w.blocks_of[2], BLOCKS / 2);
+	assert_int_equal(w.lowest_of[2], BLOCKS / 2);
+	assert_part();
+}
+
+static void what_is_here_is_not_requested_again(void **state)
+{
+	int64_t done, rate;
+	unsigned before;
+
+	(void)state;
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL((download_progress(w.download, &done, &rate), done >= 8 * BLOCK));
+	download_drop(w.download, true);
+	RUN_UNTIL(!get_is_ending(w.get));
+	before = w.blocks_of[1];
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_true(get_counters(w.get).blocks_resumed >= 8);
+	assert_true(w.blocks_of[1] - before <= BLOCKS - 8);
+	assert_part();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_content_comes_from_several_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_list_that_is_not_known_is_requested, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_small_content_stays_in_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_source_nothing_begins, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_that_lies_is_remembered, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_is_asked_only_for_blocks_that_it_has, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
