@@ -19,6 +19,29 @@ static bool bytes_fit(const struct record *r, const uint8_t *bytes, size_t n)
 	       (int64_t)n == r->content.size;
 }
 
+struct living {
+	const struct version *version;
+	bool found;
+};
+
+static bool offer_is_later(void *arg, uint64_t peer, const struct record *r)
+{
+	struct living *l = arg;
+	enum version_order order = version_compare(&r->version, l->version);
+
+	(void)peer;
+	l->found = !r->deleted && (order == VERSION_EQUAL || order == VERSION_NEWER);
+	return !l->found;
+}
+
+/* Whether a member offers this version or a later one: the path was not deleted after it. */
+static bool lives_elsewhere(struct fetch *f, const struct record *theirs)
+{
+	struct living l = { .version = &theirs->version };
+
+	return index_offers(f->c.index, theirs->path, offer_is_later, &l) < 0 || l.found;
+}
+
 /* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too
  * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. */
 static bool was_forgotten(struct fetch *f, const struct record *theirs)
@@ -30,7 +53,7 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 	if (theirs->deleted || !index_knows(f->c.index, &theirs->version))
 		return false;
 	rc = index_get(f->c.index, theirs->path, &ours);
-	gone = rc == 0 ||
+	gone = (rc == 0 && !lives_elsewhere(f, theirs)) ||
 	       (rc > 0 && ours.deleted && version_compare(&theirs->version, &ours.version) == VERSION_CONCURRENT);
 	if (gone) {
 		r.path = mem_strdup(theirs->path);
