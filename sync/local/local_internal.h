@@ -1,4 +1,4 @@
-/* What the files of one `struct local` share, the lowest first: each calls only those before it.
+/* Shared by the files of one `struct local`, which are, the lowest first (each calls only those before it):
  *   row_meta       what to record of a mode and an mtime (pure)
  *   local_signal   what every file asks for: a turn, a check, a full scan, failure
  *   scan_state     what the scan has under way or still to do
@@ -12,16 +12,17 @@
  *   recheck, root, full   what is checked again, whether the share is there, when to scan everything
  *   scan           which job goes out next
  *   verify         re-reads what the rows say is here
- *   local          the public calls, the watch's events, the end of each turn Nobody else includes this header.
- *   Everything runs on the loop's thread; workers get jobs that own copies. A function that meets an error of the
- *   index or of the share calls local_fail(), after which l->error is set and nothing more is judged in this turn. */
+ *   local          the public calls, the watch's events, the end of each turn
+ * Nobody else includes this header. Everything runs on the loop's thread; workers get jobs that own copies. A function
+ * that meets an error of the index or of the share calls local_fail(), after which l->error is set and nothing more is
+ * judged in this turn. */
 #ifndef LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 #define LANYARD_SYNC_LOCAL_LOCAL_INTERNAL_H
 
 #include <uthash.h>
 
-#include "sync/local/debounce.h"
 #include "sync/hash/hash.h"
+#include "sync/local/debounce.h"
 #include "sync/local/local.h"
 #include "sync/local/problem.h"
 #include "sync/local/walk.h"

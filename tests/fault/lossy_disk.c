@@ -1,4 +1,5 @@
-/* A disk that is not ours: lossy_disk FOLDER MOUNTPOINT [LACK...] serves FOLDER, but keeps less of a file than ext4 does:
+/* A disk that is not ours: lossy_disk FOLDER MOUNTPOINT [LACK...] serves FOLDER, but keeps less of a file than ext4
+ * does:
  *   modes       everything shows one mode, and setting one does nothing
  *   chmod       setting a mode is refused (EPERM), and all show one
  *   utime       setting a time is refused (EOPNOTSUPP)
@@ -37,7 +38,7 @@ static int top; /* FOLDER */
 
 /* --- names --- */
 
-/* The name in the folder at `folder` that differs only in case; name itself when there is none. */
+/* The name in the folder at `folder` that differs from name only in case; name itself when there is none. */
 static void fold(const char *folder, char *name, size_t len)
 {
 	int fd = openat(top, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +55,7 @@ static void fold(const char *folder, char *name, size_t len)
 		closedir(dir);
 }
 
-/* path as it is below FOLDER. A negative errno when the disk has no such name. */
+/* The path below FOLDER. A negative errno when the disk has no such name. */
 static int real_path(const char *path, char out[PATH_MAX])
 {
 	char folder[PATH_MAX] = ".";
@@ -87,7 +88,7 @@ static int result(int rc)
 	return rc < 0 ? -errno : 0;
 }
 
-/* --- what is seen --- */
+/* --- reading metadata --- */
 
 static void lose_time(struct timespec *t)
 {
@@ -151,7 +152,7 @@ static int get_room(const char *path, struct statvfs *st)
 	return result(fstatvfs(top, st));
 }
 
-/* --- what changes names --- */
+/* --- changing names --- */
 
 static int make_folder(const char *path, mode_t mode)
 {
@@ -200,13 +201,13 @@ static int move(const char *from, const char *path, unsigned flags)
 		return -EINVAL;
 	if (real_path(from, old) < 0)
 		return -ENAMETOOLONG;
-	/* The same file by another case of its name: it gets that. */
+	/* A rename to another case of its own name: the file gets that name. */
 	if (lacks[CASE] && strcasecmp(from, path) == 0)
 		(void)snprintf(PATH, sizeof(PATH), "%s", path + 1);
 	return result(renameat2(top, old, top, PATH, flags));
 }
 
-/* --- what changes modes and times --- */
+/* --- changing modes and times --- */
 
 static int set_mode(const char *path, mode_t mode, struct fuse_file_info *file)
 {

@@ -1,4 +1,4 @@
-/* Loaded into lanyardd with LD_PRELOAD: every call that makes bytes safe says that it did, and does nothing. */
+/* Loaded into lanyardd with LD_PRELOAD: every call that makes bytes safe reports success and does nothing. */
 #include <fcntl.h>
 #include <unistd.h>
 

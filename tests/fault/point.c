@@ -29,9 +29,9 @@ enum action { ACT_COUNT, ACT_KILL, ACT_FAIL, ACT_SWAP };
 
 enum {
 	SITES = 8192,
-	OWN_FRAMES = 8, /* this many functions of the agent itself tell one site from another */
+	OWN_FRAMES = 8, /* this many of the agent's own functions tell one site from another */
 	MOST_FRAMES = 48,
-	WHERE_ROOM = 18, /* of one frame in `where` */
+	WHERE_ROOM = 18, /* bytes of one frame in `where` */
 };
 
 struct site {
@@ -46,17 +46,17 @@ struct control {
 	uint32_t action; /* enum action */
 	uint32_t at;     /* the number of the call, from 1 */
 	uint32_t count;  /* calls so far */
-	uint32_t fired;  /* 1 when it was done */
-	uint32_t error;  /* ACT_FAIL: errno; 0: half of the bytes only */
-	uint32_t kinds;  /* a bit for each kind that is counted */
+	uint32_t fired;  /* 1: it was done */
+	uint32_t error;  /* ACT_FAIL: errno; 0: does half of the bytes */
+	uint32_t kinds;  /* one bit per kind that is counted */
 	uint32_t times;  /* ACT_FAIL: this many calls in a row */
 	char what[480];  /* kind and path of call `at` */
 	struct swap_order swap;
 	uint64_t site;    /* ACT_FAIL: if not 0, only calls from this site are counted to `at` */
-	uint32_t at_site; /* calls from it so far */
-	uint32_t full;    /* 1: more sites than there is room for */
-	char where[(OWN_FRAMES + 1) * WHERE_ROOM]; /* the addresses in the agent that call `at` came from */
-	struct site sites[SITES];                  /* ACT_COUNT, ACT_FAIL: what was called from where */
+	uint32_t at_site; /* calls from that site so far */
+	uint32_t full;    /* 1: there were more sites than fit */
+	char where[(OWN_FRAMES + 1) * WHERE_ROOM]; /* addresses in the agent: where call `at` came from */
+	struct site sites[SITES];                  /* ACT_COUNT, ACT_FAIL: the sites that were passed */
 };
 
 static struct control *control;
@@ -70,7 +70,7 @@ __attribute__((constructor)) static void start(void)
 	void *frame[1];
 
 	swap_start();
-	/* The first time it loads a library. */
+	/* The first call loads a library. */
 	(void)backtrace(frame, 1);
 	if (path == NULL || list == NULL || strlen(list) >= sizeof(roots))
 		return;
@@ -90,7 +90,8 @@ static ssize_t raw_readlink(const char *path, char *out, size_t n)
 	return real(AT_FDCWD, path, out, n);
 }
 
-/* Where a path relative to dirfd (NULL: dirfd itself) is, as far as one can tell without following anything. */
+/* The absolute path of a path relative to dirfd (NULL: dirfd itself), as far as one can tell without following
+ * links. */
 static void full_path(char out[PATH_MAX], int dirfd, const char *path)
 {
 	char link[64];
@@ -150,8 +151,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return (hash ^ value) * 0x9e3779b97f4a7c15 ^ (hash >> 29);
 }
 
-/* The call's site: all frames down to the OWN_FRAMES-th of the agent itself. A function that calls itself, as a walk
- * through folders does, counts once. */
+/* The call's site: all frames down to the OWN_FRAMES-th of the agent itself. A function that calls itself, such as
+ * a walk through folders, counts once. */
 static void read_stack(struct stack *s)
 {
 	void *frames[MOST_FRAMES], *before = NULL;
@@ -167,7 +168,7 @@ static void read_stack(struct stack *s)
 		before = frames[i];
 		at = (uintptr_t)frames[i] - (uintptr_t)object.dlfo_map_start;
 		s->hash = mix(mix(s->hash, at), (uintptr_t)object.dlfo_map_end - (uintptr_t)object.dlfo_map_start);
-		/* The program is the one without a name. */
+		/* The program is the object without a name. */
 		if (object.dlfo_link_map->l_name[0] == '\0')
 			s->frame[s->own++] = (uintptr_t)frames[i] - object.dlfo_link_map->l_addr;
 	}

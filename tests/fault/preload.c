@@ -86,7 +86,7 @@ int openat64(int dirfd, const char *path, int flags, ...)
 	return real(dirfd, path, flags, mode);
 }
 
-/* openat2 has no wrapper. */
+/* openat2 has no wrapper in libc. */
 /* NOLINTBEGIN(performance-no-int-to-ptr): this is how the kernel takes its arguments */
 long syscall(long number, ...)
 {
@@ -102,7 +102,7 @@ long syscall(long number, ...)
 		struct open_how how = *(const struct open_how *)a[2];
 
 		FAULT(open_kind((int)how.flags), (int)a[0], (const char *)a[1]);
-		/* A read outside is to leave its trace. */
+		/* A read outside of the share must leave its trace, the atime. */
 		if (point_is_swapping())
 			how.flags &= ~(uint64_t)O_NOATIME;
 		return real(number, a[0], a[1], &how, a[3], a[4], a[5]);
@@ -180,7 +180,7 @@ ssize_t read(int fd, void *p, size_t n)
 
 /* --- names --- */
 
-/* A call on a path relative to a folder; PARAMS and ARGS are what follows. */
+/* A call on a path relative to a folder. PARAMS: its parameters; the rest: its arguments. */
 #define AT_CALL(ret, name, kind, dirfd, path, PARAMS, ...)         \
 	ret name PARAMS                                            \
 	{                                                          \
@@ -246,7 +246,7 @@ AT_CALL(int, fstatvfs, STAT, fd, NULL, (int fd, struct statvfs *st), fd, st)
 AT_CALL(int, flock, LOCK, fd, NULL, (int fd, int how), fd, how)
 AT_CALL(off_t, lseek, SEEK, fd, NULL, (int fd, off_t at, int whence), fd, at, whence)
 
-/* A descriptor is closed also when this fails. */
+/* The descriptor is closed even if the call fails. */
 int close(int fd)
 {
 	enum point_verdict v = point_judge(CLOSE, fd, NULL);
@@ -271,7 +271,7 @@ int close(int fd)
 MMAP(mmap, off_t)
 MMAP(mmap64, off64_t)
 
-/* Taking a lock can fail; giving back a whole one cannot. */
+/* Taking a lock can fail; releasing one cannot. */
 #define FCNTL(name)                                                                          \
 	int name(int fd, int command, ...)                                                   \
 	{                                                                                    \

@@ -1,5 +1,5 @@
-/* Putting something that leads out of the share in the place of a path, and back: see swap.h. All by plain system calls, since
- * the functions of the C library are those that the agent's calls go through. */
+/* Puts something that leads out of the share in the place of a path, and puts the path back: see swap.h. Uses plain
+ * system calls only, since the C library's functions are those that the agent's calls go through. */
 #include "tests/fault/swap.h"
 
 #include <dlfcn.h>
@@ -14,17 +14,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What is swapped at the moment. */
+/* The swap that is in force. */
 static struct {
 	bool in;
 	uint32_t how;
-	uint32_t until; /* the call at which it goes back; 0: the driver says when */
-	bool planted;   /* nothing was there */
-	uint64_t ino;   /* of what was put there */
+	uint32_t until; /* the call at which the path is put back; 0: the driver says when */
+	bool planted;   /* there was nothing at the path */
+	uint64_t ino;   /* of what was put in its place */
 	char path[SWAP_PATH_MAX];
 	char aside[SWAP_PATH_MAX];
 } now;
-static int busy;     /* a thread is at it */
+static int busy;     /* a thread is swapping */
 static int watching; /* the thread that puts back runs */
 static long (*call)(long number, ...);
 
@@ -39,7 +39,7 @@ static uint32_t next_random(struct swap_order *o)
 	return o->seed >> 8;
 }
 
-/* The kind of what is there: S_IFMT's bits, 0 for nothing. */
+/* The kind of the path: S_IFMT's bits; 0: nothing is there. */
 static uint32_t look(const char *path, uint64_t *ino)
 {
 	struct stat st = { 0 };
@@ -49,7 +49,7 @@ static uint32_t look(const char *path, uint64_t *ino)
 	return rc == 0 ? st.st_mode & S_IFMT : 0;
 }
 
-/* Any of the paths in the list. */
+/* One of the paths in the list. */
 static bool choose_one(struct swap_order *o)
 {
 	const char *p = o->path;
@@ -81,8 +81,8 @@ static bool choose(struct swap_order *o, const char *full)
 	return strlen(now.path) > n;
 }
 
-/* A symlink that leads out from where it is to stand, by "..": at a member that has it from us it leads nowhere, or the test
- * itself would walk through it. */
+/* A symlink that leads out by "..", relative to where it is put: at a member that gets it from us it leads nowhere,
+ * or the test itself would walk through it. */
 static bool make_link(const char *target)
 {
 	const char *slash = strrchr(target, '/');
@@ -96,7 +96,7 @@ static bool make_link(const char *target)
 	return call(SYS_symlinkat, path, AT_FDCWD, now.aside) == 0;
 }
 
-/* Makes what is to take the place. */
+/* Makes the thing that takes the path's place. */
 static bool make(const struct swap_order *o, bool folder)
 {
 	int fd;
@@ -168,7 +168,8 @@ static bool begin(struct swap_order *o, uint32_t n, const char *full)
 	return true;
 }
 
-/* Puts back what no call comes for, when the driver says so; and swaps on its own, as fast as it goes, when it is to race. */
+/* The thread that puts back when the driver says so, since no call comes for that; in a race it also swaps, as fast
+ * as it can. */
 static void *watch(void *arg)
 {
 	struct swap_order *o = arg;
@@ -196,7 +197,7 @@ static void start_watch(struct swap_order *o)
 		(void)pthread_detach(thread);
 }
 
-/* Whether it is time, now that call n comes. */
+/* Whether call n is one to swap at. */
 static bool is_due(struct swap_order *o, uint32_t n, uint32_t at)
 {
 	return o->chance != 0 ? next_random(o) % o->chance == 0 : n == at;
@@ -207,7 +208,7 @@ bool swap_turn(struct swap_order *o, uint32_t n, uint32_t at, const char *full)
 	bool done = false;
 
 	start_watch(o);
-	/* Another thread is at it: its call is as good as this one. */
+	/* Another thread is swapping: its call serves as well. */
 	if (o->race != 0 || __atomic_exchange_n(&busy, 1, __ATOMIC_SEQ_CST) != 0)
 		return false;
 	if (now.in && now.until != 0 && n >= now.until)

@@ -1,9 +1,10 @@
-/* A disk with a volatile write cache: volatile_disk IMAGE MOUNTPOINT serves the file MOUNTPOINT/disk, which begins as IMAGE does.
- * A write is remembered in the order in which it came; only an fsync of the file makes what came before it safe. The loop
- * driver turns a file system's flushes into that fsync, so a file system made on it can lose what a disk could lose.
+/* A disk with a volatile write cache: volatile_disk IMAGE MOUNTPOINT serves the file MOUNTPOINT/disk, which begins
+ * as IMAGE does. A write is remembered in the order in which it came; only an fsync of the file makes what came
+ * before it safe. The loop driver turns a file system's flushes into that fsync, so a file system made on it can
+ * lose what a disk could lose.
  *
- * Commands are written to MOUNTPOINT/control: "cut HOW SEED FILE" makes FILE an image of the disk as a power cut at this very
- * moment could leave it. What is safe is always in it; of the rest, by HOW:
+ * Commands are written to MOUNTPOINT/control: "cut HOW SEED FILE" makes FILE an image of the disk as a power cut at
+ * this very moment could leave it. What is safe is always in it; of the rest, by HOW:
  *   none    nothing
  *   all     everything (what a crash of the system alone does)
  *   prefix  the first few writes
@@ -36,9 +37,9 @@ struct write {
 static struct disk {
 	uint64_t size;
 	uint8_t *now;        /* what a reader sees */
-	uint8_t *safe;       /* what no power cut takes away */
-	uint8_t *touched;    /* one byte a page: something was written there once */
-	struct write *cache; /* since the last flush, the oldest first */
+	uint8_t *safe;       /* what survives a power cut */
+	uint8_t *touched;    /* one byte per page: it was written to */
+	struct write *cache; /* writes since the last flush, the oldest first */
 	size_t n, room;
 	uint64_t cached, writes, flushes;
 } disk;
@@ -54,13 +55,13 @@ static void touch(uint64_t at, size_t n)
 		disk.touched[page] = 1;
 }
 
-/* Zeros, which cost no memory before they are written. */
+/* Zeros, which take no memory before they are written. */
 static uint8_t *memory(uint64_t size)
 {
 	return calloc(size, 1);
 }
 
-/* Only what is not a hole is read. */
+/* Reads only what is not a hole. */
 static int load_data(int fd)
 {
 	off_t at = 0, end;
@@ -176,7 +177,8 @@ static int save_safe(int fd)
 	return 0;
 }
 
-/* Each piece of a write is kept with a chance of odds in 16. Pieces end where the disk's own would, whatever the write's start. */
+/* Keeps each piece of a write with a chance of odds in 16. Pieces end where the disk's own would, wherever the
+ * write starts. */
 static int save_pieces(int fd, const struct write *w, size_t piece, unsigned odds, uint64_t *state)
 {
 	size_t n;
@@ -223,7 +225,7 @@ static int command(const char *text)
 	char name[16], path[COMMAND_MAX];
 	uint64_t seed;
 
-	/* COMMAND_MAX bounds what is read into path. */
+	/* COMMAND_MAX bounds the bytes that are read into path. */
 	if (sscanf(text, "cut %15s %" SCNu64 " %4095s", name, &seed, path) != 3)
 		return -EINVAL;
 	for (int how = 0; how < HOWS; how++) {

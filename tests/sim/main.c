@@ -2,9 +2,9 @@
  * gone with it, and tells which failed. A failing one is shortened by leaving actions out as long as it still
  * fails.
  *
- * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ... sim --list FILE                               
- * the seeds in a file, each twice: it has to do the same sim --seed N [--era E] [--keep I,J,...] [-v]   one of
- * them, of its actions only these; -v: everything that happens
+ * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
+ * sim --list FILE                                the seeds in a file, each twice: it has to do the same
+ * sim --seed N [--era E] [--keep I,J,...] [-v]   one of them, of its actions only these; -v: everything that happens
  *
  * -v with --seeds: how often each thing happened. --lacks-nothing: fails when one never did. */
 #include <getopt.h>

@@ -1,5 +1,5 @@
-/* A share with its index, workers and fetch, and peers that are made of memory: what they have is a list of files, what they
- * are asked for is answered in the next turn. */
+/* A share with its index, workers and fetch, and peers that are made of memory: what they have is a list of files,
+ * what they are asked for is answered in the next turn. */
 #ifndef LANYARD_TESTS_UNIT_FETCH_WORLD_H
 #define LANYARD_TESTS_UNIT_FETCH_WORLD_H
 
@@ -89,7 +89,8 @@ extern struct world *w;
 
 /* --- contents --- */
 
-/* Fills b with a copy of the bytes, cut every `chunk` of them; the caller frees it with blob_free() or gives it to blob_add(). */
+/* Fills b with a copy of the bytes, cut every `chunk` of them; the caller frees it with blob_free() or gives it to
+ * blob_add(). */
 struct content blob_make(struct blob *b, const void *bytes, size_t n, size_t chunk);
 void blob_free(struct blob *b);
 struct content contents(const void *bytes, size_t n);

@@ -1,5 +1,5 @@
-/* What the tests of base/fs share: a fresh folder `root` inside a fresh temporary one, with a folder `outside` beside it that
- * must stay untouched. */
+/* Shared by the tests of base/fs: a fresh folder `root` inside a fresh temporary one, with a folder `outside`
+ * beside it that must stay untouched. */
 #ifndef LANYARD_TESTS_UNIT_FS_DIRS_H
 #define LANYARD_TESTS_UNIT_FS_DIRS_H
 
@@ -65,7 +65,7 @@ static inline int tear_down(void **state)
 		return -1;
 	close(root);
 	close(top);
-	return rmdir(top_path); /* fails when a test left anything else */
+	return rmdir(top_path); /* fails if a test left anything else */
 }
 
 #define assert_errno(call, want)                 \

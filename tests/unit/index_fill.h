@@ -1,4 +1,5 @@
-/* An index in a folder of its own with rows that do not matter: for tests of what becomes of the file. cmocka.h comes first. */
+/* An index in a folder of its own, with rows whose content does not matter: for tests of what happens to the file.
+ * cmocka.h comes first. */
 #ifndef LANYARD_TESTS_UNIT_INDEX_FILL_H
 #define LANYARD_TESTS_UNIT_INDEX_FILL_H
 
@@ -37,7 +38,7 @@ static inline int teardown(void **state)
 	return remove_dir();
 }
 
-/* Opens the index in dir, which is to be as wanted. */
+/* Opens the index in dir, which must have the status `want`. */
 static inline struct index *open_index(enum index_status want)
 {
 	struct index *ix;

@@ -45,7 +45,7 @@ static inline void reopen(void)
 	open_index(INDEX_OK);
 }
 
-/* A file of one block that holds nothing but its number. */
+/* A file of one block, made from a number. */
 static inline struct record file(const char *path, uint32_t content)
 {
 	struct record r = { .path = mem_strdup(path),
@@ -76,7 +76,7 @@ static inline void put_deleted(const char *path)
 	record_clear(&r);
 }
 
-/* Field by field: what lies between them is nobody's. */
+/* Field by field: the bytes between the fields are undefined. */
 static inline void assert_same_seen(const struct seen *a, const struct seen *b)
 {
 	assert_int_equal(a->size, b->size);

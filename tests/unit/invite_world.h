@@ -49,7 +49,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* What the admitter says to this joiner's request. */
+/* The admitter's answer to this joiner's request. */
 static inline enum admit shown(struct bytes *entry, struct roster *r, const struct identity *admitter,
                                const struct identity *joiner, const uint8_t *request, size_t n, const uint8_t *shown_on,
                                int64_t now_s)

@@ -1,5 +1,5 @@
-/* What the tests of sync/local share: a fresh share and index in a temporary folder, the real loop, workers and inotify, and
- * a comparison of the whole disk with the whole index. */
+/* Shared by the tests of sync/local: a fresh share and index in a temporary folder, the real loop, workers and
+ * inotify, and a comparison of the whole disk with the whole index. */
 #ifndef LANYARD_TESTS_UNIT_LOCAL_FIXTURE_H
 #define LANYARD_TESTS_UNIT_LOCAL_FIXTURE_H
 
@@ -92,7 +92,7 @@ static inline void too_late(void *arg)
 	abort();
 }
 
-static bool checks_folders; /* what a user's agent does: look at everything once more when folders were moved */
+static bool checks_folders; /* as in a user's agent: one more full scan when folders were moved */
 
 static inline void start_local(void)
 {
@@ -178,7 +178,7 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
-/* Does not block in the poll: what a timer has done may have been the last thing. */
+/* Does not block in the poll: the last thing to do may have been a timer's. */
 static inline void turn_once(void)
 {
 	(void)loop_turn(loop, false);
@@ -256,8 +256,8 @@ static inline struct record get_row(const char *path)
 	return r;
 }
 
-/* Gives a row a content that its file does not have, so that a later row with this content proves that it was taken
- * over and not read. */
+/* Gives a row a content that its file does not have, so that a later row with this content proves that the content
+ * was taken over and not read. */
 static inline void mark_content(const char *path)
 {
 	struct record r = get_row(path);
@@ -276,7 +276,7 @@ static inline bool has_mark(const char *path)
 	return marked;
 }
 
-/* The file was told at this path with the content taken over, though it may have been read since. */
+/* The file was announced at this path with the content taken over, though it may have been read since. */
 static inline bool told_mark(const char *path)
 {
 	for (int i = 0; i < nlogged; i++)
@@ -311,7 +311,7 @@ static inline bool has_problem(const char *path)
 	return want[1] != NULL;
 }
 
-/* --- all of it --- */
+/* --- everything --- */
 
 static inline int by_path(const void *a, const void *b)
 {

@@ -1,4 +1,4 @@
-/* See noise.h. */
+/* Bytes without pattern: see noise.h. */
 #include "tests/unit/noise.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* n bytes that no other seed gives; the caller frees them. */
+/* n bytes that differ for each seed; the caller frees them. */
 uint8_t *noise(size_t n, uint64_t seed);
 
 #endif

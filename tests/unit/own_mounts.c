@@ -1,4 +1,4 @@
-/* See own_mounts.h. */
+/* A mount namespace for tests of disks: see own_mounts.h. */
 #include "tests/unit/own_mounts.h"
 
 #include <fcntl.h>

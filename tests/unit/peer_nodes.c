@@ -1,4 +1,4 @@
-/* The nodes of a peer_nodes.h: what fetch would do is done by hooks that take every record as it comes. */
+/* The nodes of a peer_nodes.h: hooks stand in for fetch and take every record as it comes. */
 #include "tests/unit/peer_nodes.h"
 
 #include <arpa/inet.h>
@@ -253,7 +253,7 @@ static void wake(void *arg)
 	(void)arg;
 }
 
-/* As engines would end each turn. */
+/* Ends each turn as an engine would. */
 static void turn_end(struct node *n)
 {
 	if (n->group == NULL || n->index == NULL)

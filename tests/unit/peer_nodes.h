@@ -1,5 +1,5 @@
-/* Three agents' connections in one process, over TLS on loopback, with real rosters, indexes and shares; what fetch would do
- * is done by hooks that take every record as it comes. */
+/* Three agents' connections in one process, over TLS on loopback, with real rosters, indexes and shares. Hooks
+ * stand in for fetch and take every record as it comes. */
 #ifndef LANYARD_TESTS_UNIT_PEER_NODES_H
 #define LANYARD_TESTS_UNIT_PEER_NODES_H
 
@@ -38,10 +38,10 @@ struct node {
 	bool answered;
 	char *hinted;
 	int join_status; /* 1: none yet */
-	bool wants;      /* what it hears of has to be fetched first */
+	bool wants;      /* its records' contents have to be fetched first */
 	uint64_t synced; /* commits of the index that a sync covered */
-	int copies;      /* how often another with our identity was met */
-	bool yields;     /* what we were to do then */
+	int copies;      /* how often another agent with our identity was met */
+	bool yields;     /* what the answer to that was */
 };
 
 extern struct loop *loop;
@@ -68,7 +68,7 @@ void node_joins(struct roster *joining, const struct invite *invite);
 void put_file(struct node *n, const char *name, const char *text, struct content *content);
 
 void dial(struct node *from, const struct node *to);
-/* As with --peer: nobody knows yet who is there. */
+/* As with --peer: nobody knows yet which agent is there. */
 void dial_name(struct node *from, const struct node *to);
 size_t connections(struct node *n);
 

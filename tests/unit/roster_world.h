@@ -1,5 +1,6 @@
-/* What the tests of the roster share: a few agents, entries signed by any of them, and rosters made of those entries in any
- * order. Entries are made by the builders beneath roster.h, so they can say what no honest agent would sign. */
+/* Shared by the tests of the roster: a few agents, entries signed by any of them, and rosters made of those entries
+ * in any order. Entries are made by the builders beneath roster.h, so they can contain what no honest agent would
+ * sign. */
 #ifndef LANYARD_TESTS_UNIT_ROSTER_WORLD_H
 #define LANYARD_TESTS_UNIT_ROSTER_WORLD_H
 
@@ -23,7 +24,7 @@ struct world {
 	struct group_id group;
 	struct bytes entries[MAX_ENTRIES]; /* [0] is the founding one */
 	size_t n;
-	uint64_t number; /* of the last word that anybody said */
+	uint64_t number; /* of the last entry that anybody signed */
 	uint32_t uses;   /* of the next invite */
 };
 
@@ -50,7 +51,7 @@ static inline void world_forget(struct world *w, size_t keep)
 		bytes_free(&w->entries[--w->n]);
 }
 
-/* Numbers go up, so that of two words of one signer about the same subject the one said later is the last. */
+/* Numbers go up, so that of two entries of one signer about the same subject the later one is the last. */
 static inline struct word next_word(struct world *w, int64_t time_s)
 {
 	return (struct word){ .number = ++w->number, .time_s = time_s };
@@ -178,7 +179,7 @@ static inline enum roster_add put(struct world *w, struct roster *r, size_t entr
 	return roster_add(r, w->entries[entry].p, w->entries[entry].len);
 }
 
-/* "A owner, C member", by name of the agents; those of no name are left out. */
+/* "A owner, C member", by the agents' names; agents without a name are left out. */
 static inline const char *members_text(const struct world *w, const struct roster *r, char text[TEXT_MAX])
 {
 	size_t at = 0;
@@ -194,7 +195,7 @@ static inline const char *members_text(const struct world *w, const struct roste
 	return text;
 }
 
-/* Every roster that was made of the same entries must say and digest the same. */
+/* Every roster of the same entries must name the same members and have the same digest. */
 struct verdict {
 	bool any;
 	char text[TEXT_MAX];
@@ -217,7 +218,7 @@ static inline void agree(const struct world *w, const struct roster *r, struct v
 	assert_memory_equal(digest, v->digest, sizeof(digest));
 }
 
-/* What went step by step must be what a judgement of all at once finds. */
+/* Entries judged one by one must give what a judgement of all at once gives. */
 static inline void agree_with_itself(const struct world *w, struct roster *r)
 {
 	struct verdict v = { 0 };
@@ -232,7 +233,7 @@ static inline bool put_told(void *arg, const uint8_t *entry, size_t n)
 	return roster_put(arg, 0, entry, n) != ROSTER_BAD;
 }
 
-/* What does not count keeps nothing else from counting: one that was told no more than what counts judges the same. */
+/* An entry that does not count keeps no other from counting: a roster with only those that count judges the same. */
 static inline void agree_with_the_told(const struct world *w, const struct roster *r, struct verdict *v)
 {
 	struct roster *other = roster_new(&w->group);
@@ -247,7 +248,7 @@ static inline void try_order(struct world *w, const size_t *order, struct verdic
 {
 	struct roster *r = roster_new(&w->group);
 
-	/* Their signatures were checked often enough. */
+	/* Their signatures have been checked often enough. */
 	for (size_t i = 0; i < w->n; i++) {
 		roster_put(r, 0, w->entries[order[i]].p, w->entries[order[i]].len);
 		roster_settle(r);
@@ -285,7 +286,7 @@ static inline void shuffle(size_t *order, size_t n)
 	}
 }
 
-/* All orders of up to five entries, 60 random ones of more: the members are `expected` in each. */
+/* All orders of up to five entries, 60 random orders of more: the members are `expected` in each. */
 static inline void expect_members(struct world *w, const char *expected)
 {
 	size_t order[MAX_ENTRIES] = { 0 };
@@ -315,7 +316,7 @@ static inline void populate(struct world *w)
 	say_leave(w, E, false, NOW + 4);
 }
 
-/* Of all entries, in their order. */
+/* A roster of all entries, in their order. */
 static inline struct roster *roster_of(struct world *w)
 {
 	struct roster *r = roster_new(&w->group);

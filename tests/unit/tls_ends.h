@@ -1,4 +1,4 @@
-/* What the tests of TLS share: two agents over loopback in one loop, and all that each of them was told. */
+/* Shared by the tests of TLS: two agents over loopback in one loop, and everything that each of them received. */
 #ifndef LANYARD_TESTS_UNIT_TLS_ENDS_H
 #define LANYARD_TESTS_UNIT_TLS_ENDS_H
 
@@ -18,7 +18,7 @@
 
 enum { MAX_LINKS = 8, KEPT_FRAMES = 256, MAX_FAILURES = 80, MAX_TAKEN = 64, PATIENCE_MS = 20000 };
 
-/* One agent, and all that it was told. */
+/* One agent, and everything that it received. */
 struct end {
 	struct loop *loop;
 	struct identity *self;
