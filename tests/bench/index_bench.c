@@ -155,7 +155,7 @@ static void want_all(struct index *index)
 			turn(index);
 	}
 	turn(index);
-	report("want", rows, start);
+	report("offer", rows, start);
 	start = clock_mono_ns();
 	for (int i = 0; i < rows; i++) {
 		struct record r = row(i);
@@ -167,7 +167,7 @@ static void want_all(struct index *index)
 			turn(index);
 	}
 	turn(index);
-	report("min seq + unwant", rows, start);
+	report("settled + forget", rows, start);
 }
 
 static void big_file(struct index *index)

@@ -1,4 +1,4 @@
-/* When deletions are taken for an accident. */
+/* Which deletions look like an accident. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ static void a_large_part_is_held_and_a_small_one_is_not(void **state)
 	assert_true(burst_holds(&b, 41, 41, 21, 1000));
 }
 
-/* Removing slowly gets no more through than removing at once, as long as it is done within the hour. */
+/* Within an hour, removing slowly lets no more files go than removing at once. */
 static void what_was_let_go_before_counts(void **state)
 {
 	struct burst b = { 0 };
@@ -60,14 +60,14 @@ static void what_is_far_apart_does_not_belong_together(void **state)
 	assert_true(burst_holds(&b, 600, 600, 200, 1000 + BURST_WINDOW_MS - BURST_SLOT_MS));
 }
 
-/* The new names are counted by then: nothing is lost. */
+/* The new names count by then, so nothing is lost. */
 static void a_moved_tree_is_no_burst(void **state)
 {
 	struct burst b = { 0 };
 
 	(void)state;
 	assert_false(burst_holds(&b, 1000, 2000, 1000, 1000));
-	assert_true(burst_holds(&b, 1000, 1400, 900, 2000)); /* half of them came nowhere */
+	assert_true(burst_holds(&b, 1000, 1400, 900, 2000)); /* half of them have no new name */
 }
 
 static void what_peers_deleted_meanwhile_does_not_count(void **state)

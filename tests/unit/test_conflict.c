@@ -95,7 +95,7 @@ static void long_names_are_shortened(void **state)
 		path[len] = 'x';
 	}
 
-	/* bytes that are no UTF-8 at all are cut anyhow */
+	/* bytes that are not UTF-8 are cut anyway */
 	memset(path, 0x80, 255);
 	path[255] = '\0';
 	name = name_for(path, 0, 0);
@@ -115,7 +115,7 @@ static void long_paths_keep_within_the_limit(void **state)
 	assert_int_equal(strlen(name), RECORD_PATH_MAX);
 	assert_memory_equal(name, path, 4000);
 	free(name);
-	path[RECORD_PATH_MAX - 4] = '/'; /* 3 bytes of name: no room, so one folder higher */
+	path[RECORD_PATH_MAX - 4] = '/'; /* 3 bytes of name: no space, so one folder higher */
 	name = name_for(path, 0, 0);
 	assert_true(strlen(name) <= RECORD_PATH_MAX);
 	assert_memory_equal(name, path, 4000);

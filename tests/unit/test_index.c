@@ -60,7 +60,7 @@ static void rows_come_back(void **state)
 			version_bump(&r[i].version, 5, (uint64_t)i);
 		assert_int_equal(index_put(ix, &r[i], NULL), 0);
 		assert_int_equal(r[i].seq, i + 1);
-		r[i].mode &= RECORD_MODE; /* whatever is stored, no more comes back */
+		r[i].mode &= RECORD_MODE; /* other bits do not come back */
 		check_row(&r[i]);         /* before the commit */
 	}
 	reopen();
@@ -107,7 +107,7 @@ static void a_claimed_later_number_cannot_be_mistaken(void **state)
 	record_clear(&before);
 }
 
-/* However many writers a path had: the next change goes on from there. */
+/* However many writers a path had, it can be changed again. */
 static void more_writers_than_a_version_holds(void **state)
 {
 	struct record r = file("a", 1), before = { 0 };
@@ -127,7 +127,7 @@ static void more_writers_than_a_version_holds(void **state)
 	record_clear(&r);
 }
 
-/* A version at the end of all counters is this row's trouble: the index goes on. */
+/* A row whose version has the greatest counter cannot be changed; the index goes on. */
 static void a_version_without_a_next_one_is_said_so(void **state)
 {
 	struct record r = file("a", 1);
@@ -181,7 +181,7 @@ static void commits_are_told_when_they_number(void **state)
 	assert_int_equal(index_commit(ix), 0);
 	assert_int_equal(index_commit(ix), 0);
 	assert_int_equal(told, 1);
-	for (int i = 0; i < 2001; i++) /* more than one transaction holds */
+	for (int i = 0; i < 2001; i++) /* more than one transaction takes */
 		put("a", (uint32_t)i);
 	assert_int_equal(told, 2);
 }
@@ -251,7 +251,7 @@ static void news_are_rows_since_a_number(void **state)
 	assert_int_equal(index_since(ix, UINT64_MAX, 100, list_row, &two), 0);
 }
 
-/* Within a callback the index can be read and written, by the same calls too. */
+/* A callback can read and write the index, also by the call that it was called from. */
 static bool change_it(void *arg, const struct record *r)
 {
 	struct listing *l = arg, inner = { .n = 0 };

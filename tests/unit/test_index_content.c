@@ -1,4 +1,4 @@
-/* Block lists: found while a row refers to them, gone some time after none does. */
+/* Block lists: found while a row refers to them, and deleted some time after the last row is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -64,7 +64,7 @@ static struct blocklist list_of(uint32_t n, uint32_t first)
 	return l;
 }
 
-/* list NULL: the index is expected to have it. */
+/* list NULL: the index should have it. */
 static int put_content(const char *path, struct content c, const struct blocklist *list)
 {
 	struct record r = { .path = mem_strdup(path), .kind = RECORD_FILE, .content = c };
@@ -102,7 +102,7 @@ static void check_list(const struct blocklist *want, bool known)
 	blocklist_clear(&l);
 }
 
-/* Where the block is found: "path@offset", or "" when nowhere. */
+/* Where the block is found: "path@offset"; "": nowhere. */
 static void check_found(const struct block *b, const char *want)
 {
 	struct record r;
@@ -117,7 +117,7 @@ static void check_found(const struct block *b, const char *want)
 	record_clear(&r);
 }
 
-/* Commits until what may be swept is swept. */
+/* Commits until the sweep is done. */
 static void sweep(void)
 {
 	for (int i = 0; i < 400; i++) {
@@ -188,7 +188,7 @@ static void a_list_must_be_known_or_given(void **state)
 	assert_int_equal(index_commit(ix), 0);
 	assert_int_equal(put_content("a", c, &l), 0);
 	assert_int_equal(put_content("b", c, NULL), 0);
-	/* The same root, another size: nothing that hashes to it can be that. */
+	/* The same root with another size, which no content can have. */
 	other.size++;
 	assert_int_equal(put_content("c", other, NULL), -1);
 	assert_int_equal(index_blocks(ix, &other, &shorter), 0);
@@ -259,7 +259,7 @@ static void a_list_half_deleted_is_given_again(void **state)
 	check_list(&l, true);
 	check_found(&l.b[0], "b@0");
 	put_deleted("b");
-	now_s -= 500; /* a clock set back delays nothing for ever */
+	now_s -= 500; /* a clock that was set back does not stop the sweep for ever */
 	sweep();
 	now_s += 1000;
 	sweep();

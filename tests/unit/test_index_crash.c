@@ -1,5 +1,5 @@
-/* Bad ends, and indexes of other lanyards: kill -9, a lost WAL, an upgrade. No number is given twice, and nothing that can be used is
- * lost. */
+/* Bad ends, and indexes of other lanyards: kill -9, a lost WAL, an upgrade. No number is given twice, and nothing that
+ * can be used is lost. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "tests/unit/index_fill.h"
 
-/* Writes and tells the pipe each number that was committed, until it is killed. */
+/* Writes, and sends each number that was committed to the pipe, until it is killed. */
 static void write_until_killed(int pipe_fd, int start)
 {
 	struct index *ix;
@@ -98,7 +98,7 @@ static void no_number_is_given_twice_after_a_kill(void **state)
 	}
 }
 
-/* Only what a FULL commit has synced is certain: everything after the reservation is thrown away. */
+/* Only what a FULL commit has synced is certain to survive: everything after the reservation is thrown away. */
 static void no_number_is_given_twice_after_a_power_cut(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);
@@ -180,7 +180,7 @@ static int count_commits(sqlite3 *db, char **why, const struct sqlite3_api_routi
 	return SQLITE_OK;
 }
 
-/* Opens the index and is killed before its commit number `left`, if it gets there. */
+/* Opens the index and kills itself before commit number `left`, if it gets that far. */
 static void open_and_die(int left)
 {
 	int status;
@@ -200,12 +200,12 @@ static void open_and_die(int left)
 	assert_true(WIFSIGNALED(status));
 }
 
-/* To the tables of a schema of before, with the same rows. */
+/* Turns the tables into those of an older schema, with the same rows. */
 static void go_back_to(int schema, const char *path)
 {
-	/* From the newest back. */
+	/* Undone from the newest on. */
 	static const struct {
-		int schema; /* that has none of this */
+		int schema; /* the greatest that lacks it */
 		const char *sql;
 	} steps[] = {
 		{ 5, "PRAGMA user_version = 5; DROP INDEX files_inode" },
@@ -235,6 +235,7 @@ static void check_upgrade(int schema)
 	fill(ix, 10);
 	assert_int_equal(index_get(ix, "folder-3/file-3", &r), 1);
 	assert_true(index_install_begin(ix, &r) > 0);
+	assert_int_equal(index_offer(ix, 7, &r), 0);
 	record_clear(&r);
 	index_close(ix);
 	go_back_to(schema, path);
@@ -245,13 +246,15 @@ static void check_upgrade(int schema)
 		assert_int_equal(record_disk_mode(&r), r.mode);
 		record_clear(&r);
 		assert_int_equal(index_leftover(ix, "folder-3/file-3") != NULL, schema > 1);
+		assert_true(index_is_offered(ix, "folder-3/file-3"));
+		assert_int_equal(index_wants_missing(ix), 1);
 		index_close(ix);
 	}
 	assert_int_equal(unlink(path), 0);
 	free(path);
 }
 
-/* What it lacks when it is killed on the way must not pass for damage. */
+/* Tables that a killed run has left half made must not pass for damage. */
 static void a_kill_while_it_is_made_or_brought_up_to_date_costs_nothing(void **state)
 {
 	char *path = mem_printf("%s/index.db", dir), *rm = mem_printf("rm %s*", path);

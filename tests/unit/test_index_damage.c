@@ -1,4 +1,4 @@
-/* Damaged files, and files that are not an index at all: noticed, set aside, and rebuilt; and no crash, whatever the bytes are. */
+/* Damaged files, and files that are not an index at all, are noticed, set aside and rebuilt; no bytes make us crash. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +85,8 @@ static void missing_tables_are_damage(void **state)
 	free(path);
 }
 
-/* One bit, and peers have no numbers any more: `no` is a column like any other then. Every statement works. */
+/* One flipped bit makes `no` an ordinary column, so that peers have no numbers any more, and every statement still
+ * works. */
 static void a_table_that_became_another_is_damage(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);
@@ -107,7 +108,7 @@ static void a_table_that_became_another_is_damage(void **state)
 	check_rebuilt(open_index(INDEX_REBUILT), epoch);
 }
 
-/* What no page's form shows: another version, time, mode, size, hash, or name. */
+/* Damage that the form of a page does not show: another version, time, mode, size, hash, or name. */
 static void a_bit_that_flips_in_a_row_is_damage(void **state)
 {
 	static const char *const flips[] = {
@@ -158,7 +159,8 @@ static void a_bit_that_flips_in_a_row_is_damage(void **state)
 	free(path);
 }
 
-/* Pages in the middle: not seen at open after a clean end, but at use, and then by the next open. */
+/* Damage to pages in the middle: opening after a clean end does not notice it, but using them does, and then the next
+ * opening. */
 static void damage_found_at_use_is_rebuilt_at_the_next_open(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);
@@ -205,7 +207,7 @@ static void damage_after_an_unclean_end_is_found_at_open(void **state)
 	check_rebuilt(open_index(INDEX_REBUILT), epoch);
 }
 
-/* Whatever the bytes are: an answer, no crash. */
+/* Any bytes get an answer, and none a crash. */
 static void any_damage_is_survived(void **state)
 {
 	struct index *ix = open_index(INDEX_NEW);

@@ -64,7 +64,7 @@ static int on_small_disk(void)
 			break;
 	}
 	CHECK(done < 200000 && lines_logged == 1);
-	/* Told at least once, refused from then on, and not said again; what was committed can be read. */
+	/* Reported at least once, refused from then on, and not logged again; committed rows can be read. */
 	CHECK(put(ix, 0) < 0 && errno == ENOSPC);
 	CHECK(index_commit(ix) < 0 && index_commit(ix) < 0 && index_commit(ix) < 0);
 	CHECK(put(ix, 0) < 0 && lines_logged == 1);
@@ -72,7 +72,7 @@ static int on_small_disk(void)
 	record_clear(&r);
 	t = index_totals(ix);
 	CHECK(t.dirs > 0 && t.dirs <= done);
-	CHECK(index_since(ix, 0, 1 << 30, row_seq, &last) == t.dirs); /* what was undone is not counted */
+	CHECK(index_since(ix, 0, 1 << 30, row_seq, &last) == t.dirs); /* rows that were undone are not counted */
 	CHECK(ftruncate(fd, 0) == 0);
 	index_checkpoint(ix);
 	CHECK(index_commit(ix) == 0);
@@ -83,7 +83,7 @@ static int on_small_disk(void)
 	CHECK(index_open(&ix, dir, &why) == INDEX_OK);
 	CHECK(index_totals(ix).dirs == t.dirs + 1);
 	index_close(ix);
-	/* No room at all to begin with. */
+	/* A disk that is full from the beginning. */
 	CHECK(unlinkat(dirfd, "index.db", 0) < 0); /* the one below the mount was never made */
 	CHECK(mkdir(sub, 0700) == 0);
 	while (write(fd, zeros, sizeof(zeros)) > 0)
@@ -171,7 +171,7 @@ static void checkpoints_run_beside_writes(void **state)
 	index_close(ix);
 }
 
-static int let_through, refused; /* this many reads are, one after the other */
+static int let_through, refused; /* this many reads in succession */
 
 static ssize_t refusing_pread(int fd, void *p, size_t n, off64_t at)
 {
@@ -184,7 +184,8 @@ static ssize_t refusing_pread(int fd, void *p, size_t n, off64_t at)
 	return -1;
 }
 
-/* Row by row until a read is refused, and then that row once more. 0: all came; -1 what index_get() says; *again: the second time. */
+/* Reads row by row until a read is refused, and then that row once more. Returns 0 if all were read, else what
+ * index_get() returned; *again is what it returned the second time. */
 static int read_all(struct index *ix, int rows, int *again)
 {
 	struct record r;
@@ -204,7 +205,7 @@ static int read_all(struct index *ix, int rows, int *again)
 	return rc == 1 ? 0 : -1;
 }
 
-/* SQLite says that the file is malformed when a read of it gives EIO. */
+/* SQLite reports a malformed file when a read of it fails with EIO. */
 static void a_read_that_the_disk_refuses_is_no_damage(void **state)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
@@ -237,7 +238,7 @@ static void a_read_that_the_disk_refuses_is_no_damage(void **state)
 	assert_false(index_damaged(ix));
 	assert_int_equal(read_all(ix, 5000, &again), 0);
 	index_close(ix);
-	/* One that goes on refusing is as good as damaged. */
+	/* A disk that goes on refusing counts as damage. */
 	ix = open_index(INDEX_OK);
 	refused = 2;
 	assert_int_equal(read_all(ix, 5000, &again), -1);

@@ -48,7 +48,7 @@ static void peers_and_values_are_remembered(void **state)
 	assert_int_equal(v, -6);
 }
 
-/* The peer has installed our rows up to this number. */
+/* The peer has settled our rows up to this number. */
 static void settled(uint64_t peer, uint64_t upto)
 {
 	struct index_peer p;

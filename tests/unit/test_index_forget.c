@@ -1,4 +1,4 @@
-/* Tombstones that all members have are dropped, and what they told of is still known. */
+/* Tombstones that all members have settled are dropped, and their changes still count as known. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ static bool has(const char *path)
 	return rc > 0;
 }
 
-/* All up to a number, in as many steps as it takes. */
+/* Forgets all tombstones up to a number, in as many steps as that takes. */
 static int forget(uint64_t upto)
 {
 	uint64_t at = 0;
@@ -114,7 +114,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
 	assert_int_equal(index_confirm_known(ix), 0);
-	assert_false(knows(1000, 50)); /* nothing was forgotten yet */
+	assert_false(knows(1000, 50)); /* no tombstone was forgotten yet */
 	assert_int_equal(forget(1), 1);
 	assert_true(knows(1000, 50));
 	assert_false(knows(1000, 51));
@@ -122,7 +122,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	assert_true(knows(index_epoch(ix), 1));
 	assert_false(knows(index_epoch(ix), 2));
 
-	/* What is noted does not count before it is said to. */
+	/* Notes do not count before index_confirm_known(). */
 	p.received = 90;
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	r.seq = 71;
@@ -132,9 +132,9 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	assert_false(knows(1000, 51));
 	assert_int_equal(index_confirm_known(ix), 0);
 	assert_true(knows(1000, 70));
-	assert_false(knows(1000, 71)); /* wanted: not here */
+	assert_false(knows(1000, 71)); /* offered, and not here */
 
-	/* Asked for again from the start: what was known stays known. */
+	/* Rows that are sent again from the start do not take back what is known. */
 	p.received = 3;
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
@@ -142,7 +142,7 @@ static void known_is_what_was_received_and_settled_when_it_was_noted(void **stat
 	assert_true(knows(1000, 70));
 }
 
-/* A path that our ignore rules skip is not known: its row was never here. */
+/* The change of a path that our ignore rules skip is not known: its row was never here. */
 static void knowing_ends_at_the_first_row_that_was_not_taken(void **state)
 {
 	struct index_peer p = { .epoch = 1000, .received = 50 };

@@ -1,4 +1,5 @@
-/* Offers: they come back as they were told, every count is what a recount would give, and what is not wanted is in nobody's way. */
+/* Offers: they come back as they were written, every count is what a recount would give, and unwanted ones are in
+ * nobody's way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -121,7 +122,7 @@ static void odd_numbers_do_no_harm(void **state)
 	assert_int_equal(index_commit(ix), 0);
 }
 
-/* Random offers against a table that is counted afresh each time. */
+/* Random offers, compared with a table that is counted each time. */
 static void counts_are_what_a_recount_gives(void **state)
 {
 	enum { PEERS = 4, PATHS = 6 };
@@ -176,7 +177,7 @@ static void counts_are_what_a_recount_gives(void **state)
 	}
 }
 
-/* --- what is offered and not wanted --- */
+/* --- unwanted offers --- */
 
 static const struct choose_pin only_a[] = { { "a", true } };
 static const struct choices chosen = { .mode = CHOOSE_ON_DEMAND, .pins = only_a, .npins = 1 };
@@ -229,7 +230,7 @@ static void another_choice_judges_what_is_offered_again(void **state)
 	assert_int_equal(index_settled(ix, 1, 9), 2);
 	assert_int_equal(index_settled(ix, 2, 9), 9);
 
-	/* The choice outlives the process, until it is made again. */
+	/* The index remembers the choice until it is made again. */
 	index_close(ix);
 	assert_int_equal(index_open(&ix, dir, &why), INDEX_OK);
 	assert_int_equal(index_wants_missing(ix), 1);
@@ -258,8 +259,9 @@ static void an_unwanted_offer_and_a_wanted_one_share_no_number(void **state)
 	assert_int_equal(index_wants_missing(ix), 1);
 }
 
-/* A deletion is forgotten when all have it, whatever else is offered and not wanted; and what is not wanted never counts as known:
- * it has no row here, and a member that tells of it would be told that it was deleted. */
+/* A deletion is forgotten when all members have settled it, whatever unwanted offers there are. But the change of an
+ * unwanted offer never counts as known: the path has no row here, so we would tell a member that announces it that it
+ * was deleted. */
 static void unwanted_offers_do_not_keep_tombstones(void **state)
 {
 	struct record gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };

@@ -1,4 +1,4 @@
-/* Names of kept versions: found again by their path, ordered by their time, never longer than a name may be. */
+/* Names of kept versions: they are found by their path, sort by their time, and are never longer than a name may be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +84,7 @@ static void a_name_says_through_whose_hands_it_went(void **state)
 	assert_string_equal(name + KEPT_TAG, "-20261121-070612-123456789.0123abcdfedc0001-report.txt");
 	assert_int_equal(kept_name_parse(name, &tag, &at, &back), 0);
 	assert_true(at == moment && back.wrote == hands.wrote && back.took == hands.took);
-	/* Of before hands were noted, and of a name that looks like them. */
+	/* A name without hands, and one in which the path's name looks like hands. */
 	kept_name_format(name, &tag, moment, NULL, ".0123abcdfedc0001");
 	assert_int_equal(kept_name_parse(name, &tag, &at, &back), 0);
 	assert_true(back.wrote == 0 && kept_is_foreign(&back));

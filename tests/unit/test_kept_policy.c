@@ -1,4 +1,4 @@
-/* Which versions stay: staggered by age, bounded by count and bytes, and the same however often it is asked. */
+/* Which versions stay: staggered by age, bounded by count and bytes, and the same however often thinning is done. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ static void a_lone_version_stays_until_it_is_too_old(void **state)
 	assert_false(v[0].drop);
 	kept_policy_thin(v, 1, now + 1, 90 * DAY);
 	assert_true(v[0].drop);
-	/* A clock that went back: new. */
+	/* After the clock went back a version from the future counts as new. */
 	v[0] = (struct kept_item){ .at_ns = now + 1000 * DAY };
 	kept_policy_thin(v, 1, now, 90 * DAY);
 	assert_false(v[0].drop);
@@ -117,7 +117,7 @@ static void quick_ones_are_spaced_too(void **state)
 
 static const struct kept_hands anna_by_ben = { .wrote = 1, .took = 2 }, ben_by_ben = { .wrote = 2, .took = 2 };
 
-/* One text of Anna's, and then Ben's, as many and as long as he likes. */
+/* One text by Anna, and then texts by Ben, as many and as long as he likes. */
 static void nobody_pushes_out_the_last_version_of_another(void **state)
 {
 	size_t n = fill(S, 3 * HOUR);
@@ -133,14 +133,14 @@ static void nobody_pushes_out_the_last_version_of_another(void **state)
 		n = stay(n);
 	}
 	assert_true(n < 50);
-	/* Nor when there is no room at all. */
+	/* Not even if there is no space at all. */
 	assert_true(kept_policy_cutoff(v, n, 0, 0) > v[1].at_ns);
 	assert_true(v[n - 1].spared);
 	kept_policy_thin(v, n, now + 90 * DAY, 90 * DAY);
 	assert_true(v[n - 1].drop);
 }
 
-/* Only the last one: what Anna went on from is as old as any other. */
+/* Only her last one: her earlier ones are treated like any other. */
 static void earlier_ones_of_an_author_are_thinned(void **state)
 {
 	size_t n = fill(S / 10, MINUTE), spared = 0;
@@ -170,7 +170,7 @@ static void many_names_leave_those_before_them_their_place(void **state)
 	assert_int_equal(spared, KEPT_AUTHORS);
 }
 
-/* Thinned at every step of the way, or once at the end: the same is left. */
+/* Thinning at every step leaves the same as thinning once at the end. */
 static void often_or_once_is_the_same(void **state)
 {
 	struct kept_item *often = mem_calloc(MAX, sizeof(*often));

@@ -1,4 +1,4 @@
-/* What an author took away within the hour: by path, without what it made itself, and bounded. */
+/* The losses that an author causes within an hour: by path, without what it made itself, and bounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "sync/plan/burst.h"
 #include "sync/plan/losses.h"
 
-/* Hashes of paths, as good as any. */
+/* Any hashes of paths. */
 static uint64_t path(uint64_t i)
 {
 	uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
@@ -44,7 +44,7 @@ static void an_hour_later_it_does_not_count(void **state)
 	losses_add(l, path(2), false, 1000);
 	assert_int_equal(losses_count(l, 0, BURST_WINDOW_MS), 2);
 	assert_int_equal(losses_count(l, 0, BURST_WINDOW_MS + 1), 1);
-	/* One that goes on is lost at the last time. */
+	/* A path that is lost again counts from the last time. */
 	losses_add(l, path(2), false, BURST_WINDOW_MS);
 	assert_int_equal(losses_count(l, 0, BURST_WINDOW_MS + 1001), 1);
 	losses_free(l);
@@ -62,7 +62,7 @@ static void what_was_taken_stays_taken_and_counts_once(void **state)
 	assert_true(losses_has_done(l, path(1), BURST_WINDOW_MS));
 	assert_false(losses_has_done(l, path(1), BURST_WINDOW_MS + 1));
 	assert_int_equal(losses_count(l, 0, 0), 1);
-	/* What somebody else wrote there is a new loss. */
+	/* What another author wrote there is a new loss. */
 	losses_add(l, path(1), false, 1);
 	assert_false(losses_has_done(l, path(1), 1));
 	losses_free(l);
@@ -108,7 +108,7 @@ static void many_are_counted_roughly(void **state)
 	for (uint64_t i = 0; i < 1000000; i++)
 		losses_add(l, path(i), false, 1);
 	assert_in_range(losses_count(l, 0, 1), 850000, 1150000);
-	/* And exactly again, when those are over. */
+	/* And exactly again once those are older than an hour. */
 	losses_add(l, path(5), false, BURST_WINDOW_MS + 2);
 	assert_int_equal(losses_count(l, 0, BURST_WINDOW_MS + 2), 1);
 	losses_free(l);

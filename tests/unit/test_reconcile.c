@@ -143,7 +143,7 @@ static void equal_content_merges(void **state)
 	check(tombstone(1, 1), tombstone(2, 1), false, RECONCILE_ADOPT);
 }
 
-/* One has only set mode or time of what the other has replaced: nobody's bytes are in the way of anybody's. */
+/* One side has set only mode or time of a content that the other has replaced: that is not a conflict. */
 static void new_content_and_new_mode_merge(void **state)
 {
 	struct record merged, touched, edited;
@@ -167,7 +167,7 @@ static void new_content_and_new_mode_merge(void **state)
 		assert_int_equal(merged.base.n, 0);
 		record_clear(&merged);
 	}
-	/* The content that was touched is one the other has never seen. */
+	/* The side that wrote has never had the content that was touched. */
 	touched = file(1, 5, 5, 1000);
 	version_bump(&touched.version, 3, 4);
 	version_bump(&touched.base, 3, 4);
@@ -178,7 +178,8 @@ static void new_content_and_new_mode_merge(void **state)
 	check(touched, file(2, 6, 6, 10), false, RECONCILE_CONFLICT);
 }
 
-/* The row of writer `by`, who took over r and then set mode and mtime, and the content, if that is another. Takes r over. */
+/* The row of writer `by`, who took over r and then set mode and mtime, and the content, if that is another. Takes r
+ * over. */
 static struct record changed(struct record r, uint64_t by, uint64_t counter, uint8_t content, uint32_t mode,
                              int64_t mtime)
 {
@@ -194,7 +195,7 @@ static struct record changed(struct record r, uint64_t by, uint64_t counter, uin
 	return r;
 }
 
-/* What the two come to, whoever hears of the other. Takes both over. */
+/* The result of reconciling the two, on either side. Takes both over. */
 static void both_come_to(struct record a, struct record b, uint8_t content, uint32_t mode, int64_t mtime)
 {
 	struct record merged[2] = { 0 };
@@ -205,7 +206,7 @@ static void both_come_to(struct record a, struct record b, uint8_t content, uint
 		assert_int_equal(merged[i].content.root[0], content);
 		assert_int_equal(merged[i].mode, mode);
 		assert_int_equal(merged[i].mtime_ns, mtime);
-		/* What it says of its mode is true, and fit for the wire. */
+		/* Its mode base is true, and valid on the wire. */
 		assert_true(merged[i].mode_base.n == 0 ||
 		            (merged[i].base.n > 0 &&
 		             version_compare(&merged[i].mode_base, &merged[i].version) == VERSION_OLDER));
@@ -228,13 +229,13 @@ static void a_mode_is_that_of_who_set_it(void **state)
 	/* A touch, against new content with another mode, and with the same. */
 	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(OLD, 2, 6, 6, 0755, 50), 6, 0755, 50);
 	both_come_to(changed(OLD, 1, 5, 5, 0644, 1000), changed(OLD, 2, 6, 6, 0644, 50), 6, 0644, 50);
-	/* chmod against new content: both, or who set the mode without writing. */
+	/* chmod against new content: if both set the mode, that of the side that did not write. */
 	both_come_to(changed(OLD, 1, 5, 5, 0600, 100), changed(OLD, 2, 6, 6, 0644, 50), 6, 0600, 50);
 	both_come_to(changed(OLD, 1, 5, 5, 0600, 100), changed(OLD, 2, 6, 6, 0755, 50), 6, 0600, 50);
 	/* chmod and then touch. */
 	both_come_to(changed(changed(OLD, 1, 5, 5, 0600, 100), 1, 6, 5, 0600, 1000), changed(OLD, 2, 6, 6, 0755, 50), 6,
 	             0600, 50);
-	/* A chmod that the writer had; only then the touch. */
+	/* A chmod that the side that wrote had; then only the touch. */
 	synced = changed(OLD, 1, 5, 5, 0600, 100);
 	both_come_to(changed(changed(OLD, 1, 5, 5, 0600, 100), 1, 6, 5, 0600, 1000), changed(synced, 2, 6, 6, 0755, 50),
 	             6, 0755, 50);
@@ -250,7 +251,8 @@ static void a_mode_is_that_of_who_set_it(void **state)
 #undef OLD
 }
 
-/* Who touched, and who set the mode, have told each other; a third, who wrote and had neither, gets the mode. */
+/* One member touched, one set the mode, and both know of each other; a third one, which wrote and knew of neither,
+ * gets the mode. */
 static void a_merged_mode_goes_on_being_known_by_its_origin(void **state)
 {
 	struct record touched = changed(file(3, 4, 5, 100), 1, 5, 5, 0644, 1000);
@@ -258,7 +260,7 @@ static void a_merged_mode_goes_on_being_known_by_its_origin(void **state)
 
 	(void)state;
 	assert_int_equal(reconcile(&touched, &moded, &merged), RECONCILE_ADOPT);
-	/* The chmod alone was known to who then wrote. */
+	/* The side that then wrote knew only the chmod. */
 	record_clear(&touched);
 	record_copy(&touched, &moded);
 	both_come_to(merged, changed(touched, 4, 7, 6, 0755, 50), 6, 0755, 50);
@@ -311,7 +313,8 @@ static void equal_versions_are_judged_alike(void **state)
 	check(file(1, 1, 5, 2), file(1, 1, 5, 1), false, RECONCILE_NOTHING);
 }
 
-/* The joined version has no room for all writers: it is decided all the same, once, and everybody sees the same winner. */
+/* The joined version cannot hold all writers. The conflict is decided all the same, once, and every member sees the
+ * same winner. */
 static void too_many_writers_change_nothing(void **state)
 {
 	struct record ours = file(0, 1, 5, 1), theirs = file(1000000, 1, 6, 2), merged = { 0 };
@@ -333,8 +336,8 @@ static void too_many_writers_change_nothing(void **state)
 	record_clear(&theirs);
 }
 
-/* A clock that is ten years wrong decides at most which of two true edits wins: nothing that the versions decide, no deletion
- * and no merge depends on it. */
+/* A clock that is ten years wrong decides at most which of two true edits wins: nothing that the versions decide, no
+ * deletion and no merge depends on it. */
 static void clocks_decide_nothing_but_winners(void **state)
 {
 	static const int64_t now = INT64_C(1795000000000000000);

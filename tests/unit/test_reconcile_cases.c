@@ -1,5 +1,6 @@
-/* A million small cases of reconcile: two or three members with any records of one path, told to each other in any order.
- * It ends, all end the same whoever spoke first, and content goes only to a version that knew of it, or with a copy. */
+/* A million small cases of reconcile: two or three members with any records of one path, told to each other in any
+ * order. It ends, all end the same whoever spoke first, and content goes only to a version that knew of it, or with a
+ * copy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ enum { MEMBERS_MAX = 3, WRITERS = 3, COUNTERS = 3, ROUNDS_MAX = 12 };
 
 static long conflicts, merges, meetings;
 
-/* Any base that the wire lets through. */
+/* Any base that is valid on the wire. */
 static void claim(const struct record *r, struct version *base)
 {
 	for (uint32_t i = 0; i < r->version.n; i++) {
@@ -36,7 +37,7 @@ static void claim(const struct record *r, struct version *base)
 		version_clear(base);
 }
 
-/* Few values, so that all kinds of equality happen. */
+/* Few values, so that every kind of equality occurs. */
 static struct record any_record(bool claims_base)
 {
 	struct record r = { .path = mem_strdup("a"), .kind = (enum record_kind)(1 + random_below(3)) };
@@ -76,7 +77,7 @@ static bool has_content(const struct record *r)
 	return !r->deleted && r->kind != RECORD_DIR;
 }
 
-/* Whoever made other had the content of r, which saw changes of mode or mtime alone since. */
+/* Whether the member that made `other` had the content of r, of which only mode or mtime have changed since. */
 static bool knew_content(const struct record *other, const struct record *r)
 {
 	enum version_order order = version_compare(&other->version, &r->base);
@@ -107,7 +108,7 @@ static bool hear(struct record *ours, const struct record *theirs)
 		assert_true(order == VERSION_NEWER || result == RECONCILE_CONFLICT || knew_content(theirs, ours));
 	if (result == RECONCILE_KEEP)
 		assert_true(record_same_content(ours, &merged));
-	/* What comes of it knows all that both knew. */
+	/* The result knows all that both knew. */
 	assert_true(version_compare(&merged.version, &theirs->version) == VERSION_NEWER ||
 	            version_compare(&merged.version, &theirs->version) == VERSION_EQUAL);
 	assert_true(version_compare(&merged.version, &ours->version) == VERSION_NEWER ||
@@ -119,7 +120,7 @@ static bool hear(struct record *ours, const struct record *theirs)
 	return true;
 }
 
-/* Until nobody has anything new: everybody tells everybody, beginning anywhere. */
+/* All members send all records to one another, beginning anywhere, until no row changes. */
 static void settle(struct record *rows, uint64_t n)
 {
 	bool changed = true;
@@ -142,8 +143,8 @@ static void settle(struct record *rows, uint64_t n)
 	}
 }
 
-/* fresh: each record is a change of its member's own that no other knows. claims_base: some say that the content is older;
- * of three such the mode (and of claims that are not true the content) may depend on who meets whom first. */
+/* fresh: each record is a change of its member's own that no other knows. claims_base: some say that the content is
+ * older; of three such the mode (and of claims that are not true the content) may depend on who meets whom first. */
 static void run_case(uint64_t n, bool fresh, bool claims_base)
 {
 	struct record start[MEMBERS_MAX], once[MEMBERS_MAX], again[MEMBERS_MAX];
@@ -157,7 +158,7 @@ static void run_case(uint64_t n, bool fresh, bool claims_base)
 	}
 	settle(once, n);
 	settle(again, n);
-	/* Two come to the same whoever speaks first; more do when none knew of another. */
+	/* Two members come to the same, whichever sends first; more than two do if none knew of another. */
 	if (n == 2 || (fresh && !claims_base)) {
 		assert_true(record_same(&once[0], &again[0]));
 		assert_int_equal(version_compare(&once[0].version, &again[0].version), VERSION_EQUAL);
@@ -176,7 +177,7 @@ static void any_case_ends_alike_and_loses_nothing(void **state)
 	for (int i = 0; i < CASES; i++)
 		run_case(i % 4 == 0 ? 3 : 2, i % 8 < 4, i % 16 < 8);
 	random_set_seed(0);
-	/* The cases were interesting ones. */
+	/* The cases were worth it. */
 	assert_true(conflicts > CASES / 10);
 	assert_true(merges > CASES / 100);
 	assert_true(meetings > CASES * 4L);

@@ -1,4 +1,5 @@
-/* Members that tell each other of random changes: in any order of arrival they end identical, and lose nothing. */
+/* Members send each other random changes: in whatever order these arrive, the members end identical and lose
+ * nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,10 +28,10 @@ struct member {
 };
 
 static struct member members[MEMBERS];
-static bool superseded[CONTENTS_MAX]; /* somebody who had this content at hand replaced or deleted it */
+static bool superseded[CONTENTS_MAX]; /* a member that had this content replaced or deleted it */
 static int contents;                  /* made so far; content 0 is none */
 static long conflicts, equal_but_different, metadata_merges;
-static bool crowded; /* a crowd has changed each path before, and each change is by a writer of its own */
+static bool crowded; /* many writers have changed each path before, and each change is by another writer */
 static uint64_t writers, folds;
 static int64_t skew_ns; /* how wrong the first member's clock is */
 
@@ -43,7 +44,7 @@ static struct record *row_of(struct member *m, const char *path)
 	return NULL;
 }
 
-/* Which content a live record shows; 0: none. */
+/* The content of a live record; 0: none. */
 static int shown(const struct record *r)
 {
 	if (r == NULL || r->deleted || r->kind == RECORD_DIR)
@@ -86,7 +87,7 @@ static void bump(struct member *m, struct record *r)
 	folds += full;
 }
 
-/* A change of m's own: r has everything but version and modified_by. */
+/* A local change of m: r lacks only version and modified_by. */
 static void change(struct member *m, struct record *r)
 {
 	struct record *old = row_of(m, r->path);
@@ -100,7 +101,7 @@ static void change(struct member *m, struct record *r)
 	set_row(m, r);
 }
 
-/* What a user does: anything to any path, knowing only what is there. */
+/* A user changes any path, and knows only what is there. */
 static void edit(struct member *m, const char *path)
 {
 	struct record *old = row_of(m, path),
@@ -166,7 +167,7 @@ static void keep_copy(struct member *m, const struct record *loser)
 	}
 }
 
-/* Whoever made other had r's content at hand. */
+/* Whether the member that made `other` had r's content. */
 static bool knew(const struct record *other, const struct version *v)
 {
 	enum version_order order = version_compare(&other->version, v);
@@ -185,7 +186,7 @@ static bool same_bases(const struct record *a, const struct record *b)
 	       version_compare(&a->mode_base, &b->mode_base) == VERSION_EQUAL;
 }
 
-/* m hears of a record. Returns whether anything changed. */
+/* m receives a record. Returns whether anything changed. */
 static bool hear(struct member *m, const struct record *theirs)
 {
 	struct record *ours = row_of(m, theirs->path), merged = { 0 }, loser;
@@ -196,7 +197,7 @@ static bool hear(struct member *m, const struct record *theirs)
 		equal_but_different++;
 	if (result == RECONCILE_NOTHING)
 		return false;
-	/* Content may go only to a version that knew of it, or with a copy. */
+	/* Content may be replaced only by a version that knew it, or if a copy is kept. */
 	if (shown(ours) != 0 && shown(ours) != shown(&merged))
 		assert_true(knew_content(theirs, ours) || result == RECONCILE_CONFLICT);
 	metadata_merges += order == VERSION_CONCURRENT && shown(ours) != shown(&merged) && result == RECONCILE_TAKE &&
@@ -216,7 +217,7 @@ static bool hear(struct member *m, const struct record *theirs)
 	return true;
 }
 
-/* One row of a told to b. */
+/* a sends one row to b. */
 static bool gossip(struct member *a, struct member *b, int row)
 {
 	struct record told;
@@ -228,7 +229,7 @@ static bool gossip(struct member *a, struct member *b, int row)
 	return changed;
 }
 
-/* Everybody tells everybody everything, in random order, until nothing changes. */
+/* All members send all rows to one another, in random order, until nothing changes. */
 static void settle(void)
 {
 	bool changed = true;
@@ -320,14 +321,14 @@ static void any_history_converges_and_loses_nothing(void **state)
 {
 	(void)state;
 	try_histories(4000);
-	/* The histories were interesting ones. */
+	/* The histories were worth it. */
 	assert_true(conflicts > 1000);
 	assert_true(equal_but_different > 10);
 	assert_true(metadata_merges > 20);
 	random_set_seed(0);
 }
 
-/* So it is where the versions are full: what is folded may make a copy too many, and never loses anything. */
+/* The same with full versions: folding may make a needless copy, and never loses anything. */
 static void so_it_does_with_more_writers_than_a_version_holds(void **state)
 {
 	(void)state;
@@ -340,7 +341,7 @@ static void so_it_does_with_more_writers_than_a_version_holds(void **state)
 	random_set_seed(0);
 }
 
-/* The rule of the header, told once more and differently: a key whose bytes compare. */
+/* The rule of the header, written in another way: a key whose bytes compare. */
 static void oracle_key(uint8_t out[128], const struct record *r)
 {
 	memset(out, 0, 128);
@@ -357,7 +358,7 @@ static void oracle_key(uint8_t out[128], const struct record *r)
 	put_u64(out + 50, r->modified_by);
 }
 
-/* One change by each member, none knowing another: in whatever order they meet, the same one wins. */
+/* Each member makes one change, and knows of no other: in whatever order they meet, the same one wins. */
 static void concurrent_changes_have_one_winner(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* Records and block lists: what counts as the same, and that only well-formed lists are decoded. */
+/* Records and block lists: which records count as the same, and that only well-formed lists are decoded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

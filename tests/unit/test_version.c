@@ -138,7 +138,7 @@ static void a_full_one_goes_on_by_folding(void **state)
 	assert_int_equal(version_bump(&v, 4000, 1000), -1);
 	assert_int_equal(v.n, VERSION_MAX);
 	version_copy(&before, &v);
-	assert_int_equal(version_bump(&v, 3, 2000), 0); /* one that it knows needs no room */
+	assert_int_equal(version_bump(&v, 3, 2000), 0); /* a writer that is in it needs no space */
 	assert_int_equal(version_compare(&v, &before), VERSION_NEWER);
 	for (int i = 0; i < 1000; i++) {
 		version_clear(&before);
@@ -152,7 +152,7 @@ static void a_full_one_goes_on_by_folding(void **state)
 	version_clear(&v);
 }
 
-/* Two who go on from the same full one do not know each other, though both have lost entries. */
+/* Two changes on top of one full vector do not know each other, though both have lost entries. */
 static void two_folds_of_one_are_concurrent(void **state)
 {
 	struct version a = full(1, 1), b = full(1, 1), ab, ba;
@@ -174,7 +174,7 @@ static void two_folds_of_one_are_concurrent(void **state)
 	version_clear(&ba);
 }
 
-/* A mark that was made up, beside counters that are lower: nobody follows it down. */
+/* An invented mark beside lower counters: no member follows it down. */
 static void a_mark_leads_only_upwards(void **state)
 {
 	struct version v = full(1, 1000), next, low = full(5000, 1);
@@ -213,7 +213,8 @@ static void there_is_an_end_but_nobody_can_leap_there(void **state)
 	version_clear(&ours);
 }
 
-/* Of any vectors, with more writers together than one may have: in whatever order they are joined, the same comes out. */
+/* Vectors that have more writers together than one may have: whatever the order in which they are joined, the result
+ * is the same. */
 static void folded_joins_do_not_depend_on_the_order(void **state)
 {
 	(void)state;
