@@ -37,7 +37,7 @@ static char *enter_group(struct parse *p, const char *name)
 {
 	char *why = NULL;
 
-	p->group = config_group(p->config, name, p->file, p->line, &why);
+	p->group = config_named_group(p->config, name, p->file, p->line, &why);
 	if (p->group == NULL)
 		return why;
 	if (p->group->file == p->config->nfiles)

@@ -39,6 +39,6 @@ const struct config_key *config_find_key(const struct config_key *keys, const ch
 int config_set_key(const struct config_key *key, void *target, const char *value, char **why);
 
 /* The group of that name, made when it is new. NULL with *why. */
-struct config_group *config_group(struct config *c, const char *name, const char *file, int line, char **why);
+struct config_group *config_named_group(struct config *c, const char *name, const char *file, int line, char **why);
 
 #endif

@@ -16,7 +16,7 @@ enum {
 	SCRUB_MAX = 3650 * 86400,
 	VERSIONS_AGE_MAX = 3650 * 86400,
 	VERSIONS_PERCENT_MAX = 90,
-	RATE_MIN = 64000, /* bytes a second */
+	RATE_MIN = 64000, /* bytes per second */
 	TOMBSTONES_AGE_MAX = 3650 * 86400,
 };
 
