@@ -37,7 +37,7 @@ static struct install_batch *batch_new(const struct fetch *f)
 {
 	struct install_batch *b = MEM_NEW(struct install_batch);
 
-	b->max = f->count[TICKET_PLACE] + f->count[TICKET_DELETE] + f->count[TICKET_RMDIR];
+	b->max = f->count[TICKET_READY] + f->count[TICKET_DELETE] + f->count[TICKET_RMDIR];
 	if (b->max > BATCH_ITEMS)
 		b->max = BATCH_ITEMS;
 	b->items = mem_calloc(b->max, sizeof(*b->items));
@@ -105,7 +105,7 @@ static void note_costs(struct fetch *f, const struct install_job *job)
 static enum ticket_state ready_state(const struct ticket *t)
 {
 	if (t->pair != NULL || !t->merged.deleted)
-		return TICKET_PLACE;
+		return TICKET_READY;
 	return t->ours.kind == RECORD_DIR ? TICKET_RMDIR : TICKET_DELETE;
 }
 
@@ -299,7 +299,7 @@ static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_
 
 	/* Judging may send one to the end of this very list. */
 	while (left-- > 0 && !batch_is_full(b) && (t = f->list[state]) != NULL) {
-		if (state == TICKET_PLACE && folder_is_out(f, b, t))
+		if (state == TICKET_READY && folder_is_out(f, b, t))
 			return;
 		if (is_still_ready(f, t))
 			batch_add(f, b, t);
@@ -325,7 +325,7 @@ static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
 static int64_t rmdirs_due(const struct fetch *f)
 {
 	const struct ticket *t = f->list[TICKET_RMDIR];
-	bool calm = f->batches_out == 0 && f->count[TICKET_PLACE] == 0 && f->count[TICKET_DELETE] == 0;
+	bool calm = f->batches_out == 0 && f->count[TICKET_READY] == 0 && f->count[TICKET_DELETE] == 0;
 
 	if (t == NULL)
 		return INT64_MAX;
@@ -404,14 +404,14 @@ void batch_pump(struct fetch *f)
 		bool deletions = now >= quiet_due(f, TICKET_DELETE);
 		struct install_batch *b;
 
-		if (f->count[TICKET_PLACE] == 0 && !deletions && now < rmdirs_due(f))
+		if (f->count[TICKET_READY] == 0 && !deletions && now < rmdirs_due(f))
 			return;
 		if (!share_may_be_there(f))
 			return;
 		if (deletions)
 			guard_deletions(f);
 		b = batch_new(f);
-		batch_add_all(f, b, TICKET_PLACE);
+		batch_add_all(f, b, TICKET_READY);
 		if (deletions)
 			batch_add_all(f, b, TICKET_DELETE);
 		if (now >= rmdirs_due(f)) {

@@ -40,7 +40,7 @@ enum ticket_state {
 	TICKET_AWAIT_MOVE, /* a local file has its content and may have moved here: a short wait for the news of that */
 	TICKET_QUEUED,     /* its content has to be got */
 	TICKET_ACTIVE,     /* is being got: has a download */
-	TICKET_PLACE,      /* ready to be put in its place */
+	TICKET_READY,      /* its content is here, or none is needed: to be installed */
 	TICKET_DELETE,     /* a file or symlink to be removed */
 	TICKET_RMDIR,      /* a folder to be removed, or to make way */
 	TICKET_PAIRED,     /* a deletion that a move will do */
@@ -58,7 +58,7 @@ enum ticket_root {
 
 /* One offered version of a path that is worked on. Invariants: in the table by path and in the list of its state;
  * `unstored` exactly when its record is not among the index's offers (and it is not a repair); `download` exactly when
- * ACTIVE, or PLACE and INSTALLING with a part. */
+ * ACTIVE, or READY and INSTALLING with a part. */
 struct ticket {
 	struct record want;   /* what the peer offers; want.path names the ticket */
 	struct record ours;   /* the row it was judged against; path NULL: there was none */

@@ -114,7 +114,7 @@ static void folder_rename_file(struct fetch *f, struct ticket *t)
 			record_copy(t->aside, &t->merged);
 			free(t->aside->path);
 			t->aside->path = path;
-			ticket_to(f, t, TICKET_PLACE);
+			ticket_to(f, t, TICKET_READY);
 			return;
 		}
 		free(path);

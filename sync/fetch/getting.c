@@ -114,7 +114,7 @@ static void getting_complete(void *arg, void *owner)
 
 static void getting_ready(void *arg, void *owner)
 {
-	ticket_to(arg, owner, TICKET_PLACE);
+	ticket_to(arg, owner, TICKET_READY);
 	route_ticket(arg, owner);
 }
 

@@ -21,12 +21,12 @@ static bool needs_content(const struct ticket *t)
 }
 
 /* The content is here, or none is needed. */
-static void go_in_place(struct fetch *f, struct ticket *t)
+static void make_ready(struct fetch *f, struct ticket *t)
 {
 	if (ticket_frees_folder(t))
 		ticket_to(f, t, TICKET_RMDIR);
 	else
-		ticket_to(f, t, t->merged.deleted ? TICKET_DELETE : TICKET_PLACE);
+		ticket_to(f, t, t->merged.deleted ? TICKET_DELETE : TICKET_READY);
 }
 
 static void set_copy_from(struct ticket *t, const struct record *row)
@@ -51,7 +51,7 @@ static void route_pair(struct fetch *f, struct ticket *t, struct ticket *gone)
 	ticket_to(f, gone, TICKET_PAIRED);
 	t->pair = gone;
 	gone->pair = t;
-	ticket_to(f, t, TICKET_PLACE);
+	ticket_to(f, t, TICKET_READY);
 }
 
 static struct ticket *find_deletion(struct fetch *f, const struct content *c)
@@ -149,13 +149,13 @@ static void route_content(struct fetch *f, struct ticket *t)
 		return;
 	}
 	if (!needs_content(t)) {
-		go_in_place(f, t);
+		make_ready(f, t);
 		return;
 	}
 	if (t->download != NULL && t->state == TICKET_ACTIVE)
 		return;
 	if (t->download != NULL && download_is_ready(t->download))
-		go_in_place(f, t);
+		make_ready(f, t);
 	else if (t->download != NULL && !download_is_parked(t->download))
 		ticket_to(
 			f, t,
@@ -171,7 +171,7 @@ void route_ticket(struct fetch *f, struct ticket *t)
 	struct ticket *awaiting;
 
 	if (t->pair != NULL) {
-		ticket_to(f, t, t->merged.deleted ? TICKET_PAIRED : TICKET_PLACE);
+		ticket_to(f, t, t->merged.deleted ? TICKET_PAIRED : TICKET_READY);
 		return;
 	}
 	if (!t->merged.deleted && guard_weighs(t)) {
@@ -182,7 +182,7 @@ void route_ticket(struct fetch *f, struct ticket *t)
 	    t->merged.content.nblocks == 0) {
 		if (t->download != NULL)
 			download_drop(t->download, false);
-		go_in_place(f, t);
+		make_ready(f, t);
 		awaiting = t->state == TICKET_DELETE && t->by_root == ROOT_DELETION && !t->no_move
 		                   ? find_awaiting(f, &t->ours.content)
 		                   : NULL;
@@ -262,7 +262,7 @@ void route_awaited(struct fetch *f)
 		if (copy.found) {
 			set_copy_from(t, &copy.row);
 			record_clear(&copy.row);
-			go_in_place(f, t);
+			make_ready(f, t);
 		} else {
 			queue_up(f, t);
 		}

@@ -216,7 +216,7 @@ void ticket_unpair(struct fetch *f, struct ticket *t)
 	mover->from = NULL;
 	if (gone->state == TICKET_PAIRED)
 		ticket_to(f, gone, TICKET_DELETE);
-	if (mover->state == TICKET_PLACE)
+	if (mover->state == TICKET_READY)
 		ticket_to(f, mover, TICKET_FRESH);
 }
 

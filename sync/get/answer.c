@@ -92,5 +92,5 @@ void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t firs
 	if (taken == LIST_WHOLE)
 		download_open(d);
 	else
-		list_ask(d);
+		list_request_next(d);
 }

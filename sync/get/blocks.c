@@ -231,7 +231,7 @@ static void copy_local(struct download *d)
 void blocks_pump(struct download *d)
 {
 	if (d->state == DOWNLOAD_LISTING)
-		list_ask(d);
+		list_request_next(d);
 	if (d->state != DOWNLOAD_GETTING)
 		return;
 	if (d->scan_at < d->list.n)
@@ -239,6 +239,6 @@ void blocks_pump(struct download *d)
 	verify_claims(d);
 	copy_local(d);
 	/* Two blocks are hashed in little more time than one: the first waits for the next, if one is under way. */
-	if (d->narrived > 1 || (d->narrived > 0 && d->asked == 0))
+	if (d->narrived > 1 || (d->narrived > 0 && d->requested == 0))
 		write_arrived(d);
 }

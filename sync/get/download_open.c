@@ -45,7 +45,7 @@ static void part_opened(void *arg)
 		download_fail_disk(d, job->error);
 	} else if (job->part < 0) {
 		d->state = DOWNLOAD_LISTING;
-		list_ask(d);
+		list_request_next(d);
 	} else {
 		take_up(d, job);
 	}

@@ -27,14 +27,14 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 		d->done -= d->list.b[block].len;
 	}
 	d->needed -= old == BLOCK_NEEDED;
-	d->asked -= old == BLOCK_ASKED;
+	d->requested -= old == BLOCK_REQUESTED;
 	d->state_of[block] = (uint8_t)state;
 	if (state == BLOCK_HAVE) {
 		d->have++;
 		d->done += d->list.b[block].len;
 	}
 	d->needed += state == BLOCK_NEEDED;
-	d->asked += state == BLOCK_ASKED;
+	d->requested += state == BLOCK_REQUESTED;
 	if (d->state != DOWNLOAD_DYING)
 		download_set_hungry(d, d->needed > 0 && !d->parked);
 	get_wake(d->g);

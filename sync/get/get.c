@@ -66,7 +66,7 @@ struct get_counters get_counters(const struct get *g)
 /* Whether d can only wait for peers, and there is none to wait for. */
 static bool is_stranded(struct download *d)
 {
-	if (d->parked || d->jobs > 0 || d->asked > 0 || d->list_request != 0 || source_any(d) != NULL)
+	if (d->parked || d->jobs > 0 || d->requested > 0 || d->list_request != 0 || source_any(d) != NULL)
 		return false;
 	if (d->state == DOWNLOAD_LISTING)
 		return true;

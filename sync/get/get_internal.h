@@ -36,7 +36,7 @@ enum block_state {
 	BLOCK_LOCAL,   /* a local file is said to have it */
 	BLOCK_CLAIMED, /* the map says it is here: to be verified */
 	BLOCK_NEEDED,  /* to be requested */
-	BLOCK_ASKED,
+	BLOCK_REQUESTED,
 	BLOCK_BUSY, /* a worker verifies and writes it */
 	BLOCK_HAVE,
 };
@@ -66,7 +66,7 @@ struct source_peer {
 	UT_hash_handle hh;
 };
 
-/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `asked` ASKED; hungry exactly when needed > 0 and neither
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `requested` REQUESTED; hungry exactly when needed > 0 and neither
  * parked nor dying; slot points at this download until it is dying, and is NULL from then on. */
 struct download {
 	struct get *g;
@@ -93,7 +93,7 @@ struct download {
 	struct blocklist list; /* owned; while LISTING: what has come of it */
 	uint8_t *state_of;     /* enum block_state of each block; owned */
 	int64_t *offset_of;    /* of each block; owned */
-	uint32_t have, needed, asked;
+	uint32_t have, needed, requested;
 	uint32_t scan_at;            /* blocks before it were looked for in local files */
 	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
 	int64_t done;                /* bytes of blocks that are HAVE */
@@ -131,7 +131,7 @@ struct get_request {
 	uint32_t number;
 	uint32_t block; /* NO_BLOCK: the list */
 	uint32_t len;
-	int64_t asked_ms;
+	int64_t sent_ms;
 	struct source_peer *peer;
 	struct download *d;
 	struct get_request *prev, *next; /* in the peer's list */
@@ -255,7 +255,7 @@ void window_steal(struct download *d);
 
 /* --- list.c --- */
 /* Asks a source for the list's next piece, unless that is done already. */
-void list_ask(struct download *d);
+void list_request_next(struct download *d);
 /* Once a second: another source is asked when the one that was does not answer. */
 void list_tick(struct download *d);
 enum list_taken { LIST_MORE, LIST_WHOLE, LIST_BAD };

@@ -24,7 +24,7 @@ static void list_restart(struct download *d)
 }
 
 /* The peer that began the list goes on with it; if it cannot, another one begins again. */
-void list_ask(struct download *d)
+void list_request_next(struct download *d)
 {
 	struct get *g = d->g;
 	struct get_source *s = d->list.n > 0 ? source_find(d, d->list_peer) : NULL;
@@ -70,15 +70,15 @@ void list_tick(struct download *d)
 	if (d->state != DOWNLOAD_LISTING || d->list_request == 0 || s == NULL || !has_other(d))
 		return;
 	HASH_FIND(hh, g->requests, &d->list_request, sizeof(d->list_request), r);
-	if (r == NULL || get_now(g) < r->asked_ms + patience)
+	if (r == NULL || get_now(g) < r->sent_ms + patience)
 		return;
 	source_is_slow(d, s);
-	r->peer->silent |= r->peer->answered_ms < r->asked_ms;
+	r->peer->silent |= r->peer->answered_ms < r->sent_ms;
 	g->c.ops.cancel(g->c.ops_arg, s->peer, &r->number, 1);
 	request_forget(r, false);
 	d->list_turns++;
 	list_restart(d);
-	list_ask(d);
+	list_request_next(d);
 }
 
 /* False if this cannot be a piece of the list. */

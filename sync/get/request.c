@@ -24,7 +24,7 @@ struct get_request *request_new(struct download *d, struct source_peer *p, uint3
 	} while (r->number == 0 || taken != NULL);
 	r->block = block;
 	r->len = len;
-	r->asked_ms = get_now(g);
+	r->sent_ms = get_now(g);
 	r->peer = p;
 	r->d = d;
 	HASH_ADD(hh, g->requests, number, sizeof(r->number), r);
@@ -54,7 +54,7 @@ void request_forget(struct get_request *r, bool again)
 	g->bytes_out -= r->len;
 	if (r->block == NO_BLOCK)
 		r->d->list_request = 0;
-	else if (again && r->d->state_of[r->block] == BLOCK_ASKED)
+	else if (again && r->d->state_of[r->block] == BLOCK_REQUESTED)
 		download_set(r->d, r->block, BLOCK_NEEDED);
 	free(r);
 	get_wake(g);
@@ -120,7 +120,7 @@ void request_timeouts(struct get *g)
 
 	HASH_ITER(hh, g->peers, p, next) {
 		uint64_t arrived;
-		int64_t asked;
+		int64_t sent;
 
 		if (p->requests == NULL)
 			continue;
@@ -129,9 +129,9 @@ void request_timeouts(struct get *g)
 			p->arrived = arrived;
 			p->last_answer_ms = now;
 		}
-		asked = p->requests->asked_ms;
-		if (now - later_ms(asked, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
-		    now - later_ms(asked, p->answered_ms) < ANSWER_MS)
+		sent = p->requests->sent_ms;
+		if (now - later_ms(sent, p->last_answer_ms) < REQUEST_TIMEOUT_MS &&
+		    now - later_ms(sent, p->answered_ms) < ANSWER_MS)
 			continue;
 		p->stalled_ms = now + STALLED_MS;
 		p->silent = true;

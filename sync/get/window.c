@@ -10,7 +10,7 @@ enum {
 	SLOW_MS = 2000, /* without the answer to its oldest request a peer is slow */
 };
 
-static size_t asked_of(const struct download *d, const struct source_peer *p)
+static size_t requests_for(const struct download *d, const struct source_peer *p)
 {
 	const struct get_request *r;
 	size_t n = 0;
@@ -22,7 +22,7 @@ static size_t asked_of(const struct download *d, const struct source_peer *p)
 
 static bool is_behind(const struct source_peer *p, int64_t now)
 {
-	return p->requests != NULL && now - p->requests->asked_ms >= SLOW_MS;
+	return p->requests != NULL && now - p->requests->sent_ms >= SLOW_MS;
 }
 
 void window_steal(struct download *d)
@@ -36,7 +36,7 @@ void window_steal(struct download *d)
 	for (size_t i = 0; i < d->nsources; i++) {
 		struct get_source *s = &d->sources[i];
 		struct source_peer *p = get_peer(g, s->peer);
-		size_t n = asked_of(d, p);
+		size_t n = requests_for(d, p);
 
 		idle |= n == 0 && source_usable(g, s) && now >= s->not_before_ms && !is_behind(p, now) &&
 		        g->c.ops.window(g->c.ops_arg, p->id) > 0;
@@ -71,7 +71,7 @@ static struct pick pick_of(const struct download *d, const struct get_source *s)
 }
 
 /* Asks one source for as much of d as its window allows. */
-static void ask_source(struct download *d, struct get_source *s, struct source_peer *p)
+static void window_fill_source(struct download *d, struct get_source *s, struct source_peer *p)
 {
 	struct block_want wants[WANTS_MAX];
 	struct pick pick = pick_of(d, s);
@@ -85,7 +85,7 @@ static void ask_source(struct download *d, struct get_source *s, struct source_p
 		if (block == NO_BLOCK)
 			break;
 		b = &d->list.b[block];
-		download_set(d, block, BLOCK_ASKED);
+		download_set(d, block, BLOCK_REQUESTED);
 		s->cursor = pick.cursor = block + 1;
 		p->window -= b->len;
 		wants[n] = (struct block_want){ .len = b->len, .offset = d->offset_of[block] };
@@ -100,7 +100,7 @@ static void ask_source(struct download *d, struct get_source *s, struct source_p
 		g->c.ops.blocks(g->c.ops_arg, p->id, &d->c, wants, n);
 }
 
-static struct source_peer *askable_peer(const struct download *d, const struct get_source *s)
+static struct source_peer *peer_with_window(const struct download *d, const struct get_source *s)
 {
 	struct source_peer *p = get_peer(d->g, s->peer);
 
@@ -108,13 +108,13 @@ static struct source_peer *askable_peer(const struct download *d, const struct g
 }
 
 /* A single block is requested from the peer with the largest window. */
-static void ask_small(struct download *d)
+static void window_fill_small(struct download *d)
 {
 	struct get_source *best = NULL;
 	struct source_peer *best_peer = NULL;
 
 	for (size_t i = 0; i < d->nsources; i++) {
-		struct source_peer *p = askable_peer(d, &d->sources[i]);
+		struct source_peer *p = peer_with_window(d, &d->sources[i]);
 
 		if (p != NULL && (best == NULL || p->window > best_peer->window)) {
 			best = &d->sources[i];
@@ -122,16 +122,16 @@ static void ask_small(struct download *d)
 		}
 	}
 	if (best != NULL)
-		ask_source(d, best, best_peer);
+		window_fill_source(d, best, best_peer);
 }
 
-static void ask_all(struct download *d)
+static void window_fill_large(struct download *d)
 {
 	for (size_t i = 0; i < d->nsources && d->needed > 0; i++) {
-		struct source_peer *p = askable_peer(d, &d->sources[i]);
+		struct source_peer *p = peer_with_window(d, &d->sources[i]);
 
 		if (p != NULL)
-			ask_source(d, &d->sources[i], p);
+			window_fill_source(d, &d->sources[i], p);
 	}
 }
 
@@ -159,10 +159,10 @@ void window_fill(struct get *g)
 		return;
 	for (d = g->hungry_small; d != NULL; d = next_d) {
 		next_d = d->hungry_next;
-		ask_small(d);
+		window_fill_small(d);
 	}
 	for (d = g->hungry; d != NULL; d = next_d) {
 		next_d = d->hungry_next;
-		ask_all(d);
+		window_fill_large(d);
 	}
 }

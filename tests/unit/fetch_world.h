@@ -30,7 +30,7 @@
 #include "sync/plan/path.h"
 #include "tests/unit/noise.h"
 
-enum { ME = 7, ANNA = 100, BERT = 200, PEERS = 2, CHUNK = 64 << 10, ROOM = 4 << 20 };
+enum { ME = 7, ANNA = 100, BERT = 200, PEERS = 2, CHUNK = 64 << 10, WINDOW = 4 << 20 };
 
 /* A content a peer can give. */
 struct blob {

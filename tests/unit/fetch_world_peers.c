@@ -45,12 +45,12 @@ struct fake_peer *peer_of(uint64_t id)
 	return NULL;
 }
 
-static size_t op_room(void *arg, uint64_t peer)
+static size_t op_window(void *arg, uint64_t peer)
 {
 	struct fake_peer *p = peer_of(peer);
 
 	(void)arg;
-	return p->up && p->in_flight < ROOM ? ROOM - p->in_flight : 0;
+	return p->up && p->in_flight < WINDOW ? WINDOW - p->in_flight : 0;
 }
 
 static uint64_t op_arrived(void *arg, uint64_t peer)
@@ -162,7 +162,7 @@ static void op_again(void *arg, uint64_t peer)
 	w->told_again = peer;
 }
 
-const struct fetch_ops world_ops = { op_room,       op_get,       op_get_list, op_cancel,
+const struct fetch_ops world_ops = { op_window,     op_get,       op_get_list, op_cancel,
 	                             op_misbehaved, op_connected, op_arrived,  op_again };
 
 void give_answers(void *arg)

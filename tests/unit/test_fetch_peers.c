@@ -308,7 +308,7 @@ static void an_answer_under_way_is_waited_for_and_silence_is_not(void **state)
 	RUN_UNTIL(peer_of(ANNA)->lists > 0);
 	p = get_peer(w->fetch->get, ANNA);
 	assert_non_null(p->requests);
-	p->requests->asked_ms = p->last_answer_ms = get_now(w->fetch->get) - REQUEST_TIMEOUT_MS;
+	p->requests->sent_ms = p->last_answer_ms = get_now(w->fetch->get) - REQUEST_TIMEOUT_MS;
 	peer_of(ANNA)->arrived = ARRIVING_MIN;
 	request_timeouts(w->fetch->get);
 	assert_non_null(p->requests);
@@ -331,7 +331,7 @@ static void time_passes(uint64_t id, int64_t ms)
 	struct get_request *r;
 
 	DL_FOREACH(p->requests, r)
-		r->asked_ms -= ms;
+		r->sent_ms -= ms;
 	p->last_answer_ms -= ms;
 }
 
