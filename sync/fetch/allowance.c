@@ -29,7 +29,7 @@ enum {
 
 static const int64_t ALLOWANCE_BACK_S = INT64_C(30) * 86400; /* as tombstones-age is by default */
 
-static const char *meta_name(char out[NAME_LEN], const char *what, uint64_t peer)
+static const char *allowance_key(char out[NAME_LEN], const char *what, uint64_t peer)
 {
 	(void)snprintf(out, NAME_LEN, "%s %016" PRIx64, what, peer);
 	return out;
@@ -48,8 +48,8 @@ static void allowance_load(struct fetch *f, struct fetch_peer *p)
 
 	if (p->bare_known)
 		return;
-	if (index_meta_get(f->c.index, meta_name(name, "bare", p->id), &p->bare) < 0 ||
-	    index_meta_get(f->c.index, meta_name(name, "bare since", p->id), &p->bare_s) < 0)
+	if (index_meta_get(f->c.index, allowance_key(name, "bare", p->id), &p->bare) < 0 ||
+	    index_meta_get(f->c.index, allowance_key(name, "bare since", p->id), &p->bare_s) < 0)
 		return;
 	if (p->bare_s == 0)
 		p->bare_s = clock_wall_s();
@@ -113,8 +113,8 @@ void allowance_save(struct fetch *f, uint64_t peer)
 
 	if (!p->bare_unsaved)
 		return;
-	(void)index_meta_put(f->c.index, meta_name(name, "bare", peer), p->bare);
-	(void)index_meta_put(f->c.index, meta_name(name, "bare since", peer), p->bare_s);
+	(void)index_meta_put(f->c.index, allowance_key(name, "bare", peer), p->bare);
+	(void)index_meta_put(f->c.index, allowance_key(name, "bare since", peer), p->bare_s);
 	p->bare_unsaved = false;
 }
 

@@ -46,7 +46,7 @@ static void clean_again(struct fetch *f)
 	leftovers_clean(f);
 }
 
-static void report_state(struct fetch *f)
+static void report_change(struct fetch *f)
 {
 	bool idle = fetch_idle(f);
 
@@ -89,7 +89,7 @@ static void end_of_turn(void *arg)
 	waiting = earlier(waiting, earlier(get_run_spares(f->get), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
-	report_state(f);
+	report_change(f);
 }
 
 static void timer_fired(void *arg)

@@ -62,7 +62,7 @@ static bool getting_find_block(void *arg, const struct block *b, char **path, in
 	return found;
 }
 
-static bool note_copy(void *arg, const struct record *r)
+static bool note_copy_path(void *arg, const struct record *r)
 {
 	*(char **)arg = mem_strdup(r->path);
 	return false;
@@ -75,7 +75,7 @@ static char *getting_find_copy(void *arg, void *owner)
 	char *path = NULL;
 
 	if (t->awaited && !t->repair)
-		index_by_content(f->c.index, &t->want.content, note_copy, &path);
+		index_by_content(f->c.index, &t->want.content, note_copy_path, &path);
 	return path;
 }
 

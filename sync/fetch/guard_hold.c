@@ -15,7 +15,7 @@ enum {
 
 /* --- stored across a restart --- */
 
-static char *meta_name(char name[40], int place, const char *what)
+static char *hold_key(char name[40], int place, const char *what)
 {
 	(void)snprintf(name, 40, "burst %d %s", place, what);
 	return name;
@@ -26,10 +26,10 @@ static void hold_store(struct fetch *f, const struct hold *h)
 	int place = (int)(h - f->guard->holds);
 	char name[40];
 
-	(void)index_meta_put(f->c.index, meta_name(name, place, "by"), (int64_t)h->who.id);
-	(void)index_meta_put(f->c.index, meta_name(name, place, "brings"), (int64_t)h->who.brings);
-	(void)index_meta_put(f->c.index, meta_name(name, place, "since"), h->since_s);
-	(void)index_meta_put(f->c.index, meta_name(name, place, "until"), h->until_s);
+	(void)index_meta_put(f->c.index, hold_key(name, place, "by"), (int64_t)h->who.id);
+	(void)index_meta_put(f->c.index, hold_key(name, place, "brings"), (int64_t)h->who.brings);
+	(void)index_meta_put(f->c.index, hold_key(name, place, "since"), h->since_s);
+	(void)index_meta_put(f->c.index, hold_key(name, place, "until"), h->until_s);
 }
 
 static void hold_load(struct fetch *f, struct hold *h, int place)
@@ -37,11 +37,11 @@ static void hold_load(struct fetch *f, struct hold *h, int place)
 	char name[40];
 	int64_t by = 0, brings = 0;
 
-	if (index_meta_get(f->c.index, meta_name(name, place, "since"), &h->since_s) <= 0 || h->since_s == 0)
+	if (index_meta_get(f->c.index, hold_key(name, place, "since"), &h->since_s) <= 0 || h->since_s == 0)
 		return;
-	(void)index_meta_get(f->c.index, meta_name(name, place, "by"), &by);
-	(void)index_meta_get(f->c.index, meta_name(name, place, "brings"), &brings);
-	(void)index_meta_get(f->c.index, meta_name(name, place, "until"), &h->until_s);
+	(void)index_meta_get(f->c.index, hold_key(name, place, "by"), &by);
+	(void)index_meta_get(f->c.index, hold_key(name, place, "brings"), &brings);
+	(void)index_meta_get(f->c.index, hold_key(name, place, "until"), &h->until_s);
 	h->who = (struct who){ .id = (uint64_t)by, .brings = (uint64_t)brings };
 	h->reported = true;
 }

@@ -278,3 +278,11 @@ void download_finish_again(struct download *d, uint32_t mode, int64_t mtime_ns)
 	if (d->state == DOWNLOAD_READY)
 		download_finish(d, mode, mtime_ns);
 }
+
+void download_announced(struct download *d, uint64_t peer)
+{
+	struct get_source *s = source_find(d, peer);
+
+	if (s != NULL)
+		s->bad = false;
+}

@@ -132,11 +132,3 @@ void source_is_slow(struct download *d, struct get_source *s)
 {
 	s->not_before_ms = get_now(d->g) + SLOW_AGAIN_MS;
 }
-
-void download_announced(struct download *d, uint64_t peer)
-{
-	struct get_source *s = source_find(d, peer);
-
-	if (s != NULL)
-		s->bad = false;
-}
