@@ -64,6 +64,7 @@ static bool is_listened_on(const struct addresses *a, const struct host_addr *ad
 	return !a->one || (addr->family == a->only.family && memcmp(addr->ip, a->only.ip, sizeof(addr->ip)) == 0);
 }
 
+/* In the host's order, which puts the likeliest addresses first. An address to listen on leaves only itself. */
 size_t addresses_list(const struct addresses *a, struct sockaddr_storage *out, size_t max)
 {
 	size_t all = 0, n = 0;

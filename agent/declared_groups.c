@@ -52,6 +52,7 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 	return NULL;
 }
 
+/* An invite that cannot be read from here, since only the service manager passes it, is not a mistake. */
 int declared_groups_check(const struct config *c, char **why)
 {
 	for (size_t i = 0; i < c->ngroups; i++) {

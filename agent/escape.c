@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+/* Allocates for the worst case, four characters per byte, and shrinks the result. */
 static char *escape(const char *bytes, bool double_backslash)
 {
 	const uint8_t *in = (const uint8_t *)bytes, *end = in + strlen(bytes);

@@ -80,6 +80,7 @@ static int make_dirs(const char *path)
 	return rc;
 }
 
+/* Whoever may write to the home can replace the key, so nobody else may. */
 static int check_owner(const struct home *h, char **why)
 {
 	struct stat st;

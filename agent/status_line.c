@@ -38,6 +38,7 @@ static char *count_text(int64_t n, const char *what)
 	return mem_printf("%" PRId64 " %s%s", n, what, n == 1 ? "" : "s");
 }
 
+/* Peers and progress first; what a user should do something about comes last, and is always shown. */
 char *status_line_text(const struct status_line_facts *f)
 {
 	char *text = NULL;

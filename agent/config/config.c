@@ -100,6 +100,7 @@ int config_set(struct config *c, const char *key_name, const char *value, char *
 	return key == NULL ? -1 : config_set_key(key, &c->settings, value, why);
 }
 
+/* Sections of one group in several files are merged, so an existing group is not a mistake here. */
 struct config_group *config_named_group(struct config *c, const char *name, const char *file, int line, char **why)
 {
 	struct config_group *g;

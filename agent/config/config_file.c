@@ -116,6 +116,7 @@ static char *next_line(char *buf, int size, void *arg)
 	return buf;
 }
 
+/* Only the first mistake is kept; after it nothing more is read. */
 static int take_setting(void *arg, const char *section, const char *name, const char *value)
 {
 	struct parse *p = arg;

@@ -143,6 +143,7 @@ static void name_member(const struct engine *e, uint64_t member, char *out, size
 	(void)snprintf(out, max, "%.*s (%s)", ID_SHOWN, id, m.name);
 }
 
+/* Only a download that waits is a problem; its reason names the member whose word it is, where that matters. */
 static bool fetch_reason(void *arg, const struct fetch_download *d)
 {
 	struct problems *list = arg;

@@ -215,6 +215,7 @@ void engine_end(struct engine *e)
 
 /* --- goals --- */
 
+/* The mirror is freed: each goal starts from an engine without one. */
 static void reach_goal(struct engine *e)
 {
 	switch (e->goal) {

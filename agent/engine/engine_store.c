@@ -40,6 +40,7 @@ static void read_setting(struct engine *e, const char *key, const char *value)
 		e->token = mem_strdup(value);
 }
 
+/* Unknown keys are skipped, so that an older agent can read a newer one's file. */
 int engine_store_load(struct engine *e, char **why)
 {
 	char *path = mem_printf("%s/settings", e->dir), *text, *line, *rest;
