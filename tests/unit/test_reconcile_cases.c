@@ -177,7 +177,7 @@ static void any_case_ends_alike_and_loses_nothing(void **state)
 	for (int i = 0; i < CASES; i++)
 		run_case(i % 4 == 0 ? 3 : 2, i % 8 < 4, i % 16 < 8);
 	random_set_seed(0);
-	/* The cases were worth it. */
+	/* Enough cases of each kind occurred. */
 	assert_true(conflicts > CASES / 10);
 	assert_true(merges > CASES / 100);
 	assert_true(meetings > CASES * 4L);

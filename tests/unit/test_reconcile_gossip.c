@@ -321,7 +321,7 @@ static void any_history_converges_and_loses_nothing(void **state)
 {
 	(void)state;
 	try_histories(4000);
-	/* The histories were worth it. */
+	/* Enough cases of each kind occurred. */
 	assert_true(conflicts > 1000);
 	assert_true(equal_but_different > 10);
 	assert_true(metadata_merges > 20);
