@@ -59,7 +59,7 @@ static void thin_done(void *arg)
 		           strerror(t->error));
 	else if (e->fetch != NULL)
 		/* If versions are not kept, there are no protected ones, and no limit for them. */
-		fetch_versions_budget(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.room : INT64_MAX);
+		fetch_versions_budget(e->fetch, t->percent > 0 && t->max_age_ns > 0 ? t->out.space : INT64_MAX);
 	if (t->out.dropped > 0)
 		log_debug("group %s: %lld old versions dropped, %lld left", engine_name(e), (long long)t->out.dropped,
 		          (long long)t->out.files);

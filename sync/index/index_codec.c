@@ -52,11 +52,11 @@ bool index_has_list(const struct record *r)
 	return r->kind == RECORD_FILE && !r->deleted && r->content.nblocks > 1;
 }
 
-/* room has to stay as it is until the statement has run. */
-static void bind_base(sqlite3_stmt *s, int at, uint8_t *room, const struct version *v)
+/* scratch has to stay as it is until the statement has run. */
+static void bind_base(sqlite3_stmt *s, int at, uint8_t *scratch, const struct version *v)
 {
 	if (v->n > 0)
-		sqlite3_bind_blob(s, at, room, (int)version_encode(room, v), SQLITE_STATIC);
+		sqlite3_bind_blob(s, at, scratch, (int)version_encode(scratch, v), SQLITE_STATIC);
 	else
 		sqlite3_bind_null(s, at);
 }

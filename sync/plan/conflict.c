@@ -64,7 +64,7 @@ static char *marked(const char *path, const char *mark)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 	size_t dir = (size_t)(name - path), len = strlen(name); /* dir counts its slash */
-	size_t stem = stem_length(name, len), ext = len - stem, fixed = strlen(mark) + ext, room;
+	size_t stem = stem_length(name, len), ext = len - stem, fixed = strlen(mark) + ext, space;
 
 	/* If no name fits below a folder so deep: the nearest folder above it in which one does. */
 	while (dir > 0 && dir + fixed + 1 > RECORD_PATH_MAX) {
@@ -72,10 +72,10 @@ static char *marked(const char *path, const char *mark)
 
 		dir = up != NULL ? (size_t)(up - path) + 1 : 0;
 	}
-	room = (len <= SHORT_NAME ? SHORT_NAME : len <= RECORD_NAME_MAX ? len : RECORD_NAME_MAX) - fixed;
-	if (room > RECORD_PATH_MAX - dir - fixed)
-		room = RECORD_PATH_MAX - dir - fixed;
-	stem = shorten(name, stem, room);
+	space = (len <= SHORT_NAME ? SHORT_NAME : len <= RECORD_NAME_MAX ? len : RECORD_NAME_MAX) - fixed;
+	if (space > RECORD_PATH_MAX - dir - fixed)
+		space = RECORD_PATH_MAX - dir - fixed;
+	stem = shorten(name, stem, space);
 	return mem_printf("%.*s%.*s%s%s", (int)dir, path, (int)stem, name, mark, name + len - ext);
 }
 

@@ -104,13 +104,13 @@ int kept_id_parse(const char *text, int64_t *at_ns)
 }
 
 /* As much of the end of a name as fits, since that has the extension. In a valid name no UTF-8 sequence is cut. */
-static const char *tail_that_fits(const char *name, size_t room)
+static const char *tail_that_fits(const char *name, size_t space)
 {
 	size_t len = strlen(name);
 
-	if (len <= room)
+	if (len <= space)
 		return name;
-	name += len - room;
+	name += len - space;
 	for (int i = 0; i < 3 && ((unsigned char)*name & 0xc0) == 0x80; i++)
 		name++;
 	return name;

@@ -104,9 +104,9 @@ int64_t kept_policy_cutoff(struct kept_item *v, size_t n, int64_t max_bytes, siz
 int64_t kept_policy_budget(int64_t total, int64_t avail, int64_t used, int percent)
 {
 	int64_t share = total / 100 * percent;
-	int64_t room = used + avail - total / 100 * KEPT_FREE_PERCENT;
+	int64_t space = used + avail - total / 100 * KEPT_FREE_PERCENT;
 
-	if (room < share)
-		share = room;
+	if (space < share)
+		share = space;
 	return share > 0 ? share : 0;
 }

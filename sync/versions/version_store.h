@@ -52,7 +52,7 @@ void version_store_list_clear(struct kept_versions *l);
 struct version_store_thinned {
 	int64_t files, bytes; /* that stay */
 	int64_t dropped;
-	int64_t room; /* bytes that further spared versions may take (kept_policy.h) */
+	int64_t space; /* bytes that further spared versions may take (kept_policy.h) */
 };
 /* Removes the versions that the policy (kept_policy.h) does not keep. -1 and errno if the disk's size cannot be
  * read. */

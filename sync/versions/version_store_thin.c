@@ -29,7 +29,7 @@ struct thin_pass {
 	int64_t now_ns, max_age_ns;
 	int64_t cutoff_ns;       /* versions that were kept before it go, unless they are spared */
 	struct kept_item *stays; /* owned; of all folders */
-	size_t n, room;
+	size_t n, capacity;
 	int64_t bytes;
 	int64_t spared; /* bytes of the spared ones, which a full disk does not remove */
 	int64_t dropped;
@@ -61,7 +61,7 @@ static struct thin_file *read_folder(int fd, int64_t now_ns, size_t *n)
 	struct thin_file *list = NULL, one;
 	struct dirent *e;
 	struct fs_stat st;
-	size_t room = 0;
+	size_t capacity = 0;
 
 	*n = 0;
 	if (dir == NULL) {
@@ -79,9 +79,9 @@ static struct thin_file *read_folder(int fd, int64_t now_ns, size_t *n)
 			continue;
 		one.item.size = st.size;
 		one.name = mem_strdup(e->d_name);
-		if (*n == room) {
-			room = room * 2 + 64;
-			list = mem_realloc(list, room, sizeof(*list));
+		if (*n == capacity) {
+			capacity = capacity * 2 + 64;
+			list = mem_realloc(list, capacity, sizeof(*list));
 		}
 		list[(*n)++] = one;
 	}
@@ -117,9 +117,9 @@ static void thin_judge(struct thin_pass *t, struct thin_file *list, size_t n)
 
 static void note_stays(struct thin_pass *t, const struct kept_item *item)
 {
-	if (t->n == t->room) {
-		t->room = t->room * 2 + 256;
-		t->stays = mem_realloc(t->stays, t->room, sizeof(*t->stays));
+	if (t->n == t->capacity) {
+		t->capacity = t->capacity * 2 + 256;
+		t->stays = mem_realloc(t->stays, t->capacity, sizeof(*t->stays));
 	}
 	t->stays[t->n++] = *item;
 	t->bytes += item->size;
@@ -186,7 +186,7 @@ int version_store_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_pe
 	*out = (struct version_store_thinned){ .files = (int64_t)t.n,
 		                               .bytes = t.bytes,
 		                               .dropped = t.dropped,
-		                               .room = budget > t.spared ? budget - t.spared : 0 };
+		                               .space = budget > t.spared ? budget - t.spared : 0 };
 	free(t.stays);
 	return 0;
 }
