@@ -343,7 +343,7 @@ int64_t batch_due(const struct fetch *f)
 	return rmdirs < due ? rmdirs : due;
 }
 
-/* While the share is missing, only one batch at a time finds out whether it is back, now and then. */
+/* While the share is missing, only one batch at a time finds out whether it is back, at intervals. */
 static bool share_may_be_there(const struct fetch *f)
 {
 	return f->share_why == NULL || (fetch_now(f) >= f->share_due_ms && f->batches_out == 0);

@@ -5,7 +5,7 @@
 
 enum { PAD_TAGS = 8 };
 
-/* Who we are, without groups and without a port to reach us at. */
+/* Our identity, without groups and without a port to reach us at. */
 static struct msg_hello plain_hello(const struct peers *p)
 {
 	return (struct msg_hello){ .version = SESSION_PROTOCOL,
