@@ -322,7 +322,7 @@ enum admit invite_admit(struct roster *r, const struct identity *self, const str
 	bool owner = roster_may(r, identity_id(self), RIGHT_OWN);
 	char name[MEMBER_NAME_MAX + 1] = "";
 	struct roster_entry e;
-	struct word_add add = { .target = bearer->peer, .member_name = name, .invite = &e.invite };
+	struct statement_add add = { .target = bearer->peer, .member_name = name, .invite = &e.invite };
 	enum admit answer;
 	int rc;
 

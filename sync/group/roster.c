@@ -177,7 +177,7 @@ bool roster_knows(const struct roster *r, const uint8_t *entry, size_t n)
 	return item_find(r, hash) != NULL;
 }
 
-/* An older word of the same signer about the same subject is dropped here, so the set does not grow with
+/* An older statement of the same signer about the same subject is dropped here, so the set does not grow with
  * repetition. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep)
 {

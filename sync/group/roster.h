@@ -2,7 +2,7 @@
  * The founding entry's hash is the group's ID. An entry counts when its chain of authority leads back to it: an
  * owner signed it, or it carries an invite that an owner signed and that an agent honoured whom an owner made a
  * member. Entries that do not count are kept (bounded), and judged again when others arrive. A removal defeats any
- * addition that does not name it; so does a leave. Merging is a set union of each owner's last word about each
+ * addition that does not name it; so does a leave. Merging is a set union of each owner's last statement about each
  * subject, so the order does not matter.
  *
  * Bytes of an entry, the rules in full, and every bound: docs/roster.md. At most 4 KiB per entry, 16 owners, 1,024
@@ -22,7 +22,7 @@
 enum {
 	ROSTER_ENTRY_MAX = 4096,
 	ROSTER_MAX_MEMBERS = 1024,
-	ROSTER_MAX_OWNERS = 16,      /* whose words are heard */
+	ROSTER_MAX_OWNERS = 16,      /* whose statements are heard */
 	ROSTER_CONFIRM_AT_ONCE = 32, /* by roster_do_duty() */
 	GROUP_NAME_MAX = 64,
 	MEMBER_NAME_MAX = 64
@@ -56,7 +56,7 @@ bool roster_sealed(const struct roster *r);
 
 enum roster_add {
 	ROSTER_ADDED,   /* new, and it counts: membership may have changed */
-	ROSTER_KNOWN,   /* known, or older than another word of the same signer about the same subject */
+	ROSTER_KNOWN,   /* known, or older than another statement of the same signer about the same subject */
 	ROSTER_PENDING, /* well-formed, and does not count yet */
 	ROSTER_BAD      /* malformed, of another group, or a false signature */
 };
@@ -103,15 +103,15 @@ void roster_members(const struct roster *r, bool (*fn)(void *arg, const struct r
 /* By short ID; false when there is no such member. */
 bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct roster_member *m);
 
-/* How much of an owner's words a roster knows. A token carries such marks, so that a joiner recognises a roster
+/* How much of an owner's statements a roster knows. A token carries such marks, so that a joiner recognises a roster
  * that is behind. */
 struct roster_mark {
 	uint64_t owner; /* short ID */
 	uint64_t number;
 };
-/* Of each owner whose words are complete here; returns how many. */
+/* Of each owner whose statements are complete here; returns how many. */
 size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_OWNERS]);
-/* Whether the roster shows at least as much of each owner: a word of at least this number, and all words that the
+/* Whether the roster shows at least as much of each owner: a statement of at least this number, and all statements that the
  * owner's last one covers. */
 bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_t n);
 
@@ -120,8 +120,8 @@ bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_
  * count, or out is full. */
 int roster_leave(struct roster *r, const struct identity *self, bool abandon, int64_t now_s, struct bytes *out);
 
-/* Entries that owners sign. -1 when self is not an owner, or has no word left. Each call may sign several entries;
- * they are in the roster afterwards, to be gossiped. Additions and removals that stood only by the word of an owner
+/* Entries that owners sign. -1 when self is not an owner, or has no statement left. Each call may sign several entries;
+ * they are in the roster afterwards, to be gossiped. Additions and removals that stood only by the statement of an owner
  * that is removed or demoted are signed again by us. Not of ourselves.
  *
  * grant: makes id a member in this role, or changes its role, whatever was said of it before. Also -1 when the
@@ -135,7 +135,7 @@ bool roster_has_room(const struct roster *r, const struct agent_id *id, enum rol
  * back the invite by which it came. Also -1 when id is not a member. */
 int roster_remove(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s);
 /* An owner's agent calls this by itself, at its start and whenever the roster changed. It confirms agents that came
- * by an invite, some at a time, and covers words of its own that it had lost. True when it signed any: they are in
+ * by an invite, some at a time, and covers statements of its own that it had lost. True when it signed any: they are in
  * the roster, to be stored and gossiped. */
 bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s);
 

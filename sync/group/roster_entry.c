@@ -115,9 +115,9 @@ static void read_found(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
-/* The common part of owners' words: the signer's number, the date, the digest of its other words. The founder's
- * first word has number 1. */
-static void read_word(struct reader *r, struct roster_entry *e)
+/* The common part of owners' statements: the signer's number, the date, the digest of its other statements. The founder's
+ * first statement has number 1. */
+static void read_statement(struct reader *r, struct roster_entry *e)
 {
 	entry_read_group(r, e);
 	if (e->format == 1) {
@@ -127,14 +127,14 @@ static void read_word(struct reader *r, struct roster_entry *e)
 	}
 	entry_read_number(r, e);
 	e->time_s = read_time(r);
-	e->words = reader_take(r, HASH_LEN);
+	e->statements = reader_take(r, HASH_LEN);
 }
 
 static void read_add(struct reader *r, struct roster_entry *e)
 {
 	static const struct agent_id none;
 
-	read_word(r, e);
+	read_statement(r, e);
 	entry_read_id(r, &e->target);
 	entry_read_role(r, e, ROLE_OWNER);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);
@@ -201,7 +201,7 @@ static void read_join(struct reader *r, struct roster_entry *e)
 /* In format 1 a removal of oneself was a leave; see roster_entry_parse(). */
 static void read_remove(struct reader *r, struct roster_entry *e)
 {
-	read_word(r, e);
+	read_statement(r, e);
 	entry_read_id(r, &e->target);
 }
 

@@ -6,7 +6,7 @@
  *   roster_entry.c, roster_write.c         entries as bytes, read and written
  *   roster_weigh.c, _speak.c, _judge.c     which entries count; each of the three calls those before it
  *   roster_view.c                          who is a member, as a result
- *   roster_words.c                         how complete an owner's words are
+ *   roster_statements.c                    how complete an owner's statements are
  *   roster_sign.c                          what this agent signs
  *   roster_name.c                          which names a group may have */
 #ifndef LANYARD_SYNC_GROUP_ROSTER_INTERNAL_H
@@ -22,15 +22,15 @@ enum {
 	NONCE_LEN = 16,
 	ENTRY_NAMED_MAX = 32, /* other entries that one names */
 	/* Bounds of entries that count, each signer's own, so that no signer fills what another needs. */
-	OWNER_MAX_WORDS = 2048,   /* of each kind, an owner's */
-	OWNER_ROOM_WORDS = 512,   /* of these, how many its agent leaves to its owner's own acts */
-	ROSTER_MAX_SILENCED = 32, /* owners, before the judgement ends */
-	ADMITTER_MAX_JOINS = 64,  /* a member's */
-	INVITE_OLD_USES = 100,    /* of an invite that does not say */
+	OWNER_MAX_STATEMENTS = 2048, /* of each kind, an owner's */
+	OWNER_ROOM_STATEMENTS = 512, /* of these, how many its agent leaves to its owner's own acts */
+	ROSTER_MAX_SILENCED = 32,    /* owners, before the judgement ends */
+	ADMITTER_MAX_JOINS = 64,     /* a member's */
+	INVITE_OLD_USES = 100,       /* of an invite that does not say */
 	/* Bounds of entries that do not count. */
 	BRINGER_MAX_WAITING = 64,    /* that never counted, of one bringer */
 	ROSTER_MAX_WAITING = 1024,   /* of all */
-	ROSTER_MAX_PAST = 4096,      /* owners' words that once counted */
+	ROSTER_MAX_PAST = 4096,      /* owners' statements that once counted */
 	ROSTER_MAX_PAST_JOINS = 512, /* entries of other signers that once counted */
 };
 
@@ -45,7 +45,7 @@ struct roster_entry {
 	int format;                 /* 1: as lanyard 0.1.0 wrote it */
 	struct group_id group;      /* FOUND: its own hash */
 	uint64_t number;            /* ADD, REMOVE, LEAVE, REVOKE: of the signer's acts; format 1: its date */
-	const uint8_t *words;       /* ADD, REMOVE, REVOKE: the signer's words; NULL in format 1 */
+	const uint8_t *statements;  /* ADD, REMOVE, REVOKE: the signer's statements; NULL in format 1 */
 	int64_t time_s;             /* for people; JOIN: when it was admitted */
 	struct agent_id target;     /* the agent it is about; REVOKE: the invite */
 	struct agent_id signer;     /* JOIN: the agent that admitted */
@@ -75,13 +75,13 @@ int roster_entry_parse_request(struct roster_entry *e, const uint8_t *p, size_t 
 bool roster_entry_request_signed(const uint8_t *p, size_t n);
 
 /* The owner's part of an entry that an owner signs. */
-struct word {
+struct roster_statement {
 	uint64_t number;
-	uint8_t words[HASH_LEN];
+	uint8_t statements[HASH_LEN];
 	int64_t time_s;
 };
 
-struct word_add {
+struct statement_add {
 	const struct agent_id *target;
 	enum role role;
 	const char *member_name;
@@ -94,11 +94,11 @@ struct word_add {
 int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
                        const char *member_name, int64_t time_s);
 int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                     const struct word *word, const struct word_add *add);
+                     const struct roster_statement *statement, const struct statement_add *add);
 int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                        const struct word *word, const struct agent_id *target);
+                        const struct roster_statement *statement, const struct agent_id *target);
 int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                        const struct word *word, const struct agent_id *invite);
+                        const struct roster_statement *statement, const struct agent_id *invite);
 int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
                        bool abandon, int64_t time_s);
 int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
@@ -151,7 +151,7 @@ struct roster_agent {
 	struct roster_item *acts_by;   /* the addition by which it spoke as an owner; NULL: it did not speak */
 	bool silenced;                 /* an owner whom a later one removed or demoted: its additions count no more */
 	bool revoked;                  /* an invite that was taken back */
-	bool admits;                   /* by an owner's word it may honour invites */
+	bool admits;                   /* by an owner's statement it may honour invites */
 	uint32_t used;                 /* an invite: how many agents used it */
 	uint32_t njoins;               /* that it signed and that count */
 	UT_hash_handle hh;
@@ -194,12 +194,12 @@ struct roster_agent *roster_agent_find(const struct roster *r,
 /* keep: it counted once. The entry's signatures hold. Does not judge. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
 
-/* --- roster_words.c --- */
-/* The digest of all words of this signer except the one about to be replaced (kind and target; 0 and NULL: none). */
-void roster_words(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
-                  uint8_t digest[HASH_LEN]);
-/* The greatest word of this signer; NULL: it has not said any. */
-const struct roster_item *roster_last_word(const struct roster_agent *signer);
+/* --- roster_statements.c --- */
+/* The digest of all statements of this signer except the one about to be replaced (kind and target; 0 and NULL: none). */
+void roster_statements(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
+                       uint8_t digest[HASH_LEN]);
+/* The greatest statement of this signer; NULL: it has not said any. */
+const struct roster_item *roster_last_statement(const struct roster_agent *signer);
 
 /* --- roster_weigh.c --- */
 /* The addition of a that counts and is not defeated: as the owners see it (no leaves, no JOINs), and in the end.
@@ -220,7 +220,7 @@ bool roster_weigh_defeated(const struct roster_item *it, bool leaves);
 void roster_weigh_count(struct roster *r, struct roster_item *it);
 
 /* --- roster_speak.c --- */
-/* Sets which of the owners' words count, and who is silenced. */
+/* Sets which of the owners' statements count, and who is silenced. */
 void roster_speak(struct roster *r);
 
 /* --- roster_judge.c --- */
@@ -232,13 +232,13 @@ const struct view *roster_view(const struct roster *r);
 const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id);
 
 /* --- roster_sign.c --- */
-/* The next word of self: number, digest, date. kind and target: which of its words this one replaces. -1: none is
+/* The next statement of self: number, digest, date. kind and target: which of its statements this one replaces. -1: none is
  * left. */
-int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
-                     int64_t now_s, struct word *word);
+int roster_next_statement(struct roster *r, const struct identity *self, enum entry_kind kind,
+                          const struct agent_id *target, int64_t now_s, struct roster_statement *statement);
 /* Signs an addition and puts it into the roster; roster_settle() must follow. what->named is filled in.
  * what->invite: by which the agent came; NULL: as was said before. */
-int roster_sign_add(struct roster *r, const struct identity *self, const struct word_add *what, int64_t now_s);
+int roster_sign_add(struct roster *r, const struct identity *self, const struct statement_add *what, int64_t now_s);
 /* Collects the hashes of entries that a new addition of a must name to stand, at most ENTRY_NAMED_MAX; returns how
  * many. */
 /* The same of its leaves only. */

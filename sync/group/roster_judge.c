@@ -21,7 +21,7 @@
 
 /* --- 3: admissions --- */
 
-/* Notes which invites the owners' words revoke or use up, and who may honour them. */
+/* Notes which invites the owners' statements revoke or use up, and who may honour them. */
 static void joins_prepare(struct roster *r)
 {
 	struct roster_agent *a, *tmp;

@@ -15,8 +15,8 @@ static int adopt(struct roster *r, struct bytes *entry)
 	return rc == ROSTER_PENDING ? 0 : -1;
 }
 
-static const struct roster_item *word_about(const struct roster *r, const struct agent_id *self, enum entry_kind kind,
-                                            const struct agent_id *target)
+static const struct roster_item *statement_about(const struct roster *r, const struct agent_id *self,
+                                                 enum entry_kind kind, const struct agent_id *target)
 {
 	const struct roster_agent *a = target != NULL ? roster_agent_find(r, target) : NULL;
 	const struct roster_item *it;
@@ -30,7 +30,7 @@ static const struct roster_item *word_about(const struct roster *r, const struct
 	return NULL;
 }
 
-static size_t words_of_kind(const struct roster_agent *a, enum entry_kind kind)
+static size_t statements_of_kind(const struct roster_agent *a, enum entry_kind kind)
 {
 	const struct roster_item *it;
 	size_t n = 0;
@@ -40,21 +40,22 @@ static size_t words_of_kind(const struct roster_agent *a, enum entry_kind kind)
 	return n;
 }
 
-int roster_next_word(struct roster *r, const struct identity *self, enum entry_kind kind, const struct agent_id *target,
-                     int64_t now_s, struct word *word)
+int roster_next_statement(struct roster *r, const struct identity *self, enum entry_kind kind,
+                          const struct agent_id *target, int64_t now_s, struct roster_statement *statement)
 {
 	const struct agent_id *id = identity_id(self);
 	const struct roster_agent *a = roster_agent_find(r, id);
-	const struct roster_item *last = a != NULL ? roster_last_word(a) : NULL;
+	const struct roster_item *last = a != NULL ? roster_last_statement(a) : NULL;
 
-	if (a != NULL && word_about(r, id, kind, target) == NULL && words_of_kind(a, kind) >= OWNER_MAX_WORDS)
+	if (a != NULL && statement_about(r, id, kind, target) == NULL &&
+	    statements_of_kind(a, kind) >= OWNER_MAX_STATEMENTS)
 		return -1;
-	word->number = last != NULL ? last->e.number + 1 : 1;
-	word->time_s = now_s;
+	statement->number = last != NULL ? last->e.number + 1 : 1;
+	statement->time_s = now_s;
 	if (a != NULL)
-		roster_words(a, kind, target, word->words);
+		roster_statements(a, kind, target, statement->statements);
 	else
-		memset(word->words, 0, sizeof(word->words));
+		memset(statement->statements, 0, sizeof(statement->statements));
 	return 0;
 }
 
@@ -120,7 +121,7 @@ size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAME
 	return name(a, is_leave, named, 0);
 }
 
-/* Removals first, since nothing else overrides them, then what owners said of its role. An invite's word yields by
+/* Removals first, since nothing else overrides them, then what owners said of its role. An invite's statement yields by
  * itself. */
 size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
 {
@@ -130,10 +131,10 @@ size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_M
 	return name(a, is_addition, named, n);
 }
 
-/* The invite by which id came, if self has to keep saying so: from its own word, or from an admission that counts. */
+/* The invite by which id came, if self has to keep saying so: from its own statement, or from an admission that counts. */
 static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
 {
-	const struct roster_item *own = word_about(r, self, ENTRY_ADD, id), *it;
+	const struct roster_item *own = statement_about(r, self, ENTRY_ADD, id), *it;
 	const struct roster_agent *a = roster_agent_find(r, id);
 
 	if (own != NULL && own->e.invited)
@@ -147,20 +148,20 @@ static const struct agent_id *invite_of(const struct roster *r, const struct age
 	return NULL;
 }
 
-int roster_sign_add(struct roster *r, const struct identity *self, const struct word_add *what, int64_t now_s)
+int roster_sign_add(struct roster *r, const struct identity *self, const struct statement_add *what, int64_t now_s)
 {
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN];
-	struct word_add add = *what;
+	struct statement_add add = *what;
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	struct word word;
-	int rc = roster_next_word(r, self, ENTRY_ADD, add.target, now_s, &word);
+	struct roster_statement statement;
+	int rc = roster_next_statement(r, self, ENTRY_ADD, add.target, now_s, &statement);
 
 	add.named = named;
 	add.nnamed = roster_name_all(roster_agent_find(r, add.target), named);
 	if (add.invite == NULL)
 		add.invite = invite_of(r, identity_id(self), add.target);
 	if (rc == 0)
-		rc = roster_entry_add(&entry, self, &r->group, &word, &add);
+		rc = roster_entry_add(&entry, self, &r->group, &statement, &add);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
@@ -217,11 +218,11 @@ static void before_forget(struct before *b)
 static int sign_removal(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	struct word word;
-	int rc = roster_next_word(r, self, ENTRY_REMOVE, id, now_s, &word);
+	struct roster_statement statement;
+	int rc = roster_next_statement(r, self, ENTRY_REMOVE, id, now_s, &statement);
 
 	if (rc == 0)
-		rc = roster_entry_remove(&entry, self, &r->group, &word, id);
+		rc = roster_entry_remove(&entry, self, &r->group, &statement, id);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
@@ -231,11 +232,11 @@ static int sign_removal(struct roster *r, const struct identity *self, const str
 static int sign_revocation(struct roster *r, const struct identity *self, const struct agent_id *invite, int64_t now_s)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	struct word word;
-	int rc = roster_next_word(r, self, ENTRY_REVOKE, invite, now_s, &word);
+	struct roster_statement statement;
+	int rc = roster_next_statement(r, self, ENTRY_REVOKE, invite, now_s, &statement);
 
 	if (rc == 0)
-		rc = roster_entry_revoke(&entry, self, &r->group, &word, invite);
+		rc = roster_entry_revoke(&entry, self, &r->group, &statement, invite);
 	if (rc == 0)
 		rc = adopt(r, &entry);
 	bytes_free(&entry);
@@ -272,7 +273,7 @@ static size_t displaced(const struct roster *r, struct before *b, const struct a
 	return n;
 }
 
-/* Signs again what stood only by the word of the owner that was removed or demoted. Removals first: they may take
+/* Signs again what stood only by the statement of the owner that was removed or demoted. Removals first: they may take
  * members with them. */
 static int restore(struct roster *r, const struct identity *self, struct before *b, const struct agent_id *subject,
                    int64_t now_s)
@@ -288,7 +289,9 @@ static int restore(struct roster *r, const struct identity *self, struct before 
 		const struct standing *m = &b->members[i];
 
 		rc |= roster_sign_add(r, self,
-		                      &(struct word_add){ .target = &m->id, .role = m->role, .member_name = m->name },
+		                      &(struct statement_add){ .target = &m->id,
+		                                               .role = m->role,
+		                                               .member_name = m->name },
 		                      now_s);
 	}
 	roster_settle(r);
@@ -305,7 +308,7 @@ int roster_grant(struct roster *r, const struct identity *self, const struct age
 	    agent_id_equal(identity_id(self), id) || !roster_has_room(r, id, role))
 		return -1;
 	before_remember(r, &before);
-	rc = roster_sign_add(r, self, &(struct word_add){ .target = id, .role = role, .member_name = member_name },
+	rc = roster_sign_add(r, self, &(struct statement_add){ .target = id, .role = role, .member_name = member_name },
 	                     now_s);
 	roster_settle(r);
 	if (rc == 0)
@@ -346,10 +349,10 @@ static bool is_told_by_owner(const struct view_member *m)
 	return m->by->e.kind != ENTRY_JOIN;
 }
 
-/* How many agents that came by an invite may be confirmed, so that enough words are left for the owner's own acts. */
+/* How many agents that came by an invite may be confirmed, so that enough statements are left for the owner's own acts. */
 static size_t may_confirm(const struct roster_agent *self)
 {
-	size_t used = words_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_WORDS - OWNER_ROOM_WORDS;
+	size_t used = statements_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_STATEMENTS - OWNER_ROOM_STATEMENTS;
 
 	return used < limit ? limit - used : 0;
 }
@@ -366,9 +369,9 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 			invited[n++] = standing_of(&view->members[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct word_add add = { .target = &invited[i].id,
-			                      .role = invited[i].role,
-			                      .member_name = invited[i].name };
+		const struct statement_add add = { .target = &invited[i].id,
+			                           .role = invited[i].role,
+			                           .member_name = invited[i].name };
 
 		signed_n += roster_sign_add(r, self, &add, now_s) == 0;
 	}
@@ -377,20 +380,20 @@ static size_t confirm(struct roster *r, const struct identity *self, int64_t now
 	return signed_n;
 }
 
-/* Whether there are words of ours that this home does not know, since it is older than they are. Then no list of
- * our words would be complete; a revocation of nothing covers all of them. */
-static bool is_own_word_missing(const struct roster *r, const struct identity *self)
+/* Whether there are statements of ours that this home does not know, since it is older than they are. Then no list of
+ * our statements would be complete; a revocation of nothing covers all of them. */
+static bool is_own_statement_missing(const struct roster *r, const struct identity *self)
 {
 	const struct roster_agent *a = roster_agent_find(r, identity_id(self));
-	const struct roster_item *last = roster_last_word(a);
-	uint8_t words[HASH_LEN];
+	const struct roster_item *last = roster_last_statement(a);
+	uint8_t statements[HASH_LEN];
 
 	if (last == NULL || last->e.kind == ENTRY_FOUND)
 		return false;
-	if (last->e.words == NULL)
+	if (last->e.statements == NULL)
 		return true;
-	roster_words(a, last->e.kind, &last->e.target, words);
-	return memcmp(words, last->e.words, HASH_LEN) != 0;
+	roster_statements(a, last->e.kind, &last->e.target, statements);
+	return memcmp(statements, last->e.statements, HASH_LEN) != 0;
 }
 
 bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s)
@@ -401,7 +404,7 @@ bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s
 	if (!roster_may(r, identity_id(self), RIGHT_OWN))
 		return false;
 	said = confirm(r, self, now_s) > 0;
-	if (is_own_word_missing(r, self))
+	if (is_own_statement_missing(r, self))
 		said |= sign_revocation(r, self, &nothing, now_s) == 0;
 	roster_settle(r);
 	return said;

@@ -38,51 +38,51 @@ static int by_kind_and_target(const void *a, const void *b)
 	return speakers_by_id(&(*x)->target, &(*y)->target);
 }
 
-static bool is_word(const struct roster_item *it)
+static bool is_statement(const struct roster_item *it)
 {
 	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
 }
 
-/* The words of a that count: per kind a bounded number, those about the smallest IDs. */
-static struct roster_item **words_of(const struct roster_agent *a, size_t *nwords)
+/* The statements of a that count: per kind a bounded number, those about the smallest IDs. */
+static struct roster_item **statements_of(const struct roster_agent *a, size_t *nstatements)
 {
-	struct roster_item **words, *it;
+	struct roster_item **statements, *it;
 	size_t n = 0, kept = 0, of_kind = 0;
 
 	DL_FOREACH2(a->signed_by, it, signer_next)
-		n += is_word(it);
-	words = mem_calloc(n + 1, sizeof(words[0]));
+		n += is_statement(it);
+	statements = mem_calloc(n + 1, sizeof(statements[0]));
 	n = 0;
 	DL_FOREACH2(a->signed_by, it, signer_next) {
-		if (is_word(it) && (it->e.kind != ENTRY_ADD || !a->silenced || it->spared))
-			words[n++] = it;
+		if (is_statement(it) && (it->e.kind != ENTRY_ADD || !a->silenced || it->spared))
+			statements[n++] = it;
 	}
-	if (n > OWNER_MAX_WORDS) {
-		qsort(words, n, sizeof(words[0]), by_kind_and_target);
+	if (n > OWNER_MAX_STATEMENTS) {
+		qsort(statements, n, sizeof(statements[0]), by_kind_and_target);
 		for (size_t i = 0; i < n; i++) {
-			of_kind = i > 0 && words[i]->e.kind == words[i - 1]->e.kind ? of_kind + 1 : 0;
-			if (of_kind < OWNER_MAX_WORDS)
-				words[kept++] = words[i];
+			of_kind = i > 0 && statements[i]->e.kind == statements[i - 1]->e.kind ? of_kind + 1 : 0;
+			if (of_kind < OWNER_MAX_STATEMENTS)
+				statements[kept++] = statements[i];
 		}
 		n = kept;
 	}
-	*nwords = n;
-	return words;
+	*nstatements = n;
+	return statements;
 }
 
 /* The owners that it makes speak in the next generation. */
 static void speak(struct roster *r, struct roster_agent *a, struct speak_queue *next)
 {
 	size_t n;
-	struct roster_item **words = words_of(a, &n);
+	struct roster_item **statements = statements_of(a, &n);
 
 	r->speakers[r->nspeakers++] = a;
 	for (size_t i = 0; i < n; i++) {
-		roster_weigh_count(r, words[i]);
-		if (words[i]->e.kind == ENTRY_ADD && rights_has(words[i]->e.role, RIGHT_OWN))
-			queue_add(next, words[i]->target);
+		roster_weigh_count(r, statements[i]);
+		if (statements[i]->e.kind == ENTRY_ADD && rights_has(statements[i]->e.role, RIGHT_OWN))
+			queue_add(next, statements[i]->target);
 	}
-	free(words);
+	free(statements);
 }
 
 static void nobody_has_spoken(struct roster *r)
@@ -128,7 +128,7 @@ static void owners_speak(struct roster *r)
 
 /* --- 2: silence --- */
 
-/* Marks those words of x that made its remover an owner, or those who made that remover one. */
+/* Marks those statements of x that made its remover an owner, or those who made that remover one. */
 static void mark_chain(struct roster_agent *x, const struct roster_agent *remover)
 {
 	for (int hops = 0; remover->acts_by != NULL && hops < ROSTER_MAX_OWNERS; hops++) {
@@ -179,7 +179,7 @@ static bool silence_one(struct roster *r)
 	return false;
 }
 
-/* An addition of a silenced owner is spared only while it leads to a word that counts against that owner. Drops the
+/* An addition of a silenced owner is spared only while it leads to a statement that counts against that owner. Drops the
  * others from the spared; true if there were any: then all must speak again. This ends, since the spared only
  * become fewer. */
 static bool spare_less(struct roster *r)

@@ -12,7 +12,7 @@ static int members_by_id(const void *a, const void *b)
 	return memcmp(x->agent->id.b, y->agent->id.b, sizeof(x->agent->id.b));
 }
 
-/* 0: owners; 1: members by an owner's word; 2: the invited, whom no owner has confirmed. */
+/* 0: owners; 1: members by an owner's statement; 2: the invited, whom no owner has confirmed. */
 static int class_of(const struct view_member *m)
 {
 	if (rights_has(m->role, RIGHT_OWN))
@@ -31,7 +31,7 @@ static int members_by_claim(const void *a, const void *b)
 	return memcmp(x->by->hash, y->by->hash, HASH_LEN);
 }
 
-/* By short ID, then as members_by_claim(), except for the hash, which changes with every word about the same agent. */
+/* By short ID, then as members_by_claim(), except for the hash, which changes with every statement about the same agent. */
 static int members_by_short(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;

@@ -46,7 +46,7 @@ bool roster_weigh_defeated(const struct roster_item *it, bool leaves)
 	return false;
 }
 
-/* Of two undefeated additions, whether b is the one that counts: an owner's word before an invite's, the lower
+/* Of two undefeated additions, whether b is the one that counts: an owner's statement before an invite's, the lower
  * role, the smaller hash. */
 static bool outranks(const struct roster_item *b, const struct roster_item *a)
 {

@@ -27,14 +27,14 @@ static void write_begin(struct bytes *b, enum entry_kind kind)
 	bytes_append_u8(b, (uint8_t)kind);
 }
 
-static void start_word(struct bytes *b, enum entry_kind kind, const struct group_id *group, const struct word *word,
-                       const struct agent_id *target)
+static void start_statement(struct bytes *b, enum entry_kind kind, const struct group_id *group,
+                            const struct roster_statement *statement, const struct agent_id *target)
 {
 	write_begin(b, kind);
 	bytes_append(b, group->b, sizeof(group->b));
-	bytes_append_u64(b, word->number);
-	bytes_append_u64(b, (uint64_t)word->time_s);
-	bytes_append(b, word->words, sizeof(word->words));
+	bytes_append_u64(b, statement->number);
+	bytes_append_u64(b, (uint64_t)statement->time_s);
+	bytes_append(b, statement->statements, sizeof(statement->statements));
 	bytes_append(b, target->b, sizeof(target->b));
 }
 
@@ -85,12 +85,12 @@ int roster_entry_found(struct bytes *out, const struct identity *founder, const 
 }
 
 int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                     const struct word *word, const struct word_add *add)
+                     const struct roster_statement *statement, const struct statement_add *add)
 {
 	static const struct agent_id none;
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	start_word(&b, ENTRY_ADD, group, word, add->target);
+	start_statement(&b, ENTRY_ADD, group, statement, add->target);
 	bytes_append_u8(&b, (uint8_t)add->role);
 	write_text(&b, add->member_name, MEMBER_NAME_MAX);
 	bytes_append(&b, add->invite != NULL ? add->invite->b : none.b, sizeof(none.b));
@@ -100,20 +100,20 @@ int roster_entry_add(struct bytes *out, const struct identity *owner, const stru
 }
 
 int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                        const struct word *word, const struct agent_id *target)
+                        const struct roster_statement *statement, const struct agent_id *target)
 {
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	start_word(&b, ENTRY_REMOVE, group, word, target);
+	start_statement(&b, ENTRY_REMOVE, group, statement, target);
 	return write_end(out, &b, owner);
 }
 
 int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
-                        const struct word *word, const struct agent_id *invite)
+                        const struct roster_statement *statement, const struct agent_id *invite)
 {
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	start_word(&b, ENTRY_REVOKE, group, word, invite);
+	start_statement(&b, ENTRY_REVOKE, group, statement, invite);
 	return write_end(out, &b, owner);
 }
 

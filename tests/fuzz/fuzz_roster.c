@@ -79,8 +79,8 @@ static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entr
 {
 	const struct identity *signer = agents[i[1] % NAGENTS], *target = agents[i[2] % NAGENTS];
 	enum role role = (enum role)(1 + i[0] / 8 % 4);
-	struct word word = { .number = 1 + i[5] % 8, .time_s = NOW + i[5] % 8 };
-	struct word_add add = { .target = identity_id(target), .role = role, .member_name = "host" };
+	struct roster_statement word = { .number = 1 + i[5] % 8, .time_s = NOW + i[5] % 8 };
+	struct statement_add add = { .target = identity_id(target), .role = role, .member_name = "host" };
 	struct roster_entry e;
 	uint8_t named[HASH_LEN];
 	const struct bytes *other = &entries[i[4] % n];

@@ -52,9 +52,9 @@ static inline void world_forget(struct world *w, size_t keep)
 }
 
 /* Numbers go up, so that of two entries of one signer about the same subject the later one is the last. */
-static inline struct word next_word(struct world *w, int64_t time_s)
+static inline struct roster_statement next_statement(struct world *w, int64_t time_s)
 {
-	return (struct word){ .number = ++w->number, .time_s = time_s };
+	return (struct roster_statement){ .number = ++w->number, .time_s = time_s };
 }
 
 /* `named`: index of an entry to be named, -1 for none. All return the new entry's index. */
@@ -62,25 +62,26 @@ static inline int say_add(struct world *w, int signer, int target, enum role rol
 {
 	uint8_t hash[HASH_LEN];
 
-	struct word word = next_word(w, time_s);
+	struct roster_statement statement = next_statement(w, time_s);
 
 	if (named >= 0)
 		hash_of(hash, &w->entries[named]);
-	assert_int_equal(roster_entry_add(next_entry(w), w->agents[signer], &w->group, &word,
-	                                  &(struct word_add){ .target = id_of(w, target),
-	                                                      .role = role,
-	                                                      .member_name = "host",
-	                                                      .named = hash,
-	                                                      .nnamed = named >= 0 }),
+	assert_int_equal(roster_entry_add(next_entry(w), w->agents[signer], &w->group, &statement,
+	                                  &(struct statement_add){ .target = id_of(w, target),
+	                                                           .role = role,
+	                                                           .member_name = "host",
+	                                                           .named = hash,
+	                                                           .nnamed = named >= 0 }),
 	                 0);
 	return (int)w->n - 1;
 }
 
 static inline int say_remove(struct world *w, int signer, int target, int64_t time_s)
 {
-	struct word word = next_word(w, time_s);
+	struct roster_statement statement = next_statement(w, time_s);
 
-	assert_int_equal(roster_entry_remove(next_entry(w), w->agents[signer], &w->group, &word, id_of(w, target)), 0);
+	assert_int_equal(roster_entry_remove(next_entry(w), w->agents[signer], &w->group, &statement, id_of(w, target)),
+	                 0);
 	return (int)w->n - 1;
 }
 
@@ -102,10 +103,10 @@ static inline struct agent_id invite_of(const struct world *w, int join)
 
 static inline int say_revoke(struct world *w, int signer, int join)
 {
-	struct word word = next_word(w, NOW);
+	struct roster_statement statement = next_statement(w, NOW);
 	struct agent_id invite = invite_of(w, join);
 
-	assert_int_equal(roster_entry_revoke(next_entry(w), w->agents[signer], &w->group, &word, &invite), 0);
+	assert_int_equal(roster_entry_revoke(next_entry(w), w->agents[signer], &w->group, &statement, &invite), 0);
 	return (int)w->n - 1;
 }
 

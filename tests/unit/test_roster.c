@@ -111,11 +111,11 @@ static void entries_of_another_group_are_refused(void **state)
 /* Owners may add an ID they were told, so the test can make up IDs. */
 static void add_made_up(struct world *w, struct roster *r, const struct agent_id *id, int64_t time_s)
 {
-	struct word word = next_word(w, time_s);
-	struct word_add add = { .target = id, .role = ROLE_MEMBER, .member_name = "x" };
+	struct roster_statement statement = next_statement(w, time_s);
+	struct statement_add add = { .target = id, .role = ROLE_MEMBER, .member_name = "x" };
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 
-	roster_entry_add(&entry, w->agents[A], &w->group, &word, &add);
+	roster_entry_add(&entry, w->agents[A], &w->group, &statement, &add);
 	assert_int_equal(roster_put(r, 0, entry.p, entry.len), ROSTER_PENDING);
 	bytes_free(&entry);
 }
@@ -141,12 +141,12 @@ static void no_more_than_1024_are_members_and_everybody_knows_which(void **state
 	put(w, up, 0);
 	put(w, down, 0);
 	for (uint32_t i = 0; i < MANY; i++) {
-		struct word word = next_word(w, NOW + i);
-		struct word_add add = { .target = &id, .role = ROLE_MEMBER, .member_name = "x" };
+		struct roster_statement statement = next_statement(w, NOW + i);
+		struct statement_add add = { .target = &id, .role = ROLE_MEMBER, .member_name = "x" };
 
 		put_u32(id.b, i + 1);
 		entries[i] = BYTES_INIT(ROSTER_ENTRY_MAX);
-		roster_entry_add(&entries[i], w->agents[A], &w->group, &word, &add);
+		roster_entry_add(&entries[i], w->agents[A], &w->group, &statement, &add);
 	}
 	for (uint32_t i = 0; i < MANY; i++) {
 		roster_put(up, 0, entries[i].p, entries[i].len);

@@ -105,12 +105,12 @@ static void old_dates_push_nobody_out(void **state)
 	say_add(w, A, B, ROLE_MEMBER, -1, NOW);
 	r = roster_of(w);
 	for (uint32_t i = 0; i < HONEST; i++) {
-		struct word word = next_word(w, NOW + i);
-		struct word_add add = { .target = &id, .role = ROLE_MEMBER, .member_name = "x" };
+		struct roster_statement statement = next_statement(w, NOW + i);
+		struct statement_add add = { .target = &id, .role = ROLE_MEMBER, .member_name = "x" };
 		struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 
 		put_u32(id.b, i + 1);
-		roster_entry_add(&entry, w->agents[A], &w->group, &word, &add);
+		roster_entry_add(&entry, w->agents[A], &w->group, &statement, &add);
 		roster_put(r, 0, entry.p, entry.len);
 		bytes_free(&entry);
 	}
@@ -125,7 +125,7 @@ static void old_dates_push_nobody_out(void **state)
 	free_all(entries, ADMITTER_MAX_JOINS);
 }
 
-/* Confirming whoever came in leaves an owner words for what it wants to say itself. */
+/* Confirming whoever came in leaves an owner statements for what it wants to say itself. */
 static void duty_leaves_room_for_the_owners_own_acts(void **state)
 {
 	struct world *w = *state;
@@ -156,12 +156,12 @@ static void put_noise(struct world *w, struct roster *r, uint64_t bringer, int n
 	struct agent_id id = { { 0 } };
 
 	for (int i = 0; i < n; i++) {
-		struct word word = next_word(w, NOW);
-		struct word_add add = { .target = &id, .role = ROLE_OWNER, .member_name = "x" };
+		struct roster_statement statement = next_statement(w, NOW);
+		struct statement_add add = { .target = &id, .role = ROLE_OWNER, .member_name = "x" };
 
 		put_u64(id.b, w->number);
 		bytes_clear(&entry);
-		roster_entry_add(&entry, w->agents[E], &w->group, &word, &add);
+		roster_entry_add(&entry, w->agents[E], &w->group, &statement, &add);
 		assert_int_equal(roster_put(r, bringer, entry.p, entry.len), ROSTER_PENDING);
 	}
 	roster_settle(r);
@@ -232,7 +232,7 @@ static void places_taken_in_turns_are_bounded_too(void **state)
 
 /* --- an owner's home that went back --- */
 
-static void words_that_were_lost_are_spoken_of_again(void **state)
+static void statements_that_were_lost_are_spoken_of_again(void **state)
 {
 	struct world *w = *state;
 	struct roster *r = roster_of(w), *old = roster_of(w);
@@ -240,7 +240,7 @@ static void words_that_were_lost_are_spoken_of_again(void **state)
 
 	assert_int_equal(roster_grant(r, w->agents[A], id_of(w, B), ROLE_MEMBER, "b", NOW), 0);
 	assert_int_equal(roster_grant(r, w->agents[A], id_of(w, C), ROLE_MEMBER, "c", NOW), 0);
-	/* From an old copy it signs what it does not know to be its second word. */
+	/* From an old copy it signs what it does not know to be its second statement. */
 	assert_int_equal(roster_grant(old, w->agents[A], id_of(w, D), ROLE_MEMBER, "d", NOW), 0);
 	roster_entries(r, put_told, old);
 	roster_settle(old);
@@ -265,7 +265,7 @@ int main(void)
 		TEST(what_one_brings_displaces_nothing_that_another_brought),
 		TEST(what_all_bring_is_bounded),
 		TEST(places_taken_in_turns_are_bounded_too),
-		TEST(words_that_were_lost_are_spoken_of_again),
+		TEST(statements_that_were_lost_are_spoken_of_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void the_lower_of_two_roles_said_at_once_counts(void **state)
 	expect_members(w, "A owner, B owner, C reader");
 }
 
-static void an_owners_word_counts_before_an_invites(void **state)
+static void an_owners_statement_counts_before_an_invites(void **state)
 {
 	struct world *w = *state;
 
@@ -358,7 +358,7 @@ int main(void)
 		TEST(an_invite_cannot_make_an_owner),
 		TEST(an_admission_after_expiry_is_bad),
 		TEST(the_lower_of_two_roles_said_at_once_counts),
-		TEST(an_owners_word_counts_before_an_invites),
+		TEST(an_owners_statement_counts_before_an_invites),
 		TEST(a_role_is_changed_by_naming_what_gave_the_last),
 		TEST(what_a_demoted_owner_signed_is_void),
 		TEST(one_who_left_is_no_member_and_what_it_signed_stays),

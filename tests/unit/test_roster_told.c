@@ -78,7 +78,7 @@ static void waiting_entries_are_not_told(void **state)
 
 static void a_credential_proves_one_member_to_one_who_knows_nothing(void **state)
 {
-	/* How many entries each one's proof takes: D's is founding, B, C (by B's word), D. */
+	/* How many entries each one's proof takes: D's is founding, B, C (by B's statement), D. */
 	static const int lengths[] = { [A] = 1, [B] = 2, [C] = 3, [D] = 4, [E] = 0 };
 	struct world *w = *state;
 	struct roster *r;
@@ -157,7 +157,7 @@ static void a_grant_overrides_whatever_was_said_before(void **state)
 	roster_free(r);
 }
 
-static void removing_an_owner_keeps_those_who_stood_by_its_word(void **state)
+static void removing_an_owner_keeps_those_who_stood_by_its_statement(void **state)
 {
 	struct world *w = *state;
 	struct roster *r;
@@ -192,7 +192,7 @@ int main(void)
 		TEST(leaving_ends_membership_whatever_the_clock_says),
 		TEST(only_owners_grant_and_remove),
 		TEST(a_grant_overrides_whatever_was_said_before),
-		TEST(removing_an_owner_keeps_those_who_stood_by_its_word),
+		TEST(removing_an_owner_keeps_those_who_stood_by_its_statement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
