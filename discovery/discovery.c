@@ -299,6 +299,7 @@ static void want_changed(struct discovery *d)
 		d->embedded.backend->set(d->embedded.stack, &d->want);
 }
 
+/* Groups beyond the maximum, and those whose tag is not base32, are not announced. */
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
 {
 	if (n > MDNS_MAX_GROUPS) {

@@ -60,6 +60,7 @@ static void txt_read_group(struct txt *txt, const uint8_t *value, size_t n)
 	txt->ngroups++;
 }
 
+/* Keys are compared without regard to case, as RFC 6763 asks. */
 void txt_read(struct txt *txt, const uint8_t *p, size_t n)
 {
 	static const struct {

@@ -230,6 +230,7 @@ static enum point_verdict judge_site(enum point_kind kind, const char *path)
 	return FAIL;
 }
 
+/* A kill counts a write twice, for its two points; every other action counts each call once. */
 enum point_verdict point_judge(enum point_kind kind, int dirfd, const char *path)
 {
 	char full[PATH_MAX];

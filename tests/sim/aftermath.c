@@ -221,6 +221,7 @@ static char *burst_passed(const struct script *script, const struct host *h, str
 	return NULL;
 }
 
+/* A host's own mass deletion is held by that host until its admin releases it; then by every other host. */
 static char *empty(const struct script *script, uint64_t *luck)
 {
 	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
@@ -267,6 +268,7 @@ static uint64_t first_word(const struct host *h, const char *path)
 	return word;
 }
 
+/* A mass overwriting is passed on by its own host, and held by all others. */
 static char *overwrite(const struct script *s, uint64_t *luck)
 {
 	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);

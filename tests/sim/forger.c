@@ -62,6 +62,7 @@ static void count_full(const struct msg_news *m)
 		tally_count(TALLY_FULL, m->records[i].record.version.n == VERSION_MAX);
 }
 
+/* The records belong to the arena; only the versions that were replaced are freed here. */
 static uint8_t *lie(struct msg_news *m, size_t *n)
 {
 	struct msg_record *all = mem_calloc(m->nrecords + 1, sizeof(*all));

@@ -361,6 +361,7 @@ static bool comes(int *steps)
 	return *steps > 0 && --*steps == 0;
 }
 
+/* Called by the installer after each of its steps: the moments at which a crash or a user does the most harm. */
 static void step(enum install_step what, const char *path)
 {
 	int number = sim_running_host();

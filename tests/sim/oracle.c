@@ -121,6 +121,7 @@ static const char *difference(const struct host *a, const struct host *b, const 
 	return NULL;
 }
 
+/* Both trees are in order of their paths, so the first difference is found by going through them side by side. */
 char *oracle_differ(const struct host *a, const struct host *b)
 {
 	struct tree ta, tb;

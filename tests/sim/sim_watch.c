@@ -157,6 +157,7 @@ static void arrive(void *arg)
 	drop(h);
 }
 
+/* Each hint may get lost, come late, or come twice, each copy at its own time, so that hints overtake one another. */
 static void send(int host, const struct hint *what)
 {
 	struct watch *w = watches[host];

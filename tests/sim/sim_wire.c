@@ -193,6 +193,8 @@ static void pump_later(struct end *from, int64_t ns)
 		from->pump = sim_at(from->other->loop, ns, pump, from);
 }
 
+/* One frame at a time, control before bulk; its bytes take their time before the next one. Behind a partition, or
+ * before the other end listens, frames wait. */
 static void pump(void *arg)
 {
 	struct end *from = arg, *to = from->other;
@@ -219,6 +221,7 @@ static void pump(void *arg)
 	packet_free(p);
 }
 
+/* The limits are those of the product's link; what may fail here fails there. */
 static int end_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
                     uint8_t *body, size_t body_n)
 {
@@ -416,6 +419,7 @@ static void accepted(void *arg)
 	t->events->up(t->arg, &e->link, NULL);
 }
 
+/* The dialling end is up at once, the other one a latency later. */
 static void dialed(void *arg)
 {
 	struct attempt *a = arg;

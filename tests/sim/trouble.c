@@ -196,6 +196,7 @@ static bool leaves_only_the_disk(enum action_kind kind)
 	}
 }
 
+/* Actions of users go on to action.c. */
 static void befall(const struct action *d)
 {
 	struct host *h = &hosts_all[d->host];
