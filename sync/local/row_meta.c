@@ -1,5 +1,5 @@
-/* The mode and mtime to record for what is on disk, given what the disk may have kept of the row's (struct seen),
- * and whether a file is still the one that was seen. Pure. */
+/* The mode and mtime to record for what is on disk, given what the disk may have kept of the row's (struct seen).
+ * Pure. */
 #include <stddef.h>
 
 #include "sync/local/local_internal.h"

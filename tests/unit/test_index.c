@@ -1,6 +1,5 @@
 /* The index: rows come back as they were put, with numbers and totals to match. */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

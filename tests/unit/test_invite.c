@@ -1,9 +1,7 @@
 /* Invites: the token survives a paste, and lets in whom it should and nobody else. */
-#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
