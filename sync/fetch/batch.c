@@ -113,20 +113,20 @@ static enum ticket_state ready_state(const struct ticket *t)
  * patience. */
 static void note_share(struct fetch *f, struct install_batch *b)
 {
-	int64_t patience = SHARE_RETRY_MS << (f->share_tries < 5 ? f->share_tries : 5);
+	int64_t patience = SHARE_RETRY_MS << (f->missing.tries < 5 ? f->missing.tries : 5);
 
-	if ((f->share_why == NULL) != (b->job.share_why == NULL))
+	if ((f->missing.why == NULL) != (b->job.share_why == NULL))
 		f->state_changed = true;
-	free(f->share_why);
-	f->share_why = b->job.share_why;
+	free(f->missing.why);
+	f->missing.why = b->job.share_why;
 	b->job.share_why = NULL;
-	if (f->share_why == NULL) {
-		f->share_tries = 0;
+	if (f->missing.why == NULL) {
+		f->missing.tries = 0;
 		return;
 	}
-	if (f->share_tries++ == 0)
-		f->share_gone_ms = fetch_now(f);
-	f->share_due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
+	if (f->missing.tries++ == 0)
+		f->missing.since_ms = fetch_now(f);
+	f->missing.due_ms = fetch_now(f) + (patience < SHARE_RETRY_MAX_MS ? patience : SHARE_RETRY_MAX_MS);
 }
 
 static void batch_end(struct fetch *f, struct install_batch *b)
@@ -336,8 +336,8 @@ int64_t batch_due(const struct fetch *f)
 {
 	int64_t due = quiet_due(f, TICKET_DELETE), rmdirs = rmdirs_due(f);
 
-	if (f->share_why != NULL)
-		return f->share_due_ms;
+	if (f->missing.why != NULL)
+		return f->missing.due_ms;
 	if (!f->started || f->paused || f->cleaning || f->batches_out == BATCHES_MAX)
 		return INT64_MAX;
 	return rmdirs < due ? rmdirs : due;
@@ -346,7 +346,7 @@ int64_t batch_due(const struct fetch *f)
 /* While the share is missing, only one batch at a time finds out whether it is back, at intervals. */
 static bool share_may_be_there(const struct fetch *f)
 {
-	return f->share_why == NULL || (fetch_now(f) >= f->share_due_ms && f->batches_out == 0);
+	return f->missing.why == NULL || (fetch_now(f) >= f->missing.due_ms && f->batches_out == 0);
 }
 
 /* A note that cannot be made does not stop the install: the index reports by itself that it cannot be written. */

@@ -27,7 +27,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_due(struct fetch *f, int64_t waiting)
 {
-	int64_t due = earlier(waiting, earlier(batch_due(f), f->rewalk_ms));
+	int64_t due = earlier(waiting, earlier(batch_due(f), f->walk.again_ms));
 
 	if (f->list[TICKET_AWAIT_MOVE] != NULL)
 		due = earlier(due, f->list[TICKET_AWAIT_MOVE]->since_ms + QUIET_MS);
@@ -108,9 +108,9 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	f->c = *config;
 	f->reserve = index_is_on_disk(f->c.index, share_dev(f->c.share));
 	f->timer_at_ms = INT64_MAX;
-	f->rewalk_ms = INT64_MAX;
+	f->walk.again_ms = INT64_MAX;
 	f->was_idle = true;
-	f->after = mem_strdup("");
+	f->walk.after = mem_strdup("");
 	f->guard = guard_new(f);
 	f->get = getting_new(f);
 	f->hook = loop_hook_new(f->c.loop, end_of_turn, f);
@@ -217,9 +217,9 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	ticket_retry(f, REASON_NO_SOURCE);
 	ticket_retry(f, REASON_SILENT);
 	get_peer_up(f->get, peer);
-	if (f->sourceless)
-		f->rewalk = true;
-	f->sourceless = false;
+	if (f->walk.sourceless)
+		f->walk.again = true;
+	f->walk.sourceless = false;
 	fetch_wake(f);
 }
 

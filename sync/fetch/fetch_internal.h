@@ -130,6 +130,22 @@ struct completed {
 	int64_t size, finished_s;
 };
 
+/* The walk through the paths that the index wants. */
+struct wants_walk {
+	char *after;      /* how far it came; owned */
+	bool more;        /* there may be wanted paths behind it */
+	bool again;       /* and before it: it begins again */
+	bool sourceless;  /* some tickets without a source were dropped: it begins again when a peer comes up */
+	int64_t again_ms; /* when it begins again for tickets that were dropped; INT64_MAX: none was */
+};
+
+/* The share is not there. */
+struct missing_share {
+	char *why;                /* owned; NULL: it is there */
+	int64_t due_ms, since_ms; /* when a batch tries it again; when it was first missed */
+	unsigned tries;
+};
+
 struct fetch {
 	struct fetch_config c;
 	struct loop_hook *hook;
@@ -160,19 +176,13 @@ struct fetch {
 	int64_t last_record_ms; /* the end of the last turn in which one did */
 	uint64_t puts;          /* rows written by us */
 
-	char *after;       /* how far the walk through wanted paths came; owned */
-	bool more;         /* there may be wanted paths behind it */
-	bool rewalk;       /* and before it */
-	bool sourceless;   /* some tickets without a source were dropped: the walk begins again when a peer comes up */
-	int64_t rewalk_ms; /* when the walk begins again for tickets that were dropped; INT64_MAX: none was */
+	struct wants_walk walk;
 
 	struct install_batch *batches; /* that are out */
 	int batches_out;
-	int64_t fsync_ns, syncfs_ns;         /* what they took lately; 0: not known */
-	bool stopping;                       /* nothing is begun any more */
-	char *share_why;                     /* the share is not there; owned; NULL: it is */
-	int64_t share_due_ms, share_gone_ms; /* when a batch tries it again; when it was first missed */
-	unsigned share_tries;
+	int64_t fsync_ns, syncfs_ns; /* what they took lately; 0: not known */
+	bool stopping;               /* nothing is begun any more */
+	struct missing_share missing;
 
 	struct get *get;    /* gets contents; owned */
 	size_t short_lists; /* blocks of lists that tickets have */

@@ -130,7 +130,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	if (!hold)
 		allowance_store_offer(f, peer, theirs);
 	if (!hold && (!f->started || f->paused || !ticket_has_slot(f, peer, BURST_MAX))) {
-		f->rewalk = true;
+		f->walk.again = true;
 		return NULL;
 	}
 	record_copy(&want, theirs);

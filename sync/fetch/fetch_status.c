@@ -44,8 +44,8 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 		show_wait(f, &d, t->failing_ms, t->due_ms);
 		if (t->reason == REASON_HELD)
 			d.retry_s = -2;
-	} else if ((d.reason = f->share_why) != NULL)
-		show_wait(f, &d, f->share_gone_ms, f->share_due_ms);
+	} else if ((d.reason = f->missing.why) != NULL)
+		show_wait(f, &d, f->missing.since_ms, f->missing.due_ms);
 	return fn(arg, &d);
 }
 

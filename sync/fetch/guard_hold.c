@@ -168,7 +168,7 @@ static void hold_end(struct fetch *f, struct hold *h)
 /* All losses that peers offer have been weighed. */
 static bool all_weighed(const struct fetch *f)
 {
-	return f->started && !f->paused && !f->more && !f->rewalk && f->count[TICKET_FRESH] == 0 &&
+	return f->started && !f->paused && !f->walk.more && !f->walk.again && f->count[TICKET_FRESH] == 0 &&
 	       f->count[TICKET_LOSS] == 0 && f->count[TICKET_DELETE] == 0;
 }
 
@@ -187,9 +187,9 @@ void guard_end_holds(struct fetch *f)
 			hold_end(f, h);
 		} else if (h->paths == NULL && all_weighed(f)) {
 			/* Paths that were only counted are found again by a walk. */
-			f->rewalk = h->more > 0;
+			f->walk.again = h->more > 0;
 			h->more = 0;
-			if (f->rewalk)
+			if (f->walk.again)
 				fetch_wake(f);
 			else
 				hold_end(f, h);
@@ -290,7 +290,7 @@ int64_t fetch_release(struct fetch *f)
 		return 0;
 	ticket_retry(f, REASON_HELD);
 	ticket_retry(f, REASON_UNKEPT);
-	f->rewalk = true;
+	f->walk.again = true;
 	f->state_changed = true;
 	fetch_wake(f);
 	return n;

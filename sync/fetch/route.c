@@ -135,7 +135,7 @@ static void queue_up(struct fetch *f, struct ticket *t)
 		ticket_to(f, t, TICKET_QUEUED);
 		return;
 	}
-	f->rewalk = true;
+	f->walk.again = true;
 	ticket_free(f, t);
 }
 

@@ -65,9 +65,9 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
 		/* The index has the offer; the walk finds it again. */
 		if (reason == REASON_NO_SOURCE)
-			f->sourceless = true;
-		else if (reason != REASON_HELD && f->rewalk_ms == INT64_MAX)
-			f->rewalk_ms = fetch_now(f) + REWALK_MS;
+			f->walk.sourceless = true;
+		else if (reason != REASON_HELD && f->walk.again_ms == INT64_MAX)
+			f->walk.again_ms = fetch_now(f) + REWALK_MS;
 		if (t->download != NULL)
 			download_drop(t->download, true);
 		ticket_free(f, t);

@@ -35,7 +35,7 @@ static void wants_take(struct fetch *f)
 {
 	struct paths paths = { .n = 0 };
 
-	index_wants_paths(f->c.index, f->after, READ_AT_ONCE, wants_note_path, &paths);
+	index_wants_paths(f->c.index, f->walk.after, READ_AT_ONCE, wants_note_path, &paths);
 	for (int i = 0; i < paths.n; i++) {
 		if (accepted(f, paths.p[i]))
 			(void)route_load(f, paths.p[i]);
@@ -43,10 +43,10 @@ static void wants_take(struct fetch *f)
 			index_offer_forget(f->c.index, paths.p[i], 0);
 	}
 	if (paths.n < READ_AT_ONCE)
-		f->more = false;
+		f->walk.more = false;
 	if (paths.n > 0) {
-		free(f->after);
-		f->after = paths.p[paths.n - 1];
+		free(f->walk.after);
+		f->walk.after = paths.p[paths.n - 1];
 		paths.p[paths.n - 1] = NULL;
 	}
 	for (int i = 0; i < paths.n; i++)
@@ -55,11 +55,11 @@ static void wants_take(struct fetch *f)
 
 void wants_restart(struct fetch *f)
 {
-	free(f->after);
-	f->after = mem_strdup("");
-	f->more = index_wants_missing(f->c.index) > 0;
-	f->rewalk = false;
-	f->rewalk_ms = INT64_MAX;
+	free(f->walk.after);
+	f->walk.after = mem_strdup("");
+	f->walk.more = index_wants_missing(f->c.index) > 0;
+	f->walk.again = false;
+	f->walk.again_ms = INT64_MAX;
 	fetch_wake(f);
 }
 
@@ -67,12 +67,12 @@ void wants_fill(struct fetch *f)
 {
 	if (!f->started || f->paused)
 		return;
-	if (!f->more && (f->rewalk || fetch_now(f) >= f->rewalk_ms))
+	if (!f->walk.more && (f->walk.again || fetch_now(f) >= f->walk.again_ms))
 		wants_restart(f);
 	/* One piece per turn, so that other work goes on in between. */
-	if (f->more && ticket_below(f, WINDOW_MAX / 2)) {
+	if (f->walk.more && ticket_below(f, WINDOW_MAX / 2)) {
 		wants_take(f);
-		if (f->more)
+		if (f->walk.more)
 			fetch_wake(f);
 	}
 }

@@ -82,7 +82,7 @@ MUTANTS = (
         edit("sync/peer/news_out.c", "bool same = theirs->have_epoch == index_epoch(t->group->config.index);",
              "bool same = theirs->have_epoch != 0;")]),
     Mutant("what is wanted is forgotten at the end", "P3", [
-        edit("sync/fetch/wants.c", "f->more = index_wants_missing(f->c.index) > 0;", "f->more = false;")]),
+        edit("sync/fetch/wants.c", "f->walk.more = index_wants_missing(f->c.index) > 0;", "f->walk.more = false;")]),
     Mutant("in sync is said without asking what the others have", "P9", [
         edit("agent/engine/engine_status.c", "return peer_group_missing(e->peers);", "return NULL;")]),
 )
