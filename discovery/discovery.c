@@ -45,8 +45,8 @@ struct discovery {
 	struct loop_timer *switch_timer; /* AUTO: GRACE_MS until we embed, OVERLAP_MS until the embedded stack ends */
 	struct loop_timer *retry_timer;
 	struct loop_timer *state_timer; /* reports the state when the turn's changes are over */
-	const char *told_backend;       /* what `state` was last called with; NULL: not yet */
-	char *told_problem;
+	const char *last_backend;       /* what `state` was last called with; NULL: not yet */
+	char *last_problem;
 	struct reports *reports;
 	struct static_peers *peers;
 	struct clock_step *clock_step; /* NULL when there was no descriptor for it */
@@ -138,7 +138,7 @@ static void choose_backend(struct discovery *d)
 	}
 }
 
-static void tell_state(void *arg)
+static void report_state(void *arg)
 {
 	struct discovery *d = arg;
 	const struct slot *slot = d->daemon.serving || d->embedded.stack == NULL ? &d->daemon : &d->embedded;
@@ -150,15 +150,15 @@ static void tell_state(void *arg)
 		return;
 	if (d->mode == DISCOVERY_AUTO && slot == &d->daemon && !slot->serving)
 		return;
-	same = d->told_backend != NULL && strcmp(d->told_backend, backend) == 0 &&
-	       (slot->problem == NULL) == (d->told_problem == NULL) &&
-	       (slot->problem == NULL || strcmp(slot->problem, d->told_problem) == 0);
+	same = d->last_backend != NULL && strcmp(d->last_backend, backend) == 0 &&
+	       (slot->problem == NULL) == (d->last_problem == NULL) &&
+	       (slot->problem == NULL || strcmp(slot->problem, d->last_problem) == 0);
 	if (same)
 		return;
-	d->told_backend = backend;
-	free(d->told_problem);
-	d->told_problem = mem_strdup(slot->problem);
-	d->state(d->arg, backend, d->told_problem);
+	d->last_backend = backend;
+	free(d->last_problem);
+	d->last_problem = mem_strdup(slot->problem);
+	d->state(d->arg, backend, d->last_problem);
 }
 
 static void pass_found(void *arg, const struct mdns_found *service)
@@ -261,7 +261,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->embedded = (struct slot){ .owner = d, .backend = &mdns_embedded };
 	d->switch_timer = loop_timer_new(loop, switch_over, d);
 	d->retry_timer = loop_timer_new(loop, start_backends, d);
-	d->state_timer = loop_timer_new(loop, tell_state, d);
+	d->state_timer = loop_timer_new(loop, report_state, d);
 	d->refresh_timer = loop_timer_new(loop, refresh_now, d);
 	d->reports = reports_new(loop, pass_found, d);
 	d->peers = static_peers_new(loop, pass_static, d);
@@ -287,7 +287,7 @@ void discovery_free(struct discovery *d)
 	loop_timer_free(d->retry_timer);
 	loop_timer_free(d->state_timer);
 	loop_timer_free(d->refresh_timer);
-	free(d->told_problem);
+	free(d->last_problem);
 	free(d);
 }
 

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 
 enum {
-	SETTLE_MS = 100,        /* from a message to reading the list */
+	QUIET_MS = 100,         /* from a message to reading the list */
 	RETRY_MS = 1000,        /* after the kernel had no memory for a list */
 	LINKS_MAX = 1024,       /* interfaces whose carrier is followed */
 	RECV_BYTES = 32 * 1024, /* the kernel never sends more at once to a buffer of this size */
@@ -38,7 +38,7 @@ struct host_addrs {
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *timer; /* runs from a message until the list is read */
-	bool told;                /* changed() has been called */
+	bool reported;            /* changed() has been called */
 	bool link_came_up;        /* not reported yet */
 	bool crowded;
 	struct host_addr now[HOST_ADDRS_MAX];
@@ -167,7 +167,7 @@ static int read_addrs(struct host_addrs *h)
 	return differs ? 1 : 0;
 }
 
-static void addrs_settled(void *arg)
+static void addrs_quiet(void *arg)
 {
 	struct host_addrs *h = arg;
 	int rc = read_addrs(h);
@@ -176,9 +176,9 @@ static void addrs_settled(void *arg)
 		loop_timer_start(h->timer, RETRY_MS, 0);
 		return;
 	}
-	if (rc == 0 && h->told && !h->link_came_up)
+	if (rc == 0 && h->reported && !h->link_came_up)
 		return;
-	h->told = true;
+	h->reported = true;
 	h->link_came_up = false;
 	h->changed(h->arg);
 }
@@ -188,7 +188,7 @@ static void addrs_settled(void *arg)
 static void schedule_read(struct host_addrs *h)
 {
 	if (!loop_timer_running(h->timer))
-		loop_timer_start(h->timer, SETTLE_MS, 0);
+		loop_timer_start(h->timer, QUIET_MS, 0);
 }
 
 /* A carrier that comes back is a reason to announce again even if no address changed: others may have lost us while
@@ -287,7 +287,7 @@ struct host_addrs *host_addrs_new(struct loop *loop, const char *const *wanted, 
 	h->io = loop_io_new(loop, h->fd, netlink_readable, h);
 	if (h->io == NULL)
 		goto close_fd;
-	h->timer = loop_timer_new(loop, addrs_settled, h);
+	h->timer = loop_timer_new(loop, addrs_quiet, h);
 	loop_io_want(h->io, LOOP_READ);
 	(void)read_addrs(h);
 	loop_timer_start(h->timer, 0, 0);

@@ -36,7 +36,7 @@ struct client {
 	bool connected;               /* a daemon answers avahi */
 	bool lost;                    /* avahi cannot be used any more */
 	struct mdns_session *session; /* while connected */
-	struct loop_timer *timer;     /* client_settle(): at once after a change of state, or later to connect again */
+	struct loop_timer *timer; /* client_apply_state(): at once after a change of state, or later to connect again */
 	int64_t retry_ms;
 	int64_t connected_ms; /* when the session began, loop_now_ms() */
 };
@@ -284,7 +284,7 @@ static void start_session(struct client *c)
 }
 
 /* Acts on what client_changed() noted: connects, begins a session, or ends one. */
-static void client_settle(void *arg)
+static void client_apply_state(void *arg)
 {
 	struct client *c = arg;
 
@@ -321,7 +321,7 @@ static void *client_new(struct loop *loop, const struct mdns_want *want, const s
 	c->events = *events;
 	c->retry_ms = FIRST_RETRY_MS;
 	c->poll = avahi_poll_new(loop);
-	c->timer = loop_timer_new(loop, client_settle, c);
+	c->timer = loop_timer_new(loop, client_apply_state, c);
 	loop_timer_start(c->timer, 0, 0);
 	return c;
 }

@@ -12,7 +12,7 @@
 enum {
 	SAY_EVERY_MS = 1000, /* at most this often; avahi holds back faster ones anyway */
 	RETRY_MS = 10000,    /* after the library refused */
-	MAX_SAID = (HOST_ADDRS_MAX + MDNS_MAX_INTERFACES * (4 + MDNS_MAX_GROUPS)) / MDNS_SESSION_MAX_ENTRIES + 1,
+	MAX_PUBLISHED = (HOST_ADDRS_MAX + MDNS_MAX_INTERFACES * (4 + MDNS_MAX_GROUPS)) / MDNS_SESSION_MAX_ENTRIES + 1,
 	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
 	MAX_TYPE = 64,
 };
@@ -29,13 +29,13 @@ struct mdns_session {
 	struct mdns_want want;
 	struct host_addrs *addrs;
 	struct services *services;
-	struct loop_timer *say_timer;
-	int64_t said_ms;      /* when we last announced, loop_now_ms(); 0: never */
-	void *said[MAX_SAID]; /* what is published now */
-	size_t nsaid;
+	struct loop_timer *announce_timer;
+	int64_t announced_ms;           /* when we last announced, loop_now_ms(); 0: never */
+	void *published[MAX_PUBLISHED]; /* what is published now */
+	size_t npublished;
 	struct browser browsers[MAX_BROWSERS];
 	struct loop_timer *browse_timer; /* retries refused browsers */
-	const char *say_problem;         /* why the library refused; a text that stays valid; NULL: it did not */
+	const char *publish_problem;     /* why the library refused; a text that stays valid; NULL: it did not */
 	const char *browse_problem;
 	bool addrs_known;
 };
@@ -62,27 +62,27 @@ static size_t addresses(const struct mdns_session *s, struct host_addr out[HOST_
 	return n;
 }
 
-static void session_tell_state(struct mdns_session *s)
+static void session_report_state(struct mdns_session *s)
 {
 	struct host_addr addrs[HOST_ADDRS_MAX];
-	const char *problem = s->say_problem != NULL ? s->say_problem : s->browse_problem;
+	const char *problem = s->publish_problem != NULL ? s->publish_problem : s->browse_problem;
 
 	if (!s->addrs_known)
 		return;
 	if (problem == NULL && addresses(s, addrs) == 0)
 		problem = s->want.ninterfaces == 0 ? "no network interface has an address"
 		                                   : "none of the interfaces named in the settings has an address";
-	s->events.state(s->events.arg, s->say_problem == NULL && s->browse_problem == NULL, problem);
+	s->events.state(s->events.arg, s->publish_problem == NULL && s->browse_problem == NULL, problem);
 }
 
 static void announce_soon(struct mdns_session *s)
 {
-	int64_t wait = s->said_ms != 0 ? s->said_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
+	int64_t wait = s->announced_ms != 0 ? s->announced_ms + SAY_EVERY_MS - loop_now_ms(s->loop) : 0;
 
 	if (!s->addrs_known)
 		return; /* when addresses come, they ask again */
-	if (!loop_timer_running(s->say_timer) || s->say_problem != NULL)
-		loop_timer_start(s->say_timer, wait, 0);
+	if (!loop_timer_running(s->announce_timer) || s->publish_problem != NULL)
+		loop_timer_start(s->announce_timer, wait, 0);
 }
 
 /* Announces everything under a new name, then withdraws what was announced under the old one. */
@@ -90,8 +90,8 @@ static void announce(void *arg)
 {
 	struct mdns_session *s = arg;
 	char instance[MDNS_MAX_INSTANCE + 1];
-	void *old[MAX_SAID];
-	size_t nold = s->nsaid;
+	void *old[MAX_PUBLISHED];
+	size_t nold = s->npublished;
 	struct host_addr addrs[HOST_ADDRS_MAX];
 	size_t naddrs = addresses(s, addrs);
 	size_t n;
@@ -99,26 +99,26 @@ static void announce(void *arg)
 
 	dns_records_instance(instance, s->want.agent_id, (uint16_t)random_below(0x10000));
 	records = dns_records_build(&s->want, instance, addrs, naddrs, &n);
-	memcpy(old, s->said, sizeof(old));
-	s->nsaid = 0;
-	s->say_problem = NULL;
+	memcpy(old, s->published, sizeof(old));
+	s->npublished = 0;
+	s->publish_problem = NULL;
 	for (size_t i = 0; i < n; i += MDNS_SESSION_MAX_ENTRIES) {
 		size_t part = n - i < MDNS_SESSION_MAX_ENTRIES ? n - i : MDNS_SESSION_MAX_ENTRIES;
-		void *handle = s->door.publish(s->door.ctx, &records[i], part, &s->say_problem);
+		void *handle = s->door.publish(s->door.ctx, &records[i], part, &s->publish_problem);
 
 		if (handle == NULL) {
-			loop_timer_start(s->say_timer, RETRY_MS, 0);
+			loop_timer_start(s->announce_timer, RETRY_MS, 0);
 			break;
 		}
-		s->said[s->nsaid++] = handle;
+		s->published[s->npublished++] = handle;
 	}
 	for (size_t i = 0; i < nold; i++)
 		s->door.unpublish(s->door.ctx, old[i]);
 	free(records);
-	s->said_ms = loop_now_ms(s->loop);
-	if (n > 0 && s->say_problem == NULL)
+	s->announced_ms = loop_now_ms(s->loop);
+	if (n > 0 && s->publish_problem == NULL)
 		log_debug("discovery: announced as %s, %zu groups, %zu addresses", instance, s->want.ngroups, naddrs);
-	session_tell_state(s);
+	session_report_state(s);
 }
 
 void mdns_session_collision(struct mdns_session *s)
@@ -140,7 +140,7 @@ static void start_browsers(void *arg)
 	}
 	if (s->browse_problem != NULL)
 		loop_timer_start(s->browse_timer, RETRY_MS, 0);
-	session_tell_state(s);
+	session_report_state(s);
 }
 
 static void stop_browser(struct mdns_session *s, struct browser *b)
@@ -284,7 +284,7 @@ struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want 
 	}
 	s->services = services_new(loop, want->agent_id, &door->resolve, pass_service,
 	                           events->wanted != NULL ? is_wanted_agent : NULL, s);
-	s->say_timer = loop_timer_new(loop, announce, s);
+	s->announce_timer = loop_timer_new(loop, announce, s);
 	s->browse_timer = loop_timer_new(loop, start_browsers, s);
 	choose_browsers(s);
 	return s;
@@ -297,10 +297,10 @@ void mdns_session_free(struct mdns_session *s)
 	for (size_t i = 0; i < MAX_BROWSERS; i++)
 		stop_browser(s, &s->browsers[i]);
 	services_free(s->services);
-	for (size_t i = 0; i < s->nsaid; i++)
-		s->door.unpublish(s->door.ctx, s->said[i]);
+	for (size_t i = 0; i < s->npublished; i++)
+		s->door.unpublish(s->door.ctx, s->published[i]);
 	host_addrs_free(s->addrs);
-	loop_timer_free(s->say_timer);
+	loop_timer_free(s->announce_timer);
 	loop_timer_free(s->browse_timer);
 	free(s);
 }

@@ -23,8 +23,8 @@ struct report {
 	struct report_key key;
 	uint32_t instances[MAX_INSTANCES]; /* hashes of the names under which it was offered, the latest ones */
 	size_t ninstances;                 /* names offered so far */
-	int64_t told_ms;
-	struct mdns_found *held; /* to be reported at told_ms + REPORTS_SAME_MS; NULL: none */
+	int64_t reported_ms;
+	struct mdns_found *held; /* to be reported at reported_ms + REPORTS_SAME_MS; NULL: none */
 	UT_hash_handle hh;
 };
 
@@ -36,7 +36,7 @@ struct reports {
 	struct loop_timer *timer;
 	size_t held;
 	int64_t second_ms; /* start of the second that is counted */
-	int told;          /* in it */
+	int reported;      /* in it */
 };
 
 static void reports_pass_held(void *arg);
@@ -87,15 +87,15 @@ static void report_pass(struct reports *r, struct report *report, const struct m
 
 	if (now - r->second_ms >= 1000) {
 		r->second_ms = now;
-		r->told = 0;
+		r->reported = 0;
 	}
-	if (r->told >= REPORTS_MAX_PER_SECOND) {
+	if (r->reported >= REPORTS_MAX_PER_SECOND) {
 		if (log_allow("discovery-flood", 1))
 			log_warn("discovery: more than %d services per second; ignoring some", REPORTS_MAX_PER_SECOND);
 		return;
 	}
-	r->told++;
-	report->told_ms = now;
+	r->reported++;
+	report->reported_ms = now;
 	r->found(r->arg, found);
 }
 
@@ -109,7 +109,7 @@ static void reports_pass_held(void *arg)
 	struct report *next;
 
 	HASH_ITER(hh, r->all, report, next) {
-		int64_t due = report->told_ms + REPORTS_SAME_MS;
+		int64_t due = report->reported_ms + REPORTS_SAME_MS;
 		struct mdns_found *held = report->held;
 
 		if (held == NULL)
@@ -150,7 +150,7 @@ static void report_hold(struct reports *r, struct report *report, const struct m
 	report->held = mem_dup(found, sizeof(*found));
 	r->held++;
 	if (!loop_timer_running(r->timer))
-		loop_timer_start(r->timer, report->told_ms + REPORTS_SAME_MS - loop_now_ms(r->loop), 0);
+		loop_timer_start(r->timer, report->reported_ms + REPORTS_SAME_MS - loop_now_ms(r->loop), 0);
 }
 
 /* An instance name is drawn for each announcement: a known name is only an echo from another link or a cache, a new
@@ -170,11 +170,11 @@ void reports_offer(struct reports *r, const struct mdns_found *found)
 			report_forget(r, r->all);
 		report = MEM_NEW(struct report);
 		report->key = key;
-		report->told_ms = loop_now_ms(r->loop) - REPORTS_SAME_MS;
+		report->reported_ms = loop_now_ms(r->loop) - REPORTS_SAME_MS;
 		HASH_ADD(hh, r->all, key, sizeof(report->key), report);
 	}
 	is_new = report_is_new_instance(report, found->instance);
-	if (loop_now_ms(r->loop) - report->told_ms >= REPORTS_SAME_MS) {
+	if (loop_now_ms(r->loop) - report->reported_ms >= REPORTS_SAME_MS) {
 		report_drop_held(r, report);
 		report_pass(r, report, found);
 	} else if (is_new) {

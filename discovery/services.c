@@ -41,7 +41,7 @@ struct services {
 	struct loop *loop;
 	char own_id[TXT_ID_LEN + 1];
 	struct services_door door;
-	void (*tell)(void *arg, const struct mdns_found *found);
+	void (*resolved)(void *arg, const struct mdns_found *found);
 	bool (*wanted)(void *arg, const char *id); /* NULL: every agent is wanted */
 	void *arg;
 	struct service *services; /* hash; its order is that of arrival */
@@ -53,7 +53,7 @@ struct services {
 static void resolve_due(void *arg);
 
 struct services *services_new(struct loop *loop, const char *own_id, const struct services_door *door,
-                              void (*tell)(void *arg, const struct mdns_found *found),
+                              void (*resolved)(void *arg, const struct mdns_found *found),
                               bool (*wanted)(void *arg, const char *id), void *arg)
 {
 	struct services *h = MEM_NEW(struct services);
@@ -61,7 +61,7 @@ struct services *services_new(struct loop *loop, const char *own_id, const struc
 	h->loop = loop;
 	memcpy(h->own_id, own_id, sizeof(h->own_id));
 	h->door = *door;
-	h->tell = tell;
+	h->resolved = resolved;
 	h->wanted = wanted;
 	h->arg = arg;
 	h->lo = (AvahiIfIndex)if_nametoindex("lo");
@@ -308,7 +308,7 @@ void services_resolved(struct services *h, AvahiIfIndex iface, AvahiProtocol pro
 	s->state = SERVICE_DONE;
 	resolve_soon(h);
 	if (usable && strcmp(found.txt.id, h->own_id) != 0)
-		h->tell(h->arg, &found);
+		h->resolved(h->arg, &found);
 }
 
 void services_failed(struct services *h, AvahiIfIndex iface, AvahiProtocol proto, const char *name)

@@ -31,14 +31,14 @@ struct services_door {
 	void *ctx;
 };
 
-/* Calls tell() for each service whose TXT and address are usable, except own_id's. wanted(): whether the agent with
+/* Calls resolved() for each service whose TXT and address are usable, except own_id's. wanted(): whether the agent with
  * this ID, which the service's name shows, is to be resolved at all; NULL: every agent is.
  *
  * If there are many services, each waits for a random time. In a crowd, where everybody sees everybody at once,
  * most are connected before they are asked for, since other members sent their addresses; for the rest, one agent
  * asks and the others receive the answer. */
 struct services *services_new(struct loop *loop, const char *own_id, const struct services_door *door,
-                              void (*tell)(void *arg, const struct mdns_found *found),
+                              void (*resolved)(void *arg, const struct mdns_found *found),
                               bool (*wanted)(void *arg, const char *id), void *arg);
 void services_free(struct services *h);
 

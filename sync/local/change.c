@@ -192,7 +192,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 
 	if (record_is(row, RECORD_FILE) && record_disk_mode(row) == k->st.mode &&
 	    seen_match(&row->seen, &k->st) == SEEN_SAME && !may_hide_write(k, hint) && !written) {
-		problem_settled(l->problems, k->path, &k->st, l->scan.walk_no);
+		problem_checked(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
 	/* Only reading it will tell whether it still has its problem. */
@@ -272,7 +272,7 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		found_dir(l, k, row, seq);
 		break;
 	case S_IFLNK:
-		problem_settled(l->problems, k->path, &k->st, walk_no);
+		problem_checked(l->problems, k->path, &k->st, walk_no);
 		found_symlink(l, k, row, seq);
 		break;
 	case S_IFREG:

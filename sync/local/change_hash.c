@@ -124,7 +124,7 @@ static void judge_hashed(struct local *l, const struct file_job *job)
 
 	switch (f->status) {
 	case HASH_DONE:
-		problem_settled(l->problems, f->path, &f->st, l->scan.walk_no);
+		problem_checked(l->problems, f->path, &f->st, l->scan.walk_no);
 		if (!ignore_match(share_ignore(l->c.share), f->path, false))
 			write_hashed(l, job);
 		break;

@@ -153,7 +153,7 @@ void problem_clear(struct problem_set *p, const char *path)
 		problem_drop(p, x);
 }
 
-void problem_settled(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no)
+void problem_checked(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no)
 {
 	if (st->odd_mtime)
 		problem_add(p, path, PROBLEM_PARTLY,

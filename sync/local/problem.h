@@ -31,7 +31,7 @@ void problem_add_unread(struct problem_set *p, const char *path, int error, cons
 void problem_clear(struct problem_set *p, const char *path);
 /* The path was checked or read, and is what its row says: it has no problem, unless st has something that no record
  * can hold. */
-void problem_settled(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no);
+void problem_checked(struct problem_set *p, const char *path, const struct fs_stat *st, uint64_t walk_no);
 /* The path may still have its problem. */
 void problem_keep(struct problem_set *p, const char *path, uint64_t walk_no);
 /* A walk of `under` and everything below is over: problems that only walks before walk_no saw are gone. */
