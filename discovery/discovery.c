@@ -138,7 +138,7 @@ static void choose_backend(struct discovery *d)
 	}
 }
 
-static void report_state(void *arg)
+static void report_backend(void *arg)
 {
 	struct discovery *d = arg;
 	const struct slot *slot = d->daemon.serving || d->embedded.stack == NULL ? &d->daemon : &d->embedded;
@@ -261,7 +261,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->embedded = (struct slot){ .owner = d, .backend = &mdns_embedded };
 	d->switch_timer = loop_timer_new(loop, switch_over, d);
 	d->retry_timer = loop_timer_new(loop, start_backends, d);
-	d->state_timer = loop_timer_new(loop, report_state, d);
+	d->state_timer = loop_timer_new(loop, report_backend, d);
 	d->refresh_timer = loop_timer_new(loop, refresh_now, d);
 	d->reports = reports_new(loop, pass_found, d);
 	d->peers = static_peers_new(loop, pass_static, d);

@@ -149,7 +149,7 @@ static void local_begin(struct local *l)
 
 /* --- turns --- */
 
-static void report_state(struct local *l)
+static void local_report(struct local *l)
 {
 	enum local_state state = local_state(l);
 	bool idle = local_idle(l);
@@ -195,7 +195,7 @@ static void local_turn(void *arg)
 	else
 		loop_timer_stop(l->debounce_timer);
 	recheck_plan(l);
-	report_state(l);
+	local_report(l);
 }
 
 static void local_woken(void *arg)
