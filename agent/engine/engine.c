@@ -145,11 +145,6 @@ struct fetch *engine_fetch(struct engine *e)
 	return e->fetch;
 }
 
-struct local *engine_local(struct engine *e)
-{
-	return e->local;
-}
-
 struct peer_group *engine_peers(struct engine *e)
 {
 	return e->peers;

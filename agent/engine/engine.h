@@ -13,7 +13,6 @@
 struct engine;
 struct fetch;
 struct index;
-struct local;
 struct peer_group;
 struct record;
 struct roster;
@@ -25,7 +24,6 @@ const char *engine_share_path(const struct engine *e);
 struct roster *engine_roster(struct engine *e);
 struct index *engine_index(struct engine *e); /* NULL while joining or in error */
 struct fetch *engine_fetch(struct engine *e); /* NULL without a share */
-struct local *engine_local(struct engine *e); /* NULL without a share */
 struct peer_group *engine_peers(struct engine *e);
 /* Calls fn for each live file of the group below `under`, in walk order: our rows, and what members offer. here:
  * complete in our share. has: the short IDs of the members that have this version, ours among them. after: begins

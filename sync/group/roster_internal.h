@@ -212,8 +212,6 @@ bool roster_weigh_removed(const struct roster_agent *a);
  * any. */
 bool roster_weigh_came_by(const struct roster_agent *a, const struct roster_agent *invite,
                           const struct roster_item *before);
-/* Whether the entry names the other: it knows of it, and overrides it. */
-bool roster_weigh_names(const struct roster_item *it, const struct roster_item *other);
 /* Whether an entry that counts defeats this addition. leaves: those that its own agent signed are asked as well. */
 bool roster_weigh_defeated(const struct roster_item *it, bool leaves);
 /* From now on the entry counts. */
@@ -232,17 +230,11 @@ const struct view *roster_view(const struct roster *r);
 const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id);
 
 /* --- roster_sign.c --- */
-/* The next statement of self: number, digest, date. kind and target: which of its statements this one replaces. -1: none is
- * left. */
-int roster_next_statement(struct roster *r, const struct identity *self, enum entry_kind kind,
-                          const struct agent_id *target, int64_t now_s, struct roster_statement *statement);
 /* Signs an addition and puts it into the roster; roster_settle() must follow. what->named is filled in.
  * what->invite: by which the agent came; NULL: as was said before. */
 int roster_sign_add(struct roster *r, const struct identity *self, const struct statement_add *what, int64_t now_s);
-/* Collects the hashes of entries that a new addition of a must name to stand, at most ENTRY_NAMED_MAX; returns how
+/* Collects the hashes of a's leaves that a new addition of a must name to stand, at most ENTRY_NAMED_MAX; returns how
  * many. */
-/* The same of its leaves only. */
 size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
-size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 
 #endif

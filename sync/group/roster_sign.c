@@ -40,7 +40,9 @@ static size_t statements_of_kind(const struct roster_agent *a, enum entry_kind k
 	return n;
 }
 
-int roster_next_statement(struct roster *r, const struct identity *self, enum entry_kind kind,
+/* The next statement of self: number, digest, date. kind and target: which of its statements this one replaces. -1:
+ * none is left. */
+static int next_statement(struct roster *r, const struct identity *self, enum entry_kind kind,
                           const struct agent_id *target, int64_t now_s, struct roster_statement *statement)
 {
 	const struct agent_id *id = identity_id(self);
@@ -121,9 +123,9 @@ size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAME
 	return name(a, is_leave, named, 0);
 }
 
-/* Removals first, since nothing else overrides them, then what owners said of its role. An invite's statement yields by
- * itself. */
-size_t roster_name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
+/* All entries that a new addition of a must name to stand. Removals first, since nothing else overrides them, then
+ * what owners said of its role. An invite's statement yields by itself. */
+static size_t name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN])
 {
 	size_t n = name(a, is_removal, named, 0);
 
@@ -154,10 +156,10 @@ int roster_sign_add(struct roster *r, const struct identity *self, const struct 
 	struct statement_add add = *what;
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct roster_statement statement;
-	int rc = roster_next_statement(r, self, ENTRY_ADD, add.target, now_s, &statement);
+	int rc = next_statement(r, self, ENTRY_ADD, add.target, now_s, &statement);
 
 	add.named = named;
-	add.nnamed = roster_name_all(roster_agent_find(r, add.target), named);
+	add.nnamed = name_all(roster_agent_find(r, add.target), named);
 	if (add.invite == NULL)
 		add.invite = invite_of(r, identity_id(self), add.target);
 	if (rc == 0)
@@ -219,7 +221,7 @@ static int sign_removal(struct roster *r, const struct identity *self, const str
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct roster_statement statement;
-	int rc = roster_next_statement(r, self, ENTRY_REMOVE, id, now_s, &statement);
+	int rc = next_statement(r, self, ENTRY_REMOVE, id, now_s, &statement);
 
 	if (rc == 0)
 		rc = roster_entry_remove(&entry, self, &r->group, &statement, id);
@@ -233,7 +235,7 @@ static int sign_revocation(struct roster *r, const struct identity *self, const 
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
 	struct roster_statement statement;
-	int rc = roster_next_statement(r, self, ENTRY_REVOKE, invite, now_s, &statement);
+	int rc = next_statement(r, self, ENTRY_REVOKE, invite, now_s, &statement);
 
 	if (rc == 0)
 		rc = roster_entry_revoke(&entry, self, &r->group, &statement, invite);

@@ -6,7 +6,8 @@
 
 #include "sync/group/roster_internal.h"
 
-bool roster_weigh_names(const struct roster_item *it, const struct roster_item *other)
+/* Whether the entry names the other: it knows of it, and overrides it. */
+static bool entry_names(const struct roster_item *it, const struct roster_item *other)
 {
 	for (size_t i = 0; i < it->e.nnamed; i++) {
 		if (memcmp(it->e.named + i * HASH_LEN, other->hash, HASH_LEN) == 0)
@@ -22,11 +23,11 @@ static bool defeats(const struct roster_item *other, const struct roster_item *i
 		return false;
 	switch (other->e.kind) {
 	case ENTRY_ADD:
-		return roster_weigh_names(other, it);
+		return entry_names(other, it);
 	case ENTRY_REMOVE:
-		return it->e.kind != ENTRY_ADD || !roster_weigh_names(it, other);
+		return it->e.kind != ENTRY_ADD || !entry_names(it, other);
 	case ENTRY_LEAVE:
-		return leaves && !roster_weigh_names(it, other);
+		return leaves && !entry_names(it, other);
 	default:
 		return false;
 	}

@@ -19,8 +19,6 @@ bool install_look_same(const struct fs_stat *st, const struct record *ours);
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
 /* For a thing that was changed since we made it: only what the disk kept of its mode and mtime. */
 struct seen install_kept_as(const struct fs_stat *made);
-/* S_IFREG and the like. */
-uint32_t install_kind_bits(enum record_kind kind);
 
 /* Writes what an item needs into parts/; sets item->temp and made. 0, or -1 with result and error set. */
 int install_write(struct install_job *job, struct install_item *item, uint32_t number, bool sync);

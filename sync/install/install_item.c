@@ -26,7 +26,8 @@ int install_fail(struct install_item *item, enum install_result result, int erro
 	return -1;
 }
 
-uint32_t install_kind_bits(enum record_kind kind)
+/* S_IFREG and the like. */
+static uint32_t install_kind_bits(enum record_kind kind)
 {
 	switch (kind) {
 	case RECORD_FILE:

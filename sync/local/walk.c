@@ -35,7 +35,8 @@ struct walk_text {
 	char p[];
 };
 
-char *walk_batch_text(struct walk_batch *b, const char *p, size_t n)
+/* n bytes and a NUL, which belong to the batch. */
+static char *walk_batch_text(struct walk_batch *b, const char *p, size_t n)
 {
 	struct walk_text *t = b->text;
 	char *out;
@@ -55,7 +56,7 @@ char *walk_batch_text(struct walk_batch *b, const char *p, size_t n)
 	return out;
 }
 
-struct check *walk_batch_add(struct walk_batch *b)
+static struct check *walk_batch_add(struct walk_batch *b)
 {
 	if (b->n == b->cap) {
 		b->cap = b->cap == 0 ? 64 : b->cap * 2;

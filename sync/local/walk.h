@@ -38,9 +38,6 @@ struct walk_batch {
 	int error;      /* errno: the walk's start could not be checked; nothing is known of it or below */
 };
 void walk_batch_clear(struct walk_batch *b);
-/* n bytes and a NUL, which belong to the batch. */
-char *walk_batch_text(struct walk_batch *b, const char *p, size_t n);
-struct check *walk_batch_add(struct walk_batch *b);
 
 enum { WALK_BATCH = 1000, WALK_STEP_MS = 20 };
 

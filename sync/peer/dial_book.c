@@ -10,7 +10,8 @@
 static const size_t most[DIAL_KINDS] = { [DIAL_PROVEN] = 1024, [DIAL_TOLD] = 1024, [DIAL_HEARD] = 512 };
 static const size_t most_of_one[DIAL_KINDS] = { [DIAL_PROVEN] = 16, [DIAL_TOLD] = 16, [DIAL_HEARD] = 8 };
 
-bool dial_key_of(struct dial_key *key, const struct sockaddr *addr)
+/* False when addr is neither IPv4 nor IPv6. */
+static bool dial_key_of(struct dial_key *key, const struct sockaddr *addr)
 {
 	const struct sockaddr_in *in = (const void *)addr;
 	const struct sockaddr_in6 *in6 = (const void *)addr;

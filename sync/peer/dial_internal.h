@@ -66,8 +66,6 @@ struct dial_book {
 	size_t n[DIAL_KINDS];
 };
 
-/* False when addr is neither IPv4 nor IPv6. */
-bool dial_key_of(struct dial_key *key, const struct sockaddr *addr);
 struct dial *dial_book_find(struct dial_book *b, const struct sockaddr *addr);
 /* A new entry, the latest of its kind; the oldest that is not pending makes room. NULL when all are pending. id:
  * NULL for no agent in particular. addr must not be in the book yet. */
