@@ -46,7 +46,7 @@ struct fetch_ops {
 	bool (*connected)(void *arg, uint64_t peer);
 	/* Bytes that have come from this peer so far, whatever they are: a block may take longer than our patience. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
-	/* The peer is asked to send all again that was not acknowledged: more offers of it can be stored now. */
+	/* Asks the peer to send again all that was not acknowledged: more of its offers can be stored now. */
 	void (*again)(void *arg, uint64_t peer);
 };
 
@@ -69,7 +69,7 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
-	int64_t spare_ms; /* how long a part stays that its path does not want any more; 0: FETCH_SPARE_MS */
+	int64_t spare_ms; /* how long a part is kept after its path is no longer wanted; 0: FETCH_SPARE_MS */
 	int64_t backlog;  /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
 	size_t memory;    /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
@@ -95,8 +95,8 @@ struct fetch_config {
 };
 
 struct fetch *fetch_new(const struct fetch_config *config);
-/* Begins nothing from now on. Stopped: the rows of all that was being installed are written, so that a clean stop
- * leaves no file without its row. While a disk does not answer, that may not come. */
+/* Begins nothing new from now on. fetch_stopped(): the rows of everything that was being installed are written, so that
+ * a clean stop leaves no file without its row. If a disk does not answer, it may never be true. */
 void fetch_stop(struct fetch *f);
 bool fetch_stopped(const struct fetch *f);
 /* Once it is stopped; drops the rest. Parts stay for the next start. */
@@ -118,7 +118,7 @@ uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
 size_t fetch_unstored_bytes(const struct fetch *f);
 
-/* A connected peer may be asked from now on / no longer; what was requested from it is requested from others. */
+/* The peer connected, and may be asked; or it disconnected, and its open requests go to other peers. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
 /* The peer is not a member any more, and the index has forgotten its offers: tickets for them end soon. */

@@ -1,7 +1,7 @@
-/* Getting contents: from the peers that have them, from local files, from what an interrupted download left. One `get`
- * for each group, one `download` for each content on its way. It knows neither what is offered nor where a content
- * will go: its owner (sync/fetch) hands it contents, tells it who may have them, and learns through hooks what became
- * of them. The loop's thread; the disk is left to workers.
+/* Gets contents from the peers that have them, from local files, and from the parts that interrupted downloads left.
+ * There is one `get` per group, and one `download` per content. It knows neither what is offered nor where a content
+ * will go: its owner (sync/fetch) hands it contents, tells it which peers may have them, and learns the results through
+ * hooks. The loop's thread; workers do what touches the disk.
  *
  * A content of one small block stays in memory. Any other is assembled in a part below .lanyard/parts/ (part.h):
  * blocks that a local file has are copied, the others are requested from several sources at a time; a worker verifies
@@ -28,14 +28,14 @@ struct download;
 
 /* Why a download cannot go on. */
 enum get_why {
-	GET_GOES_ON,    /* it can */
-	GET_BUSY,       /* what is left of an earlier one is just being removed */
-	GET_SAME,       /* another download gets the same content */
+	GET_GOES_ON,    /* it can go on */
+	GET_BUSY,       /* the leftovers of an earlier one are being removed */
+	GET_SAME,       /* another download is getting the same content */
 	GET_NO_SOURCE,  /* no connected peer has it */
-	GET_NOT_NOW,    /* those that have it do not give it just now */
-	GET_SILENT,     /* those that have it do not answer */
-	GET_BAD_SOURCE, /* those that have it sent something else */
-	GET_DISK,       /* error tells */
+	GET_NOT_NOW,    /* the peers that have it cannot send it right now */
+	GET_SILENT,     /* the peers that have it do not answer */
+	GET_BAD_SOURCE, /* the peers that have it sent something else */
+	GET_DISK,       /* a disk error: see get_stop.error */
 };
 
 struct get_stop {
@@ -43,8 +43,8 @@ struct get_stop {
 	int error; /* GET_DISK: errno, or RESERVE_REACHED */
 };
 
-/* How peers are reached; they are short IDs. Answers come through get_take_block() and get_take_list(), later: never
- * from inside blocks or list. */
+/* How peers, named by their short IDs, are reached. Their answers come later, through get_take_block() and
+ * get_take_list(): never from inside blocks or list. */
 struct get_ops {
 	/* Bytes of blocks that may be requested from this peer now; 0 when its window is full, or it is gone. */
 	size_t (*window)(void *arg, uint64_t peer);
@@ -52,46 +52,46 @@ struct get_ops {
 	/* The block list of a content, from block `first` on. */
 	int (*list)(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 	void (*cancel)(void *arg, uint64_t peer, const uint32_t *requests, size_t n);
-	/* The peer sent what it should not have. */
+	/* The peer sent something wrong. */
 	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
-	/* Bytes that have come from this peer so far, whatever they are. */
+	/* Bytes received from this peer so far, of any kind. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
 };
 
-/* How the owner is asked and learns of results. `owner` is what download_new() was given. */
+/* Questions to the owner, and results for it. `owner` is download_owner.owner. */
 struct get_hooks {
-	/* Something is to be done at the end of this turn: get_pump(). */
+	/* Call get_pump() at the end of this turn. */
 	void (*wake)(void *arg);
 
 	/* Calls add for each peer that may have the content of owner's download. waiter: another path that wants the
 	 * same content, or NULL: those that offer it there count too. */
 	void (*sources)(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to);
-	/* A local file that has this block, and where. *path is the caller's to free. */
+	/* A local file that has this block, and the block's offset. The caller frees *path. */
 	bool (*find_block)(void *arg, const struct block *b, char **path, int64_t *offset);
-	/* A local file that may have all of the content; the caller frees it. NULL: none, or it is not to be used. */
+	/* The path of a local file that may have the whole content; the caller frees it. NULL: none is to be used. */
 	char *(*find_copy)(void *arg, void *owner);
-	/* The block list of the content, if it is known; else list stays empty. */
+	/* Sets list to the content's block list if it is known. */
 	void (*find_list)(void *arg, void *owner, struct blocklist *list);
 
-	/* A small content is here, not verified yet, and its download is gone. bytes: the owner's to free. */
+	/* A small content has arrived, not verified yet, and its download is gone. The owner frees bytes. */
 	void (*bytes)(void *arg, void *owner, uint8_t *bytes, uint64_t peer);
-	/* All blocks are in the part: the owner calls download_finish(). */
+	/* All blocks are in the part; the owner calls download_finish(). */
 	void (*complete)(void *arg, void *owner);
 	/* The part has its mode and mtime, and is synced. May come from inside download_start(). */
 	void (*ready)(void *arg, void *owner);
-	/* The download cannot go on; it is the owner's to park or drop. */
+	/* The download cannot go on; the owner parks or drops it. */
 	void (*stopped)(void *arg, void *owner, struct get_stop stop);
-	/* Downloads that could not go on for this reason may be tried again. */
+	/* Downloads that stopped for this reason may be tried again. */
 	void (*again)(void *arg, enum get_why why);
 };
 
 struct get_config {
 	struct loop *loop;
 	struct workers *workers;
-	struct share *share; /* for parts/, the root and what its disk shows */
+	struct share *share; /* for its root, parts/, and what its disk can store */
 	bool reserve;        /* a reserve stays free on the disk (sync/share/reserve.h) */
-	size_t memory;       /* bytes of blocks requested, or here and not yet written, at most */
-	int64_t spare_ms;    /* how long a part stays whose path is not wanted any more */
+	size_t memory;       /* most bytes of blocks that are requested, or received and not written yet */
+	int64_t spare_ms;    /* how long a part is kept after its path is no longer wanted */
 	struct get_ops ops;
 	void *ops_arg;
 	const struct get_hooks *hooks;
@@ -100,88 +100,90 @@ struct get_config {
 
 struct get_counters {
 	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received;
-	uint64_t blocks_zeros;     /* that came from nobody */
-	uint64_t parts_taken_over; /* begun for another path */
+	uint64_t blocks_zeros;     /* made of zeros, so nobody had to send them */
+	uint64_t parts_taken_over; /* parts that were begun for another path */
 };
 
 struct get *get_new(const struct get_config *config);
-/* Once all downloads are dropped. Jobs that are out come back to nobody; it is gone with the last of them. */
+/* Call it once all downloads are dropped. The memory is freed when the last job is back. */
 void get_free(struct get *g);
 
-/* A connected peer may be asked from now on / no longer; what was requested from it is requested from others. */
+/* The peer connected, and may be asked; or it disconnected, and its open requests go to other peers. */
 void get_peer_up(struct get *g, uint64_t peer);
 void get_peer_down(struct get *g, uint64_t peer);
-/* Peers may have come to have what is on its way: downloads look for sources in this turn. */
+/* More peers may have the contents that are being downloaded: all downloads look for sources in this turn. */
 void get_sources_changed(struct get *g);
 
-/* Everything that downloads can do now. */
+/* Does everything that downloads can do now. */
 void get_pump(struct get *g);
-/* Removes spare parts whose time has come; returns when the next is due, INT64_MAX: none is. */
+/* Removes spare parts that have been kept long enough. Returns when the next is due; INT64_MAX: none is. */
 int64_t get_run_spares(struct get *g);
-/* Once a second while something is under way: rates, and requests that nobody answers. */
+/* Once per second while a download is under way: measures rates, and gives up requests that nobody answers. */
 void get_tick(struct get *g);
 /* When get_tick() is due; INT64_MAX: nothing is under way. */
 int64_t get_due(const struct get *g);
-/* Contents whose turn has not come yet; the owner adds and takes, a download counts as under way until it is done. */
+/* The contents whose turn has not come. The owner adds and takes them; a download counts as under way until it is
+ * done. */
 struct queue *get_queue(struct get *g);
-/* Downloads that are gone have not given back all they held. */
+/* Whether dropped downloads still have jobs or files. */
 bool get_is_ending(const struct get *g);
 struct get_counters get_counters(const struct get *g);
 
-/* Answers. *bytes is taken over; none when the peer has it no longer. An answer to a request that is not out is
- * dropped. */
+/* A peer's answer. *bytes is taken over; empty: the peer does not have the block any more. An answer to a request that
+ * is not open is dropped. */
 void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes);
-/* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
+/* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
+ * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
-/* A verified block of a download that is under way. 1: fd (the part: get's own, dup it for a worker) and offset hold
- * it; 0: none does. */
+/* Finds a verified block of a download that is under way. 1: it is in the part *fd (get's own: duplicate it for a
+ * worker) at its offset; 0: no part has it. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd);
-/* The same as a source of contents, good as long as g is. */
+/* The parts as a source of contents; valid as long as g. */
 struct content_source part_source(struct get *g);
 /* Whether a part of that name is kept for another path (spare.c). */
 bool get_has_spare(const struct get *g, const char *name);
 
 /* --- one download --- */
 
-/* What a download needs of its owner, lent until it is gone. */
+/* What a download borrows from its owner until it is dropped. */
 struct download_owner {
 	void *owner;
-	const char *path;       /* for which the part is begun, and which complaints name */
+	const char *path;       /* the part is begun for it; messages name it */
 	struct liars *liars;    /* of this content */
-	struct download **slot; /* where the owner keeps the download; NULL when it is gone */
+	struct download **slot; /* the owner's pointer to the download; set to NULL when it is dropped */
 };
 struct download *download_new(struct get *g, const struct download_owner *o, const struct content *c);
-/* Its turn in the queue has come: it begins, or goes on where it was parked. lane: as it stood in the queue. has_copy:
- * a local file has the content, so that no source is needed to begin. If it cannot go on, the owner decides what
- * becomes of it. */
+/* Its turn in the queue has come: begins, or goes on where it was parked. lane: its entry in the queue. has_copy: a
+ * local file may have the content, so it begins even without a source. If it cannot go on, the owner parks or drops
+ * it. */
 struct get_stop download_start(struct download *d, const struct queue_entry *lane, bool has_copy);
-/* Ends it. keep: its part stays for another time. */
+/* Ends it. keep: its part stays, to be resumed. */
 void download_drop(struct download *d, bool keep);
-/* Its owner waits, or stands in the queue again: what has come of it stays in memory, or on disk at least (it is
- * dropped). */
+/* Stops it while its owner waits. Its state stays in memory; if there is no space for that, it is dropped, and its part
+ * stays. */
 void download_park(struct download *d);
-/* Its part was put in its place, or is not there as it should be: of no use to others. */
+/* Its part was installed, or is missing or wrong: no other download can use it. */
 void download_part_gone(struct download *d);
-/* A peer announces that it has something for the path again: it may be asked again. */
+/* The peer has announced something for the path again, so it may be asked again. */
 void download_announced(struct download *d, uint64_t peer);
-/* Gives the complete part its mode and mtime and syncs it; then comes `ready`. */
+/* Sets mode and mtime of the complete part and syncs it; then calls hooks.ready. */
 void download_finish(struct download *d, uint32_t mode, int64_t mtime_ns);
-/* Complete and synced, with this mode and mtime. */
+/* Whether it is complete and synced, with this mode and mtime. */
 bool download_is_finished(const struct download *d, uint32_t mode, int64_t mtime_ns);
-/* It is needed now with another mode or mtime: it is given that, and `ready` comes again. */
+/* Another mode or mtime is wanted now: sets them, and calls hooks.ready again. */
 void download_finish_again(struct download *d, uint32_t mode, int64_t mtime_ns);
 
-/* All of it is here and synced. */
+/* Whether it is complete and synced. */
 bool download_is_ready(const struct download *d);
-/* Nothing is done with it until download_start(). */
+/* Whether it is stopped until download_start(). */
 bool download_is_parked(const struct download *d);
 /* The name of its part in parts/. */
 const char *download_part(const struct download *d);
-/* The inode of the finished part; 0: it is not. */
+/* The inode of the finished part; 0: it is not finished. */
 uint64_t download_part_ino(const struct download *d);
-/* Its block list; NULL when it has none of two or more blocks. */
+/* Its block list; NULL unless that has two or more blocks. */
 const struct blocklist *download_list(const struct download *d);
-/* Bytes that are here, and bytes per second of late. */
+/* Bytes that are here, and bytes per second over the last few seconds. */
 void download_progress(const struct download *d, int64_t *done, int64_t *rate);
 
 #endif

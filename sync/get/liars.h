@@ -1,4 +1,4 @@
-/* The peers that lately sent something else than they offered of one content; the oldest are forgiven. Pure. */
+/* The last few peers that sent wrong bytes for one content, so that it is not requested from them again. Pure. */
 #ifndef LANYARD_SYNC_GET_LIARS_H
 #define LANYARD_SYNC_GET_LIARS_H
 
@@ -7,9 +7,9 @@
 
 enum { LIARS_MAX = 4 };
 
-/* Zeroed memory names nobody. */
+/* Zeroed: nobody. */
 struct liars {
-	uint64_t peer[LIARS_MAX]; /* the last first; 0: none */
+	uint64_t peer[LIARS_MAX]; /* newest first; 0: free */
 };
 
 void liars_add(struct liars *l, uint64_t peer);
