@@ -1,5 +1,4 @@
-/* Shared by the files of sync/get; nobody else includes it. All on the loop's thread; workers see the jobs of part.c
- * only.
+/* Shared by the files of sync/get; nobody else includes it. The loop's thread; workers see only the jobs of part.c.
  *
  * From the lowest to the highest: liars.c, pick.c, queue.c, part_map.c, part.c, parts.c know no downloads;
  * get_state.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs); list.c;
@@ -17,8 +16,8 @@
 enum {
 	RATE_SAMPLES = 5,
 	NO_BLOCK = PICK_NONE,
-	ARRIVING_MIN = 4096, /* bytes within REQUEST_TIMEOUT_MS that show that an answer is under way; pings are less */
-	REQUEST_TIMEOUT_MS = 30000, /* without any answer of that peer */
+	ARRIVING_MIN = 4096,        /* more bytes than pings make within REQUEST_TIMEOUT_MS: an answer is under way */
+	REQUEST_TIMEOUT_MS = 30000, /* without any answer from that peer */
 	TICK_MS = 1000,
 };
 
@@ -33,7 +32,7 @@ enum download_state {
 
 enum block_state {
 	BLOCK_UNSEEN,  /* not looked for in local files yet */
-	BLOCK_LOCAL,   /* a local file is said to have it */
+	BLOCK_LOCAL,   /* the index names a local file that has it */
 	BLOCK_CLAIMED, /* the map says it is here: to be verified */
 	BLOCK_NEEDED,  /* to be requested */
 	BLOCK_REQUESTED,
@@ -44,25 +43,25 @@ enum block_state {
 /* A peer that has the content of one download. */
 struct get_source {
 	uint64_t peer;
-	bool bad;              /* sent wrong bytes, or has it no longer: not asked until it announces something new */
+	bool bad; /* sent wrong bytes, or does not have it any more: not asked until it announces something new */
 	int64_t not_before_ms; /* too slow: others are asked until then */
-	uint32_t cursor;       /* the block after the last it was asked for; NO_BLOCK: none yet */
-	uint8_t *have;         /* a bit for each block that it has; owned; NULL: it has all (today each does) */
+	uint32_t cursor;       /* the block after the last one it was asked for; NO_BLOCK: none yet */
+	uint8_t *have; /* one bit per block that it has; owned; NULL: it has all (at present, every source does) */
 };
 
-/* A peer as those who get see it: what it was asked for, and how it answers. */
+/* A peer as sync/get sees it: what it was asked for, and how it answers. */
 struct source_peer {
 	uint64_t id;
 	bool up;
 	struct get_request *requests; /* oldest first */
 	size_t nrequests;
 	size_t bytes_out;
-	uint64_t arrived;       /* as ops.arrived said when last_answer_ms was last moved by it */
+	uint64_t arrived;       /* the value of ops.arrived when it last moved last_answer_ms */
 	int64_t answered_ms;    /* when it last answered a request */
-	int64_t last_answer_ms; /* or part of one came */
+	int64_t last_answer_ms; /* when a part of an answer last came */
 	int64_t stalled_ms;     /* not asked before this time */
-	bool silent;            /* it let requests run out: asked for one thing at a time until it answers */
-	int64_t window;         /* while the windows are filled: bytes it may still be asked for */
+	bool silent;            /* requests to it timed out: it is asked for one thing at a time until it answers */
+	int64_t window;         /* while window.c runs: bytes that may still be requested from it */
 	UT_hash_handle hh;
 };
 
@@ -71,8 +70,8 @@ struct source_peer {
 struct download {
 	struct get *g;
 	void *owner;
-	const char *path;       /* the owner's, as the next two */
-	struct liars *liars;    /* the last three are gone with the owner: not to be used when dying */
+	const char *path;       /* the owner's, like the next two */
+	struct liars *liars;    /* these three may be gone when the download is dying */
 	struct download **slot; /* NULL: dying */
 	struct content c;
 	enum download_state state;
@@ -80,30 +79,30 @@ struct download {
 	bool keep;    /* dying: the part stays */
 	bool in_lane; /* counts in the queue as under way */
 	bool hungry;
-	bool parked; /* its owner waits, or stands in the queue again: nothing is asked for or written */
-	bool full;   /* the disk was, when it was parked */
-	bool gone;   /* its part is a file of the share by now, or of no use */
+	bool parked; /* its owner waits: nothing is requested or written */
+	bool full;   /* it was parked because the disk was full */
+	bool gone;   /* its part was installed, or is of no use */
 	bool spare;  /* dying: the part stays for a while, for another path that wants its content */
-	bool cloned; /* what is claimed comes from a local file */
+	bool cloned; /* the claimed blocks come from a local file */
 	bool dirty;  /* the part was begun in an earlier run */
 	struct queue_entry lane;
 	struct get_source *sources; /* owned */
 	size_t nsources;
 
-	struct blocklist list; /* owned; while LISTING: what has come of it */
+	struct blocklist list; /* owned; while LISTING: the blocks so far */
 	uint8_t *state_of;     /* enum block_state of each block; owned */
 	int64_t *offset_of;    /* of each block; owned */
 	uint32_t have, needed, requested;
 	uint32_t scan_at;            /* blocks before it were looked for in local files */
 	uint32_t copy_at, verify_at; /* no LOCAL / CLAIMED block is before it */
 	int64_t done;                /* bytes of blocks that are HAVE */
-	int64_t zeros;               /* of those: bytes that nobody had to give */
-	bool claimed;                /* the map said that others were here */
-	uint64_t list_peer;          /* who is giving the list */
+	int64_t zeros;               /* of those: bytes of zeros, which nobody had to send */
+	bool claimed;                /* the part map said that further blocks were here */
+	uint64_t list_peer;          /* the peer that sends the list */
 	uint32_t list_request;       /* 0: none is out */
 	uint32_t list_cap;           /* while LISTING: blocks that `list` can hold */
-	int64_t list_bytes;          /* while LISTING: what the blocks so far make */
-	unsigned list_turns;         /* sources that were too slow with it */
+	int64_t list_bytes;          /* while LISTING: bytes of the blocks so far */
+	unsigned list_turns;         /* how many sources were too slow with it */
 
 	char *waiter; /* a path that wants the same content, and waits for this download; owned; NULL: none */
 	UT_hash_handle hh_name;
@@ -111,7 +110,7 @@ struct download {
 	char part_file[PART_NAME + 8]; /* name + ".part" */
 	int part, map;                 /* owned; -1: not open */
 	uint64_t part_ino;             /* READY: of the part */
-	int64_t have_at;               /* in the map */
+	int64_t have_at;               /* where the part map has its `have` bytes */
 	uint32_t mode;                 /* as finished */
 	int64_t mtime_ns;
 	int jobs, copy_jobs, verify_jobs; /* out */
@@ -140,23 +139,23 @@ struct get_request {
 
 struct get {
 	struct get_config c;
-	bool dead;                     /* freed, except for jobs that are out; no hook is called any more */
+	bool dead;                     /* get_free() was called, but jobs are out; no hook is called any more */
 	int jobs;                      /* out */
 	struct source_peer *peers;     /* by id */
 	struct get_request *requests;  /* by number */
 	size_t bytes_out;              /* of blocks requested, or here and not yet written */
 	struct queue queue;            /* the owner's contents whose turn has not come */
 	struct download *downloads;    /* that have an owner */
-	struct download *dying;        /* whose owner is gone, but not their jobs or files */
+	struct download *dying;        /* that were dropped, but still have jobs or files */
 	struct download *hungry_small; /* of one small block that is to be requested */
 	struct download *hungry;       /* others that have blocks to request */
 	struct download *parts;        /* all with parts, dying ones too, by the part's name */
 	struct spare *spares;          /* parts on disk that no path wants, oldest first */
 	size_t ndownloads, nparked;
 	size_t parked_bytes; /* of their lists */
-	bool new_sources;    /* peers came: downloads look for sources again */
-	bool check_sources;  /* sources went: downloads without any are put aside */
-	int64_t tick_ms;     /* when downloads were last looked at for what takes too long */
+	bool new_sources;    /* peers connected: downloads look for sources again */
+	bool check_sources;  /* sources are gone: downloads without any are stopped */
+	int64_t tick_ms;     /* time of the last get_tick() that did anything */
 	struct get_counters counters;
 };
 
@@ -164,10 +163,10 @@ struct get {
 /* get_pump() is due at the end of this turn. */
 void get_wake(struct get *g);
 int64_t get_now(const struct get *g);
-/* A job that may outlive get_free() begins / ended; after the latter g may be gone. */
+/* A job that may outlive get_free() begins; it ended, and g may be gone. */
 void get_job_begin(struct get *g);
 void get_job_end(struct get *g);
-/* Downloads that could not go on for this reason may be tried again. */
+/* Downloads that stopped for this reason may be tried again. */
 void get_again(struct get *g, enum get_why why);
 struct source_peer *get_peer(struct get *g, uint64_t id); /* made when new */
 struct get_stop get_why(enum get_why why);
@@ -175,27 +174,27 @@ struct get_stop get_disk(int error);
 
 /* --- download_state.c --- */
 void download_set_hungry(struct download *d, bool hungry);
-/* It does not count as under way any more. */
+/* The queue does not count it as under way any more. */
 void download_leave_lane(struct download *d);
-/* The same when all of it is here; but what has a long list, and so takes much memory still, keeps its place. */
+/* The same for a complete download, unless its list is long: it still takes much memory, so it keeps its place. */
 void download_leave_lane_if_light(struct download *d);
 void download_unpark(struct download *d);
 void download_set(struct download *d, uint32_t block, enum block_state state);
 /* The list is known: blocks get their offsets and states. Takes it over. */
 void download_set_list(struct download *d, struct blocklist *list);
-/* Bytes that its list and what is known of its blocks take. */
+/* Bytes of memory that its list and the states of its blocks take. */
 size_t download_list_bytes(const struct download *d);
 
 /* --- download.c --- */
-/* Cannot go on: the owner hears of it, the part stays. d may be gone. */
+/* It cannot go on: calls hooks.stopped. The part stays; d may be gone. */
 void download_fail(struct download *d, struct get_stop stop);
 void download_fail_disk(struct download *d, int error);
 /* All of its blocks are in the part. */
 void download_complete(struct download *d);
 void download_submit(struct download *d, struct part_job *job, void (*done)(void *job));
-/* A job is back, d may die now. */
+/* A job is back; if d was dying and this was the last one, d is gone. */
 void download_job_back(struct download *d);
-/* Makes what is here so far safe from a power cut, unless that was done lately. */
+/* Syncs the part, unless nothing was written since the last sync. */
 void download_sync(struct download *d);
 
 /* --- download_open.c --- */
@@ -203,9 +202,10 @@ void download_sync(struct download *d);
 void download_open(struct download *d);
 
 /* --- spare.c --- */
-/* Nobody wants this part's path: it is removed after get_config.spare_ms, unless somebody wants its content. */
+/* The path of this part is no longer wanted: it is removed after get_config.spare_ms, unless another path wants its
+ * content. */
 void spare_add(struct get *g, const char *name);
-/* A download is about to go on with a part of that name, if there is one. False when it is being removed just now. */
+/* A download is about to use the part of that name, if there is one. False: it is being removed. */
 bool spare_take(struct get *g, const char *name);
 /* The disk is full. */
 void spare_remove_all(struct get *g);
@@ -213,28 +213,28 @@ void spare_remove_all(struct get *g);
 void spare_free_all(struct get *g);
 
 /* --- source.c --- */
-/* Asks the owner who may have the content; those that are known already stay as they are. */
+/* Asks the owner which peers may have the content, and adds the new ones. */
 void source_refresh(struct download *d);
 struct get_source *source_find(struct download *d, uint64_t peer);
-/* It does not have the content any more: not asked by this download until it announces something new. */
+/* The peer does not have the content any more: this download does not ask it until it announces something new. */
 void source_has_not(struct download *d, uint64_t peer);
-/* It sent what it should not: remembered as a liar, and not asked until it announces something new. */
+/* The peer sent wrong bytes: it is noted as a liar, and not asked until it announces something new. */
 void source_lied(struct download *d, uint64_t peer, const char *what);
-/* Those that had it not are asked again; liars are not. */
+/* Sources that did not have it may be asked again; liars may not. */
 void source_forgive(struct download *d);
-/* It is up, has what we want as far as we know, and answers. */
+/* Whether it is connected, has the content as far as we know, and answers. */
 bool source_usable(const struct get *g, const struct get_source *s);
-/* The one to be asked first: that was not slow, or the longest ago; NULL: none can be. */
+/* The source to ask first: one that was not slow, or was slow the longest ago. NULL: none can be asked. */
 struct get_source *source_any(struct download *d);
-/* Why none can be. */
+/* Why source_any() found none. */
 enum get_why source_reason(const struct download *d);
-/* Others are asked for a while. */
+/* It was too slow: others are asked for a while. */
 void source_is_slow(struct download *d, struct get_source *s);
 void source_free_all(struct download *d);
 
 /* --- request.c --- */
 struct get_request *request_new(struct download *d, struct source_peer *p, uint32_t block, uint32_t len);
-/* NULL: none is out under this number, or it went to another peer. */
+/* NULL: no request to this peer has this number. */
 struct get_request *request_find(struct get *g, uint64_t peer, uint32_t number);
 /* Forgets a request; its block, if any, is NEEDED again when `again`. */
 void request_forget(struct get_request *r, bool again);
@@ -244,7 +244,7 @@ void request_cancel(struct get *g, struct source_peer *p, const struct download 
 void request_cancel_download(struct download *d);
 /* Peers that let their requests run out are silent. */
 void request_timeouts(struct get *g);
-/* p gave what it was asked for, or answered that it does not have it. */
+/* p answered a request, whatever the answer. */
 void request_answered(struct get *g, struct source_peer *p);
 
 /* --- window.c --- */
@@ -254,16 +254,16 @@ void window_fill(struct get *g);
 void window_steal(struct download *d);
 
 /* --- list.c --- */
-/* Asks a source for the list's next piece, unless that is done already. */
+/* Requests the next piece of the list from a source, unless one is requested already. */
 void list_request_next(struct download *d);
-/* Once a second: another source is asked when the one that was does not answer. */
+/* Once per second: asks another source if the one that was asked does not answer. */
 void list_tick(struct download *d);
 enum list_taken { LIST_MORE, LIST_WHOLE, LIST_BAD };
-/* A piece that came; after LIST_BAD the list begins again. */
+/* Adds a piece that came. After LIST_BAD the list begins again. */
 enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blocks, size_t n);
 
 /* --- blocks.c --- */
-/* Looks for blocks in local files, verifies claims, writes what arrived: as much as is good for one turn. */
+/* Looks for blocks in local files, verifies claimed blocks, and writes what arrived: a bounded amount per turn. */
 void blocks_pump(struct download *d);
 
 #endif
