@@ -12,10 +12,9 @@
 
 /* The kind, metadata and identity of what is at a path. kind is S_IFMT's bits, 0 when there is nothing. */
 struct fs_stat {
-	uint32_t kind; /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
-	uint32_t mode; /* permission bits, 0777 */
-	uint32_t
-		special; /* setuid, setgid, sticky: 07000. Only of use on this machine: on another they would mean other users */
+	uint32_t kind;    /* S_IFREG, S_IFDIR, S_IFLNK, ... or 0: absent */
+	uint32_t mode;    /* permission bits, 0777 */
+	uint32_t special; /* setuid, setgid, sticky: 07000; on another machine they would mean other users */
 	int64_t size;     /* bytes */
 	int64_t mtime_ns; /* since 1970; before 1677-09-21 or after 2262-04-11, the nearest that fits */
 	int64_t ctime_ns;

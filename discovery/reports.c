@@ -9,9 +9,8 @@
 #include "base/mem.h"
 
 enum {
-	MAX_HELD = 64, /* reports that wait for their second to be over; each takes a few KiB */
-	MAX_INSTANCES =
-		8, /* names of one pair that are remembered; names that were never withdrawn stay in caches for minutes */
+	MAX_HELD = 64,     /* reports that wait for their second to be over; each takes a few KiB */
+	MAX_INSTANCES = 8, /* names of one pair that are remembered; those not withdrawn stay in caches for minutes */
 };
 
 struct report_key {

@@ -36,8 +36,8 @@ void engine_pause(struct engine *e, bool paused); /* also after a restart */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);
 /* Has a worker check whether the share is there and what is mounted in it, so that the next status also holds for a
- * disk that came or went a moment ago. engine_share_checked(): the answer is there, or the disk is stuck and it will not
- * come soon. */
+ * disk that came or went a moment ago. engine_share_checked(): the answer is there, or the disk is stuck and it will
+ * not come soon. */
 void engine_check_share(struct engine *e);
 bool engine_share_checked(struct engine *e);
 /* It holds an invite that no member has honoured yet. */

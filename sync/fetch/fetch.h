@@ -164,7 +164,7 @@ struct fetch_download {
 	const char *reason;  /* why it waits; NULL when it does not */
 	uint64_t offered_by; /* short ID of the member that offers it, when no member gives the content; else 0 */
 	int64_t since_s;     /* wall clock, with a reason: it has waited since then, however often it was tried */
-	int64_t retry_s; /* seconds until the next try; -1: when a member that has it connects; -2: when it is released */
+	int64_t retry_s;     /* seconds until the next try; -1: when a member that has it connects; -2: when released */
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);

@@ -65,8 +65,8 @@ struct source_peer {
 	UT_hash_handle hh;
 };
 
-/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `requested` REQUESTED; hungry exactly when needed > 0 and neither
- * parked nor dying; slot points at this download until it is dying, and is NULL from then on. */
+/* Invariants: `have` blocks are HAVE, `needed` NEEDED, `requested` REQUESTED; hungry exactly when needed > 0 and
+ * neither parked nor dying; slot points at this download until it is dying, and is NULL from then on. */
 struct download {
 	struct get *g;
 	void *owner;

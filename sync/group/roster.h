@@ -111,8 +111,8 @@ struct roster_mark {
 };
 /* Of each owner whose statements are complete here; returns how many. */
 size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_OWNERS]);
-/* Whether the roster shows at least as much of each owner: a statement of at least this number, and all statements that the
- * owner's last one covers. */
+/* Whether the roster shows at least as much of each owner: a statement of at least this number, and all statements that
+ * the owner's last one covers. */
 bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_t n);
 
 /* Our own leave: signs an entry that ends our membership and appends its bytes to out. abandon: leave even if no
@@ -121,11 +121,11 @@ bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_
 int roster_leave(struct roster *r, const struct identity *self, bool abandon, int64_t now_s, struct bytes *out);
 
 /* Entries that owners sign. -1 when self is not an owner, or has no statement left. Each call may sign several entries;
- * they are in the roster afterwards, to be gossiped. Additions and removals that stood only by the statement of an owner
- * that is removed or demoted are signed again by us. Not of ourselves.
+ * they are in the roster afterwards, to be gossiped. Additions and removals that stood only by the statement of an
+ * owner that is removed or demoted are signed again by us. Not of ourselves.
  *
- * grant: makes id a member in this role, or changes its role, whatever was said of it before. Also -1 when the
- * group is full. */
+ * grant: makes id a member in this role, or changes its role, whatever was said of it before. Also -1 when the group is
+ * full. */
 int roster_grant(struct roster *r, const struct identity *self, const struct agent_id *id, enum role role,
                  const char *member_name, int64_t now_s);
 /* Whether id can be a member in this role: it is one already, or there is room, nobody has its short ID, and there

@@ -115,8 +115,8 @@ static void read_found(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
-/* The common part of owners' statements: the signer's number, the date, the digest of its other statements. The founder's
- * first statement has number 1. */
+/* The common part of owners' statements: the signer's number, the date, the digest of its other statements. The
+ * founder's first statement has number 1. */
 static void read_statement(struct reader *r, struct roster_entry *e)
 {
 	entry_read_group(r, e);

@@ -195,7 +195,8 @@ struct roster_agent *roster_agent_find(const struct roster *r,
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep);
 
 /* --- roster_statements.c --- */
-/* The digest of all statements of this signer except the one about to be replaced (kind and target; 0 and NULL: none). */
+/* The digest of all statements of this signer except the one about to be replaced (kind and target; 0 and NULL:
+ * none). */
 void roster_statements(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,
                        uint8_t digest[HASH_LEN]);
 /* The greatest statement of this signer; NULL: it has not said any. */

@@ -4,13 +4,14 @@
  * keeps no other from counting. So it is enough to pass on entries that count, and members that were sent the same
  * entries judge the same.
  *
- * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on; within one
- *    such generation by ID; sixteen at most. Whoever was removed or demoted by one that spoke before does not speak.
- * 2. The most senior of them that a later one removed or demoted is silenced: its additions no longer count, except those that
- *    made its removers owners; its removals do. Then all speak again, until nobody is silenced.
- * 3. An owner's or member's admission counts when its issuer has spoken and is not silenced, in one order: those that an owner
- *    has added since first, then by hash; while the invite has uses left and the admitter is below its bound. What is passed
- *    over uses nothing up.
+ * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on;
+ *    within one such generation by ID; sixteen at most. Whoever was removed or demoted by one that spoke before
+ *    does not speak.
+ * 2. The most senior of them that a later one removed or demoted is silenced: its additions no longer count,
+ *    except those that made its removers owners; its removals do. Then all speak again, until nobody is silenced.
+ * 3. An owner's or member's admission counts when its issuer has spoken and is not silenced, in one order: those
+ *    that an owner has added since first, then by hash; while the invite has uses left and the admitter is below
+ *    its bound. What is passed over uses nothing up.
  * 4. Leaves count of whoever had been added; juniors' first, and the last owner's only when it says so. */
 #include <stdlib.h>
 #include <string.h>

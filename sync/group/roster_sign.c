@@ -133,7 +133,8 @@ static size_t name_all(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_M
 	return name(a, is_addition, named, n);
 }
 
-/* The invite by which id came, if self has to keep saying so: from its own statement, or from an admission that counts. */
+/* The invite by which id came, if self has to keep saying so: from its own statement, or from an admission that
+ * counts. */
 static const struct agent_id *invite_of(const struct roster *r, const struct agent_id *self, const struct agent_id *id)
 {
 	const struct roster_item *own = statement_about(r, self, ENTRY_ADD, id), *it;
@@ -351,7 +352,8 @@ static bool is_told_by_owner(const struct view_member *m)
 	return m->by->e.kind != ENTRY_JOIN;
 }
 
-/* How many agents that came by an invite may be confirmed, so that enough statements are left for the owner's own acts. */
+/* How many agents that came by an invite may be confirmed, so that enough statements are left for the owner's own
+ * acts. */
 static size_t may_confirm(const struct roster_agent *self)
 {
 	size_t used = statements_of_kind(self, ENTRY_ADD), limit = OWNER_MAX_STATEMENTS - OWNER_ROOM_STATEMENTS;

@@ -179,8 +179,8 @@ static bool silence_one(struct roster *r)
 	return false;
 }
 
-/* An addition of a silenced owner is spared only while it leads to a statement that counts against that owner. Drops the
- * others from the spared; true if there were any: then all must speak again. This ends, since the spared only
+/* An addition of a silenced owner is spared only while it leads to a statement that counts against that owner. Drops
+ * the others from the spared; true if there were any: then all must speak again. This ends, since the spared only
  * become fewer. */
 static bool spare_less(struct roster *r)
 {

@@ -31,7 +31,8 @@ static int members_by_claim(const void *a, const void *b)
 	return memcmp(x->by->hash, y->by->hash, HASH_LEN);
 }
 
-/* By short ID, then as members_by_claim(), except for the hash, which changes with every statement about the same agent. */
+/* By short ID, then as members_by_claim(), except for the hash, which changes with every statement about the same
+ * agent. */
 static int members_by_short(const void *a, const void *b)
 {
 	const struct view_member *x = a, *y = b;

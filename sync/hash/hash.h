@@ -55,8 +55,8 @@ void hash_pump(struct hash *h);
 /* Files that were added and are not done. */
 size_t hash_pending(const struct hash *h);
 
-/* Any thread: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1 and
- * errno. */
+/* Any thread: opens a file for reading; with O_NOATIME if the file is ours, since reading it must not look like use. -1
+ * and errno. */
 int hash_open(int dirfd, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* Names in parts/ for what an exchange brings out of the share, on its way into the versions. The name says what should
- * come out, from which path, and what the new thing is that may still stand there, so that after a crash one lstat tells
- * what it is:
+ * come out, from which path, and what the new thing is that may still stand there, so that after a crash one lstat
+ * tells what it is:
  *   z<id>-<number>-<old ino>-<old size>-<old mtime>-<new size>-<new mtime>-<tag>[-<part>].swap
  * (tag: of the path, as versions have it; it and part are two numbers each, the numbers of digits of five bits) */
 #ifndef LANYARD_SYNC_INSTALL_SWAP_H

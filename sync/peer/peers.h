@@ -91,7 +91,8 @@ struct peer_hooks {
 	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
-	/* The least of the peer's sequence numbers that was handed over and is in memory only, so it must not be acknowledged; 0: none. */
+	/* The least of the peer's sequence numbers that was handed over and is in memory only, so it must not be
+	 * acknowledged; 0: none. */
 	uint64_t (*unstored)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);

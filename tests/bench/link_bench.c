@@ -1,5 +1,5 @@
-/* How fast a link carries BLOCK frames over loopback: two processes, one connection. Prints what passed a second by the wall
- * clock, and by each end's own processor time, which other load on the machine disturbs less.
+/* How fast a link carries BLOCK frames over loopback: two processes, one connection. Prints what passed a second by the
+ * wall clock, and by each end's own processor time, which other load on the machine disturbs less.
  *
  * link_bench [BYTES A FRAME [FRAMES]] */
 #include <stdio.h>

@@ -310,8 +310,8 @@ static void a_timer_may_free_itself(void **state)
 	assert_int_equal(s->fired, 1);
 }
 
-/* 100 datagrams of 5 ms each, with 50 ms saved up and a tenth of a core: some ten are read at once, the others as it is saved up.
- * (On a loaded machine some more, since it takes longer.) */
+/* 100 datagrams of 5 ms each, with 50 ms saved up and a tenth of a core: some ten are read at once, the others as it is
+ * saved up. (On a loaded machine some more, since it takes longer.) */
 static void the_network_has_a_budget(void **state)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

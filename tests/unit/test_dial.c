@@ -1,5 +1,5 @@
-/* Proves what dial.c promises of addresses to try, whoever speaks of them: loop, network, sessions and roster are played by the
- * test, so that time passes when it says so. */
+/* Proves what dial.c promises of addresses to try, whoever speaks of them: loop, network, sessions and roster are
+ * played by the test, so that time passes when it says so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -22,7 +22,8 @@ static void small_file_with_bytes_is_installed(void **state)
 	assert_int_equal(w->nhints, 0);
 }
 
-/* What this agent does not want is remembered, not got, and leaves nothing to do; once it is wanted it is there for the asking. */
+/* What this agent does not want is remembered, not got, and leaves nothing to do; once it is wanted it is there for the
+ * asking. */
 static void unwanted_file_is_left_with_the_peer(void **state)
 {
 	static const struct choose_pin pins[] = { { "wanted", true } };
@@ -95,7 +96,8 @@ static void small_file_without_bytes_is_asked_for(void **state)
 	assert_int_equal(peer_of(ANNA)->lists, 0);
 }
 
-/* A folder of several people's has its setgid bit from the one above, whatever mode a peer gives it, and nobody is told of it. */
+/* A folder of several people's has its setgid bit from the one above, whatever mode a peer gives it, and nobody is told
+ * of it. */
 static void a_folder_keeps_the_special_bits_it_has_here(void **state)
 {
 	struct record r;

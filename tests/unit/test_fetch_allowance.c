@@ -1,5 +1,5 @@
-/* Deletions of paths that were never here: of each member as many are kept as the share is worth, and all others that come matter
- * as before. */
+/* Deletions of paths that were never here: of each member as many are kept as the share is worth, and all others that
+ * come matter as before. */
 #include "tests/unit/fetch_world.h"
 
 enum { MANY = 3000, DEPTH = 20 };

@@ -1,5 +1,5 @@
-/* Fetch, when a member takes away much of what is here: held as a whole, whoever it names as the author, until it is released or
- * taken back. */
+/* Fetch, when a member takes away much of what is here: held as a whole, whoever it names as the author, until it is
+ * released or taken back. */
 #include "tests/unit/fetch_world.h"
 
 enum { FILES = 40, CARL = 300 };

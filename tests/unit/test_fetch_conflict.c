@@ -1,5 +1,5 @@
-/* Fetch and people who write to the same files: nothing they wrote is lost. Those who write between two steps of an install:
- * test_fetch_meanwhile.c. */
+/* Fetch and people who write to the same files: nothing they wrote is lost. Those who write between two steps of an
+ * install: test_fetch_meanwhile.c. */
 #include "tests/unit/fetch_world.h"
 
 /* --- conflicts that records show --- */
@@ -49,8 +49,8 @@ static void concurrent_edit_becomes_a_conflict_copy(void **state)
 	record_clear(&ours);
 }
 
-/* A peer only touched the file; ours, which nobody had seen yet, is another one. Then the touched one's content is needed,
- * and its record, which was only held, must be where sources are looked for. */
+/* A peer only touched the file; ours, which nobody had seen yet, is another one. Then the touched one's content is
+ * needed, and its record, which was only held, must be where sources are looked for. */
 static void unseen_edit_of_a_touched_file_is_kept(void **state)
 {
 	struct record theirs;

@@ -1,5 +1,5 @@
-/* Fetch and kill -9 between any two steps: what stands in the share is whole, nothing a user wrote is lost, and the next start
- * goes on. Also file systems that cannot exchange two files. */
+/* Fetch and kill -9 between any two steps: what stands in the share is whole, nothing a user wrote is lost, and the
+ * next start goes on. Also file systems that cannot exchange two files. */
 #include "tests/unit/fetch_world.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Fetch on disks that refuse: full, read-only, without permission, with another disk mounted inside, without exchange. Where
- * mounting is not allowed these are skipped. */
+/* Fetch on disks that refuse: full, read-only, without permission, with another disk mounted inside, without exchange.
+ * Where mounting is not allowed these are skipped. */
 #include "tests/unit/fetch_world.h"
 
 #include <dirent.h>
@@ -187,7 +187,8 @@ static void what_would_take_the_indexs_room_is_not_begun(void **state)
 	free(bytes);
 }
 
-/* Half of it is here when the user takes the room; it waits, keeps what it has, and goes on when there is room again. */
+/* Half of it is here when the user takes the room; it waits, keeps what it has, and goes on when there is room
+ * again. */
 static void what_has_begun_stops_before_the_indexs_room(void **state)
 {
 	size_t n = 6 << 20;

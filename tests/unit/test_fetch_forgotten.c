@@ -1,4 +1,5 @@
-/* Fetch, when deletions have been forgotten here: a member that still has them is sent them again, and new files are taken. */
+/* Fetch, when deletions have been forgotten here: a member that still has them is sent them again, and new files are
+ * taken. */
 #include "tests/unit/fetch_world.h"
 
 /* What Anna says of a path before it is deleted, as somebody who was away still has it. */
@@ -28,7 +29,8 @@ static void delete_and_forget(const char *path)
 	assert_int_equal(index_totals(w->index).tombstones, 0);
 }
 
-/* Bert still has what Anna deleted: it does not come back, and he is told. Returns by whom we know of the deletion; 0: our own. */
+/* Bert still has what Anna deleted: it does not come back, and he is told. Returns by whom we know of the deletion; 0:
+ * our own. */
 static uint64_t bring_back(struct record *old)
 {
 	struct record r;
@@ -106,7 +108,8 @@ static void an_old_deletion_touches_nothing_made_since(void **state)
 	record_clear(&old);
 }
 
-/* A row that Anna has numbered again arrives late: a change that counts as known need not have a row here. What is offered lives. */
+/* A row that Anna has numbered again arrives late: a change that counts as known need not have a row here. What is
+ * offered lives. */
 static void what_is_still_offered_was_not_forgotten(void **state)
 {
 	struct record old = of_old("a");

@@ -1,4 +1,5 @@
-/* Fetch and a person who writes at the worst moment, between two steps of an install: nothing that is written is lost. */
+/* Fetch and a person who writes at the worst moment, between two steps of an install: nothing that is written is
+ * lost. */
 #include "tests/unit/fetch_world.h"
 
 #include "sync/fetch/fetch_internal.h"
@@ -269,7 +270,8 @@ static void what_is_gone_before_its_row_is_written_is_noticed(void **state)
 	record_clear(&row);
 }
 
-/* The file that stands there by now makes a loss of what is being fetched, which is weighed first: the download goes on, once. */
+/* The file that stands there by now makes a loss of what is being fetched, which is weighed first: the download goes
+ * on, once. */
 static void what_is_weighed_while_it_is_fetched_is_fetched_once(void **state)
 {
 	enum { SIZE = 300000 };

@@ -103,7 +103,8 @@ static void parts_nobody_wants_are_removed(void **state)
 	free(bytes);
 }
 
-/* Found by a kill between the rename into the share and the row: nothing would have removed the map before the next start. */
+/* Found by a kill between the rename into the share and the row: nothing would have removed the map before the next
+ * start. */
 static void map_without_its_part_is_removed(void **state)
 {
 	uint8_t *bytes = noise(BIG, 9);

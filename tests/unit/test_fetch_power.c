@@ -1,5 +1,5 @@
-/* Fetch and the order in which things reach the disk: before anything is put in its place, the note that says whose it is has been
- * made safe, so that a power cut never makes it look like the user's own. */
+/* Fetch and the order in which things reach the disk: before anything is put in its place, the note that says whose it
+ * is has been made safe, so that a power cut never makes it look like the user's own. */
 #include "tests/unit/fetch_world.h"
 
 #include <sys/mount.h>

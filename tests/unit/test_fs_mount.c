@@ -1,6 +1,6 @@
-/* Proves that what somebody mounts in a folder is outside of it: nothing in there is opened, made, removed or changed. In a mount
- * namespace of the test's own; where that is not allowed, skipped. Also that modes and times are set on the very thing a name
- * names. */
+/* Proves that what somebody mounts in a folder is outside of it: nothing in there is opened, made, removed or changed.
+ * In a mount namespace of the test's own; where that is not allowed, skipped. Also that modes and times are set on the
+ * very thing a name names. */
 #include "tests/unit/fs_dirs.h"
 
 #include <sys/mount.h>

@@ -1,4 +1,5 @@
-/* Proves what fs.h does where the kernel or the file system refuses a call: each in a child of its own, which cannot make it. */
+/* Proves what fs.h does where the kernel or the file system refuses a call: each in a child of its own, which cannot
+ * make it. */
 #include "tests/unit/fs_dirs.h"
 
 #include <linux/filter.h>

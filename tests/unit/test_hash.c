@@ -1,5 +1,5 @@
-/* Proves that a file's content is the same however it is read: by one job or in segments by several, with its holes read
- * or not. Each test has a fresh folder; the reference is cut and hashed here, front to back. */
+/* Proves that a file's content is the same however it is read: by one job or in segments by several, with its holes
+ * read or not. Each test has a fresh folder; the reference is cut and hashed here, front to back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

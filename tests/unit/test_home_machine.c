@@ -1,5 +1,5 @@
-/* Which machine a home was last used on: the same one, another, one of old. /etc/machine-id is a file of the test's own, mounted over
- * it; where that cannot be, only what needs no other ID is tested. */
+/* Which machine a home was last used on: the same one, another, one of old. /etc/machine-id is a file of the test's
+ * own, mounted over it; where that cannot be, only what needs no other ID is tested. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

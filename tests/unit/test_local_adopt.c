@@ -1,4 +1,5 @@
-/* What the scan finds and others have said already: it is theirs, not a change of ours, unless that would lose something. */
+/* What the scan finds and others have said already: it is theirs, not a change of ours, unless that would lose
+ * something. */
 #include "tests/unit/local_fixture.h"
 
 enum { ANNA = 100, BERT = 200, ANNAS_EPOCH = 1000, BERTS_EPOCH = 2000 };

@@ -1,5 +1,5 @@
-/* Proves that bytes are never taken for known by a ctime that was not read: whatever a user does to hide a write (VeraCrypt and some
- * databases set the mtime back), it is a change of his, and never rot. */
+/* Proves that bytes are never taken for known by a ctime that was not read: whatever a user does to hide a write
+ * (VeraCrypt and some databases set the mtime back), it is a change of his, and never rot. */
 #include <sys/mman.h>
 #include <time.h>
 

@@ -1,5 +1,6 @@
-/* Proves that what a disk made of the mode and mtime it was asked to keep is not told as a user's change, and that what is one is told
- * with the rest as it was asked. The disk under the test keeps everything: the rows say that it does not. */
+/* Proves that what a disk made of the mode and mtime it was asked to keep is not told as a user's change, and that what
+ * is one is told with the rest as it was asked. The disk under the test keeps everything: the rows say that it does
+ * not. */
 #include "tests/unit/local_fixture.h"
 
 enum { MTIME_S = 1700000000 };
@@ -10,8 +11,8 @@ static void set_time(const char *path, int64_t ns)
 	assert_int_equal(fs_set_mtime_at(root, path, ns), 0);
 }
 
-/* What is at path gets the mode and time that a disk without modes and with whole seconds would show, and its row those that
- * were asked for. */
+/* What is at path gets the mode and time that a disk without modes and with whole seconds would show, and its row those
+ * that were asked for. */
 static void lose(const char *path, uint32_t asked)
 {
 	struct record r = get_row(path);

@@ -1,8 +1,8 @@
 /* Proves that what must not be told of a share stays here, and that what no record can hold is listed. */
 #include "tests/unit/local_fixture.h"
 
-/* A share that was moved into this one, with all it keeps, or one on a disk where .LANYARD is the same. Rows that version 0.1.0 wrote
- * of it are let be, since their tombstones would reach the other share's files. */
+/* A share that was moved into this one, with all it keeps, or one on a disk where .LANYARD is the same. Rows that
+ * version 0.1.0 wrote of it are let be, since their tombstones would reach the other share's files. */
 static void test_the_folder_of_another_share_is_listed_and_never_told(void **state)
 {
 	struct record r = { .path = mem_strdup("in/.lanyard/old"), .kind = RECORD_FILE, .mode = 0644 };

@@ -1,4 +1,5 @@
-/* Proves that a file with several names is the same at each of them, whichever it was written through: events tell of one. */
+/* Proves that a file with several names is the same at each of them, whichever it was written through: events tell of
+ * one. */
 #include "tests/unit/local_fixture.h"
 
 static void make_link(const char *from, const char *to)

@@ -316,7 +316,8 @@ static void test_moved_folders_are_followed_by_a_full_look(void **state)
 	assert_index_is_disk();
 }
 
-/* A folder is moved when the last look, a long one, has just ended: the next has to wait a little, and is then the only one. */
+/* A folder is moved when the last look, a long one, has just ended: the next has to wait a little, and is then the only
+ * one. */
 static void test_a_full_look_that_had_to_wait_is_the_last(void **state)
 {
 	struct stat st;

@@ -1,4 +1,5 @@
-/* Proves that what goes wrong is listed and mended, and that nothing is taken for deleted which is only out of sight. */
+/* Proves that what goes wrong is listed and mended, and that nothing is taken for deleted which is only out of
+ * sight. */
 #include "tests/unit/local_fixture.h"
 
 #include <linux/capability.h>
@@ -18,7 +19,8 @@ static bool is_failed(void)
 
 /* --- files --- */
 
-/* A member made up the last version that there can be. The user's change of that file cannot be told; all others can. */
+/* A member made up the last version that there can be. The user's change of that file cannot be told; all others
+ * can. */
 static void test_a_version_that_cannot_go_on_is_that_files_trouble(void **state)
 {
 	struct record r;

@@ -1,4 +1,5 @@
-/* Proves that verify and scrub read every file, tell what rotted and nothing else, and that both can be ended at any time. */
+/* Proves that verify and scrub read every file, tell what rotted and nothing else, and that both can be ended at any
+ * time. */
 #include "tests/unit/local_fixture.h"
 
 static char rotten_path[64];

@@ -169,7 +169,8 @@ static void the_journal_gets_priorities_in_one_write(void **state)
 	assert_string_equal(line, "<4>hi\\x0a\n");
 }
 
-/* The value of a field in a journal's entry; -1: it is not there. Fields: name, newline, 64-bit length, value, newline. */
+/* The value of a field in a journal's entry; -1: it is not there. Fields: name, newline, 64-bit length, value,
+ * newline. */
 static ssize_t field_of(const char *entry, size_t n, const char *name, char *value)
 {
 	size_t at = 0;

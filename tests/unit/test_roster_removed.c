@@ -100,7 +100,8 @@ static void of_owners_of_one_generation_one_stays(void **state)
 	expect_members(w, b_first ? "A owner, B owner" : "A owner, C owner");
 }
 
-/* What it says then, whenever and to whomever, lets nobody in; and what it had said has to be said again by another owner. */
+/* What it says then, whenever and to whomever, lets nobody in; and what it had said has to be said again by another
+ * owner. */
 static void a_founder_that_a_junior_removed_is_silent(void **state)
 {
 	struct world *w = *state;

@@ -1,4 +1,5 @@
-/* What a roster tells others: entries in an order that never waits, proofs of one member, and what we sign ourselves. */
+/* What a roster tells others: entries in an order that never waits, proofs of one member, and what we sign
+ * ourselves. */
 #include "tests/unit/roster_world.h"
 
 struct copy {

@@ -1,5 +1,5 @@
-/* Proves the promises of heard.h with a library that is played by the test: what is resolved, told, tried again, and that
- * no flood costs more than its bounds. */
+/* Proves the promises of heard.h with a library that is played by the test: what is resolved, told, tried again, and
+ * that no flood costs more than its bounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@
 
 enum { IFACE = 1000000 }; /* not the loopback interface of any host */
 
-/* A resolver, which lends its name, address and TXT to heard_resolved() and takes them back when it is freed, as Avahi's do. */
+/* A resolver, which lends its name, address and TXT to heard_resolved() and takes them back when it is freed, as
+ * Avahi's do. */
 struct resolver {
 	struct resolver *prev, *next;
 	char name[64];
@@ -199,8 +200,8 @@ static void what_is_seen_is_resolved_and_told(void **state)
 	assert_int_equal(s->asked, 1);
 }
 
-/* The service is withdrawn, or its record ran out, before its resolver has answered; it comes again, and the resolver is
- * another one. */
+/* The service is withdrawn, or its record ran out, before its resolver has answered; it comes again, and the resolver
+ * is another one. */
 static void what_vanishes_while_it_is_resolved_costs_nothing(void **state)
 {
 	struct scene *s = *state;
