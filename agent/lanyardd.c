@@ -56,7 +56,7 @@ static int complain(char *why)
 
 /* --- the process --- */
 
-/* Nothing that is inherited may change the program's behavior: descriptors 0 to 2 are open, the umask is known, a
+/* Nothing that is inherited may change the program's behaviour: descriptors 0 to 2 are open, the umask is known, a
  * closed pipe is an error. */
 static void prepare_process(void)
 {
