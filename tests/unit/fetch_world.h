@@ -151,7 +151,7 @@ bool is_there(const char *path);
 bool text_is_somewhere(const char *text);
 /* The row says what is on disk: to the last bit of `seen`. */
 void assert_row_is_true(const char *path);
-/* Nothing is left of all that was done. */
+/* Files in parts/. A worker removes the rest of a part after its file is installed, so a test waits for 0. */
 size_t parts_left(void);
 
 /* --- between fetch_world.c and fetch_world_peers.c --- */
