@@ -76,8 +76,11 @@ bool route_needs_copy(const struct fetch *f, const struct content *c)
 	struct ticket *t;
 
 	HASH_FIND(hh_root, f->copies, c->root, 32, t);
-	/* A ticket that waits does not hold up others: it may wait for the space that they free. */
-	return t != NULL && t->state != TICKET_WAITING && t->pair == NULL && content_equal(&t->want.content, c);
+	if (t == NULL || t->pair != NULL || !content_equal(&t->want.content, c))
+		return false;
+	/* A ticket that waits does not hold up others, since it may wait for the space that they free; except where
+	 * it waits without a reason, which passes in a moment. */
+	return t->state != TICKET_WAITING || t->reason == REASON_NONE;
 }
 
 struct local_copy {
