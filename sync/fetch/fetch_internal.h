@@ -73,7 +73,9 @@ struct ticket {
 	bool no_move;            /* a move was tried and failed */
 	bool awaited;            /* has waited for a move already, or a local copy was found */
 	bool weighed;            /* by the guard (guard.h), and ... */
-	bool loss;               /* ... counted as a loss */
+	bool loss;               /* ... counted as a loss, or ... */
+	bool stays;              /* ... found to leave its content here under another name */
+	bool going;              /* a loss by which the share will have one file less */
 	bool passed;             /* it may take away what is here */
 	bool released;           /* since the admin released it */
 	bool mkdirs;             /* its missing folders may be made */

@@ -60,28 +60,31 @@ static struct author *author_get(struct fetch *f, struct who who)
 
 struct copy {
 	struct fetch *f;
-	const char *path; /* not this one */
+	const struct ticket *t; /* not this one's path */
 	int looked;
 	bool stays;
 };
 
-/* A file that is itself about to go does not count. */
+/* A file that is itself about to go does not count. A replaced file's copy does whose deletion was not weighed yet: the
+ * copy's content counts as lost then. So a file that is moved and edited is one loss, whichever is heard first. */
 static bool check_copy(void *arg, const struct record *r)
 {
 	struct copy *c = arg;
 	const struct ticket *t;
 
-	if (strcmp(r->path, c->path) == 0)
+	if (strcmp(r->path, c->t->want.path) == 0)
 		return true;
 	t = ticket_find(c->f, r->path);
-	c->stays = (t == NULL || !guard_takes_away(t)) && !guard_holds(c->f, r->path);
+	c->stays = (t == NULL || !guard_takes_away(t) ||
+	            (t->state == TICKET_DELETE && !t->weighed && !c->t->merged.deleted)) &&
+	           !guard_holds(c->f, r->path);
 	return !c->stays && ++c->looked < COPIES_LOOKED;
 }
 
 /* The content is here under another name too, or about to be: it only moves. */
 static bool stays_elsewhere(struct fetch *f, const struct ticket *t)
 {
-	struct copy c = { .f = f, .path = t->want.path };
+	struct copy c = { .f = f, .t = t };
 	struct ticket *other;
 
 	if (t->pair != NULL)
@@ -127,7 +130,7 @@ static bool counts_up(struct fetch *f, struct who who, uint64_t path, bool own)
 
 	most = burst_most(&f->guard->most, there, now);
 	losses_add(a->losses, path, own, now);
-	lost = losses_count(a->losses, most - there + (int64_t)f->count[TICKET_DELETE], now);
+	lost = losses_count(a->losses, most - there + f->guard->going, now);
 	/* A member that was away hears from one member what many did meanwhile, so brought losses need a higher
 	 * number. */
 	if (who.brings && lost * BROUGHT_OF < most * BROUGHT_PARTS)
@@ -143,9 +146,12 @@ static void guard_weigh(struct fetch *f, struct ticket *t)
 
 	t->weighed = true;
 	t->released = h != NULL && h->until_s != 0;
-	if (t->released || stays_elsewhere(f, t) || is_taken_already(f, t, path))
+	t->stays = !t->released && stays_elsewhere(f, t);
+	if (t->released || t->stays || is_taken_already(f, t, path))
 		return;
 	t->loss = true;
+	t->going = t->merged.deleted;
+	f->guard->going += t->going;
 	own = t->merged.deleted && is_young(f, t, path);
 	large = counts_up(f, guard_author_of(t), path, own);
 	if (t->peer != 0 && t->peer != t->want.modified_by)
@@ -179,7 +185,7 @@ static void guard_go_on(struct fetch *f, struct ticket *t)
 	} else if (lacks_budget(f, t)) {
 		if (f->c.versions != NULL)
 			f->c.versions(f->c.arg);
-		guard_waits(t);
+		guard_waits(f, t);
 		ticket_wait(f, t, REASON_UNKEPT);
 	} else {
 		t->passed = true;
@@ -304,7 +310,12 @@ void guard_installed(struct fetch *f, struct ticket *t)
 	/* The loss has happened. */
 	if (t->loss)
 		note_taken(f, t);
-	t->loss = false;
+	if (t->stays && t->merged.deleted) {
+		struct index_totals totals = index_totals(f->c.index);
+
+		burst_moved(&f->guard->most, totals.files + totals.symlinks);
+	}
+	guard_end_loss(f->guard, t);
 	if (!made)
 		return;
 	if (t->merged.kind == RECORD_FILE)

@@ -29,7 +29,7 @@ int64_t guard_due(const struct fetch *f);
 /* t has to be weighed again, and its loss does not count any more. */
 void guard_forget(struct fetch *f, struct ticket *t);
 /* t is about to wait: it has to be weighed again, but its loss stays counted. */
-void guard_waits(struct ticket *t);
+void guard_waits(struct fetch *f, struct ticket *t);
 /* t is installed. Its loss has happened; a file that it made where none was counts as its author's own for a while. */
 void guard_installed(struct fetch *f, struct ticket *t);
 /* The path is being judged again: it leaves the holds, unless it is held again. */

@@ -78,10 +78,18 @@ struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t)
 	return hands;
 }
 
-void guard_waits(struct ticket *t)
+void guard_end_loss(struct guard *g, struct ticket *t)
+{
+	g->going -= t->going;
+	t->going = false;
+	t->loss = false;
+	t->stays = false;
+}
+
+void guard_waits(struct fetch *f, struct ticket *t)
 {
 	t->weighed = false;
-	t->loss = false;
+	guard_end_loss(f->guard, t);
 }
 
 void guard_forget(struct fetch *f, struct ticket *t)
@@ -95,7 +103,7 @@ void guard_forget(struct fetch *f, struct ticket *t)
 	if (b != NULL)
 		losses_cancel(b->losses, path);
 	t->weighed = false;
-	t->loss = false;
+	guard_end_loss(f->guard, t);
 	t->passed = false;
 	t->released = false;
 }

@@ -112,7 +112,7 @@ void guard_hold_ticket(struct fetch *f, struct hold *h, struct ticket *t)
 		h->more++;
 	}
 	f->state_changed = true;
-	guard_waits(t);
+	guard_waits(f, t);
 	ticket_wait(f, t, REASON_HELD);
 }
 

@@ -41,6 +41,7 @@ struct guard {
 	uint64_t key; /* so that nobody can foresee the hash of a path */
 	struct author *authors;
 	struct burst most; /* files that were here */
+	int64_t going;     /* tickets whose loss will make them one less */
 	struct hold holds[HOLDS_MAX];
 	int64_t versions_budget; /* bytes of versions that may still be added and spared */
 	int64_t pass_until_s;    /* wall clock: changes that wait for that budget go through until then */
@@ -55,6 +56,9 @@ struct who guard_bringer_of(const struct ticket *t);
 bool guard_same(struct who a, struct who b);
 /* Whether t takes away something here that has content. */
 bool guard_takes_away(const struct ticket *t);
+
+/* t's loss has happened, or will not happen as it was weighed. */
+void guard_end_loss(struct guard *g, struct ticket *t);
 
 /* The hold that t falls under; NULL: none. */
 struct hold *guard_hold_over(struct guard *g, const struct ticket *t);

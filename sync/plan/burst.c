@@ -34,6 +34,12 @@ int64_t burst_most(struct burst *b, int64_t there, int64_t now_ms)
 	return most;
 }
 
+void burst_moved(struct burst *b, int64_t there)
+{
+	for (int i = 0; i < BURST_SLOTS; i++)
+		b->slots[i].most -= b->slots[i].most > there;
+}
+
 static int64_t let_go(const struct burst *b)
 {
 	int64_t gone = 0;

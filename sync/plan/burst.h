@@ -33,6 +33,9 @@ struct burst {
 
 /* Notes how many files there are. Returns the most that there were within the window. */
 int64_t burst_most(struct burst *b, int64_t there, int64_t now_ms);
+/* A file went whose content is here under another name, which leaves `there`. While both were here, the most that
+ * there were counted it twice. */
+void burst_moved(struct burst *b, int64_t there);
 /* `going` of the `there` files and symlinks (which include them) are about to be deleted. calm: how many there were
  * when nothing was going on last. False: let them go; they are counted. True: hold them; the same counts give the same
  * answer again. Deletions by peers meanwhile are not counted here: they are judged by themselves. */

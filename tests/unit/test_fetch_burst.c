@@ -195,6 +195,49 @@ static void moved_files_whose_new_names_come_late_are_let_go(void **state)
 	assert_true(is_there("deeper-00") && !is_there("f00"));
 }
 
+/* Anna's temporary files count as losses only as far as the share shrinks, which a move by copying does not make it
+ * do, whether the deletion of an old name or the edit under the new one is heard first. */
+static void moved_files_that_are_edited_count_once(void **state)
+{
+	enum { TEMPORARY = 30, EDITED = 15 };
+
+	(void)state;
+	fill(FILES);
+	for (int i = 0; i < TEMPORARY; i++) {
+		char *name = mem_printf("temporary-%d", i);
+
+		say_text(ANNA, name, name);
+		assert_true(run());
+		say_gone(ANNA, name);
+		assert_true(run());
+		free(name);
+	}
+	for (int i = 0; i < FILES; i++) {
+		char *to = mem_printf("deeper-%02d", i);
+
+		say_text(ANNA, to, path_of(i));
+		free(to);
+	}
+	assert_true(run());
+	for (int i = 0; i < FILES; i++) {
+		char *to = mem_printf("deeper-%02d", i);
+
+		if (i % 2 == 0)
+			say_gone(ANNA, path_of(i));
+		if (i < EDITED)
+			say_text(ANNA, to, "edited");
+		if (i % 2 == 1)
+			say_gone(ANNA, path_of(i));
+		free(to);
+	}
+	assert_true(run());
+	/* Nor do these losses add up with later ones to more than they were. */
+	say_text(ANNA, "deeper-39", "edited");
+	say_text(ANNA, "deeper-38", "edited");
+	assert_true(run());
+	assert_int_equal(held(), 0);
+}
+
 static void two_files_with_one_content_do_not_save_each_other(void **state)
 {
 	(void)state;
@@ -344,6 +387,7 @@ int main(void)
 		T(what_is_taken_back_is_held_no_more),
 		T(moved_files_are_not_lost),
 		T(moved_files_whose_new_names_come_late_are_let_go),
+		T(moved_files_that_are_edited_count_once),
 		T(two_files_with_one_content_do_not_save_each_other),
 		T(one_file_again_and_again_is_no_burst),
 		T(what_a_member_made_itself_may_come_and_go),
