@@ -237,10 +237,10 @@ def test_signals_stop_it_cleanly_even_when_busy(lab, how):
     os.rename(a.path("new"), a.file("new"))
     netlab.until("b is busy", lambda: not b.status()["in_sync"])
     for host in (a, b):
-        start = time.monotonic()
         host.daemon.proc.send_signal(how)
+        # A disk that is slow has 10 s.
         assert host.daemon.proc.wait(15 * netlab.FACTOR) == 0
-        assert time.monotonic() - start < 5 * netlab.FACTOR
+        assert "stopping without it" not in host.log()
     a.limit(None)
     for host in (a, b):
         host.daemon.start()
