@@ -15,9 +15,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/plan/burst.h"
 #include "sync/plan/path.h"
 
-enum { BATCHES_MAX = 2, BATCH_ITEMS = 512, BATCH_BYTES = 16 << 20, SHARE_RETRY_MS = 1000, SHARE_RETRY_MAX_MS = 30000 };
+enum {
+	BATCHES_MAX = 2,
+	BATCH_ITEMS = 512,
+	BATCH_BYTES = 16 << 20,
+	SHARE_RETRY_MS = 1000,
+	SHARE_RETRY_MAX_MS = 30000,
+	MOVED_MAX_MS = 30000, /* many deletions wait at most this long for installs */
+};
 
 struct install_batch {
 	struct fetch *f;
@@ -308,6 +316,16 @@ static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_
 	}
 }
 
+/* Whether so many deletions begin that they may be held, while files are being installed which may be what they have
+ * become: a small file whose bytes came along is not in the index before that. */
+static bool may_have_moved(const struct fetch *f)
+{
+	const struct ticket *t = f->list[TICKET_DELETE];
+
+	return t != NULL && !t->weighed && f->count[TICKET_DELETE] >= BURST_MIN &&
+	       (f->batches_out > 0 || f->count[TICKET_READY] > 0);
+}
+
 /* When deletions may be done: news must have paused, since a deletion may be half of a move whose other half is still
  * to come. */
 static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
@@ -317,6 +335,8 @@ static int64_t quiet_due(const struct fetch *f, enum ticket_state state)
 
 	if (t == NULL)
 		return INT64_MAX;
+	if (state == TICKET_DELETE && may_have_moved(f))
+		return t->since_ms + MOVED_MAX_MS;
 	due = f->last_record_ms + QUIET_MS;
 	return due < t->since_ms + QUIET_MAX_MS ? due : t->since_ms + QUIET_MAX_MS;
 }

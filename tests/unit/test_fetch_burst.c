@@ -2,6 +2,10 @@
  * released or taken back. */
 #include "tests/unit/fetch_world.h"
 
+#include <stdatomic.h>
+
+#include "sync/install/install_job.h"
+
 enum { FILES = 40, CARL = 300 };
 
 static struct {
@@ -191,6 +195,45 @@ static void moved_files_whose_new_names_come_late_are_let_go(void **state)
 		free(to);
 	}
 	assert_true(run());
+	assert_int_equal(held(), 0);
+	assert_true(is_there("deeper-00") && !is_there("f00"));
+}
+
+static atomic_bool disk_is_slow;
+
+static void wait_for_disk(enum install_step step, const char *path)
+{
+	(void)step;
+	(void)path;
+	while (disk_is_slow)
+		usleep(1000);
+}
+
+/* The news of the deletions comes, and pauses, while the new names are still being written. */
+static void moved_files_that_are_being_installed_are_not_lost(void **state)
+{
+	int64_t meanwhile;
+
+	(void)state;
+	fill(FILES);
+	disk_is_slow = true;
+	install_set_hook(wait_for_disk);
+	for (int i = 0; i < FILES; i++) {
+		char *to = mem_printf("deeper-%02d", i);
+
+		say_text(ANNA, to, path_of(i));
+		free(to);
+	}
+	RUN_UNTIL(fetch_installing(w->fetch, "deeper-00"));
+	for (int i = 0; i < FILES; i++)
+		say_gone(ANNA, path_of(i));
+	for (int i = 0; i < 300; i++)
+		turn();
+	meanwhile = held();
+	disk_is_slow = false;
+	assert_int_equal(meanwhile, 0);
+	assert_true(run());
+	install_set_hook(NULL);
 	assert_int_equal(held(), 0);
 	assert_true(is_there("deeper-00") && !is_there("f00"));
 }
@@ -387,6 +430,7 @@ int main(void)
 		T(what_is_taken_back_is_held_no_more),
 		T(moved_files_are_not_lost),
 		T(moved_files_whose_new_names_come_late_are_let_go),
+		T(moved_files_that_are_being_installed_are_not_lost),
 		T(moved_files_that_are_edited_count_once),
 		T(two_files_with_one_content_do_not_save_each_other),
 		T(one_file_again_and_again_is_no_burst),
