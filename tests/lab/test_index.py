@@ -140,8 +140,8 @@ def test_an_index_of_a_newer_lanyard_is_left_alone_and_said(lab):
         before = f.read()
     changes_meanwhile(a, b)
     b.daemon.start()
-    status = b.status("pics")
-    assert status["state"] == "error" and "newer version of lanyard" in status["error"], status
+    until(lambda: "pics: %s" % b.status("pics"), lambda: b.status("pics")["state"] == "error", 20)
+    assert "newer version of lanyard" in b.status("pics")["error"]
     other_group_works(b, c)
     with open(path, "rb") as f:
         assert f.read() == before
