@@ -1,4 +1,4 @@
-/* The parts of downloads as a source of contents: every block that was verified is at once there for others, so that
+/* The parts of downloads as a source of contents: each block can be read by others as soon as it is verified, so that
  * members pass a large file on while they still get it. See get.h and content_source.h. */
 #include "sync/get/get_internal.h"
 

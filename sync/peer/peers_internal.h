@@ -123,10 +123,10 @@ struct talk {
 	size_t unacked; /* bytes of messages not yet acknowledged */
 	struct news_unacked *unacked_list;
 	/* news in */
-	uint64_t their_epoch, their_last; /* last: the greatest number they have spoken of */
+	uint64_t their_epoch, their_last; /* last: the greatest number that they have announced */
 	uint64_t cursor;                  /* their rows up to this were given to the hooks, or left out by the rules */
 	uint64_t acked_received, acked_settled; /* as last acknowledged */
-	struct index_proof shown;               /* what they have signed of their numbers */
+	struct index_proof shown;               /* the newest number of theirs that they have signed */
 	bool shown_due;                         /* not stored yet */
 	/* Three marks on the peer's sequence: its rows are settled up to here as committed; as covered by the sync
 	 * of the index that is in progress; as safe on the disk, so that we may acknowledge them. */
