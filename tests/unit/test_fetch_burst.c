@@ -199,6 +199,29 @@ static void moved_files_whose_new_names_come_late_are_let_go(void **state)
 	assert_true(is_there("deeper-00") && !is_there("f00"));
 }
 
+/* New names that cannot be installed keep nothing here: the deletions of the old names are a burst. */
+static void names_that_cannot_be_installed_save_nothing(void **state)
+{
+	(void)state;
+	fill(FILES);
+	write_text("wall", "a file, where a folder would have to be");
+	scan_path("wall");
+	turn();
+	for (int i = 0; i < FILES; i++) {
+		char *to = mem_printf("wall/deeper-%02d", i);
+
+		say_text(ANNA, to, path_of(i));
+		free(to);
+	}
+	for (int i = 0; i < 100; i++)
+		turn();
+	for (int i = 0; i < FILES; i++)
+		say_gone(ANNA, path_of(i));
+	settle();
+	assert_int_equal(held(), FILES);
+	assert_int_equal(there(FILES), FILES);
+}
+
 static atomic_bool disk_is_slow;
 
 static void wait_for_disk(enum install_step step, const char *path)
@@ -431,6 +454,7 @@ int main(void)
 		T(moved_files_are_not_lost),
 		T(moved_files_whose_new_names_come_late_are_let_go),
 		T(moved_files_that_are_being_installed_are_not_lost),
+		T(names_that_cannot_be_installed_save_nothing),
 		T(moved_files_that_are_edited_count_once),
 		T(two_files_with_one_content_do_not_save_each_other),
 		T(one_file_again_and_again_is_no_burst),
