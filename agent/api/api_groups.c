@@ -119,18 +119,26 @@ static char *body_share(struct control_call *call)
 	return NULL;
 }
 
+/* The engine that a call waits for; NULL after the answer that there is none any more. */
+static struct engine *engine_still_here(struct api *api, struct control_call *call, const struct group_id *id)
+{
+	struct engine *e = api_engine_by_id(api, id);
+
+	if (e == NULL)
+		control_fail(call, 409, "the group was left meanwhile");
+	return e;
+}
+
 /* A worker opens the share, so it turns out a moment later whether the group can be founded there. */
 static bool check_founded(struct api *api, struct control_call *call, void *state, bool *again)
 {
-	struct engine *e = api_engine_by_id(api, state);
+	struct engine *e = engine_still_here(api, call, state);
 	struct engine_status s = { 0 };
 	char *why = NULL;
 
 	(void)again;
-	if (e == NULL) {
-		control_fail(call, 409, "the group was left meanwhile");
+	if (e == NULL)
 		return true;
-	}
 	if (engine_opening(e))
 		return false;
 	engine_status(e, &s);
@@ -298,16 +306,13 @@ void api_resume(struct api *api, struct control_call *call)
 
 static bool check_joined(struct api *api, struct control_call *call, void *state, bool *again)
 {
-	const struct group_id *id = state;
-	struct engine *e = api_engine_by_id(api, id);
+	struct engine *e = engine_still_here(api, call, state);
 	struct engine_status s = { 0 };
 	char *why = NULL;
 
 	(void)again;
-	if (e == NULL) {
-		control_fail(call, 409, "the group was left meanwhile");
+	if (e == NULL)
 		return true;
-	}
 	engine_status(e, &s);
 	if (engine_opening(e) || (s.state == ENGINE_JOINING && s.error == NULL))
 		return false;
