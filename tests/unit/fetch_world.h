@@ -29,6 +29,7 @@
 #include "sync/plan/reconcile.h"
 #include "sync/plan/path.h"
 #include "tests/unit/noise.h"
+#include "tests/unit/run_until.h"
 
 enum { ME = 7, ANNA = 100, BERT = 200, PEERS = 2, CHUNK = 64 << 10, WINDOW = 4 << 20 };
 
@@ -110,16 +111,6 @@ void turn(void);
 /* Runs until nothing is wanted, at most for this many milliseconds; true when it came to that. */
 bool run_ms(int64_t ms);
 bool run(void);
-
-/* Runs until the condition holds, for at most 10 s. */
-#define RUN_UNTIL(condition)                                  \
-	do {                                                  \
-		int64_t end_ = clock_mono_ns() + 10000000000; \
-		while (!(condition)) {                        \
-			assert_true(clock_mono_ns() < end_);  \
-			turn();                               \
-		}                                             \
-	} while (0)
 
 /* --- peers --- */
 

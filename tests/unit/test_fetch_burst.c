@@ -2,7 +2,7 @@
  * released or taken back. */
 #include "tests/unit/fetch_world.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 
 #include "sync/install/install_job.h"
 
@@ -222,14 +222,14 @@ static void names_that_cannot_be_installed_save_nothing(void **state)
 	assert_int_equal(there(FILES), FILES);
 }
 
-static atomic_bool disk_is_slow;
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER; /* held by the test while the disk does not answer */
 
 static void wait_for_disk(enum install_step step, const char *path)
 {
 	(void)step;
 	(void)path;
-	while (disk_is_slow)
-		usleep(1000);
+	pthread_mutex_lock(&disk);
+	pthread_mutex_unlock(&disk);
 }
 
 /* The news of the deletions comes, and pauses, while the new names are still being written. */
@@ -239,7 +239,7 @@ static void moved_files_that_are_being_installed_are_not_lost(void **state)
 
 	(void)state;
 	fill(FILES);
-	disk_is_slow = true;
+	pthread_mutex_lock(&disk);
 	install_set_hook(wait_for_disk);
 	for (int i = 0; i < FILES; i++) {
 		char *to = mem_printf("deeper-%02d", i);
@@ -253,7 +253,7 @@ static void moved_files_that_are_being_installed_are_not_lost(void **state)
 	for (int i = 0; i < 300; i++)
 		turn();
 	meanwhile = held();
-	disk_is_slow = false;
+	pthread_mutex_unlock(&disk);
 	assert_int_equal(meanwhile, 0);
 	assert_true(run());
 	install_set_hook(NULL);

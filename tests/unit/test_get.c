@@ -18,6 +18,7 @@
 #include "base/sha256.h"
 #include "sync/get/get_internal.h"
 #include "tests/unit/noise.h"
+#include "tests/unit/run_until.h"
 
 enum { PEERS = 3, BLOCK = 64 << 10, BLOCKS = 48, ANSWERS_MAX = 4096 };
 
@@ -331,15 +332,6 @@ static void turn(void)
 		get_pump(w.get);
 	}
 }
-
-#define RUN_UNTIL(condition)                                  \
-	do {                                                  \
-		int64_t end_ = clock_mono_ns() + 10000000000; \
-		while (!(condition)) {                        \
-			assert_true(clock_mono_ns() < end_);  \
-			turn();                               \
-		}                                             \
-	} while (0)
 
 static struct get_stop begin(void)
 {
