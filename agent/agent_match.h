@@ -1,0 +1,26 @@
+/* What a user means by AGENT: a name, when one agent alone has it, or a start of an agent ID, when one alone begins so.
+ * The whole ID always means that agent. A word that is the name of one agent and begins the ID of another means neither,
+ * so that no agent can choose a name under which it is taken for another. The loop's thread. */
+#ifndef LANYARD_AGENT_AGENT_MATCH_H
+#define LANYARD_AGENT_AGENT_MATCH_H
+
+#include "sync/group/id.h"
+#include "sync/group/roster.h"
+
+/* Zeroed but for `text`, then every agent that may be meant is offered once. */
+struct agent_match {
+	const char *text; /* as the user wrote it; dashes and case do not matter in an ID */
+	size_t n;         /* agents that it fits */
+	bool exact;       /* it is the whole ID of `id` */
+	struct agent_id id;
+	struct agent_id other; /* a second one that it fits */
+};
+
+void agent_match_offer(struct agent_match *m, const struct agent_id *id, const char *name);
+/* 0: m->id is meant. -1 with *why, fresh: it fits none, or several. among: what was searched, such as "member". */
+int agent_match_end(const struct agent_match *m, const char *among, char **why);
+
+/* The member of a roster that is meant. -1 with *why, fresh. *member is the roster's until that changes. */
+int agent_match_member(const struct roster *r, const char *text, struct roster_member *member, char **why);
+
+#endif
