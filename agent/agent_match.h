@@ -7,7 +7,7 @@
 #include "sync/group/id.h"
 #include "sync/group/roster.h"
 
-/* Zeroed but for `text`, then every agent that may be meant is offered once. */
+/* Zeroed except for `text`; then every agent that may be meant is offered once. */
 struct agent_match {
 	const char *text; /* as the user wrote it; dashes and case do not matter in an ID */
 	size_t n;         /* agents that it fits */

@@ -8,6 +8,7 @@
 
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
+#include "agent/cli/names.h"
 #include "agent/cli/screen.h"
 #include "base/mem.h"
 
@@ -272,6 +273,7 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 	struct table table = TABLE_INIT(7);
 	json_t *document;
 	json_t *peer;
+	size_t id;
 	size_t i;
 	int rc;
 
@@ -280,6 +282,7 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 	rc = http_get(cli, "/peers", &document);
 	if (rc != CLI_DONE)
 		return rc;
+	id = names_id_length(json_object_get(document, "peers"), "agent");
 	if (cli->json)
 		cli_print_json(document);
 	json_array_foreach(json_object_get(document, "peers"), i, peer) {
@@ -293,11 +296,11 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 		format_duration(since, (int64_t)time(NULL) - cli_number(peer, "since"));
 		format_bytes(in, cli_number(peer, "rx"));
 		format_bytes(out, cli_number(peer, "tx"));
-		format_table_row(&table,
-		                 (char *[]){ cli_text(peer, "agent"), cli_text(peer, "address"),
-		                             mem_printf("for %s", since), mem_printf("in %s, out %s", in, out),
-		                             rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
-		                             joined_groups(json_object_get(peer, "groups")), cli_text(peer, "name") });
+		format_table_row(&table, (char *[]){ cli_text(peer, "name"), names_id(peer, "agent", id),
+		                                     cli_text(peer, "address"), mem_printf("for %s", since),
+		                                     mem_printf("in %s, out %s", in, out),
+		                                     rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
+		                                     joined_groups(json_object_get(peer, "groups")) });
 	}
 	format_table_print(&table);
 	json_decref(document);
