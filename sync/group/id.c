@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/sha256.h"
 
-enum { DIGITS = 52, DIGITS_A_GROUP = 7, TAG_BYTES = 16 };
+enum { DIGITS = 52, DIGITS_A_GROUP = 7 };
 
 void agent_id_plain(char out[ID_PLAIN_MAX], const struct agent_id *id)
 {
@@ -72,7 +72,7 @@ bool group_id_equal(const struct group_id *a, const struct group_id *b)
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
-void group_id_tag(char out[27], const struct group_id *id)
+void group_id_tag_of(struct group_tag *tag, const struct group_id *id)
 {
 	static const char label[] = "lanyard tag";
 	uint8_t in[sizeof(label) - 1 + sizeof(id->b)];
@@ -81,5 +81,28 @@ void group_id_tag(char out[27], const struct group_id *id)
 	memcpy(in, label, sizeof(label) - 1);
 	memcpy(in + sizeof(label) - 1, id->b, sizeof(id->b));
 	sha256(hash, in, sizeof(in));
-	base32_encode(out, hash, TAG_BYTES);
+	memcpy(tag->b, hash, sizeof(tag->b));
+}
+
+void group_id_tag_text(char out[TAG_TEXT_MAX], const struct group_tag *tag)
+{
+	base32_encode(out, tag->b, sizeof(tag->b));
+}
+
+void group_id_tag(char out[TAG_TEXT_MAX], const struct group_id *id)
+{
+	struct group_tag tag;
+
+	group_id_tag_of(&tag, id);
+	group_id_tag_text(out, &tag);
+}
+
+int group_id_tag_parse(struct group_tag *tag, const char *text)
+{
+	struct group_tag parsed;
+
+	if (base32_decode(parsed.b, sizeof(parsed.b), text) != (int)sizeof(parsed.b))
+		return -1;
+	*tag = parsed;
+	return 0;
 }

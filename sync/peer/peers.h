@@ -18,6 +18,7 @@
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/group/invite.h"
+#include "sync/group/requests.h"
 #include "sync/group/roster.h"
 #include "sync/index/index.h"
 #include "sync/plan/blocklist.h"
@@ -105,10 +106,13 @@ struct peer_hooks {
 	void (*roster_changed)(void *arg);
 	/* Something that in_sync or progress depend on has changed. */
 	void (*state)(void *arg);
+	/* What counts of the requests has changed: save it, and show it. May be NULL where requests is. */
+	void (*requests_changed)(void *arg);
 };
 
 struct peer_group_config {
 	struct roster *roster;
+	struct requests *requests;      /* NULL while joining, and where nobody may ask */
 	struct index *index;            /* NULL while joining */
 	struct workers *workers;        /* for reading contents, from a disk that may not answer; NULL while joining */
 	struct content_sources sources; /* of the contents that peers ask for; none while joining */
@@ -119,7 +123,7 @@ struct peer_group_config {
 	peers_join_fn *joined;
 };
 
-/* Offers the group on all connections, present and to come. Roster, index and sources must outlive it. */
+/* Offers the group on all connections, present and to come. Roster, requests, index and sources must outlive it. */
 struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config);
 void peer_group_free(struct peer_group *g);
 /* index has new rows (call it from its on_commit): tells all peers that are up. */
@@ -135,6 +139,8 @@ void peer_group_sync_begin(struct peer_group *g);
 void peer_group_sync_end(struct peer_group *g);
 /* The roster has entries of our own making (an invite honoured, a leave): passes them on. */
 void peer_group_roster_changed(struct peer_group *g);
+/* The requests have an answer of our own making: passes it on, and tells the agent that asks if it is connected. */
+void peer_group_requests_changed(struct peer_group *g);
 /* Joining: what keeps us outside, for people, with what members said; NULL: nobody has answered yet. Valid until
  * the next call. */
 const char *peer_group_join_note(const struct peer_group *g);
