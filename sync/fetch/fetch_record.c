@@ -123,7 +123,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	struct record want;
 	struct ticket *t;
 
-	if (choose(index_choices(f->c.index), theirs) == CHOICE_LEAVE) {
+	if (!index_wants(f->c.index, theirs)) {
 		allowance_store_offer(f, peer, theirs);
 		return NULL;
 	}

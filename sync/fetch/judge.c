@@ -19,7 +19,7 @@ struct judged_offers {
 	uint64_t own_peer;         /* whose offer the ticket's unstored record is; 0: it has none */
 	bool own_superseded;       /* that peer offers something newer */
 	const struct disk *disk;
-	const struct choices *choices;
+	struct index *index;
 	struct record
 		original; /* the offer that ours differs from only by what this disk makes of it; path NULL: none */
 	bool retell;      /* ours wins against an offer that has nothing for us: see judge_retell */
@@ -83,7 +83,7 @@ static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct rec
 		return false;
 	}
 	/* An offer that is not wanted stays, and is not acted on. */
-	if (choose(o->choices, r) == CHOICE_LEAVE)
+	if (!index_wants(o->index, r))
 		return true;
 	if (o->best.path != NULL && !beats(&o->best, r))
 		return true;
@@ -234,7 +234,7 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 		return JUDGED_FAILED;
 	o.ours = rc > 0 ? &ours : NULL;
 	o.disk = share_disk(f->c.share);
-	o.choices = index_choices(f->c.index);
+	o.index = f->c.index;
 	gather_offers(f, t, &o);
 	if (o.original.path != NULL) {
 		round = judge_take_original(f, &ours, &o.original) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;

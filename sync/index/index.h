@@ -148,6 +148,10 @@ int index_offers_forget_peer(struct index *index, uint64_t peer);
  * uses it until the next call or index_close(). To be called again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
 const struct choices *index_choices(const struct index *index);
+/* What choose() has to know of a path. 0; -1 with *state zeroed. */
+int index_choose_state(struct index *index, const char *path, struct choose_state *state);
+/* Whether this record is wanted, as the choices and the path's row stand. True if the row cannot be read. */
+bool index_wants(struct index *index, const struct record *offer);
 /* Like index_offers_paths(), for the paths of which an offer is wanted. */
 int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                       void *arg);

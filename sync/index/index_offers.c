@@ -140,7 +140,7 @@ static int free_number(struct index *index, int64_t id, const char *path, int *k
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 {
 	int64_t no, id, size = theirs->kind == RECORD_FILE && !theirs->deleted ? theirs->content.size : 0;
-	bool wanted = choose(index->choices, theirs) == CHOICE_GET;
+	bool wanted = index_wants(index, theirs);
 	struct path_offers o;
 	int n, rc, others;
 

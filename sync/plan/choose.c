@@ -1,22 +1,74 @@
 /* See choose.h. */
 #include "sync/plan/choose.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static bool pin_covers(const struct choose_pin *pin, const char *path)
-{
-	size_t n = strlen(pin->path);
+#include "sync/plan/conflict.h"
 
-	return n == 0 || (strncmp(path, pin->path, n) == 0 && (path[n] == '\0' || path[n] == '/'));
+static bool rule_covers(const struct choose_rule *rule, const char *path)
+{
+	size_t n = strlen(rule->pattern);
+
+	return n == 0 || (strncmp(path, rule->pattern, n) == 0 && (path[n] == '\0' || path[n] == '/'));
 }
 
-enum choice choose(const struct choices *choices, const struct record *offer)
+int choose_rule_of(const struct choices *choices, const char *path)
 {
-	if (choices->mode == CHOOSE_MIRROR || offer->deleted)
-		return CHOICE_GET;
-	for (size_t i = choices->npins; i > 0; i--) {
-		if (pin_covers(&choices->pins[i - 1], offer->path))
-			return choices->pins[i - 1].get ? CHOICE_GET : CHOICE_LEAVE;
+	char *original = choices->nrules > 0 ? conflict_original(path) : NULL;
+	int said = 0;
+
+	for (size_t i = choices->nrules; i > 0 && said == 0; i--) {
+		const struct choose_rule *rule = &choices->rules[i - 1];
+
+		if (rule_covers(rule, path) || (original != NULL && rule_covers(rule, original)))
+			said = rule->get ? 1 : -1;
 	}
-	return CHOICE_LEAVE;
+	free(original);
+	return said;
+}
+
+/* The first n bytes of a path: the path, or a folder above it. */
+struct path_start {
+	const char *path;
+	size_t n;
+};
+
+static int compare_start(const void *key, const void *item)
+{
+	const struct path_start *start = key;
+	const char *path = *(const char *const *)item;
+	int c = strncmp(start->path, path, start->n);
+
+	return c != 0 ? c : path[start->n] == '\0' ? 0 : -1;
+}
+
+bool choose_shares(const struct choices *choices, const char *path)
+{
+	if (choices->nunshared == 0)
+		return true;
+	for (size_t n = 1;; n++) {
+		const struct path_start start = { .path = path, .n = n };
+
+		if (path[n - 1] == '\0')
+			return true;
+		if ((path[n] == '/' || path[n] == '\0') &&
+		    bsearch(&start, choices->unshared, choices->nunshared, sizeof(choices->unshared[0]), compare_start))
+			return false;
+	}
+}
+
+enum choice choose(const struct choices *choices, const struct record *offer, const struct choose_state *state)
+{
+	static const struct choose_state nothing;
+
+	if (offer->deleted)
+		return CHOICE_GET;
+	if (state == NULL)
+		state = &nothing;
+	if (state->own || !choose_shares(choices, offer->path))
+		return CHOICE_LEAVE;
+	if (choices->mode == CHOOSE_MIRROR || choose_rule_of(choices, offer->path) > 0)
+		return CHOICE_GET;
+	return (state->here && !state->leaving) || state->had ? CHOICE_GET : CHOICE_LEAVE;
 }

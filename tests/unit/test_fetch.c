@@ -26,8 +26,8 @@ static void small_file_with_bytes_is_installed(void **state)
  * asking. */
 static void unwanted_file_is_left_with_the_peer(void **state)
 {
-	static const struct choose_pin pins[] = { { "wanted", true } };
-	static const struct choices on_demand = { .mode = CHOOSE_ON_DEMAND, .pins = pins, .npins = 1 };
+	static const struct choose_rule rules[] = { { "wanted", true } };
+	static const struct choices on_demand = { .mode = CHOOSE_ON_DEMAND, .rules = rules, .nrules = 1 };
 	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
 
 	(void)state;

@@ -179,8 +179,8 @@ static void counts_are_what_a_recount_gives(void **state)
 
 /* --- unwanted offers --- */
 
-static const struct choose_pin only_a[] = { { "a", true } };
-static const struct choices chosen = { .mode = CHOOSE_ON_DEMAND, .pins = only_a, .npins = 1 };
+static const struct choose_rule only_a[] = { { "a", true } };
+static const struct choices chosen = { .mode = CHOOSE_ON_DEMAND, .rules = only_a, .nrules = 1 };
 static const struct choices all = { .mode = CHOOSE_MIRROR };
 
 static void unwanted_offers_are_not_missing_and_count_as_settled(void **state)
