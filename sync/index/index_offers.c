@@ -34,6 +34,30 @@ int64_t index_offer_first_id(int64_t peer_no, bool wanted)
 	return peer_no << INDEX_SEQ_BITS | (wanted ? 0 : INDEX_UNWANTED);
 }
 
+int index_choose_state(struct index *index, const char *path, struct choose_state *state)
+{
+	struct record row = { 0 };
+
+	*state = (struct choose_state){ 0 };
+	if (index_get(index, path, &row) < 0)
+		return -1;
+	state->here = record_is_live(&row);
+	state->had = row.path != NULL && row.deleted && !record_seen_is_none(&row.seen);
+	record_clear(&row);
+	return 0;
+}
+
+/* Of a mirror that shares everything no row has to be read. */
+bool index_wants(struct index *index, const struct record *offer)
+{
+	struct choose_state state;
+
+	if (offer->deleted || (index->choices->mode == CHOOSE_MIRROR && index->choices->nunshared == 0))
+		return true;
+	return index_choose_state(index, offer->path, &state) < 0 ||
+	       choose(index->choices, offer, &state) == CHOICE_GET;
+}
+
 /* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; 0: none. 0, -1 with nothing
  * reported. */
 static int offers_of_path(struct index *index, int key_len, int64_t peer_no, struct path_offers *o)

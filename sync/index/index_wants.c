@@ -10,30 +10,6 @@ const struct choices *index_choices(const struct index *index)
 	return index->choices;
 }
 
-int index_choose_state(struct index *index, const char *path, struct choose_state *state)
-{
-	struct record row = { 0 };
-
-	*state = (struct choose_state){ 0 };
-	if (index_get(index, path, &row) < 0)
-		return -1;
-	state->here = record_is_live(&row);
-	state->had = row.path != NULL && row.deleted && !record_seen_is_none(&row.seen);
-	record_clear(&row);
-	return 0;
-}
-
-/* Of a mirror that shares everything no row has to be read. */
-bool index_wants(struct index *index, const struct record *offer)
-{
-	struct choose_state state;
-
-	if (offer->deleted || (index->choices->mode == CHOOSE_MIRROR && index->choices->nunshared == 0))
-		return true;
-	return index_choose_state(index, offer->path, &state) < 0 ||
-	       choose(index->choices, offer, &state) == CHOICE_GET;
-}
-
 /* The ID of the first offer behind `after` that is wanted now and was not before, or the reverse; 0: there is none;
  * -1. */
 static int64_t next_to_change(struct index *index, int64_t after)
