@@ -68,6 +68,11 @@ void index_checkpoint(struct index *index);
 /* About how many bytes the WAL holds that no checkpoint has moved. */
 int64_t index_wal_bytes(const struct index *index);
 
+/* Whether this agent is a reader of the group, as the roster says now: it makes no records of its own then, neither of
+ * what its user changes nor by joining others' versions. Not stored; false when the index is opened. */
+void index_set_reader(struct index *index, bool reader);
+bool index_is_reader(const struct index *index);
+
 /* --- our rows --- */
 /* The row of a path: 1 and *r, which the caller clears; 0: it has none; -1. */
 int index_get(struct index *index, const char *path, struct record *r);

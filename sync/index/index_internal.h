@@ -162,6 +162,7 @@ struct index {
 	bool opening;       /* index_open() reports failures itself */
 	int64_t doubted_ns; /* when apparent damage was last blamed on the disk; 0: never */
 
+	bool reader;                   /* index_set_reader() */
 	const struct choices *choices; /* what this agent wants; never NULL; the caller's */
 
 	void (*on_commit)(void *arg);

@@ -195,6 +195,16 @@ uint64_t index_epoch(const struct index *index)
 	return index->epoch;
 }
 
+void index_set_reader(struct index *index, bool reader)
+{
+	index->reader = reader;
+}
+
+bool index_is_reader(const struct index *index)
+{
+	return index->reader;
+}
+
 uint64_t index_seq(const struct index *index)
 {
 	return index->seq;

@@ -45,6 +45,8 @@ struct record {
 	 * since the mode came with the content. */
 	struct version mode_base;
 	uint64_t modified_by; /* short ID of the agent that made this version */
+	/* Whoever says this does not have its bytes: in offers and on the wire the peer; in what the index gives, we. */
+	bool absent;
 	/* Of this agent's rows only, never sent: */
 	uint64_t seq;     /* our number of this row's last change; set by the index */
 	uint64_t via;     /* short ID of the peer whose row made ours equal to it; 0: our own change; our own

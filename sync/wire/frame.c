@@ -22,6 +22,8 @@ static const uint32_t max_of[] = {
 	[FRAME_CANCEL] = 128 << 10,
 	[FRAME_ADDRESSES] = 128 << 10,
 	[FRAME_RUN_PROOF] = 256,
+	[FRAME_HOLD_ASK] = 32 << 10,
+	[FRAME_HOLD_ANSWER] = 64,
 };
 
 bool frame_known(uint8_t type)

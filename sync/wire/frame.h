@@ -34,6 +34,8 @@ enum frame_type {
 	FRAME_CANCEL = 15,
 	FRAME_ADDRESSES = 16,
 	FRAME_RUN_PROOF = 17,
+	FRAME_HOLD_ASK = 18,
+	FRAME_HOLD_ANSWER = 19,
 };
 
 struct frame {

@@ -88,7 +88,8 @@ struct msg_index_hello {
 	uint32_t channel;
 	uint64_t epoch, seq, have_epoch, have_seq, settled, forgotten, shown;
 	struct msg_bytes signature; /* n = 0 or 64 */
-	bool no_inline;
+	bool no_inline, on_demand;
+	uint32_t role_known; /* untrusted; 0: not said */
 };
 
 /* One record of a NEWS. record's pointers are borrowed: never record_clear() a decoded one. record.seq is the
@@ -110,6 +111,17 @@ struct msg_news {
 struct msg_news_ack {
 	uint32_t channel;
 	uint64_t received, settled, epoch;
+};
+
+/* The record's seq is 0. Borrowed like those of a NEWS. */
+struct msg_hold_ask {
+	uint32_t channel, request;
+	struct record record;
+};
+
+struct msg_hold_answer {
+	uint32_t channel, request;
+	bool has;
 };
 
 struct msg_list_get {
@@ -158,6 +170,8 @@ uint8_t *msg_roster_encode(const struct msg_roster *m, size_t *n);
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
+uint8_t *msg_hold_ask_encode(const struct msg_hold_ask *m, size_t *n);
+uint8_t *msg_hold_answer_encode(const struct msg_hold_answer *m, size_t *n);
 uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n);
 uint8_t *msg_list_encode(const struct msg_list *m, size_t *n);
 uint8_t *msg_get_encode(const struct msg_get *m, size_t *n);
@@ -175,6 +189,8 @@ int msg_roster_decode(struct msg_roster *m, struct msg_arena *a, const uint8_t *
 int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_hold_answer_decode(struct msg_hold_answer *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_list_get_decode(struct msg_list_get *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, size_t n);

@@ -1,4 +1,4 @@
-/* Shared by msg.c (connection and groups) and msg_sync.c (index, news, blocks). */
+/* Shared by msg.c (connection and groups) and msg_sync.c (index, news, holds) and msg_block.c. */
 #ifndef LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 #define LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 

@@ -1,4 +1,4 @@
-/* The messages of index, news and blocks: see msg.h. */
+/* The messages of index, news and holds: see msg.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +27,8 @@ uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n)
 	pb.forgotten = m->forgotten;
 	pb.shown = m->shown;
 	pb.signature = msg_binary(m->signature.p, m->signature.n);
+	pb.on_demand = m->on_demand;
+	pb.role_known = m->role_known;
 	return msg_pack(&pb.base, n);
 }
 
@@ -46,7 +48,9 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 		                       .no_inline = pb->no_inline,
 		                       .forgotten = pb->forgotten,
 		                       .shown = pb->shown,
-		                       .signature = { .p = pb->signature.data, .n = pb->signature.len } };
+		                       .signature = { .p = pb->signature.data, .n = pb->signature.len },
+		                       .on_demand = pb->on_demand,
+		                       .role_known = pb->role_known };
 	return 0;
 }
 
@@ -86,6 +90,7 @@ static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, ui
 	pb->seq = r->seq;
 	if (r->deleted)
 		return end;
+	pb->absent = r->absent;
 	pb->mode = r->mode;
 	pb->mtime_ns = r->mtime_ns;
 	if (r->kind == RECORD_FILE) {
@@ -217,7 +222,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	memset(m, 0, sizeof(*m));
 	if (pb->kind < RECORD_FILE || pb->kind > RECORD_SYMLINK || pb->path.len > RECORD_PATH_MAX || pb->path.len == 0)
 		return -1;
-	if (pb->mode > 07777 || pb->seq == 0 || pb->seq > INT64_MAX || versions_read(r, a, pb))
+	if (pb->mode > 07777 || pb->seq > INT64_MAX || versions_read(r, a, pb))
 		return -1;
 	r->path = arena_text(a, pb->path);
 	r->kind = (enum record_kind)pb->kind;
@@ -226,6 +231,7 @@ static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard_
 	r->seq = pb->seq;
 	if (!r->path || r->deleted)
 		return r->path ? 0 : -1;
+	r->absent = pb->absent;
 	r->mode = pb->mode & RECORD_MODE;
 	r->mtime_ns = pb->mtime_ns;
 	if (r->kind == RECORD_FILE)
@@ -295,158 +301,57 @@ int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8
 	return 0;
 }
 
-/* --- lists and blocks --- */
+/* --- holds --- */
 
-uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n)
+uint8_t *msg_hold_ask_encode(const struct msg_hold_ask *m, size_t *n)
 {
-	Lanyard__ListGet pb;
+	const struct record *r = &m->record;
+	uint64_t *vectors = mem_calloc(2 * ((size_t)r->version.n + r->base.n + r->mode_base.n) + 1, sizeof(*vectors));
+	struct msg_record bare = { .record = *r };
+	Lanyard__Record record;
+	Lanyard__HoldAsk pb;
 
-	lanyard__list_get__init(&pb);
+	lanyard__hold_ask__init(&pb);
+	record_fill(&record, &bare, vectors);
+	record.seq = 0;
 	pb.channel = m->channel;
 	pb.request = m->request;
-	pb.first = m->first;
-	pb.size = (uint64_t)m->content.size;
-	pb.nblocks = m->content.nblocks;
-	pb.root = msg_content_root(&m->content);
-	return msg_pack(&pb.base, n);
-}
-
-int msg_list_get_decode(struct msg_list_get *m, struct msg_arena *a, const uint8_t *p, size_t n)
-{
-	Lanyard__ListGet *pb = (void *)msg_unpack(&lanyard__list_get__descriptor, a, p, n);
-
-	memset(m, 0, sizeof(*m));
-	if (!pb || msg_content_read(&m->content, pb->size, pb->nblocks, pb->root) || pb->first >= pb->nblocks)
-		return -1;
-	m->channel = pb->channel;
-	m->request = pb->request;
-	m->first = pb->first;
-	return 0;
-}
-
-uint8_t *msg_list_encode(const struct msg_list *m, size_t *n)
-{
-	Lanyard__List pb;
-
-	lanyard__list__init(&pb);
-	pb.request = m->request;
-	pb.first = m->first;
-	pb.blocks = msg_binary(m->blocks.p, m->blocks.n);
-	pb.none = m->none;
-	return msg_pack(&pb.base, n);
-}
-
-int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, size_t n)
-{
-	Lanyard__List *pb = (void *)msg_unpack(&lanyard__list__descriptor, a, p, n);
-
-	if (!pb || pb->first >= CONTENT_MAX_BLOCKS || pb->blocks.len % 36 || pb->blocks.len > 36 * (size_t)MSG_LIST_MAX)
-		return -1;
-	*m = (struct msg_list){ .request = pb->request,
-		                .first = pb->first,
-		                .none = pb->none || pb->blocks.len == 0,
-		                .blocks = { .p = pb->blocks.data, .n = pb->blocks.len } };
-	return 0;
-}
-
-uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
-{
-	Lanyard__Get pb;
-	Lanyard__Want *each = mem_calloc(m->nwants + 1, sizeof(*each));
-	Lanyard__Want **list = mem_calloc(m->nwants + 1, sizeof(*list));
-
-	lanyard__get__init(&pb);
-	for (size_t i = 0; i < m->nwants; i++) {
-		lanyard__want__init(&each[i]);
-		each[i].request = m->wants[i].request;
-		each[i].offset = (uint64_t)m->wants[i].offset;
-		each[i].len = m->wants[i].len;
-		each[i].hash = msg_binary(m->wants[i].hash, 32);
-		list[i] = &each[i];
-	}
-	pb.channel = m->channel;
-	pb.size = (uint64_t)m->content.size;
-	pb.nblocks = m->content.nblocks;
-	pb.root = msg_content_root(&m->content);
-	pb.n_wants = m->nwants;
-	pb.wants = list;
+	pb.record = &record;
 	uint8_t *out = msg_pack(&pb.base, n);
 
-	free(list);
-	free(each);
+	free(vectors);
 	return out;
 }
 
-int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, size_t n)
+int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8_t *p, size_t n)
 {
-	Lanyard__Get *pb = (void *)msg_unpack(&lanyard__get__descriptor, a, p, n);
+	Lanyard__HoldAsk *pb = (void *)msg_unpack(&lanyard__hold_ask__descriptor, a, p, n);
+	struct msg_record record;
 
-	memset(m, 0, sizeof(*m));
-	if (!pb || pb->n_wants > MSG_MAX_WANTS || msg_content_read(&m->content, pb->size, pb->nblocks, pb->root))
+	if (!pb || !pb->record || record_read(&record, a, pb->record) || record.record.deleted)
 		return -1;
-	struct block_want *wants = msg_arena_alloc(a, pb->n_wants * sizeof(*wants) + 1);
-
-	if (!wants)
-		return -1;
-	for (size_t i = 0; i < pb->n_wants; i++) {
-		const Lanyard__Want *in = pb->wants[i];
-
-		if (in->hash.len != 32 || in->len == 0 || in->len > BLOCK_MAX || in->offset > pb->size ||
-		    in->len > pb->size - in->offset)
-			return -1;
-		wants[i] = (struct block_want){ .request = in->request, .len = in->len, .offset = (int64_t)in->offset };
-		memcpy(wants[i].hash, in->hash.data, 32);
-	}
-	m->channel = pb->channel;
-	m->wants = wants;
-	m->nwants = pb->n_wants;
+	*m = (struct msg_hold_ask){ .channel = pb->channel, .request = pb->request, .record = record.record };
+	m->record.seq = 0;
 	return 0;
 }
 
-uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n)
+uint8_t *msg_hold_answer_encode(const struct msg_hold_answer *m, size_t *n)
 {
-	Lanyard__Cancel pb;
-	union {
-		const uint32_t *in;
-		uint32_t *out;
-	} u = { .in = m->requests };
+	Lanyard__HoldAnswer pb;
 
-	lanyard__cancel__init(&pb);
-	pb.n_requests = m->n;
-	pb.requests = u.out;
+	lanyard__hold_answer__init(&pb);
+	pb.channel = m->channel;
+	pb.request = m->request;
+	pb.has = m->has;
 	return msg_pack(&pb.base, n);
 }
 
-int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *p, size_t n)
+int msg_hold_answer_decode(struct msg_hold_answer *m, struct msg_arena *a, const uint8_t *p, size_t n)
 {
-	Lanyard__Cancel *pb = (void *)msg_unpack(&lanyard__cancel__descriptor, a, p, n);
+	Lanyard__HoldAnswer *pb = (void *)msg_unpack(&lanyard__hold_answer__descriptor, a, p, n);
 
-	if (!pb || pb->n_requests > MSG_MAX_CANCEL)
+	if (!pb)
 		return -1;
-	*m = (struct msg_cancel){ .requests = pb->requests, .n = pb->n_requests };
-	return 0;
-}
-
-void msg_block_head(uint8_t out[MSG_BLOCK_HEAD], uint32_t request, uint8_t flags, uint32_t plain_len)
-{
-	put_u32(out, request);
-	out[4] = flags;
-	put_u32(out + 5, plain_len);
-}
-
-int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n)
-{
-	if (n < MSG_BLOCK_HEAD)
-		return -1;
-	*m = (struct msg_block){ .request = get_u32(p),
-		                 .flags = p[4],
-		                 .plain_len = get_u32(p + 5),
-		                 .data = { .p = p + MSG_BLOCK_HEAD, .n = n - MSG_BLOCK_HEAD } };
-	if (m->flags > MSG_BLOCK_NONE || m->plain_len > BLOCK_MAX)
-		return -1;
-	if (m->flags == MSG_BLOCK_RAW && m->data.n != m->plain_len)
-		return -1;
-	if (m->flags == MSG_BLOCK_NONE && (m->data.n || m->plain_len))
-		return -1;
+	*m = (struct msg_hold_answer){ .channel = pb->channel, .request = pb->request, .has = pb->has };
 	return 0;
 }

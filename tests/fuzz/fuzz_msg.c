@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	if (n == 0)
 		return 0;
-	int which = *p++ % 14;
+	int which = *p++ % 16;
 	struct msg_block block;
 	struct msg_arena a = { 0 };
 	uint64_t cookie;
@@ -71,6 +71,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	case 12:
 		msg_block_decode(&block, p, n);
+		break;
+	case 14:
+		TRY(hold_ask);
+		break;
+	case 15:
+		TRY(hold_answer);
 		break;
 	default:
 		TRY(bye);

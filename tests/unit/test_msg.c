@@ -55,6 +55,7 @@ static void news_survives_the_trip(void **state)
 		                       .seq = 9,
 		                       .target = target,
 		                       .version = { .n = 1, .e = &e2 } };
+	r[0].record.absent = true;
 	r[0].record.base = (struct version){ .n = 1, .e = &base };
 	r[0].record.mode_base = (struct version){ .n = 1, .e = &mode };
 	assert_int_equal(decode_news(&in, &out, &a), 0);
@@ -62,6 +63,7 @@ static void news_survives_the_trip(void **state)
 	assert_int_equal(version_compare(&out.records[0].record.mode_base, &r[0].record.mode_base), VERSION_EQUAL);
 	assert_int_equal(version_compare(&out.records[0].record.base, &r[0].record.base), VERSION_EQUAL);
 	assert_int_equal(out.records[1].record.base.n, 0);
+	assert_true(out.records[0].record.absent && !out.records[1].record.absent);
 	assert_int_equal(out.upto, 9);
 	assert_string_equal(out.records[0].record.path, path);
 	assert_true(record_same(&out.records[0].record, &r[0].record));
@@ -162,6 +164,49 @@ static void a_record_that_cannot_be_is_refused(void **state)
 	}
 }
 
+static void an_index_hello_says_role_and_mode(void **state)
+{
+	struct msg_index_hello in = { .channel = 1, .epoch = 2, .on_demand = true, .role_known = 3 }, out;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p = msg_index_hello_encode(&in, &n);
+
+	(void)state;
+	assert_int_equal(msg_index_hello_decode(&out, &a, p, n), 0);
+	assert_true(out.on_demand);
+	assert_int_equal(out.role_known, 3);
+	free(p);
+	msg_free(&a);
+}
+
+static void a_question_about_a_file_survives_the_trip(void **state)
+{
+	struct version_entry e;
+	struct msg_record r = file_record(&e);
+	struct msg_hold_ask in = { .channel = 1, .request = 5, .record = r.record }, out;
+	struct msg_hold_answer answer = { .channel = 1, .request = 5, .has = true }, heard;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p = msg_hold_ask_encode(&in, &n);
+
+	(void)state;
+	assert_int_equal(msg_hold_ask_decode(&out, &a, p, n), 0);
+	assert_int_equal(out.request, 5);
+	assert_string_equal(out.record.path, path);
+	assert_true(record_same(&out.record, &r.record));
+	assert_int_equal(version_compare(&out.record.version, &r.record.version), VERSION_EQUAL);
+	free(p);
+	in.record.deleted = true; /* nobody drops what is not there */
+	p = msg_hold_ask_encode(&in, &n);
+	assert_int_equal(msg_hold_ask_decode(&out, &a, p, n), -1);
+	free(p);
+	p = msg_hold_answer_encode(&answer, &n);
+	assert_int_equal(msg_hold_answer_decode(&heard, &a, p, n), 0);
+	assert_true(heard.has && heard.request == 5);
+	free(p);
+	msg_free(&a);
+}
+
 static void a_get_beyond_the_content_is_refused(void **state)
 {
 	struct block_want w = { .request = 5, .len = 100, .offset = 900 };
@@ -221,6 +266,8 @@ int main(void)
 		cmocka_unit_test(news_out_of_order_is_refused),
 		cmocka_unit_test(a_record_comes_without_setuid),
 		cmocka_unit_test(a_record_that_cannot_be_is_refused),
+		cmocka_unit_test(an_index_hello_says_role_and_mode),
+		cmocka_unit_test(a_question_about_a_file_survives_the_trip),
 		cmocka_unit_test(a_get_beyond_the_content_is_refused),
 		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
 		cmocka_unit_test(a_block_says_what_it_carries),

@@ -1,0 +1,162 @@
+/* The messages of block lists and blocks: see msg.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "sync/wire/lanyard.pb-c.h"
+#include "sync/wire/msg_internal.h"
+
+uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n)
+{
+	Lanyard__ListGet pb;
+
+	lanyard__list_get__init(&pb);
+	pb.channel = m->channel;
+	pb.request = m->request;
+	pb.first = m->first;
+	pb.size = (uint64_t)m->content.size;
+	pb.nblocks = m->content.nblocks;
+	pb.root = msg_content_root(&m->content);
+	return msg_pack(&pb.base, n);
+}
+
+int msg_list_get_decode(struct msg_list_get *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__ListGet *pb = (void *)msg_unpack(&lanyard__list_get__descriptor, a, p, n);
+
+	memset(m, 0, sizeof(*m));
+	if (!pb || msg_content_read(&m->content, pb->size, pb->nblocks, pb->root) || pb->first >= pb->nblocks)
+		return -1;
+	m->channel = pb->channel;
+	m->request = pb->request;
+	m->first = pb->first;
+	return 0;
+}
+
+uint8_t *msg_list_encode(const struct msg_list *m, size_t *n)
+{
+	Lanyard__List pb;
+
+	lanyard__list__init(&pb);
+	pb.request = m->request;
+	pb.first = m->first;
+	pb.blocks = msg_binary(m->blocks.p, m->blocks.n);
+	pb.none = m->none;
+	return msg_pack(&pb.base, n);
+}
+
+int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__List *pb = (void *)msg_unpack(&lanyard__list__descriptor, a, p, n);
+
+	if (!pb || pb->first >= CONTENT_MAX_BLOCKS || pb->blocks.len % 36 || pb->blocks.len > 36 * (size_t)MSG_LIST_MAX)
+		return -1;
+	*m = (struct msg_list){ .request = pb->request,
+		                .first = pb->first,
+		                .none = pb->none || pb->blocks.len == 0,
+		                .blocks = { .p = pb->blocks.data, .n = pb->blocks.len } };
+	return 0;
+}
+
+uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
+{
+	Lanyard__Get pb;
+	Lanyard__Want *each = mem_calloc(m->nwants + 1, sizeof(*each));
+	Lanyard__Want **list = mem_calloc(m->nwants + 1, sizeof(*list));
+
+	lanyard__get__init(&pb);
+	for (size_t i = 0; i < m->nwants; i++) {
+		lanyard__want__init(&each[i]);
+		each[i].request = m->wants[i].request;
+		each[i].offset = (uint64_t)m->wants[i].offset;
+		each[i].len = m->wants[i].len;
+		each[i].hash = msg_binary(m->wants[i].hash, 32);
+		list[i] = &each[i];
+	}
+	pb.channel = m->channel;
+	pb.size = (uint64_t)m->content.size;
+	pb.nblocks = m->content.nblocks;
+	pb.root = msg_content_root(&m->content);
+	pb.n_wants = m->nwants;
+	pb.wants = list;
+	uint8_t *out = msg_pack(&pb.base, n);
+
+	free(list);
+	free(each);
+	return out;
+}
+
+int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__Get *pb = (void *)msg_unpack(&lanyard__get__descriptor, a, p, n);
+
+	memset(m, 0, sizeof(*m));
+	if (!pb || pb->n_wants > MSG_MAX_WANTS || msg_content_read(&m->content, pb->size, pb->nblocks, pb->root))
+		return -1;
+	struct block_want *wants = msg_arena_alloc(a, pb->n_wants * sizeof(*wants) + 1);
+
+	if (!wants)
+		return -1;
+	for (size_t i = 0; i < pb->n_wants; i++) {
+		const Lanyard__Want *in = pb->wants[i];
+
+		if (in->hash.len != 32 || in->len == 0 || in->len > BLOCK_MAX || in->offset > pb->size ||
+		    in->len > pb->size - in->offset)
+			return -1;
+		wants[i] = (struct block_want){ .request = in->request, .len = in->len, .offset = (int64_t)in->offset };
+		memcpy(wants[i].hash, in->hash.data, 32);
+	}
+	m->channel = pb->channel;
+	m->wants = wants;
+	m->nwants = pb->n_wants;
+	return 0;
+}
+
+uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n)
+{
+	Lanyard__Cancel pb;
+	union {
+		const uint32_t *in;
+		uint32_t *out;
+	} u = { .in = m->requests };
+
+	lanyard__cancel__init(&pb);
+	pb.n_requests = m->n;
+	pb.requests = u.out;
+	return msg_pack(&pb.base, n);
+}
+
+int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__Cancel *pb = (void *)msg_unpack(&lanyard__cancel__descriptor, a, p, n);
+
+	if (!pb || pb->n_requests > MSG_MAX_CANCEL)
+		return -1;
+	*m = (struct msg_cancel){ .requests = pb->requests, .n = pb->n_requests };
+	return 0;
+}
+
+void msg_block_head(uint8_t out[MSG_BLOCK_HEAD], uint32_t request, uint8_t flags, uint32_t plain_len)
+{
+	put_u32(out, request);
+	out[4] = flags;
+	put_u32(out + 5, plain_len);
+}
+
+int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n)
+{
+	if (n < MSG_BLOCK_HEAD)
+		return -1;
+	*m = (struct msg_block){ .request = get_u32(p),
+		                 .flags = p[4],
+		                 .plain_len = get_u32(p + 5),
+		                 .data = { .p = p + MSG_BLOCK_HEAD, .n = n - MSG_BLOCK_HEAD } };
+	if (m->flags > MSG_BLOCK_NONE || m->plain_len > BLOCK_MAX)
+		return -1;
+	if (m->flags == MSG_BLOCK_RAW && m->data.n != m->plain_len)
+		return -1;
+	if (m->flags == MSG_BLOCK_NONE && (m->data.n || m->plain_len))
+		return -1;
+	return 0;
+}
