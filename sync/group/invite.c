@@ -71,6 +71,17 @@ int invite_make(struct invite *invite, const struct roster *r, const struct iden
 	return 0;
 }
 
+void invite_name(struct agent_id *name, const struct invite *invite)
+{
+	struct identity *bearer = identity_from_seed(invite->seed);
+	struct bytes statement = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	state(&statement, invite, bearer);
+	sha256(name->b, statement.p, statement.len);
+	bytes_free(&statement);
+	identity_free(bearer);
+}
+
 /* --- the token --- */
 
 static void append_short(struct bytes *b, const char *text)

@@ -37,6 +37,8 @@ struct invite {
 /* Signs a new invite. -1 when self may not invite. role: member, reader or vault. uses: 1 to INVITE_MAX_USES. */
 int invite_make(struct invite *invite, const struct roster *r, const struct identity *self, enum role role,
                 uint32_t uses, int64_t expires_s);
+/* Its name: the hash of what its issuer signed. */
+void invite_name(struct agent_id *name, const struct invite *invite);
 /* "lanyard1-" and base64url with a checksum, so that a truncated paste is distinguished from a forged token. Fresh
  * text. */
 char *invite_token(const struct invite *invite);

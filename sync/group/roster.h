@@ -29,6 +29,7 @@ enum {
 };
 
 struct roster;
+struct invite;
 
 /* Group names: 1 to GROUP_NAME_MAX bytes of printable UTF-8 without '/', spaces at the ends, or control characters. */
 bool roster_name_valid(const char *name);
@@ -134,9 +135,56 @@ bool roster_has_room(const struct roster *r, const struct agent_id *id, enum rol
 /* remove: ends the membership of id and of those it admitted or added, unless id was made an owner before us; takes
  * back the invite by which it came. Also -1 when id is not a member. */
 int roster_remove(struct roster *r, const struct identity *self, const struct agent_id *id, int64_t now_s);
+/* revoke: takes back an invite, by its name. Agents that came by it and that no owner has confirmed are out. */
+int roster_revoke(struct roster *r, const struct identity *self, const struct agent_id *invite, int64_t now_s);
 /* An owner's agent calls this by itself, at its start and whenever the roster changed. It confirms agents that came
  * by an invite, some at a time, and covers statements of its own that it had lost. True when it signed any: they are in
  * the roster, to be stored and gossiped. */
 bool roster_do_duty(struct roster *r, const struct identity *self, int64_t now_s);
+
+/* --- invites: roster_invites.c --- */
+
+/* An invite as the roster knows it: by its issuer's note, or by the entry of an agent that used it. */
+struct roster_invite {
+	struct agent_id id; /* its name */
+	bool told;          /* role, expiry, uses and issuer are known here */
+	enum role role;
+	int64_t expires_s;
+	uint32_t uses; /* agents that it lets in */
+	struct agent_id issuer;
+	uint32_t used; /* agents that it has let in, former members among them */
+	bool revoked;
+	bool valid; /* its issuer's invites still let agents in */
+};
+/* In order of their expiry, until fn returns false. */
+void roster_invites(const struct roster *r, bool (*fn)(void *arg, const struct roster_invite *i), void *arg);
+/* The agents that came by the invite, and whether they are members now, until fn returns false. */
+void roster_invite_users(const struct roster *r, const struct agent_id *invite,
+                         bool (*fn)(void *arg, const struct agent_id *id, bool member), void *arg);
+
+/* Signs a note of an invite that self has just made (invite.h), so that all owners can list it and take it back. The note is
+ * in the roster afterwards, to be gossiped. An owner has INVITE_SLOTS notes: a further one takes the place of one whose invite
+ * is over, or of the oldest. -1: self is not an owner. */
+int roster_note_invite(struct roster *r, const struct identity *self, const struct invite *invite, int64_t now_s);
+
+/* --- agents that are not members: roster_outside.c --- */
+
+/* Why an agent is not a member, the strongest reason first. */
+enum roster_outside {
+	OUTSIDE_MEMBER,    /* it is one */
+	OUTSIDE_REMOVED,   /* an owner removed it */
+	OUTSIDE_LEFT,      /* it left */
+	OUTSIDE_REVOKED,   /* its invite was taken back before an owner had confirmed it */
+	OUTSIDE_DISPLACED, /* others have used its invite up */
+	OUTSIDE_VOID,      /* who let it in could not, or cannot any more */
+	OUTSIDE_FULL,      /* others have its place */
+	OUTSIDE_UNKNOWN    /* it never was a member, as far as is known here */
+};
+/* *by: the owner that removed it or took back its invite; the agent that has its use of the invite. Zeros: nobody. */
+enum roster_outside roster_outside(const struct roster *r, const struct agent_id *id, struct agent_id *by);
+/* Calls fn for the entries that show a former member that it is one no more, each after those that give it its
+ * authority, until fn returns false. None for a member, nor for an agent that never was one. */
+void roster_dismissal(const struct roster *r, const struct agent_id *id,
+                      bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 
 #endif

@@ -218,10 +218,38 @@ static void read_leave(struct reader *r, struct roster_entry *e)
 		r->bad = true;
 }
 
+/* The slot is its subject, so that a later note of the same signer takes its place. */
+static void read_note(struct reader *r, struct roster_entry *e)
+{
+	const uint8_t *key, *issuer_key;
+	uint8_t slot;
+
+	entry_read_group(r, e);
+	entry_read_number(r, e);
+	e->time_s = read_time(r);
+	slot = reader_u8(r);
+	entry_read_role(r, e, ROLE_MEMBER);
+	e->expires_s = read_time(r);
+	e->uses = reader_u32(r);
+	key = reader_take(r, PUBLIC_KEY_LEN);
+	if (slot >= INVITE_SLOTS || e->uses == 0 || e->uses > INVITE_MAX_USES)
+		r->bad = true;
+	if (r->bad || reader_left(r) != SIGNED_TAIL) {
+		r->bad = true;
+		return;
+	}
+	issuer_key = r->p; /* its signer's */
+	e->target.b[sizeof(e->target.b) - 1] = slot;
+	identity_id_of_key(&e->issuer, issuer_key);
+	e->invited = true;
+	name_invite(e, key, issuer_key);
+}
+
 /* By kind. Each reads up to the signer's key. */
 static void (*const read_body[])(struct reader *r, struct roster_entry *e) = {
 	[ENTRY_FOUND] = read_found,   [ENTRY_ADD] = read_add,     [ENTRY_JOIN] = read_join,
 	[ENTRY_REMOVE] = read_remove, [ENTRY_LEAVE] = read_leave, [ENTRY_REVOKE] = read_remove,
+	[ENTRY_INVITE] = read_note,
 };
 
 static int read_start(struct reader *r, struct roster_entry *e)
@@ -232,7 +260,7 @@ static int read_start(struct reader *r, struct roster_entry *e)
 	format = reader_u8(r);
 	kind = reader_u8(r);
 	/* A founding entry's bytes are the group's name, and have never changed. */
-	if (format < 1 || format > 2 || kind < ENTRY_FOUND || kind > (format == 1 ? ENTRY_REMOVE : ENTRY_REVOKE) ||
+	if (format < 1 || format > 2 || kind < ENTRY_FOUND || kind > (format == 1 ? ENTRY_REMOVE : ENTRY_INVITE) ||
 	    (format == 2 && kind == ENTRY_FOUND))
 		return -1;
 	e->format = format;

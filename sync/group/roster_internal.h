@@ -6,6 +6,9 @@
  *   roster_entry.c, roster_write.c         entries as bytes, read and written
  *   roster_weigh.c, _speak.c, _judge.c     which entries count; each of the three calls those before it
  *   roster_view.c                          who is a member, as a result
+ *   roster_proof.c                         entries with those that give them their authority; credentials
+ *   roster_outside.c                       why an agent is not a member, and the proof of it
+ *   roster_invites.c                       the invites that it knows of
  *   roster_statements.c                    how complete an owner's statements are
  *   roster_sign.c                          what this agent signs
  *   roster_name.c                          which names a group may have */
@@ -21,6 +24,7 @@ enum {
 	HASH_LEN = 32,
 	NONCE_LEN = 16,
 	ENTRY_NAMED_MAX = 32, /* other entries that one names */
+	INVITE_SLOTS = 128,   /* notes of invites, each owner's own */
 	/* Bounds of entries that count, each signer's own, so that no signer fills what another needs. */
 	OWNER_MAX_STATEMENTS = 2048, /* of each kind, an owner's */
 	OWNER_ROOM_STATEMENTS = 512, /* of these, how many its agent leaves to its owner's own acts */
@@ -36,7 +40,15 @@ enum {
 
 /* --- roster_entry.c, roster_write.c: entries as bytes. Pure. --- */
 
-enum entry_kind { ENTRY_FOUND = 1, ENTRY_ADD = 2, ENTRY_JOIN = 3, ENTRY_REMOVE = 4, ENTRY_LEAVE = 5, ENTRY_REVOKE = 6 };
+enum entry_kind {
+	ENTRY_FOUND = 1,
+	ENTRY_ADD = 2,
+	ENTRY_JOIN = 3,
+	ENTRY_REMOVE = 4,
+	ENTRY_LEAVE = 5,
+	ENTRY_REVOKE = 6,
+	ENTRY_INVITE = 7
+};
 enum { ENTRY_HIDDEN = 1, ENTRY_SEALED = 2 };
 
 /* An entry taken apart. Pointers lead into its bytes. */
@@ -44,12 +56,12 @@ struct roster_entry {
 	enum entry_kind kind;
 	int format;                 /* 1: as lanyard 0.1.0 wrote it */
 	struct group_id group;      /* FOUND: its own hash */
-	uint64_t number;            /* ADD, REMOVE, LEAVE, REVOKE: of the signer's acts; format 1: its date */
+	uint64_t number;            /* not JOIN: of the signer's acts; format 1: its date */
 	const uint8_t *statements;  /* ADD, REMOVE, REVOKE: the signer's statements; NULL in format 1 */
 	int64_t time_s;             /* for people; JOIN: when it was admitted */
-	struct agent_id target;     /* the agent it is about; REVOKE: the invite */
+	struct agent_id target;     /* the agent it is about; REVOKE: the invite; INVITE: the slot */
 	struct agent_id signer;     /* JOIN: the agent that admitted */
-	enum role role;             /* FOUND: owner; JOIN: the invite's; REMOVE, LEAVE, REVOKE: none */
+	enum role role;             /* FOUND: owner; JOIN, INVITE: the invite's; REMOVE, LEAVE, REVOKE: none */
 	const uint8_t *member_name; /* FOUND, ADD, JOIN */
 	size_t member_name_n;
 	const uint8_t *named; /* ADD, JOIN: nnamed hashes of entries that it knows of and overrides */
@@ -58,11 +70,11 @@ struct roster_entry {
 	size_t group_name_n;
 	uint8_t flags;          /* FOUND */
 	bool abandon;           /* LEAVE: though no owner is left */
-	bool invited;           /* JOIN, ADD: there is an invite */
+	bool invited;           /* JOIN, ADD, INVITE: there is an invite */
 	struct agent_id invite; /* its name: the hash of what its issuer signed */
-	struct agent_id issuer; /* JOIN: who signed the invite */
-	uint32_t uses;          /* JOIN: by how many agents the invite may be used */
-	int64_t expires_s;      /* JOIN */
+	struct agent_id issuer; /* JOIN, INVITE: who signed the invite */
+	uint32_t uses;          /* JOIN, INVITE: by how many agents the invite may be used */
+	int64_t expires_s;      /* JOIN, INVITE */
 	const uint8_t *binding; /* JOIN: of the connection it came by */
 };
 
@@ -90,6 +102,14 @@ struct statement_add {
 	size_t nnamed;
 };
 
+struct invite_note {
+	uint64_t number;
+	int64_t time_s;
+	uint8_t slot;
+	const struct invite *invite;
+	const uint8_t *key; /* its throw-away public key */
+};
+
 /* Builders append one entry to out (which must have room); -1 when it does not fit. */
 int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
                        const char *member_name, int64_t time_s);
@@ -99,6 +119,8 @@ int roster_entry_remove(struct bytes *out, const struct identity *owner, const s
                         const struct roster_statement *statement, const struct agent_id *target);
 int roster_entry_revoke(struct bytes *out, const struct identity *owner, const struct group_id *group,
                         const struct roster_statement *statement, const struct agent_id *invite);
+/* An owner's note of an invite of its own, in one of its INVITE_SLOTS slots. */
+int roster_entry_invite(struct bytes *out, const struct identity *owner, const struct invite_note *note);
 int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
                        bool abandon, int64_t time_s);
 int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
@@ -229,6 +251,12 @@ void roster_judge(struct roster *r);
 /* --- roster_view.c --- */
 const struct view *roster_view(const struct roster *r);
 const struct view_member *roster_view_find(const struct roster *r, const struct agent_id *id);
+
+/* --- roster_proof.c --- */
+/* Passes on those entries that count of `items`, the founding entry, and all on which they depend, in the order of
+ * roster.valid. */
+void roster_proof(const struct roster *r, struct roster_item *const *items, size_t n,
+                  bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 
 /* --- roster_sign.c --- */
 /* Signs an addition and puts it into the roster; roster_settle() must follow. what->named is filled in.

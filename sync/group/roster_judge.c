@@ -35,7 +35,8 @@ static void joins_prepare(struct roster *r)
 		DL_FOREACH2(a->about, it, target_next) {
 			if (it->valid && it->e.kind == ENTRY_REVOKE)
 				a->revoked = true;
-			if (it->valid && it->invite != NULL && !roster_weigh_came_by(a, it->invite, it))
+			if (it->valid && it->e.kind == ENTRY_ADD && it->invite != NULL &&
+			    !roster_weigh_came_by(a, it->invite, it))
 				it->invite->used++;
 		}
 	}

@@ -345,6 +345,17 @@ int roster_remove(struct roster *r, const struct identity *self, const struct ag
 	return rc == 0 && !roster_may(r, id, RIGHT_TAKE_PART) ? 0 : -1;
 }
 
+int roster_revoke(struct roster *r, const struct identity *self, const struct agent_id *invite, int64_t now_s)
+{
+	int rc;
+
+	if (!roster_may(r, identity_id(self), RIGHT_OWN))
+		return -1;
+	rc = sign_revocation(r, self, invite, now_s);
+	roster_settle(r);
+	return rc;
+}
+
 /* --- duties --- */
 
 static bool is_told_by_owner(const struct view_member *m)

@@ -40,7 +40,14 @@ static int by_kind_and_target(const void *a, const void *b)
 
 static bool is_statement(const struct roster_item *it)
 {
-	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
+	return it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE ||
+	       it->e.kind == ENTRY_INVITE;
+}
+
+/* What a silenced owner says all the same: whom it removed, what it took back. */
+static bool is_said_in_silence(const struct roster_item *it)
+{
+	return it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE;
 }
 
 /* The statements of a that count: per kind a bounded number, those about the smallest IDs. */
@@ -54,7 +61,7 @@ static struct roster_item **statements_of(const struct roster_agent *a, size_t *
 	statements = mem_calloc(n + 1, sizeof(statements[0]));
 	n = 0;
 	DL_FOREACH2(a->signed_by, it, signer_next) {
-		if (is_statement(it) && (it->e.kind != ENTRY_ADD || !a->silenced || it->spared))
+		if (is_statement(it) && (!a->silenced || is_said_in_silence(it) || it->spared))
 			statements[n++] = it;
 	}
 	if (n > OWNER_MAX_STATEMENTS) {

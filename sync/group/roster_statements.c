@@ -14,7 +14,7 @@ static int statements_by_hash(const void *a, const void *b)
 
 static bool is_own_statement(const struct roster_item *it)
 {
-	return it->e.kind != ENTRY_JOIN && it->e.kind != ENTRY_LEAVE;
+	return it->e.kind != ENTRY_JOIN && it->e.kind != ENTRY_LEAVE && it->e.kind != ENTRY_INVITE;
 }
 
 void roster_statements(const struct roster_agent *signer, enum entry_kind kind, const struct agent_id *target,

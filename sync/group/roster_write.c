@@ -117,6 +117,22 @@ int roster_entry_revoke(struct bytes *out, const struct identity *owner, const s
 	return write_end(out, &b, owner);
 }
 
+int roster_entry_invite(struct bytes *out, const struct identity *owner, const struct invite_note *note)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	write_begin(&b, ENTRY_INVITE);
+	bytes_append(&b, note->invite->group.b, sizeof(note->invite->group.b));
+	bytes_append_u64(&b, note->number);
+	bytes_append_u64(&b, (uint64_t)note->time_s);
+	bytes_append_u8(&b, note->slot);
+	bytes_append_u8(&b, (uint8_t)note->invite->role);
+	bytes_append_u64(&b, (uint64_t)note->invite->expires_s);
+	bytes_append_u32(&b, note->invite->uses);
+	bytes_append(&b, note->key, PUBLIC_KEY_LEN);
+	return write_end(out, &b, owner);
+}
+
 int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
                        bool abandon, int64_t time_s)
 {
