@@ -1,4 +1,4 @@
-/* Why an agent is no member, what shows it to that agent, and the list of invites. */
+/* Why an agent is not a member, what shows it to that agent, and the list of invites. */
 #include "tests/unit/roster_world.h"
 
 static void expect_outside(struct world *w, const struct roster *r, int agent, enum roster_outside why, int by)
