@@ -5,13 +5,7 @@
 #include <string.h>
 
 #include "sync/plan/conflict.h"
-
-static bool rule_covers(const struct choose_rule *rule, const char *path)
-{
-	size_t n = strlen(rule->pattern);
-
-	return n == 0 || (strncmp(path, rule->pattern, n) == 0 && (path[n] == '\0' || path[n] == '/'));
-}
+#include "sync/plan/pattern.h"
 
 int choose_rule_of(const struct choices *choices, const char *path)
 {
@@ -21,7 +15,8 @@ int choose_rule_of(const struct choices *choices, const char *path)
 	for (size_t i = choices->nrules; i > 0 && said == 0; i--) {
 		const struct choose_rule *rule = &choices->rules[i - 1];
 
-		if (rule_covers(rule, path) || (original != NULL && rule_covers(rule, original)))
+		if (pattern_covers(rule->pattern, path) ||
+		    (original != NULL && pattern_covers(rule->pattern, original)))
 			said = rule->get ? 1 : -1;
 	}
 	free(original);

@@ -14,7 +14,7 @@
 enum choose_mode { CHOOSE_MIRROR, CHOOSE_ON_DEMAND };
 
 struct choose_rule {
-	const char *pattern; /* a path and all below it, or a pattern; "" is the whole share */
+	const char *pattern; /* sync/plan/pattern.h */
 	bool get;            /* wanted, or not */
 };
 
