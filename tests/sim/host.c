@@ -17,6 +17,7 @@
 #include "sync/install/install_job.h"
 #include "sync/versions/kept_policy.h"
 #include "tests/sim/fault.h"
+#include "tests/sim/script.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 
@@ -108,20 +109,21 @@ static void choose_disk(struct host *h, uint64_t *luck)
 	sim_trace("host %d: its disk lacks %x", h->number, h->lacks);
 }
 
-void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stream)
+void hosts_make(const char *base, const struct script *s, uint64_t *stream)
 {
 	struct identity *ids[SIM_HOSTS];
 	struct roster *roster = NULL;
 	uint64_t luck = *stream ^ VERSIONS_SALT, disks = *stream ^ DISKS_SALT;
 
-	hosts_n = n;
+	int n = hosts_n = s->nhosts;
+
 	versions_age_s = sim_chance(&luck, 30) ? 0 : KEPT_AGE_S;
 	for (int i = 0; i < n; i++) {
 		struct host *h = &hosts_all[i];
 		char name[20];
 
 		h->number = i;
-		if (lossy)
+		if (s->era > 2)
 			choose_disk(h, &disks);
 		h->home = mem_printf("%s/home%d.0", base, i);
 		h->share = mem_printf("%s/share%d", base, i);
@@ -133,17 +135,18 @@ void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stre
 		sim_watch_blind(i, sim_chance(stream, 10));
 		ids[i] = make_identity(h);
 		h->id = *identity_id(ids[i]);
-		h->place = i < members ? HOST_MEMBER : HOST_OUTSIDE;
+		h->place = i < s->members ? HOST_MEMBER : HOST_OUTSIDE;
 		(void)snprintf(name, sizeof(name), "host%d", i);
 		if (i == 0)
 			roster = roster_found(ids[0], "simulated", false, false, name, clock_wall_s());
-		else if (i < members &&
-		         roster_grant(roster, ids[0], identity_id(ids[i]), ROLE_MEMBER, name, clock_wall_s()))
+		else if (i < s->members &&
+		         roster_grant(roster, ids[0], identity_id(ids[i]),
+		                      s->readers >> i & 1 ? ROLE_READER : ROLE_MEMBER, name, clock_wall_s()))
 			give_up("grant");
 	}
 	hex_encode(group_hex, roster_group(roster)->b, 32);
 	for (int i = 0; i < n; i++) {
-		if (i < members)
+		if (i < s->members)
 			write_settings(&hosts_all[i], roster);
 		identity_free(ids[i]);
 	}
@@ -159,8 +162,10 @@ static void nothing_changed(void *arg)
 
 static void heard(void *arg, const struct event *e)
 {
-	const struct host *h = arg;
+	struct host *h = arg;
 
+	if (strcmp(e->kind, "roster-changed") == 0)
+		host_learns_role(h);
 	sim_trace("host %d: %s %s %s", h->number, e->kind, e->path ? e->path : "", e->reason ? e->reason : "");
 }
 
@@ -224,6 +229,7 @@ void host_start(struct host *h)
 	sim_loop_set_host(h->loop, h->number, h->skew_ns);
 	sim_turn(h->loop, start_in_turn, h);
 	if (h->engine) {
+		host_learns_role(h);
 		host_discover(h);
 		return;
 	}

@@ -10,6 +10,7 @@
 #include "agent/engine/engine_status.h"
 #include "agent/engine/events.h"
 #include "agent/settings.h"
+#include "sync/group/rights.h"
 
 enum host_place { HOST_MEMBER, HOST_OUTSIDE, HOST_LEFT, HOST_REMOVED };
 
@@ -21,6 +22,7 @@ struct host {
 	char *saved;        /* an older copy of home; NULL: none */
 	bool emptied;       /* leaving: its folder will be emptied too */
 	int life;           /* counts the starts */
+	enum role knows;    /* its own role, as its roster last said while it ran */
 	int64_t skew_ns;
 	unsigned lacks;    /* its disk: enum fault_lack */
 	bool told_by_disk; /* since then, what its disk shows may be announced: nothing else is known */
@@ -42,9 +44,9 @@ struct host {
 extern struct host hosts_all[];
 extern int hosts_n;
 
-/* n hosts below the folder `base`, the first `members` of them in one group; none runs yet. lossy: some may have
- * disks that lack something. */
-void hosts_make(const char *base, int n, int members, bool lossy, uint64_t *stream);
+struct script;
+/* The hosts of a script below the folder `base`, the first ones in one group; none runs yet. */
+void hosts_make(const char *base, const struct script *s, uint64_t *stream);
 void host_start(struct host *h);
 void host_stop(struct host *h);
 void host_pause(struct host *h, bool paused);
@@ -58,8 +60,8 @@ void host_turn(struct host *h, loop_fn *fn);
 int hosts_members(void);
 
 /* --- membership.c --- */
-/* A host that is outside, or left, joins (again) by an invite of host 0. False: not possible now. */
-bool host_join(struct host *h);
+/* A host that is outside, or left, joins (again) by an invite of host 0 for this role. False: not possible now. */
+bool host_join(struct host *h, enum role role);
 /* Also ends its process. empties: the user removes the folder's files afterwards. */
 bool host_leave(struct host *h, bool empties);
 /* Host 0 removes it. */
@@ -67,6 +69,21 @@ bool host_remove(struct host *h);
 /* When all is quiet: which host sees the members differently from another one, or from what is true; NULL: none.
  * The caller frees the text. */
 char *hosts_disagree_on_members(void);
+
+/* --- roles.c --- */
+/* Host 0 gives it another role. False: not possible now. */
+bool host_set_role(struct host *h, enum role role);
+/* Whether it is a reader and knows it: what its user does there is nobody else's. */
+bool host_is_reader(const struct host *h);
+/* Looks up its role in its own roster; called whenever that may have changed. */
+void host_learns_role(struct host *h);
+/* Bit i: host i was removed, and this host knows it. */
+unsigned hosts_known_removed(const struct host *h);
+/* A host sends another one a frame of this type: nothing of the group's goes to one of which it knows that it is no
+ * member. */
+void host_sends(int from, int to, uint8_t type);
+/* The first such frame since the last call; NULL: none. The caller frees it. */
+char *hosts_told_stranger(void);
 
 /* --- home.c: of hosts that do not run --- */
 enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };

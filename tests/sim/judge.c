@@ -116,7 +116,7 @@ static char *torn(void)
 
 	for (int i = 0; i < hosts_n && !why; i++)
 		why = oracle_torn(&hosts_all[i]);
-	return why;
+	return why ? why : hosts_told_stranger();
 }
 
 /* --- while it plays --- */

@@ -137,7 +137,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
 	forger_begin(seed, s->era < FORGER_ERA ? 0 : s->nhosts);
-	hosts_make(base, s->nhosts, s->members, s->era > 2, &stream);
+	hosts_make(base, s, &stream);
 	play(s);
 	outside_is_untouched(base);
 	print_states();

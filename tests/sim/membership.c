@@ -31,12 +31,11 @@ static struct host *founder(void)
 
 /* --- joining --- */
 
-static char *invited_by(const struct host *owner)
+static char *invited_by(const struct host *owner, enum role role)
 {
 	struct invite invite;
 
-	if (invite_make(&invite, owner->engine->roster, owner->self, ROLE_MEMBER, INVITE_USES,
-	                clock_wall_s() + INVITE_S))
+	if (invite_make(&invite, owner->engine->roster, owner->self, role, INVITE_USES, clock_wall_s() + INVITE_S))
 		return NULL;
 	return invite_token(&invite);
 }
@@ -55,12 +54,13 @@ static void write_invite(const struct host *h, const char *token)
 	free(text);
 }
 
-bool host_join(struct host *h)
+bool host_join(struct host *h, enum role role)
 {
 	const struct host *owner = founder();
 	char *token;
 
-	if (h->loop || (h->place != HOST_OUTSIDE && h->place != HOST_LEFT) || !owner || !(token = invited_by(owner)))
+	if (h->loop || (h->place != HOST_OUTSIDE && h->place != HOST_LEFT) || !owner ||
+	    !(token = invited_by(owner, role)))
 		return false;
 	write_invite(h, token);
 	free(token);

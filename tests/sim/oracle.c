@@ -13,16 +13,23 @@
 #include "sync/plan/conflict.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
 
 struct text {
 	uint8_t hash[32];
 	size_t size;
-	char *where;     /* "host 1: a/b at 3.200" */
-	bool superseded; /* by a user who had it */
+	char *where;        /* "host 1: a/b at 3.200" */
+	bool superseded;    /* by a user who had it */
+	int writer;         /* the host of the last user who wrote it, except a copy by a reader */
+	int secret;         /* a reader's user alone wrote it, at this host; NOBODY: not so */
+	unsigned kept_from; /* bit i: its writer knew that host i had been removed */
+	unsigned lost;      /* bit i: a reader's user at host i replaced or deleted what another one wrote */
 	bool found;
 	UT_hash_handle hh;
 };
+
+enum { NOBODY = -1 };
 
 static struct text *texts;
 
@@ -55,9 +62,17 @@ void oracle_wrote(const struct host *h, const char *path)
 		t = MEM_NEW(struct text);
 		sha256(t->hash, bytes, n);
 		t->size = n;
+		t->secret = host_is_reader(h) ? h->number : NOBODY;
+		t->writer = h->number;
+		t->kept_from = hosts_known_removed(h);
+		tally_count(TALLY_READER_WROTE, t->secret != NOBODY);
 		free(bytes);
 		HASH_ADD(hh, texts, hash, sizeof(t->hash), t);
+	} else if (!host_is_reader(h) || (t->secret != NOBODY && t->secret != h->number)) {
+		t->secret = NOBODY;
+		t->writer = h->number;
 	}
+	t->kept_from &= ~(1U << h->number);
 	free(t->where);
 	t->where = mem_printf("host %d: %s at %.3f", h->number, path, (double)sim_now() / 1e9);
 	t->superseded = false;
@@ -68,8 +83,34 @@ void oracle_loses(const struct host *h, const char *path)
 	bool is_empty;
 	struct text *t = text_at(h->share, path, &is_empty);
 
-	if (t)
+	/* What a reader's user does to the group's files takes nothing from the others. */
+	if (t && host_is_reader(h) && t->writer != h->number)
+		t->lost |= 1U << h->number;
+	else if (t)
 		t->superseded = true;
+}
+
+void oracle_promoted(const struct host *h)
+{
+	struct text *x, *next;
+
+	HASH_ITER(hh, texts, x, next) {
+		x->superseded |= (x->lost >> h->number & 1) != 0;
+		if (x->secret == h->number)
+			x->secret = NOBODY;
+	}
+}
+
+/* Whether what a reader's user wrote came to another host. */
+static char *leaked(const struct host *h, const struct text *x, const char *path)
+{
+	if (h->place == HOST_REMOVED && x->kept_from >> h->number & 1)
+		return mem_printf("a removed member is told: host %d has at %s what was written later to %s", h->number,
+		                  path, x->where);
+	if (x->secret == NOBODY || x->secret == h->number)
+		return NULL;
+	return mem_printf("a reader changed something: host %d has at %s what was written to %s", h->number, path,
+	                  x->where);
 }
 
 char *oracle_torn(const struct host *h)
@@ -79,15 +120,18 @@ char *oracle_torn(const struct host *h)
 
 	tree_read(&t, h->share, "");
 	for (size_t i = 0; i < t.n && !why; i++) {
+		struct text *x;
 		bool is_empty;
 
 		if (t.leaves[i].st.kind == S_IFDIR)
 			continue;
 		if (t.leaves[i].st.kind != S_IFREG && t.leaves[i].st.kind != S_IFLNK)
 			why = mem_printf("P1: host %d: %s is of a kind nobody made", h->number, t.leaves[i].path);
-		else if (!text_at(h->share, t.leaves[i].path, &is_empty) && !is_empty)
+		else if (!(x = text_at(h->share, t.leaves[i].path, &is_empty)) && !is_empty)
 			why = mem_printf("P1: host %d: %s holds %lld bytes that nobody wrote", h->number,
 			                 t.leaves[i].path, (long long)t.leaves[i].st.size);
+		else if (x)
+			why = leaked(h, x, t.leaves[i].path);
 	}
 	tree_free(&t);
 	return why;

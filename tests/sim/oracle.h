@@ -13,6 +13,9 @@ void oracle_wrote(const struct host *h, const char *path);
 /* A user is about to replace or delete what is at this path (files below a folder are reported one by one). */
 void oracle_loses(const struct host *h, const char *path);
 
+/* What this host's user did as a reader may be told from now on. */
+void oracle_promoted(const struct host *h);
+
 /* From now on versions may be dropped, because days went by: those that exist now have been kept long enough. */
 void oracle_keeps_versions(void);
 /* The user gives up what this host has kept. */

@@ -14,55 +14,57 @@ static const struct {
 	const char *name;
 	unsigned first; /* weight in the first era */
 	unsigned second;
+	unsigned third;
 	unsigned now;
 } kinds[ACTION_KINDS] = {
-	[ACTION_WRITE] = { "writes", 22, 22, 22 },
-	[ACTION_APPEND] = { "appends", 6, 6, 6 },
-	[ACTION_TRUNCATE] = { "truncates", 3, 3, 3 },
-	[ACTION_REPLACE] = { "replaces", 8, 8, 8 },
-	[ACTION_DELETE] = { "deletes", 10, 10, 10 },
-	[ACTION_MKDIR] = { "makes folder", 6, 6, 6 },
-	[ACTION_RMDIR] = { "removes folder", 2, 2, 2 },
-	[ACTION_RMTREE] = { "removes tree", 2, 2, 2 },
-	[ACTION_MOVE] = { "moves", 9, 9, 9 },
-	[ACTION_COPY] = { "copies", 3, 3, 3 },
-	[ACTION_CHMOD] = { "chmods", 4, 4, 4 },
-	[ACTION_TOUCH] = { "touches", 3, 3, 3 },
-	[ACTION_SYMLINK] = { "links", 3, 3, 3 },
-	[ACTION_EDITOR] = { "edits", 5, 5, 5 },
-	[ACTION_SWAP_KIND] = { "swaps kind", 2, 2, 2 },
-	[ACTION_PARTITION] = { "is cut off from", 4, 4, 4 },
-	[ACTION_HEAL] = { "reaches everybody again", 6, 6, 6 },
-	[ACTION_CUT] = { "loses the connection to", 4, 4, 4 },
-	[ACTION_CRASH] = { "crashes", 4, 4, 4 },
-	[ACTION_CRASH_AT_STEP] = { "is to crash in an install", 4, 4, 4 },
-	[ACTION_RACE_AT_STEP] = { "is to be raced in an install", 4, 4, 4 },
-	[ACTION_STOP] = { "stops", 3, 3, 3 },
-	[ACTION_START] = { "starts", 10, 10, 10 },
-	[ACTION_OVERFLOW] = { "loses events", 1, 1, 1 },
-	[ACTION_PAUSE] = { "pauses or resumes", 2, 2, 2 },
-	[ACTION_PATCH] = { "patches", 0, 4, 4 },
-	[ACTION_SPARSE] = { "writes with holes", 0, 1, 1 },
-	[ACTION_LARGE] = { "writes much", 0, 1, 1 },
-	[ACTION_SAVE] = { "saves", 0, 5, 5 },
-	[ACTION_RESTORE] = { "restores", 0, 3, 3 },
-	[ACTION_RESOLVE] = { "resolves", 0, 3, 3 },
-	[ACTION_HIDE] = { "writes in secret", 0, 0, 3 },
-	[ACTION_ODD_TIME] = { "sets an odd time of", 0, 0, 2 },
-	[ACTION_LINK] = { "makes another name of", 0, 0, 4 },
-	[ACTION_RESCAN] = { "is told to scan", 0, 1, 1 },
-	[ACTION_VERIFY] = { "is told to verify", 0, 1, 1 },
-	[ACTION_RELEASE] = { "is told to release", 0, 1, 1 },
-	[ACTION_FAULT] = { "has a call that fails", 0, 7, 7 },
-	[ACTION_FAULT_LASTS] = { "has calls that fail for a while", 0, 3, 3 },
-	[ACTION_HARM] = { "comes back with harm to its home", 0, 3, 3 },
-	[ACTION_SAVE_HOME] = { "is backed up", 0, 3, 3 },
-	[ACTION_ABSENCE] = { "is away for days", 0, 2, 2 },
-	[ACTION_CLOCK] = { "has its clock moved", 0, 2, 2 },
-	[ACTION_JOIN] = { "joins", 0, 4, 4 },
-	[ACTION_LEAVE] = { "leaves", 0, 1, 1 },
-	[ACTION_REMOVE] = { "is removed", 0, 1, 1 },
-	[ACTION_SILENT] = { "answers nothing that it is asked for", 0, 0, 3 },
+	[ACTION_WRITE] = { "writes", 22, 22, 22, 22 },
+	[ACTION_APPEND] = { "appends", 6, 6, 6, 6 },
+	[ACTION_TRUNCATE] = { "truncates", 3, 3, 3, 3 },
+	[ACTION_REPLACE] = { "replaces", 8, 8, 8, 8 },
+	[ACTION_DELETE] = { "deletes", 10, 10, 10, 10 },
+	[ACTION_MKDIR] = { "makes folder", 6, 6, 6, 6 },
+	[ACTION_RMDIR] = { "removes folder", 2, 2, 2, 2 },
+	[ACTION_RMTREE] = { "removes tree", 2, 2, 2, 2 },
+	[ACTION_MOVE] = { "moves", 9, 9, 9, 9 },
+	[ACTION_COPY] = { "copies", 3, 3, 3, 3 },
+	[ACTION_CHMOD] = { "chmods", 4, 4, 4, 4 },
+	[ACTION_TOUCH] = { "touches", 3, 3, 3, 3 },
+	[ACTION_SYMLINK] = { "links", 3, 3, 3, 3 },
+	[ACTION_EDITOR] = { "edits", 5, 5, 5, 5 },
+	[ACTION_SWAP_KIND] = { "swaps kind", 2, 2, 2, 2 },
+	[ACTION_PARTITION] = { "is cut off from", 4, 4, 4, 4 },
+	[ACTION_HEAL] = { "reaches everybody again", 6, 6, 6, 6 },
+	[ACTION_CUT] = { "loses the connection to", 4, 4, 4, 4 },
+	[ACTION_CRASH] = { "crashes", 4, 4, 4, 4 },
+	[ACTION_CRASH_AT_STEP] = { "is to crash in an install", 4, 4, 4, 4 },
+	[ACTION_RACE_AT_STEP] = { "is to be raced in an install", 4, 4, 4, 4 },
+	[ACTION_STOP] = { "stops", 3, 3, 3, 3 },
+	[ACTION_START] = { "starts", 10, 10, 10, 10 },
+	[ACTION_OVERFLOW] = { "loses events", 1, 1, 1, 1 },
+	[ACTION_PAUSE] = { "pauses or resumes", 2, 2, 2, 2 },
+	[ACTION_PATCH] = { "patches", 0, 4, 4, 4 },
+	[ACTION_SPARSE] = { "writes with holes", 0, 1, 1, 1 },
+	[ACTION_LARGE] = { "writes much", 0, 1, 1, 1 },
+	[ACTION_SAVE] = { "saves", 0, 5, 5, 5 },
+	[ACTION_RESTORE] = { "restores", 0, 3, 3, 3 },
+	[ACTION_RESOLVE] = { "resolves", 0, 3, 3, 3 },
+	[ACTION_HIDE] = { "writes in secret", 0, 0, 3, 3 },
+	[ACTION_ODD_TIME] = { "sets an odd time of", 0, 0, 2, 2 },
+	[ACTION_LINK] = { "makes another name of", 0, 0, 4, 4 },
+	[ACTION_RESCAN] = { "is told to scan", 0, 1, 1, 1 },
+	[ACTION_VERIFY] = { "is told to verify", 0, 1, 1, 1 },
+	[ACTION_RELEASE] = { "is told to release", 0, 1, 1, 1 },
+	[ACTION_FAULT] = { "has a call that fails", 0, 7, 7, 7 },
+	[ACTION_FAULT_LASTS] = { "has calls that fail for a while", 0, 3, 3, 3 },
+	[ACTION_HARM] = { "comes back with harm to its home", 0, 3, 3, 3 },
+	[ACTION_SAVE_HOME] = { "is backed up", 0, 3, 3, 3 },
+	[ACTION_ABSENCE] = { "is away for days", 0, 2, 2, 2 },
+	[ACTION_CLOCK] = { "has its clock moved", 0, 2, 2, 2 },
+	[ACTION_JOIN] = { "joins", 0, 4, 4, 4 },
+	[ACTION_LEAVE] = { "leaves", 0, 1, 1, 1 },
+	[ACTION_REMOVE] = { "is removed", 0, 1, 1, 1 },
+	[ACTION_SILENT] = { "answers nothing that it is asked for", 0, 0, 3, 3 },
+	[ACTION_ROLE] = { "is given a role", 0, 0, 0, 4 },
 };
 
 const char *action_name(enum action_kind kind)
@@ -72,7 +74,16 @@ const char *action_name(enum action_kind kind)
 
 static unsigned weight(int kind, int era)
 {
-	return era == 1 ? kinds[kind].first : era == 2 ? kinds[kind].second : kinds[kind].now;
+	switch (era) {
+	case 1:
+		return kinds[kind].first;
+	case 2:
+		return kinds[kind].second;
+	case 3:
+		return kinds[kind].third;
+	default:
+		return kinds[kind].now;
+	}
 }
 
 static enum action_kind any_kind(uint64_t *stream, int era)
@@ -90,6 +101,18 @@ static enum action_kind any_kind(uint64_t *stream, int era)
 	return ACTION_WRITE;
 }
 
+/* In half of the runs there are readers. Two members that meet only through a reader do not converge, so those have no
+ * line. */
+static void draw_roles(struct script *s, uint64_t seed)
+{
+	uint64_t stream = seed ^ 0x726f6c6573;
+
+	s->roles = sim_chance(&stream, 50);
+	for (int i = 1; i < s->nhosts && s->roles; i++)
+		s->readers |= (unsigned)sim_chance(&stream, 25) << i;
+	s->line = s->line && !s->roles;
+}
+
 void script_make(struct script *s, uint64_t seed, int era)
 {
 	uint64_t stream = seed ^ 0x736372697074;
@@ -100,6 +123,8 @@ void script_make(struct script *s, uint64_t seed, int era)
 	s->members = s->nhosts;
 	if (era > 1 && sim_chance(&stream, 30))
 		s->nhosts++;
+	if (era > 3)
+		draw_roles(s, seed);
 	s->n = ACTIONS_MIN + sim_below(&stream, ACTIONS_MAX - ACTIONS_MIN);
 	s->actions = mem_calloc(s->n, sizeof(s->actions[0]));
 	for (size_t i = 0; i < s->n; i++) {
@@ -120,6 +145,9 @@ void script_print(const struct script *s)
 {
 	fprintf(stderr, "  %d hosts%s, %d of them members, %u %% of the hints get lost\n", s->nhosts,
 	        s->line ? " in a line" : "", s->members, s->loss);
+	for (int i = 0; i < s->nhosts; i++)
+		if (s->readers >> i & 1)
+			fprintf(stderr, "  host %d is a reader\n", i);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct action *d = &s->actions[i];
 

@@ -58,6 +58,7 @@ enum action_kind {
 	ACTION_LEAVE,
 	ACTION_REMOVE,
 	ACTION_SILENT,
+	ACTION_ROLE,
 	ACTION_KINDS
 };
 
@@ -72,10 +73,12 @@ struct action {
 struct script {
 	struct action *actions;
 	size_t n;
-	int era;     /* which list of kinds it was drawn from: seeds that found something keep their meaning */
-	int nhosts;  /* of these ... */
-	int members; /* ... are members from the beginning */
-	bool line;   /* each host reaches only its neighbours */
+	int era;          /* which list of kinds it was drawn from: seeds that found something keep their meaning */
+	int nhosts;       /* of these ... */
+	int members;      /* ... are members from the beginning */
+	bool line;        /* each host reaches only its neighbours */
+	bool roles;       /* may change */
+	unsigned readers; /* bit i: host i begins, or joins, as a reader */
 	unsigned loss;
 	int64_t length_ns;
 	uint64_t aftermath; /* chance for the aftermath */

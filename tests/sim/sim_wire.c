@@ -13,6 +13,7 @@
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
 #include "tests/sim/forger.h"
+#include "tests/sim/host.h"
 #include "tests/sim/sim_internal.h"
 #include "tests/sim/tally.h"
 
@@ -234,6 +235,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		free(body);
 		return 0;
 	}
+	host_sends(e->host, e->other->host, type);
 	if (type == FRAME_NEWS && head_n == 0)
 		body = forger_news(e->host, body, &body_n);
 	n = head_n + body_n;

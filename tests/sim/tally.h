@@ -65,6 +65,9 @@
 	X(JOINED_AGAIN, "joins of one that had left")                        \
 	X(LEFT_KEEPS, "members that left and kept the folder")               \
 	X(LEFT_FORGETS, "members that left and emptied the folder")          \
+	X(READS, "members made readers")                                     \
+	X(WRITES, "readers made members or owners")                          \
+	X(READER_WROTE, "contents that a reader's user made")                \
 	X(REMOVED, "members removed")                                        \
 	X(ABSENT, "returns after days")                                      \
 	X(HELD, "bursts of deletions held")                                  \

@@ -122,6 +122,21 @@ static void verify_in_turn(void *arg)
 	(void)engine_verify(h->engine, true, NULL, verified, h);
 }
 
+static bool join(struct host *h)
+{
+	return host_join(h, playing->readers >> h->number & 1 ? ROLE_READER : ROLE_MEMBER);
+}
+
+static void change_role(struct host *h, uint64_t luck)
+{
+	static const enum role roles[] = {
+		ROLE_READER, ROLE_READER, ROLE_READER, ROLE_MEMBER, ROLE_MEMBER, ROLE_OWNER
+	};
+
+	if (playing->roles)
+		(void)host_set_role(h, roles[sim_below(&luck, sizeof(roles) / sizeof(roles[0]))]);
+}
+
 /* True: the action was one of these. */
 static bool befall_more(const struct action *d)
 {
@@ -159,8 +174,11 @@ static bool befall_more(const struct action *d)
 		move_clock(h, luck);
 		return true;
 	case ACTION_JOIN:
-		for (int i = 0; i < hosts_n && !host_join(&hosts_all[(d->host + i) % hosts_n]); i++)
+		for (int i = 0; i < hosts_n && !join(&hosts_all[(d->host + i) % hosts_n]); i++)
 			;
+		return true;
+	case ACTION_ROLE:
+		change_role(h, luck);
 		return true;
 	case ACTION_LEAVE:
 		(void)host_leave(h, sim_chance(&luck, 50));
