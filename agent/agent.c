@@ -136,6 +136,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .ended = agent_ended,
 		                              .arg = a };
 	a->load_timer = loop_timer_new(loop, load_again, a);
+	a->announce_timer = loop_timer_new(loop, agent_announce_again, a);
 	if (load_groups(a, why) < 0) {
 		(void)agent_free(a);
 		return NULL;
@@ -174,6 +175,8 @@ bool agent_free(struct agent *a)
 		return true;
 	agent_close_discovery(a);
 	loop_timer_free(a->load_timer);
+	loop_timer_free(a->announce_timer);
+	a->announce_timer = NULL;
 	addresses_free(a->addresses);
 	a->addresses = NULL;
 	if (!free_engines(a))

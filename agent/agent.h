@@ -6,6 +6,7 @@
 
 #include "agent/engine/engine.h"
 #include "agent/link_losses.h"
+#include "agent/seen_groups.h"
 #include "agent/settings.h"
 #include "sync/group/roster.h"
 
@@ -63,7 +64,12 @@ bool agent_is_leaving(const struct agent *a, const struct group_id *group);
 /* Undoes agent_create() of a group that could not be started. *why: the reason, fresh. */
 void agent_unfound(struct agent *a, struct engine *e, char **why);
 
-/* Groups that are announced on the network: the name, and the short ID of the agent that announces it. */
-void agent_seen_groups(struct agent *a, bool (*fn)(void *arg, const char *name, const char *agent), void *arg);
+/* Queries the network for groups, now and for the next ten minutes. */
+void agent_look_around(struct agent *a);
+/* False for the first moment of it, until those that are there have had the time to answer. */
+bool agent_has_looked(const struct agent *a);
+/* Groups that are announced on the network and that this agent is not in: each once, in order of names. */
+typedef bool agent_seen_fn(void *arg, const struct seen_group *g);
+void agent_seen_groups(struct agent *a, agent_seen_fn *fn, void *arg);
 
 #endif

@@ -1,41 +1,17 @@
-/* The agent's side of discovery: passes found addresses on to the connections, and remembers names of groups for
- * `lanyard groups`. */
+/* The agent's side of discovery: passes found addresses on to the connections, and remembers the groups that are
+ * announced. */
 #include "agent/agent_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MAX_SEEN = 256 };
-
-/* At most MAX_SEEN, since anybody on the network can announce names; the oldest is forgotten. */
-static void remember_names(struct agent *a, const struct discovery_found *f)
-{
-	for (size_t i = 0; i < f->nnames; i++) {
-		struct sighting *s;
-
-		DL_FOREACH(a->seen, s)
-			if (strcmp(s->name, f->names[i]) == 0 && strcmp(s->agent, f->claimed_id) == 0)
-				break;
-		if (s)
-			continue;
-		if (a->nseen == MAX_SEEN) {
-			s = a->seen;
-			DL_DELETE(a->seen, s);
-			free(s->name);
-			free(s->agent);
-		} else {
-			s = MEM_NEW(struct sighting);
-			a->nseen++;
-		}
-		s->name = mem_strdup(f->names[i]);
-		s->agent = mem_strdup(f->claimed_id);
-		DL_APPEND(a->seen, s);
-	}
-}
+enum {
+	BROWSE_MS = 600 * 1000, /* that all services are browsed after somebody looked at the groups on the network */
+	LOOK_MS = 800,          /* in which most of those that are there have answered */
+};
 
 static void on_found(void *arg, const struct discovery_found *f)
 {
@@ -43,8 +19,7 @@ static void on_found(void *arg, const struct discovery_found *f)
 	struct agent_id id;
 	bool known = f->claimed_id && agent_id_parse(&id, f->claimed_id) == 0;
 
-	if (f->claimed_id && f->nnames)
-		remember_names(a, f);
+	seen_groups_note(a->seen, f);
 	peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
 }
 
@@ -71,11 +46,22 @@ static void on_discovery_state(void *arg, const char *backend, const char *probl
 	events_emit(a->events, &(struct event){ .kind = "discovery", .reason = problem ? problem : backend });
 }
 
+/* Nobody has looked at them for a while. */
+static void browse_over(void *arg)
+{
+	struct agent *a = arg;
+
+	discovery_set_browse_all(a->discovery, false);
+	a->browse_since_ms = 0;
+}
+
 void agent_open_discovery(struct agent *a, const struct settings *settings)
 {
 	char id[ID_PLAIN_MAX];
 
 	agent_id_plain(id, identity_id(a->self));
+	a->seen = seen_groups_new();
+	a->browse_timer = loop_timer_new(a->loop, browse_over, a);
 	a->discovery =
 		discovery_new(a->loop,
 	                      &(struct discovery_config){ .mode = settings->discovery,
@@ -94,16 +80,12 @@ void agent_open_discovery(struct agent *a, const struct settings *settings)
 
 void agent_close_discovery(struct agent *a)
 {
-	struct sighting *s, *next;
-
 	if (a->discovery)
 		discovery_free(a->discovery);
 	a->discovery = NULL;
-	DL_FOREACH_SAFE(a->seen, s, next) {
-		free(s->name);
-		free(s->agent);
-		free(s);
-	}
+	loop_timer_free(a->browse_timer);
+	a->browse_timer = NULL;
+	seen_groups_free(a->seen);
 	a->seen = NULL;
 	free(a->backend);
 	free(a->problem);
@@ -121,12 +103,40 @@ const char *agent_discovery(const struct agent *a, const char **problem)
 	return a->backend ? a->backend : "off";
 }
 
-void agent_seen_groups(struct agent *a, bool (*fn)(void *arg, const char *name, const char *agent), void *arg)
+void agent_look_around(struct agent *a)
 {
-	struct sighting *s;
+	int64_t now = loop_now_ms(a->loop);
 
+	seen_groups_query(a->seen, now);
+	if (a->browse_since_ms == 0)
+		a->browse_since_ms = now;
 	discovery_set_browse_all(a->discovery, true);
-	DL_FOREACH(a->seen, s)
-		if (!fn(arg, s->name, s->agent))
-			return;
+	discovery_refresh(a->discovery);
+	loop_timer_start(a->browse_timer, BROWSE_MS, 0);
+}
+
+bool agent_has_looked(const struct agent *a)
+{
+	const char *problem;
+
+	return a->browse_since_ms == 0 || loop_now_ms(a->loop) - a->browse_since_ms >= LOOK_MS ||
+	       strcmp(agent_discovery(a, &problem), "off") == 0;
+}
+
+struct seen_walk {
+	struct agent *agent;
+	agent_seen_fn *fn;
+	void *arg;
+};
+
+static bool pass_seen(void *arg, const struct seen_group *g)
+{
+	const struct seen_walk *walk = arg;
+
+	return agent_has_tag(walk->agent, g->tag) || walk->fn(walk->arg, g);
+}
+
+void agent_seen_groups(struct agent *a, agent_seen_fn *fn, void *arg)
+{
+	seen_groups_each(a->seen, loop_now_ms(a->loop), pass_seen, &(struct seen_walk){ a, fn, arg });
 }

@@ -18,13 +18,6 @@ struct agent_group {
 	struct engine *engine;
 };
 
-/* A name of a group that an agent announces on the network. */
-struct sighting {
-	struct sighting *prev, *next;
-	char *name;
-	char *agent;
-};
-
 struct agent {
 	struct loop *loop;
 	struct workers *workers;
@@ -45,10 +38,12 @@ struct agent {
 	struct real_path *home_real_path;
 	struct engine_context context;
 	struct agent_group *groups;
-	struct agent_group *leaving;   /* left, but their disks have not answered yet */
-	struct loop_timer *load_timer; /* runs while the settings of a group cannot be read */
-	struct sighting *seen;
-	size_t nseen;
+	struct agent_group *leaving;       /* left, but their disks have not answered yet */
+	struct loop_timer *load_timer;     /* runs while the settings of a group cannot be read */
+	struct loop_timer *announce_timer; /* agent_list.c */
+	struct seen_groups *seen;
+	struct loop_timer *browse_timer; /* runs while all services are browsed, */
+	int64_t browse_since_ms;         /* since then; 0: they are not */
 };
 
 /* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups and agent_peers,
@@ -60,6 +55,10 @@ struct agent {
 void agent_add_group(struct agent *a, struct engine *e);
 /* For engine_context.changed. Tells discovery which groups this agent is in. arg: the agent. */
 void agent_publish(void *arg);
+/* For announce_timer. arg: the agent. */
+void agent_announce_again(void *arg);
+/* Whether this agent is in the group with this tag, or is joining it. */
+bool agent_has_tag(const struct agent *a, const char *tag);
 
 /* --- agent_discovery.c --- */
 

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-enum { ID_START_MIN = 4 };
+enum { ID_START_MIN = 4, ANNOUNCE_EVERY_MS = 60000 };
 
 void agent_add_group(struct agent *a, struct engine *e)
 {
@@ -73,27 +73,87 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
 	return NULL;
 }
 
-/* Announces the groups that we are a member of and that run. */
-void agent_publish(void *arg)
+bool agent_has_tag(const struct agent *a, const char *tag)
 {
-	struct agent *a = arg;
-	struct discovery_group groups[AGENT_MAX_GROUPS];
-	char joining[27] = "";
 	const struct agent_group *g;
+	char ours[27];
+
+	DL_FOREACH(a->groups, g) {
+		group_id_tag(ours, engine_group(g->engine));
+		if (strcmp(ours, tag) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* --- announcing --- */
+
+/* What others may see of a group: the longest-serving owner, by its own account, and how many members there are. */
+struct group_look {
+	struct roster_member owner;
+	bool has_owner;
+	int members;
+};
+
+static bool look_at_member(void *arg, const struct roster_member *m)
+{
+	struct group_look *look = arg;
+
+	look->members++;
+	if (rights_has(m->role, RIGHT_OWN) && (!look->has_owner || m->since_s < look->owner.since_s)) {
+		look->owner = *m;
+		look->has_owner = true;
+	}
+	return true;
+}
+
+static void show_group(struct discovery_group *out, struct engine *e)
+{
+	const struct roster *roster = engine_roster(e);
+	struct group_look look = { 0 };
+
+	group_id_tag(out->tag, engine_group(e));
+	if (roster_hidden(roster))
+		return;
+	roster_members(roster, look_at_member, &look);
+	out->name = engine_name(e);
+	out->owner = look.has_owner ? look.owner.name : NULL;
+	out->members = look.members;
+}
+
+/* Announces the groups that we are a member of and that run, and looks for members of those that we want to join. */
+static void announce_groups(struct agent *a)
+{
+	struct discovery_group groups[AGENT_MAX_GROUPS] = { 0 };
+	char wanted[AGENT_MAX_GROUPS][27];
+	const struct agent_group *g;
+	size_t nwanted = 0;
 	size_t n = 0;
 
 	DL_FOREACH(a->groups, g) {
 		struct engine *e = g->engine;
 
-		if (engine_is_joiner(e))
-			group_id_tag(joining, engine_group(e));
-		if (!engine_is_announced(e) || n == AGENT_MAX_GROUPS)
-			continue;
-		group_id_tag(groups[n].tag, engine_group(e));
-		groups[n].name = roster_hidden(engine_roster(e)) ? NULL : engine_name(e);
-		n++;
+		if (engine_is_joiner(e) && nwanted < AGENT_MAX_GROUPS)
+			group_id_tag(wanted[nwanted++], engine_group(e));
+		if (engine_is_announced(e) && n < AGENT_MAX_GROUPS)
+			show_group(&groups[n++], e);
 	}
 	discovery_set_groups(a->discovery, groups, n);
-	discovery_look_for(a->discovery, joining);
+	discovery_look_for(a->discovery, (const char(*)[27])wanted, nwanted);
+}
+
+/* Owners and numbers of members change without a call of agent_publish(). Each announcement is news to everybody on the
+ * network, so these wait. */
+void agent_announce_again(void *arg)
+{
+	announce_groups(arg);
+}
+
+void agent_publish(void *arg)
+{
+	struct agent *a = arg;
+
+	announce_groups(a);
+	loop_timer_start(a->announce_timer, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS);
 	peers_retry_now(a->peers);
 }

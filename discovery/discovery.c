@@ -65,7 +65,7 @@ static bool slot_wanted(void *arg, const char *id)
 {
 	const struct discovery *d = ((const struct slot *)arg)->owner;
 
-	return !d->connected(d->arg, id);
+	return d->want.browse_all || !d->connected(d->arg, id);
 }
 
 static void choose_backend(struct discovery *d);
@@ -164,17 +164,20 @@ static void report_backend(void *arg)
 static void pass_found(void *arg, const struct mdns_found *service)
 {
 	struct discovery *d = arg;
-	const char *names[TXT_MAX_GROUPS];
+	struct discovery_shown groups[TXT_MAX_GROUPS];
 	struct discovery_found found = {
 		.claimed_id = service->txt.id,
-		.names = names,
-		.nnames = service->txt.ngroups,
+		.groups = groups,
+		.ngroups = service->txt.ngroups,
 		.addr = service->addr,
 		.addr_len = service->addr_len,
 	};
 
-	for (size_t i = 0; i < service->txt.ngroups; i++)
-		names[i] = service->txt.groups[i];
+	for (size_t i = 0; i < service->txt.ngroups; i++) {
+		const struct txt_group *g = &service->txt.groups[i];
+
+		groups[i] = (struct discovery_shown){ g->tag, g->name, g->owner, g->members };
+	}
 	d->found(d->arg, &found);
 }
 
@@ -309,30 +312,38 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
 	memset(d->want.groups, 0, sizeof(d->want.groups));
 	d->want.ngroups = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct mdns_group *group = &d->want.groups[d->want.ngroups];
+		struct txt_group *shown = &d->want.groups[d->want.ngroups];
 		size_t len = groups[i].name != NULL ? strlen(groups[i].name) : 0;
 
 		if (!is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
 			continue;
-		memcpy(group->tag, groups[i].tag, strlen(groups[i].tag) + 1);
-		if (len > 0 && len < sizeof(group->name))
-			memcpy(group->name, groups[i].name, len + 1);
+		memcpy(shown->tag, groups[i].tag, strlen(groups[i].tag) + 1);
+		if (len > 0 && len < sizeof(shown->name)) {
+			memcpy(shown->name, groups[i].name, len + 1);
+			(void)snprintf(shown->owner, sizeof(shown->owner), "%s",
+			               groups[i].owner != NULL ? groups[i].owner : "");
+			shown->members = groups[i].members < TXT_MAX_MEMBERS ? groups[i].members : TXT_MAX_MEMBERS;
+		}
 		d->want.ngroups++;
 	}
 	want_changed(d);
 }
 
-void discovery_look_for(struct discovery *d, const char *tag)
+void discovery_look_for(struct discovery *d, const char (*tags)[27], size_t n)
 {
-	if (!is_base32_text(tag, 0, MDNS_TAG_LEN))
-		return;
 	memset(d->want.look_for, 0, sizeof(d->want.look_for));
-	memcpy(d->want.look_for, tag, strlen(tag) + 1);
+	d->want.nlook_for = 0;
+	for (size_t i = 0; i < n && i < MDNS_MAX_LOOK_FOR; i++) {
+		if (is_base32_text(tags[i], 1, MDNS_TAG_LEN))
+			memcpy(d->want.look_for[d->want.nlook_for++], tags[i], sizeof(d->want.look_for[0]));
+	}
 	want_changed(d);
 }
 
 void discovery_set_browse_all(struct discovery *d, bool on)
 {
+	if (d->want.browse_all == on)
+		return;
 	d->want.browse_all = on;
 	want_changed(d);
 }

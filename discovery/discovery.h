@@ -19,20 +19,30 @@ enum discovery_mode { DISCOVERY_AUTO, DISCOVERY_AVAHI, DISCOVERY_EMBEDDED, DISCO
 
 /* A group as the network may see it. */
 struct discovery_group {
-	char tag[27];     /* truncated hash of the group ID in base32: the subtype is _<tag>._sub._lanyard._tcp */
-	const char *name; /* published in TXT; NULL for a hidden group */
+	char tag[27];      /* truncated hash of the group ID in base32: the subtype is _<tag>._sub._lanyard._tcp */
+	const char *name;  /* published in TXT, with the rest; NULL for a hidden group */
+	const char *owner; /* name of an owner; NULL: not known */
+	int members;
+};
+
+/* A group as an agent on the network announces it: nothing in it is proven. */
+struct discovery_shown {
+	const char *tag;   /* 26 digits of base32 */
+	const char *name;  /* untrusted bytes, 1 to 64, without '/' */
+	const char *owner; /* untrusted bytes, at most 64 */
+	int members;
 };
 
 /* An address to try. */
 struct discovery_found {
-	const char *claimed_id;   /* TXT id=, base32 without dashes; NULL for a static address */
-	const char *const *names; /* names of groups from TXT, untrusted bytes, each at most 255 */
-	size_t nnames;
+	const char *claimed_id; /* TXT id=, base32 without dashes; NULL for a static address */
+	const struct discovery_shown *groups;
+	size_t ngroups;
 	struct sockaddr_storage addr; /* port set; sin6_scope_id set for link-local */
 	socklen_t addr_len;
 };
 
-enum { DISCOVERY_MAX_INTERFACES = 16 };
+enum { DISCOVERY_MAX_INTERFACES = 16, DISCOVERY_MAX_LOOK_FOR = 80 };
 
 struct discovery_config {
 	enum discovery_mode mode;
@@ -66,9 +76,11 @@ void discovery_free(struct discovery *d);
 /* Publishes exactly these groups (one subtype each) and browses exactly their subtypes, from now on; n = 0 publishes
  * nothing and browses nothing. Copied. At most 64 groups. */
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n);
-/* Also browse this subtype without publishing it (a joiner looking for members). "" ends it. */
-void discovery_look_for(struct discovery *d, const char *tag);
-/* Also browse every lanyard service, for the names of groups that are not hidden (`groups`); off at start. */
+/* Also browse exactly these subtypes without publishing them (a joiner looking for members). Copied; at most
+ * DISCOVERY_MAX_LOOK_FOR. */
+void discovery_look_for(struct discovery *d, const char (*tags)[27], size_t n);
+/* Also browse every lanyard service, for the names of groups that are not hidden (`groups`); off at start. While it is
+ * on, agents that are connected are found as well. */
 void discovery_set_browse_all(struct discovery *d, bool on);
 
 /* Reports HOST:PORT (name, IPv4, [IPv6%scope]) through `found` at once and every 30 s, and resolves names in the

@@ -13,9 +13,8 @@ enum {
 	TTL_HOST = 120,    /* RFC 6762, 10: of records with a host's name or address */
 	TTL_SERVICE = 300, /* shorter than the RFC's 75 minutes, so that caches soon forget an agent that was killed */
 	TTL_TYPE = 4500,
-	OWN_RECORDS = 4,    /* SRV, TXT, the type's PTR, the PTR that lists the type */
-	MAX_TXT = 900,      /* one packet holds all of it */
-	MAX_TXT_NAME = 253, /* "g=" and the name in 255 bytes */
+	OWN_RECORDS = 4, /* SRV, TXT, the type's PTR, the PTR that lists the type */
+	MAX_TXT = 900,   /* one packet holds all of it */
 };
 
 void dns_records_instance(char *out, const char *agent_id, uint16_t number)
@@ -61,12 +60,13 @@ static void put_txt(struct dns_record *r, const struct mdns_want *want)
 	put_string(r, "v=", "1");
 	put_string(r, "id=", want->agent_id);
 	for (size_t i = 0; i < want->ngroups && names < TXT_MAX_GROUPS; i++) {
-		const char *name = want->groups[i].name;
-		size_t len = strlen(name);
+		const struct txt_group *g = &want->groups[i];
+		char text[TXT_TAG_LEN + 2 * TXT_MAX_NAME + 16];
 
-		if (len == 0 || len > MAX_TXT_NAME || r->len + 3 + len > MAX_TXT)
+		(void)snprintf(text, sizeof(text), "%s %d %s/%s", g->tag, g->members, g->name, g->owner);
+		if (g->name[0] == '\0' || r->len + 3 + strlen(text) > MAX_TXT)
 			continue;
-		put_string(r, "g=", name);
+		put_string(r, "g=", text);
 		names++;
 	}
 }

@@ -32,8 +32,8 @@ struct dns_record {
 void dns_records_instance(char *out, const char *agent_id, uint16_t number);
 /* The records, the service's own before the subtypes. They are sent on all interfaces or, when only some are
  * wanted, on each of those that have an address here (at most MDNS_MAX_INTERFACES). The caller frees them with
- * free(). NULL and *n = 0 when there is nothing to announce: no groups, or no address to reach us by. Group names
- * that do not fit into the TXT record are left out. */
+ * free(). NULL and *n = 0 when there is nothing to announce: no groups, or no address to reach us by. Groups that
+ * do not fit into the TXT record are left out of it. */
 struct dns_record *dns_records_build(const struct mdns_want *want, const char *instance, const struct host_addr *addrs,
                                      size_t naddrs, size_t *n);
 

@@ -14,7 +14,8 @@
 
 enum {
 	MDNS_MAX_GROUPS = 64,
-	MDNS_TAG_LEN = 26,
+	MDNS_MAX_LOOK_FOR = 80,
+	MDNS_TAG_LEN = TXT_TAG_LEN,
 	MDNS_MAX_INSTANCE = 63,
 	MDNS_MAX_INTERFACES = 16,
 };
@@ -22,18 +23,14 @@ enum {
 #define MDNS_TYPE   "_lanyard._tcp"
 #define MDNS_DOMAIN "local"
 
-struct mdns_group {
-	char tag[MDNS_TAG_LEN + 1];
-	char name[256]; /* "" when hidden */
-};
-
 /* What to announce and what to browse. */
 struct mdns_want {
 	char agent_id[TXT_ID_LEN + 1];
 	uint16_t port;
-	struct mdns_group groups[MDNS_MAX_GROUPS]; /* announced and browsed */
+	struct txt_group groups[MDNS_MAX_GROUPS]; /* announced and browsed; the name of a hidden one is "" */
 	size_t ngroups;
-	char look_for[MDNS_TAG_LEN + 1];                   /* also browsed; "": nothing */
+	char look_for[MDNS_MAX_LOOK_FOR][MDNS_TAG_LEN + 1]; /* tags that are also browsed */
+	size_t nlook_for;
 	bool browse_all;                                   /* browse every lanyard service */
 	char interfaces[MDNS_MAX_INTERFACES][IF_NAMESIZE]; /* on these interfaces only, as far as they are there */
 	size_t ninterfaces;                                /* 0: on all; never changes */

@@ -13,7 +13,7 @@ enum {
 	SAY_EVERY_MS = 1000, /* at most this often; avahi holds back faster ones anyway */
 	RETRY_MS = 10000,    /* after the library refused */
 	MAX_PUBLISHED = (HOST_ADDRS_MAX + MDNS_MAX_INTERFACES * (4 + MDNS_MAX_GROUPS)) / MDNS_SESSION_MAX_ENTRIES + 1,
-	MAX_BROWSERS = MDNS_MAX_GROUPS + 2, /* + look_for, + all */
+	MAX_BROWSERS = MDNS_MAX_GROUPS + MDNS_MAX_LOOK_FOR + 1, /* + all */
 	MAX_TYPE = 64,
 };
 
@@ -157,8 +157,8 @@ static size_t wanted_types(const struct mdns_want *want, char types[MAX_BROWSERS
 
 	for (size_t i = 0; i < want->ngroups; i++)
 		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->groups[i].tag);
-	if (want->look_for[0] != '\0')
-		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->look_for);
+	for (size_t i = 0; i < want->nlook_for; i++)
+		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->look_for[i]);
 	if (want->browse_all)
 		(void)snprintf(types[n++], MAX_TYPE, MDNS_TYPE);
 	return n;
@@ -210,8 +210,11 @@ static bool says_the_same(const struct mdns_want *a, const struct mdns_want *b)
 	if (a->port != b->port || a->ngroups != b->ngroups)
 		return false;
 	for (size_t i = 0; i < a->ngroups; i++) {
-		if (strcmp(a->groups[i].tag, b->groups[i].tag) != 0 ||
-		    strcmp(a->groups[i].name, b->groups[i].name) != 0)
+		const struct txt_group *x = &a->groups[i];
+		const struct txt_group *y = &b->groups[i];
+
+		if (strcmp(x->tag, y->tag) != 0 || strcmp(x->name, y->name) != 0 || strcmp(x->owner, y->owner) != 0 ||
+		    x->members != y->members)
 			return false;
 	}
 	return true;

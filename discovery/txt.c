@@ -6,7 +6,6 @@
 
 enum {
 	MAX_VERSION_DIGITS = 4,
-	MAX_NAME = 253, /* "g=" and the name share one string of 255 bytes */
 };
 
 static void txt_read_version(struct txt *txt, const uint8_t *value, size_t n)
@@ -44,20 +43,68 @@ static void txt_read_id(struct txt *txt, const uint8_t *value, size_t n)
 	memcpy(txt->id, id, sizeof(id));
 }
 
+/* The number in n bytes that holds at most max; -1: there is none. */
+static int txt_number(const uint8_t *p, size_t n, int max)
+{
+	int number = 0;
+
+	if (n == 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return -1;
+		number = number * 10 + (p[i] - '0');
+		if (number > max)
+			return -1;
+	}
+	return number;
+}
+
+/* What is left of a string that is taken apart from its front. */
+struct txt_rest {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* The bytes before the next `end`, which is left out; NULL: there is none. */
+static const uint8_t *txt_take(struct txt_rest *rest, char end, size_t *n)
+{
+	const uint8_t *taken = rest->p;
+	const uint8_t *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
+
+	if (at == NULL)
+		return NULL;
+	*n = (size_t)(at - taken);
+	rest->p += *n + 1;
+	rest->n -= *n + 1;
+	return taken;
+}
+
 static void txt_read_group(struct txt *txt, const uint8_t *value, size_t n)
 {
-	char *name;
+	struct txt_rest rest = { value, n };
+	struct txt_group g = { .members = -1 };
+	size_t tag_n = 0, members_n = 0, name_n = 0;
+	const uint8_t *tag = txt_take(&rest, ' ', &tag_n);
+	const uint8_t *members = txt_take(&rest, ' ', &members_n);
+	const uint8_t *name = txt_take(&rest, '/', &name_n);
 
-	if (n == 0 || n > MAX_NAME || memchr(value, '\0', n) != NULL || txt->ngroups == TXT_MAX_GROUPS)
+	if (txt->ngroups == TXT_MAX_GROUPS || (n > 0 && memchr(value, '\0', n) != NULL))
 		return;
-	name = txt->groups[txt->ngroups];
-	memcpy(name, value, n);
-	name[n] = '\0';
+	if (tag == NULL || members == NULL || name == NULL || tag_n != TXT_TAG_LEN || name_n == 0 ||
+	    name_n > TXT_MAX_NAME || rest.n > TXT_MAX_NAME)
+		return;
+	g.members = txt_number(members, members_n, TXT_MAX_MEMBERS);
+	memcpy(g.tag, tag, tag_n);
+	memcpy(g.name, name, name_n);
+	memcpy(g.owner, rest.p, rest.n);
+	if (g.members < 0 || strspn(g.tag, "abcdefghijklmnopqrstuvwxyz234567") != TXT_TAG_LEN)
+		return;
 	for (size_t i = 0; i < txt->ngroups; i++) {
-		if (strcmp(txt->groups[i], name) == 0)
+		if (strcmp(txt->groups[i].tag, g.tag) == 0 && strcmp(txt->groups[i].name, g.name) == 0)
 			return;
 	}
-	txt->ngroups++;
+	txt->groups[txt->ngroups++] = g;
 }
 
 /* Keys are compared without regard to case, as RFC 6763 asks. */

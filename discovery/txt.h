@@ -1,5 +1,6 @@
-/* The TXT record of our service: v=1, id=<base32 agent ID>, g=<group name> (once per group that is not hidden). RFC
- * 6763 section 6: a list of strings, each of up to 255 bytes of key=value. Pure. */
+/* The TXT record of our service: v=1, id=<base32 agent ID>, and once per group that is not hidden "g=TAG MEMBERS
+ * NAME/OWNER": its tag, how many members it has, its name, and its owner's name. RFC 6763 section 6: a list of strings,
+ * each of up to 255 bytes of key=value. All of it is what its sender says, and proves nothing. Pure. */
 #ifndef LANYARD_DISCOVERY_TXT_H
 #define LANYARD_DISCOVERY_TXT_H
 
@@ -7,12 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TXT_MAX_GROUPS = 16, TXT_ID_LEN = 52 };
+enum { TXT_MAX_GROUPS = 16, TXT_ID_LEN = 52, TXT_TAG_LEN = 26, TXT_MAX_NAME = 64, TXT_MAX_MEMBERS = 9999 };
+
+struct txt_group {
+	char tag[TXT_TAG_LEN + 1];
+	int members;                  /* 0 to TXT_MAX_MEMBERS */
+	char name[TXT_MAX_NAME + 1];  /* not empty, without NUL bytes and '/'; untrusted */
+	char owner[TXT_MAX_NAME + 1]; /* without NUL bytes; untrusted */
+};
 
 struct txt {
-	int version;                      /* 0 when absent or not a number */
-	char id[TXT_ID_LEN + 1];          /* "" when absent or malformed */
-	char groups[TXT_MAX_GROUPS][256]; /* names, without NUL bytes; untrusted */
+	int version;                             /* 0 when absent or not a number */
+	char id[TXT_ID_LEN + 1];                 /* "" when absent or malformed */
+	struct txt_group groups[TXT_MAX_GROUPS]; /* no two with one tag and one name */
 	size_t ngroups;
 };
 

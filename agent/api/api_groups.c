@@ -19,6 +19,7 @@ enum {
 	EXPIRES_MAX = 366 * 86400,
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
+	LOOK_S = 1,  /* to wait for agents on the network */
 	DISK_S = 10, /* to wait for a share's disk */
 };
 
@@ -42,28 +43,50 @@ static bool groups_add(void *arg, struct engine *e)
 	const struct roster *roster = engine_roster(e);
 	enum role role = roster != NULL ? roster_role(roster, agent_self(list->api->agent)) : ROLE_NONE;
 	json_t *group = group_json(e);
+	char tag[TAG_TEXT_MAX];
 
+	group_id_tag(tag, engine_group(e));
+	json_object_set_new(group, "public_id", json_string(tag));
 	engine_status(e, &s);
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "state", json_string(engine_state_name(s.state)));
+	json_object_set_new(group, "sealed", json_boolean(roster != NULL && roster_sealed(roster)));
 	json_array_append_new(list->array, group);
 	return true;
 }
 
-static bool groups_add_seen(void *arg, const char *name, const char *agent)
+static bool groups_add_seen(void *arg, const struct seen_group *g)
 {
-	json_array_append_new(arg, json_pack("{s:o, s:o}", "group", api_name(name), "agent", api_message(agent)));
+	json_array_append_new(arg, json_pack("{s:o, s:s, s:o, s:i}", "group", api_name(g->name), "id", g->tag, "owner",
+	                                     api_name(g->owner), "members", g->members));
 	return true;
 }
 
-void api_groups(struct api *api, struct control_call *call)
+static void reply_groups(struct api *api, struct control_call *call, void *state)
 {
 	struct group_list list = { .api = api, .array = json_array() };
 	json_t *seen = json_array();
 
+	(void)state;
 	agent_engines(api->agent, groups_add, &list);
 	agent_seen_groups(api->agent, groups_add_seen, seen);
 	control_reply(call, 200, json_pack("{s:o, s:o}", "groups", list.array, "seen", seen));
+}
+
+static bool check_looked(struct api *api, struct control_call *call, void *state, bool *again)
+{
+	(void)again;
+	if (!agent_has_looked(api->agent))
+		return false;
+	reply_groups(api, call, state);
+	return true;
+}
+
+/* The first look around takes a moment; later ones show what is known, and query again for the next one. */
+void api_groups(struct api *api, struct control_call *call)
+{
+	agent_look_around(api->agent);
+	api_wait_until(api, call, LOOK_S, check_looked, reply_groups, NULL);
 }
 
 struct member_list {

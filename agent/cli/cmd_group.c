@@ -1,4 +1,4 @@
-/* leave, members, groups, pause, resume, release: a group and its members. */
+/* leave, members, pause, resume, release: a group and its members. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -77,45 +77,6 @@ int cmd_members(struct cli *cli, int argc, char **argv)
 			                                     cli_text(member, "name") });
 	}
 	format_table_print(&table);
-	json_decref(document);
-	return CLI_DONE;
-}
-
-static void print_groups(const json_t *document)
-{
-	struct table table = TABLE_INIT(4);
-	json_t *group;
-	size_t i;
-
-	json_array_foreach(json_object_get(document, "groups"), i, group)
-		format_table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
-		                                     cli_text(group, "state"), cli_text(group, "share") });
-	format_table_print(&table);
-	json_array_foreach(json_object_get(document, "seen"), i, group) {
-		char *name = cli_text(group, "group");
-		char *agent = cli_text(group, "agent");
-
-		(void)printf("%s  seen at %s\n", name, agent);
-		free(name);
-		free(agent);
-	}
-}
-
-int cmd_groups(struct cli *cli, int argc, char **argv)
-{
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	json_t *document;
-	int rc;
-
-	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
-		return CLI_USAGE;
-	rc = http_get(cli, "/groups", &document);
-	if (rc != CLI_DONE)
-		return rc;
-	if (cli->json)
-		cli_print_json(document);
-	else
-		print_groups(document);
 	json_decref(document);
 	return CLI_DONE;
 }

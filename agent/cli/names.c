@@ -23,7 +23,7 @@ static size_t same_start(const char *a, const char *b)
 	return n;
 }
 
-/* In order, so that the IDs that begin alike are neighbours. */
+/* In order, so that IDs with the same start are neighbours. */
 size_t names_id_length(const json_t *list, const char *key)
 {
 	const char **ids = mem_calloc(json_array_size(list) + 1, sizeof(*ids));

@@ -36,12 +36,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (txt.version < 0 || txt.version > 9999 || txt.ngroups > TXT_MAX_GROUPS)
 		abort();
 	for (size_t i = 0; i < txt.ngroups; i++) {
-		size_t len = strnlen(txt.groups[i], sizeof(txt.groups[i]));
+		const struct txt_group *g = &txt.groups[i];
+		size_t len = strnlen(g->name, sizeof(g->name));
 
-		if (len == 0 || len == sizeof(txt.groups[i]))
+		if (len == 0 || len == sizeof(g->name) || strchr(g->name, '/') != NULL)
+			abort();
+		if (strnlen(g->owner, sizeof(g->owner)) == sizeof(g->owner) || g->members < 0 ||
+		    g->members > TXT_MAX_MEMBERS)
+			abort();
+		if (g->tag[TXT_TAG_LEN] != '\0' || strspn(g->tag, "abcdefghijklmnopqrstuvwxyz234567") != TXT_TAG_LEN)
 			abort();
 		for (size_t j = 0; j < i; j++) {
-			if (strcmp(txt.groups[i], txt.groups[j]) == 0)
+			if (strcmp(g->tag, txt.groups[j].tag) == 0 && strcmp(g->name, txt.groups[j].name) == 0)
 				abort();
 		}
 	}

@@ -107,6 +107,8 @@ static void the_text_is_read_back(void **state)
 
 	(void)state;
 	memcpy(want->groups[0].name, "photos", 7);
+	memcpy(want->groups[0].owner, "alpha/beta", 11);
+	want->groups[0].members = 1024;
 	memcpy(want->groups[2].name, "a b=c", 6); /* the second group is hidden */
 	list = dns_records_build(want, INSTANCE, addrs, 1, &n);
 	r = find(list, n, ns_t_txt, INSTANCE "._lanyard._tcp.local");
@@ -117,6 +119,13 @@ static void the_text_is_read_back(void **state)
 	assert_true(txt_usable(&txt));
 	assert_string_equal(txt.id, ID);
 	assert_int_equal(txt.ngroups, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct txt_group *g = &want->groups[2 * i], *read = &txt.groups[0];
+
+		if (strcmp(read->name, g->name) != 0)
+			read = &txt.groups[1];
+		assert_memory_equal(read, g, sizeof(*g));
+	}
 	avahi_record_unref(parsed);
 	free(list);
 	free(want);
@@ -132,7 +141,7 @@ static void long_names_are_left_out_and_nothing_overflows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MDNS_MAX_GROUPS; i++)
-		memset(want->groups[i].name, 'n', i < 60 ? 255 - i : 4);
+		memset(want->groups[i].name, 'n', i < 60 ? 64 : 4);
 	for (size_t i = 0; i < HOST_ADDRS_MAX; i++)
 		many[i] = addrs[i % 2];
 	list = dns_records_build(want, INSTANCE, many, HOST_ADDRS_MAX, &n);

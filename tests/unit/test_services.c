@@ -165,7 +165,7 @@ static void answer(struct scene *s, const char *name, const char *ip, const char
 	}
 	r->txt = avahi_string_list_new("v=1", NULL);
 	r->txt = avahi_string_list_add_printf(r->txt, "id=%s", id);
-	r->txt = avahi_string_list_add(r->txt, "g=photos");
+	r->txt = avahi_string_list_add(r->txt, "g=abcdefghijklmnopqrstuvwxyz 2 photos/alpha");
 	assert_non_null(avahi_address_parse(ip, AVAHI_PROTO_UNSPEC, &r->addr));
 	services_resolved(s->found, IFACE, AVAHI_PROTO_INET, r->name, &r->addr, 4242, r->txt);
 	if (r == &nobody)
@@ -192,7 +192,7 @@ static void what_is_seen_is_resolved_and_told(void **state)
 	assert_int_equal(s->resolving, 0);
 	assert_string_equal(s->tale.instance, "one");
 	assert_string_equal(s->tale.txt.id, OTHER);
-	assert_string_equal(s->tale.txt.groups[0], "photos");
+	assert_string_equal(s->tale.txt.groups[0].name, "photos");
 	assert_int_equal(in->sin_family, AF_INET);
 	assert_int_equal(ntohs(in->sin_port), 4242);
 	assert_int_equal(in->sin_addr.s_addr, inet_addr("10.9.0.2"));
@@ -220,7 +220,7 @@ static void what_vanishes_while_it_is_resolved_costs_nothing(void **state)
 	answer(s, "one", "10.9.0.2", OTHER);
 	assert_int_equal(s->told, 1);
 	assert_string_equal(s->tale.instance, "one");
-	assert_string_equal(s->tale.txt.groups[0], "photos");
+	assert_string_equal(s->tale.txt.groups[0].name, "photos");
 }
 
 static void link_local_addresses_carry_their_link(void **state)

@@ -1,0 +1,101 @@
+/* groups: the groups here, and those on the network. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "base/mem.h"
+
+enum { TAG_SHOWN = 4 };
+
+static const char *field_text(const json_t *document, const char *key)
+{
+	const char *text = json_string_value(json_object_get(document, key));
+
+	return text != NULL ? text : "";
+}
+
+/* How much of the public ID tells this group from the others of its name: 0 if it is the only one. */
+static size_t tag_length(const json_t *seen, const json_t *group)
+{
+	const char *name = field_text(group, "group"), *tag = field_text(group, "id");
+	size_t length = 0;
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(seen, i, other) {
+		const char *its = field_text(other, "id");
+		size_t same = 0;
+
+		if (other == group || strcmp(field_text(other, "group"), name) != 0)
+			continue;
+		while (tag[same] != '\0' && tag[same] == its[same])
+			same++;
+		same = same < TAG_SHOWN ? TAG_SHOWN : same + 1;
+		length = same > length ? same : length;
+	}
+	return length;
+}
+
+/* Each as `join` takes it. */
+static void print_seen(const json_t *seen)
+{
+	struct table table = TABLE_INIT(3);
+	const json_t *group;
+	size_t i;
+
+	json_array_foreach(seen, i, group) {
+		char *name = cli_text(group, "group");
+		char *tag = cli_text(group, "id");
+		char *owner = cli_text(group, "owner");
+		size_t length = tag_length(seen, group);
+		char members[FORMAT_MAX];
+
+		format_table_row(&table, (char *[]){ length > 0 ? mem_printf("%s#%.*s", name, (int)length, tag)
+		                                                : mem_strdup(name),
+		                                     owner[0] != '\0' ? mem_printf("of %s", owner) : mem_strdup(""),
+		                                     mem_strdup(format_count(members, cli_number(group, "members"),
+		                                                             "member", "members")) });
+		free(name);
+		free(tag);
+		free(owner);
+	}
+	if (json_array_size(seen) > 0)
+		puts("On the network, to ask for with `lanyard join NAME`:");
+	format_table_print(&table);
+}
+
+static void print_groups(const json_t *document)
+{
+	struct table table = TABLE_INIT(4);
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "groups"), i, group)
+		format_table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
+		                                     cli_text(group, "state"), cli_text(group, "share") });
+	format_table_print(&table);
+	print_seen(json_object_get(document, "seen"));
+}
+
+int cmd_groups(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	json_t *document;
+	int rc;
+
+	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
+		return CLI_USAGE;
+	rc = http_get(cli, "/groups", &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_groups(document);
+	json_decref(document);
+	return CLI_DONE;
+}
