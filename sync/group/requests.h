@@ -1,9 +1,9 @@
 /* The requests of one group: what strangers ask of its owners, and what these answered. A bounded mailbox that every
- * member keeps, passes on and reads the same way, so that a request waits for the owners while they are away.
+ * member keeps, passes on and reads in the same way, so that a request waits for the owners while they are away.
  *
  * A request is signed by the agent that asks, and by the member that it asked (its *giver*), which answered the
  * asker's commitment with a random salt. From both follows the confirmation code, which the asker and every member
- * compute alike; docs/decisions/ask-to-join.md says why nobody can choose it. An answer is signed by an owner: seen,
+ * compute; docs/decisions/ask-to-join.md says why nobody can choose it. An answer is signed by an owner: seen,
  * rejected, or rejected for good. There is no answer "accepted": that is an entry of the roster, which beats all
  * rejections.
  *
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "sync/group/request.h"
+#include "sync/group/request_entry.h"
 #include "sync/group/roster.h"
 
 enum {
@@ -38,7 +38,7 @@ void requests_free(struct requests *r);
 struct requests *requests_load(const struct group_id *group, int dirfd, const char *path, int64_t now_s);
 int requests_save(const struct requests *r, int dirfd, const char *path);
 
-enum requests_put {
+enum requests_put_result {
 	REQUESTS_NEW,   /* taken in; requests_settle() judges it */
 	REQUESTS_KNOWN, /* known, or older than another one of the same agent, or expired here before */
 	REQUESTS_BAD    /* malformed, or of another group */
@@ -47,9 +47,10 @@ enum requests_put {
 bool requests_check(const struct group_tag *tag, const uint8_t *entry, size_t n);
 bool requests_knows(const struct requests *r, const uint8_t *entry, size_t n);
 /* Takes in an entry that passed requests_check(). bringer: short ID of the peer it came from; 0: ourselves. */
-enum requests_put requests_put(struct requests *r, uint64_t bringer, const uint8_t *entry, size_t n, int64_t now_s);
-/* Judges everything by the roster as it stands: after requests_put(), after every change of the roster, and now and
- * then, since requests expire. True when what counts has changed: it is to be saved, and shown. */
+enum requests_put_result requests_put(struct requests *r, uint64_t bringer, const uint8_t *entry, size_t n,
+                                      int64_t now_s);
+/* Judges everything by the roster as it stands: after requests_put(), after every change of the roster, and
+ * periodically, since requests expire. True when what counts has changed: it is to be saved, and shown. */
 bool requests_settle(struct requests *r, const struct roster *roster, int64_t now_s);
 /* Calls fn for every entry that came to count since the last call or the load: others are to be told these. */
 void requests_news(struct requests *r, void (*fn)(void *arg, uint64_t bringer, const uint8_t *entry, size_t n),
@@ -60,12 +61,12 @@ void requests_entries(const struct requests *r, void (*fn)(void *arg, const uint
 bool requests_digest(const struct requests *r, uint8_t digest[32]);
 
 enum requests_state {
-	REQUESTS_NONE,     /* this agent does not ask, or may ask anew */
+	REQUESTS_NONE,     /* this agent does not ask, or may ask again */
 	REQUESTS_WAITING,  /* for an owner */
 	REQUESTS_REJECTED, /* may ask again with a greater number */
 	REQUESTS_BARRED    /* rejected for good */
 };
-/* number: of the request that it shows; 0: none, so a rejection of an earlier one is no answer to it. */
+/* number: of the request that it shows; 0: none, so a rejection of an earlier one does not answer it. */
 enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t number);
 
 /* One request that waits. Texts are untrusted, printable UTF-8 without control characters, and the mailbox's until it
@@ -91,7 +92,7 @@ size_t requests_by_code(const struct requests *r, const char *code, struct reque
  * mailbox afterwards, judged, to be saved and passed on (peer_group_requests_changed()).
  *
  * reject: whatever of this agent waits; forever: and all that it will ask with this key. An agent that was told so
- * once may ask anew otherwise. forever holds for an agent that does not ask as well. */
+ * once may ask again otherwise. forever holds for an agent that does not ask as well. */
 int requests_reject(struct requests *r, const struct roster *roster, const struct identity *self,
                     const struct agent_id *asker, bool forever, int64_t now_s);
 /* An owner has looked at the list: what it saw is not pushed out by what comes later. Returns how many were new. */

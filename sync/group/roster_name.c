@@ -1,12 +1,12 @@
-/* Which names a group may have. Pure. */
+/* Which names a group may have, and which characters people are shown. Pure. */
 #include <stddef.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "sync/group/roster.h"
+#include "sync/group/roster_internal.h"
 
 /* Characters that show as nothing, or that change how their neighbours show, let one name pass for another. */
-static bool is_printable(uint32_t c)
+static bool is_printable_code(uint32_t c)
 {
 	static const uint32_t hidden[][2] = {
 		{ 0x0, 0x1f },      { 0x7f, 0x9f },     { 0xad, 0xad },     { 0x61c, 0x61c },
@@ -21,6 +21,13 @@ static bool is_printable(uint32_t c)
 	return true;
 }
 
+size_t roster_name_char(const uint8_t *p, size_t n, uint32_t *code)
+{
+	size_t len = n > 0 ? utf8_decode(p, n, code) : 0;
+
+	return len > 0 && is_printable_code(*code) ? len : 0;
+}
+
 bool roster_name_valid(const char *name)
 {
 	size_t n = strnlen(name, GROUP_NAME_MAX + 1);
@@ -31,9 +38,9 @@ bool roster_name_valid(const char *name)
 		return false;
 	while (p < end) {
 		uint32_t c;
-		size_t len = utf8_decode(p, (size_t)(end - p), &c);
+		size_t len = roster_name_char(p, (size_t)(end - p), &c);
 
-		if (len == 0 || c == '/' || !is_printable(c))
+		if (len == 0 || c == '/')
 			return false;
 		p += len;
 	}

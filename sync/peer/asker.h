@@ -8,7 +8,7 @@
 #ifndef LANYARD_SYNC_PEER_ASKER_H
 #define LANYARD_SYNC_PEER_ASKER_H
 
-#include "sync/group/request.h"
+#include "sync/group/request_entry.h"
 #include "sync/peer/peers.h"
 
 enum {
@@ -22,7 +22,7 @@ enum asker_state {
 	ASKER_LOOKING,  /* no member has answered yet: there is no code */
 	ASKER_WAITING,  /* a member carries the request */
 	ASKER_ACCEPTED, /* a member says so; its roster is on its way */
-	ASKER_REJECTED, /* by an owner: may ask anew. It has stopped */
+	ASKER_REJECTED, /* by an owner: may ask again. It has stopped */
 	ASKER_BARRED,   /* by an owner, for good. It has stopped */
 	ASKER_EXPIRED,  /* nobody decided for REQUESTS_DAYS. It has stopped */
 };

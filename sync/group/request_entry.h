@@ -1,11 +1,11 @@
 /* One request to join without an invite, and one owner's answer: the bytes, the signatures and the confirmation code.
- * Pure; any thread.
+ * Any thread.
  *
  * The asker sends SHA-256(key, r), a member answers with a random salt s, the asker reveals r. The code is the first 40
- * bits of SHA-256(tag, key, r, s). Who wants a certain code must commit before it knows s, so each try needs an answer
- * of a member, which counts them. */
-#ifndef LANYARD_SYNC_GROUP_REQUEST_H
-#define LANYARD_SYNC_GROUP_REQUEST_H
+ * bits of SHA-256(tag, key, r, s). An agent that tries for a certain code must commit before it knows s. So each try
+ * needs an answer of a member, which counts them. */
+#ifndef LANYARD_SYNC_GROUP_REQUEST_ENTRY_H
+#define LANYARD_SYNC_GROUP_REQUEST_ENTRY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ struct request {
 	struct agent_id giver; /* the member that gave s */
 	uint64_t number;       /* greater than in its earlier requests */
 	const char *name;      /* host name, cut to MEMBER_NAME_MAX; what is not printable is left out */
-	const char *message;   /* likewise, cut to REQUEST_MESSAGE_MAX */
+	const char *message;   /* the same, cut to REQUEST_MESSAGE_MAX */
 };
 
 void request_commit(uint8_t commitment[REQUEST_NONCE], const uint8_t key[PUBLIC_KEY_LEN],
