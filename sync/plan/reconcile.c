@@ -96,28 +96,32 @@ static bool knows(const struct record *other, const struct version *v)
 	return order == VERSION_NEWER || order == VERSION_EQUAL;
 }
 
-/* Whether the agent that made `other`, a concurrent version of the same kind, knew r's content. Then only mode or mtime
- * of r have changed since. */
+/* Whether the agent that made `other`, a concurrent version, knew r's content: then it has let that content go, and all
+ * that has changed since is r's mode, its mtime, or what it was joined with. */
 static bool content_known(const struct record *r, const struct record *other)
 {
-	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->base);
+	return !r->deleted && knows(other, &r->base);
 }
 
 /* Whether it knew r's mode too. Then other's mode is the same, or was set after it. */
 static bool mode_known(const struct record *r, const struct record *other)
 {
-	return !r->deleted && !other->deleted && r->kind == other->kind && knows(other, &r->mode_base);
+	return record_is_live(r) && record_is(other, r->kind) && knows(other, &r->mode_base);
 }
 
-/* merged becomes the winner, with a version that knows what `other` knows as well (NULL: nothing more). */
+/* merged becomes the winner, with a version that knows what `other` knows as well (NULL: nothing more). Its content and
+ * mode are no newer for that. */
 static void merge(struct record *merged, const struct record *winner, const struct record *other)
 {
 	record_copy(merged, winner);
 	merged->seq = 0;
 	merged->via = 0;
 	merged->seen = (struct seen){ 0 };
-	if (other != NULL)
-		record_join(merged, &other->version);
+	if (other == NULL)
+		return;
+	if (version_compare(&other->version, &merged->version) == VERSION_CONCURRENT)
+		record_keep_base(merged, merged->mode);
+	record_join(merged, &other->version);
 }
 
 /* merged takes the mode of `from`, one of the two records that it is made of, and as its base the version that set this
@@ -128,25 +132,40 @@ static void take_mode(struct record *merged, const struct record *from)
 
 	merged->mode = from->mode;
 	version_clear(&merged->mode_base);
-	if (merged->base.n > 0 && version_compare(since, &merged->version) == VERSION_OLDER)
+	if (merged->kind == RECORD_FILE && merged->base.n > 0 &&
+	    version_compare(since, &merged->version) == VERSION_OLDER)
 		version_copy(&merged->mode_base, since);
 }
 
-/* One side changed the content, the other one mode or mtime alone: the new content, with the mode of the side that set
- * it. */
-static enum reconcile merge_meta(const struct record *ours, const struct record *theirs, struct record *merged)
+/* One side knew the other's content, and changed or deleted it; the other has set mode or mtime alone since, or was
+ * joined with something: what the first made of it, with the mode of the side that set it. */
+static enum reconcile merge_known(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	bool take = content_known(ours, theirs);
 	const struct record *content = take ? theirs : ours, *meta = take ? ours : theirs;
 
 	merge(merged, content, meta);
-	if (!mode_known(meta, content))
+	if (record_is(content, meta->kind) && !mode_known(meta, content))
 		take_mode(merged, meta);
 	return take ? RECONCILE_TAKE : RECONCILE_ADOPT;
 }
 
+/* Each side has let the content of the other go: both are gone. */
+static enum reconcile merge_gone(const struct record *ours, const struct record *theirs, struct record *merged)
+{
+	const struct record *winner = rank(theirs, ours) > 0 ? theirs : ours;
+	struct record gone = { .path = winner->path,
+		               .kind = winner->kind,
+		               .deleted = true,
+		               .version = winner->version,
+		               .modified_by = winner->modified_by };
+
+	merge(merged, &gone, winner == ours ? theirs : ours);
+	return RECONCILE_TAKE;
+}
+
 /* In the order that reconcile.h gives. Between the steps holds: after the first, the versions are equal or concurrent;
- * after merge_meta(), neither side alone knew the other's content, so rank() decides. */
+ * after merge_known() and merge_gone(), neither side knew the other's content, so rank() decides. */
 static enum reconcile decide_path(const struct record *ours, const struct record *theirs, struct record *merged)
 {
 	enum version_order order;
@@ -168,7 +187,9 @@ static enum reconcile decide_path(const struct record *ours, const struct record
 
 	same = record_same_content(ours, theirs);
 	if (order == VERSION_CONCURRENT && !same && content_known(ours, theirs) != content_known(theirs, ours))
-		return merge_meta(ours, theirs, merged);
+		return merge_known(ours, theirs, merged);
+	if (order == VERSION_CONCURRENT && !same && content_known(ours, theirs))
+		return merge_gone(ours, theirs, merged);
 	theirs_wins = rank(theirs, ours) > 0;
 	if (order == VERSION_EQUAL && !theirs_wins)
 		return RECONCILE_NOTHING;
@@ -212,6 +233,6 @@ bool reconcile_must_retell(const struct record *ours, const struct record *their
 {
 	return !ours->deleted && !theirs->deleted &&
 	       version_compare(&theirs->version, &ours->version) == VERSION_CONCURRENT &&
-	       !record_same_content(ours, theirs) && content_known(ours, theirs) == content_known(theirs, ours) &&
+	       !record_same_content(ours, theirs) && !content_known(ours, theirs) && !content_known(theirs, ours) &&
 	       rank(theirs, ours) < 0;
 }

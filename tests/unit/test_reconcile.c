@@ -164,7 +164,10 @@ static void new_content_and_new_mode_merge(void **state)
 		assert_int_equal(merged.mode, 0600);
 		assert_int_equal(merged.mtime_ns, 10);
 		assert_int_equal(merged.modified_by, 2);
-		assert_int_equal(merged.base.n, 0);
+		/* The content is no newer for the join: it came with (2, 6), which knew (3, 4). */
+		assert_int_equal(merged.base.n, 2);
+		assert_int_equal(version_counter(&merged.base, 2), 6);
+		assert_int_equal(version_counter(&merged.base, 3), 4);
 		record_clear(&merged);
 	}
 	/* The side that wrote has never had the content that was touched. */
@@ -287,6 +290,71 @@ static void an_edit_beats_a_deletion(void **state)
 	check(folder(1, 1), tombstone(2, 1), false, RECONCILE_KEEP);
 }
 
+/* On either side; takes both over. */
+static void both_end_deleted(struct record a, struct record b)
+{
+	for (int i = 0; i < 2; i++) {
+		struct record merged = { 0 };
+		enum reconcile action = i == 0 ? reconcile(&a, &b, &merged) : reconcile(&b, &a, &merged);
+		const struct record *ours = i == 0 ? &a : &b;
+
+		assert_int_equal(action, ours->deleted ? RECONCILE_ADOPT : RECONCILE_TAKE);
+		assert_true(merged.deleted);
+		assert_int_equal(merged.base.n, 0);
+		record_clear(&merged);
+	}
+	assert_false(reconcile_must_retell(&a, &b) || reconcile_must_retell(&b, &a));
+	record_clear(&a);
+	record_clear(&b);
+}
+
+/* Whoever deleted the path had these bytes: what is newer about them is a mode, a time or a join. */
+static void a_deletion_beats_bytes_that_it_knew(void **state)
+{
+	struct record joined = { 0 }, gone = tombstone(3, 9), touched = file(3, 4, 5, 100);
+	struct record winner = file(1, 2, 5, 9), loser = file(2, 2, 6, 1);
+
+	(void)state;
+	version_bump(&gone.version, 1, 2);
+	assert_int_equal(reconcile(&loser, &winner, &joined), RECONCILE_CONFLICT);
+	both_end_deleted(joined, gone);
+	record_clear(&winner);
+	record_clear(&loser);
+
+	gone = tombstone(2, 7);
+	version_bump(&gone.version, 3, 4);
+	both_end_deleted(changed(touched, 1, 5, 5, 0600, 100), gone);
+}
+
+/* Two conflicts that were won on different ways, and each member then replaced what it had: nobody wants either. */
+static void what_each_side_let_go_is_gone(void **state)
+{
+	struct record a = file(1, 3, 5, 9), b = file(2, 3, 6, 1);
+
+	(void)state;
+	version_bump(&a.base, 1, 1);
+	version_bump(&b.base, 2, 1);
+	version_bump(&a.version, 2, 1);
+	version_bump(&b.version, 1, 1);
+	both_end_deleted(a, b);
+}
+
+/* An edit that knew the winner replaces the winner, whatever that was joined with meanwhile. */
+static void an_edit_beats_bytes_that_it_knew(void **state)
+{
+	struct record joined = { 0 }, edited = file(3, 9, 7, 3), merged;
+	struct record winner = file(1, 2, 5, 9), loser = file(2, 2, 6, 1);
+
+	(void)state;
+	version_bump(&edited.version, 1, 2);
+	assert_int_equal(reconcile(&loser, &winner, &joined), RECONCILE_CONFLICT);
+	assert_int_equal(decide(joined, edited, false, &merged), RECONCILE_TAKE);
+	assert_int_equal(merged.content.root[0], 7);
+	record_clear(&merged);
+	record_clear(&winner);
+	record_clear(&loser);
+}
+
 static void the_loser_is_kept_by_its_holder(void **state)
 {
 	(void)state;
@@ -391,6 +459,9 @@ int main(void)
 		cmocka_unit_test(a_mode_is_that_of_who_set_it),
 		cmocka_unit_test(a_merged_mode_goes_on_being_known_by_its_origin),
 		cmocka_unit_test(an_edit_beats_a_deletion),
+		cmocka_unit_test(a_deletion_beats_bytes_that_it_knew),
+		cmocka_unit_test(what_each_side_let_go_is_gone),
+		cmocka_unit_test(an_edit_beats_bytes_that_it_knew),
 		cmocka_unit_test(the_loser_is_kept_by_its_holder),
 		cmocka_unit_test(equal_versions_are_judged_alike),
 		cmocka_unit_test(clocks_decide_nothing_but_winners),
