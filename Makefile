@@ -207,7 +207,7 @@ races: all fault-lib ## swap files that the agent is about to touch for symlinks
 storms: all ## create, rename and delete files as fast as the disk allows (OPERATIONS=1000000)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_STORM=$(OPERATIONS) $(PYTEST) tests/fault/test_storms.py
 
-oracle: all ## random user actions, kills and cut cables on 3 to 5 agents; every observation must be explained (SECONDS=600 SEED=1 ON=syncthing)
+oracle: all ## random user actions, kills and cut cables on 3 to 5 agents; every observation must be explained (SECONDS=600 SEED=1 ON=on-demand or syncthing)
 	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
 	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
 		$(if $(filter syncthing,$(ON)),--go-on)

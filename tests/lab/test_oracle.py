@@ -14,7 +14,7 @@ import round as rounds  # noqa: E402
 import script as scripts  # noqa: E402
 from ledger import Ledger  # noqa: E402
 from netlab import trees  # noqa: E402
-from thing import COPY, Lanyard  # noqa: E402
+from thing import COPY, Lanyard, OnDemand  # noqa: E402
 
 LENGTH = 80
 
@@ -24,6 +24,14 @@ LENGTH = 80
 def test_everything_that_is_seen_can_be_explained(seed):
     said = []
     one = rounds.play(Lanyard, scripts.make(seed, LENGTH), lambda r: said.append(r.report()))
+    assert not one.complaints, said[0]
+
+
+@pytest.mark.seconds(240)
+@pytest.mark.parametrize("seed", (1, pytest.param(2, marks=pytest.mark.slow)))
+def test_everything_can_be_explained_where_two_members_keep_what_they_chose(seed):
+    said = []
+    one = rounds.play(OnDemand, scripts.make(seed, LENGTH, choices=True), lambda r: said.append(r.report()))
     assert not one.complaints, said[0]
 
 

@@ -8,6 +8,7 @@ import netlab
 from cables import Cables
 from ledger import Complaint, Ledger
 from netlab import trees
+import script as scripts
 from reader import Reader
 from thing import Ended, NotSettled
 from users import Users
@@ -56,7 +57,7 @@ class Round:
     # --- blows ---
 
     def play(self):
-        blows = ("kill", "end", "freeze", "pause", "cut", "carrier", "split", "deaf", "heal")
+        blows = ("kill", "end", "freeze", "pause", "cut", "carrier", "split", "deaf", "heal", *scripts.CHOICES)
         for step in self.script.steps:
             time.sleep(step.wait)
             if step.verb in blows:
@@ -130,6 +131,28 @@ class Round:
         self.tell("all cables mended")
         self.cables.heal()
 
+    # --- what is kept where ---
+
+    def choose(self, i, text, *command):
+        host = self.hosts[i]
+        if self.thing.chooses(host) and self.thing.running(host) and i not in self.frozen:
+            self.tell("%s: %s%s" % (host.name, text, "" if self.thing.choose(host, *command) else ", refused"))
+
+    def get(self, i, file):
+        self.choose(i, "get %s" % file, "get", file)
+
+    def getdir(self, i, folder):
+        self.get(i, folder)
+
+    def drop(self, i, file):
+        self.choose(i, "drop %s" % file, "drop", file)
+
+    def dropdir(self, i, folder):
+        self.drop(i, folder)
+
+    def mode(self, i):
+        self.choose(i, "the other mode", "mode")
+
     # --- the end ---
 
     def mend(self):
@@ -151,8 +174,15 @@ class Round:
         except NotSettled as e:
             self.complain("not quiet", None, str(e))
         self.numbers["settled"] = time.monotonic() - start
-        pictures = [self.thing.picture(h) for h in self.hosts]
         self.compare("diverged", "")
+        if self.thing.take_all():
+            self.tell("all members keep everything from now on")
+            try:
+                self.thing.settle(SETTLE)
+            except NotSettled as e:
+                self.complain("not quiet", None, str(e))
+            self.compare("diverged", "as mirrors, ")
+        pictures = [self.thing.picture(h) for h in self.hosts]
         if self.complaints:
             time.sleep(5)
             self.tell("5 s later the trees are %s" % ("identical" if self.thing.alike() else "still different"))
@@ -176,7 +206,7 @@ class Round:
     def compare(self, kind, text):
         pictures = [self.thing.picture(h) for h in self.hosts]
         for host, other in zip(self.hosts[1:], pictures[1:]):
-            for said in trees.differences(pictures[0], other):
+            for said in trees.differences(self.thing.kept_of(host, pictures[0], other), other):
                 self.complain(kind, said.split("'")[1] if "'" in said else None,
                               "%s%s and %s: %s" % (text, self.hosts[0].name, host.name, said))
 

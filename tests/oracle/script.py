@@ -33,6 +33,8 @@ BLOWS = {
     "kill": (6, ""), "end": (2, ""), "freeze": (4, ""), "pause": (2, ""),
     "cut": (4, ""), "carrier": (2, ""), "split": (3, "side"), "deaf": (3, "of"), "heal": (5, ""),
 }
+# Where two of the members keep only what they chose.
+CHOICES = {"get": (6, "file"), "getdir": (2, "folder"), "drop": (6, "file"), "dropdir": (2, "folder"), "mode": (1, "")}
 KILLS, CABLES = ("kill", "end", "freeze"), ("cut", "carrier", "split", "deaf", "heal")
 SORTS = (BLOWS, BLOWS, BLOWS, KILLS, KILLS, CABLES, ("kill",), ())
 SLOW, QUICK = (0, 0, 0, 0, 0.005, 0.02, 0.1, 0.4), (0, 0, 0, 0.001, 0.005, 0.02)
@@ -48,8 +50,8 @@ def _drawer(rng, hosts):
     }
 
 
-def make(seed, length, hosts=None):
-    """The script of a seed; hosts is 3 to 5, drawn as well when not given."""
+def make(seed, length, hosts=None, choices=False):
+    """The script of a seed; hosts is 3 to 5, drawn as well when not given.  choices: users also choose what is kept."""
     rng = random.Random(seed)
     drawn = rng.choice((3, 3, 4, 5))
     hosts = hosts or drawn
@@ -59,12 +61,14 @@ def make(seed, length, hosts=None):
         apart = {(i, j) for i in range(hosts) for j in range(i + 2, hosts)}
     blows = rng.choice(SORTS)
     weights = {**{v: w for v, (w, _) in DEEDS.items()}, **{v: BLOWS[v][0] for v in blows}}
+    if choices:
+        weights.update({v: w for v, (w, _) in CHOICES.items()})
     # Some users are three times as many, and quick: agents hardly keep up with them.
     waits, times = rng.choice(((SLOW, 1), (SLOW, 1), (QUICK, 3)))
     draw, steps = _drawer(rng, hosts), []
     for number in range(length * times):
         verb = rng.choices(list(weights), list(weights.values()))[0] if number >= OPENING else "put"
-        args = {what: draw[what]() for what in {**DEEDS, **BLOWS}[verb][1].split()}
+        args = {what: draw[what]() for what in {**DEEDS, **BLOWS, **CHOICES}[verb][1].split()}
         wait = rng.choice(waits)
         if verb in BLOWS:
             wait += rng.choice((0, 0, 0.05, 0.5))

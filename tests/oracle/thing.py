@@ -86,6 +86,22 @@ class Thing:
         """Folders in which replaced and deleted files are kept."""
         return []
 
+    def chooses(self, host):
+        """Whether this one keeps only what its user chose."""
+        return False
+
+    def choose(self, host, verb, *paths):
+        """Get or drop paths, or change between the modes; whether that was done."""
+        raise NotImplementedError
+
+    def take_all(self):
+        """From now on all keep everything; whether that is a change."""
+        return False
+
+    def kept_of(self, host, whole, found):
+        """What of the whole tree the host has to have, which has `found`."""
+        return whole
+
     def tail(self, host, words=()):
         """Log lines, with words those that have one of them."""
         return ""
@@ -247,3 +263,43 @@ class Lanyard(Thing):
                     said.append(str(e))
         if said:
             raise Ended("\n".join(said))
+
+
+class OnDemand(Lanyard):
+    """lanyard; the last two members keep only what they chose.  The first one is a mirror."""
+
+    def __init__(self, hosts, apart):
+        super().__init__(hosts, apart)
+        self.choosers = hosts[-2:]
+
+    def form(self):
+        super().form()
+        for host in self.choosers:
+            host.cli("mode", GROUP, "on-demand")
+        self.settle(60)
+
+    def chooses(self, host):
+        return host in self.choosers
+
+    def choose(self, host, verb, *paths):
+        # Where the agent has just been killed or started it may not answer; nothing is chosen then.
+        if not self.answers(host):
+            return False
+        if verb == "mode":
+            paths = ["mirror" if self._on_demand(host) else "on-demand"]
+        return host.lanyard(verb, GROUP, *paths, *(["--timeout", "0"] if verb == "get" else [])).code == 0
+
+    @staticmethod
+    def _on_demand(host):
+        return host.status()["mode"] == "on-demand"
+
+    def take_all(self):
+        for host in self.choosers:
+            host.cli("mode", GROUP, "mirror")
+        return True
+
+    def kept_of(self, host, whole, found):
+        if host not in self.choosers or not self._on_demand(host):
+            return whole
+        listed = {os.fsdecode(p): f for p, f in host.files(GROUP).items()}
+        return {p: e for p, e in whole.items() if p in found or p not in listed or listed[p]["wanted"]}

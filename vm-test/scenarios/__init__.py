@@ -2,13 +2,14 @@
 from .away import clock, month, suspend
 from .changes import address, avahi, link, reboot
 from .ground import Ground
+from .groups import people
 from .left import left, sealed
 from .limits import full, memory
 from .package import upgrade
 from .power import power
 
 # Scenarios go on with the machines of the one before, except those that begin with a machine alone.
-ORDER = (left, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)
+ORDER = (left, people, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)
 ALL = {scenario.__name__: scenario for scenario in ORDER}
 
 __all__ = ["ALL", "Ground"]
