@@ -79,7 +79,7 @@ bool host_is_reader(const struct host *h);
 void host_learns_role(struct host *h);
 /* Bit i: host i was removed, and this host knows it. */
 unsigned hosts_known_removed(const struct host *h);
-/* A host sends another one a frame of this type: nothing of the group's goes to one of which it knows that it is no
+/* A host sends another one a frame of this type: nothing of the group's goes to one of which it knows that it is not a
  * member. */
 void host_sends(int from, int to, uint8_t type);
 /* The first such frame since the last call; NULL: none. The caller frees it. */

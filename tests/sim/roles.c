@@ -96,7 +96,7 @@ void host_sends(int from, int to, uint8_t type)
 	    (type != FRAME_INDEX_HELLO && type != FRAME_NEWS && type != FRAME_LIST && type != FRAME_BLOCK))
 		return;
 	if (!roster_may(e->roster, &hosts_all[to].id, RIGHT_READ))
-		told = mem_printf("host %d sends a frame %u to host %d, which it knows is no member", from, type, to);
+		told = mem_printf("host %d sends a frame %u to host %d, which it knows is not a member", from, type, to);
 }
 
 char *hosts_told_stranger(void)
