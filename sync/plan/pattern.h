@@ -26,7 +26,7 @@ bool pattern_is_glob(const char *pattern);
 /* The pattern that covers just this path and what is below. Fresh memory. */
 char *pattern_quote(const char *path);
 /* The deepest path above or at everything that the pattern covers; "" when that is the share. For a pattern that is
- * no glob: the path it stands for. Fresh memory. */
+ * a plain path: the path it stands for. Fresh memory. */
 char *pattern_root(const char *pattern);
 
 #endif
