@@ -79,6 +79,7 @@ struct ticket {
 	bool passed;             /* it may take away what is here */
 	bool released;           /* since the admin released it */
 	bool mkdirs;             /* its missing folders may be made */
+	bool first;              /* its user waits for it */
 	struct record *aside;    /* its conflict name: a folder that has to stay stands in its place; owned */
 	uint64_t unstored_seq;   /* its sequence number, while unstored */
 	size_t cost;             /* of it in fetch.unstored_bytes */

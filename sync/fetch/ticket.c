@@ -96,7 +96,7 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state)
 	if (state == TICKET_QUEUED) {
 		const struct content *c = &t->want.content;
 
-		queue_add(get_queue(f->get), &t->queued, c->size, c->nblocks, t->tries);
+		queue_add(get_queue(f->get), &t->queued, c->size, c->nblocks, t->tries, t->first);
 	}
 	if (state != TICKET_WAITING && t->reason != REASON_NONE && state != TICKET_FRESH) {
 		t->reason = REASON_NONE;

@@ -94,3 +94,8 @@ void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t firs
 	else
 		list_request_next(d);
 }
+
+bool get_expects(struct get *g, uint64_t peer, uint32_t request)
+{
+	return request_find(g, peer, request) != NULL;
+}

@@ -135,6 +135,8 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab 
 /* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
  * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+/* Whether a request with this number is open at the peer. Numbers are unique in the process. */
+bool get_expects(struct get *g, uint64_t peer, uint32_t request);
 /* Finds a verified block of a download that is under way. 1: it is in the part *fd (get's own: duplicate it for a
  * worker) at its offset; 0: no part has it. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd);

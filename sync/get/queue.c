@@ -15,8 +15,12 @@ static const size_t at_once[QUEUE_LANES] = {
 
 static bool before(const struct queue_entry *a, const struct queue_entry *b)
 {
+	if (a->first != b->first)
+		return a->first;
 	if (a->tries != b->tries)
 		return a->tries < b->tries;
+	if (a->size_log2 != b->size_log2)
+		return a->size_log2 < b->size_log2;
 	return a->arrival < b->arrival;
 }
 
@@ -77,11 +81,24 @@ static enum queue_lane lane_of(int64_t size, uint32_t nblocks)
 	return size <= QUEUE_SMALL_MAX && nblocks <= 1 ? QUEUE_SMALL : QUEUE_MIDDLE;
 }
 
-void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries)
+static unsigned log2_of(int64_t size)
+{
+	unsigned n = 0;
+
+	for (; size > 0; size >>= 1)
+		n++;
+	return n;
+}
+
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries, bool first)
 {
 	enum queue_lane lane = lane_of(size, nblocks);
 
-	*e = (struct queue_entry){ .lane = lane, .tries = tries, .arrival = ++q->arrivals };
+	*e = (struct queue_entry){ .lane = lane,
+		                   .first = first,
+		                   .tries = tries,
+		                   .size_log2 = log2_of(size),
+		                   .arrival = ++q->arrivals };
 	if (q->n[lane] == q->cap[lane]) {
 		q->cap[lane] = q->cap[lane] * 2 + 16;
 		q->heap[lane] = mem_realloc(q->heap[lane], q->cap[lane], sizeof(q->heap[lane][0]));
@@ -107,19 +124,30 @@ void queue_remove(struct queue *q, struct queue_entry *e)
 		sift_down(q, last, at);
 }
 
+/* The next of a lane; NULL: it is empty, or enough of it is under way. Of what comes first in a lane one more may
+ * be. */
+static struct queue_entry *next_of(const struct queue *q, int lane)
+{
+	struct queue_entry *e = q->n[lane] > 0 ? q->heap[lane][0] : NULL;
+
+	return e != NULL && q->active[lane] < at_once[lane] + e->first ? e : NULL;
+}
+
 struct queue_entry *queue_take(struct queue *q)
 {
-	for (int lane = 0; lane < QUEUE_LANES; lane++) {
-		struct queue_entry *e;
+	struct queue_entry *best = NULL;
 
-		if (q->n[lane] == 0 || q->active[lane] >= at_once[lane])
-			continue;
-		e = q->heap[lane][0];
-		queue_remove(q, e);
-		q->active[lane]++;
-		return e;
+	for (int lane = 0; lane < QUEUE_LANES; lane++) {
+		struct queue_entry *e = next_of(q, lane);
+
+		if (e != NULL && (best == NULL || (e->first && !best->first)))
+			best = e;
 	}
-	return NULL;
+	if (best != NULL) {
+		queue_remove(q, best);
+		q->active[best->lane]++;
+	}
+	return best;
 }
 
 void queue_done(struct queue *q, const struct queue_entry *e)

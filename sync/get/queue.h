@@ -1,8 +1,10 @@
-/* The order in which contents are got: small files before big ones, as many at a time as their size allows, first come
- * first served, and those that failed before behind those that did not. Pure. */
+/* The order in which contents are got: what its user asked for first, then small files before big ones, as many at a
+ * time as their size allows. Those that failed before come behind those that did not, and of about one size the first
+ * comes first. Pure. */
 #ifndef LANYARD_SYNC_GET_QUEUE_H
 #define LANYARD_SYNC_GET_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +25,9 @@ enum {
 /* Embedded in what is queued; belongs to the queue while it is in it. */
 struct queue_entry {
 	enum queue_lane lane;
+	bool first; /* its user waits for it: before all others, and one more than a full lane allows */
 	unsigned tries;
+	unsigned size_log2; /* of the content; 0: empty */
 	uint64_t arrival;
 	size_t at; /* place in the heap, counted from 1; 0: not in it */
 };
@@ -37,7 +41,7 @@ struct queue {
 
 /* Zeroed memory is an empty queue. */
 void queue_clear(struct queue *q);
-void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries);
+void queue_add(struct queue *q, struct queue_entry *e, int64_t size, uint32_t nblocks, unsigned tries, bool first);
 /* Takes an entry out, if it is in the queue. */
 void queue_remove(struct queue *q, struct queue_entry *e);
 /* The next that may begin; it counts as under way from now on. NULL: the queue is empty, or enough is under way. */

@@ -338,7 +338,7 @@ static struct get_stop begin(void)
 	const struct download_owner owner = { .owner = &w, .path = "file", .liars = &w.liars, .slot = &w.download };
 	struct queue_entry queued, *e;
 
-	queue_add(get_queue(w.get), &queued, w.content.size, w.content.nblocks, 0);
+	queue_add(get_queue(w.get), &queued, w.content.size, w.content.nblocks, 0, false);
 	e = queue_take(get_queue(w.get));
 	assert_ptr_equal(e, &queued);
 	if (w.download == NULL)
