@@ -112,6 +112,11 @@ static void op_again(void *arg, uint64_t peer)
 	peer_group_again(((struct engine *)arg)->peers, peer);
 }
 
+static int op_hold_ask(void *arg, uint64_t peer, uint32_t request, const struct record *r)
+{
+	return peer_group_hold_ask(((struct engine *)arg)->peers, peer, request, r);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.window = op_window,
 	.get = op_get,
@@ -121,6 +126,7 @@ static const struct fetch_ops fetch_ops = {
 	.connected = op_connected,
 	.arrived = op_arrived,
 	.again = op_again,
+	.hold_ask = op_hold_ask,
 };
 
 static void hint_path(void *arg, const char *path)
@@ -216,6 +222,21 @@ static bool peer_accepts(void *arg, const char *path, bool is_dir)
 	return share_accepts(((struct engine *)arg)->share, path, is_dir);
 }
 
+static bool peer_holds(void *arg, const struct record *asked)
+{
+	return fetch_holds(((struct engine *)arg)->fetch, asked);
+}
+
+static void peer_hold_answer(void *arg, uint64_t peer, uint32_t request, bool has)
+{
+	fetch_hold_answer(((struct engine *)arg)->fetch, peer, request, has);
+}
+
+static void peer_doubted(void *arg, uint64_t peer)
+{
+	fetch_peer_left(((struct engine *)arg)->fetch, peer);
+}
+
 static void peer_up(void *arg, uint64_t peer)
 {
 	fetch_peer_up(((struct engine *)arg)->fetch, peer);
@@ -238,6 +259,9 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.block = peer_block,
 	.list = peer_list,
 	.accepts = peer_accepts,
+	.holds = peer_holds,
+	.hold_answer = peer_hold_answer,
+	.doubted = peer_doubted,
 	.up = peer_up,
 	.down = peer_down,
 	.roster_changed = peer_roster_changed,

@@ -48,6 +48,9 @@ struct fetch_ops {
 	uint64_t (*arrived)(void *arg, uint64_t peer);
 	/* Asks the peer to send again all that was not acknowledged: more of its offers can be stored now. */
 	void (*again)(void *arg, uint64_t peer);
+	/* Asks whether the peer has this record's file and keeps it; request: the caller's number. The answer, if one
+	 * comes, through fetch_hold_answer(). -1 unless the peer is connected and may write. */
+	int (*hold_ask)(void *arg, uint64_t peer, uint32_t request, const struct record *r);
 };
 
 enum { FETCH_BACKLOG = 50000 };
@@ -118,10 +121,15 @@ uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
 size_t fetch_unstored_bytes(const struct fetch *f);
 
+/* A peer drops this record's file and asks for it: whether our row is this version or a later one, its file is here, and
+ * nobody drops it here. */
+bool fetch_holds(struct fetch *f, const struct record *asked);
+void fetch_hold_answer(struct fetch *f, uint64_t peer, uint32_t request, bool has);
+
 /* The peer connected, and may be asked; or it disconnected, and its open requests go to other peers. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
-/* The peer is not a member any more, and the index has forgotten its offers: tickets for them end soon. */
+/* The peer has another role, or left; the index has forgotten its offers: tickets for them are judged again. */
 void fetch_peer_left(struct fetch *f, uint64_t peer);
 
 /* Answers. *bytes is taken over; none when the peer does not have it any more. An answer to no request is dropped. */

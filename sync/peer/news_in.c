@@ -36,7 +36,9 @@ void news_in_send_hello(struct talk *t)
 	if (index_commits(index) == g->commits_safe)
 		m.settled = index_settled(index, t->session->peer, p.received);
 	numbers_show(t, &m);
-	m.no_inline = p.received == 0 && index_totals(index).files > 0;
+	m.on_demand = index_choices(index)->mode == CHOOSE_ON_DEMAND;
+	m.role_known = (uint32_t)talk_own_role(g);
+	m.no_inline = m.on_demand || (p.received == 0 && index_totals(index).files > 0);
 	t->hello_sent = true;
 	uint8_t *body = msg_index_hello_encode(&m, &n);
 
@@ -153,12 +155,6 @@ static bool claims_too_much(const struct talk *t, const struct msg_index_hello *
 	return true;
 }
 
-/* Whether what this peer announces counts, as the roster stands now: see sync/group/rights.h. */
-static bool is_writer(const struct talk *t)
-{
-	return roster_may(t->group->config.roster, &t->session->id, RIGHT_WRITE);
-}
-
 /* The talk is up: the peer is stored before anybody is told of it. */
 static void come_up(struct talk *t, const struct index_peer *p)
 {
@@ -183,6 +179,8 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 
 	if (!t->hello_sent || !t->open_in || t->up)
 		return NEWS_IN_GOES_ON;
+	t->role_known = m->role_known <= ROLE_VAULT ? (enum role)m->role_known : ROLE_NONE;
+	t->on_demand = m->on_demand;
 	if (m->have_epoch == index_epoch(g->config.index) && numbers_went_back(t, m)) {
 		if (begin_epoch(t))
 			return NEWS_IN_GROUP_AGAIN;
@@ -190,7 +188,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		return NEWS_IN_GOES_ON;
 	}
 	peer_load(t, &p);
-	away = is_writer(t) && away_too_long(t, m, &p);
+	away = talk_vouches(t) && away_too_long(t, m, &p);
 	if (away && p.received > 0) {
 		hear_all_again(t);
 		return NEWS_IN_TALK_AGAIN;
@@ -201,7 +199,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	t->cursor = t->acked_received = p.received;
 	t->settled_now = t->settled_syncing = t->settled_safe = t->acked_settled = 0;
 	/* Of a peer that may not write we expect nothing, so nothing of it is missing. */
-	t->their_last = is_writer(t) && m->seq > p.received ? m->seq : p.received;
+	t->their_last = talk_vouches(t) && m->seq > p.received ? m->seq : p.received;
 	t->up = true;
 	news_out_start(t, m, away || claims_too_much(t, m));
 	p.settled = t->settled;
@@ -277,7 +275,7 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	uint64_t peer = s->peer;
 
 	/* Not acknowledged either: if it may write one day, it announces these rows again. */
-	if (!is_writer(t))
+	if (!talk_vouches(t))
 		return;
 	if (m->after > t->cursor) {
 		const struct log_about about = talk_about(t);

@@ -1,4 +1,5 @@
-/* Sends our rows to a peer, in the order of their numbers, from where the peer is. A small file that was changed here
+/* Sends our rows to a peer, in the order of their numbers, from where the peer is. A reader's rows change nothing, so
+ * only one that is on demand sends any: peers learn what content it has, and acknowledge nothing. A small file that was changed here
  * travels inside its record. A row that came from this very peer during the connection is not sent back. The bytes that
  * are sent and not acknowledged are bounded. */
 #include <inttypes.h>
@@ -26,7 +27,9 @@ struct news_batch {
 	uint64_t after, upto;              /* numbers that the message covers: after < number <= upto */
 	uint64_t committed;                /* our last number that is committed: no row beyond it is sent */
 	uint64_t resend_upto;              /* rows up to it are sent even if they came from the peer */
+	uint64_t absent_after;             /* no row up to it is sent of which we do not have the bytes */
 	uint64_t self, peer;               /* short IDs */
+	bool on_demand;                    /* we keep only chosen content, so peers have to be told what is here */
 	bool inlines;                      /* files may travel inside */
 	struct msg_record *records;        /* own their record, content.p and blocks.p */
 	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
@@ -87,6 +90,12 @@ static struct msg_record *news_batch_add(struct news_batch *b, const struct reco
 	return m;
 }
 
+/* The peer has announced it during this connection. It is told even so that we have the bytes, if it cannot know. */
+static bool came_from_peer(const struct news_batch *b, const struct record *r)
+{
+	return r->via == b->peer && r->seq > b->resend_upto && (!b->on_demand || r->absent || r->deleted);
+}
+
 /* index_since's callback: adds a row to the batch. The number of a row that is left out still counts as covered. */
 static bool news_batch_take(void *arg, const struct record *r)
 {
@@ -99,8 +108,10 @@ static bool news_batch_take(void *arg, const struct record *r)
 	config = &b->group->config;
 	b->seen++;
 	b->upto = r->seq;
-	/* An index of version 0.1.0 may have rows of .lanyard in a subfolder, and of .lanyardignore. */
-	if ((r->via == b->peer && r->seq > b->resend_upto) || path_check(r->path, strlen(r->path)) != PATH_OK ||
+	/* What our role made doubtful is nobody's version. An index of version 0.1.0 may have rows of .lanyard in a
+	 * subfolder, and of .lanyardignore. */
+	if (r->version.n == 0 || came_from_peer(b, r) || (r->absent && r->seq <= b->absent_after) ||
+	    path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
 	m = news_batch_add(b, r);
@@ -163,7 +174,7 @@ static void send_batch(struct talk *t, struct news_batch *b)
 	m.signature = (struct msg_bytes){ .p = numbers_signature(t->group, b->upto), .n = SIGNATURE_LEN };
 	add_lists(b);
 	body = msg_news_encode(&m, &size);
-	if (b->upto > t->acked) {
+	if (b->upto > t->acked && !index_is_reader(t->group->config.index)) {
 		struct news_unacked *u = MEM_NEW(struct news_unacked);
 
 		*u = (struct news_unacked){ .upto = b->upto, .bytes = size };
@@ -207,6 +218,8 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	b->self = agent_id_short(identity_id(t->session->peers->config.self));
 	b->peer = t->session->peer;
 	b->resend_upto = t->resend_upto;
+	b->absent_after = t->absent_after;
+	b->on_demand = index_choices(g->config.index)->mode == CHOOSE_ON_DEMAND;
 	b->inlines = !t->no_inline;
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
 	if (n < 0) {
@@ -218,9 +231,16 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	return b;
 }
 
+static bool is_told(const struct talk *t)
+{
+	struct index *index = t->group->config.index;
+
+	return !index_is_reader(index) || index_choices(index)->mode == CHOOSE_ON_DEMAND;
+}
+
 void news_out_kick(struct talk *t)
 {
-	while (t->up && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed &&
+	while (t->up && is_told(t) && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed &&
 	       session_has_room(t->session)) {
 		struct news_batch *b = news_batch_gather(t);
 
@@ -304,6 +324,7 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 	/* Rows that came from the peer before this connection are sent too: a power cut may have taken the peer's row
 	 * and its note of the number. */
 	t->resend_upto = (uint64_t)resend > t->group->committed ? (uint64_t)resend : t->group->committed;
+	t->absent_after = index_is_reader(t->group->config.index) ? t->group->committed : 0;
 }
 
 void news_out_ack(struct talk *t, const struct msg_news_ack *m)

@@ -63,9 +63,11 @@ void numbers_show(struct talk *t, struct msg_index_hello *m)
 bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m)
 {
 	const struct peer_group *g = t->group;
+
+	uint64_t known = talk_vouches(t) ? numbers_sent(t) : index_seq(g->config.index);
 	uint8_t bytes[STATEMENT_LEN];
 
-	if (m->signature.n != SIGNATURE_LEN || m->shown <= numbers_sent(t))
+	if (m->signature.n != SIGNATURE_LEN || m->shown <= known)
 		return false;
 	statement(bytes, g, m->have_epoch, m->shown);
 	return identity_verify(identity_public_key(g->peers->config.self), bytes, sizeof(bytes), m->signature.p) == 0;

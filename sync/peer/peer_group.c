@@ -28,6 +28,7 @@ static void role_changed(struct talk *t, enum role role)
 	}
 	talk_close(t, "its role has changed");
 	news_in_forget(g, s->peer);
+	g->config.hooks->doubted(g->config.arg, s->peer);
 	session_offer(s, g);
 }
 
@@ -52,10 +53,21 @@ static void members_changed(struct peer_group *g)
 	}
 }
 
+/* Peers believe what our hello says of our role, so each needs another one. */
+static void own_role_changed(struct peer_group *g)
+{
+	enum role now = g->config.index ? talk_own_role(g) : ROLE_NONE, was = g->own_role;
+
+	g->own_role = now;
+	if (was != ROLE_NONE && now != ROLE_NONE && rights_has(was, RIGHT_WRITE) != rights_has(now, RIGHT_WRITE))
+		peer_group_hello_again(g);
+}
+
 void peer_group_roster_changed(struct peer_group *g)
 {
 	roster_out_news(g);
 	members_changed(g);
+	own_role_changed(g);
 }
 
 /* A request to join, whose signatures a worker has looked at. */
@@ -95,6 +107,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 
 	g->peers = p;
 	g->config = *config;
+	g->own_role = config->index ? talk_own_role(g) : ROLE_NONE;
 	g->committed = config->index ? index_seq(config->index) : 0;
 	g->seq_at_open = g->committed;
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
@@ -145,6 +158,12 @@ void peer_group_reopen(struct peer_group *g, const char *reason)
 	close_talks(g, reason);
 	DL_FOREACH(g->peers->sessions, s)
 		session_offer(s, g);
+}
+
+void peer_group_hello_again(struct peer_group *g)
+{
+	if (!g->paused)
+		peer_group_reopen(g, "reopening in another mode or role");
 }
 
 void peer_group_again(struct peer_group *g, uint64_t peer)
@@ -310,7 +329,10 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
-		struct peer_group_peer p = { .peer = t->session->peer, .settled = t->settled };
+		struct peer_group_peer p = { .peer = t->session->peer,
+			                     .settled = t->settled,
+			                     .writes = talk_vouches(t),
+			                     .on_demand = t->on_demand };
 
 		if (t->up && !fn(arg, &p))
 			return;
@@ -327,6 +349,7 @@ static const char *missing_text(struct peer_group *g, const struct talk *t, cons
 
 const char *peer_group_missing(struct peer_group *g)
 {
+	bool tells = g->config.index && rights_has(talk_own_role(g), RIGHT_WRITE);
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
@@ -334,7 +357,7 @@ const char *peer_group_missing(struct peer_group *g)
 			return missing_text(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)
 			return missing_text(g, t, "to send the rest of its news");
-		if (t->up && t->settled < g->committed)
+		if (t->up && tells && t->settled < g->committed)
 			return missing_text(g, t, "to install our changes");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;

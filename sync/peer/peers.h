@@ -97,6 +97,13 @@ struct peer_hooks {
 	uint64_t (*unstored)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+	/* A peer that drops this record's file asks: whether our row is this version or a later one, the file is here,
+	 * and is not being dropped. */
+	bool (*holds)(void *arg, const struct record *asked);
+	/* The answer to peer_group_hold_ask(). has: from a peer that may write. */
+	void (*hold_answer)(void *arg, uint64_t peer, uint32_t request, bool has);
+	/* The peer's role is another one: what it said in the earlier one, and is not in our rows, is forgotten. */
+	void (*doubted)(void *arg, uint64_t peer);
 	/* The peer's index hello is here / the peer is gone. */
 	void (*up)(void *arg, uint64_t peer);
 	void (*down)(void *arg, uint64_t peer);
@@ -154,6 +161,11 @@ int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c,
                    size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
+/* Asks whether the peer has this record's file and keeps it; request: the caller's number. -1 unless the peer is
+ * connected and may write. */
+int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, const struct record *r);
+/* Our mode or role has changed: tells all peers, by opening the group again with them. */
+void peer_group_hello_again(struct peer_group *g);
 /* Opens the group again with this one peer, which then sends again what was not acknowledged. */
 void peer_group_again(struct peer_group *g, uint64_t peer);
 /* Logged; the third time ends the connection. */
@@ -165,6 +177,8 @@ uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer);
 struct peer_group_peer {
 	uint64_t peer;
 	uint64_t settled; /* of our numbers */
+	bool writes;      /* it is an owner or member, and knows so */
+	bool on_demand;   /* it keeps only chosen content */
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);

@@ -60,6 +60,7 @@ struct peer_group {
 	struct numbers_peer *sent;      /* peers that were sent more since then (hash) */
 	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
+	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
 	bool progress;               /* acknowledgements may be due at the end of this turn */
@@ -112,11 +113,14 @@ struct talk {
 	bool opening;    /* a worker checks the credential or request that it showed */
 	enum role
 		role; /* the peer's, once it has shown that it is in the group; follows our roster; ROLE_NONE before */
-	bool hello_sent, up; /* index hello sent; received too, hooks.up was called */
+	enum role role_known; /* the role that its index hello says it knows to have; ROLE_NONE: none so far */
+	bool on_demand;       /* it keeps only chosen content */
+	bool hello_sent, up;  /* index hello sent; received too, hooks.up was called */
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
 	uint64_t resend_upto;    /* rows of ours up to this are sent even if they came from the peer itself */
+	uint64_t absent_after;   /* rows of ours up to this are not sent if we do not have their bytes */
 	uint64_t retell; /* all rows are sent again, until a number above this is acknowledged; 0: they are not */
 	bool no_inline;
 	bool reading;   /* a worker reads files for the next message */
@@ -210,6 +214,11 @@ void session_job_done(struct session *s);
 struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
 struct talk *talk_of_serial(struct session *s, uint64_t serial);
 struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
+/* Whether what this peer announces counts: our roster says at this moment that it may write, and its index hello says
+ * that it knows so. A peer that was made a member and has not heard of it yet still announces a reader's rows. */
+bool talk_vouches(const struct talk *t);
+/* Our role as our index hello says it. A reader's index stays one until its engine has doubted all of it. */
+enum role talk_own_role(const struct peer_group *g);
 /* For the log: which group, and who. Good as long as the talk. */
 struct log_about talk_about(const struct talk *t);
 /* Logged; the third time ends the connection at the next tick. path: "" when it is about none. */
@@ -233,7 +242,8 @@ const uint8_t *numbers_signature(struct peer_group *g, uint64_t number);
 void numbers_keep(struct talk *t, const struct msg_news *m);
 void numbers_store(struct talk *t);
 void numbers_show(struct talk *t, struct msg_index_hello *m);
-/* Whether it shows that we sent a number which this index has not sent yet. m is about our present epoch. */
+/* Whether it shows that we sent a number which this index has not sent yet. m is about our present epoch. Of a peer
+ * that may not write: which this index has not even given, since another peer may have shown it what it was sent. */
 bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m);
 /* Our rows up to this number were sent to the peer. */
 void numbers_note_sent(struct talk *t, uint64_t upto);
@@ -258,6 +268,10 @@ void serve_cancel(struct session *s, const struct msg_cancel *m);
 /* Continues, as far as there is room. */
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
+
+/* hold.c: what is asked before a file is dropped */
+void hold_ask_in(struct talk *t, const struct msg_hold_ask *m);
+void hold_answer_in(struct talk *t, const struct msg_hold_answer *m);
 
 /* talk_end.c */
 /* The talk is freed; the peer is not told. */

@@ -159,6 +159,8 @@ TALK_MESSAGE(roster, false, talk_roster_in)
 TALK_MESSAGE(index_hello, false, index_hello_in)
 TALK_MESSAGE(news, true, news_in_message)
 TALK_MESSAGE(news_ack, true, news_out_ack)
+TALK_MESSAGE(hold_ask, true, hold_ask_in)
+TALK_MESSAGE(hold_answer, true, hold_answer_in)
 TALK_MESSAGE(list_get, true, serve_get_list)
 TALK_MESSAGE(get, true, serve_get)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
@@ -223,6 +225,8 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_CANCEL] = cancel_frame,
 	[FRAME_ADDRESSES] = addresses_frame,
 	[FRAME_RUN_PROOF] = run_proof_frame,
+	[FRAME_HOLD_ASK] = hold_ask_frame,
+	[FRAME_HOLD_ANSWER] = hold_answer_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

@@ -39,6 +39,19 @@ struct talk *talk_of_peer(struct peer_group *g, uint64_t peer)
 	return NULL;
 }
 
+bool talk_vouches(const struct talk *t)
+{
+	return rights_has(t->role_known, RIGHT_WRITE) &&
+	       roster_may(t->group->config.roster, &t->session->id, RIGHT_WRITE);
+}
+
+enum role talk_own_role(const struct peer_group *g)
+{
+	enum role role = roster_role(g->config.roster, identity_id(g->peers->config.self));
+
+	return index_is_reader(g->config.index) && rights_has(role, RIGHT_WRITE) ? ROLE_READER : role;
+}
+
 struct log_about talk_about(const struct talk *t)
 {
 	return (struct log_about){ .group = roster_name(t->group->config.roster), .peer = t->session->id_text };

@@ -146,9 +146,11 @@ def roster(channel, entries):
     return frame(ROSTER, message((1, channel), (2, list(entries))))
 
 
-def index_hello(channel, epoch, seq=0, have_epoch=0, have_seq=0, settled=0, no_inline=False, forgotten=0):
+def index_hello(channel, epoch, seq=0, have_epoch=0, have_seq=0, settled=0, no_inline=False, forgotten=0,
+                shown=0, signature=b"", on_demand=False, role=2):
     return frame(INDEX_HELLO, message((1, channel), (2, Fixed(epoch)), (3, seq), (4, Fixed(have_epoch)), (5, have_seq),
-                                      (6, settled), (7, int(no_inline)), (8, forgotten)))
+                                      (6, settled), (7, int(no_inline)), (8, forgotten), (9, shown), (10, signature),
+                                      (11, int(on_demand)), (12, role)))
 
 
 FILE, DIR, SYMLINK = 1, 2, 3

@@ -162,8 +162,18 @@ static void op_again(void *arg, uint64_t peer)
 	w->told_again = peer;
 }
 
-const struct fetch_ops world_ops = { op_window,     op_get,       op_get_list, op_cancel,
-	                             op_misbehaved, op_connected, op_arrived,  op_again };
+/* Nobody there may write. */
+static int op_hold_ask(void *arg, uint64_t peer, uint32_t request, const struct record *r)
+{
+	(void)arg;
+	(void)peer;
+	(void)request;
+	(void)r;
+	return -1;
+}
+
+const struct fetch_ops world_ops = { op_window,    op_get,     op_get_list, op_cancel,  op_misbehaved,
+	                             op_connected, op_arrived, op_again,    op_hold_ask };
 
 void give_answers(void *arg)
 {

@@ -17,6 +17,15 @@ struct node a, b, c;
 
 static struct loop_timer *tick; /* a loop with nothing to wait for would not turn */
 
+bool has_path(struct node *n, const char *path)
+{
+	struct record row = { 0 };
+	bool found = index_get(n->index, path, &row) == 1;
+
+	record_clear(&row);
+	return found;
+}
+
 /* --- hooks --- */
 
 static void on_record(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
@@ -72,6 +81,27 @@ static bool on_accepts(void *arg, const char *path, bool is_dir)
 	return share_accepts(((struct node *)arg)->share, path, is_dir);
 }
 
+static bool on_holds(void *arg, const struct record *asked)
+{
+	return has_path(arg, asked->path);
+}
+
+static void on_hold_answer(void *arg, uint64_t peer, uint32_t request, bool has)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	(void)request;
+	node->answered = true;
+	node->held = has;
+}
+
+static void on_doubted(void *arg, uint64_t peer)
+{
+	(void)peer;
+	((struct node *)arg)->doubted++;
+}
+
 static void on_up(void *arg, uint64_t peer)
 {
 	(void)peer;
@@ -105,6 +135,9 @@ const struct peer_hooks node_hooks = {
 	.block = on_block,
 	.list = on_list,
 	.accepts = on_accepts,
+	.holds = on_holds,
+	.hold_answer = on_hold_answer,
+	.doubted = on_doubted,
 	.up = on_up,
 	.down = on_down,
 	.roster_changed = nothing,

@@ -35,7 +35,8 @@ struct node {
 	char last_refusal[128];
 	uint8_t *block; /* the last answer */
 	size_t block_n;
-	bool answered;
+	bool answered, held;
+	int doubted; /* how often a peer's role changed */
 	char *hinted;
 	int join_status; /* 1: none yet */
 	bool wants;      /* its records' contents have to be fetched first */
@@ -65,6 +66,7 @@ void node_copy(struct node *n, const struct node *of);
 void pair(void);
 /* C, who has an invite and nothing else. */
 void node_joins(struct roster *joining, const struct invite *invite);
+bool has_path(struct node *n, const char *path);
 void put_file(struct node *n, const char *name, const char *text, struct content *content);
 
 void dial(struct node *from, const struct node *to);

@@ -206,15 +206,6 @@ static void a_reader_s_record_reaches_nobody_through_a_member(void **state)
 	assert_int_equal(b.records, 0);
 }
 
-static bool has(struct node *n, const char *path)
-{
-	struct record row = { 0 };
-	bool found = index_get(n->index, path, &row) == 1;
-
-	record_clear(&row);
-	return found;
-}
-
 static void a_role_that_changes_counts_at_once(void **state)
 {
 	struct roster *r = founded();
@@ -234,16 +225,96 @@ static void a_role_that_changes_counts_at_once(void **state)
 	/* What it said as a reader was not acknowledged, so it says it again. */
 	roster_grant(r, a.self, identity_id(b.self), ROLE_MEMBER, "node", clock_wall_s());
 	peer_group_roster_changed(a.group);
-	UNTIL(has(&a, "first") && !peer_group_missing(a.group) && !peer_group_missing(b.group));
+	UNTIL(has_path(&a, "first") && !peer_group_missing(a.group) && !peer_group_missing(b.group));
 	ups = b.ups;
 	roster_grant(r, a.self, identity_id(b.self), ROLE_READER, "node", clock_wall_s());
 	peer_group_roster_changed(a.group);
-	UNTIL(b.ups > ups && a.up == 1);
+	/* Once since A knows, and once since B knows. */
+	UNTIL(b.ups >= ups + 2 && a.up == 1);
 	sent = peer_group_counters(b.group).records_sent;
 	put_file(&b, "second", "not any more", NULL);
 	UNTIL(peer_group_counters(b.group).records_sent > sent);
 	wait_until_heard(&b, &a, &content);
-	assert_false(has(&a, "second"));
+	assert_false(has_path(&a, "second"));
+}
+
+/* An owner has made it a member, and it has not heard of that: what it announces is still a reader's list. */
+static void a_member_that_does_not_know_it_is_not_believed(void **state)
+{
+	struct roster *r = founded();
+	struct content content;
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, granted(r, &b, ROLE_READER));
+	index_set_reader(b.index, true);
+	put_file(&a, "group's", "for all", &content);
+	put_file(&b, "first", "its own", NULL);
+	assert_int_equal(roster_grant(r, a.self, identity_id(b.self), ROLE_MEMBER, "node", clock_wall_s()), 0);
+	dial(&a, &b);
+	UNTIL(b.records == 1 && roster_role(b.roster, identity_id(b.self)) == ROLE_MEMBER && a.up == 1);
+	wait_until_heard(&b, &a, &content);
+	assert_int_equal(a.records, 0);
+	/* Its engine has doubted its list. */
+	index_set_reader(b.index, false);
+	peer_group_hello_again(b.group);
+	UNTIL(has_path(&a, "first"));
+}
+
+/* A reader shows a signature of ours that another peer was sent. Our index has given that number, so it was not rolled
+ * back. */
+static void a_reader_s_proof_begins_no_epoch(void **state)
+{
+	struct roster *r = founded();
+	struct index_proof proof = { 0 };
+	struct index_peer p;
+	uint64_t epoch;
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, granted(r, &b, ROLE_MEMBER));
+	node_member(&c, granted(r, &c, ROLE_READER));
+	epoch = index_epoch(a.index);
+	put_file(&a, "one", "1", NULL);
+	dial(&a, &b);
+	UNTIL(b.records == 1 && !peer_group_missing(a.group));
+	assert_int_equal(index_peer_proof_get(b.index, agent_id_short(identity_id(a.self)), &proof), 0);
+	assert_true(proof.number > 0);
+	index_peer_put(c.index, agent_id_short(identity_id(a.self)),
+	               &(struct index_peer){ .epoch = epoch, .received = proof.number });
+	index_peer_proof_put(c.index, agent_id_short(identity_id(a.self)), &proof);
+	dial(&c, &a);
+	UNTIL(c.records == 1); /* all is sent to it again */
+	assert_int_equal(index_epoch(a.index), epoch);
+	assert_int_equal(index_peer_get(a.index, agent_id_short(identity_id(c.self)), &p), 0);
+	assert_int_equal(p.received, 0);
+}
+
+/* A asks whether the file may be dropped, and believes members alone. */
+static void only_a_member_s_word_lets_a_file_be_dropped(void **state)
+{
+	struct roster *r = founded();
+	struct record row = { 0 };
+
+	(void)state;
+	node_member(&a, r);
+	node_member(&b, granted(r, &b, ROLE_MEMBER));
+	node_member(&c, granted(r, &c, ROLE_READER));
+	put_file(&a, "precious", "1", NULL);
+	assert_int_equal(index_get(a.index, "precious", &row), 1);
+	dial(&a, &b);
+	dial(&a, &c);
+	UNTIL(has_path(&b, "precious") && has_path(&c, "precious") && a.up == 2);
+	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(c.self)), 1, &row), -1);
+	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 2, &row), 0);
+	UNTIL(a.answered);
+	assert_true(a.held);
+	a.answered = false;
+	row.path[0] = 'P';
+	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 3, &row), 0);
+	UNTIL(a.answered);
+	assert_false(a.held);
+	record_clear(&row);
 }
 
 static void a_vault_is_sent_nothing_that_is_not_sealed(void **state)
@@ -345,6 +416,9 @@ int main(void)
 		T(no_record_reaches_a_member_through_a_reader),
 		T(a_reader_s_record_reaches_nobody_through_a_member),
 		T(a_role_that_changes_counts_at_once),
+		T(a_member_that_does_not_know_it_is_not_believed),
+		T(a_reader_s_proof_begins_no_epoch),
+		T(only_a_member_s_word_lets_a_file_be_dropped),
 		T(a_vault_is_sent_nothing_that_is_not_sealed),
 		T(an_invite_is_honoured_by_a_member_that_is_no_owner),
 		T(an_expired_invite_is_refused),
