@@ -269,9 +269,9 @@ void serve_cancel(struct session *s, const struct msg_cancel *m);
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
 
-/* hold.c: what is asked before a file is dropped */
-void hold_ask_in(struct talk *t, const struct msg_hold_ask *m);
-void hold_answer_in(struct talk *t, const struct msg_hold_answer *m);
+/* peer_group_hold.c: what is asked before a file is dropped */
+void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);
+void peer_group_hold_answered(struct talk *t, const struct msg_hold_answer *m);
 
 /* talk_end.c */
 /* The talk is freed; the peer is not told. */

@@ -21,8 +21,8 @@ int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, c
 	return 0;
 }
 
-/* A peer that asks and does not read is not answered: no answer is no promise. */
-void hold_ask_in(struct talk *t, const struct msg_hold_ask *m)
+/* A peer that asks and does not read is not answered: without an answer nobody drops. */
+void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m)
 {
 	const struct peer_group_config *c = &t->group->config;
 	const char *path = m->record.path;
@@ -37,7 +37,7 @@ void hold_ask_in(struct talk *t, const struct msg_hold_ask *m)
 	session_send(t->session, FRAME_HOLD_ANSWER, body, n);
 }
 
-void hold_answer_in(struct talk *t, const struct msg_hold_answer *m)
+void peer_group_hold_answered(struct talk *t, const struct msg_hold_answer *m)
 {
 	const struct peer_group_config *c = &t->group->config;
 
