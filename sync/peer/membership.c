@@ -41,10 +41,25 @@ void membership_proved(struct talk *t)
 	dial_proved(t->session->peers, &t->session->id);
 }
 
+/* An agent that is outside itself by its own roster asks for nothing, even of a member that has not heard of it. */
+bool membership_is_ours(const struct talk *t)
+{
+	return roster_may(t->group->config.roster, identity_id(t->session->peers->config.self), RIGHT_TAKE_PART);
+}
+
 void membership_maybe_hello(struct talk *t)
 {
-	if (rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent && t->group->config.index)
+	if (membership_is_ours(t) && rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent &&
+	    t->group->config.index)
 		news_in_send_hello(t);
+}
+
+/* A refusal proves nothing, so a former member is shown the entries. It may see our credential: it knows us. */
+void membership_end(struct talk *t, const char *reason)
+{
+	if (membership_is_ours(t))
+		roster_out_dismissal(t, membership_show);
+	talk_close(t, reason);
 }
 
 void membership_refuse(struct talk *t, const char *reason)
@@ -55,7 +70,7 @@ void membership_refuse(struct talk *t, const char *reason)
 
 	if (p->config.refused)
 		p->config.refused(p->config.arg, &s->id, s->link->address, reason);
-	talk_close(t, reason);
+	membership_end(t, reason);
 	if (last && !s->link->trusted)
 		session_ended(s, reason);
 }

@@ -45,7 +45,7 @@ static void members_changed(struct peer_group *g)
 		if (role == t->role)
 			continue;
 		if (!rights_has(role, RIGHT_TAKE_PART))
-			talk_close(t, "no longer a member");
+			membership_end(t, "no longer a member");
 		else if (t->role == ROLE_NONE)
 			talk_begin(t);
 		else
@@ -81,6 +81,22 @@ static void on_join_request(struct talk *t, const uint8_t *request, size_t n, bo
 	}
 }
 
+/* What made us a former member has just been passed on. Nothing more is taken, not even from a member that has not
+ * heard of it yet. */
+static void end_if_outside(struct peer_group *g)
+{
+	const struct talk *t;
+
+	if (roster_may(g->config.roster, identity_id(g->peers->config.self), RIGHT_TAKE_PART))
+		return;
+	DL_FOREACH2(g->talks, t, group_next) {
+		if (t->up) {
+			peer_group_reopen(g, "this agent is no longer a member");
+			return;
+		}
+	}
+}
+
 /* Entries were put into the roster: judges them, and passes on what counts now. */
 static void on_roster_entries(struct peer_group *g)
 {
@@ -92,6 +108,7 @@ static void on_roster_entries(struct peer_group *g)
 	}
 	roster_has_changed(g);
 	peer_group_roster_changed(g);
+	end_if_outside(g);
 }
 
 static const struct roster_in_events roster_events = { .entries = on_roster_entries,

@@ -392,7 +392,10 @@ struct roster_out_list {
 bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
 /* The whole roster, now or when there is room. */
 void roster_out_all(struct talk *t);
-/* Entries that came to count since the last call: to everybody except the peer that brought them. */
+/* The entries that show a former member that it is one no more; before them open(t), if our side of the talk is not open
+ * yet. Nothing for an agent that never was a member. */
+void roster_out_dismissal(struct talk *t, void (*open)(struct talk *t));
+/* Entries that came to count since the last call: to every member except the peer that brought them. */
 void roster_out_news(struct peer_group *g);
 
 /* membership.c: what is shown when a talk opens */
@@ -404,7 +407,11 @@ void membership_show(struct talk *t);
 void membership_proved(struct talk *t);
 /* Sends our index hello once both sides have shown their membership, to a peer that may read. */
 void membership_maybe_hello(struct talk *t);
-/* Ends the talk, and the connection too where it has no other and shows no membership. */
+/* We are in the group ourselves. */
+bool membership_is_ours(const struct talk *t);
+/* Ends the talk with an agent that is not a member. If it was one, it learns why it is none any more. */
+void membership_end(struct talk *t, const char *reason);
+/* The same, and ends the connection too where it has no other talk and shows no membership. */
 void membership_refuse(struct talk *t, const char *reason);
 
 /* admit.c: joining */

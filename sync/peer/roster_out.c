@@ -1,5 +1,5 @@
-/* The roster on its way to others: all of it, to a peer whose digest differs from ours; and entries that came to
- * count here, to everybody except the peer that brought them. */
+/* The roster on its way to others: all of it, to a peer whose digest differs from ours; entries that came to count
+ * here, to everybody except the peer that brought them; and to a former member those that show it that it is none. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -47,6 +47,17 @@ void roster_out_all(struct talk *t)
 	free(list.e);
 }
 
+void roster_out_dismissal(struct talk *t, void (*open)(struct talk *t))
+{
+	struct roster_out_list list = { 0 };
+
+	roster_dismissal(t->group->config.roster, &t->session->id, roster_out_collect, &list);
+	if (list.n > 0 && !t->open_sent)
+		open(t);
+	send_entries(t, &list);
+	free(list.e);
+}
+
 /* Entries that came to count, each with who brought it. */
 struct roster_out_fresh {
 	struct msg_bytes *e;
@@ -79,6 +90,13 @@ static void send_news(struct talk *t, const struct roster_out_fresh *news)
 	free(list.e);
 }
 
+/* It has shown that it is a member, and these very entries do not end that. */
+static bool may_hear(const struct talk *t)
+{
+	return rights_has(t->role, RIGHT_TAKE_PART) &&
+	       roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART);
+}
+
 void roster_out_news(struct peer_group *g)
 {
 	struct roster_out_fresh news = { 0 };
@@ -88,7 +106,7 @@ void roster_out_news(struct peer_group *g)
 		return;
 	roster_news(g->config.roster, collect_news, &news);
 	DL_FOREACH2(g->talks, t, group_next)
-		if (news.n && rights_has(t->role, RIGHT_TAKE_PART) && t->open_sent)
+		if (news.n && t->open_sent && may_hear(t))
 			send_news(t, &news);
 	free(news.e);
 	free(news.bringers);

@@ -31,7 +31,8 @@ void talk_begin(struct talk *t)
 {
 	if (t->group->config.invite) {
 		admit_show_invite(t);
-	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
+	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART) && membership_is_ours(t)) {
+		/* Without a membership of our own we wait whether this member knows of a new one. */
 		membership_proved(t);
 		membership_show(t);
 	}
