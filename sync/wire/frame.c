@@ -24,6 +24,10 @@ static const uint32_t max_of[] = {
 	[FRAME_RUN_PROOF] = 256,
 	[FRAME_HOLD_ASK] = 32 << 10,
 	[FRAME_HOLD_ANSWER] = 64,
+	[FRAME_ASK] = 8 << 10,
+	[FRAME_ASK_ANSWER] = 2 << 10,
+	[FRAME_ASK_REVEAL] = 2 << 10,
+	[FRAME_REQUESTS] = 1 << 20,
 };
 
 bool frame_known(uint8_t type)

@@ -36,6 +36,10 @@ enum frame_type {
 	FRAME_RUN_PROOF = 17,
 	FRAME_HOLD_ASK = 18,
 	FRAME_HOLD_ANSWER = 19,
+	FRAME_ASK = 20,
+	FRAME_ASK_ANSWER = 21,
+	FRAME_ASK_REVEAL = 22,
+	FRAME_REQUESTS = 23,
 };
 
 struct frame {

@@ -112,21 +112,21 @@ static bool text_ok(const char *s)
 	return strlen(s) <= MSG_MAX_TEXT;
 }
 
-static struct msg_bytes bytes_of(ProtobufCBinaryData b)
+struct msg_bytes msg_bytes_of(ProtobufCBinaryData b)
 {
 	return (struct msg_bytes){ .p = b.data, .n = b.len };
 }
 
-static const struct msg_bytes *bytes_list(struct msg_arena *a, const ProtobufCBinaryData *b, size_t n)
+const struct msg_bytes *msg_bytes_list(struct msg_arena *a, const ProtobufCBinaryData *b, size_t n)
 {
 	struct msg_bytes *out = msg_arena_alloc(a, n * sizeof(*out) + 1);
 
 	for (size_t i = 0; out && i < n; i++)
-		out[i] = bytes_of(b[i]);
+		out[i] = msg_bytes_of(b[i]);
 	return out;
 }
 
-static ProtobufCBinaryData *binary_list(const struct msg_bytes *b, size_t n)
+ProtobufCBinaryData *msg_binary_list(const struct msg_bytes *b, size_t n)
 {
 	ProtobufCBinaryData *out = mem_calloc(n + 1, sizeof(*out));
 
@@ -173,6 +173,7 @@ uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n)
 	pb.listen_port = m->listen_port;
 	pb.run_id = m->run_id;
 	pb.moved = m->moved;
+	pb.asks = m->asks;
 	pb.n_tags = m->ntags;
 	pb.tags = tags;
 	return msg_pack(&pb.base, n);
@@ -199,6 +200,7 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 		                 .listen_port = pb->listen_port,
 		                 .run_id = pb->run_id,
 		                 .moved = pb->moved,
+		                 .asks = pb->asks,
 		                 .ntags = pb->n_tags };
 	m->tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	return 0;
@@ -220,7 +222,7 @@ static int run_proof_take(struct msg_run_proof *m, const Lanyard__RunProof *pb)
 	*m = (struct msg_run_proof){ .run_id = pb->run_id,
 		                     .other = pb->other,
 		                     .moved = pb->moved,
-		                     .signature = bytes_of(pb->signature) };
+		                     .signature = msg_bytes_of(pb->signature) };
 	return 0;
 }
 
@@ -293,7 +295,7 @@ uint8_t *msg_group_open_encode(const struct msg_group_open *m, size_t *n)
 	pb.channel = m->channel;
 	pb.your_channel = m->your_channel;
 	pb.n_credential = m->ncredential;
-	pb.credential = binary_list(m->credential, m->ncredential);
+	pb.credential = msg_binary_list(m->credential, m->ncredential);
 	pb.join = msg_binary(m->join.p, m->join.n);
 	pb.roster_digest = msg_binary(m->roster_digest.p, m->roster_digest.n);
 	uint8_t *out = msg_pack(&pb.base, n);
@@ -313,9 +315,9 @@ int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const u
 	*m = (struct msg_group_open){ .channel = pb->channel,
 		                      .your_channel = pb->your_channel,
 		                      .ncredential = pb->n_credential,
-		                      .join = bytes_of(pb->join),
-		                      .roster_digest = bytes_of(pb->roster_digest) };
-	m->credential = bytes_list(a, pb->credential, pb->n_credential);
+		                      .join = msg_bytes_of(pb->join),
+		                      .roster_digest = msg_bytes_of(pb->roster_digest) };
+	m->credential = msg_bytes_list(a, pb->credential, pb->n_credential);
 	return m->credential ? 0 : -1;
 }
 
@@ -349,7 +351,7 @@ uint8_t *msg_roster_encode(const struct msg_roster *m, size_t *n)
 	lanyard__roster__init(&pb);
 	pb.channel = m->channel;
 	pb.n_entries = m->nentries;
-	pb.entries = binary_list(m->entries, m->nentries);
+	pb.entries = msg_binary_list(m->entries, m->nentries);
 	uint8_t *out = msg_pack(&pb.base, n);
 
 	free(pb.entries);
@@ -363,7 +365,7 @@ int msg_roster_decode(struct msg_roster *m, struct msg_arena *a, const uint8_t *
 	if (!pb)
 		return -1;
 	*m = (struct msg_roster){ .channel = pb->channel, .nentries = pb->n_entries };
-	m->entries = bytes_list(a, pb->entries, pb->n_entries);
+	m->entries = msg_bytes_list(a, pb->entries, pb->n_entries);
 	return m->entries ? 0 : -1;
 }
 

@@ -18,6 +18,9 @@ enum {
 	MSG_MAX_TAGS = 64,
 	MSG_MAX_TEXT = 255,      /* bytes of a name, reason or host */
 	MSG_MAX_CREDENTIAL = 64, /* entries */
+	MSG_MAX_ASKED = 4,       /* requests of one ASK */
+	MSG_MAX_REQUESTS = 512,  /* entries of one REQUESTS */
+	MSG_SALT_LEN = 32,       /* also of a commitment */
 	MSG_MAX_RECORDS = 4096,  /* records of one NEWS */
 	MSG_MAX_WANTS = 1024,    /* blocks of one GET */
 	MSG_MAX_CANCEL = 16384,  /* requests of one CANCEL */
@@ -46,7 +49,7 @@ struct msg_hello {
 	const char *software, *name; /* at most MSG_MAX_TEXT bytes; untrusted */
 	uint32_t listen_port;        /* 0 to 65535 */
 	uint64_t run_id;             /* 0: none was sent */
-	bool moved;
+	bool moved, asks;
 	const uint8_t (*tags)[MSG_TAG_LEN];
 	size_t ntags;
 };
@@ -80,6 +83,45 @@ struct msg_group_close {
 
 struct msg_roster {
 	uint32_t channel;
+	const struct msg_bytes *entries;
+	size_t nentries;
+};
+
+enum msg_ask_state {
+	MSG_ASK_NO,   /* not here: no such group, or it is hidden */
+	MSG_ASK_SALT, /* here is a salt: reveal r */
+	MSG_ASK_WAITING,
+	MSG_ASK_ACCEPTED,
+	MSG_ASK_REJECTED, /* may ask again */
+	MSG_ASK_BARRED,
+	MSG_ASK_LATER, /* too many ask */
+	MSG_ASK_STATES
+};
+
+struct msg_ask {
+	const uint8_t *tag;        /* MSG_TAG_LEN */
+	const uint8_t *commitment; /* MSG_SALT_LEN */
+	const struct msg_bytes *entries;
+	size_t nentries;
+	uint64_t number;
+};
+
+struct msg_ask_answer {
+	const uint8_t *tag;
+	enum msg_ask_state state;
+	struct msg_bytes salt;  /* n = 0 or MSG_SALT_LEN */
+	struct msg_bytes entry; /* n = 0: none */
+	struct msg_bytes group; /* n = 0 or 32 */
+};
+
+struct msg_ask_reveal {
+	const uint8_t *tag;
+	struct msg_bytes request;
+};
+
+struct msg_requests {
+	uint32_t channel;
+	struct msg_bytes digest; /* n = 0 or 32 */
 	const struct msg_bytes *entries;
 	size_t nentries;
 };
@@ -167,6 +209,10 @@ uint8_t *msg_ping_encode(uint64_t cookie, size_t *n);
 uint8_t *msg_group_open_encode(const struct msg_group_open *m, size_t *n);
 uint8_t *msg_group_close_encode(const struct msg_group_close *m, size_t *n);
 uint8_t *msg_roster_encode(const struct msg_roster *m, size_t *n);
+uint8_t *msg_ask_encode(const struct msg_ask *m, size_t *n);
+uint8_t *msg_ask_answer_encode(const struct msg_ask_answer *m, size_t *n);
+uint8_t *msg_ask_reveal_encode(const struct msg_ask_reveal *m, size_t *n);
+uint8_t *msg_requests_encode(const struct msg_requests *m, size_t *n);
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
@@ -186,6 +232,10 @@ int msg_ping_decode(uint64_t *cookie, struct msg_arena *a, const uint8_t *p, siz
 int msg_group_open_decode(struct msg_group_open *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_group_close_decode(struct msg_group_close *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_roster_decode(struct msg_roster *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_ask_decode(struct msg_ask *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_ask_answer_decode(struct msg_ask_answer *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_ask_reveal_decode(struct msg_ask_reveal *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_requests_decode(struct msg_requests *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);

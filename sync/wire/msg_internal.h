@@ -1,4 +1,4 @@
-/* Shared by msg.c (connection and groups) and msg_sync.c (index, news, holds) and msg_block.c. */
+/* Shared by msg.c (connection and groups), msg_ask.c (requests to join), msg_sync.c (index, news, holds) and msg_block.c. */
 #ifndef LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 #define LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 
@@ -15,6 +15,11 @@ ProtobufCMessage *msg_unpack(const ProtobufCMessageDescriptor *d, struct msg_are
 uint8_t *msg_pack(const ProtobufCMessage *m, size_t *n);
 /* Lends p to a message that is to be packed. */
 ProtobufCBinaryData msg_binary(const void *p, size_t n);
+/* Lends n byte strings; the array is fresh memory. */
+ProtobufCBinaryData *msg_binary_list(const struct msg_bytes *b, size_t n);
+/* The reverse, borrowed; the list is the arena's. NULL: no memory there. */
+struct msg_bytes msg_bytes_of(ProtobufCBinaryData b);
+const struct msg_bytes *msg_bytes_list(struct msg_arena *a, const ProtobufCBinaryData *b, size_t n);
 /* 0, or -1 if no file can have such a content. */
 int msg_content_read(struct content *c, uint64_t size, uint32_t nblocks, ProtobufCBinaryData root);
 ProtobufCBinaryData msg_content_root(const struct content *c);

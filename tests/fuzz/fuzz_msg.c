@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	if (n == 0)
 		return 0;
-	int which = *p++ % 16;
+	int which = *p++ % 20;
 	struct msg_block block;
 	struct msg_arena a = { 0 };
 	uint64_t cookie;
@@ -77,6 +77,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	case 15:
 		TRY(hold_answer);
+		break;
+	case 16:
+		TRY(ask);
+		break;
+	case 17:
+		TRY(ask_answer);
+		break;
+	case 18:
+		TRY(ask_reveal);
+		break;
+	case 19:
+		TRY(requests);
 		break;
 	default:
 		TRY(bye);
