@@ -19,7 +19,7 @@ struct mail_list {
 
 /* --- time --- */
 
-static bool is_over(const struct mail *m, int64_t now_s)
+static bool is_out_of_time(const struct mail *m, int64_t now_s)
 {
 	int64_t days = m->e.is_answer ? REQUESTS_KEEP_DAYS : REQUESTS_DAYS;
 
@@ -36,7 +36,7 @@ static void drop_old(struct requests *r, int64_t now_s)
 	HASH_ITER(hh, r->items, m, next) {
 		if (m->heard_s > now_s) /* the clock was ahead then */
 			m->heard_s = now_s;
-		if (!is_over(m, now_s))
+		if (!is_out_of_time(m, now_s))
 			continue;
 		if (!m->e.is_answer)
 			requests_expire(r, &m->e.asker, m->e.number, now_s);
