@@ -183,27 +183,27 @@ int share_choices_share(struct share_choices *c, const char *path, const char **
 
 static const char first_line[] = "lanyard choices 1";
 
-static void put_text(struct bytes *out, const char *text)
+static void choices_put_text(struct bytes *out, const char *text)
 {
 	bytes_append(out, text, strlen(text));
 }
 
 /* "WORD TEXT" and a newline, with what would break a line written as %XX. */
-static void put_line(struct bytes *out, const char *word, const char *text)
+static void choices_put_line(struct bytes *out, const char *word, const char *text)
 {
-	put_text(out, word);
+	choices_put_text(out, word);
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char byte = (unsigned char)*p;
 		char hex[4] = "%";
 
 		if (byte < 0x20 || byte == 0x7f || byte == '%') {
 			hex_encode(hex + 1, &byte, 1);
-			put_text(out, hex);
+			choices_put_text(out, hex);
 		} else {
 			bytes_append(out, p, 1);
 		}
 	}
-	put_text(out, "\n");
+	choices_put_text(out, "\n");
 }
 
 /* More than the file may be is cut, and share_choices_write() refuses it. */
@@ -211,14 +211,14 @@ static void choices_write_text(struct bytes *out, const struct share_choices *c)
 {
 	char *stamp = mem_printf("%lld", (long long)c->stamp);
 
-	put_line(out, first_line, "");
-	put_line(out, "stamp ", stamp);
-	put_line(out, "mode ", c->view.mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror");
+	choices_put_line(out, first_line, "");
+	choices_put_line(out, "stamp ", stamp);
+	choices_put_line(out, "mode ", c->view.mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror");
 	for (size_t i = 0; i < c->nrules; i++)
-		put_line(out, c->rules[i].get ? "+ " : "- ", c->rules[i].pattern);
+		choices_put_line(out, c->rules[i].get ? "+ " : "- ", c->rules[i].pattern);
 	for (size_t i = 0; i < c->nunshared; i++)
-		put_line(out, "unshared ", c->unshared[i]);
-	put_line(out, "end", "");
+		choices_put_line(out, "unshared ", c->unshared[i]);
+	choices_put_line(out, "end", "");
 	free(stamp);
 }
 
