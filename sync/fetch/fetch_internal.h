@@ -254,11 +254,15 @@ enum judged {
 };
 /* Reconciles our row with everything that is offered for t's path, and does what needs no disk. */
 enum judged judge_ticket(struct fetch *f, struct ticket *t);
+/* reconcile(), or a reader's decision where we are one. */
+enum reconcile judge_reconcile(const struct index *index, const struct record *ours, const struct record *theirs,
+                               struct record *merged);
 /* Whether nothing has to change on disk. ours may be NULL. */
 bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
 /* t is to bring this row (path NULL: none) to `merged`; both are taken over. */
 void judge_set(struct fetch *f, struct ticket *t, struct record *ours, struct record *merged, enum reconcile action);
-/* Writes the row of a file that was kept under another name, as a local change of whatever row that name had. */
+/* Writes the row of a file that was kept under another name, as a local change of whatever row that name had; at a
+ * reader the scan finds it. */
 void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l);
 /* Whether ours, concurrent with theirs, differs from it only in what this disk makes of mode and time. So it is on
  * a member that came with its own copy of the files on such a disk, or lost its index; its mode and time are not to

@@ -43,7 +43,8 @@ static bool lives_elsewhere(struct fetch *f, const struct record *theirs)
 }
 
 /* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too
- * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. */
+ * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. A reader
+ * only leaves the record. */
 static bool was_forgotten(struct fetch *f, const struct record *theirs)
 {
 	struct record ours = { 0 }, r = { .kind = theirs->kind, .deleted = true };
@@ -55,7 +56,7 @@ static bool was_forgotten(struct fetch *f, const struct record *theirs)
 	rc = index_get(f->c.index, theirs->path, &ours);
 	gone = (rc == 0 && !lives_elsewhere(f, theirs)) ||
 	       (rc > 0 && ours.deleted && version_compare(&theirs->version, &ours.version) == VERSION_CONCURRENT);
-	if (gone) {
+	if (gone && !index_is_reader(f->c.index)) {
 		r.path = mem_strdup(theirs->path);
 		version_copy(&r.version, &theirs->version);
 		record_join(&r, &ours.version);
@@ -184,13 +185,13 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		return;
 	guard_judges(f, theirs->path);
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
-	if (known && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
+	if (known && !index_is_reader(f->c.index) && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)
 			allowance_store_offer(f, peer, theirs);
 		record_clear(&ours);
 		return;
 	}
-	action = reconcile(known ? &ours : NULL, theirs, &merged);
+	action = judge_reconcile(f->c.index, known ? &ours : NULL, theirs, &merged);
 	if (action == RECONCILE_NOTHING) {
 		if (known) {
 			resend_deletion(f, peer, theirs, &ours);

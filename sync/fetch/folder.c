@@ -84,6 +84,11 @@ static void folder_revive(struct fetch *f, struct ticket *t)
 {
 	struct record r = { 0 };
 
+	/* A reader's files keep it at the reader alone, until they are reverted. */
+	if (index_is_reader(f->c.index)) {
+		ticket_wait(f, t, REASON_NOT_EMPTY);
+		return;
+	}
 	if (index_get(f->c.index, t->want.path, &r) > 0 && !r.deleted) {
 		record_join(&r, &t->want.version);
 		(void)judge_put_change(f, &r, NULL);
@@ -97,7 +102,7 @@ static void folder_revive(struct fetch *f, struct ticket *t)
 /* A file whose path a folder keeps goes to the name that a conflict would give it. */
 static void folder_rename_file(struct fetch *f, struct ticket *t)
 {
-	for (unsigned try = 0; try < NAMES_TRIED; try++) {
+	for (unsigned try = 0; try < NAMES_TRIED && !index_is_reader(f->c.index); try++) {
 		struct record there = { 0 };
 		char *path = conflict_name(&t->want, try);
 		bool taken = index_get(f->c.index, path, &there) > 0 && !there.deleted;

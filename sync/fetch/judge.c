@@ -33,6 +33,12 @@ static uint64_t foreign_puts(const struct fetch *f)
 	return index_seq(f->c.index) - f->puts;
 }
 
+enum reconcile judge_reconcile(const struct index *index, const struct record *ours, const struct record *theirs,
+                               struct record *merged)
+{
+	return index_is_reader(index) ? reconcile_as_reader(ours, theirs, merged) : reconcile(ours, theirs, merged);
+}
+
 static bool beats(const struct record *best, const struct record *r)
 {
 	struct record merged = { 0 };
@@ -73,10 +79,9 @@ static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct rec
 	struct record merged = { 0 };
 	enum reconcile action;
 
-	if (o->original.path == NULL && judge_is_degraded(o->disk, o->ours, r))
+	if (o->original.path == NULL && !index_is_reader(o->index) && judge_is_degraded(o->disk, o->ours, r))
 		record_copy(&o->original, r);
-	action = reconcile(o->ours, r, &merged);
-
+	action = judge_reconcile(o->index, o->ours, r, &merged);
 	record_clear(&merged);
 	if (action == RECONCILE_NOTHING) {
 		o->retell |= o->ours != NULL && reconcile_must_retell(o->ours, r);
@@ -165,6 +170,11 @@ void judge_put_kept(struct fetch *f, struct record *r, const struct blocklist *l
 {
 	struct record there = { 0 };
 
+	if (index_is_reader(f->c.index)) {
+		if (f->c.hint != NULL)
+			f->c.hint(f->c.arg, r->path);
+		return;
+	}
 	version_clear(&r->version);
 	record_clear_base(r);
 	if (index_get(f->c.index, r->path, &there) > 0)
@@ -249,7 +259,7 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 		record_clear(&ours);
 		return JUDGED_NOTHING;
 	}
-	action = reconcile(o.ours, &o.best, &merged);
+	action = judge_reconcile(f->c.index, o.ours, &o.best, &merged);
 	if (judge_at_once(action, o.ours, &merged)) {
 		merged.seen = ours.seen;
 		round = judge_put(f, &merged, &o.best, o.peer, NULL) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;

@@ -229,6 +229,24 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
 	return RECONCILE_NOTHING;
 }
 
+enum reconcile reconcile_as_reader(const struct record *ours, const struct record *theirs, struct record *merged)
+{
+	enum version_order order = ours == NULL ? VERSION_NEWER : version_compare(&theirs->version, &ours->version);
+	bool theirs_wins = order == VERSION_NEWER;
+
+	if (order == VERSION_CONCURRENT && !record_same_content(ours, theirs) &&
+	    content_known(ours, theirs) != content_known(theirs, ours))
+		theirs_wins = content_known(ours, theirs);
+	else if (order == VERSION_CONCURRENT || order == VERSION_EQUAL)
+		theirs_wins = rank(theirs, ours) > 0;
+	if (!theirs_wins)
+		return RECONCILE_NOTHING;
+	merge(merged, theirs, NULL);
+	if (ours == NULL)
+		return theirs->deleted ? RECONCILE_ADOPT : RECONCILE_TAKE;
+	return record_same_content(ours, theirs) ? RECONCILE_ADOPT : RECONCILE_TAKE;
+}
+
 bool reconcile_must_retell(const struct record *ours, const struct record *theirs)
 {
 	return !ours->deleted && !theirs->deleted &&

@@ -42,6 +42,10 @@ enum reconcile {
  * the conflict copy and announces the joined version. It is NOTHING too if our row would become what it is. */
 enum reconcile reconcile(const struct record *ours, const struct record *theirs, struct record *merged);
 
+/* The decision of a reader, which makes no versions: theirs as it is, or NOTHING; never KEEP or CONFLICT. Of two
+ * concurrent records it takes the one that members will come to, or a member's join of both when that comes. */
+enum reconcile reconcile_as_reader(const struct record *ours, const struct record *theirs, struct record *merged);
+
 /* Whether ours and theirs are in conflict and ours wins. Then we have nothing to do, but must announce our row again:
  * the loser's holder may have judged an earlier version of ours, which lost against his, and checks again only when he
  * receives a record. */

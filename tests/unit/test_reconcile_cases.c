@@ -1,6 +1,6 @@
 /* A million small cases of reconcile: two or three members with any records of one path, told to each other in any
  * order. It ends, all end the same whoever spoke first, and content goes only to a version that knew of it, or with a
- * copy. */
+ * copy. A reader that hears some of them meanwhile has only what a member said, and ends the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +23,7 @@ enum { CASES = 3000000 };
 enum { MEMBERS_MAX = 3, WRITERS = 3, COUNTERS = 3, ROUNDS_MAX = 12 };
 
 static long conflicts, merges, meetings;
+static struct record reader; /* path NULL: nothing yet */
 
 /* Any base that is valid on the wire. */
 static void claim(const struct record *r, struct version *base)
@@ -120,6 +121,25 @@ static bool hear(struct record *ours, const struct record *theirs)
 	return true;
 }
 
+/* A reader makes no records: what it has is what a member had. */
+static void reader_hears(const struct record *theirs)
+{
+	struct record merged = { 0 };
+	enum reconcile result = reconcile_as_reader(reader.path != NULL ? &reader : NULL, theirs, &merged);
+
+	if (result == RECONCILE_NOTHING) {
+		assert_null(merged.path);
+		return;
+	}
+	assert_true(result == RECONCILE_TAKE || result == RECONCILE_ADOPT);
+	assert_true(record_same(&merged, theirs));
+	assert_int_equal(version_compare(&merged.version, &theirs->version), VERSION_EQUAL);
+	if (result == RECONCILE_ADOPT)
+		assert_true(reader.path == NULL || record_same_content(&reader, &merged));
+	record_clear(&reader);
+	reader = merged;
+}
+
 /* All members send all records to one another, beginning anywhere, until no row changes. */
 static void settle(struct record *rows, uint64_t n)
 {
@@ -133,6 +153,8 @@ static void settle(struct record *rows, uint64_t n)
 		for (uint64_t i = 0; i < n * n; i++) {
 			uint64_t pair = (first + i) % (n * n);
 
+			if (random_below(n) == 0)
+				reader_hears(&rows[pair % n]);
 			if (pair / n != pair % n)
 				changed |= hear(&rows[pair / n], &rows[pair % n]);
 		}
@@ -141,6 +163,10 @@ static void settle(struct record *rows, uint64_t n)
 		assert_true(record_same(&rows[i], &rows[0]));
 		assert_int_equal(version_compare(&rows[i].version, &rows[0].version), VERSION_EQUAL);
 	}
+	reader_hears(&rows[0]);
+	assert_true(record_same(&reader, &rows[0]));
+	assert_int_equal(version_compare(&reader.version, &rows[0].version), VERSION_EQUAL);
+	record_clear(&reader);
 }
 
 /* fresh: each record is a change of its member's own that no other knows. claims_base: some say that the content is
