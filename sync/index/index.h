@@ -82,9 +82,19 @@ int index_get(struct index *index, const char *path, struct record *r);
  * written, if such a list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
 /* A local change: bumps r->version with our epoch and the next number, sets modified_by and via = 0, then does what
- * index_put() does. -1 and EOVERFLOW if no version is greater than r's: that concerns this path alone, and the index is
- * in order. */
+ * index_put() does. Where that would silently succeed a listed version that r does not know, one of our own that we have
+ * dropped, the writer is freshly drawn instead of our epoch. -1 and EOVERFLOW if no version is greater than r's: that
+ * concerns this path alone, and the index is in order. */
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
+/* The bytes of a live row are gone by choice: the row goes, and its record is listed as absent under a new number,
+ * unless something newer is listed. 0; -1, with EINVAL if the path has no live row. */
+int index_drop(struct index *index, const char *path);
+/* Marks the live row as being dropped, or takes the mark away. index_put() stores the mark as r->leaving says. 0, -1. */
+int index_leaving_put(struct index *index, const char *path, bool leaving);
+/* Calls fn with at most max rows marked as leaving whose number is above `after`, by number, until fn returns false.
+ * How many, or -1. */
+int index_leaving(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r),
+                  void *arg);
 /* Updates only `seen` of the row, whose file has the same content under another inode number or ctime. Gives no new
  * number. */
 int index_touch(struct index *index, const char *path, const struct seen *seen);
@@ -122,36 +132,98 @@ struct index_cursor *index_walk_from(struct index *index, const char *under, con
 int index_next(struct index_cursor *c, struct record *r);
 /* NULL is allowed. */
 void index_cursor_free(struct index_cursor *c);
-/* Calls fn with at most max rows whose seq is above `after`, by ascending seq, until fn returns false; rows that fn
- * writes are not among them. Returns how many, or -1. */
+/* Calls fn with at most max rows and listed records whose seq is above `after`, by ascending seq, until fn returns
+ * false; those that fn writes are not among them. Listed ones have `absent` set, and `seen` zero. Returns how many, or
+ * -1. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
 
-/* --- offers: records of peers that our rows do not include yet, wanted or not. Each (path, peer) has at most one. The
- * owner writes it when the record arrives, before it acknowledges the record's number, and deletes it once our row
- * includes it. --- */
-/* Inserts or replaces the peer's offer. peer: short ID. -1 and ERANGE unless theirs->seq, the peer's number, is 1 to
- * 2^48 - 1. */
+/* --- the list: records that the group has of a path and this disk has not: not here at all, or newer or other than
+ * what is here. Each has a number of ours, is told like a row, and goes when a row is written that knows it. An index
+ * without any costs nothing for it. --- */
+/* The list of r's path takes r (sync/plan/listing.h). What our live row knows is not listed; what a listed record knows is
+ * neither. r may be a tombstone unless the path has a live row: it becomes the row, unless something live that is listed
+ * outlives it. via: short ID of the peer that told it; 0: us. What changes gets new numbers. Offers of peers that are
+ * not wanted, and that the list includes, go. 1: the list has changed; 0: r tells nothing new; -1, with EINVAL for a
+ * tombstone where there is a live row. */
+int index_list_add(struct index *index, const struct record *r, uint64_t via);
+/* Calls fn with each record that is listed for the path beside its row, in any order, until fn returns false: `absent`
+ * is set, seq is our number, via as it was given. fn may use the index. 0, -1. */
+int index_list(struct index *index, const char *path, bool (*fn)(void *arg, const struct record *r), void *arg);
+/* The winner of what is listed for the path: 1 and *r, which the caller clears; 0: nothing is; -1. */
+int index_list_get(struct index *index, const char *path, struct record *r);
+/* Deletes the listed records of the path that `known` knows. index_put() does it with its row. 0, -1. */
+int index_list_forget(struct index *index, const char *path, const struct version *known);
+/* Deletes all that is listed, of all paths. 0, -1. */
+int index_list_empty(struct index *index);
+/* Calls fn with each listed file that has this content, until fn returns false. None has the empty content. 0, -1. */
+int index_list_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
+                          void *arg);
+/* How many records are listed. Kept up to date with each write. */
+int64_t index_listed(const struct index *index);
+
+/* --- holders: a peer that is a mirror has what it has settled; what else we know are exceptions --- */
+/* Notes that the peer (short ID) has, or has not, the content of r, our row or a listed record. It holds until the peer
+ * says otherwise, or the path has another content. 0, -1. */
+int index_holds_put(struct index *index, const struct record *r, uint64_t peer, bool has);
+/* Calls fn with what was noted of each peer for the content of r, until fn returns false. 0, -1. */
+int index_holders(struct index *index, const struct record *r, bool (*fn)(void *arg, uint64_t peer, bool has),
+                  void *arg);
+/* Whether the peer has the content of r, our row or a listed record with its number and via, as far as we know. */
+bool index_has(struct index *index, const struct record *r, uint64_t peer);
+
+/* --- what is its user's own: unshared, or changed by a reader. Such a path has no live row, so that nothing local
+ * tells of it and nothing of the group touches it. --- */
+enum aside_reason {
+	ASIDE_UNSHARED = 1, /* its user does not share it */
+	ASIDE_READER = 2,   /* we are a reader: what its user changed here is not shared */
+};
+/* Sets the path aside. A live row leaves the rows, without a tombstone, and its record is listed as absent under a new
+ * number, unless something newer is listed. A path without a live row, or one that is set aside already, gets the reason
+ * alone. 0, -1. */
+int index_set_aside(struct index *index, const char *path, enum aside_reason why);
+/* What is set aside at the path: 1, *why and *was, the row that went, which the caller clears, or zeros if there was
+ * none; 0: nothing; -1. was and why may be NULL. */
+int index_aside_get(struct index *index, const char *path, enum aside_reason *why, struct record *was);
+/* The path is not set aside any more; its row, if it had one, is the caller's to put again: 1, 0 and -1 as
+ * index_aside_get(). */
+int index_bring_back(struct index *index, const char *path, struct record *was);
+/* Calls fn with at most max of the paths at and below `under` ("": all) and behind `after` ("": from the first on) that
+ * are set aside, in walk order, until fn returns false. How many, or -1. */
+int index_asides(struct index *index, const char *under, const char *after, int max,
+                 bool (*fn)(void *arg, const char *path, enum aside_reason why), void *arg);
+/* How many paths are set aside for this reason. */
+int64_t index_aside_count(const struct index *index, enum aside_reason why);
+
+/* --- offers: records of peers that our rows do not include yet, wanted or not. The owner writes one when the record
+ * arrives, before it acknowledges the record's number, and deletes it once our row includes it. What is listed for a
+ * path is given among its offers, as those of peer 0. --- */
+/* Inserts the peer's offer. Its older offers for the path go: those that this one knows, and what it had there before
+ * if it says that it has this. Others stay beside it, 8 at most. One that an offer of the peer knows is not stored.
+ * peer: short ID. -1 and ERANGE unless theirs->seq, the peer's number, is 1 to 2^48 - 1. */
 int index_offer(struct index *index, uint64_t peer, const struct record *theirs);
-/* Calls fn with each peer's offer for a path, in any order, until fn returns false; r->seq is the peer's number. 0,
- * -1. */
+/* Calls fn with each offer for a path, in any order, until fn returns false; r->seq is the peer's number, and r->absent
+ * says that the peer has not the bytes. Listed records come with peer 0, our number, and their via. 0, -1. */
 int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, uint64_t peer, const struct record *r),
                  void *arg);
-/* Whether any peer offers something for the path. True if that cannot be read. */
+/* Whether something is offered or listed for the path. True if that cannot be read. */
 bool index_is_offered(struct index *index, const char *path);
-/* Calls fn with at most max of the paths behind `after` ("": from the first on) for which there are offers, each once,
- * in walk order, until fn returns false. Returns how many, or -1. */
+/* Calls fn with at most max of the paths behind `after` ("": from the first on) for which something is offered or
+ * listed, each once, in walk order, until fn returns false. Returns how many, or -1. */
 int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                        void *arg);
-/* Deletes the offer of `peer` for path (peer 0: those of all peers). 0, -1. */
+/* Deletes what `peer` offers for path (peer 0: what all peers do). What is listed stays. 0, -1. */
 int index_offer_forget(struct index *index, const char *path, uint64_t peer);
 /* Deletes all offers of a peer: its epoch has changed, or it has left the group. 0, -1. */
 int index_offers_forget_peer(struct index *index, uint64_t peer);
 
-/* --- wants: the offers that this agent has chosen to have (sync/plan/choose.h). An index that was just opened is that
- * of a mirror, which wants all of them. --- */
-/* From now on `choices` decides what is wanted; existing offers are judged again. It stays the caller's, and the index
- * uses it until the next call or index_close(). To be called again when its content has changed. 0, -1. */
+/* --- wants: the offers and listed records that this agent has chosen to have (sync/plan/choose.h). An index that was
+ * just opened is that of a mirror, which wants all of them. --- */
+/* From now on `choices` decides what is wanted; what is offered and listed is judged again, and what peers offer and we
+ * do not want is listed. It stays the caller's, and the index uses it until the next call or index_close(). To be called
+ * again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
+/* The same, where only the choice of what is at and below this path can have changed: it reads nothing else. 0, -1. */
+int index_choose_under(struct index *index, const struct choices *choices, const char *under);
 const struct choices *index_choices(const struct index *index);
 /* What choose() has to know of a path. 0; -1 with *state zeroed. */
 int index_choose_state(struct index *index, const char *path, struct choose_state *state);
@@ -195,6 +267,8 @@ struct index_peer {
 	uint64_t received;      /* we have all of its rows up to this one, as rows or as offers */
 	uint64_t settled;       /* it has settled all of our rows up to this one ... */
 	uint64_t settled_epoch; /* ... in this epoch of ours */
+	bool on_demand;         /* it was on demand when it last spoke to us */
+	uint64_t mirror_until;  /* the number of ours up to which it had settled when it was last a mirror */
 };
 /* Zeros when the peer is unknown. 0, -1. */
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p);
@@ -244,6 +318,8 @@ int index_meta_put(struct index *index, const char *key, int64_t value);
 /* Name of a value that is 1 from the creation of an index until its owner sets it to 0: the share may not have been
  * made yet. */
 #define INDEX_META_FRESH "fresh"
+/* Name of a value: the stamp of the choices that the index has followed (sync/share/choices.h). */
+#define INDEX_META_STAMP "choices stamp"
 /* Name of a value: we announce all rows up to this number of ours again, since ignore rules that kept some of them back
  * have changed. */
 #define INDEX_META_RETELL "retell"

@@ -201,5 +201,6 @@ int index_row_read(sqlite3_stmt *s, struct record *r)
 		r->seen.mode = (uint32_t)sqlite3_column_int64(s, at + 5);
 	else if (!record_seen_is_none(&r->seen))
 		r->seen.mode = r->mode;
+	r->leaving = (sqlite3_column_int(s, at + 6) & INDEX_MARK_LEAVING) != 0;
 	return 0;
 }

@@ -98,8 +98,12 @@ int index_peers(struct index *index, uint64_t **list)
 
 int index_peer_forget(struct index *index, uint64_t peer)
 {
-	if (index_note_peer(index, peer) < 0 || index_offers_forget_peer(index, peer) < 0)
+	int64_t no = index_peer_no(index, peer, false);
+
+	if (no < 0 || index_note_peer(index, peer) < 0 || index_offers_forget_peer(index, peer) < 0)
 		return -1;
+	if (no > 0 && index->held && (index_txn_write(index) < 0 || index_holds_forget_peer(index, no) < 0))
+		return index_write_failed(index, "forget who has a file");
 	return index_peer_put(index, peer, &(struct index_peer){ 0 });
 }
 

@@ -7,8 +7,10 @@
  * index_stmt.c     statements, reading, and what a failure does index_content.c  block lists and the positions of
  * blocks index_wal.c      syncing and checkpoints, for workers index_txn.c      the open transaction and the numbers it
  * gives index_rows.c     our rows                  index_walk.c   rows in order index_peers.c    peers, small named
- * values index_offers.c   what peers offer          index_wants.c  what this agent wants of it index_install.c  what is
- * being installed, and what an unfinished run left of it index_forget.c   tombstones forgotten, new epochs
+ * values index_holds.c    who has what              index_asides.c what is set aside, read index_offers.c   what peers
+ * offer          index_list.c   what the group has and we do not index_wants.c    what this agent wants of both
+ * index_put.c      rows written, dropped, set aside index_since.c    rows and listed records by number index_install.c
+ * what is being installed, and what an unfinished run left of it index_forget.c   tombstones forgotten, new epochs
  * index_schema.c   tables made, upgraded and checked index_open.c     opening, setting aside what is damaged, closing
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
@@ -26,10 +28,11 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 6,                  /* user_version; a greater one is from a newer lanyard */
-	INDEX_TXN_WRITES = 2000,           /* one transaction's writes before it commits by itself */
-	INDEX_RESERVE = 65536,             /* numbers reserved durably at a time */
-	INDEX_CACHE_KIB = 8000,            /* SQLite's page cache */
+	INDEX_SCHEMA = 7,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_TXN_WRITES =
+		2000,           /* one transaction's writes before it commits by itself; each gives one number or two */
+	INDEX_RESERVE = 65536,  /* numbers reserved durably at a time */
+	INDEX_CACHE_KIB = 8000, /* SQLite's page cache */
 	INDEX_PAGE = 4096,
 	INDEX_LIST_ROW = 110,     /* blocks in one row of `lists`: just under a page, so no overflow pages */
 	INDEX_LIST_BITS = 14,     /* list row = content << 14 | number; 2^14 * 110 > CONTENT_MAX_BLOCKS */
@@ -40,6 +43,21 @@ enum {
 
 /* Set in the ID of an offer that this agent does not want. */
 #define INDEX_UNWANTED (INT64_C(1) << 62)
+
+/* Bits of the column `marks`: of a row, and of an offer. */
+enum { INDEX_MARK_LEAVING = 1, INDEX_MARK_ABSENT = 2 };
+
+/* The tables of what an index had not before schema 7. */
+#define INDEX_ASIDE_SQL                                                                                                                  \
+	"CREATE INDEX wanted_h8 ON wanted(h8) WHERE h8 IS NOT NULL;" /* what: the number of the content that is meant (index_holds.c) */ \
+	"CREATE TABLE holds(key BLOB, peer INTEGER, what INTEGER NOT NULL, has INTEGER NOT NULL,"                                        \
+	" PRIMARY KEY(key, peer)) WITHOUT ROWID;" /* version NULL: the path had no row */                                                \
+	"CREATE TABLE aside(key BLOB PRIMARY KEY, why INTEGER NOT NULL, seq INTEGER, h8 INTEGER, kind INTEGER,"                          \
+	" deleted INTEGER, mode INTEGER, mtime_ns INTEGER, size INTEGER, nblocks INTEGER, root BLOB,"                                    \
+	" chunk_log2 INTEGER, target BLOB, version BLOB, modified_by INTEGER, base BLOB, mode_base BLOB,"                                \
+	" sum INTEGER, via INTEGER, seen_size INTEGER, seen_mtime_ns INTEGER, seen_ctime_ns INTEGER,"                                    \
+	" seen_ino INTEGER, seen_mode INTEGER, marks INTEGER);"                                                                          \
+	"CREATE INDEX aside_h8 ON aside(h8) WHERE h8 IS NOT NULL;"
 
 /* Their texts are in index_sql.c. */
 enum index_stmt {
@@ -55,6 +73,8 @@ enum index_stmt {
 	STMT_ROW_INSERT,
 	STMT_ROW_TOUCH,
 	STMT_ROW_SINCE,
+	STMT_ROW_MARK,
+	STMT_ROW_LEAVING,
 	STMT_ROW_FORGET,
 	STMT_ROW_WALK,
 	STMT_ROW_BY_ROOT,
@@ -79,16 +99,33 @@ enum index_stmt {
 	STMT_OFFER_DELETE,
 	STMT_OFFER_KEY,
 	STMT_OFFER_GET,
+	STMT_OFFER_BY_ID,
+	STMT_OFFER_RANGE,
+	STMT_OFFER_BY_ROOT,
+	STMT_OFFER_STATES,
+	STMT_OFFER_NEXT_KEY,
 	STMT_OFFER_PATHS,
 	STMT_OFFER_MIN,
 	STMT_OFFER_DELETE_PEER,
 	STMT_OFFER_ALL_SIZES,
 	STMT_OFFER_CHOICES,
 	STMT_OFFER_CHOOSE,
-	STMT_OFFER_UNWANTED,
 	STMT_WANT_PATHS,
 	STMT_WANT_CONTENTS,
 	STMT_WANT_COUNT,
+	STMT_HOLD_PUT,
+	STMT_HOLD_GET,
+	STMT_HOLD_ALL,
+	STMT_HOLD_FORGET,
+	STMT_HOLD_FORGET_PEER,
+	STMT_HOLD_ANY,
+	STMT_ASIDE_MOVE,
+	STMT_ASIDE_BARE,
+	STMT_ASIDE_WHY,
+	STMT_ASIDE_GET,
+	STMT_ASIDE_DELETE,
+	STMT_ASIDE_PATHS,
+	STMT_ASIDE_COUNT,
 	STMT_INSTALL_INSERT,
 	STMT_INSTALL_DELETE,
 	STMT_INSTALL_ALL,
@@ -109,9 +146,11 @@ enum index_stmt {
 /* Stored in the row of state by the commit that changes them. */
 struct index_counters {
 	struct index_totals totals;
-	int64_t offered;       /* paths for which there is an offer; not stored */
-	int64_t missing;       /* of these, paths of which a wanted offer is there ... */
-	int64_t missing_bytes; /* ... and the sum of their sizes: of each path the largest that is wanted */
+	int64_t offered;                  /* paths for which something is offered or listed */
+	int64_t listed;                   /* listed records */
+	int64_t missing;                  /* paths for which a wanted offer is there ... */
+	int64_t missing_bytes;            /* ... and the sum of their sizes: of each path the largest that is wanted */
+	int64_t asides[ASIDE_READER + 1]; /* paths that are set aside, by reason; not stored */
 };
 
 /* The open transaction. One for reading lasts until the end of the turn, so that SQLite need not lock for every single
@@ -171,6 +210,8 @@ struct index {
 
 	uint64_t peer;   /* the short ID that was last looked up ... */
 	int64_t peer_no; /* ... and the number of its row; 0: none */
+
+	bool held; /* something may be noted in `holds` */
 
 	int64_t forgotten; /* index_forgotten(); -1: not read yet, or stale */
 
@@ -285,7 +326,48 @@ int index_content_release(struct index *index, const struct content *c);
 /* Deletes a few rows of lists that have been unreferenced for a minute, in the open transaction. 0, -1. */
 int index_content_sweep(struct index *index);
 
+/* --- index_rows.c --- */
+/* Writes the row under the next number, in the open transaction; index->key is its key. 0, -1 with nothing reported. */
+int index_row_write(struct index *index, struct record *r, int key_len);
+/* Deletes the row of the path, whose content is kept if `aside`. 0, -1 with nothing reported. */
+int index_row_remove(struct index *index, const struct record *row, bool aside);
+/* Gives the next number. */
+uint64_t index_number(struct index *index);
+/* Calls fn with the rows that s, a bound statement `id`, returns, until fn returns false. c: only those with this
+ * content; NULL: all. Gives s back. 0, -1. */
+int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
+                    bool (*fn)(void *arg, const struct record *r), void *arg);
+
 /* --- index_offers.c --- */
+/* All offers for one path. */
+struct path_offers {
+	int n;
+	int wanted;      /* how many of these are wanted */
+	int listed;      /* how many are listed */
+	int64_t largest; /* size of the largest wanted one */
+	int mine;        /* how many are of the peer in question */
+	int64_t mine_id; /* ID of one of these */
+	int64_t other;   /* size of the largest wanted one of another peer */
+};
+/* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; -1: none. 0, -1 with nothing
+ * reported. */
+int index_offers_of_path(struct index *index, int key_len, int64_t peer_no, struct path_offers *o);
+/* Takes what the offers of the path whose key is in index->key count for out of the counters (sign -1) or adds it (1): to
+ * be called before and after changing them. 0, -1 with nothing reported. */
+int index_offers_weigh(struct index *index, int key_len, int sign);
+int64_t index_offer_peer_no(int64_t id); /* 0: it is listed */
+bool index_offer_is_wanted(int64_t id);
+uint64_t index_offer_seq(int64_t id);
+/* Reads a whole offer as the OFFER statements select it, with peer 0 if it is listed. 0, -1. */
+int index_offer_read(sqlite3_stmt *s, uint64_t *peer, struct record *r);
+/* The offer with this ID: 1 and *r, 0, -1. */
+int index_offer_get(struct index *index, int64_t id, uint64_t *peer, struct record *r);
+/* SQLITE_DONE, SQLITE_CONSTRAINT if the ID is taken, or another error. index->key is r's. */
+int index_offer_insert(struct index *index, int64_t id, const struct record *r, int key_len);
+/* 0, -1 with nothing reported. */
+int index_offer_delete(struct index *index, int64_t id);
+/* Deletes all offers of the row with this number, wanted or not. 0, -1 with nothing reported. */
+int index_offers_delete_of(struct index *index, int64_t peer_no);
 /* Where the range of the peer's wanted (or unwanted) offers begins; it ends where that of peer_no + 1 begins. */
 int64_t index_offer_first_id(int64_t peer_no, bool wanted);
 /* index_offers_paths() with STMT_OFFER_PATHS or STMT_WANT_PATHS. */
@@ -296,6 +378,34 @@ int index_offers_recount(struct index *index);
 /* The smallest number among the peer's wanted (or unwanted) offers; 0: it has none; 1 if that cannot be read, so that
  * none of its rows counts as settled or known. */
 uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
+
+/* --- index_list.c --- */
+/* index_list_add() within the open transaction. */
+int index_list_take(struct index *index, const struct record *r, uint64_t via);
+/* To be called after the row was written: what is listed makes way for it, or outlives it if it is a tombstone. 0, -1. */
+int index_list_follow(struct index *index, const struct record *row);
+/* The writer of a local change of r, so that it succeeds no listed version that r does not know. */
+uint64_t index_list_writer(struct index *index, const struct record *r, uint64_t writer);
+
+/* --- index_wants.c --- */
+/* To be called when a path's row came, went or got a mark: what is offered for it is judged again. Within the open
+ * transaction. 0, -1. */
+int index_rejudge(struct index *index, const char *path);
+
+/* --- index_holds.c --- */
+/* Whether anything is noted. 0, -1 with nothing reported. */
+int index_holds_load(struct index *index);
+/* index_holds_put() within the open transaction. 0, -1 with nothing reported. */
+int index_holds_note(struct index *index, const struct record *r, uint64_t peer, bool has);
+/* Deletes what was noted for the path whose key is in index->key, or of the peer. 0, -1 with nothing reported. */
+int index_holds_forget(struct index *index, int key_len);
+int index_holds_forget_peer(struct index *index, int64_t peer_no);
+
+/* --- index_aside.c --- */
+/* Counts what is set aside. 0, -1 with nothing reported. */
+int index_asides_load(struct index *index);
+/* Whether the path is set aside; true if that cannot be read. */
+bool index_is_aside(struct index *index, const char *path);
 
 /* --- index_peers.c --- */
 /* The number of the peer's row, which is made if `create`; 0: it has none; -1. */

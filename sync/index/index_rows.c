@@ -1,8 +1,8 @@
-/* Our rows: one record per path. A row that changes is deleted and inserted again with the next number. */
+/* Our rows: one record per path, read, and written within the open transaction. A row that changes is deleted and
+ * inserted again with the next number. */
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "sync/index/index_internal.h"
 
 /* A row that is about to be replaced. */
@@ -111,14 +111,22 @@ static int insert_row(struct index *index, const struct record *r, uint64_t seq,
 	sqlite3_bind_int64(s, at + 3, r->seen.ctime_ns);
 	sqlite3_bind_int64(s, at + 4, (int64_t)r->seen.ino);
 	sqlite3_bind_int64(s, at + 5, r->seen.mode);
+	if (r->leaving)
+		sqlite3_bind_int(s, at + 6, INDEX_MARK_LEAVING);
+	else
+		sqlite3_bind_null(s, at + 6);
 	return index_stmt_run(index, STMT_ROW_INSERT, s);
 }
 
-/* Replaces the row in the open transaction. The caller reports a failure. */
-static int replace_row(struct index *index, struct record *r, int key_len)
+uint64_t index_number(struct index *index)
+{
+	index->numbered = true;
+	return ++index->seq;
+}
+
+int index_row_write(struct index *index, struct record *r, int key_len)
 {
 	struct old_row old;
-	uint64_t seq = index->seq + 1;
 
 	if (old_row(index, key_len, &old) < 0)
 		return -1;
@@ -127,58 +135,21 @@ static int replace_row(struct index *index, struct record *r, int key_len)
 			return -1;
 		add_to_totals(&index->now.totals, &old.r, -1);
 	}
-	if (insert_row(index, r, seq, key_len) < 0)
+	if (insert_row(index, r, index->seq + 1, key_len) < 0)
 		return -1;
 	add_to_totals(&index->now.totals, r, 1);
-	index->seq = seq;
-	index->numbered = true;
-	r->seq = seq;
+	r->seq = index_number(index);
 	if (old.found && index_has_list(&old.r) && !(index_has_list(r) && content_equal(&old.r.content, &r->content)))
 		return index_content_release(index, &old.r.content);
 	return 0;
 }
 
-static int row_put(struct index *index, struct record *r, const struct blocklist *blocks)
+int index_row_remove(struct index *index, const struct record *row, bool aside)
 {
-	int n;
-
-	if (index_has_list(r) && index_content_keep(index, &r->content, blocks) < 0)
+	if (delete_row(index, row->seq) < 0)
 		return -1;
-	n = index_key(index, r->path);
-	if (n < 0)
-		return -1;
-	if (replace_row(index, r, n) < 0)
-		return index_write_failed(index, "write a row");
-	return 0;
-}
-
-int index_put(struct index *index, struct record *r, const struct blocklist *blocks)
-{
-	if (index_txn_write(index) < 0)
-		return -1;
-	return row_put(index, r, blocks);
-}
-
-int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id)
-{
-	uint64_t writer;
-
-	if (index_txn_write(index) < 0)
-		return -1;
-	/* A peer may claim (by malice, or since this index is an old copy) to know a later number of ours than this
-	 * one. A writer that nobody has heard of makes the change newer than the claim, and different from anything
-	 * announced before. */
-	writer = index->epoch;
-	while (version_counter(&r->version, writer) > index->seq)
-		writer = random_u64();
-	if (record_bump(r, writer, index->seq + 1, r->version.n < VERSION_MAX ? 0 : random_u64()) < 0) {
-		errno = EOVERFLOW;
-		return -1;
-	}
-	r->modified_by = short_id;
-	if (r->via != short_id)
-		r->via = 0;
-	return row_put(index, r, blocks);
+	add_to_totals(&index->now.totals, row, -1);
+	return !aside && index_has_list(row) ? index_content_release(index, &row->content) : 0;
 }
 
 int index_touch(struct index *index, const char *path, const struct seen *seen)
@@ -205,39 +176,7 @@ int index_touch(struct index *index, const char *path, const struct seen *seen)
 	return 0;
 }
 
-/* Stops at the last number that was given before the call, or a callback that writes rows would go on for ever. */
-int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_SINCE);
-	struct record r;
-	int rc = SQLITE_DONE, n = 0;
-	bool more = true;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, after > INT64_MAX ? INT64_MAX : (int64_t)after);
-	sqlite3_bind_int64(s, 2, (int64_t)index->seq); /* without what fn adds */
-	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		if (index_row_read(s, &r) < 0) {
-			record_clear(&r);
-			n = index_found_damage(index, "a row is malformed");
-			goto give;
-		}
-		n++;
-		more = fn(arg, &r);
-		record_clear(&r);
-	}
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		n = index_read_failed(index, "read rows");
-
-give:
-	index_stmt_give(index, STMT_ROW_SINCE, s);
-	return n;
-}
-
-/* Calls fn with the rows that s, a bound statement `id`, returns, until fn returns false. c: only those with this
- * content; NULL: all. Gives s back. 0, -1. */
-static int each_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
+int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
                     bool (*fn)(void *arg, const struct record *r), void *arg)
 {
 	uint64_t last = index->seq;
@@ -277,7 +216,7 @@ int index_by_content(struct index *index, const struct content *c, bool (*fn)(vo
 		return -1;
 	sqlite3_bind_int64(s, 1, index_h8(c->root));
 	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
-	return each_row(index, STMT_ROW_BY_ROOT, s, c, fn, arg);
+	return index_rows_each(index, STMT_ROW_BY_ROOT, s, c, fn, arg);
 }
 
 int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, const struct record *r), void *arg)
@@ -287,5 +226,5 @@ int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, cons
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, (int64_t)ino);
-	return each_row(index, STMT_ROW_BY_INODE, s, NULL, fn, arg);
+	return index_rows_each(index, STMT_ROW_BY_INODE, s, NULL, fn, arg);
 }

@@ -26,7 +26,7 @@ int index_query_int(struct index *index, const char *sql, int64_t *value)
 static int create_schema(struct index *index)
 {
 	char *sql = mem_printf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;"
-	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0);"
+	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
 	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1)",
 	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
 	int rc = index_exec(index, sql);
@@ -93,6 +93,15 @@ static const char *const upgrades[INDEX_SCHEMA] = {
 	[3] = "ALTER TABLE files ADD COLUMN seen_mode INTEGER;",
 	[4] = "ALTER TABLE peers ADD COLUMN shown BLOB;",
 	[5] = "CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;",
+	[6] = ("ALTER TABLE state ADD COLUMN offered INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE state ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;"
+	       "UPDATE state SET offered = (SELECT count(DISTINCT key) FROM wanted);"
+	       "ALTER TABLE peers ADD COLUMN on_demand INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE peers ADD COLUMN mirror_until INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE files ADD COLUMN marks INTEGER;"
+	       "CREATE INDEX files_marks ON files(marks) WHERE marks IS NOT NULL;"
+	       "ALTER TABLE wanted ADD COLUMN via INTEGER; ALTER TABLE wanted ADD COLUMN marks INTEGER;"
+	       "ALTER TABLE wanted ADD COLUMN h8 INTEGER;" INDEX_ASIDE_SQL),
 };
 
 static int upgrade(struct index *index, int64_t version)
@@ -125,20 +134,6 @@ int index_schema_make(struct index *index, int64_t version)
 	return index_exec(index, "COMMIT");
 }
 
-/* The row of state counts only the wanted offers. Usually all are, and nothing has to be counted. */
-static int count_offered(struct index *index)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_UNWANTED);
-	int rc;
-
-	if (s == NULL)
-		return -1;
-	rc = sqlite3_step(s);
-	index_stmt_give(index, STMT_OFFER_UNWANTED, s);
-	index->now.offered = index->now.missing;
-	return rc == SQLITE_ROW ? index_offers_recount(index) : rc == SQLITE_DONE ? 0 : -1;
-}
-
 /* Everything that index->now holds is set here; only then does `committed` follow. */
 int index_load_state(struct index *index)
 {
@@ -163,12 +158,14 @@ int index_load_state(struct index *index)
 	};
 	index->now.missing = sqlite3_column_int64(s, 8);
 	index->now.missing_bytes = sqlite3_column_int64(s, 9);
-	index->dead_contents = sqlite3_column_int(s, 10) != 0;
+	index->now.offered = sqlite3_column_int64(s, 10);
+	index->now.listed = sqlite3_column_int64(s, 11);
+	index->dead_contents = sqlite3_column_int(s, 12) != 0;
 	/* A clean end has stored the last number that was given. After an unclean one, all that were reserved may have
 	 * been. */
 	index->seq = index->reserved;
 	index_stmt_give(index, STMT_STATE_GET, s);
-	if (count_offered(index) < 0)
+	if (index_holds_load(index) < 0 || index_asides_load(index) < 0)
 		return -1;
 	index->committed = index->now;
 	return index->epoch != 0 ? 0 : -1;

@@ -7,17 +7,20 @@
 const char index_schema_sql[] =
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
 	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
-	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL);"
+	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL,"
+	" offered INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
-	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB);"
+	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB,"
+	" on_demand INTEGER NOT NULL DEFAULT 0, mirror_until INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER NOT NULL,"
 	" seen_size INTEGER NOT NULL,"
 	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL,"
-	" seen_mode INTEGER);"
+	" seen_mode INTEGER, marks INTEGER);"
+	"CREATE INDEX files_marks ON files(marks) WHERE marks IS NOT NULL;"
 	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
 	"CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
@@ -29,8 +32,9 @@ const char index_schema_sql[] =
 	"CREATE TABLE wanted(id INTEGER PRIMARY KEY, key BLOB NOT NULL, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
-	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER);"
-	"CREATE INDEX wanted_key ON wanted(key, size);";
+	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER, marks INTEGER,"
+	" h8 INTEGER);"
+	"CREATE INDEX wanted_key ON wanted(key, size);" INDEX_ASIDE_SQL;
 
 /* An index of an older lanyard may lack this table. */
 const char index_install_sql[] =
@@ -42,9 +46,17 @@ const char index_install_sql[] =
 #define PEER_NO_MASK "16383"
 #define UNWANTED     "4611686018427387904" /* INDEX_UNWANTED */
 
-#define ROW                                                                                                            \
-	"SELECT seq, key, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode" \
-	" FROM files "
+#define ROW                                                                     \
+	"SELECT seq, key, " INDEX_RECORD_COLUMNS                                \
+	", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode, " \
+	"marks FROM files "
+#define OFFER                                                                                              \
+	"SELECT w.id, coalesce(p.short, 0), w.key, " INDEX_RECORD_COLUMNS ", w.via, w.marks FROM wanted w" \
+	" LEFT JOIN peers p ON p.no = (w.id >> 48) & " PEER_NO_MASK " "
+#define ASIDE                                                                                              \
+	"SELECT coalesce(seq, 0), key, " INDEX_RECORD_COLUMNS                                              \
+	", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode, marks, why, version IS NULL" \
+	" FROM aside "
 
 const char *const index_sql[STMT_COUNT] = {
 	[STMT_BEGIN_READ] = "BEGIN",
@@ -52,28 +64,31 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_STATE_GET] =
 		"SELECT epoch, reserved, clean, files, dirs, symlinks, bytes, tombstones, wanted, wanted_bytes,"
-		" EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL) FROM state",
+		" offered, listed, EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL) FROM state",
 	[STMT_STATE_COUNTERS] =
 		"UPDATE state SET files = ?, dirs = ?, symlinks = ?, bytes = ?, tombstones = ?, wanted = ?,"
-		" wanted_bytes = ?",
+		" wanted_bytes = ?, offered = ?, listed = ?",
 	[STMT_STATE_NUMBERS] = "UPDATE state SET epoch = ?, reserved = ?, clean = ?",
 	[STMT_ROW_GET] = ROW "WHERE key = ?",
 	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
 	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-			    " seen_ctime_ns, seen_ino, seen_mode)"
-			    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			    " seen_ctime_ns, seen_ino, seen_mode, marks)"
+			    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
 		" WHERE key = ?",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
+	[STMT_ROW_MARK] = "UPDATE files SET marks = ? WHERE key = ?",
+	[STMT_ROW_LEAVING] = ROW "WHERE marks = 1 AND seq > ? ORDER BY seq",
 	[STMT_ROW_FORGET] = "SELECT seq, deleted, deleted AND (length(version) >= ? OR"
 			    " EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files"
 			    " WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
 	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",
-	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ? AND root = ? LIMIT 1",
+	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ?1 AND root = ?2"
+			      " UNION ALL SELECT 1 FROM aside WHERE h8 = ?1 AND root = ?2 LIMIT 1",
 	[STMT_CONTENT_GET] = "SELECT id, size, nblocks, dead FROM content WHERE root = ?",
 	[STMT_CONTENT_BY_ID] = "SELECT root FROM content WHERE id = ? AND dead IS NULL",
 	[STMT_CONTENT_INSERT] = "INSERT INTO content(root, size, nblocks) VALUES(?, ?, ?)",
@@ -91,29 +106,53 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_POSITION_DELETE] = "DELETE FROM positions WHERE h8 = ? AND position = ?",
 	[STMT_OFFER_SIZES] = "SELECT id, size FROM wanted WHERE key = ?",
 	[STMT_OFFER_INSERT] = "INSERT INTO wanted(id, key, " INDEX_RECORD_COLUMNS
-			      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			      ", via, marks, h8) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_OFFER_DELETE] = "DELETE FROM wanted WHERE id = ?",
 	[STMT_OFFER_KEY] = "SELECT key FROM wanted WHERE id = ?",
-	[STMT_OFFER_GET] = "SELECT w.id, p.short, w.key, " INDEX_RECORD_COLUMNS " FROM wanted w CROSS JOIN peers p"
-			   " ON p.no = (w.id >> 48) & " PEER_NO_MASK " WHERE w.key = ?",
+	[STMT_OFFER_GET] = OFFER "WHERE w.key = ?",
+	[STMT_OFFER_BY_ID] = OFFER "WHERE w.id = ?",
+	[STMT_OFFER_RANGE] = OFFER "WHERE w.id > ? AND w.id <= ? ORDER BY w.id",
+	[STMT_OFFER_BY_ROOT] = OFFER "WHERE w.h8 = ? AND w.root = ?",
+	[STMT_OFFER_STATES] = "SELECT id, deleted FROM wanted WHERE key = ?",
+	[STMT_OFFER_NEXT_KEY] = "SELECT key FROM wanted WHERE key >= ? ORDER BY key LIMIT 1",
 	[STMT_OFFER_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
 	[STMT_OFFER_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
 	[STMT_OFFER_DELETE_PEER] = "DELETE FROM wanted WHERE id >= ? AND id < ?",
 	[STMT_OFFER_ALL_SIZES] = "SELECT key, size, id FROM wanted ORDER BY key, size",
 	[STMT_OFFER_CHOICES] = "SELECT id, key, deleted FROM wanted WHERE id > ? ORDER BY id",
 	[STMT_OFFER_CHOOSE] = "UPDATE wanted SET id = ?2 WHERE id = ?1",
-	[STMT_OFFER_UNWANTED] = "SELECT 1 FROM wanted WHERE id >= " UNWANTED " LIMIT 1",
 	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? AND id < " UNWANTED " ORDER BY key",
 	[STMT_WANT_CONTENTS] =
 		"SELECT id, size, nblocks, root FROM wanted WHERE id > ? AND id < " UNWANTED " ORDER BY id",
 	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",
+	[STMT_HOLD_PUT] = "INSERT INTO holds(key, peer, what, has) VALUES(?, ?, ?, ?)"
+			  " ON CONFLICT(key, peer) DO UPDATE SET what = excluded.what, has = excluded.has",
+	[STMT_HOLD_GET] = "SELECT has FROM holds WHERE key = ? AND peer = ? AND what = ?",
+	[STMT_HOLD_ALL] = "SELECT p.short, h.has FROM holds h CROSS JOIN peers p ON p.no = h.peer"
+			  " WHERE h.key = ? AND h.what = ?",
+	[STMT_HOLD_FORGET] = "DELETE FROM holds WHERE key = ?",
+	[STMT_HOLD_FORGET_PEER] = "DELETE FROM holds WHERE peer = ?",
+	[STMT_HOLD_ANY] = "SELECT 1 FROM holds LIMIT 1",
+	[STMT_ASIDE_MOVE] = "INSERT INTO aside(key, why, seq, h8, " INDEX_RECORD_COLUMNS
+			    ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode)"
+			    " SELECT key, ?2, seq, h8, " INDEX_RECORD_COLUMNS
+			    ", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode FROM files"
+			    " WHERE key = ?1 AND deleted = 0",
+	[STMT_ASIDE_BARE] = "INSERT INTO aside(key, why) VALUES(?1, ?2)",
+	[STMT_ASIDE_WHY] = "UPDATE aside SET why = ?2 WHERE key = ?1",
+	[STMT_ASIDE_GET] = ASIDE "WHERE key = ?",
+	[STMT_ASIDE_DELETE] = "DELETE FROM aside WHERE key = ?",
+	[STMT_ASIDE_PATHS] = "SELECT key, why FROM aside WHERE key >= ? ORDER BY key",
+	[STMT_ASIDE_COUNT] = "SELECT why, count(*) FROM aside GROUP BY why",
 	[STMT_INSTALL_INSERT] = "INSERT INTO placing(key, " INDEX_RECORD_COLUMNS
 				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_INSTALL_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
 	[STMT_INSTALL_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
-	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch FROM peers WHERE short = ?",
+	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch, on_demand, mirror_until FROM peers"
+			  " WHERE short = ?",
 	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
-	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ? WHERE no = ?",
+	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ?, on_demand = ?,"
+			     " mirror_until = ? WHERE no = ?",
 	[STMT_PEER_PROOF_GET] = "SELECT shown FROM peers WHERE short = ?",
 	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
 	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",

@@ -78,7 +78,7 @@ back_to_normal:
 /* Reserves first: no number may be given before it is reserved durably, or a power cut could make us give it twice. */
 static int txn_open(struct index *index)
 {
-	if (index->clean || index->reserved - index->seq <= INDEX_TXN_WRITES) {
+	if (index->clean || index->reserved - index->seq <= 2 * INDEX_TXN_WRITES) {
 		if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
 			return -1;
 	}
@@ -116,6 +116,8 @@ static int save_counters(struct index *index)
 	sqlite3_bind_int64(s, 5, t->tombstones);
 	sqlite3_bind_int64(s, 6, index->now.missing);
 	sqlite3_bind_int64(s, 7, index->now.missing_bytes);
+	sqlite3_bind_int64(s, 8, index->now.offered);
+	sqlite3_bind_int64(s, 9, index->now.listed);
 	return index_stmt_run(index, STMT_STATE_COUNTERS, s);
 }
 

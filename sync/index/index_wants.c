@@ -1,40 +1,42 @@
-/* The wants: the offers that this agent has chosen to have. choose() (sync/plan/choose.h) decides when an offer is
- * written, and again for all offers when the choices change; index_offers.c says how an offer carries the answer. An
- * unwanted offer stays stored, but nobody waits for it: it is not missing, and its row counts as settled. */
+/* The wants: the offers and listed records that this agent has chosen to have. choose() (sync/plan/choose.h) decides when
+ * one is written, and again when the choices, or what we have of the path, change; index_offer_rows.c says how an offer
+ * carries the answer. What is not wanted is listed: nobody waits for it, it is not missing, and counts as settled. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync/index/index_internal.h"
+
+enum { REJUDGED = 64 }; /* offers of a path judged at a time */
 
 const struct choices *index_choices(const struct index *index)
 {
 	return index->choices;
 }
 
-/* The ID of the first offer behind `after` that is wanted now and was not before, or the reverse; 0: there is none;
- * -1. */
-static int64_t next_to_change(struct index *index, int64_t after)
+/* --- one path --- */
+
+/* The offers for the path whose choice is another than their ID says: how many, at most REJUDGED; -1. */
+static int find_changed(struct index *index, const char *path, int64_t ids[REJUDGED])
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CHOICES);
-	int rc = SQLITE_DONE;
-	int64_t id = 0;
+	struct record offer = { .path = (char *)(uintptr_t)path };
+	bool wanted = index_wants(index, &offer);
+	int key_len = index_key(index, path), n = 0, rc = SQLITE_DONE;
+	sqlite3_stmt *s = key_len < 0 ? NULL : index_stmt_take(index, STMT_OFFER_STATES);
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, after);
-	while (id == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct record offer = { .path = index_path(sqlite3_column_blob(s, 1), sqlite3_column_bytes(s, 1)),
-			                .deleted = sqlite3_column_int(s, 2) != 0 };
-		bool was_wanted = (sqlite3_column_int64(s, 0) & INDEX_UNWANTED) == 0;
+	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
+	while (n < REJUDGED && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(s, 0);
 
-		if (index_wants(index, &offer) != was_wanted)
-			id = sqlite3_column_int64(s, 0);
-		record_clear(&offer);
+		if ((wanted || sqlite3_column_int(s, 1) != 0) != index_offer_is_wanted(id))
+			ids[n++] = id;
 	}
-	index_stmt_give(index, STMT_OFFER_CHOICES, s);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? id : -1;
+	index_stmt_give(index, STMT_OFFER_STATES, s);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? n : index_read_failed(index, "read offers");
 }
 
-static int change_one(struct index *index, int64_t id)
+static int flip(struct index *index, int64_t id)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CHOOSE);
 
@@ -45,25 +47,150 @@ static int change_one(struct index *index, int64_t id)
 	return index_stmt_run(index, STMT_OFFER_CHOOSE, s);
 }
 
+/* What a peer offers and is not wanted any more is listed; whether the peer has it is noted, unless that follows from
+ * its numbers. -1 with nothing reported. */
+static int list_offer(struct index *index, int64_t id)
+{
+	struct record r, listed;
+	uint64_t peer;
+	int rc = index_offer_get(index, id, &peer, &r), n;
+
+	if (rc <= 0)
+		return rc;
+	n = index_key(index, r.path);
+	rc = n < 0 || index_offers_weigh(index, n, -1) < 0 || index_offer_delete(index, id) < 0 ||
+	                     index_offers_weigh(index, n, 1) < 0 || index_list_take(index, &r, peer) < 0
+	             ? -1
+	             : 0;
+	if (rc == 0 && index_list_get(index, r.path, &listed) > 0) {
+		if (record_same_content(&r, &listed) && index_has(index, &listed, peer) == r.absent)
+			rc = index_holds_note(index, &listed, peer, !r.absent);
+		record_clear(&listed);
+	}
+	record_clear(&r);
+	return rc;
+}
+
+static int change_one(struct index *index, const char *path, int64_t id)
+{
+	int n;
+
+	if (index_offer_peer_no(id) != 0 && index_offer_is_wanted(id))
+		return list_offer(index, id);
+	n = index_key(index, path);
+	return n < 0 || index_offers_weigh(index, n, -1) < 0 || flip(index, id) < 0 ||
+	                       index_offers_weigh(index, n, 1) < 0
+	               ? -1
+	               : 0;
+}
+
+int index_rejudge(struct index *index, const char *path)
+{
+	int64_t ids[REJUDGED];
+	int n;
+
+	if (index->now.offered == 0)
+		return 0;
+	n = find_changed(index, path, ids);
+	for (int i = 0; i < n; i++)
+		if (change_one(index, path, ids[i]) < 0)
+			return index_write_failed(index, "write an offer");
+	return n < 0 ? -1 : 0;
+}
+
+/* --- all of them --- */
+
+/* The path of the first offer behind *after that is wanted now and was not before, or the reverse: 1, *path and *after;
+ * 0: there is none; -1. */
+static int next_to_change(struct index *index, int64_t *after, char **path)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CHOICES);
+	int rc = SQLITE_DONE;
+
+	*path = NULL;
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, *after);
+	while (*path == NULL && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct record offer = { .path = index_path(sqlite3_column_blob(s, 1), sqlite3_column_bytes(s, 1)),
+			                .deleted = sqlite3_column_int(s, 2) != 0 };
+
+		*after = sqlite3_column_int64(s, 0);
+		if (index_wants(index, &offer) != index_offer_is_wanted(*after))
+			*path = offer.path;
+		else
+			record_clear(&offer);
+	}
+	index_stmt_give(index, STMT_OFFER_CHOICES, s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return index_read_failed(index, "read offers");
+	return *path != NULL;
+}
+
+/* For a mirror only the unwanted ones can change, and usually there are none. What becomes unwanted moves to a greater
+ * ID, so it is read once more, and stays. */
 int index_choose(struct index *index, const struct choices *choices)
 {
-	int64_t id;
+	int64_t after = choices->mode == CHOOSE_MIRROR && choices->nunshared == 0 ? INDEX_UNWANTED - 1 : 0;
+	char *path;
+	int rc;
 
 	index->choices = choices;
-	/* For a mirror only the unwanted ones can change, and usually there are none. An offer that becomes unwanted
-	 * moves to a greater ID, so it is read once more, and stays. All changes are one transaction: half of them
-	 * would leave the counts wrong. */
-	id = next_to_change(index, choices->mode == CHOOSE_MIRROR ? INDEX_UNWANTED - 1 : 0);
-	if (id == 0)
+	if (index->now.offered == 0)
 		return 0;
-	if (id < 0 || index_txn_write(index) < 0)
-		return -1;
-	for (; id > 0; id = next_to_change(index, id)) {
-		if (change_one(index, id) < 0)
-			return index_write_failed(index, "write an offer");
+	while ((rc = next_to_change(index, &after, &path)) > 0) {
+		rc = index_txn_write(index) < 0 ? -1 : index_rejudge(index, path);
+		free(path);
+		if (rc < 0)
+			return -1;
 	}
-	return id < 0 || index_offers_recount(index) < 0 ? index_write_failed(index, "write an offer") : 0;
+	return rc;
 }
+
+/* The path of the first offer at or behind the key: 1 and *path; 0, -1. */
+static int next_offered(struct index *index, const uint8_t *key, size_t n, char **path)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_NEXT_KEY);
+	int rc;
+
+	*path = NULL;
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, n > 0 ? (const void *)key : "", (int)n, SQLITE_STATIC);
+	rc = sqlite3_step(s);
+	*path = rc == SQLITE_ROW ? index_path(sqlite3_column_blob(s, 0), sqlite3_column_bytes(s, 0)) : NULL;
+	index_stmt_give(index, STMT_OFFER_NEXT_KEY, s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : index_read_failed(index, "read offers");
+}
+
+int index_choose_under(struct index *index, const struct choices *choices, const char *under)
+{
+	uint8_t key[RECORD_PATH_MAX + 1];
+	size_t top = strlen(under), n = top;
+	char *path = NULL;
+	int rc = 0;
+
+	if (top == 0)
+		return index_choose(index, choices);
+	index->choices = choices;
+	if (index->now.offered == 0 || top > RECORD_PATH_MAX)
+		return 0;
+	index_key_bytes(key, under, n);
+	while (rc == 0 && (rc = next_offered(index, key, n, &path)) > 0) {
+		n = strlen(path);
+		if (n > RECORD_PATH_MAX || strncmp(path, under, top) != 0 || (path[top] != '\0' && path[top] != '/')) {
+			free(path);
+			return 0;
+		}
+		index_key_bytes(key, path, n);
+		key[n++] = 0;
+		rc = index_txn_write(index) < 0 ? -1 : index_rejudge(index, path);
+		free(path);
+	}
+	return rc;
+}
+
+/* --- reading --- */
 
 int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                       void *arg)

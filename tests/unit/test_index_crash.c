@@ -208,6 +208,11 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* the greatest that lacks it */
 		const char *sql;
 	} steps[] = {
+		{ 6, "PRAGMA user_version = 6; DROP TABLE aside; DROP TABLE holds; DROP INDEX wanted_h8;"
+		     "ALTER TABLE wanted DROP COLUMN h8; ALTER TABLE wanted DROP COLUMN marks;"
+		     "ALTER TABLE wanted DROP COLUMN via; DROP INDEX files_marks; ALTER TABLE files DROP COLUMN marks;"
+		     "ALTER TABLE peers DROP COLUMN mirror_until; ALTER TABLE peers DROP COLUMN on_demand;"
+		     "ALTER TABLE state DROP COLUMN listed; ALTER TABLE state DROP COLUMN offered" },
 		{ 5, "PRAGMA user_version = 5; DROP INDEX files_inode" },
 		{ 4, "PRAGMA user_version = 4; ALTER TABLE peers DROP COLUMN shown" },
 		{ 3, "PRAGMA user_version = 3; ALTER TABLE files DROP COLUMN seen_mode" },
@@ -289,6 +294,7 @@ static void an_older_index_is_brought_up_to_date(void **state)
 	check_upgrade(3);
 	check_upgrade(4);
 	check_upgrade(5);
+	check_upgrade(6);
 }
 
 static void what_cannot_be_opened_says_why(void **state)
