@@ -62,6 +62,21 @@ bool request_code_is(const char *text, const char code[REQUEST_CODE_TEXT])
 	       base32_decode(real, sizeof(real), code) == CODE_BYTES && memcmp(typed, real, CODE_BYTES) == 0;
 }
 
+size_t request_network(const char *address)
+{
+	size_t colons = 0, n = 0;
+
+	while (address[n] != '\0') {
+		if (address[n] == ':' && ++colons == 4)
+			return n;
+		/* Zeros are left out: what follows is the host's part, or there is little before it. */
+		if (address[n] == ':' && address[n + 1] == ':')
+			return n;
+		n++;
+	}
+	return n;
+}
+
 /* --- writing --- */
 
 /* What may be shown of it, behind its length. */

@@ -69,6 +69,9 @@ enum requests_state {
 /* number: of the request that it shows; 0: none, so a rejection of an earlier one does not answer it. */
 enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t number);
 
+/* The greatest number that is known of this agent's requests, decided or not; 0: none. */
+uint64_t requests_number(const struct requests *r, const struct agent_id *asker);
+
 /* One request that waits. Texts are untrusted, printable UTF-8 without control characters, and the mailbox's until it
  * changes. */
 struct requests_item {

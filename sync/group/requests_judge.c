@@ -159,25 +159,9 @@ static bool is_seen(const struct requests *r, const struct mail *request)
 
 /* --- requests --- */
 
-/* How much of an address one host has to itself: all of IPv4, and of IPv6 its network, the first 64 bits. */
-static size_t network_n(const char *address)
-{
-	size_t colons = 0, n = 0;
-
-	while (address[n] != '\0') {
-		if (address[n] == ':' && ++colons == 4)
-			return n;
-		/* Zeros left out: what follows is the host's part, or there is little before it. */
-		if (address[n] == ':' && address[n + 1] == ':')
-			return n;
-		n++;
-	}
-	return n;
-}
-
 static int compare_networks(const struct mail *a, const struct mail *b)
 {
-	size_t an = network_n(a->address), bn = network_n(b->address);
+	size_t an = request_network(a->address), bn = request_network(b->address);
 	int order = memcmp(a->address, b->address, an < bn ? an : bn);
 
 	return order != 0 ? order : (int)an - (int)bn;

@@ -27,6 +27,17 @@ enum requests_state requests_state(const struct requests *r, const struct agent_
 	return no != NULL && number > 0 && number <= no->e.number ? REQUESTS_REJECTED : REQUESTS_NONE;
 }
 
+uint64_t requests_number(const struct requests *r, const struct agent_id *asker)
+{
+	const struct mail *m, *next;
+	uint64_t number = 0;
+
+	HASH_ITER(hh, r->items, m, next)
+		if (m->counts && m->e.number > number && agent_id_equal(&m->e.asker, asker))
+			number = m->e.number;
+	return number;
+}
+
 static int mail_by_age(const void *a, const void *b)
 {
 	const struct mail *x = *(const struct mail *const *)a, *y = *(const struct mail *const *)b;

@@ -62,8 +62,10 @@ void admit_show_invite(struct talk *t)
 	struct bytes request = BYTES_INIT(JOIN_MAX);
 	struct peers *p = t->session->peers;
 
-	if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
-	                   &request)) {
+	if (t->group->config.asked) {
+		membership_send_open(t, &(struct msg_group_open){ 0 });
+	} else if (invite_request(t->group->config.invite, p->config.self, p->config.name, t->session->link->binding,
+	                          &request)) {
 		log_about(LOG_WARN, &about, "%s: the invite cannot be sent: its request is too long",
 		          t->session->link->address);
 	} else {

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/peer/dial_internal.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 enum {
 	PATIENCE_MIN_MS = 500,
@@ -77,6 +77,8 @@ static bool is_member(struct peers *p, const struct agent_id *id)
 {
 	struct peer_group *g;
 
+	if (asker_book_active(p))
+		return true;
 	DL_FOREACH(p->groups, g)
 		if (g->config.invite || roster_may(g->config.roster, id, RIGHT_TAKE_PART))
 			return true;
@@ -103,7 +105,7 @@ static bool is_listener_here(struct peers *p, const struct dial *d)
 
 static bool wanted(struct peers *p, const struct dial *d)
 {
-	if (!p->groups || d->pending)
+	if ((!p->groups && !asker_book_active(p)) || d->pending)
 		return false;
 	if (!d->agent)
 		return !is_listener_here(p, d);

@@ -5,7 +5,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 /* --- who is in the group --- */
 
@@ -68,6 +68,7 @@ void peer_group_roster_changed(struct peer_group *g)
 	roster_out_news(g);
 	members_changed(g);
 	own_role_changed(g);
+	ask_out_settle(g);
 }
 
 /* A request to join, whose signatures a worker has looked at. */
@@ -129,6 +130,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->seq_at_open = g->committed;
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
 	g->roster_in = roster_in_new(g, &roster_events);
+	ask_out_start(g);
 	if (config->invite)
 		g->join = admit_join_new(g);
 	DL_APPEND(p->groups, g);
@@ -161,6 +163,7 @@ void peer_group_free(struct peer_group *g)
 	if (!g)
 		return;
 	close_talks(g, "the group was stopped here");
+	ask_out_stop(g);
 	admit_join_free(g->join);
 	numbers_forget_sent(g);
 	roster_in_free(g->roster_in);
@@ -267,6 +270,11 @@ void peer_group_sync_end(struct peer_group *g)
 		t->settled_safe = t->settled_syncing;
 		news_in_acknowledge(t);
 	}
+}
+
+void peer_group_requests_changed(struct peer_group *g)
+{
+	ask_out_settle(g);
 }
 
 const char *peer_group_join_note(const struct peer_group *g)

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 /* Which of two connections to one agent is closed. If both were made at once, the one that the smaller ID dialled
  * stays. Otherwise the newer one stays: the peer would not have dialled if it thought that it was connected. */
@@ -83,6 +83,14 @@ static bool is_stalled(const struct session *s, int64_t now)
 	return l->queued_control + l->queued_bulk > 0 && now - l->last_out_ms > PEERS_STALLED_MS;
 }
 
+/* A stranger stays while it waits for an owner, and so does a member that we ask. */
+static bool may_stay(const struct session *s, int64_t now, size_t *strangers)
+{
+	if (asker_book_holds(s))
+		return true;
+	return ask_out_holds(s, now) && ++*strangers <= ASK_HELD_MAX;
+}
+
 /* Liveness: a peer that was silent for too long is dropped, an idle one is pinged. When this timer itself came late
  * (the process was stopped, the machine slept), silence proves nothing yet. */
 static void peers_tick(void *arg)
@@ -91,12 +99,13 @@ static void peers_tick(void *arg)
 	struct session *s, *next;
 	int64_t now = loop_now_ms(p->config.loop);
 	bool late = now - p->tick_ms > 2 * PEERS_TICK_MS;
+	size_t strangers = 0;
 
 	p->tick_ms = now;
 	DL_FOREACH_SAFE(p->sessions, s, next) {
 		if (s->condemned)
 			session_refuse(s, s->condemned);
-		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS)
+		else if (!s->link->trusted && now - s->born_ms > PEERS_PROVE_MS && !may_stay(s, now, &strangers))
 			session_refuse(s, "did not prove membership in a common group");
 		else if (s->link->trusted && !s->talks && s->idle++)
 			session_ended(s, "no group in common any more");

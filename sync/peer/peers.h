@@ -127,6 +127,7 @@ struct peer_group_config {
 	void *arg;
 	/* Joining: */
 	const struct invite *invite; /* NULL: we are a member */
+	bool asked;                  /* an owner has added us: the invite only names the group, and is not shown */
 	peers_join_fn *joined;
 };
 

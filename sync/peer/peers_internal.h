@@ -66,6 +66,7 @@ struct peer_group {
 	bool progress;               /* acknowledgements may be due at the end of this turn */
 	struct admit_join *join;     /* NULL: we are a member */
 	struct roster_in *roster_in; /* entries and requests of others, on their way in */
+	struct asks *asks;           /* what strangers may ask of it; NULL: nothing */
 	struct peer_counters counters;
 	char missing[128]; /* the last answer of peer_group_missing() */
 };
@@ -145,6 +146,7 @@ struct talk {
 	struct serve_list *lists;
 	size_t nlists;
 	bool roster_due; /* the whole roster is to be sent when there is room */
+	bool mail_told;  /* the peer was sent all requests that count */
 };
 
 struct session {
@@ -167,6 +169,9 @@ struct session {
 	uint8_t their_tags[SESSION_MAX_CHANNELS][MSG_TAG_LEN]; /* by channel of theirs */
 	uint32_t their_channels;                               /* tags received so far */
 	struct talk *talks;
+	struct asking *asking; /* of the peer, that is not a member: the groups that it asks for */
+	size_t nasking;
+	int64_t asked_ms;          /* up to when it has used up what it may ask */
 	struct inflight *inflight; /* by request */
 	struct serve_want *wants;  /* of all talks, by key (hash) */
 	uint32_t secret;           /* in the keys: the peer cannot choose numbers that collide */
@@ -185,6 +190,7 @@ struct peers {
 	struct tls *tls;
 	struct rate *upload, *download; /* of all connections together */
 	struct peer_group *groups;
+	struct asker *askers; /* groups that we ask for */
 	struct session *sessions;
 	size_t nsessions;
 	struct dialler *dialler;

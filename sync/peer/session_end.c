@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 void session_drop(struct session *s)
 {
@@ -14,6 +14,8 @@ void session_drop(struct session *s)
 	s->closed = true;
 	DL_FOREACH_SAFE(s->talks, t, next)
 		talk_end(t, "the connection ended");
+	ask_out_session_end(s);
+	asker_book_session_end(s);
 	link_close(s->link);
 	s->link = NULL;
 	loop_timer_free(s->more);

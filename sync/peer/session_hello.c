@@ -1,7 +1,7 @@
 /* HELLO: what an agent says of itself on a connection, with a tag for each group that it offers there. */
 #include "base/clock.h"
 #include "sync/group/tag.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 enum { PAD_TAGS = 8 };
 
@@ -12,7 +12,8 @@ static struct msg_hello plain_hello(const struct peers *p)
 		                   .software = "lanyard " LANYARD_VERSION,
 		                   .name = p->config.name,
 		                   .run_id = p->run_id,
-		                   .moved = p->config.moved };
+		                   .moved = p->config.moved,
+		                   .asks = asker_book_active(p) };
 }
 
 /* Adds tags that stand for nothing: how many groups we are in is nobody's business. */

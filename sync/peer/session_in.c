@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 /* --- hello and bye --- */
 
@@ -24,7 +24,7 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
 	struct msg_hello m;
-	bool first = !s->hello_in, known = false;
+	bool first = !s->hello_in, known = false, asks;
 
 	if (msg_hello_decode(&m, &a, p, n) || s->their_channels + m.ntags > SESSION_MAX_CHANNELS) {
 		msg_free(&a);
@@ -53,9 +53,12 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 	s->listen_port = (uint16_t)m.listen_port;
 	for (size_t i = 0; i < m.ntags; i++)
 		known |= session_offered(s, m.tags[i]);
+	asks = m.asks && ask_out_is_asked(s->peers);
 	msg_free(&a);
-	if (first && !known)
+	if (first && !known && !asks && !asker_book_active(s->peers))
 		session_refuse(s, "no group in common");
+	else if (first)
+		asker_session_up(s);
 }
 
 static void bye_in(struct session *s, const uint8_t *p, size_t n)
@@ -164,6 +167,25 @@ TALK_MESSAGE(hold_answer, true, peer_group_hold_answered)
 TALK_MESSAGE(list_get, true, serve_get_list)
 TALK_MESSAGE(get, true, serve_get)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
+TALK_MESSAGE(requests, false, ask_in_requests)
+
+/* Messages of those who have no group in common with the receiver. */
+#define ASK_MESSAGE(name, call)                                                \
+	static int name##_frame(struct session *s, const uint8_t *p, size_t n) \
+	{                                                                      \
+		struct msg_arena a = { 0 };                                    \
+		struct msg_##name m;                                           \
+		int status = msg_##name##_decode(&m, &a, p, n);                \
+                                                                               \
+		if (status == 0)                                               \
+			call(s, &m);                                           \
+		msg_free(&a);                                                  \
+		return status;                                                 \
+	}
+
+ASK_MESSAGE(ask, ask_in_ask)
+ASK_MESSAGE(ask_reveal, ask_in_reveal)
+ASK_MESSAGE(ask_answer, asker_answer_in)
 
 static int list_frame(struct session *s, const uint8_t *p, size_t n)
 {
@@ -227,6 +249,10 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_RUN_PROOF] = run_proof_frame,
 	[FRAME_HOLD_ASK] = hold_ask_frame,
 	[FRAME_HOLD_ANSWER] = hold_answer_frame,
+	[FRAME_ASK] = ask_frame,
+	[FRAME_ASK_ANSWER] = ask_answer_frame,
+	[FRAME_ASK_REVEAL] = ask_reveal_frame,
+	[FRAME_REQUESTS] = requests_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

@@ -40,7 +40,7 @@ static bool is_stranger(struct peers *p, const struct session *s)
  * dialled. */
 static int slots_shown(const struct session *s)
 {
-	return (s->link->dialed ? 4 : 0) + (s->talks ? 2 : 0) + (s->hello_in ? 1 : 0);
+	return (s->link->dialed ? 4 : 0) + (s->talks || s->asking ? 2 : 0) + (s->hello_in ? 1 : 0);
 }
 
 /* The stranger to drop, of one host or (address NULL) of all; *n: how many strangers there are. The list is in the

@@ -4,7 +4,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/ask_internal.h"
 
 struct talk *talk_new(struct session *s, struct peer_group *g, int my_channel, int their_channel)
 {
@@ -57,6 +57,7 @@ void talk_opened(struct talk *t, const uint8_t *digest)
 	if (!g->config.invite && (digest == NULL || memcmp(digest, ours, sizeof(ours)) != 0))
 		roster_out_all(t);
 	membership_maybe_hello(t);
+	ask_out_opened(t);
 }
 
 void talk_open_in(struct talk *t, const struct msg_group_open *m)

@@ -112,6 +112,7 @@ struct msg_ask_answer {
 	struct msg_bytes salt;  /* n = 0 or MSG_SALT_LEN */
 	struct msg_bytes entry; /* n = 0: none */
 	struct msg_bytes group; /* n = 0 or 32 */
+	uint64_t number;
 };
 
 struct msg_ask_reveal {

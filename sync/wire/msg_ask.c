@@ -51,6 +51,7 @@ uint8_t *msg_ask_answer_encode(const struct msg_ask_answer *m, size_t *n)
 	pb.salt = msg_binary(m->salt.p, m->salt.n);
 	pb.entry = msg_binary(m->entry.p, m->entry.n);
 	pb.group = msg_binary(m->group.p, m->group.n);
+	pb.number = m->number;
 	return msg_pack(&pb.base, n);
 }
 
@@ -66,7 +67,8 @@ int msg_ask_answer_decode(struct msg_ask_answer *m, struct msg_arena *a, const u
 		                      .state = (enum msg_ask_state)pb->state,
 		                      .salt = msg_bytes_of(pb->salt),
 		                      .entry = msg_bytes_of(pb->entry),
-		                      .group = msg_bytes_of(pb->group) };
+		                      .group = msg_bytes_of(pb->group),
+		                      .number = pb->number };
 	return 0;
 }
 

@@ -128,6 +128,11 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
+static void on_requests(void *arg)
+{
+	((struct node *)arg)->mails++;
+}
+
 const struct peer_hooks node_hooks = {
 	.record = on_record,
 	.records_end = on_records_end,
@@ -142,6 +147,7 @@ const struct peer_hooks node_hooks = {
 	.down = on_down,
 	.roster_changed = nothing,
 	.state = nothing,
+	.requests_changed = on_requests,
 };
 
 static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
@@ -213,7 +219,9 @@ void node_member(struct node *n, struct roster *roster)
 	n->files = (struct share_source){ .share = n->share, .index = n->index, .hint = on_hint, .arg = n };
 	n->source = share_source(&n->files);
 	index_on_commit(n->index, on_commit, n);
+	n->requests = requests_new(roster_group(roster));
 	n->group = peer_group_new(n->peers, &(struct peer_group_config){ .roster = roster,
+	                                                                 .requests = n->requests,
 	                                                                 .workers = workers,
 	                                                                 .index = n->index,
 	                                                                 .sources = { .source = &n->source, .n = 1 },
@@ -243,6 +251,7 @@ static void node_stop(struct node *n)
 	if (n->index)
 		index_close(n->index);
 	share_free(n->share);
+	requests_free(n->requests);
 	roster_free(n->roster);
 	identity_free(n->self);
 	root = open("/tmp", O_RDONLY | O_DIRECTORY);

@@ -21,6 +21,8 @@ enum { PATIENCE_MS = 5000 };
 struct node {
 	struct identity *self;
 	struct roster *roster;
+	struct requests *requests; /* NULL: it was no member yet */
+	int mails;                 /* changes of them */
 	struct index *index;
 	struct share *share;
 	struct share_source files;
