@@ -193,7 +193,7 @@ static int merge_listed(struct index *index, struct stored *st, const struct rec
 
 	if (n < 0)
 		return -1;
-	if (!listing_add(&st->list, r))
+	if (!listing_add(&st->list, r, !index->reader))
 		return 0;
 	/* Most records meet nothing, and are counted without reading the table again. */
 	if (index_offers_of_path(index, n, -1, &o) < 0)
@@ -214,6 +214,8 @@ int index_list_take(struct index *index, const struct record *r, uint64_t via)
 	struct stored st;
 	int rc;
 
+	if (r->version.n == 0)
+		return 0;
 	if (read_stored(index, r->path, &st) < 0)
 		return -1;
 	rc = meet_row(&st.row, r);

@@ -133,6 +133,31 @@ give:
 	return n;
 }
 
+int index_touch(struct index *index, const char *path, const struct seen *seen)
+{
+	sqlite3_stmt *s;
+	int n;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	n = index_key(index, path);
+	if (n < 0)
+		return -1;
+	s = index_stmt_take(index, STMT_ROW_TOUCH);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, seen->size);
+	sqlite3_bind_int64(s, 2, seen->mtime_ns);
+	sqlite3_bind_int64(s, 3, seen->ctime_ns);
+	sqlite3_bind_int64(s, 4, (int64_t)seen->ino);
+	sqlite3_bind_int64(s, 5, seen->mode);
+	sqlite3_bind_blob(s, 6, index->key, n, SQLITE_STATIC);
+	if (index_stmt_run(index, STMT_ROW_TOUCH, s) < 0)
+		return index_write_failed(index, "write a row");
+	/* Of a tombstone without it nobody knows any more that its file was here. */
+	return index->now.offered > 0 && record_seen_is_none(seen) ? index_rejudge(index, path) : 0;
+}
+
 /* --- setting aside --- */
 
 static int run_aside(struct index *index, enum index_stmt id, const char *path, enum aside_reason why)

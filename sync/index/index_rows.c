@@ -152,30 +152,6 @@ int index_row_remove(struct index *index, const struct record *row, bool aside)
 	return !aside && index_has_list(row) ? index_content_release(index, &row->content) : 0;
 }
 
-int index_touch(struct index *index, const char *path, const struct seen *seen)
-{
-	sqlite3_stmt *s;
-	int n;
-
-	if (index_txn_write(index) < 0)
-		return -1;
-	n = index_key(index, path);
-	if (n < 0)
-		return -1;
-	s = index_stmt_take(index, STMT_ROW_TOUCH);
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, seen->size);
-	sqlite3_bind_int64(s, 2, seen->mtime_ns);
-	sqlite3_bind_int64(s, 3, seen->ctime_ns);
-	sqlite3_bind_int64(s, 4, (int64_t)seen->ino);
-	sqlite3_bind_int64(s, 5, seen->mode);
-	sqlite3_bind_blob(s, 6, index->key, n, SQLITE_STATIC);
-	if (index_stmt_run(index, STMT_ROW_TOUCH, s) < 0)
-		return index_write_failed(index, "write a row");
-	return 0;
-}
-
 int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
                     bool (*fn)(void *arg, const struct record *r), void *arg)
 {

@@ -15,7 +15,7 @@ static void remove_at(struct listing *l, int i)
 
 /* merged is filled for MEET_JOIN. Which of two records that stay side by side wins is reconcile()'s to say: it answers
  * NOTHING when the first one does, but also when a join would change nothing in the first. */
-static enum listing_meeting meet(const struct record *has, const struct record *r, struct record *merged)
+static enum listing_meeting meet(const struct record *has, const struct record *r, bool join, struct record *merged)
 {
 	enum version_order order = version_compare(&r->version, &has->version);
 	enum reconcile result;
@@ -24,8 +24,8 @@ static enum listing_meeting meet(const struct record *has, const struct record *
 		return MEET_KNOWN;
 	if (order == VERSION_NEWER)
 		return MEET_KNOWS;
-	result = reconcile(has, r, merged);
-	if (order == VERSION_EQUAL) {
+	result = join ? reconcile(has, r, merged) : reconcile_as_reader(has, r, merged);
+	if (order == VERSION_EQUAL || !join) {
 		record_clear(merged);
 		return result == RECONCILE_NOTHING ? MEET_KNOWN : MEET_KNOWS;
 	}
@@ -58,46 +58,60 @@ static int extreme(const struct listing *l, bool winner)
 	return at;
 }
 
-/* Each turn of the loop either ends or goes on with a version greater than the one before, which has taken a record
- * away. */
-bool listing_add(struct listing *l, const struct record *r)
+/* The first record with this answer: its index, with merged filled if it is MEET_JOIN; -1: none. */
+static int find_meeting(const struct listing *l, const struct record *r, bool join, enum listing_meeting what,
+                        struct record *merged)
 {
-	struct record next, merged = { 0 };
+	for (int i = 0; i < l->n; i++) {
+		if (meet(&l->r[i], r, join, merged) == what)
+			return i;
+		record_clear(merged);
+	}
+	return -1;
+}
+
+/* Adds r, which it takes over, and goes on with what a join makes of it: a version that is greater than both, so this
+ * ends. What one record of the list knows is not joined with another. */
+static bool add_owned(struct listing *l, struct record r, bool join)
+{
+	struct record merged = { 0 };
 	bool changed = false;
+	int i;
 
-	record_copy(&next, r);
-	for (int i = 0; i < l->n;) {
-		switch (meet(&l->r[i], &next, &merged)) {
-		case MEET_KNOWN:
-			record_clear(&next);
+	for (;;) {
+		if (find_meeting(l, &r, join, MEET_KNOWN, &merged) >= 0) {
+			record_clear(&r);
 			return changed;
-		case MEET_BESIDE:
-			i++;
-			break;
-		case MEET_KNOWS:
-			remove_at(l, i);
-			changed = true;
-			break;
-		case MEET_JOIN:
-			/* The joined version knows both, and may know records that were passed. */
-			remove_at(l, i);
-			record_clear(&next);
-			next = merged;
-			merged = (struct record){ 0 };
-			changed = true;
-			i = 0;
-			break;
 		}
+		while ((i = find_meeting(l, &r, join, MEET_KNOWS, &merged)) >= 0)
+			remove_at(l, i);
+		changed = true;
+		i = find_meeting(l, &r, join, MEET_JOIN, &merged);
+		if (i < 0)
+			break;
+		remove_at(l, i);
+		record_clear(&r);
+		r = merged;
+		merged = (struct record){ 0 };
 	}
-	l->r[l->n++] = next;
-	if (l->n > LISTING_MAX) {
-		int last = extreme(l, false);
-
-		changed |= last != l->n - 1;
-		remove_at(l, last);
-		return changed;
-	}
+	l->r[l->n++] = r;
 	return true;
+}
+
+bool listing_add(struct listing *l, const struct record *r, bool join)
+{
+	struct record mine;
+	bool changed;
+	int last;
+
+	record_copy(&mine, r);
+	changed = add_owned(l, mine, join);
+	if (l->n <= LISTING_MAX)
+		return changed;
+	last = extreme(l, false);
+	changed = last != l->n - 1;
+	remove_at(l, last);
+	return changed;
 }
 
 const struct record *listing_winner(const struct listing *l)

@@ -18,8 +18,9 @@ struct listing {
 
 /* The list takes a copy of r, by the rules of reconcile(): what r knows goes, a record that is known takes nothing, equal
  * content and a deletion join, other live contents stay side by side. A record that a join has made has seq, via and
- * `seen` 0; the others keep theirs. True if the list has changed. */
-bool listing_add(struct listing *l, const struct record *r);
+ * `seen` 0; the others keep theirs. A reader, which makes no versions, has no `join`: of two concurrent records its list
+ * keeps the winner, until a member joins them. True if the list has changed. */
+bool listing_add(struct listing *l, const struct record *r, bool join);
 /* The record that wins against all others; NULL: there is none. Valid until the list changes. */
 const struct record *listing_winner(const struct listing *l);
 void listing_clear(struct listing *l);
