@@ -64,8 +64,11 @@ bool request_code_is(const char *text, const char code[REQUEST_CODE_TEXT])
 
 size_t request_network(const char *address)
 {
+	static const char link_local[] = "fe80:"; /* all hosts of a link share that network */
 	size_t colons = 0, n = 0;
 
+	if (strncmp(address, link_local, sizeof(link_local) - 1) == 0)
+		return strlen(address);
 	while (address[n] != '\0') {
 		if (address[n] == ':' && ++colons == 4)
 			return n;

@@ -47,8 +47,8 @@ void request_code(char out[REQUEST_CODE_TEXT], const struct group_tag *tag, cons
 /* Whether text is this code, as somebody types it: dashes, spaces and case ignored. */
 bool request_code_is(const char *text, const char code[REQUEST_CODE_TEXT]);
 
-/* How many characters of an address, in numbers and without a port, one host has to itself: all of IPv4, and of IPv6
- * its network, the first 64 bits. */
+/* How many characters of an address, in numbers and without a port, one host has to itself: all of IPv4 and of
+ * a link-local address, and of other IPv6 its network, the first 64 bits. */
 size_t request_network(const char *address);
 
 /* Appends the asker's part: the request and its signature. */

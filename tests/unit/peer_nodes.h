@@ -21,7 +21,7 @@ enum { PATIENCE_MS = 5000 };
 struct node {
 	struct identity *self;
 	struct roster *roster;
-	struct requests *requests; /* NULL: it was no member yet */
+	struct requests *requests; /* NULL: not a member yet */
 	int mails;                 /* changes of them */
 	struct index *index;
 	struct share *share;
