@@ -12,6 +12,20 @@
 
 static const struct seen never;
 
+/* What the tombstone of a file keeps, so that the path stays wanted (choose_state.had): it was here until others deleted
+ * it. */
+static struct seen seen_until_deleted(const struct record *ours)
+{
+	struct seen seen = ours->seen;
+
+	if (!record_is_live(ours) || ours->kind == RECORD_DIR)
+		return never;
+	seen.ino = 0;
+	if (record_seen_is_none(&seen))
+		seen.mtime_ns = 1;
+	return seen;
+}
+
 static void result_hint(struct fetch *f, const char *path)
 {
 	if (f->c.hint != NULL)
@@ -65,7 +79,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 		blocks = download_list(t->download);
 
 	t->merged.seen = *seen;
-	if (judge_put(f, &t->merged, &t->want, t->peer, blocks) < 0) {
+	if (judge_put(f, &t->merged, &t->want, t->peer != 0 ? t->peer : t->want.via, blocks) < 0) {
 		ticket_wait(f, t, REASON_DISK);
 		return;
 	}
@@ -135,7 +149,9 @@ static void item_done(struct fetch *f, struct ticket *t, struct install_item *it
 	} else if (t->pair != NULL) {
 		file_moved(f, t, &item->seen);
 	} else {
-		row_installed(f, t, &item->seen);
+		const struct seen seen = t->merged.deleted ? seen_until_deleted(&t->ours) : item->seen;
+
+		row_installed(f, t, &seen);
 	}
 }
 

@@ -86,9 +86,12 @@ static void end_of_turn(void *arg)
 	get_pump(f->get);
 	batch_pump(f);
 	route_fresh(f);
+	waiting = earlier(waiting, drop_turn(f));
 	waiting = earlier(waiting, earlier(get_run_spares(f->get), allowance_turn(f)));
 	set_timer(f, next_due(f, waiting));
 	clean_again(f);
+	if (f->firsts[0] != NULL && fetch_idle(f))
+		fetch_choices_idle(f);
 	report_change(f);
 }
 
@@ -109,6 +112,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	f->reserve = index_is_on_disk(f->c.index, share_dev(f->c.share));
 	f->timer_at_ms = INT64_MAX;
 	f->walk.again_ms = INT64_MAX;
+	f->walk.list_ms = INT64_MAX;
 	f->was_idle = true;
 	f->walk.after = mem_strdup("");
 	f->guard = guard_new(f);
@@ -137,6 +141,7 @@ void fetch_free(struct fetch *f)
 	while (f->tickets != NULL)
 		ticket_free(f, f->tickets);
 	f->dead = true;
+	drop_stop(f);
 	leftovers_stop(f);
 	get_free(f->get);
 	f->get = NULL;
@@ -154,7 +159,7 @@ void fetch_stop(struct fetch *f)
 
 bool fetch_stopped(const struct fetch *f)
 {
-	return f->stopping && f->batches == NULL;
+	return f->stopping && f->batches == NULL && f->drop_job == NULL;
 }
 
 void fetch_start(struct fetch *f)
@@ -163,6 +168,7 @@ void fetch_start(struct fetch *f)
 		return;
 	f->started = true;
 	leftovers_clean(f);
+	drop_resume(f);
 	wants_restart(f);
 }
 
@@ -220,6 +226,8 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	if (f->walk.sourceless)
 		f->walk.again = true;
 	f->walk.sourceless = false;
+	f->walk.list_ms = INT64_MAX;
+	p->mode_known = false;
 	fetch_wake(f);
 }
 

@@ -92,6 +92,10 @@ struct fetch_config {
 	void (*versions)(void *arg);
 	/* A member's changes are held from now on. May be NULL. */
 	void (*burst)(void *arg, const struct fetch_burst *b);
+	/* A path is dropped: the choices are to say that it is not wanted. The index is committed and safe before they are
+	 * written, as is its part of their stamp; done(done_arg, ok) is called once they are safe, or cannot be
+	 * written. NULL: nobody writes them. */
+	void (*drop_choice)(void *arg, const char *path, void (*done)(void *done_arg, bool ok), void *done_arg);
 	/* Idle became busy or the reverse; fewer records are unstored; a ticket's reason changed. */
 	void (*state)(void *arg);
 	void *arg;
@@ -126,6 +130,10 @@ size_t fetch_unstored_bytes(const struct fetch *f);
 bool fetch_holds(struct fetch *f, const struct record *asked);
 void fetch_hold_answer(struct fetch *f, uint64_t peer, uint32_t request, bool has);
 
+/* What a peer that may not write says: it has this record's content, or (absent) not. It counts only where the content
+ * is that of our row or of a listed record; nothing else follows from it. */
+void fetch_has(struct fetch *f, uint64_t peer, const struct record *theirs);
+
 /* The peer connected, and may be asked; or it disconnected, and its open requests go to other peers. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);
@@ -136,6 +144,24 @@ void fetch_peer_left(struct fetch *f, uint64_t peer);
 void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+
+/* The choices have changed, and index_choose() was called: what is wanted now is got, and what is not is left. */
+void fetch_choices_changed(struct fetch *f);
+/* The path, what is below it, or what the pattern covers, is got before all else. */
+void fetch_first(struct fetch *f, const char *pattern);
+enum fetch_drop_end {
+	FETCH_DROPPED,     /* the disk is free of it, or never had it; it is not wanted any more */
+	FETCH_DROP_REFUSED /* it is as it was; `why` is for people */
+};
+typedef void fetch_drop_done(void *arg, enum fetch_drop_end end, const char *why);
+/* Removes a file, a symlink or an empty folder from this disk alone, and does not want it any more. Unless even_if_last,
+ * a connected member that may write has to answer that it holds the file. done is called once, maybe from inside. */
+void fetch_drop(struct fetch *f, const char *path, bool even_if_last, fetch_drop_done *done, void *arg);
+/* Whether the path is being dropped. */
+bool fetch_is_dropping(const struct fetch *f, const char *path);
+/* Calls add with each connected peer that has this content, as far as we know: at this path, or at another. */
+void fetch_sources(struct fetch *f, const char *path, const struct content *c, void (*add)(void *to, uint64_t peer),
+                   void *to);
 
 /* Fetch this row's content again from any peer: its bytes here have rotted. */
 void fetch_repair(struct fetch *f, const char *path);

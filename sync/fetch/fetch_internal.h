@@ -4,8 +4,8 @@
  * be done, route.c sends it into one of the states below, getting.c has its content got by sync/get, batch.c has it
  * installed by sync/install, and batch_result.c writes the row.
  *
- * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c, ticket.c;
- * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; batch_result.c;
+ * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c; listed.c, ticket.c;
+ * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; fetch_choices.c; batch_result.c;
  * batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
@@ -26,9 +26,11 @@ enum {
 	UNSTORED_BARE_MAX = 8 << 20,   /* the same for records that lose nothing by it */
 	WINDOW_MAX = 2048,             /* tickets taken from the index at a time */
 	BURST_MAX = 16384,             /* tickets that records may make, until it is clear that they are not moves */
+	SOURCELESS_MS = 2000,          /* so long after it is wanted a record without a source is listed */
 	SHORT_LISTS_MAX = 65536,       /* blocks of lists that came along with records; other lists are requested */
 	WAITING_MAX = 1000,            /* tickets that wait with a reason */
 	HELD_MAX = 500,                /* tickets that wait, above which those that are held are left to the index */
+	FIRSTS_MAX = 16,               /* patterns that fetch_first() was called with and that count */
 	COMPLETED_MAX = 32,            /* completed downloads that fetch_downloads() shows */
 	QUIET_MS = 50,       /* deletions wait until a peer's news pause this long: they may turn out to be moves */
 	QUIET_MAX_MS = 3000, /* but no longer than this */
@@ -80,6 +82,8 @@ struct ticket {
 	bool released;           /* since the admin released it */
 	bool mkdirs;             /* its missing folders may be made */
 	bool first;              /* its user waits for it */
+	bool forced;             /* wanted whatever the choices say: a folder above what is, or where a file moves to */
+	bool listed;             /* it has no source: its record is listed, so that others learn of it */
 	struct record *aside;    /* its conflict name: a folder that has to stay stands in its place; owned */
 	uint64_t unstored_seq;   /* its sequence number, while unstored */
 	size_t cost;             /* of it in fetch.unstored_bytes */
@@ -108,8 +112,10 @@ struct ticket {
 struct fetch_peer {
 	uint64_t id;
 	bool up;
-	struct ticket *unstored; /* by number, the smallest first */
-	uint64_t unstorable;     /* the smallest sequence number whose record the index could not store; 0: none */
+	struct ticket *unstored;    /* by number, the smallest first */
+	bool mode_known, on_demand; /* its mode, as it was at the last message */
+	uint64_t listed_from[2];    /* our number when its last message but one began, and the last */
+	uint64_t unstorable;        /* the smallest sequence number whose record the index could not store; 0: none */
 	int64_t bare,
 		bare_s; /* bytes that its deletions of paths that were never here take, as of bare_s; see allowance.c */
 	bool bare_known, bare_unsaved;
@@ -127,6 +133,7 @@ struct fetch_peer {
 };
 
 struct install_batch;
+struct drop_job;
 
 struct completed {
 	char *path;
@@ -140,6 +147,7 @@ struct wants_walk {
 	bool again;       /* and before it: it begins again */
 	bool sourceless;  /* some tickets without a source were dropped: it begins again when a peer comes up */
 	int64_t again_ms; /* when it begins again for tickets that were dropped; INT64_MAX: none was */
+	int64_t list_ms;  /* from then on those without a source are listed at once; INT64_MAX: they wait first */
 };
 
 /* The share is not there. */
@@ -187,8 +195,16 @@ struct fetch {
 	bool stopping;               /* nothing is begun any more */
 	struct missing_share missing;
 
-	struct get *get;    /* gets contents; owned */
-	size_t short_lists; /* blocks of lists that tickets have */
+	struct get *get;          /* gets contents; owned */
+	size_t short_lists;       /* blocks of lists that tickets have */
+	char *firsts[FIRSTS_MAX]; /* patterns of what is got before all else; owned; NULL: none */
+	size_t firsts_next;
+
+	struct drop *drops; /* under way, by path */
+	struct drop_job *drop_job;
+	uint32_t drop_requests;
+	bool resuming; /* further rows may be marked as leaving by an earlier run: those behind resumed_after */
+	uint64_t resumed_after;
 
 	struct guard *guard; /* owned */
 
@@ -296,6 +312,18 @@ int64_t allowance_turn(struct fetch *f);
 /* Stores how much of its allowance the peer has used, once per message. */
 void allowance_save(struct fetch *f, uint64_t peer);
 
+/* --- listed.c --- */
+/* Stores a record of the peer for later: among its offers if it is wanted, else in the list. */
+void listed_store(struct fetch *f, uint64_t peer, const struct record *theirs);
+/* Lists a record of the peer. 0; -1: it could not be, and is not to be acknowledged. */
+int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs);
+/* What the peer says of the content of our row, or of a listed record. */
+void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine, bool has);
+/* t has no source: its record is listed as well. */
+void listed_sourceless(struct fetch *f, struct ticket *t);
+/* Whether nothing more is listed. */
+bool listed_is_full(const struct fetch *f);
+
 /* --- route.c --- */
 /* Sends a judged ticket the way its content and kind demand. */
 void route_ticket(struct fetch *f, struct ticket *t);
@@ -307,10 +335,24 @@ struct ticket *route_load(struct fetch *f, const char *path);
 int64_t route_due(struct fetch *f);
 /* FRESH ones: deletions first, so that moves find them. */
 void route_fresh(struct fetch *f);
+/* A record was listed: if it is where a file goes that is being deleted here, the file goes along. */
+void route_listed(struct fetch *f, const struct record *r);
 /* Whether a file with this content has to stay a little longer, since a ticket copies it. */
 bool route_needs_copy(const struct fetch *f, const struct content *c);
 /* AWAIT_MOVE ones whose time has come. */
 void route_awaited(struct fetch *f);
+
+/* --- fetch_choices.c --- */
+/* Nothing is wanted any more: nothing comes first. */
+void fetch_choices_idle(struct fetch *f);
+
+/* --- drop.c --- */
+/* Goes on with drops; returns when to look next, INT64_MAX: not before something happens. */
+int64_t drop_turn(struct fetch *f);
+/* Carries through what an earlier run had decided to drop. */
+void drop_resume(struct fetch *f);
+/* f is to be freed. */
+void drop_stop(struct fetch *f);
 
 /* --- wants.c --- */
 /* Makes tickets of more wanted paths of the index, as far as there may be more. */

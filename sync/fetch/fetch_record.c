@@ -29,12 +29,11 @@ static bool offer_is_later(void *arg, uint64_t peer, const struct record *r)
 	struct living *l = arg;
 	enum version_order order = version_compare(&r->version, l->version);
 
-	(void)peer;
-	l->found = !r->deleted && (order == VERSION_EQUAL || order == VERSION_NEWER);
+	l->found = !r->deleted && (peer == 0 || order == VERSION_EQUAL || order == VERSION_NEWER);
 	return !l->found;
 }
 
-/* Whether a member offers this version or a later one: the path was not deleted after it. */
+/* Whether the path is listed, or a member offers this version or a later one: it was not deleted after that. */
 static bool lives_elsewhere(struct fetch *f, const struct record *theirs)
 {
 	struct living l = { .version = &theirs->version };
@@ -90,7 +89,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	if (known)
 		return;
 	if (!was_forgotten(f, theirs))
-		allowance_store_offer(f, peer, theirs);
+		listed_store(f, peer, theirs);
 	t->rejudge = true;
 	/* A ticket in a batch that is out may not change: the record is judged when the batch is back. */
 	if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
@@ -102,19 +101,36 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	route_judge(f, t);
 }
 
+/* Our row includes it, or wins against it. */
+static void record_is_known(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
+{
+	resend_deletion(f, peer, theirs, ours);
+	judge_retell(f, ours, theirs);
+	if (record_is_live(ours) && record_same_content(ours, theirs))
+		listed_note_holds(f, peer, ours, !theirs->absent);
+}
+
+/* A deletion of what is not here: it costs nothing. What is listed and it does not know outlives it. */
+static void record_ends_listed(struct fetch *f, uint64_t peer, const struct record *theirs)
+{
+	if (listed_add(f, peer, theirs) < 0)
+		allowance_store_offer(f, peer, theirs);
+	else if (index_is_offered(f->c.index, theirs->path))
+		(void)route_load(f, theirs->path);
+}
+
 /* Only our row changes, not the disk. */
 static void record_at_once(struct fetch *f, uint64_t peer, const struct record *theirs, const struct record *ours,
                            struct record *merged)
 {
 	merged->seen = ours->seen;
 	if (judge_put(f, merged, theirs, peer, NULL) < 0)
-		allowance_store_offer(f, peer, theirs);
+		listed_store(f, peer, theirs);
 	else if (index_is_offered(f->c.index, theirs->path))
 		(void)route_load(f, theirs->path);
 }
 
-/* A ticket for a record that changes the disk. NULL: it is only stored in the index, for later or because it is not
- * wanted. */
+/* A ticket for a record that changes the disk, and is wanted. NULL: it is only stored in the index, for later. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
@@ -124,10 +140,6 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	struct record want;
 	struct ticket *t;
 
-	if (!index_wants(f->c.index, theirs)) {
-		allowance_store_offer(f, peer, theirs);
-		return NULL;
-	}
 	if (!hold)
 		allowance_store_offer(f, peer, theirs);
 	if (!hold && (!f->started || f->paused || !ticket_has_slot(f, peer, BURST_MAX))) {
@@ -174,7 +186,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	f->record_came = true;
 	/* A leftover of the earlier run has to get its row first, or it would seem newer than this record. */
 	if (!f->started && index_leftover(f->c.index, theirs->path) != NULL) {
-		allowance_store_offer(f, peer, theirs);
+		listed_store(f, peer, theirs);
 		return;
 	}
 	if (t != NULL) {
@@ -193,15 +205,18 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	}
 	action = judge_reconcile(f->c.index, known ? &ours : NULL, theirs, &merged);
 	if (action == RECONCILE_NOTHING) {
-		if (known) {
-			resend_deletion(f, peer, theirs, &ours);
-			judge_retell(f, &ours, theirs);
-		}
+		if (known)
+			record_is_known(f, peer, theirs, &ours);
 		index_offer_forget(f->c.index, theirs->path, peer);
+	} else if (theirs->deleted && !record_is_live(&ours) && index_is_offered(f->c.index, theirs->path)) {
+		record_ends_listed(f, peer, theirs);
 	} else if (!known && theirs->deleted && !allowance_take(f, peer, theirs)) {
 		index_offer_forget(f->c.index, theirs->path, peer);
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
 		record_at_once(f, peer, theirs, &ours, &merged);
+	} else if (!index_wants(f->c.index, theirs)) {
+		listed_store(f, peer, theirs);
+		route_listed(f, theirs);
 	} else {
 		if (!bytes_fit(theirs, bytes, n))
 			bytes = NULL;
@@ -217,7 +232,12 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 
 void fetch_records_end(struct fetch *f, uint64_t peer)
 {
+	struct fetch_peer *p = fetch_peer_get(f, peer);
+
+	p->mode_known = false;
 	allowance_save(f, peer);
 	route_fresh(f);
+	p->listed_from[0] = p->listed_from[1];
+	p->listed_from[1] = index_seq(f->c.index);
 	fetch_wake(f);
 }

@@ -45,6 +45,8 @@ static void fetch_free_rest(struct fetch *f)
 	}
 	for (size_t i = 0; i < COMPLETED_MAX; i++)
 		free(f->completed[i].path);
+	for (size_t i = 0; i < FIRSTS_MAX; i++)
+		free(f->firsts[i]);
 	free(f->walk.after);
 	free(f->missing.why);
 	free(f);

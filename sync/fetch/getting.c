@@ -16,30 +16,62 @@ static void getting_wake(void *arg)
 /* --- what a download asks --- */
 
 struct sources {
+	struct fetch *f;
 	const struct content *content;
 	void (*add)(void *to, uint64_t peer);
 	void *to;
 };
 
+/* Those of the connected peers that have what is listed. */
+static bool add_holders(void *arg, const struct record *r)
+{
+	struct sources *s = arg;
+	struct fetch_peer *p, *next;
+
+	HASH_ITER(hh, s->f->peers, p, next) {
+		if (p->up && index_has(s->f->c.index, r, p->id))
+			s->add(s->to, p->id);
+	}
+	return true;
+}
+
 static bool add_offering(void *arg, uint64_t peer, const struct record *r)
 {
 	struct sources *s = arg;
 
-	if (!r->deleted && r->kind == RECORD_FILE && content_equal(&r->content, s->content))
+	if (r->deleted || r->kind != RECORD_FILE || !content_equal(&r->content, s->content))
+		return true;
+	if (peer == 0)
+		return add_holders(arg, r);
+	if (!r->absent)
 		s->add(s->to, peer);
 	return true;
 }
 
-/* A source is found by its offer for a path. No peer offers content that has rotted here; peers that have settled all
- * our rows have it. */
+void fetch_sources(struct fetch *f, const char *path, const struct content *c, void (*add)(void *to, uint64_t peer),
+                   void *to)
+{
+	struct sources s = { .f = f, .content = c, .add = add, .to = to };
+	struct record row = { 0 };
+
+	index_offers(f->c.index, path, add_offering, &s);
+	if (index_get(f->c.index, path, &row) > 0 && record_is(&row, RECORD_FILE) && content_equal(&row.content, c))
+		(void)add_holders(&s, &row);
+	record_clear(&row);
+	if (index_listed(f->c.index) > 0)
+		(void)index_list_by_content(f->c.index, c, add_holders, &s);
+}
+
+/* A source is found by its offer for a path, or by what it has at this path or another. No peer offers content that has
+ * rotted here; peers that have settled all our rows have it. */
 static void getting_sources(void *arg, void *owner, const char *waiter, void (*add)(void *to, uint64_t peer), void *to)
 {
 	struct fetch *f = arg;
 	const struct ticket *t = owner;
-	struct sources s = { .content = &t->want.content, .add = add, .to = to };
+	struct sources s = { .f = f, .content = &t->want.content, .add = add, .to = to };
 	struct fetch_peer *p, *next;
 
-	index_offers(f->c.index, t->want.path, add_offering, &s);
+	fetch_sources(f, t->want.path, &t->want.content, add, to);
 	if (waiter != NULL)
 		index_offers(f->c.index, waiter, add_offering, &s);
 	if (!t->repair)

@@ -20,6 +20,10 @@ struct judged_offers {
 	bool own_superseded;       /* that peer offers something newer */
 	const struct disk *disk;
 	struct index *index;
+	bool forced;           /* the ticket's: what is offered is wanted, whatever the choices say */
+	bool own_left;         /* the ticket's unstored record has something for us, and is not wanted */
+	bool drop_listed;      /* a listed record has nothing for us */
+	struct version listed; /* what these know */
 	struct record
 		original; /* the offer that ours differs from only by what this disk makes of it; path NULL: none */
 	bool retell;      /* ours wins against an offer that has nothing for us: see judge_retell */
@@ -88,8 +92,10 @@ static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct rec
 		return false;
 	}
 	/* An offer that is not wanted stays, and is not acted on. */
-	if (!index_wants(o->index, r))
+	if (!o->forced && !index_wants(o->index, r)) {
+		o->own_left |= own;
 		return true;
+	}
 	if (o->best.path != NULL && !beats(&o->best, r))
 		return true;
 	record_clear(&o->best);
@@ -103,6 +109,14 @@ static bool weigh_stored(void *arg, uint64_t peer, const struct record *r)
 {
 	struct judged_offers *o = arg;
 
+	if (peer == 0) {
+		/* Listed. What loses against our row is its holder's to settle, who hears of our row. */
+		if (!weigh_offer(o, r->via, r, false)) {
+			o->drop_listed = true;
+			(void)version_join(&o->listed, &r->version);
+		}
+		return true;
+	}
 	if (peer == o->own_peer)
 		o->own_superseded = true;
 	if (!weigh_offer(o, peer, r, false) && o->ndrop < DROP_MAX)
@@ -119,6 +133,9 @@ static void gather_offers(struct fetch *f, struct ticket *t, struct judged_offer
 		(void)weigh_offer(o, t->peer, &t->want, true);
 	for (size_t i = 0; i < o->ndrop; i++)
 		index_offer_forget(f->c.index, t->want.path, o->drop[i]);
+	if (o->drop_listed)
+		(void)index_list_forget(f->c.index, t->want.path, &o->listed);
+	version_clear(&o->listed);
 }
 
 static bool same_meta(const struct record *a, const struct record *b)
@@ -245,6 +262,7 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 	o.ours = rc > 0 ? &ours : NULL;
 	o.disk = share_disk(f->c.share);
 	o.index = f->c.index;
+	o.forced = t->forced;
 	gather_offers(f, t, &o);
 	if (o.original.path != NULL) {
 		round = judge_take_original(f, &ours, &o.original) == 0 ? JUDGED_AGAIN : JUDGED_FAILED;
@@ -257,6 +275,8 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 		(void)judge_put(f, &ours, NULL, 0, NULL);
 	if (o.best.path == NULL) {
 		record_clear(&ours);
+		if (o.own_left)
+			ticket_store(f, t);
 		return JUDGED_NOTHING;
 	}
 	action = judge_reconcile(f->c.index, o.ours, &o.best, &merged);

@@ -167,6 +167,75 @@ static void route_content(struct fetch *f, struct ticket *t)
 		queue_up(f, t);
 }
 
+/* What the list has for the path is wanted, whatever the choices say; except what is its user's own. */
+static void route_force(struct fetch *f, const char *path)
+{
+	struct record want = { .path = mem_strdup(path) };
+	struct choose_state state;
+	struct ticket *t;
+
+	if (ticket_find(f, path) != NULL || !choose_shares(index_choices(f->c.index), path) ||
+	    index_choose_state(f->c.index, path, &state) < 0 || state.own || state.leaving) {
+		record_clear(&want);
+		return;
+	}
+	t = ticket_new(f, &want, 0);
+	t->forced = true;
+	route_judge(f, t);
+}
+
+/* The folder above what is wanted comes along, with its own mode and record, and not as one that somebody made here. */
+static void route_parent(struct fetch *f, const char *path)
+{
+	char *parent = mem_strdup(path), *slash = strrchr(parent, '/');
+	struct record row = { 0 }, listed = { 0 };
+
+	if (slash != NULL)
+		*slash = '\0';
+	if (slash != NULL && ticket_find(f, parent) == NULL &&
+	    (index_get(f->c.index, parent, &row) == 0 || !record_is_live(&row)) &&
+	    index_list_get(f->c.index, parent, &listed) > 0 && record_is(&listed, RECORD_DIR))
+		route_force(f, parent);
+	record_clear(&row);
+	record_clear(&listed);
+	free(parent);
+}
+
+/* Where a file went that others deleted here: what was listed with its content by the same messages. */
+struct followed {
+	uint64_t after; /* our number when these messages began */
+	char *path;     /* owned */
+};
+
+static bool note_followed(void *arg, const struct record *r)
+{
+	struct followed *to = arg;
+
+	if (r->seq <= to->after)
+		return true;
+	to->path = mem_strdup(r->path);
+	return false;
+}
+
+/* A file that is here stays here when others move it, whatever the choices say of its new path. */
+static void route_follow(struct fetch *f, struct ticket *gone)
+{
+	struct followed to = { .after = fetch_peer_get(f, gone->peer)->listed_from[0] };
+
+	if (gone->no_move || gone->by_root != ROOT_DELETION || index_listed(f->c.index) == 0)
+		return;
+	(void)index_list_by_content(f->c.index, &gone->ours.content, note_followed, &to);
+	if (to.path != NULL)
+		route_force(f, to.path);
+	free(to.path);
+}
+
+void route_listed(struct fetch *f, const struct record *r)
+{
+	if (f->deletions != NULL && record_is(r, RECORD_FILE) && find_deletion(f, &r->content) != NULL)
+		route_force(f, r->path);
+}
+
 /* A pair stays a pair; a loss is weighed by the guard first; what needs no content goes to its place; the rest is for
  * route_content(). */
 void route_ticket(struct fetch *f, struct ticket *t)
@@ -181,6 +250,8 @@ void route_ticket(struct fetch *f, struct ticket *t)
 		ticket_to(f, t, TICKET_LOSS);
 		return;
 	}
+	if (!t->merged.deleted && index_listed(f->c.index) > 0)
+		route_parent(f, t->want.path);
 	if (t->action == RECONCILE_ADOPT || t->merged.deleted || t->merged.kind != RECORD_FILE ||
 	    t->merged.content.nblocks == 0) {
 		if (t->download != NULL)
@@ -191,6 +262,8 @@ void route_ticket(struct fetch *f, struct ticket *t)
 		                   : NULL;
 		if (awaiting != NULL)
 			route_pair(f, awaiting, t);
+		else if (t->state == TICKET_DELETE)
+			route_follow(f, t);
 		return;
 	}
 	route_content(f, t);
@@ -289,6 +362,12 @@ int64_t route_due(struct fetch *f)
 	DL_FOREACH(f->list[TICKET_WAITING], t) {
 		if (t->due_ms < next)
 			next = t->due_ms;
+		if (t->reason != REASON_NO_SOURCE || t->listed)
+			continue;
+		if (now - t->failing_ms >= SOURCELESS_MS)
+			listed_sourceless(f, t);
+		else if (t->failing_ms + SOURCELESS_MS < next)
+			next = t->failing_ms + SOURCELESS_MS;
 	}
 	return next;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/plan/pattern.h"
 
 enum {
 	DISK_RETRY_MS = 1000,
@@ -48,6 +49,8 @@ struct ticket *ticket_new(struct fetch *f, struct record *want, uint64_t peer)
 	*want = (struct record){ 0 };
 	ticket_is_of(f, t, peer);
 	t->due_ms = INT64_MAX;
+	for (size_t i = 0; i < FIRSTS_MAX && f->firsts[i] != NULL && !t->first; i++)
+		t->first = pattern_covers(f->firsts[i], t->want.path);
 	HASH_ADD_KEYPTR(hh, f->tickets, t->want.path, strlen(t->want.path), t);
 	list_add(f, t, TICKET_FRESH);
 	return t;
@@ -166,9 +169,17 @@ void ticket_store(struct fetch *f, struct ticket *t)
 		return;
 	/* The index reports disk errors itself; the record stays unstored, and its peer sends it again one day. A
 	 * record above its peer's bound stays unstored too; their number is bounded as well. */
-	if (!is_outdated(f, t) && allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want))
+	if (is_outdated(f, t)) {
+		ticket_set_stored(f, t);
 		return;
-	if (is_outdated(f, t) || index_offer(f->c.index, t->peer, &t->want) == 0)
+	}
+	if (!index_wants(f->c.index, &t->want)) {
+		if (listed_add(f, t->peer, &t->want) == 0)
+			ticket_set_stored(f, t);
+		return;
+	}
+	if (!allowance_is_full(f, fetch_peer_get(f, t->peer), &t->want) &&
+	    index_offer(f->c.index, t->peer, &t->want) == 0)
 		ticket_set_stored(f, t);
 }
 

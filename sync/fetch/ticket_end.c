@@ -47,6 +47,20 @@ void ticket_free(struct fetch *f, struct ticket *t)
 	fetch_wake(f);
 }
 
+/* So many have no source that they do not wait for it as tickets: the walk comes by once more before they are listed. */
+static void ticket_list_later(struct fetch *f, struct ticket *t)
+{
+	int64_t now = fetch_now(f);
+
+	if (now >= f->walk.list_ms) {
+		listed_sourceless(f, t);
+	} else if (f->walk.list_ms == INT64_MAX) {
+		f->walk.list_ms = now + SOURCELESS_MS;
+		if (f->walk.again_ms > f->walk.list_ms)
+			f->walk.again_ms = f->walk.list_ms;
+	}
+}
+
 /* Above a bound the ticket is not kept, since the index has its offer; what is unstored or a repair is kept always. */
 void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 {
@@ -64,9 +78,10 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	if (!t->unstored && !t->repair &&
 	    f->count[TICKET_WAITING] >= (size_t)(reason == REASON_HELD ? HELD_MAX : WAITING_MAX)) {
 		/* The index has the offer; the walk finds it again. */
-		if (reason == REASON_NO_SOURCE)
+		if (reason == REASON_NO_SOURCE) {
 			f->walk.sourceless = true;
-		else if (reason != REASON_HELD && f->walk.again_ms == INT64_MAX)
+			ticket_list_later(f, t);
+		} else if (reason != REASON_HELD && f->walk.again_ms == INT64_MAX)
 			f->walk.again_ms = fetch_now(f) + REWALK_MS;
 		if (t->download != NULL)
 			download_drop(t->download, true);

@@ -88,6 +88,18 @@ static int take_back(struct install_job *job, struct install_item *item, struct 
 	return install_fail(item, result, error);
 }
 
+/* The thing in parts/ is kept as a version, or nowhere. 0, or -1 and errno. */
+static int keep_or_release(struct install_job *job, const struct install_item *item, const char *swap,
+                           struct version_place *out)
+{
+	if (item->release)
+		return unlinkat(job->parts, swap, 0);
+	if (version_store_move(out, job->parts, swap) < 0)
+		return -1;
+	job->kept++;
+	return 0;
+}
+
 /* Makes a version of the thing at name, if it is what the row says; else it goes back. It goes to parts/ first: until
  * it is checked it may be what a user wrote a moment ago, and after a crash a version might be all that is left of it.
  * *out: where it is; the caller closes it. */
@@ -99,7 +111,7 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 	*out = VERSION_PLACE_NONE;
 	name_swap(job, item, false, o.swap);
 	install_hook(STEP_LOOKED, item->want->path);
-	if (version_store_place(job->root, item->want->path, &item->hands, out) < 0)
+	if (!item->release && version_store_place(job->root, item->want->path, &item->hands, out) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	while (fs_rename_into(d->fd, name, job->parts, o.swap) < 0) {
 		if (folders_unlock(d))
@@ -112,9 +124,8 @@ static int take_out(struct install_job *job, struct install_item *item, struct f
 		return install_fail(item, INSTALL_ERROR, errno);
 	if (!install_came_out_same(&o.st, item->ours))
 		return take_back(job, item, d, name, &o, INSTALL_CHANGED);
-	if (version_store_move(out, job->parts, o.swap) < 0)
+	if (keep_or_release(job, item, o.swap, out) < 0)
 		return take_back(job, item, d, name, &o, INSTALL_ERROR);
-	job->kept++;
 	return 0;
 }
 

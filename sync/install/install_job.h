@@ -64,6 +64,7 @@ struct install_item {
 	uint64_t part_ino;         /* of the part that was verified */
 	bool conflict;             /* ours is kept under its conflict name first */
 	bool mkdirs;               /* missing folders above may be made */
+	bool release;              /* DELETE: no version is kept: other members have the file */
 	struct kept_hands hands;   /* for a version that is made of ours */
 
 	/* The result. */
