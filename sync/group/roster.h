@@ -86,6 +86,9 @@ void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t 
  * agent yet must see these. None when it is not a member. */
 void roster_credential(const struct roster *r, const struct agent_id *id,
                        bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
+/* The same for the entries that ended the authority of former owners. Owners that remove each other while apart are each
+ * outside for the other's friends, who must see these to agree on the one that stays. */
+void roster_deposed(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 /* SHA-256 over all entries that count, in order of their hashes: equal digests, equal judgement. */
 void roster_digest(const struct roster *r, uint8_t digest[32]);
 

@@ -159,18 +159,41 @@ static bool was_added(const struct roster_agent *a)
 	return false;
 }
 
+static void leave_if(struct roster *r, struct roster_agent *a, bool abandon)
+{
+	struct roster_item *it;
+
+	DL_FOREACH2(a->signed_by, it, signer_next) {
+		if (it->e.kind == ENTRY_LEAVE && it->e.abandon == abandon)
+			roster_weigh_count(r, it);
+	}
+}
+
+/* Whether an owner has left the group to itself. Only leaves that say so have counted so far. */
+static bool is_abandoned(const struct roster *r)
+{
+	for (size_t i = 0; i < r->nspeakers; i++) {
+		if (is_owner(roster_weigh_standing(r->speakers[i])) && !is_owner(roster_weigh_deciding(r->speakers[i])))
+			return true;
+	}
+	return false;
+}
+
+/* Once the group was abandoned, no former owner has to stay for it as the last one. */
 static void leave(struct roster *r)
 {
 	struct roster_item *it, *tmp;
+	bool abandoned;
 
+	for (size_t i = 0; i < r->nspeakers; i++)
+		leave_if(r, r->speakers[i], true);
+	abandoned = is_abandoned(r);
 	for (size_t i = r->nspeakers; i-- > 0;) {
 		struct roster_agent *a = r->speakers[i];
 		bool last = is_owner(roster_weigh_standing(a)) && owners_staying(r) == 1;
 
-		DL_FOREACH2(a->signed_by, it, signer_next) {
-			if (it->e.kind == ENTRY_LEAVE && (it->e.abandon || !last))
-				roster_weigh_count(r, it);
-		}
+		if (!last || abandoned)
+			leave_if(r, a, false);
 	}
 	HASH_ITER(hh, r->items, it, tmp) {
 		if (it->e.kind == ENTRY_LEAVE && !it->valid && it->signer->acts_by == NULL && was_added(it->signer))

@@ -67,3 +67,43 @@ void roster_credential(const struct roster *r, const struct agent_id *id,
 	if (m != NULL)
 		roster_proof(r, &(struct roster_item *){ m->by }, 1, fn, arg);
 }
+
+/* --- owners that are none any more --- */
+
+static bool is_owners(const struct roster_item *it)
+{
+	return it->was_valid && (it->e.kind == ENTRY_FOUND || it->e.kind == ENTRY_ADD) &&
+	       rights_has(it->e.role, RIGHT_OWN);
+}
+
+static bool is_deposed(const struct roster_agent *a)
+{
+	const struct roster_item *by = roster_weigh_standing(a), *it;
+
+	if (by != NULL && rights_has(by->e.role, RIGHT_OWN))
+		return false;
+	DL_FOREACH2(a->about, it, target_next) {
+		if (is_owners(it))
+			return true;
+	}
+	return false;
+}
+
+void roster_deposed(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
+{
+	struct roster_item **items = mem_calloc(HASH_COUNT(r->items) + 1, sizeof(items[0])), *it;
+	struct roster_agent *a, *tmp;
+	size_t n = 0;
+
+	HASH_ITER(hh, r->agents, a, tmp) {
+		if (!is_deposed(a))
+			continue;
+		DL_FOREACH2(a->about, it, target_next) {
+			if (it->valid && (it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_ADD))
+				items[n++] = it;
+		}
+	}
+	if (n > 0)
+		roster_proof(r, items, n, fn, arg);
+	free(items);
+}

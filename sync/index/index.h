@@ -273,6 +273,8 @@ struct index_peer {
 /* Zeros when the peer is unknown. 0, -1. */
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p);
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
+/* How many of our rows the peer has not settled, folders aside; at most `most`. -1: nothing is known of it. */
+int64_t index_peer_behind(struct index *index, uint64_t peer, int64_t most);
 /* An epoch proof: what the peer last signed of its own numbers. If it is rolled back, we show it the proof. */
 struct index_proof {
 	uint64_t epoch, number;

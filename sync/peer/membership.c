@@ -27,6 +27,9 @@ void membership_show(struct talk *t)
 
 	roster_digest(r, digest);
 	roster_credential(r, identity_id(t->session->peers->config.self), roster_out_collect, &list);
+	/* After the credential, which is the first to be sent if there is not enough room. */
+	if (roster_may(r, &t->session->id, RIGHT_TAKE_PART))
+		roster_deposed(r, roster_out_collect, &list);
 	membership_send_open(t, &(struct msg_group_open){
 					.credential = list.e,
 					.ncredential = list.n > MSG_MAX_CREDENTIAL ? MSG_MAX_CREDENTIAL : list.n,
