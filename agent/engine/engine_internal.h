@@ -4,7 +4,8 @@
  *   engine_report     phases entered; what is logged and emitted about the group
  *   engine_store      the group's settings in the home
  *   engine_disk       whether the share's disk answers; requests that need it
- *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_roster
+ *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
+ *   engine_roster
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_wiring     passes on what scan, fetch and peers report
  *   engine_mirror     builds and takes down everything that works on a share
@@ -45,6 +46,7 @@ struct engine {
 	char *token;          /* the invite we join by; NULL: a member */
 	struct invite invite; /* parsed token */
 	bool unstored;        /* joined, but that is not stored yet */
+	bool readmitted;      /* EXCLUDED, but a member again: the end of the turn starts it again */
 
 	enum engine_phase phase;  /* set by engine_enter() */
 	enum engine_goal goal;    /* of DRAINING */
@@ -67,6 +69,7 @@ struct engine {
 	/* Parts that are always there. */
 	struct engine_disk *disk;
 	struct engine_keeper *keeper; /* engine_roster.c */
+	struct engine_members *members;
 	struct engine_sync *sync;
 	struct engine_drain *drain; /* engine_stop.c */
 	/* Parts of the mirror; NULL without it. */
@@ -145,6 +148,21 @@ bool engine_rules_changed(struct engine *e);
 /* For fetch_config.burst. */
 void engine_burst_begins(void *arg, const struct fetch_burst *b);
 
+/* --- engine_members.c --- */
+
+void engine_members_new(struct engine *e);
+void engine_members_free(struct engine *e);
+/* The roster may have changed: emits who came, who went and why, and whose role is another. The first call only takes
+ * note. */
+void engine_members_changed(struct engine *e);
+/* The message that this agent is no longer a member, and why; fresh. */
+char *engine_members_why_outside(const struct engine *e);
+
+/* --- engine_seen.c --- */
+
+/* The connection to a member has ended. */
+void engine_seen_note(struct engine *e, uint64_t peer);
+
 /* --- engine_roster.c --- */
 
 void engine_roster_new(struct engine *e);
@@ -157,8 +175,11 @@ int engine_roster_joined(struct engine *e);
 void engine_roster_save(struct engine *e);
 /* Saves if a save is still due: the engine stops. */
 void engine_roster_flush(struct engine *e);
-/* Peers changed it, perhaps very often: it is saved at most once per second. RUNNING may become EXCLUDED. */
+/* Peers changed it, perhaps very often: it is saved at most once per second. RUNNING may become EXCLUDED, and the other
+ * way round by a restart. */
 void engine_roster_told(struct engine *e);
+/* RUNNING becomes EXCLUDED unless the roster says that we are in the group. */
+void engine_roster_check_self(struct engine *e);
 /* Drops what peers offered that are not members any more, so that nothing waits for files that they alone had. */
 void engine_roster_forget_departed(struct engine *e);
 /* Signs what an owner's agent signs without being asked: from the next turn on, or not any more. */
@@ -204,7 +225,7 @@ void engine_open_drop(struct engine *e);
 /* --- engine_stop.c --- */
 
 void engine_stop_new(struct engine *e);
-/* LOST: drains, and starts again. From loop_between(). */
+/* LOST, and EXCLUDED where we are a member again: drains, and starts again. From loop_between(). */
 void engine_restart(void *arg);
 
 #endif

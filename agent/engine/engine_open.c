@@ -147,6 +147,7 @@ static void share_opened(void *arg)
 		e->error = NULL;
 		engine_enter(e, PHASE_RUNNING);
 		engine_mirror_start(e);
+		engine_roster_check_self(e);
 	}
 	free_opening(o);
 	e->context->changed(e->context->arg);
@@ -184,15 +185,13 @@ static void start_member(struct engine *e)
 
 	if ((!e->roster && engine_roster_load(e)) || (e->unstored && engine_roster_joined(e)))
 		return;
-	if (!roster_may(e->roster, identity_id(c->self), RIGHT_TAKE_PART)) {
-		engine_fail(e,
-		            roster_is_damaged(e->roster)
-		                    ? mem_printf("%s/%s/roster.bin is damaged and no longer shows that this agent is a "
-		                                 "member: join the group again",
-		                                 c->home, e->dir)
-		                    : mem_strdup("this agent is no longer a member of the group"));
+	if (roster_is_damaged(e->roster) && !roster_may(e->roster, identity_id(c->self), RIGHT_TAKE_PART)) {
+		engine_fail(e, mem_printf("%s/%s/roster.bin is damaged and no longer shows that this agent is a "
+		                          "member: join the group again",
+		                          c->home, e->dir));
 		return;
 	}
+	engine_members_changed(e);
 	if (open_index(e))
 		return;
 	/* An earlier start may have created the index and failed at the share. */

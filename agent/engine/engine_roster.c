@@ -121,6 +121,20 @@ void engine_roster_changed(struct engine *e)
 	if (e->index)
 		engine_roster_forget_departed(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
+	engine_members_changed(e);
+}
+
+/* An agent that was removed stays connected as far as others let it, so that it hears when an owner adds it again. */
+void engine_roster_check_self(struct engine *e)
+{
+	bool member = roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART);
+
+	e->readmitted = member && e->phase == PHASE_EXCLUDED;
+	if (member || (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED))
+		return;
+	engine_report(e, engine_members_why_outside(e));
+	if (e->phase == PHASE_RUNNING)
+		engine_enter(e, PHASE_EXCLUDED);
 }
 
 void engine_roster_told(struct engine *e)
@@ -132,10 +146,8 @@ void engine_roster_told(struct engine *e)
 	if (e->index)
 		engine_roster_forget_departed(e);
 	engine_roster_duty(e, true);
-	if (e->phase == PHASE_RUNNING && !roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART)) {
-		engine_report(e, mem_strdup("this agent is no longer a member of the group"));
-		engine_enter(e, PHASE_EXCLUDED);
-	}
+	engine_members_changed(e);
+	engine_roster_check_self(e);
 	e->dirty = true;
 }
 
@@ -166,6 +178,7 @@ void engine_roster_new(struct engine *e)
 	e->keeper = MEM_NEW(struct engine_keeper);
 	e->keeper->save = loop_timer_new(e->context->loop, save_due, e);
 	e->keeper->duty = loop_timer_new(e->context->loop, duty_due, e);
+	engine_members_new(e);
 }
 
 void engine_roster_free(struct engine *e)
@@ -173,6 +186,7 @@ void engine_roster_free(struct engine *e)
 	loop_timer_free(e->keeper->save);
 	loop_timer_free(e->keeper->duty);
 	free(e->keeper);
+	engine_members_free(e);
 }
 
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg)

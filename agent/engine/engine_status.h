@@ -41,6 +41,14 @@ struct engine_problem {
 	int64_t since_s; /* wall clock */
 	char next[64];   /* what happens next, for people */
 };
+/* A member, by its short ID. */
+struct engine_member_state {
+	bool connected;
+	int64_t last_seen_s; /* wall clock; now while it is connected; -1: not known */
+	int64_t behind;      /* our files that it has not settled, as far as they are counted; -1: not known */
+};
+void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s);
+int64_t engine_last_seen(struct engine *e, uint64_t peer); /* as last_seen_s */
 /* Paths that cannot be synced now, those of the scan and those of fetch. At most max. */
 int64_t engine_problem_count(struct engine *e);
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg);

@@ -82,6 +82,9 @@ void engine_restart(void *arg)
 
 	if (e->phase == PHASE_LOST)
 		drain(e, e->index && index_damaged(e->index) ? GOAL_RESTART : GOAL_RETRY);
+	else if (e->phase == PHASE_EXCLUDED && e->readmitted)
+		drain(e, GOAL_RESTART);
+	e->readmitted = false;
 }
 
 /* --- a copied home --- */

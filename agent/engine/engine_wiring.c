@@ -244,6 +244,7 @@ static void peer_up(void *arg, uint64_t peer)
 
 static void peer_down(void *arg, uint64_t peer)
 {
+	engine_seen_note(arg, peer);
 	fetch_peer_down(((struct engine *)arg)->fetch, peer);
 }
 
