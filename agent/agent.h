@@ -51,16 +51,30 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why);
 /* All return 0, or -1 with *why (fresh text for the user). share: absolute path, created when missing. */
 int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
                  char **why);
-/* Fresh text in *token. */
-int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why);
 /* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a member's, or goes to ENGINE_ERROR
  * if it is refused. */
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why);
 /* Leaves the group: informs the members and forgets it here. The share and its files stay, its .lanyard/ is removed.
- * e is freed. */
-int agent_leave(struct agent *a, struct engine *e, char **why);
+ * e is freed. abandon: even if members stay without an owner, which is refused otherwise. */
+int agent_leave(struct agent *a, struct engine *e, bool abandon, char **why);
 /* The group is still being left, which may take until the share's disk answers. */
 bool agent_is_leaving(const struct agent *a, const struct group_id *group);
+/* What only an owner can do; all gossip it to the members at once. *id: of the invite or agent that was meant.
+ *
+ * invite: fresh text in *token. revoke: by the start of the invite's ID, or by its token; agents that came by it and that
+ * no owner has confirmed are out. */
+struct agent_invite {
+	int64_t expires_s; /* from now */
+	enum role role;    /* not owner */
+	uint32_t uses;     /* 1 to INVITE_MAX_USES */
+};
+int agent_invite(struct agent *a, struct engine *e, const struct agent_invite *what, char **token, struct agent_id *id,
+                 char **why);
+int agent_revoke(struct agent *a, struct engine *e, const char *invite, struct agent_id *id, char **why);
+/* who: as in agent_match.h. An agent that is not a member is added, also one that was removed, if `who` is its whole
+ * ID. */
+int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_id *id, char **why);
+int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_id *id, char **why);
 /* Undoes agent_create() of a group that could not be started. *why: the reason, fresh. */
 void agent_unfound(struct agent *a, struct engine *e, char **why);
 

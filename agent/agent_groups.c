@@ -1,4 +1,4 @@
-/* Founding, joining and leaving groups, and invites: see agent.h. */
+/* Founding, joining and leaving groups: see agent.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,20 +86,6 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 	return 0;
 }
 
-int agent_invite(struct agent *a, struct engine *e, int64_t expires_s, enum role role, char **token, char **why)
-{
-	struct invite invite;
-
-	if (engine_roster(e) == NULL || engine_is_joiner(e) || engine_error(e) != NULL ||
-	    invite_make(&invite, engine_roster(e), a->self, role, INVITE_USES, clock_wall_s() + expires_s)) {
-		*why = mem_printf("group %s: only an owner of the group can invite", engine_name(e));
-		return -1;
-	}
-	invite.naddresses = addresses_hints(a->addresses, invite.addresses, INVITE_MAX_ADDRESSES);
-	*token = invite_token(&invite);
-	return 0;
-}
-
 /* Removes an attempt to join the group that is unfinished or failed, to make place for another one. -1 with *why:
  * this agent is a member, or the attempt still uses the share's disk. */
 static int drop_attempt(struct agent *a, const struct group_id *group, char **why)
@@ -181,44 +167,59 @@ static void end_group(struct agent *a, struct engine *e)
 	agent_publish(a);
 }
 
-struct owners {
+/* Whether others stay, and another owner among them. */
+struct staying {
 	const struct agent_id *self;
-	bool another;
+	bool member, owner;
 };
 
-static bool note_owner(void *arg, const struct roster_member *m)
+static bool note_staying(void *arg, const struct roster_member *m)
 {
-	struct owners *o = arg;
+	struct staying *s = arg;
 
-	o->another = rights_has(m->role, RIGHT_OWN) && !agent_id_equal(&m->id, o->self);
-	return !o->another;
+	if (agent_id_equal(&m->id, s->self))
+		return true;
+	s->member = true;
+	s->owner |= rights_has(m->role, RIGHT_OWN);
+	return true;
 }
 
-/* Without another owner, our leaving dissolves the group. With one it does not, even if both leave at the same time:
- * the senior owner's leaving does not count then. */
-static bool no_other_owner(const struct agent *a, struct engine *e)
+/* Without another owner nobody can let anybody in or out any more, which has to be said. With one our leave does not
+ * abandon the group, even if both leave at the same time: the senior owner's leaving does not count then. */
+static int sign_leave(struct agent *a, struct engine *e, bool abandon, char **why)
 {
-	struct owners o = { .self = identity_id(a->self) };
-
-	roster_members(engine_roster(e), note_owner, &o);
-	return !o.another;
-}
-
-int agent_leave(struct agent *a, struct engine *e, char **why)
-{
+	struct roster *r = engine_roster(e);
+	struct staying s = { .self = identity_id(a->self) };
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	bool last;
+	int rc;
 
-	struct roster *roster = engine_roster(e);
-
-	if (roster != NULL && !engine_is_joiner(e) && roster_may(roster, identity_id(a->self), RIGHT_TAKE_PART)) {
-		if (roster_leave(roster, a->self, no_other_owner(a, e), clock_wall_s(), &entry)) {
-			*why = mem_printf("group %s: the roster is full", engine_name(e));
-			return -1;
-		}
-		bytes_free(&entry);
-		if (engine_peers(e) != NULL)
-			peer_group_roster_changed(engine_peers(e));
+	roster_members(r, note_staying, &s);
+	last = roster_may(r, s.self, RIGHT_OWN) && !s.owner;
+	if (last && s.member && !abandon) {
+		*why = mem_printf(
+			"group %s: this agent is its only owner, and without one nobody can invite, accept or "
+			"remove: make another member an owner first (lanyard role GROUP AGENT owner), or "
+			"leave with --abandon",
+			engine_name(e));
+		return -1;
 	}
+	rc = roster_leave(r, a->self, last, clock_wall_s(), &entry);
+	bytes_free(&entry);
+	if (rc < 0)
+		*why = mem_printf("group %s: the roster is full", engine_name(e));
+	else if (engine_peers(e) != NULL)
+		peer_group_roster_changed(engine_peers(e));
+	return rc;
+}
+
+int agent_leave(struct agent *a, struct engine *e, bool abandon, char **why)
+{
+	const struct roster *r = engine_roster(e);
+
+	if (r != NULL && !engine_is_joiner(e) && roster_may(r, identity_id(a->self), RIGHT_TAKE_PART) &&
+	    sign_leave(a, e, abandon, why) < 0)
+		return -1;
 	engine_emit(e, "left", NULL, NULL);
 	end_group(a, e);
 	return 0;

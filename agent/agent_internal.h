@@ -46,7 +46,7 @@ struct agent {
 	int64_t browse_since_ms;         /* since then; 0: they are not */
 };
 
-/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups and agent_peers,
+/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups, agent_members and agent_peers,
  * agent. */
 
 /* --- agent_list.c --- */

@@ -1,4 +1,4 @@
-/* groups, members, create, invite, join, leave, pause, resume. */
+/* groups, create, join, leave, pause, resume. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -15,8 +15,6 @@
 #include "sync/peer/peers.h"
 
 enum {
-	EXPIRES_DEFAULT = 24 * 3600, /* s */
-	EXPIRES_MAX = 366 * 86400,
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
 	LOOK_S = 1,  /* to wait for agents on the network */
@@ -89,42 +87,7 @@ void api_groups(struct api *api, struct control_call *call)
 	api_wait_until(api, call, LOOK_S, check_looked, reply_groups, NULL);
 }
 
-struct member_list {
-	struct api *api;
-	struct engine *engine;
-	json_t *array;
-};
-
-static bool members_add(void *arg, const struct roster_member *m)
-{
-	struct member_list *list = arg;
-	struct peer_group *peers = engine_peers(list->engine);
-	bool self = agent_id_equal(&m->id, agent_self(list->api->agent));
-	bool connected = !self && peers != NULL && peer_group_connected(peers, agent_id_short(&m->id));
-
-	json_array_append_new(list->array,
-	                      json_pack("{s:o, s:s, s:o, s:b, s:b, s:I}", "agent", api_agent_id(&m->id), "role",
-	                                role_name(m->role), "name", api_name(m->name), "connected", (int)connected,
-	                                "self", (int)self, "since", (json_int_t)m->since_s));
-	return true;
-}
-
-void api_members(struct api *api, struct control_call *call)
-{
-	struct member_list list = { .api = api, .engine = api_engine(api, call), .array = NULL };
-
-	if (list.engine == NULL)
-		return;
-	if (engine_roster(list.engine) == NULL) {
-		control_fail(call, 409, "the group's roster cannot be read here; see status");
-		return;
-	}
-	list.array = json_array();
-	roster_members(engine_roster(list.engine), members_add, &list);
-	control_reply(call, 200, json_pack("{s:o}", "members", list.array));
-}
-
-/* --- found, invite, leave --- */
+/* --- found, leave --- */
 
 /* The share's path in the body, unescaped, fresh; NULL: it is not valid, and the call is answered. */
 static char *body_share(struct control_call *call)
@@ -218,24 +181,6 @@ free_name:
 	free(name);
 }
 
-void api_invite(struct api *api, struct control_call *call)
-{
-	struct engine *e = api_engine(api, call);
-	int64_t expires = EXPIRES_DEFAULT;
-	char *token = NULL;
-	char *why = NULL;
-
-	if (e == NULL || api_body_number(call, "expires", 1, EXPIRES_MAX, &expires) < 0)
-		return;
-	if (agent_invite(api->agent, e, expires, ROLE_INVITED, &token, &why) < 0)
-		api_refuse(call, &why);
-	else
-		control_reply(call, 201,
-		              json_pack("{s:s, s:o, s:I}", "token", token, "group", api_name(engine_name(e)), "expires",
-		                        (json_int_t)clock_wall_s() + expires));
-	free(token);
-}
-
 struct leaving {
 	struct group_id group;
 	char answer[];
@@ -265,17 +210,18 @@ static bool check_left(struct api *api, struct control_call *call, void *state, 
 void api_leave(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
+	bool abandon = false;
 	char *why = NULL;
 	struct group_id id;
 	struct leaving *l;
 	json_t *left;
 	char *text;
 
-	if (e == NULL)
+	if (e == NULL || api_body_flag(call, "abandon", &abandon) < 0)
 		return;
 	id = *engine_group(e);
 	left = group_json(e);
-	if (agent_leave(api->agent, e, &why) < 0) {
+	if (agent_leave(api->agent, e, abandon, &why) < 0) {
 		json_decref(left);
 		api_refuse(call, &why);
 		return;

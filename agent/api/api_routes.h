@@ -32,7 +32,11 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(GET, "/v1/groups/*/wait", api_wait, OWNER, "answers when the group is in sync")                  \
 	ROW(GET, "/v1/groups/*/conflicts", api_conflicts, OWNER, "the group's conflict copies")              \
 	ROW(GET, "/v1/groups/*/versions", api_versions, OWNER, "the kept versions of a path")                \
+	ROW(GET, "/v1/groups/*/invites", api_invites, OWNER, "the group's invites, and who used them")       \
 	ROW(POST, "/v1/groups/*/invite", api_invite, OWNER, "make a token")                                  \
+	ROW(POST, "/v1/groups/*/revoke", api_revoke, OWNER, "take an invite back")                           \
+	ROW(POST, "/v1/groups/*/role", api_role, OWNER, "give a role, or add an agent")                      \
+	ROW(POST, "/v1/groups/*/remove", api_remove, OWNER, "remove a member")                               \
 	ROW(POST, "/v1/groups/*/leave", api_leave, OWNER, "leave the group")                                 \
 	ROW(POST, "/v1/groups/*/pause", api_pause, OWNER, "stop sharing")                                    \
 	ROW(POST, "/v1/groups/*/resume", api_resume, OWNER, "share again")                                   \

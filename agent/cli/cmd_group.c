@@ -1,4 +1,4 @@
-/* leave, members, pause, resume, release: a group and its members. */
+/* pause, resume, release. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -30,55 +30,6 @@ static int one_group(struct cli *cli, const char *verb, int argc, char **argv, j
 		*document = NULL;
 	}
 	return rc;
-}
-
-int cmd_leave(struct cli *cli, int argc, char **argv)
-{
-	json_t *document;
-	int rc = one_group(cli, "/leave", argc, argv, &document);
-	char *name = cli_text(document, "group");
-	char *share = cli_text(document, "share");
-
-	if (document != NULL)
-		(void)printf("left %s; %s stays as it is\n", name, share);
-	free(name);
-	free(share);
-	json_decref(document);
-	return rc;
-}
-
-int cmd_members(struct cli *cli, int argc, char **argv)
-{
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	struct table table = TABLE_INIT(4);
-	json_t *document;
-	json_t *member;
-	char *path;
-	size_t i;
-	int rc;
-
-	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
-		return CLI_USAGE;
-	path = http_group_path(argv[0], "/members");
-	rc = http_get(cli, path, &document);
-	free(path);
-	if (rc != CLI_DONE)
-		return rc;
-	if (cli->json)
-		cli_print_json(document);
-	json_array_foreach(json_object_get(document, "members"), i, member) {
-		bool self = cli_flag(member, "self");
-
-		if (!cli->json)
-			format_table_row(&table, (char *[]){ cli_text(member, "agent"), cli_text(member, "role"),
-			                                     mem_strdup(self                            ? "this agent"
-			                                                : cli_flag(member, "connected") ? "connected"
-			                                                                                : "away"),
-			                                     cli_text(member, "name") });
-	}
-	format_table_print(&table);
-	json_decref(document);
-	return CLI_DONE;
 }
 
 static int group_set_paused(struct cli *cli, const char *verb, int argc, char **argv)

@@ -1,4 +1,4 @@
-/* create, invite, join: the ways into a group. */
+/* create, join: the ways into a group. */
 #include "agent/cli/cli.h"
 
 #include <stdio.h>
@@ -83,47 +83,6 @@ int cmd_create(struct cli *cli, int argc, char **argv)
 	if (rc != CLI_DONE)
 		return rc;
 	print_group(cli, document, "created");
-	json_decref(document);
-	return CLI_DONE;
-}
-
-int cmd_invite(struct cli *cli, int argc, char **argv)
-{
-	const char *expires_text = NULL;
-	const char *role = NULL;
-	struct args_option own[] = {
-		{ ARGS_TEXT, "expires", &expires_text },
-		{ ARGS_TEXT, "role", &role },
-		{ ARGS_END, NULL, NULL },
-	};
-	int64_t expires = 24 * 3600;
-	json_t *document;
-	char *path;
-	char *token;
-	int rc;
-
-	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
-		return CLI_USAGE;
-	if (expires_text != NULL && (args_duration(expires_text, &expires) < 0 || expires > 366 * 86400))
-		return cli_usage(cli, "--expires must be a number with s, m, h or d, at most 366d");
-	if (role != NULL && strcmp(role, "member") != 0)
-		return cli_usage(cli, "--role must be member");
-	path = http_group_path(argv[0], "/invite");
-	rc = http_post(cli, path, json_pack("{s:I}", "expires", (json_int_t)expires), &document);
-	free(path);
-	if (rc != CLI_DONE)
-		return rc;
-	token = cli_text(document, "token");
-	if (cli->json)
-		cli_print_json(document);
-	else
-		puts(token);
-	if (cli->terminal && !cli->json)
-		(void)fprintf(
-			stderr,
-			"On the other host: lanyard join --invite TOKEN. Whoever has the token gets in, so pass it "
-			"on with care.\n");
-	free(token);
 	json_decref(document);
 	return CLI_DONE;
 }

@@ -131,7 +131,7 @@ static void one_that_an_owner_adds_again_hears_it_and_is_back(void **state)
 	put_file(&a, "again", "for c too", NULL);
 	dial(&a, &c);
 	UNTIL(roster_role(c.roster, identity_id(c.self)) == ROLE_MEMBER);
-	assert_int_equal(c.ups, 0); /* its engine starts anew first */
+	assert_int_equal(c.ups, 0); /* its engine starts again first */
 	peer_group_pause(c.group, true);
 	peer_group_pause(c.group, false);
 	UNTIL(c.up == 1 && c.records == 1);

@@ -179,6 +179,24 @@ static void the_last_owner_stays_unless_it_gives_the_group_up(void **state)
 	expect_members(w, "C member");
 }
 
+/* A left while B was an owner; then B left, and said that it leaves the group to itself. */
+static void one_that_abandons_the_group_does_not_bring_back_an_owner_that_left(void **state)
+{
+	struct world *w = *state;
+	int leave;
+
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	say_add(w, A, C, ROLE_MEMBER, -1, NOW);
+	say_leave(w, A, false, NOW + 1);
+	leave = say_leave(w, B, true, NOW + 2);
+	expect_members(w, "C member");
+	/* One whose leave is forgotten abandons nothing any more. */
+	say_add(w, A, B, ROLE_OWNER, leave, NOW + 3);
+	expect_members(w, "B owner, C member");
+	say_leave(w, B, false, NOW + 4);
+	expect_members(w, "A owner, C member");
+}
+
 static void only_an_invite_that_names_the_leave_supersedes_it(void **state)
 {
 	struct world *w = *state;
@@ -363,6 +381,7 @@ int main(void)
 		TEST(what_a_demoted_owner_signed_is_void),
 		TEST(one_who_left_is_no_member_and_what_it_signed_stays),
 		TEST(the_last_owner_stays_unless_it_gives_the_group_up),
+		TEST(one_that_abandons_the_group_does_not_bring_back_an_owner_that_left),
 		TEST(only_an_invite_that_names_the_leave_supersedes_it),
 		TEST(coming_back_by_invite_does_not_bring_back_ownership),
 		TEST(the_last_leave_counts),
