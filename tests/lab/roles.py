@@ -27,7 +27,7 @@ def members(lab, names, owners=1):
 
 
 def newcomer(lab, name, via):
-    """A host that is no member yet, and knows only these."""
+    """A host that is not a member yet, and knows only these."""
     host = lab.host(name)
     flags = [f for v in via for f in ("--peer", v.address)]
     host.daemon.start("--discovery", "off", *flags)

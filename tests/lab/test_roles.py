@@ -69,7 +69,7 @@ def test_the_only_owner_leaves_when_there_is_another_or_when_it_says_so(lab):
     refused(b, "leave", "pics")
     b.cli("leave", "pics", "--abandon")
     agree([c, d], {c: "member", d: "member"})
-    trees.write(c.share, {"still": b"alike"})
+    trees.write(c.share, {"still": b"here"})
     netlab.settle([c, d], peers=[1, 1])
 
 
@@ -115,7 +115,7 @@ def test_one_that_was_away_hears_that_it_was_removed(lab):
 
 
 def test_a_member_that_was_away_ends_it_when_it_hears(lab):
-    """Until then it knows no better; afterwards it is no detour."""
+    """Until then it knows no better; afterwards nothing goes through it."""
     a, b, c, d = members(lab, "abcd")
     for host in (c, d):
         host.daemon.stop()
