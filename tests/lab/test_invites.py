@@ -73,7 +73,7 @@ def test_an_invite_that_any_owner_took_back_is_refused_by_all(lab):
     for via in (a, b, c):
         e = newcomer(lab, "e" + via.name, [via])
         is_refused(e, token, "revoked")
-    # By the token itself; twice is no mistake; an unknown one is.
+    # By the token itself; taking it back twice is allowed; an unknown one is refused.
     token, two = make(b)
     a.cli("invite", "pics", "--revoke", token)
     a.cli("invite", "pics", "--revoke", two)
