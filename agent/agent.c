@@ -141,6 +141,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		(void)agent_free(a);
 		return NULL;
 	}
+	agent_load_asks(a);
 	if (home_machine_store(a->home_dirfd, &a->machine))
 		log_error("%s/machine: could not be stored: %s", a->home, strerror(errno));
 	agent_publish(a);
@@ -179,6 +180,7 @@ bool agent_free(struct agent *a)
 	a->announce_timer = NULL;
 	addresses_free(a->addresses);
 	a->addresses = NULL;
+	agent_free_asks(a);
 	if (!free_engines(a))
 		return false;
 	peers_free(a->peers);

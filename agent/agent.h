@@ -9,6 +9,7 @@
 #include "agent/seen_groups.h"
 #include "agent/settings.h"
 #include "sync/group/roster.h"
+#include "sync/peer/asker.h"
 
 struct agent;
 struct events;
@@ -78,11 +79,44 @@ int agent_remove(struct agent *a, struct engine *e, const char *who, struct agen
 /* Undoes agent_create() of a group that could not be started. *why: the reason, fresh. */
 void agent_unfound(struct agent *a, struct engine *e, char **why);
 
+/* --- deciding who joins --- */
+
+/* An owner's decision about an agent that asks to join, named by `text`: a confirmation code, a name, a start of an
+ * agent ID. accept: makes it a member in this role; a whole agent ID is accepted before it asks. reject, forever: the
+ * agent will not be heard again, whether it asks now or not. *id: whom it is about. -1 with *why. */
+int agent_accept(struct agent *a, struct engine *e, const char *text, enum role role, struct agent_id *id, char **why);
+int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_id *id, char **why);
+/* The requests of the group were shown to its user. */
+void agent_requests_seen(struct agent *a, struct engine *e);
+
+/* --- asking to join --- */
+
+/* Groups that this agent asks to join. */
+struct agent_asked {
+	const char *name; /* as it was announced: not proven */
+	const char *tag;  /* the group's public ID */
+	const char *share, *message;
+	const char *error;          /* what keeps us from joining though we were accepted; NULL */
+	struct asker_status status; /* ASKER_REJECTED, ASKER_BARRED, ASKER_EXPIRED: it has stopped */
+};
+typedef bool agent_asked_fn(void *arg, const struct agent_asked *asked);
+void agent_asks(struct agent *a, agent_asked_fn *fn, void *arg);
+/* Asks the members of the group with this tag to let us in, from now on until an owner has decided, also after
+ * restarts; begins again where an earlier attempt has stopped. When an owner accepts, the group appears among the
+ * engines and this ends. share: absolute. -1 with *why. */
+int agent_ask(struct agent *a, const struct group_tag *tag, const char *name, const char *share, const char *message,
+              char **why);
+/* Stops asking, and forgets what was decided. The owners still see the request until it expires. */
+void agent_ask_end(struct agent *a, const char *tag);
+
+/* --- the network --- */
+
 /* Queries the network for groups, now and for the next ten minutes. */
 void agent_look_around(struct agent *a);
 /* False for the first moment of it, until those that are there have had the time to answer. */
 bool agent_has_looked(const struct agent *a);
-/* Groups that are announced on the network and that this agent is not in: each once, in order of names. */
+/* Groups that are announced on the network and that this agent is neither in nor asks to join: each once, in order of
+ * names. */
 typedef bool agent_seen_fn(void *arg, const struct seen_group *g);
 void agent_seen_groups(struct agent *a, agent_seen_fn *fn, void *arg);
 

@@ -133,7 +133,7 @@ static bool pass_seen(void *arg, const struct seen_group *g)
 {
 	const struct seen_walk *walk = arg;
 
-	return agent_has_tag(walk->agent, g->tag) || walk->fn(walk->arg, g);
+	return agent_has_tag(walk->agent, g->tag) || agent_has_asked(walk->agent, g->tag) || walk->fn(walk->arg, g);
 }
 
 void agent_seen_groups(struct agent *a, agent_seen_fn *fn, void *arg)

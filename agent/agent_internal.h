@@ -8,14 +8,29 @@
 #include "agent/engine/events.h"
 #include "base/loop.h"
 #include "discovery/discovery.h"
+#include "sync/peer/asker.h"
 #include "sync/peer/peers.h"
 
-enum { AGENT_MAX_GROUPS = 64 };
+enum { AGENT_MAX_GROUPS = 64, AGENT_MAX_ASKS = 16 };
 
 /* A group that this agent is in, joins, or is leaving. */
 struct agent_group {
 	struct agent_group *prev, *next;
 	struct engine *engine;
+};
+
+/* A group that this agent asks to join. */
+struct agent_asking {
+	struct agent_asking *prev, *next;
+	struct agent *agent;
+	struct group_tag tag;
+	char text[TAG_TEXT_MAX]; /* of the tag */
+	char *name, *share, *message;
+	struct asker *asker;
+	enum asker_state told;    /* the last state that the user was told */
+	struct loop_timer *save;  /* runs while it is not stored yet */
+	char *error;              /* accepted, and why it could not be set up here; NULL: it could */
+	struct loop_timer *again; /* runs until members are asked again then */
 };
 
 struct agent {
@@ -38,6 +53,7 @@ struct agent {
 	struct real_path *home_real_path;
 	struct engine_context context;
 	struct agent_group *groups;
+	struct agent_asking *asks;         /* agent_asks.c */
 	struct agent_group *leaving;       /* left, but their disks have not answered yet */
 	struct loop_timer *load_timer;     /* runs while the settings of a group cannot be read */
 	struct loop_timer *announce_timer; /* agent_list.c */
@@ -46,8 +62,8 @@ struct agent {
 	int64_t browse_since_ms;         /* since then; 0: they are not */
 };
 
-/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups, agent_members and agent_peers,
- * agent. */
+/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups, agent_members and
+ * agent_peers, agent_asks, agent_requests, agent. */
 
 /* --- agent_list.c --- */
 
@@ -59,6 +75,8 @@ void agent_publish(void *arg);
 void agent_announce_again(void *arg);
 /* Whether this agent is in the group with this tag, or is joining it. */
 bool agent_has_tag(const struct agent *a, const char *tag);
+/* Whether it asks to join it, or has asked. */
+bool agent_has_asked(const struct agent *a, const char *tag);
 
 /* --- agent_discovery.c --- */
 
@@ -75,6 +93,13 @@ void agent_copied_home(void *arg, const struct agent_id *peer, const char *addre
 char *agent_share_is_free(void *arg, const struct engine *e, const struct real_path *real_path);
 /* For engine_context.ended. arg: the agent. */
 void agent_ended(void *arg, struct engine *e);
+
+/* --- agent_asks.c --- */
+
+/* Goes on with what earlier runs asked for. After the groups were loaded. */
+void agent_load_asks(struct agent *a);
+/* What is stored stays. Before the connections are freed. */
+void agent_free_asks(struct agent *a);
 
 /* --- agent_peers.c --- */
 

@@ -86,6 +86,16 @@ bool agent_has_tag(const struct agent *a, const char *tag)
 	return false;
 }
 
+bool agent_has_asked(const struct agent *a, const char *tag)
+{
+	const struct agent_asking *ask;
+
+	DL_FOREACH(a->asks, ask)
+		if (strcmp(ask->text, tag) == 0)
+			return true;
+	return false;
+}
+
 /* --- announcing --- */
 
 /* What others may see of a group: the longest-serving owner, by its own account, and how many members there are. */
@@ -125,8 +135,9 @@ static void show_group(struct discovery_group *out, struct engine *e)
 static void announce_groups(struct agent *a)
 {
 	struct discovery_group groups[AGENT_MAX_GROUPS] = { 0 };
-	char wanted[AGENT_MAX_GROUPS][27];
+	char wanted[AGENT_MAX_GROUPS + AGENT_MAX_ASKS][TAG_TEXT_MAX];
 	const struct agent_group *g;
+	const struct agent_asking *ask;
 	size_t nwanted = 0;
 	size_t n = 0;
 
@@ -138,8 +149,11 @@ static void announce_groups(struct agent *a)
 		if (engine_is_announced(e) && n < AGENT_MAX_GROUPS)
 			show_group(&groups[n++], e);
 	}
+	DL_FOREACH(a->asks, ask)
+		if (ask->told < ASKER_REJECTED) /* otherwise it has stopped */
+			memcpy(wanted[nwanted++], ask->text, sizeof(ask->text));
 	discovery_set_groups(a->discovery, groups, n);
-	discovery_look_for(a->discovery, (const char(*)[27])wanted, nwanted);
+	discovery_look_for(a->discovery, (const char(*)[TAG_TEXT_MAX])wanted, nwanted);
 }
 
 /* Owners and numbers of members change without a call of agent_publish(). Each announcement is news to everybody on the

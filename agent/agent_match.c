@@ -25,15 +25,9 @@ static bool begins_id(const char *text, const char *plain, bool *whole)
 	return n > 0;
 }
 
-void agent_match_offer(struct agent_match *m, const struct agent_id *id, const char *name)
+static void take_match(struct agent_match *m, const struct agent_id *id, bool whole)
 {
-	char plain[ID_PLAIN_MAX];
-	bool whole = false;
-
-	agent_id_plain(plain, id);
-	if (!begins_id(m->text, plain, &whole) && (name == NULL || strcmp(name, m->text) != 0))
-		return;
-	if (m->exact || (m->n > 0 && agent_id_equal(&m->id, id)))
+	if (m->exact || (!whole && m->n > 0 && agent_id_equal(&m->id, id)))
 		return;
 	if (whole) {
 		m->n = 0;
@@ -44,6 +38,21 @@ void agent_match_offer(struct agent_match *m, const struct agent_id *id, const c
 	else
 		m->other = *id;
 	m->n++;
+}
+
+void agent_match_add(struct agent_match *m, const struct agent_id *id)
+{
+	take_match(m, id, false);
+}
+
+void agent_match_offer(struct agent_match *m, const struct agent_id *id, const char *name)
+{
+	char plain[ID_PLAIN_MAX];
+	bool whole = false;
+
+	agent_id_plain(plain, id);
+	if (begins_id(m->text, plain, &whole) || (name != NULL && strcmp(name, m->text) == 0))
+		take_match(m, id, whole);
 }
 
 int agent_match_end(const struct agent_match *m, const char *among, char **why)

@@ -17,6 +17,8 @@ struct agent_match {
 };
 
 void agent_match_offer(struct agent_match *m, const struct agent_id *id, const char *name);
+/* It fits this agent for another reason than its name or ID. */
+void agent_match_add(struct agent_match *m, const struct agent_id *id);
 /* 0: m->id is meant. -1 with *why, fresh: it fits none, or several. among: what was searched, such as "member". */
 int agent_match_end(const struct agent_match *m, const char *among, char **why);
 

@@ -1,5 +1,6 @@
 /* groups, create, join, leave, pause, resume. */
 #include "agent/api/api_answer.h"
+#include "agent/api/api_ask.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_verify.h"
@@ -68,7 +69,8 @@ static void reply_groups(struct api *api, struct control_call *call, void *state
 	(void)state;
 	agent_engines(api->agent, groups_add, &list);
 	agent_seen_groups(api->agent, groups_add_seen, seen);
-	control_reply(call, 200, json_pack("{s:o, s:o}", "groups", list.array, "seen", seen));
+	control_reply(call, 200,
+	              json_pack("{s:o, s:o, s:o}", "groups", list.array, "asked", api_ask_list(api), "seen", seen));
 }
 
 static bool check_looked(struct api *api, struct control_call *call, void *state, bool *again)
@@ -88,22 +90,6 @@ void api_groups(struct api *api, struct control_call *call)
 }
 
 /* --- found, leave --- */
-
-/* The share's path in the body, unescaped, fresh; NULL: it is not valid, and the call is answered. */
-static char *body_share(struct control_call *call)
-{
-	const char *text;
-	char *share;
-
-	if (api_body_text(call, "share", &text) < 0)
-		return NULL;
-	share = text != NULL ? escape_decode(text) : NULL;
-	if (share != NULL && share[0] == '/')
-		return share;
-	free(share);
-	control_fail(call, 400, "\"share\" must be an absolute path (write a backslash in it as \\\\)");
-	return NULL;
-}
 
 /* The engine that a call waits for; NULL after the answer that there is none any more. */
 static struct engine *engine_still_here(struct api *api, struct control_call *call, const struct group_id *id)
@@ -168,7 +154,7 @@ void api_create(struct api *api, struct control_call *call)
 		             GROUP_NAME_MAX);
 		goto free_name;
 	}
-	share = body_share(call);
+	share = api_body_share(call, "share");
 	if (share == NULL)
 		goto free_name;
 	if (agent_create(api->agent, name, share, hidden, false, &e, &why) < 0)
@@ -209,7 +195,7 @@ static bool check_left(struct api *api, struct control_call *call, void *state, 
 /* Keeps the answer as text: the engine it is about is gone before the answer is sent. */
 void api_leave(struct api *api, struct control_call *call)
 {
-	struct engine *e = api_engine(api, call);
+	struct engine *e;
 	bool abandon = false;
 	char *why = NULL;
 	struct group_id id;
@@ -217,6 +203,9 @@ void api_leave(struct api *api, struct control_call *call)
 	json_t *left;
 	char *text;
 
+	if (api_ask_left(api, call))
+		return;
+	e = api_engine(api, call);
 	if (e == NULL || api_body_flag(call, "abandon", &abandon) < 0)
 		return;
 	id = *engine_group(e);
@@ -330,7 +319,7 @@ void api_join(struct api *api, struct control_call *call)
 		control_fail(call, 400, "\"token\" is missing");
 		return;
 	}
-	share = body_share(call);
+	share = api_body_share(call, "share");
 	if (share == NULL)
 		return;
 	if (agent_join(api->agent, token, share, &e, &why) < 0)

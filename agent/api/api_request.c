@@ -75,6 +75,21 @@ int api_body_path(struct control_call *call, const char *key, char **path)
 	return -1;
 }
 
+char *api_body_share(struct control_call *call, const char *key)
+{
+	const char *text;
+	char *share;
+
+	if (api_body_text(call, key, &text) < 0)
+		return NULL;
+	share = text != NULL ? escape_decode(text) : NULL;
+	if (share != NULL && share[0] == '/')
+		return share;
+	free(share);
+	control_fail(call, 400, "\"%s\" must be an absolute path (write a backslash in it as \\\\)", key);
+	return NULL;
+}
+
 int api_body_flag(struct control_call *call, const char *key, bool *flag)
 {
 	json_t *value = json_object_get(call->body, key);

@@ -23,6 +23,9 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \
 	ROW(POST, "/v1/groups", api_create, OWNER, "create a group")                                         \
 	ROW(POST, "/v1/join", api_join, OWNER, "join a group by a token")                                    \
+	ROW(POST, "/v1/ask", api_ask, OWNER, "ask to join a group by its name")                              \
+	ROW(GET, "/v1/ask", api_asked, OWNER, "answers when an owner has decided")                           \
+	ROW(GET, "/v1/requests", api_requests, OWNER, "who asks to join the groups of this agent")           \
 	ROW(POST, "/v1/pause", api_pause, OWNER, "stop sharing, in all groups")                              \
 	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \
 	ROW(GET, "/v1/conflicts", api_conflicts, OWNER, "the conflict copies of all groups")                 \
@@ -37,6 +40,9 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(POST, "/v1/groups/*/revoke", api_revoke, OWNER, "take an invite back")                           \
 	ROW(POST, "/v1/groups/*/role", api_role, OWNER, "give a role, or add an agent")                      \
 	ROW(POST, "/v1/groups/*/remove", api_remove, OWNER, "remove a member")                               \
+	ROW(GET, "/v1/groups/*/requests", api_requests, OWNER, "who asks to join the group")                 \
+	ROW(POST, "/v1/groups/*/accept", api_accept, OWNER, "let an agent that asks join")                   \
+	ROW(POST, "/v1/groups/*/reject", api_reject, OWNER, "refuse an agent that asks")                     \
 	ROW(POST, "/v1/groups/*/leave", api_leave, OWNER, "leave the group")                                 \
 	ROW(POST, "/v1/groups/*/pause", api_pause, OWNER, "stop sharing")                                    \
 	ROW(POST, "/v1/groups/*/resume", api_resume, OWNER, "share again")                                   \

@@ -1,5 +1,6 @@
 /* status, peers, downloads: each answers with one small document. */
 #include "agent/api/api_answer.h"
+#include "agent/api/api_ask.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_waiter.h"
 #include "agent/engine/engine_status.h"
@@ -66,6 +67,9 @@ static bool status_group(void *arg, struct engine *e)
 	                  "disk_lacks", api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
+	json_object_set_new(group, "requests",
+	                    json_integer(engine_mailbox(e) != NULL ? (json_int_t)requests_waiting(engine_mailbox(e))
+	                                                           : 0));
 	json_array_append_new(arg, group);
 	return true;
 }
@@ -93,11 +97,12 @@ static void reply_status(struct api *api, struct control_call *call)
 
 	agent_engines(api->agent, status_group, groups);
 	control_reply(call, 200,
-	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "agent",
+	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
 	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
-	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api)));
+	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api), "asked",
+	                        api_ask_list(api)));
 }
 
 static bool begin_probe(void *arg, struct engine *e)

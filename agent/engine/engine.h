@@ -15,6 +15,7 @@ struct fetch;
 struct index;
 struct peer_group;
 struct record;
+struct requests;
 struct roster;
 struct share;
 
@@ -25,6 +26,7 @@ struct roster *engine_roster(struct engine *e);
 struct index *engine_index(struct engine *e); /* NULL while joining or in error */
 struct fetch *engine_fetch(struct engine *e); /* NULL without a share */
 struct peer_group *engine_peers(struct engine *e);
+struct requests *engine_mailbox(struct engine *e); /* the requests to join; NULL without a share */
 /* Calls fn for each live file of the group below `under`, in walk order: our rows, and what members offer. here:
  * complete in our share. has: the short IDs of the members that have this version, ours among them. after: begins
  * with the first path after this one, so that a long list can be read in pieces over many turns; NULL: from the

@@ -77,6 +77,8 @@ bool engine_awaits_disk(const struct engine *e);
 const struct real_path *engine_real_path(const struct engine *e);
 /* We changed the roster (by admitting, removing or leaving): stores it and sends it to peers. */
 void engine_roster_changed(struct engine *e);
+/* We answered a request to join, or have seen it: stores that and sends it to peers. */
+void engine_requests_changed(struct engine *e);
 /* Emits an event of the group. path and reason may be NULL. */
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
 

@@ -5,7 +5,7 @@
  *   engine_store      the group's settings in the home
  *   engine_disk       whether the share's disk answers; requests that need it
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
- *   engine_roster
+ *   engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_wiring     passes on what scan, fetch and peers report
  *   engine_mirror     builds and takes down everything that works on a share
@@ -73,6 +73,7 @@ struct engine {
 	struct engine_sync *sync;
 	struct engine_drain *drain; /* engine_stop.c */
 	/* Parts of the mirror; NULL without it. */
+	struct engine_requests *requests;
 	struct engine_verify *verify;
 	struct engine_versions *versions;
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
@@ -184,6 +185,14 @@ void engine_roster_check_self(struct engine *e);
 void engine_roster_forget_departed(struct engine *e);
 /* Signs what an owner's agent signs without being asked: from the next turn on, or not any more. */
 void engine_roster_duty(struct engine *e, bool on);
+
+/* --- engine_requests.c --- */
+
+/* Before the connections are made, which need the mailbox; freed after them. */
+void engine_requests_start(struct engine *e);
+void engine_requests_free(struct engine *e);
+/* Peers changed what counts: it is saved soon, and an owner's user is told what is new. */
+void engine_requests_told(struct engine *e);
 
 /* --- the state of each part, for engine_dump.c --- */
 

@@ -28,6 +28,7 @@ void engine_mirror_start(struct engine *e)
 	index_on_commit(e->index, index_committed, e);
 	e->local = engine_wiring_local(e);
 	e->fetch = engine_wiring_fetch(e);
+	engine_requests_start(e);
 	e->peers = engine_wiring_peers(e);
 	/* Before the first connection opens: what members are asked for depends on both. */
 	engine_roster_forget_departed(e);
@@ -88,4 +89,5 @@ void engine_mirror_free(struct engine *e)
 	e->share = NULL;
 	peer_group_free(e->peers);
 	e->peers = NULL;
+	engine_requests_free(e);
 }

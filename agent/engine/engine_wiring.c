@@ -253,6 +253,11 @@ static void peer_roster_changed(void *arg)
 	engine_roster_told(arg);
 }
 
+static void peer_requests_changed(void *arg)
+{
+	engine_requests_told(arg);
+}
+
 const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.records_end = peer_records_end,
@@ -266,6 +271,7 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.up = peer_up,
 	.down = peer_down,
 	.roster_changed = peer_roster_changed,
+	.requests_changed = peer_requests_changed,
 	.state = something_changed,
 };
 
@@ -328,6 +334,7 @@ static struct content_sources sources_of(struct engine *e)
 struct peer_group *engine_wiring_peers(struct engine *e)
 {
 	return peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
+	                                                                      .requests = engine_mailbox(e),
 	                                                                      .index = e->index,
 	                                                                      .sources = sources_of(e),
 	                                                                      .workers = e->workers,

@@ -100,6 +100,35 @@ def conflict(a, b):
     netlab.apart(a, b, lambda: trees.write(a.share, {"doc": b"mine"}), lambda: trees.write(b.share, {"doc": b"theirs"}))
 
 
+def public_id(host, group):
+    one, = [g for g in host.cli("groups")["groups"] if g["group"] == group]
+    return one["public_id"]
+
+
+def asking_and_deciding(api, a, b):
+    """a asks to join a group of b, and b, twice, one of a's."""
+    b.cli("create", "wanted", "--share", b.path("wanted"))
+    tag = public_id(b, "wanted")
+    code = api.call("POST /v1/ask", body={"group": "wanted#" + tag, "share": a.path("wanted"), "message": "please", "timeout": 20})["code"]
+    assert api.call("GET /v1/ask", public_id=tag, timeout=0)["state"] == "asked"
+    assert [g["code"] for g in api.call("GET /v1/status")["asked"]] == [code]
+    assert [g["code"] for g in api.call("GET /v1/groups")["asked"]] == [code]
+    until("b shows it", lambda: [r["code"] for r in b.cli("requests")["requests"]] == [code], 20)
+    b.cli("accept", "wanted", code)
+    assert api.call("GET /v1/ask", public_id=tag, timeout=20)["state"] == "accepted"
+    api.call("POST /v1/groups/*/leave", "wanted")
+
+    a.cli("create", "ours", "--share", a.path("ours"))
+    for decision in ("reject", "accept"):
+        b.lanyard("join", "ours#" + public_id(a, "ours"), "--share", b.path("ours"), "--timeout", "0")
+        until("a shows it", lambda: api.call("GET /v1/groups/*/requests", "ours")["requests"], 20)
+        one, = api.call("GET /v1/requests")["requests"]
+        assert api.call("POST /v1/groups/*/" + decision, "ours", body={"agent": one["code"]})["agent"] == b.agent_id()
+        if decision == "reject":
+            until("b has heard", lambda: b.cli("status")["asked"][0]["state"] == "rejected", 20)
+    until("b is a member", lambda: [g for g in b.cli("groups")["groups"] if g["group"] == "ours"], 20)
+
+
 def test_every_answer_is_described(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b])
@@ -173,6 +202,7 @@ def test_every_answer_is_described(lab):
     assert api.call("GET /v1/debug/dump", names=1)["groups"][0]["holds"]
     assert status["holds"][0]["files"] == status["held"] > 50 and b"pipe" in a.problems("pics")
 
+    asking_and_deciding(api, a, b)
     with open(ROUTES, encoding="utf-8") as f:
         routes = {"%s %s" % r for r in re.findall(r'ROW\((GET|POST), "([^"]+)"', f.read())}
     assert routes == set(documented()) == api.called
