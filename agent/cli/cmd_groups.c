@@ -77,6 +77,9 @@ static void print_groups(const json_t *document)
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		format_table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
 		                                     cli_text(group, "state"), cli_text(group, "share") });
+	json_array_foreach(json_object_get(document, "asked"), i, group)
+		format_table_row(&table, (char *[]){ cli_text(group, "group"), mem_strdup(""), cli_text(group, "state"),
+		                                     cli_text(group, "share") });
 	format_table_print(&table);
 	print_seen(json_object_get(document, "seen"));
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "agent/cli/http.h"
+#include "agent/cli/join_ask.h"
+#include "agent/cli/join_token.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 
@@ -87,41 +89,73 @@ int cmd_create(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-int cmd_join(struct cli *cli, int argc, char **argv)
-{
-	const char *token = NULL;
-	const char *share = NULL;
-	const char *timeout_text = NULL;
-	struct args_option own[] = {
-		{ ARGS_TEXT, "invite", &token },
-		{ ARGS_TEXT, "share", &share },
-		{ ARGS_TEXT, "timeout", &timeout_text },
-		{ ARGS_END, NULL, NULL },
-	};
-	int64_t timeout = 60;
-	json_t *body;
-	json_t *document;
-	char *text;
-	int rc;
+/* What `join` was told, checked. */
+struct join_words {
+	char *token; /* owned; NULL: it asks */
+	char *share; /* owned */
+	int64_t timeout;
+};
 
-	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
-		return CLI_USAGE;
-	if (token == NULL)
-		return cli_usage(cli, "join: --invite TOKEN is missing");
-	if (timeout_text != NULL && args_number(timeout_text, 0, 366 * 86400, &timeout) < 0 &&
-	    args_duration(timeout_text, &timeout) < 0)
-		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
-	text = share_text(share != NULL ? share : "share");
-	if (text == NULL)
-		return CLI_USAGE;
-	body = json_pack("{s:s, s:s, s:I}", "token", token, "share", text, "timeout", (json_int_t)timeout);
-	free(text);
+static int join_by_token(struct cli *cli, const struct join_words *w, json_t **document)
+{
+	json_t *body =
+		json_pack("{s:s, s:s, s:I}", "token", w->token, "share", w->share, "timeout", (json_int_t)w->timeout);
+
 	if (body == NULL)
 		return cli_usage(cli, "this is not a token; paste everything that `lanyard invite` printed");
-	rc = http_post(cli, "/join", body, &document);
+	return http_post(cli, "/join", body, document);
+}
+
+/* The token as it was given, or as its file or standard input has it. 0, or an exit status. */
+static int join_read_token(struct cli *cli, const char *group, const char *invite, const char *file, char **token)
+{
+	int ways = (group != NULL) + (invite != NULL) + (file != NULL);
+
+	if (ways != 1)
+		return cli_usage(cli, "join: either a GROUP to ask for, or --invite TOKEN, or --invite-file FILE");
+	if (group != NULL)
+		return CLI_DONE;
+	*token = file != NULL || strcmp(invite, "-") == 0 ? join_token_read(file) : mem_strdup(invite);
+	return *token != NULL ? CLI_DONE : CLI_REFUSED;
+}
+
+int cmd_join(struct cli *cli, int argc, char **argv)
+{
+	const char *invite = NULL, *file = NULL, *share = NULL, *message = NULL, *timeout_text = NULL;
+	struct args_option own[] = {
+		{ ARGS_TEXT, "invite", &invite },        { ARGS_TEXT, "invite-file", &file },
+		{ ARGS_TEXT, "share", &share },          { ARGS_TEXT, "message", &message },
+		{ ARGS_TEXT, "timeout", &timeout_text }, { ARGS_END, NULL, NULL },
+	};
+	int words = cli_args(cli, own, 0, 1, argc, argv);
+	const char *group = words == 1 ? argv[0] : NULL;
+	struct join_words w = { .timeout = 60 };
+	json_t *document = NULL;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	if (timeout_text != NULL && args_number(timeout_text, 0, 366 * 86400, &w.timeout) < 0 &&
+	    args_duration(timeout_text, &w.timeout) < 0)
+		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
+	if (message != NULL && group == NULL)
+		return cli_usage(cli, "--message goes with a GROUP to ask for");
+	rc = join_read_token(cli, group, invite, file, &w.token);
 	if (rc != CLI_DONE)
 		return rc;
-	print_group(cli, document, "joined");
+	w.share = share_text(share != NULL ? share : "share");
+	if (w.share == NULL)
+		rc = CLI_USAGE;
+	else if (w.token != NULL)
+		rc = join_by_token(cli, &w, &document);
+	else
+		rc = join_ask(cli, &(struct join_ask){ group, w.share, message, w.timeout }, &document);
+	if (rc == CLI_DONE)
+		print_group(cli, document, "joined");
+	else if (document != NULL && cli->json)
+		cli_print_json(document);
 	json_decref(document);
-	return CLI_DONE;
+	free(w.token);
+	free(w.share);
+	return rc;
 }

@@ -113,6 +113,10 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 	if (cli_number(g, "ignored") > 0)
 		add_line(l, mem_printf("  .lanyardignore excludes %s here",
 		                       format_count(files, cli_number(g, "ignored"), "path", "paths")));
+	if (cli_number(g, "requests") > 0)
+		add_line(l,
+		         mem_printf("  %s to join: lanyard requests %s",
+		                    format_count(files, cli_number(g, "requests"), "agent asks", "agents ask"), name));
 	if (cli_number(g, "wanted") > 0)
 		add_line(l, mem_printf("  %lld to download, %s", (long long)cli_number(g, "wanted"),
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
@@ -128,6 +132,21 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 	free(waits_for);
 	free(state);
 	free(error);
+}
+
+/* A group that this agent asks to join. */
+static void status_add_asked(struct lines *l, const json_t *asked)
+{
+	char *name = cli_text(asked, "group");
+	char *state = cli_text(asked, "state");
+	char *code = cli_text(asked, "code");
+	char *note = cli_text(asked, "note");
+
+	add_line(l, mem_printf("%s: %s%s%s, %s", name, state, code[0] != '\0' ? ", code " : "", code, note));
+	free(name);
+	free(state);
+	free(code);
+	free(note);
 }
 
 static void status_lines(struct cli *cli, struct lines *l, const json_t *document)
@@ -146,7 +165,10 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 	                       problem));
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		status_add_group(cli, l, group);
-	if (json_array_size(json_object_get(document, "groups")) == 0)
+	json_array_foreach(json_object_get(document, "asked"), i, group)
+		status_add_asked(l, group);
+	if (json_array_size(json_object_get(document, "groups")) == 0 &&
+	    json_array_size(json_object_get(document, "asked")) == 0)
 		add_line(l, mem_strdup("not in a group yet: `lanyard create` creates one, `lanyard join` joins one"));
 	free(agent);
 	free(name);

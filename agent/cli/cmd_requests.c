@@ -1,0 +1,116 @@
+/* requests, accept, reject: who asks to join, and what an owner decides. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/cli/names.h"
+#include "agent/escape.h"
+#include "base/mem.h"
+
+/* The member that carried it is named as well: it alone could have chosen the code. */
+static void print_requests(const json_t *list)
+{
+	struct table table = TABLE_INIT(8);
+	size_t id = names_id_length(list, "agent");
+	const json_t *request;
+	size_t i;
+
+	json_array_foreach(list, i, request) {
+		char since[FORMAT_MAX];
+		char *giver = cli_text(request, "giver_name");
+
+		format_duration(since, (int64_t)time(NULL) - cli_number(request, "since"));
+		format_table_row(&table, (char *[]){ cli_text(request, "code"), cli_text(request, "group"),
+		                                     cli_text(request, "name"), names_id(request, "agent", id),
+		                                     cli_text(request, "address"), mem_printf("%s ago", since),
+		                                     giver[0] != '\0' ? mem_printf("by %s", giver) : mem_strdup(""),
+		                                     cli_text(request, "message") });
+		free(giver);
+	}
+	format_table_print(&table);
+}
+
+int cmd_requests(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 0, 1, argc, argv);
+	const json_t *list;
+	json_t *document;
+	char *path;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	path = words == 1 ? http_group_path(argv[0], "/requests") : mem_strdup("/requests");
+	rc = http_get(cli, path, &document);
+	free(path);
+	if (rc != CLI_DONE)
+		return rc;
+	list = json_object_get(document, "requests");
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_requests(list);
+	if (!cli->json && cli->terminal && json_array_size(list) > 0)
+		(void)fputs(
+			"Compare the code with the one that `lanyard join` shows there, then: lanyard accept GROUP CODE, "
+			"or lanyard reject GROUP CODE\n",
+			stderr);
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* Takes body over, without the agent. */
+static int request_decide(struct cli *cli, const char *verb, char **argv, json_t *body, const char *did)
+{
+	char *agent = escape_name(argv[1]);
+	char *path = http_group_path(argv[0], verb);
+	json_t *document;
+	int rc;
+
+	json_object_set_new(body, "agent", json_string(agent));
+	rc = http_post(cli, path, body, &document);
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(document);
+	else if (rc == CLI_DONE) {
+		char *id = cli_text(document, "agent");
+		char *group = cli_text(document, "group");
+
+		(void)printf("%s %s: %s\n", did, id, group);
+		free(id);
+		free(group);
+	}
+	if (rc == CLI_DONE)
+		json_decref(document);
+	free(agent);
+	free(path);
+	return rc;
+}
+
+int cmd_accept(struct cli *cli, int argc, char **argv)
+{
+	const char *role = NULL;
+	struct args_option own[] = { { ARGS_TEXT, "role", &role }, { ARGS_END, NULL, NULL } };
+
+	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
+		return CLI_USAGE;
+	if (role != NULL && strcmp(role, "owner") != 0 && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0)
+		return cli_usage(cli, "--role must be owner, member or reader");
+	return request_decide(cli, "/accept", argv, role != NULL ? json_pack("{s:s}", "role", role) : json_object(),
+	                      "accepted");
+}
+
+int cmd_reject(struct cli *cli, int argc, char **argv)
+{
+	bool forever = false;
+	struct args_option own[] = { { ARGS_FLAG, "forever", &forever }, { ARGS_END, NULL, NULL } };
+
+	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
+		return CLI_USAGE;
+	return request_decide(cli, "/reject", argv, json_pack("{s:b}", "forever", (int)forever), "rejected");
+}

@@ -1,0 +1,341 @@
+"""Asking to join a group by its name: the code that two people compare, the request that waits for an owner, and what an owner
+decides."""
+import json
+import os
+import re
+import subprocess
+
+import agents
+import netlab
+import pytest
+from netlab import trees, until
+
+CODE = re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}")
+MEMBERS = 3
+
+
+def start(*hosts):
+    for host in hosts:
+        host.daemon.start("--discovery", "embedded", "--listen", str(host.port))
+
+
+def group_of(hosts, group="home", options=()):
+    """The first founds it, the others join by an invite; all find each other by mDNS."""
+    start(*hosts)
+    first, *others = hosts
+    first.cli("create", group, "--share", first.share, *options)
+    for host in others:
+        host.cli("join", "--invite", first.invite(group), "--share", host.share)
+    for host in hosts:
+        host.wait_peers(len(hosts) - 1)
+        host.wait_sync()
+
+
+def seen(host):
+    return host.cli("groups")["seen"]
+
+
+def until_seen(host, group="home", number=1):
+    until(lambda: "%s sees %s: %s" % (host.name, group, seen(host)),
+          lambda: len([g for g in seen(host) if g["group"] == group]) == number, 20)
+
+
+def asked(host):
+    """What the asker's status says of its one request."""
+    one, = host.cli("status")["asked"]
+    return one
+
+
+def ask(host, group="home", *options, timeout=0):
+    """Ask without waiting for a decision; returns the code."""
+    got = host.lanyard("--json", "join", group, "--share", host.share, "--timeout", str(timeout), *options)
+    assert got.code == 1, got
+    until(lambda: "%s has a code: %s" % (host.name, asked(host)), lambda: asked(host)["code"], 20)
+    return asked(host)["code"]
+
+
+def requests(host, group=None):
+    return host.cli("requests", *([group] if group else []))["requests"]
+
+
+def until_requested(host, code, timeout=20):
+    """The one request with this code, as this member shows it."""
+    until(lambda: "%s shows %s: %s" % (host.name, code, requests(host)),
+          lambda: [r for r in requests(host) if r["code"] == code], timeout)
+    one, = [r for r in requests(host) if r["code"] == code]
+    return one
+
+
+def until_member(host, group="home", timeout=20):
+    until(lambda: "%s is a member: %s" % (host.name, host.cli("groups")),
+          lambda: [g for g in host.cli("groups")["groups"] if g["group"] == group and g["role"]], timeout)
+
+
+def wait_for(proc, timeout=20):
+    out, err = proc.communicate(timeout=timeout * netlab.FACTOR)
+    return proc.returncode, out.decode(), err.decode()
+
+
+def join(host, *words):
+    """`lanyard join WORDS`, running."""
+    return host.popen(os.path.join(agents.BUILD, "lanyard"), "--home", host.home, "--json", "join", *words,
+                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=agents.clean_env(host))
+
+
+def test_a_group_is_seen_once_with_its_owner_and_its_members(lab):
+    a, b, c, d = hosts = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until(lambda: "d sees one group of three: %s" % seen(d), lambda: [g["members"] for g in seen(d)] == [MEMBERS], 20)
+    one, = seen(d)
+    assert (one["group"], one["owner"]) == ("home", "a") and re.fullmatch("[a-z2-7]{26}", one["id"])
+    # By the same public ID members know it; the ID itself is nobody else's.
+    mine, = a.cli("groups")["groups"]
+    assert mine["public_id"] == one["id"] and mine["id"] not in json.dumps(seen(d))
+    assert seen(b) == []
+    shown = d.lanyard("groups").out.decode()
+    assert re.search(r"^home +of a +3 members$", shown, re.M), shown
+    assert hosts
+
+
+def test_the_first_five_minutes_compare_a_code_and_accept(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    trees.write(a.share, {"report": b"from a"})
+    start(d)
+    until_seen(d)
+    with d.events() as at_d, a.events() as at_a:
+        proc = join(d, "home", "--share", d.share, "--message", "the laptop in room 2")
+        said = at_a.wait("request", peer=d.agent_id())
+        one = until_requested(a, asked(d)["code"])
+        assert one["code"] in said["reason"] and "the laptop in room 2" in said["reason"]
+        assert (one["group"], one["agent"], one["name"], one["message"]) == ("home", d.agent_id(), "d", "the laptop in room 2")
+        assert CODE.fullmatch(one["code"]) and one["giver_name"] in ("a", "b", "c")
+        assert one["address"] in (d.ip, d.ip6) or one["address"].startswith("fe80:"), one
+        assert a.status()["requests"] == 1
+        shown = a.lanyard("requests", "home").out.decode()
+        assert re.search(r"%s  home  d  %s" % (one["code"], d.agent_id()[:7]), shown), shown
+        a.cli("accept", "home", one["code"])
+        code, out, err = wait_for(proc)
+        at_d.wait("joined", group="home")
+    assert code == 0, (out, err)
+    answer = json.loads(out)
+    assert (answer["state"], answer["code"], answer["group"]) == ("accepted", one["code"], "home")
+    d.wait_sync(peers=1)
+    until("the file came", lambda: os.path.exists(d.file("report")), 20)
+    assert d.cli("status")["asked"] == [] and requests(a) == []
+    members = {m["name"]: m["role"] for m in d.cli("members", "home")["members"]}
+    assert members == {"a": "owner", "b": "member", "c": "member", "d": "member"}
+
+
+def test_a_request_waits_for_an_owner_while_everybody_restarts(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    a.daemon.stop()
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    for member in (b, c):
+        until_requested(member, code)
+    for host in (b, c, d):
+        host.daemon.stop()
+    start(b, c, d)
+    assert asked(d)["code"] == code
+    b.daemon.stop()
+    # Whoever took it in is away as well: it comes to the owner through another member.
+    start(a)
+    one = until_requested(a, code)
+    assert one["agent"] == d.agent_id()
+    a.cli("accept", "home", d.agent_id()[:10])
+    until_member(d)
+
+
+def test_an_asker_that_is_away_is_a_member_as_soon_as_it_comes(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    until_requested(a, code)
+    d.daemon.stop()
+    a.cli("accept", "home", "d", "--role", "reader")
+    until("b has heard", lambda: len(b.cli("members", "home")["members"]) == 4, 20)
+    a.daemon.stop()  # another member tells it
+    start(d)
+    until_member(d)
+    assert {g["group"]: g["role"] for g in d.cli("groups")["groups"]} == {"home": "reader"}
+
+
+def test_a_rejection_is_told_once_and_ends_the_asking(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    with d.events() as at_d:
+        proc = join(d, "home", "--share", d.share, "--timeout", "60")
+        until(lambda: "d asks: %s" % d.cli("status")["asked"], lambda: [s for s in d.cli("status")["asked"] if s["code"]], 20)
+        first = asked(d)["code"]
+        until_requested(a, first)
+        a.cli("reject", "home", first)
+        at_d.wait("rejected", group="home")
+    code, out, err = wait_for(proc)
+    assert code == 1 and json.loads(out)["state"] == "rejected" and "rejected" in err
+    until("nobody waits", lambda: not requests(a) and not requests(b), 20)
+    d.daemon.stop()
+    start(d)
+    with d.events(history=True) as at_d:
+        at_d.wait("ready")
+        assert asked(d)["state"] == "rejected"
+        assert not [e for e in at_d.seen if e["event"] == "rejected"]
+    # It may ask again, as another request.
+    again = ask(d)
+    assert again != first
+    until_requested(a, again)
+    a.cli("reject", "home", again, "--forever")
+    until(lambda: "rejected for good: %s" % asked(d), lambda: asked(d)["state"] == "rejected", 20)
+    d.lanyard("join", "home", "--share", d.share, "--timeout", "3")
+    until("still rejected", lambda: asked(d)["state"] == "rejected", 20)
+    assert requests(a) == [] and requests(b) == []
+    # What is over can be forgotten.
+    d.cli("leave", "home")
+    assert d.cli("status")["asked"] == []
+
+
+def test_a_hidden_group_is_neither_seen_nor_asked_for(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c], options=["--hidden"])
+    start(d)
+    until("d has looked", lambda: seen(d) == [], 5)
+    got = d.lanyard("join", "home", "--share", d.share, "--timeout", "2")
+    assert got.code == 1 and "no group of that name is seen" in got.err
+    # Not even by who knows its public ID.
+    mine, = a.cli("groups")["groups"]
+    d.lanyard("join", "home#" + mine["public_id"], "--share", d.share, "--timeout", "3")
+    assert asked(d)["code"] is None and requests(a) == []
+
+
+def test_two_groups_of_one_name_are_told_apart(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    start(a, b, c, d)
+    for host in (a, b):
+        host.cli("create", "home", "--share", host.share)
+    c.cli("join", "--invite", b.invite("home"), "--share", c.share)
+    until_seen(d, number=2)
+    until("of two members", lambda: sorted(g["members"] for g in seen(d)) == [1, 2], 20)
+    got = d.lanyard("join", "home", "--share", d.share, "--timeout", "10")
+    of_a, of_b = [next(g["id"] for g in seen(d) if g["owner"] == name) for name in "ab"]
+    assert got.code == 1
+    for tag, owner in ((of_a, "of a, 1 member"), (of_b, "of b, 2 members")):
+        assert "home#%s (%s)" % (tag[:8], owner) in got.err, got.err
+    code = ask(d, "home#" + of_b[:6])
+    until_requested(b, code)
+    assert requests(a) == []
+    c_sees = c.lanyard("groups").out.decode()
+    assert re.search(r"^home +of a +1 member$", c_sees, re.M), c_sees
+    b.cli("accept", "home", code)
+    until_member(d)
+    assert [g["id"] for g in seen(d)] == [of_a]
+
+
+def test_another_owner_accepts(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, c])
+    start(b)
+    until_seen(b)
+    a.cli("accept", "home", until_requested(a, ask(b))["code"], "--role", "owner")
+    until_member(b)
+    b.wait_peers(2)
+    assert b.cli("groups")["groups"][0]["role"] == "owner"
+    a.daemon.stop()
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    until_requested(c, code)
+    got = c.lanyard("accept", "home", code)
+    assert got.code == 1 and "only an owner" in got.err
+    until_requested(b, code)
+    b.cli("accept", "home", code)
+    until_member(d)
+    start(a)
+    until("a knows", lambda: len(a.cli("members", "home")["members"]) == 4, 20)
+    assert requests(a) == []
+
+
+def test_a_second_user_of_the_machine_asks(lab):
+    a, b, c = [lab.host(name) for name in "abc"]
+    group_of([a, b, c])
+    home, share = a.path("second-home"), a.path("second-share")
+    os.makedirs(share)
+    log = open(a.path("second.log"), "ab")
+    second = a.popen(os.path.join(agents.BUILD, "lanyardd"), "--home", home, "--discovery", "embedded", stdout=log, stderr=log,
+                     env=agents.clean_env(a))
+    try:
+        until("the second answers", lambda: a.lanyard("status", home=home).code == 0, 20)
+
+        def status():
+            return json.loads(a.lanyard("--json", "status", home=home).out)
+        until("it sees the group", lambda: [g for g in json.loads(a.lanyard("--json", "groups", home=home).out)["seen"]], 20)
+        a.lanyard("join", "home", "--share", share, "--timeout", "0", home=home)
+        until("it has a code", lambda: status()["asked"] and status()["asked"][0]["code"], 20)
+        code = status()["asked"][0]["code"]
+        until_requested(a, code)
+        a.cli("accept", "home", code)
+        until("it is a member", lambda: [g for g in status()["groups"] if g["group"] == "home"], 20)
+        trees.write(b.share, {"hello": b"world"})
+        until("the file is there", lambda: os.path.exists(os.path.join(share, "hello")), 20)
+    finally:
+        second.terminate()
+        assert second.wait(20 * netlab.FACTOR) == 0
+        log.close()
+
+
+def test_what_nobody_can_mean_is_refused(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    until_requested(a, code)
+    for agent in ("nobody", "aaaa-aaaa", ""):
+        got = a.lanyard("accept", "home", agent)
+        assert got.code == 1 and got.err, (agent, got)
+    assert a.lanyard("accept", "home", code, "--role", "vault").code == 2
+    assert a.lanyard("reject", "home", "nobody").code == 1
+    assert a.lanyard("accept", "home", "b").code == 1  # a member does not ask
+    assert len(requests(a)) == 1
+    got = d.lanyard("join", "home", "--share", d.home, "--timeout", "1")
+    assert got.code == 1 and "home" in got.err
+    got = a.lanyard("join", "home", "--share", a.path("x"), "--timeout", "1")
+    assert got.code == 1 and "already" in got.err
+    a.cli("accept", "home", code.replace("-", "").upper())
+    until_member(d)
+
+
+@pytest.mark.parametrize("words", [[], ["home", "--invite", "x"], ["--invite", "x", "--invite-file", "y"],
+                                   ["--invite", "x", "--message", "y"]])
+def test_a_join_is_by_one_way(lab, words):
+    a = lab.host("a")
+    a.daemon.start("--discovery", "off")
+    assert a.lanyard("join", *words).code == 2
+
+
+@pytest.mark.parametrize("way", ["input", "file"])
+def test_a_token_need_not_be_among_the_words(lab, way):
+    a, b = lab.host("a"), lab.host("b")
+    a.daemon.start("--discovery", "off")
+    b.daemon.start("--discovery", "off", "--peer", a.address)
+    a.cli("create", "pics", "--share", a.share)
+    token, path = a.invite("pics"), b.path("token")
+    with open(path, "w") as f:
+        f.write("\n  %s \n" % token)
+    if way == "file":
+        b.cli("join", "--invite-file", path, "--share", b.share)
+    else:
+        with open(path) as f:
+            got = b.run(os.path.join(agents.BUILD, "lanyard"), "--home", b.home, "join", "--invite", "-", "--share", b.share,
+                        stdin=f, env=agents.clean_env(b))
+        assert got.returncode == 0, got.stderr
+    b.wait_peers(1)
+    for bad in ("/nonexistent", "/dev/null"):
+        got = b.lanyard("join", "--invite-file", bad)
+        assert got.code == 1 and bad in got.err, got
