@@ -136,3 +136,54 @@ def test_a_taken_port_says_what_to_do(lab):
     a.host.home = home
     a.start()
     a.stop()
+
+
+def process_lists(word):
+    """The arguments of every process here that contain a word."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                line = f.read()
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found
+
+
+def test_no_process_has_the_invite_among_its_words(lab):
+    a, b = Checkout(lab.host("a")), Checkout(lab.host("b"))
+    token = LINE.findall(a.start())[0]
+    said = b.start("INVITE=" + token.decode())
+    assert not process_lists(token), (process_lists(token), said)
+    assert process_lists(b"INVITE=xxxx")  # make's own, overwritten
+    netlab.settle([a.host, b.host])
+    b.stop()
+    a.stop()
+
+
+def test_the_first_five_minutes_without_a_token(lab):
+    a, b = Checkout(lab.host("a")), Checkout(lab.host("b"))
+    a.start()
+    said = b.start()
+    assert re.search(rb"^make run JOIN=home +# of a +1 member\r?$", said, re.M), said
+    assert not LINE.search(said) and b.host.cli("groups")["groups"] == []
+    b.stop()
+    said = b.start("JOIN=home", "MESSAGE=the laptop", until=rb"confirmation code: [a-z2-7-]{9}")
+    code = re.search(rb"confirmation code: ([a-z2-7-]{9})", said).group(1).decode()
+    netlab.until("a shows the same code", lambda: [r["code"] for r in a.host.cli("requests")["requests"]] == [code], 20)
+    request, = a.host.cli("requests")["requests"]
+    assert (request["name"], request["message"]) == ("b", "the laptop")
+    # It goes on asking when it is started again, whatever it is told.
+    b.stop()
+    b.start(until=code.encode())
+    a.host.cli("accept", "home", code)
+    netlab.until("b is a member", lambda: [g for g in b.host.cli("groups")["groups"] if g["role"]], 20)
+    trees.write(a.host.share, {"hello": b"world"})
+    b.host.wait_peers(1)
+    netlab.settle([a.host, b.host])
+    b.stop()
+    b.start("JOIN=home", until=rb"Only an owner can make invites")
+    b.stop()
+    a.stop()
