@@ -3,7 +3,7 @@
  *
  * A request is signed by the agent that asks, and by the member that it asked (its *giver*), which answered the
  * asker's commitment with a random salt. From both follows the confirmation code, which the asker and every member
- * compute; docs/decisions/ask-to-join.md says why nobody can choose it. An answer is signed by an owner: seen,
+ * compute; decision 31 says why nobody can choose it. An answer is signed by an owner: seen,
  * rejected, or rejected for good. There is no answer "accepted": that is an entry of the roster, which beats all
  * rejections.
  *

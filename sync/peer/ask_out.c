@@ -117,7 +117,7 @@ bool ask_out_holds(const struct session *s, int64_t now_ms)
 	const struct asking *a;
 
 	DL_FOREACH(s->asking, a) {
-		if (a->told && (a->told_state == MSG_ASK_WAITING || a->told_state == MSG_ASK_LATER ||
+		if (a->told && (a->told_state == MSG_ASK_WAITING ||
 		                (a->told_state == MSG_ASK_ACCEPTED && now_ms - a->told_ms < ACCEPTED_MS)))
 			return true;
 	}

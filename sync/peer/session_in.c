@@ -291,7 +291,7 @@ static void session_down(void *arg, const char *reason)
 {
 	struct session *s = arg;
 
-	if (!s->link->trusted && s->peers->config.refused)
+	if (!s->link->trusted && !s->asking && s->peers->config.refused)
 		s->peers->config.refused(s->peers->config.arg, &s->id, s->link->address, reason);
 	session_ended(s, reason);
 }

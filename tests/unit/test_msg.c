@@ -259,6 +259,59 @@ static void a_block_says_what_it_carries(void **state)
 	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), -1);
 }
 
+static void what_askers_and_members_say_survives_the_trip(void **state)
+{
+	static const uint8_t tag[MSG_TAG_LEN] = { 1 }, secret[MSG_SALT_LEN] = { 2 };
+	struct msg_bytes entries[MSG_MAX_ASKED + 1] = { { .p = tag, .n = 3 }, { .p = secret, .n = 5 } };
+	struct msg_ask ask = { .tag = tag, .commitment = secret, .entries = entries, .nentries = 2, .number = 8 },
+		       asked;
+	struct msg_ask_answer answer = { .tag = tag,
+		                         .state = MSG_ASK_SALT,
+		                         .salt = { .p = secret, .n = sizeof(secret) },
+		                         .number = 9 },
+			      heard;
+	struct msg_ask_reveal reveal = { .tag = tag, .request = entries[1] }, revealed;
+	struct msg_requests mail = { .channel = 4, .digest = answer.salt, .entries = entries, .nentries = 2 }, got;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p = msg_ask_encode(&ask, &n);
+
+	(void)state;
+	assert_int_equal(msg_ask_decode(&asked, &a, p, n), 0);
+	assert_memory_equal(asked.tag, tag, sizeof(tag));
+	assert_memory_equal(asked.commitment, secret, sizeof(secret));
+	assert_int_equal(asked.nentries, 2);
+	assert_int_equal(asked.entries[1].n, 5);
+	assert_int_equal(asked.number, 8);
+	free(p);
+	ask.nentries = MSG_MAX_ASKED + 1;
+	p = msg_ask_encode(&ask, &n);
+	assert_int_equal(msg_ask_decode(&asked, &a, p, n), -1);
+	free(p);
+	p = msg_ask_answer_encode(&answer, &n);
+	assert_int_equal(msg_ask_answer_decode(&heard, &a, p, n), 0);
+	assert_int_equal(heard.state, MSG_ASK_SALT);
+	assert_int_equal(heard.number, 9);
+	free(p);
+	answer.state = MSG_ASK_ACCEPTED; /* without the group */
+	p = msg_ask_answer_encode(&answer, &n);
+	assert_int_equal(msg_ask_answer_decode(&heard, &a, p, n), -1);
+	free(p);
+	p = msg_ask_reveal_encode(&reveal, &n);
+	assert_int_equal(msg_ask_reveal_decode(&revealed, &a, p, n), 0);
+	assert_int_equal(revealed.request.n, 5);
+	free(p);
+	p = msg_requests_encode(&mail, &n);
+	assert_int_equal(msg_requests_decode(&got, &a, p, n), 0);
+	assert_true(got.channel == 4 && got.digest.n == 32 && got.nentries == 2 && got.entries[0].n == 3);
+	free(p);
+	mail.digest.n = 31;
+	p = msg_requests_encode(&mail, &n);
+	assert_int_equal(msg_requests_decode(&got, &a, p, n), -1);
+	free(p);
+	msg_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_cannot_be_is_refused),
 		cmocka_unit_test(an_index_hello_says_role_and_mode),
 		cmocka_unit_test(a_question_about_a_file_survives_the_trip),
+		cmocka_unit_test(what_askers_and_members_say_survives_the_trip),
 		cmocka_unit_test(a_get_beyond_the_content_is_refused),
 		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
 		cmocka_unit_test(a_block_says_what_it_carries),
