@@ -35,6 +35,16 @@ static void on_problem(void *arg, const char *path, const char *reason)
 	snprintf(w->problem, sizeof(w->problem), "%s", reason);
 }
 
+static void on_drop_choice(void *arg, const char *path, void (*done)(void *done_arg, bool ok), void *done_arg)
+{
+	(void)arg;
+	(void)path;
+	w->nchosen++;
+	if (w->chosen != NULL)
+		world_choose(w->chosen);
+	done(done_arg, w->chosen != NULL);
+}
+
 static void commit(void *arg)
 {
 	(void)arg;
@@ -46,6 +56,14 @@ static void commit(void *arg)
 static void wake_world(void *arg)
 {
 	(void)arg;
+}
+
+void world_choose(const struct choices *choices)
+{
+	w->choices = choices;
+	assert_int_equal(index_choose(w->index, choices), 0);
+	if (w->fetch != NULL)
+		fetch_choices_changed(w->fetch);
 }
 
 void fetch_begin(void)
@@ -64,8 +82,11 @@ void fetch_begin(void)
 		.installed = on_installed,
 		.conflict = on_conflict,
 		.problem = on_problem,
+		.drop_choice = on_drop_choice,
 	};
 
+	if (w->choices != NULL)
+		world_choose(w->choices);
 	w->fetch = fetch_new(&config);
 	w->hook = loop_hook_new(w->loop, commit, NULL);
 	fetch_start(w->fetch);
@@ -206,7 +227,7 @@ void scan_path(const char *path)
 
 	assert_int_equal(fs_stat_beneath(w->root, path, &st), 0);
 	if (st.kind == 0) {
-		if (known && !row.deleted) {
+		if (known && !row.deleted && !row.leaving) {
 			row.deleted = true;
 			row.seen = (struct seen){ 0 };
 			index_put_change(w->index, &row, NULL, ME);

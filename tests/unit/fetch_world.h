@@ -54,7 +54,8 @@ struct answer {
 struct fake_peer {
 	uint64_t id, epoch, seq;
 	bool up, mute;
-	bool lies;        /* answers with other bytes */
+	bool lies;                                                     /* answers with other bytes */
+	enum { HOLD_NOT_ASKED, HOLD_NO, HOLD_YES, HOLD_SILENT } holds; /* what it answers to a drop */
 	int64_t has_upto; /* blocks at or above this offset are not given; INT64_MAX: all are */
 	uint64_t arrived; /* bytes, as a connection counts them */
 	size_t in_flight;
@@ -83,6 +84,15 @@ struct world {
 	size_t nhints, nconflicts, ninstalled, nproblems, misbehaved;
 	uint64_t liar;
 	char problem[256];
+	struct {
+		uint64_t peer;
+		uint32_t request;
+		bool has;
+	} hold[8]; /* answers to come */
+	size_t nholds;
+	const struct choices *choices; /* NULL: a mirror */
+	const struct choices *chosen;  /* what drop_choice makes of them; NULL: it fails */
+	size_t nchosen;
 	bool scan_hints; /* a hinted file's row is brought up to date, as the scan would */
 };
 
@@ -105,6 +115,8 @@ void world_open(const char *dir);
 void world_close(void);
 void fetch_begin(void);
 void fetch_end(void);
+/* The index and fetch follow these choices from now on; they outlive the world. */
+void world_choose(const struct choices *choices);
 /* What the scan would do: the file's row says what is on disk. Only files of memory size, folders and symlinks. */
 void scan_path(const char *path);
 void turn(void);

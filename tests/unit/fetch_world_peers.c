@@ -162,14 +162,24 @@ static void op_again(void *arg, uint64_t peer)
 	w->told_again = peer;
 }
 
-/* Nobody there may write. */
+/* Answers in a later turn; a peer that is not to be asked may not write. */
 static int op_hold_ask(void *arg, uint64_t peer, uint32_t request, const struct record *r)
 {
+	const struct fake_peer *p = peer_of(peer);
+
 	(void)arg;
-	(void)peer;
-	(void)request;
-	(void)r;
-	return -1;
+	assert_true(record_is_live(r));
+	if (!p->up || p->holds == HOLD_NOT_ASKED)
+		return -1;
+	if (p->holds == HOLD_SILENT)
+		return 0;
+	assert_true(w->nholds < 8);
+	w->hold[w->nholds].peer = peer;
+	w->hold[w->nholds].request = request;
+	w->hold[w->nholds++].has = p->holds == HOLD_YES;
+	if (!loop_timer_running(w->timer))
+		loop_timer_start(w->timer, 0, 0);
+	return 0;
 }
 
 const struct fetch_ops world_ops = { op_window,    op_get,     op_get_list, op_cancel,  op_misbehaved,
@@ -178,6 +188,11 @@ const struct fetch_ops world_ops = { op_window,    op_get,     op_get_list, op_c
 void give_answers(void *arg)
 {
 	(void)arg;
+	while (w->nholds > 0) {
+		w->nholds--;
+		fetch_hold_answer(w->fetch, w->hold[w->nholds].peer, w->hold[w->nholds].request,
+		                  w->hold[w->nholds].has);
+	}
 	for (int i = 0; w->answers != NULL && i < 64; i++) {
 		struct answer *a = w->answers;
 		struct fake_peer *p = peer_of(a->peer);
