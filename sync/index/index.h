@@ -158,6 +158,8 @@ int index_list_empty(struct index *index);
 /* Calls fn with each listed file that has this content, until fn returns false. None has the empty content. 0, -1. */
 int index_list_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
                           void *arg);
+/* Whether something is listed below this folder; true if that cannot be read. */
+bool index_lists_below(struct index *index, const char *folder);
 /* How many records are listed. Kept up to date with each write. */
 int64_t index_listed(const struct index *index);
 

@@ -301,7 +301,7 @@ int index_list_forget(struct index *index, const char *path, const struct versio
 /* --- the writer of a local change --- */
 
 /* Whether a change of r by this writer would know a listed version that r does not. */
-static bool hides(const struct listing *l, const struct record *r, uint64_t writer, uint64_t counter)
+static bool would_hide(const struct listing *l, const struct record *r, uint64_t writer, uint64_t counter)
 {
 	struct record changed = { 0 };
 	bool hidden = false;
@@ -326,12 +326,12 @@ uint64_t index_list_writer(struct index *index, const struct record *r, uint64_t
 
 	if (index->now.listed == 0 || read_stored(index, r->path, &st) < 0)
 		return writer;
-	if (!hides(&st.list, r, writer, counter))
+	if (!would_hide(&st.list, r, writer, counter))
 		found = writer;
 	for (uint32_t i = 0; found == 0 && i < r->version.n; i++) {
 		const struct version_entry *e = &r->version.e[i];
 
-		if (st.row.path != NULL && e->counter == st.row.seq && !hides(&st.list, r, e->writer, counter))
+		if (st.row.path != NULL && e->counter == st.row.seq && !would_hide(&st.list, r, e->writer, counter))
 			found = e->writer;
 	}
 	while (found == 0)
@@ -422,6 +422,28 @@ int index_list_by_content(struct index *index, const struct content *c, bool (*f
 give:
 	index_stmt_give(index, STMT_OFFER_BY_ROOT, s);
 	return rc;
+}
+
+/* What is below a folder has its key, a 0, and more. */
+bool index_lists_below(struct index *index, const char *folder)
+{
+	int n = index->now.listed == 0 ? -1 : index_key(index, folder), rc;
+	sqlite3_stmt *s;
+
+	if (n < 0)
+		return false;
+	s = index_stmt_take(index, STMT_OFFER_LISTED);
+	if (s == NULL)
+		return true;
+	index->key[n] = 0;
+	sqlite3_bind_blob(s, 1, index->key, n + 1, SQLITE_TRANSIENT);
+	index->key[n] = 1;
+	sqlite3_bind_blob(s, 2, index->key, n + 1, SQLITE_TRANSIENT);
+	rc = sqlite3_step(s);
+	index_stmt_give(index, STMT_OFFER_LISTED, s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		index_read_failed(index, "read the list");
+	return rc != SQLITE_DONE;
 }
 
 int64_t index_listed(const struct index *index)

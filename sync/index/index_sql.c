@@ -115,6 +115,8 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_OFFER_RANGE] = OFFER "WHERE w.id > ? AND w.id <= ? ORDER BY w.id",
 	[STMT_OFFER_BY_ROOT] = OFFER "WHERE w.h8 = ? AND w.root = ?",
 	[STMT_OFFER_STATES] = "SELECT id, deleted FROM wanted WHERE key = ?",
+	[STMT_OFFER_LISTED] =
+		"SELECT 1 FROM wanted WHERE key >= ? AND key < ? AND (id >> 48) & " PEER_NO_MASK " = 0 LIMIT 1",
 	[STMT_OFFER_NEXT_KEY] = "SELECT key FROM wanted WHERE key >= ? ORDER BY key LIMIT 1",
 	[STMT_OFFER_PATHS] = "SELECT key FROM wanted WHERE key > ? ORDER BY key",
 	[STMT_OFFER_MIN] = "SELECT id FROM wanted WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",

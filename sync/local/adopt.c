@@ -10,6 +10,7 @@
 #include "sync/plan/reconcile.h"
 
 struct adopt_claims {
+	bool reader;              /* we make no versions, so a claim is taken as it is or not at all */
 	const struct record *now; /* what is on disk */
 	struct record row;        /* ours, as far as it is known; path NULL: none */
 	bool taken;               /* a claim was merged into `row` */
@@ -22,7 +23,8 @@ static void consider_claim(struct adopt_claims *w, const struct record *said)
 
 	if (!record_same_content(w->now, said))
 		return;
-	action = reconcile(w->row.path != NULL ? &w->row : NULL, said, &merged);
+	action = w->reader ? reconcile_as_reader(w->row.path != NULL ? &w->row : NULL, said, &merged)
+	                   : reconcile(w->row.path != NULL ? &w->row : NULL, said, &merged);
 	/* If ours would lose a conflict against it, then the user, or an installer that kept ours first, has
 	 * already replaced ours. */
 	if ((action == RECONCILE_ADOPT || action == RECONCILE_TAKE || action == RECONCILE_CONFLICT) &&
@@ -47,7 +49,7 @@ static bool consider_offer(void *arg, uint64_t peer, const struct record *said)
 static bool take_version(struct local *l, struct record *r)
 {
 	const struct record *left = index_leftover(l->c.index, r->path);
-	struct adopt_claims w = { .now = r };
+	struct adopt_claims w = { .reader = index_is_reader(l->c.index), .now = r };
 	bool whole = false;
 
 	if (left == NULL && !index_is_offered(l->c.index, r->path))
@@ -77,12 +79,26 @@ static bool take_version(struct local *l, struct record *r)
 	return whole;
 }
 
+/* r->seq is 0 unless a row is written. */
+static int write_own(struct local *l, struct record *r)
+{
+	r->seq = 0;
+	return own_set_aside(l, r->path);
+}
+
 int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks)
 {
-	if (!take_version(l, r))
-		return index_put_change(l->c.index, r, blocks, l->c.short_id);
-	r->via = 0;
-	return index_put(l->c.index, r, blocks);
+	if (own_is(l, r->path) || own_found(l, r) == OWN_NOTHING) {
+		r->seq = 0;
+		return 0;
+	}
+	if (take_version(l, r)) {
+		r->via = 0;
+		return index_put(l->c.index, r, blocks);
+	}
+	if (index_is_reader(l->c.index))
+		return write_own(l, r);
+	return index_put_change(l->c.index, r, blocks, l->c.short_id);
 }
 
 bool adopt_was_deleting(const struct local *l, const char *path)

@@ -121,6 +121,8 @@ static bool take_over(struct local *l, const struct check *k, const char *before
 		change_row_gone(l, old.path, k->moved ? k->before : -1);
 		if (old.seen.ctime_ns != k->st.ctime_ns)
 			change_hash_send(l, k, &r, r.seq, m != NULL && m->full);
+	} else {
+		local_check_again(l, old.path);
 	}
 	record_clear(&r);
 clear_old:
@@ -265,6 +267,10 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		return;
 	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)
 		gone_back(l, k->path);
+	if (own_is(l, k->path)) {
+		problem_clear(l->problems, k->path);
+		return;
+	}
 	switch (k->st.kind) {
 	case S_IFDIR:
 		if (k->error == 0)

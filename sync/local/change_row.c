@@ -46,6 +46,8 @@ int change_row_write(struct local *l, struct record *r, const struct blocklist *
 		change_row_refused(l, r->path);
 		return -1;
 	}
+	if (r->seq == 0)
+		return -1;
 	l->scan.full_changed++;
 	if (l->c.changed != NULL)
 		l->c.changed(l->c.arg, r);
@@ -97,6 +99,23 @@ static void write_tombstone(struct local *l, struct record *r)
 	(void)change_row_write(l, r, NULL);
 }
 
+static void write_absent(struct local *l, struct record *r)
+{
+	switch (own_absent(l, r)) {
+	case OWN_ABSENT_DELETED:
+		write_tombstone(l, r);
+		break;
+	case OWN_ABSENT_FORGET:
+		(void)own_forget(l, r->path);
+		break;
+	case OWN_ABSENT_ASIDE:
+		(void)own_set_aside(l, r->path);
+		break;
+	case OWN_ABSENT_STAYS:
+		break;
+	}
+}
+
 void change_row_gone(struct local *l, const char *path, int there)
 {
 	struct record fresh;
@@ -110,7 +129,7 @@ void change_row_gone(struct local *l, const char *path, int there)
 	else if (there < 0)
 		local_check_again(l, path);
 	else
-		write_tombstone(l, &fresh);
+		write_absent(l, &fresh);
 clear_fresh:
 	record_clear(&fresh);
 }

@@ -63,6 +63,7 @@ void full_scanned(struct local *l)
 	plan_rescan(l, took_ms);
 	l->check_after_ms = loop_now_ms(l->c.loop) + 2 * took_ms;
 	gone_scanned(l);
+	l->merging = false;
 	if (l->c.scanned != NULL)
 		l->c.scanned(l->c.arg, l->scan.full_files, l->scan.full_changed);
 }

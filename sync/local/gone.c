@@ -109,7 +109,12 @@ void gone_add(struct local *l, const struct record *row)
 	struct gone_path *p;
 	size_t n = strlen(row->path);
 
-	if (adopt_was_deleting(l, row->path)) {
+	enum own_absent means = own_absent(l, row);
+
+	if (means == OWN_ABSENT_STAYS)
+		return;
+	/* A folder of which more is listed may still be moved on: it waits like what is deleted. */
+	if (adopt_was_deleting(l, row->path) || (means == OWN_ABSENT_FORGET && row->kind != RECORD_DIR)) {
 		change_row_gone(l, row->path, 0);
 		return;
 	}
@@ -367,7 +372,8 @@ static void gone_judge(struct local *l)
 	struct gone *g = l->gone;
 	int64_t going = g->counted + g->more;
 
-	if (!g->released && burst_holds(&g->burst, g->calm, live_files(l), going, loop_now_ms(l->c.loop)))
+	if (!g->released && !index_is_reader(l->c.index) &&
+	    burst_holds(&g->burst, g->calm, live_files(l), going, loop_now_ms(l->c.loop)))
 		gone_hold(l);
 	else
 		gone_let_go(g);

@@ -251,6 +251,7 @@ void local_free(struct local *l)
 void local_start(struct local *l)
 {
 	l->started = true;
+	own_begin(l);
 	local_begin(l);
 	/* Makes the first turn come by itself. */
 	local_wake(l);

@@ -30,6 +30,9 @@ struct local_config {
 	struct index *index;
 	uint64_t short_id; /* ours, for modified_by */
 	int64_t rescan_s;  /* between full scans, jittered by 20 %; 0: 3600 */
+	/* The index is not of this disk's time, since it was put back or its choices were: until the first full scan is
+	 * complete, what is absent is not here, and what differs was found; neither is a change of what the rows say. */
+	bool merge;
 	bool events_alone; /* no full scan when folders were moved, so that tests show what is found without */
 	/* Whether an install batch is changing the path, whose row follows: what a check finds there is not a
 	 * user's change, and the path is checked again a little later. NULL: never. (fetch_installing) */

@@ -3,6 +3,7 @@
  *   local_signal   what every file asks for: a turn, a check, a full scan, failure
  *   scan_state     what the scan has under way or still to do
  *   hidden_write   writes that a rename may hide
+ *   own            what is its user's own, and what a row stands for
  *   adopt          whose version a row takes
  *   change_row     rows written
  *   gone           absent paths, until they become tombstones
@@ -133,6 +134,7 @@ struct local {
 	struct loop_timer *debounce_timer; /* also the one that makes the next turn come */
 	struct loop_timer *rescan_timer;
 	int64_t ignored;        /* by the rules, when the last full scan ended */
+	bool merging;           /* until the first full scan is complete: see local_config.merge */
 	bool folders_moved;     /* since the last full scan began */
 	int64_t check_after_ms; /* no full scan because of that before */
 	struct loop_timer *retry_timer;
@@ -210,10 +212,38 @@ bool hidden_write_possible(const struct local *l, const char *path, const char *
 /* Nothing is left to check: forgets all of it. */
 void hidden_write_forget(struct local *l);
 
+/* --- own.c --- */
+/* Whether the path is unshared or set aside: nothing is judged there. True if that cannot be read. */
+bool own_is(struct local *l, const char *path);
+/* What r, which is about to be written and has its path's old row's version, is to that row. */
+enum own_found {
+	OWN_CHANGE,  /* a change of it */
+	OWN_FOUND,   /* something else: the row has gone, and r knows nothing of it any more */
+	OWN_NOTHING, /* nothing is to be written */
+};
+enum own_found own_found(struct local *l, struct record *r);
+/* What it means that the file of a live row is not there. */
+enum own_absent {
+	OWN_ABSENT_DELETED, /* its user has deleted it */
+	OWN_ABSENT_FORGET,  /* it is not here, and that is all */
+	OWN_ABSENT_ASIDE,   /* we are a reader: it is not shared that its user has deleted it */
+	OWN_ABSENT_STAYS,   /* nothing */
+};
+enum own_absent own_absent(struct local *l, const struct record *row);
+/* The live row goes: its file is not here. _set_aside: what stands there, or that nothing does, is a reader's own. 0;
+ * -1 after a failure of the index, which has been dealt with. */
+int own_forget(struct local *l, const char *path);
+int own_set_aside(struct local *l, const char *path);
+/* Nothing is at the path. */
+void own_gone(struct local *l, const char *path);
+/* Everything begins: whether as a merge (local_config.merge). */
+void own_begin(struct local *l);
+
 /* --- adopt.c --- */
 /* Records what a scan found on disk (r: the disk's metadata with the old row's version). This is normally a local
- * change. If a peer already offers the same content, or a run that crashed was installing it, the row takes that
- * version, plus a local change if only mode or mtime differ. blocks, result: as index_put_change's. */
+ * change. If a peer already offers the same content, the group has it listed, or a run that crashed was installing it,
+ * the row takes that version, plus a local change if only mode or mtime differ. A reader's changes are set aside: then,
+ * as when nothing is to be written, r->seq is 0. blocks, result: as index_put_change's. */
 int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks);
 /* Whether a previous run was deleting the path when it ended: no accident of a user then. */
 bool adopt_was_deleting(const struct local *l, const char *path);

@@ -225,6 +225,8 @@ static bool add_since(void *arg, const struct record *r)
 	struct record copy = { 0 };
 
 	v->after = r->seq;
+	if (r->absent)
+		return true;
 	record_copy(&copy, r);
 	add_row(v, &copy);
 	return true;

@@ -208,6 +208,8 @@ static void walk_merge_hint(struct local *l, const struct check *k, const struct
 		gone_add(l, &row);
 	} else if (k->st.kind != 0 || k->error != 0) {
 		change_found(l, k, have > 0 ? &row : NULL, h, NULL, seq);
+	} else {
+		own_gone(l, k->path);
 	}
 	record_clear(&row);
 }

@@ -1,0 +1,117 @@
+/* What a path's row stands for. A path that is unshared or set aside is its user's own: nothing is judged there. And a
+ * row is not always what its user last saw here: where a drop has begun, where the row knows nothing, or where the index
+ * is not of this disk's time, a difference is something found, not a change of the row. */
+#include <errno.h>
+
+#include "sync/local/local_internal.h"
+#include "sync/plan/choose.h"
+
+bool own_is(struct local *l, const char *path)
+{
+	const struct choices *choices = index_choices(l->c.index);
+	int rc;
+
+	if (choices->nunshared > 0 && !choose_shares(choices, path))
+		return true;
+	rc = index_aside_get(l->c.index, path, NULL, NULL);
+	if (rc < 0)
+		local_unwritten(l);
+	return rc != 0;
+}
+
+/* While nothing of the row's past counts. */
+static bool knows_nothing(const struct local *l, const struct record *row)
+{
+	return row->leaving || row->version.n == 0 || l->merging;
+}
+
+int own_forget(struct local *l, const char *path)
+{
+	if (index_drop(l->c.index, path) == 0)
+		return 0;
+	local_unwritten(l);
+	return -1;
+}
+
+/* The bytes that are being dropped are not here any more, whatever stands there: what does knows nothing of them. */
+enum own_found own_found(struct local *l, struct record *r)
+{
+	struct record row = { 0 };
+	enum own_found found = OWN_CHANGE;
+	bool same;
+
+	if (!knows_nothing(l, r))
+		return OWN_CHANGE;
+	if (index_get(l->c.index, r->path, &row) < 0) {
+		local_unwritten(l);
+		return OWN_NOTHING;
+	}
+	same = record_is_live(&row) && record_same_content(&row, r);
+	if (same && row.leaving)
+		found = OWN_NOTHING;
+	else if (record_is_live(&row) && !same)
+		found = own_forget(l, r->path) < 0 ? OWN_NOTHING : OWN_FOUND;
+	record_clear(&row);
+	if (found == OWN_FOUND) {
+		version_clear(&r->version);
+		record_clear_base(r);
+		r->leaving = false;
+	}
+	return found;
+}
+
+enum own_absent own_absent(struct local *l, const struct record *row)
+{
+	if (row->leaving || own_is(l, row->path))
+		return OWN_ABSENT_STAYS;
+	if (l->merging || row->version.n == 0)
+		return OWN_ABSENT_FORGET;
+	if (index_is_reader(l->c.index))
+		return OWN_ABSENT_ASIDE;
+	if (row->kind == RECORD_DIR && index_lists_below(l->c.index, row->path))
+		return OWN_ABSENT_FORGET;
+	return OWN_ABSENT_DELETED;
+}
+
+int own_set_aside(struct local *l, const char *path)
+{
+	if (index_set_aside(l->c.index, path, ASIDE_READER) == 0)
+		return 0;
+	local_unwritten(l);
+	return -1;
+}
+
+/* Where a reader's user had made something that is gone again, nothing is his own any more. What he has deleted stays
+ * deleted here until he reverts it. */
+void own_gone(struct local *l, const char *path)
+{
+	enum aside_reason why;
+	struct record was;
+	int rc = index_aside_get(l->c.index, path, &why, &was);
+
+	if (rc > 0 && why == ASIDE_READER && was.path == NULL && index_bring_back(l->c.index, path, NULL) < 0)
+		rc = -1;
+	if (rc < 0)
+		local_unwritten(l);
+	else if (rc > 0)
+		record_clear(&was);
+}
+
+/* A run that begins with other choices than the index has followed knows of no drop that it could carry through. */
+static bool no_longer(void *arg, const struct record *r)
+{
+	return index_leaving_put(arg, r->path, false) == 0;
+}
+
+void own_begin(struct local *l)
+{
+	enum { AT_ONCE = 500 };
+	int n;
+
+	l->merging = l->c.merge;
+	if (!l->merging)
+		return;
+	do
+		n = index_leaving(l->c.index, 0, AT_ONCE, no_longer, l->c.index);
+	while (n == AT_ONCE);
+}
