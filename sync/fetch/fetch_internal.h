@@ -315,7 +315,7 @@ void allowance_save(struct fetch *f, uint64_t peer);
 /* --- listed.c --- */
 /* Stores a record of the peer for later: among its offers if it is wanted, else in the list. */
 void listed_store(struct fetch *f, uint64_t peer, const struct record *theirs);
-/* Lists a record of the peer. 0; -1: it could not be, and is not to be acknowledged. */
+/* Lists a record of the peer. 0; -1: it could not be, and is not acknowledged to the peer. */
 int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs);
 /* What the peer says of the content of our row, or of a listed record. */
 void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine, bool has);

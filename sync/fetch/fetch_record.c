@@ -113,9 +113,7 @@ static void record_is_known(struct fetch *f, uint64_t peer, const struct record 
 /* A deletion of what is not here: it costs nothing. What is listed and it does not know outlives it. */
 static void record_ends_listed(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
-	if (listed_add(f, peer, theirs) < 0)
-		allowance_store_offer(f, peer, theirs);
-	else if (index_is_offered(f->c.index, theirs->path))
+	if (listed_add(f, peer, theirs) == 0 && index_is_offered(f->c.index, theirs->path))
 		(void)route_load(f, theirs->path);
 }
 
@@ -215,7 +213,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	} else if (judge_at_once(action, known ? &ours : NULL, &merged)) {
 		record_at_once(f, peer, theirs, &ours, &merged);
 	} else if (!index_wants(f->c.index, theirs)) {
-		listed_store(f, peer, theirs);
+		(void)listed_add(f, peer, theirs);
 		route_listed(f, theirs);
 	} else {
 		if (!bytes_fit(theirs, bytes, n))

@@ -90,7 +90,7 @@ void fetch_has(struct fetch *f, uint64_t peer, const struct record *theirs)
 	record_clear(&s.found);
 }
 
-int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs)
+static int add_record(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	int rc;
 
@@ -103,20 +103,23 @@ int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs)
 	return 0;
 }
 
-/* A record that cannot be stored is not acknowledged to the peer. */
-void listed_store(struct fetch *f, uint64_t peer, const struct record *theirs)
+int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
-	struct fetch_peer *p;
+	struct fetch_peer *p = fetch_peer_get(f, peer);
 
-	if (index_wants(f->c.index, theirs)) {
-		allowance_store_offer(f, peer, theirs);
-		return;
-	}
-	if (listed_add(f, peer, theirs) == 0)
-		return;
-	p = fetch_peer_get(f, peer);
+	if (add_record(f, peer, theirs) == 0)
+		return 0;
 	if (p->unstorable == 0 || theirs->seq < p->unstorable)
 		p->unstorable = theirs->seq;
+	return -1;
+}
+
+void listed_store(struct fetch *f, uint64_t peer, const struct record *theirs)
+{
+	if (index_wants(f->c.index, theirs))
+		allowance_store_offer(f, peer, theirs);
+	else
+		(void)listed_add(f, peer, theirs);
 }
 
 void listed_sourceless(struct fetch *f, struct ticket *t)
