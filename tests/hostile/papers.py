@@ -85,6 +85,34 @@ def leave(signer, group, number, time, abandon=False):
     return signed(signer, bytes([2, LEAVE]) + group + struct.pack(">QQ", number, time) + bytes([abandon]))
 
 
+def public_tag(group):
+    return hashlib.sha256(b"lanyard tag" + group).digest()[:16]
+
+
+def request_part(asker, group_tag, r, s, giver, number, name="x", message="", key=None):
+    """What an asker signs; giver: an agent ID; key: whose it says it is."""
+    part = b"lanyard ask 1\0" + group_tag + (key or asker).public + r + s + giver + struct.pack(">Q", number)
+    part += text(name) + text(message)
+    return part + asker.sign(part)
+
+
+def vouched(giver, part, address="10.9.9.9", when=1_800_000_000):
+    """A whole request, by the key of the member that says it gave the salt."""
+    entry = part + struct.pack(">Q", when) + text(address) + giver.public
+    return entry + giver.sign(b"lanyard given 1\0" + entry)
+
+
+def owners_answer(owner, group_tag, asker_id, number, verdict, when=1_800_000_000):
+    entry = b"lanyard answer 1\0" + group_tag + asker_id + struct.pack(">Q", number) + bytes([verdict])
+    entry += struct.pack(">Q", when) + owner.public
+    return entry + owner.sign(entry)
+
+
+def code_of(group_tag, key, r, s):
+    digits = base64.b32encode(hashlib.sha256(group_tag + key.public + r + s).digest()[:5]).decode().lower()
+    return digits[:4] + "-" + digits[4:]
+
+
 def tag(group, agent, binding):
     return hmac.digest(group, b"lanyard hello" + agent + binding, "sha256")[:16]
 

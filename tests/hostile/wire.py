@@ -10,6 +10,7 @@ import struct
 
 HELLO, BYE, PING, PONG, GROUP_OPEN, GROUP_CLOSE, ROSTER, INDEX_HELLO = range(1, 9)
 NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
+ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
 HEADER = 6
 ZSTD = 1
 
@@ -121,8 +122,8 @@ def bomb(kind, size, byte=0):
     return frame(kind, struct.pack(">I", size) + zstd_of_one_byte(byte, size), ZSTD)
 
 
-def hello(tags=(), name="x", port=0, life=1, version=1, software="lanyard 0.1.0"):
-    return frame(HELLO, message((1, version), (2, software), (3, name), (4, port), (5, list(tags)), (6, Fixed(life))))
+def hello(tags=(), name="x", port=0, life=1, version=1, software="lanyard 0.1.0", asks=False):
+    return frame(HELLO, message((1, version), (2, software), (3, name), (4, port), (5, list(tags)), (6, Fixed(life)), (8, int(asks))))
 
 
 def ping(cookie=1):
@@ -140,6 +141,18 @@ def group_open(channel, yours, credential=(), join=b"", digest=b""):
 
 def group_close(channel, reason="", closes=0):
     return frame(GROUP_CLOSE, message((1, channel), (2, reason), (3, closes)))
+
+
+def ask(tag, commitment, entries=(), number=0):
+    return frame(ASK, message((1, tag), (2, commitment), (3, list(entries)), (4, number)))
+
+
+def ask_reveal(tag, request):
+    return frame(ASK_REVEAL, message((1, tag), (2, request)))
+
+
+def requests(channel, entries=(), digest=b""):
+    return frame(REQUESTS, message((1, channel), (2, digest), (3, list(entries))))
 
 
 def roster(channel, entries):
