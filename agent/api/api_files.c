@@ -1,6 +1,7 @@
 /* files: lists the files of a group. There may be millions, so they are read from the index and sent in pieces: as
  * one document, or with ?lines=1 one file per line. */
 #include "agent/api/api_answer.h"
+#include "agent/api/api_pattern.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
 
@@ -8,12 +9,14 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "agent/engine/engine_status.h"
 #include "agent/escape.h"
 #include "base/mem.h"
-#include "sync/plan/path.h"
+#include "sync/peer/peers.h"
+#include "sync/plan/pattern.h"
 #include "sync/plan/record.h"
 
-enum { FILES_A_PIECE = 512 };
+enum { FILES_A_PIECE = 512, FILES_A_LOOK = 4096 };
 
 /* A member's ID text by its short ID. */
 struct member_text {
@@ -25,18 +28,21 @@ struct member_text {
 struct files {
 	struct api *api;
 	struct group_id group;
-	char *under; /* a path; "": all files; owned */
-	char *after; /* the last path sent; NULL: none yet; owned */
+	char *pattern; /* "": all files; owned */
+	char *under;   /* all that it covers is below; owned */
+	char *after;   /* the last path that was checked; NULL: none yet; owned */
 	bool lines;
+	bool begun;
 	bool ended;
+	bool sent; /* a file */
 	struct member_text *members;
 	/* about the piece that is being written */
+	const struct roster *roster;
 	struct bytes *out;
 	int count;
-	bool stopped;
 };
 
-static const char *member_text(struct files *f, const struct roster *roster, uint64_t short_id)
+static const char *member_text(struct files *f, uint64_t short_id)
 {
 	struct member_text *m;
 	struct roster_member member;
@@ -44,7 +50,7 @@ static const char *member_text(struct files *f, const struct roster *roster, uin
 	HASH_FIND(hh, f->members, &short_id, sizeof(short_id), m);
 	if (m != NULL)
 		return m->text;
-	if (!roster_member_by_short(roster, short_id, &member))
+	if (!roster_member_by_short(f->roster, short_id, &member))
 		return NULL;
 	m = MEM_NEW(struct member_text);
 	m->short_id = short_id;
@@ -58,44 +64,101 @@ static const char *kind_text(enum record_kind kind)
 	return kind == RECORD_DIR ? "dir" : kind == RECORD_SYMLINK ? "symlink" : "file";
 }
 
-struct file_context {
-	struct files *files;
-	const struct roster *roster;
-};
-
-/* Stops the walk when the piece is full; f->after is where the next piece begins. */
-static bool add_file(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas)
+static json_t *file_json(struct files *f, const struct engine_file *file)
 {
-	struct file_context *context = arg;
-	struct files *f = context->files;
-	json_t *members = json_array();
-	json_t *file;
+	const struct record *r = file->r;
+	json_t *members = json_array(), *document;
 
-	for (size_t i = 0; i < nhas; i++) {
-		const char *text = member_text(f, context->roster, has[i]);
+	for (size_t i = 0; i < file->nhas; i++) {
+		const char *text = member_text(f, file->has[i]);
 
 		if (text != NULL)
 			json_array_append_new(members, json_string(text));
 	}
-	file = json_pack("{s:o, s:s, s:I, s:b, s:o}", "path", api_name(r->path), "kind", kind_text(r->kind), "size",
-	                 (json_int_t)(r->kind == RECORD_FILE ? r->content.size : 0), "here", (int)here, "members",
-	                 members);
-	if (!f->lines && f->after != NULL)
+	document = json_pack("{s:o, s:s, s:I, s:I, s:b, s:b, s:b, s:o}", "path", api_name(r->path), "kind",
+	                     kind_text(r->kind), "size", (json_int_t)(r->kind == RECORD_FILE ? r->content.size : 0),
+	                     "mtime", (json_int_t)(r->mtime_ns / 1000000000), "here", (int)file->here, "wanted",
+	                     (int)file->wanted, "shared", (int)file->shared, "members", members);
+	if (file->behind)
+		json_object_set_new(document, "behind", json_true());
+	if (file->own)
+		json_object_set_new(document, "own", json_true());
+	return document;
+}
+
+/* Stops the walk when the piece is full. */
+static bool add_file(void *arg, const struct engine_file *file)
+{
+	struct files *f = arg;
+	json_t *document;
+
+	if (!pattern_covers(f->pattern, file->r->path))
+		return true;
+	document = file_json(f, file);
+	if (!f->lines && f->sent)
 		bytes_append(f->out, ",\n", 2);
-	control_append(f->out, file, f->lines ? "\n" : "");
-	json_decref(file);
-	free(f->after);
-	f->after = mem_strdup(r->path);
-	f->stopped = ++f->count >= FILES_A_PIECE || f->out->len >= CONTROL_PIECE;
-	return !f->stopped;
+	control_append(f->out, document, f->lines ? "\n" : "");
+	json_decref(document);
+	f->sent = true;
+	return ++f->count < FILES_A_PIECE && f->out->len < CONTROL_PIECE;
+}
+
+/* --- who is who: the members, so that a list of files shows names, and when each was last seen --- */
+
+struct holders_list {
+	struct engine *engine;
+	json_t *array;
+};
+
+static bool holders_add(void *arg, const struct roster_member *m)
+{
+	struct holders_list *list = arg;
+	uint64_t member = agent_id_short(&m->id);
+	bool self = member == engine_self(list->engine);
+	int64_t seen = self ? 0 : engine_last_seen(list->engine, member);
+
+	json_array_append_new(list->array,
+	                      json_pack("{s:o, s:o, s:b, s:b, s:o}", "agent", api_agent_id(&m->id), "name",
+	                                api_name(m->name), "self", (int)self, "connected",
+	                                (int)(!self && peer_group_connected(engine_peers(list->engine), member)),
+	                                "last_seen", seen > 0 ? json_integer((json_int_t)seen) : json_null()));
+	return true;
+}
+
+static json_t *holders(struct engine *e)
+{
+	struct holders_list list = { .engine = e, .array = json_array() };
+
+	roster_members(engine_roster(e), holders_add, &list);
+	return list.array;
+}
+
+/* --- the stream --- */
+
+/* The members come first where each file is a line, last in a document. */
+static void files_frame(struct files *f, struct engine *e, bool begin)
+{
+	json_t *members = begin == f->lines ? holders(e) : NULL;
+
+	if (begin && f->lines) {
+		json_t *line = json_pack("{s:o}", "members", members);
+
+		control_append(f->out, line, "\n");
+		json_decref(line);
+	} else if (begin) {
+		bytes_append(f->out, "{\"files\":[", 10);
+	} else if (!f->lines) {
+		bytes_append(f->out, "],\"members\":", 12);
+		control_append(f->out, members, "}\n");
+		json_decref(members);
+	}
 }
 
 static enum control_more more_files(void *state, struct bytes *out)
 {
 	struct files *f = state;
 	struct engine *e = api_engine_by_id(f->api, &f->group);
-	struct file_context context = { .files = f };
-	char *from;
+	char *last;
 
 	if (f->ended)
 		return CONTROL_END;
@@ -103,18 +166,18 @@ static enum control_more more_files(void *state, struct bytes *out)
 	 * like a complete one. */
 	if (e == NULL || engine_index(e) == NULL)
 		return CONTROL_BROKEN;
-	if (!f->lines && f->after == NULL)
-		bytes_append(out, "{\"files\":[", 10);
-	context.roster = engine_roster(e);
+	f->roster = engine_roster(e);
 	f->out = out;
 	f->count = 0;
-	f->stopped = false;
-	from = mem_strdup(f->after); /* add_file() replaces f->after */
-	engine_files(e, f->under, from, add_file, &context);
-	free(from);
-	f->ended = !f->stopped;
-	if (f->ended && !f->lines)
-		bytes_append(out, "]}\n", 3);
+	if (!f->begun)
+		files_frame(f, e, true);
+	f->begun = true;
+	last = engine_files(e, f->under, f->after, FILES_A_LOOK, add_file, f);
+	free(f->after);
+	f->after = last;
+	f->ended = last == NULL;
+	if (f->ended)
+		files_frame(f, e, false);
 	return CONTROL_MORE;
 }
 
@@ -128,19 +191,10 @@ static void files_end(void *state)
 		HASH_DEL(f->members, m);
 		free(m);
 	}
+	free(f->pattern);
 	free(f->under);
 	free(f->after);
 	free(f);
-}
-
-static bool note_any(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas)
-{
-	(void)r;
-	(void)here;
-	(void)has;
-	(void)nhas;
-	*(bool *)arg = true;
-	return false;
 }
 
 static const struct control_stream document = { "application/json", more_files, files_end };
@@ -152,36 +206,28 @@ void api_files(struct api *api, struct control_call *call)
 	struct engine *e = api_engine(api, call);
 	const char *text = control_query(call, "path");
 	int64_t lines = 0;
-	bool any = false;
 	struct files *f;
-	char *under;
+	char *pattern;
 
 	if (e == NULL || api_query_number(call, "lines", 0, 1, &lines) < 0)
 		return;
-	under = escape_decode(text != NULL ? text : "");
-	if (under == NULL || (under[0] != '\0' && path_check(under, strlen(under)) != PATH_OK)) {
-		free(under);
-		control_fail(call, 400,
-		             "\"path\" must be a path in the share, relative to it (write a backslash in it "
-		             "as \\\\)");
-		return;
-	}
-	if (engine_index(e) == NULL) {
-		free(under);
+	if (engine_index(e) == NULL || engine_share(e) == NULL) {
 		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
 		return;
 	}
-	if (under[0] != '\0')
-		engine_files(e, under, NULL, note_any, &any);
-	if (under[0] != '\0' && !any) {
-		free(under);
+	pattern = api_pattern(call, e, text != NULL ? text : "");
+	if (pattern == NULL)
+		return;
+	if (pattern[0] != '\0' && !pattern_is_glob(pattern) && !api_pattern_has_files(e, pattern)) {
+		free(pattern);
 		control_fail(call, 404, "there is no %s in the group", text);
 		return;
 	}
 	f = MEM_NEW(struct files);
 	f->api = api;
 	f->group = *engine_group(e);
-	f->under = under;
+	f->under = pattern_root(pattern);
+	f->pattern = pattern;
 	f->lines = lines != 0;
 	control_stream(call, f->lines ? &line_by_line : &document, f);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
 #include "agent/escape.h"
 #include "base/clock.h"
@@ -304,16 +305,34 @@ static void join_expired(struct api *api, struct control_call *call, void *state
 	             "here?");
 }
 
+/* Whether the group is to be on demand here from its first moment. -1: the call is answered. */
+static int body_on_demand(struct control_call *call, bool *on_demand)
+{
+	const char *mode = NULL;
+
+	*on_demand = false;
+	if (api_body_text(call, "mode", &mode) < 0)
+		return -1;
+	if (mode != NULL && strcmp(mode, "mirror") != 0 && strcmp(mode, "on-demand") != 0) {
+		control_fail(call, 400, "\"mode\" must be mirror or on-demand");
+		return -1;
+	}
+	*on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
+	return 0;
+}
+
 /* 201 only once a member has admitted us. After the timeout the attempt continues; `leave` ends it. */
 void api_join(struct api *api, struct control_call *call)
 {
 	int64_t timeout = JOIN_TIMEOUT_DEFAULT;
+	bool on_demand = false;
 	const char *token;
 	struct engine *e = NULL;
 	char *share = NULL;
 	char *why = NULL;
 
-	if (api_body_text(call, "token", &token) < 0 || api_body_number(call, "timeout", 0, TIMEOUT_MAX, &timeout) < 0)
+	if (api_body_text(call, "token", &token) < 0 ||
+	    api_body_number(call, "timeout", 0, TIMEOUT_MAX, &timeout) < 0 || body_on_demand(call, &on_demand) < 0)
 		return;
 	if (token == NULL) {
 		control_fail(call, 400, "\"token\" is missing");
@@ -322,7 +341,7 @@ void api_join(struct api *api, struct control_call *call)
 	share = api_body_share(call, "share");
 	if (share == NULL)
 		return;
-	if (agent_join(api->agent, token, share, &e, &why) < 0)
+	if (agent_join(api->agent, token, share, &e, &why) < 0 || (on_demand && engine_begin_on_demand(e, &why) < 0))
 		api_refuse(call, &why);
 	else
 		api_wait_until(api, call, timeout, check_joined, join_expired,

@@ -3,6 +3,7 @@
 #include "agent/api/api_ask.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_waiter.h"
+#include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
 #include "sync/fetch/fetch.h"
 #include "sync/peer/peers.h"
@@ -44,6 +45,19 @@ static void status_hold(void *arg, const struct engine_burst *b)
 	                                     (json_int_t)b->since_s));
 }
 
+/* What it keeps of the group, and by which right. */
+static void add_choices(json_t *group, struct engine *e)
+{
+	const struct choices *choices = engine_choices(e);
+	enum role role = engine_role(e);
+
+	json_object_set_new(group, "mode", json_string(choices->mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror"));
+	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
+	json_object_set_new(group, "listed", json_integer((json_int_t)engine_listed(e)));
+	json_object_set_new(group, "unshared", json_integer((json_int_t)choices->nunshared));
+	json_object_set_new(group, "local_changes", json_integer((json_int_t)engine_local_changes(e)));
+}
+
 static bool status_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
@@ -66,6 +80,7 @@ static bool status_group(void *arg, struct engine *e)
 	                  api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL),
 	                  "disk_lacks", api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
+	add_choices(group, e);
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_object_set_new(group, "requests",
 	                    json_integer(engine_mailbox(e) != NULL ? (json_int_t)requests_waiting(engine_mailbox(e))

@@ -4,27 +4,91 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 
+/* A list of files as it is printed: the members come in its first line. */
+struct file_list {
+	json_t *members; /* owned */
+};
+
+static bool is_among(const json_t *ids, const json_t *id)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(ids, i, entry) {
+		if (json_equal(entry, id))
+			return true;
+	}
+	return false;
+}
+
+/* "anna, bob (2d04h ago)": those who are connected first. Fresh. */
+static char *holders_text(const struct file_list *list, const json_t *ids)
+{
+	char *text = mem_strdup("");
+
+	for (int connected = 1; connected >= 0; connected--) {
+		json_t *m;
+		size_t i;
+
+		json_array_foreach(list->members, i, m) {
+			bool self = cli_flag(m, "self");
+			bool here = self || cli_flag(m, "connected");
+			char *name, *before = text, *when, ago[FORMAT_MAX];
+
+			if (here != (connected == 1) || !is_among(ids, json_object_get(m, "agent")))
+				continue;
+			name = self ? mem_strdup("here") : cli_text(m, "name");
+			when = here ? mem_strdup("")
+			            : mem_printf(" (%s%s)",
+			                         format_duration(ago, json_is_integer(json_object_get(m, "last_seen"))
+			                                                      ? (int64_t)time(NULL) -
+			                                                                cli_number(m, "last_seen")
+			                                                      : -1),
+			                         " ago");
+			text = mem_printf("%s%s%s%s", before, before[0] != '\0' ? ", " : "", name, when);
+			free(when);
+			free(name);
+			free(before);
+		}
+	}
+	return text;
+}
+
+/* What this disk has of it, in one word. */
+static const char *state_text(const json_t *file)
+{
+	if (!cli_flag(file, "shared"))
+		return "own";
+	if (cli_flag(file, "here"))
+		return cli_flag(file, "behind") ? "older" : "here";
+	return cli_flag(file, "wanted") ? "wanted" : "-";
+}
+
 static bool print_file(void *arg, const char *line, size_t n)
 {
-	json_t *file = json_loadb(line, n, 0, NULL);
-	char *path = cli_text(file, "path");
-	char *kind = cli_text(file, "kind");
-	size_t members = json_array_size(json_object_get(file, "members"));
-	char size[FORMAT_MAX] = "", holders[FORMAT_MAX];
+	struct file_list *list = arg;
+	json_t *file = json_loadb(line, n, 0, NULL), *members = json_object_get(file, "members");
 
-	(void)arg;
-	format_count(holders, (int64_t)members, "has it", "have it");
-	if (strcmp(kind, "file") == 0)
-		format_bytes(size, cli_number(file, "size"));
-	(void)printf("%-7s %7s  %-4s  %s  %s\n", kind, size, cli_flag(file, "here") ? "here" : "-", holders, path);
-	free(path);
-	free(kind);
+	if (json_object_get(file, "path") == NULL && list->members == NULL) {
+		list->members = json_incref(members);
+	} else {
+		char *path = cli_text(file, "path"), *kind = cli_text(file, "kind");
+		char *holders = holders_text(list, members), size[FORMAT_MAX] = "";
+
+		if (strcmp(kind, "file") == 0)
+			format_bytes(size, cli_number(file, "size"));
+		(void)printf("%-7s %7s  %-6s  %s  [%s]\n", kind, size, state_text(file), path, holders);
+		free(holders);
+		free(path);
+		free(kind);
+	}
 	json_decref(file);
 	return ferror(stdout) == 0;
 }
@@ -34,6 +98,7 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 1, 2, argc, argv);
 	const char *under = words == 2 ? argv[1] : "";
+	struct file_list list = { NULL };
 	char *name;
 	char *encoded;
 	char *path;
@@ -41,14 +106,11 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 
 	if (words < 0)
 		return CLI_USAGE;
-	name = escape_decode(under);
-	if (name == NULL)
-		return cli_usage(cli, "'%s': write a backslash in a name as \\\\, any other byte as \\xNN", under);
-	free(name);
 	name = http_group_path(argv[0], "/files");
 	encoded = http_encode(under);
 	path = mem_printf("%s?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
-	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, NULL);
+	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, &list);
+	json_decref(list.members);
 	free(path);
 	free(encoded);
 	free(name);

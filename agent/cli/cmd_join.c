@@ -91,15 +91,16 @@ int cmd_create(struct cli *cli, int argc, char **argv)
 
 /* What `join` was told, checked. */
 struct join_words {
-	char *token; /* owned; NULL: it asks */
-	char *share; /* owned */
+	char *token;      /* owned; NULL: it asks */
+	char *share;      /* owned */
+	const char *mode; /* NULL: a mirror */
 	int64_t timeout;
 };
 
 static int join_by_token(struct cli *cli, const struct join_words *w, json_t **document)
 {
-	json_t *body =
-		json_pack("{s:s, s:s, s:I}", "token", w->token, "share", w->share, "timeout", (json_int_t)w->timeout);
+	json_t *body = json_pack("{s:s, s:s, s:I, s:s*}", "token", w->token, "share", w->share, "timeout",
+	                         (json_int_t)w->timeout, "mode", w->mode);
 
 	if (body == NULL)
 		return cli_usage(cli, "this is not a token; paste everything that `lanyard invite` printed");
@@ -121,15 +122,19 @@ static int join_read_token(struct cli *cli, const char *group, const char *invit
 
 int cmd_join(struct cli *cli, int argc, char **argv)
 {
-	const char *invite = NULL, *file = NULL, *share = NULL, *message = NULL, *timeout_text = NULL;
+	const char *invite = NULL, *file = NULL, *share = NULL, *message = NULL, *timeout_text = NULL, *mode = NULL;
 	struct args_option own[] = {
-		{ ARGS_TEXT, "invite", &invite },        { ARGS_TEXT, "invite-file", &file },
-		{ ARGS_TEXT, "share", &share },          { ARGS_TEXT, "message", &message },
-		{ ARGS_TEXT, "timeout", &timeout_text }, { ARGS_END, NULL, NULL },
+		{ ARGS_TEXT, "invite", &invite },
+		{ ARGS_TEXT, "invite-file", &file },
+		{ ARGS_TEXT, "share", &share },
+		{ ARGS_TEXT, "message", &message },
+		{ ARGS_TEXT, "timeout", &timeout_text },
+		{ ARGS_TEXT, "mode", &mode },
+		{ ARGS_END, NULL, NULL },
 	};
 	int words = cli_args(cli, own, 0, 1, argc, argv);
 	const char *group = words == 1 ? argv[0] : NULL;
-	struct join_words w = { .timeout = 60 };
+	struct join_words w = { .timeout = 60, .mode = mode };
 	json_t *document = NULL;
 	int rc;
 
@@ -138,6 +143,8 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 	if (timeout_text != NULL && args_number(timeout_text, 0, 366 * 86400, &w.timeout) < 0 &&
 	    args_duration(timeout_text, &w.timeout) < 0)
 		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
+	if (mode != NULL && group != NULL)
+		return cli_usage(cli, "--mode goes with a token: ask first, then `lanyard mode`");
 	if (message != NULL && group == NULL)
 		return cli_usage(cli, "--message goes with a GROUP to ask for");
 	rc = join_read_token(cli, group, invite, file, &w.token);

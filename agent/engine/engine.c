@@ -97,6 +97,12 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 	return e;
 }
 
+int engine_begin_on_demand(struct engine *e, char **why)
+{
+	e->begin_on_demand = true;
+	return engine_store_save(e, why);
+}
+
 struct engine *engine_load(const struct engine_context *context, const char *group_hex, char **why)
 {
 	struct group_id id = { 0 };

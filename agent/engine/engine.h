@@ -27,12 +27,22 @@ struct index *engine_index(struct engine *e); /* NULL while joining or in error 
 struct fetch *engine_fetch(struct engine *e); /* NULL without a share */
 struct peer_group *engine_peers(struct engine *e);
 struct requests *engine_mailbox(struct engine *e); /* the requests to join; NULL without a share */
-/* Calls fn for each live file of the group below `under`, in walk order: our rows, and what members offer. here:
- * complete in our share. has: the short IDs of the members that have this version, ours among them. after: begins
- * with the first path after this one, so that a long list can be read in pieces over many turns; NULL: from the
- * start. */
-typedef bool engine_file_fn(void *arg, const struct record *r, bool here, const uint64_t *has, size_t nhas);
-void engine_files(struct engine *e, const char *under, const char *after, engine_file_fn *fn, void *arg);
+/* A file of the group, or one that is set aside here. What it points to is lent. */
+struct engine_file {
+	const struct record *r; /* our row; else the newest that members have; else what was set aside */
+	bool here;              /* there is a file on this disk */
+	bool behind;            /* it is here, and members have something else or newer */
+	bool wanted;            /* this agent has it, or gets it as soon as it can */
+	bool shared;            /* false: it is this agent's own; see `unshare` */
+	bool own;               /* what is on this disk is its user's own, whatever the group has */
+	const uint64_t *has;    /* short IDs of the members that have this version, ours among them if it is here */
+	size_t nhas;
+};
+/* Calls fn for each file at and below `under`, in walk order, until fn returns false, or for `max` of them. after:
+ * begins with the first path after this one, so that a long list can be read in pieces over many turns; NULL: from the
+ * start. Returns the last path, fresh, when there may be more behind it; NULL: that was all. */
+typedef bool engine_file_fn(void *arg, const struct engine_file *f);
+char *engine_files(struct engine *e, const char *under, const char *after, int max, engine_file_fn *fn, void *arg);
 
 void engine_pause(struct engine *e, bool paused); /* also after a restart */
 bool engine_paused(const struct engine *e);

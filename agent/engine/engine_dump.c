@@ -86,6 +86,7 @@ static json_t *dump_numbers(struct engine *e)
 	dump_number(numbers, "engine", "unstored", e->unstored);
 	dump_number(numbers, "engine", "agent_jobs", workers_pending(e->context->workers));
 	engine_disk_debug(e, dump_number, numbers);
+	engine_choices_debug(e, dump_number, numbers);
 	engine_roster_debug(e, dump_number, numbers);
 	engine_sync_debug(e, dump_number, numbers);
 	engine_verify_debug(e, dump_number, numbers);

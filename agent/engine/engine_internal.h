@@ -7,6 +7,8 @@
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
  *   engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
+ *   engine_aside, engine_choices, engine_drop
+ *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
  *   engine_wiring     passes on what scan, fetch and peers report
  *   engine_mirror     builds and takes down everything that works on a share
  *   engine_open       STOPPED to RUNNING
@@ -18,11 +20,13 @@
 #define LANYARD_AGENT_ENGINE_ENGINE_INTERNAL_H
 
 #include "agent/engine/engine_admin.h"
+#include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
 #include "agent/engine/events.h"
 #include "agent/engine/engine_phase.h"
 #include "base/debug.h"
 #include "sync/local/local.h"
+#include "sync/share/share_choices.h"
 #include "sync/share/share_source.h"
 
 /* What is there in which phase:
@@ -65,6 +69,8 @@ struct engine {
 	struct share_source files;         /* where peers get blocks from, */
 	struct content_source contents[2]; /* and from the parts of downloads */
 	bool scanned;                      /* the first scan is done */
+	struct share_choices *chosen;      /* as read with the share, until the mirror takes it */
+	bool begin_on_demand;              /* the mode of a share that is new */
 
 	/* Parts that are always there. */
 	struct engine_disk *disk;
@@ -76,6 +82,9 @@ struct engine {
 	struct engine_requests *requests;
 	struct engine_verify *verify;
 	struct engine_versions *versions;
+	struct engine_aside *aside;
+	struct engine_drop *drop;
+	struct engine_choices *choices;       /* what is in effect stays while the engine drains */
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
 
 	struct loop_hook *hook; /* at the end of each turn: commit, acknowledge, emit what changed */
@@ -142,6 +151,28 @@ void engine_versions_thin(struct engine *e);
 void engine_tombstones_start(struct engine *e);
 void engine_tombstones_stop(struct engine *e);
 
+/* Before anything works on the index: what was chosen is in effect from now on. */
+void engine_choices_start(struct engine *e);
+void engine_choices_stop(struct engine *e);
+/* After the index was closed. */
+void engine_choices_free(struct engine *e);
+/* Index and choices are not of one time: the first full scan takes nothing that is absent for deleted. */
+bool engine_choices_merging(const struct engine *e);
+void engine_choices_scanned(struct engine *e);
+/* A drop of this path is marked in the index: writes that it is not wanted any more, with a new stamp. */
+void engine_choices_dropped(struct engine *e, const char *path, engine_choices_fn *done, void *arg);
+
+void engine_drop_start(struct engine *e);
+void engine_drop_stop(struct engine *e);
+
+/* Rows at and below paths that are not shared any more are set aside, or those that are again are brought back. done may
+ * be NULL. */
+void engine_aside_begin(struct engine *e, bool away, char *const *paths, size_t n, engine_choices_fn *done, void *arg);
+void engine_aside_start(struct engine *e);
+void engine_aside_stop(struct engine *e);
+/* None of that is under way. */
+bool engine_aside_idle(const struct engine *e);
+
 /* True if the ignore rules differ from those under which the peers' rows were received. Then all rows are exchanged
  * again, as soon as the connections of the group are opened again. */
 bool engine_rules_changed(struct engine *e);
@@ -201,6 +232,7 @@ void engine_sync_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_verify_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_versions_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_choices_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 

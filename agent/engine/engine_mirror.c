@@ -26,6 +26,8 @@ void engine_mirror_start(struct engine *e)
 	e->scanned = false;
 	engine_sync_begin(e);
 	index_on_commit(e->index, index_committed, e);
+	engine_choices_start(e);
+	engine_drop_start(e);
 	e->local = engine_wiring_local(e);
 	e->fetch = engine_wiring_fetch(e);
 	engine_requests_start(e);
@@ -49,6 +51,8 @@ void engine_mirror_stop(struct engine *e)
 	struct local *local = e->local;
 
 	engine_sync_stop(e);
+	engine_drop_stop(e);
+	engine_choices_stop(e);
 	engine_roster_duty(e, false);
 	for (size_t i = 0; i < BACKGROUND; i++)
 		background[i].stop(e);
@@ -80,6 +84,7 @@ void engine_mirror_free(struct engine *e)
 	if (e->index)
 		index_close(e->index);
 	e->index = NULL;
+	engine_choices_free(e);
 	/* A share that is left stays open until its .lanyard/ is gone, so that no other group can use the folder
 	 * before. */
 	if (e->left && e->last_share == NULL)

@@ -1,6 +1,7 @@
 /* How an engine gets from STOPPED to RUNNING: it reads roster and index, a worker follows the share's path and then
  * opens the share, and the mirror is built. A joiner follows the path only, and then asks members to admit it. If a
  * step fails, the engine is STOPPED with the reason; other groups are not affected. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +18,11 @@ struct engine_open {
 	struct real_path *real_path; /* result of the first; NULL: the path cannot be followed */
 	bool create;
 	uint8_t marker[32];
-	bool free_there;     /* no other share is there: the path is ours from then on */
-	struct share *share; /* result of the second; NULL: `why` says why */
-	char *why;           /* owned */
+	bool free_there;               /* no other share is there: the path is ours from then on */
+	bool on_demand;                /* the mode if the share has no choices yet */
+	struct share *share;           /* result of the second; NULL: `why` says why */
+	struct share_choices *choices; /* beside it */
+	char *why;                     /* owned */
 };
 
 const struct real_path *engine_real_path(const struct engine *e)
@@ -36,17 +39,39 @@ static void real_path_work(void *arg)
 	o->real_path = real_path_of(o->path);
 }
 
+/* On demand from the start: so it is written before anything is fetched. */
+static void begin_choices(struct engine_open *o)
+{
+	share_choices_set_mode(o->choices, CHOOSE_ON_DEMAND);
+	share_choices_set_stamp(o->choices, 1);
+	if (share_choices_write(share_root(o->share), o->choices) == 0)
+		return;
+	o->why = mem_printf("%s/" SHARE_CHOICES_FILE ": %s", o->path, strerror(errno));
+	share_choices_free(o->choices);
+	o->choices = NULL;
+}
+
 static void open_work(void *arg)
 {
 	struct engine_open *o = arg;
 
 	o->share = share_open(o->path, o->create, !o->create, o->marker, &o->why);
+	if (o->share == NULL)
+		return;
+	o->choices = share_choices_read(share_root(o->share), o->path, &o->why);
+	if (o->choices != NULL && o->on_demand && share_choices_stamp(o->choices) == 0)
+		begin_choices(o);
+	if (o->choices == NULL) {
+		share_free(o->share);
+		o->share = NULL;
+	}
 }
 
 static void free_opening(struct engine_open *o)
 {
 	real_path_free(o->real_path);
 	share_free(o->share);
+	share_choices_free(o->choices);
 	free(o->path);
 	free(o->why);
 	free(o);
@@ -109,6 +134,7 @@ static void path_followed(void *arg)
 		why = e->context->share_is_free(e->context->arg, e, o->real_path);
 	if (why == NULL && e->token == NULL) {
 		o->free_there = true;
+		o->on_demand = o->create && e->begin_on_demand;
 		workers_submit(e->workers, WORKERS_QUICK, open_work, share_opened, o);
 		return;
 	}
@@ -135,6 +161,8 @@ static void share_opened(void *arg)
 	e->opening = NULL;
 	e->share = o->share;
 	o->share = NULL;
+	e->chosen = o->choices;
+	o->choices = NULL;
 	if (e->share == NULL) {
 		close_index(e);
 		engine_fail_for_now(e, o->why);
@@ -142,6 +170,8 @@ static void share_opened(void *arg)
 	} else {
 		if (o->create)
 			(void)index_meta_put(e->index, INDEX_META_FRESH, 0);
+		if (o->on_demand)
+			(void)index_meta_put(e->index, INDEX_META_STAMP, share_choices_stamp(e->chosen));
 		share_set_group(e->share, engine_name(e));
 		free(e->error);
 		e->error = NULL;
@@ -157,7 +187,6 @@ static void share_opened(void *arg)
 
 static int open_index(struct engine *e)
 {
-	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
 	char *dir = mem_printf("%s/%s", e->context->home, e->dir), *why = NULL;
 	enum index_status status = index_open(&e->index, dir, &why);
 
@@ -173,8 +202,6 @@ static int open_index(struct engine *e)
 	if (status == INDEX_REBUILT)
 		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
 	free(why);
-	/* A failed write is the index's to report, at its next commit. */
-	(void)index_choose(e->index, &mirror);
 	return 0;
 }
 

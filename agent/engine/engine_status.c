@@ -107,6 +107,21 @@ void engine_status(struct engine *e, struct engine_status *s)
 	s->state = public_state(e, s);
 }
 
+enum role engine_role(struct engine *e)
+{
+	return e->roster != NULL ? roster_role(e->roster, identity_id(e->context->self)) : ROLE_NONE;
+}
+
+int64_t engine_listed(struct engine *e)
+{
+	return engine_has_mirror(e) ? index_listed(e->index) : 0;
+}
+
+int64_t engine_local_changes(struct engine *e)
+{
+	return engine_has_mirror(e) ? index_aside_count(e->index, ASIDE_READER) : 0;
+}
+
 enum { ID_SHOWN = 7, WHO_MAX = 160, REASON_MAX = 400 };
 
 struct problems {

@@ -36,6 +36,12 @@ struct engine_status {
 
 void engine_status(struct engine *e, struct engine_status *s);
 
+/* Our role in the group; ROLE_NONE while joining or in error. */
+enum role engine_role(struct engine *e);
+/* Records that the group has and this disk has not; changes here that are not shared, since we are a reader. */
+int64_t engine_listed(struct engine *e);
+int64_t engine_local_changes(struct engine *e);
+
 struct engine_problem {
 	const char *path, *reason;
 	int64_t since_s; /* wall clock */

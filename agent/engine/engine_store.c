@@ -13,7 +13,8 @@ enum { SETTINGS_MAX = 16 << 10 };
 int engine_store_save(struct engine *e, char **why)
 {
 	char *path = mem_printf("%s/settings", e->dir);
-	char *text = mem_printf("share %s\npaused %d\n%s%s%s", e->share_path, e->paused, e->token ? "invite " : "",
+	char *text = mem_printf("share %s\npaused %d\n%s%s%s%s", e->share_path, e->paused,
+	                        e->begin_on_demand ? "begin on-demand\n" : "", e->token ? "invite " : "",
 	                        e->token ? e->token : "", e->token ? "\n" : "");
 	int status = -1;
 
@@ -36,6 +37,8 @@ static void read_setting(struct engine *e, const char *key, const char *value)
 		e->share_path = mem_strdup(value);
 	else if (strcmp(key, "paused") == 0)
 		e->paused = strcmp(value, "1") == 0;
+	else if (strcmp(key, "begin") == 0)
+		e->begin_on_demand = strcmp(value, "on-demand") == 0;
 	else if (strcmp(key, "invite") == 0 && !e->token)
 		e->token = mem_strdup(value);
 }

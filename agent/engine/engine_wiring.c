@@ -46,6 +46,7 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
 
 	e->scanned = true;
+	engine_choices_scanned(e);
 	/* Not before the first scan has ended: a crash may have left an installed file without its row. */
 	fetch_start(e->fetch);
 	e->dirty = true;
@@ -181,6 +182,28 @@ static void fetch_versions(void *arg)
 	engine_versions_thin(arg);
 }
 
+/* What fetch wants to be called when a choice is written. */
+struct drop_choice {
+	void (*done)(void *arg, bool ok);
+	void *arg;
+};
+
+static void choice_is_written(void *arg, const char *why)
+{
+	struct drop_choice *chosen = arg;
+
+	chosen->done(chosen->arg, why == NULL);
+	free(chosen);
+}
+
+static void fetch_drop_choice(void *arg, const char *path, void (*done)(void *done_arg, bool ok), void *done_arg)
+{
+	struct drop_choice *chosen = MEM_NEW(struct drop_choice);
+
+	*chosen = (struct drop_choice){ .done = done, .arg = done_arg };
+	engine_choices_dropped(arg, path, choice_is_written, chosen);
+}
+
 static void fetch_state(void *arg)
 {
 	struct engine *e = arg;
@@ -239,6 +262,8 @@ static void peer_doubted(void *arg, uint64_t peer)
 
 static void peer_up(void *arg, uint64_t peer)
 {
+	/* An agent that is killed does not see it go. */
+	engine_seen_note(arg, peer);
 	fetch_peer_up(((struct engine *)arg)->fetch, peer);
 }
 
@@ -288,6 +313,7 @@ struct local *engine_wiring_local(struct engine *e)
 	                                         .index = e->index,
 	                                         .short_id = self,
 	                                         .rescan_s = c->settings->rescan_s,
+	                                         .merge = engine_choices_merging(e),
 	                                         .changed = local_changed,
 	                                         .busy = local_busy,
 	                                         .state = something_changed,
@@ -318,6 +344,7 @@ struct fetch *engine_wiring_fetch(struct engine *e)
 	                                         .problem = fetch_problem,
 	                                         .burst = engine_burst_begins,
 	                                         .versions = fetch_versions,
+	                                         .drop_choice = fetch_drop_choice,
 	                                         .state = fetch_state,
 	                                         .arg = e });
 }

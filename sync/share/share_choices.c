@@ -95,7 +95,7 @@ void share_choices_set_mode(struct share_choices *c, enum choose_mode mode)
 }
 
 /* Whether a later rule of pattern `over` leaves nothing for an earlier one to decide. */
-static bool hides(const char *over, const char *earlier)
+static bool rule_hides(const char *over, const char *earlier)
 {
 	char *path, *root;
 	bool hidden;
@@ -120,7 +120,7 @@ int share_choices_add_rule(struct share_choices *c, const char *pattern, bool ge
 	if (!pattern_check(pattern))
 		return -1;
 	for (size_t i = 0; i < c->nrules; i++) {
-		if (hides(pattern, c->rules[i].pattern))
+		if (rule_hides(pattern, c->rules[i].pattern))
 			free_text(c->rules[i].pattern);
 		else
 			c->rules[kept++] = c->rules[i];

@@ -1,0 +1,295 @@
+/* mode, get, drop, unshare, revert: what this agent keeps of a group. */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/format.h"
+#include "agent/cli/http.h"
+#include "agent/escape.h"
+#include "base/mem.h"
+
+enum {
+	SOON_S = 2,   /* for members to connect, before it is said that nobody has it */
+	ROUND_S = 60, /* of waiting, per request */
+	WORDS_MAX = 1001,
+};
+
+/* The words as an array of strings; NULL after a message. */
+static json_t *paths_json(struct cli *cli, char **words, int n)
+{
+	json_t *paths = json_array();
+
+	for (int i = 0; i < n; i++) {
+		json_t *path = json_string(words[i]);
+
+		if (path == NULL) {
+			(void)cli_usage(cli, "write a byte that is not valid UTF-8 as \\xNN");
+			json_decref(paths);
+			return NULL;
+		}
+		json_array_append_new(paths, path);
+	}
+	return paths;
+}
+
+/* POSTs to /groups/GROUP and `rest`. */
+static int post_group(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document)
+{
+	char *path = http_group_path(group, rest);
+	int rc = http_post(cli, path, body, document);
+
+	free(path);
+	return rc;
+}
+
+/* --- mode --- */
+
+static int show_mode(struct cli *cli, const char *group)
+{
+	char *path = http_group_path(group, "/choices");
+	json_t *document, *list, *entry;
+	size_t i;
+	int rc = http_get(cli, path, &document);
+
+	free(path);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json) {
+		cli_print_json(document);
+		json_decref(document);
+		return CLI_DONE;
+	}
+	char *mode = cli_text(document, "mode");
+
+	puts(mode);
+	free(mode);
+	list = json_object_get(document, "rules");
+	json_array_foreach(list, i, entry) {
+		char *pattern = cli_text(entry, "pattern");
+
+		(void)printf("%s %s\n", cli_flag(entry, "get") ? "+" : "-", pattern[0] != '\0' ? pattern : ".");
+		free(pattern);
+	}
+	list = json_object_get(document, "unshared");
+	json_array_foreach(list, i, entry) {
+		char *name = escape_terminal(json_string_value(entry));
+
+		(void)printf("unshared %s\n", name);
+		free(name);
+	}
+	json_decref(document);
+	return CLI_DONE;
+}
+
+int cmd_mode(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 1, 2, argc, argv);
+	json_t *document;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	if (words == 1)
+		return show_mode(cli, argv[0]);
+	if (strcmp(argv[1], "mirror") != 0 && strcmp(argv[1], "on-demand") != 0)
+		return cli_usage(cli, "'%s': a mode is mirror or on-demand", argv[1]);
+	rc = post_group(cli, argv[0], "/mode", json_pack("{s:s}", "mode", argv[1]), &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else if (strcmp(argv[1], "mirror") == 0)
+		puts("every file of the group comes to this disk, and stays");
+	else
+		puts("only what you `get` comes to this disk from now on; what is here stays.\n"
+		     "Deleting a file that is here (rm) deletes it for everybody: to free this disk, `drop` it.");
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* --- get --- */
+
+/* "photos/a.jpg: anna had it (last seen 2026-11-29 05:00:00)", on stderr. */
+static void complain_missing(const json_t *missing)
+{
+	char *path = cli_text(missing, "path");
+	json_t *members = json_object_get(missing, "members"), *m;
+	char *who = NULL;
+	size_t i;
+
+	json_array_foreach(members, i, m) {
+		char *name = cli_text(m, "name"), *before = who, when[FORMAT_MAX];
+		const char *seen = json_is_integer(json_object_get(m, "last_seen"))
+		                           ? format_time(when, cli_number(m, "last_seen"))
+		                           : "never";
+
+		who = cli_flag(m, "connected")
+		              ? mem_printf("%s%s%s has it", before != NULL ? before : "", before != NULL ? ", " : "",
+		                           name)
+		              : mem_printf("%s%s%s had it (last seen %s)", before != NULL ? before : "",
+		                           before != NULL ? ", " : "", name, seen);
+		free(before);
+		free(name);
+	}
+	cli_error("%s: %s", path, who != NULL ? who : "no member is known to have it");
+	free(who);
+	free(path);
+}
+
+static void complain_all_missing(const json_t *state)
+{
+	json_t *missing = json_object_get(state, "missing"), *entry;
+	size_t i;
+
+	if (!cli_flag(state, "source"))
+		cli_error("nobody who has it is connected:");
+	json_array_foreach(missing, i, entry)
+		complain_missing(entry);
+}
+
+static int64_t now_s(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* Waits until the files are here. timeout below 0: as long as somebody who has them is connected. */
+static int await_files(struct cli *cli, const char *group, const json_t *paths, int64_t timeout)
+{
+	int64_t begin = now_s(), left = timeout >= 0 && timeout < SOON_S ? timeout : SOON_S;
+	bool told = false, here = false;
+	int rc;
+
+	for (;;) {
+		json_t *state;
+		bool source;
+
+		rc = post_group(cli, group, "/await",
+		                json_pack("{s:O, s:I}", "paths", paths, "timeout", (json_int_t)left), &state);
+		if (rc != CLI_DONE)
+			return rc;
+		here = cli_flag(state, "here");
+		source = cli_flag(state, "source");
+		left = timeout < 0 ? ROUND_S : timeout - (now_s() - begin);
+		if (!here && ((!source && !told) || (left <= 0 && !told))) {
+			complain_all_missing(state);
+			told = true;
+		}
+		if (cli->json && (here || left <= 0 || (!source && timeout < 0)))
+			cli_print_json(state);
+		json_decref(state);
+		if (here || left <= 0 || (!source && timeout < 0))
+			return here ? CLI_DONE : CLI_REFUSED;
+		/* While somebody is there, a round ends early, to see whether he still is. */
+		if (timeout < 0 && source)
+			left = SOON_S;
+		else if (left > ROUND_S)
+			left = ROUND_S;
+	}
+}
+
+static int choose_files(struct cli *cli, const char *group, char **words, int n, bool first, int64_t timeout)
+{
+	json_t *paths = paths_json(cli, words, n), *document;
+	int rc;
+
+	if (paths == NULL)
+		return CLI_USAGE;
+	rc = post_group(cli, group, "/get", json_pack("{s:O, s:b}", "paths", paths, "first", (int)first), &document);
+	if (rc == CLI_DONE) {
+		json_decref(document);
+		rc = await_files(cli, group, paths, timeout);
+	}
+	json_decref(paths);
+	return rc;
+}
+
+int cmd_get(struct cli *cli, int argc, char **argv)
+{
+	const char *wait = NULL;
+	bool first = false;
+	int64_t timeout = -1;
+	struct args_option own[] = {
+		{ ARGS_TEXT, "timeout", &wait },
+		{ ARGS_FLAG, "first", &first },
+		{ ARGS_END, NULL, NULL },
+	};
+	int words = cli_args(cli, own, 2, WORDS_MAX, argc, argv);
+
+	if (words < 0)
+		return CLI_USAGE;
+	if (wait != NULL && args_number(wait, 0, INT32_MAX, &timeout) < 0)
+		return cli_usage(cli, "--timeout takes a number of seconds");
+	return choose_files(cli, argv[0], argv + 1, words - 1, first, timeout);
+}
+
+/* --- drop --- */
+
+static int print_dropped(const json_t *document)
+{
+	json_t *refused = json_object_get(document, "refused"), *entry;
+	char files[FORMAT_MAX];
+	size_t i;
+
+	json_array_foreach(refused, i, entry) {
+		char *path = cli_text(entry, "path"), *reason = cli_text(entry, "reason");
+
+		cli_error("%s: %s", path, reason);
+		free(path);
+		free(reason);
+	}
+	(void)printf("%s dropped\n", format_count(files, cli_number(document, "dropped"), "file", "files"));
+	return cli_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
+}
+
+int cmd_drop(struct cli *cli, int argc, char **argv)
+{
+	bool even_if_last = false;
+	struct args_option own[] = { { ARGS_FLAG, "even-if-last", &even_if_last }, { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 2, WORDS_MAX, argc, argv);
+	json_t *paths, *document;
+	int rc;
+
+	if (words < 0 || (paths = paths_json(cli, argv + 1, words - 1)) == NULL)
+		return CLI_USAGE;
+	rc = post_group(cli, argv[0], "/drop",
+	                json_pack("{s:o, s:b}", "paths", paths, "even_if_last", (int)even_if_last), &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json) {
+		cli_print_json(document);
+		rc = cli_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
+	} else {
+		rc = print_dropped(document);
+	}
+	json_decref(document);
+	return rc;
+}
+
+/* --- unshare, revert --- */
+
+int cmd_unshare(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 2, WORDS_MAX, argc, argv);
+	json_t *paths, *document;
+	int rc;
+
+	if (words < 0 || (paths = paths_json(cli, argv + 1, words - 1)) == NULL)
+		return CLI_USAGE;
+	rc = post_group(cli, argv[0], "/unshare", json_pack("{s:o}", "paths", paths), &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		puts("this agent's own from now on: it stays on this disk, and what others have stays with them");
+	json_decref(document);
+	return CLI_DONE;
+}

@@ -1,0 +1,418 @@
+/* What this agent has chosen of the group: see engine_choices.h. Changes that come while one is written are written
+ * together. The order of a write: the new stamp into the index, sync, the file into the share, effect. So a stamp of the
+ * index that is not the file's tells that one of the two is from another time: until a full scan has compared everything
+ * without taking absence for a deletion, and both have a new stamp, no further change is written. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "agent/engine/engine_choices.h"
+#include "agent/engine/engine_internal.h"
+#include "base/mem.h"
+#include "sync/plan/path.h"
+#include "sync/plan/pattern.h"
+#include "sync/share/share_choices.h"
+
+enum { ROOTS_MAX = 16 }; /* beyond, all that is listed is judged again, not only what is below the paths */
+
+/* CHANGE_MERGED: the scan is complete that had to come first. */
+enum change_kind { CHANGE_MERGED, CHANGE_STAMP, CHANGE_MODE, CHANGE_RULES, CHANGE_UNSHARE, CHANGE_SHARE };
+
+struct choice_change {
+	enum change_kind kind;
+	enum choose_mode mode;
+	bool get;
+	char **what; /* patterns or paths; owned, each too */
+	size_t n;
+	char *why; /* it was refused; owned */
+	engine_choices_fn *done;
+	void *arg;
+	struct choice_change *prev, *next;
+};
+
+struct engine_choices {
+	struct share_choices *now;
+	struct choices view;     /* of `now`: the index keeps this address */
+	bool merging;            /* the stamps differ, and the scan is not complete */
+	bool writing;            /* a worker writes the file now */
+	bool stopped;            /* the engine stops: only what is in effect stays, until the index is closed */
+	struct loop_timer *soon; /* for the end of this turn, so that all that is chosen in it is one write */
+	struct choice_change *waiting, *written;
+};
+
+struct write_job {
+	struct engine *e;
+	struct index *index;
+	struct share_handle *handle;
+	struct share_choices *next; /* what is written; NULL once it is in effect */
+	char *why;
+};
+
+static void change_end(struct choice_change *change, const char *why)
+{
+	if (change->done != NULL)
+		change->done(change->arg, change->why != NULL ? change->why : why);
+	for (size_t i = 0; i < change->n; i++)
+		free(change->what[i]);
+	free(change->what);
+	free(change->why);
+	free(change);
+}
+
+static void end_all(struct choice_change **list, const char *why)
+{
+	struct choice_change *change;
+
+	while ((change = *list) != NULL) {
+		DL_DELETE(*list, change);
+		change_end(change, why);
+	}
+}
+
+/* --- a change is made to a copy --- */
+
+static char *refuse_many(const char *what)
+{
+	char *name = log_escape(what, strlen(what));
+	char *why = mem_printf("%s: there are too many rules or paths already (%d at most); a folder or a pattern "
+	                       "covers many files",
+	                       name, SHARE_CHOICES_MAX);
+
+	free(name);
+	return why;
+}
+
+static char *refuse_part(const char *what, const char *above)
+{
+	char *name = log_escape(what, strlen(what)), *folder = log_escape(above, strlen(above));
+	char *why = mem_printf("%s: it is in %s, which is not shared as a whole: share that", name, folder);
+
+	free(folder);
+	free(name);
+	return why;
+}
+
+static char *choice_change_one(const struct choice_change *change, const char *what, struct share_choices *next)
+{
+	const char *above = NULL;
+
+	if (change->kind == CHANGE_RULES && share_choices_add_rule(next, what, change->get) < 0)
+		return refuse_many(what);
+	if (change->kind == CHANGE_UNSHARE && share_choices_unshare(next, what) < 0)
+		return refuse_many(what);
+	if (change->kind == CHANGE_SHARE && share_choices_share(next, what, &above) < 0)
+		return refuse_part(what, above);
+	return NULL;
+}
+
+/* All of the change, or nothing: then it has its reason. */
+static void change_apply(struct choice_change *change, struct share_choices **next)
+{
+	struct share_choices *copy = share_choices_dup(*next);
+
+	if (change->kind == CHANGE_MODE)
+		share_choices_set_mode(copy, change->mode);
+	for (size_t i = 0; i < change->n && change->why == NULL; i++)
+		change->why = choice_change_one(change, change->what[i], copy);
+	if (change->why == NULL) {
+		share_choices_free(*next);
+		*next = copy;
+	} else {
+		share_choices_free(copy);
+	}
+}
+
+/* --- effect --- */
+
+/* Where the choice of something may have changed. */
+struct scope {
+	bool mode, all;
+	char *roots[ROOTS_MAX];
+	size_t n;
+};
+
+static void scope_add(struct scope *s, const struct choice_change *change)
+{
+	if (change->why != NULL)
+		return;
+	s->mode = s->mode || change->kind == CHANGE_MODE;
+	for (size_t i = 0; i < change->n; i++) {
+		if (s->n == ROOTS_MAX) {
+			s->all = true;
+			return;
+		}
+		s->roots[s->n++] =
+			change->kind == CHANGE_RULES ? pattern_root(change->what[i]) : mem_strdup(change->what[i]);
+	}
+}
+
+static void take_effect(struct engine *e, struct scope *s)
+{
+	struct engine_choices *c = e->choices;
+
+	c->view = *share_choices_view(c->now);
+	if (s->mode || s->all)
+		(void)index_choose(e->index, &c->view);
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->mode && !s->all)
+			(void)index_choose_under(e->index, &c->view, s->roots[i]);
+		free(s->roots[i]);
+	}
+	if (e->fetch != NULL)
+		fetch_choices_changed(e->fetch);
+	if (s->mode && e->peers != NULL && !e->paused)
+		peer_group_hello_again(e->peers);
+	e->dirty = true;
+}
+
+static void choices_take_effect(struct engine *e)
+{
+	struct engine_choices *c = e->choices;
+	struct choice_change *list = c->written, *change;
+	struct scope s = { 0 };
+
+	c->written = NULL;
+	DL_FOREACH(list, change)
+		scope_add(&s, change);
+	take_effect(e, &s);
+	while ((change = list) != NULL) {
+		DL_DELETE(list, change);
+		if (change->why == NULL && (change->kind == CHANGE_UNSHARE || change->kind == CHANGE_SHARE)) {
+			/* Its files follow, one after the other. */
+			engine_aside_begin(e, change->kind == CHANGE_UNSHARE, change->what, change->n, change->done,
+			                   change->arg);
+			change->done = NULL;
+		}
+		change_end(change, NULL);
+	}
+}
+
+/* --- writing --- */
+
+static void choices_write_begin(struct engine *e);
+
+static void write_work(void *arg)
+{
+	struct write_job *j = arg;
+
+	if (index_sync(j->index) < 0)
+		j->why = mem_printf("the index cannot be synced: %s", strerror(errno));
+	else if (share_handle_check(j->handle, &j->why) == 0 && share_choices_write(j->handle->root, j->next) < 0)
+		j->why = mem_printf("%s/" SHARE_CHOICES_FILE ": %s", j->handle->path, strerror(errno));
+}
+
+static void write_done(void *arg)
+{
+	struct write_job *j = arg;
+	struct engine *e = j->e;
+	struct engine_choices *c = e->choices;
+
+	if (!c->stopped) {
+		c->writing = false;
+		if (j->why == NULL) {
+			share_choices_free(c->now);
+			c->now = j->next;
+			j->next = NULL;
+			c->merging = false;
+			choices_take_effect(e);
+		} else {
+			engine_log(e, LOG_ERROR, "group %s: %s", engine_name(e), j->why);
+			end_all(&c->written, j->why);
+		}
+	}
+	share_handle_free(j->handle);
+	share_choices_free(j->next);
+	free(j->why);
+	free(j);
+	if (!c->stopped)
+		choices_write_begin(e);
+}
+
+/* The stamp that is above both; in the index, and committed. */
+static int raise_stamp(struct engine *e, struct share_choices *next)
+{
+	int64_t stamp = 0;
+
+	if (index_meta_get(e->index, INDEX_META_STAMP, &stamp) < 0)
+		return -1;
+	if (share_choices_stamp(next) > stamp)
+		stamp = share_choices_stamp(next);
+	share_choices_set_stamp(next, stamp + 1);
+	if (index_meta_put(e->index, INDEX_META_STAMP, stamp + 1) == 0 && index_commit(e->index) == 0)
+		return 0;
+	engine_index_lost(e);
+	return -1;
+}
+
+static bool is_merged(const struct engine_choices *c)
+{
+	const struct choice_change *change;
+
+	DL_FOREACH(c->waiting, change)
+		if (change->kind == CHANGE_MERGED)
+			return true;
+	return !c->merging;
+}
+
+/* Starts to write all that waits. */
+static void choices_write_begin(struct engine *e)
+{
+	struct engine_choices *c = e->choices;
+	struct choice_change *change;
+	struct share_choices *next;
+	struct share_handle *handle;
+	struct write_job *j;
+
+	if (c->writing || c->waiting == NULL || !is_merged(c))
+		return;
+	next = share_choices_dup(c->now);
+	c->written = c->waiting;
+	c->waiting = NULL;
+	DL_FOREACH(c->written, change)
+		change_apply(change, &next);
+	handle = share_handle_of(e->share);
+	if (handle == NULL || raise_stamp(e, next) < 0) {
+		share_handle_free(handle);
+		share_choices_free(next);
+		end_all(&c->written, "what was chosen cannot be stored now; see the agent's log");
+		return;
+	}
+	j = MEM_NEW(struct write_job);
+	*j = (struct write_job){ .e = e, .index = e->index, .handle = handle, .next = next };
+	c->writing = true;
+	workers_submit(e->workers, WORKERS_QUICK, write_work, write_done, j);
+}
+
+static void begin_soon(void *arg)
+{
+	choices_write_begin(arg);
+}
+
+static void change_add(struct engine *e, struct choice_change template, const char *const *what, size_t n)
+{
+	struct choice_change *change = MEM_NEW(struct choice_change);
+
+	*change = template;
+	change->what = mem_calloc(n + 1, sizeof(*change->what));
+	for (; change->n < n; change->n++)
+		change->what[change->n] = mem_strdup(what[change->n]);
+	if (e->choices == NULL || e->choices->stopped) {
+		change_end(change, "the group has no share now: it is joining, stopping or in error; see status");
+		return;
+	}
+	DL_APPEND(e->choices->waiting, change);
+	loop_timer_start(e->choices->soon, 0, 0);
+}
+
+/* --- commands --- */
+
+const struct choices *engine_choices(const struct engine *e)
+{
+	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
+
+	return e->choices != NULL ? &e->choices->view : &mirror;
+}
+
+void engine_choices_mode(struct engine *e, enum choose_mode mode, engine_choices_fn *done, void *arg)
+{
+	change_add(e, (struct choice_change){ .kind = CHANGE_MODE, .mode = mode, .done = done, .arg = arg }, NULL, 0);
+}
+
+void engine_choices_rules(struct engine *e, const char *const *patterns, size_t n, bool get, engine_choices_fn *done,
+                          void *arg)
+{
+	change_add(e, (struct choice_change){ .kind = CHANGE_RULES, .get = get, .done = done, .arg = arg }, patterns,
+	           n);
+}
+
+void engine_choices_unshare(struct engine *e, const char *const *paths, size_t n, engine_choices_fn *done, void *arg)
+{
+	change_add(e, (struct choice_change){ .kind = CHANGE_UNSHARE, .done = done, .arg = arg }, paths, n);
+}
+
+void engine_choices_share(struct engine *e, const char *const *paths, size_t n, engine_choices_fn *done, void *arg)
+{
+	change_add(e, (struct choice_change){ .kind = CHANGE_SHARE, .done = done, .arg = arg }, paths, n);
+}
+
+void engine_choices_dropped(struct engine *e, const char *path, engine_choices_fn *done, void *arg)
+{
+	char *pattern = pattern_quote(path);
+	const char *const patterns[] = { pattern };
+	bool ruled = choose_rule_of(engine_choices(e), path) > 0;
+
+	change_add(e,
+	           (struct choice_change){ .kind = ruled ? CHANGE_RULES : CHANGE_STAMP,
+	                                   .get = false,
+	                                   .done = done,
+	                                   .arg = arg },
+	           patterns, ruled ? 1 : 0);
+	free(pattern);
+}
+
+/* --- the part --- */
+
+bool engine_choices_merging(const struct engine *e)
+{
+	return e->choices->merging;
+}
+
+void engine_choices_start(struct engine *e)
+{
+	struct engine_choices *c = MEM_NEW(struct engine_choices);
+	int64_t stamp = 0;
+
+	e->choices = c;
+	c->now = e->chosen != NULL ? e->chosen : share_choices_new();
+	e->chosen = NULL;
+	c->view = *share_choices_view(c->now);
+	c->soon = loop_timer_new(e->context->loop, begin_soon, e);
+	(void)index_meta_get(e->index, INDEX_META_STAMP, &stamp);
+	c->merging = stamp != share_choices_stamp(c->now);
+	/* A failed write is the index's to report, at its next commit. */
+	(void)index_choose(e->index, &c->view);
+	engine_aside_start(e);
+}
+
+void engine_choices_scanned(struct engine *e)
+{
+	if (e->choices->merging)
+		change_add(e, (struct choice_change){ .kind = CHANGE_MERGED }, NULL, 0);
+}
+
+void engine_choices_stop(struct engine *e)
+{
+	struct engine_choices *c = e->choices;
+
+	if (c == NULL || c->stopped)
+		return;
+	c->stopped = true;
+	loop_timer_free(c->soon);
+	c->soon = NULL;
+	engine_aside_stop(e);
+	end_all(&c->waiting, "the group stopped meanwhile");
+	end_all(&c->written, "the group stopped meanwhile");
+}
+
+void engine_choices_free(struct engine *e)
+{
+	if (e->choices != NULL)
+		share_choices_free(e->choices->now);
+	free(e->choices);
+	e->choices = NULL;
+}
+
+void engine_choices_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	const struct engine_choices *c = e->choices;
+
+	if (c == NULL)
+		return;
+	fn(arg, "choices", "on_demand", c->view.mode == CHOOSE_ON_DEMAND);
+	fn(arg, "choices", "rules", (int64_t)c->view.nrules);
+	fn(arg, "choices", "unshared", (int64_t)c->view.nunshared);
+	fn(arg, "choices", "stamp", share_choices_stamp(c->now));
+	fn(arg, "choices", "merging", c->merging);
+	fn(arg, "choices", "writing", c->writing);
+}
