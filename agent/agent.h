@@ -101,11 +101,17 @@ struct agent_asked {
 };
 typedef bool agent_asked_fn(void *arg, const struct agent_asked *asked);
 void agent_asks(struct agent *a, agent_asked_fn *fn, void *arg);
+/* What a user wants of a request. */
+struct agent_ask_wish {
+	const char *name;          /* the group's */
+	const char *share;         /* absolute; NULL: that of the request that is under way, or default_share */
+	const char *default_share; /* may be NULL */
+	const char *message;       /* NULL: that of the request that is under way, or none */
+};
 /* Asks the members of the group with this tag to let us in, from now on until an owner has decided, also after
- * restarts; begins again where an earlier attempt has stopped. When an owner accepts, the group appears among the
- * engines and this ends. share: absolute. -1 with *why. */
-int agent_ask(struct agent *a, const struct group_tag *tag, const char *name, const char *share, const char *message,
-              char **why);
+ * restarts; begins again where an earlier attempt has stopped. A request that is under way goes on, with its code. When
+ * an owner accepts, the group appears among the engines and this ends. -1 with *why. */
+int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_ask_wish *wish, char **why);
 /* Stops asking, and forgets what was decided. The owners still see the request until it expires. */
 void agent_ask_end(struct agent *a, const char *tag);
 

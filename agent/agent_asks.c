@@ -364,33 +364,47 @@ static int check_ask(struct agent *a, const struct agent_asking *before, const c
 	return *why == NULL ? 0 : -1;
 }
 
-/* The same request goes on, with its code, when nothing in it is new. */
-static bool is_same_ask(const struct agent_asking *ask, const char *share, const char *message)
+static bool has_stopped(const struct agent_asking *ask)
 {
 	struct asker_status s;
 
 	asker_status(ask->asker, &s);
-	return decision_text(s.state) == NULL && strcmp(ask->share, share) == 0 && strcmp(ask->message, message) == 0;
+	return decision_text(s.state) != NULL;
 }
 
-int agent_ask(struct agent *a, const struct group_tag *tag, const char *name, const char *share, const char *message,
-              char **why)
+/* People may have compared its code already, so it stays what it is. */
+static int go_on(const struct agent_asking *ask, const struct agent_ask_wish *wish, char **why)
 {
+	if (wish->share != NULL && strcmp(wish->share, ask->share) != 0)
+		*why = mem_printf("this agent asks to join %s already, to share %s (lanyard leave gives that up)",
+		                  ask->name, ask->share);
+	else if (wish->message != NULL && strcmp(wish->message, ask->message) != 0)
+		*why = mem_printf(
+			"this agent asks to join %s already, with another message (lanyard leave gives that up)",
+			ask->name);
+	return *why == NULL ? 0 : -1;
+}
+
+int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_ask_wish *wish, char **why)
+{
+	const char *share = wish->share != NULL ? wish->share : wish->default_share;
 	char text[TAG_TEXT_MAX];
 	struct agent_asking *ask;
 
 	group_id_tag_text(text, tag);
 	ask = find_ask(a, text);
-	if (ask != NULL && is_same_ask(ask, share, message))
-		return 0;
-	if (check_ask(a, ask, text, share, why) < 0)
+	if (ask != NULL && !has_stopped(ask))
+		return go_on(ask, wish, why);
+	if (share == NULL)
+		*why = mem_strdup("the share is missing");
+	if (share == NULL || check_ask(a, ask, text, share, why) < 0)
 		return -1;
 	if (ask != NULL)
 		forget_ask(ask);
 	ask = new_ask(a, tag);
-	ask->name = mem_strdup(name);
+	ask->name = mem_strdup(wish->name);
 	ask->share = mem_strdup(share);
-	ask->message = mem_strdup(message);
+	ask->message = mem_strdup(wish->message != NULL ? wish->message : "");
 	for (char *c = ask->message; *c != '\0'; c++)
 		*c = *c == '\n' ? ' ' : *c;
 	start_asking(ask, NULL, 0);

@@ -149,8 +149,10 @@ static bool wanted_among_asked(void *arg, const struct agent_asked *asked)
 /* --- the call that asks --- */
 
 struct ask_call {
-	char text[ASK_TEXT_MAX + 1]; /* as the user named the group */
-	char share[ASK_SHARE_MAX + 1];
+	char text[ASK_TEXT_MAX + 1];           /* as the user named the group */
+	char share[ASK_SHARE_MAX + 1];         /* "": as before, or the default */
+	char default_share[ASK_SHARE_MAX + 1]; /* "": none */
+	bool has_message;                      /* otherwise as before, or none */
 	char message[REQUEST_MESSAGE_MAX + 1];
 	char tag[TAG_TEXT_MAX];       /* of the group whose members are asked; "": it is not known yet */
 	char code[REQUEST_CODE_TEXT]; /* the latest; "": none yet */
@@ -159,6 +161,9 @@ struct ask_call {
 /* Asks, if it can be told now whom. True when the call was answered. */
 static bool begin_asking(struct api *api, struct control_call *call, struct ask_call *c)
 {
+	struct agent_ask_wish wish = { .share = c->share[0] != '\0' ? c->share : NULL,
+		                       .default_share = c->default_share[0] != '\0' ? c->default_share : NULL,
+		                       .message = c->has_message ? c->message : NULL };
 	struct ask_wanted w;
 	struct group_tag tag;
 	char *why = NULL;
@@ -176,11 +181,11 @@ static bool begin_asking(struct api *api, struct control_call *call, struct ask_
 		wanted_take(&w, w.name, w.start, "");
 	else if (w.n == 0 || (!known && !agent_has_looked(api->agent)))
 		answered = false;
+	wish.name = w.one;
 	if (answered && w.n > 1)
 		control_fail(call, 409, "%zu groups have that name: %s%s. Say which: NAME#ID", w.n, w.listed,
 		             w.n > NAMED_MAX ? ", ..." : "");
-	else if (answered && (group_id_tag_parse(&tag, w.tag) < 0 ||
-	                      agent_ask(api->agent, &tag, w.one, c->share, c->message, &why) < 0))
+	else if (answered && (group_id_tag_parse(&tag, w.tag) < 0 || agent_ask(api->agent, &tag, &wish, &why) < 0))
 		api_refuse(call, &why);
 	else if (answered) {
 		memcpy(c->tag, w.tag, sizeof(c->tag));
@@ -297,7 +302,7 @@ static bool check_ask_text(struct api *api, struct control_call *call, const cha
 {
 	struct ask_name n = { .name = text };
 
-	if (text == NULL || strlen(text) > ASK_TEXT_MAX || text[0] == '\0') {
+	if (text[0] == '\0') {
 		control_fail(call, 400,
 		             "\"group\" must be the name of a group, or NAME#ID with a start of its public ID");
 		return false;
@@ -310,35 +315,51 @@ static bool check_ask_text(struct api *api, struct control_call *call, const cha
 	return !n.here;
 }
 
+/* A field of the body, unescaped, into out of max + 1 bytes. -1: it is too long or malformed (400). */
+static int ask_field(struct control_call *call, const char *key, const char *text, char *out, size_t max)
+{
+	char *decoded = text != NULL ? escape_decode(text) : mem_strdup("");
+	size_t n = decoded != NULL ? strlen(decoded) : max + 1;
+
+	if (n <= max)
+		memcpy(out, decoded, n + 1);
+	else
+		control_fail(call, 400, "\"%s\" must be at most %zu bytes (write a backslash in it as \\\\)", key, max);
+	free(decoded);
+	return n <= max ? 0 : -1;
+}
+
+static int ask_read(struct control_call *call, struct ask_call *c)
+{
+	const char *group, *message, *share, *share_default;
+
+	if (api_body_text(call, "group", &group) < 0 || api_body_text(call, "message", &message) < 0 ||
+	    api_body_text(call, "share", &share) < 0 || api_body_text(call, "default_share", &share_default) < 0)
+		return -1;
+	if (ask_field(call, "group", group, c->text, ASK_TEXT_MAX) < 0 ||
+	    ask_field(call, "message", message, c->message, REQUEST_MESSAGE_MAX) < 0 ||
+	    ask_field(call, "share", share, c->share, ASK_SHARE_MAX) < 0 ||
+	    ask_field(call, "default_share", share_default, c->default_share, ASK_SHARE_MAX) < 0)
+		return -1;
+	c->has_message = message != NULL;
+	if ((c->share[0] == '\0' || c->share[0] == '/') && (c->default_share[0] == '\0' || c->default_share[0] == '/'))
+		return 0;
+	control_fail(call, 400, "\"share\" must be an absolute path (write a backslash in it as \\\\)");
+	return -1;
+}
+
 void api_ask(struct api *api, struct control_call *call)
 {
 	int64_t timeout = ASK_TIMEOUT_DEFAULT;
 	struct ask_call *c = MEM_NEW(struct ask_call);
-	const char *group, *message;
-	char *text = NULL, *share = NULL, *said = NULL;
 
-	if (api_body_text(call, "group", &group) < 0 || api_body_text(call, "message", &message) < 0 ||
-	    api_body_number(call, "timeout", 0, ASK_TIMEOUT_MAX, &timeout) < 0)
-		goto free_call;
-	text = group != NULL ? escape_decode(group) : NULL;
-	if (!check_ask_text(api, call, text) || (share = api_body_share(call, "share")) == NULL)
-		goto free_call;
-	said = escape_decode(message != NULL ? message : "");
-	if (said == NULL || strlen(said) > REQUEST_MESSAGE_MAX || strlen(share) > ASK_SHARE_MAX) {
-		control_fail(call, 400, "\"message\" must be at most %d bytes", REQUEST_MESSAGE_MAX);
-		goto free_call;
+	if (api_body_number(call, "timeout", 0, ASK_TIMEOUT_MAX, &timeout) < 0 || ask_read(call, c) < 0 ||
+	    !check_ask_text(api, call, c->text)) {
+		free(c);
+		return;
 	}
-	memcpy(c->text, text, strlen(text));
-	memcpy(c->share, share, strlen(share));
-	memcpy(c->message, said, strlen(said));
 	agent_look_around(api->agent);
 	api_wait_until(api, call, timeout > CODE_S ? timeout : CODE_S, check_asked, asked_late, c);
-	c = NULL;
-free_call:
-	free(c);
-	free(text);
-	free(share);
-	free(said);
 }
 
 /* --- the call that waits for a decision --- */

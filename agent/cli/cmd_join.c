@@ -156,7 +156,7 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 	else if (w.token != NULL)
 		rc = join_by_token(cli, &w, &document);
 	else
-		rc = join_ask(cli, &(struct join_ask){ group, w.share, message, w.timeout }, &document);
+		rc = join_ask(cli, &(struct join_ask){ group, w.share, share != NULL, message, w.timeout }, &document);
 	if (rc == CLI_DONE)
 		print_group(cli, document, "joined");
 	else if (document != NULL && cli->json)

@@ -20,12 +20,16 @@ static const char *answer_state(const json_t *document)
 static int post_request(struct cli *cli, const struct join_ask *ask, json_t **document)
 {
 	char *group = escape_name(ask->group);
-	char *message = escape_name(ask->message != NULL ? ask->message : "");
-	json_t *body = json_pack("{s:s, s:s, s:s, s:I}", "group", group, "share", ask->share, "message", message,
-	                         "timeout", (json_int_t)ask->timeout);
+	json_t *body = json_pack("{s:s, s:s, s:I}", "group", group, ask->share_given ? "share" : "default_share",
+	                         ask->share, "timeout", (json_int_t)ask->timeout);
 
+	if (ask->message != NULL) {
+		char *message = escape_name(ask->message);
+
+		json_object_set_new(body, "message", json_string(message));
+		free(message);
+	}
 	free(group);
-	free(message);
 	return http_post(cli, "/ask", body, document);
 }
 

@@ -7,7 +7,8 @@
 struct join_ask {
 	const char *group;   /* NAME or NAME#ID, as the user wrote it */
 	const char *share;   /* as the agent expects it */
-	const char *message; /* NULL: none */
+	bool share_given;    /* otherwise it is the default */
+	const char *message; /* NULL: none was given */
 	int64_t timeout;     /* s */
 };
 

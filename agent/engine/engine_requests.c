@@ -10,14 +10,12 @@
 
 enum {
 	SAVE_MS = 1000,
-	SETTLE_MS = 600 * 1000, /* between two looks for requests that have expired */
-	TOLD_PER_MINUTE = 10,   /* requests that are emitted and logged; `status` counts all of them */
+	TOLD_PER_MINUTE = 10, /* requests that are emitted and logged; `status` counts all of them */
 };
 
 struct engine_requests {
 	struct requests *mailbox;
-	struct loop_timer *save;   /* runs while something is not saved yet */
-	struct loop_timer *settle; /* runs always */
+	struct loop_timer *save; /* runs while something is not saved yet */
 	char *path;
 	bool unsaved; /* the last save failed */
 	char (*told)
@@ -130,14 +128,6 @@ void engine_requests_changed(struct engine *e)
 
 /* --- with the mirror --- */
 
-static void requests_settle_due(void *arg)
-{
-	struct engine *e = arg;
-
-	if (requests_settle(e->requests->mailbox, e->roster, clock_wall_s()))
-		engine_requests_told(e);
-}
-
 void engine_requests_start(struct engine *e)
 {
 	struct engine_requests *q = MEM_NEW(struct engine_requests);
@@ -145,8 +135,6 @@ void engine_requests_start(struct engine *e)
 	q->path = mem_printf("%s/requests.bin", e->dir);
 	q->mailbox = requests_load(&e->group, e->context->home_dirfd, q->path, clock_wall_s());
 	q->save = loop_timer_new(e->context->loop, requests_save_due, e);
-	q->settle = loop_timer_new(e->context->loop, requests_settle_due, e);
-	loop_timer_start(q->settle, SETTLE_MS, SETTLE_MS);
 	e->requests = q;
 	(void)requests_settle(q->mailbox, e->roster, clock_wall_s());
 	requests_look(e, false);
@@ -161,7 +149,6 @@ void engine_requests_free(struct engine *e)
 	if (loop_timer_running(q->save) && !e->left)
 		requests_save_due(e);
 	loop_timer_free(q->save);
-	loop_timer_free(q->settle);
 	requests_free(q->mailbox);
 	free(q->told);
 	free(q->path);

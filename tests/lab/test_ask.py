@@ -134,7 +134,7 @@ def test_a_request_waits_for_an_owner_while_everybody_restarts(lab):
     a.daemon.stop()
     start(d)
     until_seen(d)
-    code = ask(d)
+    code = ask(d, "home", "--message", "it is me")
     for member in (b, c):
         until_requested(member, code)
     for host in (b, c, d):
@@ -145,7 +145,14 @@ def test_a_request_waits_for_an_owner_while_everybody_restarts(lab):
     # Whoever took it in is away as well: it comes to the owner through another member.
     start(a)
     one = until_requested(a, code)
-    assert one["agent"] == d.agent_id()
+    assert (one["agent"], one["message"]) == (d.agent_id(), "it is me")
+    # The same command again shows the code again; another request needs the first one to be given up.
+    again = d.lanyard("--json", "join", "home", "--timeout", "0")
+    assert json.loads(again.out)["code"] == code and again.code == 1
+    for more in (["--message", "another"], ["--share", d.path("another")]):
+        got = d.lanyard("join", "home", "--timeout", "0", *more)
+        assert got.code == 1 and "already" in got.err
+    assert [r["code"] for r in requests(a)] == [code]
     a.cli("accept", "home", d.agent_id()[:10])
     until_member(d)
 
