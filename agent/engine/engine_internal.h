@@ -5,7 +5,7 @@
  *   engine_store      the group's settings in the home
  *   engine_disk       whether the share's disk answers; requests that need it
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
- *   engine_roster, engine_requests
+ *   engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_aside, engine_choices, engine_drop
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
@@ -71,6 +71,7 @@ struct engine {
 	bool scanned;                      /* the first scan is done */
 	struct share_choices *chosen;      /* as read with the share, until the mirror takes it */
 	bool begin_on_demand;              /* the mode of a share that is new */
+	bool again;                        /* LOST: only to list all again */
 
 	/* Parts that are always there. */
 	struct engine_disk *disk;
@@ -195,6 +196,17 @@ char *engine_members_why_outside(const struct engine *e);
 /* The connection to a member has ended. */
 void engine_seen_note(struct engine *e, uint64_t peer);
 
+/* --- engine_role.c --- */
+
+/* The index is open: says whether this agent is a reader. True if all rows were made doubtful, since the role is another
+ * one or a member's word has to be heard again: then the index is to be opened again. */
+bool engine_role_doubt(struct engine *e);
+/* The roster may have changed: what peers said that are not members any more, or may not write any more, is forgotten, so
+ * that nothing waits for files that they alone had. RUNNING may become LOST. */
+void engine_role_told(struct engine *e);
+/* All members are asked again for all of their rows: RUNNING becomes LOST. */
+void engine_role_list_again(struct engine *e);
+
 /* --- engine_roster.c --- */
 
 void engine_roster_new(struct engine *e);
@@ -212,8 +224,6 @@ void engine_roster_flush(struct engine *e);
 void engine_roster_told(struct engine *e);
 /* RUNNING becomes EXCLUDED unless the roster says that we are in the group. */
 void engine_roster_check_self(struct engine *e);
-/* Drops what peers offered that are not members any more, so that nothing waits for files that they alone had. */
-void engine_roster_forget_departed(struct engine *e);
 /* Signs what an owner's agent signs without being asked: from the next turn on, or not any more. */
 void engine_roster_duty(struct engine *e, bool on);
 

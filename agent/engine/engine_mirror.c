@@ -33,7 +33,7 @@ void engine_mirror_start(struct engine *e)
 	engine_requests_start(e);
 	e->peers = engine_wiring_peers(e);
 	/* Before the first connection opens: what members are asked for depends on both. */
-	engine_roster_forget_departed(e);
+	engine_role_told(e);
 	engine_rules_changed(e);
 	local_start(e->local);
 	engine_roster_duty(e, true);

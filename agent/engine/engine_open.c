@@ -221,11 +221,17 @@ static void start_member(struct engine *e)
 	engine_members_changed(e);
 	if (open_index(e))
 		return;
+	if (engine_role_doubt(e)) {
+		close_index(e);
+		if (open_index(e))
+			return;
+		(void)engine_role_doubt(e);
+	}
 	/* An earlier start may have created the index and failed at the share. */
 	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
 	/* A copy of this home may use the same numbers, so this one takes another epoch. */
 	if (c->moved && fresh == 0)
-		index_new_epoch(e->index);
+		index_new_epoch(e->index, peers_settled(e->roster, e->index));
 	engine_disk_watch(e, true);
 	open_share(e, fresh != 0);
 }

@@ -10,7 +10,7 @@ enum engine_phase {
 	PHASE_JOINING,  /* asks members to let us in */
 	PHASE_RUNNING,  /* the mirror works */
 	PHASE_EXCLUDED, /* as RUNNING, but we are not in the roster any more, so no member talks to us */
-	PHASE_LOST,     /* as RUNNING, but the index lost rows or is damaged: drains after this turn */
+	PHASE_LOST, /* as RUNNING, but the index lost rows, is damaged or is to be filled again: drains after this turn */
 	PHASE_LEAVING,  /* the user left the group: drains after this turn */
 	PHASE_DRAINING, /* starts nothing new, waits until all jobs are back, then does what its goal says */
 	PHASE_COPIED,   /* our identity also runs elsewhere: stopped until the agent's next start */
@@ -19,7 +19,7 @@ enum engine_phase {
 
 /* Why an engine drains. */
 enum engine_goal {
-	GOAL_RESTART, /* the index was damaged: start again at once, with a new one */
+	GOAL_RESTART, /* the index was damaged, or all is to be listed again: start again at once */
 	GOAL_RETRY,   /* the index could not be written: start again after a while */
 	GOAL_COPIED,
 	GOAL_REMOVE,

@@ -99,27 +99,12 @@ void engine_roster_flush(struct engine *e)
 
 /* --- changes --- */
 
-void engine_roster_forget_departed(struct engine *e)
-{
-	struct roster_member m;
-	uint64_t *peers;
-	int n = index_peers(e->index, &peers);
-
-	for (int i = 0; i < n; i++) {
-		if (roster_member_by_short(e->roster, peers[i], &m) || index_peer_forget(e->index, peers[i]) < 0)
-			continue;
-		if (e->fetch)
-			fetch_peer_left(e->fetch, peers[i]);
-	}
-	free(peers);
-}
-
 void engine_roster_changed(struct engine *e)
 {
 	engine_roster_save(e);
 	peer_group_roster_changed(e->peers);
 	if (e->index)
-		engine_roster_forget_departed(e);
+		engine_role_told(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	engine_members_changed(e);
 }
@@ -144,7 +129,7 @@ void engine_roster_told(struct engine *e)
 	save_later(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	if (e->index)
-		engine_roster_forget_departed(e);
+		engine_role_told(e);
 	engine_roster_duty(e, true);
 	engine_members_changed(e);
 	engine_roster_check_self(e);

@@ -81,7 +81,7 @@ void engine_restart(void *arg)
 	struct engine *e = arg;
 
 	if (e->phase == PHASE_LOST)
-		drain(e, e->index && index_damaged(e->index) ? GOAL_RESTART : GOAL_RETRY);
+		drain(e, e->again || (e->index && index_damaged(e->index)) ? GOAL_RESTART : GOAL_RETRY);
 	else if (e->phase == PHASE_EXCLUDED && e->readmitted)
 		drain(e, GOAL_RESTART);
 	e->readmitted = false;
@@ -99,7 +99,7 @@ void engine_copied(struct engine *e, char *why)
 	/* Both copies may have used the same numbers. With a new epoch, none of them is used again by the one that is
 	 * restarted. */
 	if (e->index)
-		index_new_epoch(e->index);
+		index_new_epoch(e->index, peers_settled(e->roster, e->index));
 	drain(e, GOAL_COPIED);
 	engine_report(e, why);
 }

@@ -255,6 +255,11 @@ static void peer_hold_answer(void *arg, uint64_t peer, uint32_t request, bool ha
 	fetch_hold_answer(((struct engine *)arg)->fetch, peer, request, has);
 }
 
+static void peer_list_again(void *arg)
+{
+	engine_role_list_again(arg);
+}
+
 static void peer_doubted(void *arg, uint64_t peer)
 {
 	fetch_peer_left(((struct engine *)arg)->fetch, peer);
@@ -292,6 +297,7 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.accepts = peer_accepts,
 	.holds = peer_holds,
 	.hold_answer = peer_hold_answer,
+	.list_again = peer_list_again,
 	.doubted = peer_doubted,
 	.up = peer_up,
 	.down = peer_down,

@@ -41,8 +41,13 @@ void index_close(struct index *index);
 /* Our epoch: it numbers our rows and is our writer in version vectors. Each new index begins another. */
 uint64_t index_epoch(const struct index *index);
 /* Begins another epoch, since a peer knows later numbers of ours than we do: the index was rolled back. The rows stay.
- * Our changes that no peer has settled become changes of the new writer. */
-void index_new_epoch(struct index *index);
+ * shared: the number up to which some member has settled our rows; our changes above it become changes of the new
+ * writer. */
+void index_new_epoch(struct index *index, uint64_t shared);
+/* What others said counts for nothing any more, and is to be asked for again: tombstones, offers and listed records go,
+ * live rows get an empty version, and another epoch begins. So what is here stays known to the scan, is not sent, and
+ * makes way for any record that comes. The index is to be closed and opened again afterwards. 0, -1. */
+int index_doubt(struct index *index);
 /* The greatest sequence number that a row was given so far, or may have been given before an unclean end; 0: none. */
 uint64_t index_seq(const struct index *index);
 

@@ -270,21 +270,6 @@ static bool note_unshared(void *arg, const struct record *r)
 	return true;
 }
 
-/* The greatest number of ours that any peer has settled; 0: none, or it cannot be read. */
-static uint64_t settled_by_any(struct index *index)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_SETTLED);
-	uint64_t settled = 0;
-
-	if (s == NULL)
-		return 0;
-	sqlite3_bind_int64(s, 1, (int64_t)index->epoch);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		settled = (uint64_t)sqlite3_column_int64(s, 0);
-	index_stmt_give(index, STMT_PEER_SETTLED, s);
-	return settled;
-}
-
 /* Re-numbers our unshared changes under the new writer. If the index was rolled back, the old writer may have used
  * these numbers twice; the new writer's are unique. */
 static int renumber_unshared(struct index *index, uint64_t writer, uint64_t above)
@@ -313,18 +298,17 @@ static int renumber_unshared(struct index *index, uint64_t writer, uint64_t abov
 }
 
 /* The epoch is durable before any row is renumbered: rows of an epoch that is not on disk would be those of nobody. */
-void index_new_epoch(struct index *index)
+void index_new_epoch(struct index *index, uint64_t shared)
 {
-	uint64_t old = index->epoch, above;
+	uint64_t old = index->epoch;
 
 	if (index_commit(index) < 0)
 		return;
-	above = settled_by_any(index);
 	do
 		index->epoch = random_u64();
 	while (index->epoch == 0 || index->epoch == old);
 	if (index_txn_save_numbers(index, index->seq + INDEX_RESERVE, false) < 0)
 		index->epoch = old;
 	else
-		(void)renumber_unshared(index, old, above); /* a failure was logged, and undoes the open transaction */
+		(void)renumber_unshared(index, old, shared); /* a failure was logged, and undoes the open transaction */
 }

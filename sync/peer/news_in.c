@@ -119,7 +119,7 @@ static bool begin_epoch(struct talk *t)
 		LOG_WARN, &about,
 		"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a new epoch",
 		t->session->link->address);
-	index_new_epoch(g->config.index);
+	index_new_epoch(g->config.index, peers_settled(g->config.roster, g->config.index));
 	if (index_epoch(g->config.index) == epoch)
 		return false;
 	doubt_all(g);
@@ -194,6 +194,8 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		return NEWS_IN_TALK_AGAIN;
 	}
 	t->their_epoch = m->epoch;
+	if (p.epoch != m->epoch && p.received > 0 && index_is_reader(g->config.index))
+		g->config.hooks->list_again(g->config.arg);
 	if (p.epoch != m->epoch)
 		new_epoch_of_peer(t, m, &p);
 	t->cursor = t->acked_received = p.received;

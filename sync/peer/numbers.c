@@ -73,6 +73,32 @@ bool numbers_went_back(const struct talk *t, const struct msg_index_hello *m)
 	return identity_verify(identity_public_key(g->peers->config.self), bytes, sizeof(bytes), m->signature.p) == 0;
 }
 
+/* --- how far our rows are settled --- */
+
+struct settled {
+	struct index *index;
+	uint64_t upto;
+};
+
+static bool greatest_settled(void *arg, const struct roster_member *m)
+{
+	struct settled *s = arg;
+	struct index_peer p;
+
+	if (rights_has(m->role, RIGHT_WRITE) && index_peer_get(s->index, agent_id_short(&m->id), &p) == 0 &&
+	    p.settled_epoch == index_epoch(s->index) && p.settled > s->upto)
+		s->upto = p.settled;
+	return true;
+}
+
+uint64_t peers_settled(const struct roster *r, struct index *index)
+{
+	struct settled s = { .index = index };
+
+	roster_members(r, greatest_settled, &s);
+	return s.upto;
+}
+
 /* --- how far our rows were sent to each peer --- */
 
 void numbers_note_sent(struct talk *t, uint64_t upto)

@@ -102,6 +102,8 @@ struct peer_hooks {
 	bool (*holds)(void *arg, const struct record *asked);
 	/* The answer to peer_group_hold_ask(). has: from a peer that may write. */
 	void (*hold_answer)(void *arg, uint64_t peer, uint32_t request, bool has);
+	/* We are a reader, and a member that we heard has begun a new epoch: what it said may have come to nothing. */
+	void (*list_again)(void *arg);
 	/* The peer's role is another one: what it said in the earlier one, and is not in our rows, is forgotten. */
 	void (*doubted)(void *arg, uint64_t peer);
 	/* The peer's index hello is here / the peer is gone. */
@@ -186,6 +188,10 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 /* What is missing until every connected peer has all our rows and we have received all of theirs; NULL: nothing.
  * Text for people, with the name that a peer gives itself; valid until the next call. */
 const char *peer_group_missing(struct peer_group *g);
+
+/* Our number up to which some member that may write has settled our rows in the present epoch; a reader's word does not
+ * count. 0: none has. */
+uint64_t peers_settled(const struct roster *r, struct index *index);
 
 struct peer_counters {
 	uint64_t records_ignored; /* received, and left out by the rules here */

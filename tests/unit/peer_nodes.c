@@ -96,6 +96,11 @@ static void on_hold_answer(void *arg, uint64_t peer, uint32_t request, bool has)
 	node->held = has;
 }
 
+static void on_list_again(void *arg)
+{
+	((struct node *)arg)->again++;
+}
+
 static void on_doubted(void *arg, uint64_t peer)
 {
 	(void)peer;
@@ -142,6 +147,7 @@ const struct peer_hooks node_hooks = {
 	.accepts = on_accepts,
 	.holds = on_holds,
 	.hold_answer = on_hold_answer,
+	.list_again = on_list_again,
 	.doubted = on_doubted,
 	.up = on_up,
 	.down = on_down,

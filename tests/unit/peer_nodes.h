@@ -39,6 +39,7 @@ struct node {
 	size_t block_n;
 	bool answered, held;
 	int doubted; /* how often a peer's role changed */
+	int again;   /* how often all had to be listed again */
 	char *hinted;
 	int join_status; /* 1: none yet */
 	bool wants;      /* its records' contents have to be fetched first */

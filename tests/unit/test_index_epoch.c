@@ -51,18 +51,6 @@ static void peers_and_values_are_remembered(void **state)
 	assert_int_equal(v, -6);
 }
 
-/* The peer has settled our rows up to this number. */
-static void settled(uint64_t peer, uint64_t upto)
-{
-	struct index_peer p;
-
-	assert_int_equal(index_peer_get(ix, peer, &p), 0);
-	p.settled = upto;
-	p.settled_epoch = index_epoch(ix);
-	assert_int_equal(index_peer_put(ix, peer, &p), 0);
-}
-
-/* Rows that no peer was sent may have been written under numbers that the index used before it was rolled back. */
 static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
 {
 	uint64_t epoch = index_epoch(ix), fresh, number;
@@ -74,9 +62,7 @@ static void a_new_epoch_writes_anew_what_no_peer_has(void **state)
 		snprintf(path, sizeof(path), "file-%d", i);
 		put(path, (uint32_t)i);
 	}
-	settled(5, 3);
-	settled(6, 2);
-	index_new_epoch(ix);
+	index_new_epoch(ix, 3);
 	fresh = index_epoch(ix);
 	assert_int_equal(index_totals(ix).files, 1200);
 	for (int i = 0; i < 1200; i++) {
@@ -97,8 +83,7 @@ static void a_new_epoch_keeps_the_rows(void **state)
 
 	(void)state;
 	put("a", 1);
-	settled(5, 1);
-	index_new_epoch(ix);
+	index_new_epoch(ix, 1);
 	fresh = index_epoch(ix);
 	assert_true(fresh != epoch && fresh != 0);
 	reopen();
@@ -110,12 +95,50 @@ static void a_new_epoch_keeps_the_rows(void **state)
 	assert_int_equal(index_seq(ix), 2);
 }
 
+/* What is here stays, and knows nothing; what others said is gone; and nothing that is announced now is mistaken for what
+ * was announced before. */
+static void doubted_rows_know_nothing(void **state)
+{
+	uint64_t epoch = index_epoch(ix);
+	struct record r = file("offered", 3), gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };
+	struct index_peer p = { .epoch = 9, .received = 5, .settled = 2, .settled_epoch = epoch };
+
+	(void)state;
+	put("here", 1);
+	put("there", 2);
+	assert_int_equal(index_put_change(ix, &gone, NULL, ME), 0);
+	assert_int_equal(index_peer_put(ix, 5, &p), 0);
+	assert_int_equal(version_bump(&r.version, 9, 5), 0);
+	r.seq = 5;
+	assert_int_equal(index_offer(ix, 5, &r), 0);
+	assert_int_equal(index_note_known(ix, 3), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_int_equal(index_doubt(ix), 0);
+	reopen();
+	assert_int_not_equal(index_epoch(ix), epoch);
+	assert_int_equal(index_totals(ix).files, 2);
+	assert_int_equal(index_totals(ix).tombstones, 0);
+	assert_false(index_is_offered(ix, "offered"));
+	assert_int_equal(index_wants_missing(ix), 0);
+	assert_int_equal(index_peer_get(ix, 5, &p), 0);
+	assert_int_equal(p.epoch, 9);
+	assert_int_equal(p.received, 0);
+	record_clear(&r);
+	record_clear(&gone);
+	assert_int_equal(index_get(ix, "gone", &r), 0);
+	assert_int_equal(index_get(ix, "here", &r), 1);
+	assert_int_equal(r.version.n, 0);
+	assert_int_equal(r.content.size, 101);
+	record_clear(&r);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(peers_and_values_are_remembered),
 		T(a_new_epoch_keeps_the_rows),
+		T(doubted_rows_know_nothing),
 		T(a_new_epoch_writes_anew_what_no_peer_has),
 	};
 

@@ -1,0 +1,185 @@
+/* What roles mean for the index. A reader's index and a writer's are two: what a reader lists was never ours to vouch for,
+ * and what a writer made and nobody took is not the group's when it may not write any more. So when our own role changes,
+ * the engine starts again: all rows become doubtful (index_doubt), and members are asked for all of theirs. A reader does
+ * that too when a member that it heard may not write any more, or has begun a new epoch: what that one said may have come
+ * to nothing, and nobody else would say so. */
+#include <stdlib.h>
+
+#include "agent/engine/engine_internal.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { AT_ONCE = 500 };
+
+/* Values of the index: the role under which it was filled (enum role; 0: not noted yet), and whether it has to be filled
+ * again. */
+static const char role_name_key[] = "role", again_key[] = "list again";
+
+static enum role own_role(const struct engine *e)
+{
+	return roster_role(e->roster, identity_id(e->context->self));
+}
+
+static bool same_rights(enum role a, enum role b)
+{
+	return rights_has(a, RIGHT_WRITE) == rights_has(b, RIGHT_WRITE);
+}
+
+/* --- at the start --- */
+
+/* Rows of changes that were made here and that no member has settled. */
+struct own_changes {
+	uint64_t self, last;
+	char **paths; /* owned */
+	size_t n, max;
+};
+
+static bool note_own(void *arg, const struct record *r)
+{
+	struct own_changes *own = arg;
+
+	own->last = r->seq;
+	if (r->deleted || r->absent || r->modified_by != own->self)
+		return true;
+	if (own->n == own->max) {
+		own->max = own->max > 0 ? 2 * own->max : 16;
+		own->paths = mem_realloc(own->paths, own->max, sizeof(*own->paths));
+	}
+	own->paths[own->n++] = mem_strdup(r->path);
+	return true;
+}
+
+static int own_changes_find(struct engine *e, struct own_changes *own)
+{
+	int n;
+
+	*own = (struct own_changes){ .self = agent_id_short(identity_id(e->context->self)) };
+	own->last = peers_settled(e->roster, e->index);
+	do
+		n = index_since(e->index, own->last, AT_ONCE, note_own, own);
+	while (n == AT_ONCE);
+	return n < 0 ? -1 : 0;
+}
+
+static void own_changes_clear(struct own_changes *own)
+{
+	for (size_t i = 0; i < own->n; i++)
+		free(own->paths[i]);
+	free(own->paths);
+}
+
+/* A change of ours from now on, as if the scan had just found it. */
+static int change_again(struct engine *e, uint64_t self, const char *path)
+{
+	struct record row = { 0 };
+	int rc = index_get(e->index, path, &row);
+
+	if (rc > 0)
+		rc = index_put_change(e->index, &row, NULL, self);
+	record_clear(&row);
+	return rc;
+}
+
+/* What a reader changed while it was a member stays its own; a member's changes are still the group's. */
+static int doubt_all(struct engine *e)
+{
+	struct own_changes own;
+	int rc = own_changes_find(e, &own);
+
+	for (size_t i = 0; rc == 0 && index_is_reader(e->index) && i < own.n; i++)
+		rc = index_set_aside(e->index, own.paths[i], ASIDE_READER);
+	if (rc == 0)
+		rc = index_doubt(e->index);
+	for (size_t i = 0; rc == 0 && !index_is_reader(e->index) && i < own.n; i++)
+		rc = change_again(e, own.self, own.paths[i]);
+	own_changes_clear(&own);
+	return rc;
+}
+
+static bool has_to_doubt(struct engine *e)
+{
+	int64_t was = ROLE_NONE, again = 0;
+
+	if (own_role(e) == ROLE_NONE || index_meta_get(e->index, role_name_key, &was) < 0 || index_meta_get(e->index, again_key, &again) < 0)
+		return false;
+	return again != 0 || (was != ROLE_NONE && !same_rights((enum role)was, own_role(e)));
+}
+
+bool engine_role_doubt(struct engine *e)
+{
+	int64_t noted = ROLE_NONE;
+	enum role role = own_role(e);
+
+	e->again = false;
+	(void)index_meta_get(e->index, role_name_key, &noted);
+	if (role == ROLE_NONE) /* as long as it is outside, it stays what it was */
+		role = (enum role)noted;
+	index_set_reader(e->index, role != ROLE_NONE && !rights_has(role, RIGHT_WRITE));
+	if (!has_to_doubt(e)) {
+		if (role != (enum role)noted)
+			(void)index_meta_put(e->index, role_name_key, role);
+		return false;
+	}
+	engine_log(e, LOG_INFO, "group %s: this agent is %s: it lists again what all members have", engine_name(e),
+	           role_name(role));
+	/* In this order: after a crash in between all is doubted once more. */
+	if (doubt_all(e) == 0 && index_meta_put(e->index, again_key, 0) == 0)
+		(void)index_meta_put(e->index, role_name_key, role);
+	return true;
+}
+
+/* --- while it runs --- */
+
+static void again_note(struct engine *e)
+{
+	int64_t noted = 0;
+
+	if (index_meta_get(e->index, again_key, &noted) == 0)
+		(void)index_meta_put(e->index, again_key, 1);
+}
+
+void engine_role_list_again(struct engine *e)
+{
+	if (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED)
+		return;
+	again_note(e);
+	e->again = true;
+	engine_enter(e, PHASE_LOST);
+}
+
+/* What a peer said in its earlier role, and is not in our rows, is forgotten. True if it was one that may write. */
+static bool forget_said(struct engine *e, uint64_t peer, bool is_member)
+{
+	struct index_peer p;
+	bool heard = index_peer_get(e->index, peer, &p) == 0 && p.received > 0;
+
+	if (!heard && (is_member || p.epoch == 0))
+		return false;
+	p.received = 0;
+	if (is_member ? index_offers_forget_peer(e->index, peer) < 0 || index_peer_put(e->index, peer, &p) < 0
+	              : index_peer_forget(e->index, peer) < 0)
+		return heard;
+	if (e->fetch)
+		fetch_peer_left(e->fetch, peer);
+	return heard;
+}
+
+void engine_role_told(struct engine *e)
+{
+	struct roster_member m;
+	bool lost = false;
+	uint64_t *peers;
+	int n = index_peers(e->index, &peers);
+
+	for (int i = 0; i < n; i++) {
+		bool is_member = roster_member_by_short(e->roster, peers[i], &m);
+
+		if (!is_member || !rights_has(m.role, RIGHT_WRITE))
+			lost |= forget_said(e, peers[i], is_member);
+	}
+	free(peers);
+	if (own_role(e) == ROLE_NONE)
+		again_note(e); /* it may be let in again one day */
+	else if (e->phase == PHASE_EXCLUDED || (lost && index_is_reader(e->index)) || has_to_doubt(e))
+		engine_role_list_again(e);
+}

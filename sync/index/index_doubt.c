@@ -1,0 +1,36 @@
+/* Our role has changed, or what members said has to be heard again: see index_doubt(). */
+#include "sync/index/index_internal.h"
+
+/* What the disk has stays known, so that a scan finds no change; and what an unfinished run was installing. A row without
+ * a checksum is one that an older lanyard wrote, so that is allowed. */
+static const char doubt_sql[] =
+	"DELETE FROM files WHERE deleted <> 0;"
+	"DELETE FROM placing WHERE deleted <> 0;"
+	"DELETE FROM wanted;"
+	"UPDATE files SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
+	"UPDATE placing SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
+	"UPDATE peers SET received = 0;"
+	"DELETE FROM meta WHERE name LIKE 'known %' OR name LIKE 'seen %' OR name LIKE 'passed %'"
+	" OR name = 'forgotten';";
+
+static int forget_all(struct index *index)
+{
+	if (index_txn_write(index) < 0)
+		return -1;
+	if (index_exec(index, doubt_sql) < 0)
+		return index_write_failed(index, "doubt all rows");
+	index->now.totals.tombstones = 0;
+	index->now.offered = index->now.missing = index->now.missing_bytes = 0;
+	index->forgotten = -1;
+	return 0;
+}
+
+int index_doubt(struct index *index)
+{
+	uint64_t epoch = index_epoch(index);
+
+	if (forget_all(index) < 0)
+		return -1;
+	index_new_epoch(index, 0);
+	return index_epoch(index) != epoch ? 0 : -1;
+}
