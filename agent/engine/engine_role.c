@@ -100,7 +100,8 @@ static bool has_to_doubt(struct engine *e)
 {
 	int64_t was = ROLE_NONE, again = 0;
 
-	if (own_role(e) == ROLE_NONE || index_meta_get(e->index, role_name_key, &was) < 0 || index_meta_get(e->index, again_key, &again) < 0)
+	if (own_role(e) == ROLE_NONE || index_meta_get(e->index, role_name_key, &was) < 0 ||
+	    index_meta_get(e->index, again_key, &again) < 0)
 		return false;
 	return again != 0 || (was != ROLE_NONE && !same_rights((enum role)was, own_role(e)));
 }
@@ -134,7 +135,7 @@ static void again_note(struct engine *e)
 {
 	int64_t noted = 0;
 
-	if (index_meta_get(e->index, again_key, &noted) == 0)
+	if (index_meta_get(e->index, again_key, &noted) >= 0 && noted == 0)
 		(void)index_meta_put(e->index, again_key, 1);
 }
 

@@ -9,7 +9,8 @@ static const char doubt_sql[] =
 	"DELETE FROM wanted;"
 	"UPDATE files SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE placing SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
-	"UPDATE peers SET received = 0;"
+	"UPDATE aside SET version = x'', base = NULL, mode_base = NULL, sum = NULL WHERE version IS NOT NULL;"
+	"UPDATE peers SET received = 0, mirror_until = 0;"
 	"DELETE FROM meta WHERE name LIKE 'known %' OR name LIKE 'seen %' OR name LIKE 'passed %'"
 	" OR name = 'forgotten';";
 
@@ -20,7 +21,7 @@ static int forget_all(struct index *index)
 	if (index_exec(index, doubt_sql) < 0)
 		return index_write_failed(index, "doubt all rows");
 	index->now.totals.tombstones = 0;
-	index->now.offered = index->now.missing = index->now.missing_bytes = 0;
+	index->now.offered = index->now.listed = index->now.missing = index->now.missing_bytes = 0;
 	index->forgotten = -1;
 	return 0;
 }
