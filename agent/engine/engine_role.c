@@ -34,7 +34,7 @@ struct own_changes {
 	size_t n, max;
 };
 
-static bool note_own(void *arg, const struct record *r)
+static bool role_note_own(void *arg, const struct record *r)
 {
 	struct own_changes *own = arg;
 
@@ -56,7 +56,7 @@ static int own_changes_find(struct engine *e, struct own_changes *own)
 	*own = (struct own_changes){ .self = agent_id_short(identity_id(e->context->self)) };
 	own->last = peers_settled(e->roster, e->index);
 	do
-		n = index_since(e->index, own->last, AT_ONCE, note_own, own);
+		n = index_since(e->index, own->last, AT_ONCE, role_note_own, own);
 	while (n == AT_ONCE);
 	return n < 0 ? -1 : 0;
 }
@@ -81,7 +81,7 @@ static int change_again(struct engine *e, uint64_t self, const char *path)
 }
 
 /* What a reader changed while it was a member stays its own; a member's changes are still the group's. */
-static int doubt_all(struct engine *e)
+static int role_doubt_all(struct engine *e)
 {
 	struct own_changes own;
 	int rc = own_changes_find(e, &own);
@@ -124,7 +124,7 @@ bool engine_role_doubt(struct engine *e)
 	engine_log(e, LOG_INFO, "group %s: this agent is %s: it lists again what all members have", engine_name(e),
 	           role_name(role));
 	/* In this order: after a crash in between all is doubted once more. */
-	if (doubt_all(e) == 0 && index_meta_put(e->index, again_key, 0) == 0)
+	if (role_doubt_all(e) == 0 && index_meta_put(e->index, again_key, 0) == 0)
 		(void)index_meta_put(e->index, role_name_key, role);
 	return true;
 }

@@ -100,7 +100,8 @@ static void a_new_epoch_keeps_the_rows(void **state)
 static void doubted_rows_know_nothing(void **state)
 {
 	uint64_t epoch = index_epoch(ix);
-	struct record r = file("offered", 3), gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };
+	struct record r = file("offered", 3),
+		      gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };
 	struct index_peer p = { .epoch = 9, .received = 5, .settled = 2, .settled_epoch = epoch };
 
 	(void)state;
