@@ -107,6 +107,7 @@ struct agent_ask_wish {
 	const char *share;         /* absolute; NULL: that of the request that is under way, or default_share */
 	const char *default_share; /* may be NULL */
 	const char *message;       /* NULL: that of the request that is under way, or none */
+	bool on_demand;            /* once it is accepted */
 };
 /* Asks the members of the group with this tag to let us in, from now on until an owner has decided, also after
  * restarts; begins again where an earlier attempt has stopped. A request that is under way goes on, with its code. When

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "agent/agent_internal.h"
+#include "agent/engine/engine_choices.h"
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -41,7 +42,8 @@ static int store_ask(const struct agent_asking *ask, char **why)
 	asker_save(ask->asker, &saved);
 	hex = mem_calloc(2 * saved.len + 1, 1);
 	hex_encode(hex, saved.p, saved.len);
-	text = mem_printf("name %s\nshare %s\nmessage %s\nsaved %s\n", ask->name, ask->share, ask->message, hex);
+	text = mem_printf("name %s\nshare %s\nmessage %s\nmode %s\nsaved %s\n", ask->name, ask->share, ask->message,
+	                  ask->on_demand ? "on-demand" : "mirror", hex);
 	if (fs_mkdirs(a->home_dirfd, folder, 0700) < 0 ||
 	    fs_write_file(a->home_dirfd, path, text, strlen(text), 0600) < 0) {
 		*why = mem_printf("%s/%s: %s", a->home, path, strerror(errno));
@@ -176,6 +178,10 @@ static void ask_accepted(void *arg, struct roster *roster)
 		loop_timer_start(ask->again, AGAIN_MS, 0);
 		return;
 	}
+	if (ask->on_demand && engine_begin_on_demand(e, &why) < 0) {
+		engine_emit(e, "problem", NULL, why);
+		free(why);
+	}
 	agent_add_group(a, e);
 	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) },
 	          "group %s: joined: an owner accepted the request", engine_name(e));
@@ -229,6 +235,8 @@ static bool read_ask(struct agent_asking *ask, char *text, struct bytes *saved)
 				(void)bytes_append(saved, p, strlen(value) / 2);
 			free(p);
 		}
+		if (strcmp(line, "mode") == 0)
+			ask->on_demand = strcmp(value, "on-demand") == 0;
 		to = strcmp(line, "name") == 0 ? &ask->name : strcmp(line, "share") == 0 ? &ask->share : NULL;
 		to = strcmp(line, "message") == 0 ? &ask->message : to;
 		if (to != NULL && *to == NULL)
@@ -373,7 +381,7 @@ static bool has_stopped(const struct agent_asking *ask)
 }
 
 /* People may have compared its code already, so it stays what it is. */
-static int go_on(const struct agent_asking *ask, const struct agent_ask_wish *wish, char **why)
+static int continue_ask(struct agent_asking *ask, const struct agent_ask_wish *wish, char **why)
 {
 	if (wish->share != NULL && strcmp(wish->share, ask->share) != 0)
 		*why = mem_printf("this agent asks to join %s already, to share %s (lanyard leave gives that up)",
@@ -382,7 +390,13 @@ static int go_on(const struct agent_asking *ask, const struct agent_ask_wish *wi
 		*why = mem_printf(
 			"this agent asks to join %s already, with another message (lanyard leave gives that up)",
 			ask->name);
-	return *why == NULL ? 0 : -1;
+	if (*why != NULL)
+		return -1;
+	if (wish->on_demand && !ask->on_demand) {
+		ask->on_demand = true;
+		return store_ask(ask, why);
+	}
+	return 0;
 }
 
 int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_ask_wish *wish, char **why)
@@ -394,7 +408,7 @@ int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_a
 	group_id_tag_text(text, tag);
 	ask = find_ask(a, text);
 	if (ask != NULL && !has_stopped(ask))
-		return go_on(ask, wish, why);
+		return continue_ask(ask, wish, why);
 	if (share == NULL)
 		*why = mem_strdup("the share is missing");
 	if (share == NULL || check_ask(a, ask, text, share, why) < 0)
@@ -405,6 +419,7 @@ int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_a
 	ask->name = mem_strdup(wish->name);
 	ask->share = mem_strdup(share);
 	ask->message = mem_strdup(wish->message != NULL ? wish->message : "");
+	ask->on_demand = wish->on_demand;
 	for (char *c = ask->message; *c != '\0'; c++)
 		*c = *c == '\n' ? ' ' : *c;
 	start_asking(ask, NULL, 0);

@@ -26,6 +26,7 @@ struct agent_asking {
 	struct group_tag tag;
 	char text[TAG_TEXT_MAX]; /* of the tag */
 	char *name, *share, *message;
+	bool on_demand;
 	struct asker *asker;
 	enum asker_state told;    /* the last state that the user was told */
 	struct loop_timer *save;  /* runs while it is not stored yet */

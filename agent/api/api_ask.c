@@ -154,6 +154,7 @@ struct ask_call {
 	char default_share[ASK_SHARE_MAX + 1]; /* "": none */
 	bool has_message;                      /* otherwise as before, or none */
 	char message[REQUEST_MESSAGE_MAX + 1];
+	bool on_demand;
 	char tag[TAG_TEXT_MAX];       /* of the group whose members are asked; "": it is not known yet */
 	char code[REQUEST_CODE_TEXT]; /* the latest; "": none yet */
 };
@@ -163,7 +164,8 @@ static bool begin_asking(struct api *api, struct control_call *call, struct ask_
 {
 	struct agent_ask_wish wish = { .share = c->share[0] != '\0' ? c->share : NULL,
 		                       .default_share = c->default_share[0] != '\0' ? c->default_share : NULL,
-		                       .message = c->has_message ? c->message : NULL };
+		                       .message = c->has_message ? c->message : NULL,
+		                       .on_demand = c->on_demand };
 	struct ask_wanted w;
 	struct group_tag tag;
 	char *why = NULL;
@@ -334,7 +336,8 @@ static int ask_read(struct control_call *call, struct ask_call *c)
 	const char *group, *message, *share, *share_default;
 
 	if (api_body_text(call, "group", &group) < 0 || api_body_text(call, "message", &message) < 0 ||
-	    api_body_text(call, "share", &share) < 0 || api_body_text(call, "default_share", &share_default) < 0)
+	    api_body_text(call, "share", &share) < 0 || api_body_text(call, "default_share", &share_default) < 0 ||
+	    api_body_on_demand(call, "mode", &c->on_demand) < 0)
 		return -1;
 	if (ask_field(call, "group", group, c->text, ASK_TEXT_MAX) < 0 ||
 	    ask_field(call, "message", message, c->message, REQUEST_MESSAGE_MAX) < 0 ||

@@ -305,22 +305,6 @@ static void join_expired(struct api *api, struct control_call *call, void *state
 	             "here?");
 }
 
-/* Whether the group is to be on demand here from its first moment. -1: the call is answered. */
-static int body_on_demand(struct control_call *call, bool *on_demand)
-{
-	const char *mode = NULL;
-
-	*on_demand = false;
-	if (api_body_text(call, "mode", &mode) < 0)
-		return -1;
-	if (mode != NULL && strcmp(mode, "mirror") != 0 && strcmp(mode, "on-demand") != 0) {
-		control_fail(call, 400, "\"mode\" must be mirror or on-demand");
-		return -1;
-	}
-	*on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
-	return 0;
-}
-
 /* 201 only once a member has admitted us. After the timeout the attempt continues; `leave` ends it. */
 void api_join(struct api *api, struct control_call *call)
 {
@@ -332,7 +316,8 @@ void api_join(struct api *api, struct control_call *call)
 	char *why = NULL;
 
 	if (api_body_text(call, "token", &token) < 0 ||
-	    api_body_number(call, "timeout", 0, TIMEOUT_MAX, &timeout) < 0 || body_on_demand(call, &on_demand) < 0)
+	    api_body_number(call, "timeout", 0, TIMEOUT_MAX, &timeout) < 0 ||
+	    api_body_on_demand(call, "mode", &on_demand) < 0)
 		return;
 	if (token == NULL) {
 		control_fail(call, 400, "\"token\" is missing");

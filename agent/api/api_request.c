@@ -90,6 +90,21 @@ char *api_body_share(struct control_call *call, const char *key)
 	return NULL;
 }
 
+int api_body_on_demand(struct control_call *call, const char *key, bool *on_demand)
+{
+	const char *mode = NULL;
+
+	*on_demand = false;
+	if (api_body_text(call, key, &mode) < 0)
+		return -1;
+	if (mode != NULL && strcmp(mode, "mirror") != 0 && strcmp(mode, "on-demand") != 0) {
+		control_fail(call, 400, "\"%s\" must be mirror or on-demand", key);
+		return -1;
+	}
+	*on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
+	return 0;
+}
+
 int api_body_flag(struct control_call *call, const char *key, bool *flag)
 {
 	json_t *value = json_object_get(call->body, key);

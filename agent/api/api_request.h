@@ -14,6 +14,8 @@ int api_body_text(struct control_call *call, const char *key, const char **text)
 int api_body_path(struct control_call *call, const char *key, char **path); /* of a path in a share, unescaped; fresh */
 /* An absolute path, unescaped, fresh; NULL: it is missing or not valid (400). */
 char *api_body_share(struct control_call *call, const char *key);
+/* "mirror" or "on-demand"; absent: a mirror. */
+int api_body_on_demand(struct control_call *call, const char *key, bool *on_demand);
 int api_body_flag(struct control_call *call, const char *key, bool *flag);
 int api_body_number(struct control_call *call, const char *key, int64_t min, int64_t max, int64_t *n);
 /* A number in the query, in the same way. */

@@ -143,8 +143,6 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 	if (timeout_text != NULL && args_number(timeout_text, 0, 366 * 86400, &w.timeout) < 0 &&
 	    args_duration(timeout_text, &w.timeout) < 0)
 		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
-	if (mode != NULL && group != NULL)
-		return cli_usage(cli, "--mode goes with a token: ask first, then `lanyard mode`");
 	if (message != NULL && group == NULL)
 		return cli_usage(cli, "--message goes with a GROUP to ask for");
 	rc = join_read_token(cli, group, invite, file, &w.token);
@@ -156,7 +154,8 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 	else if (w.token != NULL)
 		rc = join_by_token(cli, &w, &document);
 	else
-		rc = join_ask(cli, &(struct join_ask){ group, w.share, share != NULL, message, w.timeout }, &document);
+		rc = join_ask(cli, &(struct join_ask){ group, w.share, share != NULL, message, mode, w.timeout },
+		              &document);
 	if (rc == CLI_DONE)
 		print_group(cli, document, "joined");
 	else if (document != NULL && cli->json)

@@ -23,6 +23,8 @@ static int post_request(struct cli *cli, const struct join_ask *ask, json_t **do
 	json_t *body = json_pack("{s:s, s:s, s:I}", "group", group, ask->share_given ? "share" : "default_share",
 	                         ask->share, "timeout", (json_int_t)ask->timeout);
 
+	if (ask->mode != NULL)
+		json_object_set_new(body, "mode", json_string(ask->mode));
 	if (ask->message != NULL) {
 		char *message = escape_name(ask->message);
 

@@ -9,6 +9,7 @@ struct join_ask {
 	const char *share;   /* as the agent expects it */
 	bool share_given;    /* otherwise it is the default */
 	const char *message; /* NULL: none was given */
+	const char *mode;    /* NULL: a mirror */
 	int64_t timeout;     /* s */
 };
 

@@ -162,7 +162,7 @@ def test_an_asker_that_is_away_is_a_member_as_soon_as_it_comes(lab):
     group_of([a, b, c])
     start(d)
     until_seen(d)
-    code = ask(d)
+    code = ask(d, "home", "--mode", "on-demand")
     until_requested(a, code)
     d.daemon.stop()
     a.cli("accept", "home", "d", "--role", "reader")
@@ -171,6 +171,7 @@ def test_an_asker_that_is_away_is_a_member_as_soon_as_it_comes(lab):
     start(d)
     until_member(d)
     assert {g["group"]: g["role"] for g in d.cli("groups")["groups"]} == {"home": "reader"}
+    assert d.cli("mode", "home")["mode"] == "on-demand"
 
 
 def test_a_rejection_is_told_once_and_ends_the_asking(lab):
