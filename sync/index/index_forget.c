@@ -287,8 +287,9 @@ static int renumber_unshared(struct index *index, uint64_t writer, uint64_t abov
 			struct record *r = &rows[i];
 
 			at = r->seq;
-			/* A row without a greater version stays as it is. */
-			if (rc == 0 && at <= end && version_counter(&r->version, writer) > above &&
+			/* A row without a greater version stays as it is, and so does what is listed: somebody has
+			 * its bytes, and its version is what he knows it by. */
+			if (rc == 0 && !r->absent && at <= end && version_counter(&r->version, writer) > above &&
 			    index_put_change(index, r, NULL, r->modified_by) < 0 && errno != EOVERFLOW)
 				rc = -1;
 			record_clear(r);

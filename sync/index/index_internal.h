@@ -113,6 +113,7 @@ enum index_stmt {
 	STMT_OFFER_CHOICES,
 	STMT_OFFER_CHOOSE,
 	STMT_WANT_PATHS,
+	STMT_WANT_FEW,
 	STMT_WANT_CONTENTS,
 	STMT_WANT_COUNT,
 	STMT_HOLD_PUT,
@@ -371,7 +372,7 @@ int index_offer_delete(struct index *index, int64_t id);
 int index_offers_delete_of(struct index *index, int64_t peer_no);
 /* Where the range of the peer's wanted (or unwanted) offers begins; it ends where that of peer_no + 1 begins. */
 int64_t index_offer_first_id(int64_t peer_no, bool wanted);
-/* index_offers_paths() with STMT_OFFER_PATHS or STMT_WANT_PATHS. */
+/* index_offers_paths() with STMT_OFFER_PATHS or STMT_WANT_PATHS or STMT_WANT_FEW. */
 int index_offers_each_path(struct index *index, enum index_stmt id, const char *after, int max,
                            bool (*fn)(void *arg, const char *path), void *arg);
 /* Counts all offers and wants from the table. 0, -1 with nothing reported. */

@@ -125,6 +125,7 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_OFFER_CHOICES] = "SELECT id, key, deleted FROM wanted WHERE id > ? ORDER BY id",
 	[STMT_OFFER_CHOOSE] = "UPDATE wanted SET id = ?2 WHERE id = ?1",
 	[STMT_WANT_PATHS] = "SELECT key FROM wanted WHERE key > ? AND id < " UNWANTED " ORDER BY key",
+	[STMT_WANT_FEW] = "SELECT key FROM wanted WHERE +key > ? AND id < " UNWANTED " ORDER BY +key",
 	[STMT_WANT_CONTENTS] =
 		"SELECT id, size, nblocks, root FROM wanted WHERE id > ? AND id < " UNWANTED " ORDER BY id",
 	[STMT_WANT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id >= ? AND id < ? LIMIT ?)",

@@ -6,7 +6,10 @@
 
 #include "sync/index/index_internal.h"
 
-enum { REJUDGED = 64 }; /* offers of a path judged at a time */
+enum {
+	REJUDGED = 64,    /* offers of a path judged at a time */
+	WANTS_FEW = 2000, /* paths sorted for one page */
+};
 
 const struct choices *index_choices(const struct index *index)
 {
@@ -192,10 +195,14 @@ int index_choose_under(struct index *index, const struct choices *choices, const
 
 /* --- reading --- */
 
+/* The wanted ones are one range of IDs. While they are few they are sorted, so that the walk does not pass over all that
+ * is listed; while they are many it would be sorted again for each page. */
 int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                       void *arg)
 {
-	return index->now.missing == 0 ? 0 : index_offers_each_path(index, STMT_WANT_PATHS, after, max, fn, arg);
+	enum index_stmt id = index->now.missing > WANTS_FEW ? STMT_WANT_PATHS : STMT_WANT_FEW;
+
+	return index->now.missing == 0 ? 0 : index_offers_each_path(index, id, after, max, fn, arg);
 }
 
 /* Counts what is not a file too, so that one call never reads more than max rows. */

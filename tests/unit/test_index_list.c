@@ -340,6 +340,27 @@ static void what_is_found_does_not_succeed_what_was_dropped(void **state)
 	record_clear(&found);
 }
 
+/* In a new epoch what is here is told again, and what is listed stays as it is. */
+static void a_new_epoch_makes_no_rows_of_what_is_listed(void **state)
+{
+	uint64_t old = index_epoch(ix);
+	struct record r;
+
+	(void)state;
+	put("a", 1);
+	put("c", 2);
+	assert_int_equal(index_drop(ix, "c"), 0);
+	index_new_epoch(ix);
+	assert_int_equal(index_get(ix, "c", &r), 0);
+	assert_int_equal(index_totals(ix).files, 1);
+	assert_int_equal(index_list_get(ix, "c", &r), 1);
+	assert_true(version_counter(&r.version, old) > 0);
+	record_clear(&r);
+	assert_int_equal(index_get(ix, "a", &r), 1);
+	assert_true(version_counter(&r.version, index_epoch(ix)) > 0);
+	record_clear(&r);
+}
+
 /* --- holders --- */
 
 static void holders_are_noted_for_one_content(void **state)
@@ -636,6 +657,7 @@ int main(void)
 		T(a_choice_of_one_path_reads_its_range_alone),
 		T(a_peer_that_has_not_the_bytes_says_so),
 		T(what_is_found_does_not_succeed_what_was_dropped),
+		T(a_new_epoch_makes_no_rows_of_what_is_listed),
 		T(holders_are_noted_for_one_content),
 		T(what_is_set_aside_has_no_row_and_comes_back),
 		T(what_is_set_aside_is_walked_in_order),
