@@ -32,6 +32,7 @@ struct files {
 	char *under;   /* all that it covers is below; owned */
 	char *after;   /* the last path that was checked; NULL: none yet; owned */
 	bool lines;
+	bool who; /* with lines: the members come first */
 	bool begun;
 	bool ended;
 	bool sent; /* a file */
@@ -138,9 +139,11 @@ static json_t *holders(struct engine *e)
 /* The members come first where each file is a line, last in a document. */
 static void files_frame(struct files *f, struct engine *e, bool begin)
 {
-	json_t *members = begin == f->lines ? holders(e) : NULL;
+	json_t *members = begin == f->lines && (f->who || !f->lines) ? holders(e) : NULL;
 
 	if (begin && f->lines) {
+		if (members == NULL)
+			return;
 		json_t *line = json_pack("{s:o}", "members", members);
 
 		control_append(f->out, line, "\n");
@@ -205,11 +208,12 @@ void api_files(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
 	const char *text = control_query(call, "path");
-	int64_t lines = 0;
+	int64_t lines = 0, who = 0;
 	struct files *f;
 	char *pattern;
 
-	if (e == NULL || api_query_number(call, "lines", 0, 1, &lines) < 0)
+	if (e == NULL || api_query_number(call, "lines", 0, 1, &lines) < 0 ||
+	    api_query_number(call, "members", 0, 1, &who) < 0)
 		return;
 	if (engine_index(e) == NULL || engine_share(e) == NULL) {
 		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
@@ -229,5 +233,6 @@ void api_files(struct api *api, struct control_call *call)
 	f->under = pattern_root(pattern);
 	f->pattern = pattern;
 	f->lines = lines != 0;
+	f->who = who != 0;
 	control_stream(call, f->lines ? &line_by_line : &document, f);
 }

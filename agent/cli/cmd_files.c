@@ -108,7 +108,7 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	name = http_group_path(argv[0], "/files");
 	encoded = http_encode(under);
-	path = mem_printf("%s?path=%s%s", name, encoded, cli->json ? "" : "&lines=1");
+	path = mem_printf("%s?path=%s%s", name, encoded, cli->json ? "" : "&lines=1&members=1");
 	rc = cli->json ? http_copy(cli, path) : http_lines(cli, path, print_file, &list);
 	json_decref(list.members);
 	free(path);

@@ -54,7 +54,7 @@ _lanyard() {
 	case ${slot%...} in
 	GROUP) _lanyard_offer < <(_lanyard_names group "${agent[@]}" --json groups) ;;
 	AGENT) _lanyard_offer < <(_lanyard_names agent "${agent[@]}" --json members "$group") ;;
-	PATH) _lanyard_offer < <(_lanyard_names path "${agent[@]}" --json files "$group") ;;
+	PATH | PATH"|"PATTERN) _lanyard_offer < <(_lanyard_names path "${agent[@]}" --json files "$group") ;;
 	COMMAND) _lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') ;;
 	ROLE) _lanyard_offer <<<$'owner\nmember\nreader\nvault' ;;
 	[a-z]*) ((place == 0)) && _lanyard_offer <<<"$slot" ;; # a word of the command itself

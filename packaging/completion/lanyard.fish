@@ -50,7 +50,7 @@ complete -c lanyard -n 'test (count (__lanyard_words)) -eq 0' -a '(__lanyard_com
 complete -c lanyard -n 'string match -q -- "-*" (commandline -ct)' -a '(__lanyard_options)'
 complete -c lanyard -n 'test (__lanyard_slot) = GROUP' -a '(__lanyard_names group groups)'
 complete -c lanyard -n 'test (__lanyard_slot) = AGENT' -a '(__lanyard_names agent members (__lanyard_words)[2])'
-complete -c lanyard -n 'test (__lanyard_slot) = PATH' -a '(__lanyard_names path files (__lanyard_words)[2])'
+complete -c lanyard -n 'string match -q "PATH*" (__lanyard_slot)' -a '(__lanyard_names path files (__lanyard_words)[2])'
 complete -c lanyard -n 'test (__lanyard_slot) = ROLE' -a 'owner member reader vault'
 complete -c lanyard -n 'test (__lanyard_slot) = COMMAND' -a '(__lanyard_commands)'
 # A word of the command itself.

@@ -86,7 +86,7 @@ class Client:
             lines = [json.loads(line) for line in text.splitlines()]
             prefix = "files[]" if path.endswith("/files") else ""
             for line in lines:
-                check(route, line, prefix, self.seen)
+                check(route, line, "" if set(line) == {"members"} else prefix, self.seen)
             return lines
         assert kind == "application/json"
         document = json.loads(text)
@@ -127,6 +127,34 @@ def asking_and_deciding(api, a, b):
         if decision == "reject":
             until("b has heard", lambda: b.cli("status")["asked"][0]["state"] == "rejected", 20)
     until("b is a member", lambda: [g for g in b.cli("groups")["groups"] if g["group"] == "ours"], 20)
+
+
+def choosing(api, a, b):
+    """What this agent keeps of the group."""
+    pics = "pics"
+    trees.write(b.share, {"chosen/one": b"1", "chosen/two": b"2"})
+    netlab.settle([b, a])
+    assert api.call("POST /v1/groups/*/mode", pics, body={"mode": "on-demand"})["mode"] == "on-demand"
+    assert api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/one"]})["dropped"] == 1
+    assert not os.path.exists(a.file("chosen/one"))
+    b.daemon.stop()
+    a.wait_peers(0)
+    refused = api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/two"]})
+    assert refused["dropped"] == 0 and refused["refused_count"] == 1 and refused["refused"][0]["path"] == "chosen/two"
+    assert api.call("POST /v1/groups/*/get", pics, body={"paths": ["chosen"], "first": True})["chosen"] == 1
+    waiting = api.call("POST /v1/groups/*/await", pics, body={"paths": ["chosen"], "timeout": 0})
+    assert not waiting["here"] and not waiting["source"] and waiting["missing"][0]["path"] == "chosen/one"
+    assert waiting["missing"][0]["members"][0]["name"] == "b"
+    b.daemon.start()
+    assert api.call("POST /v1/groups/*/await", pics, body={"paths": ["chosen"], "timeout": 20})["here"]
+    assert api.call("POST /v1/groups/*/unshare", pics, body={"paths": ["chosen/two"]})["paths"] == 1
+    choices = api.call("GET /v1/groups/*/choices", pics)
+    assert choices == {"mode": "on-demand", "rules": [{"pattern": "chosen", "get": True}], "unshared": ["chosen/two"]}
+    assert any(f.get("own") for f in api.call("GET /v1/groups/*/files", pics, path="chosen")["files"])
+    assert "members" in api.call("GET /v1/groups/*/files", pics, path="chosen/**", lines=1, members=1)[0]
+    assert api.call("POST /v1/groups/*/share", pics, body={"paths": ["chosen/two"]})["paths"] == 1
+    api.call("POST /v1/groups/*/mode", pics, body={"mode": "mirror"})
+    netlab.settle([b, a])
 
 
 def test_every_answer_is_described(lab):
@@ -202,6 +230,7 @@ def test_every_answer_is_described(lab):
     assert api.call("GET /v1/debug/dump", names=1)["groups"][0]["holds"]
     assert status["holds"][0]["files"] == status["held"] > 50 and b"pipe" in a.problems("pics")
 
+    choosing(api, a, b)
     asking_and_deciding(api, a, b)
     with open(ROUTES, encoding="utf-8") as f:
         routes = {"%s %s" % r for r in re.findall(r'ROW\((GET|POST), "([^"]+)"', f.read())}
