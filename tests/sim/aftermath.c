@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "sync/get/part_map.h"
 #include "sync/plan/conflict.h"
+#include "tests/sim/aftermath_internal.h"
 #include "tests/sim/host.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/oracle.h"
@@ -45,6 +46,16 @@ static struct host *any_member(uint64_t *luck, const struct host *but)
 		if (h->place == HOST_MEMBER && h != but)
 			return h;
 	}
+}
+
+struct host *aftermath_writer(uint64_t *luck, const struct host *but)
+{
+	struct host *h;
+
+	do {
+		h = any_member(luck, but);
+	} while (host_is_reader(h));
+	return h;
 }
 
 /* --- an index is lost, old or damaged: nothing comes of it --- */
@@ -117,7 +128,7 @@ static char *harm(uint64_t *luck)
 
 /* --- everything is deleted at once: it is held where it was done, and, when it is meant there, by all others --- */
 
-static void write_file(const struct host *h, const char *path, size_t n, uint64_t *luck)
+void aftermath_write(const struct host *h, const char *path, size_t n, uint64_t *luck)
 {
 	char *full = mem_printf("%s/%s", h->share, path);
 	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -137,6 +148,16 @@ static void write_file(const struct host *h, const char *path, size_t n, uint64_
 	sim_watch_change(h->number, SIM_WRITTEN, path);
 }
 
+void aftermath_delete(const struct host *h, const char *path)
+{
+	char *full = mem_printf("%s/%s", h->share, path);
+
+	oracle_loses(h, path);
+	if (unlink(full) == 0)
+		sim_watch_change(h->number, SIM_GONE, path);
+	free(full);
+}
+
 static void make_folder(const struct host *h, const char *path)
 {
 	char *full = mem_printf("%s/%s", h->share, path);
@@ -153,7 +174,7 @@ static void make_files(const struct host *h, const char *folder, uint64_t *luck)
 	for (int i = 0; i < FILES; i++) {
 		char *path = mem_printf("%s/%d", folder, i);
 
-		write_file(h, path, 64, luck);
+		aftermath_write(h, path, 64, luck);
 		free(path);
 	}
 }
@@ -224,7 +245,7 @@ static char *burst_passed(const struct script *script, const struct host *h, str
 /* A host's own mass deletion is held by that host until its admin releases it; then by every other host. */
 static char *empty(const struct script *script, uint64_t *luck)
 {
-	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
+	struct host *h = aftermath_writer(luck, NULL), *other = any_member(luck, h);
 	struct engine_status s;
 	char *why;
 
@@ -271,7 +292,7 @@ static uint64_t first_word(const struct host *h, const char *path)
 /* A mass overwriting is passed on by its own host, and held by all others. */
 static char *overwrite(const struct script *s, uint64_t *luck)
 {
-	struct host *h = any_member(luck, NULL), *other = any_member(luck, h);
+	struct host *h = aftermath_writer(luck, NULL), *other = any_member(luck, h);
 	size_t size = sim_chance(luck, 70) ? 64 : 0;
 	uint64_t before[FILES];
 	int same = 0;
@@ -284,7 +305,7 @@ static char *overwrite(const struct script *s, uint64_t *luck)
 
 		before[i] = first_word(other, path);
 		oracle_loses(h, path);
-		write_file(h, path, size, luck);
+		aftermath_write(h, path, size, luck);
 		free(path);
 	}
 	if (why)
@@ -346,12 +367,12 @@ static void interrupt(struct host *from, struct host *to, uint64_t *luck)
 
 static char *resume(uint64_t *luck)
 {
-	struct host *from = any_member(luck, NULL), *to = any_member(luck, from);
+	struct host *from = aftermath_writer(luck, NULL), *to = any_member(luck, from);
 	uint32_t most = BLOCKS_MIN + (uint32_t)sim_below(luck, 20), have = 0;
 	struct engine_status s;
 	char *why;
 
-	write_file(from, "large", LARGE, luck);
+	aftermath_write(from, "large", LARGE, luck);
 	for (int i = 0; i < TRIES && have < most; i++) {
 		sim_run(TRY_MS * SIM_MS);
 		have = claimed(to);
@@ -399,7 +420,7 @@ static char *stop(uint64_t *luck)
 		host_start(&hosts_all[i]);
 		lives += host_runs(&hosts_all[i]);
 	}
-	write_file(any_member(luck, NULL), "again", 100000, luck);
+	aftermath_write(aftermath_writer(luck, NULL), "again", 100000, luck);
 	why = judge_converges();
 	running = open_descriptors();
 	stop_all();
@@ -419,6 +440,8 @@ char *aftermath(const struct script *s)
 
 	if (sim_chance(&luck, HARM_PERCENT))
 		why = harm(&luck);
+	if (!why && s->era > 3)
+		why = aftermath_choices(s, &luck);
 	/* Changes without a hint are found one by one, by full scans. */
 	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, EMPTY_PERCENT))
 		why = empty(s, &luck);

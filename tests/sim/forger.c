@@ -1,4 +1,4 @@
-/* Rewrites NEWS messages of one host on their way: see forger.h. */
+/* Rewrites messages of one host on their way: see forger.h. */
 #include "tests/sim/forger.h"
 
 #include <stdio.h>
@@ -6,19 +6,30 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/group/rights.h"
+#include "sync/wire/frame.h"
 #include "sync/wire/msg.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 
-enum { FORGER_PERCENT = 12, NEVER_PERCENT = 20, NEVER_PATHS = 5, CROWD = VERSION_MAX - 3, NONE = -1 };
+enum {
+	FORGER_PERCENT = 12,
+	FORGER_ROLES_PERCENT = 40,
+	NEVER_PERCENT = 20,
+	NEVER_PATHS = 5,
+	CROWD = VERSION_MAX - 3,
+	NONE = -1
+};
 
 static int forger = NONE;
 static uint64_t luck;
 
-void forger_begin(uint64_t seed, int nhosts)
+void forger_begin(uint64_t seed, int nhosts, bool roles)
 {
 	luck = seed ^ 0x6c696172;
-	forger = nhosts > 0 && sim_chance(&luck, FORGER_PERCENT) ? (int)sim_below(&luck, (uint64_t)nhosts) : NONE;
+	forger = nhosts > 0 && sim_chance(&luck, roles ? FORGER_ROLES_PERCENT : FORGER_PERCENT)
+	                 ? (int)sim_below(&luck, (uint64_t)nhosts)
+	                 : NONE;
 }
 
 /* The same crowd for a path each time, as if it had been there before anybody here. */
@@ -41,18 +52,41 @@ static bool add_crowd(struct record *r)
 	return true;
 }
 
-/* Adds a deletion of a path that never existed after all records, if there is a number left for it. */
-static bool add_never(const struct msg_news *m, struct msg_record *all, char *path, size_t max)
+/* A change, or a deletion, of what the record is about. */
+static bool usurp(struct record *r)
 {
+	struct version v;
+
+	version_copy(&v, &r->version);
+	if (version_bump(&v, FORGER_WRITER, 1 + sim_below(&luck, 1000)) < 0) {
+		version_clear(&v);
+		return false;
+	}
+	r->version = v; /* the old version belongs to the arena */
+	r->mtime_ns++;
+	if (sim_chance(&luck, 30)) {
+		r->deleted = true;
+		r->content = (struct content){ 0 };
+	}
+	return true;
+}
+
+/* Adds a deletion of a path that never existed, or, as a reader, of one that may exist, after all records, if there is a number left for it. */
+static bool add_never(const struct msg_news *m, struct msg_record *all, char *path, size_t max, bool as_reader)
+{
+	static const char *const names[] = { "a", "b", "c.txt", "d", "x", "y" };
 	uint64_t last = m->nrecords > 0 ? all[m->nrecords - 1].record.seq : m->after;
 	struct record *r = &all[m->nrecords].record;
 
 	if (last >= m->upto || !sim_chance(&luck, NEVER_PERCENT))
 		return false;
-	(void)snprintf(path, max, "never-was-%d", (int)sim_below(&luck, NEVER_PATHS));
+	if (as_reader)
+		(void)snprintf(path, max, "%s", names[sim_below(&luck, sizeof(names) / sizeof(names[0]))]);
+	else
+		(void)snprintf(path, max, "never-was-%d", (int)sim_below(&luck, NEVER_PATHS));
 	memset(&all[m->nrecords], 0, sizeof(all[0]));
 	*r = (struct record){ .path = path, .kind = RECORD_FILE, .deleted = true, .modified_by = 1, .seq = m->upto };
-	(void)version_bump(&r->version, sim_next(&luck) | 1, 1 + sim_below(&luck, 1000));
+	(void)version_bump(&r->version, as_reader ? FORGER_WRITER : sim_next(&luck) | 1, 1 + sim_below(&luck, 1000));
 	return true;
 }
 
@@ -63,7 +97,7 @@ static void count_full(const struct msg_news *m)
 }
 
 /* The records belong to the arena; only the versions that were replaced are freed here. */
-static uint8_t *lie(struct msg_news *m, size_t *n)
+static uint8_t *lie(struct msg_news *m, bool as_reader, size_t *n)
 {
 	struct msg_record *all = mem_calloc(m->nrecords + 1, sizeof(*all));
 	bool *own = mem_calloc(m->nrecords + 1, sizeof(*own));
@@ -73,11 +107,11 @@ static uint8_t *lie(struct msg_news *m, size_t *n)
 	if (m->nrecords > 0)
 		memcpy(all, m->records, m->nrecords * sizeof(*all));
 	for (size_t i = 0; i < m->nrecords; i++) {
-		own[i] = add_crowd(&all[i].record);
-		tally_count(TALLY_CROWD, own[i]);
+		own[i] = as_reader ? usurp(&all[i].record) : add_crowd(&all[i].record);
+		tally_count(as_reader ? TALLY_USURPED : TALLY_CROWD, own[i]);
 	}
-	own[m->nrecords] = add_never(m, all, path, sizeof(path));
-	tally_count(TALLY_NEVER_WAS, own[m->nrecords]);
+	own[m->nrecords] = add_never(m, all, path, sizeof(path), as_reader);
+	tally_count(as_reader ? TALLY_USURPED : TALLY_NEVER_WAS, own[m->nrecords]);
 	m->nrecords += own[m->nrecords];
 	m->records = all;
 	out = msg_news_encode(m, n);
@@ -90,21 +124,45 @@ static uint8_t *lie(struct msg_news *m, size_t *n)
 	return out;
 }
 
-uint8_t *forger_news(int host, uint8_t *body, size_t *n)
+static uint8_t *news(int host, bool as_reader, uint8_t *body, size_t *n)
 {
 	struct msg_arena arena = { 0 };
 	struct msg_news m;
 	uint8_t *out = body;
 
-	if (forger == NONE)
-		return body;
 	if (msg_news_decode(&m, &arena, body, *n) == 0) {
 		count_full(&m);
 		if (host == forger) {
-			out = lie(&m, n);
+			out = lie(&m, as_reader, n);
 			free(body);
 		}
 	}
 	msg_free(&arena);
 	return out;
+}
+
+static uint8_t *hello(uint8_t *body, size_t *n)
+{
+	struct msg_arena arena = { 0 };
+	struct msg_index_hello m;
+	uint8_t *out = body;
+
+	if (msg_index_hello_decode(&m, &arena, body, *n) == 0) {
+		m.role_known = sim_chance(&luck, 50) ? ROLE_MEMBER : ROLE_OWNER;
+		if (sim_chance(&luck, 50))
+			m.forgotten = m.seq;
+		out = msg_index_hello_encode(&m, n);
+		free(body);
+	}
+	msg_free(&arena);
+	return out;
+}
+
+uint8_t *forger_frame(int host, uint8_t type, bool as_reader, uint8_t *body, size_t *n)
+{
+	if (forger == NONE)
+		return body;
+	if (type == FRAME_NEWS)
+		return news(host, as_reader, body, n);
+	return type == FRAME_INDEX_HELLO && as_reader && host == forger ? hello(body, n) : body;
 }

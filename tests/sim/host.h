@@ -75,6 +75,10 @@ char *hosts_disagree_on_members(void);
 bool host_set_role(struct host *h, enum role role);
 /* Whether it is a reader and knows it: what its user does there is nobody else's. */
 bool host_is_reader(const struct host *h);
+/* Whether this host's roster says that the other one is a reader. */
+bool host_knows_reader(int host, int other);
+/* Whether a host has a record that a reader forged; NULL: none has. The caller frees it. */
+char *hosts_took_forged(void);
 /* Looks up its role in its own roster; called whenever that may have changed. */
 void host_learns_role(struct host *h);
 /* Bit i: host i was removed, and this host knows it. */
@@ -84,6 +88,38 @@ unsigned hosts_known_removed(const struct host *h);
 void host_sends(int from, int to, uint8_t type);
 /* The first such frame since the last call; NULL: none. The caller frees it. */
 char *hosts_told_stranger(void);
+
+/* --- keeps.c --- */
+/* Whether its user does not share the path, as the choices in its share say. */
+bool host_unshares(const struct host *h, const char *path);
+/* Whether what is there is its user's own: unshared, or changed by a reader. */
+bool host_may_differ(const struct host *h, const char *path);
+/* Whether a path of the group may be missing there, since its user did not choose it. */
+bool host_may_lack(const struct host *h, const char *path);
+/* Whether it may have a path that the group has not. */
+bool host_may_have(const struct host *h, const char *path);
+/* When all is quiet: whether two hosts that run know of different files; NULL: they do not. The caller frees it. */
+char *hosts_lists_differ(const struct host *a, const struct host *b);
+
+/* A path that its user does not share; NULL: none. The caller frees it. */
+char *host_any_unshared(const struct host *h, uint64_t *luck);
+
+/* --- chooser.c --- */
+enum choice_of_user {
+	CHOICE_MIRROR,
+	CHOICE_ON_DEMAND,
+	CHOICE_GET_PATH,
+	CHOICE_DROP,
+	CHOICE_UNSHARE,
+	CHOICE_SHARE,
+};
+/* Begins a command of its user. path: "" is all. False: its agent cannot be asked now. */
+bool host_choose(struct host *h, enum choice_of_user what, const char *path);
+/* The same for a path that is drawn. Host 0 keeps and shares everything. */
+void host_gets(struct host *h, uint64_t luck);
+void host_drops(struct host *h, uint64_t luck);
+void host_unshares_any(struct host *h, uint64_t luck);
+void host_shares(struct host *h, uint64_t luck);
 
 /* --- home.c: of hosts that do not run --- */
 enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };

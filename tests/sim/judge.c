@@ -84,8 +84,8 @@ char *judge_differ(void)
 	char *why = NULL;
 
 	for (int i = 1; i < hosts_n && !why; i++)
-		if (member(i))
-			why = oracle_differ(&hosts_all[0], &hosts_all[i]);
+		if (member(i) && !(why = oracle_differ(&hosts_all[0], &hosts_all[i])))
+			why = hosts_lists_differ(&hosts_all[0], &hosts_all[i]);
 	return why;
 }
 
@@ -116,7 +116,9 @@ static char *torn(void)
 
 	for (int i = 0; i < hosts_n && !why; i++)
 		why = oracle_torn(&hosts_all[i]);
-	return why ? why : hosts_told_stranger();
+	if (!why)
+		why = hosts_told_stranger();
+	return why ? why : hosts_took_forged();
 }
 
 /* --- while it plays --- */

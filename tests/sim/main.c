@@ -136,7 +136,7 @@ static void run_seed(struct script *s, uint64_t seed, const char *base)
 	if (!tracing)
 		log_set_sink(NULL, NULL);
 	make_canary(base);
-	forger_begin(seed, s->era < FORGER_ERA ? 0 : s->nhosts);
+	forger_begin(seed, s->era < FORGER_ERA ? 0 : s->nhosts, s->roles);
 	hosts_make(base, s, &stream);
 	play(s);
 	outside_is_untouched(base);

@@ -48,6 +48,12 @@ static struct text *text_at(const char *root, const char *path, bool *is_empty)
 	return t;
 }
 
+/* Whether what the user of this host does there is nobody else's. */
+static bool is_own(const struct host *h, const char *path)
+{
+	return host_is_reader(h) || host_unshares(h, path);
+}
+
 void oracle_wrote(const struct host *h, const char *path)
 {
 	bool is_empty;
@@ -62,13 +68,13 @@ void oracle_wrote(const struct host *h, const char *path)
 		t = MEM_NEW(struct text);
 		sha256(t->hash, bytes, n);
 		t->size = n;
-		t->secret = host_is_reader(h) ? h->number : NOBODY;
+		t->secret = is_own(h, path) ? h->number : NOBODY;
 		t->writer = h->number;
 		t->kept_from = hosts_known_removed(h);
 		tally_count(TALLY_READER_WROTE, t->secret != NOBODY);
 		free(bytes);
 		HASH_ADD(hh, texts, hash, sizeof(t->hash), t);
-	} else if (!host_is_reader(h) || (t->secret != NOBODY && t->secret != h->number)) {
+	} else if (!is_own(h, path) || (t->secret != NOBODY && t->secret != h->number)) {
 		t->secret = NOBODY;
 		t->writer = h->number;
 	}
@@ -83,14 +89,14 @@ void oracle_loses(const struct host *h, const char *path)
 	bool is_empty;
 	struct text *t = text_at(h->share, path, &is_empty);
 
-	/* What a reader's user does to the group's files takes nothing from the others. */
-	if (t && host_is_reader(h) && t->writer != h->number)
+	/* What a user does to his own takes nothing from the others. */
+	if (t && is_own(h, path) && t->writer != h->number)
 		t->lost |= 1U << h->number;
 	else if (t)
 		t->superseded = true;
 }
 
-void oracle_promoted(const struct host *h)
+void oracle_shared(const struct host *h)
 {
 	struct text *x, *next;
 
@@ -109,7 +115,7 @@ static char *leaked(const struct host *h, const struct text *x, const char *path
 		                  path, x->where);
 	if (x->secret == NOBODY || x->secret == h->number)
 		return NULL;
-	return mem_printf("a reader changed something: host %d has at %s what was written to %s", h->number, path,
+	return mem_printf("what is not shared was told: host %d has at %s what was written to %s", h->number, path,
 	                  x->where);
 }
 
@@ -165,34 +171,32 @@ static const char *difference(const struct host *a, const struct host *b, const 
 	return NULL;
 }
 
-/* Both trees are in order of their paths, so the first difference is found by going through them side by side. */
-char *oracle_differ(const struct host *a, const struct host *b)
+/* Both trees are in order of their paths, so they are gone through side by side. */
+char *oracle_differ(const struct host *whole, const struct host *h)
 {
 	struct tree ta, tb;
 	char *why = NULL;
-	size_t i = 0;
+	size_t i = 0, j = 0;
 
-	tree_read(&ta, a->share, "");
-	tree_read(&tb, b->share, "");
-	for (; i < ta.n && i < tb.n && !why; i++) {
-		int c = strcmp(ta.leaves[i].path, tb.leaves[i].path);
-		const char *what;
+	tree_read(&ta, whole->share, "");
+	tree_read(&tb, h->share, "");
+	while (!why && (i < ta.n || j < tb.n)) {
+		int c = i == ta.n ? 1 : j == tb.n ? -1 : strcmp(ta.leaves[i].path, tb.leaves[j].path);
+		const char *path = c <= 0 ? ta.leaves[i].path : tb.leaves[j].path, *what = NULL;
 
-		if (c != 0) {
-			why = mem_printf("P3: %s is at host %d only, not at host %d",
-			                 c < 0 ? ta.leaves[i].path : tb.leaves[i].path, c < 0 ? a->number : b->number,
-			                 c < 0 ? b->number : a->number);
-			break;
-		}
-		what = difference(a, b, &ta.leaves[i], &tb.leaves[i]);
-		if (what)
-			why = mem_printf("P3: %s differs in its %s at hosts %d and %d", ta.leaves[i].path, what,
-			                 a->number, b->number);
+		if (c < 0 && !host_may_lack(h, path))
+			why = mem_printf("P3: %s is at host %d only, not at host %d", path, whole->number, h->number);
+		else if (c > 0 && !host_may_have(h, path))
+			why = mem_printf("P3: %s is at host %d only, not at host %d", path, h->number, whole->number);
+		else if (c == 0)
+			what = difference(whole, h, &ta.leaves[i], &tb.leaves[j]);
+		if (what && !host_may_differ(h, path))
+			why = mem_printf("P3: %s differs in its %s at hosts %d and %d", path, what, whole->number,
+			                 h->number);
+		tally_count(TALLY_CHOSEN_AWAY, c < 0);
+		i += c <= 0;
+		j += c >= 0;
 	}
-	if (!why && ta.n != tb.n)
-		why = mem_printf("P3: %s is at host %d only, not at host %d",
-		                 ta.n > tb.n ? ta.leaves[i].path : tb.leaves[i].path,
-		                 ta.n > tb.n ? a->number : b->number, ta.n > tb.n ? b->number : a->number);
 	tree_free(&ta);
 	tree_free(&tb);
 	return why;

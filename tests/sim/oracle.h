@@ -13,8 +13,8 @@ void oracle_wrote(const struct host *h, const char *path);
 /* A user is about to replace or delete what is at this path (files below a folder are reported one by one). */
 void oracle_loses(const struct host *h, const char *path);
 
-/* What this host's user did as a reader may be told from now on. */
-void oracle_promoted(const struct host *h);
+/* What this host's user did as a reader, or to what was unshared, may be told from now on. */
+void oracle_shared(const struct host *h);
 
 /* From now on versions may be dropped, because days went by: those that exist now have been kept long enough. */
 void oracle_keeps_versions(void);
@@ -23,7 +23,8 @@ void oracle_gives_up_versions(const struct host *h);
 
 /* Each returns NULL, or fresh text that says what is wrong. */
 char *oracle_torn(const struct host *h);
-char *oracle_differ(const struct host *a, const struct host *b);
+/* Whether the tree of h is another one than that of a host which has everything, except where it may be. */
+char *oracle_differ(const struct host *whole, const struct host *h);
 char *oracle_lost(void);
 /* Whether a mode or time that a lossy disk made is in the tree of a host whose disk lacks nothing. */
 char *oracle_disk_told(const struct host *h);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/wire/frame.h"
+#include "tests/sim/forger.h"
 #include "tests/sim/host.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
@@ -66,12 +67,42 @@ void host_learns_role(struct host *h)
 		return;
 	h->knows = roster_role(h->engine->roster, &h->id);
 	if (before == ROLE_READER && h->knows != ROLE_READER)
-		oracle_promoted(h);
+		oracle_shared(h);
 }
 
 bool host_is_reader(const struct host *h)
 {
 	return h->knows == ROLE_READER;
+}
+
+bool host_knows_reader(int host, int other)
+{
+	const struct engine *e = hosts_all[host].engine;
+
+	return e && e->roster && roster_role(e->roster, &hosts_all[other].id) == ROLE_READER;
+}
+
+static bool is_honest(void *arg, const struct record *r)
+{
+	char **forged = arg;
+
+	if (version_counter(&r->version, FORGER_WRITER) > 0)
+		*forged = mem_strdup(r->path);
+	return !*forged;
+}
+
+char *hosts_took_forged(void)
+{
+	char *path = NULL, *why = NULL;
+
+	for (int i = 0; i < hosts_n && !why; i++) {
+		if (hosts_all[i].engine && hosts_all[i].engine->index)
+			index_since(hosts_all[i].engine->index, 0, INT32_MAX, is_honest, &path);
+		if (path)
+			why = mem_printf("a reader's record is taken: host %d has one of %s", i, path);
+	}
+	free(path);
+	return why;
 }
 
 unsigned hosts_known_removed(const struct host *h)
@@ -96,7 +127,8 @@ void host_sends(int from, int to, uint8_t type)
 	    (type != FRAME_INDEX_HELLO && type != FRAME_NEWS && type != FRAME_LIST && type != FRAME_BLOCK))
 		return;
 	if (!roster_may(e->roster, &hosts_all[to].id, RIGHT_READ))
-		told = mem_printf("host %d sends a frame %u to host %d, which it knows is not a member", from, type, to);
+		told = mem_printf("host %d sends a frame %u to host %d, which it knows is not a member", from, type,
+		                  to);
 }
 
 char *hosts_told_stranger(void)

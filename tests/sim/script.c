@@ -65,6 +65,11 @@ static const struct {
 	[ACTION_REMOVE] = { "is removed", 0, 1, 1, 1 },
 	[ACTION_SILENT] = { "answers nothing that it is asked for", 0, 0, 3, 3 },
 	[ACTION_ROLE] = { "is given a role", 0, 0, 0, 4 },
+	[ACTION_MODE] = { "changes its mode", 0, 0, 0, 3 },
+	[ACTION_GET] = { "gets", 0, 0, 0, 6 },
+	[ACTION_DROP] = { "drops", 0, 0, 0, 8 },
+	[ACTION_UNSHARE] = { "unshares", 0, 0, 0, 3 },
+	[ACTION_SHARE] = { "shares", 0, 0, 0, 2 },
 };
 
 const char *action_name(enum action_kind kind)
@@ -101,9 +106,9 @@ static enum action_kind any_kind(uint64_t *stream, int era)
 	return ACTION_WRITE;
 }
 
-/* In half of the runs there are readers. Two members that meet only through a reader do not converge, so those have no
+/* In half of the runs there are readers, and in more than half members on demand; host 0 has everything. Two members that meet only through a reader do not converge, so those have no
  * line. */
-static void draw_roles(struct script *s, uint64_t seed)
+static void draw_groups(struct script *s, uint64_t seed)
 {
 	uint64_t stream = seed ^ 0x726f6c6573;
 
@@ -111,6 +116,9 @@ static void draw_roles(struct script *s, uint64_t seed)
 	for (int i = 1; i < s->nhosts && s->roles; i++)
 		s->readers |= (unsigned)sim_chance(&stream, 25) << i;
 	s->line = s->line && !s->roles;
+	s->chooses = sim_chance(&stream, 60);
+	for (int i = 1; i < s->nhosts && s->chooses; i++)
+		s->demand |= (unsigned)sim_chance(&stream, 50) << i;
 }
 
 void script_make(struct script *s, uint64_t seed, int era)
@@ -124,7 +132,7 @@ void script_make(struct script *s, uint64_t seed, int era)
 	if (era > 1 && sim_chance(&stream, 30))
 		s->nhosts++;
 	if (era > 3)
-		draw_roles(s, seed);
+		draw_groups(s, seed);
 	s->n = ACTIONS_MIN + sim_below(&stream, ACTIONS_MAX - ACTIONS_MIN);
 	s->actions = mem_calloc(s->n, sizeof(s->actions[0]));
 	for (size_t i = 0; i < s->n; i++) {
@@ -146,8 +154,9 @@ void script_print(const struct script *s)
 	fprintf(stderr, "  %d hosts%s, %d of them members, %u %% of the hints get lost\n", s->nhosts,
 	        s->line ? " in a line" : "", s->members, s->loss);
 	for (int i = 0; i < s->nhosts; i++)
-		if (s->readers >> i & 1)
-			fprintf(stderr, "  host %d is a reader\n", i);
+		if ((s->readers | s->demand) >> i & 1)
+			fprintf(stderr, "  host %d is%s%s\n", i, s->readers >> i & 1 ? " a reader" : "",
+			        s->demand >> i & 1 ? " on demand" : "");
 	for (size_t i = 0; i < s->n; i++) {
 		const struct action *d = &s->actions[i];
 

@@ -59,6 +59,11 @@ enum action_kind {
 	ACTION_REMOVE,
 	ACTION_SILENT,
 	ACTION_ROLE,
+	ACTION_MODE,
+	ACTION_GET,
+	ACTION_DROP,
+	ACTION_UNSHARE,
+	ACTION_SHARE,
 	ACTION_KINDS
 };
 
@@ -79,6 +84,8 @@ struct script {
 	bool line;        /* each host reaches only its neighbours */
 	bool roles;       /* may change */
 	unsigned readers; /* bit i: host i begins, or joins, as a reader */
+	bool chooses;     /* users choose what their hosts keep */
+	unsigned demand;  /* bit i: host i begins on demand */
 	unsigned loss;
 	int64_t length_ns;
 	uint64_t aftermath; /* chance for the aftermath */

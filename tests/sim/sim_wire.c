@@ -236,8 +236,8 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		return 0;
 	}
 	host_sends(e->host, e->other->host, type);
-	if (type == FRAME_NEWS && head_n == 0)
-		body = forger_news(e->host, body, &body_n);
+	if (head_n == 0)
+		body = forger_frame(e->host, type, host_knows_reader(e->other->host, e->host), body, &body_n);
 	n = head_n + body_n;
 	total = n + FRAME_HEADER;
 	if (n > frame_max(type) || (lane == LINK_CONTROL && link->queued_control + total > LINK_CONTROL_MAX)) {

@@ -68,6 +68,14 @@
 	X(READS, "members made readers")                                     \
 	X(WRITES, "readers made members or owners")                          \
 	X(READER_WROTE, "contents that a reader's user made")                \
+	X(MIRROR, "hosts made mirrors")                                      \
+	X(ON_DEMAND, "hosts made to keep what they chose")                   \
+	X(GOT, "paths chosen")                                               \
+	X(DROPPED, "paths dropped")                                          \
+	X(DROP_REFUSED, "drops refused")                                     \
+	X(UNSHARED, "paths unshared")                                        \
+	X(SHARED, "paths shared again")                                      \
+	X(CHOSEN_AWAY, "paths that a tree lacked by choice")                 \
 	X(REMOVED, "members removed")                                        \
 	X(ABSENT, "returns after days")                                      \
 	X(HELD, "bursts of deletions held")                                  \
@@ -79,6 +87,7 @@
 	X(ZEROS, "blocks of zeros that came from nobody")                    \
 	X(UNANSWERED, "answers that a silent member kept to itself")         \
 	X(CROWD, "records that a forger gave a crowd")                       \
+	X(USURPED, "records that a reader forged")                           \
 	X(NEVER_WAS, "deletions of paths that never existed")                \
 	X(FULL, "records sent with a full version")                          \
 	X(HONEST, "moments at which all said in sync and were")              \

@@ -11,7 +11,7 @@
 #define HOUR (INT64_C(3600) * SIM_S)
 #define DAY  (24 * HOUR)
 
-enum { LASTS_MAX_S = 40, DAYS_MAX = 12, YEARS_MAX = 10, AWAY_MAX_S = 60, SILENT_MAX_S = 120 };
+enum { MODE_MS = 200, LASTS_MAX_S = 40, DAYS_MAX = 12, YEARS_MAX = 10, AWAY_MAX_S = 60, SILENT_MAX_S = 120 };
 
 static const struct script *playing;
 
@@ -137,6 +137,20 @@ static void change_role(struct host *h, uint64_t luck)
 		(void)host_set_role(h, roles[sim_below(&luck, sizeof(roles) / sizeof(roles[0]))]);
 }
 
+static void choose_something(struct host *h, enum action_kind kind, uint64_t luck)
+{
+	if (kind == ACTION_GET)
+		host_gets(h, luck);
+	else if (kind == ACTION_DROP)
+		host_drops(h, luck);
+	else if (kind == ACTION_UNSHARE)
+		host_unshares_any(h, luck);
+	else if (kind == ACTION_SHARE)
+		host_shares(h, luck);
+	else if (h->number != 0)
+		host_choose(h, sim_chance(&luck, 60) ? CHOICE_ON_DEMAND : CHOICE_MIRROR, "");
+}
+
 /* True: the action was one of these. */
 static bool befall_more(const struct action *d)
 {
@@ -179,6 +193,14 @@ static bool befall_more(const struct action *d)
 		return true;
 	case ACTION_ROLE:
 		change_role(h, luck);
+		return true;
+	case ACTION_MODE:
+	case ACTION_GET:
+	case ACTION_DROP:
+	case ACTION_UNSHARE:
+	case ACTION_SHARE:
+		if (playing->chooses)
+			choose_something(h, d->kind, luck);
 		return true;
 	case ACTION_LEAVE:
 		(void)host_leave(h, sim_chance(&luck, 50));
@@ -280,6 +302,11 @@ static void discover(void *arg)
 	sim_at(NULL, 3 * SIM_S, discover, arg);
 }
 
+static void go_on_demand(void *arg)
+{
+	host_choose(arg, CHOICE_ON_DEMAND, "");
+}
+
 void trouble_schedule(struct script *s)
 {
 	playing = s;
@@ -289,6 +316,8 @@ void trouble_schedule(struct script *s)
 	for (int i = 0; i < s->nhosts; i++) {
 		heal(i);
 		sim_at(NULL, 0, restart, &hosts_all[i]);
+		if (s->demand >> i & 1)
+			sim_at(NULL, MODE_MS * SIM_MS, go_on_demand, &hosts_all[i]);
 	}
 	sim_at(NULL, SIM_S, discover, NULL);
 	for (size_t i = 0; i < s->n; i++)

@@ -38,8 +38,8 @@ def people(ground):
     with ground.step("VMA comes back, compares the code and accepts VMC as a reader; VMC has everything"):
         ground.boot(a)
         request = until("VMA has the request", lambda: a.cli("requests", GROUP)["requests"], 120, every=0.5)[0]
-        said = json.loads(c.lanyard("--json", "join", GROUP, "--share", c.share, "--timeout", "0").out)
-        insist(request["code"] == said["code"] and request["message"] == "the laptop in room 2", (request, said))
+        said = json.loads(asked.out)
+        insist(request["code"] == said["code"] and said["state"] == "asked" and request["message"] == "the laptop in room 2", (request, said))
         a.cli("accept", GROUP, request["code"], "--role", "reader")
         ground.connected(a, b, c)
         insist(settle([a, b, c]) == before, "VMC has something else")
