@@ -220,6 +220,11 @@ static void peer_record(void *arg, uint64_t peer, const struct record *theirs, c
 	fetch_record(((struct engine *)arg)->fetch, peer, theirs, bytes, n, blocks);
 }
 
+static void peer_has(void *arg, uint64_t peer, const struct record *theirs)
+{
+	fetch_has(((struct engine *)arg)->fetch, peer, theirs);
+}
+
 static void peer_records_end(void *arg, uint64_t peer)
 {
 	fetch_records_end(((struct engine *)arg)->fetch, peer);
@@ -291,6 +296,7 @@ static void peer_requests_changed(void *arg)
 const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.records_end = peer_records_end,
+	.has = peer_has,
 	.unstored = peer_unstored,
 	.block = peer_block,
 	.list = peer_list,

@@ -85,6 +85,16 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 
+/* A mirror has all that it has settled. Once it is on demand, that is how far it had got as a mirror. */
+static void mode_of_peer(struct talk *t, const struct msg_index_hello *m, struct index_peer *p)
+{
+	bool ours = p->settled_epoch == index_epoch(t->group->config.index);
+
+	if (m->on_demand && !p->on_demand)
+		p->mirror_until = ours ? p->settled : 0;
+	p->on_demand = m->on_demand;
+}
+
 void news_in_forget(struct peer_group *g, uint64_t peer)
 {
 	struct index_peer p;
@@ -92,7 +102,8 @@ void news_in_forget(struct peer_group *g, uint64_t peer)
 	if (index_peer_get(g->config.index, peer, &p) < 0)
 		return;
 	index_offers_forget_peer(g->config.index, peer);
-	index_peer_put(g->config.index, peer, &(struct index_peer){ .epoch = p.epoch });
+	p.received = p.settled = 0;
+	index_peer_put(g->config.index, peer, &p);
 }
 
 /* After our index was lost or rolled back, what it says of any peer is as old as the index. A peer may have deleted
@@ -198,6 +209,7 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 		g->config.hooks->list_again(g->config.arg);
 	if (p.epoch != m->epoch)
 		new_epoch_of_peer(t, m, &p);
+	mode_of_peer(t, m, &p);
 	t->cursor = t->acked_received = p.received;
 	t->settled_now = t->settled_syncing = t->settled_safe = t->acked_settled = 0;
 	/* Of a peer that may not write we expect nothing, so nothing of it is missing. */
@@ -270,6 +282,15 @@ static void record_in(struct talk *t, const struct msg_record *m)
 	blocklist_clear(&list);
 }
 
+/* From a peer that may not write: all that counts is which content it has. */
+static void content_in(struct talk *t, const struct record *r)
+{
+	struct peer_group *g = t->group;
+
+	if (!r->deleted && path_check(r->path, strlen(r->path)) == PATH_OK)
+		g->config.hooks->has(g->config.arg, t->session->peer, r);
+}
+
 void news_in_message(struct talk *t, const struct msg_news *m)
 {
 	struct peer_group *g = t->group;
@@ -277,8 +298,11 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 	uint64_t peer = s->peer;
 
 	/* Not acknowledged either: if it may write one day, it announces these rows again. */
-	if (!talk_vouches(t))
+	if (!talk_vouches(t)) {
+		for (size_t i = 0; i < m->nrecords; i++)
+			content_in(t, &m->records[i].record);
 		return;
+	}
 	if (m->after > t->cursor) {
 		const struct log_about about = talk_about(t);
 

@@ -92,6 +92,8 @@ struct peer_hooks {
 	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
 	               const struct blocklist *blocks);
 	void (*records_end)(void *arg, uint64_t peer);
+	/* A record from a peer that may not write: whether it has this content, and nothing else. */
+	void (*has)(void *arg, uint64_t peer, const struct record *theirs);
 	/* The least of the peer's sequence numbers that was handed over and is in memory only, so it must not be
 	 * acknowledged; 0: none. */
 	uint64_t (*unstored)(void *arg, uint64_t peer);

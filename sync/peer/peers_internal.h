@@ -96,6 +96,12 @@ struct inflight {
 	UT_hash_handle hh;
 };
 
+/* A question of ours about a file, not answered yet. */
+struct hold_question {
+	uint32_t request;
+	UT_hash_handle hh;
+};
+
 /* How far our rows were sent to a peer since the index was opened. */
 struct numbers_peer {
 	uint64_t peer, upto;
@@ -139,6 +145,7 @@ struct talk {
 	/* blocks in */
 	size_t inflight_bytes; /* bytes in flight */
 	unsigned faults;
+	struct hold_question *questions; /* by request */
 	/* blocks out */
 	struct serve_want *wants;
 	size_t nwants;
@@ -278,6 +285,8 @@ void serve_stop(struct talk *t);
 /* peer_group_hold.c: what is asked before a file is dropped */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);
 void peer_group_hold_answered(struct talk *t, const struct msg_hold_answer *m);
+/* Forgets our questions. */
+void peer_group_hold_stop(struct talk *t);
 
 /* talk_end.c */
 /* The talk is freed; the peer is not told. */

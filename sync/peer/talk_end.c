@@ -16,6 +16,7 @@ void talk_end(struct talk *t, const char *reason)
 	news_out_stop(t);
 	serve_stop(t);
 	inflight_stop(t);
+	peer_group_hold_stop(t);
 	if (was_up) {
 		g->config.hooks->down(g->config.arg, s->peer);
 		if (s->peers->config.disconnected)

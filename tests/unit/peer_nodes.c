@@ -43,6 +43,13 @@ static void on_record(void *arg, uint64_t peer, const struct record *theirs, con
 	record_clear(&r);
 }
 
+static void on_has(void *arg, uint64_t peer, const struct record *theirs)
+{
+	(void)peer;
+	(void)theirs;
+	((struct node *)arg)->has++;
+}
+
 static void on_records_end(void *arg, uint64_t peer)
 {
 	(void)arg;
@@ -93,6 +100,7 @@ static void on_hold_answer(void *arg, uint64_t peer, uint32_t request, bool has)
 	(void)peer;
 	(void)request;
 	node->answered = true;
+	node->answers++;
 	node->held = has;
 }
 
@@ -141,6 +149,7 @@ static void on_requests(void *arg)
 const struct peer_hooks node_hooks = {
 	.record = on_record,
 	.records_end = on_records_end,
+	.has = on_has,
 	.unstored = on_unstored,
 	.block = on_block,
 	.list = on_list,

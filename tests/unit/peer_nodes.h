@@ -37,6 +37,8 @@ struct node {
 	char last_refusal[128];
 	uint8_t *block; /* the last answer */
 	size_t block_n;
+	int has; /* readers' records */
+	int answers;
 	bool answered, held;
 	int doubted; /* how often a peer's role changed */
 	int again;   /* how often all had to be listed again */

@@ -162,7 +162,9 @@ static void a_reader_reads_and_is_not_believed(void **state)
 	UNTIL(b.records == 1 && peer_group_counters(b.group).records_sent == 1);
 	wait_until_heard(&b, &a, &content);
 	assert_memory_equal(b.block, "for all", 7);
+	/* All that counts of what it says is which content it has. */
 	assert_int_equal(a.records, 0);
+	assert_int_equal(a.has, 1);
 	/* The group is in sync without what the reader has. */
 	UNTIL(!peer_group_missing(a.group));
 }
@@ -309,6 +311,7 @@ static void only_a_member_s_word_lets_a_file_be_dropped(void **state)
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 2, &row), 0);
 	UNTIL(a.answered);
 	assert_true(a.held);
+	assert_int_equal(a.answers, 1);
 	a.answered = false;
 	row.path[0] = 'P';
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 3, &row), 0);
