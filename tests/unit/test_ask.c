@@ -229,11 +229,60 @@ static void a_reader_gives_no_salt_but_carries(void **arg)
 	node_member(&b, granted(r, &b, ROLE_READER));
 	ask(&b);
 	dial(&c, &b);
-	UNTIL(state() == ASKER_LOOKING && st.note != NULL);
-	assert_non_null(strstr(st.note, "cannot take the request now"));
+	UNTIL(state() == ASKER_LOOKING && st.note && strstr(st.note, "cannot take the request now"));
 	dial(&a, &b);
 	dial(&c, &a);
 	UNTIL(state() == ASKER_WAITING && requests_waiting(b.requests) == 1);
+	stop_asking();
+}
+
+/* B was an owner, and has not heard that A removed it: what it says is as good as any stranger's who knows the group. */
+static void with_a_former_owner(void)
+{
+	struct roster *r = founded();
+
+	node_member(&b, granted(r, &b, ROLE_OWNER));
+	assert_int_equal(roster_remove(r, a.self, identity_id(b.self), clock_wall_s()), 0);
+	node_member(&a, r);
+}
+
+static void a_salt_of_a_former_member_makes_a_second_code_and_no_more(void **arg)
+{
+	char code[REQUEST_CODE_TEXT];
+
+	(void)arg;
+	with_a_former_owner();
+	ask(&b);
+	dial(&c, &b);
+	UNTIL(state() == ASKER_WAITING);
+	memcpy(code, st.codes[0], sizeof(code));
+	dial(&c, &a);
+	UNTIL(state() == ASKER_WAITING && st.ncodes == 2 && requests_waiting(a.requests) == 1);
+	assert_string_equal(st.codes[1], code);
+	assert_string_equal(st.codes[0], waiting_at(&a).code);
+	accept_at(&a);
+	UNTIL(given != NULL);
+	stop_asking();
+}
+
+static void a_no_does_not_count_while_another_carries_the_request(void **arg)
+{
+	int64_t end;
+
+	(void)arg;
+	with_a_former_owner();
+	ask(&b);
+	dial(&c, &b);
+	dial(&c, &a);
+	UNTIL(state() == ASKER_WAITING && requests_waiting(a.requests) == 1 && requests_waiting(b.requests) == 1);
+	reject_at(&b, true);
+	UNTIL(state() == ASKER_WAITING && st.note && strstr(st.note, "an owner has rejected"));
+	/* Longer than others have to say otherwise. */
+	end = clock_mono_ns() + 2500 * 1000000LL;
+	UNTIL(clock_mono_ns() > end);
+	assert_int_equal(state(), ASKER_WAITING);
+	accept_at(&a);
+	UNTIL(given != NULL);
 	stop_asking();
 }
 
@@ -268,6 +317,8 @@ int main(void)
 		ASKS(a_rejected_asker_is_told_once_and_may_ask_again),
 		ASKS(a_hidden_group_does_not_answer),
 		ASKS(a_reader_gives_no_salt_but_carries),
+		ASKS(a_salt_of_a_former_member_makes_a_second_code_and_no_more),
+		ASKS(a_no_does_not_count_while_another_carries_the_request),
 		ASKS(a_request_outlives_the_restart_of_its_carrier),
 	};
 
