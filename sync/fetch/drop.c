@@ -129,6 +129,18 @@ static bool drop_ask(struct fetch *f, struct drop *d)
 
 /* --- steps 2 and 3 --- */
 
+/* What is under way for a path that is not wanted any more ends. */
+static void drop_ticket(struct fetch *f, const char *path)
+{
+	struct ticket *t = ticket_find(f, path);
+
+	if (t == NULL || t->merged.deleted || index_wants(f->c.index, &t->want))
+		return;
+	t->rejudge = true;
+	if (t->state != TICKET_INSTALLING && t->state != TICKET_PAIRED)
+		route_judge(f, t);
+}
+
 static void drop_chosen(void *arg, bool ok)
 {
 	struct drop *d = arg;
@@ -138,9 +150,11 @@ static void drop_chosen(void *arg, bool ok)
 		drop_free(d);
 	} else if (!ok) {
 		drop_undo(f, d, "the choices cannot be written");
-	} else if (d->row.path == NULL || d->row.deleted) {
+	} else if (!record_is_live(&d->row)) {
+		drop_ticket(f, d->path);
 		drop_end(f, d, FETCH_DROPPED, NULL);
 	} else {
+		drop_ticket(f, d->path);
 		d->state = DROP_MARKED;
 		fetch_wake(f);
 	}

@@ -114,7 +114,6 @@ struct fetch_peer {
 	bool up;
 	struct ticket *unstored;    /* by number, the smallest first */
 	bool mode_known, on_demand; /* its mode, as it was at the last message */
-	uint64_t listed_from[2];    /* our number when its last message but one began, and the last */
 	uint64_t unstorable;        /* the smallest sequence number whose record the index could not store; 0: none */
 	int64_t bare,
 		bare_s; /* bytes that its deletions of paths that were never here take, as of bare_s; see allowance.c */
@@ -186,6 +185,9 @@ struct fetch {
 	bool record_came;       /* a record came in this turn */
 	int64_t last_record_ms; /* the end of the last turn in which one did */
 	uint64_t puts;          /* rows written by us */
+	uint64_t
+		listed_from[2]; /* our number half a minute ago or, if less came, before the last two messages; later */
+	int64_t listed_from_ms;
 
 	struct wants_walk walk;
 
@@ -337,6 +339,8 @@ int64_t route_due(struct fetch *f);
 void route_fresh(struct fetch *f);
 /* A record was listed: if it is where a file goes that is being deleted here, the file goes along. */
 void route_listed(struct fetch *f, const struct record *r);
+/* A message has been dealt with. */
+void route_records_end(struct fetch *f);
 /* Whether a file with this content has to stay a little longer, since a ticket copies it. */
 bool route_needs_copy(const struct fetch *f, const struct content *c);
 /* AWAIT_MOVE ones whose time has come. */

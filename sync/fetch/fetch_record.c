@@ -230,12 +230,9 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 
 void fetch_records_end(struct fetch *f, uint64_t peer)
 {
-	struct fetch_peer *p = fetch_peer_get(f, peer);
-
-	p->mode_known = false;
+	fetch_peer_get(f, peer)->mode_known = false;
 	allowance_save(f, peer);
 	route_fresh(f);
-	p->listed_from[0] = p->listed_from[1];
-	p->listed_from[1] = index_seq(f->c.index);
+	route_records_end(f);
 	fetch_wake(f);
 }

@@ -7,6 +7,11 @@
 
 #include "base/mem.h"
 
+enum {
+	FOLLOW_MS = 30000, /* a file that moves gets its new name at most so long before the old one goes */
+	FOLLOW_MAX = 256,  /* listed paths of one content that are looked at */
+};
+
 /* A folder of ours has to go first. */
 static bool ticket_frees_folder(const struct ticket *t)
 {
@@ -201,26 +206,41 @@ static void route_parent(struct fetch *f, const char *path)
 	free(parent);
 }
 
-/* Where a file went that others deleted here: what was listed with its content by the same messages. */
+/* Where a file went that others deleted here: what was listed last with its content, a short time ago at most. */
 struct followed {
-	uint64_t after; /* our number when these messages began */
+	uint64_t after; /* our number then, and later of the best so far */
 	char *path;     /* owned */
+	int left;       /* that are looked at */
 };
 
 static bool note_followed(void *arg, const struct record *r)
 {
 	struct followed *to = arg;
 
-	if (r->seq <= to->after)
-		return true;
-	to->path = mem_strdup(r->path);
-	return false;
+	if (r->seq > to->after) {
+		free(to->path);
+		to->path = mem_strdup(r->path);
+		to->after = r->seq;
+	}
+	return --to->left > 0;
+}
+
+/* Of a large move the two halves can be many messages apart. */
+void route_records_end(struct fetch *f)
+{
+	int64_t now = fetch_now(f);
+
+	if (now - f->listed_from_ms < FOLLOW_MS)
+		return;
+	f->listed_from[0] = f->listed_from[1];
+	f->listed_from[1] = index_seq(f->c.index);
+	f->listed_from_ms = now;
 }
 
 /* A file that is here stays here when others move it, whatever the choices say of its new path. */
 static void route_follow(struct fetch *f, struct ticket *gone)
 {
-	struct followed to = { .after = fetch_peer_get(f, gone->peer)->listed_from[0] };
+	struct followed to = { .after = f->listed_from[0], .left = FOLLOW_MAX };
 
 	if (gone->no_move || gone->by_root != ROOT_DELETION || index_listed(f->c.index) == 0)
 		return;

@@ -30,6 +30,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 	t->aside = NULL;
 	t->no_move = false;
 	t->awaited = false;
+	t->listed = false;
 	t->liars = (struct liars){ 0 };
 }
 
