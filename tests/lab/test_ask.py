@@ -12,6 +12,7 @@ from netlab import trees, until
 
 CODE = re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}")
 MEMBERS = 3
+OF_ADDRESS = 4  # requests from one address that one member carries
 
 
 def start(*hosts):
@@ -269,32 +270,82 @@ def test_another_owner_accepts(lab):
     assert requests(a) == []
 
 
-def test_a_second_user_of_the_machine_asks(lab):
+class Second:
+    """One more agent of a host, with its own home, identity, name and share."""
+
+    def __init__(self, host, name):
+        self.host, self.name, self.home, self.share = host, name, host.path("home-" + name), host.path("share-" + name)
+        os.makedirs(self.home, mode=0o700)
+        os.makedirs(self.share)
+        with open(os.path.join(self.home, "lanyard.conf"), "w") as f:
+            f.write("[agent]\nname = %s\n" % name)
+        self.log = open(host.path(name + ".log"), "ab")
+        self.proc = host.popen(os.path.join(agents.BUILD, "lanyardd"), "--home", self.home, "--discovery", "embedded", "--listen", "0",
+                               stdout=self.log, stderr=self.log, env=agents.clean_env(host))
+
+    def say(self, *words):
+        return json.loads(self.host.lanyard("--json", *words, home=self.home).out)
+
+    def ask(self, group="home"):
+        """Ask, once the group is seen; returns the code."""
+        until("%s answers" % self.name, lambda: self.host.lanyard("status", home=self.home).code == 0, 20)
+        until("%s sees the group" % self.name, lambda: self.say("groups")["seen"], 20)
+        self.host.lanyard("join", group, "--share", self.share, "--timeout", "0", home=self.home)
+        until("%s has a code" % self.name, lambda: self.say("status")["asked"][0]["code"], 20)
+        return self.say("status")["asked"][0]["code"]
+
+    def stop(self):
+        self.proc.terminate()
+        code = self.proc.wait(20 * netlab.FACTOR)
+        self.log.close()
+        assert code == 0
+
+
+@pytest.fixture
+def seconds():
+    """Makes more agents, and stops them at the end."""
+    made = []
+
+    def make(host, name):
+        made.append(Second(host, name))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_a_second_user_of_the_machine_asks(lab, seconds):
     a, b, c = [lab.host(name) for name in "abc"]
     group_of([a, b, c])
-    home, share = a.path("second-home"), a.path("second-share")
-    os.makedirs(share)
-    log = open(a.path("second.log"), "ab")
-    second = a.popen(os.path.join(agents.BUILD, "lanyardd"), "--home", home, "--discovery", "embedded", stdout=log, stderr=log,
-                     env=agents.clean_env(a))
-    try:
-        until("the second answers", lambda: a.lanyard("status", home=home).code == 0, 20)
+    anna = seconds(a, "anna")
+    code = anna.ask()
+    assert until_requested(a, code)["name"] == "anna"
+    a.cli("accept", "home", "anna")
+    until("anna is a member", lambda: [g for g in anna.say("status")["groups"] if g["group"] == "home"], 20)
+    trees.write(b.share, {"hello": b"world"})
+    until("the file is there", lambda: os.path.exists(os.path.join(anna.share, "hello")), 20)
+    assert "anna" in [m["name"] for m in c.cli("members", "home")["members"]]
 
-        def status():
-            return json.loads(a.lanyard("--json", "status", home=home).out)
-        until("it sees the group", lambda: [g for g in json.loads(a.lanyard("--json", "groups", home=home).out)["seen"]], 20)
-        a.lanyard("join", "home", "--share", share, "--timeout", "0", home=home)
-        until("it has a code", lambda: status()["asked"] and status()["asked"][0]["code"], 20)
-        code = status()["asked"][0]["code"]
-        until_requested(a, code)
-        a.cli("accept", "home", code)
-        until("it is a member", lambda: [g for g in status()["groups"] if g["group"] == "home"], 20)
-        trees.write(b.share, {"hello": b"world"})
-        until("the file is there", lambda: os.path.exists(os.path.join(share, "hello")), 20)
-    finally:
-        second.terminate()
-        assert second.wait(20 * netlab.FACTOR) == 0
-        log.close()
+
+def test_a_crowd_at_one_address_hides_nobody(lab, seconds):
+    a, b, c, d, e, f = [lab.host(name) for name in "abcdef"]
+    group_of([a, b, c])
+    start(d, f)
+    until_seen(d)
+    before = ask(d)
+    until_requested(a, before)
+    with a.events() as at_a:
+        for i in range(8):
+            seconds(e, "noise%d" % i).ask()
+        until_seen(f)
+        after = ask(f)
+        until_requested(a, after)
+        at_a.wait("request", peer=f.agent_id())
+    shown = [r["code"] for r in requests(a)]
+    assert {before, after} <= set(shown)
+    assert len(shown) <= 2 + OF_ADDRESS * MEMBERS
+    a.cli("accept", "home", after)
+    until_member(f)
 
 
 def test_what_nobody_can_mean_is_refused(lab):
