@@ -1,0 +1,148 @@
+"""Readers: what their users change stays their own, what members change comes to them, and a change of role counts at once."""
+import os
+
+import netlab
+from netlab import trees
+from roles import agree, members, newcomer
+
+
+def write(host, path, data):
+    os.makedirs(os.path.dirname(host.file(path)), exist_ok=True)
+    with open(host.file(path), "wb") as f:
+        f.write(data)
+
+
+def has(host, path, data):
+    return os.path.exists(host.file(path)) and host.read(path) == data
+
+
+def comes(host, path, data, timeout=20):
+    netlab.until("%s at %s is %r" % (path, host.name, data), lambda: has(host, path, data), timeout)
+
+
+def goes(host, path, timeout=20):
+    netlab.until("%s is gone at %s" % (path, host.name), lambda: not os.path.exists(host.file(path)), timeout)
+
+
+def local_changes(host, number, timeout=20):
+    netlab.until(lambda: "%s has %d local changes: %s" % (host.name, number, host.status()),
+                 lambda: host.status()["local_changes"] == number, timeout)
+
+
+def with_reader(lab):
+    """An owner, two members and a reader, who is invited as one."""
+    a, b, c = members(lab, "abc")
+    trees.write(a.share, {"kept": b"group", "deleted": b"group", "folder/edited": b"group"})
+    netlab.settle([a, b, c])
+    r = newcomer(lab, "r", [a, b, c])
+    r.cli("join", "--invite", a.invite("pics", "--role", "reader"), "--share", r.share)
+    agree([a, b, c, r], {a: "owner", b: "member", c: "member", r: "reader"})
+    comes(r, "folder/edited", b"group")
+    netlab.settle([a, b, c, r])
+    return a, b, c, r
+
+
+def test_what_a_reader_changes_stays_its_own(lab):
+    a, b, c, r = with_reader(lab)
+    before = trees.picture(a.share)
+    write(r, "folder/edited", b"the reader's")
+    write(r, "new", b"the reader's")
+    os.unlink(r.file("deleted"))
+    local_changes(r, 3)
+    write(a, "after", b"1")
+    comes(r, "after", b"1")
+    write(b, "kept", b"2")
+    comes(r, "kept", b"2")
+    netlab.settle([a, b, c])
+    for host in (a, b, c):
+        assert host.read("folder", "edited") == b"group"
+        assert not os.path.exists(host.file("new"))
+        assert host.read("deleted") == b"group"
+    assert set(trees.picture(c.share)) == set(before) | {b"after"}
+    # Its own changes survive what members do to the same paths, and a restart.
+    write(c, "folder/edited", b"newer")
+    comes(a, "folder/edited", b"newer")
+    r.daemon.stop()
+    write(r, "folder/edited", b"the reader's again")
+    r.daemon.start()
+    write(a, "last", b"x")
+    comes(r, "last", b"x")
+    local_changes(r, 3)
+    assert r.read("folder", "edited") == b"the reader's again"
+    assert a.read("folder", "edited") == b"newer"
+
+
+def test_a_member_that_becomes_a_reader_and_a_reader_that_becomes_a_member(lab):
+    a, b, c = members(lab, "abc")
+    trees.write(a.share, {"one": b"1", "two": b"2"})
+    netlab.settle([a, b, c])
+    a.cli("role", "pics", c.id, "reader")
+    agree([a, b, c], {a: "owner", b: "member", c: "reader"})
+    write(c, "one", b"the reader's")
+    local_changes(c, 1)
+    write(b, "two", b"22")
+    comes(c, "two", b"22")
+    netlab.settle([a, b])
+    assert a.read("one") == b"1"
+    # Members may change it meanwhile; what it made as a reader stays its own.
+    a.cli("role", "pics", c.id, "member")
+    agree([a, b, c], {a: "owner", b: "member", c: "member"})
+    write(c, "three", b"3")
+    comes(a, "three", b"3")
+    comes(b, "three", b"3")
+    write(c, "two", b"222")
+    comes(a, "two", b"222")
+    assert a.read("one") == b"1"
+    assert c.read("one") == b"the reader's"
+
+
+def test_what_nobody_took_before_a_demotion_stays_the_reader_s(lab):
+    a, b, c = members(lab, "abc")
+    trees.write(a.share, {"one": b"1", "two": b"2"})
+    netlab.settle([a, b, c])
+    c.cut()
+    write(c, "one", b"unseen")
+    write(c, "new", b"unseen")
+    netlab.until("c has noticed", lambda: b"new" in c.files("pics"), 20)
+    a.cli("role", "pics", c.id, "reader")
+    write(a, "two", b"22")
+    c.mend()
+    agree([a, b, c], {a: "owner", b: "member", c: "reader"})
+    comes(c, "two", b"22")
+    local_changes(c, 2)
+    netlab.settle([a, b])
+    assert a.read("one") == b"1"
+    assert c.read("one") == b"unseen"
+    assert not os.path.exists(a.file("new"))
+
+
+def test_a_reader_follows_when_a_member_it_heard_is_none_any_more(lab):
+    """What b told the reader alone comes to nothing when b is removed."""
+    a, b, c, r = with_reader(lab)
+    for host in (a, c):
+        host.daemon.stop()
+    write(b, "kept", b"b's alone")
+    comes(r, "kept", b"b's alone")
+    b.daemon.stop()
+    a.daemon.start()
+    c.daemon.start()
+    a.cli("remove", "pics", b.id)
+    comes(r, "kept", b"group", 40)
+    write(a, "kept", b"later")
+    comes(r, "kept", b"later")
+
+
+def test_a_reader_serves_what_it_has(lab):
+    a, b, c, r = with_reader(lab)
+    write(b, "large", os.urandom(3 << 20))
+    data = b.read("large")
+    for host in (a, c, r):
+        comes(host, "large", data)
+    netlab.settle([a, b, c, r])
+    sent = r.counters()["blocks_sent"]
+    for host in (b, c):
+        host.daemon.stop()
+    d = newcomer(lab, "d", [a, r])
+    d.cli("join", "--invite", a.invite("pics"), "--share", d.share)
+    comes(d, "large", data, 40)
+    assert r.counters()["blocks_sent"] >= sent
