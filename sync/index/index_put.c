@@ -1,6 +1,7 @@
 /* Our rows, written: what goes with a row follows it, which is what is listed for its path and whether that is wanted.
  * While nothing is listed or set aside, that costs nothing. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "sync/index/index_internal.h"
@@ -59,9 +60,25 @@ int index_put_change(struct index *index, struct record *r, const struct blockli
 	return row_put(index, r, blocks);
 }
 
+/* The record gets a new number, of which no peer has settled anything yet: what is known now of who has it is noted. 0,
+ * -1. */
+static int keep_holders(struct index *index, const struct record *row)
+{
+	uint64_t *peers = NULL;
+	int n = index_peers(index, &peers), rc = n < 0 ? -1 : 0;
+
+	for (int i = 0; i < n && rc == 0; i++)
+		if (index_has(index, row, peers[i]))
+			rc = index_holds_note(index, row, peers[i], true);
+	free(peers);
+	return rc;
+}
+
 /* The record of a row that has gone is listed, unless it was never told or knows nothing. 0, -1. */
 static int list_row(struct index *index, const struct record *row)
 {
+	if (row->version.n > 0 && keep_holders(index, row) < 0)
+		return -1;
 	if (row->version.n > 0 && index_list_take(index, row, 0) < 0)
 		return -1;
 	return index_rejudge(index, row->path);

@@ -135,7 +135,8 @@ def choosing(api, a, b):
     trees.write(b.share, {"chosen/one": b"1", "chosen/two": b"2"})
     netlab.settle([b, a])
     assert api.call("POST /v1/groups/*/mode", pics, body={"mode": "on-demand"})["mode"] == "on-demand"
-    assert api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/one"]})["dropped"] == 1
+    a.wait_sync(peers=1)
+    assert api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/one"]}) == {"dropped": 1, "refused": [], "refused_count": 0}
     assert not os.path.exists(a.file("chosen/one"))
     b.daemon.stop()
     a.wait_peers(0)
@@ -199,6 +200,7 @@ def test_every_answer_is_described(lab):
         of = "/groups/*" if where else ""
         assert api.call("POST /v1%s/pause" % of, *where)["paused"] and not api.call("POST /v1%s/resume" % of, *where)["paused"]
 
+    choosing(api, a, b)
     dump = json.dumps([api.call("GET /v1/debug/dump"), api.call("GET /v1/debug/dump", names=0)])
     for name in ("large", "pics", a.share, a.ip, b.ip, '"%s"' % a.name):
         assert name not in dump
@@ -230,7 +232,6 @@ def test_every_answer_is_described(lab):
     assert api.call("GET /v1/debug/dump", names=1)["groups"][0]["holds"]
     assert status["holds"][0]["files"] == status["held"] > 50 and b"pipe" in a.problems("pics")
 
-    choosing(api, a, b)
     asking_and_deciding(api, a, b)
     with open(ROUTES, encoding="utf-8") as f:
         routes = {"%s %s" % r for r in re.findall(r'ROW\((GET|POST), "([^"]+)"', f.read())}
