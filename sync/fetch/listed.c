@@ -90,7 +90,7 @@ void fetch_has(struct fetch *f, uint64_t peer, const struct record *theirs)
 	record_clear(&s.found);
 }
 
-static int add_record(struct fetch *f, uint64_t peer, const struct record *theirs)
+static int list_record(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	int rc;
 
@@ -107,7 +107,7 @@ int listed_add(struct fetch *f, uint64_t peer, const struct record *theirs)
 {
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
-	if (add_record(f, peer, theirs) == 0)
+	if (list_record(f, peer, theirs) == 0)
 		return 0;
 	if (p->unstorable == 0 || theirs->seq < p->unstorable)
 		p->unstorable = theirs->seq;

@@ -9,7 +9,7 @@
 
 enum {
 	FOLLOW_MS = 30000, /* a file that moves gets its new name at most so long before the old one goes */
-	FOLLOW_MAX = 256,  /* listed paths of one content that are looked at */
+	FOLLOW_MAX = 256,  /* listed paths of one content that it looks at */
 };
 
 /* A folder of ours has to go first. */
@@ -210,7 +210,7 @@ static void route_parent(struct fetch *f, const char *path)
 struct followed {
 	uint64_t after; /* our number then, and later of the best so far */
 	char *path;     /* owned */
-	int left;       /* that are looked at */
+	int left;       /* how many more to look at */
 };
 
 static bool note_followed(void *arg, const struct record *r)

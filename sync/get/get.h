@@ -135,7 +135,10 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab 
 /* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
  * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
-/* Whether a request with this number is open at the peer. Numbers are unique in the process. */
+/* A number for a request: unique in all groups, which share connections, and never 0. For requests that others make of
+ * the same peers. */
+uint32_t get_request_number(void);
+/* Whether a request of ours with this number is open at the peer. */
 bool get_expects(struct get *g, uint64_t peer, uint32_t request);
 /* Finds a verified block of a download that is under way. 1: it is in the part *fd (get's own: duplicate it for a
  * worker) at its offset; 0: no part has it. */

@@ -12,16 +12,24 @@ enum {
 	ANSWER_MS = 300000,
 };
 
+uint32_t get_request_number(void)
+{
+	static uint32_t last;
+
+	if (++last == 0)
+		last = 1;
+	return last;
+}
+
 struct get_request *request_new(struct download *d, struct source_peer *p, uint32_t block, uint32_t len)
 {
 	struct get *g = d->g;
-	static uint32_t last;
 	struct get_request *r = MEM_NEW(struct get_request), *taken;
 
 	do {
-		r->number = ++last; /* unique in all groups, which share connections */
+		r->number = get_request_number();
 		HASH_FIND(hh, g->requests, &r->number, sizeof(r->number), taken);
-	} while (r->number == 0 || taken != NULL);
+	} while (taken != NULL);
 	r->block = block;
 	r->len = len;
 	r->sent_ms = get_now(g);
