@@ -32,6 +32,11 @@ void engine_choices_unshare(struct engine *e, const char *const *paths, size_t n
  * changes, too, once it may write. */
 void engine_choices_share(struct engine *e, const char *const *paths, size_t n, engine_choices_fn *done, void *arg);
 
+/* At the path and all below it ("": everywhere), what a reader changed makes way for what the group has; what is there
+ * becomes a version. done: once no more of it is set aside; reverted: how many paths; why: NULL, or why some stay. */
+typedef void engine_revert_fn(void *arg, int64_t reverted, const char *why);
+void engine_revert(struct engine *e, const char *path, engine_revert_fn *done, void *arg);
+
 /* Lets go of what each pattern covers: what is not here is not wanted any more, and files that are here leave this disk,
  * one by one, each of which needs another member that is known to have it, unless even_if_last. Folders and patterns
  * also become rules, for what is to come. */

@@ -7,7 +7,7 @@
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
  *   engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
- *   engine_aside, engine_choices, engine_drop
+ *   engine_aside, engine_choices, engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
  *   engine_wiring     passes on what scan, fetch and peers report
  *   engine_mirror     builds and takes down everything that works on a share
@@ -84,6 +84,7 @@ struct engine {
 	struct engine_verify *verify;
 	struct engine_versions *versions;
 	struct engine_aside *aside;
+	struct revert_task *reverts; /* under way */
 	struct engine_drop *drop;
 	struct engine_choices *choices;       /* what is in effect stays while the engine drains */
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
@@ -171,6 +172,8 @@ void engine_drop_stop(struct engine *e);
 void engine_aside_begin(struct engine *e, bool away, char *const *paths, size_t n, engine_choices_fn *done, void *arg);
 void engine_aside_start(struct engine *e);
 void engine_aside_stop(struct engine *e);
+/* What is still under way ends. */
+void engine_revert_stop(struct engine *e);
 /* None of that is under way. */
 bool engine_aside_idle(const struct engine *e);
 

@@ -51,6 +51,7 @@ void engine_mirror_stop(struct engine *e)
 	struct local *local = e->local;
 
 	engine_sync_stop(e);
+	engine_revert_stop(e);
 	engine_drop_stop(e);
 	engine_choices_stop(e);
 	engine_roster_duty(e, false);
