@@ -126,8 +126,8 @@ static void item_remove(struct roster *r, struct roster_item *it)
 	if (it->valid) {
 		DL_DELETE2(r->valid, it, valid_prev, valid_next);
 		r->view->fresh = false;
-		r->lost = true;
 	}
+	r->lost |= it->heard;
 	DL_DELETE2(it->target->about, it, target_prev, target_next);
 	DL_DELETE2(it->signer->signed_by, it, signer_prev, signer_next);
 	HASH_DEL(r->items, it);
@@ -252,7 +252,7 @@ enum use { COUNTS, WAITS, PAST_WORD, PAST_JOIN };
 
 static enum use use_of(const struct roster_item *it)
 {
-	if (it->valid)
+	if (it->heard)
 		return COUNTS;
 	if (!it->was_valid)
 		return WAITS;
@@ -300,8 +300,9 @@ bool roster_settle(struct roster *r)
 		return false;
 	roster_judge(r);
 	HASH_ITER(hh, r->items, it, tmp) {
-		changed |= it->settled != it->valid;
+		changed |= it->settled != it->valid || it->settled_heard != it->heard;
 		it->settled = it->valid;
+		it->settled_heard = it->heard;
 	}
 	throw_away(r);
 	r->put = r->lost = false;
@@ -327,12 +328,17 @@ bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n)
 
 void roster_news(struct roster *r, void (*fn)(void *arg, uint64_t bringer, const uint8_t *entry, size_t n), void *arg)
 {
-	struct roster_item *it;
+	struct roster_item *it, *tmp;
 
 	DL_FOREACH2(r->valid, it, valid_next) {
 		if (!it->told)
 			fn(arg, it->bringer, it->bytes, it->n);
 		it->told = true;
+	}
+	HASH_ITER(hh, r->items, it, tmp) {
+		if (it->heard && !it->told)
+			fn(arg, it->bringer, it->bytes, it->n);
+		it->told |= it->heard;
 	}
 }
 
@@ -365,10 +371,14 @@ bool roster_sealed(const struct roster *r)
 
 void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
 {
-	struct roster_item *it;
+	struct roster_item *it, *tmp;
 
 	DL_FOREACH2(r->valid, it, valid_next) {
 		if (!fn(arg, it->bytes, it->n))
+			return;
+	}
+	HASH_ITER(hh, r->items, it, tmp) {
+		if (it->heard && !it->valid && !fn(arg, it->bytes, it->n))
 			return;
 	}
 }
@@ -376,11 +386,13 @@ void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t 
 void roster_digest(const struct roster *r, uint8_t digest[32])
 {
 	uint8_t *hashes = mem_calloc(HASH_COUNT(r->items), HASH_LEN);
-	struct roster_item *it;
+	struct roster_item *it, *tmp;
 	size_t n = 0;
 
-	DL_FOREACH2(r->valid, it, valid_next)
-		memcpy(hashes + n++ * HASH_LEN, it->hash, HASH_LEN);
+	HASH_ITER(hh, r->items, it, tmp) {
+		if (it->heard)
+			memcpy(hashes + n++ * HASH_LEN, it->hash, HASH_LEN);
+	}
 	qsort(hashes, n, HASH_LEN, items_by_hash);
 	sha256(digest, hashes, n * HASH_LEN);
 	free(hashes);

@@ -152,10 +152,11 @@ struct roster_item {
 	struct roster_agent *issuer, *invite; /* NULL when there is no invite, and of an ADD's the issuer */
 	uint64_t bringer;                     /* the peer that brought it; 0: none */
 	bool valid;                           /* it counts */
-	bool was_valid;                       /* it counted at some time */
-	bool settled;                         /* it counted at the last roster_settle() */
-	bool told;                            /* roster_news() has passed it on */
-	bool sure;                            /* JOIN: an owner has added its subject since */
+	bool heard;     /* it counts, or did in some round of the judgement: others must have it to judge the same */
+	bool was_valid; /* it counted at some time */
+	bool settled, settled_heard; /* valid and heard at the last roster_settle() */
+	bool told;                   /* roster_news() has passed it on */
+	bool sure;                   /* JOIN: an owner has added its subject since */
 	bool spared; /* it made an owner of the agent that removed its signer, so it counts all the same */
 	bool marked; /* a mark for searches: roster_credential(), and chains in roster_speak.c */
 	struct roster_item *target_prev, *target_next;

@@ -159,12 +159,16 @@ static bool was_added(const struct roster_agent *a)
 	return false;
 }
 
-static void leave_if(struct roster *r, struct roster_agent *a, bool abandon)
+/* One that does not count is heard all the same, since it took the place of an earlier one. */
+static void leave_if(struct roster *r, struct roster_agent *a, bool abandon, bool counts)
 {
 	struct roster_item *it;
 
 	DL_FOREACH2(a->signed_by, it, signer_next) {
-		if (it->e.kind == ENTRY_LEAVE && it->e.abandon == abandon)
+		if (it->e.kind != ENTRY_LEAVE || it->e.abandon != abandon)
+			continue;
+		it->heard = true;
+		if (counts)
 			roster_weigh_count(r, it);
 	}
 }
@@ -186,14 +190,13 @@ static void leave(struct roster *r)
 	bool abandoned;
 
 	for (size_t i = 0; i < r->nspeakers; i++)
-		leave_if(r, r->speakers[i], true);
+		leave_if(r, r->speakers[i], true, true);
 	abandoned = is_abandoned(r);
 	for (size_t i = r->nspeakers; i-- > 0;) {
 		struct roster_agent *a = r->speakers[i];
 		bool last = is_owner(roster_weigh_standing(a)) && owners_staying(r) == 1;
 
-		if (!last || abandoned)
-			leave_if(r, a, false);
+		leave_if(r, a, false, !last || abandoned);
 	}
 	HASH_ITER(hh, r->items, it, tmp) {
 		if (it->e.kind == ENTRY_LEAVE && !it->valid && it->signer->acts_by == NULL && was_added(it->signer))
@@ -213,7 +216,7 @@ void roster_judge(struct roster *r)
 	r->valid = NULL;
 	r->nspeakers = r->nsilenced = 0;
 	HASH_ITER(hh, r->items, it, tmp)
-		it->valid = it->spared = it->sure = false;
+		it->valid = it->heard = it->spared = it->sure = false;
 	HASH_ITER(hh, r->agents, a, a_tmp) {
 		a->acts_by = NULL;
 		a->silenced = a->revoked = a->admits = false;

@@ -97,7 +97,7 @@ bool roster_weigh_removed(const struct roster_agent *a)
 
 void roster_weigh_count(struct roster *r, struct roster_item *it)
 {
-	it->valid = it->was_valid = true;
+	it->valid = it->was_valid = it->heard = true;
 	DL_APPEND2(r->valid, it, valid_prev, valid_next);
 }
 

@@ -77,6 +77,37 @@ static void waiting_entries_are_not_told(void **state)
 	roster_free(r);
 }
 
+/* A made C a reader, then an owner. C has removed A since, as an owner by D's word: so A's additions do not count any more.
+ * Whoever has only heard of the first must still hear of the second, or it would never see an owner in C. */
+static void what_counts_no_longer_is_told_where_it_took_the_place_of_something(void **state)
+{
+	struct world *w = *state;
+	struct roster *r, *behind = roster_new(&w->group);
+	struct verdict v = { 0 };
+	int as_owner;
+
+	say_add(w, A, D, ROLE_OWNER, -1, NOW);
+	say_add(w, A, C, ROLE_READER, -1, NOW);
+	as_owner = say_add(w, A, C, ROLE_OWNER, -1, NOW);
+	say_add(w, D, C, ROLE_OWNER, -1, NOW);
+	say_remove(w, C, A, NOW);
+	r = roster_of(w);
+	for (int i = 0; i < (int)w->n; i++) {
+		if (i != as_owner)
+			put(w, behind, (size_t)i);
+	}
+	assert_int_equal(roster_role(behind, id_of(w, C)), ROLE_READER);
+	roster_entries(r, put_told, behind);
+	roster_settle(behind);
+	roster_entries(behind, put_told, r);
+	roster_settle(r);
+	agree(w, r, &v);
+	agree(w, behind, &v);
+	assert_int_equal(roster_role(behind, id_of(w, C)), ROLE_OWNER);
+	roster_free(behind);
+	roster_free(r);
+}
+
 static void a_credential_proves_one_member_to_one_who_knows_nothing(void **state)
 {
 	/* How many entries each one's proof takes: D's is founding, B, C (by B's statement), D. */
@@ -189,6 +220,7 @@ int main(void)
 		TEST(entries_are_told_in_an_order_that_never_waits),
 		TEST(digests_differ_when_entries_do),
 		TEST(waiting_entries_are_not_told),
+		TEST(what_counts_no_longer_is_told_where_it_took_the_place_of_something),
 		TEST(a_credential_proves_one_member_to_one_who_knows_nothing),
 		TEST(leaving_ends_membership_whatever_the_clock_says),
 		TEST(only_owners_grant_and_remove),
