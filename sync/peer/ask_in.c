@@ -253,15 +253,12 @@ static void carry(struct asking *a, const uint8_t *part, size_t n)
 	if (request_vouch(&entry, part, n, host, now_s > 0 ? now_s : 0, s->peers->config.self) == 0 &&
 	    request_parse(&e, entry.p, entry.len) == 0) {
 		a->number = e.number;
-		a->told = true; /* by say(), unless something else is to be told first */
+		a->told = true; /* by say(), unless it is settled already, or there is no room */
 		a->told_state = MSG_ASK_WAITING;
 		(void)requests_put(g->config.requests, 0, entry.p, entry.len, now_s);
 		ask_out_settle(g);
 		if (a->told_state == MSG_ASK_WAITING)
-			say(a,
-			    requests_state(g->config.requests, &s->id, e.number) == REQUESTS_WAITING ? MSG_ASK_WAITING
-			                                                                             : MSG_ASK_LATER,
-			    no_bytes, (struct msg_bytes){ .p = entry.p, .n = entry.len });
+			say(a, MSG_ASK_WAITING, no_bytes, (struct msg_bytes){ .p = entry.p, .n = entry.len });
 	}
 	bytes_free(&entry);
 }

@@ -100,6 +100,18 @@ bool ask_out_tell(struct asking *a)
 	return true;
 }
 
+/* We carry its request no longer: its giver was removed, or there is no room. It has to ask again. */
+static void tell_dropped(struct asking *a)
+{
+	struct group_tag tag;
+
+	if (!a->told || a->told_state != MSG_ASK_WAITING)
+		return;
+	a->told_state = MSG_ASK_LATER;
+	group_id_tag_of(&tag, roster_group(a->group->config.roster));
+	ask_out_answer(a->session, &(struct msg_ask_answer){ .tag = tag.b, .state = MSG_ASK_LATER });
+}
+
 static void tell_strangers(struct peer_group *g)
 {
 	struct session *s;
@@ -107,8 +119,8 @@ static void tell_strangers(struct peer_group *g)
 
 	DL_FOREACH(g->peers->sessions, s)
 		DL_FOREACH(s->asking, a)
-			if (a->group == g)
-				(void)ask_out_tell(a);
+			if (a->group == g && !ask_out_tell(a))
+				tell_dropped(a);
 }
 
 /* An agent that was accepted needs a moment to open the group. */

@@ -228,6 +228,8 @@ static void on_yes(struct asker *a, struct asker_talk *k, const struct msg_bytes
 
 static void on_answer(struct asker *a, struct asker_talk *k, const struct msg_ask_answer *m)
 {
+	bool was_carried = k->answered && k->state == MSG_ASK_WAITING;
+
 	k->answered = true;
 	k->state = m->state;
 	switch (m->state) {
@@ -247,6 +249,8 @@ static void on_answer(struct asker *a, struct asker_talk *k, const struct msg_as
 		break;
 	case MSG_ASK_LATER:
 		note_of(a, k, "cannot take the request now: it is asked by many; trying again");
+		if (was_carried) /* it was dropped: the member whose salt it has was removed, or others took its room */
+			k->asked = false;
 		break;
 	case MSG_ASK_NO:
 	case MSG_ASK_STATES:

@@ -265,6 +265,30 @@ static void a_salt_of_a_former_member_makes_a_second_code_and_no_more(void **arg
 	stop_asking();
 }
 
+/* B gave the salt, and is removed: the request is nobody's, and A, which carried it, gives another salt. */
+static void a_request_whose_giver_is_removed_is_made_again(void **arg)
+{
+	char code[REQUEST_CODE_TEXT];
+
+	(void)arg;
+	pair();
+	dial(&a, &b);
+	UNTIL(a.up == 1 && b.up == 1);
+	ask(&b);
+	dial(&c, &b);
+	UNTIL(state() == ASKER_WAITING && requests_waiting(a.requests) == 1);
+	memcpy(code, st.codes[0], sizeof(code));
+	dial(&c, &a);
+	UNTIL(state() == ASKER_WAITING && st.carriers == 2);
+	assert_int_equal(roster_remove(a.roster, a.self, identity_id(b.self), clock_wall_s()), 0);
+	peer_group_roster_changed(a.group);
+	assert_int_equal(requests_waiting(a.requests), 0);
+	UNTIL(requests_waiting(a.requests) == 1 && state() == ASKER_WAITING && st.ncodes == 2);
+	assert_string_equal(waiting_at(&a).code, st.codes[0]);
+	assert_string_not_equal(st.codes[0], code);
+	stop_asking();
+}
+
 static void a_no_does_not_count_while_another_carries_the_request(void **arg)
 {
 	int64_t end;
@@ -318,6 +342,7 @@ int main(void)
 		ASKS(a_hidden_group_does_not_answer),
 		ASKS(a_reader_gives_no_salt_but_carries),
 		ASKS(a_salt_of_a_former_member_makes_a_second_code_and_no_more),
+		ASKS(a_request_whose_giver_is_removed_is_made_again),
 		ASKS(a_no_does_not_count_while_another_carries_the_request),
 		ASKS(a_request_outlives_the_restart_of_its_carrier),
 	};
