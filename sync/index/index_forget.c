@@ -25,14 +25,10 @@ static const char *mark_name(char out[NAME_MAX_LEN], const char *what, uint64_t 
 
 /* --- what is known --- */
 
-struct noted {
-	uint64_t peer, epoch, received;
-};
-
 /* Never notes less than it did before: index_confirm_known() keeps the greater number. */
-static int note_one(struct index *index, const struct noted *p)
+static int note_one(struct index *index, uint64_t peer, const struct index_peer *p)
 {
-	uint64_t upto = index_settled(index, p->peer, p->received), unwanted;
+	uint64_t upto = index_settled(index, peer, p->received), unwanted;
 	char name[NAME_MAX_LEN];
 	int64_t passed;
 
@@ -40,7 +36,7 @@ static int note_one(struct index *index, const struct noted *p)
 		return -1;
 	/* An unwanted offer never becomes a row. If its change counted as known, we would tell members that announce it
 	 * that the path was deleted. */
-	unwanted = index_offers_min_seq(index, p->peer, false);
+	unwanted = index_offers_min_seq(index, peer, false);
 	if (unwanted > 0 && unwanted <= upto)
 		upto = unwanted - 1;
 	if (passed > 0 && (uint64_t)passed <= upto)
@@ -54,46 +50,7 @@ int index_note_peer(struct index *index, uint64_t peer)
 
 	if (index_peer_get(index, peer, &p) < 0)
 		return -1;
-	return p.epoch == 0
-	               ? 0
-	               : note_one(index, &(struct noted){ .peer = peer, .epoch = p.epoch, .received = p.received });
-}
-
-/* The peers that we have received anything from: how many, or -1. The caller frees *list. */
-static int all_peers(struct index *index, struct noted **list)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_ALL);
-	int n = 0, max = 0, rc;
-
-	*list = NULL;
-	if (s == NULL)
-		return -1;
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		if (n == max) {
-			max = max > 0 ? 2 * max : 16;
-			*list = mem_realloc(*list, (size_t)max, sizeof(**list));
-		}
-		(*list)[n++] = (struct noted){ .peer = (uint64_t)sqlite3_column_int64(s, 0),
-			                       .epoch = (uint64_t)sqlite3_column_int64(s, 1),
-			                       .received = (uint64_t)sqlite3_column_int64(s, 2) };
-	}
-	index_stmt_give(index, STMT_PEER_ALL, s);
-	if (rc == SQLITE_DONE)
-		return n;
-	index_read_failed(index, "read peers");
-	return -1;
-}
-
-int index_peers(struct index *index, uint64_t **list)
-{
-	struct noted *all;
-	int n = all_peers(index, &all);
-
-	*list = n > 0 ? mem_calloc((size_t)n, sizeof(**list)) : NULL;
-	for (int i = 0; i < n; i++)
-		(*list)[i] = all[i].peer;
-	free(all);
-	return n;
+	return p.epoch == 0 ? 0 : note_one(index, peer, &p);
 }
 
 int index_peer_forget(struct index *index, uint64_t peer)
@@ -109,15 +66,15 @@ int index_peer_forget(struct index *index, uint64_t peer)
 
 int index_note_known(struct index *index, uint64_t shared)
 {
-	struct noted *list;
+	uint64_t *peers;
 	char name[NAME_MAX_LEN];
-	int n = all_peers(index, &list), rc = n < 0 ? -1 : 0;
+	int n = index_peers(index, &peers), rc = n < 0 ? -1 : 0;
 
 	for (int i = 0; i < n && rc == 0; i++)
-		rc = note_one(index, &list[i]);
+		rc = index_note_peer(index, peers[i]);
 	if (rc == 0 && shared > 0)
 		rc = index_meta_put(index, mark_name(name, "seen", index->epoch), (int64_t)shared);
-	free(list);
+	free(peers);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "sync/index/index_internal.h"
 
 enum { PEERS_MAX = (1 << (62 - INDEX_SEQ_BITS)) - 1 }; /* so that an offer's ID stays below INDEX_UNWANTED */
@@ -100,6 +101,25 @@ int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *
 	if (index_stmt_run(index, STMT_PEER_UPDATE, s) < 0)
 		return index_write_failed(index, "write a peer");
 	return 0;
+}
+
+int index_peers(struct index *index, uint64_t **list)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_PEER_ALL);
+	int n = 0, max = 0, rc;
+
+	*list = NULL;
+	if (s == NULL)
+		return -1;
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		if (n == max) {
+			max = max > 0 ? 2 * max : 16;
+			*list = mem_realloc(*list, (size_t)max, sizeof(**list));
+		}
+		(*list)[n++] = (uint64_t)sqlite3_column_int64(s, 0);
+	}
+	index_stmt_give(index, STMT_PEER_ALL, s);
+	return rc == SQLITE_DONE ? n : index_read_failed(index, "read peers");
 }
 
 enum { PROOF_LEN = 8 + 8 + 64 };

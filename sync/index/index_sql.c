@@ -159,7 +159,7 @@ const char *const index_sql[STMT_COUNT] = {
 			     " mirror_until = ? WHERE no = ?",
 	[STMT_PEER_PROOF_GET] = "SELECT shown FROM peers WHERE short = ?",
 	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
-	[STMT_PEER_ALL] = "SELECT short, epoch, received FROM peers WHERE epoch <> 0",
+	[STMT_PEER_ALL] = "SELECT short FROM peers WHERE epoch <> 0",
 	[STMT_KNOWN_CONFIRM] = "INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta"
 			       " WHERE name GLOB 'seen *'"
 			       " ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",

@@ -48,7 +48,7 @@ struct record {
 	/* Whoever says this does not have its bytes: in offers and on the wire the peer; in what the index gives, we. */
 	bool absent;
 	/* Of this agent's rows only, never sent: */
-	bool leaving;     /* its drop has begun: that the file is gone is no deletion */
+	bool leaving;     /* its drop has begun: an absent file is not a deletion then */
 	uint64_t seq;     /* our number of this row's last change; set by the index */
 	uint64_t via;     /* short ID of the peer whose row made ours equal to it; 0: our own change; our own
 	                           short ID: ours too, but of a content that was here before (moved, mode, mtime) */
