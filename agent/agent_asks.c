@@ -108,6 +108,17 @@ static const char *decision_text(enum asker_state state)
 	}
 }
 
+static void tell_code(struct agent_asking *ask, const char *code)
+{
+	char *text = mem_printf("the confirmation code is %s", code);
+
+	memcpy(ask->told_code, code, sizeof(ask->told_code));
+	log_about(LOG_INFO, &(struct log_about){ .group = ask->name },
+	          "group %s: asked to join: %s; an owner compares it and accepts", ask->name, text);
+	events_emit(ask->agent->events, &(struct event){ .kind = "asked", .group = ask->name, .reason = text });
+	free(text);
+}
+
 /* A decision is told once. */
 static void ask_changed(void *arg)
 {
@@ -124,6 +135,8 @@ static void ask_changed(void *arg)
 		agent_publish(ask->agent);
 	}
 	ask->told = s.state;
+	if (s.ncodes > 0 && decision == NULL && strcmp(ask->told_code, s.codes[0]) != 0)
+		tell_code(ask, s.codes[0]);
 	if (!loop_timer_running(ask->save))
 		loop_timer_start(ask->save, SAVE_SOON_MS, 0);
 }
@@ -143,6 +156,8 @@ static void start_asking(struct agent_asking *ask, const uint8_t *saved, size_t 
 	                                                                  .arg = ask });
 	asker_status(ask->asker, &s);
 	ask->told = s.state;
+	if (s.ncodes > 0)
+		memcpy(ask->told_code, s.codes[0], sizeof(ask->told_code));
 }
 
 static void ask_members_again(void *arg)

@@ -28,10 +28,11 @@ struct agent_asking {
 	char *name, *share, *message;
 	bool on_demand;
 	struct asker *asker;
-	enum asker_state told;    /* the last state that the user was told */
-	struct loop_timer *save;  /* runs while it is not stored yet */
-	char *error;              /* accepted, and why it could not be set up here; NULL: it could */
-	struct loop_timer *again; /* runs until members are asked again then */
+	enum asker_state told;             /* the last state that the user was told, */
+	char told_code[REQUEST_CODE_TEXT]; /* and the last code; "": none */
+	struct loop_timer *save;           /* runs while it is not stored yet */
+	char *error;                       /* accepted, and why it could not be set up here; NULL: it could */
+	struct loop_timer *again;          /* runs until members are asked again then */
 };
 
 struct agent {

@@ -43,7 +43,7 @@ char *status_line_text(const struct status_line_facts *f)
 {
 	char *text = NULL;
 
-	if (f->groups == 0)
+	if (f->groups == 0 && f->asking == 0)
 		return mem_strdup("not in a group yet: lanyard create, or lanyard join");
 	add_part(&text, f->peers == 0 ? mem_strdup("no peers") : count_text((int64_t)f->peers, "peer"));
 	if (f->files > 0)
@@ -54,6 +54,11 @@ char *status_line_text(const struct status_line_facts *f)
 		add_part(&text, mem_strdup("in sync"));
 	if (f->joining > 0)
 		add_part(&text, mem_printf("joining %zu group%s", f->joining, f->joining == 1 ? "" : "s"));
+	if (f->asking > 0)
+		add_part(&text, mem_printf("asking to join %zu group%s", f->asking, f->asking == 1 ? "" : "s"));
+	if (f->requests > 0)
+		add_part(&text,
+		         mem_printf("%zu ask%s to join: lanyard requests", f->requests, f->requests == 1 ? "s" : ""));
 	if (f->paused > 0)
 		add_part(&text, mem_printf("%zu group%s paused", f->paused, f->paused == 1 ? "" : "s"));
 	if (f->failed > 1)
@@ -75,12 +80,19 @@ static bool add_group(void *arg, struct engine *e)
 	f->files += s.wanted;
 	f->joining += s.state == ENGINE_JOINING;
 	f->paused += s.state == ENGINE_PAUSED;
+	f->requests += engine_mailbox(e) != NULL ? requests_waiting(engine_mailbox(e)) : 0;
 	f->scanning += s.state == ENGINE_SCANNING || (s.state == ENGINE_SYNCING && s.wanted == 0) ||
 	               (s.state == ENGINE_WAITING && s.wanted == 0);
 	if (s.state == ENGINE_ERROR && f->failed++ == 0) {
 		f->name = engine_name(e);
 		f->problem = s.error;
 	}
+	return true;
+}
+
+static bool add_asked(void *arg, const struct agent_asked *asked)
+{
+	*(size_t *)arg += asked->status.state < ASKER_REJECTED;
 	return true;
 }
 
@@ -98,6 +110,7 @@ static void status_due(void *arg)
 	char *text;
 
 	agent_engines(s->agent, add_group, &facts);
+	agent_asks(s->agent, add_asked, &facts.asking);
 	peers_each(agent_peers(s->agent), add_peer, &facts.peers);
 	text = status_line_text(&facts);
 	/* Progress of a transfer makes no events. */

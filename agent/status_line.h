@@ -18,6 +18,8 @@ struct status_line_facts {
 	size_t groups;
 	size_t peers;
 	size_t joining, paused, failed;
+	size_t asking;       /* groups that this agent asks to join; not among `groups` */
+	size_t requests;     /* agents that ask to join its groups */
 	size_t scanning;     /* or otherwise busy with local files */
 	int64_t files;       /* to go */
 	const char *problem; /* the first failed group's error; NULL */

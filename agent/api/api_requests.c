@@ -96,11 +96,6 @@ static int requests_body_role(struct control_call *call, enum role *role)
 	return -1;
 }
 
-static void reply_decision(struct control_call *call, struct engine *e, const struct agent_id *id)
-{
-	control_reply(call, 200, json_pack("{s:o, s:o}", "group", api_name(engine_name(e)), "agent", api_agent_id(id)));
-}
-
 void api_accept(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
@@ -117,7 +112,9 @@ void api_accept(struct api *api, struct control_call *call)
 	if (agent_accept(api->agent, e, text, role, &id, &why) < 0)
 		api_refuse(call, &why);
 	else
-		reply_decision(call, e, &id);
+		control_reply(call, 200,
+		              json_pack("{s:o, s:o, s:o, s:s}", "group", api_name(engine_name(e)), "agent",
+		                        api_agent_id(&id), "name", member_name(e, &id), "role", role_name(role)));
 	free(text);
 }
 
@@ -137,6 +134,7 @@ void api_reject(struct api *api, struct control_call *call)
 	if (agent_reject(api->agent, e, text, forever, &id, &why) < 0)
 		api_refuse(call, &why);
 	else
-		reply_decision(call, e, &id);
+		control_reply(call, 200,
+		              json_pack("{s:o, s:o}", "group", api_name(engine_name(e)), "agent", api_agent_id(&id)));
 	free(text);
 }

@@ -12,6 +12,8 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
+enum { ID_SHOWN = 7 };
+
 /* The member that carried it is named as well: it alone could have chosen the code. */
 static void print_requests(const json_t *list)
 {
@@ -65,28 +67,21 @@ int cmd_requests(struct cli *cli, int argc, char **argv)
 	return CLI_DONE;
 }
 
-/* Takes body over, without the agent. */
-static int request_decide(struct cli *cli, const char *verb, char **argv, json_t *body, const char *did)
+/* Takes body over, without the agent. *document: the answer, the caller's; NULL if it failed or was printed as JSON. */
+static int request_decide(struct cli *cli, const char *verb, char **argv, json_t *body, json_t **document)
 {
 	char *agent = escape_name(argv[1]);
 	char *path = http_group_path(argv[0], verb);
-	json_t *document;
 	int rc;
 
+	*document = NULL;
 	json_object_set_new(body, "agent", json_string(agent));
-	rc = http_post(cli, path, body, &document);
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(document);
-	else if (rc == CLI_DONE) {
-		char *id = cli_text(document, "agent");
-		char *group = cli_text(document, "group");
-
-		(void)printf("%s %s: %s\n", did, id, group);
-		free(id);
-		free(group);
+	rc = http_post(cli, path, body, document);
+	if (rc == CLI_DONE && cli->json) {
+		cli_print_json(*document);
+		json_decref(*document);
+		*document = NULL;
 	}
-	if (rc == CLI_DONE)
-		json_decref(document);
 	free(agent);
 	free(path);
 	return rc;
@@ -96,21 +91,45 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 {
 	const char *role = NULL;
 	struct args_option own[] = { { ARGS_TEXT, "role", &role }, { ARGS_END, NULL, NULL } };
+	json_t *document;
+	char *name, *id, *now;
+	int rc;
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
 	if (role != NULL && strcmp(role, "owner") != 0 && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0)
 		return cli_usage(cli, "--role must be owner, member or reader");
-	return request_decide(cli, "/accept", argv, role != NULL ? json_pack("{s:s}", "role", role) : json_object(),
-	                      "accepted");
+	rc = request_decide(cli, "/accept", argv, role != NULL ? json_pack("{s:s}", "role", role) : json_object(),
+	                    &document);
+	if (rc != CLI_DONE || document == NULL)
+		return rc;
+	name = cli_text(document, "name");
+	id = names_id(document, "agent", ID_SHOWN);
+	now = cli_text(document, "role");
+	(void)printf("accepted %s%s%s%s: %s\n", name, name[0] != '\0' ? " (" : "", id, name[0] != '\0' ? ")" : "", now);
+	free(name);
+	free(id);
+	free(now);
+	json_decref(document);
+	return CLI_DONE;
 }
 
 int cmd_reject(struct cli *cli, int argc, char **argv)
 {
 	bool forever = false;
 	struct args_option own[] = { { ARGS_FLAG, "forever", &forever }, { ARGS_END, NULL, NULL } };
+	json_t *document;
+	char *id;
+	int rc;
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
-	return request_decide(cli, "/reject", argv, json_pack("{s:b}", "forever", (int)forever), "rejected");
+	rc = request_decide(cli, "/reject", argv, json_pack("{s:b}", "forever", (int)forever), &document);
+	if (rc != CLI_DONE || document == NULL)
+		return rc;
+	id = names_id(document, "agent", ID_SHOWN);
+	(void)printf("rejected %s\n", id);
+	free(id);
+	json_decref(document);
+	return CLI_DONE;
 }

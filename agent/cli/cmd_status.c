@@ -169,7 +169,10 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 		status_add_asked(l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0 &&
 	    json_array_size(json_object_get(document, "asked")) == 0)
-		add_line(l, mem_strdup("not in a group yet: `lanyard create` creates one, `lanyard join` joins one"));
+		add_line(
+			l,
+			mem_strdup(
+				"not in a group yet: `lanyard groups` lists those on the network, `lanyard join` joins one, `lanyard create` creates one"));
 	free(agent);
 	free(name);
 	free(version);

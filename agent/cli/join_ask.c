@@ -1,6 +1,7 @@
 /* See join_ask.h. */
 #include "agent/cli/join_ask.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,26 @@ static int await_decision(struct cli *cli, const json_t *first, int64_t timeout,
 	return rc;
 }
 
+/* Anybody can announce a group of any name, and accept at once. */
+static void warn_of_files(const char *share)
+{
+	char *path = escape_decode(share);
+	DIR *d = path != NULL ? opendir(path) : NULL;
+	const struct dirent *entry;
+	bool has_files = false;
+
+	while (d != NULL && !has_files && (entry = readdir(d)) != NULL)
+		has_files = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	if (d != NULL)
+		closedir(d);
+	if (has_files)
+		(void)fputs(
+			"note: the share has files already, which the group gets once an owner accepts. Anybody can "
+			"announce a group of this name: compare its public ID with an owner's\n",
+			stderr);
+	free(path);
+}
+
 int join_ask(struct cli *cli, const struct join_ask *ask, json_t **document)
 {
 	int64_t begun = (int64_t)time(NULL);
@@ -88,6 +109,7 @@ int join_ask(struct cli *cli, const struct join_ask *ask, json_t **document)
 	int rc;
 
 	*document = NULL;
+	warn_of_files(ask->share);
 	rc = post_request(cli, ask, &first);
 	if (rc != CLI_DONE)
 		return rc;
