@@ -1,4 +1,4 @@
-/* How much strangers may ask and members may bring: so many at once, and one more each so often. */
+/* How much strangers may ask and members may bring: a number at once, and one more per time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void a_budget_comes_back_one_by_one(void **state)
 	assert_false(ask_budget_take(&used, 3, 100, START + 100000));
 }
 
-/* Decision 31 counts on it: 60 an hour, whoever asks from wherever. */
+/* Decision 31 counts on it: 60 per hour, whoever asks from wherever. */
 static void a_member_gives_sixty_salts_an_hour(void **state)
 {
 	struct ask_budget *b = ask_budget_new();
