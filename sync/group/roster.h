@@ -77,10 +77,11 @@ bool roster_settle(struct roster *r);
 /* Whether a well-formed entry is a member's admission of an agent that came by an invite. */
 bool roster_is_admission(const uint8_t *entry, size_t n);
 bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n);
-/* Calls fn for every entry that came to count since the last call, or since the file was loaded: others are to be
+/* Calls fn for every entry that others need since the last call, or since the file was loaded: others are to be
  * told these. */
 void roster_news(struct roster *r, void (*fn)(void *arg, uint64_t bringer, const uint8_t *entry, size_t n), void *arg);
-/* Calls fn for every entry that counts, until it returns false; each comes after those that give it its authority. */
+/* Calls fn for every entry that others need to judge the same, until it returns false: those that count, each after
+ * those that give it its authority, and those that counted before an owner was silenced. */
 void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 /* The same for the entries that prove one agent's membership, founding entry first: a peer that does not know the
  * agent yet must see these. None when it is not a member. */
@@ -89,7 +90,7 @@ void roster_credential(const struct roster *r, const struct agent_id *id,
 /* The same for the entries that ended the authority of former owners. Owners that remove each other while apart are each
  * outside for the other's friends, who must see these to agree on the one that stays. */
 void roster_deposed(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
-/* SHA-256 over all entries that count, in order of their hashes: equal digests, equal judgement. */
+/* SHA-256 over the same entries, in order of their hashes: equal digests, equal judgement. */
 void roster_digest(const struct roster *r, uint8_t digest[32]);
 
 enum role roster_role(const struct roster *r, const struct agent_id *id); /* ROLE_NONE: not a member (any more) */

@@ -1,8 +1,8 @@
 /* Which entries count. The first two steps are in roster_speak.c; how entries about one agent weigh against one
  * another is in roster_weigh.c. The outcome is a function of the set of entries alone, never of the order in which
  * they came nor of a date, so all members that hold the same entries judge the same. An entry that does not count
- * keeps no other from counting. So it is enough to pass on entries that count, and members that were sent the same
- * entries judge the same.
+ * in one round keeps no other from counting in it. So it is enough to pass on the entries that counted in some round
+ * ("heard"), and members that were sent the same ones judge the same.
  *
  * 1. Owners speak in turn: the founder, then those that it made owners, then those that they made, and so on;
  *    within one such generation by ID; sixteen at most. Whoever was removed or demoted by one that spoke before
@@ -12,7 +12,8 @@
  * 3. An owner's or member's admission counts when its issuer has spoken and is not silenced, in one order: those
  *    that an owner has added since first, then by hash; while the invite has uses left and the admitter is below
  *    its bound. What is passed over uses nothing up.
- * 4. Leaves count of whoever had been added; juniors' first, and the last owner's only when it says so. */
+ * 4. Leaves count of whoever had been added: first those that abandon the group, then juniors' first; the last
+ *    owner's only when the group is abandoned. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>

@@ -174,16 +174,16 @@ static const char *judge_clean(struct merge_world *w, const struct roster *r, co
 
 		if (c != NULL && c->by->e.kind != ENTRY_JOIN && w->agents[i].honest &&
 		    (m == NULL || m->role != c->role))
-			return "one that is no owner pushed a member out";
+			return "one that is not an owner pushed a member out";
 		if (by_honest(w, m) && (c == NULL || c->role != m->role))
-			return "one that is no owner let somebody in";
+			return "one that is not an owner let somebody in";
 	}
 	DL_FOREACH2(clean->valid, it, valid_next) {
 		const struct roster_item *other = find_item(r, it->hash);
 
 		if ((it->e.kind == ENTRY_ADD || it->e.kind == ENTRY_REMOVE || it->e.kind == ENTRY_REVOKE) &&
 		    (other == NULL || !other->valid))
-			return "an owner's statement does not count because of one that is no owner";
+			return "an owner's statement does not count because of one that is not an owner";
 	}
 	return NULL;
 }
