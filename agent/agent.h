@@ -120,6 +120,8 @@ void agent_ask_end(struct agent *a, const char *tag);
 
 /* Queries the network for groups, now and for the next ten minutes. */
 void agent_look_around(struct agent *a);
+/* Goes on looking for ten more minutes, without another query. */
+void agent_keep_looking(struct agent *a);
 /* False for the first moment of it, until those that are there have had the time to answer. */
 bool agent_has_looked(const struct agent *a);
 /* Groups that are announced on the network and that this agent is neither in nor asks to join: each once, in order of

@@ -103,16 +103,21 @@ const char *agent_discovery(const struct agent *a, const char **problem)
 	return a->backend ? a->backend : "off";
 }
 
+void agent_keep_looking(struct agent *a)
+{
+	if (a->browse_since_ms == 0)
+		a->browse_since_ms = loop_now_ms(a->loop);
+	discovery_set_browse_all(a->discovery, true);
+	loop_timer_start(a->browse_timer, BROWSE_MS, 0);
+}
+
 void agent_look_around(struct agent *a)
 {
 	int64_t now = loop_now_ms(a->loop);
 
 	seen_groups_query(a->seen, now);
-	if (a->browse_since_ms == 0)
-		a->browse_since_ms = now;
-	discovery_set_browse_all(a->discovery, true);
+	agent_keep_looking(a);
 	discovery_refresh(a->discovery);
-	loop_timer_start(a->browse_timer, BROWSE_MS, 0);
 }
 
 bool agent_has_looked(const struct agent *a)

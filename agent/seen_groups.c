@@ -16,6 +16,7 @@ struct sighting {
 	char agent[TXT_ID_LEN + 1];
 	uint8_t address[17]; /* family, and the IP or, of IPv6, its /64 */
 	struct txt_group shown;
+	bool confirmed;     /* noted again after a query */
 	int64_t doubted_ms; /* since when it waits to be confirmed; 0: it does not */
 };
 
@@ -63,23 +64,28 @@ static void address_key(uint8_t key[17], const struct sockaddr_storage *addr)
 		memcpy(key + 1, &in6->sin6_addr, sizeof(in6->sin6_addr) / 2);
 }
 
-/* Whoever announces a crowd pushes out its own. */
-static void make_room(struct seen_groups *s, const uint8_t address[17])
+/* A host that announces a crowd pushes out its own. Announcements from many addresses, which are only claims, push out
+ * others that no query has confirmed yet. False: there is no room. */
+static bool make_room(struct seen_groups *s, const uint8_t address[17])
 {
-	struct sighting *oldest = NULL;
+	struct sighting *of_address = NULL;
+	struct sighting *unconfirmed = NULL;
 	struct sighting *one;
 	size_t n = 0;
 
 	DL_FOREACH(s->all, one) {
+		if (unconfirmed == NULL && !one->confirmed)
+			unconfirmed = one;
 		if (memcmp(one->address, address, sizeof(one->address)) != 0)
 			continue;
-		oldest = oldest == NULL ? one : oldest;
+		of_address = of_address == NULL ? one : of_address;
 		n++;
 	}
 	if (n >= SEEN_GROUPS_OF_ADDRESS)
-		forget_sighting(s, oldest);
-	else if (s->n >= SEEN_GROUPS_MAX)
-		forget_sighting(s, s->all);
+		forget_sighting(s, of_address);
+	else if (s->n >= SEEN_GROUPS_MAX && unconfirmed != NULL)
+		forget_sighting(s, unconfirmed);
+	return s->n < SEEN_GROUPS_MAX;
 }
 
 static bool announces(const struct discovery_found *f, const struct sighting *one)
@@ -109,7 +115,8 @@ static void note_shown(struct seen_groups *s, const struct discovery_found *f, c
 
 	address_key(address, &f->addr);
 	if (one == NULL) {
-		make_room(s, address);
+		if (!make_room(s, address))
+			return;
 		one = MEM_NEW(struct sighting);
 		memcpy(one->agent, f->claimed_id, strlen(f->claimed_id) + 1);
 		memcpy(one->shown.tag, shown->tag, strlen(shown->tag) + 1);
@@ -121,6 +128,7 @@ static void note_shown(struct seen_groups *s, const struct discovery_found *f, c
 	memset(one->shown.owner, 0, sizeof(one->shown.owner));
 	memcpy(one->shown.owner, shown->owner, strlen(shown->owner));
 	one->shown.members = shown->members;
+	one->confirmed |= one->doubted_ms != 0;
 	one->doubted_ms = 0;
 }
 

@@ -1,6 +1,6 @@
 /* The groups that agents announce on the network, for people who look for one: each once, however many agents announce
  * it. Whatever is announced is only a claim, so all of it is bounded: for each address, which loses its own oldest, and
- * in total. The loop's thread. */
+ * in total, where what earlier queries have confirmed is not pushed out. The loop's thread. */
 #ifndef LANYARD_AGENT_SEEN_GROUPS_H
 #define LANYARD_AGENT_SEEN_GROUPS_H
 

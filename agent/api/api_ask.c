@@ -265,8 +265,10 @@ static bool check_asked(struct api *api, struct control_call *call, void *state,
 	(void)again;
 	if (c->tag[0] == '\0' && begin_asking(api, call, c))
 		return true;
-	if (c->tag[0] == '\0')
+	if (c->tag[0] == '\0') {
+		agent_keep_looking(api->agent);
 		return false;
+	}
 	look = look_at(api, c);
 	return answer_look(call, &look, look.coded || look.decided);
 }

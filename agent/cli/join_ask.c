@@ -110,6 +110,8 @@ int join_ask(struct cli *cli, const struct join_ask *ask, json_t **document)
 
 	*document = NULL;
 	warn_of_files(ask->share);
+	if (cli->terminal && !cli->json)
+		(void)fputs("Looking for a member of the group...\n", stderr);
 	rc = post_request(cli, ask, &first);
 	if (rc != CLI_DONE)
 		return rc;

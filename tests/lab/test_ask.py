@@ -175,6 +175,23 @@ def test_an_asker_that_is_away_is_a_member_as_soon_as_it_comes(lab):
     assert d.cli("mode", "home")["mode"] == "on-demand"
 
 
+def test_a_decision_reaches_an_asker_that_was_cut_off(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    until_requested(a, code)
+    d.cut()
+    a.cli("accept", "home", code)
+    until("c has heard", lambda: len(c.cli("members", "home")["members"]) == 4, 20)
+    a.cut()  # whoever decided is not reachable when the asker is
+    d.mend()
+    until_member(d, timeout=60)
+    trees.write(b.share, {"hello": b"world"})
+    until("the file came", lambda: os.path.exists(d.file("hello")), 30)
+
+
 def test_a_rejection_is_told_once_and_ends_the_asking(lab):
     a, b, c, d = [lab.host(name) for name in "abcd"]
     group_of([a, b, c])

@@ -137,12 +137,17 @@ static void a_crowd_at_one_address_hides_nobody(void **state)
 	}
 }
 
+/* From many addresses, as anybody can claim them: a group that answered a query before stays. */
 static void there_is_a_bound_for_all(void **state)
 {
+	const struct discovery_shown home = { TAG, "home", "alpha", 2 };
 	struct seen_groups *s = seen_groups_new();
 	struct list l = { 0 };
 
 	(void)state;
+	announce_from(s, 9999, "10.1.0.1", &home, 1);
+	seen_groups_query(s, 1);
+	announce_from(s, 9999, "10.1.0.1", &home, 1);
 	for (int i = 0; i < 2 * SEEN_GROUPS_MAX; i++) {
 		char name[16], ip[32];
 		const struct discovery_shown noise = { OTHER, name, "", 1 };
@@ -153,6 +158,7 @@ static void there_is_a_bound_for_all(void **state)
 	}
 	seen_groups_each(s, 1, list_one, &l);
 	assert_int_equal(l.n, SEEN_GROUPS_MAX);
+	assert_non_null(strstr(l.text, "home#abcd alpha 2 1\n"));
 	seen_groups_free(s);
 }
 
