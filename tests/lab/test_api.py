@@ -127,6 +127,19 @@ def asking_and_deciding(api, a, b):
         if decision == "reject":
             until("b has heard", lambda: b.cli("status")["asked"][0]["state"] == "rejected", 20)
     until("b is a member", lambda: [g for g in b.cli("groups")["groups"] if g["group"] == "ours"], 20)
+    owning(api, b.agent_id())
+
+
+def owning(api, other):
+    """a, the owner, gives the other member roles, makes an invite and takes it back, and removes the other one."""
+    assert api.call("POST /v1/groups/*/role", "ours", body={"agent": other, "role": "reader"})["role"] == "reader"
+    made = api.call("POST /v1/groups/*/invite", "ours", status=201, body={"expires": 60, "role": "reader", "uses": 2})
+    listed, = api.call("GET /v1/groups/*/invites", "ours")["invites"]
+    assert {k: listed[k] for k in ("id", "role", "uses", "expires")} == {k: made[k] for k in ("id", "role", "uses", "expires")}
+    assert api.call("POST /v1/groups/*/revoke", "ours", body={"invite": made["token"]})["id"] == made["id"]
+    assert api.call("GET /v1/groups/*/invites", "ours")["invites"][0]["state"] == "revoked"
+    assert api.call("POST /v1/groups/*/remove", "ours", body={"agent": other})["agent"] == other
+    assert len(api.call("GET /v1/groups/*/members", "ours")["members"]) == 1
 
 
 def choosing(api, a, b):
