@@ -20,9 +20,9 @@ class Scene:
         """Connected, with a key that nobody knows."""
         return self.keep(Foe(self.foe, self.victim, key, source))
 
-    def papers(self, victim=None, key=None):
+    def papers(self, victim=None, key=None, role="member"):
         """A membership, by an invite of the owner's."""
-        return Papers(self.foe, victim or self.victim, self.victim.invite(GROUP), key)
+        return Papers(self.foe, victim or self.victim, self.victim.invite(GROUP, "--role", role), key)
 
     def member(self, papers=None, **hello):
         """Connected and up, as a member."""

@@ -11,6 +11,7 @@ import struct
 HELLO, BYE, PING, PONG, GROUP_OPEN, GROUP_CLOSE, ROSTER, INDEX_HELLO = range(1, 9)
 NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
 ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
+HOLD_ASK, HOLD_ANSWER = 18, 19
 HEADER = 6
 ZSTD = 1
 
@@ -195,6 +196,14 @@ def want(request, offset, length, digest):
 
 def get(channel, size, nblocks, root, wants):
     return frame(GET, message((1, channel), (2, size), (3, nblocks), (4, root), (5, list(wants))))
+
+
+def hold_ask(channel, request, about):
+    return frame(HOLD_ASK, message((1, channel), (2, request), (3, about)))
+
+
+def hold_answer(channel, request, has=True):
+    return frame(HOLD_ANSWER, message((1, channel), (2, request), (3, int(has))))
 
 
 def cancel(requests, pack=True):
