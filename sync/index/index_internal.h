@@ -344,12 +344,13 @@ int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, co
 /* All offers for one path. */
 struct path_offers {
 	int n;
-	int wanted;      /* how many of these are wanted */
-	int listed;      /* how many are listed */
-	int64_t largest; /* size of the largest wanted one */
-	int mine;        /* how many are of the peer in question */
-	int64_t mine_id; /* ID of one of these */
-	int64_t other;   /* size of the largest wanted one of another peer */
+	int wanted;                 /* how many of these are wanted */
+	int listed;                 /* how many are listed */
+	int64_t largest;            /* size of the largest wanted one */
+	int mine;                   /* how many are of the peer in question */
+	int64_t mine_id;            /* ID of one of these */
+	int64_t other;              /* size of the largest wanted one of another peer */
+	int64_t last_id, last_size; /* of the one that was read last, wanted or not */
 };
 /* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; -1: none. 0, -1 with nothing
  * reported. */

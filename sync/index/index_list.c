@@ -13,7 +13,8 @@ struct stored {
 	struct listing list;          /* what is listed, and the tombstone unless a listed record knows it */
 	int64_t ids[LISTING_MAX + 1]; /* of what is listed */
 	int nids;
-	struct record row; /* of the path; zeros: it has none */
+	struct record row;         /* of the path; zeros: it has none */
+	struct path_offers before; /* all that is offered and listed for the path */
 };
 
 static void stored_clear(struct stored *st)
@@ -75,9 +76,13 @@ static int read_stored(struct index *index, const char *path, struct stored *st)
 	*st = (struct stored){ .nids = 0 };
 	if (t->files + t->dirs + t->symlinks + t->tombstones > 0 && index_get(index, path, &st->row) < 0)
 		return -1;
-	if (index->now.listed > 0 && ((n = index_key(index, path)) < 0 || read_listed(index, n, st) < 0)) {
-		stored_clear(st);
-		return -1;
+	if (index->now.offered > 0) {
+		n = index_key(index, path);
+		if (n < 0 || index_offers_of_path(index, n, -1, &st->before) < 0 ||
+		    (st->before.listed > 0 && read_listed(index, n, st) < 0)) {
+			stored_clear(st);
+			return -1;
+		}
 	}
 	if (st->row.path != NULL && st->row.deleted && !list_knows(&st->list, &st->row.version))
 		record_copy(&st->list.r[st->list.n++], &st->row);
@@ -92,13 +97,19 @@ static bool has_seq(const struct listing *l, uint64_t seq)
 	return false;
 }
 
-/* A listed record under a new number. */
-static int insert_listed(struct index *index, const struct record *r, int key_len)
+/* A listed record under a new number. Most of them meet nothing, and are counted without reading the table again. */
+static int insert_listed(struct index *index, const struct stored *st, const struct record *r, int key_len)
 {
 	bool wanted = index_wants(index, r);
 	int n = index_key(index, r->path);
 	uint64_t seq = index_number(index);
 
+	if (st->before.n == 0) {
+		index->now.offered++;
+		index->now.listed++;
+		index->now.missing += wanted;
+		index->now.missing_bytes += wanted && r->kind == RECORD_FILE ? r->content.size : 0;
+	}
 	return n != key_len || index_offer_insert(index, index_offer_first_id(0, wanted) | (int64_t)seq, r, n) !=
 	                               SQLITE_DONE
 	               ? -1
@@ -123,7 +134,8 @@ static int write_list(struct index *index, struct stored *st, int key_len)
 	for (int i = 0; i < st->list.n; i++) {
 		struct record *r = &st->list.r[i];
 
-		if (r->seq == 0 && (r->deleted ? bury(index, st, r, key_len) : insert_listed(index, r, key_len)) < 0)
+		if (r->seq == 0 &&
+		    (r->deleted ? bury(index, st, r, key_len) : insert_listed(index, st, r, key_len)) < 0)
 			return -1;
 	}
 	return 0;
@@ -189,21 +201,17 @@ static int meet_row(const struct record *row, const struct record *r)
 static int merge_listed(struct index *index, struct stored *st, const struct record *r)
 {
 	int n = index_key(index, r->path);
-	struct path_offers o;
 
 	if (n < 0)
 		return -1;
 	if (!listing_add(&st->list, r, !index->reader))
 		return 0;
-	/* Most records meet nothing, and are counted without reading the table again. */
-	if (index_offers_of_path(index, n, -1, &o) < 0)
-		return -1;
-	if (o.n > 0 && index_offers_weigh(index, n, -1) < 0)
-		return -1;
-	if (write_list(index, st, n) < 0)
+	if (st->before.n == 0)
+		return write_list(index, st, n) < 0 ? -1 : 1;
+	if (index_offers_weigh(index, n, -1) < 0 || write_list(index, st, n) < 0)
 		return -1;
 	n = index_key(index, r->path);
-	if (o.n > o.wanted && drop_unwanted(index, &st->list, n) < 0)
+	if (st->before.n > st->before.wanted && drop_unwanted(index, &st->list, n) < 0)
 		return -1;
 	return index_offers_weigh(index, n, 1) < 0 ? -1 : 1;
 }
@@ -254,7 +262,8 @@ int index_list_follow(struct index *index, const struct record *row)
 		return index_list_forget(index, row->path, &row->version);
 	n = index_key(index, row->path);
 	st = (struct stored){ .nids = 0 };
-	if (n < 0 || read_listed(index, n, &st) < 0) {
+	if (n < 0 || index_offers_of_path(index, n, -1, &st.before) < 0 ||
+	    (st.before.listed > 0 && read_listed(index, n, &st) < 0)) {
 		stored_clear(&st);
 		return -1;
 	}

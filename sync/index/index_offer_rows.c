@@ -45,6 +45,8 @@ int index_offers_of_path(struct index *index, int key_len, int64_t peer_no, stru
 			size = index_offer_is_wanted(id) ? sqlite3_column_int64(s, 1) : 0;
 
 		o->n++;
+		o->last_id = id;
+		o->last_size = sqlite3_column_int64(s, 1);
 		o->listed += index_offer_peer_no(id) == 0;
 		o->wanted += index_offer_is_wanted(id);
 		o->largest = size > o->largest ? size : o->largest;

@@ -74,17 +74,30 @@ static int list_offer(struct index *index, int64_t id)
 	return rc;
 }
 
+/* The choice of an offer, which may have gone since it was found, becomes the other one. Where it is alone, what it
+ * counts for is known. */
+static int flip_counted(struct index *index, const char *path, int64_t id)
+{
+	int n = index_key(index, path), sign = index_offer_is_wanted(id) ? -1 : 1;
+	struct path_offers o;
+
+	if (n < 0 || index_offers_of_path(index, n, -1, &o) < 0)
+		return -1;
+	if (o.n != 1 || o.last_id != id)
+		return index_offers_weigh(index, n, -1) < 0 || flip(index, id) < 0 ||
+		                       index_offers_weigh(index, n, 1) < 0
+		               ? -1
+		               : 0;
+	index->now.missing += sign;
+	index->now.missing_bytes += sign * o.last_size;
+	return flip(index, id);
+}
+
 static int change_one(struct index *index, const char *path, int64_t id)
 {
-	int n;
-
 	if (index_offer_peer_no(id) != 0 && index_offer_is_wanted(id))
 		return list_offer(index, id);
-	n = index_key(index, path);
-	return n < 0 || index_offers_weigh(index, n, -1) < 0 || flip(index, id) < 0 ||
-	                       index_offers_weigh(index, n, 1) < 0
-	               ? -1
-	               : 0;
+	return flip_counted(index, path, id);
 }
 
 int index_rejudge(struct index *index, const char *path)
@@ -142,7 +155,9 @@ int index_choose(struct index *index, const struct choices *choices)
 	if (index->now.offered == 0)
 		return 0;
 	while ((rc = next_to_change(index, &after, &path)) > 0) {
-		rc = index_txn_write(index) < 0 ? -1 : index_rejudge(index, path);
+		rc = index_txn_write(index);
+		if (rc == 0 && change_one(index, path, after) < 0)
+			rc = index_write_failed(index, "write an offer");
 		free(path);
 		if (rc < 0)
 			return -1;
