@@ -1,6 +1,7 @@
 /* await: answers when the files that a `get` has chosen are here, or when time is up; then it says which are missing, and
  * who has them. */
 #include "agent/api/api_answer.h"
+#include "agent/api/api_missing.h"
 #include "agent/api/api_pattern.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
@@ -9,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/engine/engine_status.h"
 #include "base/mem.h"
-#include "sync/peer/peers.h"
 #include "sync/plan/pattern.h"
 #include "sync/plan/record.h"
 
@@ -123,34 +122,13 @@ struct missing_list {
 	bool source; /* somebody who has one of them is connected */
 };
 
-static json_t *holder_json(struct missing_list *l, uint64_t short_id)
-{
-	struct roster_member m;
-	bool connected = peer_group_connected(engine_peers(l->engine), short_id);
-	int64_t seen = engine_last_seen(l->engine, short_id);
-
-	if (!roster_member_by_short(engine_roster(l->engine), short_id, &m))
-		return NULL;
-	l->source = l->source || connected;
-	return json_pack("{s:o, s:o, s:b, s:o}", "agent", api_agent_id(&m.id), "name", api_name(m.name), "connected",
-	                 (int)connected, "last_seen", seen > 0 ? json_integer((json_int_t)seen) : json_null());
-}
-
 static bool list_missing(void *arg, const struct engine_file *f)
 {
 	struct missing_list *l = arg;
-	json_t *members;
 
 	if (!file_is_awaited(l->await, f))
 		return true;
-	members = json_array();
-	for (size_t i = 0; i < f->nhas; i++) {
-		json_t *holder = f->has[i] != engine_self(l->engine) ? holder_json(l, f->has[i]) : NULL;
-
-		if (holder != NULL)
-			json_array_append_new(members, holder);
-	}
-	json_array_append_new(l->array, json_pack("{s:o, s:o}", "path", api_name(f->r->path), "members", members));
+	json_array_append_new(l->array, api_missing_file(l->engine, f, &l->source));
 	return json_array_size(l->array) < MISSING_LISTED;
 }
 

@@ -280,3 +280,27 @@ void api_unshare(struct api *api, struct control_call *call)
 {
 	change_shared(api, call, false);
 }
+
+/* --- revert --- */
+
+static void reverted(void *arg, int64_t n, const char *why)
+{
+	struct choosing *c = arg;
+
+	if (!choosing_failed(c, why))
+		control_reply(c->call, 200, json_pack("{s:I}", "reverted", (json_int_t)n));
+	choosing_free(c);
+}
+
+void api_revert(struct api *api, struct control_call *call)
+{
+	struct engine *e = api_engine(api, call);
+	struct choosing *c;
+	char *path;
+
+	if (e == NULL || api_body_path(call, "path", &path) < 0)
+		return;
+	c = choosing_begin(api, call, e);
+	engine_revert(e, path != NULL ? path : "", reverted, c);
+	free(path);
+}

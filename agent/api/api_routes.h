@@ -32,12 +32,14 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(GET, "/v1/debug/dump", api_debug_dump, OWNER, "the state of the agent for a bug report")         \
 	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
 	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
+	ROW(GET, "/v1/groups/*/content", api_content, OWNER, "a file of the group, wherever it is")          \
 	ROW(GET, "/v1/groups/*/choices", api_choices, OWNER, "what this agent keeps of the group")           \
 	ROW(POST, "/v1/groups/*/mode", api_mode, OWNER, "keep everything, or what is chosen")                \
 	ROW(POST, "/v1/groups/*/get", api_get, OWNER, "choose files: they come, and are kept up to date")    \
 	ROW(POST, "/v1/groups/*/await", api_await, OWNER, "answers when chosen files are here")              \
 	ROW(POST, "/v1/groups/*/drop", api_drop, OWNER, "let files go from this disk")                       \
 	ROW(POST, "/v1/groups/*/share", api_share, OWNER, "share paths again, or look at them now")          \
+	ROW(POST, "/v1/groups/*/revert", api_revert, OWNER, "put the group's version back")                  \
 	ROW(POST, "/v1/groups/*/unshare", api_unshare, OWNER, "keep paths as this agent's own")              \
 	ROW(GET, "/v1/groups/*/wait", api_wait, OWNER, "answers when the group is in sync")                  \
 	ROW(GET, "/v1/groups/*/conflicts", api_conflicts, OWNER, "the group's conflict copies")              \

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/cli/cmd_copy.h"
+#include "agent/cli/copy_missing.h"
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
@@ -113,33 +115,6 @@ int cmd_mode(struct cli *cli, int argc, char **argv)
 
 /* --- get --- */
 
-/* "photos/a.jpg: anna had it (last seen 2026-11-29 05:00:00)", on stderr. */
-static void complain_missing(const json_t *missing)
-{
-	char *path = cli_text(missing, "path");
-	json_t *members = json_object_get(missing, "members"), *m;
-	char *who = NULL;
-	size_t i;
-
-	json_array_foreach(members, i, m) {
-		char *name = cli_text(m, "name"), *before = who, when[FORMAT_MAX];
-		const char *seen = json_is_integer(json_object_get(m, "last_seen"))
-		                           ? format_time(when, cli_number(m, "last_seen"))
-		                           : "never";
-
-		who = cli_flag(m, "connected")
-		              ? mem_printf("%s%s%s has it", before != NULL ? before : "", before != NULL ? ", " : "",
-		                           name)
-		              : mem_printf("%s%s%s had it (last seen %s)", before != NULL ? before : "",
-		                           before != NULL ? ", " : "", name, seen);
-		free(before);
-		free(name);
-	}
-	cli_error("%s: %s", path, who != NULL ? who : "no member is known to have it");
-	free(who);
-	free(path);
-}
-
 static void complain_all_missing(const json_t *state)
 {
 	json_t *missing = json_object_get(state, "missing"), *entry;
@@ -148,7 +123,7 @@ static void complain_all_missing(const json_t *state)
 	if (!cli_flag(state, "source"))
 		cli_error("nobody who has it is connected:");
 	json_array_foreach(missing, i, entry)
-		complain_missing(entry);
+		copy_missing_print(entry);
 }
 
 static int64_t now_s(void)
@@ -212,10 +187,11 @@ static int choose_files(struct cli *cli, const char *group, char **words, int n,
 
 int cmd_get(struct cli *cli, int argc, char **argv)
 {
-	const char *wait = NULL;
+	const char *to = NULL, *wait = NULL;
 	bool first = false;
 	int64_t timeout = -1;
 	struct args_option own[] = {
+		{ ARGS_TEXT, "to", &to },
 		{ ARGS_TEXT, "timeout", &wait },
 		{ ARGS_FLAG, "first", &first },
 		{ ARGS_END, NULL, NULL },
@@ -226,6 +202,10 @@ int cmd_get(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	if (wait != NULL && args_number(wait, 0, INT32_MAX, &timeout) < 0)
 		return cli_usage(cli, "--timeout takes a number of seconds");
+	if (to != NULL && first)
+		return cli_usage(cli, "--first is for files that come into the share");
+	if (to != NULL)
+		return cmd_copy_out(cli, argv[0], argv + 1, words - 1, to, timeout);
 	return choose_files(cli, argv[0], argv + 1, words - 1, first, timeout);
 }
 
@@ -290,6 +270,28 @@ int cmd_unshare(struct cli *cli, int argc, char **argv)
 		cli_print_json(document);
 	else
 		puts("this agent's own from now on: it stays on this disk, and what others have stays with them");
+	json_decref(document);
+	return CLI_DONE;
+}
+
+int cmd_revert(struct cli *cli, int argc, char **argv)
+{
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	int words = cli_args(cli, own, 1, 2, argc, argv);
+	char files[FORMAT_MAX];
+	json_t *document;
+	int rc;
+
+	if (words < 0)
+		return CLI_USAGE;
+	rc = post_group(cli, argv[0], "/revert", json_pack("{s:s*}", "path", words == 2 ? argv[1] : NULL), &document);
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	else
+		(void)printf("%s as the group has it again; what was changed here is among the versions\n",
+		             format_count(files, cli_number(document, "reverted"), "file is", "files are"));
 	json_decref(document);
 	return CLI_DONE;
 }

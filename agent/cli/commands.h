@@ -30,9 +30,10 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("peers", cmd_peers, "", "list who is connected, since when, how fast")                                \
 	ROW("files", cmd_files, "GROUP [PATH|PATTERN]", "list the files of a group, and who has them")            \
 	ROW("mode", cmd_mode, "GROUP [mirror|on-demand]", "keep every file, or the list and what is chosen")      \
-	ROW("get", cmd_get, "GROUP PATH... [--first] [--timeout S]",                                              \
-	    "choose files: they come, and are kept up to date")                                                   \
+	ROW("get", cmd_get, "GROUP PATH... [--first] [--to DEST] [--timeout S]",                                  \
+	    "choose files, which come and are kept up to date; or copy them to DEST")                             \
 	ROW("drop", cmd_drop, "GROUP PATH... [--even-if-last]", "free this disk of files that others have")       \
+	ROW("revert", cmd_revert, "GROUP [PATH]", "as a reader, put the group's version back")                    \
 	ROW("unshare", cmd_unshare, "GROUP PATH...", "keep files as this agent's own")                            \
 	ROW("downloads", cmd_downloads, "[--watch]", "list what is being downloaded")                             \
 	ROW("pause", cmd_pause, "[GROUP]", "stop sharing, until `resume`")                                        \

@@ -30,6 +30,7 @@ struct http_request {
 	struct http *http;
 	struct bytes got;   /* the document, or the beginning of a line, or an error's document */
 	http_line_fn *line; /* NULL: gather all */
+	http_bytes_fn *raw; /* NULL: do not hand on */
 	FILE *copy_to;      /* NULL: do not */
 	void *arg;
 	bool stopped; /* by line() */
@@ -202,6 +203,10 @@ static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 	n *= size;
 	if (good && r->copy_to != NULL)
 		return fwrite(data, 1, n, r->copy_to);
+	if (good && r->raw != NULL) {
+		r->stopped = !r->raw(r->arg, data, n);
+		return r->stopped ? 0 : n;
+	}
 	if (bytes_append(&r->got, data, n) < 0)
 		return 0;
 	if (good && r->line != NULL && !give_lines(r))
@@ -321,6 +326,15 @@ int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg)
 int http_copy(struct cli *cli, const char *path)
 {
 	struct http_request r = { .got = BYTES_INIT(MAX_LINE), .copy_to = stdout };
+	int rc = http_perform(cli, &r, path, NULL, false);
+
+	bytes_free(&r.got);
+	return rc;
+}
+
+int http_bytes(struct cli *cli, const char *path, http_bytes_fn *fn, void *arg)
+{
+	struct http_request r = { .got = BYTES_INIT(MAX_LINE), .raw = fn, .arg = arg };
 	int rc = http_perform(cli, &r, path, NULL, false);
 
 	bytes_free(&r.got);

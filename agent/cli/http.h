@@ -26,6 +26,9 @@ int http_probe(struct cli *cli, const char *path, json_t **document);
  * stop. */
 typedef bool http_line_fn(void *arg, const char *line, size_t n);
 int http_lines(struct cli *cli, const char *path, http_line_fn *fn, void *arg);
+/* Calls fn with the answer's bytes as they arrive. fn returns false to stop. */
+typedef bool http_bytes_fn(void *arg, const void *bytes, size_t n);
+int http_bytes(struct cli *cli, const char *path, http_bytes_fn *fn, void *arg);
 /* Copies the answer to stdout as it is. */
 int http_copy(struct cli *cli, const char *path);
 

@@ -30,7 +30,7 @@ static bool note_member(void *arg, const struct roster_member *m)
 	struct files_walk *w = arg;
 	uint64_t member = agent_id_short(&m->id);
 
-	if (member != engine_self(w->e) && w->nmembers < ROSTER_MAX_MEMBERS)
+	if (member != agent_id_short(identity_id(w->e->context->self)) && w->nmembers < ROSTER_MAX_MEMBERS)
 		w->members[w->nmembers++] = member;
 	return true;
 }
@@ -178,7 +178,7 @@ static bool tell_row(struct files_walk *w, engine_file_fn *fn, void *arg)
 {
 	struct engine_file f = { .r = &w->row, .here = true };
 
-	add_has(w, engine_self(w->e));
+	add_has(w, agent_id_short(identity_id(w->e->context->self)));
 	files_add_holders(w, &w->row);
 	f.behind = w->listed && index_is_offered(w->e->index, w->row.path);
 	return tell_file(w, &f, fn, arg);

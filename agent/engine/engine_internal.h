@@ -86,6 +86,7 @@ struct engine {
 	struct engine_aside *aside;
 	struct revert_task *reverts; /* under way */
 	struct engine_drop *drop;
+	struct engine_content *reading;       /* contents that are read for users */
 	struct engine_choices *choices;       /* what is in effect stays while the engine drains */
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
 
@@ -163,6 +164,14 @@ bool engine_choices_merging(const struct engine *e);
 void engine_choices_scanned(struct engine *e);
 /* A drop of this path is marked in the index: writes that it is not wanted any more, with a new stamp. */
 void engine_choices_dropped(struct engine *e, const char *path, engine_choices_fn *done, void *arg);
+
+/* Answers of peers that are for a content that is read for a user: true, and taken. */
+bool engine_content_block(struct engine *e, uint64_t peer, uint32_t request, struct slab *bytes);
+bool engine_content_list(struct engine *e, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks,
+                         size_t n);
+/* The peer has come or gone. */
+void engine_content_peer(struct engine *e, uint64_t peer, bool up);
+void engine_content_stop(struct engine *e);
 
 void engine_drop_start(struct engine *e);
 void engine_drop_stop(struct engine *e);

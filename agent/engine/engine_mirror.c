@@ -52,6 +52,7 @@ void engine_mirror_stop(struct engine *e)
 
 	engine_sync_stop(e);
 	engine_revert_stop(e);
+	engine_content_stop(e);
 	engine_drop_stop(e);
 	engine_choices_stop(e);
 	engine_roster_duty(e, false);

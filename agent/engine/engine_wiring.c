@@ -237,12 +237,14 @@ static uint64_t peer_unstored(void *arg, uint64_t peer)
 
 static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
-	fetch_block(((struct engine *)arg)->fetch, peer, request, bytes);
+	if (!engine_content_block(arg, peer, request, bytes))
+		fetch_block(((struct engine *)arg)->fetch, peer, request, bytes);
 }
 
 static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
 {
-	fetch_list(((struct engine *)arg)->fetch, peer, request, first, blocks, n);
+	if (!engine_content_list(arg, peer, request, first, blocks, n))
+		fetch_list(((struct engine *)arg)->fetch, peer, request, first, blocks, n);
 }
 
 static bool peer_accepts(void *arg, const char *path, bool is_dir)
@@ -275,12 +277,14 @@ static void peer_up(void *arg, uint64_t peer)
 	/* An agent that is killed does not see it go. */
 	engine_seen_note(arg, peer);
 	fetch_peer_up(((struct engine *)arg)->fetch, peer);
+	engine_content_peer(arg, peer, true);
 }
 
 static void peer_down(void *arg, uint64_t peer)
 {
 	engine_seen_note(arg, peer);
 	fetch_peer_down(((struct engine *)arg)->fetch, peer);
+	engine_content_peer(arg, peer, false);
 }
 
 static void peer_roster_changed(void *arg)

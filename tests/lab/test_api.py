@@ -82,6 +82,11 @@ class Client:
         got, kind, text = self.ask(method, url + ("?" + urllib.parse.urlencode(query) if query else ""), body)
         assert got == status, (route, got, text)
         self.called.add(route)
+        if kind == "application/octet-stream":
+            lines = [json.loads(line) for line in re.findall(rb"^\{.*\}$|(?<=\w)\{.*\}$", text, re.M)]
+            for line in lines:
+                check(route, line, "", self.seen)
+            return lines
         if kind == "application/x-ndjson":
             lines = [json.loads(line) for line in text.splitlines()]
             prefix = "files[]" if path.endswith("/files") else ""
@@ -167,6 +172,9 @@ def choosing(api, a, b):
     assert any(f.get("own") for f in api.call("GET /v1/groups/*/files", pics, path="chosen")["files"])
     assert "members" in api.call("GET /v1/groups/*/files", pics, path="chosen/**", lines=1, members=1)[0]
     assert api.call("POST /v1/groups/*/share", pics, body={"paths": ["chosen/two"]})["paths"] == 1
+    assert api.call("POST /v1/groups/*/revert", pics, body={"path": "chosen"})["reverted"] == 0
+    content = api.call("GET /v1/groups/*/content", pics, path="chosen/one")
+    assert content[0]["size"] == content[1]["length"] == 1 and content[-1] == {"end": "complete"}
     api.call("POST /v1/groups/*/mode", pics, body={"mode": "mirror"})
     netlab.settle([b, a])
 

@@ -1,6 +1,7 @@
 """On demand: an agent keeps the group's list, and the content that it chose."""
 import os
 
+import agents
 import netlab
 from netlab import trees, until
 
@@ -49,3 +50,71 @@ def test_only_what_is_chosen_comes(lab):
     until("d lists the new file", lambda: b"photos/new.jpg" in d.files("pics"))
     d.wait_sync()
     assert here(d) == {b"photos/a.jpg"}
+
+
+def get_out(host, *args, code=0, timeout=60):
+    got = host.lanyard("get", "pics", *args, timeout=timeout)
+    assert got.code == code, (args, got)
+    return got
+
+
+def test_a_copy_outside_the_share_comes_from_several_members_and_is_the_callers(lab):
+    big = os.urandom(40 << 20)
+    a, b, c, d = four(lab, dict(FILES, big=big), modes="d")
+    os.symlink("notes.txt", a.file("link"))
+    netlab.settle([a, b, c])
+    until("d lists it", lambda: b"link" in d.files("pics"))
+    d.wait_sync()
+    out = d.path("out")
+    os.mkdir(out)
+    before = [h.counters()["blocks_sent"] for h in (a, b, c)]
+    get_out(d, "big", "--to", os.path.join(out, "copy"))
+    with open(os.path.join(out, "copy"), "rb") as f:
+        assert f.read() == big
+    sent = [h.counters()["blocks_sent"] - n for h, n in zip((a, b, c), before)]
+    assert all(n > 0 for n in sent), "the blocks came from %s" % sent
+    assert here(d) == set() and os.listdir(d.path("share", ".lanyard", "parts")) == []
+    assert os.stat(os.path.join(out, "copy")).st_mtime_ns == os.stat(a.file("big")).st_mtime_ns
+    got = get_out(d, "big", "--to", os.path.join(out, "copy"), code=1)
+    assert "exists already" in got.err
+    # Folders, patterns and symlinks.
+    get_out(d, "photos", "link", "--to", out)
+    assert {k for k in trees.picture(out)} >= {b"photos/a.jpg", b"photos/b.jpg", b"photos/raw/c.raw", b"link"}
+    assert os.readlink(os.path.join(out, "link")) == "notes.txt"
+    get_out(d, "photos/*.jpg", "--to", os.path.join(out, "jpgs"))
+    assert set(os.listdir(os.path.join(out, "jpgs"))) == {"a.jpg", "b.jpg"}
+    # What is here is copied from here, whoever is connected.
+    d.cli("get", "pics", "notes.txt")
+    for host in (a, b, c):
+        host.daemon.stop()
+    d.wait_peers(0)
+    get_out(d, "notes.txt", "--to", os.path.join(out, "notes"))
+    got = get_out(d, "photos/a.jpg", "--to", os.path.join(out, "late"), code=1)
+    assert "photos/a.jpg" in got.err and " had it (last seen " in got.err and " a had it" in got.err.replace(",", " ")
+    assert not os.path.exists(os.path.join(out, "late"))
+
+
+def test_an_interrupted_copy_goes_on_where_it_was(lab):
+    big = os.urandom(30 << 20)
+    a, b, c, d = four(lab, {"big": big}, modes="d")
+    for host in (a, b, c):
+        host.limit("30mbit")
+    out = d.path("out")
+    os.mkdir(out)
+    run = d.popen(os.path.join(agents.BUILD, "lanyard"), "--home", d.home, "get", "pics", "big", "--to", out, env=agents.clean_env(d))
+
+    def part():
+        return [n for n in os.listdir(out) if n.endswith(".part")]
+    until("some of it is there", lambda: part() and os.path.getsize(os.path.join(out, part()[0])) > 8 << 20, 30)
+    run.kill()
+    run.wait()
+    name, = part()
+    with open(os.path.join(out, name), "r+b") as f:
+        f.seek(5 << 20)
+        f.write(b"rotten")
+    before = sum(h.counters()["bytes_sent"] for h in (a, b, c))
+    get_out(d, "big", "--to", out)
+    with open(os.path.join(out, "big"), "rb") as f:
+        assert f.read() == big
+    assert part() == []
+    assert sum(h.counters()["bytes_sent"] for h in (a, b, c)) - before < len(big) - (1 << 20), "all of it came again"

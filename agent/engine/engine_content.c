@@ -1,0 +1,531 @@
+/* A window of blocks that moves over a content: see engine_content.h. A block is read from this disk if its content is
+ * here; else it is requested from whichever source has room, and from another one if that fails. A worker checks its
+ * hash. Sources that do not have it any more, or sent something else, are not asked again for this content. */
+#include "agent/engine/engine_content.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "agent/engine/engine_internal.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "sync/get/get.h"
+#include "sync/plan/blocklist.h"
+
+enum {
+	WINDOW = 16,             /* blocks under way, */
+	WINDOW_BYTES = 16 << 20, /* and their bytes; at least one block */
+	SOURCES_MAX = 64,
+	TICK_MS = 1000,
+	PATIENCE_MS = 30000, /* with one request, before another source is asked */
+};
+
+enum slot_state { SLOT_NEEDED, SLOT_ASKED, SLOT_CHECKED_NOW, SLOT_HERE };
+
+struct content_slot {
+	enum slot_state state;
+	bool local_failed; /* this disk has it not, or not any more */
+	uint32_t request;  /* SLOT_ASKED */
+	uint64_t peer;
+	int64_t sent_ms;
+	uint8_t *bytes; /* SLOT_HERE; owned */
+};
+
+struct engine_content {
+	struct engine *e; /* NULL: the group stopped */
+	struct record r;
+	struct blocklist list;
+	bool listed;                      /* the list is complete */
+	bool begun, placed, names, freed; /* placed: `at` is where the reader begins */
+	uint32_t list_request;            /* 0: none is open */
+	uint64_t list_peer;
+	int64_t list_sent_ms;
+	uint32_t at;    /* the block that slots[at % WINDOW] is about, the next to be taken */
+	int64_t offset; /* of that block */
+	struct content_slot slots[WINDOW];
+	size_t jobs;               /* with workers */
+	uint64_t bad[SOURCES_MAX]; /* not asked again */
+	size_t nbad;
+	uint64_t sources[SOURCES_MAX];
+	size_t nsources, turn;
+	bool no_source;
+	struct loop_timer *tick, *soon;
+	void (*changed)(void *arg);
+	void *arg;
+	struct engine_content *prev, *next;
+};
+
+/* One block with a worker: read from this disk, or come from a peer. */
+struct check_block {
+	struct engine_content *c;
+	uint32_t index;
+	struct block block;
+	uint64_t peer; /* 0: this disk */
+	struct content_reading *reading;
+	uint8_t *bytes;
+	bool good;
+};
+
+static void content_pump(struct engine_content *c);
+
+static void content_changed(struct engine_content *c)
+{
+	if (!c->freed)
+		loop_timer_start(c->soon, 0, 0);
+}
+
+static void content_soon(void *arg)
+{
+	struct engine_content *c = arg;
+
+	content_pump(c);
+	c->changed(c->arg);
+}
+
+/* --- sources --- */
+
+static void mark_bad(struct engine_content *c, uint64_t peer)
+{
+	if (c->nbad < SOURCES_MAX)
+		c->bad[c->nbad++] = peer;
+}
+
+static void add_source(void *arg, uint64_t peer)
+{
+	struct engine_content *c = arg;
+
+	for (size_t i = 0; i < c->nbad; i++)
+		if (c->bad[i] == peer)
+			return;
+	if (c->nsources < SOURCES_MAX)
+		c->sources[c->nsources++] = peer;
+}
+
+static void find_sources(struct engine_content *c)
+{
+	c->nsources = 0;
+	fetch_sources(c->e->fetch, c->r.path, &c->r.content, add_source, c);
+	c->no_source = c->nsources == 0;
+}
+
+/* The next one in turn that has room for len bytes; 0: none. avoid: only if there is no other. */
+static uint64_t choose_source(struct engine_content *c, size_t len, uint64_t avoid)
+{
+	uint64_t second = 0;
+
+	for (size_t i = 0; i < c->nsources; i++) {
+		uint64_t peer = c->sources[(c->turn + i) % c->nsources];
+
+		if (peer_group_room(c->e->peers, peer) < len)
+			continue;
+		if (peer == avoid) {
+			second = peer;
+			continue;
+		}
+		c->turn += i + 1;
+		return peer;
+	}
+	return second;
+}
+
+/* --- one block --- */
+
+static void check_block_work(void *arg)
+{
+	struct check_block *k = arg;
+	uint8_t hash[SHA256_SIZE];
+
+	if (k->reading != NULL && content_read(k->reading, k->bytes) < 0)
+		return;
+	sha256(hash, k->bytes, k->block.len);
+	k->good = memcmp(hash, k->block.hash, sizeof(hash)) == 0;
+}
+
+static void content_really_free(struct engine_content *c)
+{
+	for (size_t i = 0; i < WINDOW; i++)
+		free(c->slots[i].bytes);
+	blocklist_clear(&c->list);
+	record_clear(&c->r);
+	free(c);
+}
+
+static void check_block_done(void *arg)
+{
+	struct check_block *k = arg;
+	struct engine_content *c = k->c;
+	struct content_slot *s = &c->slots[k->index % WINDOW];
+
+	content_close(k->reading);
+	c->jobs--;
+	if (k->good) {
+		s->state = SLOT_HERE;
+		s->bytes = k->bytes;
+		k->bytes = NULL;
+	} else {
+		s->state = SLOT_NEEDED;
+		if (k->peer == 0) {
+			s->local_failed = true;
+		} else {
+			mark_bad(c, k->peer);
+			if (c->e != NULL && !c->freed)
+				peer_group_misbehaved(c->e->peers, k->peer, c->r.path,
+				                      "sent a block whose hash does not match");
+		}
+	}
+	free(k->bytes);
+	free(k);
+	if (c->freed && c->jobs == 0)
+		content_really_free(c);
+	else
+		content_changed(c);
+}
+
+static void check_block(struct engine_content *c, uint32_t index, uint64_t peer, uint8_t *bytes,
+                        struct content_reading *reading)
+{
+	struct check_block *k = MEM_NEW(struct check_block);
+
+	*k = (struct check_block){ .c = c,
+		                   .index = index,
+		                   .block = c->list.b[index],
+		                   .peer = peer,
+		                   .bytes = bytes,
+		                   .reading = reading };
+	c->slots[index % WINDOW].state = SLOT_CHECKED_NOW;
+	c->jobs++;
+	workers_submit(c->e->workers, WORKERS_BULK, check_block_work, check_block_done, k);
+}
+
+/* From this disk, else from a peer. False: nobody can be asked for it now. */
+static bool fill_slot(struct engine_content *c, uint32_t index, int64_t offset)
+{
+	struct content_slot *s = &c->slots[index % WINDOW];
+	const struct block *b = &c->list.b[index];
+	struct block_want want = { .len = b->len, .offset = offset };
+	struct content_sources here = { .source = c->e->contents, .n = 2 };
+	struct content_reading *reading;
+	uint64_t peer;
+
+	memcpy(want.hash, b->hash, sizeof(want.hash));
+	reading = s->local_failed ? NULL : content_open(&here, &c->r.content, NULL, &want);
+	if (reading != NULL) {
+		check_block(c, index, 0, mem_calloc(1, b->len), reading);
+		return true;
+	}
+	s->local_failed = true;
+	peer = choose_source(c, b->len, s->peer);
+	if (peer == 0)
+		return false;
+	want.request = get_request_number();
+	s->state = SLOT_ASKED;
+	s->request = want.request;
+	s->peer = peer;
+	s->sent_ms = loop_now_ms(c->e->context->loop);
+	if (peer_group_get(c->e->peers, peer, &c->r.content, &want, 1) < 0)
+		s->state = SLOT_NEEDED;
+	return true;
+}
+
+/* --- the list of blocks --- */
+
+static void request_list(struct engine_content *c)
+{
+	uint64_t peer = choose_source(c, 0, c->list_peer);
+
+	if (peer == 0)
+		return;
+	if (peer != c->list_peer)
+		blocklist_clear(&c->list);
+	c->list_peer = peer;
+	c->list_request = get_request_number();
+	c->list_sent_ms = loop_now_ms(c->e->context->loop);
+	if (peer_group_get_list(c->e->peers, peer, c->list_request, &c->r.content, c->list.n) < 0)
+		c->list_request = 0;
+}
+
+static void list_is_complete(struct engine_content *c)
+{
+	c->listed = true;
+	content_changed(c);
+}
+
+/* A list of one block is the content's root. */
+static void find_list(struct engine_content *c)
+{
+	if (c->listed)
+		return;
+	if (c->r.content.nblocks == 1) {
+		c->list.b = MEM_NEW(struct block);
+		c->list.n = 1;
+		c->list.b[0].len = (uint32_t)c->r.content.size;
+		memcpy(c->list.b[0].hash, c->r.content.root, sizeof(c->list.b[0].hash));
+		c->listed = true;
+	} else if (c->r.content.nblocks == 0 || index_blocks(c->e->index, &c->r.content, &c->list) == 1) {
+		c->listed = true;
+	} else if (c->list_request == 0) {
+		request_list(c);
+	}
+}
+
+static bool take_list_piece(struct engine_content *c, uint32_t first, const uint8_t *blocks, size_t n)
+{
+	struct blocklist piece = { 0 };
+	struct content whole;
+	bool fits = first == c->list.n && blocklist_decode(&piece, blocks, n) == 0 && piece.n > 0 &&
+	            piece.n <= c->r.content.nblocks - c->list.n;
+
+	if (fits) {
+		c->list.b = mem_realloc(c->list.b, c->list.n + piece.n, sizeof(*c->list.b));
+		memcpy(c->list.b + c->list.n, piece.b, piece.n * sizeof(*piece.b));
+		c->list.n += piece.n;
+	}
+	blocklist_clear(&piece);
+	if (!fits || c->list.n < c->r.content.nblocks)
+		return fits;
+	whole = blocklist_content(&c->list);
+	return content_equal(&whole, &c->r.content);
+}
+
+/* --- the window --- */
+
+/* Moves from the first block to the one that has the wanted byte. */
+static void go_to_offset(struct engine_content *c)
+{
+	int64_t from = c->offset, at = 0;
+	uint32_t i = 0;
+
+	while (i < c->list.n && at + c->list.b[i].len <= from)
+		at += c->list.b[i++].len;
+	c->at = i;
+	c->offset = at;
+	c->placed = true;
+}
+
+static void content_pump(struct engine_content *c)
+{
+	int64_t offset, bytes = 0;
+
+	if (c->e == NULL || !c->begun || c->r.kind != RECORD_FILE)
+		return;
+	find_sources(c);
+	find_list(c);
+	if (c->listed && !c->placed)
+		go_to_offset(c);
+	if (!c->listed || c->names)
+		return;
+	offset = c->offset;
+	for (uint32_t i = c->at; i < c->list.n && i < c->at + WINDOW; i++) {
+		struct content_slot *s = &c->slots[i % WINDOW];
+
+		bytes += c->list.b[i].len;
+		if (i > c->at && bytes > WINDOW_BYTES)
+			break;
+		if (s->state == SLOT_NEEDED && !fill_slot(c, i, offset))
+			break;
+		if (s->state != SLOT_NEEDED)
+			c->no_source = false;
+		offset += c->list.b[i].len;
+	}
+}
+
+/* Requests that nobody answers go to another source; and sources come and go. */
+static void content_tick(void *arg)
+{
+	struct engine_content *c = arg;
+	int64_t late = loop_now_ms(c->e->context->loop) - PATIENCE_MS;
+
+	for (size_t i = 0; i < WINDOW; i++) {
+		struct content_slot *s = &c->slots[i];
+
+		if (s->state != SLOT_ASKED || s->sent_ms > late)
+			continue;
+		peer_group_cancel(c->e->peers, s->peer, &s->request, 1);
+		s->state = SLOT_NEEDED;
+	}
+	if (c->list_request != 0 && c->list_sent_ms <= late) {
+		peer_group_cancel(c->e->peers, c->list_peer, &c->list_request, 1);
+		c->list_request = 0;
+	}
+	content_soon(c);
+}
+
+/* --- what peers answer --- */
+
+bool engine_content_block(struct engine *e, uint64_t peer, uint32_t request, struct slab *bytes)
+{
+	struct engine_content *c;
+
+	DL_FOREACH(e->reading, c) {
+		for (uint32_t i = c->at; c->listed && i < c->list.n && i < c->at + WINDOW; i++) {
+			struct content_slot *s = &c->slots[i % WINDOW];
+
+			if (s->state != SLOT_ASKED || s->request != request || s->peer != peer)
+				continue;
+			s->state = SLOT_NEEDED;
+			if (bytes->p != NULL && bytes->n == c->list.b[i].len)
+				check_block(c, i, peer, slab_flatten(bytes), NULL);
+			else
+				mark_bad(c, peer);
+			slab_free(bytes);
+			content_changed(c);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool engine_content_list(struct engine *e, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks,
+                         size_t n)
+{
+	struct engine_content *c;
+
+	DL_FOREACH(e->reading, c) {
+		if (c->list_request != request || c->list_peer != peer)
+			continue;
+		c->list_request = 0;
+		if (blocks == NULL || !take_list_piece(c, first, blocks, n)) {
+			mark_bad(c, peer);
+			blocklist_clear(&c->list);
+		} else if (c->list.n == c->r.content.nblocks) {
+			list_is_complete(c);
+		}
+		content_changed(c);
+		return true;
+	}
+	return false;
+}
+
+void engine_content_peer(struct engine *e, uint64_t peer, bool up)
+{
+	struct engine_content *c;
+
+	DL_FOREACH(e->reading, c) {
+		for (size_t i = 0; i < WINDOW && !up; i++)
+			if (c->slots[i].state == SLOT_ASKED && c->slots[i].peer == peer)
+				c->slots[i].state = SLOT_NEEDED;
+		if (!up && c->list_peer == peer)
+			c->list_request = 0;
+		content_changed(c);
+	}
+}
+
+/* --- the reader's side --- */
+
+struct found_file {
+	struct record *r;
+};
+
+static bool take_file(void *arg, const struct engine_file *f)
+{
+	record_copy(((struct found_file *)arg)->r, f->r);
+	return false;
+}
+
+struct engine_content *engine_content_new(struct engine *e, const char *path, void (*changed)(void *arg), void *arg)
+{
+	struct engine_content *c = MEM_NEW(struct engine_content);
+	struct found_file found = { .r = &c->r };
+
+	free(engine_files(e, path, NULL, 1, take_file, &found));
+	if (c->r.path == NULL || strcmp(c->r.path, path) != 0) {
+		record_clear(&c->r);
+		free(c);
+		return NULL;
+	}
+	c->e = e;
+	c->changed = changed;
+	c->arg = arg;
+	c->soon = loop_timer_new(e->context->loop, content_soon, c);
+	c->tick = loop_timer_new(e->context->loop, content_tick, c);
+	loop_timer_start(c->tick, TICK_MS, TICK_MS);
+	DL_APPEND(e->reading, c);
+	return c;
+}
+
+const struct record *engine_content_record(const struct engine_content *c)
+{
+	return &c->r;
+}
+
+/* Where to begin is known only with the list: until then `offset` is what was asked for. */
+void engine_content_begin(struct engine_content *c, int64_t from, bool names)
+{
+	c->begun = true;
+	c->names = names;
+	c->offset = from;
+	content_changed(c);
+}
+
+enum engine_content_state engine_content_look(struct engine_content *c, const struct block **block, int64_t *offset,
+                                              const uint8_t **bytes)
+{
+	const struct content_slot *s = &c->slots[c->at % WINDOW];
+
+	if (c->e == NULL)
+		return ENGINE_CONTENT_GONE;
+	if (c->r.kind != RECORD_FILE)
+		return ENGINE_CONTENT_END;
+	if (!c->placed)
+		return c->no_source && c->list_request == 0 ? ENGINE_CONTENT_NO_SOURCE : ENGINE_CONTENT_COMING;
+	if (c->at == c->list.n)
+		return ENGINE_CONTENT_END;
+	*block = &c->list.b[c->at];
+	*offset = c->offset;
+	*bytes = s->bytes;
+	if (c->names || s->state == SLOT_HERE)
+		return ENGINE_CONTENT_BLOCK;
+	return c->no_source ? ENGINE_CONTENT_NO_SOURCE : ENGINE_CONTENT_COMING;
+}
+
+void engine_content_next(struct engine_content *c)
+{
+	struct content_slot *s = &c->slots[c->at % WINDOW];
+
+	c->offset += c->list.b[c->at].len;
+	c->at++;
+	free(s->bytes);
+	*s = (struct content_slot){ .state = SLOT_NEEDED };
+	if (!c->names)
+		content_changed(c);
+}
+
+/* --- the end --- */
+
+static void cancel_all(struct engine_content *c)
+{
+	for (size_t i = 0; i < WINDOW; i++)
+		if (c->slots[i].state == SLOT_ASKED)
+			peer_group_cancel(c->e->peers, c->slots[i].peer, &c->slots[i].request, 1);
+	if (c->list_request != 0)
+		peer_group_cancel(c->e->peers, c->list_peer, &c->list_request, 1);
+}
+
+void engine_content_free(struct engine_content *c)
+{
+	if (c == NULL)
+		return;
+	if (c->e != NULL) {
+		cancel_all(c);
+		DL_DELETE(c->e->reading, c);
+	}
+	loop_timer_free(c->tick);
+	loop_timer_free(c->soon);
+	c->freed = true;
+	c->e = NULL;
+	if (c->jobs == 0)
+		content_really_free(c);
+}
+
+void engine_content_stop(struct engine *e)
+{
+	struct engine_content *c;
+
+	while ((c = e->reading) != NULL) {
+		DL_DELETE(e->reading, c);
+		c->e = NULL;
+		loop_timer_stop(c->tick);
+		content_changed(c);
+	}
+}
