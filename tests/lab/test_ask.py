@@ -92,6 +92,7 @@ def test_a_group_is_seen_once_with_its_owner_and_its_members(lab):
     assert (one["group"], one["owner"]) == ("home", "a") and re.fullmatch("[a-z2-7]{26}", one["id"])
     # By the same public ID members know it; the ID itself is nobody else's.
     mine, = a.cli("groups")["groups"]
+    assert (mine["mode"], mine["sealed"]) == ("mirror", False)
     assert mine["public_id"] == one["id"] and mine["id"] not in json.dumps(seen(d))
     assert seen(b) == []
     shown = d.lanyard("groups").out.decode()
@@ -225,6 +226,35 @@ def test_a_rejection_is_told_once_and_ends_the_asking(lab):
     # What is over can be forgotten.
     d.cli("leave", "home")
     assert d.cli("status")["asked"] == []
+
+
+def test_a_rejection_waits_for_an_asker_that_is_away(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    code = ask(d)
+    until_requested(a, code)
+    d.daemon.stop()
+    a.cli("reject", "home", "d")
+    until("b and c have heard", lambda: not requests(b) and not requests(c), 20)
+    a.daemon.stop()
+    start(d)
+    with d.events(history=True) as at_d:
+        at_d.wait("rejected", group="home")
+    assert asked(d)["state"] == "rejected"
+
+
+def test_an_agent_is_accepted_before_it_asks(lab):
+    a, b, c, d = [lab.host(name) for name in "abcd"]
+    group_of([a, b, c])
+    start(d)
+    until_seen(d)
+    answer = a.cli("accept", "home", d.agent_id())
+    assert (answer["agent"], answer["role"]) == (d.agent_id(), "member")
+    answer = d.cli("join", "home", "--share", d.share, "--timeout", "20")
+    assert answer["state"] == "accepted"
+    until_member(d)
 
 
 def test_a_hidden_group_is_neither_seen_nor_asked_for(lab):
