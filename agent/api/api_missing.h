@@ -1,4 +1,4 @@
-/* Who has, or had, a file that is missing here. */
+/* Members that have, or had, a file that is missing here. */
 #ifndef LANYARD_AGENT_API_MISSING_H
 #define LANYARD_AGENT_API_MISSING_H
 

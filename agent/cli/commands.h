@@ -34,6 +34,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	    "choose files, which come and are kept up to date; or copy them to DEST")                             \
 	ROW("drop", cmd_drop, "GROUP PATH... [--even-if-last]", "free this disk of files that others have")       \
 	ROW("revert", cmd_revert, "GROUP [PATH]", "as a reader, put the group's version back")                    \
+	ROW("share", cmd_share, "GROUP PATH... [--to FOLDER]", "put files into the group, or share them again")   \
 	ROW("unshare", cmd_unshare, "GROUP PATH...", "keep files as this agent's own")                            \
 	ROW("downloads", cmd_downloads, "[--watch]", "list what is being downloaded")                             \
 	ROW("pause", cmd_pause, "[GROUP]", "stop sharing, until `resume`")                                        \

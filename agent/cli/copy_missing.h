@@ -1,4 +1,4 @@
-/* Says who has, or had, a file that does not come. */
+/* Prints which members have, or had, a file that does not come. */
 #ifndef LANYARD_AGENT_CLI_COPY_MISSING_H
 #define LANYARD_AGENT_CLI_COPY_MISSING_H
 

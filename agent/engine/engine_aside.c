@@ -134,9 +134,13 @@ static void bring_back(struct engine *e, const char *path, bool there)
 		engine_hint(e, path);
 }
 
-/* The last slice of a path: what is new below it was never a row. */
+/* The last slice of a path also looks for new files below it, which were never rows. */
 static void slice_done(struct engine *e, struct aside_task *t, const char *last, bool more)
 {
+	/* Those that are not on this disk may be wanted now. */
+	if (!more && !t->away && index_choose_under(e->index, index_choices(e->index), t->paths[t->at]) == 0 &&
+	    e->fetch != NULL)
+		fetch_choices_changed(e->fetch);
 	if (!more && t->paths[t->at][0] != '\0')
 		engine_hint(e, t->paths[t->at]);
 	path_done(e, t, more ? last : NULL);
