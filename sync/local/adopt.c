@@ -88,7 +88,9 @@ static int write_own(struct local *l, struct record *r)
 
 int adopt_write(struct local *l, struct record *r, const struct blocklist *blocks)
 {
-	if (own_is(l, r->path) || own_found(l, r) == OWN_NOTHING) {
+	if (own_is(l, r->path))
+		return own_end(l, r, blocks);
+	if (own_found(l, r) == OWN_NOTHING) {
 		r->seq = 0;
 		return 0;
 	}

@@ -267,7 +267,7 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		return;
 	if (k->st.kind == S_IFREG || k->st.kind == S_IFDIR || k->st.kind == S_IFLNK)
 		gone_back(l, k->path);
-	if (own_is(l, k->path)) {
+	if (own_is(l, k->path) && !own_may_end(l, k)) {
 		problem_clear(l->problems, k->path);
 		return;
 	}

@@ -234,6 +234,11 @@ enum own_absent own_absent(struct local *l, const struct record *row);
  * -1 after a failure of the index, which has been dealt with. */
 int own_forget(struct local *l, const char *path);
 int own_set_aside(struct local *l, const char *path);
+/* Whether what a check found at a path that is a reader's own may be what the group has there by now. */
+bool own_may_end(struct local *l, const struct check *k);
+/* r, what is on disk at a path that is its user's own, is written as the group's record if a reader's own has become
+ * that; otherwise r->seq is 0. 0, -1 as index_put(). */
+int own_end(struct local *l, struct record *r, const struct blocklist *blocks);
 /* Nothing is at the path. */
 void own_gone(struct local *l, const char *path);
 /* Everything begins: whether as a merge (local_config.merge). */

@@ -1,7 +1,7 @@
 /* What a path's row stands for. A path that is unshared or set aside is its user's own: nothing is judged there. And a
  * row is not always what its user last saw here: where a drop has begun, where the row knows nothing, or where the index
  * is not of this disk's time, a difference is something found, not a change of the row. */
-#include <errno.h>
+#include <sys/stat.h>
 
 #include "sync/local/local_internal.h"
 #include "sync/plan/choose.h"
@@ -81,20 +81,76 @@ int own_set_aside(struct local *l, const char *path)
 	return -1;
 }
 
-/* Where a reader's user had made something that is gone again, nothing is his own any more. What he has deleted stays
- * deleted here until he reverts it. */
-void own_gone(struct local *l, const char *path)
+/* What the group has at a path that is a reader's own: 1 and *winner, 0, -1 after a failure. */
+static int group_has(struct local *l, const char *path, struct record *winner)
 {
-	enum aside_reason why;
-	struct record was;
-	int rc = index_aside_get(l->c.index, path, &why, &was);
+	enum aside_reason why = 0;
+	int rc = index_aside_get(l->c.index, path, &why, NULL);
 
-	if (rc > 0 && why == ASIDE_READER && was.path == NULL && index_bring_back(l->c.index, path, NULL) < 0)
-		rc = -1;
+	*winner = (struct record){ 0 };
+	if (rc > 0)
+		rc = why == ASIDE_READER ? index_list_get(l->c.index, path, winner) : 0;
 	if (rc < 0)
 		local_unwritten(l);
-	else if (rc > 0)
+	return rc;
+}
+
+bool own_may_end(struct local *l, const struct check *k)
+{
+	static const uint32_t kinds[] = {
+		[RECORD_FILE] = S_IFREG,
+		[RECORD_DIR] = S_IFDIR,
+		[RECORD_SYMLINK] = S_IFLNK,
+	};
+	struct record winner;
+	bool may = group_has(l, k->path, &winner) > 0 && kinds[winner.kind] == k->st.kind &&
+	           (winner.kind != RECORD_FILE || winner.content.size == k->st.size);
+
+	record_clear(&winner);
+	return may;
+}
+
+/* A later mtime is no matter: whoever writes the same bytes again changes nothing. */
+static bool has_its_mode(const struct local *l, const struct record *winner, const struct record *r)
+{
+	struct record other = *winner;
+
+	other.mtime_ns = r->mtime_ns;
+	return winner->kind == RECORD_SYMLINK || winner->mode == r->mode ||
+	       disk_explains(share_disk(l->c.share), &other, r);
+}
+
+int own_end(struct local *l, struct record *r, const struct blocklist *blocks)
+{
+	struct record winner;
+	int rc = group_has(l, r->path, &winner);
+
+	r->seq = 0;
+	if (rc > 0 && record_same_content(&winner, r) && has_its_mode(l, &winner, r)) {
+		winner.seen = r->seen;
+		winner.absent = false;
+		rc = index_bring_back(l->c.index, r->path, NULL) < 0 ? -1 : index_put(l->c.index, &winner, blocks);
+		r->seq = rc < 0 ? 0 : winner.seq;
+	}
+	record_clear(&winner);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Nothing that a reader's user had made is there any more, or what he had deleted the group has deleted too: nothing is
+ * his own then. Until that a deletion lasts until he reverts it. */
+void own_gone(struct local *l, const char *path)
+{
+	struct record was, winner;
+	int rc = group_has(l, path, &winner);
+
+	if (rc >= 0 && index_aside_get(l->c.index, path, NULL, &was) > 0) {
+		if (was.path == NULL || (rc == 0 && was.version.n > 0))
+			rc = index_bring_back(l->c.index, path, NULL);
 		record_clear(&was);
+		if (rc < 0)
+			local_unwritten(l);
+	}
+	record_clear(&winner);
 }
 
 /* A run that begins with other choices than the index has followed knows of no drop that it could carry through. */

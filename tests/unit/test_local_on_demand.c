@@ -399,6 +399,44 @@ static void a_reader_takes_the_groups_word_for_equal_bytes(void **state)
 	assert_int_equal(index_aside_count(ix, ASIDE_READER), 0);
 }
 
+/* Edited back by hand, or taken by a member after all. */
+static void what_equals_the_groups_is_not_a_readers_own(void **state)
+{
+	struct record r;
+
+	(void)state;
+	put("a", "one");
+	put("b", "two");
+	start_on_demand();
+	index_set_reader(ix, true);
+	put("a", "changed");
+	assert_int_equal(unlinkat(root, "b", 0), 0);
+	until_idle();
+	assert_own("a");
+	assert_own("b");
+	put("a", "other!!");
+	until_idle();
+	assert_own("a");
+	put("a", "one");
+	until_idle();
+	assert_int_equal(index_aside_get(ix, "a", NULL, NULL), 0);
+	assert_row("a", "file");
+	assert_false(is_listed("a"));
+	assert_int_equal(index_list_get(ix, "b", &r), 1);
+	r.deleted = true;
+	assert_int_equal(version_bump(&r.version, ANNAS_EPOCH, 9), 0);
+	assert_int_equal(index_list_add(ix, &r, ANNA), 1);
+	record_clear(&r);
+	local_hint(local, "b");
+	until_idle();
+	assert_int_equal(index_aside_get(ix, "b", NULL, NULL), 0);
+	assert_row("b", "gone");
+	/* And then it is as any other file of a reader. */
+	put("a", "changed");
+	until_idle();
+	assert_own("a");
+}
+
 /* After a change of roles a row knows nothing: what its user makes of it is new, and that it is gone says nothing. */
 static void a_row_that_knows_nothing_has_no_changes(void **state)
 {
@@ -444,6 +482,7 @@ int main(void)
 		T(nothing_a_reader_does_is_told),
 		T(a_reader_may_delete_everything),
 		T(a_reader_takes_the_groups_word_for_equal_bytes),
+		T(what_equals_the_groups_is_not_a_readers_own),
 		T(a_row_that_knows_nothing_has_no_changes),
 	};
 
