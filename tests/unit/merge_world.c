@@ -203,11 +203,17 @@ static struct merge_agent *any_member(struct merge_world *w, const struct merge_
 	return n > 0 ? all[random_below(n)] : NULL;
 }
 
+/* Clocks differ. */
+static int64_t merge_now(void)
+{
+	return MERGE_NOW + (int64_t)random_below(1000) - 500;
+}
+
 static void grant(struct merge_world *w, struct merge_agent *a, struct merge_agent *to, enum role role)
 {
 	if (!to->honest && role == ROLE_OWNER && !w->evil_may_own)
 		role = ROLE_MEMBER;
-	if (roster_grant(a->r, a->self, merge_id(to), role, "host", MERGE_NOW) < 0)
+	if (roster_grant(a->r, a->self, merge_id(to), role, "host", merge_now()) < 0)
 		return;
 	w->evil_owned |= !to->honest && role == ROLE_OWNER;
 	merge_event_note(w, MERGE_GRANTED);
@@ -226,7 +232,7 @@ static void take_out(struct merge_world *w, struct merge_agent *a)
 {
 	struct merge_agent *out = any_member(w, a, merge_chance(60));
 
-	if (out != NULL && roster_remove(a->r, a->self, merge_id(out), MERGE_NOW) == 0)
+	if (out != NULL && roster_remove(a->r, a->self, merge_id(out), merge_now()) == 0)
 		merge_event_note(w, MERGE_REMOVED);
 }
 
@@ -251,7 +257,7 @@ static void make_invite(struct merge_world *w, struct merge_agent *a)
 	i->leaked = merge_chance(40);
 	w->ninvites++;
 	if (merge_chance(80))
-		(void)roster_note_invite(a->r, a->self, &i->invite, MERGE_NOW);
+		(void)roster_note_invite(a->r, a->self, &i->invite, merge_now());
 	merge_event_note(w, MERGE_INVITED);
 }
 
@@ -259,7 +265,7 @@ static void owner_acts(struct merge_world *w, struct merge_agent *a)
 {
 	unsigned k = (unsigned)random_below(100);
 
-	if (merge_chance(50) && roster_do_duty(a->r, a->self, MERGE_NOW))
+	if (merge_chance(50) && roster_do_duty(a->r, a->self, merge_now()))
 		merge_event_note(w, MERGE_CONFIRMED);
 	else if (k < 25)
 		give_role(w, a);
@@ -270,7 +276,7 @@ static void owner_acts(struct merge_world *w, struct merge_agent *a)
 	else if (k < 92)
 		make_invite(w, a);
 	else if (w->ninvites > 0 &&
-	         roster_revoke(a->r, a->self, &w->invites[random_below(w->ninvites)].name, MERGE_NOW) == 0)
+	         roster_revoke(a->r, a->self, &w->invites[random_below(w->ninvites)].name, merge_now()) == 0)
 		merge_event_note(w, MERGE_REVOKED);
 	acted(w, a);
 }
@@ -292,7 +298,7 @@ static void leave_group(struct merge_world *w, struct merge_agent *a)
 	if ((a == &w->agents[0] && !merge_chance(10)) ||
 	    (roster_may(a->r, merge_id(a), RIGHT_OWN) && owners_seen(w, a) == 1))
 		return;
-	if (roster_leave(a->r, a->self, false, MERGE_NOW, &out) == 0) {
+	if (roster_leave(a->r, a->self, false, merge_now(), &out) == 0) {
 		a->left = true;
 		merge_event_note(w, MERGE_LEFT);
 	}
@@ -324,7 +330,7 @@ static void join(struct merge_world *w)
 	                                          .n = request.len,
 	                                          .binding = binding,
 	                                          .checked = true },
-	                 MERGE_NOW, &entry) == ADMIT_OK) {
+	                 merge_now(), &entry) == ADMIT_OK) {
 		if (x->r == NULL)
 			x->r = roster_new(&w->group);
 		x->left = false;
@@ -454,7 +460,7 @@ bool merge_heal(struct merge_world *w)
 	for (int round = 0; round < 8 && more; round++) {
 		more = false;
 		for (size_t i = 0; i < n; i++) {
-			more |= roster_do_duty(all[i]->r, all[i]->self, MERGE_NOW);
+			more |= roster_do_duty(all[i]->r, all[i]->self, merge_now());
 			acted(w, all[i]);
 		}
 		if (!merge_settle(w))
