@@ -205,6 +205,8 @@ static int sign_leave(struct agent *a, struct engine *e, bool abandon, char **wh
 		return -1;
 	}
 	rc = roster_leave(r, a->self, last, clock_wall_s(), &entry);
+	if (rc == 0)
+		engine_remember_leave(e, entry.p, entry.len);
 	bytes_free(&entry);
 	if (rc < 0)
 		*why = mem_printf("group %s: the roster is full", engine_name(e));

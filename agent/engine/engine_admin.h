@@ -79,6 +79,8 @@ const struct real_path *engine_real_path(const struct engine *e);
 void engine_roster_changed(struct engine *e);
 /* We answered a request to join, or have seen it: stores that and sends it to peers. */
 void engine_requests_changed(struct engine *e);
+/* Keeps the entry by which we left: whoever admits us again may not have heard of it. */
+void engine_remember_leave(struct engine *e, const uint8_t *entry, size_t n);
 /* Emits an event of the group. path and reason may be NULL. */
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason);
 

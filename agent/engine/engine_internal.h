@@ -122,6 +122,10 @@ void engine_index_lost(struct engine *e);
 
 int engine_store_save(struct engine *e, char **why);
 int engine_store_load(struct engine *e, char **why);
+/* This agent joins again: puts the entry by which it left into the roster, to be shown to the member that admits it. */
+void engine_store_show_leave(struct engine *e);
+/* It is a member again. */
+void engine_store_forget_leave(struct engine *e);
 
 /* --- parts --- X_new and X_free: with the engine. X_start and X_stop: with the mirror. X_stop drops the part at
  * once; jobs of it that are out find that it is gone. */

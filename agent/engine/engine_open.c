@@ -272,6 +272,7 @@ static void joined(void *arg, int status, const char *reason)
 		return;
 	}
 	e->unstored = true;
+	engine_store_forget_leave(e);
 	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
 	engine_enter(e, PHASE_STOPPED);
 	engine_start(e);
@@ -285,6 +286,7 @@ static void start_joining(struct engine *e)
 	e->error = NULL;
 	engine_enter(e, PHASE_JOINING);
 	e->roster = roster_new(&e->group);
+	engine_store_show_leave(e);
 	e->peers = peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
 	                                                                          .hooks = &engine_wiring_peer_hooks,
 	                                                                          .arg = e,

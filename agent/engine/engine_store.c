@@ -1,8 +1,10 @@
 /* A group's settings: groups/<hex>/settings in the home, one "key value" per line. A value is bytes up to the end of
- * the line; a share's path may contain any byte except a newline. */
+ * the line; a share's path may contain any byte except a newline. And left/<hex>, which outlives the group: the roster
+ * entry by which this agent left it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine/engine_internal.h"
 #include "base/fs.h"
@@ -73,4 +75,47 @@ void engine_forget(struct engine *e)
 	if (fs_remove_tree(e->context->home_dirfd, e->dir))
 		engine_log(e, LOG_ERROR, "group %s: %s/%s: could not be removed: %s", engine_name(e), e->context->home,
 		           e->dir, strerror(errno));
+}
+
+/* --- groups that this agent has left --- */
+
+static char *left_path(const struct engine *e)
+{
+	char hex[65];
+
+	hex_encode(hex, e->group.b, sizeof(e->group.b));
+	return mem_printf("left/%s", hex);
+}
+
+/* Without the file a later admission may not count; that is no reason to stay. */
+void engine_remember_leave(struct engine *e, const uint8_t *entry, size_t n)
+{
+	char *path = left_path(e);
+
+	if (fs_mkdirs(e->context->home_dirfd, "left", 0700) < 0 ||
+	    fs_write_file(e->context->home_dirfd, path, entry, n, 0600) < 0)
+		engine_log(e, LOG_WARN, "group %s: %s/%s: %s", engine_name(e), e->context->home, path, strerror(errno));
+	free(path);
+}
+
+void engine_store_show_leave(struct engine *e)
+{
+	char *path = left_path(e), *entry;
+	size_t n = 0;
+
+	entry = fs_read_file(e->context->home_dirfd, path, ROSTER_ENTRY_MAX, &n);
+	if (entry != NULL && roster_check(&e->group, (const uint8_t *)entry, n)) {
+		(void)roster_put(e->roster, 0, (const uint8_t *)entry, n);
+		roster_settle(e->roster);
+	}
+	free(entry);
+	free(path);
+}
+
+void engine_store_forget_leave(struct engine *e)
+{
+	char *path = left_path(e);
+
+	(void)unlinkat(e->context->home_dirfd, path, 0);
+	free(path);
 }

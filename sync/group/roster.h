@@ -124,6 +124,12 @@ bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_
  * owner is left then (otherwise the last owner's leave does not count). -1 when we are not a member, it does not
  * count, or out is full. */
 int roster_leave(struct roster *r, const struct identity *self, bool abandon, int64_t now_s, struct bytes *out);
+/* Whether a well-formed entry is the leave of this agent, signed by itself as it says. */
+bool roster_is_leave_of(const uint8_t *entry, size_t n, const struct agent_id *id);
+/* Calls fn for each leave of this agent that is known, whether it counts or not, until it returns false. An agent that
+ * joins again shows its own: the member that admits it may not have heard of them, and has to name them. */
+void roster_leaves(const struct roster *r, const struct agent_id *id,
+                   bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 
 /* Entries that owners sign. -1 when self is not an owner, or has no statement left. Each call may sign several entries;
  * they are in the roster afterwards, to be gossiped. Additions and removals that stood only by the statement of an

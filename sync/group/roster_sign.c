@@ -88,6 +88,27 @@ int roster_leave(struct roster *r, const struct identity *self, bool abandon, in
 	return rc < 0 || roster_may(r, id, RIGHT_TAKE_PART) ? -1 : 0;
 }
 
+bool roster_is_leave_of(const uint8_t *entry, size_t n, const struct agent_id *id)
+{
+	struct roster_entry e;
+
+	return roster_entry_parse(&e, entry, n) == 0 && e.kind == ENTRY_LEAVE && agent_id_equal(&e.signer, id);
+}
+
+void roster_leaves(const struct roster *r, const struct agent_id *id,
+                   bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg)
+{
+	const struct roster_agent *a = roster_agent_find(r, id);
+	const struct roster_item *it;
+
+	if (a == NULL)
+		return;
+	DL_FOREACH2(a->signed_by, it, signer_next) {
+		if (it->e.kind == ENTRY_LEAVE && !fn(arg, it->bytes, it->n))
+			return;
+	}
+}
+
 /* --- additions --- */
 
 static bool is_leave(const struct roster_item *it)
@@ -112,7 +133,8 @@ static size_t name(const struct roster_agent *a, bool (*what)(const struct roste
 	if (a == NULL)
 		return n;
 	DL_FOREACH2(a->about, it, target_next) {
-		if (it->valid && what(it) && n < ENTRY_NAMED_MAX)
+		/* A leave may come to count later, when an older addition becomes known. */
+		if ((it->valid || it->e.kind == ENTRY_LEAVE) && what(it) && n < ENTRY_NAMED_MAX)
 			memcpy(named + n++ * HASH_LEN, it->hash, HASH_LEN);
 	}
 	return n;

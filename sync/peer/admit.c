@@ -60,6 +60,7 @@ void admit_show_invite(struct talk *t)
 {
 	const struct log_about about = talk_about(t);
 	struct bytes request = BYTES_INIT(JOIN_MAX);
+	struct roster_out_list left = { 0 };
 	struct peers *p = t->session->peers;
 
 	if (t->group->config.asked) {
@@ -69,9 +70,13 @@ void admit_show_invite(struct talk *t)
 		log_about(LOG_WARN, &about, "%s: the invite cannot be sent: its request is too long",
 		          t->session->link->address);
 	} else {
-		membership_send_open(t, &(struct msg_group_open){ .join = { .p = request.p, .n = request.len } });
+		roster_leaves(t->group->config.roster, identity_id(p->config.self), roster_out_collect, &left);
+		membership_send_open(t, &(struct msg_group_open){ .credential = left.e,
+		                                                  .ncredential = left.n,
+		                                                  .join = { .p = request.p, .n = request.len } });
 	}
 	bytes_free(&request);
+	free(left.e);
 }
 
 /* The first outcome stands. */

@@ -396,6 +396,8 @@ struct roster_in *roster_in_new(struct peer_group *g, const struct roster_in_eve
 void roster_in_free(struct roster_in *in);
 void roster_in_entries(struct talk *t, const struct msg_bytes *entries, size_t n);
 void roster_in_open(struct talk *t, const struct msg_group_open *m);
+/* Leaves of a joiner, which it shows with its request. */
+void roster_in_left(struct talk *t, const struct msg_bytes *entries, size_t n);
 void roster_in_join(struct talk *t, const struct msg_bytes *request);
 
 /* roster_out.c: the roster for others */

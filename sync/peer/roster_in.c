@@ -19,9 +19,10 @@ enum {
 	ALLOWANCE = 2048 * COST_UNKNOWN,
 	REFILL_MS = 16, /* for one unit */
 	BRINGERS_MAX = 2 * ROSTER_MAX_MEMBERS,
+	LEAVES_MAX = 2, /* of a joiner: one that abandons the group, and one that does not */
 };
 
-enum paper_kind { PAPER_ENTRIES, PAPER_OPEN, PAPER_JOIN };
+enum paper_kind { PAPER_ENTRIES, PAPER_OPEN, PAPER_LEFT, PAPER_JOIN };
 
 struct paper {
 	struct paper *prev, *next;
@@ -219,7 +220,8 @@ static void warn_of(struct talk *t)
  * its last. */
 static bool is_taken(const struct paper *p, const struct talk *t)
 {
-	return p->kind == PAPER_OPEN || p->by_member || (t != NULL && rights_has(t->role, RIGHT_TAKE_PART));
+	return p->kind == PAPER_OPEN || p->kind == PAPER_LEFT || p->by_member ||
+	       (t != NULL && rights_has(t->role, RIGHT_TAKE_PART));
 }
 
 static void put_paper(struct roster_in *in, const struct paper *p)
@@ -260,7 +262,7 @@ static void paper_answer(struct roster_in *in, const struct paper *p)
 {
 	struct talk *t = paper_talk(in->group, p->talk);
 
-	if (t == NULL || p->kind == PAPER_ENTRIES)
+	if (t == NULL || p->kind == PAPER_ENTRIES || p->kind == PAPER_LEFT)
 		return;
 	t->opening = false;
 	if (p->kind == PAPER_OPEN)
@@ -361,6 +363,22 @@ void roster_in_open(struct talk *t, const struct msg_group_open *m)
 	t->opening = true;
 	DL_APPEND(in->waiting, p);
 	papers_submit(in);
+}
+
+/* Of all that a stranger could show only what it says of itself is taken. */
+void roster_in_left(struct talk *t, const struct msg_bytes *entries, size_t n)
+{
+	struct roster_in *in = t->group->roster_in;
+	size_t own = 0;
+	struct paper *p;
+
+	while (own < n && own < LEAVES_MAX && roster_is_leave_of(entries[own].p, entries[own].n, &t->session->id))
+		own++;
+	p = papers_take(t, PAPER_LEFT, entries, own);
+	if (p->n == 0)
+		free(p);
+	else
+		DL_APPEND(in->waiting, p);
 }
 
 void roster_in_join(struct talk *t, const struct msg_bytes *request)

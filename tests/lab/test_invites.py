@@ -179,6 +179,30 @@ def test_an_invite_can_be_made_with_nobody_there_and_is_good_when_its_maker_is_a
     knows(b, one, role="reader", by=a.id, used=1, used_by=[c.id])  # though b has never heard of it
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_one_that_left_comes_back_through_a_member_that_has_not_heard_of_it(lab, restart):
+    a, b, c, d = members(lab, "abcd")
+    token, _ = make(a)
+    c.daemon.stop()
+    d.cli("leave", "pics")
+    agree([a, b], {a: "owner", b: "member", c: "member"})
+    for host in (a, b):
+        host.daemon.stop()
+    if restart:
+        d.daemon.stop()
+        d.daemon.start()
+    c.daemon.start()
+    join(d, token)
+    agree([c, d], {a: "owner", b: "member", c: "member", d: "member"})
+    for host in (a, b):
+        host.daemon.start()
+    d.wait_peers(3)
+    agree([a, b, c, d], {a: "owner", b: "member", c: "member", d: "member"})
+    # And it may leave once more.
+    d.cli("leave", "pics")
+    agree([a, b, c], {a: "owner", b: "member", c: "member"})
+
+
 @pytest.mark.parametrize("options", [("--role", "owner"), ("--role", "king"), ("--uses", "0"), ("--uses", "1025"), ("--uses", "x")])
 def test_what_no_invite_gives_is_a_usage_error(lab, options):
     a = lab.host("a")
