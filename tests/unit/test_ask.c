@@ -140,6 +140,23 @@ static void a_member_carries_the_request_to_an_owner_and_the_answer_back(void **
 	stop_asking();
 }
 
+/* The first one that answers gives the salt; it is asked alone, so that others need not give one for nothing. */
+static void several_members_that_are_asked_at_once_make_one_code(void **arg)
+{
+	(void)arg;
+	pair();
+	dial(&a, &b);
+	UNTIL(a.up == 1 && b.up == 1);
+	ask(&a);
+	dial(&c, &a);
+	dial(&c, &b);
+	UNTIL(state() == ASKER_WAITING && st.carriers == 2);
+	assert_int_equal(st.ncodes, 1);
+	assert_string_equal(waiting_at(&a).code, st.codes[0]);
+	assert_string_equal(waiting_at(&b).code, st.codes[0]);
+	stop_asking();
+}
+
 static void an_asker_that_was_away_is_told_when_it_comes(void **arg)
 {
 	struct bytes saved = BYTES_INIT(ASKER_SAVED_MAX);
@@ -337,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ASKS(an_asker_that_is_connected_becomes_a_member_at_once),
 		ASKS(a_member_carries_the_request_to_an_owner_and_the_answer_back),
+		ASKS(several_members_that_are_asked_at_once_make_one_code),
 		ASKS(an_asker_that_was_away_is_told_when_it_comes),
 		ASKS(a_rejected_asker_is_told_once_and_may_ask_again),
 		ASKS(a_hidden_group_does_not_answer),
