@@ -1,6 +1,7 @@
 /* status, peers, downloads: each answers with one small document. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_ask.h"
+#include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
 #include "agent/api/api_waiter.h"
 #include "agent/engine/engine_choices.h"
@@ -12,6 +13,7 @@
 
 enum {
 	MAX_PROBLEMS = 1000, /* listed per group */
+	MAX_LOCAL = 100,     /* local changes of a reader, too */
 	PROBE_S = 1,         /* to wait for disks */
 };
 
@@ -45,12 +47,21 @@ static void status_hold(void *arg, const struct engine_burst *b)
 	                                     (json_int_t)b->since_s));
 }
 
+static bool status_local_path(void *arg, const char *path)
+{
+	json_array_append_new(arg, api_name(path));
+	return true;
+}
+
 /* What it keeps of the group, and by which right. */
 static void add_choices(json_t *group, struct engine *e)
 {
 	const struct choices *choices = engine_choices(e);
 	enum role role = engine_role(e);
+	json_t *paths = json_array();
 
+	engine_local_paths(e, MAX_LOCAL, status_local_path, paths);
+	json_object_set_new(group, "local_paths", paths);
 	json_object_set_new(group, "mode", json_string(choices->mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror"));
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "listed", json_integer((json_int_t)engine_listed(e)));
@@ -219,14 +230,16 @@ static bool downloads_add(void *arg, const struct fetch_download *d)
 {
 	struct download_list *list = arg;
 	json_t *eta = json_null();
+	int64_t percent = d->complete ? 100 : d->size > 0 ? (int64_t)((double)d->done * 100 / (double)d->size) : 0;
 
 	if (!d->complete && d->rate > 0)
 		eta = json_integer((d->size - d->done + d->rate - 1) / d->rate);
 	json_array_append_new(list->array,
-	                      json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "state", d->complete ? "C" : "D",
-	                                "group", api_name(engine_name(list->engine)), "path", api_name(d->path), "done",
-	                                (json_int_t)d->done, "size", (json_int_t)d->size, "rate", (json_int_t)d->rate,
-	                                "eta", eta, "reason", api_message(d->reason)));
+	                      json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
+	                                d->complete ? "C" : "D", "group", api_name(engine_name(list->engine)), "path",
+	                                api_name(d->path), "done", (json_int_t)d->done, "percent", (json_int_t)percent,
+	                                "size", (json_int_t)d->size, "rate", (json_int_t)d->rate, "eta", eta, "reason",
+	                                api_message(d->reason)));
 	return true;
 }
 
@@ -239,10 +252,33 @@ static bool downloads_of_engine(void *arg, struct engine *e)
 	return true;
 }
 
+static bool history_add(void *arg, const struct engine_past *p)
+{
+	struct download_list *list = arg;
+
+	json_array_append_new(list->array,
+	                      json_pack("{s:s, s:o, s:o, s:I, s:I}", "state", "C", "group",
+	                                api_name(engine_name(list->engine)), "path", api_name(p->path), "size",
+	                                (json_int_t)p->size, "finished", (json_int_t)p->finished_s));
+	return true;
+}
+
+static bool history_of_engine(void *arg, struct engine *e)
+{
+	struct download_list list = { .engine = e, .array = arg };
+
+	engine_history(e, history_add, &list);
+	return true;
+}
+
 void api_downloads(struct api *api, struct control_call *call)
 {
-	json_t *array = json_array();
+	int64_t history = 0;
+	json_t *array;
 
-	agent_engines(api->agent, downloads_of_engine, array);
+	if (api_query_number(call, "history", 0, 1, &history) < 0)
+		return;
+	array = json_array();
+	agent_engines(api->agent, history != 0 ? history_of_engine : downloads_of_engine, array);
 	control_reply(call, 200, json_pack("{s:o}", "downloads", array));
 }

@@ -72,25 +72,59 @@ static char *plain_line(const struct download_line *d)
 	return line;
 }
 
+/* On a terminal, each line is cut to its width, and the last one says how many there are no rows for. The active ones come
+ * first. */
 static int downloads_once(struct cli *cli)
 {
 	json_t *document;
 	json_t *entry;
-	size_t i;
+	size_t columns, rows, i, n;
 	int rc = http_get(cli, "/downloads", &document);
 
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)
 		cli_print_json(document);
+	screen_size(&columns, &rows);
+	n = json_array_size(json_object_get(document, "downloads"));
 	json_array_foreach(json_object_get(document, "downloads"), i, entry) {
 		struct download_line d = download_line_read(entry);
-		char *line = plain_line(&d);
+		char *line = plain_line(&d), *cut = cli->terminal ? format_cut(line, columns) : mem_strdup(line);
 
-		if (!cli->json)
-			puts(line);
+		if (!cli->json && cli->terminal && n > rows && i == rows - 1)
+			(void)printf("... and %zu more\n", n - i);
+		else if (!cli->json && (!cli->terminal || n <= rows || i < rows))
+			puts(cut);
+		free(cut);
 		free(line);
 		download_line_free(&d);
+	}
+	json_decref(document);
+	return CLI_DONE;
+}
+
+/* The files that came, the last ones first: when, how large. */
+static int downloads_history(struct cli *cli)
+{
+	json_t *document;
+	json_t *entry;
+	size_t i;
+	int rc = http_get(cli, "/downloads?history=1", &document);
+
+	if (rc != CLI_DONE)
+		return rc;
+	if (cli->json)
+		cli_print_json(document);
+	json_array_foreach(json_object_get(document, "downloads"), i, entry) {
+		char *group = cli_text(entry, "group"), *path = cli_text(entry, "path");
+		char when[FORMAT_MAX], size[FORMAT_MAX];
+
+		if (!cli->json)
+			(void)printf("[C] [%s] %s  %s  %s\n", group, path,
+			             format_bytes(size, cli_number(entry, "size")),
+			             format_time(when, cli_number(entry, "finished")));
+		free(path);
+		free(group);
 	}
 	json_decref(document);
 	return CLI_DONE;
@@ -245,10 +279,16 @@ static int downloads_watch(struct cli *cli)
 
 int cmd_downloads(struct cli *cli, int argc, char **argv)
 {
-	bool follow = false;
-	struct args_option own[] = { { ARGS_FLAG, "watch", &follow }, { ARGS_END, NULL, NULL } };
+	bool follow = false, history = false;
+	struct args_option own[] = { { ARGS_FLAG, "watch", &follow },
+		                     { ARGS_FLAG, "history", &history },
+		                     { ARGS_END, NULL, NULL } };
 
 	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
 		return CLI_USAGE;
+	if (follow && history)
+		return cli_usage(cli, "either --watch or --history");
+	if (history)
+		return downloads_history(cli);
 	return follow ? downloads_watch(cli) : downloads_once(cli);
 }

@@ -10,6 +10,7 @@
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
 #include "agent/cli/screen.h"
+#include "agent/escape.h"
 #include "base/mem.h"
 
 enum { WATCH_MS = 1000, SHOWN_PROBLEMS = 10 };
@@ -87,6 +88,35 @@ static void status_add_hold(struct lines *l, const char *group, const json_t *ho
 	free(name);
 }
 
+/* Adds what this agent keeps of the group, and by which right, where that is not all of it. */
+static void status_add_choices(struct lines *l, const char *group, const json_t *g)
+{
+	char *mode = cli_text(g, "mode");
+	char files[FORMAT_MAX];
+	const json_t *path;
+	size_t i;
+
+	if (strcmp(mode, "on-demand") == 0)
+		add_line(l, mem_printf("  on demand: %s of the group not here",
+		                       format_count(files, cli_number(g, "listed"), "path is", "paths are")));
+	if (cli_number(g, "unshared") > 0)
+		add_line(l, mem_printf("  %s not shared: lanyard mode %s",
+		                       format_count(files, cli_number(g, "unshared"), "path is", "paths are"), group));
+	json_array_foreach(json_object_get(g, "local_paths"), i, path) {
+		char *name = escape_terminal(json_string_value(path));
+
+		if (i < SHOWN_PROBLEMS)
+			add_line(l, mem_printf("  not shared: you are a reader here: %s", name));
+		free(name);
+	}
+	if (cli_number(g, "local_changes") > SHOWN_PROBLEMS)
+		add_line(l,
+		         mem_printf("  ... and %lld more", (long long)cli_number(g, "local_changes") - SHOWN_PROBLEMS));
+	if (cli_number(g, "local_changes") > 0)
+		add_line(l, mem_printf("  lanyard revert %s puts the group's version back", group));
+	free(mode);
+}
+
 static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 {
 	char *name = cli_text(g, "group");
@@ -122,6 +152,7 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
 		add_line(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
+	status_add_choices(l, name, g);
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
 		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
 	json_array_foreach(json_object_get(g, "holds"), i, hold)

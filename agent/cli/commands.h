@@ -36,7 +36,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("revert", cmd_revert, "GROUP [PATH]", "as a reader, put the group's version back")                    \
 	ROW("share", cmd_share, "GROUP PATH... [--to FOLDER]", "put files into the group, or share them again")   \
 	ROW("unshare", cmd_unshare, "GROUP PATH...", "keep files as this agent's own")                            \
-	ROW("downloads", cmd_downloads, "[--watch]", "list what is being downloaded")                             \
+	ROW("downloads", cmd_downloads, "[--watch] [--history]", "list what is being downloaded, or what was")    \
 	ROW("pause", cmd_pause, "[GROUP]", "stop sharing, until `resume`")                                        \
 	ROW("resume", cmd_resume, "[GROUP]", "share again")                                                       \
 	ROW("status", cmd_status, "[--watch]", "show the state of every group")                                   \

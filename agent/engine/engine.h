@@ -44,6 +44,14 @@ struct engine_file {
 typedef bool engine_file_fn(void *arg, const struct engine_file *f);
 char *engine_files(struct engine *e, const char *under, const char *after, int max, engine_file_fn *fn, void *arg);
 
+/* Files that came from others in this run, the last ones first, 1,000 at most. */
+struct engine_past {
+	const char *path;
+	int64_t size;
+	int64_t finished_s; /* wall clock */
+};
+void engine_history(struct engine *e, bool (*fn)(void *arg, const struct engine_past *p), void *arg);
+
 void engine_pause(struct engine *e, bool paused); /* also after a restart */
 bool engine_paused(const struct engine *e);
 void engine_rescan(struct engine *e);

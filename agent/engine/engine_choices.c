@@ -23,7 +23,8 @@ struct choice_change {
 	enum change_kind kind;
 	enum choose_mode mode;
 	bool get;
-	char **what; /* patterns or paths; owned, each too */
+	bool dropped; /* by a drop, which sees to the rest itself */
+	char **what;  /* patterns or paths; owned, each too */
 	size_t n;
 	char *why; /* it was refused; owned */
 	engine_choices_fn *done;
@@ -128,6 +129,7 @@ static void change_apply(struct choice_change *change, struct share_choices **ne
 /* Where the choice of something may have changed. */
 struct scope {
 	bool mode, all;
+	bool changed; /* by something other than drops */
 	char *roots[ROOTS_MAX];
 	size_t n;
 };
@@ -137,6 +139,7 @@ static void scope_add(struct scope *s, const struct choice_change *change)
 	if (change->why != NULL)
 		return;
 	s->mode = s->mode || change->kind == CHANGE_MODE;
+	s->changed = s->changed || !change->dropped;
 	for (size_t i = 0; i < change->n; i++) {
 		if (s->n == ROOTS_MAX) {
 			s->all = true;
@@ -159,7 +162,7 @@ static void take_effect(struct engine *e, struct scope *s)
 			(void)index_choose_under(e->index, &c->view, s->roots[i]);
 		free(s->roots[i]);
 	}
-	if (e->fetch != NULL)
+	if (e->fetch != NULL && s->changed)
 		fetch_choices_changed(e->fetch);
 	if (s->mode && e->peers != NULL && !e->paused)
 		peer_group_hello_again(e->peers);
@@ -344,7 +347,7 @@ void engine_choices_dropped(struct engine *e, const char *path, engine_choices_f
 
 	change_add(e,
 	           (struct choice_change){ .kind = ruled ? CHANGE_RULES : CHANGE_STAMP,
-	                                   .get = false,
+	                                   .dropped = true,
 	                                   .done = done,
 	                                   .arg = arg },
 	           patterns, ruled ? 1 : 0);

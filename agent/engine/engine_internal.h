@@ -71,6 +71,7 @@ struct engine {
 	bool scanned;                      /* the first scan is done */
 	struct share_choices *chosen;      /* as read with the share, until the mirror takes it */
 	bool begin_on_demand;              /* the mode of a share that is new */
+	struct engine_past_files *past;    /* files that came; NULL: none yet */
 	bool again;                        /* LOST: only to list all again */
 
 	/* Parts that are always there. */
@@ -179,6 +180,10 @@ void engine_content_stop(struct engine *e);
 
 void engine_drop_start(struct engine *e);
 void engine_drop_stop(struct engine *e);
+
+/* The file has come. */
+void engine_history_add(struct engine *e, const struct record *r);
+void engine_history_free(struct engine *e);
 
 /* Rows at and below paths that are not shared any more are set aside, or those that are again are brought back. done may
  * be NULL. */

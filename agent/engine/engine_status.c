@@ -6,6 +6,8 @@
 #include "agent/engine/engine_internal.h"
 #include "base/mem.h"
 
+enum { ASIDES_LOOK = 4096 }; /* paths that are set aside, of which some are a reader's */
+
 const char *engine_state_name(enum engine_state s)
 {
 	static const char *const names[] = {
@@ -120,6 +122,27 @@ int64_t engine_listed(struct engine *e)
 int64_t engine_local_changes(struct engine *e)
 {
 	return engine_has_mirror(e) ? index_aside_count(e->index, ASIDE_READER) : 0;
+}
+
+struct local_paths {
+	int left;
+	bool (*fn)(void *arg, const char *path);
+	void *arg;
+};
+
+static bool local_path(void *arg, const char *path, enum aside_reason why)
+{
+	struct local_paths *l = arg;
+
+	return why != ASIDE_READER || (l->left-- > 0 && l->fn(l->arg, path));
+}
+
+void engine_local_paths(struct engine *e, int max, bool (*fn)(void *arg, const char *path), void *arg)
+{
+	struct local_paths l = { .left = max, .fn = fn, .arg = arg };
+
+	if (engine_local_changes(e) > 0)
+		(void)index_asides(e->index, "", "", ASIDES_LOOK, local_path, &l);
 }
 
 enum { ID_SHOWN = 7, WHO_MAX = 160, REASON_MAX = 400 };

@@ -41,6 +41,8 @@ enum role engine_role(struct engine *e);
 /* Records that the group has and this disk has not; changes here that are not shared, since we are a reader. */
 int64_t engine_listed(struct engine *e);
 int64_t engine_local_changes(struct engine *e);
+/* Calls fn with the paths of these changes, the first `max`, until it returns false. */
+void engine_local_paths(struct engine *e, int max, bool (*fn)(void *arg, const char *path), void *arg);
 
 struct engine_problem {
 	const char *path, *reason;

@@ -116,6 +116,7 @@ static void free_all(struct engine *e)
 	loop_timer_free(e->drain->timer);
 	free(e->drain);
 	engine_sync_free(e);
+	engine_history_free(e);
 	engine_roster_free(e);
 	roster_free(e->roster);
 	free(e->dir);

@@ -140,6 +140,8 @@ static void hint_path(void *arg, const char *path)
 
 static void fetch_installed(void *arg, const struct record *r)
 {
+	if (!r->deleted && r->kind == RECORD_FILE)
+		engine_history_add(arg, r);
 	engine_emit(arg, r->deleted ? "file-deleted" : "file-installed", r->path, NULL);
 }
 

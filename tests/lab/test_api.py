@@ -150,7 +150,7 @@ def owning(api, other):
 def choosing(api, a, b):
     """What this agent keeps of the group."""
     pics = "pics"
-    trees.write(b.share, {"chosen/one": b"1", "chosen/two": b"2"})
+    trees.write(b.share, {"chosen/one": b"first", "chosen/two": b"second"})
     netlab.settle([b, a])
     assert api.call("POST /v1/groups/*/mode", pics, body={"mode": "on-demand"})["mode"] == "on-demand"
     a.wait_sync(peers=1)
@@ -174,7 +174,7 @@ def choosing(api, a, b):
     assert api.call("POST /v1/groups/*/share", pics, body={"paths": ["chosen/two"]})["paths"] == 1
     assert api.call("POST /v1/groups/*/revert", pics, body={"path": "chosen"})["reverted"] == 0
     content = api.call("GET /v1/groups/*/content", pics, path="chosen/one")
-    assert content[0]["size"] == content[1]["length"] == 1 and content[-1] == {"end": "complete"}
+    assert content[0]["size"] == content[1]["length"] == 5 and content[-1] == {"end": "complete"}
     api.call("POST /v1/groups/*/mode", pics, body={"mode": "mirror"})
     netlab.settle([b, a])
 
@@ -193,6 +193,7 @@ def test_every_answer_is_described(lab):
     assert status["groups"][0]["in_sync"] and not status["groups"][0]["problems"]
     assert [p["groups"] for p in api.call("GET /v1/peers")["peers"]] == [["pics"]]
     assert any(d["state"] == "C" for d in api.call("GET /v1/downloads")["downloads"])
+    assert [d["path"] for d in api.call("GET /v1/downloads", history=1)["downloads"] if d["path"] == "large"] == ["large"]
     events = api.call("GET /v1/events")
     assert {"ready", "file-installed", "peer-connected", "conflict"} <= {e["event"] for e in events}
     assert api.call("GET /v1/events", after=events[-1]["number"] - 1)[0]["number"] == events[-1]["number"]
