@@ -136,7 +136,7 @@ static char *nothing_aside(void)
 	for (int i = 0; i < hosts_n; i++) {
 		const struct index *index = hosts_all[i].engine ? hosts_all[i].engine->index : NULL;
 
-		if (hosts_all[i].place == HOST_MEMBER && index && !host_is_reader(&hosts_all[i]) &&
+		if (hosts_all[i].place == HOST_MEMBER && index &&
 		    (index_aside_count(index, ASIDE_UNSHARED) > 0 || index_aside_count(index, ASIDE_READER) > 0))
 			return mem_printf("host %d keeps paths to itself although everything is shared", i);
 	}
@@ -157,7 +157,9 @@ static char *share_all(uint64_t *luck)
 			choose_now(h, CHOICE_SHARE, path);
 			free(path);
 		}
-		if (!host_is_reader(h))
+		if (host_is_reader(h))
+			host_reverts(h);
+		else
 			choose_now(h, CHOICE_SHARE, "");
 	}
 	why = judge_converges();
@@ -169,7 +171,7 @@ char *aftermath_choices(const struct script *s, uint64_t *luck)
 	struct host *h = aftermath_writer(luck, NULL);
 	char *why = NULL;
 
-	if (s->chooses && h->number != 0) {
+	if (script_chooses(s, h->number)) {
 		why = drop_all(s, h, luck);
 		if (!why)
 			why = get_one(h, luck);

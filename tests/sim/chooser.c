@@ -20,14 +20,16 @@ struct command {
 };
 
 static const enum tally tallies[] = {
-	[CHOICE_MIRROR] = TALLY_MIRROR, [CHOICE_ON_DEMAND] = TALLY_ON_DEMAND, [CHOICE_GET_PATH] = TALLY_GOT,
-	[CHOICE_DROP] = TALLY_DROPPED,  [CHOICE_UNSHARE] = TALLY_UNSHARED,    [CHOICE_SHARE] = TALLY_SHARED,
+	[CHOICE_MIRROR] = TALLY_MIRROR,   [CHOICE_ON_DEMAND] = TALLY_ON_DEMAND, [CHOICE_GET_PATH] = TALLY_GOT,
+	[CHOICE_DROP] = TALLY_DROPPED,    [CHOICE_UNSHARE] = TALLY_UNSHARED,    [CHOICE_SHARE] = TALLY_SHARED,
+	[CHOICE_REVERT] = TALLY_REVERTED,
 };
 
 static const char *const names[] = {
 	[CHOICE_MIRROR] = "keeps everything", [CHOICE_ON_DEMAND] = "keeps what it chooses",
 	[CHOICE_GET_PATH] = "gets",           [CHOICE_DROP] = "drops",
 	[CHOICE_UNSHARE] = "unshares",        [CHOICE_SHARE] = "shares",
+	[CHOICE_REVERT] = "reverts",
 };
 
 static void command_done(void *arg, const char *why)
@@ -35,7 +37,7 @@ static void command_done(void *arg, const char *why)
 	struct command *c = arg;
 
 	sim_trace("host %d %s %s: %s", c->h->number, names[c->what], c->path, why ? why : "done");
-	if (!why && c->what != CHOICE_DROP)
+	if (!why && c->what != CHOICE_DROP && c->what != CHOICE_REVERT)
 		tally_add(tallies[c->what]);
 	free(c->path);
 	free(c);
@@ -52,6 +54,12 @@ static void drop_refused(void *arg, const char *path, const char *why)
 static void drop_done(void *arg, int64_t dropped, const char *why)
 {
 	tally_count(TALLY_DROPPED, (uint64_t)dropped);
+	command_done(arg, why);
+}
+
+static void revert_done(void *arg, int64_t reverted, const char *why)
+{
+	tally_count(TALLY_REVERTED, (uint64_t)reverted);
 	command_done(arg, why);
 }
 
@@ -82,6 +90,9 @@ static void command_in_turn(void *arg)
 		break;
 	case CHOICE_SHARE:
 		engine_choices_share(h->engine, &path, 1, command_done, c);
+		break;
+	case CHOICE_REVERT:
+		engine_revert(h->engine, path, revert_done, c);
 		break;
 	}
 }
@@ -141,7 +152,7 @@ void host_drops(struct host *h, uint64_t luck)
 {
 	char *path = any_leaf(h, &luck);
 
-	if (path && h->number != 0)
+	if (path)
 		host_choose(h, CHOICE_DROP, path);
 	free(path);
 }
@@ -151,7 +162,7 @@ void host_unshares_any(struct host *h, uint64_t luck)
 {
 	char *path = any_leaf(h, &luck);
 
-	if (path && h->number != 0 && same_file(h, &hosts_all[0], path))
+	if (path && same_file(h, &hosts_all[0], path))
 		host_choose(h, CHOICE_UNSHARE, path);
 	free(path);
 }
@@ -163,4 +174,19 @@ void host_shares(struct host *h, uint64_t luck)
 	if (path)
 		host_choose(h, CHOICE_SHARE, path);
 	free(path);
+}
+
+void host_reverts(struct host *h)
+{
+	struct tree t;
+
+	if (!host_is_reader(h) || !h->engine)
+		return;
+	/* Where no versions are kept, what it replaces is given up. */
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++)
+		if (host_may_differ(h, t.leaves[i].path))
+			oracle_loses(h, t.leaves[i].path);
+	tree_free(&t);
+	host_choose(h, CHOICE_REVERT, "");
 }

@@ -112,6 +112,7 @@ enum choice_of_user {
 	CHOICE_DROP,
 	CHOICE_UNSHARE,
 	CHOICE_SHARE,
+	CHOICE_REVERT,
 };
 /* Begins a command of its user. path: "" is all. False: its agent cannot be asked now. */
 bool host_choose(struct host *h, enum choice_of_user what, const char *path);
@@ -120,6 +121,8 @@ void host_gets(struct host *h, uint64_t luck);
 void host_drops(struct host *h, uint64_t luck);
 void host_unshares_any(struct host *h, uint64_t luck);
 void host_shares(struct host *h, uint64_t luck);
+/* Of a reader: everything that its user changed. */
+void host_reverts(struct host *h);
 
 /* --- home.c: of hosts that do not run --- */
 enum home_harm { HOME_INDEX_LOST, HOME_INDEX_OLD, HOME_INDEX_DAMAGED, HOME_INDEX_CUT, HOME_OLD, HOME_HARMS };

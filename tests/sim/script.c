@@ -70,6 +70,7 @@ static const struct {
 	[ACTION_DROP] = { "drops", 0, 0, 0, 8 },
 	[ACTION_UNSHARE] = { "unshares", 0, 0, 0, 3 },
 	[ACTION_SHARE] = { "shares", 0, 0, 0, 2 },
+	[ACTION_REVERT] = { "reverts", 0, 0, 0, 1 },
 };
 
 const char *action_name(enum action_kind kind)
@@ -106,6 +107,11 @@ static enum action_kind any_kind(uint64_t *stream, int era)
 	return ACTION_WRITE;
 }
 
+bool script_chooses(const struct script *s, int host)
+{
+	return s->chooses && host != 0 && (!s->line || host == s->nhosts - 1);
+}
+
 /* In half of the runs there are readers, and in more than half members on demand; host 0 has everything. Two members that meet only through a reader do not converge, so those have no
  * line. */
 static void draw_groups(struct script *s, uint64_t seed)
@@ -117,8 +123,9 @@ static void draw_groups(struct script *s, uint64_t seed)
 		s->readers |= (unsigned)sim_chance(&stream, 25) << i;
 	s->line = s->line && !s->roles;
 	s->chooses = sim_chance(&stream, 60);
-	for (int i = 1; i < s->nhosts && s->chooses; i++)
-		s->demand |= (unsigned)sim_chance(&stream, 50) << i;
+	for (int i = 1; i < s->nhosts; i++)
+		if (script_chooses(s, i))
+			s->demand |= (unsigned)sim_chance(&stream, 50) << i;
 }
 
 void script_make(struct script *s, uint64_t seed, int era)

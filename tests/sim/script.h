@@ -64,6 +64,7 @@ enum action_kind {
 	ACTION_DROP,
 	ACTION_UNSHARE,
 	ACTION_SHARE,
+	ACTION_REVERT,
 	ACTION_KINDS
 };
 
@@ -94,6 +95,9 @@ struct script {
 const char *action_name(enum action_kind kind);
 enum { SCRIPT_ERA = 3 }; /* the current one */
 void script_make(struct script *s, uint64_t seed, int era);
+/* Whether this host's user may choose what it keeps: host 0 has everything, and in a line nothing comes past one that
+ * has not. */
+bool script_chooses(const struct script *s, int host);
 void script_print(const struct script *s);
 
 /* --- trouble.c --- */

@@ -75,6 +75,7 @@
 	X(DROP_REFUSED, "drops refused")                                     \
 	X(UNSHARED, "paths unshared")                                        \
 	X(SHARED, "paths shared again")                                      \
+	X(REVERTED, "readers' changes reverted")                             \
 	X(CHOSEN_AWAY, "paths that a tree lacked by choice")                 \
 	X(REMOVED, "members removed")                                        \
 	X(ABSENT, "returns after days")                                      \

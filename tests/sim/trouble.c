@@ -147,7 +147,7 @@ static void choose_something(struct host *h, enum action_kind kind, uint64_t luc
 		host_unshares_any(h, luck);
 	else if (kind == ACTION_SHARE)
 		host_shares(h, luck);
-	else if (h->number != 0)
+	else
 		host_choose(h, sim_chance(&luck, 60) ? CHOICE_ON_DEMAND : CHOICE_MIRROR, "");
 }
 
@@ -199,8 +199,11 @@ static bool befall_more(const struct action *d)
 	case ACTION_DROP:
 	case ACTION_UNSHARE:
 	case ACTION_SHARE:
-		if (playing->chooses)
+		if (script_chooses(playing, d->host))
 			choose_something(h, d->kind, luck);
+		return true;
+	case ACTION_REVERT:
+		host_reverts(h);
 		return true;
 	case ACTION_LEAVE:
 		(void)host_leave(h, sim_chance(&luck, 50));
