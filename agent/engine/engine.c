@@ -30,6 +30,7 @@ static void turn_end(void *arg)
 	if (!e->dirty)
 		return;
 	e->dirty = false;
+	engine_role_turn(e);
 	engine_status(e, &s);
 	if (s.in_sync == e->in_sync)
 		return;

@@ -124,10 +124,16 @@ static void check_work(void *arg)
 static void bring_back(struct engine *e, const char *path, bool there)
 {
 	struct record was = { 0 }, row = { 0 };
+	enum aside_reason why = ASIDE_UNSHARED;
 
+	(void)index_aside_get(e->index, path, &why, NULL);
 	if (index_bring_back(e->index, path, &was) == 1 && there && record_is_live(&was) &&
-	    index_get(e->index, path, &row) == 0)
+	    index_get(e->index, path, &row) == 0) {
+		/* What the reader's row knew is not what its user saw when he changed the file. */
+		if (why == ASIDE_READER)
+			version_clear(&was.version);
 		(void)index_put(e->index, &was, NULL);
+	}
 	record_clear(&row);
 	record_clear(&was);
 	if (there)

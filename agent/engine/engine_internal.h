@@ -73,6 +73,7 @@ struct engine {
 	bool begin_on_demand;              /* the mode of a share that is new */
 	struct engine_past_files *past;    /* files that came; NULL: none yet */
 	bool again;                        /* LOST: only to list all again */
+	bool doubtful;                     /* rows are doubtful until a member has told all */
 
 	/* Parts that are always there. */
 	struct engine_disk *disk;
@@ -225,6 +226,8 @@ bool engine_role_doubt(struct engine *e);
 /* The roster may have changed: what peers said that are not members any more, or may not write any more, is forgotten, so
  * that nothing waits for files that they alone had. RUNNING may become LOST. */
 void engine_role_told(struct engine *e);
+/* At the end of a turn: what stayed doubtful when a member had told all that it has is this agent's own. */
+void engine_role_turn(struct engine *e);
 /* All members are asked again for all of their rows: RUNNING becomes LOST. */
 void engine_role_list_again(struct engine *e);
 

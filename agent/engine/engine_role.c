@@ -11,9 +11,9 @@
 
 enum { AT_ONCE = 500 };
 
-/* Values of the index: the role under which it was filled (enum role; 0: not noted yet), and whether it has to be filled
- * again. */
-static const char role_name_key[] = "role", again_key[] = "list again";
+/* Values of the index: the role under which it was filled (enum role; 0: not noted yet), whether it has to be filled
+ * again, and whether it may have doubtful rows. */
+static const char role_name_key[] = "role", again_key[] = "list again", doubtful_key[] = "doubtful rows";
 
 static enum role own_role(const struct engine *e)
 {
@@ -34,18 +34,22 @@ struct own_changes {
 	size_t n, max;
 };
 
+static void own_changes_add(struct own_changes *own, const char *path)
+{
+	if (own->n == own->max) {
+		own->max = own->max > 0 ? 2 * own->max : 16;
+		own->paths = mem_realloc(own->paths, own->max, sizeof(*own->paths));
+	}
+	own->paths[own->n++] = mem_strdup(path);
+}
+
 static bool role_note_own(void *arg, const struct record *r)
 {
 	struct own_changes *own = arg;
 
 	own->last = r->seq;
-	if (r->deleted || r->absent || r->modified_by != own->self)
-		return true;
-	if (own->n == own->max) {
-		own->max = own->max > 0 ? 2 * own->max : 16;
-		own->paths = mem_realloc(own->paths, own->max, sizeof(*own->paths));
-	}
-	own->paths[own->n++] = mem_strdup(r->path);
+	if (!r->deleted && !r->absent && r->modified_by == own->self)
+		own_changes_add(own, r->path);
 	return true;
 }
 
@@ -90,6 +94,8 @@ static int role_doubt_all(struct engine *e)
 		rc = index_set_aside(e->index, own.paths[i], ASIDE_READER);
 	if (rc == 0)
 		rc = index_doubt(e->index);
+	if (rc == 0)
+		rc = index_meta_put(e->index, doubtful_key, 1);
 	for (size_t i = 0; rc == 0 && !index_is_reader(e->index) && i < own.n; i++)
 		rc = change_again(e, own.self, own.paths[i]);
 	own_changes_clear(&own);
@@ -108,10 +114,11 @@ static bool has_to_doubt(struct engine *e)
 
 bool engine_role_doubt(struct engine *e)
 {
-	int64_t noted = ROLE_NONE;
+	int64_t noted = ROLE_NONE, doubtful;
 	enum role role = own_role(e);
 
 	e->again = false;
+	e->doubtful = index_meta_get(e->index, doubtful_key, &doubtful) > 0 && doubtful != 0;
 	(void)index_meta_get(e->index, role_name_key, &noted);
 	if (role == ROLE_NONE) /* as long as it is outside, it stays what it was */
 		role = (enum role)noted;
@@ -130,6 +137,34 @@ bool engine_role_doubt(struct engine *e)
 }
 
 /* --- while it runs --- */
+
+static bool note_unlisted(void *arg, const struct record *r)
+{
+	struct own_changes *left = arg;
+
+	own_changes_add(left, r->path);
+	return true;
+}
+
+/* Nobody has what is left: it was deleted, or only those had it that do not count any more. If a member tells of it
+ * later, it is the group's again (fetch_record). */
+void engine_role_turn(struct engine *e)
+{
+	struct own_changes left = { 0 };
+
+	if (!e->doubtful || e->phase != PHASE_RUNNING || e->index == NULL || e->peers == NULL ||
+	    !peer_group_heard(e->peers))
+		return;
+	if (index_doubtful(e->index, note_unlisted, &left) == 0) {
+		for (size_t i = 0; i < left.n; i++) {
+			if (!index_is_offered(e->index, left.paths[i]))
+				(void)index_set_aside(e->index, left.paths[i], ASIDE_READER);
+		}
+		e->doubtful = false;
+		(void)index_meta_put(e->index, doubtful_key, 0);
+	}
+	own_changes_clear(&left);
+}
 
 static void again_note(struct engine *e)
 {

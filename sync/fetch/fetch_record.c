@@ -171,6 +171,22 @@ static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklis
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
 
+/* What stayed doubtful when others had told all that they have was set aside, as the reader's own. A member that tells of
+ * the path after all makes it the group's: the row makes way for any record, unless the file was changed here. */
+static void take_back(struct fetch *f, const char *path)
+{
+	struct record was = { 0 };
+	enum aside_reason why;
+
+	if (!index_is_reader(f->c.index) || index_aside_count(f->c.index, ASIDE_READER) == 0 ||
+	    index_aside_get(f->c.index, path, &why, &was) <= 0)
+		return;
+	if (why == ASIDE_READER && record_is_live(&was) && was.version.n == 0 &&
+	    index_bring_back(f->c.index, path, NULL) > 0)
+		(void)index_put(f->c.index, &was, NULL);
+	record_clear(&was);
+}
+
 /* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our
  * disk made of their version; then reconcile decides. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
@@ -194,6 +210,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	if (was_forgotten(f, theirs))
 		return;
 	guard_judges(f, theirs->path);
+	take_back(f, theirs->path);
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
 	if (known && !index_is_reader(f->c.index) && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)

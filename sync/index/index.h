@@ -46,8 +46,11 @@ uint64_t index_epoch(const struct index *index);
 void index_new_epoch(struct index *index, uint64_t shared);
 /* What others said counts for nothing any more, and is to be asked for again: tombstones, offers and listed records go,
  * live rows get an empty version, and another epoch begins. So what is here stays known to the scan, is not sent, and
- * makes way for any record that comes. The index is to be closed and opened again afterwards. 0, -1. */
+ * makes way for any record that comes. The same for rows that are unshared. The index is to be closed and opened again
+ * afterwards. 0, -1. */
 int index_doubt(struct index *index);
+/* Calls fn with each row that still has an empty version, until fn returns false. 0, -1. */
+int index_doubtful(struct index *index, bool (*fn)(void *arg, const struct record *r), void *arg);
 /* The greatest sequence number that a row was given so far, or may have been given before an unclean end; 0: none. */
 uint64_t index_seq(const struct index *index);
 

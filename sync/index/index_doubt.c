@@ -9,10 +9,12 @@ static const char doubt_sql[] =
 	"DELETE FROM wanted;"
 	"UPDATE files SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE placing SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
-	"UPDATE aside SET version = x'', base = NULL, mode_base = NULL, sum = NULL WHERE version IS NOT NULL;"
+	"UPDATE aside SET version = x'', base = NULL, mode_base = NULL, sum = NULL WHERE version IS NOT NULL AND why = 1;"
 	"UPDATE peers SET received = 0, mirror_until = 0;"
 	"DELETE FROM meta WHERE name LIKE 'known %' OR name LIKE 'seen %' OR name LIKE 'passed %'"
 	" OR name = 'forgotten';";
+
+_Static_assert((int)ASIDE_UNSHARED == 1, "the number that stands for it in the statement");
 
 static int forget_all(struct index *index)
 {
@@ -34,4 +36,11 @@ int index_doubt(struct index *index)
 		return -1;
 	index_new_epoch(index, 0);
 	return index_epoch(index) != epoch ? 0 : -1;
+}
+
+int index_doubtful(struct index *index, bool (*fn)(void *arg, const struct record *r), void *arg)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_DOUBTFUL);
+
+	return s == NULL ? -1 : index_rows_each(index, STMT_ROW_DOUBTFUL, s, NULL, fn, arg);
 }

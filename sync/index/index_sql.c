@@ -78,6 +78,7 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
 		" WHERE key = ?",
+	[STMT_ROW_DOUBTFUL] = ROW "WHERE length(version) = 0 ORDER BY seq",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_MARK] = "UPDATE files SET marks = ? WHERE key = ?",
 	[STMT_ROW_LEAVING] = ROW "WHERE marks = 1 AND seq > ? ORDER BY seq",

@@ -364,6 +364,17 @@ void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct pe
 	}
 }
 
+bool peer_group_heard(struct peer_group *g)
+{
+	struct talk *t;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		if (t->up && talk_vouches(t) && t->their_last > 0 && t->cursor >= t->their_last &&
+		    g->config.hooks->unstored(g->config.arg, t->session->peer) == 0)
+			return true;
+	return false;
+}
+
 static const char *missing_text(struct peer_group *g, const struct talk *t, const char *what)
 {
 	const char *name = t->session->name;

@@ -187,6 +187,8 @@ struct peer_group_peer {
 };
 /* Peers that are up in this group. */
 void peer_group_each(struct peer_group *g, bool (*fn)(void *arg, const struct peer_group_peer *p), void *arg);
+/* Whether some peer that may write, and has anything, has told all that it has, and all of that is in the index. */
+bool peer_group_heard(struct peer_group *g);
 /* What is missing until every connected peer has all our rows and we have received all of theirs; NULL: nothing.
  * Text for people, with the name that a peer gives itself; valid until the next call. */
 const char *peer_group_missing(struct peer_group *g);

@@ -146,3 +146,46 @@ def test_a_reader_serves_what_it_has(lab):
     d.cli("join", "--invite", a.invite("pics"), "--share", d.share)
     comes(d, "large", data, 40)
     assert r.counters()["blocks_sent"] >= sent
+
+
+def test_a_reader_keeps_the_files_when_an_owner_s_index_is_lost(lab):
+    """The new epoch makes the reader ask for all again; it neither loses a file nor takes one for its own."""
+    a, b, c, r = with_reader(lab)
+    before = trees.picture(a.share)
+    for host in (b, c):
+        host.daemon.stop()
+    a.daemon.stop()
+    home = a.path("home", "groups")
+    folder = os.path.join(home, os.listdir(home)[0])
+    for name in os.listdir(folder):
+        if name.startswith("index.db"):
+            os.unlink(os.path.join(folder, name))
+    a.daemon.start()
+    write(a, "after", b"1")
+    comes(r, "after", b"1", 40)
+    for host in (b, c):
+        host.daemon.start()
+    netlab.settle([a, b, c, r], timeout=60)
+    local_changes(r, 0)
+    for host in (a, b, c, r):
+        assert {p: e.data for p, e in trees.picture(host.share).items() if p != b"after"} == {p: e.data for p, e in before.items()}
+
+
+def test_what_only_a_former_member_had_stays_as_the_reader_s_own(lab):
+    """It came from b, who told nobody else before it was removed: nobody has it any more, and nothing is lost."""
+    a, b, c, r = with_reader(lab)
+    for host in (a, c):
+        host.daemon.stop()
+    write(b, "b-only", b"b's")
+    comes(r, "b-only", b"b's")
+    b.daemon.stop()
+    a.daemon.start()
+    c.daemon.start()
+    a.cli("remove", "pics", b.id)
+    local_changes(r, 1, 40)
+    assert r.read("b-only") == b"b's"
+    assert not os.path.exists(a.file("b-only"))
+    # A member that has it after all makes it the group's again.
+    write(c, "b-only", b"c's")
+    comes(r, "b-only", b"c's")
+    local_changes(r, 0)

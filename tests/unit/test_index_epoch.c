@@ -95,6 +95,13 @@ static void a_new_epoch_keeps_the_rows(void **state)
 	assert_int_equal(index_seq(ix), 2);
 }
 
+static bool count_row(void *arg, const struct record *r)
+{
+	assert_int_equal(r->version.n, 0);
+	++*(int *)arg;
+	return true;
+}
+
 /* What is here stays, and knows nothing; what others said is gone; and nothing that is announced now is mistaken for what
  * was announced before. */
 static void doubted_rows_know_nothing(void **state)
@@ -102,6 +109,7 @@ static void doubted_rows_know_nothing(void **state)
 	uint64_t epoch = index_epoch(ix);
 	struct record r = file("offered", 3),
 		      gone = { .path = mem_strdup("gone"), .kind = RECORD_FILE, .deleted = true };
+	int doubtful = 0;
 	struct index_peer p = { .epoch = 9, .received = 5, .settled = 2, .settled_epoch = epoch };
 
 	(void)state;
@@ -130,7 +138,15 @@ static void doubted_rows_know_nothing(void **state)
 	assert_int_equal(index_get(ix, "here", &r), 1);
 	assert_int_equal(r.version.n, 0);
 	assert_int_equal(r.content.size, 101);
+	assert_int_equal(index_doubtful(ix, count_row, &doubtful), 0);
+	assert_int_equal(doubtful, 2);
+	/* A member's record makes a row of it again. */
+	assert_int_equal(version_bump(&r.version, 9, 5), 0);
+	assert_int_equal(index_put(ix, &r, NULL), 0);
 	record_clear(&r);
+	doubtful = 0;
+	assert_int_equal(index_doubtful(ix, count_row, &doubtful), 0);
+	assert_int_equal(doubtful, 1);
 }
 
 int main(void)
