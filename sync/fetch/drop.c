@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { ASK_MS = 10000, JOB_MAX = 256, RESUMED_AT_ONCE = 1024 };
+enum { ASK_MS = 10000, AGAIN_MS = 300, TRIES_MAX = 4, JOB_MAX = 256, RESUMED_AT_ONCE = 1024 };
 
 static const char NOT_CURRENT[] = "it is being changed just now: try again";
 static const char NOBODY[] = "no member that is connected now is known to have it: it may be the last copy";
@@ -51,8 +51,8 @@ static void drop_end(struct fetch *f, struct drop *d, enum fetch_drop_end end, c
 	drop_free(d);
 }
 
-/* The path stays: the mark goes, and what was left because of it is wanted again. */
-static void drop_undo(struct fetch *f, struct drop *d, const char *why)
+/* The mark goes, and what was left because of it is wanted again. */
+static void drop_unmark(struct fetch *f, struct drop *d)
 {
 	struct record row = { 0 };
 
@@ -62,6 +62,12 @@ static void drop_undo(struct fetch *f, struct drop *d, const char *why)
 		f->walk.again = true;
 	}
 	record_clear(&row);
+}
+
+/* The path stays. */
+static void drop_undo(struct fetch *f, struct drop *d, const char *why)
+{
+	drop_unmark(f, d);
 	drop_end(f, d, FETCH_DROP_REFUSED, why);
 }
 
@@ -117,6 +123,7 @@ static bool drop_ask(struct fetch *f, struct drop *d)
 {
 	struct fetch_peer *p, *next;
 
+	d->state = DROP_ASKING;
 	d->request = ++f->drop_requests;
 	d->asked = 0;
 	HASH_ITER(hh, f->peers, p, next) {
@@ -231,6 +238,20 @@ static const char *drop_refusal(struct fetch *f, const char *path)
 	return state.own || !choose_shares(choices, path) ? "it is not shared here" : NULL;
 }
 
+static void drop_begin(struct fetch *f, struct drop *d)
+{
+	const char *why = drop_look(f, d);
+
+	if (why != NULL)
+		drop_end(f, d, FETCH_DROP_REFUSED, why);
+	else if (!record_is_live(&d->row))
+		drop_absent(f, d);
+	else if (d->even_if_last || d->behind || d->row.kind != RECORD_FILE || d->row.content.nblocks == 0)
+		drop_confirmed(f, d);
+	else if (!drop_ask(f, d))
+		drop_end(f, d, FETCH_DROP_REFUSED, NOBODY);
+}
+
 void fetch_drop(struct fetch *f, const char *path, bool even_if_last, fetch_drop_done *done, void *arg)
 {
 	const char *why = drop_refusal(f, path);
@@ -243,17 +264,9 @@ void fetch_drop(struct fetch *f, const char *path, bool even_if_last, fetch_drop
 	d = drop_new(f, path);
 	d->done = done;
 	d->arg = arg;
-	why = drop_look(f, d);
-	if (why != NULL)
-		drop_end(f, d, FETCH_DROP_REFUSED, why);
-	else if (!record_is_live(&d->row))
-		drop_absent(f, d);
-	else if (even_if_last || d->behind || d->row.kind != RECORD_FILE || d->row.content.nblocks == 0)
-		drop_confirmed(f, d);
-	else if (!drop_ask(f, d))
-		drop_end(f, d, FETCH_DROP_REFUSED, NOBODY);
-	else
-		fetch_wake(f);
+	d->even_if_last = even_if_last;
+	fetch_wake(f);
+	drop_begin(f, d);
 }
 
 /* An answer to no question of ours changes nothing. */
@@ -323,6 +336,21 @@ static void drop_row(struct fetch *f, struct drop *d)
 	}
 }
 
+/* The file may have another ctime alone: the scan reads it, and then it goes, or is found to be changed. */
+static void drop_again(struct fetch *f, struct drop *d)
+{
+	if (f->c.hint != NULL)
+		f->c.hint(f->c.arg, d->path);
+	if (++d->tries == TRIES_MAX) {
+		drop_undo(f, d, "it was changed meanwhile");
+		return;
+	}
+	drop_unmark(f, d);
+	d->state = DROP_AGAIN;
+	d->asked_ms = fetch_now(f);
+	fetch_wake(f);
+}
+
 static void drop_result(struct fetch *f, struct drop *d, const struct install_item *item)
 {
 	if (item->hint && f->c.hint != NULL)
@@ -341,9 +369,7 @@ static void drop_result(struct fetch *f, struct drop *d, const struct install_it
 	case INSTALL_NO_PARENT:
 	case INSTALL_BAD_BYTES:
 	case INSTALL_NO_SOURCE:
-		if (f->c.hint != NULL)
-			f->c.hint(f->c.arg, d->path);
-		drop_undo(f, d, "it was changed meanwhile");
+		drop_again(f, d);
 		return;
 	case INSTALL_ERROR:
 		drop_undo(f, d, reason_text(reason_of_errno(item->error)));
@@ -434,6 +460,11 @@ static void drop_begin_job(struct fetch *f)
 		drop_send(f, j);
 }
 
+static int64_t earlier_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int64_t drop_turn(struct fetch *f)
 {
 	int64_t now = fetch_now(f), due = INT64_MAX;
@@ -447,10 +478,15 @@ int64_t drop_turn(struct fetch *f)
 		if (d->state == DROP_MARKED) {
 			d->state = DROP_READY;
 			due = now;
+		} else if (d->state == DROP_AGAIN && now - d->asked_ms >= AGAIN_MS * d->tries) {
+			drop_begin(f, d);
+			due = now;
+		} else if (d->state == DROP_AGAIN) {
+			due = earlier_of(due, d->asked_ms + AGAIN_MS * d->tries);
 		} else if (d->state == DROP_ASKING && now - d->asked_ms >= ASK_MS) {
 			drop_end(f, d, FETCH_DROP_REFUSED, NOBODY);
-		} else if (d->state == DROP_ASKING && d->asked_ms + ASK_MS < due) {
-			due = d->asked_ms + ASK_MS;
+		} else if (d->state == DROP_ASKING) {
+			due = earlier_of(due, d->asked_ms + ASK_MS);
 		}
 	}
 	if (f->resuming && f->drops == NULL)

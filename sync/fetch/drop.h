@@ -7,6 +7,7 @@
 
 enum drop_state {
 	DROP_ASKING,   /* members are asked whether they hold it */
+	DROP_AGAIN,    /* its file was not what its row says, which the scan checks */
 	DROP_CHOOSING, /* the choices are being written */
 	DROP_MARKED,   /* decided in this turn */
 	DROP_READY,    /* for a worker */
@@ -19,6 +20,8 @@ struct drop {
 	char *path;        /* owned */
 	struct record row; /* ours when it was last looked at; path NULL: none */
 	enum drop_state state;
+	bool even_if_last;
+	unsigned tries;   /* how often its file was not what its row says */
 	bool behind;      /* the group has something newer: what is here becomes a version */
 	uint32_t request; /* the number of the question */
 	size_t asked;     /* members that have not answered yet */

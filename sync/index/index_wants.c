@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sync/index/index_internal.h"
+#include "sync/plan/conflict.h"
 
 enum {
 	REJUDGED = 64,    /* offers of a path judged at a time */
@@ -181,22 +182,22 @@ static int next_offered(struct index *index, const uint8_t *key, size_t n, char 
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : index_read_failed(index, "read offers");
 }
 
-int index_choose_under(struct index *index, const struct choices *choices, const char *under)
+/* Judges the paths from `from` on that begin with these bytes and, with `below`, end there or go on with a slash. 0,
+ * -1. */
+static int rejudge_range(struct index *index, const char *from, bool below)
 {
 	uint8_t key[RECORD_PATH_MAX + 1];
-	size_t top = strlen(under), n = top;
+	size_t top = strlen(from), n = top;
 	char *path = NULL;
 	int rc = 0;
 
-	if (top == 0)
-		return index_choose(index, choices);
-	index->choices = choices;
-	if (index->now.offered == 0 || top > RECORD_PATH_MAX)
+	if (top > RECORD_PATH_MAX)
 		return 0;
-	index_key_bytes(key, under, n);
+	index_key_bytes(key, from, n);
 	while (rc == 0 && (rc = next_offered(index, key, n, &path)) > 0) {
 		n = strlen(path);
-		if (n > RECORD_PATH_MAX || strncmp(path, under, top) != 0 || (path[top] != '\0' && path[top] != '/')) {
+		if (n > RECORD_PATH_MAX || strncmp(path, from, top) != 0 ||
+		    (below && path[top] != '\0' && path[top] != '/')) {
 			free(path);
 			return 0;
 		}
@@ -205,6 +206,23 @@ int index_choose_under(struct index *index, const struct choices *choices, const
 		rc = index_txn_write(index) < 0 ? -1 : index_rejudge(index, path);
 		free(path);
 	}
+	return rc;
+}
+
+/* A conflict copy is wanted where its original is, and its name begins as the original's. */
+int index_choose_under(struct index *index, const struct choices *choices, const char *under)
+{
+	char *copies;
+	int rc;
+
+	if (under[0] == '\0')
+		return index_choose(index, choices);
+	index->choices = choices;
+	if (index->now.offered == 0)
+		return 0;
+	copies = conflict_prefix(under);
+	rc = rejudge_range(index, under, true) < 0 || rejudge_range(index, copies, false) < 0 ? -1 : 0;
+	free(copies);
 	return rc;
 }
 

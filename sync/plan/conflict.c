@@ -87,6 +87,13 @@ char *conflict_name(const struct record *loser, unsigned try)
 	return marked(loser->path, mark);
 }
 
+char *conflict_prefix(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+
+	return mem_printf("%.*s%s", (int)((size_t)(name - path) + stem_length(name, strlen(name))), path, infix);
+}
+
 /* Whether the next n characters pass; *p moves behind them. */
 static bool run_of(const char **p, int n, int (*pass)(int c))
 {

@@ -22,6 +22,8 @@ const char *conflict_mark(const char *path);
 /* The path that was in conflict, as far as its name was not shortened; NULL if path is not a conflict copy. Fresh
  * memory. */
 char *conflict_original(const char *path);
+/* What the names of path's conflict copies begin with, as far as they are not shortened. Fresh memory. */
+char *conflict_prefix(const char *path);
 /* Whether copy is the name of a conflict copy of path, shortened or not. */
 bool conflict_is_of(const char *copy, const char *path);
 /* Whether copy's name may have been shortened, so that conflict_original() may be wrong. */
