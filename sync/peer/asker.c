@@ -18,7 +18,8 @@ enum {
 	ASKER_TICK_MS = 500,
 	ASKER_ANSWER_MS = 3000, /* then the next agent is asked */
 	ASKER_LATER_MS = 30000,
-	ASKER_NO_MS = 1000, /* for others to say otherwise */
+	ASKER_NO_MS = 1000,       /* for others to say otherwise */
+	ASKER_FIRST_NO_MS = 3000, /* and if nobody has carried the request yet */
 	ASKER_DAY_S = 24 * 3600,
 };
 
@@ -170,7 +171,7 @@ static void asker_step(struct asker *a)
 		a->no_ms = 0;
 	else if (a->no_ms == 0)
 		a->no_ms = now;
-	else if (now - a->no_ms >= ASKER_NO_MS) {
+	else if (now - a->no_ms >= (a->npapers > 0 ? ASKER_NO_MS : ASKER_FIRST_NO_MS)) {
 		asker_stop(a, no);
 		return;
 	}

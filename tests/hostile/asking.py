@@ -10,6 +10,7 @@ import os
 import wire
 from foe import Foe
 from papers import Key, code_of, public_tag, request_part
+from trap import Trap
 
 NO, SALT, WAITING, ACCEPTED, REJECTED, BARRED, LATER = range(7)
 
@@ -52,3 +53,24 @@ class Asker:
         """All of it."""
         state = self.ask()
         return self.reveal(**more) if state == SALT else state
+
+
+def answer(tag, state, salt=b"", entry=b"", group=b"", number=0):
+    fields = [(1, tag), (2, state)] + [(n, v) for n, v in ((3, salt), (4, entry), (5, group), (6, number)) if v]
+    return wire.frame(wire.ASK_ANSWER, wire.message(*fields))
+
+
+class Liar(Trap):
+    """An agent that is in no group, and answers whoever asks it: lie(liar, foe, kind, fields) for each ASK and ASK_REVEAL."""
+
+    def __init__(self, host, lie):
+        super().__init__(host, bytes(32), lie)
+        self.asked = 0
+
+    def _talk(self, foe):
+        foe.say(wire.hello([os.urandom(16)] * 8))
+        while not self.ending:
+            one = foe.listen(0.2)
+            if one and one[0] in (wire.ASK, wire.ASK_REVEAL):
+                self.asked += one[0] == wire.ASK
+                self.answer(self, foe, one[0], wire.fields(one[1]))
