@@ -171,20 +171,24 @@ static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklis
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
 
-/* What stayed doubtful when others had told all that they have was set aside, as the reader's own. A member that tells of
- * the path after all makes it the group's: the row makes way for any record, unless the file was changed here. */
-static void take_back(struct fetch *f, const char *path)
+/* Whether the path is a reader's own. What stayed doubtful when others had told all that they have is only as long as no
+ * member tells of it: then the row comes back, and makes way for any record unless the file was changed here. */
+static bool is_readers_own(struct fetch *f, const char *path)
 {
 	struct record was = { 0 };
 	enum aside_reason why;
+	bool own;
 
-	if (!index_is_reader(f->c.index) || index_aside_count(f->c.index, ASIDE_READER) == 0 ||
-	    index_aside_get(f->c.index, path, &why, &was) <= 0)
-		return;
-	if (why == ASIDE_READER && record_is_live(&was) && was.version.n == 0 &&
-	    index_bring_back(f->c.index, path, NULL) > 0)
+	if (index_aside_count(f->c.index, ASIDE_READER) == 0 || index_aside_get(f->c.index, path, &why, &was) <= 0)
+		return false;
+	own = why == ASIDE_READER;
+	if (own && index_is_reader(f->c.index) && record_is_live(&was) && was.version.n == 0 &&
+	    index_bring_back(f->c.index, path, NULL) > 0) {
 		(void)index_put(f->c.index, &was, NULL);
+		own = false;
+	}
 	record_clear(&was);
+	return own;
 }
 
 /* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our
@@ -195,7 +199,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	struct ticket *t = ticket_find(f, theirs->path);
 	struct record ours = { 0 }, merged = { 0 };
 	enum reconcile action;
-	bool known;
+	bool known, own;
 
 	f->record_came = true;
 	/* A leftover of the earlier run has to get its row first, or it would seem newer than this record. */
@@ -210,7 +214,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 	if (was_forgotten(f, theirs))
 		return;
 	guard_judges(f, theirs->path);
-	take_back(f, theirs->path);
+	own = is_readers_own(f, theirs->path);
 	known = index_get(f->c.index, theirs->path, &ours) > 0;
 	if (known && !index_is_reader(f->c.index) && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)
@@ -241,6 +245,9 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 			keep_blocks(f, t, blocks);
 		}
 	}
+	/* The group may have come to what is there. */
+	if (own && f->c.hint != NULL)
+		f->c.hint(f->c.arg, theirs->path);
 	record_clear(&ours);
 	record_clear(&merged);
 }

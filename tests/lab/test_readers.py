@@ -189,3 +189,18 @@ def test_what_only_a_former_member_had_stays_as_the_reader_s_own(lab):
     write(c, "b-only", b"c's")
     comes(r, "b-only", b"c's")
     local_changes(r, 0)
+
+
+def test_a_change_that_the_group_comes_to_is_the_reader_s_own_no_more(lab):
+    a, b, c, r = with_reader(lab)
+    write(r, "kept", b"the same")
+    write(r, "deleted", b"else")
+    local_changes(r, 2)
+    # Edited back by its user, or made equal by a member.
+    write(r, "deleted", b"group")
+    write(b, "kept", b"the same")
+    local_changes(r, 0)
+    write(a, "kept", b"later")
+    comes(r, "kept", b"later")
+    write(a, "deleted", b"later")
+    comes(r, "deleted", b"later")
