@@ -106,7 +106,8 @@ static const char *judge_authority(const struct roster *r)
 		const struct view_member *m = &view->members[i];
 
 		owner |= rights_has(m->role, RIGHT_OWN);
-		if (!stands(m->by->signer) && !m->by->spared)
+		/* Except what made an owner of the one that removed it. */
+		if (!stands(m->by->signer) && !(m->by->spared && m->by->target->acts_by == m->by))
 			return "a member by the word of one that was removed";
 		if (m->by->e.kind == ENTRY_JOIN && !stands(m->by->issuer))
 			return "a member by the invite of one that was removed";
