@@ -74,6 +74,18 @@ static void sign_join(struct bytes *out, const struct identity *issuer, const st
 	identity_free(bearer);
 }
 
+static void sign_note(struct bytes *out, const struct identity *signer, enum role role, uint8_t slot, uint64_t number)
+{
+	struct invite invite = { .group = group, .role = role, .expires_s = NOW + 100, .uses = 2 };
+	struct invite_note note = { .number = number,
+		                    .time_s = NOW,
+		                    .slot = (uint8_t)(slot % INVITE_SLOTS),
+		                    .invite = &invite,
+		                    .key = identity_public_key(signer) };
+
+	roster_entry_invite(out, signer, &note);
+}
+
 /* i: kind and role; signer; target; admitter; which entry to name, if any; number and date. */
 static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entries, size_t n)
 {
@@ -96,6 +108,8 @@ static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entr
 		roster_entry_leave(out, signer, &group, word.number, i[4] % 2, word.time_s);
 	else if (i[0] % 8 == 3 && roster_entry_parse(&e, other->p, other->len) == 0 && e.invited)
 		roster_entry_revoke(out, signer, &group, &word, &e.invite);
+	else if (i[0] % 8 == 4 && i[3] >= 128)
+		sign_note(out, signer, role == ROLE_OWNER ? ROLE_MEMBER : role, i[3], word.number);
 	else
 		roster_entry_add(out, signer, &group, &word, &add);
 }

@@ -118,7 +118,7 @@ def tag(group, agent, binding):
 
 
 class OwnerOf:
-    """What an owner's agent would sign, which has no command for it yet: by its key and the words it has said."""
+    """What an owner's agent would sign, made here so that one peer alone is shown it: by its key and the words it has said."""
 
     def __init__(self, host, entries):
         with open(os.path.join(host.home, "key.pem"), "rb") as f:
