@@ -28,33 +28,50 @@ static bool is_among(const json_t *ids, const json_t *id)
 	return false;
 }
 
-/* "anna, bob (2d04h ago)": those who are connected first. Fresh. */
+enum { HOLDER_SELF, HOLDER_CONNECTED, HOLDER_AWAY };
+
+static int holder_rank(const json_t *m)
+{
+	if (cli_flag(m, "self"))
+		return HOLDER_SELF;
+	return cli_flag(m, "connected") ? HOLDER_CONNECTED : HOLDER_AWAY;
+}
+
+/* "here", "anna", or "bob (2d04h ago)". Fresh. */
+static char *holder_text(const json_t *m)
+{
+	bool seen = json_is_integer(json_object_get(m, "last_seen"));
+	char *name, *text, ago[FORMAT_MAX];
+
+	if (holder_rank(m) == HOLDER_SELF)
+		return mem_strdup("here");
+	name = cli_text(m, "name");
+	if (holder_rank(m) == HOLDER_CONNECTED)
+		return name;
+	text = mem_printf("%s (%s%s)", name,
+	                  seen ? format_duration(ago, (int64_t)time(NULL) - cli_number(m, "last_seen")) : "away",
+	                  seen ? " ago" : "");
+	free(name);
+	return text;
+}
+
+/* "here, anna, bob (2d04h ago)". Fresh. */
 static char *holders_text(const struct file_list *list, const json_t *ids)
 {
 	char *text = mem_strdup("");
 
-	for (int connected = 1; connected >= 0; connected--) {
+	for (int rank = HOLDER_SELF; rank <= HOLDER_AWAY; rank++) {
 		json_t *m;
 		size_t i;
 
 		json_array_foreach(list->members, i, m) {
-			bool self = cli_flag(m, "self");
-			bool here = self || cli_flag(m, "connected");
-			char *name, *before = text, *when, ago[FORMAT_MAX];
+			char *before = text, *holder;
 
-			if (here != (connected == 1) || !is_among(ids, json_object_get(m, "agent")))
+			if (holder_rank(m) != rank || !is_among(ids, json_object_get(m, "agent")))
 				continue;
-			name = self ? mem_strdup("here") : cli_text(m, "name");
-			when = here ? mem_strdup("")
-			            : mem_printf(" (%s%s)",
-			                         format_duration(ago, json_is_integer(json_object_get(m, "last_seen"))
-			                                                      ? (int64_t)time(NULL) -
-			                                                                cli_number(m, "last_seen")
-			                                                      : -1),
-			                         " ago");
-			text = mem_printf("%s%s%s%s", before, before[0] != '\0' ? ", " : "", name, when);
-			free(when);
-			free(name);
+			holder = holder_text(m);
+			text = mem_printf("%s%s%s", before, before[0] != '\0' ? ", " : "", holder);
+			free(holder);
 			free(before);
 		}
 	}
