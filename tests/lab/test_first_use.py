@@ -12,6 +12,7 @@ VARYING = [
     (re.compile(r"lanyard1-[A-Za-z0-9_-]+"), "TOKEN"),
     (re.compile(r"\b[a-z2-7]{7}-[a-z2-7]{7}(-[a-z2-7]{3,7}){6}\b"), "AGENT..."),
     (re.compile(r"\b[a-z2-7]{7}-[a-z2-7]{7}\b"), "AGENT..."),
+    (re.compile(r"(?<=  )[a-z2-7]{7,}(?=  (owner|member|reader)\b)"), "AGENT..."),
     (re.compile(r"\b\d{8}-\d{6}-\d{9}\b"), "VERSION"),
     (re.compile(r"\blanyard \d+\.\d+\.\d+"), "lanyard X.Y.Z"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?Z?\b"), "TIME"),
@@ -24,7 +25,7 @@ def shown(text):
         text = pattern.sub(name, text)
     lines = re.sub(r"[ \t]+$", "", text, flags=re.M).splitlines(keepends=True)
     # Lists of agents are in the order of their IDs, which is another one each time.
-    return "".join(sorted(lines) if all(line.startswith("AGENT...") for line in lines) else lines)
+    return "".join(sorted(lines) if all("AGENT..." in line for line in lines) else lines)
 
 
 class Terminal:
