@@ -20,8 +20,8 @@ enum { SLICE = 256 };
 /* One path that is set aside. */
 struct revert_path {
 	char *path;  /* owned */
-	bool listed; /* the group has something there */
-	bool folder; /* found there, of the reader alone, and not removed */
+	bool listed; /* the group has a folder there */
+	bool folder; /* found there, of the reader alone, and not removed yet */
 	int error;   /* errno; 0: nothing of the reader's is left there */
 };
 
@@ -184,7 +184,8 @@ static bool revert_collect(void *arg, const char *path, enum aside_reason why)
 		return true;
 	t->paths[t->n++] = (struct revert_path){
 		.path = mem_strdup(path),
-		.listed = index_list_get(t->e->index, path, &listed) > 0 && record_is_live(&listed),
+		.listed = index_list_get(t->e->index, path, &listed) > 0 && record_is_live(&listed) &&
+		          listed.kind == RECORD_DIR,
 	};
 	record_clear(&listed);
 	return true;

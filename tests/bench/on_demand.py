@@ -73,8 +73,9 @@ def measure(lab, args):
     a.cli("create", GROUP, "--share", a.share)
     a.wait_sync(600)
     good = show("list of %d files complete" % args.files, join(a, b), "s", LIST_S)
-    if b.status()["files"] < args.files:
-        raise netlab.LabError("%d files are listed" % b.status()["files"])
+    listed = b.status()["listed"]
+    if listed < args.files:
+        raise netlab.LabError("%d files are listed" % listed)
     good &= show("memory of the laptop's agent, the most", b.daemon.rss()[1] / 1e6, "MB", MEMORY_MB)
     took = [one_get(b, "%03d/f%05d" % (i, i)) for i in range(GETS)]
     good &= show("one get", statistics.median(took), "ms", GET_MS)

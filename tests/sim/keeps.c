@@ -150,19 +150,31 @@ static void lines_free(struct lines *l)
 	free(l->line);
 }
 
+/* A folder that is deleted stays for its user's own files. */
+static bool is_folder_of_own(const struct host *h, const char *line)
+{
+	char *path = mem_printf("%.*s", (int)strcspn(line, " "), line);
+	bool is = line[strlen(path) + 1] == '0' + RECORD_DIR && host_may_have(h, path);
+
+	free(path);
+	return is;
+}
+
 char *hosts_lists_differ(const struct host *a, const struct host *b)
 {
 	struct lines la, lb;
 	char *why = NULL;
-	size_t i = 0;
 
 	list_of(&la, a);
 	list_of(&lb, b);
-	while (i < la.n && i < lb.n && strcmp(la.line[i], lb.line[i]) == 0)
-		i++;
-	if (i < la.n || i < lb.n)
-		why = mem_printf("P3: the lists of hosts %d and %d differ: %s, %s", a->number, b->number,
-		                 i < la.n ? la.line[i] : "nothing more", i < lb.n ? lb.line[i] : "nothing more");
+	for (size_t i = 0, j = 0; !why && (i < la.n || j < lb.n); j++) {
+		if (i < la.n && j < lb.n && strcmp(la.line[i], lb.line[j]) == 0)
+			i++;
+		else if (j == lb.n || !is_folder_of_own(b, lb.line[j]))
+			why = mem_printf("P3: the lists of hosts %d and %d differ: %s, %s", a->number, b->number,
+			                 i < la.n ? la.line[i] : "nothing more",
+			                 j < lb.n ? lb.line[j] : "nothing more");
+	}
 	lines_free(&la);
 	lines_free(&lb);
 	return why;
