@@ -1,4 +1,6 @@
 """Owners, members and readers: who decides, what a removal does to whom, and how an agent comes back."""
+import time
+
 import pytest
 
 import netlab
@@ -197,6 +199,30 @@ def test_an_owner_that_was_put_down_decides_nothing_more_and_its_invites_are_voi
     # One whose role changed stays connected and in sync.
     trees.write(b.share, {"written": b"by a member"})
     netlab.settle([b, a, c, d])
+
+
+def test_members_says_who_is_away_since_when_and_how_far_behind(lab):
+    a, b, c = members(lab, "abc")
+
+    def of(host):
+        return next(m for m in a.cli("members", "pics")["members"] if m["agent"] == host.id)
+
+    b.daemon.stop()
+    a.wait_peers(1)
+    gone = time.time()
+    trees.write(a.share, {"one": b"1", "d/two": b"2"})
+    netlab.settle([a, c], peers=[1, 1])
+    assert of(c)["connected"] and of(c)["behind_files"] == 0 and abs(of(c)["last_seen"] - time.time()) < 5
+    assert not of(b)["connected"] and of(b)["behind_files"] == 2 and abs(of(b)["last_seen"] - gone) < 5
+    assert of(a)["self"] and of(a)["behind_files"] == 0 and of(a)["last_seen"] is None
+    seen = of(b)["last_seen"]
+    a.daemon.stop()
+    a.daemon.start()
+    a.wait_peers(1)
+    assert of(b)["last_seen"] == seen and of(b)["behind_files"] == 2
+    lines = a.lanyard("members", "pics").out.decode().splitlines()
+    assert [line.split()[0] for line in lines] == [m["name"] for m in a.cli("members", "pics")["members"]]
+    assert any("away for" in line and "2 files behind" in line for line in lines), lines
 
 
 @pytest.mark.parametrize("role", ["owner", "member", "reader"])

@@ -20,14 +20,19 @@ static struct merge_agent *any_evil(struct merge_world *w)
 	return n > 0 ? all[random_below(n)] : NULL;
 }
 
-static size_t name_any(const struct merge_world *w, uint8_t *named)
+/* What was said of the subject, or anything at all. */
+static size_t name_some(const struct merge_world *w, const struct identity *subject, uint8_t *named)
 {
-	size_t n = random_below(8);
+	size_t n = 0, most = random_below(8);
+	bool any = merge_chance(40);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct merge_said *s = &w->said[random_below(w->nsaid)];
+	for (size_t i = w->nsaid; i-- > 0 && n < most;) {
+		const struct merge_said *s = &w->said[any ? random_below(w->nsaid) : i];
+		struct roster_entry e;
 
-		sha256(named + i * HASH_LEN, s->bytes, s->n);
+		if (any ||
+		    (roster_entry_parse(&e, s->bytes, s->n) == 0 && agent_id_equal(&e.target, identity_id(subject))))
+			sha256(named + n++ * HASH_LEN, s->bytes, s->n);
 	}
 	return n;
 }
@@ -38,7 +43,7 @@ static int forge_join(const struct merge_world *w, struct bytes *out, const stru
 {
 	const struct merge_invite *i = &w->invites[w->ninvites > 0 ? random_below(w->ninvites) : 0];
 	uint8_t named[ENTRY_NAMED_MAX * HASH_LEN], binding[TLS_BINDING_LEN], hash[HASH_LEN], best[HASH_LEN];
-	size_t nnamed = name_any(w, named);
+	size_t nnamed = name_some(w, subject, named);
 
 	if (w->ninvites == 0 || !i->leaked || signer == subject)
 		return -1;
@@ -81,7 +86,7 @@ static int forge(const struct merge_world *w, struct bytes *out, const struct id
 		                                                 .role = roles[random_below(4)],
 		                                                 .member_name = "evil",
 		                                                 .named = named,
-		                                                 .nnamed = name_any(w, named) });
+		                                                 .nnamed = name_some(w, subject, named) });
 	if (k < 80)
 		return roster_entry_remove(out, signer, &w->group, &st, identity_id(subject));
 	if (k < 90)

@@ -114,6 +114,12 @@ static const char *judge_authority(const struct roster *r)
 		if (m->by->e.kind == ENTRY_JOIN && !m->by->signer->admits)
 			return "a member admitted by one that may not";
 	}
+	for (size_t i = 0; i < r->nsilenced; i++) {
+		const struct roster_item *by = roster_weigh_standing(r->silenced[i]);
+
+		if (by != NULL && rights_has(by->e.role, RIGHT_OWN))
+			return "an owner is silenced that nobody removed or demoted";
+	}
 	DL_FOREACH2(r->valid, it, valid_next)
 		abandoned |= it->e.kind == ENTRY_LEAVE && it->e.abandon;
 	return owner || abandoned ? NULL : "nobody is an owner";
