@@ -249,6 +249,16 @@ void fetch_peer_left(struct fetch *f, uint64_t peer)
 		ticket_set_stored(f, t);
 		t->rejudge = true;
 	}
+	/* Others may offer the same; what nobody else offers ends here, unless it is being installed. */
+	HASH_ITER(hh, f->tickets, t, next) {
+		if (t->peer != peer || t->repair || t->state == TICKET_INSTALLING ||
+		    (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
+			continue;
+		if (t->state == TICKET_PAIRED)
+			ticket_unpair(f, t);
+		t->rejudge = true;
+		route_judge(f, t);
+	}
 	ticket_retry(f, REASON_NO_SOURCE);
 }
 

@@ -272,6 +272,33 @@ static void words_of_a_departed_member_are_dropped(void **state)
 	free(bytes);
 }
 
+/* The peer is still connected, and may not write any more: what it announced comes to nothing, although it goes on to
+ * answer; what another offers as well goes on. */
+static void words_of_a_demoted_peer_are_dropped(void **state)
+{
+	uint8_t *bytes = noise(BIG, 21), *both = noise(BIG, 22);
+
+	(void)state;
+	peer_up(BERT);
+	say_both("both", both, BIG, CHUNK);
+	peer_of(ANNA)->has_upto = 4 << 20;
+	say_file(ANNA, "half", bytes, BIG, false);
+	RUN_UNTIL(peer_of(ANNA)->lists > 0);
+	say_file(ANNA, "small", bytes, 1000, true); /* its bytes came along: it is in memory only */
+	assert_true(fetch_unstored(w->fetch, ANNA) > 0);
+	assert_int_equal(index_offers_forget_peer(w->index, ANNA), 0);
+	fetch_peer_left(w->fetch, ANNA);
+	assert_int_equal(fetch_unstored(w->fetch, ANNA), 0);
+	peer_of(ANNA)->has_upto = INT64_MAX;
+	assert_true(run());
+	assert_int_equal(index_wants_missing(w->index), 0);
+	assert_bytes("both", both, BIG);
+	assert_int_equal(faccessat(share_root(w->share), "half", F_OK, 0), -1);
+	assert_int_equal(faccessat(share_root(w->share), "small", F_OK, 0), -1);
+	free(bytes);
+	free(both);
+}
+
 static void late_and_foreign_answers_are_dropped(void **state)
 {
 	uint8_t *bytes = noise(BIG, 15);
@@ -482,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(partial_blocks_can_be_served, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(a_part_is_a_source_of_its_content, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(words_of_a_departed_member_are_dropped, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(words_of_a_demoted_peer_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(late_and_foreign_answers_are_dropped, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(a_list_that_one_does_not_give_comes_from_the_other, world_setup,
 		                                world_teardown),
