@@ -10,7 +10,7 @@
 
 enum {
 	BROWSE_MS = 600 * 1000, /* that all services are browsed after somebody looked at the groups on the network */
-	LOOK_MS = 800,          /* in which most of those that are there have answered */
+	LOOK_MS = 1500,         /* in which most of those that are there have answered */
 };
 
 static void on_found(void *arg, const struct discovery_found *f)

@@ -19,7 +19,7 @@
 enum {
 	JOIN_TIMEOUT_DEFAULT = 60,
 	TIMEOUT_MAX = 366 * 86400,
-	LOOK_S = 1,  /* to wait for agents on the network */
+	LOOK_S = 2,  /* to wait for agents on the network */
 	DISK_S = 10, /* to wait for a share's disk */
 };
 
