@@ -321,12 +321,8 @@ void ask_in_requests(struct talk *t, const struct msg_requests *m)
 	struct ask_job *job;
 	uint8_t digest[32];
 
-	if (g->asks == NULL || !t->open_in)
+	if (g->asks == NULL || !t->open_in || !roster_may(g->config.roster, &s->id, RIGHT_TAKE_PART))
 		return;
-	if (!roster_may(g->config.roster, &s->id, RIGHT_TAKE_PART)) {
-		t->mail_missed = true;
-		return;
-	}
 	job = ask_job_new(s, g, ASK_JOB_MAIL);
 	for (size_t i = 0; i < m->nentries; i++) {
 		const struct msg_bytes *b = &m->entries[i];

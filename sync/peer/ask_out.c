@@ -240,19 +240,14 @@ static bool tell_members(struct peer_group *g)
 	return news;
 }
 
-/* Two that hold the same send each other 40 bytes; two that hold nothing, nothing. What we missed comes again in answer
- * to a digest. */
+/* Two that hold the same send each other 40 bytes; two that hold nothing, nothing. */
 void ask_out_opened(struct talk *t)
 {
 	struct peer_group *g = t->group;
 	uint8_t digest[32];
-	bool any;
 
 	t->mail_told = false;
-	if (g->asks == NULL || !is_colleague(t))
-		return;
-	any = requests_digest(g->config.requests, digest);
-	if (any || t->mail_missed)
+	if (g->asks != NULL && is_colleague(t) && requests_digest(g->config.requests, digest))
 		send_requests(t, &(struct msg_requests){ .channel = (uint32_t)t->my_channel,
 		                                         .digest = { .p = digest, .n = sizeof(digest) } });
 }

@@ -153,8 +153,7 @@ struct talk {
 	struct serve_list *lists;
 	size_t nlists;
 	bool roster_due; /* the whole roster is to be sent when there is room */
-	bool mail_told;   /* the peer was sent all requests that count */
-	bool mail_missed; /* it sent some before we knew that it is in the group */
+	bool mail_told;  /* the peer was sent all requests that count */
 };
 
 struct session {
