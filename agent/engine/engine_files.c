@@ -53,29 +53,39 @@ static bool take_path(void *arg, const char *path)
 	return false;
 }
 
-/* Moves on to the first missing path behind `after`. */
+static bool is_live_here(struct files_walk *w, const char *path)
+{
+	struct record ours = { 0 };
+	bool here = index_get(w->e->index, path, &ours) == 1 && !ours.deleted;
+
+	record_clear(&ours);
+	return here;
+}
+
+/* Moves on to the first missing path behind `after`; NULL: to the first one. */
 static void next_missing(struct files_walk *w, const char *after)
 {
-	char *at = mem_strdup(after);
+	char *at = mem_strdup(after != NULL ? after : w->under);
 
 	free(w->missing);
 	w->missing = NULL;
-	while (w->listed && at != NULL) {
-		struct record ours = { 0 };
+	/* All that is below a path comes right behind it. */
+	if (w->listed && after == NULL && at[0] != '\0' && index_is_offered(w->e->index, at) && !is_live_here(w, at)) {
+		w->missing = at;
+		return;
+	}
+	while (w->listed) {
 		char *next = NULL;
-		bool here;
 
 		index_offers_paths(w->e->index, at, 1, take_path, &next);
 		free(at);
 		at = next;
-		if (next == NULL || (!path_is_under(next, w->under) && path_compare(next, w->under) > 0))
+		if (at == NULL || !path_is_under(at, w->under))
 			break;
-		here = index_get(w->e->index, next, &ours) == 1 && !ours.deleted;
-		record_clear(&ours);
-		if (here || !path_is_under(next, w->under))
-			continue;
-		w->missing = next;
-		return;
+		if (!is_live_here(w, at)) {
+			w->missing = at;
+			return;
+		}
 	}
 	free(at);
 }
@@ -253,7 +263,7 @@ char *engine_files(struct engine *e, const char *under, const char *after, int m
 	next_row(w);
 	if (w->row.path != NULL && after != NULL && path_compare(w->row.path, after) <= 0)
 		next_row(w);
-	next_missing(w, after != NULL ? after : "");
+	next_missing(w, after);
 	next_aside(w, after != NULL ? after : "");
 	while (more && max-- > 0 && (first = first_path(w)) != NULL) {
 		free(last);
