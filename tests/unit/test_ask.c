@@ -327,6 +327,57 @@ static void a_no_does_not_count_while_another_carries_the_request(void **arg)
 	stop_asking();
 }
 
+/* Somebody has asked this member, while the other was away. */
+static void asked_by_somebody(struct node *n)
+{
+	struct bytes part = BYTES_INIT(REQUEST_ENTRY_MAX), entry = BYTES_INIT(REQUEST_ENTRY_MAX);
+	struct identity *somebody = identity_new();
+	struct request q = { .number = 1, .name = "x", .message = "", .giver = *identity_id(n->self) };
+
+	group_id_tag_of(&q.tag, roster_group(n->roster));
+	memcpy(q.key, identity_public_key(somebody), PUBLIC_KEY_LEN);
+	request_sign(&part, &q, somebody);
+	assert_int_equal(request_vouch(&entry, part.p, part.len, "10.0.0.1", clock_wall_s(), n->self), 0);
+	assert_int_equal(requests_put(n->requests, 0, entry.p, entry.len, clock_wall_s()), REQUESTS_NEW);
+	peer_group_requests_changed(n->group);
+	bytes_free(&part);
+	bytes_free(&entry);
+	identity_free(somebody);
+}
+
+static bool have_the_same_mail(void)
+{
+	uint8_t of_a[32], of_b[32];
+
+	(void)requests_digest(a.requests, of_a);
+	(void)requests_digest(b.requests, of_b);
+	return memcmp(of_a, of_b, sizeof(of_a)) == 0;
+}
+
+static void mailboxes_that_differ_become_one_when_members_meet(void **arg)
+{
+	int mails;
+
+	(void)arg;
+	pair();
+	asked_by_somebody(&a);
+	asked_by_somebody(&a);
+	asked_by_somebody(&b);
+	dial(&a, &b);
+	UNTIL(requests_waiting(a.requests) == 3 && requests_waiting(b.requests) == 3);
+	assert_true(have_the_same_mail());
+	/* Met again, they have nothing to tell each other. */
+	mails = a.mails + b.mails;
+	peer_group_pause(a.group, true);
+	UNTIL(a.up == 0 && b.up == 0);
+	peer_group_pause(a.group, false);
+	UNTIL(a.up == 1 && b.up == 1);
+	asked_by_somebody(&b);
+	UNTIL(requests_waiting(a.requests) == 4);
+	assert_true(have_the_same_mail());
+	assert_int_equal(a.mails + b.mails, mails + 2);
+}
+
 static void a_request_outlives_the_restart_of_its_carrier(void **arg)
 {
 	struct requests *loaded;
@@ -362,6 +413,7 @@ int main(void)
 		ASKS(a_salt_of_a_former_member_makes_a_second_code_and_no_more),
 		ASKS(a_request_whose_giver_is_removed_is_made_again),
 		ASKS(a_no_does_not_count_while_another_carries_the_request),
+		ASKS(mailboxes_that_differ_become_one_when_members_meet),
 		ASKS(a_request_outlives_the_restart_of_its_carrier),
 	};
 
