@@ -27,7 +27,7 @@ struct revert_path {
 
 struct revert_task {
 	struct engine *e;    /* NULL: it stopped meanwhile */
-	char *under, *after; /* owned; after: the last path that was looked at */
+	char *under, *after; /* owned; after: the last path that was collected */
 	int64_t reverted;
 	char *why; /* of the first path that failed; owned */
 	engine_revert_fn *done;
