@@ -32,6 +32,19 @@ static void role_changed(struct talk *t, enum role role)
 	session_offer(s, g);
 }
 
+/* One that was removed loses the connection as well, if it served no other group. One that left may be about to join
+ * again on it; it ends by itself when nothing comes of it. */
+static void end_former_member(struct talk *t)
+{
+	struct session *s = t->session;
+	struct agent_id by;
+	bool removed = roster_outside(t->group->config.roster, &s->id, &by) == OUTSIDE_REMOVED;
+
+	membership_end(t, "no longer a member");
+	if (removed && !s->talks)
+		session_ended(s, "no longer a member");
+}
+
 static void members_changed(struct peer_group *g)
 {
 	struct talk *t, *next;
@@ -45,7 +58,7 @@ static void members_changed(struct peer_group *g)
 		if (role == t->role)
 			continue;
 		if (!rights_has(role, RIGHT_TAKE_PART))
-			membership_end(t, "no longer a member");
+			end_former_member(t);
 		else if (t->role == ROLE_NONE)
 			talk_begin(t);
 		else
