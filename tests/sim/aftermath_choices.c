@@ -23,12 +23,28 @@ static void choose_now(struct host *h, enum choice_of_user what, const char *pat
 	sim_run(COMMAND_S * SIM_S);
 }
 
-/* What a member does to its own disk by choice is nothing to the others. */
-static char *others_unmoved(const char *before, const struct host *h, const char *did)
+/* Whether each line of one text is in the other one, too. */
+static bool has_all(const char *text, const char *lines)
+{
+	for (const char *end; (end = strchr(lines, '\n')) != NULL; lines = end + 1) {
+		char *line = mem_printf("\n%.*s\n", (int)(end - lines), lines), *all = mem_printf("\n%s", text);
+		bool has = strstr(all, line) != NULL;
+
+		free(line);
+		free(all);
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
+/* What a member does to its own disk by choice is nothing to the others. old: its index, or home, is; then what others
+ * had deleted meanwhile, and have forgotten since, may come back. */
+static char *others_unmoved(const char *before, const struct host *h, bool old, const char *did)
 {
 	char *after = oracle_snapshot(&hosts_all[0]), *why = NULL;
 
-	if (strcmp(before, after) != 0)
+	if (old ? !has_all(after, before) : strcmp(before, after) != 0)
 		why = mem_printf(
 			"absence by choice is told as a deletion: host %d %s, and host 0 had\n%s--- and has\n%s",
 			h->number, did, before, after);
@@ -63,7 +79,7 @@ static char *drop_all(const struct script *s, struct host *h, uint64_t *luck)
 	if (!why)
 		why = keeps_nothing(s, h);
 	if (!why)
-		why = others_unmoved(before, h, "dropped everything");
+		why = others_unmoved(before, h, false, "dropped everything");
 	if (!why && sim_chance(luck, HARM_PERCENT)) {
 		enum home_harm what = (enum home_harm)sim_below(luck, HOME_HARMS);
 
@@ -73,7 +89,8 @@ static char *drop_all(const struct script *s, struct host *h, uint64_t *luck)
 		host_pause(h, false); /* as an older home may have had it */
 		why = judge_converges();
 		if (!why)
-			why = others_unmoved(before, h, "dropped everything, and came to harm");
+			why = others_unmoved(before, h, what == HOME_INDEX_OLD || what == HOME_OLD,
+			                     "dropped everything, and came to harm");
 	}
 	free(before);
 	return why;
