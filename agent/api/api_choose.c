@@ -166,6 +166,24 @@ static struct engine *choosing_patterns(struct api *api, struct control_call *ca
 	return NULL;
 }
 
+/* A path that is this agent's own would never come. */
+static bool names_own(struct control_call *call, struct engine *e, char *const *patterns, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *path = pattern_root(patterns[i]);
+		bool own = path[0] != '\0' && !choose_shares(engine_choices(e), path);
+		json_t *name = api_name(path);
+
+		if (own)
+			control_fail(call, 409, "%s is this agent's own: share it first", json_string_value(name));
+		json_decref(name);
+		free(path);
+		if (own)
+			return true;
+	}
+	return false;
+}
+
 void api_get(struct api *api, struct control_call *call)
 {
 	bool first = false;
@@ -179,6 +197,10 @@ void api_get(struct api *api, struct control_call *call)
 	e = choosing_patterns(api, call, &patterns, &n);
 	if (e == NULL)
 		return;
+	if (names_own(call, e, patterns, n)) {
+		api_patterns_free(patterns, n);
+		return;
+	}
 	c = choosing_begin(api, call, e);
 	c->paths = patterns;
 	c->n = n;

@@ -70,6 +70,8 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 		return "files here to be checked";
 	if (local_held(e->local, NULL))
 		return "lanyard release: deletions here are held";
+	if (!engine_aside_idle(e))
+		return "files that were unshared or shared again";
 	if (s->held)
 		return "lanyard release: files that a member deleted, replaced or emptied at once are held";
 	if (s->wanted)

@@ -1,9 +1,12 @@
 """On demand: an agent keeps the group's list, and the content that it chose."""
+import json
 import os
+import re
 
 import agents
 import netlab
 from netlab import trees, until
+from test_cli import read_terminal
 
 FILES = {"photos/a.jpg": b"a" * 3000, "photos/b.jpg": b"b" * 300000, "photos/raw/c.raw": b"c" * 50, "notes.txt": b"notes"}
 
@@ -118,3 +121,26 @@ def test_an_interrupted_copy_goes_on_where_it_was(lab):
         assert f.read() == big
     assert part() == []
     assert sum(h.counters()["bytes_sent"] for h in (a, b, c)) - before < len(big) - (1 << 20), "all of it came again"
+
+
+def test_a_copy_draws_a_bar_on_a_terminal_only(lab):
+    a, b, c, d = four(lab, {"film \x1b[31m.bin": os.urandom(8 << 20), "small": b"s"}, modes="d")
+    for host in (a, b, c):
+        host.limit("30mbit")
+    drawn = read_terminal(d, "get", "pics", "film*", "--to", d.path("film"), until=rb"copied 1 file", seconds=30)
+    drawn = re.sub(rb"\x1b\[[0-9;]*[A-Za-z]", b"", drawn)
+    assert re.search(rb"\[#+ +\] \d+%  [0-9.]+ [kM]B/s  eta", drawn) and b"\x1b" not in drawn
+    plain = get_out(d, "small", "--to", d.path("small.copy"))
+    assert b"#" not in plain.out and plain.out.startswith(b"copied 1 file, 1 B, to ")
+    assert json.loads(d.lanyard("--json", "get", "pics", "small", "--to", d.path("again")).out) == {"files": 1, "bytes": 1}
+
+
+def test_downloads_never_overrun_the_screen(lab):
+    a, b, c, d = four(lab, {"one": b"1"}, modes="d")
+    trees.write(a.share, {"many/%03d" % i: b"%d" % i for i in range(60)})
+    until("all are listed", lambda: len(d.files("pics")) == 62, 20)
+    d.cli("get", "pics", "many")
+    lines = [line for line in read_terminal(d, "downloads", seconds=5).split(b"\r\n") if line]
+    assert len(lines) == 23 and lines[-1].startswith(b"... and ") and all(len(line) < 80 for line in lines)
+    assert len(d.lanyard("downloads").out.splitlines()) == 32
+    assert len(d.lanyard("downloads", "--history").out.splitlines()) == 60

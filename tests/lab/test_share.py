@@ -114,7 +114,8 @@ def test_an_unshared_file_is_own_on_demand_as_well(lab):
     heard([b, c], "y", b"new")
     d.wait_sync(peers=3)
     assert d.read("x") == b"x" and d.read("y") == b"my own"
-    assert d.lanyard("get", "pics", "x", "--timeout", "0").code in (0, 1)
+    got = d.lanyard("get", "pics", "x", "--timeout", "0")
+    assert got.code == 1 and "share it first" in got.err
     d.cli("mode", "pics", "mirror")
     d.wait_sync(peers=3)
     assert d.read("x") == b"x" and a.read("y") == b"new"
