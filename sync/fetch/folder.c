@@ -10,7 +10,7 @@
 #include "sync/plan/conflict.h"
 #include "sync/plan/path.h"
 
-enum { ROWS_MAX = 1000, NAMES_TRIED = 100 };
+enum { ROWS_MAX = 1000, NAMES_TRIED = 100, OWN_MAX = 1000 };
 
 static char *parent_of(const char *path)
 {
@@ -31,11 +31,50 @@ static bool is_known(struct fetch *f, const char *path)
 	return known;
 }
 
+static bool folder_note_own(void *arg, const char *path, enum aside_reason why)
+{
+	(void)path;
+	*(bool *)arg = why == ASIDE_READER;
+	return !*(bool *)arg;
+}
+
+/* Whether a reader has something of its own in the folder. */
+static bool has_own_inside(struct fetch *f, const char *path)
+{
+	bool found = false;
+
+	return index_is_reader(f->c.index) && index_aside_count(f->c.index, ASIDE_READER) > 0 &&
+	       index_asides(f->c.index, path, path, OWN_MAX, folder_note_own, &found) >= 0 && found;
+}
+
+/* Whether the reader itself put there what is at this path. */
+static bool folder_is_own(struct fetch *f, const char *path)
+{
+	enum aside_reason why;
+
+	return index_is_reader(f->c.index) && index_aside_get(f->c.index, path, &why, NULL) > 0 && why == ASIDE_READER;
+}
+
+/* What a reader made keeps t's path from becoming what the group has, here alone: so that is the reader's own too. */
+static void folder_stays_own(struct fetch *f, struct ticket *t)
+{
+	ticket_store(f, t);
+	if (index_set_aside(f->c.index, t->want.path, ASIDE_READER) < 0) {
+		ticket_wait(f, t, REASON_DISK);
+		return;
+	}
+	ticket_to(f, t, TICKET_FRESH);
+	ticket_reset(f, t);
+	route_judge(f, t);
+}
+
 void folder_no_parent(struct fetch *f, struct ticket *t, int error)
 {
 	char *parent = parent_of(t->want.path);
 
-	if (error != ENOENT) {
+	if (error != ENOENT && folder_is_own(f, parent)) {
+		folder_stays_own(f, t);
+	} else if (error != ENOENT) {
 		if (f->c.hint != NULL)
 			f->c.hint(f->c.arg, parent);
 		ticket_wait(f, t, REASON_IN_THE_WAY);
@@ -84,9 +123,8 @@ static void folder_revive(struct fetch *f, struct ticket *t)
 {
 	struct record r = { 0 };
 
-	/* A reader's files keep it at the reader alone, until they are reverted. */
 	if (index_is_reader(f->c.index)) {
-		ticket_wait(f, t, REASON_NOT_EMPTY);
+		folder_stays_own(f, t);
 		return;
 	}
 	if (index_get(f->c.index, t->want.path, &r) > 0 && !r.deleted) {
@@ -102,7 +140,7 @@ static void folder_revive(struct fetch *f, struct ticket *t)
 /* A file whose path a folder keeps goes to the name that a conflict would give it. */
 static void folder_rename_file(struct fetch *f, struct ticket *t)
 {
-	for (unsigned try = 0; try < NAMES_TRIED && !index_is_reader(f->c.index); try++) {
+	for (unsigned try = 0; try < NAMES_TRIED; try++) {
 		struct record there = { 0 };
 		char *path = conflict_name(&t->want, try);
 		bool taken = index_get(f->c.index, path, &there) > 0 && !there.deleted;
@@ -156,7 +194,7 @@ void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *it
 {
 	switch (check_inside(f, t->want.path)) {
 	case INSIDE_LIVING:
-		if (t->merged.deleted)
+		if (t->merged.deleted || index_is_reader(f->c.index))
 			folder_revive(f, t);
 		else
 			folder_rename_file(f, t);
@@ -165,6 +203,10 @@ void folder_not_empty(struct fetch *f, struct ticket *t, struct install_item *it
 		ticket_wait(f, t, REASON_CHILDREN);
 		return;
 	case INSIDE_UNKNOWN:
+		if (has_own_inside(f, t->want.path)) {
+			folder_stays_own(f, t);
+			return;
+		}
 		hint_names(f, t, item);
 		ticket_wait(f, t, REASON_NOT_EMPTY);
 		return;

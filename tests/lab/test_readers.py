@@ -204,3 +204,48 @@ def test_a_change_that_the_group_comes_to_is_the_reader_s_own_no_more(lab):
     comes(r, "kept", b"later")
     write(a, "deleted", b"later")
     comes(r, "deleted", b"later")
+
+
+def test_a_reader_s_files_keep_folders_at_the_reader_alone(lab):
+    """Nobody waits for a reader that has files of its own in a folder that is deleted, or a file where the group has a folder."""
+    a, b, c, r = with_reader(lab)
+    write(r, "folder/own", b"the reader's")
+    write(r, "later", b"the reader's")
+    local_changes(r, 2)
+    os.unlink(b.file("folder/edited"))
+    os.rmdir(b.file("folder"))
+    write(b, "later/in", b"group")
+    for host in (a, c):
+        goes(host, "folder")
+        comes(host, "later/in", b"group")
+    for host in (a, b, c, r):
+        host.wait_sync(40, peers=3)
+    assert r.read("folder", "own") == b"the reader's"
+    assert r.read("later") == b"the reader's"
+    r.cli("revert", "pics")
+    comes(r, "later/in", b"group")
+    goes(r, "folder")
+    local_changes(r, 0)
+    netlab.settle([a, b, c, r], timeout=40)
+
+
+def test_revert_puts_the_group_s_files_back(lab):
+    a, b, c, r = with_reader(lab)
+    before = trees.picture(r.share)
+    write(r, "folder/edited", b"the reader's")
+    write(r, "folder/new", b"the reader's")
+    write(r, "own/deep", b"the reader's")
+    os.unlink(r.file("deleted"))
+    local_changes(r, 5)
+    r.cli("revert", "pics", "folder")
+    comes(r, "folder/edited", b"group")
+    goes(r, "folder/new")
+    local_changes(r, 3)
+    r.cli("revert", "pics")
+    comes(r, "deleted", b"group")
+    goes(r, "own")
+    local_changes(r, 0)
+    assert {p: e.data for p, e in trees.picture(r.share).items()} == {p: e.data for p, e in before.items()}
+    kept = r.cli("versions", "pics", "folder/edited")["versions"]
+    assert len(kept) == 1
+    netlab.settle([a, b, c, r])
