@@ -282,6 +282,13 @@ void fetch_row_changed(struct fetch *f, const char *path)
 {
 	struct ticket *t = ticket_find(f, path);
 
+	/* What was only listed is weighed against the new row. */
+	if (t == NULL && index_is_offered(f->c.index, path)) {
+		if (f->started && !f->paused)
+			(void)route_load(f, path);
+		else
+			f->walk.again = true;
+	}
 	if (t == NULL || t->state != TICKET_WAITING)
 		return;
 	t->due_ms = 0;

@@ -117,3 +117,9 @@ bool reason_is_source(enum reason r)
 {
 	return r == REASON_NO_SOURCE || r == REASON_NOT_NOW || r == REASON_BAD_SOURCE;
 }
+
+bool reason_lists(enum reason r)
+{
+	return reason_is_source(r) || r == REASON_IN_THE_WAY || r == REASON_NAME || r == REASON_CASE ||
+	       r == REASON_SYMLINK || r == REASON_TOO_BIG;
+}

@@ -42,6 +42,8 @@ enum reason reason_of_errno(int error);
 int64_t reason_patience_ms(enum reason r, unsigned tries);
 /* Whether an admin should hear of it (config.problem); else it passes by itself. */
 bool reason_is_problem(enum reason r);
+/* Whether what waits for this reason is listed meanwhile: it can take for ever, and others may get it. */
+bool reason_lists(enum reason r);
 /* Whether the cause lies with the members that have the content, or claim to. */
 bool reason_is_source(enum reason r);
 /* Whether another ticket's success is a sign that the cause is gone. */

@@ -382,7 +382,7 @@ int64_t route_due(struct fetch *f)
 	DL_FOREACH(f->list[TICKET_WAITING], t) {
 		if (t->due_ms < next)
 			next = t->due_ms;
-		if (t->reason != REASON_NO_SOURCE || t->listed)
+		if (t->listed || !reason_lists(t->reason))
 			continue;
 		if (now - t->failing_ms >= SOURCELESS_MS)
 			listed_sourceless(f, t);
