@@ -138,6 +138,8 @@ static void bring_back(struct engine *e, const char *path, bool there)
 	record_clear(&was);
 	if (there)
 		engine_hint(e, path);
+	else if (e->fetch != NULL)
+		fetch_row_changed(e->fetch, path);
 }
 
 /* The last slice of a path also looks for new files below it, which were never rows. */

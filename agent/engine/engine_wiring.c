@@ -21,6 +21,11 @@ static void local_changed(void *arg, const struct record *r)
 	fetch_row_changed(e->fetch, r->path);
 }
 
+static void local_given_back(void *arg, const char *path)
+{
+	fetch_row_changed(((struct engine *)arg)->fetch, path);
+}
+
 static void local_held_back(void *arg, int64_t n)
 {
 	struct engine *e = arg;
@@ -336,6 +341,7 @@ struct local *engine_wiring_local(struct engine *e)
 	                                         .busy = local_busy,
 	                                         .state = something_changed,
 	                                         .held = local_held_back,
+	                                         .given_back = local_given_back,
 	                                         .scanned = local_scanned,
 	                                         .rules_changed = local_rules_changed,
 	                                         .arg = e });

@@ -43,6 +43,8 @@ struct local_config {
 	void (*state)(void *arg);
 	/* A full scan is complete: the first one since start, and every later one. */
 	void (*scanned)(void *arg, int64_t files, int64_t changed);
+	/* What was a reader's own at this path is gone, and what the group has there is wanted again. NULL: nobody asks. */
+	void (*given_back)(void *arg, const char *path);
 	/* n deletions are held since they look like an accident: no peer is sent them before local_release(). May
 	 * be NULL. */
 	void (*held)(void *arg, int64_t n);

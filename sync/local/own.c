@@ -149,6 +149,8 @@ void own_gone(struct local *l, const char *path)
 		record_clear(&was);
 		if (rc < 0)
 			local_unwritten(l);
+		else if (l->c.given_back != NULL)
+			l->c.given_back(l->c.arg, path);
 	}
 	record_clear(&winner);
 }
