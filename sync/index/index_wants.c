@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "sync/index/index_internal.h"
 #include "sync/plan/conflict.h"
 
@@ -22,11 +23,12 @@ const struct choices *index_choices(const struct index *index)
 /* The offers for the path whose choice is another than their ID says: how many, at most REJUDGED; -1. */
 static int find_changed(struct index *index, const char *path, int64_t ids[REJUDGED])
 {
-	struct record offer = { .path = (char *)(uintptr_t)path };
+	struct record offer = { .path = mem_strdup(path) };
 	bool wanted = index_wants(index, &offer);
 	int key_len = index_key(index, path), n = 0, rc = SQLITE_DONE;
 	sqlite3_stmt *s = key_len < 0 ? NULL : index_stmt_take(index, STMT_OFFER_STATES);
 
+	record_clear(&offer);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
@@ -103,7 +105,7 @@ static int change_one(struct index *index, const char *path, int64_t id)
 
 int index_rejudge(struct index *index, const char *path)
 {
-	int64_t ids[REJUDGED];
+	int64_t ids[REJUDGED] = { 0 };
 	int n;
 
 	if (index->now.offered == 0)
@@ -194,7 +196,7 @@ static int rejudge_range(struct index *index, const char *from, bool below)
 	if (top > RECORD_PATH_MAX)
 		return 0;
 	index_key_bytes(key, from, n);
-	while (rc == 0 && (rc = next_offered(index, key, n, &path)) > 0) {
+	while (rc == 0 && (rc = next_offered(index, key, n, &path)) > 0 && path != NULL) {
 		n = strlen(path);
 		if (n > RECORD_PATH_MAX || strncmp(path, from, top) != 0 ||
 		    (below && path[top] != '\0' && path[top] != '/')) {
