@@ -350,7 +350,7 @@ void route_awaited(struct fetch *f);
 /* Nothing is wanted any more: nothing comes first. */
 void fetch_choices_idle(struct fetch *f);
 
-/* --- drop.c --- */
+/* --- drop_turn.c --- */
 /* Goes on with drops; returns when to look next, INT64_MAX: not before something happens. */
 int64_t drop_turn(struct fetch *f);
 /* Carries through what an earlier run had decided to drop. */

@@ -139,6 +139,8 @@ void blob_add(uint64_t id, struct blob *b);
 void have(uint64_t id, struct record *r, const void *bytes, size_t n, size_t chunk);
 /* A file of a peer; inlined: its bytes come with the record. */
 void say_file(uint64_t id, const char *path, const void *bytes, size_t n, bool inlined);
+/* Both peers say the same record of a file, which comes with no bytes. */
+void say_both(const char *path, const uint8_t *bytes, size_t n, size_t chunk);
 void say_text(uint64_t id, const char *path, const char *text);
 void say_dir(uint64_t id, const char *path);
 void say_link(uint64_t id, const char *path, const char *target);

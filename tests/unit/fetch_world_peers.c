@@ -305,3 +305,20 @@ void say_gone(uint64_t id, const char *path)
 	record_clear(&ours);
 	say(id, &r, NULL, 0);
 }
+
+void say_both(const char *path, const uint8_t *bytes, size_t n, size_t chunk)
+{
+	struct record anna = peer_next(ANNA, path, RECORD_FILE), bert = { 0 };
+	struct blob *b = MEM_NEW(struct blob);
+
+	have(ANNA, &anna, bytes, n, chunk);
+	blob_make(b, bytes, n, chunk);
+	blob_add(BERT, b);
+	record_copy(&bert, &anna);
+	bert.seq = ++peer_of(BERT)->seq;
+	fetch_record(w->fetch, ANNA, &anna, NULL, 0, NULL);
+	fetch_record(w->fetch, BERT, &bert, NULL, 0, NULL);
+	fetch_records_end(w->fetch, ANNA);
+	record_clear(&anna);
+	record_clear(&bert);
+}
