@@ -57,7 +57,7 @@ ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h 
 .PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
-run: ## install what is missing, build, and share ./share in a new group (INVITE=token joins one)
+run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
 	@exec env B='$(B)' scripts/run
 
 help: ## list the targets

@@ -158,6 +158,9 @@ def test_no_process_has_the_invite_among_its_words(lab):
     said = b.start("INVITE=" + token.decode())
     assert not process_lists(token), (process_lists(token), said)
     assert process_lists(b"INVITE=xxxx")  # make's own, overwritten
+    pid = int(open(os.path.join(b.host.home, "lock")).read())
+    with open("/proc/%d/environ" % pid, "rb") as f:
+        assert token not in f.read()
     netlab.settle([a.host, b.host])
     b.stop()
     a.stop()
