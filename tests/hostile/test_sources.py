@@ -5,6 +5,7 @@ import os
 import struct
 import time
 
+import agents
 import netlab
 import pytest
 import wire
@@ -95,3 +96,30 @@ def test_many_files_of_a_silent_source(scene):
                 foe.listen(0.2)
             return os.path.exists(scene.victim.file("big"))
         netlab.until("the victim has what the honest member has", answered, 45)
+
+
+def test_a_copy_outside_the_share_takes_no_wrong_bytes(scene):
+    """A source of a file that only it has tells its true list and gives other bytes."""
+    data = os.urandom(50 * BLOCK)
+    f = File(b"copied", [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)], data=bytes(len(data)))
+    victim, out = scene.victim, scene.victim.path("copied")
+    group = victim.status()["group"]
+    victim.cli("mode", group, "on-demand")
+    victim.wait_sync()
+
+    def copy(foe):
+        run = victim.popen(os.path.join(agents.BUILD, "lanyard"), "--home", victim.home, "get", group, "copied", "--to", out,
+                           env=agents.clean_env(victim))
+        give(foe, [f], 25, until=lambda: run.poll() is not None)
+        return run.wait(20)
+    liar = scene.member()
+    liar.say(wire.news(liar.channel, 0, 1, [f.record(1, 77)]))
+    netlab.until("it is listed", lambda: b"copied" in victim.files(group), 20)
+    assert copy(liar) == 1 and not os.path.exists(out)
+    f.data = data
+    giver = scene.member(scene.papers(), on_demand=True)  # one that says of each file whether it has it
+    giver.say(wire.news(giver.channel, 0, 1, [f.record(1, 77)]))
+    assert copy(giver) == 0
+    with open(out, "rb") as copied:
+        assert copied.read() == data
+    assert not os.path.exists(victim.file("copied"))
