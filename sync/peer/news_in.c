@@ -45,11 +45,11 @@ void news_in_send_hello(struct talk *t)
 	session_send(t->session, FRAME_INDEX_HELLO, body, n);
 }
 
-/* Name of an index value: the greatest number that the peer, in this epoch of it, had forgotten when it began to
- * send us all its rows. */
-static const char *met_name(char out[32], uint64_t epoch)
+/* Name of an index value: the greatest number that the peer, in its present epoch, had forgotten when it began to send
+ * us all its rows. One for each peer, or one that takes ever new epochs would fill the index. */
+static const char *met_name(char out[32], uint64_t peer)
 {
-	(void)snprintf(out, 32, "met %016" PRIx64, epoch);
+	(void)snprintf(out, 32, "met %016" PRIx64, peer);
 	return out;
 }
 
@@ -63,7 +63,7 @@ static bool away_too_long(const struct talk *t, const struct msg_index_hello *m,
 	int64_t met;
 
 	if (p->epoch != m->epoch || p->received >= m->forgotten || m->have_seq == 0 ||
-	    m->have_epoch != index_epoch(index) || index_meta_get(index, met_name(name, m->epoch), &met) < 0)
+	    m->have_epoch != index_epoch(index) || index_meta_get(index, met_name(name, t->session->peer), &met) < 0)
 		return false;
 	return m->forgotten > (uint64_t)met;
 }
@@ -81,7 +81,7 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 		news_out_resend_all(t);
 	}
 	index_offers_forget_peer(index, peer);
-	index_meta_put(index, met_name(name, m->epoch), (int64_t)m->forgotten);
+	index_meta_put(index, met_name(name, peer), (int64_t)m->forgotten);
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 

@@ -59,8 +59,8 @@ static void news_batch_free(struct news_batch *b)
 /* Only changes made here: a row that came from a peer is known to others too, and they may have its content. */
 static bool is_carried(const struct news_batch *b, const struct record *r)
 {
-	return b->inlines && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self && r->via == 0 &&
-	       r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
+	return b->inlines && !r->absent && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self &&
+	       r->via == 0 && r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
 }
 
 /* Opens the file that is to travel inside m. */

@@ -249,3 +249,28 @@ def test_revert_puts_the_group_s_files_back(lab):
     kept = r.cli("versions", "pics", "folder/edited")["versions"]
     assert len(kept) == 1
     netlab.settle([a, b, c, r])
+
+
+def test_a_member_that_comes_back_lists_all_again(lab):
+    """What it changed outside is still its change; all else follows the group."""
+    a, b, c, d = members(lab, "abcd")
+    trees.write(a.share, {"one": b"1", "two": b"2", "gone": b"3"})
+    netlab.settle([a, b, c, d])
+    a.cli("remove", "pics", d.id)
+    agree([a, b, c], {a: "owner", b: "member", c: "member"})
+    netlab.until("d is out", lambda: d.status()["error"], 20)
+    write(d, "mine", b"made outside")
+    write(d, "two", b"edited outside")
+    netlab.until("d has noticed", lambda: b"mine" in d.files("pics"), 20)
+    write(b, "one", b"11")
+    os.unlink(c.file("gone"))
+    goes(a, "gone")
+    assert not os.path.exists(a.file("mine"))
+    a.cli("role", "pics", d.id, "member")
+    agree([a, b, c, d], {a: "owner", b: "member", c: "member", d: "member"})
+    for host in (a, b, c, d):
+        comes(host, "mine", b"made outside")
+        comes(host, "one", b"11")
+        comes(host, "two", b"edited outside")
+        goes(host, "gone")
+    netlab.settle([a, b, c, d])
