@@ -173,6 +173,8 @@ struct roster_agent {
 	struct roster_item *signed_by; /* by signer_next */
 	struct roster_item *acts_by;   /* the addition by which it spoke as an owner; NULL: it did not speak */
 	bool silenced;                 /* an owner whom a later one removed or demoted: its additions count no more */
+	bool pardoned;                 /* it was silenced once, until its demotion did not count any more */
+	bool immune;                   /* it is heard because all others ended in silence */
 	bool revoked;                  /* an invite that was taken back */
 	bool admits;                   /* by an owner's statement it may honour invites */
 	uint32_t used;                 /* an invite: how many agents used it */
@@ -204,7 +206,7 @@ struct roster {
 	struct roster_agent *speakers[ROSTER_MAX_OWNERS];
 	size_t nspeakers; /* owners that have spoken, in that order */
 	struct roster_agent *silenced[ROSTER_MAX_SILENCED];
-	size_t nsilenced;
+	size_t nsilenced, npardons;
 	bool lost;         /* an entry that counted was replaced since the last roster_settle() */
 	bool put;          /* entries were put since then */
 	bool damaged;      /* its file was */

@@ -215,12 +215,12 @@ void roster_judge(struct roster *r)
 
 	r->view->fresh = false;
 	r->valid = NULL;
-	r->nspeakers = r->nsilenced = 0;
+	r->nspeakers = r->nsilenced = r->npardons = 0;
 	HASH_ITER(hh, r->items, it, tmp)
 		it->valid = it->heard = it->spared = it->sure = false;
 	HASH_ITER(hh, r->agents, a, a_tmp) {
 		a->acts_by = NULL;
-		a->silenced = a->revoked = a->admits = false;
+		a->silenced = a->pardoned = a->immune = a->revoked = a->admits = false;
 		a->used = a->njoins = 0;
 	}
 	if (r->founding == NULL)

@@ -172,7 +172,7 @@ static bool silence_one(struct roster *r)
 		const struct roster_item *by = x->silenced ? NULL : roster_weigh_standing(x);
 		struct roster_item *it;
 
-		if (x->silenced || (by != NULL && rights_has(by->e.role, RIGHT_OWN)))
+		if (x->silenced || x->immune || (by != NULL && rights_has(by->e.role, RIGHT_OWN)))
 			continue;
 		x->silenced = true;
 		r->silenced[r->nsilenced++] = x;
@@ -206,12 +206,66 @@ static bool spare_less(struct roster *r)
 	return less;
 }
 
-/* Repeats until no further owner is to be silenced. */
+static void unsilence(struct roster *r, struct roster_agent *x)
+{
+	struct roster_item *it;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->nsilenced; i++) {
+		if (r->silenced[i] != x)
+			r->silenced[kept++] = r->silenced[i];
+	}
+	r->nsilenced = kept;
+	x->silenced = false;
+	DL_FOREACH2(x->signed_by, it, signer_next)
+		it->spared = false;
+}
+
+/* Whoever put x down may have been silenced since, and its demotion of x with it: then x is an owner again, and its
+ * additions count. Only once, so that this ends whatever owners say of one another. */
+static bool pardon_one(struct roster *r)
+{
+	for (size_t i = 0; i < r->nsilenced && r->npardons < ROSTER_MAX_SILENCED; i++) {
+		struct roster_agent *x = r->silenced[i];
+		const struct roster_item *by = roster_weigh_standing(x);
+
+		if (x->pardoned || by == NULL || !rights_has(by->e.role, RIGHT_OWN))
+			continue;
+		unsilence(r, x);
+		x->pardoned = true;
+		r->npardons++;
+		return true;
+	}
+	return false;
+}
+
+/* Owners that put one another down in a circle may all end in silence, and nobody could ever decide anything again.
+ * Then the most senior that nobody's statement puts down is heard for good. */
+static bool hear_senior(struct roster *r)
+{
+	struct roster_agent *senior = NULL;
+
+	for (size_t i = 0; i < r->nspeakers; i++) {
+		const struct roster_item *by = roster_weigh_standing(r->speakers[i]);
+
+		if (!r->speakers[i]->silenced)
+			return false;
+		if (senior == NULL && by != NULL && rights_has(by->e.role, RIGHT_OWN))
+			senior = r->speakers[i];
+	}
+	if (senior == NULL)
+		return false;
+	unsilence(r, senior);
+	senior->immune = true;
+	return true;
+}
+
+/* Repeats until no further owner is to be silenced, or heard again. */
 void roster_speak(struct roster *r)
 {
 	do {
 		owners_speak(r);
 		while (spare_less(r))
 			owners_speak(r);
-	} while (silence_one(r));
+	} while (pardon_one(r) || silence_one(r) || hear_senior(r));
 }

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 
-static struct merge_agent *any_evil(struct merge_world *w)
+struct merge_agent *merge_any_evil(struct merge_world *w)
 {
 	struct merge_agent *all[MERGE_AGENTS];
 	size_t n = 0;
@@ -115,7 +115,7 @@ static void spread(struct merge_world *w, const struct merge_agent *from, const 
 void merge_adversary_acts(struct merge_world *w)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	struct merge_agent *a = any_evil(w), *subject;
+	struct merge_agent *a = merge_any_evil(w), *subject;
 	int times = 1;
 
 	if ((a == NULL || merge_chance(5)) && w->nagents < MERGE_AGENTS - 4)

@@ -96,10 +96,22 @@ static bool stands(const struct roster_agent *a)
 	return false;
 }
 
+static bool is_revoked(const struct roster *r, const struct agent_id *invite)
+{
+	const struct roster_item *it;
+
+	DL_FOREACH2(r->valid, it, valid_next) {
+		if (it->e.kind == ENTRY_REVOKE && agent_id_equal(&it->e.target, invite))
+			return true;
+	}
+	return false;
+}
+
 static const char *judge_authority(const struct roster *r)
 {
 	const struct view *view = roster_view(r);
 	bool owner = false, abandoned = false;
+	size_t heard = 0;
 	struct roster_item *it;
 
 	for (size_t i = 0; i < view->n; i++) {
@@ -111,15 +123,22 @@ static const char *judge_authority(const struct roster *r)
 			return "a member by the word of one that was removed";
 		if (m->by->e.kind == ENTRY_JOIN && !stands(m->by->issuer))
 			return "a member by the invite of one that was removed";
+		if (m->by->e.kind == ENTRY_JOIN && is_revoked(r, &m->by->e.invite))
+			return "a member by an invite that was taken back";
 		if (m->by->e.kind == ENTRY_JOIN && !m->by->signer->admits)
 			return "a member admitted by one that may not";
 	}
 	for (size_t i = 0; i < r->nsilenced; i++) {
 		const struct roster_item *by = roster_weigh_standing(r->silenced[i]);
 
-		if (by != NULL && rights_has(by->e.role, RIGHT_OWN))
+		/* Unless that ends and begins in a circle. */
+		if (by != NULL && rights_has(by->e.role, RIGHT_OWN) && !r->silenced[i]->pardoned)
 			return "an owner is silenced that nobody removed or demoted";
 	}
+	for (size_t i = 0; i < r->nspeakers; i++)
+		heard += !r->speakers[i]->silenced;
+	if (heard == 0 && owner)
+		return "owners are all silenced";
 	DL_FOREACH2(r->valid, it, valid_next)
 		abandoned |= it->e.kind == ENTRY_LEAVE && it->e.abandon;
 	return owner || abandoned ? NULL : "nobody is an owner";

@@ -306,7 +306,7 @@ static void leave_group(struct merge_world *w, struct merge_agent *a)
 	acted(w, a);
 }
 
-/* Somebody new, or one that left, comes by an invite that any member may honour. */
+/* Somebody new, one that left, or a key of the adversary comes by an invite that any member may honour. */
 static void join(struct merge_world *w)
 {
 	struct merge_agent *m = any_actor(w), *x = NULL;
@@ -318,6 +318,8 @@ static void join(struct merge_world *w)
 		if (w->agents[k].left && w->agents[k].honest)
 			x = &w->agents[k];
 	}
+	if (x == NULL && merge_chance(25))
+		x = merge_any_evil(w);
 	if (x == NULL && w->nagents < MERGE_AGENTS - 4)
 		x = merge_agent_new(w, true);
 	if (i == NULL || x == NULL || x == m)
@@ -331,11 +333,12 @@ static void join(struct merge_world *w)
 	                                          .binding = binding,
 	                                          .checked = true },
 	                 merge_now(), &entry) == ADMIT_OK) {
-		if (x->r == NULL)
+		if (x->r == NULL && x->honest)
 			x->r = roster_new(&w->group);
 		x->left = false;
 		acted(w, m);
-		talk(w, m, x, true);
+		if (x->honest)
+			talk(w, m, x, true);
 		merge_event_note(w, MERGE_ADMITTED);
 	}
 	bytes_free(&request);

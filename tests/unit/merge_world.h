@@ -72,6 +72,7 @@ const char *merge_judge(struct merge_world *w);
 
 /* merge_adversary.c: one of its keys, or a new one, signs something, or a flood. */
 void merge_adversary_acts(struct merge_world *w);
+struct merge_agent *merge_any_evil(struct merge_world *w); /* NULL: it has none yet */
 
 /* For the adversary and the judge. */
 bool merge_chance(unsigned percent);

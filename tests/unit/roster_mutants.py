@@ -36,12 +36,14 @@ SMALL = (
 )
 
 MUTANTS = (
-    Mutant("no owner is silenced", [(SPEAK, "} while (silence_one(r));", "} while (r->founding == NULL && silence_one(r));")]),
+    Mutant("no owner is silenced", [(SPEAK, "} while (pardon_one(r) || silence_one(r) || hear_senior(r));", "} while (r->founding == NULL && (pardon_one(r) || silence_one(r) || hear_senior(r)));")]),
     Mutant("silence spares all that was said", [
         (SPEAK, "it->spared = it->marked;", "it->spared = true;"),
         (SPEAK, "it->spared = it->spared && it->marked;", "it->spared = true;"),
         (SPEAK, "less |= it->spared && !it->marked;", "less = false;")]),
     Mutant("silence spares nothing", [(SPEAK, "it->spared = it->marked;", "it->spared = false;")]),
+    Mutant("nobody is heard again", [(SPEAK, "} while (pardon_one(r) || silence_one(r) || hear_senior(r));", "} while (silence_one(r) || (r->founding == NULL && (pardon_one(r) || hear_senior(r))));")]),
+    Mutant("all may end in silence", [(SPEAK, " || hear_senior(r));", " || (r->founding == NULL && hear_senior(r)));")]),
     Mutant("owners speak in the order in which they came", [(SPEAK, "qsort(now.a, now.n, sizeof(now.a[0]), speakers_by_id);\n", "")]),
     Mutant("only what counts in the end is told", [(WEIGH, "it->valid = it->was_valid = it->heard = true;", "it->valid = it->was_valid = true;"),
                                                    (SET, "\tthrow_away(r);\n\tr->put", "\tHASH_ITER(hh, r->items, it, tmp)\n\t\tit->heard = it->valid;\n\tthrow_away(r);\n\tr->put")]),
