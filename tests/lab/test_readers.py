@@ -274,3 +274,52 @@ def test_a_member_that_comes_back_lists_all_again(lab):
         comes(host, "two", b"edited outside")
         goes(host, "gone")
     netlab.settle([a, b, c, d])
+
+
+def listed(host, path):
+    return host.files("pics").get(path)
+
+
+def test_a_reader_on_demand_gets_and_drops(lab):
+    a, b, c, r = with_reader(lab)
+    r.cli("mode", "pics", "on-demand")
+    assert r.cli("drop", "pics", "folder/edited")["dropped"] == 1
+    goes(r, "folder/edited")
+    write(b, "folder/edited", b"newer")
+    write(b, "later", b"x")
+    netlab.until("it is listed", lambda: listed(r, b"later"), 20)
+    for host in (a, c):
+        comes(host, "later", b"x")
+    for host in (a, b, c, r):
+        host.wait_sync(20, peers=3)
+    assert not os.path.exists(r.file("later")) and not os.path.exists(r.file("folder/edited"))
+    local_changes(r, 0)
+    r.cli("get", "pics", "later")
+    comes(r, "later", b"x")
+    write(c, "later", b"xy")
+    comes(r, "later", b"xy")
+    write(r, "later", b"the reader's")
+    local_changes(r, 1)
+    r.cli("revert", "pics")
+    comes(r, "later", b"xy")
+    # What it lets go of is nobody's deletion.
+    r.cli("drop", "pics", "later")
+    goes(r, "later")
+    netlab.settle([a, b, c])
+    assert a.read("later") == b"xy"
+
+
+def test_a_reader_s_copy_does_not_let_a_member_drop(lab):
+    a, b, c, r = with_reader(lab)
+    b.cli("mode", "pics", "on-demand")
+    for host in (a, c):
+        host.daemon.stop()
+    b.wait_peers(1)
+    assert r.read("kept") == b"group"
+    got = b.lanyard("drop", "pics", "kept")
+    assert got.code == 1 and b.read("kept") == b"group", got
+    a.daemon.start()
+    b.wait_peers(2)
+    b.cli("drop", "pics", "kept")
+    goes(b, "kept")
+    assert a.read("kept") == r.read("kept") == b"group"
