@@ -214,6 +214,28 @@ static const char *judge_clean(struct merge_world *w, const struct roster *r, co
 	return NULL;
 }
 
+/* Of an owner's statements about one subject the last one counts. */
+static const char *judge_last(struct merge_world *w, const struct roster *r)
+{
+	for (size_t i = 0; i < w->nsaid; i++) {
+		struct roster_entry e;
+		const struct roster_agent *a;
+		const struct roster_item *it;
+
+		if (roster_entry_parse(&e, w->said[i].bytes, w->said[i].n) < 0 || e.kind == ENTRY_JOIN)
+			continue;
+		a = roster_agent_find(r, &e.target);
+		if (a == NULL)
+			continue;
+		DL_FOREACH2(a->about, it, target_next) {
+			if (it->valid && it->e.kind == e.kind && it->e.abandon == e.abandon &&
+			    agent_id_equal(&it->e.signer, &e.signer) && is_honest(w, it) && it->e.number < e.number)
+				return "an owner's earlier statement counts";
+		}
+	}
+	return NULL;
+}
+
 /* The last of each owner's statements is everywhere. */
 static const char *judge_lost(struct merge_world *w, const struct roster *clean)
 {
@@ -251,6 +273,8 @@ static const char *judge_adversary(struct merge_world *w, const struct roster *r
 	why = judge_clean(w, r, clean);
 	if (why == NULL && !w->put_back)
 		why = judge_lost(w, clean);
+	if (why == NULL && !w->put_back)
+		why = judge_last(w, r);
 	roster_free(clean);
 	return why;
 }

@@ -115,8 +115,10 @@ def main():
     failed = False
     with tempfile.TemporaryDirectory(prefix="lanyard-roster-") as tree:
         copy_tree(tree)
-        said = edited(tree, SMALL) or played(tree, args.runs, args.steps)
-        print("unbroken, with small bounds: %s" % (said or "holds"), flush=True)
+        said = edited(tree, SMALL)
+        if said is None and not args.only:
+            said = played(tree, args.runs, args.steps)
+            print("unbroken, with small bounds: %s" % (said or "holds"), flush=True)
         failed |= said is not None
         for mutant in MUTANTS:
             if args.only not in mutant.what:
