@@ -168,6 +168,9 @@ void agent_publish(void *arg)
 	struct agent *a = arg;
 
 	announce_groups(a);
-	loop_timer_start(a->announce_timer, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS);
+	if (a->groups != NULL)
+		loop_timer_start(a->announce_timer, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS);
+	else
+		loop_timer_stop(a->announce_timer);
 	peers_retry_now(a->peers);
 }

@@ -302,9 +302,26 @@ static void want_changed(struct discovery *d)
 		d->embedded.backend->set(d->embedded.stack, &d->want);
 }
 
-/* Groups beyond the maximum, and those whose tag is not base32, are not announced. */
+/* A hidden group has a tag only. */
+static void announce_as(struct txt_group *out, const struct discovery_group *group)
+{
+	size_t len = group->name != NULL ? strlen(group->name) : 0;
+
+	memcpy(out->tag, group->tag, strlen(group->tag) + 1);
+	if (len == 0 || len >= sizeof(out->name))
+		return;
+	memcpy(out->name, group->name, len + 1);
+	(void)snprintf(out->owner, sizeof(out->owner), "%s", group->owner != NULL ? group->owner : "");
+	out->members = group->members < TXT_MAX_MEMBERS ? group->members : TXT_MAX_MEMBERS;
+}
+
+/* Groups beyond the maximum, and those whose tag is not base32, are not announced. Nothing happens when nothing is
+ * new. */
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
 {
+	struct txt_group before[MDNS_MAX_GROUPS];
+
+	memcpy(before, d->want.groups, sizeof(before));
 	if (n > MDNS_MAX_GROUPS) {
 		log_warn("discovery: %zu groups, announcing only %d of them", n, MDNS_MAX_GROUPS);
 		n = MDNS_MAX_GROUPS;
@@ -312,32 +329,27 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
 	memset(d->want.groups, 0, sizeof(d->want.groups));
 	d->want.ngroups = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct txt_group *shown = &d->want.groups[d->want.ngroups];
-		size_t len = groups[i].name != NULL ? strlen(groups[i].name) : 0;
-
-		if (!is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
-			continue;
-		memcpy(shown->tag, groups[i].tag, strlen(groups[i].tag) + 1);
-		if (len > 0 && len < sizeof(shown->name)) {
-			memcpy(shown->name, groups[i].name, len + 1);
-			(void)snprintf(shown->owner, sizeof(shown->owner), "%s",
-			               groups[i].owner != NULL ? groups[i].owner : "");
-			shown->members = groups[i].members < TXT_MAX_MEMBERS ? groups[i].members : TXT_MAX_MEMBERS;
-		}
-		d->want.ngroups++;
+		if (is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
+			announce_as(&d->want.groups[d->want.ngroups++], &groups[i]);
 	}
-	want_changed(d);
+	/* The rest is zero, and a group has a tag. */
+	if (memcmp(before, d->want.groups, sizeof(before)) != 0)
+		want_changed(d);
 }
 
 void discovery_look_for(struct discovery *d, const char (*tags)[27], size_t n)
 {
+	char before[MDNS_MAX_LOOK_FOR][MDNS_TAG_LEN + 1];
+
+	memcpy(before, d->want.look_for, sizeof(before));
 	memset(d->want.look_for, 0, sizeof(d->want.look_for));
 	d->want.nlook_for = 0;
 	for (size_t i = 0; i < n && i < MDNS_MAX_LOOK_FOR; i++) {
 		if (is_base32_text(tags[i], 1, MDNS_TAG_LEN))
-			memcpy(d->want.look_for[d->want.nlook_for++], tags[i], sizeof(d->want.look_for[0]));
+			(void)snprintf(d->want.look_for[d->want.nlook_for++], MDNS_TAG_LEN + 1, "%s", tags[i]);
 	}
-	want_changed(d);
+	if (memcmp(before, d->want.look_for, sizeof(before)) != 0)
+		want_changed(d);
 }
 
 void discovery_set_browse_all(struct discovery *d, bool on)
