@@ -25,6 +25,22 @@ struct ask_budget {
 	struct ask_bringer *bringers;
 };
 
+void ask_budget_host(char out[REQUEST_ADDRESS_MAX + 1], const char *address)
+{
+	const char *port = strrchr(address, ':');
+	size_t n = port ? (size_t)(port - address) : strlen(address), zone;
+
+	if (*address == '[' && n >= 2) {
+		address++;
+		n -= 2;
+	}
+	zone = strcspn(address, "%");
+	if (zone < n)
+		n = zone;
+	memset(out, 0, REQUEST_ADDRESS_MAX + 1);
+	memcpy(out, address, n < REQUEST_ADDRESS_MAX ? n : REQUEST_ADDRESS_MAX);
+}
+
 struct ask_budget *ask_budget_new(void)
 {
 	return MEM_NEW(struct ask_budget);
@@ -34,6 +50,8 @@ void ask_budget_free(struct ask_budget *b)
 {
 	struct ask_bringer *m, *next;
 
+	if (b == NULL)
+		return;
 	HASH_ITER(hh, b->bringers, m, next) {
 		HASH_DEL(b->bringers, m);
 		free(m);

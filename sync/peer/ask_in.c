@@ -119,23 +119,6 @@ static void say(struct asking *a, enum msg_ask_state state, struct msg_bytes sal
 
 static const struct msg_bytes no_bytes;
 
-/* The host of a link's address, without port, brackets and zone. */
-static void ask_host(char out[REQUEST_ADDRESS_MAX + 1], const char *address)
-{
-	const char *port = strrchr(address, ':');
-	size_t n = port ? (size_t)(port - address) : strlen(address), zone;
-
-	if (*address == '[' && n >= 2) {
-		address++;
-		n -= 2;
-	}
-	zone = strcspn(address, "%");
-	if (zone < n)
-		n = zone;
-	memset(out, 0, REQUEST_ADDRESS_MAX + 1);
-	memcpy(out, address, n < REQUEST_ADDRESS_MAX ? n : REQUEST_ADDRESS_MAX);
-}
-
 /* A member's salt is what makes the code safe, so a reader gives none: with a helper it could make any code. */
 static void give_salt(struct asking *a)
 {
@@ -143,7 +126,7 @@ static void give_salt(struct asking *a)
 	struct peers *p = s->peers;
 	char host[REQUEST_ADDRESS_MAX + 1];
 
-	ask_host(host, s->link->address);
+	ask_budget_host(host, s->link->address);
 	if (!roster_may(a->group->config.roster, identity_id(p->config.self), RIGHT_ADMIT) ||
 	    (!a->salted && !ask_budget_salt(a->group->asks->budget, host, loop_now_ms(p->config.loop)))) {
 		say(a, MSG_ASK_LATER, no_bytes, no_bytes);
@@ -249,7 +232,7 @@ static void carry(struct asking *a, const uint8_t *part, size_t n)
 	struct request_entry e;
 	int64_t now_s = clock_wall_s();
 
-	ask_host(host, s->link->address);
+	ask_budget_host(host, s->link->address);
 	if (request_vouch(&entry, part, n, host, now_s > 0 ? now_s : 0, s->peers->config.self) == 0 &&
 	    request_parse(&e, entry.p, entry.len) == 0) {
 		a->number = e.number;

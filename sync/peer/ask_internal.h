@@ -15,8 +15,8 @@
 #include "sync/peer/peers_internal.h"
 
 enum {
-	ASK_SALTS_PER_HOUR = 60,   /* that we give, for one group */
-	ASK_SALTS_OF_ADDRESS = 8,  /* of these to one address (IPv6: /64) */
+	ASK_SALTS_PER_HOUR = 60,   /* that we give for one group, and that we take */
+	ASK_SALTS_OF_ADDRESS = 8,  /* of these to or from one address (IPv6: /64) */
 	ASK_NETWORKS_MAX = 256,    /* addresses that are remembered for that */
 	ASK_BROUGHT_AT_ONCE = 512, /* unknown entries that one member may bring */
 	ASK_BROUGHT_MS = 500,      /* and one more each */
@@ -32,7 +32,9 @@ struct ask_budget;
 
 struct ask_budget *ask_budget_new(void);
 void ask_budget_free(struct ask_budget *b);
-/* Takes one salt for this address; false: none is left. */
+/* The host of a link's address, without port, brackets and zone. */
+void ask_budget_host(char out[REQUEST_ADDRESS_MAX + 1], const char *address);
+/* Uses one salt for this host; false: none is left. */
 bool ask_budget_salt(struct ask_budget *b, const char *address, int64_t now_ms);
 /* Lets a member bring one entry more. */
 bool ask_budget_entry(struct ask_budget *b, uint64_t peer, int64_t now_ms);
@@ -90,6 +92,7 @@ struct asker_talk {
 	bool asked, answered;     /* asked: it need not be asked now; answered: the last question */
 	enum msg_ask_state state; /* the last answer; MSG_ASK_NO before */
 	uint8_t r[REQUEST_NONCE];
+	bool revealed; /* r was: no other salt is answered with it */
 	int64_t asked_ms;
 };
 
@@ -113,9 +116,10 @@ struct asker {
 	int64_t since_s;
 	int64_t no_ms; /* when the first "no" came that still stands; 0: none stands */
 	struct asker_talk *talks;
-	struct loop_timer *tick; /* runs until it has stopped */
-	struct loop_timer *tell; /* config.changed is called from it */
-	struct asker_join *join; /* NULL: not accepted */
+	struct ask_budget *budget; /* of the salts that we answer */
+	struct loop_timer *tick;   /* runs until it has stopped */
+	struct loop_timer *tell;   /* config.changed is called from it */
+	struct asker_join *join;   /* NULL: not accepted */
 };
 
 /* Whether we ask for anything. */

@@ -42,6 +42,7 @@ static void ask_on(struct asker *a, struct asker_talk *k)
 	size_t n;
 
 	random_bytes(k->r, sizeof(k->r));
+	k->revealed = false;
 	request_commit(commitment, identity_public_key(a->peers->config.self), k->r);
 	for (size_t i = 0; i < a->npapers; i++)
 		entries[i] = (struct msg_bytes){ .p = a->papers[i].entry, .n = a->papers[i].n };
@@ -80,9 +81,23 @@ static void reveal_on(struct asker *a, struct asker_talk *k, const uint8_t *salt
 	                                                                .request = { .p = part.p, .n = part.len } },
 	                                      &n);
 
+	k->revealed = true;
 	k->asked_ms = asker_now(a);
 	session_send(k->session, FRAME_ASK_REVEAL, body, n);
 	bytes_free(&part);
+}
+
+/* Each salt that we answer makes a code. An attacker that knows r could choose its salt, and with it the code, so r
+ * is good for one. It could also give salts until one of ours is a code that it has got from a member, so we
+ * count them as members do. */
+static bool may_reveal(struct asker *a, const struct asker_talk *k)
+{
+	char host[REQUEST_ADDRESS_MAX + 1];
+
+	if (k->revealed)
+		return false;
+	ask_budget_host(host, k->session->link->address);
+	return ask_budget_salt(a->budget, host, asker_now(a));
 }
 
 /* It was asked, and what we wait for may still come. */
@@ -235,7 +250,7 @@ static void on_answer(struct asker *a, struct asker_talk *k, const struct msg_as
 	k->state = m->state;
 	switch (m->state) {
 	case MSG_ASK_SALT:
-		if (m->salt.n == MSG_SALT_LEN)
+		if (m->salt.n == MSG_SALT_LEN && may_reveal(a, k))
 			reveal_on(a, k, m->salt.p, m->number);
 		break;
 	case MSG_ASK_WAITING:
@@ -304,6 +319,7 @@ struct asker *asker_new(struct peers *p, const struct asker_config *config)
 	a->config = *config;
 	a->message = mem_strdup(config->message ? config->message : "");
 	a->since_s = clock_wall_s();
+	a->budget = ask_budget_new();
 	a->tick = loop_timer_new(p->config.loop, asker_tick_due, a);
 	a->tell = loop_timer_new(p->config.loop, tell_due, a);
 	DL_APPEND(p->askers, a);

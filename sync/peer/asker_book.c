@@ -150,6 +150,7 @@ void asker_book_free(struct asker *a)
 	}
 	while (a->npapers > 0)
 		paper_drop(a, a->npapers - 1);
+	ask_budget_free(a->budget);
 	loop_timer_free(a->tick);
 	loop_timer_free(a->tell);
 	DL_DELETE(a->peers->askers, a);

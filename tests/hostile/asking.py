@@ -13,6 +13,7 @@ from papers import Key, code_of, public_tag, request_part
 from trap import Trap
 
 NO, SALT, WAITING, ACCEPTED, REJECTED, BARRED, LATER = range(7)
+R = len(b"lanyard ask 1\0") + 16 + 32  # where r is in a request
 
 
 class Asker:
@@ -65,12 +66,15 @@ class Liar(Trap):
 
     def __init__(self, host, lie):
         super().__init__(host, bytes(32), lie)
-        self.asked = 0
+        self.asked, self.revealed = 0, []
 
     def _talk(self, foe):
         foe.say(wire.hello([os.urandom(16)] * 8))
         while not self.ending:
             one = foe.listen(0.2)
             if one and one[0] in (wire.ASK, wire.ASK_REVEAL):
+                m = wire.fields(one[1])
                 self.asked += one[0] == wire.ASK
-                self.answer(self, foe, one[0], wire.fields(one[1]))
+                if one[0] == wire.ASK_REVEAL:
+                    self.revealed.append(bytes(m[2][0][R:R + 32]))
+                self.answer(self, foe, one[0], m)

@@ -4,7 +4,7 @@ import os
 import netlab
 import pytest
 import wire
-from asking import ACCEPTED, BARRED, NO, SALT, WAITING, Liar, answer
+from asking import ACCEPTED, BARRED, LATER, NO, SALT, WAITING, Liar, answer
 from papers import vouched
 
 
@@ -35,10 +35,23 @@ def rubbish(liar, foe, kind, m):
             answer(os.urandom(16), ACCEPTED, group=os.urandom(32)))
 
 
+def knows_r_and_gives_another_salt(liar, foe, kind, m):
+    """With r it can compute which salt makes the code that it wants."""
+    foe.say(answer(m[1][0], SALT, salt=os.urandom(32)))
+
+
+def drops_what_it_carries(liar, foe, kind, m):
+    """So that it is asked again, for another code, and again."""
+    gives_a_salt(liar, foe, kind, m)
+    if kind == wire.ASK_REVEAL:
+        foe.say(answer(m[1][0], LATER))
+
+
 def is_silent(liar, foe, kind, m):
     pass
 
 
+SALTS_OF_ADDRESS = 8
 LIES = {
     "no": says(NO),
     "carried": says(WAITING),
@@ -46,6 +59,8 @@ LIES = {
     "barred, while a member carries it": says(BARRED),
     "a salt": gives_a_salt,
     "another request": alters_the_request,
+    "a salt for a known r": knows_r_and_gives_another_salt,
+    "code after code": drops_what_it_carries,
     "rubbish": rubbish,
     "nothing": is_silent,
 }
@@ -64,8 +79,11 @@ def test_a_liar_neither_lets_in_nor_keeps_out(lab, lie):
         netlab.until("the owner has the request", lambda: owner.cli("requests")["requests"], 20)
         request, = owner.cli("requests")["requests"]
         netlab.until("the guest has its code", lambda: request["code"] in guest.cli("status")["asked"][0]["codes"], 20)
-        netlab.until("the liar was asked", lambda: liar.asked, 20)
+        often = SALTS_OF_ADDRESS + 1 if lie == "code after code" else 1
+        netlab.until("the liar was asked", lambda: liar.asked >= often, 20)
         assert not guest.cli("groups")["groups"]
         owner.cli("accept", "pics", request["code"])
         netlab.until("the guest is a member", lambda: guest.cli("groups")["groups"], 20)
         guest.wait_peers(1)
+    # No r is revealed twice, and few are to one address.
+    assert len(set(liar.revealed)) == len(liar.revealed) <= SALTS_OF_ADDRESS
