@@ -1,6 +1,6 @@
 /* The agent that a user means by AGENT: a name that one agent alone has, or a start of an agent ID with which one alone
- * begins. The whole ID always means that agent. A word that is the name of one agent and begins the ID of another means neither,
- * so that no agent can choose a name under which it is taken for another. The loop's thread. */
+ * begins. The whole ID always means that agent. A word that is the name of one agent and begins the ID of another
+ * means neither, so that no agent can choose a name under which it is taken for another. The loop's thread. */
 #ifndef LANYARD_AGENT_AGENT_MATCH_H
 #define LANYARD_AGENT_AGENT_MATCH_H
 
