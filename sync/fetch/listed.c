@@ -43,15 +43,20 @@ static bool find_noted(void *arg, uint64_t peer, bool has)
 	return false;
 }
 
-/* That a mirror has what it tells follows from the numbers, and needs no note of its own unless it once said
- * otherwise. */
+/* That a mirror has what it tells follows from its having settled our numbers, and needs no note of its own unless it
+ * once said otherwise. Nobody settles a reader's numbers. */
+static bool follows_from_numbers(struct fetch *f, uint64_t peer)
+{
+	return !index_is_reader(f->c.index) && !peer_with_mode(f, peer)->on_demand;
+}
+
 void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine, bool has)
 {
 	struct noted_hold n = { .peer = peer };
 
 	if (mine->deleted || index_holders(f->c.index, mine, find_noted, &n) < 0)
 		return;
-	if (n.found ? n.has == has : has && !peer_with_mode(f, peer)->on_demand)
+	if (n.found ? n.has == has : has && follows_from_numbers(f, peer))
 		return;
 	if (!n.found && !has && !index_has(f->c.index, mine, peer))
 		return;
