@@ -141,17 +141,18 @@ int own_end(struct local *l, struct record *r, const struct blocklist *blocks)
 void own_gone(struct local *l, const char *path)
 {
 	struct record was, winner;
-	int rc = group_has(l, path, &winner);
+	enum aside_reason why = 0;
+	int rc = group_has(l, path, &winner), back = 0;
 
-	if (rc >= 0 && index_aside_get(l->c.index, path, NULL, &was) > 0) {
-		if (was.path == NULL || (rc == 0 && was.version.n > 0))
-			rc = index_bring_back(l->c.index, path, NULL);
+	if (rc >= 0 && index_aside_get(l->c.index, path, &why, &was) > 0) {
+		if (why == ASIDE_READER && (was.path == NULL || (rc == 0 && was.version.n > 0)))
+			back = index_bring_back(l->c.index, path, NULL);
 		record_clear(&was);
-		if (rc < 0)
-			local_unwritten(l);
-		else if (l->c.given_back != NULL)
-			l->c.given_back(l->c.arg, path);
 	}
+	if (back < 0)
+		local_unwritten(l);
+	else if (back > 0 && l->c.given_back != NULL)
+		l->c.given_back(l->c.arg, path);
 	record_clear(&winner);
 }
 

@@ -223,8 +223,11 @@ static void what_is_unshared_is_left_alone(void **state)
 	assert_int_equal(index_set_aside(ix, "d/a", ASIDE_UNSHARED), 0);
 	put("d/a", "changed again");
 	until_idle();
+	assert_int_equal(unlinkat(root, "d/a", 0), 0);
+	until_idle();
 	told_nothing();
 	assert_row("d/a", "");
+	assert_int_equal(index_aside_get(ix, "d/a", NULL, NULL), 1);
 	put("other", "changed");
 	until_idle();
 	assert_int_equal(log_position("+other"), 0);
