@@ -88,6 +88,7 @@ static json_t *dump_numbers(struct engine *e)
 	engine_disk_debug(e, dump_number, numbers);
 	engine_choices_debug(e, dump_number, numbers);
 	engine_roster_debug(e, dump_number, numbers);
+	engine_requests_debug(e, dump_number, numbers);
 	engine_sync_debug(e, dump_number, numbers);
 	engine_verify_debug(e, dump_number, numbers);
 	engine_versions_debug(e, dump_number, numbers);

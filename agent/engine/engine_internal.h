@@ -267,6 +267,7 @@ void engine_verify_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_versions_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_choices_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_requests_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 

@@ -155,3 +155,14 @@ void engine_requests_free(struct engine *e)
 	free(q);
 	e->requests = NULL;
 }
+
+void engine_requests_debug(const struct engine *e, debug_fn *fn, void *arg)
+{
+	const struct engine_requests *q = e->requests;
+
+	if (q == NULL)
+		return;
+	fn(arg, "requests", "waiting", (int64_t)requests_waiting(q->mailbox));
+	fn(arg, "requests", "unsaved", q->unsaved);
+	fn(arg, "requests", "next_save_ms", loop_timer_left_ms(q->save));
+}

@@ -445,3 +445,20 @@ def test_a_token_need_not_be_among_the_words(lab, way):
     for bad in ("/nonexistent", "/dev/null"):
         got = b.lanyard("join", "--invite-file", bad)
         assert got.code == 1 and bad in got.err, got
+
+
+def test_it_works_through_avahi_daemon(lab):
+    a, b, c, d = hosts = [lab.host(name) for name in "abcd"]
+    for host in (a, d):
+        host.start_avahi()
+    for host in hosts:
+        host.daemon.start("--discovery", "auto", "--listen", str(host.port))
+    a.cli("create", "home", "--share", a.share)
+    for host in (b, c):
+        host.cli("join", "--invite", a.invite("home"), "--share", host.share)
+    until_seen(d)
+    assert d.cli("status")["discovery"] == "avahi" and b.cli("status")["discovery"] == "embedded"
+    code = ask(d)
+    until_requested(a, code)
+    a.cli("accept", "home", code)
+    until_member(d)
