@@ -79,6 +79,11 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 		blocks = download_list(t->download);
 
 	t->merged.seen = *seen;
+	/* What is here then knows nothing: whatever the members list takes its place. */
+	if (t->unvouched) {
+		version_clear(&t->merged.version);
+		record_clear_base(&t->merged);
+	}
 	if (judge_put(f, &t->merged, &t->want, t->peer != 0 ? t->peer : t->want.via, blocks) < 0) {
 		ticket_wait(f, t, REASON_DISK);
 		return;

@@ -251,9 +251,12 @@ void fetch_peer_left(struct fetch *f, uint64_t peer)
 	}
 	/* Others may offer the same; what nobody else offers ends here, unless it is being installed. */
 	HASH_ITER(hh, f->tickets, t, next) {
-		if (t->peer != peer || t->repair || t->state == TICKET_INSTALLING ||
-		    (t->pair != NULL && t->pair->state == TICKET_INSTALLING))
+		if (t->peer != peer || t->repair)
 			continue;
+		if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING)) {
+			t->unvouched = index_is_reader(f->c.index);
+			continue;
+		}
 		if (t->state == TICKET_PAIRED)
 			ticket_unpair(f, t);
 		t->rejudge = true;

@@ -71,6 +71,7 @@ struct ticket {
 	enum ticket_state state;
 	bool unstored;           /* known in memory only: counts in fetch_unstored */
 	bool rejudge;            /* something newer is offered: judge again before installing */
+	bool unvouched;          /* we are a reader, and its peer stopped being a writer while it was being installed */
 	bool repair;             /* the row's own content is downloaded again */
 	bool no_move;            /* a move was tried and failed */
 	bool awaited;            /* has waited for a move already, or a local copy was found */
