@@ -38,13 +38,13 @@ static bool has_all(const char *text, const char *lines)
 	return true;
 }
 
-/* What a member does to its own disk by choice is nothing to the others. old: its index, or home, is; then what others
- * had deleted meanwhile, and have forgotten since, may come back. */
-static char *others_unmoved(const char *before, const struct host *h, bool old, const char *did)
+/* What a member does to its own disk by choice is nothing to the others. harmed: with an older or lost index, what others
+ * have deleted and forgotten may come back, and what was set aside is found. */
+static char *others_unmoved(const char *before, const struct host *h, bool harmed, const char *did)
 {
 	char *after = oracle_snapshot(&hosts_all[0]), *why = NULL;
 
-	if (old ? !has_all(after, before) : strcmp(before, after) != 0)
+	if (harmed ? !has_all(after, before) : strcmp(before, after) != 0)
 		why = mem_printf(
 			"absence by choice is told as a deletion: host %d %s, and host 0 had\n%s--- and has\n%s",
 			h->number, did, before, after);
@@ -89,8 +89,7 @@ static char *drop_all(const struct script *s, struct host *h, uint64_t *luck)
 		host_pause(h, false); /* as an older home may have had it */
 		why = judge_converges();
 		if (!why)
-			why = others_unmoved(before, h, what == HOME_INDEX_OLD || what == HOME_OLD,
-			                     "dropped everything, and came to harm");
+			why = others_unmoved(before, h, true, "dropped everything, and came to harm");
 	}
 	free(before);
 	return why;
