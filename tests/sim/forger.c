@@ -32,6 +32,11 @@ void forger_begin(uint64_t seed, int nhosts, bool roles)
 	                 : NONE;
 }
 
+bool forger_is_at_work(void)
+{
+	return forger != NONE;
+}
+
 /* The same crowd for a path each time, as if it had been there before anybody here. */
 static bool add_crowd(struct record *r)
 {

@@ -15,9 +15,10 @@
 #include "tests/sim/tree.h"
 
 enum {
-	TORN_S = 10,   /* virtual: between two comparisons of all content */
-	SCAN_S = 50,   /* virtual: a slow scan of every host, which finds what no hint told of */
-	QUIET_S = 900, /* virtual: by then all must be identical */
+	TORN_S = 10,     /* virtual: between two comparisons of all content */
+	SCAN_S = 50,     /* virtual: a slow scan of every host, which finds what no hint told of */
+	QUIET_S = 900,   /* virtual: by then all must be identical */
+	AWAITED_S = 200, /* virtual: what nobody has by then never comes */
 	STEP_S = 5,
 	SILENT_S = 100, /* virtual: two slow scans of every host */
 	/* P6: the most that may wait on one way of a connection. */
@@ -198,7 +199,8 @@ char *judge_converges(void)
 		if (bad)
 			return bad;
 		why = judge_differ();
-		if (!why && judge_all_in_sync() && sim_wire_talk() == talk)
+		if (!why && sim_wire_talk() == talk &&
+		    (judge_all_in_sync() || (s > AWAITED_S && hosts_await_lost(NULL))))
 			return NULL;
 	}
 	if (!why)
@@ -214,7 +216,7 @@ static char *stays_silent(void)
 	sim_run(SILENT_S * SIM_S);
 	for (int i = 0; i < 20 && !judge_all_in_sync(); i++) /* a scan may be running */
 		sim_run(SIM_S / 4);
-	why = not_in_sync();
+	why = hosts_await_lost(NULL) ? NULL : not_in_sync();
 	if (!why)
 		why = judge_differ();
 	if (!why && sim_wire_talk() != talk)
@@ -289,5 +291,5 @@ char *judge_end(const struct script *s)
 	if (!why)
 		why = unbounded(s);
 	count_resumed();
-	return why || s->era == 1 ? why : aftermath(s);
+	return why || s->era == 1 || hosts_await_lost(NULL) ? why : aftermath(s);
 }
