@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("a revoked invite lets in", [(JUDGE, " && !it->invite->revoked;", ";")]),
     Mutant("a silenced owner's invites let in", [(JUDGE, "it->issuer->acts_by != NULL && !it->issuer->silenced &&", "it->issuer->acts_by != NULL &&")]),
     Mutant("any agent admits", [(JUDGE, "a->admits = by != NULL && rights_has(by->e.role, RIGHT_ADMIT);", "a->admits = by == NULL || by != NULL;")]),
-    Mutant("an older statement takes the place of a newer one", [(SET, "if (old->e.number > e->number ||", "if (old->e.number < e->number ||")]),
+    Mutant("an earlier statement counts as well", [(SET, "\titem_remove(r, old);\n\treturn true;", "\treturn old != NULL;")]),
     Mutant("one bound for all entries", [(SET, "if (item_find(r, hash) != NULL || !replace_older(r, &e, hash))",
                                           "if (item_find(r, hash) != NULL || HASH_COUNT(r->items) > 60 || !replace_older(r, &e, hash))")]),
     Mutant("what does not count is thrown away at once", [(SET, "b->n <= BRINGER_MAX_WAITING)))", "b->n == 0)))")]),
