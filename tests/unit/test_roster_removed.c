@@ -147,6 +147,27 @@ static void what_made_a_silenced_remover_an_owner_is_not_spared(void **state)
 	expect_members(w, b_first ? "C owner" : "B owner");
 }
 
+/* B demotes A and makes C an owner, whom A has as a member; C makes A an owner again and removes B. Each of them takes
+ * away what the next one stands on, but the group must not end without an owner that is heard. */
+static void owners_that_put_one_another_down_in_a_circle_do_not_all_end_in_silence(void **state)
+{
+	struct world *w = *state;
+	struct roster *r;
+	int demoted;
+
+	say_add(w, A, C, ROLE_MEMBER, -1, NOW);
+	say_add(w, A, B, ROLE_OWNER, -1, NOW);
+	demoted = say_add(w, B, A, ROLE_MEMBER, 0, NOW);
+	say_add(w, B, C, ROLE_OWNER, -1, NOW);
+	say_add(w, C, A, ROLE_OWNER, demoted, NOW);
+	say_remove(w, C, B, NOW);
+	expect_members(w, "A member, B owner, C member");
+	r = roster_of(w);
+	assert_int_equal(roster_grant(r, w->agents[B], id_of(w, D), ROLE_MEMBER, "d", NOW), 0);
+	assert_int_equal(roster_role(r, id_of(w, D)), ROLE_MEMBER);
+	roster_free(r);
+}
+
 /* --- leaving --- */
 
 int main(void)
@@ -164,6 +185,7 @@ int main(void)
 		TEST(a_founder_that_a_junior_removed_is_silent),
 		TEST(silence_spares_what_made_the_remover_an_owner),
 		TEST(what_made_a_silenced_remover_an_owner_is_not_spared),
+		TEST(owners_that_put_one_another_down_in_a_circle_do_not_all_end_in_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
