@@ -110,8 +110,12 @@ static bool weigh_stored(void *arg, uint64_t peer, const struct record *r)
 	struct judged_offers *o = arg;
 
 	if (peer == 0) {
-		/* Listed. What loses against our row is its holder's to settle, who hears of our row. */
-		if (!weigh_offer(o, r->via, r, false)) {
+		/* Listed: that we have not its bytes says nothing of the peer that told it. What loses against our row
+		 * is its holder's to settle, who hears of our row. */
+		struct record listed = *r;
+
+		listed.absent = false;
+		if (!weigh_offer(o, r->via, &listed, false)) {
 			o->drop_listed = true;
 			(void)version_join(&o->listed, &r->version);
 		}

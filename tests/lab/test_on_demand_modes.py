@@ -192,7 +192,7 @@ def test_a_renamed_file_that_is_wanted_stays_wanted(lab):
 def test_a_large_file_does_not_keep_what_is_first_waiting(lab):
     a, b, c, d = four(lab, {"big": os.urandom(24 << 20), "other": os.urandom(24 << 20), "small": b"s" * 5000, "first": os.urandom(3 << 20)}, modes="d")
     for host in (a, b, c):
-        host.limit("40mbit")
+        host.limit("16mbit")
     d.lanyard("get", "pics", "big", "other", "--timeout", "0")
     until("it has begun", lambda: [x for x in d.cli("downloads")["downloads"] if x["state"] == "D"])
     d.cli("get", "pics", "small")
