@@ -1,60 +1,15 @@
 /* A window of blocks that moves over a content: see engine_content.h. A block is read from this disk if its content is
  * here; else it is requested from whichever source has room, and from another one if that fails. A worker checks its
  * hash. Sources that do not have it any more, or sent something else, are not asked again for this content. */
-#include "agent/engine/engine_content.h"
+#include "agent/engine/engine_content_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "agent/engine/engine_internal.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/get/get.h"
-#include "sync/plan/blocklist.h"
-
-enum {
-	WINDOW = 16,             /* blocks under way, */
-	WINDOW_BYTES = 16 << 20, /* and their bytes; at least one block */
-	SOURCES_MAX = 64,
-	TICK_MS = 1000,
-	PATIENCE_MS = 30000, /* with one request, before another source is asked */
-};
-
-enum slot_state { SLOT_NEEDED, SLOT_ASKED, SLOT_CHECKED_NOW, SLOT_HERE };
-
-struct content_slot {
-	enum slot_state state;
-	bool local_failed; /* this disk has it not, or not any more */
-	uint32_t request;  /* SLOT_ASKED */
-	uint64_t peer;
-	int64_t sent_ms;
-	uint8_t *bytes; /* SLOT_HERE; owned */
-};
-
-struct engine_content {
-	struct engine *e; /* NULL: the group stopped */
-	struct record r;
-	struct blocklist list;
-	bool listed;                      /* the list is complete */
-	bool begun, placed, names, freed; /* placed: `at` is where the reader begins */
-	uint32_t list_request;            /* 0: none is open */
-	uint64_t list_peer;
-	int64_t list_sent_ms;
-	uint32_t at;    /* the block that slots[at % WINDOW] is about, the next to be taken */
-	int64_t offset; /* of that block */
-	struct content_slot slots[WINDOW];
-	size_t jobs;               /* with workers */
-	uint64_t bad[SOURCES_MAX]; /* not asked again */
-	size_t nbad;
-	uint64_t sources[SOURCES_MAX];
-	size_t nsources, turn;
-	bool no_source;
-	struct loop_timer *tick, *soon;
-	void (*changed)(void *arg);
-	void *arg;
-	struct engine_content *prev, *next;
-};
 
 /* One block with a worker: read from this disk, or come from a peer. */
 struct check_block {
@@ -81,52 +36,6 @@ static void content_soon(void *arg)
 
 	content_pump(c);
 	c->changed(c->arg);
-}
-
-/* --- sources --- */
-
-static void mark_bad(struct engine_content *c, uint64_t peer)
-{
-	if (c->nbad < SOURCES_MAX)
-		c->bad[c->nbad++] = peer;
-}
-
-static void add_source(void *arg, uint64_t peer)
-{
-	struct engine_content *c = arg;
-
-	for (size_t i = 0; i < c->nbad; i++)
-		if (c->bad[i] == peer)
-			return;
-	if (c->nsources < SOURCES_MAX)
-		c->sources[c->nsources++] = peer;
-}
-
-static void find_sources(struct engine_content *c)
-{
-	c->nsources = 0;
-	fetch_sources(c->e->fetch, c->r.path, &c->r.content, add_source, c);
-	c->no_source = c->nsources == 0;
-}
-
-/* The next one in turn that has room for len bytes; 0: none. avoid: only if there is no other. */
-static uint64_t choose_source(struct engine_content *c, size_t len, uint64_t avoid)
-{
-	uint64_t second = 0;
-
-	for (size_t i = 0; i < c->nsources; i++) {
-		uint64_t peer = c->sources[(c->turn + i) % c->nsources];
-
-		if (peer_group_room(c->e->peers, peer) < len)
-			continue;
-		if (peer == avoid) {
-			second = peer;
-			continue;
-		}
-		c->turn += i + 1;
-		return peer;
-	}
-	return second;
 }
 
 /* --- one block --- */
@@ -168,7 +77,7 @@ static void check_block_done(void *arg)
 		if (k->peer == 0) {
 			s->local_failed = true;
 		} else {
-			mark_bad(c, k->peer);
+			engine_content_mark_bad(c, k->peer);
 			if (c->e != NULL && !c->freed)
 				peer_group_misbehaved(c->e->peers, k->peer, c->r.path,
 				                      "sent a block whose hash does not match");
@@ -215,7 +124,7 @@ static bool fill_slot(struct engine_content *c, uint32_t index, int64_t offset)
 		return true;
 	}
 	s->local_failed = true;
-	peer = choose_source(c, b->len, s->peer);
+	peer = engine_content_choose_source(c, b->len, s->peer);
 	if (peer == 0)
 		return false;
 	want.request = get_request_number();
@@ -226,66 +135,6 @@ static bool fill_slot(struct engine_content *c, uint32_t index, int64_t offset)
 	if (peer_group_get(c->e->peers, peer, &c->r.content, &want, 1) < 0)
 		s->state = SLOT_NEEDED;
 	return true;
-}
-
-/* --- the list of blocks --- */
-
-static void request_list(struct engine_content *c)
-{
-	uint64_t peer = choose_source(c, 0, c->list_peer);
-
-	if (peer == 0)
-		return;
-	if (peer != c->list_peer)
-		blocklist_clear(&c->list);
-	c->list_peer = peer;
-	c->list_request = get_request_number();
-	c->list_sent_ms = loop_now_ms(c->e->context->loop);
-	if (peer_group_get_list(c->e->peers, peer, c->list_request, &c->r.content, c->list.n) < 0)
-		c->list_request = 0;
-}
-
-static void list_is_complete(struct engine_content *c)
-{
-	c->listed = true;
-	content_changed(c);
-}
-
-/* A list of one block is the content's root. */
-static void find_list(struct engine_content *c)
-{
-	if (c->listed)
-		return;
-	if (c->r.content.nblocks == 1) {
-		c->list.b = MEM_NEW(struct block);
-		c->list.n = 1;
-		c->list.b[0].len = (uint32_t)c->r.content.size;
-		memcpy(c->list.b[0].hash, c->r.content.root, sizeof(c->list.b[0].hash));
-		c->listed = true;
-	} else if (c->r.content.nblocks == 0 || index_blocks(c->e->index, &c->r.content, &c->list) == 1) {
-		c->listed = true;
-	} else if (c->list_request == 0) {
-		request_list(c);
-	}
-}
-
-static bool take_list_piece(struct engine_content *c, uint32_t first, const uint8_t *blocks, size_t n)
-{
-	struct blocklist piece = { 0 };
-	struct content whole;
-	bool fits = first == c->list.n && blocklist_decode(&piece, blocks, n) == 0 && piece.n > 0 &&
-	            piece.n <= c->r.content.nblocks - c->list.n;
-
-	if (fits) {
-		c->list.b = mem_realloc(c->list.b, c->list.n + piece.n, sizeof(*c->list.b));
-		memcpy(c->list.b + c->list.n, piece.b, piece.n * sizeof(*piece.b));
-		c->list.n += piece.n;
-	}
-	blocklist_clear(&piece);
-	if (!fits || c->list.n < c->r.content.nblocks)
-		return fits;
-	whole = blocklist_content(&c->list);
-	return content_equal(&whole, &c->r.content);
 }
 
 /* --- the window --- */
@@ -309,8 +158,8 @@ static void content_pump(struct engine_content *c)
 
 	if (c->e == NULL || !c->begun || c->r.kind != RECORD_FILE)
 		return;
-	find_sources(c);
-	find_list(c);
+	engine_content_find_sources(c);
+	engine_content_find_list(c);
 	if (c->listed && !c->placed)
 		go_to_offset(c);
 	if (!c->listed || c->names)
@@ -353,6 +202,12 @@ static void content_tick(void *arg)
 
 /* --- what peers answer --- */
 
+static void list_is_complete(struct engine_content *c)
+{
+	c->listed = true;
+	content_changed(c);
+}
+
 bool engine_content_block(struct engine *e, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct engine_content *c;
@@ -367,7 +222,7 @@ bool engine_content_block(struct engine *e, uint64_t peer, uint32_t request, str
 			if (bytes->p != NULL && bytes->n == c->list.b[i].len)
 				check_block(c, i, peer, slab_flatten(bytes), NULL);
 			else
-				mark_bad(c, peer);
+				engine_content_mark_bad(c, peer);
 			slab_free(bytes);
 			content_changed(c);
 			return true;
@@ -385,8 +240,8 @@ bool engine_content_list(struct engine *e, uint64_t peer, uint32_t request, uint
 		if (c->list_request != request || c->list_peer != peer)
 			continue;
 		c->list_request = 0;
-		if (blocks == NULL || !take_list_piece(c, first, blocks, n)) {
-			mark_bad(c, peer);
+		if (blocks == NULL || !engine_content_take_list(c, first, blocks, n)) {
+			engine_content_mark_bad(c, peer);
 			blocklist_clear(&c->list);
 		} else if (c->list.n == c->r.content.nblocks) {
 			list_is_complete(c);
