@@ -99,7 +99,7 @@ bool host_may_lack(const struct host *h, const char *path);
 /* Whether it may have a path that the group has not. */
 bool host_may_have(const struct host *h, const char *path);
 /* For the reader of a trace. */
-void hosts_trace_lists(void);
+void hosts_print_lists(void);
 /* Whether a member awaits content that no other one has: of this path, or, NULL, of nothing but such paths. */
 bool hosts_await_lost(const char *path);
 /* When all is quiet: whether two hosts that run know of different files; NULL: they do not. The caller frees it. */

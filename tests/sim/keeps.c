@@ -223,14 +223,14 @@ static bool is_folder_of_own(const struct host *h, const char *line)
 	return is;
 }
 
-void hosts_trace_lists(void)
+void hosts_print_lists(void)
 {
 	for (int i = 0; i < hosts_n; i++) {
 		struct lines l;
 
 		list_of(&l, &hosts_all[i]);
 		for (size_t n = 0; n < l.n; n++)
-			sim_trace("host %d lists %s", i, l.line[n]);
+			fprintf(stderr, "host %d lists %s\n", i, l.line[n]);
 		lines_free(&l);
 	}
 }

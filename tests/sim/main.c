@@ -97,7 +97,8 @@ static bool print_problem(void *arg, const struct engine_problem *p)
 /* For the reader: what each agent says of itself at the end. */
 static void print_states(void)
 {
-	hosts_trace_lists();
+	if (tracing)
+		hosts_print_lists();
 	for (int i = 0; i < hosts_n; i++) {
 		struct engine_status s;
 

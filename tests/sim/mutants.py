@@ -36,12 +36,12 @@ ROW_META = "sync/local/row_meta.c"
 
 MUTANTS = (
     Mutant("of two versions theirs wins always", "P3", [
-        edit(RECONCILE, "theirs_wins = rank(theirs, ours) > 0;", "theirs_wins = true;")]),
+        edit(RECONCILE, "theirs_wins = rank(theirs, ours) > 0;\n\tif (order == VERSION_EQUAL", "theirs_wins = true;\n\tif (order == VERSION_EQUAL")]),
     Mutant("a deletion beats an edit that it did not know", "P2", [
         edit(RECONCILE, "int c = (int)b->deleted - (int)a->deleted;", "int c = (int)a->deleted - (int)b->deleted;"),
         edit(RECONCILE, "result = RECONCILE_KEEP;", "result = RECONCILE_TAKE;")]),
     Mutant("what wins does not know what lost", "P3", [
-        edit(RECONCILE, "if (other != NULL)\n\t\trecord_join", "if (other != NULL && other->version.n == UINT32_MAX)\n\t\trecord_join")]),
+        edit(RECONCILE, "\trecord_join(merged, &other->version);\n}", "\tif (other->version.n == UINT32_MAX)\n\t\trecord_join(merged, &other->version);\n}")]),
     Mutant("a folded version is not marked with what it knew", "P3", [
         edit("sync/plan/version.c", "return adds_nothing(a, b) && version_counter(b, mark_of(a)) > 0;", "return false;")],
         "it costs a conflict copy, which is not a lie"),
@@ -56,7 +56,7 @@ MUTANTS = (
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) != SEEN_OTHER);", "true;"),
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) == SEEN_SAME);", "true;")]),
     Mutant("every fourth tombstone is not written", "P3", [
-        edit("sync/local/change_row.c", "\telse\n\t\twrite_tombstone(l, &fresh);", "\telse if (fresh.seq % 4 != 0)\n\t\twrite_tombstone(l, &fresh);")]),
+        edit("sync/local/change_row.c", "\t\twrite_tombstone(l, r);", "\t\tif (r->seq % 4 != 0)\n\t\t\twrite_tombstone(l, r);")]),
     Mutant("what a disk makes of modes is told", "P3", [
         edit(ROW_META, "return record_is(row, kind) ? row->mode : disk_mode_default(kind);", "return st->mode;")]),
     Mutant("what a disk makes of times is told", "P3", [
@@ -83,6 +83,14 @@ MUTANTS = (
              "bool same = theirs->have_epoch != 0;")]),
     Mutant("what is wanted is forgotten at the end", "P3", [
         edit("sync/fetch/wants.c", "f->walk.more = index_wants_missing(f->c.index) > 0;", "f->walk.more = false;")]),
+    Mutant("a reader's record is taken", "readers", [
+        edit("sync/peer/talk.c", "return rights_has(t->role_known, RIGHT_WRITE) &&", "return t->role_known != ROLE_NONE ||")]),
+    Mutant("a removed member is told news", "removal", [
+        edit("sync/peer/peer_group.c", "\t\t\tend_former_member(t);", "\t\t\tt->role = role;")]),
+    Mutant("absence by choice is told as a deletion", "P2", [
+        edit("sync/fetch/drop_job.c", "index_drop(f->c.index, d->path) < 0", "index_leaving_put(f->c.index, d->path, false) < 0")]),
+    Mutant("the last copy is dropped", "P2", [
+        edit("sync/fetch/drop.c", "if (d->even_if_last || d->behind ||", "if (d != NULL || d->behind ||")]),
     Mutant("in sync is said without asking what the others have", "P9", [
         edit("agent/engine/engine_status.c", "return peer_group_missing(e->peers);", "return NULL;")]),
 )

@@ -93,7 +93,7 @@ struct script {
 };
 
 const char *action_name(enum action_kind kind);
-enum { SCRIPT_ERA = 3 }; /* the current one */
+enum { SCRIPT_ERA = 4 }; /* the current one */
 void script_make(struct script *s, uint64_t seed, int era);
 /* Whether this host's user may choose what it keeps: host 0 has everything, and in a line nothing comes past one that
  * has not. */
