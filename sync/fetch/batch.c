@@ -245,7 +245,7 @@ static bool is_still_ready(struct fetch *f, struct ticket *t)
 {
 	enum ticket_state state = t->state;
 	char *path;
-	bool ready;
+	bool same;
 
 	if (t->pair != NULL && !judge_is_current(f, t->pair)) {
 		struct ticket *gone = t->pair;
@@ -257,10 +257,10 @@ static bool is_still_ready(struct fetch *f, struct ticket *t)
 	if (!judge_is_current(f, t)) {
 		path = mem_strdup(t->want.path);
 		route_judge(f, t);
-		t = ticket_find(f, path);
+		/* If another ticket has taken its place, t is gone. */
+		same = ticket_find(f, path) == t;
 		free(path);
-		ready = t != NULL && t->state == state && judge_is_current(f, t);
-		if (!ready)
+		if (!same || t->state != state || !judge_is_current(f, t))
 			return false;
 	}
 	if (state == TICKET_DELETE && guard_weighs(t))
