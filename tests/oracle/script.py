@@ -59,6 +59,8 @@ def make(seed, length, hosts=None, choices=False):
     apart = set()
     if rng.random() < 0.25:
         apart = {(i, j) for i in range(hosts) for j in range(i + 2, hosts)}
+    if choices:
+        apart = set()  # no content comes past a member that does not keep it
     blows = rng.choice(SORTS)
     weights = {**{v: w for v, (w, _) in DEEDS.items()}, **{v: BLOWS[v][0] for v in blows}}
     if choices:
