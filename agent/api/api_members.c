@@ -157,7 +157,7 @@ void api_invite(struct api *api, struct control_call *call)
 		control_reply(call, 201,
 		              json_pack("{s:s, s:o, s:I, s:o, s:s, s:I}", "token", token, "group",
 		                        api_name(engine_name(e)), "expires",
-		                        (json_int_t)(clock_wall_s() + what.expires_s), "id", api_agent_id(&id), "role",
+		                        (json_int_t)clock_wall_s() + what.expires_s, "id", api_agent_id(&id), "role",
 		                        role_name(what.role), "uses", (json_int_t)what.uses));
 	free(token);
 }

@@ -171,12 +171,12 @@ static void emit_changes(struct engine *e, const struct engine_members *before, 
 		const struct known_member *new = k < now->n ? &now->v[k] : NULL;
 		int order = old == NULL ? 1 : new == NULL ? -1 : memcmp(old->id.b, new->id.b, sizeof(old->id.b));
 
-		left -= order != 0 || old->role != new->role;
-		if (order < 0)
+		left -= old == NULL || new == NULL || order != 0 || old->role != new->role;
+		if (old != NULL && order < 0)
 			emit_removed(e, old);
-		else if (order > 0)
+		else if (new != NULL && order > 0)
 			emit_added(e, new);
-		else if (old->role != new->role)
+		else if (old != NULL && new != NULL && old->role != new->role)
 			emit_role(e, new, old->role);
 		i += order <= 0;
 		k += order >= 0;

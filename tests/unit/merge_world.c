@@ -436,10 +436,10 @@ static bool all_the_same(struct merge_agent *const *all, size_t n)
 
 bool merge_settle(struct merge_world *w)
 {
-	struct merge_agent *all[MERGE_AGENTS];
+	struct merge_agent *all[MERGE_AGENTS] = { NULL };
 	size_t n = merge_actors(w, all);
 
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; round < 40 && n > 0; round++) {
 		if (all_the_same(all, n))
 			return true;
 		for (size_t i = 0; i < n; i++) {
