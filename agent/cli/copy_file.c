@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,9 +30,10 @@ struct stream {
 	int64_t offset;
 	size_t length, have; /* of it; length 0: a line comes */
 	uint8_t hash[32];
-	json_t *header; /* owned; NULL: not here yet */
-	int part;       /* -1: not open */
-	int64_t good;   /* check: up to here the part is right */
+	json_t *header;         /* owned; NULL: not here yet */
+	const json_t *expected; /* the header that the part was made for; NULL: any */
+	int part;               /* -1: not open */
+	int64_t good;           /* check: up to here the part is right */
 	int64_t done, resumed;
 	bool complete;
 	char *why; /* it failed; owned */
@@ -114,6 +116,13 @@ static bool begin_block(struct stream *s, const json_t *line)
 
 /* --- the stream --- */
 
+/* Whether the part begun with one header goes on with another: a newer version may have come meanwhile. */
+static bool same_content(const json_t *one, const json_t *other)
+{
+	return json_equal(json_object_get(one, "content"), json_object_get(other, "content")) &&
+	       json_equal(json_object_get(one, "size"), json_object_get(other, "size"));
+}
+
 static bool take_line(struct stream *s, const char *text, size_t n)
 {
 	json_t *line = json_loadb(text, n, 0, NULL);
@@ -124,6 +133,8 @@ static bool take_line(struct stream *s, const char *text, size_t n)
 		s->header = json_incref(line);
 		more = json_is_object(line) ? true
 		                            : stream_fails(s, mem_strdup("the agent's answer is not as expected"));
+		if (more && s->expected != NULL && !same_content(s->header, s->expected))
+			more = stream_fails(s, mem_strdup("it changed while it was copied; try again"));
 		/* A check goes on; a copy needs its part first, and is asked for again with that. */
 		if (more && !s->check && s->part < 0)
 			more = false;
@@ -208,6 +219,35 @@ static int run_stream(struct stream *s, int64_t from)
 
 /* --- a file --- */
 
+/* Whether the open file is what `path` names, and nobody else can change it after it was verified, nor have a file of
+ * ours overwritten through a hard link: in a folder where many can write, others may have put something there. */
+static bool part_is_ours(const struct copy_file *f, const char *path, int fd)
+{
+	struct fs_stat st, named;
+
+	return fs_stat_fd(fd, &st) == 0 && fs_stat_beneath(f->dirfd, path, &named) == 0 && st.ino == named.ino &&
+	       st.dev == named.dev && st.kind == S_IFREG && st.nlink == 1 && (st.uid == geteuid() || st.uid == 0);
+}
+
+/* The part, locked as long as it is open, so that two copies at once do not write and name one file. -1 after a message. */
+static int open_part(const struct copy_file *f, const char *path)
+{
+	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fd = fs_open(f->dirfd, path, flags, 0600);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		cli_error("%s: another copy of it to this place is under way", f->shown);
+		close(fd);
+		return -1;
+	}
+	if (fd >= 0 && !part_is_ours(f, path, fd)) {
+		close(fd);
+		fd = fs_remove_tree(f->dirfd, path) < 0 ? -1 : fs_open(f->dirfd, path, flags | O_EXCL, 0600);
+	}
+	if (fd < 0)
+		cli_error("%s: %s", f->shown, strerror(errno));
+	return fd;
+}
+
 /* How much of a part that an interrupted copy has left is right. */
 static int check_part(struct copy_file *f, int part, int64_t *good)
 {
@@ -258,9 +298,9 @@ static bool name_is_taken(const struct copy_file *f)
 static int copy_regular(struct copy_file *f, const json_t *header)
 {
 	char *part = part_path(f, header);
-	struct stream s = { .f = f, .part = fs_open(f->dirfd, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600) };
+	struct stream s = { .f = f, .part = open_part(f, part), .expected = header };
 	int64_t from = 0;
-	int rc = s.part < 0 ? copy_error(f) : check_part(f, s.part, &from);
+	int rc = s.part < 0 ? CLI_REFUSED : check_part(f, s.part, &from);
 
 	if (rc == CLI_DONE && ftruncate(s.part, from) < 0)
 		rc = copy_error(f);

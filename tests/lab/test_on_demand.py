@@ -123,6 +123,40 @@ def test_an_interrupted_copy_goes_on_where_it_was(lab):
     assert sum(h.counters()["bytes_sent"] for h in (a, b, c)) - before < len(big) - (1 << 20), "all of it came again"
 
 
+def test_a_copy_shares_its_part_with_nobody(lab):
+    """Neither with another copy at the same time, nor with a file that somebody has put in its place."""
+    big = os.urandom(8 << 20)
+    a, b, c, d = four(lab, {"big": big}, modes="d")
+    for host in (a, b, c):
+        host.limit("10mbit")
+    out = d.path("out")
+    os.mkdir(out)
+    run = d.popen(os.path.join(agents.BUILD, "lanyard"), "--home", d.home, "get", "pics", "big", "--to", out, env=agents.clean_env(d))
+    until("it has begun", lambda: os.listdir(out) and os.path.getsize(os.path.join(out, os.listdir(out)[0])) > 1 << 20, 30)
+    name, = os.listdir(out)
+    part, precious = os.path.join(out, name), d.path("precious")
+    got = get_out(d, "big", "--to", out, code=1)
+    assert "another copy of it to this place is under way" in got.err
+    run.kill()
+    run.wait()
+    os.unlink(part)
+    with open(precious, "wb") as f:
+        f.write(b"precious")
+    os.link(precious, part)
+    for host in (a, b, c):
+        host.limit(None)
+    get_out(d, "big", "--to", out)
+    os.unlink(os.path.join(out, "big"))
+    with open(part, "wb") as f:
+        f.write(big)
+    os.chown(part, 12345, 12345)
+    os.chmod(part, 0o666)
+    get_out(d, "big", "--to", out)
+    assert os.listdir(out) == ["big"] and os.stat(os.path.join(out, "big")).st_uid == os.geteuid()
+    with open(precious, "rb") as f:
+        assert f.read() == b"precious"
+
+
 def test_a_copy_draws_a_bar_on_a_terminal_only(lab):
     a, b, c, d = four(lab, {"film \x1b[31m.bin": os.urandom(8 << 20), "small": b"s"}, modes="d")
     for host in (a, b, c):
