@@ -15,6 +15,7 @@
 #include "agent/escape.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "sync/plan/path.h"
 
 enum { WORDS_MAX = 1000 };
 
@@ -137,8 +138,8 @@ static int share_word(struct sharing *s, const char *word, const char *folder)
 	below = below_share(s, real);
 	if (below != NULL) {
 		add_path(s, below);
-	} else if (strcmp(real, s->share) == 0 || strrchr(real, '/')[1] == '\0') {
-		cli_error("%s: cannot be put into the group's folder", word);
+	} else if (path_is_under(s->share, real) || strrchr(real, '/')[1] == '\0') {
+		cli_error("%s: cannot be put into the group's folder, as it is that folder or has it inside", word);
 		rc = CLI_REFUSED;
 	} else {
 		to = mem_printf("%s%s%s", folder, folder[0] != '\0' ? "/" : "", strrchr(real, '/') + 1);
@@ -176,6 +177,17 @@ static void print_shared(const struct sharing *s)
 		             format_bytes(size, s->copy.bytes));
 }
 
+/* "": the share itself. */
+static int check_folder(const char *to)
+{
+	enum path_verdict verdict = to[0] != '\0' ? path_check(to, strlen(to)) : PATH_OK;
+
+	if (verdict == PATH_OK)
+		return CLI_DONE;
+	cli_error("%s: not a folder for files of the group: %s", to, path_verdict_text(verdict));
+	return CLI_REFUSED;
+}
+
 /* Tells the agent what is shared, or was put there. */
 static int tell_agent(struct sharing *s)
 {
@@ -200,7 +212,9 @@ int cmd_share(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	to = folder != NULL ? folder : "";
 	s.paths = json_array();
-	rc = find_share(&s);
+	rc = check_folder(to);
+	if (rc == CLI_DONE)
+		rc = find_share(&s);
 	if (rc == CLI_DONE) {
 		s.copy.root = open(s.share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (s.copy.root < 0 || (to[0] != '\0' && fs_mkdirs(s.copy.root, to, 0777) < 0)) {

@@ -186,6 +186,15 @@ static int copy_entries(struct share_copy *c, DIR *dir, const char *shown, const
 	return rc == 0 && errno != 0 ? copy_fails(shown, errno) : rc;
 }
 
+/* The share itself, inside what is copied: by another name for a folder above it, or by a mount. It would be copied into
+ * itself without end. */
+static bool is_the_share(const struct share_copy *c, const struct stat *st)
+{
+	struct stat root;
+
+	return fstat(c->root, &root) == 0 && root.st_dev == st->st_dev && root.st_ino == st->st_ino;
+}
+
 static int copy_folder(struct share_copy *c, int parent, const char *name, const char *shown, const char *to, int depth)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), target, rc;
@@ -197,8 +206,13 @@ static int copy_folder(struct share_copy *c, int parent, const char *name, const
 		fs_close_keep_errno(fd);
 		return copy_fails(shown, errno);
 	}
+	if (fstat(fd, &st) < 0 || is_the_share(c, &st)) {
+		closedir(dir);
+		cli_error("%s: this is the group's folder, which cannot be put into itself", shown);
+		return -1;
+	}
 	target = fs_open_parent(c->root, to, &last);
-	rc = target >= 0 && fstat(fd, &st) == 0 ? mkdirat(target, last, (st.st_mode & 0777) | 0700) : -1;
+	rc = target >= 0 ? mkdirat(target, last, (st.st_mode & 0777) | 0700) : -1;
 	fs_close_keep_errno(target);
 	rc = rc < 0 ? copy_fails(errno == EEXIST ? to : shown, errno) : copy_entries(c, dir, shown, to, depth);
 	closedir(dir);
@@ -217,6 +231,10 @@ static int copy_any(struct share_copy *c, int dirfd, const char *name, const cha
 		return copy_link(c, dirfd, name, shown, to);
 	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
 		return copy_folder(c, dirfd, name, shown, to, depth);
+	if (depth == 0) {
+		cli_error("%s: neither a file, a folder nor a symlink", shown);
+		return -1;
+	}
 	cli_error("%s: neither a file, a folder nor a symlink: skipped", shown);
 	c->skipped++;
 	return 0;

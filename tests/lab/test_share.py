@@ -1,6 +1,7 @@
 """share puts files from anywhere into the group; unshare keeps files as an agent's own, and share undoes it."""
 import os
 
+import agents
 import netlab
 from netlab import trees, until
 from test_on_demand import four
@@ -119,3 +120,22 @@ def test_an_unshared_file_is_own_on_demand_as_well(lab):
     d.cli("mode", "pics", "mirror")
     d.wait_sync(peers=3)
     assert d.read("x") == b"x" and a.read("y") == b"new"
+
+
+def test_a_folder_above_the_share_is_not_put_into_it_nor_anything_into_folders_of_lanyard_s_own(lab):
+    a, b = lab.host("a"), lab.host("b")
+    agents.form([a, b])
+    os.mkdir(b.path("real"))
+    trees.write(b.path("real"), {"file": b"f"})
+    os.mkdir(b.path("real", "mounted"))
+    lab.bind(b.share, b.path("real", "mounted"))
+    share(b, os.path.dirname(b.share), "--to", "sub", code=1)
+    got = share(b, b.path("real"), code=1)
+    assert "which cannot be put into itself" in got.err
+    trees.write(b.path("more"), {"choices": b"mine"})
+    for folder in (".lanyard", "..", "x/../..", "/x", "x//y"):
+        got = share(b, b.path("more", "choices"), "--to", folder, code=1)
+        assert "not a folder for files of the group" in got.err and b"shared" not in got.out
+    got = share(b, "/dev/null", code=1)
+    assert b"shared" not in got.out
+    assert set(trees.picture(b.share)) <= {b"real", b"real/file", b"sub"} and not os.path.exists(b.file(".lanyard/choices"))
