@@ -8,7 +8,7 @@
  * rejections.
  *
  * A request counts while its giver may admit, it is not older than REQUESTS_DAYS by this agent's own clock since it
- * was first heard of, and the bounds leave room for it. Only what counts is passed on. What does not count takes no
+ * was first heard of, it was not accepted before, and the bounds leave room for it. Only what counts is passed on. What does not count takes no
  * room from what does. The bytes are in docs/roster.md. The loop's thread, except for requests_check(). */
 #ifndef LANYARD_SYNC_GROUP_REQUESTS_H
 #define LANYARD_SYNC_GROUP_REQUESTS_H
@@ -69,7 +69,8 @@ enum requests_state {
 /* number: of the request that it shows; 0: none, so a rejection of an earlier one does not answer it. */
 enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t number);
 
-/* The greatest number that is known of this agent's requests, decided or not; 0: none. */
+/* The greatest number that is known of this agent's requests, decided, expired or not; 0: none. A new one must have a
+ * greater one, or it is not taken in: an agent's clock may have been set back meanwhile. */
 uint64_t requests_number(const struct requests *r, const struct agent_id *asker);
 
 /* One request that waits. Texts are untrusted, printable UTF-8 without control characters, and the mailbox's until it

@@ -14,7 +14,7 @@
 enum {
 	REQUESTS_IDLE_MAX = 128,    /* entries that do not count */
 	REQUESTS_EXPIRED_MAX = 512, /* agents whose requests are not heard again */
-	REQUESTS_KEEP_DAYS = 28,    /* answers that are not for good, and the memory of expired requests */
+	REQUESTS_KEEP_DAYS = 28,    /* answers that are not for good, and the memory of expired and accepted requests */
 	REQUESTS_DAY_S = 24 * 3600,
 };
 
@@ -28,6 +28,7 @@ struct mail {
 	uint64_t serial; /* in the order in which they came */
 	int64_t heard_s;
 	bool counts, told; /* told: requests_news() has had it, or it comes from the file */
+	bool accepted;     /* a request that waited when its agent became a member */
 	bool stands;       /* while judging: may count as far as its signer and its kind go */
 	bool seen;         /* a request that counts, and an owner has seen */
 	size_t rank;       /* while judging: its place in what its giver gave */
@@ -44,7 +45,7 @@ struct requests_expired {
 struct requests {
 	struct group_tag tag;
 	struct mail *items;
-	struct requests_expired *expired; /* in the order in which they expired */
+	struct requests_expired *expired; /* or were accepted; in that order */
 	uint64_t serial;
 	size_t waiting; /* requests that count */
 };

@@ -318,6 +318,30 @@ static void drop_idle(struct requests *r, struct mail_list *l)
 		requests_drop(r, l->m[i]);
 }
 
+/* A request that waited when its agent became a member was accepted. Once that agent has left or was removed, it does
+ * not wait again: only a new one does. An admission that turns out to be void accepts nothing. */
+static void drop_accepted(struct requests *r, const struct roster *roster, int64_t now_s)
+{
+	struct mail *m, *next;
+	struct agent_id by;
+
+	HASH_ITER(hh, r->items, m, next) {
+		enum roster_outside why;
+
+		if (m->e.is_answer)
+			continue;
+		if (m->counts && roster_may(roster, &m->e.asker, RIGHT_TAKE_PART))
+			m->accepted = true;
+		if (!m->accepted)
+			continue;
+		why = roster_outside(roster, &m->e.asker, &by);
+		if (why != OUTSIDE_LEFT && why != OUTSIDE_REMOVED)
+			continue;
+		requests_expire(r, &m->e.asker, m->e.number, now_s);
+		requests_drop(r, m);
+	}
+}
+
 bool requests_settle(struct requests *r, const struct roster *roster, int64_t now_s)
 {
 	uint8_t before[32], after[32];
@@ -326,6 +350,7 @@ bool requests_settle(struct requests *r, const struct roster *roster, int64_t no
 
 	(void)requests_digest(r, before);
 	drop_old(r, now_s);
+	drop_accepted(r, roster, now_s);
 	HASH_ITER(hh, r->items, m, next) {
 		m->counts = false;
 		m->seen = false;

@@ -29,9 +29,13 @@ enum requests_state requests_state(const struct requests *r, const struct agent_
 
 uint64_t requests_number(const struct requests *r, const struct agent_id *asker)
 {
+	const struct requests_expired *x;
 	const struct mail *m, *next;
 	uint64_t number = 0;
 
+	HASH_FIND(hh, r->expired, asker, sizeof(*asker), x);
+	if (x != NULL)
+		number = x->number;
 	HASH_ITER(hh, r->items, m, next)
 		if (m->counts && m->e.number > number && agent_id_equal(&m->e.asker, asker))
 			number = m->e.number;

@@ -62,6 +62,39 @@ static void an_acceptance_beats_every_rejection(void **state)
 	requests_free(r);
 }
 
+/* An owner would otherwise be asked again by one that has left or was removed, with a code that was compared once. */
+static void what_was_accepted_never_waits_again(void **state)
+{
+	struct mail_world *w = *state;
+	size_t first = asks(w, 0, MEMBER, 5), other = asks(w, 1, MEMBER, 5), meanwhile;
+	struct bytes leave = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct requests *r = mail_of(w);
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(roster_grant(w->roster, w->people[FOUNDER], asker_id(w, i), ROLE_MEMBER, "x", mail_now), 0);
+	requests_settle(r, w->roster, mail_now);
+	/* One that comes while it is a member was not accepted: its leave may be on the way to us. */
+	meanwhile = asks(w, 1, OWNER, 6);
+	mail_put(w, r, meanwhile);
+	requests_settle(r, w->roster, mail_now);
+	assert_int_equal(requests_waiting(r), 0);
+	assert_int_equal(roster_leave(w->roster, w->askers[0], false, mail_now, &leave), 0);
+	assert_int_equal(roster_remove(w->roster, w->people[FOUNDER], asker_id(w, 1), mail_now), 0);
+	requests_settle(r, w->roster, mail_now);
+	assert_int_equal(requests_waiting(r), 1);
+	assert_true(counts(w, r, meanwhile));
+	/* Nor when somebody brings it that has not heard of it. */
+	assert_int_equal(requests_put(r, 1, w->entries[first].p, w->entries[first].len, mail_now), REQUESTS_KNOWN);
+	assert_int_equal(requests_put(r, 1, w->entries[other].p, w->entries[other].len, mail_now), REQUESTS_KNOWN);
+	/* Its agent learns which number is free, whatever its clock says. */
+	assert_int_equal(requests_number(r, asker_id(w, 0)), 5);
+	mail_put(w, r, asks(w, 0, OWNER, 6));
+	requests_settle(r, w->roster, mail_now);
+	assert_int_equal(requests_state(r, asker_id(w, 0), 6), REQUESTS_WAITING);
+	requests_free(r);
+	bytes_free(&leave);
+}
+
 static void words_without_a_right_do_not_count(void **state)
 {
 	struct mail_world *w = *state;
@@ -387,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MAIL_TEST(a_request_waits_until_an_owner_decides),
 		MAIL_TEST(an_acceptance_beats_every_rejection),
+		MAIL_TEST(what_was_accepted_never_waits_again),
 		MAIL_TEST(words_without_a_right_do_not_count),
 		MAIL_TEST(every_order_of_any_entries_ends_the_same),
 		MAIL_TEST(one_agent_has_one_request),
