@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent/cli/format.h"
@@ -15,7 +16,6 @@
 #include "agent/escape.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "sync/plan/path.h"
 
 enum { WORDS_MAX = 1000 };
 
@@ -96,6 +96,13 @@ static const char *below_share(const struct sharing *s, const char *real)
 	return strncmp(real, s->share, n) == 0 && real[n] == '/' ? real + n + 1 : NULL;
 }
 
+static bool is_above_share(const struct sharing *s, const char *real)
+{
+	size_t n = strlen(real);
+
+	return strncmp(s->share, real, n) == 0 && (s->share[n] == '/' || real[n - 1] == '/');
+}
+
 /* The real path of the folder above, and the name as it is: a symlink is shared as such. Fresh; NULL and errno. */
 static char *real_place(const char *word)
 {
@@ -138,7 +145,7 @@ static int share_word(struct sharing *s, const char *word, const char *folder)
 	below = below_share(s, real);
 	if (below != NULL) {
 		add_path(s, below);
-	} else if (path_is_under(s->share, real) || strrchr(real, '/')[1] == '\0') {
+	} else if (strcmp(real, s->share) == 0 || is_above_share(s, real) || strrchr(real, '/')[1] == '\0') {
 		cli_error("%s: cannot be put into the group's folder, as it is that folder or has it inside", word);
 		rc = CLI_REFUSED;
 	} else {
@@ -177,15 +184,22 @@ static void print_shared(const struct sharing *s)
 		             format_bytes(size, s->copy.bytes));
 }
 
-/* "": the share itself. */
+/* "": the share itself. The agent judges names as a whole; here it is only about not writing where it never looks. */
 static int check_folder(const char *to)
 {
-	enum path_verdict verdict = to[0] != '\0' ? path_check(to, strlen(to)) : PATH_OK;
+	const char *part = to;
 
-	if (verdict == PATH_OK)
-		return CLI_DONE;
-	cli_error("%s: not a folder for files of the group: %s", to, path_verdict_text(verdict));
-	return CLI_REFUSED;
+	while (*part != '\0') {
+		size_t n = strcspn(part, "/");
+
+		if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && part[0] == '.' && part[1] == '.') ||
+		    (n == 8 && strncasecmp(part, ".lanyard", 8) == 0)) {
+			cli_error("%s: not a folder for files of the group", to);
+			return CLI_REFUSED;
+		}
+		part += n + (part[n] == '/');
+	}
+	return CLI_DONE;
 }
 
 /* Tells the agent what is shared, or was put there. */

@@ -230,7 +230,7 @@ static bool part_is_ours(const struct copy_file *f, const char *path, int fd)
 }
 
 /* The part, locked as long as it is open, so that two copies at once do not write and name one file. -1 after a message. */
-static int open_part(const struct copy_file *f, const char *path)
+static int open_copy_part(const struct copy_file *f, const char *path)
 {
 	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fd = fs_open(f->dirfd, path, flags, 0600);
 
@@ -298,7 +298,7 @@ static bool name_is_taken(const struct copy_file *f)
 static int copy_regular(struct copy_file *f, const json_t *header)
 {
 	char *part = part_path(f, header);
-	struct stream s = { .f = f, .part = open_part(f, part), .expected = header };
+	struct stream s = { .f = f, .part = open_copy_part(f, part), .expected = header };
 	int64_t from = 0;
 	int rc = s.part < 0 ? CLI_REFUSED : check_part(f, s.part, &from);
 
