@@ -99,7 +99,8 @@ size_t requests_by_code(const struct requests *r, const char *code, struct reque
  * once may ask again otherwise. forever holds for an agent that does not ask as well. */
 int requests_reject(struct requests *r, const struct roster *roster, const struct identity *self,
                     const struct agent_id *asker, bool forever, int64_t now_s);
-/* An owner has looked at the list: what it saw is not pushed out by what comes later. Returns how many were new. */
+/* An owner has looked at the list: what it saw goes before its equals, so that what comes later does not push it out,
+ * unless its address or its giver has more of them than those that do. Returns how many were new. */
 size_t requests_mark_seen(struct requests *r, const struct roster *roster, const struct identity *self, int64_t now_s);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * Room is shared out so that nobody takes another's. A member has its own room for the requests it gave a salt for,
  * and in that every address has its own. So a stranger with many keys fills his address's room; one with many addresses
- * too fills the member's, newest first, where what an owner has seen stays; and a member that invents requests leaves
- * those of others alone. */
+ * too fills the member's, newest first, where what an owner has seen stays as far as it is not of a crowd at one
+ * address; and a member that invents requests leaves those of others alone. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +184,15 @@ static int seen_first(const struct mail *a, const struct mail *b)
 	return (int)b->seen - (int)a->seen;
 }
 
+/* One that was seen goes before its equals only: else what a crowd asked before an owner looked would keep everybody else
+ * out until it expires. */
+static int rank_first(const struct mail *a, const struct mail *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return seen_first(a, b);
+}
+
 static int newest_first(const struct mail *a, const struct mail *b)
 {
 	if (a->e.date_s != b->e.date_s)
@@ -209,19 +218,15 @@ static int requests_by_giver(const void *a, const void *b)
 	int order = memcmp(&x->e.signer, &y->e.signer, sizeof(x->e.signer));
 
 	if (order == 0)
-		order = seen_first(x, y);
-	if (order == 0)
-		order = x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : 0;
+		order = rank_first(x, y);
 	return order != 0 ? order : newest_first(x, y);
 }
 
 static int requests_by_rank(const void *a, const void *b)
 {
 	const struct mail *x = *(const struct mail *const *)a, *y = *(const struct mail *const *)b;
-	int order = seen_first(x, y);
+	int order = rank_first(x, y);
 
-	if (order == 0)
-		order = x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : 0;
 	return order != 0 ? order : memcmp(x->hash, y->hash, sizeof(x->hash));
 }
 

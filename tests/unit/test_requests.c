@@ -256,6 +256,29 @@ static void a_member_fills_its_own_room_only(void **state)
 	requests_free(r);
 }
 
+/* One host fills a member's room from a few addresses, and an owner looks at the list: others still have room. */
+static void what_an_owner_has_seen_keeps_nobody_out(void **state)
+{
+	struct mail_world *w = *state;
+	struct requests *r = mail_new(w);
+	size_t honest;
+
+	for (int i = 0; i < REQUESTS_OF_GIVER; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "10.0.0.%d", i / REQUESTS_OF_ADDRESS);
+		mail_put(w, r, asks_from(w, i, MEMBER, 1, address, mail_now));
+	}
+	requests_settle(r, w->roster, mail_now);
+	assert_int_equal(requests_mark_seen(r, w->roster, w->people[OWNER], mail_now), REQUESTS_OF_GIVER);
+	honest = asks_from(w, REQUESTS_OF_GIVER, MEMBER, 1, "10.0.1.1", mail_now + 1);
+	mail_put(w, r, honest);
+	requests_settle(r, w->roster, mail_now);
+	assert_int_equal(requests_waiting(r), REQUESTS_OF_GIVER);
+	assert_true(counts(w, r, honest));
+	requests_free(r);
+}
+
 static void what_an_owner_has_seen_is_not_pushed_out(void **state)
 {
 	struct mail_world *w = *state;
@@ -428,6 +451,7 @@ int main(void)
 		MAIL_TEST(a_network_has_the_room_of_one_host),
 		MAIL_TEST(a_member_fills_its_own_room_only),
 		MAIL_TEST(what_an_owner_has_seen_is_not_pushed_out),
+		MAIL_TEST(what_an_owner_has_seen_keeps_nobody_out),
 		MAIL_TEST(what_does_not_count_is_bounded),
 		MAIL_TEST(a_request_waits_for_fourteen_days_by_our_own_clock),
 		MAIL_TEST(a_rejection_outlives_the_request_and_one_for_good_stays),
