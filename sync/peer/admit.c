@@ -150,12 +150,15 @@ static void end_unanswered(struct talk *t)
 		session_ended(s, "it asks to join, and we are not a member");
 }
 
-void admit_request_in(struct talk *t, const struct msg_bytes *request)
+/* What the joiner shows beside it waits for the request, so nothing is kept of a request that is not answered. */
+void admit_request_in(struct talk *t, const struct msg_group_open *m)
 {
-	if (may_answer(t))
-		roster_in_join(t, request);
-	else
+	if (!may_answer(t)) {
 		end_unanswered(t);
+		return;
+	}
+	roster_in_left(t, m->credential, m->ncredential);
+	roster_in_join(t, &m->join);
 }
 
 /* We may have been removed while a worker checked the signatures, so we ask again whether we may answer. */

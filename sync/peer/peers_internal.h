@@ -443,7 +443,7 @@ void admit_join_check(struct peer_group *g);
 /* Joining: this peer turned us away. */
 void admit_join_refused(struct talk *t, const char *reason);
 /* A request to join, to be answered by admit_checked(), or by nothing when we are not a member. May end the session. */
-void admit_request_in(struct talk *t, const struct msg_bytes *request);
+void admit_request_in(struct talk *t, const struct msg_group_open *m);
 /* Answers a request. good: its signatures hold. True when the roster has a new member; otherwise t may be gone. */
 bool admit_checked(struct talk *t, const uint8_t *request, size_t n, bool good);
 

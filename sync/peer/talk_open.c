@@ -66,8 +66,7 @@ void talk_open_in(struct talk *t, const struct msg_group_open *m)
 		return; /* for an earlier offer; or a repetition */
 	t->open_in = true;
 	if (m->join.n) {
-		roster_in_left(t, m->credential, m->ncredential);
-		admit_request_in(t, &m->join);
+		admit_request_in(t, m);
 	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
 		/* Both sides may continue at once. */
 		talk_opened(t, m->roster_digest.n == 32 ? m->roster_digest.p : NULL);
