@@ -235,6 +235,18 @@ void hosts_print_lists(void)
 	}
 }
 
+/* The loser of a conflict that nobody settles, since no member that may write has its content, may stay beside the
+ * winner. */
+static bool is_sibling(const struct lines *l, const char *line)
+{
+	size_t n = strcspn(line, " ") + 1;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strncmp(l->line[i], line, n) == 0)
+			return true;
+	return false;
+}
+
 char *hosts_lists_differ(const struct host *a, const struct host *b)
 {
 	struct lines la, lb;
@@ -245,8 +257,8 @@ char *hosts_lists_differ(const struct host *a, const struct host *b)
 	for (size_t i = 0, j = 0; !why && (i < la.n || j < lb.n);) {
 		int c = i == la.n ? 1 : j == lb.n ? -1 : strcmp(la.line[i], lb.line[j]);
 
-		if ((c < 0 && !is_awaited(la.line[i])) ||
-		    (c > 0 && !is_folder_of_own(b, lb.line[j]) && !is_awaited(lb.line[j])))
+		if ((c < 0 && !is_awaited(la.line[i])) || (c > 0 && !is_sibling(&la, lb.line[j]) &&
+		                                           !is_folder_of_own(b, lb.line[j]) && !is_awaited(lb.line[j])))
 			why = mem_printf("P3: the lists of hosts %d and %d differ: %s, %s", a->number, b->number,
 			                 i < la.n ? la.line[i] : "nothing more",
 			                 j < lb.n ? lb.line[j] : "nothing more");
