@@ -67,6 +67,9 @@ bool host_join(struct host *h, enum role role)
 	tally_add(h->place == HOST_OUTSIDE ? TALLY_JOINED : TALLY_JOINED_AGAIN);
 	sim_trace("host %d joins", h->number);
 	h->place = HOST_MEMBER;
+	if (host_is_reader(h) && role != ROLE_READER)
+		oracle_shared(h);
+	h->knows = role;
 	sim_wire_mute(h->number, false);
 	host_start(h);
 	return true;
