@@ -23,6 +23,8 @@ enum {
 	ASK_OF_SESSION = 4,        /* groups that one stranger may ask for */
 	ASK_AT_ONCE = 8,           /* messages of one stranger */
 	ASK_MS = 5000,             /* and one more each */
+	ASK_ANSWERS_AT_ONCE = 64,  /* that we take of one agent */
+	ASK_ANSWERS_MS = 5000,     /* and one more each */
 	ASK_HELD_MAX = 32,         /* strangers whose connections stay while they wait */
 	ASK_JOB_ENTRIES = 64,
 };
@@ -94,6 +96,7 @@ struct asker_talk {
 	uint8_t r[REQUEST_NONCE];
 	bool revealed; /* r was: no other salt is answered with it */
 	int64_t asked_ms;
+	int64_t heard_ms; /* of the budget for answers */
 };
 
 /* A request of ours, with its giver's signature. */
@@ -101,6 +104,7 @@ struct asker_paper {
 	uint8_t *entry; /* owned */
 	size_t n;
 	struct request_entry e;
+	char host[REQUEST_ADDRESS_MAX + 1]; /* of its giver */
 };
 
 struct asker {
@@ -129,8 +133,9 @@ void asker_book_session_end(struct session *s);
 /* We ask on this connection, and were not sent away. */
 bool asker_book_holds(const struct session *s);
 struct asker_talk *asker_book_talk(struct asker *a, const struct session *s);
-/* Takes in an entry of ours, as the latest. False unless it is ours, signed, and of a member's key. */
-bool asker_book_keep(struct asker *a, const uint8_t *entry, size_t n);
+/* Takes in an entry of ours, as the latest; host: of its giver. Where there is no room, the oldest of the host that has
+ * given most goes. False unless it is ours, signed, and of a member's key. */
+bool asker_book_keep(struct asker *a, const uint8_t *entry, size_t n, const char *host);
 /* The reverse of asker_save(); what is damaged is left out. */
 void asker_book_load(struct asker *a, const uint8_t *p, size_t n);
 void asker_book_changed(struct asker *a);

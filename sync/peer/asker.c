@@ -215,12 +215,14 @@ static void note_of(struct asker *a, const struct asker_talk *k, const char *wha
 
 static void on_waiting(struct asker *a, struct asker_talk *k, const struct msg_bytes *entry)
 {
+	char host[REQUEST_ADDRESS_MAX + 1];
 	struct request_entry e;
 
 	asker_book_note(a, NULL);
+	ask_budget_host(host, k->session->link->address);
 	if (entry->n == 0 || request_parse(&e, entry->p, entry->n) < 0 || e.is_answer ||
 	    memcmp(e.r, k->r, sizeof(k->r)) != 0 || !agent_id_equal(&e.signer, &k->session->id) ||
-	    !asker_book_keep(a, entry->p, entry->n))
+	    !asker_book_keep(a, entry->p, entry->n, host))
 		return;
 	/* Whoever was not asked yet is shown it. */
 	ask_all_again(a);
@@ -282,8 +284,13 @@ void asker_answer_in(struct session *s, const struct msg_ask_answer *m)
 	DL_FOREACH_SAFE(s->peers->askers, a, next) {
 		struct asker_talk *k = asker_book_talk(a, s);
 
-		if (k && k->asked && !a->stopped && memcmp(m->tag, a->config.tag.b, sizeof(a->config.tag.b)) == 0)
+		if (!k || !k->asked || a->stopped || memcmp(m->tag, a->config.tag.b, sizeof(a->config.tag.b)) != 0)
+			continue;
+		/* Each is stored and shown. */
+		if (ask_budget_take(&k->heard_ms, ASK_ANSWERS_AT_ONCE, ASK_ANSWERS_MS, asker_now(a)))
 			on_answer(a, k, m);
+		else if (!s->condemned)
+			s->condemned = "answers too often";
 	}
 }
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sync/peer/ask_internal.h"
 
-static const uint8_t asker_magic[8] = "lanyardK";
+static const uint8_t asker_magic[8] = "lanyardL";
 
 bool asker_book_active(const struct peers *p)
 {
@@ -78,7 +78,33 @@ static void paper_drop(struct asker *a, size_t i)
 	a->npapers--;
 }
 
-bool asker_book_keep(struct asker *a, const uint8_t *entry, size_t n)
+static bool is_same_network(const char *a, const char *b)
+{
+	size_t n = request_network(a);
+
+	return n == request_network(b) && memcmp(a, b, n) == 0;
+}
+
+/* The paper that makes room for one of this host: an agent that gives salts under many keys takes its own place, not that
+ * of a member. */
+static size_t paper_to_drop(const struct asker *a, const char *host)
+{
+	size_t most = 0, at = 0;
+
+	for (size_t i = 0; i < a->npapers; i++) {
+		size_t n = is_same_network(a->papers[i].host, host);
+
+		for (size_t k = 0; k < a->npapers; k++)
+			n += is_same_network(a->papers[i].host, a->papers[k].host);
+		if (n >= most) { /* the later in the list, the older */
+			most = n;
+			at = i;
+		}
+	}
+	return at;
+}
+
+bool asker_book_keep(struct asker *a, const uint8_t *entry, size_t n, const char *host)
 {
 	const uint8_t *key = identity_public_key(a->peers->config.self);
 	struct asker_paper *fresh = &a->papers[0];
@@ -88,11 +114,13 @@ bool asker_book_keep(struct asker *a, const uint8_t *entry, size_t n)
 	    memcmp(e.key, key, PUBLIC_KEY_LEN) != 0 || !request_signed(entry, n))
 		return false;
 	if (a->npapers == ASKER_CODES_MAX)
-		paper_drop(a, a->npapers - 1);
+		paper_drop(a, paper_to_drop(a, host));
 	memmove(&a->papers[1], &a->papers[0], a->npapers * sizeof(*a->papers));
 	a->npapers++;
 	fresh->entry = mem_dup(entry, n);
 	fresh->n = n;
+	memset(fresh->host, 0, sizeof(fresh->host));
+	memcpy(fresh->host, host, strnlen(host, REQUEST_ADDRESS_MAX));
 	(void)request_parse(&fresh->e, fresh->entry, n);
 	if (e.number > a->number)
 		a->number = e.number;
@@ -110,6 +138,8 @@ void asker_save(const struct asker *a, struct bytes *out)
 	for (size_t i = a->npapers; i-- > 0;) { /* the latest last, as they came */
 		bytes_append_u32(out, (uint32_t)a->papers[i].n);
 		bytes_append(out, a->papers[i].entry, a->papers[i].n);
+		bytes_append_u8(out, (uint8_t)strlen(a->papers[i].host));
+		bytes_append(out, a->papers[i].host, strlen(a->papers[i].host));
 	}
 }
 
@@ -132,9 +162,14 @@ void asker_book_load(struct asker *a, const uint8_t *p, size_t n)
 	while (!in.bad && reader_left(&in) > 0) {
 		uint32_t len = reader_u32(&in);
 		const uint8_t *entry = reader_take(&in, len);
+		uint8_t host_n = reader_u8(&in);
+		const uint8_t *host = reader_take(&in, host_n);
+		char text[REQUEST_ADDRESS_MAX + 1] = "";
 
-		if (entry != NULL)
-			(void)asker_book_keep(a, entry, len);
+		if (entry == NULL || host == NULL || host_n > REQUEST_ADDRESS_MAX)
+			return;
+		memcpy(text, host, host_n);
+		(void)asker_book_keep(a, entry, len, text);
 	}
 }
 

@@ -47,6 +47,11 @@ def drops_what_it_carries(liar, foe, kind, m):
         foe.say(answer(m[1][0], LATER))
 
 
+def floods(liar, foe, kind, m):
+    """Each answer is stored and shown, so it is sent away."""
+    foe.say(answer(m[1][0], LATER) * 500)
+
+
 def is_silent(liar, foe, kind, m):
     pass
 
@@ -62,6 +67,7 @@ LIES = {
     "a salt for a known r": knows_r_and_gives_another_salt,
     "code after code": drops_what_it_carries,
     "rubbish": rubbish,
+    "a flood": floods,
     "nothing": is_silent,
 }
 
@@ -81,6 +87,8 @@ def test_a_liar_neither_lets_in_nor_keeps_out(lab, lie):
         netlab.until("the guest has its code", lambda: request["code"] in guest.cli("status")["asked"][0]["codes"], 20)
         often = SALTS_OF_ADDRESS + 1 if lie == "code after code" else 1
         netlab.until("the liar was asked", lambda: liar.asked >= often, 20)
+        if lie == "a flood":
+            netlab.until("it is sent away", lambda: "answers too often" in guest.daemon.log(), 20)
         assert not guest.cli("groups")["groups"]
         owner.cli("accept", "pics", request["code"])
         netlab.until("the guest is a member", lambda: guest.cli("groups")["groups"], 20)

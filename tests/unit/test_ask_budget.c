@@ -1,11 +1,15 @@
-/* How much strangers may ask and members may bring: a number at once, and one more per time. */
+/* How much strangers may ask and members may bring: a number at once, and one more per time; and which of its requests an
+ * asker keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "sync/peer/ask_internal.h"
 
 enum { START = 1000, HOUR = 3600 * 1000 };
@@ -109,6 +113,92 @@ static void each_member_brings_its_own_share(void **state)
 	ask_budget_free(b);
 }
 
+/* Takes in a request of a's that a giver at this host has signed; its code. */
+static void keep_one(struct asker *a, const char *host, char code[REQUEST_CODE_TEXT])
+{
+	const struct identity *self = a->peers->config.self;
+	struct identity *giver = identity_new();
+	struct request q = { .tag = a->config.tag,
+		             .giver = *identity_id(giver),
+		             .number = a->number + 1,
+		             .name = "",
+		             .message = "" };
+	struct bytes part = BYTES_INIT(REQUEST_ENTRY_MAX), entry = BYTES_INIT(REQUEST_ENTRY_MAX);
+
+	memcpy(q.key, identity_public_key(self), PUBLIC_KEY_LEN);
+	random_bytes(q.s, sizeof(q.s));
+	request_sign(&part, &q, self);
+	assert_int_equal(request_vouch(&entry, part.p, part.len, "10.0.0.7", 1, giver), 0);
+	assert_true(asker_book_keep(a, entry.p, entry.len, host));
+	request_code(code, &q.tag, q.key, q.r, q.s);
+	bytes_free(&part);
+	bytes_free(&entry);
+	identity_free(giver);
+}
+
+static bool shows(const struct asker *a, const char *code)
+{
+	struct asker_status st;
+
+	asker_status(a, &st);
+	for (size_t i = 0; i < st.ncodes; i++)
+		if (strcmp(st.codes[i], code) == 0)
+			return true;
+	return false;
+}
+
+static struct asker *asker_of(struct peers *p)
+{
+	struct asker *a = MEM_NEW(struct asker);
+
+	a->peers = p;
+	a->since_s = 1000;
+	return a;
+}
+
+static void forget_papers(struct asker *a)
+{
+	for (size_t i = 0; i < a->npapers; i++)
+		free(a->papers[i].entry);
+	free(a);
+}
+
+/* It gives salts under one key after the other: the code that a member has carried to the owners is still shown, also
+ * after a restart. */
+static void a_host_with_many_keys_takes_no_members_place(void **state)
+{
+	struct identity *self = identity_new();
+	struct peers p = { .config = { .self = self } };
+	struct asker *a = asker_of(&p), *again = asker_of(&p);
+	char honest[REQUEST_CODE_TEXT], latest[REQUEST_CODE_TEXT];
+	struct bytes saved = BYTES_INIT(ASKER_SAVED_MAX);
+
+	(void)state;
+	keep_one(a, "10.0.0.1", honest);
+	for (int i = 0; i < 3 * ASKER_CODES_MAX; i++)
+		keep_one(a, "10.0.0.66", latest);
+	assert_int_equal(a->npapers, ASKER_CODES_MAX);
+	assert_true(shows(a, honest) && shows(a, latest));
+	asker_save(a, &saved);
+	asker_book_load(again, saved.p, saved.len);
+	assert_int_equal(again->npapers, ASKER_CODES_MAX);
+	for (int i = 0; i < ASKER_CODES_MAX; i++)
+		keep_one(again, "10.0.0.66", latest);
+	assert_true(shows(again, honest) && shows(again, latest));
+	/* Of as many hosts as there is room for, the oldest goes. */
+	for (int i = 0; i < ASKER_CODES_MAX; i++) {
+		char host[32];
+
+		(void)snprintf(host, sizeof(host), "10.0.1.%d", i);
+		keep_one(a, host, latest);
+	}
+	assert_false(shows(a, honest));
+	bytes_free(&saved);
+	forget_papers(a);
+	forget_papers(again);
+	identity_free(self);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +207,7 @@ int main(void)
 		cmocka_unit_test(one_address_gets_a_few_of_them),
 		cmocka_unit_test(a_refusal_costs_the_others_nothing),
 		cmocka_unit_test(each_member_brings_its_own_share),
+		cmocka_unit_test(a_host_with_many_keys_takes_no_members_place),
 	};
 
 	return cmocka_run_group_tests_name("ask_budget", tests, NULL, NULL);
