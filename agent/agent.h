@@ -46,7 +46,8 @@ struct peers *agent_peers(struct agent *a);
 
 void agent_engines(struct agent *a, bool (*fn)(void *arg, struct engine *e), void *arg);
 size_t agent_engine_count(const struct agent *a);
-/* By name, or by an unambiguous start (4 digits or more) of the ID in hex. NULL with *why. */
+/* By name, by NAME#start of the public ID, or by an unambiguous start (4 digits or more) of the ID in hex. NULL with
+ * *why. */
 struct engine *agent_find(struct agent *a, const char *name_or_id, char **why);
 
 /* All return 0, or -1 with *why (fresh text for the user). share: absolute path, created when missing. */

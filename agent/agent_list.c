@@ -44,30 +44,52 @@ static bool id_begins(const struct engine *e, const char *text)
 	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
 }
 
-/* A matching name is preferred to the start of an ID, so that an ID cannot hide a name. */
-struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
+static bool has_plain_name(const struct engine *e, const char *text)
+{
+	return strcmp(engine_name(e), text) == 0;
+}
+
+/* NAME#start of the public ID, as `join` takes it. */
+static bool has_name_and_tag(const struct engine *e, const char *text)
+{
+	const char *hash = strrchr(text, '#');
+	size_t n = hash != NULL ? (size_t)(hash - text) : 0;
+	char tag[TAG_TEXT_MAX];
+
+	if (hash == NULL || hash[1] == '\0' || strlen(engine_name(e)) != n || memcmp(engine_name(e), text, n) != 0)
+		return false;
+	group_id_tag(tag, engine_group(e));
+	return strncmp(tag, hash + 1, strlen(hash + 1)) == 0;
+}
+
+static size_t find_groups(const struct agent *a, bool (*fits)(const struct engine *e, const char *text),
+                          const char *text, struct engine **found)
 {
 	const struct agent_group *g;
-	struct engine *found = NULL;
 	size_t n = 0;
 
 	DL_FOREACH(a->groups, g) {
-		if (strcmp(engine_name(g->engine), name_or_id) == 0) {
-			found = g->engine;
-			n++;
-		}
+		if (!fits(g->engine, text))
+			continue;
+		*found = g->engine;
+		n++;
 	}
-	if (n == 0) {
-		DL_FOREACH(a->groups, g) {
-			if (id_begins(g->engine, name_or_id)) {
-				found = g->engine;
-				n++;
-			}
-		}
-	}
+	return n;
+}
+
+/* A matching name is preferred to the start of an ID, so that an ID cannot hide a name. */
+struct engine *agent_find(struct agent *a, const char *name_or_id, char **why)
+{
+	struct engine *found = NULL;
+	size_t n = find_groups(a, has_plain_name, name_or_id, &found);
+
+	if (n == 0)
+		n = find_groups(a, has_name_and_tag, name_or_id, &found);
+	if (n == 0)
+		n = find_groups(a, id_begins, name_or_id, &found);
 	if (n == 1)
 		return found;
-	*why = mem_printf(n ? "%s: more than one group has that name: use the start of its ID (lanyard groups)"
+	*why = mem_printf(n ? "%s: more than one group has that name: say which, as NAME#ID (lanyard groups)"
 	                    : "%s: there is no such group here (lanyard groups lists them)",
 	                  name_or_id);
 	return NULL;

@@ -80,6 +80,7 @@ json_t *api_ask_list(struct api *api)
 /* --- which group is meant: NAME, or NAME#start of its public ID --- */
 
 struct ask_wanted {
+	char text[ASK_TEXT_MAX + 1]; /* as a whole: a name may have a '#' in it */
 	char name[ASK_TEXT_MAX + 1];
 	char start[ASK_TEXT_MAX + 1]; /* of the public ID; "": any */
 	size_t n;                     /* groups that it fits */
@@ -93,6 +94,7 @@ static void wanted_parse(struct ask_wanted *w, const char *text)
 	char *hash;
 
 	memset(w, 0, sizeof(*w));
+	(void)snprintf(w->text, sizeof(w->text), "%s", text);
 	(void)snprintf(w->name, sizeof(w->name), "%s", text);
 	hash = strrchr(w->name, '#');
 	if (hash == NULL || strspn(hash + 1, "abcdefghijklmnopqrstuvwxyz234567") != strlen(hash + 1))
@@ -103,7 +105,8 @@ static void wanted_parse(struct ask_wanted *w, const char *text)
 
 static bool wanted_fits(const struct ask_wanted *w, const char *name, const char *tag)
 {
-	return strcmp(name, w->name) == 0 && strncmp(tag, w->start, strlen(w->start)) == 0;
+	return strcmp(name, w->text) == 0 ||
+	       (strcmp(name, w->name) == 0 && strncmp(tag, w->start, strlen(w->start)) == 0);
 }
 
 /* what: for people. */
@@ -288,35 +291,62 @@ static void asked_late(struct api *api, struct control_call *call, void *state)
 	(void)answer_look(call, &look, true);
 }
 
-struct ask_name {
-	const char *name;
-	bool here;
-};
-
-static bool has_group_name(void *arg, struct engine *e)
+static bool wanted_among_here(void *arg, struct engine *e)
 {
-	struct ask_name *n = arg;
+	struct ask_wanted *w = arg;
+	char tag[TAG_TEXT_MAX];
 
-	n->here |= strcmp(engine_name(e), n->name) == 0;
+	group_id_tag(tag, engine_group(e));
+	if (wanted_fits(w, engine_name(e), tag))
+		wanted_take(w, engine_name(e), tag, "");
 	return true;
 }
 
-/* A name that may be asked for; false after an answer. */
-static bool check_ask_text(struct api *api, struct control_call *call, const char *text)
+/* Whether the call asks for what is so already: who asks twice, because the first call ran out of time, is told of the
+ * acceptance. Nobody is told so who may mean another group of that name. */
+static bool is_answered_by(struct api *api, const struct ask_call *c, const struct engine *e)
 {
-	struct ask_name n = { .name = text };
+	struct ask_wanted others;
 
-	if (text[0] == '\0') {
+	if (c->share[0] != '\0')
+		return strcmp(c->share, engine_share_path(e)) == 0;
+	wanted_parse(&others, c->text);
+	agent_seen_groups(api->agent, wanted_among_seen, &others);
+	free(others.listed);
+	return strcmp(engine_name(e), c->text) != 0 || others.n == 0;
+}
+
+/* False after an answer: the text names no group, or one that is here. */
+static bool check_ask_text(struct api *api, struct control_call *call, struct ask_call *c)
+{
+	struct ask_wanted w;
+	struct engine *e;
+	char *why = NULL;
+
+	if (c->text[0] == '\0') {
 		control_fail(call, 400,
 		             "\"group\" must be the name of a group, or NAME#ID with a start of its public ID");
 		return false;
 	}
-	agent_engines(api->agent, has_group_name, &n);
-	if (n.here)
+	wanted_parse(&w, c->text);
+	agent_engines(api->agent, wanted_among_here, &w);
+	free(w.listed);
+	if (w.n == 0)
+		return true;
+	e = agent_find(api->agent, c->text, &why);
+	free(why);
+	if (e != NULL && engine_is_excluded(e))
+		control_fail(call, 409,
+		             "%s: this agent was in that group, and is no longer a member. To ask again: lanyard "
+		             "leave %s, then lanyard join %s",
+		             c->text, c->text, c->text);
+	else if (e != NULL && !engine_is_joiner(e) && is_answered_by(api, c, e))
+		memcpy(c->tag, w.tag, sizeof(c->tag));
+	else
 		control_fail(call, 409,
 		             "this agent is in a group of that name already, or joins it (lanyard groups); for another "
 		             "one of that name: NAME#ID");
-	return !n.here;
+	return c->tag[0] != '\0';
 }
 
 /* A field of the body, unescaped, into out of max + 1 bytes. -1: it is too long or malformed (400). */
@@ -359,7 +389,7 @@ void api_ask(struct api *api, struct control_call *call)
 	struct ask_call *c = MEM_NEW(struct ask_call);
 
 	if (api_body_number(call, "timeout", 0, ASK_TIMEOUT_MAX, &timeout) < 0 || ask_read(call, c) < 0 ||
-	    !check_ask_text(api, call, c->text)) {
+	    !check_ask_text(api, call, c)) {
 		free(c);
 		return;
 	}
@@ -411,17 +441,24 @@ bool api_ask_left(struct api *api, struct control_call *call)
 	struct ask_look look = { 0 };
 	struct ask_call c = { 0 };
 	char *why = NULL;
+	bool here;
 
-	if (text == NULL || agent_find(api->agent, text, &why) != NULL) {
-		free(text);
+	if (text == NULL)
 		return false;
-	}
+	here = agent_find(api->agent, text, &why) != NULL;
 	free(why);
 	wanted_parse(&w, text);
 	free(text);
 	agent_asks(api->agent, wanted_among_asked, &w);
 	free(w.listed);
-	if (w.n != 1)
+	if (here && w.n > 0) {
+		control_fail(call, 409,
+		             "%s: a group here has that name, and one that is asked for: say which, as NAME#ID "
+		             "(lanyard groups)",
+		             w.text);
+		return true;
+	}
+	if (here || w.n != 1)
 		return false;
 	memcpy(c.tag, w.tag, sizeof(c.tag));
 	look = look_at(api, &c);

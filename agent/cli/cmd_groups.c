@@ -18,16 +18,23 @@ static const char *field_text(const json_t *document, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* How much of the public ID tells this group from the others of its name: 0 if it is the only one. */
-static size_t tag_length(const json_t *seen, const json_t *group)
+static const char *tag_of(const json_t *group)
 {
-	const char *name = field_text(group, "group"), *tag = field_text(group, "id");
+	const char *tag = field_text(group, "public_id");
+
+	return tag[0] != '\0' ? tag : field_text(group, "id");
+}
+
+/* How much of the public ID tells this group from the others of its name; 0 if it is the only one. */
+static size_t tag_length(const json_t *all, const json_t *group)
+{
+	const char *name = field_text(group, "group"), *tag = tag_of(group);
 	size_t length = 0;
 	const json_t *other;
 	size_t i;
 
-	json_array_foreach(seen, i, other) {
-		const char *its = field_text(other, "id");
+	json_array_foreach(all, i, other) {
+		const char *its = tag_of(other);
 		size_t same = 0;
 
 		if (other == group || strcmp(field_text(other, "group"), name) != 0)
@@ -40,27 +47,34 @@ static size_t tag_length(const json_t *seen, const json_t *group)
 	return length;
 }
 
-/* Each as `join` takes it. */
-static void print_seen(const json_t *seen)
+/* As commands take it. */
+static char *name_text(const json_t *all, const json_t *group)
+{
+	size_t length = tag_length(all, group);
+	char *name = cli_text(group, "group");
+	char *text;
+
+	if (length == 0)
+		return name;
+	text = mem_printf("%s#%.*s", name, (int)length, tag_of(group));
+	free(name);
+	return text;
+}
+
+static void print_seen(const json_t *all, const json_t *seen)
 {
 	struct table table = TABLE_INIT(3);
 	const json_t *group;
 	size_t i;
 
 	json_array_foreach(seen, i, group) {
-		char *name = cli_text(group, "group");
-		char *tag = cli_text(group, "id");
 		char *owner = cli_text(group, "owner");
-		size_t length = tag_length(seen, group);
 		char members[FORMAT_MAX];
 
-		format_table_row(&table, (char *[]){ length > 0 ? mem_printf("%s#%.*s", name, (int)length, tag)
-		                                                : mem_strdup(name),
+		format_table_row(&table, (char *[]){ name_text(all, group),
 		                                     owner[0] != '\0' ? mem_printf("of %s", owner) : mem_strdup(""),
 		                                     mem_strdup(format_count(members, cli_number(group, "members"),
 		                                                             "member", "members")) });
-		free(name);
-		free(tag);
 		free(owner);
 	}
 	if (json_array_size(seen) > 0)
@@ -70,18 +84,23 @@ static void print_seen(const json_t *seen)
 
 static void print_groups(const json_t *document)
 {
+	json_t *here = json_object_get(document, "groups"), *asked = json_object_get(document, "asked");
+	json_t *seen = json_object_get(document, "seen"), *all = json_array(), *group;
 	struct table table = TABLE_INIT(4);
-	json_t *group;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "groups"), i, group)
-		format_table_row(&table, (char *[]){ cli_text(group, "group"), cli_text(group, "role"),
+	json_array_extend(all, here);
+	json_array_extend(all, asked);
+	json_array_extend(all, seen);
+	json_array_foreach(here, i, group)
+		format_table_row(&table, (char *[]){ name_text(all, group), cli_text(group, "role"),
 		                                     cli_text(group, "state"), cli_text(group, "share") });
-	json_array_foreach(json_object_get(document, "asked"), i, group)
-		format_table_row(&table, (char *[]){ cli_text(group, "group"), mem_strdup(""), cli_text(group, "state"),
+	json_array_foreach(asked, i, group)
+		format_table_row(&table, (char *[]){ name_text(all, group), mem_strdup(""), cli_text(group, "state"),
 		                                     cli_text(group, "share") });
 	format_table_print(&table);
-	print_seen(json_object_get(document, "seen"));
+	print_seen(all, seen);
+	json_decref(all);
 }
 
 int cmd_groups(struct cli *cli, int argc, char **argv)

@@ -172,6 +172,11 @@ bool engine_is_joiner(const struct engine *e)
 	return e->token != NULL;
 }
 
+bool engine_is_excluded(const struct engine *e)
+{
+	return e->phase == PHASE_EXCLUDED;
+}
+
 bool engine_joins_by(const struct engine *e, const char *token)
 {
 	return e->token != NULL && strcmp(e->token, token) == 0;

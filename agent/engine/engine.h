@@ -62,6 +62,8 @@ void engine_check_share(struct engine *e);
 bool engine_share_checked(struct engine *e);
 /* It holds an invite that no member has honoured yet. */
 bool engine_is_joiner(const struct engine *e);
+/* It was a member, and is none any more, as the roster shows. */
+bool engine_is_excluded(const struct engine *e);
 /* A worker is still opening the share; only then it shows whether engine_found() succeeded. */
 bool engine_opening(const struct engine *e);
 /* The message for a disk that does not answer; NULL: it answers. */

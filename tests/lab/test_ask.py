@@ -286,11 +286,46 @@ def test_two_groups_of_one_name_are_told_apart(lab):
     code = ask(d, "home#" + of_b[:6])
     until_requested(b, code)
     assert requests(a) == []
+    # Also where one of them is here already, which is told apart from it.
     c_sees = c.lanyard("groups").out.decode()
-    assert re.search(r"^home +of a +1 member$", c_sees, re.M), c_sees
+    assert re.search(r"^home#%s +of a +1 member$" % of_a[:4], c_sees, re.M), c_sees
+    assert re.search(r"^home#%s +member " % of_b[:4], c_sees, re.M), c_sees
+    assert c.cli("members", "home#" + of_b[:4]) == c.cli("members", "home")
+    ask_a = c.lanyard("join", "home#" + of_a[:4], "--share", c.path("of-a"), "--timeout", "0")
+    assert ask_a.code == 1 and "confirmation code" in ask_a.out.decode()
+    # Nobody loses a group who gives up asking for another.
+    left = c.lanyard("leave", "home")
+    assert left.code == 1 and "NAME#ID" in left.err, left
+    c.cli("leave", "home#" + of_a[:4])
+    mine, = c.cli("groups")["groups"]
+    assert mine["public_id"] == of_b and c.cli("groups")["asked"] == []
     b.cli("accept", "home", code)
     until_member(d)
     assert [g["id"] for g in seen(d)] == [of_a]
+
+
+def test_who_asks_again_is_told_of_the_acceptance(lab):
+    a, b, c = [lab.host(name) for name in "abc"]
+    start(a, b, c)
+    a.cli("create", "a#b", "--share", a.share)
+    until_seen(b, "a#b")
+    a.cli("accept", "a#b", ask(b, "a#b"))
+    until_member(b, "a#b")
+    for words in (["a#b"], ["a#b", "--share", b.share]):
+        again = b.cli("join", *words, "--timeout", "5")
+        assert (again["state"], again["share"]) == ("accepted", b.share)
+    other = b.lanyard("join", "a#b", "--share", b.path("other"), "--timeout", "5")
+    assert other.code == 1 and "already" in other.err, other
+    # Where there is another one of that name, that one may be meant.
+    c.cli("create", "a#b", "--share", c.share)
+    until_seen(b, "a#b")
+    assert b.lanyard("join", "a#b", "--timeout", "5").code == 1
+    # A former member is told the way back.
+    a.cli("remove", "a#b", "b")
+    until("b is out", lambda: b.status()["error"], 20)
+    out = b.lanyard("join", "a#b", "--share", b.share, "--timeout", "5")
+    assert out.code == 1 and "lanyard leave a#b" in out.err, out
+    assert requests(a) == []  # what was accepted once does not ask again
 
 
 def test_another_owner_accepts(lab):

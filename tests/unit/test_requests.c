@@ -71,7 +71,9 @@ static void what_was_accepted_never_waits_again(void **state)
 	struct requests *r = mail_of(w);
 
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(roster_grant(w->roster, w->people[FOUNDER], asker_id(w, i), ROLE_MEMBER, "x", mail_now), 0);
+		assert_int_equal(roster_grant(w->roster, w->people[FOUNDER], asker_id(w, i), ROLE_MEMBER, "x",
+		                              mail_now),
+		                 0);
 	requests_settle(r, w->roster, mail_now);
 	/* One that comes while it is a member was not accepted: its leave may be on the way to us. */
 	meanwhile = asks(w, 1, OWNER, 6);
