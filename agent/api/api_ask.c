@@ -19,6 +19,7 @@ enum {
 	CODE_S = 2, /* at least, to find the group and get a code */
 	ASK_TEXT_MAX = GROUP_NAME_MAX + 1 + TAG_TEXT_MAX,
 	ASK_SHARE_MAX = 4096,
+	TAG_SHOWN = 8, /* digits of a public ID, unless as many were given */
 	NAMED_MAX = 5, /* groups that are named in a message */
 };
 
@@ -112,6 +113,8 @@ static bool wanted_fits(const struct ask_wanted *w, const char *name, const char
 /* what: for people. */
 static void wanted_take(struct ask_wanted *w, const char *name, const char *tag, const char *what)
 {
+	/* Anybody can announce a group whose public ID begins like another's. */
+	int shown = strlen(w->start) < TAG_SHOWN ? TAG_SHOWN : TAG_TEXT_MAX - 1;
 	char *longer;
 
 	if (w->n++ == 0) {
@@ -120,8 +123,8 @@ static void wanted_take(struct ask_wanted *w, const char *name, const char *tag,
 	}
 	if (w->n > NAMED_MAX)
 		return;
-	longer = mem_printf("%s%s%s#%.8s (%s)", w->listed != NULL ? w->listed : "", w->listed != NULL ? ", " : "", name,
-	                    tag, what);
+	longer = mem_printf("%s%s%s#%.*s (%s)", w->listed != NULL ? w->listed : "", w->listed != NULL ? ", " : "", name,
+	                    shown, tag, what);
 	free(w->listed);
 	w->listed = longer;
 }

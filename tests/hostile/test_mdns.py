@@ -41,11 +41,11 @@ def agent(number):
     return (digits * 9)[:51] + "a"
 
 
-def announcement(kind, who, serial, ip, port=4170):
-    """All records of one instance."""
+def announcement(kind, who, serial, ip, port=4170, groups=()):
+    """All records of one instance, which shows these groups."""
     instance = "%s-%04x" % (who, serial & 0xffff)
     service, host = instance + "." + SERVICE, instance + ".local"
-    txt = b"".join(struct.pack("B", len(s)) + s for s in (b"v=1", b"id=" + who.encode()))
+    txt = b"".join(struct.pack("B", len(s)) + s for s in (b"v=1", b"id=" + who.encode(), *groups))
     return [record(kind, PTR, name(service)), record(service, SRV, struct.pack("!3H", 0, 0, port) + name(host), flush=True),
             record(service, TXT, txt, flush=True), record(host, A, socket.inet_aton(ip), flush=True)]
 
@@ -148,3 +148,22 @@ def test_a_member_announced_where_nobody_answers(scene, victim, voice):
         scene.honest.daemon.start("--discovery", "off")
         voice.flood(dead, 20, 12)
     assert len(victim.peers()) == 1
+
+
+def test_a_group_that_is_announced_under_anothers_name(scene, victim, voice):
+    """With a public ID that begins like the true one's, and an owner whose name writes to the terminal."""
+    true = subtype(victim).split(".")[0][1:]
+    false = true[:20] + "aaaaaa"
+    group = b"g=%s 9 %s/\x1b[31mv\xff\xe2\x80\xaeictim" % (false.encode(), GROUP.encode())
+    guest = scene.foe
+    guest.daemon.start("--discovery", "embedded", "--listen", "4199")
+
+    def seen():
+        voice.say(packet(answers=announcement(SERVICE, agent(7), 1, guest.ip, groups=[group])))
+        return {g["id"] for g in guest.cli("groups")["seen"]}
+    netlab.until("both are seen", lambda: seen() == {true, false}, 20)
+    for start in ("", "#" + true[:8]):
+        got = guest.lanyard("join", GROUP + start, "--share", guest.share, "--timeout", "0")
+        assert got.code == 1 and "2 groups have that name" in got.err
+        assert not set("\x1b\u202e") & set(got.err + guest.lanyard("groups").out.decode())
+    assert "#%s (" % true in got.err and "#%s (" % false in got.err
