@@ -149,8 +149,8 @@ static void slice_done(struct engine *e, struct aside_task *t, const char *last,
 	if (!more && !t->away && index_choose_under(e->index, index_choices(e->index), t->paths[t->at]) == 0 &&
 	    e->fetch != NULL)
 		fetch_choices_changed(e->fetch);
-	if (!more && t->paths[t->at][0] != '\0')
-		engine_hint(e, t->paths[t->at]);
+	if (!more && t->paths[t->at][0] != '\0' && e->local != NULL)
+		local_hint_tree(e->local, t->paths[t->at]);
 	path_done(e, t, more ? last : NULL);
 }
 

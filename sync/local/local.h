@@ -60,6 +60,8 @@ void local_free(struct local *l);
 void local_start(struct local *l);
 /* Checks this path at once. For the installer that found what it did not expect, and whoever else has a doubt. */
 void local_hint(struct local *l, const char *path);
+/* The same for a folder and all that is in it: things may be there that no event told of, or that did not count so far. */
+void local_hint_tree(struct local *l, const char *path);
 /* Makes a full scan as soon as possible. */
 void local_rescan(struct local *l);
 /* Has a worker probe whether the share is there: LOCAL_ERROR when it is not. An unmounted disk makes no event that

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
+#include "sync/plan/path.h"
 
 enum {
 	MOVES_MAX = 20000,
@@ -144,4 +145,11 @@ void scan_queue_move(struct local *l, const char *from, const char *to, bool is_
 	v->to = mem_strdup(to);
 	l->scan.nmoves++;
 	DL_APPEND(l->scan.moves, v); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
+}
+
+void local_hint_tree(struct local *l, const char *path)
+{
+	local_hint(l, path);
+	if (path_check(path, strlen(path)) == PATH_OK && !local_is_left_out(l, path, true))
+		scan_queue_tree(l, path, NULL);
 }

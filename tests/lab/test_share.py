@@ -105,6 +105,21 @@ def test_sharing_again_tells_what_was_changed_meanwhile(lab):
     assert len(copies) == 1 and {a.read("both"), a.read(os.fsdecode(copies[0]))} == {b"by a", b"by c too"}
 
 
+def test_sharing_a_folder_again_tells_what_was_made_in_it_meanwhile(lab):
+    a, b, c, d = four(lab, {"f/old": b"old"}, modes="d")
+    for host in (c, d):
+        host.cli("unshare", "pics", "f")
+        write(host, "f/of-" + host.name, host.name.encode())
+        write(host, "f/deep/of-" + host.name, host.name.encode())
+        host.wait_sync(peers=3)
+    assert set(trees.picture(a.share)) == {b"f", b"f/old"}
+    for host in (c, d):
+        share(host, "f")
+        heard([a, b], "f/of-" + host.name, host.name.encode())
+        heard([a, b], "f/deep/of-" + host.name, host.name.encode())
+    netlab.settle([c, a, b], peers=[3, 3, 3])
+
+
 def test_an_unshared_file_is_own_on_demand_as_well(lab):
     a, b, c, d = four(lab, {"x": b"x", "y": b"y"}, modes="d")
     d.cli("get", "pics", "x")
