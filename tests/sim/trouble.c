@@ -233,6 +233,11 @@ static bool leaves_only_the_disk(enum action_kind kind)
 	case ACTION_LEAVE:
 	case ACTION_REMOVE:
 	case ACTION_RACE_AT_STEP:
+	case ACTION_ROLE:
+	case ACTION_DROP:
+	case ACTION_UNSHARE:
+	case ACTION_SHARE:
+	case ACTION_REVERT:
 		return true;
 	default:
 		return false;
