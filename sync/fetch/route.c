@@ -28,6 +28,8 @@ static bool needs_content(const struct ticket *t)
 /* The content is here, or none is needed. */
 static void make_ready(struct fetch *f, struct ticket *t)
 {
+	if (t->download != NULL)
+		download_unpark(t->download);
 	if (ticket_frees_folder(t))
 		ticket_to(f, t, TICKET_RMDIR);
 	else

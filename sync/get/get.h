@@ -167,6 +167,8 @@ void download_drop(struct download *d, bool keep);
 /* Stops it while its owner waits. Its state stays in memory; if there is no space for that, it is dropped, and its part
  * stays. */
 void download_park(struct download *d);
+/* Its owner goes on with it, without download_start(): no other download takes over its part any more. */
+void download_unpark(struct download *d);
 /* Its part was installed, or is missing or wrong: no other download can use it. */
 void download_part_gone(struct download *d);
 /* The peer has announced something for the path again, so it may be asked again. */

@@ -178,7 +178,6 @@ void download_set_hungry(struct download *d, bool hungry);
 void download_leave_lane(struct download *d);
 /* The same for a complete download, unless its list is long: it still takes much memory, so it keeps its place. */
 void download_leave_lane_if_light(struct download *d);
-void download_unpark(struct download *d);
 void download_set(struct download *d, uint32_t block, enum block_state state);
 /* The list is known: blocks get their offsets and states. Takes it over. */
 void download_set_list(struct download *d, struct blocklist *list);

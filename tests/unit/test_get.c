@@ -56,6 +56,7 @@ static struct {
 
 	struct liars liars;
 	struct download *download;
+	struct download *other; /* of the same content */
 	bool complete, ready;
 	struct get_stop stop;
 	uint8_t *got;
@@ -307,6 +308,8 @@ static int teardown(void **state)
 	(void)state;
 	if (w.download != NULL)
 		download_drop(w.download, true);
+	if (w.other != NULL)
+		download_drop(w.other, true);
 	get_free(w.get);
 	while (workers_pending(w.workers) > 0)
 		loop_turn(w.loop, true);
@@ -475,6 +478,27 @@ static void what_is_here_is_not_requested_again(void **state)
 	assert_part();
 }
 
+/* Two paths have one content, and the first one's part is complete while it waits. The other takes the part over, unless
+ * the first one goes on. */
+static void a_part_that_is_to_be_installed_is_not_taken_over(void **state)
+{
+	const struct download_owner other = { .owner = &w, .path = "other", .liars = &w.liars, .slot = &w.other };
+	struct queue_entry queued;
+
+	(void)state;
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	download_park(w.download);
+	download_unpark(w.download);
+	queue_add(get_queue(w.get), &queued, w.content.size, w.content.nblocks, 0, false);
+	assert_ptr_equal(queue_take(get_queue(w.get)), &queued);
+	download_new(w.get, &other, &w.content);
+	assert_int_equal(download_start(w.other, &queued, false).why, GET_SAME);
+	assert_non_null(w.download);
+	assert_part();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_source_that_lies_is_remembered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_source_is_asked_only_for_blocks_that_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
