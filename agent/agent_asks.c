@@ -43,7 +43,7 @@ static int store_ask(const struct agent_asking *ask, char **why)
 	hex = mem_calloc(2 * saved.len + 1, 1);
 	hex_encode(hex, saved.p, saved.len);
 	text = mem_printf("name %s\nshare %s\nmessage %s\nmode %s\nsaved %s\n", ask->name, ask->share, ask->message,
-	                  ask->on_demand ? "on-demand" : "mirror", hex);
+	                  choose_mode_name(ask->on_demand ? CHOOSE_ON_DEMAND : CHOOSE_MIRROR), hex);
 	if (fs_mkdirs(a->home_dirfd, folder, 0700) < 0 ||
 	    fs_write_file(a->home_dirfd, path, text, strlen(text), 0600) < 0) {
 		*why = mem_printf("%s/%s: %s", a->home, path, strerror(errno));

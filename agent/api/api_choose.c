@@ -62,11 +62,6 @@ static bool choosing_failed(struct choosing *c, const char *why)
 	return true;
 }
 
-static const char *mode_name(enum choose_mode mode)
-{
-	return mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror";
-}
-
 /* --- mode --- */
 
 static void mode_done(void *arg, const char *why)
@@ -74,7 +69,7 @@ static void mode_done(void *arg, const char *why)
 	struct choosing *c = arg;
 
 	if (!choosing_failed(c, why))
-		control_reply(c->call, 200, json_pack("{s:s}", "mode", mode_name(c->mode)));
+		control_reply(c->call, 200, json_pack("{s:s}", "mode", choose_mode_name(c->mode)));
 	choosing_free(c);
 }
 
@@ -82,16 +77,17 @@ void api_mode(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
 	const char *text = NULL;
+	enum choose_mode mode;
 	struct choosing *c;
 
 	if (e == NULL || api_body_text(call, "mode", &text) < 0)
 		return;
-	if (text == NULL || (strcmp(text, "mirror") != 0 && strcmp(text, "on-demand") != 0)) {
+	if (text == NULL || choose_mode_parse(text, &mode) < 0) {
 		control_fail(call, 400, "\"mode\" must be mirror or on-demand");
 		return;
 	}
 	c = choosing_begin(api, call, e);
-	c->mode = strcmp(text, "on-demand") == 0 ? CHOOSE_ON_DEMAND : CHOOSE_MIRROR;
+	c->mode = mode;
 	engine_choices_mode(e, c->mode, mode_done, c);
 }
 
@@ -114,7 +110,7 @@ void api_choices(struct api *api, struct control_call *call)
 	for (size_t i = 0; i < choices->nunshared; i++)
 		json_array_append_new(unshared, api_name(choices->unshared[i]));
 	control_reply(call, 200,
-	              json_pack("{s:s, s:o, s:o}", "mode", mode_name(choices->mode), "rules", rules, "unshared",
+	              json_pack("{s:s, s:o, s:o}", "mode", choose_mode_name(choices->mode), "rules", rules, "unshared",
 	                        unshared));
 }
 

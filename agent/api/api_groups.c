@@ -50,7 +50,7 @@ static bool groups_add(void *arg, struct engine *e)
 	engine_status(e, &s);
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "state", json_string(engine_state_name(s.state)));
-	json_object_set_new(group, "mode", json_string(engine_choices(e)->mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror"));
+	json_object_set_new(group, "mode", json_string(choose_mode_name(engine_choices(e)->mode)));
 	json_object_set_new(group, "sealed", json_boolean(roster != NULL && roster_sealed(roster)));
 	json_array_append_new(list->array, group);
 	return true;

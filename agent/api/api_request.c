@@ -6,6 +6,7 @@
 
 #include "agent/config/args.h"
 #include "agent/escape.h"
+#include "sync/plan/choose.h"
 #include "sync/plan/path.h"
 
 struct engine *api_engine(struct api *api, struct control_call *call)
@@ -92,16 +93,17 @@ char *api_body_share(struct control_call *call, const char *key)
 
 int api_body_on_demand(struct control_call *call, const char *key, bool *on_demand)
 {
-	const char *mode = NULL;
+	enum choose_mode mode = CHOOSE_MIRROR;
+	const char *text = NULL;
 
 	*on_demand = false;
-	if (api_body_text(call, key, &mode) < 0)
+	if (api_body_text(call, key, &text) < 0)
 		return -1;
-	if (mode != NULL && strcmp(mode, "mirror") != 0 && strcmp(mode, "on-demand") != 0) {
+	if (text != NULL && choose_mode_parse(text, &mode) < 0) {
 		control_fail(call, 400, "\"%s\" must be mirror or on-demand", key);
 		return -1;
 	}
-	*on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
+	*on_demand = mode == CHOOSE_ON_DEMAND;
 	return 0;
 }
 

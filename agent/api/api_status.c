@@ -62,7 +62,7 @@ static void add_choices(json_t *group, struct engine *e)
 
 	engine_local_paths(e, MAX_LOCAL, status_local_path, paths);
 	json_object_set_new(group, "local_paths", paths);
-	json_object_set_new(group, "mode", json_string(choices->mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror"));
+	json_object_set_new(group, "mode", json_string(choose_mode_name(choices->mode)));
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "listed", json_integer((json_int_t)engine_listed(e)));
 	json_object_set_new(group, "unshared", json_integer((json_int_t)choices->nunshared));

@@ -37,26 +37,14 @@ static json_t *paths_json(struct cli *cli, char **words, int n)
 	return paths;
 }
 
-/* POSTs to /groups/GROUP and `rest`. */
-static int post_group(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document)
-{
-	char *path = http_group_path(group, rest);
-	int rc = http_post(cli, path, body, document);
-
-	free(path);
-	return rc;
-}
-
 /* --- mode --- */
 
 static int show_mode(struct cli *cli, const char *group)
 {
-	char *path = http_group_path(group, "/choices");
 	json_t *document, *list, *entry;
 	size_t i;
-	int rc = http_get(cli, path, &document);
+	int rc = http_group_get(cli, group, "/choices", &document);
 
-	free(path);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json) {
@@ -99,7 +87,7 @@ int cmd_mode(struct cli *cli, int argc, char **argv)
 		return show_mode(cli, argv[0]);
 	if (strcmp(argv[1], "mirror") != 0 && strcmp(argv[1], "on-demand") != 0)
 		return cli_usage(cli, "'%s': a mode is mirror or on-demand", argv[1]);
-	rc = post_group(cli, argv[0], "/mode", json_pack("{s:s}", "mode", argv[1]), &document);
+	rc = http_group_post(cli, argv[0], "/mode", json_pack("{s:s}", "mode", argv[1]), &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)
@@ -145,8 +133,8 @@ static int await_files(struct cli *cli, const char *group, const json_t *paths, 
 		json_t *state;
 		bool source;
 
-		rc = post_group(cli, group, "/await",
-		                json_pack("{s:O, s:I}", "paths", paths, "timeout", (json_int_t)left), &state);
+		rc = http_group_post(cli, group, "/await",
+		                     json_pack("{s:O, s:I}", "paths", paths, "timeout", (json_int_t)left), &state);
 		if (rc != CLI_DONE)
 			return rc;
 		here = cli_flag(state, "here");
@@ -176,7 +164,8 @@ static int choose_files(struct cli *cli, const char *group, char **words, int n,
 
 	if (paths == NULL)
 		return CLI_USAGE;
-	rc = post_group(cli, group, "/get", json_pack("{s:O, s:b}", "paths", paths, "first", (int)first), &document);
+	rc = http_group_post(cli, group, "/get", json_pack("{s:O, s:b}", "paths", paths, "first", (int)first),
+	                     &document);
 	if (rc == CLI_DONE) {
 		json_decref(document);
 		rc = await_files(cli, group, paths, timeout);
@@ -238,8 +227,8 @@ int cmd_drop(struct cli *cli, int argc, char **argv)
 
 	if (words < 0 || (paths = paths_json(cli, argv + 1, words - 1)) == NULL)
 		return CLI_USAGE;
-	rc = post_group(cli, argv[0], "/drop",
-	                json_pack("{s:o, s:b}", "paths", paths, "even_if_last", (int)even_if_last), &document);
+	rc = http_group_post(cli, argv[0], "/drop",
+	                     json_pack("{s:o, s:b}", "paths", paths, "even_if_last", (int)even_if_last), &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json) {
@@ -263,7 +252,7 @@ int cmd_unshare(struct cli *cli, int argc, char **argv)
 
 	if (words < 0 || (paths = paths_json(cli, argv + 1, words - 1)) == NULL)
 		return CLI_USAGE;
-	rc = post_group(cli, argv[0], "/unshare", json_pack("{s:o}", "paths", paths), &document);
+	rc = http_group_post(cli, argv[0], "/unshare", json_pack("{s:o}", "paths", paths), &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)
@@ -284,7 +273,8 @@ int cmd_revert(struct cli *cli, int argc, char **argv)
 
 	if (words < 0)
 		return CLI_USAGE;
-	rc = post_group(cli, argv[0], "/revert", json_pack("{s:s*}", "path", words == 2 ? argv[1] : NULL), &document);
+	rc = http_group_post(cli, argv[0], "/revert", json_pack("{s:s*}", "path", words == 2 ? argv[1] : NULL),
+	                     &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)

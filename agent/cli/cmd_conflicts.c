@@ -45,7 +45,7 @@ int cmd_conflicts(struct cli *cli, int argc, char **argv)
 
 	if (words < 0)
 		return CLI_USAGE;
-	path = words == 1 ? http_group_path(argv[0], "/conflicts") : mem_strdup("/conflicts");
+	path = http_group_path(words == 1 ? argv[0] : NULL, "/conflicts");
 	rc = cli->json ? http_copy(cli, path) : http_get(cli, path, &document);
 	free(path);
 	if (rc != CLI_DONE || cli->json)
@@ -74,9 +74,7 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s}", "path", argv[1], "keep", keep);
 	if (body == NULL)
 		return cli_usage(cli, "write a byte that is not valid UTF-8 as \\xNN");
-	path = http_group_path(argv[0], "/resolve");
-	rc = http_post(cli, path, body, &document);
-	free(path);
+	rc = http_group_post(cli, argv[0], "/resolve", body, &document);
 	if (rc != CLI_DONE)
 		return rc;
 	path = cli_text(document, "path");

@@ -159,14 +159,11 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
 	bool repair = false;
 	struct args_option own[] = { { ARGS_FLAG, "repair", &repair }, { ARGS_END, NULL, NULL } };
 	json_t *document;
-	char *path;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	path = http_group_path(argv[0], "/verify");
-	rc = http_post(cli, path, json_pack("{s:b}", "repair", (int)repair), &document);
-	free(path);
+	rc = http_group_post(cli, argv[0], "/verify", json_pack("{s:b}", "repair", (int)repair), &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)

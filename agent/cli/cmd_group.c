@@ -9,44 +9,16 @@
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
-/* Runs a command whose only argument is a group. *document is the answer, or NULL if it failed or was printed as
- * JSON already. */
-static int one_group(struct cli *cli, const char *verb, int argc, char **argv, json_t **document)
-{
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	char *path;
-	int rc;
-
-	*document = NULL;
-	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
-		return CLI_USAGE;
-	path = http_group_path(argv[0], verb);
-	rc = http_post(cli, path, NULL, document);
-	free(path);
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(*document);
-	if (rc != CLI_DONE || cli->json) {
-		json_decref(*document);
-		*document = NULL;
-	}
-	return rc;
-}
-
 static int group_set_paused(struct cli *cli, const char *verb, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 0, 1, argc, argv);
 	json_t *document;
-	char *path;
 	int rc;
 
 	if (words < 0)
 		return CLI_USAGE;
-	path = words == 1 ? http_group_path(argv[0], verb) : mem_strdup(verb);
-	rc = http_post(cli, path, NULL, &document);
-	free(path);
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(document);
+	rc = http_group_tell(cli, words == 1 ? argv[0] : NULL, verb, NULL, &document);
 	json_decref(document);
 	return rc;
 }
@@ -63,10 +35,14 @@ int cmd_resume(struct cli *cli, int argc, char **argv)
 
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
+	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	char n[FORMAT_MAX];
 	json_t *document;
-	int rc = one_group(cli, "/release", argc, argv, &document);
+	int rc;
 
+	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
+		return CLI_USAGE;
+	rc = http_group_tell(cli, argv[0], "/release", NULL, &document);
 	if (document != NULL && cli_number(document, "released") > 0)
 		(void)printf("released %s\n", format_count(n, cli_number(document, "released"),
 		                                           "deletion or replacement", "deletions and replacements"));

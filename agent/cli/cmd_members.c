@@ -11,23 +11,6 @@
 #include "agent/cli/names.h"
 #include "base/mem.h"
 
-/* Posts to a group's route. *document is the answer, or NULL if it failed or was printed as JSON already. */
-static int decide(struct cli *cli, const char *group, const char *verb, json_t *body, json_t **document)
-{
-	char *path = http_group_path(group, verb);
-	int rc = http_post(cli, path, body, document);
-
-	free(path);
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(*document);
-	if (rc != CLI_DONE || cli->json) {
-		if (rc == CLI_DONE)
-			json_decref(*document);
-		*document = NULL;
-	}
-	return rc;
-}
-
 /* --- members --- */
 
 static char *where_text(const json_t *member)
@@ -58,14 +41,11 @@ int cmd_members(struct cli *cli, int argc, char **argv)
 	struct table table = TABLE_INIT(5);
 	json_t *document, *members, *member;
 	size_t length, i;
-	char *path;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	path = http_group_path(argv[0], "/members");
-	rc = http_get(cli, path, &document);
-	free(path);
+	rc = http_group_get(cli, argv[0], "/members", &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)
@@ -100,7 +80,7 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s}", "agent", argv[1], "role", argv[2]);
 	if (body == NULL)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
-	rc = decide(cli, argv[0], "/role", body, &document);
+	rc = http_group_tell(cli, argv[0], "/role", body, &document);
 	if (document != NULL) {
 		char *id = names_id(document, "agent", 7), *role = cli_text(document, "role");
 
@@ -123,7 +103,7 @@ int cmd_remove(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s}", "agent", argv[1]);
 	if (body == NULL)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
-	rc = decide(cli, argv[0], "/remove", body, &document);
+	rc = http_group_tell(cli, argv[0], "/remove", body, &document);
 	if (document != NULL) {
 		char *id = names_id(document, "agent", 7), *group = cli_text(document, "group");
 
@@ -144,7 +124,7 @@ int cmd_leave(struct cli *cli, int argc, char **argv)
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	rc = decide(cli, argv[0], "/leave", json_pack("{s:b}", "abandon", (int)abandon), &document);
+	rc = http_group_tell(cli, argv[0], "/leave", json_pack("{s:b}", "abandon", (int)abandon), &document);
 	if (document != NULL) {
 		char *name = cli_text(document, "group"), *share = cli_text(document, "share");
 
@@ -165,7 +145,7 @@ static int revoke(struct cli *cli, const char *group, const char *invite)
 
 	if (body == NULL)
 		return cli_usage(cli, "--revoke takes the start of an ID that `lanyard invites` prints, or a token");
-	rc = decide(cli, group, "/revoke", body, &document);
+	rc = http_group_tell(cli, group, "/revoke", body, &document);
 	if (document != NULL) {
 		char *id = names_id(document, "id", 7);
 
@@ -179,7 +159,7 @@ static int revoke(struct cli *cli, const char *group, const char *invite)
 static int invite(struct cli *cli, const char *group, json_t *body)
 {
 	json_t *document;
-	int rc = decide(cli, group, "/invite", body, &document);
+	int rc = http_group_tell(cli, group, "/invite", body, &document);
 	char *token;
 
 	if (document == NULL)
@@ -290,14 +270,11 @@ int cmd_invites(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	json_t *document, *members = NULL;
-	char *path;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	path = http_group_path(argv[0], "/invites");
-	rc = http_get(cli, path, &document);
-	free(path);
+	rc = http_group_get(cli, argv[0], "/invites", &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json) {
@@ -305,9 +282,7 @@ int cmd_invites(struct cli *cli, int argc, char **argv)
 		json_decref(document);
 		return CLI_DONE;
 	}
-	path = http_group_path(argv[0], "/members");
-	rc = http_get(cli, path, &members);
-	free(path);
+	rc = http_group_get(cli, argv[0], "/members", &members);
 	if (rc == CLI_DONE) {
 		print_invites(document, json_object_get(members, "members"));
 		json_decref(members);

@@ -43,14 +43,11 @@ int cmd_requests(struct cli *cli, int argc, char **argv)
 	int words = cli_args(cli, own, 0, 1, argc, argv);
 	const json_t *list;
 	json_t *document;
-	char *path;
 	int rc;
 
 	if (words < 0)
 		return CLI_USAGE;
-	path = words == 1 ? http_group_path(argv[0], "/requests") : mem_strdup("/requests");
-	rc = http_get(cli, path, &document);
-	free(path);
+	rc = http_group_get(cli, words == 1 ? argv[0] : NULL, "/requests", &document);
 	if (rc != CLI_DONE)
 		return rc;
 	list = json_object_get(document, "requests");
@@ -71,19 +68,11 @@ int cmd_requests(struct cli *cli, int argc, char **argv)
 static int request_decide(struct cli *cli, const char *verb, char **argv, json_t *body, json_t **document)
 {
 	char *agent = escape_name(argv[1]);
-	char *path = http_group_path(argv[0], verb);
 	int rc;
 
-	*document = NULL;
 	json_object_set_new(body, "agent", json_string(agent));
-	rc = http_post(cli, path, body, document);
-	if (rc == CLI_DONE && cli->json) {
-		cli_print_json(*document);
-		json_decref(*document);
-		*document = NULL;
-	}
+	rc = http_group_tell(cli, argv[0], verb, body, document);
 	free(agent);
-	free(path);
 	return rc;
 }
 

@@ -32,11 +32,9 @@ struct sharing {
 static int find_share(struct sharing *s)
 {
 	json_t *document = NULL, *groups, *g;
-	char *path = http_group_path(s->group, "/choices");
-	int rc = http_get(s->cli, path, &document);
+	int rc = http_group_get(s->cli, s->group, "/choices", &document);
 	size_t i;
 
-	free(path);
 	if (rc != CLI_DONE)
 		return rc;
 	s->unshared = json_incref(json_object_get(document, "unshared"));
@@ -205,11 +203,9 @@ static int check_folder(const char *to)
 /* Tells the agent what is shared, or was put there. */
 static int tell_agent(struct sharing *s)
 {
-	char *path = http_group_path(s->group, "/share");
 	json_t *document;
-	int rc = http_post(s->cli, path, json_pack("{s:O}", "paths", s->paths), &document);
+	int rc = http_group_post(s->cli, s->group, "/share", json_pack("{s:O}", "paths", s->paths), &document);
 
-	free(path);
 	if (rc == CLI_DONE)
 		json_decref(document);
 	return rc;

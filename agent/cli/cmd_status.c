@@ -391,7 +391,7 @@ int cmd_wait(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
 	if (peers_text != NULL && args_number(peers_text, 0, 1024, &peers) < 0)
 		return cli_usage(cli, "--peers must be a number from 0 to 1024");
-	group = words == 1 ? http_group_path(argv[0], "/wait") : mem_strdup("/wait");
+	group = http_group_path(words == 1 ? argv[0] : NULL, "/wait");
 	limit = timeout >= 0 ? mem_printf("&timeout=%lld", (long long)timeout) : mem_strdup("");
 	path = mem_printf("%s?peers=%lld%s", group, (long long)peers, limit);
 	rc = http_get(cli, path, &document);

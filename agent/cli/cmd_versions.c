@@ -87,7 +87,6 @@ int cmd_restore(struct cli *cli, int argc, char **argv)
 	int words = cli_args(cli, own, 2, 3, argc, argv);
 	json_t *document;
 	json_t *body;
-	char *path;
 	int rc;
 
 	if (words < 0)
@@ -99,9 +98,7 @@ int cmd_restore(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s*, s:s*}", "path", argv[1], "version", version, "to", to);
 	if (body == NULL)
 		return cli_usage(cli, "write a byte that is not valid UTF-8 as \\xNN");
-	path = http_group_path(argv[0], "/restore");
-	rc = http_post(cli, path, body, &document);
-	free(path);
+	rc = http_group_post(cli, argv[0], "/restore", body, &document);
 	if (rc != CLI_DONE)
 		return rc;
 	if (cli->json)

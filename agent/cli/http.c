@@ -161,9 +161,12 @@ char *http_encode(const char *bytes)
 
 char *http_group_path(const char *group, const char *rest)
 {
-	char *encoded = http_encode(group);
-	char *path = mem_printf("/groups/%s%s", encoded, rest);
+	char *encoded, *path;
 
+	if (group == NULL)
+		return mem_strdup(rest);
+	encoded = http_encode(group);
+	path = mem_printf("/groups/%s%s", encoded, rest);
 	free(encoded);
 	return path;
 }
@@ -311,6 +314,37 @@ int http_post(struct cli *cli, const char *path, json_t *body, json_t **document
 		body = json_object();
 	rc = http_ask(cli, path, body, document, false);
 	json_decref(body);
+	return rc;
+}
+
+int http_group_get(struct cli *cli, const char *group, const char *rest, json_t **document)
+{
+	char *path = http_group_path(group, rest);
+	int rc = http_get(cli, path, document);
+
+	free(path);
+	return rc;
+}
+
+int http_group_post(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document)
+{
+	char *path = http_group_path(group, rest);
+	int rc = http_post(cli, path, body, document);
+
+	free(path);
+	return rc;
+}
+
+int http_group_tell(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document)
+{
+	int rc = http_group_post(cli, group, rest, body, document);
+
+	if (rc == CLI_DONE && cli->json) {
+		cli_print_json(*document);
+		json_decref(*document);
+	}
+	if (rc != CLI_DONE || cli->json)
+		*document = NULL;
 	return rc;
 }
 

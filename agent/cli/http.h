@@ -11,7 +11,7 @@ void http_free(struct http *http);
 
 /* A part of a path or of a query, percent-encoded. Fresh. */
 char *http_encode(const char *bytes);
-/* "/groups/NAME" and `rest`, with the name encoded. Fresh. */
+/* "/groups/NAME" and `rest`, with the name encoded; `rest` alone where group is NULL. Fresh. */
 char *http_group_path(const char *group, const char *rest);
 
 /* Sends a request and returns the answer's document, which is the caller's. path: what follows "/v1", with the
@@ -19,6 +19,12 @@ char *http_group_path(const char *group, const char *rest);
 int http_get(struct cli *cli, const char *path, json_t **document);
 /* Takes body over; NULL: empty. */
 int http_post(struct cli *cli, const char *path, json_t *body, json_t **document);
+/* The same of "/groups/GROUP" and `rest`; of `rest` alone where group is NULL. */
+int http_group_get(struct cli *cli, const char *group, const char *rest, json_t **document);
+int http_group_post(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document);
+/* http_group_post() for a command that prints its answer: *document is NULL after a failure, and under --json, where
+ * it is printed as it is. */
+int http_group_tell(struct cli *cli, const char *group, const char *rest, json_t *body, json_t **document);
 /* Whether an agent answers: like http_get(), but silent. */
 int http_probe(struct cli *cli, const char *path, json_t **document);
 

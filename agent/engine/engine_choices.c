@@ -381,7 +381,7 @@ void engine_choices_start(struct engine *e)
 void engine_choices_scanned(struct engine *e)
 {
 	if (e->choices->merging)
-		change_add(e, (struct choice_change){ .kind = CHANGE_MERGED }, NULL, 0);
+		change_add(e, (struct choice_change){ .kind = CHANGE_MERGED }, (const char *[]){ NULL }, 0);
 }
 
 void engine_choices_stop(struct engine *e)

@@ -99,7 +99,7 @@ void group_id_tag(char out[TAG_TEXT_MAX], const struct group_id *id)
 
 int group_id_tag_parse(struct group_tag *tag, const char *text)
 {
-	struct group_tag parsed;
+	struct group_tag parsed = { 0 };
 
 	if (base32_decode(parsed.b, sizeof(parsed.b), text) != (int)sizeof(parsed.b))
 		return -1;

@@ -89,8 +89,6 @@ struct requests_item {
 /* The oldest by heard_s first, until fn returns false. Nothing while nobody asks. */
 void requests_each(const struct requests *r, bool (*fn)(void *arg, const struct requests_item *item), void *arg);
 size_t requests_waiting(const struct requests *r);
-/* By the code, dashes and case ignored. How many waiting requests have it; *item is filled if it is exactly one. */
-size_t requests_by_code(const struct requests *r, const char *code, struct requests_item *item);
 
 /* What owners sign; now_s: wall clock. -1 when self is not an owner, or the agent does not ask. The answer is in the
  * mailbox afterwards, judged, to be saved and passed on (peer_group_requests_changed()).

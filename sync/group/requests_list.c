@@ -96,23 +96,6 @@ size_t requests_waiting(const struct requests *r)
 	return r->waiting;
 }
 
-size_t requests_by_code(const struct requests *r, const char *code, struct requests_item *item)
-{
-	struct requests_item each;
-	size_t n, found = 0;
-	const struct mail **list = list_waiting(r, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		fill_item(&each, list[i]);
-		if (!request_code_is(code, each.code))
-			continue;
-		found++;
-		*item = each;
-	}
-	free(list);
-	return found;
-}
-
 /* --- owners --- */
 
 static void mail_answer(struct requests *r, const struct identity *self, const struct agent_id *asker, uint64_t number,

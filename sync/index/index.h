@@ -161,8 +161,6 @@ int index_list(struct index *index, const char *path, bool (*fn)(void *arg, cons
 int index_list_get(struct index *index, const char *path, struct record *r);
 /* Deletes the listed records of the path that `known` knows. index_put() does it with its row. 0, -1. */
 int index_list_forget(struct index *index, const char *path, const struct version *known);
-/* Deletes all that is listed, of all paths. 0, -1. */
-int index_list_empty(struct index *index);
 /* Calls fn with each listed file that has this content, until fn returns false. None has the empty content. 0, -1. */
 int index_list_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
                           void *arg);

@@ -10,8 +10,8 @@
 
 /* The list of a path as it is stored. */
 struct stored {
-	struct listing list;          /* what is listed, and the tombstone unless a listed record knows it */
-	int64_t ids[LISTING_MAX + 1]; /* of what is listed */
+	struct listing list;      /* what is listed, and the tombstone unless a listed record knows it */
+	int64_t ids[LISTING_MAX]; /* of what is listed */
 	int nids;
 	struct record row;         /* of the path; zeros: it has none */
 	struct path_offers before; /* all that is offered and listed for the path */
@@ -34,7 +34,7 @@ static int read_listed(struct index *index, int key_len, struct stored *st)
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_TRANSIENT);
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW && st->nids < LISTING_MAX + 1) {
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW && st->nids < LISTING_MAX) {
 		if (index_offer_peer_no(sqlite3_column_int64(s, 0)) != 0)
 			continue;
 		if (index_offer_read(s, &peer, &r) < 0) {
@@ -387,17 +387,6 @@ int index_list_get(struct index *index, const char *path, struct record *r)
 		record_copy(r, winner);
 	stored_clear(&st);
 	return n < 0 ? -1 : winner != NULL;
-}
-
-int index_list_empty(struct index *index)
-{
-	if (index->now.listed == 0)
-		return 0;
-	if (index_txn_write(index) < 0)
-		return -1;
-	if (index_offers_delete_of(index, 0) < 0 || index_offers_recount(index) < 0)
-		return index_write_failed(index, "empty the list");
-	return 0;
 }
 
 int index_list_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),

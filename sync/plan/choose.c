@@ -7,6 +7,24 @@
 #include "sync/plan/conflict.h"
 #include "sync/plan/pattern.h"
 
+static const char *const mode_names[] = { [CHOOSE_MIRROR] = "mirror", [CHOOSE_ON_DEMAND] = "on-demand" };
+
+const char *choose_mode_name(enum choose_mode mode)
+{
+	return mode_names[mode];
+}
+
+int choose_mode_parse(const char *name, enum choose_mode *mode)
+{
+	for (enum choose_mode m = CHOOSE_MIRROR; m <= CHOOSE_ON_DEMAND; m++) {
+		if (strcmp(name, mode_names[m]) == 0) {
+			*mode = m;
+			return 0;
+		}
+	}
+	return -1;
+}
+
 int choose_rule_of(const struct choices *choices, const char *path)
 {
 	char *original = choices->nrules > 0 ? conflict_original(path) : NULL;

@@ -13,6 +13,11 @@
 
 enum choose_mode { CHOOSE_MIRROR, CHOOSE_ON_DEMAND };
 
+/* "mirror" or "on-demand". */
+const char *choose_mode_name(enum choose_mode mode);
+/* -1 for other names. */
+int choose_mode_parse(const char *name, enum choose_mode *mode);
+
 struct choose_rule {
 	const char *pattern; /* sync/plan/pattern.h */
 	bool get;            /* wanted, or not */

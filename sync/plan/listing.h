@@ -12,7 +12,7 @@ enum { LISTING_MAX = 8 }; /* records of one path; of more the one that loses to 
 
 /* Zeroed: no record. */
 struct listing {
-	struct record r[LISTING_MAX + 1]; /* owned; in no order */
+	struct record r[LISTING_MAX + 2]; /* owned; in no order; has room for a tombstone, and for what is added */
 	int n;
 };
 

@@ -213,7 +213,7 @@ static void choices_write_text(struct bytes *out, const struct share_choices *c)
 
 	choices_put_line(out, first_line, "");
 	choices_put_line(out, "stamp ", stamp);
-	choices_put_line(out, "mode ", c->view.mode == CHOOSE_ON_DEMAND ? "on-demand" : "mirror");
+	choices_put_line(out, "mode ", choose_mode_name(c->view.mode));
 	for (size_t i = 0; i < c->nrules; i++)
 		choices_put_line(out, c->rules[i].get ? "+ " : "- ", c->rules[i].pattern);
 	for (size_t i = 0; i < c->nunshared; i++)
@@ -267,17 +267,6 @@ static int parse_number(const char *text, int64_t *n)
 	return 0;
 }
 
-static int parse_mode(struct share_choices *c, const char *text)
-{
-	if (strcmp(text, "on-demand") == 0)
-		c->view.mode = CHOOSE_ON_DEMAND;
-	else if (strcmp(text, "mirror") == 0)
-		c->view.mode = CHOOSE_MIRROR;
-	else
-		return -1;
-	return 0;
-}
-
 /* A line that is neither the first nor the last. */
 static int parse_choice(struct share_choices *c, char *line)
 {
@@ -291,7 +280,7 @@ static int parse_choice(struct share_choices *c, char *line)
 	if (strcmp(line, "stamp") == 0)
 		return parse_number(value, &c->stamp);
 	if (strcmp(line, "mode") == 0)
-		return parse_mode(c, value);
+		return choose_mode_parse(value, &c->view.mode);
 	if (strcmp(line, "+") == 0 || strcmp(line, "-") == 0)
 		return share_choices_add_rule(c, value, *line == '+');
 	if (strcmp(line, "unshared") == 0)

@@ -54,7 +54,7 @@ size_t merge_actors(struct merge_world *w, struct merge_agent *out[MERGE_AGENTS]
 
 static struct merge_agent *any_actor(struct merge_world *w)
 {
-	struct merge_agent *all[MERGE_AGENTS];
+	struct merge_agent *all[MERGE_AGENTS] = { NULL };
 
 	return all[random_below(merge_actors(w, all))];
 }
