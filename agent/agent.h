@@ -73,10 +73,16 @@ struct agent_invite {
 int agent_invite(struct agent *a, struct engine *e, const struct agent_invite *what, char **token, struct agent_id *id,
                  char **why);
 int agent_revoke(struct agent *a, struct engine *e, const char *invite, struct agent_id *id, char **why);
+/* Whom a decision is about. */
+struct agent_decided {
+	struct agent_id id;
+	char name[MEMBER_NAME_MAX + 1]; /* "": none is known */
+};
 /* who: as in agent_match.h. An agent that is not a member is added, also one that was removed, if `who` is its whole
  * ID. */
-int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_id *id, char **why);
-int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_id *id, char **why);
+int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_decided *about,
+               char **why);
+int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_decided *about, char **why);
 /* Undoes agent_create() of a group that could not be started. *why: the reason, fresh. */
 void agent_unfound(struct agent *a, struct engine *e, char **why);
 
@@ -84,9 +90,11 @@ void agent_unfound(struct agent *a, struct engine *e, char **why);
 
 /* An owner's decision about an agent that asks to join, named by `text`: a confirmation code, a name, a start of an
  * agent ID. accept: makes it a member in this role; a whole agent ID is accepted before it asks. reject, forever: the
- * agent will not be heard again, whether it asks now or not. *id: whom it is about. -1 with *why. */
-int agent_accept(struct agent *a, struct engine *e, const char *text, enum role role, struct agent_id *id, char **why);
-int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_id *id, char **why);
+ * agent will not be heard again, whether it asks now or not. -1 with *why. */
+int agent_accept(struct agent *a, struct engine *e, const char *text, enum role role, struct agent_decided *about,
+                 char **why);
+int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_decided *about,
+                 char **why);
 /* The requests of the group were shown to its user. */
 void agent_requests_seen(struct agent *a, struct engine *e);
 

@@ -102,46 +102,64 @@ int agent_revoke(struct agent *a, struct engine *e, const char *invite, struct a
 
 /* --- roles --- */
 
+struct asker_search {
+	const struct agent_id *id;
+	char *name;
+};
+
+static bool take_asker_name(void *arg, const struct requests_item *item)
+{
+	const struct asker_search *s = arg;
+
+	if (!agent_id_equal(&item->asker, s->id))
+		return true;
+	memcpy(s->name, item->name, strnlen(item->name, MEMBER_NAME_MAX) + 1);
+	return false;
+}
+
 /* A member by name or ID; any agent by its whole ID. Also refuses ourselves: nobody decides about itself. */
-static int find_agent(const struct agent *a, const struct roster *r, const char *who, struct agent_id *id, char *name,
-                      char **why)
+static int find_agent(const struct agent *a, struct engine *e, const struct roster *r, const char *who,
+                      struct agent_decided *about, char **why)
 {
 	struct roster_member m;
 
-	name[0] = '\0';
+	memset(about, 0, sizeof(*about));
 	if (agent_match_member(r, who, &m, why) == 0) {
-		*id = m.id;
-		memcpy(name, m.name, strnlen(m.name, MEMBER_NAME_MAX) + 1);
-	} else if (agent_id_parse(id, who) == 0) {
+		about->id = m.id;
+		memcpy(about->name, m.name, strnlen(m.name, MEMBER_NAME_MAX) + 1);
+	} else if (agent_id_parse(&about->id, who) == 0) {
 		free(*why);
 		*why = NULL;
+		if (engine_mailbox(e) != NULL)
+			requests_each(engine_mailbox(e), take_asker_name,
+			              &(struct asker_search){ .id = &about->id, .name = about->name });
 	} else {
 		return -1;
 	}
-	if (!agent_id_equal(id, identity_id(a->self)))
+	if (!agent_id_equal(&about->id, identity_id(a->self)))
 		return 0;
 	*why = mem_strdup("this is this agent itself: another owner can change its role or remove it; to leave, use "
 	                  "`lanyard leave`");
 	return -1;
 }
 
-int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_id *id, char **why)
+int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_decided *about,
+               char **why)
 {
 	struct roster *r = owned_roster(a, e, "give a role", why);
-	char name[MEMBER_NAME_MAX + 1];
 	enum role before;
 
-	if (r == NULL || !is_role_possible(r, role, why) || find_agent(a, r, who, id, name, why) < 0)
+	if (r == NULL || !is_role_possible(r, role, why) || find_agent(a, e, r, who, about, why) < 0)
 		return -1;
-	before = roster_role(r, id);
+	before = roster_role(r, &about->id);
 	if (before == role)
 		return 0;
-	if (!roster_has_room(r, id, role)) {
+	if (!roster_has_room(r, &about->id, role)) {
 		*why = mem_printf("group %s is full: it can have %d members, and %d owners among them", engine_name(e),
 		                  ROSTER_MAX_MEMBERS, ROSTER_MAX_OWNERS);
 		return -1;
 	}
-	if (roster_grant(r, a->self, id, role, name, clock_wall_s()) < 0) {
+	if (roster_grant(r, a->self, &about->id, role, about->name, clock_wall_s()) < 0) {
 		*why = mem_printf("group %s: this owner has decided about as many agents as it may: another owner can",
 		                  engine_name(e));
 		return -1;
@@ -153,18 +171,17 @@ int agent_role(struct agent *a, struct engine *e, const char *who, enum role rol
 	return 0;
 }
 
-int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_id *id, char **why)
+int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_decided *about, char **why)
 {
 	struct roster *r = owned_roster(a, e, "remove a member", why);
-	char name[MEMBER_NAME_MAX + 1];
 
-	if (r == NULL || find_agent(a, r, who, id, name, why) < 0)
+	if (r == NULL || find_agent(a, e, r, who, about, why) < 0)
 		return -1;
-	if (roster_role(r, id) == ROLE_NONE) {
+	if (roster_role(r, &about->id) == ROLE_NONE) {
 		*why = mem_printf("group %s: it is not a member", engine_name(e));
 		return -1;
 	}
-	if (roster_remove(r, a->self, id, clock_wall_s()) < 0) {
+	if (roster_remove(r, a->self, &about->id, clock_wall_s()) < 0) {
 		*why = mem_printf("group %s: this owner has removed as many agents as it may: another owner can",
 		                  engine_name(e));
 		return -1;

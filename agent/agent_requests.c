@@ -20,7 +20,8 @@ static int may_decide(const struct agent *a, struct engine *e, char **why)
 
 struct request_search {
 	struct agent_match match;
-	const char *name; /* of the one that is meant, when it is known */
+	struct agent_decided *about; /* the one that is meant */
+	bool asks;
 };
 
 static bool match_request(void *arg, const struct requests_item *item)
@@ -39,40 +40,49 @@ static bool find_name(void *arg, const struct requests_item *item)
 
 	if (!agent_id_equal(&item->asker, &s->match.id))
 		return true;
-	s->name = item->name;
+	memcpy(s->about->name, item->name, strnlen(item->name, MEMBER_NAME_MAX) + 1);
+	s->asks = true;
 	return false;
 }
 
-/* The request that is meant, or a whole ID that has made none. *name is the mailbox's until it changes. */
-static int find_request(struct engine *e, const char *text, struct agent_id *id, const char **name, char **why)
+/* The request that is meant, or a whole ID that has made none. *asks: it has. */
+static int find_request(struct engine *e, const char *text, struct agent_decided *about, bool *asks, char **why)
 {
-	struct request_search s = { .match = { .text = text } };
+	struct request_search s = { .match = { .text = text }, .about = about };
 
-	*name = NULL;
+	memset(about, 0, sizeof(*about));
+	*asks = false;
 	requests_each(engine_mailbox(e), match_request, &s);
-	if (s.match.n == 0 && agent_id_parse(id, text) == 0)
+	if (s.match.n == 0 && agent_id_parse(&about->id, text) == 0)
 		return 0;
+	if (s.match.n == 0) {
+		*why = mem_printf("%s: nobody who asks to join has that code or name, or an ID that begins so "
+		                  "(lanyard requests)",
+		                  text);
+		return -1;
+	}
 	if (agent_match_end(&s.match, "agent that asks to join", why) < 0)
 		return -1;
-	*id = s.match.id;
+	about->id = s.match.id;
 	requests_each(engine_mailbox(e), find_name, &s);
-	*name = s.name;
+	*asks = s.asks;
 	return 0;
 }
 
-int agent_accept(struct agent *a, struct engine *e, const char *text, enum role role, struct agent_id *id, char **why)
+int agent_accept(struct agent *a, struct engine *e, const char *text, enum role role, struct agent_decided *about,
+                 char **why)
 {
 	struct roster *roster = engine_roster(e);
-	const char *name;
+	bool asks;
 
-	if (may_decide(a, e, why) < 0 || find_request(e, text, id, &name, why) < 0)
+	if (may_decide(a, e, why) < 0 || find_request(e, text, about, &asks, why) < 0)
 		return -1;
-	if (name == NULL && roster_role(roster, id) != ROLE_NONE) {
+	if (!asks && roster_role(roster, &about->id) != ROLE_NONE) {
 		*why = mem_printf("%s is a member of group %s already (lanyard role changes its role)", text,
 		                  engine_name(e));
 		return -1;
 	}
-	if (roster_grant(roster, a->self, id, role, name != NULL ? name : "", clock_wall_s()) < 0) {
+	if (roster_grant(roster, a->self, &about->id, role, about->name, clock_wall_s()) < 0) {
 		*why = mem_printf("group %s: the group is full, or has as many owners as it may", engine_name(e));
 		return -1;
 	}
@@ -81,17 +91,23 @@ int agent_accept(struct agent *a, struct engine *e, const char *text, enum role 
 	return 0;
 }
 
-int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_id *id, char **why)
+int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_decided *about,
+                 char **why)
 {
-	const char *name;
+	bool asks;
 
-	if (may_decide(a, e, why) < 0 || find_request(e, text, id, &name, why) < 0)
+	if (may_decide(a, e, why) < 0 || find_request(e, text, about, &asks, why) < 0)
 		return -1;
-	if (name == NULL && !forever) {
-		*why = mem_printf("%s: no agent that asks to join has that name or an ID that begins so", text);
+	if (!asks && roster_role(engine_roster(e), &about->id) != ROLE_NONE) {
+		*why = mem_printf("%s is a member of group %s: lanyard remove %s %s", text, engine_name(e),
+		                  engine_name(e), text);
 		return -1;
 	}
-	if (requests_reject(engine_mailbox(e), engine_roster(e), a->self, id, forever, clock_wall_s()) < 0) {
+	if (!asks && !forever) {
+		*why = mem_printf("%s: that agent does not ask to join; --forever refuses it before it asks", text);
+		return -1;
+	}
+	if (requests_reject(engine_mailbox(e), engine_roster(e), a->self, &about->id, forever, clock_wall_s()) < 0) {
 		*why = mem_printf("group %s: the rejection could not be signed", engine_name(e));
 		return -1;
 	}

@@ -194,11 +194,12 @@ static const char *body_agent(struct control_call *call)
 	return text;
 }
 
-static json_t *decided(struct engine *e, const struct agent_id *id)
+static json_t *decided(struct engine *e, const struct agent_decided *about)
 {
-	enum role role = roster_role(engine_roster(e), id);
+	enum role role = roster_role(engine_roster(e), &about->id);
 
-	return json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "agent", api_agent_id(id), "role",
+	return json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "agent", api_agent_id(&about->id),
+	                 "name", about->name[0] != '\0' ? api_name(about->name) : json_null(), "role",
 	                 role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 }
 
@@ -207,30 +208,30 @@ void api_role(struct api *api, struct control_call *call)
 	struct engine *e = api_engine(api, call);
 	const char *who = e != NULL ? body_agent(call) : NULL;
 	enum role role = ROLE_NONE;
-	struct agent_id id;
+	struct agent_decided about;
 	char *why = NULL;
 
 	if (who == NULL || body_role(call, &role) < 0)
 		return;
 	if (role == ROLE_NONE)
 		control_fail(call, 400, "\"role\" is missing: owner, member or reader");
-	else if (agent_role(api->agent, e, who, role, &id, &why) < 0)
+	else if (agent_role(api->agent, e, who, role, &about, &why) < 0)
 		api_refuse(call, &why);
 	else
-		control_reply(call, 200, decided(e, &id));
+		control_reply(call, 200, decided(e, &about));
 }
 
 void api_remove(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
 	const char *who = e != NULL ? body_agent(call) : NULL;
-	struct agent_id id;
+	struct agent_decided about;
 	char *why = NULL;
 
 	if (who == NULL)
 		return;
-	if (agent_remove(api->agent, e, who, &id, &why) < 0)
+	if (agent_remove(api->agent, e, who, &about, &why) < 0)
 		api_refuse(call, &why);
 	else
-		control_reply(call, 200, decided(e, &id));
+		control_reply(call, 200, decided(e, &about));
 }

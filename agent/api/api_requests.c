@@ -99,7 +99,7 @@ static int requests_body_role(struct control_call *call, enum role *role)
 void api_accept(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
-	struct agent_id id;
+	struct agent_decided about;
 	enum role role;
 	char *why = NULL;
 	char *text;
@@ -109,12 +109,13 @@ void api_accept(struct api *api, struct control_call *call)
 	text = requests_body_agent(call);
 	if (text == NULL)
 		return;
-	if (agent_accept(api->agent, e, text, role, &id, &why) < 0)
+	if (agent_accept(api->agent, e, text, role, &about, &why) < 0)
 		api_refuse(call, &why);
 	else
 		control_reply(call, 200,
 		              json_pack("{s:o, s:o, s:o, s:s}", "group", api_name(engine_name(e)), "agent",
-		                        api_agent_id(&id), "name", member_name(e, &id), "role", role_name(role)));
+		                        api_agent_id(&about.id), "name", member_name(e, &about.id), "role",
+		                        role_name(role)));
 	free(text);
 }
 
@@ -122,7 +123,7 @@ void api_reject(struct api *api, struct control_call *call)
 {
 	struct engine *e = api_engine(api, call);
 	bool forever = false;
-	struct agent_id id;
+	struct agent_decided about;
 	char *why = NULL;
 	char *text;
 
@@ -131,10 +132,12 @@ void api_reject(struct api *api, struct control_call *call)
 	text = requests_body_agent(call);
 	if (text == NULL)
 		return;
-	if (agent_reject(api->agent, e, text, forever, &id, &why) < 0)
+	if (agent_reject(api->agent, e, text, forever, &about, &why) < 0)
 		api_refuse(call, &why);
 	else
 		control_reply(call, 200,
-		              json_pack("{s:o, s:o}", "group", api_name(engine_name(e)), "agent", api_agent_id(&id)));
+		              json_pack("{s:o, s:o, s:o}", "group", api_name(engine_name(e)), "agent",
+		                        api_agent_id(&about.id), "name",
+		                        about.name[0] != '\0' ? api_name(about.name) : json_null()));
 	free(text);
 }

@@ -82,10 +82,10 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
 	rc = http_group_tell(cli, argv[0], "/role", body, &document);
 	if (document != NULL) {
-		char *id = names_id(document, "agent", 7), *role = cli_text(document, "role");
+		char *agent = names_agent(document), *role = cli_text(document, "role");
 
-		(void)printf("%s is %s now\n", id, role);
-		free(id);
+		(void)printf("%s is %s now\n", agent, role);
+		free(agent);
 		free(role);
 	}
 	json_decref(document);
@@ -105,10 +105,10 @@ int cmd_remove(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
 	rc = http_group_tell(cli, argv[0], "/remove", body, &document);
 	if (document != NULL) {
-		char *id = names_id(document, "agent", 7), *group = cli_text(document, "group");
+		char *agent = names_agent(document), *group = cli_text(document, "group");
 
-		(void)printf("%s is removed from %s; the files it has stay with it\n", id, group);
-		free(id);
+		(void)printf("%s is removed from %s; the files it has stay with it\n", agent, group);
+		free(agent);
 		free(group);
 	}
 	json_decref(document);

@@ -12,8 +12,6 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 
-enum { ID_SHOWN = 7 };
-
 /* The member that carried it is named as well: it alone could have chosen the code. */
 static void print_requests(const json_t *list)
 {
@@ -81,7 +79,7 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 	const char *role = NULL;
 	struct args_option own[] = { { ARGS_TEXT, "role", &role }, { ARGS_END, NULL, NULL } };
 	json_t *document;
-	char *name, *id, *now;
+	char *agent, *now;
 	int rc;
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
@@ -92,12 +90,10 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 	                    &document);
 	if (rc != CLI_DONE || document == NULL)
 		return rc;
-	name = cli_text(document, "name");
-	id = names_id(document, "agent", ID_SHOWN);
+	agent = names_agent(document);
 	now = cli_text(document, "role");
-	(void)printf("accepted %s%s%s%s: %s\n", name, name[0] != '\0' ? " (" : "", id, name[0] != '\0' ? ")" : "", now);
-	free(name);
-	free(id);
+	(void)printf("accepted %s: %s\n", agent, now);
+	free(agent);
 	free(now);
 	json_decref(document);
 	return CLI_DONE;
@@ -108,7 +104,7 @@ int cmd_reject(struct cli *cli, int argc, char **argv)
 	bool forever = false;
 	struct args_option own[] = { { ARGS_FLAG, "forever", &forever }, { ARGS_END, NULL, NULL } };
 	json_t *document;
-	char *id;
+	char *agent;
 	int rc;
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
@@ -116,9 +112,9 @@ int cmd_reject(struct cli *cli, int argc, char **argv)
 	rc = request_decide(cli, "/reject", argv, json_pack("{s:b}", "forever", (int)forever), &document);
 	if (rc != CLI_DONE || document == NULL)
 		return rc;
-	id = names_id(document, "agent", ID_SHOWN);
-	(void)printf("rejected %s\n", id);
-	free(id);
+	agent = names_agent(document);
+	(void)printf("rejected %s\n", agent);
+	free(agent);
 	json_decref(document);
 	return CLI_DONE;
 }

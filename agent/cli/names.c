@@ -57,3 +57,17 @@ char *names_id(const json_t *document, const char *key, size_t length)
 		id[length] = '\0';
 	return id;
 }
+
+char *names_agent(const json_t *document)
+{
+	char *id = names_id(document, "agent", ID_SHOWN), *name = cli_text(document, "name"), *text;
+
+	if (name[0] == '\0') {
+		free(name);
+		return id;
+	}
+	text = mem_printf("%s (%s)", name, id);
+	free(name);
+	free(id);
+	return text;
+}

@@ -11,4 +11,7 @@ size_t names_id_length(const json_t *list, const char *key);
 /* The ID under `key`, made safe for terminals and cut to that length; "" when there is none. Fresh. */
 char *names_id(const json_t *document, const char *key, size_t length);
 
+/* "name (ID)" of a document's "agent" and "name", or the ID alone where there is no name. Fresh. */
+char *names_agent(const json_t *document);
+
 #endif

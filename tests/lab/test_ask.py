@@ -228,6 +228,30 @@ def test_a_rejection_is_told_once_and_ends_the_asking(lab):
     assert d.cli("status")["asked"] == []
 
 
+def test_decisions_name_whom_they_are_about(lab):
+    a, b, c = [lab.host(name) for name in "abc"]
+    start(a, b, c)
+    a.cli("create", "home", "--share", a.share)
+    for host in (b, c):
+        until_seen(host)
+        until_requested(a, ask(host))
+    ids = {host.name: host.agent_id() for host in (b, c)}
+    said = a.lanyard("reject", "home", "b").out.decode()
+    assert said == "rejected b (%s)\n" % ids["b"][:7]
+    # By its ID, while it asks: its name is known from there.
+    said = a.lanyard("role", "home", ids["c"], "reader").out.decode()
+    assert said == "c (%s) is reader now\n" % ids["c"][:7]
+    until_member(c)
+    got = a.lanyard("reject", "home", "c")
+    assert got.code == 1, got
+    got = a.lanyard("reject", "home", ids["c"])
+    assert got.code == 1 and "lanyard remove home" in got.err, got
+    said = a.lanyard("remove", "home", "c").out.decode()
+    assert said.startswith("c (%s) is removed from home" % ids["c"][:7]), said
+    got = a.lanyard("accept", "home", "aaaa-aaaa")
+    assert got.code == 1 and "code" in got.err, got
+
+
 def test_a_rejection_waits_for_an_asker_that_is_away(lab):
     a, b, c, d = [lab.host(name) for name in "abcd"]
     group_of([a, b, c])
