@@ -63,8 +63,8 @@ int agent_leave(struct agent *a, struct engine *e, bool abandon, char **why);
 bool agent_is_leaving(const struct agent *a, const struct group_id *group);
 /* What only an owner can do; all gossip it to the members at once. *id: of the invite or agent that was meant.
  *
- * invite: fresh text in *token. revoke: by the start of the invite's ID, or by its token; agents that came by it and that
- * no owner has confirmed are out. */
+ * invite: fresh text in *token. revoke: by the start of the invite's ID, or by its token; agents that came by it and
+ * that no owner has confirmed are out. */
 struct agent_invite {
 	int64_t expires_s; /* from now */
 	enum role role;    /* not owner */

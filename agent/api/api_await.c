@@ -1,5 +1,5 @@
-/* await: answers when the files that a `get` has chosen are here, or when time is up; then it says which are missing, and
- * who has them. */
+/* await: answers when the files that a `get` has chosen are here, or when time is up; then it says which are missing,
+ * and who has them. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_missing.h"
 #include "agent/api/api_pattern.h"

@@ -1,5 +1,5 @@
-/* content: a file of the group as a stream, for copies outside the share. Lines of JSON; each block's line is followed by
- * its bytes. First comes what the path is, last a line that says why the stream ends. */
+/* content: a file of the group as a stream, for copies outside the share. Lines of JSON; each block's line is followed
+ * by its bytes. First comes what the path is, last a line that says why the stream ends. */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_missing.h"
 #include "agent/api/api_request.h"

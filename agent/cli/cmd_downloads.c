@@ -72,8 +72,8 @@ static char *plain_line(const struct download_line *d)
 	return line;
 }
 
-/* On a terminal, each line is cut to its width, and the last one says how many there are no rows for. The active ones come
- * first. */
+/* On a terminal, each line is cut to its width, and the last one says how many there are no rows for. The active ones
+ * come first. */
 static int downloads_once(struct cli *cli)
 {
 	json_t *document;

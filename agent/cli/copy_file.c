@@ -229,7 +229,8 @@ static bool part_is_ours(const struct copy_file *f, const char *path, int fd)
 	       st.dev == named.dev && st.kind == S_IFREG && st.nlink == 1 && (st.uid == geteuid() || st.uid == 0);
 }
 
-/* The part, locked as long as it is open, so that two copies at once do not write and name one file. -1 after a message. */
+/* The part, locked as long as it is open, so that two copies at once do not write and name one file. -1 after a
+ * message. */
 static int open_copy_part(const struct copy_file *f, const char *path)
 {
 	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fd = fs_open(f->dirfd, path, flags, 0600);

@@ -20,9 +20,9 @@ struct copy_file {
 	int64_t copied; /* result: bytes of the file */
 };
 
-/* Files are assembled beside their place, block by block, and get their name when they are whole and synced; a name that
- * is taken is refused. What an interrupted copy has left is used again as far as its blocks are right. Symlinks are made
- * as such, folders as well. Returns an exit status, after printing what went wrong. */
+/* Files are assembled beside their place, block by block, and get their name when they are whole and synced; a name
+ * that is taken is refused. What an interrupted copy has left is used again as far as its blocks are right. Symlinks
+ * are made as such, folders as well. Returns an exit status, after printing what went wrong. */
 int copy_file(struct copy_file *f);
 
 #endif

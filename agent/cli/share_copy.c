@@ -186,8 +186,8 @@ static int copy_entries(struct share_copy *c, DIR *dir, const char *shown, const
 	return rc == 0 && errno != 0 ? copy_fails(shown, errno) : rc;
 }
 
-/* The share itself, inside what is copied: by another name for a folder above it, or by a mount. It would be copied into
- * itself without end. */
+/* The share itself, inside what is copied: by another name for a folder above it, or by a mount. It would be copied
+ * into itself without end. */
 static bool is_the_share(const struct share_copy *c, const struct stat *st)
 {
 	struct stat root;

@@ -1,5 +1,5 @@
-/* Copies files and folders from anywhere into a share, with the caller's rights. A file appears there at once and whole,
- * by a reflink where the disk can make one; else it is copied, synced and compared. Nothing is overwritten. */
+/* Copies files and folders from anywhere into a share, with the caller's rights. A file appears there at once and
+ * whole, by a reflink where the disk can make one; else it is copied, synced and compared. Nothing is overwritten. */
 #ifndef LANYARD_AGENT_CLI_SHARE_COPY_H
 #define LANYARD_AGENT_CLI_SHARE_COPY_H
 

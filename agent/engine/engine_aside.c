@@ -1,6 +1,6 @@
 /* Setting rows aside that are not shared any more, and bringing them back: what follows once the choices say so (see
- * engine_choices.h). A folder may hold any number of files, so this goes on in slices, one per turn; after a restart all
- * of it begins again, from what the choices say then. */
+ * engine_choices.h). A folder may hold any number of files, so this goes on in slices, one per turn; after a restart
+ * all of it begins again, from what the choices say then. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -118,9 +118,9 @@ static void check_work(void *arg)
 		j->there[i] = fs_stat_beneath(j->handle->root, j->paths[i], &st) == 0 && st.kind != 0;
 }
 
-/* What was shared before is what is here; whatever its user did to it since then is a change. Where the group has deleted
- * it meanwhile, the file goes above that like a new one. A file that is gone is not here, and that is not a deletion: it
- * went while it was its user's own. */
+/* What was shared before is what is here; whatever its user did to it since then is a change. Where the group has
+ * deleted it meanwhile, the file goes above that like a new one. A file that is gone is not here, and that is not a
+ * deletion: it went while it was its user's own. */
 static void bring_back(struct engine *e, const char *path, bool there)
 {
 	struct record was = { 0 }, row = { 0 };

@@ -1,7 +1,7 @@
 /* What this agent has chosen of the group: see engine_choices.h. Changes that come while one is written are written
- * together. The order of a write: the new stamp into the index, sync, the file into the share, effect. So a stamp of the
- * index that is not the file's tells that one of the two is from another time: until a full scan has compared everything
- * without taking absence for a deletion, and both have a new stamp, no further change is written. */
+ * together. The order of a write: the new stamp into the index, sync, the file into the share, effect. So a stamp of
+ * the index that is not the file's tells that one of the two is from another time: until a full scan has compared
+ * everything without taking absence for a deletion, and both have a new stamp, no further change is written. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +292,8 @@ static void begin_soon(void *arg)
 	choices_write_begin(arg);
 }
 
+static const char *const no_words[] = { NULL };
+
 static void change_add(struct engine *e, struct choice_change template, const char *const *what, size_t n)
 {
 	struct choice_change *change = MEM_NEW(struct choice_change);
@@ -319,7 +321,8 @@ const struct choices *engine_choices(const struct engine *e)
 
 void engine_choices_mode(struct engine *e, enum choose_mode mode, engine_choices_fn *done, void *arg)
 {
-	change_add(e, (struct choice_change){ .kind = CHANGE_MODE, .mode = mode, .done = done, .arg = arg }, NULL, 0);
+	change_add(e, (struct choice_change){ .kind = CHANGE_MODE, .mode = mode, .done = done, .arg = arg }, no_words,
+	           0);
 }
 
 void engine_choices_rules(struct engine *e, const char *const *patterns, size_t n, bool get, engine_choices_fn *done,
@@ -381,7 +384,7 @@ void engine_choices_start(struct engine *e)
 void engine_choices_scanned(struct engine *e)
 {
 	if (e->choices->merging)
-		change_add(e, (struct choice_change){ .kind = CHANGE_MERGED }, (const char *[]){ NULL }, 0);
+		change_add(e, (struct choice_change){ .kind = CHANGE_MERGED }, no_words, 0);
 }
 
 void engine_choices_stop(struct engine *e)

@@ -1,5 +1,5 @@
-/* What the files of engine_content share: a window of blocks that moves over a content. engine_content_ask.c decides whom
- * to ask and gets the list of blocks; engine_content.c has the window, and calls it. */
+/* What the files of engine_content share: a window of blocks that moves over a content. engine_content_ask.c decides
+ * whom to ask and gets the list of blocks; engine_content.c has the window, and calls it. */
 #ifndef LANYARD_AGENT_ENGINE_ENGINE_CONTENT_INTERNAL_H
 #define LANYARD_AGENT_ENGINE_ENGINE_CONTENT_INTERNAL_H
 
@@ -58,7 +58,8 @@ void engine_content_find_sources(struct engine_content *c);
 uint64_t engine_content_choose_source(struct engine_content *c, size_t len, uint64_t avoid);
 /* Sets c->listed if the list is known here; else requests it, unless it is requested already. */
 void engine_content_find_list(struct engine_content *c);
-/* A piece of the list, from block `first` on: false if it cannot be one, or the list is complete and not this content's. */
+/* A piece of the list, from block `first` on: false if it cannot be one, or the list is complete and not this
+ * content's. */
 bool engine_content_take_list(struct engine_content *c, uint32_t first, const uint8_t *blocks, size_t n);
 
 #endif

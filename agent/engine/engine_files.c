@@ -1,6 +1,6 @@
 /* The list of a group's files: what is here, what members have, and what is set aside here; see engine_files() in
- * engine.h. Three ordered lists become one. They are read from the index as they are needed, so that a group of any size
- * takes little memory. */
+ * engine.h. Three ordered lists become one. They are read from the index as they are needed, so that a group of any
+ * size takes little memory. */
 #include <stdlib.h>
 #include <string.h>
 

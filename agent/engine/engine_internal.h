@@ -4,8 +4,8 @@
  *   engine_report     phases entered; what is logged and emitted about the group
  *   engine_store      the group's settings in the home
  *   engine_disk       whether the share's disk answers; requests that need it
- *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen, engine_members,
- *   engine_role, engine_roster, engine_requests
+ *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen,
+ *   engine_members, engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_aside, engine_choices, engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
@@ -186,8 +186,8 @@ void engine_drop_stop(struct engine *e);
 void engine_history_add(struct engine *e, const struct record *r);
 void engine_history_free(struct engine *e);
 
-/* Rows at and below paths that are not shared any more are set aside, or those that are again are brought back. done may
- * be NULL. */
+/* Rows at and below paths that are not shared any more are set aside, or those that are again are brought back. done
+ * may be NULL. */
 void engine_aside_begin(struct engine *e, bool away, char *const *paths, size_t n, engine_choices_fn *done, void *arg);
 void engine_aside_start(struct engine *e);
 void engine_aside_stop(struct engine *e);
@@ -220,11 +220,11 @@ void engine_seen_note(struct engine *e, uint64_t peer);
 
 /* --- engine_role.c --- */
 
-/* The index is open: says whether this agent is a reader. True if all rows were made doubtful, since the role is another
- * one or a member's word has to be heard again: then the index is to be opened again. */
+/* The index is open: says whether this agent is a reader. True if all rows were made doubtful, since the role is
+ * another one or a member's word has to be heard again: then the index is to be opened again. */
 bool engine_role_doubt(struct engine *e);
-/* The roster may have changed: what peers said that are not members any more, or may not write any more, is forgotten, so
- * that nothing waits for files that they alone had. RUNNING may become LOST. */
+/* The roster may have changed: what peers said that are not members any more, or may not write any more, is forgotten,
+ * so that nothing waits for files that they alone had. RUNNING may become LOST. */
 void engine_role_told(struct engine *e);
 /* At the end of a turn: what stayed doubtful when a member had told all that it has is this agent's own. */
 void engine_role_turn(struct engine *e);

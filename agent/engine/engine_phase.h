@@ -10,8 +10,8 @@ enum engine_phase {
 	PHASE_JOINING,  /* asks members to let us in */
 	PHASE_RUNNING,  /* the mirror works */
 	PHASE_EXCLUDED, /* as RUNNING, but we are not in the roster any more, so no member talks to us */
-	PHASE_LOST, /* as RUNNING, but the index lost rows, is damaged or is to be filled again: drains after this turn */
-	PHASE_LEAVING,  /* the user left the group: drains after this turn */
+	PHASE_LOST,    /* as RUNNING, but the index lost rows, is damaged or is to be filled again: drains after this */
+	PHASE_LEAVING, /* the user left the group: drains after this turn */
 	PHASE_DRAINING, /* starts nothing new, waits until all jobs are back, then does what its goal says */
 	PHASE_COPIED,   /* our identity also runs elsewhere: stopped until the agent's next start */
 	PHASE_REMOVING, /* left and drained: a worker removes the share's .lanyard/, then the engine is freed */

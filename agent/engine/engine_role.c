@@ -1,8 +1,8 @@
-/* What roles mean for the index. A reader's index and a writer's are two: what a reader lists was never ours to vouch for,
- * and what a writer made and nobody took is not the group's when it may not write any more. So when our own role changes,
- * the engine starts again: all rows become doubtful (index_doubt), and members are asked for all of theirs. A reader does
- * that too when a member that it heard may not write any more, or has begun a new epoch: what that one said may have come
- * to nothing, and nobody else would say so. */
+/* What roles mean for the index. A reader's index and a writer's are two: what a reader lists was never ours to vouch
+ * for, and what a writer made and nobody took is not the group's when it may not write any more. So when our own role
+ * changes, the engine starts again: all rows become doubtful (index_doubt), and members are asked for all of theirs. A
+ * reader does that too when a member that it heard may not write any more, or has begun a new epoch: what that one said
+ * may have come to nothing, and nobody else would say so. */
 #include <stdlib.h>
 
 #include "agent/engine/engine_internal.h"

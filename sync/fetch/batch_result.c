@@ -12,8 +12,8 @@
 
 static const struct seen never;
 
-/* What the tombstone of a file keeps, so that the path stays wanted (choose_state.had): it was here until others deleted
- * it. */
+/* What the tombstone of a file keeps, so that the path stays wanted (choose_state.had): it was here until others
+ * deleted it. */
 static struct seen seen_until_deleted(const struct record *ours)
 {
 	struct seen seen = ours->seen;

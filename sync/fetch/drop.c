@@ -1,9 +1,9 @@
 /* Frees the disk of what its user does not want here any more, without deleting it for anybody. See fetch.h.
  *
  * The order keeps a drop from being told as a deletion, and the last copy from going:
- *   1. From now on we do not answer that we hold the path. A connected member that may write has to answer that it holds
- *      it: two that drop at once refuse each other. Where something newer is offered nobody is asked, since what is here
- *      becomes a version.
+ *   1. From now on we do not answer that we hold the path. A connected member that may write has to answer that it
+ *      holds it: two that drop at once refuse each other. Where something newer is offered nobody is asked, since what
+ *      is here becomes a version.
  *   2. The row is marked as leaving: an absent file is not a deletion then.
  *   3. The choices say that the path is not wanted; the index is safe before they are.
  *   4. A worker takes the file aside, compares it with its row, and removes it.

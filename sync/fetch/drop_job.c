@@ -1,5 +1,5 @@
-/* Steps 4 and 5 of a drop: a worker takes files aside, compares them with their rows and removes them; then the rows go.
- * See drop.c. */
+/* Steps 4 and 5 of a drop: a worker takes files aside, compares them with their rows and removes them; then the rows
+ * go. See drop.c. */
 #include "sync/fetch/drop.h"
 
 #include <stdlib.h>

@@ -92,8 +92,8 @@ struct fetch_config {
 	void (*versions)(void *arg);
 	/* A member's changes are held from now on. May be NULL. */
 	void (*burst)(void *arg, const struct fetch_burst *b);
-	/* A path is dropped: the choices are to say that it is not wanted. The index is committed and safe before they are
-	 * written, as is its part of their stamp; done(done_arg, ok) is called once they are safe, or cannot be
+	/* A path is dropped: the choices are to say that it is not wanted. The index is committed and safe before they
+	 * are written, as is its part of their stamp; done(done_arg, ok) is called once they are safe, or cannot be
 	 * written. NULL: nobody writes them. */
 	void (*drop_choice)(void *arg, const char *path, void (*done)(void *done_arg, bool ok), void *done_arg);
 	/* Idle became busy or the reverse; fewer records are unstored; a ticket's reason changed. */
@@ -125,8 +125,8 @@ uint64_t fetch_unstored(const struct fetch *f, uint64_t peer);
 /* Bytes of small files in memory, waiting to be installed: the caller stops acknowledging news above 16 MiB. */
 size_t fetch_unstored_bytes(const struct fetch *f);
 
-/* A peer drops this record's file and asks for it: whether our row is this version or a later one, its file is here, and
- * nobody drops it here. */
+/* A peer drops this record's file and asks for it: whether our row is this version or a later one, its file is here,
+ * and nobody drops it here. */
 bool fetch_holds(struct fetch *f, const struct record *asked);
 void fetch_hold_answer(struct fetch *f, uint64_t peer, uint32_t request, bool has);
 
@@ -154,8 +154,9 @@ enum fetch_drop_end {
 	FETCH_DROP_REFUSED /* it is as it was; `why` is for people */
 };
 typedef void fetch_drop_done(void *arg, enum fetch_drop_end end, const char *why);
-/* Removes a file, a symlink or an empty folder from this disk alone, and does not want it any more. Unless even_if_last,
- * a connected member that may write has to answer that it holds the file. done is called once, maybe from inside. */
+/* Removes a file, a symlink or an empty folder from this disk alone, and does not want it any more. Unless
+ * even_if_last, a connected member that may write has to answer that it holds the file. done is called once, maybe from
+ * inside. */
 void fetch_drop(struct fetch *f, const char *path, bool even_if_last, fetch_drop_done *done, void *arg);
 /* Whether the path is being dropped. */
 bool fetch_is_dropping(const struct fetch *f, const char *path);

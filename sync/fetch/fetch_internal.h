@@ -5,8 +5,9 @@
  * installed by sync/install, and batch_result.c writes the row.
  *
  * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c; listed.c, ticket.c;
- * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; fetch_choices.c; batch_result.c;
- * batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's thread. */
+ * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; fetch_choices.c;
+ * batch_result.c; batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's
+ * thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
 

@@ -42,8 +42,8 @@ static bool lives_elsewhere(struct fetch *f, const struct record *theirs)
 }
 
 /* The path was known here, was deleted, and its tombstone was forgotten: a member that still has it was away for too
- * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. A reader
- * only leaves the record. */
+ * long. Then the deletion is written again, with a version that includes theirs, so that it reaches that member. A
+ * reader only leaves the record. */
 static bool was_forgotten(struct fetch *f, const struct record *theirs)
 {
 	struct record ours = { 0 }, r = { .kind = theirs->kind, .deleted = true };
@@ -171,8 +171,8 @@ static void keep_blocks(struct fetch *f, struct ticket *t, const struct blocklis
 	t->blocks.b = mem_dup(blocks->b, blocks->n * sizeof(blocks->b[0]));
 }
 
-/* Whether the path is a reader's own. What stayed doubtful when others had told all that they have is only as long as no
- * member tells of it: then the row comes back, and makes way for any record unless the file was changed here. */
+/* Whether the path is a reader's own. What stayed doubtful when others had told all that they have is only as long as
+ * no member tells of it: then the row comes back, and makes way for any record unless the file was changed here. */
 static bool is_readers_own(struct fetch *f, const char *path)
 {
 	struct record was = { 0 };

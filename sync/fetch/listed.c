@@ -1,7 +1,7 @@
 /* The list: records of the group whose bytes this disk has not, and who has them. See fetch_internal.h.
  *
- * A record that is wanted is stored as its peer's offer, until its content is here. Any other is listed at once, under a
- * number of ours, so that it is passed on whether or not this agent ever gets its content. */
+ * A record that is wanted is stored as its peer's offer, until its content is here. Any other is listed at once, under
+ * a number of ours, so that it is passed on whether or not this agent ever gets its content. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <string.h>

@@ -48,7 +48,8 @@ void ticket_free(struct fetch *f, struct ticket *t)
 	fetch_wake(f);
 }
 
-/* So many have no source that they do not wait for it as tickets: the walk comes by once more before they are listed. */
+/* So many have no source that they do not wait for it as tickets: the walk comes by once more before they are
+ * listed. */
 static void ticket_list_later(struct fetch *f, struct ticket *t)
 {
 	int64_t now = fetch_now(f);

@@ -8,8 +8,9 @@
  * rejections.
  *
  * A request counts while its giver may admit, it is not older than REQUESTS_DAYS by this agent's own clock since it
- * was first heard of, it was not accepted before, and the bounds leave room for it. Only what counts is passed on. What does not count takes no
- * room from what does. The bytes are in docs/roster.md. The loop's thread, except for requests_check(). */
+ * was first heard of, it was not accepted before, and the bounds leave room for it. Only what counts is passed on. What
+ * does not count takes no room from what does. The bytes are in docs/roster.md. The loop's thread, except for
+ * requests_check(). */
 #ifndef LANYARD_SYNC_GROUP_REQUESTS_H
 #define LANYARD_SYNC_GROUP_REQUESTS_H
 

@@ -54,7 +54,8 @@ struct mail *requests_insert(struct requests *r, const uint8_t *entry, size_t n,
 void requests_drop(struct requests *r, struct mail *m);
 /* The agent's requests up to this number are not taken in again. */
 void requests_expire(struct requests *r, const struct agent_id *asker, uint64_t number, int64_t at_s);
-/* The answer that rejects the agent and counts: one for good before all others, otherwise that with the greatest number.
+/* The answer that rejects the agent and counts: one for good before all others, otherwise that with the greatest
+ * number.
  * NULL: none. */
 const struct mail *requests_rejection(const struct requests *r, const struct agent_id *asker);
 

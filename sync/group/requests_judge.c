@@ -184,8 +184,8 @@ static int seen_first(const struct mail *a, const struct mail *b)
 	return (int)b->seen - (int)a->seen;
 }
 
-/* One that was seen goes before its equals only: else what a crowd asked before an owner looked would keep everybody else
- * out until it expires. */
+/* One that was seen goes before its equals only: else what a crowd asked before an owner looked would keep everybody
+ * else out until it expires. */
 static int rank_first(const struct mail *a, const struct mail *b)
 {
 	if (a->rank != b->rank)

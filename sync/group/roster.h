@@ -87,8 +87,8 @@ void roster_entries(const struct roster *r, bool (*fn)(void *arg, const uint8_t 
  * agent yet must see these. None when it is not a member. */
 void roster_credential(const struct roster *r, const struct agent_id *id,
                        bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
-/* The same for the entries that ended the authority of former owners. Owners that remove each other while apart are each
- * outside for the other's friends, who must see these to agree on the one that stays. */
+/* The same for the entries that ended the authority of former owners. Owners that remove each other while apart are
+ * each outside for the other's friends, who must see these to agree on the one that stays. */
 void roster_deposed(const struct roster *r, bool (*fn)(void *arg, const uint8_t *entry, size_t n), void *arg);
 /* SHA-256 over the same entries, in order of their hashes: equal digests, equal judgement. */
 void roster_digest(const struct roster *r, uint8_t digest[32]);
@@ -172,9 +172,9 @@ void roster_invites(const struct roster *r, bool (*fn)(void *arg, const struct r
 void roster_invite_users(const struct roster *r, const struct agent_id *invite,
                          bool (*fn)(void *arg, const struct agent_id *id, bool member), void *arg);
 
-/* Signs a note of an invite that self has just made (invite.h), so that all owners can list it and take it back. The note is
- * in the roster afterwards, to be gossiped. An owner has INVITE_SLOTS notes: a further one takes the place of one whose invite
- * is over, or of the oldest. -1: self is not an owner. */
+/* Signs a note of an invite that self has just made (invite.h), so that all owners can list it and take it back. The
+ * note is in the roster afterwards, to be gossiped. An owner has INVITE_SLOTS notes: a further one takes the place of
+ * one whose invite is over, or of the oldest. -1: self is not an owner. */
 int roster_note_invite(struct roster *r, const struct identity *self, const struct invite *invite, int64_t now_s);
 
 /* --- agents that are not members: roster_outside.c --- */

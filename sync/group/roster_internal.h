@@ -270,7 +270,8 @@ int roster_sign_add(struct roster *r, const struct identity *self, const struct 
 size_t roster_name_leaves(const struct roster_agent *a, uint8_t named[ENTRY_NAMED_MAX * HASH_LEN]);
 
 /* --- roster_name.c --- */
-/* The length of the character at p, of which n bytes may be read, and its code point; 0: none that people may be shown. */
+/* The length of the character at p, of which n bytes may be read, and its code point; 0: none that people may be
+ * shown. */
 size_t roster_name_char(const uint8_t *p, size_t n, uint32_t *code);
 
 #endif

@@ -90,14 +90,15 @@ int index_get(struct index *index, const char *path, struct record *r);
  * written, if such a list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
 /* A local change: bumps r->version with our epoch and the next number, sets modified_by and via = 0, then does what
- * index_put() does. Where that would silently succeed a listed version that r does not know, one of our own that we have
- * dropped, the writer is freshly drawn instead of our epoch. -1 and EOVERFLOW if no version is greater than r's: that
- * concerns this path alone, and the index is in order. */
+ * index_put() does. Where that would silently succeed a listed version that r does not know, one of our own that we
+ * have dropped, the writer is freshly drawn instead of our epoch. -1 and EOVERFLOW if no version is greater than r's:
+ * that concerns this path alone, and the index is in order. */
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id);
 /* The bytes of a live row are gone by choice: the row goes, and its record is listed as absent under a new number,
  * unless something newer is listed. 0; -1, with EINVAL if the path has no live row. */
 int index_drop(struct index *index, const char *path);
-/* Marks the live row as being dropped, or takes the mark away. index_put() stores the mark as r->leaving says. 0, -1. */
+/* Marks the live row as being dropped, or takes the mark away. index_put() stores the mark as r->leaving says. 0,
+ * -1. */
 int index_leaving_put(struct index *index, const char *path, bool leaving);
 /* Calls fn with at most max rows marked as leaving whose number is above `after`, by number, until fn returns false.
  * How many, or -1. */
@@ -148,11 +149,11 @@ int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *a
 /* --- the list: records that the group has of a path and this disk has not: not here at all, or newer or other than
  * what is here. Each has a number of ours, is told like a row, and goes when a row is written that knows it. An index
  * without any costs nothing for it. --- */
-/* The list of r's path takes r (sync/plan/listing.h). What our live row knows is not listed; what a listed record knows is
- * neither. r may be a tombstone unless the path has a live row: it becomes the row, unless something live that is listed
- * outlives it. via: short ID of the peer that told it; 0: us. What changes gets new numbers. Offers of peers that are
- * not wanted, and that the list includes, go. 1: the list has changed; 0: r tells nothing new; -1, with EINVAL for a
- * tombstone where there is a live row. */
+/* The list of r's path takes r (sync/plan/listing.h). What our live row knows is not listed; what a listed record knows
+ * is neither. r may be a tombstone unless the path has a live row: it becomes the row, unless something live that is
+ * listed outlives it. via: short ID of the peer that told it; 0: us. What changes gets new numbers. Offers of peers
+ * that are not wanted, and that the list includes, go. 1: the list has changed; 0: r tells nothing new; -1, with EINVAL
+ * for a tombstone where there is a live row. */
 int index_list_add(struct index *index, const struct record *r, uint64_t via);
 /* Calls fn with each record that is listed for the path beside its row, in any order, until fn returns false: `absent`
  * is set, seq is our number, via as it was given. fn may use the index. 0, -1. */
@@ -186,8 +187,8 @@ enum aside_reason {
 	ASIDE_READER = 2,   /* we are a reader: what its user changed here is not shared */
 };
 /* Sets the path aside. A live row leaves the rows, without a tombstone, and its record is listed as absent under a new
- * number, unless something newer is listed. A path without a live row, or one that is set aside already, gets the reason
- * alone. 0, -1. */
+ * number, unless something newer is listed. A path without a live row, or one that is set aside already, gets the
+ * reason alone. 0, -1. */
 int index_set_aside(struct index *index, const char *path, enum aside_reason why);
 /* What is set aside at the path: 1, *why and *was, the row that went, which the caller clears, or zeros if there was
  * none; 0: nothing; -1. was and why may be NULL. */
@@ -227,8 +228,8 @@ int index_offers_forget_peer(struct index *index, uint64_t peer);
 /* --- wants: the offers and listed records that this agent has chosen to have (sync/plan/choose.h). An index that was
  * just opened is that of a mirror, which wants all of them. --- */
 /* From now on `choices` decides what is wanted; what is offered and listed is judged again, and what peers offer and we
- * do not want is listed. It stays the caller's, and the index uses it until the next call or index_close(). To be called
- * again when its content has changed. 0, -1. */
+ * do not want is listed. It stays the caller's, and the index uses it until the next call or index_close(). To be
+ * called again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
 /* The same, where only the choice of what is at and below this path can have changed: it reads nothing else. 0, -1. */
 int index_choose_under(struct index *index, const struct choices *choices, const char *under);

@@ -1,8 +1,8 @@
 /* Our role has changed, or what members said has to be heard again: see index_doubt(). */
 #include "sync/index/index_internal.h"
 
-/* What the disk has stays known, so that a scan finds no change; and what an unfinished run was installing. A row without
- * a checksum is one that an older lanyard wrote, so that is allowed. */
+/* What the disk has stays known, so that a scan finds no change; and what an unfinished run was installing. A row
+ * without a checksum is one that an older lanyard wrote, so that is allowed. */
 static const char doubt_sql[] =
 	"DELETE FROM files WHERE deleted <> 0;"
 	"DELETE FROM placing WHERE deleted <> 0;"

@@ -1,6 +1,6 @@
-/* Which members have what. A peer that is a mirror has all that it has settled, which its numbers say (index_peers.c). What differs
- * from that, and what peers on demand have, is noted path by path, for one content: a note about another content than
- * the one that is asked for does not count. */
+/* Which members have what. A peer that is a mirror has all that it has settled, which its numbers say (index_peers.c).
+ * What differs from that, and what peers on demand have, is noted path by path, for one content: a note about another
+ * content than the one that is asked for does not count. */
 #include <string.h>
 
 #include "base/bytes.h"

@@ -47,16 +47,17 @@ enum {
 /* Bits of the column `marks`: of a row, and of an offer. */
 enum { INDEX_MARK_LEAVING = 1, INDEX_MARK_ABSENT = 2 };
 
-/* The tables of what an index had not before schema 7. */
-#define INDEX_ASIDE_SQL                                                                                                                  \
-	"CREATE INDEX wanted_h8 ON wanted(h8) WHERE h8 IS NOT NULL;" /* what: the number of the content that is meant (index_holds.c) */ \
-	"CREATE TABLE holds(key BLOB, peer INTEGER, what INTEGER NOT NULL, has INTEGER NOT NULL,"                                        \
-	" PRIMARY KEY(key, peer)) WITHOUT ROWID;" /* version NULL: the path had no row */                                                \
-	"CREATE TABLE aside(key BLOB PRIMARY KEY, why INTEGER NOT NULL, seq INTEGER, h8 INTEGER, kind INTEGER,"                          \
-	" deleted INTEGER, mode INTEGER, mtime_ns INTEGER, size INTEGER, nblocks INTEGER, root BLOB,"                                    \
-	" chunk_log2 INTEGER, target BLOB, version BLOB, modified_by INTEGER, base BLOB, mode_base BLOB,"                                \
-	" sum INTEGER, via INTEGER, seen_size INTEGER, seen_mtime_ns INTEGER, seen_ctime_ns INTEGER,"                                    \
-	" seen_ino INTEGER, seen_mode INTEGER, marks INTEGER);"                                                                          \
+/* The tables of what an index had not before schema 7. holds.what: the number of the content that is meant
+ * (index_holds.c). aside.version NULL: the path had no row. */
+#define INDEX_ASIDE_SQL                                                                                         \
+	"CREATE INDEX wanted_h8 ON wanted(h8) WHERE h8 IS NOT NULL;"                                            \
+	"CREATE TABLE holds(key BLOB, peer INTEGER, what INTEGER NOT NULL, has INTEGER NOT NULL,"               \
+	" PRIMARY KEY(key, peer)) WITHOUT ROWID;"                                                               \
+	"CREATE TABLE aside(key BLOB PRIMARY KEY, why INTEGER NOT NULL, seq INTEGER, h8 INTEGER, kind INTEGER," \
+	" deleted INTEGER, mode INTEGER, mtime_ns INTEGER, size INTEGER, nblocks INTEGER, root BLOB,"           \
+	" chunk_log2 INTEGER, target BLOB, version BLOB, modified_by INTEGER, base BLOB, mode_base BLOB,"       \
+	" sum INTEGER, via INTEGER, seen_size INTEGER, seen_mtime_ns INTEGER, seen_ctime_ns INTEGER,"           \
+	" seen_ino INTEGER, seen_mode INTEGER, marks INTEGER);"                                                 \
 	"CREATE INDEX aside_h8 ON aside(h8) WHERE h8 IS NOT NULL;"
 
 /* Their texts are in index_sql.c. */
@@ -353,11 +354,11 @@ struct path_offers {
 	int64_t other;              /* size of the largest wanted one of another peer */
 	int64_t last_id, last_size; /* of the one that was read last, wanted or not */
 };
-/* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; -1: none. 0, -1 with nothing
- * reported. */
+/* Counts the offers for the path whose key is in index->key. peer_no: the peer in question; -1: none. 0, -1 with
+ * nothing reported. */
 int index_offers_of_path(struct index *index, int key_len, int64_t peer_no, struct path_offers *o);
-/* Takes what the offers of the path whose key is in index->key count for out of the counters (sign -1) or adds it (1): to
- * be called before and after changing them. 0, -1 with nothing reported. */
+/* Takes what the offers of the path whose key is in index->key count for out of the counters (sign -1) or adds it (1):
+ * to be called before and after changing them. 0, -1 with nothing reported. */
 int index_offers_weigh(struct index *index, int key_len, int sign);
 int64_t index_offer_peer_no(int64_t id); /* 0: it is listed */
 bool index_offer_is_wanted(int64_t id);
@@ -386,7 +387,8 @@ uint64_t index_offers_min_seq(struct index *index, uint64_t peer, bool wanted);
 /* --- index_list.c --- */
 /* index_list_add() within the open transaction. */
 int index_list_take(struct index *index, const struct record *r, uint64_t via);
-/* To be called after the row was written: what is listed makes way for it, or outlives it if it is a tombstone. 0, -1. */
+/* To be called after the row was written: what is listed makes way for it, or outlives it if it is a tombstone. 0,
+ * -1. */
 int index_list_follow(struct index *index, const struct record *row);
 /* The writer of a local change of r, so that it succeeds no listed version that r does not know. */
 uint64_t index_list_writer(struct index *index, const struct record *r, uint64_t writer);

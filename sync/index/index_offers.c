@@ -66,8 +66,8 @@ static int free_number(struct index *index, int64_t id, const char *path, int *k
 	return *key_len < 0 ? -1 : 0;
 }
 
-/* The IDs of the offers for the path whose key is in index->key: of one peer, or (peer_no -1) of all peers. How many, at
- * most AT_ONCE; -1 with nothing reported. */
+/* The IDs of the offers for the path whose key is in index->key: of one peer, or (peer_no -1) of all peers. How many,
+ * at most AT_ONCE; -1 with nothing reported. */
 static int ids_of(struct index *index, int key_len, int64_t peer_no, int64_t ids[AT_ONCE])
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_SIZES);

@@ -1,6 +1,7 @@
-/* The wants: the offers and listed records that this agent has chosen to have. choose() (sync/plan/choose.h) decides when
- * one is written, and again when the choices, or what we have of the path, change; index_offer_rows.c says how an offer
- * carries the answer. What is not wanted is listed: nobody waits for it, it is not missing, and counts as settled. */
+/* The wants: the offers and listed records that this agent has chosen to have. choose() (sync/plan/choose.h) decides
+ * when one is written, and again when the choices, or what we have of the path, change; index_offer_rows.c says how an
+ * offer carries the answer. What is not wanted is listed: nobody waits for it, it is not missing, and counts as
+ * settled. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,8 +231,8 @@ int index_choose_under(struct index *index, const struct choices *choices, const
 
 /* --- reading --- */
 
-/* The wanted ones are one range of IDs. While they are few they are sorted, so that the walk does not pass over all that
- * is listed; while they are many it would be sorted again for each page. */
+/* The wanted ones are one range of IDs. While they are few they are sorted, so that the walk does not pass over all
+ * that is listed; while they are many it would be sorted again for each page. */
 int index_wants_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
                       void *arg)
 {

@@ -84,7 +84,8 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 		errno = ENOENT;
 		return -1;
 	}
-	/* A user wrote to it since: with its time set it would pass for the old content. With this size the scan reads it. */
+	/* A user wrote to it since: with its time set it would pass for the old content. With this size the scan reads
+	 * it. */
 	if (made->kind == S_IFREG && made->size != before->size)
 		made->size = before->size;
 	if (error == 0 && (!mode_told || made->mode == mode) && (!time_told || made->mtime_ns == want->mtime_ns))

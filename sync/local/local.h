@@ -31,7 +31,8 @@ struct local_config {
 	uint64_t short_id; /* ours, for modified_by */
 	int64_t rescan_s;  /* between full scans, jittered by 20 %; 0: 3600 */
 	/* The index is not of this disk's time, since it was put back or its choices were: until the first full scan is
-	 * complete, what is absent is not here, and what differs was found; neither is a change of what the rows say. */
+	 * complete, what is absent is not here, and what differs was found; neither is a change of what the rows
+	 * say. */
 	bool merge;
 	bool events_alone; /* no full scan when folders were moved, so that tests show what is found without */
 	/* Whether an install batch is changing the path, whose row follows: what a check finds there is not a
@@ -43,7 +44,8 @@ struct local_config {
 	void (*state)(void *arg);
 	/* A full scan is complete: the first one since start, and every later one. */
 	void (*scanned)(void *arg, int64_t files, int64_t changed);
-	/* What was a reader's own at this path is gone, and what the group has there is wanted again. NULL: nobody asks. */
+	/* What was a reader's own at this path is gone, and what the group has there is wanted again. NULL: nobody
+	 * asks. */
 	void (*given_back)(void *arg, const char *path);
 	/* n deletions are held since they look like an accident: no peer is sent them before local_release(). May
 	 * be NULL. */
@@ -60,7 +62,8 @@ void local_free(struct local *l);
 void local_start(struct local *l);
 /* Checks this path at once. For the installer that found what it did not expect, and whoever else has a doubt. */
 void local_hint(struct local *l, const char *path);
-/* The same for a folder and all that is in it: things may be there that no event told of, or that did not count so far. */
+/* The same for a folder and all that is in it: things may be there that no event told of, or that did not count so
+ * far. */
 void local_hint_tree(struct local *l, const char *path);
 /* Makes a full scan as soon as possible. */
 void local_rescan(struct local *l);

@@ -1,6 +1,6 @@
 /* What a path's row stands for. A path that is unshared or set aside is its user's own: nothing is judged there. And a
- * row is not always what its user last saw here: where a drop has begun, where the row knows nothing, or where the index
- * is not of this disk's time, a difference is something found, not a change of the row. */
+ * row is not always what its user last saw here: where a drop has begun, where the row knows nothing, or where the
+ * index is not of this disk's time, a difference is something found, not a change of the row. */
 #include <sys/stat.h>
 
 #include "sync/local/local_internal.h"

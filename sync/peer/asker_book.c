@@ -85,8 +85,8 @@ static bool is_same_network(const char *a, const char *b)
 	return n == request_network(b) && memcmp(a, b, n) == 0;
 }
 
-/* The paper that makes room for one of this host: an agent that gives salts under many keys takes its own place, not that
- * of a member. */
+/* The paper that makes room for one of this host: an agent that gives salts under many keys takes its own place, not
+ * that of a member. */
 static size_t paper_to_drop(const struct asker *a, const char *host)
 {
 	size_t most = 0, at = 0;

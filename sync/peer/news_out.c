@@ -1,7 +1,7 @@
 /* Sends our rows to a peer, in the order of their numbers, from where the peer is. A reader's rows change nothing, so
- * only one that is on demand sends any: peers learn what content it has, and acknowledge nothing. A small file that was changed here
- * travels inside its record. A row that came from this very peer during the connection is not sent back. The bytes that
- * are sent and not acknowledged are bounded. */
+ * only one that is on demand sends any: peers learn what content it has, and acknowledge nothing. A small file that was
+ * changed here travels inside its record. A row that came from this very peer during the connection is not sent back.
+ * The bytes that are sent and not acknowledged are bounded. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

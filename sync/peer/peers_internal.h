@@ -409,8 +409,8 @@ struct roster_out_list {
 bool roster_out_collect(void *arg, const uint8_t *entry, size_t n);
 /* The whole roster, now or when there is room. */
 void roster_out_all(struct talk *t);
-/* The entries that show a former member that it is one no more; before them open(t), if our side of the talk is not open
- * yet. Nothing for an agent that never was a member. */
+/* The entries that show a former member that it is one no more; before them open(t), if our side of the talk is not
+ * open yet. Nothing for an agent that never was a member. */
 void roster_out_dismissal(struct talk *t, void (*open)(struct talk *t));
 /* Entries that came to count since the last call: to every member except the peer that brought them. */
 void roster_out_news(struct peer_group *g);

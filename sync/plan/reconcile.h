@@ -4,13 +4,14 @@
  * In this order:
  *   1. A version that knows the other one wins.
  *   2. Concurrent versions of equal content merge, with the later mtime.
- *   3. Content that the other side's maker knew, as its base says, yields to what that one made of it: a deletion, or new
- *      content, which takes over a mode that was set meanwhile. If each side knew the other's content, both are gone.
+ *   3. Content that the other side's maker knew, as its base says, yields to what that one made of it: a deletion, or
+ *      new content, which takes over a mode that was set meanwhile. If each side knew the other's content, both are
+ *      gone.
  *   4. An edit beats a deletion; a folder beats a file or symlink, and a file a symlink; of two of a kind the later
  *      mtime wins, then the greater root (or target), then the greater modified_by.
  * In 2 and 3 the mode is the one that was set since the other side last knew the mode. If both sides have set it, it is
- * the winner's in 2, and in 3 that of the side that did not write. What wins keeps its base: a join makes its content no
- * newer.
+ * the winner's in 2, and in 3 that of the side that did not write. What wins keeps its base: a join makes its content
+ * no newer.
  *
  * In 4 the agent that has the losing content keeps it under a conflict name. Equal versions with different content,
  * which arise when conflicts meet on different ways, are judged in the same order. */
@@ -26,8 +27,8 @@ enum reconcile {
 	RECONCILE_ADOPT,
 	/* Ours wins against a deletion: our row becomes `merged`, the disk stays as it is. */
 	RECONCILE_KEEP,
-	/* Theirs is newer, or beats our deletion, or has let ours go: get `merged`, which may be a deletion, install it;
-	 * then it becomes our row. */
+	/* Theirs is newer, or beats our deletion, or has let ours go: get `merged`, which may be a deletion, install
+	 * it; then it becomes our row. */
 	RECONCILE_TAKE,
 	/* Theirs wins against content of ours: first rename ours to its conflict name, as a new local file; then as
 	 * TAKE. */

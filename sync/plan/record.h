@@ -45,7 +45,8 @@ struct record {
 	 * since the mode came with the content. */
 	struct version mode_base;
 	uint64_t modified_by; /* short ID of the agent that made this version */
-	/* Whoever says this does not have its bytes: in offers and on the wire the peer; in what the index gives, we. */
+	/* Whoever says this does not have its bytes: in offers and on the wire the peer; in what the index gives,
+	 * we. */
 	bool absent;
 	/* Of this agent's rows only, never sent: */
 	bool leaving;     /* its drop has begun: an absent file is not a deletion then */

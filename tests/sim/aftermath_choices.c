@@ -39,8 +39,8 @@ static bool has_all(const char *text, const char *lines)
 	return true;
 }
 
-/* What a member does to its own disk by choice is nothing to the others. harmed: with an older or lost index, what others
- * have deleted and forgotten may come back, and what was set aside is found. */
+/* What a member does to its own disk by choice is nothing to the others. harmed: with an older or lost index, what
+ * others have deleted and forgotten may come back, and what was set aside is found. */
 static char *others_unmoved(const char *before, const struct host *h, bool harmed, const char *did)
 {
 	char *after = oracle_snapshot(&hosts_all[0]), *why = NULL;

@@ -76,7 +76,8 @@ static bool usurp(struct record *r)
 	return true;
 }
 
-/* Adds a deletion of a path that never existed, or, as a reader, of one that may exist, after all records, if there is a number left for it. */
+/* Adds a deletion of a path that never existed, or, as a reader, of one that may exist, after all records, if there is
+ * a number left for it. */
 static bool add_never(const struct msg_news *m, struct msg_record *all, char *path, size_t max, bool as_reader)
 {
 	static const char *const names[] = { "a", "b", "c.txt", "d", "x", "y" };

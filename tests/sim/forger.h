@@ -1,7 +1,7 @@
-/* A member, or a reader, that forges its news. In some runs the simulator changes the NEWS messages of one host, whose own agent
- * is honest, on their way. Its records claim that a crowd changed the path before, so that versions become full and
- * have to be folded, and it sends deletions of paths that never existed. The promises hold for all, including the
- * forger: members end identical, and nothing that a user wrote is lost.
+/* A member, or a reader, that forges its news. In some runs the simulator changes the NEWS messages of one host, whose
+ * own agent is honest, on their way. Its records claim that a crowd changed the path before, so that versions become
+ * full and have to be folded, and it sends deletions of paths that never existed. The promises hold for all, including
+ * the forger: members end identical, and nothing that a user wrote is lost.
  *
  * While it is a reader, it says in its hello that it is a member, to everybody who knows better, and that it has
  * forgotten much; and its records are changes and deletions by a writer of its own, FORGER_WRITER, which nobody may

@@ -112,8 +112,8 @@ bool script_chooses(const struct script *s, int host)
 	return s->chooses && host != 0 && (!s->line || host == s->nhosts - 1);
 }
 
-/* In half of the runs there are readers, and in more than half members on demand; host 0 has everything. Two members that meet only through a reader do not converge, so those have no
- * line. */
+/* In half of the runs there are readers, and in more than half members on demand; host 0 has everything. Two members
+ * that meet only through a reader do not converge, so those have no line. */
 static void draw_groups(struct script *s, uint64_t seed)
 {
 	uint64_t stream = seed ^ 0x726f6c6573;

@@ -253,7 +253,8 @@ static void a_reader_gives_no_salt_but_carries(void **arg)
 	stop_asking();
 }
 
-/* B was an owner, and has not heard that A removed it: what it says is as good as any stranger's who knows the group. */
+/* B was an owner, and has not heard that A removed it: what it says is as good as any stranger's who knows the
+ * group. */
 static void with_a_former_owner(void)
 {
 	struct roster *r = founded();

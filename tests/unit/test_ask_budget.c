@@ -1,5 +1,5 @@
-/* How much strangers may ask and members may bring: a number at once, and one more per time; and which of its requests an
- * asker keeps. */
+/* How much strangers may ask and members may bring: a number at once, and one more per time; and which of its requests
+ * an asker keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -478,8 +478,8 @@ static void what_is_here_is_not_requested_again(void **state)
 	assert_part();
 }
 
-/* Two paths have one content, and the first one's part is complete while it waits. The other takes the part over, unless
- * the first one goes on. */
+/* Two paths have one content, and the first one's part is complete while it waits. The other takes the part over,
+ * unless the first one goes on. */
 static void a_part_that_is_to_be_installed_is_not_taken_over(void **state)
 {
 	const struct download_owner other = { .owner = &w, .path = "other", .liars = &w.liars, .slot = &w.other };

@@ -1,5 +1,5 @@
-/* What is set aside, and the members that have a file; and whatever happens to lists, rows and choices, the counts are what
- * a recount gives. */
+/* What is set aside, and the members that have a file; and whatever happens to lists, rows and choices, the counts are
+ * what a recount gives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -102,8 +102,8 @@ static bool count_row(void *arg, const struct record *r)
 	return true;
 }
 
-/* What is here stays, and knows nothing; what others said is gone; and nothing that is announced now is mistaken for what
- * was announced before. */
+/* What is here stays, and knows nothing; what others said is gone; and nothing that is announced now is mistaken for
+ * what was announced before. */
 static void doubted_rows_know_nothing(void **state)
 {
 	uint64_t epoch = index_epoch(ix);

@@ -1,4 +1,5 @@
-/* The list of a path: in whatever order records come it ends the same, and it is what a plainer program makes of them. */
+/* The list of a path: in whatever order records come it ends the same, and it is what a plainer program makes of
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The roster as a property: whatever honest agents and an adversary sign, however it travels, and whatever homes go back,
- * all that have met see the same members, and nobody has what it must not have.
+/* The roster as a property: whatever honest agents and an adversary sign, however it travels, and whatever homes go
+ * back, all that have met see the same members, and nobody has what it must not have.
  *
  *   test_roster_merge [FIRST_SEED RUNS STEPS]     prints what happened how often, and every seed that fails */
 #include <setjmp.h>

@@ -77,8 +77,8 @@ static void waiting_entries_are_not_told(void **state)
 	roster_free(r);
 }
 
-/* A made C a reader, then an owner. C has removed A since, as an owner by D's word: so A's additions do not count any more.
- * Whoever has only heard of the first must still hear of the second, or it would never see an owner in C. */
+/* A made C a reader, then an owner. C has removed A since, as an owner by D's word: so A's additions do not count any
+ * more. Whoever has only heard of the first must still hear of the second, or it would never see an owner in C. */
 static void what_counts_no_longer_is_told_where_it_took_the_place_of_something(void **state)
 {
 	struct world *w = *state;
