@@ -10,7 +10,7 @@ enum engine_phase {
 	PHASE_JOINING,  /* asks members to let us in */
 	PHASE_RUNNING,  /* the mirror works */
 	PHASE_EXCLUDED, /* as RUNNING, but we are not in the roster any more, so no member talks to us */
-	PHASE_LOST,    /* as RUNNING, but the index lost rows, is damaged or is to be filled again: drains after this */
+	PHASE_LOST,    /* as RUNNING; the index lost rows, is damaged or must be filled again: drains after this turn */
 	PHASE_LEAVING, /* the user left the group: drains after this turn */
 	PHASE_DRAINING, /* starts nothing new, waits until all jobs are back, then does what its goal says */
 	PHASE_COPIED,   /* our identity also runs elsewhere: stopped until the agent's next start */
