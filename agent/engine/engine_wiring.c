@@ -242,6 +242,12 @@ static uint64_t peer_unstored(void *arg, uint64_t peer)
 	return fetch_unstored(((struct engine *)arg)->fetch, peer);
 }
 
+static void peer_settled(void *arg, uint64_t peer)
+{
+	(void)peer;
+	fetch_settled(((struct engine *)arg)->fetch);
+}
+
 static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	if (!engine_content_block(arg, peer, request, bytes))
@@ -309,6 +315,7 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.records_end = peer_records_end,
 	.has = peer_has,
 	.unstored = peer_unstored,
+	.settled = peer_settled,
 	.block = peer_block,
 	.list = peer_list,
 	.accepts = peer_accepts,

@@ -231,6 +231,20 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 	fetch_wake(f);
 }
 
+void fetch_settled(struct fetch *f)
+{
+	int64_t soon = fetch_now(f) + SETTLED_MS;
+	struct ticket *t;
+
+	DL_FOREACH(f->list[TICKET_WAITING], t) {
+		if (t->reason == REASON_NO_SOURCE && t->due_ms > soon)
+			t->due_ms = soon;
+	}
+	if (f->walk.sourceless && f->walk.again_ms > soon + SOURCELESS_MS)
+		f->walk.again_ms = soon + SOURCELESS_MS;
+	fetch_wake(f);
+}
+
 void fetch_peer_down(struct fetch *f, uint64_t peer)
 {
 	struct fetch_peer *p = fetch_peer_get(f, peer);

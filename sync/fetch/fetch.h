@@ -134,6 +134,10 @@ void fetch_hold_answer(struct fetch *f, uint64_t peer, uint32_t request, bool ha
  * is that of our row or of a listed record; nothing else follows from it. */
 void fetch_has(struct fetch *f, uint64_t peer, const struct record *theirs);
 
+/* A peer has settled more of our numbers, so it may have what no connected peer was known to have. What waits for that
+ * is tried again soon: once for all that is settled meanwhile. */
+void fetch_settled(struct fetch *f);
+
 /* The peer connected, and may be asked; or it disconnected, and its open requests go to other peers. */
 void fetch_peer_up(struct fetch *f, uint64_t peer);
 void fetch_peer_down(struct fetch *f, uint64_t peer);

@@ -29,6 +29,7 @@ enum {
 	BURST_MAX = 16384,             /* tickets that records may make, until it is clear that they are not moves */
 	SOURCELESS_MS = 2000,          /* so long after it is wanted a record without a source is listed */
 	SHORT_LISTS_MAX = 65536,       /* blocks of lists that came along with records; other lists are requested */
+	SETTLED_MS = 250,              /* so soon after a peer has settled more it is asked for what nobody had */
 	WAITING_MAX = 1000,            /* tickets that wait with a reason */
 	HELD_MAX = 500,                /* tickets that wait, above which those that are held are left to the index */
 	FIRSTS_MAX = 16,               /* patterns that fetch_first() was called with and that count */

@@ -335,6 +335,7 @@ void news_in_store(struct talk *t)
 {
 	struct index_peer p;
 	uint64_t r;
+	bool more;
 
 	if (!t->up)
 		return;
@@ -343,11 +344,13 @@ void news_in_store(struct talk *t)
 	peer_load(t, &p);
 	if (p.received == r && p.settled == t->settled)
 		return;
+	more = t->settled > p.settled;
 	p.epoch = t->their_epoch;
 	p.received = r;
 	p.settled = t->settled;
 	p.settled_epoch = index_epoch(t->group->config.index);
-	index_peer_put(t->group->config.index, t->session->peer, &p);
+	if (index_peer_put(t->group->config.index, t->session->peer, &p) == 0 && more)
+		t->group->config.hooks->settled(t->group->config.arg, t->session->peer);
 }
 
 void news_in_settle(struct talk *t)

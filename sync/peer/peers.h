@@ -97,6 +97,8 @@ struct peer_hooks {
 	/* The least of the peer's sequence numbers that was handed over and is in memory only, so it must not be
 	 * acknowledged; 0: none. */
 	uint64_t (*unstored)(void *arg, uint64_t peer);
+	/* The index has that the peer has settled more of our numbers: a mirror has what these tell. */
+	void (*settled)(void *arg, uint64_t peer);
 	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 	/* A peer that drops this record's file asks: whether our row is this version or a later one, the file is here,

@@ -63,6 +63,12 @@ static uint64_t on_unstored(void *arg, uint64_t peer)
 	return 0;
 }
 
+static void on_settled(void *arg, uint64_t peer)
+{
+	(void)arg;
+	(void)peer;
+}
+
 static void on_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	struct node *node = arg;
@@ -151,6 +157,7 @@ const struct peer_hooks node_hooks = {
 	.records_end = on_records_end,
 	.has = on_has,
 	.unstored = on_unstored,
+	.settled = on_settled,
 	.block = on_block,
 	.list = on_list,
 	.accepts = on_accepts,

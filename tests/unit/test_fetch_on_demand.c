@@ -386,6 +386,30 @@ static void what_is_unshared_is_not_touched(void **state)
 	assert_text("x", "as it was");
 }
 
+/* BERT has had it all along, and says so only once it has settled what was listed here. */
+static void who_settles_what_is_listed_is_asked_for_it(void **state)
+{
+	struct index_peer bert = { .settled_epoch = index_epoch(w->index) };
+	struct record listed = { 0 };
+	struct blob *b = MEM_NEW(struct blob);
+
+	(void)state;
+	world_choose(&nothing);
+	say_absent(ANNA, "a", "one");
+	peer_up(BERT);
+	(void)blob_make(b, "one", 3, CHUNK);
+	blob_add(BERT, b);
+	world_choose(&only_a);
+	assert_false(run_ms(500));
+	assert_int_equal(index_list_get(w->index, "a", &listed), 1);
+	bert.settled = listed.seq;
+	record_clear(&listed);
+	assert_int_equal(index_peer_put(w->index, BERT, &bert), 0);
+	fetch_settled(w->fetch);
+	assert_true(run_ms(10000));
+	assert_text("a", "one");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -403,6 +427,7 @@ int main(void)
 		T(siblings_are_listed_and_the_winner_is_got),
 		T(what_nobody_can_give_is_listed_and_waits),
 		T(a_member_with_the_content_elsewhere_is_a_source),
+		T(who_settles_what_is_listed_is_asked_for_it),
 		T(a_choice_ends_what_is_under_way),
 		T(what_comes_first_comes_first),
 		T(what_is_unshared_is_not_touched),
