@@ -28,6 +28,12 @@ def four(lab, files, modes=(), **kw):
     return hosts
 
 
+def knows(host, others):
+    """The host has heard of each of the others that it has every file. They say so once it is safe on their disks."""
+    ids = {h.agent_id() for h in others}
+    until("%s knows who has what" % host.name, lambda: all(set(f["members"]) >= ids for f in host.files("pics").values()), 20)
+
+
 def here(host):
     """The files in the share's folder."""
     return {k for k, v in trees.picture(host.share).items() if v.kind == "file"}
@@ -37,6 +43,7 @@ def test_only_what_is_chosen_comes(lab):
     a, b, c, d = four(lab, FILES, modes="d")
     assert d.status()["mode"] == "on-demand"
     assert here(d) == set()
+    knows(d, (a, b, c))
     listed = d.files("pics")
     assert {p for p, f in listed.items() if f["kind"] == "file"} == {os.fsencode(p) for p in FILES}
     for path, file in listed.items():

@@ -4,6 +4,7 @@ A picture is {path as bytes: Entry}.  Compared are kind, permission bits, modifi
 SHA-256, and link targets; modification times of folders are no part of the promise, nor is the share's own .lanyard/.
 """
 import collections
+import contextlib
 import hashlib
 import os
 import random
@@ -20,12 +21,18 @@ def picture(root):
     stack = [b""]
     while stack:
         at = stack.pop()
-        with os.scandir(os.path.join(root, at)) as entries:
-            for e in entries:
-                path = os.path.join(at, e.name)
-                if path == OWN:
-                    continue
-                found[path] = _entry(root, path, e.stat(follow_symlinks=False))
+        try:
+            names = os.listdir(os.path.join(root, at))
+        except (FileNotFoundError, NotADirectoryError):
+            if not at:
+                raise
+            continue
+        for path in (os.path.join(at, name) for name in names):
+            if path == OWN:
+                continue
+            # What an agent removes while we look is not there.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found[path] = _entry(root, path, os.lstat(os.path.join(root, path)))
                 if found[path].kind == "dir":
                     stack.append(path)
     return found
