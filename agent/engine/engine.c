@@ -24,6 +24,7 @@ static void turn_end(void *arg)
 		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
 			engine_index_lost(e);
 		engine_sync_turn(e);
+		engine_choices_turn(e);
 		if (e->phase == PHASE_LOST || e->readmitted)
 			loop_between(e->context->loop, engine_restart, e);
 	}

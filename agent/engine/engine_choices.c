@@ -14,7 +14,10 @@
 #include "sync/plan/pattern.h"
 #include "sync/share/share_choices.h"
 
-enum { ROOTS_MAX = 16 }; /* beyond, all that is listed is judged again, not only what is below the paths */
+enum {
+	ROOTS_MAX = 16,       /* beyond, all that is listed is judged again, not only what is below the paths */
+	WALK_AGAIN_MS = 1000, /* after a failed write */
+};
 
 /* CHANGE_MERGED: the scan is complete that had to come first. */
 enum change_kind { CHANGE_MERGED, CHANGE_STAMP, CHANGE_MODE, CHANGE_RULES, CHANGE_UNSHARE, CHANGE_SHARE };
@@ -38,6 +41,7 @@ struct engine_choices {
 	bool merging;            /* the stamps differ, and the scan is not complete */
 	bool writing;            /* a worker writes the file now */
 	bool stopped;            /* the engine stops: only what is in effect stays, until the index is closed */
+	struct loop_timer *walk; /* runs while the index judges rows anew */
 	struct loop_timer *soon; /* for the end of this turn, so that all that is chosen in it is one write */
 	struct choice_change *waiting, *written;
 };
@@ -150,19 +154,45 @@ static void scope_add(struct scope *s, const struct choice_change *change)
 	}
 }
 
+/* --- rows judged again, a slice each turn --- */
+
+/* After a failed write it tries again later: the engine may also start again meanwhile, and then so does the walk. */
+static void walk_on(void *arg)
+{
+	struct engine *e = arg;
+	int rc;
+
+	if (e->choices->stopped || !engine_has_mirror(e) || !index_choosing(e->index))
+		return;
+	rc = index_choose_some(e->index, INDEX_CHOOSE_SLICE);
+	if (rc < 0)
+		loop_timer_start(e->choices->walk, WALK_AGAIN_MS, 0);
+	if (rc == 0)
+		fetch_choices_changed(e->fetch);
+	e->dirty = true;
+}
+
+void engine_choices_turn(struct engine *e)
+{
+	if (e->choices != NULL && !e->choices->stopped && index_choosing(e->index) &&
+	    !loop_timer_running(e->choices->walk))
+		loop_timer_start(e->choices->walk, 0, 0);
+}
+
 static void take_effect(struct engine *e, struct scope *s)
 {
 	struct engine_choices *c = e->choices;
 
 	c->view = *share_choices_view(c->now);
 	if (s->mode || s->all)
-		(void)index_choose(e->index, &c->view);
+		(void)index_choose_begin(e->index, &c->view, INDEX_CHOOSE_SLICE);
 	for (size_t i = 0; i < s->n; i++) {
 		if (!s->mode && !s->all)
 			(void)index_choose_under(e->index, &c->view, s->roots[i]);
 		free(s->roots[i]);
 	}
-	if (e->fetch != NULL && s->changed)
+	/* While rows are still judged, it waits for the last one. */
+	if (e->fetch != NULL && s->changed && !index_choosing(e->index))
 		fetch_choices_changed(e->fetch);
 	if (s->mode && e->peers != NULL && !e->paused)
 		peer_group_hello_again(e->peers);
@@ -374,10 +404,11 @@ void engine_choices_start(struct engine *e)
 	e->chosen = NULL;
 	c->view = *share_choices_view(c->now);
 	c->soon = loop_timer_new(e->context->loop, begin_soon, e);
+	c->walk = loop_timer_new(e->context->loop, walk_on, e);
 	(void)index_meta_get(e->index, INDEX_META_STAMP, &stamp);
 	c->merging = stamp != share_choices_stamp(c->now);
 	/* A failed write is the index's to report, at its next commit. */
-	(void)index_choose(e->index, &c->view);
+	(void)index_choose_begin(e->index, &c->view, INDEX_CHOOSE_SLICE);
 	engine_aside_start(e);
 }
 
@@ -395,7 +426,8 @@ void engine_choices_stop(struct engine *e)
 		return;
 	c->stopped = true;
 	loop_timer_free(c->soon);
-	c->soon = NULL;
+	loop_timer_free(c->walk);
+	c->soon = c->walk = NULL;
 	engine_aside_stop(e);
 	end_all(&c->waiting, "the group stopped meanwhile");
 	end_all(&c->written, "the group stopped meanwhile");
@@ -421,4 +453,5 @@ void engine_choices_debug(const struct engine *e, debug_fn *fn, void *arg)
 	fn(arg, "choices", "stamp", share_choices_stamp(c->now));
 	fn(arg, "choices", "merging", c->merging);
 	fn(arg, "choices", "writing", c->writing);
+	fn(arg, "choices", "choosing", e->index != NULL && index_choosing(e->index));
 }

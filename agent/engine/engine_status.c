@@ -72,6 +72,8 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 		return "lanyard release: deletions here are held";
 	if (!engine_aside_idle(e))
 		return "files that were unshared or shared again";
+	if (index_choosing(e->index))
+		return "choosing: what is wanted here is being looked through";
 	if (s->held)
 		return "lanyard release: files that a member deleted, replaced or emptied at once are held";
 	if (s->wanted)

@@ -62,5 +62,5 @@ void fetch_job_end(struct fetch *f)
 bool fetch_idle(const struct fetch *f)
 {
 	return HASH_COUNT(f->tickets) == 0 && index_wants_missing(f->c.index) == 0 && f->batches_out == 0 &&
-	       !f->cleaning;
+	       !f->cleaning && !index_choosing(f->c.index);
 }

@@ -65,7 +65,8 @@ void wants_restart(struct fetch *f)
 
 void wants_fill(struct fetch *f)
 {
-	if (!f->started || f->paused)
+	/* What the index says of rows still to be judged again is what was wanted before; the end of that is told. */
+	if (!f->started || f->paused || index_choosing(f->c.index))
 		return;
 	if (!f->walk.more && (f->walk.again || fetch_now(f) >= f->walk.again_ms))
 		wants_restart(f);

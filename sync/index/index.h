@@ -231,7 +231,16 @@ int index_offers_forget_peer(struct index *index, uint64_t peer);
  * do not want is listed. It stays the caller's, and the index uses it until the next call or index_close(). To be
  * called again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
-/* The same, where only the choice of what is at and below this path can have changed: it reads nothing else. 0, -1. */
+enum { INDEX_CHOOSE_SLICE = 512 }; /* rows for one turn of the loop: 1 to 5 ms */
+/* The same for the loop, in slices: reads at most `rows` rows. 0: that was all; 1: index_choose_some() judges the
+ * others; -1. A walk that has not ended has to begin again when the index is opened the next time. */
+int index_choose_begin(struct index *index, const struct choices *choices, int rows);
+/* Goes on with that: 0, 1, -1. */
+int index_choose_some(struct index *index, int rows);
+/* Whether rows are still to be judged: what is said to be wanted, or missing, is not yet what the choices say. */
+bool index_choosing(const struct index *index);
+/* The same, where only the choice of what is at and below this path can have changed: it reads nothing else, unless
+ * that is so much that all is walked in slices. 0, 1, -1 as for index_choose_begin(). */
 int index_choose_under(struct index *index, const struct choices *choices, const char *under);
 const struct choices *index_choices(const struct index *index);
 /* What choose() has to know of a path. 0; -1 with *state zeroed. */

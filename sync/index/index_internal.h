@@ -207,6 +207,8 @@ struct index {
 
 	bool reader;                   /* index_set_reader() */
 	const struct choices *choices; /* what this agent wants; never NULL; the caller's */
+	bool choosing;                 /* the rows behind this ID are still to be judged by them */
+	int64_t choose_after;
 
 	void (*on_commit)(void *arg);
 	void *on_commit_arg;

@@ -251,20 +251,22 @@ int index_offers_paths(struct index *index, const char *after, int max, bool (*f
 	return index->now.offered == 0 ? 0 : index_offers_each_path(index, STMT_OFFER_PATHS, after, max, fn, arg);
 }
 
-/* Deletes all that peers offer for the path whose key is in index->key. 0, -1 with nothing reported. */
+/* Deletes all that peers offer for the path whose key is in index->key. Counts what is left only where something is
+ * listed: nothing else stays. 0, -1 with nothing reported. */
 static int offer_forget_all(struct index *index, int key_len)
 {
-	int64_t ids[AT_ONCE];
+	int64_t ids[AT_ONCE], listed = index->now.listed;
 	int n;
 
 	if (index_offers_weigh(index, key_len, -1) < 0)
 		return -1;
-	while ((n = ids_of(index, key_len, -1, ids)) > 0) {
+	do {
+		n = ids_of(index, key_len, -1, ids);
 		for (int i = 0; i < n; i++)
 			if (index_offer_delete(index, ids[i]) < 0)
 				return -1;
-	}
-	return n < 0 ? -1 : index_offers_weigh(index, key_len, 1);
+	} while (n == AT_ONCE);
+	return n < 0 ? -1 : index->now.listed == listed ? 0 : index_offers_weigh(index, key_len, 1);
 }
 
 int index_offer_forget(struct index *index, const char *path, uint64_t peer)

@@ -2,6 +2,7 @@
  * when one is written, and again when the choices, or what we have of the path, change; index_offer_rows.c says how an
  * offer carries the answer. What is not wanted is listed: nobody waits for it, it is not missing, and counts as
  * settled. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,23 +121,24 @@ int index_rejudge(struct index *index, const char *path)
 
 /* --- all of them --- */
 
-/* The path of the first offer behind *after that is wanted now and was not before, or the reverse: 1, *path and *after;
- * 0: there is none; -1. */
-static int next_to_change(struct index *index, int64_t *after, char **path)
+/* The path of the first offer behind index->choose_after that is wanted now and was not before, or the reverse: 1 and
+ * *path; 0: there is none, or *rows are read, which it counts down; -1. */
+static int next_to_change(struct index *index, int *rows, char **path)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_OFFER_CHOICES);
-	int rc = SQLITE_DONE;
+	int rc = SQLITE_ROW;
 
 	*path = NULL;
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, *after);
-	while (*path == NULL && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+	sqlite3_bind_int64(s, 1, index->choose_after);
+	while (*path == NULL && *rows > 0 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct record offer = { .path = index_path(sqlite3_column_blob(s, 1), sqlite3_column_bytes(s, 1)),
 			                .deleted = sqlite3_column_int(s, 2) != 0 };
 
-		*after = sqlite3_column_int64(s, 0);
-		if (index_wants(index, &offer) != index_offer_is_wanted(*after))
+		--*rows;
+		index->choose_after = sqlite3_column_int64(s, 0);
+		if (index_wants(index, &offer) != index_offer_is_wanted(index->choose_after))
 			*path = offer.path;
 		else
 			record_clear(&offer);
@@ -144,29 +146,50 @@ static int next_to_change(struct index *index, int64_t *after, char **path)
 	index_stmt_give(index, STMT_OFFER_CHOICES, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return index_read_failed(index, "read offers");
+	index->choosing = rc == SQLITE_ROW;
 	return *path != NULL;
 }
 
 /* For a mirror only the unwanted ones can change, and usually there are none. What becomes unwanted moves to a greater
- * ID, so it is read once more, and stays. */
-int index_choose(struct index *index, const struct choices *choices)
+ * ID, so it is read once more, and stays; what becomes wanted, or is written meanwhile, is judged already. */
+static void choose_from_first(struct index *index, const struct choices *choices)
 {
-	int64_t after = choices->mode == CHOOSE_MIRROR && choices->nunshared == 0 ? INDEX_UNWANTED - 1 : 0;
-	char *path;
-	int rc;
-
 	index->choices = choices;
-	if (index->now.offered == 0)
-		return 0;
-	while ((rc = next_to_change(index, &after, &path)) > 0) {
+	index->choosing = index->now.offered > 0;
+	index->choose_after = choices->mode == CHOOSE_MIRROR && choices->nunshared == 0 ? INDEX_UNWANTED - 1 : 0;
+}
+
+int index_choose_begin(struct index *index, const struct choices *choices, int rows)
+{
+	choose_from_first(index, choices);
+	return index_choose_some(index, rows);
+}
+
+int index_choose_some(struct index *index, int rows)
+{
+	char *path;
+	int rc = 0;
+
+	while (index->choosing && rows > 0 && (rc = next_to_change(index, &rows, &path)) > 0) {
 		rc = index_txn_write(index);
-		if (rc == 0 && change_one(index, path, after) < 0)
+		if (rc == 0 && change_one(index, path, index->choose_after) < 0)
 			rc = index_write_failed(index, "write an offer");
 		free(path);
 		if (rc < 0)
-			return -1;
+			break;
 	}
-	return rc;
+	return rc < 0 ? -1 : index->choosing;
+}
+
+bool index_choosing(const struct index *index)
+{
+	return index->choosing;
+}
+
+int index_choose(struct index *index, const struct choices *choices)
+{
+	choose_from_first(index, choices);
+	return index_choose_some(index, INT_MAX);
 }
 
 /* The path of the first offer at or behind the key: 1 and *path; 0, -1. */
@@ -185,9 +208,9 @@ static int next_offered(struct index *index, const uint8_t *key, size_t n, char 
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : index_read_failed(index, "read offers");
 }
 
-/* Judges the paths from `from` on that begin with these bytes and, with `below`, end there or go on with a slash. 0,
- * -1. */
-static int rejudge_range(struct index *index, const char *from, bool below)
+/* Judges the paths from `from` on that begin with these bytes and, with `below`, end there or go on with a slash.
+ * 0; 1: there are more than *paths of them, which it counts down; -1. */
+static int rejudge_range(struct index *index, const char *from, bool below, int *paths)
 {
 	uint8_t key[RECORD_PATH_MAX + 1];
 	size_t top = strlen(from), n = top;
@@ -204,6 +227,10 @@ static int rejudge_range(struct index *index, const char *from, bool below)
 			free(path);
 			return 0;
 		}
+		if (--*paths < 0) {
+			free(path);
+			return 1;
+		}
 		index_key_bytes(key, path, n);
 		key[n++] = 0;
 		rc = index_txn_write(index) < 0 ? -1 : index_rejudge(index, path);
@@ -216,17 +243,22 @@ static int rejudge_range(struct index *index, const char *from, bool below)
 int index_choose_under(struct index *index, const struct choices *choices, const char *under)
 {
 	char *copies;
-	int rc;
+	int rc, paths = INDEX_CHOOSE_SLICE;
 
 	if (under[0] == '\0')
-		return index_choose(index, choices);
+		return index_choose_begin(index, choices, INDEX_CHOOSE_SLICE);
 	index->choices = choices;
 	if (index->now.offered == 0)
 		return 0;
 	copies = conflict_prefix(under);
-	rc = rejudge_range(index, under, true) < 0 || rejudge_range(index, copies, false) < 0 ? -1 : 0;
+	rc = rejudge_range(index, under, true, &paths);
+	if (rc == 0)
+		rc = rejudge_range(index, copies, false, &paths);
 	free(copies);
-	return rc;
+	/* A walk over everything may be under way already: what it has passed is judged as it was before. */
+	if (rc > 0)
+		choose_from_first(index, choices);
+	return rc < 0 ? -1 : index->choosing;
 }
 
 /* --- reading --- */
