@@ -1,6 +1,7 @@
 /* What is asked before a file is dropped: whether a peer has this version of it or a later one, and keeps it. Only a
  * connected peer that may write is asked, and only the answer of one that still may counts: a reader might claim to
- * hold the last copy. Each question is answered once; an answer to no question is dropped. */
+ * hold the last copy. A row alone is no answer, since the file may be gone or changed before the scan comes to it: a
+ * worker reads a block of it. Each question is answered once; an answer to no question is dropped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,21 +31,122 @@ int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, c
 	return 0;
 }
 
+/* --- the peer that is asked --- */
+
+enum { HOLD_CHECKS_MAX = 512 }; /* of one talk, under way */
+
+/* One question about a file that our row says is here. */
+struct hold_check {
+	struct session *session;
+	uint64_t talk; /* its serial */
+	uint32_t request;
+	struct record asked; /* owned */
+	struct content_reading *reading;
+	uint32_t len;
+	bool read;
+};
+
+static void hold_answer(struct talk *t, uint32_t request, bool has)
+{
+	struct msg_hold_answer answer = { .channel = (uint32_t)t->my_channel, .request = request, .has = has };
+	size_t n;
+	uint8_t *body = msg_hold_answer_encode(&answer, &n);
+
+	session_send(t->session, FRAME_HOLD_ANSWER, body, n);
+}
+
+static bool holds(const struct peer_group *g, const struct record *asked)
+{
+	return path_check(asked->path, strlen(asked->path)) == PATH_OK && g->config.hooks->holds(g->config.arg, asked);
+}
+
+static void hold_check_read(void *arg)
+{
+	struct hold_check *k = arg;
+	uint8_t *bytes = malloc(k->len);
+
+	k->read = bytes != NULL && content_read(k->reading, bytes) == 0;
+	free(bytes);
+}
+
+/* It may be dropped here meanwhile. */
+static void hold_check_done(void *arg)
+{
+	struct hold_check *k = arg;
+	struct session *s = k->session;
+	struct talk *t = talk_of_serial(s, k->talk);
+
+	content_close(k->reading);
+	if (t != NULL) {
+		t->hold_checks--;
+		hold_answer(t, k->request, k->read && holds(t->group, &k->asked));
+	}
+	record_clear(&k->asked);
+	free(k);
+	session_job_done(s);
+}
+
+/* The first block of the content; false: it is not known. */
+static bool first_block(struct index *index, const struct content *c, struct block_want *want)
+{
+	struct blocklist list = { 0 };
+
+	*want = (struct block_want){ .len = (uint32_t)c->size };
+	memcpy(want->hash, c->root, sizeof(want->hash));
+	if (c->nblocks == 1)
+		return true;
+	if (index_blocks_part(index, c, 0, 1, &list) == 1) {
+		want->len = list.b[0].len;
+		memcpy(want->hash, list.b[0].hash, sizeof(want->hash));
+	}
+	blocklist_clear(&list);
+	return want->len > 0 && want->len <= BLOCK_MAX;
+}
+
+/* Has the file of our row read. False: it cannot be. */
+static bool hold_check(struct talk *t, const struct msg_hold_ask *m)
+{
+	const struct peer_group_config *c = &t->group->config;
+	struct content_reading *reading = NULL;
+	struct record row = { 0 };
+	struct block_want want;
+	struct hold_check *k;
+
+	if (t->hold_checks < HOLD_CHECKS_MAX && index_get(c->index, m->record.path, &row) > 0 &&
+	    first_block(c->index, &row.content, &want))
+		reading = content_open(&c->sources, &row.content, &row, &want);
+	record_clear(&row);
+	if (reading == NULL)
+		return false;
+	k = MEM_NEW(struct hold_check);
+	k->session = t->session;
+	k->talk = t->serial;
+	k->request = m->request;
+	k->reading = reading;
+	k->len = want.len;
+	record_copy(&k->asked, &m->record);
+	t->hold_checks++;
+	t->session->jobs++;
+	workers_submit(c->workers, k->len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, hold_check_read,
+	               hold_check_done, k);
+	return true;
+}
+
 /* A peer that asks and does not read is not answered: without an answer nobody drops. */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m)
 {
-	const struct peer_group_config *c = &t->group->config;
-	const char *path = m->record.path;
-	struct msg_hold_answer answer = { .channel = (uint32_t)t->my_channel, .request = m->request };
-	uint8_t *body;
-	size_t n;
+	const struct record *r = &m->record;
+	bool has;
 
 	if (t->session->link->queued_control >= LINK_CONTROL_LOW)
 		return;
-	answer.has = path_check(path, strlen(path)) == PATH_OK && c->hooks->holds(c->arg, &m->record);
-	body = msg_hold_answer_encode(&answer, &n);
-	session_send(t->session, FRAME_HOLD_ANSWER, body, n);
+	has = holds(t->group, r);
+	if (has && r->kind == RECORD_FILE && r->content.nblocks > 0 && hold_check(t, m))
+		return;
+	hold_answer(t, m->request, has && (r->kind != RECORD_FILE || r->content.nblocks == 0));
 }
+
+/* --- the peer that asks --- */
 
 void peer_group_hold_answered(struct talk *t, const struct msg_hold_answer *m)
 {

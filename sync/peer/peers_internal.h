@@ -146,6 +146,7 @@ struct talk {
 	size_t inflight_bytes; /* bytes in flight */
 	unsigned faults;
 	struct hold_question *questions; /* by request */
+	size_t hold_checks;              /* files that the peer asked about, with workers */
 	/* blocks out */
 	struct serve_want *wants;
 	size_t nwants;

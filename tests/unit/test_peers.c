@@ -307,11 +307,18 @@ static void only_a_member_s_word_lets_a_file_be_dropped(void **state)
 	dial(&a, &b);
 	dial(&a, &c);
 	UNTIL(has_path(&b, "precious") && has_path(&c, "precious") && a.up == 2);
+	put_file(&b, "precious", "1", NULL);
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(c.self)), 1, &row), -1);
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 2, &row), 0);
 	UNTIL(a.answered);
 	assert_true(a.held);
 	assert_int_equal(a.answers, 1);
+	a.answered = false;
+	/* Its row alone is no answer. */
+	assert_int_equal(unlinkat(share_root(b.share), "precious", 0), 0);
+	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 4, &row), 0);
+	UNTIL(a.answered);
+	assert_false(a.held);
 	a.answered = false;
 	row.path[0] = 'P';
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 3, &row), 0);
