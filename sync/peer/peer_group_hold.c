@@ -55,7 +55,7 @@ static void hold_answer(struct talk *t, uint32_t request, bool has)
 	session_send(t->session, FRAME_HOLD_ANSWER, body, n);
 }
 
-static bool holds(const struct peer_group *g, const struct record *asked)
+static bool is_held(const struct peer_group *g, const struct record *asked)
 {
 	return path_check(asked->path, strlen(asked->path)) == PATH_OK && g->config.hooks->holds(g->config.arg, asked);
 }
@@ -79,7 +79,7 @@ static void hold_check_done(void *arg)
 	content_close(k->reading);
 	if (t != NULL) {
 		t->hold_checks--;
-		hold_answer(t, k->request, k->read && holds(t->group, &k->asked));
+		hold_answer(t, k->request, k->read && is_held(t->group, &k->asked));
 	}
 	record_clear(&k->asked);
 	free(k);
@@ -140,7 +140,7 @@ void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m)
 
 	if (t->session->link->queued_control >= LINK_CONTROL_LOW)
 		return;
-	has = holds(t->group, r);
+	has = is_held(t->group, r);
 	if (has && r->kind == RECORD_FILE && r->content.nblocks > 0 && hold_check(t, m))
 		return;
 	hold_answer(t, m->request, has && (r->kind != RECORD_FILE || r->content.nblocks == 0));
