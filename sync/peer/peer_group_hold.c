@@ -1,7 +1,7 @@
 /* What is asked before a file is dropped: whether a peer has this version of it or a later one, and keeps it. Only a
  * connected peer that may write is asked, and only the answer of one that still may counts: a reader might claim to
  * hold the last copy. A row alone is no answer, since the file may be gone or changed before the scan comes to it: a
- * worker reads a block of it. Each question is answered once; an answer to no question is dropped. */
+ * worker reads its beginning. Each question is answered once; an answer to no question is dropped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +33,10 @@ int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, c
 
 /* --- the peer that is asked --- */
 
-enum { HOLD_CHECKS_MAX = 512 }; /* of one talk, under way */
+enum {
+	HOLD_CHECKS_MAX = 512, /* of one talk, under way */
+	HOLD_READ = 4096,      /* bytes of a file: a question costs its asker little, so it may cost us little */
+};
 
 /* One question about a file that our row says is here. */
 struct hold_check {
@@ -86,35 +89,21 @@ static void hold_check_done(void *arg)
 	session_job_done(s);
 }
 
-/* The first block of the content; false: it is not known. */
-static bool first_block(struct index *index, const struct content *c, struct block_want *want)
-{
-	struct blocklist list = { 0 };
-
-	*want = (struct block_want){ .len = (uint32_t)c->size };
-	memcpy(want->hash, c->root, sizeof(want->hash));
-	if (c->nblocks == 1)
-		return true;
-	if (index_blocks_part(index, c, 0, 1, &list) == 1) {
-		want->len = list.b[0].len;
-		memcpy(want->hash, list.b[0].hash, sizeof(want->hash));
-	}
-	blocklist_clear(&list);
-	return want->len > 0 && want->len <= BLOCK_MAX;
-}
-
-/* Has the file of our row read. False: it cannot be. */
+/* Has the file of our row read. That it is what the row says its metadata tell; where these leave a doubt the answer is
+ * no, until the scan has been there. False: it cannot be read. */
 static bool hold_check(struct talk *t, const struct msg_hold_ask *m)
 {
 	const struct peer_group_config *c = &t->group->config;
 	struct content_reading *reading = NULL;
 	struct record row = { 0 };
-	struct block_want want;
+	struct block_want want = { 0 };
 	struct hold_check *k;
 
-	if (t->hold_checks < HOLD_CHECKS_MAX && index_get(c->index, m->record.path, &row) > 0 &&
-	    first_block(c->index, &row.content, &want))
+	if (t->hold_checks < HOLD_CHECKS_MAX && index_get(c->index, m->record.path, &row) > 0 && row.content.size > 0) {
+		want.len = row.content.size < HOLD_READ ? (uint32_t)row.content.size : HOLD_READ;
+		memcpy(want.hash, row.content.root, sizeof(want.hash));
 		reading = content_open(&c->sources, &row.content, &row, &want);
+	}
 	record_clear(&row);
 	if (reading == NULL)
 		return false;
@@ -127,8 +116,7 @@ static bool hold_check(struct talk *t, const struct msg_hold_ask *m)
 	record_copy(&k->asked, &m->record);
 	t->hold_checks++;
 	t->session->jobs++;
-	workers_submit(c->workers, k->len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, hold_check_read,
-	               hold_check_done, k);
+	workers_submit(c->workers, WORKERS_QUICK, hold_check_read, hold_check_done, k);
 	return true;
 }
 

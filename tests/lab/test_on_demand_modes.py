@@ -79,9 +79,9 @@ def test_a_restart_in_mid_switch_tells_no_deletion(lab):
 def test_the_last_copy_is_not_dropped(lab):
     a, b, c, d = four(lab, FILES, modes="cd")
     d.cli("get", "pics", "photos/a.jpg")
-    c.cli("get", "pics", "photos/a.jpg")
+    c.cli("get", "pics", "photos/a.jpg", "photos/b.jpg")
     drop(d, "photos/a.jpg")
-    d.cli("get", "pics", "photos/a.jpg")
+    d.cli("get", "pics", "photos/a.jpg", "photos/b.jpg")
     # A mirror cannot drop.
     got = drop(a, "photos/a.jpg", code=1)
     assert "keeps every file" in got.err
@@ -99,7 +99,7 @@ def test_the_last_copy_is_not_dropped(lab):
     d.wait_sync(peers=1)
     got = drop(d, "mine", code=1)
     assert "last copy" in got.err and d.read("mine") == b"only here"
-    drop(d, "photos/a.jpg")
+    drop(d, "photos/a.jpg", "photos/b.jpg")
     got = drop(c, "photos/a.jpg", code=1)
     assert os.path.exists(c.file("photos/a.jpg"))
     drop(d, "mine", options=["--even-if-last"])
