@@ -58,7 +58,8 @@ static void open_work(void *arg)
 	o->share = share_open(o->path, o->create, !o->create, o->marker, &o->why);
 	if (o->share == NULL)
 		return;
-	o->choices = share_choices_read(share_root(o->share), o->path, &o->why);
+	if (share_lock(o->share, &o->why) == 0)
+		o->choices = share_choices_read(share_root(o->share), o->path, &o->why);
 	if (o->choices != NULL && o->on_demand && share_choices_stamp(o->choices) == 0)
 		begin_choices(o);
 	if (o->choices == NULL) {

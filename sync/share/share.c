@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct share {
 	uint8_t marker[MARKER_SIZE];
 	int root;
 	int parts;
+	int lock;                     /* see share_lock(); -1: not locked */
 	uint64_t dev, ino;            /* of root */
 	struct share_handle *reading; /* see share_reading_handle() */
 	struct disk disk;
@@ -208,6 +210,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	memcpy(s->marker, marker, MARKER_SIZE);
 	s->root = o.root;
 	s->parts = o.parts;
+	s->lock = -1;
 	s->dev = o.st.dev;
 	s->ino = o.st.ino;
 	s->disk = o.disk;
@@ -221,10 +224,33 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	return s;
 }
 
+static void unlock_share(struct share *s)
+{
+	if (s->lock >= 0)
+		close(s->lock);
+	s->lock = -1;
+}
+
+/* A descriptor of its own, since handles duplicate the others and would keep the lock. */
+int share_lock(struct share *s, char **why)
+{
+	*why = NULL;
+	s->lock = fs_open(s->root, ".lanyard/parts", O_RDONLY | O_DIRECTORY, 0);
+	if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		*why = mem_printf("%s: another agent on this machine shares this folder already, and a folder can have "
+		                  "only one: choose another folder, or stop that agent",
+		                  s->path);
+	unlock_share(s);
+	return *why == NULL ? 0 : -1;
+}
+
 void share_free(struct share *s)
 {
 	if (s == NULL)
 		return;
+	unlock_share(s);
 	share_handle_free(s->reading);
 	close(s->parts);
 	close(s->root);
@@ -316,6 +342,7 @@ int share_move(struct share *s, struct share *again, char **why)
 	if (dup3(again->root, s->root, O_CLOEXEC) < 0 || dup3(again->parts, s->parts, O_CLOEXEC) < 0) {
 		*why = mem_printf("%s: %s", s->path, strerror(errno));
 	} else {
+		unlock_share(s); /* or the disk that it was on could not be unmounted */
 		s->dev = again->dev;
 		s->ino = again->ino;
 		s->disk = again->disk;

@@ -23,6 +23,10 @@ struct share;
  * marker, and with expect_marker one that has none any more; then nothing is created. Loads the ignore rules. The loop
  * takes the result over. NULL with *why (fresh text that says what to do). */
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why);
+/* Worker. Makes it ours alone until share_free() or share_move(): -1 with *why (fresh) if another agent on this machine
+ * has it. Two agents would take each other's writes for their user's, and what one drops for deleted. A disk that
+ * cannot lock lets everybody in. */
+int share_lock(struct share *s, char **why);
 /* Closes the descriptors: workers must be done with them, or hold a handle. */
 void share_free(struct share *s);
 const char *share_path(const struct share *s);

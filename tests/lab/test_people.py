@@ -173,3 +173,30 @@ def test_a_second_agent_of_a_machine_takes_a_free_port(lab):
         second.terminate()
         assert second.wait(20) == 0
         log.close()
+
+
+def test_two_agents_of_a_machine_do_not_share_one_folder(lab):
+    """One's drop would be the other's deletion, at every member."""
+    a = lab.host("a")
+    trees.write(a.share, {"kept": b"x"})
+    a.daemon.start("--discovery", "off")
+    a.cli("create", "pics", "--share", a.share)
+    token = a.invite("pics")
+    home = a.path("second")
+    second = a.popen(os.path.join(agents.BUILD, "lanyardd"), "--home", home, "--discovery", "off", "--listen", "0",
+                     stderr=subprocess.DEVNULL, env=agents.clean_env(a))
+    try:
+        until("the second agent answers", lambda: a.lanyard("status", home=home).code == 0, 20)
+        a.lanyard("join", "--invite", token, "--share", a.share, "--timeout", "10", home=home)
+
+        def said():
+            return json.loads(a.lanyard("--json", "status", home=home).out)["groups"][0]["error"] or ""
+        until(lambda: "the second says why it shares nothing: %s" % said(),
+              lambda: "another agent on this machine" in said(), 20)
+        assert a.status()["error"] is None
+        # The folder is free once the first has left it.
+        a.daemon.stop()
+        until(lambda: "the second has the folder: %s" % said(), lambda: said() == "", 90)
+    finally:
+        second.terminate()
+        assert second.wait(20) == 0
