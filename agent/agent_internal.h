@@ -96,6 +96,15 @@ char *agent_share_is_free(void *arg, const struct engine *e, const struct real_p
 /* For engine_context.ended. arg: the agent. */
 void agent_ended(void *arg, struct engine *e);
 
+/* --- agent_members.c --- */
+
+/* The group's roster, if this agent may decide in the group; NULL and *why: only an owner can do `what`. */
+struct roster *agent_owned_roster(const struct agent *a, struct engine *e, const char *what, char **why);
+/* Whether this agent ID asks to join; if so, fills in its name. */
+bool agent_asks_to_join(struct engine *e, struct agent_decided *about);
+/* Gives it the role, whatever it was before. For owners; -1 with *why. */
+int agent_grant(struct agent *a, struct engine *e, const struct agent_decided *about, enum role role, char **why);
+
 /* --- agent_asks.c --- */
 
 /* Goes on with what earlier runs asked for. After the groups were loaded. */

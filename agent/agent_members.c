@@ -8,8 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* Whether this agent may decide in the group; *why if not. */
-static struct roster *owned_roster(const struct agent *a, struct engine *e, const char *what, char **why)
+struct roster *agent_owned_roster(const struct agent *a, struct engine *e, const char *what, char **why)
 {
 	struct roster *r = engine_roster(e);
 
@@ -36,7 +35,7 @@ static bool is_role_possible(const struct roster *r, enum role role, char **why)
 int agent_invite(struct agent *a, struct engine *e, const struct agent_invite *what, char **token, struct agent_id *id,
                  char **why)
 {
-	struct roster *r = owned_roster(a, e, "invite", why);
+	struct roster *r = agent_owned_roster(a, e, "invite", why);
 	int64_t now = clock_wall_s();
 	struct invite invite;
 
@@ -87,7 +86,7 @@ static int find_invite(const struct roster *r, const char *text, struct agent_id
 
 int agent_revoke(struct agent *a, struct engine *e, const char *invite, struct agent_id *id, char **why)
 {
-	struct roster *r = owned_roster(a, e, "take back an invite", why);
+	struct roster *r = agent_owned_roster(a, e, "take back an invite", why);
 
 	if (r == NULL || find_invite(r, invite, id, why) < 0)
 		return -1;
@@ -103,18 +102,28 @@ int agent_revoke(struct agent *a, struct engine *e, const char *invite, struct a
 /* --- roles --- */
 
 struct asker_search {
-	const struct agent_id *id;
-	char *name;
+	struct agent_decided *about;
+	bool asks;
 };
 
-static bool take_asker_name(void *arg, const struct requests_item *item)
+static bool take_asker(void *arg, const struct requests_item *item)
 {
-	const struct asker_search *s = arg;
+	struct asker_search *s = arg;
 
-	if (!agent_id_equal(&item->asker, s->id))
+	if (!agent_id_equal(&item->asker, &s->about->id))
 		return true;
-	memcpy(s->name, item->name, strnlen(item->name, MEMBER_NAME_MAX) + 1);
+	memcpy(s->about->name, item->name, strnlen(item->name, MEMBER_NAME_MAX) + 1);
+	s->asks = true;
 	return false;
+}
+
+bool agent_asks_to_join(struct engine *e, struct agent_decided *about)
+{
+	struct asker_search s = { .about = about };
+
+	if (engine_mailbox(e) != NULL)
+		requests_each(engine_mailbox(e), take_asker, &s);
+	return s.asks;
 }
 
 /* A member by name or ID; any agent by its whole ID. Also refuses ourselves: nobody decides about itself. */
@@ -130,9 +139,7 @@ static int find_agent(const struct agent *a, struct engine *e, const struct rost
 	} else if (agent_id_parse(&about->id, who) == 0) {
 		free(*why);
 		*why = NULL;
-		if (engine_mailbox(e) != NULL)
-			requests_each(engine_mailbox(e), take_asker_name,
-			              &(struct asker_search){ .id = &about->id, .name = about->name });
+		(void)agent_asks_to_join(e, about);
 	} else {
 		return -1;
 	}
@@ -143,17 +150,10 @@ static int find_agent(const struct agent *a, struct engine *e, const struct rost
 	return -1;
 }
 
-int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_decided *about,
-               char **why)
+int agent_grant(struct agent *a, struct engine *e, const struct agent_decided *about, enum role role, char **why)
 {
-	struct roster *r = owned_roster(a, e, "give a role", why);
-	enum role before;
+	struct roster *r = engine_roster(e);
 
-	if (r == NULL || !is_role_possible(r, role, why) || find_agent(a, e, r, who, about, why) < 0)
-		return -1;
-	before = roster_role(r, &about->id);
-	if (before == role)
-		return 0;
 	if (!roster_has_room(r, &about->id, role)) {
 		*why = mem_printf("group %s is full: it can have %d members, and %d owners among them", engine_name(e),
 		                  ROSTER_MAX_MEMBERS, ROSTER_MAX_OWNERS);
@@ -165,6 +165,22 @@ int agent_role(struct agent *a, struct engine *e, const char *who, enum role rol
 		return -1;
 	}
 	engine_roster_changed(e);
+	return 0;
+}
+
+int agent_role(struct agent *a, struct engine *e, const char *who, enum role role, struct agent_decided *about,
+               char **why)
+{
+	struct roster *r = agent_owned_roster(a, e, "give a role", why);
+	enum role before;
+
+	if (r == NULL || !is_role_possible(r, role, why) || find_agent(a, e, r, who, about, why) < 0)
+		return -1;
+	before = roster_role(r, &about->id);
+	if (before == role)
+		return 0;
+	if (agent_grant(a, e, about, role, why) < 0)
+		return -1;
 	/* It may be waiting to hear it. */
 	if (before == ROLE_NONE)
 		peers_retry_now(a->peers);
@@ -173,7 +189,7 @@ int agent_role(struct agent *a, struct engine *e, const char *who, enum role rol
 
 int agent_remove(struct agent *a, struct engine *e, const char *who, struct agent_decided *about, char **why)
 {
-	struct roster *r = owned_roster(a, e, "remove a member", why);
+	struct roster *r = agent_owned_roster(a, e, "remove a member", why);
 
 	if (r == NULL || find_agent(a, e, r, who, about, why) < 0)
 		return -1;
