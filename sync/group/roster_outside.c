@@ -186,8 +186,10 @@ void roster_dismissal(const struct roster *r, const struct agent_id *id,
 	collect_about(&list, a, ENTRY_REMOVE);
 	collect_about(&list, a, ENTRY_LEAVE);
 	collect_about(&list, a, ENTRY_ADD);
+	/* A removal, or its own leave, is proof enough; what happened to others since is news, which it is not told. */
 	DL_FOREACH2(a->about, it, target_next) {
-		if (it->e.kind == ENTRY_JOIN && !it->valid && asked++ < FAULTS_ASKED)
+		if (why != OUTSIDE_REMOVED && why != OUTSIDE_LEFT && it->e.kind == ENTRY_JOIN && !it->valid &&
+		    asked++ < FAULTS_ASKED)
 			collect_faults(&list, r, it);
 	}
 	roster_proof(r, list.v, list.n, fn, arg);

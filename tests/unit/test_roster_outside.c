@@ -76,6 +76,25 @@ static void the_proof_of_a_removal_tells_of_nobody_else(void **state)
 	roster_free(r);
 }
 
+/* What became of its admitter after it was removed is none of its business, and the removal is proof enough. */
+static void the_proof_of_a_removal_tells_no_later_news(void **state)
+{
+	struct world *w = *state;
+	struct agent_id c = *id_of(w, C);
+	struct roster *own, *r;
+
+	say_add(w, A, C, ROLE_MEMBER, -1, NOW);
+	say_join(w, A, C, B, ROLE_MEMBER, -1, NOW);
+	own = roster_of(w);
+	say_remove(w, A, B, NOW);
+	say_remove(w, A, C, NOW);
+	r = roster_of(w);
+	expect_outside(w, r, B, OUTSIDE_REMOVED, A);
+	roster_dismissal(r, id_of(w, B), is_about_d, &c);
+	expect_proof(w, r, B, own);
+	roster_free(r);
+}
+
 static void one_whose_invite_was_taken_back_learns_it(void **state)
 {
 	struct world *w = *state;
@@ -324,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_that_was_removed_learns_by_whom),
 		TEST(the_proof_of_a_removal_tells_of_nobody_else),
+		TEST(the_proof_of_a_removal_tells_no_later_news),
 		TEST(one_whose_invite_was_taken_back_learns_it),
 		TEST(of_two_last_uses_one_counts_and_the_other_learns_who_has_it),
 		TEST(one_whose_admitter_was_removed_learns_it),
