@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/fetch/fetch.h"
 #include "sync/plan/pattern.h"
 #include "sync/plan/record.h"
 
@@ -125,10 +126,15 @@ struct missing_list {
 static bool list_missing(void *arg, const struct engine_file *f)
 {
 	struct missing_list *l = arg;
+	const struct fetch *fetch = engine_fetch(l->engine);
+	const char *why = fetch != NULL ? fetch_waits_for(fetch, f->r->path) : NULL;
+	json_t *file;
 
 	if (!file_is_awaited(l->await, f))
 		return true;
-	json_array_append_new(l->array, api_missing_file(l->engine, f, &l->source));
+	file = api_missing_file(l->engine, f, &l->source);
+	json_object_set_new(file, "reason", why != NULL ? api_message(why) : json_null());
+	json_array_append_new(l->array, file);
 	return json_array_size(l->array) < MISSING_LISTED;
 }
 

@@ -114,6 +114,28 @@ static void complain_all_missing(const json_t *state)
 		copy_missing_print(entry);
 }
 
+/* A member has it, and yet it does not come: says why, once. False: there was nothing to say. */
+static bool complain_why(const json_t *state)
+{
+	json_t *entry;
+	bool said = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(state, "missing"), i, entry) {
+		char *path, *reason;
+
+		if (!json_is_string(json_object_get(entry, "reason")))
+			continue;
+		path = cli_text(entry, "path");
+		reason = cli_text(entry, "reason");
+		cli_error("%s: waits: %s", path, reason);
+		free(path);
+		free(reason);
+		said = true;
+	}
+	return said;
+}
+
 static int64_t now_s(void)
 {
 	struct timespec t;
@@ -126,7 +148,7 @@ static int64_t now_s(void)
 static int await_files(struct cli *cli, const char *group, const json_t *paths, int64_t timeout)
 {
 	int64_t begin = now_s(), left = timeout >= 0 && timeout < SOON_S ? timeout : SOON_S;
-	bool told = false, here = false;
+	bool told = false, told_why = false, here = false;
 	int rc;
 
 	for (;;) {
@@ -144,6 +166,8 @@ static int await_files(struct cli *cli, const char *group, const json_t *paths, 
 			complain_all_missing(state);
 			told = true;
 		}
+		if (!here && source && !told_why)
+			told_why = complain_why(state);
 		if (cli->json && (here || left <= 0 || (!source && timeout < 0)))
 			cli_print_json(state);
 		json_decref(state);

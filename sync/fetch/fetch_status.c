@@ -76,6 +76,14 @@ void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct f
 	}
 }
 
+const char *fetch_waits_for(const struct fetch *f, const char *path)
+{
+	const struct ticket *t = ticket_find(f, path);
+	const char *why = t != NULL ? reason_text(t->reason) : NULL;
+
+	return why != NULL ? why : f->missing.why;
+}
+
 struct fetch_counters fetch_counters(const struct fetch *f)
 {
 	const struct get_counters g = get_counters(f->get);

@@ -2,14 +2,19 @@
 #include "sync/share/share_choices.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
 #include "sync/plan/pattern.h"
+
+enum { SPARE = 96 << 10, SPARE_STEP = 12 << 10 }; /* bytes */
 
 struct share_choices {
 	struct choices view; /* of what is below */
@@ -312,6 +317,49 @@ struct share_choices *share_choices_parse(const char *text, size_t n, int *line)
 	return c;
 }
 
+/* The spare bytes, open, and how many there are; -1: not now. Without them, only a full disk is harder to free. */
+static int spare_open(int root, int64_t *size)
+{
+	int fd = fs_open(root, SHARE_CHOICES_SPARE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct fs_stat st;
+
+	if (fd >= 0 && fs_stat_fd(fd, &st) == 0 && st.kind == S_IFREG) {
+		*size = st.size;
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Adds what is missing of them, as far as there is room. */
+static void spare_put(int root)
+{
+	int64_t size = 0;
+	int fd = spare_open(root, &size);
+	uint8_t bytes[SPARE_STEP];
+
+	/* Not zeros, which some disks store as nothing. */
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 2654435761U >> 13);
+	for (; fd >= 0 && size < SPARE && fs_pwrite_all(fd, bytes, sizeof(bytes), size) == 0; size += SPARE_STEP)
+		(void)fdatasync(fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Gives some of them up: not all, since a download that waits for room may take what is free. False: none are left. */
+static bool spare_take(int root)
+{
+	int64_t size = 0;
+	int fd = spare_open(root, &size);
+	bool taken = fd >= 0 && size > 0 && ftruncate(fd, size > SPARE_STEP ? size - SPARE_STEP : 0) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return taken;
+}
+
 struct share_choices *share_choices_read(int root, const char *path, char **why)
 {
 	size_t n = 0;
@@ -319,8 +367,10 @@ struct share_choices *share_choices_read(int root, const char *path, char **why)
 	struct share_choices *c;
 	int line = 0;
 
-	if (text == NULL && errno == ENOENT)
+	if (text == NULL && errno == ENOENT) {
+		spare_put(root);
 		return share_choices_new();
+	}
 	if (text == NULL) {
 		*why = mem_printf("%s/" SHARE_CHOICES_FILE ": cannot be read: %s", path, strerror(errno));
 		return NULL;
@@ -331,6 +381,7 @@ struct share_choices *share_choices_read(int root, const char *path, char **why)
 		                  "have all files of the group here",
 		                  path, line);
 	free(text);
+	spare_put(root);
 	return c;
 }
 
@@ -344,6 +395,10 @@ int share_choices_write(int root, const struct share_choices *c)
 		errno = EFBIG;
 	else
 		rc = fs_write_file(root, SHARE_CHOICES_FILE, out.p, out.len, 0600);
+	while (rc < 0 && (errno == ENOSPC || errno == EDQUOT) && spare_take(root))
+		rc = fs_write_file(root, SHARE_CHOICES_FILE, out.p, out.len, 0600);
+	if (rc == 0)
+		spare_put(root);
 	bytes_free(&out);
 	return rc;
 }

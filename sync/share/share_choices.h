@@ -22,6 +22,8 @@
 #include "sync/plan/choose.h"
 
 #define SHARE_CHOICES_FILE ".lanyard/choices"
+/* Bytes kept for it: what frees a full disk, a drop, has to write first. */
+#define SHARE_CHOICES_SPARE ".lanyard/spare"
 
 /* Rules and unshared paths, each; and bytes of the file. */
 enum { SHARE_CHOICES_MAX = 4096, SHARE_CHOICES_FILE_MAX = 16 << 20 };
@@ -52,10 +54,11 @@ struct share_choices *share_choices_parse(const char *text, size_t n, int *line)
 /* Fresh memory. */
 char *share_choices_text(const struct share_choices *c);
 
-/* root: the share's. A file that is missing is a mirror with stamp 0. NULL with *why (fresh): it cannot be read, or is
+/* root: the share's, where the spare bytes are put, too, if they are missing. A file that is missing is a mirror with stamp 0. NULL with *why (fresh): it cannot be read, or is
  * damaged. path: of the share, for *why. */
 struct share_choices *share_choices_read(int root, const char *path, char **why);
-/* Replaces the file as a whole, and syncs it and its folder. 0, or -1 and errno. */
+/* Replaces the file as a whole, and syncs it and its folder; on a full disk, in place of the spare bytes. 0, or -1 and
+ * errno. */
 int share_choices_write(int root, const struct share_choices *c);
 
 #endif

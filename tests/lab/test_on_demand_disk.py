@@ -208,3 +208,28 @@ def test_a_restart_in_the_middle_of_a_drop_or_a_switch_deletes_nothing(lab):
     d.cli("mode", "pics", "mirror")
     until("all have come", lambda: len(here(d)) == len(files), 60)
     all_have(hosts, files)
+
+
+def test_a_full_disk_is_freed_by_a_drop(lab):
+    """What a drop has to write first has its place, in a mirror that becomes on demand as well; and get says why it waits."""
+    a, b = hosts = [lab.host(n) for n in "ab"]
+    lab.tmpfs(b.share, "4m")
+    trees.write(a.share, {"large": os.urandom(6 << 20), "small": b"s"})
+    for host in hosts:
+        host.daemon.start(*netlab.start_flags(host, hosts, "off"))
+    a.cli("create", "pics", "--share", a.share)
+    b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
+    until("b's disk is full", lambda: "full" in b.problems().get(b"large", ""), 30)
+    with open(os.path.join(b.share, ".lanyard", "filler"), "wb", buffering=0) as f:
+        try:
+            while f.write(b"x" * 4096):
+                pass
+        except OSError:
+            pass
+    b.cli("mode", "pics", "on-demand")
+    got = b.lanyard("get", "pics", "large", "--timeout", "3")
+    assert got.code == 1 and "large: waits: the disk is full" in got.err
+    b.cli("drop", "pics", "large")
+    b.wait_sync(peers=1)
+    b.cli("get", "pics", "small")
+    assert here(b) == {b"small"}
