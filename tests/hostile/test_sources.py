@@ -52,9 +52,12 @@ def give(foe, files, seconds, silent_about=(), until=lambda: False):
 
 @pytest.mark.slow
 def test_long_lists_of_what_never_comes(scene):
-    """Lists of a million blocks, a few kilobytes each on the wire; of the blocks none can be had."""
+    """Lists of a million blocks, a few kilobytes each on the wire; of the blocks none can be had.
+
+    While a file is tried its list, 37 MB, is on the disk beside its part: one of the eight at a time, whenever we look.
+    """
     files = [File(b"huge-%d" % i, [hashlib.sha256(b"%d" % i).digest()] * (1 << 20), 32 << 10) for i in range(8)]
-    with scene.attacked("long lists of what never comes", memory=180, processor=40, status=6, drop=8) as m:
+    with scene.attacked("long lists of what never comes", memory=180, processor=40, disk=80, status=6, drop=8) as m:
         foe = scene.member()
         foe.say(wire.news(foe.channel, 0, len(files), [f.record(i + 1, foe.epoch) for i, f in enumerate(files)]))
         give(foe, files, 10)
