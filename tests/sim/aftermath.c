@@ -87,17 +87,16 @@ static bool is_conflict(const char *line)
 }
 
 /* Everything that was there is still there, unchanged. An older index may still want what the others have replaced
- * since, and take it from a file here before it meets them: then the user's own content is set aside once more. */
-static bool is_as_before(const char *before, const char *after, bool old)
+ * since, and take it from a file here before it meets them: then the user's own content is set aside once more.
+ * given_back: what may be there besides. */
+static bool is_as_before(const char *before, const char *after, const char *given_back, bool old)
 {
-	if (!old)
-		return strcmp(before, after) == 0;
 	for (const char *line = before; *line != '\0'; line += line_length(line)) {
 		if (!has_line(after, line))
 			return false;
 	}
 	for (const char *line = after; *line != '\0'; line += line_length(line)) {
-		if (!has_line(before, line) && !is_conflict(line))
+		if (!has_line(before, line) && !has_line(given_back, line) && !(old && is_conflict(line)))
 			return false;
 	}
 	return true;
@@ -108,7 +107,9 @@ static char *harm(uint64_t *luck)
 	struct host *h = any_member(luck, NULL);
 	enum home_harm what = (enum home_harm)sim_below(luck, HOME_HARMS);
 	char *why = NULL;
-	char *before = oracle_snapshot(h), *after;
+	/* What a reader's user deleted is still the group's. Only the index knew that he did not want it here. */
+	char *before = oracle_snapshot(h), *after,
+	     *given_back = host_is_reader(h) ? oracle_snapshot(&hosts_all[0]) : mem_strdup("");
 
 	host_stop(h);
 	if (home_harm(h, what, sim_next(luck)))
@@ -117,13 +118,14 @@ static char *harm(uint64_t *luck)
 	host_pause(h, false); /* as an older home may have had it */
 	why = judge_converges();
 	after = oracle_snapshot(h);
-	if (!why && !is_as_before(before, after, what == HOME_INDEX_OLD || what == HOME_OLD))
+	if (!why && !is_as_before(before, after, given_back, what == HOME_INDEX_OLD || what == HOME_OLD))
 		why = mem_printf(
 			"P2: the trees were identical, then the home of host %d came to harm (%d), and they are "
 			"others:\n%s---\n%s",
 			h->number, (int)what, before, after);
 	free(before);
 	free(after);
+	free(given_back);
 	return why;
 }
 

@@ -164,7 +164,8 @@ static void heard(void *arg, const struct event *e)
 {
 	struct host *h = arg;
 
-	if (strcmp(e->kind, "roster-changed") == 0)
+	/* Its owner may have given it another role than the invite's before it was let in. */
+	if (strcmp(e->kind, "roster-changed") == 0 || strcmp(e->kind, "joined") == 0)
 		host_learns_role(h);
 	sim_trace("host %d: %s %s %s", h->number, e->kind, e->path ? e->path : "", e->reason ? e->reason : "");
 }

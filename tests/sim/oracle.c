@@ -171,7 +171,8 @@ static const char *difference(const struct host *a, const struct host *b, const 
 	return NULL;
 }
 
-/* Both trees are in order of their paths, so they are gone through side by side. */
+/* Both trees are in order of their paths, so they are gone through side by side. Where a member awaits what nobody has
+ * any more, each keeps what it had of the path. */
 char *oracle_differ(const struct host *whole, const struct host *h)
 {
 	struct tree ta, tb;
@@ -184,13 +185,13 @@ char *oracle_differ(const struct host *whole, const struct host *h)
 		int c = i == ta.n ? 1 : j == tb.n ? -1 : strcmp(ta.leaves[i].path, tb.leaves[j].path);
 		const char *path = c <= 0 ? ta.leaves[i].path : tb.leaves[j].path, *what = NULL;
 
-		if (c < 0 && !host_may_lack(h, path))
+		if (c < 0 && !host_may_lack(h, path) && !hosts_await_lost(path))
 			why = mem_printf("P3: %s is at host %d only, not at host %d", path, whole->number, h->number);
-		else if (c > 0 && !host_may_have(h, path))
+		else if (c > 0 && !host_may_have(h, path) && !hosts_await_lost(path))
 			why = mem_printf("P3: %s is at host %d only, not at host %d", path, h->number, whole->number);
 		else if (c == 0)
 			what = difference(whole, h, &ta.leaves[i], &tb.leaves[j]);
-		if (what && !host_may_differ(h, path))
+		if (what && !host_may_differ(h, path) && !hosts_await_lost(path))
 			why = mem_printf("P3: %s differs in its %s at hosts %d and %d", path, what, whole->number,
 			                 h->number);
 		tally_count(TALLY_CHOSEN_AWAY, c < 0);
