@@ -19,7 +19,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	    "[--message TEXT] [--timeout S]",                                                                     \
 	    "ask to join a group, or join by a token (-: from stdin)")                                            \
 	ROW("requests", cmd_requests, "[GROUP]", "list who asks to join")                                         \
-	ROW("accept", cmd_accept, "GROUP AGENT|CODE [--role R]", "let an agent that asks join")                   \
+	ROW("accept", cmd_accept, "GROUP AGENT|CODE [--role owner|member|reader]", "let an agent that asks join") \
 	ROW("reject", cmd_reject, "GROUP AGENT|CODE [--forever]", "refuse an agent that asks")                    \
 	ROW("leave", cmd_leave, "GROUP [--abandon]", "leave a group; the share stays")                            \
 	ROW("members", cmd_members, "GROUP", "list who belongs to a group")                                       \

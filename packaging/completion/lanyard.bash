@@ -21,7 +21,7 @@ _lanyard() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--home) agent+=(--home "${COMP_WORDS[++i]}") ;;
-		--share | --invite | --expires | --role | --timeout | --peers | --keep) ((i++)) ;;
+		--share | --invite | --invite-file | --expires | --role | --uses | --revoke | --mode | --message | --to | --timeout | --peers | --keep) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -34,31 +34,34 @@ _lanyard() {
 	done
 	case $prev in
 	--home | --share) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--role) _lanyard_offer <<<member && return ;;
-	--keep) _lanyard_offer <<<$'mine\ntheirs\nboth' && return ;;
-	--invite | --expires | --timeout | --peers) return ;;
+	--invite-file | --to) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--invite | --expires | --uses | --revoke | --message | --timeout | --peers) return ;;
 	esac
 	if [[ -z $command ]]; then
 		_lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; printf -- '--home\n--json\n')
 		return
 	fi
 	synopsis=$(lanyard help "$command" 2>/dev/null | sed -n '1s/.*\[--json\] *[^ ]*//p')
+	if [[ $prev == --* ]]; then
+		slot=$(sed -n "s/.*$prev \([a-z][a-z|-]*\).*/\1/p" <<<"$synopsis") # the words that the option takes
+		[[ -n $slot ]] && _lanyard_offer <<<"${slot//|/$'\n'}" && return
+	fi
 	if [[ $cur == -* ]]; then
 		_lanyard_offer < <(grep -o -- '--[a-z-]*' <<<"$synopsis")
 		return
 	fi
 	# What stands at this place among the words in capitals that are not an option's value.
-	read -ra slots <<<"$(sed 's/\[*--[a-z-]* [A-Z0-9a-z]*\]*//g; s/\[--[a-z-]*\]//g; s/[][]//g' <<<"$synopsis")"
+	read -ra slots <<<"$(sed 's/\[*--[a-z-]* [A-Z0-9a-z|-]*\]*//g; s/\[--[a-z-]*\]//g; s/[][]//g' <<<"$synopsis")"
 	((${#slots[@]})) || return
 	slot=${slots[place]:-${slots[${#slots[@]} - 1]:-}}
+	((place < ${#slots[@]})) || [[ $slot == *... ]] || return
 	case ${slot%...} in
-	GROUP) _lanyard_offer < <(_lanyard_names group "${agent[@]}" --json groups) ;;
-	AGENT) _lanyard_offer < <(_lanyard_names agent "${agent[@]}" --json members "$group") ;;
+	GROUP | GROUP"|") _lanyard_offer < <(_lanyard_names group "${agent[@]}" --json groups) ;;
+	AGENT) _lanyard_offer < <(_lanyard_names '\(agent\|name\)' "${agent[@]}" --json members "$group") ;;
+	AGENT"|"CODE) _lanyard_offer < <(_lanyard_names '\(agent\|name\|code\)' "${agent[@]}" --json requests "$group") ;;
 	PATH | PATH"|"PATTERN) _lanyard_offer < <(_lanyard_names path "${agent[@]}" --json files "$group") ;;
 	COMMAND) _lanyard_offer < <(lanyard help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') ;;
-	ROLE) _lanyard_offer <<<$'owner\nmember\nreader\nvault' ;;
-	[a-z]*) ((place == 0)) && _lanyard_offer <<<"$slot" ;; # a word of the command itself
-	DEST | DIR) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	[a-z]*) _lanyard_offer <<<"${slot//|/$'\n'}" ;; # words of the command itself
 	esac
 }
 complete -F _lanyard lanyard

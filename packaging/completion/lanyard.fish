@@ -11,7 +11,8 @@ function __lanyard_words
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word --home --share --invite --expires --role --timeout --peers --keep
+        else if contains -- $word --home --share --invite --invite-file --expires --role --uses --revoke --mode --message --to \
+                --timeout --peers --keep
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -28,11 +29,21 @@ function __lanyard_slot
     set -l words (__lanyard_words)
     test (count $words) -ge 1; or return
     set -l usage (lanyard help $words[1] 2>/dev/null)[1]
-    set -l slots (string replace -r '.*\[--json\] *[^ ]*' '' -- $usage | string replace -ra '\[*--[a-z-]* [A-Z0-9a-z]*\]*' '' |
+    set -l slots (string replace -r '.*\[--json\] *[^ ]*' '' -- $usage | string replace -ra '\[*--[a-z-]* [A-Z0-9a-z|-]*\]*' '' |
         string replace -ra '\[--[a-z-]*\]' '' | string replace -ra '[][]' '' | string split -n ' ')
     set -l place (count $words)
-    test $place -le (count $slots); or set place (count $slots)
+    if test $place -gt (count $slots)
+        string match -q -- '*...' $slots[-1]; or return
+        set place (count $slots)
+    end
     test $place -ge 1; and string replace '...' '' -- $slots[$place]
+end
+
+# The words that the option takes.
+function __lanyard_values # OPTION
+    set -l words (__lanyard_words)
+    test (count $words) -ge 1; or return
+    string match -rg -- "$argv[1] ([a-z][a-z|-]*)" (lanyard help $words[1] 2>/dev/null)[1] | string split '|'
 end
 
 function __lanyard_options
@@ -44,14 +55,21 @@ end
 complete -c lanyard -f
 complete -c lanyard -l home -r -a '(__fish_complete_directories)' -d "the agent's home"
 complete -c lanyard -l share -r -a '(__fish_complete_directories)' -n 'contains -- --share (__lanyard_options)'
-complete -c lanyard -l keep -x -a 'mine theirs both' -n 'contains -- --keep (__lanyard_options)'
-complete -c lanyard -l role -x -a 'member' -n 'contains -- --role (__lanyard_options)'
+for option in keep role mode
+    complete -c lanyard -l $option -x -a "(__lanyard_values --$option)" -n "contains -- --$option (__lanyard_options)"
+end
+for option in invite-file to
+    complete -c lanyard -l $option -r -F -n "contains -- --$option (__lanyard_options)"
+end
+for option in expires uses revoke message timeout peers
+    complete -c lanyard -l $option -x -n "contains -- --$option (__lanyard_options)"
+end
 complete -c lanyard -n 'test (count (__lanyard_words)) -eq 0' -a '(__lanyard_commands)'
 complete -c lanyard -n 'string match -q -- "-*" (commandline -ct)' -a '(__lanyard_options)'
-complete -c lanyard -n 'test (__lanyard_slot) = GROUP' -a '(__lanyard_names group groups)'
-complete -c lanyard -n 'test (__lanyard_slot) = AGENT' -a '(__lanyard_names agent members (__lanyard_words)[2])'
+complete -c lanyard -n 'string match -qr "^GROUP\\|?\$" -- (__lanyard_slot)' -a '(__lanyard_names group groups)'
+complete -c lanyard -n 'test (__lanyard_slot) = AGENT' -a '(__lanyard_names "(?:agent|name)" members (__lanyard_words)[2])'
+complete -c lanyard -n 'test (__lanyard_slot) = "AGENT|CODE"' -a '(__lanyard_names "(?:agent|name|code)" requests (__lanyard_words)[2])'
 complete -c lanyard -n 'string match -q "PATH*" (__lanyard_slot)' -a '(__lanyard_names path files (__lanyard_words)[2])'
-complete -c lanyard -n 'test (__lanyard_slot) = ROLE' -a 'owner member reader vault'
 complete -c lanyard -n 'test (__lanyard_slot) = COMMAND' -a '(__lanyard_commands)'
-# A word of the command itself.
-complete -c lanyard -n 'test (count (__lanyard_words)) -eq 1; and string match -qr "^[a-z]" -- (__lanyard_slot)' -a '(__lanyard_slot)'
+# Words of the command itself.
+complete -c lanyard -n 'string match -qr "^[a-z]" -- (__lanyard_slot)' -a '(__lanyard_slot | string split "|")'

@@ -12,6 +12,10 @@ import netlab
 from netlab import trees
 
 FOLDER = os.path.join(netlab.ROOT, "packaging", "completion")
+# What commands and options take one of, after options that take a value.
+WORDS = {"lanyard mode pics o": "on-demand", "lanyard role pics x r": "reader", "lanyard accept pics x --role o": "owner",
+         "lanyard invite pics --uses 3 --role r": "reader", "lanyard join pics --mode o": "on-demand",
+         "lanyard join p": "pics"}
 
 
 @pytest.fixture
@@ -83,6 +87,10 @@ def test_bash(a):
     assert bash(a, "lanyard versions pics hol") == ["holiday\\ photo.jpg"]
     assert "--share" in bash(a, "lanyard create --") and "--repair" not in bash(a, "lanyard create --")
     assert bash(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+    for line, word in WORDS.items():
+        assert bash(a, line) == [word]
+    assert bash(a, "lanyard get pics --timeout 5 hol") == ["holiday\\ photo.jpg"]
+    assert a.agent_id() in bash(a, "lanyard remove pics ")
     assert bash(a, "lanyard debug ") == ["dump"] and bash(a, "lanyard debug dump --") == ["--names"]
 
 
@@ -94,6 +102,10 @@ def test_fish(a):
     assert fish(a, "lanyard versions pics hol") == ["holiday photo.jpg"]
     assert "--share" in fish(a, "lanyard create --") and "--repair" not in fish(a, "lanyard create --")
     assert fish(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
+    for line, word in WORDS.items():
+        assert fish(a, line) == [word]
+    assert fish(a, "lanyard get pics --timeout 5 hol") == ["holiday photo.jpg"]
+    assert a.agent_id() in fish(a, "lanyard remove pics ")
     assert fish(a, "lanyard debug ") == ["dump"] and "--names" in fish(a, "lanyard debug dump --")
 
 
@@ -107,7 +119,8 @@ def test_zsh(a):
                                 ("lanyard versions pics hol", "lanyard versions pics holiday\\ photo.jpg "),
                                 ("lanyard debug d", "lanyard debug dump "), ("lanyard debug dump --n", "lanyard debug dump --names "),
                                 ("lanyard create --sh", "lanyard create --share "),
-                                ("lanyard resolve pics album/one --keep t", "lanyard resolve pics album/one --keep theirs ")):
+                                ("lanyard resolve pics album/one --keep t", "lanyard resolve pics album/one --keep theirs "),
+                                *((line, line.rsplit(" ", 1)[0] + " " + word + " ") for line, word in WORDS.items())):
             assert zsh.complete(line) == completed
     finally:
         zsh.end()
