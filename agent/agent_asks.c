@@ -197,11 +197,10 @@ static void ask_accepted(void *arg, struct roster *roster)
 		engine_emit(e, "problem", NULL, why);
 		free(why);
 	}
-	agent_add_group(a, e);
+	agent_add_group(a, e); /* ends the asking */
 	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) },
 	          "group %s: joined: an owner accepted the request", engine_name(e));
 	engine_emit(e, "joined", NULL, NULL);
-	forget_ask(ask);
 	agent_publish(a);
 }
 
@@ -446,12 +445,16 @@ int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_a
 	return 0;
 }
 
-void agent_ask_end(struct agent *a, const char *tag)
+void agent_ask_drop(struct agent *a, const char *tag)
 {
 	struct agent_asking *ask = find_ask(a, tag);
 
-	if (ask == NULL)
-		return;
-	forget_ask(ask);
+	if (ask != NULL)
+		forget_ask(ask);
+}
+
+void agent_ask_end(struct agent *a, const char *tag)
+{
+	agent_ask_drop(a, tag);
 	agent_publish(a);
 }

@@ -79,6 +79,8 @@ void agent_announce_again(void *arg);
 bool agent_has_tag(const struct agent *a, const char *tag);
 /* Whether it asks to join it, or has asked. */
 bool agent_has_asked(const struct agent *a, const char *tag);
+/* Stops asking, when the agent is in the group or joins it in another way. Nothing if it does not ask. */
+void agent_ask_drop(struct agent *a, const char *tag);
 
 /* --- agent_discovery.c --- */
 

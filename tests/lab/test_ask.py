@@ -352,6 +352,22 @@ def test_who_asks_again_is_told_of_the_acceptance(lab):
     assert requests(a) == []  # what was accepted once does not ask again
 
 
+def test_a_token_ends_the_asking(lab):
+    a, b, c = [lab.host(name) for name in "abc"]
+    group_of([a, b])
+    start(c)
+    until_seen(c)
+    until_requested(a, ask(c))
+    c.cli("join", "--invite", a.invite("home"), "--share", c.path("by-token"))
+    # It does not go on asking beside it, and is connected like any member.
+    assert c.cli("status")["asked"] == []
+    c.wait_peers(2)
+    assert requests(a) == []
+    c.cli("leave", "home")
+    until("a has heard of the leave", lambda: len(a.cli("members", "home")["members"]) == 2, 20)
+    assert requests(a) == []
+
+
 def test_another_owner_accepts(lab):
     a, b, c, d = [lab.host(name) for name in "abcd"]
     group_of([a, c])
