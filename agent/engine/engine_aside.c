@@ -53,10 +53,13 @@ static void task_end(struct aside_task *t, const char *why)
 	free(t);
 }
 
+/* What it did is committed first: until then it may be undone, and is done again when the engine starts. */
 static void end_first(struct engine *e, const char *why)
 {
 	struct aside_task *t = e->aside->tasks;
 
+	if (engine_index_commit(e) < 0 && why == NULL)
+		why = "the index cannot be written now; it goes on when it can";
 	DL_DELETE(e->aside->tasks, t);
 	e->dirty = true;
 	task_end(t, why);

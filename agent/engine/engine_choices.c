@@ -272,10 +272,8 @@ static int raise_stamp(struct engine *e, struct share_choices *next)
 	if (share_choices_stamp(next) > stamp)
 		stamp = share_choices_stamp(next);
 	share_choices_set_stamp(next, stamp + 1);
-	if (index_meta_put(e->index, INDEX_META_STAMP, stamp + 1) == 0 && index_commit(e->index) == 0)
-		return 0;
-	engine_index_lost(e);
-	return -1;
+	(void)index_meta_put(e->index, INDEX_META_STAMP, stamp + 1);
+	return engine_index_commit(e);
 }
 
 static bool is_merged(const struct engine_choices *c)

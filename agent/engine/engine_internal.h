@@ -119,6 +119,9 @@ void engine_fail_for_now(struct engine *e, char *why);
 void engine_retry_later(struct engine *e);
 /* The index lost rows that it had not committed, or is damaged: RUNNING or EXCLUDED becomes LOST. */
 void engine_index_lost(struct engine *e);
+/* Commits now what this turn wrote, before somebody is told that it is done. 0; -1: it is undone, and the engine starts
+ * again from what was committed before. */
+int engine_index_commit(struct engine *e);
 
 /* --- engine_store.c: home/groups/<hex>/settings --- */
 

@@ -71,3 +71,11 @@ void engine_index_lost(struct engine *e)
 	                                      "waiting, and trying again"));
 	engine_enter(e, PHASE_LOST);
 }
+
+int engine_index_commit(struct engine *e)
+{
+	if (index_commit(e->index) == 0)
+		return 0;
+	engine_index_lost(e);
+	return -1;
+}

@@ -59,6 +59,9 @@ static void revert_task_free(struct revert_task *t)
 static void revert_task_end(struct revert_task *t)
 {
 	if (t->e != NULL) {
+		/* Until then it may be undone. */
+		if (engine_index_commit(t->e) < 0 && t->why == NULL)
+			t->why = mem_strdup("the index cannot be written now; try again later");
 		DL_DELETE(t->e->reverts, t);
 		if (t->e->fetch != NULL)
 			fetch_choices_changed(t->e->fetch);

@@ -209,6 +209,13 @@ class Agent:
     def lanyard(self, *args, timeout=60):
         return subprocess.run(self.command(*args), capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
 
+    def begin(self, *args, fault=None, roots=()):
+        """A command, started and not waited for; with a library of its own, which counts below roots."""
+        env = None
+        if fault is not None:
+            env = dict(os.environ, LD_PRELOAD=PRELOAD, FAULT_CONTROL=fault.path, FAULT_ROOTS=":".join(roots))
+        return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
+
     def cli(self, *args):
         got = self.lanyard("--json", *args)
         if got.returncode != 0:
