@@ -138,7 +138,7 @@ class AgentHost(Host):
         return os.path.join(os.fsencode(self.share), os.fsencode(name))
 
 
-def form(hosts, group="pics", discovery="off", options=(), flags=()):
+def form(hosts, group="pics", discovery="off", options=(), flags=(), timeout=30):
     """Start agents on hosts, found a group on the first, let the others in by one invite, wait until all are connected.
 
     With discovery "off" each is told every other's address, which is quickest.
@@ -153,7 +153,7 @@ def form(hosts, group="pics", discovery="off", options=(), flags=()):
             host.cli("join", "--invite", token, "--share", host.share)
     for host in hosts:
         host.wait_peers(len(hosts) - 1)
-        host.wait_sync()
+        host.wait_sync(timeout)
 
 
 def start_flags(host, hosts, discovery):

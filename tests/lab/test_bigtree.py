@@ -66,7 +66,7 @@ def change_in_a_thousand_places(hosts, seed=8):
 def test_a_real_tree_arrives_and_so_do_a_thousand_changes(lab):
     a, b = lab.host("a"), lab.host("b")
     copy_real_tree(a.share)
-    netlab.form([a, b])
+    netlab.form([a, b], timeout=200)
     tree = netlab.settle([a, b], timeout=200)
     kinds = [e.kind for e in tree.values()]
     assert kinds.count("file") + kinds.count("symlink") >= WANTED
