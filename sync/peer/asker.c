@@ -266,7 +266,7 @@ static void on_answer(struct asker *a, struct asker_talk *k, const struct msg_as
 		note_of(a, k, "says that an owner has rejected the request");
 		break;
 	case MSG_ASK_LATER:
-		note_of(a, k, "cannot take the request (a reader may not, or it is asked by many); trying again");
+		note_of(a, k, "cannot take the request now: it is a reader, or asked by many; trying again");
 		if (was_carried) /* it was dropped: the member whose salt it has was removed, or others took its room */
 			k->asked = false;
 		break;

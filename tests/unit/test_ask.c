@@ -246,7 +246,7 @@ static void a_reader_gives_no_salt_but_carries(void **arg)
 	node_member(&b, granted(r, &b, ROLE_READER));
 	ask(&b);
 	dial(&c, &b);
-	UNTIL(state() == ASKER_LOOKING && st.note && strstr(st.note, "cannot take the request now"));
+	UNTIL(state() == ASKER_LOOKING && st.note && strstr(st.note, "cannot take the request now: it is a reader"));
 	dial(&a, &b);
 	dial(&c, &a);
 	UNTIL(state() == ASKER_WAITING && requests_waiting(b.requests) == 1);
