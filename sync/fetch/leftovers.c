@@ -62,14 +62,21 @@ static void leftovers_done(void *arg)
 	fetch_job_end(f);
 }
 
+struct part_judge {
+	struct index *index;
+	struct found_part *found;
+};
+
+/* What is only listed, and not chosen, does not keep a part. */
 static bool is_offered(void *arg, uint64_t peer, const struct record *r)
 {
-	struct found_part *found = arg;
+	const struct part_judge *j = arg;
 
 	(void)peer;
-	if (!r->deleted && r->kind == RECORD_FILE && content_equal(&r->content, &found->content))
-		found->wanted = true;
-	return !found->wanted;
+	if (!r->deleted && r->kind == RECORD_FILE && content_equal(&r->content, &j->found->content) &&
+	    index_wants(j->index, r))
+		j->found->wanted = true;
+	return !j->found->wanted;
 }
 
 bool leftovers_can_be_judged(struct fetch *f)
@@ -101,9 +108,10 @@ static void leftovers_found(void *arg)
 	}
 	for (size_t i = 0; i < l->parts.n; i++) {
 		struct found_part *found = &l->parts.found[i], *known;
+		struct part_judge judge = { .index = f->c.index, .found = found };
 
 		found->wanted = get_has_spare(f->get, found->name);
-		index_offers(f->c.index, found->path, is_offered, found);
+		index_offers(f->c.index, found->path, is_offered, &judge);
 		HASH_FIND(hh, l->by_root, found->content.root, sizeof(found->content.root), known);
 		if (!found->wanted && known == NULL)
 			HASH_ADD(hh, l->by_root, content.root, sizeof(found->content.root), found);

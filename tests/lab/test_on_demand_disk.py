@@ -233,3 +233,21 @@ def test_a_full_disk_is_freed_by_a_drop(lab):
     b.wait_sync(peers=1)
     b.cli("get", "pics", "small")
     assert here(b) == {b"small"}
+
+
+def test_what_was_half_fetched_and_is_not_wanted_any_more_goes_with_a_restart(lab):
+    """The agent does not look at it for ever, and comes to be in sync."""
+    a, b = mixed(lab, {"large": os.urandom(6 << 20)}, mirrors="a", demand="b")
+    a.limit("20mbit")
+    parts = os.path.join(b.share, ".lanyard", "parts")
+    b.cli("mode", "pics", "mirror")
+    until("it is half fetched", lambda: any(n.endswith(".map") for n in os.listdir(parts)), 20)
+    b.daemon.kill9()
+    with open(os.path.join(b.share, ".lanyard", "choices"), "r+") as f:
+        text = f.read().replace("mode mirror", "mode on-demand")
+        f.seek(0)
+        f.truncate()
+        f.write(text)
+    b.daemon.start()
+    b.wait_sync(peers=1)
+    until("the part is gone", lambda: os.listdir(parts) == [])
