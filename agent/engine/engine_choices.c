@@ -167,8 +167,9 @@ static void walk_on(void *arg)
 	rc = index_choose_some(e->index, INDEX_CHOOSE_SLICE);
 	if (rc < 0)
 		loop_timer_start(e->choices->walk, WALK_AGAIN_MS, 0);
-	if (rc == 0)
-		fetch_choices_changed(e->fetch);
+	if (rc != 0)
+		return;
+	fetch_choices_changed(e->fetch);
 	e->dirty = true;
 }
 

@@ -231,7 +231,7 @@ int index_offers_forget_peer(struct index *index, uint64_t peer);
  * do not want is listed. It stays the caller's, and the index uses it until the next call or index_close(). To be
  * called again when its content has changed. 0, -1. */
 int index_choose(struct index *index, const struct choices *choices);
-enum { INDEX_CHOOSE_SLICE = 512 }; /* rows for one turn of the loop: 1 to 5 ms */
+enum { INDEX_CHOOSE_SLICE = 128 }; /* rows for one turn of the loop: about 1 ms */
 /* The same for the loop, in slices: reads at most `rows` rows. 0: that was all; 1: index_choose_some() judges the
  * others; -1. A walk that has not ended has to begin again when the index is opened the next time. */
 int index_choose_begin(struct index *index, const struct choices *choices, int rows);
@@ -291,7 +291,8 @@ struct index_peer {
 /* Zeros when the peer is unknown. 0, -1. */
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p);
 int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *p);
-/* How many of our rows the peer has not settled, folders aside; at most `most`. -1: nothing is known of it. */
+/* How many of our rows and listed records the peer has not settled, folders aside; at most `most`. -1: nothing is known
+ * of it. */
 int64_t index_peer_behind(struct index *index, uint64_t peer, int64_t most);
 /* An epoch proof: what the peer last signed of its own numbers. If it is rolled back, we show it the proof. */
 struct index_proof {

@@ -86,6 +86,8 @@ const char *const index_sql[STMT_COUNT] = {
 			    " EXISTS(SELECT 1 FROM wanted w WHERE w.key = files.key)) FROM files"
 			    " WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM files WHERE seq > ? AND kind <> 2 LIMIT ?)",
+	[STMT_LISTED_COUNT] =
+		"SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id > ? AND id < ? AND kind <> 2 LIMIT ?)",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
 	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
 	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",

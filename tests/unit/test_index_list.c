@@ -282,6 +282,28 @@ static void a_new_epoch_makes_no_rows_of_what_is_listed(void **state)
 	record_clear(&r);
 }
 
+/* It is told as rows are, so it counts as they do. */
+static void a_member_is_behind_by_what_is_listed_too(void **state)
+{
+	struct index_peer p = { .epoch = 77 };
+
+	(void)state;
+	assert_int_equal(index_choose(ix, &some), 0);
+	put("b", 1);
+	assert_int_equal(list("a", 2, OTHER_WRITER, 1), 1);
+	assert_int_equal(list("c", 2, OTHER_WRITER, 2), 1);
+	assert_int_equal(index_peer_behind(ix, ANNA, 9), -1);
+	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
+	assert_int_equal(index_peer_behind(ix, ANNA, 9), 3);
+	assert_int_equal(index_peer_behind(ix, ANNA, 2), 2);
+	p.settled_epoch = index_epoch(ix);
+	p.settled = index_seq(ix);
+	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
+	assert_int_equal(index_peer_behind(ix, ANNA, 9), 0);
+	assert_int_equal(list("d", 2, OTHER_WRITER, 3), 1);
+	assert_int_equal(index_peer_behind(ix, ANNA, 9), 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -291,7 +313,7 @@ int main(void)
 		T(what_a_deletion_did_not_know_outlives_it),    T(what_is_here_is_wanted_until_it_leaves),
 		T(what_was_taken_from_here_is_wanted_again),    T(a_choice_of_one_path_reads_its_range_alone),
 		T(a_peer_that_has_not_the_bytes_says_so),       T(what_is_found_does_not_succeed_what_was_dropped),
-		T(a_new_epoch_makes_no_rows_of_what_is_listed),
+		T(a_new_epoch_makes_no_rows_of_what_is_listed), T(a_member_is_behind_by_what_is_listed_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
