@@ -41,7 +41,7 @@ struct engine_choices {
 	bool merging;            /* the stamps differ, and the scan is not complete */
 	bool writing;            /* a worker writes the file now */
 	bool stopped;            /* the engine stops: only what is in effect stays, until the index is closed */
-	struct loop_timer *walk; /* runs while the index judges rows anew */
+	struct loop_timer *walk; /* runs while the index judges rows again */
 	struct loop_timer *soon; /* for the end of this turn, so that all that is chosen in it is one write */
 	struct choice_change *waiting, *written;
 };
