@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "sync/install/install_job.h"
 
@@ -16,6 +17,7 @@ struct drop_job {
 	struct install_job job;
 	struct install_item items[JOB_MAX], *order[JOB_MAX];
 	struct drop *drops[JOB_MAX];
+	bool absent[JOB_MAX]; /* it failed, and nothing is left at the path: what was taken aside could not go back */
 	size_t n;
 	char *group; /* owned */
 };
@@ -25,6 +27,13 @@ static void drop_work(void *arg)
 	struct drop_job *j = arg;
 
 	install_job_run(&j->job);
+	for (size_t i = 0; i < j->n; i++) {
+		enum install_result result = j->items[i].result;
+		struct fs_stat st;
+
+		j->absent[i] = result != INSTALL_DONE && result != INSTALL_NO_SHARE && result != INSTALL_NO_PARENT &&
+		               fs_stat_beneath(j->job.handle->root, j->drops[i]->path, &st) == 0 && st.kind == 0;
+	}
 }
 
 /* Step 5, whatever stands at the path by now. */
@@ -97,6 +106,8 @@ static void drop_job_done(void *arg)
 	for (size_t i = 0; i < j->n; i++) {
 		if (f->dead)
 			drop_free(j->drops[i]);
+		else if (j->absent[i]) /* a row that stayed would be told as a deletion */
+			drop_row(f, j->drops[i]);
 		else
 			drop_result(f, j->drops[i], &j->items[i]);
 		install_item_clear(&j->items[i]);

@@ -1,5 +1,4 @@
-"""Something else stands where a call of a command goes: commands that choose, while the file or the folder
-it is in is swapped for a symlink that leads out, for a mount, or for somebody else's file.  Nothing outside is touched or told.
+"""Something else stands where a call of a command that chooses goes: the file, or the folder it is in, is swapped for a symlink that leads out, for a mount, or for somebody else's file.  Nothing outside is touched or told.
 """
 import os
 import random
@@ -7,7 +6,7 @@ import random
 import choosing
 import pytest
 import test_races
-from stand import ALL, KINDS, PARENT, SELF, SWAP, StandError, until
+from stand import ALL, KINDS, MOUNT, PARENT, SELF, SWAP, StandError, until
 from test_choices import ReaderStand, ended, set_up
 
 QUICK_POINTS = int(os.environ.get("LANYARD_FAULT_POINTS", "3"))
@@ -70,3 +69,11 @@ def test_something_else_stands_where_a_command_goes(pair, choice, record_propert
     assert tries > 0
     record_property("tries", tries)
     print("%s: %d calls, %d swaps" % (choice.name, total, tries))
+
+
+@pytest.mark.skipif(not test_races.CAN_MOUNT, reason="needs root")
+@pytest.mark.parametrize("choice", [c for c in CHOICES if c.name == "drop"], ids=lambda c: c.name)
+def test_what_a_drop_took_aside_and_cannot_put_back_is_not_told_as_deleted(pair, choice):
+    """A mount stands where the file was taken aside, so that it can neither be compared, removed nor moved."""
+    tries = [swap_at(pair, choice, p, p, SELF, MOUNT, 0) for p in range(23, 28)]
+    assert any(t is not None and t.split()[1].endswith(".swap") for t in tries), "none of these calls is for what was taken aside: %s" % tries
