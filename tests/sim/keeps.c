@@ -171,7 +171,7 @@ static bool is_had(void *arg, uint64_t peer, const struct record *r)
 		const struct host *other = &hosts_all[i];
 		struct record row = { 0 };
 
-		if (other->place == HOST_MEMBER && other->engine && other != a->h &&
+		if (other->place == HOST_MEMBER && other != a->h && other->engine && other->engine->index &&
 		    index_get(other->engine->index, r->path, &row) > 0)
 			a->had = record_is_live(&row) && record_same_content(&row, r);
 		record_clear(&row);
