@@ -1,7 +1,7 @@
 /* What is asked before a file is dropped: whether a peer has this version of it or a later one, and keeps it. Only a
  * connected peer that may write is asked, and only the answer of one that still may counts: a reader might claim to
- * hold the last copy. A row alone is no answer, since the file may be gone or changed before the scan comes to it: a
- * worker reads its beginning. Each question is answered once; an answer to no question is dropped. */
+ * hold the last copy. A row alone is not an answer, since the file may be gone or changed before the scan comes to it:
+ * a worker reads its beginning. Each question is answered once; an answer to no question is dropped. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -54,8 +54,8 @@ struct share_choices *share_choices_parse(const char *text, size_t n, int *line)
 /* Fresh memory. */
 char *share_choices_text(const struct share_choices *c);
 
-/* root: the share's, where the spare bytes are put, too, if they are missing. A file that is missing is a mirror with stamp 0. NULL with *why (fresh): it cannot be read, or is
- * damaged. path: of the share, for *why. */
+/* root: the share's, where the spare bytes are put, too, if they are missing. A file that is missing is a mirror with
+ * stamp 0. NULL with *why (fresh): it cannot be read, or is damaged. path: of the share, for *why. */
 struct share_choices *share_choices_read(int root, const char *path, char **why);
 /* Replaces the file as a whole, and syncs it and its folder; on a full disk, in place of the spare bytes. 0, or -1 and
  * errno. */

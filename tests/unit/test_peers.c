@@ -314,7 +314,7 @@ static void only_a_member_s_word_lets_a_file_be_dropped(void **state)
 	assert_true(a.held);
 	assert_int_equal(a.answers, 1);
 	a.answered = false;
-	/* Its row alone is no answer. */
+	/* Its row alone is not an answer. */
 	assert_int_equal(unlinkat(share_root(b.share), "precious", 0), 0);
 	assert_int_equal(peer_group_hold_ask(a.group, agent_id_short(identity_id(b.self)), 4, &row), 0);
 	UNTIL(a.answered);
