@@ -474,7 +474,7 @@ int close(int fd)
 
 /* --- locks --- */
 
-/* A crashed host's descriptors stay open in this process, and would keep the lock of its share from its next life. */
+/* A crashed host's descriptors stay open in this process, and would hold the lock of its share when it starts again. */
 int flock(int fd, int operation)
 {
 	(void)fd;
