@@ -197,10 +197,11 @@ static void ask_accepted(void *arg, struct roster *roster)
 		engine_emit(e, "problem", NULL, why);
 		free(why);
 	}
-	agent_add_group(a, e); /* ends the asking */
+	agent_add_group(a, e);
 	log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e) },
 	          "group %s: joined: an owner accepted the request", engine_name(e));
 	engine_emit(e, "joined", NULL, NULL);
+	forget_ask(ask);
 	agent_publish(a);
 }
 

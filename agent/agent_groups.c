@@ -127,6 +127,7 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	};
 	struct invite invite;
 	enum invite_parse parsed = invite_parse(&invite, token);
+	char tag[TAG_TEXT_MAX];
 	struct engine *e;
 
 	if (parsed != INVITE_OK) {
@@ -150,6 +151,8 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	if (!e)
 		return -1;
 	agent_add_group(a, e);
+	group_id_tag(tag, &invite.group);
+	agent_ask_drop(a, tag);
 	agent_publish(a);
 	for (size_t i = 0; i < invite.naddresses; i++)
 		discovery_add_static(a->discovery, invite.addresses[i]);

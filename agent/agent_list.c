@@ -13,12 +13,9 @@ enum { ID_START_MIN = 4, ANNOUNCE_EVERY_MS = 60000 };
 void agent_add_group(struct agent *a, struct engine *e)
 {
 	struct agent_group *g = MEM_NEW(struct agent_group);
-	char tag[TAG_TEXT_MAX];
 
 	g->engine = e;
 	DL_APPEND(a->groups, g);
-	group_id_tag(tag, engine_group(e));
-	agent_ask_drop(a, tag);
 }
 
 void agent_engines(struct agent *a, bool (*fn)(void *arg, struct engine *e), void *arg)
