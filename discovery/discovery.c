@@ -315,11 +315,18 @@ static void announce_as(struct txt_group *out, const struct discovery_group *gro
 	out->members = group->members < TXT_MAX_MEMBERS ? group->members : TXT_MAX_MEMBERS;
 }
 
+static bool is_announced_as(const struct txt_group *a, const struct txt_group *b)
+{
+	return strcmp(a->tag, b->tag) == 0 && a->members == b->members && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->owner, b->owner) == 0;
+}
+
 /* Groups beyond the maximum, and those whose tag is not base32, are not announced. Nothing happens when nothing is
  * new. */
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
 {
 	struct txt_group before[MDNS_MAX_GROUPS];
+	bool changed = false;
 
 	memcpy(before, d->want.groups, sizeof(before));
 	if (n > MDNS_MAX_GROUPS) {
@@ -333,7 +340,9 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
 			announce_as(&d->want.groups[d->want.ngroups++], &groups[i]);
 	}
 	/* The rest is zero, and a group has a tag. */
-	if (memcmp(before, d->want.groups, sizeof(before)) != 0)
+	for (size_t i = 0; i < MDNS_MAX_GROUPS; i++)
+		changed |= !is_announced_as(&before[i], &d->want.groups[i]);
+	if (changed)
 		want_changed(d);
 }
 
