@@ -17,6 +17,14 @@
 enum {
 	ROOTS_MAX = 16,       /* beyond, all that is listed is judged again, not only what is below the paths */
 	WALK_AGAIN_MS = 1000, /* after a failed write */
+	ASIDES_AT_ONCE = 256,
+};
+
+/* What the index has set aside, a page at a time. */
+struct unshared_page {
+	struct share_choices *to;
+	char *last; /* owned */
+	bool full;
 };
 
 /* CHANGE_MERGED: the scan is complete that had to come first. */
@@ -393,6 +401,32 @@ bool engine_choices_merging(const struct engine *e)
 	return e->choices->merging;
 }
 
+static bool keep_own(void *arg, const char *path, enum aside_reason why)
+{
+	struct unshared_page *page = arg;
+
+	free(page->last);
+	page->last = mem_strdup(path);
+	if (why == ASIDE_UNSHARED && share_choices_unshare(page->to, path) < 0)
+		page->full = true;
+	return true;
+}
+
+/* The file is older than the index, or lost: what the index knows to be its user's own stays so, since what others were
+ * told cannot be taken back. */
+static void keep_unshared(struct engine *e)
+{
+	struct unshared_page page = { .to = e->choices->now, .last = mem_strdup("") };
+
+	while (index_asides(e->index, "", page.last, ASIDES_AT_ONCE, keep_own, &page) == ASIDES_AT_ONCE && !page.full)
+		;
+	if (page.full)
+		engine_log(e, LOG_ERROR,
+		           "group %s: " SHARE_CHOICES_FILE " is lost, and more paths were unshared than it holds",
+		           engine_name(e));
+	free(page.last);
+}
+
 void engine_choices_start(struct engine *e)
 {
 	struct engine_choices *c = MEM_NEW(struct engine_choices);
@@ -401,11 +435,13 @@ void engine_choices_start(struct engine *e)
 	e->choices = c;
 	c->now = e->chosen != NULL ? e->chosen : share_choices_new();
 	e->chosen = NULL;
+	(void)index_meta_get(e->index, INDEX_META_STAMP, &stamp);
+	c->merging = stamp != share_choices_stamp(c->now);
+	if (share_choices_stamp(c->now) < stamp && index_aside_count(e->index, ASIDE_UNSHARED) > 0)
+		keep_unshared(e);
 	c->view = *share_choices_view(c->now);
 	c->soon = loop_timer_new(e->context->loop, begin_soon, e);
 	c->walk = loop_timer_new(e->context->loop, walk_on, e);
-	(void)index_meta_get(e->index, INDEX_META_STAMP, &stamp);
-	c->merging = stamp != share_choices_stamp(c->now);
 	/* A failed write is the index's to report, at its next commit. */
 	(void)index_choose_begin(e->index, &c->view, INDEX_CHOOSE_SLICE);
 	engine_aside_start(e);

@@ -120,6 +120,25 @@ def test_sharing_a_folder_again_tells_what_was_made_in_it_meanwhile(lab):
     netlab.settle([c, a, b], peers=[3, 3, 3])
 
 
+def test_what_is_unshared_stays_so_without_the_file_that_says_it(lab):
+    a, b, c, d = hosts = four(lab, {"diary": b"1", "f/old": b"old", "x": b"x"})
+    c.cli("unshare", "pics", "diary", "f")
+    write(c, "diary", b"private")
+    c.daemon.stop()
+    os.unlink(c.file(".lanyard/choices"))
+    write(c, "f/new", b"private")
+    write(c, "x", b"public")
+    c.daemon.start()
+    heard(hosts, "x", b"public")
+    c.wait_sync(peers=3)
+    assert c.status()["unshared"] == 2
+    assert (a.read("diary"), b.read("diary"), c.read("diary")) == (b"1", b"1", b"private")
+    assert not os.path.exists(a.file("f/new")) and not os.path.exists(b.file("f/new"))
+    share(c, "diary", "f")
+    heard([a, b, d], "diary", b"private")
+    heard([a, b, d], "f/new", b"private")
+
+
 def test_an_unshared_file_is_own_on_demand_as_well(lab):
     a, b, c, d = four(lab, {"x": b"x", "y": b"y"}, modes="d")
     d.cli("get", "pics", "x")
