@@ -115,9 +115,9 @@ struct ticket {
 struct fetch_peer {
 	uint64_t id;
 	bool up;
-	struct ticket *unstored;    /* by number, the smallest first */
-	bool mode_known, on_demand; /* its mode, as it was at the last message */
-	uint64_t unstorable;        /* the smallest sequence number whose record the index could not store; 0: none */
+	struct ticket *unstored;  /* by number, the smallest first */
+	bool mode_known, chooses; /* it is on demand, or was; as at the last message */
+	uint64_t unstorable;      /* the smallest sequence number whose record the index could not store; 0: none */
 	int64_t bare,
 		bare_s; /* bytes that its deletions of paths that were never here take, as of bare_s; see allowance.c */
 	bool bare_known, bare_unsaved;

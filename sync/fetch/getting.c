@@ -20,7 +20,35 @@ struct sources {
 	const struct content *content;
 	void (*add)(void *to, uint64_t peer);
 	void *to;
+	uint64_t
+		*lack; /* peers that offer it and say that they do not have it, whatever else is known of them; owned */
+	size_t nlack;
 };
+
+static void source_found(const struct sources *s, uint64_t peer)
+{
+	for (size_t i = 0; i < s->nlack; i++) {
+		if (s->lack[i] == peer)
+			return;
+	}
+	s->add(s->to, peer);
+}
+
+static bool has_content(const struct sources *s, const struct record *r)
+{
+	return record_is(r, RECORD_FILE) && content_equal(&r->content, s->content);
+}
+
+static bool note_lack(void *arg, uint64_t peer, const struct record *r)
+{
+	struct sources *s = arg;
+
+	if (peer == 0 || !r->absent || !has_content(s, r))
+		return true;
+	s->lack = mem_realloc(s->lack, s->nlack + 1, sizeof(*s->lack));
+	s->lack[s->nlack++] = peer;
+	return true;
+}
 
 /* Those of the connected peers that have what is listed. */
 static bool add_holders(void *arg, const struct record *r)
@@ -30,7 +58,7 @@ static bool add_holders(void *arg, const struct record *r)
 
 	HASH_ITER(hh, s->f->peers, p, next) {
 		if (p->up && index_has(s->f->c.index, r, p->id))
-			s->add(s->to, p->id);
+			source_found(s, p->id);
 	}
 	return true;
 }
@@ -39,12 +67,12 @@ static bool add_offering(void *arg, uint64_t peer, const struct record *r)
 {
 	struct sources *s = arg;
 
-	if (r->deleted || r->kind != RECORD_FILE || !content_equal(&r->content, s->content))
+	if (!has_content(s, r))
 		return true;
 	if (peer == 0)
 		return add_holders(arg, r);
 	if (!r->absent)
-		s->add(s->to, peer);
+		source_found(s, peer);
 	return true;
 }
 
@@ -54,12 +82,14 @@ void fetch_sources(struct fetch *f, const char *path, const struct content *c, v
 	struct sources s = { .f = f, .content = c, .add = add, .to = to };
 	struct record row = { 0 };
 
+	index_offers(f->c.index, path, note_lack, &s);
 	index_offers(f->c.index, path, add_offering, &s);
 	if (index_get(f->c.index, path, &row) > 0 && record_is(&row, RECORD_FILE) && content_equal(&row.content, c))
 		(void)add_holders(&s, &row);
 	record_clear(&row);
 	if (index_listed(f->c.index) > 0)
 		(void)index_list_by_content(f->c.index, c, add_holders, &s);
+	free(s.lack);
 }
 
 /* A source is found by its offer for a path, or by what it has at this path or another. No peer offers content that has

@@ -21,7 +21,7 @@ static const struct fetch_peer *peer_with_mode(struct fetch *f, uint64_t peer)
 	struct index_peer known;
 
 	if (!p->mode_known && index_peer_get(f->c.index, peer, &known) == 0) {
-		p->on_demand = known.on_demand;
+		p->chooses = known.on_demand || known.listed_until > 0;
 		p->mode_known = true;
 	}
 	return p;
@@ -47,7 +47,7 @@ static bool find_noted(void *arg, uint64_t peer, bool has)
  * once said otherwise. Nobody settles a reader's numbers. */
 static bool follows_from_numbers(struct fetch *f, uint64_t peer)
 {
-	return !index_is_reader(f->c.index) && !peer_with_mode(f, peer)->on_demand;
+	return !index_is_reader(f->c.index) && !peer_with_mode(f, peer)->chooses;
 }
 
 void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine, bool has)
@@ -58,7 +58,7 @@ void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine
 		return;
 	if (n.found ? n.has == has : has && follows_from_numbers(f, peer))
 		return;
-	if (!n.found && !has && !index_has(f->c.index, mine, peer))
+	if (!n.found && index_has(f->c.index, mine, peer) == has)
 		return;
 	(void)index_holds_put(f->c.index, mine, peer, has);
 	get_sources_changed(f->get);
@@ -103,7 +103,7 @@ static int list_record(struct fetch *f, uint64_t peer, const struct record *thei
 		return -1;
 	f->state_changed |= rc > 0;
 	/* Of what the peer was the first to tell, the list knows that it comes from there. */
-	if (rc == 0 || theirs->absent || peer_with_mode(f, peer)->on_demand)
+	if (rc == 0 || theirs->absent || peer_with_mode(f, peer)->chooses)
 		fetch_has(f, peer, theirs);
 	return 0;
 }

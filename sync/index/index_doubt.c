@@ -10,7 +10,7 @@ static const char doubt_sql[] =
 	"UPDATE files SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE placing SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE aside SET version = x'', base = NULL, mode_base = NULL, sum = NULL WHERE version IS NOT NULL AND why = 1;"
-	"UPDATE peers SET received = 0, mirror_until = 0;"
+	"UPDATE peers SET received = 0, mirror_until = 0, listed_until = 0;"
 	"DELETE FROM meta WHERE name LIKE 'known %' OR name LIKE 'seen %' OR name LIKE 'passed %'"
 	" OR name = 'forgotten';";
 

@@ -102,8 +102,10 @@ bool index_has(struct index *index, const struct record *r, uint64_t peer)
 
 	if (has >= 0 || index_peer_get(index, peer, &p) < 0)
 		return has > 0;
-	if (p.on_demand)
-		return r->seq <= p.mirror_until;
+	if (r->seq <= p.mirror_until)
+		return true;
+	if (p.on_demand || r->seq <= p.listed_until)
+		return false;
 	return (r->via == peer && peer != 0) || (p.settled_epoch == index->epoch && r->seq <= p.settled);
 }
 

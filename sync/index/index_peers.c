@@ -44,6 +44,7 @@ static int peer_find(struct index *index, uint64_t peer, int64_t *no, struct ind
 		p->settled_epoch = (uint64_t)sqlite3_column_int64(s, 4);
 		p->on_demand = sqlite3_column_int(s, 5) != 0;
 		p->mirror_until = (uint64_t)sqlite3_column_int64(s, 6);
+		p->listed_until = (uint64_t)sqlite3_column_int64(s, 7);
 		rc = 1;
 	} else {
 		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a peer");
@@ -97,7 +98,8 @@ int index_peer_put(struct index *index, uint64_t peer, const struct index_peer *
 	sqlite3_bind_int64(s, 4, (int64_t)p->settled_epoch);
 	sqlite3_bind_int(s, 5, p->on_demand);
 	sqlite3_bind_int64(s, 6, (int64_t)p->mirror_until);
-	sqlite3_bind_int64(s, 7, no);
+	sqlite3_bind_int64(s, 7, (int64_t)p->listed_until);
+	sqlite3_bind_int64(s, 8, no);
 	if (index_stmt_run(index, STMT_PEER_UPDATE, s) < 0)
 		return index_write_failed(index, "write a peer");
 	return 0;

@@ -98,6 +98,7 @@ static const char *const upgrades[INDEX_SCHEMA] = {
 	       "UPDATE state SET offered = (SELECT count(DISTINCT key) FROM wanted);"
 	       "ALTER TABLE peers ADD COLUMN on_demand INTEGER NOT NULL DEFAULT 0;"
 	       "ALTER TABLE peers ADD COLUMN mirror_until INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE peers ADD COLUMN listed_until INTEGER NOT NULL DEFAULT 0;"
 	       "ALTER TABLE files ADD COLUMN marks INTEGER;"
 	       "CREATE INDEX files_marks ON files(marks) WHERE marks IS NOT NULL;"
 	       "ALTER TABLE wanted ADD COLUMN via INTEGER; ALTER TABLE wanted ADD COLUMN marks INTEGER;"

@@ -12,7 +12,8 @@ const char index_schema_sql[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
 	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB,"
-	" on_demand INTEGER NOT NULL DEFAULT 0, mirror_until INTEGER NOT NULL DEFAULT 0);"
+	" on_demand INTEGER NOT NULL DEFAULT 0, mirror_until INTEGER NOT NULL DEFAULT 0,"
+	" listed_until INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE files(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, h8 INTEGER, kind INTEGER NOT NULL,"
 	" deleted INTEGER NOT NULL, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
@@ -155,11 +156,12 @@ const char *const index_sql[STMT_COUNT] = {
 				") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_INSTALL_DELETE] = "DELETE FROM placing WHERE id >= ? AND id <= ?",
 	[STMT_INSTALL_ALL] = "SELECT id, key, " INDEX_RECORD_COLUMNS " FROM placing ORDER BY id",
-	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch, on_demand, mirror_until FROM peers"
+	[STMT_PEER_GET] = "SELECT no, epoch, received, settled, settled_epoch, on_demand, mirror_until,"
+			  " listed_until FROM peers"
 			  " WHERE short = ?",
 	[STMT_PEER_INSERT] = "INSERT INTO peers(short, epoch, received, settled, settled_epoch) VALUES(?, 0, 0, 0, 0)",
 	[STMT_PEER_UPDATE] = "UPDATE peers SET epoch = ?, received = ?, settled = ?, settled_epoch = ?, on_demand = ?,"
-			     " mirror_until = ? WHERE no = ?",
+			     " mirror_until = ?, listed_until = ? WHERE no = ?",
 	[STMT_PEER_PROOF_GET] = "SELECT shown FROM peers WHERE short = ?",
 	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
 	[STMT_PEER_ALL] = "SELECT short FROM peers WHERE epoch <> 0",

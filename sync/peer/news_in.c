@@ -85,13 +85,19 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 
-/* A mirror has all that it has settled. Once it is on demand, that is how far it had got as a mirror. */
+/* A mirror has all that it has settled. Once it is on demand, that is how far it had got as a mirror. One that becomes a
+ * mirror only lists what it has settled until then, and tells what it has of that. */
 static void mode_of_peer(struct talk *t, const struct msg_index_hello *m, struct index_peer *p)
 {
 	bool ours = p->settled_epoch == index_epoch(t->group->config.index);
 
-	if (m->on_demand && !p->on_demand)
+	if (m->on_demand && !p->on_demand && p->listed_until == 0)
 		p->mirror_until = ours ? p->settled : 0;
+	if (!m->on_demand && p->on_demand) {
+		p->listed_until = ours ? p->settled : 0;
+		if (m->have_epoch == index_epoch(t->group->config.index) && m->settled > p->listed_until)
+			p->listed_until = m->settled;
+	}
 	p->on_demand = m->on_demand;
 }
 

@@ -29,7 +29,7 @@ struct news_batch {
 	uint64_t resend_upto;              /* rows up to it are sent even if they came from the peer */
 	uint64_t absent_after;             /* no row up to it is sent of which we do not have the bytes */
 	uint64_t self, peer;               /* short IDs */
-	bool on_demand;                    /* we keep only chosen content, so peers have to be told what is here */
+	bool chooses;                      /* we have ever chosen what is here, so peers have to be told */
 	bool inlines;                      /* files may travel inside */
 	struct msg_record *records;        /* own their record, content.p and blocks.p */
 	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
@@ -93,7 +93,7 @@ static struct msg_record *news_batch_add(struct news_batch *b, const struct reco
 /* The peer has announced it during this connection. It is told even so that we have the bytes, if it cannot know. */
 static bool came_from_peer(const struct news_batch *b, const struct record *r)
 {
-	return r->via == b->peer && r->seq > b->resend_upto && (!b->on_demand || r->absent || r->deleted);
+	return r->via == b->peer && r->seq > b->resend_upto && (!b->chooses || r->absent || r->deleted);
 }
 
 /* index_since's callback: adds a row to the batch. The number of a row that is left out still counts as covered. */
@@ -208,6 +208,7 @@ static struct news_batch *news_batch_gather(struct talk *t)
 {
 	struct news_batch *b = MEM_NEW(struct news_batch);
 	struct peer_group *g = t->group;
+	int64_t stamp = 0;
 	int n;
 
 	b->session = t->session;
@@ -219,7 +220,8 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	b->peer = t->session->peer;
 	b->resend_upto = t->resend_upto;
 	b->absent_after = t->absent_after;
-	b->on_demand = index_choices(g->config.index)->mode == CHOOSE_ON_DEMAND;
+	(void)index_meta_get(g->config.index, INDEX_META_STAMP, &stamp);
+	b->chooses = stamp > 0 || index_choices(g->config.index)->mode == CHOOSE_ON_DEMAND;
 	b->inlines = !t->no_inline;
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
 	if (n < 0) {

@@ -31,6 +31,15 @@ static void holders_are_noted_for_one_content(void **state)
 	p.on_demand = true;
 	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
 	assert_false(index_has(ix, &r, ANNA));
+	/* A mirror again: what it settled on demand it may only list. */
+	p.on_demand = false;
+	p.listed_until = r.seq;
+	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
+	assert_false(index_has(ix, &r, ANNA));
+	p.listed_until = r.seq - 1;
+	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
+	assert_true(index_has(ix, &r, ANNA));
+	p.on_demand = true;
 	p.mirror_until = r.seq;
 	assert_int_equal(index_peer_put(ix, ANNA, &p), 0);
 	assert_true(index_has(ix, &r, ANNA));

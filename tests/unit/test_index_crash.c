@@ -211,7 +211,8 @@ static void go_back_to(int schema, const char *path)
 		{ 6, "PRAGMA user_version = 6; DROP TABLE aside; DROP TABLE holds; DROP INDEX wanted_h8;"
 		     "ALTER TABLE wanted DROP COLUMN h8; ALTER TABLE wanted DROP COLUMN marks;"
 		     "ALTER TABLE wanted DROP COLUMN via; DROP INDEX files_marks; ALTER TABLE files DROP COLUMN marks;"
-		     "ALTER TABLE peers DROP COLUMN mirror_until; ALTER TABLE peers DROP COLUMN on_demand;"
+		     "ALTER TABLE peers DROP COLUMN listed_until; ALTER TABLE peers DROP COLUMN mirror_until;"
+		     "ALTER TABLE peers DROP COLUMN on_demand;"
 		     "ALTER TABLE state DROP COLUMN listed; ALTER TABLE state DROP COLUMN offered" },
 		{ 5, "PRAGMA user_version = 5; DROP INDEX files_inode" },
 		{ 4, "PRAGMA user_version = 4; ALTER TABLE peers DROP COLUMN shown" },

@@ -22,7 +22,8 @@ static void peers_and_values_are_remembered(void **state)
 		                .settled = 3,
 		                .settled_epoch = UINT64_MAX - 1,
 		                .on_demand = true,
-		                .mirror_until = UINT64_MAX - 2 };
+		                .mirror_until = UINT64_MAX - 2,
+		                .listed_until = UINT64_MAX - 3 };
 	struct index_peer got;
 	struct index_proof shown = { .epoch = UINT64_MAX, .number = 7, .signature = { 1, 2, 3 } }, kept;
 	int64_t v;
@@ -43,6 +44,7 @@ static void peers_and_values_are_remembered(void **state)
 	assert_int_equal(index_peer_get(ix, UINT64_MAX, &got), 0);
 	assert_true(got.epoch == p.epoch && got.received == p.received && got.settled == p.settled);
 	assert_true(got.settled_epoch == p.settled_epoch && got.on_demand && got.mirror_until == p.mirror_until);
+	assert_true(got.listed_until == p.listed_until);
 	assert_int_equal(index_peer_proof_get(ix, UINT64_MAX, &kept), 0);
 	assert_memory_equal(&kept, &shown, sizeof(kept));
 	assert_int_equal(index_peer_get(ix, 1, &got), 0);

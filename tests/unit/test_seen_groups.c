@@ -119,7 +119,7 @@ static void a_crowd_at_one_address_hides_nobody(void **state)
 
 		announce_from(s, 1, "10.0.0.1", &home, 1);
 		for (int i = 0; i < 2 * SEEN_GROUPS_MAX; i++) {
-			char name[16], ip[32];
+			char name[32], ip[32];
 			const struct discovery_shown noise = { OTHER, name, "", 1 };
 
 			(void)snprintf(name, sizeof(name), "noise %d", i);
@@ -149,7 +149,7 @@ static void there_is_a_bound_for_all(void **state)
 	seen_groups_query(s, 1);
 	announce_from(s, 9999, "10.1.0.1", &home, 1);
 	for (int i = 0; i < 2 * SEEN_GROUPS_MAX; i++) {
-		char name[16], ip[32];
+		char name[32], ip[32];
 		const struct discovery_shown noise = { OTHER, name, "", 1 };
 
 		(void)snprintf(name, sizeof(name), "noise %d", i);
