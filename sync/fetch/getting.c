@@ -34,7 +34,7 @@ static void source_found(const struct sources *s, uint64_t peer)
 	s->add(s->to, peer);
 }
 
-static bool has_content(const struct sources *s, const struct record *r)
+static bool is_of_content(const struct sources *s, const struct record *r)
 {
 	return record_is(r, RECORD_FILE) && content_equal(&r->content, s->content);
 }
@@ -43,7 +43,7 @@ static bool note_lack(void *arg, uint64_t peer, const struct record *r)
 {
 	struct sources *s = arg;
 
-	if (peer == 0 || !r->absent || !has_content(s, r))
+	if (peer == 0 || !r->absent || !is_of_content(s, r))
 		return true;
 	s->lack = mem_realloc(s->lack, s->nlack + 1, sizeof(*s->lack));
 	s->lack[s->nlack++] = peer;
@@ -67,7 +67,7 @@ static bool add_offering(void *arg, uint64_t peer, const struct record *r)
 {
 	struct sources *s = arg;
 
-	if (!has_content(s, r))
+	if (!is_of_content(s, r))
 		return true;
 	if (peer == 0)
 		return add_holders(arg, r);
