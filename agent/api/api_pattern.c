@@ -44,6 +44,7 @@ static void trim_path(char *path)
 char *api_pattern(struct control_call *call, struct engine *e, const char *text)
 {
 	char *bytes = escape_decode(text), *pattern = NULL;
+	bool is_path;
 
 	/* A backslash that quotes a byte of a pattern is not one of a name's text form. */
 	if (bytes == NULL)
@@ -51,12 +52,11 @@ char *api_pattern(struct control_call *call, struct engine *e, const char *text)
 	trim_path(bytes);
 	if (bytes[0] == '\0')
 		return bytes;
-	if (path_check(bytes, strlen(bytes)) == PATH_OK && path_exists(e, bytes))
+	is_path = path_check(bytes, strlen(bytes)) == PATH_OK;
+	if (is_path && (!pattern_is_glob(bytes) || path_exists(e, bytes)))
 		pattern = pattern_quote(bytes);
 	else if (pattern_is_glob(bytes) && pattern_check(bytes))
 		pattern = mem_strdup(bytes);
-	else if (!pattern_is_glob(bytes) && path_check(bytes, strlen(bytes)) == PATH_OK)
-		pattern = pattern_quote(bytes);
 	else
 		control_fail(call, 400,
 		             "%s: not a path in the share, relative to it, nor a pattern for such paths (write a "

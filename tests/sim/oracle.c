@@ -78,7 +78,7 @@ void oracle_wrote(const struct host *h, const char *path)
 		t->secret = NOBODY;
 		t->writer = h->number;
 	}
-	t->kept_from &= ~(1U << h->number);
+	t->kept_from &= ~(1U << (h->number & 31));
 	free(t->where);
 	t->where = mem_printf("host %d: %s at %.3f", h->number, path, (double)sim_now() / 1e9);
 	t->superseded = false;
