@@ -154,8 +154,9 @@ def test_a_disk_that_is_nearly_full(lab):
     lab.tmpfs(a.share, "2m")
     a.daemon.start("--discovery", "off")
     a.cli("create", "pics", "--share", a.share)
+    disk = os.statvfs(a.share)
     with open(a.file("ballast"), "wb") as f:
-        f.write(bytes((2 << 20) - 90_000))
+        f.write(bytes(disk.f_bavail * disk.f_frsize - 90_000))
     a.wait_sync()
     bad = doctor(a)
     assert set(bad) == {"disk of pics"} and " left" in bad["disk of pics"]["text"]
