@@ -102,6 +102,10 @@ def test_one_commitment_has_one_salt(scene):
     assert waiting(scene.victim) == []
 
 
+def flip_last_bit(part):
+    return part[:-1] + bytes([part[-1] ^ 1])
+
+
 def test_nobody_lies_about_the_salt(scene):
     group, other = group_of(scene), Key()
     lies = {
@@ -110,7 +114,7 @@ def test_nobody_lies_about_the_salt(scene):
         "another giver": lambda a: request_part(a.key, a.tag, a.r, a.salt, other.id, 1),
         "another group": lambda a: request_part(a.key, bytes(16), a.r, a.salt, a.foe.victim_id, 1),
         "another's key": lambda a: request_part(a.key, a.tag, a.r, a.salt, a.foe.victim_id, 1, key=other),
-        "no signature": lambda a: a.part()[:-1] + b"\0",
+        "no signature": lambda a: flip_last_bit(a.part()),
         "number 0": lambda a: a.part(number=0),
         "a control character": lambda a: a.part(message="\x1b[2J"),
         "nothing": lambda a: b"",
@@ -181,7 +185,7 @@ def test_a_member_invents_requests(scene):
         part = request_part(stranger, tag, os.urandom(32), os.urandom(32), papers.key.id, 1)
         entries.append(vouched(papers.key, part, "10.9.%d.%d" % (i // 250, i % 250)))
     entries += [owners_answer(papers.key, tag, honest.key.id, 1, verdict) for verdict in (1, 2, 3)]
-    entries += [honest.entry[:-1] + bytes([honest.entry[-1] ^ 1])]
+    entries += [flip_last_bit(honest.entry)]
     with scene.attacked("6,000 invented requests by a member", processor=20):
         for _ in range(4):
             for at in range(0, len(entries), 250):
