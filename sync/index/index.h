@@ -287,8 +287,7 @@ struct index_peer {
 	uint64_t settled_epoch; /* ... in this epoch of ours */
 	bool on_demand;         /* it was on demand when it last spoke to us */
 	uint64_t mirror_until;  /* our number up to which it had settled when it was last a mirror */
-	uint64_t
-		listed_until; /* our number up to which it had settled when it was last on demand: it may only list those */
+	uint64_t listed_until;  /* our number up to which it had settled when last on demand: all it may only list */
 };
 /* Zeros when the peer is unknown. 0, -1. */
 int index_peer_get(struct index *index, uint64_t peer, struct index_peer *p);

@@ -85,8 +85,8 @@ static void new_epoch_of_peer(struct talk *t, const struct msg_index_hello *m, s
 	*p = (struct index_peer){ .epoch = m->epoch };
 }
 
-/* A mirror has all that it has settled. Once it is on demand, that is how far it had got as a mirror. One that becomes a
- * mirror only lists what it has settled until then, and tells what it has of that. */
+/* A mirror has all that it has settled. Once it is on demand, that is how far it had got as a mirror. One that becomes
+ * a mirror only lists what it has settled until then, and tells what it has of that. */
 static void mode_of_peer(struct talk *t, const struct msg_index_hello *m, struct index_peer *p)
 {
 	bool ours = p->settled_epoch == index_epoch(t->group->config.index);
