@@ -251,7 +251,7 @@ static void peer_settled(void *arg, uint64_t peer)
 static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
 {
 	if (!engine_content_block(arg, peer, request, bytes))
-		fetch_block(((struct engine *)arg)->fetch, peer, request, bytes);
+		fetch_block(((struct engine *)arg)->fetch, peer, request, SWARM_AS_ASKED, bytes);
 }
 
 static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)

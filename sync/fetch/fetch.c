@@ -331,9 +331,29 @@ void fetch_repair(struct fetch *f, const char *path)
 
 /* --- passed on to sync/get --- */
 
-void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes)
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)
 {
-	get_take_block(f->get, peer, request, bytes);
+	get_take_block(f->get, peer, request, block, bytes);
+}
+
+void fetch_out(struct fetch *f, uint64_t peer, uint32_t request)
+{
+	get_take_out(f->get, peer, request);
+}
+
+bool fetch_map(struct fetch *f, uint64_t peer, const struct swarm_map *map)
+{
+	return get_take_map(f->get, peer, map);
+}
+
+bool fetch_have(struct fetch *f, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	return get_take_have(f->get, peer, map, runs, n);
+}
+
+bool fetch_is_getting(const struct fetch *f, const struct content *c)
+{
+	return get_is_getting(f->get, c);
 }
 
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)

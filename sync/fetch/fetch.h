@@ -26,6 +26,7 @@
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
+#include "sync/swarm/map.h"
 
 struct fetch;
 
@@ -51,6 +52,11 @@ struct fetch_ops {
 	/* Asks whether the peer has this record's file and keeps it; request: the caller's number. The answer, if one
 	 * comes, through fetch_hold_answer(). -1 unless the peer is connected and may write. */
 	int (*hold_ask)(void *arg, uint64_t peer, uint32_t request, const struct record *r);
+	/* What members tell one another while they get a content, and requests of any block: see struct get_ops. May be
+	 * NULL. */
+	void (*map)(void *arg, uint64_t peer, const struct swarm_map *map);
+	void (*have)(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
 };
 
 enum { FETCH_BACKLOG = 50000 };
@@ -144,8 +150,14 @@ void fetch_peer_down(struct fetch *f, uint64_t peer);
 /* The peer has another role, or left; the index has forgotten its offers: tickets for them are judged again. */
 void fetch_peer_left(struct fetch *f, uint64_t peer);
 
-/* Answers. *bytes is taken over; none when the peer does not have it any more. An answer to no request is dropped. */
-void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, struct slab *bytes);
+/* Answers. *bytes is taken over; none when the peer does not have it any more. block: SWARM_AS_ASKED, or the one that
+ * the peer chose for a request of any. An answer to no request is dropped. */
+void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes);
+void fetch_out(struct fetch *f, uint64_t peer, uint32_t request);
+/* Which blocks a peer has: see get_take_map(), get_take_have(), get_is_getting(). False: the peer misbehaved. */
+bool fetch_map(struct fetch *f, uint64_t peer, const struct swarm_map *map);
+bool fetch_have(struct fetch *f, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+bool fetch_is_getting(const struct fetch *f, const struct content *c);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 

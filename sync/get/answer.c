@@ -41,13 +41,13 @@ static void block_arrived(struct download *d, uint32_t block, uint64_t peer, str
 
 /* The peer answered, so it is not silent, whatever it sent. A block of the wrong length is a lie; no block means that
  * the peer does not have it any more. */
-void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes)
+void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t chosen, struct slab *bytes)
 {
 	struct get_request *r = request_find(g, peer, request);
 	struct download *d;
 	uint32_t block, len;
 
-	if (r == NULL || r->block == NO_BLOCK) {
+	if (r == NULL || r->block == NO_BLOCK || chosen != SWARM_AS_ASKED) {
 		slab_free(bytes);
 		return;
 	}
@@ -98,4 +98,42 @@ void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t firs
 bool get_expects(struct get *g, uint64_t peer, uint32_t request)
 {
 	return request_find(g, peer, request) != NULL;
+}
+
+void get_take_out(struct get *g, uint64_t peer, uint32_t request)
+{
+	struct slab none = { 0 };
+
+	get_take_block(g, peer, request, SWARM_AS_ASKED, &none);
+}
+
+bool get_take_map(struct get *g, uint64_t peer, const struct swarm_map *map)
+{
+	struct source_peer *p = get_peer(g, peer);
+	bool bad;
+
+	(void)swarm_maps_take(&p->maps, map, &bad);
+	get_sources_changed(g);
+	return !bad;
+}
+
+bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	struct source_peer *p = get_peer(g, peer);
+	bool bad;
+
+	(void)swarm_maps_have(&p->maps, map, runs, n, NULL, NULL, &bad);
+	get_wake(g);
+	return !bad;
+}
+
+bool get_is_getting(const struct get *g, const struct content *c)
+{
+	const struct download *d;
+
+	DL_FOREACH(g->downloads, d) {
+		if (!d->parked && content_equal(&d->c, c))
+			return true;
+	}
+	return false;
 }

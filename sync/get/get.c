@@ -36,6 +36,7 @@ void get_peer_down(struct get *g, uint64_t peer)
 
 	p->up = false;
 	request_cancel(g, p, NULL, 0);
+	swarm_maps_clear(&p->maps);
 	p->stalled_ms = 0;
 	p->silent = false;
 	g->check_sources = true;

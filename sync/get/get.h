@@ -22,6 +22,7 @@
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
+#include "sync/swarm/map.h"
 
 struct get;
 struct download;
@@ -56,6 +57,13 @@ struct get_ops {
 	void (*misbehaved)(void *arg, uint64_t peer, const char *path, const char *what);
 	/* Bytes received from this peer so far, of any kind. */
 	uint64_t (*arrived)(void *arg, uint64_t peer);
+	/* Tells the peer which blocks of a content are here (MAP); then those that came since (HAVE). Borrowed. The
+	 * next three may be NULL: nobody is told then, and blocks are always named. */
+	void (*map)(void *arg, uint64_t peer, const struct swarm_map *map);
+	void (*have)(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+	/* Requests n blocks of the content, whichever the peer thinks best. The answers come through get_take_block()
+	 * with the block's number, or get_take_out(). */
+	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
 };
 
 /* Questions to the owner, and results for it. `owner` is download_owner.owner. */
@@ -90,6 +98,7 @@ struct get_config {
 	struct workers *workers;
 	struct share *share; /* for its root, parts/, and what its disk can store */
 	bool reserve;        /* a reserve stays free on the disk (sync/share/reserve.h) */
+	uint64_t self;       /* our short ID */
 	size_t memory;       /* most bytes of blocks that are requested, or received and not written yet */
 	int64_t spare_ms;    /* how long a part is kept after its path is no longer wanted */
 	struct get_ops ops;
@@ -129,9 +138,16 @@ struct queue *get_queue(struct get *g);
 bool get_is_ending(const struct get *g);
 struct get_counters get_counters(const struct get *g);
 
-/* A peer's answer. *bytes is taken over; empty: the peer does not have the block any more. An answer to a request that
- * is not open is dropped. */
-void get_take_block(struct get *g, uint64_t peer, uint32_t request, struct slab *bytes);
+/* A peer's answer. *bytes is taken over; empty: the peer does not have the block any more. block: SWARM_AS_ASKED, or
+ * the one that it chose for a request of any block. An answer to a request that is not open is dropped. */
+void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes);
+/* The answer to a request of any block: each that the peer has is under way to somebody. */
+void get_take_out(struct get *g, uint64_t peer, uint32_t request);
+/* What a peer has, as it tells. Borrowed. False: no peer that keeps to the protocol sends this. */
+bool get_take_map(struct get *g, uint64_t peer, const struct swarm_map *map);
+bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+/* Whether a download of this content is under way that answers maps of it itself. */
+bool get_is_getting(const struct get *g, const struct content *c);
 /* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
  * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);

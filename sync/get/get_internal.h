@@ -61,6 +61,7 @@ struct source_peer {
 	int64_t last_answer_ms; /* when a part of an answer last came */
 	int64_t stalled_ms;     /* not asked before this time */
 	bool silent;            /* requests to it timed out: it is asked for one thing at a time until it answers */
+	struct swarm_maps maps; /* what it told of its blocks */
 	int64_t window;         /* while window.c runs: bytes that may still be requested from it */
 	UT_hash_handle hh;
 };

@@ -27,6 +27,7 @@ static void get_free_rest(struct get *g)
 
 	HASH_ITER(hh, g->peers, p, next) {
 		HASH_DEL(g->peers, p);
+		swarm_maps_clear(&p->maps);
 		free(p);
 	}
 	queue_clear(&g->queue);

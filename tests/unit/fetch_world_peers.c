@@ -182,8 +182,15 @@ static int op_hold_ask(void *arg, uint64_t peer, uint32_t request, const struct 
 	return 0;
 }
 
-const struct fetch_ops world_ops = { op_window,    op_get,     op_get_list, op_cancel,  op_misbehaved,
-	                             op_connected, op_arrived, op_again,    op_hold_ask };
+const struct fetch_ops world_ops = { .window = op_window,
+	                             .get = op_get,
+	                             .get_list = op_get_list,
+	                             .cancel = op_cancel,
+	                             .misbehaved = op_misbehaved,
+	                             .connected = op_connected,
+	                             .arrived = op_arrived,
+	                             .again = op_again,
+	                             .hold_ask = op_hold_ask };
 
 void give_answers(void *arg)
 {
@@ -205,7 +212,7 @@ void give_answers(void *arg)
 			p->in_flight -= p->in_flight < a->n ? p->in_flight : a->n;
 			p->blocks += !a->none;
 			p->bytes += a->none ? 0 : a->n;
-			fetch_block(w->fetch, a->peer, a->request,
+			fetch_block(w->fetch, a->peer, a->request, SWARM_AS_ASKED,
 			            &(struct slab){ .p = a->none ? NULL : a->bytes,
 			                            .n = a->none ? 0 : a->n,
 			                            .base = a->bytes });

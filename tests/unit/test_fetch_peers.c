@@ -238,7 +238,7 @@ static void late_and_foreign_answers_are_dropped(void **state)
 
 	(void)state;
 	answer = slab_dup("xxxx", 4);
-	fetch_block(w->fetch, ANNA, 1, &answer);
+	fetch_block(w->fetch, ANNA, 1, SWARM_AS_ASKED, &answer);
 	fetch_list(w->fetch, ANNA, 1, 0, (const uint8_t *)"x", 1);
 	peer_of(ANNA)->mute = true;
 	say_file(ANNA, "mute", bytes, BIG, false);
@@ -246,7 +246,7 @@ static void late_and_foreign_answers_are_dropped(void **state)
 	/* The request is Anna's: Bert's answer to it is none. */
 	fetch_list(w->fetch, BERT, 1, 0, NULL, 0);
 	answer = slab_dup("xxxx", 4);
-	fetch_block(w->fetch, ANNA, 1, &answer);
+	fetch_block(w->fetch, ANNA, 1, SWARM_AS_ASKED, &answer);
 	peer_down(ANNA);
 	peer_of(ANNA)->mute = false;
 	peer_up(ANNA);

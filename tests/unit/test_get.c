@@ -148,7 +148,7 @@ static void give_answers(void)
 		s = slab_dup(w.bytes + a->offset, a->len);
 		if (a->peer == w.liar)
 			s.p[0] ^= 1;
-		get_take_block(w.get, a->peer, a->request, &s);
+		get_take_block(w.get, a->peer, a->request, SWARM_AS_ASKED, &s);
 	}
 }
 
