@@ -46,10 +46,11 @@ static void read_block(void *arg)
 
 static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t plain_len, uint8_t *body, size_t n)
 {
-	uint8_t head[MSG_BLOCK_HEAD];
+	struct msg_block m = { .request = request, .flags = flags, .plain_len = plain_len, .number = SWARM_AS_ASKED };
+	uint8_t head[MSG_BLOCK_HEAD_ANY];
+	size_t head_n = msg_block_head(head, &m);
 
-	msg_block_head(head, request, flags, plain_len);
-	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, sizeof(head), body, n);
+	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, head_n, body, n);
 }
 
 /* The loop. Every request gets an answer, "none" if the block could not be read, so that the peer asks another

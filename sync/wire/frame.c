@@ -28,6 +28,9 @@ static const uint32_t max_of[] = {
 	[FRAME_ASK_ANSWER] = 2 << 10,
 	[FRAME_ASK_REVEAL] = 2 << 10,
 	[FRAME_REQUESTS] = 1 << 20,
+	[FRAME_MAP] = 160 << 10,
+	[FRAME_HAVE] = 64 << 10,
+	[FRAME_ANY] = 8 << 10,
 };
 
 bool frame_known(uint8_t type)

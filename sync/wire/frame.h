@@ -40,6 +40,9 @@ enum frame_type {
 	FRAME_ASK_ANSWER = 21,
 	FRAME_ASK_REVEAL = 22,
 	FRAME_REQUESTS = 23,
+	FRAME_MAP = 24,
+	FRAME_HAVE = 25,
+	FRAME_ANY = 26,
 };
 
 struct frame {

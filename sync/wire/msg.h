@@ -11,6 +11,7 @@
 
 #include "sync/plan/block.h"
 #include "sync/plan/record.h"
+#include "sync/swarm/map.h"
 
 enum {
 	MSG_TAG_LEN = 16,
@@ -29,6 +30,9 @@ enum {
 	MSG_BLOCKS_INLINE_MAX = 64, /* blocks of a list carried in NEWS */
 	MSG_ARENA_MAX = 48 << 20,   /* memory one decoded message may take */
 	MSG_BLOCK_HEAD = 9,         /* bytes before the data of a BLOCK */
+	MSG_BLOCK_HEAD_ANY = 13,    /* the same of one that says which block it is */
+	MSG_MAX_RUNS = 4096,        /* runs of one HAVE */
+	MSG_MAX_ANY = 1024,         /* requests of one ANY */
 	MSG_LIST_MAX = 100000,      /* blocks in one LIST */
 };
 
@@ -190,6 +194,25 @@ struct msg_cancel {
 	size_t n;
 };
 
+struct msg_map {
+	uint32_t channel;
+	struct swarm_map map;
+};
+
+/* The runs ascend, do not overlap, and end at CONTENT_MAX_BLOCKS at most: the receiver compares them with the map. */
+struct msg_have {
+	uint32_t channel, map;
+	const struct swarm_run *runs;
+	size_t nruns; /* 1 to MSG_MAX_RUNS */
+};
+
+struct msg_any {
+	uint32_t channel;
+	struct content content;
+	const uint32_t *requests;
+	size_t n;
+};
+
 struct msg_address {
 	uint8_t agent[32];
 	const char *host; /* numeric; untrusted */
@@ -223,6 +246,9 @@ uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n);
 uint8_t *msg_list_encode(const struct msg_list *m, size_t *n);
 uint8_t *msg_get_encode(const struct msg_get *m, size_t *n);
 uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n);
+uint8_t *msg_map_encode(const struct msg_map *m, size_t *n);
+uint8_t *msg_have_encode(const struct msg_have *m, size_t *n);
+uint8_t *msg_any_encode(const struct msg_any *m, size_t *n);
 uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
 
 /* Each decode returns 0, or -1 when the bytes are not such a message within its limits. */
@@ -246,17 +272,28 @@ int msg_list_get_decode(struct msg_list_get *m, struct msg_arena *a, const uint8
 int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_map_decode(struct msg_map *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_have_decode(struct msg_have *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_any_decode(struct msg_any *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_addresses_decode(struct msg_addresses *m, struct msg_arena *a, const uint8_t *p, size_t n);
 
-/* BLOCK is not protobuf: request, flags, plain length, then the data. */
-enum msg_block_flags { MSG_BLOCK_RAW = 0, MSG_BLOCK_ZSTD = 1, MSG_BLOCK_NONE = 2 };
+/* BLOCK is not protobuf: request, flags, plain length, with MSG_BLOCK_ANY the block's number, then the data. */
+enum msg_block_flags {
+	MSG_BLOCK_RAW = 0,
+	MSG_BLOCK_ZSTD = 1,
+	MSG_BLOCK_NONE = 2, /* the sender does not have the block, or the content */
+	MSG_BLOCK_OUT = 3,  /* answers an ANY: every block that it could choose was sent to somebody */
+	MSG_BLOCK_ANY = 4,  /* added to RAW or ZSTD: answers an ANY */
+};
 struct msg_block {
 	uint32_t request;
-	uint8_t flags;
+	uint8_t flags;      /* without MSG_BLOCK_ANY */
 	uint32_t plain_len; /* at most BLOCK_MAX */
+	uint32_t number;    /* of the block, below CONTENT_MAX_BLOCKS; SWARM_AS_ASKED: the one that was asked for */
 	struct msg_bytes data;
 };
-void msg_block_head(uint8_t out[MSG_BLOCK_HEAD], uint32_t request, uint8_t flags, uint32_t plain_len);
+/* Writes what stands before m's data; returns how many bytes. */
+size_t msg_block_head(uint8_t out[MSG_BLOCK_HEAD_ANY], const struct msg_block *m);
 int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n);
 
 #endif

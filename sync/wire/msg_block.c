@@ -137,26 +137,41 @@ int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *
 	return 0;
 }
 
-void msg_block_head(uint8_t out[MSG_BLOCK_HEAD], uint32_t request, uint8_t flags, uint32_t plain_len)
+size_t msg_block_head(uint8_t out[MSG_BLOCK_HEAD_ANY], const struct msg_block *m)
 {
-	put_u32(out, request);
-	out[4] = flags;
-	put_u32(out + 5, plain_len);
+	bool any = m->number != SWARM_AS_ASKED;
+
+	put_u32(out, m->request);
+	out[4] = (uint8_t)(m->flags | (any ? MSG_BLOCK_ANY : 0));
+	put_u32(out + 5, m->plain_len);
+	if (any)
+		put_u32(out + MSG_BLOCK_HEAD, m->number);
+	return any ? MSG_BLOCK_HEAD_ANY : MSG_BLOCK_HEAD;
 }
 
 int msg_block_decode(struct msg_block *m, const uint8_t *p, size_t n)
 {
-	if (n < MSG_BLOCK_HEAD)
+	size_t head = MSG_BLOCK_HEAD;
+
+	if (n < head)
 		return -1;
 	*m = (struct msg_block){ .request = get_u32(p),
 		                 .flags = p[4],
 		                 .plain_len = get_u32(p + 5),
-		                 .data = { .p = p + MSG_BLOCK_HEAD, .n = n - MSG_BLOCK_HEAD } };
-	if (m->flags > MSG_BLOCK_NONE || m->plain_len > BLOCK_MAX)
+		                 .number = SWARM_AS_ASKED };
+	if (m->flags == (MSG_BLOCK_RAW | MSG_BLOCK_ANY) || m->flags == (MSG_BLOCK_ZSTD | MSG_BLOCK_ANY)) {
+		head = MSG_BLOCK_HEAD_ANY;
+		if (n < head || get_u32(p + MSG_BLOCK_HEAD) >= CONTENT_MAX_BLOCKS)
+			return -1;
+		m->number = get_u32(p + MSG_BLOCK_HEAD);
+		m->flags &= (uint8_t)~MSG_BLOCK_ANY;
+	}
+	m->data = (struct msg_bytes){ .p = p + head, .n = n - head };
+	if (m->flags > MSG_BLOCK_OUT || m->plain_len > BLOCK_MAX)
 		return -1;
 	if (m->flags == MSG_BLOCK_RAW && m->data.n != m->plain_len)
 		return -1;
-	if (m->flags == MSG_BLOCK_NONE && (m->data.n || m->plain_len))
+	if (m->flags >= MSG_BLOCK_NONE && (m->data.n || m->plain_len))
 		return -1;
 	return 0;
 }

@@ -61,9 +61,9 @@ static void each_type_has_its_maximum(void **state)
 	assert_int_equal(frame_max(FRAME_BLOCK), FRAME_MAX_BLOCK);
 	assert_int_equal(frame_max(FRAME_NEWS), FRAME_MAX_CONTROL);
 	assert_int_equal(frame_max(0), FRAME_MAX_CONTROL);
-	for (int type = FRAME_HELLO; type <= FRAME_REQUESTS; type++)
+	for (int type = FRAME_HELLO; type <= FRAME_ANY; type++)
 		assert_true(frame_known((uint8_t)type) && frame_max((uint8_t)type) > 0);
-	assert_false(frame_known(0) || frame_known(FRAME_REQUESTS + 1) || frame_known(255));
+	assert_false(frame_known(0) || frame_known(FRAME_ANY + 1) || frame_known(255));
 	assert_int_equal(read_of(FRAME_PING, 65, 0), FRAME_TOO_LONG);
 	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL, 0), FRAME_INCOMPLETE);
 	assert_int_equal(read_of(FRAME_NEWS, FRAME_MAX_CONTROL + 1, 0), FRAME_TOO_LONG);

@@ -245,18 +245,165 @@ static void a_message_that_unpacks_to_too_much_is_refused(void **state)
 
 static void a_block_says_what_it_carries(void **state)
 {
-	uint8_t p[MSG_BLOCK_HEAD + 3] = { 0 };
-	struct msg_block b;
+	uint8_t p[MSG_BLOCK_HEAD_ANY + 3] = { 0 };
+	struct msg_block m = { .request = 77, .plain_len = 3, .number = SWARM_AS_ASKED }, b;
 
 	(void)state;
-	msg_block_head(p, 77, MSG_BLOCK_RAW, 3);
-	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), 0);
+	assert_int_equal(msg_block_head(p, &m), MSG_BLOCK_HEAD);
+	assert_int_equal(msg_block_decode(&b, p, MSG_BLOCK_HEAD + 3), 0);
 	assert_int_equal(b.request, 77);
 	assert_int_equal(b.data.n, 3);
-	assert_int_equal(msg_block_decode(&b, p, sizeof(p) - 1), -1);
+	assert_int_equal(b.number, SWARM_AS_ASKED);
+	assert_int_equal(msg_block_decode(&b, p, MSG_BLOCK_HEAD + 2), -1);
 	assert_int_equal(msg_block_decode(&b, p, 3), -1);
-	msg_block_head(p, 77, MSG_BLOCK_ZSTD, BLOCK_MAX + 1);
+	m.flags = MSG_BLOCK_ZSTD;
+	m.plain_len = BLOCK_MAX + 1;
+	msg_block_head(p, &m);
+	assert_int_equal(msg_block_decode(&b, p, MSG_BLOCK_HEAD + 3), -1);
+}
+
+static void a_block_of_any_says_which_it_is(void **state)
+{
+	uint8_t p[MSG_BLOCK_HEAD_ANY + 3] = { 0 };
+	struct msg_block m = { .request = 77, .plain_len = 3, .number = 9 }, b;
+
+	(void)state;
+	assert_int_equal(msg_block_head(p, &m), MSG_BLOCK_HEAD_ANY);
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), 0);
+	assert_true(b.number == 9 && b.flags == MSG_BLOCK_RAW && b.data.n == 3);
+	assert_int_equal(msg_block_decode(&b, p, MSG_BLOCK_HEAD + 3), -1);
+	m.number = CONTENT_MAX_BLOCKS;
+	msg_block_head(p, &m);
 	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), -1);
+	m = (struct msg_block){ .request = 77, .flags = MSG_BLOCK_OUT, .number = SWARM_AS_ASKED };
+	assert_int_equal(msg_block_head(p, &m), MSG_BLOCK_HEAD);
+	assert_int_equal(msg_block_decode(&b, p, MSG_BLOCK_HEAD), 0);
+	assert_int_equal(b.flags, MSG_BLOCK_OUT);
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), -1);
+	p[4] = MSG_BLOCK_OUT | MSG_BLOCK_ANY;
+	assert_int_equal(msg_block_decode(&b, p, sizeof(p)), -1);
+}
+
+enum { MAP_BLOCKS = 1001 };
+
+static int map_again(const struct msg_map *in, struct msg_map *out, struct msg_arena *a, size_t *n)
+{
+	uint8_t *p = msg_map_encode(in, n);
+	int status = msg_map_decode(out, a, p, *n);
+
+	free(p);
+	return status;
+}
+
+/* Scattered bits travel as a bitmap, neighbours as runs. */
+static void a_map_survives_the_trip(void **state)
+{
+	uint8_t bits[(MAP_BLOCKS + 7) / 8] = { 0 };
+	struct msg_map in = { .channel = 4,
+		              .map = { .number = 7,
+		                       .content = { .size = 5000, .nblocks = MAP_BLOCKS },
+		                       .tell = true } },
+		       out;
+	struct msg_arena a = { 0 };
+	size_t n;
+
+	(void)state;
+	assert_int_equal(map_again(&in, &out, &a, &n), 0);
+	assert_true(out.map.bits == NULL && out.map.tell && !out.map.gone && !out.map.all && !out.map.wireless);
+	for (uint32_t i = 0; i < MAP_BLOCKS; i += 2)
+		swarm_bit_set(bits, i);
+	in.map.bits = bits;
+	assert_int_equal(map_again(&in, &out, &a, &n), 0);
+	assert_memory_equal(out.map.bits, bits, sizeof(bits));
+	assert_true(n > sizeof(bits));
+	memset(bits, 0, sizeof(bits));
+	for (uint32_t i = 300; i < MAP_BLOCKS; i++)
+		swarm_bit_set(bits, i);
+	assert_int_equal(map_again(&in, &out, &a, &n), 0);
+	assert_memory_equal(out.map.bits, bits, sizeof(bits));
+	assert_true(n < 64);
+	assert_true(content_equal(&out.map.content, &in.map.content) && out.map.number == 7 && out.channel == 4);
+	msg_free(&a);
+}
+
+static void a_map_that_cannot_be_is_refused(void **state)
+{
+	uint8_t bits[(MAP_BLOCKS + 7) / 8] = { 0 };
+	struct msg_map in = { .map = { .content = { .size = 5000, .nblocks = MAP_BLOCKS }, .bits = bits } }, out;
+	struct msg_arena a = { 0 };
+	size_t n;
+
+	(void)state;
+	memset(bits, 0x55, sizeof(bits));
+	bits[sizeof(bits) - 1] = 2; /* a block after the last */
+	assert_int_equal(map_again(&in, &out, &a, &n), -1);
+	bits[sizeof(bits) - 1] = 1;
+	assert_int_equal(map_again(&in, &out, &a, &n), 0);
+	in.map.content.size = 1000; /* blocks of nothing */
+	assert_int_equal(map_again(&in, &out, &a, &n), -1);
+	in.map.content = (struct content){ 0 };
+	in.map.bits = NULL;
+	assert_int_equal(map_again(&in, &out, &a, &n), -1);
+	msg_free(&a);
+}
+
+static int have_again(const struct msg_have *in, struct msg_have *out, struct msg_arena *a)
+{
+	size_t n;
+	uint8_t *p = msg_have_encode(in, &n);
+	int status = msg_have_decode(out, a, p, n);
+
+	free(p);
+	return status;
+}
+
+static void what_one_has_survives_the_trip(void **state)
+{
+	struct swarm_run runs[] = { { 0, 3 }, { 3, 1 }, { 90, 2 }, { CONTENT_MAX_BLOCKS - 1, 1 } };
+	struct msg_have in = { .channel = 1, .map = UINT32_MAX, .runs = runs, .nruns = 4 }, out;
+	struct msg_arena a = { 0 };
+
+	(void)state;
+	assert_int_equal(have_again(&in, &out, &a), 0);
+	assert_int_equal(out.nruns, 4);
+	assert_memory_equal(out.runs, runs, sizeof(runs));
+	assert_int_equal(out.map, UINT32_MAX);
+	runs[3].n = 2; /* beyond the largest content */
+	assert_int_equal(have_again(&in, &out, &a), -1);
+	runs[3] = (struct swarm_run){ 200, 0 };
+	assert_int_equal(have_again(&in, &out, &a), -1);
+	runs[3] = (struct swarm_run){ 91, 1 }; /* back */
+	assert_int_equal(have_again(&in, &out, &a), -1);
+	in.nruns = 0;
+	assert_int_equal(have_again(&in, &out, &a), -1);
+	msg_free(&a);
+}
+
+static void requests_of_any_survive_the_trip(void **state)
+{
+	static uint32_t requests[MSG_MAX_ANY + 1];
+	struct msg_any in = { .channel = 1,
+		              .content = { .size = 900, .nblocks = 9 },
+		              .requests = requests,
+		              .n = MSG_MAX_ANY },
+		       out;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p;
+
+	(void)state;
+	for (uint32_t i = 0; i < MSG_MAX_ANY + 1; i++)
+		requests[i] = UINT32_MAX - i;
+	p = msg_any_encode(&in, &n);
+	assert_int_equal(msg_any_decode(&out, &a, p, n), 0);
+	assert_int_equal(out.n, MSG_MAX_ANY);
+	assert_memory_equal(out.requests, requests, MSG_MAX_ANY * sizeof(*requests));
+	free(p);
+	in.n++;
+	p = msg_any_encode(&in, &n);
+	assert_int_equal(msg_any_decode(&out, &a, p, n), -1);
+	free(p);
+	msg_free(&a);
 }
 
 static void what_askers_and_members_say_survives_the_trip(void **state)
@@ -325,6 +472,11 @@ int main(void)
 		cmocka_unit_test(a_get_beyond_the_content_is_refused),
 		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
 		cmocka_unit_test(a_block_says_what_it_carries),
+		cmocka_unit_test(a_block_of_any_says_which_it_is),
+		cmocka_unit_test(a_map_survives_the_trip),
+		cmocka_unit_test(a_map_that_cannot_be_is_refused),
+		cmocka_unit_test(what_one_has_survives_the_trip),
+		cmocka_unit_test(requests_of_any_survive_the_trip),
 	};
 
 	return cmocka_run_group_tests_name("msg", tests, NULL, NULL);
