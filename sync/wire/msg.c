@@ -249,6 +249,8 @@ uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n)
 	lanyard__bye__init(&pb);
 	pb.reason = msg_text(m->reason);
 	pb.copied = m->copied;
+	pb.enough = m->enough;
+	pb.full = m->full;
 	if (m->proof.run_id != 0) {
 		run_proof_fill(&proof, &m->proof);
 		pb.proof = &proof;
@@ -262,7 +264,7 @@ int msg_bye_decode(struct msg_bye *m, struct msg_arena *a, const uint8_t *p, siz
 
 	if (!pb || !text_ok(pb->reason))
 		return -1;
-	*m = (struct msg_bye){ .reason = pb->reason, .copied = pb->copied };
+	*m = (struct msg_bye){ .reason = pb->reason, .copied = pb->copied, .enough = pb->enough, .full = pb->full };
 	return pb->proof ? run_proof_take(&m->proof, pb->proof) : 0;
 }
 

@@ -68,6 +68,7 @@ struct msg_run_proof {
 struct msg_bye {
 	const char *reason;
 	bool copied;
+	bool enough, full;
 	struct msg_run_proof proof; /* run_id 0: none */
 };
 
@@ -225,6 +226,18 @@ struct msg_addresses {
 	size_t n;
 };
 
+/* About a connection: needed by its sender, which could do without it when `spare`. */
+struct msg_keep {
+	bool needed, spare;
+};
+
+enum { MSG_HERE_LEN = 9, MSG_MAX_HERE = 4096 };
+/* members.n: a multiple of MSG_HERE_LEN, at most MSG_MAX_HERE times that. */
+struct msg_here {
+	uint32_t channel;
+	struct msg_bytes members; /* short ID, big endian, and seconds */
+};
+
 /* Each encode returns fresh memory of *n bytes; the caller frees it, and keeps within the limits of the structs. */
 uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n);
 uint8_t *msg_bye_encode(const struct msg_bye *m, size_t *n);
@@ -250,6 +263,8 @@ uint8_t *msg_map_encode(const struct msg_map *m, size_t *n);
 uint8_t *msg_have_encode(const struct msg_have *m, size_t *n);
 uint8_t *msg_any_encode(const struct msg_any *m, size_t *n);
 uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
+uint8_t *msg_keep_encode(const struct msg_keep *m, size_t *n);
+uint8_t *msg_here_encode(const struct msg_here *m, size_t *n);
 
 /* Each decode returns 0, or -1 when the bytes are not such a message within its limits. */
 int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
@@ -276,6 +291,8 @@ int msg_map_decode(struct msg_map *m, struct msg_arena *a, const uint8_t *p, siz
 int msg_have_decode(struct msg_have *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_any_decode(struct msg_any *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_addresses_decode(struct msg_addresses *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_keep_decode(struct msg_keep *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_here_decode(struct msg_here *m, struct msg_arena *a, const uint8_t *p, size_t n);
 
 /* BLOCK is not protobuf: request, flags, plain length, with MSG_BLOCK_ANY the block's number, then the data. */
 enum msg_block_flags {

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	if (n == 0)
 		return 0;
-	int which = *p++ % 23;
+	int which = *p++ % 32;
 	struct msg_arena a = { 0 };
 	uint64_t cookie;
 
@@ -109,6 +109,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	case 22:
 		TRY(any);
+		break;
+	case 30:
+		TRY(keep);
+		break;
+	case 31:
+		TRY(here);
 		break;
 	default:
 		TRY(bye);
