@@ -295,6 +295,8 @@ static void segment_done(void *arg)
 		s->ready = true;
 	if (!h->freed)
 		stitch_segments(l);
+	if (!h->freed && l->error == 0 && l->status == HASH_DONE && h->ops->cut != NULL)
+		h->ops->cut(h->arg, l->file, l->fd);
 	if (h->freed) {
 		if (l->out == 0)
 			drop_large(l);

@@ -214,6 +214,16 @@ struct msg_any {
 	size_t n;
 };
 
+/* sync/plan/coming.h. blocks: as blocklist_encode() writes them, 1 to COMING_BLOCKS_MAX; none exactly when ended. */
+struct msg_coming {
+	uint32_t channel;
+	uint64_t id;
+	const char *path;
+	bool ended;
+	int64_t at; /* 0 to COMING_SIZE_MAX */
+	struct msg_bytes blocks;
+};
+
 struct msg_address {
 	uint8_t agent[32];
 	const char *host; /* numeric; untrusted */
@@ -261,6 +271,7 @@ uint8_t *msg_get_encode(const struct msg_get *m, size_t *n);
 uint8_t *msg_cancel_encode(const struct msg_cancel *m, size_t *n);
 uint8_t *msg_map_encode(const struct msg_map *m, size_t *n);
 uint8_t *msg_have_encode(const struct msg_have *m, size_t *n);
+uint8_t *msg_coming_encode(const struct msg_coming *m, size_t *n);
 uint8_t *msg_any_encode(const struct msg_any *m, size_t *n);
 uint8_t *msg_addresses_encode(const struct msg_addresses *m, size_t *n);
 uint8_t *msg_keep_encode(const struct msg_keep *m, size_t *n);
@@ -289,6 +300,7 @@ int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, siz
 int msg_cancel_decode(struct msg_cancel *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_map_decode(struct msg_map *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_have_decode(struct msg_have *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_coming_decode(struct msg_coming *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_any_decode(struct msg_any *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_addresses_decode(struct msg_addresses *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_keep_decode(struct msg_keep *m, struct msg_arena *a, const uint8_t *p, size_t n);

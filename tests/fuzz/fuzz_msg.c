@@ -110,6 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	case 22:
 		TRY(any);
 		break;
+	case 23:
+		TRY(coming);
+		break;
 	case 30:
 		TRY(keep);
 		break;
