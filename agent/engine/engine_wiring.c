@@ -123,6 +123,21 @@ static int op_hold_ask(void *arg, uint64_t peer, uint32_t request, const struct 
 	return peer_group_hold_ask(((struct engine *)arg)->peers, peer, request, r);
 }
 
+static void op_map(void *arg, uint64_t peer, const struct swarm_map *map)
+{
+	peer_group_map(((struct engine *)arg)->peers, peer, map);
+}
+
+static void op_have(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	peer_group_have(((struct engine *)arg)->peers, peer, map, runs, n);
+}
+
+static int op_any(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n)
+{
+	return peer_group_any(((struct engine *)arg)->peers, peer, c, requests, n);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.window = op_window,
 	.get = op_get,
@@ -133,6 +148,9 @@ static const struct fetch_ops fetch_ops = {
 	.arrived = op_arrived,
 	.again = op_again,
 	.hold_ask = op_hold_ask,
+	.map = op_map,
+	.have = op_have,
+	.any = op_any,
 };
 
 static void hint_path(void *arg, const char *path)
@@ -248,10 +266,30 @@ static void peer_settled(void *arg, uint64_t peer)
 	fetch_settled(((struct engine *)arg)->fetch);
 }
 
-static void peer_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
+static void peer_block(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)
 {
 	if (!engine_content_block(arg, peer, request, bytes))
-		fetch_block(((struct engine *)arg)->fetch, peer, request, SWARM_AS_ASKED, bytes);
+		fetch_block(((struct engine *)arg)->fetch, peer, request, block, bytes);
+}
+
+static void peer_out(void *arg, uint64_t peer, uint32_t request)
+{
+	fetch_out(((struct engine *)arg)->fetch, peer, request);
+}
+
+static bool peer_map(void *arg, uint64_t peer, const struct swarm_map *map)
+{
+	return fetch_map(((struct engine *)arg)->fetch, peer, map);
+}
+
+static bool peer_have(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	return fetch_have(((struct engine *)arg)->fetch, peer, map, runs, n);
+}
+
+static bool peer_getting(void *arg, const struct content *c)
+{
+	return fetch_is_getting(((struct engine *)arg)->fetch, c);
 }
 
 static void peer_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
@@ -317,6 +355,10 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.unstored = peer_unstored,
 	.settled = peer_settled,
 	.block = peer_block,
+	.out = peer_out,
+	.map = peer_map,
+	.have = peer_have,
+	.getting = peer_getting,
 	.list = peer_list,
 	.accepts = peer_accepts,
 	.holds = peer_holds,

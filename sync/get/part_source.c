@@ -23,7 +23,7 @@ static enum content_state part_stat(void *arg, const struct content *c)
 
 	DL_FOREACH(g->downloads, d)
 		if (d->part >= 0 && content_equal(&d->c, c))
-			return CONTENT_PRESENT;
+			return CONTENT_PARTIAL;
 	return CONTENT_ABSENT;
 }
 

@@ -9,12 +9,13 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/wire/codec.h"
 
-static void inflight_remember(struct talk *t, uint32_t request, uint32_t len)
+static void inflight_remember(struct talk *t, uint32_t request, uint32_t len, uint32_t nblocks)
 {
 	struct inflight *a = MEM_NEW(struct inflight);
 
 	a->request = request;
 	a->len = len;
+	a->nblocks = nblocks;
 	a->talk = t;
 	t->inflight_bytes += len;
 	HASH_ADD(hh, t->session->inflight, request, sizeof(a->request), a);
@@ -27,19 +28,17 @@ static void inflight_forget(struct session *s, struct inflight *a)
 	free(a);
 }
 
-/* The talk that asked for it, whose request is done then; NULL: nobody asked. */
-static struct talk *inflight_answered(struct session *s, uint32_t request, uint32_t *len)
+/* The request, which is done then, as it was; its talk is NULL if nobody asked. */
+static struct inflight inflight_answered(struct session *s, uint32_t request)
 {
-	struct inflight *a;
-	struct talk *t;
+	struct inflight *a, was = { 0 };
 
 	HASH_FIND(hh, s->inflight, &request, sizeof(request), a);
-	if (!a)
-		return NULL;
-	t = a->talk;
-	*len = a->len;
-	inflight_forget(s, a);
-	return t;
+	if (a) {
+		was = *a;
+		inflight_forget(s, a);
+	}
+	return was;
 }
 
 size_t inflight_room(const struct talk *t)
@@ -50,7 +49,7 @@ size_t inflight_room(const struct talk *t)
 void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		inflight_remember(t, wants[i].request, wants[i].len);
+		inflight_remember(t, wants[i].request, wants[i].len, 0);
 	while (n > 0) {
 		struct msg_get m = { .channel = (uint32_t)t->my_channel,
 			             .content = *c,
@@ -65,6 +64,26 @@ void inflight_get(struct talk *t, const struct content *c, const struct block_wa
 	}
 }
 
+void inflight_any(struct talk *t, const struct content *c, const uint32_t *requests, size_t n)
+{
+	uint32_t average = (uint32_t)(c->size / c->nblocks);
+
+	for (size_t i = 0; i < n; i++)
+		inflight_remember(t, requests[i], average, c->nblocks);
+	while (n > 0) {
+		struct msg_any m = { .channel = (uint32_t)t->my_channel,
+			             .content = *c,
+			             .requests = requests,
+			             .n = n < MSG_MAX_ANY ? n : MSG_MAX_ANY };
+		size_t size;
+		uint8_t *body = msg_any_encode(&m, &size);
+
+		session_send(t->session, FRAME_ANY, body, size);
+		requests += m.n;
+		n -= m.n;
+	}
+}
+
 void inflight_get_list(struct talk *t, uint32_t request, const struct content *c, uint32_t first)
 {
 	struct msg_list_get m = { .channel = (uint32_t)t->my_channel,
@@ -74,7 +93,7 @@ void inflight_get_list(struct talk *t, uint32_t request, const struct content *c
 	size_t n;
 	uint8_t *body = msg_list_get_encode(&m, &n);
 
-	inflight_remember(t, request, 0);
+	inflight_remember(t, request, 0, 0);
 	session_send(t->session, FRAME_LIST_GET, body, n);
 }
 
@@ -105,7 +124,7 @@ void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
 struct unpack_job {
 	struct session *session;
 	uint64_t talk;
-	uint32_t request, plain_len;
+	uint32_t request, number, plain_len;
 	struct slab in;
 	uint8_t *out;
 };
@@ -133,7 +152,7 @@ static void block_unpacked(void *arg)
 
 		if (!j->out)
 			talk_misbehaved(t, "", "a block that does not decompress");
-		g->config.hooks->block(g->config.arg, s->peer, j->request, &plain);
+		g->config.hooks->block(g->config.arg, s->peer, j->request, j->number, &plain);
 		j->out = NULL;
 	}
 	slab_free(&j->in);
@@ -153,45 +172,71 @@ static struct slab payload_keep(struct session *s, const struct msg_bytes *data)
 	            : slab_dup(data->p, data->n);
 }
 
+/* Why a block cannot answer this request; NULL: it can. get compares one that the peer chose with the block list. */
+static const char *block_is_wrong(const struct inflight *asked, const struct msg_block *b)
+{
+	if (asked->len == 0)
+		return "a block where a list was requested";
+	if (b->flags == MSG_BLOCK_NONE)
+		return NULL;
+	if (b->flags == MSG_BLOCK_OUT)
+		return asked->nblocks > 0 ? NULL : "said that all blocks are out where one was named";
+	if (asked->nblocks == 0)
+		return b->number == SWARM_AS_ASKED && b->plain_len == asked->len
+		               ? NULL
+		               : "a block of a different length than requested";
+	return b->number < asked->nblocks ? NULL : "a block that its content does not have";
+}
+
+static void block_unpack_begin(struct talk *t, const struct msg_block *b)
+{
+	struct unpack_job *j = MEM_NEW(struct unpack_job);
+	struct session *s = t->session;
+
+	*j = (struct unpack_job){ .session = s,
+		                  .talk = t->serial,
+		                  .request = b->request,
+		                  .number = b->number,
+		                  .plain_len = b->plain_len,
+		                  .in = payload_keep(s, &b->data) };
+	s->jobs++;
+	workers_submit(s->peers->config.workers, b->plain_len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
+	               block_unpack, block_unpacked, j);
+}
+
 /* The length is checked before anything is unpacked. The hooks get an answer in every case, an empty one when the
  * block is unusable: the download then asks another source. */
 void inflight_block_in(struct session *s, const struct msg_block *b)
 {
-	uint32_t len = 0;
-	struct talk *t = inflight_answered(s, b->request, &len);
-	struct slab none = { 0 };
+	struct inflight asked = inflight_answered(s, b->request);
+	struct talk *t = asked.talk;
+	struct slab bytes = { 0 };
 	struct peer_group *g;
+	const char *wrong;
 
 	if (!t)
 		return;
 	g = t->group;
-	if (b->flags != MSG_BLOCK_NONE && b->plain_len != len) {
-		talk_misbehaved(t, "", "a block of a different length than requested");
-		g->config.hooks->block(g->config.arg, s->peer, b->request, &none);
+	wrong = block_is_wrong(&asked, b);
+	if (wrong) {
+		talk_misbehaved(t, "", wrong);
+		g->config.hooks->block(g->config.arg, s->peer, b->request, SWARM_AS_ASKED, &bytes);
+	} else if (b->flags == MSG_BLOCK_OUT) {
+		g->config.hooks->out(g->config.arg, s->peer, b->request);
 	} else if (b->flags == MSG_BLOCK_ZSTD) {
-		struct unpack_job *j = MEM_NEW(struct unpack_job);
-
-		*j = (struct unpack_job){ .session = s,
-			                  .talk = t->serial,
-			                  .request = b->request,
-			                  .plain_len = len,
-			                  .in = payload_keep(s, &b->data) };
-		g->counters.bytes_received += len;
-		s->jobs++;
-		workers_submit(s->peers->config.workers, len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
-		               block_unpack, block_unpacked, j);
+		g->counters.bytes_received += b->plain_len;
+		block_unpack_begin(t, b);
 	} else {
-		struct slab bytes = b->flags == MSG_BLOCK_NONE ? none : payload_keep(s, &b->data);
-
+		if (b->flags == MSG_BLOCK_RAW)
+			bytes = payload_keep(s, &b->data);
 		g->counters.bytes_received += bytes.n;
-		g->config.hooks->block(g->config.arg, s->peer, b->request, &bytes);
+		g->config.hooks->block(g->config.arg, s->peer, b->request, b->number, &bytes);
 	}
 }
 
 void inflight_list_in(struct session *s, const struct msg_list *m)
 {
-	uint32_t len = 0;
-	struct talk *t = inflight_answered(s, m->request, &len);
+	struct talk *t = inflight_answered(s, m->request).talk;
 
 	if (t)
 		t->group->config.hooks->list(t->group->config.arg, s->peer, m->request, m->first,

@@ -344,6 +344,32 @@ int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, c
 	return 0;
 }
 
+int peer_group_any(struct peer_group *g, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n)
+{
+	struct talk *t = talk_up(g, peer);
+
+	if (!t)
+		return -1;
+	inflight_any(t, c, requests, n);
+	return 0;
+}
+
+void peer_group_map(struct peer_group *g, uint64_t peer, const struct swarm_map *map)
+{
+	struct talk *t = talk_up(g, peer);
+
+	if (t)
+		spread_map_out(t, map);
+}
+
+void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	struct talk *t = talk_up(g, peer);
+
+	if (t)
+		spread_have_out(t, map, runs, n);
+}
+
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
 {
 	struct talk *t = talk_up(g, peer);

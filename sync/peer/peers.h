@@ -25,6 +25,7 @@
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
+#include "sync/swarm/map.h"
 
 struct peers;
 struct peer_group;
@@ -99,7 +100,15 @@ struct peer_hooks {
 	uint64_t (*unstored)(void *arg, uint64_t peer);
 	/* The index has that the peer has settled more of our numbers: a mirror has what these tell. */
 	void (*settled)(void *arg, uint64_t peer);
-	void (*block)(void *arg, uint64_t peer, uint32_t request, struct slab *bytes);
+	/* block: SWARM_AS_ASKED, or the number of the one that the peer chose for a request of any. */
+	void (*block)(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes);
+	/* The answer to a request of any block: each is under way to somebody, or the peer cannot choose. */
+	void (*out)(void *arg, uint64_t peer, uint32_t request);
+	/* Which blocks the peer has of a content (MAP), and which more (HAVE). Borrowed. False: it misbehaved. */
+	bool (*map)(void *arg, uint64_t peer, const struct swarm_map *map);
+	bool (*have)(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+	/* Whether this agent fetches the content now, and answers maps of it itself. */
+	bool (*getting)(void *arg, const struct content *c);
 	void (*list)(void *arg, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 	/* A peer that drops this record's file asks: whether our row is this version or a later one, the file is here,
 	 * and is not being dropped. */
@@ -167,7 +176,12 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer);
 int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n);
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first);
+/* n blocks of the content, whichever the peer chooses; each counts in peer_group_room() as an average one. */
+int peer_group_any(struct peer_group *g, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n);
+/* Tells the peer which blocks are here; see struct get_ops. */
+void peer_group_map(struct peer_group *g, uint64_t peer, const struct swarm_map *map);
+void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 /* Asks whether the peer has this record's file and keeps it; request: the caller's number. -1 unless the peer is
  * connected and may write. */
 int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, const struct record *r);

@@ -91,7 +91,8 @@ struct serve_list {
 /* A block or list that we requested from a peer. */
 struct inflight {
 	uint32_t request;
-	uint32_t len; /* 0: a list */
+	uint32_t len;     /* 0: a list; with nblocks: of an average block */
+	uint32_t nblocks; /* of the content of which the peer chooses a block; 0: it was named */
 	struct talk *talk;
 	UT_hash_handle hh;
 };
@@ -153,8 +154,10 @@ struct talk {
 	int reads; /* at workers */
 	struct serve_list *lists;
 	size_t nlists;
-	bool roster_due; /* the whole roster is to be sent when there is room */
-	bool mail_told;  /* the peer was sent all requests that count */
+	struct swarm_maps maps; /* what the peer told of its blocks */
+	uint32_t maps_told;     /* how many maps of our own contents it was sent */
+	bool roster_due;        /* the whole roster is to be sent when there is room */
+	bool mail_told;         /* the peer was sent all requests that count */
 };
 
 struct session {
@@ -242,6 +245,8 @@ void talk_misbehaved(struct talk *t, const char *path, const char *what);
 /* Bytes that may be asked for now. */
 size_t inflight_room(const struct talk *t);
 void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n);
+/* Blocks that the peer chooses. */
+void inflight_any(struct talk *t, const struct content *c, const uint32_t *requests, size_t n);
 void inflight_get_list(struct talk *t, uint32_t request, const struct content *c, uint32_t first);
 void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n);
 void inflight_block_in(struct session *s, const struct msg_block *b);
@@ -278,10 +283,21 @@ void news_out_stop(struct talk *t);
 /* serve.c: blocks and lists that the peer asked for */
 void serve_get(struct talk *t, const struct msg_get *m);
 void serve_get_list(struct talk *t, const struct msg_list_get *m);
+/* Answers a request of any block: there is none to choose. */
+void serve_out(struct talk *t, uint32_t request);
 void serve_cancel(struct session *s, const struct msg_cancel *m);
 /* Continues, as far as there is room. */
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
+
+/* spread.c: what members tell one another of their blocks */
+void spread_map_in(struct talk *t, const struct msg_map *m);
+void spread_have_in(struct talk *t, const struct msg_have *m);
+void spread_any_in(struct talk *t, const struct msg_any *m);
+void spread_map_out(struct talk *t, const struct swarm_map *map);
+void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs, size_t n);
+/* Forgets what the peer told. */
+void spread_stop(struct talk *t);
 
 /* peer_group_hold.c: what is asked before a file is dropped */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);

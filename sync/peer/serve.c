@@ -53,6 +53,11 @@ static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t
 	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, head_n, body, n);
 }
 
+void serve_out(struct talk *t, uint32_t request)
+{
+	send_block(t, request, MSG_BLOCK_OUT, 0, NULL, 0);
+}
+
 /* The loop. Every request gets an answer, "none" if the block could not be read, so that the peer asks another
  * source at once. */
 static void block_read(void *arg)

@@ -166,6 +166,9 @@ TALK_MESSAGE(hold_ask, true, peer_group_hold_asked)
 TALK_MESSAGE(hold_answer, true, peer_group_hold_answered)
 TALK_MESSAGE(list_get, true, serve_get_list)
 TALK_MESSAGE(get, true, serve_get)
+TALK_MESSAGE(map, true, spread_map_in)
+TALK_MESSAGE(have, true, spread_have_in)
+TALK_MESSAGE(any, true, spread_any_in)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 TALK_MESSAGE(requests, false, ask_in_requests)
 
@@ -253,6 +256,9 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_ASK_ANSWER] = ask_answer_frame,
 	[FRAME_ASK_REVEAL] = ask_reveal_frame,
 	[FRAME_REQUESTS] = requests_frame,
+	[FRAME_MAP] = map_frame,
+	[FRAME_HAVE] = have_frame,
+	[FRAME_ANY] = any_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

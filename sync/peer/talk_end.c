@@ -17,6 +17,7 @@ void talk_end(struct talk *t, const char *reason)
 	serve_stop(t);
 	inflight_stop(t);
 	peer_group_hold_stop(t);
+	spread_stop(t);
 	if (was_up) {
 		g->config.hooks->down(g->config.arg, s->peer);
 		if (s->peers->config.disconnected)

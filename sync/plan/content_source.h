@@ -19,7 +19,8 @@
 
 enum content_state {
 	CONTENT_ABSENT,   /* this source does not have it */
-	CONTENT_PRESENT,  /* at least some of its blocks can be read */
+	CONTENT_PRESENT,  /* all of its blocks can be read */
+	CONTENT_PARTIAL,  /* some of them; which ones changes */
 	CONTENT_WITHHELD, /* it is here, but not shared (ignore rules) */
 };
 

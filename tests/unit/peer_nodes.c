@@ -69,12 +69,13 @@ static void on_settled(void *arg, uint64_t peer)
 	(void)peer;
 }
 
-static void on_block(void *arg, uint64_t peer, uint32_t request, struct slab *bytes)
+static void on_block(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)
 {
 	struct node *node = arg;
 
 	(void)peer;
 	(void)request;
+	node->chosen = block;
 	free(node->block);
 	node->block_n = bytes->n;
 	node->block = bytes->p ? slab_flatten(bytes) : NULL;
@@ -85,8 +86,43 @@ static void on_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, 
 {
 	struct slab bytes = blocks ? slab_dup(blocks, n) : (struct slab){ 0 };
 
-	on_block(arg, peer, request, &bytes);
+	on_block(arg, peer, request, SWARM_AS_ASKED, &bytes);
 	assert_int_equal(first, 0);
+}
+
+static void on_out(void *arg, uint64_t peer, uint32_t request)
+{
+	(void)peer;
+	(void)request;
+	((struct node *)arg)->outs++;
+}
+
+static bool on_map(void *arg, uint64_t peer, const struct swarm_map *map)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	node->map = *map;
+	node->map.bits = NULL;
+	node->maps++;
+	return true;
+}
+
+static bool on_have(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
+{
+	struct node *node = arg;
+
+	(void)peer;
+	(void)map;
+	for (size_t i = 0; i < n; i++)
+		node->told += runs[i].n;
+	return true;
+}
+
+static bool on_getting(void *arg, const struct content *content)
+{
+	(void)content;
+	return ((struct node *)arg)->getting;
 }
 
 static bool on_accepts(void *arg, const char *path, bool is_dir)
@@ -159,6 +195,10 @@ const struct peer_hooks node_hooks = {
 	.unstored = on_unstored,
 	.settled = on_settled,
 	.block = on_block,
+	.out = on_out,
+	.map = on_map,
+	.have = on_have,
+	.getting = on_getting,
 	.list = on_list,
 	.accepts = on_accepts,
 	.holds = on_holds,

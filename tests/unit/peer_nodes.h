@@ -37,6 +37,11 @@ struct node {
 	char last_refusal[128];
 	uint8_t *block; /* the last answer */
 	size_t block_n;
+	uint32_t chosen;      /* its number */
+	int outs, maps;       /* answers that all blocks are out; maps that came */
+	struct swarm_map map; /* the last one, without its bits */
+	uint32_t told;        /* blocks of HAVEs */
+	bool getting;
 	int has; /* readers' records */
 	int answers;
 	bool answered, held;

@@ -219,7 +219,7 @@ static void a_part_is_a_source_of_its_content(void **state)
 	assert_int_equal(content_stat(&sources, &c), CONTENT_ABSENT);
 	say_file(ANNA, "partial", bytes, BIG, false);
 	RUN_UNTIL((r = content_open(&sources, &c, NULL, &want)) != NULL);
-	assert_int_equal(content_stat(&sources, &c), CONTENT_PRESENT);
+	assert_int_equal(content_stat(&sources, &c), CONTENT_PARTIAL);
 	assert_int_equal(content_read(r, got), 0);
 	content_close(r);
 	assert_memory_equal(got, bytes + CHUNK * 3, CHUNK);
