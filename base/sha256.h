@@ -10,7 +10,8 @@ enum { SHA256_SIZE = 32 };
 /* The digest of n bytes; p may be NULL for n = 0. Never fails. */
 void sha256(uint8_t out[SHA256_SIZE], const void *p, size_t n);
 
-/* Several inputs at once: on machines with the SHA extensions that takes little more than half the time. */
+/* Several inputs at once, side by side in the instructions this machine has: 24 or more inputs of similar length take a
+ * third to two thirds of the time that they take one by one. Any order, any lengths. */
 struct sha256_input {
 	const uint8_t *p; /* NULL for n = 0 */
 	size_t n;

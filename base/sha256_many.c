@@ -1,107 +1,276 @@
-/* Digests of several inputs, two at a time where sha256_two() works: see sha256.h. */
+/* Digests of several inputs at once, in the lanes of the kernels: see sha256.h.
+ *
+ * How many lanes are busy decides the speed. So the inputs take turns of a few blocks, those with the most left first:
+ * twenty inputs keep sixteen lanes busy until all of them end at about the same time, whatever their lengths, and only
+ * one that is much longer than the others ends alone. The fewer are left, the narrower the kernel that takes them. */
+#include <endian.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/bytes.h"
+#include "base/cpu.h"
 #include "base/sha256.h"
-#include "base/sha256_two.h"
+#include "base/sha256_many.h"
 
-/* One of the two inputs under way: first its whole blocks, then the rest of it with the padding. */
-struct lane {
-	uint32_t h[8];
-	struct sha256_input *input; /* NULL: none */
-	const uint8_t *p;
-	size_t blocks; /* at p, not taken yet */
-	bool in_tail;
-	uint8_t tail[2 * SHA256_BLOCK];
+enum {
+	AT_ONCE = 64,           /* inputs that share the lanes */
+	TURN_MIN = 16,          /* blocks an input advances while others wait: a turn costs about one block */
+	TURN_MAX = 256,         /* of as many inputs as there are lanes: fits the second-level cache */
+	MEASURE_FROM = 1 << 20, /* bytes hashed in this process that make it worthwhile to measure the kernels */
+	MEASURE_BLOCKS = 64,
+	MEASURE_CALLS = 4,
+	MEASURE_TURNS = 3,
 };
 
-static void lane_begin(struct lane *l, struct sha256_input *input)
-{
-	static const uint32_t start[8] = SHA256_START;
+/* How much faster a kernel must be than one before it in the table, which has fewer lanes to keep busy. */
+#define WIDER 1.03
+/* GB/s measured on a Xeon of the Sapphire Rapids family, a Zen 4 for AVX2, and guessed for ARM: what is taken until
+ * the kernels are measured here. In the table's order. */
+static const double usual_speeds[SHA256_KERNELS] = { 0.3, 1.4, 1.7, 1.2, 2.4, 3.1, 0.5, 1.4, 1.8 };
 
-	memcpy(l->h, start, sizeof(start));
-	l->input = input;
-	l->p = input->p;
-	l->blocks = input->n / SHA256_BLOCK;
-	l->in_tail = false;
+struct many_input {
+	uint32_t h[8];
+	struct sha256_input *input;
+	const uint8_t *p;
+	size_t blocks; /* at p, not taken yet */
+	size_t left;   /* these, and those of the tail if it has not begun */
+	bool in_tail;
+	uint8_t tail[2 * SHA256_BLOCK]; /* the rest of the input with its padding */
+};
+
+static size_t tail_blocks(size_t n)
+{
+	return n % SHA256_BLOCK + 1 + 8 > SHA256_BLOCK ? 2 : 1;
 }
 
 /* FIPS 180-4, 5.1.1: a one bit, zeros, and the length in bits at the end of a block. */
-static void lane_begin_tail(struct lane *l)
+static void many_begin_tail(struct many_input *s)
 {
-	size_t left = l->input->n % SHA256_BLOCK;
+	size_t rest = s->input->n % SHA256_BLOCK;
+	uint64_t bits = htobe64((uint64_t)s->input->n * 8);
 
-	l->blocks = left + 1 + 8 > SHA256_BLOCK ? 2 : 1;
-	memset(l->tail, 0, sizeof(l->tail));
-	if (left > 0)
-		memcpy(l->tail, l->p, left);
-	l->tail[left] = 0x80;
-	put_u64(l->tail + l->blocks * SHA256_BLOCK - 8, (uint64_t)l->input->n * 8);
-	l->p = l->tail;
-	l->in_tail = true;
+	s->blocks = tail_blocks(s->input->n);
+	memset(s->tail, 0, sizeof(s->tail));
+	if (rest > 0)
+		memcpy(s->tail, s->p, rest);
+	s->tail[rest] = 0x80;
+	memcpy(s->tail + s->blocks * SHA256_BLOCK - sizeof(bits), &bits, sizeof(bits));
+	s->p = s->tail;
+	s->in_tail = true;
 }
 
-static void lane_end(struct lane *l)
+static void many_begin(struct many_input *s, struct sha256_input *input)
 {
+	static const uint32_t start[8] = SHA256_START;
+
+	memcpy(s->h, start, sizeof(start));
+	s->input = input;
+	s->p = input->p;
+	s->blocks = input->n / SHA256_BLOCK;
+	s->left = s->blocks + tail_blocks(input->n);
+	s->in_tail = false;
+	if (s->blocks == 0)
+		many_begin_tail(s);
+}
+
+/* False: that was its end, and the digest is there. */
+static bool many_advance(struct many_input *s, size_t blocks)
+{
+	s->p += blocks * SHA256_BLOCK;
+	s->blocks -= blocks;
+	s->left -= blocks;
+	if (s->blocks > 0)
+		return true;
+	if (!s->in_tail) {
+		many_begin_tail(s);
+		return true;
+	}
 	for (int i = 0; i < 8; i++)
-		put_u32(l->input->digest + 4 * i, l->h[i]);
-	l->input = NULL;
+		s->h[i] = htobe32(s->h[i]);
+	memcpy(s->input->digest, s->h, SHA256_SIZE);
+	return false;
 }
 
-/* Advances the lane to the next blocks, in the next input if need be. A lane with no input left takes part no more. */
-static void lane_ready(struct lane *l, struct sha256_input **next, size_t *n)
+/* By what is left, the most first. Only the streams of the last turn are out of place. */
+static void sort_streams(struct many_input **s, size_t n)
 {
-	for (;;) {
-		if (l->input == NULL && *n > 0) {
-			lane_begin(l, (*next)++);
-			--*n;
+	for (size_t i = 1; i < n; i++) {
+		struct many_input *one = s[i];
+		size_t at = i;
+
+		for (; at > 0 && s[at - 1]->left < one->left; at--)
+			s[at] = s[at - 1];
+		s[at] = one;
+	}
+}
+
+/* One turn of the kernel on the first of n streams, sorted. Lanes without a stream do the first one's work for
+ * nothing. */
+static void take_turn(const struct sha256_kernel *k, struct many_input **s, size_t n)
+{
+	uint32_t scrap[SHA256_LANES_MAX][8];
+	uint32_t *h[SHA256_LANES_MAX];
+	const uint8_t *p[SHA256_LANES_MAX];
+	size_t busy = n < k->lanes ? n : k->lanes;
+	size_t blocks = SIZE_MAX;
+
+	if (n > busy)
+		blocks = s[0]->left / 4 < TURN_MIN ? TURN_MIN : s[0]->left / 4 > TURN_MAX ? TURN_MAX : s[0]->left / 4;
+	for (size_t i = 0; i < busy; i++) {
+		h[i] = s[i]->h;
+		p[i] = s[i]->p;
+		blocks = s[i]->blocks < blocks ? s[i]->blocks : blocks;
+	}
+	for (size_t i = busy; i < k->lanes; i++) {
+		memset(scrap[i], 0, sizeof(scrap[i]));
+		h[i] = scrap[i];
+		p[i] = p[0];
+	}
+	k->run(h, p, blocks);
+	for (size_t i = 0; i < busy; i++) {
+		if (!many_advance(s[i], blocks))
+			s[i] = NULL;
+	}
+}
+
+static void hash_group(const struct sha256_choice *c, struct sha256_input *inputs, size_t n)
+{
+	struct many_input streams[AT_ONCE];
+	struct many_input *left[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++) {
+		many_begin(&streams[i], &inputs[i]);
+		left[i] = &streams[i];
+	}
+	while (n > 0) {
+		size_t kept = 0;
+
+		sort_streams(left, n);
+		take_turn(c->kernel[n < SHA256_LANES_MAX ? n : SHA256_LANES_MAX], left, n);
+		for (size_t i = 0; i < n; i++) {
+			if (left[i] != NULL)
+				left[kept++] = left[i];
 		}
-		if (l->input == NULL || l->blocks > 0)
-			return;
-		if (l->in_tail)
-			lane_end(l);
-		else
-			lane_begin_tail(l);
+		n = kept;
 	}
 }
 
-static void lane_advance(struct lane *l, size_t blocks)
+void sha256_many_by(const struct sha256_choice *c, struct sha256_input *inputs, size_t n)
 {
-	l->p += blocks * SHA256_BLOCK;
-	l->blocks -= blocks;
+	for (size_t at = 0; at < n; at += AT_ONCE)
+		hash_group(c, inputs + at, n - at < AT_ONCE ? n - at : AT_ONCE);
 }
 
-static void two_at_a_time(struct sha256_input *next, size_t n)
+/* --- which kernel for how many --- */
+
+void sha256_choose(struct sha256_choice *c, const double speeds[SHA256_KERNELS])
 {
-	struct lane a = { 0 }, b = { 0 };
-	struct lane *last;
-	uint32_t scrap[8] = { 0 };
+	for (size_t n = 0; n <= SHA256_LANES_MAX; n++) {
+		double best = 0;
 
-	for (;;) {
-		size_t blocks;
+		for (size_t i = 0; i < SHA256_KERNELS; i++) {
+			const struct sha256_kernel *k = sha256_kernels[i];
+			double speed = n < k->lanes ? speeds[i] * (double)n / k->lanes : speeds[i];
 
-		lane_ready(&a, &next, &n);
-		lane_ready(&b, &next, &n);
-		if (a.input == NULL || b.input == NULL)
-			break;
-		blocks = a.blocks < b.blocks ? a.blocks : b.blocks;
-		sha256_two(a.h, a.p, b.h, b.p, blocks);
-		lane_advance(&a, blocks);
-		lane_advance(&b, blocks);
+			if (k->run == NULL || !cpu_may_use(k->sets) || speed <= best * WIDER)
+				continue;
+			best = speed;
+			c->kernel[n] = k;
+			c->speed[n] = speed;
+		}
 	}
-	/* The last input is alone: the other half of the unit does the same work for nothing. */
-	last = a.input != NULL ? &a : &b;
-	while (last->input != NULL) {
-		sha256_two(last->h, last->p, scrap, last->p, last->blocks);
-		lane_advance(last, last->blocks);
-		lane_ready(last, &next, &n);
+}
+
+static double now(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* GB/s of a kernel with all lanes busy, or of sha256() for NULL, on bytes in the cache: what is compared is the
+ * processor's work. The best of a few, since a thread may be interrupted. */
+static double measure(const struct sha256_kernel *k)
+{
+	static const uint8_t bytes[MEASURE_BLOCKS * SHA256_BLOCK];
+	uint32_t states[SHA256_LANES_MAX][8] = { 0 };
+	uint32_t *h[SHA256_LANES_MAX];
+	const uint8_t *p[SHA256_LANES_MAX];
+	uint8_t digest[SHA256_SIZE];
+	double best = 0;
+
+	for (int i = 0; i < SHA256_LANES_MAX; i++) {
+		h[i] = states[i];
+		p[i] = bytes;
 	}
+	for (int turn = 0; turn < MEASURE_TURNS; turn++) {
+		double begin = now(), took;
+
+		for (int i = 0; i < MEASURE_CALLS; i++) {
+			if (k != NULL)
+				k->run(h, p, MEASURE_BLOCKS);
+			else
+				sha256(digest, bytes, sizeof(bytes));
+		}
+		took = now() - begin;
+		if (took > 0 && (best == 0 || took < best))
+			best = took;
+	}
+	return best > 0 ? (k != NULL ? k->lanes : 1.0) * MEASURE_CALLS * sizeof(bytes) / best / 1e9 : 0;
+}
+
+static pthread_once_t usual_once = PTHREAD_ONCE_INIT, measured_once = PTHREAD_ONCE_INIT;
+static struct sha256_choice usual, measured;
+static double single_speed; /* of sha256() */
+static atomic_bool is_measured;
+
+static void choose_usual(void)
+{
+	sha256_choose(&usual, usual_speeds);
+}
+
+static void choose_measured(void)
+{
+	double speeds[SHA256_KERNELS] = { 0 };
+
+	for (size_t i = 0; i < SHA256_KERNELS; i++) {
+		const struct sha256_kernel *k = sha256_kernels[i];
+
+		if (k->run != NULL && cpu_may_use(k->sets))
+			speeds[i] = measure(k);
+	}
+	single_speed = measure(NULL);
+	sha256_choose(&measured, speeds);
+	atomic_store(&is_measured, true);
+}
+
+/* Whether this process has hashed enough for it; an idle one never measures. */
+static bool is_much(const struct sha256_input *inputs, size_t n)
+{
+	static atomic_size_t seen;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += inputs[i].n;
+	return atomic_fetch_add(&seen, bytes) + bytes >= MEASURE_FROM;
+}
+
+static bool one_by_one(size_t n)
+{
+	if (!atomic_load(&is_measured))
+		return !cpu_may_use(CPU_SHA) && !cpu_may_use(CPU_ARM_SHA2) && n < 4;
+	return measured.speed[n < SHA256_LANES_MAX ? n : SHA256_LANES_MAX] <= single_speed;
 }
 
 void sha256_many(struct sha256_input *inputs, size_t n)
 {
-	if (n > 1 && sha256_two_works()) {
-		two_at_a_time(inputs, n);
+	if (n > 1 && !atomic_load(&is_measured) && is_much(inputs, n))
+		pthread_once(&measured_once, choose_measured);
+	pthread_once(&usual_once, choose_usual);
+	if (n > 1 && !one_by_one(n)) {
+		sha256_many_by(atomic_load(&is_measured) ? &measured : &usual, inputs, n);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
