@@ -54,7 +54,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench sha256-bench arm-test vm-test
+.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench sha256-bench arm-test vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -148,6 +148,9 @@ index-bench: $(B)/tests/bench/index_bench ## measure rows per second through the
 link-bench: $(B)/tests/bench/link_bench ## measure bytes per second through one TLS link on loopback, by size of frame
 	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
 
+chunk-bench: $(B)/tests/bench/chunk_bench ## measure how many bytes per second are cut, by instruction set and kind of data
+	@$<
+
 sha256-bench: $(B)/tests/bench/sha256_bench ## measure SHA-256 on each path of this machine, and by the number of blocks at hand
 	@for n in 4096 65536 1048576; do $< $$n; done
 
@@ -155,10 +158,13 @@ sha256-bench: $(B)/tests/bench/sha256_bench ## measure SHA-256 on each path of t
 ARM_CC    ?= aarch64-linux-gnu-gcc
 ARM_RUN   ?= qemu-aarch64-static
 ARM_SRC   := tests/arm/sha256_kernels.c $(filter-out base/sha256.c,$(wildcard base/sha256*.c)) base/cpu.c
-arm-test: ## prove the SHA-256 kernels of 64-bit ARM in an emulator
+arm-test: ## prove the SHA-256 kernels and the search for cuts of 64-bit ARM in an emulator
 	@mkdir -p $(B)/tests/arm
 	$(Q)$(ARM_CC) -I. -D_GNU_SOURCE -std=gnu11 $(OPT) $(WARN) -static -pthread -o $(B)/tests/arm/sha256_kernels $(ARM_SRC)
 	$(Q)$(ARM_RUN) $(B)/tests/arm/sha256_kernels neon armv8 'armv8 two'
+	$(Q)$(ARM_CC) -I. -D_GNU_SOURCE -std=gnu11 $(OPT) $(WARN) -static -pthread -o $(B)/tests/arm/chunk_paths \
+		tests/arm/chunk_paths.c tests/unit/noise.c sync/hash/chunk.c sync/hash/chunk_neon.c base/cpu.c base/mem.c
+	$(Q)$(ARM_RUN) $(B)/tests/arm/chunk_paths
 
 FUZZ_SECONDS ?= 10
 fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; findings stay in build-fuzz/

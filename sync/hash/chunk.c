@@ -1,30 +1,14 @@
-/* FastCDC's gear hash and normalised cutting: see chunk.h.
+/* Filter and hash: see chunk.h.
  *
- * Every agent must cut in the same places, or equal files would share no blocks: table, masks and sizes are part of
- * the protocol. */
+ * A block may end behind any byte from its minimum on. Of the last eight bytes a sum of four products is made, which
+ * vectors compute for many bytes at once; it lets one end in 512 pass. A hash of the last 32 bytes decides those: it has
+ * to be small, which is rare below the average size and likely above it. */
 #include "sync/hash/chunk.h"
 
-/* A byte's bits reach the top of the hash, and leave it 64 bytes later. */
-enum { WINDOW = 64 };
+#include <string.h>
 
-/* One number per byte value: splitmix64's output function over its counter. */
-#define GOLDEN    UINT64_C(0x9e3779b97f4a7c15)
-#define STEP1(z)  (((z) ^ ((z) >> 30)) * UINT64_C(0xbf58476d1ce4e5b9))
-#define STEP2(z)  (((z) ^ ((z) >> 27)) * UINT64_C(0x94d049bb133111eb))
-#define STEP3(z)  ((z) ^ ((z) >> 31))
-#define GEAR(i)   STEP3(STEP2(STEP1(((uint64_t)(i) + 1) * GOLDEN)))
-#define GEAR4(i)  GEAR(i), GEAR((i) + 1), GEAR((i) + 2), GEAR((i) + 3)
-#define GEAR16(i) GEAR4(i), GEAR4((i) + 4), GEAR4((i) + 8), GEAR4((i) + 12)
-#define GEAR64(i) GEAR16(i), GEAR16((i) + 16), GEAR16((i) + 32), GEAR16((i) + 48)
-
-static const uint64_t gear[256] = { GEAR64(0), GEAR64(64), GEAR64(128), GEAR64(192) };
-
-/* The same, shifted once. */
-#define TWICE4(i)  GEAR(i) << 1, GEAR((i) + 1) << 1, GEAR((i) + 2) << 1, GEAR((i) + 3) << 1
-#define TWICE16(i) TWICE4(i), TWICE4((i) + 4), TWICE4((i) + 8), TWICE4((i) + 12)
-#define TWICE64(i) TWICE16(i), TWICE16((i) + 16), TWICE16((i) + 32), TWICE16((i) + 48)
-
-static const uint64_t gear_twice[256] = { TWICE64(0), TWICE64(64), TWICE64(128), TWICE64(192) };
+#include "base/cpu.h"
+#include "sync/hash/chunk_find.h"
 
 uint8_t chunk_log2(int64_t size, uint8_t previous)
 {
@@ -44,94 +28,98 @@ size_t chunk_max(uint8_t avg_log2)
 	return (size_t)4 << avg_log2;
 }
 
-static uint64_t roll(uint64_t hash, const uint8_t *p, size_t n)
+/* --- searching --- */
+
+static bool passes(uint64_t bytes)
 {
-	for (size_t i = 0; i < n; i++)
-		hash = (hash << 1) + gear[p[i]];
-	return hash;
+	uint32_t sum = (uint32_t)((int16_t)bytes * CHUNK_K0) + (uint32_t)((int16_t)(bytes >> 16) * CHUNK_K1) +
+	               (uint32_t)((int16_t)(bytes >> 32) * CHUNK_K2) + (uint32_t)((int16_t)(bytes >> 48) * CHUNK_K3);
+
+	return (sum & CHUNK_FILTER_MASK) == CHUNK_FILTER_BITS;
 }
 
-/* `bits` ones below the top bit, which stays free so that two bytes can be rolled in at once. */
-static uint64_t mask_of(unsigned bits)
+size_t chunk_find_scalar(const uint8_t *p, size_t n, size_t from, unsigned shift)
 {
-	return ((UINT64_C(1) << bits) - 1) << (63 - bits);
+	for (size_t end = from + 1; end <= n; end++)
+		if (passes(chunk_load(p + end - 8)) && chunk_hash(p + end) >> shift == 0)
+			return end;
+	return 0;
 }
 
-/* Rolls two bytes in. Returns how many of them are before a cut; 0: there is no cut. */
-static inline size_t roll_two(uint64_t *hash, const uint8_t *p, uint64_t mask)
+chunk_find *chunk_find_best(void)
 {
-	uint64_t first = (*hash << 2) + gear_twice[p[0]]; /* the hash after the first byte, shifted once more */
-
-	if ((first & mask << 1) == 0)
-		return 1;
-	*hash = first + gear[p[1]];
-	return (*hash & mask) == 0 ? 2 : 0;
+#if defined(__x86_64__)
+	if (cpu_may_use(CPU_AVX2))
+		return chunk_find_avx2;
+	if (cpu_may_use(CPU_SSE2))
+		return chunk_find_sse2;
+#elif defined(__aarch64__)
+	if (cpu_may_use(CPU_NEON))
+		return chunk_find_neon;
+#endif
+	return chunk_find_scalar;
 }
 
-/* Rolls bytes in until the masked bits of the hash are all zero. Returns how many; *cut: it stopped for that, not
- * for the end of p. */
-static size_t search(uint64_t *hash, const uint8_t *p, size_t n, uint64_t mask, bool *cut)
+/* The first end e of p with from < e <= to. Those whose window began in an earlier piece are found in a copy of its
+ * last bytes and of p's first. */
+static size_t find_end(const struct chunk_stream *s, const uint8_t *p, size_t from, size_t to, unsigned shift)
 {
-	uint64_t h = *hash;
-	size_t i = 0;
+	enum { TAIL = CHUNK_WINDOW - 1 };
+	uint8_t seam[2 * TAIL];
+	size_t end = 0, head = to < TAIL ? to : TAIL;
 
-	*cut = true;
-	for (; i + 8 <= n; i += 8) {
-#pragma GCC unroll 4
-		for (size_t k = 0; k < 8; k += 2) {
-			size_t cut_behind = roll_two(&h, p + i + k, mask);
-
-			if (cut_behind > 0)
-				return i + k + cut_behind;
-		}
+	if (from < head) {
+		memcpy(seam, s->tail, TAIL);
+		memcpy(seam + TAIL, p, head);
+		end = chunk_find_best()(seam, TAIL + head, TAIL + from, shift);
+		if (end > 0)
+			return end - TAIL;
+		from = head;
 	}
-	for (; i < n; i++) {
-		h = roll(h, p + i, 1);
-		if ((h & mask) == 0)
-			return i + 1;
-	}
-	*hash = h;
-	*cut = false;
-	return n;
+	return from < to ? chunk_find_best()(p, to, from, shift) : 0;
 }
 
-static size_t at_most(size_t n, uint32_t len, size_t end)
+static void keep_tail(struct chunk_stream *s, const uint8_t *p, size_t n)
 {
-	return n < end - len ? n : end - len;
+	size_t keep = n < sizeof(s->tail) ? sizeof(s->tail) - n : 0;
+
+	memmove(s->tail, s->tail + sizeof(s->tail) - keep, keep);
+	memcpy(s->tail + keep, p + n - (sizeof(s->tail) - keep), sizeof(s->tail) - keep);
 }
 
+static size_t at_most(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* An end behind as many as `limit` bytes of the block, but more than `least`, and in the n bytes of p. */
+static size_t find_between(const struct chunk_stream *s, const uint8_t *p, size_t n, size_t least, size_t limit,
+                           unsigned shift)
+{
+	size_t from = s->len < least ? least - s->len : 0;
+	size_t to = s->len < limit ? at_most(n, limit - s->len) : 0;
+
+	return from < to ? find_end(s, p, from, to, shift) : 0;
+}
+
+/* Below the average, a quarter as many ends as the average asks for; above it eight times as many. One in 2^9 passes
+ * the filter. */
 size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut)
 {
 	size_t avg = (size_t)1 << s->avg_log2;
-	size_t min = avg / 2;
-	size_t max = avg * 4;
-	size_t used = 0;
+	size_t max = chunk_max(s->avg_log2);
+	size_t end = find_between(s, p, n, avg / 2 - 1, avg, 64 + 9 - 2 - s->avg_log2);
 
-	*cut = false;
-	while (used < n && !*cut) {
-		size_t take;
-
-		if (s->len < min - WINDOW) {
-			take = at_most(n - used, s->len, min - WINDOW);
-		} else if (s->len < min) {
-			take = at_most(n - used, s->len, min);
-			s->hash = roll(s->hash, p + used, take);
-		} else {
-			/* Two more bits than the average asks for below it, two fewer above it: sizes gather around
-			 * it. */
-			bool below = s->len < avg;
-
-			take = at_most(n - used, s->len, below ? avg : max);
-			take = search(&s->hash, p + used, take, mask_of(s->avg_log2 + (below ? 2u : -2u)), cut);
-		}
-		s->len += (uint32_t)take;
-		used += take;
-		if (s->len == max)
-			*cut = true;
-	}
+	if (end == 0)
+		end = find_between(s, p, n, avg, max, 64 + 9 + 3 - s->avg_log2);
+	if (end == 0 && max - s->len <= n)
+		end = max - s->len;
+	*cut = end > 0;
 	if (*cut) {
 		s->len = 0;
-		s->hash = 0;
+		return end;
 	}
-	return used;
+	keep_tail(s, p, n);
+	s->len += (uint32_t)n;
+	return n;
 }

@@ -1,5 +1,5 @@
-/* Content-defined cutting (FastCDC, Xia et al., USENIX ATC 2016, with normalised sizes): an insertion moves only
- * the cuts next to it. Pure; any thread. */
+/* Content-defined cutting by filter and hash: an insertion moves only the cuts next to it. Sizes are normalised (FastCDC,
+ * Xia et al., USENIX ATC 2016): cuts are rare below the average and likely above it. Pure; any thread. */
 #ifndef LANYARD_SYNC_HASH_CHUNK_H
 #define LANYARD_SYNC_HASH_CHUNK_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum { CHUNK_MIN_LOG2 = 16, CHUNK_MAX_LOG2 = 20 }; /* averages from 64 KiB to 1 MiB; a block is avg/2 to avg*4 bytes */
+enum { CHUNK_WINDOW = 32 };                        /* a cut depends on this many bytes before it */
 /* A file up to this size is one block and is not cut. */
 #define CHUNK_WHOLE_MAX 65536
 
@@ -19,13 +20,13 @@ size_t chunk_max(uint8_t avg_log2);
 
 /* Cuts bytes that come in pieces. Where a block ends depends on where it began and on its bytes, on nothing else. */
 struct chunk_stream {
-	uint64_t hash; /* of the last 63 bytes, once the block is long enough to be cut */
-	uint32_t len;  /* bytes of the current block so far */
+	uint32_t len; /* bytes of the current block so far */
 	uint8_t avg_log2;
+	uint8_t tail[CHUNK_WINDOW - 1]; /* its last bytes, once there are that many */
 };
 #define CHUNK_STREAM_INIT(log2) ((struct chunk_stream){ .avg_log2 = (log2) })
 /* Takes bytes up to the end of the block or of p, and returns how many. *cut: the block ends after them, and the
- * stream begins the next one. */
+ * stream begins the next one. Pieces of 64 KiB and more are searched at full speed. */
 size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut);
 
 #endif

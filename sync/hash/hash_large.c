@@ -21,7 +21,7 @@ enum {
 	AHEAD = 8, /* segments cut but not stitched, at most */
 	FILES_OPEN = 2,
 	SEGMENT_MIN = 8 << 20,
-	SEGMENT_BLOCKS = 32, /* a segment is this many average blocks; a multiple of the largest block */
+	SEGMENT_BLOCKS = 64, /* a segment is this many average blocks; a multiple of the largest block */
 };
 
 struct segment {
@@ -367,9 +367,9 @@ static void start_open(struct hash_large *l)
 static void start_segment(struct hash_large *l)
 {
 	struct segment *s = MEM_NEW(struct segment);
-	/* Enough for six of seven guesses to come right in random bytes; more would cost more than the repairs it
+	/* Enough for three of five guesses to come right in random bytes; more would cost more than the repairs it
 	 * saves. */
-	int64_t before = (int64_t)chunk_max(l->file->chunk_log2) / 2;
+	int64_t before = (int64_t)chunk_max(l->file->chunk_log2);
 
 	s->begin = l->segment_size * l->next_segment;
 	s->end = s->begin + l->segment_size;
