@@ -19,8 +19,8 @@ struct link_events {
 	/* One frame, whole: type and n payload bytes, valid only during the call. The handler may close the link
 	 * inside; no event follows a close. */
 	void (*frame)(void *arg, uint8_t type, const uint8_t *payload, size_t n);
-	/* The bulk queue fell below LINK_BULK_LOW, or the control queue below LINK_CONTROL_LOW, having been at or
-	 * above it. */
+	/* The bulk queue fell below bulk_low, or the control queue below LINK_CONTROL_LOW, having been at or above
+	 * it. */
 	void (*drained)(void *arg);
 	/* The link ended, by the other side, the network or a malformed frame; reason is for a log. The handler
 	 * then calls link_close(). Not called after link_close(). */
@@ -28,7 +28,7 @@ struct link_events {
 };
 
 enum {
-	LINK_BULK_LOW = 1 << 20,
+	LINK_BULK_LOW = 1 << 20, /* bulk_low at first */
 	LINK_CONTROL_LOW = 256 << 10,
 	LINK_CONTROL_MAX = 64 << 20, /* bytes of the control queue; the bulk queue is the sender's to bound */
 };
@@ -59,6 +59,7 @@ struct link {
 	char address[64];     /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
 	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
+	size_t bulk_low;                 /* the owner's: bytes in the bulk queue below which it wants more to send */
 	uint64_t bytes_in, bytes_out;    /* on the wire, frames with their headers (before TLS) */
 	int64_t last_in_ms;              /* loop time when something last arrived */
 	int64_t last_out_ms;             /* when some of what was queued last went out, or began to wait */

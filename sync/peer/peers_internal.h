@@ -16,6 +16,7 @@
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
 #include "sync/peer/tls.h"
+#include "sync/swarm/give.h"
 #include "sync/wire/frame.h"
 #include "sync/wire/msg.h"
 
@@ -31,14 +32,13 @@ enum {
 	SESSION_MAX_CHANNELS = 1024,
 	NEWS_WINDOW = 12 << 20, /* bytes of news sent and not yet acknowledged */
 	NEWS_BATCH_ROWS = 500,
-	NEWS_BATCH_BYTES = 1 << 20, /* of files carried in one message */
-	NEWS_INLINE_MAX = 32 << 10, /* files up to this travel inside the news */
-	INFLIGHT_WINDOW = 24 << 20, /* bytes of blocks that one peer was asked for and that are not here yet */
-	SERVE_MAX_QUEUE = 16384,    /* blocks one peer may have asked for */
-	SERVE_MAX_READS = 4,        /* block reads at workers at a time, for each peer */
-	SERVE_QUEUED_MAX =
-		6 << 20, /* stop reading blocks while this many bytes wait for the network, at one connection */
-	SERVE_QUEUED_ALL = 64 << 20, /* and at all together, unless the owner gives another number */
+	NEWS_BATCH_BYTES = 1 << 20,  /* of files carried in one message */
+	NEWS_INLINE_MAX = 32 << 10,  /* files up to this travel inside the news */
+	INFLIGHT_WINDOW = 24 << 20,  /* bytes of blocks that one peer was asked for and that are not here yet */
+	SERVE_MAX_QUEUE = 16384,     /* blocks one peer may have asked for */
+	SERVE_MAX_READS = 4,         /* block reads at workers at a time, for each peer */
+	SERVE_QUEUED_ALL = 64 << 20, /* bytes of blocks that wait for the network, unless the owner gives a number */
+	SPREAD_BYTES = 32 << 20,     /* for what was given to whom, of all contents; beyond it peers name each block */
 	SERVE_MAX_LISTS = 256,       /* lists one peer may have asked for */
 	SEND_QUEUED_MAX =
 		2 << 20, /* no more news while this many bytes of control wait for the network, at one connection */
@@ -66,6 +66,7 @@ struct peer_group {
 	bool progress;               /* acknowledgements may be due at the end of this turn */
 	struct admit_join *join;     /* NULL: we are a member */
 	struct roster_in *roster_in; /* entries and requests of others, on their way in */
+	struct spread *spreads;      /* hash */
 	struct asks *asks;           /* what strangers may ask of it; NULL: nothing */
 	struct peer_counters counters;
 	char missing[128]; /* the last answer of peer_group_missing() */
@@ -73,12 +74,26 @@ struct peer_group {
 
 /* A block that a peer asked for and that is not sent yet. */
 struct serve_want {
-	struct serve_want *prev, *next; /* in talk.wants, in the order they came */
+	struct serve_want *prev, *next; /* in talk.wants, or draw->wants, in the order they came */
 	struct talk *talk;
+	struct spread_draw *draw; /* any block of its content, and only want.request counts; NULL: want names it */
 	struct content content;
 	struct block_want want;
 	uint32_t key; /* in session.wants */
 	UT_hash_handle hh;
+};
+
+/* A content that is whole here while peers get it: spread.c. In the group, by root. */
+struct spread;
+
+/* One peer that gets it, and asks for any block of it. */
+struct spread_draw {
+	struct spread_draw *prev, *next; /* in talk.draws; the first one is asked first */
+	struct spread *spread;
+	struct give_receiver *receiver;
+	struct serve_want *wants;
+	size_t nwants;
+	bool over; /* the peer's map is gone: its wants get no block any more, and then it is freed */
 };
 
 /* A list that a peer asked for. */
@@ -149,9 +164,10 @@ struct talk {
 	struct hold_question *questions; /* by request */
 	size_t hold_checks;              /* files that the peer asked about, with workers */
 	/* blocks out */
-	struct serve_want *wants;
-	size_t nwants;
-	int reads; /* at workers */
+	struct serve_want *wants;  /* that name a block */
+	struct spread_draw *draws; /* with those that do not */
+	size_t nwants;             /* of both kinds */
+	int reads;                 /* at workers */
 	struct serve_list *lists;
 	size_t nlists;
 	struct swarm_maps maps; /* what the peer told of its blocks */
@@ -185,6 +201,8 @@ struct session {
 	int64_t asked_ms;          /* up to when it has used up what it may ask */
 	struct inflight *inflight; /* by request */
 	struct serve_want *wants;  /* of all talks, by key (hash) */
+	size_t reading;            /* bytes of blocks that workers read for it */
+	struct loop_timer *later;  /* asks again for blocks that could not be chosen yet */
 	uint32_t secret;           /* in the keys: the peer cannot choose numbers that collide */
 	struct loop_timer *more;   /* continues with what a turn had no time for */
 	uint64_t ping_cookie;
@@ -204,6 +222,8 @@ struct peers {
 	struct asker *askers; /* groups that we ask for */
 	struct session *sessions;
 	size_t nsessions;
+	size_t nowed;        /* sessions that wait for blocks */
+	size_t spread_bytes; /* of all spreads */
 	struct dialler *dialler;
 	int port;
 	struct loop_timer *tick; /* runs while there are sessions */
@@ -280,24 +300,35 @@ void news_out_kick(struct talk *t);
 void news_out_ack(struct talk *t, const struct msg_news_ack *m);
 void news_out_stop(struct talk *t);
 
+/* spread.c: what members tell one another of their blocks */
+void spread_map_in(struct talk *t, const struct msg_map *m);
+void spread_have_in(struct talk *t, const struct msg_have *m);
+/* NULL: no block of this content is chosen for this peer. */
+struct spread_draw *spread_draw_of(struct talk *t, const struct content *c);
+/* A want that the draw has from now on, or has no more. */
+void spread_want_add(struct spread_draw *d, struct serve_want *w);
+void spread_want_remove(struct talk *t, struct serve_want *w);
+enum spread_next {
+	SPREAD_NONE, /* no want of any block is there that can be answered now */
+	SPREAD_WAIT, /* as NONE; later one may */
+	SPREAD_BLOCK,
+	SPREAD_OUT, /* the want gets no block */
+};
+/* The next want of any block that can be answered. BLOCK: it is given block *number, which *chosen names. */
+enum spread_next spread_next(struct talk *t, struct serve_want **w, struct block_want *chosen, uint32_t *number);
+void spread_map_out(struct talk *t, const struct swarm_map *map);
+void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs, size_t n);
+/* Forgets what the peer told; it has no wants any more. */
+void spread_stop(struct talk *t);
+
 /* serve.c: blocks and lists that the peer asked for */
 void serve_get(struct talk *t, const struct msg_get *m);
 void serve_get_list(struct talk *t, const struct msg_list_get *m);
-/* Answers a request of any block: there is none to choose. */
-void serve_out(struct talk *t, uint32_t request);
+void serve_any(struct talk *t, const struct msg_any *m);
 void serve_cancel(struct session *s, const struct msg_cancel *m);
 /* Continues, as far as there is room. */
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
-
-/* spread.c: what members tell one another of their blocks */
-void spread_map_in(struct talk *t, const struct msg_map *m);
-void spread_have_in(struct talk *t, const struct msg_have *m);
-void spread_any_in(struct talk *t, const struct msg_any *m);
-void spread_map_out(struct talk *t, const struct swarm_map *map);
-void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs, size_t n);
-/* Forgets what the peer told. */
-void spread_stop(struct talk *t);
 
 /* peer_group_hold.c: what is asked before a file is dropped */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);

@@ -1,5 +1,6 @@
 /* Serves blocks and block lists to a peer. Its requests wait in the talk's queue; workers read a few blocks at a time,
- * and reading stops while the network is behind, so that memory stays bounded however much is requested. The content
+ * and reading stops while the network is behind, so that memory stays bounded however much is requested, and the choice
+ * of a block is made when it can go out. The content
  * sources find the bytes and check that they are still the content's; the peer verifies them. */
 #include <stdlib.h>
 #include <utlist.h>
@@ -11,6 +12,7 @@
 enum {
 	LOOKUPS_PER_TURN = 32,   /* of blocks, for one talk */
 	LIST_BLOCKS_MAX = 16384, /* in one LIST */
+	LATER_MS = 20,           /* when nothing could be chosen, but may be soon */
 };
 
 /* One block being read. */
@@ -18,6 +20,7 @@ struct read_job {
 	struct session *session;
 	uint64_t talk; /* its serial */
 	struct block_want want;
+	uint32_t number; /* of a block that we chose; SWARM_AS_ASKED */
 	struct content_reading *reading;
 	uint8_t *out; /* the result; NULL: not available */
 	size_t out_n;
@@ -44,18 +47,18 @@ static void read_block(void *arg)
 	}
 }
 
-static void send_block(struct talk *t, uint32_t request, uint8_t flags, uint32_t plain_len, uint8_t *body, size_t n)
+static void send_block(struct talk *t, const struct msg_block *m, uint8_t *body, size_t n)
 {
-	struct msg_block m = { .request = request, .flags = flags, .plain_len = plain_len, .number = SWARM_AS_ASKED };
 	uint8_t head[MSG_BLOCK_HEAD_ANY];
-	size_t head_n = msg_block_head(head, &m);
+	size_t head_n = msg_block_head(head, m);
 
 	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, head_n, body, n);
 }
 
-void serve_out(struct talk *t, uint32_t request)
+/* An answer without bytes. */
+static void send_none(struct talk *t, uint32_t request, uint8_t flags)
 {
-	send_block(t, request, MSG_BLOCK_OUT, 0, NULL, 0);
+	send_block(t, &(struct msg_block){ .request = request, .flags = flags, .number = SWARM_AS_ASKED }, NULL, 0);
 }
 
 /* The loop. Every request gets an answer, "none" if the block could not be read, so that the peer asks another
@@ -66,15 +69,21 @@ static void block_read(void *arg)
 	struct session *s = j->session;
 	struct talk *t = talk_of_serial(s, j->talk);
 
+	s->reading -= j->want.len;
 	if (t) {
 		t->reads--;
 		if (j->out) {
 			t->group->counters.blocks_sent++;
 			t->group->counters.bytes_sent += j->want.len;
-			send_block(t, j->want.request, j->flags, j->want.len, j->out, j->out_n);
+			send_block(t,
+			           &(struct msg_block){ .request = j->want.request,
+			                                .flags = j->flags,
+			                                .plain_len = j->want.len,
+			                                .number = j->number },
+			           j->out, j->out_n);
 			j->out = NULL;
 		} else {
-			send_block(t, j->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
+			send_none(t, j->want.request, MSG_BLOCK_NONE);
 		}
 	}
 	content_close(j->reading);
@@ -85,62 +94,95 @@ static void block_read(void *arg)
 	session_job_done(s);
 }
 
-/* The bytes of blocks that may wait at one connection. Above LINK_BULK_LOW, since the link asks for more when it falls
- * below that. */
-static size_t queued_max(const struct peers *p)
+/* The bytes of blocks that may wait at one connection before the next is chosen and read. Little, when many wait for
+ * blocks, so that what goes out is decided late. */
+static size_t room_of(const struct peers *p)
 {
 	size_t all = p->config.memory ? p->config.memory : SERVE_QUEUED_ALL;
-	size_t share = all / (p->nsessions > 0 ? p->nsessions : 1);
+	size_t share = all / (p->nsessions > 0 ? p->nsessions : 1), room = give_room(p->nowed);
 
-	if (share > SERVE_QUEUED_MAX)
-		return SERVE_QUEUED_MAX;
-	return share > LINK_BULK_LOW ? share : LINK_BULK_LOW + 1;
+	return room < share || share < GIVE_ROOM_MIN ? room : share;
 }
 
 static void want_free(struct serve_want *w)
 {
 	struct talk *t = w->talk;
+	struct session *s = t->session;
 
-	HASH_DEL(t->session->wants, w);
-	DL_DELETE(t->wants, w);
+	HASH_DEL(s->wants, w);
+	if (s->wants == NULL)
+		s->peers->nowed--;
 	t->nwants--;
+	if (w->draw)
+		spread_want_remove(t, w);
+	else
+		DL_DELETE(t->wants, w);
 	free(w);
 }
 
-static void serve_begin_read(struct talk *t, const struct serve_want *w, struct content_reading *reading)
+static void begin_read(struct talk *t, const struct block_want *want, uint32_t number, struct content_reading *reading)
 {
 	struct read_job *j = MEM_NEW(struct read_job);
 
 	j->session = t->session;
 	j->talk = t->serial;
-	j->want = w->want;
+	j->want = *want;
+	j->number = number;
 	j->reading = reading;
 	t->reads++;
+	t->session->reading += want->len;
 	t->session->jobs++;
-	workers_submit(t->group->config.workers, w->want.len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
-	               read_block, block_read, j);
+	workers_submit(t->group->config.workers, want->len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, read_block,
+	               block_read, j);
 }
 
-/* Takes requests in order, a few per turn: each costs a lookup, and the peer chooses how many there are. */
+/* Answers one request, or begins to. False: there is none that can be answered now. */
+static bool next_block(struct talk *t)
+{
+	struct serve_want *w = NULL;
+	struct block_want want;
+	uint32_t number = SWARM_AS_ASKED;
+	struct content_reading *reading;
+	enum spread_next next = spread_next(t, &w, &want, &number);
+
+	if (next == SPREAD_WAIT && !loop_timer_running(t->session->later))
+		loop_timer_start(t->session->later, LATER_MS, 0);
+	if (next == SPREAD_OUT) {
+		send_none(t, w->want.request, MSG_BLOCK_OUT);
+		want_free(w);
+		return true;
+	}
+	if (next != SPREAD_BLOCK) {
+		w = t->wants;
+		if (!w)
+			return false;
+		want = w->want;
+	}
+	reading = content_open(&t->group->config.sources, &w->content, NULL, &want);
+	if (reading)
+		begin_read(t, &want, number, reading);
+	else
+		send_none(t, want.request, MSG_BLOCK_NONE);
+	want_free(w);
+	return true;
+}
+
+/* A few per turn: each costs a lookup, and the peer chooses how many there are. Requests of any block come first: the
+ * peer leaves it to us to choose what spreads best. */
 static void more_blocks(struct talk *t)
 {
-	size_t most = queued_max(t->session->peers);
-	int reads = most < SERVE_QUEUED_MAX ? 1 : SERVE_MAX_READS;
+	struct session *s = t->session;
+	size_t room = room_of(s->peers);
 
-	for (int lookups = 0; t->wants && t->reads < reads && t->session->link->queued_bulk < most; lookups++) {
-		struct serve_want *w = t->wants;
-		struct content_reading *reading;
-
+	s->link->bulk_low = room;
+	for (int lookups = 0; t->nwants > 0 && t->reads < SERVE_MAX_READS && s->link->queued_bulk + s->reading < room;
+	     lookups++) {
 		if (lookups >= LOOKUPS_PER_TURN) {
-			session_go_on(t->session);
+			session_go_on(s);
 			return;
 		}
-		reading = content_open(&t->group->config.sources, &w->content, NULL, &w->want);
-		if (reading)
-			serve_begin_read(t, w, reading);
-		else
-			send_block(t, w->want.request, MSG_BLOCK_NONE, 0, NULL, 0);
-		want_free(w);
+		if (!next_block(t))
+			return;
 	}
 }
 
@@ -203,36 +245,66 @@ static uint32_t key_of(const struct session *s, uint32_t request)
 	return request ^ s->secret;
 }
 
-static void want_new(struct talk *t, const struct msg_get *m, size_t i)
+/* draw: any block of its content; NULL: the block that `want` names. False: the peer misbehaved. */
+static bool want_new(struct talk *t, const struct content *c, const struct block_want *want, struct spread_draw *draw)
 {
-	struct serve_want *w = MEM_NEW(struct serve_want);
+	struct session *s = t->session;
+	struct serve_want *w;
+	uint32_t key = key_of(s, want->request);
 
+	HASH_FIND(hh, s->wants, &key, sizeof(key), w);
+	if (w) {
+		talk_misbehaved(t, "", "used the number of a request twice");
+		return false;
+	}
+	if (s->wants == NULL)
+		s->peers->nowed++;
+	w = MEM_NEW(struct serve_want);
 	w->talk = t;
-	w->content = m->content;
-	w->want = m->wants[i];
-	w->key = key_of(t->session, w->want.request);
-	HASH_ADD(hh, t->session->wants, key, sizeof(w->key), w);
-	DL_APPEND(t->wants, w);
+	w->draw = draw;
+	w->content = *c;
+	w->want = *want;
+	w->key = key;
+	HASH_ADD(hh, s->wants, key, sizeof(w->key), w);
+	if (draw)
+		spread_want_add(draw, w);
+	else
+		DL_APPEND(t->wants, w);
 	t->nwants++;
+	return true;
+}
+
+static bool too_many(struct talk *t, size_t more)
+{
+	if (t->nwants + more <= SERVE_MAX_QUEUE)
+		return false;
+	talk_misbehaved(t, "", "requested more blocks than it may at a time");
+	return true;
 }
 
 void serve_get(struct talk *t, const struct msg_get *m)
 {
-	struct serve_want *known;
-
-	if (t->nwants + m->nwants > SERVE_MAX_QUEUE) {
-		talk_misbehaved(t, "", "requested more blocks than it may at a time");
+	if (too_many(t, m->nwants))
 		return;
-	}
-	for (size_t i = 0; i < m->nwants; i++) {
-		uint32_t key = key_of(t->session, m->wants[i].request);
-
-		HASH_FIND(hh, t->session->wants, &key, sizeof(key), known);
-		if (known) {
-			talk_misbehaved(t, "", "used the number of a request twice");
+	for (size_t i = 0; i < m->nwants; i++)
+		if (!want_new(t, &m->content, &m->wants[i], NULL))
 			return;
-		}
-		want_new(t, m, i);
+	serve_more(t);
+}
+
+void serve_any(struct talk *t, const struct msg_any *m)
+{
+	struct spread_draw *draw = spread_draw_of(t, &m->content);
+
+	if (draw && too_many(t, m->n))
+		return;
+	for (size_t i = 0; i < m->n; i++) {
+		struct block_want want = { .request = m->requests[i] };
+
+		if (!draw)
+			send_none(t, want.request, MSG_BLOCK_OUT);
+		else if (!want_new(t, &m->content, &want, draw))
+			return;
 	}
 	serve_more(t);
 }
@@ -266,8 +338,14 @@ void serve_cancel(struct session *s, const struct msg_cancel *m)
 
 void serve_stop(struct talk *t)
 {
+	struct spread_draw *d, *next;
+
 	while (t->wants)
 		want_free(t->wants);
+	DL_FOREACH_SAFE(t->draws, d, next) {
+		for (size_t left = d->nwants; left > 0; left--)
+			want_free(d->wants);
+	}
 	while (t->lists)
 		list_free(t, t->lists);
 }

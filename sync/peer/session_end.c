@@ -19,7 +19,8 @@ void session_drop(struct session *s)
 	link_close(s->link);
 	s->link = NULL;
 	loop_timer_free(s->more);
-	s->more = NULL;
+	loop_timer_free(s->later);
+	s->more = s->later = NULL;
 	free(s->name);
 	s->name = NULL;
 	if (s->jobs == 0)

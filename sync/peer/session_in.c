@@ -168,7 +168,7 @@ TALK_MESSAGE(list_get, true, serve_get_list)
 TALK_MESSAGE(get, true, serve_get)
 TALK_MESSAGE(map, true, spread_map_in)
 TALK_MESSAGE(have, true, spread_have_in)
-TALK_MESSAGE(any, true, spread_any_in)
+TALK_MESSAGE(any, true, serve_any)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 TALK_MESSAGE(requests, false, ask_in_requests)
 
@@ -322,6 +322,7 @@ struct session *session_new(struct peers *p, struct link *link)
 	s->rtt_ms = -1;
 	s->secret = (uint32_t)random_u64();
 	s->more = loop_timer_new(p->config.loop, session_continue, s);
+	s->later = loop_timer_new(p->config.loop, session_continue, s);
 	link_listen(link, &events, s);
 	DL_FOREACH(p->groups, g)
 		if (!g->paused && n < MSG_MAX_TAGS)

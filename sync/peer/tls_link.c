@@ -54,7 +54,7 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 		link->last_out_ms = loop_now_ms(l->loop);
 	*queued += total;
 	link->bytes_out += total;
-	l->bulk_high |= link->queued_bulk >= LINK_BULK_LOW;
+	l->bulk_high |= link->queued_bulk >= link->bulk_low;
 	l->control_high |= link->queued_control >= LINK_CONTROL_LOW;
 	want(l);
 	return 0;
@@ -113,7 +113,7 @@ static bool write_queued(struct tls_link *l, size_t most, bool limited, int *rc)
 /* Whether one of the queues fell below its mark. */
 static bool has_drained(struct tls_link *l)
 {
-	bool bulk = l->bulk_high && l->link.queued_bulk < LINK_BULK_LOW;
+	bool bulk = l->bulk_high && l->link.queued_bulk < l->link.bulk_low;
 	bool control = l->control_high && l->link.queued_control < LINK_CONTROL_LOW;
 
 	l->bulk_high &= !bulk;
@@ -256,6 +256,7 @@ struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)
 		return NULL;
 	}
 	l->link.ops = &ops;
+	l->link.bulk_low = LINK_BULK_LOW;
 	l->link.last_in_ms = l->link.last_out_ms = l->unpack_ms = loop_now_ms(loop);
 	l->unpack_room = TLS_LINK_UNPACK_STORE;
 	l->loop = loop;

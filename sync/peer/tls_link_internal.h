@@ -23,7 +23,7 @@ struct tls_link {
 	struct loop_timer *again; /* continues to read in the next turn: SSL holds bytes that no poll reports */
 
 	struct tls_queue queue;
-	bool bulk_high;     /* queued_bulk was at LINK_BULK_LOW or above, and `drained` is owed */
+	bool bulk_high;     /* queued_bulk was at bulk_low or above, and `drained` is owed */
 	bool control_high;  /* the same of queued_control and LINK_CONTROL_LOW */
 	bool write_blocked; /* SSL wants to read before it writes on */
 	size_t tried;       /* bytes of an SSL_write that has to be repeated, with at least as many; 0: none */

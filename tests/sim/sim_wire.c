@@ -176,7 +176,7 @@ static void took_off(struct end *from, int lane, size_t n)
 		from->link.queued_control -= n;
 	else
 		from->link.queued_bulk -= n;
-	bulk = from->bulk_high && from->link.queued_bulk < LINK_BULK_LOW;
+	bulk = from->bulk_high && from->link.queued_bulk < from->link.bulk_low;
 	control = from->control_high && from->link.queued_control < LINK_CONTROL_LOW;
 	from->link.last_out_ms = loop_now_ms(from->loop);
 	from->bulk_high &= !bulk;
@@ -262,7 +262,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		link->queued_control += total;
 	else
 		link->queued_bulk += total;
-	e->bulk_high |= link->queued_bulk >= LINK_BULK_LOW;
+	e->bulk_high |= link->queued_bulk >= link->bulk_low;
 	e->control_high |= link->queued_control >= LINK_CONTROL_LOW;
 	if (link->queued_control > peaks.control)
 		peaks.control = link->queued_control;
@@ -330,6 +330,7 @@ static struct end *end_new(const struct tls *at, const struct tls *peer, bool di
 	e->loop = at->loop;
 	e->host = at->host;
 	e->link.ops = &end_ops;
+	e->link.bulk_low = LINK_BULK_LOW;
 	e->link.peer = peer->self;
 	e->link.dialed = dialed;
 	e->link.last_in_ms = loop_now_ms(at->loop);
