@@ -120,7 +120,8 @@ static void want_free(struct serve_want *w)
 	free(w);
 }
 
-static void begin_read(struct talk *t, const struct block_want *want, uint32_t number, struct content_reading *reading)
+static void serve_read_begin(struct talk *t, const struct block_want *want, uint32_t number,
+                             struct content_reading *reading)
 {
 	struct read_job *j = MEM_NEW(struct read_job);
 
@@ -160,7 +161,7 @@ static bool next_block(struct talk *t)
 	}
 	reading = content_open(&t->group->config.sources, &w->content, NULL, &want);
 	if (reading)
-		begin_read(t, &want, number, reading);
+		serve_read_begin(t, &want, number, reading);
 	else
 		send_none(t, want.request, MSG_BLOCK_NONE);
 	want_free(w);

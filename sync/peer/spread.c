@@ -54,7 +54,7 @@ void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs,
 
 /* --- contents that are whole here --- */
 
-static bool is_whole(const struct peer_group *g, const struct content *c)
+static bool spread_is_whole(const struct peer_group *g, const struct content *c)
 {
 	return !g->config.hooks->getting(g->config.arg, c) && content_stat(&g->config.sources, c) == CONTENT_PRESENT;
 }
@@ -190,7 +190,7 @@ static void answer_map(struct talk *t, struct swarm_known *k)
 {
 	struct swarm_map all = { .content = k->content, .all = true };
 
-	if (!is_whole(t->group, &k->content))
+	if (!spread_is_whole(t->group, &k->content))
 		return;
 	draw_begin(t, k);
 	all.number = SPREAD_NUMBERS | t->maps_told++;

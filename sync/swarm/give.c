@@ -1,4 +1,4 @@
-/* Who gets which block of a content from its giver: see give.h. */
+/* Which block of a content a receiver gets from its giver: see give.h. */
 #include "sync/swarm/give.h"
 
 #include <stdlib.h>
@@ -12,8 +12,8 @@ enum {
 	LOOK_MS = 20,      /* how often it is judged who is held */
 	TAKES_MS = 200,    /* a receiver that was sent something so recently takes */
 	SPAN_MS = 250,     /* over which the giver's rate is measured */
-	IDLE_QUARTERS = 3, /* a rate below so many quarters of the best is too low to hold anybody */
-	UNHELD_MS = 10000, /* then nobody is held for so long */
+	IDLE_QUARTERS = 3, /* quarters of the best rate: a lower one is too low to hold anybody */
+	UNHELD_MS = 10000, /* then nobody is held for that long */
 	ANNOUNCED = 1,     /* by anybody */
 	ANNOUNCED_BY_OTHER = 2, /* by a receiver that was not the first to get it from here */
 };
@@ -104,7 +104,8 @@ struct give_receiver *give_join(struct give *g)
 	return r;
 }
 
-/* A later receiver may have its number, and is then taken for the first one of some blocks: it is held less, no more. */
+/* A later receiver may have its number, and is then taken for the first one of some blocks: some that it announces are
+ * not seen to have spread. */
 void give_leave(struct give *g, struct give_receiver *r)
 {
 	g->taken[r->number] = false;
@@ -226,7 +227,7 @@ static bool takes(const struct give_receiver *r, int64_t now_ms)
 }
 
 /* For all receivers at once, and not for every block. */
-static void look(struct give *g, int64_t now_ms)
+static void hold(struct give *g, int64_t now_ms)
 {
 	struct give_receiver *r;
 	bool other = false, any = false;
@@ -249,7 +250,7 @@ static void look(struct give *g, int64_t now_ms)
 
 bool give_held(struct give *g, const struct give_receiver *r, int64_t now_ms)
 {
-	look(g, now_ms);
+	hold(g, now_ms);
 	return r->held;
 }
 
