@@ -163,7 +163,7 @@ arm-test: ## prove the SHA-256 kernels and the search for cuts of 64-bit ARM in 
 	$(Q)$(ARM_CC) -I. -D_GNU_SOURCE -std=gnu11 $(OPT) $(WARN) -static -pthread -o $(B)/tests/arm/sha256_kernels $(ARM_SRC)
 	$(Q)$(ARM_RUN) $(B)/tests/arm/sha256_kernels neon armv8 'armv8 two'
 	$(Q)$(ARM_CC) -I. -D_GNU_SOURCE -std=gnu11 $(OPT) $(WARN) -static -pthread -o $(B)/tests/arm/chunk_paths \
-		tests/arm/chunk_paths.c tests/unit/noise.c sync/hash/chunk.c sync/hash/chunk_neon.c base/cpu.c base/mem.c
+		tests/arm/chunk_paths.c tests/unit/noise.c sync/hash/chunk_find.c sync/hash/chunk_neon.c base/mem.c
 	$(Q)$(ARM_RUN) $(B)/tests/arm/chunk_paths
 
 FUZZ_SECONDS ?= 10

@@ -1,8 +1,8 @@
 /* Filter and hash: see chunk.h.
  *
  * A block may end behind any byte from its minimum on. Of the last eight bytes a sum of four products is made, which
- * vectors compute for many bytes at once; it lets one end in 512 pass. A hash of the last 32 bytes decides those: it has
- * to be small, which is rare below the average size and likely above it. */
+ * vectors compute for many bytes at once; it lets one end in 512 pass. A hash of the last 32 bytes decides those: it
+ * has to be small, which is rare below the average size and likely above it. */
 #include "sync/hash/chunk.h"
 
 #include <string.h>
@@ -29,22 +29,6 @@ size_t chunk_max(uint8_t avg_log2)
 }
 
 /* --- searching --- */
-
-static bool passes(uint64_t bytes)
-{
-	uint32_t sum = (uint32_t)((int16_t)bytes * CHUNK_K0) + (uint32_t)((int16_t)(bytes >> 16) * CHUNK_K1) +
-	               (uint32_t)((int16_t)(bytes >> 32) * CHUNK_K2) + (uint32_t)((int16_t)(bytes >> 48) * CHUNK_K3);
-
-	return (sum & CHUNK_FILTER_MASK) == CHUNK_FILTER_BITS;
-}
-
-size_t chunk_find_scalar(const uint8_t *p, size_t n, size_t from, unsigned shift)
-{
-	for (size_t end = from + 1; end <= n; end++)
-		if (passes(chunk_load(p + end - 8)) && chunk_hash(p + end) >> shift == 0)
-			return end;
-	return 0;
-}
 
 chunk_find *chunk_find_best(void)
 {

@@ -1,5 +1,5 @@
-/* Content-defined cutting by filter and hash: an insertion moves only the cuts next to it. Sizes are normalised (FastCDC,
- * Xia et al., USENIX ATC 2016): cuts are rare below the average and likely above it. Pure; any thread. */
+/* Content-defined cutting by filter and hash: an insertion moves only the cuts next to it. Sizes are normalised
+ * (FastCDC, Xia et al., USENIX ATC 2016): cuts are rare below the average and likely above it. Any thread. */
 #ifndef LANYARD_SYNC_HASH_CHUNK_H
 #define LANYARD_SYNC_HASH_CHUNK_H
 

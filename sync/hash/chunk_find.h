@@ -1,5 +1,5 @@
 /* Where a block may end: the search behind chunk.c, one function per instruction set. All of them find the same ends;
- * only chunk.c and the test that compares them include this. Pure; any thread.
+ * only chunk.c and the test that compares them include this. Any thread.
  *
  * Every agent must cut in the same places, or equal files would share no blocks: the numbers here are part of the
  * protocol (docs/protocol.md, 5). */

@@ -1,14 +1,14 @@
 /* The search for cuts with the vectors of 64-bit ARM: see chunk_find.h.
  *
  * Of sixteen bytes read at q, the words are those at q, q + 2, ... q + 14: products with vectors read two, four and six
- * bytes further add up to the filter's sum at eight ends. The same, read a byte further, gives the eight between them. */
+ * bytes further add up to the filter's sum at eight ends. A byte further, they give the eight between them. */
 #if defined(__aarch64__)
 
 #include "sync/hash/chunk_find.h"
 
 #include <arm_neon.h>
 
-static inline int16x8_t words(const uint8_t *q)
+static inline int16x8_t words_at(const uint8_t *q)
 {
 	return vreinterpretq_s16_u8(vld1q_u8(q));
 }
@@ -16,7 +16,7 @@ static inline int16x8_t words(const uint8_t *q)
 /* All ones in the lanes of the ends whose bytes pass. */
 static inline uint16x8_t passes_neon(const uint8_t *q)
 {
-	int16x8_t w0 = words(q), w1 = words(q + 2), w2 = words(q + 4), w3 = words(q + 6);
+	int16x8_t w0 = words_at(q), w1 = words_at(q + 2), w2 = words_at(q + 4), w3 = words_at(q + 6);
 	int32x4_t low = vmull_n_s16(vget_low_s16(w0), (int16_t)CHUNK_K0);
 	int32x4_t high = vmull_high_n_s16(w0, (int16_t)CHUNK_K0);
 	int16x8_t middle;

@@ -1,8 +1,9 @@
 /* The search for cuts with the vectors of x86: see chunk_find.h.
  *
- * Lane i of a vector read at q holds the bytes q + 4i to q + 4i + 3: a multiply-add makes the first half of the filter's
- * sum there, and the same of a vector read at q + 4 the second. So four pairs of vectors, each read a byte further,
- * cover every end of a stretch as long as a vector. Vectors of 64 bytes gain nothing over 32: both are faster than memory. */
+ * Lane i of a vector read at q holds the bytes q + 4i to q + 4i + 3: a multiply-add makes the first half of the
+ * filter's sum there, and the same of a vector read at q + 4 the second. So four pairs of vectors, each read a byte
+ * further, cover every end of a stretch as long as a vector. Vectors of 64 bytes gain nothing over 32: both are faster
+ * than memory. */
 #if defined(__x86_64__)
 
 #include "sync/hash/chunk_find.h"
