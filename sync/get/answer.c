@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+enum { RESPONSE_PARTS = 8 }; /* of which a new response is one */
+
 /* The content is one small block: its bytes go to the owner, who verifies them when they are installed. */
 static void small_arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *bytes)
 {
@@ -39,36 +41,114 @@ static void block_arrived(struct download *d, uint32_t block, uint64_t peer, str
 	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
 }
 
+/* How fast the peer answers; what it was asked for may be chosen anew. */
+static void note_response(struct get *g, const struct get_request *r)
+{
+	struct source_peer *p = r->peer;
+	int64_t ms = get_now(g) - r->sent_ms;
+
+	p->rest_ms = 0;
+	p->byte_ms = get_now(g);
+	p->response_ms = p->response_ms == 0 ? ms : (p->response_ms * (RESPONSE_PARTS - 1) + ms) / RESPONSE_PARTS;
+	if (p->response_ms < 1)
+		p->response_ms = 1;
+}
+
+static void note_arrival(struct download *d, uint32_t block, uint32_t len)
+{
+	struct get *g = d->g;
+
+	g->counters.blocks_received++;
+	g->counters.bytes_received += len;
+	d->moved_ms = get_now(g);
+	if (d->spread_at_ms == 0) {
+		d->spread_block = block;
+		d->spread_at_ms = get_now(g);
+	}
+}
+
+/* Which block an answer is. False: it answers something else than was asked, or is a block that is here already. */
+static bool is_welcome(struct get_request *r, uint32_t chosen, const struct slab *bytes, uint32_t *block)
+{
+	struct download *d = r->d;
+	uint64_t peer = r->peer->id;
+	bool credit = r->block == ANY_BLOCK;
+
+	*block = credit ? chosen : r->block;
+	if (credit != (chosen != SWARM_AS_ASKED) || *block >= d->list.n || bytes->n != d->list.b[*block].len) {
+		request_forget(r, true);
+		source_lied(d, peer, "sent a block of a different length than requested");
+		return false;
+	}
+	if (credit && (d->state_of[*block] == BLOCK_HAVE || d->state_of[*block] == BLOCK_BUSY)) {
+		request_forget(r, true);
+		return false;
+	}
+	return true;
+}
+
+/* The same block may have been asked of another peer too, which need not send it any more. */
+static void settle(struct get_request *r, uint32_t block)
+{
+	struct download *d = r->d;
+	struct get_request *other = r->twin;
+	bool credit = r->block == ANY_BLOCK;
+
+	request_forget(r, false);
+	if (credit && d->state_of[block] == BLOCK_REQUESTED)
+		other = request_of(d, block);
+	if (other == NULL)
+		return;
+	if (credit && other->twin != NULL)
+		request_cancel_one(other->twin);
+	request_cancel_one(other);
+}
+
 /* The peer answered, so it is not silent, whatever it sent. A block of the wrong length is a lie; no block means that
  * the peer does not have it any more. */
 void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t chosen, struct slab *bytes)
 {
 	struct get_request *r = request_find(g, peer, request);
 	struct download *d;
-	uint32_t block, len;
+	uint32_t block;
 
-	if (r == NULL || r->block == NO_BLOCK || chosen != SWARM_AS_ASKED) {
+	if (r == NULL || r->block == NO_BLOCK) {
 		slab_free(bytes);
 		return;
 	}
 	d = r->d;
-	block = r->block;
-	len = r->len;
 	request_answered(g, r->peer);
-	if (bytes->p != NULL && bytes->n == len) {
-		request_forget(r, false);
-		g->counters.blocks_received++;
-		g->counters.bytes_received += len;
+	note_response(g, r);
+	if (bytes->p == NULL) {
+		request_forget(r, true);
+		source_has_not(d, peer);
+	} else if (is_welcome(r, chosen, bytes, &block)) {
+		settle(r, block);
+		note_arrival(d, block, d->list.b[block].len);
 		block_arrived(d, block, peer, bytes);
 		return;
 	}
-	request_forget(r, true);
-	if (bytes->p != NULL) {
-		source_lied(d, peer, "sent a block of a different length than requested");
-	} else {
-		source_has_not(d, peer);
-	}
 	slab_free(bytes);
+}
+
+/* Blocks are named to that giver from now on, after a pause. */
+void get_take_out(struct get *g, uint64_t peer, uint32_t request)
+{
+	struct get_request *r = request_find(g, peer, request);
+	struct source_peer *p;
+	struct get_source *s;
+	struct download *d;
+
+	if (r == NULL || r->block != ANY_BLOCK)
+		return;
+	d = r->d;
+	p = r->peer;
+	request_answered(g, p);
+	request_forget(r, true);
+	s = source_find(d, peer);
+	if (s != NULL && s->out_ms == 0)
+		s->out_ms = get_now(g);
+	request_cancel_credits(d, p);
 }
 
 /* A whole list opens the part; else the next piece is requested, or the list begins again at another source. */
@@ -98,42 +178,4 @@ void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t firs
 bool get_expects(struct get *g, uint64_t peer, uint32_t request)
 {
 	return request_find(g, peer, request) != NULL;
-}
-
-void get_take_out(struct get *g, uint64_t peer, uint32_t request)
-{
-	struct slab none = { 0 };
-
-	get_take_block(g, peer, request, SWARM_AS_ASKED, &none);
-}
-
-bool get_take_map(struct get *g, uint64_t peer, const struct swarm_map *map)
-{
-	struct source_peer *p = get_peer(g, peer);
-	bool bad;
-
-	(void)swarm_maps_take(&p->maps, map, &bad);
-	get_sources_changed(g);
-	return !bad;
-}
-
-bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
-{
-	struct source_peer *p = get_peer(g, peer);
-	bool bad;
-
-	(void)swarm_maps_have(&p->maps, map, runs, n, NULL, NULL, &bad);
-	get_wake(g);
-	return !bad;
-}
-
-bool get_is_getting(const struct get *g, const struct content *c)
-{
-	const struct download *d;
-
-	DL_FOREACH(g->downloads, d) {
-		if (!d->parked && content_equal(&d->c, c))
-			return true;
-	}
-	return false;
 }

@@ -85,6 +85,7 @@ static void download_die(struct download *d)
 static void download_stop(struct download *d)
 {
 	download_leave_lane(d);
+	announce_end(d, d->gone && d->list.n > 0 && d->have == d->list.n);
 	request_cancel_download(d);
 	download_set_hungry(d, false);
 	for (size_t i = 0; i < d->narrived; i++) {
@@ -114,6 +115,7 @@ void download_drop(struct download *d, bool keep)
 	}
 	d->state = DOWNLOAD_DYING;
 	download_stop(d);
+	holders_end(d);
 	*d->slot = NULL;
 	d->slot = NULL;
 	d->owner = NULL;

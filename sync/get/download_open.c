@@ -28,6 +28,8 @@ static void take_up(struct download *d, struct part_job *job)
 			d->claimed = true;
 		}
 	}
+	source_refresh(d);
+	announce_all(d);
 	if (d->have == d->list.n)
 		download_complete(d);
 }

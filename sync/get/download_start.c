@@ -149,6 +149,8 @@ static struct get_stop start_parked(struct download *d)
 		return stop;
 	download_unpark(d);
 	d->full = false;
+	d->moved_ms = get_now(g);
+	announce_all(d);
 	if (d->state == DOWNLOAD_READY) {
 		download_leave_lane_if_light(d);
 		g->c.hooks->ready(g->c.arg, d->owner);
@@ -168,9 +170,9 @@ struct get_stop download_start(struct download *d, const struct queue_entry *lan
 	d->in_lane = true;
 	source_refresh(d);
 	source_forgive(d);
-	if (d->parked && (d->have == d->list.n || source_any(d) != NULL))
+	if (d->parked && (d->have == d->list.n || source_some(d)))
 		return start_parked(d);
-	if (source_any(d) == NULL && (d->memory || !has_copy))
+	if (!source_some(d) && (d->memory || !has_copy))
 		return get_why(source_reason(d));
 	if (d->parked)
 		return start_parked(d);

@@ -26,8 +26,11 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 		d->have--;
 		d->done -= d->list.b[block].len;
 	}
+	if ((old == BLOCK_NEEDED) != (state == BLOCK_NEEDED))
+		holders_need(d, block, state == BLOCK_NEEDED);
 	d->needed -= old == BLOCK_NEEDED;
 	d->requested -= old == BLOCK_REQUESTED;
+	d->busy -= old == BLOCK_BUSY;
 	d->state_of[block] = (uint8_t)state;
 	if (state == BLOCK_HAVE) {
 		d->have++;
@@ -35,6 +38,9 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	}
 	d->needed += state == BLOCK_NEEDED;
 	d->requested += state == BLOCK_REQUESTED;
+	d->busy += state == BLOCK_BUSY;
+	if (state == BLOCK_HAVE && old != BLOCK_HAVE)
+		announce_block(d, block);
 	if (d->state != DOWNLOAD_DYING)
 		download_set_hungry(d, d->needed > 0 && !d->parked);
 	get_wake(d->g);
@@ -53,6 +59,8 @@ void download_set_list(struct download *d, struct blocklist *list)
 		d->offset_of[i] = offset;
 		offset += d->list.b[i].len;
 	}
+	if (!d->memory)
+		holders_begin(d);
 }
 
 void download_leave_lane(struct download *d)
@@ -70,7 +78,8 @@ void download_leave_lane_if_light(struct download *d)
 
 size_t download_list_bytes(const struct download *d)
 {
-	return (size_t)d->c.nblocks * (sizeof(struct block) + sizeof(d->state_of[0]) + sizeof(d->offset_of[0]));
+	return (size_t)d->c.nblocks * (sizeof(struct block) + sizeof(d->state_of[0]) + sizeof(d->offset_of[0])) +
+	       swarm_index_bytes(d->c.nblocks);
 }
 
 void download_unpark(struct download *d)

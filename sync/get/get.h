@@ -127,7 +127,7 @@ void get_sources_changed(struct get *g);
 void get_pump(struct get *g);
 /* Removes spare parts that have been kept long enough. Returns when the next is due; INT64_MAX: none is. */
 int64_t get_run_spares(struct get *g);
-/* Once per second while a download is under way: measures rates, and gives up requests that nobody answers. */
+/* When it is due: measures rates, and gives up requests that nobody answers. */
 void get_tick(struct get *g);
 /* When get_tick() is due; INT64_MAX: nothing is under way. */
 int64_t get_due(const struct get *g);

@@ -1,8 +1,8 @@
 /* Shared by the files of sync/get; nobody else includes it. The loop's thread; workers see only the jobs of part.c.
  *
- * From the lowest to the highest: liars.c, pick.c, queue.c, part_map.c, part.c, parts.c know no downloads;
- * get_state.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs); list.c;
- * download_open.c; window.c; blocks.c, download_start.c, answer.c; get.c. */
+ * From the lowest to the highest: liars.c, queue.c, part_map.c, part.c, parts.c know no downloads;
+ * get_state.c; holders.c, announce.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs);
+ * list.c; download_open.c; window.c; late.c; blocks.c, download_start.c, answer.c; maps.c; get.c. */
 #ifndef LANYARD_SYNC_GET_INTERNAL_H
 #define LANYARD_SYNC_GET_INTERNAL_H
 
@@ -11,14 +11,16 @@
 
 #include "sync/get/get.h"
 #include "sync/get/part.h"
-#include "sync/get/pick.h"
+#include "sync/swarm/pick.h"
 
 enum {
 	RATE_SAMPLES = 5,
-	NO_BLOCK = PICK_NONE,
+	NO_BLOCK = SWARM_NONE,
+	ANY_BLOCK = SWARM_NONE - 1, /* of a request: whichever the peer chooses */
 	ARRIVING_MIN = 4096,        /* more bytes than pings make within REQUEST_TIMEOUT_MS: an answer is under way */
 	REQUEST_TIMEOUT_MS = 30000, /* without any answer from that peer */
 	TICK_MS = 1000,
+	WATCH_MS = 100, /* how often it is looked who is late */
 };
 
 enum download_state {
@@ -44,9 +46,19 @@ enum block_state {
 struct get_source {
 	uint64_t peer;
 	bool bad; /* sent wrong bytes, or does not have it any more: not asked until it announces something new */
-	int64_t not_before_ms; /* too slow: others are asked until then */
-	uint32_t cursor;       /* the block after the last one it was asked for; NO_BLOCK: none yet */
-	uint8_t *have; /* one bit per block that it has; owned; NULL: it has all (at present, every source does) */
+	int64_t not_before_ms;   /* too slow: others are asked until then */
+	uint32_t cursor;         /* the block after the last one it was asked for; NO_BLOCK: none yet */
+	bool offers;             /* it has all, as far as the owner knows */
+	struct swarm_known *map; /* what it told of its blocks, which counts; in its book; NULL: nothing */
+	uint32_t wanted;         /* of an incomplete one's blocks: those that are NEEDED */
+	size_t credits;          /* requests of any block that are out */
+	int64_t out_ms;          /* when it said that all blocks are out; 0: it did not */
+};
+
+/* Who was told which blocks are here. */
+struct told {
+	uint64_t peer;
+	bool stranger; /* it was not known to have any */
 };
 
 /* A peer as sync/get sees it: what it was asked for, and how it answers. */
@@ -60,6 +72,11 @@ struct source_peer {
 	int64_t answered_ms;    /* when it last answered a request */
 	int64_t last_answer_ms; /* when a part of an answer last came */
 	int64_t stalled_ms;     /* not asked before this time */
+	uint64_t seen;          /* the value of ops.arrived when it last moved byte_ms */
+	int64_t byte_ms;        /* when a byte last came */
+	int64_t response_ms;    /* from a request to its block, smoothed; 0: not known */
+	int64_t rest_ms;        /* it was late: not asked for blocks before this time */
+	bool counted;           /* while window.c runs: it has something that is needed */
 	bool silent;            /* requests to it timed out: it is asked for one thing at a time until it answers */
 	struct swarm_maps maps; /* what it told of its blocks */
 	int64_t window;         /* while window.c runs: bytes that may still be requested from it */
@@ -121,6 +138,25 @@ struct download {
 	struct piece *arrived;            /* blocks for the next write jobs; owned */
 	size_t narrived, arrived_cap;
 
+	/* The swarm (holders.c, announce.c): other members that get the same content. */
+	bool swarms;              /* it is in get.swarms: its maps go out, and those of others count */
+	struct swarm_index index; /* of the NEEDED blocks; of contents with a part, once the list is known */
+	uint64_t seed;            /* for the choice; of the content */
+	uint32_t map_number;      /* of our map of it */
+	struct told *told;        /* owned */
+	size_t ntold;
+	uint32_t *fresh; /* blocks that came since the last HAVE; owned */
+	size_t nfresh, fresh_cap;
+	int64_t fresh_ms;      /* when the last HAVE went out */
+	uint32_t busy;         /* blocks that are BUSY */
+	size_t credits;        /* requests of any block that are out, of all sources */
+	int64_t begun_ms;      /* when it began to get blocks */
+	int64_t moved_ms;      /* when a block last arrived or was announced to us */
+	uint32_t spread_block; /* measures how long a block takes from its arrival ... */
+	int64_t spread_at_ms;  /* ... which was then; 0: none is being measured */
+	int64_t spread_ms;     /* ... to its announcement, smoothed */
+	UT_hash_handle hh_root;
+
 	int64_t sample[RATE_SAMPLES]; /* `done` at the last ticks, as a ring */
 	size_t samples;
 	struct download *prev, *next;               /* in get.downloads or get.dying */
@@ -129,11 +165,12 @@ struct download {
 
 struct get_request {
 	uint32_t number;
-	uint32_t block; /* NO_BLOCK: the list */
+	uint32_t block; /* NO_BLOCK: the list; ANY_BLOCK */
 	uint32_t len;
 	int64_t sent_ms;
 	struct source_peer *peer;
 	struct download *d;
+	struct get_request *twin;        /* the same block was asked of a second peer; NULL: it was not */
 	struct get_request *prev, *next; /* in the peer's list */
 	UT_hash_handle hh;
 };
@@ -151,12 +188,22 @@ struct get {
 	struct download *hungry_small; /* of one small block that is to be requested */
 	struct download *hungry;       /* others that have blocks to request */
 	struct download *parts;        /* all with parts, dying ones too, by the part's name */
+	struct download *swarms;       /* one for each content of some blocks, by its root */
 	struct spare *spares;          /* parts on disk that no path wants, oldest first */
 	size_t ndownloads, nparked;
-	size_t parked_bytes; /* of their lists */
-	bool new_sources;    /* peers connected: downloads look for sources again */
-	bool check_sources;  /* sources are gone: downloads without any are stopped */
-	int64_t tick_ms;     /* time of the last get_tick() that did anything */
+	size_t parked_bytes;   /* of their lists */
+	bool new_sources;      /* peers connected: downloads look for sources again */
+	uint64_t random;       /* the state of swarm_random() */
+	uint32_t map_number;   /* of the last download */
+	size_t nup;            /* peers that are up */
+	int64_t have_due_ms;   /* when the next HAVE goes out; INT64_MAX: none waits */
+	int64_t watch_ms;      /* time of the last late_watch() */
+	uint64_t rate_bytes;   /* bytes_received when `rate` was measured, at rate_ms */
+	int64_t rate_ms, rate; /* bytes of blocks per second from all peers, smoothed */
+	int64_t again_ms;      /* no hooks.again(GET_NO_SOURCE) for a map before this time */
+	bool again;            /* a map came that may help what waits for a source */
+	bool check_sources;    /* sources are gone: downloads without any are stopped */
+	int64_t tick_ms;       /* time of the last get_tick() that did anything */
 	struct get_counters counters;
 };
 
@@ -172,6 +219,42 @@ void get_again(struct get *g, enum get_why why);
 struct source_peer *get_peer(struct get *g, uint64_t id); /* made when new */
 struct get_stop get_why(enum get_why why);
 struct get_stop get_disk(int error);
+
+/* --- holders.c --- */
+/* The list is known: blocks can be chosen, and what peers told counts, now and from now on. */
+void holders_begin(struct download *d);
+/* What peers told does not count any more. */
+void holders_end(struct download *d);
+/* A block became NEEDED, or is not any more. */
+void holders_need(struct download *d, uint32_t block, bool needed);
+/* Takes what a peer told of the content as this source's. */
+void holders_bind(struct download *d, struct get_source *s, struct swarm_known *k);
+/* One of the maps that the download counts is about to be forgotten. */
+void holders_forget(void *arg, struct swarm_known *k);
+/* The peer got one more block. */
+void holders_fresh(void *arg, struct swarm_known *k, uint32_t block);
+/* The download of this content that takes part in a swarm; NULL: none does. */
+struct download *holders_of(const struct get *g, const struct content *c);
+/* Whether the source has the whole content, as far as we know; and this block of it. */
+bool holders_complete(const struct download *d, const struct get_source *s);
+bool holders_has(const struct download *d, const struct get_source *s, uint32_t block);
+/* Whether it has something that is NEEDED. */
+bool holders_wanted(const struct download *d, const struct get_source *s);
+/* Whether it gets the content too, and told us. */
+bool holders_receives(const struct download *d, const struct get_source *s);
+
+/* --- announce.c --- */
+/* Tells whom it concerns which blocks are here, unless they were told before. */
+void announce_all(struct download *d);
+void announce_to(struct download *d, uint64_t peer, bool stranger);
+/* A block is here. It is announced in this turn or within some ms. */
+void announce_block(struct download *d, uint32_t block);
+/* Sends what is due. */
+void announce_turn(struct get *g);
+/* The content is not got any more: those that were told forget what is here, unless `silent`. */
+void announce_end(struct download *d, bool silent);
+/* The peer is gone. */
+void announce_peer_down(struct get *g, uint64_t peer);
 
 /* --- download_state.c --- */
 void download_set_hungry(struct download *d, bool hungry);
@@ -224,8 +307,13 @@ void source_lied(struct download *d, uint64_t peer, const char *what);
 void source_forgive(struct download *d);
 /* Whether it is connected, has the content as far as we know, and answers. */
 bool source_usable(const struct get *g, const struct get_source *s);
-/* The source to ask first: one that was not slow, or was slow the longest ago. NULL: none can be asked. */
+/* Of those that have the whole content, the one to ask first: one that was not slow, or was slow the longest ago. NULL:
+ * none can be asked. */
 struct get_source *source_any(struct download *d);
+/* Whether any can be asked, or will be when it has got more: incomplete ones count. */
+bool source_some(const struct download *d);
+/* The content's source of this peer, made when new; `offers` as in struct get_source. */
+struct get_source *source_of(struct download *d, uint64_t peer);
 /* Why source_any() found none. */
 enum get_why source_reason(const struct download *d);
 /* It was too slow: others are asked for a while. */
@@ -242,16 +330,30 @@ void request_forget(struct get_request *r, bool again);
 void request_cancel(struct get *g, struct source_peer *p, const struct download *d, size_t skip);
 /* All of a download's. */
 void request_cancel_download(struct download *d);
+/* The requests of any block of d; of this peer, or (NULL) of all. */
+void request_cancel_credits(struct download *d, const struct source_peer *p);
+/* Takes back one request. */
+void request_cancel_one(struct get_request *r);
+/* The open request of this block; NULL: none is. */
+struct get_request *request_of(const struct download *d, uint32_t block);
 /* Peers that let their requests run out are silent. */
 void request_timeouts(struct get *g);
 /* p answered a request, whatever the answer. */
 void request_answered(struct get *g, struct source_peer *p);
 
+/* --- late.c --- */
+/* Takes blocks back from peers from which no byte comes, for others that have them. */
+void late_watch(struct get *g);
+/* At the end of a download, a source that has nothing to do takes over from one that owes much, or gets a block that is
+ * late a second time. */
+void late_end(struct download *d);
+
 /* --- window.c --- */
 /* Fills the windows of the peers with requests for what downloads need. */
 void window_fill(struct get *g);
-/* At the end of a download, a source that has nothing to do takes over from one that is slow. */
-void window_steal(struct download *d);
+/* Asks a peer for one NEEDED block of d; for one that another peer was asked for. */
+void window_ask(struct download *d, struct get_source *s, uint32_t block);
+void window_ask_twice(struct download *d, struct get_source *s, struct get_request *first);
 
 /* --- list.c --- */
 /* Requests the next piece of the list from a source, unless one is requested already. */
@@ -261,6 +363,10 @@ void list_tick(struct download *d);
 enum list_taken { LIST_MORE, LIST_WHOLE, LIST_BAD };
 /* Adds a piece that came. After LIST_BAD the list begins again. */
 enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blocks, size_t n);
+
+/* --- maps.c --- */
+/* Tries again what may have a source now. */
+void maps_turn(struct get *g);
 
 /* --- blocks.c --- */
 /* Looks for blocks in local files, verifies claimed blocks, and writes what arrived: a bounded amount per turn. */

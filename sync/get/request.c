@@ -21,6 +21,17 @@ uint32_t get_request_number(void)
 	return last;
 }
 
+static void credits_changed(const struct get_request *r, bool more)
+{
+	for (size_t i = 0; i < r->d->nsources; i++) {
+		struct get_source *s = &r->d->sources[i];
+
+		if (s->peer == r->peer->id)
+			s->credits = more ? s->credits + 1 : s->credits - 1;
+	}
+	r->d->credits = more ? r->d->credits + 1 : r->d->credits - 1;
+}
+
 struct get_request *request_new(struct download *d, struct source_peer *p, uint32_t block, uint32_t len)
 {
 	struct get *g = d->g;
@@ -40,6 +51,8 @@ struct get_request *request_new(struct download *d, struct source_peer *p, uint3
 	p->nrequests++;
 	p->bytes_out += len;
 	g->bytes_out += len;
+	if (block == ANY_BLOCK)
+		credits_changed(r, true);
 	return r;
 }
 
@@ -60,12 +73,69 @@ void request_forget(struct get_request *r, bool again)
 	r->peer->nrequests--;
 	r->peer->bytes_out -= r->len;
 	g->bytes_out -= r->len;
+	if (r->twin != NULL)
+		r->twin->twin = NULL;
 	if (r->block == NO_BLOCK)
 		r->d->list_request = 0;
-	else if (again && r->d->state_of[r->block] == BLOCK_REQUESTED)
+	else if (r->block == ANY_BLOCK)
+		credits_changed(r, false);
+	else if (r->twin == NULL && again && r->d->state_of[r->block] == BLOCK_REQUESTED)
 		download_set(r->d, r->block, BLOCK_NEEDED);
 	free(r);
 	get_wake(g);
+}
+
+void request_cancel_one(struct get_request *r)
+{
+	struct get *g = r->d->g;
+	uint32_t number = r->number;
+	uint64_t peer = r->peer->id;
+
+	request_forget(r, true);
+	g->c.ops.cancel(g->c.ops_arg, peer, &number, 1);
+}
+
+static void cancel_credits_of(struct download *d, struct source_peer *p)
+{
+	uint32_t numbers[CANCEL_MAX];
+	struct get_request *r, *next;
+	size_t n = 0;
+
+	DL_FOREACH_SAFE(p->requests, r, next) {
+		if (r->d != d || r->block != ANY_BLOCK)
+			continue;
+		numbers[n++] = r->number;
+		request_forget(r, true);
+		if (n == CANCEL_MAX) {
+			d->g->c.ops.cancel(d->g->c.ops_arg, p->id, numbers, n);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		d->g->c.ops.cancel(d->g->c.ops_arg, p->id, numbers, n);
+}
+
+void request_cancel_credits(struct download *d, const struct source_peer *of)
+{
+	for (size_t i = 0; i < d->nsources && d->credits > 0; i++) {
+		struct source_peer *p = get_peer(d->g, d->sources[i].peer);
+
+		if (d->sources[i].credits > 0 && (of == NULL || p == of))
+			cancel_credits_of(d, p);
+	}
+}
+
+struct get_request *request_of(const struct download *d, uint32_t block)
+{
+	for (size_t i = 0; i < d->nsources; i++) {
+		struct get_request *r;
+
+		DL_FOREACH(get_peer(d->g, d->sources[i].peer)->requests, r) {
+			if (r->d == d && r->block == block)
+				return r;
+		}
+	}
+	return NULL;
 }
 
 /* In messages of a bounded size. A peer that is gone needs none. */

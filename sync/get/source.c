@@ -7,7 +7,10 @@
 
 #include "base/mem.h"
 
-enum { SLOW_AGAIN_MS = 10000 };
+enum {
+	SLOW_AGAIN_MS = 10000,
+	HOPE_MS = 5000, /* so long after a block came members that have nothing for us yet are waited for */
+};
 
 struct get_source *source_find(struct download *d, uint64_t peer)
 {
@@ -18,27 +21,46 @@ struct get_source *source_find(struct download *d, uint64_t peer)
 	return NULL;
 }
 
-static void source_add(void *to, uint64_t peer)
+struct get_source *source_of(struct download *d, uint64_t peer)
 {
-	struct download *d = to;
-	struct get_source *s;
+	struct get_source *s = source_find(d, peer);
 
-	if (source_find(d, peer) != NULL)
-		return;
+	if (s != NULL)
+		return s;
 	d->sources = mem_realloc(d->sources, d->nsources + 1, sizeof(*d->sources));
 	s = &d->sources[d->nsources++];
 	*s = (struct get_source){ .peer = peer, .cursor = NO_BLOCK, .bad = liars_has(d->liars, peer) };
+	return s;
+}
+
+static void source_add(void *to, uint64_t peer)
+{
+	source_of(to, peer)->offers = true;
+}
+
+/* What peers told before the download began, or its list was known. */
+static void add_maps(struct download *d)
+{
+	struct source_peer *p, *next;
+
+	HASH_ITER(hh, d->g->peers, p, next) {
+		struct swarm_known *k = p->up ? swarm_maps_find(&p->maps, &d->c) : NULL;
+
+		if (k != NULL && k->user == NULL)
+			holders_bind(d, source_of(d, p->id), k);
+	}
 }
 
 void source_refresh(struct download *d)
 {
 	d->g->c.hooks->sources(d->g->c.arg, d->owner, d->waiter, source_add, d);
+	if (d->swarms)
+		add_maps(d);
 }
 
 void source_free_all(struct download *d)
 {
-	for (size_t i = 0; i < d->nsources; i++)
-		free(d->sources[i].have);
+	holders_end(d);
 	free(d->sources);
 	d->sources = NULL;
 	d->nsources = 0;
@@ -79,7 +101,7 @@ bool source_usable(const struct get *g, const struct get_source *s)
 	const struct source_peer *p;
 
 	HASH_FIND(hh, g->peers, &s->peer, sizeof(s->peer), p);
-	return !s->bad && p != NULL && p->up && !is_silent(g, p);
+	return !s->bad && p != NULL && p->up && !is_silent(g, p) && (s->offers || s->map != NULL);
 }
 
 /* A source that owes an answer is asked last. */
@@ -97,10 +119,24 @@ struct get_source *source_any(struct download *d)
 	for (size_t i = 0; i < d->nsources; i++) {
 		struct get_source *s = &d->sources[i];
 
-		if (source_usable(d->g, s) && (best == NULL || is_better(d->g, s, best)))
+		if (source_usable(d->g, s) && holders_complete(d, s) && (best == NULL || is_better(d->g, s, best)))
 			best = s;
 	}
 	return best;
+}
+
+bool source_some(const struct download *d)
+{
+	int64_t quiet = get_now(d->g) - d->moved_ms;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		const struct get_source *s = &d->sources[i];
+
+		if (source_usable(d->g, s) &&
+		    (holders_complete(d, s) || holders_wanted(d, s) || (holders_receives(d, s) && quiet < HOPE_MS)))
+			return true;
+	}
+	return false;
 }
 
 static bool is_up(const struct get *g, uint64_t peer)

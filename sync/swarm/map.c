@@ -41,7 +41,7 @@ struct swarm_known *swarm_maps_find(const struct swarm_maps *m, const struct con
 	return NULL;
 }
 
-static struct swarm_known *of_number(const struct swarm_maps *m, uint32_t number)
+struct swarm_known *swarm_maps_of(const struct swarm_maps *m, uint32_t number)
 {
 	struct swarm_known *k;
 
@@ -79,7 +79,7 @@ struct swarm_known *swarm_maps_take(struct swarm_maps *m, const struct swarm_map
 	       map->content.size < map->content.nblocks;
 	if (*bad)
 		return NULL;
-	if ((k = of_number(m, map->number)) != NULL)
+	if ((k = swarm_maps_of(m, map->number)) != NULL)
 		known_free(m, k);
 	if ((k = swarm_maps_find(m, &map->content)) != NULL)
 		known_free(m, k);
@@ -107,7 +107,7 @@ struct swarm_known *swarm_maps_take(struct swarm_maps *m, const struct swarm_map
 	return k;
 }
 
-static bool fits(const struct swarm_known *k, const struct swarm_run *run)
+static bool run_fits(const struct swarm_known *k, const struct swarm_run *run)
 {
 	return run->n > 0 && run->first < k->content.nblocks && run->n <= k->content.nblocks - run->first;
 }
@@ -116,14 +116,14 @@ struct swarm_known *swarm_maps_have(struct swarm_maps *m, uint32_t number, const
                                     void (*fresh)(void *arg, struct swarm_known *k, uint32_t block), void *arg,
                                     bool *bad)
 {
-	struct swarm_known *k = of_number(m, number);
+	struct swarm_known *k = swarm_maps_of(m, number);
 
 	*bad = false;
 	if (k == NULL)
 		return NULL;
 	used(m, k);
 	for (size_t i = 0; i < n; i++) {
-		if (!fits(k, &runs[i])) {
+		if (!run_fits(k, &runs[i])) {
 			*bad = true;
 			return NULL;
 		}

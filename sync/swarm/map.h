@@ -71,6 +71,7 @@ struct swarm_known *swarm_maps_take(struct swarm_maps *m, const struct swarm_map
 struct swarm_known *swarm_maps_have(struct swarm_maps *m, uint32_t number, const struct swarm_run *runs, size_t n,
                                     void (*fresh)(void *arg, struct swarm_known *k, uint32_t block), void *arg,
                                     bool *bad);
+struct swarm_known *swarm_maps_of(const struct swarm_maps *m, uint32_t number);
 struct swarm_known *swarm_maps_find(const struct swarm_maps *m, const struct content *c);
 /* Whether the peer has this block. */
 bool swarm_known_has(const struct swarm_known *k, uint32_t block);
