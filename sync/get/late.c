@@ -152,7 +152,8 @@ void late_end(struct download *d)
 		struct get_source *s = &d->sources[i];
 		struct source_peer *p = get_peer(d->g, s->peer);
 
-		if (p->requests != NULL || !source_usable(d->g, s) || now < p->rest_ms ||
+		/* One that never sent a block is no help. */
+		if (p->requests != NULL || p->response_ms == 0 || !source_usable(d->g, s) || now < p->rest_ms ||
 		    d->g->c.ops.window(d->g->c.ops_arg, p->id) == 0)
 			continue;
 		if (!relieve(d, s))
