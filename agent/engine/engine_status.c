@@ -28,18 +28,8 @@ static bool count_peer(void *arg, const struct peer_group_peer *p)
 	return true;
 }
 
-static bool has_reason(void *arg, const struct fetch_download *d)
-{
-	bool *found = arg;
-
-	*found = d->reason != NULL;
-	return !*found;
-}
-
 static enum engine_state public_state(struct engine *e, const struct engine_status *s)
 {
-	bool waits = false;
-
 	if (s->error)
 		return ENGINE_ERROR;
 	if (e->token)
@@ -50,9 +40,9 @@ static enum engine_state public_state(struct engine *e, const struct engine_stat
 		return ENGINE_IN_SYNC;
 	if (!e->local || !e->fetch || !e->scanned || local_state(e->local) == LOCAL_SCANNING)
 		return ENGINE_SCANNING;
-	fetch_downloads(e->fetch, has_reason, &waits);
-	return waits || s->held || local_failing(e->local) || (s->wanted && !s->peers) ? ENGINE_WAITING
-	                                                                               : ENGINE_SYNCING;
+	return fetch_waiting(e->fetch) > 0 || s->held || local_failing(e->local) || (s->wanted && !s->peers)
+	               ? ENGINE_WAITING
+	               : ENGINE_SYNCING;
 }
 
 /* The first thing that is missing for in_sync, in the order in which a change travels. */
@@ -237,21 +227,14 @@ static bool count_refusal(void *arg, const struct fetch_refusal *r)
 	return true;
 }
 
-static bool count_reason(void *arg, const struct fetch_download *d)
-{
-	*(int64_t *)arg += d->reason != NULL;
-	return true;
-}
-
 int64_t engine_problem_count(struct engine *e)
 {
 	int64_t n = 0;
 
 	if (!engine_has_mirror(e))
 		return 0;
-	fetch_downloads(e->fetch, count_reason, &n);
 	fetch_refusals(e->fetch, count_refusal, &n);
-	return n + local_problems(e->local, NULL, NULL);
+	return n + (int64_t)fetch_waiting(e->fetch) + local_problems(e->local, NULL, NULL);
 }
 
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg)

@@ -27,7 +27,7 @@ void drop_end(struct fetch *f, struct drop *d, enum fetch_drop_end end, const ch
 
 	HASH_DEL(f->drops, d);
 	if (t != NULL && t->state == TICKET_WAITING)
-		t->due_ms = 0;
+		ticket_due(f, t, 0);
 	f->state_changed = true;
 	fetch_wake(f);
 	if (d->done != NULL)

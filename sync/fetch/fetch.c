@@ -65,7 +65,7 @@ static void report_change(struct fetch *f)
 static void end_of_turn(void *arg)
 {
 	struct fetch *f = arg;
-	int64_t waiting = INT64_MAX;
+	int64_t waiting;
 
 	if (f->stopping)
 		batch_send(f);
@@ -78,8 +78,7 @@ static void end_of_turn(void *arg)
 	leftovers_pump(f);
 	wants_fill(f);
 	route_awaited(f);
-	if (f->count[TICKET_WAITING] > 0)
-		waiting = route_due(f);
+	waiting = route_due(f);
 	route_fresh(f);
 	guard_turn(f);
 	getting_start(f);
@@ -113,6 +112,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	f->timer_at_ms = INT64_MAX;
 	f->walk.again_ms = INT64_MAX;
 	f->walk.list_ms = INT64_MAX;
+	f->settled_due_ms = INT64_MAX;
 	f->was_idle = true;
 	f->walk.after = mem_strdup("");
 	f->guard = guard_new(f);
@@ -234,12 +234,9 @@ void fetch_peer_up(struct fetch *f, uint64_t peer)
 void fetch_settled(struct fetch *f)
 {
 	int64_t soon = fetch_now(f) + SETTLED_MS;
-	struct ticket *t;
 
-	DL_FOREACH(f->list[TICKET_WAITING], t) {
-		if (t->reason == REASON_NO_SOURCE && t->due_ms > soon)
-			t->due_ms = soon;
-	}
+	if (f->waits_for[REASON_NO_SOURCE] != NULL && f->settled_due_ms > soon)
+		f->settled_due_ms = soon;
 	if (f->walk.sourceless && f->walk.again_ms > soon + SOURCELESS_MS)
 		f->walk.again_ms = soon + SOURCELESS_MS;
 	fetch_wake(f);
@@ -282,17 +279,13 @@ void fetch_peer_left(struct fetch *f, uint64_t peer)
 bool fetch_installing(const struct fetch *f, const char *path)
 {
 	const struct ticket *t = ticket_find(f, path);
-	size_t len = strlen(path);
+	const struct busy_folder *folder;
 
 	if (t != NULL && (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING)))
 		return true;
 	/* A folder may be made writable for a moment while something in it is replaced. */
-	DL_FOREACH(f->list[TICKET_INSTALLING], t) {
-		if (strncmp(t->want.path, path, len) == 0 && t->want.path[len] == '/' &&
-		    strchr(t->want.path + len + 1, '/') == NULL)
-			return true;
-	}
-	return false;
+	HASH_FIND(hh, f->busy, path, strlen(path), folder);
+	return folder != NULL;
 }
 
 void fetch_row_changed(struct fetch *f, const char *path)
@@ -308,7 +301,7 @@ void fetch_row_changed(struct fetch *f, const char *path)
 	}
 	if (t == NULL || t->state != TICKET_WAITING)
 		return;
-	t->due_ms = 0;
+	ticket_due(f, t, 0);
 	fetch_wake(f);
 }
 

@@ -15,6 +15,7 @@ void fetch_debug(const struct fetch *f, debug_fn *fn, void *arg)
 
 	for (size_t i = 0; i < TICKET_STATES; i++)
 		fn(arg, "fetch", states[i], (int64_t)f->count[i]);
+	fn(arg, "fetch", "ticket_visits", (int64_t)f->visits);
 	fn(arg, "fetch", "queue_length", (int64_t)queue_length(get_queue(f->get)));
 	fn(arg, "fetch", "batches", f->batches_out);
 	fn(arg, "fetch", "jobs", f->jobs);

@@ -4,7 +4,8 @@
  * be done, route.c sends it into one of the states below, getting.c has its content got by sync/get, batch.c has it
  * installed by sync/install, and batch_result.c writes the row.
  *
- * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; allowance.c; listed.c, ticket.c;
+ * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; ticket_due.c; allowance.c;
+ * listed.c, ticket.c;
  * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; fetch_choices.c;
  * batch_result.c; batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's
  * thread. */
@@ -14,6 +15,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/heap.h"
 #include "sync/fetch/fetch.h"
 #include "sync/fetch/guard.h"
 #include "sync/get/get.h"
@@ -105,6 +107,10 @@ struct ticket {
 	int64_t since_ms,
 		due_ms; /* when it came into its state; when a waiting one is tried again (INT64_MAX: by an event) */
 	struct ticket *prev, *next;                   /* in its state's list */
+	struct heap_entry waits;                      /* WAITING: in fetch.waiting */
+	enum reason waits_for;                        /* WAITING: in whose list it is */
+	struct ticket *reason_prev, *reason_next;     /* there */
+	struct busy_folder *busy;                     /* INSTALLING: its folder */
 	struct ticket *unstored_prev, *unstored_next; /* in its peer's list */
 	enum ticket_root by_root;
 	UT_hash_handle hh_root;
@@ -136,6 +142,13 @@ struct fetch_peer {
 
 struct install_batch;
 struct drop_job;
+
+/* A folder in which a batch that is out works. */
+struct busy_folder {
+	size_t n; /* of its tickets that are INSTALLING */
+	UT_hash_handle hh;
+	char path[];
+};
 
 struct completed {
 	char *path;
@@ -181,6 +194,12 @@ struct fetch {
 	struct ticket *tickets;   /* by path */
 	struct ticket *list[TICKET_STATES];
 	size_t count[TICKET_STATES];
+	struct heap waiting;                    /* WAITING ones, by when they are tried again or listed */
+	size_t waiting_brief;                   /* WAITING ones without a reason */
+	struct ticket *waits_for[REASON_COUNT]; /* WAITING ones by reason; the one that has waited longest first */
+	struct busy_folder *busy;               /* by path */
+	uint64_t visits;          /* of tickets by walks through many: per file that must not grow with their number */
+	int64_t settled_due_ms;   /* when those without a source are tried, since a peer settled more; INT64_MAX */
 	bool rmdirs_sorted;       /* RMDIR's list is sorted: a folder's contents before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
@@ -227,6 +246,24 @@ struct fetch_peer *fetch_peer_get(struct fetch *f, uint64_t id); /* made when ne
 void fetch_job_begin(struct fetch *f);
 void fetch_job_end(struct fetch *f);
 
+/* --- ticket_due.c --- */
+/* When a waiting ticket is tried again; INT64_MAX: by an event. */
+void ticket_due(struct fetch *f, struct ticket *t, int64_t due_ms);
+/* Something else changed that says when a waiting one is due: stored, listed. */
+void ticket_due_update(struct fetch *f, struct ticket *t);
+/* The waiting ticket that is due next to be tried, or to be listed, and when; NULL, INT64_MAX: none waits. */
+struct ticket *ticket_next_due(const struct fetch *f);
+int64_t ticket_next_due_ms(const struct fetch *f);
+/* For ticket.c: it came to WAITING, with its reason set; it leaves. The same for INSTALLING. */
+void ticket_wait_begins(struct fetch *f, struct ticket *t);
+void ticket_wait_ends(struct fetch *f, struct ticket *t);
+void ticket_folder_begin(struct fetch *f, struct ticket *t);
+void ticket_folder_end(struct fetch *f, struct ticket *t);
+/* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
+void ticket_retry(struct fetch *f, enum reason reason);
+/* The one that has waited longest for the disk, and for at least a second, is tried in this turn. */
+void ticket_retry_disk(struct fetch *f);
+
 /* --- ticket.c --- */
 struct ticket *ticket_find(const struct fetch *f, const char *path);
 /* Takes the record over. FRESH. */
@@ -243,10 +280,6 @@ void ticket_set_stored(struct fetch *f, struct ticket *t);
 void ticket_store(struct fetch *f, struct ticket *t);
 /* Frees the block list that came along with its record. */
 void ticket_drop_blocks(struct fetch *f, struct ticket *t);
-/* Waiting ones with this reason, or any (REASON_NONE) but those without a source, are tried in this turn. */
-void ticket_retry(struct fetch *f, enum reason reason);
-/* The one that has waited longest for the disk, and for at least a second, is tried in this turn. */
-void ticket_retry_disk(struct fetch *f);
 /* A move is given up: both halves go their own ways, at the end of this turn. t: either. */
 void ticket_unpair(struct fetch *f, struct ticket *t);
 /* Whether fewer than `max` tickets are under way, those that wait not counted. */

@@ -128,12 +128,19 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 		(void)route_load(f, theirs->path);
 }
 
+/* Whether something is lost when the index takes the record: the bytes of a file, which would have to be requested, or
+ * the time of a folder, whose files would come before it. */
+static bool loses_when_stored(const struct record *theirs, const uint8_t *bytes)
+{
+	return bytes != NULL || record_is(theirs, RECORD_DIR);
+}
+
 /* A ticket for a record that changes the disk, and is wanted. NULL: it is only stored in the index, for later. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     bool only_meta)
 {
 	bool hold = f->started && !f->paused &&
-	            f->unstored_bytes < (bytes != NULL ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
+	            f->unstored_bytes < (loses_when_stored(theirs, bytes) ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
 	            (only_meta || is_complete(theirs, bytes));
 	struct record want;
 	struct ticket *t;

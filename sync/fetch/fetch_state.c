@@ -47,6 +47,7 @@ static void fetch_free_rest(struct fetch *f)
 		free(f->completed[i].path);
 	for (size_t i = 0; i < FIRSTS_MAX; i++)
 		free(f->firsts[i]);
+	heap_clear(&f->waiting);
 	free(f->walk.after);
 	free(f->missing.why);
 	free(f);

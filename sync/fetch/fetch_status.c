@@ -76,6 +76,13 @@ void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct f
 	}
 }
 
+size_t fetch_waiting(const struct fetch *f)
+{
+	if (f->missing.why != NULL)
+		return HASH_COUNT(f->tickets) - f->count[TICKET_FRESH] - f->count[TICKET_PAIRED];
+	return f->count[TICKET_WAITING] - f->waiting_brief;
+}
+
 const char *fetch_waits_for(const struct fetch *f, const char *path)
 {
 	const struct ticket *t = ticket_find(f, path);

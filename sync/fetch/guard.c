@@ -289,7 +289,7 @@ static void weigh_again(struct fetch *f, const char *path)
 	if (t == NULL)
 		(void)route_load(f, path);
 	else if (t->state == TICKET_WAITING)
-		t->due_ms = 0;
+		ticket_due(f, t, 0);
 	fetch_wake(f);
 }
 

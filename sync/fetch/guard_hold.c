@@ -261,8 +261,8 @@ static int64_t release_unkept(struct fetch *f)
 	const struct ticket *t;
 	int64_t n = 0;
 
-	DL_FOREACH(f->list[TICKET_WAITING], t)
-		n += t->reason == REASON_UNKEPT;
+	DL_FOREACH2(f->waits_for[REASON_UNKEPT], t, reason_next)
+		n++;
 	if (n > 0)
 		f->guard->pass_until_s = clock_wall_s() + RELEASED_S;
 	return n;

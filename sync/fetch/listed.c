@@ -132,6 +132,7 @@ void listed_sourceless(struct fetch *f, struct ticket *t)
 	if (t->listed || t->repair || t->unstored || t->want.path == NULL || t->want.deleted)
 		return;
 	t->listed = true;
+	ticket_due_update(f, t);
 	if (listed_is_full(f) || index_list_add(f->c.index, &t->want, t->peer) < 0)
 		return;
 	if (t->want.absent && t->peer != 0)

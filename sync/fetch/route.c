@@ -367,29 +367,26 @@ void route_awaited(struct fetch *f)
 	}
 }
 
+/* No more than waited at the beginning are tried, since one that is tried may wait again at once. */
 int64_t route_due(struct fetch *f)
 {
-	int64_t now = fetch_now(f), next = INT64_MAX;
-	size_t left = f->count[TICKET_WAITING];
-	struct ticket *t, *after;
+	int64_t now = fetch_now(f);
+	size_t left;
+	struct ticket *t;
 
-	/* A ticket that waits again is appended, and not tried twice. */
-	for (t = f->list[TICKET_WAITING]; t != NULL && left > 0; t = after, left--) {
-		after = t->next;
+	if (now >= f->settled_due_ms) {
+		f->settled_due_ms = INT64_MAX;
+		ticket_retry(f, REASON_NO_SOURCE);
+	}
+	for (left = f->count[TICKET_WAITING]; left > 0 && ticket_next_due_ms(f) <= now; left--) {
+		t = ticket_next_due(f);
+		f->visits++;
 		if (t->due_ms <= now) {
 			ticket_to(f, t, TICKET_FRESH);
 			route_judge(f, t);
+		} else {
+			listed_sourceless(f, t);
 		}
 	}
-	DL_FOREACH(f->list[TICKET_WAITING], t) {
-		if (t->due_ms < next)
-			next = t->due_ms;
-		if (t->listed || !reason_lists(t->reason))
-			continue;
-		if (now - t->failing_ms >= SOURCELESS_MS)
-			listed_sourceless(f, t);
-		else if (t->failing_ms + SOURCELESS_MS < next)
-			next = t->failing_ms + SOURCELESS_MS;
-	}
-	return next;
+	return ticket_next_due_ms(f) < f->settled_due_ms ? ticket_next_due_ms(f) : f->settled_due_ms;
 }

@@ -8,10 +8,7 @@
 #include "base/mem.h"
 #include "sync/plan/pattern.h"
 
-enum {
-	DISK_RETRY_MS = 1000,
-	FEW = 64, /* tickets that each peer may have, however many others have */
-};
+enum { FEW = 64 }; /* tickets that each peer may have, however many others have */
 
 struct ticket *ticket_find(const struct fetch *f, const char *path)
 {
@@ -28,6 +25,10 @@ static void list_add(struct fetch *f, struct ticket *t, enum ticket_state state)
 	DL_APPEND(f->list[state], t);
 	f->count[state]++;
 	f->rmdirs_sorted &= state != TICKET_RMDIR;
+	if (state == TICKET_WAITING)
+		ticket_wait_begins(f, t);
+	else if (state == TICKET_INSTALLING)
+		ticket_folder_begin(f, t);
 }
 
 void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer)
@@ -87,6 +88,10 @@ void ticket_leave_state(struct fetch *f, struct ticket *t)
 		ticket_root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
 		queue_remove(get_queue(f->get), &t->queued);
+	else if (t->state == TICKET_WAITING)
+		ticket_wait_ends(f, t);
+	else if (t->state == TICKET_INSTALLING)
+		ticket_folder_end(f, t);
 	DL_DELETE(f->list[t->state], t);
 	f->count[t->state]--;
 }
@@ -137,6 +142,7 @@ void ticket_set_stored(struct fetch *f, struct ticket *t)
 	DL_DELETE2(p->unstored, t, unstored_prev, unstored_next);
 	f->unstored_bytes -= t->cost;
 	t->unstored = false;
+	ticket_due_update(f, t);
 	f->state_changed = true;
 }
 
@@ -187,33 +193,6 @@ void ticket_drop_blocks(struct fetch *f, struct ticket *t)
 {
 	f->short_lists -= t->blocks.n;
 	blocklist_clear(&t->blocks);
-}
-
-void ticket_retry(struct fetch *f, enum reason reason)
-{
-	struct ticket *t;
-
-	DL_FOREACH(f->list[TICKET_WAITING], t) {
-		if (reason != REASON_NONE ? t->reason == reason : t->reason != REASON_NO_SOURCE)
-			t->due_ms = 0;
-	}
-	fetch_wake(f);
-}
-
-void ticket_retry_disk(struct fetch *f)
-{
-	int64_t now = fetch_now(f);
-	struct ticket *t, *first = NULL;
-
-	DL_FOREACH(f->list[TICKET_WAITING], t) {
-		if (reason_is_disk(t->reason) && now - t->since_ms >= DISK_RETRY_MS &&
-		    (first == NULL || t->since_ms < first->since_ms))
-			first = t;
-	}
-	if (first != NULL) {
-		first->due_ms = 0;
-		fetch_wake(f);
-	}
 }
 
 void ticket_unpair(struct fetch *f, struct ticket *t)

@@ -97,9 +97,10 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 	t->reason = reason;
 	ticket_to(f, t, TICKET_WAITING);
 	/* The offer that no connected peer could serve may be gone by now. */
-	t->due_ms = t->rejudge && reason == REASON_NO_SOURCE ? 0
-	            : reason == REASON_HELD                  ? INT64_MAX
-	                                                     : fetch_now(f) + reason_patience_ms(reason, t->tries);
+	ticket_due(f, t,
+	           t->rejudge && reason == REASON_NO_SOURCE ? fetch_now(f) + 1
+	           : reason == REASON_HELD                  ? INT64_MAX
+	                                                    : fetch_now(f) + reason_patience_ms(reason, t->tries));
 	if (reason_is_problem(reason) && t->reported != reason && f->c.problem != NULL) {
 		t->reported = reason;
 		f->c.problem(f->c.arg, t->want.path, reason_text(reason));
