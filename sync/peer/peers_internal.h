@@ -170,7 +170,7 @@ struct talk {
 	int reads;                 /* at workers */
 	struct serve_list *lists;
 	size_t nlists;
-	struct swarm_maps maps; /* what the peer told of its blocks */
+	struct swarm_maps maps; /* what the peer told of contents that are whole here */
 	uint32_t maps_told;     /* how many maps of our own contents it was sent */
 	bool roster_due;        /* the whole roster is to be sent when there is room */
 	bool mail_told;         /* the peer was sent all requests that count */
@@ -223,7 +223,7 @@ struct peers {
 	struct session *sessions;
 	size_t nsessions;
 	size_t nowed;        /* sessions that wait for blocks */
-	size_t spread_bytes; /* of all spreads */
+	size_t spread_bytes; /* of all spreads, and of the maps of their receivers */
 	struct dialler *dialler;
 	int port;
 	struct loop_timer *tick; /* runs while there are sessions */

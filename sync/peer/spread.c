@@ -185,35 +185,52 @@ static void draw_begin(struct talk *t, struct swarm_known *k)
 			give_announced(s->give, r, i);
 }
 
-/* A peer that lacks blocks learns that all are here. */
-static void answer_map(struct talk *t, struct swarm_known *k)
+/* What the book has counts in what all of them may have. */
+static struct swarm_known *book_take(struct talk *t, const struct swarm_map *map, bool *bad)
 {
-	struct swarm_map all = { .content = k->content, .all = true };
+	size_t before = t->maps.bytes;
+	struct swarm_known *k;
 
-	if (!spread_is_whole(t->group, &k->content))
-		return;
-	draw_begin(t, k);
-	all.number = SPREAD_NUMBERS | t->maps_told++;
-	spread_map_out(t, &all);
+	t->maps.forget = draw_over;
+	t->maps.arg = t;
+	k = swarm_maps_take(&t->maps, map, bad);
+	t->session->peers->spread_bytes += t->maps.bytes - before;
+	return k;
 }
 
-/* What was given of a content is not forgotten when its only receiver sends another map of it. */
+/* The peer lacks blocks of a content that is whole here, and learns that. */
+static bool is_receiver(struct talk *t, const struct swarm_map *map)
+{
+	struct swarm_map all = { .content = map->content, .all = true };
+
+	if (!map->tell || map->all || map->gone || !spread_is_whole(t->group, &map->content))
+		return false;
+	all.number = SPREAD_NUMBERS | t->maps_told++;
+	spread_map_out(t, &all);
+	return t->session->peers->spread_bytes + swarm_bits_size(map->content.nblocks) <= SPREAD_BYTES;
+}
+
+/* The book has only the maps of receivers; any other ends an earlier one of its number or content. What was given of a
+ * content is not forgotten when its only receiver sends another map of it. */
 void spread_map_in(struct talk *t, const struct msg_map *m)
 {
 	struct peer_group *g = t->group;
-	struct spread *keep = spread_find(g, &m->map.content);
+	struct swarm_map map = m->map;
+	struct spread *keep;
 	struct swarm_known *known;
 	bool bad;
 
+	if (!g->config.hooks->map(g->config.arg, t->session->peer, &m->map)) {
+		talk_misbehaved(t, "", "told of blocks that no content has");
+		return;
+	}
+	keep = spread_find(g, &map.content);
 	if (keep)
 		keep->users++;
-	t->maps.forget = draw_over;
-	t->maps.arg = t;
-	known = swarm_maps_take(&t->maps, &m->map, &bad);
-	if (bad || !g->config.hooks->map(g->config.arg, t->session->peer, &m->map))
-		talk_misbehaved(t, "", "told of blocks that no content has");
-	else if (known && known->tell && !known->all)
-		answer_map(t, known);
+	map.gone = !is_receiver(t, &map);
+	known = book_take(t, &map, &bad);
+	if (known)
+		draw_begin(t, known);
 	spread_unuse(keep);
 }
 
@@ -301,5 +318,6 @@ enum spread_next spread_next(struct talk *t, struct serve_want **w, struct block
 
 void spread_stop(struct talk *t)
 {
+	t->session->peers->spread_bytes -= t->maps.bytes;
 	swarm_maps_clear(&t->maps);
 }

@@ -1,7 +1,7 @@
 /* How fast a link carries BLOCK frames over loopback: two processes, one connection. Prints what passed a second by the
  * wall clock, and by each end's own processor time, which other load on the machine disturbs less.
  *
- * link_bench [BYTES A FRAME [FRAMES]] */
+ * link_bench [BYTES A FRAME [FRAMES [BYTES THAT MAY WAIT]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +14,14 @@
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
 
-enum { HEAD = 40, QUEUE = 4 << 20 };
+enum { HEAD = 40 };
 
 struct end {
 	struct loop *loop;
 	struct link *link;
 	bool sends;
 	size_t frame;    /* bytes of a body */
+	size_t room;     /* bytes that may wait before the next frame */
 	uint64_t frames; /* in all */
 	uint64_t done;   /* sent or received */
 	int64_t since_ns;
@@ -40,7 +41,7 @@ static void fill(struct end *e)
 {
 	uint8_t head[HEAD] = { 0 };
 
-	for (; e->done < e->frames && e->link->queued_bulk < QUEUE; e->done++)
+	for (; e->done < e->frames && e->link->queued_bulk < e->room; e->done++)
 		link_send(e->link, LINK_BULK, FRAME_BLOCK, head, HEAD, mem_dup(e->noise, e->frame), e->frame);
 }
 
@@ -101,6 +102,7 @@ static void on_up(void *arg, struct link *l, void *dial_arg)
 	e->link = l;
 	e->since_ns = clock_mono_ns();
 	l->trusted = true;
+	l->bulk_low = e->room;
 	link_listen(l, &link_events, e);
 	if (e->sends)
 		fill(e);
@@ -152,11 +154,13 @@ static int run(struct end *e, const int port[2])
 
 int main(int argc, char **argv)
 {
-	struct end e = { .frame = argc > 1 ? strtoul(argv[1], NULL, 10) : 1 << 20 };
+	struct end e = { .frame = argc > 1 ? strtoul(argv[1], NULL, 10) : 1 << 20, .room = 4 << 20 };
 	int port[2], rc, status = 1;
 	pid_t receiver;
 
 	e.frames = argc > 2 ? strtoull(argv[2], NULL, 10) : (4ULL << 30) / (e.frame + 1) + 1;
+	if (argc > 3)
+		e.room = strtoul(argv[3], NULL, 10);
 	if (e.frame > FRAME_MAX_BLOCK - HEAD || pipe(port) != 0)
 		return 2;
 	receiver = fork();
