@@ -15,6 +15,8 @@ enum { CHUNK_WINDOW = 32 };                        /* a cut depends on this many
 /* log2 of the average block size for a file of this size: floor(log2(size)) - 12, clamped. previous: what its last
  * version was cut with (0: none); it is kept while it is within one step, so that a file that grows over a power of
  * two keeps its blocks. */
+/* In records this is added to the log2: the rule that cut the file. Without it, an earlier rule did. */
+enum { CHUNK_RULE = 32 };
 uint8_t chunk_log2(int64_t size, uint8_t previous);
 size_t chunk_max(uint8_t avg_log2);
 

@@ -55,6 +55,13 @@ static int small_read_cut(int fd, struct hash_file *f)
 	uint32_t cap = 0;
 	int rc;
 
+	if (hash_known_fits(f)) {
+		rc = hash_known_compare(fd, f, &(struct hash_known_at){ 0 }, f->st.size);
+		if (rc > 0)
+			hash_known_take(f);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+	}
 	f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
 	cutter_init(&c, fd, f->st.size, f->chunk_log2, false, (struct cutter_range){ .end = f->st.size });
 	while ((rc = cutter_next(&c, &b)) > 0) {

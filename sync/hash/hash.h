@@ -25,12 +25,16 @@ struct hash_file {
 	char *path;
 	int64_t size;          /* when it was last checked: only decides how it is hashed */
 	uint8_t previous_log2; /* log2 of the block size that its last version was cut with; 0: none */
+	/* The list of its last version, if an earlier rule cut it and it has this size: while the bytes are those, the
+	 * list stays. Empty otherwise; the caller clears it. */
+	struct blocklist known;
 	/* the result */
 	enum hash_status status;
 	int error;
 	struct fs_stat st; /* DONE: of the file as it was read */
 	struct content content;
 	uint8_t chunk_log2;
+	bool kept_cuts;          /* the content is the known one, and an earlier rule's */
 	struct blocklist blocks; /* of two or more; empty otherwise; the caller clears it */
 	/* ours */
 	struct hash_file *prev, *next;

@@ -1,5 +1,5 @@
-/* Shared by hash.c (the public calls, small files), hash_large.c and hash_file.c. Nobody else includes this. The loop's
- * thread, unless a function says otherwise. */
+/* Shared by hash.c (the public calls, small files), hash_large.c, hash_known.c and hash_file.c. Nobody else includes
+ * this. The loop's thread, unless a function says otherwise. */
 #ifndef LANYARD_SYNC_HASH_HASH_INTERNAL_H
 #define LANYARD_SYNC_HASH_HASH_INTERNAL_H
 
@@ -31,6 +31,20 @@ void hash_fail(struct hash_file *f, int error);
 void hash_finish(struct hash *h, struct hash_file *f);
 /* After a job came back: if h was freed and this was its last job, frees it and returns true. */
 bool hash_ended(struct hash *h);
+
+/* --- hash_known.c --- */
+struct hash_known_at {
+	uint32_t block; /* of the list: the next to compare, */
+	int64_t pos;    /* and where it begins */
+	int64_t read;   /* bytes that the last call read */
+};
+/* Whether there is a known list, and the file has its size. */
+bool hash_known_fits(const struct hash_file *f);
+/* Any thread: compares the next `most` bytes or a little more. 1: they are the known ones (all of them, when at->block
+ * is the list's end); 0: they are not; -1 with errno. */
+int hash_known_compare(int fd, const struct hash_file *f, struct hash_known_at *at, int64_t most);
+/* The content is the known one. */
+void hash_known_take(struct hash_file *f);
 
 /* --- hash_large.c --- */
 void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f);

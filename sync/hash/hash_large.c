@@ -18,7 +18,8 @@
 
 enum {
 	JOBS_OUT = 4,
-	AHEAD = 8, /* segments cut but not stitched, at most */
+	KNOWN_STEP = 32 << 20, /* bytes compared with the known list by one job */
+	AHEAD = 8,             /* segments cut but not stitched, at most */
 	FILES_OPEN = 2,
 	SEGMENT_MIN = 8 << 20,
 	SEGMENT_BLOCKS = 64, /* a segment is this many average blocks; a multiple of the largest block */
@@ -61,6 +62,9 @@ struct hash_large {
 	int out;                 /* jobs */
 	enum hash_status status; /* HASH_DONE as long as the file is as it was when it was opened */
 	int error;               /* the first one; nothing new is begun */
+	struct hash_known_at known;
+	int known_rc; /* of the last step of comparing with the known list */
+	struct fs_stat known_after;
 	struct hash_large *prev, *next;
 };
 
@@ -87,6 +91,17 @@ static void large_open_work(void *arg)
 		l->data = st.st_blocks * INT64_C(512);
 	l->sparse = l->data < f->st.size;
 	close(dirfd);
+}
+
+/* --- worker: the known list --- */
+
+static void large_known_work(void *arg)
+{
+	struct hash_large *l = arg;
+
+	l->known_rc = hash_known_compare(l->fd, l->file, &l->known, KNOWN_STEP);
+	if (l->known_rc < 0 || fs_stat_fd(l->fd, &l->known_after) < 0)
+		l->error = errno;
 }
 
 /* --- worker: one segment --- */
@@ -325,28 +340,20 @@ static void divide_file(struct hash_large *l)
 }
 
 /* A file that would need more blocks than a record may have is refused before anything is read. */
-static void large_opened(void *arg)
+static void large_begin(struct hash_large *l)
 {
-	struct hash_large *l = arg;
 	struct hash *h = l->hash;
 	struct hash_file *f = l->file;
 	int64_t blocks;
 
-	l->out--;
-	h->large_out--;
 	l->state = LARGE_OPEN;
-	if (h->freed) {
-		drop_large(l);
-		(void)hash_ended(h);
-		return;
-	}
-	if (l->error == 0) {
+	if (l->error == 0 && !f->kept_cuts) {
 		f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
 		blocks = INT64_C(1) << f->chunk_log2;
 		if (f->st.size / (blocks / 4) > (int64_t)CONTENT_MAX_BLOCKS * 16)
 			l->error = EFBIG;
 	}
-	if (l->error == 0)
+	if (l->error == 0 && !f->kept_cuts)
 		divide_file(l);
 	h->large_out++;
 	if (l->error != 0 || l->nsegments == 0)
@@ -354,6 +361,41 @@ static void large_opened(void *arg)
 	h->large_out--;
 	if (!hash_ended(h) && !h->freed)
 		hash_large_pump(h);
+}
+
+static void large_opened(void *arg);
+
+/* Opened, or a step of comparing is back: goes on comparing, or begins to cut. */
+static void large_known_next(struct hash_large *l)
+{
+	struct hash_file *f = l->file;
+
+	if (l->error != 0 || l->known_rc == 0 || !hash_known_fits(f)) {
+		large_begin(l);
+	} else if (l->known.block == f->known.n) {
+		hash_known_take(f);
+		l->status = hash_compare(&f->st, &l->known_after);
+		large_begin(l);
+	} else {
+		l->out++;
+		l->hash->large_out++;
+		workers_submit(l->hash->workers, WORKERS_BULK, large_known_work, large_opened, l);
+	}
+}
+
+static void large_opened(void *arg)
+{
+	struct hash_large *l = arg;
+	struct hash *h = l->hash;
+
+	l->out--;
+	h->large_out--;
+	if (h->freed) {
+		drop_large(l);
+		(void)hash_ended(h);
+		return;
+	}
+	large_known_next(l);
 }
 
 static void start_open(struct hash_large *l)
@@ -402,6 +444,7 @@ void hash_large_add(struct hash *h, struct share_handle *g, struct hash_file *f)
 	l->handle = share_handle_ref(g);
 	l->file = f;
 	l->fd = -1;
+	l->known_rc = 1;
 	DL_APPEND(h->large, l);
 }
 

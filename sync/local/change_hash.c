@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/hash/chunk.h"
 #include "sync/local/local_internal.h"
 
 static struct file_job *find_job(const struct local *l, const char *path)
@@ -14,6 +15,19 @@ static struct file_job *find_job(const struct local *l, const char *path)
 	return job;
 }
 
+/* The content of f's last version, if an earlier rule cut it: its list goes along, so that a file that was only touched
+ * stays what it was. */
+static void add_known(struct local *l, struct hash_file *f, const struct record *before)
+{
+	if (before == NULL || f->known.n > 0 || !record_is(before, RECORD_FILE) || before->chunk_log2 == 0 ||
+	    (before->chunk_log2 & CHUNK_RULE) != 0 || before->content.size != f->size)
+		return;
+	if (before->content.nblocks == 1)
+		blocklist_single(&f->known, &before->content);
+	else if (index_blocks(l->c.index, &before->content, &f->known) <= 0)
+		blocklist_clear(&f->known);
+}
+
 void change_hash_send(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full)
 {
 	struct file_job *job = MEM_NEW(struct file_job);
@@ -22,6 +36,9 @@ void change_hash_send(struct local *l, const struct check *k, const struct recor
 	job->file.size = k->st.size;
 	job->file.st = k->st; /* until it is opened */
 	job->file.previous_log2 = adopt_chunk_log2(l, k->path, k->st.size, record_is(row, RECORD_FILE) ? row : NULL);
+	job->file.previous_log2 &= (uint8_t)~CHUNK_RULE;
+	add_known(l, &job->file, index_leftover(l->c.index, k->path));
+	add_known(l, &job->file, row);
 	job->row_seq = row_seq;
 	job->full = full;
 	if (full)
@@ -81,7 +98,7 @@ static void write_changed(struct local *l, const struct hash_file *f, struct rec
 	change_row_fill(l, r, origin.row.path != NULL ? &origin.row : r, RECORD_FILE, &f->st, same);
 	record_clear(&origin.row);
 	r->content = f->content;
-	r->chunk_log2 = f->chunk_log2;
+	r->chunk_log2 = f->chunk_log2 == 0 || f->kept_cuts ? f->chunk_log2 : f->chunk_log2 | CHUNK_RULE;
 	r->via = same ? l->c.short_id : 0;
 	(void)change_row_write(l, r, !same && f->blocks.n >= 2 ? &f->blocks : NULL);
 }
@@ -145,6 +162,7 @@ void change_hash_drop(struct hash_file *f)
 	struct file_job *job = (struct file_job *)f;
 
 	blocklist_clear(&f->blocks);
+	blocklist_clear(&f->known);
 	free(f->path);
 	free(job);
 }

@@ -16,6 +16,14 @@ void blocklist_clear(struct blocklist *l)
 	*l = (struct blocklist){ 0 };
 }
 
+void blocklist_single(struct blocklist *l, const struct content *c)
+{
+	l->n = 1;
+	l->b = MEM_NEW(struct block);
+	l->b[0].len = (uint32_t)c->size;
+	memcpy(l->b[0].hash, c->root, sizeof(c->root));
+}
+
 void blocklist_encode(uint8_t *out, const struct blocklist *l)
 {
 	for (uint32_t i = 0; i < l->n; i++, out += BLOCK_SIZE) {

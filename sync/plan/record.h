@@ -35,7 +35,7 @@ struct record {
 	uint32_t mode;         /* RECORD_MODE; 0 for symlinks */
 	int64_t mtime_ns;      /* files and symlinks; 0 for folders */
 	struct content content; /* files */
-	uint8_t chunk_log2;     /* files: log2 of the average size of its blocks; 0: not cut, one block */
+	uint8_t chunk_log2;     /* files: log2 of the average size of its blocks, with CHUNK_RULE; 0: not cut */
 	char *target;           /* symlinks; owned; NULL otherwise */
 	struct version version;
 	/* Files and symlinks: the version that gave the path this content (or target); empty: this one. An agent whose

@@ -197,7 +197,7 @@ static int record_read_file(struct msg_record *m, const Lanyard__Record *pb)
 {
 	struct record *r = &m->record;
 
-	if (msg_content_read(&r->content, pb->size, pb->nblocks, pb->root) || pb->chunk_log2 > 24)
+	if (msg_content_read(&r->content, pb->size, pb->nblocks, pb->root) || pb->chunk_log2 > 63)
 		return -1;
 	r->chunk_log2 = (uint8_t)pb->chunk_log2;
 	if (pb->content.len) {
