@@ -15,6 +15,15 @@ int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *hea
 	return l->ops->send(l, lane, type, head, head_n, body, body_n);
 }
 
+void link_room(struct link *l, size_t bytes)
+{
+	if (l->bulk_low == bytes)
+		return;
+	l->bulk_low = bytes;
+	if (l->ops->room != NULL)
+		l->ops->room(l);
+}
+
 void *link_take(struct link *l)
 {
 	return l->ops->take != NULL ? l->ops->take(l) : NULL;

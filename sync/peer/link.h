@@ -28,7 +28,7 @@ struct link_events {
 };
 
 enum {
-	LINK_BULK_LOW = 1 << 20, /* bulk_low at first */
+	LINK_BULK_LOW = 1 << 20,
 	LINK_CONTROL_LOW = 256 << 10,
 	LINK_CONTROL_MAX = 64 << 20, /* bytes of the control queue; the bulk queue is the sender's to bound */
 };
@@ -42,6 +42,8 @@ struct link_ops {
 	            size_t body_n);
 	void (*close)(struct link *l);
 	void *(*take)(struct link *l);
+	/* bulk_low is set: the kernel is to take less ahead where little may wait. NULL: there is no kernel. */
+	void (*room)(struct link *l);
 	/* events and arg are set: begin to deliver, from the next turn on. NULL: nothing to begin. */
 	void (*listen)(struct link *l);
 };
@@ -59,7 +61,7 @@ struct link {
 	char address[64];     /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
 	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
-	size_t bulk_low;                 /* the owner's: bytes in the bulk queue below which it wants more to send */
+	size_t bulk_low;                 /* by link_room(); LINK_BULK_LOW at first */
 	uint64_t bytes_in, bytes_out;    /* on the wire, frames with their headers (before TLS) */
 	int64_t last_in_ms;              /* loop time when something last arrived */
 	int64_t last_out_ms;             /* when some of what was queued last went out, or began to wait */
@@ -75,6 +77,9 @@ void link_listen(struct link *l, const struct link_events *events, void *arg);
  * side sees. Frames queued in one turn are written together in the next. */
 int link_send(struct link *l, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
               size_t body_n);
+/* Bulk that the owner queues at a time: `drained` says when less is left. The less it is, the later it is decided what
+ * goes out, and the more often. */
+void link_room(struct link *l, size_t bytes);
 /* Inside a `frame` event: gives the payload's allocation to the caller, who frees it with free(), so that large
  * payloads need not be copied. NULL if it holds more than the payload, or the payload is small: copy it then. */
 void *link_take(struct link *l);

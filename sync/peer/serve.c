@@ -175,7 +175,7 @@ static void more_blocks(struct talk *t)
 	struct session *s = t->session;
 	size_t room = room_of(s->peers);
 
-	s->link->bulk_low = room;
+	link_room(s->link, room);
 	for (int lookups = 0; t->nwants > 0 && t->reads < SERVE_MAX_READS && s->link->queued_bulk + s->reading < room;
 	     lookups++) {
 		if (lookups >= LOOKUPS_PER_TURN) {

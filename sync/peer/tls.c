@@ -24,7 +24,6 @@ enum {
 	BACKLOG = 128,
 	ACCEPTS_A_TURN = 32,
 	ACCEPT_PAUSE_MS = 1000, /* after the system had no descriptor or memory for one more */
-	NOT_SENT = 256 << 10,   /* bytes that the kernel takes beyond those in flight: a ping waits behind them */
 };
 
 struct handshake {
@@ -181,7 +180,7 @@ static void on_handshake_timer(void *arg)
 
 static void set_options(int fd)
 {
-	int one = 1, not_sent = NOT_SENT;
+	int one = 1, not_sent = TLS_NOT_SENT;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent, sizeof(not_sent));

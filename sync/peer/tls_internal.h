@@ -11,7 +11,8 @@
 
 enum {
 	TLS_REASON_MAX = 160,
-	TLS_RECORD = 16 << 10, /* plain bytes of one TLS record */
+	TLS_RECORD = 16 << 10,    /* plain bytes of one TLS record */
+	TLS_NOT_SENT = 256 << 10, /* bytes that the kernel takes beyond those in flight: a ping waits behind them */
 };
 
 /* --- tls_context.c --- */

@@ -1,6 +1,8 @@
 /* A link over TLS: frames out of two queues into SSL_write, and the link as a whole. Bodies of large frames are
  * never copied on the way out. See tls_link_receive.c for the other direction. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -241,9 +243,22 @@ static void tls_link_close(struct link *link)
 		tls_link_release(l);
 }
 
+static void tls_link_room(struct link *link)
+{
+	struct tls_link *l = (struct tls_link *)link;
+	int most = TLS_NOT_SENT, least = TLS_NOT_SENT / 4;
+	int ahead = link->bulk_low / 4 < (size_t)most ? (int)(link->bulk_low / 4) : most;
+
+	ahead = ahead > least ? ahead : least;
+	if (ahead != l->not_sent)
+		setsockopt(l->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &ahead, sizeof(ahead));
+	l->not_sent = ahead;
+}
+
 static const struct link_ops ops = { .send = tls_link_send,
 	                             .take = tls_link_take,
 	                             .close = tls_link_close,
+	                             .room = tls_link_room,
 	                             .listen = tls_link_listen };
 
 struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl)

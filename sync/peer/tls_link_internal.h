@@ -20,6 +20,7 @@ struct tls_link {
 	int fd;   /* owned */
 	SSL *ssl; /* owned */
 	struct loop_io *io;
+	int not_sent;             /* bytes that the kernel takes beyond those in flight */
 	struct loop_timer *again; /* continues to read in the next turn: SSL holds bytes that no poll reports */
 
 	struct tls_queue queue;

@@ -102,7 +102,7 @@ static void on_up(void *arg, struct link *l, void *dial_arg)
 	e->link = l;
 	e->since_ns = clock_mono_ns();
 	l->trusted = true;
-	l->bulk_low = e->room;
+	link_room(l, e->room);
 	link_listen(l, &link_events, e);
 	if (e->sends)
 		fill(e);
