@@ -147,7 +147,7 @@ void get_take_out(struct get *g, uint64_t peer, uint32_t request)
 	request_forget(r, true);
 	s = source_find(d, peer);
 	if (s != NULL && s->out_ms == 0)
-		s->out_ms = get_now(g);
+		source_is_out(d, s);
 	request_cancel_credits(d, p);
 }
 

@@ -156,7 +156,7 @@ int64_t get_due(const struct get *g)
 {
 	int64_t due = g->ndownloads > g->nparked ? g->tick_ms + TICK_MS : INT64_MAX;
 
-	if (g->bytes_out > 0 && g->watch_ms + WATCH_MS < due)
+	if ((g->bytes_out > 0 || g->hungry != NULL) && g->watch_ms + WATCH_MS < due)
 		due = g->watch_ms + WATCH_MS;
 	if (g->have_due_ms < due)
 		due = g->have_due_ms;

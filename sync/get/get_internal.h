@@ -53,6 +53,7 @@ struct get_source {
 	uint32_t wanted;         /* of an incomplete one's blocks: those that are NEEDED */
 	size_t credits;          /* requests of any block that are out */
 	int64_t out_ms;          /* when it said that all blocks are out; 0: it did not */
+	int64_t out_rate;        /* get.rate then */
 };
 
 /* Who was told which blocks are here. */
@@ -316,6 +317,8 @@ bool source_some(const struct download *d);
 struct get_source *source_of(struct download *d, uint64_t peer);
 /* Why source_any() found none. */
 enum get_why source_reason(const struct download *d);
+/* It said that all blocks are out, or does not choose any: blocks are named to it, after a pause. */
+void source_is_out(struct download *d, struct get_source *s);
 /* It was too slow: others are asked for a while. */
 void source_is_slow(struct download *d, struct get_source *s);
 void source_free_all(struct download *d);

@@ -36,13 +36,13 @@ static bool take_away(struct source_peer *p)
 	return any;
 }
 
-static void give_up_credits(struct source_peer *p, int64_t now)
+static void give_up_credits(struct source_peer *p)
 {
 	struct get_request *r = p->requests;
 
 	if (r->block != ANY_BLOCK)
 		return;
-	source_find(r->d, p->id)->out_ms = now;
+	source_is_out(r->d, source_find(r->d, p->id));
 	request_cancel_credits(r->d, p);
 }
 
@@ -71,7 +71,7 @@ void late_watch(struct get *g)
 		if (quiet >= swarm_late_ms(p->response_ms) && take_away(p))
 			p->rest_ms = now + SWARM_REST_MS;
 		if (p->requests != NULL && quiet >= CREDITS_MS)
-			give_up_credits(p, now);
+			give_up_credits(p);
 	}
 }
 

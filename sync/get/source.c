@@ -168,3 +168,9 @@ void source_is_slow(struct download *d, struct get_source *s)
 {
 	s->not_before_ms = get_now(d->g) + SLOW_AGAIN_MS;
 }
+
+void source_is_out(struct download *d, struct get_source *s)
+{
+	s->out_ms = get_now(d->g);
+	s->out_rate = d->g->rate;
+}

@@ -162,6 +162,22 @@ static void give_credits(struct download *d, const struct get_source *s, struct 
 		g->c.ops.any(g->c.ops_arg, s->peer, &d->c, numbers, n);
 }
 
+/* Not while it is about to be known whether the giver may choose, nor soon after it has sent all. */
+static bool may_name(const struct download *d, const struct get_source *s, const struct fill *a)
+{
+	int64_t now = get_now(d->g);
+	const struct swarm_out out = { .since_ms = now - s->out_ms,
+		                       .quiet_ms = now - d->moved_ms,
+		                       .rate_then = s->out_rate,
+		                       .rate = d->g->rate,
+		                       .spread_ms = d->spread_ms };
+
+	if (s->out_ms != 0)
+		return swarm_may_name(&out);
+	return d->memory || a->alone || a->complete != 1 || !holders_complete(d, s) || d->scan_at == d->list.n ||
+	       d->g->c.ops.any == NULL;
+}
+
 static void fill_source(struct download *d, struct get_source *s, struct source_peer *p, size_t npeers)
 {
 	struct fill a = fill_of(d);
@@ -171,7 +187,7 @@ static void fill_source(struct download *d, struct get_source *s, struct source_
 		return;
 	if (is_chooser(d, s, &a))
 		give_credits(d, s, p, room);
-	else if (s->out_ms == 0 || get_now(d->g) >= s->out_ms + swarm_after_out_ms(d->spread_ms))
+	else if (may_name(d, s, &a))
 		name_blocks(d, s, p, &a, room);
 }
 

@@ -278,9 +278,13 @@ int64_t swarm_twice_ms(int64_t response)
 	return 4 * (response > 100 ? response : 100);
 }
 
-int64_t swarm_after_out_ms(int64_t spread)
+bool swarm_may_name(const struct swarm_out *o)
 {
-	return 100 + 2 * spread;
+	int64_t pause = 100 + 2 * o->spread_ms;
+
+	if (o->since_ms < pause || o->rate > o->rate_then / 2)
+		return false;
+	return o->quiet_ms >= pause || o->since_ms >= 4 * pause;
 }
 
 size_t swarm_endgame(const struct swarm_debt *debts, size_t n)

@@ -72,9 +72,16 @@ int64_t swarm_window(size_t n, int64_t rate, int64_t block);
 int64_t swarm_late_ms(int64_t response);
 /* A block that is so late may be asked of a second peer, at the end. */
 int64_t swarm_twice_ms(int64_t response);
-/* For so long after "all blocks are out" none is named to the giver: they are about to be announced by whom it sent
- * them to. spread: from a block's arrival here to its announcement. */
-int64_t swarm_after_out_ms(int64_t spread);
+/* How it went on since a giver said that all blocks are out. */
+struct swarm_out {
+	int64_t since_ms;        /* it said so */
+	int64_t quiet_ms;        /* nothing came and nothing was announced */
+	int64_t rate_then, rate; /* what came from all, bytes per second: when it said so, and now */
+	int64_t spread_ms;       /* from a block's arrival here to its announcement */
+};
+/* Whether blocks may be named to that giver. At first others are about to announce what it sent them; and as long as
+ * they give us what we can take, it need not send anything twice. */
+bool swarm_may_name(const struct swarm_out *o);
 
 /* What one peer owes of a content. */
 struct swarm_debt {
