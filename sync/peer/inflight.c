@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
+#include "sync/plan/leaf.h"
 #include "sync/wire/codec.h"
 
 static void inflight_remember(struct talk *t, uint32_t request, uint32_t len, uint32_t nblocks)
@@ -49,7 +50,7 @@ size_t inflight_room(const struct talk *t)
 void inflight_get(struct talk *t, const struct content *c, const struct block_want *wants, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		inflight_remember(t, wants[i].request, wants[i].len, 0);
+		inflight_remember(t, wants[i].request, leaf_answer_len(&wants[i]), 0);
 	while (n > 0) {
 		struct msg_get m = { .channel = (uint32_t)t->my_channel,
 			             .content = *c,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
+#include "sync/plan/leaf.h"
 #include "sync/wire/codec.h"
 
 enum {
@@ -31,13 +32,14 @@ struct read_job {
 static void read_block(void *arg)
 {
 	struct read_job *j = arg;
-	size_t n = j->want.len;
-	uint8_t *plain = malloc(n);
+	uint8_t *plain = malloc(j->want.len + LEAF_SLACK);
+	size_t n;
 
 	if (!plain || content_read(j->reading, plain) < 0) {
 		free(plain);
 		return;
 	}
+	n = leaf_answer(&j->want, plain);
 	if (codec_block(&j->out, &j->out_n, plain, n) == 1) {
 		j->flags = MSG_BLOCK_ZSTD;
 		free(plain);
@@ -73,12 +75,12 @@ static void block_read(void *arg)
 	if (t) {
 		t->reads--;
 		if (j->out) {
-			t->group->counters.blocks_sent++;
-			t->group->counters.bytes_sent += j->want.len;
+			t->group->counters.blocks_sent += j->want.what == WANT_BLOCK;
+			t->group->counters.bytes_sent += leaf_answer_len(&j->want);
 			send_block(t,
 			           &(struct msg_block){ .request = j->want.request,
 			                                .flags = j->flags,
-			                                .plain_len = j->want.len,
+			                                .plain_len = leaf_answer_len(&j->want),
 			                                .number = j->number },
 			           j->out, j->out_n);
 			j->out = NULL;

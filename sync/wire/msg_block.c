@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "sync/wire/lanyard.pb-c.h"
+#include "sync/plan/leaf.h"
 #include "sync/wire/msg_internal.h"
 
 uint8_t *msg_list_get_encode(const struct msg_list_get *m, size_t *n)
@@ -59,11 +60,36 @@ int msg_list_decode(struct msg_list *m, struct msg_arena *a, const uint8_t *p, s
 	return 0;
 }
 
+enum { RUN_SIZE = 4 };
+
+/* out has room for WANT_RUNS_MAX of them. */
+static ProtobufCBinaryData runs_write(uint8_t *out, const struct block_want *w)
+{
+	for (size_t i = 0; i < w->nruns; i++)
+		put_u32(out + i * RUN_SIZE, (uint32_t)w->runs[i].first << 16 | w->runs[i].n);
+	return msg_binary(out, (size_t)w->nruns * RUN_SIZE);
+}
+
+static bool runs_read(struct block_want *w, const Lanyard__Want *in)
+{
+	if (in->what > WANT_LEAVES || in->runs.len % RUN_SIZE != 0 || in->runs.len > RUN_SIZE * (size_t)WANT_RUNS_MAX)
+		return false;
+	w->what = (uint8_t)in->what;
+	w->nruns = (uint8_t)(in->runs.len / RUN_SIZE);
+	for (size_t i = 0; i < w->nruns; i++) {
+		uint32_t run = get_u32(in->runs.data + i * RUN_SIZE);
+
+		w->runs[i] = (struct leaf_run){ .first = (uint16_t)(run >> 16), .n = (uint16_t)run };
+	}
+	return leaf_want_valid(w);
+}
+
 uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
 {
 	Lanyard__Get pb;
 	Lanyard__Want *each = mem_calloc(m->nwants + 1, sizeof(*each));
 	Lanyard__Want **list = mem_calloc(m->nwants + 1, sizeof(*list));
+	uint8_t *runs = mem_calloc(m->nwants + 1, RUN_SIZE * (size_t)WANT_RUNS_MAX);
 
 	lanyard__get__init(&pb);
 	for (size_t i = 0; i < m->nwants; i++) {
@@ -72,6 +98,8 @@ uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
 		each[i].offset = (uint64_t)m->wants[i].offset;
 		each[i].len = m->wants[i].len;
 		each[i].hash = msg_binary(m->wants[i].hash, 32);
+		each[i].what = m->wants[i].what;
+		each[i].runs = runs_write(runs + i * RUN_SIZE * WANT_RUNS_MAX, &m->wants[i]);
 		list[i] = &each[i];
 	}
 	pb.channel = m->channel;
@@ -82,6 +110,7 @@ uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
 	pb.wants = list;
 	uint8_t *out = msg_pack(&pb.base, n);
 
+	free(runs);
 	free(list);
 	free(each);
 	return out;
@@ -106,6 +135,8 @@ int msg_get_decode(struct msg_get *m, struct msg_arena *a, const uint8_t *p, siz
 			return -1;
 		wants[i] = (struct block_want){ .request = in->request, .len = in->len, .offset = (int64_t)in->offset };
 		memcpy(wants[i].hash, in->hash.data, 32);
+		if (!runs_read(&wants[i], in))
+			return -1;
 	}
 	m->channel = pb->channel;
 	m->wants = wants;

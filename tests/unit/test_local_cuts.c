@@ -1,5 +1,5 @@
-/* Proves that a file which an earlier rule cut stays what it is while its bytes are the same, and that new bytes are cut
- * by the rule of now. */
+/* Proves that a file which an earlier rule cut stays what it is while its bytes are the same, and that new bytes are
+ * cut by the rule of now. */
 #include "base/sha256.h"
 #include "sync/hash/chunk.h"
 #include "tests/unit/local_fixture.h"

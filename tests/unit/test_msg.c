@@ -227,6 +227,32 @@ static void a_get_beyond_the_content_is_refused(void **state)
 	msg_free(&a);
 }
 
+static void a_get_asks_about_leaves(void **state)
+{
+	struct block_want w[] = {
+		{ .request = 5, .len = 9000, .what = WANT_DIGESTS },
+		{ .request = 6, .len = 9000, .what = WANT_LEAVES, .nruns = 2, .runs = { { 0, 1 }, { 2, 1 } } },
+	};
+	struct msg_get in = { .content = { .size = 9000, .nblocks = 2 }, .wants = w, .nwants = 2 }, out;
+	struct msg_arena a = { 0 };
+	size_t n;
+	uint8_t *p = msg_get_encode(&in, &n);
+
+	(void)state;
+	assert_int_equal(msg_get_decode(&out, &a, p, n), 0);
+	assert_int_equal(out.wants[0].what, WANT_DIGESTS);
+	assert_int_equal(out.wants[1].what, WANT_LEAVES);
+	assert_int_equal(out.wants[1].nruns, 2);
+	assert_memory_equal(out.wants[1].runs, w[1].runs, sizeof(w[1].runs));
+	free(p);
+	msg_free(&a);
+	w[1].runs[1].first = 3; /* the block has three leaves */
+	p = msg_get_encode(&in, &n);
+	assert_int_equal(msg_get_decode(&out, &a, p, n), -1);
+	free(p);
+	msg_free(&a);
+}
+
 static void a_message_that_unpacks_to_too_much_is_refused(void **state)
 {
 	size_t n = 1 << 20;
@@ -470,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_question_about_a_file_survives_the_trip),
 		cmocka_unit_test(what_askers_and_members_say_survives_the_trip),
 		cmocka_unit_test(a_get_beyond_the_content_is_refused),
+		cmocka_unit_test(a_get_asks_about_leaves),
 		cmocka_unit_test(a_message_that_unpacks_to_too_much_is_refused),
 		cmocka_unit_test(a_block_says_what_it_carries),
 		cmocka_unit_test(a_block_of_any_says_which_it_is),
