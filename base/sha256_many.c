@@ -25,6 +25,8 @@ enum {
 
 /* How much faster a kernel must be than one before it in the table, which has fewer lanes to keep busy. */
 #define WIDER 1.03
+/* The part of the highest speed that is enough not to wait for more inputs. */
+#define ENOUGH 0.95
 /* GB/s measured on a Xeon of the Sapphire Rapids family, a Zen 4 for AVX2, and guessed for ARM: what is taken until
  * the kernels are measured here. In the table's order. */
 static const double usual_speeds[SHA256_KERNELS] = { 0.3, 1.4, 1.7, 1.2, 2.4, 3.1, 0.5, 1.4, 1.8 };
@@ -262,6 +264,18 @@ static bool one_by_one(size_t n)
 	if (!atomic_load(&is_measured))
 		return !cpu_may_use(CPU_SHA) && !cpu_may_use(CPU_ARM_SHA2) && n < 4;
 	return measured.speed[n < SHA256_LANES_MAX ? n : SHA256_LANES_MAX] <= single_speed;
+}
+
+size_t sha256_many_enough(void)
+{
+	const struct sha256_choice *c;
+	size_t n = 1;
+
+	pthread_once(&usual_once, choose_usual);
+	c = atomic_load(&is_measured) ? &measured : &usual;
+	while (n < SHA256_LANES_MAX && c->speed[n] < c->speed[SHA256_LANES_MAX] * ENOUGH)
+		n++;
+	return n;
 }
 
 void sha256_many(struct sha256_input *inputs, size_t n)

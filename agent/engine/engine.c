@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 
 /* --- the end of a turn --- */
 
@@ -36,8 +37,10 @@ static void turn_end(void *arg)
 	if (s.in_sync == e->in_sync)
 		return;
 	e->in_sync = s.in_sync;
-	if (s.in_sync)
+	if (s.in_sync) {
+		pool_trim();
 		malloc_trim(0);
+	}
 	engine_emit(e, s.in_sync ? "in-sync" : "syncing", NULL, NULL);
 }
 

@@ -3,21 +3,33 @@
 #include "sync/hash/cutter.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/mem.h"
 #include "sync/plan/zeros.h"
 
-/* The most blocks that fit into a buffer of two blocks of the maximum size, each of half the average or more, plus
- * the end of the file. */
-_Static_assert(CUTTER_BATCH > 2 * 4 * 2, "a full buffer");
+enum {
+	BLOCKS_MANY = 24,      /* average blocks in the buffer, where so many hash faster than a few do */
+	BLOCKS_FEW = 8,        /* two of the largest */
+	BUFFER_MAX = 16 << 20, /* the buffer of the former is no larger than this */
+};
+
+/* The most blocks that fit into a buffer, each of half the average or more, plus the end of the file. */
+_Static_assert(CUTTER_BATCH > BLOCKS_MANY * 2 && BLOCKS_MANY >= BLOCKS_FEW, "a full buffer");
+
+static size_t buffer_size(uint8_t avg_log2, bool soon)
+{
+	size_t few = 2 * chunk_max(avg_log2), many = (size_t)BLOCKS_MANY << avg_log2;
+
+	if (soon || sha256_many_enough() <= BLOCKS_FEW / 2)
+		return few;
+	return few > BUFFER_MAX ? few : many > BUFFER_MAX ? BUFFER_MAX : many;
+}
 
 void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, struct cutter_range range)
 {
-	size_t cap = 2 * chunk_max(avg_log2);
+	size_t cap = buffer_size(avg_log2, range.soon);
 
 	*c = (struct cutter){
 		.fd = fd,
@@ -31,12 +43,13 @@ void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool 
 		.cap = (int64_t)cap < size - range.pos ? cap : (size_t)(size - range.pos),
 		.stream = CHUNK_STREAM_INIT(avg_log2),
 	};
-	c->buf = mem_realloc(NULL, c->cap + 1, 1);
+	c->pooled = pool_take(c->cap + 1);
+	c->buf = c->pooled.p;
 }
 
 void cutter_free(struct cutter *c)
 {
-	free(c->buf);
+	pool_give(&c->pooled);
 	c->buf = NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/pool.h"
 #include "base/sha256.h"
 #include "sync/hash/chunk.h"
 #include "sync/plan/block.h"
@@ -13,7 +14,7 @@
 
 enum {
 	CUTTER_READ = 256 << 10, /* bytes cut while they are still in the processor's cache */
-	CUTTER_BATCH = 20,       /* blocks in a full buffer: see cutter.c */
+	CUTTER_BATCH = 50,       /* blocks in a full buffer: see cutter.c */
 };
 
 struct cutter {
@@ -27,8 +28,9 @@ struct cutter {
 	uint8_t avg_log2;
 	struct block ready[CUTTER_BATCH]; /* the blocks from pos on */
 	size_t taken, nready;
-	uint8_t *buf;               /* owned */
-	size_t cap, len;            /* of buf: its size, the bytes there */
+	struct pool_buffer pooled;  /* owned */
+	uint8_t *buf;               /* in pooled */
+	size_t cap, len;            /* of buf: how much is used of it at most, the bytes there */
 	int64_t buf_pos;            /* of its first byte in the file */
 	struct chunk_stream stream; /* of the block that begins at buf_pos, or after `ready` */
 };
@@ -36,6 +38,7 @@ struct cutter {
 /* The blocks that begin in [pos, end). The hash of those that begin before hash_from is undefined. */
 struct cutter_range {
 	int64_t pos, hash_from, end;
+	bool soon; /* the caller will probably stop after a few blocks: not many are read ahead */
 };
 
 /* Cuts and hashes the blocks of a range. sparse: the file has holes, which need not be read. */

@@ -163,7 +163,10 @@ static void segment_work(void *arg)
 	struct cutter c;
 
 	cutter_init(&c, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse,
-	            (struct cutter_range){ .pos = s->from, .hash_from = s->begin, .end = s->end });
+	            (struct cutter_range){ .pos = s->from,
+	                                   .hash_from = s->begin,
+	                                   .end = s->end,
+	                                   .soon = s->stop != NULL });
 	cut_segment(s, &c);
 	cutter_free(&c);
 }

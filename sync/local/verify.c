@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/sha256.h"
 #include "sync/hash/hash.h"
 #include "sync/local/local_internal.h"
@@ -17,7 +18,8 @@ enum {
 	BATCH_FILES = 64,
 	STEP_BYTES = 32 << 20,      /* read by one job */
 	SCRUB_STEP_BYTES = 2 << 20, /* of a scrub */
-	READ_SIZE = 256 << 10,
+	BATCH_BLOCKS = 32,          /* hashed together, if they are no more than */
+	BATCH_BYTES = 8 << 20,
 };
 
 enum verify_verdict { VERDICT_NONE, VERDICT_SAME, VERDICT_ROTTEN, VERDICT_CHANGED, VERDICT_UNREAD };
@@ -90,33 +92,55 @@ static bool is_hole(const struct verify_item *it, const struct block *b)
 	       fs_next_data(it->fd, it->pos) - it->pos >= b->len;
 }
 
-/* Reads the next block and compares its hash. Returns the bytes that were read; -1 with errno. */
-static int64_t verify_read_block(struct verify_item *it, uint8_t *buf, struct sha256_stream *sha)
+/* Blocks that were read and wait to be hashed together. */
+struct verify_batch {
+	struct pool_buffer buffer;
+	size_t used;
+	struct sha256_input inputs[BATCH_BLOCKS];
+	struct verify_item *of[BATCH_BLOCKS];
+	uint32_t block[BATCH_BLOCKS];
+	size_t n;
+};
+
+static void batch_compare(struct verify_batch *b)
+{
+	sha256_many(b->inputs, b->n);
+	for (size_t i = 0; i < b->n; i++) {
+		if (memcmp(b->inputs[i].digest, b->of[i]->blocks.b[b->block[i]].hash, SHA256_SIZE) != 0)
+			b->of[i]->rotten = true;
+	}
+	b->n = b->used = 0;
+}
+
+/* Reads the item's next block. Returns the bytes that were read; -1 with errno. */
+static int64_t verify_read_block(struct verify_batch *batch, struct verify_item *it)
 {
 	const struct block *b = &it->blocks.b[it->next_block++];
-	uint8_t digest[SHA256_SIZE];
+	ssize_t n;
 
 	if (is_hole(it, b)) {
 		it->pos += b->len;
 		return 0;
 	}
-	sha256_begin(sha);
-	for (uint32_t done = 0; done < b->len;) {
-		size_t want = b->len - done < READ_SIZE ? b->len - done : READ_SIZE;
-		ssize_t n = fs_pread_full(it->fd, buf, want, it->pos + done);
-
-		if (n < 0)
-			return -1;
-		/* Shorter than its own size: whatever that is, it is not what the row says. */
-		if ((size_t)n < want)
-			break;
-		sha256_update(sha, buf, want);
-		done += (uint32_t)want;
+	if (batch->n == BATCH_BLOCKS || batch->buffer.cap - batch->used < b->len)
+		batch_compare(batch);
+	if (batch->buffer.cap < b->len) {
+		pool_give(&batch->buffer);
+		batch->buffer = pool_take(b->len);
 	}
-	sha256_end(sha, digest);
-	if (memcmp(digest, b->hash, sizeof(digest)) != 0)
-		it->rotten = true;
+	n = fs_pread_full(it->fd, batch->buffer.p + batch->used, b->len, it->pos);
+	if (n < 0)
+		return -1;
 	it->pos += b->len;
+	/* Shorter than its own size: whatever that is, it is not what the row says. */
+	if (n < (ssize_t)b->len) {
+		it->rotten = true;
+		return n;
+	}
+	batch->inputs[batch->n] = (struct sha256_input){ .p = batch->buffer.p + batch->used, .n = b->len };
+	batch->of[batch->n] = it;
+	batch->block[batch->n++] = it->next_block - 1;
+	batch->used += b->len;
 	return b->len;
 }
 
@@ -125,9 +149,9 @@ static int64_t verify_read_block(struct verify_item *it, uint8_t *buf, struct sh
 static void verify_work(void *arg)
 {
 	struct verify *v = arg;
-	uint8_t *buf = mem_realloc(NULL, READ_SIZE, 1);
-	struct sha256_stream sha = { 0 };
 	const int64_t step = v->rest != NULL ? SCRUB_STEP_BYTES : STEP_BYTES;
+	const size_t first = v->at;
+	struct verify_batch batch = { .buffer = pool_take(BATCH_BYTES) };
 	int64_t left = step;
 
 	while (v->at < v->n && left > 0) {
@@ -136,7 +160,7 @@ static void verify_work(void *arg)
 		if (it->fd < 0)
 			open_item(v, it);
 		while (it->verdict == VERDICT_NONE && it->next_block < it->blocks.n && left > 0) {
-			int64_t n = verify_read_block(it, buf, &sha);
+			int64_t n = verify_read_block(&batch, it);
 
 			if (n < 0)
 				verify_conclude(it, VERDICT_UNREAD, errno);
@@ -144,17 +168,17 @@ static void verify_work(void *arg)
 				left -= n;
 		}
 		if (it->verdict == VERDICT_NONE && it->next_block == it->blocks.n)
-			verify_conclude(it,
-			                !as_seen(it, it->fd) ? VERDICT_CHANGED
-			                : it->rotten         ? VERDICT_ROTTEN
-			                                     : VERDICT_SAME,
-			                0);
+			verify_conclude(it, as_seen(it, it->fd) ? VERDICT_SAME : VERDICT_CHANGED, 0);
 		if (it->verdict != VERDICT_NONE)
 			v->at++;
 	}
+	batch_compare(&batch);
+	for (size_t i = first; i < v->at; i++) {
+		if (v->items[i].verdict == VERDICT_SAME && v->items[i].rotten)
+			v->items[i].verdict = VERDICT_ROTTEN;
+	}
 	v->step_bytes = step - left;
-	sha256_free(&sha);
-	free(buf);
+	pool_give(&batch.buffer);
 }
 
 /* --- loop --- */
