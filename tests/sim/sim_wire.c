@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
+#include "sync/wire/msg.h"
 #include "tests/sim/forger.h"
 #include "tests/sim/host.h"
 #include "tests/sim/sim_internal.h"
@@ -222,6 +223,20 @@ static void pump(void *arg)
 	packet_free(p);
 }
 
+static void tally_swarm(uint8_t type, const uint8_t *head, size_t head_n)
+{
+	if (type == FRAME_MAP)
+		tally_add(TALLY_MAPS);
+	else if (type == FRAME_HAVE)
+		tally_add(TALLY_HAVES);
+	else if (type == FRAME_ANY)
+		tally_add(TALLY_ANYS);
+	else if (type == FRAME_BLOCK && head_n == MSG_BLOCK_HEAD_ANY)
+		tally_add(TALLY_CHOSEN);
+	else if (type == FRAME_BLOCK && head[4] == MSG_BLOCK_OUT)
+		tally_add(TALLY_OUTS);
+}
+
 /* The limits are those of the product's link; what may fail here fails there. */
 static int end_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
                     uint8_t *body, size_t body_n)
@@ -244,6 +259,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		free(body);
 		return -1;
 	}
+	tally_swarm(type, head, head_n);
 	p = MEM_NEW(struct packet);
 	p->serial = ++sent;
 	p->type = type;

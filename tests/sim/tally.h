@@ -86,6 +86,11 @@
 	X(RESOLVED, "conflicts resolved")                                    \
 	X(RESUMED, "downloads resumed with verified blocks")                 \
 	X(ZEROS, "blocks of zeros that came from nobody")                    \
+	X(MAPS, "maps of blocks that members told one another")              \
+	X(HAVES, "messages about more blocks")                               \
+	X(ANYS, "messages that asked for any block")                         \
+	X(CHOSEN, "blocks that their giver chose")                           \
+	X(OUTS, "answers that all blocks are out")                           \
 	X(UNANSWERED, "answers that a silent member kept to itself")         \
 	X(CROWD, "records that a forger gave a crowd")                       \
 	X(USURPED, "records that a reader forged")                           \
