@@ -81,6 +81,17 @@ static int run_read(struct swarm_run *run, uint32_t *end, const uint32_t *pair, 
 	return 0;
 }
 
+/* A short message may have a long run. */
+static void bits_fill(uint8_t *bits, uint32_t from, uint32_t to)
+{
+	for (; from < to && from % 8 != 0; from++)
+		swarm_bit_set(bits, from);
+	if (to - from >= 8)
+		memset(bits + from / 8, 0xff, (to - from) / 8);
+	for (from += (to - from) / 8 * 8; from < to; from++)
+		swarm_bit_set(bits, from);
+}
+
 /* The bits, from either form, in the arena; NULL: the message is wrong. */
 static uint8_t *map_bits(struct msg_arena *a, const Lanyard__Map *pb)
 {
@@ -103,8 +114,7 @@ static uint8_t *map_bits(struct msg_arena *a, const Lanyard__Map *pb)
 	for (size_t i = 0; i < pb->n_runs; i += 2) {
 		if (run_read(&run, &end, &pb->runs[i], pb->nblocks))
 			return NULL;
-		for (uint32_t b = run.first; b < end; b++)
-			swarm_bit_set(bits, b);
+		bits_fill(bits, run.first, end);
 	}
 	return bits;
 }

@@ -12,6 +12,7 @@ HELLO, BYE, PING, PONG, GROUP_OPEN, GROUP_CLOSE, ROSTER, INDEX_HELLO = range(1, 
 NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
 ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
 HOLD_ASK, HOLD_ANSWER = 18, 19
+MAP, HAVE, ANY = 24, 25, 26
 HEADER = 6
 ZSTD = 1
 
@@ -196,6 +197,24 @@ def want(request, offset, length, digest):
 
 def get(channel, size, nblocks, root, wants):
     return frame(GET, message((1, channel), (2, size), (3, nblocks), (4, root), (5, list(wants))))
+
+
+def blocks_map(channel, number, content, bits=None, runs=None, all=False, tell=True, gone=False):
+    """A MAP; content: (size, number of blocks, root)."""
+    size, nblocks, root = content
+    return frame(MAP, message((1, channel), (2, number), (3, size), (4, nblocks), (5, root), (6, int(all)),
+                              *([(7, bits)] if bits is not None else []), *([(8, packed(runs))] if runs is not None else []),
+                              (9, int(tell)), (11, int(gone))))
+
+
+def have(channel, number, runs):
+    """runs: gap, length, gap, length, ..."""
+    return frame(HAVE, message((1, channel), (2, number), (3, packed(runs))))
+
+
+def any_block(channel, content, requests):
+    size, nblocks, root = content
+    return frame(ANY, message((1, channel), (2, size), (3, nblocks), (4, root), (5, packed(requests))))
 
 
 def hold_ask(channel, request, about):
