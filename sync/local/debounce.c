@@ -7,13 +7,14 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/heap.h"
 #include "base/mem.h"
 
 enum { COOL_MAX = 1000 };
 
 enum hint_state {
 	HINT_DUE,     /* in s->due */
-	HINT_WAITING, /* in s->waiting */
+	HINT_WAITING, /* in s->waiting, by when it is due */
 	HINT_COOL,    /* taken; in s->cool, only to remember its patience */
 };
 
@@ -21,13 +22,16 @@ struct hint {
 	enum hint_state state;
 	bool fresh;
 	bool content;
-	bool writing;        /* DUE: of its content, the last event said that it was written to */
-	bool writer;         /* WAITING: it waits for a writer, so ATTRIB does not make it due */
-	bool impatient;      /* due because its patience was used up */
-	int32_t patience_ms; /* of the next wait for a quiet file; 0: it never waited */
-	int64_t due_ms;      /* WAITING: not before */
-	int64_t started_ms;  /* WAITING: when this wait began. COOL: when it was taken */
-	int64_t since_ms;    /* when the first of several waits in a row began */
+	bool writing;               /* DUE: of its content, the last event said that it was written to */
+	bool writer;                /* WAITING: it waits for a writer, so ATTRIB does not make it due */
+	bool impatient;             /* due because its patience was used up */
+	int32_t patience_ms;        /* of the next wait for a quiet file; 0: it never waited */
+	int64_t due_ms;             /* WAITING: not before */
+	int64_t started_ms;         /* WAITING: when this wait began. COOL: when it was taken */
+	int64_t since_ms;           /* when the first of several waits in a row began */
+	struct heap_entry waits;    /* WAITING: in s->waiting */
+	struct heap_entry patience; /* WAITING, with patience: in s->patient until it counts as changing ... */
+	bool changing;              /* ... and then in s->changing */
 	struct hint *prev, *next;
 	UT_hash_handle hh;
 	char path[];
@@ -36,44 +40,47 @@ struct hint {
 struct debounce {
 	struct hint *hints; /* all, by path */
 	struct hint *due;   /* in the order they became due */
-	struct hint *waiting;
+	struct heap waiting;
+	struct heap patient; /* those that wait for a writer, by when they count as changing */
+	struct hint *changing;
+	size_t nchanging;
 	struct hint *cool; /* the oldest first */
 	size_t ncool;
-	int64_t next_ms; /* no hint of `waiting` is due before; -1: none waits */
 	bool overflowed;
 };
 
 struct debounce *debounce_new(void)
 {
-	struct debounce *s = MEM_NEW(struct debounce);
-
-	s->next_ms = -1;
-	return s;
+	return MEM_NEW(struct debounce);
 }
 
-static struct hint **list_of(struct debounce *s, const struct hint *h)
-{
-	return h->state == HINT_DUE ? &s->due : h->state == HINT_WAITING ? &s->waiting : &s->cool;
-}
-
+/* A WAITING one is put into its heap by wait_until(). */
 static void link_hint(struct debounce *s, struct hint *h, enum hint_state state)
 {
-	struct hint **list;
-
 	h->state = state;
-	list = list_of(s, h);
-	DL_APPEND(*list, h);
-	if (state == HINT_COOL)
+	if (state == HINT_DUE)
+		DL_APPEND(s->due, h);
+	if (state == HINT_COOL) {
+		DL_APPEND(s->cool, h);
 		s->ncool++;
+	}
 }
 
 static void unlink_hint(struct debounce *s, struct hint *h)
 {
-	struct hint **list = list_of(s, h);
-
-	DL_DELETE(*list, h);
-	if (h->state == HINT_COOL)
+	if (h->state == HINT_DUE)
+		DL_DELETE(s->due, h);
+	if (h->state == HINT_COOL) {
+		DL_DELETE(s->cool, h);
 		s->ncool--;
+	}
+	heap_remove(&s->waiting, &h->waits);
+	heap_remove(&s->patient, &h->patience);
+	if (h->changing) {
+		DL_DELETE(s->changing, h);
+		s->nchanging--;
+	}
+	h->changing = false;
 }
 
 static void forget_hint(struct debounce *s, struct hint *h)
@@ -92,9 +99,10 @@ static void forget_hints(struct debounce *s)
 		HASH_DEL(s->hints, h);
 		free(h);
 	}
-	s->due = s->waiting = s->cool = NULL;
-	s->ncool = 0;
-	s->next_ms = -1;
+	s->due = s->cool = s->changing = NULL;
+	s->ncool = s->nchanging = 0;
+	heap_clear(&s->waiting);
+	heap_clear(&s->patient);
 }
 
 void debounce_free(struct debounce *s)
@@ -128,8 +136,9 @@ static struct hint *add_hint(struct debounce *s, int64_t now_ms, const char *pat
 static void wait_until(struct debounce *s, struct hint *h, int64_t due_ms)
 {
 	h->due_ms = due_ms;
-	if (s->next_ms < 0 || due_ms < s->next_ms)
-		s->next_ms = due_ms;
+	heap_set(&s->waiting, &h->waits, due_ms);
+	if (h->patience_ms > 0 && !h->changing)
+		heap_set(&s->patient, &h->patience, h->since_ms + DEBOUNCE_QUIET_MS + 1);
 }
 
 /* Moves a hint to the list of `state`. A new hint is in none yet. */
@@ -240,17 +249,11 @@ void debounce_event(struct debounce *s, int64_t now_ms, const char *path, enum d
 
 void debounce_turn(struct debounce *s, int64_t now_ms)
 {
-	struct hint *h;
-	struct hint *next;
+	struct heap_entry *first;
 
-	if (s->next_ms < 0 || now_ms < s->next_ms)
-		return;
-	s->next_ms = -1;
-	DL_FOREACH_SAFE(s->waiting, h, next) {
-		if (h->due_ms > now_ms) {
-			wait_until(s, h, h->due_ms);
-			continue;
-		}
+	while ((first = heap_first(&s->waiting)) != NULL && first->key <= now_ms) {
+		struct hint *h = (struct hint *)(void *)((char *)first - offsetof(struct hint, waits));
+
 		unlink_hint(s, h);
 		h->impatient = h->patience_ms > 0;
 		link_hint(s, h, HINT_DUE);
@@ -291,7 +294,9 @@ bool debounce_take(struct debounce *s, struct debounce_hint *hint)
 
 int64_t debounce_next_ms(const struct debounce *s)
 {
-	return s->due != NULL ? 0 : s->next_ms;
+	const struct heap_entry *first = heap_first(&s->waiting);
+
+	return s->due != NULL ? 0 : first != NULL ? first->key : -1;
 }
 
 size_t debounce_pending(const struct debounce *s)
@@ -301,7 +306,7 @@ size_t debounce_pending(const struct debounce *s)
 
 bool debounce_waits(const struct debounce *s, const char *path)
 {
-	const struct hint *h = s->waiting != NULL ? find_hint(s, path) : NULL;
+	const struct hint *h = heap_first(&s->waiting) != NULL ? find_hint(s, path) : NULL;
 
 	return h != NULL && h->state == HINT_WAITING;
 }
@@ -333,18 +338,21 @@ bool debounce_overflowed(struct debounce *s)
 	return overflowed;
 }
 
-size_t debounce_changing(const struct debounce *s, int64_t now_ms,
-                         bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg)
+size_t debounce_changing(struct debounce *s, int64_t now_ms, bool (*fn)(void *arg, const char *path, int64_t since_ms),
+                         void *arg)
 {
-	const struct hint *h;
+	struct heap_entry *first;
+	struct hint *h;
 	bool more = fn != NULL;
-	size_t n = 0;
 
-	DL_FOREACH(s->waiting, h) {
-		if (h->patience_ms == 0 || now_ms - h->since_ms <= DEBOUNCE_QUIET_MS)
-			continue;
-		n++;
-		more = more && fn(arg, h->path, h->since_ms);
+	while ((first = heap_first(&s->patient)) != NULL && first->key <= now_ms) {
+		h = (struct hint *)(void *)((char *)first - offsetof(struct hint, patience));
+		heap_remove(&s->patient, &h->patience);
+		h->changing = true;
+		DL_APPEND(s->changing, h);
+		s->nchanging++;
 	}
-	return n;
+	for (h = s->changing; more && h != NULL; h = h->next)
+		more = fn(arg, h->path, h->since_ms);
+	return s->nchanging;
 }

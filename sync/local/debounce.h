@@ -44,8 +44,7 @@ void debounce_event(struct debounce *s, int64_t now_ms, const char *path, enum d
 void debounce_turn(struct debounce *s, int64_t now_ms);
 /* The next due hint, in the order they became due; false: none. */
 bool debounce_take(struct debounce *s, struct debounce_hint *hint);
-/* When debounce_turn has to be called: 0 when something is due already, -1 when nothing waits. It may be too early,
- * never too late. */
+/* When debounce_turn has to be called: 0 when something is due already, -1 when nothing waits. */
 int64_t debounce_next_ms(const struct debounce *s);
 /* Hints waiting or due. */
 size_t debounce_pending(const struct debounce *s);
@@ -58,7 +57,7 @@ void debounce_each_content(const struct debounce *s, void (*fn)(void *arg, const
 bool debounce_overflowed(struct debounce *s);
 /* Files that are still being written to after their first patience: fn gets each until it returns false. Returns
  * how many there are. */
-size_t debounce_changing(const struct debounce *s, int64_t now_ms,
-                         bool (*fn)(void *arg, const char *path, int64_t since_ms), void *arg);
+size_t debounce_changing(struct debounce *s, int64_t now_ms, bool (*fn)(void *arg, const char *path, int64_t since_ms),
+                         void *arg);
 
 #endif

@@ -181,9 +181,20 @@ static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce
 	job->n++;
 }
 
+/* True when an installer works on the path: looked at now, it would only have to be looked at again. */
+static bool put_off(struct local *l, struct debounce_hint *hint)
+{
+	if (!local_is_installing(l, hint->path))
+		return false;
+	if (hint->content || hidden_write_possible(l, hint->path, NULL))
+		hidden_write_note(l, hint->path);
+	free(hint->path);
+	return true;
+}
+
 /* Renames first, each as a pair with the new path in front, so that its row can be made of the old path's row
- * before that becomes a tombstone. */
-static void submit_hints(struct local *l)
+ * before that becomes a tombstone. False: all that is due was put off. */
+static bool submit_hints(struct local *l)
 {
 	struct scan_job *job = MEM_NEW(struct scan_job);
 	struct debounce_hint hint;
@@ -200,10 +211,18 @@ static void submit_hints(struct local *l)
 		scan_add_hint(l, job, (struct debounce_hint){ .path = v->from }, NULL);
 		free(v);
 	}
-	while (job->n < WALK_BATCH && debounce_take(l->debounce, &hint))
-		scan_add_hint(l, job, hint, NULL);
+	while (job->n < WALK_BATCH && debounce_take(l->debounce, &hint)) {
+		if (!put_off(l, &hint))
+			scan_add_hint(l, job, hint, NULL);
+	}
+	if (job->n == 0) {
+		job->local = l;
+		scan_job_free(job);
+		return false;
+	}
 	l->scan.full_last = false;
 	scan_submit(l, job);
+	return true;
 }
 
 /* --- walks --- */
@@ -285,12 +304,14 @@ void scan_pump(struct local *l)
 	next = s->subtree == NULL && s->queue != NULL;
 	if (full != NULL && (!s->full_last || (!hints && !next && subtree == NULL)))
 		submit_step(l, full);
-	else if (hints)
-		submit_hints(l);
+	else if (hints && submit_hints(l))
+		return;
 	else if (subtree != NULL)
 		submit_step(l, subtree);
 	else if (next)
 		begin_subtree(l);
+	else if (full != NULL)
+		submit_step(l, full);
 	else if (s->full == NULL && !s->full_ended && s->full_wanted)
 		begin_full(l);
 }
