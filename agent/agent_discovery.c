@@ -23,12 +23,12 @@ static void on_found(void *arg, const struct discovery_found *f)
 	peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
 }
 
-static bool is_peer_connected(void *arg, const char *text)
+static bool is_peer_wanted(void *arg, const char *text)
 {
 	const struct agent *a = arg;
 	struct agent_id id;
 
-	return agent_id_parse(&id, text) == 0 && peers_connected(a->peers, &id);
+	return agent_id_parse(&id, text) != 0 || peers_look_for(a->peers, &id);
 }
 
 static void on_discovery_state(void *arg, const char *backend, const char *problem)
@@ -70,7 +70,7 @@ void agent_open_discovery(struct agent *a, const struct settings *settings)
 	                                                  .interfaces = (const char *const *)settings->interfaces.v,
 	                                                  .ninterfaces = settings->interfaces.n,
 	                                                  .found = on_found,
-	                                                  .connected = is_peer_connected,
+	                                                  .wanted = is_peer_wanted,
 	                                                  .state = on_discovery_state,
 	                                                  .arg = a });
 	for (size_t i = 0; i < settings->peers.n; i++)

@@ -63,7 +63,7 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
 		          "group %s: disconnected from %s: %s", engine_name(peer_group_arg(group)), text, reason);
 	emit_peer(a, "peer-disconnected", peer, group, reason);
-	if (a->discovery)
+	if (a->discovery && peers_are_few(a->peers))
 		discovery_refresh(a->discovery);
 }
 

@@ -37,7 +37,7 @@ struct discovery {
 	enum discovery_mode mode;
 	struct mdns_want want;
 	void (*found)(void *arg, const struct discovery_found *found);
-	bool (*connected)(void *arg, const char *id);
+	bool (*wanted)(void *arg, const char *id);
 	void (*state)(void *arg, const char *backend, const char *problem);
 	void *arg;
 	struct slot daemon;
@@ -65,7 +65,7 @@ static bool slot_wanted(void *arg, const char *id)
 {
 	const struct discovery *d = ((const struct slot *)arg)->owner;
 
-	return d->want.browse_all || !d->connected(d->arg, id);
+	return d->want.browse_all || d->wanted(d->arg, id);
 }
 
 static void choose_backend(struct discovery *d);
@@ -85,7 +85,7 @@ static void slot_start(struct slot *slot)
 	const struct discovery *d = slot->owner;
 	/* The client runs on a thread of its own, which may not ask. */
 	const struct mdns_events events = { .found = slot_found,
-		                            .wanted = slot == &d->embedded && d->connected != NULL ? slot_wanted : NULL,
+		                            .wanted = slot == &d->embedded && d->wanted != NULL ? slot_wanted : NULL,
 		                            .state = slot_state,
 		                            .arg = slot };
 
@@ -253,7 +253,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->loop = loop;
 	d->mode = config->mode;
 	d->found = config->found;
-	d->connected = config->connected;
+	d->wanted = config->wanted;
 	d->state = config->state;
 	d->arg = config->arg;
 	memcpy(d->want.agent_id, config->agent_id, sizeof(d->want.agent_id));

@@ -55,9 +55,9 @@ struct discovery_config {
 	/* Called for each new (id, address); again when the service is announced again after it vanished or
 	 * changed; at most once per second for the same pair. Never for ourselves. */
 	void (*found)(void *arg, const struct discovery_found *found);
-	/* Whether this agent (base32 without dashes) is connected: then its service is not resolved. NULL: no agent
-	 * is. */
-	bool (*connected)(void *arg, const char *id);
+	/* Whether an address of this agent (base32 without dashes) is of use: otherwise its service is not resolved.
+	 * NULL: of every agent. */
+	bool (*wanted)(void *arg, const char *id);
 	/* Called once, and after each change: which backend serves now ("avahi", "embedded", "off"), and what
 	 * hinders it (NULL: nothing). For `status` and `doctor`. */
 	void (*state)(void *arg, const char *backend, const char *problem);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "sync/peer/dial_internal.h"
 #include "sync/peer/ask_internal.h"
+#include "sync/peer/neighbour_internal.h"
 
 enum {
 	PATIENCE_MIN_MS = 500,
@@ -33,6 +34,11 @@ enum {
 	STRANGER_PENDING_MAX = 8, /* at addresses of agents that are not members as far as we know */
 	DOUBTED_PER_S = 16,       /* attempts at unproven addresses */
 	DOUBTED_AT_ONCE = 128,
+	KNOWN_MAX = 8,      /* addresses of one agent that others are told */
+	SPREAD_AT_ONCE = 8, /* new addresses of one agent that are passed on together, */
+	SPREAD_MS = 5000,   /* and one more each */
+	NAMED_MS = 90000,   /* discovery names the addresses of the settings every 30 s */
+	SLOW_MS = 1500,     /* an attempt that takes longer leads nowhere, probably */
 };
 
 static const size_t most_pending[DIAL_KINDS] = { [DIAL_PROVEN] = 64, [DIAL_TOLD] = 32, [DIAL_HEARD] = 16 };
@@ -103,13 +109,20 @@ static bool is_listener_here(struct peers *p, const struct dial *d)
 	return false;
 }
 
+static bool is_named_now(struct peers *p, const struct dial *d)
+{
+	return d->named && loop_now_ms(p->config.loop) - d->named_ms < NAMED_MS;
+}
+
 static bool wanted(struct peers *p, const struct dial *d)
 {
 	if ((!p->groups && !asker_book_active(p)) || d->pending)
 		return false;
 	if (!d->agent)
 		return !is_listener_here(p, d);
-	return !agent_id_equal(&d->agent->id, identity_id(p->config.self)) && !session_of(p, &d->agent->id);
+	if (agent_id_equal(&d->agent->id, identity_id(p->config.self)) || session_of(p, &d->agent->id))
+		return false;
+	return is_named_now(p, d) || asker_book_active(p) || neighbour_book_wants(p, &d->agent->id);
 }
 
 static bool spend_token(struct dialler *l, int64_t now)
@@ -247,13 +260,13 @@ static bool is_believed(struct peers *p, const struct dial *d, enum dial_kind ki
 }
 
 static struct dial *address_note(struct peers *p, enum dial_kind kind, const struct agent_id *id,
-                                 const struct sockaddr *addr, int64_t now)
+                                 const struct sockaddr *addr, uint64_t teller, int64_t now)
 {
 	struct dial_book *b = &p->dialler->book;
 	struct dial *d = dial_book_find(b, addr);
 
 	if (!d) {
-		d = dial_book_add(b, kind, id, addr);
+		d = dial_book_add(b, kind, id, addr, teller);
 		if (!d)
 			return NULL;
 		d->patience_ms = PATIENCE_MIN_MS;
@@ -262,17 +275,29 @@ static struct dial *address_note(struct peers *p, enum dial_kind kind, const str
 	} else if (is_believed(p, d, kind, id, now)) {
 		dial_book_renew(b, d, kind, id);
 	}
-	d->named |= !id;
+	if (kind == DIAL_TOLD && !d->passed_on && d->agent && agent_id_equal(&d->agent->id, id) &&
+	    ask_budget_take(&d->agent->spread_ms, SPREAD_AT_ONCE, SPREAD_MS, now)) {
+		d->passed_on = true;
+		dial_book_set_untold(b, d, true);
+	}
+	if (!id) {
+		d->named = true;
+		d->named_ms = now;
+	}
 	d->heard_ms = now;
 	return d;
 }
 
-static void address_found(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr)
+static void address_found(struct peers *p, enum dial_kind kind, const struct agent_id *id, const struct sockaddr *addr,
+                          uint64_t teller)
 {
 	int64_t now = loop_now_ms(p->config.loop);
-	struct dial *d = address_note(p, kind, id, addr, now), *known;
+	struct dial *d = address_note(p, kind, id, addr, teller, now), *known;
 
-	if (!d || !wanted(p, d))
+	if (!d)
+		return;
+	neighbour_book_soon(p);
+	if (!wanted(p, d))
 		return;
 	try_soon(p, d, now);
 	if (!d->agent)
@@ -285,12 +310,41 @@ static void address_found(struct peers *p, enum dial_kind kind, const struct age
 
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr)
 {
-	address_found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr);
+	address_found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr, 0);
 }
 
-void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr)
+void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr, uint64_t teller)
 {
-	address_found(p, DIAL_TOLD, id, addr);
+	address_found(p, DIAL_TOLD, id, addr, teller);
+}
+
+void dial_known(struct peers *p, const struct agent_id *id, dial_known_fn *fn, void *arg)
+{
+	const struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	const struct dial *d;
+	size_t n = 0;
+
+	if (!a)
+		return;
+	DL_FOREACH2(a->dials, d, agent_next)
+		if (d->kind != DIAL_HEARD && n++ < KNOWN_MAX)
+			fn(arg, id, &d->addr, d->teller);
+}
+
+void dial_spread(struct peers *p, dial_known_fn *fn, void *arg)
+{
+	struct dial_book *b = &p->dialler->book;
+	struct dial *d;
+
+	for (int kind = 0; kind < DIAL_KINDS && b->untold > 0; kind++) {
+		DL_FOREACH(b->lists[kind], d) {
+			if (!d->untold)
+				continue;
+			dial_book_set_untold(b, d, false);
+			if (d->agent)
+				fn(arg, &d->agent->id, &d->addr, d->teller);
+		}
+	}
 }
 
 /* --- how it went --- */
@@ -349,6 +403,7 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 	int64_t now = loop_now_ms(p->config.loop);
 
 	attempt_end(p, d);
+	neighbour_book_soon(p);
 	log_debug("%s: cannot be reached: %s", address, reason);
 	if (refused && p->config.refused)
 		p->config.refused(p->config.arg, d->agent ? &d->agent->id : NULL, address, reason);
@@ -370,6 +425,46 @@ void dial_lost(struct peers *p, const struct agent_id *id)
 	DL_FOREACH2(a->dials, d, agent_next)
 		if (!d->next_ms && !d->pending && !d->refused)
 			wait_longer(p, d, now);
+}
+
+void dial_wanted(struct peers *p, const struct agent_id *id)
+{
+	struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	int64_t now = loop_now_ms(p->config.loop);
+	struct dial *d;
+
+	if (!a)
+		return;
+	DL_FOREACH2(a->dials, d, agent_next)
+		if (!d->next_ms && !d->pending && !d->refused)
+			try_soon(p, d, now);
+}
+
+bool dial_is_named(struct peers *p, const struct agent_id *id)
+{
+	const struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	const struct dial *d;
+
+	if (a)
+		DL_FOREACH2(a->dials, d, agent_next)
+			if (is_named_now(p, d))
+				return true;
+	return false;
+}
+
+/* What has failed since the agent was last here waits longer than at first. */
+enum graph_state dial_state(struct peers *p, const struct agent_id *id)
+{
+	const struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
+	int64_t now = loop_now_ms(p->config.loop);
+	const struct dial *d;
+
+	if (!a)
+		return GRAPH_NOWHERE;
+	DL_FOREACH2(a->dials, d, agent_next)
+		if (d->patience_ms == PATIENCE_MIN_MS && !d->refused && !(d->pending && now - d->last_ms > SLOW_MS))
+			return GRAPH_HOPED;
+	return GRAPH_AWAY;
 }
 
 void dial_all_now(struct peers *p)

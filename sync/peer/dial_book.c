@@ -7,7 +7,7 @@
 #include "sync/peer/dial_internal.h"
 
 /* How many addresses are remembered: of all agents, and of one. */
-static const size_t most[DIAL_KINDS] = { [DIAL_PROVEN] = 1024, [DIAL_TOLD] = 1024, [DIAL_HEARD] = 512 };
+static const size_t most[DIAL_KINDS] = { [DIAL_PROVEN] = 1024, [DIAL_TOLD] = 4096, [DIAL_HEARD] = 512 };
 static const size_t most_of_one[DIAL_KINDS] = { [DIAL_PROVEN] = 16, [DIAL_TOLD] = 16, [DIAL_HEARD] = 8 };
 
 /* False when addr is neither IPv4 nor IPv6. */
@@ -65,8 +65,16 @@ static void leave_agent(struct dial_book *b, struct dial *d)
 	free(a);
 }
 
+void dial_book_set_untold(struct dial_book *b, struct dial *d, bool untold)
+{
+	b->untold += untold;
+	b->untold -= d->untold;
+	d->untold = untold;
+}
+
 void dial_book_forget(struct dial_book *b, struct dial *d)
 {
+	dial_book_set_untold(b, d, false);
 	leave_agent(b, d);
 	DL_DELETE(b->lists[d->kind], d);
 	b->n[d->kind]--;
@@ -90,19 +98,37 @@ static bool dial_book_make_room(struct dial_book *b, enum dial_kind kind)
 	return false;
 }
 
+/* How many addresses of a kind the teller of d has told of its agent. */
+static size_t told_by(const struct dial_agent *a, const struct dial *d)
+{
+	const struct dial *o;
+	size_t n = 0;
+
+	DL_FOREACH2(a->dials, o, agent_next)
+		n += o->kind == d->kind && o->teller == d->teller;
+	return n;
+}
+
+/* The oldest of the one who has told most goes: nobody pushes out what others say. */
 static bool make_room_of(struct dial_book *b, struct dial_agent *a, enum dial_kind kind)
 {
-	struct dial *d;
+	struct dial *d, *gone = NULL;
+	size_t n, most_told = 0;
 
 	if (!a || a->n[kind] < most_of_one[kind])
 		return true;
 	DL_FOREACH2(a->dials, d, agent_next) {
-		if (d->kind == kind && !d->pending && !d->named) {
-			dial_book_forget(b, d);
-			return true;
+		if (d->kind != kind || d->pending || d->named)
+			continue;
+		n = told_by(a, d);
+		if (n > most_told) {
+			most_told = n;
+			gone = d;
 		}
 	}
-	return false;
+	if (gone)
+		dial_book_forget(b, gone);
+	return gone != NULL;
 }
 
 static void join_agent(struct dial_book *b, struct dial *d, const struct agent_id *id)
@@ -121,7 +147,7 @@ static void join_agent(struct dial_book *b, struct dial *d, const struct agent_i
 
 /* Room is made first: where all entries are pending, nothing is added. */
 struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struct agent_id *id,
-                           const struct sockaddr *addr)
+                           const struct sockaddr *addr, uint64_t teller)
 {
 	struct dial_key key;
 	struct dial *d;
@@ -135,6 +161,7 @@ struct dial *dial_book_add(struct dial_book *b, enum dial_kind kind, const struc
 	d->addr_len = addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	memcpy(&d->addr, addr, d->addr_len);
 	d->kind = kind;
+	d->teller = teller;
 	HASH_ADD(hh, b->all, key, sizeof(d->key), d);
 	DL_APPEND(b->lists[kind], d);
 	b->n[kind]++;

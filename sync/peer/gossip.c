@@ -11,7 +11,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "sync/peer/peers_internal.h"
+#include "sync/peer/neighbour_internal.h"
 
 /* --- addresses --- */
 
@@ -188,6 +188,89 @@ static void tell_one(struct talk *to, const struct agent_id *id, const struct so
 	tale_end(tale);
 }
 
+/* --- in a large group --- */
+
+struct known_to {
+	struct tale *tale;
+	const struct agent_id *self, *peer;
+	struct peers *peers;
+};
+
+static void add_known(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller)
+{
+	(void)teller;
+	tale_add(((struct known_to *)arg)->tale, id, addr);
+}
+
+static bool add_member(void *arg, const struct roster_member *m)
+{
+	const struct known_to *k = arg;
+
+	if (!agent_id_equal(&m->id, k->self) && !agent_id_equal(&m->id, k->peer))
+		dial_known(k->peers, &m->id, add_known, arg);
+	return true;
+}
+
+struct news_for {
+	struct agent_id id;
+	struct sockaddr_storage addr;
+	uint64_t teller;
+};
+
+struct news_list {
+	struct news_for *v;
+	size_t n, cap;
+};
+
+static void collect(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller)
+{
+	struct news_list *l = arg;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 32;
+		l->v = mem_realloc(l->v, l->cap, sizeof(*l->v));
+	}
+	l->v[l->n++] = (struct news_for){ *id, *addr, teller };
+}
+
+static void spread_to(struct talk *t, const struct news_list *l)
+{
+	const struct roster *r = t->group->config.roster;
+	struct tale *tale = tale_new(t);
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].teller != t->session->peer && !agent_id_equal(&l->v[i].id, &t->session->id) &&
+		    roster_may(r, &l->v[i].id, RIGHT_TAKE_PART))
+			tale_add(tale, &l->v[i].id, &l->v[i].addr);
+	tale_end(tale);
+}
+
+void gossip_spread(struct peers *p)
+{
+	struct news_list l = { 0 };
+	struct peer_group *g;
+	struct talk *t;
+
+	dial_spread(p, collect, &l);
+	DL_FOREACH(p->groups, g)
+		DL_FOREACH2(g->talks, t, group_next)
+			if (l.n > 0 && t->up && p->neighbours->crowded)
+				spread_to(t, &l);
+	free(l.v);
+}
+
+/* t is new: it learns all addresses that we know, and we note its own, which others learn at the next tick. */
+static void meet_in_crowd(struct talk *t, struct tale *tale, const struct sockaddr_storage *its)
+{
+	struct peers *p = t->session->peers;
+	struct known_to k = { tale, identity_id(p->config.self), &t->session->id, p };
+
+	if (its)
+		dial_told(p, &t->session->id, (const struct sockaddr *)its, t->session->peer);
+	roster_members(t->group->config.roster, add_member, &k);
+	tale_end(tale);
+}
+
 /* t is new: it learns where we and all others are, and the others where it was reached. */
 void gossip_up(struct talk *t)
 {
@@ -198,6 +281,10 @@ void gossip_up(struct talk *t)
 	struct talk *o;
 
 	tale_add_all(tale, identity_id(p->config.self), own, gossip_own(p, own));
+	if (p->neighbours->crowded) {
+		meet_in_crowd(t, tale, known ? &its : NULL);
+		return;
+	}
 	DL_FOREACH2(t->group->talks, o, group_next) {
 		if (o == t || !o->up)
 			continue;
@@ -227,7 +314,7 @@ void gossip_tick(struct session *s)
 {
 	struct talk *t, *o;
 
-	if (!s->own_changed)
+	if (!s->own_changed || s->peers->neighbours->crowded)
 		return;
 	s->own_changed = false;
 	DL_FOREACH(s->talks, t)
@@ -274,7 +361,7 @@ void gossip_addresses_in(struct talk *t, const struct msg_addresses *m)
 			continue;
 		if (agent_id_equal(&id, &s->id) && nits < GOSSIP_OWN_MAX)
 			its[nits++] = addr;
-		dial_told(s->peers, &id, (const struct sockaddr *)&addr);
+		dial_told(s->peers, &id, (const struct sockaddr *)&addr, s->peer);
 	}
 	if (nits > 0)
 		note_own(s, its, nits);

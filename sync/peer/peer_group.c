@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "sync/peer/ask_internal.h"
+#include "sync/peer/neighbour_internal.h"
 
 /* --- who is in the group --- */
 
@@ -78,6 +79,7 @@ static void own_role_changed(struct peer_group *g)
 
 void peer_group_roster_changed(struct peer_group *g)
 {
+	neighbour_book_soon(g->peers);
 	roster_out_news(g);
 	members_changed(g);
 	own_role_changed(g);
@@ -147,6 +149,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	if (config->invite)
 		g->join = admit_join_new(g);
 	DL_APPEND(p->groups, g);
+	neighbour_book_soon(p);
 	DL_FOREACH(p->sessions, s)
 		session_offer(s, g);
 	return g;
@@ -181,6 +184,7 @@ void peer_group_free(struct peer_group *g)
 	numbers_forget_sent(g);
 	roster_in_free(g->roster_in);
 	DL_DELETE(g->peers->groups, g);
+	neighbour_book_soon(g->peers);
 	free(g);
 }
 
@@ -220,6 +224,7 @@ void peer_group_pause(struct peer_group *g, bool paused)
 	if (g->paused == paused)
 		return;
 	g->paused = paused;
+	neighbour_book_soon(g->peers);
 	if (paused)
 		close_talks(g, "the group is paused or stopping");
 	else

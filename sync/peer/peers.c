@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/peer/ask_internal.h"
+#include "sync/peer/neighbour_internal.h"
 
 /* Which of two connections to one agent is closed. If both were made at once, the one that the smaller ID dialled
  * stays. Otherwise the newer one stays: the peer would not have dialled if it thought that it was connected. */
@@ -43,6 +44,8 @@ static void link_up(void *arg, struct link *link, void *dial_arg)
 		log_debug("%s: a newer connection replaces %s", link->address, old->link->address);
 		session_drop(old);
 	}
+	if (p->nsessions >= PEERS_MAX_SESSIONS)
+		(void)neighbours_make_room(p);
 	if (!slots_take(p, link)) {
 		char text[ID_TEXT_MAX];
 
@@ -118,6 +121,8 @@ static void peers_tick(void *arg)
 			gossip_tick(s);
 		}
 	}
+	gossip_spread(p);
+	neighbours_review(p);
 	if (!p->sessions)
 		loop_timer_stop(p->tick);
 }
@@ -142,6 +147,7 @@ struct peers *peers_new(const struct peers_config *config, char **why)
 	p->download = rate_new(config->loop);
 	p->tick = loop_timer_new(config->loop, peers_tick, p);
 	dial_new(p);
+	neighbours_new(p);
 	return p;
 }
 
@@ -164,6 +170,7 @@ void peers_free(struct peers *p)
 	rate_free(p->upload);
 	rate_free(p->download);
 	loop_timer_free(p->tick);
+	neighbours_free(p);
 	dial_free(p);
 	free(p->name);
 	free(p);
@@ -203,6 +210,16 @@ bool peers_connected(struct peers *p, const struct agent_id *id)
 	const struct session *s = session_of(p, id);
 
 	return s && s->link->trusted;
+}
+
+bool peers_look_for(struct peers *p, const struct agent_id *id)
+{
+	return !session_of(p, id) && (asker_book_active(p) || neighbours_look_for(p, id));
+}
+
+bool peers_are_few(struct peers *p)
+{
+	return !p->neighbours->crowded || p->neighbours->hungry || p->neighbours->joining;
 }
 
 /* Connections without a group in common, so far, are left out. */

@@ -80,6 +80,10 @@ struct peer_connection {
 };
 /* Whether there is a connection to this agent that has shown that it is a member. */
 bool peers_connected(struct peers *p, const struct agent_id *id);
+/* Whether it is worth while to find out an address of this agent. */
+bool peers_look_for(struct peers *p, const struct agent_id *id);
+/* Whether we could do with more connections. */
+bool peers_are_few(struct peers *p);
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
 
 /* Joining by invite: members are looked for at the token's addresses and at those that peers_found() brings. The

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "sync/peer/graph.h"
 #include "sync/peer/link.h"
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
@@ -63,6 +64,7 @@ struct peer_group {
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
+	size_t writers_up;           /* members that may write and are up, when the neighbours were last chosen */
 	bool progress;               /* acknowledgements may be due at the end of this turn */
 	struct admit_join *join;     /* NULL: we are a member */
 	struct roster_in *roster_in; /* entries and requests of others, on their way in */
@@ -207,9 +209,11 @@ struct session {
 	struct loop_timer *more;   /* continues with what a turn had no time for */
 	uint64_t ping_cookie;
 	int64_t ping_ms, rtt_ms;
-	int idle;              /* ticks without a group in common */
-	int jobs;              /* at workers, each with a pointer to this: freed only at 0 */
-	const char *condemned; /* why the next tick ends it; NULL: it stays */
+	int idle;                               /* ticks without a group in common */
+	int jobs;                               /* at workers, each with a pointer to this: freed only at 0 */
+	struct msg_keep keep_told, keep_theirs; /* what was last said of the connection, by us and by the peer */
+	int64_t unneeded_ms;                    /* neither needs it: it may end from then on; 0: one does */
+	const char *condemned;                  /* why the next tick ends it; NULL: it stays */
 	bool closed;
 };
 
@@ -225,6 +229,7 @@ struct peers {
 	size_t nowed;        /* sessions that wait for blocks */
 	size_t spread_bytes; /* of all spreads, and of the maps of their receivers */
 	struct dialler *dialler;
+	struct neighbour_book *neighbours;
 	int port;
 	struct loop_timer *tick; /* runs while there are sessions */
 	int64_t tick_ms;
@@ -350,8 +355,13 @@ void dial_new(struct peers *p);
 void dial_free(struct peers *p);
 /* By discovery or the admin; claimed_id is NULL for the admin's. */
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
-/* A member says that this member is there. */
-void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr);
+/* A member (its short ID) says that this member is there. */
+void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr, uint64_t teller);
+/* The addresses of an agent that a member told us, or where it was found. */
+typedef void dial_known_fn(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller);
+void dial_known(struct peers *p, const struct agent_id *id, dial_known_fn *fn, void *arg);
+/* Those of all agents that are news since the last call. */
+void dial_spread(struct peers *p, dial_known_fn *fn, void *arg);
 /* TLS is up, and found this agent there. */
 void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
 /* d may be gone afterwards. */
@@ -362,6 +372,12 @@ void dial_proved(struct peers *p, const struct agent_id *id);
 /* The connection to this agent is gone: tries its addresses again. */
 void dial_lost(struct peers *p, const struct agent_id *id);
 void dial_all_now(struct peers *p);
+/* The member is to be connected with: tries its addresses, unless that is under way. */
+void dial_wanted(struct peers *p, const struct agent_id *id);
+/* Whether the admin named an address where this agent was found. */
+bool dial_is_named(struct peers *p, const struct agent_id *id);
+/* How likely it is that an agent with which we are not connected can be: HOPED, AWAY or NOWHERE. */
+enum graph_state dial_state(struct peers *p, const struct agent_id *id);
 
 /* gossip.c: addresses of members */
 void gossip_up(struct talk *t);
@@ -369,13 +385,18 @@ void gossip_up(struct talk *t);
 void gossip_own_changed(struct peers *p);
 /* Passes on what the peer said of its own addresses since the last time. */
 void gossip_tick(struct session *s);
+/* In large groups: passes on all addresses that were news since the last time. */
+void gossip_spread(struct peers *p);
 void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
 
 /* session_end.c. Each ends all talks and the link; s is freed at once, or by its last job. */
 /* Tells nobody. */
 void session_drop(struct session *s);
+void session_drop_for(struct session *s, const char *reason);
 /* The connection failed, or the other side ended it: its addresses are tried again. */
 void session_ended(struct session *s, const char *reason);
+/* It is not needed, or (full) has to make room: the peer is told so, and its addresses are not tried again. */
+void session_part(struct session *s, bool full);
 /* The other side has no business here: tells it why, and does not look for it again. */
 void session_refuse(struct session *s, const char *reason);
 void session_refuse_with(struct session *s, const struct msg_bye *m);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/peer/ask_internal.h"
+#include "sync/peer/neighbour_internal.h"
 
 /* --- hello and bye --- */
 
@@ -71,6 +72,13 @@ static void bye_in(struct session *s, const uint8_t *p, size_t n)
 		m = (struct msg_bye){ .reason = "" };
 	if (m.copied)
 		copied_home_told(s, &m.proof);
+	if (m.enough || m.full) {
+		if (m.full)
+			neighbour_book_full(s->peers, &s->id);
+		msg_free(&a);
+		session_drop_for(s, m.full ? "it has no room for more connections" : "neither needs the connection");
+		return;
+	}
 	text = mem_printf("it said: %s", *m.reason ? m.reason : "bye");
 	msg_free(&a);
 	if (!s->link->trusted && log_allow("bye", 10))
@@ -214,6 +222,18 @@ static int run_proof_frame(struct session *s, const uint8_t *p, size_t n)
 	return status;
 }
 
+static int keep_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_keep m;
+	int status = msg_keep_decode(&m, &a, p, n);
+
+	if (status == 0)
+		neighbours_keep_in(s, &m);
+	msg_free(&a);
+	return status;
+}
+
 static int cancel_frame(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
@@ -259,6 +279,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_MAP] = map_frame,
 	[FRAME_HAVE] = have_frame,
 	[FRAME_ANY] = any_frame,
+	[FRAME_KEEP] = keep_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
@@ -320,6 +341,7 @@ struct session *session_new(struct peers *p, struct link *link)
 	s->born_ms = loop_now_ms(p->config.loop);
 	s->since_s = clock_wall_s();
 	s->rtt_ms = -1;
+	s->keep_told.needed = s->keep_theirs.needed = true;
 	s->secret = (uint32_t)random_u64();
 	s->more = loop_timer_new(p->config.loop, session_continue, s);
 	s->later = loop_timer_new(p->config.loop, session_continue, s);

@@ -148,7 +148,7 @@ static void tell(const struct agent_id *id, uint32_t ip)
 {
 	struct sockaddr_in in = at(ip);
 
-	dial_told(&w.peers, id, (const struct sockaddr *)&in);
+	dial_told(&w.peers, id, (const struct sockaddr *)&in, 0);
 }
 
 static struct call *call_to(uint32_t ip)
