@@ -139,15 +139,16 @@ static bool look_at_member(void *arg, const struct roster_member *m)
 	return true;
 }
 
-static void show_group(struct discovery_group *out, struct engine *e)
+static void show_group(struct agent *a, struct discovery_group *out, struct engine *e)
 {
 	const struct roster *roster = engine_roster(e);
 	struct group_look look = { 0 };
 
 	group_id_tag(out->tag, engine_group(e));
+	roster_members(roster, look_at_member, &look);
+	out->quiet = look.members > PEERS_FEW_MEMBERS && !peers_are_few(a->peers);
 	if (roster_hidden(roster))
 		return;
-	roster_members(roster, look_at_member, &look);
 	out->name = engine_name(e);
 	out->owner = look.has_owner ? look.owner.name : NULL;
 	out->members = look.members;
@@ -169,7 +170,7 @@ static void announce_groups(struct agent *a)
 		if (engine_is_joiner(e) && nwanted < AGENT_MAX_GROUPS)
 			group_id_tag(wanted[nwanted++], engine_group(e));
 		if (engine_is_announced(e) && n < AGENT_MAX_GROUPS)
-			show_group(&groups[n++], e);
+			show_group(a, &groups[n++], e);
 	}
 	DL_FOREACH(a->asks, ask)
 		if (ask->told < ASKER_REJECTED) /* otherwise it has stopped */

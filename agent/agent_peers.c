@@ -101,6 +101,11 @@ static void on_moved(void *arg)
 	peers_moved(a->peers);
 }
 
+static void on_few(void *arg)
+{
+	agent_announce_again(arg);
+}
+
 static void open_addresses(struct agent *a, const struct settings *settings)
 {
 	a->addresses =
@@ -128,6 +133,7 @@ int agent_open_peers(struct agent *a, const struct settings *settings, char **wh
 	                                             .disconnected = on_disconnected,
 	                                             .refused = on_refused,
 	                                             .copied_home = agent_copied_home,
+	                                             .few = on_few,
 	                                             .moved = a->machine.moved,
 	                                             .addresses = list_own_addresses,
 	                                             .arg = a },

@@ -326,22 +326,26 @@ static bool is_announced_as(const struct txt_group *a, const struct txt_group *b
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
 {
 	struct txt_group before[MDNS_MAX_GROUPS];
-	bool changed = false;
+	bool quiet_before[MDNS_MAX_GROUPS], changed = false;
 
 	memcpy(before, d->want.groups, sizeof(before));
+	memcpy(quiet_before, d->want.quiet, sizeof(quiet_before));
 	if (n > MDNS_MAX_GROUPS) {
 		log_warn("discovery: %zu groups, announcing only %d of them", n, MDNS_MAX_GROUPS);
 		n = MDNS_MAX_GROUPS;
 	}
 	memset(d->want.groups, 0, sizeof(d->want.groups));
+	memset(d->want.quiet, 0, sizeof(d->want.quiet));
 	d->want.ngroups = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
-			announce_as(&d->want.groups[d->want.ngroups++], &groups[i]);
+		if (!is_base32_text(groups[i].tag, 1, MDNS_TAG_LEN))
+			continue;
+		d->want.quiet[d->want.ngroups] = groups[i].quiet;
+		announce_as(&d->want.groups[d->want.ngroups++], &groups[i]);
 	}
 	/* The rest is zero, and a group has a tag. */
 	for (size_t i = 0; i < MDNS_MAX_GROUPS; i++)
-		changed |= !is_announced_as(&before[i], &d->want.groups[i]);
+		changed |= !is_announced_as(&before[i], &d->want.groups[i]) || quiet_before[i] != d->want.quiet[i];
 	if (changed)
 		want_changed(d);
 }

@@ -23,6 +23,7 @@ struct discovery_group {
 	const char *name;  /* published in TXT, with the rest; NULL for a hidden group */
 	const char *owner; /* name of an owner; NULL: not known */
 	int members;
+	bool quiet; /* announced, and not looked for: its members have each other */
 };
 
 /* A group as an agent on the network announces it: nothing in it is proven. */

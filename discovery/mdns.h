@@ -28,6 +28,7 @@ struct mdns_want {
 	char agent_id[TXT_ID_LEN + 1];
 	uint16_t port;
 	struct txt_group groups[MDNS_MAX_GROUPS]; /* announced and browsed; the name of a hidden one is "" */
+	bool quiet[MDNS_MAX_GROUPS];              /* of these: announced only */
 	size_t ngroups;
 	char look_for[MDNS_MAX_LOOK_FOR][MDNS_TAG_LEN + 1]; /* tags that are also browsed */
 	size_t nlook_for;

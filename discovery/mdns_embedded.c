@@ -246,6 +246,16 @@ static void watch_census(struct embedded *e)
 	loop_timer_start(e->timer, wait, 0);
 }
 
+/* Answers are of use while we look for somebody. In a crowd most agents do not, and each announcement of one would
+ * otherwise cost all others. */
+static bool is_of_use(const struct embedded *e, const uint8_t *packet, size_t n)
+{
+	enum { FLAGS_AT = 2, IS_ANSWER = 0x80 };
+
+	return n <= FLAGS_AT || !(packet[FLAGS_AT] & IS_ANSWER) ||
+	       (e->session != NULL && mdns_session_listens(e->session));
+}
+
 /* Takes away datagrams that packet_screen() does not let pass. avahi reads the netlink socket by itself. */
 static bool screen_socket(void *arg, int fd)
 {
@@ -259,7 +269,7 @@ static bool screen_socket(void *arg, int fd)
 
 	if (n < 0 || (from.ss_family != AF_INET && from.ss_family != AF_INET6))
 		return true;
-	if (packet_screen(packet, (size_t)n, &e->census) && may_read(e)) {
+	if (is_of_use(e, packet, (size_t)n) && packet_screen(packet, (size_t)n, &e->census) && may_read(e)) {
 		watch_census(e);
 		return true;
 	}

@@ -156,7 +156,8 @@ static size_t wanted_types(const struct mdns_want *want, char types[MAX_BROWSERS
 	size_t n = 0;
 
 	for (size_t i = 0; i < want->ngroups; i++)
-		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->groups[i].tag);
+		if (!want->quiet[i])
+			(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->groups[i].tag);
 	for (size_t i = 0; i < want->nlook_for; i++)
 		(void)snprintf(types[n++], MAX_TYPE, "_%s._sub." MDNS_TYPE, want->look_for[i]);
 	if (want->browse_all)
@@ -228,6 +229,14 @@ void mdns_session_set(struct mdns_session *s, const struct mdns_want *want)
 	choose_browsers(s);
 	if (!same)
 		announce_soon(s);
+}
+
+bool mdns_session_listens(const struct mdns_session *s)
+{
+	for (size_t i = 0; i < MAX_BROWSERS; i++)
+		if (s->browsers[i].type[0] != '\0')
+			return true;
+	return false;
 }
 
 void mdns_session_refresh(struct mdns_session *s)

@@ -34,6 +34,8 @@ struct mdns_session *mdns_session_new(struct loop *loop, const struct mdns_want 
                                       const struct mdns_session_door *door, const struct mdns_events *events);
 void mdns_session_free(struct mdns_session *s);
 void mdns_session_set(struct mdns_session *s, const struct mdns_want *want);
+/* Whether there is anything to hear: a type is browsed. */
+bool mdns_session_listens(const struct mdns_session *s);
 /* Makes all browsers again. */
 void mdns_session_refresh(struct mdns_session *s);
 

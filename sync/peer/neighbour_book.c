@@ -16,6 +16,7 @@ struct neighbour_book *neighbour_book_new(struct peers *p, loop_fn *review)
 	struct neighbour_book *b = MEM_NEW(struct neighbour_book);
 
 	b->peers = p;
+	b->few = true;
 	b->secret[0] = random_u64();
 	b->secret[1] = random_u64();
 	b->soon = loop_timer_new(p->config.loop, review, p);

@@ -28,6 +28,8 @@ struct neighbour_book {
 	uint64_t secret[2];    /* what our ranks come from */
 	bool crowded;          /* one of our groups is large */
 	bool hungry;           /* in one of them we have not as many connections as we should */
+	bool few;              /* one of the two below has been true for a while */
+	int64_t few_ms;        /* when `few` began to be wrong; 0: it is right */
 	bool joining;          /* we want to get into a group, and any of its members is good for that */
 	int64_t stranger_ms;   /* when we last tried an agent of which no member has told us, */
 	int64_t looked_ms;     /* and looked for the address of one */

@@ -15,6 +15,7 @@ enum {
 	GRACE_MS = 10000, /* that a connection which nobody needs stays, and up to as much again */
 	TALK_MS = 5000,   /* in which a connection should have come to speak of a group */
 	WATCH_MS = 1600,  /* after which attempts that are under way are looked at */
+	FEW_MS = 4000,    /* that we lack connections, or have enough, before it is said */
 	SHED_AT_ONCE = 4, /* connections given up by one review */
 };
 
@@ -261,6 +262,26 @@ bool neighbours_make_room(struct peers *p)
 	return p->neighbours->crowded && shed(p);
 }
 
+/* Whoever asks goes about looking for members, or stops it: that waits, since a joiner is hungry only for a moment. */
+static void note_few(struct peers *p, int64_t now)
+{
+	struct neighbour_book *b = p->neighbours;
+	bool few = !b->crowded || b->hungry || b->joining;
+
+	if (few == b->few) {
+		b->few_ms = 0;
+		return;
+	}
+	if (!b->few_ms)
+		b->few_ms = now;
+	if (b->crowded && now - b->few_ms < FEW_MS)
+		return;
+	b->few = few;
+	b->few_ms = 0;
+	if (p->config.few)
+		p->config.few(p->config.arg);
+}
+
 void neighbours_review(struct peers *p)
 {
 	struct neighbour_book *b = p->neighbours;
@@ -276,7 +297,13 @@ void neighbours_review(struct peers *p)
 	}
 	if (!b->crowded && !was)
 		return;
+	if (!was) { /* nothing is missing, as far as we know yet */
+		b->few = false;
+		if (p->config.few)
+			p->config.few(p->config.arg);
+	}
 	choose_all(p);
+	note_few(p, now);
 	DL_FOREACH_SAFE(p->sessions, s, next)
 		if (s->link->trusted)
 			tell(s);

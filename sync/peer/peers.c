@@ -219,7 +219,7 @@ bool peers_look_for(struct peers *p, const struct agent_id *id)
 
 bool peers_are_few(struct peers *p)
 {
-	return !p->neighbours->crowded || p->neighbours->hungry || p->neighbours->joining;
+	return p->neighbours->few;
 }
 
 /* Connections without a group in common, so far, are left out. */

@@ -30,6 +30,8 @@
 struct peers;
 struct peer_group;
 
+enum { PEERS_FEW_MEMBERS = 24 }; /* of a group, up to which all connect with all */
+
 struct peers_config {
 	struct loop *loop;
 	struct workers *workers;
@@ -45,6 +47,8 @@ struct peers_config {
 	 * met the other one ourselves. yield: we are the copy, or nobody can tell which one is: stop sharing, but
 	 * not during this call. */
 	void (*copied_home)(void *arg, const struct agent_id *peer, const char *address, bool yield);
+	/* What peers_are_few() says has changed. NULL: nobody asks. */
+	void (*few)(void *arg);
 	bool moved; /* this home was on another machine before */
 	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where
 	 * they are link-local: at most max. Members are told them. NULL: there are none to tell. */
@@ -82,7 +86,7 @@ struct peer_connection {
 bool peers_connected(struct peers *p, const struct agent_id *id);
 /* Whether it is worth while to find out an address of this agent. */
 bool peers_look_for(struct peers *p, const struct agent_id *id);
-/* Whether we could do with more connections. */
+/* Whether we could do with more connections, and have for some seconds. */
 bool peers_are_few(struct peers *p);
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg);
 
