@@ -20,7 +20,10 @@ static void on_found(void *arg, const struct discovery_found *f)
 	bool known = f->claimed_id && agent_id_parse(&id, f->claimed_id) == 0;
 
 	seen_groups_note(a->seen, f);
-	peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
+	if (f->hint)
+		peers_hinted(a->peers, (const struct sockaddr *)&f->addr);
+	else
+		peers_found(a->peers, known ? &id : NULL, (const struct sockaddr *)&f->addr, f->addr_len);
 }
 
 static bool is_peer_wanted(void *arg, const char *text)

@@ -155,7 +155,7 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	agent_ask_drop(a, tag);
 	agent_publish(a);
 	for (size_t i = 0; i < invite.naddresses; i++)
-		discovery_add_static(a->discovery, invite.addresses[i]);
+		discovery_add_hint(a->discovery, invite.addresses[i]);
 	*out = e;
 	return 0;
 }

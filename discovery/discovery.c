@@ -49,6 +49,7 @@ struct discovery {
 	char *last_problem;
 	struct reports *reports;
 	struct static_peers *peers;
+	struct static_peers *hints;
 	struct clock_step *clock_step; /* NULL when there was no descriptor for it */
 	struct loop_timer *refresh_timer;
 	int64_t refreshed_ms; /* 0 for never */
@@ -189,6 +190,14 @@ static void pass_static(void *arg, const struct sockaddr_storage *addr, socklen_
 	d->found(d->arg, &found);
 }
 
+static void pass_hint(void *arg, const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+	struct discovery *d = arg;
+	struct discovery_found found = { .addr = *addr, .addr_len = addr_len, .hint = true };
+
+	d->found(d->arg, &found);
+}
+
 static void refresh_now(void *arg)
 {
 	struct discovery *d = arg;
@@ -199,6 +208,7 @@ static void refresh_now(void *arg)
 	if (d->embedded.stack != NULL)
 		d->embedded.backend->refresh(d->embedded.stack);
 	static_peers_refresh(d->peers);
+	static_peers_refresh(d->hints);
 }
 
 void discovery_refresh(struct discovery *d)
@@ -268,6 +278,7 @@ struct discovery *discovery_new(struct loop *loop, const struct discovery_config
 	d->refresh_timer = loop_timer_new(loop, refresh_now, d);
 	d->reports = reports_new(loop, pass_found, d);
 	d->peers = static_peers_new(loop, pass_static, d);
+	d->hints = static_peers_new(loop, pass_hint, d);
 	d->clock_step = clock_step_new(loop, clock_stepped, d);
 	start_backends(d);
 	if (d->mode == DISCOVERY_AUTO)
@@ -285,6 +296,7 @@ void discovery_free(struct discovery *d)
 	slot_stop(&d->daemon);
 	clock_step_free(d->clock_step);
 	static_peers_free(d->peers);
+	static_peers_free(d->hints);
 	reports_free(d->reports);
 	loop_timer_free(d->switch_timer);
 	loop_timer_free(d->retry_timer);
@@ -376,4 +388,9 @@ void discovery_set_browse_all(struct discovery *d, bool on)
 int discovery_add_static(struct discovery *d, const char *host_port)
 {
 	return static_peers_add(d->peers, host_port);
+}
+
+int discovery_add_hint(struct discovery *d, const char *host_port)
+{
+	return static_peers_add(d->hints, host_port);
 }

@@ -41,6 +41,7 @@ struct discovery_found {
 	size_t ngroups;
 	struct sockaddr_storage addr; /* port set; sin6_scope_id set for link-local */
 	socklen_t addr_len;
+	bool hint; /* of a static address: see discovery_add_hint() */
 };
 
 enum { DISCOVERY_MAX_INTERFACES = 16, DISCOVERY_MAX_LOOK_FOR = 80 };
@@ -87,6 +88,8 @@ void discovery_set_browse_all(struct discovery *d, bool on);
 /* Reports HOST:PORT (name, IPv4, [IPv6%scope]) through `found` at once and every 30 s, and resolves names in the
  * background. -1 when the text is not a HOST:PORT. */
 int discovery_add_static(struct discovery *d, const char *host_port);
+/* The same for an address that an invite names: nobody insists on being connected there. */
+int discovery_add_hint(struct discovery *d, const char *host_port);
 
 /* Queries again at once (a link came up, a peer was lost): all browsers are made again, at most every 2 s. */
 void discovery_refresh(struct discovery *d);

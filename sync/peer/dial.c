@@ -111,7 +111,7 @@ static bool is_listener_here(struct peers *p, const struct dial *d)
 
 static bool is_named_now(struct peers *p, const struct dial *d)
 {
-	return d->named && loop_now_ms(p->config.loop) - d->named_ms < NAMED_MS;
+	return d->named_ms && loop_now_ms(p->config.loop) - d->named_ms < NAMED_MS;
 }
 
 static bool wanted(struct peers *p, const struct dial *d)
@@ -280,10 +280,7 @@ static struct dial *address_note(struct peers *p, enum dial_kind kind, const str
 		d->passed_on = true;
 		dial_book_set_untold(b, d, true);
 	}
-	if (!id) {
-		d->named = true;
-		d->named_ms = now;
-	}
+	d->named |= !id;
 	d->heard_ms = now;
 	return d;
 }
@@ -310,7 +307,17 @@ static void address_found(struct peers *p, enum dial_kind kind, const struct age
 
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr)
 {
+	struct dial *d;
+
 	address_found(p, claimed_id ? DIAL_HEARD : DIAL_PROVEN, claimed_id, addr, 0);
+	d = claimed_id ? NULL : dial_book_find(&p->dialler->book, addr);
+	if (d)
+		d->named_ms = loop_now_ms(p->config.loop);
+}
+
+void dial_hinted(struct peers *p, const struct sockaddr *addr)
+{
+	address_found(p, DIAL_PROVEN, NULL, addr, 0);
 }
 
 void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr, uint64_t teller)

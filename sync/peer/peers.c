@@ -194,6 +194,11 @@ void peers_found(struct peers *p, const struct agent_id *claimed_id, const struc
 	dial_found(p, claimed_id, addr);
 }
 
+void peers_hinted(struct peers *p, const struct sockaddr *addr)
+{
+	dial_hinted(p, addr);
+}
+
 void peers_moved(struct peers *p)
 {
 	gossip_own_changed(p);

@@ -355,6 +355,8 @@ void dial_new(struct peers *p);
 void dial_free(struct peers *p);
 /* By discovery or the admin; claimed_id is NULL for the admin's. */
 void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
+/* Named by an invite: as by the admin, but not for long. */
+void dial_hinted(struct peers *p, const struct sockaddr *addr);
 /* A member (its short ID) says that this member is there. */
 void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr, uint64_t teller);
 /* The addresses of an agent that a member told us, or where it was found. */
