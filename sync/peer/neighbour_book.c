@@ -6,7 +6,7 @@
 #include "sync/peer/neighbour_internal.h"
 
 enum {
-	SOON_MS = 50,             /* in which what changes together is looked at together */
+	SOON_MS = 50,             /* one review for all that changes meanwhile */
 	FULL_MS = 120 * 1000,     /* that an agent which had no place for us is not tried */
 	STRANGER_EVERY_MS = 5000, /* while we have the connections that we need */
 };
@@ -86,7 +86,7 @@ void neighbour_book_sweep(struct neighbour_book *b)
 }
 
 /* Agents that are new to us may be members of whom we have not heard. In a crowd that does not need them, one is tried
- * now and then, lest two halves of a group that share no member known to both never meet. */
+ * every few seconds, lest two halves of a group that share no member known to both never meet. */
 bool neighbour_book_wants_stranger(struct neighbour_book *b, int64_t *last_ms)
 {
 	int64_t now = loop_now_ms(b->peers->config.loop);

@@ -52,7 +52,7 @@ struct neighbour *neighbour_book_add(struct neighbour_book *b, const struct agen
 /* Drops the entries that were not found. */
 void neighbour_book_sweep(struct neighbour_book *b);
 /* Whether this agent, with which we are not connected, is to be dialled. */
-/* The same for one that is no member as far as we know; last_ms: state. */
+/* The same for one that is not a member as far as we know; last_ms: state. */
 bool neighbour_book_wants_stranger(struct neighbour_book *b, int64_t *last_ms);
 bool neighbour_book_wants(struct peers *p, const struct agent_id *id);
 /* The agent said that it has no place for us. */

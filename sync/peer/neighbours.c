@@ -14,7 +14,7 @@
 enum {
 	GRACE_MS = 10000, /* that a connection which nobody needs stays, and up to as much again */
 	TALK_MS = 5000,   /* in which a connection should have come to speak of a group */
-	WATCH_MS = 1600,  /* after which attempts that are under way are looked at */
+	WATCH_MS = 1600,  /* after which a review sees how attempts are doing */
 	FEW_MS = 4000,    /* that we lack connections, or have enough, before it is said */
 	SHED_AT_ONCE = 4, /* connections given up by one review */
 };
@@ -46,7 +46,7 @@ struct circle {
 	bool fresh; /* one of them is being tried */
 };
 
-static enum graph_state state_of(struct circle *c, struct neighbour *n)
+static enum graph_state member_state(struct circle *c, struct neighbour *n)
 {
 	const struct session *s;
 	enum graph_state dialled;
@@ -78,7 +78,7 @@ static bool circle_add(void *arg, const struct roster_member *m)
 	n = neighbour_book_add(b, &m->id);
 	n->found = true;
 	c->v[c->n++] = (struct graph_member){ .rank = graph_rank(b->secret, agent_id_short(&m->id), c->now_s),
-		                              .state = state_of(c, n),
+		                              .state = member_state(c, n),
 		                              .writes = rights_has(m->role, RIGHT_WRITE),
 		                              .member = n };
 	return true;
@@ -183,7 +183,7 @@ static struct msg_keep keep_of(const struct session *s)
 	return keep;
 }
 
-static void tell(struct session *s)
+static void tell_keep(struct session *s)
 {
 	struct msg_keep now = keep_of(s);
 	size_t n;
@@ -306,7 +306,7 @@ void neighbours_review(struct peers *p)
 	note_few(p, now);
 	DL_FOREACH_SAFE(p->sessions, s, next)
 		if (s->link->trusted)
-			tell(s);
+			tell_keep(s);
 	DL_FOREACH_SAFE(p->sessions, s, next)
 		if (s->link->trusted)
 			(void)give_up(s, now);

@@ -67,8 +67,8 @@ void peers_limit(struct peers *p, int64_t upload, int64_t download);
 /* An address to try. claimed_id: the agent that discovery expects there; NULL: unknown. Addresses of ourselves and
  * of connected agents are ignored. */
 void peers_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr, socklen_t addr_len);
-/* The same for an address from an invite: it is tried like one that the admin named, but a connection that is made there
- * need not stay. */
+/* The same for an address from an invite: it is tried like one that the admin named, but a connection that is made
+ * there need not stay. */
 void peers_hinted(struct peers *p, const struct sockaddr *addr);
 /* Dial lost members now. */
 void peers_retry_now(struct peers *p);
