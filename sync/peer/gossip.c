@@ -196,18 +196,18 @@ struct known_to {
 	struct peers *peers;
 };
 
-static void add_known(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller)
+static void tale_add_known(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller)
 {
 	(void)teller;
 	tale_add(((struct known_to *)arg)->tale, id, addr);
 }
 
-static bool add_member(void *arg, const struct roster_member *m)
+static bool tale_add_member(void *arg, const struct roster_member *m)
 {
 	const struct known_to *k = arg;
 
 	if (!agent_id_equal(&m->id, k->self) && !agent_id_equal(&m->id, k->peer))
-		dial_known(k->peers, &m->id, add_known, arg);
+		dial_known(k->peers, &m->id, tale_add_known, arg);
 	return true;
 }
 
@@ -267,7 +267,7 @@ static void meet_in_crowd(struct talk *t, struct tale *tale, const struct sockad
 
 	if (its)
 		dial_told(p, &t->session->id, (const struct sockaddr *)its, t->session->peer);
-	roster_members(t->group->config.roster, add_member, &k);
+	roster_members(t->group->config.roster, tale_add_member, &k);
 	tale_end(tale);
 }
 
