@@ -20,25 +20,10 @@ static void small_arrived(struct download *d, uint32_t block, uint64_t peer, uin
 
 static void block_arrived(struct download *d, uint32_t block, uint64_t peer, struct slab *bytes)
 {
-	struct piece *p;
-
-	if (d->memory) {
+	if (d->memory)
 		small_arrived(d, block, peer, slab_flatten(bytes));
-		return;
-	}
-	download_set(d, block, BLOCK_BUSY);
-	d->g->bytes_out += d->list.b[block].len; /* until it is written */
-	if (d->narrived == d->arrived_cap) {
-		d->arrived_cap = d->arrived_cap * 2 + 8;
-		d->arrived = mem_realloc(d->arrived, d->arrived_cap, sizeof(*d->arrived));
-	}
-	p = &d->arrived[d->narrived++];
-	*p = (struct piece){ .block = block,
-		             .len = d->list.b[block].len,
-		             .offset = d->offset_of[block],
-		             .bytes = *bytes,
-		             .peer = peer };
-	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
+	else
+		download_arrived(d, block, peer, bytes, false);
 }
 
 /* How fast the peer answers; what it was asked for may be chosen anew. */
@@ -119,6 +104,10 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t cho
 	d = r->d;
 	request_answered(g, r->peer);
 	note_response(g, r);
+	if (r->block == LEAF_BLOCK) {
+		leaves_take(r, bytes);
+		return;
+	}
 	if (bytes->p == NULL) {
 		request_forget(r, true);
 		source_has_not(d, peer);

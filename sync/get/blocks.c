@@ -69,8 +69,13 @@ static void blocks_written(void *arg)
 
 		d->g->bytes_out -= p->len;
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
+		d->g->counters.blocks_patched += p->ok && p->patched;
 		/* After a disk error we do not know which were right. */
-		if (!p->ok && job->error == 0 && d->slot != NULL)
+		if (p->ok || job->error != 0 || d->slot == NULL)
+			continue;
+		if (p->patched)
+			leaves_failed(d);
+		else
 			source_lied(d, p->peer, "sent a block whose hash does not match");
 	}
 	blocks_end_job(job);
@@ -158,7 +163,10 @@ static void scan_local(struct download *d)
 		looked++;
 		found = d->g->c.hooks->find_block(d->g->c.arg, b, &path, &offset);
 		free(path);
-		download_set(d, d->scan_at, found ? BLOCK_LOCAL : BLOCK_NEEDED);
+		download_set(d, d->scan_at,
+		             found                        ? BLOCK_LOCAL
+		             : leaves_want(d, d->scan_at) ? BLOCK_LEAVES
+		                                          : BLOCK_NEEDED);
 	}
 	if (d->scan_at < d->list.n)
 		get_wake(d->g);
@@ -238,7 +246,8 @@ void blocks_pump(struct download *d)
 		scan_local(d);
 	verify_claims(d);
 	copy_local(d);
+	leaves_pump(d);
 	/* Two blocks are hashed in little more time than one: the first waits for the next, if one is under way. */
-	if (d->narrived > 1 || (d->narrived > 0 && d->requested == 0))
+	if (d->narrived > 1 || (d->narrived > 0 && d->requested == 0 && d->leaves.out == 0))
 		write_arrived(d);
 }

@@ -64,6 +64,8 @@ static void download_die(struct download *d)
 
 	workers_close(g->c.workers, d->part);
 	workers_close(g->c.workers, d->map);
+	workers_close(g->c.workers, d->leaves.fd);
+	d->leaves.fd = -1;
 	d->part = -1;
 	d->map = -1;
 	if (d->spare && !g->dead)

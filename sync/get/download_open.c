@@ -40,6 +40,8 @@ static void part_opened(void *arg)
 	struct download *d = job->d;
 	struct get *g = d->g;
 
+	d->leaves.fd = job->old;
+	d->leaves.size = job->old_size;
 	if (d->state == DOWNLOAD_DYING) {
 		d->part = job->part; /* download.c closes them when it dies */
 		d->map = job->map;
@@ -65,13 +67,13 @@ void download_open(struct download *d)
 	job->op = PART_OPEN;
 	job->part = -1;
 	job->map = -1;
+	job->old = -1;
 	job->parts = fcntl(share_parts(d->g->c.share), F_DUPFD_CLOEXEC, 0);
 	job->path = mem_strdup(d->path);
 	job->content = d->c;
 	job->list = d->list;
 	d->list = (struct blocklist){ 0 };
 	job->source = d->g->c.hooks->find_copy(d->g->c.arg, d->owner);
-	if (job->source != NULL)
-		job->root = fcntl(share_root(d->g->c.share), F_DUPFD_CLOEXEC, 0);
+	job->root = fcntl(share_root(d->g->c.share), F_DUPFD_CLOEXEC, 0);
 	download_submit(d, job, part_opened);
 }

@@ -113,6 +113,7 @@ struct download *download_new(struct get *g, const struct download_owner *o, con
 	d->c = *c;
 	d->memory = is_small(&d->c);
 	d->part = -1;
+	d->leaves.fd = -1;
 	d->map = -1;
 	DL_APPEND(g->downloads, d);
 	g->ndownloads++;

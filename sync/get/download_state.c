@@ -1,6 +1,8 @@
 /* The states of a download's blocks, and the counts and lists that follow from them. See get_internal.h. */
 #include "sync/get/get_internal.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 void download_set_hungry(struct download *d, bool hungry)
@@ -31,6 +33,9 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	d->needed -= old == BLOCK_NEEDED;
 	d->requested -= old == BLOCK_REQUESTED;
 	d->busy -= old == BLOCK_BUSY;
+	d->leaves.waiting -= old == BLOCK_LEAVES;
+	d->leaves.out -= old == BLOCK_LEAFING;
+	d->leaves.out_bytes -= old == BLOCK_LEAFING ? d->list.b[block].len : 0;
 	d->state_of[block] = (uint8_t)state;
 	if (state == BLOCK_HAVE) {
 		d->have++;
@@ -39,11 +44,34 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	d->needed += state == BLOCK_NEEDED;
 	d->requested += state == BLOCK_REQUESTED;
 	d->busy += state == BLOCK_BUSY;
+	d->leaves.waiting += state == BLOCK_LEAVES;
+	d->leaves.out += state == BLOCK_LEAFING;
+	d->leaves.out_bytes += state == BLOCK_LEAFING ? d->list.b[block].len : 0;
 	if (state == BLOCK_HAVE && old != BLOCK_HAVE)
 		announce_block(d, block);
 	if (d->state != DOWNLOAD_DYING)
 		download_set_hungry(d, d->needed > 0 && !d->parked);
 	get_wake(d->g);
+}
+
+void download_arrived(struct download *d, uint32_t block, uint64_t peer, struct slab *bytes, bool patched)
+{
+	struct piece *p;
+
+	download_set(d, block, BLOCK_BUSY);
+	d->g->bytes_out += d->list.b[block].len; /* until it is written */
+	if (d->narrived == d->arrived_cap) {
+		d->arrived_cap = d->arrived_cap * 2 + 8;
+		d->arrived = mem_realloc(d->arrived, d->arrived_cap, sizeof(*d->arrived));
+	}
+	p = &d->arrived[d->narrived++];
+	*p = (struct piece){ .block = block,
+		             .len = d->list.b[block].len,
+		             .offset = d->offset_of[block],
+		             .bytes = *bytes,
+		             .peer = peer,
+		             .patched = patched };
+	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
 }
 
 void download_set_list(struct download *d, struct blocklist *list)

@@ -77,7 +77,7 @@ struct get_counters get_counters(const struct get *g)
 /* Whether d can only wait for peers, and there is none to wait for. */
 static bool is_stranded(struct download *d)
 {
-	if (d->parked || d->jobs > 0 || d->requested > 0 || d->credits > 0 || d->list_request != 0)
+	if (d->parked || d->jobs > 0 || d->requested > 0 || d->leaves.out > 0 || d->credits > 0 || d->list_request != 0)
 		return false;
 	if (d->state == DOWNLOAD_LISTING)
 		return source_any(d) == NULL;

@@ -109,6 +109,7 @@ struct get_config {
 
 struct get_counters {
 	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received;
+	uint64_t blocks_patched;   /* put together from an older version and leaves that a peer sent */
 	uint64_t blocks_zeros;     /* made of zeros, so nobody had to send them */
 	uint64_t parts_taken_over; /* parts that were begun for another path */
 };

@@ -2,7 +2,7 @@
  *
  * From the lowest to the highest: liars.c, queue.c, part_map.c, part.c, parts.c know no downloads;
  * get_state.c; holders.c, announce.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs);
- * list.c; download_open.c; window.c; late.c; blocks.c, download_start.c, answer.c; maps.c; get.c. */
+ * list.c; download_open.c; window.c; late.c; leaves.c; blocks.c, download_start.c, answer.c; maps.c; get.c. */
 #ifndef LANYARD_SYNC_GET_INTERNAL_H
 #define LANYARD_SYNC_GET_INTERNAL_H
 
@@ -16,9 +16,10 @@
 enum {
 	RATE_SAMPLES = 5,
 	NO_BLOCK = SWARM_NONE,
-	ANY_BLOCK = SWARM_NONE - 1, /* of a request: whichever the peer chooses */
-	ARRIVING_MIN = 4096,        /* more bytes than pings make within REQUEST_TIMEOUT_MS: an answer is under way */
-	REQUEST_TIMEOUT_MS = 30000, /* without any answer from that peer */
+	LEAF_BLOCK = SWARM_NONE - 1, /* of a request: the leaves of a block, or their digests */
+	ANY_BLOCK = SWARM_NONE - 2,  /* of a request: whichever the peer chooses */
+	ARRIVING_MIN = 4096,         /* more bytes than pings make within REQUEST_TIMEOUT_MS: an answer is under way */
+	REQUEST_TIMEOUT_MS = 30000,  /* without any answer from that peer */
 	TICK_MS = 1000,
 	WATCH_MS = 100, /* how often it is looked who is late */
 };
@@ -36,6 +37,8 @@ enum block_state {
 	BLOCK_UNSEEN,  /* not looked for in local files yet */
 	BLOCK_LOCAL,   /* the index names a local file that has it */
 	BLOCK_CLAIMED, /* the map says it is here: to be verified */
+	BLOCK_LEAVES,  /* an older version may have most of it: digests of its leaves are to be asked for */
+	BLOCK_LEAFING, /* digests or leaves are requested, or a worker has them */
 	BLOCK_NEEDED,  /* to be requested */
 	BLOCK_REQUESTED,
 	BLOCK_BUSY, /* a worker verifies and writes it */
@@ -82,6 +85,21 @@ struct source_peer {
 	struct swarm_maps maps; /* what it told of its blocks */
 	int64_t window;         /* while window.c runs: bytes that may still be requested from it */
 	UT_hash_handle hh;
+};
+
+/* What leaves.c knows of the older version that stands at a download's path. */
+struct leaves {
+	int fd;                /* of that file; owned; -1: there is none */
+	int64_t size;          /* its size */
+	uint32_t waiting, out; /* blocks that are LEAVES, LEAFING */
+	int64_t out_bytes;     /* of those that are LEAFING */
+	uint32_t at;           /* no LEAVES block is before it */
+	size_t turn;           /* whom to ask next */
+	uint32_t judged;       /* blocks that were compared since the last skip, */
+	int64_t tried, saved;  /* their bytes, and those that need not be sent */
+	uint32_t skip;         /* the next blocks that are not tried, */
+	uint32_t next_skip;    /* and how many the next time */
+	uint32_t failed;       /* blocks that were not right in the end */
 };
 
 /* Invariants: `have` blocks are HAVE, `needed` NEEDED, `requested` REQUESTED; hungry exactly when needed > 0 and
@@ -139,6 +157,8 @@ struct download {
 	struct piece *arrived;            /* blocks for the next write jobs; owned */
 	size_t narrived, arrived_cap;
 
+	struct leaves leaves;
+
 	/* The swarm (holders.c, announce.c): other members that get the same content. */
 	bool swarms;              /* it is in get.swarms: its maps go out, and those of others count */
 	struct swarm_index index; /* of the NEEDED blocks; of contents with a part, once the list is known */
@@ -164,13 +184,20 @@ struct download {
 	struct download *hungry_prev, *hungry_next; /* in get.hungry or hungry_small */
 };
 
+/* A block that is got by its leaves: what was asked last. */
+struct leaf_work {
+	uint32_t block;
+	struct block_want want;
+};
+
 struct get_request {
 	uint32_t number;
-	uint32_t block; /* NO_BLOCK: the list; ANY_BLOCK */
+	uint32_t block; /* NO_BLOCK: the list; LEAF_BLOCK; ANY_BLOCK */
 	uint32_t len;
 	int64_t sent_ms;
 	struct source_peer *peer;
 	struct download *d;
+	struct leaf_work *leaf;          /* of LEAF_BLOCK; owned */
 	struct get_request *twin;        /* the same block was asked of a second peer; NULL: it was not */
 	struct get_request *prev, *next; /* in the peer's list */
 	UT_hash_handle hh;
@@ -264,6 +291,8 @@ void download_leave_lane(struct download *d);
 /* The same for a complete download, unless its list is long: it still takes much memory, so it keeps its place. */
 void download_leave_lane_if_light(struct download *d);
 void download_set(struct download *d, uint32_t block, enum block_state state);
+/* A block is here, to be verified and written. *bytes is taken over. patched: we put it together from leaves. */
+void download_arrived(struct download *d, uint32_t block, uint64_t peer, struct slab *bytes, bool patched);
 /* The list is known: blocks get their offsets and states. Takes it over. */
 void download_set_list(struct download *d, struct blocklist *list);
 /* Bytes of memory that its list and the states of its blocks take. */
@@ -370,6 +399,16 @@ enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blo
 /* --- maps.c --- */
 /* Tries again what may have a source now. */
 void maps_turn(struct get *g);
+
+/* --- leaves.c --- */
+/* Whether a block that no local file has is to be got by its leaves. */
+bool leaves_want(struct download *d, uint32_t block);
+/* Asks for what may be asked for now. Blocks for which nobody can be asked become NEEDED. */
+void leaves_pump(struct download *d);
+/* A peer's answer to a request of LEAF_BLOCK; takes *bytes over. */
+void leaves_take(struct get_request *r, struct slab *bytes);
+/* A block that was put together is not right. */
+void leaves_failed(struct download *d);
 
 /* --- blocks.c --- */
 /* Looks for blocks in local files, verifies claimed blocks, and writes what arrived: a bounded amount per turn. */

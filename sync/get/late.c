@@ -28,7 +28,9 @@ static bool take_away(struct source_peer *p)
 	bool any = false;
 
 	DL_FOREACH_SAFE(p->requests, r, next) {
-		if (r->block >= ANY_BLOCK || !has_another(r->d, p, r->block))
+		uint32_t block = r->block == LEAF_BLOCK ? r->leaf->block : r->block;
+
+		if (block >= ANY_BLOCK || !has_another(r->d, p, block))
 			continue;
 		request_cancel_one(r);
 		any = true;

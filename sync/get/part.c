@@ -221,6 +221,20 @@ static void close_unfit(struct part_job *job, bool is_new)
 		remove_files(job);
 }
 
+/* An older version has most leaves of blocks that were changed in place (leaves.c). */
+static void open_older(struct part_job *job)
+{
+	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	struct fs_stat st;
+
+	if (fd >= 0 && (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG)) {
+		close(fd);
+		fd = -1;
+	}
+	job->old = fd;
+	job->old_size = fd >= 0 ? st.size : 0;
+}
+
 static void open_part(struct part_job *job)
 {
 	bool is_new = open_old(job) < 0;
@@ -237,6 +251,8 @@ static void open_part(struct part_job *job)
 		make_zeros(job);
 	if (job->part >= 0 && !fits(job))
 		close_unfit(job, is_new);
+	if (job->part >= 0 && job->list.n > 1)
+		open_older(job);
 }
 
 /* As large as the largest piece. */
@@ -414,7 +430,7 @@ void part_job_free(struct part_job *job)
 	free(job->have);
 	if (job->op == PART_OPEN || job->op == PART_REMOVE)
 		close(job->parts);
-	if (job->op == PART_COPY || job->source != NULL)
+	if (job->op == PART_COPY || job->op == PART_OPEN)
 		close(job->root);
 	free(job->source);
 	free(job);

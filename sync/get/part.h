@@ -20,6 +20,7 @@ struct piece {
 	uint8_t hash[32];
 	struct slab bytes; /* WRITE: owned */
 	uint64_t peer;     /* WRITE: who sent them */
+	bool patched;      /* WRITE: put together from an older version and leaves */
 	bool ok;           /* verified, and in the part */
 };
 
@@ -52,8 +53,10 @@ struct part_job {
 	bool dirty;      /* the part may contain bytes that are not known to be zero */
 	char *path;      /* OPEN: the file's, for a new map; COPY: the source's; owned */
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
-	bool taken_over; /* OPEN: out: the part was begun for another path */
-	bool cloned;     /* OPEN: out: source was cloned: all blocks are claimed */
+	int old;         /* OPEN: out: the file at path, an older version; -1: there is none */
+	int64_t old_size;
+	bool taken_over;        /* OPEN: out: the part was begun for another path */
+	bool cloned;            /* OPEN: out: source was cloned: all blocks are claimed */
 	struct content content; /* OPEN */
 	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
 	uint8_t *have;          /* OPEN: out: enum part_have of each block; NULL: no part; owned */

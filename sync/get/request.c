@@ -64,6 +64,20 @@ struct get_request *request_find(struct get *g, uint64_t peer, uint32_t number)
 	return r != NULL && r->peer->id == peer ? r : NULL;
 }
 
+/* Its block waits again, if it has to. */
+static void leaf_forget(struct get_request *r, bool again)
+{
+	struct download *d = r->d;
+	uint32_t block = r->leaf->block;
+
+	if (again && d->state_of[block] == BLOCK_LEAFING) {
+		download_set(d, block, BLOCK_LEAVES);
+		if (block < d->leaves.at)
+			d->leaves.at = block;
+	}
+	free(r->leaf);
+}
+
 void request_forget(struct get_request *r, bool again)
 {
 	struct get *g = r->d->g;
@@ -77,9 +91,11 @@ void request_forget(struct get_request *r, bool again)
 		r->twin->twin = NULL;
 	if (r->block == NO_BLOCK)
 		r->d->list_request = 0;
+	else if (r->leaf != NULL)
+		leaf_forget(r, again);
 	else if (r->block == ANY_BLOCK)
 		credits_changed(r, false);
-	else if (r->twin == NULL && again && r->d->state_of[r->block] == BLOCK_REQUESTED)
+	else if (r->block < ANY_BLOCK && r->twin == NULL && again && r->d->state_of[r->block] == BLOCK_REQUESTED)
 		download_set(r->d, r->block, BLOCK_NEEDED);
 	free(r);
 	get_wake(g);

@@ -1,4 +1,5 @@
 /* The peers of a fetch_world.h: what they can give, how they answer, and what they say. */
+#include "sync/plan/leaf.h"
 #include "tests/unit/fetch_world.h"
 
 /* --- contents --- */
@@ -84,18 +85,20 @@ static int op_get(void *arg, uint64_t peer, const struct content *c, const struc
 	for (size_t i = 0; i < n; i++) {
 		struct answer *a;
 
-		p->in_flight += wants[i].len;
+		p->in_flight += leaf_answer_len(&wants[i]);
 		if (p->mute)
 			continue;
 		a = MEM_NEW(struct answer);
 		a->peer = peer;
 		a->request = wants[i].request;
-		a->n = wants[i].len;
+		a->n = leaf_answer_len(&wants[i]);
 		a->none = b == NULL || wants[i].offset + wants[i].len > p->has_upto;
 		if (!a->none) {
-			a->bytes = mem_dup(b->bytes + wants[i].offset, wants[i].len);
+			a->bytes = mem_calloc(wants[i].len + LEAF_SLACK, 1);
+			memcpy(a->bytes, b->bytes + wants[i].offset, wants[i].len);
+			(void)leaf_answer(&wants[i], a->bytes);
 			if (p->lies)
-				a->bytes[wants[i].len / 2] ^= 1;
+				a->bytes[a->n / 2] ^= 1;
 		}
 		answer_later(a);
 	}

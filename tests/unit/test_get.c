@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/get/get_internal.h"
+#include "sync/plan/leaf.h"
 #include "tests/unit/noise.h"
 #include "tests/unit/run_until.h"
 
@@ -31,6 +32,7 @@ struct peer_answer {
 	uint32_t first;
 	int64_t offset;
 	uint32_t len;
+	struct block_want want;
 };
 
 static struct {
@@ -48,6 +50,9 @@ static struct {
 	bool list_known;
 	uint64_t offers[PEERS]; /* peers that the owner names as sources; 0: none */
 	uint64_t liar;
+	bool leaf_liar;
+	unsigned asked_what[WANT_LEAVES + 1]; /* requests by what they ask for */
+	size_t asked_bytes;                   /* of their answers */
 
 	struct peer_answer answers[ANSWERS_MAX];
 	size_t nanswers;
@@ -84,7 +89,10 @@ static int op_blocks(void *arg, uint64_t peer, const struct content *c, const st
 		w.answers[w.nanswers++] = (struct peer_answer){ .peer = peer,
 			                                        .request = wants[i].request,
 			                                        .offset = wants[i].offset,
-			                                        .len = wants[i].len };
+			                                        .len = leaf_answer_len(&wants[i]),
+			                                        .want = wants[i] };
+		w.asked_what[wants[i].what]++;
+		w.asked_bytes += leaf_answer_len(&wants[i]);
 		if (w.blocks_of[peer]++ == 0 || block < w.lowest_of[peer])
 			w.lowest_of[peer] = block;
 		if (block > w.highest_of[peer])
@@ -145,8 +153,9 @@ static void give_answers(void)
 			free(encoded);
 			continue;
 		}
-		s = slab_dup(w.bytes + a->offset, a->len);
-		if (a->peer == w.liar)
+		s = slab_dup(w.bytes + a->offset, a->want.len + LEAF_SLACK);
+		s.n = leaf_answer(&a->want, s.p);
+		if (a->peer == w.liar || (w.leaf_liar && a->want.what == WANT_LEAVES))
 			s.p[0] ^= 1;
 		get_take_block(w.get, a->peer, a->request, SWARM_AS_ASKED, &s);
 	}
@@ -245,7 +254,7 @@ static void content_of(size_t size, size_t block)
 {
 	free(w.bytes);
 	blocklist_clear(&w.list);
-	w.bytes = noise(size, 5);
+	w.bytes = noise(size + LEAF_SLACK, 5);
 	w.list.n = (uint32_t)((size + block - 1) / block);
 	w.list.b = mem_calloc(w.list.n, sizeof(w.list.b[0]));
 	for (uint32_t i = 0; i < w.list.n; i++) {
@@ -389,6 +398,120 @@ static void a_content_comes_from_several_sources(void **state)
 	assert_part();
 }
 
+/* --- leaves --- */
+
+/* An older version stands at the path: the content, with a page written over at each multiple of `step`. */
+static void put_older(size_t size, size_t step)
+{
+	uint8_t *p = mem_dup(w.bytes, SIZE);
+	int fd = openat(share_root(w.share), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	for (size_t at = 0; step > 0 && at + LEAF_SIZE <= SIZE; at += step)
+		memset(p + at, (int)(at / step), LEAF_SIZE);
+	assert_int_equal(fs_pwrite_all(fd, p, size, 0), 0);
+	close(fd);
+	free(p);
+}
+
+static void what_was_changed_in_place_comes_by_its_leaves(void **state)
+{
+	(void)state;
+	put_older(SIZE, 20 * LEAF_SIZE);
+	offer(1);
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.asked_what[WANT_BLOCK], 0);
+	assert_int_equal(w.asked_what[WANT_DIGESTS], BLOCKS);
+	assert_int_equal(get_counters(w.get).blocks_patched, BLOCKS);
+	assert_int_equal(w.asked_bytes, SIZE / LEAF_SIZE * LEAF_DIGEST + (SIZE / (20 * LEAF_SIZE) + 1) * LEAF_SIZE);
+	assert_true(w.blocks_of[1] > 0 && w.blocks_of[2] > 0);
+	assert_part();
+}
+
+/* As a log grows: what the older version has comes from there, and the rest as ever. */
+static void the_end_of_a_file_that_grew_comes_whole(void **state)
+{
+	(void)state;
+	put_older(SIZE / 2 + 5000, 0);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.asked_what[WANT_DIGESTS], BLOCKS / 2 + 1);
+	assert_in_range(w.asked_what[WANT_BLOCK], BLOCKS / 2 - 1, BLOCKS / 2);
+	assert_part();
+}
+
+/* A few blocks are tried, and the others are not delayed by more. */
+static void an_older_version_with_nothing_in_common_costs_a_few_digests(void **state)
+{
+	(void)state;
+	put_older(SIZE, LEAF_SIZE);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.asked_what[WANT_BLOCK], BLOCKS);
+	assert_int_equal(w.asked_what[WANT_LEAVES], 0);
+	assert_in_range(w.asked_what[WANT_DIGESTS], 1, 8);
+	assert_part();
+}
+
+static void without_an_older_version_nothing_is_tried(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdirat(share_root(w.share), "file", 0700), 0);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.asked_what[WANT_DIGESTS], 0);
+	assert_part();
+}
+
+/* Leaves that are not those of the block cost that block once more, and after a few no more are asked for. The older
+ * version may have changed meanwhile, so nobody is blamed. */
+static void wrong_leaves_cost_a_few_blocks_once(void **state)
+{
+	(void)state;
+	put_older(SIZE, 20 * LEAF_SIZE);
+	w.leaf_liar = true;
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_true(w.asked_what[WANT_BLOCK] >= 3);
+	assert_true(w.asked_what[WANT_BLOCK] <= BLOCKS);
+	assert_part();
+}
+
+static void leaves_come_from_another_peer_when_one_goes(void **state)
+{
+	(void)state;
+	put_older(SIZE, 20 * LEAF_SIZE);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.asked_what[WANT_LEAVES] > 0);
+	w.offers[0] = 0;
+	w.nanswers = 0;
+	get_peer_down(w.get, 1);
+	offer(2);
+	RUN_UNTIL(w.ready);
+	assert_true(w.blocks_of[2] > 0);
+	assert_part();
+}
+
+/* A peer that lies about digests makes us ask for nothing, or for too much: the block's hash finds it. */
+static void wrong_digests_do_no_harm(void **state)
+{
+	(void)state;
+	put_older(SIZE, 20 * LEAF_SIZE);
+	w.liar = 1;
+	offer(1);
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_part();
+}
+
 static void a_list_that_is_not_known_is_requested(void **state)
 {
 	(void)state;
@@ -504,6 +627,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_content_comes_from_several_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_changed_in_place_comes_by_its_leaves, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_of_a_file_that_grew_comes_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_older_version_with_nothing_in_common_costs_a_few_digests, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(without_an_older_version_nothing_is_tried, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_leaves_cost_a_few_blocks_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(leaves_come_from_another_peer_when_one_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_digests_do_no_harm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_list_that_is_not_known_is_requested, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_small_content_stays_in_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_source_nothing_begins, setup, teardown),
