@@ -29,13 +29,14 @@ static json_t *counters(const struct engine_status *s)
 	const struct fetch_counters *f = &s->fetch;
 	const struct peer_counters *p = &s->peer;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_ignored",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_ignored",
 	                 (json_int_t)p->records_ignored, "records_sent", (json_int_t)p->records_sent,
 	                 "records_received", (json_int_t)p->records_received, "blocks_sent", (json_int_t)p->blocks_sent,
 	                 "blocks_received", (json_int_t)f->blocks_received, "bytes_sent", (json_int_t)p->bytes_sent,
 	                 "bytes_received", (json_int_t)p->bytes_received, "blocks_copied", (json_int_t)f->blocks_copied,
-	                 "blocks_resumed", (json_int_t)f->blocks_resumed, "files_installed",
-	                 (json_int_t)f->files_installed, "files_renamed", (json_int_t)f->files_renamed);
+	                 "blocks_patched", (json_int_t)f->blocks_patched, "blocks_resumed",
+	                 (json_int_t)f->blocks_resumed, "files_installed", (json_int_t)f->files_installed,
+	                 "files_renamed", (json_int_t)f->files_renamed);
 }
 
 static void status_hold(void *arg, const struct engine_burst *b)

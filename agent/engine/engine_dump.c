@@ -156,13 +156,13 @@ static json_t *dump_fetch(struct engine *e, bool names)
 	struct fetch_counters c = fetch_counters(e->fetch);
 
 	fetch_downloads(e->fetch, dump_download, &d);
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "idle", (int)fetch_idle(e->fetch),
-	                 "unstored_bytes", (json_int_t)fetch_unstored_bytes(e->fetch), "blocks_received",
-	                 (json_int_t)c.blocks_received, "blocks_copied", (json_int_t)c.blocks_copied, "blocks_resumed",
-	                 (json_int_t)c.blocks_resumed, "blocks_zeros", (json_int_t)c.blocks_zeros, "bytes_received",
-	                 (json_int_t)c.bytes_received, "files_installed", (json_int_t)c.files_installed,
-	                 "files_renamed", (json_int_t)c.files_renamed, "parts_taken_over",
-	                 (json_int_t)c.parts_taken_over, "downloads", d.array);
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "idle",
+	                 (int)fetch_idle(e->fetch), "unstored_bytes", (json_int_t)fetch_unstored_bytes(e->fetch),
+	                 "blocks_received", (json_int_t)c.blocks_received, "blocks_copied", (json_int_t)c.blocks_copied,
+	                 "blocks_patched", (json_int_t)c.blocks_patched, "blocks_resumed", (json_int_t)c.blocks_resumed,
+	                 "blocks_zeros", (json_int_t)c.blocks_zeros, "bytes_received", (json_int_t)c.bytes_received,
+	                 "files_installed", (json_int_t)c.files_installed, "files_renamed", (json_int_t)c.files_renamed,
+	                 "parts_taken_over", (json_int_t)c.parts_taken_over, "downloads", d.array);
 }
 
 /* How far each other member's rows are known here, and ours there. */

@@ -238,7 +238,8 @@ struct fetch_refusal {
 void fetch_refusals(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_refusal *r), void *arg);
 
 struct fetch_counters {
-	uint64_t blocks_received, blocks_copied, blocks_resumed, bytes_received, files_installed, files_renamed;
+	uint64_t blocks_received, blocks_copied, blocks_patched, blocks_resumed, bytes_received, files_installed,
+		files_renamed;
 	uint64_t blocks_zeros;     /* that no peer had to send */
 	uint64_t parts_taken_over; /* begun for another path */
 };

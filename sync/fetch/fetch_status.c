@@ -97,6 +97,7 @@ struct fetch_counters fetch_counters(const struct fetch *f)
 
 	return (struct fetch_counters){ .blocks_received = g.blocks_received,
 		                        .blocks_copied = g.blocks_copied,
+		                        .blocks_patched = g.blocks_patched,
 		                        .blocks_resumed = g.blocks_resumed,
 		                        .bytes_received = g.bytes_received,
 		                        .files_installed = f->files_installed,

@@ -14,16 +14,17 @@ class Complete:
     """Waits until everything in expected is there.
 
     expected: {folder below the root: names that must be in it}, and under None a list of paths that must be gone, and
-    under "sizes" {path: size a file must have}.  Every tool here makes files visible by a rename, so a name that is
-    there is a whole file.  It checks folders one after the other, each only until it is complete, so waiting costs
-    little however large the tree is.
+    under "sizes" {path: size a file must have}, and under "replaced" {path: inode that must not be there any more}.
+    Every tool here makes files visible by a rename, so a name that is there is a whole file.  It checks folders one
+    after the other, each only until it is complete, so waiting costs little however large the tree is.
     """
 
     def __init__(self, root, expected):
         self.root = root
         self.gone = list(expected.get(None, ()))
         self.sizes = dict(expected.get("sizes", {}))
-        self.folders = [(f, names) for f, names in expected.items() if f not in (None, "sizes")]
+        self.replaced = dict(expected.get("replaced", {}))
+        self.folders = [(f, names) for f, names in expected.items() if f not in (None, "sizes", "replaced")]
 
     def wait(self, timeout, check=lambda: None):
         """check is called periodically; it may raise when the tool has died."""
@@ -50,6 +51,14 @@ class Complete:
             except FileNotFoundError:
                 return False
             del self.sizes[path]
+        while self.replaced:
+            path, inode = next(iter(self.replaced.items()))
+            try:
+                if os.lstat(os.path.join(self.root, path)).st_ino == inode:
+                    return False
+            except FileNotFoundError:
+                return False
+            del self.replaced[path]
         while self.gone:
             if os.path.lexists(os.path.join(self.root, self.gone[-1])):
                 return False
@@ -72,7 +81,7 @@ class Complete:
             except FileNotFoundError:
                 return "the folder %s and %d more" % (folder, len(self.folders) - 1)
             return "%d of %d names in %s, and %d more folders" % (len(names - there), len(names), folder, len(self.folders) - 1)
-        return "sizes %s, still there %s" % (list(self.sizes)[:3], self.gone[:3])
+        return "sizes %s, still there %s" % (list(self.sizes)[:3], (self.gone + list(self.replaced))[:3])
 
 
 class Inotify:

@@ -22,12 +22,12 @@ class Pair:
         netlab.settle([self.a, self.b], timeout=60)
 
     def cost(self, change, timeout=30):
-        """Do change(), settle, return (bytes on the bridge, blocks fetched by b, records received by b)."""
+        """Do change(), settle, return (bytes on the bridge, blocks fetched by b whole or in part, records received by b)."""
         wire, before = self.lab.switches[0].bytes(), self.b.counters()
         change()
         self.tree = netlab.settle([self.a, self.b], timeout=timeout)
         after = self.b.counters()
-        return (self.lab.switches[0].bytes() - wire, after["blocks_received"] - before["blocks_received"],
+        return (self.lab.switches[0].bytes() - wire, sum(after[key] - before[key] for key in ("blocks_received", "blocks_patched")),
                 after["records_received"] - before["records_received"])
 
 
@@ -98,6 +98,31 @@ def test_a_changed_place_and_an_appended_end_move_only_what_changed(lab):
             f.write(trees.noise(KIB, seed=4))
     wire, blocks, _ = pair.cost(append)
     assert wire < MIB and blocks <= 2
+
+
+def test_a_file_changed_here_and_there_moves_the_pages_that_changed(lab):
+    """As a disk image or a database does: most blocks change, and one page in each."""
+    size, page = 64 * MIB, 4 * KIB
+    pair = Pair(lab, lambda share: trees.noise_file(os.path.join(share, "big"), size))
+    pages = range(7, size // page, 100)
+
+    def change():
+        with open(pair.a.file("big"), "r+b") as f:
+            for i in pages:
+                f.seek(i * page)
+                f.write(trees.noise(page, seed=i))
+    before = pair.b.counters()
+    wire, blocks, _ = pair.cost(change)
+    assert pair.b.counters()["blocks_patched"] - before["blocks_patched"] > 100
+    assert len(pages) * page < wire < len(pages) * page * 1.35
+    assert blocks > 100
+
+
+def test_a_file_of_new_bytes_costs_no_more_for_its_older_version(lab):
+    pair = Pair(lab, lambda share: trees.noise_file(os.path.join(share, "big"), 32 * MIB))
+    wire, _, _ = pair.cost(lambda: trees.write(pair.a.share, {"big": trees.noise(32 * MIB, seed=7)}))
+    assert 32 * MIB < wire < 32 * MIB * 1.04
+    assert pair.b.counters()["blocks_patched"] == 0
 
 
 def test_a_renamed_file_moves_no_content(lab):

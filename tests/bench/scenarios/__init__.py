@@ -5,7 +5,7 @@ scenario that takes long and hardly varies is not repeated.
 """
 import importlib
 
-ORDER = ("bigfile", "manyfiles", "insert", "rename", "latency", "restart", "memory")
+ORDER = ("bigfile", "manyfiles", "insert", "scattered", "rename", "latency", "restart", "memory")
 
 
 def scenario(name):
