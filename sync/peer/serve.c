@@ -143,7 +143,7 @@ static void serve_read_begin(struct talk *t, const struct block_want *want, uint
 static bool next_block(struct talk *t)
 {
 	struct serve_want *w = NULL;
-	struct block_want want;
+	struct block_want want = { 0 };
 	uint32_t number = SWARM_AS_ASKED;
 	struct content_reading *reading;
 	enum spread_next next = spread_next(t, &w, &want, &number);
