@@ -245,6 +245,16 @@ static void peer_record(void *arg, uint64_t peer, const struct record *theirs, c
 	fetch_record(((struct engine *)arg)->fetch, peer, theirs, bytes, n, blocks);
 }
 
+static void peer_carried(void *arg, uint64_t peer, const struct record *theirs, uint64_t carrier)
+{
+	fetch_record_carried(((struct engine *)arg)->fetch, peer, theirs, carrier);
+}
+
+static void peer_relayed(void *arg, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n)
+{
+	fetch_relayed(((struct engine *)arg)->fetch, peer, root, bytes, n);
+}
+
 static void peer_has(void *arg, uint64_t peer, const struct record *theirs)
 {
 	fetch_has(((struct engine *)arg)->fetch, peer, theirs);
@@ -350,6 +360,8 @@ static void peer_requests_changed(void *arg)
 
 const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
+	.carried = peer_carried,
+	.relayed = peer_relayed,
 	.records_end = peer_records_end,
 	.has = peer_has,
 	.unstored = peer_unstored,

@@ -91,6 +91,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 	guard_installed(f, t);
 	if (f->c.installed != NULL)
 		f->c.installed(f->c.arg, &t->merged);
+	also_drop(f, t);
 	if (t->unstored && !t->rejudge && !index_is_offered(f->c.index, t->want.path)) {
 		ticket_free(f, t);
 		return;

@@ -80,6 +80,7 @@ static void end_of_turn(void *arg)
 	route_awaited(f);
 	waiting = route_due(f);
 	route_fresh(f);
+	waiting = earlier(waiting, carried_turn(f));
 	guard_turn(f);
 	getting_start(f);
 	get_pump(f->get);
@@ -141,6 +142,7 @@ void fetch_free(struct fetch *f)
 	while (f->tickets != NULL)
 		ticket_free(f, f->tickets);
 	f->dead = true;
+	(void)carried_early_expire(f, true);
 	drop_stop(f);
 	leftovers_stop(f);
 	get_free(f->get);
@@ -199,13 +201,17 @@ void fetch_pause(struct fetch *f, bool paused)
 uint64_t fetch_unstored(const struct fetch *f, uint64_t peer)
 {
 	struct fetch_peer *p;
+	uint64_t least;
 
 	HASH_FIND(hh, f->peers, &peer, sizeof(peer), p);
 	if (p == NULL)
 		return 0;
-	if (p->unstored == NULL || (p->unstorable != 0 && p->unstorable < p->unstored->unstored_seq))
-		return p->unstorable;
-	return p->unstored->unstored_seq;
+	least = p->unstorable;
+	if (p->unstored != NULL && (least == 0 || p->unstored->unstored_seq < least))
+		least = p->unstored->unstored_seq;
+	if (p->also != NULL && (least == 0 || p->also->seq < least))
+		least = p->also->seq;
+	return least;
 }
 
 size_t fetch_unstored_bytes(const struct fetch *f)
@@ -247,6 +253,7 @@ void fetch_peer_down(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
 	p->up = false;
+	carried_peer_down(f, p);
 	get_peer_down(f->get, peer);
 }
 
@@ -257,13 +264,16 @@ void fetch_peer_left(struct fetch *f, uint64_t peer)
 
 	DL_FOREACH_SAFE2(p->unstored, t, next, unstored_next)
 	{
+		also_store(f, t);
 		ticket_set_stored(f, t);
 		t->rejudge = true;
 	}
 	/* Others may offer the same; what nobody else offers ends here, unless it is being installed. */
 	HASH_ITER(hh, f->tickets, t, next) {
+		also_forget(f, t, peer);
 		if (t->peer != peer || t->repair)
 			continue;
+		also_store(f, t);
 		if (t->state == TICKET_INSTALLING || (t->pair != NULL && t->pair->state == TICKET_INSTALLING)) {
 			t->unvouched = index_is_reader(f->c.index);
 			continue;

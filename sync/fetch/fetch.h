@@ -78,9 +78,10 @@ struct fetch_config {
 	struct share *share;
 	struct index *index;
 	uint64_t short_id;
-	int64_t spare_ms; /* how long a part is kept after its path is no longer wanted; 0: FETCH_SPARE_MS */
-	int64_t backlog;  /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
-	size_t memory;    /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
+	int64_t spare_ms;   /* how long a part is kept after its path is no longer wanted; 0: FETCH_SPARE_MS */
+	int64_t carrier_ms; /* how long a carrier's silence is borne; 0: as long as it usually takes, within bounds */
+	int64_t backlog;    /* offers that are stored of any one peer, at least; 0: FETCH_BACKLOG */
+	size_t memory;      /* bytes of blocks requested, or here and not yet written, at most; 0: FETCH_MEMORY */
 	/* No versions are kept: conflict copies, however many, stay in the share. */
 	bool copies_stay;
 	const struct fetch_ops *ops;
@@ -123,6 +124,12 @@ void fetch_pause(struct fetch *f, bool paused);
  * blocks: a short block list, or NULL. The path has passed path_check and share_accepts. */
 void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                   const struct blocklist *blocks);
+/* The same for a small file of which the peer says that `carrier` (short ID) brings the bytes, with its own record:
+ * nothing is asked of others before it has, has left, or lets us wait. */
+void fetch_record_carried(struct fetch *f, uint64_t peer, const struct record *theirs, uint64_t carrier);
+/* The content of such a file, as any peer brings it: taken if a ticket waits for it or may in a moment, and verified
+ * before it is installed. Copied. */
+void fetch_relayed(struct fetch *f, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n);
 /* The NEWS message is complete: deletions and moves in it may now be judged together. */
 void fetch_records_end(struct fetch *f, uint64_t peer);
 /* The smallest sequence number of this peer whose record is in memory only, 0: none. All records below it are

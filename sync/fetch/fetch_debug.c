@@ -4,11 +4,17 @@
 void fetch_debug(const struct fetch *f, debug_fn *fn, void *arg)
 {
 	static const char *const states[TICKET_STATES] = {
-		[TICKET_FRESH] = "tickets_fresh",           [TICKET_LOSS] = "tickets_loss",
-		[TICKET_AWAIT_MOVE] = "tickets_await_move", [TICKET_QUEUED] = "tickets_queued",
-		[TICKET_ACTIVE] = "tickets_active",         [TICKET_READY] = "tickets_ready",
-		[TICKET_DELETE] = "tickets_delete",         [TICKET_RMDIR] = "tickets_rmdir",
-		[TICKET_PAIRED] = "tickets_paired",         [TICKET_INSTALLING] = "tickets_installing",
+		[TICKET_FRESH] = "tickets_fresh",
+		[TICKET_LOSS] = "tickets_loss",
+		[TICKET_AWAIT_CARRIER] = "tickets_await_carrier",
+		[TICKET_AWAIT_MOVE] = "tickets_await_move",
+		[TICKET_QUEUED] = "tickets_queued",
+		[TICKET_ACTIVE] = "tickets_active",
+		[TICKET_READY] = "tickets_ready",
+		[TICKET_DELETE] = "tickets_delete",
+		[TICKET_RMDIR] = "tickets_rmdir",
+		[TICKET_PAIRED] = "tickets_paired",
+		[TICKET_INSTALLING] = "tickets_installing",
 		[TICKET_WAITING] = "tickets_waiting",
 	};
 	int64_t now = fetch_now(f);

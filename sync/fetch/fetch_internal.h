@@ -5,8 +5,8 @@
  * installed by sync/install, and batch_result.c writes the row.
  *
  * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; ticket_due.c; allowance.c;
- * listed.c, ticket.c;
- * guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; guard.c, getting.c, folder.c, wants.c; fetch_choices.c;
+ * listed.c; also.c; ticket.c; carried.c; guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; carried_turn.c,
+ * guard.c, getting.c, folder.c, wants.c; fetch_choices.c;
  * batch_result.c; batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's
  * thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
@@ -16,6 +16,7 @@
 #include <utlist.h>
 
 #include "base/heap.h"
+#include "sync/fetch/carried.h"
 #include "sync/fetch/fetch.h"
 #include "sync/fetch/guard.h"
 #include "sync/get/get.h"
@@ -44,14 +45,15 @@ enum ticket_state {
 	TICKET_FRESH, /* came in this message */
 	TICKET_LOSS,  /* would take content away here: a short wait until it is clear that it is not part of a burst */
 	TICKET_AWAIT_MOVE, /* a local file has its content and may have moved here: a short wait for the news of that */
-	TICKET_QUEUED,     /* its content has to be got */
-	TICKET_ACTIVE,     /* is being got: has a download */
-	TICKET_READY,      /* its content is here, or none is needed: to be installed */
-	TICKET_DELETE,     /* a file or symlink to be removed */
-	TICKET_RMDIR,      /* a folder to be removed, or to make way */
-	TICKET_PAIRED,     /* a deletion that a move will do */
-	TICKET_INSTALLING, /* in a batch that is out; the ticket may not change */
-	TICKET_WAITING,    /* for its reason to go away */
+	TICKET_AWAIT_CARRIER, /* another receiver is to bring its bytes */
+	TICKET_QUEUED,        /* its content has to be got */
+	TICKET_ACTIVE,        /* is being got: has a download */
+	TICKET_READY,         /* its content is here, or none is needed: to be installed */
+	TICKET_DELETE,        /* a file or symlink to be removed */
+	TICKET_RMDIR,         /* a folder to be removed, or to make way */
+	TICKET_PAIRED,        /* a deletion that a move will do */
+	TICKET_INSTALLING,    /* in a batch that is out; the ticket may not change */
+	TICKET_WAITING,       /* for its reason to go away */
 	TICKET_STATES,
 };
 
@@ -60,6 +62,14 @@ enum ticket_root {
 	ROOT_NONE,
 	ROOT_DELETION, /* in fetch.deletions: a file here that is to go */
 	ROOT_COPY,     /* in fetch.copies: a file here has what it wants */
+	ROOT_AWAITED,  /* in fetch.awaited: another receiver is to bring what it wants */
+};
+
+/* A further peer's record that is equal to a ticket's: known in memory only, counts in fetch_unstored. */
+struct ticket_also {
+	uint64_t peer, seq;
+	struct ticket_also *more;        /* of the ticket */
+	struct ticket_also *prev, *next; /* of the peer, by seq */
 };
 
 /* One offered version of a path that is worked on. Invariants: in the table by path and in the list of its state;
@@ -73,27 +83,29 @@ struct ticket {
 	uint64_t peer;  /* whose record it is: short ID */
 	uint64_t stamp; /* foreign_puts() of judge.c when it was judged */
 	enum ticket_state state;
-	bool unstored;           /* known in memory only: counts in fetch_unstored */
-	bool rejudge;            /* something newer is offered: judge again before installing */
-	bool unvouched;          /* we are a reader, and its peer stopped being a writer while it was being installed */
-	bool repair;             /* the row's own content is downloaded again */
-	bool no_move;            /* a move was tried and failed */
-	bool awaited;            /* has waited for a move already, or a local copy was found */
-	bool weighed;            /* by the guard (guard.h), and ... */
-	bool loss;               /* ... counted as a loss, or ... */
-	bool stays;              /* ... found to leave its content here under another name */
-	bool going;              /* a loss by which the share will have one file less */
-	bool passed;             /* it may take away what is here */
-	bool released;           /* since the admin released it */
-	bool mkdirs;             /* its missing folders may be made */
-	bool first;              /* its user waits for it */
-	bool forced;             /* wanted whatever the choices say: a folder above what is, or where a file moves to */
-	bool listed;             /* it has no source: its record is listed, so that others learn of it */
-	struct record *aside;    /* its conflict name: a folder that has to stay stands in its place; owned */
-	uint64_t unstored_seq;   /* its sequence number, while unstored */
-	size_t cost;             /* of it in fetch.unstored_bytes */
-	uint8_t *bytes;          /* the whole content of a small file; owned */
-	uint64_t bytes_from;     /* the peer that sent bytes */
+	bool unstored;         /* known in memory only: counts in fetch_unstored */
+	bool rejudge;          /* something newer is offered: judge again before installing */
+	bool unvouched;        /* we are a reader, and its peer stopped being a writer while it was being installed */
+	bool repair;           /* the row's own content is downloaded again */
+	bool no_move;          /* a move was tried and failed */
+	bool awaited;          /* has waited for a move already, or a local copy was found */
+	bool weighed;          /* by the guard (guard.h), and ... */
+	bool loss;             /* ... counted as a loss, or ... */
+	bool stays;            /* ... found to leave its content here under another name */
+	bool going;            /* a loss by which the share will have one file less */
+	bool passed;           /* it may take away what is here */
+	bool released;         /* since the admin released it */
+	bool mkdirs;           /* its missing folders may be made */
+	bool first;            /* its user waits for it */
+	bool forced;           /* wanted whatever the choices say: a folder above what is, or where a file moves to */
+	bool listed;           /* it has no source: its record is listed, so that others learn of it */
+	struct record *aside;  /* its conflict name: a folder that has to stay stands in its place; owned */
+	uint64_t unstored_seq; /* its sequence number, while unstored */
+	size_t cost;           /* of it in fetch.unstored_bytes */
+	uint8_t *bytes;        /* the whole content of a small file; owned */
+	uint64_t bytes_from;   /* the peer that sent bytes */
+	uint64_t carrier;      /* the peer that is to bring bytes; 0: none */
+	struct ticket_also *also;
 	struct liars liars;      /* peers that sent wrong bytes for it */
 	struct blocklist blocks; /* of its content, when known */
 	struct record *from;     /* a local file with its content, to copy or move; owned */
@@ -112,6 +124,8 @@ struct ticket {
 	struct ticket *reason_prev, *reason_next;     /* there */
 	struct busy_folder *busy;                     /* INSTALLING: its folder */
 	struct ticket *unstored_prev, *unstored_next; /* in its peer's list */
+	struct ticket *awaited_prev, *awaited_next;   /* in its carrier's list, while AWAIT_CARRIER ... */
+	struct fetch_peer *awaits;                    /* ... which is this peer's; NULL otherwise */
 	enum ticket_root by_root;
 	UT_hash_handle hh_root;
 	UT_hash_handle hh;
@@ -121,9 +135,13 @@ struct ticket {
 struct fetch_peer {
 	uint64_t id;
 	bool up;
-	struct ticket *unstored;  /* by number, the smallest first */
-	bool mode_known, chooses; /* it is on demand, or was; as at the last message */
-	uint64_t unstorable;      /* the smallest sequence number whose record the index could not store; 0: none */
+	struct ticket *unstored;       /* by number, the smallest first */
+	struct ticket_also *also;      /* the same, of tickets for records of other peers */
+	struct ticket *awaited;        /* tickets that wait for what it brings, the oldest first */
+	int64_t brought_ms, brings_ms; /* when it last did; how long it took lately, 0: not known */
+	int64_t rests_ms;              /* until then nothing waits for it */
+	bool mode_known, chooses;      /* it is on demand, or was; as at the last message */
+	uint64_t unstorable; /* the smallest sequence number whose record the index could not store; 0: none */
 	int64_t bare,
 		bare_s; /* bytes that its deletions of paths that were never here take, as of bare_s; see allowance.c */
 	bool bare_known, bare_unsaved;
@@ -203,6 +221,10 @@ struct fetch {
 	bool rmdirs_sorted;       /* RMDIR's list is sorted: a folder's contents before it */
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
+	struct ticket *awaited;   /* AWAIT_CARRIER tickets, by root */
+	struct early *early;      /* contents that came before their record (hash, by root) ... */
+	struct early *early_list; /* ... the oldest first */
+	size_t early_bytes;
 	size_t unstored_bytes;
 	bool record_came;       /* a record came in this turn */
 	int64_t last_record_ms; /* the end of the last turn in which one did */
@@ -337,6 +359,16 @@ bool judge_is_current(struct fetch *f, struct ticket *t);
 /* Writes r, which follows from what `peer` offers in `theirs` (NULL: from no offer). l: as for index_put. 0, -1. */
 int judge_put(struct fetch *f, struct record *r, const struct record *theirs, uint64_t peer, const struct blocklist *l);
 
+/* --- also.c --- */
+/* A further peer has the same record as t: it is not acknowledged before t's work is done, or it is stored. */
+void also_add(struct fetch *f, struct ticket *t, uint64_t peer, uint64_t seq);
+/* t's work is done / goes on elsewhere: these records are stored as their peers' offers / this peer's is void. */
+void also_drop(struct fetch *f, struct ticket *t);
+void also_store(struct fetch *f, struct ticket *t);
+void also_forget(struct fetch *f, struct ticket *t, uint64_t peer);
+/* Whether the peer has stored a later offer for the path than its number `seq`. */
+bool also_outdated(struct fetch *f, const char *path, uint64_t peer, uint64_t seq);
+
 /* --- allowance.c --- */
 /* Whether this deletion of a path that was never here is within the allowance of the peer that brings it. */
 bool allowance_take(struct fetch *f, uint64_t peer, const struct record *theirs);
@@ -351,6 +383,8 @@ int64_t allowance_turn(struct fetch *f);
 void allowance_save(struct fetch *f, uint64_t peer);
 
 /* --- listed.c --- */
+/* Whether that the peer has what it tells follows from what it settles, so that it need not be noted. */
+bool listed_follows_from_numbers(struct fetch *f, uint64_t peer);
 /* Stores a record of the peer for later: among its offers if it is wanted, else in the list. */
 void listed_store(struct fetch *f, uint64_t peer, const struct record *theirs);
 /* Lists a record of the peer. 0; -1: it could not be, and is not acknowledged to the peer. */

@@ -79,15 +79,51 @@ static void resend_deletion(struct fetch *f, uint64_t peer, const struct record 
 	(void)judge_put(f, ours, NULL, 0, NULL);
 }
 
-/* A record for a path that has a ticket: it is stored, and judged before anything is installed. */
-static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs)
+static bool is_of_ticket(const struct ticket *t, const struct record *theirs)
 {
-	bool known = t->unstored && t->peer == peer &&
-	             version_compare(&t->want.version, &theirs->version) == VERSION_EQUAL &&
-	             record_same(&t->want, theirs);
+	return version_compare(&t->want.version, &theirs->version) == VERSION_EQUAL && record_same(&t->want, theirs);
+}
 
-	if (known)
+/* Whether a further peer's record says the very same as the ticket's, so that nothing has to be judged. */
+static bool is_also(struct fetch *f, const struct ticket *t, uint64_t peer, const struct record *theirs)
+{
+	return (t->unstored || t->state == TICKET_AWAIT_CARRIER) && t->peer != peer && t->peer != 0 &&
+	       !theirs->absent && !t->want.absent && !t->repair && t->want.modified_by == theirs->modified_by &&
+	       version_compare(&t->want.base, &theirs->base) == VERSION_EQUAL &&
+	       version_compare(&t->want.mode_base, &theirs->mode_base) == VERSION_EQUAL &&
+	       f->unstored_bytes < UNSTORED_BYTES_MAX && listed_follows_from_numbers(f, peer);
+}
+
+/* The bytes of a small file came with a record like the ticket's. False: it has them, or has no use for them. */
+static bool take_carried(struct fetch *f, struct ticket *t, uint64_t peer, const uint8_t *bytes)
+{
+	bool early = t->state == TICKET_FRESH || t->state == TICKET_LOSS || t->state == TICKET_AWAIT_MOVE ||
+	             t->state == TICKET_AWAIT_CARRIER || t->state == TICKET_QUEUED;
+
+	if (bytes == NULL || !early || t->bytes != NULL || (t->peer == 0 && !t->unstored) || t->from != NULL ||
+	    t->pair != NULL || t->repair || t->download != NULL || t->want.kind != RECORD_FILE ||
+	    f->unstored_bytes >= UNSTORED_BYTES_MAX || liars_has(&t->liars, peer))
+		return false;
+	carried_bytes(f, t, peer, bytes);
+	return true;
+}
+
+/* A record for a path that has a ticket: it is stored, and judged before anything is installed. One that says the same
+ * as the ticket's own brings at most its bytes. */
+static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, const struct record *theirs,
+                              const uint8_t *bytes)
+{
+	bool same = is_of_ticket(t, theirs), brought = same && take_carried(f, t, peer, bytes);
+
+	if (same && ((t->unstored && t->peer == peer) || is_also(f, t, peer, theirs))) {
+		if (t->peer != peer)
+			also_add(f, t, peer, theirs->seq);
+		if (brought)
+			carried_brought(f, t);
+		else if (t->state == TICKET_AWAIT_CARRIER && t->carrier == peer && t->bytes == NULL)
+			carried_give_up(f, t);
 		return;
+	}
 	if (!was_forgotten(f, theirs))
 		listed_store(f, peer, theirs);
 	t->rejudge = true;
@@ -137,11 +173,13 @@ static bool loses_when_stored(const struct record *theirs, const uint8_t *bytes)
 
 /* A ticket for a record that changes the disk, and is wanted. NULL: it is only stored in the index, for later. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
-                                    bool only_meta)
+                                    uint64_t carrier, bool only_meta)
 {
+	bool awaits = carrier != 0 && bytes == NULL && carried_has_room(f);
 	bool hold = f->started && !f->paused &&
-	            f->unstored_bytes < (loses_when_stored(theirs, bytes) ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
-	            (only_meta || is_complete(theirs, bytes));
+	            f->unstored_bytes <
+	                    (awaits || loses_when_stored(theirs, bytes) ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
+	            (only_meta || awaits || is_complete(theirs, bytes));
 	struct record want;
 	struct ticket *t;
 
@@ -153,6 +191,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	}
 	record_copy(&want, theirs);
 	t = ticket_new(f, &want, peer);
+	t->carrier = bytes == NULL ? carrier : 0;
 	if (hold) {
 		if (bytes != NULL)
 			t->bytes = mem_dup(bytes, (size_t)theirs->content.size);
@@ -200,8 +239,8 @@ static bool is_readers_own(struct fetch *f, const char *path)
 
 /* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our
  * disk made of their version; then reconcile decides. */
-void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
-                  const struct blocklist *blocks)
+static void record_take(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
+                        uint64_t carrier, const struct blocklist *blocks)
 {
 	struct ticket *t = ticket_find(f, theirs->path);
 	struct record ours = { 0 }, merged = { 0 };
@@ -215,7 +254,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		return;
 	}
 	if (t != NULL) {
-		record_for_ticket(f, t, peer, theirs);
+		record_for_ticket(f, t, peer, theirs, bytes);
 		return;
 	}
 	if (was_forgotten(f, theirs))
@@ -244,9 +283,7 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		(void)listed_add(f, peer, theirs);
 		route_listed(f, theirs);
 	} else {
-		if (!bytes_fit(theirs, bytes, n))
-			bytes = NULL;
-		t = record_ticket(f, peer, theirs, bytes, action == RECONCILE_ADOPT);
+		t = record_ticket(f, peer, theirs, bytes, carrier, action == RECONCILE_ADOPT);
 		if (t != NULL) {
 			judge_set(f, t, &ours, &merged, action);
 			keep_blocks(f, t, blocks);
@@ -257,6 +294,20 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 		f->c.hint(f->c.arg, theirs->path);
 	record_clear(&ours);
 	record_clear(&merged);
+}
+
+void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
+                  const struct blocklist *blocks)
+{
+	record_take(f, peer, theirs, bytes_fit(theirs, bytes, n) ? bytes : NULL, 0, blocks);
+}
+
+void fetch_record_carried(struct fetch *f, uint64_t peer, const struct record *theirs, uint64_t carrier)
+{
+	bool small = record_is(theirs, RECORD_FILE) && theirs->content.nblocks == 1;
+
+	record_take(f, peer, theirs, NULL, small && carrier != peer && carried_may_wait(f, carrier) ? carrier : 0,
+	            NULL);
 }
 
 void fetch_records_end(struct fetch *f, uint64_t peer)

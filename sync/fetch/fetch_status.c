@@ -52,9 +52,10 @@ static bool show_ticket(const struct fetch *f, const struct ticket *t,
 /* Those that are nearest to their end first, so that a list cut short shows what is going on. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
 {
-	static const enum ticket_state order[] = { TICKET_ACTIVE,     TICKET_INSTALLING, TICKET_READY,
-		                                   TICKET_AWAIT_MOVE, TICKET_LOSS,       TICKET_DELETE,
-		                                   TICKET_RMDIR,      TICKET_QUEUED,     TICKET_WAITING };
+	static const enum ticket_state order[] = { TICKET_ACTIVE,        TICKET_INSTALLING, TICKET_READY,
+		                                   TICKET_AWAIT_CARRIER, TICKET_AWAIT_MOVE, TICKET_LOSS,
+		                                   TICKET_DELETE,        TICKET_RMDIR,      TICKET_QUEUED,
+		                                   TICKET_WAITING };
 	const struct ticket *t;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {

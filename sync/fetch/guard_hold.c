@@ -122,8 +122,9 @@ static void hold_rest(struct fetch *f, struct hold *h)
 	struct ticket *t, *next;
 
 	HASH_ITER(hh, f->tickets, t, next) {
-		bool waits = t->state == TICKET_AWAIT_MOVE || t->state == TICKET_QUEUED || t->state == TICKET_ACTIVE ||
-		             t->state == TICKET_READY || t->state == TICKET_LOSS || t->state == TICKET_DELETE;
+		bool waits = t->state == TICKET_AWAIT_MOVE || t->state == TICKET_AWAIT_CARRIER ||
+		             t->state == TICKET_QUEUED || t->state == TICKET_ACTIVE || t->state == TICKET_READY ||
+		             t->state == TICKET_LOSS || t->state == TICKET_DELETE;
 
 		if (waits && t->loss && t->pair == NULL && guard_hold_over(f->guard, t) == h)
 			guard_hold_ticket(f, h, t);

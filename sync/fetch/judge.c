@@ -211,8 +211,12 @@ static void take_offer(struct fetch *f, struct ticket *t, struct judged_offers *
 {
 	char *path = t->want.path;
 
-	if (!record_same_content(&t->want, &o->best))
+	if (!o->best_is_own)
+		also_store(f, t);
+	if (!record_same_content(&t->want, &o->best)) {
 		ticket_reset(f, t);
+		t->carrier = 0;
+	}
 	if (t->unstored && !o->best_is_own) {
 		/* The ticket's own record lost: it is stored like all others, unless it is superseded already. */
 		if (o->own_superseded)

@@ -45,7 +45,7 @@ static bool find_noted(void *arg, uint64_t peer, bool has)
 
 /* That a mirror has what it tells follows from its having settled our numbers, and needs no note of its own unless it
  * once said otherwise. Nobody settles a reader's numbers. */
-static bool follows_from_numbers(struct fetch *f, uint64_t peer)
+bool listed_follows_from_numbers(struct fetch *f, uint64_t peer)
 {
 	return !index_is_reader(f->c.index) && !peer_with_mode(f, peer)->chooses;
 }
@@ -56,7 +56,7 @@ void listed_note_holds(struct fetch *f, uint64_t peer, const struct record *mine
 
 	if (mine->deleted || index_holders(f->c.index, mine, find_noted, &n) < 0)
 		return;
-	if (n.found ? n.has == has : has && follows_from_numbers(f, peer))
+	if (n.found ? n.has == has : has && listed_follows_from_numbers(f, peer))
 		return;
 	if (!n.found && index_has(f->c.index, mine, peer) == has)
 		return;

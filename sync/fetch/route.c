@@ -140,6 +140,12 @@ static bool await_move(struct fetch *f, struct ticket *t)
  * content became needed because our file changed meanwhile. */
 static void queue_up(struct fetch *f, struct ticket *t)
 {
+	if (carried_take_early(f, t)) {
+		make_ready(f, t);
+		return;
+	}
+	if (carried_wait(f, t))
+		return;
 	ticket_store(f, t);
 	if (ticket_has_slot(f, t->peer, WINDOW_MAX) || t->unstored || t->repair || t->download != NULL) {
 		ticket_to(f, t, TICKET_QUEUED);

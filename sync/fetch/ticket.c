@@ -64,6 +64,8 @@ void ticket_root_remove(struct fetch *f, struct ticket *t)
 	} else if (t->by_root == ROOT_COPY) {
 		HASH_DELETE(hh_root, f->copies, t);
 		ticket_retry(f, REASON_IN_USE);
+	} else if (t->by_root == ROOT_AWAITED) {
+		HASH_DELETE(hh_root, f->awaited, t);
 	}
 	t->by_root = ROOT_NONE;
 }
@@ -78,13 +80,23 @@ static void root_add(struct fetch *f, struct ticket *t)
 		ticket_root_remove(f, t);
 		HASH_ADD(hh_root, f->copies, want.content.root, 32, t);
 		t->by_root = ROOT_COPY;
+	} else if (t->state == TICKET_AWAIT_CARRIER) {
+		ticket_root_remove(f, t);
+		HASH_ADD(hh_root, f->awaited, want.content.root, 32, t);
+		t->by_root = ROOT_AWAITED;
 	}
+}
+
+static void leave_carrier(struct ticket *t)
+{
+	DL_DELETE2(t->awaits->awaited, t, awaited_prev, awaited_next);
+	t->awaits = NULL;
 }
 
 void ticket_leave_state(struct fetch *f, struct ticket *t)
 {
 	/* A ticket whose content is copied stays in `copies` until the content is here. */
-	if (t->by_root == ROOT_DELETION)
+	if (t->by_root == ROOT_DELETION || t->by_root == ROOT_AWAITED)
 		ticket_root_remove(f, t);
 	if (t->state == TICKET_QUEUED)
 		queue_remove(get_queue(f->get), &t->queued);
@@ -92,6 +104,8 @@ void ticket_leave_state(struct fetch *f, struct ticket *t)
 		ticket_wait_ends(f, t);
 	else if (t->state == TICKET_INSTALLING)
 		ticket_folder_end(f, t);
+	else if (t->state == TICKET_AWAIT_CARRIER)
+		leave_carrier(t);
 	DL_DELETE(f->list[t->state], t);
 	f->count[t->state]--;
 }
@@ -146,36 +160,14 @@ void ticket_set_stored(struct fetch *f, struct ticket *t)
 	f->state_changed = true;
 }
 
-/* An offer in the index for a ticket's path. */
-struct later {
-	const struct ticket *t;
-	bool found;
-};
-
-static bool is_later(void *arg, uint64_t peer, const struct record *r)
-{
-	struct later *l = arg;
-
-	l->found = peer == l->t->peer && r->seq > l->t->want.seq;
-	return !l->found;
-}
-
-/* Whether the peer has offered something newer meanwhile. */
-static bool is_outdated(struct fetch *f, const struct ticket *t)
-{
-	struct later l = { .t = t };
-
-	(void)index_offers(f->c.index, t->want.path, is_later, &l);
-	return l.found;
-}
-
 void ticket_store(struct fetch *f, struct ticket *t)
 {
+	also_store(f, t);
 	if (!t->unstored)
 		return;
 	/* The index reports disk errors itself; the record stays unstored, and its peer sends it again one day. A
 	 * record above its peer's bound stays unstored too; their number is bounded as well. */
-	if (is_outdated(f, t)) {
+	if (also_outdated(f, t->want.path, t->peer, t->want.seq)) {
 		ticket_set_stored(f, t);
 		return;
 	}

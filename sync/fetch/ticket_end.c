@@ -37,6 +37,7 @@ void ticket_reset(struct fetch *f, struct ticket *t)
 void ticket_free(struct fetch *f, struct ticket *t)
 {
 	ticket_reset(f, t);
+	also_drop(f, t);
 	ticket_set_stored(f, t);
 	ticket_is_of(f, t, 0);
 	ticket_leave_state(f, t);
@@ -87,6 +88,7 @@ void ticket_wait(struct fetch *f, struct ticket *t, enum reason reason)
 			f->walk.again_ms = fetch_now(f) + REWALK_MS;
 		if (t->download != NULL)
 			download_drop(t->download, true);
+		also_store(f, t);
 		ticket_free(f, t);
 		return;
 	}

@@ -248,7 +248,24 @@ static bool is_near(const struct talk *t, const struct msg_record *m)
 	return near;
 }
 
-static void record_in(struct talk *t, const struct msg_record *m)
+static bool is_self(const struct talk *t, uint64_t peer)
+{
+	return peer == agent_id_short(identity_id(t->session->peers->config.self));
+}
+
+/* A small file, of which the sender gave the bytes to one receiver: us, or another, from which they will come. */
+static void carried_in(struct talk *t, const struct msg_record *m, uint64_t carrier)
+{
+	struct peer_group *g = t->group;
+
+	if (is_self(t, carrier) || carrier == t->session->peer || m->content.p != NULL ||
+	    g->config.hooks->carried == NULL)
+		g->config.hooks->record(g->config.arg, t->session->peer, &m->record, m->content.p, m->content.n, NULL);
+	else
+		g->config.hooks->carried(g->config.arg, t->session->peer, &m->record, carrier);
+}
+
+static void record_in(struct talk *t, const struct msg_record *m, uint64_t carrier)
 {
 	struct peer_group *g = t->group;
 	struct blocklist list = { 0 };
@@ -283,6 +300,10 @@ static void record_in(struct talk *t, const struct msg_record *m)
 		return;
 	}
 	g->counters.records_received++;
+	if (m->carried && carrier != 0) {
+		carried_in(t, m, carrier);
+		return;
+	}
 	g->config.hooks->record(g->config.arg, t->session->peer, &m->record, m->content.p, m->content.n,
 	                        m->blocks.n ? &list : NULL);
 	blocklist_clear(&list);
@@ -318,8 +339,11 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 		session_ended(s, "skipped some of its news");
 		return;
 	}
+	/* Others wait for what we carry. */
+	if (is_self(t, m->carrier))
+		news_relay_in(t, m);
 	for (size_t i = 0; i < m->nrecords; i++)
-		record_in(t, &m->records[i]);
+		record_in(t, &m->records[i], m->carrier);
 	numbers_keep(t, m);
 	if (m->upto > t->cursor)
 		t->cursor = m->upto;

@@ -12,17 +12,21 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/plan/path.h"
 
+enum { RECORD_BYTES = 512 }; /* what a record counts for beside its file's bytes: memory at its receiver */
+
 /* A message on its way, until the peer acknowledges its last number. */
 struct news_unacked {
 	struct news_unacked *prev, *next;
 	uint64_t upto;
 	size_t bytes;
+	size_t carried; /* what counts in talk.carry_owed */
 };
 
 /* The rows of one message, and the worker job that reads the files that travel inside. */
 struct news_batch {
 	struct session *session;
-	uint64_t talk; /* its serial */
+	const struct talk *of; /* while rows are gathered */
+	uint64_t talk;         /* its serial */
 	const struct peer_group *group;
 	uint64_t after, upto;              /* numbers that the message covers: after < number <= upto */
 	uint64_t committed;                /* our last number that is committed: no row beyond it is sent */
@@ -31,10 +35,15 @@ struct news_batch {
 	uint64_t self, peer;               /* short IDs */
 	bool chooses;                      /* we have ever chosen what is here, so peers have to be told */
 	bool inlines;                      /* files may travel inside */
+	enum news_way way;                 /* of the bytes of our own small files ... */
+	struct news_turn turn;             /* ... and how many of them may be in it */
+	size_t small;                      /* bytes of those, whichever way they go */
+	bool stopped;                      /* the next row is for another message */
 	struct msg_record *records;        /* own their record, content.p and blocks.p */
 	struct content_reading **readings; /* of the files that travel inside; NULL for other records */
 	size_t n, max;
 	size_t carry; /* bytes of files to be read */
+	size_t owed;  /* the same, with what each of their records takes */
 	size_t seen;  /* rows considered */
 };
 
@@ -56,11 +65,16 @@ static void news_batch_free(struct news_batch *b)
 	free(b);
 }
 
-/* Only changes made here: a row that came from a peer is known to others too, and they may have its content. */
-static bool is_carried(const struct news_batch *b, const struct record *r)
+static bool travels_inside(const struct news_batch *b, const struct record *r)
 {
-	return b->inlines && !r->absent && r->kind == RECORD_FILE && !r->deleted && r->modified_by == b->self &&
-	       r->via == 0 && r->content.size > 0 && r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
+	return b->inlines && !r->absent && r->kind == RECORD_FILE && !r->deleted && r->content.size > 0 &&
+	       r->content.size <= NEWS_INLINE_MAX && r->content.nblocks == 1;
+}
+
+/* Only changes made here: a row that came from a peer is known to others too, and they may have its content. */
+static bool is_made_here(const struct news_batch *b, const struct record *r)
+{
+	return r->modified_by == b->self && r->via == 0;
 }
 
 /* Opens the file that is to travel inside m. */
@@ -72,6 +86,23 @@ static void carry_file(struct news_batch *b, struct msg_record *m)
 	memcpy(want.hash, c->root, sizeof(want.hash)); /* the root of a single block is its hash */
 	b->readings[m - b->records] = content_open(&b->group->config.sources, c, &m->record, &want);
 	b->carry += (size_t)c->size;
+	b->owed += (size_t)c->size + RECORD_BYTES;
+}
+
+/* The bytes of a small file of ours go along, or its carrier is named; of one that we carry for others, they go
+ * along. */
+static void carry_small(struct news_batch *b, struct msg_record *m)
+{
+	const struct record *r = &m->record;
+
+	if (is_made_here(b, r)) {
+		b->small += (size_t)r->content.size + RECORD_BYTES;
+		m->carried = b->turn.carrier != 0;
+		if (b->turn.carrier == 0 || b->turn.carrier == b->peer)
+			carry_file(b, m);
+	} else if (news_relay_is_due(b->of, &r->content)) {
+		carry_file(b, m);
+	}
 }
 
 static struct msg_record *news_batch_add(struct news_batch *b, const struct record *r)
@@ -103,8 +134,12 @@ static bool news_batch_take(void *arg, const struct record *r)
 	struct news_batch *b = arg;
 	struct msg_record *m;
 
-	if (r->seq > b->committed)
+	if (r->seq > b->committed || r->seq > b->turn.upto)
 		return false;
+	if (b->way == NEWS_WAITS && travels_inside(b, r) && is_made_here(b, r)) {
+		b->stopped = true;
+		return false;
+	}
 	config = &b->group->config;
 	b->seen++;
 	b->upto = r->seq;
@@ -115,9 +150,10 @@ static bool news_batch_take(void *arg, const struct record *r)
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
 	m = news_batch_add(b, r);
-	if (is_carried(b, r))
-		carry_file(b, m);
-	return b->carry < NEWS_BATCH_BYTES;
+	if (travels_inside(b, r))
+		carry_small(b, m);
+	b->stopped = b->carry >= NEWS_BATCH_BYTES || b->small >= b->turn.bytes;
+	return !b->stopped;
 }
 
 /* Worker. The record of a file that is not what its row says any more travels without bytes. */
@@ -166,6 +202,7 @@ static void send_batch(struct talk *t, struct news_batch *b)
 	struct msg_news m = { .channel = (uint32_t)t->my_channel,
 		              .after = b->after,
 		              .upto = b->upto,
+		              .carrier = b->turn.carrier,
 		              .records = b->records,
 		              .nrecords = b->n };
 	size_t size;
@@ -177,8 +214,11 @@ static void send_batch(struct talk *t, struct news_batch *b)
 	if (b->upto > t->acked && !index_is_reader(t->group->config.index)) {
 		struct news_unacked *u = MEM_NEW(struct news_unacked);
 
-		*u = (struct news_unacked){ .upto = b->upto, .bytes = size };
+		*u = (struct news_unacked){ .upto = b->upto, .bytes = size, .carried = b->owed };
 		t->unacked += size;
+		if (t->carry_owed == 0)
+			t->carry_acked_ms = loop_now_ms(t->session->peers->config.loop);
+		t->carry_owed += b->owed;
 		DL_APPEND(t->unacked_list, u);
 	}
 	t->sent = b->upto;
@@ -202,8 +242,9 @@ static void files_read(void *arg)
 	session_job_done(s);
 }
 
-/* Collects the next rows; NULL if the index does not answer. The batch ends at NEWS_BATCH_ROWS rows or NEWS_BATCH_BYTES
- * of files; if neither bound is met there are no further rows, and it covers all numbers that are committed. */
+/* Collects the next rows; NULL if the index does not answer, or nothing may be told just now. The batch ends at
+ * NEWS_BATCH_ROWS rows, at NEWS_BATCH_BYTES of files, or where other small files have another carrier; if no bound is met
+ * there are no further rows, and it covers all numbers that are committed. */
 static struct news_batch *news_batch_gather(struct talk *t)
 {
 	struct news_batch *b = MEM_NEW(struct news_batch);
@@ -212,6 +253,7 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	int n;
 
 	b->session = t->session;
+	b->of = t;
 	b->talk = t->serial;
 	b->group = g;
 	b->after = b->upto = t->sent;
@@ -223,13 +265,18 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	(void)index_meta_get(g->config.index, INDEX_META_STAMP, &stamp);
 	b->chooses = stamp > 0 || index_choices(g->config.index)->mode == CHOOSE_ON_DEMAND;
 	b->inlines = !t->no_inline;
+	b->way = news_carry_turn(t, &b->turn);
 	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
-	if (n < 0) {
+	if (b->seen < NEWS_BATCH_ROWS && !b->stopped)
+		b->upto = b->turn.upto < b->committed ? b->turn.upto : b->committed;
+	if (n < 0 || (b->upto == b->after && b->stopped)) {
+		t->group->carry.waiting |= b->stopped;
 		news_batch_free(b);
 		return NULL;
 	}
-	if (b->seen < NEWS_BATCH_ROWS && b->carry < NEWS_BATCH_BYTES)
-		b->upto = b->committed;
+	/* Noted before the message is sent: another talk may come to these rows while a worker reads the files. */
+	if (b->small > 0 && news_carry_is_shared(t))
+		news_carry_note(t, b->after, b->upto, b->turn.carrier, b->small);
 	return b;
 }
 
@@ -347,11 +394,26 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 		if (u->upto > t->acked)
 			break;
 		t->unacked -= u->bytes;
+		t->carry_owed -= u->carried;
+		if (u->carried > 0)
+			t->carry_acked_ms = loop_now_ms(t->session->peers->config.loop);
 		DL_DELETE(t->unacked_list, u);
 		free(u);
 	}
 	g->config.hooks->state(g->config.arg);
 	news_out_kick(t);
+	news_out_kick_waiting(g);
+}
+
+void news_out_kick_waiting(struct peer_group *g)
+{
+	struct talk *t;
+
+	if (!g->carry.waiting)
+		return;
+	g->carry.waiting = false;
+	DL_FOREACH2(g->talks, t, group_next)
+		news_out_kick(t);
 }
 
 void news_out_stop(struct talk *t)
@@ -363,4 +425,5 @@ void news_out_stop(struct talk *t)
 		free(u);
 	}
 	t->unacked = 0;
+	t->carry_owed = t->carry_due = 0;
 }

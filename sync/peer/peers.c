@@ -100,6 +100,7 @@ static void peers_tick(void *arg)
 {
 	struct peers *p = arg;
 	struct session *s, *next;
+	struct peer_group *g;
 	int64_t now = loop_now_ms(p->config.loop);
 	bool late = now - p->tick_ms > 2 * PEERS_TICK_MS;
 	size_t strangers = 0;
@@ -123,6 +124,8 @@ static void peers_tick(void *arg)
 	}
 	gossip_spread(p);
 	neighbours_review(p);
+	DL_FOREACH(p->groups, g)
+		news_out_kick_waiting(g);
 	if (!p->sessions)
 		loop_timer_stop(p->tick);
 }

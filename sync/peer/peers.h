@@ -103,6 +103,12 @@ struct peer_hooks {
 	/* A record from a peer (short ID), in order; bytes and blocks as in fetch_record(). */
 	void (*record)(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
 	               const struct blocklist *blocks);
+	/* The same for a small file whose bytes another member (short ID) brings, as its maker says: nothing is asked
+	 * of the maker for a while. NULL: as record. */
+	void (*carried)(void *arg, uint64_t peer, const struct record *theirs, uint64_t carrier);
+	/* The bytes of such a file, as the peer says; anybody in the group may bring them, and nobody has verified
+	 * them. May be NULL. */
+	void (*relayed)(void *arg, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n);
 	void (*records_end)(void *arg, uint64_t peer);
 	/* A record from a peer that may not write: whether it has this content, and nothing else. */
 	void (*has)(void *arg, uint64_t peer, const struct record *theirs);

@@ -51,6 +51,25 @@ enum {
 struct session;
 struct talk;
 
+/* Our rows with after < number <= upto: which receiver has their small files' bytes and brings them to the others; 0:
+ * all get them from us. */
+struct news_stretch {
+	uint64_t after, upto, carrier;
+	int64_t made_ms;
+};
+
+enum { NEWS_STRETCHES = 512 };
+
+/* Small files among several receivers; see news_carry.c. */
+struct news_carry {
+	struct news_stretch stretches[NEWS_STRETCHES]; /* by number; none overlap */
+	size_t n;
+	bool waiting;                  /* a talk waits until a receiver that could carry owes less */
+	int64_t heavy_ms;              /* when more than a little was owed; 0: never */
+	struct news_relay *relays;     /* contents that go to others with our news (hash) ... */
+	struct news_relay *relay_list; /* ... the oldest first */
+};
+
 struct peer_group {
 	struct peers *peers;
 	struct peer_group *prev, *next;
@@ -71,6 +90,7 @@ struct peer_group {
 	struct spread *spreads;      /* hash */
 	struct asks *asks;           /* what strangers may ask of it; NULL: nothing */
 	struct peer_counters counters;
+	struct news_carry carry;
 	char missing[128]; /* the last answer of peer_group_missing() */
 };
 
@@ -151,6 +171,9 @@ struct talk {
 	bool reading;   /* a worker reads files for the next message */
 	size_t unacked; /* bytes of messages not yet acknowledged */
 	struct news_unacked *unacked_list;
+	size_t carry_owed;      /* bytes of small files in these messages, and what their records take */
+	size_t carry_due;       /* the same of what it is to carry, and has not been sent */
+	int64_t carry_acked_ms; /* when some were acknowledged last, or none was owed */
 	/* news in */
 	uint64_t their_epoch, their_last; /* last: the greatest number that they have announced */
 	uint64_t cursor;                  /* their rows up to this were given to the hooks, or left out by the rules */
@@ -295,6 +318,33 @@ void numbers_note_sent(struct talk *t, uint64_t upto);
 uint64_t numbers_sent(const struct talk *t);
 void numbers_forget_sent(struct peer_group *g);
 
+/* news_carry.c: small files among several receivers */
+enum news_way {
+	NEWS_TO_ALL,     /* every receiver gets the bytes from us */
+	NEWS_BY_CARRIER, /* one does, and brings them to the others */
+	NEWS_WAITS,      /* the receivers that could carry owe enough: no small file is told of now */
+};
+/* What the next message of a talk may hold. */
+struct news_turn {
+	uint64_t carrier; /* short ID; 0: none */
+	uint64_t upto;    /* no number above this */
+	size_t bytes;     /* of small files, about */
+};
+enum news_way news_carry_turn(struct talk *t, struct news_turn *turn);
+/* Whether the peer takes bytes inside news, and others do too. */
+bool news_carry_is_shared(const struct talk *t);
+/* The rows with after < number <= upto are told to t's peer, and this receiver carries their bytes (0: nobody does). */
+void news_carry_note(struct talk *t, uint64_t after, uint64_t upto, uint64_t carrier, size_t bytes);
+
+/* news_relay.c: what we carry for a maker of small files */
+/* It named us in this message: passes the bytes on. */
+void news_relay_in(struct talk *t, const struct msg_news *news);
+/* Whether our news of this content carries its bytes, on this talk. */
+bool news_relay_is_due(const struct talk *t, const struct content *content);
+/* A carrier brings contents. */
+void news_relayed_in(struct talk *t, const struct msg_relay *m);
+void news_relay_free(struct peer_group *g);
+
 /* news_out.c: our rows, sent */
 /* all: sends all our rows, whatever the peer says that it has. */
 void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool all);
@@ -302,6 +352,8 @@ void news_out_start(struct talk *t, const struct msg_index_hello *theirs, bool a
 void news_out_resend_all(struct talk *t);
 /* Sends as much as there is room for. */
 void news_out_kick(struct talk *t);
+/* Goes on with talks whose small files waited for a carrier: an acknowledgement came, or time passed. */
+void news_out_kick_waiting(struct peer_group *g);
 void news_out_ack(struct talk *t, const struct msg_news_ack *m);
 void news_out_stop(struct talk *t);
 

@@ -32,6 +32,7 @@ static const uint32_t max_of[] = {
 	[FRAME_HAVE] = 64 << 10,
 	[FRAME_ANY] = 8 << 10,
 	[FRAME_COMING] = 96 << 10,
+	[FRAME_RELAY] = FRAME_MAX_CONTROL,
 	[FRAME_KEEP] = 64,
 	[FRAME_HERE] = 40 << 10,
 };

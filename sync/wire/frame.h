@@ -44,6 +44,7 @@ enum frame_type {
 	FRAME_HAVE = 25,
 	FRAME_ANY = 26,
 	FRAME_COMING = 28,
+	FRAME_RELAY = 36,
 	FRAME_KEEP = 40,
 	FRAME_HERE = 41,
 };

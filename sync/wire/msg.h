@@ -146,14 +146,24 @@ struct msg_record {
 	struct record record;
 	struct msg_bytes content; /* p NULL: not carried */
 	struct msg_bytes blocks;  /* n = 0: not carried; else 36 * nblocks */
+	bool carried;             /* a small file whose bytes msg_news.carrier brings */
 };
 
 struct msg_news {
 	uint32_t channel;
 	uint64_t after, upto;
 	struct msg_bytes signature; /* n = 0 or 64 */
+	uint64_t carrier;           /* short ID; 0: none */
 	const struct msg_record *records;
 	size_t nrecords;
+};
+
+/* Contents of one block, at most MSG_INLINE_MAX bytes each; nobody has verified them. */
+struct msg_relay {
+	uint32_t channel;
+	const uint8_t (*roots)[32];
+	const struct msg_bytes *contents;
+	size_t n; /* 1 to MSG_MAX_RECORDS */
 };
 
 struct msg_news_ack {
@@ -262,6 +272,7 @@ uint8_t *msg_ask_reveal_encode(const struct msg_ask_reveal *m, size_t *n);
 uint8_t *msg_requests_encode(const struct msg_requests *m, size_t *n);
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
+uint8_t *msg_relay_encode(const struct msg_relay *m, size_t *n);
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
 uint8_t *msg_hold_ask_encode(const struct msg_hold_ask *m, size_t *n);
 uint8_t *msg_hold_answer_encode(const struct msg_hold_answer *m, size_t *n);
@@ -291,6 +302,7 @@ int msg_ask_reveal_decode(struct msg_ask_reveal *m, struct msg_arena *a, const u
 int msg_requests_decode(struct msg_requests *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_relay_decode(struct msg_relay *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_hold_answer_decode(struct msg_hold_answer *m, struct msg_arena *a, const uint8_t *p, size_t n);

@@ -100,6 +100,7 @@ static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, ui
 		pb->chunk_log2 = r->chunk_log2;
 		pb->content = msg_binary(m->content.p, m->content.p ? m->content.n : 0);
 		pb->blocks = msg_binary(m->blocks.p, m->blocks.n);
+		pb->carried = m->carried;
 	} else if (r->kind == RECORD_SYMLINK) {
 		pb->target = msg_binary(r->target, strlen(r->target));
 	}
@@ -131,6 +132,7 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 	pb.after = m->after;
 	pb.upto = m->upto;
 	pb.signature = msg_binary(m->signature.p, m->signature.n);
+	pb.carrier = m->carrier;
 	pb.n_records = m->nrecords;
 	pb.records = list;
 	uint8_t *out = msg_pack(&pb.base, n);
@@ -211,6 +213,9 @@ static int record_read_file(struct msg_record *m, const Lanyard__Record *pb)
 			return -1;
 		m->blocks = (struct msg_bytes){ .p = pb->blocks.data, .n = pb->blocks.len };
 	}
+	if (pb->carried && (pb->nblocks != 1 || pb->size > MSG_INLINE_MAX))
+		return -1;
+	m->carried = pb->carried;
 	return 0;
 }
 
@@ -271,6 +276,7 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 		                .after = pb->after,
 		                .upto = pb->upto,
 		                .signature = { .p = pb->signature.data, .n = pb->signature.len },
+		                .carrier = pb->carrier,
 		                .records = records,
 		                .nrecords = pb->n_records };
 	return 0;

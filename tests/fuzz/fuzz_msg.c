@@ -113,6 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	case 23:
 		TRY(coming);
 		break;
+	case 24:
+		TRY(relay);
+		break;
 	case 30:
 		TRY(keep);
 		break;

@@ -77,6 +77,7 @@ void fetch_begin(void)
 		.memory = w->memory,
 		.backlog = w->backlog,
 		.spare_ms = w->spare_ms,
+		.carrier_ms = w->carrier_ms,
 		.ops = &world_ops,
 		.hint = on_hint,
 		.installed = on_installed,

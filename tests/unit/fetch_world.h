@@ -70,6 +70,7 @@ struct world {
 	int64_t backlog;     /* the same */
 	uint64_t told_again; /* the peer that was to tell again last */
 	int64_t spare_ms;
+	int64_t carrier_ms; /* the same; 0: as an agent does */
 	struct loop *loop;
 	struct workers *workers;
 	struct share *share;

@@ -1,0 +1,163 @@
+/* Small files whose bytes another receiver brings: their maker gave them to one member, the carrier, and told the others
+ * of the files alone. A ticket waits for its carrier's news, which carries the bytes; they are verified like any others.
+ * When the carrier leaves, has it without bytes, lied, or lets it wait too long, the content is asked for as usual. See
+ * fetch_internal.h; carried_turn.c takes tickets out of the wait. */
+#include "sync/fetch/fetch_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum {
+	AWAITED_MAX = 16 << 20, /* bytes of records in memory, above which they do not wait there for their bytes */
+	PATIENCE_MIN_MS = 2000, /* with a carrier; it grows with the time that it takes */
+	PATIENCE_MAX_MS = 5000,
+	HEAD_MAX_MS = 10000, /* one file waits no longer than this, whatever else its carrier brings */
+	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait */
+	EARLY_MAX = 4 << 20, /* bytes that came before their record, and so long: */
+	EARLY_MS = 4000,
+};
+
+/* A content that came before its record did. */
+struct early {
+	struct early *prev, *next;
+	uint8_t root[32];
+	uint8_t *bytes; /* owned */
+	size_t n;
+	uint64_t peer;
+	int64_t came_ms;
+	UT_hash_handle hh;
+};
+
+static void early_drop(struct fetch *f, struct early *e)
+{
+	HASH_DEL(f->early, e);
+	DL_DELETE(f->early_list, e);
+	f->early_bytes -= e->n;
+	free(e->bytes);
+	free(e);
+}
+
+int64_t carried_early_expire(struct fetch *f, bool all)
+{
+	while (f->early_list != NULL &&
+	       (all || f->early_bytes > EARLY_MAX || fetch_now(f) - f->early_list->came_ms >= EARLY_MS))
+		early_drop(f, f->early_list);
+	return f->early_list != NULL ? f->early_list->came_ms + EARLY_MS : INT64_MAX;
+}
+
+void carried_early(struct fetch *f, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n)
+{
+	struct early *e;
+
+	HASH_FIND(hh, f->early, root, sizeof(e->root), e);
+	if (e != NULL)
+		early_drop(f, e);
+	e = MEM_NEW(struct early);
+	memcpy(e->root, root, sizeof(e->root));
+	e->bytes = mem_dup(bytes, n);
+	e->n = n;
+	e->peer = peer;
+	e->came_ms = fetch_now(f);
+	HASH_ADD(hh, f->early, root, sizeof(e->root), e);
+	DL_APPEND(f->early_list, e);
+	f->early_bytes += n;
+	(void)carried_early_expire(f, false);
+	fetch_wake(f);
+}
+
+/* Another file of this content may still come. */
+bool carried_take_early(struct fetch *f, struct ticket *t)
+{
+	struct early *e;
+
+	if (t->carrier == 0 || t->bytes != NULL || t->repair || t->download != NULL)
+		return false;
+	HASH_FIND(hh, f->early, t->want.content.root, sizeof(e->root), e);
+	if (e == NULL || (int64_t)e->n != t->want.content.size || liars_has(&t->liars, e->peer) ||
+	    (t->peer == 0 && !t->unstored))
+		return false;
+	carried_bytes(f, t, e->peer, e->bytes);
+	return true;
+}
+
+/* Any number may be named as a carrier: none is remembered. */
+bool carried_may_wait(const struct fetch *f, uint64_t carrier)
+{
+	const struct fetch_peer *p;
+
+	HASH_FIND(hh, f->peers, &carrier, sizeof(carrier), p);
+	return p != NULL && p->up && fetch_now(f) >= p->rests_ms;
+}
+
+bool carried_has_room(const struct fetch *f)
+{
+	return f->unstored_bytes < AWAITED_MAX;
+}
+
+bool carried_wait(struct fetch *f, struct ticket *t)
+{
+	if (t->carrier == 0)
+		return false;
+	if (t->bytes != NULL || t->repair || t->download != NULL || liars_has(&t->liars, t->carrier) ||
+	    !carried_may_wait(f, t->carrier)) {
+		t->carrier = 0;
+		return false;
+	}
+	ticket_to(f, t, TICKET_AWAIT_CARRIER);
+	t->awaits = fetch_peer_get(f, t->carrier);
+	DL_APPEND2(t->awaits->awaited, t, awaited_prev, awaited_next);
+	return true;
+}
+
+static int64_t patience(const struct fetch *f, const struct fetch_peer *p)
+{
+	int64_t ms = 200 + 4 * p->brings_ms;
+
+	if (f->c.carrier_ms != 0)
+		return f->c.carrier_ms;
+	return ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : ms > PATIENCE_MAX_MS ? PATIENCE_MAX_MS : ms;
+}
+
+int64_t carried_due(const struct fetch *f, const struct fetch_peer *p, bool *alone)
+{
+	const struct ticket *head = p->awaited;
+	int64_t quiet, late;
+
+	*alone = false;
+	if (head == NULL)
+		return INT64_MAX;
+	quiet = (head->since_ms > p->brought_ms ? head->since_ms : p->brought_ms) + patience(f, p);
+	late = head->since_ms + HEAD_MAX_MS;
+	*alone = late < quiet;
+	return *alone ? late : quiet;
+}
+
+void carried_rests(struct fetch *f, struct fetch_peer *p)
+{
+	p->rests_ms = fetch_now(f) + RESTS_MS;
+}
+
+void carried_bytes(struct fetch *f, struct ticket *t, uint64_t peer, const uint8_t *bytes)
+{
+	struct fetch_peer *p = fetch_peer_get(f, peer);
+	size_t n = (size_t)t->want.content.size;
+
+	t->carrier = 0;
+	if (t->awaits != NULL && t->awaits->id == peer) {
+		int64_t took = fetch_now(f) - t->since_ms;
+
+		p->brought_ms = fetch_now(f);
+		p->brings_ms = p->brings_ms == 0 ? took + 1 : (7 * p->brings_ms + took + 7) / 8;
+	}
+	t->bytes = mem_dup(bytes, n);
+	t->bytes_from = peer;
+	/* Bytes in memory are counted with the record that is in memory only. */
+	if (!t->unstored && index_offer_forget(f->c.index, t->want.path, t->peer) == 0) {
+		ticket_set_unstored(f, t);
+	} else if (t->unstored) {
+		t->cost += n;
+		f->unstored_bytes += n;
+	}
+}
