@@ -243,8 +243,8 @@ static void files_read(void *arg)
 }
 
 /* Collects the next rows; NULL if the index does not answer, or nothing may be told just now. The batch ends at
- * NEWS_BATCH_ROWS rows, at NEWS_BATCH_BYTES of files, or where other small files have another carrier; if no bound is met
- * there are no further rows, and it covers all numbers that are committed. */
+ * NEWS_BATCH_ROWS rows, at NEWS_BATCH_BYTES of files, or where another carrier begins; if no bound is met there are no
+ * further rows, and it covers all numbers that are committed. */
 static struct news_batch *news_batch_gather(struct talk *t)
 {
 	struct news_batch *b = MEM_NEW(struct news_batch);
