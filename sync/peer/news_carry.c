@@ -1,8 +1,8 @@
-/* Which receiver brings the bytes of small files to the others. While little is owed in all, they travel inside the news
- * to every receiver. Else one receiver of a stretch of our rows gets the bytes and passes them on, so that we send about
- * one copy: see docs/protocol.md, 4. A stretch has one carrier, whichever talk comes to it first; an old stretch, or one
- * whose carrier left, is given to another. What is noted here only says where bytes are likely to be: receivers verify
- * them, and ask us when they do not come. */
+/* Which receiver brings the bytes of small files to the others. While little is owed in all, they travel inside the
+ * news to every receiver. Else one receiver of a stretch of our rows gets the bytes and passes them on, so that we send
+ * about one copy: see docs/protocol.md, 4. A stretch has one carrier, whichever talk comes to it first; an old stretch,
+ * or one whose carrier left, is given to another. What is noted here only says where bytes are likely to be: receivers
+ * verify them, and ask us when they do not come. */
 #include <string.h>
 #include <utlist.h>
 
