@@ -1,7 +1,7 @@
-/* Small files whose bytes another receiver brings: their maker gave them to one member, the carrier, and told the others
- * of the files alone. A ticket waits for its carrier's news, which carries the bytes; they are verified like any others.
- * When the carrier leaves, has it without bytes, lied, or lets it wait too long, the content is asked for as usual. See
- * fetch_internal.h; carried_turn.c takes tickets out of the wait. */
+/* Small files whose bytes another receiver brings: their maker gave them to one member, the carrier, and told the
+ * others of the files alone. A ticket waits until the carrier passes them on; they are verified like any others. When
+ * the carrier leaves, has the file without bytes, lied, or lets the ticket wait too long, the content is asked for as
+ * usual. See fetch_internal.h; carried_turn.c takes tickets out of the wait. */
 #include "sync/fetch/fetch_internal.h"
 
 #include <stdlib.h>
