@@ -18,8 +18,8 @@ struct sha256_input {
 	uint8_t digest[SHA256_SIZE]; /* out */
 };
 void sha256_many(struct sha256_input *inputs, size_t n);
-/* How many inputs at a time are hashed about as fast, per byte, as any number of them: 1 to 16, whichever the lanes of
- * this machine are. Who can get more inputs at little cost collects so many. Any thread; never waits. */
+/* How many inputs at a time are hashed about as fast, per byte, as any number of them: 1 to 16, by the lanes of this
+ * machine. A caller that can have more inputs at little cost collects that many. Any thread; never waits. */
 size_t sha256_many_enough(void);
 
 /* The digest of bytes that come in pieces. Zeroed memory is a valid, unused stream. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sha256.h"
 
 enum {
 	SCAN_TURN = 512, /* blocks looked up in local files per turn */
@@ -14,6 +15,8 @@ enum {
 	JOB_PIECES = 256,
 	JOB_BYTES = 8 << 20, /* a few milliseconds of hashing */
 	WRITE_BYTES = 4 << 20,
+	HOLD_MS = 10, /* a block waits this long for others to be hashed with */
+	HOLD_BYTES = 16 << 20,
 };
 
 static struct part_job *job_new(enum part_op op)
@@ -81,6 +84,12 @@ static void blocks_written(void *arg)
 	blocks_end_job(job);
 }
 
+/* Whether another block is to be part of this job. */
+static bool job_takes_more(const struct part_job *job, int64_t bytes)
+{
+	return job->n < JOB_PIECES && (bytes < WRITE_BYTES || (job->n < sha256_many_enough() && bytes < HOLD_BYTES));
+}
+
 static void write_arrived(struct download *d)
 {
 	size_t at = 0;
@@ -89,13 +98,35 @@ static void write_arrived(struct download *d)
 		struct part_job *job = job_new(PART_WRITE);
 		int64_t bytes = 0;
 
-		while (at < d->narrived && job->n < JOB_PIECES && bytes < WRITE_BYTES) {
+		while (at < d->narrived && job_takes_more(job, bytes)) {
 			bytes += d->arrived[at].len;
 			job->pieces[job->n++] = d->arrived[at++];
 		}
 		download_submit(d, job, blocks_written);
 	}
 	d->narrived = 0;
+}
+
+/* Several blocks are hashed in little more time than one, so the first waits for others: but not for long, nor when no
+ * more than what is under way will come, nor for more memory than that. */
+static void write_in_time(struct download *d)
+{
+	struct get *g = d->g;
+	size_t enough = sha256_many_enough();
+	int64_t due, bytes = 0;
+	bool last = d->requested + d->credits + d->leaves.out == 0;
+
+	if (d->narrived == 0)
+		return;
+	for (size_t i = 0; i < d->narrived && bytes < HOLD_BYTES; i++)
+		bytes += d->arrived[i].len;
+	if (d->needed == 0 && enough > 2)
+		enough = 2;
+	due = d->arrived_ms + HOLD_MS;
+	if (d->narrived >= enough || bytes >= HOLD_BYTES || last || due <= get_now(g))
+		write_arrived(d);
+	else if (due < g->write_due_ms)
+		g->write_due_ms = due;
 }
 
 /* --- blocks that the map claims --- */
@@ -247,7 +278,5 @@ void blocks_pump(struct download *d)
 	verify_claims(d);
 	copy_local(d);
 	leaves_pump(d);
-	/* Two blocks are hashed in little more time than one: the first waits for the next, if one is under way. */
-	if (d->narrived > 1 || (d->narrived > 0 && d->requested == 0 && d->leaves.out == 0))
-		write_arrived(d);
+	write_in_time(d);
 }

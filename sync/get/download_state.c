@@ -60,6 +60,8 @@ void download_arrived(struct download *d, uint32_t block, uint64_t peer, struct 
 
 	download_set(d, block, BLOCK_BUSY);
 	d->g->bytes_out += d->list.b[block].len; /* until it is written */
+	if (d->narrived == 0)
+		d->arrived_ms = get_now(d->g);
 	if (d->narrived == d->arrived_cap) {
 		d->arrived_cap = d->arrived_cap * 2 + 8;
 		d->arrived = mem_realloc(d->arrived, d->arrived_cap, sizeof(*d->arrived));

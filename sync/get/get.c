@@ -12,7 +12,7 @@ struct get *get_new(const struct get_config *config)
 
 	g->c = *config;
 	g->random = random_u64();
-	g->have_due_ms = INT64_MAX;
+	g->have_due_ms = g->write_due_ms = INT64_MAX;
 	return g;
 }
 
@@ -116,6 +116,7 @@ void get_pump(struct get *g)
 {
 	struct download *d, *next;
 
+	g->write_due_ms = INT64_MAX;
 	DL_FOREACH_SAFE(g->downloads, d, next) {
 		if (g->new_sources) {
 			source_refresh(d);
@@ -160,5 +161,7 @@ int64_t get_due(const struct get *g)
 		due = g->watch_ms + WATCH_MS;
 	if (g->have_due_ms < due)
 		due = g->have_due_ms;
+	if (g->write_due_ms < due)
+		due = g->write_due_ms;
 	return g->again && g->again_ms < due ? g->again_ms : due;
 }

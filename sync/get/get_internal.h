@@ -156,6 +156,7 @@ struct download {
 	int64_t synced_done;              /* `done` then */
 	struct piece *arrived;            /* blocks for the next write jobs; owned */
 	size_t narrived, arrived_cap;
+	int64_t arrived_ms; /* when the first of these came */
 
 	struct leaves leaves;
 
@@ -224,6 +225,7 @@ struct get {
 	uint64_t random;       /* the state of swarm_random() */
 	uint32_t map_number;   /* of the last download */
 	size_t nup;            /* peers that are up */
+	int64_t write_due_ms;  /* when the next block has waited for others long enough; INT64_MAX: none waits */
 	int64_t have_due_ms;   /* when the next HAVE goes out; INT64_MAX: none waits */
 	int64_t watch_ms;      /* time of the last late_watch() */
 	uint64_t rate_bytes;   /* bytes_received when `rate` was measured, at rate_ms */

@@ -13,12 +13,17 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/sha256.h"
 #include "sync/share/reserve.h"
 #include "base/sparse.h"
 #include "sync/plan/zeros.h"
 
-enum { FILE_NAME = PART_NAME + 8 };
+enum {
+	FILE_NAME = PART_NAME + 8,
+	TOGETHER = 32, /* pieces of a local file that are read and hashed at a time, if they are no more than */
+	TOGETHER_BYTES = 8 << 20,
+};
 
 static void file_name(char out[FILE_NAME], const struct part_job *job, const char *suffix)
 {
@@ -255,22 +260,45 @@ static void open_part(struct part_job *job)
 		open_older(job);
 }
 
-/* As large as the largest piece. */
-static uint8_t *piece_buffer(const struct part_job *job)
-{
-	uint32_t largest = 1;
+/* Pieces that are read and hashed together. */
+struct piece_group {
+	struct pool_buffer buffer;
+	struct sha256_input inputs[TOGETHER];
+	size_t n;
+	int64_t bytes;
+};
 
-	for (size_t i = 0; i < job->n; i++)
-		largest = job->pieces[i].len > largest ? job->pieces[i].len : largest;
-	return mem_calloc(largest, 1);
+/* How many pieces from `at` on are of one group. */
+static void group_begin(struct piece_group *g, const struct part_job *job, size_t at)
+{
+	g->n = 0;
+	g->bytes = 0;
+	while (at + g->n < job->n && g->n < TOGETHER &&
+	       (g->n == 0 || g->bytes + job->pieces[at + g->n].len <= TOGETHER_BYTES))
+		g->bytes += job->pieces[at + g->n++].len;
+	if (g->buffer.cap < (size_t)g->bytes) {
+		pool_give(&g->buffer);
+		g->buffer = pool_take(g->bytes > TOGETHER_BYTES ? (size_t)g->bytes : TOGETHER_BYTES);
+	}
 }
 
-static bool is_right(const struct piece *p, const uint8_t *bytes)
+/* Reads them from fd: what is not the block that it should be has `n` 0 afterwards. */
+static void group_read(struct piece_group *g, const struct piece *pieces, int fd, bool copy)
 {
-	uint8_t hash[SHA256_SIZE];
+	uint8_t *to = g->buffer.p;
 
-	sha256(hash, bytes, p->len);
-	return memcmp(hash, p->hash, sizeof(hash)) == 0;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct piece *p = &pieces[i];
+		ssize_t n = fs_pread_full(fd, to, p->len, copy ? p->from_offset : p->offset);
+
+		g->inputs[i] = (struct sha256_input){ .p = to, .n = n == (ssize_t)p->len ? p->len : 0 };
+		to += p->len;
+	}
+	sha256_many(g->inputs, g->n);
+	for (size_t i = 0; i < g->n; i++) {
+		if (memcmp(g->inputs[i].digest, pieces[i].hash, SHA256_SIZE) != 0)
+			g->inputs[i].n = 0;
+	}
 }
 
 /* The block first, then its claim: never the other way round. */
@@ -327,23 +355,20 @@ static void write_pieces(struct part_job *job)
 static void copy_pieces(struct part_job *job)
 {
 	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	uint8_t *buffer;
+	struct piece_group g = { 0 };
 
 	if (fd < 0)
 		return;
-	buffer = piece_buffer(job);
-	for (size_t i = 0; i < job->n; i++) {
-		struct piece *p = &job->pieces[i];
-
-		if (fs_pread_full(fd, buffer, p->len, p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))
-			continue;
-		if (piece_store(job, p, buffer) < 0) {
-			job->error = errno;
-			break;
+	for (size_t at = 0; at < job->n && job->error == 0; at += g.n) {
+		group_begin(&g, job, at);
+		group_read(&g, job->pieces + at, fd, true);
+		for (size_t i = 0; i < g.n && job->error == 0; i++) {
+			if (g.inputs[i].n > 0 && piece_store(job, &job->pieces[at + i], g.inputs[i].p) < 0)
+				job->error = errno;
 		}
 	}
 	write_back(job);
-	free(buffer);
+	pool_give(&g.buffer);
 	close(fd);
 }
 
@@ -363,18 +388,20 @@ static bool pieces_fit(struct part_job *job)
 static void verify_pieces(struct part_job *job)
 {
 	static const uint8_t zero;
-	uint8_t *buffer = piece_buffer(job);
+	struct piece_group g = { 0 };
 
-	for (size_t i = 0; i < job->n; i++) {
-		struct piece *p = &job->pieces[i];
+	for (size_t at = 0; at < job->n && job->error == 0; at += g.n) {
+		group_begin(&g, job, at);
+		group_read(&g, job->pieces + at, job->part, false);
+		for (size_t i = 0; i < g.n && job->error == 0; i++) {
+			struct piece *p = &job->pieces[at + i];
 
-		p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) == (ssize_t)p->len && is_right(p, buffer);
-		if (!p->ok && fs_pwrite_all(job->map, &zero, 1, job->have_at + p->block) < 0) {
-			job->error = errno;
-			break;
+			p->ok = g.inputs[i].n > 0;
+			if (!p->ok && fs_pwrite_all(job->map, &zero, 1, job->have_at + p->block) < 0)
+				job->error = errno;
 		}
 	}
-	free(buffer);
+	pool_give(&g.buffer);
 }
 
 static void finish_part(struct part_job *job)

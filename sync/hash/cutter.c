@@ -10,7 +10,7 @@
 #include "sync/plan/zeros.h"
 
 enum {
-	BLOCKS_MANY = 24,      /* average blocks in the buffer, where so many hash faster than a few do */
+	BLOCKS_MANY = 24,      /* average blocks in the buffer, where that many hash faster than a few do */
 	BLOCKS_FEW = 8,        /* two of the largest */
 	BUFFER_MAX = 16 << 20, /* the buffer of the former is no larger than this */
 };
