@@ -1,4 +1,4 @@
-/* Large buffers for workers, which take and give back one many times per second. The ones given back are kept, a few and
+/* Large buffers for workers, which take and give back many of them per second. The ones given back are kept, a few and
  * up to a bound, so that the next job finds pages that are there: fresh ones cost the kernel a fault and a clearing
  * each. An idle process keeps none: see pool_trim(). One pool in a process. Any thread. */
 #ifndef LANYARD_BASE_POOL_H
