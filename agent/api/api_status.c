@@ -93,6 +93,7 @@ static bool status_group(void *arg, struct engine *e)
 	                  "disk_lacks", api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
 	add_choices(group, e);
+	json_object_set_new(group, "here", json_integer((json_int_t)s.here));
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_object_set_new(group, "requests",
 	                    json_integer(engine_mailbox(e) != NULL ? (json_int_t)requests_waiting(engine_mailbox(e))

@@ -22,7 +22,7 @@ enum {
 struct wait_for {
 	bool one; /* group is set; otherwise all groups */
 	struct group_id group;
-	int64_t peers;       /* at least that many connected in each group */
+	int64_t peers;       /* at least that many other members here, in each group */
 	bool probing;        /* the engines check their shares; until they have, the answer is not true */
 	uint64_t true_since; /* turn in which it was first true, plus one; 0: it was false at the last check */
 };
@@ -48,8 +48,8 @@ static bool wait_judge_group(void *arg, struct engine *e)
 		                   engine_state_name(s.state), s.waits_for ? s.waits_for : "a member",
 		                   (long long)s.wanted, (long long)s.pending, s.error != NULL ? "; " : "",
 		                   s.error != NULL ? s.error : "");
-	else if ((int64_t)s.peers < v->wait->peers)
-		v->missing = mem_printf("%s has %zu of %lld peers connected", engine_name(e), s.peers,
+	else if ((int64_t)s.here < v->wait->peers)
+		v->missing = mem_printf("%s has %zu of %lld peers connected", engine_name(e), s.here,
 		                        (long long)v->wait->peers);
 	return v->missing == NULL;
 }

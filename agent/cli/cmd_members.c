@@ -22,6 +22,8 @@ static char *where_text(const json_t *member)
 		return mem_strdup("this agent");
 	if (cli_flag(member, "connected"))
 		return mem_strdup("connected");
+	if (cli_flag(member, "here"))
+		return mem_strdup("connected with others");
 	if (seen <= 0)
 		return mem_strdup("away");
 	return mem_printf("away for %s", format_duration(when, seen < time(NULL) ? (int64_t)time(NULL) - seen : 0));

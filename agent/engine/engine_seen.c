@@ -29,10 +29,10 @@ void engine_seen_note(struct engine *e, uint64_t peer)
 int64_t engine_last_seen(struct engine *e, uint64_t peer)
 {
 	struct seen_key k;
-	int64_t at = -1;
+	int64_t at = -1, here_s = e->peers != NULL ? peer_group_here_s(e->peers, peer) : -1;
 
-	if (e->peers != NULL && peer_group_connected(e->peers, peer))
-		return clock_wall_s();
+	if (here_s >= 0)
+		return clock_wall_s() - here_s;
 	if (e->index == NULL || index_meta_get(e->index, seen_key(&k, peer), &at) < 0 || at == 0)
 		return -1;
 	return at;
@@ -41,6 +41,7 @@ int64_t engine_last_seen(struct engine *e, uint64_t peer)
 void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s)
 {
 	s->connected = e->peers != NULL && peer_group_connected(e->peers, peer);
+	s->here = e->peers != NULL && peer_group_here_s(e->peers, peer) >= 0;
 	s->last_seen_s = engine_last_seen(e, peer);
 	s->behind = e->index != NULL ? index_peer_behind(e->index, peer, BEHIND_MAX) : -1;
 }

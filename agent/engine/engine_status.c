@@ -95,6 +95,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
+		s->here = peer_group_here(e->peers);
 		s->waits_for = first_lack(e, s);
 		s->in_sync = s->waits_for == NULL;
 	}

@@ -21,7 +21,8 @@ const char *engine_state_name(
 
 struct engine_status {
 	enum engine_state state;
-	bool in_sync; /* scanned and idle here, nothing wanted is missing, each connected peer settled all our rows */
+	bool in_sync;          /* scanned and idle here, nothing wanted is missing, each connected peer settled all our
+	                 rows. Members that are here through others only have told us nothing */
 	const char *error;     /* ENGINE_ERROR: why */
 	const char *waits_for; /* what is missing for in_sync; NULL when in sync */
 	struct index_totals totals;
@@ -30,6 +31,7 @@ struct engine_status {
 	int64_t ignored; /* paths here that the ignore rules leave out */
 	int64_t held;    /* files of bursts that wait for engine_release, see engine_bursts */
 	size_t peers;    /* connected in this group */
+	size_t here;     /* these, and members that are connected only with others */
 	struct fetch_counters fetch;
 	struct peer_counters peer;
 };
@@ -52,7 +54,8 @@ struct engine_problem {
 /* A member, by its short ID. */
 struct engine_member_state {
 	bool connected;
-	int64_t last_seen_s; /* wall clock; now while it is connected; -1: not known */
+	bool here;           /* connected, or connected with others that say so */
+	int64_t last_seen_s; /* wall clock; now while it is connected, about now while it is here; -1: not known */
 	int64_t behind;      /* our files that it has not settled, as far as they are counted; -1: not known */
 };
 void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s);

@@ -183,6 +183,7 @@ void peer_group_free(struct peer_group *g)
 	admit_join_free(g->join);
 	numbers_forget_sent(g);
 	news_relay_free(g);
+	here_forget(g);
 	roster_in_free(g->roster_in);
 	DL_DELETE(g->peers->groups, g);
 	neighbour_book_soon(g->peers);

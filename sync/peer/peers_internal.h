@@ -83,6 +83,8 @@ struct peer_group {
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
+	struct here *here;           /* members that are there (hash); see here.c */
+	unsigned here_ticks;
 	size_t writers_up;           /* members that may write and are up, when the neighbours were last chosen */
 	bool progress;               /* acknowledgements may be due at the end of this turn */
 	struct admit_join *join;     /* NULL: we are a member */

@@ -180,6 +180,7 @@ TALK_MESSAGE(have, true, spread_have_in)
 TALK_MESSAGE(any, true, serve_any)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 TALK_MESSAGE(requests, false, ask_in_requests)
+TALK_MESSAGE(here, true, here_in)
 
 /* Messages of those who have no group in common with the receiver. */
 #define ASK_MESSAGE(name, call)                                                \
@@ -282,6 +283,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_HAVE] = have_frame,
 	[FRAME_ANY] = any_frame,
 	[FRAME_KEEP] = keep_frame,
+	[FRAME_HERE] = here_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
