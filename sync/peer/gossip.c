@@ -283,7 +283,7 @@ void gossip_up(struct talk *t)
 	tale_add_all(tale, identity_id(p->config.self), own, gossip_own(p, own));
 	if (p->neighbours->crowded) {
 		meet_in_crowd(t, tale, known ? &its : NULL);
-		here_up(t);
+		peer_group_here_up(t);
 		return;
 	}
 	DL_FOREACH2(t->group->talks, o, group_next) {

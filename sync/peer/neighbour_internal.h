@@ -58,14 +58,14 @@ bool neighbour_book_wants(struct peers *p, const struct agent_id *id);
 /* The agent said that it has no place for us. */
 void neighbour_book_full(struct peers *p, const struct agent_id *id);
 
-/* --- here.c: which members are there; see also peers.h --- */
+/* --- peer_group_here.c: which members are there; see also peers.h --- */
 
 /* A talk is up: the peer is told. */
-void here_up(struct talk *t);
+void peer_group_here_up(struct talk *t);
 /* Tells all peers; at each tick. */
-void here_tick(struct peers *p);
-void here_in(struct talk *t, const struct msg_here *m);
-void here_forget(struct peer_group *g);
+void peer_group_here_tick(struct peers *p);
+void peer_group_here_in(struct talk *t, const struct msg_here *m);
+void peer_group_here_forget(struct peer_group *g);
 
 /* --- neighbours.c --- */
 

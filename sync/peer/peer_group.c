@@ -184,6 +184,7 @@ void peer_group_free(struct peer_group *g)
 	numbers_forget_sent(g);
 	news_relay_free(g);
 	here_forget(g);
+	peer_group_here_forget(g);
 	roster_in_free(g->roster_in);
 	DL_DELETE(g->peers->groups, g);
 	neighbour_book_soon(g->peers);

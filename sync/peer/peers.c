@@ -123,7 +123,7 @@ static void peers_tick(void *arg)
 		}
 	}
 	gossip_spread(p);
-	here_tick(p);
+	peer_group_here_tick(p);
 	neighbours_review(p);
 	DL_FOREACH(p->groups, g)
 		news_out_kick_waiting(g);

@@ -12,7 +12,6 @@
 #include <uthash.h>
 
 #include "base/log.h"
-#include "sync/peer/graph.h"
 #include "sync/peer/link.h"
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
@@ -82,8 +81,8 @@ struct peer_group {
 	bool paused;
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
-		commits_safe;        /* of the index: covered by the sync that is under way, and by the last */
-	struct here *here;           /* members that are there (hash); see here.c */
+		commits_safe; /* of the index: covered by the sync that is under way, and by the last */
+	struct here *here;    /* members that are there (hash); see peer_group_here.c */
 	unsigned here_ticks;
 	size_t writers_up;           /* members that may write and are up, when the neighbours were last chosen */
 	bool progress;               /* acknowledgements may be due at the end of this turn */
@@ -401,49 +400,8 @@ void talk_end(struct talk *t, const char *reason);
 /* Tells the peer, then as talk_end(). */
 void talk_close(struct talk *t, const char *reason);
 
-/* dial.c */
-struct dial;
-
-void dial_new(struct peers *p);
-/* After tls_free(). */
-void dial_free(struct peers *p);
-/* By discovery or the admin; claimed_id is NULL for the admin's. */
-void dial_found(struct peers *p, const struct agent_id *claimed_id, const struct sockaddr *addr);
-/* Named by an invite: as by the admin, but not for long. */
-void dial_hinted(struct peers *p, const struct sockaddr *addr);
-/* A member (its short ID) says that this member is there. */
-void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr *addr, uint64_t teller);
-/* The addresses of an agent that a member told us, or where it was found. */
-typedef void dial_known_fn(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller);
-void dial_known(struct peers *p, const struct agent_id *id, dial_known_fn *fn, void *arg);
-/* Those of all agents that are news since the last call. */
-void dial_spread(struct peers *p, dial_known_fn *fn, void *arg);
-/* TLS is up, and found this agent there. */
-void dial_succeeded(struct peers *p, struct dial *d, const struct agent_id *id);
-/* d may be gone afterwards. */
-void dial_failed(struct peers *p, struct dial *d, const char *address, const char *reason, bool refused);
-/* The agent has shown that it is a member: its addresses are tried without delay from now on, and the one where we
- * reached it is proven. */
-void dial_proved(struct peers *p, const struct agent_id *id);
-/* The connection to this agent is gone: tries its addresses again. */
-void dial_lost(struct peers *p, const struct agent_id *id);
-void dial_all_now(struct peers *p);
-/* The member is to be connected with: tries its addresses, unless that is under way. */
-void dial_wanted(struct peers *p, const struct agent_id *id);
-/* Whether the admin named an address where this agent was found. */
-bool dial_is_named(struct peers *p, const struct agent_id *id);
-/* How likely it is that an agent with which we are not connected can be: HOPED, AWAY or NOWHERE. */
-enum graph_state dial_state(struct peers *p, const struct agent_id *id);
-
-/* gossip.c: addresses of members */
-void gossip_up(struct talk *t);
-/* This host's addresses have changed. */
-void gossip_own_changed(struct peers *p);
-/* Passes on what the peer said of its own addresses since the last time. */
-void gossip_tick(struct session *s);
-/* In large groups: passes on all addresses that were news since the last time. */
-void gossip_spread(struct peers *p);
-void gossip_addresses_in(struct talk *t, const struct msg_addresses *m);
+/* dial.c and gossip.c: where members are */
+#include "sync/peer/address_internal.h"
 
 /* session_end.c. Each ends all talks and the link; s is freed at once, or by its last job. */
 /* Tells nobody. */
@@ -471,20 +429,7 @@ uint8_t *session_hello_run(struct peers *p, size_t *n);
 /* The peer has shown a membership: it may send long frames, and learns our name. */
 void session_trust(struct session *s);
 
-/* copied_home.c */
-/* Takes over a link to our own identity, says hello on it and closes it once both know whether they are one run. */
-void copied_home_mirror(struct peers *p, struct link *link);
-/* At a session's first hello: true if two agents share its identity and this is the one to refuse. */
-bool copied_home_must_go(struct session *s, const struct msg_hello *hello);
-/* After it: asks an agent that had another run ID before to prove that it runs at the same time as that one. */
-void copied_home_ask(struct session *s);
-void copied_home_proof_in(struct session *s, const struct msg_run_proof *m);
-/* The proof that the other agent has signed about this session's run; *m stays empty if there is none. */
-void copied_home_evidence(const struct session *s, struct msg_run_proof *m);
-/* The peer says that our home was copied. evidence: the proof that our copy is said to have signed about this run;
- * believed only if its signature and run ID hold. */
-void copied_home_told(struct session *s, const struct msg_run_proof *evidence);
-void copied_home_free_all(struct peers *p);
+#include "sync/peer/copied_home_internal.h"
 
 /* news_in.c: the peer's rows */
 void news_in_send_hello(struct talk *t);

@@ -180,7 +180,7 @@ TALK_MESSAGE(have, true, spread_have_in)
 TALK_MESSAGE(any, true, serve_any)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 TALK_MESSAGE(requests, false, ask_in_requests)
-TALK_MESSAGE(here, true, here_in)
+TALK_MESSAGE(here, true, peer_group_here_in)
 
 /* Messages of those who have no group in common with the receiver. */
 #define ASK_MESSAGE(name, call)                                                \

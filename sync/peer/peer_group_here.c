@@ -12,7 +12,7 @@
 
 enum {
 	AGE_MAX_S = 75,  /* a word that is older does not count any more */
-	EVERY_TICKS = 6, /* all that is known is told again; what is news is told at each tick */
+	EVERY_TICKS = 6, /* between two messages that tell all; each tick tells what is news */
 };
 
 struct here {
@@ -88,7 +88,7 @@ static void here_tell(struct talk *t, bool fresh_only, int64_t now)
 	free(members);
 }
 
-void here_up(struct talk *t)
+void peer_group_here_up(struct talk *t)
 {
 	int64_t now = loop_now_ms(t->session->peers->config.loop);
 
@@ -115,20 +115,20 @@ static void here_tick_group(struct peer_group *g, bool all, int64_t now)
 		h->fresh = false;
 }
 
-void here_tick(struct peers *p)
+void peer_group_here_tick(struct peers *p)
 {
 	int64_t now = loop_now_ms(p->config.loop);
 	struct peer_group *g;
 
 	DL_FOREACH(p->groups, g) {
 		if (!p->neighbours->crowded)
-			here_forget(g);
+			peer_group_here_forget(g);
 		else if (g->config.index)
 			here_tick_group(g, ++g->here_ticks % EVERY_TICKS == 0, now);
 	}
 }
 
-void here_in(struct talk *t, const struct msg_here *m)
+void peer_group_here_in(struct talk *t, const struct msg_here *m)
 {
 	struct peers *p = t->session->peers;
 	uint64_t self = agent_id_short(identity_id(p->config.self));
@@ -145,7 +145,7 @@ void here_in(struct talk *t, const struct msg_here *m)
 	}
 }
 
-void here_forget(struct peer_group *g)
+void peer_group_here_forget(struct peer_group *g)
 {
 	struct here *h, *next;
 
