@@ -183,7 +183,6 @@ void peer_group_free(struct peer_group *g)
 	admit_join_free(g->join);
 	numbers_forget_sent(g);
 	news_relay_free(g);
-	here_forget(g);
 	peer_group_here_forget(g);
 	roster_in_free(g->roster_in);
 	DL_DELETE(g->peers->groups, g);
