@@ -331,6 +331,7 @@ static void stop_in_turn(void *arg)
 	sim_workers_settle(h->loop);
 	if (h->engine)
 		engine_free(h->engine);
+	h->engine = NULL; /* host_sends() is called once more for each connection */
 	peers_free(h->peers);
 	workers_free(h->workers);
 	loop_free(h->loop);
