@@ -94,6 +94,8 @@ static json_t *dump_numbers(struct engine *e)
 	engine_versions_debug(e, dump_number, numbers);
 	engine_tombstones_debug(e, dump_number, numbers);
 	engine_stop_debug(e, dump_number, numbers);
+	if (e->comings != NULL)
+		comings_debug(e->comings, dump_number, numbers);
 	if (e->fetch != NULL)
 		fetch_debug(e->fetch, dump_number, numbers);
 	if (e->index != NULL) {

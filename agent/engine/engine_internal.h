@@ -67,7 +67,8 @@ struct engine {
 	struct fetch *fetch;
 	struct peer_group *peers;
 	struct share_source files;         /* where peers get blocks from, */
-	struct content_source contents[2]; /* and from the parts of downloads */
+	struct content_source contents[3]; /* from the parts of downloads, and from files that have no record yet */
+	struct comings *comings;           /* those files */
 	bool scanned;                      /* the first scan is done */
 	struct share_choices *chosen;      /* as read with the share, until the mirror takes it */
 	bool begin_on_demand;              /* the mode of a share that is new */
@@ -279,6 +280,7 @@ void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 /* --- engine_wiring.c: constructors, with the hooks through which each reports --- */
 
 extern const struct peer_hooks engine_wiring_peer_hooks;
+struct comings *engine_wiring_comings(struct engine *e);
 struct local *engine_wiring_local(struct engine *e);
 struct fetch *engine_wiring_fetch(struct engine *e);
 struct peer_group *engine_wiring_peers(struct engine *e);

@@ -28,6 +28,7 @@ void engine_mirror_start(struct engine *e)
 	index_on_commit(e->index, index_committed, e);
 	engine_choices_start(e);
 	engine_drop_start(e);
+	e->comings = engine_wiring_comings(e);
 	e->local = engine_wiring_local(e);
 	e->fetch = engine_wiring_fetch(e);
 	engine_requests_start(e);
@@ -96,5 +97,7 @@ void engine_mirror_free(struct engine *e)
 	e->share = NULL;
 	peer_group_free(e->peers);
 	e->peers = NULL;
+	comings_free(e->comings);
+	e->comings = NULL;
 	engine_requests_free(e);
 }

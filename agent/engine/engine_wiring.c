@@ -297,6 +297,11 @@ static bool peer_have(void *arg, uint64_t peer, uint32_t map, const struct swarm
 	return fetch_have(((struct engine *)arg)->fetch, peer, map, runs, n);
 }
 
+static bool peer_coming(void *arg, uint64_t peer, const struct coming *said)
+{
+	return fetch_coming(((struct engine *)arg)->fetch, peer, said);
+}
+
 static bool peer_getting(void *arg, const struct content *c)
 {
 	return fetch_is_getting(((struct engine *)arg)->fetch, c);
@@ -333,12 +338,37 @@ static void peer_doubted(void *arg, uint64_t peer)
 	fetch_peer_left(((struct engine *)arg)->fetch, peer);
 }
 
+/* --- files that have no record yet --- */
+
+static void coming_tell(void *arg, const struct coming *said)
+{
+	struct engine *e = arg;
+
+	if (e->peers)
+		peer_group_coming(e->peers, 0, said);
+}
+
+struct coming_listener {
+	struct engine *engine;
+	uint64_t peer;
+};
+
+static void coming_tell_one(void *arg, const struct coming *said)
+{
+	const struct coming_listener *listener = arg;
+
+	peer_group_coming(listener->engine->peers, listener->peer, said);
+}
+
 static void peer_up(void *arg, uint64_t peer)
 {
+	struct coming_listener listener = { .engine = arg, .peer = peer };
+
 	/* An agent that is killed does not see it go. */
 	engine_seen_note(arg, peer);
 	fetch_peer_up(((struct engine *)arg)->fetch, peer);
 	engine_content_peer(arg, peer, true);
+	comings_each(listener.engine->comings, coming_tell_one, &listener);
 }
 
 static void peer_down(void *arg, uint64_t peer)
@@ -370,6 +400,7 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.out = peer_out,
 	.map = peer_map,
 	.have = peer_have,
+	.coming = peer_coming,
 	.getting = peer_getting,
 	.list = peer_list,
 	.accepts = peer_accepts,
@@ -386,6 +417,14 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 
 /* --- made with these --- */
 
+struct comings *engine_wiring_comings(struct engine *e)
+{
+	return comings_new(&(struct comings_config){ .loop = e->context->loop,
+	                                             .workers = e->workers,
+	                                             .tell = coming_tell,
+	                                             .arg = e });
+}
+
 struct local *engine_wiring_local(struct engine *e)
 {
 	const struct engine_context *c = e->context;
@@ -395,6 +434,7 @@ struct local *engine_wiring_local(struct engine *e)
 	                                         .workers = e->workers,
 	                                         .share = e->share,
 	                                         .index = e->index,
+	                                         .comings = e->comings,
 	                                         .short_id = self,
 	                                         .rescan_s = c->settings->rescan_s,
 	                                         .merge = engine_choices_merging(e),
@@ -440,7 +480,8 @@ static struct content_sources sources_of(struct engine *e)
 	e->files = (struct share_source){ .share = e->share, .index = e->index, .hint = hint_path, .arg = e };
 	e->contents[0] = share_source(&e->files);
 	e->contents[1] = fetch_source(e->fetch);
-	return (struct content_sources){ .source = e->contents, .n = 2 };
+	e->contents[2] = comings_source(e->comings);
+	return (struct content_sources){ .source = e->contents, .n = 3 };
 }
 
 struct peer_group *engine_wiring_peers(struct engine *e)

@@ -186,6 +186,7 @@ void fetch_pause(struct fetch *f, bool paused)
 		wants_restart(f);
 		return;
 	}
+	get_drop_coming(f->get);
 	/* While records are unstored, their peers' news is not acknowledged. */
 	HASH_ITER(hh, f->tickets, t, next) {
 		if (t->state == TICKET_INSTALLING)

@@ -23,6 +23,7 @@
 #include "sync/index/index.h"
 #include "sync/plan/blocklist.h"
 #include "sync/plan/block.h"
+#include "sync/plan/coming_run.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
@@ -161,6 +162,9 @@ void fetch_peer_left(struct fetch *f, uint64_t peer);
  * the peer chose for a request of any. An answer to no request is dropped. */
 void fetch_block(struct fetch *f, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes);
 void fetch_out(struct fetch *f, uint64_t peer, uint32_t request);
+/* A member that may write announces blocks of a file that has no record yet; the path is legal, and shared here.
+ * False: the peer misbehaved. */
+bool fetch_coming(struct fetch *f, uint64_t peer, const struct coming *said);
 /* Which blocks a peer has: see get_take_map(), get_take_have(), get_is_getting(). False: the peer misbehaved. */
 bool fetch_map(struct fetch *f, uint64_t peer, const struct swarm_map *map);
 bool fetch_have(struct fetch *f, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);

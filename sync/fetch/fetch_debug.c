@@ -17,12 +17,15 @@ void fetch_debug(const struct fetch *f, debug_fn *fn, void *arg)
 		[TICKET_INSTALLING] = "tickets_installing",
 		[TICKET_WAITING] = "tickets_waiting",
 	};
+	const struct get_counters counters = get_counters(f->get);
 	int64_t now = fetch_now(f);
 
 	for (size_t i = 0; i < TICKET_STATES; i++)
 		fn(arg, "fetch", states[i], (int64_t)f->count[i]);
 	fn(arg, "fetch", "ticket_visits", (int64_t)f->visits);
 	fn(arg, "fetch", "queue_length", (int64_t)queue_length(get_queue(f->get)));
+	fn(arg, "fetch", "coming_taken_bytes", (int64_t)counters.coming_taken);
+	fn(arg, "fetch", "coming_dropped_bytes", (int64_t)counters.coming_dropped);
 	fn(arg, "fetch", "batches", f->batches_out);
 	fn(arg, "fetch", "jobs", f->jobs);
 	fn(arg, "fetch", "started", f->started);

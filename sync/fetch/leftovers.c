@@ -203,6 +203,7 @@ void leftovers_clean(struct fetch *f)
 	l->recover.root = fcntl(share_root(f->c.share), F_DUPFD_CLOEXEC, 0);
 	l->recover.parts = fcntl(share_parts(f->c.share), F_DUPFD_CLOEXEC, 0);
 	l->parts.dir = l->recover.parts;
+	l->parts.coming_stay = get_has_coming(f->get);
 	f->cleaning = true;
 	fetch_job_begin(f);
 	workers_submit(f->c.workers, WORKERS_QUICK, leftovers_work, leftovers_found, l);

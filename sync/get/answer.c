@@ -159,7 +159,7 @@ void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t firs
 	if (taken == LIST_BAD)
 		source_lied(d, peer, "sent a block list whose hash does not match");
 	if (taken == LIST_WHOLE)
-		download_open(d);
+		coming_heir_open(d);
 	else
 		list_request_next(d);
 }

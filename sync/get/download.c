@@ -23,6 +23,7 @@ enum {
 
 static void download_free(struct download *d)
 {
+	struct get_coming *coming = d->run != NULL ? d->run->of : NULL;
 	struct get *g = d->g;
 
 	DL_DELETE(g->dying, d); /* NOLINT(clang-analyzer-core.NullDereference): d is in it */
@@ -37,6 +38,8 @@ static void download_free(struct download *d)
 		get_again(g, GET_SAME);
 	free(d->waiter);
 	free(d);
+	if (coming != NULL)
+		coming->ops->freed(coming);
 	get_wake(g);
 }
 
@@ -108,8 +111,13 @@ void download_drop(struct download *d, bool keep)
 	struct get *g = d->g;
 
 	download_unpark(d);
+	if (d->heir_of != NULL)
+		d->heir_of->heir = NULL;
+	d->heir_of = NULL;
 	/* A part into which nothing has come is not kept; its list will be requested again. */
-	if (!g->dead && d->part >= 0 && is_bare(d))
+	if (d->run != NULL)
+		keep = true;
+	else if (!g->dead && d->part >= 0 && is_bare(d))
 		keep = false;
 	else if (!g->dead && d->part >= 0 && !keep && !d->gone) {
 		d->spare = d->waiter == NULL;
@@ -164,6 +172,12 @@ void download_fail(struct download *d, struct get_stop stop)
 		stop.why == GET_DISK && (stop.error == ENOSPC || stop.error == RESERVE_REACHED || stop.error == EDQUOT);
 	if (d->full)
 		spare_remove_all(d->g);
+	d->g->coming_full |= d->full;
+	if (d->run != NULL) {
+		d->run->of->ops->failed(d->run);
+		get_wake(d->g);
+		return;
+	}
 	d->g->c.hooks->stopped(d->g->c.arg, d->owner, stop);
 }
 
@@ -184,6 +198,7 @@ void download_submit(struct download *d, struct part_job *job, void (*done)(void
 	if (job->op != PART_OPEN) {
 		job->part = d->part;
 		job->map = d->map;
+		job->base = d->run != NULL ? d->run->base : 0;
 		job->have_at = d->have_at;
 		job->dirty = d->dirty;
 	}
@@ -214,7 +229,7 @@ void download_sync(struct download *d)
 {
 	struct part_job *job;
 
-	if (d->state != DOWNLOAD_GETTING || d->memory || d->syncing || d->done == d->synced_done)
+	if (d->state != DOWNLOAD_GETTING || d->memory || d->run != NULL || d->syncing || d->done == d->synced_done)
 		return;
 	job = MEM_NEW(struct part_job);
 	d->syncing = true;
@@ -262,7 +277,10 @@ void download_finish(struct download *d, uint32_t mode, int64_t mtime_ns)
 
 void download_complete(struct download *d)
 {
-	d->g->c.hooks->complete(d->g->c.arg, d->owner);
+	if (d->run != NULL)
+		d->run->of->ops->complete(d->run);
+	else
+		d->g->c.hooks->complete(d->g->c.arg, d->owner);
 }
 
 void download_part_gone(struct download *d)

@@ -23,6 +23,9 @@ static void take_up(struct download *d, struct part_job *job)
 			download_set(d, i, BLOCK_HAVE);
 			d->zeros += d->list.b[i].len;
 			d->g->counters.blocks_zeros++;
+		} else if (job->have[i] == PART_HERE) {
+			download_set(d, i, BLOCK_HAVE);
+			d->g->counters.coming_taken += d->list.b[i].len;
 		} else if (job->have[i] == PART_CLAIMS) {
 			d->state_of[i] = BLOCK_CLAIMED;
 			d->claimed = true;
@@ -59,7 +62,7 @@ static void part_opened(void *arg)
 	get_job_end(g);
 }
 
-void download_open(struct download *d)
+void download_open(struct download *d, struct coming_legacy *legacy)
 {
 	struct part_job *job = MEM_NEW(struct part_job);
 
@@ -73,7 +76,9 @@ void download_open(struct download *d)
 	job->content = d->c;
 	job->list = d->list;
 	d->list = (struct blocklist){ 0 };
-	job->source = d->g->c.hooks->find_copy(d->g->c.arg, d->owner);
+	job->legacy = legacy;
+	if (legacy == NULL)
+		job->source = d->g->c.hooks->find_copy(d->g->c.arg, d->owner);
 	job->root = fcntl(share_root(d->g->c.share), F_DUPFD_CLOEXEC, 0);
 	download_submit(d, job, part_opened);
 }

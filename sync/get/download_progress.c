@@ -46,7 +46,7 @@ int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t
 	DL_FOREACH(g->downloads, d) {
 		uint32_t low = 0, high = d->list.n;
 
-		if (d->part < 0 || d->state_of == NULL || !content_equal(&d->c, c))
+		if (d->part < 0 || d->run != NULL || d->state_of == NULL || !content_equal(&d->c, c))
 			continue;
 		while (high - low > 1) {
 			uint32_t middle = low + (high - low) / 2;

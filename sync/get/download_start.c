@@ -92,7 +92,7 @@ static enum get_why start_part(struct download *d)
 		one_block(&d->list, &d->c);
 	else
 		d->g->c.hooks->find_list(d->g->c.arg, d->owner, &d->list);
-	download_open(d);
+	coming_heir_open(d);
 	return GET_GOES_ON;
 }
 

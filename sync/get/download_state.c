@@ -19,6 +19,12 @@ void download_set_hungry(struct download *d, bool hungry)
 		DL_DELETE2(*list, d, hungry_prev, hungry_next);
 }
 
+/* The part of a run is about to be taken over: nothing more is asked for. */
+static bool is_draining(const struct download *d)
+{
+	return d->run != NULL && d->run->of->state == COMING_DRAINING;
+}
+
 /* Every change of a block's state comes through here, which keeps the invariants of struct download. */
 void download_set(struct download *d, uint32_t block, enum block_state state)
 {
@@ -50,7 +56,7 @@ void download_set(struct download *d, uint32_t block, enum block_state state)
 	if (state == BLOCK_HAVE && old != BLOCK_HAVE)
 		announce_block(d, block);
 	if (d->state != DOWNLOAD_DYING)
-		download_set_hungry(d, d->needed > 0 && !d->parked);
+		download_set_hungry(d, d->needed > 0 && !d->parked && !is_draining(d));
 	get_wake(d->g);
 }
 

@@ -21,6 +21,7 @@ void get_free(struct get *g)
 	if (g == NULL)
 		return;
 	g->dead = true;
+	coming_drop_all(g);
 	spare_free_all(g);
 	/* The last job to come back frees it: this one, when none is out. */
 	get_job_begin(g);
@@ -43,6 +44,7 @@ void get_peer_down(struct get *g, uint64_t peer)
 	g->nup -= p->up;
 	p->up = false;
 	announce_peer_down(g, peer);
+	coming_peer_down(g, peer);
 	request_cancel(g, p, NULL, 0);
 	swarm_maps_clear(&p->maps);
 	p->stalled_ms = 0;
@@ -117,6 +119,7 @@ void get_pump(struct get *g)
 	struct download *d, *next;
 
 	g->write_due_ms = INT64_MAX;
+	coming_pump(g);
 	DL_FOREACH_SAFE(g->downloads, d, next) {
 		if (g->new_sources) {
 			source_refresh(d);
@@ -155,7 +158,7 @@ void get_tick(struct get *g)
 
 int64_t get_due(const struct get *g)
 {
-	int64_t due = g->ndownloads > g->nparked ? g->tick_ms + TICK_MS : INT64_MAX;
+	int64_t due = g->ndownloads > g->nparked || g->comings != NULL ? g->tick_ms + TICK_MS : INT64_MAX;
 
 	if ((g->bytes_out > 0 || g->hungry != NULL) && g->watch_ms + WATCH_MS < due)
 		due = g->watch_ms + WATCH_MS;

@@ -18,6 +18,7 @@
 #include "sync/get/liars.h"
 #include "sync/get/queue.h"
 #include "sync/plan/blocklist.h"
+#include "sync/plan/coming_run.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
@@ -112,6 +113,8 @@ struct get_counters {
 	uint64_t blocks_patched;   /* put together from an older version and leaves that a peer sent */
 	uint64_t blocks_zeros;     /* made of zeros, so nobody had to send them */
 	uint64_t parts_taken_over; /* parts that were begun for another path */
+	uint64_t coming_taken;     /* bytes that came before their file's record, and were of it, */
+	uint64_t coming_dropped;   /* or were not, or it never came */
 };
 
 struct get *get_new(const struct get_config *config);
@@ -152,6 +155,12 @@ bool get_is_getting(const struct get *g, const struct content *c);
 /* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
  * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
+/* The peer announces blocks of a file that has no record yet: they are got at once, and kept for the record
+ * (coming.h). The caller has checked the path, and that the file is wanted. False: no honest member says this. */
+bool get_take_coming(struct get *g, uint64_t peer, const struct coming *said);
+/* Gives up what came that way, and is not taken over already. */
+void get_drop_coming(struct get *g);
+bool get_has_coming(const struct get *g);
 /* A number for a request: unique in all groups, which share connections, and never 0. For requests that others make of
  * the same peers. */
 uint32_t get_request_number(void);

@@ -2,13 +2,15 @@
  *
  * From the lowest to the highest: liars.c, queue.c, part_map.c, part.c, parts.c know no downloads;
  * get_state.c; holders.c, announce.c; download_state.c; request.c, source.c, spare.c; download.c (the end, the jobs);
- * list.c; download_open.c; window.c; late.c; leaves.c; blocks.c, download_start.c, answer.c; maps.c; get.c. */
+ * list.c; download_open.c; coming_heir.c; window.c; late.c; leaves.c; blocks.c, download_start.c, answer.c; maps.c;
+ * coming.c; get.c. */
 #ifndef LANYARD_SYNC_GET_INTERNAL_H
 #define LANYARD_SYNC_GET_INTERNAL_H
 
 #include <uthash.h>
 #include <utlist.h>
 
+#include "sync/get/coming.h"
 #include "sync/get/get.h"
 #include "sync/get/part.h"
 #include "sync/swarm/pick.h"
@@ -141,6 +143,8 @@ struct download {
 	int64_t list_bytes;          /* while LISTING: bytes of the blocks so far */
 	unsigned list_turns;         /* how many sources were too slow with it */
 
+	struct coming_run *run;     /* it is a run of a coming part (coming.h), and has no owner; NULL: it is not */
+	struct get_coming *heir_of; /* OPENING: it waits for this coming part; NULL: it does not */
 	char *waiter; /* a path that wants the same content, and waits for this download; owned; NULL: none */
 	UT_hash_handle hh_name;
 	char name[PART_NAME + 1];      /* "": none yet, or in memory; else it is in get.parts by it */
@@ -234,6 +238,15 @@ struct get {
 	bool again;            /* a map came that may help what waits for a source */
 	bool check_sources;    /* sources are gone: downloads without any are stopped */
 	int64_t tick_ms;       /* time of the last get_tick() that did anything */
+
+	struct get_coming *comings; /* files that have no record yet, oldest first */
+	struct coming_run *runs;    /* theirs, by root */
+	size_t ncomings;
+	uint64_t last_coming;   /* names coming parts */
+	uint32_t coming_blocks; /* of all runs */
+	int64_t coming_bytes;   /* of all runs */
+	bool coming_full;       /* the disk was full: all coming parts are dropped in the next turn */
+
 	struct get_counters counters;
 };
 
@@ -313,8 +326,28 @@ void download_job_back(struct download *d);
 void download_sync(struct download *d);
 
 /* --- download_open.c --- */
-/* Sends the OPEN job. */
-void download_open(struct download *d);
+/* Sends the OPEN job. legacy: what a coming part left, taken over; NULL: nothing. */
+void download_open(struct download *d, struct coming_legacy *legacy);
+
+/* --- coming_serve.c --- */
+/* Of a content that is a run of a coming part. */
+enum content_state coming_stat(const struct get *g, const struct content *c);
+/* As get_partial(), of such a run; *at: where the block is in *fd. */
+int coming_partial(const struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd, int64_t *at);
+
+/* --- coming_heir.c --- */
+/* Opens d's part: at once, or when what is under way for a coming part that d takes over is in. */
+void coming_heir_open(struct download *d);
+/* The coming part is handed to its heir if nothing is under way any more. True: c is GONE. */
+bool coming_heir_take(struct get_coming *c);
+
+/* --- coming.c --- */
+/* Begins runs, and drops what has waited long enough: once per turn. */
+void coming_pump(struct get *g);
+/* The peer is gone. */
+void coming_peer_down(struct get *g, uint64_t peer);
+/* Drops all that nobody takes over. */
+void coming_drop_all(struct get *g);
 
 /* --- spare.c --- */
 /* The path of this part is no longer wanted: it is removed after get_config.spare_ms, unless another path wants its

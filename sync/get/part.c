@@ -216,6 +216,50 @@ static bool fits(struct part_job *job)
 	return false;
 }
 
+/* The coming part becomes the part: its bytes are in place, and the map says so after the rename. What is not known to be
+ * right is verified like any claim. -1: it cannot be had, and the part is begun as if there were none. */
+static int take_legacy(struct part_job *job)
+{
+	char name[FILE_NAME];
+	uint8_t *claims = mem_calloc(job->list.n, 1);
+	int rc = -1;
+
+	remove_files(job);
+	file_name(name, job, ".part");
+	if (renameat(job->parts, job->legacy->file, job->parts, name) < 0)
+		goto free_claims;
+	job->part = open_plain(job->parts, name, O_RDWR);
+	file_name(name, job, ".map");
+	job->map = open_plain(job->parts, name, O_RDWR | O_CREAT | O_EXCL);
+	job->dirty = true;
+	for (uint32_t i = 0; i < job->list.n; i++)
+		claims[i] = job->have[i] != PART_LACKS || zeros_block(&job->list.b[i]);
+	if (job->part >= 0 && job->map >= 0 && ftruncate(job->part, job->content.size) == 0 && write_map(job) == 0 &&
+	    fs_pwrite_all(job->map, claims, job->list.n, job->have_at) == 0)
+		rc = 0;
+	if (rc < 0 && job->part >= 0)
+		close(job->part);
+	if (rc < 0 && job->map >= 0)
+		close(job->map);
+	if (rc < 0)
+		job->part = job->map = -1;
+free_claims:
+	free(claims);
+	return rc;
+}
+
+/* What the coming part has counts as here before there is a part, so that the disk's reserve is asked for the rest. */
+static bool open_legacy(struct part_job *job)
+{
+	job->have = mem_calloc(job->list.n, 1);
+	coming_legacy_have(job->legacy, &job->list, job->have);
+	if (fits(job) && take_legacy(job) == 0)
+		return true;
+	free(job->have);
+	job->have = NULL;
+	return false;
+}
+
 static void close_unfit(struct part_job *job, bool is_new)
 {
 	close(job->part);
@@ -242,15 +286,17 @@ static void open_older(struct part_job *job)
 
 static void open_part(struct part_job *job)
 {
-	bool is_new = open_old(job) < 0;
+	bool is_new = open_old(job) < 0, taken = is_new && job->legacy != NULL && open_legacy(job);
 
-	if (is_new && (job->list.n == 0 || (job->source == NULL && !fits(job))))
+	if (job->legacy != NULL && !taken)
+		unlinkat(job->parts, job->legacy->file, 0);
+	if (is_new && !taken && (job->list.n == 0 || job->error != 0 || (job->source == NULL && !fits(job))))
 		return;
-	if (is_new)
+	if (is_new && !taken)
 		open_new(job);
-	if (is_new && job->part >= 0)
+	if (is_new && !taken && job->part >= 0)
 		job->have = mem_calloc(job->list.n, 1);
-	if (is_new && job->part >= 0 && job->source != NULL)
+	if (is_new && !taken && job->part >= 0 && job->source != NULL)
 		clone_source(job);
 	if (job->part >= 0)
 		make_zeros(job);
@@ -306,8 +352,8 @@ static int piece_store(struct part_job *job, struct piece *p, const uint8_t *byt
 {
 	static const uint8_t one = 1;
 
-	if (sparse_write(job->part, bytes, p->len, p->offset, job->dirty) < 0 ||
-	    fs_pwrite_all(job->map, &one, 1, job->have_at + p->block) < 0)
+	if (sparse_write(job->part, bytes, p->len, job->base + p->offset, job->dirty) < 0 ||
+	    (job->map >= 0 && fs_pwrite_all(job->map, &one, 1, job->have_at + p->block) < 0))
 		return -1;
 	p->ok = true;
 	return 0;
@@ -323,13 +369,13 @@ static void write_back(struct part_job *job)
 
 		if (p->offset != end || i == 0) {
 			if (end > start)
-				(void)sync_file_range(job->part, start, end - start, SYNC_FILE_RANGE_WRITE);
+				(void)sync_file_range(job->part, job->base + start, end - start, SYNC_FILE_RANGE_WRITE);
 			start = p->offset;
 		}
 		end = p->offset + p->len;
 	}
 	if (end > start)
-		(void)sync_file_range(job->part, start, end - start, SYNC_FILE_RANGE_WRITE);
+		(void)sync_file_range(job->part, job->base + start, end - start, SYNC_FILE_RANGE_WRITE);
 }
 
 static void write_pieces(struct part_job *job)
@@ -460,5 +506,6 @@ void part_job_free(struct part_job *job)
 	if (job->op == PART_COPY || job->op == PART_OPEN)
 		close(job->root);
 	free(job->source);
+	coming_legacy_free(job->legacy);
 	free(job);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "sync/get/coming.h"
 #include "sync/get/part_map.h"
 
 struct download;
@@ -38,6 +39,7 @@ enum part_have {
 	PART_LACKS,
 	PART_CLAIMS, /* the map says that it is there: to be verified */
 	PART_ZEROS,  /* a block of zeros, which is there */
+	PART_HERE,   /* verified in this run of the agent, in the coming part that was taken over */
 };
 
 struct part_job {
@@ -48,6 +50,7 @@ struct part_job {
 	int parts;       /* OPEN, REMOVE: descriptor of parts/, the job's own */
 	int root;        /* COPY, OPEN with a source: of the share, the job's own */
 	int part, map;   /* the download's; OPEN: opened by the job, -1 when not */
+	int64_t base;    /* of the first byte in the part: 0, except of a run of a coming part, which has no map */
 	int64_t have_at; /* of the map's first byte of claims; OPEN: out */
 	bool reserve;    /* OPEN, WRITE, COPY: a reserve stays free on the disk (sync/share/reserve.h) */
 	bool dirty;      /* the part may contain bytes that are not known to be zero */
@@ -55,12 +58,13 @@ struct part_job {
 	char *source;    /* OPEN: a local file that may have all of the content, to be cloned; NULL: none; owned */
 	int old;         /* OPEN: out: the file at path, an older version; -1: there is none */
 	int64_t old_size;
-	bool taken_over;        /* OPEN: out: the part was begun for another path */
-	bool cloned;            /* OPEN: out: source was cloned: all blocks are claimed */
-	struct content content; /* OPEN */
-	struct blocklist list;  /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
-	uint8_t *have;          /* OPEN: out: enum part_have of each block; NULL: no part; owned */
-	struct piece *pieces;   /* owned */
+	struct coming_legacy *legacy; /* OPEN: a coming part, taken over or removed; NULL: none; owned */
+	bool taken_over;              /* OPEN: out: the part was begun for another path */
+	bool cloned;                  /* OPEN: out: source was cloned: all blocks are claimed */
+	struct content content;       /* OPEN */
+	struct blocklist list;        /* OPEN: in: what is known (n 0: nothing); out: what the map said; owned */
+	uint8_t *have;                /* OPEN: out: enum part_have of each block; NULL: no part; owned */
+	struct piece *pieces;         /* owned */
 	size_t n;
 	uint32_t mode; /* FINISH: the mode that is wanted, */
 	uint32_t shown;

@@ -13,7 +13,8 @@ struct part_reading {
 	struct content_reading reading;
 	struct workers *workers;
 	struct block_want want;
-	int fd; /* a duplicate of the part's: the download may end meanwhile; -1: read and closed */
+	int64_t at; /* of the block in the part */
+	int fd;     /* a duplicate of the part's: the download may end meanwhile; -1: read and closed */
 };
 
 static enum content_state part_stat(void *arg, const struct content *c)
@@ -24,7 +25,7 @@ static enum content_state part_stat(void *arg, const struct content *c)
 	DL_FOREACH(g->downloads, d)
 		if (d->part >= 0 && content_equal(&d->c, c))
 			return CONTENT_PARTIAL;
-	return CONTENT_ABSENT;
+	return coming_stat(g, c);
 }
 
 /* With a row a complete file is asked for, which a part is not. */
@@ -33,9 +34,11 @@ static struct content_reading *part_open(void *arg, const struct content *c, con
 {
 	struct get *g = arg;
 	struct part_reading *r;
+	int64_t at = want->offset;
 	int part, fd;
 
-	if (row != NULL || get_partial(g, c, want->offset, want->len, &part) != 1)
+	if (row != NULL || (get_partial(g, c, want->offset, want->len, &part) != 1 &&
+	                    coming_partial(g, c, want->offset, want->len, &part, &at) != 1))
 		return NULL;
 	fd = fcntl(part, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
@@ -43,6 +46,7 @@ static struct content_reading *part_open(void *arg, const struct content *c, con
 	r = MEM_NEW(struct part_reading);
 	r->workers = g->c.workers;
 	r->want = *want;
+	r->at = at;
 	r->fd = fd;
 	return &r->reading;
 }
@@ -51,7 +55,7 @@ static struct content_reading *part_open(void *arg, const struct content *c, con
 static int part_read(struct content_reading *reading, uint8_t *out)
 {
 	struct part_reading *r = (struct part_reading *)reading;
-	ssize_t n = fs_pread_full(r->fd, out, r->want.len, r->want.offset);
+	ssize_t n = fs_pread_full(r->fd, out, r->want.len, r->at);
 
 	close(r->fd);
 	r->fd = -1;

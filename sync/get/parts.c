@@ -82,8 +82,17 @@ static void find_part(void *arg, const char *name)
 		unlinkat(p->dir, name, 0);
 }
 
+static void remove_coming(void *arg, const char *name)
+{
+	const struct parts *p = arg;
+
+	unlinkat(p->dir, name, 0);
+}
+
 void parts_find(struct parts *p)
 {
+	if (!p->coming_stay)
+		fs_each_name(p->dir, ".coming", remove_coming, p);
 	fs_each_name(p->dir, ".map", find_map, p);
 	fs_each_name(p->dir, ".part", find_part, p);
 }

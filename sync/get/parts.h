@@ -21,11 +21,13 @@ struct found_part {
 
 struct parts {
 	int dir;                  /* of parts/; the caller's */
+	bool coming_stay;         /* some coming parts (coming.h) are of this run of the agent */
 	struct found_part *found; /* owned */
 	size_t n;
 };
 
-/* Finds them; removes parts without a map, and maps without a part. Any thread. */
+/* Finds them; removes parts without a map, maps without a part, and coming parts, which nothing describes any more. Any
+ * thread. */
 void parts_find(struct parts *p);
 /* Removes those that are not wanted. Any thread. */
 void parts_remove_unwanted(const struct parts *p);

@@ -53,7 +53,10 @@ static void add_maps(struct download *d)
 
 void source_refresh(struct download *d)
 {
-	d->g->c.hooks->sources(d->g->c.arg, d->owner, d->waiter, source_add, d);
+	if (d->run == NULL)
+		d->g->c.hooks->sources(d->g->c.arg, d->owner, d->waiter, source_add, d);
+	else if (d->run->of->state == COMING_OPEN)
+		source_add(d, d->run->of->peer);
 	if (d->swarms)
 		add_maps(d);
 }

@@ -44,7 +44,7 @@ struct hash_ops {
 	/* Of a large file more blocks are known, in file order, while the rest of it is still being read: f->blocks
 	 * grew. They are those of the file as it was when f->st was taken, if nothing changes it meanwhile. fd: of the
 	 * file, lent. Not called any more once a change was seen. May be NULL. */
-	void (*cut)(void *arg, const struct hash_file *f, int fd);
+	void (*cut)(void *arg, struct hash_file *f, int fd);
 	/* The file is done, and the caller's again. */
 	void (*done)(void *arg, struct hash_file *f);
 	/* The hash was freed before the file was done: frees f. */

@@ -28,6 +28,52 @@ static void add_known(struct local *l, struct hash_file *f, const struct record 
 		blocklist_clear(&f->known);
 }
 
+/* A file that was followed behind its writer is cut as it was then, so that what peers have is of the same blocks. Of one
+ * that mostly is what its row says, peers have most: they are told of it with its record. */
+static void prepare_comings(struct local *l, struct file_job *job, const struct record *row)
+{
+	uint8_t log2;
+
+	job->quiet = l->c.comings == NULL || job->file.size < COMING_FILE_MIN || index_is_reader(l->c.index);
+	if (job->quiet)
+		return;
+	log2 = comings_log2(l->c.comings, job->file.path);
+	if (log2 != 0)
+		job->file.previous_log2 = log2;
+	job->told = log2 != 0;
+	job->quiet = log2 == 0 && ((record_is(row, RECORD_FILE) && row->content.size > job->file.size / 2) ||
+	                           own_is(l, job->file.path));
+}
+
+void change_hash_cut(struct local *l, struct hash_file *f, int fd)
+{
+	struct file_job *job = (struct file_job *)f;
+	const struct comings_cut cut = { .path = f->path,
+		                         .fd = fd,
+		                         .st = f->st,
+		                         .list = &f->blocks,
+		                         .log2 = f->chunk_log2 & (uint8_t)~CHUNK_RULE,
+		                         .known = job->told };
+
+	if (job->quiet || job->stale || growing_follows(l, f->path))
+		return;
+	if (f->st.size < COMING_FILE_MIN || ignore_match(share_ignore(l->c.share), f->path, false))
+		return;
+	job->told = true;
+	job->quiet = !comings_cut(l->c.comings, &cut);
+}
+
+/* The record tells the rest. A file that is still followed has changed since it was read. */
+static void end_comings(struct local *l, const struct file_job *job)
+{
+	const struct hash_file *f = &job->file;
+	bool written = f->status == HASH_DONE && !job->stale;
+
+	if (l->c.comings == NULL || !job->told || (!written && growing_follows(l, f->path)))
+		return;
+	comings_end(l->c.comings, f->path, written);
+}
+
 void change_hash_send(struct local *l, const struct check *k, const struct record *row, uint64_t row_seq, bool full)
 {
 	struct file_job *job = MEM_NEW(struct file_job);
@@ -39,6 +85,7 @@ void change_hash_send(struct local *l, const struct check *k, const struct recor
 	job->file.previous_log2 &= (uint8_t)~CHUNK_RULE;
 	add_known(l, &job->file, index_leftover(l->c.index, k->path));
 	add_known(l, &job->file, row);
+	prepare_comings(l, job, row);
 	job->row_seq = row_seq;
 	job->full = full;
 	if (full)
@@ -173,6 +220,7 @@ bool change_hash_done(struct local *l, struct hash_file *f)
 	bool full = job->full;
 
 	HASH_DEL(l->scan.files, job);
+	end_comings(l, job);
 	if (!job->stale && l->error == NULL) {
 		judge_hashed(l, job);
 		if (job->hinted)

@@ -17,7 +17,13 @@
 
 static void on_watch_hint(void *arg, const char *path, enum debounce_event event)
 {
-	local_event(arg, path, event);
+	struct local *l = arg;
+
+	local_event(l, path, event);
+	if (event == DEBOUNCE_MODIFIED)
+		growing_written(l, path);
+	else if (event == DEBOUNCE_CLOSED || event == DEBOUNCE_NOW)
+		growing_closed(l, path);
 }
 
 static void on_watch_tree(void *arg, const char *path)
@@ -40,6 +46,8 @@ static void on_watch_moved(void *arg, const char *from, const char *to, bool is_
 	bool from_ignored = local_is_left_out(l, from, is_dir);
 	bool to_ignored = local_is_left_out(l, to, is_dir);
 
+	if (!is_dir)
+		growing_moved(l, from, to);
 	l->folders_moved |= is_dir && !l->c.events_alone;
 	if (!from_ignored && !to_ignored)
 		scan_queue_move(l, from, to, is_dir);
@@ -84,7 +92,13 @@ static void on_hashed(void *arg, struct hash_file *f)
 		scan_full_hashed(arg);
 }
 
+static void on_cut(void *arg, struct hash_file *f, int fd)
+{
+	change_hash_cut(arg, f, fd);
+}
+
 static const struct hash_ops hash_ops = {
+	.cut = on_cut,
 	.done = on_hashed,
 	.drop = change_hash_drop,
 };
@@ -117,6 +131,7 @@ static void begin_watch(struct local *l)
 static void local_end(struct local *l)
 {
 	root_reset(l);
+	growing_reset(l);
 	scan_reset(l);
 	gone_reset(l->gone);
 	loop_timer_stop(l->debounce_timer);
@@ -214,6 +229,7 @@ struct local *local_new(const struct local_config *config)
 	l->debounce = debounce_new();
 	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
+	growing_new(l);
 	l->hash = hash_new(config->workers, &hash_ops, l);
 	l->root.back = local_begin;
 	l->hook = loop_hook_new(config->loop, local_turn, l);
@@ -235,6 +251,7 @@ void local_free(struct local *l)
 	HASH_CLEAR(hh, l->scan.files);
 	hash_free(l->hash);
 	verify_free(l->verify);
+	growing_free(l);
 	debounce_free(l->debounce);
 	problem_free(l->problems);
 	gone_free(l->gone);

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/workers.h"
 #include "sync/index/index.h"
+#include "sync/local/comings.h"
 #include "sync/share/share.h"
 
 struct local;
@@ -28,8 +29,9 @@ struct local_config {
 	struct workers *workers;
 	struct share *share;
 	struct index *index;
-	uint64_t short_id; /* ours, for modified_by */
-	int64_t rescan_s;  /* between full scans, jittered by 20 %; 0: 3600 */
+	uint64_t short_id;       /* ours, for modified_by */
+	struct comings *comings; /* is told of large files before their records are written; NULL: nobody is */
+	int64_t rescan_s;        /* between full scans, jittered by 20 %; 0: 3600 */
 	/* The index is not of this disk's time, since it was put back or its choices were: until the first full scan is
 	 * complete, what is absent is not here, and what differs was found; neither is a change of what the rows
 	 * say. */

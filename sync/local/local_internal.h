@@ -4,6 +4,7 @@
  *   scan_state     what the scan has under way or still to do
  *   hidden_write   writes that a rename may hide
  *   own            what is its user's own, and what a row stands for
+ *   growing        files that travel while they are written
  *   adopt          whose version a row takes
  *   change_row     rows written
  *   gone           absent paths, until they become tombstones
@@ -23,6 +24,7 @@
 #include <uthash.h>
 
 #include "sync/hash/hash.h"
+#include "sync/local/comings.h"
 #include "sync/local/debounce.h"
 #include "sync/local/local.h"
 #include "sync/local/problem.h"
@@ -32,6 +34,7 @@
 
 struct verify;
 struct gone;
+struct growing;
 struct hidden_write;
 
 /* A walk that is queued or under way, and the rows it is merged with. */
@@ -69,6 +72,8 @@ struct file_job {
 	bool full;                 /* counted in scan.full_hashing */
 	bool hinted;               /* the path was checked again meanwhile: */
 	enum debounce_event event; /* the strongest hint since; passed on when the file is hashed */
+	bool told;                 /* comings_cut() was called for it */
+	bool quiet;                /* nothing is told of it before its record is written */
 	bool stale;                /* everything began again meanwhile: the result does not count */
 	UT_hash_handle hh;         /* in scan.files, by file.path */
 };
@@ -129,7 +134,8 @@ struct local {
 	struct gone *gone;
 	struct root root;
 	struct scan scan;
-	struct verify *verify; /* NULL: none is running */
+	struct growing *growing; /* growing.c's */
+	struct verify *verify;   /* NULL: none is running */
 	struct loop_hook *hook;
 	struct loop_timer *debounce_timer; /* also the one that makes the next turn come */
 	struct loop_timer *rescan_timer;
@@ -301,6 +307,18 @@ int64_t gone_release(struct local *l);
 bool gone_each(const struct gone *g, bool (*fn)(void *arg, const char *path, const char *reason, int64_t since_s),
                void *arg);
 
+/* --- growing.c --- */
+void growing_new(struct local *l);
+void growing_free(struct local *l);
+/* Drops all that is followed. */
+void growing_reset(struct local *l);
+/* Events of the watch: the file was written to; its writer closed it, or it is another file now; it was renamed. */
+void growing_written(struct local *l, const char *path);
+void growing_closed(struct local *l, const char *path);
+void growing_moved(struct local *l, const char *from, const char *to);
+/* Whether the path is followed behind its writer. */
+bool growing_follows(const struct local *l, const char *path);
+
 /* --- change_hash.c --- */
 /* Queues the file to be hashed. row (may be NULL): what is known of it. row_seq: the row's number (0: none); if
  * another one is there when the file is hashed, the result does not count. full: found by the full scan. */
@@ -309,6 +327,8 @@ void change_hash_send(struct local *l, const struct check *k, const struct recor
 bool change_hash_defer(struct local *l, const char *path, const struct scan_hint *hint);
 /* The hash gives a file back: its row is written. True: it was one of the full scan's, whose count goes down. */
 bool change_hash_done(struct local *l, struct hash_file *f);
+/* More of a large file is cut: tells peers of it. fd: of the file, lent. */
+void change_hash_cut(struct local *l, struct hash_file *f, int fd);
 /* Frees a file that is not hashed any more. */
 void change_hash_drop(struct hash_file *f);
 

@@ -23,6 +23,7 @@
 #include "sync/index/index.h"
 #include "sync/plan/blocklist.h"
 #include "sync/plan/block.h"
+#include "sync/plan/coming_run.h"
 #include "sync/plan/content_source.h"
 #include "sync/plan/record.h"
 #include "sync/swarm/map.h"
@@ -136,6 +137,9 @@ struct peer_hooks {
 	void (*list_again)(void *arg);
 	/* The peer's role is another one: what it said in the earlier one, and is not in our rows, is forgotten. */
 	void (*doubted)(void *arg, uint64_t peer);
+	/* A peer that may write announces blocks of a file that has no record yet, at a legal path that is shared here.
+	 * False: no honest member says this. May be NULL. */
+	bool (*coming)(void *arg, uint64_t peer, const struct coming *said);
 	/* The peer's index hello is here / the peer is gone. */
 	void (*up)(void *arg, uint64_t peer);
 	void (*down)(void *arg, uint64_t peer);
@@ -199,6 +203,9 @@ void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requ
 /* Tells the peer which blocks are here; see struct get_ops. */
 void peer_group_map(struct peer_group *g, uint64_t peer, const struct swarm_map *map);
 void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
+/* Tells a peer, or all (0) that may read, of blocks of a file of ours that has no record yet. Peers that are behind
+ * with what was sent before are not told. */
+void peer_group_coming(struct peer_group *g, uint64_t peer, const struct coming *said);
 /* Asks whether the peer has this record's file and keeps it; request: the caller's number. -1 unless the peer is
  * connected and may write. */
 int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, const struct record *r);

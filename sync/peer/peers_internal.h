@@ -388,6 +388,9 @@ void serve_cancel(struct session *s, const struct msg_cancel *m);
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
 
+/* peer_group_coming.c: files that have no record yet */
+void peer_group_coming_in(struct talk *t, const struct msg_coming *m);
+
 /* peer_group_hold.c: what is asked before a file is dropped */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);
 void peer_group_hold_answered(struct talk *t, const struct msg_hold_answer *m);

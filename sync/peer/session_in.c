@@ -178,6 +178,7 @@ TALK_MESSAGE(get, true, serve_get)
 TALK_MESSAGE(map, true, spread_map_in)
 TALK_MESSAGE(have, true, spread_have_in)
 TALK_MESSAGE(any, true, serve_any)
+TALK_MESSAGE(coming, true, peer_group_coming_in)
 TALK_MESSAGE(addresses, true, gossip_addresses_in)
 TALK_MESSAGE(requests, false, ask_in_requests)
 TALK_MESSAGE(here, true, peer_group_here_in)
@@ -284,6 +285,7 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_ANY] = any_frame,
 	[FRAME_KEEP] = keep_frame,
 	[FRAME_HERE] = here_frame,
+	[FRAME_COMING] = coming_frame,
 };
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)

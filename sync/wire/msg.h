@@ -224,7 +224,8 @@ struct msg_any {
 	size_t n;
 };
 
-/* sync/plan/coming.h. blocks: as blocklist_encode() writes them, 1 to COMING_BLOCKS_MAX; none exactly when ended. */
+/* A run (sync/plan/coming_run.h). blocks: as blocklist_encode() writes them, 1 to COMING_BLOCKS_MAX; none exactly when
+ * ended. */
 struct msg_coming {
 	uint32_t channel;
 	uint64_t id;

@@ -1,7 +1,7 @@
-/* The message of files that are still being hashed or written: see msg.h and sync/plan/coming.h. */
+/* The message of files that are still being hashed or written: see msg.h and sync/plan/coming_run.h. */
 #include <string.h>
 
-#include "sync/plan/coming.h"
+#include "sync/plan/coming_run.h"
 #include "sync/wire/lanyard.pb-c.h"
 #include "sync/wire/msg_internal.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "sync/plan/coming.h"
+#include "sync/plan/coming_run.h"
 #include "sync/wire/msg.h"
 
 static int trip(const struct msg_coming *in, struct msg_coming *out, struct msg_arena *a)

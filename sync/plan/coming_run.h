@@ -2,8 +2,8 @@
  * its bytes travel meanwhile. Each run is a content of its own, made by its blocks, so it is requested, announced,
  * served and verified like any other content; only the place of its first byte in the file is new. Nothing is ever
  * installed because of a run: the file's record alone says what the file is. Pure. */
-#ifndef LANYARD_SYNC_PLAN_COMING_H
-#define LANYARD_SYNC_PLAN_COMING_H
+#ifndef LANYARD_SYNC_PLAN_COMING_RUN_H
+#define LANYARD_SYNC_PLAN_COMING_RUN_H
 
 #include <stdint.h>
 
