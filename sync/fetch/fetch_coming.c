@@ -1,5 +1,5 @@
-/* Blocks of files that have no record yet, from a member that may write: taken where the file will be wanted, and got by
- * sync/get. Only the record decides what becomes of them. See fetch.h. */
+/* Blocks of files that have no record yet, from a member that may write: taken where the file will be wanted, and got
+ * by sync/get. Only the record decides what becomes of them. See fetch.h. */
 #include <stdlib.h>
 
 #include "base/mem.h"

@@ -216,8 +216,8 @@ static bool fits(struct part_job *job)
 	return false;
 }
 
-/* The coming part becomes the part: its bytes are in place, and the map says so after the rename. What is not known to be
- * right is verified like any claim. -1: it cannot be had, and the part is begun as if there were none. */
+/* The coming part becomes the part: its bytes are in place, and the map says so after the rename. What is not known
+ * to be right is verified like any claim. -1: it cannot be had, and the part is begun as if there were none. */
 static int take_legacy(struct part_job *job)
 {
 	char name[FILE_NAME];

@@ -28,8 +28,8 @@ static void add_known(struct local *l, struct hash_file *f, const struct record 
 		blocklist_clear(&f->known);
 }
 
-/* A file that was followed behind its writer is cut as it was then, so that what peers have is of the same blocks. Of one
- * that mostly is what its row says, peers have most: they are told of it with its record. */
+/* A file that was followed behind its writer is cut as it was then, so that what peers have is of the same blocks. Of
+ * one that mostly is what its row says, peers have most: they are told of it with its record. */
 static void prepare_comings(struct local *l, struct file_job *job, const struct record *row)
 {
 	uint8_t log2;
