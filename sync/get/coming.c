@@ -203,6 +203,7 @@ static void run_begin(struct coming_run *run)
 	d->slot = &run->download;
 	d->c = run->c;
 	d->map = -1;
+	d->leaves.fd = -1;
 	d->part = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 	d->state = DOWNLOAD_GETTING;
 	run->download = d;
