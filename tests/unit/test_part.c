@@ -136,6 +136,7 @@ static struct part_job *job_new(enum part_op op, const struct blocklist *l)
 
 	job->op = op;
 	job->parts = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	job->root = op == PART_OPEN || op == PART_COPY ? fcntl(dirfd, F_DUPFD_CLOEXEC, 0) : -1;
 	job->path = mem_strdup("file");
 	job->content = blocklist_content(l);
 	job->part = -1;
