@@ -34,23 +34,29 @@ static void name_swap(struct install_job *job, struct install_item *item, bool e
 	swap_name(name, &s);
 }
 
-/* Checks what we have just put at the item's path, for the row. The scan will see whatever differs from this later. */
-static void check_placed(struct install_item *item, struct folder *d, const char *name)
+void install_placed_as(struct install_item *item, const struct fs_stat *st, bool there)
 {
 	const struct record *want = item->want;
 	bool is_dir = want->kind == RECORD_DIR, has_mode = want->kind != RECORD_SYMLINK;
-	struct fs_stat st;
 
-	d->dirty = true;
-	install_hook(STEP_PLACED, want->path);
-	if (fs_stat_at(d->fd, name, &st) == 0 && st.kind == item->made.kind && st.ino == item->made.ino &&
-	    (is_dir || (st.size == item->made.size && st.mtime_ns == item->made.mtime_ns)) &&
-	    (!has_mode || st.mode == item->made.mode)) {
-		item->seen = seen_of(&st);
+	if (there && st->kind == item->made.kind && st->ino == item->made.ino &&
+	    (is_dir || (st->size == item->made.size && st->mtime_ns == item->made.mtime_ns)) &&
+	    (!has_mode || st->mode == item->made.mode)) {
+		item->seen = seen_of(st);
 	} else {
 		item->seen = install_kept_as(&item->made);
 		item->hint = true;
 	}
+}
+
+/* Checks what we have just put at the item's path. */
+static void check_placed(struct install_item *item, struct folder *d, const char *name)
+{
+	struct fs_stat st = { 0 };
+
+	d->dirty = true;
+	install_hook(STEP_PLACED, item->want->path);
+	install_placed_as(item, &st, fs_stat_at(d->fd, name, &st) == 0);
 	item->result = INSTALL_DONE;
 }
 
@@ -58,13 +64,17 @@ static void check_placed(struct install_item *item, struct folder *d, const char
 static int put_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	install_hook(STEP_LOOKED, item->want->path);
-	while (fs_rename_noreplace(job->parts, item->temp, d->fd, name) < 0) {
+	while (fs_rename_noreplace(install_made_in(job, item), item->temp, d->fd, name) < 0) {
 		if (folders_unlock(d))
 			continue;
 		return install_fail(item, errno == EEXIST ? INSTALL_CHANGED : INSTALL_ERROR, errno);
 	}
 	item->temp[0] = '\0';
-	check_placed(item, d, name);
+	/* Nothing came out that has to be judged by it, so one look at the end of the batch is enough. */
+	d->dirty = true;
+	install_hook(STEP_PLACED, item->want->path);
+	item->placed = true;
+	item->result = INSTALL_DONE;
 	return 0;
 }
 

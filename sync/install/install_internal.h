@@ -17,11 +17,18 @@ int install_fail(struct install_item *item, enum install_result result, int erro
 bool install_look_same(const struct fs_stat *st, const struct record *ours);
 /* Whether st is what the row says was there, as far as a rename leaves it: a new ctime does not count. */
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours);
+/* The folder in which the item's new thing is. */
+int install_made_in(const struct install_job *job, const struct install_item *item);
 /* For a thing that was changed since we made it: only what the disk kept of its mode and mtime. */
 struct seen install_kept_as(const struct fs_stat *made);
 
 /* Writes what an item needs into parts/; sets item->temp and made. 0, or -1 with result and error set. */
 int install_write(struct install_job *job, struct install_item *item, uint32_t number, bool sync);
+/* Checks the hashes of all bytes that came along, side by side: items fail, or are verified. */
+void install_verify_all(struct install_job *job);
+/* What is at the path of an item that was placed: st, or nothing if `there` is false. For the row; the scan sees
+ * whatever differs later. */
+void install_placed_as(struct install_item *item, const struct fs_stat *st, bool there);
 /* Checks, renames, checks again. Sets the result. */
 void install_apply(struct install_job *job, struct install_item *item);
 void install_delete(struct install_job *job, struct install_item *item);
@@ -36,6 +43,8 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);
 
 /* --- install_meta.c: modes and times, which not every disk keeps --- */
+/* The mode as this disk will show it. */
+uint32_t install_shown_mode(const struct install_job *job, const struct record *want);
 /* Gives a new file of ours the mode and mtime of want, as far as the disk can. -1 and errno when something is
  * broken. */
 int install_give_meta(const struct install_job *job, int fd, const struct record *want);

@@ -40,6 +40,11 @@ static uint32_t install_kind_bits(enum record_kind kind)
 	return 0;
 }
 
+int install_made_in(const struct install_job *job, const struct install_item *item)
+{
+	return item->staged ? job->staging : job->parts;
+}
+
 bool install_came_out_same(const struct fs_stat *st, const struct record *ours)
 {
 	return st->kind == install_kind_bits(ours->kind) &&

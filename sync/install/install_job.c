@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +76,23 @@ static void sync_written(struct install_job *job)
 	job->syncfs_ns = clock_mono_ns() - start;
 }
 
+/* Without it, all is written into parts/ itself. */
+static void open_staging(struct install_job *job)
+{
+	(void)snprintf(job->staging_name, sizeof(job->staging_name), "%016" PRIx64 ".new", job->id);
+	if (mkdirat(job->parts, job->staging_name, 0700) == 0)
+		job->staging = fs_open(job->parts, job->staging_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+static void close_staging(struct install_job *job)
+{
+	if (job->staging >= 0)
+		close(job->staging);
+	job->staging = -1;
+	if (job->staging_name[0] != '\0')
+		(void)unlinkat(job->parts, job->staging_name, AT_REMOVEDIR);
+}
+
 /* Writes all new files into parts/, complete and durable. */
 static void write_all(struct install_job *job)
 {
@@ -83,6 +102,9 @@ static void write_all(struct install_job *job)
 	for (size_t i = 0; i < job->n; i++)
 		files += makes_file(job->items[i]) && job->items[i]->part == NULL;
 	many = files >= MANY && (job->fsync_ns == 0 || (int64_t)files * job->fsync_ns > job->syncfs_ns);
+	install_verify_all(job);
+	if (many)
+		open_staging(job);
 	job->fsync_ns = 0;
 	job->syncfs_ns = 0;
 	for (size_t i = 0; i < job->n; i++) {
@@ -134,7 +156,7 @@ static void apply_all(struct install_job *job)
 			continue;
 		install_apply(job, item);
 		if (item->temp[0] != '\0' && item->part == NULL)
-			unlinkat(job->parts, item->temp, 0);
+			unlinkat(install_made_in(job, item), item->temp, 0);
 		if (item->result == INSTALL_NOT_EMPTY)
 			list_names(job, item);
 	}
@@ -164,16 +186,34 @@ static size_t new_folders(const struct install_job *job)
 
 /* A user may delete the file between our rename and our row. A scan that ran in that gap had no row to compare with,
  * so it noticed nothing, and the next full scan may be an hour away. So we check now, and the path is hinted if it is
- * gone. */
+ * gone. Items come in runs of one folder, which is opened again by its path: it may be another by now. */
 static void check_once_more(struct install_job *job)
 {
+	const char *open_path = NULL;
+	size_t open_len = 0;
+	int dirfd = -1;
+
 	for (size_t i = 0; i < job->n; i++) {
 		struct install_item *item = job->items[i];
+		const char *path = item->want->path, *slash = strrchr(path, '/'),
+			   *name = slash != NULL ? slash + 1 : path;
 		struct fs_stat st = { 0 };
 
-		if (item->result == INSTALL_DONE && item->op != INSTALL_DELETE)
-			item->away = fs_stat_beneath(job->root, item->want->path, &st) < 0 || st.kind == 0;
+		if (item->result != INSTALL_DONE || item->op == INSTALL_DELETE)
+			continue;
+		if (open_path == NULL || open_len != (size_t)(name - path) || memcmp(open_path, path, open_len) != 0) {
+			if (dirfd >= 0)
+				close(dirfd);
+			dirfd = fs_open_parent(job->root, path, &name);
+			open_path = path;
+			open_len = (size_t)(name - path);
+		}
+		item->away = dirfd < 0 || fs_stat_at(dirfd, name, &st) < 0 || st.kind == 0;
+		if (item->placed)
+			install_placed_as(item, &st, !item->away);
 	}
+	if (dirfd >= 0)
+		close(dirfd);
 }
 
 static bool job_share_is_there(struct install_job *job)
@@ -197,11 +237,13 @@ void install_job_run(struct install_job *job)
 	job->parts = job->handle->parts;
 	folders.root = job->root;
 	job->folders = &folders;
+	job->staging = -1;
 	job->sync_all = new_folders(job) >= MANY;
 	qsort(job->items, job->n, sizeof(job->items[0]), by_stage);
 	write_all(job);
 	make_notes_safe(job);
 	apply_all(job);
+	close_staging(job);
 	sync_folders(job);
 	check_once_more(job);
 	folders_close(&folders);

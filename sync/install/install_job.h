@@ -1,7 +1,8 @@
 /* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets,
  * downloads nor the index.
  *
- * The commit order for every item: a new file is written in parts/ under a fresh name, verified and synced; the notes
+ * The commit order for every item: a new file is written in parts/ under a fresh name (of many in one batch, in a folder
+ * there of the batch's own, since two batches in one folder wait for its lock), verified and synced; the notes
  * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is checked again;
  * then one rename puts the new thing in its place, and the old one that came out is checked; then the folders are
  * synced. The loop's thread writes the rows when the job is back. A few files are synced one by one, many by one
@@ -82,6 +83,9 @@ struct install_item {
 
 	/* The worker's. */
 	char temp[40];       /* name of the new thing in parts/; "" when none */
+	bool staged;         /* in the batch's folder there */
+	bool verified;       /* bytes have the content's hash */
+	bool placed;         /* it is at its path, and will be looked at once more at the end */
 	struct fs_stat made; /* of the new thing */
 };
 
@@ -105,6 +109,9 @@ struct install_job {
 
 	/* The worker's. */
 	int root, parts; /* the handle's */
+	int staging;     /* the batch's folder in parts/; -1: it has none */
+	char staging_name[40];
+	int64_t room;    /* bytes of the disk that were free above the reserve a moment ago */
 	char *share_why; /* out: why the share is not there, owned; NULL: it is */
 	struct folders *folders;
 	bool sync_all;  /* the whole file system is to be synced at the end */

@@ -13,15 +13,14 @@
 #include "sync/share/reserve.h"
 #include "sync/versions/version_store.h"
 
-/* The mode as this disk will show it. */
-static uint32_t shown(const struct install_job *job, const struct record *want)
+uint32_t install_shown_mode(const struct install_job *job, const struct record *want)
 {
 	return disk_mode_kept(job->handle->disk, want->kind, want->mode);
 }
 
 int install_give_meta(const struct install_job *job, int fd, const struct record *want)
 {
-	if (fs_set_mode_fd(fd, shown(job, want)) < 0 && !fs_lacks(errno))
+	if (fs_set_mode_fd(fd, install_shown_mode(job, want)) < 0 && !fs_lacks(errno))
 		return -1;
 	return fs_set_mtime_fd(fd, want->mtime_ns) < 0 && !fs_lacks(errno) ? -1 : 0;
 }
@@ -31,7 +30,7 @@ int install_set_meta(const struct install_job *job, struct folder *d, const char
 	int error = 0;
 
 	/* Neither call follows a symlink or a mount that appeared a moment ago. */
-	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, shown(job, want)) < 0) {
+	while (want->kind != RECORD_SYMLINK && fs_set_mode_at(d->fd, name, install_shown_mode(job, want)) < 0) {
 		if (folders_unlock(d))
 			continue;
 		error = errno;
@@ -75,7 +74,7 @@ int install_change_meta(struct install_job *job, struct folder *d, const char *n
 {
 	int error = install_set_meta(job, d, name, want) < 0 ? errno : 0;
 	bool mode_told = want->kind != RECORD_SYMLINK, time_told = want->kind != RECORD_DIR;
-	uint32_t mode = shown(job, want);
+	uint32_t mode = install_shown_mode(job, want);
 	struct fs_stat tried;
 
 	if (fs_stat_at(d->fd, name, made) < 0)

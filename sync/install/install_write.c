@@ -17,6 +17,11 @@
 #include "sync/share/reserve.h"
 #include "base/sparse.h"
 
+enum {
+	BLOCK = 4096,
+	ROOM = 1 << 20, /* bytes by which files of a batch may pass the reserve together */
+};
+
 /* Reads a local file that should have the content into fresh memory. NULL when its size is another. */
 static uint8_t *read_source(struct install_job *job, const struct record *from, const struct content *c)
 {
@@ -48,6 +53,20 @@ static int sync_file(struct install_job *job, int fd)
 	return 0;
 }
 
+/* The file has its mode already, as a rule: it was created with it. */
+static int give_new_meta(struct install_job *job, struct install_item *item, int fd)
+{
+	const struct record *want = item->want;
+
+	if (fs_set_mtime_fd(fd, want->mtime_ns) < 0 && !fs_lacks(errno))
+		return -1;
+	if (fs_stat_fd(fd, &item->made) < 0)
+		return -1;
+	if (item->made.mode == install_shown_mode(job, want) && item->made.special == 0)
+		return 0;
+	return install_give_meta(job, fd, want) < 0 ? -1 : fs_stat_fd(fd, &item->made);
+}
+
 static int fill_file(struct install_job *job, struct install_item *item, int fd, const uint8_t *bytes, bool sync)
 {
 	const struct record *want = item->want;
@@ -60,9 +79,44 @@ static int fill_file(struct install_job *job, struct install_item *item, int fd,
 			return -1;
 	}
 	/* If the disk cannot keep them, the content is installed all the same. */
-	if (install_give_meta(job, fd, want) < 0 || (sync && sync_file(job, fd) < 0))
+	if (give_new_meta(job, item, fd) < 0)
 		return -1;
-	return fs_stat_fd(fd, &item->made);
+	return sync ? sync_file(job, fd) : 0;
+}
+
+/* The disk is asked for a good many files at a time. */
+static int has_room(struct install_job *job, int64_t bytes)
+{
+	bytes = (bytes + BLOCK - 1) / BLOCK * BLOCK;
+	if (job->room < bytes) {
+		job->room = 0;
+		if (bytes >= ROOM || reserve_check(job->parts, ROOM) < 0)
+			return reserve_check(job->parts, bytes);
+		job->room = ROOM;
+	}
+	job->room -= bytes;
+	return 0;
+}
+
+void install_verify_all(struct install_job *job)
+{
+	struct sha256_input *inputs = mem_calloc(job->n, sizeof(*inputs));
+	struct install_item **of = mem_calloc(job->n, sizeof(*of));
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n; i++) {
+		struct install_item *item = job->items[i];
+
+		if (item->op != INSTALL_FILE || item->bytes == NULL || item->want->content.nblocks != 1)
+			continue;
+		inputs[n] = (struct sha256_input){ .p = item->bytes, .n = (size_t)item->want->content.size };
+		of[n++] = item;
+	}
+	sha256_many(inputs, n);
+	for (size_t i = 0; i < n; i++)
+		of[i]->verified = memcmp(inputs[i].digest, of[i]->want->content.root, SHA256_SIZE) == 0;
+	free(of);
+	free(inputs);
 }
 
 /* The hash is checked before a byte is written. */
@@ -71,20 +125,22 @@ static int write_file(struct install_job *job, struct install_item *item, const 
 	uint8_t hash[32];
 	int fd, rc;
 
-	if (item->want->content.nblocks > 0) {
+	if (item->want->content.nblocks > 0 && !item->verified) {
 		sha256(hash, bytes, (size_t)item->want->content.size);
 		if (memcmp(hash, item->want->content.root, sizeof(hash)) != 0)
 			return install_fail(item, item->from != NULL ? INSTALL_NO_SOURCE : INSTALL_BAD_BYTES, 0);
 	}
-	if (job->reserve && reserve_check(job->parts, item->want->content.size) < 0)
+	if (job->reserve && has_room(job, item->want->content.size) < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
-	fd = fs_open(job->parts, item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	item->staged = job->staging >= 0 && !record_is_live(item->ours);
+	fd = fs_open(install_made_in(job, item), item->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+	             install_shown_mode(job, item->want));
 	if (fd < 0)
 		return install_fail(item, INSTALL_ERROR, errno);
 	rc = fill_file(job, item, fd, bytes, sync);
 	if (rc < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
-		unlinkat(job->parts, item->temp, 0);
+		unlinkat(install_made_in(job, item), item->temp, 0);
 	}
 	close(fd);
 	return rc;

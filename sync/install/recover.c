@@ -2,6 +2,7 @@
 #include "sync/install/recover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,11 +142,25 @@ static void recover_swap(void *arg, const char *name)
 	}
 }
 
+static void remove_staged(void *arg, const char *name)
+{
+	unlinkat(*(int *)arg, name, 0);
+}
+
 static void remove_new(void *arg, const char *name)
 {
 	const struct recover *r = arg;
+	int fd;
 
-	unlinkat(r->parts, name, 0);
+	if (unlinkat(r->parts, name, 0) == 0 || errno != EISDIR)
+		return;
+	/* The folder of a batch. */
+	fd = fs_open(r->parts, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return;
+	fs_each_name(fd, ".new", remove_staged, &fd);
+	close(fd);
+	unlinkat(r->parts, name, AT_REMOVEDIR);
 }
 
 void recover_run(struct recover *r)
