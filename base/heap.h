@@ -1,6 +1,6 @@
 /* The least of many: what is due next among things that come and go. Entries lie in their owners' structs, so that
  * one is moved or taken out without a search: each call costs O(log n), heap_first() nothing. Entries with the same
- * key come out in the order in which they were set. One thread at a time. */
+ * key come out in the order in which they were set. Pure. One thread at a time. */
 #ifndef LANYARD_BASE_HEAP_H
 #define LANYARD_BASE_HEAP_H
 

@@ -1,8 +1,8 @@
 /* One batch of changes to a share, done by a worker from its own copy of what it needs: it knows neither tickets,
  * downloads nor the index.
  *
- * The commit order for every item: a new file is written in parts/ under a fresh name (of many in one batch, in a folder
- * there of the batch's own, since two batches in one folder wait for its lock), verified and synced; the notes
+ * The commit order for every item: a new file is written in parts/ under a fresh name, verified and synced (of many in
+ * one batch: in a folder there of the batch's own, since two batches in one folder wait for its lock); then the notes
  * of the rows to come are made safe from a power cut, for the whole batch at once; then the target is checked again;
  * then one rename puts the new thing in its place, and the old one that came out is checked; then the folders are
  * synced. The loop's thread writes the rows when the job is back. A few files are synced one by one, many by one
