@@ -193,6 +193,7 @@ struct download {
 struct leaf_work {
 	uint32_t block;
 	struct block_want want;
+	uint8_t *old; /* what the older version has there, when leaves were asked; owned */
 };
 
 struct get_request {

@@ -182,21 +182,28 @@ static void leaf_job_run(void *arg)
 {
 	struct leaf_job *j = arg;
 	struct block_want *w = &j->work->want;
-	uint8_t *old = mem_calloc(w->len, 1);
+	uint8_t *old = j->work->old;
+	ssize_t n;
 
-	if (fs_pread_full(j->old, old, w->len, w->offset) < 0) {
-		free(old);
-		return;
-	}
+	j->work->old = NULL;
 	if (w->what == WANT_LEAVES) {
 		leaf_apply(w, old, j->answer.p);
 		j->bytes = old;
 		return;
 	}
+	old = mem_realloc(NULL, w->len, 1);
+	n = fs_pread_full(j->old, old, w->len, w->offset);
+	if (n < 0) {
+		free(old);
+		return;
+	}
+	memset(old + n, 0, w->len - (size_t)n);
 	leaf_compare(w, old, j->answer.p);
 	j->worth = leaf_answer_len(w) <= w->len - w->len / WORTH_PARTS;
 	if (w->nruns == 0)
 		j->bytes = old;
+	else if (j->worth)
+		j->work->old = old;
 	else
 		free(old);
 }
@@ -230,7 +237,7 @@ static void leaf_job_done(void *arg)
 	struct download *d = j->d;
 	struct get *g = j->g;
 
-	g->bytes_out -= j->work->want.len;
+	g->bytes_out -= j->work->want.len; /* a request for leaves counts it again */
 	if (d->state == DOWNLOAD_GETTING && !d->parked)
 		leaf_settled(d, j);
 	else if (d->state != DOWNLOAD_DYING)
@@ -238,6 +245,8 @@ static void leaf_job_done(void *arg)
 	download_job_back(d);
 	slab_free(&j->answer);
 	free(j->bytes);
+	if (j->work != NULL)
+		free(j->work->old);
 	free(j->work);
 	free(j);
 	get_wake(g);

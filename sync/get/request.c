@@ -75,6 +75,7 @@ static void leaf_forget(struct get_request *r, bool again)
 		if (block < d->leaves.at)
 			d->leaves.at = block;
 	}
+	free(r->leaf->old);
 	free(r->leaf);
 }
 

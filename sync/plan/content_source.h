@@ -35,7 +35,7 @@ struct content_source_ops {
 	 * NULL: the source looks for one. The arguments are copied. */
 	struct content_reading *(*open)(void *arg, const struct content *c, const struct record *row,
 	                                const struct block_want *want);
-	/* Writes want.len bytes to out: 0; -1 if they cannot be read, or the file may have changed. The bytes are
+	/* Writes want.len bytes to out, of WANT_LEAVES only those leaves at their places: 0; -1 if they cannot be read, or the file may have changed. The bytes are
 	 * hashed only where the file's metadata leave a doubt: whoever receives them verifies them. */
 	int (*read)(struct content_reading *r, uint8_t *out);
 	/* Frees the reading. */

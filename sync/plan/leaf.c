@@ -21,6 +21,14 @@ static uint32_t leaf_begin(const struct block_want *w, uint32_t i)
 	return at <= 0 ? 0 : at < w->len ? (uint32_t)at : w->len;
 }
 
+uint32_t leaf_run_begin(const struct block_want *w, size_t i, uint32_t *n)
+{
+	uint32_t begin = leaf_begin(w, w->runs[i].first);
+
+	*n = leaf_begin(w, (uint32_t)w->runs[i].first + w->runs[i].n) - begin;
+	return begin;
+}
+
 bool leaf_want_valid(const struct block_want *w)
 {
 	uint32_t next = 0;
@@ -41,14 +49,16 @@ bool leaf_want_valid(const struct block_want *w)
 
 uint32_t leaf_answer_len(const struct block_want *w)
 {
-	uint32_t sum = 0;
+	uint32_t sum = 0, n;
 
 	if (w->what == WANT_BLOCK)
 		return w->len;
 	if (w->what == WANT_DIGESTS)
 		return leaf_count(w->offset, w->len) * LEAF_DIGEST;
-	for (size_t i = 0; i < w->nruns; i++)
-		sum += leaf_begin(w, (uint32_t)w->runs[i].first + w->runs[i].n) - leaf_begin(w, w->runs[i].first);
+	for (size_t i = 0; i < w->nruns; i++) {
+		(void)leaf_run_begin(w, i, &n);
+		sum += n;
+	}
 	return sum;
 }
 
@@ -77,8 +87,7 @@ uint32_t leaf_answer(const struct block_want *w, uint8_t *bytes)
 	if (w->what == WANT_BLOCK)
 		return w->len;
 	for (size_t i = 0; i < w->nruns; i++) {
-		uint32_t begin = leaf_begin(w, w->runs[i].first);
-		uint32_t n = leaf_begin(w, (uint32_t)w->runs[i].first + w->runs[i].n) - begin;
+		uint32_t n, begin = leaf_run_begin(w, i, &n);
 
 		memmove(bytes + at, bytes + begin, n);
 		at += n;
@@ -128,8 +137,7 @@ void leaf_compare(struct block_want *w, const uint8_t *old, const uint8_t *diges
 void leaf_apply(const struct block_want *w, uint8_t *old, const uint8_t *leaves)
 {
 	for (size_t i = 0; i < w->nruns; i++) {
-		uint32_t begin = leaf_begin(w, w->runs[i].first);
-		uint32_t n = leaf_begin(w, (uint32_t)w->runs[i].first + w->runs[i].n) - begin;
+		uint32_t n, begin = leaf_run_begin(w, i, &n);
 
 		memcpy(old + begin, leaves, n);
 		leaves += n;

@@ -24,6 +24,8 @@ enum {
 uint32_t leaf_count(int64_t offset, uint32_t len);
 /* Whether what is asked can be asked of that block. */
 bool leaf_want_valid(const struct block_want *w);
+/* Where a run of leaves (i < w->nruns) begins in the block; *n: its bytes. */
+uint32_t leaf_run_begin(const struct block_want *w, size_t i, uint32_t *n);
 /* Bytes of the answer; those of the block for WANT_BLOCK. */
 uint32_t leaf_answer_len(const struct block_want *w);
 /* Makes the block's bytes what is answered, in place, and returns its length. bytes has space for LEAF_SLACK more than

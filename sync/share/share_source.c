@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/index/index.h"
+#include "sync/plan/leaf.h"
 #include "sync/share/seen.h"
 #include "sync/share/share.h"
 
@@ -27,9 +28,14 @@ struct file_reading {
 	bool changed;   /* found by the worker: none of the files is what its row says */
 };
 
+static bool read_whole(int fd, const struct block_want *want, uint8_t *out)
+{
+	return fs_pread_full(fd, out, want->len, want->offset) == (ssize_t)want->len;
+}
+
 /* The bytes that were read from fd are the block if the file is still what its row says. If its ctime alone differs,
  * only the hash tells. */
-static bool is_block(int fd, const struct record *row, const struct block_want *want, const uint8_t *bytes)
+static bool is_block(int fd, const struct record *row, const struct block_want *want, uint8_t *bytes)
 {
 	uint8_t hash[SHA256_SIZE];
 	struct fs_stat st;
@@ -40,12 +46,28 @@ static bool is_block(int fd, const struct record *row, const struct block_want *
 	case SEEN_SAME:
 		return true;
 	case SEEN_ALL_BUT_CTIME:
+		if (want->what == WANT_LEAVES && !read_whole(fd, want, bytes))
+			return false;
 		sha256(hash, bytes, want->len);
 		return memcmp(hash, want->hash, sizeof(hash)) == 0;
 	case SEEN_OTHER:
 		break;
 	}
 	return false;
+}
+
+/* Of leaves that were asked for no more than these, each at its place. */
+static bool read_wanted(int fd, const struct block_want *want, uint8_t *out)
+{
+	if (want->what != WANT_LEAVES)
+		return read_whole(fd, want, out);
+	for (size_t i = 0; i < want->nruns; i++) {
+		uint32_t n, begin = leaf_run_begin(want, i, &n);
+
+		if (fs_pread_full(fd, out + begin, n, want->offset + begin) != (ssize_t)n)
+			return false;
+	}
+	return true;
 }
 
 /* The stat comes after the read, so that a write in between is noticed. */
@@ -56,8 +78,7 @@ static bool read_block_of(const struct file_reading *r, const struct record *row
 
 	if (fd < 0)
 		return false;
-	right = fs_pread_full(fd, out, r->want.len, r->want.offset) == (ssize_t)r->want.len &&
-	        is_block(fd, row, &r->want, out);
+	right = read_wanted(fd, &r->want, out) && is_block(fd, row, &r->want, out);
 	close(fd);
 	return right;
 }
