@@ -88,8 +88,9 @@ static bool leaves_may_ask(const struct download *d)
 {
 	const struct leaves *l = &d->leaves;
 
-	return l->waiting > 0 && l->at < d->list.n && l->out < (l->judged < PROBES ? PROBES : OUT_MAX) &&
-	       l->out_bytes < OUT_BYTES && d->g->bytes_out < d->g->c.memory;
+	return l->waiting > 0 && l->at < d->list.n &&
+	       (l->judged < PROBES ? l->judged + l->out < PROBES : l->out < OUT_MAX) && l->out_bytes < OUT_BYTES &&
+	       d->g->bytes_out < d->g->c.memory;
 }
 
 /* Asks one source about a few blocks in a row; false: nobody can be asked. */
