@@ -13,6 +13,7 @@ NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
 ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
 HOLD_ASK, HOLD_ANSWER = 18, 19
 MAP, HAVE, ANY = 24, 25, 26
+RELAY = 36
 HEADER = 6
 ZSTD = 1
 
@@ -179,8 +180,13 @@ def record(path, seq, kind=FILE, deleted=False, mode=0o644, mtime_ns=1_700_000_0
                    *([(15, content)] if content is not None else []), (16, blocks), *more)
 
 
-def news(channel, after, upto, records):
-    return frame(NEWS, message((1, channel), (2, after), (3, upto), (4, list(records))))
+def news(channel, after, upto, records, carrier=0):
+    return frame(NEWS, message((1, channel), (2, after), (3, upto), (4, list(records)), (6, Fixed(carrier))))
+
+
+def relay(channel, contents):
+    """contents: (root, bytes) of each."""
+    return frame(RELAY, message((1, channel), (2, b"".join(root for root, _ in contents)), (3, [data for _, data in contents])))
 
 
 def news_ack(channel, received, settled, epoch):
