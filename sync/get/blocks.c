@@ -120,7 +120,7 @@ static void write_in_time(struct download *d)
 		return;
 	for (size_t i = 0; i < d->narrived && bytes < HOLD_BYTES; i++)
 		bytes += d->arrived[i].len;
-	if (d->needed == 0 && enough > 2)
+	if (d->needed + d->leaves.waiting == 0 && enough > 2)
 		enough = 2;
 	due = d->arrived_ms + HOLD_MS;
 	if (d->narrived >= enough || bytes >= HOLD_BYTES || last || due <= get_now(g))
