@@ -39,24 +39,34 @@ void download_progress(const struct download *d, int64_t *done, int64_t *rate)
 }
 
 /* Finds the block by its offset. Only blocks that were verified are given. */
+static bool has_block(const struct download *d, int64_t offset, uint32_t len)
+{
+	uint32_t low = 0, high = d->list.n;
+
+	if (d->part < 0 || d->run != NULL || d->state_of == NULL)
+		return false;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (d->offset_of[middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE;
+}
+
+/* Nearly always it is the download that told of its blocks. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd)
 {
-	const struct download *d;
+	const struct download *d = holders_of(g, c);
 
+	if (d != NULL && has_block(d, offset, len)) {
+		*fd = d->part;
+		return 1;
+	}
 	DL_FOREACH(g->downloads, d) {
-		uint32_t low = 0, high = d->list.n;
-
-		if (d->part < 0 || d->run != NULL || d->state_of == NULL || !content_equal(&d->c, c))
-			continue;
-		while (high - low > 1) {
-			uint32_t middle = low + (high - low) / 2;
-
-			if (d->offset_of[middle] <= offset)
-				low = middle;
-			else
-				high = middle;
-		}
-		if (d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE) {
+		if (!d->memory && content_equal(&d->c, c) && has_block(d, offset, len)) {
 			*fd = d->part;
 			return 1;
 		}

@@ -20,8 +20,10 @@ struct part_reading {
 static enum content_state part_stat(void *arg, const struct content *c)
 {
 	const struct get *g = arg;
-	const struct download *d;
+	const struct download *d = holders_of(g, c);
 
+	if (d != NULL && d->part >= 0 && d->run == NULL)
+		return CONTENT_PARTIAL;
 	DL_FOREACH(g->downloads, d)
 		if (d->part >= 0 && content_equal(&d->c, c))
 			return CONTENT_PARTIAL;

@@ -1,0 +1,104 @@
+"""One content, several members that get it at once: the source sends little more than one copy, and what one has, all can get."""
+import collections
+import os
+
+import pytest
+
+import netlab
+
+MIB = 1 << 20
+
+
+def stand(lab, receivers, rate, late=0):
+    """A group on links of that rate: the source, those that receive from the start, and those that join when told."""
+    hosts = [lab.host("h%d" % i) for i in range(receivers + 1 + late)]
+    netlab.form(hosts, "pics")
+    for host in hosts:
+        host.limit(rate)
+    return hosts
+
+
+def drop(host, size, name="big"):
+    """Moves a file of noise into the share; returns its bytes."""
+    staged = host.path("staged")
+    noise = os.urandom(size)
+    with open(staged, "wb") as f:
+        f.write(noise)
+    os.rename(staged, os.path.join(host.share, name))
+    return noise
+
+
+def whole(hosts, noise, name="big", seconds=90):
+    for host in hosts:
+        netlab.until("%s has it all" % host.name, lambda: os.path.exists(os.path.join(host.share, name)), seconds)
+        with open(os.path.join(host.share, name), "rb") as f:
+            assert f.read() == noise
+
+
+def got(host):
+    """Blocks that came to this host from its peers."""
+    return host.counters()["blocks_received"]
+
+
+@pytest.mark.parametrize("receivers, size, rate", [
+    (4, 48 * MIB, "200mbit"),
+    pytest.param(4, 512 * MIB, "1gbit", marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
+    pytest.param(8, 128 * MIB, "200mbit", marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
+])
+def test_the_source_sends_little_more_than_one_copy(lab, receivers, size, rate):
+    source, *others = stand(lab, receivers, rate)
+    before = source.tx()
+    noise = drop(source, size)
+    whole(others, noise)
+    copies = (source.tx() - before) / size
+    assert 1.0 <= copies <= 1.2, "the source sent %.2f copies" % copies
+
+
+def has_sent_all(source, before, size):
+    """Whether the source, which has sent a copy, has had nothing to send for a while."""
+    seen = collections.deque([0] * 6, 6)
+
+    def rests():
+        seen.append(source.tx())
+        return seen[-1] - before > size and seen[-1] - seen[0] < 8 << 10
+    return rests
+
+
+def test_the_source_dies_when_every_block_exists_somewhere(lab):
+    """It is killed when it has sent a copy, before any receiver has all: they complete from one another."""
+    size = 48 * MIB
+    source, *others = stand(lab, 4, "100mbit")
+    before = source.tx()
+    noise = drop(source, size)
+    netlab.until("a copy is out", has_sent_all(source, before, size), 60, every=0.03)
+    source.daemon.kill9()
+    assert not any(os.path.exists(os.path.join(host.share, "big")) for host in others), "some were too quick for the test"
+    whole(others, noise)
+
+
+def test_one_that_joins_late_gets_it_from_all(lab):
+    size = 48 * MIB
+    source, *others = stand(lab, 3, "200mbit")
+    late = others.pop()
+    late.daemon.stop()
+    before = source.tx()
+    noise = drop(source, size)
+    netlab.until("half of it is there", lambda: min(got(h) for h in others) > 0 and source.tx() - before > size // 2, 60)
+    late.daemon.start(*netlab.start_flags(late, [source] + others, "off"))
+    whole(others + [late], noise)
+    copies = (source.tx() - before) / size
+    assert copies <= 1.7, "the source sent %.2f copies" % copies
+
+
+def test_one_that_is_stopped_holds_nobody_up(lab):
+    """It took blocks that nobody else had, and is silent from then on: the others get these from the source."""
+    size = 48 * MIB
+    source, *others = stand(lab, 4, "200mbit")
+    stopped = others.pop()
+    before = source.tx()
+    noise = drop(source, size)
+    netlab.until("it has some", lambda: source.tx() - before > size // 4 and got(stopped) > 0, 60)
+    stopped.daemon.pause()
+    whole(others, noise)
+    stopped.daemon.resume()
+    whole([stopped], noise)
