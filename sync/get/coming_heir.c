@@ -22,19 +22,25 @@ static bool begins_alike(const struct get_coming *c, const struct blocklist *lis
 	return run != NULL && run->base == 0 && is_same_block(&run->list.b[0], &list->b[0]);
 }
 
+/* Of several with the path the latest is of what the record tells; the others were of a sender before it started
+ * again. */
 static struct get_coming *coming_of(const struct download *d)
 {
-	struct get_coming *c, *alike = NULL;
+	struct get_coming *c, *same = NULL, *alike = NULL;
 
 	DL_FOREACH2(d->g->comings, c, following) {
 		if (c->runs == NULL || (c->state != COMING_OPEN && c->state != COMING_OVER) || c->fd < 0)
 			continue;
 		if (strcmp(c->path, d->path) == 0)
-			return c;
-		if (alike == NULL && begins_alike(c, &d->list))
+			same = c;
+		else if (alike == NULL && begins_alike(c, &d->list))
 			alike = c;
 	}
-	return alike;
+	DL_FOREACH2(d->g->comings, c, following) {
+		if (same != NULL && c != same && c->state == COMING_OVER && strcmp(c->path, d->path) == 0)
+			c->due_ms = get_now(d->g);
+	}
+	return same != NULL ? same : alike;
 }
 
 void coming_heir_open(struct download *d)
