@@ -23,6 +23,16 @@ enum content_state coming_stat(const struct get *g, const struct content *c)
 	return run == NULL ? CONTENT_ABSENT : run->whole ? CONTENT_PRESENT : CONTENT_PARTIAL;
 }
 
+int coming_list(const struct get *g, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list)
+{
+	const struct coming_run *run = run_serving(g, c);
+
+	if (run == NULL || !run->whole)
+		return 0;
+	*list = blocklist_part(&run->list, first, most);
+	return list->n > 0;
+}
+
 int coming_partial(const struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd, int64_t *at)
 {
 	const struct coming_run *run = run_serving(g, c);

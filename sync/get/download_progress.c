@@ -56,20 +56,13 @@ static bool has_block(const struct download *d, int64_t offset, uint32_t len)
 	return d->offset_of[low] == offset && d->list.b[low].len == len && d->state_of[low] == BLOCK_HAVE;
 }
 
-/* Nearly always it is the download that told of its blocks. */
+/* The download that tells of its blocks is the one to be asked for them: nothing is searched for a peer. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd)
 {
 	const struct download *d = holders_of(g, c);
 
-	if (d != NULL && has_block(d, offset, len)) {
-		*fd = d->part;
-		return 1;
-	}
-	DL_FOREACH(g->downloads, d) {
-		if (!d->memory && content_equal(&d->c, c) && has_block(d, offset, len)) {
-			*fd = d->part;
-			return 1;
-		}
-	}
-	return 0;
+	if (d == NULL || !has_block(d, offset, len))
+		return 0;
+	*fd = d->part;
+	return 1;
 }

@@ -333,6 +333,8 @@ void download_open(struct download *d, struct coming_legacy *legacy);
 /* --- coming_serve.c --- */
 /* Of a content that is a run of a coming part. */
 enum content_state coming_stat(const struct get *g, const struct content *c);
+/* See content_source_ops.list. */
+int coming_list(const struct get *g, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list);
 /* As get_partial(), of such a run; *at: where the block is in *fd. */
 int coming_partial(const struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd, int64_t *at);
 

@@ -22,12 +22,7 @@ static enum content_state part_stat(void *arg, const struct content *c)
 	const struct get *g = arg;
 	const struct download *d = holders_of(g, c);
 
-	if (d != NULL && d->part >= 0 && d->run == NULL)
-		return CONTENT_PARTIAL;
-	DL_FOREACH(g->downloads, d)
-		if (d->part >= 0 && content_equal(&d->c, c))
-			return CONTENT_PARTIAL;
-	return coming_stat(g, c);
+	return d != NULL && d->part >= 0 && d->run == NULL ? CONTENT_PARTIAL : coming_stat(g, c);
 }
 
 /* With a row a complete file is asked for, which a part is not. */
@@ -72,9 +67,15 @@ static void part_close(struct content_reading *reading)
 	free(r);
 }
 
+static int part_list(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list)
+{
+	return coming_list(arg, c, first, most, list);
+}
+
 static const struct content_source_ops part_ops = {
 	.stat = part_stat,
 	.open = part_open,
+	.list = part_list,
 	.read = part_read,
 	.close = part_close,
 };

@@ -351,6 +351,18 @@ static enum content_state told_stat(void *arg, const struct content *c)
 	return run != NULL && content_equal(&run->c, c) ? CONTENT_PRESENT : CONTENT_ABSENT;
 }
 
+static int told_list(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list)
+{
+	const struct comings *s = arg;
+	struct told_run *run;
+
+	HASH_FIND(hh, s->runs, c->root, sizeof(c->root), run);
+	if (run == NULL || !content_equal(&run->c, c))
+		return 0;
+	*list = blocklist_part(&run->list, first, most);
+	return list->n > 0;
+}
+
 /* Only what was told is read: a peer chooses a block of ours, never a place in the file. */
 static const struct block *told_block(const struct told_run *run, const struct block_want *want)
 {
@@ -436,6 +448,7 @@ struct content_source comings_source(struct comings *s)
 {
 	static const struct content_source_ops ops = {
 		.stat = told_stat,
+		.list = told_list,
 		.open = told_open,
 		.read = told_read,
 		.close = told_close,

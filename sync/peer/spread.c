@@ -10,7 +10,7 @@
 
 enum {
 	SPREAD_NUMBERS = 1U << 31, /* of the maps that are sent from here; those of the owner are below */
-	SPREAD_PIECE = 1024,       /* blocks of a list that are read from the index at a time */
+	SPREAD_PIECE = 1024,       /* blocks of a list that are in memory at a time */
 };
 
 /* The blocks of its list that are in memory are those that are chosen next. */
@@ -111,7 +111,7 @@ static int spread_block(struct spread *s, uint32_t number, struct block_want *wa
 			s->piece_at += s->piece.b[i].len;
 		s->piece_first += s->piece.n;
 		blocklist_clear(&s->piece);
-		if (index_blocks_part(s->group->config.index, &s->content, s->piece_first, SPREAD_PIECE, &s->piece) !=
+		if (content_list(&s->group->config.sources, &s->content, s->piece_first, SPREAD_PIECE, &s->piece) !=
 		            1 ||
 		    s->piece.n == 0)
 			return -1;

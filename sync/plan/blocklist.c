@@ -24,6 +24,16 @@ void blocklist_single(struct blocklist *l, const struct content *c)
 	memcpy(l->b[0].hash, c->root, sizeof(c->root));
 }
 
+struct blocklist blocklist_part(const struct blocklist *l, uint32_t first, uint32_t most)
+{
+	uint32_t left = first < l->n ? l->n - first : 0;
+	struct blocklist part = { .n = left < most ? left : most };
+
+	if (part.n > 0)
+		part.b = mem_dup(l->b + first, part.n * sizeof(*l->b));
+	return part;
+}
+
 void blocklist_encode(uint8_t *out, const struct blocklist *l)
 {
 	for (uint32_t i = 0; i < l->n; i++, out += BLOCK_SIZE) {

@@ -16,6 +16,8 @@ struct blocklist {
 void blocklist_clear(struct blocklist *l);
 /* Makes *l, which is empty, the list of a content of one block. */
 void blocklist_single(struct blocklist *l, const struct content *c);
+/* A copy of at most `most` blocks from block `first` on; empty where there are none. */
+struct blocklist blocklist_part(const struct blocklist *l, uint32_t first, uint32_t most);
 /* 36 bytes per block (length as 32-bit big endian, then its SHA-256); out has room for 36 * n. */
 void blocklist_encode(uint8_t *out, const struct blocklist *l);
 /* -1 unless n is a multiple of 36, no length is 0 or above BLOCK_MAX, and there are at most CONTENT_MAX_BLOCKS. */

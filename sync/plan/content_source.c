@@ -25,6 +25,18 @@ struct content_reading *content_open(const struct content_sources *s, const stru
 	return r;
 }
 
+int content_list(const struct content_sources *s, const struct content *c, uint32_t first, uint32_t most,
+                 struct blocklist *list)
+{
+	int got = 0;
+
+	*list = (struct blocklist){ 0 };
+	for (size_t i = 0; i < s->n && got == 0; i++)
+		if (s->source[i].ops->list != NULL)
+			got = s->source[i].ops->list(s->source[i].arg, c, first, most, list);
+	return got;
+}
+
 int content_read(struct content_reading *r, uint8_t *out)
 {
 	return r->ops->read(r, out);

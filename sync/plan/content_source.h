@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "sync/plan/block.h"
+#include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 
 enum content_state {
@@ -35,6 +36,9 @@ struct content_source_ops {
 	 * NULL: the source looks for one. The arguments are copied. */
 	struct content_reading *(*open)(void *arg, const struct content *c, const struct record *row,
 	                                const struct block_want *want);
+	/* The part of the block list from block `first` on, at least one block and at most `most`: 1 and *list; 0: this
+	 * source has no whole content of that name, or not its list; -1. NULL: 0 always. */
+	int (*list)(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list);
 	/* Writes want.len bytes to out, of WANT_LEAVES only those leaves at their places: 0; -1 if they cannot be read, or the file may have changed. The bytes are
 	 * hashed only where the file's metadata leave a doubt: whoever receives them verifies them. */
 	int (*read)(struct content_reading *r, uint8_t *out);
@@ -58,6 +62,9 @@ enum content_state content_stat(const struct content_sources *s, const struct co
 /* Loop. The first source that has the block; NULL: none has. */
 struct content_reading *content_open(const struct content_sources *s, const struct content *c, const struct record *row,
                                      const struct block_want *want);
+/* Loop. The part of the block list of a content that is whole here: see content_source_ops.list. */
+int content_list(const struct content_sources *s, const struct content *c, uint32_t first, uint32_t most,
+                 struct blocklist *list);
 /* Worker. */
 int content_read(struct content_reading *r, uint8_t *out);
 /* Loop. NULL is allowed. */

@@ -161,9 +161,17 @@ none:
 	return NULL;
 }
 
+static int source_list(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list)
+{
+	const struct share_source *s = arg;
+
+	return source_stat(arg, c) == CONTENT_PRESENT ? index_blocks_part(s->index, c, first, most, list) : 0;
+}
+
 static const struct content_source_ops source_ops = {
 	.stat = source_stat,
 	.open = source_open,
+	.list = source_list,
 	.read = source_read,
 	.close = source_close,
 };
