@@ -51,6 +51,7 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	char *text = mem_printf("%lld files, %lld changed", (long long)files, (long long)changed);
 
 	e->scanned = true;
+	peer_group_scanned(e->peers);
 	engine_choices_scanned(e);
 	/* Not before the first scan has ended: a crash may have left an installed file without its row. */
 	fetch_start(e->fetch);
@@ -489,6 +490,7 @@ struct peer_group *engine_wiring_peers(struct engine *e)
 	return peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
 	                                                                      .requests = engine_mailbox(e),
 	                                                                      .index = e->index,
+	                                                                      .scans = true,
 	                                                                      .sources = sources_of(e),
 	                                                                      .workers = e->workers,
 	                                                                      .hooks = &engine_wiring_peer_hooks,

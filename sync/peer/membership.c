@@ -53,7 +53,7 @@ bool membership_is_ours(const struct talk *t)
 void membership_maybe_hello(struct talk *t)
 {
 	if (membership_is_ours(t) && rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent &&
-	    t->group->config.index)
+	    t->group->config.index && t->group->scanned)
 		news_in_send_hello(t);
 }
 

@@ -390,6 +390,9 @@ void news_out_ack(struct talk *t, const struct msg_news_ack *m)
 	if (m->settled > t->settled)
 		g->progress = true; /* stored at the end of the turn */
 	t->settled = m->settled;
+	/* What it had of its own is told of by now: what comes from here on is new to it. */
+	if (t->settled >= g->committed)
+		t->no_inline &= t->on_demand;
 	DL_FOREACH_SAFE(t->unacked_list, u, next) {
 		if (u->upto > t->acked)
 			break;

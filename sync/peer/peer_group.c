@@ -140,6 +140,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 
 	g->peers = p;
 	g->config = *config;
+	g->scanned = !config->scans || index_totals(config->index).files > 0;
 	g->own_role = config->index ? talk_own_role(g) : ROLE_NONE;
 	g->committed = config->index ? index_seq(config->index) : 0;
 	g->seq_at_open = g->committed;
@@ -241,6 +242,9 @@ void *peer_group_arg(const struct peer_group *g)
 void peer_group_news(struct peer_group *g)
 {
 	struct talk *t;
+
+	if (index_totals(g->config.index).files > 0)
+		peer_group_scanned(g);
 
 	g->committed = index_seq(g->config.index);
 	DL_FOREACH2(g->talks, t, group_next)

@@ -125,8 +125,10 @@ static void peers_tick(void *arg)
 	gossip_spread(p);
 	peer_group_here_tick(p);
 	neighbours_review(p);
-	DL_FOREACH(p->groups, g)
+	DL_FOREACH(p->groups, g) {
+		peer_group_scanned(g); /* for long enough: the disk may not answer */
 		news_out_kick_waiting(g);
+	}
 	if (!p->sessions)
 		loop_timer_stop(p->tick);
 }

@@ -157,6 +157,7 @@ struct peer_group_config {
 	struct roster *roster;
 	struct requests *requests;      /* NULL while joining, and where nobody may ask */
 	struct index *index;            /* NULL while joining */
+	bool scans;                     /* what is in the share is not known yet: see peer_group_scanned() */
 	struct workers *workers;        /* for reading contents, from a disk that may not answer; NULL while joining */
 	struct content_sources sources; /* of the contents that peers ask for; none while joining */
 	const struct peer_hooks *hooks;
@@ -170,6 +171,9 @@ struct peer_group_config {
 /* Offers the group on all connections, present and to come. Roster, requests, index and sources must outlive it. */
 struct peer_group *peer_group_new(struct peers *p, const struct peer_group_config *config);
 void peer_group_free(struct peer_group *g);
+/* The share has been looked through, in a group that `scans`. Members are not told before that, or before the index has
+ * a file, or 2.5 s have passed, how far we are: a member with files of its own needs no bytes inside news. */
+void peer_group_scanned(struct peer_group *g);
 /* index has new rows (call it from its on_commit): tells all peers that are up. */
 void peer_group_news(struct peer_group *g);
 /* fetch has installed, stored or dropped something: acknowledges at the end of this turn. */

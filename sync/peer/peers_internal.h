@@ -79,6 +79,7 @@ struct peer_group {
 	struct numbers_peer *sent;      /* peers that were sent more since then (hash) */
 	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
+	bool scanned; /* whether we have files is known, so index hellos may be sent */
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe; /* of the index: covered by the sync that is under way, and by the last */
@@ -162,6 +163,9 @@ struct talk {
 	enum role role_known; /* the role that its index hello says it knows to have; ROLE_NONE: none so far */
 	bool on_demand;       /* it keeps only chosen content */
 	bool hello_sent, up;  /* index hello sent; received too, hooks.up was called */
+	struct msg_index_hello early;               /* the peer's, before ours could be sent ... */
+	uint8_t early_signature[MSG_SIGNATURE_LEN]; /* ... with its signature ... */
+	bool early_in;                              /* ... if one came */
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
@@ -540,6 +544,8 @@ void session_offer(struct session *s, struct peer_group *g);
 bool session_offered(struct session *s, const uint8_t tag[MSG_TAG_LEN]);
 
 /* peer_group.c; see also peers.h */
+/* The peer's index hello, now or when ours is sent. May end the talk, and the session. */
+void peer_group_hello_in(struct talk *t, const struct msg_index_hello *m);
 /* Closes the group's talks and opens them again. */
 void peer_group_reopen(struct peer_group *g, const char *reason);
 

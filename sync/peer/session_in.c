@@ -145,29 +145,10 @@ static void group_close_in(struct talk *t, const struct msg_group_close *m)
 		talk_closed_by_peer(t, m->reason);
 }
 
-/* What the peer knows of our rows may mean that the talk, or all talks about the group, must open again. */
-static void index_hello_in(struct talk *t, const struct msg_index_hello *m)
-{
-	struct session *s = t->session;
-	struct peer_group *g = t->group;
-
-	switch (news_in_hello(t, m)) {
-	case NEWS_IN_GOES_ON:
-		break;
-	case NEWS_IN_TALK_AGAIN:
-		talk_close(t, "reopening to receive all rows again");
-		session_offer(s, g);
-		break;
-	case NEWS_IN_GROUP_AGAIN:
-		peer_group_reopen(g, "reopening with a new epoch");
-		break;
-	}
-}
-
 TALK_MESSAGE(group_open, false, talk_open_in)
 TALK_MESSAGE(group_close, false, group_close_in)
 TALK_MESSAGE(roster, false, talk_roster_in)
-TALK_MESSAGE(index_hello, false, index_hello_in)
+TALK_MESSAGE(index_hello, false, peer_group_hello_in)
 TALK_MESSAGE(news, true, news_in_message)
 TALK_MESSAGE(news_ack, true, news_out_ack)
 TALK_MESSAGE(relay, true, news_relayed_in)

@@ -1,5 +1,6 @@
 """Many small files for several receivers: their maker sends each to one of them, which brings it to the others."""
 import os
+import subprocess
 
 import pytest
 
@@ -81,6 +82,21 @@ def test_readers_bring_them_too(lab):
     same([a, b, *readers])
     print(round((a.tx() - before) / (2000 * SIZE), 3))
     assert (a.tx() - before) / (2000 * SIZE) < 1.5
+
+
+def test_members_with_equal_files_send_no_bytes(lab):
+    """A disk was copied: both read it for the first time when they meet."""
+    a, b = lab.host("a"), lab.host("b")
+    trees.many(a.share, 2000, SIZE)
+    subprocess.run(["cp", "-a", a.share + "/.", b.share], check=True)
+    netlab.form([a, b])
+    netlab.settle([a, b], timeout=60)
+    assert a.tx() + a.rx() < 2000 * SIZE / 5
+    assert a.counters()["blocks_received"] == b.counters()["blocks_received"] == 0
+    # They are in step: what is new now is sent inside the news.
+    trees.write(a.share, {"new": trees.noise(SIZE, 77)})
+    netlab.settle([a, b])
+    assert b.counters()["blocks_received"] == 0
 
 
 @pytest.mark.parametrize("end", ["killed", "stopped", "removed"])
