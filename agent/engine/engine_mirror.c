@@ -18,7 +18,11 @@ enum { BACKGROUND = sizeof(background) / sizeof(background[0]) };
 
 static void index_committed(void *arg)
 {
-	peer_group_news(((struct engine *)arg)->peers);
+	struct engine *e = arg;
+
+	if (index_totals(e->index).files > 0)
+		peer_group_scanned(e->peers);
+	peer_group_news(e->peers);
 }
 
 void engine_mirror_start(struct engine *e)

@@ -243,8 +243,6 @@ void peer_group_news(struct peer_group *g)
 {
 	struct talk *t;
 
-	if (index_totals(g->config.index).files > 0)
-		peer_group_scanned(g);
 
 	g->committed = index_seq(g->config.index);
 	DL_FOREACH2(g->talks, t, group_next)

@@ -79,7 +79,7 @@ struct peer_group {
 	struct numbers_peer *sent;      /* peers that were sent more since then (hash) */
 	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
-	bool scanned; /* whether we have files is known, so index hellos may be sent */
+	bool scanned;       /* whether we have files is known, so index hellos may be sent */
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe; /* of the index: covered by the sync that is under way, and by the last */
@@ -160,10 +160,10 @@ struct talk {
 	bool opening;    /* a worker checks the credential or request that it showed */
 	enum role
 		role; /* the peer's, once it has shown that it is in the group; follows our roster; ROLE_NONE before */
-	enum role role_known; /* the role that its index hello says it knows to have; ROLE_NONE: none so far */
-	bool on_demand;       /* it keeps only chosen content */
-	bool hello_sent, up;  /* index hello sent; received too, hooks.up was called */
-	struct msg_index_hello early;               /* the peer's, before ours could be sent ... */
+	enum role role_known;         /* the role that its index hello says it knows to have; ROLE_NONE: none so far */
+	bool on_demand;               /* it keeps only chosen content */
+	bool hello_sent, up;          /* index hello sent; received too, hooks.up was called */
+	struct msg_index_hello early; /* the peer's, before ours could be sent ... */
 	uint8_t early_signature[MSG_SIGNATURE_LEN]; /* ... with its signature ... */
 	bool early_in;                              /* ... if one came */
 	/* news out */
