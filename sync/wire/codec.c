@@ -106,9 +106,30 @@ uint8_t *codec_decompress(const uint8_t *p, size_t n, size_t max, size_t *out_n)
 	return plain;
 }
 
+/* Whether the bytes of a sample are as evenly spread as random ones are: not less evenly, and not more. Such bytes do
+ * not pack, and to find that out here takes a tenth of what zstd takes for it. Pearson's chi-squared over a quarter of
+ * the sample, for 255 degrees of freedom: its mean is 255, its deviation 22.6; five of these are allowed. */
+static bool looks_random(const uint8_t *p)
+{
+	enum { PARTS = 4, PART = 1024, MEAN = PARTS * PART / 256, LEAST = 255 - 113, MOST = 255 + 113 };
+	uint16_t counts[PARTS][256] = { 0 };
+	int32_t chi = 0;
+
+	for (size_t i = 0; i < PART; i++) {
+		for (size_t part = 0; part < PARTS; part++)
+			counts[part][p[part * (SAMPLE / PARTS) + i]]++;
+	}
+	for (size_t i = 0; i < 256; i++) {
+		int32_t off = counts[0][i] + counts[1][i] + counts[2][i] + counts[3][i] - MEAN;
+
+		chi += off * off;
+	}
+	return chi > LEAST * MEAN && chi < MOST * MEAN;
+}
+
 static int sample_pays(const uint8_t *p)
 {
-	return pack(contexts_mine()->sample, SAMPLE - SAMPLE / 8, p, SAMPLE) != 0;
+	return !looks_random(p) && pack(contexts_mine()->sample, SAMPLE - SAMPLE / 8, p, SAMPLE) != 0;
 }
 
 int codec_block(uint8_t **out, size_t *out_n, const uint8_t *plain, size_t n)
