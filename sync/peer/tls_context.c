@@ -19,7 +19,7 @@ static char signatures[] = "ed25519";
 static char exchanges[] = "X25519";
 static const char binding_label[] = "EXPORTER-lanyard";
 
-enum { ALPN_LEN = sizeof(alpn) - 1, CERT_MAX = 4096, READ_BUFFER = 128 << 10 };
+enum { ALPN_LEN = sizeof(alpn) - 1, CERT_MAX = 4096 };
 
 /* Whether AES is done by the processor; where it is not, ChaCha20 is several times faster. */
 static bool has_aes(void)
@@ -94,9 +94,6 @@ static bool configure(SSL_CTX *ctx, EVP_PKEY *key, X509 *cert)
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 	                              SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	/* One system call for several records. */
-	SSL_CTX_set_read_ahead(ctx, 1);
-	SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
 	SSL_CTX_set_max_cert_list(ctx, CERT_MAX);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, verify_certificate, NULL);

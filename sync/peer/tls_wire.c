@@ -1,6 +1,7 @@
-/* Between OpenSSL and the socket: reads go straight through; written records are gathered, and several of them are
- * sent with one system call. Measured over loopback this saves a sixth of the sender's time and a fifth of the
- * receiver's. No write here raises SIGPIPE. */
+/* Between OpenSSL and the socket: several records are received, and several are sent, with one system call. Measured
+ * over loopback, sending them so saves a sixth of the sender's time and a fifth of the receiver's. The read-ahead is
+ * ours because OpenSSL's own moves everything that it has read ahead, once for each record, to align the next one
+ * (ssl3_read_n() in 3.0): each byte three times. No write here raises SIGPIPE. */
 #include <errno.h>
 #include <openssl/bio.h>
 #include <pthread.h>
@@ -11,13 +12,16 @@
 #include "base/mem.h"
 #include "sync/peer/tls_internal.h"
 
-enum { GATHER = 7 * (16384 + 256) }; /* records of the largest kind; below malloc's threshold for mmap */
+/* Records of the largest kind, sent or received together; below malloc's threshold for mmap. */
+enum { GATHER = 7 * (16384 + 256) };
 
 struct wire {
-	int fd;     /* the handshake's or link's */
-	uint8_t *p; /* owned; GATHER bytes, NULL when nothing waits */
-	size_t n;   /* bytes gathered */
-	size_t at;  /* the first that is not sent yet */
+	int fd;         /* the handshake's or link's */
+	uint8_t *p;     /* owned; GATHER bytes, NULL when nothing waits */
+	size_t n;       /* bytes gathered */
+	size_t at;      /* the first that is not sent yet */
+	uint8_t *ahead; /* received, not yet read by OpenSSL; owned; GATHER bytes, NULL when there are none */
+	size_t ahead_n, ahead_at;
 };
 
 static BIO_METHOD *method;
@@ -68,20 +72,45 @@ static int wire_write(BIO *bio, const char *p, int n)
 	return n;
 }
 
+/* 1: bytes are in `ahead`; 0: the end; -1 with errno. */
+static int receive_ahead(struct wire *w)
+{
+	ssize_t got;
+
+	if (w->ahead_at < w->ahead_n)
+		return 1;
+	if (w->ahead == NULL)
+		w->ahead = mem_realloc(NULL, GATHER, 1);
+	do {
+		got = recv(w->fd, w->ahead, GATHER, MSG_DONTWAIT);
+	} while (got < 0 && errno == EINTR);
+	w->ahead_at = 0;
+	w->ahead_n = got > 0 ? (size_t)got : 0;
+	if (got > 0)
+		return 1;
+	free(w->ahead);
+	w->ahead = NULL;
+	return (int)got;
+}
+
 static int wire_read(BIO *bio, char *p, int n)
 {
 	struct wire *w = BIO_get_data(bio);
-	ssize_t got;
+	int rc = receive_ahead(w);
+	size_t there = w->ahead_n - w->ahead_at;
 
 	BIO_clear_retry_flags(bio);
-	do {
-		got = recv(w->fd, p, (size_t)n, MSG_DONTWAIT);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (rc < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_read(bio);
-	if (got == 0)
+	if (rc == 0)
 		BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-	return (int)got;
+	if (rc <= 0)
+		return rc;
+	if (there > (size_t)n)
+		there = (size_t)n;
+	memcpy(p, w->ahead + w->ahead_at, there);
+	w->ahead_at += there;
+	return (int)there;
 }
 
 static long wire_control(BIO *bio, int command, long number, void *p)
@@ -99,8 +128,10 @@ static int wire_destroy(BIO *bio)
 {
 	struct wire *w = BIO_get_data(bio);
 
-	if (w != NULL)
+	if (w != NULL) {
 		free(w->p);
+		free(w->ahead);
+	}
 	free(w);
 	return 1;
 }
