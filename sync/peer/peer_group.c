@@ -243,7 +243,6 @@ void peer_group_news(struct peer_group *g)
 {
 	struct talk *t;
 
-
 	g->committed = index_seq(g->config.index);
 	DL_FOREACH2(g->talks, t, group_next)
 		news_out_kick(t);
