@@ -13,6 +13,7 @@ NEWS, NEWS_ACK, LIST_GET, LIST, GET, BLOCK, CANCEL, ADDRESSES = range(9, 17)
 ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
 HOLD_ASK, HOLD_ANSWER = 18, 19
 MAP, HAVE, ANY = 24, 25, 26
+COMING = 28
 RELAY = 36
 HEADER = 6
 ZSTD = 1
@@ -221,6 +222,11 @@ def have(channel, number, runs):
 def any_block(channel, content, requests):
     size, nblocks, root = content
     return frame(ANY, message((1, channel), (2, size), (3, nblocks), (4, root), (5, packed(requests))))
+
+
+def coming(channel, number, path, blocks=b"", at=0, ended=False):
+    """blocks: as in LIST."""
+    return frame(COMING, message((1, channel), (2, Fixed(number)), (3, path), (4, at), (5, blocks), (6, int(ended))))
 
 
 def hold_ask(channel, request, about):
