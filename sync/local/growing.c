@@ -22,7 +22,7 @@
 
 enum {
 	FILES_MAX = 16,
-	SLICE_MAX = 64 << 20, /* bytes of one job */
+	SLICE_MAX = 32 << 20, /* bytes of one job */
 	CHECK_MS = 100,       /* between two looks at a file */
 	GREW_MIN = 2,         /* looks that found it longer, before anything is cut */
 	STALLS_MAX = 8,       /* looks in a row that were asked for by writes and did not find it longer */
