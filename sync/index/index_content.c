@@ -227,18 +227,29 @@ refuse:
 	return -1;
 }
 
+static bool note_any(void *arg, const struct record *r)
+{
+	(void)r;
+	*(bool *)arg = true;
+	return false;
+}
+
 int index_content_release(struct index *index, const struct content *c)
 {
 	struct content_row row = { 0 };
-	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_HAS_ROOT);
+	bool found = false;
+	sqlite3_stmt *s;
 	int rc;
 
-	if (s == NULL)
+	if (index_rows_by_root(index, c->root, NULL, note_any, &found) < 0)
 		return -1;
+	s = found ? NULL : index_stmt_take(index, STMT_ASIDE_HAS_ROOT);
+	if (s == NULL)
+		return found ? 0 : -1;
 	sqlite3_bind_int64(s, 1, index_h8(c->root));
 	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
 	rc = sqlite3_step(s);
-	index_stmt_give(index, STMT_ROW_HAS_ROOT, s);
+	index_stmt_give(index, STMT_ASIDE_HAS_ROOT, s);
 	if (rc != SQLITE_DONE)
 		return rc == SQLITE_ROW ? 0 : -1;
 	rc = content_find(index, c, &row);
@@ -348,28 +359,19 @@ int index_blocks(struct index *index, const struct content *c, struct blocklist 
 	return index_blocks_part(index, c, 0, UINT32_MAX, list);
 }
 
+static bool copy_first(void *arg, const struct record *r)
+{
+	record_copy(arg, r);
+	return false;
+}
+
 /* The row of a live file with this root. 1, 0, -1. */
 static int live_file(struct index *index, const uint8_t root[32], struct record *r)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_BY_ROOT);
-	int rc;
-
-	if (s == NULL)
+	*r = (struct record){ 0 };
+	if (index_rows_by_root(index, root, NULL, copy_first, r) < 0)
 		return -1;
-	sqlite3_bind_int64(s, 1, index_h8(root));
-	sqlite3_bind_blob(s, 2, root, 32, SQLITE_STATIC);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW) {
-		rc = 1;
-		if (index_row_read(s, r) < 0) {
-			record_clear(r);
-			rc = index_found_damage(index, "a row is malformed");
-		}
-	} else {
-		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read a row");
-	}
-	index_stmt_give(index, STMT_ROW_BY_ROOT, s);
-	return rc;
+	return r->path != NULL;
 }
 
 /* Whether block `at` of a content has this hash and length (h8 alone is not enough), and where it begins. 1, 0, -1. */

@@ -3,15 +3,16 @@
  *
  * Each file calls only files above it in this list:
  *
- * index_sql.c      the texts of tables and statements index_codec.c    how a record becomes a row and comes back
- * index_stmt.c     statements, reading, and what a failure does index_content.c  block lists and the positions of
- * blocks index_wal.c      syncing and checkpoints, for workers index_txn.c      the open transaction and the numbers it
- * gives index_rows.c     our rows                  index_walk.c   rows in order index_peers.c    peers, small named
- * values index_holds.c    who has what              index_asides.c what is set aside, read index_offers.c   what peers
- * offer          index_list.c   what the group has and we do not index_wants.c    what this agent wants of both
- * index_put.c      rows written, dropped, set aside index_since.c    rows and listed records by number index_install.c
- * what is being installed, and what an unfinished run left of it index_forget.c   tombstones forgotten, new epochs
- * index_schema.c   tables made, upgraded and checked index_open.c     opening, setting aside what is damaged, closing
+ * index_sql.c: the texts of tables and statements; index_codec.c: how a record becomes a row and comes back;
+ * index_stmt.c: statements, reading, and what a failure does; index_digests.c: which rows have a content;
+ * index_by_root.c: rows found by what is in them; index_content.c: block lists and the positions of blocks;
+ * index_wal.c: syncing and checkpoints, for workers; index_txn.c: the open transaction and the numbers it gives;
+ * index_rows.c: our rows; index_walk.c: rows in order; index_peers.c: peers, small named values; index_holds.c: who has
+ * what; index_asides.c: what is set aside, read; index_offers.c: what peers offer; index_list.c: what the group has and
+ * we do not; index_wants.c: what this agent wants of both; index_put.c: rows written, dropped, set aside;
+ * index_since.c: rows and listed records by number; index_install.c: what is being installed, and what an unfinished
+ * run left of it; index_forget.c: tombstones forgotten, new epochs; index_schema.c: tables made, upgraded and checked;
+ * index_open.c: opening, setting aside what is damaged, closing.
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -28,7 +29,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 7,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 8,                  /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES =
 		2000,           /* one transaction's writes before it commits by itself; each gives one number or two */
 	INDEX_RESERVE = 65536,  /* numbers reserved durably at a time */
@@ -60,6 +61,9 @@ enum { INDEX_MARK_LEAVING = 1, INDEX_MARK_ABSENT = 2 };
 	" seen_ino INTEGER, seen_mode INTEGER, marks INTEGER);"                                                 \
 	"CREATE INDEX aside_h8 ON aside(h8) WHERE h8 IS NOT NULL;"
 
+/* Since schema 8 (index_digests.c). */
+#define INDEX_DIGESTS_SQL "CREATE TABLE digests(h8 INTEGER, seq INTEGER, PRIMARY KEY(h8, seq)) WITHOUT ROWID;"
+
 /* Their texts are in index_sql.c. */
 enum index_stmt {
 	STMT_BEGIN_READ,
@@ -83,7 +87,12 @@ enum index_stmt {
 	STMT_ROW_WALK,
 	STMT_ROW_BY_ROOT,
 	STMT_ROW_BY_INODE,
-	STMT_ROW_HAS_ROOT,
+	STMT_ROW_BY_SEQ,
+	STMT_ASIDE_HAS_ROOT,
+	STMT_DIGEST_ROWS,
+	STMT_DIGEST_INSERT,
+	STMT_DIGEST_DELETE,
+	STMT_STATE_DIGESTED,
 	STMT_CONTENT_GET,
 	STMT_CONTENT_BY_ID,
 	STMT_CONTENT_INSERT,
@@ -225,6 +234,9 @@ struct index {
 	struct index_leftover *leftovers; /* what a previous run was installing, by path; owned */
 	int64_t leftovers_last;           /* the greatest number of those notes; 0: none */
 
+	struct index_digests *digests; /* owned */
+	uint64_t undone;               /* transactions */
+
 	bool dead_contents;   /* some block list may be unreferenced */
 	int64_t dead_check_s; /* wall clock of the next check for them */
 
@@ -323,6 +335,16 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean);
 /* SQLite calls it after each commit. */
 int index_wal_hook(void *arg, sqlite3 *db, const char *name, int frames);
 
+/* --- index_by_root.c --- */
+/* Calls fn with the rows that s, a bound statement `id`, returns, until fn returns false. c: only those with this
+ * content; NULL: all. Gives s back. 0, -1. */
+int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
+                    bool (*fn)(void *arg, const struct record *r), void *arg);
+/* Calls fn with the rows of live files with this root (c: and this content; NULL: any), until it returns false. 0,
+ * -1. */
+int index_rows_by_root(struct index *index, const uint8_t root[32], const struct content *c,
+                       bool (*fn)(void *arg, const struct record *r), void *arg);
+
 /* --- index_content.c --- */
 /* To be called before a row with this content is written: makes sure that its block list is stored. -1 after a failure,
  * or with EINVAL and nothing written if the list is neither known nor given. */
@@ -333,6 +355,22 @@ int index_content_release(struct index *index, const struct content *c);
 /* Deletes a few rows of lists that have been unreferenced for a minute, in the open transaction. 0, -1. */
 int index_content_sweep(struct index *index);
 
+/* --- index_digests.c --- */
+/* Reads those that the table does not have; upto: state.digested. 0, -1. */
+int index_digests_load(struct index *index, uint64_t upto);
+void index_digests_free(struct index *index);
+/* A row with this digest was written, or deleted, in the open transaction. 0, -1 with nothing reported. */
+int index_digest_add(struct index *index, int64_t h8, uint64_t seq);
+int index_digest_remove(struct index *index, int64_t h8, uint64_t seq);
+/* The next number above *seq of a row in memory with this digest: 1 and *seq; 0; -1. The others, with numbers up to
+ * index_digests_upto(), are in the table. */
+int index_digest_after(struct index *index, int64_t h8, uint64_t *seq);
+uint64_t index_digests_upto(const struct index *index);
+/* Just before a commit: goes on with what goes into the table, in the open transaction. 0, -1 with nothing reported. */
+int index_digests_merge(struct index *index);
+/* The transaction was committed. */
+void index_digests_committed(struct index *index);
+
 /* --- index_rows.c --- */
 /* Writes the row under the next number, in the open transaction; index->key is its key. 0, -1 with nothing reported. */
 int index_row_write(struct index *index, struct record *r, int key_len);
@@ -340,11 +378,6 @@ int index_row_write(struct index *index, struct record *r, int key_len);
 int index_row_remove(struct index *index, const struct record *row, bool aside);
 /* Gives the next number. */
 uint64_t index_number(struct index *index);
-/* Calls fn with the rows that s, a bound statement `id`, returns, until fn returns false. c: only those with this
- * content; NULL: all. Gives s back. 0, -1. */
-int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
-                    bool (*fn)(void *arg, const struct record *r), void *arg);
-
 /* --- index_offers.c --- */
 /* All offers for one path. */
 struct path_offers {

@@ -137,6 +137,7 @@ static void index_free(struct index *index)
 	index_stmt_finalize_all(index);
 	sqlite3_close(index->db);
 	index_leftovers_free(index);
+	index_digests_free(index);
 	free(index->path);
 	free(index);
 }

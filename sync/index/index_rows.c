@@ -81,14 +81,17 @@ static void add_to_totals(struct index_totals *t, const struct record *r, int si
 	}
 }
 
-static int delete_row(struct index *index, uint64_t seq)
+/* r: as much of it as says its content. */
+static int delete_row(struct index *index, const struct record *r, uint64_t seq)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_DELETE);
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, (int64_t)seq);
-	return index_stmt_run(index, STMT_ROW_DELETE, s);
+	if (index_stmt_run(index, STMT_ROW_DELETE, s) < 0)
+		return -1;
+	return index_has_root(r) ? index_digest_remove(index, index_h8(r->content.root), seq) : 0;
 }
 
 static int insert_row(struct index *index, const struct record *r, uint64_t seq, int key_len)
@@ -115,7 +118,9 @@ static int insert_row(struct index *index, const struct record *r, uint64_t seq,
 		sqlite3_bind_int(s, at + 6, INDEX_MARK_LEAVING);
 	else
 		sqlite3_bind_null(s, at + 6);
-	return index_stmt_run(index, STMT_ROW_INSERT, s);
+	if (index_stmt_run(index, STMT_ROW_INSERT, s) < 0)
+		return -1;
+	return index_has_root(r) ? index_digest_add(index, index_h8(r->content.root), seq) : 0;
 }
 
 uint64_t index_number(struct index *index)
@@ -131,7 +136,7 @@ int index_row_write(struct index *index, struct record *r, int key_len)
 	if (old_row(index, key_len, &old) < 0)
 		return -1;
 	if (old.found) {
-		if (delete_row(index, old.seq) < 0)
+		if (delete_row(index, &old.r, old.seq) < 0)
 			return -1;
 		add_to_totals(&index->now.totals, &old.r, -1);
 	}
@@ -146,61 +151,8 @@ int index_row_write(struct index *index, struct record *r, int key_len)
 
 int index_row_remove(struct index *index, const struct record *row, bool aside)
 {
-	if (delete_row(index, row->seq) < 0)
+	if (delete_row(index, row, row->seq) < 0)
 		return -1;
 	add_to_totals(&index->now.totals, row, -1);
 	return !aside && index_has_list(row) ? index_content_release(index, &row->content) : 0;
-}
-
-int index_rows_each(struct index *index, enum index_stmt id, sqlite3_stmt *s, const struct content *c,
-                    bool (*fn)(void *arg, const struct record *r), void *arg)
-{
-	uint64_t last = index->seq;
-	struct record r;
-	bool more = true;
-	int rc = SQLITE_DONE;
-
-	while (more && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		if (index_row_read(s, &r) < 0) {
-			record_clear(&r);
-			rc = index_found_damage(index, "a row is malformed");
-			goto give;
-		}
-		if ((c == NULL || content_equal(&r.content, c)) && r.seq <= last) /* without what fn adds */
-			more = fn(arg, &r);
-		record_clear(&r);
-	}
-	if (!more || rc == SQLITE_DONE)
-		rc = 0;
-	else
-		rc = index_read_failed(index, "read rows");
-
-give:
-	index_stmt_give(index, id, s);
-	return rc;
-}
-
-int index_by_content(struct index *index, const struct content *c, bool (*fn)(void *arg, const struct record *r),
-                     void *arg)
-{
-	sqlite3_stmt *s;
-
-	if (c->nblocks == 0)
-		return 0;
-	s = index_stmt_take(index, STMT_ROW_BY_ROOT);
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, index_h8(c->root));
-	sqlite3_bind_blob(s, 2, c->root, sizeof(c->root), SQLITE_STATIC);
-	return index_rows_each(index, STMT_ROW_BY_ROOT, s, c, fn, arg);
-}
-
-int index_by_inode(struct index *index, uint64_t ino, bool (*fn)(void *arg, const struct record *r), void *arg)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_BY_INODE);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, (int64_t)ino);
-	return index_rows_each(index, STMT_ROW_BY_INODE, s, NULL, fn, arg);
 }

@@ -8,7 +8,8 @@ const char index_schema_sql[] =
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL, reserved INTEGER NOT NULL,"
 	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL,"
-	" offered INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0);"
+	" offered INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0,"
+	" digested INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
 	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB,"
@@ -21,8 +22,7 @@ const char index_schema_sql[] =
 	" seen_size INTEGER NOT NULL,"
 	" seen_mtime_ns INTEGER NOT NULL, seen_ctime_ns INTEGER NOT NULL, seen_ino INTEGER NOT NULL,"
 	" seen_mode INTEGER, marks INTEGER);"
-	"CREATE INDEX files_marks ON files(marks) WHERE marks IS NOT NULL;"
-	"CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL;"
+	"CREATE INDEX files_marks ON files(marks) WHERE marks IS NOT NULL;" INDEX_DIGESTS_SQL
 	"CREATE INDEX files_inode ON files(seen_ino) WHERE kind = 1 AND deleted = 0;"
 	/* dead: NULL while referenced, else since when (seconds) it is not; 0: its deletion has begun. */
 	"CREATE TABLE content(id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
@@ -65,7 +65,7 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_STATE_GET] =
 		"SELECT epoch, reserved, clean, files, dirs, symlinks, bytes, tombstones, wanted, wanted_bytes,"
-		" offered, listed, EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL) FROM state",
+		" offered, listed, EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL), digested FROM state",
 	[STMT_STATE_COUNTERS] =
 		"UPDATE state SET files = ?, dirs = ?, symlinks = ?, bytes = ?, tombstones = ?, wanted = ?,"
 		" wanted_bytes = ?, offered = ?, listed = ?",
@@ -90,10 +90,14 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_LISTED_COUNT] =
 		"SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id > ? AND id < ? AND kind <> 2 LIMIT ?)",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
-	[STMT_ROW_BY_ROOT] = ROW "WHERE h8 = ? AND root = ?",
+	[STMT_ROW_BY_ROOT] = ROW "WHERE seq IN (SELECT seq FROM digests WHERE h8 = ?1 AND seq <= ?3) AND root = ?2",
+	[STMT_ROW_BY_SEQ] = ROW "WHERE seq = ? AND root = ?",
+	[STMT_DIGEST_ROWS] = "SELECT seq, h8 FROM files WHERE seq > ? AND h8 IS NOT NULL ORDER BY seq",
+	[STMT_DIGEST_INSERT] = "INSERT OR IGNORE INTO digests(h8, seq) VALUES(?, ?)",
+	[STMT_DIGEST_DELETE] = "DELETE FROM digests WHERE h8 = ? AND seq = ?",
+	[STMT_STATE_DIGESTED] = "UPDATE state SET digested = ?",
 	[STMT_ROW_BY_INODE] = ROW "WHERE seen_ino = ? AND kind = 1 AND deleted = 0",
-	[STMT_ROW_HAS_ROOT] = "SELECT 1 FROM files WHERE h8 = ?1 AND root = ?2"
-			      " UNION ALL SELECT 1 FROM aside WHERE h8 = ?1 AND root = ?2 LIMIT 1",
+	[STMT_ASIDE_HAS_ROOT] = "SELECT 1 FROM aside WHERE h8 = ? AND root = ? LIMIT 1",
 	[STMT_CONTENT_GET] = "SELECT id, size, nblocks, dead FROM content WHERE root = ?",
 	[STMT_CONTENT_BY_ID] = "SELECT root FROM content WHERE id = ? AND dead IS NULL",
 	[STMT_CONTENT_INSERT] = "INSERT INTO content(root, size, nblocks) VALUES(?, ?, ?)",

@@ -113,6 +113,7 @@ static void roll_back(struct index *index)
 	index->txn = INDEX_TXN_NONE;
 	index->numbered = false;
 	index->now = index->committed;
+	index->undone++;
 	index->peer_no = 0;
 	index->forgotten = -1;
 }

@@ -127,6 +127,8 @@ int index_txn_commit(struct index *index)
 
 	if (index_content_sweep(index) < 0)
 		return -1;
+	if (index_digests_merge(index) < 0)
+		return index_write_failed(index, "write");
 	if (memcmp(&index->now, &index->committed, sizeof(index->now)) != 0 && save_counters(index) < 0)
 		return index_write_failed(index, "write");
 	index_cursors_pause(index);
@@ -134,6 +136,7 @@ int index_txn_commit(struct index *index)
 		return index_write_failed(index, "commit");
 	index->txn = INDEX_TXN_NONE;
 	index->committed = index->now;
+	index_digests_committed(index);
 	index->commits++;
 	numbered = index->numbered;
 	index->numbered = false;

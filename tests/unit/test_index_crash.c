@@ -208,6 +208,8 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* the greatest that lacks it */
 		const char *sql;
 	} steps[] = {
+		{ 7, "PRAGMA user_version = 7; DROP TABLE digests; ALTER TABLE state DROP COLUMN digested;"
+		     "CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL" },
 		{ 6, "PRAGMA user_version = 6; DROP TABLE aside; DROP TABLE holds; DROP INDEX wanted_h8;"
 		     "ALTER TABLE wanted DROP COLUMN h8; ALTER TABLE wanted DROP COLUMN marks;"
 		     "ALTER TABLE wanted DROP COLUMN via; DROP INDEX files_marks; ALTER TABLE files DROP COLUMN marks;"
@@ -296,6 +298,7 @@ static void an_older_index_is_brought_up_to_date(void **state)
 	check_upgrade(4);
 	check_upgrade(5);
 	check_upgrade(6);
+	check_upgrade(7);
 }
 
 static void what_cannot_be_opened_says_why(void **state)

@@ -170,7 +170,8 @@ static void damage_found_at_use_is_rebuilt_at_the_next_open(void **state)
 	int rc, n = 0;
 
 	(void)state;
-	fill(ix, 5000);
+	/* So many that opening does not read those at the beginning for their digests. */
+	fill(ix, 20000);
 	index_close(ix);
 	scribble((int64_t)4096 * 50, (size_t)4096 * 60);
 	ix = open_index(INDEX_OK);
@@ -180,7 +181,7 @@ static void damage_found_at_use_is_rebuilt_at_the_next_open(void **state)
 		n++;
 	}
 	assert_int_equal(rc, -1);
-	assert_true(n < 5000);
+	assert_true(n < 20000);
 	index_cursor_free(c);
 	assert_true(index_damaged(ix));
 	assert_int_equal(lines_logged, 1);
