@@ -120,24 +120,22 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t cho
 	slab_free(bytes);
 }
 
-/* Blocks are named to that giver from now on, after a pause. */
+/* Blocks are named to that giver from now on, after a pause. Other requests of this kind stay: the last blocks may be on
+ * their way to answer them. */
 void get_take_out(struct get *g, uint64_t peer, uint32_t request)
 {
 	struct get_request *r = request_find(g, peer, request);
-	struct source_peer *p;
 	struct get_source *s;
 	struct download *d;
 
 	if (r == NULL || r->block != ANY_BLOCK)
 		return;
 	d = r->d;
-	p = r->peer;
-	request_answered(g, p);
+	request_answered(g, r->peer);
 	request_forget(r, true);
 	s = source_find(d, peer);
 	if (s != NULL && s->out_ms == 0)
 		source_is_out(d, s);
-	request_cancel_credits(d, p);
 }
 
 /* A whole list opens the part; else the next piece is requested, or the list begins again at another source. */

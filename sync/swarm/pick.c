@@ -282,9 +282,9 @@ bool swarm_may_name(const struct swarm_out *o)
 {
 	int64_t pause = 100 + 2 * o->spread_ms;
 
-	if (o->since_ms < pause || o->rate > o->rate_then / 2)
-		return false;
-	return o->quiet_ms >= pause || o->since_ms >= 4 * pause;
+	if (o->since_ms >= 6 * pause)
+		return true;
+	return o->since_ms >= pause && o->quiet_ms >= pause && o->rate <= o->rate_then / 2;
 }
 
 size_t swarm_endgame(const struct swarm_debt *debts, size_t n)
