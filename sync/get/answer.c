@@ -120,8 +120,8 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t cho
 	slab_free(bytes);
 }
 
-/* Blocks are named to that giver from now on, after a pause. Other requests of this kind stay: the last blocks may be on
- * their way to answer them. */
+/* Blocks are named to that giver from now on, after a pause. Other requests of this kind stay: the last blocks may be
+ * on their way to answer them. */
 void get_take_out(struct get *g, uint64_t peer, uint32_t request)
 {
 	struct get_request *r = request_find(g, peer, request);

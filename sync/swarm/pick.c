@@ -13,7 +13,7 @@ enum {
 	NEIGHBOURS = 8,      /* blocks that fall to one receiver together, so that it reads on at the giver ... */
 	NEIGHBOURS_OF = 512, /* ... of contents with so many blocks */
 	AHEAD_WORDS = 16,    /* of 64 blocks: what is far behind the last block */
-	ALL_RATE_MS = 100,   /* so much of what comes in may be under way */
+	ALL_RATE_MS = 200, /* so much of what comes in may be under way: a block takes that long where links are full */
 	HOLDERS_MAX = UINT8_MAX,
 };
 

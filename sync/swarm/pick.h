@@ -79,8 +79,8 @@ struct swarm_out {
 	int64_t rate_then, rate; /* what came from all, bytes per second: when it said so, and now */
 	int64_t spread_ms;       /* from a block's arrival here to its announcement */
 };
-/* Whether blocks may be named to that giver. At first others are about to announce what it sent them; and while they give
- * us what we can take, it need not send anything twice. But their links may be slow: the wait has an end. */
+/* Whether blocks may be named to that giver. At first others are about to announce what it sent them; and while they
+ * give us what we can take, it need not send anything twice. But their links may be slow: the wait has an end. */
 bool swarm_may_name(const struct swarm_out *o);
 
 /* What one peer owes of a content. */
