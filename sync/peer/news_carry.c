@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
+#include "sync/peer/neighbour_internal.h"
 #include "sync/peer/peers_internal.h"
 
 enum {
@@ -37,12 +38,13 @@ static size_t owes(const struct talk *t)
 	return t->carry_owed + t->carry_due;
 }
 
+/* In a crowd most receivers are not connected with one another. */
 bool news_carry_is_shared(const struct talk *t)
 {
 	const struct talk *other;
 	int n = 0;
 
-	if (!takes_bytes(t))
+	if (!takes_bytes(t) || t->session->peers->neighbours->crowded)
 		return false;
 	DL_FOREACH2(t->group->talks, other, group_next)
 		n += takes_bytes(other);
