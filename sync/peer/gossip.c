@@ -2,8 +2,8 @@
  * of address are passed on: the one where we reached it (or, if it connected to us, where it says that it listens),
  * and those that it says it has. Both are needed: in a large group hardly anybody is reached by everybody else.
  *
- * A link-local address has a meaning on its own link only. It is sent only over a connection on that link, which
- * itself uses link-local addresses, and the receiver takes the link from that connection. */
+ * A link-local address has a meaning on its own link only. It is sent only over a connection whose two ends are on that
+ * link, and the receiver takes the link from that connection. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -105,11 +105,13 @@ static bool address_of(const struct session *s, struct sockaddr_storage *out)
 	return read_address(out, host, port, scope);
 }
 
-/* The network link of a connection that uses link-local addresses; otherwise 0. */
+/* The network link that a connection is on, if the other end is on it too; otherwise 0. */
 static uint32_t link_of(const struct session *s)
 {
 	struct sockaddr_storage addr;
 
+	if (s->link->iface != 0)
+		return s->link->iface;
 	return address_of(s, &addr) ? scope_of(&addr) : 0;
 }
 

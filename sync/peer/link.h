@@ -59,6 +59,8 @@ struct link {
 	bool trusted;         /* set by the owner once the peer has proved to be a member; until then a frame that comes
 	                               in has at most FRAME_MAX_BEFORE_HELLO bytes */
 	char address[64];     /* the other end, for people: "10.0.0.2:1234", "[fe80::1%eth0]:1234" */
+	uint32_t iface;       /* of this host, where the other end is on its link; 0: it is elsewhere, or not known */
+	bool wireless;        /* it leaves this host through the air */
 	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
 	size_t bulk_low;                 /* by link_room(); LINK_BULK_LOW at first */

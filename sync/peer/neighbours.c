@@ -274,8 +274,10 @@ static void note_few(struct peers *p, int64_t now)
 	}
 	if (!b->few_ms)
 		b->few_ms = now;
-	if (b->crowded && now - b->few_ms < FEW_MS)
+	if (b->crowded && now - b->few_ms < FEW_MS) {
+		neighbour_book_within(p, FEW_MS);
 		return;
+	}
 	b->few = few;
 	b->few_ms = 0;
 	if (p->config.few)
@@ -297,7 +299,7 @@ void neighbours_review(struct peers *p)
 	}
 	if (!b->crowded && !was)
 		return;
-	if (!was) { /* nothing is missing, as far as we know yet */
+	if (!was && p->sessions) { /* who lets us in tells us where the others are */
 		b->few = false;
 		if (p->config.few)
 			p->config.few(p->config.arg);

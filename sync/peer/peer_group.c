@@ -317,6 +317,13 @@ bool peer_group_connected(struct peer_group *g, uint64_t peer)
 	return talk_up(g, peer) != NULL;
 }
 
+bool peer_group_wireless(struct peer_group *g, uint64_t peer)
+{
+	const struct talk *t = talk_up(g, peer);
+
+	return t && t->session->link->wireless;
+}
+
 uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer)
 {
 	const struct talk *t = talk_up(g, peer);

@@ -223,6 +223,8 @@ bool peer_group_connected(struct peer_group *g, uint64_t peer);
 /* Bytes that have come from this peer, whatever they are; 0 when it is not connected. */
 uint64_t peer_group_arrived(struct peer_group *g, uint64_t peer);
 
+/* Whether this host's side of the connection with the member is wireless; false when it is not connected. */
+bool peer_group_wireless(struct peer_group *g, uint64_t peer);
 /* How many seconds ago this member was connected with us or, as other members say, with somebody. -1: it is not
  * there. */
 int64_t peer_group_here_s(struct peer_group *g, uint64_t peer);

@@ -104,6 +104,7 @@ static void handshake_done(struct handshake *h)
 		handshake_fail(h, strerror(errno), false);
 		return;
 	}
+	tls_interface_note(l, h->fd);
 	h->fd = -1;
 	h->ssl = NULL;
 	l->peer = peer;

@@ -80,4 +80,7 @@ void tls_queue_clear(struct tls_queue *q);
  * still the caller's. */
 struct link *tls_link_new(struct loop *loop, int fd, SSL *ssl);
 
+/* tls_interface.c: fills in iface and wireless. */
+void tls_interface_note(struct link *l, int fd);
+
 #endif
