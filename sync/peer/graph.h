@@ -2,7 +2,7 @@
  *
  * Up to GRAPH_MESH members everybody connects with everybody. Above that each agent chooses GRAPH_CHOSEN members, by
  * a rank that only it knows, and accepts whoever chooses it. A graph of this sort is connected with near certainty,
- * and stays so when most of it is lost at once (docs/decisions/0036). Nobody else can choose for us, whatever
+ * and stays so when most of it is lost at once (docs/decisions/0037). Nobody else can choose for us, whatever
  * connections he opens, since accepted ones do not count. */
 #ifndef LANYARD_SYNC_PEER_GRAPH_H
 #define LANYARD_SYNC_PEER_GRAPH_H
