@@ -11,9 +11,9 @@
 
 enum {
 	AWAITED_MAX = 16 << 20, /* bytes of records in memory, above which they do not wait there for their bytes */
-	PATIENCE_MIN_MS = 2000, /* with a carrier; it grows with the time that it takes */
-	PATIENCE_MAX_MS = 5000,
-	HEAD_MAX_MS = 10000, /* one file waits no longer than this, whatever else its carrier brings */
+	PATIENCE_MIN_MS = 3000, /* with a carrier; it grows with the time that it takes */
+	PATIENCE_MAX_MS = 8000,
+	HEAD_MAX_MS = 15000, /* one file waits no longer than this, whatever else its carrier brings */
 	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait */
 	EARLY_MAX = 4 << 20, /* bytes that came before their record, and so long: */
 	EARLY_MS = 4000,
