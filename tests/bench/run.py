@@ -104,7 +104,8 @@ def main():
     results = {}
     for name in args.only:
         results[name] = {peer: measure(name, peer, args.scale, args.repeat) for peer in here
-                         if peers.tool(peer).only is None or name in peers.tool(peer).only}
+                         if (peers.tool(peer).only is None or name in peers.tool(peer).only)
+                         and peer in getattr(scenario(name), "PEERS", here)}
         if not args.json:
             progress("")
             table.print_scenario(name, args.scale, here, results[name])

@@ -1,11 +1,11 @@
 """What is measured.  Each file here has TITLE, SIZES {"small", "full"}, ROWS and run(stand, size) -> {key: number}.
 
 ROWS: (key, label, unit); units are "s", "ms", "bytes", "%", "/s" and "n", and say how a number is printed.  once: a
-scenario that takes long and hardly varies is not repeated.
+scenario that takes long and hardly varies is not repeated.  PEERS: the tools that it is for; all without it.
 """
 import importlib
 
-ORDER = ("bigfile", "manyfiles", "insert", "scattered", "rename", "latency", "restart", "memory")
+ORDER = ("bigfile", "manyfiles", "insert", "scattered", "rename", "smallswarm", "latency", "restart", "memory")
 
 
 def scenario(name):
