@@ -60,6 +60,14 @@ static void blocks_end_job(struct part_job *job)
 	get_job_end(g);
 }
 
+/* Nothing here has the block: others are asked for it, or for what an older version does not have of it. */
+static void lacks(struct download *d, uint32_t block)
+{
+	download_set(d, block, leaves_want(d, block) ? BLOCK_LEAVES : BLOCK_NEEDED);
+	if (block < d->leaves.at)
+		d->leaves.at = block;
+}
+
 /* --- blocks that arrived --- */
 
 static void blocks_written(void *arg)
@@ -147,7 +155,9 @@ static void blocks_verified(void *arg)
 		if (p->ok)
 			download_set(d, p->block, BLOCK_HAVE);
 		else
-			download_set(d, p->block, p->block < d->scan_at ? BLOCK_NEEDED : BLOCK_UNSEEN);
+			download_set(d, p->block, BLOCK_UNSEEN);
+		if (!p->ok && p->block < d->scan_at)
+			lacks(d, p->block);
 	}
 	blocks_end_job(job);
 }
@@ -194,10 +204,10 @@ static void scan_local(struct download *d)
 		looked++;
 		found = d->g->c.hooks->find_block(d->g->c.arg, b, &path, &offset);
 		free(path);
-		download_set(d, d->scan_at,
-		             found                        ? BLOCK_LOCAL
-		             : leaves_want(d, d->scan_at) ? BLOCK_LEAVES
-		                                          : BLOCK_NEEDED);
+		if (found)
+			download_set(d, d->scan_at, BLOCK_LOCAL);
+		else
+			lacks(d, d->scan_at);
 	}
 	if (d->scan_at < d->list.n)
 		get_wake(d->g);
@@ -213,7 +223,10 @@ static void blocks_copied(void *arg)
 		const struct piece *p = &job->pieces[i];
 
 		d->g->counters.blocks_copied += p->ok;
-		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
+		if (p->ok)
+			download_set(d, p->block, BLOCK_HAVE);
+		else
+			lacks(d, p->block);
 	}
 	blocks_end_job(job);
 }

@@ -19,6 +19,11 @@ struct coming_job {
 	char file[COMING_FILE_NAME];
 	int parts; /* the job's own */
 	int fd;
+	/* opening: the share's root, the job's own, and the path of the file, borrowed: its older version is opened */
+	int root;
+	const char *path;
+	int old;
+	int64_t old_size;
 };
 
 /* --- the end --- */
@@ -77,6 +82,8 @@ static void coming_free(struct get_coming *c)
 		run_free(g, run);
 	}
 	workers_close(g->c.workers, c->fd);
+	workers_close(g->c.workers, c->old);
+	free(c->leaves);
 	/* A part of a run that ends may be reading; what is left when the agent stops is removed at its next start. */
 	if (!g->dead && c->file[0] != '\0')
 		workers_submit(g->c.workers, WORKERS_QUICK, coming_remove_work, coming_removed, coming_job_new(c));
@@ -100,6 +107,7 @@ static void run_stop(struct coming_run *run)
 		return;
 	for (uint32_t i = 0; i < run->list.n; i++)
 		run->have[i] = d->state_of[i] == BLOCK_HAVE;
+	*run->of->leaves = d->leaves;
 	run->of->running--;
 	download_drop(d, true); /* sets run->download to NULL */
 }
@@ -203,7 +211,7 @@ static void run_begin(struct coming_run *run)
 	d->slot = &run->download;
 	d->c = run->c;
 	d->map = -1;
-	d->leaves.fd = -1;
+	leaves_begin(d, c->leaves, &(struct leaves){ .fd = c->old, .size = c->old_size, .base = run->base });
 	d->part = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 	d->state = DOWNLOAD_GETTING;
 	run->download = d;
@@ -246,7 +254,8 @@ static void drain_pump(struct get_coming *c)
 	DL_FOREACH(c->runs, run) {
 		const struct download *d = run->download;
 
-		if (d != NULL && (late || c->heir == NULL || (d->requested == 0 && d->narrived == 0 && d->jobs == 0)))
+		if (d != NULL && (late || c->heir == NULL ||
+		                  (d->requested + d->leaves.out == 0 && d->narrived == 0 && d->jobs == 0)))
 			run_stop(run);
 	}
 	if (c->heir == NULL) {
@@ -286,6 +295,7 @@ static void coming_open_work(void *arg)
 
 	unlinkat(job->parts, job->file, 0);
 	job->fd = fs_open(job->parts, job->file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	job->old = part_open_older(job->root, job->path, &job->old_size);
 }
 
 static void coming_opened(void *arg)
@@ -296,11 +306,14 @@ static void coming_opened(void *arg)
 
 	c->job = false;
 	c->fd = job->fd;
+	c->old = job->old;
+	c->old_size = job->old_size;
 	if (c->state == COMING_OPENING)
 		c->state = COMING_OPEN;
 	c->failed |= c->fd < 0;
 	free_if_over(c);
 	close(job->parts);
+	close(job->root);
 	free(job);
 	get_wake(g);
 	get_job_end(g);
@@ -322,12 +335,15 @@ static struct get_coming *coming_new(struct get *g, uint64_t peer, const struct 
 	c->peer = peer;
 	c->id = said->id;
 	c->path = mem_strdup(said->path);
-	c->fd = -1;
+	c->fd = c->old = -1;
+	c->leaves = MEM_NEW(struct leaves);
 	(void)snprintf(c->file, sizeof(c->file), "%016" PRIx64 ".coming", ++g->last_coming);
 	DL_APPEND2(g->comings, c, prev, following);
 	g->ncomings++;
 	job = coming_job_new(c);
 	job->c = c;
+	job->path = c->path;
+	job->root = fcntl(share_root(g->c.share), F_DUPFD_CLOEXEC, 0);
 	c->job = true;
 	workers_submit(g->c.workers, WORKERS_QUICK, coming_open_work, coming_opened, job);
 	return c;

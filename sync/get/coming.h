@@ -74,7 +74,10 @@ struct get_coming {
 	struct liars liars;
 	char file[COMING_FILE_NAME];
 	enum coming_part_state state;
-	int fd; /* owned; -1: not open */
+	int fd;  /* owned; -1: not open */
+	int old; /* of the file that stands at path, an older version; owned; -1: there is none */
+	int64_t old_size;
+	struct leaves *leaves; /* what the last run knew of it (leaves.c); owned */
 	struct coming_run *runs;
 	struct coming_run *next;
 	int64_t end;      /* of the last run */

@@ -93,6 +93,7 @@ struct source_peer {
 struct leaves {
 	int fd;                /* of that file; owned; -1: there is none */
 	int64_t size;          /* its size */
+	int64_t base;          /* where the content begins in it */
 	uint32_t waiting, out; /* blocks that are LEAVES, LEAFING */
 	int64_t out_bytes;     /* of those that are LEAFING */
 	uint32_t at;           /* no LEAVES block is before it */
@@ -439,6 +440,8 @@ enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blo
 void maps_turn(struct get *g);
 
 /* --- leaves.c --- */
+/* A download of a part of a file begins with what another one learned. of: file, size and base; the file is duplicated. */
+void leaves_begin(struct download *d, const struct leaves *learned, const struct leaves *of);
 /* Whether a block that no local file has is to be got by its leaves. */
 bool leaves_want(struct download *d, uint32_t block);
 /* Asks for what may be asked for now. Blocks for which nobody can be asked become NEEDED. */

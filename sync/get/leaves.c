@@ -7,6 +7,7 @@
  * was saved a stretch of blocks is requested as a whole, twice as long each time, before the next few are tried. */
 #include "sync/get/get_internal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,8 @@
 
 enum {
 	PROBES = 4,           /* blocks that are tried before it is known whether anything is saved */
-	OUT_MAX = 256,        /* blocks under way after that, */
-	OUT_BYTES = 32 << 20, /* and bytes of them, which the giver reads for requests of a few bytes */
+	OUT_MAX = 128,        /* blocks under way after that, */
+	OUT_BYTES = 12 << 20, /* and bytes of them, which the giver reads for requests of a few bytes */
 	SKIP_MIN = 32,
 	SKIP_MAX = 4096,
 	WORTH_PARTS = 4,       /* of a block, three of which may differ at most */
@@ -33,15 +34,31 @@ struct leaf_job {
 	uint64_t peer;
 	struct slab answer; /* owned */
 	int old;            /* the download's */
-	uint8_t *bytes;     /* out: the block; NULL: leaves are needed, or it is not worth it; owned */
+	int64_t base;
+	uint8_t *bytes; /* out: the block; NULL: leaves are needed, or it is not worth it; owned */
 	bool worth;
 };
+
+void leaves_begin(struct download *d, const struct leaves *learned, const struct leaves *of)
+{
+	d->leaves = (struct leaves){
+		.fd = of->fd >= 0 && learned->failed < FAILED_MAX ? fcntl(of->fd, F_DUPFD_CLOEXEC, 0) : -1,
+		.size = of->size,
+		.base = of->base,
+		.judged = learned->judged,
+		.tried = learned->tried,
+		.saved = learned->saved,
+		.skip = learned->skip,
+		.next_skip = learned->next_skip,
+		.failed = learned->failed,
+	};
+}
 
 bool leaves_want(struct download *d, uint32_t block)
 {
 	struct leaves *l = &d->leaves;
 
-	if (l->fd < 0 || d->offset_of[block] + LEAF_SIZE > l->size)
+	if (l->fd < 0 || l->base + d->offset_of[block] + LEAF_SIZE > l->size)
 		return false;
 	if (l->skip > 0) {
 		l->skip--;
@@ -79,7 +96,10 @@ static struct leaf_work *work_new(const struct download *d, uint32_t block)
 	const struct block *b = &d->list.b[block];
 
 	w->block = block;
-	w->want = (struct block_want){ .len = b->len, .offset = d->offset_of[block], .what = WANT_DIGESTS };
+	w->want = (struct block_want){ .len = b->len,
+		                       .offset = d->offset_of[block],
+		                       .what = WANT_DIGESTS,
+		                       .skew = (uint16_t)(d->leaves.base % LEAF_SIZE) };
 	memcpy(w->want.hash, b->hash, sizeof(b->hash));
 	return w;
 }
@@ -193,7 +213,7 @@ static void leaf_job_run(void *arg)
 		return;
 	}
 	old = mem_realloc(NULL, w->len, 1);
-	n = fs_pread_full(j->old, old, w->len, w->offset);
+	n = fs_pread_full(j->old, old, w->len, j->base + w->offset);
 	if (n < 0) {
 		free(old);
 		return;
@@ -271,7 +291,13 @@ void leaves_take(struct get_request *r, struct slab *bytes)
 		return;
 	}
 	j = MEM_NEW(struct leaf_job);
-	*j = (struct leaf_job){ .g = g, .d = d, .work = r->leaf, .peer = peer, .answer = *bytes, .old = d->leaves.fd };
+	*j = (struct leaf_job){ .g = g,
+		                .d = d,
+		                .work = r->leaf,
+		                .peer = peer,
+		                .answer = *bytes,
+		                .old = d->leaves.fd,
+		                .base = d->leaves.base };
 	r->leaf = NULL;
 	request_forget(r, false);
 	g->counters.bytes_received += j->answer.n;

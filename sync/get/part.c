@@ -270,18 +270,17 @@ static void close_unfit(struct part_job *job, bool is_new)
 		remove_files(job);
 }
 
-/* An older version has most leaves of blocks that were changed in place (leaves.c). */
-static void open_older(struct part_job *job)
+int part_open_older(int root, const char *path, int64_t *size)
 {
-	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	struct fs_stat st;
+	int fd = fs_open(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	struct fs_stat st = { 0 };
 
 	if (fd >= 0 && (fs_stat_fd(fd, &st) < 0 || st.kind != S_IFREG)) {
 		close(fd);
 		fd = -1;
 	}
-	job->old = fd;
-	job->old_size = fd >= 0 ? st.size : 0;
+	*size = st.size;
+	return fd;
 }
 
 static void open_part(struct part_job *job)
@@ -303,7 +302,7 @@ static void open_part(struct part_job *job)
 	if (job->part >= 0 && !fits(job))
 		close_unfit(job, is_new);
 	if (job->part >= 0 && job->list.n > 1)
-		open_older(job);
+		job->old = part_open_older(job->root, job->path, &job->old_size);
 }
 
 /* Pieces that are read and hashed together. */

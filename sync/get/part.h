@@ -73,6 +73,8 @@ struct part_job {
 	int error; /* out: errno of the disk, or RESERVE_REACHED; 0 */
 };
 
+/* Any thread: opens the file at a path, an older version of what comes: -1 if there is none. */
+int part_open_older(int root, const char *path, int64_t *size);
 /* Any thread. */
 void part_job_run(struct part_job *job);
 /* Frees the job and what it owns; not the descriptors of part and map. */

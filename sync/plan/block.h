@@ -27,6 +27,7 @@ struct block_want {
 	int64_t offset;   /* in the content */
 	uint8_t hash[32]; /* SHA-256 of the plain bytes */
 	uint8_t what;     /* enum want_what */
+	uint16_t skew;    /* of leaves: how far behind a multiple of 4 KiB of the file the content begins */
 	uint8_t nruns;    /* WANT_LEAVES: which; ascending, with leaves between them; otherwise 0 */
 	struct leaf_run runs[WANT_RUNS_MAX];
 };

@@ -8,17 +8,23 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint32_t leaf_count(int64_t offset, uint32_t len)
+/* Where the block begins in its first leaf. */
+static uint32_t begin_in_leaf(const struct block_want *w)
 {
-	return (uint32_t)((offset + len - 1) / LEAF_SIZE - offset / LEAF_SIZE + 1);
+	return (uint32_t)((w->offset + w->skew) % LEAF_SIZE);
+}
+
+uint32_t leaf_count(const struct block_want *w)
+{
+	return (begin_in_leaf(w) + w->len - 1) / LEAF_SIZE + 1;
 }
 
 /* Where leaf i begins in a block at this offset; behind the last one, where the block ends. */
 static uint32_t leaf_begin(const struct block_want *w, uint32_t i)
 {
-	int64_t at = (w->offset / LEAF_SIZE + i) * LEAF_SIZE - w->offset;
+	uint32_t at = i * LEAF_SIZE, before = begin_in_leaf(w);
 
-	return at <= 0 ? 0 : at < w->len ? (uint32_t)at : w->len;
+	return at <= before ? 0 : at - before < w->len ? at - before : w->len;
 }
 
 uint32_t leaf_run_begin(const struct block_want *w, size_t i, uint32_t *n)
@@ -33,6 +39,8 @@ bool leaf_want_valid(const struct block_want *w)
 {
 	uint32_t next = 0;
 
+	if (w->skew >= LEAF_SIZE)
+		return false;
 	if (w->what != WANT_LEAVES)
 		return w->what <= WANT_LEAVES && w->nruns == 0;
 	if (w->nruns == 0 || w->nruns > WANT_RUNS_MAX)
@@ -44,7 +52,7 @@ bool leaf_want_valid(const struct block_want *w)
 			return false;
 		next = (uint32_t)r->first + r->n + 1;
 	}
-	return next <= leaf_count(w->offset, w->len) + 1;
+	return next <= leaf_count(w) + 1;
 }
 
 uint32_t leaf_answer_len(const struct block_want *w)
@@ -54,7 +62,7 @@ uint32_t leaf_answer_len(const struct block_want *w)
 	if (w->what == WANT_BLOCK)
 		return w->len;
 	if (w->what == WANT_DIGESTS)
-		return leaf_count(w->offset, w->len) * LEAF_DIGEST;
+		return leaf_count(w) * LEAF_DIGEST;
 	for (size_t i = 0; i < w->nruns; i++) {
 		(void)leaf_run_begin(w, i, &n);
 		sum += n;
@@ -64,7 +72,7 @@ uint32_t leaf_answer_len(const struct block_want *w)
 
 static void make_digests(const struct block_want *w, const uint8_t *bytes, uint8_t *out)
 {
-	uint32_t n = leaf_count(w->offset, w->len);
+	uint32_t n = leaf_count(w);
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t begin = leaf_begin(w, i);
@@ -120,7 +128,7 @@ static size_t join_runs(struct block_want *w, const bool *differs, uint32_t n, u
 void leaf_compare(struct block_want *w, const uint8_t *old, const uint8_t *digests)
 {
 	uint8_t ours[LEAF_MAX * LEAF_DIGEST];
-	uint32_t n = leaf_count(w->offset, w->len);
+	uint32_t n = leaf_count(w);
 	bool differs[LEAF_MAX];
 	uint32_t gap = 0;
 	size_t runs;

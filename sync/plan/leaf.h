@@ -20,8 +20,8 @@ enum {
 	LEAF_SLACK = 2 * LEAF_DIGEST,
 };
 
-/* How many leaves a block of len > 0 bytes touches. */
-uint32_t leaf_count(int64_t offset, uint32_t len);
+/* How many leaves a block of w->len > 0 bytes touches. */
+uint32_t leaf_count(const struct block_want *w);
 /* Whether what is asked can be asked of that block. */
 bool leaf_want_valid(const struct block_want *w);
 /* Where a run of leaves (i < w->nruns) begins in the block; *n: its bytes. */

@@ -72,9 +72,11 @@ static ProtobufCBinaryData runs_write(uint8_t *out, const struct block_want *w)
 
 static bool runs_read(struct block_want *w, const Lanyard__Want *in)
 {
-	if (in->what > WANT_LEAVES || in->runs.len % RUN_SIZE != 0 || in->runs.len > RUN_SIZE * (size_t)WANT_RUNS_MAX)
+	if (in->what > WANT_LEAVES || in->skew >= LEAF_SIZE || in->runs.len % RUN_SIZE != 0 ||
+	    in->runs.len > RUN_SIZE * (size_t)WANT_RUNS_MAX)
 		return false;
 	w->what = (uint8_t)in->what;
+	w->skew = (uint16_t)in->skew;
 	w->nruns = (uint8_t)(in->runs.len / RUN_SIZE);
 	for (size_t i = 0; i < w->nruns; i++) {
 		uint32_t run = get_u32(in->runs.data + i * RUN_SIZE);
@@ -99,6 +101,7 @@ uint8_t *msg_get_encode(const struct msg_get *m, size_t *n)
 		each[i].len = m->wants[i].len;
 		each[i].hash = msg_binary(m->wants[i].hash, 32);
 		each[i].what = m->wants[i].what;
+		each[i].skew = m->wants[i].skew;
 		each[i].runs = runs_write(runs + i * RUN_SIZE * WANT_RUNS_MAX, &m->wants[i]);
 		list[i] = &each[i];
 	}

@@ -14,6 +14,7 @@ static void ask(const uint8_t *p, size_t n)
 	struct block_want w = { .offset = (int64_t)(get_u64(p) >> 16), .what = p[11] };
 	uint8_t *bytes;
 
+	w.skew = (uint16_t)(p[6] << 8 | p[5]);
 	w.len = 1 + (get_u32(p + 7) & 0xfffff);
 	w.nruns = (uint8_t)((n - 12) / 4 < 20 ? (n - 12) / 4 : 20);
 	for (size_t i = 0; i < w.nruns && i < WANT_RUNS_MAX; i++) {
@@ -33,7 +34,7 @@ static void ask(const uint8_t *p, size_t n)
 static void patch(const uint8_t *p, size_t n, int64_t offset, uint8_t lie)
 {
 	uint32_t len = (uint32_t)(n / 2);
-	struct block_want w = { .len = len, .offset = offset, .what = WANT_DIGESTS };
+	struct block_want w = { .len = len, .offset = offset, .skew = lie, .what = WANT_DIGESTS };
 	uint8_t *made = malloc(len), *block = malloc(len + LEAF_SLACK);
 
 	memcpy(made, p, len);

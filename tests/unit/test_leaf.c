@@ -13,17 +13,26 @@
 #include "sync/plan/leaf.h"
 #include "tests/unit/noise.h"
 
+static uint32_t count(int64_t offset, uint32_t len, uint16_t skew)
+{
+	const struct block_want w = { .offset = offset, .len = len, .skew = skew };
+
+	return leaf_count(&w);
+}
+
 static void test_leaves_are_counted_in_the_file(void **state)
 {
 	(void)state;
-	assert_int_equal(leaf_count(0, 1), 1);
-	assert_int_equal(leaf_count(0, 4096), 1);
-	assert_int_equal(leaf_count(0, 4097), 2);
-	assert_int_equal(leaf_count(4095, 1), 1);
-	assert_int_equal(leaf_count(4095, 2), 2);
-	assert_int_equal(leaf_count(4095, 4098), 3);
-	assert_int_equal(leaf_count(INT64_C(1) << 40, BLOCK_MAX), 1024);
-	assert_int_equal(leaf_count((INT64_C(1) << 40) + 1, BLOCK_MAX), LEAF_MAX);
+	assert_int_equal(count(0, 1, 0), 1);
+	assert_int_equal(count(0, 4096, 0), 1);
+	assert_int_equal(count(0, 4097, 0), 2);
+	assert_int_equal(count(4095, 1, 0), 1);
+	assert_int_equal(count(4095, 2, 0), 2);
+	assert_int_equal(count(4095, 4098, 0), 3);
+	assert_int_equal(count(0, 2, 4095), 2);
+	assert_int_equal(count(1, 4096, 4095), 1);
+	assert_int_equal(count(INT64_C(1) << 40, BLOCK_MAX, 0), 1024);
+	assert_int_equal(count((INT64_C(1) << 40) + 1, BLOCK_MAX, 0), LEAF_MAX);
 }
 
 /* Answers as a giver does, from the block's bytes. */
@@ -38,9 +47,9 @@ static uint8_t *answer(const struct block_want *w, const uint8_t *block, uint32_
 }
 
 /* The receiver has `old` at the place of the block. Returns the bytes that were answered, digests and leaves. */
-static uint32_t get_by_leaves(int64_t offset, uint32_t len, const uint8_t *old, const uint8_t *block)
+static uint32_t get_by_leaves(int64_t offset, uint16_t skew, uint32_t len, const uint8_t *old, const uint8_t *block)
 {
-	struct block_want w = { .len = len, .offset = offset, .what = WANT_DIGESTS };
+	struct block_want w = { .len = len, .offset = offset, .skew = skew, .what = WANT_DIGESTS };
 	uint8_t *made = mem_dup(old, len), *p;
 	uint32_t n, sum;
 
@@ -75,7 +84,7 @@ static void test_old_bytes_and_leaves_make_the_block(void **state)
 
 				for (unsigned c = 0; c < k; c++)
 					block[(dice[3 * c] | dice[3 * c + 1] << 8 | dice[3 * c + 2] << 16) % len] ^= 1;
-				(void)get_by_leaves(offsets[o], len, old, block);
+				(void)get_by_leaves(offsets[o], (uint16_t)(k * 100), len, old, block);
 				free(old);
 				free(dice);
 				free(block);
@@ -91,9 +100,12 @@ static void test_a_changed_page_costs_its_leaf(void **state)
 	(void)state;
 	/* The second whole page of the file in this block. */
 	memcpy(block + 2 * LEAF_SIZE - 100, page, LEAF_SIZE);
-	assert_int_equal(get_by_leaves(offset, LEN, old, block), leaf_count(offset, LEN) * LEAF_DIGEST + LEAF_SIZE);
+	assert_int_equal(get_by_leaves(offset, 0, LEN, old, block), count(offset, LEN, 0) * LEAF_DIGEST + LEAF_SIZE);
+	/* The same block of a content that begins in the middle of the file. */
+	assert_int_equal(get_by_leaves(offset - 5000, 5000 % LEAF_SIZE, LEN, old, block),
+	                 count(offset, LEN, 0) * LEAF_DIGEST + LEAF_SIZE);
 	/* Nothing but where blocks end has changed. */
-	assert_int_equal(get_by_leaves(offset, LEN, old, old), leaf_count(offset, LEN) * LEAF_DIGEST);
+	assert_int_equal(get_by_leaves(offset, 0, LEN, old, old), count(offset, LEN, 0) * LEAF_DIGEST);
 	free(old);
 	free(block);
 	free(page);
@@ -112,7 +124,7 @@ static void test_many_runs_are_joined(void **state)
 	/* Two far away stay two runs. */
 	block[150 * LEAF_SIZE] ^= 1;
 	block[190 * LEAF_SIZE] ^= 1;
-	sum = get_by_leaves(0, len, old, block);
+	sum = get_by_leaves(0, 0, len, old, block);
 	assert_in_range(sum, 200 * LEAF_DIGEST + 52 * LEAF_SIZE, 200 * LEAF_DIGEST + 101 * LEAF_SIZE);
 	free(old);
 	free(block);
@@ -148,6 +160,10 @@ static void test_what_cannot_be_asked_is_refused(void **state)
 	w.what = WANT_DIGESTS;
 	assert_false(leaf_want_valid(&w));
 	w.nruns = 0;
+	assert_true(leaf_want_valid(&w));
+	w.skew = LEAF_SIZE;
+	assert_false(leaf_want_valid(&w));
+	w.skew = LEAF_SIZE - 1;
 	assert_true(leaf_want_valid(&w));
 	w.what = WANT_LEAVES + 1;
 	assert_false(leaf_want_valid(&w));

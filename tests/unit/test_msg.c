@@ -230,7 +230,7 @@ static void a_get_beyond_the_content_is_refused(void **state)
 static void a_get_asks_about_leaves(void **state)
 {
 	struct block_want w[] = {
-		{ .request = 5, .len = 9000, .what = WANT_DIGESTS },
+		{ .request = 5, .len = 9000, .what = WANT_DIGESTS, .skew = 17 },
 		{ .request = 6, .len = 9000, .what = WANT_LEAVES, .nruns = 2, .runs = { { 0, 1 }, { 2, 1 } } },
 	};
 	struct msg_get in = { .content = { .size = 9000, .nblocks = 2 }, .wants = w, .nwants = 2 }, out;
@@ -241,6 +241,7 @@ static void a_get_asks_about_leaves(void **state)
 	(void)state;
 	assert_int_equal(msg_get_decode(&out, &a, p, n), 0);
 	assert_int_equal(out.wants[0].what, WANT_DIGESTS);
+	assert_int_equal(out.wants[0].skew, 17);
 	assert_int_equal(out.wants[1].what, WANT_LEAVES);
 	assert_int_equal(out.wants[1].nruns, 2);
 	assert_memory_equal(out.wants[1].runs, w[1].runs, sizeof(w[1].runs));
