@@ -440,7 +440,8 @@ enum list_taken list_take(struct download *d, uint32_t first, const uint8_t *blo
 void maps_turn(struct get *g);
 
 /* --- leaves.c --- */
-/* A download of a part of a file begins with what another one learned. of: file, size and base; the file is duplicated. */
+/* A download of a part of a file begins with what another one learned. of: file, size and base; the file is
+ * duplicated. */
 void leaves_begin(struct download *d, const struct leaves *learned, const struct leaves *of);
 /* Whether a block that no local file has is to be got by its leaves. */
 bool leaves_want(struct download *d, uint32_t block);

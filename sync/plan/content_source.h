@@ -39,8 +39,9 @@ struct content_source_ops {
 	/* The part of the block list from block `first` on, at least one block and at most `most`: 1 and *list; 0: this
 	 * source has no whole content of that name, or not its list; -1. NULL: 0 always. */
 	int (*list)(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list);
-	/* Writes want.len bytes to out, of WANT_LEAVES only those leaves at their places: 0; -1 if they cannot be read, or the file may have changed. The bytes are
-	 * hashed only where the file's metadata leave a doubt: whoever receives them verifies them. */
+	/* Writes want.len bytes to out, of WANT_LEAVES only those leaves at their places: 0; -1 if they cannot be
+	 * read, or the file may have changed. The bytes are hashed only where the file's metadata leave a doubt:
+	 * whoever receives them verifies them. */
 	int (*read)(struct content_reading *r, uint8_t *out);
 	/* Frees the reading. */
 	void (*close)(struct content_reading *r);
