@@ -246,7 +246,7 @@ void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const s
 		return;
 	fetch_refusals(e->fetch, refusal, &list);
 	if (list.left && list.left <= max)
-		fetch_downloads(e->fetch, fetch_reason, &list);
+		fetch_each_waiting(e->fetch, fetch_reason, &list);
 	if (list.left && list.left <= max)
 		local_problems(e->local, local_problem, &list);
 }

@@ -230,6 +230,8 @@ struct fetch_download {
 };
 /* Those under way first, then waiting with a reason (at most 1,000), then the last completed. */
 void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
+/* Those of them that may wait with a reason, and no others. */
+void fetch_each_waiting(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg);
 /* How many of them wait with a reason; counted beforehand. */
 size_t fetch_waiting(const struct fetch *f);
 /* Why the file at this path does not come now, for people; NULL: it comes, or nothing is known. Static text, or good

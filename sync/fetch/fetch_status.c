@@ -77,6 +77,20 @@ void fetch_downloads(const struct fetch *f, bool (*fn)(void *arg, const struct f
 	}
 }
 
+void fetch_each_waiting(const struct fetch *f, bool (*fn)(void *arg, const struct fetch_download *d), void *arg)
+{
+	const struct ticket *t;
+
+	if (f->missing.why != NULL) {
+		fetch_downloads(f, fn, arg);
+		return;
+	}
+	DL_FOREACH(f->list[TICKET_WAITING], t) {
+		if (!show_ticket(f, t, fn, arg))
+			return;
+	}
+}
+
 size_t fetch_waiting(const struct fetch *f)
 {
 	if (f->missing.why != NULL)

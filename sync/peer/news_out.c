@@ -12,7 +12,12 @@
 #include "sync/peer/peers_internal.h"
 #include "sync/plan/path.h"
 
-enum { RECORD_BYTES = 512 }; /* what a record counts for beside its file's bytes: memory at its receiver */
+enum {
+	RECORD_BYTES =
+		512, /* what a record counts for beside its file's bytes, where members share out what they carry */
+	RECORD_MEMORY =
+		2048, /* what it takes at its receiver until it is settled there, beside what it takes on the wire */
+};
 
 /* A message on its way, until the peer acknowledges its last number. */
 struct news_unacked {
@@ -214,8 +219,8 @@ static void send_batch(struct talk *t, struct news_batch *b)
 	if (b->upto > t->acked && !index_is_reader(t->group->config.index)) {
 		struct news_unacked *u = MEM_NEW(struct news_unacked);
 
-		*u = (struct news_unacked){ .upto = b->upto, .bytes = size, .carried = b->owed };
-		t->unacked += size;
+		*u = (struct news_unacked){ .upto = b->upto, .bytes = size + b->n * RECORD_MEMORY, .carried = b->owed };
+		t->unacked += u->bytes;
 		if (t->carry_owed == 0)
 			t->carry_acked_ms = loop_now_ms(t->session->peers->config.loop);
 		t->carry_owed += b->owed;

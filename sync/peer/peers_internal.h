@@ -31,7 +31,7 @@ enum {
 	PEERS_PROVE_MS = 10000,    /* a connection that shows no membership by then is closed */
 	PEERS_DUPLICATE_MS = 3000, /* connections closer together than this were made at once */
 	SESSION_MAX_CHANNELS = 1024,
-	NEWS_WINDOW = 12 << 20, /* bytes of news sent and not yet acknowledged */
+	NEWS_WINDOW = 16 << 20, /* memory that news take at their receiver, which were sent and not yet acknowledged */
 	NEWS_BATCH_ROWS = 500,
 	NEWS_BATCH_BYTES = 1 << 20,  /* of files carried in one message */
 	NEWS_INLINE_MAX = 32 << 10,  /* files up to this travel inside the news */
