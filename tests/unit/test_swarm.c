@@ -1,4 +1,5 @@
-/* The rules by which members get one content from one another: each by itself, and swarms of 2 to 200 in virtual time. */
+/* The rules by which members get one content from one another: each by itself, and swarms of 2 to 200 in virtual
+ * time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
