@@ -395,6 +395,7 @@ static struct content_reading *told_open(void *arg, const struct content *c, con
 	if (fd < 0)
 		return NULL;
 	r = MEM_NEW(struct told_reading);
+	r->reading.warm = true; /* or the hashing of the rest, which is far ahead of any link, would hold it up */
 	r->comings = s;
 	r->id = run->file->id;
 	r->want = *want;

@@ -23,11 +23,10 @@
 enum {
 	FILES_MAX = 16,
 	SLICE_MAX = 32 << 20, /* bytes of one job */
-	CHECK_MS = 100,       /* between two looks at a file */
-	GREW_MIN = 2,         /* looks that found it longer, before anything is cut */
-	STALLS_MAX = 8,       /* looks in a row that were asked for by writes and did not find it longer */
-	HOLES_MAX = 1 << 20,  /* bytes that may be missing on the disk */
-	OLD_MS = 10000,       /* without an event a file makes way for another */
+	CHECK_MS = 50,   /* between two looks at a file: what is written meanwhile is how far it is followed behind */
+	STALLS_MAX = 16, /* looks in a row that were asked for by writes and did not find it longer */
+	HOLES_MAX = 1 << 20, /* bytes that may be missing on the disk */
+	OLD_MS = 10000,      /* without an event a file makes way for another */
 	LOG2_FIRST = 17, /* of the average block: right for files of 128 MiB to 2 GiB, whose final size nobody knows */
 };
 
@@ -39,7 +38,7 @@ struct grown {
 	int64_t pos;
 	struct blocklist list; /* of what was cut so far; owned */
 	uint32_t cap;
-	int grew, stalls;
+	int stalls;
 	bool told;    /* comings_cut() was called for it */
 	bool quiet;   /* it waits for its record */
 	bool closed;  /* by its writer, while a job was out */
@@ -58,15 +57,15 @@ struct growing {
 struct slice_job {
 	struct local *local;
 	struct share_handle *handle;
-	struct grown *of;  /* the loop's; valid while the job is growing.out */
-	char *path;        /* owned */
-	int fd;            /* the job's own; -1: it opens the file */
-	int64_t size, pos; /* at the last look; where to cut on */
-	bool cut;
+	struct grown *of;    /* the loop's; valid while the job is growing.out */
+	char *path;          /* owned */
+	int fd;              /* the job's own; -1: it opens the file */
+	int64_t size, pos;   /* at the last look; where to cut on */
 	struct block sample; /* len 0: none */
 	int64_t sample_at;
 	/* results */
 	bool bad;
+	bool cut; /* it is longer than at the last look */
 	struct fs_stat st;
 	struct blocklist blocks; /* owned */
 	uint32_t cap;
@@ -143,6 +142,7 @@ static void slice_work(void *arg)
 	if (job->st.kind != S_IFREG || job->st.nlink == 0 || job->st.size < job->size ||
 	    raw.st_blocks * INT64_C(512) < job->st.size - HOLES_MAX)
 		return;
+	job->cut = job->size >= 0 && job->st.size > job->size && job->st.size >= COMING_FILE_MIN;
 	if (job->cut && (!sample_holds(job) || !slice_cut(job)))
 		return;
 	/* What is told of the file is as old as this: it may have grown meanwhile, and no more. */
@@ -227,23 +227,21 @@ static void grown_tell(struct local *l, struct grown *e, const struct slice_job 
 		grown_quiet(l, e);
 }
 
-/* A look that finds the file longer lets the next one cut. */
+/* The first look only notes the size: a file that has its size before it is written is not followed. */
 static void grown_looked(struct local *l, struct grown *e, const struct slice_job *job)
 {
-	bool first = e->size < 0;
-
-	if (!first && job->st.size > e->size)
-		e->grew++;
-	e->stalls = !first && job->st.size == e->size ? e->stalls + 1 : 0;
+	e->stalls = job->st.size == e->size ? e->stalls + 1 : 0;
 	e->size = job->st.size;
 	e->next_ms = loop_now_ms(l->c.loop) + (job->st.size - e->pos > SLICE_MAX && e->list.n > 0 ? 0 : CHECK_MS);
-	if (job->cut && e->list.n + job->blocks.n <= CONTENT_MAX_BLOCKS / 2) {
-		grown_append(e, job);
-		if (e->list.n > 0)
-			grown_tell(l, e, job);
-	}
-	if (e->stalls > STALLS_MAX || (e->grew == GREW_MIN && e->list.n == 0 && is_mostly_known(l, e->path, e->size)))
+	if (e->stalls > STALLS_MAX || (job->cut && e->list.n == 0 && is_mostly_known(l, e->path, e->size))) {
 		grown_quiet(l, e);
+		return;
+	}
+	if (!job->cut || e->list.n + job->blocks.n > CONTENT_MAX_BLOCKS / 2)
+		return;
+	grown_append(e, job);
+	if (e->list.n > 0)
+		grown_tell(l, e, job);
 }
 
 static void growing_back(void *arg)
@@ -284,7 +282,6 @@ static void grown_look(struct local *l, struct grown *e)
 	job->fd = e->fd >= 0 ? fcntl(e->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	job->size = e->size;
 	job->pos = e->pos;
-	job->cut = e->grew >= GREW_MIN && e->size >= COMING_FILE_MIN;
 	if (e->list.n > 0) {
 		uint32_t n = (uint32_t)(random_u64() % e->list.n);
 

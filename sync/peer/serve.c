@@ -135,7 +135,8 @@ static void serve_read_begin(struct talk *t, const struct block_want *want, uint
 	t->reads++;
 	t->session->reading += want->len;
 	t->session->jobs++;
-	workers_submit(t->group->config.workers, want->len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK, read_block,
+	workers_submit(t->group->config.workers,
+	               want->len > NEWS_INLINE_MAX && !reading->warm ? WORKERS_BULK : WORKERS_QUICK, read_block,
 	               block_read, j);
 }
 

@@ -11,7 +11,7 @@
 
 enum {
 	COMING_BLOCKS_MAX = 2048,   /* of one run */
-	COMING_RUN_MIN = 16 << 20,  /* bytes of a run, except the last of a file, */
+	COMING_RUN_MIN = 8 << 20,   /* bytes of a run, except the last of a file, */
 	COMING_RUN_MAX = 128 << 20, /* and at most */
 	COMING_FILE_MIN = 8 << 20,  /* a smaller file travels with its record */
 	COMING_FILES_MAX = 4,       /* files that one member may announce at a time in a group */

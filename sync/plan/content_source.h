@@ -11,6 +11,7 @@
 #ifndef LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 #define LANYARD_SYNC_PLAN_CONTENT_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ enum content_state {
 /* One reading. A source makes it the first member of its own struct. */
 struct content_reading {
 	const struct content_source_ops *ops; /* set by content_open() */
+	bool warm; /* its bytes were read a moment ago, and are in memory: it need not wait behind work on the disk */
 };
 
 struct content_source_ops {

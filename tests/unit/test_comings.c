@@ -16,7 +16,7 @@
 #include "sync/local/comings.h"
 #include "tests/unit/noise.h"
 
-enum { LEN = 1 << 20, BLOCKS = 40, RUN = COMING_RUN_MIN / LEN };
+enum { LEN = 1 << 20, RUN = COMING_RUN_MIN / LEN, BLOCKS = 2 * RUN + RUN / 2 };
 
 static struct loop *loop;
 static struct workers *workers;

@@ -5,7 +5,7 @@ scenario that takes long and hardly varies is not repeated.  PEERS: the tools th
 """
 import importlib
 
-ORDER = ("bigfile", "manyfiles", "insert", "scattered", "rename", "smallswarm", "latency", "restart", "memory")
+ORDER = ("bigfile", "copyin", "manyfiles", "insert", "scattered", "rename", "smallswarm", "latency", "restart", "memory")
 
 
 def scenario(name):
