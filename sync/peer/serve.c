@@ -152,6 +152,10 @@ static bool next_block(struct talk *t)
 	if (next == SPREAD_WAIT && !loop_timer_running(t->session->later))
 		loop_timer_start(t->session->later, LATER_MS, 0);
 	if (next == SPREAD_OUT) {
+		/* After it the peer may take back the rest of its requests: no chosen block may come later, and be
+		 * thrown away as one that nobody asked for. */
+		if (t->reads > 0)
+			return false;
 		send_none(t, w->want.request, MSG_BLOCK_OUT);
 		want_free(w);
 		return true;
