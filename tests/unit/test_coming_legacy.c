@@ -100,7 +100,7 @@ static void a_changed_beginning_leaves_the_rest(void **state)
 	coming_legacy_free(legacy);
 }
 
-/* Another length, or another hash, is no proof; the same block elsewhere is none either. */
+/* Another length, or another hash, does not prove it, nor does the same block elsewhere. */
 static void what_only_looks_alike_is_verified(void **state)
 {
 	struct coming_legacy *legacy = two_runs();

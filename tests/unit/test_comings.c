@@ -102,7 +102,8 @@ static void runs_are_told_once_they_are_long_enough(void **state)
 	assert_int_equal(comings_log2(comings, "b"), 0);
 }
 
-/* A file that grew is hashed as a whole in the end: nothing is told again, and where it goes on it is told further. */
+/* A file that grew is hashed as a whole in the end: what was told is not said twice, and where it goes on it is told
+ * further. */
 static void a_file_that_was_told_while_it_grew_goes_on_where_that_ended(void **state)
 {
 	(void)state;
