@@ -37,7 +37,8 @@ struct view {
 struct node {
 	uint64_t secret[2];
 	bool alive, writes, liar;
-	int side; /* of the cut */
+	int side;   /* of the cut */
+	bool dirty; /* something that it knows has changed */
 };
 
 struct crowd {
@@ -97,6 +98,7 @@ static void meet(int a, int b)
 {
 	struct link fresh = { .up = true, .since = c->now, .idle_since = NEVER, .died = NEVER };
 
+	c->nodes[a].dirty = c->nodes[b].dirty = true;
 	c->v[a][b].link = c->v[b][a].link = fresh;
 	c->opened++;
 	/* Each tells the other all addresses that it has. */
@@ -111,14 +113,15 @@ static void meet(int a, int b)
 		for (int e = 0; e < 2; e++) {
 			int at = e ? a : b, about = e ? b : a;
 
-			if (c->v[at][m].link.up)
-				c->v[m][about].address = true;
+			if (c->v[at][m].link.up && !c->v[m][about].address)
+				c->v[m][about].address = c->nodes[m].dirty = true;
 		}
 }
 
 static void part(int a, int b)
 {
 	c->v[a][b].link.up = c->v[b][a].link.up = false;
+	c->nodes[a].dirty = c->nodes[b].dirty = true;
 	c->closed++;
 }
 
@@ -187,6 +190,7 @@ static void dial(int a, int b)
 		meet(a, b);
 	} else {
 		v->failed = c->now;
+		c->nodes[a].dirty = true;
 	}
 }
 
@@ -203,12 +207,14 @@ static void watch_link(int a, int b)
 		if (c->now - v->link.died >= DEAD_S) {
 			v->link.up = false;
 			v->failed = c->now;
+			c->nodes[a].dirty = true;
 		}
 		return;
 	}
-	if (!c->v[b][a].link.up) /* the other end was restarted or gave it up */
+	if (!c->v[b][a].link.up) { /* the other end was restarted or gave it up */
 		v->link.up = false;
-	else if (needed || c->nodes[b].liar)
+		c->nodes[a].dirty = true;
+	} else if (needed || c->nodes[b].liar)
 		v->link.idle_since = NEVER;
 	else if (v->link.idle_since == NEVER)
 		v->link.idle_since = c->now;
@@ -221,7 +227,10 @@ static void second(void)
 	for (int a = 0; a < c->n; a++) {
 		if (!c->nodes[a].alive)
 			continue;
-		choose(a);
+		/* Who was full may be tried again, which no event tells. */
+		if (c->nodes[a].dirty || c->now % 10 == a % 10)
+			choose(a);
+		c->nodes[a].dirty = false;
 		for (int b = 0; b < c->n; b++)
 			if (b != a)
 				dial(a, b);
@@ -251,6 +260,7 @@ static void enter(int a, int by)
 	c->nodes[a].alive = true;
 	c->nodes[a].secret[0] = draw();
 	c->nodes[a].secret[1] = draw();
+	c->nodes[a].dirty = true;
 	forget(a);
 	if (by >= 0) {
 		c->v[a][by].address = true;
