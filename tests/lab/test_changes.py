@@ -118,6 +118,22 @@ def test_a_file_changed_here_and_there_moves_the_pages_that_changed(lab):
     assert blocks > 100
 
 
+def test_two_members_get_what_changed_in_place_by_its_pages(lab):
+    size, page = 32 * MIB, 4 * KIB
+    a, b, c = hosts = [lab.host(name) for name in "abc"]
+    trees.noise_file(os.path.join(a.share, "big"), size)
+    netlab.form(hosts)
+    netlab.settle(hosts, timeout=60)
+    pages, wire = range(3, size // page, 100), lab.switches[0].bytes()
+    with open(a.file("big"), "r+b") as f:
+        for i in pages:
+            f.seek(i * page)
+            f.write(trees.noise(page, seed=i))
+    netlab.settle(hosts, timeout=60)
+    assert 2 * len(pages) * page < lab.switches[0].bytes() - wire < 2 * len(pages) * page * 1.5
+    assert all(host.counters()["blocks_patched"] > 50 for host in (b, c))
+
+
 def test_a_file_of_new_bytes_costs_no_more_for_its_older_version(lab):
     pair = Pair(lab, lambda share: trees.noise_file(os.path.join(share, "big"), 32 * MIB))
     wire, _, _ = pair.cost(lambda: trees.write(pair.a.share, {"big": trees.noise(32 * MIB, seed=7)}))

@@ -10,7 +10,7 @@ class Rsync(peers.Peer):
     settings = "daemon, unencrypted, -a --delete, not synced to disk"
     watches = durable = False
     needs = ("rsync",)
-    only = ("bigfile", "manyfiles", "insert", "rename", "restart", "memory")
+    only = ("bigfile", "manyfiles", "insert", "scattered", "rename", "restart", "memory")
     options = ()
 
     def __init__(self, a, b):
