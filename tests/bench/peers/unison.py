@@ -14,7 +14,7 @@ class Unison(peers.Peer):
     settings = "socket, unencrypted, -batch -times -perms -1 -fastcheck true"
     watches = durable = False
     needs = ("unison",)
-    only = ("bigfile", "manyfiles", "insert", "rename", "restart", "memory")
+    only = ("bigfile", "manyfiles", "insert", "scattered", "rename", "restart", "memory")
 
     def __init__(self, a, b):
         super().__init__(a, b)
