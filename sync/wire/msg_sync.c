@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "sync/wire/lanyard.pb-c.h"
-#include "sync/wire/msg_internal.h"
+#include "sync/wire/msg_like.h"
 
 static bool signature_ok(ProtobufCBinaryData b)
 {
@@ -128,6 +128,9 @@ uint8_t *msg_news_encode(const struct msg_news *m, size_t *n)
 		next = record_fill(&each[i], &m->records[i], next);
 		list[i] = &each[i];
 	}
+	/* From the last on, so that the one before is still whole. */
+	for (size_t i = m->nrecords; i-- > 1;)
+		msg_like_shorten(&each[i], &each[i - 1]);
 	pb.channel = m->channel;
 	pb.after = m->after;
 	pb.upto = m->upto;
@@ -266,7 +269,8 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 	if (!records)
 		return -1;
 	for (size_t i = 0; i < pb->n_records; i++) {
-		if (record_read(&records[i], a, pb->records[i]))
+		if (msg_like_complete(pb->records[i], a, i > 0 ? pb->records[i - 1] : NULL) ||
+		    record_read(&records[i], a, pb->records[i]))
 			return -1;
 		if (records[i].record.seq <= last || records[i].record.seq > pb->upto)
 			return -1;
@@ -334,7 +338,8 @@ int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8
 	Lanyard__HoldAsk *pb = (void *)msg_unpack(&lanyard__hold_ask__descriptor, a, p, n);
 	struct msg_record record;
 
-	if (!pb || !pb->record || record_read(&record, a, pb->record) || record.record.deleted)
+	if (!pb || !pb->record || msg_like_complete(pb->record, a, NULL) || record_read(&record, a, pb->record) ||
+	    record.record.deleted)
 		return -1;
 	*m = (struct msg_hold_ask){ .channel = pb->channel, .request = pb->request, .record = record.record };
 	m->record.seq = 0;
