@@ -19,8 +19,12 @@ struct sha256_input {
 };
 void sha256_many(struct sha256_input *inputs, size_t n);
 /* How many inputs at a time are hashed about as fast, per byte, as any number of them: 1 to 16, by the lanes of this
- * machine. A caller that can have more inputs at little cost collects that many. Any thread; never waits. */
+ * machine. A caller that can have more inputs at little cost collects that many. Any thread; never waits, so it is a
+ * guess until this process has hashed a MiB, or measured. */
 size_t sha256_many_enough(void);
+/* Measures now what each way of hashing does on this machine, if nobody did: under 2 ms, once. For a worker that has
+ * much to hash. */
+void sha256_many_measure(void);
 
 /* The digest of bytes that come in pieces. Zeroed memory is a valid, unused stream. */
 struct sha256_stream {

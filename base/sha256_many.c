@@ -24,7 +24,7 @@ enum {
 };
 
 /* How much faster a kernel must be than one before it in the table, which has fewer lanes to keep busy. */
-#define WIDER 1.03
+#define WIDER 1.1
 /* The part of the highest speed that is enough not to wait for more inputs. */
 #define ENOUGH 0.95
 /* GB/s measured on a Xeon of the Sapphire Rapids family, a Zen 4 for AVX2, and guessed for ARM: what is taken until
@@ -266,6 +266,11 @@ static bool one_by_one(size_t n)
 	return measured.speed[n < SHA256_LANES_MAX ? n : SHA256_LANES_MAX] <= single_speed;
 }
 
+void sha256_many_measure(void)
+{
+	pthread_once(&measured_once, choose_measured);
+}
+
 size_t sha256_many_enough(void)
 {
 	const struct sha256_choice *c;
@@ -281,7 +286,7 @@ size_t sha256_many_enough(void)
 void sha256_many(struct sha256_input *inputs, size_t n)
 {
 	if (n > 1 && !atomic_load(&is_measured) && is_much(inputs, n))
-		pthread_once(&measured_once, choose_measured);
+		sha256_many_measure();
 	pthread_once(&usual_once, choose_usual);
 	if (n > 1 && !one_by_one(n)) {
 		sha256_many_by(atomic_load(&is_measured) ? &measured : &usual, inputs, n);

@@ -1,5 +1,5 @@
 /* Parts on the disk: see part.h. */
-#include "sync/get/part.h"
+#include "sync/get/part_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +13,10 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "base/pool.h"
-#include "base/sha256.h"
 #include "sync/share/reserve.h"
-#include "base/sparse.h"
 #include "sync/plan/zeros.h"
 
-enum {
-	FILE_NAME = PART_NAME + 8,
-	TOGETHER = 32, /* pieces of a local file that are read and hashed at a time, if they are no more than */
-	TOGETHER_BYTES = 8 << 20,
-};
+enum { FILE_NAME = PART_NAME + 8 };
 
 static void file_name(char out[FILE_NAME], const struct part_job *job, const char *suffix)
 {
@@ -305,150 +298,6 @@ static void open_part(struct part_job *job)
 		job->old = part_open_older(job->root, job->path, &job->old_size);
 }
 
-/* Pieces that are read and hashed together. */
-struct piece_group {
-	struct pool_buffer buffer;
-	struct sha256_input inputs[TOGETHER];
-	size_t n;
-	int64_t bytes;
-};
-
-/* How many pieces from `at` on are of one group. */
-static void group_begin(struct piece_group *g, const struct part_job *job, size_t at)
-{
-	g->n = 0;
-	g->bytes = 0;
-	while (at + g->n < job->n && g->n < TOGETHER &&
-	       (g->n == 0 || g->bytes + job->pieces[at + g->n].len <= TOGETHER_BYTES))
-		g->bytes += job->pieces[at + g->n++].len;
-	if (g->buffer.cap < (size_t)g->bytes) {
-		pool_give(&g->buffer);
-		g->buffer = pool_take(g->bytes > TOGETHER_BYTES ? (size_t)g->bytes : TOGETHER_BYTES);
-	}
-}
-
-/* Reads them from fd: what is not the block that it should be has `n` 0 afterwards. */
-static void group_read(struct piece_group *g, const struct piece *pieces, int fd, bool copy)
-{
-	uint8_t *to = g->buffer.p;
-
-	for (size_t i = 0; i < g->n; i++) {
-		const struct piece *p = &pieces[i];
-		ssize_t n = fs_pread_full(fd, to, p->len, copy ? p->from_offset : p->offset);
-
-		g->inputs[i] = (struct sha256_input){ .p = to, .n = n == (ssize_t)p->len ? p->len : 0 };
-		to += p->len;
-	}
-	sha256_many(g->inputs, g->n);
-	for (size_t i = 0; i < g->n; i++) {
-		if (memcmp(g->inputs[i].digest, pieces[i].hash, SHA256_SIZE) != 0)
-			g->inputs[i].n = 0;
-	}
-}
-
-/* The block first, then its claim: never the other way round. */
-static int piece_store(struct part_job *job, struct piece *p, const uint8_t *bytes)
-{
-	static const uint8_t one = 1;
-
-	if (sparse_write(job->part, bytes, p->len, job->base + p->offset, job->dirty) < 0 ||
-	    (job->map >= 0 && fs_pwrite_all(job->map, &one, 1, job->have_at + p->block) < 0))
-		return -1;
-	p->ok = true;
-	return 0;
-}
-
-/* The kernel begins to write back now, so that the last fsync has little left to do. */
-static void write_back(struct part_job *job)
-{
-	int64_t start = 0, end = 0;
-
-	for (size_t i = 0; i < job->n; i++) {
-		const struct piece *p = &job->pieces[i];
-
-		if (p->offset != end || i == 0) {
-			if (end > start)
-				(void)sync_file_range(job->part, job->base + start, end - start, SYNC_FILE_RANGE_WRITE);
-			start = p->offset;
-		}
-		end = p->offset + p->len;
-	}
-	if (end > start)
-		(void)sync_file_range(job->part, job->base + start, end - start, SYNC_FILE_RANGE_WRITE);
-}
-
-static void write_pieces(struct part_job *job)
-{
-	struct sha256_input *inputs = mem_calloc(job->n, sizeof(*inputs));
-
-	for (size_t i = 0; i < job->n; i++)
-		inputs[i] = (struct sha256_input){ .p = job->pieces[i].bytes.p, .n = job->pieces[i].len };
-	sha256_many(inputs, job->n);
-	for (size_t i = 0; i < job->n && job->error == 0; i++) {
-		struct piece *p = &job->pieces[i];
-
-		if (memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0)
-			job->error = errno;
-		slab_free(&p->bytes);
-	}
-	free(inputs);
-	if (job->error == 0)
-		write_back(job);
-}
-
-/* A piece that is not what the index said of that file stays `not ok`, and is requested from peers. */
-static void copy_pieces(struct part_job *job)
-{
-	int fd = fs_open(job->root, job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	struct piece_group g = { 0 };
-
-	if (fd < 0)
-		return;
-	for (size_t at = 0; at < job->n && job->error == 0; at += g.n) {
-		group_begin(&g, job, at);
-		group_read(&g, job->pieces + at, fd, true);
-		for (size_t i = 0; i < g.n && job->error == 0; i++) {
-			if (g.inputs[i].n > 0 && piece_store(job, &job->pieces[at + i], g.inputs[i].p) < 0)
-				job->error = errno;
-		}
-	}
-	write_back(job);
-	pool_give(&g.buffer);
-	close(fd);
-}
-
-/* Other programs write to the disk too, so each job checks the reserve. */
-static bool pieces_fit(struct part_job *job)
-{
-	int64_t bytes = 0;
-
-	for (size_t i = 0; i < job->n; i++)
-		bytes += job->pieces[i].len;
-	if (!job->reserve || reserve_check(job->part, bytes) == 0)
-		return true;
-	job->error = errno;
-	return false;
-}
-
-static void verify_pieces(struct part_job *job)
-{
-	static const uint8_t zero;
-	struct piece_group g = { 0 };
-
-	for (size_t at = 0; at < job->n && job->error == 0; at += g.n) {
-		group_begin(&g, job, at);
-		group_read(&g, job->pieces + at, job->part, false);
-		for (size_t i = 0; i < g.n && job->error == 0; i++) {
-			struct piece *p = &job->pieces[at + i];
-
-			p->ok = g.inputs[i].n > 0;
-			if (!p->ok && fs_pwrite_all(job->map, &zero, 1, job->have_at + p->block) < 0)
-				job->error = errno;
-		}
-	}
-	pool_give(&g.buffer);
-}
-
 static void finish_part(struct part_job *job)
 {
 	struct fs_stat st;
@@ -469,15 +318,15 @@ void part_job_run(struct part_job *job)
 		open_part(job);
 		break;
 	case PART_WRITE:
-		if (pieces_fit(job))
-			write_pieces(job);
+		if (part_pieces_fit(job))
+			part_write_pieces(job);
 		break;
 	case PART_COPY:
-		if (pieces_fit(job))
-			copy_pieces(job);
+		if (part_pieces_fit(job))
+			part_copy_pieces(job);
 		break;
 	case PART_VERIFY:
-		verify_pieces(job);
+		part_verify_pieces(job);
 		break;
 	case PART_SYNC:
 		if (fdatasync(job->part) < 0 || fdatasync(job->map) < 0)

@@ -22,6 +22,7 @@ static size_t buffer_size(uint8_t avg_log2, bool soon)
 {
 	size_t few = 2 * chunk_max(avg_log2), many = (size_t)BLOCKS_MANY << avg_log2;
 
+	sha256_many_measure();
 	if (soon || sha256_many_enough() <= BLOCKS_FEW / 2)
 		return few;
 	return few > BUFFER_MAX ? few : many > BUFFER_MAX ? BUFFER_MAX : many;
