@@ -26,7 +26,7 @@ static void block_arrived(struct download *d, uint32_t block, uint64_t peer, str
 		download_arrived(d, block, peer, bytes, false);
 }
 
-/* How fast the peer answers; what it was asked for may be chosen anew. */
+/* How fast the peer answers; it is not late any more. */
 static void note_response(struct get *g, const struct get_request *r)
 {
 	struct source_peer *p = r->peer;

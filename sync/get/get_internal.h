@@ -61,7 +61,7 @@ struct get_source {
 	int64_t out_rate;        /* get.rate then */
 };
 
-/* Who was told which blocks are here. */
+/* A member that was told which blocks are here. */
 struct told {
 	uint64_t peer;
 	bool stranger; /* it was not known to have any */

@@ -154,7 +154,7 @@ void late_end(struct download *d)
 		struct get_source *s = &d->sources[i];
 		struct source_peer *p = get_peer(d->g, s->peer);
 
-		/* One that never sent a block is no help. */
+		/* One that never sent a block takes nothing over. */
 		if (p->requests != NULL || p->response_ms == 0 || !source_usable(d->g, s) || now < p->rest_ms ||
 		    d->g->c.ops.window(d->g->c.ops_arg, p->id) == 0)
 			continue;
