@@ -76,6 +76,7 @@ static void on_block(void *arg, uint64_t peer, uint32_t request, uint32_t block,
 	(void)peer;
 	(void)request;
 	node->chosen = block;
+	node->blocks += bytes->n > 0;
 	free(node->block);
 	node->block_n = bytes->n;
 	node->block = bytes->p ? slab_flatten(bytes) : NULL;
@@ -92,9 +93,12 @@ static void on_list(void *arg, uint64_t peer, uint32_t request, uint32_t first, 
 
 static void on_out(void *arg, uint64_t peer, uint32_t request)
 {
+	struct node *node = arg;
+
 	(void)peer;
 	(void)request;
-	((struct node *)arg)->outs++;
+	if (node->outs++ == 0)
+		node->before = node->blocks;
 }
 
 static bool on_map(void *arg, uint64_t peer, const struct swarm_map *map)

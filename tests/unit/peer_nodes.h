@@ -38,6 +38,7 @@ struct node {
 	uint8_t *block; /* the last answer */
 	size_t block_n;
 	uint32_t chosen;      /* its number */
+	int blocks, before;   /* answers with a block; those that came before the first that all are out */
 	int outs, maps;       /* answers that all blocks are out; maps that came */
 	struct swarm_map map; /* the last one, without its bits */
 	uint32_t told;        /* blocks of HAVEs */

@@ -103,6 +103,22 @@ static void each_block_goes_out_once(void **state)
 	assert_int_equal(peer_group_room(b.group, giver()), INT32_C(24) << 20);
 }
 
+/* Found by a source that was killed: its last block had come after the word that all are out, and was thrown away. */
+static void all_are_out_only_after_the_last_block(void **state)
+{
+	struct content content = three();
+	uint32_t requests[BLOCKS + 2];
+
+	(void)state;
+	for (uint32_t i = 0; i < BLOCKS + 2; i++)
+		requests[i] = 1 + i;
+	tell(&b, &content, NULL, false);
+	UNTIL(b.maps == 1);
+	assert_int_equal(peer_group_any(b.group, giver(), &content, requests, BLOCKS + 2), 0);
+	UNTIL(b.outs == 2);
+	assert_int_equal(b.before, BLOCKS);
+}
+
 static void what_is_announced_is_not_given(void **state)
 {
 	struct content content = three();
@@ -172,6 +188,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, nodes_setup, nodes_teardown)
 	const struct CMUnitTest tests[] = {
 		T(each_block_goes_out_once),
+		T(all_are_out_only_after_the_last_block),
 		T(what_is_announced_is_not_given),
 		T(without_a_map_nothing_is_chosen),
 		T(one_that_still_gets_it_does_not_say_that_it_has_all),
