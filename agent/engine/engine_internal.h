@@ -9,6 +9,7 @@
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_aside, engine_choices, engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
+ *   engine_comings    tells peers of files that have no record yet
  *   engine_wiring     passes on what scan, fetch and peers report
  *   engine_mirror     builds and takes down everything that works on a share
  *   engine_open       STOPPED to RUNNING
@@ -277,10 +278,14 @@ void engine_requests_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 
+/* --- engine_comings.c --- */
+struct comings *engine_comings_new(struct engine *e);
+/* Tells a peer that has come what others were told. */
+void engine_comings_up(struct engine *e, uint64_t peer);
+
 /* --- engine_wiring.c: constructors, with the hooks through which each reports --- */
 
 extern const struct peer_hooks engine_wiring_peer_hooks;
-struct comings *engine_wiring_comings(struct engine *e);
 struct local *engine_wiring_local(struct engine *e);
 struct fetch *engine_wiring_fetch(struct engine *e);
 struct peer_group *engine_wiring_peers(struct engine *e);

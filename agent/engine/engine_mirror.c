@@ -32,7 +32,7 @@ void engine_mirror_start(struct engine *e)
 	index_on_commit(e->index, index_committed, e);
 	engine_choices_start(e);
 	engine_drop_start(e);
-	e->comings = engine_wiring_comings(e);
+	e->comings = engine_comings_new(e);
 	e->local = engine_wiring_local(e);
 	e->fetch = engine_wiring_fetch(e);
 	engine_requests_start(e);

@@ -339,37 +339,14 @@ static void peer_doubted(void *arg, uint64_t peer)
 	fetch_peer_left(((struct engine *)arg)->fetch, peer);
 }
 
-/* --- files that have no record yet --- */
-
-static void coming_tell(void *arg, const struct coming *said)
-{
-	struct engine *e = arg;
-
-	if (e->peers)
-		peer_group_coming(e->peers, 0, said);
-}
-
-struct coming_listener {
-	struct engine *engine;
-	uint64_t peer;
-};
-
-static void coming_tell_one(void *arg, const struct coming *said)
-{
-	const struct coming_listener *listener = arg;
-
-	peer_group_coming(listener->engine->peers, listener->peer, said);
-}
-
 static void peer_up(void *arg, uint64_t peer)
 {
-	struct coming_listener listener = { .engine = arg, .peer = peer };
 
 	/* An agent that is killed does not see it go. */
 	engine_seen_note(arg, peer);
 	fetch_peer_up(((struct engine *)arg)->fetch, peer);
 	engine_content_peer(arg, peer, true);
-	comings_each(listener.engine->comings, coming_tell_one, &listener);
+	engine_comings_up(arg, peer);
 }
 
 static void peer_down(void *arg, uint64_t peer)
@@ -417,14 +394,6 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 };
 
 /* --- made with these --- */
-
-struct comings *engine_wiring_comings(struct engine *e)
-{
-	return comings_new(&(struct comings_config){ .loop = e->context->loop,
-	                                             .workers = e->workers,
-	                                             .tell = coming_tell,
-	                                             .arg = e });
-}
 
 struct local *engine_wiring_local(struct engine *e)
 {

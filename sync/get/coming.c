@@ -245,6 +245,12 @@ static void runs_pump(struct get_coming *c)
 	}
 }
 
+/* What the peer was asked for, by name or at its own choice, is on its way. */
+static bool is_under_way(const struct download *d)
+{
+	return d->requested > 0 || d->credits > 0 || d->narrived > 0 || d->jobs > 0;
+}
+
 /* A run of which answers are under way is left alone while the heir waits. */
 static void drain_pump(struct get_coming *c)
 {
@@ -254,8 +260,7 @@ static void drain_pump(struct get_coming *c)
 	DL_FOREACH(c->runs, run) {
 		const struct download *d = run->download;
 
-		if (d != NULL && (late || c->heir == NULL ||
-		                  (d->requested + d->leaves.out == 0 && d->narrived == 0 && d->jobs == 0)))
+		if (d != NULL && (late || c->heir == NULL || !is_under_way(d)))
 			run_stop(run);
 	}
 	if (c->heir == NULL) {

@@ -59,8 +59,8 @@ void change_hash_cut(struct local *l, struct hash_file *f, int fd)
 		return;
 	if (f->st.size < COMING_FILE_MIN || ignore_match(share_ignore(l->c.share), f->path, false))
 		return;
-	job->told = true;
 	job->quiet = !comings_cut(l->c.comings, &cut);
+	job->told = !job->quiet && comings_log2(l->c.comings, f->path) != 0;
 }
 
 /* The record tells the rest. A file that is still followed has changed since it was read. */

@@ -19,6 +19,7 @@ enum {
 	SERVED_AFTER_MS = 20000,
 	IDLE_MS = 120000, /* nothing more is known of the file: its writer waits, or it is gone */
 	TICK_MS = 5000,
+	SHARED_MIN = 64 << 20,             /* bytes of a file that grows, before several receivers are told of it */
 	FILES_HELD = 2 * COMING_FILES_MAX, /* with those that have ended */
 };
 
@@ -289,11 +290,28 @@ static bool continues(const struct told_file *f, const struct blocklist *list)
 	                        memcmp(list->b[f->told - 1].hash, f->last.hash, sizeof(f->last.hash)) == 0);
 }
 
+/* What several receivers share of a run, and what is on its way to them, has to be shared again when the record replaces
+ * the run. So several are told only of files that have long been growing. */
+static bool waits_for_record(const struct comings *s, const struct told_file *f, const struct comings_cut *cut)
+{
+	int64_t bytes = 0;
+
+	if (s->c.listeners == NULL || s->c.listeners(s->c.arg) < 2)
+		return false;
+	if (!cut->growing)
+		return true;
+	for (uint32_t i = 0; f == NULL && i < cut->list->n && bytes < SHARED_MIN; i++)
+		bytes += cut->list->b[i].len;
+	return f == NULL && bytes < SHARED_MIN;
+}
+
 bool comings_cut(struct comings *s, const struct comings_cut *cut)
 {
 	struct told_file *f = file_find(s, cut->path);
 	uint32_t n;
 
+	if (waits_for_record(s, f, cut))
+		return true;
 	if (f == NULL && !cut->known)
 		f = file_new(s, cut);
 	if (f == NULL)

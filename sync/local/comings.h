@@ -25,6 +25,8 @@ struct comings_config {
 	struct workers *workers;
 	/* Tell all peers. Lent. */
 	void (*tell)(void *arg, const struct coming *said);
+	/* How many peers would be told. NULL: one. */
+	size_t (*listeners)(void *arg);
 	void *arg;
 };
 

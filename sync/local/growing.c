@@ -222,9 +222,10 @@ static void grown_tell(struct local *l, struct grown *e, const struct slice_job 
 		                   .growing = true,
 		                   .known = e->told };
 
-	e->told = true;
 	if (!comings_cut(l->c.comings, &cut))
 		grown_quiet(l, e);
+	else
+		e->told = comings_log2(l->c.comings, e->path) != 0;
 }
 
 /* The first look only notes the size: a file that has its size before it is written is not followed. */

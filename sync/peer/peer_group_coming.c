@@ -25,6 +25,21 @@ static void coming_send(struct talk *t, const struct coming *said)
 	free(list);
 }
 
+static bool is_listener(const struct peer_group *g, const struct talk *t)
+{
+	return t->up && roster_may(g->config.roster, &t->session->id, RIGHT_READ);
+}
+
+size_t peer_group_listeners(const struct peer_group *g)
+{
+	const struct talk *t;
+	size_t n = 0;
+
+	DL_FOREACH2(g->talks, t, group_next)
+		n += is_listener(g, t);
+	return n;
+}
+
 /* What a reader writes stays with it. */
 void peer_group_coming(struct peer_group *g, uint64_t peer, const struct coming *said)
 {
@@ -33,8 +48,7 @@ void peer_group_coming(struct peer_group *g, uint64_t peer, const struct coming 
 	if (!rights_has(talk_own_role(g), RIGHT_WRITE))
 		return;
 	DL_FOREACH2(g->talks, t, group_next) {
-		if ((peer == 0 || t->session->peer == peer) && t->up &&
-		    roster_may(g->config.roster, &t->session->id, RIGHT_READ) &&
+		if ((peer == 0 || t->session->peer == peer) && is_listener(g, t) &&
 		    t->session->link->queued_control < LINK_CONTROL_LOW)
 			coming_send(t, said);
 	}

@@ -210,6 +210,8 @@ void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const st
 /* Tells a peer, or all (0) that may read, of blocks of a file of ours that has no record yet. Peers that are behind
  * with what was sent before are not told. */
 void peer_group_coming(struct peer_group *g, uint64_t peer, const struct coming *said);
+/* How many peers that would tell. */
+size_t peer_group_listeners(const struct peer_group *g);
 /* Asks whether the peer has this record's file and keeps it; request: the caller's number. -1 unless the peer is
  * connected and may write. */
 int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, const struct record *r);

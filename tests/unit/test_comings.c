@@ -32,6 +32,14 @@ static struct {
 	struct content last;
 } told;
 
+static size_t nlisteners;
+
+static size_t count_listeners(void *arg)
+{
+	(void)arg;
+	return nlisteners;
+}
+
 static void tell(void *arg, const struct coming *said)
 {
 	(void)arg;
@@ -55,13 +63,15 @@ static int set_up(void **state)
 	(void)state;
 	loop = loop_new();
 	workers = workers_new(loop, 2);
-	comings = comings_new(&(struct comings_config){ .loop = loop, .workers = workers, .tell = tell });
+	comings = comings_new(&(
+		struct comings_config){ .loop = loop, .workers = workers, .tell = tell, .listeners = count_listeners });
 	bytes = noise((size_t)BLOCKS * LEN, 1);
 	for (size_t i = 0; i < BLOCKS; i++) {
 		blocks[i].len = LEN;
 		sha256(blocks[i].hash, bytes + i * LEN, LEN);
 	}
 	memset(&told, 0, sizeof(told));
+	nlisteners = 1;
 	fd = mkostemp(path, O_CLOEXEC);
 	return fd < 0 || unlink(path) < 0 || fs_pwrite_all(fd, bytes, (size_t)BLOCKS * LEN, 0) < 0;
 }
@@ -145,6 +155,18 @@ static void there_are_four_at_a_time(void **state)
 	told.id = 0;
 	assert_true(cut("e", RUN, false));
 	assert_int_equal(told.runs, 5);
+}
+
+/* Each would get what is on its way to another once more. */
+static void several_receivers_wait_for_the_record(void **state)
+{
+	(void)state;
+	nlisteners = 2;
+	assert_true(cut("a", BLOCKS, false));
+	assert_int_equal(told.runs, 0);
+	nlisteners = 1;
+	assert_true(cut("a", BLOCKS, false));
+	assert_int_equal(told.runs, 2);
 }
 
 static void a_renamed_file_keeps_what_was_told(void **state)
@@ -242,6 +264,7 @@ int main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_turns_out_otherwise_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(there_are_four_at_a_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(several_receivers_wait_for_the_record, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_renamed_file_keeps_what_was_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(blocks_are_read_while_they_are_what_was_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_written_record_leaves_blocks_for_those_who_asked, set_up, tear_down),
