@@ -80,4 +80,5 @@ void maps_turn(struct get *g)
 	g->again = false;
 	g->again_ms = get_now(g) + AGAIN_MS;
 	get_again(g, GET_NO_SOURCE);
+	get_again(g, GET_SILENT);
 }

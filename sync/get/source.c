@@ -159,8 +159,10 @@ enum get_why source_reason(const struct download *d)
 
 		if (!is_up(d->g, s->peer))
 			continue;
-		if (!s->bad)
+		if (!s->bad && holders_complete(d, s))
 			return GET_SILENT;
+		if (!s->bad)
+			continue;
 		if (why != GET_NOT_NOW)
 			why = liars_has(d->liars, s->peer) ? GET_BAD_SOURCE : GET_NOT_NOW;
 	}

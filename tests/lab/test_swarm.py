@@ -39,30 +39,31 @@ def got(host):
     return host.counters()["blocks_received"]
 
 
-@pytest.mark.parametrize("receivers, size, rate", [
-    (4, 48 * MIB, "200mbit"),
-    pytest.param(4, 512 * MIB, "1gbit", marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
-    pytest.param(8, 128 * MIB, "200mbit", marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
+@pytest.mark.parametrize("receivers, size, rate, most", [
+    # What is under way when the record replaces the blocks that came before it weighs more in a small file.
+    (4, 48 * MIB, "200mbit", 1.35),
+    pytest.param(4, 512 * MIB, "1gbit", 1.2, marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
+    pytest.param(8, 128 * MIB, "200mbit", 1.2, marks=[pytest.mark.slow, pytest.mark.seconds(300)]),
 ])
-def test_the_source_sends_little_more_than_one_copy(lab, receivers, size, rate):
+def test_the_source_sends_little_more_than_one_copy(lab, receivers, size, rate, most):
     source, *others = stand(lab, receivers, rate)
     before = source.tx()
     noise = drop(source, size)
     whole(others, noise)
     copies = (source.tx() - before) / size
-    assert 1.0 <= copies <= 1.2, "the source sent %.2f copies" % copies
+    assert 1.0 <= copies <= most, "the source sent %.2f copies" % copies
 
 
 def test_the_source_dies_when_every_block_exists_somewhere(lab):
-    """It is killed when it has sent a copy and more, and the others' uplinks are too slow for any to have all: they complete from one
-    another."""
+    """It is killed when it has sent every block and some again, while the others' uplinks are too slow for any to have all: they complete
+    from one another."""
     size = 24 * MIB
     source, *others = stand(lab, 4, "100mbit")
     for host in others:
         host.run("tc", "qdisc", "replace", "dev", "e0", "root", "tbf", "rate", "16mbit", "burst", "128kb", "latency", "100ms")
     before = source.tx()
     noise = drop(source, size)
-    netlab.until("more than a copy is out", lambda: source.tx() - before > 1.15 * size, 60)
+    netlab.until("all is out", lambda: source.tx() - before > 1.6 * size, 60)
     source.daemon.kill9()
     assert not any(os.path.exists(os.path.join(host.share, "big")) for host in others), "one was too quick for the test"
     whole(others, noise)
