@@ -31,6 +31,8 @@ void spread_map_out(struct talk *t, const struct swarm_map *map)
 {
 	struct msg_map m = { .channel = (uint32_t)t->my_channel, .map = *map };
 	size_t n;
+
+	m.map.wireless = t->session->link->wireless;
 	uint8_t *body = msg_map_encode(&m, &n);
 
 	session_send(t->session, FRAME_MAP, body, n);
