@@ -60,7 +60,7 @@ def test_the_source_dies_when_every_block_exists_somewhere(lab):
     size = 24 * MIB
     source, *others = stand(lab, 4, "100mbit")
     for host in others:
-        host.run("tc", "qdisc", "replace", "dev", "e0", "root", "tbf", "rate", "16mbit", "burst", "128kb", "latency", "100ms")
+        host.run("tc", "qdisc", "replace", "dev", "e0", "root", "tbf", "rate", "8mbit", "burst", "128kb", "latency", "100ms")
     before = source.tx()
     noise = drop(source, size)
     netlab.until("all is out", lambda: source.tx() - before > 1.6 * size, 60)
