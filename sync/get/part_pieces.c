@@ -1,4 +1,5 @@
-/* The pieces of a part: verified and written, copied from local files, verified again. See part.h and part_internal.h. */
+/* The pieces of a part: verified and written, copied from local files, verified again. See part.h and
+ * part_internal.h. */
 #include "sync/get/part_internal.h"
 
 #include <errno.h>
