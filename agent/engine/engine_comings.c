@@ -1,4 +1,4 @@
-/* Files of ours that have no record yet (sync/local/comings.h): what is told of them goes to the group's connections. */
+/* Files of ours that have no record yet (sync/local/comings.h): what is told of them goes to the connections. */
 #include "agent/engine/engine_internal.h"
 
 static void coming_tell(void *arg, const struct coming *said)

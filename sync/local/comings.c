@@ -1,18 +1,15 @@
 /* What was told of files that have no record yet, and their blocks: see comings.h. */
-#include "sync/local/comings.h"
+#include "sync/local/comings_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/sha256.h"
-#include "sync/share/seen.h"
 
 enum {
 	/* After a file's record was written, receivers still wait for blocks that they asked for before. */
@@ -21,52 +18,6 @@ enum {
 	TICK_MS = 5000,
 	SHARED_MIN = 64 << 20,             /* bytes of a file that grows, before several receivers are told of it */
 	FILES_HELD = 2 * COMING_FILES_MAX, /* with those that have ended */
-};
-
-/* One run that was told. */
-struct told_run {
-	struct told_file *file;
-	int64_t base;
-	struct content c;
-	struct blocklist list; /* owned */
-	int64_t *at;           /* of each block in the run; owned */
-	struct fs_stat st;     /* of the file when it was read */
-	bool named;            /* in comings.runs: another of the same content may be there */
-	struct told_run *next;
-	UT_hash_handle hh; /* in comings.runs, by c.root */
-};
-
-struct told_file {
-	uint64_t id;
-	char *path; /* owned; where it is now */
-	char *as;   /* owned; the path that was told */
-	int fd;     /* owned */
-	uint8_t log2;
-	bool growing;
-	bool written;          /* its record is */
-	int64_t touched_ms;    /* when more of it was known, or its record was written */
-	uint32_t told;         /* blocks of the file that are in runs */
-	int64_t end;           /* where they end */
-	struct block last;     /* the last of them */
-	struct told_run *runs; /* in file order */
-	struct told_run *last_run;
-	struct told_file *prev, *next; /* in comings.files, oldest first */
-};
-
-struct comings_counters {
-	int64_t files;
-	int64_t bytes_told;   /* of all runs */
-	int64_t bytes_served; /* of blocks that were read for peers */
-	int64_t bytes_wrong;  /* of runs of files that were something else in the end */
-};
-
-struct comings {
-	struct comings_config c;
-	struct told_file *files;
-	struct told_run *runs; /* by root */
-	size_t nfiles;
-	struct loop_timer *timer; /* runs while there are files */
-	struct comings_counters counters;
 };
 
 /* --- files --- */
@@ -108,8 +59,7 @@ static void file_end(struct comings *s, struct told_file *f)
 	file_drop(s, f);
 }
 
-/* It was changed under what was told of it. */
-static void file_wrong(struct comings *s, struct told_file *f)
+void comings_wrong(struct comings *s, struct told_file *f)
 {
 	s->counters.bytes_wrong += f->written ? 0 : f->end;
 	file_end(s, f);
@@ -124,7 +74,7 @@ static void comings_tick(void *arg)
 	DL_FOREACH_SAFE(s->files, f, next) {
 		if (now - f->touched_ms < (f->written ? SERVED_AFTER_MS : IDLE_MS))
 			continue;
-		file_wrong(s, f);
+		comings_wrong(s, f);
 	}
 	if (s->files == NULL)
 		loop_timer_stop(s->timer);
@@ -189,7 +139,7 @@ void comings_end(struct comings *s, const char *path, bool written)
 		f->written = true;
 		f->touched_ms = loop_now_ms(s->c.loop);
 	} else if (f != NULL) {
-		file_wrong(s, f);
+		comings_wrong(s, f);
 	}
 }
 
@@ -290,8 +240,8 @@ static bool continues(const struct told_file *f, const struct blocklist *list)
 	                        memcmp(list->b[f->told - 1].hash, f->last.hash, sizeof(f->last.hash)) == 0);
 }
 
-/* What several receivers share of a run, and what is on its way to them, has to be shared again when the record replaces
- * the run. So several are told only of files that have long been growing. */
+/* What several receivers share of a run, and what is on its way to them, has to be shared again when the record
+ * replaces the run. So several are told only of files that have long been growing. */
 static bool waits_for_record(const struct comings *s, const struct told_file *f, const struct comings_cut *cut)
 {
 	int64_t bytes = 0;
@@ -322,7 +272,7 @@ bool comings_cut(struct comings *s, const struct comings_cut *cut)
 	if (cut->list->n < f->told)
 		return true;
 	if (!continues(f, cut->list)) {
-		file_wrong(s, f);
+		comings_wrong(s, f);
 		return false;
 	}
 	while ((n = next_run(f, cut->list)) > 0)
@@ -343,137 +293,6 @@ void comings_each(const struct comings *s, void (*fn)(void *arg, const struct co
 				fn(arg, &said);
 		}
 	}
-}
-
-/* --- blocks for peers --- */
-
-struct told_reading {
-	struct content_reading reading;
-	struct comings *comings; /* the loop's */
-	uint64_t id;             /* of the file */
-	struct block_want want;
-	int64_t at; /* of the block in the file */
-	int fd;     /* a duplicate */
-	struct fs_stat st;
-	bool growing;
-	bool wrong; /* found by the worker: the file has other bytes there */
-	bool read;
-};
-
-static enum content_state told_stat(void *arg, const struct content *c)
-{
-	const struct comings *s = arg;
-	struct told_run *run;
-
-	HASH_FIND(hh, s->runs, c->root, sizeof(c->root), run);
-	return run != NULL && content_equal(&run->c, c) ? CONTENT_PRESENT : CONTENT_ABSENT;
-}
-
-static int told_list(void *arg, const struct content *c, uint32_t first, uint32_t most, struct blocklist *list)
-{
-	const struct comings *s = arg;
-	struct told_run *run;
-
-	HASH_FIND(hh, s->runs, c->root, sizeof(c->root), run);
-	if (run == NULL || !content_equal(&run->c, c))
-		return 0;
-	*list = blocklist_part(&run->list, first, most);
-	return list->n > 0;
-}
-
-/* Only what was told is read: a peer chooses a block of ours, never a place in the file. */
-static const struct block *told_block(const struct told_run *run, const struct block_want *want)
-{
-	uint32_t low = 0, high = run->list.n;
-
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (run->at[middle] <= want->offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return run->at[low] == want->offset && run->list.b[low].len == want->len ? &run->list.b[low] : NULL;
-}
-
-static struct content_reading *told_open(void *arg, const struct content *c, const struct record *row,
-                                         const struct block_want *want)
-{
-	struct comings *s = arg;
-	const struct block *b = NULL;
-	struct told_reading *r;
-	struct told_run *run;
-	int fd;
-
-	HASH_FIND(hh, s->runs, c->root, sizeof(c->root), run);
-	if (row == NULL && run != NULL && content_equal(&run->c, c))
-		b = told_block(run, want);
-	fd = b != NULL ? fcntl(run->file->fd, F_DUPFD_CLOEXEC, 0) : -1;
-	if (fd < 0)
-		return NULL;
-	r = MEM_NEW(struct told_reading);
-	r->reading.warm = true; /* or the hashing of the rest, which is far ahead of any link, would hold it up */
-	r->comings = s;
-	r->id = run->file->id;
-	r->want = *want;
-	memcpy(r->want.hash, b->hash, sizeof(r->want.hash));
-	r->at = run->base + want->offset;
-	r->fd = fd;
-	r->st = run->st;
-	r->growing = run->file->growing;
-	return &r->reading;
-}
-
-/* Worker. The stat comes after the read, so that a write in between is noticed. A file that grows has other times than
- * when its blocks were cut, and two writes may have the same: then only the hash tells. */
-static int told_read(struct content_reading *reading, uint8_t *out)
-{
-	struct told_reading *r = (struct told_reading *)reading;
-	const struct seen seen = seen_of(&r->st);
-	uint8_t hash[SHA256_SIZE];
-	struct fs_stat st;
-
-	if (fs_pread_full(r->fd, out, r->want.len, r->at) == (ssize_t)r->want.len && fs_stat_fd(r->fd, &st) == 0) {
-		r->read = !r->growing && seen_match(&seen, &st) == SEEN_SAME;
-		if (!r->read) {
-			sha256(hash, out, r->want.len);
-			r->read = memcmp(hash, r->want.hash, sizeof(hash)) == 0;
-		}
-	}
-	close(r->fd);
-	r->fd = -1;
-	r->wrong = !r->read;
-	return r->read ? 0 : -1;
-}
-
-static void told_close(struct content_reading *reading)
-{
-	struct told_reading *r = (struct told_reading *)reading;
-	struct comings *s = r->comings;
-	struct told_file *f, *next;
-
-	if (r->read)
-		s->counters.bytes_served += r->want.len;
-	DL_FOREACH_SAFE(s->files, f, next) {
-		if (r->wrong && f->id == r->id)
-			file_wrong(s, f);
-	}
-	workers_close(s->c.workers, r->fd);
-	free(r);
-}
-
-struct content_source comings_source(struct comings *s)
-{
-	static const struct content_source_ops ops = {
-		.stat = told_stat,
-		.list = told_list,
-		.open = told_open,
-		.read = told_read,
-		.close = told_close,
-	};
-
-	return (struct content_source){ .ops = &ops, .arg = s };
 }
 
 /* --- life --- */
