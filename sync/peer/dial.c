@@ -34,7 +34,6 @@ enum {
 	STRANGER_PENDING_MAX = 8, /* at addresses of agents that are not members as far as we know */
 	DOUBTED_PER_S = 16,       /* attempts at unproven addresses */
 	DOUBTED_AT_ONCE = 128,
-	KNOWN_MAX = 8,      /* addresses of one agent that others are told */
 	SPREAD_AT_ONCE = 8, /* new addresses of one agent that are passed on together, */
 	SPREAD_MS = 5000,   /* and one more each */
 	NAMED_MS = 90000,   /* discovery names the addresses of the settings every 30 s */
@@ -327,31 +326,12 @@ void dial_told(struct peers *p, const struct agent_id *id, const struct sockaddr
 
 void dial_known(struct peers *p, const struct agent_id *id, dial_known_fn *fn, void *arg)
 {
-	const struct dial_agent *a = dial_book_agent(&p->dialler->book, id);
-	const struct dial *d;
-	size_t n = 0;
-
-	if (!a)
-		return;
-	DL_FOREACH2(a->dials, d, agent_next)
-		if (d->kind != DIAL_HEARD && n++ < KNOWN_MAX)
-			fn(arg, id, &d->addr, d->teller);
+	dial_book_known(&p->dialler->book, id, fn, arg);
 }
 
 void dial_spread(struct peers *p, dial_known_fn *fn, void *arg)
 {
-	struct dial_book *b = &p->dialler->book;
-	struct dial *d;
-
-	for (int kind = 0; kind < DIAL_KINDS && b->untold > 0; kind++) {
-		DL_FOREACH(b->lists[kind], d) {
-			if (!d->untold)
-				continue;
-			dial_book_set_untold(b, d, false);
-			if (d->agent)
-				fn(arg, &d->agent->id, &d->addr, d->teller);
-		}
-	}
+	dial_book_spread(&p->dialler->book, fn, arg);
 }
 
 /* --- how it went --- */

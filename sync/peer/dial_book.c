@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "sync/peer/dial_internal.h"
 
+enum { KNOWN_MAX = 8 }; /* addresses of one agent that others are told */
+
 /* How many addresses are remembered: of all agents, and of one. */
 static const size_t most[DIAL_KINDS] = { [DIAL_PROVEN] = 1024, [DIAL_TOLD] = 4096, [DIAL_HEARD] = 512 };
 static const size_t most_of_one[DIAL_KINDS] = { [DIAL_PROVEN] = 16, [DIAL_TOLD] = 16, [DIAL_HEARD] = 8 };
@@ -197,6 +199,34 @@ void dial_book_renew(struct dial_book *b, struct dial *d, enum dial_kind kind, c
 	set_kind(b, d, kind);
 	if (moves)
 		join_agent(b, d, id);
+}
+
+void dial_book_known(struct dial_book *b, const struct agent_id *id, dial_known_fn *fn, void *arg)
+{
+	const struct dial_agent *a = dial_book_agent(b, id);
+	const struct dial *d;
+	size_t n = 0;
+
+	if (!a)
+		return;
+	DL_FOREACH2(a->dials, d, agent_next)
+		if (d->kind != DIAL_HEARD && n++ < KNOWN_MAX)
+			fn(arg, id, &d->addr, d->teller);
+}
+
+void dial_book_spread(struct dial_book *b, dial_known_fn *fn, void *arg)
+{
+	struct dial *d;
+
+	for (int kind = 0; kind < DIAL_KINDS && b->untold > 0; kind++) {
+		DL_FOREACH(b->lists[kind], d) {
+			if (!d->untold)
+				continue;
+			dial_book_set_untold(b, d, false);
+			if (d->agent)
+				fn(arg, &d->agent->id, &d->addr, d->teller);
+		}
+	}
 }
 
 void dial_book_clear(struct dial_book *b)

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "sync/group/id.h"
+#include "sync/peer/address_internal.h"
 
 enum dial_kind {
 	DIAL_PROVEN, /* a member was reached there, or the admin named it */
@@ -84,6 +85,9 @@ void dial_book_set_untold(struct dial_book *b, struct dial *d, bool untold);
 struct dial_agent *dial_book_agent(struct dial_book *b, const struct agent_id *id);
 /* d must not be pending. */
 void dial_book_forget(struct dial_book *b, struct dial *d);
+/* See dial_known() and dial_spread(). */
+void dial_book_known(struct dial_book *b, const struct agent_id *id, dial_known_fn *fn, void *arg);
+void dial_book_spread(struct dial_book *b, dial_known_fn *fn, void *arg);
 void dial_book_clear(struct dial_book *b);
 
 #endif
