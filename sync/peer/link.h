@@ -42,7 +42,7 @@ struct link_ops {
 	            size_t body_n);
 	void (*close)(struct link *l);
 	void *(*take)(struct link *l);
-	/* bulk_low is set: the kernel is to take less ahead where little may wait. NULL: there is no kernel. */
+	/* bulk_low has changed: `drained` follows it, and the kernel takes less ahead where little may wait. */
 	void (*room)(struct link *l);
 	/* events and arg are set: begin to deliver, from the next turn on. NULL: nothing to begin. */
 	void (*listen)(struct link *l);

@@ -249,6 +249,8 @@ static void tls_link_room(struct link *link)
 	int most = TLS_NOT_SENT, least = TLS_NOT_SENT / 4;
 	int ahead = link->bulk_low / 4 < (size_t)most ? (int)(link->bulk_low / 4) : most;
 
+	/* What waits already may be more than may wait from now on. */
+	l->bulk_high |= link->queued_bulk >= link->bulk_low;
 	ahead = ahead > least ? ahead : least;
 	if (ahead != l->not_sent)
 		setsockopt(l->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &ahead, sizeof(ahead));

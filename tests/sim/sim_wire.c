@@ -332,7 +332,13 @@ static void end_close(struct link *link)
 	cut_off(e, SIZE_MAX);
 }
 
+static void end_room(struct link *link)
+{
+	((struct end *)link)->bulk_high |= link->queued_bulk >= link->bulk_low;
+}
+
 static const struct link_ops end_ops = {
+	.room = end_room,
 	.send = end_send,
 	.close = end_close,
 	.take = end_take,
