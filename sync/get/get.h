@@ -166,8 +166,8 @@ bool get_has_coming(const struct get *g);
 uint32_t get_request_number(void);
 /* Whether a request of ours with this number is open at the peer. */
 bool get_expects(struct get *g, uint64_t peer, uint32_t request);
-/* Finds a verified block of a download of SWARM_BLOCKS_MIN blocks or more that is under way. 1: it is in the part *fd (get's own: duplicate it for a
- * worker) at its offset; 0: no part has it. */
+/* Finds a verified block of a download of SWARM_BLOCKS_MIN blocks or more that is under way. 1: it is in the part *fd
+ * (get's own: duplicate it for a worker) at its offset; 0: no part has it. */
 int get_partial(struct get *g, const struct content *c, int64_t offset, uint32_t len, int *fd);
 /* The parts as a source of contents; valid as long as g. */
 struct content_source part_source(struct get *g);

@@ -9,7 +9,7 @@
 
 enum {
 	SLOW_AGAIN_MS = 10000,
-	HOPE_MS = 5000, /* so long after a block came members that have nothing for us yet are waited for */
+	HOPE_MS = 5000, /* after a block came: how long a download waits for members that have nothing for us yet */
 };
 
 struct get_source *source_find(struct download *d, uint64_t peer)

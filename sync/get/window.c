@@ -47,7 +47,7 @@ static bool is_alone(const struct download *d)
 	return !d->swarms || d->g->nup <= 1 || get_now(d->g) - d->begun_ms >= ALONE_MS;
 }
 
-/* The input for the choice of what is asked for, but for the source. */
+/* The input for the choice of what is asked for, except the source. */
 struct fill {
 	bool alone;
 	size_t complete; /* sources that have all */

@@ -85,7 +85,7 @@ struct install_item {
 	char temp[40];       /* name of the new thing in parts/; "" when none */
 	bool staged;         /* in the batch's folder there */
 	bool verified;       /* bytes have the content's hash */
-	bool placed;         /* it is at its path, and will be looked at once more at the end */
+	bool placed;         /* it is at its path; the job checks it once more at the end */
 	struct fs_stat made; /* of the new thing */
 };
 

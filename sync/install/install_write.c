@@ -53,7 +53,7 @@ static int sync_file(struct install_job *job, int fd)
 	return 0;
 }
 
-/* The file has its mode already, as a rule: it was created with it. */
+/* The file usually has its mode already: it was created with it. */
 static int give_new_meta(struct install_job *job, struct install_item *item, int fd)
 {
 	const struct record *want = item->want;

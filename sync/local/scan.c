@@ -181,7 +181,7 @@ static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce
 	job->n++;
 }
 
-/* True when an installer works on the path: looked at now, it would only have to be looked at again. */
+/* True when an installer works on the path: what we saw of it now would have to be read again. */
 static bool put_off(struct local *l, struct debounce_hint *hint)
 {
 	if (!local_is_installing(l, hint->path))

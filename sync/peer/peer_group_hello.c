@@ -1,5 +1,5 @@
-/* Index hellos of a group: ours waits until it is known whether the share has files, since a member with files of its own
- * wants no bytes inside news. A peer's hello that comes before is kept until then. */
+/* Index hellos of a group: ours waits until it is known whether the share has files, since a member with files of its
+ * own wants no bytes inside news. A peer's hello that comes before is kept until then. */
 #include <string.h>
 #include <utlist.h>
 

@@ -8,12 +8,12 @@
 #include "sync/swarm/map.h"
 
 enum {
-	LOOKS = 64,          /* blocks of one rarity that are looked at */
+	LOOKS = 64,          /* blocks of one rarity that a choice examines */
 	LOOKS_ALL = 256,     /* in all, for one choice */
 	NEIGHBOURS = 8,      /* blocks that fall to one receiver together, so that it reads on at the giver ... */
-	NEIGHBOURS_OF = 512, /* ... of contents with so many blocks */
+	NEIGHBOURS_OF = 512, /* ... of contents with this many blocks */
 	AHEAD_WORDS = 16,    /* of 64 blocks: what is far behind the last block */
-	ALL_RATE_MS = 200, /* so much of what comes in may be under way: a block takes that long where links are full */
+	ALL_RATE_MS = 200,   /* of incoming bytes may be under way: a block takes that long where links are full */
 	HOLDERS_MAX = UINT8_MAX,
 };
 

@@ -1,4 +1,4 @@
-/* Who is asked for which block of a content, while several members get it: the rules of the asking side. Data in, a
+/* Which member to ask for which block of a content that several members get: the rules of the asking side. Data in, a
  * choice out; times in ms. What decides most is that little is asked of one peer at a time, so that the choice is made
  * late; then come the rarest blocks, since they are what others lack.
  *

@@ -57,7 +57,7 @@ def arrives(scene):
     def count():
         return sum(len(f) for _, _, f in os.walk(os.path.join(os.fsdecode(scene.honest.share), "new")))
     netlab.until(lambda: "%d of %d files have come" % (count(), COUNT), lambda: count() == COUNT, 60)
-    netlab.until("both trees are alike", lambda: not trees.differences(trees.picture(scene.victim.share), trees.picture(scene.honest.share)), 10)
+    netlab.until("both trees are identical", lambda: not trees.differences(trees.picture(scene.victim.share), trees.picture(scene.honest.share)), 10)
 
 
 def carried(scene, bring):

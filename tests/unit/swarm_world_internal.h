@@ -82,7 +82,7 @@ struct swarm_state {
 
 extern struct swarm_state sw;
 
-/* It happens so many microseconds from now. */
+/* It happens this many microseconds from now. */
 void later(int64_t after, struct event e);
 /* The next piece goes out on a member's uplink, if that is free; its links get what they have room for. */
 void send_cell(int id);

@@ -1,4 +1,4 @@
-/* The records of one NEWS: what they have in common is sent once, whatever it is, and what no sender writes is refused. */
+/* The records of one NEWS: what they have in common is sent once, whatever it is; what no sender writes is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
