@@ -283,7 +283,8 @@ static int compare_ops(const void *pa, const void *pb)
 	return a->gone - b->gone;
 }
 
-/* What is deleted from now on with a number up to merge_upto is for the next merge. */
+/* Just after a commit: what an open transaction deletes may still be undone. What is deleted from now on with a number
+ * up to merge_upto is for the next merge. */
 static void merge_begin(struct index *index)
 {
 	struct index_digests *d = index->digests;
@@ -339,8 +340,6 @@ int index_digests_merge(struct index *index)
 
 	if (freshen(index) < 0)
 		return -1;
-	if (d->merge == NULL && is_many(index))
-		merge_begin(index);
 	if (d->merge == NULL)
 		return 0;
 	for (; d->merged < d->nmerge && left > 0; left--)
@@ -349,14 +348,9 @@ int index_digests_merge(struct index *index)
 	return d->merged == d->nmerge ? merge_end(index) : 0;
 }
 
-void index_digests_committed(struct index *index)
+/* All that was begun is in the table. */
+static void merge_over(struct index_digests *d)
 {
-	struct index_digests *d = index->digests;
-
-	d->gone_committed = d->ngone;
-	d->merged_committed = d->merged;
-	if (d->merge == NULL || d->merged < d->nmerge)
-		return;
 	for (size_t i = 0; i < d->nmerge; i++) {
 		uint32_t slot = digest_slot(d, d->merge[i].seq);
 
@@ -368,4 +362,16 @@ void index_digests_committed(struct index *index)
 	d->upto = d->merge_upto;
 	if (d->live == 0)
 		digests_clear(d);
+}
+
+void index_digests_committed(struct index *index)
+{
+	struct index_digests *d = index->digests;
+
+	d->gone_committed = d->ngone;
+	d->merged_committed = d->merged;
+	if (d->merge != NULL && d->merged == d->nmerge)
+		merge_over(d);
+	else if (d->merge == NULL && !d->stale && is_many(index))
+		merge_begin(index);
 }

@@ -1,9 +1,11 @@
 /* Proves that rows are found by their content whether the table of digests has them or memory, while they go from one
  * into the other, after they changed and went, in the next run, and after a transaction that was undone. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -177,6 +179,46 @@ static void a_killed_run_loses_none(void **state)
 	assert_all_are_found();
 }
 
+/* The disk takes nothing when the transaction is committed. */
+static void commit_fails(void)
+{
+	struct rlimit was, none;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(index_commit(ix), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(index_commit(ix), 0);
+}
+
+/* Whatever a merge begins with is committed: each turn undoes the deletion of the same rows, and one of them makes the
+ * changes so many that they are merged. */
+static void an_undone_deletion_stays_undone(void **state)
+{
+	enum { UNDONE = 200, EACH = 150 };
+
+	(void)state;
+	srand(5);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	put_some(0, PATHS);
+	for (int from = UNDONE, turn = 0; turn < 100; turn++, from += EACH) {
+		if (from + EACH > PATHS)
+			from = UNDONE;
+		for (int i = 0; i < UNDONE; i++)
+			put_deleted(path_of(i));
+		commit_fails();
+		for (int i = from; i < from + EACH; i++) {
+			now[i] = any_content();
+			put(path_of(i), now[i]);
+		}
+		assert_int_equal(index_commit(ix), 0);
+	}
+	assert_all_are_found();
+	reopen();
+	assert_all_are_found();
+}
+
 static int clean_setup(void **state)
 {
 	memset(now, 0, sizeof(now));
@@ -189,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rows_are_found_wherever_their_digests_are, clean_setup, teardown),
 		cmocka_unit_test_setup_teardown(what_went_is_taken_out_of_the_table, clean_setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_run_loses_none, clean_setup, teardown),
+		cmocka_unit_test_setup_teardown(an_undone_deletion_stays_undone, clean_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
