@@ -206,6 +206,12 @@ def memory_of(pid):
     return tuple(int(m.group(1)) << 10 if m else 0 for m in found)
 
 
+def peak_of(pid):
+    """The most resident bytes that a process ever had."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", f.read(), re.M).group(1)) << 10
+
+
 class MemoryPeak:
     """The most memory the tool's processes had together on each host, looked at every 20 ms by a thread."""
 

@@ -57,6 +57,14 @@ def missing(name):
     return [p for p in peers.tool(name).needs if shutil.which(p) is None]
 
 
+def peaks(stand):
+    """The most memory that an agent ever had on either host, for a scenario that does not look itself."""
+    found = {}
+    for host in (stand.a, stand.b) if stand.peer.watches else ():
+        found["peak_" + host.name] = sum(map(ground.peak_of, stand.peer.pids(host)))
+    return found
+
+
 def measure(name, peer, scale, repeat):
     """{"runs": [...], "median": {...}} or {"error": text} of one tool in one scenario."""
     what, runs = scenario(name), []
@@ -64,7 +72,8 @@ def measure(name, peer, scale, repeat):
         progress("%s: %s%s" % (name, peer, " (%d)" % (turn + 1) if repeat > 1 else ""))
         try:
             with ground.Stand(peer) as stand:
-                runs.append(what.run(stand, what.SIZES[scale]))
+                run = what.run(stand, what.SIZES[scale])
+                runs.append(dict(peaks(stand), **run))
         except (ground.netlab.LabError, OSError, subprocess.SubprocessError) as e:
             if os.environ.get("LANYARD_BENCH_LOGS"):
                 traceback.print_exc()

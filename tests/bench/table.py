@@ -6,6 +6,7 @@ from scenarios import scenario
 
 OURS = "lanyard"
 NOISY = 0.3
+PEAKS = (("peak_a", "peak memory, sender", "bytes"), ("peak_b", "peak memory, receiver", "bytes"))
 
 
 def print_scenario(name, scale, peers, by_peer):
@@ -14,7 +15,7 @@ def print_scenario(name, scale, peers, by_peer):
     shown = [p for p in peers if p in by_peer]
     print("\n%s" % (what.TITLE % size))
     lines = [[""] + shown]
-    for key, label, unit in what.ROWS:
+    for key, label, unit in what.ROWS + tuple(row for row in PEAKS if row not in what.ROWS):
         ours = by_peer.get(OURS, {}).get("median", {}).get(key)
         cells = [cell(p, by_peer[p].get("median", {}).get(key), ours, unit) for p in shown]
         if any(c != "-" for c in cells):
