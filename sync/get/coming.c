@@ -271,12 +271,35 @@ static void drain_pump(struct get_coming *c)
 	}
 }
 
+/* What is written of them from now on would fill the disk again, to be dropped again. */
+static void drop_for_space(struct get *g)
+{
+	struct get_coming *c;
+
+	DL_FOREACH2(g->comings, c, following) {
+		if (c->state != COMING_OPENING && c->state != COMING_OPEN)
+			continue;
+		g->coming_refused[g->ncoming_refused++ % COMING_PARTS_MAX] =
+			(struct coming_refused){ .peer = c->peer, .id = c->id };
+	}
+	coming_drop_all(g);
+}
+
+static bool is_refused(const struct get *g, uint64_t peer, uint64_t id)
+{
+	for (uint32_t i = 0; i < g->ncoming_refused && i < COMING_PARTS_MAX; i++) {
+		if (g->coming_refused[i].peer == peer && g->coming_refused[i].id == id)
+			return true;
+	}
+	return false;
+}
+
 void coming_pump(struct get *g)
 {
 	struct get_coming *c, *next;
 
 	if (g->coming_full)
-		coming_drop_all(g);
+		drop_for_space(g);
 	g->coming_full = false;
 	DL_FOREACH_SAFE2(g->comings, c, next, following)
 	{
@@ -431,7 +454,7 @@ bool get_take_coming(struct get *g, uint64_t peer, const struct coming *said)
 	if (c != NULL && (strcmp(c->path, said->path) != 0 || said->base < c->end))
 		return false;
 	if (content.size > COMING_BYTES_MAX - g->coming_bytes || content.nblocks > COMING_LIST_MAX - g->coming_blocks ||
-	    (c == NULL && !may_begin(g, peer)))
+	    (c == NULL && (is_refused(g, peer, said->id) || !may_begin(g, peer))))
 		return true;
 	if (c == NULL)
 		c = coming_new(g, peer, said);

@@ -247,7 +247,12 @@ struct get {
 	uint64_t last_coming;   /* names coming parts */
 	uint32_t coming_blocks; /* of all runs */
 	int64_t coming_bytes;   /* of all runs */
-	bool coming_full;       /* the disk was full: all coming parts are dropped in the next turn */
+	bool coming_full;       /* the disk was full: all coming parts are dropped in the next turn ... */
+	/* ... and nothing more is taken of these files before their records; the oldest is forgotten */
+	struct coming_refused {
+		uint64_t peer, id;
+	} coming_refused[COMING_PARTS_MAX];
+	uint32_t ncoming_refused; /* ever */
 
 	struct get_counters counters;
 };

@@ -175,3 +175,31 @@ def test_a_file_that_is_too_large_leaves_the_index_its_room():
         run("mount", "-o", "remount,size=64m", stand.disk)
         until(lambda: "in sync: %s" % victim.status(), lambda: victim.waiting(5).wait(20) == 0, 60)
         assert trees.digest(victim.path("large")) == trees.digest(peer.path("large"))
+
+
+def fetch_numbers(agent):
+    return {n["name"]: n["value"] for n in agent.cli("debug", "dump")["groups"][0]["numbers"] if n["part"] == "fetch"}
+
+
+def test_a_file_that_does_not_fit_is_taken_once_while_it_is_written():
+    """Its blocks come before its record, until the disk is full. They are dropped, and what else is written of it does not
+    come at all: it would fill the disk over and over."""
+    with FullStand("both") as stand:
+        victim, peer, rng = stand.victim, stand.peer, random.Random(SEED)
+        with open(peer.path("large"), "wb", buffering=0) as f:
+            for number in range(160):
+                f.write(rng.randbytes(MIB))
+                time.sleep(0.01)  # its pace, as of a copy over a network
+                if number % 20 == 0:
+                    with open(peer.path("small-%d" % number), "wb") as small:
+                        small.write(b"%d" % number)
+        problem = until(lambda: "a problem: %s" % victim.status(), lambda: victim.status()["problems"], 60)[0]
+        assert problem["path"] == "large", problem
+        until("what is small is here", lambda: os.path.exists(victim.path("small-140")))
+        dropped, received = fetch_numbers(victim)["coming_dropped_bytes"], victim.status()["counters"]["bytes_received"]
+        print("%.1f MiB dropped, %.1f received" % (dropped / MIB, received / MIB))
+        assert dropped > 0, "nothing came before the record"
+        assert received < 24 * MIB, "what did not fit came again"
+        until(lambda: "left: %s" % os.listdir(victim.path(".lanyard", "parts")),
+              lambda: not [n for n in os.listdir(victim.path(".lanyard", "parts")) if n.endswith(".coming")])
+        assert "cannot write" not in victim.tail(1000), victim.tail(1000)
