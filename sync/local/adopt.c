@@ -100,6 +100,8 @@ int adopt_write(struct local *l, struct record *r, const struct blocklist *block
 	}
 	if (index_is_reader(l->c.index))
 		return write_own(l, r);
+	if (!r->deleted && own_share_folders(l, r->path) < 0)
+		return -1;
 	return index_put_change(l->c.index, r, blocks, l->c.short_id);
 }
 

@@ -240,6 +240,9 @@ enum own_absent own_absent(struct local *l, const struct record *row);
  * -1 after a failure of the index, which has been dealt with. */
 int own_forget(struct local *l, const char *path);
 int own_set_aside(struct local *l, const char *path);
+/* A member's change is at the path, and is shared: so are the folders that it is in, although some may still be set
+ * aside from when it was a reader. 0, -1 as index_put(). */
+int own_share_folders(struct local *l, const char *path);
 /* Whether what a check found at a path that is a reader's own may be what the group has there by now. */
 bool own_may_end(struct local *l, const struct check *k);
 /* r, what is on disk at a path that is its user's own, is written as the group's record if a reader's own has become

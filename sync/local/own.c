@@ -1,8 +1,11 @@
 /* What a path's row stands for. A path that is unshared or set aside is its user's own: nothing is judged there. And a
  * row is not always what its user last saw here: where a drop has begun, where the row knows nothing, or where the
  * index is not of this disk's time, a difference is something found, not a change of the row. */
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "base/mem.h"
 #include "sync/local/local_internal.h"
 #include "sync/plan/choose.h"
 
@@ -79,6 +82,32 @@ int own_set_aside(struct local *l, const char *path)
 		return 0;
 	local_unwritten(l);
 	return -1;
+}
+
+/* The check makes a row of it: a change of nothing, since what its row knew is not what its user saw when he made the
+ * folder. */
+static int share_folder(struct local *l, const char *path)
+{
+	if (index_bring_back(l->c.index, path, NULL) < 0)
+		return -1;
+	local_check_again(l, path);
+	return 0;
+}
+
+int own_share_folders(struct local *l, const char *path)
+{
+	char *parent = mem_strdup(path), *slash;
+	enum aside_reason why;
+	int rc = 0;
+
+	while (rc >= 0 && index_aside_count(l->c.index, ASIDE_READER) > 0 && (slash = strrchr(parent, '/')) != NULL) {
+		*slash = '\0';
+		rc = index_aside_get(l->c.index, parent, &why, NULL);
+		if (rc > 0 && why == ASIDE_READER)
+			rc = share_folder(l, parent);
+	}
+	free(parent);
+	return rc < 0 ? -1 : 0;
 }
 
 /* What the group has at a path that is a reader's own: 1 and *winner, 0, -1 after a failure. */
