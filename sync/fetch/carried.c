@@ -15,8 +15,8 @@ enum {
 	PATIENCE_MAX_MS = 8000,
 	HEAD_MAX_MS = 15000, /* one file waits no longer than this, whatever else its carrier brings */
 	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait */
-	EARLY_MAX = 4 << 20, /* bytes that came before their record, and so long: */
-	EARLY_MS = 4000,
+	EARLY_MAX = 4 << 20, /* memory for contents that came before their record, */
+	EARLY_MS = 4000,     /* and for how long */
 };
 
 /* A content that came before its record did. */
@@ -30,11 +30,17 @@ struct early {
 	UT_hash_handle hh;
 };
 
+/* Memory that it takes: a peer may bring many contents of a byte each. */
+static size_t early_cost(const struct early *e)
+{
+	return sizeof(*e) + e->n;
+}
+
 static void early_drop(struct fetch *f, struct early *e)
 {
 	HASH_DEL(f->early, e);
 	DL_DELETE(f->early_list, e);
-	f->early_bytes -= e->n;
+	f->early_bytes -= early_cost(e);
 	free(e->bytes);
 	free(e);
 }
@@ -62,7 +68,7 @@ void carried_early(struct fetch *f, uint64_t peer, const uint8_t root[32], const
 	e->came_ms = fetch_now(f);
 	HASH_ADD(hh, f->early, root, sizeof(e->root), e);
 	DL_APPEND(f->early_list, e);
-	f->early_bytes += n;
+	f->early_bytes += early_cost(e);
 	(void)carried_early_expire(f, false);
 	fetch_wake(f);
 }

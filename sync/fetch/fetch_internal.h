@@ -224,7 +224,7 @@ struct fetch {
 	struct ticket *awaited;   /* AWAIT_CARRIER tickets, by root */
 	struct early *early;      /* contents that came before their record (hash, by root) ... */
 	struct early *early_list; /* ... the oldest first */
-	size_t early_bytes;
+	size_t early_bytes;       /* memory that they take */
 	size_t unstored_bytes;
 	bool record_came;       /* a record came in this turn */
 	int64_t last_record_ms; /* the end of the last turn in which one did */

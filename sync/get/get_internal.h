@@ -18,8 +18,8 @@
 enum {
 	RATE_SAMPLES = 5,
 	NO_BLOCK = SWARM_NONE,
-	LEAF_BLOCK = SWARM_NONE - 1, /* of a request: the leaves of a block, or their digests */
-	ANY_BLOCK = SWARM_NONE - 2,  /* of a request: whichever the peer chooses */
+	LEAF_BLOCK = UINT32_MAX - 1, /* of a request: the leaves of a block, or their digests */
+	ANY_BLOCK = UINT32_MAX - 2,  /* of a request: whichever the peer chooses */
 	ARRIVING_MIN = 4096,         /* more bytes than pings make within REQUEST_TIMEOUT_MS: an answer is under way */
 	REQUEST_TIMEOUT_MS = 30000,  /* without any answer from that peer */
 	TICK_MS = 1000,

@@ -29,12 +29,10 @@ bool get_take_map(struct get *g, uint64_t peer, const struct swarm_map *map)
 	if (k == NULL || !p->up)
 		return !bad;
 	d = holders_of(g, &map->content);
-	if (d == NULL || d->parked) {
-		if (k->count > 0)
-			try_again(g);
-		if (d == NULL)
-			return true;
-	}
+	if ((d == NULL || d->parked) && k->count > 0)
+		try_again(g);
+	if (d == NULL)
+		return true;
 	s = source_of(d, peer);
 	s->bad = liars_has(d->liars, peer);
 	holders_bind(d, s, k);
