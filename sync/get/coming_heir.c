@@ -22,6 +22,18 @@ static bool begins_alike(const struct get_coming *c, const struct blocklist *lis
 	return run != NULL && run->base == 0 && is_same_block(&run->list.b[0], &list->b[0]);
 }
 
+/* Nothing was requested for it yet, and the record's download requests all: it would bring the same bytes once more. */
+static void drop_unopened(const struct download *d)
+{
+	struct get_coming *c, *next;
+
+	DL_FOREACH_SAFE2(d->g->comings, c, next, following)
+	{
+		if (c->state == COMING_OPENING && (strcmp(c->path, d->path) == 0 || begins_alike(c, &d->list)))
+			coming_drop(c);
+	}
+}
+
 /* Of several with the path the latest is of what the record tells; the others were of a sender before it started
  * again. */
 static struct get_coming *coming_of(const struct download *d)
@@ -49,6 +61,8 @@ void coming_heir_open(struct download *d)
 	struct coming_run *run;
 
 	if (c == NULL) {
+		if (d->list.n > 1)
+			drop_unopened(d);
 		download_open(d, NULL);
 		return;
 	}

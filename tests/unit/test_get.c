@@ -623,6 +623,24 @@ static void a_part_that_is_to_be_installed_is_not_taken_over(void **state)
 	assert_part();
 }
 
+/* The first blocks of the file were announced before its record, and the record is there before their part is open. */
+static void what_comes_with_the_record_is_not_requested_twice(void **state)
+{
+	const struct coming said = { .id = 7,
+		                     .path = "file",
+		                     .state = COMING_RUN,
+		                     .blocks = { .n = BLOCKS / 2, .b = w.list.b } };
+
+	(void)state;
+	offer(1);
+	assert_true(get_take_coming(w.get, 1, &said));
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready && !get_has_coming(w.get));
+	assert_int_equal(w.blocks_of[1], BLOCKS);
+	assert_int_equal(get_counters(w.get).coming_dropped, 0);
+	assert_part();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -642,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_source_is_asked_only_for_blocks_that_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_with_the_record_is_not_requested_twice, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
