@@ -161,10 +161,25 @@ static void item_done(struct fetch *f, struct ticket *t, struct install_item *it
 	}
 }
 
+/* A carrier passes on what it was given before it has looked: the lie may be the maker's, which the carrier finds out
+ * for itself. So it is no fault, but nothing waits for the carrier for a while. */
+static void relayed_bad_bytes(struct fetch *f, struct ticket *t)
+{
+	carried_rests(f, fetch_peer_get(f, t->bytes_from));
+	if (log_allow("relayed", 5))
+		log_about(LOG_WARN, &(struct log_about){ .group = share_group(f->c.share), .file = t->want.path },
+		          "the hash does not match of bytes that another member passed on");
+}
+
 /* The bytes do not have the hash of the content: their sender is not asked again for this ticket. */
 static void item_bad_bytes(struct fetch *f, struct ticket *t)
 {
-	f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path, "sent a block whose hash does not match");
+	if (t->relayed)
+		relayed_bad_bytes(f, t);
+	else
+		f->c.ops->misbehaved(f->c.ops_arg, t->bytes_from, t->want.path,
+		                     "sent a block whose hash does not match");
+	t->relayed = false;
 	liars_add(&t->liars, t->bytes_from);
 	free(t->bytes);
 	t->bytes = NULL;

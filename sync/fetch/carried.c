@@ -159,6 +159,7 @@ void carried_bytes(struct fetch *f, struct ticket *t, uint64_t peer, const uint8
 	}
 	t->bytes = mem_dup(bytes, n);
 	t->bytes_from = peer;
+	t->relayed = true;
 	/* Bytes in memory are counted with the record that is in memory only. */
 	if (!t->unstored && index_offer_forget(f->c.index, t->want.path, t->peer) == 0) {
 		ticket_set_unstored(f, t);

@@ -104,6 +104,7 @@ struct ticket {
 	size_t cost;           /* of it in fetch.unstored_bytes */
 	uint8_t *bytes;        /* the whole content of a small file; owned */
 	uint64_t bytes_from;   /* the peer that sent bytes */
+	bool relayed;          /* ... and passed them on, unverified, for another */
 	uint64_t carrier;      /* the peer that is to bring bytes; 0: none */
 	struct ticket_also *also;
 	struct liars liars;      /* peers that sent wrong bytes for it */

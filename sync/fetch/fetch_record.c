@@ -105,6 +105,7 @@ static bool take_carried(struct fetch *f, struct ticket *t, uint64_t peer, const
 	    f->unstored_bytes >= UNSTORED_BYTES_MAX || liars_has(&t->liars, peer))
 		return false;
 	carried_bytes(f, t, peer, bytes);
+	t->relayed = false;
 	return true;
 }
 

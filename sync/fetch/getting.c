@@ -163,6 +163,7 @@ static void getting_bytes(void *arg, void *owner, uint8_t *bytes, uint64_t peer)
 
 	t->bytes = bytes;
 	t->bytes_from = peer;
+	t->relayed = false;
 	ticket_to(arg, t, TICKET_FRESH);
 }
 

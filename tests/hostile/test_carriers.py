@@ -79,10 +79,10 @@ def test_one_that_brings_nothing(scene):
 
 
 def test_one_that_brings_something_else(scene):
-    """Each lie is found before it is in place, and the third ends the connection."""
+    """Each lie is found before it is in place, and the carrier is not waited for then."""
     carrier = carried(scene, lambda foe, root, data: foe.say(wire.relay(foe.channel, [(root, data[::-1])]), patience=2))
     assert carrier.named > 50
-    netlab.until("the liar was found out", lambda: "hash does not match" in scene.honest.daemon.log(), 10)
+    netlab.until("the lie was found", lambda: "hash does not match of bytes" in scene.honest.daemon.log(), 10)
 
 
 def test_bytes_that_nobody_waits_for(scene):
@@ -93,6 +93,15 @@ def test_bytes_that_nobody_waits_for(scene):
         for i in range(128):
             roots = [hashlib.sha256(b"%d %d" % (i, k)).digest() for k in range(32)]
             foe.say(wire.relay(foe.channel, [(root, data) for root in roots]))
+        m.drop()
+
+
+def test_contents_of_one_byte_that_nobody_waits_for(scene):
+    """Half a million of them, which count by the memory that they take."""
+    with scene.attacked("contents of one byte without a record", memory=40, disk=16) as m:
+        foe = scene.member()
+        for i in range(125):
+            foe.say(wire.relay(foe.channel, [((i * 4000 + k).to_bytes(32, "big"), b"x") for k in range(4000)]))
         m.drop()
 
 
