@@ -32,7 +32,7 @@ static void run_free(struct get *g, struct coming_run *run)
 {
 	if (run->named)
 		HASH_DEL(g->runs, run);
-	g->coming_blocks -= run->list.n;
+	g->coming_blocks -= run->list.n + COMING_RUN_COSTS;
 	g->coming_bytes -= run->c.size;
 	blocklist_clear(&run->list);
 	free(run->at);
@@ -426,7 +426,7 @@ static void run_add(struct get_coming *c, const struct coming *said, const struc
 	if (c->next == NULL)
 		c->next = run;
 	c->end = said->base + content->size;
-	g->coming_blocks += run->list.n;
+	g->coming_blocks += run->list.n + COMING_RUN_COSTS;
 	g->coming_bytes += content->size;
 	HASH_FIND(hh, g->runs, run->c.root, sizeof(run->c.root), known);
 	if (known == NULL) {
@@ -453,7 +453,8 @@ bool get_take_coming(struct get *g, uint64_t peer, const struct coming *said)
 		return false;
 	if (c != NULL && (strcmp(c->path, said->path) != 0 || said->base < c->end))
 		return false;
-	if (content.size > COMING_BYTES_MAX - g->coming_bytes || content.nblocks > COMING_LIST_MAX - g->coming_blocks ||
+	if (content.size > COMING_BYTES_MAX - g->coming_bytes ||
+	    g->coming_blocks + content.nblocks + COMING_RUN_COSTS > COMING_LIST_MAX ||
 	    (c == NULL && (is_refused(g, peer, said->id) || !may_begin(g, peer))))
 		return true;
 	if (c == NULL)

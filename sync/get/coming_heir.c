@@ -97,7 +97,7 @@ bool coming_heir_take(struct get_coming *c)
 			HASH_DEL(g->runs, run);
 		run->named = false;
 		run->of = NULL;
-		g->coming_blocks -= run->list.n;
+		g->coming_blocks -= run->list.n + COMING_RUN_COSTS;
 		g->coming_bytes -= run->c.size;
 	}
 	legacy->runs = c->runs;

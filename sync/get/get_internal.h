@@ -245,7 +245,7 @@ struct get {
 	struct coming_run *runs;    /* theirs, by root */
 	size_t ncomings;
 	uint64_t last_coming;   /* names coming parts */
-	uint32_t coming_blocks; /* of all runs */
+	uint32_t coming_blocks; /* of all runs, with COMING_RUN_COSTS for each */
 	int64_t coming_bytes;   /* of all runs */
 	bool coming_full;       /* the disk was full: all coming parts are dropped in the next turn ... */
 	/* ... and nothing more is taken of these files before their records; the oldest is forgotten */

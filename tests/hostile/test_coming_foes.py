@@ -49,6 +49,17 @@ def test_ever_new_files_that_never_come(scene):
     netlab.until("nothing is left", lambda: coming_parts(scene.victim) == [], 20)
 
 
+def test_runs_of_one_block(scene):
+    """A hundred thousand runs of one file, of a block each."""
+    with scene.attacked("100,000 runs of one block", memory=20, processor=20, disk=8) as m:
+        foe = scene.member()
+        one = blocks(1)
+        for batch in range(100):
+            foe.say(b"".join(wire.coming(foe.channel, 1, b"endless", one, at=(1000 * batch + i) * BLOCK) for i in range(1000)))
+        marked(scene, foe)
+        m.drop()
+
+
 def test_blocks_that_are_not_what_was_announced(scene):
     with scene.attacked("wrong blocks before a record", memory=80, processor=20, disk=64):
         foe = scene.member()
