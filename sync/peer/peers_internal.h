@@ -184,6 +184,8 @@ struct talk {
 	size_t nlists;
 	struct swarm_maps maps; /* what the peer told of contents that are whole here */
 	uint32_t maps_told;     /* how many maps of our own contents it was sent */
+	int64_t told_room;      /* blocks that its maps may still be about, ... */
+	int64_t told_ms;        /* ... as of this time; 0: it has told nothing yet */
 	bool roster_due;        /* the whole roster is to be sent when there is room */
 	bool mail_told;         /* the peer was sent all requests that count */
 };

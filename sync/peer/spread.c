@@ -11,6 +11,9 @@
 enum {
 	SPREAD_NUMBERS = 1U << 31, /* of the maps that are sent from here; those of the owner are below */
 	SPREAD_PIECE = 1024,       /* blocks of a list that are in memory at a time */
+	/* Blocks that one peer may tell about: few bytes tell about a million, and each takes some 0.1 us here. */
+	TOLD_STORE = 4 << 20,
+	TOLD_PER_MS = 256,
 };
 
 /* The blocks of its list that are in memory are those that are chosen next. */
@@ -212,6 +215,21 @@ static bool is_receiver(struct talk *t, const struct swarm_map *map)
 	return t->session->peers->spread_bytes + swarm_bits_size(map->content.nblocks) <= SPREAD_BYTES;
 }
 
+/* What goes beyond the store is not taken: it is advice, and the peer's own loss. */
+static bool told_pays(struct talk *t, uint64_t blocks)
+{
+	int64_t now = loop_now_ms(t->session->peers->config.loop);
+
+	t->told_room += t->told_ms == 0 ? TOLD_STORE : (now - t->told_ms) * TOLD_PER_MS;
+	if (t->told_room > TOLD_STORE)
+		t->told_room = TOLD_STORE;
+	t->told_ms = now;
+	if (blocks > (uint64_t)t->told_room)
+		return false;
+	t->told_room -= (int64_t)blocks;
+	return true;
+}
+
 /* The book has only the maps of receivers; any other ends an earlier one of its number or content. What was given of a
  * content is not forgotten when its only receiver sends another map of it. */
 void spread_map_in(struct talk *t, const struct msg_map *m)
@@ -222,6 +240,8 @@ void spread_map_in(struct talk *t, const struct msg_map *m)
 	struct swarm_known *known;
 	bool bad;
 
+	if (!map.gone && !told_pays(t, map.content.nblocks))
+		return;
 	if (!g->config.hooks->map(g->config.arg, t->session->peer, &m->map)) {
 		talk_misbehaved(t, "", "told of blocks that no content has");
 		return;
@@ -240,8 +260,13 @@ void spread_have_in(struct talk *t, const struct msg_have *m)
 {
 	struct peer_group *g = t->group;
 	struct swarm_known *k;
+	uint64_t blocks = 0;
 	bool bad;
 
+	for (size_t i = 0; i < m->nruns; i++)
+		blocks += m->runs[i].n;
+	if (!told_pays(t, blocks))
+		return;
 	k = swarm_maps_have(&t->maps, m->map, m->runs, m->nruns, announced, NULL, &bad);
 	if (bad || !g->config.hooks->have(g->config.arg, t->session->peer, m->map, m->runs, m->nruns))
 		talk_misbehaved(t, "", "told of blocks that the content does not have");

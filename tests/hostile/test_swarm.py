@@ -52,6 +52,19 @@ def test_maps_that_unpack_to_a_million_blocks(scene):
         m.drop()
 
 
+def test_claims_of_a_million_blocks(scene):
+    """20,000 HAVEs of 10 bytes each say again that a member has a million blocks of a content that nobody has."""
+    with scene.attacked("20,000 HAVEs of a million blocks", memory=40, processor=8) as m:
+        foe = scene.member()
+        foe.say(wire.blocks_map(foe.channel, 1, unknown()))
+        one = wire.have(foe.channel, 1, [0, MILLION])
+        with contextlib.suppress(Gone):
+            for _ in range(200):
+                foe.say(one * 100)
+        heard_out(foe)
+        m.drop()
+
+
 def test_claims_without_end(scene):
     """HAVEs of a file of the victim's: of blocks that were claimed before, and of maps that there are not."""
     big_file(scene, 64)
