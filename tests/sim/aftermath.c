@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/get/part_map.h"
@@ -136,13 +137,16 @@ void aftermath_write(const struct host *h, const char *path, size_t n, uint64_t 
 	char *full = mem_printf("%s/%s", h->share, path);
 	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	uint8_t *bytes = mem_calloc(n, 1);
+	/* The disk's own clock would give the records of two runs different times, and lengths. */
+	int64_t ns = clock_wall_ns() + h->skew_ns;
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = ns / SIM_S, .tv_nsec = ns % SIM_S } };
 
 	for (size_t i = 0; i + 8 <= n; i += 8) {
 		uint64_t v = sim_next(luck);
 
 		memcpy(bytes + i, &v, 8);
 	}
-	if (fd < 0 || fs_pwrite_all(fd, bytes, n, 0))
+	if (fd < 0 || fs_pwrite_all(fd, bytes, n, 0) || futimens(fd, times))
 		abort();
 	close(fd);
 	free(bytes);
