@@ -152,9 +152,9 @@ static void apply_all(struct install_job *job)
 	for (size_t i = 0; i < job->n; i++) {
 		struct install_item *item = job->items[i];
 
-		if (!is_pending(item))
-			continue;
-		install_apply(job, item);
+		if (is_pending(item))
+			install_apply(job, item);
+		/* Also of one that could not be made durable. */
 		if (item->temp[0] != '\0' && item->part == NULL)
 			unlinkat(install_made_in(job, item), item->temp, 0);
 		if (item->result == INSTALL_NOT_EMPTY)

@@ -1,6 +1,9 @@
 /* Proves that many small files in one batch come whole, that a batch which is killed in the middle leaves nothing
  * behind, and that what a ticket costs does not grow with the number of others. */
+#include <errno.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "sync/install/install_job.h"
 #include "tests/unit/fetch_world.h"
@@ -99,6 +102,30 @@ static void many_are_made_in_a_folder_of_their_own(void **state)
 	assert_many(MANY);
 }
 
+static _Atomic int syncs_failed = -1; /* -1: they go on as they should */
+
+/* In the place of libc's. */
+int syncfs(int fd)
+{
+	if (syncs_failed < 0)
+		return (int)syscall(SYS_syncfs, fd);
+	syncs_failed++;
+	errno = ENOSPC;
+	return -1;
+}
+
+/* What could not be made durable is not installed, and takes no space while it waits. */
+static void a_batch_that_cannot_be_synced_leaves_nothing(void **state)
+{
+	(void)state;
+	syncs_failed = 0;
+	say_many(MANY);
+	RUN_UNTIL(syncs_failed > 0);
+	RUN_UNTIL(parts_left() == 0);
+	syncs_failed = -1;
+	assert_false(is_there("f0020"));
+}
+
 static void note_visits(void *arg, const char *part, const char *name, int64_t value)
 {
 	(void)part;
@@ -158,6 +185,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_batch_leaves_nothing_in_parts),
 		cmocka_unit_test_setup_teardown(many_are_made_in_a_folder_of_their_own, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_synced_leaves_nothing, world_setup,
+		                                world_teardown),
 		cmocka_unit_test_setup_teardown(a_ticket_costs_the_same_among_many, world_setup, world_teardown),
 	};
 
