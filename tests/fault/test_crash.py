@@ -195,6 +195,21 @@ def test_a_receiver_killed_at_any_call(pair, workload, record_property):
     crash_everywhere(pair, workload, "peer", record_property)
 
 
+def test_a_receiver_killed_while_a_file_is_written_at_the_peer(pair, record_property):
+    """At each call while blocks come before the record, and while the download of the record takes them over."""
+    workload, coming, point = workloads.Growing("growing"), set(), 1
+    total = points_of(pair, workload, "peer")
+    stride = 1 if ALL else max(1, total // (3 * QUICK_POINTS))
+    while point <= total:
+        what = crash_at(pair, workload, point, "peer", point)
+        if what is not None and ".coming" in what:
+            coming.add(point)
+        point += stride
+    assert coming, "no coming part was met in %d calls" % total
+    record_property("crash points", len(coming))
+    print("%d calls, killed at %d of a coming part" % (total, len(coming)))
+
+
 @pytest.mark.parametrize("workload", workloads.SENT, ids=lambda w: w.name)
 def test_a_sender_killed_at_any_call(pair, workload, record_property):
     crash_everywhere(pair, workload, "victim", record_property)

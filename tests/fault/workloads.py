@@ -6,6 +6,7 @@ name may ever show (whole versions; anything else is torn) and which must be the
 import hashlib
 import os
 import random
+import time
 
 from stand import GROUP, contents, until
 
@@ -222,6 +223,19 @@ class Big(Workload):
 
     def act(self, run):
         run.write(run.actor, "f", run.bytes(1, self.size))
+
+
+class Growing(Workload):
+    """A file that is written in place from front to back: its blocks come before its record, to a coming part."""
+    size = 20 * MIB
+
+    def act(self, run):
+        data = run.bytes(1, self.size)
+        run.final["f"] = run.allow("f", data)
+        with open(run.path(run.actor, "f"), "wb", buffering=0) as f:
+            for at in range(0, self.size, MIB // 2):
+                f.write(data[at:at + MIB // 2])
+                time.sleep(0.005)  # its pace, as of a copy over a network
 
 
 class BigUpdate(Big):
