@@ -21,7 +21,6 @@ enum {
 
 /* A content that came before its record did. */
 struct early {
-	struct early *prev, *next;
 	uint8_t root[32];
 	uint8_t *bytes; /* owned */
 	size_t n;
@@ -39,7 +38,6 @@ static size_t early_cost(const struct early *e)
 static void early_drop(struct fetch *f, struct early *e)
 {
 	HASH_DEL(f->early, e);
-	DL_DELETE(f->early_list, e);
 	f->early_bytes -= early_cost(e);
 	free(e->bytes);
 	free(e);
@@ -47,10 +45,15 @@ static void early_drop(struct fetch *f, struct early *e)
 
 int64_t carried_early_expire(struct fetch *f, bool all)
 {
-	while (f->early_list != NULL &&
-	       (all || f->early_bytes > EARLY_MAX || fetch_now(f) - f->early_list->came_ms >= EARLY_MS))
-		early_drop(f, f->early_list);
-	return f->early_list != NULL ? f->early_list->came_ms + EARLY_MS : INT64_MAX;
+	struct early *e, *next;
+
+	/* In the order they came: the first that stays is the oldest. */
+	HASH_ITER(hh, f->early, e, next) {
+		if (!all && f->early_bytes <= EARLY_MAX && fetch_now(f) - e->came_ms < EARLY_MS)
+			return e->came_ms + EARLY_MS;
+		early_drop(f, e);
+	}
+	return INT64_MAX;
 }
 
 void carried_early(struct fetch *f, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n)
@@ -67,7 +70,6 @@ void carried_early(struct fetch *f, uint64_t peer, const uint8_t root[32], const
 	e->peer = peer;
 	e->came_ms = fetch_now(f);
 	HASH_ADD(hh, f->early, root, sizeof(e->root), e);
-	DL_APPEND(f->early_list, e);
 	f->early_bytes += early_cost(e);
 	(void)carried_early_expire(f, false);
 	fetch_wake(f);

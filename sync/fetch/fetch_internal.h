@@ -223,8 +223,7 @@ struct fetch {
 	struct ticket *deletions; /* DELETE tickets of files with content, by root */
 	struct ticket *copies;    /* tickets whose content a local file has, by root */
 	struct ticket *awaited;   /* AWAIT_CARRIER tickets, by root */
-	struct early *early;      /* contents that came before their record (hash, by root) ... */
-	struct early *early_list; /* ... the oldest first */
+	struct early *early;      /* contents that came before their record, by root; the oldest first */
 	size_t early_bytes;       /* memory that they take */
 	size_t unstored_bytes;
 	bool record_came;       /* a record came in this turn */

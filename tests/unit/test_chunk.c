@@ -129,7 +129,7 @@ static void fill_log(uint8_t *p, size_t n)
 	while (at < n) {
 		const uint8_t *d = dice + at;
 		char line[160];
-		size_t len = (size_t)snprintf(line, sizeof(line), "10.0.%u.%u - - [%u] \"GET %s HTTP/1.1\" %u %u\n",
+		size_t len = (size_t)snprintf(line, sizeof(line), "10.0.%d.%d - - [%u] \"GET %s HTTP/1.1\" %d %d\n",
 		                              d[0] % 4, d[1] % 250, second, pages[d[2] % 5], d[3] % 20 ? 200 : 404,
 		                              d[4] * 20 + d[5] % 20);
 

@@ -189,6 +189,7 @@ static struct content_reading *reading_of(uint32_t block)
 
 	if (r != NULL)
 		r->ops = source.ops;
+	/* cppcheck-suppress returnDanglingLifetime ; the source copies what it is asked for */
 	return r;
 }
 

@@ -113,7 +113,7 @@ static void each_kernel_is_right_on_everything(void **state)
 static void kernels_take_over_from_one_another(void **state)
 {
 	struct sha256_choice c;
-	size_t usable[SHA256_KERNELS], n = 0;
+	size_t usable[SHA256_KERNELS] = { 0 }, n = 0;
 
 	(void)state;
 	for (size_t i = 0; i < SHA256_KERNELS; i++) {
