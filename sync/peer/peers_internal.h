@@ -177,6 +177,7 @@ struct talk {
 	size_t hold_checks;              /* files that the peer asked about, with workers */
 	/* blocks out */
 	struct serve_want *wants;  /* that name a block */
+	bool named_next;           /* one of them comes before the next of any block */
 	struct spread_draw *draws; /* with those that do not */
 	size_t nwants;             /* of both kinds */
 	int reads;                 /* at workers */

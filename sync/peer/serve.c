@@ -147,8 +147,10 @@ static bool next_block(struct talk *t)
 	struct block_want want = { 0 };
 	uint32_t number = SWARM_AS_ASKED;
 	struct content_reading *reading;
-	enum spread_next next = spread_next(t, &w, &want, &number);
+	bool named = t->named_next && t->wants != NULL;
+	enum spread_next next = named ? SPREAD_NONE : spread_next(t, &w, &want, &number);
 
+	t->named_next = next == SPREAD_BLOCK;
 	if (next == SPREAD_WAIT && !loop_timer_running(t->session->later))
 		loop_timer_start(t->session->later, LATER_MS, 0);
 	if (next == SPREAD_OUT) {
@@ -175,8 +177,8 @@ static bool next_block(struct talk *t)
 	return true;
 }
 
-/* A few per turn: each costs a lookup, and the peer chooses how many there are. Requests of any block come first: the
- * peer leaves it to us to choose what spreads best. */
+/* A few per turn: each costs a lookup, and the peer chooses how many there are. Requests of any block come first, in
+ * turn with those that name one: a small file does not wait until a large one is out. */
 static void more_blocks(struct talk *t)
 {
 	struct session *s = t->session;

@@ -138,6 +138,19 @@ def test_the_victim_chooses_each_block_once(scene):
     assert numbers == list(range(len(blocks)))
 
 
+def test_a_named_block_does_not_wait_behind_any(scene):
+    """Who asks for a hundred blocks of the victim's choice and then for one by its name gets that one among the first."""
+    big_file(scene, 16)
+    foe = scene.member()
+    content = content_of(foe, b"big")
+    at, n, digest = blocks_of(foe, *content)[-1]
+    foe.say(wire.blocks_map(foe.channel, 1, content))
+    foe.hear(wire.MAP)
+    foe.say(wire.any_block(foe.channel, content, range(100, 200)) + wire.get(foe.channel, *content, [wire.want(7, at, n, digest)]))
+    numbers = [int.from_bytes(foe.hear(wire.BLOCK)[:4], "big") for _ in range(101)]
+    assert numbers.index(7) < 30
+
+
 def test_a_giver_that_gives_nothing(scene):
     """It says that it has all of every file, and answers no request: what the honest member drops arrives all the same."""
     foe = scene.member()
