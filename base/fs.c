@@ -325,11 +325,19 @@ static mode_t whole_mode(const struct fs_stat *st, mode_t mode)
 	return (mode & 0777) | (st->kind == S_IFDIR ? st->special : 0);
 }
 
+/* A disk without modes may show another one after each call, so none is made for the mode that is there. */
+static bool has_mode(const struct fs_stat *st, mode_t mode)
+{
+	return (st->mode | st->special) == whole_mode(st, mode);
+}
+
 int fs_set_mode_fd(int fd, mode_t mode)
 {
 	struct fs_stat st;
 
-	return fs_stat_fd(fd, &st) == 0 ? fchmod(fd, whole_mode(&st, mode)) : -1;
+	if (fs_stat_fd(fd, &st) < 0)
+		return -1;
+	return has_mode(&st, mode) ? 0 : fchmod(fd, whole_mode(&st, mode));
 }
 
 int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
@@ -345,7 +353,7 @@ int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fs_stat_fd(fd, &st) == 0) {
 		errno = EOPNOTSUPP;
-		rc = st.kind == S_IFLNK ? -1 : chmod(path, whole_mode(&st, mode));
+		rc = st.kind == S_IFLNK ? -1 : has_mode(&st, mode) ? 0 : chmod(path, whole_mode(&st, mode));
 	}
 	fs_close_keep_errno(fd);
 	return rc;

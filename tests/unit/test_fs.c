@@ -107,6 +107,31 @@ static void a_mode_that_is_set_has_no_special_bits(void **state)
 	}
 }
 
+/* What is there is not set again: some disks show another mode after each call. */
+static void a_mode_that_is_there_stays_untouched(void **state)
+{
+	struct fs_stat before, later, after;
+	int fd = fs_open(root, "m", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(fs_set_mode_fd(fd, 0640), 0);
+	assert_int_equal(fs_stat_fd(fd, &before), 0);
+	do { /* until the disk's clock has moved on */
+		int other = fs_open(root, "later", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+		assert_true(other >= 0);
+		assert_int_equal(fs_set_mtime_fd(other, 1), 0);
+		assert_int_equal(fs_stat_fd(other, &later), 0);
+		close(other);
+	} while (later.ctime_ns == before.ctime_ns);
+	assert_int_equal(fs_set_mode_fd(fd, 0640), 0);
+	assert_int_equal(fs_set_mode_at(root, "m", 0640), 0);
+	assert_int_equal(fs_stat_fd(fd, &after), 0);
+	assert_true(after.ctime_ns == before.ctime_ns);
+	close(fd);
+}
+
 /* Disks hold more times than 64 bits of nanoseconds do. */
 static void a_time_beyond_what_nanoseconds_can_say_is_brought_to_the_end(void **state)
 {
@@ -360,6 +385,7 @@ int main(void)
 		FS_TEST(open_makes_files_closed_on_exec),
 		FS_TEST(open_parent_names_the_last_component),
 		FS_TEST(a_mode_that_is_set_has_no_special_bits),
+		FS_TEST(a_mode_that_is_there_stays_untouched),
 		FS_TEST(a_time_beyond_what_nanoseconds_can_say_is_brought_to_the_end),
 		FS_TEST(stat_sees_kinds_and_nanoseconds),
 		FS_TEST(stat_beneath_calls_what_cannot_be_there_absent),
