@@ -162,7 +162,7 @@ static void item_done(struct fetch *f, struct ticket *t, struct install_item *it
 }
 
 /* A carrier passes on what it was given before it has looked: the lie may be the maker's, which the carrier finds out
- * for itself. So it is no fault, but nothing waits for the carrier for a while. */
+ * for itself. So it is not a fault, but nothing waits for the carrier for a while. */
 static void relayed_bad_bytes(struct fetch *f, struct ticket *t)
 {
 	carried_rests(f, fetch_peer_get(f, t->bytes_from));

@@ -26,7 +26,7 @@ enum {
 	COMING_BLOCK_MIN = 8 << 10, /* bytes of a block, on average: shorter ones are not announced by honest members */
 	COMING_PARTS_MAX = 16,      /* of one group */
 	COMING_LIST_MAX = 1 << 18,  /* blocks that all runs of one group have, */
-	COMING_RUN_COSTS = 16,      /* where a run counts as so many more: it takes memory however short it is */
+	COMING_RUN_COSTS = 16,      /* where a run counts as that many more: it takes memory however short it is */
 };
 /* Bytes of all coming parts of a group. The disk's reserve bounds them as it bounds all parts. */
 #define COMING_BYTES_MAX (INT64_C(256) << 30)

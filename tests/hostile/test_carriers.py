@@ -79,7 +79,7 @@ def test_one_that_brings_nothing(scene):
 
 
 def test_one_that_brings_something_else(scene):
-    """Each lie is found before it is in place, and the carrier is not waited for then."""
+    """Each lie is found before it is in place, and nobody waits for the carrier then."""
     carrier = carried(scene, lambda foe, root, data: foe.say(wire.relay(foe.channel, [(root, data[::-1])]), patience=2))
     assert carrier.named > 50
     netlab.until("the lie was found", lambda: "hash does not match of bytes" in scene.honest.daemon.log(), 10)

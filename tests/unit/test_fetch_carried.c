@@ -168,7 +168,7 @@ static void silent_carrier_is_waited_for_once(void **state)
 	assert_int_equal(w->misbehaved, 0);
 }
 
-/* BERT passed on what ANNA gave it, before it looked: it is not to blame, and is not waited for for a while. */
+/* BERT passed on what ANNA gave it, before it looked: it is not to blame, and nobody waits for it for a while. */
 static void wrong_bytes_are_not_taken_and_nobodys_fault(void **state)
 {
 	uint8_t root[32];
