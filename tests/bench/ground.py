@@ -155,22 +155,30 @@ def cpu_of(pid):
     return (utime + stime + cutime + cstime) / TICK
 
 
-def fine_cpu_of(pid):
-    """CPU seconds of a process's living threads, to the nanosecond: for spans in which hardly anything runs."""
-    total = 0
-    for tid in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/schedstat" % (pid, tid)) as f:
-            total += int(f.read().split()[0])
-    return total / 1e9
+class Threads:
+    """What the threads of processes do from now on, for spans in which hardly anything runs: CPU seconds to the nanosecond, and
+    voluntary context switches, which is how often one had waited and woke up. What a thread that ends did in the span is lost."""
 
+    def __init__(self, pids):
+        self.pids, self.before = pids, self._each(pids)
 
-def switches_of(pid):
-    """Voluntary context switches of all threads of a process: how often something in it had waited and woke up."""
-    total = 0
-    for tid in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/status" % (pid, tid)) as f:
-            total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M).group(1))
-    return total
+    def used(self):
+        """(CPU seconds, switches) since this was made."""
+        spent = [[now - then for now, then in zip(each, self.before.get(tid, (0, 0)))] for tid, each in self._each(self.pids).items()]
+        return sum(cpu for cpu, _ in spent) / 1e9, sum(switches for _, switches in spent)
+
+    @staticmethod
+    def _each(pids):
+        found = {}
+        for folder in ("/proc/%d/task" % pid for pid in pids):
+            for tid in os.listdir(folder):
+                try:
+                    with open("%s/%s/schedstat" % (folder, tid)) as f, open("%s/%s/status" % (folder, tid)) as g:
+                        switches = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", g.read(), re.M)
+                        found[tid] = int(f.read().split()[0]), int(switches.group(1))
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+        return found
 
 
 def busy_seconds():

@@ -18,25 +18,20 @@ def run(stand, size):
     ground.await_quiet()
     seen = watch.Inotify(stand.b.share)
     rng = random.Random(7)
-    took, used = [], uses(stand)
+    took = []
+    # Time and switches of its threads mean something on a busy machine, too.
+    threads = ground.Threads([pid for host in (stand.a, stand.b) for pid in stand.peer.pids(host)])
     for i in range(size["drops"] + 1):
         # People are not in step with the agent's timers; the first drop warms up both ends and does not count.
         time.sleep(rng.uniform(0.05, 0.15))
         took.append(drop(stand, seen, "drop%03d" % i, rng.randbytes(size["each"]), in_place=i % 2 == 0))
-    used = [(now - then) / (size["drops"] + 1) for now, then in zip(uses(stand), used)]
+    used = [each / (size["drops"] + 1) for each in threads.used()]
     seen.close()
     stand.peer.settled(60)
     stand.compare()
     took = sorted(took[1:])
     return {"p50": statistics.median(took) * 1000, "p99": took[-(-len(took) * 99 // 100) - 1] * 1000, "worst": took[-1] * 1000,
             "cpu": used[0] * 1000, "switches": used[1]}
-
-
-def uses(stand):
-    """Of the tool's processes: seconds of the processor, and how often a thread of theirs had waited and woke up. These mean something on a
-    busy machine, too."""
-    pids = [pid for host in (stand.a, stand.b) for pid in stand.peer.pids(host)]
-    return sum(map(ground.fine_cpu_of, pids)), sum(map(ground.switches_of, pids))
 
 
 def drop(stand, seen, name, data, in_place):

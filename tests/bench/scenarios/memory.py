@@ -35,13 +35,13 @@ def idle(stand, seconds):
     """Quiet means: what the tool does in the first moments after a transfer is over."""
     time.sleep(min(10, seconds))
     hosts = {h.name: stand.peer.pids(h) for h in (stand.a, stand.b)}
-    before = {n: (sum(map(ground.fine_cpu_of, pids)), sum(map(ground.switches_of, pids))) for n, pids in hosts.items()}
+    threads = {name: ground.Threads(pids) for name, pids in hosts.items()}
     start = time.monotonic()
     time.sleep(seconds)
     took, result = time.monotonic() - start, {}
     for name, pids in hosts.items():
-        cpu, switches = sum(map(ground.fine_cpu_of, pids)), sum(map(ground.switches_of, pids))
-        result["idle_cpu_" + name] = 100 * (cpu - before[name][0]) / took
-        result["idle_wakeups_" + name] = (switches - before[name][1]) / took
+        cpu, switches = threads[name].used()
+        result["idle_cpu_" + name] = 100 * cpu / took
+        result["idle_wakeups_" + name] = switches / took
         result["idle_rss_" + name] = sum(ground.memory_of(pid)[0] for pid in pids)
     return result
