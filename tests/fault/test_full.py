@@ -199,7 +199,8 @@ def test_a_file_that_does_not_fit_is_taken_once_while_it_is_written():
         dropped, received = fetch_numbers(victim)["coming_dropped_bytes"], victim.status()["counters"]["bytes_received"]
         print("%.1f MiB dropped, %.1f received" % (dropped / MIB, received / MIB))
         assert dropped > 0, "nothing came before the record"
-        assert received < 24 * MIB, "what did not fit came again"
+        # What was under way when the disk was full comes too; again and again it would be nearly all of the file.
+        assert received < 64 * MIB, "what did not fit came again"
         until(lambda: "left: %s" % os.listdir(victim.path(".lanyard", "parts")),
               lambda: not [n for n in os.listdir(victim.path(".lanyard", "parts")) if n.endswith(".coming")])
         assert "cannot write" not in victim.tail(1000), victim.tail(1000)
