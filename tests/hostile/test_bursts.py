@@ -17,8 +17,7 @@ def rows_of(foe, paths):
     """What the victim says of these paths: {path: (writers, counters)}."""
     found = {}
     while len(found) < len(paths):
-        for record in wire.fields(foe.hear(wire.NEWS))[4]:
-            r = wire.fields(record)
+        for r in wire.records(foe.hear(wire.NEWS)):
             if bytes(r[1][0]) not in paths:
                 continue
             packed = bytes(r[11][0])

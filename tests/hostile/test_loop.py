@@ -20,8 +20,7 @@ def big_file(scene, mb):
 def content_of(foe, name):
     """What the victim told of a file."""
     while True:
-        for r in wire.fields(foe.hear(wire.NEWS))[4]:
-            one = wire.fields(r)
+        for one in wire.records(foe.hear(wire.NEWS)):
             if bytes(one[1][0]) == name:
                 return one[6][0], one[7][0], bytes(one[8][0])
 

@@ -18,6 +18,6 @@ def test_it_can_join_tell_a_file_and_be_told_one(scene):
         netlab.until("the victim has it", lambda: os.path.exists(scene.victim.file("from-foe")), 20)
         names = set()
         while b"hello" not in names:
-            names |= {bytes(wire.fields(r)[1][0]) for r in wire.fields(foe.hear(wire.NEWS))[4]}
+            names |= {bytes(r[1][0]) for r in wire.records(foe.hear(wire.NEWS))}
     assert scene.victim.read("from-foe") == b"hello"
     netlab.until("the honest member has it", lambda: os.path.exists(scene.honest.file("from-foe")), 20)

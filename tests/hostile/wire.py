@@ -86,6 +86,27 @@ def fields(data):
     return found
 
 
+LIKE_WRITER, LIKE_KIND = 1, 2
+
+
+def records(news):
+    """The records of a NEWS with the paths, kinds and versions that they share with the one before them."""
+    whole = []
+    for r in map(fields, fields(news)[4]):
+        like = (r[24] or [0])[0]
+        if r[23]:
+            r[1] = [bytes(whole[-1][1][0])[:r[23][0]] + bytes((r[1] or [b""])[0])]
+        if like & LIKE_WRITER:
+            step = (r[25] or [0])[0]
+            counter, _ = read_varint(whole[-1][12][0], 0)
+            r[11], r[12] = whole[-1][11], [varint(counter + (step >> 1 ^ -(step & 1)))]
+        if like & LIKE_KIND:
+            for number in (2, 4, 7, 9, 13):
+                r[number] = whole[-1][number]
+        whole.append(r)
+    return whole
+
+
 def frame(kind, payload=b"", flags=0, length=None):
     return struct.pack(">IBB", len(payload) if length is None else length, kind, flags) + payload
 
