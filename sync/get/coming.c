@@ -143,7 +143,7 @@ static int64_t bytes_here(const struct get_coming *c)
 	return bytes;
 }
 
-void coming_drop(struct get_coming *c)
+static void coming_drop(struct get_coming *c)
 {
 	if (c->state == COMING_GONE || c->state == COMING_DRAINING)
 		return;

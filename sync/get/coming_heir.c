@@ -22,15 +22,19 @@ static bool begins_alike(const struct get_coming *c, const struct blocklist *lis
 	return run != NULL && run->base == 0 && is_same_block(&run->list.b[0], &list->b[0]);
 }
 
-/* Nothing was requested for it yet, and the record's download requests all: it would bring the same bytes once more. */
-static void drop_unopened(const struct download *d)
+/* Nothing was requested for it yet, and the record's download requests all: it would bring the same bytes once more.
+ * The pump drops it. */
+static void end_unopened(const struct download *d)
 {
-	struct get_coming *c, *next;
+	struct get_coming *c;
 
-	DL_FOREACH_SAFE2(d->g->comings, c, next, following)
-	{
-		if (c->state == COMING_OPENING && (strcmp(c->path, d->path) == 0 || begins_alike(c, &d->list)))
-			coming_drop(c);
+	DL_FOREACH2(d->g->comings, c, following) {
+		if (c->state != COMING_OPENING || (strcmp(c->path, d->path) != 0 && !begins_alike(c, &d->list)))
+			continue;
+		c->state = COMING_OVER;
+		c->due_ms = get_now(d->g);
+		c->next = NULL;
+		get_wake(d->g);
 	}
 }
 
@@ -62,7 +66,7 @@ void coming_heir_open(struct download *d)
 
 	if (c == NULL) {
 		if (d->list.n > 1)
-			drop_unopened(d);
+			end_unopened(d);
 		download_open(d, NULL);
 		return;
 	}

@@ -356,7 +356,6 @@ void coming_pump(struct get *g);
 /* The peer is gone. */
 void coming_peer_down(struct get *g, uint64_t peer);
 /* Drops all that nobody takes over. */
-void coming_drop(struct get_coming *c);
 void coming_drop_all(struct get *g);
 
 /* --- spare.c --- */
