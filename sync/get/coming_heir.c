@@ -98,7 +98,7 @@ bool coming_heir_take(struct get_coming *c)
 	memcpy(legacy->file, c->file, sizeof(legacy->file));
 	DL_FOREACH(c->runs, run) {
 		if (run->named)
-			HASH_DEL(g->runs, run);
+			HASH_DEL(g->runs, run); /* NOLINT(clang-analyzer-core.NullDereference): run is in it */
 		run->named = false;
 		run->of = NULL;
 		g->coming_blocks -= run->list.n + COMING_RUN_COSTS;

@@ -142,9 +142,9 @@ struct queue *get_queue(struct get *g);
 bool get_is_ending(const struct get *g);
 struct get_counters get_counters(const struct get *g);
 
-/* A peer's answer. *bytes is taken over; empty: the peer does not have the block any more. block: SWARM_AS_ASKED, or
+/* A peer's answer. *bytes is taken over; empty: the peer does not have the block any more. chosen: SWARM_AS_ASKED, or
  * the one that it chose for a request of any block. An answer to a request that is not open is dropped. */
-void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes);
+void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t chosen, struct slab *bytes);
 /* The answer to a request of any block: each that the peer has is under way to somebody. */
 void get_take_out(struct get *g, uint64_t peer, uint32_t request);
 /* What a peer has, as it tells. Borrowed. False: no peer that keeps to the protocol sends this. */
