@@ -406,8 +406,8 @@ void request_forget(struct get_request *r, bool again);
 void request_cancel(struct get *g, struct source_peer *p, const struct download *d, size_t skip);
 /* All of a download's. */
 void request_cancel_download(struct download *d);
-/* The requests of any block of d; of this peer, or (NULL) of all. */
-void request_cancel_credits(struct download *d, const struct source_peer *p);
+/* The requests of any block of d; of one peer, or (NULL) of all. */
+void request_cancel_credits(struct download *d, const struct source_peer *of);
 /* Takes back one request. */
 void request_cancel_one(struct get_request *r);
 /* The open request of this block; NULL: none is. */
