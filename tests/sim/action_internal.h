@@ -36,6 +36,8 @@ void act_move(struct act *a, const char *from, const char *to);
 void action_patch(struct act *a);
 void action_sparse(struct act *a);
 void action_large(struct act *a);
+void action_vast(struct act *a);
+void action_flock(struct act *a);
 void action_save(struct act *a);
 void action_restore(struct act *a);
 void action_resolve(struct act *a);

@@ -19,6 +19,11 @@ enum {
 	SPARSE_MORE = 2 << 20,
 	LARGE_MIN = 1 << 20,
 	LARGE_MORE = 4 << 20,
+	VAST_MIN = 9 << 20,
+	VAST_MORE = 8 << 20,
+	FLOCK_SIZE = 32 << 10,
+	FLOCK_MIN = 40,
+	FLOCK_MORE = 60,
 	RESTORE_TRIES = 12,
 };
 
@@ -66,11 +71,9 @@ void action_sparse(struct act *a)
 	free(path);
 }
 
-/* A file of many blocks. */
-void action_large(struct act *a)
+static void write_random(struct act *a, size_t n)
 {
 	char *path = act_path(a, false);
-	size_t n = LARGE_MIN + sim_below(&a->luck, LARGE_MORE);
 	uint8_t *bytes = mem_calloc(n, 1);
 
 	for (size_t i = 0; i + 8 <= n; i += 8) {
@@ -82,6 +85,42 @@ void action_large(struct act *a)
 		act_say(a, "writes much to", path);
 	free(bytes);
 	free(path);
+}
+
+/* A file of many blocks. */
+void action_large(struct act *a)
+{
+	write_random(a, LARGE_MIN + sim_below(&a->luck, LARGE_MORE));
+}
+
+/* One that members are told of while it is being read. */
+void action_vast(struct act *a)
+{
+	write_random(a, VAST_MIN + sim_below(&a->luck, VAST_MORE));
+}
+
+/* Many small files at once. */
+void action_flock(struct act *a)
+{
+	size_t n = FLOCK_MIN + sim_below(&a->luck, FLOCK_MORE);
+	char *stem = act_path(a, false);
+
+	for (size_t i = 0; i < n; i++) {
+		char *path = mem_printf("%s%zu", stem, i);
+		size_t len = 8 + sim_below(&a->luck, FLOCK_SIZE);
+		uint8_t *bytes = mem_calloc(len, 1);
+
+		for (size_t k = 0; k + 8 <= len; k += 8) {
+			uint64_t v = sim_next(&a->luck);
+
+			memcpy(bytes + k, &v, 8);
+		}
+		if (act_put(a, path, O_TRUNC, bytes, len))
+			act_say(a, "unpacks", path);
+		free(bytes);
+		free(path);
+	}
+	free(stem);
 }
 
 /* --- how programs save: vim's way is do_edit --- */

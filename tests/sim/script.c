@@ -15,7 +15,8 @@ static const struct {
 	unsigned first; /* weight in the first era */
 	unsigned second;
 	unsigned third;
-	unsigned now;
+	unsigned fourth;
+	unsigned fifth; /* in addition to the fourth */
 } kinds[ACTION_KINDS] = {
 	[ACTION_WRITE] = { "writes", 22, 22, 22, 22 },
 	[ACTION_APPEND] = { "appends", 6, 6, 6, 6 },
@@ -45,6 +46,8 @@ static const struct {
 	[ACTION_PATCH] = { "patches", 0, 4, 4, 4 },
 	[ACTION_SPARSE] = { "writes with holes", 0, 1, 1, 1 },
 	[ACTION_LARGE] = { "writes much", 0, 1, 1, 1 },
+	[ACTION_VAST] = { "writes very much", 0, 0, 0, 0, 3 },
+	[ACTION_FLOCK] = { "unpacks", 0, 0, 0, 0, 3 },
 	[ACTION_SAVE] = { "saves", 0, 5, 5, 5 },
 	[ACTION_RESTORE] = { "restores", 0, 3, 3, 3 },
 	[ACTION_RESOLVE] = { "resolves", 0, 3, 3, 3 },
@@ -87,8 +90,10 @@ static unsigned weight(int kind, int era)
 		return kinds[kind].second;
 	case 3:
 		return kinds[kind].third;
+	case 4:
+		return kinds[kind].fourth;
 	default:
-		return kinds[kind].now;
+		return kinds[kind].fourth + kinds[kind].fifth;
 	}
 }
 
