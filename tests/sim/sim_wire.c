@@ -223,34 +223,6 @@ static void pump(void *arg)
 	packet_free(p);
 }
 
-static void tally_swarm(uint8_t type, const uint8_t *head, size_t head_n)
-{
-	if (type == FRAME_MAP)
-		tally_add(TALLY_MAPS);
-	else if (type == FRAME_HAVE)
-		tally_add(TALLY_HAVES);
-	else if (type == FRAME_ANY)
-		tally_add(TALLY_ANYS);
-	else if (type == FRAME_BLOCK && head_n == MSG_BLOCK_HEAD_ANY)
-		tally_add(TALLY_CHOSEN);
-	else if (type == FRAME_BLOCK && head[4] == MSG_BLOCK_OUT)
-		tally_add(TALLY_OUTS);
-	else if (type == FRAME_COMING)
-		tally_add(TALLY_COMINGS);
-}
-
-static void tally_get(const uint8_t *body, size_t n)
-{
-	struct msg_arena a = { 0 };
-	struct msg_get m;
-
-	if (msg_get_decode(&m, &a, body, n) == 0)
-		for (size_t i = 0; i < m.nwants; i++)
-			if (m.wants[i].what != 0)
-				tally_add(TALLY_LEAVES);
-	msg_free(&a);
-}
-
 /* The limits are those of the product's link; what may fail here fails there. */
 static int end_send(struct link *link, enum link_lane lane, uint8_t type, const void *head, size_t head_n,
                     uint8_t *body, size_t body_n)
@@ -273,9 +245,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		free(body);
 		return -1;
 	}
-	tally_swarm(type, head, head_n);
-	if (type == FRAME_GET && head_n == 0)
-		tally_get(body, body_n);
+	tally_frame(type, head, head_n, body, body_n);
 	p = MEM_NEW(struct packet);
 	p->serial = ++sent;
 	p->type = type;

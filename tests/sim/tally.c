@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "sync/wire/frame.h"
+#include "sync/wire/msg.h"
+
 static const char *const texts[TALLY_KINDS] = {
 #define X(name, text) [TALLY_##name] = (text),
 	TALLY_LIST(X)
@@ -27,6 +30,41 @@ void tally_count(enum tally what, uint64_t n)
 {
 	if (into != NULL)
 		into[what] += n;
+}
+
+static void tally_swarm(uint8_t type, const uint8_t *head, size_t head_n)
+{
+	if (type == FRAME_MAP)
+		tally_add(TALLY_MAPS);
+	else if (type == FRAME_HAVE)
+		tally_add(TALLY_HAVES);
+	else if (type == FRAME_ANY)
+		tally_add(TALLY_ANYS);
+	else if (type == FRAME_BLOCK && head_n == MSG_BLOCK_HEAD_ANY)
+		tally_add(TALLY_CHOSEN);
+	else if (type == FRAME_BLOCK && head[4] == MSG_BLOCK_OUT)
+		tally_add(TALLY_OUTS);
+	else if (type == FRAME_COMING)
+		tally_add(TALLY_COMINGS);
+}
+
+static void tally_get(const uint8_t *body, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_get m;
+
+	if (msg_get_decode(&m, &a, body, n) == 0)
+		for (size_t i = 0; i < m.nwants; i++)
+			if (m.wants[i].what != 0)
+				tally_add(TALLY_LEAVES);
+	msg_free(&a);
+}
+
+void tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n)
+{
+	tally_swarm(type, head, head_n);
+	if (type == FRAME_GET && head_n == 0)
+		tally_get(body, body_n);
 }
 
 void tally_print(const uint64_t counts[TALLY_KINDS])

@@ -5,6 +5,7 @@
 #define LANYARD_TESTS_SIM_TALLY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* name, what the summary calls it */
@@ -112,6 +113,8 @@ enum tally {
 void tally_into(uint64_t counts[TALLY_KINDS]);
 void tally_add(enum tally what);
 void tally_count(enum tally what, uint64_t n);
+/* Counts a message that is sent. body: what follows the head, not compressed. */
+void tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n);
 /* One line each, to stdout. */
 void tally_print(const uint64_t counts[TALLY_KINDS]);
 /* Reports on stderr those that never happened; true if there is one. */
