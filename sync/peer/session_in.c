@@ -21,6 +21,16 @@ static void refuse_copied(struct session *s)
 	session_refuse_with(s, &m);
 }
 
+/* If it is a member that has just started, it may not have opened its groups yet, nor know where we are. */
+static void refuse_stranger(struct session *s)
+{
+	struct peers *p = s->peers;
+	struct agent_id id = s->id;
+
+	session_refuse(s, "no group in common");
+	dial_lost(p, &id);
+}
+
 static void hello_in(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_arena a = { 0 };
@@ -57,7 +67,7 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 	asks = m.asks && ask_out_is_asked(s->peers);
 	msg_free(&a);
 	if (first && !known && !asks && !asker_book_active(s->peers))
-		session_refuse(s, "no group in common");
+		refuse_stranger(s);
 	else if (first)
 		asker_session_up(s);
 }

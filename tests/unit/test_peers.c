@@ -410,6 +410,19 @@ static void a_block_is_served_and_a_changed_file_is_not(void **state)
 	assert_string_equal(a.hinted, "file");
 }
 
+/* The other opens its group only after it was dialled, and does not know where we are. */
+static void a_member_that_has_just_started_is_dialled_again(void **state)
+{
+	struct roster *founder = founded(), *member = admitted(founder, &b);
+
+	(void)state;
+	node_member(&a, founder);
+	dial_name(&a, &b);
+	UNTIL(a.refused > 0);
+	node_member(&b, member);
+	UNTIL(a.up && b.up);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, nodes_setup, nodes_teardown)
@@ -433,6 +446,7 @@ int main(void)
 		T(an_invite_is_honoured_by_a_member_that_is_no_owner),
 		T(an_expired_invite_is_refused),
 		T(a_block_is_served_and_a_changed_file_is_not),
+		T(a_member_that_has_just_started_is_dialled_again),
 	};
 
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
