@@ -51,8 +51,7 @@ def told(foe):
     """{path: fields of the record} of what the victim tells."""
     found = {}
     for kind, payload in foe.hear_all(1.0) + foe.heard:
-        for record in wire.fields(payload)[4] if kind == wire.NEWS else ():
-            f = wire.fields(record)
+        for f in wire.records(payload) if kind == wire.NEWS else ():
             found[f[1][0]] = f
     return found
 

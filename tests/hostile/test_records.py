@@ -88,8 +88,8 @@ def writers_told(foe):
     """Of all records that the victim tells until it is quiet."""
     found = set()
     for kind, payload in foe.hear_all(1.5):
-        for record in wire.fields(payload)[4] if kind == wire.NEWS else ():
-            for packed in wire.fields(record)[11]:
+        for record in wire.records(payload) if kind == wire.NEWS else ():
+            for packed in record[11]:
                 found |= set(struct.unpack("<%dQ" % (len(packed) // 8), packed))
     return found
 
