@@ -25,7 +25,7 @@ enum {
 static void run_drop(struct comings *s, struct told_run *run)
 {
 	if (run->named)
-		HASH_DEL(s->runs, run);
+		HASH_DEL(s->runs, run); /* NOLINT(clang-analyzer-core.NullDereference): run is in it */
 	blocklist_clear(&run->list);
 	free(run->at);
 	free(run);

@@ -302,11 +302,13 @@ void scan_pump(struct local *l)
 	debounce_turn(l->debounce, loop_now_ms(l->c.loop));
 	hints = s->moves != NULL || debounce_next_ms(l->debounce) == 0;
 	next = s->subtree == NULL && s->queue != NULL;
-	if (full != NULL && (!s->full_last || (!hints && !next && subtree == NULL)))
+	if (full != NULL && (!s->full_last || (!hints && !next && subtree == NULL))) {
 		submit_step(l, full);
-	else if (hints && submit_hints(l))
 		return;
-	else if (subtree != NULL)
+	}
+	if (hints && submit_hints(l))
+		return;
+	if (subtree != NULL)
 		submit_step(l, subtree);
 	else if (next)
 		begin_subtree(l);

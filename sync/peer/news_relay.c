@@ -28,7 +28,7 @@ struct news_relay {
 
 static void relay_drop(struct news_carry *c, struct news_relay *r)
 {
-	HASH_DEL(c->relays, r);
+	HASH_DEL(c->relays, r); /* NOLINT(clang-analyzer-core.NullDereference): r is in it */
 	DL_DELETE(c->relay_list, r);
 	free(r);
 }
@@ -48,6 +48,7 @@ static struct news_relay *relay_find(const struct talk *t, const uint8_t root[32
 
 	key->talk = t->serial;
 	memcpy(key->root, root, sizeof(key->root));
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of the key is set above */
 	HASH_FIND(hh, t->group->carry.relays, key, sizeof(*key), r);
 	return r;
 }
