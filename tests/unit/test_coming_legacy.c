@@ -33,7 +33,7 @@ static struct coming_run *add_run(struct coming_legacy *legacy, int64_t base, ui
 	run->list.b = mem_calloc(RUN, sizeof(*run->list.b));
 	run->at = mem_calloc(RUN, sizeof(*run->at));
 	run->have = mem_calloc(RUN, 1);
-	for (uint8_t i = 0; i < RUN; i++) {
+	for (int i = 0; i < RUN; i++) {
 		run->list.b[i] = block_of((uint8_t)(first + i), LEN);
 		run->at[i] = (int64_t)i * LEN;
 		run->have[i] = 1;
