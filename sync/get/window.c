@@ -59,7 +59,7 @@ struct fill {
 };
 
 /* A source that has said nothing of its blocks is one that offers the content: it has all. */
-static const uint8_t *bits_of(const struct download *d, const struct get_source *s)
+static const uint8_t *blocks_of(const struct download *d, const struct get_source *s)
 {
 	return s->map == NULL || holders_complete(d, s) ? NULL : s->map->bits;
 }
@@ -78,7 +78,7 @@ static struct fill fill_of(const struct download *d)
 		if (holders_receives(d, s) && a.nothers < SWARM_RECEIVERS_MAX)
 			a.others[a.nothers++] = s->peer;
 		if ((s->map == NULL || !s->map->wireless) && a.nwired < SWARM_RECEIVERS_MAX)
-			a.wired[a.nwired++] = bits_of(d, s);
+			a.wired[a.nwired++] = blocks_of(d, s);
 	}
 	return a;
 }
@@ -87,7 +87,7 @@ static struct swarm_ask ask_of(const struct download *d, const struct get_source
 {
 	bool air = s->map != NULL && s->map->wireless;
 
-	return (struct swarm_ask){ .bits = bits_of(d, s),
+	return (struct swarm_ask){ .bits = blocks_of(d, s),
 		                   .wanted = holders_complete(d, s) ? d->needed : s->wanted,
 		                   .wired = a->wired,
 		                   .nwired = air ? a->nwired : 0,
