@@ -215,6 +215,9 @@ static void item_failed(struct fetch *f, struct ticket *t, const struct install_
 		item_no_source(f, t);
 		return;
 	}
+	/* It is at its path, but what came after that failed: what the part leaves behind is of no use. */
+	if (t->download != NULL && item->part_used)
+		download_part_gone(t->download);
 	if (reason_of_errno(item->error) == REASON_DISK || name) {
 		char *shown = log_escape(t->want.path, strlen(t->want.path));
 

@@ -117,7 +117,7 @@ void download_drop(struct download *d, bool keep)
 	/* A part into which nothing has come is not kept; its list will be requested again. */
 	if (d->run != NULL)
 		keep = true;
-	else if (!g->dead && d->part >= 0 && is_bare(d))
+	else if (!g->dead && d->part >= 0 && (d->gone || is_bare(d)))
 		keep = false;
 	else if (!g->dead && d->part >= 0 && !keep && !d->gone) {
 		d->spare = d->waiter == NULL;

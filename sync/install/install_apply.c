@@ -57,6 +57,7 @@ static void check_placed(struct install_item *item, struct folder *d, const char
 	d->dirty = true;
 	install_hook(STEP_PLACED, item->want->path);
 	install_placed_as(item, &st, fs_stat_at(d->fd, name, &st) == 0);
+	item->part_used = item->part != NULL;
 	item->result = INSTALL_DONE;
 }
 
@@ -74,6 +75,7 @@ static int put_new(struct install_job *job, struct install_item *item, struct fo
 	d->dirty = true;
 	install_hook(STEP_PLACED, item->want->path);
 	item->placed = true;
+	item->part_used = item->part != NULL;
 	item->result = INSTALL_DONE;
 	return 0;
 }

@@ -86,6 +86,7 @@ struct install_item {
 	bool staged;         /* in the batch's folder there */
 	bool verified;       /* bytes have the content's hash */
 	bool placed;         /* it is at its path; the job checks it once more at the end */
+	bool part_used;      /* its part is at its path, whatever failed after that */
 	struct fs_stat made; /* of the new thing */
 };
 
