@@ -1,7 +1,7 @@
 /* Serves blocks and block lists to a peer. Its requests wait in the talk's queue; workers read a few blocks at a time,
  * and reading stops while the network is behind, so that memory stays bounded however much is requested, and the choice
- * of a block is made when it can go out. The content
- * sources find the bytes and check that they are still the content's; the peer verifies them. */
+ * of a block is made when it can go out. The content sources find the bytes and check that they are still the
+ * content's; the peer verifies them. */
 #include <stdlib.h>
 #include <utlist.h>
 
