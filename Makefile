@@ -102,7 +102,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/tests/unit/libhelp.a $(B)/liblanyard.a \
 		$(PKG_LIBS) -lcmocka
 
-# The simulator's own loop, workers, clock, wire and watch replace the library's: the linker takes from an archive only
+# The simulator's own loop, workers, clock, hashing speed, wire and watch replace the library's: the linker takes from an archive only
 # what is still missing.
 SIM_SRC   := $(wildcard tests/sim/*.c)
 $(B)/tests/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/liblanyard.a
@@ -111,6 +111,7 @@ $(B)/tests/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/liblanyard.a
 
 SEEDS ?= 400
 sim: $(B)/tests/sim/sim ## run whole agents in one process and virtual time, from SEEDS seeds (400); build/tests/sim/sim --seed N replays
+	@! nm -u $< | grep -E ' (clock_gettime|gettimeofday|time|getrandom|random|rand)(@|$$)' || { echo "sim: what differs between two runs of a seed"; false; }
 	@$< --list tests/sim/seeds --seeds $(SEEDS) $(if $(filter 400,$(SEEDS)),--lacks-nothing)
 
 mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and see whether the simulator notices (SEEDS=400 for each)

@@ -39,6 +39,7 @@ static struct {
 	struct loop *running;   /* the agent whose code runs; NULL: none's */
 	jmp_buf *death;         /* where sim_die_here() jumps to */
 	void (*on_death)(int host);
+	size_t lanes;
 	uint64_t digest;
 	bool show;
 	int64_t spin_from;
@@ -291,7 +292,13 @@ void sim_begin(uint64_t seed)
 {
 	sim.luck = seed ^ 0x6c75636b;
 	sim.product = seed ^ 0x70726f64;
+	sim.lanes = (size_t)1 << seed % 5;
 	sim.digest = 0xcbf29ce484222325;
+}
+
+size_t sim_lanes(void)
+{
+	return sim.lanes;
 }
 
 /* --- the trace --- */

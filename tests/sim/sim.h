@@ -1,7 +1,8 @@
 /* The core of the simulator: one queue of events in virtual time, by which several whole agents and the world
  * around them (users, network, crashes) run in one process and one thread. sim_loop.c, sim_workers.c, sim_wire.c
  * and sim_watch.c stand in for the product's files behind base/loop.h, base/workers.h, sync/peer/tls.h and
- * sync/local/watch.h, and sim.c for base/clock.c; everything else is the product itself.
+ * sync/local/watch.h, sim_hash.c for base/sha256_speed.c, and sim.c for base/clock.c; everything else is the
+ * product itself.
  *
  * Everything that happens comes from the seed. There are separate streams of chance, so that leaving out one action
  * of a script changes as little as possible of the rest. */
@@ -29,6 +30,8 @@ int64_t sim_now(void); /* virtual nanoseconds since the beginning */
 void sim_days_pass(int64_t ns);
 /* The stream of chance for the network, the workers and the hints. */
 uint64_t *sim_luck(void);
+/* How many blocks every machine of this run hashes at a time: 1 to 16. */
+size_t sim_lanes(void);
 
 /* Schedules one event. fn runs in a turn of `loop` (its hooks follow), or outside of any loop if that is NULL. */
 struct sim_event;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/sha256_many.h"
+#include "base/sha256_speed.h"
 
 enum { BYTES = 300000, LENGTHS = 1000, MOST = 70 };
 
