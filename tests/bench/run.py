@@ -13,7 +13,6 @@ spare, by default /var/tmp), LANYARD_BENCH_PATIENCE (seconds to wait for a quiet
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import peers  # noqa: E402
 import table  # noqa: E402
 from scenarios import ORDER, scenario  # noqa: E402
 
-DEFAULT_PEERS = ("lanyard", "rsync", "syncthing", "unison", "floor")
+DEFAULT_PEERS = ("lanyard", "rsync", "syncthing", "unison", "aria2", "libtorrent", "floor")
 
 
 def arguments():
@@ -50,11 +49,6 @@ def known(ask, text, all_of):
         if name not in all_of:
             ask.error("%r is none of %s" % (name, ", ".join(all_of)))
     return names
-
-
-def missing(name):
-    """The programs that a tool needs and that are not here."""
-    return [p for p in peers.tool(name).needs if shutil.which(p) is None]
 
 
 def peaks(stand):
@@ -106,7 +100,7 @@ def main():
     if args.image:
         os.environ["LANYARD_BENCH_IMAGE"] = args.image
     os.environ.setdefault("LANYARD_BENCH_PATIENCE", "0" if args.scale == "small" else "10")
-    gone = {peer: missing(peer) for peer in args.peers if missing(peer)}
+    gone = {peer: peers.missing(peer) for peer in args.peers if peers.missing(peer)}
     here = [peer for peer in args.peers if peer not in gone]
     facts = dict(disk_facts(), cores=os.cpu_count(), kernel=os.uname().release,
                  load_before=os.getloadavg()[0])

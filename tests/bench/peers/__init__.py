@@ -1,7 +1,12 @@
 """The tools that are compared.  Each file here has one class with this interface (Peer); TOOLS lists them by name."""
 import importlib
+import importlib.util
 import os
+import shutil
 import subprocess
+import sys
+
+PYTHON, PIPE = sys.executable, subprocess.PIPE
 
 # name on the command line: (module, class)
 TOOLS = {
@@ -11,6 +16,8 @@ TOOLS = {
     "syncthing": ("syncthing", "Syncthing"),
     "syncthing-nofsync": ("syncthing", "SyncthingNoFsync"),
     "unison": ("unison", "Unison"),
+    "aria2": ("torrent", "Aria2"),
+    "libtorrent": ("torrent", "Libtorrent"),
     "floor": ("floor", "Floor"),
 }
 
@@ -23,6 +30,7 @@ class Peer:
     durable = True     # what is visible at the receiver survives a power cut
     faithful = False   # keeps modes and times to the nanosecond, and is held to it
     needs = ()         # programs it cannot do without
+    modules = ()       # and modules of Python
     only = None        # the scenarios it can be in; None: all
 
     def __init__(self, a, b):
@@ -51,6 +59,26 @@ class Peer:
         """Figures of the tool's own, for the JSON: {name: number}."""
         return {}
 
+    # Of those that bring one file from hosts[0] to several:
+
+    def gather(self, hosts):
+        """It is set up on all of these hosts."""
+        raise NotImplementedError
+
+    def prepare(self, staged):
+        """Whatever is done with the file before the clock starts."""
+
+    def scatter(self, staged):
+        """The clock has started: all get the file."""
+        raise NotImplementedError
+
+    def has(self, host):
+        """Whether it says that the host has it whole."""
+        raise NotImplementedError
+
+    def finish(self):
+        """The clock has stopped: raise if they do not have the same; end what stop() does not know of."""
+
     def logs(self):
         return ""
 
@@ -65,6 +93,12 @@ def make(name, a, b):
 def tool(name):
     module, cls = TOOLS[name]
     return getattr(importlib.import_module("peers." + module), cls)
+
+
+def missing(name):
+    """The programs and modules that a tool needs and that are not here."""
+    return ([p for p in tool(name).needs if shutil.which(p) is None] +
+            [m for m in tool(name).modules if importlib.util.find_spec(m) is None])
 
 
 def descendants(pid):

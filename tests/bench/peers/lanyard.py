@@ -22,6 +22,22 @@ class Lanyard(peers.Peer):
         for host in (self.b, self.a):
             host.wait_sync(timeout, peers=1)
 
+    def gather(self, hosts):
+        self.hosts = hosts
+        netlab.form(hosts, GROUP)
+
+    def scatter(self, staged):
+        os.rename(staged, os.path.join(self.hosts[0].share, os.path.basename(staged)))
+        self.moved = os.path.basename(staged)
+
+    def has(self, host):
+        return os.path.exists(os.path.join(host.share, self.moved))
+
+    def finish(self):
+        netlab.settle(self.hosts, 900)
+        for host in self.hosts[2:]:
+            host.daemon.finish()
+
     def check(self):
         for host in (self.a, self.b):
             if not host.daemon.running():
