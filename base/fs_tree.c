@@ -190,9 +190,12 @@ static int remove_folder(int parent, const char *name)
 int fs_remove_tree(int dirfd, const char *path)
 {
 	const char *name;
-	int parent = fs_open_parent(dirfd, path, &name);
-	int rc;
+	int parent, rc;
 
+	/* A file needs no descriptor, and goes even when none can be had. */
+	if (strchr(path, '/') == NULL && unlinkat(dirfd, path, 0) == 0)
+		return 0;
+	parent = fs_open_parent(dirfd, path, &name);
 	if (parent < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	rc = remove_entry(parent, name);

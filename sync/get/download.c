@@ -49,6 +49,9 @@ static void part_removed(void *arg)
 	struct download *d = job->d;
 	struct get *g = d->g;
 
+	/* The disk or the system refused, and nothing else would remove it before the next start. */
+	if (job->error != 0 && !g->dead)
+		spare_add(g, d->name);
 	part_job_free(job);
 	download_free(d);
 	get_job_end(g);

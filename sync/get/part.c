@@ -95,15 +95,17 @@ static int open_old(struct part_job *job)
 	return -1;
 }
 
-static void remove_files(struct part_job *job)
+/* 0, or -1 and errno if one of them stays. */
+static int remove_files(struct part_job *job)
 {
 	char name[FILE_NAME];
+	int rc;
 
 	/* Even a folder that somebody put there, or this content could never come. */
 	file_name(name, job, ".map");
-	(void)fs_remove_tree(job->parts, name);
+	rc = fs_remove_tree(job->parts, name);
 	file_name(name, job, ".part");
-	(void)fs_remove_tree(job->parts, name);
+	return fs_remove_tree(job->parts, name) < 0 ? -1 : rc;
 }
 
 static int write_map(struct part_job *job)
@@ -124,7 +126,7 @@ static void open_new(struct part_job *job)
 {
 	char name[FILE_NAME];
 
-	remove_files(job);
+	(void)remove_files(job);
 	file_name(name, job, ".part");
 	job->part = open_plain(job->parts, name, O_RDWR | O_CREAT | O_EXCL);
 	if (job->part < 0)
@@ -148,7 +150,7 @@ close_part:
 	errno = job->error;
 failed:
 	job->error = errno;
-	remove_files(job);
+	(void)remove_files(job);
 }
 
 /* On a disk that can share blocks between files, a copy of a whole file costs neither time nor space. The file may
@@ -217,7 +219,7 @@ static int take_legacy(struct part_job *job)
 	uint8_t *claims = mem_calloc(job->list.n, 1);
 	int rc = -1;
 
-	remove_files(job);
+	(void)remove_files(job);
 	file_name(name, job, ".part");
 	if (renameat(job->parts, job->legacy->file, job->parts, name) < 0)
 		goto free_claims;
@@ -260,7 +262,7 @@ static void close_unfit(struct part_job *job, bool is_new)
 	job->part = -1;
 	job->map = -1;
 	if (is_new)
-		remove_files(job);
+		(void)remove_files(job);
 }
 
 int part_open_older(int root, const char *path, int64_t *size)
@@ -336,7 +338,8 @@ void part_job_run(struct part_job *job)
 		finish_part(job);
 		break;
 	case PART_REMOVE:
-		remove_files(job);
+		if (remove_files(job) < 0)
+			job->error = errno;
 		break;
 	}
 }

@@ -46,8 +46,12 @@ static void spare_removed(void *arg)
 	struct get *g = job->get;
 	struct spare *s = spare_find(g, job->name);
 
-	if (s != NULL)
+	if (s != NULL && job->error == 0) {
 		spare_forget(s);
+	} else if (s != NULL) {
+		s->removing = false;
+		s->due_ms = get_now(g) + g->c.spare_ms;
+	}
 	part_job_free(job);
 	get_wake(g);
 	get_job_end(g);

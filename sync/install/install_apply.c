@@ -185,6 +185,8 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 		return;
 	if (!install_came_out_same(&o->st, item->ours))
 		(void)install_keep_stranger(job, item, d, o->swap, &o->st);
+	else if (item->equal && unlinkat(job->parts, o->swap, 0) == 0)
+		return;
 	else if (version_store_move(&o->place, job->parts, o->swap) == 0)
 		job->kept++;
 	else
@@ -232,8 +234,11 @@ static void replace_folder(struct install_job *job, struct install_item *item, s
 		(void)put_new(job, item, d, name);
 }
 
-/* Nothing there: put it. A folder: it has to be empty. A file: it has to be what the row says; in a conflict it keeps
- * its content under the conflict name, else it becomes a version. */
+/* Nothing there: put it. A folder: it has to be empty. A file: it has to be what the row says; in a conflict its
+ * content is kept under the conflict name, else it becomes a version.
+ *
+ * The two sides of a conflict may have cut the same bytes differently: an agent that lost its index cuts a file again
+ * that has grown since, or that was cut by the rule of an earlier version. Then nothing has to be kept. */
 static void apply_new(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	struct fs_stat st;
@@ -255,7 +260,8 @@ static void apply_new(struct install_job *job, struct install_item *item, struct
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}
-	if (item->conflict)
+	item->equal = item->conflict && install_is_equal(job, item, d, name);
+	if (item->conflict && !item->equal)
 		kept = install_keep_ours(job, item, d, name);
 	if (kept > 0)
 		(void)put_new(job, item, d, name);

@@ -38,6 +38,9 @@ bool install_meets_other_case(struct install_job *job, const char *path);
 /* Moves `from` in parts/, which is *st, to a conflict name of item's path, whatever it is. 0, or -1 and errno. */
 int install_keep_stranger(struct install_job *job, struct install_item *item, struct folder *d, const char *from,
                           const struct fs_stat *st);
+/* Whether the new file and ours, at name, have the same bytes, however they were cut into blocks. */
+bool install_is_equal(const struct install_job *job, const struct install_item *item, const struct folder *d,
+                      const char *name);
 /* Renames ours to its conflict name. 1: it is there now; 0: an identical copy was there already; -1 with result and
  * error. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);

@@ -63,7 +63,7 @@ struct install_item {
 	const uint8_t *bytes;      /* FILE: the content, of one block; NULL: copy, part or empty */
 	const char *part;          /* FILE: a complete and synced part in parts/, mode and mtime set; NULL: none */
 	uint64_t part_ino;         /* of the part that was verified */
-	bool conflict;             /* ours is kept under its conflict name first */
+	bool conflict;             /* ours is kept under its conflict name first, if its bytes differ */
 	bool mkdirs;               /* missing folders above may be made */
 	bool release;              /* DELETE: no version is kept: other members have the file */
 	struct kept_hands hands;   /* for a version that is made of ours */
@@ -86,6 +86,7 @@ struct install_item {
 	bool staged;         /* in the batch's folder there */
 	bool verified;       /* bytes have the content's hash */
 	bool placed;         /* it is at its path; the job checks it once more at the end */
+	bool equal;          /* the conflict was none: ours has the same bytes, and nothing of it has to be kept */
 	bool part_used;      /* its part is at its path, whatever failed after that */
 	struct fs_stat made; /* of the new thing */
 };

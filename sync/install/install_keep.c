@@ -79,10 +79,10 @@ static bool same_bytes(int a, int b)
 	return same || at == INT64_MAX;
 }
 
-static bool same_files(struct folder *da, const char *a, struct folder *db, const char *b)
+static bool same_files(int da, const char *a, int db, const char *b)
 {
-	int fa = fs_open(da->fd, a, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	int fb = fs_open(db->fd, b, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fa = fs_open(da, a, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fb = fs_open(db, b, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	bool same = fa >= 0 && fb >= 0 && same_bytes(fa, fb);
 
 	if (fa >= 0)
@@ -90,6 +90,14 @@ static bool same_files(struct folder *da, const char *a, struct folder *db, cons
 	if (fb >= 0)
 		close(fb);
 	return same;
+}
+
+bool install_is_equal(const struct install_job *job, const struct install_item *item, const struct folder *d,
+                      const char *name)
+{
+	return item->op == INSTALL_FILE && item->ours->kind == RECORD_FILE &&
+	       item->want->content.size == item->ours->content.size &&
+	       same_files(install_made_in(job, item), item->temp, d->fd, name);
 }
 
 /* Whether the thing at a taken conflict name has the content of ours, so that it need not be kept twice. */
@@ -103,7 +111,7 @@ static bool same_things(struct folder *da, const char *a, struct folder *db, con
 	    sa.size != sb.size)
 		return false;
 	if (sa.kind == S_IFREG)
-		return same_files(da, a, db, b);
+		return same_files(da->fd, a, db->fd, b);
 	if (sa.kind != S_IFLNK)
 		return false;
 	ta = fs_readlink_at(da->fd, a);

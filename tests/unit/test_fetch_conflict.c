@@ -2,6 +2,8 @@
  * install: test_fetch_meanwhile.c. */
 #include "tests/unit/fetch_world.h"
 
+#include "sync/versions/version_store.h"
+
 /* --- conflicts that records show --- */
 
 /* Ours of a path, by itself and in its row. */
@@ -119,6 +121,42 @@ static void equal_conflict_copy_is_not_made_twice(void **state)
 	free(taken);
 	free(next);
 	record_clear(&ours);
+}
+
+/* An agent that lost its index cuts a file again that others cut by an earlier rule, or when it was smaller. */
+static void equal_bytes_that_were_cut_differently_are_no_conflict(void **state)
+{
+	enum { SIZE = 4 * CHUNK };
+	uint8_t *bytes = noise(SIZE + 1, 9);
+	struct record ours = { 0 }, theirs, merged = { 0 };
+	struct kept_versions kept;
+
+	(void)state;
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] |= bytes[i] == 0;
+	bytes[SIZE] = 0;
+	write_text("c", (const char *)bytes);
+	scan_path("c");
+	assert_int_equal(index_get(w->index, "c", &ours), 1);
+	theirs = peer_record(ANNA, "c", RECORD_FILE);
+	theirs.mtime_ns = ours.mtime_ns + 1000000000;
+	have(ANNA, &theirs, bytes, SIZE, CHUNK / 2);
+	assert_false(content_equal(&theirs.content, &ours.content));
+	say(ANNA, &theirs, NULL, 0);
+	assert_true(run());
+	assert_bytes("c", bytes, SIZE);
+	assert_int_equal(w->nconflicts, 0);
+	assert_row_is_true("c");
+	assert_int_equal(index_get(w->index, "c", &merged), 1);
+	assert_int_equal(merged.content.nblocks, 8);
+	assert_int_equal(version_compare(&merged.version, &ours.version), VERSION_NEWER);
+	RUN_UNTIL(parts_left() == 0);
+	assert_int_equal(version_store_list(w->root, "c", &kept), 0);
+	assert_int_equal(kept.n, 0);
+	version_store_list_clear(&kept);
+	record_clear(&ours);
+	record_clear(&merged);
+	free(bytes);
 }
 
 static void folder_beats_file_which_is_kept(void **state)
@@ -284,6 +322,7 @@ int main(void)
 		T(our_winner_stays),
 		T(taken_conflict_name_gets_a_number),
 		T(equal_conflict_copy_is_not_made_twice),
+		T(equal_bytes_that_were_cut_differently_are_no_conflict),
 		T(folder_beats_file_which_is_kept),
 		T(unseen_edit_is_found_before_the_rename),
 		T(unseen_new_file_is_not_overwritten),

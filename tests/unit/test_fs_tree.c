@@ -1,6 +1,8 @@
 /* Proves that trees are made and removed beneath a directory only, however deep they are. */
 #include "tests/unit/fs_dirs.h"
 
+#include <sys/resource.h>
+
 static void mkdirs_makes_what_is_missing(void **state)
 {
 	struct fs_stat st;
@@ -26,6 +28,26 @@ static void mkdirs_makes_what_is_missing(void **state)
 	assert_errno(fs_mkdirs(root, "dangling/new", 0700), ELOOP);
 	assert_errno(fs_mkdirs(root, "../outside/new", 0700), EXDEV);
 	assert_int_equal(fs_stat_beneath(top, "outside/new", &st), 0);
+	assert_int_equal(st.kind, 0);
+}
+
+/* A process that has no descriptor left has to be able to clean up. */
+static void remove_tree_removes_a_file_without_a_descriptor(void **state)
+{
+	struct rlimit all, none;
+	struct fs_stat st;
+	int rc;
+
+	(void)state;
+	put(root, "file", "x");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rc = fs_remove_tree(root, "file");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(fs_stat_at(root, "file", &st), 0);
 	assert_int_equal(st.kind, 0);
 }
 
@@ -93,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FS_TEST(mkdirs_makes_what_is_missing),
+		FS_TEST(remove_tree_removes_a_file_without_a_descriptor),
 		FS_TEST(remove_tree_follows_nothing),
 		FS_TEST(remove_tree_goes_deeper_than_paths_and_descriptors),
 	};
