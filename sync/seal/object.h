@@ -19,8 +19,7 @@ enum {
 	OBJECT_REFS_MAX = 512,        /* of a page */
 	OBJECT_REF = 8 + 32,          /* bytes of one */
 	OBJECT_HEAD_MAX = 1 + 1 + OBJECT_REF + 4 + OBJECT_REFS_MAX * OBJECT_REF,
-	OBJECT_SEALED_MAX =
-		OBJECT_HEAD_MAX + 12 + 9 + OBJECT_CONTENT_MAX * 5 / 4 + 16, /* bytes of the largest object */
+	OBJECT_SEALED_MAX = OBJECT_HEAD_MAX + 12 + 9 + OBJECT_CONTENT_MAX + 16, /* bytes of the largest object */
 };
 
 /* What an object is found by. */
