@@ -46,8 +46,8 @@ bool pad_fits(enum keys_policy policy, size_t n, size_t padded)
 		return true;
 	if (policy != KEYS_UNIFORM)
 		return false;
-	for (uint8_t log2 = CHUNK_MIN_LOG2; log2 <= CHUNK_MAX_LOG2; log2++)
-		if (pad_block_max(policy, log2) == padded)
+	for (int log2 = CHUNK_MIN_LOG2; log2 <= CHUNK_MAX_LOG2; log2++)
+		if (pad_block_max(policy, (uint8_t)log2) == padded)
 			return true;
 	return false;
 }
