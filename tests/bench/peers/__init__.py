@@ -12,6 +12,7 @@ PYTHON, PIPE = sys.executable, subprocess.PIPE
 TOOLS = {
     "lanyard": ("lanyard", "Lanyard"),
     "rsync": ("rsync", "Rsync"),
+    "rsync-sync": ("rsync", "RsyncSync"),
     "rsync-fsync": ("rsync", "RsyncFsync"),
     "syncthing": ("syncthing", "Syncthing"),
     "syncthing-nofsync": ("syncthing", "SyncthingNoFsync"),

@@ -10,7 +10,7 @@ class Rsync(peers.Peer):
     settings = "daemon, unencrypted, -a --delete, not synced to disk"
     watches = durable = False
     needs = ("rsync",)
-    only = ("bigfile", "manyfiles", "insert", "scattered", "rename", "restart", "memory")
+    only = ("bigfile", "gigabit", "manyfiles", "insert", "scattered", "rename", "restart", "memory")
     options = ()
 
     def __init__(self, a, b):
@@ -52,3 +52,12 @@ class RsyncFsync(Rsync):
     settings = "daemon, unencrypted, -a --delete --fsync"
     durable = True
     options = ("--fsync",)
+
+
+class RsyncSync(Rsync):
+    settings = "daemon, unencrypted, -a --delete, then syncfs of the receiver's disk"
+    durable = True
+
+    def push(self):
+        super().push()
+        subprocess.run(["sync", "-f", self.b.share], check=True)

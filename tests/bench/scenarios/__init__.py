@@ -5,8 +5,8 @@ scenario that takes long and hardly varies is not repeated.  PEERS: the tools th
 """
 import importlib
 
-ORDER = ("bigfile", "copyin", "manyfiles", "insert", "scattered", "rename", "swarm", "swarm8", "smallswarm", "latency", "restart",
-         "memory")
+ORDER = ("bigfile", "gigabit", "copyin", "manyfiles", "insert", "scattered", "rename", "swarm", "swarm8", "smallswarm", "latency",
+         "restart", "memory")
 
 
 def scenario(name):
