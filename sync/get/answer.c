@@ -112,6 +112,7 @@ void get_take_block(struct get *g, uint64_t peer, uint32_t request, uint32_t cho
 		request_forget(r, true);
 		source_has_not(d, peer);
 	} else if (is_welcome(r, chosen, bytes, &block)) {
+		r->peer->overdue = 0;
 		settle(r, block);
 		note_arrival(d, block, d->list.b[block].len);
 		block_arrived(d, block, peer, bytes);

@@ -50,6 +50,7 @@ void get_peer_down(struct get *g, uint64_t peer)
 	p->stalled_ms = 0;
 	p->silent = false;
 	p->rest_ms = 0;
+	p->overdue = 0;
 	p->response_ms = 0;
 	g->check_sources = true;
 	get_wake(g);
@@ -152,6 +153,7 @@ void get_tick(struct get *g)
 		if (get_now(g) >= d->synced_ms + SYNC_MS)
 			download_sync(d);
 	}
+	late_withheld(g);
 	request_timeouts(g);
 	g->check_sources = true;
 }

@@ -82,6 +82,7 @@ struct source_peer {
 	int64_t byte_ms;        /* when a byte last came */
 	int64_t response_ms;    /* from a request to its block, smoothed; 0: not known */
 	int64_t rest_ms;        /* it was late: not asked for blocks before this time */
+	unsigned overdue;       /* how often others took over what it owed, since its last block */
 	bool counted;           /* while window.c runs: it has something that is needed */
 	bool silent;            /* requests to it timed out: it is asked for one thing at a time until it answers */
 	struct swarm_maps maps; /* what it told of its blocks */
@@ -418,8 +419,10 @@ void request_timeouts(struct get *g);
 void request_answered(struct get *g, struct source_peer *p);
 
 /* --- late.c --- */
-/* Takes blocks back from peers from which no byte comes, for others that have them. */
+/* Takes blocks back from peers from which no byte comes, or no answer, for others that have them. */
 void late_watch(struct get *g);
+/* The same for single blocks that a peer does not give although it gives others; once per second. */
+void late_withheld(struct get *g);
 /* At the end of a download, a source that has nothing to do takes over from one that owes much, or gets a block that is
  * late a second time. */
 void late_end(struct download *d);

@@ -1,16 +1,27 @@
-/* Peers that keep blocks from coming: those from which no byte comes, and the slowest at the end of a content. See
- * get_internal.h and sync/swarm/pick.h. */
+/* Peers that keep blocks from coming: those from which no byte comes, those from which everything comes but what they
+ * were asked for, and the slowest at the end of a content. See get_internal.h and sync/swarm/pick.h. */
 #include "sync/get/get_internal.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 
-enum { CREDITS_MS = 5000 }; /* a giver that chooses, and from which no byte comes, is told what to send */
+enum {
+	CREDITS_MS = 5000, /* a giver that chooses, and from which no byte comes, is told what to send */
+	/* A peer that sends anything has a little more time than one that sends nothing: it may owe an answer for
+	 * OWED_MS, and for the time that its answers usually take. While that is not known, a slow line is assumed. */
+	OWED_MS = 5000,
+	USUAL_TIMES = 4,
+	SLOW_LINE = 64,     /* bytes per ms */
+	OVERDUE_MAX = 5,    /* this time, and its rest, double so often at most */
+	WITHHELD_MS = 30000 /* it answers what was asked later */
+};
 
-/* Whether somebody else can be asked for the block. */
+/* Whether somebody else can be asked for the block. Lists and credits are for nobody else. */
 static bool has_another(const struct download *d, const struct source_peer *p, uint32_t block)
 {
+	if (block >= ANY_BLOCK)
+		return false;
 	for (size_t i = 0; i < d->nsources; i++) {
 		const struct get_source *s = &d->sources[i];
 
@@ -21,6 +32,11 @@ static bool has_another(const struct download *d, const struct source_peer *p, u
 	return false;
 }
 
+static uint32_t asked_block(const struct get_request *r)
+{
+	return r->block == LEAF_BLOCK ? r->leaf->block : r->block;
+}
+
 /* Takes back what others have; true if there was any. */
 static bool take_away(struct source_peer *p)
 {
@@ -28,9 +44,7 @@ static bool take_away(struct source_peer *p)
 	bool any = false;
 
 	DL_FOREACH_SAFE(p->requests, r, next) {
-		uint32_t block = r->block == LEAF_BLOCK ? r->leaf->block : r->block;
-
-		if (block >= ANY_BLOCK || !has_another(r->d, p, block))
+		if (!has_another(r->d, p, asked_block(r)))
 			continue;
 		request_cancel_one(r);
 		any = true;
@@ -53,6 +67,24 @@ static int64_t latest(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* How long the peer may owe its next answer while others could give it. */
+static int64_t owed_most(const struct source_peer *p)
+{
+	int64_t usual = p->response_ms > 0 ? USUAL_TIMES * p->response_ms : p->requests->len / SLOW_LINE;
+
+	return (OWED_MS + usual) << p->overdue;
+}
+
+/* Pings, news and the beginnings of answers do not count. A peer from which something was taken away has more time for
+ * the next one, so that two sources on slow lines do not take turns for ever. */
+static void watch_owed(struct source_peer *p, int64_t now)
+{
+	if (!take_away(p))
+		return;
+	p->rest_ms = now + (SWARM_REST_MS << p->overdue);
+	p->overdue += p->overdue < OVERDUE_MAX;
+}
+
 void late_watch(struct get *g)
 {
 	int64_t now = get_now(g);
@@ -61,7 +93,7 @@ void late_watch(struct get *g)
 	g->watch_ms = now;
 	HASH_ITER(hh, g->peers, p, next) {
 		uint64_t arrived;
-		int64_t quiet;
+		int64_t quiet, owed;
 
 		if (p->requests == NULL || !p->up)
 			continue;
@@ -70,10 +102,30 @@ void late_watch(struct get *g)
 			p->byte_ms = now;
 		p->seen = arrived;
 		quiet = now - latest(p->byte_ms, p->requests->sent_ms);
-		if (quiet >= swarm_late_ms(p->response_ms) && take_away(p))
+		owed = now - latest(p->answered_ms, p->requests->sent_ms);
+		if (owed >= owed_most(p))
+			watch_owed(p, now);
+		else if (quiet >= swarm_late_ms(p->response_ms) && take_away(p))
 			p->rest_ms = now + SWARM_REST_MS;
-		if (p->requests != NULL && quiet >= CREDITS_MS)
+		if (p->requests != NULL && (quiet >= CREDITS_MS || owed >= owed_most(p)))
 			give_up_credits(p);
+	}
+}
+
+void late_withheld(struct get *g)
+{
+	int64_t before = get_now(g) - WITHHELD_MS;
+	struct source_peer *p, *next;
+
+	HASH_ITER(hh, g->peers, p, next) {
+		struct get_request *r, *next_r;
+
+		DL_FOREACH_SAFE(p->requests, r, next_r) {
+			if (r->sent_ms > before)
+				break;
+			if (has_another(r->d, p, asked_block(r)))
+				request_cancel_one(r);
+		}
 	}
 }
 

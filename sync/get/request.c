@@ -207,7 +207,7 @@ static int64_t later_ms(int64_t a, int64_t b)
 }
 
 /* A peer is silent when neither an answer nor the bytes of one under way came for REQUEST_TIMEOUT_MS. Other traffic
- * buys it no more than ANSWER_MS. */
+ * buys it no more than ANSWER_MS, and no more than seconds where others have what it owes (late.c). */
 void request_timeouts(struct get *g)
 {
 	int64_t now = get_now(g);

@@ -82,6 +82,28 @@ def test_a_list_that_one_source_never_gives(scene):
     netlab.until("the honest member has it", lambda: os.path.exists(scene.honest.file("wanted")), 30)
 
 
+def test_a_chattering_source_holds_up_no_small_content(scene):
+    """Two members tell of three blocks; the first was asked for them, and sends pings instead."""
+    data = os.urandom(3 * BLOCK)
+    f = File(b"owed", [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)], data=data)
+    chatterer, giver = scene.papers(), scene.papers()
+    with scene.attacked("a source that chatters", processor=8):
+        foe = scene.member(chatterer)
+        foe.say(wire.news(foe.channel, 0, 1, [f.record(1, 77)]))
+        asked = wire.fields(foe.hear(wire.LIST_GET))
+        foe.say(wire.frame(wire.LIST, wire.message((1, asked[2][0]), (2, 0), (3, f.list))))
+        foe.hear(wire.GET)
+
+        def here():
+            foe.say(wire.ping())
+            return os.path.exists(scene.victim.file("owed"))
+        honest = scene.member(giver)
+        honest.say(wire.news(honest.channel, 0, 1, [f.record(1, 77)]))
+        give(honest, [f], 25, until=here)
+        assert here()
+    assert scene.victim.read("owed") == data
+
+
 @pytest.mark.slow
 def test_many_files_of_a_silent_source(scene):
     """All places for downloads are taken by what only a silent member has."""

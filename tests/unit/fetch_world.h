@@ -54,6 +54,7 @@ struct answer {
 struct fake_peer {
 	uint64_t id, epoch, seq;
 	bool up, mute;
+	bool chatters;                                                 /* says something all the time */
 	bool lies;                                                     /* answers with other bytes */
 	enum { HOLD_NOT_ASKED, HOLD_NO, HOLD_YES, HOLD_SILENT } holds; /* what it answers to a drop */
 	int64_t has_upto; /* blocks at or above this offset are not given; INT64_MAX: all are */

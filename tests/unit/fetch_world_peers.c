@@ -56,8 +56,12 @@ static size_t op_window(void *arg, uint64_t peer)
 
 static uint64_t op_arrived(void *arg, uint64_t peer)
 {
+	struct fake_peer *p = peer_of(peer);
+
 	(void)arg;
-	return peer_of(peer)->arrived;
+	if (p->chatters)
+		p->arrived += 64;
+	return p->arrived;
 }
 
 static void answer_later(struct answer *a)
