@@ -15,6 +15,7 @@ HOLD_ASK, HOLD_ANSWER = 18, 19
 MAP, HAVE, ANY = 24, 25, 26
 COMING = 28
 RELAY = 36
+KEEP, HERE = 40, 41
 HEADER = 6
 ZSTD = 1
 
@@ -213,6 +214,15 @@ def relay(channel, contents):
 
 def news_ack(channel, received, settled, epoch):
     return frame(NEWS_ACK, message((1, channel), (2, received), (3, settled), (4, Fixed(epoch))))
+
+
+def keep(needed, spare=False):
+    return frame(KEEP, message((1, int(needed)), (2, int(spare))))
+
+
+def here(channel, ids, age=0):
+    """ids: agent IDs of 32 bytes; age: of the word about them, in seconds."""
+    return frame(HERE, message((1, channel), (2, b"".join(i[:8] + bytes([age]) for i in ids))))
 
 
 def list_get(channel, request, size, nblocks, root, first=0):
