@@ -1,0 +1,520 @@
+/* Which generation is current, and which comes next: see generation.h. */
+#include "sync/seal/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+/* What is known of one entry. */
+struct generation_node {
+	const struct generation *g;
+	bool silent;       /* its signer has gone */
+	bool whole;        /* its ancestors are all here, and it says the truth about them */
+	bool counts;       /* its signer may say so */
+	uint64_t *line;    /* in the judgement's memory: bits of nodes, itself and its ancestors; */
+	uint64_t *covered; /* bits of exits that count and that it or an ancestor covers */
+	size_t ncovered;   /* how many */
+	size_t weight;     /* that, and how many of its line are of signers that have gone */
+	size_t parents[GENERATION_PARENTS_MAX]; /* nodes */
+};
+
+struct generation_judgement {
+	struct generation_facts facts;
+	struct generation_node *nodes; /* owned; by number, then by name, so that ancestors come first */
+	size_t *by_name;               /* owned; nodes */
+	const uint8_t **exits;         /* owned; sorted */
+	uint64_t *bits;                /* owned; all nodes' sets */
+	size_t node_words, exit_words; /* of one set */
+	size_t nexits;                 /* without repetitions */
+	size_t current;                /* ngens: none */
+	uint8_t suite;                 /* the highest that is known */
+	enum generation_state state;
+};
+
+uint64_t generation_id(const struct generation *g)
+{
+	return get_u64(g->name);
+}
+
+/* --- sets of bits --- */
+
+static void generation_bit(uint64_t *set, size_t i)
+{
+	set[i / 64] |= (uint64_t)1 << i % 64;
+}
+
+static bool generation_has(const uint64_t *set, size_t i)
+{
+	return (set[i / 64] >> i % 64 & 1) != 0;
+}
+
+static void generation_unite(uint64_t *to, const uint64_t *from, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		to[i] |= from[i];
+}
+
+static size_t generation_count(const uint64_t *set, size_t words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < words; i++)
+		n += (size_t)__builtin_popcountll(set[i]);
+	return n;
+}
+
+/* --- order --- */
+
+static int generation_by_number(const void *a, const void *b)
+{
+	const struct generation_node *x = a, *y = b;
+
+	if (x->g->number != y->g->number)
+		return x->g->number < y->g->number ? -1 : 1;
+	return memcmp(x->g->name, y->g->name, GENERATION_NAME_LEN);
+}
+
+static int generation_by_name(const void *a, const void *b, void *arg)
+{
+	const struct generation_node *nodes = arg;
+	const size_t *x = a, *y = b;
+
+	return memcmp(nodes[*x].g->name, nodes[*y].g->name, GENERATION_NAME_LEN);
+}
+
+static int generation_exits_by_name(const void *a, const void *b)
+{
+	const uint8_t *const *x = a, *const *y = b;
+
+	return memcmp(*x, *y, GENERATION_NAME_LEN);
+}
+
+/* The node of this name; ngens: there is none. */
+static size_t generation_find(const struct generation_judgement *j, const uint8_t *name)
+{
+	size_t low = 0, high = j->facts.ngens;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = memcmp(j->nodes[j->by_name[middle]].g->name, name, GENERATION_NAME_LEN);
+
+		if (order == 0)
+			return j->by_name[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return j->facts.ngens;
+}
+
+/* Its place among the exits that count; nexits: it is none of them. */
+static size_t generation_exit(const struct generation_judgement *j, const uint8_t *name)
+{
+	size_t low = 0, high = j->nexits;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = memcmp(j->exits[middle], name, GENERATION_NAME_LEN);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return j->nexits;
+}
+
+/* --- judging --- */
+
+static int generation_secrets_by_id(const void *a, const void *b)
+{
+	const struct generation_secret *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return memcmp(x->commitment, y->commitment, sizeof(x->commitment));
+}
+
+void generation_keyring(uint8_t out[32], struct generation_secret *list, size_t n)
+{
+	struct bytes b = BYTES_INIT(n * (8 + 32));
+
+	if (n != 0)
+		qsort(list, n, sizeof(list[0]), generation_secrets_by_id);
+	for (size_t i = 0; i < n; i++) {
+		bytes_append_u64(&b, list[i].id);
+		bytes_append(&b, list[i].commitment, sizeof(list[i].commitment));
+	}
+	sha256(out, b.p, b.len);
+	bytes_free(&b);
+}
+
+/* generation_keyring() of the nodes of this set. */
+static void generation_keyring_of(const struct generation_judgement *j, const uint64_t *set, uint8_t out[32])
+{
+	size_t n = generation_count(set, j->node_words), at = 0;
+	struct generation_secret *list = mem_calloc(n + 1, sizeof(list[0]));
+
+	for (size_t i = 0; i < j->facts.ngens; i++) {
+		if (generation_has(set, i)) {
+			list[at].id = generation_id(j->nodes[i].g);
+			memcpy(list[at++].commitment, j->nodes[i].g->commitment, sizeof(list[0].commitment));
+		}
+	}
+	generation_keyring(out, list, n);
+	free(list);
+}
+
+/* Whether the entry says the truth about its ancestors, which are judged already: their numbers are smaller. Sets
+ * line to them. */
+static bool generation_is_whole(const struct generation_judgement *j, struct generation_node *node)
+{
+	const struct generation *g = node->g;
+	uint32_t number = 0;
+	uint8_t keyring[32];
+
+	if (g->nparents > GENERATION_PARENTS_MAX || g->nexits > GENERATION_EXITS_MAX)
+		return false;
+	for (size_t i = 0; i < g->nparents; i++) {
+		size_t at = generation_find(j, g->parents[i]);
+		const struct generation_node *parent = &j->nodes[at];
+
+		/* An unknown one, or one with a number that makes it no ancestor. */
+		if (at == j->facts.ngens || parent->g->number >= g->number || !parent->whole)
+			return false;
+		if (parent->g->number > number)
+			number = parent->g->number;
+		/* Algorithms are only ever replaced by later ones. */
+		if (g->suite < parent->g->suite)
+			return false;
+		node->parents[i] = at;
+		generation_unite(node->line, parent->line, j->node_words);
+	}
+	if (g->number != number + 1)
+		return false;
+	generation_keyring_of(j, node->line, keyring);
+	return memcmp(keyring, g->keyring, sizeof(keyring)) == 0;
+}
+
+/* A member's entry counts if it and its ancestors cover more than each of its parents alone, vouch for more that the
+ * departed left behind, or are of a later suite: it answers an exit, or joins what came to be apart. So a chain of
+ * members' entries is never longer than there are exits and entries of the departed. A parent whose signer has gone
+ * is not compared: it might claim everything, and keep a member from answering its signer's own removal. */
+static bool generation_answers(const struct generation_judgement *j, const struct generation_node *node)
+{
+	for (size_t i = 0; i < node->g->nparents; i++) {
+		const struct generation_node *parent = &j->nodes[node->parents[i]];
+
+		if (!parent->silent && parent->weight >= node->weight && parent->g->suite >= node->g->suite)
+			return false;
+	}
+	return node->g->nparents != 0;
+}
+
+static void generation_judge_node(const struct generation_judgement *j, size_t at)
+{
+	struct generation_node *node = &j->nodes[at];
+	enum generation_voice voice = j->facts.voice(j->facts.arg, &node->g->signer);
+
+	node->silent = voice == GENERATION_SILENT;
+	node->whole = generation_is_whole(j, node);
+	if (!node->whole)
+		return;
+	generation_bit(node->line, at);
+	for (size_t i = 0; i < node->g->nparents; i++)
+		generation_unite(node->covered, j->nodes[node->parents[i]].covered, j->exit_words);
+	for (size_t i = 0; i < node->g->nexits; i++) {
+		size_t exit = generation_exit(j, node->g->exits[i]);
+
+		if (exit != j->nexits)
+			generation_bit(node->covered, exit);
+	}
+	node->ncovered = generation_count(node->covered, j->exit_words);
+	node->weight = node->ncovered;
+	for (size_t i = 0; i <= at; i++)
+		node->weight += j->nodes[i].silent && generation_has(node->line, i);
+	node->counts = voice == GENERATION_OWNER || (voice == GENERATION_MEMBER && generation_answers(j, node));
+}
+
+/* Of two that count and have one ID, the smaller name: keys and objects know generations by their IDs. They are
+ * neighbours by name. */
+static void generation_part_twins(const struct generation_judgement *j)
+{
+	const struct generation_node *before = NULL;
+
+	for (size_t i = 0; i < j->facts.ngens; i++) {
+		struct generation_node *node = &j->nodes[j->by_name[i]];
+
+		if (!node->counts)
+			continue;
+		if (before != NULL && generation_id(before->g) == generation_id(node->g))
+			node->counts = false;
+		else
+			before = node;
+	}
+}
+
+/* Of the latest suite those that cover all exits, of these the greatest number, then the smaller name. */
+static size_t generation_choose(const struct generation_judgement *j)
+{
+	size_t best = j->facts.ngens;
+
+	for (size_t i = 0; i < j->facts.ngens; i++) {
+		const struct generation_node *node = &j->nodes[i], *other = &j->nodes[best];
+		bool fit = node->ncovered == j->nexits, other_fit = other->ncovered == j->nexits;
+
+		if (!node->counts)
+			continue;
+		if (best == j->facts.ngens || node->g->suite > other->g->suite ||
+		    (node->g->suite == other->g->suite &&
+		     (fit > other_fit || (fit == other_fit && node->g->number > other->g->number))))
+			best = i;
+	}
+	return best;
+}
+
+static enum generation_state generation_state_of(const struct generation_judgement *j, uint8_t policies)
+{
+	const struct generation_node *node = &j->nodes[j->current];
+
+	if (j->current == j->facts.ngens)
+		return GENERATION_NONE;
+	if (node->g->suite > j->suite || node->g->suite == 0 || node->g->policy >= policies)
+		return GENERATION_LATER;
+	return node->ncovered == j->nexits ? GENERATION_FIT : GENERATION_UNFIT;
+}
+
+static void generation_sort_exits(struct generation_judgement *j)
+{
+	size_t n = 0;
+
+	j->exits = mem_calloc(j->facts.nexits + 1, sizeof(j->exits[0]));
+	for (size_t i = 0; i < j->facts.nexits; i++)
+		j->exits[i] = j->facts.exits[i];
+	if (j->facts.nexits != 0)
+		qsort(j->exits, j->facts.nexits, sizeof(j->exits[0]), generation_exits_by_name);
+	for (size_t i = 0; i < j->facts.nexits; i++) {
+		if (n == 0 || memcmp(j->exits[n - 1], j->exits[i], GENERATION_NAME_LEN) != 0)
+			j->exits[n++] = j->exits[i];
+	}
+	j->nexits = n;
+}
+
+struct generation_judgement *generation_judge(const struct generation_facts *facts, uint8_t suite, uint8_t policies)
+{
+	struct generation_judgement *j = MEM_NEW(struct generation_judgement);
+	size_t n = facts->ngens, words;
+
+	j->facts = *facts;
+	j->suite = suite;
+	generation_sort_exits(j);
+	j->node_words = n / 64 + 1;
+	j->exit_words = j->nexits / 64 + 1;
+	words = j->node_words + j->exit_words;
+	j->nodes = mem_calloc(n + 1, sizeof(j->nodes[0]));
+	j->by_name = mem_calloc(n + 1, sizeof(j->by_name[0]));
+	j->bits = mem_calloc(n + 1, words * sizeof(j->bits[0]));
+	for (size_t i = 0; i < n; i++)
+		j->nodes[i].g = &facts->gens[i];
+	if (n != 0)
+		qsort(j->nodes, n, sizeof(j->nodes[0]), generation_by_number);
+	for (size_t i = 0; i < n; i++) {
+		j->nodes[i].line = j->bits + i * words;
+		j->nodes[i].covered = j->nodes[i].line + j->node_words;
+		j->by_name[i] = i;
+	}
+	if (n != 0)
+		qsort_r(j->by_name, n, sizeof(j->by_name[0]), generation_by_name, j->nodes);
+	for (size_t i = 0; i < n; i++)
+		generation_judge_node(j, i);
+	generation_part_twins(j);
+	j->current = generation_choose(j);
+	j->state = generation_state_of(j, policies);
+	return j;
+}
+
+void generation_free(struct generation_judgement *j)
+{
+	if (j == NULL)
+		return;
+	free(j->nodes);
+	free(j->by_name);
+	free(j->exits);
+	free(j->bits);
+	free(j);
+}
+
+/* --- answers --- */
+
+enum generation_state generation_state(const struct generation_judgement *j)
+{
+	return j->state;
+}
+
+const struct generation *generation_current(const struct generation_judgement *j)
+{
+	return j->current != j->facts.ngens ? j->nodes[j->current].g : NULL;
+}
+
+bool generation_counts(const struct generation_judgement *j, const uint8_t name[GENERATION_NAME_LEN])
+{
+	size_t at = generation_find(j, name);
+
+	return at != j->facts.ngens && j->nodes[at].counts;
+}
+
+/* Whether a node that counts is this one or descends from it. */
+static bool generation_is_vouched(const struct generation_judgement *j, size_t at)
+{
+	for (size_t i = at; i < j->facts.ngens; i++) {
+		if (j->nodes[i].counts && generation_has(j->nodes[i].line, at))
+			return true;
+	}
+	return false;
+}
+
+const uint8_t *generation_promise(const struct generation_judgement *j, uint64_t id)
+{
+	const uint8_t *promise = NULL;
+
+	for (size_t i = 0; i < j->facts.ngens; i++) {
+		size_t at = j->by_name[i];
+
+		if (generation_id(j->nodes[at].g) != id || !generation_is_vouched(j, at))
+			continue;
+		/* Of two, the one that counts itself, then the smaller name. */
+		if (j->nodes[at].counts)
+			return j->nodes[at].g->commitment;
+		if (promise == NULL)
+			promise = j->nodes[at].g->commitment;
+	}
+	return promise;
+}
+
+bool generation_is_due(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg)
+{
+	if (j->state != GENERATION_FIT)
+		return j->state == GENERATION_UNFIT;
+	for (size_t i = 0; i < j->facts.ngens; i++) {
+		if (j->nodes[i].whole && held(arg, generation_id(j->nodes[i].g)) && !generation_is_vouched(j, i))
+			return true;
+	}
+	return false;
+}
+
+bool generation_is_heard(const struct generation_judgement *j, const uint8_t name[GENERATION_NAME_LEN],
+                         bool (*knows)(void *arg, const uint8_t entry[GENERATION_NAME_LEN]), void *arg)
+{
+	size_t at = generation_find(j, name);
+
+	if (at == j->facts.ngens || !j->nodes[at].whole)
+		return false;
+	for (size_t i = 0; i <= at; i++) {
+		const struct generation *g = j->nodes[i].g;
+
+		for (size_t e = 0; generation_has(j->nodes[at].line, i) && e < g->nexits; e++) {
+			if (!knows(arg, g->exits[e]))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* --- the next one --- */
+
+/* Sets tips to nodes that count or are held, and that none of the others descends from; the newest first. Returns how
+ * many, at most GENERATION_PARENTS_MAX. */
+static size_t generation_tips(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg,
+                              size_t tips[GENERATION_PARENTS_MAX])
+{
+	uint64_t *behind = mem_calloc(j->node_words, sizeof(behind[0]));
+	size_t n = 0;
+
+	/* From the newest on: what is behind none of those before is a tip. The current one is never left out. */
+	for (size_t i = j->facts.ngens; i-- > 0;) {
+		const struct generation_node *node = &j->nodes[i];
+
+		if (!node->whole || generation_has(behind, i) || !(node->counts || held(arg, generation_id(node->g))))
+			continue;
+		generation_unite(behind, node->line, j->node_words);
+		if (n < GENERATION_PARENTS_MAX)
+			tips[n++] = i;
+		else if (i == j->current)
+			tips[n - 1] = i;
+	}
+	free(behind);
+	return n;
+}
+
+static int generation_names(const void *a, const void *b)
+{
+	return memcmp(a, b, GENERATION_NAME_LEN);
+}
+
+int generation_next(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg,
+                    struct generation *next)
+{
+	uint64_t *line = mem_calloc(j->node_words, sizeof(line[0]));
+	uint64_t *covered = mem_calloc(j->exit_words, sizeof(covered[0]));
+	size_t tips[GENERATION_PARENTS_MAX];
+	int rc = 0;
+
+	memset(next, 0, sizeof(*next));
+	next->suite = j->suite;
+	next->nparents = (uint8_t)generation_tips(j, held, arg, tips);
+	for (size_t i = 0; i < next->nparents; i++) {
+		const struct generation_node *node = &j->nodes[tips[i]];
+
+		if (node->g->suite > j->suite)
+			rc = -1;
+		if (node->g->number > next->number)
+			next->number = node->g->number;
+		memcpy(next->parents[i], node->g->name, GENERATION_NAME_LEN);
+		generation_unite(line, node->line, j->node_words);
+		generation_unite(covered, node->covered, j->exit_words);
+	}
+	next->number++;
+	qsort(next->parents, next->nparents, GENERATION_NAME_LEN, generation_names);
+	for (size_t i = 0; i < j->nexits && next->nexits < GENERATION_EXITS_MAX; i++) {
+		if (!generation_has(covered, i))
+			memcpy(next->exits[next->nexits++], j->exits[i], GENERATION_NAME_LEN);
+	}
+	generation_keyring_of(j, line, next->keyring);
+	free(line);
+	free(covered);
+	return rc;
+}
+
+/* By a hash with the current generation, so that no writer that is away holds up every time. */
+static void generation_lot(const struct generation_judgement *j, const struct agent_id *writer, uint8_t lot[32])
+{
+	const struct generation *current = generation_current(j);
+	uint8_t in[GENERATION_NAME_LEN + sizeof(writer->b)] = { 0 };
+
+	if (current != NULL)
+		memcpy(in, current->name, GENERATION_NAME_LEN);
+	memcpy(in + GENERATION_NAME_LEN, writer->b, sizeof(writer->b));
+	sha256(lot, in, sizeof(in));
+}
+
+size_t generation_rank(const struct generation_judgement *j, const struct agent_id *writers, size_t n,
+                       const struct agent_id *self)
+{
+	uint8_t ours[32], theirs[32];
+	size_t rank = 0;
+	bool among = false;
+
+	generation_lot(j, self, ours);
+	for (size_t i = 0; i < n; i++) {
+		generation_lot(j, &writers[i], theirs);
+		among |= agent_id_equal(&writers[i], self);
+		rank += memcmp(theirs, ours, sizeof(ours)) < 0;
+	}
+	return among ? rank : n;
+}
