@@ -54,7 +54,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench sha256-bench arm-test vm-test
+.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile unit asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench sha256-bench arm-test vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -150,6 +150,9 @@ link-bench: $(B)/tests/bench/link_bench ## measure bytes per second through one 
 	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
 
 chunk-bench: $(B)/tests/bench/chunk_bench ## measure how many bytes per second are cut, by instruction set and kind of data
+	@$<
+
+seal-bench: $(B)/tests/bench/seal_bench ## measure what cutting, sealing and opening cost a core in a sealed group
 	@$<
 
 sha256-bench: $(B)/tests/bench/sha256_bench ## measure SHA-256 on each path of this machine, and by the number of blocks at hand
