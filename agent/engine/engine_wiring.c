@@ -55,6 +55,7 @@ static void local_scanned(void *arg, int64_t files, int64_t changed)
 	engine_choices_scanned(e);
 	/* Not before the first scan has ended: a crash may have left an installed file without its row. */
 	fetch_start(e->fetch);
+	peer_group_hashed(e->peers);
 	e->dirty = true;
 	engine_emit(e, "scan-finished", NULL, text);
 	free(text);
@@ -251,6 +252,16 @@ static void peer_carried(void *arg, uint64_t peer, const struct record *theirs, 
 	fetch_record_carried(((struct engine *)arg)->fetch, peer, theirs, carrier);
 }
 
+static uint64_t peer_same(void *arg, uint64_t peer, const struct record *ours, const struct record *theirs)
+{
+	return fetch_record_same(((struct engine *)arg)->fetch, peer, ours, theirs);
+}
+
+static void peer_tell_again(void *arg, const struct record *ours)
+{
+	(void)fetch_tell_again(((struct engine *)arg)->fetch, ours);
+}
+
 static void peer_relayed(void *arg, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n)
 {
 	fetch_relayed(((struct engine *)arg)->fetch, peer, root, bytes, n);
@@ -369,6 +380,8 @@ static void peer_requests_changed(void *arg)
 const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.carried = peer_carried,
+	.same = peer_same,
+	.tell_again = peer_tell_again,
 	.relayed = peer_relayed,
 	.records_end = peer_records_end,
 	.has = peer_has,

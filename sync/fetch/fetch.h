@@ -128,6 +128,12 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
 /* The same for a small file of which the peer says that `carrier` (short ID) brings the bytes, with its own record:
  * nothing is asked of others before it has, has left, or lets us wait. */
 void fetch_record_carried(struct fetch *f, uint64_t peer, const struct record *theirs, uint64_t carrier);
+/* A record of a peer that says the same as `ours`, a row that was just read, of what is at the path: where only our
+ * row is concerned it becomes at once what both sides come to, and is noted as the peer's. Returns its number then; 0:
+ * it was taken like any other record. */
+uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *ours, const struct record *theirs);
+/* Gives our row, which was just read, another number, under which every peer is told of it. 0, -1. */
+int fetch_tell_again(struct fetch *f, const struct record *ours);
 /* The content of such a file, as any peer brings it: taken if a ticket waits for it or may in a moment, and verified
  * before it is installed. Copied. */
 void fetch_relayed(struct fetch *f, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n);

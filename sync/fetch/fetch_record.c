@@ -311,6 +311,48 @@ void fetch_record_carried(struct fetch *f, uint64_t peer, const struct record *t
 	            NULL);
 }
 
+/* Nothing but our row concerns the path: no ticket, no leftover, nothing that is offered, listed or set aside. */
+static bool is_plain_row(struct fetch *f, const char *path)
+{
+	return f->started && ticket_find(f, path) == NULL && index_aside_count(f->c.index, ASIDE_READER) == 0 &&
+	       !index_is_reader(f->c.index) && !index_is_offered(f->c.index, path);
+}
+
+uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *ours, const struct record *theirs)
+{
+	struct record merged = { 0 };
+	uint64_t seq = 0;
+
+	f->record_came = true;
+	if (is_plain_row(f, ours->path) && reconcile_twins(ours, theirs, &merged)) {
+		guard_judges(f, ours->path);
+		merged.seen = ours->seen;
+		merged.leaving = ours->leaving;
+		merged.via = peer;
+		if (index_put(f->c.index, &merged, NULL) == 0) {
+			f->puts++;
+			seq = merged.seq;
+		} else {
+			listed_store(f, peer, theirs);
+		}
+		record_clear(&merged);
+		return seq;
+	}
+	fetch_record(f, peer, theirs, NULL, 0, NULL);
+	return 0;
+}
+
+int fetch_tell_again(struct fetch *f, const struct record *ours)
+{
+	struct record r = { 0 };
+	int rc;
+
+	record_copy(&r, ours);
+	rc = judge_put(f, &r, NULL, 0, NULL);
+	record_clear(&r);
+	return rc;
+}
+
 void fetch_records_end(struct fetch *f, uint64_t peer)
 {
 	fetch_peer_get(f, peer)->mode_known = false;

@@ -39,6 +39,7 @@ void news_in_send_hello(struct talk *t)
 	m.on_demand = index_choices(index)->mode == CHOOSE_ON_DEMAND;
 	m.role_known = (uint32_t)talk_own_role(g);
 	m.no_inline = m.on_demand || (p.received == 0 && index_totals(index).files > 0);
+	ranges_hello(t, &m);
 	t->hello_sent = true;
 	uint8_t *body = msg_index_hello_encode(&m, &n);
 
@@ -224,8 +225,9 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	news_out_start(t, m, away || claims_too_much(t, m));
 	p.settled = t->settled;
 	p.settled_epoch = index_epoch(g->config.index);
+	t->ranges_due = ranges_are_due(t, m);
 	come_up(t, &p);
-	return NEWS_IN_GOES_ON;
+	return t->ranges_due ? NEWS_IN_COMPARES : NEWS_IN_GOES_ON;
 }
 
 /* Rejects a record that no honest member sends. */
@@ -236,13 +238,13 @@ static void record_refuse(struct talk *t, const struct msg_record *m, const char
 }
 
 /* Whether the version can have come about from ours. Nearly all are recognised by their counters alone. */
-static bool is_near(const struct talk *t, const struct msg_record *m)
+static bool is_near(const struct talk *t, const struct record *r)
 {
-	const struct version *theirs = &m->record.version;
+	const struct version *theirs = &r->version;
 	struct record ours = { 0 };
 	bool near = version_is_near(theirs, &ours.version);
 
-	if (!near && index_get(t->group->config.index, m->record.path, &ours) > 0)
+	if (!near && index_get(t->group->config.index, r->path, &ours) > 0)
 		near = version_is_near(theirs, &ours.version);
 	record_clear(&ours);
 	return near;
@@ -286,7 +288,7 @@ static void record_in(struct talk *t, const struct msg_record *m, uint64_t carri
 		record_refuse(t, m, "a sequence number out of range");
 		return;
 	}
-	if (!is_near(t, m)) {
+	if (!is_near(t, &m->record)) {
 		record_refuse(t, m, "a version far beyond any announced before");
 		return;
 	}
@@ -307,6 +309,22 @@ static void record_in(struct talk *t, const struct msg_record *m, uint64_t carri
 	g->config.hooks->record(g->config.arg, t->session->peer, &m->record, m->content.p, m->content.n,
 	                        m->blocks.n ? &list : NULL);
 	blocklist_clear(&list);
+}
+
+uint64_t news_in_same(struct talk *t, const struct record *ours, const struct record *theirs)
+{
+	const struct peer_hooks *hooks = t->group->config.hooks;
+	struct msg_record m = { .record = *theirs };
+	void *arg = t->group->config.arg;
+
+	if (hooks->same == NULL || theirs->seq >= VERSION_PLAIN_MAX || !is_near(t, theirs) ||
+	    !hooks->accepts(arg, theirs->path, theirs->kind == RECORD_DIR)) {
+		record_in(t, &m, 0);
+		return 0;
+	}
+	t->group->counters.records_received++;
+	t->group->counters.records_same++;
+	return hooks->same(arg, t->session->peer, ours, theirs);
 }
 
 /* From a peer that may not write: all that counts is which content it has. */

@@ -75,6 +75,7 @@ void news_out_stop(struct talk *t);
 void news_in_send_hello(struct talk *t);
 enum news_in_next {
 	NEWS_IN_GOES_ON,
+	NEWS_IN_COMPARES,    /* the talk is up, and no news are sent before ranges_begin() */
 	NEWS_IN_TALK_AGAIN,  /* the talk is to be closed and opened again */
 	NEWS_IN_GROUP_AGAIN, /* so are all talks about the group */
 };
@@ -89,6 +90,9 @@ void news_in_message(struct talk *t, const struct msg_news *m);
 void news_in_store(struct talk *t);
 /* After it: tells the peer. */
 void news_in_acknowledge(struct talk *t);
+/* A record of the peer's that says the same as ours, our row, of what is at the path: through the same checks as one of
+ * its news. The number of our row afterwards if it became what both come to; 0 otherwise. */
+uint64_t news_in_same(struct talk *t, const struct record *ours, const struct record *theirs);
 /* Sets settled_now. */
 void news_in_settle(struct talk *t);
 

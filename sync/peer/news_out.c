@@ -30,8 +30,9 @@ struct news_unacked {
 /* The rows of one message, and the worker job that reads the files that travel inside. */
 struct news_batch {
 	struct session *session;
-	const struct talk *of; /* while rows are gathered */
-	uint64_t talk;         /* its serial */
+	const struct talk *of;    /* while rows are gathered */
+	struct ranges_told *told; /* the same */
+	uint64_t talk;            /* its serial */
 	const struct peer_group *group;
 	uint64_t after, upto;              /* numbers that the message covers: after < number <= upto */
 	uint64_t committed;                /* our last number that is committed: no row beyond it is sent */
@@ -150,8 +151,8 @@ static bool news_batch_take(void *arg, const struct record *r)
 	b->upto = r->seq;
 	/* What our role made doubtful is nobody's version. An index of version 0.1.0 may have rows of .lanyard in a
 	 * subfolder, and of .lanyardignore. */
-	if (r->version.n == 0 || came_from_peer(b, r) || (r->absent && r->seq <= b->absent_after) ||
-	    path_check(r->path, strlen(r->path)) != PATH_OK ||
+	if (r->version.n == 0 || came_from_peer(b, r) || ranges_was_told(b->told, r->seq) ||
+	    (r->absent && r->seq <= b->absent_after) || path_check(r->path, strlen(r->path)) != PATH_OK ||
 	    (!r->deleted && !config->hooks->accepts(config->arg, r->path, r->kind == RECORD_DIR)))
 		return true;
 	m = news_batch_add(b, r);
@@ -259,6 +260,7 @@ static struct news_batch *news_batch_gather(struct talk *t)
 
 	b->session = t->session;
 	b->of = t;
+	b->told = &t->told;
 	b->talk = t->serial;
 	b->group = g;
 	b->after = b->upto = t->sent;
@@ -294,8 +296,8 @@ static bool is_told(const struct talk *t)
 
 void news_out_kick(struct talk *t)
 {
-	while (t->up && is_told(t) && !t->reading && t->unacked < NEWS_WINDOW && t->sent < t->group->committed &&
-	       session_has_room(t->session)) {
+	while (t->up && !t->ranges_due && is_told(t) && !t->reading && t->unacked < NEWS_WINDOW &&
+	       t->sent < t->group->committed && session_has_room(t->session)) {
 		struct news_batch *b = news_batch_gather(t);
 
 		if (!b)

@@ -141,6 +141,7 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 	g->peers = p;
 	g->config = *config;
 	g->scanned = !config->scans || index_totals(config->index).files > 0;
+	g->hashed = !config->scans;
 	g->own_role = config->index ? talk_own_role(g) : ROLE_NONE;
 	g->committed = config->index ? index_seq(config->index) : 0;
 	g->seq_at_open = g->committed;

@@ -14,6 +14,9 @@ static void hello_take(struct talk *t, const struct msg_index_hello *m)
 	switch (news_in_hello(t, m)) {
 	case NEWS_IN_GOES_ON:
 		break;
+	case NEWS_IN_COMPARES:
+		ranges_begin(t);
+		break;
 	case NEWS_IN_TALK_AGAIN:
 		talk_close(t, "reopening to receive all rows again");
 		session_offer(s, g);
@@ -68,4 +71,14 @@ void peer_group_scanned(struct peer_group *g)
 			m.signature.p = signature;
 		hello_take(t, &m);
 	}
+}
+
+void peer_group_hashed(struct peer_group *g)
+{
+	struct talk *t;
+
+	g->hashed = true;
+	DL_FOREACH2(g->talks, t, group_next)
+		if (t->range && t->range->state == RANGE_HASHING)
+			ranges_go_on(t->range);
 }

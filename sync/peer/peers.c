@@ -128,6 +128,7 @@ static void peers_tick(void *arg)
 	DL_FOREACH(p->groups, g) {
 		peer_group_scanned(g); /* for long enough: the disk may not answer */
 		news_out_kick_waiting(g);
+		ranges_tick(g);
 	}
 	if (!p->sessions)
 		loop_timer_stop(p->tick);

@@ -51,6 +51,8 @@ struct peers_config {
 	/* What peers_are_few() says has changed. NULL: nobody asks. */
 	void (*few)(void *arg);
 	bool moved; /* this home was on another machine before */
+	/* From how many rows on members that meet for the first time compare ranges; 0: the default. */
+	uint32_t ranges_min;
 	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where
 	 * they are link-local: at most max. Members are told them. NULL: there are none to tell. */
 	size_t (*addresses)(void *arg, struct sockaddr_storage *out, size_t max);
@@ -107,6 +109,11 @@ struct peer_hooks {
 	/* The same for a small file whose bytes another member (short ID) brings, as its maker says: nothing is asked
 	 * of the maker for a while. NULL: as record. */
 	void (*carried)(void *arg, uint64_t peer, const struct record *theirs, uint64_t carrier);
+	/* A record that says the same as ours, our row, which was just read: returns the number of the row that both
+	 * sides come to; 0: it was taken as record() does. NULL: no ranges are compared. */
+	uint64_t (*same)(void *arg, uint64_t peer, const struct record *ours, const struct record *theirs);
+	/* Gives our row, which was just read, another number, so that all hear of it. Not NULL unless same is. */
+	void (*tell_again)(void *arg, const struct record *ours);
 	/* The bytes of such a file, as the peer says; anybody in the group may bring them, and nobody has verified
 	 * them. May be NULL. */
 	void (*relayed)(void *arg, uint64_t peer, const uint8_t root[32], const uint8_t *bytes, size_t n);
@@ -174,6 +181,8 @@ void peer_group_free(struct peer_group *g);
 /* The share has been looked through, in a group that `scans`. Members are not told before that, or before the index has
  * a file, or 2.5 s have passed, how far we are: a member with files of its own needs no bytes inside news. */
 void peer_group_scanned(struct peer_group *g);
+/* The first scan is through, and all that it found is hashed. Only in a group that `scans`. */
+void peer_group_hashed(struct peer_group *g);
 /* index has new rows (call it from its on_commit): tells all peers that are up. */
 void peer_group_news(struct peer_group *g);
 /* fetch has installed, stored or dropped something: acknowledges at the end of this turn. */
@@ -253,6 +262,7 @@ uint64_t peers_settled(const struct roster *r, struct index *index);
 
 struct peer_counters {
 	uint64_t records_ignored; /* received, and left out by the rules here */
+	uint64_t records_same;    /* of those received: what both had, told without path and content */
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
 };
 struct peer_counters peer_group_counters(const struct peer_group *g);

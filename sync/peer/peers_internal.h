@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "sync/peer/link.h"
 #include "sync/peer/news_internal.h"
+#include "sync/peer/ranges_internal.h"
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
 #include "sync/peer/tls.h"
@@ -61,7 +62,9 @@ struct peer_group {
 	struct numbers_peer *sent;      /* peers that were sent more since then (hash) */
 	struct index_proof signed_last; /* by numbers_signature() */
 	bool paused;
-	bool scanned;       /* whether we have files is known, so index hellos may be sent */
+	bool scanned; /* whether we have files is known, so index hellos may be sent */
+	bool hashed;  /* ... and all of them, so ranges may be compared */
+	struct ranges_budget ranges;
 	enum role own_role; /* as our hellos say it */
 	uint64_t commits_syncing,
 		commits_safe; /* of the index: covered by the sync that is under way, and by the last */
@@ -148,12 +151,15 @@ struct talk {
 	struct msg_index_hello early; /* the peer's, before ours could be sent ... */
 	uint8_t early_signature[MSG_SIGNATURE_LEN]; /* ... with its signature ... */
 	bool early_in;                              /* ... if one came */
+	struct ranges_told told;
 	/* news out */
 	uint64_t sent;           /* our rows up to this were sent (or skipped) */
 	uint64_t acked, settled; /* as the peer acknowledged */
 	uint64_t resend_upto;    /* rows of ours up to this are sent even if they came from the peer itself */
 	uint64_t absent_after;   /* rows of ours up to this are not sent if we do not have their bytes */
-	uint64_t retell; /* all rows are sent again, until a number above this is acknowledged; 0: they are not */
+	uint64_t retell;      /* all rows are sent again, until a number above this is acknowledged; 0: they are not */
+	bool ranges_due;      /* what both have is to be found out, so no news are sent ... */
+	struct ranges *range; /* ... and this is how far that is */
 	bool no_inline;
 	bool reading;   /* a worker reads files for the next message */
 	size_t unacked; /* bytes of messages not yet acknowledged */

@@ -162,6 +162,8 @@ TALK_MESSAGE(index_hello, false, peer_group_hello_in)
 TALK_MESSAGE(news, true, news_in_message)
 TALK_MESSAGE(news_ack, true, news_out_ack)
 TALK_MESSAGE(relay, true, news_relayed_in)
+TALK_MESSAGE(ranges, true, ranges_in)
+TALK_MESSAGE(same, true, ranges_same_in)
 TALK_MESSAGE(hold_ask, true, peer_group_hold_asked)
 TALK_MESSAGE(hold_answer, true, peer_group_hold_answered)
 TALK_MESSAGE(list_get, true, serve_get_list)
@@ -257,6 +259,8 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_INDEX_HELLO] = index_hello_frame,
 	[FRAME_NEWS] = news_frame,
 	[FRAME_NEWS_ACK] = news_ack_frame,
+	[FRAME_RANGES] = ranges_frame,
+	[FRAME_SAME] = same_frame,
 	[FRAME_RELAY] = relay_frame,
 	[FRAME_LIST_GET] = list_get_frame,
 	[FRAME_LIST] = list_frame,

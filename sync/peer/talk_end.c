@@ -13,6 +13,7 @@ void talk_end(struct talk *t, const char *reason)
 	t->up = false;
 	DL_DELETE(s->talks, t);
 	DL_DELETE2(g->talks, t, group_prev, group_next);
+	ranges_stop(t);
 	news_out_stop(t);
 	serve_stop(t);
 	inflight_stop(t);

@@ -247,6 +247,27 @@ enum reconcile reconcile_as_reader(const struct record *ours, const struct recor
 	return record_same_content(ours, theirs) ? RECONCILE_ADOPT : RECONCILE_TAKE;
 }
 
+/* Each side makes its own of both. These differ in what was the winner's where rank() found none; then rank() decides
+ * between the two, as it would if each told the other. */
+bool reconcile_twins(const struct record *a, const struct record *b, struct record *merged)
+{
+	struct record at_a = { 0 }, at_b = { 0 };
+	bool both = !a->deleted && record_same(a, b) &&
+	            version_compare(&a->version, &b->version) == VERSION_CONCURRENT &&
+	            reconcile(a, b, &at_a) == RECONCILE_ADOPT && reconcile(b, a, &at_b) == RECONCILE_ADOPT &&
+	            version_compare(&at_a.version, &at_b.version) == VERSION_EQUAL && record_same(&at_a, a) &&
+	            record_same(&at_b, a);
+	bool first = both && rank(&at_a, &at_b) >= 0;
+
+	if (both)
+		*merged = first ? at_a : at_b;
+	if (!both || !first)
+		record_clear(&at_a);
+	if (!both || first)
+		record_clear(&at_b);
+	return both;
+}
+
 bool reconcile_must_retell(const struct record *ours, const struct record *theirs)
 {
 	return !ours->deleted && !theirs->deleted &&

@@ -47,6 +47,11 @@ enum reconcile reconcile(const struct record *ours, const struct record *theirs,
  * concurrent records it takes the one that members will come to, or a member's join of both when that comes. */
 enum reconcile reconcile_as_reader(const struct record *ours, const struct record *theirs, struct record *merged);
 
+/* Two records that say the same of what is at a path, and whose versions are concurrent: what both sides come to when
+ * each has been told of the other's, which is the same whichever is a. True: *merged, a cleared record, is that, and
+ * the caller clears it. False: they have to be told as any records are. */
+bool reconcile_twins(const struct record *a, const struct record *b, struct record *merged);
+
 /* Whether ours and theirs are in conflict and ours wins. Then we have nothing to do, but must announce our row again:
  * the loser's holder may have judged an earlier version of ours, which lost against his, and checks again only when he
  * receives a record. */

@@ -26,14 +26,16 @@ enum {
 	MSG_MAX_WANTS = 1024,    /* blocks of one GET */
 	MSG_MAX_CANCEL = 16384,  /* requests of one CANCEL */
 	MSG_MAX_ADDRESSES = 256,
-	MSG_INLINE_MAX = 64 << 10,  /* bytes of a file carried in NEWS */
-	MSG_BLOCKS_INLINE_MAX = 64, /* blocks of a list carried in NEWS */
-	MSG_ARENA_MAX = 48 << 20,   /* memory one decoded message may take */
-	MSG_BLOCK_HEAD = 9,         /* bytes before the data of a BLOCK */
-	MSG_BLOCK_HEAD_ANY = 13,    /* the same of one that says which block it is */
-	MSG_MAX_RUNS = 4096,        /* runs of one HAVE */
-	MSG_MAX_ANY = 1024,         /* requests of one ANY */
-	MSG_LIST_MAX = 100000,      /* blocks in one LIST */
+	MSG_INLINE_MAX = 64 << 10,   /* bytes of a file carried in NEWS */
+	MSG_BLOCKS_INLINE_MAX = 64,  /* blocks of a list carried in NEWS */
+	MSG_ARENA_MAX = 48 << 20,    /* memory one decoded message may take */
+	MSG_BLOCK_HEAD = 9,          /* bytes before the data of a BLOCK */
+	MSG_BLOCK_HEAD_ANY = 13,     /* the same of one that says which block it is */
+	MSG_MAX_RUNS = 4096,         /* runs of one HAVE */
+	MSG_MAX_ANY = 1024,          /* requests of one ANY */
+	MSG_LIST_MAX = 100000,       /* blocks in one LIST */
+	MSG_MAX_DIGESTS = 128 << 10, /* bytes of digests in one RANGES */
+	MSG_MAX_AGAIN = 4096,        /* places in one RANGES */
 };
 
 struct msg_bytes {
@@ -136,7 +138,7 @@ struct msg_index_hello {
 	uint32_t channel;
 	uint64_t epoch, seq, have_epoch, have_seq, settled, forgotten, shown;
 	struct msg_bytes signature; /* n = 0 or 64 */
-	bool no_inline, on_demand;
+	bool no_inline, on_demand, ranges;
 	uint32_t role_known; /* untrusted; 0: not said */
 };
 
@@ -156,6 +158,33 @@ struct msg_news {
 	uint64_t carrier;           /* short ID; 0: none */
 	const struct msg_record *records;
 	size_t nrecords;
+};
+
+enum msg_ranges_what {
+	MSG_RANGES_NO,
+	MSG_RANGES_BEGIN,
+	MSG_RANGES_NODES,
+	MSG_RANGES_ITEMS,
+	MSG_RANGES_DONE,
+	MSG_RANGES_WHATS
+};
+
+struct msg_ranges {
+	uint32_t channel;
+	enum msg_ranges_what what;
+	uint32_t rows;
+	struct msg_bytes digests;
+	const uint32_t *again; /* ascending */
+	size_t nagain;
+	bool all;
+};
+
+/* Of each record only seq, version, base, mode_base, modified_by and chunk_log2 are there; path is NULL. */
+struct msg_same {
+	uint32_t channel;
+	const struct record *records; /* borrowed: never record_clear() a decoded one */
+	size_t n;
+	bool ended;
 };
 
 /* Contents of one block, at most MSG_INLINE_MAX bytes each; nobody has verified them. */
@@ -273,6 +302,8 @@ uint8_t *msg_ask_reveal_encode(const struct msg_ask_reveal *m, size_t *n);
 uint8_t *msg_requests_encode(const struct msg_requests *m, size_t *n);
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
+uint8_t *msg_ranges_encode(const struct msg_ranges *m, size_t *n);
+uint8_t *msg_same_encode(const struct msg_same *m, size_t *n);
 uint8_t *msg_relay_encode(const struct msg_relay *m, size_t *n);
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
 uint8_t *msg_hold_ask_encode(const struct msg_hold_ask *m, size_t *n);
@@ -303,6 +334,8 @@ int msg_ask_reveal_decode(struct msg_ask_reveal *m, struct msg_arena *a, const u
 int msg_requests_decode(struct msg_requests *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_ranges_decode(struct msg_ranges *m, struct msg_arena *a, const uint8_t *p, size_t n);
+int msg_same_decode(struct msg_same *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_relay_decode(struct msg_relay *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8_t *p, size_t n);

@@ -29,6 +29,7 @@ uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n)
 	pb.signature = msg_binary(m->signature.p, m->signature.n);
 	pb.on_demand = m->on_demand;
 	pb.role_known = m->role_known;
+	pb.ranges = m->ranges;
 	return msg_pack(&pb.base, n);
 }
 
@@ -50,14 +51,14 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 		                       .shown = pb->shown,
 		                       .signature = { .p = pb->signature.data, .n = pb->signature.len },
 		                       .on_demand = pb->on_demand,
-		                       .role_known = pb->role_known };
+		                       .role_known = pb->role_known,
+		                       .ranges = pb->ranges };
 	return 0;
 }
 
 /* --- records --- */
 
-/* Writes v's writers, then its counters; returns the end of them. */
-static uint64_t *version_fill(uint64_t *out, const struct version *v)
+uint64_t *msg_version_fill(uint64_t *out, const struct version *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
 		out[i] = v->e[i].writer;
@@ -70,8 +71,8 @@ static uint64_t *version_fill(uint64_t *out, const struct version *v)
 static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
 {
 	const struct record *r = &m->record;
-	uint64_t *base = version_fill(vectors, &r->version), *mode = version_fill(base, &r->base);
-	uint64_t *end = version_fill(mode, &r->mode_base);
+	uint64_t *base = msg_version_fill(vectors, &r->version), *mode = msg_version_fill(base, &r->base);
+	uint64_t *end = msg_version_fill(mode, &r->mode_base);
 
 	lanyard__record__init(pb);
 	pb->path = msg_binary(r->path, strlen(r->path));
@@ -158,8 +159,8 @@ static char *arena_text(struct msg_arena *a, ProtobufCBinaryData b)
 	return s;
 }
 
-static int version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
-                        const uint64_t *counters, size_t n_counters)
+int msg_version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
+                     const uint64_t *counters, size_t n_counters)
 {
 	if (n_writers != n_counters || n_writers > VERSION_MAX)
 		return -1;
@@ -186,10 +187,11 @@ static bool base_is_older(const struct version *v, const struct record *r)
  * only for files that have a base; both must be older than the version. */
 static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
-	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
-	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters) ||
-	    version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
-	                 pb->n_mode_counters))
+	if (msg_version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
+	    msg_version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters,
+	                     pb->n_base_counters) ||
+	    msg_version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
+	                     pb->n_mode_counters))
 		return -1;
 	if (r->version.n == 0 || !base_is_older(&r->base, r) || !base_is_older(&r->mode_base, r))
 		return -1;

@@ -47,6 +47,8 @@ TRY(have)
 TRY(any)
 TRY(coming)
 TRY(relay)
+TRY(ranges)
+TRY(same)
 TRY(keep)
 TRY(here)
 TRY(bye)
@@ -81,8 +83,8 @@ static void (*const tries[32])(const uint8_t *p, size_t n) = {
 	[5] = try_news,    [6] = try_news_ack,    [7] = try_list_get,    [8] = try_list,      [9] = try_get,
 	[10] = try_cancel, [11] = try_addresses,  [12] = block_again,    [14] = try_hold_ask, [15] = try_hold_answer,
 	[16] = try_ask,    [17] = try_ask_answer, [18] = try_ask_reveal, [19] = try_requests, [20] = try_map,
-	[21] = try_have,   [22] = try_any,        [23] = try_coming,     [24] = try_relay,    [30] = try_keep,
-	[31] = try_here,
+	[21] = try_have,   [22] = try_any,        [23] = try_coming,     [24] = try_relay,    [25] = try_ranges,
+	[26] = try_same,   [30] = try_keep,       [31] = try_here,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
