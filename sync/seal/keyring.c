@@ -126,35 +126,6 @@ struct keys *keyring_at(const struct keyring *r, size_t i)
 	return r->k[i];
 }
 
-/* --- the hash of several commitments --- */
-
-static int by_id(const void *a, const void *b)
-{
-	const struct keyring_promise *x = a, *y = b;
-
-	if (x->id != y->id)
-		return x->id < y->id ? -1 : 1;
-	return memcmp(x->commitment, y->commitment, KEYS_COMMIT_LEN);
-}
-
-void keyring_hash(uint8_t out[32], struct keyring_promise *list, size_t n)
-{
-	struct sha256_stream s = { 0 };
-
-	if (n > 0)
-		qsort(list, n, sizeof(*list), by_id);
-	sha256_begin(&s);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t id[8];
-
-		put_u64(id, list[i].id);
-		sha256_update(&s, id, sizeof(id));
-		sha256_update(&s, list[i].commitment, KEYS_COMMIT_LEN);
-	}
-	sha256_end(&s, out);
-	sha256_free(&s);
-}
-
 /* --- the form on the disk --- */
 
 uint8_t *keyring_encode(const struct keyring *r, size_t *n)

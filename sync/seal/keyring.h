@@ -39,13 +39,6 @@ size_t keyring_count(const struct keyring *r);
 /* The generations by their IDs, the smallest first; i below keyring_count(). */
 struct keys *keyring_at(const struct keyring *r, size_t i);
 
-/* What a GEN entry says of its ancestors' keys: SHA-256 of (ID, commitment) of each, by ID. Sorts the list. */
-struct keyring_promise {
-	uint64_t id;
-	uint8_t commitment[KEYS_COMMIT_LEN];
-};
-void keyring_hash(uint8_t out[32], struct keyring_promise *list, size_t n);
-
 /* The file's form, in the secure heap; the caller calls keys_wipe(p, *n). NULL: that heap is full. */
 uint8_t *keyring_encode(const struct keyring *r, size_t *n);
 /* A ring of this group; only a whole, unaltered form is accepted, and each ring has one form. *r is NULL on failure. */

@@ -238,34 +238,6 @@ static void test_a_ring_is_bounded(void **state)
 	keyring_free(r);
 }
 
-static void test_the_hash_of_a_ring_has_no_order(void **state)
-{
-	struct keyring_promise a[3] = { { .id = 3, .commitment = { 1 } },
-		                        { .id = 1, .commitment = { 2 } },
-		                        { .id = UINT64_MAX, .commitment = { 3 } } };
-	struct keyring_promise b[3] = { a[2], a[0], a[1] };
-	uint8_t joined[3 * 40] = { 0 }, x[32], y[32];
-
-	(void)state;
-	keyring_hash(x, a, 3);
-	keyring_hash(y, b, 3);
-	assert_memory_equal(x, y, 32);
-	joined[7] = 1;
-	joined[8] = 2;
-	joined[47] = 3;
-	joined[48] = 1;
-	memset(joined + 80, 0xff, 8);
-	joined[88] = 3;
-	sha256(y, joined, sizeof(joined));
-	assert_memory_equal(x, y, 32);
-	b[1].commitment[31] = 1;
-	keyring_hash(y, b, 3);
-	assert_memory_not_equal(x, y, 32);
-	keyring_hash(x, NULL, 0);
-	sha256(y, NULL, 0);
-	assert_memory_equal(x, y, 32);
-}
-
 /* --- keys.bin --- */
 
 static bool decodes(void *arg, const uint8_t *p, size_t n)
@@ -395,7 +367,6 @@ int main(void)
 		cmocka_unit_test(test_generations_are_found),
 		cmocka_unit_test(test_only_the_promised_secret_is_taken),
 		cmocka_unit_test(test_a_ring_is_bounded),
-		cmocka_unit_test(test_the_hash_of_a_ring_has_no_order),
 		cmocka_unit_test(test_what_is_encoded_is_decoded_and_nothing_else),
 		cmocka_unit_test(test_forms_that_nobody_wrote_are_refused),
 		cmocka_unit_test(test_the_file_is_private_and_whole),
