@@ -16,6 +16,8 @@ import pytest
 from stand import ALL, Stand, until
 import trees
 
+pytestmark = pytest.mark.together
+
 ROUNDS = 10 if ALL else 2
 VIM = shutil.which("vim") or shutil.which("vim.tiny")
 

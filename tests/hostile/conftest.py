@@ -12,7 +12,7 @@ _spec = importlib.util.spec_from_file_location("lab_conftest", os.path.join(LAB,
 _lab = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_lab)
 pytest_configure = _lab.pytest_configure
-pytest_collection_modifyitems = _lab.pytest_collection_modifyitems
+pytest_runtestloop = _lab.pytest_runtestloop
 pytest_runtest_makereport = _lab.pytest_runtest_makereport
 pytest_runtest_protocol = _lab.pytest_runtest_protocol
 pytest_sessionfinish = _lab.pytest_sessionfinish

@@ -47,8 +47,8 @@ def pytest_runtest_protocol(item):
     signal.signal(signal.SIGALRM, old)
 
 
-def pytest_collection_modifyitems(config, items):
-    lanes.keep_own(config, items)
+def pytest_runtestloop(session):
+    return lanes.run(session)
 
 
 removals = []
