@@ -42,6 +42,7 @@ struct grown {
 	bool told;    /* comings_cut() was called for it */
 	bool quiet;   /* it waits for its record */
 	bool closed;  /* by its writer, while a job was out */
+	bool gone;    /* it is not at its path any more; closed is true as well */
 	bool written; /* since the last look */
 	int64_t event_ms, next_ms;
 	UT_hash_handle hh;
@@ -61,6 +62,7 @@ struct slice_job {
 	char *path;          /* owned */
 	int fd;              /* the job's own; -1: it opens the file */
 	int64_t size, pos;   /* at the last look; where to cut on */
+	int64_t least;       /* bytes of a file that is told of */
 	struct block sample; /* len 0: none */
 	int64_t sample_at;
 	/* results */
@@ -142,7 +144,7 @@ static void slice_work(void *arg)
 	if (job->st.kind != S_IFREG || job->st.nlink == 0 || job->st.size < job->size ||
 	    raw.st_blocks * INT64_C(512) < job->st.size - HOLES_MAX)
 		return;
-	job->cut = job->size >= 0 && job->st.size > job->size && job->st.size >= COMING_FILE_MIN;
+	job->cut = job->size >= 0 && job->st.size > job->size && job->st.size >= job->least;
 	if (job->cut && (!sample_holds(job) || !slice_cut(job)))
 		return;
 	/* What is told of the file is as old as this: it may have grown meanwhile, and no more. */
@@ -261,7 +263,7 @@ static void growing_back(void *arg)
 		e->fd = job->fd;
 		job->fd = -1;
 	}
-	if (!job->bad)
+	if (!job->bad && !e->gone)
 		grown_looked(l, e, job);
 	else
 		grown_quiet(l, e);
@@ -283,6 +285,7 @@ static void grown_look(struct local *l, struct grown *e)
 	job->fd = e->fd >= 0 ? fcntl(e->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	job->size = e->size;
 	job->pos = e->pos;
+	job->least = COMING_FILE_MIN;
 	if (e->list.n > 0) {
 		uint32_t n = (uint32_t)(random_u64() % e->list.n);
 
@@ -390,11 +393,31 @@ void growing_closed(struct local *l, const char *path)
 		grown_free(l, e);
 }
 
+/* A look that is out at what was there does not count. */
+static void grown_gone(struct local *l, const char *path)
+{
+	struct grown *e = grown_find(l, path);
+
+	if (e == NULL)
+		return;
+	e->gone = true;
+	growing_closed(l, path);
+}
+
+void growing_gone(struct local *l, const char *path)
+{
+	if (l->c.comings == NULL)
+		return;
+	grown_gone(l, path);
+	comings_end(l->c.comings, path, false);
+}
+
 void growing_moved(struct local *l, const char *from, const char *to)
 {
 	if (l->c.comings == NULL)
 		return;
-	growing_closed(l, from);
+	growing_gone(l, to);
+	grown_gone(l, from);
 	comings_move(l->c.comings, from, to);
 }
 

@@ -22,8 +22,10 @@ static void on_watch_hint(void *arg, const char *path, enum debounce_event event
 	local_event(l, path, event);
 	if (event == DEBOUNCE_MODIFIED)
 		growing_written(l, path);
-	else if (event == DEBOUNCE_CLOSED || event == DEBOUNCE_NOW)
+	else if (event == DEBOUNCE_CLOSED)
 		growing_closed(l, path);
+	else if (event == DEBOUNCE_NOW)
+		growing_gone(l, path);
 }
 
 static void on_watch_tree(void *arg, const char *path)

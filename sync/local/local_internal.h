@@ -318,6 +318,8 @@ void growing_reset(struct local *l);
 /* Events of the watch: the file was written to; its writer closed it, or it is another file now; it was renamed. */
 void growing_written(struct local *l, const char *path);
 void growing_closed(struct local *l, const char *path);
+/* Another file is at the path, or none: nothing more comes of the one that was. */
+void growing_gone(struct local *l, const char *path);
 void growing_moved(struct local *l, const char *from, const char *to);
 /* Whether the path is followed behind its writer. */
 bool growing_follows(const struct local *l, const char *path);

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 import netlab
 from netlab import trees
 
@@ -141,6 +143,23 @@ def test_a_file_under_a_name_of_its_own_while_it_is_written_is_sent_once(lab):
     os.rename(a.file("big.part"), a.file("big"))
     alike(a, b)
     assert received(b) <= w.size * 1.05 + 2 * MIB
+
+
+@pytest.mark.parametrize("end", ["deleted", "replaced"])
+def test_what_is_no_more_while_it_is_written_is_told_no_more(lab, end):
+    """Nobody closes it under its name: the writer's agent notices all the same, and makes room for another."""
+    a, b = pair(lab)
+    w = Writer(a.file("big"))
+    w.write_until(lambda: received(b) >= 16 * MIB)
+    if end == "deleted":
+        os.unlink(a.file("big"))
+    else:
+        trees.write(a.share, {"other": b"small"})
+        os.rename(a.file("other"), a.file("big"))
+    netlab.until("no more is told of it", lambda: numbers(a, "comings")["active"] == 0, 20)
+    w.close()
+    netlab.settle([a, b])
+    assert os.path.exists(b.file("big")) == (end == "replaced")
 
 
 WRITE = "import sys\nwith open(sys.argv[1], 'wb', 0) as f, open('/dev/urandom', 'rb') as r:\n" \
