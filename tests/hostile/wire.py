@@ -14,6 +14,7 @@ ASK, ASK_ANSWER, ASK_REVEAL, REQUESTS = range(20, 24)
 HOLD_ASK, HOLD_ANSWER = 18, 19
 MAP, HAVE, ANY = 24, 25, 26
 COMING = 28
+RANGES, SAME = 34, 35
 RELAY = 36
 KEEP, HERE = 40, 41
 HEADER = 6
@@ -186,10 +187,20 @@ def roster(channel, entries):
 
 
 def index_hello(channel, epoch, seq=0, have_epoch=0, have_seq=0, settled=0, no_inline=False, forgotten=0,
-                shown=0, signature=b"", on_demand=False, role=2):
+                shown=0, signature=b"", on_demand=False, role=2, ranges=False):
     return frame(INDEX_HELLO, message((1, channel), (2, Fixed(epoch)), (3, seq), (4, Fixed(have_epoch)), (5, have_seq),
                                       (6, settled), (7, int(no_inline)), (8, forgotten), (9, shown), (10, signature),
-                                      (11, int(on_demand)), (12, role)))
+                                      (11, int(on_demand)), (12, role), (13, int(ranges))))
+
+
+def ranges(channel, what, rows=0, digests=b"", again=(), everything=False):
+    return frame(RANGES, message((1, channel), (2, what), (3, rows), (4, digests), (5, packed(again)), (6, int(everything))))
+
+
+def same(channel, records, ended=False):
+    """records: (writer, counter, number) of each, or None for a row that is gone."""
+    each = [message((11, packed_fixed([r[0]])), (12, packed([r[1]])), (14, r[2])) if r else b"" for r in records]
+    return frame(SAME, message((1, channel), (2, each), (3, int(ended))))
 
 
 FILE, DIR, SYMLINK = 1, 2, 3

@@ -46,6 +46,18 @@ static void tally_swarm(uint8_t type, const uint8_t *head, size_t head_n)
 		tally_add(TALLY_OUTS);
 	else if (type == FRAME_COMING)
 		tally_add(TALLY_COMINGS);
+	else if (type == FRAME_RANGES)
+		tally_add(TALLY_RANGES);
+}
+
+static void tally_same(const uint8_t *body, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_same m;
+
+	if (msg_same_decode(&m, &a, body, n) == 0)
+		tally_count(TALLY_SAME, m.n);
+	msg_free(&a);
 }
 
 static void tally_get(const uint8_t *body, size_t n)
@@ -65,6 +77,8 @@ void tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t
 	tally_swarm(type, head, head_n);
 	if (type == FRAME_GET && head_n == 0)
 		tally_get(body, body_n);
+	if (type == FRAME_SAME)
+		tally_same(body, body_n);
 }
 
 void tally_print(const uint64_t counts[TALLY_KINDS])

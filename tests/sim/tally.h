@@ -92,6 +92,8 @@
 	X(ANYS, "messages that asked for any block")                         \
 	X(CHOSEN, "blocks that their giver chose")                           \
 	X(OUTS, "answers that all blocks are out")                           \
+	X(RANGES, "messages that compared ranges")                           \
+	X(SAME, "records of what both had when they met")                    \
 	X(COMINGS, "messages about files that had no record yet")            \
 	X(LEAVES, "requests for digests of leaves, and for leaves")          \
 	X(UNANSWERED, "answers that a silent member kept to itself")         \
