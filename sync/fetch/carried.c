@@ -12,12 +12,39 @@
 enum {
 	AWAITED_MAX = 16 << 20, /* bytes of records in memory, above which they do not wait there for their bytes */
 	PATIENCE_MIN_MS = 3000, /* with a carrier; it grows with the time that it takes */
-	PATIENCE_MAX_MS = 8000,
-	HEAD_MAX_MS = 15000, /* one file waits no longer than this, whatever else its carrier brings */
+	PATIENCE_MAX_MS = 20000,
+	HEAD_MIN_MS = 15000, /* one file waits this long, or twice as long as usual, whatever else its carrier brings */
 	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait */
 	EARLY_MAX = 4 << 20, /* memory for contents that came before their record, */
 	EARLY_MS = 4000,     /* and for how long */
 };
+
+static int64_t patience(const struct fetch *f, const struct fetch_peer *p)
+{
+	int64_t ms = 200 + 4 * p->brings_ms;
+
+	if (f->c.carrier_ms != 0)
+		return f->c.carrier_ms;
+	return ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : ms > PATIENCE_MAX_MS ? PATIENCE_MAX_MS : ms;
+}
+
+/* The carrier's pace: how long it takes from the record to the bytes, smoothed. */
+static void note_pace(struct fetch_peer *p, int64_t took)
+{
+	p->brings_ms = p->brings_ms == 0 ? took + 1 : (7 * p->brings_ms + took + 7) / 8;
+}
+
+/* It brings something after it was given up: it was only late, and the patience too short for its pace. */
+static void was_late(const struct fetch *f, struct fetch_peer *p)
+{
+	int64_t over = fetch_now(f) - p->given_up_ms, ms = patience(f, p);
+
+	if (p->given_up_ms != 0 && over < ms) {
+		note_pace(p, over + ms);
+		p->rests_ms = 0;
+	}
+	p->given_up_ms = 0;
+}
 
 /* A content that came before its record did. */
 struct early {
@@ -71,6 +98,7 @@ void carried_early(struct fetch *f, uint64_t peer, const uint8_t root[32], const
 	e->came_ms = fetch_now(f);
 	HASH_ADD(hh, f->early, root, sizeof(e->root), e);
 	f->early_bytes += early_cost(e);
+	was_late(f, fetch_peer_get(f, peer));
 	(void)carried_early_expire(f, false);
 	fetch_wake(f);
 }
@@ -119,15 +147,6 @@ bool carried_wait(struct fetch *f, struct ticket *t)
 	return true;
 }
 
-static int64_t patience(const struct fetch *f, const struct fetch_peer *p)
-{
-	int64_t ms = 200 + 4 * p->brings_ms;
-
-	if (f->c.carrier_ms != 0)
-		return f->c.carrier_ms;
-	return ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : ms > PATIENCE_MAX_MS ? PATIENCE_MAX_MS : ms;
-}
-
 int64_t carried_due(const struct fetch *f, const struct fetch_peer *p, bool *alone)
 {
 	const struct ticket *head = p->awaited;
@@ -137,9 +156,15 @@ int64_t carried_due(const struct fetch *f, const struct fetch_peer *p, bool *alo
 	if (head == NULL)
 		return INT64_MAX;
 	quiet = (head->since_ms > p->brought_ms ? head->since_ms : p->brought_ms) + patience(f, p);
-	late = head->since_ms + HEAD_MAX_MS;
+	late = head->since_ms + (2 * patience(f, p) > HEAD_MIN_MS ? 2 * patience(f, p) : HEAD_MIN_MS);
 	*alone = late < quiet;
 	return *alone ? late : quiet;
+}
+
+void carried_given_up(struct fetch *f, struct fetch_peer *p)
+{
+	carried_rests(f, p);
+	p->given_up_ms = fetch_now(f);
 }
 
 void carried_rests(struct fetch *f, struct fetch_peer *p)
@@ -153,11 +178,10 @@ void carried_bytes(struct fetch *f, struct ticket *t, uint64_t peer, const uint8
 	size_t n = (size_t)t->want.content.size;
 
 	t->carrier = 0;
+	was_late(f, p);
 	if (t->awaits != NULL && t->awaits->id == peer) {
-		int64_t took = fetch_now(f) - t->since_ms;
-
 		p->brought_ms = fetch_now(f);
-		p->brings_ms = p->brings_ms == 0 ? took + 1 : (7 * p->brings_ms + took + 7) / 8;
+		note_pace(p, fetch_now(f) - t->since_ms);
 	}
 	t->bytes = mem_dup(bytes, n);
 	t->bytes_from = peer;

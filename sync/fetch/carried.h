@@ -27,6 +27,8 @@ bool carried_take_early(struct fetch *f, struct ticket *t);
 int64_t carried_early_expire(struct fetch *f, bool all);
 /* When the oldest of what waits for this peer is given up; alone: only this one. */
 int64_t carried_due(const struct fetch *f, const struct fetch_peer *p, bool *alone);
+/* The patience with this peer is at its end: it rests, unless it turns out to have been late only. */
+void carried_given_up(struct fetch *f, struct fetch_peer *p);
 /* Nothing waits for this peer for a while. */
 void carried_rests(struct fetch *f, struct fetch_peer *p);
 

@@ -43,7 +43,7 @@ static void carrier_turn(struct fetch *f, struct fetch_peer *p)
 
 	while (carried_due(f, p, &alone) <= fetch_now(f)) {
 		if (!alone) {
-			carried_rests(f, p);
+			carried_given_up(f, p);
 			carried_peer_down(f, p);
 			return;
 		}

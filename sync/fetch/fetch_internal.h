@@ -140,6 +140,7 @@ struct fetch_peer {
 	struct ticket_also *also;      /* the same, of tickets for records of other peers */
 	struct ticket *awaited;        /* tickets that wait for what it brings, the oldest first */
 	int64_t brought_ms, brings_ms; /* when it last did; how long it took lately, 0: not known */
+	int64_t given_up_ms;           /* when the patience with it ended last, and it has brought nothing since; 0 */
 	int64_t rests_ms;              /* until then nothing waits for it */
 	bool mode_known, chooses;      /* it is on demand, or was; as at the last message */
 	uint64_t unstorable; /* the smallest sequence number whose record the index could not store; 0: none */

@@ -83,7 +83,7 @@ struct source_peer {
 	int64_t response_ms;    /* from a request to its block, smoothed; 0: not known */
 	int64_t rest_ms;        /* it was late: not asked for blocks before this time */
 	unsigned overdue;       /* how often others took over what it owed, since its last block */
-	bool counted;           /* while window.c runs: it has something that is needed */
+	bool counted;           /* while window.c runs: it has something of what is got */
 	bool silent;            /* requests to it timed out: it is asked for one thing at a time until it answers */
 	struct swarm_maps maps; /* what it told of its blocks */
 	int64_t window;         /* while window.c runs: bytes that may still be requested from it */

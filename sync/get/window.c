@@ -237,7 +237,13 @@ static void window_fill_large(struct download *d, size_t npeers)
 	}
 }
 
-/* How many peers have something that is needed. */
+/* Whether it has some of the content, needed or not: what is needed of it may have been asked of others just now. */
+static bool has_some(const struct download *d, const struct get_source *s)
+{
+	return holders_complete(d, s) || (s->map != NULL && s->map->count > 0);
+}
+
+/* How many peers have something of what is got. */
 static size_t count_peers(struct get *g)
 {
 	struct source_peer *p, *next;
@@ -249,7 +255,7 @@ static size_t count_peers(struct get *g)
 	for (d = g->hungry; d != NULL; d = d->hungry_next) {
 		for (size_t i = 0; i < d->nsources; i++) {
 			p = get_peer(g, d->sources[i].peer);
-			if (p->counted || !source_usable(g, &d->sources[i]) || !holders_wanted(d, &d->sources[i]))
+			if (p->counted || !source_usable(g, &d->sources[i]) || !has_some(d, &d->sources[i]))
 				continue;
 			p->counted = true;
 			n++;

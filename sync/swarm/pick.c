@@ -14,6 +14,7 @@ enum {
 	NEIGHBOURS_OF = 512, /* ... of contents with this many blocks */
 	AHEAD_WORDS = 16,    /* of 64 blocks: what is far behind the last block */
 	ALL_RATE_MS = 200,   /* of incoming bytes may be under way: a block takes that long where links are full */
+	FEW_PEERS = 4,       /* from more than these less is asked for in all: blocks take many hops */
 	HOLDERS_MAX = UINT8_MAX,
 };
 
@@ -261,11 +262,14 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high)
 
 int64_t swarm_window(size_t n, int64_t rate, int64_t block)
 {
-	int64_t all = rate / (1000 / ALL_RATE_MS);
+	int64_t all = rate / (1000 / ALL_RATE_MS), peers = n > 0 ? (int64_t)n : 1;
 	int64_t least = 2 * block > SWARM_WINDOW_MIN ? 2 * block : SWARM_WINDOW_MIN;
 
-	return clamp((all > SWARM_WINDOW_ALL ? all : SWARM_WINDOW_ALL) / (int64_t)(n > 0 ? n : 1), least,
-	             SWARM_WINDOW_MAX);
+	if (all < SWARM_WINDOW_ALL)
+		all = SWARM_WINDOW_ALL;
+	if (peers > FEW_PEERS)
+		all = all / peers * FEW_PEERS;
+	return clamp(all / peers, least, SWARM_WINDOW_MAX);
 }
 
 int64_t swarm_late_ms(int64_t response)

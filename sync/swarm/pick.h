@@ -17,7 +17,7 @@ enum {
 	SWARM_RARITIES = 32,      /* from this many holders on blocks are equally common */
 	SWARM_RECEIVERS_MAX = 32, /* that count for the rendezvous */
 	SWARM_WINDOW_ALL = 4 << 20,
-	SWARM_WINDOW_MIN = 256 << 10,
+	SWARM_WINDOW_MIN = 128 << 10,
 	SWARM_WINDOW_MAX = 24 << 20,
 	SWARM_REST_MS = 10000, /* a late peer is left alone */
 };
@@ -65,7 +65,8 @@ struct swarm_ask {
 uint32_t swarm_pick(const struct swarm_index *x, const struct swarm_ask *a, uint64_t random);
 
 /* Bytes that may be asked of one peer at a time. n: peers that have something needed; rate: bytes per second that come
- * from all together; block: bytes of a usual one. */
+ * from all together; block: bytes of a usual one. In a large swarm a block goes through many hands, and waits at each
+ * behind what else was asked for there: so the more peers there are, the less is asked for in all. */
 int64_t swarm_window(size_t n, int64_t rate, int64_t block);
 /* Without a byte for so long a peer that owes blocks is late. response: from a request to its block, smoothed; 0: not
  * known. */

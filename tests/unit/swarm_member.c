@@ -235,7 +235,7 @@ void fill(int id)
 		m->came_then = m->came;
 	}
 	for (int i = 0; i < m->nsides; i++) {
-		npeers += usable(&m->sides[i]) && m->sides[i].wanted > 0;
+		npeers += usable(&m->sides[i]) && m->sides[i].count > 0;
 		ncomplete += m->sides[i].up && !m->sides[i].bad && complete(&m->sides[i]);
 	}
 	first = (int)(swarm_random(&sw.random) % (uint64_t)m->nsides);

@@ -331,25 +331,34 @@ static bool are_connected(int a, int b)
 	return a == b;
 }
 
-/* Each with each, or with some random neighbours and the next one. */
+/* All of them in a ring, in a random order. */
+static void connect_ring(int n)
+{
+	int order[SWARM_WORLD_MAX] = { 0 };
+
+	for (int i = 0; i < n; i++) {
+		int at = (int)(swarm_random(&sw.random) % (uint64_t)(i + 1));
+
+		order[i] = order[at];
+		order[at] = i;
+	}
+	for (int i = 0; i < n; i++) {
+		if (!are_connected(order[i], order[(i + 1) % n]))
+			connect_two(order[i], order[(i + 1) % n]);
+	}
+}
+
+/* Each with each, or with about as many random neighbours as the others. */
 static void connect_all(void)
 {
 	int n = sw.s->members;
 
-	for (int a = 0; a < n; a++) {
-		for (int b = a + 1; n <= SWARM_WORLD_NEIGHBOURS + 1 && b < n; b++)
+	for (int a = 0; a < n && n <= SWARM_WORLD_NEIGHBOURS + 1; a++) {
+		for (int b = a + 1; b < n; b++)
 			connect_two(a, b);
 	}
-	for (int a = 0; n > SWARM_WORLD_NEIGHBOURS + 1 && a < n; a++) {
-		if (!are_connected(a, (a + 1) % n))
-			connect_two(a, (a + 1) % n);
-		for (int tries = 0; sw.m[a].nsides < SWARM_WORLD_NEIGHBOURS && tries < 100; tries++) {
-			int b = (int)(swarm_random(&sw.random) % (uint64_t)n);
-
-			if (!are_connected(a, b) && sw.m[b].nsides < SWARM_WORLD_NEIGHBOURS)
-				connect_two(a, b);
-		}
-	}
+	for (int ring = 0; ring < SWARM_WORLD_NEIGHBOURS / 2 && n > SWARM_WORLD_NEIGHBOURS + 1; ring++)
+		connect_ring(n);
 }
 
 static void begin(const struct swarm_scene *s)

@@ -168,6 +168,28 @@ static void silent_carrier_is_waited_for_once(void **state)
 	assert_int_equal(w->misbehaved, 0);
 }
 
+/* It brings the bytes soon after the patience with it has ended: files wait for it again, and longer. */
+static void late_carrier_is_not_silent(void **state)
+{
+	struct fetch_peer *bert = fetch_peer_get(w->fetch, BERT);
+	uint8_t root[32];
+
+	(void)state;
+	say_carried("s", root);
+	assert_true(run());
+	assert_int_equal(peer_of(ANNA)->blocks, 1);
+	assert_false(carried_may_wait(w->fetch, BERT));
+	bert->given_up_ms = fetch_now(w->fetch);
+	relay(root, TEXT, sizeof(TEXT));
+	assert_true(carried_may_wait(w->fetch, BERT));
+	assert_true(bert->brings_ms >= SOON_MS);
+	/* But what comes long afterwards does not excuse it. */
+	carried_given_up(w->fetch, bert);
+	bert->given_up_ms -= SOON_MS;
+	relay(root, TEXT, sizeof(TEXT));
+	assert_false(carried_may_wait(w->fetch, BERT));
+}
+
 /* BERT passed on what ANNA gave it, before it looked: it is not to blame, and nobody waits for it for a while. */
 static void wrong_bytes_are_not_taken_and_nobodys_fault(void **state)
 {
@@ -245,6 +267,7 @@ int main(void)
 		T(its_bare_news_end_the_wait),
 		T(carrier_that_leaves_is_not_waited_for),
 		TH(silent_carrier_is_waited_for_once),
+		TH(late_carrier_is_not_silent),
 		T(wrong_bytes_are_not_taken_and_nobodys_fault),
 		TH(other_length_is_not_taken),
 		T(stranger_is_no_carrier),

@@ -177,6 +177,9 @@ static void windows_and_patience_are_bounded(void **state)
 	assert_int_equal(swarm_window(100, 0, BLOCK), SWARM_WINDOW_MIN);
 	assert_int_equal(swarm_window(100, 0, 1 << 20), 2 << 20);
 	assert_int_equal(swarm_window(1, INT64_MAX / 2, BLOCK), SWARM_WINDOW_MAX);
+	assert_int_equal(swarm_window(4, 0, BLOCK), SWARM_WINDOW_ALL / 4);
+	/* Of more peers less is asked in all. */
+	assert_int_equal(swarm_window(8, 0, BLOCK), SWARM_WINDOW_ALL / 16);
 	assert_int_equal(swarm_late_ms(0), 2000);
 	assert_int_equal(swarm_late_ms(1), 300);
 	assert_int_equal(swarm_late_ms(100), 800);
@@ -304,9 +307,9 @@ static void large_swarms_complete(void **state)
 	struct swarm_scene s = scene_of(32, 800, 200);
 
 	(void)state;
-	assert_swarm(&s, 115, 170);
+	assert_swarm(&s, 103, 120);
 	s = scene_of(200, 400, 200);
-	assert_swarm(&s, 130, 230);
+	assert_swarm(&s, 105, 140);
 }
 
 static void one_slow_receiver_holds_nobody_up(void **state)
