@@ -186,6 +186,9 @@ class Agent:
     def running(self):
         return self.proc is not None and self.proc.poll() is None
 
+    def how_it_ended(self):
+        return "" if self.running() else "it ended with %s\n%s" % (self.proc and self.proc.returncode, self.tail())
+
     def stop(self):
         if self.running():
             self.proc.send_signal(signal.SIGCONT)
@@ -219,7 +222,7 @@ class Agent:
     def cli(self, *args):
         got = self.lanyard("--json", *args)
         if got.returncode != 0:
-            raise StandError("%s: lanyard %s: exit %d: %s" % (self.name, args, got.returncode, got.stderr.decode()))
+            raise StandError("%s: lanyard %s: exit %d: %s%s" % (self.name, args, got.returncode, got.stderr.decode(), self.how_it_ended()))
         return json.loads(got.stdout) if got.stdout.strip() else None
 
     def status(self):
