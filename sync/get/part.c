@@ -320,12 +320,10 @@ void part_job_run(struct part_job *job)
 		open_part(job);
 		break;
 	case PART_WRITE:
-		if (part_pieces_fit(job))
-			part_write_pieces(job);
+		part_write_pieces(job);
 		break;
 	case PART_COPY:
-		if (part_pieces_fit(job))
-			part_copy_pieces(job);
+		part_copy_pieces(job);
 		break;
 	case PART_VERIFY:
 		part_verify_pieces(job);

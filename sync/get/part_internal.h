@@ -5,11 +5,11 @@
 
 #include "sync/get/part.h"
 
-/* Other programs write to the disk too, so each job checks the reserve. */
-bool part_pieces_fit(struct part_job *job);
-/* Verifies pieces that arrived, and writes the right ones. */
+/* Verifies pieces that arrived, and writes the right ones, if the disk has room for them: other programs write to it
+ * too. */
 void part_write_pieces(struct part_job *job);
-/* A piece that is not what the index said of that file stays `not ok`, and is requested from peers. */
+/* The same for pieces of local files. One that is not what the index said of that file stays `not ok`, and is requested
+ * from peers. */
 void part_copy_pieces(struct part_job *job);
 /* Reads pieces from the part; those that are wrong lose their claim. */
 void part_verify_pieces(struct part_job *job);

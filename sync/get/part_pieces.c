@@ -90,14 +90,34 @@ static void write_back(struct part_job *job)
 		(void)sync_file_range(job->part, job->base + start, end - start, SYNC_FILE_RANGE_WRITE);
 }
 
+/* Whether these bytes may be written now; if so, give_room() follows. */
+static bool take_room(struct part_job *job, int64_t bytes)
+{
+	if (!job->reserve || reserve_take(job->part, bytes) == 0)
+		return true;
+	job->error = errno;
+	return false;
+}
+
+static void give_room(const struct part_job *job, int64_t bytes)
+{
+	if (job->reserve)
+		reserve_give(bytes);
+}
+
 /* Verifies n pieces, and writes those that are right while they are still in the processor's cache. */
 static void write_group(struct part_job *job, struct piece *pieces, size_t n)
 {
 	struct sha256_input inputs[TOGETHER];
+	int64_t bytes = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		inputs[i] = (struct sha256_input){ .p = pieces[i].bytes.p, .n = pieces[i].len };
+		bytes += pieces[i].len;
+	}
 	sha256_many(inputs, n);
+	if (!take_room(job, bytes))
+		return;
 	for (size_t i = 0; i < n && job->error == 0; i++) {
 		struct piece *p = &pieces[i];
 
@@ -105,6 +125,7 @@ static void write_group(struct part_job *job, struct piece *pieces, size_t n)
 			job->error = errno;
 		slab_free(&p->bytes);
 	}
+	give_room(job, bytes);
 }
 
 /* In groups that are no larger than what the hashing gains by, and the last one with what would be left alone. */
@@ -131,26 +152,17 @@ void part_copy_pieces(struct part_job *job)
 	for (size_t at = 0; at < job->n && job->error == 0; at += g.n) {
 		group_begin(&g, job, at);
 		group_read(&g, job->pieces + at, fd, true);
+		if (!take_room(job, g.bytes))
+			break;
 		for (size_t i = 0; i < g.n && job->error == 0; i++) {
 			if (g.inputs[i].n > 0 && piece_store(job, &job->pieces[at + i], g.inputs[i].p) < 0)
 				job->error = errno;
 		}
+		give_room(job, g.bytes);
 	}
 	write_back(job);
 	pool_give(&g.buffer);
 	close(fd);
-}
-
-bool part_pieces_fit(struct part_job *job)
-{
-	int64_t bytes = 0;
-
-	for (size_t i = 0; i < job->n; i++)
-		bytes += job->pieces[i].len;
-	if (!job->reserve || reserve_check(job->part, bytes) == 0)
-		return true;
-	job->error = errno;
-	return false;
 }
 
 void part_verify_pieces(struct part_job *job)

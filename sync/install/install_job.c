@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
+#include "sync/share/reserve.h"
 
 /* From this number on, one syncfs usually costs less than a sync of each. */
 enum { MANY = 16 };
@@ -117,6 +118,8 @@ static void write_all(struct install_job *job)
 	}
 	if (many)
 		sync_written(job);
+	reserve_give(job->taken);
+	job->taken = job->room = 0;
 }
 
 /* If a power cut took the notes but not the renames, the scan would take our files for the user's own. A syncfs of the

@@ -113,7 +113,8 @@ struct install_job {
 	int root, parts; /* the handle's */
 	int staging;     /* the batch's folder in parts/; -1: it has none */
 	char staging_name[40];
-	int64_t room;    /* bytes of the disk that were free above the reserve a moment ago */
+	int64_t taken;   /* bytes granted of the disk above the reserve (reserve_take), */
+	int64_t room;    /* and those of them that are not written yet */
 	char *share_why; /* out: why the share is not there, owned; NULL: it is */
 	struct folders *folders;
 	bool sync_all;  /* the whole file system is to be synced at the end */

@@ -89,10 +89,16 @@ static int has_room(struct install_job *job, int64_t bytes)
 {
 	bytes = (bytes + BLOCK - 1) / BLOCK * BLOCK;
 	if (job->room < bytes) {
-		job->room = 0;
-		if (bytes >= ROOM || reserve_check(job->parts, ROOM) < 0)
-			return reserve_check(job->parts, bytes);
-		job->room = ROOM;
+		/* What was granted before is written by now. */
+		reserve_give(job->taken);
+		job->taken = job->room = 0;
+		if (bytes < ROOM && reserve_take(job->parts, ROOM) == 0)
+			job->taken = ROOM;
+		else if (reserve_take(job->parts, bytes) == 0)
+			job->taken = bytes;
+		else
+			return -1;
+		job->room = job->taken;
 	}
 	job->room -= bytes;
 	return 0;

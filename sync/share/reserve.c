@@ -2,6 +2,7 @@
 #include "sync/share/reserve.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -9,6 +10,8 @@
 #include "sync/plan/zeros.h"
 
 enum { LEAST = 8 << 20, MOST = 64 << 20 };
+
+static _Atomic int64_t granted; /* bytes that are being written */
 
 int64_t reserve_size(int64_t disk)
 {
@@ -34,6 +37,20 @@ int reserve_check(int fd, int64_t bytes)
 		return 0;
 	errno = RESERVE_REACHED;
 	return -1;
+}
+
+/* Counted before the disk is asked, so that of two who ask at once each sees the other. */
+int reserve_take(int fd, int64_t bytes)
+{
+	if (reserve_check(fd, atomic_fetch_add(&granted, bytes) + bytes) == 0)
+		return 0;
+	reserve_give(bytes);
+	return -1;
+}
+
+void reserve_give(int64_t bytes)
+{
+	atomic_fetch_sub(&granted, bytes);
 }
 
 int64_t reserve_needed(const struct blocklist *l, bool (*is_here)(const void *arg, uint32_t block), const void *arg)

@@ -5,6 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "sync/share/reserve.h"
 
@@ -33,10 +37,33 @@ static void the_reserve_fits_the_disk(void **state)
 	assert_int_equal(reserve_needed(&l, NULL, NULL), 0);
 }
 
+/* Each of two would fit, and both do not. */
+static void what_is_being_written_counts(void **state)
+{
+	int fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statvfs st;
+	int64_t room;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(fstatvfs(fd, &st), 0);
+	room = (int64_t)(st.f_bavail * st.f_frsize) - reserve_size((int64_t)(st.f_blocks * st.f_frsize));
+	assert_true(room > 1 << 20);
+	assert_int_equal(reserve_take(fd, room / 3 * 2), 0);
+	assert_int_equal(reserve_check(fd, room / 3 * 2), 0);
+	assert_int_equal(reserve_take(fd, room / 3 * 2), -1);
+	assert_int_equal(errno, RESERVE_REACHED);
+	reserve_give(room / 3 * 2);
+	assert_int_equal(reserve_take(fd, room / 3 * 2), 0);
+	reserve_give(room / 3 * 2);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_reserve_fits_the_disk),
+		cmocka_unit_test(what_is_being_written_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
