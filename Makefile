@@ -101,7 +101,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/tests/unit/libhelp.a $(B)/liblanyard.a \
-		$(PKG_LIBS) -lcmocka
+		$(PKG_LIBS) -lcmocka -lm
 
 # The simulator's own loop, workers, clock, hashing speed, wire and watch replace the library's: the linker takes from an archive only
 # what is still missing.

@@ -18,7 +18,7 @@ static void setup(void)
 	const struct group_id group = { "a group" };
 	const uint8_t secret[KEYS_SECRET_LEN] = { 3 };
 
-	for (uint8_t policy = 0; keys[policy] == NULL && policy < KEYS_POLICIES; policy++) {
+	for (uint8_t policy = 0; policy < KEYS_POLICIES && keys[policy] == NULL; policy++) {
 		const struct keys_about about = { .id = 7, .suite = KEYS_SUITE, .policy = policy };
 
 		keys[policy] = keys_new(&group, &about, secret);
