@@ -39,7 +39,7 @@ void dial_failed(struct peers *p, struct dial *d, const char *address, const cha
 /* The agent has shown that it is a member: its addresses are tried without delay from now on, and the one where we
  * reached it is proven. */
 void dial_proved(struct peers *p, const struct agent_id *id);
-/* The connection to this agent is gone: tries its addresses again. */
+/* The connection to this agent is gone: tries its addresses again; of a stranger only those that the admin names. */
 void dial_lost(struct peers *p, const struct agent_id *id);
 void dial_all_now(struct peers *p);
 /* The member is to be connected with: tries its addresses, unless that is under way. */

@@ -407,10 +407,10 @@ void dial_lost(struct peers *p, const struct agent_id *id)
 	int64_t now = loop_now_ms(p->config.loop);
 	struct dial *d;
 
-	if (!a || !is_member(p, id))
+	if (!a)
 		return;
 	DL_FOREACH2(a->dials, d, agent_next)
-		if (!d->next_ms && !d->pending && !d->refused)
+		if (!d->next_ms && !d->pending && !d->refused && (is_named_now(p, d) || is_member(p, id)))
 			wait_longer(p, d, now);
 }
 

@@ -404,6 +404,33 @@ static void an_address_that_the_admin_named_is_tried_whoever_is_said_to_be_there
 	assert_true(under_way(0x0a000001));
 }
 
+/* Its agent may not have opened its groups yet, or may be let in only now. What is only heard of strangers is left. */
+static void an_address_that_the_admin_named_is_tried_again_whoever_answered(void **state)
+{
+	struct agent_id s = agent(STRANGER, 1);
+
+	(void)state;
+	hear(NULL, 0x0a000001);
+	answer(0x0a000001, &s);
+	hear(&s, 0x0a000002);
+	pass(1000);
+	answer(0x0a000002, &s);
+	w.ncalls = 0;
+	dial_lost(&w.peers, &s);
+	pass(2000);
+	assert_true(under_way(0x0a000001));
+	assert_int_equal(w.ncalls, 1);
+	/* Less and less often, and not when the admin names it no more. */
+	for (int i = 0; i < 600; i++) {
+		if (under_way(0x0a000001)) {
+			answer(0x0a000001, &s);
+			dial_lost(&w.peers, &s);
+		}
+		pass(1000);
+	}
+	assert_in_range(w.ncalls, 5, 12);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -418,6 +445,7 @@ int main(void)
 		T(who_has_answered_is_not_dialled_elsewhere),
 		T(what_fails_is_tried_less_and_less_often),
 		T(an_address_that_the_admin_named_is_tried_whoever_is_said_to_be_there),
+		T(an_address_that_the_admin_named_is_tried_again_whoever_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
