@@ -18,6 +18,29 @@ class Lanyard(peers.Peer):
         netlab.form([self.a, self.b], GROUP)
         self.settled(900)
 
+    def meet(self):
+        """The first hashes what it has; then the second does, and they meet: seconds of each, and CPU-s of the second part."""
+        for host in (self.a, self.b):
+            host.daemon.start(*netlab.start_flags(host, [self.a, self.b], "off"))
+        start = time.monotonic()
+        self.a.cli("create", GROUP, "--share", self.a.share)
+        self.a.wait_sync(900, peers=0)
+        alone, token = time.monotonic() - start, self.a.invite(GROUP)
+        before, start = self.processor(), time.monotonic()
+        self.b.cli("join", "--invite", token, "--share", self.b.share)
+        for host in (self.b, self.a):
+            host.wait_peers(1)
+        self.settled(900)
+        return alone, time.monotonic() - start, self.processor() - before
+
+    def processor(self):
+        """CPU-s of both agents since they began."""
+        ticks = 0
+        for host in (self.a, self.b):
+            with open("/proc/%d/stat" % host.daemon.pid) as f:
+                ticks += sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def settled(self, timeout):
         for host in (self.b, self.a):
             host.wait_sync(timeout, peers=1)
