@@ -159,8 +159,8 @@ link-bench: $(B)/tests/bench/link_bench ## measure bytes per second through one 
 chunk-bench: $(B)/tests/bench/chunk_bench ## measure how many bytes per second are cut, by instruction set and kind of data
 	@$<
 
-seal-bench: $(B)/tests/bench/seal_bench ## measure what cutting, sealing and opening cost a core in a sealed group
-	@$<
+seal-bench: $(B)/tests/bench/seal_bench $(B)/tests/bench/core_bench ## measure what cutting, sealing, opening and endorsing cost in a sealed group
+	@set -e; for b in $^; do $$b; done
 
 sha256-bench: $(B)/tests/bench/sha256_bench ## measure SHA-256 on each path of this machine, and by the number of blocks at hand
 	@for n in 4096 65536 1048576; do $< $$n; done
