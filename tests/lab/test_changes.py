@@ -162,6 +162,35 @@ def test_a_moved_tree_moves_no_content(lab):
     assert not os.path.exists(pair.b.file("old")) and len(pair.tree) == 2000 + 20 + 1
 
 
+def bytes_read(host):
+    """By read() and its kin, from files and pipes; sockets are read otherwise."""
+    with open("/proc/%d/io" % host.daemon.pid) as f:
+        return int(f.readline().split()[1])
+
+
+@pytest.mark.parametrize("singly", (False, True))
+def test_a_moved_file_is_read_once_at_most_and_only_where_it_was_moved(lab, singly):
+    """A folder's rename leaves the ctimes of its files as they were.  A file's own rename does not: it is told of at once, and read after that."""
+    def files(share):
+        trees.many(os.path.join(share, "old"), 160, 64 * KIB, 160)
+        os.mkdir(os.path.join(share, "into"))
+    pair = Pair(lab, files)
+    old, into = (os.path.join(pair.a.share, name) for name in ("old", "into"))
+
+    def move():
+        if not singly:
+            os.rename(old, os.path.join(into, "new"))
+            return
+        for folder, _, names in list(os.walk(old)):
+            for name in names:
+                os.rename(os.path.join(folder, name), os.path.join(into, name))
+    before = [bytes_read(h) for h in (pair.a, pair.b)]
+    _, blocks, _ = pair.cost(move)
+    mover, other = (bytes_read(h) - was for h, was in zip((pair.a, pair.b), before))
+    assert blocks == 0 and pair.b.counters()["files_renamed"] == 160
+    assert other < MIB and mover < (12 * MIB if singly else MIB)
+
+
 def test_deletions_cost_no_content_and_take_the_folders_along(lab):
     def files(share):
         trees.many(os.path.join(share, "tree"), 300, KIB, 20)

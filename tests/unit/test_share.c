@@ -8,9 +8,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +133,42 @@ static void test_creates_what_is_missing_and_nothing_else(void **state)
 	s = open_share(false, true, marker);
 	assert_non_null(s);
 	share_free(s);
+}
+
+/* The flag, of a folder that is made at `at` if it is not there; -1: the file system has no such flag. */
+static int spread_flag(const char *at, bool set)
+{
+	int fd, flags = 0;
+
+	(void)mkdir(at, 0700);
+	fd = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		flags = -1;
+	if (set && flags >= 0) {
+		flags |= FS_TOPDIR_FL;
+		if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
+			flags = -1;
+	}
+	close(fd);
+	return flags < 0 ? -1 : (flags & FS_TOPDIR_FL) != 0;
+}
+
+static void test_batches_are_spread_over_the_disk(void **state)
+{
+	char *tried = mem_printf("%s/tried", top_path), *parts = mem_printf("%s/.lanyard/parts", path);
+	int has = spread_flag(tried, true);
+	struct share *s;
+
+	(void)state;
+	assert_int_equal(rmdir(tried), 0);
+	s = open_share(true, false, marker);
+	assert_non_null(s);
+	if (has == 1)
+		assert_int_equal(spread_flag(parts, false), 1);
+	share_free(s);
+	free(tried);
+	free(parts);
 }
 
 static void test_refuses_the_share_of_another_group(void **state)
@@ -284,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_creates_what_is_missing_and_nothing_else, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batches_are_spread_over_the_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses_the_share_of_another_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses_an_empty_folder_where_a_share_was, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses_a_symlink_for_its_own_folder, set_up, tear_down),
