@@ -63,7 +63,7 @@ struct fetch_ops {
 enum { FETCH_BACKLOG = 50000 };
 
 /* The least must hold two of the largest blocks. */
-enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 64 << 20, FETCH_SPARE_MS = 60000 };
+enum { FETCH_MEMORY_MIN = 8 << 20, FETCH_MEMORY = 32 << 20, FETCH_SPARE_MS = 60000 };
 
 /* Changes that would take away a large part of the share, and are held. */
 struct fetch_burst {
