@@ -5,7 +5,10 @@
 
 #include "base/mem.h"
 
-enum { RESPONSE_PARTS = 8 }; /* of which a new response is one */
+enum {
+	RESPONSE_PARTS = 8, /* of which a new response is one */
+	REPEATS_MAX = 64,   /* chosen blocks in a row that are here already: more than come by chance */
+};
 
 /* The content is one small block: its bytes go to the owner, who verifies them when they are installed. */
 static void small_arrived(struct download *d, uint32_t block, uint64_t peer, uint8_t *bytes)
@@ -52,11 +55,22 @@ static void note_arrival(struct download *d, uint32_t block, uint32_t len)
 	}
 }
 
+/* A giver chose a block that is here already, which happens: another source was quicker. If it chooses nothing else,
+ * blocks are named to it from now on. */
+static void repeated(struct download *d, struct get_source *s)
+{
+	if (s == NULL || ++s->repeats < REPEATS_MAX || s->out_ms != 0)
+		return;
+	source_is_out(d, s);
+	request_cancel_credits(d, get_peer(d->g, s->peer));
+}
+
 /* Which block an answer is. False: it answers something else than was asked, or is a block that is here already. */
 static bool is_welcome(struct get_request *r, uint32_t chosen, const struct slab *bytes, uint32_t *block)
 {
 	struct download *d = r->d;
 	uint64_t peer = r->peer->id;
+	struct get_source *s = source_find(d, peer);
 	bool credit = r->block == ANY_BLOCK;
 
 	*block = credit ? chosen : r->block;
@@ -67,8 +81,11 @@ static bool is_welcome(struct get_request *r, uint32_t chosen, const struct slab
 	}
 	if (credit && (d->state_of[*block] == BLOCK_HAVE || d->state_of[*block] == BLOCK_BUSY)) {
 		request_forget(r, true);
+		repeated(d, s);
 		return false;
 	}
+	if (credit && s != NULL)
+		s->repeats = 0;
 	return true;
 }
 

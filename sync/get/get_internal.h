@@ -56,6 +56,8 @@ struct get_source {
 	bool offers;             /* it has all, as far as the owner knows */
 	struct swarm_known *map; /* what it told of its blocks, which counts; in its book; NULL: nothing */
 	uint32_t wanted;         /* of an incomplete one's blocks: those that are NEEDED */
+	uint32_t most;           /* blocks that it ever said to have */
+	unsigned repeats;        /* blocks that it chose and that were here already, since the last that was not */
 	size_t credits;          /* requests of any block that are out */
 	int64_t out_ms;          /* when it said that all blocks are out; 0: it did not */
 	int64_t out_rate;        /* get.rate then */
@@ -280,6 +282,8 @@ void holders_end(struct download *d);
 void holders_need(struct download *d, uint32_t block, bool needed);
 /* Takes what a peer told of the content as this source's. */
 void holders_bind(struct download *d, struct get_source *s, struct swarm_known *k);
+/* The source told of blocks: that counts if it never had as many, however often it tells. */
+void holders_moved(struct download *d, struct get_source *s);
 /* One of the maps that the download counts is about to be forgotten. */
 void holders_forget(void *arg, struct swarm_known *k);
 /* The peer got one more block. */

@@ -78,8 +78,16 @@ void holders_bind(struct download *d, struct get_source *s, struct swarm_known *
 	k->user = d;
 	count_map(d, k, true);
 	s->wanted = k->bits != NULL ? swarm_index_wanted(&d->index, k->bits) : 0;
-	d->moved_ms = get_now(d->g);
+	holders_moved(d, s);
 	get_wake(d->g);
+}
+
+void holders_moved(struct download *d, struct get_source *s)
+{
+	if (s->map->count <= s->most)
+		return;
+	s->most = s->map->count;
+	d->moved_ms = get_now(d->g);
 }
 
 static struct get_source *source_with(const struct download *d, const struct swarm_known *k)

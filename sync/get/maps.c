@@ -46,7 +46,6 @@ bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swar
 	struct get_source *s = NULL;
 	struct swarm_known *k;
 	struct download *d;
-	uint32_t had;
 	bool bad;
 
 	maps_of(p);
@@ -54,14 +53,13 @@ bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swar
 	if (k == NULL)
 		return true;
 	d = k->user;
-	had = k->count;
 	if (d != NULL)
 		s = source_find(d, peer);
 	(void)swarm_maps_have(&p->maps, map, runs, n, holders_fresh, s, &bad);
 	if (d != NULL && d->parked)
 		try_again(g);
-	if (d != NULL && k->count > had)
-		d->moved_ms = get_now(g);
+	if (s != NULL && s->map == k)
+		holders_moved(d, s);
 	get_wake(g);
 	return !bad;
 }

@@ -168,10 +168,20 @@ static bool may_ask(const struct swarm_ask *a, uint32_t block)
 	if (a->bits != NULL && !swarm_bit(a->bits, block))
 		return false;
 	for (size_t i = 0; i < a->nwired; i++) {
-		if (a->wired[i] == NULL || swarm_bit(a->wired[i], block))
+		if (swarm_bit(a->wired[i], block))
 			return false;
 	}
 	return true;
+}
+
+/* 64 of the needed blocks that this peer may be asked for. */
+static uint64_t askable(const struct swarm_index *x, const struct swarm_ask *a, uint32_t word)
+{
+	uint64_t left = a->bits != NULL ? word_of(x, a->bits, word) : x->bits[word];
+
+	for (size_t i = 0; i < a->nwired && left != 0; i++)
+		left &= ~word_of(x, a->wired[i], word);
+	return left;
 }
 
 /* The next that is needed behind the one that the peer was asked for last, unless it is far. */
@@ -180,16 +190,12 @@ static uint32_t pick_next(const struct swarm_index *x, const struct swarm_ask *a
 	uint64_t words = ((uint64_t)x->n + 63) / 64;
 
 	for (uint64_t word = a->cursor / 64; word < words && word < a->cursor / 64 + AHEAD_WORDS; word++) {
-		uint64_t left = a->bits != NULL ? word_of(x, a->bits, (uint32_t)word) : x->bits[word];
+		uint64_t left = askable(x, a, (uint32_t)word);
 
 		if (word == a->cursor / 64)
 			left &= UINT64_MAX << a->cursor % 64;
-		for (; left != 0; left &= left - 1) {
-			uint32_t block = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(left);
-
-			if (may_ask(a, block))
-				return block;
-		}
+		if (left != 0)
+			return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(left);
 	}
 	return SWARM_NONE;
 }
@@ -224,14 +230,10 @@ static uint32_t pick_exact(const struct swarm_index *x, const struct swarm_ask *
 
 	for (uint32_t i = 0; i < words; i++) {
 		uint32_t word = (at + i) % words;
-		uint64_t left = a->bits != NULL ? word_of(x, a->bits, word) : x->bits[word];
+		uint64_t left = askable(x, a, word);
 
-		for (; left != 0; left &= left - 1) {
-			uint32_t block = word * 64 + (uint32_t)__builtin_ctzll(left);
-
-			if (may_ask(a, block))
-				return block;
-		}
+		if (left != 0)
+			return word * 64 + (uint32_t)__builtin_ctzll(left);
 	}
 	return SWARM_NONE;
 }
@@ -243,6 +245,10 @@ uint32_t swarm_pick(const struct swarm_index *x, const struct swarm_ask *a, uint
 
 	if (a->wanted == 0 || x->n == 0)
 		return SWARM_NONE;
+	for (size_t i = 0; i < a->nwired; i++) {
+		if (a->wired[i] == NULL)
+			return SWARM_NONE;
+	}
 	if (a->in_order && (block = pick_next(x, a)) != SWARM_NONE)
 		return block;
 	for (unsigned r = 0; r < SWARM_RARITIES && looks > 0; r++) {

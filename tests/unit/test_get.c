@@ -28,7 +28,7 @@ static const size_t SIZE = (size_t)BLOCK * BLOCKS;
 struct peer_answer {
 	uint64_t peer;
 	uint32_t request;
-	bool is_list;
+	bool is_list, is_any;
 	uint32_t first;
 	int64_t offset;
 	uint32_t len;
@@ -51,6 +51,8 @@ static struct {
 	uint64_t offers[PEERS]; /* peers that the owner names as sources; 0: none */
 	uint64_t liar;
 	bool leaf_liar;
+	bool choosers;                        /* peers are asked for any block, and always choose the first one */
+	unsigned any;                         /* requests of any block */
 	unsigned asked_what[WANT_LEAVES + 1]; /* requests by what they ask for */
 	size_t asked_bytes;                   /* of their answers */
 
@@ -98,6 +100,20 @@ static int op_blocks(void *arg, uint64_t peer, const struct content *c, const st
 		if (block > w.highest_of[peer])
 			w.highest_of[peer] = block;
 	}
+	return 0;
+}
+
+static int op_any(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n)
+{
+	(void)arg;
+	assert_true(content_equal(c, &w.content) && w.choosers);
+	w.any += (unsigned)n;
+	for (size_t i = 0; i < n; i++)
+		w.answers[w.nanswers++] = (struct peer_answer){ .peer = peer,
+			                                        .request = requests[i],
+			                                        .is_any = true,
+			                                        .len = BLOCK,
+			                                        .want = { .len = BLOCK } };
 	return 0;
 }
 
@@ -157,7 +173,7 @@ static void give_answers(void)
 		s.n = leaf_answer(&a->want, s.p);
 		if (a->peer == w.liar || (w.leaf_liar && a->want.what == WANT_LEAVES))
 			s.p[0] ^= 1;
-		get_take_block(w.get, a->peer, a->request, SWARM_AS_ASKED, &s);
+		get_take_block(w.get, a->peer, a->request, a->is_any ? 0 : SWARM_AS_ASKED, &s);
 	}
 }
 
@@ -266,7 +282,7 @@ static void content_of(size_t size, size_t block)
 	w.content = blocklist_content(&w.list);
 }
 
-static int setup(void **state)
+static int setup_world(bool choosers)
 {
 	static const struct get_hooks hooks = {
 		.wake = on_wake,
@@ -283,7 +299,6 @@ static int setup(void **state)
 	uint8_t marker[32] = { 1, 2, 3 };
 	char *why = NULL;
 
-	(void)state;
 	memset(&w, 0, sizeof(w));
 	snprintf(w.dir, sizeof(w.dir), "/tmp/test-get-XXXXXX");
 	assert_non_null(mkdtemp(w.dir));
@@ -300,14 +315,28 @@ static int setup(void **state)
 	                                      .spare_ms = 60000,
 	                                      .ops = { .window = op_window,
 	                                               .blocks = op_blocks,
+	                                               .any = choosers ? op_any : NULL,
 	                                               .list = op_list,
 	                                               .cancel = op_cancel,
 	                                               .misbehaved = op_misbehaved,
 	                                               .arrived = op_arrived },
 	                                      .hooks = &hooks });
+	w.choosers = choosers;
 	w.list_known = true;
 	content_of(SIZE, BLOCK);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return setup_world(false);
+}
+
+static int choosers_setup(void **state)
+{
+	(void)state;
+	return setup_world(true);
 }
 
 static int teardown(void **state)
@@ -641,6 +670,19 @@ static void what_comes_with_the_record_is_not_requested_twice(void **state)
 	assert_part();
 }
 
+/* A giver that may choose, and chooses the same block again and again: soon blocks are named to it. */
+static void a_giver_that_repeats_itself_may_not_choose(void **state)
+{
+	(void)state;
+	offer(1);
+	get_peer_up(w.get, 2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_in_range(w.any, 65, 65 + 8);
+	assert_int_equal(w.blocks_of[1], BLOCKS - 1);
+	assert_part();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -661,6 +703,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_with_the_record_is_not_requested_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_giver_that_repeats_itself_may_not_choose, choosers_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

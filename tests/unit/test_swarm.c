@@ -163,6 +163,9 @@ static void a_wireless_peer_is_asked_only_for_what_no_wired_one_has(void **state
 	assert_int_equal(swarm_pick(&x, &a, 1), SWARM_NONE);
 	wire[2] = 0xfb;
 	assert_int_equal(swarm_pick(&x, &a, 1), 18);
+	a.in_order = true;
+	a.cursor = 0;
+	assert_int_equal(swarm_pick(&x, &a, 1), 18);
 	wired[0] = NULL;
 	assert_int_equal(swarm_pick(&x, &a, 1), SWARM_NONE);
 	swarm_index_clear(&x);
