@@ -22,11 +22,15 @@ static bool others_compare(const struct talk *t)
 static bool budget_take(struct peer_group *g)
 {
 	int64_t now = loop_now_ms(g->peers->config.loop);
-	int64_t from = now - (int64_t)RANGES_CREDITS * RANGES_CREDIT_MS;
+	int64_t used = now - (int64_t)RANGES_CREDITS * RANGES_CREDIT_MS;
 
-	if (g->ranges.used_ms > now - RANGES_CREDIT_MS)
+	if (g->ranges.used_ms != 0 && g->ranges.used_ms > used)
+		used = g->ranges.used_ms;
+	if (used > now - RANGES_CREDIT_MS)
 		return false;
-	g->ranges.used_ms = (g->ranges.used_ms > from ? g->ranges.used_ms : from) + RANGES_CREDIT_MS;
+	g->ranges.used_ms = used + RANGES_CREDIT_MS;
+	if (g->ranges.used_ms == 0)
+		g->ranges.used_ms = 1;
 	return true;
 }
 

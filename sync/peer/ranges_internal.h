@@ -33,7 +33,7 @@ enum {
 
 /* How many comparisons a group may begin. */
 struct ranges_budget {
-	int64_t used_ms; /* up to when it has used up what it may */
+	int64_t used_ms; /* up to when it has used up what it may; 0: it has begun none */
 };
 
 /* For a talk: what our hello said, and then the numbers of our rows that the peer was told of by SAME. */
