@@ -53,6 +53,23 @@ def test_the_source_sends_little_more_than_one_copy(lab, receivers, size, rate, 
     assert 1.0 <= copies <= most, "the source sent %.2f copies" % copies
 
 
+def test_several_contents_at_once_cost_little_more_than_one_copy_each(lab):
+    size, names = 12 * MIB, ["one", "two", "three", "four"]
+    source, *others = stand(lab, 3, "200mbit")
+    staged = source.path("together")
+    os.mkdir(staged)
+    noises = {name: os.urandom(size) for name in names}
+    for name, noise in noises.items():
+        with open(os.path.join(staged, name), "wb") as f:
+            f.write(noise)
+    before = source.tx()
+    os.rename(staged, os.path.join(source.share, "together"))
+    for name, noise in noises.items():
+        whole(others, noise, os.path.join("together", name))
+    copies = (source.tx() - before) / (size * len(names))
+    assert 1.0 <= copies <= 1.2, "the source sent %.2f copies" % copies
+
+
 def test_the_source_dies_when_every_block_exists_somewhere(lab):
     """It is killed when it has sent every block and some again, while the others' uplinks are too slow for any to have all: they complete
     from one another."""
