@@ -13,7 +13,7 @@
 #include "base/sha256.h"
 #include "sync/seal/generation.h"
 
-enum { NAGENTS = 7, NOWNERS = 3, MOST = 160, NSEALS = 400, STEPS = 120, SUITE = 1, POLICIES = 1, HISTORIES = 500 };
+enum { NAGENTS = 7, NOWNERS = 3, MOST = 160, NSEALS = 400, STEPS = 120, SUITE = 1, POLICIES = 1, HISTORIES = 200 };
 
 /* Everything that was ever signed. An exit is of one agent, by an owner or by itself. */
 struct world {
