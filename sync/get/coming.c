@@ -173,9 +173,11 @@ void coming_peer_down(struct get *g, uint64_t peer)
 
 static void coming_download_freed(struct get_coming *c)
 {
+	struct get *g = c->g;
+
 	c->downloads--;
 	free_if_over(c);
-	get_wake(c->g);
+	get_wake(g);
 }
 
 static void coming_run_complete(struct coming_run *run)
