@@ -670,6 +670,26 @@ static void what_comes_with_the_record_is_not_requested_twice(void **state)
 	assert_part();
 }
 
+/* The disk is full, or the peer has gone, and a worker is still writing. Its job is the last that knows of the part. */
+static void a_coming_part_that_is_dropped_while_it_is_written_is_gone(void **state)
+{
+	const struct coming said = { .id = 7,
+		                     .path = "file",
+		                     .state = COMING_RUN,
+		                     .blocks = { .n = BLOCKS, .b = w.list.b } };
+	const struct coming_run *run;
+
+	(void)state;
+	offer(1);
+	assert_true(get_take_coming(w.get, 1, &said));
+	run = w.get->comings->runs;
+	RUN_UNTIL(run->download != NULL && run->download->jobs > 0);
+	get_drop_coming(w.get);
+	assert_true(get_has_coming(w.get));
+	RUN_UNTIL(!get_has_coming(w.get));
+	assert_false(get_is_ending(w.get));
+}
+
 /* A giver that may choose, and chooses the same block again and again: soon blocks are named to it. */
 static void a_giver_that_repeats_itself_may_not_choose(void **state)
 {
@@ -703,6 +723,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_with_the_record_is_not_requested_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_coming_part_that_is_dropped_while_it_is_written_is_gone, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(a_giver_that_repeats_itself_may_not_choose, choosers_setup, teardown),
 	};
 
