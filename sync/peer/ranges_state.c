@@ -73,11 +73,21 @@ void ranges_stop(struct talk *t)
 	t->told = (struct ranges_told){ 0 };
 }
 
+/* Numbers are told in their order, so above the last of them they are not needed any more. Should the index fail and
+ * rows be read again, they are told once more, which does no harm. */
 bool ranges_was_told(struct ranges_told *told, uint64_t seq)
 {
+	if (told->n == 0)
+		return false;
+	if (seq > told->seqs[told->n - 1]) {
+		free(told->seqs);
+		told->seqs = NULL;
+		told->n = told->at = 0;
+		return false;
+	}
 	if (told->at > 0 && told->seqs[told->at - 1] >= seq)
 		told->at = 0;
-	while (told->at < told->n && told->seqs[told->at] < seq)
+	while (told->seqs[told->at] < seq)
 		told->at++;
-	return told->at < told->n && told->seqs[told->at] == seq;
+	return told->seqs[told->at] == seq;
 }
