@@ -5,6 +5,7 @@
 
 #include "agent/engine/engine.h"
 #include "agent/settings.h"
+#include "sync/local/comings.h"
 
 struct events;
 struct identity;
@@ -24,8 +25,9 @@ struct engine_context {
 	const char *name; /* the host's, for messages */
 	const char *home; /* absolute */
 	int home_dirfd;
-	bool strict; /* for tests: a wrong step between phases ends the process */
-	bool moved;  /* the home's first start on this machine: it may be a copy */
+	bool strict;                 /* for tests: a wrong step between phases ends the process */
+	bool moved;                  /* the home's first start on this machine: it may be a copy */
+	struct comings_sizes coming; /* file 0: the usual ones; tests have smaller files */
 	const struct settings *settings;
 	/* The engine's membership or state changed, and with it what discovery has to announce. */
 	void (*changed)(void *arg);

@@ -41,5 +41,6 @@ struct comings *engine_comings_new(struct engine *e)
 	                                             .workers = e->workers,
 	                                             .tell = coming_tell,
 	                                             .listeners = coming_listeners,
+	                                             .sizes = e->context->coming,
 	                                             .arg = e });
 }

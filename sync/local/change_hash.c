@@ -34,7 +34,8 @@ static void prepare_comings(struct local *l, struct file_job *job, const struct 
 {
 	uint8_t log2;
 
-	job->quiet = l->c.comings == NULL || job->file.size < COMING_FILE_MIN || index_is_reader(l->c.index);
+	job->quiet =
+		l->c.comings == NULL || job->file.size < comings_file_min(l->c.comings) || index_is_reader(l->c.index);
 	if (job->quiet)
 		return;
 	log2 = comings_log2(l->c.comings, job->file.path);
@@ -57,7 +58,7 @@ void change_hash_cut(struct local *l, struct hash_file *f, int fd)
 
 	if (job->quiet || job->stale || growing_follows(l, f->path))
 		return;
-	if (f->st.size < COMING_FILE_MIN || ignore_match(share_ignore(l->c.share), f->path, false))
+	if (f->st.size < comings_file_min(l->c.comings) || ignore_match(share_ignore(l->c.share), f->path, false))
 		return;
 	job->quiet = !comings_cut(l->c.comings, &cut);
 	job->told = !job->quiet && comings_log2(l->c.comings, f->path) != 0;

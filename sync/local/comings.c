@@ -160,6 +160,11 @@ uint8_t comings_log2(const struct comings *s, const char *path)
 	return f != NULL ? f->log2 : 0;
 }
 
+int64_t comings_file_min(const struct comings *s)
+{
+	return s->c.sizes.file;
+}
+
 void comings_end_all(struct comings *s)
 {
 	while (s->files != NULL)
@@ -212,17 +217,17 @@ static void run_tell(struct comings *s, struct told_file *f, const struct coming
 
 /* The first runs are short, so that the first bytes leave soon; those of a file that is read at the disk's speed grow,
  * since each costs its receivers some messages. */
-static int64_t run_size(const struct told_file *f)
+static int64_t run_size(const struct told_file *f, int64_t least)
 {
 	int64_t size = f->growing ? 0 : f->end / 4;
 
-	return size < COMING_RUN_MIN ? COMING_RUN_MIN : size > COMING_RUN_MAX ? COMING_RUN_MAX : size;
+	return size < least ? least : size > COMING_RUN_MAX ? COMING_RUN_MAX : size;
 }
 
 /* How many blocks the next run has; 0: there are not enough yet. */
-static uint32_t next_run(const struct told_file *f, const struct blocklist *list)
+static uint32_t next_run(const struct comings *s, const struct told_file *f, const struct blocklist *list)
 {
-	int64_t bytes = 0, most = run_size(f);
+	int64_t bytes = 0, most = run_size(f, s->c.sizes.run);
 
 	for (uint32_t i = f->told; i < list->n; i++) {
 		bytes += list->b[i].len;
@@ -250,9 +255,9 @@ static bool waits_for_record(const struct comings *s, const struct told_file *f,
 		return false;
 	if (!cut->growing)
 		return true;
-	for (uint32_t i = 0; f == NULL && i < cut->list->n && bytes < SHARED_MIN; i++)
+	for (uint32_t i = 0; f == NULL && i < cut->list->n && bytes < s->c.sizes.shared; i++)
 		bytes += cut->list->b[i].len;
-	return f == NULL && bytes < SHARED_MIN;
+	return f == NULL && bytes < s->c.sizes.shared;
 }
 
 bool comings_cut(struct comings *s, const struct comings_cut *cut)
@@ -275,7 +280,7 @@ bool comings_cut(struct comings *s, const struct comings_cut *cut)
 		comings_wrong(s, f);
 		return false;
 	}
-	while ((n = next_run(f, cut->list)) > 0)
+	while ((n = next_run(s, f, cut->list)) > 0)
 		run_tell(s, f, cut, n);
 	return true;
 }
@@ -302,6 +307,8 @@ struct comings *comings_new(const struct comings_config *config)
 	struct comings *s = MEM_NEW(struct comings);
 
 	s->c = *config;
+	if (s->c.sizes.file == 0)
+		s->c.sizes = (struct comings_sizes){ COMING_FILE_MIN, COMING_RUN_MIN, SHARED_MIN };
 	s->timer = loop_timer_new(config->loop, comings_tick, s);
 	return s;
 }

@@ -20,6 +20,13 @@
 
 struct comings;
 
+/* From how many bytes on. */
+struct comings_sizes {
+	int64_t file;   /* a file is told of before its record is there */
+	int64_t run;    /* further blocks of it are told; the last of the file may be less */
+	int64_t shared; /* several receivers are told of a file that grows */
+};
+
 struct comings_config {
 	struct loop *loop;
 	struct workers *workers;
@@ -27,12 +34,15 @@ struct comings_config {
 	void (*tell)(void *arg, const struct coming *said);
 	/* How many peers would be told. NULL: one. */
 	size_t (*listeners)(void *arg);
+	struct comings_sizes sizes; /* file 0: the usual ones */
 	void *arg;
 };
 
 struct comings *comings_new(const struct comings_config *config);
 /* No reading is open any more. NULL is allowed. */
 void comings_free(struct comings *s);
+/* A smaller file travels with its record. */
+int64_t comings_file_min(const struct comings *s);
 /* Ends all, and closes their files. */
 void comings_end_all(struct comings *s);
 /* Calls fn with all runs that were told, for a peer that comes later. */

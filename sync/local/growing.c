@@ -285,7 +285,7 @@ static void grown_look(struct local *l, struct grown *e)
 	job->fd = e->fd >= 0 ? fcntl(e->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	job->size = e->size;
 	job->pos = e->pos;
-	job->least = COMING_FILE_MIN;
+	job->least = comings_file_min(l->c.comings);
 	if (e->list.n > 0) {
 		uint32_t n = (uint32_t)(random_u64() % e->list.n);
 

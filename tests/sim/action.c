@@ -467,6 +467,7 @@ void action_do(struct host *h, enum action_kind kind, uint64_t luck, const char 
 		[ACTION_LARGE] = action_large,     [ACTION_SAVE] = action_save,   [ACTION_RESTORE] = action_restore,
 		[ACTION_RESOLVE] = action_resolve, [ACTION_HIDE] = action_hide,   [ACTION_ODD_TIME] = action_odd_time,
 		[ACTION_LINK] = action_link,       [ACTION_VAST] = action_vast,   [ACTION_FLOCK] = action_flock,
+		[ACTION_SLOW] = action_slow,
 	};
 
 	tree_read(&a.tree, h->share, "");

@@ -1,5 +1,5 @@
-/* Shared by action.c, action_save.c and action_odd.c: the action under way, and the small steps that actions are
- * made of. Each step tells the oracle and the host's watch what it did. */
+/* Shared by action.c, action_save.c, action_odd.c and action_slow.c: the action under way, and the small steps that
+ * actions are made of. Each step tells the oracle and the host's watch what it did. */
 #ifndef LANYARD_TESTS_SIM_ACTION_INTERNAL_H
 #define LANYARD_TESTS_SIM_ACTION_INTERNAL_H
 
@@ -41,6 +41,9 @@ void action_flock(struct act *a);
 void action_save(struct act *a);
 void action_restore(struct act *a);
 void action_resolve(struct act *a);
+
+/* action_slow.c */
+void action_slow(struct act *a);
 
 /* action_odd.c */
 void action_hide(struct act *a);

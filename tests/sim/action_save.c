@@ -96,7 +96,10 @@ void action_large(struct act *a)
 /* One that members are told of while it is being read. */
 void action_vast(struct act *a)
 {
-	write_random(a, VAST_MIN + sim_below(&a->luck, VAST_MORE));
+	if (hosts_are_small())
+		write_random(a, LARGE_MIN + sim_below(&a->luck, LARGE_MORE));
+	else
+		write_random(a, VAST_MIN + sim_below(&a->luck, VAST_MORE));
 }
 
 /* Many small files at once. */

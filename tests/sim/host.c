@@ -28,10 +28,13 @@
 
 enum { RESCAN_S = 40, SCRUB_S = 150, TOMBSTONES_S = 8, AGAIN_S = 5 };
 
+static const struct comings_sizes small_comings = { 256 << 10, 256 << 10, 768 << 10 };
+
 struct host hosts_all[SIM_HOSTS];
 int hosts_n;
 
 static char group_hex[65];
+static bool small;             /* SCRIPT_ERA_SMALL */
 static int64_t versions_age_s; /* the same for all hosts; 0: no versions are kept */
 static void (*on_step)(struct host *h, const char *path);
 
@@ -117,6 +120,7 @@ void hosts_make(const char *base, const struct script *s, uint64_t *stream)
 
 	int n = hosts_n = s->nhosts;
 
+	small = s->era >= SCRIPT_ERA_SMALL;
 	versions_age_s = sim_chance(&luck, 30) ? 0 : KEPT_AGE_S;
 	for (int i = 0; i < n; i++) {
 		struct host *h = &hosts_all[i];
@@ -188,6 +192,7 @@ static void start_in_turn(void *arg)
 	                                             /* A handful of rows is worth comparing here, but not to
 	                                              * every fourth host. */
 	                                             .ranges_min = h->number % 4 == 3 ? 1000 : 2,
+	                                             .little = small && h->number % 2 == 0 ? 1 : 0,
 	                                             .arg = h },
 	                     &why);
 	if (!h->self || peers_listen(h->peers, "0", &why) < 0)
@@ -208,6 +213,7 @@ static void start_in_turn(void *arg)
 		                               .home = h->home,
 		                               .home_dirfd = h->home_dirfd,
 		                               .strict = true,
+		                               .coming = small ? small_comings : (struct comings_sizes){ 0 },
 		                               .settings = &h->settings,
 		                               .changed = nothing_changed,
 		                               .arg = h };
@@ -279,6 +285,11 @@ void host_turn(struct host *h, loop_fn *fn)
 {
 	if (h->loop && h->engine)
 		sim_turn(h->loop, fn, h);
+}
+
+bool hosts_are_small(void)
+{
+	return small;
 }
 
 int hosts_members(void)

@@ -58,6 +58,8 @@ void host_clock(struct host *h, int64_t by_ns);
 /* Calls fn(h) in a turn of its loop, when it runs and has an engine. */
 void host_turn(struct host *h, loop_fn *fn);
 int hosts_members(void);
+/* The run is of SCRIPT_ERA_SMALL or later. */
+bool hosts_are_small(void);
 
 /* --- membership.c --- */
 /* A host that is outside, or left, joins (again) by an invite of host 0 for this role. False: not possible now. */

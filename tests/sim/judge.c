@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_internal.h"
 #include "base/mem.h"
 #include "sync/peer/link.h"
 #include "tests/sim/host.h"
@@ -263,6 +264,14 @@ static char *unbounded(const struct script *s)
 	return why;
 }
 
+static void count_coming(void *arg, const char *part, const char *name, int64_t value)
+{
+	(void)arg;
+	(void)part;
+	tally_count(TALLY_COMING_TAKEN, value > 0 && strcmp(name, "coming_taken_bytes") == 0);
+	tally_count(TALLY_COMING_DROPPED, value > 0 && strcmp(name, "coming_dropped_bytes") == 0);
+}
+
 static void count_resumed(void)
 {
 	for (int i = 0; i < hosts_n; i++) {
@@ -271,6 +280,8 @@ static void count_resumed(void)
 		host_status(&hosts_all[i], &s);
 		tally_count(TALLY_RESUMED, s.fetch.blocks_resumed);
 		tally_count(TALLY_ZEROS, s.fetch.blocks_zeros);
+		if (host_runs(&hosts_all[i]) && hosts_all[i].engine->fetch)
+			fetch_debug(hosts_all[i].engine->fetch, count_coming, NULL);
 	}
 }
 

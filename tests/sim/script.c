@@ -17,6 +17,7 @@ static const struct {
 	unsigned third;
 	unsigned fourth;
 	unsigned fifth; /* in addition to the fourth */
+	unsigned sixth; /* in addition to the fifth */
 } kinds[ACTION_KINDS] = {
 	[ACTION_WRITE] = { "writes", 22, 22, 22, 22 },
 	[ACTION_APPEND] = { "appends", 6, 6, 6, 6 },
@@ -48,6 +49,7 @@ static const struct {
 	[ACTION_LARGE] = { "writes much", 0, 1, 1, 1 },
 	[ACTION_VAST] = { "writes very much", 0, 0, 0, 0, 3 },
 	[ACTION_FLOCK] = { "unpacks", 0, 0, 0, 0, 3 },
+	[ACTION_SLOW] = { "begins to write slowly", 0, 0, 0, 0, 0, 8 },
 	[ACTION_SAVE] = { "saves", 0, 5, 5, 5 },
 	[ACTION_RESTORE] = { "restores", 0, 3, 3, 3 },
 	[ACTION_RESOLVE] = { "resolves", 0, 3, 3, 3 },
@@ -92,8 +94,10 @@ static unsigned weight(int kind, int era)
 		return kinds[kind].third;
 	case 4:
 		return kinds[kind].fourth;
-	default:
+	case 5:
 		return kinds[kind].fourth + kinds[kind].fifth;
+	default:
+		return kinds[kind].fourth + kinds[kind].fifth + kinds[kind].sixth;
 	}
 }
 

@@ -30,6 +30,7 @@ enum action_kind {
 	ACTION_LARGE,
 	ACTION_VAST,
 	ACTION_FLOCK,
+	ACTION_SLOW,
 	ACTION_SAVE,
 	ACTION_RESTORE,
 	ACTION_RESOLVE,
@@ -95,7 +96,12 @@ struct script {
 };
 
 const char *action_name(enum action_kind kind);
-enum { SCRIPT_ERA = 4 }; /* the current one */
+enum {
+	SCRIPT_ERA = 4, /* of seeds that say none; the later ones take longer */
+	/* From here on files of some hundred KiB travel before their records, and the small files of every second host
+	 * by carriers. */
+	SCRIPT_ERA_SMALL = 6,
+};
 void script_make(struct script *s, uint64_t seed, int era);
 /* Whether this host's user may choose what it keeps: host 0 has everything, and in a line nothing comes past one that
  * has not. */
@@ -105,12 +111,18 @@ void script_print(const struct script *s);
 /* --- trouble.c --- */
 /* Makes an event of each action. */
 void trouble_schedule(struct script *s);
-/* The end of all trouble: every host runs, and reaches those it may. */
+/* The end of all trouble: every host runs, and reaches those it may; files that are being written are closed. */
 void trouble_end(void);
+/* The host's agent crashes if it runs, and comes back later. */
+void trouble_crash(int host);
 
 /* action.c: a user acts in the share of a host, whether its agent runs or not. path: where; NULL: anywhere. */
 struct host;
 void action_do(struct host *h, enum action_kind kind, uint64_t luck, const char *path);
+/* action_slow.c: whether a user is writing this path, at any host. */
+bool action_slow_writes(const char *path);
+/* All such files are closed. */
+void action_slow_end(void);
 /* How often each kind had an effect. */
 extern uint64_t *action_counts;
 

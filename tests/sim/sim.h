@@ -75,7 +75,8 @@ bool sim_wire_reachable(int a, int b);
 void sim_wire_cut(int a, int b); /* ends the connections between them; some of the frames under way still arrive */
 /* The host's process is gone: its connections end. silent: no end is told. */
 void sim_wire_crash(int host, bool silent);
-/* Frames delivered so far, except pings, their answers, and messages by or to the muted. */
+/* Frames delivered so far, except pings, their answers, what tally_frame() calls late, and messages by or to the
+ * muted. */
 uint64_t sim_wire_talk(void);
 /* For this long from now on, the lists and blocks that the host sends get lost; everything else arrives. */
 void sim_wire_silence(int host, int64_t ns);
@@ -89,7 +90,8 @@ struct sim_wire_peaks {
 struct sim_wire_peaks sim_wire_peaks(void);
 
 /* --- hints --- */
-enum sim_change { SIM_CREATED, SIM_WRITTEN, SIM_GONE, SIM_ATTRIB, SIM_MKDIR };
+/* SIM_WRITTEN: and closed. SIM_GROWN: not yet. */
+enum sim_change { SIM_CREATED, SIM_WRITTEN, SIM_GROWN, SIM_CLOSED, SIM_GONE, SIM_ATTRIB, SIM_MKDIR };
 /* Something happened at a path of the host's share: its watch gets a hint, late, repeated, or never. */
 void sim_watch_change(int host, enum sim_change what, const char *path);
 void sim_watch_moved(int host, const char *from, const char *to, bool is_dir);

@@ -214,6 +214,12 @@ void sim_watch_change(int host, enum sim_change what, const char *path)
 		send_path(host, path, DEBOUNCE_MODIFIED);
 		send_path(host, path, DEBOUNCE_CLOSED);
 		break;
+	case SIM_GROWN:
+		send_path(host, path, DEBOUNCE_MODIFIED);
+		break;
+	case SIM_CLOSED:
+		send_path(host, path, DEBOUNCE_CLOSED);
+		break;
 	case SIM_GONE:
 		send_path(host, path, DEBOUNCE_NOW);
 		break;

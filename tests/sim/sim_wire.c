@@ -35,6 +35,7 @@ struct packet {
 	uint8_t type;
 	uint8_t *payload; /* NULL: taken */
 	size_t n;
+	bool late; /* it may come although nothing happened */
 };
 
 struct end {
@@ -147,7 +148,7 @@ static void deliver(struct end *to, struct packet *p)
 		go_down(to, "it sent a long frame before it had proved membership");
 		return;
 	}
-	if (p->type != FRAME_PING && p->type != FRAME_PONG && !muted[to->host] && !muted[to->other->host])
+	if (p->type != FRAME_PING && p->type != FRAME_PONG && !p->late && !muted[to->host] && !muted[to->other->host])
 		talk++;
 	if (p->serial < latest[to->host])
 		tally_add(TALLY_OVERTAKEN);
@@ -245,8 +246,8 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 		free(body);
 		return -1;
 	}
-	tally_frame(type, head, head_n, body, body_n);
 	p = MEM_NEW(struct packet);
+	p->late = tally_frame(type, head, head_n, body, body_n);
 	p->serial = ++sent;
 	p->type = type;
 	p->n = n;

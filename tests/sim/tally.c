@@ -7,6 +7,7 @@
 
 #include "sync/wire/frame.h"
 #include "sync/wire/msg.h"
+#include "tests/sim/script.h"
 
 static const char *const texts[TALLY_KINDS] = {
 #define X(name, text) [TALLY_##name] = (text),
@@ -44,8 +45,8 @@ static void tally_swarm(uint8_t type, const uint8_t *head, size_t head_n)
 		tally_add(TALLY_CHOSEN);
 	else if (type == FRAME_BLOCK && head[4] == MSG_BLOCK_OUT)
 		tally_add(TALLY_OUTS);
-	else if (type == FRAME_COMING)
-		tally_add(TALLY_COMINGS);
+	else if (type == FRAME_RELAY)
+		tally_add(TALLY_RELAYS);
 	else if (type == FRAME_RANGES)
 		tally_add(TALLY_RANGES);
 }
@@ -72,13 +73,28 @@ static void tally_get(const uint8_t *body, size_t n)
 	msg_free(&a);
 }
 
-void tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n)
+static bool tally_coming(const uint8_t *body, size_t n)
+{
+	struct msg_arena a = { 0 };
+	struct msg_coming m = { 0 };
+
+	tally_add(TALLY_COMINGS);
+	if (msg_coming_decode(&m, &a, body, n) == 0) {
+		tally_count(TALLY_COMING_ENDS, m.ended);
+		tally_count(TALLY_SLOW_COMINGS, !m.ended && action_slow_writes(m.path));
+	}
+	msg_free(&a);
+	return m.ended;
+}
+
+bool tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n)
 {
 	tally_swarm(type, head, head_n);
 	if (type == FRAME_GET && head_n == 0)
 		tally_get(body, body_n);
 	if (type == FRAME_SAME)
 		tally_same(body, body_n);
+	return type == FRAME_COMING && tally_coming(body, body_n);
 }
 
 void tally_print(const uint64_t counts[TALLY_KINDS])

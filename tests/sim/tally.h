@@ -95,6 +95,19 @@
 	X(RANGES, "messages that compared ranges")                           \
 	X(SAME, "records of what both had when they met")                    \
 	X(COMINGS, "messages about files that had no record yet")            \
+	X(PIECES, "pieces of files that users wrote slowly")                 \
+	X(SLOW_COMINGS, "messages about files that were being written")      \
+	X(SLOW_CUT_SHORT, "of those files, cut short meanwhile")             \
+	X(SLOW_PATCHED, "of those files, changed before their end")          \
+	X(SLOW_MOVED, "of those files, moved meanwhile")                     \
+	X(SLOW_DELETED, "of those files, deleted meanwhile")                 \
+	X(SLOW_REPLACED, "of those files, replaced meanwhile")               \
+	X(SLOW_WRITER_DIED, "of those files, their agent crashed meanwhile") \
+	X(SLOW_READER_DIED, "of those files, another agent crashed")         \
+	X(COMING_ENDS, "messages that no more comes of such a file")         \
+	X(COMING_TAKEN, "hosts that took bytes that came before a record")   \
+	X(COMING_DROPPED, "hosts that threw such bytes away")                \
+	X(RELAYS, "messages by which small files were passed on")            \
 	X(LEAVES, "requests for digests of leaves, and for leaves")          \
 	X(UNANSWERED, "answers that a silent member kept to itself")         \
 	X(CROWD, "records that a forger gave a crowd")                       \
@@ -115,8 +128,9 @@ enum tally {
 void tally_into(uint64_t counts[TALLY_KINDS]);
 void tally_add(enum tally what);
 void tally_count(enum tally what, uint64_t n);
-/* Counts a message that is sent. body: what follows the head, not compressed. */
-void tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n);
+/* Counts a message that is sent. body: what follows the head, not compressed. True: it says only that no more comes
+ * of a file that was told of before its record, which is said late where nobody saw what became of the file. */
+bool tally_frame(uint8_t type, const uint8_t *head, size_t head_n, const uint8_t *body, size_t body_n);
 /* One line each, to stdout. */
 void tally_print(const uint64_t counts[TALLY_KINDS]);
 /* Reports on stderr those that never happened; true if there is one. */

@@ -41,6 +41,12 @@ static void on_death(int host)
 	sim_at(NULL, (int64_t)sim_below(luck, 8000) * SIM_MS, restart, &hosts_all[host]);
 }
 
+void trouble_crash(int host)
+{
+	if (host_runs(&hosts_all[host]))
+		on_death(host);
+}
+
 static void race(struct host *h, const char *path)
 {
 	static const enum action_kind dirty[] = { ACTION_WRITE,  ACTION_APPEND,  ACTION_REPLACE, ACTION_DELETE,
@@ -261,8 +267,7 @@ static void befall(const struct action *d)
 		sim_wire_cut(d->host, d->other);
 		break;
 	case ACTION_CRASH:
-		if (host_runs(h))
-			on_death(d->host);
+		trouble_crash(d->host);
 		break;
 	case ACTION_CRASH_AT_STEP:
 		h->die_steps = 1 + (int)sim_below(&luck, 6);
@@ -347,6 +352,7 @@ static void come_to_rest(void *arg)
 
 void trouble_end(void)
 {
+	action_slow_end();
 	for (int i = 0; i < hosts_n; i++)
 		sim_at(NULL, 0, come_to_rest, &hosts_all[i]);
 }
