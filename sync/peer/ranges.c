@@ -232,9 +232,10 @@ void ranges_in(struct talk *t, const struct msg_ranges *m)
 		r->their_rows = m->rows;
 		if (r->state == RANGE_BEGUN)
 			sort_begin(r);
-	} else if (m->what == MSG_RANGES_DONE && r->state == RANGE_TELLING) {
+	} else if (m->what == MSG_RANGES_DONE && r->state == RANGE_TELLING && !r->done_in) {
 		ranges_rows_done(r, m);
-	} else if (m->what != MSG_RANGES_BEGIN) {
+	} else {
+		/* Also what was said before: it would put off the end for ever. */
 		ranges_compare_in(r, m);
 	}
 }

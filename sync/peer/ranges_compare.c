@@ -116,12 +116,8 @@ void ranges_compare_out(struct ranges *r)
 	struct msg_ranges m = { .what = r->state == RANGE_ITEMS ? MSG_RANGES_ITEMS : MSG_RANGES_NODES };
 	uint8_t *out;
 
-	if (r->out == r->nopen)
+	if (r->out == r->nopen || !session_has_room(t->session))
 		return;
-	if (!session_has_room(t->session)) {
-		loop_timer_start(r->timer, 20, 0);
-		return;
-	}
 	out = mem_calloc(1, MSG_MAX_DIGESTS);
 	m.digests.p = out;
 	m.digests.n = r->state == RANGE_ITEMS ? put_leaves(r, out) : put_nodes(r, out);
@@ -139,10 +135,13 @@ void ranges_compare_out(struct ranges *r)
 
 /* --- theirs --- */
 
-static void nodes_in(struct ranges *r, const struct msg_bytes *d)
+/* False: these are not whole digests, or more of them than there are nodes. */
+static bool nodes_in(struct ranges *r, const struct msg_bytes *d)
 {
 	uint8_t ours[RANGE_DIGEST];
 
+	if (d->n % RANGE_DIGEST != 0 || d->n / RANGE_DIGEST > r->nopen - r->in)
+		return false;
 	if (r->next == NULL)
 		r->next = mem_calloc(r->nopen, sizeof(r->next[0]));
 	for (size_t at = 0; at < d->n; at += RANGE_DIGEST, r->in++) {
@@ -154,6 +153,7 @@ static void nodes_in(struct ranges *r, const struct msg_bytes *d)
 		else
 			r->next[r->nnext++] = node;
 	}
+	return true;
 }
 
 /* False: these are not whole leaves, or more of them than there are. */
@@ -176,23 +176,19 @@ static bool leaves_in(struct ranges *r, const struct msg_bytes *d)
 
 void ranges_compare_in(struct ranges *r, const struct msg_ranges *m)
 {
-	bool nodes = m->what == MSG_RANGES_NODES;
+	bool nodes = m->what == MSG_RANGES_NODES, fits = false;
 
 	if (nodes && m->digests.n == RANGE_DIGEST && r->state == RANGE_SORTING && !r->root_in) {
 		r->root_in = true;
 		memcpy(r->root, m->digests.p, RANGE_DIGEST);
 		return;
 	}
-	if (m->digests.n == 0 || r->state != (nodes ? RANGE_COMPARING : RANGE_ITEMS) ||
-	    (nodes && (m->digests.n % RANGE_DIGEST != 0 || m->digests.n / RANGE_DIGEST > r->nopen - r->in))) {
+	if (m->digests.n > 0 && nodes && r->state == RANGE_COMPARING)
+		fits = nodes_in(r, &m->digests);
+	else if (m->digests.n > 0 && m->what == MSG_RANGES_ITEMS && r->state == RANGE_ITEMS)
+		fits = leaves_in(r, &m->digests);
+	if (fits)
+		step_end(r);
+	else
 		ranges_misfit(r->talk, "ranges that do not fit what was said before");
-		return;
-	}
-	if (nodes)
-		nodes_in(r, &m->digests);
-	else if (!leaves_in(r, &m->digests)) {
-		ranges_misfit(r->talk, "ranges that do not fit what was said before");
-		return;
-	}
-	step_end(r);
 }

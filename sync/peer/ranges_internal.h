@@ -1,11 +1,11 @@
 /* What two members that meet for the first time both have: compared by digests of ranges, and told without paths and
  * contents. A part of peers_internal.h, which includes it. The loop's thread.
  *
- *   ranges_state.c   whether they compare at all
- *   ranges_end.c     how it ends
- *   ranges.c         from the first message to the set of our rows
+ *   ranges_state.c    whether they compare at all
+ *   ranges.c          from the first message to the set of our rows
  *   ranges_compare.c  which of them the peer has too
- *   ranges_rows.c     what both have, told and taken */
+ *   ranges_rows.c     what both have, told and taken
+ *   ranges_end.c      how it ends */
 #ifndef LANYARD_SYNC_PEER_RANGES_INTERNAL_H
 #define LANYARD_SYNC_PEER_RANGES_INTERNAL_H
 
@@ -58,7 +58,7 @@ struct ranges {
 	struct talk *talk;
 	enum range_state state;
 	int64_t since_ms;         /* when something happened */
-	struct loop_timer *timer; /* goes on with what a turn had no time for */
+	struct loop_timer *timer; /* goes on in the next turn */
 	struct index_cursor *cursor;
 	struct range_set *set; /* owned; NULL while a worker has it */
 	bool begin_in;         /* the peer's first scan is through ... */
@@ -86,6 +86,8 @@ bool ranges_are_due(const struct talk *t, const struct msg_index_hello *theirs);
 void ranges_send(struct talk *t, struct msg_ranges *m);
 /* Goes on in the next turn. */
 void ranges_go_on(struct ranges *r);
+/* The connection has room again. */
+void ranges_room(struct talk *t);
 void ranges_free(struct talk *t);
 /* Forgets also what SAME has told. */
 void ranges_stop(struct talk *t);

@@ -93,12 +93,8 @@ static void send_some(struct ranges *r)
 
 void ranges_rows_out(struct ranges *r)
 {
-	if (r->all_out)
+	if (r->all_out || !session_has_room(r->talk->session))
 		return;
-	if (!session_has_room(r->talk->session)) {
-		loop_timer_start(r->timer, 20, 0);
-		return;
-	}
 	send_some(r);
 	r->since_ms = loop_now_ms(r->talk->session->peers->config.loop);
 	if (r->all_out)
@@ -161,7 +157,7 @@ void ranges_same_in(struct talk *t, const struct msg_same *m)
 	if (!r || !talk_vouches(t))
 		return;
 	r->since_ms = loop_now_ms(t->session->peers->config.loop);
-	if (r->state != RANGE_TELLING || r->all_in) {
+	if (r->state != RANGE_TELLING || r->all_in || (m->n == 0 && !m->ended)) {
 		ranges_misfit(t, "other rows in common than its digests said");
 		return;
 	}
@@ -203,8 +199,6 @@ void ranges_rows_done(struct ranges *r, const struct msg_ranges *m)
 	struct talk *t = r->talk;
 	uint32_t row = range_next_equal(r->set, 0), place = 0;
 
-	if (r->done_in)
-		return;
 	for (size_t i = 0; i < m->nagain && row < r->set->n; row = range_next_equal(r->set, row + 1), place++) {
 		if (place != m->again[i])
 			continue;

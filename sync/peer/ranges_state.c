@@ -49,6 +49,12 @@ void ranges_go_on(struct ranges *r)
 		loop_timer_start(r->timer, 0, 0);
 }
 
+void ranges_room(struct talk *t)
+{
+	if (t->range && t->range->state > RANGE_SORTING)
+		ranges_go_on(t->range);
+}
+
 void ranges_free(struct talk *t)
 {
 	struct ranges *r = t->range;

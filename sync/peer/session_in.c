@@ -311,6 +311,7 @@ static void session_continue(void *arg)
 		if (t->roster_due)
 			roster_out_all(t);
 		serve_more(t);
+		ranges_room(t);
 		news_out_kick(t);
 	}
 }

@@ -102,7 +102,7 @@ def test_a_liar_that_claims_to_have_all_is_told_nothing_and_gives_nothing(meetin
 
 
 def test_versions_beyond_all_others_are_refused(meeting):
-    foe, rows, root = begun(meeting)
+    foe, _, root = begun(meeting)
     foe.say(wire.ranges(foe.channel, NODES, digests=root))
     with contextlib.suppress(Gone):
         foe.say(wire.same(foe.channel, [(foe.epoch, 1 << 62, n) for n in range(1, 400)]))
@@ -110,13 +110,24 @@ def test_versions_beyond_all_others_are_refused(meeting):
     unharmed(meeting)
 
 
-def test_rows_that_are_too_few_end_in_news(meeting):
-    foe, rows, root = begun(meeting)
-    foe.say(wire.ranges(foe.channel, NODES, digests=root))
-    foe.hear(wire.SAME)
-    foe.say(wire.same(foe.channel, [None] * 10, True))
-    hear_what(foe, NO)
-    assert told(foe) >= COUNT
+STANDSTILLS = {
+    "too few rows": lambda foe: wire.same(foe.channel, [None] * 10, True),
+    "no rows, and more of them to come": lambda foe: wire.same(foe.channel, []),
+    "what it began with": lambda foe: wire.ranges(foe.channel, BEGIN, COUNT),
+}
+
+
+def test_what_gets_nowhere_ends_in_news(meeting):
+    """Nobody waits for what is said again and again."""
+    papers = meeting.papers()
+    for what, made in STANDSTILLS.items():
+        foe, _, root = begun(meeting, papers)
+        foe.say(wire.ranges(foe.channel, NODES, digests=root))
+        foe.hear(wire.SAME)
+        foe.say(made(foe))
+        hear_what(foe, NO)
+        assert told(foe) >= COUNT, what
+        foe.close()
     unharmed(meeting)
 
 
@@ -143,7 +154,7 @@ def test_connecting_again_and_again_compares_few_times(meeting):
                 what = number(wire.fields(foe.hear(wire.RANGES, 30)), 2)
                 begins += what == BEGIN
                 refused += what == NO
-    assert begins <= 5
+    assert 1 <= begins <= 5
     assert refused >= 7
     unharmed(meeting)
 
