@@ -60,9 +60,8 @@ def same_rows(a, b):
 def test_equal_trees_cost_little_and_end_with_the_same_versions(lab):
     a, b = seeded(lab)
     sent = meet(a, b)
-    print([n / COUNT for n in sent])
     for host, n in zip((a, b), sent):
-        assert n < COUNT * PER_FILE + FIXED
+        assert n < COUNT * PER_FILE + FIXED, "%.1f bytes per file" % (n / COUNT)
         assert host.counters()["records_sent"] < 10
     found = same_rows(a, b)
     assert len(found) > COUNT
