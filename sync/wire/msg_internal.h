@@ -21,11 +21,6 @@ ProtobufCBinaryData *msg_binary_list(const struct msg_bytes *b, size_t n);
 /* The reverse, borrowed; the list is the arena's. NULL: no memory there. */
 struct msg_bytes msg_bytes_of(ProtobufCBinaryData b);
 const struct msg_bytes *msg_bytes_list(struct msg_arena *a, const ProtobufCBinaryData *b, size_t n);
-/* Reads a version of two lists into the arena; -1 if it cannot be one. An empty one is allowed. */
-int msg_version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
-                     const uint64_t *counters, size_t n_counters);
-/* Writes v's writers, then its counters; returns the end of them. */
-uint64_t *msg_version_fill(uint64_t *out, const struct version *v);
 /* 0, or -1 if no file can have such a content. */
 int msg_content_read(struct content *c, uint64_t size, uint32_t nblocks, ProtobufCBinaryData root);
 ProtobufCBinaryData msg_content_root(const struct content *c);

@@ -52,23 +52,11 @@ int msg_ranges_decode(struct msg_ranges *m, struct msg_arena *a, const uint8_t *
 
 static uint64_t *same_fill(Lanyard__Record *pb, const struct record *r, uint64_t *vectors)
 {
-	uint64_t *base = msg_version_fill(vectors, &r->version), *mode = msg_version_fill(base, &r->base);
-	uint64_t *end = msg_version_fill(mode, &r->mode_base);
-
 	lanyard__record__init(pb);
-	pb->n_writers = pb->n_counters = r->version.n;
-	pb->writers = vectors;
-	pb->counters = vectors + r->version.n;
-	pb->n_base_writers = pb->n_base_counters = r->base.n;
-	pb->base_writers = base;
-	pb->base_counters = base + r->base.n;
-	pb->n_mode_writers = pb->n_mode_counters = r->mode_base.n;
-	pb->mode_writers = mode;
-	pb->mode_counters = mode + r->mode_base.n;
 	pb->modified_by = r->modified_by;
 	pb->chunk_log2 = r->chunk_log2;
 	pb->seq = r->seq;
-	return end;
+	return msg_versions_fill(pb, r, vectors);
 }
 
 uint8_t *msg_same_encode(const struct msg_same *m, size_t *n)
@@ -100,27 +88,15 @@ uint8_t *msg_same_encode(const struct msg_same *m, size_t *n)
 	return out;
 }
 
-static bool is_older(const struct version *v, const struct version *than)
-{
-	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
-}
-
 static int same_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
 	memset(r, 0, sizeof(*r));
-	if (pb->seq > INT64_MAX || pb->chunk_log2 > 63 ||
-	    msg_version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
-	    msg_version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters,
-	                     pb->n_base_counters) ||
-	    msg_version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
-	                     pb->n_mode_counters))
+	if (pb->seq > INT64_MAX || pb->chunk_log2 > 63 || msg_versions_read(r, a, pb))
 		return -1;
 	r->seq = pb->seq;
 	r->modified_by = pb->modified_by;
 	r->chunk_log2 = (uint8_t)pb->chunk_log2;
-	if ((r->version.n == 0) != (r->seq == 0) || (r->mode_base.n > 0 && r->base.n == 0))
-		return -1;
-	return is_older(&r->base, &r->version) && is_older(&r->mode_base, &r->version) ? 0 : -1;
+	return (r->version.n == 0) == (r->seq == 0) ? 0 : -1;
 }
 
 int msg_same_decode(struct msg_same *m, struct msg_arena *a, const uint8_t *p, size_t n)

@@ -58,7 +58,7 @@ int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const
 
 /* --- records --- */
 
-uint64_t *msg_version_fill(uint64_t *out, const struct version *v)
+static uint64_t *version_fill(uint64_t *out, const struct version *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
 		out[i] = v->e[i].writer;
@@ -67,17 +67,10 @@ uint64_t *msg_version_fill(uint64_t *out, const struct version *v)
 	return out + 2 * (size_t)v->n;
 }
 
-/* vectors: space for the version and both bases; returns the end of what it used. */
-static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
+uint64_t *msg_versions_fill(Lanyard__Record *pb, const struct record *r, uint64_t *vectors)
 {
-	const struct record *r = &m->record;
-	uint64_t *base = msg_version_fill(vectors, &r->version), *mode = msg_version_fill(base, &r->base);
-	uint64_t *end = msg_version_fill(mode, &r->mode_base);
+	uint64_t *base = version_fill(vectors, &r->version), *mode = version_fill(base, &r->base);
 
-	lanyard__record__init(pb);
-	pb->path = msg_binary(r->path, strlen(r->path));
-	pb->kind = r->kind;
-	pb->deleted = r->deleted;
 	pb->n_writers = pb->n_counters = r->version.n;
 	pb->writers = vectors;
 	pb->counters = vectors + r->version.n;
@@ -87,6 +80,20 @@ static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, ui
 	pb->n_mode_writers = pb->n_mode_counters = r->mode_base.n;
 	pb->mode_writers = mode;
 	pb->mode_counters = mode + r->mode_base.n;
+	return version_fill(mode, &r->mode_base);
+}
+
+/* vectors: as msg_versions_fill(). */
+static uint64_t *record_fill(Lanyard__Record *pb, const struct msg_record *m, uint64_t *vectors)
+{
+	const struct record *r = &m->record;
+	uint64_t *end;
+
+	lanyard__record__init(pb);
+	end = msg_versions_fill(pb, r, vectors);
+	pb->path = msg_binary(r->path, strlen(r->path));
+	pb->kind = r->kind;
+	pb->deleted = r->deleted;
 	pb->modified_by = r->modified_by;
 	pb->seq = r->seq;
 	if (r->deleted)
@@ -159,8 +166,9 @@ static char *arena_text(struct msg_arena *a, ProtobufCBinaryData b)
 	return s;
 }
 
-int msg_version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
-                     const uint64_t *counters, size_t n_counters)
+/* Into the arena; -1 if it cannot be a version. An empty one is allowed. */
+static int version_read(struct version *v, struct msg_arena *a, const uint64_t *writers, size_t n_writers,
+                        const uint64_t *counters, size_t n_counters)
 {
 	if (n_writers != n_counters || n_writers > VERSION_MAX)
 		return -1;
@@ -178,26 +186,31 @@ int msg_version_read(struct version *v, struct msg_arena *a, const uint64_t *wri
 	return 0;
 }
 
-static bool base_is_older(const struct version *v, const struct record *r)
+static bool is_older(const struct version *v, const struct version *than)
 {
-	return v->n == 0 || version_compare(v, &r->version) == VERSION_OLDER;
+	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
 }
 
-/* Reads the version and the optional bases, and validates them: `base` only for live files and symlinks, `mode_base`
- * only for files that have a base; both must be older than the version. */
+int msg_versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
+{
+	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
+	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters) ||
+	    version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
+	                 pb->n_mode_counters))
+		return -1;
+	if (!is_older(&r->base, &r->version) || !is_older(&r->mode_base, &r->version))
+		return -1;
+	return r->mode_base.n > 0 && r->base.n == 0 ? -1 : 0;
+}
+
+/* Every record has a version; `base` is for live files and symlinks only, `mode_base` for files. */
 static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
-	if (msg_version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
-	    msg_version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters,
-	                     pb->n_base_counters) ||
-	    msg_version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
-	                     pb->n_mode_counters))
-		return -1;
-	if (r->version.n == 0 || !base_is_older(&r->base, r) || !base_is_older(&r->mode_base, r))
+	if (msg_versions_read(r, a, pb) || r->version.n == 0)
 		return -1;
 	if (r->base.n > 0 && (pb->deleted || pb->kind == RECORD_DIR))
 		return -1;
-	return r->mode_base.n > 0 && (r->base.n == 0 || pb->kind != RECORD_FILE) ? -1 : 0;
+	return r->mode_base.n > 0 && pb->kind != RECORD_FILE ? -1 : 0;
 }
 
 static int record_read_file(struct msg_record *m, const Lanyard__Record *pb)
