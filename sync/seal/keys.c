@@ -12,8 +12,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Room for KEYRING_MAX generations of 256 bytes each, and for key files and envelopes on their way. */
-enum { SECURE_HEAP = 1 << 20, SECURE_LEAST = 64 };
+enum {
+	/* Room for KEYRING_MAX generations of 256 bytes each, and for key files and envelopes on their way. */
+	SECURE_HEAP = 1 << 20,
+	SECURE_LEAST = 64,
+	/* Never given out here: OpenSSL takes its own from the same heap, for random numbers and the keys of
+	 * connections. If keys could fill it, no connection would come about any more. */
+	SECURE_RESERVE = 1 << 17,
+};
 
 /* In the secure heap. */
 struct keys_secrets {
@@ -38,6 +44,7 @@ static const char *const label_text[KEYS_LABELS] = {
 
 static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
 static bool heap_locked;
+static pthread_mutex_t heap_mutex = PTHREAD_MUTEX_INITIALIZER; /* from looking what is left to taking it */
 
 static void heap_begin(void)
 {
@@ -53,8 +60,18 @@ static void heap_begin(void)
 
 void *keys_memory(size_t n)
 {
+	size_t takes = SECURE_LEAST;
+	void *p = NULL;
+
+	/* The heap gives powers of two. */
+	while (takes < n && takes < SECURE_HEAP)
+		takes *= 2;
 	pthread_once(&heap_once, heap_begin);
-	return OPENSSL_secure_zalloc(n);
+	pthread_mutex_lock(&heap_mutex);
+	if (CRYPTO_secure_used() + takes <= SECURE_HEAP - SECURE_RESERVE)
+		p = OPENSSL_secure_zalloc(n);
+	pthread_mutex_unlock(&heap_mutex);
+	return p;
 }
 
 void keys_wipe(void *p, size_t n)

@@ -70,7 +70,8 @@ const uint8_t *keys_derived(const struct keys *k, enum keys_label label);
 
 /* --- secrets in general --- */
 
-/* n zeroed bytes of the secure heap; NULL when it is full. keys_wipe() cleanses and frees them; NULL is fine. */
+/* n zeroed bytes of the secure heap; NULL when it is full, except for what OpenSSL needs. keys_wipe() cleanses and
+ * frees them; NULL is fine. */
 void *keys_memory(size_t n);
 void keys_wipe(void *p, size_t n);
 /* Whether that heap is locked in memory; false where the limit (RLIMIT_MEMLOCK) is too low, which is worth a

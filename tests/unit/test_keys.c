@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,37 @@ static void test_secrets_are_random_and_in_the_secure_heap(void **state)
 	keys_free(a);
 	keys_free(b);
 	keys_free(NULL);
+}
+
+/* Whoever fills the heap with keys must not end the agent's connections: a thread that has drawn no random number yet,
+ * and each handshake, take from the same heap. */
+static void *draw_key(void *arg)
+{
+	(void)arg;
+	return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+}
+
+static void test_a_full_heap_leaves_openssl_its_part(void **state)
+{
+	enum { PIECE = 4096, PIECES = 1024 };
+	void *pieces[PIECES], *key = NULL;
+	size_t n = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_null(keys_memory(SIZE_MAX));
+	for (size_t piece = PIECE; piece >= 64 && n < PIECES; piece /= 2) {
+		while (n < PIECES && (pieces[n] = keys_memory(piece)) != NULL)
+			n++;
+	}
+	assert_in_range(n, KEYRING_MAX * 256 / PIECE, PIECES - 1);
+	assert_null(keys_number(&group, 1));
+	assert_int_equal(pthread_create(&thread, NULL, draw_key, NULL), 0);
+	assert_int_equal(pthread_join(thread, &key), 0);
+	assert_non_null(key);
+	EVP_PKEY_free(key);
+	while (n > 0)
+		keys_wipe(pieces[--n], 64);
 }
 
 static void test_a_worker_keeps_what_the_ring_dropped(void **state)
@@ -362,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_parts_are_joined_under_the_key),
 		cmocka_unit_test(test_unknown_suites_and_policies_are_refused),
 		cmocka_unit_test(test_secrets_are_random_and_in_the_secure_heap),
+		cmocka_unit_test(test_a_full_heap_leaves_openssl_its_part),
 		cmocka_unit_test(test_a_worker_keeps_what_the_ring_dropped),
 		cmocka_unit_test(test_the_box_key_follows_the_seed),
 		cmocka_unit_test(test_generations_are_found),
