@@ -40,6 +40,8 @@ static void aead_thread_end(void *arg)
 {
 	struct aead_thread *t = arg;
 
+	/* Another destructor of this thread may seal or wipe after this one: it gets new contexts. */
+	mine = NULL;
 	EVP_CIPHER_CTX_free(t->gcm);
 	EVP_MAC_CTX_free(t->hmac);
 	free(t);
@@ -68,7 +70,8 @@ static struct aead_thread *contexts(void)
 	mine->hmac = EVP_MAC_CTX_new(mac);
 	if (mine->gcm == NULL || mine->hmac == NULL || EVP_MAC_CTX_set_params(mine->hmac, digest) != 1)
 		aead_give_up("no context");
-	pthread_setspecific(aead_key, mine);
+	if (pthread_setspecific(aead_key, mine) != 0)
+		aead_give_up("no memory for a thread's contexts");
 	return mine;
 }
 

@@ -6,6 +6,7 @@
  * filter saves time, and hides as well as none would: padding makes a hundred candidates and more look the same. */
 #include "sync/seal/cut.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ void cut_free(struct cut *c)
 	if (c == NULL)
 		return;
 	EVP_CIPHER_CTX_free(c->aes);
+	OPENSSL_cleanse(c, sizeof(*c)); /* the last MACs, which tell cuts */
 	free(c);
 }
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "sync/seal/aead.h"
 #include "tests/unit/seal_forms.h"
@@ -155,6 +156,35 @@ static void hkdf_agrees_with_rfc_5869(void **state)
 	assert_memory_equal(out, expected, sizeof(out));
 }
 
+static pthread_key_t late; /* made after the contexts' own key, so that its destructor comes after theirs */
+
+static void prf_at_the_end(void *arg)
+{
+	aead_prf(arg, "Jefe", 4, NULL, 0);
+}
+
+static void *end_with_a_prf(void *arg)
+{
+	aead_prf(arg, "Jefe", 4, NULL, 0);
+	memset(arg, 0, AEAD_PRF_LEN);
+	assert_int_equal(pthread_setspecific(late, arg), 0);
+	return NULL;
+}
+
+static void a_thread_may_use_keys_until_its_very_end(void **state)
+{
+	uint8_t expected[AEAD_PRF_LEN], out[AEAD_PRF_LEN];
+	pthread_t thread;
+
+	(void)state;
+	aead_prf(expected, "Jefe", 4, NULL, 0);
+	assert_int_equal(pthread_key_create(&late, prf_at_the_end), 0);
+	assert_int_equal(pthread_create(&thread, NULL, end_with_a_prf, out), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_memory_equal(out, expected, sizeof(out));
+	pthread_key_delete(late);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +194,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_sealed_too),
 		cmocka_unit_test(hmac_agrees_with_rfc_4231),
 		cmocka_unit_test(hkdf_agrees_with_rfc_5869),
+		cmocka_unit_test(a_thread_may_use_keys_until_its_very_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
