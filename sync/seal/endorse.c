@@ -264,8 +264,8 @@ enum endorse_result endorse_check_whole(const struct group_id *group, const uint
 	struct endorse_root it;
 	enum endorse_result result = endorse_read_head(&r, group, &it.signer);
 	uint8_t(*nodes)[32];
-	unsigned depth = endorse_depth(ncores);
-	size_t all = 2 * ((size_t)1 << depth) - 1;
+	unsigned depth;
+	size_t all;
 	bool good = true;
 
 	if (result != ENDORSE_OK)
@@ -273,6 +273,8 @@ enum endorse_result endorse_check_whole(const struct group_id *group, const uint
 	/* The caller counted the cores; the bytes must be just as many. */
 	if (ncores == 0 || ncores > ENDORSE_BATCH_MAX || reader_left(&r) != ncores * 8 + SIGNATURE_LEN)
 		return ENDORSE_FORM;
+	depth = endorse_depth(ncores);
+	all = 2 * ((size_t)1 << depth) - 1;
 	nodes = mem_calloc(all, sizeof(nodes[0]));
 	for (size_t i = 0; i < ncores; i++) {
 		seqs[i] = reader_u64(&r);

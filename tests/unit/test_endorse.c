@@ -198,6 +198,7 @@ static void a_whole_batch_needs_no_ways(void **state)
 	struct fixture *f = *state;
 	struct whole w = { .f = f, .n = 5 };
 	struct endorse_batch *b = endorse_batch_new(&f->group, f->self, EPOCH, f->items, w.n);
+	struct endorse_signer signer;
 	uint8_t first[32];
 
 	w.cores = mem_calloc(w.n + 1, sizeof(w.cores[0]));
@@ -217,6 +218,9 @@ static void a_whole_batch_needs_no_ways(void **state)
 	assert_false(takes_whole(&w, f->out.p, f->out.len));
 	w.n = 6;
 	assert_false(takes_whole(&w, f->out.p, f->out.len));
+	/* No tree is reckoned with for a number of cores that no batch has. */
+	assert_int_equal(endorse_check_whole(&f->group, NULL, SIZE_MAX, f->out.p, f->out.len, &signer, NULL),
+	                 ENDORSE_FORM);
 	free(w.cores);
 	endorse_batch_free(b);
 }
