@@ -44,9 +44,9 @@ const char *export_result_text(enum export_result result)
 int export_stretch(uint8_t *out, size_t n, const char *passphrase, const void *salt, size_t salt_n,
                    const struct export_cost *cost)
 {
-	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
+	EVP_KDF *kdf = cost->log2_n < 64 ? EVP_KDF_fetch(NULL, "SCRYPT", NULL) : NULL;
 	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-	uint64_t rounds = (uint64_t)1 << cost->log2_n;
+	uint64_t rounds = (uint64_t)1 << cost->log2_n % 64;
 	uint64_t memory = 128 * (uint64_t)cost->r * (rounds + cost->p + 4); /* OpenSSL's limit is 32 MiB without it */
 	size_t passphrase_n = strlen(passphrase);
 	char *typed = mem_strdup(passphrase); /* parameters are not const */
@@ -94,7 +94,7 @@ static void export_check(uint8_t check[EXPORT_CHECK], const uint8_t *keys, const
 static bool export_cost_fits(const struct export_cost *cost)
 {
 	return cost->log2_n >= 1 && cost->log2_n <= EXPORT_LOG2_N_MAX && cost->r >= 1 && cost->r <= EXPORT_R_MAX &&
-	       cost->p >= 1 && cost->p <= EXPORT_P_MAX;
+	       cost->p >= 1 && cost->p <= EXPORT_P_MAX && cost->log2_n < 16 * cost->r; /* RFC 7914, section 2 */
 }
 
 /* --- sealing --- */

@@ -167,8 +167,16 @@ static void a_file_that_asks_for_too_much_is_refused_before_any_work(void **stat
 	static const struct {
 		size_t at;
 		uint8_t v;
-	} asks[] = { { 8, EXPORT_LOG2_N_MAX + 1 }, { 8, 63 }, { 8, 0 },   { 12, EXPORT_R_MAX + 1 }, { 12, 0 }, { 9, 1 },
-		     { 16, EXPORT_P_MAX + 1 },     { 16, 0 }, { 13, 255 } };
+	} asks[] = { { 8, EXPORT_LOG2_N_MAX + 1 },
+		     { 8, 63 },
+		     { 8, 0 },
+		     { 8, 16 },
+		     { 12, EXPORT_R_MAX + 1 },
+		     { 12, 0 },
+		     { 9, 1 },
+		     { 16, EXPORT_P_MAX + 1 },
+		     { 16, 0 },
+		     { 13, 255 } };
 
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
 		sealed(f, true);
@@ -176,6 +184,9 @@ static void a_file_that_asks_for_too_much_is_refused_before_any_work(void **stat
 		sha256(f->out.p + f->out.len - 32, f->out.p, f->out.len - 32);
 		assert_int_equal(opened("correct horse", f->out.p, f->out.len), EXPORT_COST);
 	}
+	/* 2^N is below 2^(16 r), or scrypt has no such parameters: more memory would not help. */
+	assert_int_equal(export_seal(&f->c, false, "x", &(struct export_cost){ .log2_n = 16, .r = 1, .p = 1 }, &f->out),
+	                 EXPORT_COST);
 	assert_int_equal(export_seal(&f->c, false, "x", &(struct export_cost){ .log2_n = 21, .r = 8, .p = 1 }, &f->out),
 	                 EXPORT_COST);
 }
