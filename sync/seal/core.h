@@ -17,7 +17,7 @@ enum {
 	CORE_NAME_LEN = 32,
 	CORE_HEAD_MAX = 1 + 1 + 8 + 32 + 2 + VERSION_MAX * 16 + 1 + CORE_GROUPS_MAX * 12 + CORE_PAGES_MAX * 32 + 1 +
 	                CORE_OLDER_MAX * 40,
-	CORE_BODY_MAX = 1 << 17,
+	CORE_BODY_MAX = 9 << 13, /* what the largest of these is padded to */
 	CORE_MAX = CORE_HEAD_MAX + AEAD_NONCE_LEN + 4 + CORE_BODY_MAX + AEAD_TAG_LEN, /* bytes of the largest core */
 };
 

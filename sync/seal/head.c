@@ -34,7 +34,9 @@ static bool head_valid(const struct head *h)
 	if (h->nhave > HEAD_HAVE_MAX || h->number == 0 || h->time_s < 0 || h->time_s > head_time_max)
 		return false;
 	for (size_t i = 0; i < h->nhave; i++) {
-		if (h->have[i].seq == 0 || (i > 0 && h->have[i - 1].epoch >= h->have[i].epoch))
+		/* Of its own epoch, its number says it; two words for it could contradict each other. */
+		if (h->have[i].seq == 0 || h->have[i].epoch == h->epoch ||
+		    (i > 0 && h->have[i - 1].epoch >= h->have[i].epoch))
 			return false;
 	}
 	return true;

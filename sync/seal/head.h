@@ -31,7 +31,7 @@ struct head {
 	uint8_t roster[32];          /* its roster's digest */
 	uint64_t rows;               /* live rows */
 	uint8_t root[32];            /* of them: head_root_*() */
-	struct head_have *have;      /* nhave; ascending by epoch, each once; head_parse()'s or the caller's */
+	struct head_have *have;      /* nhave; by epoch, each once, not its own; head_parse()'s or the caller's */
 	size_t nhave;
 	uint8_t previous[32]; /* the hash of its head before; zeros: its first */
 	uint8_t hash[32];     /* SHA-256 of all its bytes; set by head_parse() */

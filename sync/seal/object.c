@@ -78,6 +78,19 @@ static bool refs_fit(uint8_t kind, uint32_t n)
 	}
 }
 
+/* A page's refs ascend, each once; nothing is a patch of itself. A vault sees that too, and a getter that goes from
+ * patch to base is not sent round in a circle of one. */
+static bool refs_in_form(uint8_t kind, const uint8_t *name, const uint8_t *refs, uint32_t n)
+{
+	if (kind == OBJECT_PATCH)
+		return memcmp(refs + 8, name, OBJECT_REF - 8) != 0;
+	for (uint32_t i = 1; i < n; i++) {
+		if (memcmp(refs + (size_t)(i - 1) * OBJECT_REF, refs + (size_t)i * OBJECT_REF, OBJECT_REF) >= 0)
+			return false;
+	}
+	return true;
+}
+
 /* Writes a head of h->len bytes. */
 static void head_put(uint8_t *p, const struct object_head *h)
 {
@@ -107,7 +120,7 @@ enum object_result object_parse(struct object_head *h, const uint8_t *p, size_t 
 	around = h->len + AEAD_NONCE_LEN + INSIDE + AEAD_TAG_LEN;
 	if (n < around || n - around > OBJECT_CONTENT_MAX || !pad_possible(n - around))
 		return OBJECT_FORM;
-	return OBJECT_OK;
+	return refs_in_form(h->kind, h->self.name, h->refs, h->nrefs) ? OBJECT_OK : OBJECT_FORM;
 }
 
 /* --- what is derived --- */
@@ -177,7 +190,8 @@ static size_t bound(struct aead_part aad[3], const struct keys *k, const struct 
 static bool input_fits(const struct keys *k, const struct object_input *in)
 {
 	if (in->n < 1 || in->n > OBJECT_CONTENT_MAX || !refs_fit((uint8_t)in->kind, in->nrefs) ||
-	    (in->name == NULL) != named_by_content((uint8_t)in->kind))
+	    (in->name == NULL) != named_by_content((uint8_t)in->kind) ||
+	    !refs_in_form((uint8_t)in->kind, in->name, in->refs, in->nrefs))
 		return false;
 	if (in->packed != NULL && (keys_about(k)->policy != KEYS_PACKED || in->npacked == 0 || in->npacked >= in->n))
 		return false;

@@ -8,8 +8,8 @@
 
 enum object_kind {
 	OBJECT_BLOCK = 1,  /* of a file; no refs */
-	OBJECT_PAGE = 2,   /* of a long block list; refs: its blocks */
-	OBJECT_PATCH = 3,  /* of a block; one ref: the block that it changes */
+	OBJECT_PAGE = 2,   /* of a long block list; refs: its blocks, ascending by OBJECT_REF bytes, each once */
+	OBJECT_PATCH = 3,  /* of a block; one ref: the block that it changes, another one */
 	OBJECT_LEAVES = 4, /* digests of a block's leaves; no refs */
 };
 

@@ -55,6 +55,9 @@ static bool page_valid(const struct page_entry *list, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!page_entry_valid(&list[i]))
 			return false;
+		/* One run is one entry: a list has one form, and equal files have equal pages. */
+		if (i > 0 && list[i].generation == 0 && list[i - 1].generation == 0 && list[i].len == list[i - 1].len)
+			return false;
 		blocks += list[i].generation != 0;
 	}
 	return blocks != 0 && blocks <= PAGE_MAX && n <= PAGE_ENTRIES_MAX;

@@ -21,7 +21,7 @@ enum {
 struct page_entry {
 	uint64_t generation; /* whose keys seal the block; 0: zeros */
 	uint32_t len;        /* of the block; of each block of zeros */
-	uint32_t count;      /* 1; of zeros how many blocks, 1 or more */
+	uint32_t count;      /* 1; of zeros how many blocks, 1 or more: no two runs of one length in a row */
 	uint8_t sha[32];     /* SHA-256 of the plain block; of zeros not used */
 	uint8_t name[32];    /* of its object: page_name() */
 };
@@ -31,7 +31,7 @@ int page_name(const struct keyring *ring, struct page_entry *list, size_t n);
 /* How many of the n entries, which have their names, the first page takes; 0 for n = 0. */
 size_t page_split(const struct page_entry *list, size_t n);
 /* Appends a page's content and its refs (OBJECT_REF bytes each) to the two. -1: not one page's entries: none, more
- * than there may be, or no block among them. */
+ * than there may be, no block among them, or a run of zeros in pieces. */
 int page_encode(const struct page_entry *list, size_t n, struct bytes *content, struct bytes *refs);
 /* Reads the content of an opened page; names stay zero. Fresh memory of *n entries. NULL: malformed, or entries that
  * page_encode() would not have written. */

@@ -275,6 +275,26 @@ static void a_later_format_is_refused_as_such(void **state)
 	assert_non_null(strstr(core_result_text(CORE_VERSION), "does not know"));
 }
 
+/* A vault stores no more of a path than a record can need. */
+static void a_body_that_no_record_has_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *record = mem_calloc(CORE_RECORD_MAX, 1);
+	struct core c;
+	size_t head_n, n;
+
+	assert_int_equal(core_seal(f->k, &f->head, record, CORE_RECORD_MAX, &f->out), 0);
+	assert_int_equal(core_parse(&c, f->out.p, f->out.len), CORE_OK);
+	head_n = c.head_n;
+	core_clear(&c);
+	n = get_u32(f->out.p + head_n + AEAD_NONCE_LEN);
+	/* The next size that padding gives. */
+	put_u32(f->out.p + head_n + AEAD_NONCE_LEN, (uint32_t)pad_size(n + 1));
+	assert_non_null(bytes_extend(&f->out, pad_size(n + 1) - n));
+	assert_int_equal(core_parse(&c, f->out.p, f->out.len), CORE_FORM);
+	free(record);
+}
+
 /* The body of another core under this head: the associated data and the key both are the head's. */
 static void a_body_cannot_be_moved_to_another_head(void **state)
 {
@@ -335,6 +355,7 @@ int main(void)
 		CASE(a_head_has_one_form),
 		CASE(a_tombstone_has_neither_refs_nor_a_size_of_its_own),
 		CASE(a_later_format_is_refused_as_such),
+		CASE(a_body_that_no_record_has_is_refused),
 		CASE(a_body_cannot_be_moved_to_another_head),
 		CASE(path_ids_are_keyed_and_flat),
 		CASE(of_equal_versions_one_core_stays_everywhere),

@@ -137,6 +137,10 @@ static void what_is_known_is_in_order_and_bounded(void **state)
 	f->have[1].epoch = V;
 	f->have[1].seq = 0;
 	assert_int_equal(head_sign(&f->h, f->self, &f->out), -1);
+	f->have[1] = (struct head_have){ .epoch = V, .seq = 9 };
+	f->h.epoch = V;
+	assert_int_equal(head_sign(&f->h, f->self, &f->out), -1);
+	f->h.epoch = HEAD_HAVE_MAX + 1;
 	for (size_t i = 0; i <= HEAD_HAVE_MAX; i++)
 		many[i] = (struct head_have){ .epoch = i, .seq = 1 };
 	f->h.have = many;
@@ -147,8 +151,10 @@ static void what_is_known_is_in_order_and_bounded(void **state)
 	assert_int_equal(f->out.len, HEAD_LEN_MAX);
 	for (size_t i = 0; i < HEAD_HAVE_MAX; i++) {
 		assert_true(head_has(&h, i, 1));
-		assert_int_equal(head_has(&h, i, 2), i == A); /* its own epoch, up to its number 5 */
+		assert_false(head_has(&h, i, 2));
 	}
+	assert_true(head_has(&h, HEAD_HAVE_MAX + 1, 5)); /* its own epoch, up to its number */
+	assert_false(head_has(&h, HEAD_HAVE_MAX + 1, 6));
 	assert_false(head_has(&h, HEAD_HAVE_MAX, 1));
 	assert_true(head_has(&h, HEAD_HAVE_MAX, 0));
 	head_clear(&h);

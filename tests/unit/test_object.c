@@ -167,6 +167,11 @@ static void test_objects_are_what_another_program_makes(void **state)
 	keys_free(k);
 }
 
+static int by_ref(const void *a, const void *b)
+{
+	return memcmp(a, b, OBJECT_REF);
+}
+
 static void test_pages_patches_and_leaves_have_their_refs(void **state)
 {
 	struct keys *k = usual_keys();
@@ -179,6 +184,7 @@ static void test_pages_patches_and_leaves_have_their_refs(void **state)
 	};
 
 	(void)state;
+	qsort(refs, OBJECT_REFS_MAX, OBJECT_REF, by_ref);
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
 		struct object_head h;
 		size_t n;
@@ -201,6 +207,42 @@ static void test_pages_patches_and_leaves_have_their_refs(void **state)
 		free(sealed);
 	}
 	free(refs);
+	keys_free(k);
+}
+
+/* All that a vault can see of it: refs in an order of their own, twice, or of the object itself. */
+static void test_refs_have_one_form(void **state)
+{
+	struct keys *k = usual_keys();
+	uint8_t refs[3 * OBJECT_REF] = { 0 }, name[32] = { 1 }, byte = 1, *sealed;
+	struct object_input page = { .kind = OBJECT_PAGE, .content = &byte, .n = 1, .refs = refs, .nrefs = 3 };
+	struct object_input patch = { .kind = OBJECT_PATCH,
+		                      .content = &byte,
+		                      .n = 1,
+		                      .refs = refs,
+		                      .nrefs = 1,
+		                      .name = name };
+	struct object_head h;
+	size_t n;
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++)
+		refs[(size_t)(i + 1) * OBJECT_REF - 1] = i;
+	sealed = object_seal(k, &page, &n);
+	assert_int_equal(object_parse(&h, sealed, n), OBJECT_OK);
+	for (uint8_t last = 0; last < 2; last++) {
+		sealed[h.len - 1] = refs[3 * OBJECT_REF - 1] = last;
+		assert_int_equal(object_parse(&h, sealed, n), OBJECT_FORM);
+		assert_null(object_seal(k, &page, &n));
+	}
+	free(sealed);
+	sealed = object_seal(k, &patch, &n);
+	assert_int_equal(object_parse(&h, sealed, n), OBJECT_OK);
+	memcpy(sealed + h.len - 32, name, 32);
+	assert_int_equal(object_parse(&h, sealed, n), OBJECT_FORM);
+	memcpy(refs + 8, name, 32);
+	assert_null(object_seal(k, &patch, &n));
+	free(sealed);
 	keys_free(k);
 }
 
@@ -281,6 +323,7 @@ static void test_every_bit_matters(void **state)
 	};
 
 	(void)state;
+	qsort(bytes, 3, OBJECT_REF, by_ref);
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
 		struct lock l = { .k = k, .kind = inputs[i].kind, .content = inputs[i].content, .n = inputs[i].n };
 		size_t n;
@@ -473,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_the_name_is_the_contents_and_the_keys),
 		cmocka_unit_test(test_objects_are_what_another_program_makes),
 		cmocka_unit_test(test_pages_patches_and_leaves_have_their_refs),
+		cmocka_unit_test(test_refs_have_one_form),
 		cmocka_unit_test(test_what_breaks_the_bounds_is_not_sealed),
 		cmocka_unit_test(test_every_bit_matters),
 		cmocka_unit_test(test_an_object_opens_only_where_it_belongs),

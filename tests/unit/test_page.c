@@ -201,21 +201,43 @@ static void a_generation_without_keys_is_noticed(void **state)
 	assert_int_equal(page_name(f->ring, f->list, N), -1);
 }
 
+/* Whether a page begins with a block, 1,000 blocks of zeros, and as many more of this length. */
+static int put_run(struct page_entry *list, uint32_t count, uint32_t len)
+{
+	struct bytes content = BYTES_INIT(1 << 20), refs = BYTES_INIT(1 << 20);
+	int rc;
+
+	list[1] = (struct page_entry){ .len = 65536, .count = 1000 };
+	list[2] = (struct page_entry){ .len = len, .count = count };
+	rc = page_encode(list, 3, &content, &refs);
+	bytes_free(&content);
+	bytes_free(&refs);
+	return rc;
+}
+
 /* By a malicious holder of the keys. */
 static void malformed_content_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct bytes content = BYTES_INIT(1 << 20), refs = BYTES_INIT(1 << 20);
+	struct page_entry *list;
 	size_t n;
 
 	f->list[1] = (struct page_entry){ .len = 65536, .count = 1000 };
 	assert_int_equal(page_encode(f->list, 3, &content, &refs), 0);
 	for (size_t cut_off = 0; cut_off < content.len; cut_off++) {
-		struct page_entry *list = page_decode(content.p, cut_off, &n);
-
+		list = page_decode(content.p, cut_off, &n);
 		assert_true((list != NULL) == (cut_off != 0 && cut_off % PAGE_ENTRY == 0));
 		free(list);
 	}
+	assert_int_equal(put_run(f->list, 7, 65536), -1); /* in two pieces */
+	assert_int_equal(put_run(f->list, 7, 65535), 0);
+	memcpy(content.p + 2 * PAGE_ENTRY, content.p + PAGE_ENTRY, PAGE_ENTRY);
+	assert_null(page_decode(content.p, content.len, &n));
+	content.p[2 * PAGE_ENTRY + 11] = 1; /* of another length */
+	list = page_decode(content.p, content.len, &n);
+	assert_non_null(list);
+	free(list);
 	content.p[8] = 0xff; /* a block above 4 MiB */
 	assert_null(page_decode(content.p, content.len, &n));
 	content.p[8] = 0;
