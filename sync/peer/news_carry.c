@@ -109,7 +109,7 @@ static enum news_way fresh_way(struct peer_group *g, struct news_turn *turn)
 	struct talk *carrier;
 	bool full;
 
-	if (owed_in_all(g) >= (g->peers->config.little > 0 ? g->peers->config.little : LITTLE))
+	if (owed_in_all(g) >= (g->peers->config.carry_min > 0 ? g->peers->config.carry_min : LITTLE))
 		c->heavy_ms = now;
 	turn->carrier = 0;
 	turn->bytes = ALL_STRETCH;

@@ -53,9 +53,9 @@ struct peers_config {
 	bool moved; /* this home was on another machine before */
 	/* From how many rows on members that meet for the first time compare ranges; 0: the default. */
 	uint32_t ranges_min;
-	/* Bytes of small files that may be owed to all receivers together before one of them carries the rest; 0: as
-	 * the protocol says. */
-	size_t little;
+	/* Bytes of small files that are owed to all receivers together, from which on one of them carries the rest; 0:
+	 * the default. */
+	size_t carry_min;
 	/* The addresses where this agent may be reached, the likeliest first, with ports, and with scopes where
 	 * they are link-local: at most max. Members are told them. NULL: there are none to tell. */
 	size_t (*addresses)(void *arg, struct sockaddr_storage *out, size_t max);

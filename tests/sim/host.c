@@ -192,7 +192,7 @@ static void start_in_turn(void *arg)
 	                                             /* A handful of rows is worth comparing here, but not to
 	                                              * every fourth host. */
 	                                             .ranges_min = h->number % 4 == 3 ? 1000 : 2,
-	                                             .little = small && h->number % 2 == 0 ? 1 : 0,
+	                                             .carry_min = small && h->number % 2 == 0 ? 1 : 0,
 	                                             .arg = h },
 	                     &why);
 	if (!h->self || peers_listen(h->peers, "0", &why) < 0)
