@@ -37,6 +37,8 @@ static void note_response(struct get *g, const struct get_request *r)
 
 	p->rest_ms = 0;
 	p->byte_ms = get_now(g);
+	if (p->answered_of_ms < r->sent_ms)
+		p->answered_of_ms = r->sent_ms;
 	p->response_ms = p->response_ms == 0 ? ms : (p->response_ms * (RESPONSE_PARTS - 1) + ms) / RESPONSE_PARTS;
 	if (p->response_ms < 1)
 		p->response_ms = 1;

@@ -78,6 +78,7 @@ struct source_peer {
 	size_t bytes_out;
 	uint64_t arrived;       /* the value of ops.arrived when it last moved last_answer_ms */
 	int64_t answered_ms;    /* when it last answered a request */
+	int64_t answered_of_ms; /* when the latest of what it answered was asked for */
 	int64_t last_answer_ms; /* when a part of an answer last came */
 	int64_t stalled_ms;     /* not asked before this time */
 	uint64_t seen;          /* the value of ops.arrived when it last moved byte_ms */

@@ -121,7 +121,8 @@ void late_withheld(struct get *g)
 		struct get_request *r, *next_r;
 
 		DL_FOREACH_SAFE(p->requests, r, next_r) {
-			if (r->sent_ms > before)
+			/* Answers come in the order of requests: on a slow line one may be old, and be on its way. */
+			if (r->sent_ms > before || r->sent_ms >= p->answered_of_ms)
 				break;
 			if (has_another(r->d, p, asked_block(r)))
 				request_cancel_one(r);

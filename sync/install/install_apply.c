@@ -185,7 +185,7 @@ static void keep_old(struct install_job *job, struct install_item *item, struct 
 		return;
 	if (!install_came_out_same(&o->st, item->ours))
 		(void)install_keep_stranger(job, item, d, o->swap, &o->st);
-	else if (item->equal && unlinkat(job->parts, o->swap, 0) == 0)
+	else if (item->equal && install_is_let_go(job->parts, o->swap) && unlinkat(job->parts, o->swap, 0) == 0)
 		return;
 	else if (version_store_move(&o->place, job->parts, o->swap) == 0)
 		job->kept++;

@@ -41,6 +41,9 @@ int install_keep_stranger(struct install_job *job, struct install_item *item, st
 /* Whether the new file and ours, at name, have the same bytes, however they were cut into blocks. */
 bool install_is_equal(const struct install_job *job, const struct install_item *item, const struct folder *d,
                       const char *name);
+/* Whether no program has the file open for writing, or mapped: what it writes later has to go somewhere. False where
+ * the file system cannot tell. */
+bool install_is_let_go(int dirfd, const char *name);
 /* Renames ours to its conflict name. 1: it is there now; 0: an identical copy was there already; -1 with result and
  * error. */
 int install_keep_ours(struct install_job *job, struct install_item *item, struct folder *d, const char *name);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,6 +99,17 @@ bool install_is_equal(const struct install_job *job, const struct install_item *
 	return item->op == INSTALL_FILE && item->ours->kind == RECORD_FILE &&
 	       item->want->content.size == item->ours->content.size &&
 	       same_files(install_made_in(job, item), item->temp, d->fd, name);
+}
+
+/* By a lease, which the system refuses while there is a writer. The signal of one that comes meanwhile is ignored. */
+bool install_is_let_go(int dirfd, const char *name)
+{
+	int fd = fs_open(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	bool free = fd >= 0 && fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return free;
 }
 
 /* Whether the thing at a taken conflict name has the content of ours, so that it need not be kept twice. */

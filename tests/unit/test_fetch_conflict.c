@@ -159,6 +159,40 @@ static void equal_bytes_that_were_cut_differently_are_no_conflict(void **state)
 	free(bytes);
 }
 
+/* The same of a file that a program still writes to: what it writes later is in the version. */
+static void equal_file_that_is_open_for_writing_becomes_a_version(void **state)
+{
+	uint8_t *bytes = noise(2 * CHUNK + 1, 10);
+	struct record ours = { 0 }, theirs;
+	struct kept_versions kept;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * CHUNK; i++)
+		bytes[i] |= bytes[i] == 0;
+	bytes[2 * CHUNK] = 0;
+	write_text("c", (const char *)bytes);
+	scan_path("c");
+	assert_int_equal(index_get(w->index, "c", &ours), 1);
+	fd = openat(w->root, "c", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	theirs = peer_record(ANNA, "c", RECORD_FILE);
+	theirs.mtime_ns = ours.mtime_ns + 1000000000;
+	have(ANNA, &theirs, bytes, 2 * CHUNK, CHUNK / 2);
+	say(ANNA, &theirs, NULL, 0);
+	assert_true(run());
+	assert_bytes("c", bytes, 2 * CHUNK);
+	assert_int_equal(write(fd, "late", 4), 4);
+	close(fd);
+	assert_int_equal(w->nconflicts, 0);
+	assert_int_equal(version_store_list(w->root, "c", &kept), 0);
+	assert_int_equal(kept.n, 1);
+	assert_int_equal(kept.v[0].st.size, 2 * CHUNK + 4);
+	version_store_list_clear(&kept);
+	record_clear(&ours);
+	free(bytes);
+}
+
 static void folder_beats_file_which_is_kept(void **state)
 {
 	struct record ours = ours_at("c"), theirs = peer_record(ANNA, "c", RECORD_DIR);
@@ -323,6 +357,7 @@ int main(void)
 		T(taken_conflict_name_gets_a_number),
 		T(equal_conflict_copy_is_not_made_twice),
 		T(equal_bytes_that_were_cut_differently_are_no_conflict),
+		T(equal_file_that_is_open_for_writing_becomes_a_version),
 		T(folder_beats_file_which_is_kept),
 		T(unseen_edit_is_found_before_the_rename),
 		T(unseen_new_file_is_not_overwritten),

@@ -65,10 +65,41 @@ static void what_a_member_withholds_comes_from_the_other(void **state)
 	RUN_UNTIL(p->requests != NULL);
 	peer_of(BERT)->in_flight = 0;
 	time_passes(ANNA, 31000);
-	p->answered_ms = p->last_answer_ms = get_now(w->fetch->get);
+	p->answered_ms = p->last_answer_ms = p->answered_of_ms = get_now(w->fetch->get);
 	assert_true(run());
 	assert_bytes("held", bytes, CHUNK);
 	assert_int_equal(peer_of(BERT)->bytes, CHUNK);
+	free(bytes);
+}
+
+/* Anna's line is slow: what she was asked for long ago is on its way, behind what came just now. Bert has it too. */
+static void what_a_slow_line_brings_in_turn_is_not_withheld(void **state)
+{
+	struct source_peer *p = get_peer(w->fetch->get, ANNA);
+	uint8_t *bytes = noise(CHUNK, 26);
+	const struct get_request *asked;
+
+	(void)state;
+	peer_of(ANNA)->mute = peer_of(ANNA)->chatters = true;
+	peer_up(BERT);
+	peer_of(BERT)->in_flight = WINDOW;
+	say_both("slow", bytes, CHUNK, CHUNK);
+	RUN_UNTIL(p->requests != NULL);
+	asked = p->requests;
+	peer_of(BERT)->in_flight = 0;
+	time_passes(ANNA, 31000);
+	p->answered_of_ms = asked->sent_ms;
+	p->answered_ms = p->last_answer_ms = get_now(w->fetch->get);
+	late_withheld(w->fetch->get);
+	assert_ptr_equal(p->requests, asked);
+	assert_int_equal(peer_of(BERT)->bytes, 0);
+	peer_of(BERT)->in_flight = WINDOW;
+	p->answered_of_ms = asked->sent_ms + 1;
+	late_withheld(w->fetch->get);
+	assert_null(p->requests);
+	peer_of(BERT)->in_flight = 0;
+	assert_true(run());
+	assert_bytes("slow", bytes, CHUNK);
 	free(bytes);
 }
 
@@ -79,6 +110,7 @@ int main(void)
 		T(a_member_that_chatters_holds_up_no_small_file),
 		T(a_member_that_chatters_holds_up_no_few_blocks),
 		T(what_a_member_withholds_comes_from_the_other),
+		T(what_a_slow_line_brings_in_turn_is_not_withheld),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
