@@ -54,10 +54,33 @@ static bool is_own(const struct host *h, const char *path)
 	return host_is_reader(h) || host_unshares(h, path);
 }
 
+/* The same of what he writes: another name of the file may be shared, and shows it too. */
+static bool is_own_by_any_name(const struct host *h, const char *path)
+{
+	struct tree t;
+	uint64_t ino = 0;
+	bool own = is_own(h, path);
+
+	if (!own)
+		return false;
+	tree_read(&t, h->share, "");
+	for (size_t i = 0; i < t.n; i++) {
+		if (strcmp(t.leaves[i].path, path) == 0 && t.leaves[i].st.nlink > 1)
+			ino = t.leaves[i].st.ino;
+	}
+	for (size_t i = 0; ino != 0 && i < t.n; i++) {
+		if (t.leaves[i].st.ino == ino)
+			own &= is_own(h, t.leaves[i].path);
+	}
+	tree_free(&t);
+	return own;
+}
+
 void oracle_wrote(const struct host *h, const char *path)
 {
 	bool is_empty;
 	struct text *t = text_at(h->share, path, &is_empty);
+	bool own = is_own_by_any_name(h, path);
 	size_t n;
 
 	if (is_empty)
@@ -68,13 +91,13 @@ void oracle_wrote(const struct host *h, const char *path)
 		t = MEM_NEW(struct text);
 		sha256(t->hash, bytes, n);
 		t->size = n;
-		t->secret = is_own(h, path) ? h->number : NOBODY;
+		t->secret = own ? h->number : NOBODY;
 		t->writer = h->number;
 		t->kept_from = hosts_known_removed(h);
 		tally_count(TALLY_READER_WROTE, t->secret != NOBODY);
 		free(bytes);
 		HASH_ADD(hh, texts, hash, sizeof(t->hash), t);
-	} else if (!is_own(h, path) || (t->secret != NOBODY && t->secret != h->number)) {
+	} else if (!own || (t->secret != NOBODY && t->secret != h->number)) {
 		t->secret = NOBODY;
 		t->writer = h->number;
 	}
