@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	digests = mem_calloc(BLOCKS_MAX, sizeof(*digests));
 	for (int text = 0; text < 2; text++) {
 		fill(text);
-		for (uint8_t policy = 0; policy < KEYS_POLICIES; policy++)
+		for (enum keys_policy policy = 0; policy < KEYS_POLICIES; policy++)
 			measure(text ? "text" : "random", policy);
 	}
 	free(digests);
