@@ -55,7 +55,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench sha256-bench arm-test vm-test
+.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench guess-bench sha256-bench arm-test vm-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -147,7 +147,7 @@ $(B)/tests/fuzz/%-fuzzer: tests/fuzz/%.c $(B)/liblanyard.a
 $(B)/tests/bench/%_bench: tests/bench/%_bench.c $(B)/liblanyard.a
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS) -lm
 
 INDEX_ROWS ?= 50000
 index-bench: $(B)/tests/bench/index_bench ## measure rows per second through the index (INDEX_ROWS, 50000)
@@ -161,6 +161,9 @@ chunk-bench: $(B)/tests/bench/chunk_bench ## measure how many bytes per second a
 
 seal-bench: $(B)/tests/bench/seal_bench $(B)/tests/bench/core_bench ## measure what cutting, sealing, opening and endorsing cost in a sealed group
 	@set -e; for b in $^; do $$b; done
+
+guess-bench: $(B)/tests/bench/guess_bench ## measure how often known files, those of /usr, are told by the sizes of their sealed blocks
+	@find /usr -xdev -type f -size +1M -size -8M -print0 | sort -z | head -z -n 500 | xargs -0 $<
 
 sha256-bench: $(B)/tests/bench/sha256_bench ## measure SHA-256 on each path of this machine, and by the number of blocks at hand
 	@for n in 4096 65536 1048576; do $< $$n; done
