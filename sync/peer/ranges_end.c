@@ -4,11 +4,19 @@
 #include "base/mem.h"
 #include "sync/peer/peers_internal.h"
 
-void ranges_none(struct talk *t)
+static void news_begin(struct talk *t)
 {
 	t->ranges_due = false;
 	ranges_free(t);
 	news_out_kick(t);
+}
+
+/* Rows that counted as come from the peer before it knew ours are told, since nobody knows which these are. */
+void ranges_none(struct talk *t)
+{
+	if (t->range && t->range->state == RANGE_TELLING)
+		t->resend_upto = index_seq(t->group->config.index);
+	news_begin(t);
 }
 
 void ranges_misfit(struct talk *t, const char *what)
@@ -44,5 +52,5 @@ void ranges_over(struct talk *t)
 			told->seqs[told->n++] = set->rows[i].seq;
 	if (told->n > 0)
 		qsort(told->seqs, told->n, sizeof(told->seqs[0]), compare_seqs);
-	ranges_none(t);
+	news_begin(t);
 }

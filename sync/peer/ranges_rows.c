@@ -33,7 +33,8 @@ static bool row_get(const struct talk *t, uint64_t seq, struct record *out)
 	return index_since(t->group->config.index, seq - 1, 1, row_is, &of) >= 0 && of.found;
 }
 
-/* What SAME says of it; without a version if it is gone. A plain one need not be read. */
+/* What SAME says of it; without a version if it is gone. A plain one need not be read. One that the peer's record has
+ * changed before it was told is told as it is by now: it counts as come from the peer, so no news would tell it. */
 static void same_of(const struct ranges *r, uint32_t row, struct record *out)
 {
 	const struct talk *t = r->talk;
@@ -45,7 +46,7 @@ static void same_of(const struct ranges *r, uint32_t row, struct record *out)
 		out->seq = at->seq;
 		out->modified_by = agent_id_short(identity_id(t->session->peers->config.self));
 		out->version = (struct version){ .e = mem_dup(&e, sizeof(e)), .n = 1 };
-	} else if (!row_get(t, at->seq, out)) {
+	} else if (!row_get(t, at->seq, out) && (at->now == 0 || !row_get(t, at->now, out))) {
 		at->marks |= RANGE_UNTOLD;
 	}
 }

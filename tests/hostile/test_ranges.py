@@ -131,6 +131,32 @@ def test_what_gets_nowhere_ends_in_news(meeting):
     unharmed(meeting)
 
 
+def test_a_comparison_that_ends_halfway_ends_in_news_of_all(meeting):
+    """What it told until then made rows that count as come from it: it is told of them all the same."""
+    foe, rows, root = begun(meeting)
+    foe.say(wire.ranges(foe.channel, NODES, digests=root) + wire.same(foe.channel, [(foe.epoch, n, n) for n in range(1, 501)]) +
+            wire.ranges(foe.channel, NO))
+    assert told(foe) >= rows
+    unharmed(meeting)
+
+
+def test_a_row_that_becomes_another_before_it_is_told_is_told(meeting):
+    """It is quicker than the victim, whose rows have to be read: they are joined with its own before they are told."""
+    first, rows, root = begun(meeting)
+    first.say(wire.ranges(first.channel, NODES, digests=root))
+    first.say(wire.same(first.channel, [(first.epoch, n, n) for n in range(1, rows + 1)], True))
+    hear_what(first, DONE)
+    first.say(wire.ranges(first.channel, DONE))
+    first.close()
+    foe, rows, root = begun(meeting)
+    foe.say(wire.ranges(foe.channel, NODES, digests=root) + wire.same(foe.channel, [(foe.epoch, n, n) for n in range(1, 101)]))
+    each = []
+    while len(each) < rows:
+        each += [wire.fields(one)[11] for one in wire.fields(foe.hear(wire.SAME))[2]]
+    assert not sum(not writers for writers in each)  # each has two of them or three, so none is told by what it shares
+    unharmed(meeting)
+
+
 def test_all_told_again(meeting):
     """It wants again all that it has just taken: once, as news, and no more."""
     foe, rows, root = begun(meeting)
