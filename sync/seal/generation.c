@@ -202,19 +202,27 @@ static bool generation_is_whole(const struct generation_judgement *j, struct gen
 	return memcmp(keyring, g->keyring, sizeof(keyring)) == 0;
 }
 
-/* A member's entry counts if it and its ancestors cover more than each of its parents alone, vouch for more that the
- * departed left behind, or are of a later suite: it answers an exit, or joins what came to be apart. So a chain of
- * members' entries is never longer than there are exits and entries of the departed. A parent whose signer has gone
- * is not compared: it might claim everything, and keep a member from answering its signer's own removal. */
-static bool generation_answers(const struct generation_judgement *j, const struct generation_node *node)
+/* A member's entry counts if it and its ancestors cover more than any of these that counts does, vouch for more that
+ * the departed left behind, or are of a later suite: it answers an exit, or joins what came to be apart. So a chain of
+ * members' entries is never longer than there are exits and entries of the departed. What does not count is not
+ * compared: the entry of one who has gone might claim everything, and keep a member from answering its signer's own
+ * removal; and what a member signed without effect must not keep others from answering. Nor does it count as a
+ * beginning, or a member could begin again as often as it likes. */
+static bool generation_answers(const struct generation_judgement *j, size_t at)
 {
-	for (size_t i = 0; i < node->g->nparents; i++) {
-		const struct generation_node *parent = &j->nodes[node->parents[i]];
+	const struct generation_node *node = &j->nodes[at];
+	bool begun = false;
 
-		if (!parent->silent && parent->weight >= node->weight && parent->g->suite >= node->g->suite)
+	for (size_t i = 0; i < at; i++) {
+		const struct generation_node *ancestor = &j->nodes[i];
+
+		if (!generation_has(node->line, i))
+			continue;
+		begun |= ancestor->silent || ancestor->counts;
+		if (ancestor->counts && ancestor->weight >= node->weight && ancestor->g->suite >= node->g->suite)
 			return false;
 	}
-	return node->g->nparents != 0;
+	return begun;
 }
 
 static void generation_judge_node(const struct generation_judgement *j, size_t at)
@@ -239,7 +247,7 @@ static void generation_judge_node(const struct generation_judgement *j, size_t a
 	node->weight = node->ncovered;
 	for (size_t i = 0; i <= at; i++)
 		node->weight += j->nodes[i].silent && generation_has(node->line, i);
-	node->counts = voice == GENERATION_OWNER || (voice == GENERATION_MEMBER && generation_answers(j, node));
+	node->counts = voice == GENERATION_OWNER || (voice == GENERATION_MEMBER && generation_answers(j, at));
 }
 
 /* Of two that count and have one ID, the smaller name: keys and objects know generations by their IDs. They are
@@ -397,12 +405,14 @@ const uint8_t *generation_promise(const struct generation_judgement *j, uint64_t
 	return promise;
 }
 
-bool generation_is_due(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg)
+bool generation_is_due(const struct generation_judgement *j, bool owner, bool (*held)(void *arg, uint64_t id),
+                       void *arg)
 {
 	if (j->state != GENERATION_FIT)
 		return j->state == GENERATION_UNFIT;
 	for (size_t i = 0; i < j->facts.ngens; i++) {
-		if (j->nodes[i].whole && held(arg, generation_id(j->nodes[i].g)) && !generation_is_vouched(j, i))
+		if (j->nodes[i].whole && (owner || j->nodes[i].silent) && held(arg, generation_id(j->nodes[i].g)) &&
+		    !generation_is_vouched(j, i))
 			return true;
 	}
 	return false;

@@ -81,8 +81,11 @@ bool generation_is_heard(const struct generation_judgement *j, const uint8_t nam
                          bool (*knows)(void *arg, const uint8_t entry[GENERATION_NAME_LEN]), void *arg);
 
 /* Whether this agent, a writer, has to sign the next entry if nobody does so before it: an exit is not covered; or it
- * holds a secret that nobody who counts vouches for any more, and others could not read what was sealed with it. */
-bool generation_is_due(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg);
+ * holds a secret that nobody who counts vouches for any more, and others could not read what was sealed with it. owner:
+ * whether it is one. A member does so for the secrets of those who have gone alone: its entry about others, such as one
+ * that its signer made as an owner and no longer is, would not count, and it would sign without an end. */
+bool generation_is_due(const struct generation_judgement *j, bool owner, bool (*held)(void *arg, uint64_t id),
+                       void *arg);
 /* What an entry must say that a writer signs now: number, suite, keyring, parents and exits of *next are set; signer,
  * policy, commitment and name are the caller's. Its parents are the newest of those that count or whose secrets this
  * agent holds (held), so that what was sealed with any of them stays readable. More exits or parents than one entry

@@ -251,6 +251,58 @@ static void the_departed_cannot_keep_members_from_answering(void **state)
 	assert_ptr_equal(generation_current(f->j), next);
 }
 
+/* An owner's entry that stands apart, whose secret was used, and whose signer is only a member now: nobody vouches for
+ * it but an owner. A member that tried would sign one entry after another, none of which counts. */
+static void what_only_an_owner_can_vouch_for_waits_for_one(void **state)
+{
+	struct fixture *f = *state;
+	const struct generation *g;
+
+	signs(f, OWNER, 1);
+	f->gens[f->n] = f->gens[0];
+	f->gens[f->n].signer.b[0] = MEMBER;
+	f->gens[f->n].name[0] = 2;
+	f->held[f->nheld++] = generation_id(&f->gens[f->n++]);
+	judged(f);
+	assert_null(generation_promise(f->j, f->held[0]));
+	assert_false(generation_is_due(f->j, false, held, f));
+	assert_true(generation_is_due(f->j, true, held, f));
+	g = signs(f, OWNER, 3);
+	assert_true(generation_counts(f->j, g->name));
+	assert_non_null(generation_promise(f->j, f->held[0]));
+	assert_false(generation_is_due(f->j, true, held, f));
+}
+
+/* What a member signed without effect, over everything that there is, is in nobody's way, and is not a beginning. */
+static void what_does_not_count_is_not_compared(void **state)
+{
+	struct fixture *f = *state;
+	struct generation *vain, *g;
+
+	signs(f, OWNER, 1);
+	leaves(f);
+	/* It covers the exit, and is of no owner, and of no parent. */
+	vain = &f->gens[f->n++];
+	*vain = (struct generation){ .number = 1, .suite = SUITE, .nexits = 1 };
+	vain->signer.b[0] = MEMBER;
+	vain->name[0] = 2;
+	memcpy(vain->exits[0], f->exits[0], GENERATION_NAME_LEN);
+	memcpy(vain->keyring, f->gens[0].keyring, sizeof(vain->keyring));
+	f->held[f->nheld++] = generation_id(vain);
+	g = &f->gens[f->n];
+	assert_ptr_equal(signs(f, MEMBER, 3), g);
+	assert_int_equal(g->nparents, 2);
+	assert_true(generation_counts(f->j, g->name));
+	assert_int_equal(generation_state(f->j), GENERATION_FIT);
+	/* Over the vain one alone, nothing counts. */
+	f->n--;
+	memset(g, 0, sizeof(*g));
+	f->gens[0].signer.b[0] = MEMBER; /* so that it is not a tip either */
+	signs(f, MEMBER, 4);
+	assert_int_equal(g->nparents, 1);
+	assert_false(generation_counts(f->j, g->name));
+}
+
 static void an_untrue_entry_never_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -404,6 +456,8 @@ int main(void)
 		CASE(of_two_that_are_fit_the_smaller_name_seals_everywhere),
 		CASE(what_its_signer_says_falls_with_it_and_stays_readable),
 		CASE(the_departed_cannot_keep_members_from_answering),
+		CASE(what_only_an_owner_can_vouch_for_waits_for_one),
+		CASE(what_does_not_count_is_not_compared),
 		CASE(an_untrue_entry_never_counts),
 		CASE(an_unknown_suite_or_policy_is_refused_and_nothing_older_is_used),
 		CASE(secrets_wait_for_the_exits_they_answer),

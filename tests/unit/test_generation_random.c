@@ -186,7 +186,7 @@ static void act(struct world *w, size_t agent)
 
 	look(&s, w, agent);
 	current = generation_current(s.j);
-	if (!s.gone[agent] && generation_is_due(s.j, holds, &s))
+	if (!s.gone[agent] && generation_is_due(s.j, agent < NOWNERS, holds, &s))
 		answer(&s);
 	else if (!s.gone[agent] && generation_state(s.j) == GENERATION_FIT && w->nseals < NSEALS &&
 	         w->holds[agent][gen_of(w, current->name)]) {
@@ -239,7 +239,7 @@ static void settle(struct world *w)
 			struct side s;
 
 			look(&s, w, a);
-			if (!w->gone[a] && generation_is_due(s.j, holds, &s)) {
+			if (!w->gone[a] && generation_is_due(s.j, a < NOWNERS, holds, &s)) {
 				answer(&s);
 				a = 0; /* the others hear of it first */
 			}
