@@ -51,7 +51,10 @@ static bool page_entry_valid(const struct page_entry *e)
 static bool page_valid(const struct page_entry *list, size_t n)
 {
 	size_t blocks = 0;
+	uint64_t bytes = 0;
 
+	if (n > PAGE_ENTRIES_MAX)
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!page_entry_valid(&list[i]))
 			return false;
@@ -59,8 +62,12 @@ static bool page_valid(const struct page_entry *list, size_t n)
 		if (i > 0 && list[i].generation == 0 && list[i - 1].generation == 0 && list[i].len == list[i - 1].len)
 			return false;
 		blocks += list[i].generation != 0;
+		/* No file is larger. The sum cannot wrap around before that is seen: an entry has less than 2^55. */
+		bytes += (uint64_t)list[i].len * list[i].count;
+		if (bytes > INT64_MAX)
+			return false;
 	}
-	return blocks != 0 && blocks <= PAGE_MAX && n <= PAGE_ENTRIES_MAX;
+	return blocks != 0 && blocks <= PAGE_MAX;
 }
 
 static int page_refs_order(const void *a, const void *b)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sync/plan/block.h"
 #include "sync/seal/page.h"
 #include "tests/unit/seal_forms.h"
 #include "tests/unit/seal_world.h"
@@ -253,6 +254,21 @@ static void malformed_content_is_refused(void **state)
 	bytes_free(&refs);
 }
 
+/* Whoever adds up what a page holds must not come to little where there is too much. */
+static void a_page_is_no_larger_than_a_file_can_be(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes content = BYTES_INIT(1 << 20), refs = BYTES_INIT(1 << 20);
+	size_t most = 512; /* of runs of 2^54 bytes, below 2^63 */
+
+	for (size_t i = 1; i < PAGE_ENTRIES_MAX; i++)
+		f->list[i] = (struct page_entry){ .len = BLOCK_MAX - i % 2, .count = UINT32_MAX };
+	assert_int_equal(page_encode(f->list, most, &content, &refs), 0);
+	assert_int_equal(page_encode(f->list, PAGE_ENTRIES_MAX, &content, &refs), -1);
+	bytes_free(&content);
+	bytes_free(&refs);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -265,6 +281,7 @@ int main(void)
 		CASE(zeros_go_with_the_page_before_them),
 		CASE(a_generation_without_keys_is_noticed),
 		CASE(malformed_content_is_refused),
+		CASE(a_page_is_no_larger_than_a_file_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
