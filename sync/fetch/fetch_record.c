@@ -138,11 +138,25 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 	route_judge(f, t);
 }
 
+/* Our row counts as come from the peer, which nevertheless has another one that would become ours: by SAME both were to
+ * come to the same, and something else concerned the path at its side. */
+static void retell_what_came(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
+{
+	struct record merged = { 0 };
+
+	if (ours->via != peer || index_is_reader(f->c.index))
+		return;
+	if (reconcile(theirs, ours, &merged) != RECONCILE_NOTHING)
+		(void)judge_put(f, ours, NULL, 0, NULL);
+	record_clear(&merged);
+}
+
 /* Our row includes it, or wins against it. */
 static void record_is_known(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
 {
 	resend_deletion(f, peer, theirs, ours);
 	judge_retell(f, ours, theirs);
+	retell_what_came(f, peer, theirs, ours);
 	if (record_is_live(ours) && record_same_content(ours, theirs))
 		listed_note_holds(f, peer, ours, !theirs->absent);
 }

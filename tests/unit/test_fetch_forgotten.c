@@ -151,13 +151,46 @@ static void who_has_forgotten_what_we_told_it_is_told_again(void **state)
 	record_clear(&old);
 }
 
+/* Anna lost her index, and both are told by SAME that they have the same. Something else concerned the path at her side,
+ * so she made another row of the two than both would come to: she is told of that one. */
+static void who_made_another_row_of_what_is_the_same_is_told(void **state)
+{
+	struct record ours = of_old("a"), theirs = { 0 }, hers = { 0 }, r;
+	uint64_t now;
+
+	(void)state;
+	record_copy(&theirs, &ours);
+	version_clear(&theirs.version);
+	theirs.seq = ++peer_of(ANNA)->seq;
+	assert_int_equal(version_bump(&theirs.version, ours.version.e[0].writer - 1, theirs.seq), 0);
+	assert_int_equal(reconcile(&theirs, &ours, &hers), RECONCILE_ADOPT);
+	now = fetch_record_same(w->fetch, ANNA, &ours, &theirs);
+	assert_true(now > ours.seq);
+	hers.seq = ++peer_of(ANNA)->seq;
+	fetch_record(w->fetch, ANNA, &hers, NULL, 0, NULL);
+	assert_int_equal(index_get(w->index, "a", &r), 1);
+	assert_int_equal(version_compare(&r.base, &ours.version), VERSION_EQUAL);
+	assert_int_equal(r.seq, now + 1);
+	assert_int_equal(r.via, 0);
+	record_clear(&r);
+	fetch_record(w->fetch, ANNA, &hers, NULL, 0, NULL);
+	assert_int_equal(index_seq(w->index), now + 1); /* once */
+	record_clear(&ours);
+	record_clear(&theirs);
+	record_clear(&hers);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(what_was_forgotten_is_not_brought_back),  T(a_later_deletion_stands_as_well),
-		T(what_was_changed_while_away_is_taken),    T(an_old_deletion_touches_nothing_made_since),
-		T(what_is_still_offered_was_not_forgotten), T(who_has_forgotten_what_we_told_it_is_told_again),
+		T(what_was_forgotten_is_not_brought_back),
+		T(a_later_deletion_stands_as_well),
+		T(what_was_changed_while_away_is_taken),
+		T(an_old_deletion_touches_nothing_made_since),
+		T(what_is_still_offered_was_not_forgotten),
+		T(who_has_forgotten_what_we_told_it_is_told_again),
+		T(who_made_another_row_of_what_is_the_same_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
