@@ -151,8 +151,8 @@ static void who_has_forgotten_what_we_told_it_is_told_again(void **state)
 	record_clear(&old);
 }
 
-/* Anna lost her index, and both are told by SAME that they have the same. Something else concerned the path at her side,
- * so she made another row of the two than both would come to: she is told of that one. */
+/* Anna lost her index, and SAME tells both that they have the same. Something else concerned the path at her side, so
+ * she made another row of the two than both would come to: she is told of that one. */
 static void who_made_another_row_of_what_is_the_same_is_told(void **state)
 {
 	struct record ours = of_old("a"), theirs = { 0 }, hers = { 0 }, r;
