@@ -1,69 +1,15 @@
-/* Which generation is current, and which comes next: see generation.h. */
-#include "sync/seal/generation.h"
-
+/* Which generation is current: see generation.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/sha256.h"
-
-/* What is known of one entry. */
-struct generation_node {
-	const struct generation *g;
-	bool silent;       /* its signer has gone */
-	bool whole;        /* its ancestors are all here, and it says the truth about them */
-	bool counts;       /* its signer may say so */
-	uint64_t *line;    /* in the judgement's memory: bits of nodes, itself and its ancestors; */
-	uint64_t *covered; /* bits of exits that count and that it or an ancestor covers */
-	size_t ncovered;   /* how many */
-	size_t weight;     /* that, and how many of its line are of signers that have gone */
-	size_t parents[GENERATION_PARENTS_MAX]; /* nodes */
-};
-
-struct generation_judgement {
-	struct generation_facts facts;
-	struct generation_node *nodes; /* owned; by number, then by name, so that ancestors come first */
-	size_t *by_name;               /* owned; nodes */
-	const uint8_t **exits;         /* owned; sorted */
-	uint64_t *bits;                /* owned; all nodes' sets */
-	size_t node_words, exit_words; /* of one set */
-	size_t nexits;                 /* without repetitions */
-	size_t current;                /* ngens: none */
-	uint8_t suite;                 /* the highest that is known */
-	enum generation_state state;
-};
+#include "sync/seal/generation_internal.h"
 
 uint64_t generation_id(const struct generation *g)
 {
 	return get_u64(g->name);
-}
-
-/* --- sets of bits --- */
-
-static void generation_bit(uint64_t *set, size_t i)
-{
-	set[i / 64] |= (uint64_t)1 << i % 64;
-}
-
-static bool generation_has(const uint64_t *set, size_t i)
-{
-	return (set[i / 64] >> i % 64 & 1) != 0;
-}
-
-static void generation_unite(uint64_t *to, const uint64_t *from, size_t words)
-{
-	for (size_t i = 0; i < words; i++)
-		to[i] |= from[i];
-}
-
-static size_t generation_count(const uint64_t *set, size_t words)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < words; i++)
-		n += (size_t)__builtin_popcountll(set[i]);
-	return n;
 }
 
 /* --- order --- */
@@ -155,8 +101,7 @@ void generation_keyring(uint8_t out[32], struct generation_secret *list, size_t 
 	bytes_free(&b);
 }
 
-/* generation_keyring() of the nodes of this set. */
-static void generation_keyring_of(const struct generation_judgement *j, const uint64_t *set, uint8_t out[32])
+void generation_keyring_of(const struct generation_judgement *j, const uint64_t *set, uint8_t out[32])
 {
 	size_t n = generation_count(set, j->node_words), at = 0;
 	struct generation_secret *list = mem_calloc(n + 1, sizeof(list[0]));
@@ -434,69 +379,4 @@ bool generation_is_heard(const struct generation_judgement *j, const uint8_t nam
 		}
 	}
 	return true;
-}
-
-/* --- the next one --- */
-
-/* Sets tips to nodes that count or are held, and that none of the others descends from; the newest first. Returns how
- * many, at most GENERATION_PARENTS_MAX. */
-static size_t generation_tips(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg,
-                              size_t tips[GENERATION_PARENTS_MAX])
-{
-	uint64_t *behind = mem_calloc(j->node_words, sizeof(behind[0]));
-	size_t n = 0;
-
-	/* From the newest on: what is behind none of those before is a tip. The current one is never left out. */
-	for (size_t i = j->facts.ngens; i-- > 0;) {
-		const struct generation_node *node = &j->nodes[i];
-
-		if (!node->whole || generation_has(behind, i) || !(node->counts || held(arg, generation_id(node->g))))
-			continue;
-		generation_unite(behind, node->line, j->node_words);
-		if (n < GENERATION_PARENTS_MAX)
-			tips[n++] = i;
-		else if (i == j->current)
-			tips[n - 1] = i;
-	}
-	free(behind);
-	return n;
-}
-
-static int generation_names(const void *a, const void *b)
-{
-	return memcmp(a, b, GENERATION_NAME_LEN);
-}
-
-int generation_next(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg,
-                    struct generation *next)
-{
-	uint64_t *line = mem_calloc(j->node_words, sizeof(line[0]));
-	uint64_t *covered = mem_calloc(j->exit_words, sizeof(covered[0]));
-	size_t tips[GENERATION_PARENTS_MAX];
-	int rc = 0;
-
-	memset(next, 0, sizeof(*next));
-	next->suite = j->suite;
-	next->nparents = (uint8_t)generation_tips(j, held, arg, tips);
-	for (size_t i = 0; i < next->nparents; i++) {
-		const struct generation_node *node = &j->nodes[tips[i]];
-
-		if (node->g->suite > j->suite)
-			rc = -1;
-		if (node->g->number > next->number)
-			next->number = node->g->number;
-		memcpy(next->parents[i], node->g->name, GENERATION_NAME_LEN);
-		generation_unite(line, node->line, j->node_words);
-		generation_unite(covered, node->covered, j->exit_words);
-	}
-	next->number++;
-	qsort(next->parents, next->nparents, GENERATION_NAME_LEN, generation_names);
-	for (size_t i = 0; i < j->nexits && next->nexits < GENERATION_EXITS_MAX; i++) {
-		if (!generation_has(covered, i))
-			memcpy(next->exits[next->nexits++], j->exits[i], GENERATION_NAME_LEN);
-	}
-	generation_keyring_of(j, line, next->keyring);
-	free(line);
-	free(covered);
-	return rc;
 }
