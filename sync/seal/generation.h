@@ -86,10 +86,11 @@ bool generation_is_heard(const struct generation_judgement *j, const uint8_t nam
  * that its signer made as an owner and no longer is, would not count, and it would sign without an end. */
 bool generation_is_due(const struct generation_judgement *j, bool owner, bool (*held)(void *arg, uint64_t id),
                        void *arg);
-/* What an entry must say that a writer signs now: number, suite, keyring, parents and exits of *next are set; signer,
- * policy, commitment and name are the caller's. Its parents are the newest of those that count or whose secrets this
- * agent holds (held), so that what was sealed with any of them stays readable. More exits or parents than one entry
- * has room for take another one after it. -1: a parent is of a suite that this version does not know. */
+/* What an entry must say that a writer signs now: number, suite, policy (the current one's, which an owner may change),
+ * keyring, parents and exits of *next are set; signer, commitment and name are the caller's. Its parents are the newest
+ * of those that count or whose secrets this agent holds (held), so that what was sealed with any of them stays
+ * readable. More exits or parents than one entry has room for take another one after it. -1: a parent is of a suite
+ * that this version does not know. */
 int generation_next(const struct generation_judgement *j, bool (*held)(void *arg, uint64_t id), void *arg,
                     struct generation *next);
 

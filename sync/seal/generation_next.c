@@ -45,6 +45,8 @@ int generation_next(const struct generation_judgement *j, bool (*held)(void *arg
 
 	memset(next, 0, sizeof(*next));
 	next->suite = j->suite;
+	/* Whoever answers an exit does not, by saying nothing, have a group show more of its sizes. */
+	next->policy = j->current != j->facts.ngens ? j->nodes[j->current].g->policy : 0;
 	next->nparents = (uint8_t)generation_tips(j, held, arg, tips);
 	for (size_t i = 0; i < next->nparents; i++) {
 		const struct generation_node *node = &j->nodes[tips[i]];

@@ -122,12 +122,14 @@ static void an_exit_stops_the_sealing_until_it_is_answered(void **state)
 	const struct generation *g;
 
 	signs(f, OWNER, 1);
+	f->gens[0].policy = 1;
 	leaves(f);
 	assert_int_equal(generation_state(f->j), GENERATION_UNFIT);
 	g = signs(f, MEMBER, 2); /* no removal waits for an owner */
 	assert_int_equal(generation_state(f->j), GENERATION_FIT);
 	assert_ptr_equal(generation_current(f->j), g);
 	assert_int_equal(g->number, 2);
+	assert_int_equal(g->policy, 1); /* as the owner chose */
 	assert_int_equal(g->nexits, 1);
 	assert_memory_equal(g->exits[0], f->exits[0], GENERATION_NAME_LEN);
 	assert_memory_equal(g->parents[0], f->gens[0].name, GENERATION_NAME_LEN);
