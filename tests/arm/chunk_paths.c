@@ -1,5 +1,5 @@
-/* Proves in an emulator that NEON finds the ends of blocks that the plain code finds: `make arm-test`. On the machine that
- * builds, tests/unit/test_chunk.c compares its own paths. */
+/* Proves in an emulator that NEON finds the ends of blocks that the plain code finds: `make arm-test`. On the machine
+ * that builds, tests/unit/test_chunk.c compares its own paths. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* Proves the SHA-256 kernels of another processor, in an emulator: without OpenSSL and cmocka, which are not there for it.
- * The plain kernel has to be right on the standard's vectors, and every other one as the plain one. See `make arm-test`. */
+/* Proves the SHA-256 kernels of another processor, in an emulator: without OpenSSL and cmocka, which are not there for
+ * it. The plain kernel has to be right on the standard's vectors, and every other one as the plain one. See `make
+ * arm-test`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -40,7 +40,7 @@ static void fill_log(uint8_t *p, size_t n)
 		char line[160];
 		int len = snprintf(line, sizeof(line), "10.0.%u.%u - - [%lu] \"GET %s HTTP/1.1\" %u %u\n",
 		                   (unsigned)(draw() % 4), (unsigned)(draw() % 250), second += draw() % 2,
-		                   pages[draw() % 5], draw() % 20 ? 200 : 404, (unsigned)(draw() % 5000));
+		                   pages[draw() % 5], draw() % 20 ? 200U : 404U, (unsigned)(draw() % 5000));
 		size_t take = n - at < (size_t)len ? n - at : (size_t)len;
 
 		memcpy(p + at, line, take);

@@ -1,5 +1,5 @@
-/* What sealed records cost: build/tests/bench/core_bench. CPU time of one core, the best of five runs, per record: sealed,
- * read by a vault, opened, endorsed in batches, checked alone and as a batch. */
+/* What sealed records cost: build/tests/bench/core_bench. CPU time of one core, the best of five runs, per record:
+ * sealed, read by a vault, opened, endorsed in batches, checked alone and as a batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
