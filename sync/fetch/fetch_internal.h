@@ -334,6 +334,11 @@ enum judged judge_ticket(struct fetch *f, struct ticket *t);
 /* reconcile(), or a reader's decision where we are one. */
 enum reconcile judge_reconcile(const struct index *index, const struct record *ours, const struct record *theirs,
                                struct record *merged);
+/* Whether a peer of this run is known to have r's content; r is a row. */
+bool judge_is_elsewhere(struct fetch *f, const struct record *r);
+/* What a reader changed while it was a member, and whose bytes nobody else is known to have: a concurrent version does
+ * not replace it. True: it has been set aside, as the reader's own. */
+bool judge_stays_own(struct fetch *f, const struct record *ours, const struct record *theirs);
 /* Whether nothing has to change on disk. ours may be NULL. */
 bool judge_at_once(enum reconcile action, const struct record *ours, const struct record *merged);
 /* t is to bring this row (path NULL: none) to `merged`; both are taken over. */

@@ -151,14 +151,25 @@ static void retell_what_came(struct fetch *f, uint64_t peer, const struct record
 	record_clear(&merged);
 }
 
+/* A reader has what a member lists. The member took that only if it knew of the record by then, so the reader tells its
+ * row once more, unless somebody else is known to have it. */
+static void say_it_is_here(struct fetch *f, struct record *ours, const struct record *theirs)
+{
+	if (theirs->absent && index_is_reader(f->c.index) && index_choices(f->c.index)->mode == CHOOSE_ON_DEMAND &&
+	    !ours->leaving && !judge_is_elsewhere(f, ours))
+		(void)judge_put(f, ours, ours, ours->via, NULL);
+}
+
 /* Our row includes it, or wins against it. */
 static void record_is_known(struct fetch *f, uint64_t peer, const struct record *theirs, struct record *ours)
 {
 	resend_deletion(f, peer, theirs, ours);
 	judge_retell(f, ours, theirs);
 	retell_what_came(f, peer, theirs, ours);
-	if (record_is_live(ours) && record_same_content(ours, theirs))
-		listed_note_holds(f, peer, ours, !theirs->absent);
+	if (!record_is_live(ours) || !record_same_content(ours, theirs))
+		return;
+	listed_note_holds(f, peer, ours, !theirs->absent);
+	say_it_is_here(f, ours, theirs);
 }
 
 /* A deletion of what is not here: it costs nothing. What is listed and it does not know outlives it. */
@@ -177,6 +188,8 @@ static void record_at_once(struct fetch *f, uint64_t peer, const struct record *
 		listed_store(f, peer, theirs);
 	else if (index_is_offered(f->c.index, theirs->path))
 		(void)route_load(f, theirs->path);
+	if (theirs->absent && record_is_live(merged) && record_same_content(merged, theirs))
+		listed_note_holds(f, peer, merged, false);
 }
 
 /* Whether something is lost when the index takes the record: the bytes of a file, which would have to be requested, or
@@ -252,6 +265,17 @@ static bool is_readers_own(struct fetch *f, const char *path)
 	return own;
 }
 
+/* Our row of the path, unless it is set aside for theirs. */
+static bool row_beside(struct fetch *f, const struct record *theirs, struct record *ours)
+{
+	if (index_get(f->c.index, theirs->path, ours) <= 0)
+		return false;
+	if (!judge_stays_own(f, ours, theirs))
+		return true;
+	record_clear(ours);
+	return false;
+}
+
 /* In this order: a leftover and a ticket of the path come first; then a tombstone that was forgotten; then what our
  * disk made of their version; then reconcile decides. */
 static void record_take(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
@@ -276,7 +300,7 @@ static void record_take(struct fetch *f, uint64_t peer, const struct record *the
 		return;
 	guard_judges(f, theirs->path);
 	own = is_readers_own(f, theirs->path);
-	known = index_get(f->c.index, theirs->path, &ours) > 0;
+	known = row_beside(f, theirs, &ours);
 	if (known && !index_is_reader(f->c.index) && judge_is_degraded(share_disk(f->c.share), &ours, theirs)) {
 		if (judge_take_original(f, &ours, theirs) < 0)
 			allowance_store_offer(f, peer, theirs);

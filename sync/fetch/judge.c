@@ -77,6 +77,28 @@ int judge_take_original(struct fetch *f, const struct record *ours, const struct
 	return rc;
 }
 
+bool judge_is_elsewhere(struct fetch *f, const struct record *r)
+{
+	struct fetch_peer *p, *next;
+
+	HASH_ITER(hh, f->peers, p, next) {
+		if (index_has(f->c.index, r, p->id))
+			return true;
+	}
+	return false;
+}
+
+bool judge_stays_own(struct fetch *f, const struct record *ours, const struct record *theirs)
+{
+	struct record merged = { 0 };
+	bool goes = index_is_reader(f->c.index) && record_is_live(ours) && ours->modified_by == f->c.short_id &&
+	            version_compare(&theirs->version, &ours->version) == VERSION_CONCURRENT &&
+	            judge_reconcile(f->c.index, ours, theirs, &merged) == RECONCILE_TAKE;
+
+	record_clear(&merged);
+	return goes && !judge_is_elsewhere(f, ours) && index_set_aside(f->c.index, ours->path, ASIDE_READER) == 0;
+}
+
 /* True when this offer has something for us. */
 static bool weigh_offer(struct judged_offers *o, uint64_t peer, const struct record *r, bool own)
 {
@@ -286,6 +308,11 @@ static enum judged judge_round(struct fetch *f, struct ticket *t)
 		if (o.own_left)
 			ticket_store(f, t);
 		return JUDGED_NOTHING;
+	}
+	if (o.ours != NULL && judge_stays_own(f, o.ours, &o.best)) {
+		record_clear(&o.best);
+		record_clear(&ours);
+		return JUDGED_AGAIN;
 	}
 	action = judge_reconcile(f->c.index, o.ours, &o.best, &merged);
 	if (judge_at_once(action, o.ours, &merged)) {

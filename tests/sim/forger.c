@@ -37,6 +37,11 @@ bool forger_is_at_work(void)
 	return forger != NONE;
 }
 
+bool forger_is(int host)
+{
+	return forger != NONE && forger == host;
+}
+
 /* The same crowd for a path each time, as if it had been there before anybody here. */
 static bool add_crowd(struct record *r)
 {

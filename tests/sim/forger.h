@@ -21,6 +21,7 @@ enum { FORGER_ERA = 3 }; /* scripts of earlier eras have none */
 void forger_begin(uint64_t seed, int nhosts, bool roles);
 /* Whether there is one: of what it forged others may have a version that is no newer than its own agent's. */
 bool forger_is_at_work(void);
+bool forger_is(int host);
 /* The message that goes out in place of this one: body, or fresh memory. as_reader: the receiver knows that the sender
  * is one. */
 uint8_t *forger_frame(int host, uint8_t type, bool as_reader, uint8_t *body, size_t *n);
