@@ -132,7 +132,8 @@ void drop_begin(struct fetch *f, struct drop *d)
 		drop_end(f, d, FETCH_DROP_REFUSED, why);
 	else if (!record_is_live(&d->row))
 		drop_absent(f, d);
-	else if (d->even_if_last || d->behind || d->row.kind != RECORD_FILE || d->row.content.nblocks == 0)
+	else if (d->even_if_last || d->behind || d->row.kind == RECORD_DIR ||
+	         (d->row.kind == RECORD_FILE && d->row.content.nblocks == 0))
 		drop_confirmed(f, d);
 	else if (!drop_ask(f, d))
 		drop_end(f, d, FETCH_DROP_REFUSED, DROP_NOBODY);

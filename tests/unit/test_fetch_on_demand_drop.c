@@ -314,6 +314,23 @@ static void an_empty_folder_is_dropped(void **state)
 	assert_int_equal(index_listed(w->index), 2);
 }
 
+/* Once it is gone here nobody would keep it in a conflict: its target is listed, and lost like bytes. */
+static void the_last_copy_of_a_link_stays(void **state)
+{
+	(void)state;
+	memset(&ended, 0, sizeof(ended));
+	world_choose(&all);
+	say_link(ANNA, "x", "target");
+	assert_true(run());
+	peer_of(ANNA)->holds = HOLD_NO;
+	assert_false(drop_x(false));
+	assert_true(is_there("x"));
+	peer_of(ANNA)->holds = HOLD_YES;
+	assert_true(drop_x(false));
+	assert_false(is_there("x"));
+	assert_true(is_listed());
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -332,6 +349,7 @@ int main(void)
 		T(a_file_that_went_before_the_crash_is_not_deleted),
 		T(what_was_here_is_dropped_too),
 		T(an_empty_folder_is_dropped),
+		T(the_last_copy_of_a_link_stays),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);
