@@ -180,15 +180,22 @@ void announce_turn(struct get *g)
 	g->have_due_ms = next;
 }
 
-void announce_end(struct download *d, bool silent)
+void announce_end(struct download *d, bool whole)
 {
 	struct swarm_map map = { .number = d->map_number, .content = d->c, .gone = true };
+	const struct swarm_run all = { .first = 0, .n = d->c.nblocks };
 
-	if (d->nfresh > 0 && silent)
+	if (d->nfresh > 0 && whole)
 		send_haves(d);
-	for (size_t i = 0; i < d->ntold && !silent; i++) {
-		if (get_peer(d->g, d->told[i].peer)->up)
-			d->g->c.ops.map(d->g->c.ops_arg, d->told[i].peer, &map);
+	for (size_t i = 0; i < d->ntold; i++) {
+		uint64_t peer = d->told[i].peer;
+
+		if (!get_peer(d->g, peer)->up)
+			continue;
+		if (!whole)
+			d->g->c.ops.map(d->g->c.ops_arg, peer, &map);
+		else if (!listens(d, peer))
+			d->g->c.ops.have(d->g->c.ops_arg, peer, d->map_number, &all, 1);
 	}
 	free(d->told);
 	free(d->fresh);

@@ -307,8 +307,9 @@ void announce_to(struct download *d, uint64_t peer, bool stranger);
 void announce_block(struct download *d, uint32_t block);
 /* Sends what is due. */
 void announce_turn(struct get *g);
-/* The content is not got any more: those that were told forget what is here, unless `silent`. */
-void announce_end(struct download *d, bool silent);
+/* The content is not got any more: those that were told forget what is here, or, if it is `whole`, know that all of it
+ * is. Else one that was told of no block, and of none since, would take this member for one that lacks them. */
+void announce_end(struct download *d, bool whole);
 /* The peer is gone. */
 void announce_peer_down(struct get *g, uint64_t peer);
 
