@@ -5,6 +5,19 @@
 
 #include "base/mem.h"
 
+/* What is first in the list is asked for first: what its user waits for stands before all others. */
+static void add_hungry(struct download **list, struct download *d)
+{
+	struct download *other = *list;
+
+	while (d->lane.first && other != NULL && other->lane.first)
+		other = other->hungry_next;
+	if (d->lane.first && other != NULL)
+		DL_PREPEND_ELEM2(*list, other, d, hungry_prev, hungry_next);
+	else
+		DL_APPEND2(*list, d, hungry_prev, hungry_next);
+}
+
 void download_set_hungry(struct download *d, bool hungry)
 {
 	struct get *g = d->g;
@@ -14,7 +27,7 @@ void download_set_hungry(struct download *d, bool hungry)
 		return;
 	d->hungry = hungry;
 	if (hungry)
-		DL_APPEND2(*list, d, hungry_prev, hungry_next);
+		add_hungry(list, d);
 	else
 		DL_DELETE2(*list, d, hungry_prev, hungry_next);
 }

@@ -102,7 +102,7 @@ static struct swarm_ask ask_of(const struct download *d, const struct get_source
 /* Bytes of d that this peer may be asked for now. */
 static int64_t room_for(const struct download *d, const struct source_peer *p, const struct fill *a, size_t npeers)
 {
-	int64_t most = a->alone ? SWARM_WINDOW_MAX
+	int64_t most = a->alone ? swarm_window_alone(npeers, d->g->rate)
 	                        : swarm_window(npeers, d->g->rate, d->c.size / (d->c.nblocks > 0 ? d->c.nblocks : 1));
 	int64_t room = most - (int64_t)p->bytes_out;
 

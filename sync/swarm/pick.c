@@ -278,6 +278,13 @@ int64_t swarm_window(size_t n, int64_t rate, int64_t block)
 	return clamp(all / peers, least, SWARM_WINDOW_MAX);
 }
 
+int64_t swarm_window_alone(size_t n, int64_t rate)
+{
+	int64_t all = rate > SWARM_WINDOW_ALL ? rate : SWARM_WINDOW_ALL;
+
+	return clamp(all / (n > 0 ? (int64_t)n : 1), SWARM_WINDOW_MIN, SWARM_WINDOW_MAX);
+}
+
 int64_t swarm_late_ms(int64_t response)
 {
 	return response > 0 ? clamp(8 * response, 300, 2000) : 2000;

@@ -68,6 +68,9 @@ uint32_t swarm_pick(const struct swarm_index *x, const struct swarm_ask *a, uint
  * from all together; block: bytes of a usual one. In a large swarm a block goes through many hands, and waits at each
  * behind what else was asked for there: so the more peers there are, the less is asked for in all. */
 int64_t swarm_window(size_t n, int64_t rate, int64_t block);
+/* The same when nobody else gets the content, so that nothing is gained by asking late: what comes in a second. Not
+ * more, since what its user asks for next waits behind it. */
+int64_t swarm_window_alone(size_t n, int64_t rate);
 /* Without a byte for so long a peer that owes blocks is late. response: from a request to its block, smoothed; 0: not
  * known. */
 int64_t swarm_late_ms(int64_t response);

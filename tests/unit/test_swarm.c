@@ -181,6 +181,9 @@ static void windows_and_patience_are_bounded(void **state)
 	assert_int_equal(swarm_window(100, 0, 1 << 20), 2 << 20);
 	assert_int_equal(swarm_window(1, INT64_MAX / 2, BLOCK), SWARM_WINDOW_MAX);
 	assert_int_equal(swarm_window(4, 0, BLOCK), SWARM_WINDOW_ALL / 4);
+	assert_int_equal(swarm_window_alone(1, 0), SWARM_WINDOW_ALL);
+	assert_int_equal(swarm_window_alone(2, 12 << 20), 6 << 20);
+	assert_int_equal(swarm_window_alone(1, INT64_MAX / 2), SWARM_WINDOW_MAX);
 	/* Of more peers less is asked in all. */
 	assert_int_equal(swarm_window(8, 0, BLOCK), SWARM_WINDOW_ALL / 16);
 	assert_int_equal(swarm_late_ms(0), 2000);
