@@ -45,8 +45,9 @@ def test_the_maker_sends_about_one_copy(lab):
     assert sum(sent.values()) < 5  # each of four got each file once, and the records
     assert sum(sent[h] > 0.1 for h in others) >= 2
     # Who has waited in vain for the one that carries a file asks for it; how long one waits goes by the carrier's pace. A machine that
-    # stands still for some seconds makes one of them give up one carrier, which had 512 files to bring at most.
-    assert sum(h.counters()["blocks_sent"] for h in hosts) < 600
+    # stands still for some seconds makes one of them give up one carrier, which had 512 files to bring at most. A slow build stands
+    # still more often; then asking is still less than once for each file.
+    assert sum(h.counters()["blocks_sent"] for h in hosts) < (600 if netlab.FACTOR == 1 else 3000)
 
 
 def test_with_one_receiver_all_is_told_as_ever(lab):
