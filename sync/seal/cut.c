@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/hash/chunk_find.h"
 #include "sync/seal/pad.h"
 
 enum {
@@ -73,17 +74,6 @@ void cut_begin(struct cut *c, uint8_t avg_log2)
 
 /* --- candidates --- */
 
-static uint64_t load_little(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
-
 /* By the eight bytes before an end, which are not all the same: holes and other runs go on to the maximum. */
 static bool is_candidate(uint64_t bytes)
 {
@@ -123,7 +113,7 @@ static size_t find_cut(struct cut *c, const uint8_t *q, size_t from, size_t to)
 	for (size_t e = from + 1; e <= to; e++) {
 		size_t end;
 
-		if (!is_candidate(load_little(q + e - 8)))
+		if (!is_candidate(chunk_load(q + e - 8)))
 			continue;
 		memcpy(c->first + c->n * AES_BLOCK, q + e - CUT_WINDOW, AES_BLOCK);
 		memcpy(c->second + c->n * AES_BLOCK, q + e - AES_BLOCK, AES_BLOCK);

@@ -119,28 +119,6 @@ static const struct {
 
 enum { NPATHS = sizeof(paths) / sizeof(paths[0]) };
 
-static void fill_log(uint8_t *p, size_t n)
-{
-	static const char *const pages[] = { "/", "/index.html", "/img/logo.png", "/api/v1/items", "/favicon.ico" };
-	uint8_t *dice = noise(n, 7);
-	unsigned second = 1700000000;
-	size_t at = 0;
-
-	while (at < n) {
-		const uint8_t *d = dice + at;
-		char line[160];
-		size_t len = (size_t)snprintf(line, sizeof(line), "10.0.%d.%d - - [%u] \"GET %s HTTP/1.1\" %d %d\n",
-		                              d[0] % 4, d[1] % 250, second, pages[d[2] % 5], d[3] % 20 ? 200 : 404,
-		                              d[4] * 20 + d[5] % 20);
-
-		second += d[0] & 1;
-		len = n - at < len ? n - at : len;
-		memcpy(p + at, line, len);
-		at += len;
-	}
-	free(dice);
-}
-
 /* Of bytes of every kind: the k-th of them. False: there are no more. */
 static bool fill_kind(uint8_t *p, size_t n, int kind)
 {
@@ -151,7 +129,7 @@ static bool fill_kind(uint8_t *p, size_t n, int kind)
 	if (kind == 0)
 		memcpy(p, dice, n);
 	else if (kind == 1)
-		fill_log(p, n);
+		noise_log(p, n);
 	else if (kind == 2)
 		memset(p, 0, n);
 	else if (kind == 3)

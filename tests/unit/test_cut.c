@@ -54,23 +54,9 @@ static size_t cut(const struct keys *k, const uint8_t *p, size_t n, uint8_t log2
 /* Text that repeats itself, as logs do. */
 static uint8_t *log_text(size_t n)
 {
-	static const char *const pages[] = { "/", "/index.html", "/img/logo.png", "/api/v1/items", "/favicon.ico" };
-	uint8_t *p = mem_calloc(n, 1), *dice = noise(n, 7);
-	unsigned second = 1700000000;
+	uint8_t *p = mem_calloc(n, 1);
 
-	for (size_t at = 0; at < n;) {
-		const uint8_t *d = dice + at;
-		char line[160];
-		size_t len = (size_t)snprintf(line, sizeof(line), "10.0.%d.%d - - [%u] \"GET %s HTTP/1.1\" %d %d\n",
-		                              d[0] % 4, d[1] % 250, second, pages[d[2] % 5], d[3] % 20 ? 200 : 404,
-		                              d[4] * 20 + d[5] % 20);
-
-		second += d[0] & 1;
-		len = n - at < len ? n - at : len;
-		memcpy(p + at, line, len);
-		at += len;
-	}
-	free(dice);
+	noise_log(p, n);
 	return p;
 }
 
