@@ -73,16 +73,21 @@ MISFITS = {
 }
 
 
-def test_what_does_not_fit_ends_in_news(meeting):
-    """Each of them on a connection of its own, as many as a group compares at once."""
-    papers = meeting.papers()
-    for what, made in MISFITS.items():
-        foe, _, _ = begun(meeting, papers)
+def each_ends_in_news(scene, cases, on=lambda foe, root: None):
+    """Each of them on a connection of its own, once the comparison has come to `on`; as many as a group compares at once."""
+    papers = scene.papers()
+    for what, made in cases.items():
+        foe, _, root = begun(scene, papers)
+        on(foe, root)
         foe.say(made(foe))
         hear_what(foe, NO)
         assert told(foe) >= COUNT, what
         foe.close()
-    unharmed(meeting)
+    unharmed(scene)
+
+
+def test_what_does_not_fit_ends_in_news(meeting):
+    each_ends_in_news(meeting, MISFITS)
 
 
 def test_a_liar_that_claims_to_have_all_is_told_nothing_and_gives_nothing(meeting):
@@ -119,16 +124,10 @@ STANDSTILLS = {
 
 def test_what_gets_nowhere_ends_in_news(meeting):
     """Nobody waits for what is said again and again."""
-    papers = meeting.papers()
-    for what, made in STANDSTILLS.items():
-        foe, _, root = begun(meeting, papers)
+    def on(foe, root):
         foe.say(wire.ranges(foe.channel, NODES, digests=root))
         foe.hear(wire.SAME)
-        foe.say(made(foe))
-        hear_what(foe, NO)
-        assert told(foe) >= COUNT, what
-        foe.close()
-    unharmed(meeting)
+    each_ends_in_news(meeting, STANDSTILLS, on)
 
 
 def test_a_comparison_that_ends_halfway_ends_in_news_of_all(meeting):

@@ -50,6 +50,11 @@ def give(foe, files, seconds, silent_about=(), until=lambda: False):
                 foe.say(wire.block(w[1][0], f.data[at:at + n]) if f.data else wire.block(w[1][0], b"", 2))
 
 
+def digests(data):
+    """Of its blocks."""
+    return [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)]
+
+
 @pytest.mark.slow
 def test_long_lists_of_what_never_comes(scene):
     """Lists of a million blocks, a few kilobytes each on the wire; of the blocks none can be had.
@@ -67,7 +72,7 @@ def test_long_lists_of_what_never_comes(scene):
 def test_a_list_that_one_source_never_gives(scene):
     """Two members tell of a file; the first never says what its blocks are."""
     data = os.urandom(200 * BLOCK)
-    f = File(b"wanted", [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)], data=data)
+    f = File(b"wanted", digests(data), data=data)
     silent, giver = scene.papers(), scene.papers()
     with scene.attacked("a source that is silent", processor=8):
         mute = scene.member(silent)
@@ -85,7 +90,7 @@ def test_a_list_that_one_source_never_gives(scene):
 def test_a_chattering_source_holds_up_no_small_content(scene):
     """Two members tell of three blocks; the first was asked for them, and sends pings instead."""
     data = os.urandom(3 * BLOCK)
-    f = File(b"owed", [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)], data=data)
+    f = File(b"owed", digests(data), data=data)
     chatterer, giver = scene.papers(), scene.papers()
     with scene.attacked("a source that chatters", processor=8):
         foe = scene.member(chatterer)
@@ -126,7 +131,7 @@ def test_many_files_of_a_silent_source(scene):
 def test_a_copy_outside_the_share_takes_no_wrong_bytes(scene):
     """A source of a file that only it has tells its true list and gives other bytes."""
     data = os.urandom(50 * BLOCK)
-    f = File(b"copied", [hashlib.sha256(data[i:i + BLOCK]).digest() for i in range(0, len(data), BLOCK)], data=bytes(len(data)))
+    f = File(b"copied", digests(data), data=bytes(len(data)))
     victim, out = scene.victim, scene.victim.path("copied")
     group = victim.status()["group"]
     victim.cli("mode", group, "on-demand")
